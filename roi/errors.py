@@ -1,0 +1,63 @@
+"""Every error that roi raises on purpose.
+
+    RoiError                       base; the command line prints its message, never a traceback
+    ├── InputError                 exit 2: something the user gave is wrong
+    │   ├── ScenarioError          a field of the scenario: path, value, what is allowed
+    │   ├── CaseError              a saved comparison that cannot be replayed
+    │   └── UnknownName            a model, GPU, provider or option that the catalog does not hold
+    └── MissingExtra               exit 1: an optional package is not installed
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class RoiError(Exception):
+    """Base of every error that roi raises on purpose; `str(error)` is written for the user."""
+
+    exit_code = 1
+
+
+class InputError(RoiError):
+    """Something the user gave is wrong."""
+
+    exit_code = 2
+
+
+class ScenarioError(InputError):
+    """A field of the scenario is wrong; the message names field, value and what is allowed."""
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        self.field = field
+        shown = repr(value)
+        shown = shown if len(shown) <= 60 else shown[:57] + "..."
+        super().__init__(f"{field}: {shown} is not usable; {allowed}")
+
+
+class CaseError(InputError):
+    """A saved comparison cannot be replayed."""
+
+
+class UnknownName(InputError):
+    """A name that the catalog does not hold; the message offers the nearest known ones."""
+
+    def __init__(self, field: str, name: str, known: Iterable[str], kind: str) -> None:
+        self.field = field
+        near = nearest(name, known)
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        super().__init__(f"{field}: unknown {kind} {name[:80]!r}{hint}")
+
+
+class MissingExtra(RoiError):
+    """An optional package is not installed."""
+
+    def __init__(self, extra: str, package: str) -> None:
+        super().__init__(f"this needs {package}: pip install 'lora-roi[{extra}]'")
+
+
+def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
+    """Up to `n` known names that look most like `name`, best first."""
+    names = list(known)
+    by_lower = {k.lower(): k for k in names}
+    found = get_close_matches(name.lower()[:80], list(by_lower), n=n, cutoff=0.4)
+    return [by_lower[f] for f in found]

@@ -1,0 +1,68 @@
+"""A GPU as its datasheet states it. Fitted efficiencies are kept elsewhere, never beside datasheet figures."""
+
+from datetime import date as Date
+
+from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
+
+
+class Gpu(BaseModel):
+    """Datasheet figures of one GPU, in SI units; rates are dense (no structured sparsity)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    id: str
+    """Name in this catalog, for example H100-80GB-SXM."""
+    aliases: tuple[str, ...] = ()
+    """Other names people type, for example H100."""
+    memory_bytes: PositiveFloat
+    """Device memory as a program can see it, bytes."""
+    bandwidth_bytes_per_s: PositiveFloat
+    """Peak device-memory bandwidth, bytes/s."""
+    fp32_flops: PositiveFloat
+    """Peak fp32 rate outside tensor cores, FLOP/s."""
+    fp16_flops: PositiveFloat
+    """Peak dense fp16 matrix rate with fp32 accumulation, FLOP/s."""
+    bf16_flops: PositiveFloat | None = None
+    """Peak dense bf16 matrix rate, FLOP/s; None where the card has none (V100, T4)."""
+    tf32_flops: PositiveFloat | None = None
+    """Peak dense TF32 matrix rate, FLOP/s."""
+    int8_ops: PositiveFloat | None = None
+    """Peak dense int8 matrix rate, op/s."""
+    fp8_flops: PositiveFloat | None = None
+    """Peak dense fp8 matrix rate, FLOP/s."""
+    fp4_flops: PositiveFloat | None = None
+    """Peak dense fp4 matrix rate, FLOP/s."""
+    link_bytes_per_s: PositiveFloat
+    """GPU-to-GPU bandwidth in one direction inside an instance (NVLink, Infinity Fabric, else PCIe), bytes/s."""
+    l2_bytes: PositiveFloat
+    """Last-level cache, bytes."""
+    power_w: PositiveFloat
+    """Board power limit (TDP), W."""
+    year: PositiveInt
+    """Year of release."""
+    source: str
+    """Datasheet or specification page."""
+    date: Date
+    """When the datasheet was read."""
+
+    def matrix_flops(self, dtype: str) -> float:
+        """Peak dense matrix rate, FLOP/s, for products computed in `dtype`.
+
+        `dtype` is one of fp32, fp16, bf16, fp8, int8, fp4. A format that the card lacks falls back to the format
+        that engines then compute in: bf16 to fp16, fp8/int8/fp4 weights to 16-bit products.
+        """
+        half = self.bf16_flops or self.fp16_flops
+        match dtype:
+            case "fp32":
+                return self.fp32_flops
+            case "fp16":
+                return self.fp16_flops
+            case "bf16":
+                return half
+            case "fp8":
+                return self.fp8_flops or half
+            case "int8":
+                return self.int8_ops or half
+            case "fp4":
+                return self.fp4_flops or self.fp8_flops or half
+        raise ValueError(f"no matrix rate for dtype {dtype!r}")

@@ -1,0 +1,143 @@
+"""Prices as the catalog holds them: dated, sourced, never overwritten."""
+
+from datetime import date as Date
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    source: str
+    """Page, document or data set that states the figure."""
+    date: Date
+    """Day on which the source stated it."""
+    note: str = ""
+    """Anything a reader must know before using the row."""
+
+
+class RentalKind(StrEnum):
+    """How a GPU is rented."""
+
+    ON_DEMAND = "on-demand"
+    SPOT = "spot"
+    RESERVED = "reserved"
+
+
+class RentalOffer(_Row):
+    """What one GPU costs by the hour at one vendor."""
+
+    gpu: str
+    """Catalog id of the GPU."""
+    vendor: str
+    """Who rents it."""
+    kind: RentalKind
+    """on-demand, spot or reserved."""
+    usd_per_gpu_hour: PositiveFloat
+    """USD per GPU and hour that an instance exists."""
+    gpus_per_instance: PositiveInt = 1
+    """GPUs come in instances of this size."""
+    minimum_months: NonNegativeInt = 0
+    """Commitment: rent is paid for at least this long."""
+
+
+class PurchasePrice(_Row):
+    """What one GPU costs to buy, as a share of its server."""
+
+    gpu: str
+    """Catalog id of the GPU."""
+    usd_per_gpu: PositiveFloat
+    """USD for one GPU, server share included where the source says so."""
+    low_usd_per_gpu: PositiveFloat
+    """5th percentile of offers."""
+    high_usd_per_gpu: PositiveFloat
+    """95th percentile of offers."""
+
+
+class ApiPrice(_Row):
+    """Price of one model's API at one date, USD per million tokens.
+
+    Each rate is one number per tier; the tier is the last whose edge is below the input tokens of the call, and the whole
+    call pays that tier's rates (a cliff). `edges_tokens` starts with 0. A rate that the vendor does not offer is None.
+    """
+
+    provider: str
+    """Who serves the model."""
+    model: str
+    """The provider's own name for it."""
+    edges_tokens: tuple[NonNegativeFloat, ...] = (0.0,)
+    """A call with more input tokens than an edge pays that tier's rates."""
+    input_usd_per_mtok: tuple[NonNegativeFloat, ...]
+    """Uncached input."""
+    output_usd_per_mtok: tuple[NonNegativeFloat, ...]
+    """Output, reasoning included."""
+    cache_read_usd_per_mtok: tuple[NonNegativeFloat, ...] | None = None
+    """Input read from the provider's prompt cache."""
+    cache_write_usd_per_mtok: tuple[NonNegativeFloat, ...] | None = None
+    """Input written to the cache on a miss; None where a write costs the input price."""
+    batch_input_usd_per_mtok: tuple[NonNegativeFloat, ...] | None = None
+    """Uncached input in batch processing."""
+    batch_output_usd_per_mtok: tuple[NonNegativeFloat, ...] | None = None
+    """Output in batch processing."""
+    batch_cache_read_usd_per_mtok: tuple[NonNegativeFloat, ...] | None = None
+    """Cached input in batch processing; None where the source does not say that the two combine."""
+    cache_minimum_tokens: NonNegativeInt | None = None
+    """A prefix shorter than this is not cached; None where there is no cache."""
+
+
+class TuningPrice(_Row):
+    """What a vendor takes to fine-tune a model and to serve the result."""
+
+    vendor: str
+    """Who trains and serves."""
+    model: str
+    """Base model in the vendor's words."""
+    shape: str | None = None
+    """Catalog id of the model shape where the base is an open model."""
+    usd_per_mtok_trained: NonNegativeFloat
+    """USD per million training tokens (tokens x epochs)."""
+    usd_minimum_per_job: NonNegativeFloat = 0.0
+    """Smallest charge for a job."""
+    input_usd_per_mtok: NonNegativeFloat | None = None
+    """Serving: uncached input, where billed by token."""
+    output_usd_per_mtok: NonNegativeFloat | None = None
+    """Serving: output, where billed by token."""
+    usd_per_hosting_hour: NonNegativeFloat = 0.0
+    """Serving: hourly fee of a deployment, billed whether used or not."""
+    gpu: str | None = None
+    """Dedicated deployments: catalog id of the GPU that the hourly fee rents."""
+    usd_per_month_stored: NonNegativeFloat = 0.0
+    """Storage fee of a tuned model."""
+    new_jobs_until: Date | None = None
+    """Last day on which a new training job is accepted."""
+    retires_on: Date | None = None
+    """Day on which tuned models on this base stop."""
+    method: str = "lora"
+    """lora or full, as the vendor trains it."""
+
+
+class Retirement(_Row):
+    """The announced end of a vendor's model."""
+
+    provider: str
+    """Who serves the model."""
+    model: str
+    """The provider's own name for it."""
+    retires_on: Date
+    """Day on which calls stop working."""
+    successor: str | None = None
+    """What the vendor suggests instead."""
+
+
+class CacheMinimum(_Row):
+    """The shortest prompt prefix that a provider caches, and whether batch and cache discounts combine."""
+
+    provider: str
+    """Who serves the model."""
+    model_prefix: str = Field(default="")
+    """Applies to model names that start with this; the longest match wins."""
+    minimum_tokens: NonNegativeInt
+    """Shortest cached prefix, tokens."""
+    combines_with_batch: bool = False
+    """True only where the vendor says that cached input is discounted inside batch jobs too."""

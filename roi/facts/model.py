@@ -1,0 +1,285 @@
+"""The shape of a decoder-only language model: enough to count parameters, FLOPs, bytes and KV cache exactly.
+
+A model is a stack of layers. Each layer mixes tokens (one of `Attention`'s kinds) and then applies an MLP (dense or mixture
+of experts). Kinds are listed with the number of layers that use them, so a hybrid is two entries:
+
+    attention = [full x 8, sliding x 40]      mlp = [dense x 48]
+"""
+
+from collections.abc import Iterator
+from datetime import date as Date
+from functools import cached_property
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
+
+from roi.facts.linear import Linear
+
+Number = float | NDArray[np.float64]
+
+
+class Attention(BaseModel):
+    """One kind of token mixing and the number of layers that use it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    kind: Literal["full", "sliding", "latent", "linear"] = "full"
+    """full; sliding (a window of tokens); latent (MLA: one compressed vector a token); linear (a fixed state)."""
+    layers: PositiveInt
+    """How many layers mix tokens this way."""
+    heads: PositiveInt
+    """Query heads."""
+    kv_heads: PositiveInt
+    """Key and value heads (1 = multi-query, heads = multi-head)."""
+    head_dim: PositiveInt
+    """Width of a query and key head."""
+    value_dim: PositiveInt | None = None
+    """Width of a value head where it differs from head_dim."""
+    window: PositiveInt | None = None
+    """sliding: tokens that a layer keeps."""
+    qkv_bias: bool = False
+    """Bias on query, key and value."""
+    o_bias: bool = False
+    """Bias on the output projection."""
+    norm_parameters: NonNegativeInt = 0
+    """Query/key norm and similar vectors inside the layer, parameters."""
+    shared_kv: bool = False
+    """True where value is the key (Gemma 4 full-attention layers): no value projection, the cache still holds both."""
+    gated: bool = False
+    """True where the query projection also makes an output gate (twice as wide; Qwen3-Next, Qwen3.5)."""
+    kv_reused_layers: NonNegativeInt = 0
+    """Layers of this kind that read another layer's keys and values and hold none (Gemma 3n/4 small)."""
+    q_rank: PositiveInt | None = None
+    """latent: rank of the query compression; None = queries are not compressed."""
+    kv_rank: PositiveInt | None = None
+    """latent: width of the compressed key-value vector that the cache holds."""
+    rope_dim: NonNegativeInt = 0
+    """latent: width of the shared rotary key that the cache holds too; part of head_dim."""
+    sinks: bool = False
+    """A learned sink per query head (gpt-oss)."""
+    linear_parameters: NonNegativeInt = 0
+    """linear: parameters of one mixing layer, counted from the published configuration."""
+    state_elements: NonNegativeInt = 0
+    """linear: elements of the recurrent and convolution state that one sequence holds in one layer."""
+
+    @property
+    def cache_elements_per_token(self) -> int:
+        """Elements that one token adds to the KV cache in one layer of this kind (before any window)."""
+        if self.kind == "linear":
+            return 0
+        if self.kind == "latent":
+            return (self.kv_rank or 0) + self.rope_dim
+        return self.kv_heads * (self.head_dim + (self.value_dim or self.head_dim))
+
+    def cache_elements(self, tokens: Number) -> Number:
+        """Elements that one sequence of `tokens` tokens keeps over all layers of this kind; broadcasts."""
+        if self.kind == "linear":
+            return np.asarray(tokens, dtype=float) * 0.0 + float(self.layers * self.state_elements)
+        kept = np.minimum(tokens, self.window) if self.window else tokens
+        return (self.layers - self.kv_reused_layers) * self.cache_elements_per_token * kept
+
+    def linears(self, hidden: int) -> Iterator[Linear]:
+        """The matrix products of this kind, by their usual names."""
+        n, own = self.layers, self.layers - self.kv_reused_layers
+        value = self.value_dim or self.head_dim
+        if self.kind == "linear":
+            yield Linear("linear_attn", hidden, self.linear_parameters // hidden, n)
+            return
+        if self.kind == "latent":
+            rank = self.kv_rank or 0
+            if self.q_rank:
+                yield Linear("q_a_proj", hidden, self.q_rank, n)
+                yield Linear("q_b_proj", self.q_rank, self.heads * self.head_dim, n)
+            else:
+                yield Linear("q_proj", hidden, self.heads * self.head_dim, n)
+            yield Linear("kv_a_proj_with_mqa", hidden, rank + self.rope_dim, n)
+            yield Linear("kv_b_proj", rank, self.heads * (self.head_dim - self.rope_dim + value), n)
+            yield Linear("o_proj", self.heads * value, hidden, n, bias=self.o_bias)
+            return
+        yield Linear("q_proj", hidden, self.heads * self.head_dim * (2 if self.gated else 1), n, bias=self.qkv_bias)
+        yield Linear("k_proj", hidden, self.kv_heads * self.head_dim, own, bias=self.qkv_bias)
+        if not self.shared_kv:
+            yield Linear("v_proj", hidden, self.kv_heads * value, own, bias=self.qkv_bias)
+        yield Linear("o_proj", self.heads * value, hidden, n, bias=self.o_bias)
+
+
+class Mlp(BaseModel):
+    """One kind of MLP and the number of layers that use it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    layers: PositiveInt
+    """How many layers use it."""
+    intermediate: PositiveInt
+    """Inner width of the MLP, or of one expert."""
+    gated: bool = True
+    """Three matrices (gate, up, down) if True, else two (up, down)."""
+    bias: bool = False
+    """Bias on every matrix."""
+    experts: PositiveInt = 1
+    """Experts in a layer; 1 = dense."""
+    experts_per_token: PositiveInt = 1
+    """Experts that a token passes through."""
+    shared_intermediate: NonNegativeInt = 0
+    """Inner width of the always-active shared expert(s), all together."""
+    shared_gate: bool = False
+    """A learned scalar gate on the shared expert (Qwen2-MoE, Qwen3-Next)."""
+    router_bias: bool = False
+    """Bias (or score correction) per expert in the router."""
+
+    def linears(self, hidden: int) -> Iterator[Linear]:
+        """The matrix products of this kind, by their usual names."""
+        n, e, k = self.layers, self.experts, self.experts_per_token
+        if self.experts > 1:
+            yield Linear("router", hidden, e, n, bias=self.router_bias)
+        if self.gated:
+            yield Linear("gate_proj", hidden, self.intermediate, n, e, k, bias=self.bias)
+        yield Linear("up_proj", hidden, self.intermediate, n, e, k, bias=self.bias)
+        yield Linear("down_proj", self.intermediate, hidden, n, e, k, bias=self.bias)
+        if self.shared_intermediate:
+            if self.gated:
+                yield Linear("shared_gate_proj", hidden, self.shared_intermediate, n)
+            yield Linear("shared_up_proj", hidden, self.shared_intermediate, n)
+            yield Linear("shared_down_proj", self.shared_intermediate, hidden, n)
+        if self.shared_gate:
+            yield Linear("shared_expert_gate", hidden, 1, n)
+
+
+class ModelShape(BaseModel):
+    """Architecture of one open-weight model, from its published configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    id: str
+    """Lower-case name in this catalog, for example llama-3.1-8b."""
+    aliases: tuple[str, ...] = ()
+    """Hub ids of the same shape, for example meta-llama/Llama-3.1-8B-Instruct."""
+    family: str
+    """Architecture as transformers names it, for example llama, qwen3, gemma3_text."""
+    licence: str
+    """SPDX id, or the licence's own name."""
+    context_tokens: PositiveInt
+    """Longest sequence the publisher states."""
+    hidden: PositiveInt
+    """Width of the residual stream."""
+    vocab: PositiveInt
+    """Rows of the embedding, padding rows included."""
+    tied: bool = False
+    """True where the output head is the embedding."""
+    head_bias: bool = False
+    """Bias on the output head."""
+    positions: NonNegativeInt = 0
+    """Rows of a learned position embedding."""
+    norm_bias: bool = False
+    """LayerNorm (weight and bias) if True, RMSNorm (weight) if False."""
+    norms_per_layer: NonNegativeInt = 2
+    """Norms of width `hidden` in one layer."""
+    final_norm: bool = True
+    """A norm before the output head."""
+    attention: tuple[Attention, ...]
+    """Token mixing, kind by kind."""
+    mlp: tuple[Mlp, ...]
+    """MLPs, kind by kind."""
+    extra_parameters: NonNegativeInt = 0
+    """Parameters that the rules above do not count (per-layer embeddings, scalars); `note` says what."""
+    extra_active_parameters: NonNegativeInt = 0
+    """The part of extra_parameters that every token multiplies with."""
+    published_parameters: PositiveInt
+    """Count that the publisher states (or that transformers counts from the configuration)."""
+    published_active_parameters: PositiveInt | None = None
+    """Active count that the publisher states, for mixtures of experts."""
+    released: Date | None = None
+    """Day of release."""
+    note: str = ""
+    """What is special about it."""
+    source: str
+    """Configuration file that the row was read from."""
+    date: Date
+    """When it was read."""
+
+    @model_validator(mode="after")
+    def _layers_agree(self) -> Self:
+        mixing, mlps = sum(a.layers for a in self.attention), sum(m.layers for m in self.mlp)
+        if mixing != mlps:
+            raise ValueError(f"{self.id}: {mixing} attention layers but {mlps} MLP layers")
+        return self
+
+    @property
+    def layers(self) -> int:
+        """Number of layers."""
+        return sum(a.layers for a in self.attention)
+
+    @cached_property
+    def linears(self) -> tuple[Linear, ...]:
+        """Every matrix product of the stack (not the output head), by name and kind."""
+        parts: list[Any] = [*self.attention, *self.mlp]
+        return tuple(linear for part in parts for linear in part.linears(self.hidden))
+
+    @property
+    def embedding_parameters(self) -> int:
+        """Parameters of the token embedding."""
+        return self.vocab * self.hidden
+
+    @property
+    def head_parameters(self) -> int:
+        """Parameters of the output head, counted whether tied or not."""
+        return self.vocab * self.hidden + (self.vocab if self.head_bias else 0)
+
+    @property
+    def norm_parameters(self) -> int:
+        """Parameters of all norms, query/key norms and sinks included."""
+        width = self.hidden * (2 if self.norm_bias else 1)
+        inside = sum(a.layers * (a.norm_parameters + (a.heads if a.sinks else 0)) for a in self.attention)
+        return width * (self.norms_per_layer * self.layers + int(self.final_norm)) + inside
+
+    @cached_property
+    def parameters(self) -> int:
+        """All parameters; a tied head counts once."""
+        head = 0 if self.tied else self.head_parameters
+        stack = sum(linear.parameters for linear in self.linears)
+        return (
+            self.embedding_parameters + head + self.positions * self.hidden
+            + stack + self.norm_parameters + self.extra_parameters
+        )
+
+    @cached_property
+    def active_parameters(self) -> int:
+        """Parameters that one token multiplies with: the active experts and the output head, not the embedding look-up.
+
+        The matrix FLOPs of one token are 2 x this number, forward (attention scores come on top).
+        """
+        stack = sum(linear.active_parameters for linear in self.linears)
+        return stack + self.head_parameters + self.norm_parameters + self.extra_active_parameters
+
+    def cache_bytes(self, tokens: Number, bytes_per_element: float = 2.0) -> Number:
+        """Bytes of KV cache (and linear-attention state) that one sequence of `tokens` tokens holds; broadcasts.
+
+        Windows cap what sliding layers keep; linear layers hold a state of fixed size from the first token on.
+        """
+        total: Number = 0.0
+        for a in self.attention:
+            total = total + a.cache_elements(tokens)
+        return total * bytes_per_element
+
+    def attention_flops(self, context: Number) -> Number:
+        """Forward FLOPs of one token's scores and weighted sum against `context` earlier tokens, all layers; broadcasts.
+
+        2 FLOPs for each multiply-add, once for scores (head_dim) and once for values. A window caps the context.
+        """
+        total: Number = 0.0
+        for a in self.attention:
+            if a.kind == "linear":
+                continue
+            seen = np.minimum(context, a.window) if a.window else context
+            total = total + 2.0 * a.layers * a.heads * (a.head_dim + (a.value_dim or a.head_dim)) * seen
+        return total
+
+
+class ModelList(BaseModel):
+    """The file that holds the shapes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    models: tuple[ModelShape, ...] = Field(min_length=1)

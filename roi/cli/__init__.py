@@ -1,0 +1,107 @@
+"""The command `roi`: a group whose commands are imported when they are run, and the one place that answers errors.
+
+Exit codes: 0 done; 2 something the user gave is wrong; 1 anything else; 130 interrupted.
+"""
+
+import errno
+from importlib import import_module
+from typing import IO, Any, NamedTuple
+
+import click
+
+from roi import __version__
+from roi.errors import RoiError, nearest
+
+
+class Door(NamedTuple):
+    """Where a command lives and its line in `roi --help`, so that help imports no command."""
+
+    target: str
+    """module:attribute of the click command."""
+    summary: str
+    """One line of help."""
+
+
+COMMANDS = {
+    "compare": Door("roi.cli.compare:compare", "Every option's cost, payback and risk; the verdict and why."),
+    "fit": Door("roi.cli.fit:fit", "What fits on which GPU: memory, training hours, USD."),
+    "init": Door("roi.cli.init:init", "Write a commented scenario to start from."),
+    "schema": Door("roi.cli.schema:schema", "JSON Schema of the scenario file, for editors."),
+}
+
+
+class Failure(click.ClickException):
+    """A message for the user: printed as `roi: message`, without traceback."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+    def show(self, file: IO[Any] | None = None) -> None:  # Any: click's own signature
+        """Print the message on stderr."""
+        click.echo(f"roi: {self.format_message()}", file=file, err=file is None)
+
+
+class House(click.Group):
+    """A group that imports a command when it is called for."""
+
+    def __init__(self, *, doors: dict[str, Door], **rest: Any) -> None:  # Any: handed to click as it is
+        super().__init__(**rest)
+        self.doors = doors
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        """Names of the commands, in the order of the table."""
+        return list(self.doors)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
+        """The command, imported now; None where there is none of that name."""
+        if cmd_name not in self.doors:
+            return None
+        module, _, attribute = self.doors[cmd_name].target.partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command), self.doors[cmd_name].target
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments name; an unknown one is answered with the nearest."""
+        name = args[0]
+        if name not in self.doors and not name.startswith("-"):
+            near = nearest(name, self.doors)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(self.doors)}"
+            ctx.fail(f"no command {name[:80]!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's
+        """Write the table of commands from the summaries."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, door.summary) for name, door in self.doors.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:  # Any: click's own signature
+        """Run the command; turn what can be answered into a message and an exit code. A bug keeps its traceback."""
+        try:
+            return super().invoke(ctx)
+        except RoiError as error:
+            raise Failure(str(error), error.exit_code) from error
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(130) from None
+        except MemoryError as error:
+            raise Failure("out of memory; fewer --draws or fewer candidates need less") from error
+        except RecursionError as error:
+            raise Failure("the input is nested too deeply", 2) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader of our output left; click ends quietly
+                raise
+            raise Failure(f"{error.filename or 'operating system'}: {error.strerror or error}") from error
+
+
+@click.group(
+    cls=House,
+    doors=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="`roi compare` without a file runs a bundled example.",
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def main() -> None:
+    """Stay with an API, pay less for it, or train an adapter and serve it: costs, payback, and how sure."""

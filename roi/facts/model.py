@@ -30,9 +30,9 @@ class Attention(BaseModel):
     layers: PositiveInt
     """How many layers mix tokens this way."""
     heads: PositiveInt
-    """Query heads."""
+    """Query heads; linear: value heads."""
     kv_heads: PositiveInt
-    """Key and value heads (1 = multi-query, heads = multi-head)."""
+    """Key and value heads (1 = multi-query, heads = multi-head); linear: query and key heads."""
     head_dim: PositiveInt
     """Width of a query and key head."""
     value_dim: PositiveInt | None = None
@@ -44,7 +44,7 @@ class Attention(BaseModel):
     o_bias: bool = False
     """Bias on the output projection."""
     norm_parameters: NonNegativeInt = 0
-    """Query/key norm and similar vectors inside the layer, parameters."""
+    """Query/key norm, convolution and similar vectors inside one layer, parameters."""
     shared_kv: bool = False
     """True where value is the key (Gemma 4 full-attention layers): no value projection, the cache still holds both."""
     gated: bool = False
@@ -59,10 +59,25 @@ class Attention(BaseModel):
     """latent: width of the shared rotary key that the cache holds too; part of head_dim."""
     sinks: bool = False
     """A learned sink per query head (gpt-oss)."""
-    linear_parameters: NonNegativeInt = 0
-    """linear: parameters of one mixing layer, counted from the published configuration."""
-    state_elements: NonNegativeInt = 0
-    """linear: elements of the recurrent and convolution state that one sequence holds in one layer."""
+    conv_kernel: PositiveInt = 1
+    """linear: width of the causal convolution over queries, keys and values, tokens."""
+    state_bytes_per_element: float = 4.0
+    """linear: bytes of one element of the recurrent state; it stays float32 when the KV cache is quantised."""
+
+    @property
+    def value_width(self) -> int:
+        """Width of a value head."""
+        return self.value_dim or self.head_dim
+
+    @property
+    def state_elements(self) -> int:
+        """linear: elements of the recurrent state that one sequence holds in one layer; 0 for other kinds."""
+        return self.heads * self.head_dim * self.value_width if self.kind == "linear" else 0
+
+    @property
+    def conv_width(self) -> int:
+        """linear: channels of the convolution."""
+        return 2 * self.kv_heads * self.head_dim + self.heads * self.value_width
 
     @property
     def cache_elements_per_token(self) -> int:
@@ -71,21 +86,42 @@ class Attention(BaseModel):
             return 0
         if self.kind == "latent":
             return (self.kv_rank or 0) + self.rope_dim
-        return self.kv_heads * (self.head_dim + (self.value_dim or self.head_dim))
+        return self.kv_heads * (self.head_dim + self.value_width)
 
-    def cache_elements(self, tokens: Number) -> Number:
-        """Elements that one sequence of `tokens` tokens keeps over all layers of this kind; broadcasts."""
+    def cache_bytes(self, tokens: Number, bytes_per_element: float) -> Number:
+        """Bytes that one sequence of `tokens` tokens keeps over all layers of this kind; broadcasts.
+
+        linear: the recurrent state, and the convolution's last conv_kernel - 1 tokens at bytes_per_element.
+        """
         if self.kind == "linear":
-            return np.asarray(tokens, dtype=float) * 0.0 + float(self.layers * self.state_elements)
+            window = (self.conv_kernel - 1) * self.conv_width
+            state = self.state_elements * self.state_bytes_per_element + window * bytes_per_element
+            return tokens * 0.0 + self.layers * state
         kept = np.minimum(tokens, self.window) if self.window else tokens
-        return (self.layers - self.kv_reused_layers) * self.cache_elements_per_token * kept
+        return (self.layers - self.kv_reused_layers) * self.cache_elements_per_token * bytes_per_element * kept
+
+    def flops(self, context: Number) -> Number:
+        """Forward FLOPs of one token's mixing with `context` earlier tokens, all layers of this kind; broadcasts.
+
+        2 FLOPs for each multiply-add, once for scores (head_dim) and once for values; a window caps the context.
+        latent: in the expanded form (head_dim, value_dim), not the absorbed one that some servers use for decode.
+        linear: 7 for each state element (decay 1, prediction 2, update 2, read-out 2), whatever the context.
+        """
+        if self.kind == "linear":
+            return context * 0.0 + 7.0 * self.layers * self.state_elements
+        seen = np.minimum(context, self.window) if self.window else context
+        return 2.0 * self.layers * self.heads * (self.head_dim + self.value_width) * seen
 
     def linears(self, hidden: int) -> Iterator[Linear]:
         """The matrix products of this kind, by their usual names."""
         n, own = self.layers, self.layers - self.kv_reused_layers
-        value = self.value_dim or self.head_dim
+        value = self.value_width
         if self.kind == "linear":
-            yield Linear("linear_attn", hidden, self.linear_parameters // hidden, n)
+            yield Linear("in_proj_qkv", hidden, self.conv_width, n)
+            yield Linear("in_proj_z", hidden, self.heads * value, n)
+            yield Linear("in_proj_b", hidden, self.heads, n)
+            yield Linear("in_proj_a", hidden, self.heads, n)
+            yield Linear("out_proj", self.heads * value, hidden, n)
             return
         if self.kind == "latent":
             rank = self.kv_rank or 0
@@ -182,6 +218,8 @@ class ModelShape(BaseModel):
     """Token mixing, kind by kind."""
     mlp: tuple[Mlp, ...]
     """MLPs, kind by kind."""
+    module_names: tuple[tuple[str, ...], ...] = ()
+    """Modules of the checkpoint that are named otherwise or fused: its name, then the usual names that it holds."""
     extra_parameters: NonNegativeInt = 0
     """Parameters that the rules above do not count (per-layer embeddings, scalars); `note` says what."""
     extra_active_parameters: NonNegativeInt = 0
@@ -246,12 +284,13 @@ class ModelShape(BaseModel):
 
     @cached_property
     def active_parameters(self) -> int:
-        """Parameters that one token multiplies with: the active experts and the output head, not the embedding look-up.
+        """Matrix parameters that one token multiplies with: the active experts and the output head.
 
-        The matrix FLOPs of one token are 2 x this number, forward (attention scores come on top).
+        Without the embedding look-up and the norms. The matrix FLOPs of one token are 2 x this number, forward
+        (`attention_flops` comes on top).
         """
         stack = sum(linear.active_parameters for linear in self.linears)
-        return stack + self.head_parameters + self.norm_parameters + self.extra_active_parameters
+        return stack + self.head_parameters + self.extra_active_parameters
 
     def cache_bytes(self, tokens: Number, bytes_per_element: float = 2.0) -> Number:
         """Bytes of KV cache (and linear-attention state) that one sequence of `tokens` tokens holds; broadcasts.
@@ -260,20 +299,14 @@ class ModelShape(BaseModel):
         """
         total: Number = 0.0
         for a in self.attention:
-            total = total + a.cache_elements(tokens)
-        return total * bytes_per_element
+            total = total + a.cache_bytes(tokens, bytes_per_element)
+        return total
 
     def attention_flops(self, context: Number) -> Number:
-        """Forward FLOPs of one token's scores and weighted sum against `context` earlier tokens, all layers; broadcasts.
-
-        2 FLOPs for each multiply-add, once for scores (head_dim) and once for values. A window caps the context.
-        """
+        """Forward FLOPs of one token's mixing with `context` earlier tokens, all layers; broadcasts (see Attention.flops)."""
         total: Number = 0.0
         for a in self.attention:
-            if a.kind == "linear":
-                continue
-            seen = np.minimum(context, a.window) if a.window else context
-            total = total + 2.0 * a.layers * a.heads * (a.head_dim + (a.value_dim or a.head_dim)) * seen
+            total = total + a.flops(context)
         return total
 
 

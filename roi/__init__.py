@@ -1,0 +1,58 @@
+"""Should we keep paying for an API, pay less for it, or train an adapter and serve our own model?
+
+The rooms, floor by floor; a room imports only what is below it (pyproject.toml states it, import-linter checks it):
+
+    cli | web            doors: one file a command, no arithmetic
+    report               how the answer is told: terminal, markdown, json
+    usage | profiling    what was spent; what a real GPU did
+    catalog              what is known: model shapes, GPUs, dated prices; resolve(scenario) -> Case
+    scenario             what is asked: one YAML file, its schema, its templates
+    economics            what it costs and returns: cost lines, options, finance, comparison, risk    pure numpy
+    estimate             what it takes: memory, step time, training, serving, fleet                   pure numpy
+    facts                the vocabulary: Fact, ModelShape, Gpu, prices, Case
+    errors | units       the ground
+
+The path of data, one direction:
+
+    scenario.yaml --load_scenario--> Scenario --resolve--> Case --compare--> Comparison --report--> text, JSON
+
+`compare(case)` is the spine: it reads no file, no clock and no environment. The names in `__all__` are loaded at first
+use, so `import roi` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from roi.catalog.resolution import resolve
+    from roi.economics.comparison import compare
+    from roi.facts.case import Case
+    from roi.facts.fact import Fact
+    from roi.scenario.file import load_scenario
+
+__version__ = "0.1.0"
+
+__all__ = ["Case", "Fact", "__version__", "compare", "load_scenario", "resolve"]
+
+_HOME = {
+    "Case": "roi.facts.case",
+    "Fact": "roi.facts.fact",
+    "compare": "roi.economics.comparison",
+    "load_scenario": "roi.scenario.file",
+    "resolve": "roi.catalog.resolution",
+}
+
+
+def __getattr__(name: str) -> object:
+    """The public object `name`, imported from its room at first use (PEP 562)."""
+    if name not in _HOME:
+        message = f"module 'roi' has no attribute {name!r}"
+        raise AttributeError(message)
+    value: object = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Every public name, loaded or not."""
+    return sorted({*globals(), *__all__})

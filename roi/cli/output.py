@@ -1,0 +1,60 @@
+"""Where an answer goes: stdout, or a file that is either complete or untouched."""
+
+import os
+import stat
+from pathlib import Path
+
+import click
+
+from roi.errors import InputError, RoiError
+
+output_option = click.option(
+    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write the answer to FILE, not to stdout."
+)
+"""The option that commands share; its value is the second argument of `write`."""
+
+
+def write(text: str, output: Path | None = None) -> None:
+    """Write `text` to stdout, or to the file `output` in one step; a newline ends it."""
+    text = text if text.endswith("\n") else text + "\n"
+    if output is None:
+        stdout = click.get_text_stream("stdout")
+        encoding = stdout.encoding or "utf-8"
+        click.echo(text.encode(encoding, errors="replace").decode(encoding), nl=False)
+    else:
+        replace_file(output, text)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Put `text` into `path` atomically: a failure on the way leaves what was there before.
+
+    The text goes to a temporary file in the same folder, then takes the name. A link is followed; a device or a pipe
+    (/dev/null, a process substitution) is written to as it is.
+    """
+    try:
+        target = path.resolve()
+        mode = target.stat().st_mode if target.exists() else None
+        if mode is not None and stat.S_ISDIR(mode):
+            message = f"--output: {path} is a directory; give a file name"
+            raise InputError(message)
+        if mode is not None and not stat.S_ISREG(mode):
+            target.write_text(text, encoding="utf-8")
+            return
+        part = target.with_name(f".roi-{os.urandom(4).hex()}.part")
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else stat.S_IMODE(mode))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        message = f"--output: cannot write {path}: {error.strerror}"
+        raise InputError(message) from error
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    except OSError as error:
+        message = f"--output: writing {path} failed, what was there is unchanged: {error.strerror}"
+        raise RoiError(message) from error
+    finally:
+        part.unlink(missing_ok=True)

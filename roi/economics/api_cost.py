@@ -1,0 +1,121 @@
+"""What one request costs at an API, split the way the price list bills it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from roi.economics.inputs import Api, Array, Number, Shared, Tokens
+from roi.units import MTOK
+
+
+@dataclass(frozen=True)
+class RequestCost:
+    """USD (and tokens) of the mean request, each a float or one row a draw of shape (n, 1)."""
+
+    input_usd: Number
+    cache_read_usd: Number
+    cache_write_usd: Number
+    output_usd: Number
+    batch_usd: Number
+    input_tokens: Number
+    cache_read_tokens: Number
+    cache_write_tokens: Number
+    output_tokens: Number
+    batch_tokens: Number
+
+    @property
+    def usd(self) -> Number:
+        """All parts together."""
+        return self.input_usd + self.cache_read_usd + self.cache_write_usd + self.output_usd + self.batch_usd
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Length bins in the option's own tokens, shape (B,) or (n, B)."""
+
+    total: Array
+    prefix: Array
+    output: Array
+
+
+def seen_tokens(shared: Shared, tokens: Tokens) -> _Seen:
+    """The length bins as the option's tokenizer, prompt and verbosity make them.
+
+    prefix = min(shared prefix, input), scaled to `prefix_tokens` where a tuned model needs fewer instructions;
+    input = (input - prefix + new prefix) x ratio; output = output x ratio x output_ratio + reasoning tokens.
+    """
+    prefix = np.minimum(shared.prefix_tokens, shared.input_tokens)
+    new = prefix
+    if tokens.prefix_tokens is not None:
+        kept = np.divide(tokens.prefix_tokens, np.maximum(shared.prefix_tokens, 1e-12))
+        new = prefix * np.where(np.asarray(shared.prefix_tokens) > 0, kept, 1.0)
+    total = (shared.input_tokens - prefix + new) * tokens.ratio
+    output = shared.output_tokens * tokens.ratio * tokens.output_ratio + tokens.reasoning_tokens
+    return _Seen(np.asarray(total), np.asarray(new * tokens.ratio), np.asarray(output))
+
+
+def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> RequestCost:
+    """Cost of the mean request.
+
+    For every length bin: plain; with the prompt cache (a hit reads the prefix at the cached price, a miss writes it at the
+    write price, or pays input where writing is free; a prefix under the provider's minimum is not cached); and for the share
+    that can wait, batch, with cached input only where the price list has a price for both. The cheapest per bin is taken.
+    The tier of a call is set by its input tokens: the last edge strictly below them.
+    """
+    seen = seen_tokens(shared, tokens)
+    tier = np.searchsorted(api.edges, seen.total, side="left") - 1
+    tier = np.maximum(tier, 0)
+    scale = (1.0 - api.discount) / MTOK
+
+    def rate(row: Array) -> Array:
+        return row[tier] * scale if row.size > 1 else np.asarray(row[0] * scale)
+
+    price_in, price_out = rate(api.input), rate(api.output)
+    output_usd = seen.output * price_out
+    plain = seen.total * price_in
+    cached = np.zeros(np.shape(plain), dtype=bool)
+    read_tokens = write_tokens = np.zeros(())
+    read_usd = write_usd = np.zeros(())
+    if api.uses_cache and api.cache_read is not None:
+        write = rate(api.cache_write) if api.cache_write is not None else price_in
+        saves = hit_rate * rate(api.cache_read) + (1.0 - hit_rate) * write < price_in
+        cached = saves & (seen.prefix >= api.cache_minimum) & (seen.prefix > 0)
+        read_tokens = np.where(cached, seen.prefix * hit_rate, 0.0)
+        read_usd = read_tokens * rate(api.cache_read)
+        if api.cache_write is not None:
+            write_tokens = np.where(cached, seen.prefix * (1.0 - hit_rate), 0.0)
+            write_usd = write_tokens * write
+    input_tokens = seen.total - read_tokens - write_tokens
+    input_usd = input_tokens * price_in
+
+    now: Number = 1.0
+    batch_usd: Array = np.zeros(())
+    if api.batch_input is not None and api.batch_output is not None and np.any(np.asarray(api.batch_share) > 0):
+        in_batch = seen.total * rate(api.batch_input)
+        if api.batch_cache_read is not None and api.uses_cache:
+            # a miss inside a batch writes the cache at the batch discount of the write price
+            rewrite = rate(api.cache_write) * rate(api.batch_input) / price_in if api.cache_write is not None else rate(api.batch_input)
+            prefix_usd = hit_rate * rate(api.batch_cache_read) + (1.0 - hit_rate) * rewrite
+            in_batch = np.where(cached, np.minimum(in_batch, (seen.total - seen.prefix) * rate(api.batch_input) + seen.prefix * prefix_usd), in_batch)
+        whole = in_batch + seen.output * rate(api.batch_output)
+        better = whole < input_usd + read_usd + write_usd + output_usd
+        batched = np.where(better, api.batch_share, 0.0)
+        now, batch_usd = 1.0 - batched, batched * whole
+
+    def mean(part: Number) -> Number:
+        weighted = np.asarray(part) * shared.weights
+        total = weighted.sum(axis=-1, keepdims=weighted.ndim > 1)
+        return float(total) if weighted.ndim == 1 else np.asarray(total)
+
+    return RequestCost(
+        input_usd=mean(input_usd * now),
+        cache_read_usd=mean(read_usd * now),
+        cache_write_usd=mean(write_usd * now),
+        output_usd=mean(output_usd * now),
+        batch_usd=mean(batch_usd),
+        input_tokens=mean(input_tokens * now),
+        cache_read_tokens=mean(read_tokens * now),
+        cache_write_tokens=mean(write_tokens * now),
+        output_tokens=mean(seen.output * now),
+        batch_tokens=mean((seen.total + seen.output) * (1.0 - now)),
+    )

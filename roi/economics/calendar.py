@@ -1,0 +1,67 @@
+"""Months: volume, going live, events that recur, and what one dollar is worth. Months 1..H are the last axis."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.economics.inputs import Array, Number, Shared
+from roi.units import DAYS_PER_MONTH, MONTHS_PER_YEAR
+
+
+def months(horizon: int) -> Array:
+    """1..H, shape (H,)."""
+    return np.arange(1, horizon + 1, dtype=np.float64)
+
+
+def monthly_rate(annual: Number) -> Number:
+    """Effective monthly rate r = (1 + R)^(1/12) - 1."""
+    return (1.0 + annual) ** (1.0 / MONTHS_PER_YEAR) - 1.0
+
+
+def discount_factors(annual: float, horizon: int) -> Array:
+    """(1 + R)^(-t/12) for t = 1..H, shape (H,)."""
+    return np.asarray((1.0 + annual) ** (-months(horizon) / MONTHS_PER_YEAR))
+
+
+def growth_path(annual: Number, horizon: int) -> Array:
+    """(1 + g)^((t - 1)/12): a level holds through a month as at its start, so month 1 is today's. Shape (..., H)."""
+    return np.asarray((1.0 + annual) ** ((months(horizon) - 1.0) / MONTHS_PER_YEAR))
+
+
+def requests(shared: Shared) -> Array:
+    """Requests in each month, reconciled with the bill: a day's requests x 365/12 x growth x volume factor. Shape (..., H)."""
+    daily = shared.requests_per_day * shared.volume_factor
+    return np.asarray(daily * DAYS_PER_MONTH * growth_path(shared.growth, shared.horizon))
+
+
+def live_share(months_to_live: Number, horizon: int) -> Array:
+    """Share of each month in which the option runs: 0 before, 1 after, the rest of the month in which it goes live."""
+    return np.clip(months(horizon) - months_to_live, 0.0, 1.0)
+
+
+def incumbent_share(months_to_live: Number, months_in_parallel: Number, horizon: int) -> Array:
+    """Share of each month in which the incumbent is still paid: until live, and in parallel after that."""
+    return np.clip(months_to_live + months_in_parallel - (months(horizon) - 1.0), 0.0, 1.0)
+
+
+def events(first: Number, every: Number, horizon: int) -> Array:
+    """How many events fall at month ends 0..H; shape (..., H + 1).
+
+    Events happen at first, first + every, ... months from today. An event is paid at the start of the period that it
+    serves, the last month end before it (floor); none falls at H, since what it serves lies beyond the horizon.
+    """
+    ends = np.arange(horizon + 1, dtype=np.float64)
+    so_far = np.maximum(np.ceil((ends + 1.0 - np.maximum(first, 0.0)) / every - 1e-9), 0.0)
+    counts = np.diff(so_far, axis=-1, prepend=0.0)
+    counts[..., -1] = 0.0
+    return counts
+
+
+def past_events(counts: Array) -> Array:
+    """Events at month ends 0..t-1, for months t = 1..H: how often a price or a model has changed by then. Shape (..., H)."""
+    return np.cumsum(counts, axis=-1)[..., :-1]
+
+
+def split(at_ends: Array) -> tuple[NDArray[np.float64], Array]:
+    """Amounts at month ends 0..H as (upfront, monthly): shapes (..., 1) and (..., H); a plain row gives a 0-d upfront."""
+    upfront = at_ends[..., :1]
+    return (upfront if at_ends.ndim > 1 else upfront.reshape(())), at_ends[..., 1:]

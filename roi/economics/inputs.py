@@ -1,0 +1,380 @@
+"""What the economics reads: the flat values of a Case, grouped into frozen records.
+
+A number is a float, or an array of shape (n, 1) with one row a draw (or one row a volume). Months are the last axis, so a
+monthly quantity is (H,) or (n, H). Every record is built here and nowhere else, so a path is spelled once.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.facts.case import Values
+
+Array = NDArray[np.float64]
+Number = float | Array
+
+
+class Reader:
+    """Reads values under one prefix of a Case; a missing path is a KeyError that names it."""
+
+    def __init__(self, values: Values, prefix: str = "") -> None:
+        self.values, self.prefix = values, prefix
+
+    def has(self, name: str) -> bool:
+        """True where the path exists and is not null."""
+        return self.values.get(self.prefix + name) is not None
+
+    def number(self, name: str) -> Number:
+        """A number, or an array of draws."""
+        value = self.values[self.prefix + name]
+        if isinstance(value, (str, tuple)) or value is None:
+            raise TypeError(f"{self.prefix}{name} is not a number: {value!r}")
+        return value if isinstance(value, np.ndarray) else float(value)
+
+    def maybe(self, name: str) -> Number | None:
+        """A number, or None where the path is absent or null."""
+        return self.number(name) if self.has(name) else None
+
+    def text(self, name: str) -> str:
+        """A name."""
+        return str(self.values[self.prefix + name])
+
+    def flag(self, name: str) -> bool:
+        """A yes or no; absent means no."""
+        return bool(self.values.get(self.prefix + name, False))
+
+    def row(self, name: str) -> Array:
+        """A list of numbers."""
+        value = self.values[self.prefix + name]
+        return np.atleast_1d(np.asarray(value, dtype=np.float64))
+
+    def maybe_row(self, name: str) -> Array | None:
+        """A list of numbers, or None."""
+        return self.row(name) if self.has(name) else None
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all options share: one draw of each serves them all (common random numbers)."""
+
+    horizon: int
+    discount_rate: float
+    requests_per_day: Number
+    growth: Number
+    volume_factor: Number
+    price_factor: Number
+    can_wait: Number
+    input_tokens: Array
+    output_tokens: Array
+    weights: Array
+    prefix_tokens: Number
+    hit_rate: Number
+    escalated_hit_rate: Number
+    peak_to_mean: Number
+    load_curve: Array
+    usd_per_error: Number
+    quality_bar: float
+    evaluation_noise: Number
+    usd_per_hour: Number
+    wage_growth: Number
+    setup_existing: bool
+    run_existing: bool
+    rent_drift: Number
+    successor_price_ratio: Number
+    successor_error_ratio: Number
+    migration_hours: Number
+    evaluation_usd: Number
+    evaluation_labels: Number
+    usd_per_label: Number
+    commitment_usd: Number
+    commitment_months: Number
+    capacity_factor: Number
+
+    @property
+    def mean_tokens(self) -> float:
+        """Input plus output tokens of a request, in the incumbent's tokens."""
+        return float(self.weights @ (self.input_tokens + self.output_tokens))
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """How a request looks to one option, against the incumbent's tokens."""
+
+    ratio: Number = 1.0
+    prefix_tokens: Number | None = None
+    output_ratio: Number = 1.0
+    reasoning_tokens: Number = 0.0
+
+
+@dataclass(frozen=True)
+class Api:
+    """A price list of one model: USD per million tokens, one entry a tier."""
+
+    edges: Array
+    input: Array
+    output: Array
+    cache_read: Array | None
+    cache_write: Array | None
+    batch_input: Array | None
+    batch_output: Array | None
+    batch_cache_read: Array | None
+    cache_minimum: float
+    discount: Number
+    uses_cache: bool
+    batch_share: Number
+    """Share of all requests that goes through the batch price where it is cheaper."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One way to serve: a GPU at a vendor; numbers may be arrays over plans when plans are compared."""
+
+    gpu: str
+    vendor: str
+    usd_per_gpu_hour: Number
+    gpus_per_instance: Number
+    gpus_per_replica: Number
+    capacity: Number
+    minimum_months: Number
+    watts: Number
+    usd_per_gpu: Number
+
+
+@dataclass(frozen=True)
+class Training:
+    """What one adapter (or model) takes to train."""
+
+    gpu_hours: Number
+    usd_per_gpu_hour: Number
+    vendor_usd: Number
+    runs: Number
+    labels: Number
+    every_months: Number | None
+    retrain_runs: Number
+    retrain_hours: Number
+    relabel_share: Number
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Terms of owning GPUs."""
+
+    install_share: Number
+    pue: Number
+    usd_per_kwh: Number
+    power_share: Number
+    colocation_usd_per_kw: Number
+    spare_share: Number
+    life_months: int
+    kept_per_year: Number
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing the user could do."""
+
+    id: str
+    kind: str
+    label: str
+    infeasible: str | None
+    trains: bool
+    months_to_live: Number
+    months_in_parallel: Number
+    tokens: Tokens
+    error_rate: Number
+    evaluated: bool
+    setup_hours: Number
+    run_hours: Number
+    platform_usd: Number
+    hosting_usd: Number
+    api: Api | None = None
+    life_first: Number | None = None
+    life_every: Number | None = None
+    own_price_ratio: Number = 1.0
+    escalated: Number = 0.0
+    escalates_to: str = "stay"
+    spills_to: str | None = None
+    plan: Plan | None = None
+    plans: tuple[Plan, ...] = ()
+    training: Training | None = None
+    hardware: Hardware | None = None
+    spares: int = 0
+    replicas_least: int = 1
+    replicas_fixed: int | None = None
+    headroom: Number = 0.0
+    autoscale: bool = False
+    autoscale_floor: int = 1
+    startup_hours: float = 0.0
+
+    @property
+    def self_hosted(self) -> bool:
+        """True where the option runs GPUs of the user's own, rented or bought."""
+        return self.kind in SELF_HOSTED
+
+    @property
+    def changes_model(self) -> bool:
+        """True where another model answers, so that porting and evaluation are paid."""
+        return self.kind not in {"stay", "cache-batch"}
+
+
+SELF_HOSTED = frozenset({"self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware"})
+
+
+def read_shared(values: Values) -> Shared:
+    """The shared record of a Case's values."""
+    r = Reader(values)
+    factor, split = r.number("reconciliation.factor"), r.number("reconciliation.volume_share")
+    return Shared(
+        horizon=int(r.number("horizon_months")),
+        discount_rate=float(r.number("discount_rate_per_year")),
+        requests_per_day=r.number("workload.requests_per_day"),
+        growth=r.number("workload.growth_per_year"),
+        volume_factor=factor**split,
+        price_factor=factor ** (1.0 - split),
+        can_wait=r.number("workload.can_wait_share"),
+        input_tokens=r.row("workload.input_tokens"),
+        output_tokens=r.row("workload.output_tokens"),
+        weights=r.row("workload.weights"),
+        prefix_tokens=r.number("workload.shared_prefix_tokens"),
+        hit_rate=r.number("workload.cache_hit_rate"),
+        escalated_hit_rate=r.number("workload.escalated_cache_hit_rate"),
+        peak_to_mean=r.number("workload.peak_to_mean"),
+        load_curve=r.row("workload.load_curve"),
+        usd_per_error=r.number("quality.usd_per_error"),
+        quality_bar=float(r.number("quality.bar")),
+        evaluation_noise=r.number("quality.evaluation_noise"),
+        usd_per_hour=r.number("people.usd_per_hour"),
+        wage_growth=r.number("people.wage_growth_per_year"),
+        setup_existing=r.flag("people.setup_hours_existing"),
+        run_existing=r.flag("people.run_hours_existing"),
+        rent_drift=r.number("drift.gpu_rent_per_year"),
+        successor_price_ratio=r.number("drift.successor_price_ratio"),
+        successor_error_ratio=r.number("drift.successor_error_ratio"),
+        migration_hours=r.number("migration.hours"),
+        evaluation_usd=r.number("evaluation.usd"),
+        evaluation_labels=r.number("evaluation.labels"),
+        usd_per_label=r.number("evaluation.usd_per_label"),
+        commitment_usd=r.number("commitment.usd_per_month"),
+        commitment_months=r.number("commitment.months"),
+        capacity_factor=r.number("serving.capacity_factor"),
+    )
+
+
+def read_option(values: Values, id: str, shared: Shared) -> Option:
+    """The record of one option."""
+    r = Reader(values, f"options.{id}.")
+    plans = tuple(_plan(values, f"options.{id}.plans.{k}.") for k in range(_count(values, f"options.{id}.plans.")))
+    return Option(
+        id=id,
+        kind=r.text("kind"),
+        label=r.text("label"),
+        infeasible=r.text("infeasible") if r.has("infeasible") else None,
+        trains=r.flag("trains"),
+        months_to_live=r.number("months_to_live"),
+        months_in_parallel=r.number("months_in_parallel"),
+        tokens=Tokens(
+            r.number("tokens.ratio"), r.maybe("tokens.prefix_tokens"),
+            r.number("tokens.output_ratio"), r.number("tokens.reasoning_tokens"),
+        ),
+        error_rate=_error_rate(r, shared.evaluation_noise),
+        evaluated=r.flag("quality.evaluated"),
+        setup_hours=r.number("setup_hours"),
+        run_hours=r.number("run_hours_per_month"),
+        platform_usd=r.number("platform_usd_per_month"),
+        hosting_usd=r.number("hosting_usd_per_month"),
+        api=_api(r) if r.has("price.input_usd_per_mtok") else None,
+        life_first=r.maybe("vendor.first_end_months"),
+        life_every=r.maybe("vendor.life_months"),
+        own_price_ratio=r.number("vendor.own_price_ratio") if r.has("vendor.own_price_ratio") else 1.0,
+        escalated=r.number("escalated_share"),
+        escalates_to=r.text("escalates_to") if r.has("escalates_to") else "stay",
+        spills_to=r.text("spills_to") if r.has("spills_to") else None,
+        plan=plans[0] if plans else None,
+        plans=plans,
+        training=_training(r) if r.has("training.runs") else None,
+        hardware=_hardware(r) if r.has("hardware.pue") else None,
+        spares=int(r.maybe("fleet.spares") or 0),
+        replicas_least=int(r.maybe("fleet.replicas_least") or 1),
+        headroom=r.number("fleet.headroom") if r.has("fleet.headroom") else 0.0,
+        autoscale=r.flag("fleet.autoscale"),
+        autoscale_floor=int(r.maybe("fleet.autoscale_floor") or 1),
+        startup_hours=float(r.maybe("fleet.startup_hours") or 0.0),
+    )
+
+
+def _error_rate(r: Reader, noise: Number) -> Number:
+    """Error rate; an evaluated option moves along the shared evaluation noise (-1 = its low score, +1 = its high)."""
+    rate = r.number("quality.error_rate")
+    if not r.has("quality.error_rate_low"):
+        return rate
+    low, high = r.number("quality.error_rate_low"), r.number("quality.error_rate_high")
+    moved = np.where(np.asarray(noise) > 0, rate - noise * (rate - low), rate - noise * (high - rate))
+    return np.clip(moved, 0.0, 1.0)
+
+
+def _api(r: Reader) -> Api:
+    return Api(
+        edges=r.row("price.edges_tokens"),
+        input=r.row("price.input_usd_per_mtok"),
+        output=r.row("price.output_usd_per_mtok"),
+        cache_read=r.maybe_row("price.cache_read_usd_per_mtok"),
+        cache_write=r.maybe_row("price.cache_write_usd_per_mtok"),
+        batch_input=r.maybe_row("price.batch_input_usd_per_mtok"),
+        batch_output=r.maybe_row("price.batch_output_usd_per_mtok"),
+        batch_cache_read=r.maybe_row("price.batch_cache_read_usd_per_mtok"),
+        cache_minimum=float(r.number("price.cache_minimum_tokens")) if r.has("price.cache_minimum_tokens") else 0.0,
+        discount=r.number("price.discount"),
+        uses_cache=r.flag("uses_cache"),
+        batch_share=r.number("batch_share"),
+    )
+
+
+def _plan(values: Values, prefix: str) -> Plan:
+    r = Reader(values, prefix)
+    return Plan(
+        gpu=r.text("gpu"),
+        vendor=r.text("vendor"),
+        usd_per_gpu_hour=r.number("usd_per_gpu_hour") if r.has("usd_per_gpu_hour") else 0.0,
+        gpus_per_instance=r.number("gpus_per_instance"),
+        gpus_per_replica=r.number("gpus_per_replica"),
+        capacity=r.number("capacity_requests_per_s"),
+        minimum_months=r.number("minimum_months") if r.has("minimum_months") else 0.0,
+        watts=r.number("watts") if r.has("watts") else 0.0,
+        usd_per_gpu=r.number("usd_per_gpu") if r.has("usd_per_gpu") else 0.0,
+    )
+
+
+def _training(r: Reader) -> Training:
+    return Training(
+        gpu_hours=r.number("training.gpu_hours_per_run"),
+        usd_per_gpu_hour=r.number("training.usd_per_gpu_hour"),
+        vendor_usd=r.number("training.vendor_usd_per_run"),
+        runs=r.number("training.runs"),
+        labels=r.number("training.labels_to_buy"),
+        every_months=r.maybe("training.retrain_every_months"),
+        retrain_runs=r.number("training.retrain_runs"),
+        retrain_hours=r.number("training.retrain_hours"),
+        relabel_share=r.number("training.relabel_share"),
+    )
+
+
+def _hardware(r: Reader) -> Hardware:
+    return Hardware(
+        install_share=r.number("hardware.install_share"),
+        pue=r.number("hardware.pue"),
+        usd_per_kwh=r.number("hardware.usd_per_kwh"),
+        power_share=r.number("hardware.power_share"),
+        colocation_usd_per_kw=r.number("hardware.colocation_usd_per_kw_month"),
+        spare_share=r.number("hardware.spare_share"),
+        life_months=int(r.number("hardware.life_months")),
+        kept_per_year=r.number("hardware.value_kept_per_year"),
+    )
+
+
+def _count(values: Values, prefix: str) -> int:
+    """Number of consecutive entries prefix0., prefix1., ..."""
+    n = 0
+    while f"{prefix}{n}.gpu" in values:
+        n += 1
+    return n

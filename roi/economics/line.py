@@ -1,0 +1,60 @@
+"""One line of cost: what it is, what it costs month by month, and how to redo it by hand."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from roi.economics.finance import present_value
+from roi.economics.inputs import Array, Number
+
+Arithmetic = Callable[[int], str]
+"""Month index (0 = month 1) -> the product that gives the line's figure in that month."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Costs are positive; a residual value is the one negative line."""
+
+    name: str
+    monthly: Array
+    """USD at month ends 1..H, shape (H,) or (n, H)."""
+    upfront: Number
+    """USD at month 0, float or (n, 1)."""
+    facts: tuple[str, ...]
+    """Paths of the facts that the line rests on, the shared ones included."""
+    arithmetic: Arithmetic | str
+    """How the figure follows from the facts, at the central values."""
+    is_error: bool = False
+    """True for the cost of wrong answers, which NPV is printed with and without."""
+    existing_staff: bool = False
+    """True for hours of people who are paid anyway."""
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The sum of an option's lines."""
+
+    monthly: Array
+    upfront: Number
+
+    @classmethod
+    def of(cls, lines: Iterable[Line], shape: Array) -> "Totals":
+        """Sum of lines; `shape` is any monthly array that says how many months (and draws) there are."""
+        monthly, upfront = np.zeros(shape.shape), np.zeros(()) if shape.ndim == 1 else np.zeros((shape.shape[0], 1))
+        for line in lines:
+            monthly = monthly + line.monthly
+            upfront = upfront + line.upfront
+        return cls(monthly, upfront if monthly.ndim > 1 else float(np.asarray(upfront)))
+
+    def present_value(self, annual_rate: float) -> Number:
+        """PV of the totals, USD."""
+        return present_value(self.upfront, self.monthly, annual_rate)
+
+
+def pick(x: Number | Array, month: int) -> float:
+    """The central figure of `x` in a month (index 0 = month 1); scalars and single rows are the same in every month."""
+    row = np.asarray(x, dtype=np.float64)
+    while row.ndim > 1:
+        row = row[0]
+    return float(row[month]) if row.size > 1 else float(row.reshape(-1)[0])

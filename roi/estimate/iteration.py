@@ -1,0 +1,230 @@
+"""The time of one engine step: a + b x sequences + c x KV bytes read + d x prefill tokens.
+
+The coefficients come from a roofline with fitted efficiencies (`roofline_iteration`) or, later, from a profile of the
+user's own server; everything that uses them sees an `Iteration` and does not know which.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Final, TypeVar
+
+import numpy as np
+
+from roi.errors import UnknownName
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape, Number
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class WeightFormat:
+    """How engines store the matrices of a model; embedding, head, router and norms stay 16 bit."""
+
+    bytes_per_parameter: float
+    computes_in: str
+    """The matrix rate that its products run at (`Gpu.matrix_flops`); weight-only formats compute in 16 bit."""
+    experts_only: bool = False
+    """True where attention and dense matrices stay 16 bit."""
+
+
+WEIGHT_FORMATS: Final = {
+    "fp32": WeightFormat(4.0, "fp32"),
+    "bf16": WeightFormat(2.0, "bf16"),
+    "fp16": WeightFormat(2.0, "fp16"),
+    "fp8": WeightFormat(1.0, "fp8"),  # scales a tensor, a channel or a 128 x 128 block: under 0.1%
+    "int8": WeightFormat(1.0, "int8"),
+    "int4": WeightFormat(0.53, "bf16"),  # AWQ and GPTQ, groups of 32 to 128: 4 bit + (16 bit scale + 4 bit zero) a group
+    "nvfp4": WeightFormat(0.5625, "fp4"),  # 4 bit + an 8 bit scale for 16 weights
+    "mxfp4": WeightFormat(0.53125, "bf16", experts_only=True),  # gpt-oss: 4 bit + an 8 bit scale for 32 weights
+}
+"""Weight formats by name."""
+
+KV_BYTES: Final = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0}
+"""Bytes of one KV cache element by format."""
+
+SIXTEEN_BIT: Final = 2.0
+"""Bytes of an activation, and of a weight that quantisation leaves alone."""
+
+ALL_REDUCES_PER_LAYER: Final = 2
+"""Tensor parallelism sums partial results after attention and after the MLP (Megatron)."""
+
+
+@dataclass(frozen=True)
+class Efficiencies:
+    """Achieved over theoretical, and what theory leaves out; each broadcasts (catalog: serving_efficiencies)."""
+
+    decode_mbu: Number
+    """Share of the memory bandwidth at which a decode step reads weights, 0 to 1."""
+    kv_mbu: Number
+    """Share of the memory bandwidth at which decode attention reads the KV cache, 0 to 1."""
+    decode_mfu: Number
+    """Share of the matrix rate for the products of decoding sequences, 0 to 1."""
+    prefill_mfu: Number
+    """Share of the matrix rate for prompt tokens, 0 to 1."""
+    step_overhead_s: Number
+    """Scheduler, launches and sampling of one step, seconds."""
+    sequence_overhead_s: Number
+    """The part of that which grows with every sequence in the step, seconds."""
+    collective_latency_s: Number
+    """Latency of one all-reduce between GPUs, seconds."""
+    link_efficiency: Number
+    """Share of the link bandwidth that an all-reduce reaches, 0 to 1."""
+
+
+PERFECT: Final = Efficiencies(1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+"""The roofline itself: no engine is faster."""
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """Coefficients of one engine step, in seconds; each broadcasts."""
+
+    step_s: Number
+    """a: a step however small: overhead, dense weights read, all-reduce latency."""
+    sequence_s: Number
+    """b: each decoding sequence: matrix products, per-sequence overhead, all-reduce bytes."""
+    kv_byte_s: Number
+    """c: each byte of KV cache that one GPU reads."""
+    prefill_token_s: Number
+    """d: each prompt token that is computed: matrix products, attention, all-reduce bytes."""
+    experts_s: Number = 0.0
+    """Mixture of experts: reading every expert once."""
+    expert_share: Number = 0.0
+    """Mixture of experts: share of the experts that one token passes through."""
+
+    def touched(self, sequences: Number) -> Number:
+        """Share of the experts that a step of `sequences` tokens reads: 1 - (1 - k/E)^n, routing taken as uniform.
+
+        Real routing is uneven, so fewer are read: the step is at most a few percent too slow at small batches.
+        """
+        return 1.0 - (1.0 - np.asarray(self.expert_share, dtype=float)) ** sequences
+
+    def decode_s(self, sequences: Number, kv_bytes: Number) -> Number:
+        """Seconds of a step that decodes `sequences` sequences, which read `kv_bytes` on each GPU together."""
+        read = self.step_s + self.experts_s * self.touched(sequences)
+        return read + self.sequence_s * sequences + self.kv_byte_s * kv_bytes
+
+    def slowed(self, throughput_factor: Number) -> "Iteration":
+        """The same engine at `throughput_factor` of its speed (unmerged adapters): every coefficient over the factor."""
+        names = [f.name for f in fields(self) if f.name != "expert_share"]
+        return Iteration(**{n: getattr(self, n) / throughput_factor for n in names}, expert_share=self.expert_share)
+
+
+def weight_format(name: str) -> WeightFormat:
+    """The weight format called `name`; an unknown name is an error."""
+    if name not in WEIGHT_FORMATS:
+        raise UnknownName("weight_dtype", name, WEIGHT_FORMATS, "weight format")
+    return WEIGHT_FORMATS[name]
+
+
+def kv_element_bytes(name: str) -> float:
+    """Bytes of one KV cache element in the format called `name`; an unknown name is an error."""
+    if name not in KV_BYTES:
+        raise UnknownName("kv_dtype", name, KV_BYTES, "KV cache format")
+    return KV_BYTES[name]
+
+
+def stack_bytes(shape: ModelShape, weight_dtype: str) -> tuple[float, float]:
+    """Bytes of the matrices of all layers: (dense, experts). Routers stay 16 bit."""
+    form = weight_format(weight_dtype)
+    wide = max(form.bytes_per_parameter, SIXTEEN_BIT)
+    dense = sum(
+        x.parameters * (wide if form.experts_only or x.name == "router" else form.bytes_per_parameter)
+        for x in shape.linears if x.experts == 1
+    )
+    experts = sum(x.parameters * form.bytes_per_parameter for x in shape.linears if x.experts > 1)
+    return dense, experts
+
+
+def weight_bytes(shape: ModelShape, weight_dtype: str) -> float:
+    """Bytes of all weights in memory: quantised stack, and 16 bit embedding, head (once if tied), norms and extras."""
+    stack = sum(stack_bytes(shape, weight_dtype))
+    rest = shape.parameters - sum(x.parameters for x in shape.linears)
+    return stack + rest * max(weight_format(weight_dtype).bytes_per_parameter, SIXTEEN_BIT)
+
+
+def step_read_bytes(shape: ModelShape, weight_dtype: str) -> tuple[float, float]:
+    """Bytes of weights that a decode step reads: (always, if every expert is touched).
+
+    The embedding is a look-up of a few rows; the head is read in full, tied or not.
+    """
+    dense, experts = stack_bytes(shape, weight_dtype)
+    rest = shape.head_parameters + shape.norm_parameters + shape.extra_active_parameters
+    return dense + rest * max(weight_format(weight_dtype).bytes_per_parameter, SIXTEEN_BIT), experts
+
+
+def kv_bytes_per_gpu(shape: ModelShape, tokens: Number, kv_dtype: str, tensor_parallel: Number) -> Number:
+    """Bytes of KV cache that a sequence of `tokens` tokens holds on each GPU; broadcasts.
+
+    Engines split heads over GPUs and copy them where there are fewer heads than GPUs; MLA's one vector is on every GPU.
+    """
+    total: Number = 0.0
+    for a in shape.attention:
+        heads = 1 if a.kind == "latent" else a.heads if a.kind == "linear" else a.kv_heads
+        total = total + a.cache_elements(tokens) / np.minimum(tensor_parallel, heads)
+    return total * kv_element_bytes(kv_dtype)
+
+
+def expert_share(shape: ModelShape) -> float:
+    """Share of the experts that one token passes through (first MoE kind; known models have one); 0 if dense."""
+    return next((m.experts_per_token / m.experts for m in shape.mlp if m.experts > 1), 0.0)
+
+
+def per_plan(plans: T | Sequence[T], figure: Callable[[T], float]) -> Number:
+    """`figure` of one thing, or an array of it with one element a plan."""
+    if isinstance(plans, Sequence) and not isinstance(plans, str):
+        return np.array([figure(p) for p in plans])
+    return figure(plans)  # type: ignore[arg-type]  # a lone str is a T, not a sequence of plans
+
+
+def matrix_rate(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str]) -> Number:
+    """Matrix rate of each plan, FLOP/s, in the format that its weights compute in."""
+    if isinstance(gpu, Gpu):
+        return per_plan(weight_dtype, lambda w: gpu.matrix_flops(weight_format(w).computes_in))
+    names = [weight_dtype] * len(gpu) if isinstance(weight_dtype, str) else weight_dtype
+    pairs = zip(gpu, names, strict=True)
+    return np.array([g.matrix_flops(weight_format(w).computes_in) for g, w in pairs])
+
+
+def roofline_iteration(
+    shape: ModelShape,
+    gpu: Gpu | Sequence[Gpu],
+    tensor_parallel: Number,
+    weight_dtype: str | Sequence[str],
+    prefill_context: Number,
+    efficiencies: Efficiencies,
+) -> Iteration:
+    """Coefficients of an engine step from the roofline and its efficiencies.
+
+    `gpu` and `weight_dtype` are one value or one a plan, `tensor_parallel` a number or an array of plans;
+    `prefill_context` is the mean number of tokens before a computed prompt token (cached prefix + half the rest).
+
+        a = overhead + weights / (bandwidth x MBU x tp) + [tp > 1] 2 x layers x latency
+        b = 2 x active parameters / (rate x MFU x tp) + overhead of a sequence + all-reduce bytes
+        c = 1 / (bandwidth x MBU of KV)
+        d = (2 x active without head + attention) / (rate x MFU of prefill x tp) + all-reduce bytes
+
+    Terms add, as if reading and computing never overlapped: at the knee of the roofline, where both cost the same, up
+    to 2x slow in theory; the fitted decode_mfu absorbs it on average. Nothing is faster than the roofline. Ignored:
+    expert parallelism, pipeline parallelism, speculative decoding.
+    """
+    e, tp = efficiencies, np.asarray(tensor_parallel, dtype=float)
+    bandwidth, link = (
+        per_plan(gpu, lambda g: g.bandwidth_bytes_per_s), per_plan(gpu, lambda g: g.link_bytes_per_s),
+    )
+    rate, rate16 = matrix_rate(gpu, weight_dtype), per_plan(gpu, lambda g: g.matrix_flops("bf16"))
+    dense, experts = (per_plan(weight_dtype, lambda w, i=i: step_read_bytes(shape, w)[i]) for i in (0, 1))
+    sums = ALL_REDUCES_PER_LAYER * shape.layers
+    ring = 2.0 * (tp - 1.0) / tp * sums * shape.hidden * SIXTEEN_BIT / (link * e.link_efficiency)
+    products = 2.0 * (shape.active_parameters - shape.head_parameters)
+    attention = shape.attention_flops(prefill_context)
+    return Iteration(
+        step_s=e.step_overhead_s + dense / (bandwidth * e.decode_mbu * tp) + (tp > 1) * sums * e.collective_latency_s,
+        sequence_s=2.0 * shape.active_parameters / (rate * e.decode_mfu * tp) + e.sequence_overhead_s + ring,
+        kv_byte_s=1.0 / (bandwidth * e.kv_mbu),
+        prefill_token_s=(products / rate + attention / rate16) / (e.prefill_mfu * tp) + ring,
+        experts_s=experts / (bandwidth * e.decode_mbu * tp),
+        expert_share=expert_share(shape),
+    )

@@ -6,16 +6,13 @@ user's own server; everything that uses them sees an `Iteration` and does not kn
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 
 from roi.errors import UnknownName
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
-
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -155,7 +152,9 @@ def step_read_bytes(shape: ModelShape, weight_dtype: str) -> tuple[float, float]
     return dense + rest * max(weight_format(weight_dtype).bytes_per_parameter, SIXTEEN_BIT), experts
 
 
-def kv_bytes_per_gpu(shape: ModelShape, tokens: Number, kv_dtype: str, tensor_parallel: Number) -> Number:
+def kv_bytes_per_gpu(
+    shape: ModelShape, tokens: Number, tensor_parallel: Number, element_bytes: Number = SIXTEEN_BIT,
+) -> Number:
     """Bytes of KV cache that a sequence of `tokens` tokens holds on each GPU; broadcasts.
 
     Engines split heads over GPUs and copy them where there are fewer heads than GPUs; MLA's one vector is on every GPU.
@@ -164,7 +163,7 @@ def kv_bytes_per_gpu(shape: ModelShape, tokens: Number, kv_dtype: str, tensor_pa
     for a in shape.attention:
         heads = 1 if a.kind == "latent" else a.heads if a.kind == "linear" else a.kv_heads
         total = total + a.cache_elements(tokens) / np.minimum(tensor_parallel, heads)
-    return total * kv_element_bytes(kv_dtype)
+    return total * element_bytes
 
 
 def expert_share(shape: ModelShape) -> float:
@@ -172,17 +171,20 @@ def expert_share(shape: ModelShape) -> float:
     return next((m.experts_per_token / m.experts for m in shape.mlp if m.experts > 1), 0.0)
 
 
-def per_plan(plans: T | Sequence[T], figure: Callable[[T], float]) -> Number:
-    """`figure` of one thing, or an array of it with one element a plan."""
-    if isinstance(plans, Sequence) and not isinstance(plans, str):
-        return np.array([figure(p) for p in plans])
-    return figure(plans)  # type: ignore[arg-type]  # a lone str is a T, not a sequence of plans
+def per_gpu(gpu: Gpu | Sequence[Gpu], figure: Callable[[Gpu], float]) -> Number:
+    """`figure` of one GPU, or an array of it with one element a plan."""
+    return figure(gpu) if isinstance(gpu, Gpu) else np.array([figure(g) for g in gpu])
+
+
+def per_format(dtype: str | Sequence[str], figure: Callable[[str], float]) -> Number:
+    """`figure` of one format's name, or an array of it with one element a plan."""
+    return figure(dtype) if isinstance(dtype, str) else np.array([figure(d) for d in dtype])
 
 
 def matrix_rate(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str]) -> Number:
     """Matrix rate of each plan, FLOP/s, in the format that its weights compute in."""
     if isinstance(gpu, Gpu):
-        return per_plan(weight_dtype, lambda w: gpu.matrix_flops(weight_format(w).computes_in))
+        return per_format(weight_dtype, lambda w: gpu.matrix_flops(weight_format(w).computes_in))
     names = [weight_dtype] * len(gpu) if isinstance(weight_dtype, str) else weight_dtype
     pairs = zip(gpu, names, strict=True)
     return np.array([g.matrix_flops(weight_format(w).computes_in) for g, w in pairs])
@@ -211,11 +213,10 @@ def roofline_iteration(
     expert parallelism, pipeline parallelism, speculative decoding.
     """
     e, tp = efficiencies, np.asarray(tensor_parallel, dtype=float)
-    bandwidth, link = (
-        per_plan(gpu, lambda g: g.bandwidth_bytes_per_s), per_plan(gpu, lambda g: g.link_bytes_per_s),
-    )
-    rate, rate16 = matrix_rate(gpu, weight_dtype), per_plan(gpu, lambda g: g.matrix_flops("bf16"))
-    dense, experts = (per_plan(weight_dtype, lambda w, i=i: step_read_bytes(shape, w)[i]) for i in (0, 1))
+    bandwidth, link = per_gpu(gpu, lambda g: g.bandwidth_bytes_per_s), per_gpu(gpu, lambda g: g.link_bytes_per_s)
+    rate, rate16 = matrix_rate(gpu, weight_dtype), per_gpu(gpu, lambda g: g.matrix_flops("bf16"))
+    dense = per_format(weight_dtype, lambda w: step_read_bytes(shape, w)[0])
+    experts = per_format(weight_dtype, lambda w: step_read_bytes(shape, w)[1])
     sums = ALL_REDUCES_PER_LAYER * shape.layers
     ring = 2.0 * (tp - 1.0) / tp * sums * shape.hidden * SIXTEEN_BIT / (link * e.link_efficiency)
     products = 2.0 * (shape.active_parameters - shape.head_parameters)

@@ -1,7 +1,7 @@
 """The shape of a decoder-only language model: enough to count parameters, FLOPs, bytes and KV cache exactly.
 
-A model is a stack of layers. Each layer mixes tokens (one of `Attention`'s kinds) and then applies an MLP (dense or mixture
-of experts). Kinds are listed with the number of layers that use them, so a hybrid is two entries:
+A model is a stack of layers. Each layer mixes tokens (one of `Attention`'s kinds) and then applies an MLP (dense or
+mixture of experts). Kinds are listed with the number of layers that use them, so a hybrid is two entries:
 
     attention = [full x 8, sliding x 40]      mlp = [dense x 48]
 """
@@ -88,17 +88,20 @@ class Attention(BaseModel):
             return (self.kv_rank or 0) + self.rope_dim
         return self.kv_heads * (self.head_dim + self.value_width)
 
-    def cache_bytes(self, tokens: Number, bytes_per_element: float) -> Number:
-        """Bytes that one sequence of `tokens` tokens keeps over all layers of this kind; broadcasts.
+    def cache_elements(self, tokens: Number) -> Number:
+        """Elements that one sequence of `tokens` tokens keeps over all layers of this kind; broadcasts.
 
-        linear: the recurrent state, and the convolution's last conv_kernel - 1 tokens at bytes_per_element.
+        linear: the recurrent state, and the convolution's last conv_kernel - 1 tokens.
         """
         if self.kind == "linear":
-            window = (self.conv_kernel - 1) * self.conv_width
-            state = self.state_elements * self.state_bytes_per_element + window * bytes_per_element
-            return tokens * 0.0 + self.layers * state
+            return tokens * 0.0 + self.layers * (self.state_elements + (self.conv_kernel - 1) * self.conv_width)
         kept = np.minimum(tokens, self.window) if self.window else tokens
-        return (self.layers - self.kv_reused_layers) * self.cache_elements_per_token * bytes_per_element * kept
+        return (self.layers - self.kv_reused_layers) * self.cache_elements_per_token * kept
+
+    def cache_bytes(self, tokens: Number, bytes_per_element: float) -> Number:
+        """Bytes of `cache_elements`, the recurrent state at its own precision; broadcasts."""
+        state = self.layers * self.state_elements
+        return (self.cache_elements(tokens) - state) * bytes_per_element + state * self.state_bytes_per_element
 
     def flops(self, context: Number) -> Number:
         """Forward FLOPs of one token's mixing with `context` earlier tokens, all layers of this kind; broadcasts.
@@ -303,7 +306,7 @@ class ModelShape(BaseModel):
         return total
 
     def attention_flops(self, context: Number) -> Number:
-        """Forward FLOPs of one token's mixing with `context` earlier tokens, all layers; broadcasts (see Attention.flops)."""
+        """Forward FLOPs of one token's mixing with `context` earlier tokens, all layers; broadcasts."""
         total: Number = 0.0
         for a in self.attention:
             total = total + a.flops(context)

@@ -82,8 +82,12 @@ class ApiPrice(_Row):
     """Output in batch processing."""
     batch_cache_read_usd_per_mtok: tuple[NonNegativeFloat, ...] | None = None
     """Cached input in batch processing; None where the source does not say that the two combine."""
+    batch_cache_write_usd_per_mtok: tuple[NonNegativeFloat, ...] | None = None
+    """Input written to the cache in batch processing; None where it costs the batch input price or the two do not combine."""
     cache_minimum_tokens: NonNegativeInt | None = None
     """A prefix shorter than this is not cached; None where there is no cache."""
+    changes_on: Date | None = None
+    """First day of the next price that the vendor has announced; look the model up on that day for its rates."""
 
 
 class TuningPrice(_Row):

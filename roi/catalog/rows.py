@@ -1,0 +1,63 @@
+"""Dated rows as the catalog keeps them: read from packaged CSV, the newest on or before a date, and their age."""
+
+import csv
+from collections.abc import Callable, Hashable, Iterable
+from datetime import date
+from importlib.resources import files
+from typing import Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from roi.errors import ScenarioError
+
+STALE_DAYS = 90
+"""A price older than this many days on the scenario's date is reported as stale: rents moved 30% in less (H100, 2026)."""
+
+
+class Dated(Protocol):
+    """Anything with the day on which its source stated it."""
+
+    @property
+    def date(self) -> date:
+        """Day of the statement."""
+
+
+Row = TypeVar("Row", bound=BaseModel)
+AnyDated = TypeVar("AnyDated", bound=Dated)
+
+
+def read_rows(name: str, row: type[Row]) -> tuple[Row, ...]:
+    """Every row of `roi/catalog/data/<name>` as a `row`.
+
+    An empty cell means that the field keeps its default. In columns whose field is a tuple, `;` separates price tiers.
+    """
+    tiered = {f for f, info in row.model_fields.items() if "tuple" in str(info.annotation)}
+    with (files("roi.catalog") / "data" / name).open(encoding="utf-8", newline="") as lines:
+        return tuple(
+            row.model_validate({k: v.split(";") if k in tiered else v for k, v in cells.items() if v})
+            for cells in csv.DictReader(lines)
+        )
+
+
+def newest_rows(rows: Iterable[AnyDated], key: Callable[[AnyDated], Hashable], as_of: date) -> tuple[AnyDated, ...]:
+    """For each key the newest row dated on or before `as_of`, in the order of the file."""
+    known: dict[Hashable, AnyDated] = {}
+    for row in rows:
+        held = known.get(key(row))
+        if row.date <= as_of and (held is None or row.date >= held.date):
+            known[key(row)] = row
+    return tuple(known.values())
+
+
+def priced_rows(rows: tuple[AnyDated, ...], key: Callable[[AnyDated], Hashable], as_of: date) -> tuple[AnyDated, ...]:
+    """`newest_rows`, or an error that names the earliest date with a price."""
+    found = newest_rows(rows, key, as_of)
+    if not found:
+        earliest = min(row.date for row in rows)
+        raise ScenarioError("as_of", as_of.isoformat(), f"the earliest price in this catalog is of {earliest}")
+    return found
+
+
+def price_age_days(row: Dated, as_of: date) -> int:
+    """Days between the row's statement and `as_of`; stale above STALE_DAYS."""
+    return (as_of - row.date).days

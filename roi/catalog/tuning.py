@@ -1,0 +1,30 @@
+"""What vendors take for fine-tuning and for serving the result, from data/tuning.csv."""
+
+from datetime import date
+from functools import cache
+
+from roi.catalog.rows import priced_rows, read_rows
+from roi.errors import UnknownName
+from roi.facts.price import TuningPrice
+
+
+@cache
+def tuning_prices(as_of: date) -> tuple[TuningPrice, ...]:
+    """The newest row on or before `as_of` for each vendor, base model, method and deployment GPU."""
+
+    def tuning_key(row: TuningPrice) -> tuple[object, ...]:
+        return row.vendor, row.model, row.method, row.gpu
+
+    return priced_rows(read_rows("tuning.csv", TuningPrice), tuning_key, as_of)
+
+
+def find_tuning_price(vendor: str, model: str, as_of: date, field: str = "tuning") -> tuple[TuningPrice, ...]:
+    """The ways in which `vendor` tunes and serves `model` on `as_of`: one row for each method and deployment GPU."""
+    prices = tuning_prices(as_of)
+    of_vendor = [row for row in prices if row.vendor == vendor.lower()]
+    if not of_vendor:
+        raise UnknownName(field, vendor, {row.vendor for row in prices}, "tuning vendor")
+    found = tuple(row for row in of_vendor if row.model.lower() == model.lower())
+    if not found:
+        raise UnknownName(field, model, {row.model for row in of_vendor}, f"model that {vendor} tunes:")
+    return found

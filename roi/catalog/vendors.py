@@ -1,0 +1,43 @@
+"""What vendors announce about their models: when they end and what their prompt caches need."""
+
+import re
+from datetime import date
+from functools import cache
+
+from roi.catalog.rows import newest_rows, read_rows
+from roi.facts.price import CacheMinimum, Retirement
+
+_SNAPSHOT = re.compile(r"[-@]20\d{2}-?\d{2}-?\d{2}(-v\d+:\d+)?$")
+
+
+@cache
+def load_retirements() -> tuple[Retirement, ...]:
+    """Every announcement, later known ones included."""
+    return read_rows("retirements.csv", Retirement)
+
+
+@cache
+def load_cache_minimums() -> tuple[CacheMinimum, ...]:
+    """Every rule about the shortest cached prefix."""
+    return read_rows("cache_minimums.csv", CacheMinimum)
+
+
+def retirement(provider: str, model: str, as_of: date) -> Retirement | None:
+    """The announced end of a model as known on `as_of`; None where no end had been announced by then.
+
+    A row's date is the day of the announcement (or, where that is not known, the day it was read). A dated snapshot
+    (gpt-4o-2024-08-06) ends with its model where it has no row of its own, a fine-tune (ft:...) with its base's row.
+    """
+    known = newest_rows(load_retirements(), lambda row: (row.provider, row.model.lower()), as_of)
+    by_model = {row.model.lower(): row for row in known if row.provider == provider.lower()}
+    name = model.lower()
+    if name.startswith("ft:"):
+        name = ":".join(name.split(":")[:2])
+    return by_model.get(name) or by_model.get(_SNAPSHOT.sub("", name))
+
+
+def cache_minimum(provider: str, model: str) -> CacheMinimum | None:
+    """The provider's rule for `model`, longest matching prefix first; None where its documentation was not read."""
+    name = model.lower()
+    rules = [r for r in load_cache_minimums() if r.provider == provider.lower() and name.startswith(r.model_prefix)]
+    return max(rules, key=lambda rule: len(rule.model_prefix), default=None)

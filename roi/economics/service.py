@@ -1,0 +1,50 @@
+"""An API as it is paid over the horizon: the cost of a request, how its price moves, and when its model ends."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from roi.economics.api_cost import RequestCost, request_cost
+from roi.economics.calendar import events, past_events
+from roi.economics.inputs import Api, Array, Number, Option, Shared
+
+
+@dataclass(frozen=True)
+class Service:
+    """One vendor model in use. A list price is flat until the model ends; a successor's price is another fact."""
+
+    option: Option
+    cost: RequestCost
+    price: Array
+    """Price in each month over today's, shape (..., H)."""
+    error_rate: Array
+    """Error rate in each month, shape (..., H)."""
+    migrations: Array
+    """Forced migrations at month ends 0..H, shape (..., H + 1)."""
+
+
+def service(shared: Shared, option: Option, hit_rate: Number | None = None) -> Service:
+    """The service that `option`'s API is, with the shared hit rate unless another is given.
+
+    The incumbent's own price factor (negotiated price, from the bill) applies to the incumbent alone.
+    """
+    assert option.api is not None
+    cost = request_cost(shared, option.tokens, option.api, shared.hit_rate if hit_rate is None else hit_rate)
+    ends = model_ends(shared, option)
+    done = past_events(ends)
+    factor = shared.price_factor if option.kind in {"stay", "cache-batch"} else 1.0
+    ratio = shared.successor_price_ratio * option.own_price_ratio
+    errors = np.minimum(option.error_rate * np.power(shared.successor_error_ratio, done), 1.0)
+    return Service(option, cost, np.asarray(factor * np.power(ratio, done)), np.asarray(errors), ends)
+
+
+def model_ends(shared: Shared, option: Option) -> Array:
+    """Forced migrations of the option's vendor model at month ends 0..H: the announced (or assumed) end, then one a life."""
+    if option.life_first is None or option.life_every is None:
+        return np.zeros(shared.horizon + 1)
+    return events(option.life_first, option.life_every, shared.horizon)
+
+
+def incumbent_rates(api: Api) -> str:
+    """The base-tier price list in words, for arithmetic lines."""
+    return f"${api.input[0]:g} in / ${api.output[0]:g} out per Mtok"

@@ -1,0 +1,70 @@
+"""Lines that follow from vendors and from mistakes: forced migrations, commitments, wrong answers."""
+
+import numpy as np
+
+from roi.economics.calendar import months, requests, split
+from roi.economics.inputs import Array, Number, Option, Shared
+from roi.economics.line import Line, pick
+from roi.economics.people_lines import evaluation_cost, run_cost
+from roi.economics.service import Service
+from roi.units import MONTHS_PER_YEAR
+
+
+def migration_line(shared: Shared, api: Service, used: Array, extra_usd: Number = 0.0) -> list[Line]:
+    """Porting hours and a new evaluation each time the vendor ends the model while it is still used.
+
+    `used` (..., H + 1) says at which month ends the service is needed in the month that follows. `extra_usd` is what a
+    tuned model pays besides: training again on the successor.
+    """
+    counts = api.migrations * used
+    if not np.any(counts > 0):
+        return []
+    ends = np.arange(shared.horizon + 1) / MONTHS_PER_YEAR
+    wage = shared.usd_per_hour * (1.0 + shared.wage_growth) ** ends
+    each = shared.migration_hours * wage + evaluation_cost(shared) + extra_usd
+    upfront, monthly = split(np.asarray(counts * each))
+
+    def arithmetic(month: int) -> str:
+        again = f" + ${pick(extra_usd, 0):,.6g} to train again" if np.any(np.asarray(extra_usd) > 0) else ""
+        return (f"{pick(counts, month + 1):.0f} x ({pick(shared.migration_hours, 0):,.6g} h x ${pick(wage, month + 1):,.6g}/h"
+                f" + ${pick(evaluation_cost(shared), 0):,.6g} evaluation{again})")
+
+    own = f"options.{api.option.id}.vendor."
+    label = "incumbent's model ends: migration" if api.option.kind == "stay" else "vendor's model ends: migration"
+    return [Line(label, monthly, upfront, (own + "first_end_months", own + "life_months", "migration.hours"), arithmetic)]
+
+
+def tuned_again(option: Option) -> Number:
+    """USD of training a vendor-tuned model again on its successor, one set of runs."""
+    return option.training.runs * run_cost(option.training) if option.training is not None else 0.0
+
+
+def needed_after(share: Array) -> Array:
+    """Month ends 0..H after which a service with this monthly share is still used, as 0 or 1, shape (..., H + 1)."""
+    later = np.maximum.accumulate(share[..., ::-1], axis=-1)[..., ::-1]
+    return np.concatenate([later > 0, np.zeros((*share.shape[:-1], 1), dtype=bool)], axis=-1).astype(np.float64)
+
+
+def commitment_line(shared: Shared, spent: Array) -> list[Line]:
+    """What a commitment with the incumbent costs beyond the incumbent's bill: leaving saves nothing below it before it ends."""
+    if not np.any(np.asarray(shared.commitment_usd) > 0):
+        return []
+    bound = np.clip(shared.commitment_months - (months(shared.horizon) - 1.0), 0.0, 1.0)
+    short = np.maximum(shared.commitment_usd * bound - spent, 0.0)
+
+    def arithmetic(month: int) -> str:
+        return f"${pick(shared.commitment_usd * bound, month):,.2f} committed - ${pick(spent, month):,.2f} spent"
+
+    return [Line("commitment not used", np.asarray(short), 0.0, ("commitment.usd_per_month", "commitment.months"), arithmetic)]
+
+
+def error_line(shared: Shared, rate: Array, facts: tuple[str, ...]) -> Line:
+    """requests x error rate x USD per error, for every option and for staying."""
+    volume = requests(shared)
+
+    def arithmetic(month: int) -> str:
+        return (f"{pick(volume, month):,.0f} requests x {pick(rate, month):.5g} wrong"
+                f" x ${pick(shared.usd_per_error, 0):,.6g} each")
+
+    return Line("wrong answers", np.asarray(volume * rate * shared.usd_per_error), 0.0,
+                ("workload.requests_per_day", "quality.usd_per_error", *facts), arithmetic, is_error=True)

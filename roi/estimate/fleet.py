@@ -1,0 +1,147 @@
+"""How many replicas, instances and GPUs a load needs, and the rent that follows.
+
+Months are the last axis; leading axes (draws, plans) broadcast. Rent never depends on utilisation at a fixed fleet.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Final
+
+import numpy as np
+
+from roi.errors import ScenarioError
+from roi.facts.model import Number
+from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
+
+CEIL_TOLERANCE: Final = 1e-9
+"""A demand that exceeds whole replicas by less than this share of itself needs no further one.
+
+Without it 0.3 / 0.1 = 2.9999999999999996 and 0.7 / 0.1 = 6.999999999999999 round as wished but 3 x 0.1 / 0.1 =
+3.0000000000000004 would rent a fourth replica. At most a billionth of the peak goes unserved.
+"""
+
+NEGLIGIBLE_START_S: Final = 60.0
+"""A replica that starts within a minute follows the hourly curve without running ahead of it."""
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What is rented in each month; arrays (..., months). inf where a replica has no capacity."""
+
+    replicas: Number
+    """Replicas that run, spares included; the mean over the day's hours where the fleet follows the load."""
+    spares: Number
+    """Those of them that stand by."""
+    instances: Number
+    """Whole instances rented; the mean over the hours where the fleet follows the load."""
+    gpus: Number
+    """GPUs paid for: instances x gpus_per_instance."""
+    utilisation_mean: Number
+    """Mean demand over the capacity of all replicas; above 1 the load cannot be served."""
+    utilisation_peak: Number
+    """Demand at the peak, after what can wait has moved, over the capacity of all replicas."""
+
+
+def whole(count: Number) -> Number:
+    """The least whole number that is not below `count`, float error aside (CEIL_TOLERANCE)."""
+    return np.ceil(np.asarray(count, dtype=float) * (1.0 - CEIL_TOLERANCE))
+
+
+def over(demand: Number, capacity: Number) -> Number:
+    """demand / capacity; inf where there is no capacity, 0 where there is no demand either."""
+    demand, capacity = np.broadcast_arrays(np.asarray(demand, dtype=float), np.asarray(capacity, dtype=float))
+    none = np.where(demand > 0.0, np.inf, 0.0)
+    return np.divide(demand, capacity, out=none, where=capacity > 0.0)[()]
+
+
+def demand_to_hold(peak_requests_per_s: Number, mean_requests_per_s: Number, can_wait: Number = 0.0) -> Number:
+    """Requests/s that a fixed fleet must serve: max((1 - can_wait) x peak, mean); the rest waits for the valleys."""
+    return np.maximum((1.0 - np.asarray(can_wait)) * peak_requests_per_s, mean_requests_per_s)
+
+
+def replicas_needed(
+    demand: Number, capacity: Number, headroom: Number = 0.0, spares: Number = 1.0, minimum: Number = 1.0,
+) -> Number:
+    """ceil(demand / (capacity x (1 - headroom))) + spares, at least `minimum`; whole numbers."""
+    return np.maximum(whole(over(demand, np.asarray(capacity) * (1.0 - np.asarray(headroom)))) + spares, minimum)
+
+
+def instances_needed(
+    replicas: Number, gpus_per_replica: Number, gpus_per_instance: Number, *, across_instances: bool = False,
+) -> Number:
+    """Whole instances that hold `replicas`; a replica is not split over instances unless `across_instances`.
+
+    replicas per instance = gpus_per_instance // gpus_per_replica; with `across_instances` a larger replica takes
+    ceil(gpus_per_replica / gpus_per_instance) instances of its own (the slower network between them is not modelled).
+    """
+    need, have = np.asarray(gpus_per_replica, dtype=float), np.asarray(gpus_per_instance, dtype=float)
+    if not across_instances and np.any(need > have):
+        largest = f"at most {np.min(have):g} GPUs, one instance, hold a replica"
+        raise ScenarioError("gpus_per_replica", float(np.max(need)), largest)
+    shared = whole(replicas / np.maximum(np.floor(have / need), 1.0))
+    return np.where(need > have, replicas * whole(need / have), shared)[()]
+
+
+def size_fleet(
+    peak_requests_per_s: Number, mean_requests_per_s: Number, capacity_requests_per_s: Number, *,
+    gpus_per_replica: Number = 1.0, gpus_per_instance: Number = 1.0, headroom: Number = 0.0, spares: Number = 1.0,
+    replicas_minimum: Number = 1.0, can_wait: Number = 0.0, across_instances: bool = False,
+) -> Fleet:
+    """A fleet that exists for every hour of the month; demands (..., months), everything broadcasts.
+
+    `capacity_requests_per_s` is one replica's at the SLO, `headroom` the share of it kept free (0 to below 1),
+    `can_wait` the share of requests that may wait for a valley (0 to 1). `spares` are added to what the load needs.
+    """
+    demand = demand_to_hold(peak_requests_per_s, mean_requests_per_s, can_wait)
+    replicas = replicas_needed(demand, capacity_requests_per_s, headroom, spares, replicas_minimum)
+    instances = instances_needed(replicas, gpus_per_replica, gpus_per_instance, across_instances=across_instances)
+    served = served_by(replicas, capacity_requests_per_s)
+    return Fleet(
+        replicas=replicas, spares=np.broadcast_to(spares, np.shape(replicas))[()],
+        instances=instances, gpus=instances * gpus_per_instance,
+        utilisation_mean=over(mean_requests_per_s, served), utilisation_peak=over(demand, served),
+    )
+
+
+def size_autoscaled_fleet(
+    mean_requests_per_s: Number, capacity_requests_per_s: Number, load_curve: Number, *, burst: Number = 1.0,
+    startup_s: float = 600.0, gpus_per_replica: Number = 1.0, gpus_per_instance: Number = 1.0, headroom: Number = 0.0,
+    spares: Number = 1.0, replicas_minimum: Number = 1.0, can_wait: Number = 0.0, across_instances: bool = False,
+) -> Fleet:
+    """A fleet that follows the hours of the day down to a floor of `replicas_minimum`; demands (..., months).
+
+    `load_curve` has 24 multiples of the mean on its last axis (leading axes as the demand's, or none). Each hour holds
+    mean x multiple x burst of what cannot wait; what the day is short of (can_wait) is spread evenly. Where a start takes
+    more than a minute, an hour also holds what each hour needs that begins before a replica started now would serve.
+    Instances are whole in every hour; the fleet's figures are means over the hours. Ignored: minimum billing periods.
+    """
+    mean = np.asarray(mean_requests_per_s, dtype=float)[..., None]
+    now = (1.0 - np.asarray(can_wait, dtype=float))[..., None] * np.asarray(burst, dtype=float)[..., None] * load_curve
+    hourly = mean * (now + np.maximum(1.0 - np.mean(now, axis=-1, keepdims=True), 0.0))
+    ahead = ceil(startup_s / SECONDS_PER_HOUR) if startup_s > NEGLIGIBLE_START_S else 0
+    held = np.max([np.roll(hourly, -hours, axis=-1) for hours in range(min(ahead, 23) + 1)], axis=0)
+    per_hour = [np.asarray(x, dtype=float)[..., None] for x in (capacity_requests_per_s, headroom, spares, replicas_minimum)]
+    replicas = replicas_needed(held, *per_hour)
+    instances = instances_needed(
+        replicas, np.asarray(gpus_per_replica)[..., None], np.asarray(gpus_per_instance)[..., None],
+        across_instances=across_instances,
+    )
+    busiest = np.max(over(hourly, served_by(replicas, per_hour[0])), axis=-1)
+    day_replicas, day_instances = np.mean(replicas, axis=-1), np.mean(instances, axis=-1)
+    return Fleet(
+        replicas=day_replicas, spares=np.broadcast_to(spares, np.shape(day_replicas))[()],
+        instances=day_instances, gpus=day_instances * gpus_per_instance,
+        utilisation_mean=over(mean_requests_per_s, served_by(day_replicas, capacity_requests_per_s)),
+        utilisation_peak=busiest,
+    )
+
+
+def served_by(replicas: Number, capacity: Number) -> Number:
+    """Requests/s that the replicas serve together; 0 where one has no capacity, however many there are."""
+    replicas, capacity = np.broadcast_arrays(np.asarray(replicas, dtype=float), np.asarray(capacity, dtype=float))
+    return np.multiply(replicas, capacity, out=np.zeros(replicas.shape), where=capacity > 0.0)[()]
+
+
+def rent_usd_per_month(gpus: Number, usd_per_gpu_hour: Number) -> Number:
+    """USD a month for GPUs that exist every hour of it: gpus x USD x 730, however busy they are; broadcasts."""
+    return gpus * usd_per_gpu_hour * HOURS_PER_MONTH

@@ -1,0 +1,53 @@
+"""The tokens of the requests that a replica serves, and what follows from their spread."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from roi.facts.model import Number
+
+P95_NORMAL: Final = 1.645
+"""Standard deviations from the mean to the 95th percentile of a normal variable."""
+
+
+def lognormal_p95(cv: Number) -> Number:
+    """95th percentile over mean of a lognormal variable with this coefficient of variation; 1 at 0."""
+    variance = np.log1p(np.square(cv))
+    return np.exp(P95_NORMAL * np.sqrt(variance) - variance / 2.0)
+
+
+@dataclass(frozen=True)
+class RequestShape:
+    """Tokens of the requests; each broadcasts."""
+
+    uncached_tokens: Number
+    """Mean prompt tokens that are computed."""
+    output_tokens: Number
+    """Mean generated tokens, reasoning included; at least 1."""
+    cached_tokens: Number = 0.0
+    """Mean prefix tokens found in the prefix cache: not computed, held once for all sequences, read by each."""
+    prompt_cv: Number = 0.0
+    """Standard deviation over mean of the computed prompt tokens."""
+    output_cv: Number = 0.0
+    """Standard deviation over mean of the generated tokens."""
+
+    @property
+    def prefill_context(self) -> Number:
+        """Mean tokens before a computed prompt token: the prefix and half the rest, longer prompts counting more."""
+        return self.cached_tokens + self.uncached_tokens * (1.0 + np.square(self.prompt_cv)) / 2.0
+
+    @property
+    def own_tokens(self) -> Number:
+        """Mean tokens that a decoding sequence holds of its own at a random moment.
+
+        The prompt, and E[o^2] / 2 E[o] of output: a long output is seen more often (renewal theory). With equal outputs
+        this is half. Ignored: long prompts that go with long outputs.
+        """
+        return self.uncached_tokens + self.output_tokens * (1.0 + np.square(self.output_cv)) / 2.0
+
+    @property
+    def long_tokens(self) -> Number:
+        """Own tokens of a long request at its end: P95 of prompt and of output, each taken as lognormal."""
+        prompt = self.uncached_tokens * lognormal_p95(self.prompt_cv)
+        return prompt + self.output_tokens * lognormal_p95(self.output_cv)

@@ -1,0 +1,173 @@
+"""Scenario blocks about what is asked of the model today: workload, incumbent, gates, quality, tokens."""
+
+from datetime import date as Date
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from roi.scenario.quantity import AtLeastOne, NonNegative, PerYear, Positive, Section, Share, as_spread, spread, unit
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Bin(Section):
+    """One cell of the joint histogram of lengths."""
+
+    input_tokens: Annotated[float, Field(gt=0, le=1e7, allow_inf_nan=False)]
+    """Mean prompt tokens of the requests in the cell."""
+    output_tokens: Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
+    """Mean output tokens of the requests in the cell."""
+    share: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+    """Share of all requests."""
+
+
+class Workload(Section):
+    """What is asked, how often, how long, how peaked, and how fast the answer must come."""
+
+    requests_per_day: Annotated[Positive, unit("requests/day")]
+    """Requests on a mean day, today."""
+    growth_per_year: Annotated[PerYear, unit("1/year")] = spread(0.0, -0.2, 0.4, "no trend known; both ways, wider upward")
+    """Growth of requests, effective annual."""
+    input_tokens: Annotated[Positive, unit("tokens")] | None = None
+    """Mean prompt tokens of a request, in the incumbent's tokens; or give `lengths`."""
+    output_tokens: Annotated[NonNegative, unit("tokens")] | None = None
+    """Mean output tokens of a request; or give `lengths`."""
+    lengths: tuple[Bin, ...] | None = None
+    """Joint histogram of lengths; shares add up to 1."""
+    shared_prefix_tokens: Annotated[NonNegative, unit("tokens")] = 0.0
+    """Tokens at the start of every prompt that do not change (instructions, examples, schema)."""
+    cache_hit_rate: Annotated[Share, unit("share")] = 0.0
+    """Share of requests that find the shared prefix in a cache."""
+    escalated_cache_hit_rate: Annotated[Share, unit("share")] | None = None
+    """The same for requests that are escalated; left out = as cache_hit_rate."""
+    can_wait_share: Annotated[Share, unit("share")] = 0.0
+    """Share of requests that may wait for hours (batch)."""
+    peak_to_mean: Annotated[AtLeastOne, unit("ratio")] | None = None
+    """Busiest minute over the mean; left out = from hourly_weights, else 3."""
+    hourly_weights: Annotated[tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...],
+                              Field(min_length=24, max_length=24)] | None = None
+    """24 numbers, midnight first: how the day's requests spread over its hours."""
+    ttft_p95_s: Annotated[Positive, unit("s")] = 2.0
+    """SLO: 95th percentile of the time to first token, seconds."""
+    tpot_p95_s: Annotated[Positive, unit("s")] = 0.05
+    """SLO: 95th percentile of the time per output token after the first, seconds."""
+
+    @model_validator(mode="after")
+    def _lengths_are_given(self) -> Self:
+        if self.lengths is None and (self.input_tokens is None or self.output_tokens is None):
+            raise ValueError("give input_tokens and output_tokens, or lengths")
+        if self.lengths is not None:
+            if self.input_tokens is not None or self.output_tokens is not None:
+                raise ValueError("give input_tokens and output_tokens, or lengths, not both")
+            total = sum(b.share for b in self.lengths)
+            if abs(total - 1) > 1e-6:
+                raise ValueError(f"shares of lengths add up to {total:.6g}, not 1")
+        if as_spread(self.requests_per_day).value > 1e9:
+            raise ValueError("requests_per_day must be at most 1e9")
+        if self.hourly_weights is not None and sum(self.hourly_weights) <= 0:
+            raise ValueError("hourly_weights are all zero")
+        return self
+
+
+class Incumbent(Section):
+    """The API that is paid today."""
+
+    provider: Name
+    """Provider as genai-prices names it: openai, anthropic, google, groq ..."""
+    model: Name
+    """The provider's name of the model."""
+    discount: Annotated[Share, unit("share")] = 0.0
+    """Negotiated discount on the list price."""
+    uses_cache: bool = False
+    """True where prompt caching is on today."""
+    batch_share: Annotated[Share, unit("share")] = 0.0
+    """Share of requests that goes through the batch price today."""
+    committed_usd_per_month: Annotated[NonNegative, unit("USD/month")] = 0.0
+    """Spend that is owed whether used or not."""
+    committed_until: Date | None = None
+    """Last day of that commitment."""
+    bill_usd_per_month: Annotated[Positive, unit("USD/month")] | None = None
+    """The real bill of a month for this workload, to reconcile the estimate with."""
+    bill_is_volume_share: Annotated[Share, unit("share")] = spread(
+        0.5, 0.0, 1.0, "unsplit: how much of the gap to the bill is volume (all options) and how much price (incumbent)")
+    """Part of the gap between bill and estimate that is volume; the rest is the incumbent's price."""
+
+    @model_validator(mode="after")
+    def _commitment_has_an_end(self) -> Self:
+        if as_spread(self.committed_usd_per_month).value > 0 and self.committed_until is None:
+            raise ValueError("committed_usd_per_month needs committed_until")
+        return self
+
+
+Gate = Literal["yes", "no", "unknown"]
+
+
+class Gates(Section):
+    """Questions about the task; "no" rules training out, "unknown" is listed."""
+
+    one_task_type: Gate = "unknown"
+    """Is it one task type?"""
+    learnable_from_examples: Gate = "unknown"
+    """Is there one right answer that examples can teach?"""
+    evaluation_set: Gate = "unknown"
+    """Is there an evaluation set with known answers?"""
+    facts_are_stable: Gate = "unknown"
+    """Are the facts that the task needs stable (not changing week by week)?"""
+    prompt_engineering_tried: Gate = "unknown"
+    """Was prompting tried first?"""
+    vendor_allows_training_on_outputs: Gate = "unknown"
+    """Legal: may this vendor's outputs train another model? Does not matter where labels come from people."""
+
+
+class Score(Section):
+    """Share of right answers of one system on the evaluation set."""
+
+    value: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    """Score, 0 to 1."""
+    low: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    """5th percentile of the score."""
+    high: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    """95th percentile of the score."""
+    source: str = ""
+    """Which evaluation, when."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.low <= self.value <= self.high:
+            raise ValueError(f"low <= value <= high does not hold: {self.low:g}, {self.value:g}, {self.high:g}")
+        return self
+
+
+ScoreOrNot = Score | Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | Literal["not evaluated"]
+
+
+class Quality(Section):
+    """How good each system is, and what a wrong answer costs."""
+
+    bar: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
+    """Lowest score that is acceptable."""
+    usd_per_error: Annotated[NonNegative, unit("USD")] = 0.0
+    """Cost of one wrong answer: rework, refunds, review."""
+    scores: dict[Name, ScoreOrNot] = Field(default_factory=dict)
+    """Score by system: a model name, or model+lora for a tuned one. What is absent is not evaluated."""
+    escalated: dict[Name, Share] = Field(default_factory=dict)
+    """Share of requests that a system hands to the incumbent, by system."""
+    cascade_escalated_share: Annotated[Share, unit("share")] = spread(
+        0.2, 0.05, 0.5, "share that a cheap first model hands on; no measurement for this task")
+    """Share that the first model of a cascade escalates, where `escalated` does not name it."""
+    not_evaluated_error_ratio: Annotated[Positive, unit("ratio")] = spread(
+        1.0, 0.7, 2.5, "nobody measured it: as the incumbent, more likely worse than better")
+    """Error rate of a system that nobody evaluated, over the incumbent's."""
+
+
+class Tokens(Section):
+    """How the same request looks to another model."""
+
+    ratio: Annotated[Positive, unit("ratio")] | None = None
+    """Its tokens for the same text, over the incumbent's."""
+    prompt_tokens_after_tuning: Annotated[NonNegative, unit("tokens")] | None = None
+    """Shared prefix that a tuned model still needs (instructions and examples drop out)."""
+    output_ratio: Annotated[Positive, unit("ratio")] | None = None
+    """Verbosity: output over the incumbent's."""
+    reasoning_tokens: Annotated[NonNegative, unit("tokens")] = 0.0
+    """Reasoning tokens billed or generated per request besides the answer."""

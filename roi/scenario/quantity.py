@@ -1,0 +1,84 @@
+"""A number as a person writes it: 0.3, or {value: 0.3, low: 0.2, high: 0.5, source: why}."""
+
+from collections.abc import Callable
+from datetime import date as Date
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """A block of the scenario file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class Spread(Section):
+    """A value with its 5th and 95th percentile."""
+
+    value: Finite
+    """The central value."""
+    low: Finite | None = None
+    """5th percentile; left out = exact."""
+    high: Finite | None = None
+    """95th percentile; left out = exact."""
+    source: str = ""
+    """Where the figure comes from."""
+    date: Date | None = None
+    """When the source said so."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if (self.low is None) != (self.high is None):
+            raise ValueError("low and high are given together or not at all")
+        if self.low is not None and self.high is not None and not self.low <= self.value <= self.high:
+            raise ValueError(f"low <= value <= high does not hold: {self.low:g}, {self.value:g}, {self.high:g}")
+        return self
+
+
+def as_spread(q: float | Spread) -> Spread:
+    """The quantity as a Spread; a bare number is exact."""
+    return q if isinstance(q, Spread) else Spread(value=q)
+
+
+def value_of(q: float | Spread) -> float:
+    """The central value."""
+    return q.value if isinstance(q, Spread) else q
+
+
+def _within(least: float, most: float, above: bool = False) -> Callable[[float | Spread], float | Spread]:
+    def check(q: float | Spread) -> float | Spread:
+        s = as_spread(q)
+        for x in (s.value, s.low, s.high):
+            if x is None:
+                continue
+            if x < least or x > most or (above and x <= least):
+                bound = f"greater than {least:g}" if above else f"at least {least:g}"
+                raise ValueError(f"{x:g} must be {bound} and at most {most:g}")
+        return q
+
+    return check
+
+
+Share = Annotated[float | Spread, AfterValidator(_within(0.0, 1.0))]
+"""0 to 1."""
+Positive = Annotated[float | Spread, AfterValidator(_within(0.0, 1e9, above=True))]
+"""Above zero, at most a billion."""
+NonNegative = Annotated[float | Spread, AfterValidator(_within(0.0, 1e9))]
+"""Zero or more, at most a billion."""
+PerYear = Annotated[float | Spread, AfterValidator(_within(-0.99, 10.0))]
+"""Growth or drift, effective annual: -0.99 to 10."""
+AtLeastOne = Annotated[float | Spread, AfterValidator(_within(1.0, 1e4))]
+"""1 to 10,000."""
+
+
+def spread(value: float, low: float, high: float, why: str) -> Any:
+    """A default with a spread; `why` becomes its source. Any, since it stands for each of the quantities above."""
+    return Spread(value=value, low=low, high=high, source=why)
+
+
+def unit(name: str) -> Any:
+    """Field metadata that says in which unit a quantity is."""
+    return Field(json_schema_extra={"unit": name})

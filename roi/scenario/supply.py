@@ -1,0 +1,253 @@
+"""Scenario blocks about what a change takes: training, evaluation, people, time, serving, platform, drift, own hardware."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from roi.scenario.quantity import NonNegative, PerYear, Positive, Section, Share, spread, unit
+
+Months = Annotated[NonNegative, unit("months")]
+Hours = Annotated[NonNegative, unit("hours")]
+UsdPerMonth = Annotated[NonNegative, unit("USD/month")]
+
+
+class Training(Section):
+    """Training an adapter, and doing it again."""
+
+    examples: Annotated[Positive, unit("examples")] = 5000.0
+    """Training examples."""
+    tokens_per_example: Annotated[Positive, unit("tokens")] | None = None
+    """Tokens of one example; left out = the workload's mean input and output."""
+    epochs: Annotated[Positive, unit("epochs")] = 3.0
+    """Passes over the data."""
+    runs_until_good: Annotated[Positive, unit("runs")] = spread(3.0, 1.5, 8.0, "one good run costs 1.5 to 3 and more tries")
+    """Runs until one is good, the good one included."""
+    rank: Annotated[int, Field(ge=1, le=4096)] = 16
+    """LoRA rank, on all linear layers."""
+    micro_batch: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Sequences in one forward pass."""
+    checkpointing: bool = True
+    """Gradient checkpointing."""
+    longest_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    """Longest training sequence, which sets the peak memory; left out = four times the mean, at most the context."""
+    retrain_every_months: Months | None = 12.0
+    """Months between retrainings; null = never."""
+    retrain_runs: Annotated[NonNegative, unit("runs")] = 2.0
+    """Runs of one retraining."""
+    retrain_hours: Hours = spread(40.0, 16.0, 80.0, "a week of one engineer")
+    """Engineer hours of one retraining."""
+    relabel_share: Annotated[Share, unit("share")] = 0.2
+    """Share of the examples that is labelled afresh for a retraining."""
+    labels_owned: bool = False
+    """True where the training labels are already paid for."""
+
+
+class Evaluation(Section):
+    """Judging a model before it answers users."""
+
+    labels: Annotated[NonNegative, unit("labels")] = 300.0
+    """Examples of the evaluation set."""
+    usd_per_label: Annotated[NonNegative, unit("USD/label")] = spread(0.5, 0.1, 3.0, "crowd label to expert label")
+    """Cost of one label, for evaluation and training alike."""
+    usd: Annotated[NonNegative, unit("USD")] = spread(100.0, 20.0, 500.0, "API and GPU time of one evaluation")
+    """Cost of running one evaluation."""
+
+
+class ByKind(Section):
+    """One quantity for each kind of change."""
+
+    cache_batch: Months
+    """Switching caching and batch on at the same API."""
+    api: Months
+    """Another API model, hosted open models included."""
+    cascade: Months
+    """A cheap model first, the incumbent for what it escalates."""
+    vendor_tuned: Months
+    """A vendor's fine-tuned model, hosted adapters included."""
+    self_hosted: Months
+    """Serving an open model as it is."""
+    self_hosted_adapter: Months
+    """Training an adapter and serving it; hybrids included."""
+    own_hardware: Months
+    """Buying the GPUs."""
+
+
+class SetupHours(ByKind):
+    """Engineer hours until live, by kind: porting, prompts, evaluation, deployment."""
+
+    cache_batch: Hours = spread(16.0, 6.0, 40.0, "two days: prompt order, batch endpoint")
+    api: Hours = spread(40.0, 16.0, 100.0, "a week: prompts, evaluation, roll-out")
+    cascade: Hours = spread(80.0, 32.0, 200.0, "two weeks: confidence rule besides")
+    vendor_tuned: Hours = spread(80.0, 40.0, 240.0, "two weeks: data, jobs, evaluation")
+    self_hosted: Hours = spread(120.0, 60.0, 320.0, "three weeks: deployment, load test, monitoring")
+    self_hosted_adapter: Hours = spread(200.0, 80.0, 480.0, "five weeks: data cleaning takes most of it")
+    own_hardware: Hours = spread(320.0, 160.0, 800.0, "two months: purchase, racking, and the above")
+
+
+class RunHours(ByKind):
+    """Engineer hours a month once live, by kind: on-call, upgrades, incidents."""
+
+    cache_batch: Hours = 0.0
+    api: Hours = 0.0
+    cascade: Hours = spread(4.0, 1.0, 10.0, "watching the escalation rate")
+    vendor_tuned: Hours = spread(4.0, 1.0, 10.0, "watching drift")
+    self_hosted: Hours = spread(30.0, 10.0, 80.0, "0.1 to 0.5 FTE (published thresholds), low end for one model")
+    self_hosted_adapter: Hours = spread(35.0, 10.0, 80.0, "0.1 to 0.5 FTE (published thresholds), low end for one model")
+    own_hardware: Hours = spread(50.0, 20.0, 120.0, "besides the above, hands in the data centre")
+
+
+class MonthsToLive(ByKind):
+    """Months until the option answers users, by kind."""
+
+    cache_batch: Months = spread(0.5, 0.25, 1.0, "one release")
+    api: Months = spread(1.0, 0.5, 2.0, "evaluation and roll-out")
+    cascade: Months = spread(1.5, 0.75, 3.0, "evaluation and roll-out")
+    vendor_tuned: Months = spread(2.0, 1.0, 4.0, "data, training, evaluation, roll-out")
+    self_hosted: Months = spread(2.0, 1.0, 4.0, "deployment, load test, roll-out")
+    self_hosted_adapter: Months = spread(3.0, 1.5, 6.0, "data, training, deployment, roll-out")
+    own_hardware: Months = spread(5.0, 3.0, 9.0, "lead time of servers")
+
+
+class People(Section):
+    """Engineers: hours and what an hour costs."""
+
+    usd_per_hour: Annotated[Positive, unit("USD/hour")] = spread(100.0, 70.0, 150.0, "USD 150k to 250k a year, fully loaded")
+    """Fully loaded cost of an engineer hour."""
+    wage_growth_per_year: Annotated[PerYear, unit("1/year")] = 0.03
+    """Wage inflation, effective annual."""
+    setup_hours: SetupHours = SetupHours()
+    """Hours until live."""
+    run_hours_per_month: RunHours = RunHours()
+    """Hours a month once live."""
+    migration_hours: Hours = spread(40.0, 16.0, 100.0, "a week: prompts, evaluation, roll-out")
+    """Hours of one forced migration to a vendor's successor model."""
+    setup_hours_existing: bool = False
+    """True where the people are on the payroll anyway and nothing else suffers."""
+    run_hours_existing: bool = False
+    """The same for the monthly hours."""
+
+
+class Timing(Section):
+    """How long a change takes."""
+
+    months_to_live: MonthsToLive = MonthsToLive()
+    """Months until live, by kind; the incumbent is paid until then."""
+    months_in_parallel: Months = 0.5
+    """Months in which both are paid, for every change of model."""
+
+
+WeightDtype = Literal["bf16", "fp8", "int8", "int4"]
+
+
+class Serving(Section):
+    """How a self-hosted model is served."""
+
+    weight_dtypes: Annotated[tuple[WeightDtype, ...], Field(min_length=1)] = ("bf16", "fp8")
+    """Weight formats to consider; the cheapest plan that keeps the SLO is taken."""
+    kv_dtype: Literal["bf16", "fp8"] = "bf16"
+    """Format of the KV cache."""
+    replicas_least: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Replicas at least, spares not counted."""
+    spares: Annotated[int, Field(ge=0, le=1000)] = 1
+    """Replicas beyond what the peak needs, so that one may fail."""
+    headroom: Annotated[Share, unit("share")] = spread(0.2, 0.05, 0.4, "deploys, uneven routing; queueing is in the SLO already")
+    """Share of a replica's capacity at the SLO that is left free at the peak."""
+    autoscale: bool = False
+    """Follow the hourly load instead of the peak."""
+    autoscale_floor: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Fewest replicas at any hour."""
+    startup_hours: Annotated[float, Field(ge=0, le=24, allow_inf_nan=False)] = 0.25
+    """Time from asking for an instance until it serves."""
+    adapters: Literal["merged", "shared"] = "merged"
+    """merged: one adapter folded into the base; shared: adapters applied at run time on one base."""
+    adapters_on_base: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """shared: how many adapters share the base; this workload pays one share of the fleet."""
+    tensor_parallel: Annotated[tuple[Literal[1, 2, 4, 8], ...], Field(min_length=1)] = (1, 2, 4, 8)
+    """Tensor-parallel degrees to consider."""
+
+
+class Platform(Section):
+    """USD a month that serving one's own model costs besides GPUs."""
+
+    load_balancer: UsdPerMonth = spread(25.0, 15.0, 60.0, "one managed balancer")
+    logs: UsdPerMonth = spread(50.0, 10.0, 250.0, "by volume kept")
+    staging: UsdPerMonth = spread(100.0, 20.0, 500.0, "a small instance some hours a month")
+    storage: UsdPerMonth = spread(20.0, 5.0, 60.0, "weights, adapters, images")
+    egress: UsdPerMonth = spread(10.0, 1.0, 100.0, "text is small")
+    monitoring: UsdPerMonth = spread(50.0, 15.0, 200.0, "metrics, alerts")
+
+
+class Drift(Section):
+    """How prices move, each both ways."""
+
+    gpu_rent_per_year: Annotated[PerYear, unit("1/year")] = spread(
+        0.0, -0.35, 0.55, "H100: 8 USD (2023), 1.70 (Oct 2025), 2.69 to 3.99 (Nov 2026); mean zero, sd 25 to 30%")
+    """Drift of GPU rent, effective annual."""
+    successor_price_ratio: Annotated[Positive, unit("ratio")] = spread(
+        1.0, 0.4, 1.6, "list prices are flat until a model ends; successors came both cheaper and dearer (gpt-4o to gpt-5 0.5x in,"
+        " gpt-5.1 to gpt-5.4 2x in)")
+    """Price of a successor over the model it replaces."""
+    successor_price_ratio_own: Annotated[Positive, unit("ratio")] = spread(1.0, 0.8, 1.25, "one vendor against the others")
+    """The part of it that differs between vendors."""
+    successor_error_ratio: Annotated[Positive, unit("ratio")] = spread(
+        1.0, 0.85, 1.1, "successors are mostly no worse on a fixed task; prompts must be ported")
+    """Error rate of a successor over the model it replaces."""
+    model_life_months: Annotated[Positive, unit("months")] = spread(
+        18.0, 10.0, 32.0, "gpt-4o 32, gpt-4.1 21, gpt-5 16, gemini-2.5 18, claude-sonnet-4-5 14 months from release to end")
+    """Months until a vendor model without an announced end ends, and again for each successor."""
+
+
+class OwnHardware(Section):
+    """Terms of buying GPUs."""
+
+    install_share: Annotated[Share, unit("share")] = spread(0.15, 0.05, 0.3, "racks, network, shipping over GPU price")
+    """Installation over purchase price."""
+    pue: Annotated[Positive, unit("ratio")] = spread(1.4, 1.15, 1.6, "vendors 1.1 to 1.2, industry mean 1.55 to 1.58")
+    """Power usage effectiveness."""
+    usd_per_kwh: Annotated[NonNegative, unit("USD/kWh")] = spread(0.10, 0.06, 0.20, "USD 0.06 to 0.12, more in Europe")
+    """Electricity; 0 where colocation includes it."""
+    power_share: Annotated[Share, unit("share")] = spread(0.7, 0.4, 1.0, "mean draw over board limit; idle cards draw a fifth")
+    """Mean power draw over the board limit."""
+    colocation_usd_per_kw_month: Annotated[NonNegative, unit("USD/kW/month")] = spread(180.0, 150.0, 250.0, "USD 150 to 250")
+    """Space, per kW of board power."""
+    spare_share: Annotated[Share, unit("share")] = 0.0
+    """Spare GPUs in the cupboard over those in use."""
+    life_months: Annotated[int, Field(ge=6, le=240)] = 48
+    """Months until a GPU is replaced."""
+    value_kept_per_year: Annotated[Share, unit("share")] = spread(0.65, 0.5, 0.8, "20 to 40% left after 36 months, newer cards more")
+    """Resale value kept from year to year."""
+    gpus_per_server: Annotated[int, Field(ge=1, le=16)] = 8
+    """GPUs are bought in servers of this size, or smaller where the fleet is smaller than one."""
+
+
+class Candidates(Section):
+    """What to compare with."""
+
+    api_models: tuple[str, ...] = ()
+    """Cheaper API models, provider/model."""
+    hosted_models: tuple[str, ...] = ()
+    """Open models that others host, provider/model."""
+    cascade_first: tuple[str, ...] = ()
+    """First models of a cascade, provider/model."""
+    vendor_tuned: tuple[str, ...] = ()
+    """Closed models that their vendor fine-tunes, vendor/model."""
+    hosted_adapters: tuple[str, ...] = ()
+    """Open models that a vendor tunes or hosts with your adapter, vendor/model."""
+    self_hosted: tuple[str, ...] = ()
+    """Open models to serve, by catalog name."""
+    methods: tuple[Literal["lora", "qlora", "dora", "full"], ...] = ("lora",)
+    """How to tune them."""
+    base: bool = True
+    """Also consider self-hosted models without training."""
+    hybrid: bool = True
+    """Also consider a self-hosted floor that spills to the API."""
+    own_hardware: bool = False
+    """Also consider buying the GPUs."""
+    gpus: tuple[str, ...] = ()
+    """GPUs to consider; empty = all that vendors rent."""
+    vendors: tuple[str, ...] = ()
+    """GPU vendors to consider; empty = all."""
+    spot: bool = False
+    """Consider spot instances where everything can wait."""
+    reserved: bool = True
+    """Consider reserved instances with a commitment."""

@@ -1,0 +1,248 @@
+"""A user's YAML file as plain values, and back: YAML 1.2 core scalars, one document, no aliases, no tags, no duplicate keys.
+
+YAML 1.1 reads `no` as False, `1:30` as 90, `0777` as 511 and `2026-11-24` as a date. Here these are the texts "no", "1:30"
+and "2026-11-24" and the number 777, as in YAML 1.2. Keys are always text. Every refusal names file and line.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from roi.errors import InputError
+
+SIZE_LIMIT = 2 * 2**20
+"""Bytes; a scenario has a few hundred lines."""
+
+DEPTH_LIMIT = 32
+"""Nesting of mappings and lists; a scenario has six levels."""
+
+DIGIT_LIMIT = 300
+"""Characters of a number."""
+
+_NULL = re.compile(r"~|null|Null|NULL|")
+_BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Any: the stubs type neither loader's events
+
+
+def read_yaml(path: Path) -> dict[str, Any]:  # Any: a YAML document; the schema gives it types
+    """The mapping that the file holds; InputError with file and line where it is not acceptable."""
+    return parse_yaml(_read_text(path), str(path))
+
+
+def parse_yaml(text: str, name: str) -> dict[str, Any]:  # Any: as read_yaml
+    """The mapping that `text` holds; `name` is what messages call it."""
+    bad = _UNPRINTABLE.search(text)
+    if bad:
+        _refuse(name, text.count("\n", 0, bad.start()) + 1, f"control character {bad.group()!r}; this must be plain text")
+    try:
+        document = _Builder(name).build(yaml.parse(text, Loader=_Parser))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        lines = text.split("\n")[line - 1 : line]
+        hint = "; indent with spaces, not tabs" if lines and re.match(r" *\t", lines[0]) else ""
+        _refuse(name, line, f"not valid YAML: {error.problem or error.context}{hint}")
+    except yaml.YAMLError as error:
+        _refuse(name, 1, f"not valid YAML: {str(error).splitlines()[0]}")
+    if document is None:
+        message = f"{name}: empty; `roi init` writes a scenario to start from"
+        raise InputError(message)
+    if not isinstance(document, dict):
+        _refuse(name, 1, f"a scenario is a mapping of names to values, not {_kind(document)}")
+    return document
+
+
+def dump_yaml(data: dict[str, Any]) -> str:  # Any: as read_yaml
+    """`data` as YAML that `read_yaml` turns into the same values. NaN and infinity raise ValueError."""
+    return yaml.dump(
+        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=math.inf
+    )
+
+
+def scalar(text: str) -> bool | float | str | None:
+    """The value of a plain (unquoted) scalar by the YAML 1.2 core schema. `--set` reads its values with it.
+
+    ValueError for NaN, infinity, a number beyond the range of a double, and one of more than DIGIT_LIMIT characters.
+    """
+    if _NULL.fullmatch(text):
+        return None
+    if _BOOL.fullmatch(text):
+        return text[0] in "tT"
+    if _NOT_FINITE.fullmatch(text):
+        message = f"{text} is not a finite number"
+        raise ValueError(message)
+    if not _FLOAT.fullmatch(text) and not _INT.fullmatch(text):
+        return text
+    if len(text) > DIGIT_LIMIT:
+        message = f"a number of {len(text)} digits"
+        raise ValueError(message)
+    if _INT.fullmatch(text):
+        return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
+    number = float(text)
+    if math.isinf(number):
+        message = f"{text} is beyond the largest number"
+        raise ValueError(message)
+    return number
+
+
+def _read_text(path: Path) -> str:
+    """The file's text; size, type and encoding are checked before anything is parsed."""
+    try:
+        if path.is_dir():
+            message = f"{path}: a directory; give a YAML file"
+            raise InputError(message)
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            raw = b"" if size > SIZE_LIMIT else file.read(SIZE_LIMIT + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        message = f"{path}: cannot be read: {reason}"
+        raise InputError(message) from error
+    if max(size, len(raw)) > SIZE_LIMIT:
+        message = f"{path}: {max(size, len(raw)):,} bytes; a scenario has at most {SIZE_LIMIT:,}"
+        raise InputError(message)
+    if b"\0" in raw:
+        _refuse(str(path), raw.count(b"\n", 0, raw.index(b"\0")) + 1, "a zero byte; this is not a text file")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        _refuse(str(path), raw.count(b"\n", 0, error.start) + 1, f"byte 0x{raw[error.start]:02x} is not UTF-8 text")
+
+
+def _refuse(name: str, line: int, problem: str) -> NoReturn:
+    message = f"{name}:{line}: {problem}"
+    raise InputError(message)
+
+
+def _kind(value: object) -> str:
+    return "a list" if isinstance(value, list) else f"the single value {str(value)[:60]!r}"
+
+
+class _Open:
+    """A mapping or list whose end has not been read yet."""
+
+    def __init__(self, value: dict[str, Any] | list[Any]) -> None:
+        self.value = value
+        self.at_key = isinstance(value, dict)
+        self.key = ""
+        self.count = -1
+        self.lines: dict[str, int] = {}
+
+    @property
+    def here(self) -> str:
+        """The place inside it that is being filled, for messages."""
+        return f"[{self.count}]" if isinstance(self.value, list) else f".{self.key[:60]}"
+
+
+class _Builder:
+    """Turns parser events into values without recursion, refusing what a scenario may not hold as it meets it.
+
+    Working on events means that an alias is refused before it is expanded and that nesting is counted, not suffered.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.open: list[_Open] = []
+        self.root: Any = None
+        self.documents = 0
+
+    def build(self, events: Iterator[Any]) -> Any:
+        """The document's value; None where there is none."""
+        for event in events:
+            line = event.start_mark.line + 1
+            match event:
+                case yaml.AliasEvent():
+                    _refuse(self.name, line, f"alias *{event.anchor[:60]}; write the value out instead")
+                case yaml.DocumentStartEvent():
+                    self.documents += 1
+                    if self.documents > 1:
+                        _refuse(self.name, line, "a second document (---); a scenario is one document")
+                case yaml.ScalarEvent():
+                    self._check(event, line)
+                    self._scalar(event, line)
+                case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
+                    self._check(event, line)
+                    self._start({} if isinstance(event, yaml.MappingStartEvent) else [], line)
+                case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                    self.open.pop()
+        return self.root
+
+    def _check(self, event: Any, line: int) -> None:
+        if event.anchor:
+            _refuse(self.name, line, f"anchor &{event.anchor[:60]}; anchors and aliases are not used here")
+        if event.tag:
+            _refuse(self.name, line, f"tag {event.tag[:60]}; tags are not used here, quote a value to make it text")
+
+    def _start(self, value: dict[str, Any] | list[Any], line: int) -> None:
+        if len(self.open) >= DEPTH_LIMIT:
+            _refuse(self.name, line, f"nested deeper than {DEPTH_LIMIT} levels")
+        if self._at_key():
+            _refuse(self.name, line, "a key is a name, not a list or mapping")
+        self._put(value)
+        self.open.append(_Open(value))
+
+    def _scalar(self, event: Any, line: int) -> None:
+        if self._at_key():
+            self._key(event.value, line)
+            return
+        plain = event.implicit[0]
+        try:
+            self._put(scalar(event.value) if plain else event.value)
+        except ValueError as error:
+            _refuse(self.name, line, f"{self._path()}: {str(error)[:100]}")
+
+    def _key(self, key: str, line: int) -> None:
+        inside = self.open[-1]
+        inside.key, inside.at_key = key, False
+        if key in inside.lines:
+            _refuse(self.name, line, f"{self._path()}: given twice, first in line {inside.lines[key]}")
+        inside.lines[key] = line
+
+    def _put(self, value: Any) -> None:
+        if not self.open:
+            self.root = value
+            return
+        inside = self.open[-1]
+        if isinstance(inside.value, dict):
+            inside.value[inside.key] = value
+            inside.at_key = True
+        else:
+            inside.value.append(value)
+
+    def _at_key(self) -> bool:
+        return bool(self.open) and self.open[-1].at_key
+
+    def _path(self) -> str:
+        return "".join(part.here for part in self.open).lstrip(".") or "document"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes text that YAML 1.1 or 1.2 would read as something else; writes no anchors; refuses NaN and infinity."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 -- PyYAML's signature
+        """A value that occurs twice is written twice."""
+        return True
+
+    def _text(self, data: str) -> yaml.ScalarNode:
+        try:
+            quoted = not isinstance(scalar(data), str)
+        except ValueError:
+            quoted = True
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style="'" if quoted else None)
+
+    def _float(self, data: float) -> yaml.ScalarNode:
+        if not math.isfinite(data):
+            message = f"{data} has no place in a scenario"
+            raise ValueError(message)
+        return self.represent_float(data)
+
+
+_Dumper.add_representer(str, _Dumper._text)
+_Dumper.add_representer(float, _Dumper._float)

@@ -46,8 +46,7 @@ _HOME = {
 def __getattr__(name: str) -> object:
     """The public object `name`, imported from its room at first use (PEP 562)."""
     if name not in _HOME:
-        message = f"module 'roi' has no attribute {name!r}"
-        raise AttributeError(message)
+        raise AttributeError(f"module 'roi' has no attribute {name!r}")
     value: object = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value

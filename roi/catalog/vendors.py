@@ -30,14 +30,20 @@ def retirement(provider: str, model: str, as_of: date) -> Retirement | None:
     """
     known = newest_rows(load_retirements(), lambda row: (row.provider, row.model.lower()), as_of)
     by_model = {row.model.lower(): row for row in known if row.provider == provider.lower()}
+    return by_model.get(model.lower()) or by_model.get(_SNAPSHOT.sub("", tuned_base(model)))
+
+
+def tuned_base(model: str) -> str:
+    """The name in lower case, a fine-tune without its owner's part: ft:gpt-4o-2024-08-06:acme::x1 -> ft:gpt-4o-2024-08-06."""
     name = model.lower()
-    if name.startswith("ft:"):
-        name = ":".join(name.split(":")[:2])
-    return by_model.get(name) or by_model.get(_SNAPSHOT.sub("", name))
+    return ":".join(name.split(":")[:2]) if name.startswith("ft:") else name
 
 
 def cache_minimum(provider: str, model: str) -> CacheMinimum | None:
-    """The provider's rule for `model`, longest matching prefix first; None where its documentation was not read."""
-    name = model.lower()
-    rules = [r for r in load_cache_minimums() if r.provider == provider.lower() and name.startswith(r.model_prefix)]
-    return max(rules, key=lambda rule: len(rule.model_prefix), default=None)
+    """The provider's rule for `model`, longest matching prefix first.
+
+    A provider whose documentation was not read gets the row of provider "*", an assumption that says so.
+    """
+    name, providers = model.lower(), (provider.lower(), "*")
+    rules = [r for r in load_cache_minimums() if r.provider in providers and name.startswith(r.model_prefix)]
+    return max(rules, key=lambda rule: (rule.provider != "*", len(rule.model_prefix)), default=None)

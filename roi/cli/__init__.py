@@ -5,9 +5,10 @@ Exit codes: 0 done; 2 something the user gave is wrong; 1 anything else; 130 int
 
 import errno
 from importlib import import_module
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import click
+from click.exceptions import Exit
 
 from roi import __version__
 from roi.errors import RoiError, nearest
@@ -28,18 +29,6 @@ COMMANDS = {
     "init": Door("roi.cli.init:init", "Write a commented scenario to start from."),
     "schema": Door("roi.cli.schema:schema", "JSON Schema of the scenario file, for editors."),
 }
-
-
-class Failure(click.ClickException):
-    """A message for the user: printed as `roi: message`, without traceback."""
-
-    def __init__(self, message: str, exit_code: int = 1) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
-
-    def show(self, file: IO[Any] | None = None) -> None:  # Any: click's own signature
-        """Print the message on stderr."""
-        click.echo(f"roi: {self.format_message()}", file=file, err=file is None)
 
 
 class House(click.Group):
@@ -83,17 +72,23 @@ class House(click.Group):
         try:
             return super().invoke(ctx)
         except RoiError as error:
-            raise Failure(str(error), error.exit_code) from error
+            _stop(str(error), error.exit_code)
         except KeyboardInterrupt:
-            raise click.exceptions.Exit(130) from None
-        except MemoryError as error:
-            raise Failure("out of memory; fewer --draws or fewer candidates need less") from error
-        except RecursionError as error:
-            raise Failure("the input is nested too deeply", 2) from error
+            raise Exit(130) from None
+        except MemoryError:
+            _stop("out of memory; fewer --draws or fewer candidates need less", 1)
+        except RecursionError:
+            _stop("the input is nested too deeply", 2)
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader of our output left; click ends quietly
                 raise
-            raise Failure(f"{error.filename or 'operating system'}: {error.strerror or error}") from error
+            _stop(f"{error.filename or 'operating system'}: {error.strerror or error}", 1)
+
+
+def _stop(message: str, exit_code: int) -> NoReturn:
+    """Print the message on stderr and leave."""
+    click.echo(f"roi: {message}", err=True)
+    raise Exit(exit_code)
 
 
 @click.group(

@@ -8,12 +8,6 @@ import click
 
 from roi.errors import InputError, RoiError
 
-output_option = click.option(
-    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write the answer to FILE, not to stdout."
-)
-"""The option that commands share; its value is the second argument of `write`."""
-
-
 def write(text: str, output: Path | None = None) -> None:
     """Write `text` to stdout, or to the file `output` in one step; a newline ends it."""
     text = text if text.endswith("\n") else text + "\n"
@@ -35,8 +29,7 @@ def replace_file(path: Path, text: str) -> None:
         target = path.resolve()
         mode = target.stat().st_mode if target.exists() else None
         if mode is not None and stat.S_ISDIR(mode):
-            message = f"--output: {path} is a directory; give a file name"
-            raise InputError(message)
+            raise InputError(f"--output: {path} is a directory; give a file name")
         if mode is not None and not stat.S_ISREG(mode):
             target.write_text(text, encoding="utf-8")
             return
@@ -45,8 +38,7 @@ def replace_file(path: Path, text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        message = f"--output: cannot write {path}: {error.strerror}"
-        raise InputError(message) from error
+        raise InputError(f"--output: cannot write {path}: {error.strerror}") from error
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
@@ -54,7 +46,6 @@ def replace_file(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         part.replace(target)
     except OSError as error:
-        message = f"--output: writing {path} failed, what was there is unchanged: {error.strerror}"
-        raise RoiError(message) from error
+        raise RoiError(f"--output: writing {path} failed, what was there is unchanged: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)

@@ -203,6 +203,7 @@ class Option:
     replicas_least: int = 1
     replicas_fixed: int | None = None
     headroom: Number = 0.0
+    fleet_share: Number = 1.0
     autoscale: bool = False
     autoscale_floor: int = 1
     startup_hours: float = 0.0
@@ -296,11 +297,17 @@ def read_option(values: Values, id: str, shared: Shared) -> Option:
         hardware=_hardware(r) if r.has("hardware.pue") else None,
         spares=int(r.maybe("fleet.spares") or 0),
         replicas_least=int(r.maybe("fleet.replicas_least") or 1),
+        replicas_fixed=_whole(r.maybe("fleet.replicas_fixed")),
         headroom=r.number("fleet.headroom") if r.has("fleet.headroom") else 0.0,
+        fleet_share=r.number("fleet.share") if r.has("fleet.share") else 1.0,
         autoscale=r.flag("fleet.autoscale"),
         autoscale_floor=int(r.maybe("fleet.autoscale_floor") or 1),
         startup_hours=float(r.maybe("fleet.startup_hours") or 0.0),
     )
+
+
+def _whole(n: Number | None) -> int | None:
+    return None if n is None else int(n)
 
 
 def _error_rate(r: Reader, noise: Number) -> Number:

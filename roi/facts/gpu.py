@@ -15,7 +15,11 @@ class Gpu(BaseModel):
     aliases: tuple[str, ...] = ()
     """Other names people type, for example H100."""
     memory_bytes: PositiveFloat
-    """Device memory as a program can see it, bytes."""
+    """Device memory as a program can see it, bytes.
+
+    The total that the runtime reports (`torch.cuda.mem_get_info`, and every out-of-memory message), with a recent driver:
+    below the name on the box (L4 "24 GB": 22.03 GiB) and below nvidia-smi's total. Drivers differ by up to 1%.
+    """
     bandwidth_bytes_per_s: PositiveFloat
     """Peak device-memory bandwidth, bytes/s."""
     fp32_flops: PositiveFloat
@@ -44,6 +48,8 @@ class Gpu(BaseModel):
     """Datasheet or specification page."""
     date: Date
     """When the datasheet was read."""
+    note: str = ""
+    """What a reader of the figures must know."""
 
     def matrix_flops(self, dtype: str) -> float:
         """Peak dense matrix rate, FLOP/s, for products computed in `dtype`.

@@ -40,6 +40,9 @@ class Training(Section):
     """Share of the examples that is labelled afresh for a retraining."""
     labels_owned: bool = False
     """True where the training labels are already paid for."""
+    labels_from: Literal["people", "incumbent"] = "people"
+    """Who answers the training examples: people (bought at usd_per_label), or the incumbent's logged outputs (no extra cost,
+    but its terms must allow it)."""
 
 
 class Evaluation(Section):

@@ -52,8 +52,7 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:  # Any: as read_yaml
     except yaml.YAMLError as error:
         _refuse(name, 1, f"not valid YAML: {str(error).splitlines()[0]}")
     if document is None:
-        message = f"{name}: empty; `roi init` writes a scenario to start from"
-        raise InputError(message)
+        raise InputError(f"{name}: empty; `roi init` writes a scenario to start from")
     if not isinstance(document, dict):
         _refuse(name, 1, f"a scenario is a mapping of names to values, not {_kind(document)}")
     return document
@@ -76,19 +75,16 @@ def scalar(text: str) -> bool | float | str | None:
     if _BOOL.fullmatch(text):
         return text[0] in "tT"
     if _NOT_FINITE.fullmatch(text):
-        message = f"{text} is not a finite number"
-        raise ValueError(message)
+        raise ValueError(f"{text} is not a finite number")
     if not _FLOAT.fullmatch(text) and not _INT.fullmatch(text):
         return text
     if len(text) > DIGIT_LIMIT:
-        message = f"a number of {len(text)} digits"
-        raise ValueError(message)
+        raise ValueError(f"a number of {len(text)} digits")
     if _INT.fullmatch(text):
         return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
     number = float(text)
     if math.isinf(number):
-        message = f"{text} is beyond the largest number"
-        raise ValueError(message)
+        raise ValueError(f"{text} is beyond the largest number")
     return number
 
 
@@ -96,18 +92,15 @@ def _read_text(path: Path) -> str:
     """The file's text; size, type and encoding are checked before anything is parsed."""
     try:
         if path.is_dir():
-            message = f"{path}: a directory; give a YAML file"
-            raise InputError(message)
+            raise InputError(f"{path}: a directory; give a YAML file")
         size = path.stat().st_size
         with path.open("rb") as file:
             raw = b"" if size > SIZE_LIMIT else file.read(SIZE_LIMIT + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        message = f"{path}: cannot be read: {reason}"
-        raise InputError(message) from error
+        raise InputError(f"{path}: cannot be read: {reason}") from error
     if max(size, len(raw)) > SIZE_LIMIT:
-        message = f"{path}: {max(size, len(raw)):,} bytes; a scenario has at most {SIZE_LIMIT:,}"
-        raise InputError(message)
+        raise InputError(f"{path}: {max(size, len(raw)):,} bytes; a scenario has at most {SIZE_LIMIT:,}")
     if b"\0" in raw:
         _refuse(str(path), raw.count(b"\n", 0, raw.index(b"\0")) + 1, "a zero byte; this is not a text file")
     try:
@@ -117,8 +110,7 @@ def _read_text(path: Path) -> str:
 
 
 def _refuse(name: str, line: int, problem: str) -> NoReturn:
-    message = f"{name}:{line}: {problem}"
-    raise InputError(message)
+    raise InputError(f"{name}:{line}: {problem}")
 
 
 def _kind(value: object) -> str:
@@ -132,13 +124,13 @@ class _Open:
         self.value = value
         self.at_key = isinstance(value, dict)
         self.key = ""
-        self.count = -1
+        self.index = -1
         self.lines: dict[str, int] = {}
 
     @property
     def here(self) -> str:
         """The place inside it that is being filled, for messages."""
-        return f"[{self.count}]" if isinstance(self.value, list) else f".{self.key[:60]}"
+        return f"[{self.index}]" if isinstance(self.value, list) else f".{self.key[:60]}"
 
 
 class _Builder:
@@ -159,7 +151,7 @@ class _Builder:
             line = event.start_mark.line + 1
             match event:
                 case yaml.AliasEvent():
-                    _refuse(self.name, line, f"alias *{event.anchor[:60]}; write the value out instead")
+                    _refuse(self.name, line, f"alias *{str(event.anchor)[:60]}; write the value out instead")
                 case yaml.DocumentStartEvent():
                     self.documents += 1
                     if self.documents > 1:
@@ -175,6 +167,9 @@ class _Builder:
         return self.root
 
     def _check(self, event: Any, line: int) -> None:
+        """Refuse anchors and tags; step on where a list is being filled."""
+        if self.open:
+            self.open[-1].index += 1
         if event.anchor:
             _refuse(self.name, line, f"anchor &{event.anchor[:60]}; anchors and aliases are not used here")
         if event.tag:
@@ -192,9 +187,8 @@ class _Builder:
         if self._at_key():
             self._key(event.value, line)
             return
-        plain = event.implicit[0]
         try:
-            self._put(scalar(event.value) if plain else event.value)
+            self._put(scalar(event.value) if event.implicit[0] else event.value)
         except ValueError as error:
             _refuse(self.name, line, f"{self._path()}: {str(error)[:100]}")
 
@@ -239,8 +233,7 @@ class _Dumper(yaml.SafeDumper):
 
     def _float(self, data: float) -> yaml.ScalarNode:
         if not math.isfinite(data):
-            message = f"{data} has no place in a scenario"
-            raise ValueError(message)
+            raise ValueError(f"{data} has no place in a scenario")
         return self.represent_float(data)
 
 

@@ -1,0 +1,82 @@
+"""An option costed: its lines, their totals, and the question whether it may win."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from roi.economics.finance import present_value
+from roi.economics.inputs import Array, Number, Option, Shared, read_option, read_shared
+from roi.economics.line import Line, Totals
+from roi.economics.options import Costs, cost_lines
+from roi.facts.case import Case, Values
+
+BAR_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Costs of one option at one set of values (central, or one row a draw)."""
+
+    option: Option
+    costs: Costs
+    total: Totals
+    without_errors: Totals
+    incremental: Totals
+    """Without hours of people who are paid anyway."""
+    pv: Number
+    pv_without_errors: Number
+    pv_incremental: Number
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The plan that was chosen for an option at the central values."""
+
+    plan: int | None
+    replicas_fixed: int | None
+
+
+def evaluate(shared: Shared, option: Option, options: Mapping[str, Option]) -> Evaluated:
+    """Lines and totals of `option`; shapes follow the values."""
+    costs = cost_lines(shared, option, options)
+    rows = max((line.monthly.shape[0] if line.monthly.ndim > 1 else 0 for line in costs.lines), default=0)
+    shape = np.zeros((rows, shared.horizon)) if rows else np.zeros(shared.horizon)
+
+    def total(keep: list[Line]) -> Totals:
+        return Totals.of(keep, shape)
+
+    errors = [line for line in costs.lines if line.is_error]
+    existing = [line for line in costs.lines if line.existing_staff]
+    bare = total([line for line in costs.lines if not line.is_error])
+    whole = _plus(bare, total(errors), 1.0) if errors else bare
+    incremental = _plus(whole, total(existing), -1.0) if existing else whole
+
+    def pv(t: Totals) -> Number:
+        return present_value(t.upfront, t.monthly, shared.discount_rate)
+
+    value = pv(whole)
+    return Evaluated(option, costs, whole, bare, incremental, value, pv(bare), pv(incremental) if existing else value)
+
+
+def _plus(a: Totals, b: Totals, sign: float) -> Totals:
+    return Totals(a.monthly + sign * b.monthly, a.upfront + sign * b.upfront)
+
+
+def read_all(case: Case, values: Values, choices: Mapping[str, Choice] | None = None) -> tuple[Shared, dict[str, Option]]:
+    """Shared record and options of a Case's values, each option on its chosen plan."""
+    shared = read_shared(values)
+    options = {id: read_option(values, id, shared) for id in case.options}
+    for id, choice in (choices or {}).items():
+        if choice.plan is not None:
+            option = options[id]
+            options[id] = replace(option, plan=option.plans[choice.plan], replicas_fixed=choice.replicas_fixed)
+    return shared, options
+
+
+def meets_bar(shared: Shared, option: Option) -> Array:
+    """Where the score (1 - error rate) reaches the bar; an option that nobody evaluated is not held to it."""
+    if not option.evaluated or option.kind in {"stay", "cache-batch"}:
+        return np.ones(1, dtype=bool)
+    share = option.escalated  # what is escalated is answered by the incumbent, which is at the bar by definition
+    return np.atleast_1d((1.0 - np.asarray(option.error_rate) * (1.0 - share)) >= shared.quality_bar - BAR_TOLERANCE).reshape(-1)

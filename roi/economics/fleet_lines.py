@@ -1,0 +1,137 @@
+"""Lines of serving a model oneself: rent or hardware, redundancy, platform. Rent is paid for every hour an instance exists."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from roi.economics.calendar import requests
+from roi.economics.hardware_lines import hardware_lines
+from roi.economics.inputs import Array, Number, Option, Plan, Shared
+from roi.economics.line import Line, pick
+from roi.estimate.fleet import Fleet, size_autoscaled_fleet, size_fleet
+from roi.estimate.load import burst_from_peak, spill_share
+from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
+
+
+@dataclass(frozen=True)
+class FleetMonths:
+    """The fleet in each month, shape (..., H) each."""
+
+    fleet: Fleet
+    gpus: Array
+    gpus_without_spares: Array
+    spill: Array
+    """Share of requests above the floor's capacity; 0 except for a hybrid."""
+
+
+def fleet_months(shared: Shared, option: Option, live: Array) -> FleetMonths:
+    """The fleet that each month's own peak needs, from go-live on.
+
+    Capacity is the plan's at the SLO x the capacity factor (how far the estimate may be off). A hybrid runs a fixed number of
+    replicas without a spare, since the API is its failover.
+    """
+    assert option.plan is not None
+    plan, mean = option.plan, requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
+    capacity = plan.capacity * shared.capacity_factor
+    if option.replicas_fixed is not None:
+        return _floor_months(shared, option, plan, mean, capacity)
+    sized = _sized(shared, option, plan, mean, capacity, option.spares)
+    bare = sized if option.spares == 0 else _sized(shared, option, plan, mean, capacity, 0)
+    running = live > 0
+    return FleetMonths(sized, np.where(running, sized.gpus, 0.0), np.where(running, bare.gpus, 0.0), np.zeros(shared.horizon))
+
+
+def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, capacity: Number, spares: int) -> Fleet:
+    least = option.replicas_least + spares
+    if option.autoscale:
+        return size_autoscaled_fleet(
+            mean, capacity, shared.load_curve, burst=burst_from_peak(shared.peak_to_mean, shared.load_curve),
+            startup_s=option.startup_hours * SECONDS_PER_HOUR, gpus_per_replica=plan.gpus_per_replica,
+            gpus_per_instance=plan.gpus_per_instance, headroom=option.headroom, spares=spares,
+            replicas_minimum=max(option.autoscale_floor + spares, least), can_wait=shared.can_wait)
+    return size_fleet(
+        mean * shared.peak_to_mean, mean, capacity, gpus_per_replica=plan.gpus_per_replica,
+        gpus_per_instance=plan.gpus_per_instance, headroom=option.headroom, spares=spares,
+        replicas_minimum=least, can_wait=shared.can_wait)
+
+
+def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, capacity: Number) -> FleetMonths:
+    replicas = float(option.replicas_fixed or 1)
+    per_instance = np.maximum(np.floor(plan.gpus_per_instance / plan.gpus_per_replica), 1.0)
+    instances = np.ceil(replicas / per_instance) + np.zeros_like(mean)
+    held = replicas * capacity * (1.0 - option.headroom)
+    burst = burst_from_peak(shared.peak_to_mean, shared.load_curve)
+    spill = spill_share(shared.load_curve, burst, held / mean)
+    served = mean * (1.0 - spill)
+    peak = np.minimum(mean * shared.peak_to_mean, replicas * capacity)
+    fleet = Fleet(
+        replicas=replicas + np.zeros_like(mean), spares=0.0, instances=instances, gpus=instances * plan.gpus_per_instance,
+        utilisation_mean=served / (replicas * capacity), utilisation_peak=peak / (replicas * capacity))
+    gpus = np.asarray(fleet.gpus)
+    return FleetMonths(fleet, gpus, gpus, np.asarray(spill))
+
+
+def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array) -> list[Line]:
+    """Rent (or hardware), redundancy and platform from go-live on."""
+    assert option.plan is not None
+    own = f"options.{option.id}."
+    if option.hardware is not None:
+        lines = hardware_lines(shared, option, option.hardware, months.gpus, live)
+    else:
+        lines = _rent_lines(shared, option, option.plan, months, live)
+    if np.any(np.asarray(option.platform_usd) > 0):
+        lines.append(Line("platform", np.asarray(live * option.platform_usd), 0.0, (own + "platform_usd_per_month",),
+                          lambda month: f"${pick(option.platform_usd, 0):,.6g} a month: balancer, logs, staging, storage, egress, monitoring"))
+    if np.any(np.asarray(option.hosting_usd) > 0):
+        lines.append(hosting_line(option, live))
+    return lines
+
+
+def hosting_line(option: Option, live: Array) -> Line:
+    """A vendor's monthly fee for holding or hosting the model."""
+    return Line("vendor hosting fee", np.asarray(live * option.hosting_usd), 0.0,
+                (f"options.{option.id}.hosting_usd_per_month",),
+                lambda month: f"${pick(option.hosting_usd, 0):,.6g} a month")
+
+
+def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths, live: Array) -> list[Line]:
+    own = f"options.{option.id}."
+    drift = np.asarray((1.0 + shared.rent_drift) ** (np.arange(shared.horizon) / 12.0))
+    rate = plan.usd_per_gpu_hour * drift * option.fleet_share
+    facts = (own + "plans.0.usd_per_gpu_hour", own + "plans.0.capacity_requests_per_s", "serving.capacity_factor",
+             "workload.peak_to_mean", "drift.gpu_rent_per_year")
+
+    def text(gpus: Array) -> Callable[[int], str]:
+        def arithmetic(month: int) -> str:
+            share = pick(option.fleet_share, 0)
+            moved = "" if abs(pick(drift, month) - 1) < 1e-12 else f" x {pick(drift, month):.4f} drift"
+            part = "" if share == 1.0 else f" x {share:.4g} of the fleet"
+            return (f"{pick(gpus, month):,.6g} GPU x ${pick(plan.usd_per_gpu_hour, 0):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
+                    f" x {pick(live, month):.4g} of the month{moved}{part}")
+
+        return arithmetic
+
+    needed = months.gpus_without_spares * live
+    spare = (months.gpus - months.gpus_without_spares) * live
+    lines = [Line("GPU rent", np.asarray(needed * rate * HOURS_PER_MONTH), 0.0, facts, text(months.gpus_without_spares))]
+    if np.any(spare > 0):
+        lines.append(Line("GPU rent, redundancy", np.asarray(spare * rate * HOURS_PER_MONTH), 0.0,
+                          (own + "plans.0.usd_per_gpu_hour", own + "fleet.spares"), text(months.gpus - months.gpus_without_spares)))
+    beyond = np.maximum(plan.minimum_months - (shared.horizon - option.months_to_live), 0.0)
+    if np.any(np.asarray(beyond) > 0):
+        lines.append(_unused_commitment(shared, months, np.asarray(rate), beyond, own))
+    return lines
+
+
+def _unused_commitment(shared: Shared, months: FleetMonths, rate: Array, beyond: Number, own: str) -> Line:
+    """Rent of the last month for the part of a commitment that lies beyond the horizon: it is paid to its end."""
+    last = np.zeros(shared.horizon)
+    last[-1] = 1.0
+    monthly = months.gpus * rate * HOURS_PER_MONTH * beyond * last
+
+    def arithmetic(month: int) -> str:
+        return f"{pick(months.gpus, month):,.6g} GPU x ${pick(rate, month):,.6g}/GPU-h x {HOURS_PER_MONTH} h x {pick(beyond, 0):.4g} months"
+
+    return Line("GPU commitment beyond the horizon", np.asarray(monthly), 0.0, (own + "plans.0.minimum_months",), arithmetic)
+

@@ -1,0 +1,59 @@
+"""Lines of owning GPUs: purchase, installation, power, space, replacement, and what the cards still fetch at the end."""
+
+import numpy as np
+
+from roi.economics.inputs import Array, Hardware, Option, Shared
+from roi.economics.line import Line, pick
+from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR
+
+WATTS_PER_KW = 1000.0
+
+
+def purchases(gpus: Array, life_months: int) -> Array:
+    """GPUs bought at month ends 0..H-1 so that `gpus` (..., H) exist: what the fleet grows by, and what is worn out.
+
+    Bought at the end of the month before it serves; replaced `life_months` later; a shrinking fleet sells nothing early.
+    """
+    most = np.maximum.accumulate(gpus, axis=-1)
+    bought = np.diff(most, axis=-1, prepend=0.0)
+    for month in range(life_months, bought.shape[-1]):
+        bought[..., month] += bought[..., month - life_months]
+    return bought
+
+
+def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array, live: Array) -> list[Line]:
+    """Lines of an owned fleet with `gpus` in use, shape (..., H)."""
+    assert option.plan is not None
+    plan, own = option.plan, f"options.{option.id}.hardware."
+    bought = purchases(gpus, terms.life_months) * (1.0 + terms.spare_share)
+    price = plan.usd_per_gpu
+    upfront, later = bought[..., :1], np.concatenate([bought[..., 1:], np.zeros_like(bought[..., :1])], axis=-1)
+    first = upfront if bought.ndim > 1 else float(upfront[0])
+    ages = (shared.horizon - np.arange(shared.horizon)) / MONTHS_PER_YEAR
+    in_use = np.arange(shared.horizon) + terms.life_months > shared.horizon
+    left = (bought * in_use * terms.kept_per_year**ages).sum(axis=-1, keepdims=True)
+    worn = np.where(in_use, 0.0, bought)
+    last = np.zeros(shared.horizon)
+    last[-1] = 1.0
+    sold_later = np.zeros_like(bought)
+    sold_later[..., terms.life_months - 1:] = worn[..., : shared.horizon - terms.life_months + 1]
+    resale = -price * (left * last + sold_later * terms.kept_per_year ** (terms.life_months / MONTHS_PER_YEAR))
+    kw = gpus * live * plan.watts / WATTS_PER_KW
+    energy = kw * terms.power_share * terms.pue * HOURS_PER_MONTH * terms.usd_per_kwh
+    space = kw * terms.colocation_usd_per_kw
+    count = f"{pick(bought, 0):,.6g} GPU x ${pick(price, 0):,.6g}"
+    return [
+        Line("hardware, purchase and replacement", np.asarray(later * price), first * price,
+             (f"options.{option.id}.plans.0.usd_per_gpu", own + "life_months"),
+             lambda month: f"{pick(later, month):,.6g} GPU x ${pick(price, 0):,.6g}" if pick(later, month) else count),
+        Line("hardware, installation", np.asarray(later * price * terms.install_share), first * price * terms.install_share,
+             (own + "install_share",), f"{count} x {pick(terms.install_share, 0):.4g}"),
+        Line("electricity", np.asarray(energy), 0.0, (own + "usd_per_kwh", own + "pue", own + "power_share"),
+             lambda month: f"{pick(kw, month):,.6g} kW x {pick(terms.power_share, 0):.4g} x PUE {pick(terms.pue, 0):.4g}"
+                           f" x {HOURS_PER_MONTH} h x ${pick(terms.usd_per_kwh, 0):.4g}/kWh"),
+        Line("colocation", np.asarray(space), 0.0, (own + "colocation_usd_per_kw_month",),
+             lambda month: f"{pick(kw, month):,.6g} kW x ${pick(terms.colocation_usd_per_kw, 0):,.6g}/kW"),
+        Line("hardware, resale", np.asarray(resale), 0.0, (own + "value_kept_per_year",),
+             lambda month: f"-{pick(left, 0) if left.ndim == 1 else 0:,.6g} GPU-equivalents x ${pick(price, 0):,.6g},"
+                           f" {pick(terms.kept_per_year, 0):.4g} kept a year"),
+    ]

@@ -1,0 +1,98 @@
+"""Parameters that a training run holds and trains."""
+
+from typing import Final
+
+import numpy as np
+
+from roi.estimate.plan import DTYPE_BYTES, TrainingPlan, adaptable, resolve_targets
+from roi.facts.linear import Linear
+from roi.facts.model import ModelShape, Number
+
+NF4_BLOCK: Final = 64
+"""Weights that share one scale (bitsandbytes' blocksize)."""
+
+DOUBLE_QUANT_BLOCK: Final = 256
+"""Scales that share one second-level scale."""
+
+EIGHT_BIT_BLOCK: Final = 256
+"""Elements of an 8-bit optimizer state that share one fp32 scale."""
+
+
+def target_linears(model: ModelShape, plan: TrainingPlan) -> tuple[Linear, ...]:
+    """The matrix products that carry an adapter; empty for full fine-tuning."""
+    if not plan.adapter:
+        return ()
+    names = resolve_targets(model, plan.targets)
+    return tuple(linear for linear in model.linears if adaptable(linear) and linear.name in names)
+
+
+def trained_parameters(model: ModelShape, plan: TrainingPlan) -> Number:
+    """Parameters that get a gradient; broadcasts over rank.
+
+    LoRA: rank x (inputs + outputs) a target (arXiv 2106.09685, section 4.1). DoRA adds one magnitude an output
+    (arXiv 2402.09353, section 4.1). rsLoRA changes the scale alone. Full: every parameter.
+    """
+    if not plan.adapter:
+        return float(model.parameters)
+    rank = np.asarray(plan.rank, dtype=float)
+    sites = target_linears(model, plan)
+    total = rank * float(sum((s.inputs + s.outputs) * s.layers for s in sites))
+    if plan.weight_decomposed:
+        total = total + float(sum(s.outputs * s.layers for s in sites))
+    return total
+
+
+def nf4_bytes_per_weight(double_quant: bool) -> float:
+    """Bytes of one NF4 weight with its scales: 4.127 bits with double quantisation, else 4.5 bits.
+
+    Half a byte, and one scale per 64 weights: fp32, or with double quantisation one byte plus an fp32 scale per 256
+    scales (arXiv 2305.14314, section 3).
+    """
+    scale = 1.0 + 4.0 / DOUBLE_QUANT_BLOCK if double_quant else 4.0
+    return 0.5 + scale / NF4_BLOCK
+
+
+def quantised_parameters(model: ModelShape) -> int:
+    """Weights that bitsandbytes turns into NF4: the linear layers of the stack, without head, experts and biases."""
+    return sum(s.inputs * s.outputs * s.layers for s in model.linears if adaptable(s))
+
+
+def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> float:
+    """Bytes of the base model on the device.
+
+    NF4 holds the linear layers in 4 bits; what is left is fp32 after peft's prepare_model_for_kbit_training.
+    """
+    if not plan.quantised:
+        return model.parameters * DTYPE_BYTES[plan.dtype]
+    packed = quantised_parameters(model)
+    return packed * nf4_bytes_per_weight(plan.double_quant) + (model.parameters - packed) * 4.0
+
+
+def kbit_preparation_bytes(model: ModelShape, plan: TrainingPlan) -> float:
+    """Bytes that the cast of embedding, norms and head to fp32 adds to the weights (part of `base_weight_bytes`)."""
+    if not plan.quantised:
+        return 0.0
+    return (model.parameters - quantised_parameters(model)) * (4.0 - DTYPE_BYTES[plan.dtype])
+
+
+def optimizer_state_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
+    """Bytes of Adam's two moments inside torch's allocator; broadcasts over rank.
+
+    adamw: in the dtype of the trained parameter (torch). 8-bit: one byte and an fp32 scale per 256 (arXiv 2110.02861).
+    Paged: 0, since bitsandbytes takes managed memory outside torch that the driver can evict at the peak. Ignored:
+    bitsandbytes keeps tensors under 4,096 elements in fp32 (under 0.1% of an adapter).
+    """
+    each = {
+        "adamw": plan.trained_bytes, "adamw-bf16": 2.0,
+        "adamw-8bit": 1.0 + 4.0 / EIGHT_BIT_BLOCK, "paged-adamw-8bit": 0.0,
+    }[plan.optimizer]
+    return 2.0 * each * trained_parameters(model, plan)
+
+
+def optimizer_workspace_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
+    """Bytes that the optimizer step allocates: torch's multi-tensor AdamW holds sqrt(v) of every parameter at once.
+
+    bitsandbytes updates in place.
+    """
+    each = {"adamw": plan.trained_bytes, "adamw-bf16": 2.0}.get(plan.optimizer, 0.0)
+    return each * trained_parameters(model, plan)

@@ -1,0 +1,218 @@
+"""Peak memory of one training step, phase by phase."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from roi.estimate.activations import (
+    LayerBytes,
+    Setting,
+    final_norm_saved,
+    head_row_bytes,
+    layer_bytes,
+    norm_backward_bytes,
+    read_setting,
+)
+from roi.estimate.adapters import (
+    base_weight_bytes,
+    kbit_preparation_bytes,
+    optimizer_state_bytes,
+    optimizer_workspace_bytes,
+    trained_parameters,
+)
+from roi.estimate.plan import DTYPE_BYTES, TrainingPlan, adaptable
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape, Number
+from roi.units import GIB
+
+MIB: Final = 2**20
+
+PHASES: Final = ("forward", "loss", "backward", "optimizer")
+"""Where the peak can lie."""
+
+CUBLAS_WORKSPACE_BYTES: Final = 2 * 8.125 * MIB
+"""torch gives each cuBLAS handle :4096:2:16:8 = 8.125 MiB; forward and the autograd thread have one each."""
+
+CUBLAS_WORKSPACE_HOPPER_BYTES: Final = 2 * 32.0 * MIB
+"""The same from compute capability 9.0 on, where torch takes 32 MiB a handle (NVIDIA's advice for Hopper)."""
+
+CONTEXT_BYTES: Final = 0.45 * GIB
+"""CUDA context and loaded kernels of torch, cuBLAS and bitsandbytes: 0.3 to 0.6 GiB by card and driver, outside torch."""
+
+
+@dataclass(frozen=True)
+class MemoryBreakdown:
+    """Bytes of one GPU; the parts are those alive at the peak and sum to `peak_allocated_bytes`."""
+
+    weights_bytes: Number
+    """Base model, NF4 scales included."""
+    adapters_bytes: Number
+    """Adapter parameters (fp32)."""
+    gradients_bytes: Number
+    """Gradients alive at the peak."""
+    optimizer_bytes: Number
+    """Adam's moments, and in the optimizer phase its temporaries."""
+    activations_bytes: Number
+    """Activations alive at the peak: kept for backward, checkpoints, and the working layer's transients."""
+    logits_bytes: Number
+    """Logits, log-softmax and their gradients alive at the peak."""
+    workspaces_bytes: Number
+    """cuBLAS workspaces inside torch's allocator."""
+    peak_allocated_bytes: Number
+    """What torch.cuda.max_memory_allocated reports."""
+    peak_phase: Number
+    """Index into PHASES."""
+    phase_bytes: tuple[Number, Number, Number, Number]
+    """The highest point of each phase."""
+    preparation_bytes: Number
+    """Part of the weights: the cast of embedding, norms and head to fp32 by k-bit preparation."""
+    dequantisation_bytes: Number
+    """The largest dequantised weight, part of backward's transients."""
+    saved_bytes: Number
+    """Activations kept at the end of forward."""
+    reserved_bytes: Number
+    """With the caching allocator's slack: freed blocks that no later tensor fits into."""
+    context_bytes: Number
+    """CUDA context and kernels, outside torch."""
+    process_bytes: Number
+    """reserved + context: what nvidia-smi shows."""
+
+
+def workspace_bytes(gpu: Gpu | None) -> float:
+    """cuBLAS workspaces that torch allocates on this card; the older cards' where no card is given."""
+    hopper = gpu is not None and gpu.id.upper().startswith(("H100", "H200", "H800", "H20", "GH", "B200", "B300", "GB"))
+    return CUBLAS_WORKSPACE_HOPPER_BYTES if hopper else CUBLAS_WORKSPACE_BYTES
+
+
+def training_memory(
+    model: ModelShape, plan: TrainingPlan, gpu: Gpu | None = None, slack: Number = 0.0, context: Number = CONTEXT_BYTES,
+) -> MemoryBreakdown:
+    """Peak memory of one training step on one GPU, bytes; every numeric field of the plan broadcasts.
+
+    The peak is the highest of four phases, taken in a step that finds the optimizer's state in place:
+
+        forward    resident + kept activations (+ DoRA's merge of the last layer)
+        loss       resident + kept + T x V x (kept logits + 12): log-softmax, its gradient and the incoming one, fp32
+        backward   resident + kept or checkpoints + the working layer + gradients so far; the last and the first layer
+        optimizer  resident + gradients + sqrt(v)
+
+    resident = weights + adapters + moments + workspaces. `slack` is reserved / allocated - 1 (see efficiencies).
+
+    Not modelled: sharding (gpus > 1 is data parallel: a gradient bucket on top), fused or chunked losses, torch.compile,
+    SDPA's math fallback, activation offload, evaluation and loading peaks. Mixtures of experts: experts stay in `dtype`
+    without adapters, and their gathers are approximate.
+    """
+    s = read_setting(model, plan)
+    layer = layer_bytes(s)
+    trained = trained_parameters(model, plan)
+    moments = optimizer_state_bytes(model, plan)
+    gradients = trained * plan.trained_bytes
+    bucket = gradients if plan.gpus > 1 else 0.0
+    workspace = workspace_bytes(gpu)
+    carried = gradients if plan.accumulation > 1 else gradients * 0.0
+    phases = [
+        _forward(s, layer, carried), _loss(s, layer, carried), _backward_last(s, layer, carried),
+        _backward_first(s, layer, gradients), _backward_embedding(s, gradients),
+        _optimizer_step(s, gradients, optimizer_workspace_bytes(model, plan)),
+    ]
+    weights = base_weight_bytes(model, plan)
+    adapters = trained * plan.trained_bytes if plan.adapter else trained * 0.0
+    resident = weights + adapters + moments + workspace + bucket
+    totals = np.broadcast_arrays(*[resident + sum(p, np.float64(0.0)) for p in phases])
+    stacked = np.stack([np.asarray(x, dtype=float) for x in totals])
+    best = np.argmax(stacked, axis=0)
+    live = [_choose(best, [p[i] for p in phases]) for i in range(4)]
+    peak = stacked.max(axis=0)
+    reserved = peak * (1.0 + np.asarray(slack, dtype=float))
+    every = np.zeros_like(peak)
+    return MemoryBreakdown(
+        weights_bytes=every + weights, adapters_bytes=every + adapters, gradients_bytes=live[0] + bucket,
+        optimizer_bytes=every + moments + live[3], activations_bytes=live[1], logits_bytes=live[2],
+        workspaces_bytes=every + workspace, peak_allocated_bytes=peak,
+        peak_phase=np.asarray([0, 1, 2, 2, 2, 3])[best],
+        phase_bytes=(stacked[0], stacked[1], stacked[2:5].max(axis=0), stacked[5]),
+        preparation_bytes=every + kbit_preparation_bytes(model, plan),
+        dequantisation_bytes=every + largest_dequantised_bytes(model, plan),
+        saved_bytes=every + _saved(s, layer), reserved_bytes=reserved, context_bytes=every + context,
+        process_bytes=reserved + context,
+    )
+
+
+def largest_dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
+    """Bytes of the largest NF4 weight after dequantisation to the compute type; 0 where the base is not quantised."""
+    if not plan.quantised:
+        return 0.0
+    sizes = [x.inputs * x.outputs for x in model.linears if adaptable(x)]
+    return DTYPE_BYTES[plan.dtype] * max(sizes, default=0)
+
+
+Live = tuple[Number, Number, Number, Number]
+"""Gradients, activations, logits and optimizer temporaries, bytes, beyond what is resident."""
+
+
+def _saved(s: Setting, layer: LayerBytes) -> Number:
+    """Activations kept at the end of forward, the last norm included."""
+    m = s.model
+    if s.plan.checkpointing:
+        # a mask built once is an argument of every layer, one byte an element
+        return m.layers * s.w * m.hidden * s.tokens + s.masked * s.pairs + final_norm_saved(s)
+    # a frozen embedding's output needs no gradient, so the first norm of the stack keeps nothing
+    first = (s.w if m.norm_bias else 4.0) * m.hidden * s.tokens if s.plan.adapter else 0.0
+    return m.layers * layer.saved - first + final_norm_saved(s)
+
+
+def _kept_logits(s: Setting) -> Number:
+    return head_row_bytes(s) * s.tokens * s.model.vocab * float(s.plan.logits_kept)
+
+
+def _head_gradient(s: Setting) -> float:
+    return 0.0 if s.plan.adapter else s.model.head_parameters * s.plan.trained_bytes
+
+
+def _forward(s: Setting, layer: LayerBytes, carried: Number) -> Live:
+    working = layer.peak if s.plan.checkpointing else (layer.transient if s.plan.weight_decomposed else 0.0)
+    if s.plan.checkpointing and not s.plan.weight_decomposed:
+        working = 0.0  # forward keeps nothing of a layer; backward's recompute is higher
+    return carried, _saved(s, layer) + working, 0.0, 0.0
+
+
+def _loss(s: Setting, layer: LayerBytes, carried: Number) -> Live:
+    chain = 12.0 * s.tokens * s.model.vocab
+    return carried, _saved(s, layer), chain + _kept_logits(s), 0.0
+
+
+def _backward_last(s: Setting, layer: LayerBytes, carried: Number) -> Live:
+    """Backward in the last layer (or its norm): everything is still kept; the head's gradient has come."""
+    stream = s.w * s.model.hidden * s.tokens
+    working = layer.peak if s.plan.checkpointing else np.maximum(layer.transient, norm_backward_bytes(s))
+    head = _head_gradient(s) if s.plan.accumulation == 1 else 0.0
+    return carried + head, _saved(s, layer) - final_norm_saved(s) * float(s.plan.checkpointing) + working + stream, \
+        _kept_logits(s), 0.0
+
+
+def _backward_first(s: Setting, layer: LayerBytes, gradients: Number) -> Live:
+    """Backward in the first layer: every gradient has come but an untied embedding's."""
+    stream = s.w * s.model.hidden * s.tokens
+    waiting = 0.0 if s.model.tied else _embedding_gradient(s)
+    return gradients - waiting, layer.peak + stream, _kept_logits(s), 0.0
+
+
+def _backward_embedding(s: Setting, gradients: Number) -> Live:
+    """Backward of the embedding: a dense gradient of its size, which a tied model then adds to the head's."""
+    second = _embedding_gradient(s) if s.model.tied else 0.0
+    return gradients + second, s.w * s.model.hidden * s.tokens, _kept_logits(s), 0.0
+
+
+def _embedding_gradient(s: Setting) -> float:
+    return 0.0 if s.plan.adapter else s.model.embedding_parameters * s.plan.trained_bytes
+
+
+def _optimizer_step(s: Setting, gradients: Number, temporaries: Number) -> Live:
+    return gradients, 0.0, _kept_logits(s), temporaries
+
+
+def _choose(best: Number, parts: list[Number]) -> Number:
+    """The part that belongs to the highest phase, element by element."""
+    spread = np.broadcast_arrays(*[np.asarray(p, dtype=float) + np.zeros_like(best, dtype=float) for p in parts])
+    return np.asarray(np.choose(best, spread), dtype=float)

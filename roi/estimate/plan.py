@@ -1,0 +1,142 @@
+"""How a model is trained on one GPU: everything that its memory and its step time depend on."""
+
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+import numpy as np
+
+from roi.errors import InputError, nearest
+from roi.facts.linear import Linear
+from roi.facts.model import ModelShape, Number
+
+Method = Literal["full", "lora", "rslora", "dora", "qlora", "qdora"]
+Dtype = Literal["bf16", "fp16", "fp32"]
+Attend = Literal["sdpa", "flash", "eager"]
+Optimizer = Literal["adamw", "adamw-bf16", "adamw-8bit", "paged-adamw-8bit"]
+
+METHODS: Final[tuple[str, ...]] = get_args(Method)
+DTYPES: Final[tuple[str, ...]] = get_args(Dtype)
+ATTENTIONS: Final[tuple[str, ...]] = get_args(Attend)
+OPTIMIZERS: Final[tuple[str, ...]] = get_args(Optimizer)
+
+DTYPE_BYTES: Final = {"bf16": 2.0, "fp16": 2.0, "fp32": 4.0}
+"""Bytes of one element."""
+
+ATTENTION_INPUTS: Final = ("q_proj", "k_proj", "v_proj", "q_a_proj", "kv_a_proj_with_mqa", "linear_attn")
+"""Products that read the first norm's output."""
+
+TARGET_SETS: Final = {
+    "attention": ("q_proj", "k_proj", "v_proj", "o_proj", "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj"),
+    "qv": ("q_proj", "v_proj"),
+}
+"""Named target sets; "all-linear" is every product that an adapter can attach to."""
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """One way to train; numeric fields take a float or an array and broadcast against each other."""
+
+    method: Method = "lora"
+    """full, lora, rslora (the cost of lora), dora, qlora (NF4 base), qdora (NF4 base)."""
+    rank: Number = 16.0
+    """Rank of the adapter; full fine-tuning has none and ignores it."""
+    targets: str | tuple[str, ...] = "all-linear"
+    """all-linear, attention, qv, or module names."""
+    micro_batch: Number = 1.0
+    """Sequences in one forward pass on one GPU."""
+    seq: Number = 2048.0
+    """Tokens of the longest sequence; shorter ones in the batch are padded to it."""
+    checkpointing: bool = True
+    """Gradient checkpointing: keep each layer's input, recompute the rest."""
+    dtype: Dtype = "bf16"
+    """Storage of unquantised base weights, and the compute type."""
+    attention: Attend = "sdpa"
+    """Attention implementation as transformers names it (flash = flash_attention_2)."""
+    optimizer: Optimizer = "adamw"
+    """adamw keeps two states in the dtype of the trained parameter; the paged one keeps them outside torch."""
+    dropout: Number = 0.0
+    """LoRA dropout; above 0 every target keeps its own dropped input and mask."""
+    double_quant: bool = True
+    """NF4 block scales quantised once more."""
+    logits_kept: bool = False
+    """True where the loop holds the model's output through backward (custom loops, TRL); the HF Trainer lets it go."""
+    padded: bool = True
+    """True where batches of more than one sequence carry padding: SDPA then takes a mask and repeated keys and values."""
+    accumulation: int = 1
+    """Micro-steps in one optimizer step; above 1 the gradients live through forward."""
+    gpus: int = 1
+    """GPUs of a data-parallel job; each holds the whole model."""
+
+    def __post_init__(self) -> None:
+        for field, value, known in (
+            ("method", self.method, METHODS), ("dtype", self.dtype, DTYPES),
+            ("attention", self.attention, ATTENTIONS), ("optimizer", self.optimizer, OPTIMIZERS),
+        ):
+            if value not in known:
+                near = nearest(str(value), known, 1)
+                hint = f"; nearest: {near[0]}" if near else ""
+                raise InputError(f"{field}: {value!r} is not one of {', '.join(known)}{hint}")
+        for name in ("rank", "micro_batch", "seq", "accumulation", "gpus"):
+            if not np.all(np.asarray(getattr(self, name), dtype=float) >= 1.0):
+                raise InputError(f"{name}: {getattr(self, name)} is not usable; at least 1")
+        dropout = np.asarray(self.dropout, dtype=float)
+        if not np.all((dropout >= 0.0) & (dropout < 1.0)):
+            raise InputError(f"dropout: {self.dropout} is not usable; from 0 up to, but not including, 1")
+
+    @property
+    def adapter(self) -> bool:
+        """True where the base is frozen."""
+        return self.method != "full"
+
+    @property
+    def quantised(self) -> bool:
+        """True where the base's linear layers are stored in NF4."""
+        return self.method in ("qlora", "qdora")
+
+    @property
+    def weight_decomposed(self) -> bool:
+        """True for DoRA and QDoRA."""
+        return self.method in ("dora", "qdora")
+
+    @property
+    def weight_bytes(self) -> float:
+        """Bytes of an unquantised stack weight: float32 parameters only where dtype is fp32."""
+        return DTYPE_BYTES[self.dtype]
+
+    @property
+    def stream_bytes(self) -> float:
+        """Bytes of an element of the residual stream.
+
+        peft's prepare_model_for_kbit_training casts every unquantised parameter (embedding, norms, head, biases) to
+        fp32, so the embedding's output, and with it the whole stream, is fp32.
+        """
+        return 4.0 if self.quantised else DTYPE_BYTES[self.dtype]
+
+    @property
+    def trained_bytes(self) -> float:
+        """Bytes of one trained parameter; peft holds adapters in fp32 (autocast_adapter_dtype)."""
+        return 4.0 if self.adapter else DTYPE_BYTES[self.dtype]
+
+
+def adaptable(linear: Linear) -> bool:
+    """True where adapters and NF4 apply: experts and routers are 3-D parameters in transformers 5, left as they are."""
+    return linear.experts == 1 and linear.name != "router"
+
+
+def resolve_targets(model: ModelShape, targets: str | tuple[str, ...], field: str = "targets") -> frozenset[str]:
+    """Names of the linear layers that carry an adapter; an InputError names the ones that the model has."""
+    names = {linear.name for linear in model.linears if adaptable(linear)}
+    if targets == "all-linear":
+        return frozenset(names)
+    asked = TARGET_SETS.get(targets, tuple(targets.split(","))) if isinstance(targets, str) else targets
+    asked = tuple(name.strip() for name in asked)
+    found = names & set(asked)
+    known = [*TARGET_SETS, "all-linear", *sorted(names)]
+    wrong = [] if targets in TARGET_SETS else [name for name in asked if name not in names]
+    if wrong:
+        near = nearest(wrong[0], known)
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        raise InputError(f"{field}: {model.id} has no target {wrong[0]!r}; it has {', '.join(known)}{hint}")
+    if not found:
+        raise InputError(f"{field}: {targets!r} matches nothing in {model.id}; it has {', '.join(known)}")
+    return frozenset(found)

@@ -41,7 +41,7 @@ def find_api_price(provider: str | None, model: str, as_of: date, field: str = "
     head, _, rest = model.partition("/")
     if rest and _provider_id(head) in provider_names():
         return _price_at(_provider_id(head), rest, as_of, field)
-    owners = _owners(model, as_of)
+    owners = _owners(model)
     if len(owners) > 1:
         spelled = ", ".join(f"{owner}/{model}" for owner in owners)
         raise ScenarioError(field, model, f"several providers have it: {spelled}; name one")
@@ -103,7 +103,7 @@ def _provider_id(name: str) -> str:
     return ALIASES.get(plain, plain)
 
 
-def _owners(model: str, as_of: date) -> list[str]:
+def _owners(model: str) -> list[str]:
     listed = [p.id for p in _providers().values() if p.find_model(model) is not None]
     hosted = [row.provider for row in _hosted_rows() if row.model.lower() in (model.lower(), tuned_base(model))]
     owners = sorted({*listed, *hosted})

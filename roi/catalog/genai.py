@@ -1,12 +1,13 @@
 """One model of genai-prices as an ApiPrice: the one place that knows how that package stores rates."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from roi.catalog.vendors import cache_minimum
 from roi.errors import ScenarioError
-from roi.facts.price import ApiPrice
+from roi.facts.price import ApiPrice, CacheMinimum
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
@@ -27,13 +28,13 @@ def list_price(provider: "Provider", model: "ModelInfo", asked: str, as_of: date
     """
     noon = datetime.combine(as_of, time(12), UTC)
     standard = model.get_prices(noon)
-    if standard.input_mtok is None or standard.output_mtok is None:
-        raise ScenarioError(field, f"{provider.id}/{asked}", "no price per input and output token is known; state one")
+    unmodelled = _unmodelled(standard)
+    if unmodelled:
+        raise ScenarioError(field, f"{provider.id}/{asked}", f"{unmodelled}; state a price")
     batch = _batch_prices(provider, model, noon)
     edges = sorted(_edges(standard) | (_edges(batch) if batch else set()))
     rule = cache_minimum(provider.id, model.id) if standard.cache_read_mtok is not None else None
     combined = batch if rule is not None and rule.combines_with_batch else None
-    changes_on = _next_change(model, as_of)
     return ApiPrice(
         provider=provider.id,
         model=model.id,
@@ -47,11 +48,22 @@ def list_price(provider: "Provider", model: "ModelInfo", asked: str, as_of: date
         batch_cache_read_usd_per_mtok=_rates(combined, "cache_read_mtok", edges),
         batch_cache_write_usd_per_mtok=_rates(combined, "cache_write_mtok", edges),
         cache_minimum_tokens=rule.minimum_tokens if rule else None,
-        changes_on=changes_on,
+        changes_on=_next_change(model, as_of),
         source=f"genai-prices {_version()}, {(provider.pricing_urls or ['no page named'])[0]}",
         date=min(as_of, _stated_on()),
-        note=_note(provider, model, asked, changes_on, assumed_minimum=rule is not None and rule.provider == "*"),
+        note="; ".join(_remarks(provider, model, asked, as_of, rule)),
     )
+
+
+def _unmodelled(prices: "ModelPrice") -> str:
+    """Why an ApiPrice cannot say what this model costs, empty where it can."""
+    if prices.input_mtok is None or prices.output_mtok is None:
+        return "no price per input and output token is known"
+    if prices.requests_kcount is not None:
+        return f"it takes {prices.requests_kcount} USD per 1000 requests besides tokens, which is not modelled"
+    if prices.output_reasoning_mtok is not None:
+        return f"reasoning costs {prices.output_reasoning_mtok} USD/Mtok apart from output, which is not modelled"
+    return ""
 
 
 def _batch_prices(provider: "Provider", model: "ModelInfo", at: datetime) -> "ModelPrice | None":
@@ -90,20 +102,23 @@ def _next_change(model: "ModelInfo", as_of: date) -> date | None:
     return min((start for start in starts if start > as_of), default=None)
 
 
-def _note(provider: "Provider", model: "ModelInfo", asked: str, changes_on: date | None, assumed_minimum: bool) -> str:
+def _remarks(provider: "Provider", model: "ModelInfo", asked: str, as_of: date, rule: CacheMinimum | None) -> Iterator[str]:
+    """What a reader must know before using the price, one remark each."""
     from genai_prices.types import TimeOfDateConstraint
 
-    dated = model.prices if isinstance(model.prices, list) else []
-    by_hour = any(isinstance(price.constraint, TimeOfDateConstraint) for price in dated)
-    remarks = (
-        (asked.lower() != model.id.lower(), f"listed as {model.id}"),
-        (not _lists(provider, model), "the maker's list price; the provider's own is not listed"),
-        (bool(model.deprecated), "deprecated by the provider"),
-        (by_hour, "the price depends on the hour; this is the rate at 12:00 UTC"),
-        (changes_on is not None, f"the provider has announced another price from {changes_on}"),
-        (assumed_minimum, "shortest cached prefix assumed"),
-    )
-    return "; ".join(text for holds, text in remarks if holds)
+    if asked.lower() != model.id.lower():
+        yield f"listed as {model.id}"
+    if not _lists(provider, model):
+        yield "the maker's list price; the provider's own is not listed"
+    if model.deprecated:
+        yield "deprecated by the provider"
+    if isinstance(model.prices, list) and any(isinstance(p.constraint, TimeOfDateConstraint) for p in model.prices):
+        yield "the price depends on the hour; this is the rate at 12:00 UTC"
+    changes_on = _next_change(model, as_of)
+    if changes_on is not None:
+        yield f"the provider has announced another price from {changes_on}"
+    if rule is not None and rule.provider == "*":
+        yield "shortest cached prefix assumed"
 
 
 def _lists(provider: "Provider", model: "ModelInfo") -> bool:

@@ -32,11 +32,11 @@ def read_rows(name: str, row: type[Row]) -> tuple[Row, ...]:
     An empty cell means that the field keeps its default. In columns whose field is a tuple, `;` separates price tiers.
     """
     tiered = {f for f, info in row.model_fields.items() if "tuple" in str(info.annotation)}
-    with (files("roi.catalog") / "data" / name).open(encoding="utf-8", newline="") as lines:
-        return tuple(
-            row.model_validate({k: v.split(";") if k in tiered else v for k, v in cells.items() if v})
-            for cells in csv.DictReader(lines)
-        )
+    text = (files("roi.catalog") / "data" / name).read_text(encoding="utf-8")
+    return tuple(
+        row.model_validate({k: v.split(";") if k in tiered else v for k, v in cells.items() if v})
+        for cells in csv.DictReader(text.splitlines(), strict=True)
+    )
 
 
 def newest_rows(rows: Iterable[AnyDated], key: Callable[[AnyDated], Hashable], as_of: date) -> tuple[AnyDated, ...]:

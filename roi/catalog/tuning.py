@@ -1,5 +1,9 @@
-"""What vendors take for fine-tuning and for serving the result, from data/tuning.csv."""
+"""What vendors take for fine-tuning and for serving the result, from data/tuning.csv.
 
+Vendors price open models by size class: such a row's `model` is the class, "<=16B" or "17-69B".
+"""
+
+import re
 from datetime import date
 from functools import cache
 
@@ -28,3 +32,20 @@ def find_tuning_price(vendor: str, model: str, as_of: date, field: str = "tuning
     if not found:
         raise UnknownName(field, model, {row.model for row in of_vendor}, f"model that {vendor} tunes:")
     return found
+
+
+def open_model_tuning(shape: str, parameters: float, as_of: date) -> tuple[TuningPrice, ...]:
+    """Every way to have an open model tuned on `as_of`: rows of its shape, and of each vendor the smallest class it fits.
+
+    `shape` is its catalog id, `parameters` its parameter count. A class is read by its upper bound ("17-69B": up to 69e9).
+    """
+    prices = tuning_prices(as_of)
+    fitting = [row for row in prices if _class_limit(row.model) >= parameters]
+    smallest = {row.vendor: min(_class_limit(r.model) for r in fitting if r.vendor == row.vendor) for row in fitting}
+    return tuple(row for row in prices if row.shape == shape or _class_limit(row.model) == smallest.get(row.vendor))
+
+
+def _class_limit(model: str) -> float:
+    """Upper bound of a size class in parameters; 0 for a model's own name."""
+    found = re.fullmatch(r"(?:<=|\d+-)(\d+)B", model)
+    return float(found[1]) * 1e9 if found else 0.0

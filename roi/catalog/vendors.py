@@ -4,7 +4,7 @@ import re
 from datetime import date
 from functools import cache
 
-from roi.catalog.rows import newest_rows, read_rows
+from roi.catalog.rows import read_rows
 from roi.facts.price import CacheMinimum, Retirement
 
 _SNAPSHOT = re.compile(r"[-@]20\d{2}-?\d{2}-?\d{2}(-v\d+:\d+)?$")
@@ -25,11 +25,15 @@ def load_cache_minimums() -> tuple[CacheMinimum, ...]:
 def retirement(provider: str, model: str, as_of: date) -> Retirement | None:
     """The announced end of a model as known on `as_of`; None where no end had been announced by then.
 
-    A row's date is the day of the announcement (or, where that is not known, the day it was read). A dated snapshot
+    A row's date is the day of the announcement, or where that is not known the day on which it was read; an end that
+    has passed counts as known. A dated snapshot
     (gpt-4o-2024-08-06) ends with its model where it has no row of its own, a fine-tune (ft:...) with its base's row.
     """
-    known = newest_rows(load_retirements(), lambda row: (row.provider, row.model.lower()), as_of)
-    by_model = {row.model.lower(): row for row in known if row.provider == provider.lower()}
+    by_model = {
+        row.model.lower(): row
+        for row in sorted(load_retirements(), key=lambda row: row.date)
+        if row.provider == provider.lower() and min(row.date, row.retires_on) <= as_of
+    }
     return by_model.get(model.lower()) or by_model.get(_SNAPSHOT.sub("", tuned_base(model)))
 
 

@@ -51,9 +51,7 @@ class House(click.Group):
         assert isinstance(command, click.Command), self.doors[cmd_name].target
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the arguments name; an unknown one is answered with the nearest."""
         name = args[0]
         if name not in self.doors and not name.startswith("-"):

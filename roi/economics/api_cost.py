@@ -93,8 +93,7 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     if api.batch_input is not None and api.batch_output is not None and np.any(np.asarray(api.batch_share) > 0):
         in_batch = seen.total * rate(api.batch_input)
         if api.batch_cache_read is not None and api.uses_cache:
-            # a miss inside a batch writes the cache at the batch discount of the write price
-            rewrite = rate(api.cache_write) * rate(api.batch_input) / price_in if api.cache_write is not None else rate(api.batch_input)
+            rewrite = rate(api.batch_input if api.batch_cache_write is None else api.batch_cache_write)
             prefix_usd = hit_rate * rate(api.batch_cache_read) + (1.0 - hit_rate) * rewrite
             in_batch = np.where(cached, np.minimum(in_batch, (seen.total - seen.prefix) * rate(api.batch_input) + seen.prefix * prefix_usd), in_batch)
         whole = in_batch + seen.output * rate(api.batch_output)

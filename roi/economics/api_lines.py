@@ -3,7 +3,7 @@
 import numpy as np
 
 from roi.economics.calendar import requests
-from roi.economics.inputs import Array, Number, Shared
+from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.line import Line, pick
 from roi.economics.service import Service
 from roi.units import MTOK
@@ -13,10 +13,10 @@ WORKLOAD_FACTS = ("workload.requests_per_day", "workload.growth_per_year", "work
                   "reconciliation.factor")
 
 
-def price_facts(id: str) -> tuple[str, ...]:
+def price_facts(option: Option) -> tuple[str, ...]:
     """Paths of the facts behind one API's price."""
-    names = ("price.input_usd_per_mtok", "tokens.ratio", "vendor.life_months")
-    return (*WORKLOAD_FACTS, "drift.successor_price_ratio", *(f"options.{id}.{name}" for name in names))
+    return (*WORKLOAD_FACTS, "drift.successor_price_ratio", f"options.{option.id}.price.input_usd_per_mtok",
+            f"systems.{option.system}.token_ratio", f"vendors.{option.vendor}.life_months")
 
 
 def api_lines(shared: Shared, api: Service, share: Array) -> list[Line]:
@@ -47,7 +47,7 @@ def token_line(name: str, volume: Array, usd: Number, tokens: Number, api: Servi
         moved = "" if abs(price - 1) < 1e-12 else f" x {price:.4f} price factor"
         return f"{pick(volume, month):,.0f} requests x {each:,.2f} tok x ${rate:,.6g}/Mtok{moved}"
 
-    return Line(name, np.asarray(monthly), ZERO, price_facts(api.option.id), arithmetic)
+    return Line(name, np.asarray(monthly), ZERO, price_facts(api.option), arithmetic)
 
 
 def whole_request_line(name: str, volume: Array, api: Service, extra: tuple[str, ...] = ()) -> Line:
@@ -59,4 +59,4 @@ def whole_request_line(name: str, volume: Array, api: Service, extra: tuple[str,
         moved = "" if abs(price - 1) < 1e-12 else f" x {price:.4f} price factor"
         return f"{pick(volume, month):,.0f} requests x ${pick(api.cost.usd, month):.8g} each{moved}"
 
-    return Line(name, np.asarray(monthly), ZERO, (*price_facts(api.option.id), *extra), arithmetic)
+    return Line(name, np.asarray(monthly), ZERO, (*price_facts(api.option), *extra), arithmetic)

@@ -57,7 +57,7 @@ def break_evens(shared: Shared, options: Mapping[str, Option], ids: Sequence[str
                     best = np.min([getattr(known[n], basis) for n in names], axis=0)
                     return np.asarray(best - getattr(known[id], basis))
 
-                found.append(_crossing(id, baseline, basis, volumes, gain))
+                found.append(_crossing(options[id], baseline, basis, volumes, gain))
     return tuple(found)
 
 
@@ -79,13 +79,13 @@ def _costs(shared: Shared, option: Option, options: Mapping[str, Option]) -> Cur
     return Curve(np.asarray(done.pv).reshape(-1), done.total.monthly[:, start:].mean(axis=1))
 
 
-def _crossing(id: str, baseline: str, basis: str, volumes: Array, gain: Gain) -> BreakEven:
+def _crossing(option: Option, baseline: str, basis: str, volumes: Array, gain: Gain) -> BreakEven:
     """Where `gain(volumes)` >= 0 first, and from where on for ever."""
     g = gain(volumes)
-    wins = g >= 0
+    wins, id = g >= 0, option.id
     if not wins[-1]:
         if not wins.any():
-            return BreakEven(id, baseline, basis, None, None, _never(g, volumes))
+            return BreakEven(id, baseline, basis, None, None, _never(option, g, volumes))
         first = _refine(gain, volumes, int(np.argmax(wins)), last=False) if not wins[0] else LEAST
         return BreakEven(id, baseline, basis, first, None, "wins only in between: at large volume the baseline is cheaper")
     if wins.all():
@@ -97,10 +97,14 @@ def _crossing(id: str, baseline: str, basis: str, volumes: Array, gain: Gain) ->
     return BreakEven(id, baseline, basis, first, max(stays, first), why)
 
 
-def _never(g: Array, volumes: Array) -> str:
-    if g[-1] / volumes[-1] <= g[-2] / volumes[-2]:
-        return "never cheaper"
-    return "marginal GPU cost exceeds the API price"
+def _never(option: Option, g: Array, volumes: Array) -> str:
+    """Why no volume helps: at the far end of the curve only what a further request costs is left."""
+    marginal = (g[-1] - g[-2]) / (volumes[-1] - volumes[-2])
+    if marginal > 0:
+        return f"set-up not earned back below {MOST:.0e} requests a day"
+    if option.self_hosted:
+        return "marginal GPU cost exceeds the API price"
+    return "a further request costs more than at the baseline"
 
 
 def _refine(gain: Gain, volumes: Array, at: int, *, last: bool) -> float:

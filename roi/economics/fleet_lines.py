@@ -7,7 +7,7 @@ import numpy as np
 
 from roi.economics.calendar import requests
 from roi.economics.hardware_lines import hardware_lines
-from roi.economics.inputs import Array, Number, Option, Plan, Shared
+from roi.economics.inputs import PLATFORM, Array, Number, Option, Plan, Shared
 from roi.economics.line import Line, pick
 from roi.estimate.fleet import Fleet, size_autoscaled_fleet, size_fleet
 from roi.estimate.load import burst_from_peak, spill_share
@@ -28,12 +28,12 @@ class FleetMonths:
 def fleet_months(shared: Shared, option: Option, live: Array) -> FleetMonths:
     """The fleet that each month's own peak needs, from go-live on.
 
-    Capacity is the plan's at the SLO x the capacity factor (how far the estimate may be off). A hybrid runs a fixed number of
+    Capacity is the plan's at the SLO, draws of how far the estimate may be off included. A hybrid runs a fixed number of
     replicas without a spare, since the API is its failover.
     """
     assert option.plan is not None
     plan, mean = option.plan, requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
-    capacity = plan.capacity * shared.capacity_factor
+    capacity = plan.capacity
     if option.replicas_fixed is not None:
         return _floor_months(shared, option, plan, mean, capacity)
     sized = _sized(shared, option, plan, mean, capacity, option.spares)
@@ -81,7 +81,7 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
     else:
         lines = _rent_lines(shared, option, option.plan, months, live)
     if np.any(np.asarray(option.platform_usd) > 0):
-        lines.append(Line("platform", np.asarray(live * option.platform_usd), 0.0, (own + "platform_usd_per_month",),
+        lines.append(Line("platform", np.asarray(live * option.platform_usd), 0.0, tuple(f"platform.{n}_usd_per_month" for n in PLATFORM),
                           lambda month: f"${pick(option.platform_usd, 0):,.6g} a month: balancer, logs, staging, storage, egress, monitoring"))
     if np.any(np.asarray(option.hosting_usd) > 0):
         lines.append(hosting_line(option, live))
@@ -99,7 +99,7 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
     own = f"options.{option.id}."
     drift = np.asarray((1.0 + shared.rent_drift) ** (np.arange(shared.horizon) / 12.0))
     rate = plan.usd_per_gpu_hour * drift * option.fleet_share
-    facts = (own + "plans.0.usd_per_gpu_hour", own + "plans.0.capacity_requests_per_s", "serving.capacity_factor",
+    facts = (own + "plans.0.usd_per_gpu_hour", own + "plans.0.capacity_requests_per_s", "serving.speed.fitted", "serving.speed.elsewhere",
              "workload.peak_to_mean", "drift.gpu_rent_per_year")
 
     def text(gpus: Array) -> Callable[[int], str]:
@@ -117,7 +117,7 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
     lines = [Line("GPU rent", np.asarray(needed * rate * HOURS_PER_MONTH), 0.0, facts, text(months.gpus_without_spares))]
     if np.any(spare > 0):
         lines.append(Line("GPU rent, redundancy", np.asarray(spare * rate * HOURS_PER_MONTH), 0.0,
-                          (own + "plans.0.usd_per_gpu_hour", own + "fleet.spares"), text(months.gpus - months.gpus_without_spares)))
+                          (own + "plans.0.usd_per_gpu_hour", "serving.spares"), text(months.gpus - months.gpus_without_spares)))
     beyond = np.maximum(plan.minimum_months - (shared.horizon - option.months_to_live), 0.0)
     if np.any(np.asarray(beyond) > 0):
         lines.append(_unused_commitment(shared, months, np.asarray(rate), beyond, own))

@@ -24,7 +24,7 @@ def purchases(gpus: Array, life_months: int) -> Array:
 def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array, live: Array) -> list[Line]:
     """Lines of an owned fleet with `gpus` in use, shape (..., H)."""
     assert option.plan is not None
-    plan, own = option.plan, f"options.{option.id}.hardware."
+    plan, own = option.plan, "own_hardware."
     bought = purchases(gpus, terms.life_months) * (1.0 + terms.spare_share)
     price = plan.usd_per_gpu
     upfront, later = bought[..., :1], np.concatenate([bought[..., 1:], np.zeros_like(bought[..., :1])], axis=-1)

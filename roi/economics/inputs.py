@@ -89,7 +89,6 @@ class Shared:
     usd_per_label: Number
     commitment_usd: Number
     commitment_months: Number
-    capacity_factor: Number
 
     @property
     def mean_tokens(self) -> float:
@@ -119,6 +118,7 @@ class Api:
     batch_input: Array | None
     batch_output: Array | None
     batch_cache_read: Array | None
+    batch_cache_write: Array | None
     cache_minimum: float
     discount: Number
     uses_cache: bool
@@ -177,6 +177,12 @@ class Option:
     id: str
     kind: str
     label: str
+    system: str
+    """What answers: a model, or model+lora; options with the same system share its quality and tokens."""
+    group: str
+    """Kind of change; options of a group share hours and months."""
+    vendor: str | None
+    """provider/model whose end forces a migration."""
     infeasible: str | None
     trains: bool
     months_to_live: Number
@@ -219,6 +225,7 @@ class Option:
         return self.kind not in {"stay", "cache-batch"}
 
 
+PLATFORM = ("load_balancer", "logs", "staging", "storage", "egress", "monitoring")
 SELF_HOSTED = frozenset({"self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware"})
 
 
@@ -258,64 +265,69 @@ def read_shared(values: Values) -> Shared:
         usd_per_label=r.number("evaluation.usd_per_label"),
         commitment_usd=r.number("commitment.usd_per_month"),
         commitment_months=r.number("commitment.months"),
-        capacity_factor=r.number("serving.capacity_factor"),
     )
 
 
 def read_option(values: Values, id: str, shared: Shared) -> Option:
-    """The record of one option."""
+    """The record of one option: its own facts, and those of its system, its kind of change and its vendor."""
     r = Reader(values, f"options.{id}.")
+    system, group = r.text("system"), r.text("group")
+    vendor = r.text("vendor") if r.has("vendor") else None
+    of_system = Reader(values, f"systems.{system}.")
+    of_group = Reader(values, f"changes.{group}.")
+    of_vendor = Reader(values, f"vendors.{vendor}.")
+    serving, everyone = Reader(values, "serving."), Reader(values)
     plans = tuple(_plan(values, f"options.{id}.plans.{k}.") for k in range(_count(values, f"options.{id}.plans.")))
     return Option(
-        id=id,
-        kind=r.text("kind"),
-        label=r.text("label"),
+        id=id, kind=r.text("kind"), label=r.text("label"), system=system, group=group, vendor=vendor,
         infeasible=r.text("infeasible") if r.has("infeasible") else None,
         trains=r.flag("trains"),
-        months_to_live=r.number("months_to_live"),
-        months_in_parallel=r.number("months_in_parallel"),
+        months_to_live=of_group.number("months_to_live"),
+        months_in_parallel=of_group.number("months_in_parallel"),
         tokens=Tokens(
-            r.number("tokens.ratio"), r.maybe("tokens.prefix_tokens"),
-            r.number("tokens.output_ratio"), r.number("tokens.reasoning_tokens"),
+            of_system.number("token_ratio"), of_system.maybe("prefix_tokens"),
+            of_system.number("output_ratio"), of_system.number("reasoning_tokens"),
         ),
-        error_rate=_error_rate(r, shared.evaluation_noise),
-        evaluated=r.flag("quality.evaluated"),
-        setup_hours=r.number("setup_hours"),
-        run_hours=r.number("run_hours_per_month"),
-        platform_usd=r.number("platform_usd_per_month"),
-        hosting_usd=r.number("hosting_usd_per_month"),
+        error_rate=_error_rate(of_system, shared.evaluation_noise),
+        evaluated=of_system.flag("evaluated"),
+        setup_hours=of_group.number("setup_hours"),
+        run_hours=of_group.number("run_hours_per_month"),
+        platform_usd=sum((everyone.number(f"platform.{n}_usd_per_month") for n in PLATFORM), 0.0) if r.flag("platform") else 0.0,
+        hosting_usd=r.number("hosting_usd_per_month") if r.has("hosting_usd_per_month") else 0.0,
         api=_api(r) if r.has("price.input_usd_per_mtok") else None,
-        life_first=r.maybe("vendor.first_end_months"),
-        life_every=r.maybe("vendor.life_months"),
-        own_price_ratio=r.number("vendor.own_price_ratio") if r.has("vendor.own_price_ratio") else 1.0,
-        escalated=r.number("escalated_share"),
+        life_first=of_vendor.maybe("first_end_months") if vendor else None,
+        life_every=of_vendor.maybe("life_months") if vendor else None,
+        own_price_ratio=of_vendor.number("successor_price_ratio") if vendor else 1.0,
+        escalated=_escalated(r, of_system),
         escalates_to=r.text("escalates_to") if r.has("escalates_to") else "stay",
         spills_to=r.text("spills_to") if r.has("spills_to") else None,
         plan=plans[0] if plans else None,
         plans=plans,
-        training=_training(r) if r.has("training.runs") else None,
-        hardware=_hardware(r) if r.has("hardware.pue") else None,
-        spares=int(r.maybe("fleet.spares") or 0),
-        replicas_least=int(r.maybe("fleet.replicas_least") or 1),
-        replicas_fixed=_whole(r.maybe("fleet.replicas_fixed")),
-        headroom=r.number("fleet.headroom") if r.has("fleet.headroom") else 0.0,
-        fleet_share=r.number("fleet.share") if r.has("fleet.share") else 1.0,
-        autoscale=r.flag("fleet.autoscale"),
-        autoscale_floor=int(r.maybe("fleet.autoscale_floor") or 1),
-        startup_hours=float(r.maybe("fleet.startup_hours") or 0.0),
+        training=_training(r, everyone) if r.has("training.vendor_usd_per_run") else None,
+        hardware=_hardware(values) if r.flag("owned") else None,
+        spares=int(float(serving.number("spares"))),
+        replicas_least=int(float(serving.number("replicas_least"))),
+        headroom=serving.number("headroom"),
+        fleet_share=serving.number("fleet_share"),
+        autoscale=serving.flag("autoscale"),
+        autoscale_floor=int(float(serving.number("autoscale_floor"))),
+        startup_hours=float(serving.number("startup_hours")),
     )
 
 
-def _whole(n: Number | None) -> int | None:
-    return None if n is None else int(n)
+def _escalated(r: Reader, of_system: Reader) -> Number:
+    """Share handed on: the cascade's own, else what the scenario says of the system, else none."""
+    if r.has("escalated_share"):
+        return r.number("escalated_share")
+    return of_system.number("escalated_share") if of_system.has("escalated_share") and not r.flag("incumbent") else 0.0
 
 
 def _error_rate(r: Reader, noise: Number) -> Number:
     """Error rate; an evaluated option moves along the shared evaluation noise (-1 = its low score, +1 = its high)."""
-    rate = r.number("quality.error_rate")
-    if not r.has("quality.error_rate_low"):
+    rate = r.number("error_rate")
+    if not r.has("error_rate_low"):
         return rate
-    low, high = r.number("quality.error_rate_low"), r.number("quality.error_rate_high")
+    low, high = r.number("error_rate_low"), r.number("error_rate_high")
     moved = np.where(np.asarray(noise) > 0, rate - noise * (rate - low), rate - noise * (high - rate))
     return np.clip(moved, 0.0, 1.0)
 
@@ -330,6 +342,7 @@ def _api(r: Reader) -> Api:
         batch_input=r.maybe_row("price.batch_input_usd_per_mtok"),
         batch_output=r.maybe_row("price.batch_output_usd_per_mtok"),
         batch_cache_read=r.maybe_row("price.batch_cache_read_usd_per_mtok"),
+        batch_cache_write=r.maybe_row("price.batch_cache_write_usd_per_mtok"),
         cache_minimum=float(r.number("price.cache_minimum_tokens")) if r.has("price.cache_minimum_tokens") else 0.0,
         discount=r.number("price.discount"),
         uses_cache=r.flag("uses_cache"),
@@ -345,37 +358,39 @@ def _plan(values: Values, prefix: str) -> Plan:
         usd_per_gpu_hour=r.number("usd_per_gpu_hour") if r.has("usd_per_gpu_hour") else 0.0,
         gpus_per_instance=r.number("gpus_per_instance"),
         gpus_per_replica=r.number("gpus_per_replica"),
-        capacity=r.number("capacity_requests_per_s"),
+        capacity=r.number("capacity_requests_per_s") * Reader(values).number(r.text("speed")),
         minimum_months=r.number("minimum_months") if r.has("minimum_months") else 0.0,
         watts=r.number("watts") if r.has("watts") else 0.0,
         usd_per_gpu=r.number("usd_per_gpu") if r.has("usd_per_gpu") else 0.0,
     )
 
 
-def _training(r: Reader) -> Training:
+def _training(r: Reader, everyone: Reader) -> Training:
+    factor = everyone.number("training.hours_factor")
     return Training(
-        gpu_hours=r.number("training.gpu_hours_per_run"),
+        gpu_hours=r.number("training.gpu_hours_per_run") * factor,
         usd_per_gpu_hour=r.number("training.usd_per_gpu_hour"),
         vendor_usd=r.number("training.vendor_usd_per_run"),
-        runs=r.number("training.runs"),
-        labels=r.number("training.labels_to_buy"),
-        every_months=r.maybe("training.retrain_every_months"),
-        retrain_runs=r.number("training.retrain_runs"),
-        retrain_hours=r.number("training.retrain_hours"),
-        relabel_share=r.number("training.relabel_share"),
+        runs=everyone.number("training.runs_until_good"),
+        labels=everyone.number("training.labels_to_buy"),
+        every_months=everyone.maybe("training.retrain_every_months"),
+        retrain_runs=everyone.number("training.retrain_runs"),
+        retrain_hours=everyone.number("training.retrain_hours"),
+        relabel_share=everyone.number("training.relabel_share"),
     )
 
 
-def _hardware(r: Reader) -> Hardware:
+def _hardware(values: Values) -> Hardware:
+    r = Reader(values, "own_hardware.")
     return Hardware(
-        install_share=r.number("hardware.install_share"),
-        pue=r.number("hardware.pue"),
-        usd_per_kwh=r.number("hardware.usd_per_kwh"),
-        power_share=r.number("hardware.power_share"),
-        colocation_usd_per_kw=r.number("hardware.colocation_usd_per_kw_month"),
-        spare_share=r.number("hardware.spare_share"),
-        life_months=int(r.number("hardware.life_months")),
-        kept_per_year=r.number("hardware.value_kept_per_year"),
+        install_share=r.number("install_share"),
+        pue=r.number("pue"),
+        usd_per_kwh=r.number("usd_per_kwh"),
+        power_share=r.number("power_share"),
+        colocation_usd_per_kw=r.number("colocation_usd_per_kw_month"),
+        spare_share=r.number("spare_share"),
+        life_months=int(float(r.number("life_months"))),
+        kept_per_year=r.number("value_kept_per_year"),
     )
 
 

@@ -59,7 +59,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
         fallback = service(shared, options[option.escalates_to], shared.escalated_hit_rate)
         share = option.escalated * live * (1.0 - kept)
         lines.append(whole_request_line("escalated to " + options[option.escalates_to].label, volume * share, fallback,
-                                        (f"options.{option.id}.escalated_share",)))
+                                        (f"options.{option.id}.escalated_share", f"systems.{option.system}.escalated_share")))
         served_error = (1.0 - option.escalated) * own_error + option.escalated * fallback.error_rate
         if option.escalates_to == "stay":
             incumbent_bill = incumbent_bill + lines[-1].monthly
@@ -77,14 +77,14 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
             lines += migration_line(shared, overflow, needed_after(share))
     if np.any(kept > 0):
         line = whole_request_line("incumbent, until live and in parallel", volume * kept, stay,
-                                  (f"options.{option.id}.months_to_live", f"options.{option.id}.months_in_parallel"))
+                                  (f"changes.{option.group}.months_to_live", f"changes.{option.group}.months_in_parallel"))
         lines.append(line)
         incumbent_bill = incumbent_bill + line.monthly
     if option.kind != "cache-batch":
         lines += migration_line(shared, stay, needed_after(incumbent_use + np.zeros(horizon)))
     lines += commitment_line(shared, incumbent_bill)
     rate = kept * stay.error_rate + (1.0 - kept) * served_error
-    lines.append(error_line(shared, np.asarray(rate), (f"options.{option.id}.quality.error_rate",)))
+    lines.append(error_line(shared, np.asarray(rate), (f"systems.{option.system}.error_rate",)))
     return Costs(tuple(lines), fleet)
 
 
@@ -94,7 +94,7 @@ def _stay_lines(shared: Shared, stay: Service) -> tuple[Line, ...]:
     bill = _bill(lines)
     lines += migration_line(shared, stay, needed_after(everything))
     lines += commitment_line(shared, bill)
-    lines.append(error_line(shared, stay.error_rate, ("options.stay.quality.error_rate",)))
+    lines.append(error_line(shared, stay.error_rate, (f"systems.{stay.option.system}.error_rate",)))
     return tuple(lines)
 
 

@@ -41,7 +41,7 @@ def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option])
     mean = requests(shared).max() / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
     best, found = np.inf, option
     for plan in option.plans:
-        capacity = np.asarray(plan.capacity * shared.capacity_factor * (1.0 - option.headroom)).item()
+        capacity = float(plan.capacity * (1.0 - option.headroom))
         most = int(np.ceil(mean * np.max(shared.peak_to_mean) / capacity))
         for replicas in np.unique(np.geomspace(1, max(most, 1), FLOOR_STEPS).round().astype(int)):
             tried = replace(option, plan=plan, replicas_fixed=int(replicas))

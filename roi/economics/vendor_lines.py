@@ -29,7 +29,7 @@ def migration_line(shared: Shared, api: Service, used: Array, extra_usd: Number 
         return (f"{pick(counts, month + 1):.0f} x ({pick(shared.migration_hours, 0):,.6g} h x ${pick(wage, month + 1):,.6g}/h"
                 f" + ${pick(evaluation_cost(shared), 0):,.6g} evaluation{again})")
 
-    own = f"options.{api.option.id}.vendor."
+    own = f"vendors.{api.option.vendor}."
     label = "incumbent's model ends: migration" if api.option.kind == "stay" else "vendor's model ends: migration"
     return [Line(label, monthly, upfront, (own + "first_end_months", own + "life_months", "migration.hours"), arithmetic)]
 

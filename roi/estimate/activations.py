@@ -47,6 +47,16 @@ class Setting:
         return self.plan.stream_bytes
 
     @property
+    def lowered(self) -> bool:
+        """True where autocast runs the products of wider tensors in 16 bits, each on a 16-bit copy of its input."""
+        return self.plan.autocast and self.plan.adapter and DTYPE_BYTES[self.plan.dtype] < 4.0
+
+    @property
+    def attended(self) -> float:
+        """Bytes of a query, key, value or attention output element."""
+        return 2.0 if self.lowered else self.w
+
+    @property
     def recast(self) -> bool:
         """True where a target casts its input to the adapter's fp32 and so keeps a copy of its own."""
         return self.plan.adapter and self.w < 4.0
@@ -74,8 +84,10 @@ def layer_bytes(s: Setting) -> LayerBytes:
     if s.plan.attention == "eager":
         peak = np.maximum(peak, norms + widest_mixing + _largest([_eager_transient(s, a) for a in m.attention]))
     if s.plan.weight_decomposed:
-        merge = _largest([_merge_bytes(linear) for linear in m.linears if _targeted(s, linear)])
-        peak = np.maximum(peak, kept + merge)
+        early = [x for a in m.attention for x in a.linears(m.hidden) if _targeted(s, x)]
+        late = [x for k in m.mlp for x in k.linears(m.hidden) if _targeted(s, x)]
+        peak = np.maximum(peak, norms + widest_mixing + _largest([_merge_bytes(x) for x in early]))
+        peak = np.maximum(peak, kept + _largest([_merge_bytes(x) for x in late])) if late else peak
     return LayerBytes(saved, np.maximum(peak, kept), np.maximum(peak - kept, 0.0))
 
 
@@ -90,9 +102,14 @@ def norm_backward_bytes(s: Setting) -> Number:
     return 20.0 * s.model.hidden * s.tokens
 
 
-def head_row_bytes(s: Setting) -> float:
-    """Bytes of one logit: the head is fp32 after k-bit preparation."""
-    return s.w
+def logit_bytes(s: Setting) -> float:
+    """Bytes of one logit: the head is fp32 after k-bit preparation, and runs in 16 bits under autocast."""
+    return s.attended
+
+
+def lowered_head_bytes(s: Setting) -> float:
+    """Bytes of the 16-bit copy of an fp32 head that autocast keeps for backward."""
+    return 2.0 * s.model.head_parameters if s.lowered and s.w >= 4.0 else 0.0
 
 
 def _targeted(s: Setting, linear: Linear) -> bool:
@@ -124,7 +141,7 @@ def _norm_saved(s: Setting) -> Number:
 
 def _attention_saved(s: Setting, a: Attention) -> Number:
     """Token mixing: queries, keys, values, output, mask or scores, q/k norms, and the adapters on its projections."""
-    h, w, t = s.model.hidden, s.w, s.tokens
+    h, w, t = s.model.hidden, s.attended, s.tokens
     d, v = a.head_dim, a.value_dim or a.head_dim
     linears = list(a.linears(h))
     if a.kind == "linear":
@@ -143,7 +160,7 @@ def _attention_saved(s: Setting, a: Attention) -> Number:
         saved = saved + t * a.heads * (w * v + 4.0) + s.masked * s.pairs * w
     if a.kind != "latent" and a.norm_parameters:
         normed = (a.heads + a.kv_heads) * d
-        saved = saved + normed * t * (4.0 + (0.0 if s.plan.adapter else w))
+        saved = saved + normed * t * (4.0 + (0.0 if s.plan.adapter else s.w))
     if a.kind == "latent":
         saved = saved + 4.0 * t * ((a.q_rank or 0) + (a.kv_rank or 0))
     return saved + _adapter_saved(s, linears, h)
@@ -153,25 +170,34 @@ def _adapter_saved(s: Setting, linears: list[Linear], hidden: int) -> Number:
     """Inputs that targets keep for the gradient of A, A's output, and DoRA's two results.
 
     With a 16-bit stream every target casts its input to fp32 and keeps that copy; with an fp32 stream targets share the
-    tensor that they read. Dropout gives every target its own output (fp32) and mask (1 byte).
+    tensor that they read. Dropout gives every target its own output (fp32) and mask (1 byte). Under autocast every target
+    keeps a 16-bit copy of its input, and the 16-bit copies of A and B live with the graph.
     """
     t, rank = s.tokens, np.asarray(s.plan.rank, dtype=float)
     on = [x for x in linears if _targeted(s, x)]
     if not on:
         return 0.0
     own = sum(x.inputs for x in on)
+    if s.lowered:
+        copies = 2.0 * rank * sum(x.inputs + x.outputs for x in on)
+        total = t * (2.0 * own + s.dropped * own + 2.0 * rank * len(on)) + copies
+        return total + _decomposed_saved(s, on)
     if s.recast:
         undropped = 4.0 * own
     else:
         undropped = 4.0 * hidden * float(any(x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj") for x in on))
         undropped += 4.0 * sum(x.inputs for x in on if x.name in ("down_proj", "q_b_proj", "kv_b_proj"))
     total = t * (undropped * (1.0 - s.dropped) + 5.0 * own * s.dropped + 4.0 * rank * len(on))
-    if s.plan.weight_decomposed:
-        outputs = sum(x.outputs for x in on)
-        base = s.w * (1.0 - s.dropped) + 4.0 * s.dropped
-        total = total + t * outputs * (base + 4.0)
-        total = total + s.dropped * 4.0 * sum(x.inputs * x.outputs for x in on)
-    return total
+    return total + _decomposed_saved(s, on)
+
+
+def _decomposed_saved(s: Setting, on: list[Linear]) -> Number:
+    """DoRA's base and low-rank results; with dropout the base result is computed anew from an fp32 copy of the weight."""
+    if not s.plan.weight_decomposed:
+        return 0.0
+    base = s.w * (1.0 - s.dropped) + 4.0 * s.dropped
+    weights = 4.0 * sum(x.inputs * x.outputs for x in on)
+    return s.tokens * sum(x.outputs for x in on) * (base + 4.0) + s.dropped * weights
 
 
 def _inner(k: Mlp) -> float:
@@ -194,9 +220,9 @@ def _mlp_saved(s: Setting, k: Mlp) -> Number:
 def _mlp_peak(s: Setting, k: Mlp) -> Number:
     """MLP at its highest point, what it keeps included: recompute of the last product, or backward of the product.
 
-    Gated backward holds gate, activation, up and the gradients of product, activation and up: 6 w I. With adapters on
-    the MLP and a 16-bit stream the fp32 LoRA result and its scaled copy make 14 I, with dropout 17 I. With NF4, backward of
-    down also holds the dequantised weight beside five fp32 tensors.
+    Gated backward holds gate, activation, up and the gradients of product, activation and up: 6 w I. With adapters on the
+    MLP and a 16-bit stream the fp32 LoRA result and its scaled copy make 14 I, with dropout 17 I (19 I under autocast).
+    With NF4, backward of down also holds the dequantised weight beside the fp32 tensors.
     """
     h, w, t, inner = s.model.hidden, s.w, s.tokens, _inner(k)
     width = (6.0 if k.gated else 3.0) * w * inner
@@ -204,8 +230,9 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
     peak: Number = width * t
     if on and s.recast:
         with_lora = (14.0 if k.gated else 10.0) * inner
-        dropped = (17.0 if k.gated else 13.0) * inner
-        peak = np.maximum(peak, t * (with_lora * (1.0 - s.dropped) + dropped * s.dropped))
+        dropped = ((17.0 if k.gated else 13.0) + (2.0 if s.lowered else 0.0)) * inner
+        results = (4.0 + 3.0 * w) * h  # the result's fp32 sum, its copies and the residual
+        peak = np.maximum(peak, t * (results + with_lora * (1.0 - s.dropped) + dropped * s.dropped))
     if on:
         inputs = [x for x in on if x.name != "down_proj"]
         peak = peak + _adapter_saved(s, inputs, h)

@@ -42,7 +42,7 @@ def trained_parameters(model: ModelShape, plan: TrainingPlan) -> Number:
     return total
 
 
-def nf4_bytes_per_weight(double_quant: bool) -> float:
+def nf4_bytes_per_weight(*, double_quant: bool) -> float:
     """Bytes of one NF4 weight with its scales: 4.127 bits with double quantisation, else 4.5 bits.
 
     Half a byte, and one scale per 64 weights: fp32, or with double quantisation one byte plus an fp32 scale per 256
@@ -65,7 +65,7 @@ def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     if not plan.quantised:
         return model.parameters * DTYPE_BYTES[plan.dtype]
     packed = quantised_parameters(model)
-    return packed * nf4_bytes_per_weight(plan.double_quant) + (model.parameters - packed) * 4.0
+    return packed * nf4_bytes_per_weight(double_quant=plan.double_quant) + (model.parameters - packed) * 4.0
 
 
 def kbit_preparation_bytes(model: ModelShape, plan: TrainingPlan) -> float:

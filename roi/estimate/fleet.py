@@ -8,6 +8,7 @@ from math import ceil
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.errors import ScenarioError
 from roi.facts.model import Number
@@ -104,7 +105,7 @@ def size_fleet(
 
 
 def size_autoscaled_fleet(
-    mean_requests_per_s: Number, capacity_requests_per_s: Number, load_curve: Number, *, burst: Number = 1.0,
+    mean_requests_per_s: Number, capacity_requests_per_s: Number, load_curve: NDArray[np.float64], *, burst: Number = 1.0,
     startup_s: float = 600.0, gpus_per_replica: Number = 1.0, gpus_per_instance: Number = 1.0, headroom: Number = 0.0,
     spares: Number = 1.0, replicas_minimum: Number = 1.0, can_wait: Number = 0.0, across_instances: bool = False,
 ) -> Fleet:
@@ -120,13 +121,14 @@ def size_autoscaled_fleet(
     hourly = mean * (now + np.maximum(1.0 - np.mean(now, axis=-1, keepdims=True), 0.0))
     ahead = ceil(startup_s / SECONDS_PER_HOUR) if startup_s > NEGLIGIBLE_START_S else 0
     held = np.max([np.roll(hourly, -hours, axis=-1) for hours in range(min(ahead, 23) + 1)], axis=0)
-    per_hour = [np.asarray(x, dtype=float)[..., None] for x in (capacity_requests_per_s, headroom, spares, replicas_minimum)]
-    replicas = replicas_needed(held, *per_hour)
+    each = (capacity_requests_per_s, headroom, spares, replicas_minimum)
+    capacity, *rules = (np.asarray(x, dtype=float)[..., None] for x in each)
+    replicas = replicas_needed(held, capacity, *rules)
     instances = instances_needed(
         replicas, np.asarray(gpus_per_replica)[..., None], np.asarray(gpus_per_instance)[..., None],
         across_instances=across_instances,
     )
-    busiest = np.max(over(hourly, served_by(replicas, per_hour[0])), axis=-1)
+    busiest = np.max(over(hourly, served_by(replicas, capacity)), axis=-1)
     day_replicas, day_instances = np.mean(replicas, axis=-1), np.mean(instances, axis=-1)
     return Fleet(
         replicas=day_replicas, spares=np.broadcast_to(spares, np.shape(day_replicas))[()],

@@ -61,7 +61,9 @@ class Efficiencies:
     prefill_mfu: Number
     """Share of the matrix rate for prompt tokens, 0 to 1."""
     step_overhead_s: Number
-    """Scheduler, launches and sampling of one step, seconds."""
+    """Scheduler, sampling and output handling of one step, seconds."""
+    layer_overhead_s: Number
+    """Latency of one layer's kernels beyond reading and computing (about ten launches of a few us), seconds."""
     sequence_overhead_s: Number
     """The part of that which grows with every sequence in the step, seconds."""
     collective_latency_s: Number
@@ -70,7 +72,10 @@ class Efficiencies:
     """Share of the link bandwidth that an all-reduce reaches, 0 to 1."""
 
 
-PERFECT: Final = Efficiencies(1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+PERFECT: Final = Efficiencies(
+    decode_mbu=1.0, kv_mbu=1.0, decode_mfu=1.0, prefill_mfu=1.0, step_overhead_s=0.0, layer_overhead_s=0.0,
+    sequence_overhead_s=0.0, collective_latency_s=0.0, link_efficiency=1.0,
+)
 """The roofline itself: no engine is faster."""
 
 
@@ -103,10 +108,10 @@ class Iteration:
         read = self.step_s + self.experts_s * self.touched(sequences)
         return read + self.sequence_s * sequences + self.kv_byte_s * kv_bytes
 
-    def slowed(self, throughput_factor: Number) -> "Iteration":
-        """The same engine at `throughput_factor` of its speed (unmerged adapters): every coefficient over the factor."""
+    def at_speed(self, speed: Number) -> "Iteration":
+        """The same engine at `speed` times its speed: every coefficient divided by it."""
         names = [f.name for f in fields(self) if f.name != "expert_share"]
-        return Iteration(**{n: getattr(self, n) / throughput_factor for n in names}, expert_share=self.expert_share)
+        return Iteration(**{n: getattr(self, n) / speed for n in names}, expert_share=self.expert_share)
 
 
 def weight_format(name: str) -> WeightFormat:
@@ -203,7 +208,7 @@ def roofline_iteration(
     `gpu` and `weight_dtype` are one value or one a plan, `tensor_parallel` a number or an array of plans;
     `prefill_context` is the mean number of tokens before a computed prompt token (cached prefix + half the rest).
 
-        a = overhead + weights / (bandwidth x MBU x tp) + [tp > 1] 2 x layers x latency
+        a = overhead + layers x layer overhead + weights / (bandwidth x MBU x tp) + [tp > 1] 2 x layers x latency
         b = 2 x active parameters / (rate x MFU x tp) + overhead of a sequence + all-reduce bytes
         c = 1 / (bandwidth x MBU of KV)
         d = (2 x active without head + attention) / (rate x MFU of prefill x tp) + all-reduce bytes
@@ -221,8 +226,9 @@ def roofline_iteration(
     ring = 2.0 * (tp - 1.0) / tp * sums * shape.hidden * SIXTEEN_BIT / (link * e.link_efficiency)
     products = 2.0 * (shape.active_parameters - shape.head_parameters)
     attention = shape.attention_flops(prefill_context)
+    overhead = e.step_overhead_s + shape.layers * e.layer_overhead_s + (tp > 1) * sums * e.collective_latency_s
     return Iteration(
-        step_s=e.step_overhead_s + dense / (bandwidth * e.decode_mbu * tp) + (tp > 1) * sums * e.collective_latency_s,
+        step_s=overhead + dense / (bandwidth * e.decode_mbu * tp),
         sequence_s=2.0 * shape.active_parameters / (rate * e.decode_mfu * tp) + e.sequence_overhead_s + ring,
         kv_byte_s=1.0 / (bandwidth * e.kv_mbu),
         prefill_token_s=(products / rate + attention / rate16) / (e.prefill_mfu * tp) + ring,

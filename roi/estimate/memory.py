@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.estimate.activations import (
     LayerBytes,
     Setting,
     final_norm_saved,
-    head_row_bytes,
     layer_bytes,
+    logit_bytes,
+    lowered_head_bytes,
     norm_backward_bytes,
     read_setting,
 )
@@ -163,7 +165,7 @@ def _saved(s: Setting, layer: LayerBytes) -> Number:
 
 
 def _kept_logits(s: Setting) -> Number:
-    return head_row_bytes(s) * s.tokens * s.model.vocab * float(s.plan.logits_kept)
+    return logit_bytes(s) * s.tokens * s.model.vocab * float(s.plan.logits_kept)
 
 
 def _head_gradient(s: Setting) -> float:
@@ -171,15 +173,14 @@ def _head_gradient(s: Setting) -> float:
 
 
 def _forward(s: Setting, layer: LayerBytes, carried: Number) -> Live:
-    working = layer.peak if s.plan.checkpointing else (layer.transient if s.plan.weight_decomposed else 0.0)
-    if s.plan.checkpointing and not s.plan.weight_decomposed:
-        working = 0.0  # forward keeps nothing of a layer; backward's recompute is higher
-    return carried, _saved(s, layer) + working, 0.0, 0.0
+    """Forward in the last layer. Only DoRA's merge can make it the highest phase: backward's recompute holds more."""
+    merging = float(s.plan.weight_decomposed)
+    return carried, _saved(s, layer) + merging * (layer.peak if s.plan.checkpointing else layer.transient), 0.0, 0.0
 
 
 def _loss(s: Setting, layer: LayerBytes, carried: Number) -> Live:
     chain = 12.0 * s.tokens * s.model.vocab
-    return carried, _saved(s, layer), chain + _kept_logits(s), 0.0
+    return carried, _saved(s, layer) + lowered_head_bytes(s), chain + _kept_logits(s), 0.0
 
 
 def _backward_last(s: Setting, layer: LayerBytes, carried: Number) -> Live:
@@ -187,8 +188,8 @@ def _backward_last(s: Setting, layer: LayerBytes, carried: Number) -> Live:
     stream = s.w * s.model.hidden * s.tokens
     working = layer.peak if s.plan.checkpointing else np.maximum(layer.transient, norm_backward_bytes(s))
     head = _head_gradient(s) if s.plan.accumulation == 1 else 0.0
-    return carried + head, _saved(s, layer) - final_norm_saved(s) * float(s.plan.checkpointing) + working + stream, \
-        _kept_logits(s), 0.0
+    kept = _saved(s, layer) - final_norm_saved(s) * float(s.plan.checkpointing)
+    return carried + head, kept + working + stream, _kept_logits(s), 0.0
 
 
 def _backward_first(s: Setting, layer: LayerBytes, gradients: Number) -> Live:
@@ -199,9 +200,9 @@ def _backward_first(s: Setting, layer: LayerBytes, gradients: Number) -> Live:
 
 
 def _backward_embedding(s: Setting, gradients: Number) -> Live:
-    """Backward of the embedding: a dense gradient of its size, which a tied model then adds to the head's."""
-    second = _embedding_gradient(s) if s.model.tied else 0.0
-    return gradients + second, s.w * s.model.hidden * s.tokens, _kept_logits(s), 0.0
+    """Backward of the embedding: a dense gradient of its size; a tied model sums it with the head's into a third."""
+    sum_of_two = 2.0 * _embedding_gradient(s) if s.model.tied else 0.0
+    return gradients + sum_of_two, s.w * s.model.hidden * s.tokens, _kept_logits(s), 0.0
 
 
 def _embedding_gradient(s: Setting) -> float:
@@ -212,7 +213,8 @@ def _optimizer_step(s: Setting, gradients: Number, temporaries: Number) -> Live:
     return gradients, 0.0, _kept_logits(s), temporaries
 
 
-def _choose(best: Number, parts: list[Number]) -> Number:
+def _choose(best: NDArray[np.intp], parts: list[Number]) -> Number:
     """The part that belongs to the highest phase, element by element."""
-    spread = np.broadcast_arrays(*[np.asarray(p, dtype=float) + np.zeros_like(best, dtype=float) for p in parts])
-    return np.asarray(np.choose(best, spread), dtype=float)
+    spread = np.stack([np.broadcast_to(np.asarray(p, dtype=np.float64), best.shape) for p in parts])
+    chosen: NDArray[np.float64] = np.take_along_axis(spread, best[np.newaxis], axis=0)[0]
+    return chosen

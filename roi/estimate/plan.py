@@ -62,6 +62,9 @@ class TrainingPlan:
     """True where the loop holds the model's output through backward (custom loops, TRL); the HF Trainer lets it go."""
     padded: bool = True
     """True where batches of more than one sequence carry padding: SDPA then takes a mask and repeated keys and values."""
+    autocast: bool = False
+    """True under torch.autocast (HF Trainer and TRL with bf16=True): products run in `dtype`, the fp32 adapters' too. The
+    memory of DoRA and of fp32 weights under it is that of a loop without."""
     accumulation: int = 1
     """Micro-steps in one optimizer step; above 1 the gradients live through forward."""
     gpus: int = 1
@@ -140,3 +143,9 @@ def resolve_targets(model: ModelShape, targets: str | tuple[str, ...], field: st
     if not found:
         raise InputError(f"{field}: {targets!r} matches nothing in {model.id}; it has {', '.join(known)}")
     return frozenset(found)
+
+
+def check_context(model: ModelShape, plan: TrainingPlan, field: str = "seq") -> None:
+    """Raise where the plan's sequence is longer than the model's context."""
+    if np.any(np.asarray(plan.seq) > model.context_tokens):
+        raise InputError(f"{field}: {plan.seq:,.0f} tokens is not usable; {model.id} takes at most {model.context_tokens:,}")

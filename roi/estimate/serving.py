@@ -14,11 +14,11 @@ from roi.facts.model import Number
 SATURATED: Final = 0.9
 """Where no SLO binds and the slots in use give this share of the rate of endless slots, compute is what binds."""
 
-LONE_BATCH: Final = 1 / 64
-"""Smallest mean number of decoding sequences that is looked at: a replica that decodes 2% of the time."""
+LONE_BATCH: Final = 1e-6
+"""Smallest mean number of decoding sequences that is looked at: a replica that is idle but for one prompt now and then."""
 
-BISECTIONS: Final = 48
-"""Halvings of the batch interval; 48 leave less than 1e-13 of it."""
+BISECTIONS: Final = 52
+"""Halvings of the interval of log B; 52 leave no more than rounding."""
 
 WAIT_TAIL: Final = 0.05
 """1 - 0.95: the share of requests that may wait longer than the P95."""
@@ -89,9 +89,8 @@ def operating_point(
     shared_steps = step * requests.uncached_tokens / step_tokens
     service = prefill + shared_steps
     busy = rate * service
-    moment = np.square(service) * (1.0 + np.square(requests.prompt_cv))
-    mean_wait = rate * moment / (2.0 * np.maximum(1.0 - busy, np.finfo(float).tiny))
-    wait = mean_wait / busy * np.log(np.maximum(busy / WAIT_TAIL, 1.0))
+    tail = service * (1.0 + np.square(requests.prompt_cv)) / (2.0 * np.maximum(1.0 - busy, 1e-12))  # E[W] / rho
+    wait = tail * np.log(np.maximum(busy / WAIT_TAIL, 1.0))
     own = prefill * lognormal_p95(requests.prompt_cv) + np.maximum(step, shared_steps)
     ttft = np.where(busy < 1.0, wait + step + own, np.inf)
     return OperatingPoint(rate, step / (1.0 - rate * prefill), ttft, prefill)
@@ -100,17 +99,19 @@ def operating_point(
 def serving_capacity(
     requests: RequestShape, iteration: Iteration, memory: ReplicaMemory, *, ttft_p95_s: Number | None = None,
     tpot_s: Number | None = None, sequence_limit: Number = SEQUENCE_LIMIT, step_tokens: Number = STEP_TOKENS,
-    adapter_throughput: Number = 1.0,
+    speed: Number = 1.0,
 ) -> ServingCapacity:
     """The largest rate of one replica under its SLO; requests, iteration and memory broadcast, one element a plan.
 
     `ttft_p95_s` and `tpot_s` are limits (None: no limit); `tpot_s` holds for the mean TPOT. The number of decoding
     sequences is taken as Poisson (M/G/inf), so B + 1.645 sqrt(B) must stay within the KV cache and `sequence_limit`
-    (vLLM's max_num_seqs, 256 on most set-ups): at P95 nobody waits for a slot. Rate, TPOT and TTFT grow with B, so the
-    largest B that holds is found by bisection, exactly, over log B. `adapter_throughput` multiplies the speed of the
-    engine (unmerged LoRA). A plan whose weights, workspace and one long request do not fit has capacity 0.
+    (vLLM's max_num_seqs): at P95 nobody waits for a slot. Rate, TPOT and TTFT grow with B, so the largest B that holds
+    is found by bisection over log B, to rounding. `speed` multiplies the speed of the engine: unmerged LoRA adapters, or
+    an end of the efficiencies' spread. Under a tight TPOT a slow engine loses more capacity than speed, so spread the
+    speed and ask again rather than spread the capacity. Where weights, workspace and one long request do not fit, the
+    capacity is 0 and `binding` says what is missing.
     """
-    engine = iteration.slowed(adapter_throughput)
+    engine = iteration.at_speed(speed)
     fits = np.asarray(memory.long_sequences) >= 1.0
     slots = np.maximum(np.minimum(memory.sequences, sequence_limit), 1.0)
     ttft_limit = np.inf if ttft_p95_s is None else ttft_p95_s
@@ -124,7 +125,8 @@ def serving_capacity(
         checks = crowd <= slots, point.tpot_s <= tpot_limit, point.ttft_s <= ttft_limit, np.isfinite(point.ttft_s)
         return tuple(np.broadcast_to(check, shape) for check in checks)
 
-    shape = np.broadcast_shapes(*(np.shape(x) for x in (slots, fits, at(1.0).ttft_s, at(1.0).tpot_s, ttft_limit, tpot_limit)))
+    lone = at(1.0)
+    shape = np.broadcast_shapes(*map(np.shape, (slots, fits, lone.ttft_s, lone.tpot_s, ttft_limit, tpot_limit)))
     low, high = np.full(shape, np.log(LONE_BATCH)), np.broadcast_to(np.log(slots), shape)
     for _ in range(BISECTIONS):
         middle = (low + high) / 2.0
@@ -137,7 +139,8 @@ def serving_capacity(
     stable = np.minimum(slots, requests.output_tokens * step_tokens / np.maximum(requests.uncached_tokens, 1.0))
     full = at(stable)
     room, paced, prompt, _ = limits(np.exp(high))
-    endless = 1.0 / (full.prefill_s + requests.output_tokens * (engine.sequence_s + engine.kv_byte_s * memory.kv_read_bytes))
+    step_of_one = engine.sequence_s + engine.kv_byte_s * memory.kv_read_bytes
+    endless = 1.0 / (full.prefill_s + requests.output_tokens * step_of_one)
     saturated = point.requests_per_s >= SATURATED * endless
     return ServingCapacity(
         requests_per_s=rate[()],
@@ -150,7 +153,7 @@ def serving_capacity(
         kv_limited_long_sequences=np.broadcast_to(memory.long_sequences, shape)[()],
         binding=np.select(
             [~fits, ~paced, ~prompt, saturated | room, np.broadcast_to(memory.sequences <= sequence_limit, shape)],
-            [np.broadcast_to(memory.shortage(), shape), *map(np.array, ("TPOT", "TTFT", "compute", "KV memory"))],
-            np.array("sequence limit"),
+            [np.broadcast_to(memory.shortage(), shape), "TPOT", "TTFT", "compute", "KV memory"],
+            "sequence limit",
         )[()],
     )

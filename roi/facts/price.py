@@ -118,7 +118,7 @@ class TuningPrice(_Row):
     retires_on: Date | None = None
     """Day on which tuned models on this base stop."""
     method: str = "lora"
-    """lora or full, as the vendor trains it."""
+    """lora, full, or unstated where the vendor does not say how it trains."""
 
 
 class Retirement(_Row):

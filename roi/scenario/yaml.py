@@ -29,6 +29,7 @@ _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LINE_BREAK_OF_1_1 = re.compile("[\x85\u2028\u2029]")
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Any: the stubs type neither loader's events
 
 
@@ -60,9 +61,7 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:  # Any: as read_yaml
 
 def dump_yaml(data: dict[str, Any]) -> str:  # Any: as read_yaml
     """`data` as YAML that `read_yaml` turns into the same values. NaN and infinity raise ValueError."""
-    return yaml.dump(
-        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=math.inf
-    )
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=math.inf)
 
 
 def scalar(text: str) -> bool | float | str | None:
@@ -224,18 +223,26 @@ class _Dumper(yaml.SafeDumper):
         """A value that occurs twice is written twice."""
         return True
 
-    def _text(self, data: str) -> yaml.ScalarNode:
-        try:
-            quoted = not isinstance(scalar(data), str)
-        except ValueError:
-            quoted = True
-        return self.represent_scalar("tag:yaml.org,2002:str", data, style="'" if quoted else None)
 
-    def _float(self, data: float) -> yaml.ScalarNode:
-        if not math.isfinite(data):
-            raise ValueError(f"{data} has no place in a scenario")
-        return self.represent_float(data)
+def _text(dumper: _Dumper, data: str) -> yaml.ScalarNode:
+    style = "'" if _is_not_text(data) else None
+    if _LINE_BREAK_OF_1_1.search(data):  # PyYAML loses these inside single quotes
+        style = '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
 
-_Dumper.add_representer(str, _Dumper._text)
-_Dumper.add_representer(float, _Dumper._float)
+def _is_not_text(data: str) -> bool:
+    try:
+        return not isinstance(scalar(data), str)
+    except ValueError:
+        return True
+
+
+def _float(dumper: _Dumper, data: float) -> yaml.ScalarNode:
+    if not math.isfinite(data):
+        raise ValueError(f"{data} has no place in a scenario")
+    return dumper.represent_float(data)
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(float, _float)

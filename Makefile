@@ -1,0 +1,52 @@
+# Every target sets up what it needs: a bare Python 3.11 or newer is enough.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11 python
+FITS := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c "$(FITS)" >/dev/null 2>&1 && echo $$p && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help demo test lint types bench readme clean
+
+help:  ## Show this list
+	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: .venv/base  ## Install if needed, then compare the options of the bundled workload
+	@$(BIN)/roi compare
+
+test: .venv/dev  ## Run the quick test suite
+	@$(BIN)/python -m pytest
+
+lint: .venv/dev  ## Check style and the floors of the house
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports
+
+types: .venv/dev  ## Check types, strictly
+	@$(BIN)/mypy
+
+bench: .venv/dev  ## Measure the vectorised comparison, draws per second
+	@$(BIN)/python benchmarks/compare_throughput.py
+
+readme: .venv/dev  ## Write the program's output into README.md
+	@$(BIN)/python docs/render_readme.py
+
+clean:  ## Remove the environment, builds and caches
+	rm -rf .venv build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "roi needs Python 3.11 or newer with venv; none of: $(CANDIDATES)" >&2; exit 1; }
+	@echo "Creating .venv with $(PYTHON)" >&2
+	@$(PYTHON) -m venv .venv
+
+.venv/base: pyproject.toml | .venv/bin/python
+	@echo "Installing roi (once)" >&2
+	@$(PIP) install --editable .
+	@touch $@
+
+.venv/dev: pyproject.toml | .venv/bin/python
+	@echo "Installing roi and its development tools (once)" >&2
+	@$(PIP) install --editable '.[dev]'
+	@touch .venv/base $@

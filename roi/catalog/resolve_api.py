@@ -1,0 +1,151 @@
+"""Options that pay by the token: staying, caching and batch, cheaper and hosted models, cascades."""
+
+from datetime import date
+
+from roi.catalog.api_prices import find_api_price
+from roi.catalog.fact_sheet import FactSheet
+from roi.catalog.resolve_system import add_system
+from roi.catalog.rows import STALE_DAYS, price_age_days
+from roi.catalog.vendors import retirement
+from roi.errors import ScenarioError
+from roi.facts.fact import Basis
+from roi.facts.price import ApiPrice
+from roi.scenario.quantity import Share, Spread, as_spread, value_of
+from roi.scenario.schema import Scenario
+from roi.scenario.systems import check_system_names, model_part
+from roi.units import DAYS_PER_MONTH
+
+RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_output", "batch_cache_read", "batch_cache_write")
+
+
+def add_api_options(sheet: FactSheet, s: Scenario) -> None:
+    """Facts of every option that is an API of list prices."""
+    check_system_names(s)
+    i = s.incumbent
+    add_system(sheet, s, i.model)
+    price = find_api_price(i.provider, i.model, s.as_of, "incumbent.model")
+    ends = retirement(price.provider, price.model, s.as_of)
+    if ends is not None and ends.retires_on <= s.as_of:
+        raise ScenarioError("incumbent.model", i.model, f"it was retired on {ends.retires_on}; name the model that is paid now")
+    vendor = add_vendor(sheet, s, price)
+    add_option(sheet, "stay", "stay", i.model, i.model, "none", vendor)
+    add_price(sheet, "stay", price, discount=i.discount, uses_cache=i.uses_cache, batch_share=i.batch_share)
+    _cache_batch(sheet, s, price, vendor)
+    for kind, names in (("cheaper-api", s.candidates.api_models), ("hosted-open", s.candidates.hosted_models)):
+        for name in names:
+            _api_option(sheet, s, kind, name)
+    for name in s.candidates.cascade_first:
+        _cascade(sheet, s, name)
+
+
+def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> None:
+    i, w = s.incumbent, s.workload
+    add_option(sheet, "cache-batch", "cache-batch", f"{i.model}, cache + batch", i.model, "cache_batch", vendor)
+    add_price(sheet, "cache-batch", price, discount=i.discount, uses_cache=True, batch_share=w.can_wait_share)
+    able_cache = price.cache_read_usd_per_mtok is not None and value_of(w.shared_prefix_tokens) > 0 and value_of(w.cache_hit_rate) > 0
+    if able_cache and value_of(w.shared_prefix_tokens) < (price.cache_minimum_tokens or 0):
+        able_cache = False
+        sheet.warnings.append(f"the shared prefix of {value_of(w.shared_prefix_tokens):.0f} tokens is below {price.provider}'s"
+                              f" cache minimum of {price.cache_minimum_tokens}: nothing is cached")
+    waits = value_of(w.can_wait_share) > value_of(i.batch_share)
+    if waits and price.batch_input_usd_per_mtok is None:
+        sheet.warnings.append(f"no batch price known for {price.provider}/{price.model}: standard price used")
+    able_batch = waits and price.batch_input_usd_per_mtok is not None
+    if (i.uses_cache or not able_cache) and not able_batch:
+        why = "caching and batch are on already" if i.uses_cache or value_of(i.batch_share) else \
+            "nothing to switch on: no shared prefix that can be cached, and no share that can wait at a batch price"
+        sheet.name("options.cache-batch.infeasible", why, "workload and price list")
+
+
+def _api_option(sheet: FactSheet, s: Scenario, kind: str, name: str) -> None:
+    price = find_api_price(None, name, s.as_of, f"candidates.{'api_models' if kind == 'cheaper-api' else 'hosted_models'}")
+    id = f"{kind}:{name}"
+    add_system(sheet, s, model_part(name))
+    vendor = add_vendor(sheet, s, price)
+    add_option(sheet, id, kind, short_label(price), model_part(name), "api", vendor)
+    add_price(sheet, id, price, discount=0.0, uses_cache=True, batch_share=s.workload.can_wait_share)
+    _notices(sheet, s, id, price)
+
+
+def _cascade(sheet: FactSheet, s: Scenario, name: str) -> None:
+    price = find_api_price(None, name, s.as_of, "candidates.cascade_first")
+    id = f"cascade:{name}"
+    add_system(sheet, s, model_part(name))
+    vendor = add_vendor(sheet, s, price)
+    add_option(sheet, id, "cascade", f"{short_label(price)} > {s.incumbent.model}", model_part(name), "cascade", vendor)
+    add_price(sheet, id, price, discount=0.0, uses_cache=True, batch_share=s.workload.can_wait_share)
+    if model_part(name) not in s.quality.escalated:
+        sheet.field(f"options.{id}.escalated_share", s.quality, "cascade_escalated_share", "quality")
+    _notices(sheet, s, id, price)
+
+
+def short_label(price: ApiPrice) -> str:
+    """The model's own part of its name, and who serves it where that is not obvious."""
+    tail = price.model.rsplit("/", 1)[-1]
+    return tail if price.provider in {"openai", "anthropic", "google"} else f"{tail} @ {price.provider}"
+
+
+def add_option(sheet: FactSheet, id: str, kind: str, label: str, system: str, group: str, vendor: str | None, *,
+               trains: bool = False) -> None:
+    """The frame of an option."""
+    own = f"options.{id}."
+    sheet.name(own + "kind", kind, "roi")
+    for name, value in (("label", label), ("system", system), ("group", group)):
+        sheet.name(own + name, value, "roi")
+    sheet.name(own + "trains", trains, "roi")
+    if vendor is not None:
+        sheet.name(own + "vendor", vendor, "roi")
+
+
+def add_price(sheet: FactSheet, id: str, price: ApiPrice, *, discount: float | Spread, uses_cache: bool, batch_share: Share) -> None:
+    """The price list of an option, tier by tier."""
+    own = f"options.{id}."
+    note = f"{price.source}; {price.note}" if price.note else price.source
+
+    def quoted(name: str, value: tuple[float, ...] | float, unit: str) -> None:
+        sheet.add(own + "price." + name, value, unit, basis=Basis.QUOTED, source=note, date=price.date)
+
+    quoted("edges_tokens", price.edges_tokens, "tokens")
+    for name in RATES:
+        row = getattr(price, f"{name}_usd_per_mtok")
+        if row is not None:
+            quoted(f"{name}_usd_per_mtok", row, "USD/Mtok")
+    if price.cache_minimum_tokens is not None:
+        quoted("cache_minimum_tokens", float(price.cache_minimum_tokens), "tokens")
+    sheet.quantity(own + "price.discount", discount, "share", stated=True, source="scenario incumbent.discount")
+    sheet.name(own + "uses_cache", uses_cache)
+    sheet.quantity(own + "batch_share", value_of(batch_share), "share", stated=True, source="scenario workload.can_wait_share")
+
+
+def add_vendor(sheet: FactSheet, s: Scenario, price: ApiPrice, retires_on: date | None = None) -> str:
+    """When the vendor's model ends: the announced day, else an assumed life; and how its successor is priced."""
+    name = f"{price.provider}/{price.model}"
+    own = f"vendors.{name}."
+    life = as_spread(s.drift.model_life_months)
+    announced = retirement(price.provider, price.model, s.as_of)
+    ends = retires_on or (announced.retires_on if announced is not None else None)
+    if ends is not None:
+        source = announced.source if announced is not None else price.source
+        sheet.add(own + "first_end_months", max((ends - s.as_of).days / DAYS_PER_MONTH, 0.0), "months", basis=Basis.QUOTED,
+                  source=f"retires on {ends}: {source}", date=announced.date if announced is not None else price.date)
+        successor = f"; the vendor suggests {announced.successor}" if announced is not None and announced.successor else ""
+        if (ends - s.as_of).days / DAYS_PER_MONTH < s.horizon_months:
+            sheet.warnings.append(f"{name} ends on {ends}, inside the horizon: a migration is priced{successor}")
+    else:
+        sheet.quantity(own + "first_end_months", life, "months", stated="model_life_months" in s.drift.model_fields_set,
+                       source="no end announced: assumed life")
+    sheet.quantity(own + "life_months", life.value, "months", stated="model_life_months" in s.drift.model_fields_set,
+                   source=life.source or "scenario drift.model_life_months")
+    sheet.field(own + "successor_price_ratio", s.drift, "successor_price_ratio_own", "drift")
+    return name
+
+
+def _notices(sheet: FactSheet, s: Scenario, id: str, price: ApiPrice) -> None:
+    """What a reader must know about this price: retired, stale, no batch variant."""
+    ends = retirement(price.provider, price.model, s.as_of)
+    if ends is not None and ends.retires_on <= s.as_of:
+        sheet.name(f"options.{id}.infeasible", f"retired on {ends.retires_on}", ends.source)
+    if value_of(s.workload.can_wait_share) > 0 and price.batch_input_usd_per_mtok is None:
+        sheet.warnings.append(f"no batch price known for {price.provider}/{price.model}: standard price used")
+    if price_age_days(price, s.as_of) > STALE_DAYS:
+        sheet.warnings.append(f"price of {price.provider}/{price.model} is {price_age_days(price, s.as_of)} days old ({price.date})")

@@ -1,0 +1,142 @@
+"""The verdict: which option, how sure, why, and the next cheap step that can be undone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from roi.economics.draws import Drawn
+from roi.economics.evaluate import Evaluated, evaluate
+from roi.economics.inputs import Option, Shared
+from roi.economics.option_result import OptionResult
+from roi.economics.people_lines import evaluation_cost
+
+SURE = 0.60
+"""Share of draws in which the recommended option must beat staying (ECONOMICS: The verdict)."""
+PROFILE_HOURS = 2.0
+"""GPU hours of a load test of one server: half an hour of load, the rest for starting and loading weights."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What to do."""
+
+    recommended: str
+    """Option id."""
+    decision: str
+    """stay, change, or "stay, not sure"."""
+    sentence: str
+    """The headline: verdict and reason."""
+    next_step: str
+    """The next cheap step that can be undone."""
+    challenger: str | None
+    """The best option besides the recommended one."""
+    candidates: tuple[str, ...]
+    """Options that may be recommended: feasible, at the bar, evaluated."""
+    winner_changes_at_error_rate: float | None
+    """Error rate of the challenger (of the winner, where it is not staying) at which the winner changes."""
+    error_rate_of: str | None
+    """The option that this error rate belongs to."""
+
+
+def decide(shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option],
+           central: Mapping[str, Evaluated], drawn: Drawn | None) -> Verdict:
+    """Recommend the highest expected NPV, errors included, among the candidates; below 60% sure, stay."""
+    candidates = tuple(id for id, r in results.items() if r.feasible and (r.evaluated or id == "stay"))
+    top = max(candidates, key=lambda id: results[id].expected_npv_usd)
+    if results[top].expected_npv_usd <= 0:
+        top = "stay"
+    chance = results[top].probability_npv_positive
+    unsure = top != "stay" and chance is not None and chance < SURE
+    recommended = "stay" if unsure else top
+    others = [id for id, r in results.items() if r.feasible and id not in {recommended, "stay"}]
+    challenger = max(others, key=lambda id: results[id].expected_npv_usd, default=None)
+    if unsure:
+        challenger = top
+    if recommended == "stay":
+        subject = challenger
+        rival = "stay"
+    else:
+        subject, rival = recommended, _runner_up(results, candidates, recommended)
+    at = _error_rate_that_decides(shared, options, central, subject, rival) if subject is not None else None
+    decision = "stay, not sure" if unsure else ("stay" if recommended == "stay" else "change")
+    return Verdict(
+        recommended, decision, _sentence(results, recommended, challenger, unsure, chance),
+        _next_step(shared, results, options, recommended, challenger, at), challenger, candidates, at, subject,
+    )
+
+
+def _runner_up(results: Mapping[str, OptionResult], candidates: tuple[str, ...], winner: str) -> str:
+    return max((id for id in candidates if id != winner), key=lambda id: results[id].expected_npv_usd)
+
+
+def _error_rate_that_decides(shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated],
+                             subject: str, rival: str) -> float | None:
+    """Error rate of `subject` at which its present value equals the rival's; its cost is linear in the rate.
+
+    None where a wrong answer costs nothing, or where no rate between 0 and 1 changes the winner.
+    """
+    if not np.any(np.asarray(shared.usd_per_error) > 0):
+        return None
+    option = options[subject]
+    costs = [float(evaluate(shared, replace(option, error_rate=e), {**options, subject: replace(option, error_rate=e)}).pv)
+             for e in (0.0, 0.02)]
+    slope = (costs[1] - costs[0]) / 0.02
+    if slope <= 0:
+        return None
+    rate = (float(central[rival].pv) - costs[0]) / slope
+    return rate if 0.0 <= rate <= 1.0 else None
+
+
+def _usd(x: float) -> str:
+    return f"-${-x:,.0f}" if x < 0 else f"${x:,.0f}"
+
+
+def _sentence(results: Mapping[str, OptionResult], recommended: str, challenger: str | None, unsure: bool,
+              chance: float | None) -> str:
+    winner = results[recommended]
+    if unsure and challenger is not None and chance is not None:
+        r = results[challenger]
+        return (f"Stay, not sure: {r.label} has the highest expected NPV ({_usd(r.expected_npv_usd)}) but beats staying in only"
+                f" {chance:.0%} of the draws (60% needed).")
+    if recommended == "stay":
+        if challenger is None:
+            return "Stay: no other option is feasible."
+        r = results[challenger]
+        if r.expected_npv_usd <= 0:
+            return f"Stay: the nearest alternative, {r.label}, has an expected NPV of {_usd(r.expected_npv_usd)}."
+        return (f"Stay for now: {r.label} would have an expected NPV of {_usd(r.expected_npv_usd)}, but nobody has evaluated"
+                " its quality on this task.")
+    odds = f" in {chance:.0%} of the draws" if chance is not None else ""
+    paid = {"immediate": "at once", "never": "not within the horizon"}.get(
+        winner.payback_status, f"after {winner.payback_months:.1f} months")
+    return (f"Change to {winner.label}: expected NPV {_usd(winner.expected_npv_usd)} against staying, pays back {paid},"
+            f" beats staying{odds}.")
+
+
+def _next_step(shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option], recommended: str,
+               challenger: str | None, at: float | None) -> str:
+    """The cheapest reversible step towards the best option that is not settled yet."""
+    cache = results.get("cache-batch")
+    if recommended == "cache-batch":
+        return "Switch caching and batch on for one endpoint and compare a week's bill; it can be switched off again."
+    if cache is not None and cache.feasible and recommended == "stay" and cache.expected_npv_usd > 0:
+        return (f"Switch caching and batch on at the present API: expected NPV {_usd(cache.expected_npv_usd)},"
+                " undone by a configuration change.")
+    target = recommended if recommended != "stay" else challenger
+    if challenger is not None and not results[challenger].evaluated \
+            and results[challenger].expected_npv_usd > results[recommended].expected_npv_usd:
+        target = challenger
+    if target is None:
+        return "None: no other option is feasible."
+    r, option = results[target], options[target]
+    if not r.evaluated:
+        limit = f" It wins if its error rate is at most {at:.2%}." if at is not None and target == challenger else ""
+        cost = float(np.asarray(evaluation_cost(shared)))
+        return f"Evaluate {r.label} on your evaluation set, about {_usd(cost)}.{limit}"
+    if option.self_hosted and option.plan is not None:
+        usd = PROFILE_HOURS * float(option.plan.usd_per_gpu_hour) * float(option.plan.gpus_per_replica)
+        count = int(option.plan.gpus_per_replica)
+        return (f"Profile {r.label} on {count} x {option.plan.gpu} for {PROFILE_HOURS:.0f} hours, about {_usd(usd)}: its"
+                " capacity is a roofline estimate so far.")
+    return f"Send 5% of the traffic to {r.label} for a week and compare answers and bill; it can be undone at once."

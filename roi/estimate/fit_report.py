@@ -1,0 +1,110 @@
+"""One plan on many GPUs: memory, hours and rent, as the `fit` command shows them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from roi.errors import InputError
+from roi.estimate.adapters import trained_parameters
+from roi.estimate.fitting import GpuFit, Overhead, fit_plans
+from roi.estimate.plan import TrainingPlan
+from roi.estimate.steptime import StepEfficiency, step_time
+from roi.estimate.training import training_hours
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
+from roi.facts.price import RentalKind, RentalOffer
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What is trained on."""
+
+    examples: float
+    """Examples of one epoch."""
+    tokens_per_example: float
+    """Mean tokens of one example."""
+    epochs: float
+    """Passes over the examples."""
+
+    def __post_init__(self) -> None:
+        for field in ("examples", "tokens_per_example", "epochs"):
+            if not getattr(self, field) > 0:
+                raise InputError(f"{field}: {getattr(self, field)} is not usable; more than 0")
+
+
+@dataclass(frozen=True)
+class GpuLine:
+    """One GPU of the report; figures that were not asked for, or that no offer gives, are None."""
+
+    fit: GpuFit
+    tokens_per_s: float
+    """Of the job, at the plan's sequence (the training set's mean where given)."""
+    hours: tuple[float, float, float] | None
+    """Wall clock: central, 5th and 95th percentile."""
+    usd: tuple[float, float, float] | None
+    """Rent of whole instances for those hours."""
+    offer: RentalOffer | None
+    """Cheapest on-demand offer."""
+    note: str
+    """What memory and time do not say."""
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """A model, a plan and a line for every GPU."""
+
+    model: ModelShape
+    plan: TrainingPlan
+    trained_parameters: float
+    training_set: TrainingSet | None
+    lines: tuple[GpuLine, ...]
+
+
+def report_fit(
+    model: ModelShape, plan: TrainingPlan, gpus: Sequence[Gpu], overhead: Overhead, efficiency: StepEfficiency,
+    overall_spread: tuple[float, float], offers: Iterable[RentalOffer], training_set: TrainingSet | None,
+) -> FitReport:
+    """The plan on every GPU; those on which it fits come first, cheapest (else smallest) first.
+
+    `overall_spread` is the 5th and 95th percentile of StepEfficiency.overall.
+    """
+    known = list(offers)
+    lines = [_line(model, plan, fit, efficiency, overall_spread, known, training_set)
+             for fit in fit_plans(model, plan, gpus, overhead)]
+    lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
+    return FitReport(model, plan, float(trained_parameters(model, plan)), training_set, tuple(lines))
+
+
+def _line(
+    model: ModelShape, plan: TrainingPlan, fit: GpuFit, efficiency: StepEfficiency, spread: tuple[float, float],
+    offers: list[RentalOffer], data: TrainingSet | None,
+) -> GpuLine:
+    gpu = fit.gpu
+    timed = plan if data is None else replace(plan, seq=min(data.tokens_per_example, float(plan.seq)))
+    step = step_time(model, timed, gpu, efficiency)
+    speed = float(step.tokens * plan.gpus / step.micro_step_s)
+    offer = _cheapest(offers, gpu, plan.gpus)
+    note = "no bf16 units: use --dtype fp16" if plan.dtype == "bf16" and gpu.bf16_flops is None else ""
+    if data is None:
+        return GpuLine(fit, speed, None, None, offer, note)
+    low, high = spread
+    mid, short, long = (
+        float(training_hours(model, plan, gpu, replace(efficiency, overall=x), data.examples, data.tokens_per_example,
+                             data.epochs))
+        for x in (efficiency.overall, high, low)
+    )
+    if offer is None:
+        return GpuLine(fit, speed, (mid, short, long), None, None, note)
+    rent = _usd_per_hour(offer, plan.gpus)
+    return GpuLine(fit, speed, (mid, short, long), (rent * mid, rent * short, rent * long), offer, note)
+
+
+def _cheapest(offers: list[RentalOffer], gpu: Gpu, gpus: int) -> RentalOffer | None:
+    """The on-demand offer with the lowest rent for `gpus` GPUs, whole instances."""
+    fitting = [o for o in offers if o.gpu == gpu.id and o.kind == RentalKind.ON_DEMAND and o.minimum_months == 0]
+    return min(fitting, key=lambda o: _usd_per_hour(o, gpus), default=None)
+
+
+def _usd_per_hour(offer: RentalOffer, gpus: int) -> float:
+    """Rent of enough whole instances for `gpus` GPUs."""
+    instances = -(-gpus // offer.gpus_per_instance)
+    return instances * offer.gpus_per_instance * offer.usd_per_gpu_hour

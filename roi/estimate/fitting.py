@@ -1,0 +1,125 @@
+"""Which GPUs a training plan fits on, what binds where it does not, and the nearest plan that fits."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.estimate.memory import MemoryBreakdown, training_memory
+from roi.estimate.plan import TrainingPlan, check_context
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
+
+MICRO_BATCHES: Final = np.arange(1.0, 1025.0)
+"""Micro-batches that the search tries."""
+
+SEQ_STEP: Final = 128
+"""Longest sequences are found to this many tokens."""
+
+PARTS: Final = ("weights", "adapters", "gradients", "optimizer", "activations", "logits")
+"""Parts that can bind."""
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """Memory beyond torch's allocated peak: central, low (5th) and high (95th percentile)."""
+
+    slack: tuple[float, float, float]
+    """reserved / allocated - 1."""
+    context_bytes: tuple[float, float, float]
+    """CUDA context, bytes."""
+
+
+@dataclass(frozen=True)
+class GpuFit:
+    """One plan on one GPU."""
+
+    gpu: Gpu
+    memory: MemoryBreakdown
+    low_bytes: float
+    """Peak of the process, 5th percentile."""
+    high_bytes: float
+    """Peak of the process, 95th percentile."""
+    fits: bool
+    """True where the central estimate is at most the card's memory."""
+    tight: bool
+    """True where it fits, but the high estimate does not."""
+    largest_micro_batch: int
+    """Largest micro-batch that fits at the plan's sequence; 0 = none."""
+    longest_seq: int
+    """Longest sequence that fits at the plan's micro-batch, within the model's context; 0 = none."""
+    binds: str
+    """Largest part of the peak."""
+    nearest: str
+    """The smallest change of plan that fits; empty where the plan fits or none was found."""
+    nearest_bytes: float
+    """Peak of the process under that plan; 0 where there is none."""
+
+
+def fit_plan(model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead) -> GpuFit:
+    """The plan (scalar fields) on one GPU, with the search around it."""
+    check_context(model, plan)
+    memory = training_memory(model, plan, gpu, overhead.slack[0], overhead.context_bytes[0])
+    allocated = float(memory.peak_allocated_bytes)
+    low, high = (allocated * (1.0 + overhead.slack[i]) + overhead.context_bytes[i] for i in (1, 2))
+    fits = float(memory.process_bytes) <= gpu.memory_bytes
+    parts = [float(getattr(memory, f"{part}_bytes")) for part in PARTS]
+    nearest, needed = ("", 0.0) if fits else _nearest_plan(model, plan, gpu, overhead)
+    seqs = np.arange(float(SEQ_STEP), model.context_tokens + 1.0, SEQ_STEP)
+    return GpuFit(
+        gpu, memory, low, high, fits, fits and high > gpu.memory_bytes,
+        _largest(model, replace(plan, micro_batch=MICRO_BATCHES), MICRO_BATCHES, gpu, overhead),
+        _largest(model, replace(plan, seq=seqs), seqs, gpu, overhead),
+        PARTS[int(np.argmax(parts))], nearest, needed,
+    )
+
+
+def fit_plans(model: ModelShape, plan: TrainingPlan, gpus: Sequence[Gpu], overhead: Overhead) -> list[GpuFit]:
+    """`fit_plan` on every GPU, in the order given."""
+    return [fit_plan(model, plan, gpu, overhead) for gpu in gpus]
+
+
+def _process_bytes(model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead) -> NDArray[np.float64]:
+    memory = training_memory(model, plan, gpu, overhead.slack[0], overhead.context_bytes[0])
+    return np.asarray(memory.process_bytes, dtype=np.float64)
+
+
+def _largest(model: ModelShape, plan: TrainingPlan, tried: NDArray[np.float64], gpu: Gpu, overhead: Overhead) -> int:
+    """The largest tried value whose plan fits; memory rises with it."""
+    room = _process_bytes(model, plan, gpu, overhead) <= gpu.memory_bytes
+    return int(tried[room][-1]) if bool(room.any()) else 0
+
+
+def _nearest_plan(model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead) -> tuple[str, float]:
+    for name, other in _smaller_plans(plan):
+        needed = float(_process_bytes(model, other, gpu, overhead))
+        if needed <= gpu.memory_bytes:
+            return name, needed
+    return "", 0.0
+
+
+def _smaller_plans(plan: TrainingPlan) -> Iterator[tuple[str, TrainingPlan]]:
+    """Plans that need less, from the smallest change to the largest."""
+    thrifty = replace(plan, micro_batch=1.0, checkpointing=True)
+    if not plan.checkpointing:
+        yield "checkpointing", replace(plan, checkpointing=True)
+    if plan.micro_batch > 1:
+        yield "micro-batch 1", replace(plan, micro_batch=1.0)
+        if not plan.checkpointing:
+            yield "micro-batch 1 + checkpointing", thrifty
+    if not plan.adapter:
+        if plan.optimizer == "adamw":
+            yield "full, 8-bit optimizer, micro-batch 1", replace(thrifty, optimizer="adamw-8bit")
+        yield "LoRA", replace(plan, method="lora")
+        yield "LoRA, micro-batch 1", replace(thrifty, method="lora")
+    quantised: TrainingPlan = replace(thrifty, method="qdora" if plan.weight_decomposed else "qlora")
+    name = "QDoRA" if plan.weight_decomposed else "QLoRA"
+    if not plan.quantised:
+        yield name, replace(plan, method=quantised.method)
+        yield f"{name}, micro-batch 1 + checkpointing", quantised
+    seq = float(plan.seq) / 2.0
+    while seq >= SEQ_STEP:
+        yield f"{name}, micro-batch 1, {seq:,.0f} tokens", replace(quantised, seq=float(np.floor(seq)))
+        seq /= 2.0

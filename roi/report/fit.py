@@ -1,0 +1,169 @@
+"""How `roi fit` is told: a table for people (80 columns), Markdown, or JSON."""
+
+import json
+from dataclasses import asdict
+from textwrap import wrap
+
+from roi.estimate.fit_report import FitReport, GpuLine
+from roi.estimate.fitting import MICRO_BATCHES
+from roi.estimate.memory import PHASES
+from roi.units import GIB
+
+SCHEMA = "roi.fit/1"
+WIDTH = 80
+
+HEADS = ("GPU", "fits", "batch", "longest", "tokens/s", "hours", "5-95%", "USD")
+WIDTHS = (15, 5, 5, 9, 8, 7, 13, 10)
+
+
+def fit_text(report: FitReport) -> str:
+    """The table, no line wider than 80 columns."""
+    lines = [*_title(report), "", *_memory_rows(report), ""]
+    rows = [_cells(line) for line in report.lines if line.fit.fits]
+    if rows:
+        lines += [_row(HEADS), *(_row(cells) for cells in rows), ""]
+    lines += _remarks(report)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def fit_markdown(report: FitReport) -> str:
+    """The same as Markdown tables."""
+    out = ["# " + _title(report)[0], "", *_title(report)[1:], "", "| part | GiB |", "|:--|--:|"]
+    out += [f"| {name} | {value / GIB:.2f} |" for name, value in _parts(report)]
+    out += ["", f"Process: {_process(report)}", ""]
+    rows = [_cells(line) for line in report.lines if line.fit.fits]
+    if rows:
+        out += ["| " + " | ".join(HEADS) + " |", "|:--|:--|" + "--:|" * (len(HEADS) - 2)]
+        out += ["| " + " | ".join(cells) + " |" for cells in rows]
+    out += ["", *(f"- {line.strip()}" if line.strip() else "" for line in _remarks(report, wrapped=False))]
+    return "\n".join(out)
+
+
+def fit_json(report: FitReport) -> str:
+    """The answer as JSON: bytes, hours, USD; null where a figure was not asked for or no offer gives it."""
+    plan = asdict(report.plan)
+    memory = report.lines[0].fit.memory
+    body = {
+        "schema": SCHEMA,
+        "model": report.model.id,
+        "method": report.plan.method,
+        "plan": plan,
+        "training_set": asdict(report.training_set) if report.training_set else None,
+        "trained_parameters": report.trained_parameters,
+        "memory": {
+            **{name: float(x) for name, x in asdict(memory).items() if name not in ("peak_phase", "phase_bytes")},
+            "peak_phase": PHASES[int(memory.peak_phase)],
+            "phase_bytes": dict(zip(PHASES, (float(x) for x in memory.phase_bytes), strict=True)),
+            "basis": "dry run",
+        },
+        "gpus": [_gpu_json(line) for line in report.lines],
+    }
+    return json.dumps(body, indent=1, allow_nan=False)
+
+
+def _gpu_json(line: GpuLine) -> dict[str, object]:
+    fit = line.fit
+    hours, usd = line.hours or (None, None, None), line.usd or (None, None, None)
+    return {
+        "gpu": fit.gpu.id, "memory_bytes": fit.gpu.memory_bytes, "fits": fit.fits, "tight": fit.tight,
+        "peak_bytes": float(fit.memory.process_bytes), "low_bytes": fit.low_bytes, "high_bytes": fit.high_bytes,
+        "binds": fit.binds, "nearest": fit.nearest or None, "nearest_bytes": fit.nearest_bytes or None,
+        "largest_micro_batch": fit.largest_micro_batch, "longest_seq_tokens": fit.longest_seq,
+        "tokens_per_s": line.tokens_per_s,
+        "hours": hours[0], "hours_low": hours[1], "hours_high": hours[2],
+        "usd": usd[0], "usd_low": usd[1], "usd_high": usd[2],
+        "offer": line.offer.model_dump(mode="json") if line.offer else None, "note": line.note or None,
+    }
+
+
+def _title(report: FitReport) -> list[str]:
+    plan = report.plan
+    targets = plan.targets if isinstance(plan.targets, str) else ",".join(plan.targets)
+    rank = f" r{plan.rank:g}, {targets}" if plan.adapter else ""
+    first = f"{report.model.id}: {plan.method}{rank}"
+    second = (
+        f"micro-batch {plan.micro_batch:g}, {plan.seq:,.0f} tokens, {plan.dtype}, {plan.attention}, {plan.optimizer}, "
+        f"{'' if plan.checkpointing else 'no '}checkpointing"
+    )
+    third = f"{report.trained_parameters:,.0f} trained parameters"
+    if plan.gpus > 1:
+        third += f"; {plan.gpus} GPUs, data parallel"
+    if report.training_set:
+        data = report.training_set
+        third += f"; {data.examples:,.0f} examples x {data.tokens_per_example:,.0f} tokens x {data.epochs:g} epochs"
+    return [line for text in (first, second, third) for line in wrap(text, WIDTH)]
+
+
+def _parts(report: FitReport) -> list[tuple[str, float]]:
+    """The parts alive at the peak; they sum to the process's memory."""
+    m = report.lines[0].fit.memory
+    prepared = float(m.preparation_bytes)
+    weights = f"weights (fp32 preparation {prepared / GIB:.2f} of it)" if prepared else "weights"
+    rows = [
+        (weights, m.weights_bytes), ("adapters", m.adapters_bytes), ("gradients", m.gradients_bytes),
+        ("optimizer", m.optimizer_bytes), ("activations", m.activations_bytes),
+        ("logits, loss and their gradients", m.logits_bytes), ("cuBLAS workspaces", m.workspaces_bytes),
+        ("allocator slack", m.reserved_bytes - m.peak_allocated_bytes), ("CUDA context", m.context_bytes),
+    ]
+    return [(name, float(value)) for name, value in rows]
+
+
+def _process(report: FitReport) -> str:
+    fit = report.lines[0].fit
+    return f"{float(fit.memory.process_bytes) / GIB:.2f} GiB ({fit.low_bytes / GIB:.2f} to {fit.high_bytes / GIB:.2f})"
+
+
+def _memory_rows(report: FitReport) -> list[str]:
+    memory = report.lines[0].fit.memory
+    marks = {"allocator slack": "c", "CUDA context": "a"}
+    head = f"Peak of one GPU, phase: {PHASES[int(memory.peak_phase)]}"
+    rows = [f"{head:44s}{'GiB':>8s}"]
+    rows += [f"  {name:42s}{value / GIB:8.2f} {marks.get(name, 'd')}" for name, value in _parts(report) if value > 0]
+    fit = report.lines[0].fit
+    rows.append(f"  {'process':42s}{float(memory.process_bytes) / GIB:8.2f} c"
+                f"  5-95%: {fit.low_bytes / GIB:.2f}-{fit.high_bytes / GIB:.2f}")
+    return rows
+
+
+def _cells(line: GpuLine) -> tuple[str, ...]:
+    fit = line.fit
+    hours = ("-", "-") if line.hours is None else (_short(line.hours[0]), f"{_short(line.hours[1])}-{_short(line.hours[2])}")
+    return (
+        fit.gpu.id[:15], "tight" if fit.tight else "yes", _batch(fit.largest_micro_batch), f"{fit.longest_seq:,}",
+        f"{line.tokens_per_s:,.0f}", *hours, "-" if line.usd is None else f"{line.usd[0]:,.2f}",
+    )
+
+
+def _batch(largest: int) -> str:
+    return f">{largest - 1}" if largest == int(MICRO_BATCHES[-1]) else str(largest)
+
+
+def _short(hours: float) -> str:
+    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.1f}" if hours >= 1 else f"{hours:.2f}"
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    first = [f"{cells[0]:<{WIDTHS[0]}s}", f"{cells[1]:<{WIDTHS[1]}s}"]
+    return " ".join(first + [f"{c:>{w}s}" for c, w in zip(cells[2:], WIDTHS[2:], strict=True)])
+
+
+def _remarks(report: FitReport, *, wrapped: bool = True) -> list[str]:
+    texts = []
+    for line in report.lines:
+        fit, room = line.fit, line.fit.gpu.memory_bytes / GIB
+        if not fit.fits:
+            needed = float(fit.memory.process_bytes) / GIB
+            way = f"fits: {fit.nearest} ({fit.nearest_bytes / GIB:.1f} GiB)" if fit.nearest else "no smaller plan fits"
+            texts.append(f"{fit.gpu.id}: does not fit, {needed:.1f} of {room:.1f} GiB; {fit.binds} bind; {way}")
+        if line.note:
+            texts.append(f"{fit.gpu.id}: {line.note}")
+    offers = [f"{x.fit.gpu.id} {x.offer.usd_per_gpu_hour:.2f}/h {x.offer.vendor} ({x.offer.date})"
+              for x in report.lines if x.offer and x.usd and x.fit.fits]
+    if offers:
+        texts.append("USD: cheapest on-demand offer of that date, for one successful run (q): " + "; ".join(offers))
+    texts.append("batch, longest: largest micro-batch at this length, longest sequence at this micro-batch, central estimate")
+    texts.append("d = formula held to dry runs; c = calibrated; q = quoted; a = assumed. tokens/s and hours: c, 5-95% from"
+                 " sources left out of the fit. tight: fits, but not at the 95th percentile")
+    if not wrapped:
+        return texts
+    return [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ")]

@@ -1,0 +1,184 @@
+"""The group `roi`: help without imports, one answer to every error, output that is whole or absent."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+import roi
+from roi.cli import COMMANDS, Door, House, main
+from roi.cli.output import replace_file, write
+from roi.errors import InputError, MissingExtra, RoiError, ScenarioError
+
+ERRORS = {
+    "scenario": ScenarioError("horizon_months", 0, "a whole number from 1 to 120"),
+    "extra": MissingExtra("usage", "duckdb"),
+    "interrupt": KeyboardInterrupt(),
+    "memory": MemoryError(),
+    "depth": RecursionError(),
+    "disk": OSError(28, "No space left on device", "big.json"),
+    "bug": ZeroDivisionError("division by zero"),
+}
+
+
+@click.command()
+@click.argument("kind")
+def stub(kind: str) -> None:
+    """A command that fails as it is told."""
+    if kind in ERRORS:
+        raise ERRORS[kind]
+    write(f"done {kind}")
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    """A group of one working command and one whose module does not exist."""
+    module = ModuleType("stub_commands")
+    vars(module)["stub"] = stub
+    sys.modules["stub_commands"] = module
+    doors = {"run": Door("stub_commands:stub", "Fails as told."), "gone": Door("roi.no_such_module:x", "Not here.")}
+    yield House(name="roi", doors=doors)
+    del sys.modules["stub_commands"]
+
+
+def ask(group: click.Group, *args: str) -> Result:
+    return CliRunner().invoke(group, args, prog_name="roi")
+
+
+def test_help_lists_every_command_without_importing_it(house: House) -> None:
+    answer = ask(house, "--help")
+    assert answer.exit_code == 0
+    assert "Fails as told." in answer.stdout
+    assert "Not here." in answer.stdout
+
+
+def test_help_of_roi_fits_80_columns_and_shows_whole_summaries() -> None:
+    answer = CliRunner(env={"COLUMNS": "80"}).invoke(main, ["--help"])
+    assert max(map(len, answer.stdout.splitlines())) <= 80
+    for name, door in COMMANDS.items():
+        assert any(name in line and door.summary in line for line in answer.stdout.splitlines()), name
+
+
+def test_a_command_is_found_and_run(house: House) -> None:
+    answer = ask(house, "run", "well")
+    assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "done well\n", "")
+
+
+def test_version_is_that_of_the_package() -> None:
+    assert ask(main, "--version").stdout == f"roi {roi.__version__}\n"
+
+
+def test_an_unknown_command_is_answered_with_the_nearest() -> None:
+    answer = ask(main, "comprae")
+    assert answer.exit_code == 2
+    assert answer.stdout == ""
+    assert "no command 'comprae'; did you mean compare?" in answer.stderr
+    assert "there are compare, fit" in ask(main, "xyzzy").stderr
+
+
+@pytest.mark.parametrize("args", [["--no-such-option"], ["run"], ["run", "a", "b"], ["run", "--what"]])
+def test_wrong_usage_is_exit_2(house: House, args: list[str]) -> None:
+    answer = ask(house, *args)
+    assert answer.exit_code == 2
+    assert answer.stdout == ""
+    assert answer.stderr.startswith("Usage: roi")
+
+
+@pytest.mark.parametrize(
+    ("kind", "exit_code", "stderr"),
+    [
+        ("scenario", 2, "roi: horizon_months: 0 is not usable; a whole number from 1 to 120\n"),
+        ("extra", 1, "roi: this needs duckdb: pip install 'lora-roi[usage]'\n"),
+        ("interrupt", 130, ""),
+        ("memory", 1, "roi: out of memory; fewer --draws or fewer candidates need less\n"),
+        ("depth", 2, "roi: the input is nested too deeply\n"),
+        ("disk", 1, "roi: big.json: No space left on device\n"),
+    ],
+)
+def test_an_error_is_one_message_and_an_exit_code(house: House, kind: str, exit_code: int, stderr: str) -> None:
+    answer = ask(house, "run", kind)
+    assert (answer.exit_code, answer.stdout, answer.stderr) == (exit_code, "", stderr)
+
+
+def test_a_bug_keeps_its_traceback(house: House) -> None:
+    assert isinstance(ask(house, "run", "bug").exception, ZeroDivisionError)
+    assert isinstance(ask(house, "gone").exception, ModuleNotFoundError)
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    """`roi --help | head -0`: the pipe is closed before anything is written."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run(
+        [sys.executable, "-m", "roi", "--help"], stdout=write_end, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(write_end)
+    assert done.stderr == ""
+
+
+def test_python_m_roi_is_roi() -> None:
+    done = subprocess.run([sys.executable, "-m", "roi", "nope"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Usage: roi [OPTIONS]")
+
+
+def test_an_answer_without_file_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    write("4 × 5")
+    assert capsys.readouterr().out == "4 × 5\n"
+
+
+def test_a_terminal_without_the_character_gets_a_question_mark() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from roi.cli.output import write; write('4 × 5')"],
+        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.stdout == "4 ? 5\n"
+
+
+def test_a_file_is_replaced_whole_through_a_link_and_nothing_else_is_left(tmp_path: Path) -> None:
+    (tmp_path / "real.json").write_text("old")
+    (tmp_path / "link.json").symlink_to("real.json")
+    write("new", tmp_path / "link.json")
+    assert (tmp_path / "real.json").read_text() == "new\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.json", "real.json"]
+
+
+def test_a_failure_while_writing_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "a.json").write_text("old")
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(RoiError, match="what was there is unchanged: No space left on device") as caught:
+        replace_file(tmp_path / "a.json", "new")
+    assert caught.value.exit_code == 1
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.json", "old")]
+
+
+def test_an_interrupt_while_writing_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "a.json").write_text("old")
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        replace_file(tmp_path / "a.json", "new")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.json", "old")]
+
+
+def test_a_place_that_cannot_hold_a_file_is_refused(tmp_path: Path) -> None:
+    for path, message in {tmp_path: "is a directory", tmp_path / "no" / "a.json": "No such file or directory"}.items():
+        with pytest.raises(InputError, match=message):
+            replace_file(path, "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_device_is_written_to_and_stays_a_device() -> None:
+    replace_file(Path(os.devnull), "gone")
+    assert Path(os.devnull).is_char_device()

@@ -1,0 +1,106 @@
+"""The command `roi fit`."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from roi.cli import main
+from roi.units import GIB
+
+DATED = ("--as-of", "2026-11-24")
+
+
+def run(*words):
+    return CliRunner().invoke(main, ["fit", *words, *DATED])
+
+
+def answer(*words):
+    result = run(*words, "--format", "json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("words", [
+    ("llama-3.1-8b",),
+    ("meta-llama/Llama-3.1-8B-Instruct", "--method", "qlora", "--examples", "5000", "--epochs", "3"),
+    ("llama-3.1-405b", "--method", "full", "--no-checkpointing", "--micro-batch", "8", "--seq", "8192"),
+    ("mixtral-8x7b", "--method", "qdora", "--dropout", "0.05", "--examples", "100", "--gpu", "H200,L4"),
+    ("qwen2.5-0.5b", "--targets", "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj", "--gpus", "8"),
+])
+def test_the_table_is_no_wider_than_80_columns(words):
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    assert max(len(line) for line in result.stdout.splitlines()) <= 80
+
+
+def test_json_holds_the_plan_the_bytes_and_every_gpu():
+    got = answer("llama-3.1-8b", "--gpu", "T4,H100", "--examples", "1000")
+    assert got["schema"] == "roi.fit/1"
+    assert (got["model"], got["method"], got["plan"]["rank"]) == ("llama-3.1-8b", "lora", 16)
+    assert got["trained_parameters"] == 41_943_040
+    assert got["memory"]["weights_bytes"] == pytest.approx(16.06e9, rel=1e-3)
+    by_name = {g["gpu"]: g for g in got["gpus"]}
+    assert by_name["H100-80GB-SXM"]["fits"]
+    assert not by_name["T4"]["fits"]
+    assert by_name["T4"]["nearest"] == "QLoRA"
+    assert by_name["T4"]["binds"] == "weights"
+    for g in got["gpus"]:
+        assert g["low_bytes"] <= g["peak_bytes"] <= g["high_bytes"]
+
+
+def test_usd_is_hours_times_the_offer_and_the_interval_holds_it():
+    h100 = answer("llama-3.1-8b", "--gpu", "H100", "--examples", "1000")["gpus"][0]
+    assert h100["usd"] == pytest.approx(h100["hours"] * h100["offer"]["usd_per_gpu_hour"])
+    assert h100["usd_low"] < h100["usd"] < h100["usd_high"]
+
+
+def test_without_examples_there_are_no_hours_and_no_usd():
+    h100 = answer("llama-3.1-8b", "--gpu", "H100")["gpus"][0]
+    assert (h100["hours"], h100["usd"]) == (None, None)
+
+
+def test_the_largest_micro_batch_fits_and_the_next_does_not():
+    a100 = answer("llama-3.1-8b", "--gpu", "A100-80GB-SXM")["gpus"][0]
+    largest = a100["largest_micro_batch"]
+    assert answer("llama-3.1-8b", "--gpu", "A100-80GB-SXM", "--micro-batch", str(largest))["gpus"][0]["fits"]
+    assert not answer("llama-3.1-8b", "--gpu", "A100-80GB-SXM", "--micro-batch", str(largest + 1))["gpus"][0]["fits"]
+
+
+def test_the_nearest_plan_really_fits():
+    got = answer("llama-3.1-8b", "--gpu", "L4", "--micro-batch", "4")["gpus"][0]
+    assert got["nearest"] == "micro-batch 1"
+    assert got["nearest_bytes"] <= got["memory_bytes"]
+    assert answer("llama-3.1-8b", "--gpu", "L4")["gpus"][0]["peak_bytes"] == got["nearest_bytes"]
+
+
+def test_what_does_not_fit_says_what_binds_and_what_would_fit():
+    out = run("llama-3.1-8b", "--gpu", "T4").stdout
+    assert "T4: does not fit" in out
+    assert "weights bind; fits: QLoRA" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (("lama-3.1-8b",), "nearest: llama-3.1-8b"),
+    (("llama-3.1-8b", "--gpu", "H10"), "unknown GPU"),
+    (("llama-3.1-8b", "--gpu", "A100"), "it may be"),
+    (("llama-3.1-8b", "--method", "qlra"), "nearest: qlora"),
+    (("llama-3.1-8b", "--rank", "0"), "rank: 0 is not usable; at least 1"),
+    (("llama-3.1-8b", "--rank", "-4"), "rank: -4"),
+    (("llama-3.1-8b", "--seq", "200000"), "at most 131,072"),
+    (("llama-3.1-8b", "--targets", "c_attn"), "no target 'c_attn'"),
+    (("llama-3.1-8b", "--dtype", "bf17"), "nearest: bf16"),
+    (("llama-3.1-8b", "--examples", "-1"), "examples: -1.0"),
+    (("llama-3.1-8b", "--gpus", "0"), "gpus: 0"),
+    (("llama-3.1-8b", "--dropout", "nan"), "dropout: nan"),
+])
+def test_bad_input_exits_2_with_what_is_allowed(words, message):
+    result = run(*words)
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr
+
+
+def test_markdown_holds_the_same_process_memory():
+    body = answer("llama-3.1-8b", "--gpu", "H100")
+    out = run("llama-3.1-8b", "--gpu", "H100", "--format", "markdown").stdout
+    assert f"{body['gpus'][0]['peak_bytes'] / GIB:.2f} GiB" in out

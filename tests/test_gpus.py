@@ -1,0 +1,120 @@
+"""The catalog of GPUs: figures by hand from datasheets, names, and how they hang together."""
+
+import pytest
+
+from roi.catalog.gpus import find_gpu, load_gpus
+from roi.errors import ScenarioError, UnknownName
+from roi.facts.gpu import Gpu
+from roi.units import GIB
+
+ROWS = load_gpus()
+
+
+def by_id(gpu: Gpu) -> str:
+    return gpu.id
+
+
+@pytest.mark.parametrize(
+    ("name", "tflops", "gb_per_s", "gib", "watt"),
+    [
+        ("V100-16", 125, 900, 16, 300),
+        ("T4", 65, 320, 16, 70),
+        ("3090", 71, 936, 24, 350),
+        ("4090", 165.2, 1008, 24, 450),
+        ("5090", 209.5, 1792, 32, 575),
+        ("A10", 125, 600, 24, 150),
+        ("A10G", 70, 600, 24, 300),
+        ("L4", 121, 300, 24, 72),
+        ("L40S", 362.05, 864, 48, 350),
+        ("A100-40", 312, 1555, 40, 400),
+        ("A100-80", 312, 2039, 80, 400),
+        ("H100", 989.4, 3350, 80, 700),
+        ("H100-PCIe", 756, 2039, 80, 350),
+        ("H200", 989.4, 4800, 141, 700),
+        ("B200", 2250, 7700, 192, 1000),
+        ("MI300X", 1307.4, 5300, 192, 750),
+    ],
+)
+def test_common_gpus_have_their_datasheet_figures(name, tflops, gb_per_s, gib, watt):
+    """Dense fp16 with fp32 accumulation; memory that a program sees is 85 to 100% of the number on the box."""
+    gpu = find_gpu(name)
+    assert gpu.fp16_flops == pytest.approx(tflops * 1e12, rel=1e-6)
+    assert gpu.bandwidth_bytes_per_s == pytest.approx(gb_per_s * 1e9, rel=1e-6)
+    assert gpu.power_w == watt
+    assert 0.85 * gib < gpu.memory_bytes / GIB < gib
+
+
+def test_memory_is_what_out_of_memory_messages_state():
+    """L4: "GPU 0 has a total capacity of 22.03 GiB": 22.03 x 2^30 = 23,654,532,383 bytes. H200: 139.80, B200: 178.35."""
+    assert round(find_gpu("L4").memory_bytes / GIB, 2) == 22.03
+    assert round(find_gpu("H200").memory_bytes / GIB, 2) == 139.80
+    assert round(find_gpu("B200").memory_bytes / GIB, 2) == 178.35
+
+
+def test_links_are_one_direction():
+    """NVLink of an H100 is sold as 900 GB/s, both directions: 450 each. An L4 has PCIe 4.0 x16: 31.5 GB/s each way."""
+    assert find_gpu("H100").link_bytes_per_s == 450e9
+    assert find_gpu("A100-80").link_bytes_per_s == 300e9
+    assert find_gpu("L4").link_bytes_per_s == 31.5e9
+
+
+def test_there_are_at_least_24_gpus_and_every_name_is_known_once():
+    assert len(ROWS) >= 24
+    assert len({gpu.id for gpu in ROWS}) == len(ROWS)
+
+
+@pytest.mark.parametrize("gpu", ROWS, ids=by_id)
+def test_every_id_and_every_alias_of_one_gpu_alone_finds_it(gpu):
+    shared = {"A100", "A100-SXM", "A100-SXM4", "A100-PCIe", "V100", "V100-SXM2"}
+    for name in {gpu.id, *gpu.aliases} - shared:
+        assert find_gpu(name) is gpu
+        assert find_gpu(name.lower().replace("-", "_")) is gpu
+
+
+@pytest.mark.parametrize("gpu", ROWS, ids=by_id)
+def test_rates_grow_as_formats_shrink(gpu):
+    """fp4 >= fp8 >= 16-bit >= TF32, and a V100 or T4 computes bf16 in fp16."""
+    rates = [gpu.fp4_flops, gpu.fp8_flops, gpu.fp16_flops, gpu.tf32_flops]
+    known = [rate for rate in rates if rate]
+    assert known == sorted(known, reverse=True)
+    assert gpu.bf16_flops in (None, gpu.fp16_flops)
+    assert gpu.matrix_flops("bf16") == gpu.fp16_flops
+    assert gpu.matrix_flops("fp8") == (gpu.fp8_flops or gpu.fp16_flops)
+
+
+@pytest.mark.parametrize("gpu", ROWS, ids=by_id)
+def test_figures_are_in_si_units(gpu):
+    """A slip of 1000 would leave these ranges: the ridge point (FLOP per byte) of all these cards lies in 70 to 420."""
+    assert 70 < gpu.fp16_flops / gpu.bandwidth_bytes_per_s < 420
+    assert 10e9 < gpu.link_bytes_per_s < 1e12
+    assert 4 * 2**20 <= gpu.l2_bytes <= 256 * 2**20
+    assert gpu.source
+    assert gpu.date.isoformat() == "2026-11-24"
+
+
+@pytest.mark.parametrize(
+    ("typed", "gpu_id"),
+    [
+        ("h100_sxm", "H100-80GB-SXM"),
+        ("NVIDIA H100 80GB HBM3", "H100-80GB-SXM"),
+        ("Tesla T4", "T4"),
+        ("rtx 4090", "RTX-4090"),
+        ("NVIDIA GeForce RTX 4090", "RTX-4090"),
+        ("a100-80gb", "A100-80GB-SXM"),
+        ("NVIDIA A100-SXM4-40GB", "A100-40GB-SXM"),
+        ("AMD Instinct MI300X", "MI300X-192GB"),
+        ("A6000", "RTX-A6000"),
+    ],
+)
+def test_names_that_people_and_drivers_use_are_understood(typed, gpu_id):
+    assert find_gpu(typed).id == gpu_id
+
+
+def test_a100_alone_is_an_error_that_names_40_and_80():
+    with pytest.raises(ScenarioError, match=r"fleet\.gpu: 'A100'.*A100-40GB-SXM.*A100-80GB-SXM"):
+        find_gpu("A100", "fleet.gpu")
+
+
+def test_an_unknown_gpu_names_the_nearest():
+    with pytest.raises(UnknownName, match=r"gpu: unknown GPU 'H1000'; nearest: H100"):
+        find_gpu("H1000")

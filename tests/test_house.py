@@ -1,0 +1,160 @@
+"""The house keeps its rules: a pure engine, light doors, small files, public names that exist."""
+
+import ast
+import json
+import re
+import resource
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import roi
+
+ROOT = Path(roi.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+ENGINE = [file for room in ("estimate", "economics") for file in sorted((ROOT / room).glob("**/*.py"))]
+
+HEAVY = {
+    "genai_prices", "httpx", "httpx2", "jinja2", "numpy", "pandas", "peft", "pydantic", "rich", "scipy", "torch",
+    "transformers", "yaml",
+}  # fmt: skip
+"""What neither `import roi` nor `roi --help` may load."""
+
+PURE = {"collections", "dataclasses", "enum", "functools", "itertools", "math", "numpy", "operator", "roi", "typing"}
+"""What the engine may import; import-linter says which rooms of roi."""
+
+FLOORS_BELOW_ECONOMICS = ("roi.estimate", "roi.economics", "roi.facts", "roi.units", "roi.errors")
+
+CALLS = {"open", "print", "input", "exec", "eval", "compile", "breakpoint", "__import__"}
+"""Names that reach outside when called."""
+
+NUMPY = {
+    "fromfile", "fromregex", "genfromtxt", "load", "loadtxt", "lib", "memmap", "random", "save", "savetxt", "savez",
+    "savez_compressed", "seterr", "tofile",
+}  # fmt: skip
+"""Attributes of numpy (and of arrays) that touch files, chance or global state."""
+
+CLOCK = {"today", "now", "utcnow"}
+"""Methods of date and datetime that read the clock."""
+
+
+def impurities(source: str) -> Iterator[str]:
+    """What a pure room must not contain, as `line: what`."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Import(names=names):
+                bad = [name.name for name in names if not allowed(name.name)]
+            case ast.ImportFrom(module=module, level=level):
+                bad = [] if level == 0 and allowed(module or "") else [f"from {'.' * level}{module or ''}"]
+            case ast.Call(func=ast.Name(id=name)) if name in CALLS:
+                bad = [name]
+            case ast.Attribute(value=ast.Name(id="np" | "numpy"), attr=name) if name in NUMPY:
+                bad = [f"np.{name}"]
+            case ast.Attribute(attr=name) if name in CLOCK or name == "tofile":
+                bad = [f".{name}"]
+            case ast.Global(names=names):
+                bad = [f"global {name}" for name in names]
+            case _:
+                bad = []
+        yield from (f"{getattr(node, 'lineno', 0)}: {what}" for what in bad)
+
+
+def allowed(module: str) -> bool:
+    """True where a pure room may import `module`."""
+    top = module.split(".", maxsplit=1)[0]
+    if module.startswith("numpy.random"):
+        return False
+    return top in PURE and (top != "roi" or module.startswith(FLOORS_BELOW_ECONOMICS))
+
+
+@pytest.mark.parametrize("file", ENGINE, ids=lambda file: str(file.relative_to(ROOT)))
+def test_the_engine_reads_no_file_no_clock_no_environment_and_prints_nothing(file: Path) -> None:
+    assert list(impurities(file.read_text(encoding="utf-8"))) == []
+
+
+def test_the_walk_finds_what_it_looks_for() -> None:
+    source = """
+import os, time
+from pathlib import Path
+from random import random
+from numpy.random import default_rng
+from roi.catalog import gpus
+from . import line
+import roi
+def f(a, day):
+    print(open("x"))
+    np.load("x"); np.random.rand(); a.tofile("x")
+    return day.today()
+"""
+    found = [what.partition(": ")[2] for what in impurities(source)]
+    assert sorted(found) == sorted([
+        "os", "time", "from pathlib", "from random", "from numpy.random", "from roi.catalog", "from .", "roi", "print", "open",
+        "np.load", "np.random", ".tofile", ".today",
+    ])  # fmt: skip
+    assert list(impurities("import numpy as np\nfrom roi.facts.case import Case\nx = np.minimum(1, 2)")) == []
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """Top-level modules that a fresh interpreter has loaded after running with these arguments."""
+    code = (
+        "import json, sys, runpy\n"
+        "if len(sys.argv) > 1:\n"
+        "    try: runpy.run_module('roi', run_name='__main__', alter_sys=True)\n"
+        "    except SystemExit as end: assert not end.code\n"
+        "else: import roi\n"
+        "sys.stderr.write(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stderr))
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("--version",)])
+def test_importing_roi_and_its_help_load_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    assert loaded_by(*arguments) & HEAVY == set()
+
+
+def test_help_takes_less_than_150_ms_of_cpu() -> None:
+    def seconds() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "roi", "--help"], stdout=subprocess.DEVNULL, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(seconds() for _ in range(5)) < 0.15
+
+
+@pytest.mark.parametrize("name", roi.__all__)
+def test_a_public_name_resolves_to_a_thing_that_is_no_module(name: str) -> None:
+    assert not isinstance(getattr(roi, name), ModuleType)
+    assert name in dir(roi)
+
+
+def test_an_unknown_public_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'roi' has no attribute 'comprae'"):
+        _ = roi.comprae
+
+
+def test_no_file_is_longer_than_400_lines() -> None:
+    lines = {str(file.relative_to(ROOT)): len(file.read_text(encoding="utf-8").splitlines()) for file in FILES}
+    assert {name: count for name, count in lines.items() if count > 400} == {}
+
+
+def test_every_module_says_what_it_is() -> None:
+    silent = [file for file in FILES if (text := file.read_text(encoding="utf-8")) and not ast.get_docstring(ast.parse(text))]
+    assert silent == []
+
+
+def test_every_room_has_its_floor_on_the_map() -> None:
+    rooms = {path.name for path in ROOT.iterdir() if path.is_dir() and any(path.glob("*.py"))}
+    assert {room for room in rooms if not re.search(rf"\b{room}\b", roi.__doc__ or "")} == set()
+
+
+def test_the_base_install_has_no_torch() -> None:
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    base = {re.split(r"[<>=\[ ]", requirement)[0] for requirement in project["dependencies"]}
+    assert base & {"torch", "transformers", "peft", "litellm", "scipy", "duckdb"} == set()

@@ -1,0 +1,170 @@
+"""User files: YAML 1.2 scalars, and every refusal with its line."""
+
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roi.errors import InputError
+from roi.scenario.yaml import DEPTH_LIMIT, SIZE_LIMIT, dump_yaml, parse_yaml, read_yaml
+
+LAUGHS = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefghijk", "bcdefghijkl", strict=True))
+
+plain = st.none() | st.booleans() | st.integers(-(10**200), 10**200) | st.text()
+finite = st.floats(allow_nan=False, allow_infinity=False)
+tricky = st.sampled_from([
+    "no", "Yes", "on", "~", "null", "", " ", "true", "0777", "0o17", "0x1F", "1e5", "1E5", "+1", ".5", "5.", "1_000", "1:30",
+    "<<", "=", "2026-11-24", ".nan", "-.inf", "9" * 400, "a: b", "- a", "#", "a #b", "&a", "*a", "!x", "%", "@", "`", "---",
+    "...", "\x00", "\x85", "a\x85", "\u2028", "\ufeff", "line\nline\n", " lead\n", "trail ", "\t", "'", '"', "\\", "😀",
+])  # fmt: skip
+nested = st.recursive(
+    plain | finite | tricky,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text() | tricky, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(InputError) as caught:
+        parse_yaml(text, "my.yaml")
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("no", "no"), ("Yes", "yes".title()), ("on", "on"), ("off", "off"), ("y", "y"),
+        ("true", True), ("False", False), ("~", None), ("", None), ("null", None),
+        ("0777", 777), ("0o17", 15), ("0x1F", 31), ("1_000", "1_000"), ("1:30", "1:30"), ("-3", -3), ("+4", 4),
+        ("1e5", 100000.0), ("1.5", 1.5), (".5", 0.5), ("5.", 5.0), ("-2.5E-3", -0.0025),
+        ("2026-11-24", "2026-11-24"), ("2026-11-24T10:00:00Z", "2026-11-24T10:00:00Z"), ("'1'", "1"), ('"no"', "no"),
+        ("llama-3.1-8b", "llama-3.1-8b"), ("[1, two, {three: 3}]", [1, "two", {"three": 3}]),
+    ],
+)  # fmt: skip
+def test_scalars_are_those_of_yaml_1_2(written: str, value: object) -> None:
+    read = parse_yaml(f"x: {written}\n", "f")["x"]
+    assert read == value
+    assert type(read) is type(value)
+
+
+def test_keys_are_text() -> None:
+    assert parse_yaml("no: 1\n1: 2\nnull: 3\n<<: {a: 4}\n", "f") == {"no": 1, "1": 2, "null": 3, "<<": {"a": 4}}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb:\n  c: 2\n  d: 3\n  c: 4\n", "my.yaml:5: b.c: given twice, first in line 3"),
+        ('1: a\n"1": b\n', "my.yaml:2: 1: given twice, first in line 1"),
+        ("a:\n  - x: 1\n  - y: [0, .nan]\n", "my.yaml:3: a[1].y[1]: .nan is not a finite number"),
+        ("\na: -.INF\n", "my.yaml:2: a: -.INF is not a finite number"),
+        ("a: 1e999\n", "my.yaml:1: a: 1e999 is beyond the largest number"),
+        ("a: " + "9" * 5000, "my.yaml:1: a: a number of 5000 digits"),
+        ("a: 0x" + "f" * 5000, "my.yaml:1: a: a number of 5002 digits"),
+        ("a: 1\nb: &x 2\n", "my.yaml:2: anchor &x;"),
+        ("a: 1\nb: *x\n", "my.yaml:2: alias *x;"),
+        ("a: 1\nb: !!python/object/apply:os.system [ls]\n", "my.yaml:2: tag tag:yaml.org,2002:python/object/apply:os.system;"),
+        ("a: !!str 5\n", "my.yaml:1: tag tag:yaml.org,2002:str;"),
+        ("a: !mine 5\n", "my.yaml:1: tag !mine;"),
+        ("a: 1\n---\nb: 2\n", "my.yaml:2: a second document (---)"),
+        ("? [1, 2]\n: 3\n", "my.yaml:1: a key is a name"),
+        ("a: 1\n\tb: 2\n", "my.yaml:2: not valid YAML:"),
+        ("a:\n\t- b\n", "indent with spaces, not tabs"),
+        ("a: b: c\n", "my.yaml:1: not valid YAML: mapping values are not allowed in this context"),
+        ("a: [1, 2\nb: 3\n", "my.yaml:2: not valid YAML:"),
+        ("a: '" + "\n" * 9, "not valid YAML: found unexpected end of stream"),
+        ("a: 1\nb: '\x07'\n", r"my.yaml:2: control character '\x07'"),
+        ("- 1\n", "my.yaml:1: a scenario is a mapping of names to values, not a list"),
+        ("hello\n", "not the single value 'hello'"),
+        ("", "my.yaml: empty; `roi init`"),
+        ("# nothing\n---\n", "my.yaml: empty; `roi init`"),
+    ],
+)
+def test_a_refusal_names_file_line_and_problem(text: str, message: str) -> None:
+    assert message in refusal(text)
+
+
+def test_an_alias_bomb_is_refused_at_its_first_anchor() -> None:
+    assert refusal(LAUGHS).startswith("my.yaml:1: anchor &a")
+
+
+@pytest.mark.parametrize("opening", ["[", "{", "- ", "? ", "[{a: ", '{"a":'])
+def test_nesting_is_refused_before_it_costs_anything(opening: str) -> None:
+    start = time.process_time()
+    refusal("a: " * (opening in "[{") + opening * (SIZE_LIMIT // len(opening)))
+    assert time.process_time() - start < 1
+
+
+def test_nesting_up_to_the_limit_is_read() -> None:
+    deep = "a: " + "[" * (DEPTH_LIMIT - 1) + "]" * (DEPTH_LIMIT - 1)
+    assert "a" in parse_yaml(deep, "f")
+    assert f"nested deeper than {DEPTH_LIMIT} levels" in refusal(deep.replace("[]", "[[]]"))
+
+
+def test_what_is_no_text_file_is_refused(tmp_path: Path) -> None:
+    def write(name: str, raw: bytes) -> Path:
+        (tmp_path / name).write_bytes(raw)
+        return tmp_path / name
+
+    cases = {
+        tmp_path: "a directory; give a YAML file",
+        tmp_path / "missing.yaml": "missing.yaml: cannot be read: No such file or directory",
+        tmp_path / ("n" * 300): "cannot be read: File name too long",
+        write("binary", b"a: 1\n\x00\x01"): "binary:2: a zero byte",
+        write("latin1.yaml", "a: 1\nb: né\n".encode("latin-1")): "latin1.yaml:2: byte 0xe9 is not UTF-8 text",
+        write("utf16.yaml", "a: 1".encode("utf-16")): "not a text file",
+        write("cut.yaml", "a: é".encode()[:-1]): "cut.yaml:1: byte 0xc3 is not UTF-8 text",
+        write("empty.yaml", b""): "empty.yaml: empty",
+        write("long.yaml", b"#" * (SIZE_LIMIT + 1)): "2,097,153 bytes; a scenario has at most 2,097,152",
+    }
+    for path, message in cases.items():
+        with pytest.raises(InputError, match=re.escape(message)):
+            read_yaml(path)
+
+
+def test_a_huge_file_is_refused_without_reading_it(tmp_path: Path) -> None:
+    """100 GB, sparse: reading it would take minutes."""
+    huge = tmp_path / "huge.yaml"
+    with huge.open("wb") as file:
+        os.truncate(file.fileno(), 100 * 10**9)
+    with pytest.raises(InputError, match="100,000,000,000 bytes"):
+        read_yaml(huge)
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "bom.yaml"
+    path.write_bytes(b"\xef\xbb\xbfa: 1\r\nb: two\r\n")
+    assert read_yaml(path) == {"a": 1, "b": "two"}
+
+
+@given(st.dictionaries(st.text() | tricky, nested, max_size=5).filter(bool))
+def test_what_is_written_is_read_back(data: dict[str, object]) -> None:
+    """NaN-free equality is not enough: True == 1 == 1.0, so types are compared through repr."""
+    assert repr(parse_yaml(dump_yaml(data), "f")) == repr(data)
+
+
+def test_a_value_used_twice_is_written_twice() -> None:
+    shared = {"low": 1}
+    assert dump_yaml({"a": shared, "b": shared}) == "a:\n  low: 1\nb:\n  low: 1\n"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_nan_and_infinity_are_not_written(value: float) -> None:
+    with pytest.raises(ValueError, match="has no place in a scenario"):
+        dump_yaml({"a": value})
+
+
+def test_three_hundred_lines_are_read_in_less_than_60_ms() -> None:
+    text = "".join(f"k{i}:\n  a: 1.5  # comment\n  b: [1, 2, 3]\n" for i in range(100))
+    assert min(_seconds(text) for _ in range(3)) < 0.06
+
+
+def _seconds(text: str) -> float:
+    start = time.process_time()
+    parse_yaml(text, "f")
+    return time.process_time() - start

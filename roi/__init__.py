@@ -24,7 +24,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from roi.catalog.resolve import resolve
+    from roi.catalog.resolution import resolve
     from roi.economics.comparison import compare
     from roi.facts.case import Case
     from roi.facts.fact import Fact
@@ -39,7 +39,7 @@ _HOME = {
     "Fact": "roi.facts.fact",
     "compare": "roi.economics.comparison",
     "load_scenario": "roi.scenario.file",
-    "resolve": "roi.catalog.resolve",
+    "resolve": "roi.catalog.resolution",
 }
 
 

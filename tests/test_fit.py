@@ -91,6 +91,7 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
     (("llama-3.1-8b", "--targets", "c_attn"), "no target 'c_attn'"),
     (("llama-3.1-8b", "--dtype", "bf17"), "nearest: bf16"),
     (("llama-3.1-8b", "--examples", "-1"), "examples: -1.0"),
+    (("llama-3.1-8b", "--examples", "10", "--epochs", "inf"), "epochs: inf"),
     (("llama-3.1-8b", "--gpus", "0"), "gpus: 0"),
     (("llama-3.1-8b", "--dropout", "nan"), "dropout: nan"),
 ])

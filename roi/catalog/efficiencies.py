@@ -43,7 +43,7 @@ class TrainingEfficiencies(BaseModel):
     overall: Efficiency
     """Roofline time over measured time."""
     allocator_slack: Efficiency
-    """torch's reserved over allocated memory, less 1."""
+    """(reserved - allocated) / the part of the peak that is freed within a step."""
     context_bytes: Efficiency
     """CUDA context and loaded kernels, bytes."""
 

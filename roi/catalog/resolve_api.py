@@ -2,11 +2,15 @@
 
 from datetime import date
 
+import numpy as np
+
 from roi.catalog.api_prices import find_api_price
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.resolve_system import add_system
 from roi.catalog.rows import STALE_DAYS, price_age_days
 from roi.catalog.vendors import retirement
+from roi.economics.evaluate import meets_bar, read_all
+from roi.economics.service import service
 from roi.errors import ScenarioError
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice
@@ -149,3 +153,15 @@ def _notices(sheet: FactSheet, s: Scenario, id: str, price: ApiPrice) -> None:
         sheet.warnings.append(f"no batch price known for {price.provider}/{price.model}: standard price used")
     if price_age_days(price, s.as_of) > STALE_DAYS:
         sheet.warnings.append(f"price of {price.provider}/{price.model} is {price_age_days(price, s.as_of)} days old ({price.date})")
+
+
+def cheapest_spill(sheet: FactSheet, s: Scenario) -> str:
+    """The API that a hybrid spills to: the cheapest that was evaluated and passes the bar, else the incumbent."""
+    case = sheet.case()
+    shared, options = read_all(case, {**case.values(), "reconciliation.factor": 1.0, "reconciliation.volume_share": 0.0})
+    passing = [
+        o for o in options.values()
+        if o.api is not None and o.kind in {"stay", "cache-batch", "cheaper-api", "hosted-open"} and o.infeasible is None
+        and (o.kind == "stay" or (o.evaluated and meets_bar(shared, o).all()))
+    ]
+    return min(passing, key=lambda o: float(np.asarray(service(shared, o).cost.usd))).id

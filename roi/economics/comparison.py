@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from roi.economics.break_even import BreakEven, break_evens
-from roi.economics.draws import Drawn, draw, probability_best
+from roi.economics.draws import draw, probability_best
 from roi.economics.drivers import Driver, find_drivers
 from roi.economics.evaluate import Choice, Evaluated, evaluate, meets_bar, read_all
 from roi.economics.gates import Gate, read_gates
 from roi.economics.inputs import Option, Shared
-from roi.economics.option_result import OptionResult, infeasible_result, option_result
+from roi.economics.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
 from roi.economics.plans import choose_plan
 from roi.economics.verdict import Verdict, decide
 from roi.facts.case import Case
@@ -28,6 +28,9 @@ class Comparison:
     verdict: Verdict
     gates: tuple[Gate, ...]
     options: tuple[OptionResult, ...]
+    """Feasible options, in the Case's order."""
+    infeasible: tuple[InfeasibleOption, ...]
+    """Options that cannot work, each with its reason."""
     break_even: tuple[BreakEven, ...]
     break_even_requests_per_day: float | None
     """Best self-hosted option against the best untrained one, present value, from where on it wins for good."""
@@ -59,17 +62,16 @@ def compare(case: Case) -> Comparison:
     untrained = [id for id in live if not options[id].trains]
     delayed = {id: _delay_cost(shared, options, central, id) for id in live}
     results = tuple(
-        option_result(shared, central, id, untrained, drawn, best.get(id), delayed[id], case)
-        if id in central else infeasible_result(option)
-        for id, option in options.items()
+        option_result(shared, central, id, untrained, drawn, best.get(id), delayed[id], case) for id in live
     )
+    barred = tuple(infeasible_result(o) for o in options.values() if o.infeasible is not None)
     verdict = decide(shared, {r.id: r for r in results}, options, central, drawn)
     crossings, headline = _break_evens(shared, options, results, untrained)
     target = verdict.recommended if verdict.recommended != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:
         drivers = find_drivers(case, drawn, target, choices, verdict.candidates, verdict.recommended)
-    return Comparison(case, verdict, gates, results, crossings, headline, drivers, target if drivers else None,
+    return Comparison(case, verdict, gates, results, barred, crossings, headline, drivers, target if drivers else None,
                       _reconciled(case, choices, verdict.recommended))
 
 
@@ -113,7 +115,7 @@ def _break_evens(shared: Shared, options: Mapping[str, Option], results: tuple[O
     """Crossings of the best option of each kind, and the headline one."""
     best: dict[str, OptionResult] = {}
     for r in results:
-        if r.feasible and r.kind != "stay" and (r.kind not in best or r.npv_usd > best[r.kind].npv_usd):
+        if r.kind != "stay" and (r.kind not in best or r.npv_usd > best[r.kind].npv_usd):
             best[r.kind] = r
     rivals: dict[str, str] = {}
     for id in untrained:
@@ -140,5 +142,3 @@ def _reconciled(case: Case, choices: Mapping[str, Choice], id: str) -> tuple[flo
         ends.append(float(evaluate(shared, options["stay"], options).pv) - float(evaluate(shared, options[id], options).pv))
     return ends[0], ends[1]
 
-
-__all__ = ["Comparison", "Drawn", "compare"]

@@ -36,7 +36,8 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     last = np.zeros(shared.horizon)
     last[-1] = 1.0
     sold_later = np.zeros_like(bought)
-    sold_later[..., terms.life_months - 1:] = worn[..., : shared.horizon - terms.life_months + 1]
+    if terms.life_months <= shared.horizon:
+        sold_later[..., terms.life_months - 1 :] = worn[..., : shared.horizon - terms.life_months + 1]
     resale = -price * (left * last + sold_later * terms.kept_per_year ** (terms.life_months / MONTHS_PER_YEAR))
     kw = gpus * live * plan.watts / WATTS_PER_KW
     energy = kw * terms.power_share * terms.pue * HOURS_PER_MONTH * terms.usd_per_kwh

@@ -74,14 +74,25 @@ class QualityResult:
 
 
 @dataclass(frozen=True)
-class OptionResult:
-    """Money in USD; None where it does not apply or the option is infeasible."""
+class InfeasibleOption:
+    """An option that cannot work: which limit binds and what would have to change. It has no money figures."""
 
     id: str
     kind: str
     label: str
-    feasible: bool
-    reason: str | None
+    reason: str
+    trains: bool
+    months_to_live: float
+    quality: QualityResult
+
+
+@dataclass(frozen=True)
+class OptionResult:
+    """A feasible option; money in USD, None where a figure does not apply."""
+
+    id: str
+    kind: str
+    label: str
     trains: bool
     evaluated: bool
     upfront_usd: float
@@ -139,7 +150,7 @@ def option_result(shared: Shared, central: Mapping[str, Evaluated], id: str, unt
         beats = float(np.mean(drawn.pv[id] <= np.min([drawn.pv[u] for u in untrained], axis=0) + 1e-9))
         paid = percentiles(drawn.payback[id]) if not is_stay else None
     return OptionResult(
-        id=id, kind=option.kind, label=option.label, feasible=True, reason=None, trains=option.trains,
+        id=id, kind=option.kind, label=option.label, trains=option.trains,
         evaluated=option.evaluated, upfront_usd=upfront, monthly_usd=tuple(float(x) for x in monthly),
         mean_monthly_usd=float(monthly[start:].mean()), tco_usd=upfront + float(monthly.sum()), pv_cost_usd=pv, npv_usd=npv,
         npv_without_errors_usd=float(stay.pv_without_errors) - float(done.pv_without_errors),
@@ -161,19 +172,10 @@ def option_result(shared: Shared, central: Mapping[str, Evaluated], id: str, unt
     )
 
 
-def infeasible_result(option: Option) -> OptionResult:
-    """The result of an option that cannot work: the reason, and no money."""
-    nan = float("nan")
-    return OptionResult(
-        id=option.id, kind=option.kind, label=option.label, feasible=False, reason=option.infeasible, trains=option.trains,
-        evaluated=option.evaluated, upfront_usd=nan, monthly_usd=(), mean_monthly_usd=nan, tco_usd=nan, pv_cost_usd=nan,
-        npv_usd=nan, npv_without_errors_usd=nan, npv_incremental_people_usd=nan, npv_vs_best_untrained_usd=nan,
-        expected_npv_usd=nan, roi=None, irr=None, payback_months=nan, payback_discounted_months=nan,
-        payback_status=finance.NOT_APPLICABLE, usd_per_request=nan, usd_per_mtok=nan, delay_usd=nan,
-        months_to_live=float(option.months_to_live), npv_p10_p50_p90=None, payback_p10_p50_p90=None, probability_best=0.0,
-        probability_npv_positive=None, probability_beats_best_untrained=None, lines=(), fleet=None,
-        training=_training(option), quality=_quality(option),
-    )
+def infeasible_result(option: Option) -> InfeasibleOption:
+    """An option that cannot work, with the limit that binds."""
+    return InfeasibleOption(option.id, option.kind, option.label, option.infeasible or "", option.trains,
+                            float(option.months_to_live), _quality(option))
 
 
 def _line(line: Line, case: Case) -> LineResult:

@@ -42,14 +42,14 @@ class Verdict:
 def decide(shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option],
            central: Mapping[str, Evaluated], drawn: Drawn | None) -> Verdict:
     """Recommend the highest expected NPV, errors included, among the candidates; below 60% sure, stay."""
-    candidates = tuple(id for id, r in results.items() if r.feasible and (r.evaluated or id == "stay"))
+    candidates = tuple(id for id, r in results.items() if r.evaluated or id == "stay")
     top = max(candidates, key=lambda id: results[id].expected_npv_usd)
     if results[top].expected_npv_usd <= 0:
         top = "stay"
     chance = results[top].probability_npv_positive
     unsure = top != "stay" and chance is not None and chance < SURE
     recommended = "stay" if unsure else top
-    others = [id for id, r in results.items() if r.feasible and id not in {recommended, "stay"}]
+    others = [id for id in results if id not in {recommended, "stay"}]
     challenger = max(others, key=lambda id: results[id].expected_npv_usd, default=None)
     if unsure:
         challenger = top
@@ -120,7 +120,7 @@ def _next_step(shared: Shared, results: Mapping[str, OptionResult], options: Map
     cache = results.get("cache-batch")
     if recommended == "cache-batch":
         return "Switch caching and batch on for one endpoint and compare a week's bill; it can be switched off again."
-    if cache is not None and cache.feasible and recommended == "stay" and cache.expected_npv_usd > 0:
+    if cache is not None and recommended == "stay" and cache.expected_npv_usd > 0:
         return (f"Switch caching and batch on at the present API: expected NPV {_usd(cache.expected_npv_usd)},"
                 " undone by a configuration change.")
     target = recommended if recommended != "stay" else challenger

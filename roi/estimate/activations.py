@@ -5,12 +5,16 @@ bitsandbytes' MatMul4Bit. T = micro-batch x sequence tokens, w = bytes of the re
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from roi.estimate.plan import ATTENTION_INPUTS, DTYPE_BYTES, TrainingPlan, adaptable, resolve_targets
 from roi.facts.linear import Linear
 from roi.facts.model import Attention, Mlp, ModelShape, Number
+
+SOFT_CAPPED: Final = ("gemma2", "gemma3n", "gemma3n_text", "gemma4", "gemma4_text")
+"""Families whose head ends in cap x tanh(logits / cap)."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,14 @@ def norm_backward_bytes(s: Setting) -> Number:
 def logit_bytes(s: Setting) -> float:
     """Bytes of one logit: the head is fp32 after k-bit preparation, and runs in 16 bits under autocast."""
     return s.attended
+
+
+def loss_bytes(s: Setting) -> float:
+    """Bytes of one logit in the loss's backward: log-softmax, its incoming and its outgoing gradient in fp32.
+
+    A soft-capped head also keeps its tanh.
+    """
+    return 12.0 + (logit_bytes(s) if s.model.family in SOFT_CAPPED else 0.0)
 
 
 def lowered_head_bytes(s: Setting) -> float:

@@ -27,8 +27,8 @@ class TrainingSet:
 
     def __post_init__(self) -> None:
         for field in ("examples", "tokens_per_example", "epochs"):
-            if not getattr(self, field) > 0:
-                raise InputError(f"{field}: {getattr(self, field)} is not usable; more than 0")
+            if not 0.0 < getattr(self, field) < float("inf"):
+                raise InputError(f"{field}: {getattr(self, field)} is not usable; a number above 0")
 
 
 @dataclass(frozen=True)

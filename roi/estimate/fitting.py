@@ -27,7 +27,7 @@ class Overhead:
     """Memory beyond torch's allocated peak: central, low (5th) and high (95th percentile)."""
 
     slack: tuple[float, float, float]
-    """reserved / allocated - 1."""
+    """(reserved - allocated) / dynamic bytes."""
     context_bytes: tuple[float, float, float]
     """CUDA context, bytes."""
 
@@ -62,8 +62,8 @@ def fit_plan(model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead
     """The plan (scalar fields) on one GPU, with the search around it."""
     check_context(model, plan)
     memory = training_memory(model, plan, gpu, overhead.slack[0], overhead.context_bytes[0])
-    allocated = float(memory.peak_allocated_bytes)
-    low, high = (allocated * (1.0 + overhead.slack[i]) + overhead.context_bytes[i] for i in (1, 2))
+    allocated, dynamic = float(memory.peak_allocated_bytes), float(memory.dynamic_bytes)
+    low, high = (allocated + dynamic * overhead.slack[i] + overhead.context_bytes[i] for i in (1, 2))
     fits = float(memory.process_bytes) <= gpu.memory_bytes
     parts = [float(getattr(memory, f"{part}_bytes")) for part in PARTS]
     nearest, needed = ("", 0.0) if fits else _nearest_plan(model, plan, gpu, overhead)

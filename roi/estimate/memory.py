@@ -12,6 +12,7 @@ from roi.estimate.activations import (
     final_norm_saved,
     layer_bytes,
     logit_bytes,
+    loss_bytes,
     lowered_head_bytes,
     norm_backward_bytes,
     read_setting,
@@ -71,10 +72,12 @@ class MemoryBreakdown:
     """Part of the weights: the cast of embedding, norms and head to fp32 by k-bit preparation."""
     dequantisation_bytes: Number
     """The largest dequantised weight, part of backward's transients."""
+    dynamic_bytes: Number
+    """Part of the peak that comes and goes within a step: gradients, activations, logits, temporaries."""
     saved_bytes: Number
     """Activations kept at the end of forward."""
     reserved_bytes: Number
-    """With the caching allocator's slack: freed blocks that no later tensor fits into."""
+    """With the caching allocator's slack on the dynamic part: freed blocks that no later tensor fits into."""
     context_bytes: Number
     """CUDA context and kernels, outside torch."""
     process_bytes: Number
@@ -99,7 +102,8 @@ def training_memory(
         backward   resident + kept or checkpoints + the working layer + gradients so far; the last and the first layer
         optimizer  resident + gradients + sqrt(v)
 
-    resident = weights + adapters + moments + workspaces. `slack` is reserved / allocated - 1 (see efficiencies).
+    resident = weights + adapters + moments + workspaces. `slack` is (reserved - allocated) / dynamic: weights and moments
+    are never freed, so they leave no holes (see efficiencies).
 
     Not modelled: sharding (gpus > 1 is data parallel: a gradient bucket on top), fused or chunked losses, torch.compile,
     SDPA's math fallback, activation offload, evaluation and loading peaks. Mixtures of experts: experts stay in `dtype`
@@ -126,7 +130,8 @@ def training_memory(
     best = np.argmax(stacked, axis=0)
     live = [_choose(best, [p[i] for p in phases]) for i in range(4)]
     peak = stacked.max(axis=0)
-    reserved = peak * (1.0 + np.asarray(slack, dtype=float))
+    dynamic = peak - resident
+    reserved = peak + dynamic * np.asarray(slack, dtype=float)
     every = np.zeros_like(peak)
     return MemoryBreakdown(
         weights_bytes=every + weights, adapters_bytes=every + adapters, gradients_bytes=live[0] + bucket,
@@ -136,7 +141,7 @@ def training_memory(
         phase_bytes=(stacked[0], stacked[1], stacked[2:5].max(axis=0), stacked[5]),
         preparation_bytes=every + kbit_preparation_bytes(model, plan),
         dequantisation_bytes=every + largest_dequantised_bytes(model, plan),
-        saved_bytes=every + _saved(s, layer), reserved_bytes=reserved, context_bytes=every + context,
+        dynamic_bytes=dynamic, saved_bytes=every + _saved(s, layer), reserved_bytes=reserved, context_bytes=every + context,
         process_bytes=reserved + context,
     )
 
@@ -179,7 +184,7 @@ def _forward(s: Setting, layer: LayerBytes, carried: Number) -> Live:
 
 
 def _loss(s: Setting, layer: LayerBytes, carried: Number) -> Live:
-    chain = 12.0 * s.tokens * s.model.vocab
+    chain = loss_bytes(s) * s.tokens * s.model.vocab
     return carried, _saved(s, layer) + lowered_head_bytes(s), chain + _kept_logits(s), 0.0
 
 

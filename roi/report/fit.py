@@ -29,7 +29,7 @@ def fit_text(report: FitReport) -> str:
 def fit_markdown(report: FitReport) -> str:
     """The same as Markdown tables."""
     out = ["# " + _title(report)[0], "", *_title(report)[1:], "", "| part | GiB |", "|:--|--:|"]
-    out += [f"| {name} | {value / GIB:.2f} |" for name, value in _parts(report)]
+    out += [f"| {name} | {value / GIB:.2f} |" for name, value in _parts(report) if value > 0]
     out += ["", f"Process: {_process(report)}", ""]
     rows = [_cells(line) for line in report.lines if line.fit.fits]
     if rows:
@@ -161,6 +161,9 @@ def _remarks(report: FitReport, *, wrapped: bool = True) -> list[str]:
               for x in report.lines if x.offer and x.usd and x.fit.fits]
     if offers:
         texts.append("USD: cheapest on-demand offer of that date, for one successful run (q): " + "; ".join(offers))
+    if any(k.experts > 1 for k in report.model.mlp):
+        texts.append("Experts stay in the base dtype without adapters (3-D parameters in transformers 5, which peft and"
+                     " bitsandbytes leave alone); their activations are not held to dry runs")
     texts.append("batch, longest: largest micro-batch at this length, longest sequence at this micro-batch, central estimate")
     texts.append("d = formula held to dry runs; c = calibrated; q = quoted; a = assumed. tokens/s and hours: c, 5-95% from"
                  " sources left out of the fit. tight: fits, but not at the 95th percentile")

@@ -1,0 +1,216 @@
+"""Serving plans: every GPU, tensor-parallel degree and weight format at once, each with its capacity at the SLO."""
+
+from datetime import date as Date
+from typing import NamedTuple
+
+import numpy as np
+
+from roi.catalog.fact_sheet import FactSheet
+from roi.catalog.gpus import find_gpu
+from roi.catalog.rentals import rental_offers
+from roi.catalog.rows import STALE_DAYS, price_age_days
+from roi.catalog.serving_efficiencies import adapter_throughput, find_engine
+from roi.errors import ScenarioError, UnknownName
+from roi.estimate.iteration import roofline_iteration
+from roi.estimate.request_shape import RequestShape
+from roi.estimate.serving import ServingCapacity, serving_capacity
+from roi.estimate.serving_memory import replica_memory
+from roi.facts.fact import Basis
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
+from roi.facts.price import PurchasePrice, RentalKind
+from roi.scenario.quantity import value_of
+from roi.scenario.schema import Scenario
+from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
+
+MOST_PLANS = 6
+"""Plans of one option that go into the Case, the cheapest at today's volume first."""
+
+
+class Offer(NamedTuple):
+    """A GPU that can be had: rented by the hour, or bought."""
+
+    gpu: str
+    vendor: str
+    kind: str
+    usd_per_gpu_hour: float
+    gpus_per_instance: int
+    minimum_months: int
+    source: str
+    date: Date
+    usd_per_gpu: float
+
+
+Offers = tuple[Offer, ...]
+
+
+class _Found(NamedTuple):
+    offer: Offer
+    gpus: int
+    dtype: str
+    capacity: float
+    ttft_s: float
+    tpot_s: float
+
+
+def rented_offers(s: Scenario) -> Offers:
+    """Offers of the as-of date that the scenario admits. Spot is never the only capacity behind an SLO."""
+    c = s.candidates
+    gpus = {find_gpu(g, "candidates.gpus").id for g in c.gpus}
+    all_offers = rental_offers(s.as_of)
+    vendors = {o.vendor.lower(): o.vendor for o in all_offers}
+    for vendor in c.vendors:
+        if vendor.lower() not in vendors:
+            raise UnknownName("candidates.vendors", vendor, vendors.values(), "GPU vendor")
+    wanted = {v.lower() for v in c.vendors}
+    everything_waits = value_of(s.workload.can_wait_share) >= 1.0
+    kept = []
+    for o in all_offers:
+        if (gpus and o.gpu not in gpus) or (wanted and o.vendor.lower() not in wanted):
+            continue
+        if o.kind is RentalKind.SPOT and not (c.spot and everything_waits):
+            continue
+        if o.kind is RentalKind.RESERVED and not c.reserved:
+            continue
+        kept.append(Offer(o.gpu, o.vendor, o.kind.value, o.usd_per_gpu_hour, o.gpus_per_instance, o.minimum_months, o.source, o.date, 0.0))
+    if not kept and s.candidates.self_hosted:
+        raise ScenarioError("candidates.gpus", ", ".join(c.gpus) or "all", "no vendor of the scenario rents these on the as-of date")
+    return tuple(kept)
+
+
+def owned_offers(s: Scenario, prices: tuple[PurchasePrice, ...]) -> Offers:
+    """Cards that can be bought; a server holds `own_hardware.gpus_per_server` of them, smaller fleets fewer."""
+    gpus = {find_gpu(g, "candidates.gpus").id for g in s.candidates.gpus}
+    return tuple(
+        Offer(p.gpu, "purchase", "owned", 0.0, size, 0, p.source, p.date, p.usd_per_gpu)
+        for p in prices if not gpus or p.gpu in gpus
+        for size in (1, s.own_hardware.gpus_per_server)
+    )
+
+
+def request_shape(sheet: FactSheet, s: Scenario, system: str) -> RequestShape:
+    """Mean and spread of the requests' lengths in the system's own tokens, at the central values."""
+    def number(path: str) -> float:
+        value = sheet.facts[path].value
+        assert isinstance(value, (int, float))
+        return float(value)
+
+    def row(path: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        return np.atleast_1d(np.asarray(sheet.facts[path].value, dtype=np.float64))
+
+    own = f"systems.{system}."
+    ratio = number(own + "token_ratio")
+    prefix = np.minimum(number("workload.shared_prefix_tokens"), row("workload.input_tokens"))
+    if own + "prefix_tokens" in sheet.facts and number("workload.shared_prefix_tokens") > 0:
+        new = prefix * number(own + "prefix_tokens") / number("workload.shared_prefix_tokens")
+    else:
+        new = prefix
+    weights = row("workload.weights")
+    total = (row("workload.input_tokens") - prefix + new) * ratio
+    cached = new * ratio * number("workload.cache_hit_rate")
+    prompt = np.maximum(total - cached, 1.0)
+    output = row("workload.output_tokens") * ratio * number(own + "output_ratio") + number(own + "reasoning_tokens")
+    output = np.maximum(output, 1.0)
+
+    def mean(x: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+        return float(weights @ x)
+
+    def cv(x: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+        return float(np.sqrt(max(mean(x**2) - mean(x) ** 2, 0.0)) / mean(x))
+
+    return RequestShape(mean(prompt), mean(output), mean(cached), cv(prompt), cv(output))
+
+
+def add_plans(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, system: str, offers: Offers, *, shared_adapters: bool) -> None:
+    """The plans of an option, as facts; infeasible, with the limit that binds, where no plan holds the SLO."""
+    requests = request_shape(sheet, s, system)
+    gpus = {o.gpu: find_gpu(o.gpu) for o in offers}
+    grid = [(gpus[g], tp, dtype) for g in gpus for tp in s.serving.tensor_parallel for dtype in s.serving.weight_dtypes]
+    engine = find_engine("vllm")
+    shared = shared_adapters and s.serving.adapters == "shared"
+    speed = float(adapter_throughput(s.serving.adapters_on_base).value) if shared else 1.0  # type: ignore[arg-type]
+    result = _capacity(s, shape, requests, grid, speed)
+    rates = np.atleast_1d(np.asarray(result.requests_per_s, dtype=np.float64))
+    found = [
+        _Found(o, tp, dtype, float(rates[k]), float(np.atleast_1d(result.ttft_s)[k]), float(np.atleast_1d(result.tpot_s)[k]))
+        for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
+        for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp
+    ]
+    if not found:
+        sheet.name(f"options.{id}.infeasible", _why_not(s, grid, result), "roofline of the serving plans")
+        return
+    for k, plan in enumerate(_cheapest(sheet, found)):
+        _add_plan(sheet, s, f"options.{id}.plans.{k}.", plan, shape, gpus[plan.offer.gpu], fitted=plan.offer.gpu in engine.gpus)
+
+
+def _capacity(s: Scenario, shape: ModelShape, requests: RequestShape, grid: list[tuple[Gpu, int, str]], speed: float) -> ServingCapacity:
+    cards, degrees, dtypes = [g for g, _, _ in grid], np.array([float(tp) for _, tp, _ in grid]), [d for _, _, d in grid]
+    iteration = roofline_iteration(shape, cards, degrees, dtypes, requests.prefill_context, find_engine("vllm").efficiencies)
+    memory = replica_memory(shape, cards, degrees, dtypes, s.serving.kv_dtype, requests)
+    no_slo = value_of(s.workload.can_wait_share) >= 1.0
+    return serving_capacity(
+        requests, iteration, memory, speed=speed,
+        ttft_p95_s=None if no_slo else value_of(s.workload.ttft_p95_s), tpot_s=None if no_slo else value_of(s.workload.tpot_p95_s))
+
+
+def _why_not(s: Scenario, grid: list[tuple[Gpu, int, str]], result: ServingCapacity) -> str:
+    """The limit that binds on the largest plan, and what would have to change."""
+    largest = int(np.argmax([g.memory_bytes * tp for g, tp, _ in grid]))
+    binding = str(np.atleast_1d(result.binding)[largest])
+    gpu, tp, dtype = grid[largest]
+    change = {"TTFT": f"ttft_p95_s {value_of(s.workload.ttft_p95_s):g} s is too short",
+              "TPOT": f"tpot_p95_s {value_of(s.workload.tpot_p95_s):g} s is too short"}.get(binding, binding)
+    return f"no plan holds; the largest, {tp} x {gpu.id} {dtype}: {change}"
+
+
+def _cheapest(sheet: FactSheet, found: list[_Found]) -> list[_Found]:
+    """At most MOST_PLANS plans: none that another beats in rent and capacity alike, the cheapest at today's peak first."""
+    rpd, peak = sheet.facts["workload.requests_per_day"].value, sheet.facts["workload.peak_to_mean"].value
+    assert isinstance(rpd, (int, float)) and isinstance(peak, (int, float))
+    demand = rpd / SECONDS_PER_DAY * peak
+
+    def hourly(plan: _Found) -> float:
+        return (plan.offer.usd_per_gpu_hour + plan.offer.usd_per_gpu / (48 * HOURS_PER_MONTH)) * plan.offer.gpus_per_instance
+
+    def per_instance(plan: _Found) -> float:
+        return plan.capacity * (plan.offer.gpus_per_instance // plan.gpus)
+
+    def rent(plan: _Found) -> float:
+        return hourly(plan) * np.ceil(demand / per_instance(plan) + 1)
+
+    def beaten(plan: _Found) -> bool:
+        return any(
+            hourly(o) <= hourly(plan) and per_instance(o) >= per_instance(plan) and o.capacity >= plan.capacity
+            and o.offer.minimum_months <= plan.offer.minimum_months
+            and (hourly(o), -per_instance(o)) < (hourly(plan), -per_instance(plan))
+            for o in found)
+
+    unbeaten = [p for p in found if not beaten(p)]
+    by_rent = sorted(unbeaten, key=lambda p: (rent(p), hourly(p)))
+    by_scale = sorted(unbeaten, key=lambda p: hourly(p) / per_instance(p))
+    first = [*by_rent[: MOST_PLANS - 3], *by_scale[:2], min(unbeaten, key=hourly), *by_rent[MOST_PLANS - 3:]]
+    return list(dict.fromkeys(first))[:MOST_PLANS]
+
+
+def _add_plan(sheet: FactSheet, s: Scenario, own: str, plan: _Found, shape: ModelShape, gpu: Gpu, *, fitted: bool) -> None:
+    o = plan.offer
+    sheet.name(own + "gpu", o.gpu, "catalog")
+    sheet.name(own + "vendor", o.vendor, o.source)
+    sheet.name(own + "rental", o.kind, o.source)
+    sheet.name(own + "weight_dtype", plan.dtype, "scenario serving.weight_dtypes")
+    basis = Basis.QUOTED
+    if o.usd_per_gpu > 0:
+        sheet.add(own + "usd_per_gpu", o.usd_per_gpu, "USD", basis=Basis.PUBLISHED, source=o.source, date=o.date)
+    else:
+        sheet.add(own + "usd_per_gpu_hour", o.usd_per_gpu_hour, "USD/GPU-hour", basis=basis, source=f"{o.vendor} {o.kind}: {o.source}", date=o.date)
+        age = price_age_days(o, s.as_of)
+        if age > STALE_DAYS:
+            sheet.warnings.append(f"{o.vendor} {o.gpu} at ${o.usd_per_gpu_hour:g}/h is {age} days old ({o.date})")
+    sheet.add(own + "gpus_per_instance", o.gpus_per_instance, "GPUs", basis=basis, source=o.source, date=o.date)
+    sheet.add(own + "gpus_per_replica", plan.gpus, "GPUs", basis=Basis.STATED, source="tensor-parallel degree of the plan")
+    sheet.add(own + "minimum_months", float(o.minimum_months), "months", basis=basis, source=o.source, date=o.date)
+    sheet.add(own + "watts", gpu.power_w, "W", basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date)
+    sheet.name(own + "speed", "serving.speed.fitted" if fitted else "serving.speed.elsewhere", "serving efficiencies")
+    sheet.add(own + "capacity_requests_per_s", plan.capacity, "requests/s", basis=Basis.CALIBRATED if fitted else Basis.PUBLISHED,
+              source=f"roofline of {shape.id} {plan.dtype} on {plan.gpus} x {o.gpu} at the SLO: p95 TTFT {plan.ttft_s:.2f} s,"
+                     f" TPOT {plan.tpot_s * 1000:.1f} ms")

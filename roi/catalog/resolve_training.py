@@ -1,0 +1,75 @@
+"""Facts of training an adapter oneself: hours of a run, and the cheapest rented card that it fits on."""
+
+import numpy as np
+
+from roi.catalog.efficiencies import training_efficiencies
+from roi.catalog.fact_sheet import FactSheet
+from roi.catalog.gpus import find_gpu
+from roi.catalog.rentals import rental_offers
+from roi.errors import ScenarioError
+from roi.estimate.memory import training_memory
+from roi.estimate.plan import TrainingPlan
+from roi.estimate.training import training_run
+from roi.facts.fact import Basis
+from roi.facts.model import ModelShape
+from roi.facts.price import RentalKind
+from roi.scenario.quantity import value_of
+from roi.scenario.schema import Scenario
+
+LONGEST_OVER_MEAN = 4.0
+"""Longest training sequence over the mean where nobody states it: lengths of the bundled trace reach 3.6 times their mean."""
+
+
+def mean_tokens(s: Scenario) -> float:
+    """Tokens of one training example: stated, or the workload's mean request."""
+    if s.training.tokens_per_example is not None:
+        return value_of(s.training.tokens_per_example)
+    w = s.workload
+    if w.lengths is not None:
+        return sum(b.share * (b.input_tokens + b.output_tokens) for b in w.lengths)
+    assert w.input_tokens is not None and w.output_tokens is not None
+    return value_of(w.input_tokens) + value_of(w.output_tokens)
+
+
+def training_tokens(s: Scenario) -> float:
+    """Tokens of one run: examples x tokens x epochs."""
+    return value_of(s.training.examples) * mean_tokens(s) * value_of(s.training.epochs)
+
+
+def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, method: str) -> None:
+    """GPU hours of one run on the rented card that makes it cheapest; infeasible where it fits on none."""
+    t, mean = s.training, mean_tokens(s)
+    longest = float(t.longest_tokens or min(np.ceil(mean * LONGEST_OVER_MEAN), shape.context_tokens))
+    if longest > shape.context_tokens:
+        raise ScenarioError("training.longest_tokens", longest, f"{shape.id} reads at most {shape.context_tokens} tokens")
+    plan = TrainingPlan(method=method, rank=float(t.rank), micro_batch=float(t.micro_batch), seq=longest,  # type: ignore[arg-type]
+                        checkpointing=t.checkpointing)
+    known = training_efficiencies()
+    best: tuple[float, float, str, str, object] | None = None
+    for offer in rental_offers(s.as_of):
+        if offer.kind is RentalKind.RESERVED or (s.candidates.gpus and offer.gpu not in {find_gpu(g).id for g in s.candidates.gpus}):
+            continue
+        gpu = find_gpu(offer.gpu)
+        memory = training_memory(shape, plan, gpu, known.allocator_slack.number(), known.context_bytes.number())
+        if float(memory.process_bytes) > gpu.memory_bytes:
+            continue
+        run = training_run(shape, plan, gpu, known.step(), value_of(t.examples), mean, value_of(t.epochs))
+        hours = float(run.gpu_hours)
+        if best is None or hours * offer.usd_per_gpu_hour < best[0] * best[1]:
+            best = (hours, offer.usd_per_gpu_hour, gpu.id, f"{offer.vendor}, {offer.source}", offer.date)
+    own = f"options.{id}.training."
+    low, high = known.overall.spread()
+    central = known.overall.number()
+    sheet.add("training.hours_factor", 1.0, "ratio", basis=known.overall.basis, low=min(central / high, 1.0), high=max(central / low, 1.0),
+              source=f"hours of a run against the roofline: {known.overall.source}")
+    sheet.add(own + "vendor_usd_per_run", 0.0, "USD", basis=Basis.STATED, source="trained on rented GPUs")
+    if best is None:
+        sheet.name(f"options.{id}.infeasible", f"{method} of {shape.id} at {longest:,.0f} tokens fits on no single rented GPU;"
+                   " shorten training.longest_tokens, or use qlora", "memory in closed form")
+        hours, usd, gpu_id, source, day = 0.0, 0.0, "none", "no card", None
+    else:
+        hours, usd, gpu_id, source, day = best
+    sheet.name(own + "gpu", gpu_id, "cheapest that fits")
+    sheet.add(own + "gpu_hours_per_run", hours, "GPU-hours", basis=Basis.CALIBRATED,
+              source=f"{training_tokens(s):,.0f} tokens at the roofline's step time x fitted efficiency on {gpu_id}")
+    sheet.add(own + "usd_per_gpu_hour", usd, "USD/GPU-hour", basis=Basis.QUOTED, source=source, date=day)  # type: ignore[arg-type]

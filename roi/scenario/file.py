@@ -1,0 +1,109 @@
+"""The scenario's file: reading it with overrides, writing it back, the bundled one and the templates."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from roi.errors import InputError, ScenarioError, UnknownName, nearest
+from roi.scenario.schema import Scenario
+from roi.scenario.yaml import dump_yaml, parse_yaml, read_yaml, scalar
+
+TEMPLATES = ("classification", "extraction", "generation")
+BUNDLED = "bundled"
+
+
+def load_scenario(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Scenario:
+    """The scenario in `path` (None = the bundled one), with `a.b=c` overrides applied before it is checked."""
+    data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(path)
+    for override in overrides:
+        _set(data, override)
+    return check_scenario(data)
+
+
+def template(name: str) -> str:
+    """The text of a template, comments included."""
+    if name not in (*TEMPLATES, BUNDLED):
+        raise UnknownName("--template", name, TEMPLATES, "template")
+    return (files("roi.scenario") / "templates" / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def check_scenario(data: dict[str, Any]) -> Scenario:
+    """The scenario in `data`; every mistake is reported with its field, value and what is allowed."""
+    try:
+        return Scenario.model_validate_json(json.dumps(data, allow_nan=False))
+    except ValidationError as error:
+        raise _explain(error) from None
+    except ValueError as error:
+        raise InputError(f"scenario: {error}") from None
+
+
+def scenario_yaml(scenario: Scenario) -> str:
+    """The scenario as YAML; reading it again gives an equal scenario."""
+    return dump_yaml(scenario_data(scenario))
+
+
+def scenario_data(scenario: Scenario) -> dict[str, Any]:
+    """What the user set, as plain data; defaults are left out, so that they stay defaults."""
+    data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return data
+
+
+def _set(data: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    if not equals or not path.strip():
+        raise ScenarioError("--set", override, "write it as path.to.field=value")
+    try:
+        value = json.loads(text) if text.lstrip()[:1] in "[{" and text.strip() else scalar(text)
+    except ValueError as error:
+        raise ScenarioError(path, text, f"not a value: {error}") from None
+    *parents, last = path.strip().split(".")
+    place: Any = data
+    for key in parents:
+        if not isinstance(place.get(key), dict):
+            place[key] = {} if place.get(key) is None else {"value": place[key]}
+        place = place[key]
+    place[last] = value
+
+
+def _explain(error: ValidationError) -> InputError:
+    """One sentence for the first few mistakes: field, value, what is allowed."""
+    problems = []
+    for e in error.errors()[:5]:
+        places = [str(x) for x in e["loc"] if not _is_branch(str(x))]
+        path = ".".join(places) or "scenario"
+        if e["type"] == "extra_forbidden":
+            near = nearest(places[-1], _fields_at(places[:-1]))
+            problems.append(f"{path}: unknown key" + (f"; nearest: {', '.join(near)}" if near else ""))
+        elif e["type"] == "missing":
+            problems.append(f"{path}: needed and not given")
+        else:
+            value = repr(e.get("input"))
+            value = value if len(value) <= 60 else value[:57] + "..."
+            problems.append(f"{path}: {value} is not usable; {_allowed(e['msg'])}")
+    unique = list(dict.fromkeys(problems))
+    more = len({tuple(e["loc"]) for e in error.errors()}) - len(unique)
+    return InputError("; ".join(unique[:3]) + (f"; and {more} more" if len(unique) > 3 else ""))
+
+
+def _is_branch(place: str) -> bool:
+    """True for pydantic's names of union branches, which mean nothing to a reader."""
+    return place in {"float", "Spread", "Score", "str", "int"} or "[" in place or place.startswith(("literal", "constrained"))
+
+
+def _allowed(message: str) -> str:
+    return message.removeprefix("Value error, ").replace("Input should be", "it should be")
+
+
+def _fields_at(places: list[str]) -> list[str]:
+    """Keys that the schema allows at a path."""
+    kind: Any = Scenario
+    for place in places:
+        info = getattr(kind, "model_fields", {}).get(place)
+        if info is None:
+            return []
+        kind = info.annotation
+    fields = getattr(kind, "model_fields", {})
+    return [info.alias or name for name, info in fields.items()]

@@ -4,6 +4,7 @@ from datetime import date as Date
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.gpus import find_gpu
@@ -23,8 +24,14 @@ from roi.scenario.quantity import value_of
 from roi.scenario.schema import Scenario
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
 
+Array = NDArray[np.float64]
+
 MOST_PLANS = 6
 """Plans of one option that go into the Case, the cheapest at today's volume first."""
+
+
+WRITE_OFF_HOURS = 48 * HOURS_PER_MONTH
+"""Hours over which a bought card's price is spread to rank plans; the comparison itself writes nothing off."""
 
 
 class Offer(NamedTuple):
@@ -49,6 +56,8 @@ class _Found(NamedTuple):
     gpus: int
     dtype: str
     capacity: float
+    capacity_slow: float
+    capacity_fast: float
     ttft_s: float
     tpot_s: float
 
@@ -95,7 +104,7 @@ def request_shape(sheet: FactSheet, s: Scenario, system: str) -> RequestShape:
         assert isinstance(value, (int, float))
         return float(value)
 
-    def row(path: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    def row(path: str) -> Array:
         return np.atleast_1d(np.asarray(sheet.facts[path].value, dtype=np.float64))
 
     own = f"systems.{system}."
@@ -112,10 +121,10 @@ def request_shape(sheet: FactSheet, s: Scenario, system: str) -> RequestShape:
     output = row("workload.output_tokens") * ratio * number(own + "output_ratio") + number(own + "reasoning_tokens")
     output = np.maximum(output, 1.0)
 
-    def mean(x: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+    def mean(x: Array) -> float:
         return float(weights @ x)
 
-    def cv(x: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+    def cv(x: Array) -> float:
         return float(np.sqrt(max(mean(x**2) - mean(x) ** 2, 0.0)) / mean(x))
 
     return RequestShape(mean(prompt), mean(output), mean(cached), cv(prompt), cv(output))
@@ -130,9 +139,13 @@ def add_plans(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, system:
     shared = shared_adapters and s.serving.adapters == "shared"
     speed = float(adapter_throughput(s.serving.adapters_on_base).value) if shared else 1.0  # type: ignore[arg-type]
     result = _capacity(s, shape, requests, grid, speed)
-    rates = np.atleast_1d(np.asarray(result.requests_per_s, dtype=np.float64))
+    rates = _row(result.requests_per_s)
+    spreads = [engine.speed(gpu.id) for gpu, _, _ in grid]
+    slow, fast = (
+        _row(_capacity(s, shape, requests, grid, speed * np.array(ends)).requests_per_s)
+        for ends in ([f.low or 1.0 for f in spreads], [f.high or 1.0 for f in spreads]))
     found = [
-        _Found(o, tp, dtype, float(rates[k]), float(np.atleast_1d(result.ttft_s)[k]), float(np.atleast_1d(result.tpot_s)[k]))
+        _Found(o, tp, dtype, float(rates[k]), float(slow[k]), float(fast[k]), float(_row(result.ttft_s)[k]), float(_row(result.tpot_s)[k]))
         for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
         for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp
     ]
@@ -143,7 +156,12 @@ def add_plans(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, system:
         _add_plan(sheet, s, f"options.{id}.plans.{k}.", plan, shape, gpus[plan.offer.gpu], fitted=plan.offer.gpu in engine.gpus)
 
 
-def _capacity(s: Scenario, shape: ModelShape, requests: RequestShape, grid: list[tuple[Gpu, int, str]], speed: float) -> ServingCapacity:
+def _row(x: object) -> Array:
+    return np.atleast_1d(np.asarray(x, dtype=np.float64))
+
+
+def _capacity(s: Scenario, shape: ModelShape, requests: RequestShape, grid: list[tuple[Gpu, int, str]],
+              speed: float | Array) -> ServingCapacity:
     cards, degrees, dtypes = [g for g, _, _ in grid], np.array([float(tp) for _, tp, _ in grid]), [d for _, _, d in grid]
     iteration = roofline_iteration(shape, cards, degrees, dtypes, requests.prefill_context, find_engine("vllm").efficiencies)
     memory = replica_memory(shape, cards, degrees, dtypes, s.serving.kv_dtype, requests)
@@ -164,32 +182,26 @@ def _why_not(s: Scenario, grid: list[tuple[Gpu, int, str]], result: ServingCapac
 
 
 def _cheapest(sheet: FactSheet, found: list[_Found]) -> list[_Found]:
-    """At most MOST_PLANS plans: none that another beats in rent and capacity alike, the cheapest at today's peak first."""
+    """At most MOST_PLANS plans: none that another beats in rent and capacity alike; half by rent at today's peak, the others
+    by rent per request at scale, and the smallest instance."""
     rpd, peak = sheet.facts["workload.requests_per_day"].value, sheet.facts["workload.peak_to_mean"].value
     assert isinstance(rpd, (int, float)) and isinstance(peak, (int, float))
-    demand = rpd / SECONDS_PER_DAY * peak
-
-    def hourly(plan: _Found) -> float:
-        return (plan.offer.usd_per_gpu_hour + plan.offer.usd_per_gpu / (48 * HOURS_PER_MONTH)) * plan.offer.gpus_per_instance
-
-    def per_instance(plan: _Found) -> float:
-        return plan.capacity * (plan.offer.gpus_per_instance // plan.gpus)
-
-    def rent(plan: _Found) -> float:
-        return hourly(plan) * np.ceil(demand / per_instance(plan) + 1)
-
-    def beaten(plan: _Found) -> bool:
-        return any(
-            hourly(o) <= hourly(plan) and per_instance(o) >= per_instance(plan) and o.capacity >= plan.capacity
-            and o.offer.minimum_months <= plan.offer.minimum_months
-            and (hourly(o), -per_instance(o)) < (hourly(plan), -per_instance(plan))
-            for o in found)
-
-    unbeaten = [p for p in found if not beaten(p)]
-    by_rent = sorted(unbeaten, key=lambda p: (rent(p), hourly(p)))
-    by_scale = sorted(unbeaten, key=lambda p: hourly(p) / per_instance(p))
-    first = [*by_rent[: MOST_PLANS - 3], *by_scale[:2], min(unbeaten, key=hourly), *by_rent[MOST_PLANS - 3:]]
-    return list(dict.fromkeys(first))[:MOST_PLANS]
+    size = np.array([p.offer.gpus_per_instance for p in found], dtype=np.float64)
+    hourly = np.array([p.offer.usd_per_gpu_hour + p.offer.usd_per_gpu / WRITE_OFF_HOURS for p in found]) * size
+    capacity = np.array([p.capacity for p in found])
+    held = capacity * (size // np.array([p.gpus for p in found]))
+    bound = np.array([p.offer.minimum_months for p in found])
+    no_worse = ((hourly[:, None] <= hourly) & (held[:, None] >= held) & (capacity[:, None] >= capacity)
+                & (bound[:, None] <= bound))
+    better = no_worse & ((hourly[:, None] < hourly) | (held[:, None] > held))
+    unbeaten = np.flatnonzero(~better.any(axis=0))
+    rent = hourly * np.ceil(rpd / SECONDS_PER_DAY * peak / held + 1.0)
+    by_rent = unbeaten[np.lexsort((hourly[unbeaten], rent[unbeaten]))]
+    by_scale = unbeaten[np.argsort((hourly / held)[unbeaten], kind="stable")]
+    smallest = unbeaten[np.argmin(hourly[unbeaten])]
+    half = MOST_PLANS // 2
+    first = [*by_rent[:half], *by_scale[:2], smallest, *by_rent[half:]]
+    return [found[k] for k in dict.fromkeys(int(k) for k in first)][:MOST_PLANS]
 
 
 def _add_plan(sheet: FactSheet, s: Scenario, own: str, plan: _Found, shape: ModelShape, gpu: Gpu, *, fitted: bool) -> None:
@@ -211,6 +223,9 @@ def _add_plan(sheet: FactSheet, s: Scenario, own: str, plan: _Found, shape: Mode
     sheet.add(own + "minimum_months", float(o.minimum_months), "months", basis=basis, source=o.source, date=o.date)
     sheet.add(own + "watts", gpu.power_w, "W", basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date)
     sheet.name(own + "speed", "serving.speed.fitted" if fitted else "serving.speed.elsewhere", "serving efficiencies")
-    sheet.add(own + "capacity_requests_per_s", plan.capacity, "requests/s", basis=Basis.CALIBRATED if fitted else Basis.PUBLISHED,
-              source=f"roofline of {shape.id} {plan.dtype} on {plan.gpus} x {o.gpu} at the SLO: p95 TTFT {plan.ttft_s:.2f} s,"
-                     f" TPOT {plan.tpot_s * 1000:.1f} ms")
+    basis = Basis.CALIBRATED if fitted else Basis.PUBLISHED
+    source = (f"roofline of {shape.id} {plan.dtype} on {plan.gpus} x {o.gpu} at the SLO: p95 TTFT {plan.ttft_s:.2f} s,"
+              f" TPOT {plan.tpot_s * 1000:.1f} ms")
+    for name, rate in (("", plan.capacity), ("_slow", plan.capacity_slow), ("_fast", plan.capacity_fast)):
+        ends = f" at the {name[1:]} end of the engine's speed" if name else ""
+        sheet.add(f"{own}capacity{name}_requests_per_s", rate, "requests/s", basis=basis, source=source + ends)

@@ -34,8 +34,11 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
 def _add_speed(sheet: FactSheet) -> None:
     """How far the roofline may be off: one fact for the cards it was fitted on, one for all others."""
     engine = find_engine(ENGINE)
-    sheet.facts["serving.speed.fitted"] = engine.speed(engine.gpus[0])
-    sheet.facts["serving.speed.elsewhere"] = engine.speed("")
+    for name, fact in (("fitted", engine.speed(engine.gpus[0])), ("elsewhere", engine.speed(""))):
+        path = f"serving.speed.{name}"
+        sheet.facts[path] = fact
+        for end, value in (("low", fact.low), ("high", fact.high)):
+            sheet.add(f"{path}_{end}", value, fact.unit, basis=fact.basis, source=fact.source, date=fact.date)
 
 
 def _self_hosted(sheet: FactSheet, s: Scenario, shape: ModelShape, name: str, method: str | None, offers: Offers,

@@ -1,5 +1,7 @@
 """Facts of training an adapter oneself: hours of a run, and the cheapest rented card that it fits on."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from roi.catalog.efficiencies import training_efficiencies
@@ -12,7 +14,7 @@ from roi.estimate.plan import TrainingPlan
 from roi.estimate.training import training_run
 from roi.facts.fact import Basis
 from roi.facts.model import ModelShape
-from roi.facts.price import RentalKind
+from roi.facts.price import RentalKind, RentalOffer
 from roi.scenario.quantity import value_of
 from roi.scenario.schema import Scenario
 
@@ -45,31 +47,48 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     plan = TrainingPlan(method=method, rank=float(t.rank), micro_batch=float(t.micro_batch), seq=longest,  # type: ignore[arg-type]
                         checkpointing=t.checkpointing)
     known = training_efficiencies()
-    best: tuple[float, float, str, str, object] | None = None
-    for offer in rental_offers(s.as_of):
-        if offer.kind is RentalKind.RESERVED or (s.candidates.gpus and offer.gpu not in {find_gpu(g).id for g in s.candidates.gpus}):
-            continue
-        gpu = find_gpu(offer.gpu)
-        memory = training_memory(shape, plan, gpu, known.allocator_slack.number(), known.context_bytes.number())
-        if float(memory.process_bytes) > gpu.memory_bytes:
-            continue
-        run = training_run(shape, plan, gpu, known.step(), value_of(t.examples), mean, value_of(t.epochs))
-        hours = float(run.gpu_hours)
-        if best is None or hours * offer.usd_per_gpu_hour < best[0] * best[1]:
-            best = (hours, offer.usd_per_gpu_hour, gpu.id, f"{offer.vendor}, {offer.source}", offer.date)
+    best = _cheapest_run(s, shape, plan, mean)
     own = f"options.{id}.training."
     low, high = known.overall.spread()
     central = known.overall.number()
     sheet.add("training.hours_factor", 1.0, "ratio", basis=known.overall.basis, low=min(central / high, 1.0), high=max(central / low, 1.0),
               source=f"hours of a run against the roofline: {known.overall.source}")
-    sheet.add(own + "vendor_usd_per_run", 0.0, "USD", basis=Basis.STATED, source="trained on rented GPUs")
+    if best is not None:
+        sheet.add(own + "vendor_usd_per_run", 0.0, "USD", basis=Basis.STATED, source="trained on rented GPUs")
     if best is None:
         sheet.name(f"options.{id}.infeasible", f"{method} of {shape.id} at {longest:,.0f} tokens fits on no single rented GPU;"
                    " shorten training.longest_tokens, or use qlora", "memory in closed form")
-        hours, usd, gpu_id, source, day = 0.0, 0.0, "none", "no card", None
-    else:
-        hours, usd, gpu_id, source, day = best
-    sheet.name(own + "gpu", gpu_id, "cheapest that fits")
-    sheet.add(own + "gpu_hours_per_run", hours, "GPU-hours", basis=Basis.CALIBRATED,
-              source=f"{training_tokens(s):,.0f} tokens at the roofline's step time x fitted efficiency on {gpu_id}")
-    sheet.add(own + "usd_per_gpu_hour", usd, "USD/GPU-hour", basis=Basis.QUOTED, source=source, date=day)  # type: ignore[arg-type]
+        return
+    offer = best.offer
+    sheet.name(own + "gpu", offer.gpu, "cheapest run among the cards that it fits on")
+    sheet.add(own + "gpu_hours_per_run", best.gpu_hours, "GPU-hours", basis=Basis.CALIBRATED,
+              source=f"{training_tokens(s):,.0f} tokens at the roofline's step time x fitted efficiency on {offer.gpu}")
+    sheet.add(own + "usd_per_gpu_hour", offer.usd_per_gpu_hour, "USD/GPU-hour", basis=Basis.QUOTED,
+              source=f"{offer.vendor} {offer.kind}: {offer.source}", date=offer.date)
+
+
+class _Run(NamedTuple):
+    gpu_hours: float
+    offer: RentalOffer
+
+
+def _cheapest_run(s: Scenario, shape: ModelShape, plan: TrainingPlan, mean: float) -> _Run | None:
+    """The run that costs least over the cards that it fits on, each at its cheapest offer; spot will do for training."""
+    known, best = training_efficiencies(), None
+    wanted = {find_gpu(g).id for g in s.candidates.gpus}
+    cheapest: dict[str, RentalOffer] = {}
+    for offer in rental_offers(s.as_of):
+        if offer.kind is RentalKind.RESERVED or (wanted and offer.gpu not in wanted):
+            continue
+        if offer.gpu not in cheapest or offer.usd_per_gpu_hour < cheapest[offer.gpu].usd_per_gpu_hour:
+            cheapest[offer.gpu] = offer
+    for name, offer in cheapest.items():
+        gpu = find_gpu(name)
+        memory = training_memory(shape, plan, gpu, known.allocator_slack.number(), known.context_bytes.number())
+        if float(memory.process_bytes) > gpu.memory_bytes:
+            continue
+        run = training_run(shape, plan, gpu, known.step(), value_of(s.training.examples), mean, value_of(s.training.epochs))
+        found = _Run(float(run.gpu_hours), offer)
+        if best is None or found.gpu_hours * offer.usd_per_gpu_hour < best.gpu_hours * best.offer.usd_per_gpu_hour:
+            best = found
+    return best

@@ -8,7 +8,8 @@ import numpy as np
 from roi.economics.evaluate import evaluate
 from roi.economics.inputs import Array, Option, Shared
 
-Gain = Callable[[Array], Array]
+Gain = Callable[[Array, int], Array]
+"""Savings at volumes; the index says between which points of the curve they lie, so that only the plans in use there count."""
 
 LEAST, MOST, POINTS = 1.0, 1e9, 271
 """The curve in requests a day: 30 points a decade, then the same number again inside the bracket of each crossing."""
@@ -40,36 +41,41 @@ class Curve:
 
 def break_evens(shared: Shared, options: Mapping[str, Option], ids: Sequence[str], untrained: Sequence[str]) -> tuple[BreakEven, ...]:
     """Crossings of each option in `ids` against staying and against the cheapest of `untrained` (itself left out)."""
-    def curves(volumes: Array, wanted: Sequence[str]) -> dict[str, Curve]:
-        there = replace(shared, requests_per_day=volumes[:, None])
-        return {id: _curve(there, options[id], options) for id in wanted}
-
     volumes = np.geomspace(LEAST, MOST, POINTS)
     everyone = list(dict.fromkeys(["stay", *untrained, *ids]))
-    wide = curves(volumes, everyone)
+    tries = {id: _tries(options[id]) for id in everyone}
+
+    def curve(id: str, v: Array, keep: Sequence[int]) -> list[Curve]:
+        there = replace(shared, requests_per_day=v[:, None])
+        return [_costs(there, tries[id][k], options) for k in keep]
+
+    wide = {id: curve(id, volumes, range(len(tries[id]))) for id in everyone}
     found = []
     for id in ids:
         rivals = {"stay": ["stay"], "best_untrained": [u for u in untrained if u != id]}
         for baseline, names in rivals.items():
             for basis in ("run_rate", "pv"):
-                def gain(v: Array, names: list[str] = names, basis: str = basis, id: str = id) -> Array:
-                    known = wide if v is volumes else curves(v, [id, *names])
-                    best = np.min([getattr(known[n], basis) for n in names], axis=0)
-                    return np.asarray(best - getattr(known[id], basis))
+                costs = {n: np.stack([getattr(c, basis) for c in wide[n]]) for n in (id, *names)}
+
+                def gain(v: Array, at: int, names: list[str] = names, basis: str = basis, id: str = id,
+                         costs: dict[str, Array] = costs) -> Array:
+                    def least(n: str) -> Array:
+                        if v is volumes:
+                            return np.asarray(costs[n].min(axis=0))
+                        keep = sorted({int(k) for k in costs[n][:, at - 1 : at + 1].argmin(axis=0)})
+                        return np.asarray(np.min([getattr(c, basis) for c in curve(n, v, keep)], axis=0))
+
+                    return np.asarray(np.min([least(n) for n in names], axis=0) - least(id))
 
                 found.append(_crossing(options[id], baseline, basis, volumes, gain))
     return tuple(found)
 
 
-def _curve(shared: Shared, option: Option, options: Mapping[str, Option]) -> Curve:
-    """Costs along volumes on the cheapest plan at each volume."""
-    tries: list[Option] = [option]
+def _tries(option: Option) -> list[Option]:
+    """The option on each of its plans; a hybrid on its plan with each size of floor."""
     if option.replicas_fixed is not None:
-        tries = [replace(option, replicas_fixed=n) for n in FLOORS]
-    elif option.plans:
-        tries = [replace(option, plan=plan) for plan in option.plans]
-    results = [_costs(shared, tried, options) for tried in tries]
-    return Curve(np.min([r.pv for r in results], axis=0), np.min([r.run_rate for r in results], axis=0))
+        return [replace(option, replicas_fixed=n) for n in FLOORS]
+    return [replace(option, plan=plan) for plan in option.plans] or [option]
 
 
 def _costs(shared: Shared, option: Option, options: Mapping[str, Option]) -> Curve:
@@ -81,7 +87,7 @@ def _costs(shared: Shared, option: Option, options: Mapping[str, Option]) -> Cur
 
 def _crossing(option: Option, baseline: str, basis: str, volumes: Array, gain: Gain) -> BreakEven:
     """Where `gain(volumes)` >= 0 first, and from where on for ever."""
-    g = gain(volumes)
+    g = gain(volumes, 0)
     wins, id = g >= 0, option.id
     if not wins[-1]:
         if not wins.any():
@@ -112,7 +118,7 @@ def _refine(gain: Gain, volumes: Array, at: int, *, last: bool) -> float:
     low, high = volumes[at - 1], volumes[at]
     for _ in range(2):
         inside = np.geomspace(low, high, 61)
-        wins = gain(inside) >= 0
+        wins = gain(inside, at) >= 0
         k = inside.size - 1 - int(np.argmax(~wins[::-1])) + 1 if last else int(np.argmax(wins))
         k = min(max(k, 1), inside.size - 1)
         low, high = inside[k - 1], inside[k]

@@ -358,11 +358,31 @@ def _plan(values: Values, prefix: str) -> Plan:
         usd_per_gpu_hour=r.number("usd_per_gpu_hour") if r.has("usd_per_gpu_hour") else 0.0,
         gpus_per_instance=r.number("gpus_per_instance"),
         gpus_per_replica=r.number("gpus_per_replica"),
-        capacity=r.number("capacity_requests_per_s") * Reader(values).number(r.text("speed")),
+        capacity=_capacity(r, Reader(values)),
         minimum_months=r.number("minimum_months") if r.has("minimum_months") else 0.0,
         watts=r.number("watts") if r.has("watts") else 0.0,
         usd_per_gpu=r.number("usd_per_gpu") if r.has("usd_per_gpu") else 0.0,
     )
+
+
+LEAST_CAPACITY = 0.1
+"""A draw in which the SLO cannot be held at all counts as a tenth of the central capacity: ten times the fleet, not endless."""
+
+
+def _capacity(r: Reader, everyone: Reader) -> Number:
+    """Capacity at the drawn engine speed: straight lines between its values at the speed's P5, centre and P95.
+
+    Capacity at an SLO falls faster than speed, so each plan holds all three.
+    """
+    central, path = r.number("capacity_requests_per_s"), r.text("speed")
+    speed = everyone.number(path)
+    if not isinstance(speed, np.ndarray):
+        return central
+    slow, fast = r.number("capacity_slow_requests_per_s"), r.number("capacity_fast_requests_per_s")
+    low, high = everyone.number(path + "_low"), everyone.number(path + "_high")
+    below = central + (slow - central) * (1.0 - speed) / (1.0 - low)
+    above = central + (fast - central) * (speed - 1.0) / (high - 1.0)
+    return np.maximum(np.where(speed < 1.0, below, above), LEAST_CAPACITY * central)
 
 
 def _training(r: Reader, everyone: Reader) -> Training:

@@ -34,9 +34,11 @@ class Verdict:
     candidates: tuple[str, ...]
     """Options that may be recommended: feasible, at the bar, evaluated."""
     winner_changes_at_error_rate: float | None
-    """Error rate of the challenger (of the winner, where it is not staying) at which the winner changes."""
+    """Error rate of `error_rate_of` at which the winner changes: it loses on cost, or misses the bar. None = at no rate."""
     error_rate_of: str | None
-    """The option that this error rate belongs to."""
+    """The winner; where the winner is staying, the challenger."""
+    challenger_wins_at_error_rate: float | None
+    """Error rate up to which the challenger would be recommended instead; None = at no rate, or there is no challenger."""
 
 
 def decide(shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option],
@@ -53,16 +55,16 @@ def decide(shared: Shared, results: Mapping[str, OptionResult], options: Mapping
     challenger = max(others, key=lambda id: results[id].expected_npv_usd, default=None)
     if unsure:
         challenger = top
+    wins_at = _error_rate_that_decides(shared, options, central, challenger, recommended) if challenger is not None else None
     if recommended == "stay":
-        subject = challenger
-        rival = "stay"
+        subject, at = challenger, wins_at
     else:
-        subject, rival = recommended, _runner_up(results, candidates, recommended)
-    at = _error_rate_that_decides(shared, options, central, subject, rival) if subject is not None else None
+        subject = recommended
+        at = _error_rate_that_decides(shared, options, central, subject, _runner_up(results, candidates, recommended))
     decision = "stay, not sure" if unsure else ("stay" if recommended == "stay" else "change")
     return Verdict(
         recommended, decision, _sentence(results, recommended, challenger, unsure, chance),
-        _next_step(shared, results, options, recommended, challenger, at), challenger, candidates, at, subject,
+        _next_step(shared, results, options, recommended, challenger, wins_at), challenger, candidates, at, subject, wins_at,
     )
 
 
@@ -72,20 +74,20 @@ def _runner_up(results: Mapping[str, OptionResult], candidates: tuple[str, ...],
 
 def _error_rate_that_decides(shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated],
                              subject: str, rival: str) -> float | None:
-    """Error rate of `subject` at which its present value equals the rival's; its cost is linear in the rate.
+    """Error rate of `subject` at which its present value equals the rival's, at most what the bar admits.
 
-    None where a wrong answer costs nothing, or where no rate between 0 and 1 changes the winner.
+    Cost is linear in the rate. None where it costs more than the rival at any rate. Where a wrong answer costs nothing, the
+    bar alone decides.
     """
-    if not np.any(np.asarray(shared.usd_per_error) > 0):
-        return None
     option = options[subject]
+    at_bar = 1.0 - shared.quality_bar
     costs = [float(evaluate(shared, replace(option, error_rate=e), {**options, subject: replace(option, error_rate=e)}).pv)
              for e in (0.0, 0.02)]
     slope = (costs[1] - costs[0]) / 0.02
-    if slope <= 0:
+    room = float(central[rival].pv) - costs[0]
+    if room < 0:
         return None
-    rate = (float(central[rival].pv) - costs[0]) / slope
-    return rate if 0.0 <= rate <= 1.0 else None
+    return min(room / slope, at_bar) if slope > 0 else at_bar
 
 
 def _usd(x: float) -> str:
@@ -131,7 +133,7 @@ def _next_step(shared: Shared, results: Mapping[str, OptionResult], options: Map
         return "None: no other option is feasible."
     r, option = results[target], options[target]
     if not r.evaluated:
-        limit = f" It wins if its error rate is at most {at:.2%}." if at is not None and target == challenger else ""
+        limit = f" It wins if its error rate is at most {at:.1%}." if at is not None and target == challenger else ""
         cost = float(np.asarray(evaluation_cost(shared)))
         return f"Evaluate {r.label} on your evaluation set, about {_usd(cost)}.{limit}"
     if option.self_hosted and option.plan is not None:

@@ -1,6 +1,6 @@
 """What one request costs at an API, split the way the price list bills it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,6 +54,28 @@ def seen_tokens(shared: Shared, tokens: Tokens) -> _Seen:
     return _Seen(np.asarray(total), np.asarray(new * tokens.ratio), np.asarray(output))
 
 
+def _linear(shared: Shared, tokens: Tokens, api: Api) -> bool:
+    """True where cost is linear in the lengths, so that the mean request costs what the requests cost on average.
+
+    Every call in the first tier; and no bin decides otherwise than the others about cache or batch.
+    """
+    if api.edges.size > 1 and np.max(shared.input_tokens) * np.max(tokens.ratio) > api.edges[1]:
+        return False
+    caches = api.uses_cache and api.cache_read is not None and np.max(shared.prefix_tokens) > 0
+    return not caches
+
+
+def pooled(shared: Shared) -> Shared:
+    """The record with one bin: the mean request."""
+    if "pooled" not in shared.memo:
+        shared.memo["pooled"] = replace(
+            shared, input_tokens=np.atleast_1d(shared.weights @ shared.input_tokens),
+            output_tokens=np.atleast_1d(shared.weights @ shared.output_tokens), weights=np.ones(1))
+    found = shared.memo["pooled"]
+    assert isinstance(found, Shared)
+    return found
+
+
 def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> RequestCost:
     """Cost of the mean request.
 
@@ -62,6 +84,7 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     that can wait, batch, with cached input only where the price list has a price for both. The cheapest per bin is taken.
     The tier of a call is set by its input tokens: the last edge strictly below them.
     """
+    shared = pooled(shared) if _linear(shared, tokens, api) else shared
     seen = seen_tokens(shared, tokens)
     tier = np.searchsorted(api.edges, seen.total, side="left") - 1
     tier = np.maximum(tier, 0)

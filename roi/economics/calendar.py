@@ -22,15 +22,24 @@ def discount_factors(annual: float, horizon: int) -> Array:
     return np.asarray((1.0 + annual) ** (-months(horizon) / MONTHS_PER_YEAR))
 
 
+def powers(base: Number, exponents: Array) -> Array:
+    """base ** exponents for a positive base, through one logarithm a row; an exponent of 0 gives exactly 1; broadcasts."""
+    return np.asarray(np.exp(np.log(base) * exponents))
+
+
 def growth_path(annual: Number, horizon: int) -> Array:
     """(1 + g)^((t - 1)/12): a level holds through a month as at its start, so month 1 is today's. Shape (..., H)."""
-    return np.asarray((1.0 + annual) ** ((months(horizon) - 1.0) / MONTHS_PER_YEAR))
+    return powers(1.0 + annual, (months(horizon) - 1.0) / MONTHS_PER_YEAR)
 
 
 def requests(shared: Shared) -> Array:
     """Requests in each month, reconciled with the bill: a day's requests x 365/12 x growth x volume factor. Shape (..., H)."""
-    daily = shared.requests_per_day * shared.volume_factor
-    return np.asarray(daily * DAYS_PER_MONTH * growth_path(shared.growth, shared.horizon))
+    if "requests" not in shared.memo:
+        daily = shared.requests_per_day * shared.volume_factor
+        shared.memo["requests"] = np.asarray(daily * DAYS_PER_MONTH * growth_path(shared.growth, shared.horizon))
+    found = shared.memo["requests"]
+    assert isinstance(found, np.ndarray)
+    return found
 
 
 def live_share(months_to_live: Number, horizon: int) -> Array:

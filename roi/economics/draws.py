@@ -11,8 +11,8 @@ from roi.economics.inputs import Array
 from roi.economics.sequence import sobol
 from roi.facts.case import Case
 
-CHUNK = 512
-"""Draws at once: a (512, 36) float64 array is 147 kB, so that a line's arithmetic stays in the L2 cache."""
+CHUNK = 2048
+"""Draws at once: a (2048, 36) float64 array is 590 kB. Fewer pay more for calls than for arithmetic; more leave the cache."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -16,17 +17,27 @@ BAR_TOLERANCE = 1e-12
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Costs of one option at one set of values (central, or one row a draw)."""
+    """Costs of one option at one set of values (central, or one row a draw). Views that draws do not need are made on demand."""
 
     option: Option
     costs: Costs
     total: Totals
-    without_errors: Totals
-    incremental: Totals
-    """Without hours of people who are paid anyway."""
     pv: Number
-    pv_without_errors: Number
-    pv_incremental: Number
+    """Present value of the total, USD."""
+    discount_rate: float
+
+    @cached_property
+    def pv_without_errors(self) -> Number:
+        """Present value without the cost of wrong answers, USD."""
+        return self._without([line for line in self.costs.lines if line.is_error])
+
+    @cached_property
+    def pv_incremental(self) -> Number:
+        """Present value without hours of people who are paid anyway, USD."""
+        return self._without([line for line in self.costs.lines if line.existing_staff])
+
+    def _without(self, lines: list[Line]) -> Number:
+        return self.pv - sum((present_value(x.upfront, x.monthly, self.discount_rate) for x in lines), 0.0)
 
 
 @dataclass(frozen=True)
@@ -42,25 +53,8 @@ def evaluate(shared: Shared, option: Option, options: Mapping[str, Option]) -> E
     costs = cost_lines(shared, option, options)
     rows = max((line.monthly.shape[0] if line.monthly.ndim > 1 else 0 for line in costs.lines), default=0)
     shape = np.zeros((rows, shared.horizon)) if rows else np.zeros(shared.horizon)
-
-    def total(keep: list[Line]) -> Totals:
-        return Totals.of(keep, shape)
-
-    errors = [line for line in costs.lines if line.is_error]
-    existing = [line for line in costs.lines if line.existing_staff]
-    bare = total([line for line in costs.lines if not line.is_error])
-    whole = _plus(bare, total(errors), 1.0) if errors else bare
-    incremental = _plus(whole, total(existing), -1.0) if existing else whole
-
-    def pv(t: Totals) -> Number:
-        return present_value(t.upfront, t.monthly, shared.discount_rate)
-
-    value = pv(whole)
-    return Evaluated(option, costs, whole, bare, incremental, value, pv(bare), pv(incremental) if existing else value)
-
-
-def _plus(a: Totals, b: Totals, sign: float) -> Totals:
-    return Totals(a.monthly + sign * b.monthly, a.upfront + sign * b.upfront)
+    total = Totals.of(costs.lines, shape)
+    return Evaluated(option, costs, total, total.present_value(shared.discount_rate), shared.discount_rate)
 
 
 def read_all(case: Case, values: Values, choices: Mapping[str, Choice] | None = None) -> tuple[Shared, dict[str, Option]]:

@@ -4,7 +4,7 @@ A number is a float, or an array of shape (n, 1) with one row a draw (or one row
 monthly quantity is (H,) or (n, H). Every record is built here and nowhere else, so a path is spelled once.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,6 +89,9 @@ class Shared:
     usd_per_label: Number
     commitment_usd: Number
     commitment_months: Number
+
+    memo: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was worked out once from these values; a replaced record starts an empty one."""
 
     @property
     def mean_tokens(self) -> float:

@@ -41,9 +41,10 @@ class Totals:
     @classmethod
     def of(cls, lines: Iterable[Line], shape: Array) -> "Totals":
         """Sum of lines; `shape` is any monthly array that says how many months (and draws) there are."""
-        monthly, upfront = np.zeros(shape.shape), np.zeros(()) if shape.ndim == 1 else np.zeros((shape.shape[0], 1))
+        monthly = np.zeros(shape.shape)
+        upfront: Number = np.zeros((shape.shape[0], 1)) if shape.ndim > 1 else 0.0
         for line in lines:
-            monthly = monthly + line.monthly
+            monthly += line.monthly
             upfront = upfront + line.upfront
         return cls(monthly, upfront if monthly.ndim > 1 else float(np.asarray(upfront)))
 

@@ -47,7 +47,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     own = service(shared, option) if option.api is not None else None
     if own is not None:
         lines += api_lines(shared, own, live)
-        lines += migration_line(shared, own, needed_after(live), tuned_again(option))
+        lines += migration_line(shared, own, None, tuned_again(option))
         own_error = own.error_rate
     lines += run_lines(shared, option) + retraining_line(shared, option)
 
@@ -81,7 +81,8 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
         lines.append(line)
         incumbent_bill = incumbent_bill + line.monthly
     if option.kind != "cache-batch":
-        lines += migration_line(shared, stay, needed_after(incumbent_use + np.zeros(horizon)))
+        used = needed_after(kept, falling=True) if incumbent_use is kept else needed_after(np.asarray(incumbent_use))
+        lines += migration_line(shared, stay, used)
     lines += commitment_line(shared, incumbent_bill)
     rate = kept * stay.error_rate + (1.0 - kept) * served_error
     lines.append(error_line(shared, np.asarray(rate), (f"systems.{option.system}.error_rate",)))
@@ -92,7 +93,7 @@ def _stay_lines(shared: Shared, stay: Service) -> tuple[Line, ...]:
     everything = np.ones(shared.horizon)
     lines = api_lines(shared, stay, everything)
     bill = _bill(lines)
-    lines += migration_line(shared, stay, needed_after(everything))
+    lines += migration_line(shared, stay, None)
     lines += commitment_line(shared, bill)
     lines.append(error_line(shared, stay.error_rate, (f"systems.{stay.option.system}.error_rate",)))
     return tuple(lines)

@@ -24,10 +24,7 @@ def sobol(start: int, stop: int, dimensions: int, seed: int | None) -> Array:
     """
     if dimensions > MAX_DIMENSIONS:
         raise ValueError(f"{dimensions} uncertain facts; the sequence has {MAX_DIMENSIONS} dimensions")
-    columns = _directions()[:dimensions]
-    shift: Words = np.zeros(dimensions, dtype=np.int64)
-    if seed is not None:
-        columns, shift = _scramble(columns, seed)
+    columns, shift = _scramble(dimensions, seed)
     k = np.arange(start, stop, dtype=np.int64)
     gray = k ^ (k >> 1)
     points = np.broadcast_to(shift, (k.size, dimensions)).copy()
@@ -54,10 +51,16 @@ def _directions() -> Words:
     return table
 
 
-def _scramble(columns: Words, seed: int) -> tuple[Words, Words]:
-    """Direction words times a random lower-triangular matrix with ones on its diagonal, and a shift, for each dimension."""
+@lru_cache(maxsize=4)
+def _scramble(dimensions: int, seed: int | None) -> tuple[Words, Words]:
+    """Direction words times a random lower-triangular matrix with ones on its diagonal, and a shift, for each dimension.
+
+    Without a seed: the plain words and no shift.
+    """
+    columns = _directions()[:dimensions]
+    if seed is None:
+        return columns, np.zeros(dimensions, dtype=np.int64)
     words = _random_words(seed)
-    dimensions = columns.shape[0]
     scrambled = np.zeros_like(columns)
     rows = np.array([[next(words) >> (64 - BITS) for _ in range(BITS)] for _ in range(dimensions)], dtype=np.int64)
     for i in range(BITS):  # row i makes output bit i (from the top) out of input bits 0..i

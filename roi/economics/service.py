@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from roi.economics.api_cost import RequestCost, request_cost
-from roi.economics.calendar import events, past_events
-from roi.economics.inputs import Api, Array, Number, Option, Shared
+from roi.economics.calendar import events, past_events, powers
+from roi.economics.inputs import Array, Number, Option, Shared
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,20 @@ def service(shared: Shared, option: Option, hit_rate: Number | None = None) -> S
 
     The incumbent's own price factor (negotiated price, from the bill) applies to the incumbent alone.
     """
+    key = (id(option), hit_rate is None)
+    known = shared.memo.get(key)
+    if isinstance(known, Service) and known.option is option:
+        return known
     assert option.api is not None
     cost = request_cost(shared, option.tokens, option.api, shared.hit_rate if hit_rate is None else hit_rate)
     ends = model_ends(shared, option)
     done = past_events(ends)
     factor = shared.price_factor if option.kind in {"stay", "cache-batch"} else 1.0
     ratio = shared.successor_price_ratio * option.own_price_ratio
-    errors = np.minimum(option.error_rate * np.power(shared.successor_error_ratio, done), 1.0)
-    return Service(option, cost, np.asarray(factor * np.power(ratio, done)), np.asarray(errors), ends)
+    errors = np.minimum(option.error_rate * powers(shared.successor_error_ratio, done), 1.0)
+    made = Service(option, cost, np.asarray(factor * powers(ratio, done)), np.asarray(errors), ends)
+    shared.memo[key] = made
+    return made
 
 
 def model_ends(shared: Shared, option: Option) -> Array:
@@ -44,7 +50,3 @@ def model_ends(shared: Shared, option: Option) -> Array:
         return np.zeros(shared.horizon + 1)
     return events(option.life_first, option.life_every, shared.horizon)
 
-
-def incumbent_rates(api: Api) -> str:
-    """The base-tier price list in words, for arithmetic lines."""
-    return f"${api.input[0]:g} in / ${api.output[0]:g} out per Mtok"

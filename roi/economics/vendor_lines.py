@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from roi.economics.calendar import months, requests, split
+from roi.economics.calendar import months, powers, requests, split
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.line import Line, pick
 from roi.economics.people_lines import evaluation_cost, run_cost
@@ -10,19 +10,30 @@ from roi.economics.service import Service
 from roi.units import MONTHS_PER_YEAR
 
 
-def migration_line(shared: Shared, api: Service, used: Array, extra_usd: Number = 0.0) -> list[Line]:
+def _migration_cost(shared: Shared) -> tuple[Array, Array]:
+    """USD an hour, and USD of one migration, at month ends 0..H."""
+    found = shared.memo.get("migration")
+    if not isinstance(found, tuple):
+        wage = shared.usd_per_hour * powers(1.0 + shared.wage_growth, np.arange(shared.horizon + 1) / MONTHS_PER_YEAR)
+        found = shared.memo["migration"] = (wage, np.asarray(shared.migration_hours * wage + evaluation_cost(shared)))
+    return found
+
+
+def _nothing(x: Number) -> bool:
+    return isinstance(x, float) and x == 0.0
+
+
+def migration_line(shared: Shared, api: Service, used: Array | None, extra_usd: Number = 0.0) -> list[Line]:
     """Porting hours and a new evaluation each time the vendor ends the model while it is still used.
 
-    `used` (..., H + 1) says at which month ends the service is needed in the month that follows. `extra_usd` is what a
-    tuned model pays besides: training again on the successor.
+    `used` (..., H + 1) says at which month ends the service is needed later on; None = to the horizon. `extra_usd` is what
+    a tuned model pays besides: training again on the successor.
     """
-    counts = api.migrations * used
-    if not np.any(counts > 0):
+    counts = api.migrations if used is None else api.migrations * used
+    if not counts.any():
         return []
-    ends = np.arange(shared.horizon + 1) / MONTHS_PER_YEAR
-    wage = shared.usd_per_hour * (1.0 + shared.wage_growth) ** ends
-    each = shared.migration_hours * wage + evaluation_cost(shared) + extra_usd
-    upfront, monthly = split(np.asarray(counts * each))
+    wage, each = _migration_cost(shared)
+    upfront, monthly = split(np.asarray(counts * (each if _nothing(extra_usd) else each + extra_usd)))
 
     def arithmetic(month: int) -> str:
         again = f" + ${pick(extra_usd, 0):,.6g} to train again" if np.any(np.asarray(extra_usd) > 0) else ""
@@ -39,10 +50,15 @@ def tuned_again(option: Option) -> Number:
     return option.training.runs * run_cost(option.training) if option.training is not None else 0.0
 
 
-def needed_after(share: Array) -> Array:
-    """Month ends 0..H after which a service with this monthly share is still used, as 0 or 1, shape (..., H + 1)."""
-    later = np.maximum.accumulate(share[..., ::-1], axis=-1)[..., ::-1]
-    return np.concatenate([later > 0, np.zeros((*share.shape[:-1], 1), dtype=bool)], axis=-1).astype(np.float64)
+def needed_after(share: Array, *, falling: bool = False) -> Array:
+    """Month ends 0..H after which a service with this monthly share is still used, shape (..., H + 1), true or false.
+
+    A falling share is used later on only where it is used next month, which spares the search.
+    """
+    later = share if falling else np.maximum.accumulate(share[..., ::-1], axis=-1)[..., ::-1]
+    used = np.zeros((*share.shape[:-1], share.shape[-1] + 1), dtype=bool)
+    np.greater(later, 0.0, out=used[..., :-1])
+    return used
 
 
 def commitment_line(shared: Shared, spent: Array) -> list[Line]:

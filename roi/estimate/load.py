@@ -63,7 +63,9 @@ def spill_share(load_curve: Array, burst: Number, floor_capacity_ratio: Number) 
 
         spill = mean over hours of max(0, m x burst - c) / burst        0 where c >= peak, 1 where c is 0
 
-    `load_curve` has the hours as its last axis; the other axes broadcast with burst and c. Served is 1 - spill.
+    which is a function of c / burst alone, straight between the hours' multiples, so that interpolation between them is
+    exact. `load_curve` has the hours as its only axis; burst and c broadcast. Served is 1 - spill.
     """
-    burst, floor = np.asarray(burst, dtype=float)[..., None], np.asarray(floor_capacity_ratio, dtype=float)[..., None]
-    return np.asarray(np.mean(np.maximum(load_curve * burst - floor, 0.0) / burst, axis=-1), dtype=float)[()]
+    knots = np.concatenate([[0.0], np.sort(load_curve)])
+    spilled = np.mean(np.maximum(load_curve[:, None] - knots, 0.0), axis=0)
+    return np.asarray(np.interp(np.asarray(floor_capacity_ratio, dtype=float) / burst, knots, spilled))[()]

@@ -4,6 +4,7 @@ Positive quantities are triangular in the log, yearly rates in log(1 + rate), sh
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -56,6 +57,7 @@ def axis(unit: str, low: float) -> Axis:
     return Axis("linear", 0.0 if low == 0 else -np.inf, np.inf)
 
 
+@lru_cache(maxsize=4096)
 def triangle(low: float, mode: float, high: float) -> tuple[float, float]:
     """Ends (a, b) of the triangular density with this mode whose 5th and 95th percentiles are low and high.
 

@@ -1,0 +1,76 @@
+"""The cost tree of one option: every line with its monthly figure, its set-up, its total and its arithmetic."""
+
+import math
+import re
+
+from roi.economics.comparison import Comparison
+from roi.economics.option_result import InfeasibleOption, LineResult, OptionResult
+from roi.facts.case import Case
+from roi.facts.fact import Basis
+from roi.report.blocks import Block, Heading, Paragraph, Row, Table
+from roi.report.money import Money, money_of
+from roi.report.wording import KINDS, MARKS, figure, percent, usd
+
+MONTH = re.compile(r"month (\d+): ")
+
+
+def cost_tree(c: Comparison, id: str) -> list[Block]:
+    """The tree of a feasible option; for another one, why it cannot work."""
+    barred = next((o for o in c.infeasible if o.id == id), None)
+    if barred is not None:
+        return _not_possible(barred)
+    o = next(o for o in c.options if o.id == id)
+    start, horizon = first_full_month(c.case, o), len(o.monthly_usd)
+    money = money_of([o.tco_usd, *(sum(line.monthly_usd) for line in o.lines)])
+    rows = [_branch(line, start, money) for line in o.lines if line.upfront_usd or any(line.monthly_usd)]
+    total = Row(("total", "", money(o.mean_monthly_usd), money(o.upfront_usd), money(o.tco_usd)), strong=True)
+    heads = ("cost line", "", f"{money.unit}\n/month", f"up-front\n{money.unit}", f"{horizon} months\n{money.unit}")
+    return [
+        Heading(f"Cost of {o.label} ({o.id})"), Table(heads, (*rows, total), left=2, tree=True),
+        Paragraph(f"/month: mean of months {start + 1} to {horizon}, when it serves alone. Discounted cost {usd(o.pv_cost_usd)}."
+                  + _fleet(o) + _quality(o)),
+    ]
+
+
+def first_full_month(case: Case, o: OptionResult) -> int:
+    """Index of the first month in which the option serves alone."""
+    group = case[f"options.{o.id}.group"].value
+    parallel = case[f"changes.{group}.months_in_parallel"].value
+    assert isinstance(parallel, (int, float))
+    return min(math.ceil(o.months_to_live + parallel), len(o.monthly_usd) - 1)
+
+
+def _branch(line: LineResult, start: int, money: Money) -> Row:
+    months = line.monthly_usd[start:]
+    whole = line.upfront_usd + sum(line.monthly_usd)
+    cells = (line.name, MARKS[Basis(line.basis)], money(sum(months) / len(months)), money(line.upfront_usd), money(whole))
+    return Row(cells, detail=f"{line.arithmetic} = {_result(line)}")
+
+
+def _result(line: LineResult) -> str:
+    """The figure that the arithmetic gives: of its month, or of the set-up."""
+    found = MONTH.match(line.arithmetic)
+    if found is None:
+        return usd(line.upfront_usd or max(line.monthly_usd))
+    month = int(found[1]) - 1
+    return usd(line.monthly_usd[month])
+
+
+def _fleet(o: OptionResult) -> str:
+    f = o.fleet
+    if f is None:
+        return ""
+    most = f", {f.gpus_most:,.0f} at most over the horizon" if f.gpus_most != f.gpus else ""
+    return (f" Fleet: {f.replicas:,.0f} replicas on {f.gpus:,.0f} x {f.gpu} at {f.vendor}{most}; {usd(f.usd_per_gpu_hour)} per GPU"
+            f" and hour; a replica holds {figure(f.capacity_requests_per_s)} requests a second at the SLO; busy"
+            f" {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)} at the peak.")
+
+
+def _quality(o: OptionResult) -> str:
+    q = o.quality
+    handed = f", hands on {percent(q.share_escalated)}" if q.share_escalated else ""
+    return f" Quality: {q.status}, {percent(q.error_rate)} wrong{handed}."
+
+
+def _not_possible(o: InfeasibleOption) -> list[Block]:
+    return [Heading(f"{o.label} ({o.id}), {KINDS.get(o.kind, o.kind)}: not possible"), Paragraph(o.reason)]

@@ -65,8 +65,10 @@ def main() -> None:
     lines = round(sum(counts) / len(counts))
     ours = least(lambda: draw(case, ids, choices, DRAWS, 1))
     bare = least(lambda: kernel(lines, shared.horizon, DRAWS))
-    print(f"{len(ids)} options, {shared.horizon} months, {min(counts)} to {max(counts)} lines an option (mean {lines}),"
-          f" {len(case.uncertain)} uncertain facts, {DRAWS:,} draws in chunks of {CHUNK:,}")
+    print(
+        f"{len(ids)} options, {shared.horizon} months, {min(counts)} to {max(counts)} lines an option (mean {lines}),"
+        f" {len(case.uncertain)} uncertain facts, {DRAWS:,} draws in chunks of {CHUNK:,}"
+    )
     print(f"comparison  {DRAWS / ours:10,.0f} draws/s a core   (target {TARGET:,})")
     print(f"bare NumPy  {DRAWS / bare:10,.0f} draws/s a core   same number of lines, months and options")
     print(f"ratio       {ours / bare:10.2f} x the bare kernel's time")

@@ -17,7 +17,7 @@ import numpy as np
 
 def main(path: str) -> None:
     """Print the block of YAML."""
-    rows = list(csv.DictReader(Path(path).open(encoding="utf-8")))
+    rows = list(csv.DictReader(Path(path).read_text(encoding="utf-8").splitlines()))
     minutes = [datetime.fromisoformat(r["TIMESTAMP"][:26]).replace(second=0, microsecond=0) for r in rows]
     span = int((max(minutes) - min(minutes)) / timedelta(minutes=1)) + 1
     peak = max(Counter(minutes).values()) / (len(rows) / span)
@@ -28,8 +28,10 @@ def main(path: str) -> None:
     for cell in np.array_split(np.argsort(inputs, kind="stable"), 8):
         by_output = cell[np.argsort(outputs[cell], kind="stable")]
         for part in np.split(by_output, [int(by_output.size * q) for q in (0.5, 0.9, 0.99)]):
-            print(f"    - {{input_tokens: {inputs[part].mean():.4f}, output_tokens: {outputs[part].mean():.4f},"
-                  f" share: {part.size / len(rows):.10f}}}")
+            print(
+                f"    - {{input_tokens: {inputs[part].mean():.4f}, output_tokens: {outputs[part].mean():.4f},"
+                f" share: {part.size / len(rows):.10f}}}"
+            )
 
 
 if __name__ == "__main__":

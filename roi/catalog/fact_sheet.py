@@ -18,8 +18,18 @@ class FactSheet:
         self.facts: dict[str, Fact] = {}
         self.warnings: list[str] = []
 
-    def add(self, path: str, value: Value, unit: str = "", *, basis: Basis, source: str, date: Date | None = None,
-            low: float | None = None, high: float | None = None) -> None:
+    def add(
+        self,
+        path: str,
+        value: Value,
+        unit: str = "",
+        *,
+        basis: Basis,
+        source: str,
+        date: Date | None = None,
+        low: float | None = None,
+        high: float | None = None,
+    ) -> None:
         """One fact; the first to name a path wins."""
         if path not in self.facts:
             self.facts[path] = Fact(value=value, low=low, high=high, unit=unit, basis=basis, source=source, date=date)
@@ -33,8 +43,16 @@ class FactSheet:
         s = as_spread(q)
         basis = Basis.STATED if stated else Basis.ASSUMED
         same = s.low == s.high
-        self.add(path, s.value, unit, basis=basis, source=s.source or source, date=s.date,
-                 low=None if same else s.low, high=None if same else s.high)
+        self.add(
+            path,
+            s.value,
+            unit,
+            basis=basis,
+            source=s.source or source,
+            date=s.date,
+            low=None if same else s.low,
+            high=None if same else s.high,
+        )
 
     def field(self, path: str, section: Section, name: str, dotted: str) -> None:
         """The field `name` of a scenario block, with the unit and meaning that the schema gives it."""

@@ -25,6 +25,7 @@ from roi.scenario.schema import Scenario
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
 
 Array = NDArray[np.float64]
+Grid = list[tuple[Gpu, int, str]]
 
 MOST_PLANS = 6
 """Plans of one option that go into the Case, the cheapest at today's volume first."""
@@ -81,9 +82,15 @@ def rented_offers(s: Scenario) -> Offers:
             continue
         if o.kind is RentalKind.RESERVED and not c.reserved:
             continue
-        kept.append(Offer(o.gpu, o.vendor, o.kind.value, o.usd_per_gpu_hour, o.gpus_per_instance, o.minimum_months, o.source, o.date, 0.0))
+        kept.append(
+            Offer(
+                o.gpu, o.vendor, o.kind.value, o.usd_per_gpu_hour, o.gpus_per_instance, o.minimum_months, o.source, o.date, 0.0
+            )
+        )
     if not kept and s.candidates.self_hosted:
-        raise ScenarioError("candidates.gpus", ", ".join(c.gpus) or "all", "no vendor of the scenario rents these on the as-of date")
+        raise ScenarioError(
+            "candidates.gpus", ", ".join(c.gpus) or "all", "no vendor of the scenario rents these on the as-of date"
+        )
     return tuple(kept)
 
 
@@ -92,13 +99,15 @@ def owned_offers(s: Scenario, prices: tuple[PurchasePrice, ...]) -> Offers:
     gpus = {find_gpu(g, "candidates.gpus").id for g in s.candidates.gpus}
     return tuple(
         Offer(p.gpu, "purchase", "owned", 0.0, size, 0, p.source, p.date, p.usd_per_gpu)
-        for p in prices if not gpus or p.gpu in gpus
+        for p in prices
+        if not gpus or p.gpu in gpus
         for size in (1, s.own_hardware.gpus_per_server)
     )
 
 
-def request_shape(sheet: FactSheet, s: Scenario, system: str) -> RequestShape:
+def request_shape(sheet: FactSheet, system: str) -> RequestShape:
     """Mean and spread of the requests' lengths in the system's own tokens, at the central values."""
+
     def number(path: str) -> float:
         value = sheet.facts[path].value
         assert isinstance(value, (int, float))
@@ -130,11 +139,13 @@ def request_shape(sheet: FactSheet, s: Scenario, system: str) -> RequestShape:
     return RequestShape(mean(prompt), mean(output), mean(cached), cv(prompt), cv(output))
 
 
-def add_plans(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, system: str, offers: Offers, *, shared_adapters: bool) -> None:
+def add_plans(
+    sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, system: str, offers: Offers, *, shared_adapters: bool
+) -> None:
     """The plans of an option, as facts; infeasible, with the limit that binds, where no plan holds the SLO."""
-    requests = request_shape(sheet, s, system)
+    requests = request_shape(sheet, system)
     gpus = {o.gpu: find_gpu(o.gpu) for o in offers}
-    grid = [(gpus[g], tp, dtype) for g in gpus for tp in s.serving.tensor_parallel for dtype in s.serving.weight_dtypes]
+    grid: Grid = [(gpus[g], tp, dtype) for g in gpus for tp in s.serving.tensor_parallel for dtype in s.serving.weight_dtypes]
     engine = find_engine("vllm")
     shared = shared_adapters and s.serving.adapters == "shared"
     speed = float(adapter_throughput(s.serving.adapters_on_base).value) if shared else 1.0  # type: ignore[arg-type]
@@ -143,11 +154,23 @@ def add_plans(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, system:
     spreads = [engine.speed(gpu.id) for gpu, _, _ in grid]
     slow, fast = (
         _row(_capacity(s, shape, requests, grid, speed * np.array(ends)).requests_per_s)
-        for ends in ([f.low or 1.0 for f in spreads], [f.high or 1.0 for f in spreads]))
+        for ends in ([f.low or 1.0 for f in spreads], [f.high or 1.0 for f in spreads])
+    )
     found = [
-        _Found(o, tp, dtype, float(rates[k]), float(slow[k]), float(fast[k]), float(_row(result.ttft_s)[k]), float(_row(result.tpot_s)[k]))
-        for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
-        for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp
+        _Found(
+            o,
+            tp,
+            dtype,
+            float(rates[k]),
+            float(slow[k]),
+            float(fast[k]),
+            float(_row(result.ttft_s)[k]),
+            float(_row(result.tpot_s)[k]),
+        )
+        for k, (gpu, tp, dtype) in enumerate(grid)
+        if rates[k] > 0
+        for o in offers
+        if o.gpu == gpu.id and o.gpus_per_instance >= tp
     ]
     if not found:
         sheet.name(f"options.{id}.infeasible", _why_not(s, grid, result), "roofline of the serving plans")
@@ -160,39 +183,49 @@ def _row(x: object) -> Array:
     return np.atleast_1d(np.asarray(x, dtype=np.float64))
 
 
-def _capacity(s: Scenario, shape: ModelShape, requests: RequestShape, grid: list[tuple[Gpu, int, str]],
-              speed: float | Array) -> ServingCapacity:
+def _capacity(s: Scenario, shape: ModelShape, requests: RequestShape, grid: Grid, speed: float | Array) -> ServingCapacity:
     cards, degrees, dtypes = [g for g, _, _ in grid], np.array([float(tp) for _, tp, _ in grid]), [d for _, _, d in grid]
     iteration = roofline_iteration(shape, cards, degrees, dtypes, requests.prefill_context, find_engine("vllm").efficiencies)
     memory = replica_memory(shape, cards, degrees, dtypes, s.serving.kv_dtype, requests)
     no_slo = value_of(s.workload.can_wait_share) >= 1.0
     return serving_capacity(
-        requests, iteration, memory, speed=speed,
-        ttft_p95_s=None if no_slo else value_of(s.workload.ttft_p95_s), tpot_s=None if no_slo else value_of(s.workload.tpot_p95_s))
+        requests,
+        iteration,
+        memory,
+        speed=speed,
+        ttft_p95_s=None if no_slo else value_of(s.workload.ttft_p95_s),
+        tpot_s=None if no_slo else value_of(s.workload.tpot_p95_s),
+    )
 
 
-def _why_not(s: Scenario, grid: list[tuple[Gpu, int, str]], result: ServingCapacity) -> str:
+def _why_not(s: Scenario, grid: Grid, result: ServingCapacity) -> str:
     """The limit that binds on the largest plan, and what would have to change."""
     largest = int(np.argmax([g.memory_bytes * tp for g, tp, _ in grid]))
     binding = str(np.atleast_1d(result.binding)[largest])
     gpu, tp, dtype = grid[largest]
-    change = {"TTFT": f"ttft_p95_s {value_of(s.workload.ttft_p95_s):g} s is too short",
-              "TPOT": f"tpot_p95_s {value_of(s.workload.tpot_p95_s):g} s is too short"}.get(binding, binding)
+    change = {
+        "TTFT": f"ttft_p95_s {value_of(s.workload.ttft_p95_s):g} s is too short",
+        "TPOT": f"tpot_p95_s {value_of(s.workload.tpot_p95_s):g} s is too short",
+    }.get(binding, binding)
     return f"no plan holds; the largest, {tp} x {gpu.id} {dtype}: {change}"
 
 
 def _cheapest(sheet: FactSheet, found: list[_Found]) -> list[_Found]:
-    """At most MOST_PLANS plans: none that another beats in rent and capacity alike; half by rent at today's peak, the others
-    by rent per request at scale, and the smallest instance."""
+    """At most MOST_PLANS plans, none of which another beats in rent and capacity alike.
+
+    Half by rent at today's peak, then by rent per request at scale, and the smallest instance.
+    """
     rpd, peak = sheet.facts["workload.requests_per_day"].value, sheet.facts["workload.peak_to_mean"].value
-    assert isinstance(rpd, (int, float)) and isinstance(peak, (int, float))
+    assert isinstance(rpd, (int, float))
+    assert isinstance(peak, (int, float))
     size = np.array([p.offer.gpus_per_instance for p in found], dtype=np.float64)
     hourly = np.array([p.offer.usd_per_gpu_hour + p.offer.usd_per_gpu / WRITE_OFF_HOURS for p in found]) * size
     capacity = np.array([p.capacity for p in found])
     held = capacity * (size // np.array([p.gpus for p in found]))
     bound = np.array([p.offer.minimum_months for p in found])
-    no_worse = ((hourly[:, None] <= hourly) & (held[:, None] >= held) & (capacity[:, None] >= capacity)
-                & (bound[:, None] <= bound))
+    no_worse = (
+        (hourly[:, None] <= hourly) & (held[:, None] >= held) & (capacity[:, None] >= capacity) & (bound[:, None] <= bound)
+    )
     better = no_worse & ((hourly[:, None] < hourly) | (held[:, None] > held))
     unbeaten = np.flatnonzero(~better.any(axis=0))
     rent = hourly * np.ceil(rpd / SECONDS_PER_DAY * peak / held + 1.0)
@@ -214,7 +247,14 @@ def _add_plan(sheet: FactSheet, s: Scenario, own: str, plan: _Found, shape: Mode
     if o.usd_per_gpu > 0:
         sheet.add(own + "usd_per_gpu", o.usd_per_gpu, "USD", basis=Basis.PUBLISHED, source=o.source, date=o.date)
     else:
-        sheet.add(own + "usd_per_gpu_hour", o.usd_per_gpu_hour, "USD/GPU-hour", basis=basis, source=f"{o.vendor} {o.kind}: {o.source}", date=o.date)
+        sheet.add(
+            own + "usd_per_gpu_hour",
+            o.usd_per_gpu_hour,
+            "USD/GPU-hour",
+            basis=basis,
+            source=f"{o.vendor} {o.kind}: {o.source}",
+            date=o.date,
+        )
         age = price_age_days(o, s.as_of)
         if age > STALE_DAYS:
             sheet.warnings.append(f"{o.vendor} {o.gpu} at ${o.usd_per_gpu_hour:g}/h is {age} days old ({o.date})")
@@ -224,8 +264,10 @@ def _add_plan(sheet: FactSheet, s: Scenario, own: str, plan: _Found, shape: Mode
     sheet.add(own + "watts", gpu.power_w, "W", basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date)
     sheet.name(own + "speed", "serving.speed.fitted" if fitted else "serving.speed.elsewhere", "serving efficiencies")
     basis = Basis.CALIBRATED if fitted else Basis.PUBLISHED
-    source = (f"roofline of {shape.id} {plan.dtype} on {plan.gpus} x {o.gpu} at the SLO: p95 TTFT {plan.ttft_s:.2f} s,"
-              f" TPOT {plan.tpot_s * 1000:.1f} ms")
+    source = (
+        f"roofline of {shape.id} {plan.dtype} on {plan.gpus} x {o.gpu} at the SLO: p95 TTFT {plan.ttft_s:.2f} s,"
+        f" TPOT {plan.tpot_s * 1000:.1f} ms"
+    )
     for name, rate in (("", plan.capacity), ("_slow", plan.capacity_slow), ("_fast", plan.capacity_fast)):
         ends = f" at the {name[1:]} end of the engine's speed" if name else ""
         sheet.add(f"{own}capacity{name}_requests_per_s", rate, "requests/s", basis=basis, source=source + ends)

@@ -18,10 +18,18 @@ from roi.scenario.schema import Scenario
 from roi.scenario.systems import GROUPS
 from roi.units import DAYS_PER_MONTH
 
-PEAK_DEFAULT = Spread(value=3.0, low=2.0, high=5.0,
-                      source="busiest minutes over mean: 1.5 to 3.9 in one hour, 1.9 to 3.3 over 14 days (Azure 2023, ServeGen)")
-BURST_WITHIN_HOUR = Spread(value=1.5, low=1.1, high=2.5,
-                           source="busiest 10 minutes over the busiest hour, 0.93 to 1.8 (ServeGen, 14 days); minutes more")
+PEAK_DEFAULT = Spread(
+    value=3.0,
+    low=2.0,
+    high=5.0,
+    source="busiest minutes over mean: 1.5 to 3.9 in one hour, 1.9 to 3.3 over 14 days (Azure 2023, ServeGen)",
+)
+BURST_WITHIN_HOUR = Spread(
+    value=1.5,
+    low=1.1,
+    high=2.5,
+    source="busiest 10 minutes over the busiest hour, 0.93 to 1.8 (ServeGen, 14 days); minutes more",
+)
 
 
 @dataclass(frozen=True)
@@ -52,8 +60,13 @@ def _frame(sheet: FactSheet, s: Scenario) -> None:
     sheet.name("as_of", s.as_of.isoformat())
     for name in ("horizon_months", "draws", "seed"):
         sheet.add(name, getattr(s, name), basis=_basis(name in s.model_fields_set), source=f"scenario {name}")
-    sheet.add("discount_rate_per_year", s.discount_rate, "1/year", basis=_basis("discount_rate" in s.model_fields_set),
-              source="scenario discount_rate")
+    sheet.add(
+        "discount_rate_per_year",
+        s.discount_rate,
+        "1/year",
+        basis=_basis("discount_rate" in s.model_fields_set),
+        source="scenario discount_rate",
+    )
     for gate in QUESTIONS:
         sheet.name(f"gates.{gate}", getattr(s.gates, gate), f"scenario gates.{gate}")
     drift = s.drift
@@ -70,8 +83,13 @@ def _workload(sheet: FactSheet, s: Scenario) -> None:
     for name in ("requests_per_day", "growth_per_year", "can_wait_share", "shared_prefix_tokens", "cache_hit_rate"):
         sheet.field(f"workload.{name}", w, name, "workload")
     escalated = w.cache_hit_rate if w.escalated_cache_hit_rate is None else w.escalated_cache_hit_rate
-    sheet.quantity("workload.escalated_cache_hit_rate", value_of(escalated), "share",
-                   stated=w.escalated_cache_hit_rate is not None, source="as workload.cache_hit_rate unless given")
+    sheet.quantity(
+        "workload.escalated_cache_hit_rate",
+        value_of(escalated),
+        "share",
+        stated=w.escalated_cache_hit_rate is not None,
+        source="as workload.cache_hit_rate unless given",
+    )
     for name, row in zip(("input_tokens", "output_tokens", "weights"), _lengths(sheet, s), strict=True):
         sheet.name(f"workload.{name}", row, "scenario workload.lengths" if w.lengths else f"scenario workload.{name}")
     peak = w.peak_to_mean
@@ -80,16 +98,29 @@ def _workload(sheet: FactSheet, s: Scenario) -> None:
         curve = weights / weights.mean()
         if peak is None:
             top, b = float(curve.max()), BURST_WITHIN_HOUR
-            peak = Spread(value=top * b.value, low=top * (b.low or 1), high=top * (b.high or 1),
-                          source=f"busiest hour {top:.2f} x {b.source}")
+            peak = Spread(
+                value=top * b.value,
+                low=top * (b.low or 1),
+                high=top * (b.high or 1),
+                source=f"busiest hour {top:.2f} x {b.source}",
+            )
             sheet.quantity("workload.peak_to_mean", peak, "ratio", stated=False, source=peak.source)
     else:
         curve = load_curve_from_peak(value_of(peak if peak is not None else PEAK_DEFAULT))
-    sheet.quantity("workload.peak_to_mean", PEAK_DEFAULT if peak is None else peak, "ratio", stated=peak is not None,
-                   source="scenario workload.peak_to_mean")
-    sheet.add("workload.load_curve", tuple(float(x) for x in curve), "ratio",
-              basis=_basis(w.hourly_weights is not None),
-              source="scenario workload.hourly_weights" if w.hourly_weights else "straight line in the log up to peak_to_mean")
+    sheet.quantity(
+        "workload.peak_to_mean",
+        PEAK_DEFAULT if peak is None else peak,
+        "ratio",
+        stated=peak is not None,
+        source="scenario workload.peak_to_mean",
+    )
+    sheet.add(
+        "workload.load_curve",
+        tuple(float(x) for x in curve),
+        "ratio",
+        basis=_basis(w.hourly_weights is not None),
+        source="scenario workload.hourly_weights" if w.hourly_weights else "straight line in the log up to peak_to_mean",
+    )
     for name in ("ttft_p95_s", "tpot_p95_s"):
         sheet.field(f"workload.{name}", w, name, "workload")
     _commitment(sheet, s)
@@ -98,11 +129,17 @@ def _workload(sheet: FactSheet, s: Scenario) -> None:
 def _lengths(sheet: FactSheet, s: Scenario) -> tuple[tuple[float, ...], ...]:
     w = s.workload
     if w.lengths is not None:
-        return (tuple(b.input_tokens for b in w.lengths), tuple(b.output_tokens for b in w.lengths),
-                tuple(b.share for b in w.lengths))
-    assert w.input_tokens is not None and w.output_tokens is not None
+        return (
+            tuple(b.input_tokens for b in w.lengths),
+            tuple(b.output_tokens for b in w.lengths),
+            tuple(b.share for b in w.lengths),
+        )
+    assert w.input_tokens is not None
+    assert w.output_tokens is not None
     if as_spread(w.input_tokens).low is not None or as_spread(w.output_tokens).low is not None:
-        sheet.warnings.append("workload.input_tokens and output_tokens: low and high are not drawn; mean lengths are taken as exact")
+        sheet.warnings.append(
+            "workload.input_tokens and output_tokens: low and high are not drawn; mean lengths are taken as exact"
+        )
     return (value_of(w.input_tokens),), (value_of(w.output_tokens),), (1.0,)
 
 
@@ -116,10 +153,18 @@ def _commitment(sheet: FactSheet, s: Scenario) -> None:
 
 
 def _quality(sheet: FactSheet, s: Scenario) -> None:
-    sheet.add("quality.bar", s.quality.bar, "share", basis=_basis("bar" in s.quality.model_fields_set), source="scenario quality.bar")
+    sheet.add(
+        "quality.bar", s.quality.bar, "share", basis=_basis("bar" in s.quality.model_fields_set), source="scenario quality.bar"
+    )
     sheet.field("quality.usd_per_error", s.quality, "usd_per_error", "quality")
-    sheet.add("quality.evaluation_noise", 0.0, basis=Basis.ASSUMED, low=-1.0, high=1.0,
-              source="one evaluation set for all: -1 puts every score at its low, +1 at its high")
+    sheet.add(
+        "quality.evaluation_noise",
+        0.0,
+        basis=Basis.ASSUMED,
+        low=-1.0,
+        high=1.0,
+        source="one evaluation set for all: -1 puts every score at its low, +1 at its high",
+    )
 
 
 def _people(sheet: FactSheet, s: Scenario) -> None:
@@ -152,7 +197,9 @@ def _training(sheet: FactSheet, s: Scenario) -> None:
         sheet.field(f"training.{name}", t, name, "training")
     if t.retrain_every_months is not None:
         if value_of(t.retrain_every_months) <= 0:
-            raise ScenarioError("training.retrain_every_months", value_of(t.retrain_every_months), "months above 0, or null for never")
+            raise ScenarioError(
+                "training.retrain_every_months", value_of(t.retrain_every_months), "months above 0, or null for never"
+            )
         sheet.field("training.retrain_every_months", t, "retrain_every_months", "training")
     sheet.name("training.labels_from", t.labels_from)
     free = t.labels_owned or t.labels_from == "incumbent"
@@ -160,8 +207,13 @@ def _training(sheet: FactSheet, s: Scenario) -> None:
         why = "already paid for" if t.labels_owned else "the incumbent's logged outputs"
         sheet.add("training.labels_to_buy", 0.0, "labels", basis=Basis.STATED, source=why)
     else:
-        sheet.quantity("training.labels_to_buy", t.examples, "labels", stated="examples" in t.model_fields_set,
-                       source="scenario training.examples")
+        sheet.quantity(
+            "training.labels_to_buy",
+            t.examples,
+            "labels",
+            stated="examples" in t.model_fields_set,
+            source="scenario training.examples",
+        )
 
 
 def _serving(sheet: FactSheet, s: Scenario) -> None:

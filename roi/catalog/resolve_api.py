@@ -46,18 +46,25 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) ->
     i, w = s.incumbent, s.workload
     add_option(sheet, "cache-batch", "cache-batch", f"{i.model}, cache + batch", i.model, "cache_batch", vendor)
     add_price(sheet, "cache-batch", price, discount=i.discount, uses_cache=True, batch_share=w.can_wait_share)
-    able_cache = price.cache_read_usd_per_mtok is not None and value_of(w.shared_prefix_tokens) > 0 and value_of(w.cache_hit_rate) > 0
+    able_cache = (
+        price.cache_read_usd_per_mtok is not None and value_of(w.shared_prefix_tokens) > 0 and value_of(w.cache_hit_rate) > 0
+    )
     if able_cache and value_of(w.shared_prefix_tokens) < (price.cache_minimum_tokens or 0):
         able_cache = False
-        sheet.warnings.append(f"the shared prefix of {value_of(w.shared_prefix_tokens):.0f} tokens is below {price.provider}'s"
-                              f" cache minimum of {price.cache_minimum_tokens}: nothing is cached")
+        sheet.warnings.append(
+            f"the shared prefix of {value_of(w.shared_prefix_tokens):.0f} tokens is below {price.provider}'s"
+            f" cache minimum of {price.cache_minimum_tokens}: nothing is cached"
+        )
     waits = value_of(w.can_wait_share) > value_of(i.batch_share)
     if waits and price.batch_input_usd_per_mtok is None:
         sheet.warnings.append(f"no batch price known for {price.provider}/{price.model}: standard price used")
     able_batch = waits and price.batch_input_usd_per_mtok is not None
     if (i.uses_cache or not able_cache) and not able_batch:
-        why = "caching and batch are on already" if i.uses_cache or value_of(i.batch_share) else \
-            "nothing to switch on: no shared prefix that can be cached, and no share that can wait at a batch price"
+        why = (
+            "caching and batch are on already"
+            if i.uses_cache or value_of(i.batch_share)
+            else "nothing to switch on: no shared prefix that can be cached, and no share that can wait at a batch price"
+        )
         sheet.name("options.cache-batch.infeasible", why, "workload and price list")
 
 
@@ -89,8 +96,9 @@ def short_label(price: ApiPrice) -> str:
     return tail if price.provider in {"openai", "anthropic", "google"} else f"{tail} @ {price.provider}"
 
 
-def add_option(sheet: FactSheet, id: str, kind: str, label: str, system: str, group: str, vendor: str | None, *,
-               trains: bool = False) -> None:
+def add_option(
+    sheet: FactSheet, id: str, kind: str, label: str, system: str, group: str, vendor: str | None, *, trains: bool = False
+) -> None:
     """The frame of an option."""
     own = f"options.{id}."
     sheet.name(own + "kind", kind, "roi")
@@ -101,7 +109,9 @@ def add_option(sheet: FactSheet, id: str, kind: str, label: str, system: str, gr
         sheet.name(own + "vendor", vendor, "roi")
 
 
-def add_price(sheet: FactSheet, id: str, price: ApiPrice, *, discount: float | Spread, uses_cache: bool, batch_share: Share) -> None:
+def add_price(
+    sheet: FactSheet, id: str, price: ApiPrice, *, discount: float | Spread, uses_cache: bool, batch_share: Share
+) -> None:
     """The price list of an option, tier by tier."""
     own = f"options.{id}."
     note = f"{price.source}; {price.note}" if price.note else price.source
@@ -130,16 +140,32 @@ def add_vendor(sheet: FactSheet, s: Scenario, price: ApiPrice, retires_on: date 
     ends = retires_on or (announced.retires_on if announced is not None else None)
     if ends is not None:
         source = announced.source if announced is not None else price.source
-        sheet.add(own + "first_end_months", max((ends - s.as_of).days / DAYS_PER_MONTH, 0.0), "months", basis=Basis.QUOTED,
-                  source=f"retires on {ends}: {source}", date=announced.date if announced is not None else price.date)
+        sheet.add(
+            own + "first_end_months",
+            max((ends - s.as_of).days / DAYS_PER_MONTH, 0.0),
+            "months",
+            basis=Basis.QUOTED,
+            source=f"retires on {ends}: {source}",
+            date=announced.date if announced is not None else price.date,
+        )
         successor = f"; the vendor suggests {announced.successor}" if announced is not None and announced.successor else ""
         if (ends - s.as_of).days / DAYS_PER_MONTH < s.horizon_months:
             sheet.warnings.append(f"{name} ends on {ends}, inside the horizon: a migration is priced{successor}")
     else:
-        sheet.quantity(own + "first_end_months", life, "months", stated="model_life_months" in s.drift.model_fields_set,
-                       source="no end announced: assumed life")
-    sheet.quantity(own + "life_months", life.value, "months", stated="model_life_months" in s.drift.model_fields_set,
-                   source=life.source or "scenario drift.model_life_months")
+        sheet.quantity(
+            own + "first_end_months",
+            life,
+            "months",
+            stated="model_life_months" in s.drift.model_fields_set,
+            source="no end announced: assumed life",
+        )
+    sheet.quantity(
+        own + "life_months",
+        life.value,
+        "months",
+        stated="model_life_months" in s.drift.model_fields_set,
+        source=life.source or "scenario drift.model_life_months",
+    )
     sheet.field(own + "successor_price_ratio", s.drift, "successor_price_ratio_own", "drift")
     return name
 
@@ -152,16 +178,21 @@ def _notices(sheet: FactSheet, s: Scenario, id: str, price: ApiPrice) -> None:
     if value_of(s.workload.can_wait_share) > 0 and price.batch_input_usd_per_mtok is None:
         sheet.warnings.append(f"no batch price known for {price.provider}/{price.model}: standard price used")
     if price_age_days(price, s.as_of) > STALE_DAYS:
-        sheet.warnings.append(f"price of {price.provider}/{price.model} is {price_age_days(price, s.as_of)} days old ({price.date})")
+        sheet.warnings.append(
+            f"price of {price.provider}/{price.model} is {price_age_days(price, s.as_of)} days old ({price.date})"
+        )
 
 
-def cheapest_spill(sheet: FactSheet, s: Scenario) -> str:
+def cheapest_spill(sheet: FactSheet) -> str:
     """The API that a hybrid spills to: the cheapest that was evaluated and passes the bar, else the incumbent."""
     case = sheet.case()
     shared, options = read_all(case, {**case.values(), "reconciliation.factor": 1.0, "reconciliation.volume_share": 0.0})
     passing = [
-        o for o in options.values()
-        if o.api is not None and o.kind in {"stay", "cache-batch", "cheaper-api", "hosted-open"} and o.infeasible is None
-        and (o.kind == "stay" or (o.evaluated and meets_bar(shared, o).all()))
+        o
+        for o in options.values()
+        if o.api is not None
+        and o.kind in {"stay", "cache-batch", "cheaper-api", "hosted-open"}
+        and o.infeasible is None
+        and (o.kind == "stay" or (o.evaluated and meets_bar(shared, o, options).all()))
     ]
     return min(passing, key=lambda o: float(np.asarray(service(shared, o).cost.usd))).id

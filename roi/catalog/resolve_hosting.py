@@ -9,6 +9,7 @@ from roi.catalog.resolve_system import add_system
 from roi.catalog.resolve_training import add_training
 from roi.catalog.resolve_tuned import add_tuned_options
 from roi.catalog.serving_efficiencies import find_engine
+from roi.estimate.plan import Method
 from roi.facts.model import ModelShape
 from roi.scenario.schema import Scenario
 from roi.scenario.systems import tuned
@@ -21,7 +22,7 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     """Facts of every option that serves or tunes a model outside the list-price APIs."""
     _add_speed(sheet)
     offers = rented_offers(s)
-    spill = cheapest_spill(sheet, s)
+    spill = cheapest_spill(sheet)
     for name in s.candidates.self_hosted:
         shape = find_model(name, "candidates.self_hosted")
         if s.candidates.base:
@@ -41,13 +42,19 @@ def _add_speed(sheet: FactSheet) -> None:
             sheet.add(f"{path}_{end}", value, fact.unit, basis=fact.basis, source=fact.source, date=fact.date)
 
 
-def _self_hosted(sheet: FactSheet, s: Scenario, shape: ModelShape, name: str, method: str | None, offers: Offers,
-                 spill: str) -> None:
+def _self_hosted(
+    sheet: FactSheet, s: Scenario, shape: ModelShape, name: str, method: Method | None, offers: Offers, spill: str
+) -> None:
     """The plain option, and where asked for the hybrid and the owned one, of a base model or of an adapter on it."""
     system = name if method is None else tuned(name, method)
     add_system(sheet, s, system)
-    kinds = [("self-hosted-base" if method is None else "self-hosted-adapter",
-              "self_hosted" if method is None else "self_hosted_adapter", "self-hosted")]
+    kinds = [
+        (
+            "self-hosted-base" if method is None else "self-hosted-adapter",
+            "self_hosted" if method is None else "self_hosted_adapter",
+            "self-hosted",
+        )
+    ]
     if s.candidates.hybrid:
         kinds.append(("hybrid", "self_hosted" if method is None else "self_hosted_adapter", "floor + spill"))
     if s.candidates.own_hardware:
@@ -57,7 +64,9 @@ def _self_hosted(sheet: FactSheet, s: Scenario, shape: ModelShape, name: str, me
         add_option(sheet, id, kind, f"{system} {words}", system, group, None, trains=method is not None)
         sheet.name(f"options.{id}.platform", True, "roi")
         if kind == "hybrid":
-            sheet.name(f"options.{id}.spills_to", spill, "cheapest API that passes the bar and was evaluated, else the incumbent")
+            sheet.name(
+                f"options.{id}.spills_to", spill, "cheapest API that passes the bar and was evaluated, else the incumbent"
+            )
         if kind == "own-hardware":
             sheet.name(f"options.{id}.owned", True, "roi")
             found = owned_offers(s, purchase_prices(s.as_of))

@@ -21,15 +21,26 @@ def add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
     if i.bill_usd_per_month is None:
         share = sheet.facts.pop("reconciliation.volume_share")
         sheet.facts["reconciliation.volume_share"] = share.model_copy(update={"low": None, "high": None})
-        sheet.add("reconciliation.factor", 1.0, "ratio", basis=Basis.ASSUMED, source="no bill given: the estimate is not reconciled")
+        sheet.add(
+            "reconciliation.factor", 1.0, "ratio", basis=Basis.ASSUMED, source="no bill given: the estimate is not reconciled"
+        )
         return
     values = {**sheet.case().values(), "reconciliation.factor": 1.0}
     shared, options = read_all(sheet.case(), values)
-    estimate = value_of(s.workload.requests_per_day) * DAYS_PER_MONTH * float(np.asarray(service(shared, options["stay"]).cost.usd))
+    estimate = (
+        value_of(s.workload.requests_per_day) * DAYS_PER_MONTH * float(np.asarray(service(shared, options["stay"]).cost.usd))
+    )
     bill = value_of(i.bill_usd_per_month)
     factor = bill / estimate
-    sheet.add("reconciliation.factor", factor, "ratio", basis=Basis.STATED,
-              source=f"bill ${bill:,.2f} / estimate ${estimate:,.2f} a month (scenario incumbent.bill_usd_per_month)")
+    sheet.add(
+        "reconciliation.factor",
+        factor,
+        "ratio",
+        basis=Basis.STATED,
+        source=f"bill ${bill:,.2f} / estimate ${estimate:,.2f} a month (scenario incumbent.bill_usd_per_month)",
+    )
     if abs(factor - 1) > GAP_WORTH_SAYING:
-        sheet.warnings.append(f"the bill is {factor:.2f} x the estimate from list prices (${bill:,.0f} against ${estimate:,.0f}"
-                              " a month): missing tokens, retries, or a negotiated price")
+        sheet.warnings.append(
+            f"the bill is {factor:.2f} x the estimate from list prices (${bill:,.0f} against ${estimate:,.0f}"
+            " a month): missing tokens, retries, or a negotiated price"
+        )

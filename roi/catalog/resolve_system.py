@@ -10,10 +10,10 @@ from roi.scenario.schema import Scenario
 UNKNOWN_ERROR = (0.05, 0.01, 0.2)
 """Error rate of an incumbent that nobody evaluated, where a wrong answer costs nothing: it moves no money."""
 TOKEN_RATIO = (1.0, 0.9, 1.15)
-"""Another vocabulary splits English text within about 10 to 15% of the incumbent's count; code and other languages vary more."""
+"""Another vocabulary splits English text within 10 to 15% of the incumbent's count; code and other languages vary more."""
 
 
-def add_system(sheet: FactSheet, s: Scenario, system: str, *, tuned: bool = False, similar_to: str | None = None) -> None:
+def add_system(sheet: FactSheet, s: Scenario, system: str, *, similar_to: str | None = None) -> None:
     """The facts under systems.<system>; `similar_to` names a system whose score stands in (the same weights elsewhere)."""
     own = f"systems.{system}."
     if own + "token_ratio" in sheet.facts:
@@ -25,17 +25,39 @@ def add_system(sheet: FactSheet, s: Scenario, system: str, *, tuned: bool = Fals
         sheet.quantity(own + "token_ratio", 1.0 if tokens.ratio is None else tokens.ratio, "ratio", stated=True, source=stated)
     else:
         value, low, high = TOKEN_RATIO
-        sheet.add(own + "token_ratio", value, "ratio", basis=Basis.ASSUMED, low=low, high=high,
-                  source="another tokenizer, English text: within 10 to 15% of the incumbent's")
+        sheet.add(
+            own + "token_ratio",
+            value,
+            "ratio",
+            basis=Basis.ASSUMED,
+            low=low,
+            high=high,
+            source="another tokenizer, English text: within 10 to 15% of the incumbent's",
+        )
     if tokens.prompt_tokens_after_tuning is not None:
         sheet.quantity(own + "prefix_tokens", tokens.prompt_tokens_after_tuning, "tokens", stated=True, source=stated)
-    sheet.quantity(own + "output_ratio", 1.0 if tokens.output_ratio is None else tokens.output_ratio, "ratio",
-                   stated=tokens.output_ratio is not None, source=stated if tokens.output_ratio else "as terse as the incumbent")
-    sheet.quantity(own + "reasoning_tokens", tokens.reasoning_tokens, "tokens",
-                   stated="reasoning_tokens" in tokens.model_fields_set, source=stated)
+    sheet.quantity(
+        own + "output_ratio",
+        1.0 if tokens.output_ratio is None else tokens.output_ratio,
+        "ratio",
+        stated=tokens.output_ratio is not None,
+        source=stated if tokens.output_ratio else "as terse as the incumbent",
+    )
+    sheet.quantity(
+        own + "reasoning_tokens",
+        tokens.reasoning_tokens,
+        "tokens",
+        stated="reasoning_tokens" in tokens.model_fields_set,
+        source=stated,
+    )
     if system in s.quality.escalated and not incumbent:
-        sheet.quantity(own + "escalated_share", s.quality.escalated[system], "share", stated=True,
-                       source=f"scenario quality.escalated.{system}")
+        sheet.quantity(
+            own + "escalated_share",
+            s.quality.escalated[system],
+            "share",
+            stated=True,
+            source=f"scenario quality.escalated.{system}",
+        )
     _add_score(sheet, s, own, system, similar_to)
 
 
@@ -56,12 +78,26 @@ def _add_score(sheet: FactSheet, s: Scenario, own: str, system: str, similar_to:
         if value_of(s.quality.usd_per_error) > 0:
             raise ScenarioError("quality.scores", system, "the incumbent's score is needed where usd_per_error is above 0")
         value, low, high = UNKNOWN_ERROR
-        sheet.add(own + "error_rate", value, "share", basis=Basis.ASSUMED, low=low, high=high,
-                  source="nobody evaluated the incumbent; moves no money at USD 0 per error")
+        sheet.add(
+            own + "error_rate",
+            value,
+            "share",
+            basis=Basis.ASSUMED,
+            low=low,
+            high=high,
+            source="nobody evaluated the incumbent; moves no money at USD 0 per error",
+        )
     else:
         ratio = as_spread(s.quality.not_evaluated_error_ratio)
         base = sheet.facts[f"systems.{s.incumbent.model}.error_rate"].value
         assert isinstance(base, float)
         value, low, high = (min(base * x, 1.0) for x in (ratio.value, ratio.low or ratio.value, ratio.high or ratio.value))
-        sheet.add(own + "error_rate", value, "share", basis=Basis.ASSUMED, low=low, high=high,
-                  source=f"not evaluated: incumbent's {base:.3g} x {ratio.value:g} ({ratio.source})")
+        sheet.add(
+            own + "error_rate",
+            value,
+            "share",
+            basis=Basis.ASSUMED,
+            low=low,
+            high=high,
+            source=f"not evaluated: incumbent's {base:.3g} x {ratio.value:g} ({ratio.source})",
+        )

@@ -10,7 +10,7 @@ from roi.catalog.gpus import find_gpu
 from roi.catalog.rentals import rental_offers
 from roi.errors import ScenarioError
 from roi.estimate.memory import training_memory
-from roi.estimate.plan import TrainingPlan
+from roi.estimate.plan import Method, TrainingPlan
 from roi.estimate.training import training_run
 from roi.facts.fact import Basis
 from roi.facts.model import ModelShape
@@ -29,7 +29,8 @@ def mean_tokens(s: Scenario) -> float:
     w = s.workload
     if w.lengths is not None:
         return sum(b.share * (b.input_tokens + b.output_tokens) for b in w.lengths)
-    assert w.input_tokens is not None and w.output_tokens is not None
+    assert w.input_tokens is not None
+    assert w.output_tokens is not None
     return value_of(w.input_tokens) + value_of(w.output_tokens)
 
 
@@ -38,33 +39,60 @@ def training_tokens(s: Scenario) -> float:
     return value_of(s.training.examples) * mean_tokens(s) * value_of(s.training.epochs)
 
 
-def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, method: str) -> None:
+def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, method: Method) -> None:
     """GPU hours of one run on the rented card that makes it cheapest; infeasible where it fits on none."""
     t, mean = s.training, mean_tokens(s)
     longest = float(t.longest_tokens or min(np.ceil(mean * LONGEST_OVER_MEAN), shape.context_tokens))
     if longest > shape.context_tokens:
         raise ScenarioError("training.longest_tokens", longest, f"{shape.id} reads at most {shape.context_tokens} tokens")
-    plan = TrainingPlan(method=method, rank=float(t.rank), micro_batch=float(t.micro_batch), seq=longest,  # type: ignore[arg-type]
-                        checkpointing=t.checkpointing)
+    plan = TrainingPlan(
+        method=method,
+        rank=float(t.rank),
+        micro_batch=float(t.micro_batch),
+        seq=longest,
+        checkpointing=t.checkpointing,
+    )
     known = training_efficiencies()
     best = _cheapest_run(s, shape, plan, mean)
     own = f"options.{id}.training."
     low, high = known.overall.spread()
     central = known.overall.number()
-    sheet.add("training.hours_factor", 1.0, "ratio", basis=known.overall.basis, low=min(central / high, 1.0), high=max(central / low, 1.0),
-              source=f"hours of a run against the roofline: {known.overall.source}")
+    sheet.add(
+        "training.hours_factor",
+        1.0,
+        "ratio",
+        basis=known.overall.basis,
+        low=min(central / high, 1.0),
+        high=max(central / low, 1.0),
+        source=f"hours of a run against the roofline: {known.overall.source}",
+    )
     if best is not None:
         sheet.add(own + "vendor_usd_per_run", 0.0, "USD", basis=Basis.STATED, source="trained on rented GPUs")
     if best is None:
-        sheet.name(f"options.{id}.infeasible", f"{method} of {shape.id} at {longest:,.0f} tokens fits on no single rented GPU;"
-                   " shorten training.longest_tokens, or use qlora", "memory in closed form")
+        sheet.name(
+            f"options.{id}.infeasible",
+            f"{method} of {shape.id} at {longest:,.0f} tokens fits on no single rented GPU;"
+            " shorten training.longest_tokens, or use qlora",
+            "memory in closed form",
+        )
         return
     offer = best.offer
     sheet.name(own + "gpu", offer.gpu, "cheapest run among the cards that it fits on")
-    sheet.add(own + "gpu_hours_per_run", best.gpu_hours, "GPU-hours", basis=Basis.CALIBRATED,
-              source=f"{training_tokens(s):,.0f} tokens at the roofline's step time x fitted efficiency on {offer.gpu}")
-    sheet.add(own + "usd_per_gpu_hour", offer.usd_per_gpu_hour, "USD/GPU-hour", basis=Basis.QUOTED,
-              source=f"{offer.vendor} {offer.kind}: {offer.source}", date=offer.date)
+    sheet.add(
+        own + "gpu_hours_per_run",
+        best.gpu_hours,
+        "GPU-hours",
+        basis=Basis.CALIBRATED,
+        source=f"{training_tokens(s):,.0f} tokens at the roofline's step time x fitted efficiency on {offer.gpu}",
+    )
+    sheet.add(
+        own + "usd_per_gpu_hour",
+        offer.usd_per_gpu_hour,
+        "USD/GPU-hour",
+        basis=Basis.QUOTED,
+        source=f"{offer.vendor} {offer.kind}: {offer.source}",
+        date=offer.date,
+    )
 
 
 class _Run(NamedTuple):

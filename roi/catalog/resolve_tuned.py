@@ -39,16 +39,28 @@ def _add(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: tuple[Tuning
     row = next((r for r in rows if r.input_usd_per_mtok is not None), rows[0])
     id, system = f"{kind}:{name}", tuned(model_part(name), "tuned")
     add_system(sheet, s, system)
-    price = ApiPrice(provider=row.vendor, model=f"{model_part(name)} (tuned)",
-                     input_usd_per_mtok=(row.input_usd_per_mtok or 0.0,), output_usd_per_mtok=(row.output_usd_per_mtok or 0.0,),
-                     source=row.source, date=row.date, note=row.note)
+    price = ApiPrice(
+        provider=row.vendor,
+        model=f"{model_part(name)} (tuned)",
+        input_usd_per_mtok=(row.input_usd_per_mtok or 0.0,),
+        output_usd_per_mtok=(row.output_usd_per_mtok or 0.0,),
+        source=row.source,
+        date=row.date,
+        note=row.note,
+    )
     vendor = add_vendor(sheet, s, price, row.retires_on)
     add_option(sheet, id, kind, f"{model_part(name)} tuned @ {row.vendor}", system, "vendor_tuned", vendor, trains=True)
     own = f"options.{id}."
     usd = max(training_tokens(s) / MTOK * row.usd_per_mtok_trained, row.usd_minimum_per_job)
     note = f"{row.source}; {row.note}" if row.note else row.source
-    sheet.add(own + "training.vendor_usd_per_run", usd, "USD", basis=Basis.QUOTED, date=row.date,
-              source=f"{training_tokens(s):,.0f} tokens x ${row.usd_per_mtok_trained:g}/Mtok: {note}")
+    sheet.add(
+        own + "training.vendor_usd_per_run",
+        usd,
+        "USD",
+        basis=Basis.QUOTED,
+        date=row.date,
+        source=f"{training_tokens(s):,.0f} tokens x ${row.usd_per_mtok_trained:g}/Mtok: {note}",
+    )
     sheet.add(own + "training.gpu_hours_per_run", 0.0, "GPU-hours", basis=Basis.QUOTED, source="billed by the token")
     sheet.add(own + "training.usd_per_gpu_hour", 0.0, "USD/GPU-hour", basis=Basis.QUOTED, source="billed by the token")
     sheet.add("training.hours_factor", 1.0, "ratio", basis=Basis.STATED, source="nothing is trained on own GPUs")
@@ -68,9 +80,19 @@ def _add(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: tuple[Tuning
 def _dedicated(sheet: FactSheet, s: Scenario, id: str, system: str, rows: tuple[TuningPrice, ...]) -> None:
     """A deployment on the vendor's GPUs, rented by the hour whether used or not."""
     offers: Offers = tuple(
-        Offer(gpu=r.gpu, vendor=r.vendor, kind=RentalKind.ON_DEMAND, usd_per_gpu_hour=r.usd_per_hosting_hour, gpus_per_instance=1,
-              minimum_months=0, source=r.source, date=r.date, usd_per_gpu=0.0)
-        for r in rows if r.gpu is not None and r.usd_per_hosting_hour > 0
+        Offer(
+            gpu=r.gpu,
+            vendor=r.vendor,
+            kind=RentalKind.ON_DEMAND,
+            usd_per_gpu_hour=r.usd_per_hosting_hour,
+            gpus_per_instance=1,
+            minimum_months=0,
+            source=r.source,
+            date=r.date,
+            usd_per_gpu=0.0,
+        )
+        for r in rows
+        if r.gpu is not None and r.usd_per_hosting_hour > 0
     )
     shape = find_model(model_part(id.partition(":")[2]), "candidates.hosted_adapters")
     if not offers:

@@ -18,11 +18,13 @@ NARROW, WIDE = 80, 120
 
 @click.command(short_help="Every option's cost, payback and risk; the verdict and why.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--set", "overrides", multiple=True, metavar="A.B=VALUE", help="Override a field of the scenario; may be repeated.")
+@click.option("--set", "overrides", multiple=True, metavar="A.B=VALUE",
+              help="Override a field of the scenario; may be repeated.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table", show_default=True,
               help="How to print.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write to this file, whole or not at all.")
-@click.option("--explain", metavar="OPTION", help="Cost tree of this option (id, start of an id, or kind) instead of the winner's.")
+@click.option("--explain", metavar="OPTION",
+              help="Cost tree of this option (id, start of an id, or kind) instead of the winner's.")
 @click.option("--all", "everything", is_flag=True, help="Every option and every break-even, not the best of each kind.")
 @click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts; 0 = central values only.")
 @click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
@@ -55,7 +57,8 @@ def compare(
     else:
         from roi.report.terminal import comparison_text
 
-        text = comparison_text(comparison, warnings, shown, all_options=everything, colour=_colour(output), width=_width(output))
+        text = comparison_text(comparison, warnings, shown, all_options=everything, colour=_colour(output),
+                               width=_width(output))
         if output is None and "utf" not in (sys.stdout.encoding or "").lower():
             text = text.translate(TREE)
     write(text, output)
@@ -72,7 +75,7 @@ def _answer(
         if saved is not None:
             if overrides:
                 raise click.UsageError(f"--set changes a scenario; {file} is a saved comparison")
-            click.echo(f"roi: replaying {file}, saved by roi {saved.roi_version}; prices and facts are those of the file", err=True)
+            click.echo(f"roi: replaying {file}, saved by roi {saved.roi_version}: prices and facts of that file", err=True)
             return replay(saved, draws=draws, seed=seed), saved.scenario, saved.warnings
     from roi.catalog.resolution import resolve
     from roi.economics.comparison import compare as compare_case

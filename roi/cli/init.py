@@ -6,7 +6,8 @@ TEMPLATES = ("classification", "extraction", "generation")
 
 
 @click.command(short_help="Write a commented scenario to start from.")
-@click.option("--template", "name", type=click.Choice(TEMPLATES), default="classification", show_default=True, help="Kind of task.")
+@click.option("--template", "name", type=click.Choice(TEMPLATES), default="classification", show_default=True,
+              help="Kind of task.")
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True,
               help="YAML with comments, or the same values as JSON.")
 def init(*, name: str, form: str) -> None:

@@ -69,8 +69,11 @@ def pooled(shared: Shared) -> Shared:
     """The record with one bin: the mean request."""
     if "pooled" not in shared.memo:
         shared.memo["pooled"] = replace(
-            shared, input_tokens=np.atleast_1d(shared.weights @ shared.input_tokens),
-            output_tokens=np.atleast_1d(shared.weights @ shared.output_tokens), weights=np.ones(1))
+            shared,
+            input_tokens=np.atleast_1d(shared.weights @ shared.input_tokens),
+            output_tokens=np.atleast_1d(shared.weights @ shared.output_tokens),
+            weights=np.ones(1),
+        )
     found = shared.memo["pooled"]
     assert isinstance(found, Shared)
     return found
@@ -118,7 +121,11 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
         if api.batch_cache_read is not None and api.uses_cache:
             rewrite = rate(api.batch_input if api.batch_cache_write is None else api.batch_cache_write)
             prefix_usd = hit_rate * rate(api.batch_cache_read) + (1.0 - hit_rate) * rewrite
-            in_batch = np.where(cached, np.minimum(in_batch, (seen.total - seen.prefix) * rate(api.batch_input) + seen.prefix * prefix_usd), in_batch)
+            in_batch = np.where(
+                cached,
+                np.minimum(in_batch, (seen.total - seen.prefix) * rate(api.batch_input) + seen.prefix * prefix_usd),
+                in_batch,
+            )
         whole = in_batch + seen.output * rate(api.batch_output)
         better = whole < input_usd + read_usd + write_usd + output_usd
         batched = np.where(better, api.batch_share, 0.0)

@@ -1,4 +1,4 @@
-"""Lines that an API bills: uncached input, cache reads, cache writes, output, batch; and the incumbent's share of other options."""
+"""Lines that an API bills: uncached input, cache reads, cache writes, output, batch."""
 
 import numpy as np
 
@@ -9,14 +9,24 @@ from roi.economics.service import Service
 from roi.units import MTOK
 
 ZERO = 0.0
-WORKLOAD_FACTS = ("workload.requests_per_day", "workload.growth_per_year", "workload.input_tokens", "workload.output_tokens",
-                  "reconciliation.factor")
+WORKLOAD_FACTS = (
+    "workload.requests_per_day",
+    "workload.growth_per_year",
+    "workload.input_tokens",
+    "workload.output_tokens",
+    "reconciliation.factor",
+)
 
 
 def price_facts(option: Option) -> tuple[str, ...]:
     """Paths of the facts behind one API's price."""
-    return (*WORKLOAD_FACTS, "drift.successor_price_ratio", f"options.{option.id}.price.input_usd_per_mtok",
-            f"systems.{option.system}.token_ratio", f"vendors.{option.vendor}.life_months")
+    return (
+        *WORKLOAD_FACTS,
+        "drift.successor_price_ratio",
+        f"options.{option.id}.price.input_usd_per_mtok",
+        f"systems.{option.system}.token_ratio",
+        f"vendors.{option.vendor}.life_months",
+    )
 
 
 def api_lines(shared: Shared, api: Service, share: Array) -> list[Line]:
@@ -30,11 +40,7 @@ def api_lines(shared: Shared, api: Service, share: Array) -> list[Line]:
         ("API batch, input and output", c.batch_usd, c.batch_tokens),
     )
     volume = requests(shared) * share
-    return [
-        token_line(name, volume, usd, tokens, api)
-        for name, usd, tokens in parts
-        if np.any(np.asarray(usd) != 0.0)
-    ]
+    return [token_line(name, volume, usd, tokens, api) for name, usd, tokens in parts if np.any(np.asarray(usd) != 0.0)]
 
 
 def token_line(name: str, volume: Array, usd: Number, tokens: Number, api: Service) -> Line:

@@ -39,7 +39,9 @@ class Curve:
     run_rate: Array
 
 
-def break_evens(shared: Shared, options: Mapping[str, Option], ids: Sequence[str], untrained: Sequence[str]) -> tuple[BreakEven, ...]:
+def break_evens(
+    shared: Shared, options: Mapping[str, Option], ids: Sequence[str], untrained: Sequence[str]
+) -> tuple[BreakEven, ...]:
     """Crossings of each option in `ids` against staying and against the cheapest of `untrained` (itself left out)."""
     volumes = np.geomspace(LEAST, MOST, POINTS)
     everyone = list(dict.fromkeys(["stay", *untrained, *ids]))
@@ -57,8 +59,14 @@ def break_evens(shared: Shared, options: Mapping[str, Option], ids: Sequence[str
             for basis in ("run_rate", "pv"):
                 costs = {n: np.stack([getattr(c, basis) for c in wide[n]]) for n in (id, *names)}
 
-                def gain(v: Array, at: int, names: list[str] = names, basis: str = basis, id: str = id,
-                         costs: dict[str, Array] = costs) -> Array:
+                def gain(
+                    v: Array,
+                    at: int,
+                    names: list[str] = names,
+                    basis: str = basis,
+                    id: str = id,
+                    costs: dict[str, Array] = costs,
+                ) -> Array:
                     def least(n: str) -> Array:
                         if v is volumes:
                             return np.asarray(costs[n].min(axis=0))

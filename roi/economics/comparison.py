@@ -1,8 +1,8 @@
 """The spine: compare(case) -> Comparison. Reads no file, clock or environment; the Case names its own draws.
 
-    central values ──▶ plans chosen ──▶ lines, totals, NPV, payback of every option
-                                   ──▶ draws: the same rows for all ──▶ chances, P10/P50/P90, drivers
-                                   ──▶ break-even along volumes      ──▶ the verdict
+central values ──▶ plans chosen ──▶ lines, totals, NPV, payback of every option
+                               ──▶ draws: the same rows for all ──▶ chances, P10/P50/P90, drivers
+                               ──▶ break-even along volumes      ──▶ the verdict
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from roi.economics.break_even import BreakEven, break_evens
 from roi.economics.draws import draw, probability_best
 from roi.economics.drivers import Driver, find_drivers
-from roi.economics.evaluate import Choice, Evaluated, evaluate, meets_bar, read_all
+from roi.economics.evaluate import Choice, Evaluated, answered_wrong, evaluate, meets_bar, read_all
 from roi.economics.gates import Gate, read_gates
 from roi.economics.inputs import Option, Shared
 from roi.economics.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
@@ -51,7 +51,7 @@ def compare(case: Case) -> Comparison:
     values = case.values()
     shared, options = read_all(case, values)
     gates = read_gates(values)
-    options = {id: _barred(shared, option, gates) for id, option in options.items()}
+    options = {id: _barred(shared, option, options, gates) for id, option in options.items()}
     options = _planned(shared, options)
     choices = {id: Choice(_index(o), o.replicas_fixed) for id, o in options.items() if o.plan is not None}
     live = [id for id, o in options.items() if o.infeasible is None]
@@ -61,29 +61,37 @@ def compare(case: Case) -> Comparison:
     best = probability_best(drawn, live) if drawn is not None else {}
     untrained = [id for id in live if not options[id].trains]
     delayed = {id: _delay_cost(shared, options, central, id) for id in live}
-    results = tuple(
-        option_result(shared, central, id, untrained, drawn, best.get(id), delayed[id], case) for id in live
-    )
+    results = tuple(option_result(shared, central, id, untrained, drawn, best.get(id), delayed[id], case) for id in live)
     barred = tuple(infeasible_result(o) for o in options.values() if o.infeasible is not None)
-    verdict = decide(shared, {r.id: r for r in results}, options, central, drawn)
+    verdict = decide(shared, {r.id: r for r in results}, options, central)
     crossings, headline = _break_evens(shared, options, results, untrained)
     target = verdict.recommended if verdict.recommended != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:
         drivers = find_drivers(case, drawn, target, choices, verdict.candidates, verdict.recommended)
-    return Comparison(case, verdict, gates, results, barred, crossings, headline, drivers, target if drivers else None,
-                      _reconciled(case, choices, verdict.recommended))
+    return Comparison(
+        case,
+        verdict,
+        gates,
+        results,
+        barred,
+        crossings,
+        headline,
+        drivers,
+        target if drivers else None,
+        _reconciled(case, choices, verdict.recommended),
+    )
 
 
-def _barred(shared: Shared, option: Option, gates: tuple[Gate, ...]) -> Option:
+def _barred(shared: Shared, option: Option, options: Mapping[str, Option], gates: tuple[Gate, ...]) -> Option:
     """The option, infeasible where a gate or the quality bar rules it out."""
     if option.infeasible is not None:
         return option
     failed = [gate.question for gate in gates if gate.blocks]
     if option.trains and failed:
         return replace(option, infeasible=f"gate failed: {failed[0]}")
-    if not meets_bar(shared, option).all():
-        score = 1.0 - float(option.error_rate) * (1.0 - float(option.escalated))
+    if not meets_bar(shared, option, options).all():
+        score = 1.0 - float(answered_wrong(option, options))
         return replace(option, infeasible=f"quality {score:.3f} is below the bar of {shared.quality_bar:.3f}")
     return option
 
@@ -110,8 +118,9 @@ def _delay_cost(shared: Shared, options: Mapping[str, Option], central: Mapping[
     return float(evaluate(shared, later, options).pv) - float(central[id].pv)
 
 
-def _break_evens(shared: Shared, options: Mapping[str, Option], results: tuple[OptionResult, ...],
-                 untrained: list[str]) -> tuple[tuple[BreakEven, ...], float | None]:
+def _break_evens(
+    shared: Shared, options: Mapping[str, Option], results: tuple[OptionResult, ...], untrained: list[str]
+) -> tuple[tuple[BreakEven, ...], float | None]:
     """Crossings of the best option of each kind, and the headline one."""
     best: dict[str, OptionResult] = {}
     for r in results:
@@ -141,4 +150,3 @@ def _reconciled(case: Case, choices: Mapping[str, Choice], id: str) -> tuple[flo
         shared, options = read_all(case, {**values, "reconciliation.volume_share": volume_share}, choices)
         ends.append(float(evaluate(shared, options["stay"], options).pv) - float(evaluate(shared, options[id], options).pv))
     return ends[0], ends[1]
-

@@ -55,9 +55,11 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
             saving = np.asarray(stay.total.monthly - done.total.monthly)
             first = np.asarray(stay.total.upfront) - done.total.upfront
             paid[id].append(np.broadcast_to(payback(first, np.atleast_2d(saving)), rows))
-            may[id].append(np.broadcast_to(meets_bar(shared, options[id]), rows))
-    join = {name: {k: np.concatenate(v) for k, v in d.items()}
-            for name, d in (("pv", pv), ("npv", npv), ("payback", paid), ("may_win", may), ("facts", facts))}
+            may[id].append(np.broadcast_to(meets_bar(shared, options[id], options), rows))
+    join = {
+        name: {k: np.concatenate(v) for k, v in d.items()}
+        for name, d in (("pv", pv), ("npv", npv), ("payback", paid), ("may_win", may), ("facts", facts))
+    }
     return Drawn(n, join["pv"], join["npv"], join["payback"], join["may_win"], join["facts"])
 
 

@@ -30,8 +30,15 @@ class Driver:
     """The most that knowing the fact exactly could be worth: expected value of partial perfect information."""
 
 
-def find_drivers(case: Case, drawn: Drawn, option: str, choices: Mapping[str, Choice], candidates: Sequence[str],
-                 recommended: str, keep: int = 10) -> tuple[Driver, ...]:
+def find_drivers(
+    case: Case,
+    drawn: Drawn,
+    option: str,
+    choices: Mapping[str, Choice],
+    candidates: Sequence[str],
+    recommended: str,
+    keep: int = 10,
+) -> tuple[Driver, ...]:
     """The facts that move `option`'s NPV most, by swing; the first three with the value of knowing them."""
     paths = case.uncertain
     low, high = _swings(case, option, choices)

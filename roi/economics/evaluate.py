@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.economics.finance import present_value
-from roi.economics.inputs import Array, Number, Option, Shared, read_option, read_shared
+from roi.economics.inputs import Number, Option, Shared
 from roi.economics.line import Line, Totals
 from roi.economics.options import Costs, cost_lines
+from roi.economics.reading import read_option, read_shared
 from roi.facts.case import Case, Values
 
 BAR_TOLERANCE = 1e-12
@@ -17,7 +19,7 @@ BAR_TOLERANCE = 1e-12
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Costs of one option at one set of values (central, or one row a draw). Views that draws do not need are made on demand."""
+    """Costs of one option at one set of values (central, or one row a draw). Other views are made on demand."""
 
     option: Option
     costs: Costs
@@ -68,9 +70,14 @@ def read_all(case: Case, values: Values, choices: Mapping[str, Choice] | None = 
     return shared, options
 
 
-def meets_bar(shared: Shared, option: Option) -> Array:
-    """Where the score (1 - error rate) reaches the bar; an option that nobody evaluated is not held to it."""
+def answered_wrong(option: Option, options: Mapping[str, Option]) -> Number:
+    """Error rate of what the option answers: (1 - e) x its own + e x the fallback's, e the share escalated."""
+    return (1.0 - option.escalated) * option.error_rate + option.escalated * options[option.escalates_to].error_rate
+
+
+def meets_bar(shared: Shared, option: Option, options: Mapping[str, Option]) -> NDArray[np.bool_]:
+    """Where the score reaches the bar, shape (n,). Staying, and options that nobody evaluated, are not held to it."""
     if not option.evaluated or option.kind in {"stay", "cache-batch"}:
         return np.ones(1, dtype=bool)
-    share = option.escalated  # what is escalated is answered by the incumbent, which is at the bar by definition
-    return np.atleast_1d((1.0 - np.asarray(option.error_rate) * (1.0 - share)) >= shared.quality_bar - BAR_TOLERANCE).reshape(-1)
+    wrong = np.asarray(answered_wrong(option, options), dtype=np.float64)
+    return np.asarray(1.0 - wrong >= shared.quality_bar - BAR_TOLERANCE).reshape(-1)

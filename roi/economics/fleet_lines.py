@@ -46,14 +46,29 @@ def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, capacity: Nu
     least = option.replicas_least + spares
     if option.autoscale:
         return size_autoscaled_fleet(
-            mean, capacity, shared.load_curve, burst=burst_from_peak(shared.peak_to_mean, shared.load_curve),
-            startup_s=option.startup_hours * SECONDS_PER_HOUR, gpus_per_replica=plan.gpus_per_replica,
-            gpus_per_instance=plan.gpus_per_instance, headroom=option.headroom, spares=spares,
-            replicas_minimum=max(option.autoscale_floor + spares, least), can_wait=shared.can_wait)
+            mean,
+            capacity,
+            shared.load_curve,
+            burst=burst_from_peak(shared.peak_to_mean, shared.load_curve),
+            startup_s=option.startup_hours * SECONDS_PER_HOUR,
+            gpus_per_replica=plan.gpus_per_replica,
+            gpus_per_instance=plan.gpus_per_instance,
+            headroom=option.headroom,
+            spares=spares,
+            replicas_minimum=max(option.autoscale_floor + spares, least),
+            can_wait=shared.can_wait,
+        )
     return size_fleet(
-        mean * shared.peak_to_mean, mean, capacity, gpus_per_replica=plan.gpus_per_replica,
-        gpus_per_instance=plan.gpus_per_instance, headroom=option.headroom, spares=spares,
-        replicas_minimum=least, can_wait=shared.can_wait)
+        mean * shared.peak_to_mean,
+        mean,
+        capacity,
+        gpus_per_replica=plan.gpus_per_replica,
+        gpus_per_instance=plan.gpus_per_instance,
+        headroom=option.headroom,
+        spares=spares,
+        replicas_minimum=least,
+        can_wait=shared.can_wait,
+    )
 
 
 def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, capacity: Number) -> FleetMonths:
@@ -66,8 +81,13 @@ def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, capac
     served = mean * (1.0 - spill)
     peak = np.minimum(mean * shared.peak_to_mean, replicas * capacity)
     fleet = Fleet(
-        replicas=replicas + np.zeros_like(mean), spares=0.0, instances=instances, gpus=instances * plan.gpus_per_instance,
-        utilisation_mean=served / (replicas * capacity), utilisation_peak=peak / (replicas * capacity))
+        replicas=replicas + np.zeros_like(mean),
+        spares=0.0,
+        instances=instances,
+        gpus=instances * plan.gpus_per_instance,
+        utilisation_mean=served / (replicas * capacity),
+        utilisation_peak=peak / (replicas * capacity),
+    )
     gpus = np.asarray(fleet.gpus)
     return FleetMonths(fleet, gpus, gpus, np.asarray(spill))
 
@@ -75,14 +95,22 @@ def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, capac
 def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array) -> list[Line]:
     """Rent (or hardware), redundancy and platform from go-live on."""
     assert option.plan is not None
-    own = f"options.{option.id}."
     if option.hardware is not None:
         lines = hardware_lines(shared, option, option.hardware, months.gpus, live)
     else:
         lines = _rent_lines(shared, option, option.plan, months, live)
     if np.any(np.asarray(option.platform_usd) > 0):
-        lines.append(Line("platform", np.asarray(live * option.platform_usd), 0.0, tuple(f"platform.{n}_usd_per_month" for n in PLATFORM),
-                          lambda month: f"${pick(option.platform_usd, 0):,.6g} a month: balancer, logs, staging, storage, egress, monitoring"))
+        lines.append(
+            Line(
+                "platform",
+                np.asarray(live * option.platform_usd),
+                0.0,
+                tuple(f"platform.{n}_usd_per_month" for n in PLATFORM),
+                lambda month: (
+                    f"${pick(option.platform_usd, 0):,.6g} a month: balancer, logs, staging, storage, egress, monitoring"
+                ),
+            )
+        )
     if np.any(np.asarray(option.hosting_usd) > 0):
         lines.append(hosting_line(option, live))
     return lines
@@ -90,25 +118,37 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
 
 def hosting_line(option: Option, live: Array) -> Line:
     """A vendor's monthly fee for holding or hosting the model."""
-    return Line("vendor hosting fee", np.asarray(live * option.hosting_usd), 0.0,
-                (f"options.{option.id}.hosting_usd_per_month",),
-                lambda month: f"${pick(option.hosting_usd, 0):,.6g} a month")
+    return Line(
+        "vendor hosting fee",
+        np.asarray(live * option.hosting_usd),
+        0.0,
+        (f"options.{option.id}.hosting_usd_per_month",),
+        lambda month: f"${pick(option.hosting_usd, 0):,.6g} a month",
+    )
 
 
 def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths, live: Array) -> list[Line]:
     own = f"options.{option.id}."
     drift = np.asarray((1.0 + shared.rent_drift) ** (np.arange(shared.horizon) / 12.0))
     rate = plan.usd_per_gpu_hour * drift * option.fleet_share
-    facts = (own + "plans.0.usd_per_gpu_hour", own + "plans.0.capacity_requests_per_s", "serving.speed.fitted", "serving.speed.elsewhere",
-             "workload.peak_to_mean", "drift.gpu_rent_per_year")
+    facts = (
+        own + "plans.0.usd_per_gpu_hour",
+        own + "plans.0.capacity_requests_per_s",
+        "serving.speed.fitted",
+        "serving.speed.elsewhere",
+        "workload.peak_to_mean",
+        "drift.gpu_rent_per_year",
+    )
 
     def text(gpus: Array) -> Callable[[int], str]:
         def arithmetic(month: int) -> str:
             share = pick(option.fleet_share, 0)
             moved = "" if abs(pick(drift, month) - 1) < 1e-12 else f" x {pick(drift, month):.4f} drift"
             part = "" if share == 1.0 else f" x {share:.4g} of the fleet"
-            return (f"{pick(gpus, month):,.6g} GPU x ${pick(plan.usd_per_gpu_hour, 0):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
-                    f" x {pick(live, month):.4g} of the month{moved}{part}")
+            return (
+                f"{pick(gpus, month):,.6g} GPU x ${pick(plan.usd_per_gpu_hour, 0):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
+                f" x {pick(live, month):.4g} of the month{moved}{part}"
+            )
 
         return arithmetic
 
@@ -116,8 +156,15 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
     spare = (months.gpus - months.gpus_without_spares) * live
     lines = [Line("GPU rent", np.asarray(needed * rate * HOURS_PER_MONTH), 0.0, facts, text(months.gpus_without_spares))]
     if np.any(spare > 0):
-        lines.append(Line("GPU rent, redundancy", np.asarray(spare * rate * HOURS_PER_MONTH), 0.0,
-                          (own + "plans.0.usd_per_gpu_hour", "serving.spares"), text(months.gpus - months.gpus_without_spares)))
+        lines.append(
+            Line(
+                "GPU rent, redundancy",
+                np.asarray(spare * rate * HOURS_PER_MONTH),
+                0.0,
+                (own + "plans.0.usd_per_gpu_hour", "serving.spares"),
+                text(months.gpus - months.gpus_without_spares),
+            )
+        )
     beyond = np.maximum(plan.minimum_months - (shared.horizon - option.months_to_live), 0.0)
     if np.any(np.asarray(beyond) > 0):
         lines.append(_unused_commitment(shared, months, np.asarray(rate), beyond, own))
@@ -131,7 +178,7 @@ def _unused_commitment(shared: Shared, months: FleetMonths, rate: Array, beyond:
     monthly = months.gpus * rate * HOURS_PER_MONTH * beyond * last
 
     def arithmetic(month: int) -> str:
-        return f"{pick(months.gpus, month):,.6g} GPU x ${pick(rate, month):,.6g}/GPU-h x {HOURS_PER_MONTH} h x {pick(beyond, 0):.4g} months"
+        hourly = f"{pick(months.gpus, month):,.6g} GPU x ${pick(rate, month):,.6g}/GPU-h"
+        return f"{hourly} x {HOURS_PER_MONTH} h x {pick(beyond, 0):.4g} months"
 
     return Line("GPU commitment beyond the horizon", np.asarray(monthly), 0.0, (own + "plans.0.minimum_months",), arithmetic)
-

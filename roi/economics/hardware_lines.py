@@ -44,17 +44,45 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     space = kw * terms.colocation_usd_per_kw
     count = f"{pick(bought, 0):,.6g} GPU x ${pick(price, 0):,.6g}"
     return [
-        Line("hardware, purchase and replacement", np.asarray(later * price), first * price,
-             (f"options.{option.id}.plans.0.usd_per_gpu", own + "life_months"),
-             lambda month: f"{pick(later, month):,.6g} GPU x ${pick(price, 0):,.6g}" if pick(later, month) else count),
-        Line("hardware, installation", np.asarray(later * price * terms.install_share), first * price * terms.install_share,
-             (own + "install_share",), f"{count} x {pick(terms.install_share, 0):.4g}"),
-        Line("electricity", np.asarray(energy), 0.0, (own + "usd_per_kwh", own + "pue", own + "power_share"),
-             lambda month: f"{pick(kw, month):,.6g} kW x {pick(terms.power_share, 0):.4g} x PUE {pick(terms.pue, 0):.4g}"
-                           f" x {HOURS_PER_MONTH} h x ${pick(terms.usd_per_kwh, 0):.4g}/kWh"),
-        Line("colocation", np.asarray(space), 0.0, (own + "colocation_usd_per_kw_month",),
-             lambda month: f"{pick(kw, month):,.6g} kW x ${pick(terms.colocation_usd_per_kw, 0):,.6g}/kW"),
-        Line("hardware, resale", np.asarray(resale), 0.0, (own + "value_kept_per_year",),
-             lambda month: f"-{pick(left, 0) if left.ndim == 1 else 0:,.6g} GPU-equivalents x ${pick(price, 0):,.6g},"
-                           f" {pick(terms.kept_per_year, 0):.4g} kept a year"),
+        Line(
+            "hardware, purchase and replacement",
+            np.asarray(later * price),
+            first * price,
+            (f"options.{option.id}.plans.0.usd_per_gpu", own + "life_months"),
+            lambda month: f"{pick(later, month):,.6g} GPU x ${pick(price, 0):,.6g}" if pick(later, month) else count,
+        ),
+        Line(
+            "hardware, installation",
+            np.asarray(later * price * terms.install_share),
+            first * price * terms.install_share,
+            (own + "install_share",),
+            f"{count} x {pick(terms.install_share, 0):.4g}",
+        ),
+        Line(
+            "electricity",
+            np.asarray(energy),
+            0.0,
+            (own + "usd_per_kwh", own + "pue", own + "power_share"),
+            lambda month: (
+                f"{pick(kw, month):,.6g} kW x {pick(terms.power_share, 0):.4g} x PUE {pick(terms.pue, 0):.4g}"
+                f" x {HOURS_PER_MONTH} h x ${pick(terms.usd_per_kwh, 0):.4g}/kWh"
+            ),
+        ),
+        Line(
+            "colocation",
+            np.asarray(space),
+            0.0,
+            (own + "colocation_usd_per_kw_month",),
+            lambda month: f"{pick(kw, month):,.6g} kW x ${pick(terms.colocation_usd_per_kw, 0):,.6g}/kW",
+        ),
+        Line(
+            "hardware, resale",
+            np.asarray(resale),
+            0.0,
+            (own + "value_kept_per_year",),
+            lambda month: (
+                f"-{pick(left, 0) if left.ndim == 1 else 0:,.6g} GPU-equivalents x ${pick(price, 0):,.6g},"
+                f" {pick(terms.kept_per_year, 0):.4g} kept a year"
+            ),
+        ),
     ]

@@ -129,8 +129,16 @@ class OptionResult:
     quality: QualityResult
 
 
-def option_result(shared: Shared, central: Mapping[str, Evaluated], id: str, untrained: Sequence[str], drawn: Drawn | None,
-                  chance: float | None, delay_usd: float, case: Case) -> OptionResult:
+def option_result(
+    shared: Shared,
+    central: Mapping[str, Evaluated],
+    id: str,
+    untrained: Sequence[str],
+    drawn: Drawn | None,
+    chance: float | None,
+    delay_usd: float,
+    case: Case,
+) -> OptionResult:
     """The result of a feasible option."""
     done, stay = central[id], central["stay"]
     option, monthly, upfront = done.option, done.total.monthly, float(done.total.upfront)
@@ -150,32 +158,53 @@ def option_result(shared: Shared, central: Mapping[str, Evaluated], id: str, unt
         beats = float(np.mean(drawn.pv[id] <= np.min([drawn.pv[u] for u in untrained], axis=0) + 1e-9))
         paid = percentiles(drawn.payback[id]) if not is_stay else None
     return OptionResult(
-        id=id, kind=option.kind, label=option.label, trains=option.trains,
-        evaluated=option.evaluated, upfront_usd=upfront, monthly_usd=tuple(float(x) for x in monthly),
-        mean_monthly_usd=float(monthly[start:].mean()), tco_usd=upfront + float(monthly.sum()), pv_cost_usd=pv, npv_usd=npv,
+        id=id,
+        kind=option.kind,
+        label=option.label,
+        trains=option.trains,
+        evaluated=option.evaluated,
+        upfront_usd=upfront,
+        monthly_usd=tuple(float(x) for x in monthly),
+        mean_monthly_usd=float(monthly[start:].mean()),
+        tco_usd=upfront + float(monthly.sum()),
+        pv_cost_usd=pv,
+        npv_usd=npv,
         npv_without_errors_usd=float(stay.pv_without_errors) - float(done.pv_without_errors),
         npv_incremental_people_usd=float(stay.pv_incremental) - float(done.pv_incremental),
         npv_vs_best_untrained_usd=rival - pv,
         expected_npv_usd=float(npvs.mean()) if npvs is not None else npv,
         roi=None if is_stay else finance.return_on_investment(-first, saving),
         irr=None if is_stay else finance.internal_rate(first, saving),
-        payback_months=months, payback_discounted_months=discounted,
+        payback_months=months,
+        payback_discounted_months=discounted,
         payback_status=finance.NOT_APPLICABLE if is_stay else finance.payback_status(months),
-        usd_per_request=pv / served, usd_per_mtok=pv / (served * shared.mean_tokens) * MTOK,
-        delay_usd=delay_usd, months_to_live=float(option.months_to_live),
-        npv_p10_p50_p90=percentiles(npvs) if npvs is not None else None, payback_p10_p50_p90=paid,
+        usd_per_request=pv / served,
+        usd_per_mtok=pv / (served * shared.mean_tokens) * MTOK,
+        delay_usd=delay_usd,
+        months_to_live=float(option.months_to_live),
+        npv_p10_p50_p90=percentiles(npvs) if npvs is not None else None,
+        payback_p10_p50_p90=paid,
         probability_best=chance,
         probability_npv_positive=float(np.mean(npvs > 0)) if npvs is not None and not is_stay else None,
         probability_beats_best_untrained=beats,
         lines=tuple(_line(line, case) for line in done.costs.lines),
-        fleet=_fleet(done, start), training=_training(option), quality=_quality(option),
+        fleet=_fleet(done, start),
+        training=_training(option),
+        quality=_quality(option),
     )
 
 
 def infeasible_result(option: Option) -> InfeasibleOption:
     """An option that cannot work, with the limit that binds."""
-    return InfeasibleOption(option.id, option.kind, option.label, option.infeasible or "", option.trains,
-                            float(option.months_to_live), _quality(option))
+    return InfeasibleOption(
+        option.id,
+        option.kind,
+        option.label,
+        option.infeasible or "",
+        option.trains,
+        float(option.months_to_live),
+        _quality(option),
+    )
 
 
 def _line(line: Line, case: Case) -> LineResult:
@@ -189,8 +218,14 @@ def _line(line: Line, case: Case) -> LineResult:
         if busy.size > 1 and abs(line.monthly[month + 1] - line.monthly[month]) > 0:
             month = int(busy[1]) if busy[1] == month + 1 else month  # the first whole month
         text = f"month {month + 1}: {line.arithmetic(month)}"
-    return LineResult(line.name, tuple(float(x) for x in line.monthly), float(np.asarray(line.upfront)),
-                      weakest.basis if weakest else Basis.ASSUMED, weakest.source if weakest else "", text)
+    return LineResult(
+        line.name,
+        tuple(float(x) for x in line.monthly),
+        float(np.asarray(line.upfront)),
+        weakest.basis if weakest else Basis.ASSUMED,
+        weakest.source if weakest else "",
+        text,
+    )
 
 
 def _fleet(done: Evaluated, start: int) -> FleetResult | None:
@@ -203,8 +238,18 @@ def _fleet(done: Evaluated, start: int) -> FleetResult | None:
         return float(row[start]) if row.ndim else float(row)
 
     f = months.fleet
-    return FleetResult(plan.gpu, plan.vendor, at(f.instances), at(f.replicas), at(f.gpus), float(np.max(f.gpus)),
-                       at(f.utilisation_mean), at(f.utilisation_peak), float(plan.usd_per_gpu_hour), float(plan.capacity))
+    return FleetResult(
+        plan.gpu,
+        plan.vendor,
+        at(f.instances),
+        at(f.replicas),
+        at(f.gpus),
+        float(np.max(f.gpus)),
+        at(f.utilisation_mean),
+        at(f.utilisation_peak),
+        float(plan.usd_per_gpu_hour),
+        float(plan.capacity),
+    )
 
 
 def _training(option: Option) -> TrainingResult | None:
@@ -216,4 +261,6 @@ def _training(option: Option) -> TrainingResult | None:
 
 
 def _quality(option: Option) -> QualityResult:
-    return QualityResult("evaluated" if option.evaluated else "not evaluated", float(option.error_rate), float(option.escalated))
+    return QualityResult(
+        "evaluated" if option.evaluated else "not evaluated", float(option.error_rate), float(option.escalated)
+    )

@@ -7,8 +7,8 @@ import numpy as np
 
 from roi.economics.api_lines import api_lines, whole_request_line
 from roi.economics.calendar import incumbent_share, live_share, requests
-from roi.economics.fleet_lines import FleetMonths, fleet_lines, fleet_months
-from roi.economics.inputs import Array, Option, Shared
+from roi.economics.fleet_lines import FleetMonths, fleet_lines, fleet_months, hosting_line
+from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.line import Line
 from roi.economics.people_lines import retraining_line, run_lines, setup_lines
 from roi.economics.service import Service, service
@@ -32,61 +32,96 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     stay = service(shared, options["stay"])
     if option.kind == "stay":
         return Costs(_stay_lines(shared, stay), None)
-    horizon = shared.horizon
-    live = live_share(option.months_to_live, horizon)
-    kept = incumbent_share(option.months_to_live, option.months_in_parallel, horizon)
-    volume = requests(shared)
-
-    lines: list[Line] = setup_lines(shared, option)
-    own_error = np.asarray(option.error_rate) + np.zeros(horizon)
-    fleet, spill = None, np.zeros(horizon)
-    if option.plan is not None:
-        fleet = fleet_months(shared, option, live)
-        spill = fleet.spill
-        lines += fleet_lines(shared, option, fleet, live)
-    own = service(shared, option) if option.api is not None else None
-    if own is not None:
-        lines += api_lines(shared, own, live)
-        lines += migration_line(shared, own, None, tuned_again(option))
-        own_error = own.error_rate
-    lines += run_lines(shared, option) + retraining_line(shared, option)
-
-    served_error = own_error
-    incumbent_bill, incumbent_use = np.zeros(horizon), kept
-    if option.kind == "cache-batch":
-        incumbent_bill = _bill(lines)
-    if np.any(np.asarray(option.escalated) > 0):
-        fallback = service(shared, options[option.escalates_to], shared.escalated_hit_rate)
-        share = option.escalated * live * (1.0 - kept)
-        lines.append(whole_request_line("escalated to " + options[option.escalates_to].label, volume * share, fallback,
-                                        (f"options.{option.id}.escalated_share", f"systems.{option.system}.escalated_share")))
-        served_error = (1.0 - option.escalated) * own_error + option.escalated * fallback.error_rate
-        if option.escalates_to == "stay":
-            incumbent_bill = incumbent_bill + lines[-1].monthly
-            incumbent_use = incumbent_use + share
-    if option.spills_to is not None:
-        overflow = service(shared, options[option.spills_to])
-        share = spill * live * (1.0 - kept)
-        lines.append(whole_request_line("spilled to " + options[option.spills_to].label, volume * share, overflow,
-                                        (f"options.{option.id}.plans.0.capacity_requests_per_s", "workload.peak_to_mean")))
-        served_error = (1.0 - spill) * served_error + spill * overflow.error_rate
-        if option.spills_to in {"stay", "cache-batch"}:
-            incumbent_bill = incumbent_bill + lines[-1].monthly
-            incumbent_use = incumbent_use + share
-        else:
-            lines += migration_line(shared, overflow, needed_after(share))
-    if np.any(kept > 0):
-        line = whole_request_line("incumbent, until live and in parallel", volume * kept, stay,
-                                  (f"changes.{option.group}.months_to_live", f"changes.{option.group}.months_in_parallel"))
-        lines.append(line)
-        incumbent_bill = incumbent_bill + line.monthly
-    if option.kind != "cache-batch":
-        used = needed_after(kept, falling=True) if incumbent_use is kept else needed_after(np.asarray(incumbent_use))
-        lines += migration_line(shared, stay, used)
-    lines += commitment_line(shared, incumbent_bill)
-    rate = kept * stay.error_rate + (1.0 - kept) * served_error
-    lines.append(error_line(shared, np.asarray(rate), (f"systems.{option.system}.error_rate",)))
+    live = live_share(option.months_to_live, shared.horizon)
+    kept = incumbent_share(option.months_to_live, option.months_in_parallel, shared.horizon)
+    fleet = fleet_months(shared, option, live) if option.plan is not None else None
+    own, wrong = _own_lines(shared, option, fleet, live)
+    alone = live * (1.0 - kept)
+    handed = [*_escalated(shared, option, options, alone), *_spilled(shared, option, options, fleet, alone)]
+    lines = [*setup_lines(shared, option), *own, *run_lines(shared, option), *retraining_line(shared, option)]
+    for h in handed:
+        lines.append(h.line)
+        wrong = np.asarray((1.0 - h.fraction) * wrong + h.fraction * h.to.error_rate)
+        if not h.to_incumbent:
+            lines += migration_line(shared, h.to, needed_after(h.share))
+    lines += _incumbent_lines(shared, option, stay, kept, handed, _bill(own) if option.kind == "cache-batch" else None)
+    rate = np.asarray(kept * stay.error_rate + (1.0 - kept) * wrong)
+    lines.append(error_line(shared, rate, (f"systems.{option.system}.error_rate",)))
     return Costs(tuple(lines), fleet)
+
+
+@dataclass(frozen=True)
+class _Handed:
+    """Requests that the option passes on to another API."""
+
+    line: Line
+    fraction: Number
+    """Share of what the option serves."""
+    share: Array
+    """Share of all requests of the month."""
+    to: Service
+    to_incumbent: bool
+
+
+def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: Array) -> tuple[list[Line], Array]:
+    """What serving costs, by fleet or by the token, and the error rate of what the option answers itself."""
+    lines = fleet_lines(shared, option, fleet, live) if fleet is not None else []
+    if option.api is None:
+        return lines, np.asarray(option.error_rate + np.zeros(shared.horizon))
+    own = service(shared, option)
+    lines += api_lines(shared, own, live)
+    if fleet is None and np.any(np.asarray(option.hosting_usd) > 0):
+        lines.append(hosting_line(option, live))
+    return lines + migration_line(shared, own, None, tuned_again(option)), own.error_rate
+
+
+def _escalated(shared: Shared, option: Option, options: Mapping[str, Option], alone: Array) -> list[_Handed]:
+    """Requests that the option answered and hands on all the same: both models are paid."""
+    if not np.any(np.asarray(option.escalated) > 0):
+        return []
+    target = options[option.escalates_to]
+    to, share = service(shared, target, shared.escalated_hit_rate), np.asarray(option.escalated * alone)
+    facts = (f"options.{option.id}.escalated_share", f"systems.{option.system}.escalated_share")
+    line = whole_request_line(f"escalated to {target.label}", requests(shared) * share, to, facts)
+    return [_Handed(line, option.escalated, share, to, option.escalates_to == "stay")]
+
+
+def _spilled(
+    shared: Shared, option: Option, options: Mapping[str, Option], fleet: FleetMonths | None, alone: Array
+) -> list[_Handed]:
+    """Requests above a hybrid's floor."""
+    if option.spills_to is None or fleet is None:
+        return []
+    target = options[option.spills_to]
+    to, share = service(shared, target), np.asarray(fleet.spill * alone)
+    facts = (f"options.{option.id}.plans.0.capacity_requests_per_s", "workload.peak_to_mean")
+    line = whole_request_line(f"spilled to {target.label}", requests(shared) * share, to, facts)
+    return [_Handed(line, fleet.spill, share, to, target.kind in {"stay", "cache-batch"})]
+
+
+def _incumbent_lines(
+    shared: Shared, option: Option, stay: Service, kept: Array, handed: list[_Handed], own_bill: Array | None
+) -> list[Line]:
+    """The incumbent's bill while it is needed, its migrations, and what a commitment with it costs beyond that."""
+    lines, bill, use = [], np.zeros(shared.horizon) if own_bill is None else own_bill, kept
+    if np.any(kept > 0):
+        change = f"changes.{option.group}."
+        lines.append(
+            whole_request_line(
+                "incumbent, until live and in parallel",
+                requests(shared) * kept,
+                stay,
+                (change + "months_to_live", change + "months_in_parallel"),
+            )
+        )
+        bill = bill + lines[-1].monthly
+    for h in handed:
+        if h.to_incumbent:
+            bill, use = bill + h.line.monthly, use + h.share
+    if own_bill is None:
+        used = needed_after(kept, falling=True) if use is kept else needed_after(np.asarray(use))
+        lines += migration_line(shared, stay, used)
+    return lines + commitment_line(shared, np.asarray(bill))
 
 
 def _stay_lines(shared: Shared, stay: Service) -> tuple[Line, ...]:

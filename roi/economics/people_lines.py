@@ -28,25 +28,36 @@ def setup_lines(shared: Shared, option: Option) -> list[Line]:
     lines = []
     change = f"changes.{option.group}."
     if np.any(np.asarray(option.setup_hours) > 0):
-        lines.append(Line(
-            "engineering, set-up", none(shared), option.setup_hours * shared.usd_per_hour,
-            (change + "setup_hours", "people.usd_per_hour"),
-            f"{pick(option.setup_hours, 0):,.6g} h x ${pick(shared.usd_per_hour, 0):,.6g}/h",
-            existing_staff=shared.setup_existing,
-        ))
+        lines.append(
+            Line(
+                "engineering, set-up",
+                none(shared),
+                option.setup_hours * shared.usd_per_hour,
+                (change + "setup_hours", "people.usd_per_hour"),
+                f"{pick(option.setup_hours, 0):,.6g} h x ${pick(shared.usd_per_hour, 0):,.6g}/h",
+                existing_staff=shared.setup_existing,
+            )
+        )
     if option.changes_model:
-        lines.append(Line(
-            "evaluation before the change", none(shared), evaluation_cost(shared),
-            ("evaluation.usd", "evaluation.labels", "evaluation.usd_per_label"), _evaluation_text(shared),
-        ))
+        lines.append(
+            Line(
+                "evaluation before the change",
+                none(shared),
+                evaluation_cost(shared),
+                ("evaluation.usd", "evaluation.labels", "evaluation.usd_per_label"),
+                _evaluation_text(shared),
+            )
+        )
     if option.training is not None:
         lines += _training_lines(shared, option.training, f"options.{option.id}.")
     return lines
 
 
 def _evaluation_text(shared: Shared) -> str:
-    return (f"${pick(shared.evaluation_usd, 0):,.6g} + {pick(shared.evaluation_labels, 0):,.6g} labels"
-            f" x ${pick(shared.usd_per_label, 0):,.6g}")
+    return (
+        f"${pick(shared.evaluation_usd, 0):,.6g} + {pick(shared.evaluation_labels, 0):,.6g} labels"
+        f" x ${pick(shared.usd_per_label, 0):,.6g}"
+    )
 
 
 def _run_text(t: Training) -> str:
@@ -57,16 +68,23 @@ def _run_text(t: Training) -> str:
 
 
 def _training_lines(shared: Shared, t: Training, own: str) -> list[Line]:
-    facts = (*(own + "training." + n for n in ("gpu_hours_per_run", "usd_per_gpu_hour", "vendor_usd_per_run")),
-             "training.hours_factor", "training.runs_until_good")
+    facts = (
+        *(own + "training." + n for n in ("gpu_hours_per_run", "usd_per_gpu_hour", "vendor_usd_per_run")),
+        "training.hours_factor",
+        "training.runs_until_good",
+    )
     each = run_cost(t)
     failed = np.maximum(t.runs - 1.0, 0.0)
     return [
         Line("training, the run that is kept", none(shared), each, facts, _run_text(t)),
         Line("training, runs that are not", none(shared), each * failed, facts, f"{pick(failed, 0):,.6g} x {_run_text(t)}"),
-        Line("training data, labels", none(shared), t.labels * shared.usd_per_label,
-             ("training.labels_to_buy", "evaluation.usd_per_label"),
-             f"{pick(t.labels, 0):,.6g} labels x ${pick(shared.usd_per_label, 0):,.6g}"),
+        Line(
+            "training data, labels",
+            none(shared),
+            t.labels * shared.usd_per_label,
+            ("training.labels_to_buy", "evaluation.usd_per_label"),
+            f"{pick(t.labels, 0):,.6g} labels x ${pick(shared.usd_per_label, 0):,.6g}",
+        ),
     ]
 
 
@@ -83,10 +101,12 @@ def retraining_line(shared: Shared, option: Option) -> list[Line]:
     upfront, monthly = split(np.asarray(amount))
 
     def arithmetic(month: int) -> str:
-        return (f"{pick(counts, month + 1):.0f} x ({pick(t.retrain_runs, 0):,.6g} x {_run_text(t)}"
-                f" + {pick(t.retrain_hours, 0):,.6g} h x ${pick(wage, month + 1):,.6g}/h"
-                f" + {pick(t.relabel_share, 0):,.6g} x {pick(t.labels, 0):,.6g} labels x ${pick(shared.usd_per_label, 0):,.6g}"
-                f" + {_evaluation_text(shared)})")
+        return (
+            f"{pick(counts, month + 1):.0f} x ({pick(t.retrain_runs, 0):,.6g} x {_run_text(t)}"
+            f" + {pick(t.retrain_hours, 0):,.6g} h x ${pick(wage, month + 1):,.6g}/h"
+            f" + {pick(t.relabel_share, 0):,.6g} x {pick(t.labels, 0):,.6g} labels x ${pick(shared.usd_per_label, 0):,.6g}"
+            f" + {_evaluation_text(shared)})"
+        )
 
     names = ("retrain_every_months", "retrain_runs", "retrain_hours", "relabel_share")
     facts = (*(f"training.{n}" for n in names), f"options.{option.id}.training.gpu_hours_per_run")
@@ -103,6 +123,13 @@ def run_lines(shared: Shared, option: Option) -> list[Line]:
     def arithmetic(month: int) -> str:
         return f"{pick(live * option.run_hours, month):,.6g} h x ${pick(wage, month):,.6g}/h"
 
-    return [Line("on-call and operation", live * option.run_hours * wage, 0.0,
-                 (f"changes.{option.group}.run_hours_per_month", "people.usd_per_hour", "people.wage_growth_per_year"),
-                 arithmetic, existing_staff=shared.run_existing)]
+    return [
+        Line(
+            "on-call and operation",
+            live * option.run_hours * wage,
+            0.0,
+            (f"changes.{option.group}.run_hours_per_month", "people.usd_per_hour", "people.wage_growth_per_year"),
+            arithmetic,
+            existing_staff=shared.run_existing,
+        )
+    ]

@@ -17,6 +17,7 @@ FLOOR_STEPS = 64
 
 def stacked(plans: tuple[Plan, ...]) -> Plan:
     """Plans as one Plan whose numbers are columns, shape (n, 1)."""
+
     def column(name: str) -> Array:
         return np.array([[getattr(p, name)] for p in plans], dtype=np.float64)
 

@@ -30,7 +30,7 @@ def sobol(start: int, stop: int, dimensions: int, seed: int | None) -> Array:
     points = np.broadcast_to(shift, (k.size, dimensions)).copy()
     for bit in range(int(stop).bit_length()):
         points ^= np.where((gray >> bit & 1)[:, None] == 1, columns[:, bit], 0)
-    return (points + 0.5) * 2.0**-BITS
+    return np.asarray((points + 0.5) * 2.0**-BITS, dtype=np.float64)
 
 
 @lru_cache(maxsize=1)

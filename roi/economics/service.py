@@ -49,4 +49,3 @@ def model_ends(shared: Shared, option: Option) -> Array:
     if option.life_first is None or option.life_every is None:
         return np.zeros(shared.horizon + 1)
     return events(option.life_first, option.life_every, shared.horizon)
-

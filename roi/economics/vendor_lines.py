@@ -37,8 +37,10 @@ def migration_line(shared: Shared, api: Service, used: Array | None, extra_usd: 
 
     def arithmetic(month: int) -> str:
         again = f" + ${pick(extra_usd, 0):,.6g} to train again" if np.any(np.asarray(extra_usd) > 0) else ""
-        return (f"{pick(counts, month + 1):.0f} x ({pick(shared.migration_hours, 0):,.6g} h x ${pick(wage, month + 1):,.6g}/h"
-                f" + ${pick(evaluation_cost(shared), 0):,.6g} evaluation{again})")
+        return (
+            f"{pick(counts, month + 1):.0f} x ({pick(shared.migration_hours, 0):,.6g} h x ${pick(wage, month + 1):,.6g}/h"
+            f" + ${pick(evaluation_cost(shared), 0):,.6g} evaluation{again})"
+        )
 
     own = f"vendors.{api.option.vendor}."
     label = "incumbent's model ends: migration" if api.option.kind == "stay" else "vendor's model ends: migration"
@@ -79,8 +81,15 @@ def error_line(shared: Shared, rate: Array, facts: tuple[str, ...]) -> Line:
     volume = requests(shared)
 
     def arithmetic(month: int) -> str:
-        return (f"{pick(volume, month):,.0f} requests x {pick(rate, month):.5g} wrong"
-                f" x ${pick(shared.usd_per_error, 0):,.6g} each")
+        return (
+            f"{pick(volume, month):,.0f} requests x {pick(rate, month):.5g} wrong x ${pick(shared.usd_per_error, 0):,.6g} each"
+        )
 
-    return Line("wrong answers", np.asarray(volume * rate * shared.usd_per_error), 0.0,
-                ("workload.requests_per_day", "quality.usd_per_error", *facts), arithmetic, is_error=True)
+    return Line(
+        "wrong answers",
+        np.asarray(volume * rate * shared.usd_per_error),
+        0.0,
+        ("workload.requests_per_day", "quality.usd_per_error", *facts),
+        arithmetic,
+        is_error=True,
+    )

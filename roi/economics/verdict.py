@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from roi.economics.draws import Drawn
 from roi.economics.evaluate import Evaluated, evaluate
 from roi.economics.inputs import Option, Shared
 from roi.economics.option_result import OptionResult
@@ -41,8 +40,9 @@ class Verdict:
     """Error rate up to which the challenger would be recommended instead; None = at no rate, or there is no challenger."""
 
 
-def decide(shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option],
-           central: Mapping[str, Evaluated], drawn: Drawn | None) -> Verdict:
+def decide(
+    shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option], central: Mapping[str, Evaluated]
+) -> Verdict:
     """Recommend the highest expected NPV, errors included, among the candidates; below 60% sure, stay."""
     candidates = tuple(id for id, r in results.items() if r.evaluated or id == "stay")
     top = max(candidates, key=lambda id: results[id].expected_npv_usd)
@@ -63,8 +63,15 @@ def decide(shared: Shared, results: Mapping[str, OptionResult], options: Mapping
         at = _error_rate_that_decides(shared, options, central, subject, _runner_up(results, candidates, recommended))
     decision = "stay, not sure" if unsure else ("stay" if recommended == "stay" else "change")
     return Verdict(
-        recommended, decision, _sentence(results, recommended, challenger, unsure, chance),
-        _next_step(shared, results, options, recommended, challenger, wins_at), challenger, candidates, at, subject, wins_at,
+        recommended,
+        decision,
+        _sentence(results, recommended, challenger, unsure, chance),
+        _next_step(shared, results, options, recommended, challenger, wins_at),
+        challenger,
+        candidates,
+        at,
+        subject,
+        wins_at,
     )
 
 
@@ -72,8 +79,9 @@ def _runner_up(results: Mapping[str, OptionResult], candidates: tuple[str, ...],
     return max((id for id in candidates if id != winner), key=lambda id: results[id].expected_npv_usd)
 
 
-def _error_rate_that_decides(shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated],
-                             subject: str, rival: str) -> float | None:
+def _error_rate_that_decides(
+    shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], subject: str, rival: str
+) -> float | None:
     """Error rate of `subject` at which its present value equals the rival's, at most what the bar admits.
 
     Cost is linear in the rate. None where it costs more than the rival at any rate. Where a wrong answer costs nothing, the
@@ -81,8 +89,10 @@ def _error_rate_that_decides(shared: Shared, options: Mapping[str, Option], cent
     """
     option = options[subject]
     at_bar = 1.0 - shared.quality_bar
-    costs = [float(evaluate(shared, replace(option, error_rate=e), {**options, subject: replace(option, error_rate=e)}).pv)
-             for e in (0.0, 0.02)]
+    costs = [
+        float(evaluate(shared, replace(option, error_rate=e), {**options, subject: replace(option, error_rate=e)}).pv)
+        for e in (0.0, 0.02)
+    ]
     slope = (costs[1] - costs[0]) / 0.02
     room = float(central[rival].pv) - costs[0]
     if room < 0:
@@ -94,40 +104,59 @@ def _usd(x: float) -> str:
     return f"-${-x:,.0f}" if x < 0 else f"${x:,.0f}"
 
 
-def _sentence(results: Mapping[str, OptionResult], recommended: str, challenger: str | None, unsure: bool,
-              chance: float | None) -> str:
+def _sentence(
+    results: Mapping[str, OptionResult], recommended: str, challenger: str | None, unsure: bool, chance: float | None
+) -> str:
     winner = results[recommended]
     if unsure and challenger is not None and chance is not None:
         r = results[challenger]
-        return (f"Stay, not sure: {r.label} has the highest expected NPV ({_usd(r.expected_npv_usd)}) but beats staying in only"
-                f" {chance:.0%} of the draws (60% needed).")
+        return (
+            f"Stay, not sure: {r.label} has the highest expected NPV ({_usd(r.expected_npv_usd)}) but beats staying in only"
+            f" {chance:.0%} of the draws (60% needed)."
+        )
     if recommended == "stay":
         if challenger is None:
             return "Stay: no other option is feasible."
         r = results[challenger]
         if r.expected_npv_usd <= 0:
             return f"Stay: the nearest alternative, {r.label}, has an expected NPV of {_usd(r.expected_npv_usd)}."
-        return (f"Stay for now: {r.label} would have an expected NPV of {_usd(r.expected_npv_usd)}, but nobody has evaluated"
-                " its quality on this task.")
+        return (
+            f"Stay for now: {r.label} would have an expected NPV of {_usd(r.expected_npv_usd)}, but nobody has evaluated"
+            " its quality on this task."
+        )
     odds = f" in {chance:.0%} of the draws" if chance is not None else ""
     paid = {"immediate": "at once", "never": "not within the horizon"}.get(
-        winner.payback_status, f"after {winner.payback_months:.1f} months")
-    return (f"Change to {winner.label}: expected NPV {_usd(winner.expected_npv_usd)} against staying, pays back {paid},"
-            f" beats staying{odds}.")
+        winner.payback_status, f"after {winner.payback_months:.1f} months"
+    )
+    return (
+        f"Change to {winner.label}: expected NPV {_usd(winner.expected_npv_usd)} against staying, pays back {paid},"
+        f" beats staying{odds}."
+    )
 
 
-def _next_step(shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option], recommended: str,
-               challenger: str | None, at: float | None) -> str:
+def _next_step(
+    shared: Shared,
+    results: Mapping[str, OptionResult],
+    options: Mapping[str, Option],
+    recommended: str,
+    challenger: str | None,
+    at: float | None,
+) -> str:
     """The cheapest reversible step towards the best option that is not settled yet."""
     cache = results.get("cache-batch")
     if recommended == "cache-batch":
         return "Switch caching and batch on for one endpoint and compare a week's bill; it can be switched off again."
     if cache is not None and recommended == "stay" and cache.expected_npv_usd > 0:
-        return (f"Switch caching and batch on at the present API: expected NPV {_usd(cache.expected_npv_usd)},"
-                " undone by a configuration change.")
+        return (
+            f"Switch caching and batch on at the present API: expected NPV {_usd(cache.expected_npv_usd)},"
+            " undone by a configuration change."
+        )
     target = recommended if recommended != "stay" else challenger
-    if challenger is not None and not results[challenger].evaluated \
-            and results[challenger].expected_npv_usd > results[recommended].expected_npv_usd:
+    if (
+        challenger is not None
+        and not results[challenger].evaluated
+        and results[challenger].expected_npv_usd > results[recommended].expected_npv_usd
+    ):
         target = challenger
     if target is None:
         return "None: no other option is feasible."
@@ -139,6 +168,8 @@ def _next_step(shared: Shared, results: Mapping[str, OptionResult], options: Map
     if option.self_hosted and option.plan is not None:
         usd = PROFILE_HOURS * float(option.plan.usd_per_gpu_hour) * float(option.plan.gpus_per_replica)
         count = int(option.plan.gpus_per_replica)
-        return (f"Profile {r.label} on {count} x {option.plan.gpu} for {PROFILE_HOURS:.0f} hours, about {_usd(usd)}: its"
-                " capacity is a roofline estimate so far.")
+        return (
+            f"Profile {r.label} on {count} x {option.plan.gpu} for {PROFILE_HOURS:.0f} hours, about {_usd(usd)}: its"
+            " capacity is a roofline estimate so far."
+        )
     return f"Send 5% of the traffic to {r.label} for a week and compare answers and bill; it can be undone at once."

@@ -50,6 +50,8 @@ class Case(BaseModel):
             return flat
         for k, path in enumerate(self.uncertain):
             fact = self.facts[path]
-            assert fact.low is not None and fact.high is not None and isinstance(fact.value, (int, float))
+            assert fact.low is not None
+            assert fact.high is not None
+            assert isinstance(fact.value, (int, float))
             flat[path] = quantile(points[:, k : k + 1], fact.low, float(fact.value), fact.high, fact.unit)
         return flat

@@ -32,6 +32,7 @@ def comparison_json(c: Comparison, *, version: str, scenario: Json | None, warni
         "challenger": c.verdict.challenger,
         "winner_changes_at_error_rate": c.verdict.winner_changes_at_error_rate,
         "error_rate_of": c.verdict.error_rate_of,
+        "challenger_wins_at_error_rate": c.verdict.challenger_wins_at_error_rate,
         "gates": [asdict(gate) for gate in c.gates],
         "options": _options(c),
         "break_even": [asdict(b) for b in c.break_even],
@@ -69,9 +70,8 @@ def _options(c: Comparison) -> list[Json]:
 
 def _infeasible(o: InfeasibleOption) -> Json:
     empty = {f.name: None for f in fields(OptionResult)}
-    known = asdict(o)
-    evaluated = o.quality.status == "evaluated"
-    return {"feasible": False, "reason": known["reason"], **empty, **known, "evaluated": evaluated, "monthly_usd": [], "lines": []}
+    known = {"evaluated": o.quality.status == "evaluated", "monthly_usd": [], "lines": []}
+    return {"feasible": False, "reason": o.reason, **empty, **asdict(o), **known}
 
 
 def _no_infinity(x: object) -> object:

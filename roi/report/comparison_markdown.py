@@ -7,7 +7,8 @@ from roi.report.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Ti
 from roi.report.story import tell
 
 
-def comparison_markdown(c: Comparison, warnings: Sequence[str], explain: str | None = None, *, all_options: bool = False) -> str:
+def comparison_markdown(c: Comparison, warnings: Sequence[str], explain: str | None = None, *,
+                        all_options: bool = False) -> str:
     """The report as Markdown tables."""
     return render_markdown(tell(c, warnings, explain, all_options=all_options))
 

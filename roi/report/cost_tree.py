@@ -24,11 +24,11 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     money = money_of([o.tco_usd, *(sum(line.monthly_usd) for line in o.lines)])
     rows = [_branch(line, start, money) for line in o.lines if line.upfront_usd or any(line.monthly_usd)]
     total = Row(("total", "", money(o.mean_monthly_usd), money(o.upfront_usd), money(o.tco_usd)), strong=True)
-    heads = ("cost line", "", f"{money.unit}\n/month", f"up-front\n{money.unit}", f"{horizon} months\n{money.unit}")
+    heads = ("cost line", "", f"{money.unit}\n/month", f"set-up\n{money.unit}", f"{horizon} months\n{money.unit}")
     return [
         Heading(f"Cost of {o.label} ({o.id})"), Table(heads, (*rows, total), left=2, tree=True),
-        Paragraph(f"/month: mean of months {start + 1} to {horizon}, when it serves alone. Discounted cost {usd(o.pv_cost_usd)}."
-                  + _fleet(o) + _quality(o)),
+        Paragraph(f"/month: mean of months {start + 1} to {horizon}{'' if o.id == 'stay' else ', when it serves alone'}."
+                  f" Discounted cost {usd(o.pv_cost_usd)}.{_fleet(o)}{_quality(o)}"),
     ]
 
 
@@ -61,8 +61,9 @@ def _fleet(o: OptionResult) -> str:
     if f is None:
         return ""
     most = f", {f.gpus_most:,.0f} at most over the horizon" if f.gpus_most != f.gpus else ""
-    return (f" Fleet: {f.replicas:,.0f} replicas on {f.gpus:,.0f} x {f.gpu} at {f.vendor}{most}; {usd(f.usd_per_gpu_hour)} per GPU"
-            f" and hour; a replica holds {figure(f.capacity_requests_per_s)} requests a second at the SLO; busy"
+    return (f" Fleet: {f.replicas:,.0f} replica{'' if f.replicas == 1 else 's'} on {f.gpus:,.0f} x {f.gpu} at {f.vendor}{most};"
+            f" {usd(f.usd_per_gpu_hour)} per GPU and hour; a replica holds {figure(f.capacity_requests_per_s)} requests a"
+            " second at the SLO; busy"
             f" {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)} at the peak.")
 
 

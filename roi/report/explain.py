@@ -1,8 +1,9 @@
 """Which option a reader means."""
 
 from roi.economics.comparison import Comparison
-from roi.errors import InputError, UnknownName
+from roi.errors import InputError, UnknownName, nearest
 from roi.report.options_table import rank
+from roi.report.wording import KINDS
 
 
 def find_option(c: Comparison, name: str) -> str:
@@ -17,5 +18,8 @@ def find_option(c: Comparison, name: str) -> str:
     if len(found) > 1:
         raise InputError(f"--explain: {name[:80]!r} could be {', '.join(found[:5])}")
     if not found:
-        raise UnknownName("--explain", name, ids, "option")
+        kinds = {o.kind for o in (*c.options, *c.infeasible)}
+        if nearest(name, [*ids, *kinds]):
+            raise UnknownName("--explain", name, [*ids, *sorted(kinds)], "option")
+        raise InputError(f"--explain: unknown option {name[:80]!r}; kinds: {', '.join(k for k in KINDS if k in kinds)}")
     return found[0]

@@ -7,7 +7,7 @@ from roi.economics.option_result import OptionResult
 from roi.facts.fact import Basis
 from roi.report.blocks import Block, Heading, Paragraph, Row, Table
 from roi.report.money import Money, money_of
-from roi.report.wording import KINDS, MARKS, chance, figure, months
+from roi.report.wording import KINDS, MARKS, chance, figure, months, usd
 
 NOT_EVALUATED = "?"
 WORTH_A_MARK = 0.05
@@ -29,20 +29,22 @@ def options_table(c: Comparison, *, all_options: bool) -> list[Block]:
     horizon = _horizon(c)
     money = money_of([x for o in shown for x in (o.mean_monthly_usd, o.upfront_usd, o.expected_npv_usd)])
     rows = tuple(_row(o, money, horizon, strong=o.id == c.verdict.recommended) for o in shown)
-    heads = ("option", f"{money.unit}\n/month", f"up-front\n{money.unit}", "payback\nmonths", f"NPV\n{money.unit}", "best\nin",
-             "USD\n/Mtok", "GPUs", "basis")
+    heads = ("option", f"{money.unit}\n/month", f"set-up\n{money.unit}", "pay-\nback", f"NPV\n{money.unit}", "best\nin",
+             "USD\n/Mtok", "GPUs", "ba-\nsis")
     hidden = len(c.options) - len(shown)
     more = f"; {hidden} more with --all" if hidden else ""
-    return [Heading(f"Options, {'all' if all_options else 'the best of each kind'}{more}"), Table(heads, rows), Paragraph(_legend(c, shown))]
+    return [Heading(f"Options, {'all' if all_options else 'the best of each kind'}{more}"), Table(heads, rows),
+            Paragraph(_legend(c, shown)), Paragraph(_staying(c))]
 
 
 def _row(o: OptionResult, money: Money, horizon: int, *, strong: bool) -> Row:
     stay = o.id == "stay"
     name = ("> " if strong else "  ") + ("stay: " + o.label if stay else o.label)
     return Row(
-        (name, money(o.mean_monthly_usd), money(o.upfront_usd), "-" if stay else months(o.payback_months, horizon),
-         "-" if stay else money(o.expected_npv_usd), chance(o.probability_best), figure(o.usd_per_mtok),
-         f"{o.fleet.gpus:,.0f}" if o.fleet else "-", marks(o)),
+        (name, money(o.mean_monthly_usd), money(o.upfront_usd),
+         "-" if stay else months(o.payback_months, horizon).replace("at once", "0.0"),
+         "-" if stay else money(o.expected_npv_usd),
+         chance(o.probability_best), figure(o.usd_per_mtok), f"{o.fleet.gpus:,.0f}" if o.fleet else "-", marks(o)),
         strong=strong,
     )
 
@@ -65,9 +67,25 @@ def _legend(c: Comparison, shown: list[OptionResult]) -> str:
     draws = bool(c.case["draws"].value) and any(o.probability_best is not None for o in c.options)
     npv = "the mean over the draws" if draws else "at the central values"
     best = " best in: share of draws in which the option costs least." if draws else ""
-    return (f"/month: mean after go-live, retraining and wrong answers included. NPV: savings against staying, discounted, wrong"
-            f" answers included, {npv}. Payback at the central values.{best} USD/Mtok: discounted cost over discounted tokens,"
-            f" counted as the incumbent counts. Basis of each cost line's weakest fact: {', '.join(names)}.")
+    return (f"/month: mean after go-live, retraining and wrong answers included. NPV: savings against staying, discounted,"
+            f" wrong answers included, {npv}. Payback in months, at the central values.{best} USD/Mtok: discounted cost over"
+            f" discounted tokens, counted as the incumbent counts. Basis of each cost line's weakest fact: {', '.join(names)}.")
+
+
+def _staying(c: Comparison) -> str:
+    """What a month of staying is made of."""
+    stay = next(o for o in c.options if o.id == "stay")
+    parts: dict[str, float] = defaultdict(float)
+    for line in stay.lines:
+        parts[_short(line.name)] += sum(line.monthly_usd) / len(line.monthly_usd)
+    words = " + ".join(f"{usd(x)} {name}" for name, x in parts.items() if x >= 0.005)
+    return f"Staying costs {usd(stay.mean_monthly_usd)} a month: {words}."
+
+
+def _short(name: str) -> str:
+    if name.startswith("API "):
+        return "API"
+    return "forced migrations" if name.endswith(": migration") else name
 
 
 def infeasible(c: Comparison) -> list[Block]:

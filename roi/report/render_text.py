@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from textwrap import wrap
+from typing import NamedTuple
 
 from roi.report.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 
@@ -17,17 +18,22 @@ def render_text(blocks: Iterable[Block], *, width: int, colour: bool) -> str:
     for block in blocks:
         match block:
             case Title(text):
-                lines += [_bold(line, colour) for line in wrap(text, width)]
+                lines += [_bold(line, colour) for line in wrap(printable(text), width)]
             case Heading(text):
-                lines += ["", *(_bold(line, colour) for line in wrap(text, width))]
+                lines += ["", *(_bold(line, colour) for line in wrap(printable(text), width))]
             case Paragraph(text, strong):
-                lines += [_bold(line, colour and strong) for line in wrap(text, width)]
+                lines += [_bold(line, colour and strong) for line in wrap(printable(text), width)]
             case Bullets(items):
                 lines += [line for item in items
-                          for line in wrap(item, width, initial_indent="  - ", subsequent_indent="    ")]
+                          for line in wrap(printable(item), width, initial_indent="  - ", subsequent_indent="    ")]
             case Table():
                 lines += _table(block, width, colour)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def printable(text: str) -> str:
+    """The text on one line, without the control characters that a saved file may hold."""
+    return "".join(ch if ch.isprintable() else " " for ch in text)
 
 
 def _bold(line: str, colour: bool) -> str:
@@ -41,8 +47,9 @@ def _table(table: Table, width: int, colour: bool) -> list[str]:
     rows = [*above, *table.rows]
     columns = [max(len(row.cells[k]) for row in rows) for k in range(len(heads))]
     indent = 3 if table.tree else 0
-    gap = 2 if indent + sum(columns[1:]) + 2 * (len(columns) - 1) + max(LEAST_NAME, min(columns[0], 30)) <= width else 1
-    columns[0] = max(min(columns[0] + indent, width - sum(columns[1:]) - gap * (len(columns) - 1)), LEAST_NAME)
+    wanted, others = columns[0] + indent, sum(columns[1:])
+    gap = 2 if wanted + others + 2 * (len(columns) - 1) <= width else 1
+    columns[0] = min(wanted, max(width - others - gap * (len(columns) - 1), LEAST_NAME))
     lines = []
     for k, row in enumerate(rows):
         body = k - tall
@@ -50,13 +57,25 @@ def _table(table: Table, width: int, colour: bool) -> list[str]:
         if table.tree and 0 <= body < len(table.rows) - 1:
             last = body == len(table.rows) - 2
             branch, below = ("└─ ", "   ") if last else ("├─ ", "│  ")
-        lines += [_bold(line, colour and (row.strong or body < 0)) for line in _row(row, columns, table.left, gap, branch, below, width)]
+        shown = _row(row, _Layout(columns, table.left, gap, width), branch, below)
+        lines += [_bold(line, colour and (row.strong or body < 0)) for line in shown]
     return lines
 
 
-def _row(row: Row, columns: list[int], left: int, gap: int, branch: str, below: str, width: int) -> list[str]:
-    name, *cells = row.cells
-    figures = (" " * gap).join(c.ljust(w) if k + 1 < left else c.rjust(w) for k, (c, w) in enumerate(zip(cells, columns[1:], strict=True)))
+class _Layout(NamedTuple):
+    """How wide a table's columns are, and how many are aligned left."""
+
+    columns: list[int]
+    left: int
+    gap: int
+    width: int
+
+
+def _row(row: Row, layout: _Layout, branch: str, below: str) -> list[str]:
+    columns, left, gap, width = layout
+    name, *cells = (printable(cell) for cell in row.cells)
+    sized = enumerate(zip(cells, columns[1:], strict=True), start=1)
+    figures = (" " * gap).join(cell.ljust(w) if k < left else cell.rjust(w) for k, (cell, w) in sized)
     lines = []
     if len(branch + name) > columns[0]:
         first, *more = wrap(name, width - len(branch)) or [""]
@@ -65,7 +84,7 @@ def _row(row: Row, columns: list[int], left: int, gap: int, branch: str, below: 
     if any(cells) or not lines:
         lines.append((branch + name).ljust(columns[0]) + " " * gap + figures)
     lead = below + "   " if branch else "    "
-    lines += [lead + line for line in wrap_arithmetic(row.detail, width - len(lead))]
+    lines += [lead + line for line in wrap_arithmetic(printable(row.detail), width - len(lead))]
     return lines
 
 

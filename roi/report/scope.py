@@ -27,7 +27,8 @@ COUNTED: tuple[tuple[Test, str], ...] = (
     (_any("on-call"), "on-call and operation, hours a month"),
     (_any("escalated"), "escalated requests, which pay the first model and the incumbent"),
     (_any("spilled"), "requests above the floor's capacity, at the API's price and error rate"),
-    (_any("incumbent's model ends", "vendor's model ends"), "forced migrations when a vendor ends a model, announced or assumed"),
+    (_any("incumbent's model ends", "vendor's model ends"),
+     "forced migrations when a vendor ends a model, announced or assumed"),
     (_any("commitment not used"), "committed spend that a change leaves unused"),
 )
 """A cost line that any option has, and how the list calls it."""
@@ -42,7 +43,8 @@ def included(c: Comparison) -> list[str]:
     factor = _number(c.case, "reconciliation.factor", 1.0)
     if factor != 1.0:
         found.append(f"the real bill: {figure(factor)} x the estimate from list prices, split into volume and price")
-    found.append(f"discounting at {percent(_number(c.case, 'discount_rate_per_year'))} a year; growth of requests, wages and GPU rent")
+    rate = percent(_number(c.case, "discount_rate_per_year"))
+    found.append(f"discounting at {rate} a year; growth of requests and wages, drift of GPU rent")
     draws = _number(c.case, "draws")
     if draws > 0 and c.case.uncertain:
         found.append(f"uncertainty: {len(c.case.uncertain)} facts with a spread, {draws:,.0f} draws, the same for all options")

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from roi.economics.comparison import Comparison
-from roi.report.blocks import Block, Bullets, Heading, Paragraph
+from roi.report.blocks import Block, Bullets, Heading
 from roi.report.cost_tree import cost_tree
-from roi.report.findings import break_even, drivers, winner_changes, winner_notes
+from roi.report.findings import break_even, drivers, returns, winner_changes
 from roi.report.headline import gates, headline
 from roi.report.options_table import infeasible, options_table
 from roi.report.scope import excluded, included
@@ -16,17 +16,19 @@ def tell(c: Comparison, warnings: Sequence[str], explain: str | None, *, all_opt
     shown = explain or c.verdict.recommended
     blocks = [
         *headline(c), *gates(c), *options_table(c, all_options=all_options), *infeasible(c), *cost_tree(c, shown),
-        *winner_notes(c, shown), *break_even(c, all_options=all_options), *drivers(c), *winner_changes(c),
+        *returns(c, shown), *break_even(c, all_options=all_options), *drivers(c), *winner_changes(c),
     ]
     if warnings:
         blocks += [Heading("Warnings"), Bullets(tuple(warnings))]
-    return [*blocks, Heading("Included"), Bullets(tuple(included(c))), Heading("Excluded"), Bullets(tuple(excluded(c))), *_more(c, shown)]
+    blocks += [Heading("Included"), Bullets(tuple(included(c))), Heading("Excluded"), Bullets(tuple(excluded(c)))]
+    return [*blocks, *_more(c, shown)]
 
 
 def _more(c: Comparison, shown: str) -> list[Block]:
-    other = next((o.id for o in c.options if o.id != shown), shown)
-    return [
-        Heading("More"),
-        Paragraph(f"--explain OPTION shows the cost tree of another option, for example --explain {other}; --all shows every"
-                  " option and every break-even; --format json holds every figure and can be compared again."),
-    ]
+    others = [c.verdict.challenger, c.verdict.recommended, "stay"]
+    other = next((id for id in others if id is not None and id != shown), shown)
+    return [Heading("More"), Bullets((
+        f"--explain OPTION: the cost tree of another option, for example {other}",
+        "--all: every option and every break-even",
+        "--format json: every figure and every fact with its source; roi compare reads it again",
+    ))]

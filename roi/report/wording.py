@@ -23,8 +23,8 @@ KINDS = {
 
 GROUPS = {
     "none": "staying", "cache_batch": "caching and batch", "api": "another API model", "cascade": "a cascade",
-    "vendor_tuned": "a vendor-tuned model", "self_hosted": "a self-hosted model", "self_hosted_adapter": "a self-hosted adapter",
-    "own_hardware": "own hardware",
+    "vendor_tuned": "a vendor-tuned model", "self_hosted": "a self-hosted model",
+    "self_hosted_adapter": "a self-hosted adapter", "own_hardware": "own hardware",
 }
 
 NAMES = {
@@ -43,12 +43,14 @@ NAMES = {
     "reconciliation.factor": "bill over estimate", "reconciliation.volume_share": "part of the bill gap that is volume",
     "serving.speed.fitted": "serving speed over estimate", "serving.speed.elsewhere": "serving speed, unmeasured GPU",
     "serving.headroom": "headroom of a replica", "training.hours_factor": "training hours over estimate",
-    "training.runs_until_good": "training runs until one is good", "training.retrain_every_months": "months between retrainings",
+    "training.runs_until_good": "training runs until one is good",
+    "training.retrain_every_months": "months between retrainings",
     "training.retrain_runs": "runs of a retraining", "training.retrain_hours": "engineer hours of a retraining",
     "training.relabel_share": "share labelled again", "training.labels_to_buy": "training labels to buy",
     "own_hardware.usd_per_kwh": "price of electricity", "own_hardware.pue": "power overhead (PUE)",
     "own_hardware.power_share": "mean power over board limit", "own_hardware.install_share": "installation over GPU price",
-    "own_hardware.colocation_usd_per_kw_month": "colocation per kW", "own_hardware.value_kept_per_year": "GPU value kept a year",
+    "own_hardware.colocation_usd_per_kw_month": "colocation per kW",
+    "own_hardware.value_kept_per_year": "GPU value kept a year",
     "own_hardware.spare_share": "spare GPUs", "discount_rate_per_year": "discount rate",
 }
 
@@ -77,25 +79,29 @@ PATTERNS = (
 )
 
 
+SAID_BY_NAME = {"", "ratio", "requests/day", "tokens", "labels", "runs"}
+"""Units that the name of a fact says already."""
+
+
 def fact_name(path: str) -> str:
     """What a reader calls the fact at `path`; an unknown path is taken apart into words."""
     if path in NAMES:
         return NAMES[path]
     for pattern, words in PATTERNS:
         if found := re.fullmatch(pattern, path):
-            return words.format(found[1].replace("_", " ") if "platform" in pattern else found[1], GROUPS.get(found[1], found[1]))
+            return words.format(found[1], GROUPS.get(found[1], found[1]))
     *rest, last = path.split(".")
     return f"{last.replace('_', ' ')} ({'.'.join(rest)})" if rest else last.replace("_", " ")
 
 
 def fact_range(fact: Fact) -> str:
-    """The 5th and 95th percentile of a fact in its unit: "16 to 40 hours", "-20% to +40% a year"."""
+    """The 5th and 95th percentile of a fact in its unit: "16 to 40 hours", "-20% to +40%/year"."""
     if fact.low is None or fact.high is None:
         return quantity(fact.value, fact.unit)
     if fact.unit == SHARE:
         return f"{percent(fact.low)} to {percent(fact.high)}"
     if fact.unit == PER_YEAR:
-        return f"{fact.low:+.0%} to {fact.high:+.0%} a year"
+        return f"{fact.low:+.0%} to {fact.high:+.0%}/year"
     money, unit = _unit(fact.unit)
     return f"{money}{figure(fact.low)} to {money}{figure(fact.high)}{unit}"
 
@@ -115,7 +121,7 @@ def quantity(value: object, unit: str) -> str:
 def _unit(unit: str) -> tuple[str, str]:
     money = "$" if unit.startswith("USD") else ""
     words = unit.removeprefix("USD")
-    return money, "" if words in {"", "ratio"} else words if words.startswith("/") else f" {words}"
+    return money, "" if words in SAID_BY_NAME else words if words.startswith("/") else f" {words}"
 
 
 def figure(x: float) -> str:
@@ -129,8 +135,8 @@ def figure(x: float) -> str:
 
 
 def usd(x: float) -> str:
-    """$1,234, -$56, $0.42."""
-    text = f"{abs(x):,.0f}" if abs(x) >= 9.995 or abs(x) < 0.005 else f"{abs(x):,.2f}"
+    """$1,234, -$56, $0.715, $0.002."""
+    text = f"{abs(x):,.0f}" if abs(x) >= 9.995 else figure(abs(x))
     return f"-${text}" if x < 0 and text != "0" else f"${text}"
 
 
@@ -142,11 +148,11 @@ def months(x: float, horizon: int) -> str:
 
 
 def percent(x: float) -> str:
-    """A share in percent: 0.4%, 12%."""
+    """A share in percent: 0.4%, 12%, 12.9%."""
     share = abs(x) * 100
     if 0 < share < 0.05:
         return "<0.1%"
-    return f"{x:.0%}" if share >= 9.95 or share == 0 else f"{x:.1%}".replace(".0%", "%")
+    return f"{x:,.0%}" if share >= 99.95 else f"{x:.1%}".replace(".0%", "%")
 
 
 def chance(x: float | None) -> str:

@@ -44,8 +44,9 @@ class Workload(Section):
     """Share of requests that may wait for hours (batch)."""
     peak_to_mean: Annotated[AtLeastOne, unit("ratio")] | None = None
     """Busiest minute over the mean; left out = from hourly_weights, else 3."""
-    hourly_weights: Annotated[tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...],
-                              Field(min_length=24, max_length=24)] | None = None
+    hourly_weights: (
+        Annotated[tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...], Field(min_length=24, max_length=24)] | None
+    ) = None
     """24 numbers, midnight first: how the day's requests spread over its hours."""
     ttft_p95_s: Annotated[Positive, unit("s")] = 2.0
     """SLO: 95th percentile of the time to first token, seconds."""
@@ -89,7 +90,8 @@ class Incumbent(Section):
     bill_usd_per_month: Annotated[Positive, unit("USD/month")] | None = None
     """The real bill of a month for this workload, to reconcile the estimate with."""
     bill_is_volume_share: Annotated[Share, unit("share")] = spread(
-        0.5, 0.0, 1.0, "unsplit: how much of the gap to the bill is volume (all options) and how much price (incumbent)")
+        0.5, 0.0, 1.0, "unsplit: how much of the gap to the bill is volume (all options) and how much price (incumbent)"
+    )
     """Part of the gap between bill and estimate that is volume; the rest is the incumbent's price."""
 
     @model_validator(mode="after")
@@ -153,10 +155,12 @@ class Quality(Section):
     escalated: dict[Name, Share] = Field(default_factory=dict)
     """Share of requests that a system hands to the incumbent, by system."""
     cascade_escalated_share: Annotated[Share, unit("share")] = spread(
-        0.2, 0.05, 0.5, "share that a cheap first model hands on; no measurement for this task")
+        0.2, 0.05, 0.5, "share that a cheap first model hands on; no measurement for this task"
+    )
     """Share that the first model of a cascade escalates, where `escalated` does not name it."""
     not_evaluated_error_ratio: Annotated[Positive, unit("ratio")] = spread(
-        1.0, 0.7, 2.5, "nobody measured it: as the incumbent, more likely worse than better")
+        1.0, 0.7, 2.5, "nobody measured it: as the incumbent, more likely worse than better"
+    )
     """Error rate of a system that nobody evaluated, over the incumbent's."""
 
 

@@ -153,7 +153,9 @@ class Serving(Section):
     """Replicas at least, spares not counted."""
     spares: Annotated[int, Field(ge=0, le=1000)] = 1
     """Replicas beyond what the peak needs, so that one may fail."""
-    headroom: Annotated[Share, unit("share")] = spread(0.2, 0.05, 0.4, "deploys, uneven routing; queueing is in the SLO already")
+    headroom: Annotated[Share, unit("share")] = spread(
+        0.2, 0.05, 0.4, "deploys, uneven routing; queueing is in the SLO already"
+    )
     """Share of a replica's capacity at the SLO that is left free at the peak."""
     autoscale: bool = False
     """Follow the hourly load instead of the peak."""
@@ -184,19 +186,26 @@ class Drift(Section):
     """How prices move, each both ways."""
 
     gpu_rent_per_year: Annotated[PerYear, unit("1/year")] = spread(
-        0.0, -0.35, 0.55, "H100: 8 USD (2023), 1.70 (Oct 2025), 2.69 to 3.99 (Nov 2026); mean zero, sd 25 to 30%")
+        0.0, -0.35, 0.55, "H100: 8 USD (2023), 1.70 (Oct 2025), 2.69 to 3.99 (Nov 2026); mean zero, sd 25 to 30%"
+    )
     """Drift of GPU rent, effective annual."""
     successor_price_ratio: Annotated[Positive, unit("ratio")] = spread(
-        1.0, 0.4, 1.6, "list prices are flat until a model ends; successors came both cheaper and dearer (gpt-4o to gpt-5 0.5x in,"
-        " gpt-5.1 to gpt-5.4 2x in)")
+        1.0,
+        0.4,
+        1.6,
+        "list prices are flat until a model ends; successors came both cheaper and dearer (gpt-4o to gpt-5 0.5x in,"
+        " gpt-5.1 to gpt-5.4 2x in)",
+    )
     """Price of a successor over the model it replaces."""
     successor_price_ratio_own: Annotated[Positive, unit("ratio")] = spread(1.0, 0.8, 1.25, "one vendor against the others")
     """The part of it that differs between vendors."""
     successor_error_ratio: Annotated[Positive, unit("ratio")] = spread(
-        1.0, 0.85, 1.1, "successors are mostly no worse on a fixed task; prompts must be ported")
+        1.0, 0.85, 1.1, "successors are mostly no worse on a fixed task; prompts must be ported"
+    )
     """Error rate of a successor over the model it replaces."""
     model_life_months: Annotated[Positive, unit("months")] = spread(
-        18.0, 10.0, 32.0, "gpt-4o 32, gpt-4.1 21, gpt-5 16, gemini-2.5 18, claude-sonnet-4-5 14 months from release to end")
+        18.0, 10.0, 32.0, "gpt-4o 32, gpt-4.1 21, gpt-5 16, gemini-2.5 18, claude-sonnet-4-5 14 months from release to end"
+    )
     """Months until a vendor model without an announced end ends, and again for each successor."""
 
 
@@ -217,7 +226,9 @@ class OwnHardware(Section):
     """Spare GPUs in the cupboard over those in use."""
     life_months: Annotated[int, Field(ge=6, le=240)] = 48
     """Months until a GPU is replaced."""
-    value_kept_per_year: Annotated[Share, unit("share")] = spread(0.65, 0.5, 0.8, "20 to 40% left after 36 months, newer cards more")
+    value_kept_per_year: Annotated[Share, unit("share")] = spread(
+        0.65, 0.5, 0.8, "20 to 40% left after 36 months, newer cards more"
+    )
     """Resale value kept from year to year."""
     gpus_per_server: Annotated[int, Field(ge=1, le=16)] = 8
     """GPUs are bought in servers of this size, or smaller where the fleet is smaller than one."""

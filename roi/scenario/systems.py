@@ -30,7 +30,11 @@ def known_systems(s: Scenario) -> list[str]:
 def check_system_names(s: Scenario) -> None:
     """Every key under quality and tokens names a system of this scenario; else UnknownName with the nearest."""
     known = known_systems(s)
-    for field, names in (("quality.scores", s.quality.scores), ("quality.escalated", s.quality.escalated), ("tokens", s.tokens)):
+    for field, names in (
+        ("quality.scores", s.quality.scores),
+        ("quality.escalated", s.quality.escalated),
+        ("tokens", s.tokens),
+    ):
         for name in names:
             if name not in known:
                 raise UnknownName(field, name, known, "system")

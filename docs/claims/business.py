@@ -1,0 +1,102 @@
+"""More than $5,000 a month pays back in 30 to 60 days; 10,000 calls a day: both through `compare`."""
+
+from claims.claim import Claim, agreeing, count_verdict, mark, table, usd
+from claims.scenarios import ADAPTER, CASES, DRAWS, best_api, months, option, requests_for, solve
+from claims.serving import CENTRAL_MIX, api_usd
+from roi.economics.comparison import Comparison
+from roi.units import DAYS_PER_MONTH
+
+SPENDS = (5000.0, 10000.0, 30000.0)
+DAYS_30, DAYS_60 = 30 / DAYS_PER_MONTH, 60 / DAYS_PER_MONTH
+MIXES = ((300.0, 10.0), (1000.0, 300.0), (6000.0, 500.0))
+HEAD = ["spend, case", "GPUs", "upfront", "USD/month", "pays back", "P10-P50-P90", "NPV > 0", "best untrained"]
+
+
+def payback_claim() -> Claim:
+    """More than $5,000 a month pays back in 30 to 60 days."""
+    price = api_usd("openai", "gpt-4o")
+    volumes = {spend: requests_for(spend, price, CENTRAL_MIX) for spend in SPENDS}
+    rows, outcomes, against = [], [], []
+    for spend, volume in volumes.items():
+        for case in CASES:
+            answer = solve(case, "gpt-4o", volume, CENTRAL_MIX)
+            outcomes.append(option(answer, ADAPTER).payback_months <= DAYS_60)
+            against.append(option(answer, ADAPTER).pv_cost_usd < best_api(answer).pv_cost_usd)
+            rows.append(_row(f"${spend / 1000:.0f}k, {case}", answer))
+    h100 = [_row(f"${spend / 1000:.0f}k, {case}", solve(case, "gpt-4o", volume, CENTRAL_MIX, "H100-80GB-SXM"))
+            for spend, volume in volumes.items() for case in ("one replica, no staff", "spare + 0.1 FTE")]
+    ratio = api_usd("openai", "gpt-6-luna") / price
+    ends = [_row(f"${spend / 1000:.0f}k, {case}", solve(case, "gpt-4o", volumes[spend], CENTRAL_MIX, None, ratio))
+            for spend in SPENDS for case in ("one replica, no staff", "spare + 0.1 FTE")]
+    return Claim(
+        "More than $5,000 a month pays back in 30 to 60 days",
+        '"more than $5,000/month on API calls … will likely pay back its training cost within 30–60 days"',
+        count_verdict(outcomes),
+        f"Counted: rows of the first table that pay back within 60 days of the decision ({agreeing(outcomes)}). Rows in which the"
+        f" adapter costs less over 36 months than the cheapest option that trains nothing: {agreeing(against)}.",
+        (table(HEAD, rows, f"`roi compare`, incumbent gpt-4o ({usd(price)}/M at 1,000 in + 300 out; $5k =" f" {volumes[5000.0]:,.0f} requests a day), llama-3.1-8b+lora self-hosted on the card that compare picks; USD a month after"
+               " go-live, months from the decision; best untrained in USD a month:"),
+         table(HEAD, h100, "The same with an H100 alone as candidate (an 8B at this load does not need one):"),
+         table(HEAD, ends, f"The same if gpt-4o's successor of 2027-01-14 is gpt-6-luna, which its vendor suggests ({ratio:.3f} of"
+               " the price), and staying is cheap from then on:")),
+        "in the case without staff, spare and delay, at any of the three spends; with 0.1 of an engineer at $30k, and later than 60"
+        " days at $10k.",
+        "with a spare and 0.1 to 0.3 of an engineer at $5k; in the default case of three months to live the delay alone exceeds 60"
+        " days at every spend. gpt-4o ends on 2027-01-14, 51 days after the as-of date: whoever stays must move anyway, and"
+        " gpt-6-luna, claude-haiku-5-5 or a hosted 8B (last column) take most of the saving without training.",
+        f"`compare`, {DRAWS} draws, horizon 36 months, 10% discount, P5 to P95 of each fact as in the scenario's defaults; rents and"
+        " API prices quoted on 2026-11-24; people, hours and months assumed. One peak in the default load curve (3 x mean).",
+        "answers of equal quality are assumed for every option (score 0.9, no cost of errors), as the article does; equal tokens;"
+        " caching and batch are off. The migration away from gpt-4o is priced for staying (40 hours and an evaluation).",
+    )
+
+
+def calls_claim() -> Claim:
+    """10,000 calls a day."""
+    rows, outcomes = [], []
+    for incumbent in ("gpt-4o", "gpt-6-luna"):
+        for mix in MIXES:
+            for case in ("one replica, no staff", "spare + 0.1 FTE"):
+                answer = solve(case, incumbent, 10_000.0, mix)
+                found, stay, rival = option(answer, ADAPTER), option(answer, "stay"), best_api(answer)
+                outcomes.append(found.npv_usd > 0)
+                rows.append([f"{incumbent}, {mix[0]:,.0f}/{mix[1]:,.0f}, {case}", usd(stay.monthly_usd[0]),
+                             usd(found.mean_monthly_usd), usd(rival.mean_monthly_usd), _signed(found.npv_usd),
+                             mark(agrees=found.pv_cost_usd < rival.pv_cost_usd), _crossing(answer, "stay"),
+                             _crossing(answer, "best_untrained")])
+    return Claim(
+        "10,000 or more calls a day",
+        '"a single well-defined task type running at high volume (10,000+ calls/day)"',
+        count_verdict(outcomes),
+        f"Counted: rows in which the adapter's NPV against staying is positive at 10,000 calls a day ({agreeing(outcomes)}). Calls"
+        " are not the criterion: tokens x price is, against a rent and people that do not depend on calls.",
+        (table(["incumbent, in/out, case", "stay", "adapter", "untrained", "NPV", "beats it", "vs stay", "vs untrained"], rows,
+               "`roi compare` at 10,000 requests a day, USD a month (stay in month 1; the others after go-live); last columns:"
+               " break-even requests a day by present value, from where the adapter wins for good:"),),
+        "against gpt-4o with long prompts or answers, and without staff also at 1,000/300.",
+        "short classification calls (300 in, 10 out) even against gpt-4o, and every mix against gpt-6-luna: the break-even moves"
+        " by a factor of ten or more with the incumbent, and by another with the tokens of a call.",
+        f"as claim 10 ({DRAWS} draws; the figures here are central values).",
+        "as claim 10; more than one task on the same fleet, which divides the rent.",
+    )
+
+
+def _row(name: str, answer: Comparison) -> list[str]:
+    found, rival = option(answer, ADAPTER), best_api(answer)
+    assert found.fleet is not None
+    assert found.payback_p10_p50_p90 is not None
+    assert found.probability_npv_positive is not None
+    return [name, f"{found.fleet.gpus:.0f} x {found.fleet.gpu.removesuffix('-80GB-SXM')}", usd(found.upfront_usd),
+            usd(found.mean_monthly_usd), months(found.payback_months),
+            " - ".join(months(x) for x in found.payback_p10_p50_p90), f"{found.probability_npv_positive:.0%}",
+            f"{rival.label.partition(' @')[0]} {usd(rival.mean_monthly_usd)}"]
+
+
+def _signed(x: float) -> str:
+    return f"-{usd(-x)}" if x < 0 else usd(x)
+
+
+def _crossing(answer: Comparison, baseline: str) -> str:
+    """Requests a day from which the adapter wins for good, present value."""
+    found = next(b for b in answer.break_even if (b.option, b.baseline, b.basis) == (ADAPTER, baseline, "pv"))
+    return "never" if found.stays is None else f"{found.stays:,.0f}"

@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c "$(FITS)" >/dev/null 2>&1 &&
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint types bench readme clean
+.PHONY: help demo test lint types bench readme claims clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -31,6 +31,9 @@ bench: .venv/dev  ## Measure the vectorised comparison, draws per second
 
 readme: .venv/dev  ## Write the program's output into README.md
 	@$(BIN)/python docs/render_readme.py
+
+claims: .venv/dev  ## Write docs/claims.md: the article's claims, computed
+	@$(BIN)/python docs/render_claims.py
 
 clean:  ## Remove the environment, builds and caches
 	rm -rf .venv build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

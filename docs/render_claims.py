@@ -1,4 +1,7 @@
-"""docs/claims.md: the article's claims, each computed by this program. `make claims` writes it; tests/test_claims.py checks it."""
+"""docs/claims.md: the article's claims, each computed by this program.
+
+`make claims` writes it; tests/test_claims.py checks that it is current.
+"""
 
 from pathlib import Path
 
@@ -12,15 +15,16 @@ PAGE = Path(__file__).parent / "claims.md"
 
 INTRO = f"""# The article's claims, computed
 
-Written by `docs/render_claims.py` (`make claims`); do not edit. Every number comes from this program's own catalog and formulas
-at {AS_OF}, except those marked as published or measured by others.
+Written by `docs/render_claims.py` (`make claims`); do not edit. Every number comes from this program's own
+catalog and formulas at {AS_OF}, except those marked as published or measured by others.
 
-A verdict counts the rows that the article's wording covers: *holds* where all agree, *fails* where none does, *holds in part*
-otherwise. Which rows were computed is a choice, so the count is no probability; the conditions under each table matter more.
+A verdict counts the rows that the article's wording covers: *holds* where all agree, *fails* where none does,
+*holds in part* otherwise. Which rows were computed is a choice, so the count is no probability; the
+conditions under each table matter more.
 
-Words: GB is 10^9 bytes, GiB 2^30 bytes; USD/Mtok is per million tokens, input and output together; a month is 730 hours or 365/12
-days. Basis: *quoted* (a dated price), *calibrated* (a formula fitted on measured runs), *published*, *assumed*. "5-95%" is the
-interval between the 5th and 95th percentile.
+Words: GB is 10^9 bytes, GiB 2^30 bytes; USD/Mtok is per million tokens, input and output together; a month is
+730 hours or 365/12 days. Basis: *quoted* (a dated price), *calibrated* (a formula fitted on measured runs),
+*published*, *assumed*. "5-95%" is the interval between the 5th and 95th percentile.
 """
 
 

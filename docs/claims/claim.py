@@ -1,5 +1,6 @@
 """One claim as docs/claims.md tells it: words, verdict, table, conditions, evidence, what is left out."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -31,10 +32,15 @@ class Claim:
 
     def markdown(self, number: int) -> str:
         """The section."""
-        parts = [f"## {number}. {self.title}", f"> {self.quote}", f"**Verdict: {self.verdict}.** {self.reading}", *self.tables,
-                 f"*Holds:* {self.holds}", f"*Fails:* {self.fails}", f"*Evidence:* {self.evidence}",
-                 f"*Not modelled:* {self.left_out}"]
+        parts = [f"## {number}. {self.title}", wrap(self.quote, "> "), wrap(f"**Verdict: {self.verdict}.** {self.reading}"),
+                 *self.tables, wrap(f"*Holds:* {self.holds}"), wrap(f"*Fails:* {self.fails}"),
+                 wrap(f"*Evidence:* {self.evidence}"), wrap(f"*Not modelled:* {self.left_out}")]
         return "\n\n".join(parts) + "\n"
+
+
+def wrap(text: str, lead: str = "") -> str:
+    """Lines of at most 110 columns."""
+    return textwrap.fill(text, 110, initial_indent=lead, subsequent_indent=lead, break_long_words=False, break_on_hyphens=False)
 
 
 def count_verdict(outcomes: Iterable[bool]) -> str:
@@ -52,7 +58,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> s
     """A markdown table under its caption; the first column is text, the others numbers."""
     line = "| " + " | ".join(head) + " |"
     rule = "|" + "|".join(["---", *["---:"] * (len(head) - 1)]) + "|"
-    return "\n".join([caption, "", line, rule, *("| " + " | ".join(row) + " |" for row in rows)])
+    return "\n".join([wrap(caption), "", line, rule, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
 def usd(x: float) -> str:

@@ -12,7 +12,7 @@ from roi.units import DAYS_PER_MONTH
 
 DRAWS = 512
 ADAPTER = "self-hosted-adapter:llama-3.1-8b+lora"
-LUNA = "cheaper-api:openai/gpt-6-luna"
+APIS = ("openai/gpt-6-luna", "anthropic/claude-haiku-5-5")
 RIVALS = ("gpt-6-luna", "claude-haiku-5-5", "llama-3.1-8b-instant")
 
 LENIENT: dict[str, Any] = {  # plain YAML data
@@ -45,13 +45,14 @@ def solve(case: str, incumbent: str, requests_per_day: float, mix: tuple[float, 
           successor_ratio: float | None = None) -> Comparison:
     """`compare` on one scenario. With `successor_ratio` the announced successor costs that share of the incumbent."""
     candidates = {
-        "api_models": [name for name in ("openai/gpt-6-luna", "anthropic/claude-haiku-5-5") if not name.endswith(f"/{incumbent}")],
+        "api_models": [name for name in APIS if name.partition("/")[2] != incumbent],
         "hosted_models": ["groq/llama-3.1-8b-instant"], "self_hosted": ["llama-3.1-8b"], "base": False, "hybrid": False,
         "reserved": False, "gpus": [gpu] if gpu else [],
     }
     data: dict[str, Any] = {  # plain YAML data
         "as_of": AS_OF.isoformat(), "draws": DRAWS,
-        "workload": {"requests_per_day": requests_per_day, "growth_per_year": 0.0, "input_tokens": mix[0], "output_tokens": mix[1]},
+        "workload": {"requests_per_day": requests_per_day, "growth_per_year": 0.0, "input_tokens": mix[0],
+                     "output_tokens": mix[1]},
         "incumbent": {"provider": "openai", "model": incumbent},
         "quality": {"scores": dict.fromkeys((incumbent, "llama-3.1-8b+lora", *RIVALS), 0.9)},
         "tokens": {"llama-3.1-8b+lora": {"ratio": 1.0}},

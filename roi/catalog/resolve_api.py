@@ -11,7 +11,7 @@ from roi.catalog.rows import STALE_DAYS, price_age_days
 from roi.catalog.vendors import retirement
 from roi.economics.evaluate import meets_bar, read_all
 from roi.economics.service import service
-from roi.errors import ScenarioError
+from roi.errors import InputError, ScenarioError
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice
 from roi.scenario.quantity import Share, Spread, as_spread, value_of
@@ -32,6 +32,7 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     if ends is not None and ends.retires_on <= s.as_of:
         raise ScenarioError("incumbent.model", i.model, f"it was retired on {ends.retires_on}; name the model that is paid now")
     vendor = add_vendor(sheet, s, price)
+    _successor(sheet, s, price, vendor)
     add_option(sheet, "stay", "stay", i.model, i.model, "none", vendor)
     add_price(sheet, "stay", price, discount=i.discount, uses_cache=i.uses_cache, batch_share=i.batch_share)
     _cache_batch(sheet, s, price, vendor)
@@ -40,6 +41,48 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
             _api_option(sheet, s, kind, name)
     for name in s.candidates.cascade_first:
         _cascade(sheet, s, name)
+
+
+def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> None:
+    """What the user knows of the incumbent's successor; a vendor's suggestion at another price is said, not assumed."""
+    i = s.incumbent
+    for name, value in (("price", i.successor_price_ratio), ("error", i.successor_error_ratio)):
+        if value is not None:
+            sheet.quantity(
+                f"vendors.{vendor}.first_successor_{name}_ratio",
+                value,
+                "ratio",
+                stated=True,
+                source=f"scenario incumbent.successor_{name}_ratio",
+            )
+    announced = retirement(price.provider, price.model, s.as_of)
+    if announced is None or announced.successor is None or i.successor_price_ratio is not None:
+        return
+    ratio = suggested_ratio(price, announced.successor, s)
+    if ratio is not None:
+        sheet.warnings.append(
+            f"{price.provider} suggests {announced.successor} after {price.model}, at {ratio:.2f} x its price for these lengths;"
+            f" staying is priced at {value_of(s.drift.successor_price_ratio):g} x: if you would follow, set"
+            f" incumbent.successor_price_ratio={ratio:.2f}"
+        )
+
+
+def suggested_ratio(price: ApiPrice, successor: str, s: Scenario) -> float | None:
+    """List cost of the mean request at the suggested successor over the present model's; None where it has no price."""
+    try:
+        other = find_api_price(price.provider, successor, s.as_of)
+    except InputError:
+        return None
+    w = s.workload
+    if w.lengths is not None:
+        tokens = [
+            sum(b.share * n for b, n in zip(w.lengths, row, strict=True))
+            for row in ([b.input_tokens for b in w.lengths], [b.output_tokens for b in w.lengths])
+        ]
+    else:
+        tokens = [value_of(w.input_tokens or 0.0), value_of(w.output_tokens or 0.0)]
+    cost = [p.input_usd_per_mtok[0] * tokens[0] + p.output_usd_per_mtok[0] * tokens[1] for p in (other, price)]
+    return cost[0] / cost[1] if cost[1] > 0 else None
 
 
 def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> None:

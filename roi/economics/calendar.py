@@ -59,7 +59,7 @@ def events(first: Number, every: Number, horizon: int) -> Array:
     serves, the last month end before it (floor); none falls at H, since what it serves lies beyond the horizon.
     """
     ends = np.arange(horizon + 1, dtype=np.float64)
-    so_far = np.maximum(np.ceil((ends + 1.0 - np.maximum(first, 0.0)) / every - 1e-9), 0.0)
+    so_far = np.maximum(np.ceil((ends + 1.0 - np.maximum(first, 0.0) - 1e-9) / every), 0.0)
     counts = np.diff(so_far, axis=-1, prepend=0.0)
     counts[..., -1] = 0.0
     return counts

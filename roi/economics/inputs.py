@@ -160,6 +160,9 @@ class Option:
     life_first: Number | None = None
     life_every: Number | None = None
     own_price_ratio: Number = 1.0
+    first_price_ratio: Number | None = None
+    """Price at the first forced migration over today's, where the user knows the successor."""
+    first_error_ratio: Number | None = None
     escalated: Number = 0.0
     escalates_to: str = "stay"
     spills_to: str | None = None

@@ -123,6 +123,8 @@ def read_option(values: Values, id: str, shared: Shared) -> Option:
         life_first=of_vendor.maybe("first_end_months") if vendor else None,
         life_every=of_vendor.maybe("life_months") if vendor else None,
         own_price_ratio=of_vendor.number("successor_price_ratio") if vendor else 1.0,
+        first_price_ratio=of_vendor.maybe("first_successor_price_ratio") if vendor else None,
+        first_error_ratio=of_vendor.maybe("first_successor_error_ratio") if vendor else None,
         escalated=_escalated(r, of_system),
         escalates_to=r.text("escalates_to") if r.has("escalates_to") else "stay",
         spills_to=r.text("spills_to") if r.has("spills_to") else None,

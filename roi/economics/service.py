@@ -37,11 +37,18 @@ def service(shared: Shared, option: Option, hit_rate: Number | None = None) -> S
     ends = model_ends(shared, option)
     done = past_events(ends)
     factor = shared.price_factor if option.kind in {"stay", "cache-batch"} else 1.0
-    ratio = shared.successor_price_ratio * option.own_price_ratio
-    errors = np.minimum(option.error_rate * powers(shared.successor_error_ratio, done), 1.0)
-    made = Service(option, cost, np.asarray(factor * powers(ratio, done)), np.asarray(errors), ends)
+    price = _path(shared.successor_price_ratio * option.own_price_ratio, option.first_price_ratio, done)
+    errors = np.minimum(option.error_rate * _path(shared.successor_error_ratio, option.first_error_ratio, done), 1.0)
+    made = Service(option, cost, np.asarray(factor * price), np.asarray(errors), ends)
     shared.memo[key] = made
     return made
+
+
+def _path(ratio: Number, first: Number | None, done: Array) -> Array:
+    """What `done` migrations make of a price or an error rate: ratio ** done, or first x ratio ** (done - 1) where stated."""
+    if first is None:
+        return powers(ratio, done)
+    return np.asarray(np.where(done > 0, first * powers(ratio, np.maximum(done - 1.0, 0.0)), 1.0))
 
 
 def model_ends(shared: Shared, option: Option) -> Array:

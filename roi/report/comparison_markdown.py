@@ -33,7 +33,7 @@ def render_markdown(blocks: Iterable[Block]) -> str:
 
 def _table(table: Table) -> list[str]:
     detailed = any(row.detail for row in table.rows)
-    heads = [head.replace("\n", " ").strip() for head in table.heads]
+    heads = [head.replace("-\n", "").replace("\n/", "/").replace("\n", " ").strip() for head in table.heads]
     rule = [":--"] * table.left + ["--:"] * (len(heads) - table.left)
     if detailed:
         heads, rule = [*heads, "how" if table.tree else "why"], [*rule, ":--"]
@@ -53,6 +53,6 @@ def _line(cells: Iterable[str]) -> str:
 
 def _plain(text: str) -> str:
     """Text whose signs Markdown would read as its own."""
-    for sign in "\\|*_<`[":
+    for sign in "\\|*_<`[$":
         text = text.replace(sign, "\\" + sign)
     return " ".join(text.split())

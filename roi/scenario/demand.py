@@ -87,6 +87,10 @@ class Incumbent(Section):
     """Spend that is owed whether used or not."""
     committed_until: Date | None = None
     """Last day of that commitment."""
+    successor_price_ratio: Annotated[Positive, unit("ratio")] | None = None
+    """Price of the model you would move to when this one ends, over its price; left out = drift.successor_price_ratio."""
+    successor_error_ratio: Annotated[Positive, unit("ratio")] | None = None
+    """Error rate of that model over the present one's; left out = drift.successor_error_ratio."""
     bill_usd_per_month: Annotated[Positive, unit("USD/month")] | None = None
     """The real bill of a month for this workload, to reconcile the estimate with."""
     bill_is_volume_share: Annotated[Share, unit("share")] = spread(

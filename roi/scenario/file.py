@@ -13,6 +13,8 @@ from roi.scenario.yaml import dump_yaml, parse_yaml, read_yaml, scalar
 
 TEMPLATES = ("classification", "extraction", "generation")
 BUNDLED = "bundled"
+NAMED_FROM = 2
+"""Keys before the name of a system in the shortest path that holds one."""
 
 
 def load_scenario(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Scenario:
@@ -59,13 +61,25 @@ def _set(data: dict[str, Any], override: str) -> None:
         value = json.loads(text) if text.lstrip()[:1] in "[{" and text.strip() else scalar(text)
     except ValueError as error:
         raise ScenarioError(path, text, f"not a value: {error}") from None
-    *parents, last = path.strip().split(".")
+    *parents, last = _steps(path.strip())
     place: Any = data
     for key in parents:
         if not isinstance(place.get(key), dict):
             place[key] = {} if place.get(key) is None else {"value": place[key]}
         place = place[key]
     place[last] = value
+
+
+def _steps(path: str) -> list[str]:
+    """The keys of a dotted path; names of systems may hold dots themselves: quality.scores.gpt-4.1, tokens.gpt-4.1.ratio."""
+    keys = path.split(".")
+    if keys[:2] in (["quality", "scores"], ["quality", "escalated"]) and len(keys) > NAMED_FROM:
+        name, _, end = ".".join(keys[2:]).rpartition(".")
+        ends = name and end in {"value", "low", "high", "source"}
+        return [*keys[:2], name, end] if ends else [*keys[:2], ".".join(keys[2:])]
+    if keys[0] == "tokens" and len(keys) > NAMED_FROM:
+        return ["tokens", ".".join(keys[1:-1]), keys[-1]]
+    return keys
 
 
 def _explain(error: ValidationError) -> InputError:

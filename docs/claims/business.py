@@ -1,7 +1,7 @@
 """More than $5,000 a month pays back in 30 to 60 days; 10,000 calls a day: both through `compare`."""
 
 from claims.claim import Claim, agreeing, count_verdict, mark, table, usd
-from claims.scenarios import ADAPTER, CASES, DRAWS, best_api, months, option, requests_for, solve
+from claims.scenarios import ADAPTER, CASES, DRAWS, best_untrained, months, option, requests_for, solve
 from claims.serving import CENTRAL_MIX, api_usd
 from roi.economics.comparison import Comparison
 from roi.economics.option_result import OptionResult
@@ -23,8 +23,8 @@ def payback_claim() -> Claim:
         for case in CASES:
             answer = solve(case, "gpt-4o", volume, CENTRAL_MIX)
             outcomes.append(option(answer, ADAPTER).payback_months <= DAYS_60)
-            against.append(option(answer, ADAPTER).pv_cost_usd < best_api(answer).pv_cost_usd)
-            labels.append(best_api(answer).label)
+            against.append(option(answer, ADAPTER).pv_cost_usd < best_untrained(answer).pv_cost_usd)
+            labels.append(best_untrained(answer).label)
             rows.append(_row(f"${spend / 1000:.0f}k, {case}", answer))
     rivals = " or ".join(sorted(set(labels)))
     h100 = [_row(f"${spend / 1000:.0f}k, {case}", solve(case, "gpt-4o", volume, CENTRAL_MIX, "H100-80GB-SXM"))
@@ -46,19 +46,21 @@ def payback_claim() -> Claim:
          table(HEAD, h100, "The same with an H100 alone as candidate (an 8B at this load does not need one):"),
          table(HEAD, ends, "The same if gpt-4o's successor of 2027-01-14 is gpt-6-luna, which its vendor suggests"
                            f" ({ratio:.3f} of"
-               " the price), and staying is cheap from then on (no other model ends within the horizon):")),
+               " the price), and staying is cheap from then on:")),
         "without staff, spare and delay at each of the three spends; with a spare and 0.1 of an engineer at $30k.",
         "with a spare and 0.1 of an engineer at $5k and $10k; with 0.3 of one at every spend, where three months to live alone"
         " exceed 60 days; on one H100 at $5k in a third of the draws even without staff. gpt-4o ends on 2027-01-14, 51 days"
         " after the as-of date: whoever stays must move anyway, and"
-        " gpt-6-luna, claude-haiku-5-5 or a hosted 8B (last column) cost less than the"
-        " adapter in every row. If the vendor's own suggestion replaces gpt-4o, the adapter saves for 51 days only: nothing"
+        " gpt-6-luna, claude-haiku-5-5 or a hosted 8B (best of them in the last column) cost less than the"
+        " adapter in every row of the first table. If the vendor's own suggestion replaces gpt-4o, the adapter saves for 51"
+        " days only: nothing"
         " with staff"
         " pays back.",
         f"`compare`, {DRAWS} draws, horizon 36 months, 10% discount, P5 to P95 of each fact as in the scenario's defaults;"
         " rents and"
         " API prices quoted on 2026-11-24; people, hours and months assumed. Peak 3 x mean (default). The speed of"
-        " the engine on RTX 4090 and L4 was not fitted: 0.60 to 1.35 of the roofline at 5 to 95%.",
+        " the engine on RTX 4090 and L4 was not fitted: 0.60 to 1.35 of the roofline at 5 to 95%. The L4's $0.44/h is of"
+        " 2026-05-07.",
         "answers of equal quality are assumed for every option (score 0.9, no cost of errors), as the article does; equal"
         " tokens;"
         " caching and batch are off. The migration away from gpt-4o is priced for staying (40 hours and an evaluation).",
@@ -72,7 +74,7 @@ def calls_claim() -> Claim:
         for mix in MIXES:
             for case, short in (("one replica, no staff", "no staff"), ("spare + 0.1 FTE", "0.1 FTE")):
                 answer = solve(case, incumbent, 10_000.0, mix)
-                found, stay, rival = option(answer, ADAPTER), option(answer, "stay"), best_api(answer)
+                found, stay, rival = option(answer, ADAPTER), option(answer, "stay"), best_untrained(answer)
                 outcomes.append(found.npv_usd > 0)
                 rows.append([f"{incumbent}, {mix[0]:,.0f}/{mix[1]:,.0f}, {short}", usd(_api_bill(stay)),
                              usd(found.mean_monthly_usd), usd(rival.mean_monthly_usd), _signed(found.npv_usd),
@@ -94,14 +96,16 @@ def calls_claim() -> Claim:
         "short classification calls (300 in, 10 out) even against gpt-4o, and every mix against gpt-6-luna. Without staff the"
         f" break-even against staying runs from {rows[4][-2]} to {rows[6][-2]} calls a day by incumbent and tokens; against"
         " the best"
-        f" option without training it is at least {rows[10][-1]}.",
+        f" option without training it is at least {rows[10][-1]}, on MI300X at $1.50/h in eights (TensorWave, 2026-05-18: a"
+        " stale"
+        " price, and a card on which the engine's speed was not fitted).",
         f"as claim 10 ({DRAWS} draws; the figures here are central values).",
         "as claim 10; more than one task on the same fleet, which divides the rent.",
     )
 
 
 def _row(name: str, answer: Comparison) -> list[str]:
-    found, rival = option(answer, ADAPTER), best_api(answer)
+    found, rival = option(answer, ADAPTER), best_untrained(answer)
     assert found.fleet is not None
     assert found.payback_p10_p50_p90 is not None
     assert found.probability_npv_positive is not None

@@ -59,7 +59,7 @@ def solve(case: str, incumbent: str, requests_per_day: float, mix: tuple[float, 
         "candidates": candidates, **CASES[case],
     }
     if successor_ratio is not None:
-        data["drift"] = {"successor_price_ratio": successor_ratio, "successor_price_ratio_own": 1.0, "model_life_months": 60.0}
+        data["incumbent"]["successor_price_ratio"] = successor_ratio
     return compare(resolve(check_scenario(data)).case)
 
 
@@ -68,9 +68,9 @@ def option(answer: Comparison, id: str) -> OptionResult:
     return next(o for o in answer.options if o.id == id)
 
 
-def best_api(answer: Comparison) -> OptionResult:
-    """The option without training that costs least over the horizon."""
-    return min((o for o in answer.options if not o.trains and o.id != "stay"), key=lambda o: o.pv_cost_usd)
+def best_untrained(answer: Comparison) -> OptionResult:
+    """The option without training that costs least over the horizon, staying included."""
+    return min((o for o in answer.options if not o.trains), key=lambda o: o.pv_cost_usd)
 
 
 def requests_for(usd_per_month: float, usd_per_mtok: float, mix: tuple[float, float]) -> float:

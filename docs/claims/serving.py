@@ -35,22 +35,22 @@ class ApiRow:
     usd_per_mtok: float
 
 
-def capacity(mix: tuple[float, float], speed: float = 1.0) -> ServingCapacity:
-    """What one replica serves at the SLO."""
-    shape, gpu, requests = find_model(MODEL), find_gpu(GPU), RequestShape(*mix)
+def capacity(mix: tuple[float, float], speed: float = 1.0, card: str = GPU) -> ServingCapacity:
+    """What one replica on one card serves at the SLO."""
+    shape, gpu, requests = find_model(MODEL), find_gpu(card), RequestShape(*mix)
     iteration = roofline_iteration(shape, gpu, 1.0, DTYPE, requests.prefill_context, find_engine("vllm").efficiencies)
     memory = replica_memory(shape, gpu, 1.0, DTYPE, "bf16", requests)
     return serving_capacity(requests, iteration, memory, ttft_p95_s=TTFT_S, tpot_s=TPOT_S, speed=speed)
 
 
-def full_load_usd(mix: tuple[float, float], usd_per_hour: float, speed: float = 1.0) -> float:
+def full_load_usd(mix: tuple[float, float], usd_per_hour: float, speed: float = 1.0, card: str = GPU) -> float:
     """USD per million tokens, input and output, of a replica that is always at its SLO capacity."""
-    return usd_per_hour / SECONDS_PER_HOUR / float(capacity(mix, speed).requests_per_s) / sum(mix) * MTOK
+    return usd_per_hour / SECONDS_PER_HOUR / float(capacity(mix, speed, card).requests_per_s) / sum(mix) * MTOK
 
 
-def offer(vendor: str, kind: RentalKind = RentalKind.ON_DEMAND) -> RentalOffer:
-    """The vendor's rent of an H100 on the as-of date, smallest instance."""
-    found = [o for o in rental_offers(AS_OF) if (o.gpu, o.vendor, o.kind) == (GPU, vendor, kind)]
+def offer(vendor: str, kind: RentalKind = RentalKind.ON_DEMAND, card: str = GPU) -> RentalOffer:
+    """The vendor's rent of a card on the as-of date, smallest instance."""
+    found = [o for o in rental_offers(AS_OF) if (o.gpu, o.vendor, o.kind) == (card, vendor, kind)]
     return min(found, key=lambda o: o.gpus_per_instance)
 
 
@@ -64,17 +64,18 @@ def cheap_claim() -> Claim:
     """50 to 200 times cheaper per token."""
     rent = offer("RunPod").usd_per_gpu_hour
     full = full_load_usd(CENTRAL_MIX, rent)
-    apis = [ApiRow("$15", 15.0), ApiRow("$10", 10.0), ApiRow("gpt-4o list", api_usd("openai", "gpt-4o")),
-            ApiRow("gpt-6-luna", api_usd("openai", "gpt-6-luna")),
-            ApiRow("haiku-5.5", api_usd("anthropic", "claude-haiku-5-5")),
-            ApiRow("8B @ Groq", api_usd("groq", "llama-3.1-8b-instant"))]
+    apis = [ApiRow("$15", 15.0), ApiRow("$10", 10.0), ApiRow("4o", api_usd("openai", "gpt-4o")),
+            ApiRow("luna", api_usd("openai", "gpt-6-luna")),
+            ApiRow("haiku", api_usd("anthropic", "claude-haiku-5-5")),
+            ApiRow("Groq 8B", api_usd("groq", "llama-3.1-8b-instant"))]
     fourth = apis[2].usd_per_mtok
     rows = [[f"{load:.0%}", usd(full / load), *(f"{a.usd_per_mtok * load / full:.1f}x" for a in apis)] for load in LOADS]
-    head = ["mean load", "own USD/Mtok", *(f"{a.name} ({usd(a.usd_per_mtok)})" if "$" not in a.name else a.name for a in apis)]
-    vendors = [offer("RunPod", RentalKind.SPOT), offer("RunPod"), offer("AWS"), offer("Azure")]
-    costs = [full_load_usd(CENTRAL_MIX, v.usd_per_gpu_hour) for v in vendors]
+    head = ["mean load", "own USD/Mtok", *(f"{a.name}, {usd(a.usd_per_mtok)}" if "$" not in a.name else a.name for a in apis)]
+    vendors = [offer("RunPod", RentalKind.SPOT), offer("RunPod"), offer("AWS"), offer("Azure"),
+               offer("RunPod", card="RTX-4090"), offer("TensorWave", card="MI300X-192GB")]
+    costs = [full_load_usd(CENTRAL_MIX, v.usd_per_gpu_hour, card=v.gpu) for v in vendors]
     by_vendor = [
-        [f"{v.vendor} {v.kind.value}, {v.date}", usd(v.usd_per_gpu_hour), usd(c), f"{fourth / c:.0f}x",
+        [f"{_short(v.gpu)} {v.vendor} {v.kind.value}, {v.date}", usd(v.usd_per_gpu_hour), usd(c), f"{fourth / c:.0f}x",
          f"{fourth * SIZED / c:.0f}x", f"{50 * c / fourth:.0%}" if 50 * c <= fourth else "never"]
         for v, c in zip(vendors, costs, strict=True)
     ]
@@ -88,13 +89,16 @@ def cheap_claim() -> Claim:
         f" of output alone: at 1,000 tokens in and 300 out a token costs {usd(fourth)}/M. The article's own two figures give"
         f" {10 / 0.4:.0f} to {15 / 0.2:.0f}x, not 50 to 200x; with the list price {fourth / 0.4:.0f} to {fourth / 0.2:.0f}x.",
         (table(head, rows, f"API price over own cost per token; {MODEL} {DTYPE} on one H100 at ${rent:g}/h (RunPod"
-               f" on-demand, {offer('RunPod').date}), 1,000 in + 300 out:"),
-         table(["vendor, date", "USD/h", "own at full load", "gpt-4o, full", "gpt-4o, 27%", "50x from load"], by_vendor,
-               "The same by vendor, against gpt-4o at list price:")),
+               f" on-demand, {offer('RunPod').date}), 1,000 in + 300 out; gpt-4o, gpt-6-luna, claude-haiku-5-5 and"
+               " llama-3.1-8b-instant at list price:"),
+         table(["card, vendor, date", "USD/h", "own at full load", "gpt-4o, full", "gpt-4o, 27%", "50x from load"], by_vendor,
+               "The same by card and vendor, against gpt-4o at list price (RTX 4090 and MI300X: speed of the engine not"
+               " fitted there):")),
         f"against gpt-4o from a mean load of {50 * full / fourth:.0%} of SLO capacity on the RunPod on-demand card; that is"
         " batch"
         " or a flat day.",
-        f"at the load of a fleet sized for its peak ({SIZED:.0%}: peak 3 x mean, 20% headroom; half of that with one spare of"
+        f"on H100s at the load of a fleet sized for its peak ({SIZED:.0%}: peak 3 x mean, 20% headroom; half of that with one"
+        " spare of"
         " two), on Azure's rent at any load, and against what the same money buys now: gpt-6-luna costs"
         f" {usd(apis[3].usd_per_mtok)}/M,"
         f" so the ratio at 27% load is {apis[3].usd_per_mtok * SIZED / full:.1f}x. A hosted 8B is"
@@ -139,11 +143,14 @@ def eight_b_claim() -> Claim:
         "capacity calibrated on 552 vLLM runs on H100, H200 and B200 (median error 10% on models left out; engine speed 0.75 to"
         " 1.31 at 5 to 95%); rents quoted, dates as in claim 1. Published for comparison at $2.69/h (silybench, H100 fp8 vLLM):"
         f" 2,048/2,048 $0.10, here {usd(full_load_usd(MIXES[2], 2.69))}; 8,192/512 $0.056, here"
-        f" {usd(full_load_usd(MIXES[3], 2.69))} (outside the 5-95% of the engine's speed: their SLO is not ours, and long"
-        " prompts"
-        f" were fitted least); 128/128 $0.023, here {usd(full_load_usd(MIXES[0], 2.69))}.",
+        f" {usd(full_load_usd(MIXES[3], 2.69))} (outside the 5-95%; its SLO is not ours);"
+        f" 128/128 $0.023, here {usd(full_load_usd(MIXES[0], 2.69))}.",
         "length spread inside a mix, prefix caching, spares, people, platform. Arrivals are Poisson; TTFT was not fitted.",
     )
+
+
+def _short(card: str) -> str:
+    return card.removesuffix("-80GB-SXM").removesuffix("-192GB")
 
 
 def _window(full: float) -> str:

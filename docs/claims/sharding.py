@@ -101,7 +101,8 @@ def seventy_claim() -> Claim:
     plans = (
         ("LoRA r16, 2 x A100-80", replace(BASE, seq=2048.0), 2), ("LoRA r16, 2 x A100-80, 4,096", replace(BASE, seq=4096.0), 2),
         ("full, fp32 states (16 B), 8 x", replace(full, dtype="fp32", autocast=True), 8),
-        ("full, bf16 states (8 B), 8 x", full, 8), ("full, bf16, 8-bit Adam (6 B), 8 x", replace(full, optimizer="adamw-8bit"), 8),
+        ("full, bf16 states (8 B), 8 x", full, 8),
+        ("full, bf16, 8-bit Adam (6 B), 8 x", replace(full, optimizer="adamw-8bit"), 8),
         ("full, fp32 states (16 B), 16 x", replace(full, dtype="fp32", autocast=True), 16),
     )
     rows, fits = [], []

@@ -37,7 +37,7 @@ def find_api_price(provider: str | None, model: str, as_of: date, field: str = "
     earlier ones. Ignored: priority and flex tiers, and cache writes kept longer than the shortest time.
     """
     if provider is not None:
-        return _price_at(_known_provider(provider, field), model, as_of, field)
+        return _price_at(find_provider(provider, field), model, as_of, field)
     head, _, rest = model.partition("/")
     if rest and _provider_id(head) in provider_names():
         return _price_at(_provider_id(head), rest, as_of, field)
@@ -91,7 +91,8 @@ def _hosted_row(provider: str, name: str, as_of: date) -> ApiPrice | None:
     return known[0] if known else None
 
 
-def _known_provider(name: str, field: str) -> str:
+def find_provider(name: str, field: str) -> str:
+    """The provider's id as genai-prices spells it; UnknownName with the nearest where nobody has a price there."""
     found = _provider_id(name)
     if found not in provider_names():
         raise UnknownName(field, name, (*provider_names(), *ALIASES), "provider")

@@ -151,7 +151,8 @@ def add_plans(
     speed = float(adapter_throughput(s.serving.adapters_on_base).value) if shared else 1.0  # type: ignore[arg-type]
     result = _capacity(s, shape, requests, grid, speed)
     rates = _row(result.requests_per_s)
-    spreads = [engine.speed(gpu.id) for gpu, _, _ in grid]
+    classes = [f"serving.speed.{_speed_class(gpu.id, fitted=gpu.id in engine.gpus)}" for gpu, _, _ in grid]
+    spreads = [sheet.facts[path] for path in classes]
     slow, fast = (
         _row(_capacity(s, shape, requests, grid, speed * np.array(ends)).requests_per_s)
         for ends in ([f.low or 1.0 for f in spreads], [f.high or 1.0 for f in spreads])
@@ -177,6 +178,11 @@ def add_plans(
         return
     for k, plan in enumerate(_cheapest(sheet, found)):
         _add_plan(sheet, s, f"options.{id}.plans.{k}.", plan, shape, gpus[plan.offer.gpu], fitted=plan.offer.gpu in engine.gpus)
+
+
+def _speed_class(gpu: str, *, fitted: bool) -> str:
+    """Which of the engine's speed facts holds on this card."""
+    return "fitted" if fitted else "amd" if gpu.startswith("MI") else "elsewhere"
 
 
 def _row(x: object) -> Array:
@@ -262,7 +268,7 @@ def _add_plan(sheet: FactSheet, s: Scenario, own: str, plan: _Found, shape: Mode
     sheet.add(own + "gpus_per_replica", plan.gpus, "GPUs", basis=Basis.STATED, source="tensor-parallel degree of the plan")
     sheet.add(own + "minimum_months", float(o.minimum_months), "months", basis=basis, source=o.source, date=o.date)
     sheet.add(own + "watts", gpu.power_w, "W", basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date)
-    sheet.name(own + "speed", "serving.speed.fitted" if fitted else "serving.speed.elsewhere", "serving efficiencies")
+    sheet.name(own + "speed", f"serving.speed.{_speed_class(o.gpu, fitted=fitted)}", "serving efficiencies")
     basis = Basis.CALIBRATED if fitted else Basis.PUBLISHED
     source = (
         f"roofline of {shape.id} {plan.dtype} on {plan.gpus} x {o.gpu} at the SLO: p95 TTFT {plan.ttft_s:.2f} s,"

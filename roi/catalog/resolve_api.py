@@ -4,7 +4,7 @@ from datetime import date
 
 import numpy as np
 
-from roi.catalog.api_prices import find_api_price
+from roi.catalog.api_prices import find_api_price, find_provider
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.resolve_system import add_system
 from roi.catalog.rows import STALE_DAYS, price_age_days
@@ -24,10 +24,11 @@ RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_o
 
 def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     """Facts of every option that is an API of list prices."""
-    check_system_names(s)
     i = s.incumbent
-    add_system(sheet, s, i.model)
+    find_provider(i.provider, "incumbent.provider")
     price = find_api_price(i.provider, i.model, s.as_of, "incumbent.model")
+    check_system_names(s)
+    add_system(sheet, s, i.model)
     ends = retirement(price.provider, price.model, s.as_of)
     if ends is not None and ends.retires_on <= s.as_of:
         raise ScenarioError("incumbent.model", i.model, f"it was retired on {ends.retires_on}; name the model that is paid now")
@@ -61,7 +62,7 @@ def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> N
     ratio = suggested_ratio(price, announced.successor, s)
     if ratio is not None:
         sheet.warnings.append(
-            f"{price.provider} suggests {announced.successor} after {price.model}, at {ratio:.2f} x its price for these lengths;"
+            f"{price.provider} suggests {announced.successor} after {price.model}, at {ratio:.2f} x its price;"
             f" staying is priced at {value_of(s.drift.successor_price_ratio):g} x: if you would follow, set"
             f" incumbent.successor_price_ratio={ratio:.2f}"
         )

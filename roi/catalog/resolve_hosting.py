@@ -17,6 +17,13 @@ from roi.scenario.systems import tuned
 ENGINE = "vllm"
 """The engine whose fitted efficiencies stand in until the user's own server is profiled."""
 
+AMD_SLOW = 0.2
+AMD_SOURCE = (
+    "no fitted run on AMD: vLLM reached 0.09 of the roofline on MI300X where it reached 0.37 to 0.49 on NVIDIA"
+    " (LLM-Inference-Bench, 2024-10, an early ROCm build)"
+)
+"""P5 of the engine's speed on AMD cards over the NVIDIA fit: 0.09 / 0.43."""
+
 
 def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     """Facts of every option that serves or tunes a model outside the list-price APIs."""
@@ -33,9 +40,11 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
 
 
 def _add_speed(sheet: FactSheet) -> None:
-    """How far the roofline may be off: one fact for the cards it was fitted on, one for all others."""
+    """How far the roofline may be off: for the cards it was fitted on, for AMD's, for all others."""
     engine = find_engine(ENGINE)
-    for name, fact in (("fitted", engine.speed(engine.gpus[0])), ("elsewhere", engine.speed(""))):
+    elsewhere = engine.speed("other GPUs")
+    amd = elsewhere.model_copy(update={"low": AMD_SLOW, "source": AMD_SOURCE})
+    for name, fact in (("fitted", engine.speed(engine.gpus[0])), ("elsewhere", elsewhere), ("amd", amd)):
         path = f"serving.speed.{name}"
         sheet.facts[path] = fact
         for end, value in (("low", fact.low), ("high", fact.high)):

@@ -106,8 +106,8 @@ def _cheapest_run(s: Scenario, shape: ModelShape, plan: TrainingPlan, mean: floa
     wanted = {find_gpu(g).id for g in s.candidates.gpus}
     cheapest: dict[str, RentalOffer] = {}
     for offer in rental_offers(s.as_of):
-        if offer.kind is RentalKind.RESERVED or (wanted and offer.gpu not in wanted):
-            continue
+        if offer.kind is RentalKind.RESERVED or (offer.gpu not in wanted if wanted else offer.gpu.startswith("MI")):
+            continue  # no measured training run on AMD cards stands behind the estimate: only where the user names one
         if offer.gpu not in cheapest or offer.usd_per_gpu_hour < cheapest[offer.gpu].usd_per_gpu_hour:
             cheapest[offer.gpu] = offer
     for name, offer in cheapest.items():

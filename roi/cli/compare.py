@@ -40,7 +40,7 @@ def compare(
     from roi import __version__
     from roi.cli.output import write
 
-    comparison, scenario, warnings = _answer(file, overrides, draws, seed)
+    comparison, scenario, warnings, note = _answer(file, overrides, draws, seed)
     shown = None
     if explain is not None:
         from roi.report.explain import find_option
@@ -61,13 +61,15 @@ def compare(
                                width=_width(output))
         if output is None and "utf" not in (sys.stdout.encoding or "").lower():
             text = text.translate(TREE)
+    if note:
+        click.echo(f"roi: {note}", err=True)
     write(text, output)
 
 
 def _answer(
     file: Path | None, overrides: tuple[str, ...], draws: int | None, seed: int | None,
-) -> tuple["Comparison", dict[str, Any] | None, tuple[str, ...]]:  # Any: the scenario as plain JSON values
-    """The comparison of the file, the scenario behind it and its warnings."""
+) -> tuple["Comparison", dict[str, Any] | None, tuple[str, ...], str]:  # Any: the scenario as plain JSON values
+    """The comparison of the file, the scenario behind it, its warnings, and what to say about where it comes from."""
     if file is not None:
         from roi.report.replay import read_saved, replay
 
@@ -75,18 +77,17 @@ def _answer(
         if saved is not None:
             if overrides:
                 raise click.UsageError(f"--set changes a scenario; {file} is a saved comparison")
-            click.echo(f"roi: replaying {file}, saved by roi {saved.roi_version}: prices and facts of that file", err=True)
-            return replay(saved, draws=draws, seed=seed), saved.scenario, saved.warnings
+            note = f"replaying {file}, saved by roi {saved.roi_version}: prices and facts of that file"
+            return replay(saved, draws=draws, seed=seed), saved.scenario, saved.warnings, note
     from roi.catalog.resolution import resolve
     from roi.economics.comparison import compare as compare_case
     from roi.scenario.file import load_scenario, scenario_data
 
     asked = [f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None]
     scenario = load_scenario(file, (*overrides, *asked))
-    if file is None:
-        click.echo(f"roi: no FILE given: the bundled scenario, {scenario.title!r}", err=True)
     resolved = resolve(scenario)
-    return compare_case(resolved.case), scenario_data(scenario), resolved.warnings
+    note = f"no FILE given: the bundled scenario, {scenario.title!r}" if file is None else ""
+    return compare_case(resolved.case), scenario_data(scenario), resolved.warnings, note
 
 
 def _colour(output: Path | None) -> bool:

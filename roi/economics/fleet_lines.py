@@ -128,14 +128,12 @@ def hosting_line(option: Option, live: Array) -> Line:
 
 
 def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths, live: Array) -> list[Line]:
-    own = f"options.{option.id}."
     drift = np.asarray((1.0 + shared.rent_drift) ** (np.arange(shared.horizon) / 12.0))
     rate = plan.usd_per_gpu_hour * drift * option.fleet_share
     facts = (
-        own + "plans.0.usd_per_gpu_hour",
-        own + "plans.0.capacity_requests_per_s",
-        "serving.speed.fitted",
-        "serving.speed.elsewhere",
+        plan.path + "usd_per_gpu_hour",
+        plan.path + "capacity_requests_per_s",
+        plan.speed,
         "workload.peak_to_mean",
         "drift.gpu_rent_per_year",
     )
@@ -161,17 +159,17 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
                 "GPU rent, redundancy",
                 np.asarray(spare * rate * HOURS_PER_MONTH),
                 0.0,
-                (own + "plans.0.usd_per_gpu_hour", "serving.spares"),
+                (plan.path + "usd_per_gpu_hour", "serving.spares"),
                 text(months.gpus - months.gpus_without_spares),
             )
         )
     beyond = np.maximum(plan.minimum_months - (shared.horizon - option.months_to_live), 0.0)
     if np.any(np.asarray(beyond) > 0):
-        lines.append(_unused_commitment(shared, months, np.asarray(rate), beyond, own))
+        lines.append(_unused_commitment(shared, months, np.asarray(rate), beyond, plan))
     return lines
 
 
-def _unused_commitment(shared: Shared, months: FleetMonths, rate: Array, beyond: Number, own: str) -> Line:
+def _unused_commitment(shared: Shared, months: FleetMonths, rate: Array, beyond: Number, plan: Plan) -> Line:
     """Rent of the last month for the part of a commitment that lies beyond the horizon: it is paid to its end."""
     last = np.zeros(shared.horizon)
     last[-1] = 1.0
@@ -181,4 +179,4 @@ def _unused_commitment(shared: Shared, months: FleetMonths, rate: Array, beyond:
         hourly = f"{pick(months.gpus, month):,.6g} GPU x ${pick(rate, month):,.6g}/GPU-h"
         return f"{hourly} x {HOURS_PER_MONTH} h x {pick(beyond, 0):.4g} months"
 
-    return Line("GPU commitment beyond the horizon", np.asarray(monthly), 0.0, (own + "plans.0.minimum_months",), arithmetic)
+    return Line("GPU commitment beyond the horizon", np.asarray(monthly), 0.0, (plan.path + "minimum_months",), arithmetic)

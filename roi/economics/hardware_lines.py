@@ -48,7 +48,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
             "hardware, purchase and replacement",
             np.asarray(later * price),
             first * price,
-            (f"options.{option.id}.plans.0.usd_per_gpu", own + "life_months"),
+            (plan.path + "usd_per_gpu", own + "life_months"),
             lambda month: f"{pick(later, month):,.6g} GPU x ${pick(price, 0):,.6g}" if pick(later, month) else count,
         ),
         Line(

@@ -92,6 +92,10 @@ class Api:
 class Plan:
     """One way to serve: a GPU at a vendor; numbers may be arrays over plans when plans are compared."""
 
+    path: str
+    """Where its facts stand in the Case, for example options.X.plans.2. (empty for stacked plans)."""
+    speed: str
+    """Path of the fact that says how far its capacity may be off."""
     gpu: str
     vendor: str
     usd_per_gpu_hour: Number

@@ -94,7 +94,7 @@ def _spilled(
         return []
     target = options[option.spills_to]
     to, share = service(shared, target), np.asarray(fleet.spill * alone)
-    facts = (f"options.{option.id}.plans.0.capacity_requests_per_s", "workload.peak_to_mean")
+    facts = (f"{option.plan.path if option.plan else ''}capacity_requests_per_s", "workload.peak_to_mean")
     line = whole_request_line(f"spilled to {target.label}", requests(shared) * share, to, facts)
     return [_Handed(line, fleet.spill, share, to, target.kind in {"stay", "cache-batch"})]
 

@@ -180,6 +180,8 @@ def _api(r: Reader) -> Api:
 def _plan(values: Values, prefix: str) -> Plan:
     r = Reader(values, prefix)
     return Plan(
+        path=prefix,
+        speed=r.text("speed"),
         gpu=r.text("gpu"),
         vendor=r.text("vendor"),
         usd_per_gpu_hour=r.number("usd_per_gpu_hour") if r.has("usd_per_gpu_hour") else 0.0,

@@ -18,7 +18,7 @@ def find_option(c: Comparison, name: str) -> str:
     if len(found) > 1:
         raise InputError(f"--explain: {name[:80]!r} could be {', '.join(found[:5])}")
     if not found:
-        kinds = {o.kind for o in (*c.options, *c.infeasible)}
+        kinds = {o.kind for o in c.options} | {o.kind for o in c.infeasible}
         if nearest(name, [*ids, *kinds]):
             raise UnknownName("--explain", name, [*ids, *sorted(kinds)], "option")
         raise InputError(f"--explain: unknown option {name[:80]!r}; kinds: {', '.join(k for k in KINDS if k in kinds)}")

@@ -4,12 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
+LARGE = (("kUSD", 1e3), ("MUSD", 1e6), ("bn USD", 1e9), ("tn USD", 1e12))
+"""Thousands, millions, billions (10^9), trillions (10^12)."""
+
+
 @dataclass(frozen=True)
 class Money:
     """A unit that all money of a table shares."""
 
     unit: str
-    """USD, kUSD (thousands) or MUSD (millions)."""
+    """USD, or one of LARGE."""
     size: float
     cents: bool
 
@@ -26,4 +30,5 @@ def money_of(amounts: Iterable[float]) -> Money:
         return Money("USD", 1.0, cents=True)
     if most < 1e7:
         return Money("USD", 1.0, cents=False)
-    return Money("kUSD", 1e3, cents=False) if most < 1e10 else Money("MUSD", 1e6, cents=False)
+    unit, size = next(((u, s) for u, s in LARGE if most / s < 1e7), LARGE[-1])
+    return Money(unit, size, cents=False)

@@ -37,6 +37,7 @@ def printable(text: str) -> str:
 
 
 def _bold(line: str, colour: bool) -> str:
+    line = line.rstrip()
     return f"{BOLD}{line}{PLAIN}" if colour and line else line
 
 

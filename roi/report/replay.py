@@ -115,6 +115,9 @@ def _case(path: Path, data: object) -> Case:
         value = case[name].value if name in case else None
         if isinstance(value, (str, bool, tuple)) or value is None or not least <= value <= most or value != int(value):
             _refuse(path, f"case.{name}.value: {value!r} is not usable; a whole number from {least} to {most}")
+    for name in ("title", "as_of"):
+        if name not in case or not isinstance(case[name].value, str):
+            _refuse(path, f"case.{name}: missing, or not a text{HINT}")
     for name in case:
         _check_size(path, name, case[name])
     return case

@@ -128,6 +128,8 @@ def figure(x: float) -> str:
     """Three significant digits, thousands with commas: 24,300, 0.35."""
     if x == 0 or not math.isfinite(x):
         return "0" if x == 0 else "never"
+    if abs(x) >= 1e10:
+        return f"{x:.2e}"
     digits = max(2 - math.floor(math.log10(abs(x))), 0)
     rounded = round(x, 2 - math.floor(math.log10(abs(x))))
     text = f"{rounded:,.{min(digits, 8)}f}"

@@ -9,10 +9,14 @@ from pydantic import ValidationError
 
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
 from roi.scenario.schema import Scenario
-from roi.scenario.yaml import dump_yaml, parse_yaml, read_yaml, scalar
+from roi.scenario.yaml import dump_yaml, parse_yaml, read_yaml
 
 TEMPLATES = ("classification", "extraction", "generation")
 BUNDLED = "bundled"
+SHOWN = 3
+"""Mistakes in one message; the others are counted."""
+LONGEST_VALUE = 60
+"""Characters of a wrong value that are shown."""
 NAMED_FROM = 2
 """Keys before the name of a system in the shortest path that holds one."""
 
@@ -57,10 +61,7 @@ def _set(data: dict[str, Any], override: str) -> None:
     path, equals, text = override.partition("=")
     if not equals or not path.strip():
         raise ScenarioError("--set", override, "write it as path.to.field=value")
-    try:
-        value = json.loads(text) if text.lstrip()[:1] in "[{" and text.strip() else scalar(text)
-    except ValueError as error:
-        raise ScenarioError(path, text, f"not a value: {error}") from None
+    value = parse_yaml(f"value: {text}", f"--set {path}")["value"]
     *parents, last = _steps(path.strip())
     place: Any = data
     for key in parents:
@@ -84,22 +85,25 @@ def _steps(path: str) -> list[str]:
 
 def _explain(error: ValidationError) -> InputError:
     """One sentence for the first few mistakes: field, value, what is allowed."""
-    problems = []
-    for e in error.errors()[:5]:
+    problems: dict[str, str] = {}
+    for e in error.errors():
         places = [str(x) for x in e["loc"] if not _is_branch(str(x))]
         path = ".".join(places) or "scenario"
-        if e["type"] == "extra_forbidden":
-            near = nearest(places[-1], _fields_at(places[:-1]))
-            problems.append(f"{path}: unknown key" + (f"; nearest: {', '.join(near)}" if near else ""))
-        elif e["type"] == "missing":
-            problems.append(f"{path}: needed and not given")
-        else:
-            value = repr(e.get("input"))
-            value = value if len(value) <= 60 else value[:57] + "..."
-            problems.append(f"{path}: {value} is not usable; {_allowed(e['msg'])}")
-    unique = list(dict.fromkeys(problems))
-    more = len({tuple(e["loc"]) for e in error.errors()}) - len(unique)
-    return InputError("; ".join(unique[:3]) + (f"; and {more} more" if len(unique) > 3 else ""))
+        problems.setdefault(path, f"{path}: {_problem(places, e['type'], e.get('input'), e['msg'])}")
+    shown = list(problems.values())[:SHOWN]
+    more = len(problems) - len(shown)
+    return InputError("; ".join(shown) + (f"; and {more} more" if more else ""))
+
+
+def _problem(places: list[str], kind: str, value: object, message: str) -> str:
+    if kind == "extra_forbidden":
+        near = nearest(places[-1], _fields_at(places[:-1]))
+        return "unknown key" + (f"; nearest: {', '.join(near)}" if near else "")
+    if kind == "missing":
+        return "needed and not given"
+    text = repr(value)
+    text = text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
+    return f"{text} is not usable; {_allowed(message)}"
 
 
 def _is_branch(place: str) -> bool:

@@ -37,4 +37,4 @@ def check_system_names(s: Scenario) -> None:
     ):
         for name in names:
             if name not in known:
-                raise UnknownName(field, name, known, "system")
+                raise UnknownName(field, name, known, "system (neither the incumbent nor a candidate)")

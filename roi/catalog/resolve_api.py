@@ -89,7 +89,7 @@ def suggested_ratio(price: ApiPrice, successor: str, s: Scenario) -> float | Non
 def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> None:
     i, w = s.incumbent, s.workload
     add_option(sheet, "cache-batch", "cache-batch", f"{i.model}, cache + batch", i.model, "cache_batch", vendor)
-    add_price(sheet, "cache-batch", price, discount=i.discount, uses_cache=True, batch_share=w.can_wait_share)
+    add_price(sheet, "cache-batch", price, discount=None, uses_cache=True, batch_share=None)
     able_cache = (
         price.cache_read_usd_per_mtok is not None and value_of(w.shared_prefix_tokens) > 0 and value_of(w.cache_hit_rate) > 0
     )
@@ -118,7 +118,7 @@ def _api_option(sheet: FactSheet, s: Scenario, kind: str, name: str) -> None:
     add_system(sheet, s, model_part(name))
     vendor = add_vendor(sheet, s, price)
     add_option(sheet, id, kind, short_label(price), model_part(name), "api", vendor)
-    add_price(sheet, id, price, discount=0.0, uses_cache=True, batch_share=s.workload.can_wait_share)
+    add_price(sheet, id, price, discount=0.0, uses_cache=True, batch_share=None)
     _notices(sheet, s, id, price)
 
 
@@ -128,7 +128,7 @@ def _cascade(sheet: FactSheet, s: Scenario, name: str) -> None:
     add_system(sheet, s, model_part(name))
     vendor = add_vendor(sheet, s, price)
     add_option(sheet, id, "cascade", f"{short_label(price)} > {s.incumbent.model}", model_part(name), "cascade", vendor)
-    add_price(sheet, id, price, discount=0.0, uses_cache=True, batch_share=s.workload.can_wait_share)
+    add_price(sheet, id, price, discount=0.0, uses_cache=True, batch_share=None)
     if model_part(name) not in s.quality.escalated:
         sheet.field(f"options.{id}.escalated_share", s.quality, "cascade_escalated_share", "quality")
     _notices(sheet, s, id, price)
@@ -154,9 +154,9 @@ def add_option(
 
 
 def add_price(
-    sheet: FactSheet, id: str, price: ApiPrice, *, discount: float | Spread, uses_cache: bool, batch_share: Share
+    sheet: FactSheet, id: str, price: ApiPrice, *, discount: float | Spread | None, uses_cache: bool, batch_share: Share | None
 ) -> None:
-    """The price list of an option, tier by tier."""
+    """The price list of an option, tier by tier. None: the incumbent's discount; all that can wait goes through batch."""
     own = f"options.{id}."
     note = f"{price.source}; {price.note}" if price.note else price.source
 
@@ -170,9 +170,11 @@ def add_price(
             quoted(f"{name}_usd_per_mtok", row, "USD/Mtok")
     if price.cache_minimum_tokens is not None:
         quoted("cache_minimum_tokens", float(price.cache_minimum_tokens), "tokens")
-    sheet.quantity(own + "price.discount", discount, "share", stated=True, source="scenario incumbent.discount")
+    if discount is not None:
+        sheet.quantity(own + "price.discount", discount, "share", stated=True, source="scenario incumbent.discount")
     sheet.name(own + "uses_cache", uses_cache)
-    sheet.quantity(own + "batch_share", value_of(batch_share), "share", stated=True, source="scenario workload.can_wait_share")
+    if batch_share is not None:
+        sheet.quantity(own + "batch_share", batch_share, "share", stated=True, source="scenario incumbent.batch_share")
 
 
 def add_vendor(sheet: FactSheet, s: Scenario, price: ApiPrice, retires_on: date | None = None) -> str:

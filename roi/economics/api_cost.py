@@ -57,8 +57,11 @@ def seen_tokens(shared: Shared, tokens: Tokens) -> _Seen:
 def _linear(shared: Shared, tokens: Tokens, api: Api) -> bool:
     """True where cost is linear in the lengths, so that the mean request costs what the requests cost on average.
 
-    Every call in the first tier; and no bin decides otherwise than the others about cache or batch.
+    Every call in the first tier; no bin decides otherwise than the others about cache or batch; and where tuning shortens the
+    prefix, every request has all of it.
     """
+    if tokens.prefix_tokens is not None and np.min(shared.input_tokens) < np.max(shared.prefix_tokens):
+        return False
     if api.edges.size > 1 and np.max(shared.input_tokens) * np.max(tokens.ratio) > api.edges[1]:
         return False
     caches = api.uses_cache and api.cache_read is not None and np.max(shared.prefix_tokens) > 0

@@ -119,7 +119,7 @@ def read_option(values: Values, id: str, shared: Shared) -> Option:
         if r.flag("platform")
         else 0.0,
         hosting_usd=r.number("hosting_usd_per_month") if r.has("hosting_usd_per_month") else 0.0,
-        api=_api(r) if r.has("price.input_usd_per_mtok") else None,
+        api=_api(r, everyone) if r.has("price.input_usd_per_mtok") else None,
         life_first=of_vendor.maybe("first_end_months") if vendor else None,
         life_every=of_vendor.maybe("life_months") if vendor else None,
         own_price_ratio=of_vendor.number("successor_price_ratio") if vendor else 1.0,
@@ -159,7 +159,10 @@ def _error_rate(r: Reader, noise: Number) -> Number:
     return np.clip(moved, 0.0, 1.0)
 
 
-def _api(r: Reader) -> Api:
+def _api(r: Reader, everyone: Reader) -> Api:
+    """A price list. The incumbent's discount is one fact for staying and for switching its cache on; and what goes through
+    batch today, or can wait, goes through batch elsewhere too.
+    """
     return Api(
         edges=r.row("price.edges_tokens"),
         input=r.row("price.input_usd_per_mtok"),
@@ -171,9 +174,11 @@ def _api(r: Reader) -> Api:
         batch_cache_read=r.maybe_row("price.batch_cache_read_usd_per_mtok"),
         batch_cache_write=r.maybe_row("price.batch_cache_write_usd_per_mtok"),
         cache_minimum=float(r.number("price.cache_minimum_tokens")) if r.has("price.cache_minimum_tokens") else 0.0,
-        discount=r.number("price.discount"),
+        discount=r.number("price.discount") if r.has("price.discount") else everyone.number("options.stay.price.discount"),
         uses_cache=r.flag("uses_cache"),
-        batch_share=r.number("batch_share"),
+        batch_share=r.number("batch_share")
+        if r.has("batch_share")
+        else np.maximum(everyone.number("workload.can_wait_share"), everyone.number("options.stay.batch_share")),
     )
 
 

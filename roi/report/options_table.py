@@ -34,7 +34,7 @@ def options_table(c: Comparison, *, all_options: bool) -> list[Block]:
     hidden = len(c.options) - len(shown)
     more = f"; {hidden} more with --all" if hidden else ""
     return [Heading(f"Options, {'all' if all_options else 'the best of each kind'}{more}"), Table(heads, rows),
-            Paragraph(_legend(c, shown)), Paragraph(_staying(c))]
+            Paragraph(_legend(c, shown)), Paragraph(_staying(c)), *_skewed(shown)]
 
 
 def _row(o: OptionResult, money: Money, horizon: int, *, strong: bool) -> Row:
@@ -80,6 +80,16 @@ def _staying(c: Comparison) -> str:
         parts[_short(line.name)] += sum(line.monthly_usd) / len(line.monthly_usd)
     words = " + ".join(f"{usd(x)} {name}" for name, x in parts.items() if x >= 0.005)
     return f"Staying costs {usd(stay.mean_monthly_usd)} a month: {words}."
+
+
+def _skewed(shown: list[OptionResult]) -> list[Block]:
+    """Options whose payback and NPV seem to disagree, and why they do."""
+    names = [o.label for o in shown if o.npv_usd > 0 > o.expected_npv_usd]
+    if not names:
+        return []
+    verb = "pays" if len(names) == 1 else "pay"
+    return [Paragraph(f"{', '.join(names)} {verb} back at the central values, but on average over the draws the bad cases (errors,"
+                      " prices, speed) weigh more than the good ones: hence a payback beside a negative NPV.")]
 
 
 def _short(name: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from textwrap import wrap
+from textwrap import TextWrapper
 from typing import NamedTuple
 
 from roi.report.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
@@ -10,6 +10,11 @@ from roi.report.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Ti
 BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
 LEAST_NAME = 16
 """Narrowest first column; longer names stand on a line of their own."""
+
+
+def wrap(text: str, width: int, initial_indent: str = "", subsequent_indent: str = "") -> list[str]:
+    """Lines of at most `width`, broken between words; names with hyphens stay whole."""
+    return TextWrapper(width, initial_indent, subsequent_indent, break_on_hyphens=False).wrap(text)
 
 
 def render_text(blocks: Iterable[Block], *, width: int, colour: bool) -> str:

@@ -399,5 +399,5 @@ def test_the_drivers_of_the_json_are_those_of_the_comparison() -> None:
 def test_a_payback_beside_a_negative_npv_is_explained() -> None:
     c = answer("draws=64")
     o = replace(c.options[2], npv_usd=5.0, expected_npv_usd=-5.0)
-    text = " ".join(comparison_text(replace(c, options=(*c.options[:2], o)), ()).split())
+    text = " ".join(comparison_text(replace(c, options=(*c.options[:2], o, *c.options[3:])), (), all_options=True).split())
     assert f"{o.label} pays back at the central values, but on average" in text

@@ -88,8 +88,8 @@ def _skewed(shown: list[OptionResult]) -> list[Block]:
     if not names:
         return []
     verb = "pays" if len(names) == 1 else "pay"
-    return [Paragraph(f"{', '.join(names)} {verb} back at the central values, but on average over the draws the bad cases (errors,"
-                      " prices, speed) weigh more than the good ones: hence a payback beside a negative NPV.")]
+    return [Paragraph(f"{', '.join(names)} {verb} back at the central values, but on average over the draws the bad cases"
+                      " (errors, prices, speed) weigh more than the good ones: hence a payback beside a negative NPV.")]
 
 
 def _short(name: str) -> str:

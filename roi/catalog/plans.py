@@ -143,6 +143,9 @@ def add_plans(
     sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, system: str, offers: Offers, *, shared_adapters: bool
 ) -> None:
     """The plans of an option, as facts; infeasible, with the limit that binds, where no plan holds the SLO."""
+    if not offers:
+        sheet.name(f"options.{id}.infeasible", "none of these GPUs has a purchase price in the catalog", "catalog")
+        return
     requests = request_shape(sheet, system)
     gpus = {o.gpu: find_gpu(o.gpu) for o in offers}
     grid: Grid = [(gpus[g], tp, dtype) for g in gpus for tp in s.serving.tensor_parallel for dtype in s.serving.weight_dtypes]

@@ -185,6 +185,7 @@ def add_vendor(sheet: FactSheet, s: Scenario, price: ApiPrice, retires_on: date 
     announced = retirement(price.provider, price.model, s.as_of)
     ends = retires_on or (announced.retires_on if announced is not None else None)
     if ends is not None:
+        sheet.name(own + "retires_on", ends.isoformat(), price.source if announced is None else announced.source)
         source = announced.source if announced is not None else price.source
         sheet.add(
             own + "first_end_months",
@@ -195,7 +196,7 @@ def add_vendor(sheet: FactSheet, s: Scenario, price: ApiPrice, retires_on: date 
             date=announced.date if announced is not None else price.date,
         )
         successor = f"; the vendor suggests {announced.successor}" if announced is not None and announced.successor else ""
-        if (ends - s.as_of).days / DAYS_PER_MONTH < s.horizon_months:
+        if s.as_of < ends and (ends - s.as_of).days / DAYS_PER_MONTH < s.horizon_months:
             sheet.warnings.append(f"{name} ends on {ends}, inside the horizon: a migration is priced{successor}")
     else:
         sheet.quantity(

@@ -41,7 +41,7 @@ def _add(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: tuple[Tuning
     add_system(sheet, s, system)
     price = ApiPrice(
         provider=row.vendor,
-        model=f"{model_part(name)} (tuned)",
+        model=f"{model_part(name)} fine-tunes",
         input_usd_per_mtok=(row.input_usd_per_mtok or 0.0,),
         output_usd_per_mtok=(row.output_usd_per_mtok or 0.0,),
         source=row.source,

@@ -22,6 +22,8 @@ class RequestCost:
     cache_write_tokens: Number
     output_tokens: Number
     batch_tokens: Number
+    batched: Number
+    """Share of the requests that goes through the batch price."""
 
     @property
     def usd(self) -> Number:
@@ -149,5 +151,6 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
         cache_read_tokens=mean(read_tokens * now),
         cache_write_tokens=mean(write_tokens * now),
         output_tokens=mean(seen.output * now),
+        batched=mean(1.0 - now),
         batch_tokens=mean((seen.total + seen.output) * (1.0 - now)),
     )

@@ -9,24 +9,20 @@ from roi.economics.service import Service
 from roi.units import MTOK
 
 ZERO = 0.0
-WORKLOAD_FACTS = (
-    "workload.requests_per_day",
-    "workload.growth_per_year",
-    "workload.input_tokens",
-    "workload.output_tokens",
-    "reconciliation.factor",
-)
+SAME = 1e-12
+"""A factor this near to 1 is not worth a word."""
 
 
 def price_facts(option: Option) -> tuple[str, ...]:
-    """Paths of the facts behind one API's price."""
-    return (
-        *WORKLOAD_FACTS,
-        "drift.successor_price_ratio",
-        f"options.{option.id}.price.input_usd_per_mtok",
-        f"systems.{option.system}.token_ratio",
-        f"vendors.{option.vendor}.life_months",
-    )
+    """Path of the price that a line rests on; growth, successors' prices and volumes are drivers, not the line's own basis."""
+    return (f"options.{option.id}.price.input_usd_per_mtok",)
+
+
+def moved(api: Service, month: int) -> str:
+    """What else multiplies the list price in a month: the bill's price factor, and successors' prices."""
+    factor = pick(api.factor, month)
+    parts = [(factor, "bill over list"), (pick(api.price, month) / factor, "successor price")]
+    return "".join(f" x {x:.4f} {name}" for x, name in parts if abs(x - 1.0) > SAME)
 
 
 def api_lines(shared: Shared, api: Service, share: Array) -> list[Line]:
@@ -39,19 +35,25 @@ def api_lines(shared: Shared, api: Service, share: Array) -> list[Line]:
         ("API output", c.output_usd, c.output_tokens),
         ("API batch, input and output", c.batch_usd, c.batch_tokens),
     )
-    volume = requests(shared) * share
-    return [token_line(name, volume, usd, tokens, api) for name, usd, tokens in parts if np.any(np.asarray(usd) != 0.0)]
+    volume, batched = requests(shared) * share, c.batched
+    lines = []
+    for name, usd, tokens in parts:
+        if np.any(np.asarray(usd) != 0.0):
+            part = batched if name.startswith("API batch") else 1.0 - batched
+            lines.append(token_line(name, volume, part, usd, tokens, api))
+    return lines
 
 
-def token_line(name: str, volume: Array, usd: Number, tokens: Number, api: Service) -> Line:
-    """requests x tokens x USD/Mtok x price path."""
+def token_line(name: str, volume: Array, part: Number, usd: Number, tokens: Number, api: Service) -> Line:
+    """requests x tokens x USD/Mtok x price path; `part` of the requests go this way (batch or not)."""
     monthly = volume * usd * api.price
 
     def arithmetic(month: int) -> str:
-        each, price = pick(tokens, month), pick(api.price, month)
-        rate = pick(usd, month) / each * MTOK if each else 0.0
-        moved = "" if abs(price - 1) < 1e-12 else f" x {price:.4f} price factor"
-        return f"{pick(volume, month):,.0f} requests x {each:,.2f} tok x ${rate:,.6g}/Mtok{moved}"
+        share = pick(part, month)
+        each = pick(tokens, month) / share if share else 0.0
+        rate = pick(usd, month) / share / each * MTOK if each else 0.0
+        some = "" if abs(share - 1.0) < SAME else f" x {share:.6g} of them"
+        return f"{pick(volume, month):,.0f} requests{some} x {each:,.2f} tok x ${rate:,.6g}/Mtok{moved(api, month)}"
 
     return Line(name, np.asarray(monthly), ZERO, price_facts(api.option), arithmetic)
 
@@ -61,8 +63,6 @@ def whole_request_line(name: str, volume: Array, api: Service, extra: tuple[str,
     monthly = volume * api.cost.usd * api.price
 
     def arithmetic(month: int) -> str:
-        price = pick(api.price, month)
-        moved = "" if abs(price - 1) < 1e-12 else f" x {price:.4f} price factor"
-        return f"{pick(volume, month):,.0f} requests x ${pick(api.cost.usd, month):.8g} each{moved}"
+        return f"{pick(volume, month):,.0f} requests x ${pick(api.cost.usd, month):.8g} each{moved(api, month)}"
 
     return Line(name, np.asarray(monthly), ZERO, (*price_facts(api.option), *extra), arithmetic)

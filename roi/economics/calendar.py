@@ -6,6 +6,9 @@ from numpy.typing import NDArray
 from roi.economics.inputs import Array, Number, Shared
 from roi.units import DAYS_PER_MONTH, MONTHS_PER_YEAR
 
+EXACT = 1e-9
+"""An event within a billionth of a life of a month end falls on it, so that 6 / 3 is 2 in floating point too."""
+
 
 def months(horizon: int) -> Array:
     """1..H, shape (H,)."""
@@ -52,15 +55,18 @@ def incumbent_share(months_to_live: Number, months_in_parallel: Number, horizon:
     return np.clip(months_to_live + months_in_parallel - (months(horizon) - 1.0), 0.0, 1.0)
 
 
-def events(first: Number, every: Number, horizon: int) -> Array:
+def events(first: Number, every: Number, horizon: int, since: Number = 0.0, until: Number = np.inf) -> Array:
     """How many events fall at month ends 0..H; shape (..., H + 1).
 
-    Events happen at first, first + every, ... months from today. An event is paid at the start of the period that it
-    serves, the last month end before it (floor); none falls at H, since what it serves lies beyond the horizon.
+    Events happen at first, first + every, ... months from today; those before `since` and from `until` on do not count. An
+    event is paid at the start of the period that it serves, the last month end before it (floor); none falls at H, since
+    what it serves lies beyond the horizon.
     """
     ends = np.arange(horizon + 1, dtype=np.float64)
-    so_far = np.maximum(np.ceil((ends + 1.0 - np.maximum(first, 0.0) - 1e-9) / every), 0.0)
-    counts = np.diff(so_far, axis=-1, prepend=0.0)
+    start = np.maximum(first, 0.0)
+    so_far = np.ceil((np.minimum(ends + 1.0, until) - start) / every - EXACT)
+    before = np.maximum(np.ceil((since - start) / every - EXACT), 0.0)
+    counts = np.diff(np.maximum(so_far, before), axis=-1, prepend=before)
     counts[..., -1] = 0.0
     return counts
 

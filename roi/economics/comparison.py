@@ -64,7 +64,7 @@ def compare(case: Case) -> Comparison:
     results = tuple(option_result(shared, central, id, untrained, drawn, best.get(id), delayed[id], case) for id in live)
     barred = tuple(infeasible_result(o) for o in options.values() if o.infeasible is not None)
     verdict = decide(shared, {r.id: r for r in results}, options, central)
-    crossings, headline = _break_evens(shared, options, results, untrained)
+    crossings, headline = _break_evens(shared, options, results, untrained, verdict.recommended)
     target = verdict.recommended if verdict.recommended != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:
@@ -119,23 +119,24 @@ def _delay_cost(shared: Shared, options: Mapping[str, Option], central: Mapping[
 
 
 def _break_evens(
-    shared: Shared, options: Mapping[str, Option], results: tuple[OptionResult, ...], untrained: list[str]
+    shared: Shared, options: Mapping[str, Option], results: tuple[OptionResult, ...], untrained: list[str], recommended: str
 ) -> tuple[tuple[BreakEven, ...], float | None]:
     """Crossings of the best option of each kind, and the headline one."""
     best: dict[str, OptionResult] = {}
     for r in results:
-        if r.kind != "stay" and (r.kind not in best or r.npv_usd > best[r.kind].npv_usd):
+        if r.kind != "stay" and (r.kind not in best or r.expected_npv_usd > best[r.kind].expected_npv_usd):
             best[r.kind] = r
     rivals: dict[str, str] = {}
     for id in untrained:
         kind = options[id].kind
         if kind in best:
             rivals[kind] = best[kind].id
-    crossings = break_evens(shared, options, [r.id for r in best.values()], list(rivals.values()))
+    ids = [r.id for r in results if r.id != "stay" and (r in best.values() or r.id == recommended)]
+    crossings = break_evens(shared, options, ids, list(rivals.values()))
     hosted = [r for r in best.values() if options[r.id].self_hosted]
     if not hosted:
         return crossings, None
-    top = max(hosted, key=lambda r: r.npv_usd).id
+    top = max(hosted, key=lambda r: r.expected_npv_usd).id
     headline = next(b for b in crossings if (b.option, b.baseline, b.basis) == (top, "best_untrained", "pv"))
     return crossings, headline.stays
 

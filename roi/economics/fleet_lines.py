@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roi.economics.calendar import requests
+from roi.economics.calendar import incumbent_share, requests
 from roi.economics.hardware_lines import hardware_lines
 from roi.economics.inputs import PLATFORM, Array, Number, Option, Plan, Shared
 from roi.economics.line import Line, pick
@@ -134,8 +134,6 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
         plan.path + "usd_per_gpu_hour",
         plan.path + "capacity_requests_per_s",
         plan.speed,
-        "workload.peak_to_mean",
-        "drift.gpu_rent_per_year",
     )
 
     def text(gpus: Array) -> Callable[[int], str]:
@@ -150,9 +148,9 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
 
         return arithmetic
 
-    needed = months.gpus_without_spares * live
-    spare = (months.gpus - months.gpus_without_spares) * live
-    lines = [Line("GPU rent", np.asarray(needed * rate * HOURS_PER_MONTH), 0.0, facts, text(months.gpus_without_spares))]
+    gpus, bare = (_committed(shared, option, plan, g) for g in (months.gpus, months.gpus_without_spares))
+    needed, spare = bare * live, (gpus - bare) * live
+    lines = [Line("GPU rent", np.asarray(needed * rate * HOURS_PER_MONTH), 0.0, facts, text(bare))]
     if np.any(spare > 0):
         lines.append(
             Line(
@@ -160,13 +158,21 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
                 np.asarray(spare * rate * HOURS_PER_MONTH),
                 0.0,
                 (plan.path + "usd_per_gpu_hour", "serving.spares"),
-                text(months.gpus - months.gpus_without_spares),
+                text(gpus - bare),
             )
         )
     beyond = np.maximum(plan.minimum_months - (shared.horizon - option.months_to_live), 0.0)
     if np.any(np.asarray(beyond) > 0):
         lines.append(_unused_commitment(shared, months, np.asarray(rate), beyond, plan))
     return lines
+
+
+def _committed(shared: Shared, option: Option, plan: Plan, gpus: Array) -> Array:
+    """GPUs that are paid: while a commitment runs (from go-live on, `minimum_months`), a falling load gives none back."""
+    if not np.any(np.asarray(plan.minimum_months) > 0):
+        return gpus
+    bound = incumbent_share(option.months_to_live, plan.minimum_months, shared.horizon) > 0
+    return np.where(bound, np.maximum.accumulate(gpus, axis=-1), gpus)
 
 
 def _unused_commitment(shared: Shared, months: FleetMonths, rate: Array, beyond: Number, plan: Plan) -> Line:

@@ -26,7 +26,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     assert option.plan is not None
     plan, own = option.plan, "own_hardware."
     bought = purchases(gpus, terms.life_months) * (1.0 + terms.spare_share)
-    price = plan.usd_per_gpu
+    price = plan.usd_per_gpu + terms.host_usd
     upfront, later = bought[..., :1], np.concatenate([bought[..., 1:], np.zeros_like(bought[..., :1])], axis=-1)
     first = upfront if bought.ndim > 1 else float(upfront[0])
     ages = (shared.horizon - np.arange(shared.horizon)) / MONTHS_PER_YEAR
@@ -42,21 +42,30 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     kw = gpus * live * plan.watts / WATTS_PER_KW
     energy = kw * terms.power_share * terms.pue * HOURS_PER_MONTH * terms.usd_per_kwh
     space = kw * terms.colocation_usd_per_kw
-    count = f"{pick(bought, 0):,.6g} GPU x ${pick(price, 0):,.6g}"
+    each = f"(${pick(plan.usd_per_gpu, 0):,.6g} + ${pick(terms.host_usd, 0):,.6g} host)"
+
+    def paid(month: int) -> str:
+        now = f"month 0: {pick(bought, 0):,.6g} GPU x {each}"
+        return f"{pick(later, month):,.6g} GPU x {each}" if pick(later, month) else now
+
+    def sold(month: int) -> str:
+        in_month = -pick(resale, month) / pick(price, month)
+        return f"{in_month:,.6g} of a GPU's price is left x {each}, at {pick(terms.kept_per_year, 0):.4g} kept a year"
+
     return [
         Line(
             "hardware, purchase and replacement",
             np.asarray(later * price),
             first * price,
-            (plan.path + "usd_per_gpu", own + "life_months"),
-            lambda month: f"{pick(later, month):,.6g} GPU x ${pick(price, 0):,.6g}" if pick(later, month) else count,
+            (plan.path + "usd_per_gpu", own + "host_usd_per_gpu"),
+            paid,
         ),
         Line(
             "hardware, installation",
             np.asarray(later * price * terms.install_share),
             first * price * terms.install_share,
             (own + "install_share",),
-            f"{count} x {pick(terms.install_share, 0):.4g}",
+            lambda month: f"{paid(month)} x {pick(terms.install_share, 0):.4g}",
         ),
         Line(
             "electricity",
@@ -80,9 +89,6 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
             np.asarray(resale),
             0.0,
             (own + "value_kept_per_year",),
-            lambda month: (
-                f"-{pick(left, 0) if left.ndim == 1 else 0:,.6g} GPU-equivalents x ${pick(price, 0):,.6g},"
-                f" {pick(terms.kept_per_year, 0):.4g} kept a year"
-            ),
+            sold,
         ),
     ]

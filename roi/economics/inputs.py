@@ -97,6 +97,7 @@ class Plan:
     speed: str
     """Path of the fact that says how far its capacity may be off."""
     gpu: str
+    weight_dtype: str
     vendor: str
     usd_per_gpu_hour: Number
     gpus_per_instance: Number
@@ -126,6 +127,7 @@ class Training:
 class Hardware:
     """Terms of owning GPUs."""
 
+    host_usd: Number
     install_share: Number
     pue: Number
     usd_per_kwh: Number
@@ -163,6 +165,8 @@ class Option:
     api: Api | None = None
     life_first: Number | None = None
     life_every: Number | None = None
+    retires_on: str | None = None
+    """Day on which the vendor has announced that the model ends."""
     own_price_ratio: Number = 1.0
     first_price_ratio: Number | None = None
     """Price at the first forced migration over today's, where the user knows the successor."""

@@ -39,6 +39,7 @@ class FleetResult:
     """The fleet in its first full month; `gpus_most` over the horizon."""
 
     gpu: str
+    weight_dtype: str
     vendor: str
     instances: float
     replicas: float
@@ -187,7 +188,7 @@ def option_result(
         probability_best=chance,
         probability_npv_positive=float(np.mean(npvs > 0)) if npvs is not None and not is_stay else None,
         probability_beats_best_untrained=beats,
-        lines=tuple(_line(line, case) for line in done.costs.lines),
+        lines=tuple(_line(line, case, start) for line in done.costs.lines),
         fleet=_fleet(done, start),
         training=_training(option),
         quality=_quality(option),
@@ -207,16 +208,15 @@ def infeasible_result(option: Option) -> InfeasibleOption:
     )
 
 
-def _line(line: Line, case: Case) -> LineResult:
+def _line(line: Line, case: Case, start: int) -> LineResult:
+    """The line, its arithmetic shown for the first month in which the option serves alone, or in which the line is not zero."""
     facts = [case[path] for path in line.facts if path in case]
     weakest = max(facts, key=lambda f: f.basis.rank, default=None)
     if isinstance(line.arithmetic, str):
         text = line.arithmetic
     else:
         busy = np.flatnonzero(np.abs(line.monthly) > 0)
-        month = int(busy[0]) if busy.size else 0
-        if busy.size > 1 and abs(line.monthly[month + 1] - line.monthly[month]) > 0:
-            month = int(busy[1]) if busy[1] == month + 1 else month  # the first whole month
+        month = start if start in busy or not busy.size else int(busy[0])
         text = f"month {month + 1}: {line.arithmetic(month)}"
     return LineResult(
         line.name,
@@ -240,6 +240,7 @@ def _fleet(done: Evaluated, start: int) -> FleetResult | None:
     f = months.fleet
     return FleetResult(
         plan.gpu,
+        plan.weight_dtype,
         plan.vendor,
         at(f.instances),
         at(f.replicas),

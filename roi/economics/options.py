@@ -12,7 +12,7 @@ from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.line import Line
 from roi.economics.people_lines import retraining_line, run_lines, setup_lines
 from roi.economics.service import Service, service
-from roi.economics.vendor_lines import commitment_line, error_line, migration_line, needed_after, tuned_again
+from roi.economics.vendor_lines import commitment_line, error_line, migration_line, tuned_again
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,14 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own, wrong = _own_lines(shared, option, fleet, live)
     alone = live * (1.0 - kept)
-    handed = [*_escalated(shared, option, options, alone), *_spilled(shared, option, options, fleet, alone)]
+    seen = alone if fleet is None else alone * (1.0 - fleet.spill)  # what is spilled never reaches the option
+    handed = [*_escalated(shared, option, options, seen), *_spilled(shared, option, options, fleet, alone)]
     lines = [*setup_lines(shared, option), *own, *run_lines(shared, option), *retraining_line(shared, option)]
     for h in handed:
         lines.append(h.line)
         wrong = np.asarray((1.0 - h.fraction) * wrong + h.fraction * h.to.error_rate)
         if not h.to_incumbent:
-            lines += migration_line(shared, h.to, needed_after(h.share))
+            lines += migration_line(shared, h.to, since=_first_use(option))
     lines += _incumbent_lines(shared, option, stay, kept, handed, _bill(own) if option.kind == "cache-batch" else None)
     rate = np.asarray(kept * stay.error_rate + (1.0 - kept) * wrong)
     lines.append(error_line(shared, rate, (f"systems.{option.system}.error_rate",)))
@@ -57,8 +58,6 @@ class _Handed:
     line: Line
     fraction: Number
     """Share of what the option serves."""
-    share: Array
-    """Share of all requests of the month."""
     to: Service
     to_incumbent: bool
 
@@ -72,7 +71,12 @@ def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: 
     lines += api_lines(shared, own, live)
     if fleet is None and np.any(np.asarray(option.hosting_usd) > 0):
         lines.append(hosting_line(option, live))
-    return lines + migration_line(shared, own, None, tuned_again(option)), own.error_rate
+    return lines + migration_line(shared, own, tuned_again(option), _first_use(option)), own.error_rate
+
+
+def _first_use(option: Option) -> Number:
+    """Months until the option's own model is needed; caching and batch keep the model that is in use already."""
+    return 0.0 if option.kind == "cache-batch" else option.months_to_live
 
 
 def _escalated(shared: Shared, option: Option, options: Mapping[str, Option], alone: Array) -> list[_Handed]:
@@ -83,7 +87,7 @@ def _escalated(shared: Shared, option: Option, options: Mapping[str, Option], al
     to, share = service(shared, target, shared.escalated_hit_rate), np.asarray(option.escalated * alone)
     facts = (f"options.{option.id}.escalated_share", f"systems.{option.system}.escalated_share")
     line = whole_request_line(f"escalated to {target.label}", requests(shared) * share, to, facts)
-    return [_Handed(line, option.escalated, share, to, option.escalates_to == "stay")]
+    return [_Handed(line, option.escalated, to, option.escalates_to == "stay")]
 
 
 def _spilled(
@@ -96,14 +100,14 @@ def _spilled(
     to, share = service(shared, target), np.asarray(fleet.spill * alone)
     facts = (f"{option.plan.path if option.plan else ''}capacity_requests_per_s", "workload.peak_to_mean")
     line = whole_request_line(f"spilled to {target.label}", requests(shared) * share, to, facts)
-    return [_Handed(line, fleet.spill, share, to, target.kind in {"stay", "cache-batch"})]
+    return [_Handed(line, fleet.spill, to, target.kind in {"stay", "cache-batch"})]
 
 
 def _incumbent_lines(
     shared: Shared, option: Option, stay: Service, kept: Array, handed: list[_Handed], own_bill: Array | None
 ) -> list[Line]:
     """The incumbent's bill while it is needed, its migrations, and what a commitment with it costs beyond that."""
-    lines, bill, use = [], np.zeros(shared.horizon) if own_bill is None else own_bill, kept
+    lines, bill = [], np.zeros(shared.horizon) if own_bill is None else own_bill
     if np.any(kept > 0):
         change = f"changes.{option.group}."
         lines.append(
@@ -117,10 +121,10 @@ def _incumbent_lines(
         bill = bill + lines[-1].monthly
     for h in handed:
         if h.to_incumbent:
-            bill, use = bill + h.line.monthly, use + h.share
+            bill = bill + h.line.monthly
     if own_bill is None:
-        used = needed_after(kept, falling=True) if use is kept else needed_after(np.asarray(use))
-        lines += migration_line(shared, stay, used)
+        left = option.months_to_live + option.months_in_parallel
+        lines += migration_line(shared, stay, until=np.inf if any(h.to_incumbent for h in handed) else left)
     return lines + commitment_line(shared, np.asarray(bill))
 
 
@@ -128,7 +132,7 @@ def _stay_lines(shared: Shared, stay: Service) -> tuple[Line, ...]:
     everything = np.ones(shared.horizon)
     lines = api_lines(shared, stay, everything)
     bill = _bill(lines)
-    lines += migration_line(shared, stay, None)
+    lines += migration_line(shared, stay)
     lines += commitment_line(shared, bill)
     lines.append(error_line(shared, stay.error_rate, (f"systems.{stay.option.system}.error_rate",)))
     return tuple(lines)

@@ -128,7 +128,7 @@ def run_lines(shared: Shared, option: Option) -> list[Line]:
             "on-call and operation",
             live * option.run_hours * wage,
             0.0,
-            (f"changes.{option.group}.run_hours_per_month", "people.usd_per_hour", "people.wage_growth_per_year"),
+            (f"changes.{option.group}.run_hours_per_month", "people.usd_per_hour"),
             arithmetic,
             existing_staff=shared.run_existing,
         )

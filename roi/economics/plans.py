@@ -22,7 +22,7 @@ def stacked(plans: tuple[Plan, ...]) -> Plan:
         return np.array([[getattr(p, name)] for p in plans], dtype=np.float64)
 
     names = ("usd_per_gpu_hour", "gpus_per_instance", "gpus_per_replica", "capacity", "minimum_months", "watts", "usd_per_gpu")
-    return Plan("", "", "", "", *(column(n) for n in names))
+    return Plan("", "", "", "", "", *(column(n) for n in names))
 
 
 def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:

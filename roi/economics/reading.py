@@ -122,6 +122,7 @@ def read_option(values: Values, id: str, shared: Shared) -> Option:
         api=_api(r, everyone) if r.has("price.input_usd_per_mtok") else None,
         life_first=of_vendor.maybe("first_end_months") if vendor else None,
         life_every=of_vendor.maybe("life_months") if vendor else None,
+        retires_on=of_vendor.text("retires_on") if vendor and of_vendor.has("retires_on") else None,
         own_price_ratio=of_vendor.number("successor_price_ratio") if vendor else 1.0,
         first_price_ratio=of_vendor.maybe("first_successor_price_ratio") if vendor else None,
         first_error_ratio=of_vendor.maybe("first_successor_error_ratio") if vendor else None,
@@ -188,6 +189,7 @@ def _plan(values: Values, prefix: str) -> Plan:
         path=prefix,
         speed=r.text("speed"),
         gpu=r.text("gpu"),
+        weight_dtype=r.text("weight_dtype"),
         vendor=r.text("vendor"),
         usd_per_gpu_hour=r.number("usd_per_gpu_hour") if r.has("usd_per_gpu_hour") else 0.0,
         gpus_per_instance=r.number("gpus_per_instance"),
@@ -210,7 +212,7 @@ def _capacity(r: Reader, everyone: Reader) -> Number:
     """
     central, path = r.number("capacity_requests_per_s"), r.text("speed")
     speed = everyone.number(path)
-    if not isinstance(speed, np.ndarray):
+    if isinstance(speed, float) and speed == 1.0:
         return central
     slow, fast = r.number("capacity_slow_requests_per_s"), r.number("capacity_fast_requests_per_s")
     low, high = everyone.number(path + "_low"), everyone.number(path + "_high")
@@ -237,6 +239,7 @@ def _training(r: Reader, everyone: Reader) -> Training:
 def _hardware(values: Values) -> Hardware:
     r = Reader(values, "own_hardware.")
     return Hardware(
+        host_usd=r.number("host_usd_per_gpu"),
         install_share=r.number("install_share"),
         pue=r.number("pue"),
         usd_per_kwh=r.number("usd_per_kwh"),

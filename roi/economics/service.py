@@ -15,8 +15,10 @@ class Service:
 
     option: Option
     cost: RequestCost
+    factor: Number
+    """The incumbent's price over its list price, from the real bill; 1 for every other model."""
     price: Array
-    """Price in each month over today's, shape (..., H)."""
+    """Price in each month over today's list price, `factor` included, shape (..., H)."""
     error_rate: Array
     """Error rate in each month, shape (..., H)."""
     migrations: Array
@@ -39,7 +41,7 @@ def service(shared: Shared, option: Option, hit_rate: Number | None = None) -> S
     factor = shared.price_factor if option.kind in {"stay", "cache-batch"} else 1.0
     price = _path(shared.successor_price_ratio * option.own_price_ratio, option.first_price_ratio, done)
     errors = np.minimum(option.error_rate * _path(shared.successor_error_ratio, option.first_error_ratio, done), 1.0)
-    made = Service(option, cost, np.asarray(factor * price), np.asarray(errors), ends)
+    made = Service(option, cost, factor, np.asarray(factor * price), np.asarray(errors), ends)
     shared.memo[key] = made
     return made
 

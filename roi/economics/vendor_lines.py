@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from roi.economics.calendar import months, powers, requests, split
+from roi.economics.calendar import events, months, powers, requests, split
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.line import Line, pick
 from roi.economics.people_lines import evaluation_cost, run_cost
@@ -23,13 +23,19 @@ def _nothing(x: Number) -> bool:
     return isinstance(x, float) and x == 0.0
 
 
-def migration_line(shared: Shared, api: Service, used: Array | None, extra_usd: Number = 0.0) -> list[Line]:
-    """Porting hours and a new evaluation each time the vendor ends the model while it is still used.
+def migration_line(
+    shared: Shared, api: Service, extra_usd: Number = 0.0, since: Number = 0.0, until: Number = np.inf
+) -> list[Line]:
+    """Porting hours and a new evaluation each time the vendor ends the model while it is used, from `since` to `until` months.
 
-    `used` (..., H + 1) says at which month ends the service is needed later on; None = to the horizon. `extra_usd` is what
-    a tuned model pays besides: training again on the successor.
+    A model that ends before an option goes live costs it nothing more: the option starts on the successor, at its price.
+    `extra_usd` is what a tuned model pays besides: training again on the successor.
     """
-    counts = api.migrations if used is None else api.migrations * used
+    first, every = api.option.life_first, api.option.life_every
+    if first is None or every is None:
+        return []
+    whole = isinstance(since, float) and since == 0.0 and isinstance(until, float) and until == np.inf
+    counts = api.migrations if whole else events(first, every, shared.horizon, since, until)
     if not counts.any():
         return []
     wage, each = _migration_cost(shared)
@@ -50,17 +56,6 @@ def migration_line(shared: Shared, api: Service, used: Array | None, extra_usd: 
 def tuned_again(option: Option) -> Number:
     """USD of training a vendor-tuned model again on its successor, one set of runs."""
     return option.training.runs * run_cost(option.training) if option.training is not None else 0.0
-
-
-def needed_after(share: Array, *, falling: bool = False) -> Array:
-    """Month ends 0..H after which a service with this monthly share is still used, shape (..., H + 1), true or false.
-
-    A falling share is used later on only where it is used next month, which spares the search.
-    """
-    later = share if falling else np.maximum.accumulate(share[..., ::-1], axis=-1)[..., ::-1]
-    used = np.zeros((*share.shape[:-1], share.shape[-1] + 1), dtype=bool)
-    np.greater(later, 0.0, out=used[..., :-1])
-    return used
 
 
 def commitment_line(shared: Shared, spent: Array) -> list[Line]:
@@ -89,7 +84,7 @@ def error_line(shared: Shared, rate: Array, facts: tuple[str, ...]) -> Line:
         "wrong answers",
         np.asarray(volume * rate * shared.usd_per_error),
         0.0,
-        ("workload.requests_per_day", "quality.usd_per_error", *facts),
+        ("quality.usd_per_error", *facts),
         arithmetic,
         is_error=True,
     )

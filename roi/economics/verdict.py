@@ -65,7 +65,7 @@ def decide(
     return Verdict(
         recommended,
         decision,
-        _sentence(results, recommended, challenger, unsure, chance),
+        _sentence(results, recommended, challenger, unsure, chance) + _endings(options, recommended),
         _next_step(shared, results, options, recommended, challenger, wins_at),
         challenger,
         candidates,
@@ -134,6 +134,13 @@ def _sentence(
     )
 
 
+def _endings(options: Mapping[str, Option], recommended: str) -> str:
+    """A reminder that the present model, or the recommended one, has an announced end."""
+    named = dict.fromkeys(o.vendor for o in (options["stay"], options[recommended]) if o.retires_on is not None)
+    ends = {o.vendor: o.retires_on for o in options.values()}
+    return "".join(f" {vendor} ends on {ends[vendor]}, so a move is due in any case." for vendor in named)
+
+
 def _next_step(
     shared: Shared,
     results: Mapping[str, OptionResult],
@@ -164,8 +171,12 @@ def _next_step(
     if not r.evaluated:
         limit = f" It wins if its error rate is at most {at:.1%}." if at is not None and target == challenger else ""
         cost = float(np.asarray(evaluation_cost(shared)))
-        return f"Evaluate {r.label} on your evaluation set, about {_usd(cost)}.{limit}"
+        gain = r.expected_npv_usd - results[recommended].expected_npv_usd
+        more = f" (expected NPV {_usd(gain)} above {results[recommended].label})" if gain > 0 else ""
+        return f"Evaluate {r.label} on your evaluation set, about {_usd(cost)}{more}.{limit}"
     if option.self_hosted and option.plan is not None:
+        if not np.any(np.asarray(option.plan.usd_per_gpu_hour) > 0):
+            return f"Rent {option.plan.gpu} for a day and load-test {r.label} before buying any."
         usd = PROFILE_HOURS * float(option.plan.usd_per_gpu_hour) * float(option.plan.gpus_per_replica)
         count = int(option.plan.gpus_per_replica)
         return (

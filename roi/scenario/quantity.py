@@ -70,6 +70,8 @@ NonNegative = Annotated[float | Spread, AfterValidator(_within(0.0, 1e9))]
 """Zero or more, at most a billion."""
 PerYear = Annotated[float | Spread, AfterValidator(_within(-0.99, 10.0))]
 """Growth or drift, effective annual: -0.99 to 10."""
+Headroom = Annotated[float | Spread, AfterValidator(_within(0.0, 0.9))]
+"""0 to 0.9."""
 AtLeastOne = Annotated[float | Spread, AfterValidator(_within(1.0, 1e4))]
 """1 to 10,000."""
 

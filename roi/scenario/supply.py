@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from roi.scenario.quantity import NonNegative, PerYear, Positive, Section, Share, spread, unit
+from roi.scenario.quantity import AtLeastOne, Headroom, NonNegative, PerYear, Positive, Section, Share, spread, unit
 
 Months = Annotated[NonNegative, unit("months")]
 Hours = Annotated[NonNegative, unit("hours")]
@@ -174,7 +174,7 @@ class Serving(Section):
     """Replicas at least, spares not counted."""
     spares: Annotated[int, Field(ge=0, le=1000)] = 1
     """Replicas beyond what the peak needs, so that one may fail."""
-    headroom: Annotated[Share, unit("share")] = spread(
+    headroom: Annotated[Headroom, unit("share")] = spread(
         0.2, 0.05, 0.4, "deploys, uneven routing; queueing is in the SLO already"
     )
     """Share of a replica's capacity at the SLO that is left free at the peak."""
@@ -230,7 +230,7 @@ class Drift(Section):
         1.0, 0.85, 1.1, "successors are mostly no worse on a fixed task; prompts must be ported"
     )
     """Error rate of a successor over the model it replaces."""
-    model_life_months: Annotated[Positive, unit("months")] = spread(
+    model_life_months: Annotated[AtLeastOne, unit("months")] = spread(
         18.0, 10.0, 32.0, "gpt-4o 32, gpt-4.1 21, gpt-5 16, gemini-2.5 18, claude-sonnet-4-5 14 months from release to end"
     )
     """Months until a vendor model without an announced end ends, and again for each successor."""
@@ -239,6 +239,13 @@ class Drift(Section):
 class OwnHardware(Section):
     """Terms of buying GPUs."""
 
+    host_usd_per_gpu: Annotated[NonNegative, unit("USD")] = spread(
+        3500.0,
+        1500.0,
+        12000.0,
+        "an 8-GPU node at 300 to 350k less eight cards at 25 to 40k leaves 2 to 12k a GPU; small hosts 1.5 to 3k",
+    )
+    """Chassis, CPU, memory, network for one GPU, where the price of the GPU is the card's alone."""
     install_share: Annotated[Share, unit("share")] = spread(0.15, 0.05, 0.3, "racks, network, shipping over GPU price")
     """Installation over purchase price."""
     pue: Annotated[Positive, unit("ratio")] = spread(1.4, 1.15, 1.6, "vendors 1.1 to 1.2, industry mean 1.55 to 1.58")

@@ -155,15 +155,11 @@ def test_chunks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None
         assert small.pv[id] == pytest.approx(drawn().pv[id], rel=1e-12)
 
 
-def test_the_middle_of_every_spread_is_near_the_central_values() -> None:
-    """Where nothing is uncertain, one draw is the central comparison."""
-    case, choices, ids = bundled()
+def test_a_case_without_spreads_has_no_chances() -> None:
+    case = bundled()[0]
     exact = Case(facts={p: f.model_copy(update={"low": None, "high": None}) for p, f in case.facts.items()})
-    shared, options = read_all(exact, exact.values(), choices)
     assert exact.uncertain == ()
-    once = draw(exact, ids, choices, 1, 1)
-    for id in ids:
-        assert once.pv[id][0] == pytest.approx(float(evaluate(shared, options[id], options).pv), rel=1e-12)
+    assert all(o.probability_best is None for o in compare(exact).options)
 
 
 def test_shared_facts_are_drawn_once_for_all_options() -> None:
@@ -189,7 +185,7 @@ def test_shared_facts_are_drawn_once_for_all_options() -> None:
         )
     ).case
     assert [p for p in case.uncertain if "discount" in p] == ["options.stay.price.discount"]
-    assert [p for p in case.uncertain if "batch" in p or "wait" in p] == ["workload.can_wait_share"]
+    assert [p for p in case.uncertain if "batch_share" in p or "wait" in p] == ["workload.can_wait_share"]
     values = case.values(sobol(0, 8, len(case.uncertain), 1))
     _, options = read_all(case, values)
     stay, cached = options["stay"].api, options["cache-batch"].api
@@ -264,6 +260,6 @@ def test_knowing_a_fact_is_worth_what_it_would_let_one_avoid() -> None:
     x = np.repeat([0.0, 1.0], 32)
     gain = np.where(x == 0, 10.0, -6.0)
     nothing = np.zeros(64)
-    found = Drawn(64, {}, {"stay": nothing, "a": gain}, {}, {}, {"x": x, "y": np.tile([0.0, 1.0], 32)})
+    found = Drawn(64, {}, {"stay": nothing, "a": gain}, {}, {}, {"x": x, "y": np.tile(np.arange(32.0), 2)})
     assert worth_knowing(found, "x", ["stay", "a"], "a") == pytest.approx(3.0)
     assert worth_knowing(found, "y", ["stay", "a"], "a") == pytest.approx(0.0)

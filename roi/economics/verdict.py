@@ -3,17 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from roi.economics.evaluate import Evaluated, evaluate
 from roi.economics.inputs import Option, Shared
+from roi.economics.next_step import next_step, usd
 from roi.economics.option_result import OptionResult
-from roi.economics.people_lines import evaluation_cost
 
 SURE = 0.60
 """Share of draws in which the recommended option must beat staying (ECONOMICS: The verdict)."""
-PROFILE_HOURS = 2.0
-"""GPU hours of a load test of one server: half an hour of load, the rest for starting and loading weights."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,7 @@ def decide(
         recommended,
         decision,
         _sentence(results, recommended, challenger, unsure, chance) + _endings(options, recommended),
-        _next_step(shared, results, options, recommended, challenger, wins_at),
+        next_step(shared, results, options, recommended, challenger, wins_at),
         challenger,
         candidates,
         at,
@@ -100,10 +96,6 @@ def _error_rate_that_decides(
     return min(room / slope, at_bar) if slope > 0 else at_bar
 
 
-def _usd(x: float) -> str:
-    return f"-${-x:,.0f}" if x < 0 else f"${x:,.0f}"
-
-
 def _sentence(
     results: Mapping[str, OptionResult], recommended: str, challenger: str | None, unsure: bool, chance: float | None
 ) -> str:
@@ -111,7 +103,7 @@ def _sentence(
     if unsure and challenger is not None and chance is not None:
         r = results[challenger]
         return (
-            f"Stay, not sure: {r.label} has the highest expected NPV ({_usd(r.expected_npv_usd)}) but beats staying in only"
+            f"Stay, not sure: {r.label} has the highest expected NPV ({usd(r.expected_npv_usd)}) but beats staying in only"
             f" {chance:.0%} of the draws (60% needed)."
         )
     if recommended == "stay":
@@ -119,9 +111,9 @@ def _sentence(
             return "Stay: no other option is feasible."
         r = results[challenger]
         if r.expected_npv_usd <= 0:
-            return f"Stay: the nearest alternative, {r.label}, has an expected NPV of {_usd(r.expected_npv_usd)}."
+            return f"Stay: the nearest alternative, {r.label}, has an expected NPV of {usd(r.expected_npv_usd)}."
         return (
-            f"Stay for now: {r.label} would have an expected NPV of {_usd(r.expected_npv_usd)}, but nobody has evaluated"
+            f"Stay for now: {r.label} would have an expected NPV of {usd(r.expected_npv_usd)}, but nobody has evaluated"
             " its quality on this task."
         )
     odds = f" in {chance:.0%} of the draws" if chance is not None else ""
@@ -129,7 +121,7 @@ def _sentence(
         winner.payback_status, f"after {winner.payback_months:.1f} months"
     )
     return (
-        f"Change to {winner.label}: expected NPV {_usd(winner.expected_npv_usd)} against staying, pays back {paid},"
+        f"Change to {winner.label}: expected NPV {usd(winner.expected_npv_usd)} against staying, pays back {paid},"
         f" beats staying{odds}."
     )
 
@@ -139,48 +131,3 @@ def _endings(options: Mapping[str, Option], recommended: str) -> str:
     named = dict.fromkeys(o.vendor for o in (options["stay"], options[recommended]) if o.retires_on is not None)
     ends = {o.vendor: o.retires_on for o in options.values()}
     return "".join(f" {vendor} ends on {ends[vendor]}, so a move is due in any case." for vendor in named)
-
-
-def _next_step(
-    shared: Shared,
-    results: Mapping[str, OptionResult],
-    options: Mapping[str, Option],
-    recommended: str,
-    challenger: str | None,
-    at: float | None,
-) -> str:
-    """The cheapest reversible step towards the best option that is not settled yet."""
-    cache = results.get("cache-batch")
-    if recommended == "cache-batch":
-        return "Switch caching and batch on for one endpoint and compare a week's bill; it can be switched off again."
-    if cache is not None and recommended == "stay" and cache.expected_npv_usd > 0:
-        return (
-            f"Switch caching and batch on at the present API: expected NPV {_usd(cache.expected_npv_usd)},"
-            " undone by a configuration change."
-        )
-    target = recommended if recommended != "stay" else challenger
-    if (
-        challenger is not None
-        and not results[challenger].evaluated
-        and results[challenger].expected_npv_usd > results[recommended].expected_npv_usd
-    ):
-        target = challenger
-    if target is None:
-        return "None: no other option is feasible."
-    r, option = results[target], options[target]
-    if not r.evaluated:
-        limit = f" It wins if its error rate is at most {at:.1%}." if at is not None and target == challenger else ""
-        cost = float(np.asarray(evaluation_cost(shared)))
-        gain = r.expected_npv_usd - results[recommended].expected_npv_usd
-        more = f" (expected NPV {_usd(gain)} above {results[recommended].label})" if gain > 0 else ""
-        return f"Evaluate {r.label} on your evaluation set, about {_usd(cost)}{more}.{limit}"
-    if option.self_hosted and option.plan is not None:
-        if not np.any(np.asarray(option.plan.usd_per_gpu_hour) > 0):
-            return f"Rent {option.plan.gpu} for a day and load-test {r.label} before buying any."
-        usd = PROFILE_HOURS * float(option.plan.usd_per_gpu_hour) * float(option.plan.gpus_per_replica)
-        count = int(option.plan.gpus_per_replica)
-        return (
-            f"Profile {r.label} on {count} x {option.plan.gpu} for {PROFILE_HOURS:.0f} hours, about {_usd(usd)}: its"
-            " capacity is a roofline estimate so far."
-        )
-    return f"Send 5% of the traffic to {r.label} for a week and compare answers and bill; it can be undone at once."

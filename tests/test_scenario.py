@@ -1,0 +1,174 @@
+"""A scenario is written and read without loss, and every mistake is named with its field, value and what is allowed."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roi.errors import InputError
+from roi.scenario.file import TEMPLATES, check_scenario, load_scenario, scenario_data, scenario_yaml, template
+from roi.scenario.schema import Scenario
+from roi.scenario.yaml import parse_yaml
+
+positive = st.floats(1e-6, 1e6)
+share = st.floats(0.0, 1.0)
+words = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=40)
+
+
+def spread(numbers: st.SearchStrategy[float]) -> st.SearchStrategy[Any]:
+    """A bare number, or one with its low, high and source."""
+    three = st.tuples(numbers, numbers, numbers, words).map(
+        lambda t: dict(zip(("low", "value", "high"), sorted(t[:3]), strict=True)) | {"source": t[3]}
+    )
+    return st.one_of(numbers, three)
+
+
+def some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Any of the fields, none of them needed."""
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+kinds = ("cache_batch", "api", "cascade", "vendor_tuned", "self_hosted", "self_hosted_adapter", "own_hardware")
+by_kind = some(**{kind: spread(st.floats(0.0, 100.0)) for kind in kinds})
+scores = st.dictionaries(words, st.one_of(share, st.just("not evaluated")), max_size=3)
+lengths = st.lists(st.tuples(positive, positive), min_size=1, max_size=4).map(
+    lambda bins: [{"input_tokens": i, "output_tokens": o, "share": 1.0 / len(bins)} for i, o in bins]
+)
+means = {"input_tokens": spread(positive), "output_tokens": spread(positive)}
+rest = {
+    "growth_per_year": spread(st.floats(-0.9, 5.0)),
+    "shared_prefix_tokens": spread(positive),
+    "cache_hit_rate": spread(share),
+    "can_wait_share": spread(share),
+    "peak_to_mean": spread(st.floats(1.0, 100.0)),
+    "hourly_weights": st.lists(st.floats(0.1, 10.0), min_size=24, max_size=24),
+}
+workloads = st.one_of(
+    st.fixed_dictionaries({"requests_per_day": spread(positive), **means}, optional=rest),
+    st.fixed_dictionaries({"requests_per_day": spread(positive), "lengths": lengths}, optional=rest),
+)
+incumbents = st.fixed_dictionaries(
+    {"provider": words, "model": words},
+    optional={
+        "discount": spread(share),
+        "uses_cache": st.booleans(),
+        "committed_until": st.dates().map(lambda d: d.isoformat()),
+        "bill_usd_per_month": spread(positive),
+    },
+)
+scenarios = st.fixed_dictionaries(
+    {
+        "schema": st.just("roi.scenario/1"),
+        "as_of": st.dates().map(lambda d: d.isoformat()),
+        "workload": workloads,
+        "incumbent": incumbents,
+    },
+    optional={
+        "title": words,
+        "horizon_months": st.integers(1, 120),
+        "discount_rate": share,
+        "draws": st.integers(0, 1_048_576),
+        "seed": st.integers(0, 2**63),
+        "gates": some(one_task_type=st.sampled_from(["yes", "no", "unknown"])),
+        "quality": some(bar=share, usd_per_error=spread(positive), scores=scores),
+        "tokens": st.dictionaries(words, some(ratio=spread(positive), reasoning_tokens=spread(positive)), max_size=2),
+        "training": some(
+            examples=spread(positive),
+            retrain_every_months=st.one_of(st.none(), spread(positive)),
+            checkpointing=st.booleans(),
+            labels_from=st.sampled_from(["people", "incumbent"]),
+        ),
+        "people": some(usd_per_hour=spread(positive), setup_hours=by_kind),
+        "timing": some(months_to_live=by_kind),
+        "serving": some(weight_dtypes=st.lists(st.sampled_from(["bf16", "fp8", "int4"]), min_size=1, max_size=3)),
+        "drift": some(gpu_rent_per_year=spread(st.floats(-0.9, 5.0))),
+        "candidates": some(
+            api_models=st.lists(words, max_size=3), methods=st.lists(st.sampled_from(["lora", "qlora"]), max_size=2)
+        ),
+    },
+)
+
+
+@given(scenarios)
+def test_scenario_to_yaml_to_scenario_is_the_identity(data: dict[str, Any]) -> None:
+    scenario = check_scenario(data)
+    text = scenario_yaml(scenario)
+    again = check_scenario(parse_yaml(text, "again"))
+    assert again == scenario
+    assert again.model_fields_set == scenario.model_fields_set
+    assert scenario_data(again) == scenario_data(scenario)
+    assert scenario_yaml(again) == text
+
+
+@pytest.mark.parametrize("name", [*TEMPLATES, "bundled"])
+def test_templates_are_scenarios_that_survive_the_round_trip(name: str) -> None:
+    scenario = check_scenario(parse_yaml(template(name), name))
+    assert check_scenario(parse_yaml(scenario_yaml(scenario), name)) == scenario
+
+
+def test_defaults_stay_defaults() -> None:
+    """What the user did not set is not written: a later version's default is then theirs too."""
+    data = {
+        "as_of": "2026-11-24",
+        "workload": {"requests_per_day": 1.0, "input_tokens": 1.0, "output_tokens": 1.0},
+        "incumbent": {"provider": "openai", "model": "gpt-5.4"},
+    }
+    assert scenario_data(check_scenario(data)) == data
+
+
+def test_set_overrides_a_field_wherever_it_stands() -> None:
+    scenario = load_scenario(None, ("workload.requests_per_day=5", "people.setup_hours.api=7", 'candidates.gpus=["l4"]'))
+    assert scenario.workload.requests_per_day == 5
+    assert scenario.people.setup_hours.api == 7
+    assert scenario.candidates.gpus == ("l4",)
+
+
+MINIMAL: dict[str, Any] = {
+    "as_of": "2026-11-24",
+    "workload": {"requests_per_day": 10.0, "input_tokens": 100.0, "output_tokens": 10.0},
+    "incumbent": {"provider": "openai", "model": "gpt-5.4"},
+}
+
+
+@pytest.mark.parametrize(
+    ("block", "field", "value", "says"),
+    [
+        ("workload", "requests_per_day", -1.0, "workload.requests_per_day: -1.0 is not usable; -1 must be greater than 0"),
+        ("workload", "requests_per_day", 1e12, "workload.requests_per_day: .* at most"),
+        ("workload", "requests_per_day", "many", "workload.requests_per_day: 'many' is not usable"),
+        ("workload", "request_per_day", 5.0, "workload.request_per_day: unknown key; nearest: requests_per_day"),
+        ("workload", "cache_hit_rate", 1.5, "workload.cache_hit_rate: 1.5 is not usable; .* at most 1"),
+        ("workload", "requests_per_day", {"value": 5.0, "low": 6.0, "high": 7.0}, "low <= value <= high does not hold"),
+        ("workload", "hourly_weights", [1.0] * 23, "workload.hourly_weights"),
+        ("incumbent", "committed_usd_per_month", 5.0, "committed_usd_per_month needs committed_until"),
+        ("incumbent", "model", None, "incumbent.model"),
+    ],
+)
+def test_a_mistake_is_named_with_field_value_and_what_is_allowed(block: str, field: str, value: object, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        check_scenario({**MINIMAL, block: {**MINIMAL[block], field: value}})
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_number_that_is_not_finite_is_refused(bad: float) -> None:
+    with pytest.raises(InputError):
+        check_scenario({**MINIMAL, "discount_rate": bad})
+
+
+def test_a_horizon_of_zero_months_is_refused() -> None:
+    with pytest.raises(InputError, match="horizon_months: 0 is not usable"):
+        check_scenario({**MINIMAL, "horizon_months": 0})
+
+
+def test_lengths_and_means_exclude_each_other() -> None:
+    both = {**MINIMAL["workload"], "lengths": [{"input_tokens": 1.0, "output_tokens": 1.0, "share": 1.0}]}
+    with pytest.raises(InputError, match="not both"):
+        check_scenario({**MINIMAL, "workload": both})
+    with pytest.raises(InputError, match="give input_tokens and output_tokens, or lengths"):
+        check_scenario({**MINIMAL, "workload": {"requests_per_day": 1.0}})
+
+
+def test_every_block_has_a_default_but_those_that_only_the_user_knows() -> None:
+    needed = {name for name, field in Scenario.model_fields.items() if field.is_required()}
+    assert needed == {"as_of", "workload", "incumbent"}

@@ -7,7 +7,7 @@ from roi.economics.inputs import Array, Number, Shared
 from roi.units import DAYS_PER_MONTH, MONTHS_PER_YEAR
 
 EXACT = 1e-9
-"""An event within a billionth of a life of a month end falls on it, so that 6 / 3 is 2 in floating point too."""
+"""Months; an event this near to a month end falls on it, float error aside."""
 
 
 def months(horizon: int) -> Array:
@@ -64,8 +64,8 @@ def events(first: Number, every: Number, horizon: int, since: Number = 0.0, unti
     """
     ends = np.arange(horizon + 1, dtype=np.float64)
     start = np.maximum(first, 0.0)
-    so_far = np.ceil((np.minimum(ends + 1.0, until) - start) / every - EXACT)
-    before = np.maximum(np.ceil((since - start) / every - EXACT), 0.0)
+    so_far = np.ceil((np.minimum(ends + 1.0, until) - start - EXACT) / every)
+    before = np.maximum(np.ceil((since - start - EXACT) / every), 0.0)
     counts = np.diff(np.maximum(so_far, before), axis=-1, prepend=before)
     counts[..., -1] = 0.0
     return counts

@@ -87,12 +87,20 @@ def _explain(error: ValidationError) -> InputError:
     """One sentence for the first few mistakes: field, value, what is allowed."""
     problems: dict[str, str] = {}
     for e in error.errors():
+        if _of_another_branch(str(e["loc"][-1]) if e["loc"] else "", e.get("input")):
+            continue
         places = [str(x) for x in e["loc"] if not _is_branch(str(x))]
         path = ".".join(places) or "scenario"
         problems.setdefault(path, f"{path}: {_problem(places, e['type'], e.get('input'), e['msg'])}")
     shown = list(problems.values())[:SHOWN]
     more = len(problems) - len(shown)
     return InputError("; ".join(shown) + (f"; and {more} more" if more else ""))
+
+
+def _of_another_branch(place: str, value: object) -> bool:
+    """True for the complaint of a union's branch that the value does not belong to: {..} is no number, 5 no {value: ..}."""
+    block = "Spread" in place or "Score" in place
+    return (block or "float" in place) and block != isinstance(value, dict)
 
 
 def _problem(places: list[str], kind: str, value: object, message: str) -> str:
@@ -112,7 +120,7 @@ def _is_branch(place: str) -> bool:
 
 
 def _allowed(message: str) -> str:
-    return message.removeprefix("Value error, ").replace("Input should be", "it should be")
+    return message.removeprefix("Value error, ").replace("Input should be", "it should be").replace("an object", "a block of keys")
 
 
 def _fields_at(places: list[str]) -> list[str]:

@@ -94,9 +94,7 @@ def bundled() -> tuple[Case, dict[str, Choice], list[str]]:
     case = resolve(load_scenario(overrides=("quality.bar=0.0",))).case
     shared, options = read_all(case, case.values())
     planned = {id: choose_plan(shared, option, options) for id, option in options.items() if option.infeasible is None}
-    choices = {
-        id: Choice(o.plans.index(o.plan), o.replicas_fixed) for id, o in planned.items() if o.plan is not None
-    }
+    choices = {id: Choice(o.plans.index(o.plan), o.replicas_fixed) for id, o in planned.items() if o.plan is not None}
     return case, choices, list(planned)
 
 
@@ -109,9 +107,7 @@ def drawn() -> Drawn:
 def scalars(case: Case, row: int) -> dict[str, Any]:
     """The values of one draw as plain numbers, as if the scenario had stated them."""
     point = sobol(row, row + 1, len(case.uncertain), 1)
-    return {
-        path: float(value[0, 0]) if isinstance(value, np.ndarray) else value for path, value in case.values(point).items()
-    }
+    return {path: float(value[0, 0]) if isinstance(value, np.ndarray) else value for path, value in case.values(point).items()}
 
 
 @pytest.mark.parametrize("row", [0, 1, 7, 23])
@@ -124,9 +120,7 @@ def test_each_draw_is_the_scalar_engine_at_that_row_for_every_option(row: int) -
         done = evaluate(shared, options[id], options)
         assert drawn().pv[id][row] == pytest.approx(float(done.pv), rel=1e-9), id
         assert drawn().npv[id][row] == pytest.approx(float(stay.pv) - float(done.pv), rel=1e-9, abs=1e-4), id
-        months = payback(
-            float(stay.total.upfront) - float(done.total.upfront), stay.total.monthly - done.total.monthly
-        )
+        months = payback(float(stay.total.upfront) - float(done.total.upfront), stay.total.monthly - done.total.monthly)
         assert drawn().payback[id][row] == pytest.approx(float(months), rel=1e-6, abs=1e-6), id
         assert drawn().may_win[id][row] == meets_bar(shared, options[id], options)[0], id
 
@@ -192,7 +186,7 @@ def test_shared_facts_are_drawn_once_for_all_options() -> None:
     assert stay is not None
     assert cached is not None
     assert np.array_equal(stay.discount, cached.discount)
-    assert np.array_equal(cached.batch_share, values["workload.can_wait_share"])
+    assert np.array_equal(np.asarray(cached.batch_share), np.asarray(values["workload.can_wait_share"], dtype=float))
 
 
 # ---------------------------------------------------------------- what is said of them
@@ -223,9 +217,7 @@ def outcome(pv: dict[str, list[float]], may: dict[str, list[bool]] | None = None
 
 def test_the_chance_of_being_best_adds_up_and_leaves_out_infeasible_draws() -> None:
     """a costs least in draws 1 to 3, but may win in draws 1 and 2 alone; b takes the third, staying the fourth."""
-    found = outcome(
-        {"stay": [5.0, 5, 5, 1], "a": [1.0, 1, 1, 2], "b": [2.0, 2, 2, 3]}, {"a": [True, True, False, True]}
-    )
+    found = outcome({"stay": [5.0, 5, 5, 1], "a": [1.0, 1, 1, 2], "b": [2.0, 2, 2, 3]}, {"a": [True, True, False, True]})
     assert probability_best(found, ["stay", "a", "b"]) == {"stay": 0.25, "a": 0.5, "b": 0.25}
 
 

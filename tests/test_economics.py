@@ -106,7 +106,7 @@ def world(**changes: Any) -> World:
 
 def plan(id: str, **values: float) -> dict[str, float]:
     """Facts of an option's first plan: one GPU a replica, 1 request/s at the SLO, $2 an hour, unless given."""
-    rented = {"usd_per_gpu_hour": 2.0} if not id.startswith("own") else {"usd_per_gpu": 30_000.0, "watts": 1000.0}
+    rented = {"usd_per_gpu_hour": 2.0} if not id.startswith("own") else {"usd_per_gpu": 28_000.0, "watts": 1000.0}
     facts = {"gpus_per_instance": 1, "gpus_per_replica": 1, "minimum_months": 0.0, "capacity_requests_per_s": 1.0}
     return {f"options.{id}.plans.0.{name}": value for name, value in {**facts, **rented, **values}.items()}
 
@@ -509,6 +509,7 @@ def test_an_unsplit_bill_shows_both_bounds() -> None:
 
 
 HARDWARE = {
+    "host_usd_per_gpu": 2000.0,
     "install_share": 0.1,
     "pue": 1.5,
     "usd_per_kwh": 0.10,
@@ -528,7 +529,7 @@ def owned(**hardware: Any) -> World:
 
 
 def test_own_gpus_cost_purchase_installation_power_and_space_and_fetch_a_price_at_the_end() -> None:
-    """3 GPUs of $30,000 and 1 kW: $90,000, 10% installation; 3 kW x 0.5 x 1.5 x 730 h x $0.10 = $164.25; 3 x $100;
+    """3 GPUs of $28,000, $2,000 of host each, 1 kW: $90,000, 10% installation; 3 kW x 0.5 x 1.5 x 730 h x $0.10 = $164.25; 3 x $100;
     after two years half of half is left: -$22,500.
     """
     w = owned()
@@ -576,9 +577,7 @@ TRAINED: dict[str, Any] = {
 
 
 def trained(facts: dict[str, Any] | None = None, **training: Any) -> World:
-    case = case_of(
-        training={**TRAINED, **training}, timing={"months_to_live": {**NONE, "self_hosted_adapter": 2.0}}
-    )
+    case = case_of(training={**TRAINED, **training}, timing={"months_to_live": {**NONE, "self_hosted_adapter": 2.0}})
     own = f"options.{ADAPTER}.training."
     return World(case, **plan(ADAPTER), **{own + "gpu_hours_per_run": 5.0, own + "usd_per_gpu_hour": 4.0}, **(facts or {}))
 
@@ -613,9 +612,7 @@ def sure(chance: float | None, npv: float = 50_000.0, **fields: Any) -> Verdict:
     results = {
         o.id: o if o.id == "stay" else replace(o, expected_npv_usd=-1.0) for o in compare(case).options if o.id in central
     }
-    results[CHEAPER] = replace(
-        results[CHEAPER], expected_npv_usd=npv, probability_npv_positive=chance, **fields
-    )
+    results[CHEAPER] = replace(results[CHEAPER], expected_npv_usd=npv, probability_npv_positive=chance, **fields)
     return decide(shared, results, options, central)
 
 
@@ -700,7 +697,7 @@ def test_switching_the_cache_on_needs_no_evaluation() -> None:
 
 
 def test_a_comparison_without_any_candidate_says_stay() -> None:
-    nothing = {"api_models": [], "cascade_first": [], "self_hosted": []}
+    nothing: dict[str, Any] = {"api_models": [], "cascade_first": [], "self_hosted": []}
     c = compare(case_of(candidates=nothing, quality={"scores": {}}))
     assert (c.verdict.recommended, c.break_even, c.break_even_requests_per_day) == ("stay", (), None)
 

@@ -1,6 +1,7 @@
 """Present value, payback, return and internal rate against numpy-financial, pyxirr and a plain loop."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import numpy_financial as npf
@@ -68,7 +69,7 @@ def test_internal_rate_by_hand() -> None:
 def test_internal_rate_is_null_unless_the_sign_changes_once(upfront: float, monthly: list[float]) -> None:
     """No change: no rate. Several: several rates, or none that means anything."""
     signs = [x > 0 for x in (upfront, *monthly) if x != 0]
-    changes = sum(a != b for a, b in zip(signs, signs[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(signs))
     if changes != 1:
         assert internal_rate(upfront, np.array(monthly)) is None
 

@@ -97,11 +97,20 @@ def rented_offers(s: Scenario) -> Offers:
 def owned_offers(s: Scenario, prices: tuple[PurchasePrice, ...]) -> Offers:
     """Cards that can be bought; a server holds `own_hardware.gpus_per_server` of them, smaller fleets fewer."""
     gpus = {find_gpu(g, "candidates.gpus").id for g in s.candidates.gpus}
+    sizes = (1, s.own_hardware.gpus_per_server)
+    resale = s.own_hardware.resale_usd_per_gpu
+    if resale is not None:
+        if len(gpus) != 1:
+            raise ScenarioError(
+                "own_hardware.resale_usd_per_gpu", value_of(resale), "name the one GPU that you own in candidates.gpus"
+            )
+        why = "scenario own_hardware.resale_usd_per_gpu: owned already, charged at resale value"
+        return tuple(Offer(g, "owned", "owned", 0.0, size, 0, why, s.as_of, value_of(resale)) for g in gpus for size in sizes)
     return tuple(
         Offer(p.gpu, "purchase", "owned", 0.0, size, 0, p.source, p.date, p.usd_per_gpu)
         for p in prices
         if not gpus or p.gpu in gpus
-        for size in (1, s.own_hardware.gpus_per_server)
+        for size in sizes
     )
 
 

@@ -226,4 +226,7 @@ def _serving(sheet: FactSheet, s: Scenario) -> None:
     sheet.name("serving.autoscale", v.autoscale)
     if s.candidates.own_hardware:
         for name in type(s.own_hardware).model_fields:
+            if name == "resale_usd_per_gpu" or (name == "host_usd_per_gpu" and s.own_hardware.resale_usd_per_gpu is not None):
+                continue
             sheet.field(f"own_hardware.{name}", s.own_hardware, name, "own_hardware")
+        sheet.add("own_hardware.host_usd_per_gpu", 0.0, "USD", basis=Basis.STATED, source="in own_hardware.resale_usd_per_gpu")

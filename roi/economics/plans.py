@@ -54,5 +54,5 @@ def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option])
 
 def _present_values(shared: Shared, option: Option, options: Mapping[str, Option]) -> Array:
     lines = [line for line in cost_lines(shared, option, options).lines if not line.is_error]
-    total = Totals.of(lines, max((line.monthly for line in lines), key=lambda m: m.size))
+    total = Totals.of(lines, max((line.monthly for line in lines), key=lambda m: (m.ndim, m.size)))
     return np.atleast_1d(np.asarray(total.present_value(shared.discount_rate)).reshape(-1))

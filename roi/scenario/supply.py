@@ -239,6 +239,8 @@ class Drift(Section):
 class OwnHardware(Section):
     """Terms of buying GPUs."""
 
+    resale_usd_per_gpu: Annotated[NonNegative, unit("USD")] | None = None
+    """What one GPU that you own already would fetch today, server share included: it costs that, not its price. Left out = buy."""
     host_usd_per_gpu: Annotated[NonNegative, unit("USD")] = spread(
         3500.0,
         1500.0,

@@ -529,8 +529,8 @@ def owned(**hardware: Any) -> World:
 
 
 def test_own_gpus_cost_purchase_installation_power_and_space_and_fetch_a_price_at_the_end() -> None:
-    """3 GPUs of $28,000, $2,000 of host each, 1 kW: $90,000, 10% installation; 3 kW x 0.5 x 1.5 x 730 h x $0.10 = $164.25; 3 x $100;
-    after two years half of half is left: -$22,500.
+    """3 GPUs of $28,000, $2,000 of host each, 1 kW: $90,000, 10% installation; 3 kW x 0.5 x 1.5 x 730 h x $0.10 = $164.25;
+    3 x $100; after two years half of half is left: -$22,500.
     """
     w = owned()
     assert w.line(OWN, "hardware, purchase and replacement") == (90_000.0, [0.0] * 24)

@@ -21,9 +21,9 @@ NAMED_FROM = 2
 """Keys before the name of a system in the shortest path that holds one."""
 
 
-def load_scenario(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Scenario:
+def load_scenario(path: Path | str | None = None, overrides: tuple[str, ...] = ()) -> Scenario:
     """The scenario in `path` (None = the bundled one), with `a.b=c` overrides applied before it is checked."""
-    data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(path)
+    data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(Path(path))
     for override in overrides:
         _set(data, override)
     return check_scenario(data)

@@ -16,6 +16,7 @@ from roi.economics.fleet_lines import fleet_months
 from roi.economics.hardware_lines import purchases
 from roi.economics.inputs import Option, Shared
 from roi.economics.verdict import SURE, Verdict, decide
+from roi.errors import ScenarioError
 from roi.facts.case import Case
 from roi.scenario.file import check_scenario, load_scenario
 
@@ -505,6 +506,11 @@ def test_an_unsplit_bill_shows_both_bounds() -> None:
     assert c.reconciled_npv_usd == pytest.approx((24 * (2 * STAY - LUNA) - 400, 24 * (2 * STAY - 2 * LUNA) - 400))
 
 
+def test_a_bill_for_what_costs_nothing_by_the_list_is_refused() -> None:
+    with pytest.raises(ScenarioError, match=r"incumbent\.bill_usd_per_month: 500\.0 is not usable"):
+        case_of(incumbent={"discount": 1.0, "bill_usd_per_month": 500.0})
+
+
 # ---------------------------------------------------------------- own hardware
 
 
@@ -599,6 +605,13 @@ def test_retraining_pays_runs_hours_labels_and_evaluation_at_the_start_of_its_pe
 def test_labels_that_are_owned_cost_nothing() -> None:
     """Bought once and of no other use: their resale value is 0."""
     assert trained(labels_owned=True).line(ADAPTER, "training data, labels")[0] == 0.0
+
+
+def test_training_rents_from_the_vendors_that_the_scenario_names() -> None:
+    """RunPod alone: $2.69 on its community cloud; Azure's $2.27 is not to be had."""
+    case = case_of(candidates={"vendors": ["RunPod"]})
+    hourly = case[f"options.{ADAPTER}.training.usd_per_gpu_hour"]
+    assert (hourly.value, hourly.source.partition(" ")[0]) == (2.69, "RunPod")
 
 
 # ---------------------------------------------------------------- the verdict

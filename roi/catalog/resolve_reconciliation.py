@@ -5,6 +5,7 @@ import numpy as np
 from roi.catalog.fact_sheet import FactSheet
 from roi.economics.evaluate import read_all
 from roi.economics.service import service
+from roi.errors import ScenarioError
 from roi.facts.fact import Basis
 from roi.scenario.quantity import value_of
 from roi.scenario.schema import Scenario
@@ -31,6 +32,8 @@ def add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
         value_of(s.workload.requests_per_day) * DAYS_PER_MONTH * float(np.asarray(service(shared, options["stay"]).cost.usd))
     )
     bill = value_of(i.bill_usd_per_month)
+    if estimate <= 0:
+        raise ScenarioError("incumbent.bill_usd_per_month", bill, "leave it out: at this discount the estimate is 0")
     factor = bill / estimate
     sheet.add(
         "reconciliation.factor",

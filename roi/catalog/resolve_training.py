@@ -103,11 +103,13 @@ class _Run(NamedTuple):
 def _cheapest_run(s: Scenario, shape: ModelShape, plan: TrainingPlan, mean: float) -> _Run | None:
     """The run that costs least over the cards that it fits on, each at its cheapest offer; spot will do for training."""
     known, best = training_efficiencies(), None
-    wanted = {find_gpu(g).id for g in s.candidates.gpus}
+    wanted, vendors = {find_gpu(g).id for g in s.candidates.gpus}, {v.lower() for v in s.candidates.vendors}
     cheapest: dict[str, RentalOffer] = {}
     for offer in rental_offers(s.as_of):
         if offer.kind is RentalKind.RESERVED or (offer.gpu not in wanted if wanted else offer.gpu.startswith("MI")):
             continue  # no measured training run on AMD cards stands behind the estimate: only where the user names one
+        if vendors and offer.vendor.lower() not in vendors:
+            continue
         if offer.gpu not in cheapest or offer.usd_per_gpu_hour < cheapest[offer.gpu].usd_per_gpu_hour:
             cheapest[offer.gpu] = offer
     for name, offer in cheapest.items():

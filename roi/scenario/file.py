@@ -120,7 +120,9 @@ def _is_branch(place: str) -> bool:
 
 
 def _allowed(message: str) -> str:
-    return message.removeprefix("Value error, ").replace("Input should be", "it should be").replace("an object", "a block of keys")
+    return (
+        message.removeprefix("Value error, ").replace("Input should be", "it should be").replace("an object", "a block of keys")
+    )
 
 
 def _fields_at(places: list[str]) -> list[str]:

@@ -84,3 +84,9 @@ def spread(value: float, low: float, high: float, why: str) -> Any:
 def unit(name: str) -> Any:
     """Field metadata that says in which unit a quantity is."""
     return Field(json_schema_extra={"unit": name})
+
+
+Months = Annotated[NonNegative, unit("months")]
+"""A duration in months."""
+Hours = Annotated[NonNegative, unit("hours")]
+"""A duration in hours."""

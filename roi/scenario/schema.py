@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from roi.scenario.change import People, Timing
 from roi.scenario.demand import Gates, Incumbent, Name, Quality, Tokens, Workload
+from roi.scenario.prices import Drift, OwnHardware
 from roi.scenario.quantity import Section
-from roi.scenario.supply import Candidates, Drift, Evaluation, OwnHardware, People, Platform, Serving, Timing, Training
+from roi.scenario.supply import Candidates, Evaluation, Platform, Serving, Training
 
 
 class Scenario(Section):

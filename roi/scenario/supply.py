@@ -1,13 +1,11 @@
-"""Scenario blocks about what a change takes: training, evaluation, people, time, serving, platform, drift, own hardware."""
+"""Scenario blocks about what an option takes: training, evaluation, serving, platform, candidates."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from roi.scenario.quantity import AtLeastOne, Headroom, NonNegative, PerYear, Positive, Section, Share, spread, unit
+from roi.scenario.quantity import Headroom, Hours, Months, NonNegative, Positive, Section, Share, spread, unit
 
-Months = Annotated[NonNegative, unit("months")]
-Hours = Annotated[NonNegative, unit("hours")]
 UsdPerMonth = Annotated[NonNegative, unit("USD/month")]
 
 
@@ -54,110 +52,6 @@ class Evaluation(Section):
     """Cost of one label, for evaluation and training alike."""
     usd: Annotated[NonNegative, unit("USD")] = spread(100.0, 20.0, 500.0, "API and GPU time of one evaluation")
     """Cost of running one evaluation."""
-
-
-class ByKind(Section):
-    """One quantity for each kind of change."""
-
-    cache_batch: Months
-    """Switching caching and batch on at the same API."""
-    api: Months
-    """Another API model, hosted open models included."""
-    cascade: Months
-    """A cheap model first, the incumbent for what it escalates."""
-    vendor_tuned: Months
-    """A vendor's fine-tuned model, hosted adapters included."""
-    self_hosted: Months
-    """Serving an open model as it is."""
-    self_hosted_adapter: Months
-    """Training an adapter and serving it; hybrids included."""
-    own_hardware: Months
-    """Buying the GPUs."""
-
-
-class SetupHours(ByKind):
-    """Engineer hours until live, by kind: porting, prompts, evaluation, deployment."""
-
-    cache_batch: Hours = spread(16.0, 6.0, 40.0, "two days: prompt order, batch endpoint")
-    """Switching caching and batch on at the same API."""
-    api: Hours = spread(40.0, 16.0, 100.0, "a week: prompts, evaluation, roll-out")
-    """Another API model, hosted open models included."""
-    cascade: Hours = spread(80.0, 32.0, 200.0, "two weeks: confidence rule besides")
-    """A cheap model first, the incumbent for what it escalates."""
-    vendor_tuned: Hours = spread(80.0, 40.0, 240.0, "two weeks: data, jobs, evaluation")
-    """A vendor's fine-tuned model, hosted adapters included."""
-    self_hosted: Hours = spread(120.0, 60.0, 320.0, "three weeks: deployment, load test, monitoring")
-    """Serving an open model as it is."""
-    self_hosted_adapter: Hours = spread(200.0, 80.0, 480.0, "five weeks: data cleaning takes most of it")
-    """Training an adapter and serving it; hybrids included."""
-    own_hardware: Hours = spread(320.0, 160.0, 800.0, "two months: purchase, racking, and the above")
-    """Buying the GPUs."""
-
-
-class RunHours(ByKind):
-    """Engineer hours a month once live, by kind: on-call, upgrades, incidents."""
-
-    cache_batch: Hours = 0.0
-    """Switching caching and batch on at the same API."""
-    api: Hours = 0.0
-    """Another API model, hosted open models included."""
-    cascade: Hours = spread(4.0, 1.0, 10.0, "watching the escalation rate")
-    """A cheap model first, the incumbent for what it escalates."""
-    vendor_tuned: Hours = spread(4.0, 1.0, 10.0, "watching drift")
-    """A vendor's fine-tuned model, hosted adapters included."""
-    self_hosted: Hours = spread(30.0, 10.0, 80.0, "0.1 to 0.5 FTE (published thresholds), low end for one model")
-    """Serving an open model as it is."""
-    self_hosted_adapter: Hours = spread(35.0, 10.0, 80.0, "0.1 to 0.5 FTE (published thresholds), low end for one model")
-    """Training an adapter and serving it; hybrids included."""
-    own_hardware: Hours = spread(50.0, 20.0, 120.0, "besides the above, hands in the data centre")
-    """Buying the GPUs."""
-
-
-class MonthsToLive(ByKind):
-    """Months until the option answers users, by kind."""
-
-    cache_batch: Months = spread(0.5, 0.25, 1.0, "one release")
-    """Switching caching and batch on at the same API."""
-    api: Months = spread(1.0, 0.5, 2.0, "evaluation and roll-out")
-    """Another API model, hosted open models included."""
-    cascade: Months = spread(1.5, 0.75, 3.0, "evaluation and roll-out")
-    """A cheap model first, the incumbent for what it escalates."""
-    vendor_tuned: Months = spread(2.0, 1.0, 4.0, "data, training, evaluation, roll-out")
-    """A vendor's fine-tuned model, hosted adapters included."""
-    self_hosted: Months = spread(2.0, 1.0, 4.0, "deployment, load test, roll-out")
-    """Serving an open model as it is."""
-    self_hosted_adapter: Months = spread(3.0, 1.5, 6.0, "data, training, deployment, roll-out")
-    """Training an adapter and serving it; hybrids included."""
-    own_hardware: Months = spread(5.0, 3.0, 9.0, "lead time of servers")
-    """Buying the GPUs."""
-
-
-class People(Section):
-    """Engineers: hours and what an hour costs."""
-
-    usd_per_hour: Annotated[Positive, unit("USD/hour")] = spread(100.0, 70.0, 150.0, "USD 150k to 250k a year, fully loaded")
-    """Fully loaded cost of an engineer hour."""
-    wage_growth_per_year: Annotated[PerYear, unit("1/year")] = 0.03
-    """Wage inflation, effective annual."""
-    setup_hours: SetupHours = SetupHours()
-    """Hours until live."""
-    run_hours_per_month: RunHours = RunHours()
-    """Hours a month once live."""
-    migration_hours: Hours = spread(40.0, 16.0, 100.0, "a week: prompts, evaluation, roll-out")
-    """Hours of one forced migration to a vendor's successor model."""
-    setup_hours_existing: bool = False
-    """True where the people are on the payroll anyway and nothing else suffers."""
-    run_hours_existing: bool = False
-    """The same for the monthly hours."""
-
-
-class Timing(Section):
-    """How long a change takes."""
-
-    months_to_live: MonthsToLive = MonthsToLive()
-    """Months until live, by kind; the incumbent is paid until then."""
-    months_in_parallel: Months = 0.5
-    """Months in which both are paid, for every change of model."""
 
 
 WeightDtype = Literal["bf16", "fp8", "int8", "int4"]
@@ -207,67 +101,6 @@ class Platform(Section):
     """Network traffic out."""
     monitoring: UsdPerMonth = spread(50.0, 15.0, 200.0, "metrics, alerts")
     """Metrics and alerts."""
-
-
-class Drift(Section):
-    """How prices move, each both ways."""
-
-    gpu_rent_per_year: Annotated[PerYear, unit("1/year")] = spread(
-        0.0, -0.35, 0.55, "H100: 8 USD (2023), 1.70 (Oct 2025), 2.69 to 3.99 (Nov 2026); mean zero, sd 25 to 30%"
-    )
-    """Drift of GPU rent, effective annual."""
-    successor_price_ratio: Annotated[Positive, unit("ratio")] = spread(
-        1.0,
-        0.4,
-        1.6,
-        "list prices are flat until a model ends; successors came both cheaper and dearer (gpt-4o to gpt-5 0.5x in,"
-        " gpt-5.1 to gpt-5.4 2x in)",
-    )
-    """Price of a successor over the model it replaces."""
-    successor_price_ratio_own: Annotated[Positive, unit("ratio")] = spread(1.0, 0.8, 1.25, "one vendor against the others")
-    """The part of it that differs between vendors."""
-    successor_error_ratio: Annotated[Positive, unit("ratio")] = spread(
-        1.0, 0.85, 1.1, "successors are mostly no worse on a fixed task; prompts must be ported"
-    )
-    """Error rate of a successor over the model it replaces."""
-    model_life_months: Annotated[AtLeastOne, unit("months")] = spread(
-        18.0, 10.0, 32.0, "gpt-4o 32, gpt-4.1 21, gpt-5 16, gemini-2.5 18, claude-sonnet-4-5 14 months from release to end"
-    )
-    """Months until a vendor model without an announced end ends, and again for each successor."""
-
-
-class OwnHardware(Section):
-    """Terms of buying GPUs."""
-
-    resale_usd_per_gpu: Annotated[NonNegative, unit("USD")] | None = None
-    """What one GPU that you own already would fetch today, server share included: it costs that, not its price. Left out = buy."""
-    host_usd_per_gpu: Annotated[NonNegative, unit("USD")] = spread(
-        3500.0,
-        1500.0,
-        12000.0,
-        "an 8-GPU node at 300 to 350k less eight cards at 25 to 40k leaves 2 to 12k a GPU; small hosts 1.5 to 3k",
-    )
-    """Chassis, CPU, memory, network for one GPU, where the price of the GPU is the card's alone."""
-    install_share: Annotated[Share, unit("share")] = spread(0.15, 0.05, 0.3, "racks, network, shipping over GPU price")
-    """Installation over purchase price."""
-    pue: Annotated[Positive, unit("ratio")] = spread(1.4, 1.15, 1.6, "vendors 1.1 to 1.2, industry mean 1.55 to 1.58")
-    """Power usage effectiveness."""
-    usd_per_kwh: Annotated[NonNegative, unit("USD/kWh")] = spread(0.10, 0.06, 0.20, "USD 0.06 to 0.12, more in Europe")
-    """Electricity; 0 where colocation includes it."""
-    power_share: Annotated[Share, unit("share")] = spread(0.7, 0.4, 1.0, "mean draw over board limit; idle cards draw a fifth")
-    """Mean power draw over the board limit."""
-    colocation_usd_per_kw_month: Annotated[NonNegative, unit("USD/kW/month")] = spread(180.0, 150.0, 250.0, "USD 150 to 250")
-    """Space, per kW of board power."""
-    spare_share: Annotated[Share, unit("share")] = 0.0
-    """Spare GPUs in the cupboard over those in use."""
-    life_months: Annotated[int, Field(ge=6, le=240)] = 48
-    """Months until a GPU is replaced."""
-    value_kept_per_year: Annotated[Share, unit("share")] = spread(
-        0.65, 0.5, 0.8, "20 to 40% left after 36 months, newer cards more"
-    )
-    """Resale value kept from year to year."""
-    gpus_per_server: Annotated[int, Field(ge=1, le=16)] = 8
-    """GPUs are bought in servers of this size, or smaller where the fleet is smaller than one."""
 
 
 class Candidates(Section):

@@ -38,7 +38,7 @@ class OwnHardware(Section):
     """Terms of buying GPUs."""
 
     resale_usd_per_gpu: Annotated[NonNegative, unit("USD")] | None = None
-    """What one GPU that you own already would fetch today, server share included: it costs that, not its price. Left out = buy."""
+    """What a GPU that you own already would fetch today, server share included: it costs that, not its price. Absent = buy."""
     host_usd_per_gpu: Annotated[NonNegative, unit("USD")] = spread(
         3500.0,
         1500.0,

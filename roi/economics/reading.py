@@ -161,8 +161,10 @@ def _error_rate(r: Reader, noise: Number) -> Number:
 
 
 def _api(r: Reader, everyone: Reader) -> Api:
-    """A price list. The incumbent's discount is one fact for staying and for switching its cache on; and what goes through
-    batch today, or can wait, goes through batch elsewhere too.
+    """A price list.
+
+    The incumbent's discount is one fact for staying and for switching its cache on; what goes through batch today, or can
+    wait, goes through batch elsewhere too.
     """
     return Api(
         edges=r.row("price.edges_tokens"),

@@ -113,10 +113,7 @@ def test_just_above_the_option_wins_and_just_below_it_loses(capacity: float, bas
     assert (gain(capacity, np.geomspace(1.0, found.first * 0.9995, 500), basis) < 0).all()
 
 
-TOOTH = pytest.mark.xfail(reason="break_even: a tooth narrower than the curve's grid (8%) is stepped over")
-
-
-@pytest.mark.parametrize("capacity", [10.0, 2.0, 0.7, 0.5, pytest.param(0.51, marks=TOOTH), pytest.param(0.47, marks=TOOTH)])
+@pytest.mark.parametrize("capacity", [10.0, 2.0, 0.7, 0.5, 0.51, 0.47])
 def test_from_where_it_stays_it_never_loses_again(capacity: float) -> None:
     """5,000 volumes over two decades beyond the crossing; a loss of less than $1 a month is rounding."""
     found = crossing(capacity)

@@ -696,7 +696,6 @@ def test_the_best_untrained_option_may_be_staying() -> None:
     assert adapter.npv_vs_best_untrained_usd == pytest.approx(adapter.npv_usd)
 
 
-@pytest.mark.xfail(reason="break_even: no rival where one option is untrained; verdict: cache-batch is not a candidate")
 def test_switching_the_cache_on_needs_no_evaluation() -> None:
     """The same model answers: it may be recommended though nobody measured it."""
     c = compare(
@@ -715,7 +714,6 @@ def test_a_comparison_without_any_candidate_says_stay() -> None:
     assert (c.verdict.recommended, c.break_even, c.break_even_requests_per_day) == ("stay", (), None)
 
 
-@pytest.mark.xfail(reason="break_even: best_untrained leaves staying out, and fails where nothing else is left")
 def test_a_comparison_with_one_candidate_has_staying_as_best_untrained() -> None:
     scores = {"gpt-5.4": 0.95, "gpt-6-luna": 0.90}
     c = compare(case_of(candidates={"cascade_first": [], "self_hosted": []}, quality={"scores": scores}))

@@ -186,7 +186,8 @@ def add_plans(
         if o.gpu == gpu.id and o.gpus_per_instance >= tp
     ]
     if not found:
-        sheet.name(f"options.{id}.infeasible", _why_not(s, grid, result), "roofline of the serving plans")
+        why = _too_small(grid, rates, offers) or _why_not(s, grid, result)
+        sheet.name(f"options.{id}.infeasible", why, "roofline of the serving plans")
         return
     for k, plan in enumerate(_cheapest(sheet, found)):
         _add_plan(sheet, s, f"options.{id}.plans.{k}.", plan, shape, gpus[plan.offer.gpu], fitted=plan.offer.gpu in engine.gpus)
@@ -214,6 +215,16 @@ def _capacity(s: Scenario, shape: ModelShape, requests: RequestShape, grid: Grid
         ttft_p95_s=None if no_slo else value_of(s.workload.ttft_p95_s),
         tpot_s=None if no_slo else value_of(s.workload.tpot_p95_s),
     )
+
+
+def _too_small(grid: Grid, rates: Array, offers: Offers) -> str | None:
+    """Where plans hold, but on more GPUs than an instance of these offers has."""
+    holding = [(tp, gpu.id) for (gpu, tp, _), rate in zip(grid, rates, strict=True) if rate > 0]
+    if not holding:
+        return None
+    tp, gpu = min(holding)
+    most = max((o.gpus_per_instance for o in offers if o.gpu == gpu), default=0)
+    return f"a replica needs {tp} x {gpu} in one instance; the largest that these vendors rent has {most}"
 
 
 def _why_not(s: Scenario, grid: Grid, result: ServingCapacity) -> str:

@@ -82,14 +82,14 @@ def _workload(sheet: FactSheet, s: Scenario) -> None:
     w = s.workload
     for name in ("requests_per_day", "growth_per_year", "can_wait_share", "shared_prefix_tokens", "cache_hit_rate"):
         sheet.field(f"workload.{name}", w, name, "workload")
-    escalated = w.cache_hit_rate if w.escalated_cache_hit_rate is None else w.escalated_cache_hit_rate
-    sheet.quantity(
-        "workload.escalated_cache_hit_rate",
-        value_of(escalated),
-        "share",
-        stated=w.escalated_cache_hit_rate is not None,
-        source="as workload.cache_hit_rate unless given",
-    )
+    if w.escalated_cache_hit_rate is not None:
+        sheet.quantity(
+            "workload.escalated_cache_hit_rate",
+            w.escalated_cache_hit_rate,
+            "share",
+            stated=True,
+            source="scenario workload.escalated_cache_hit_rate",
+        )
     for name, row in zip(("input_tokens", "output_tokens", "weights"), _lengths(sheet, s), strict=True):
         sheet.name(f"workload.{name}", row, "scenario workload.lengths" if w.lengths else f"scenario workload.{name}")
     peak = w.peak_to_mean
@@ -202,18 +202,22 @@ def _training(sheet: FactSheet, s: Scenario) -> None:
             )
         sheet.field("training.retrain_every_months", t, "retrain_every_months", "training")
     sheet.name("training.labels_from", t.labels_from)
-    free = t.labels_owned or t.labels_from == "incumbent"
-    if free:
-        why = "already paid for" if t.labels_owned else "the incumbent's logged outputs"
-        sheet.add("training.labels_to_buy", 0.0, "labels", basis=Basis.STATED, source=why)
-    else:
-        sheet.quantity(
-            "training.labels_to_buy",
-            t.examples,
-            "labels",
-            stated="examples" in t.model_fields_set,
-            source="scenario training.examples",
-        )
+    sheet.field("training.examples", t, "examples", "training")
+    sheet.add(
+        "training.examples_costed",
+        value_of(t.examples),
+        "examples",
+        basis=Basis.STATED,
+        source="examples that the hours and vendor prices of a run stand for; they scale with training.examples",
+    )
+    free = "already paid for" if t.labels_owned else "the incumbent's logged outputs" if t.labels_from == "incumbent" else ""
+    sheet.add(
+        "training.labels_bought_share",
+        0.0 if free else 1.0,
+        "share",
+        basis=Basis.STATED,
+        source=free or "scenario training.labels_from: people",
+    )
 
 
 def _serving(sheet: FactSheet, s: Scenario) -> None:

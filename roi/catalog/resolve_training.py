@@ -95,6 +95,11 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     )
 
 
+def _instance_rent(offer: RentalOffer) -> float:
+    """USD an hour of the smallest thing that can be rented."""
+    return offer.usd_per_gpu_hour * offer.gpus_per_instance
+
+
 class _Run(NamedTuple):
     gpu_hours: float
     offer: RentalOffer
@@ -110,7 +115,8 @@ def _cheapest_run(s: Scenario, shape: ModelShape, plan: TrainingPlan, mean: floa
             continue  # no measured training run on AMD cards stands behind the estimate: only where the user names one
         if vendors and offer.vendor.lower() not in vendors:
             continue
-        if offer.gpu not in cheapest or offer.usd_per_gpu_hour < cheapest[offer.gpu].usd_per_gpu_hour:
+        known_offer = cheapest.get(offer.gpu)
+        if known_offer is None or _instance_rent(offer) < _instance_rent(known_offer):
             cheapest[offer.gpu] = offer
     for name, offer in cheapest.items():
         gpu = find_gpu(name)
@@ -118,7 +124,8 @@ def _cheapest_run(s: Scenario, shape: ModelShape, plan: TrainingPlan, mean: floa
         if float(memory.process_bytes) > gpu.memory_bytes:
             continue
         run = training_run(shape, plan, gpu, known.step(), value_of(s.training.examples), mean, value_of(s.training.epochs))
-        found = _Run(float(run.gpu_hours), offer)
+        # one GPU trains, but the whole instance is rented
+        found = _Run(float(run.gpu_hours) * offer.gpus_per_instance, offer)
         if best is None or found.gpu_hours * offer.usd_per_gpu_hour < best.gpu_hours * best.offer.usd_per_gpu_hour:
             best = found
     return best

@@ -7,12 +7,16 @@ import numpy as np
 
 from roi.economics.evaluate import evaluate
 from roi.economics.inputs import Array, Option, Shared
+from roi.units import SECONDS_PER_DAY
 
 Gain = Callable[[Array, int], Array]
 """Savings at volumes; the index says between which points of the curve they lie, so that only the plans in use there count."""
 
 LEAST, MOST, POINTS = 1.0, 1e9, 271
 """The curve in requests a day: 30 points a decade, then the same number again inside the bracket of each crossing."""
+STEPS = 16
+"""Replicas whose steps are points of the curve; beyond them a step is less than 1/16 of the fleet, as the even points are."""
+JUST_ABOVE = 1e-6
 FLOORS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 """Replicas that a hybrid's floor is tried with along the curve."""
 
@@ -43,7 +47,7 @@ def break_evens(
     shared: Shared, options: Mapping[str, Option], ids: Sequence[str], untrained: Sequence[str]
 ) -> tuple[BreakEven, ...]:
     """Crossings of each option in `ids` against staying and against the cheapest of `untrained` (itself left out)."""
-    volumes = np.geomspace(LEAST, MOST, POINTS)
+    volumes = _volumes(shared, [options[id] for id in ids])
     everyone = list(dict.fromkeys(["stay", *untrained, *ids]))
     tries = {id: _tries(options[id]) for id in everyone}
 
@@ -54,7 +58,7 @@ def break_evens(
     wide = {id: curve(id, volumes, range(len(tries[id]))) for id in everyone}
     found = []
     for id in ids:
-        rivals = {"stay": ["stay"], "best_untrained": [u for u in untrained if u != id]}
+        rivals = {"stay": ["stay"], "best_untrained": ["stay", *(u for u in untrained if u not in {id, "stay"})]}
         for baseline, names in rivals.items():
             for basis in ("run_rate", "pv"):
                 costs = {n: np.stack([getattr(c, basis) for c in wide[n]]) for n in (id, *names)}
@@ -77,6 +81,18 @@ def break_evens(
 
                 found.append(_crossing(options[id], baseline, basis, volumes, gain))
     return tuple(found)
+
+
+def _volumes(shared: Shared, options: Sequence[Option]) -> Array:
+    """The curve's points: evenly in the log, and just above each volume at which a plan of a fleet needs one replica more.
+
+    A replica costs most where it has just been added, so that a tooth between two even points cannot hide. With growth, the
+    steps of later months lie elsewhere and the curve is smoother.
+    """
+    peak = float(np.max(shared.peak_to_mean)) / SECONDS_PER_DAY * float(np.max(shared.volume_factor))
+    full = [float(p.capacity * (1.0 - o.headroom)) / peak for o in options if o.replicas_fixed is None for p in o.plans]
+    steps = np.outer(full, np.arange(1, STEPS + 1)).ravel() * (1.0 + JUST_ABOVE)
+    return np.unique(np.concatenate([np.geomspace(LEAST, MOST, POINTS), steps[(steps > LEAST) & (steps < MOST)]]))
 
 
 def _tries(option: Option) -> list[Option]:

@@ -37,8 +37,20 @@ class Comparison:
     drivers: tuple[Driver, ...]
     driver_option: str | None
     """The option whose NPV the drivers move."""
+    reconciled_option: str | None
+    """The option that `reconciled_npv_usd` belongs to: the recommended one, the challenger where that is staying."""
     reconciled_npv_usd: tuple[float, float] | None
-    """NPV of the recommended option if the gap to the bill is all price, and if it is all volume; None without a gap."""
+    """Its NPV if the gap to the bill is all price, and if it is all volume; None without a gap."""
+
+    @property
+    def probability_best_by_kind(self) -> dict[str, float] | None:
+        """Share of draws in which an option of each kind costs least; None without draws."""
+        sums: dict[str, float] = {}
+        for o in self.options:
+            if o.probability_best is None:
+                return None
+            sums[o.kind] = sums.get(o.kind, 0.0) + o.probability_best
+        return sums
 
     @property
     def recommended(self) -> OptionResult:
@@ -79,7 +91,8 @@ def compare(case: Case) -> Comparison:
         headline,
         drivers,
         target if drivers else None,
-        _reconciled(case, choices, verdict.recommended),
+        target,
+        _reconciled(case, choices, target),
     )
 
 
@@ -141,10 +154,10 @@ def _break_evens(
     return crossings, headline.stays
 
 
-def _reconciled(case: Case, choices: Mapping[str, Choice], id: str) -> tuple[float, float] | None:
+def _reconciled(case: Case, choices: Mapping[str, Choice], id: str | None) -> tuple[float, float] | None:
     """NPV at both ends of the split of the reconciliation factor into price and volume."""
     values = case.values()
-    if values.get("reconciliation.factor") in (None, 1, 1.0) or id == "stay":
+    if values.get("reconciliation.factor") in (None, 1, 1.0) or id is None:
         return None
     ends = []
     for volume_share in (0.0, 1.0):

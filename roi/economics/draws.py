@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.economics.evaluate import Choice, evaluate, meets_bar, read_all
 from roi.economics.finance import payback
@@ -26,7 +27,7 @@ class Drawn:
     """Savings against staying, USD."""
     payback: Mapping[str, Array]
     """Months; inf = never."""
-    may_win: Mapping[str, Array]
+    may_win: Mapping[str, NDArray[np.bool_]]
     """False in draws in which the option misses the bar."""
     facts: Mapping[str, Array]
     """The drawn values of the uncertain facts."""
@@ -38,7 +39,7 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
     pv: dict[str, list[Array]] = {id: [] for id in ids}
     npv: dict[str, list[Array]] = {id: [] for id in ids}
     paid: dict[str, list[Array]] = {id: [] for id in ids}
-    may: dict[str, list[Array]] = {id: [] for id in ids}
+    may: dict[str, list[NDArray[np.bool_]]] = {id: [] for id in ids}
     facts: dict[str, list[Array]] = {path: [] for path in uncertain}
     for start in range(0, n, CHUNK):
         stop = min(start + CHUNK, n)
@@ -58,9 +59,10 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
             may[id].append(np.broadcast_to(meets_bar(shared, options[id], options), rows))
     join = {
         name: {k: np.concatenate(v) for k, v in d.items()}
-        for name, d in (("pv", pv), ("npv", npv), ("payback", paid), ("may_win", may), ("facts", facts))
+        for name, d in (("pv", pv), ("npv", npv), ("payback", paid), ("facts", facts))
     }
-    return Drawn(n, join["pv"], join["npv"], join["payback"], join["may_win"], join["facts"])
+    won = {id: np.concatenate(parts) for id, parts in may.items()}
+    return Drawn(n, join["pv"], join["npv"], join["payback"], won, join["facts"])
 
 
 def _column(x: object, rows: int) -> Array:

@@ -186,7 +186,9 @@ def option_result(
         npv_p10_p50_p90=percentiles(npvs) if npvs is not None else None,
         payback_p10_p50_p90=paid,
         probability_best=chance,
-        probability_npv_positive=float(np.mean(npvs > 0)) if npvs is not None and not is_stay else None,
+        probability_npv_positive=float(np.mean((npvs > 0) & drawn.may_win[id]))
+        if drawn is not None and npvs is not None and not is_stay
+        else None,
         probability_beats_best_untrained=beats,
         lines=tuple(_line(line, case, start) for line in done.costs.lines),
         fleet=_fleet(done, start),

@@ -82,7 +82,7 @@ def _training_lines(shared: Shared, t: Training, own: str) -> list[Line]:
             "training data, labels",
             none(shared),
             t.labels * shared.usd_per_label,
-            ("training.labels_to_buy", "evaluation.usd_per_label"),
+            ("training.examples", "evaluation.usd_per_label"),
             f"{pick(t.labels, 0):,.6g} labels x ${pick(shared.usd_per_label, 0):,.6g}",
         ),
     ]

@@ -62,7 +62,9 @@ def read_shared(values: Values) -> Shared:
         weights=r.row("workload.weights"),
         prefix_tokens=r.number("workload.shared_prefix_tokens"),
         hit_rate=r.number("workload.cache_hit_rate"),
-        escalated_hit_rate=r.number("workload.escalated_cache_hit_rate"),
+        escalated_hit_rate=r.number(
+            "workload.escalated_cache_hit_rate" if r.has("workload.escalated_cache_hit_rate") else "workload.cache_hit_rate"
+        ),
         peak_to_mean=r.number("workload.peak_to_mean"),
         load_curve=r.row("workload.load_curve"),
         usd_per_error=r.number("quality.usd_per_error"),
@@ -143,11 +145,17 @@ def read_option(values: Values, id: str, shared: Shared) -> Option:
     )
 
 
+PLAIN = frozenset({"stay", "cache-batch", "cheaper-api", "hosted-open"})
+"""Kinds that answer alone: with an escalation they would be a cascade, which is an option of its own."""
+
+
 def _escalated(r: Reader, of_system: Reader) -> Number:
     """Share handed on: the cascade's own, else what the scenario says of the system, else none."""
     if r.has("escalated_share"):
         return r.number("escalated_share")
-    return of_system.number("escalated_share") if of_system.has("escalated_share") and not r.flag("incumbent") else 0.0
+    if r.text("kind") in PLAIN:
+        return 0.0
+    return of_system.number("escalated_share") if of_system.has("escalated_share") else 0.0
 
 
 def _error_rate(r: Reader, noise: Number) -> Number:
@@ -224,13 +232,14 @@ def _capacity(r: Reader, everyone: Reader) -> Number:
 
 
 def _training(r: Reader, everyone: Reader) -> Training:
-    factor = everyone.number("training.hours_factor")
+    examples = everyone.number("training.examples")
+    scale = examples / everyone.number("training.examples_costed")
     return Training(
-        gpu_hours=r.number("training.gpu_hours_per_run") * factor,
+        gpu_hours=r.number("training.gpu_hours_per_run") * everyone.number("training.hours_factor") * scale,
         usd_per_gpu_hour=r.number("training.usd_per_gpu_hour"),
-        vendor_usd=r.number("training.vendor_usd_per_run"),
+        vendor_usd=r.number("training.vendor_usd_per_run") * scale,
         runs=everyone.number("training.runs_until_good"),
-        labels=everyone.number("training.labels_to_buy"),
+        labels=examples * everyone.number("training.labels_bought_share"),
         every_months=everyone.maybe("training.retrain_every_months"),
         retrain_runs=everyone.number("training.retrain_runs"),
         retrain_hours=everyone.number("training.retrain_hours"),

@@ -40,7 +40,7 @@ def decide(
     shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option], central: Mapping[str, Evaluated]
 ) -> Verdict:
     """Recommend the highest expected NPV, errors included, among the candidates; below 60% sure, stay."""
-    candidates = tuple(id for id, r in results.items() if r.evaluated or id == "stay")
+    candidates = tuple(id for id, r in results.items() if r.evaluated or options[id].kind in {"stay", "cache-batch"})
     top = max(candidates, key=lambda id: results[id].expected_npv_usd)
     if results[top].expected_npv_usd <= 0:
         top = "stay"

@@ -25,7 +25,7 @@ def returns(c: Comparison, shown: str) -> list[Block]:
         notes.append(f"Without the cost of wrong answers the NPV is {usd(o.npv_without_errors_usd)}.")
     if abs(o.npv_usd - o.npv_incremental_people_usd) >= 0.5:
         notes.append(f"Leaving out hours of people who are paid anyway, the NPV is {usd(o.npv_incremental_people_usd)}.")
-    if c.reconciled_npv_usd is not None and o.id == c.verdict.recommended:
+    if c.reconciled_npv_usd is not None and o.id == c.reconciled_option:
         price, volume = c.reconciled_npv_usd
         notes.append(f"Gap to the real bill: NPV {usd(price)} if it is all the incumbent's price, {usd(volume)} if it is all"
                      " volume.")

@@ -47,7 +47,7 @@ NAMES = {
     "training.runs_until_good": "training runs until one is good",
     "training.retrain_every_months": "months between retrainings",
     "training.retrain_runs": "runs of a retraining", "training.retrain_hours": "engineer hours of a retraining",
-    "training.relabel_share": "share labelled again", "training.labels_to_buy": "training labels to buy",
+    "training.relabel_share": "share labelled again", "training.examples": "training examples",
     "own_hardware.usd_per_kwh": "price of electricity", "own_hardware.pue": "power overhead (PUE)",
     "own_hardware.power_share": "mean power over board limit", "own_hardware.install_share": "installation over GPU price",
     "own_hardware.colocation_usd_per_kw_month": "colocation per kW",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from roi.economics.calendar import requests
+from roi.economics.calendar import billed_requests
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.line import Line, pick
 from roi.economics.service import Service
@@ -35,7 +35,7 @@ def api_lines(shared: Shared, api: Service, share: Array) -> list[Line]:
         ("API output", c.output_usd, c.output_tokens),
         ("API batch, input and output", c.batch_usd, c.batch_tokens),
     )
-    volume, batched = requests(shared) * share, c.batched
+    volume, batched = billed_requests(shared) * share, c.batched
     lines = []
     for name, usd, tokens in parts:
         if np.any(np.asarray(usd) != 0.0):

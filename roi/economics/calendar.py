@@ -36,13 +36,20 @@ def growth_path(annual: Number, horizon: int) -> Array:
 
 
 def requests(shared: Shared) -> Array:
-    """Requests in each month, reconciled with the bill: a day's requests x 365/12 x growth x volume factor. Shape (..., H)."""
+    """Requests that are answered in each month: a day's requests x 365/12 x growth. Shape (..., H)."""
     if "requests" not in shared.memo:
-        daily = shared.requests_per_day * shared.volume_factor
-        shared.memo["requests"] = np.asarray(daily * DAYS_PER_MONTH * growth_path(shared.growth, shared.horizon))
+        daily = shared.requests_per_day * DAYS_PER_MONTH
+        shared.memo["requests"] = np.asarray(daily * growth_path(shared.growth, shared.horizon))
     found = shared.memo["requests"]
     assert isinstance(found, np.ndarray)
     return found
+
+
+def billed_requests(shared: Shared) -> Array:
+    """Requests as they are billed and load the servers: with the part of the gap to the bill that is volume (retries, missing
+    tokens), which every option pays. Shape (..., H).
+    """
+    return np.asarray(requests(shared) * shared.volume_factor)
 
 
 def live_share(months_to_live: Number, horizon: int) -> Array:

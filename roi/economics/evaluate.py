@@ -53,7 +53,8 @@ class Choice:
 def evaluate(shared: Shared, option: Option, options: Mapping[str, Option]) -> Evaluated:
     """Lines and totals of `option`; shapes follow the values."""
     costs = cost_lines(shared, option, options)
-    rows = max((line.monthly.shape[0] if line.monthly.ndim > 1 else 0 for line in costs.lines), default=0)
+    arrays = [a for line in costs.lines for a in (line.monthly, line.upfront) if isinstance(a, np.ndarray)]
+    rows = max((a.shape[0] for a in arrays if a.ndim > 1), default=0)
     shape = np.zeros((rows, shared.horizon)) if rows else np.zeros(shared.horizon)
     total = Totals.of(costs.lines, shape)
     return Evaluated(option, costs, total, total.present_value(shared.discount_rate), shared.discount_rate)

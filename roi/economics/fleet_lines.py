@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roi.economics.calendar import incumbent_share, requests
+from roi.economics.calendar import billed_requests, incumbent_share
 from roi.economics.hardware_lines import hardware_lines
 from roi.economics.inputs import PLATFORM, Array, Number, Option, Plan, Shared
 from roi.economics.line import Line, pick
@@ -32,7 +32,7 @@ def fleet_months(shared: Shared, option: Option, live: Array) -> FleetMonths:
     replicas without a spare, since the API is its failover.
     """
     assert option.plan is not None
-    plan, mean = option.plan, requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
+    plan, mean = option.plan, billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
     capacity = plan.capacity
     if option.replicas_fixed is not None:
         return _floor_months(shared, option, plan, mean, capacity)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from roi.economics.api_lines import api_lines, whole_request_line
-from roi.economics.calendar import incumbent_share, live_share, requests
+from roi.economics.calendar import billed_requests, incumbent_share, live_share
 from roi.economics.fleet_lines import FleetMonths, fleet_lines, fleet_months, hosting_line
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.line import Line
@@ -44,8 +44,8 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
         lines.append(h.line)
         wrong = np.asarray((1.0 - h.fraction) * wrong + h.fraction * h.to.error_rate)
         if not h.to_incumbent:
-            lines += migration_line(shared, h.to, since=_first_use(option))
-    lines += _incumbent_lines(shared, option, stay, kept, handed, _bill(own) if option.kind == "cache-batch" else None)
+            lines += migration_line(shared, h.to.option, since=_first_use(option))
+    lines += _incumbent_lines(shared, option, stay, kept, handed, _bill(own) if _same_provider(option, stay.option) else None)
     rate = np.asarray(kept * stay.error_rate + (1.0 - kept) * wrong)
     lines.append(error_line(shared, rate, (f"systems.{option.system}.error_rate",)))
     return Costs(tuple(lines), fleet)
@@ -59,19 +59,28 @@ class _Handed:
     fraction: Number
     """Share of what the option serves."""
     to: Service
+    to_provider: bool
+    """To the incumbent's provider, whose commitment it helps to use up."""
     to_incumbent: bool
+    """To the incumbent's model."""
 
 
 def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: Array) -> tuple[list[Line], Array]:
     """What serving costs, by fleet or by the token, and the error rate of what the option answers itself."""
     lines = fleet_lines(shared, option, fleet, live) if fleet is not None else []
     if option.api is None:
+        lines += migration_line(shared, option, tuned_again(option), _first_use(option))  # a vendor's deployment ends too
         return lines, np.asarray(option.error_rate + np.zeros(shared.horizon))
     own = service(shared, option)
     lines += api_lines(shared, own, live)
     if fleet is None and np.any(np.asarray(option.hosting_usd) > 0):
         lines.append(hosting_line(option, live))
-    return lines + migration_line(shared, own, tuned_again(option), _first_use(option)), own.error_rate
+    return lines + migration_line(shared, option, tuned_again(option), _first_use(option)), own.error_rate
+
+
+def _same_provider(option: Option, stay: Option) -> bool:
+    """True where the option's API bills count towards a commitment with the incumbent's provider."""
+    return option.vendor is not None and option.vendor.partition("/")[0] == (stay.vendor or "").partition("/")[0]
 
 
 def _first_use(option: Option) -> Number:
@@ -86,8 +95,8 @@ def _escalated(shared: Shared, option: Option, options: Mapping[str, Option], al
     target = options[option.escalates_to]
     to, share = service(shared, target, shared.escalated_hit_rate), np.asarray(option.escalated * alone)
     facts = (f"options.{option.id}.escalated_share", f"systems.{option.system}.escalated_share")
-    line = whole_request_line(f"escalated to {target.label}", requests(shared) * share, to, facts)
-    return [_Handed(line, option.escalated, to, option.escalates_to == "stay")]
+    line = whole_request_line(f"escalated to {target.label}", billed_requests(shared) * share, to, facts)
+    return [_Handed(line, option.escalated, to, _same_provider(target, options["stay"]), target.kind == "stay")]
 
 
 def _spilled(
@@ -99,8 +108,8 @@ def _spilled(
     target = options[option.spills_to]
     to, share = service(shared, target), np.asarray(fleet.spill * alone)
     facts = (f"{option.plan.path if option.plan else ''}capacity_requests_per_s", "workload.peak_to_mean")
-    line = whole_request_line(f"spilled to {target.label}", requests(shared) * share, to, facts)
-    return [_Handed(line, fleet.spill, to, target.kind in {"stay", "cache-batch"})]
+    line = whole_request_line(f"spilled to {target.label}", billed_requests(shared) * share, to, facts)
+    return [_Handed(line, fleet.spill, to, _same_provider(target, options["stay"]), target.kind in {"stay", "cache-batch"})]
 
 
 def _incumbent_lines(
@@ -113,18 +122,18 @@ def _incumbent_lines(
         lines.append(
             whole_request_line(
                 "incumbent, until live and in parallel",
-                requests(shared) * kept,
+                billed_requests(shared) * kept,
                 stay,
                 (change + "months_to_live", change + "months_in_parallel"),
             )
         )
         bill = bill + lines[-1].monthly
     for h in handed:
-        if h.to_incumbent:
+        if h.to_provider:
             bill = bill + h.line.monthly
-    if own_bill is None:
+    if option.kind != "cache-batch":
         left = option.months_to_live + option.months_in_parallel
-        lines += migration_line(shared, stay, until=np.inf if any(h.to_incumbent for h in handed) else left)
+        lines += migration_line(shared, stay.option, until=np.inf if any(h.to_incumbent for h in handed) else left)
     return lines + commitment_line(shared, np.asarray(bill))
 
 
@@ -132,7 +141,7 @@ def _stay_lines(shared: Shared, stay: Service) -> tuple[Line, ...]:
     everything = np.ones(shared.horizon)
     lines = api_lines(shared, stay, everything)
     bill = _bill(lines)
-    lines += migration_line(shared, stay)
+    lines += migration_line(shared, stay.option)
     lines += commitment_line(shared, bill)
     lines.append(error_line(shared, stay.error_rate, (f"systems.{stay.option.system}.error_rate",)))
     return tuple(lines)

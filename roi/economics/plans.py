@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from roi.economics.calendar import requests
+from roi.economics.calendar import billed_requests
 from roi.economics.inputs import Array, Option, Plan, Shared
 from roi.economics.line import Totals
 from roi.economics.options import cost_lines
@@ -39,7 +39,7 @@ def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -
 
 
 def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:
-    mean = requests(shared).max() / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
+    mean = billed_requests(shared).max() / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
     best, found = np.inf, option
     for plan in option.plans:
         capacity = float(plan.capacity * (1.0 - option.headroom))

@@ -21,8 +21,6 @@ class Service:
     """Price in each month over today's list price, `factor` included, shape (..., H)."""
     error_rate: Array
     """Error rate in each month, shape (..., H)."""
-    migrations: Array
-    """Forced migrations at month ends 0..H, shape (..., H + 1)."""
 
 
 def service(shared: Shared, option: Option, hit_rate: Number | None = None) -> Service:
@@ -36,12 +34,11 @@ def service(shared: Shared, option: Option, hit_rate: Number | None = None) -> S
         return known
     assert option.api is not None
     cost = request_cost(shared, option.tokens, option.api, shared.hit_rate if hit_rate is None else hit_rate)
-    ends = model_ends(shared, option)
-    done = past_events(ends)
+    done = past_events(_model_ends(shared, option))
     factor = shared.price_factor if option.kind in {"stay", "cache-batch"} else 1.0
     price = _path(shared.successor_price_ratio * option.own_price_ratio, option.first_price_ratio, done)
     errors = np.minimum(option.error_rate * _path(shared.successor_error_ratio, option.first_error_ratio, done), 1.0)
-    made = Service(option, cost, factor, np.asarray(factor * price), np.asarray(errors), ends)
+    made = Service(option, cost, factor, np.asarray(factor * price), np.asarray(errors))
     shared.memo[key] = made
     return made
 
@@ -53,7 +50,7 @@ def _path(ratio: Number, first: Number | None, done: Array) -> Array:
     return np.asarray(np.where(done > 0, first * powers(ratio, np.maximum(done - 1.0, 0.0)), 1.0))
 
 
-def model_ends(shared: Shared, option: Option) -> Array:
+def _model_ends(shared: Shared, option: Option) -> Array:
     """Forced migrations of the option's vendor model at month ends 0..H: the announced (or assumed) end, then one a life."""
     if option.life_first is None or option.life_every is None:
         return np.zeros(shared.horizon + 1)

@@ -6,7 +6,6 @@ from roi.economics.calendar import events, months, powers, requests, split
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.line import Line, pick
 from roi.economics.people_lines import evaluation_cost, run_cost
-from roi.economics.service import Service
 from roi.units import MONTHS_PER_YEAR
 
 
@@ -24,18 +23,17 @@ def _nothing(x: Number) -> bool:
 
 
 def migration_line(
-    shared: Shared, api: Service, extra_usd: Number = 0.0, since: Number = 0.0, until: Number = np.inf
+    shared: Shared, option: Option, extra_usd: Number = 0.0, since: Number = 0.0, until: Number = np.inf
 ) -> list[Line]:
     """Porting hours and a new evaluation each time the vendor ends the model while it is used, from `since` to `until` months.
 
     A model that ends before an option goes live costs it nothing more: the option starts on the successor, at its price.
     `extra_usd` is what a tuned model pays besides: training again on the successor.
     """
-    first, every = api.option.life_first, api.option.life_every
+    first, every = option.life_first, option.life_every
     if first is None or every is None:
         return []
-    whole = isinstance(since, float) and since == 0.0 and isinstance(until, float) and until == np.inf
-    counts = api.migrations if whole else events(first, every, shared.horizon, since, until)
+    counts = events(first, every, shared.horizon, since, until)
     if not counts.any():
         return []
     wage, each = _migration_cost(shared)
@@ -48,8 +46,8 @@ def migration_line(
             f" + ${pick(evaluation_cost(shared), 0):,.6g} evaluation{again})"
         )
 
-    own = f"vendors.{api.option.vendor}."
-    label = "incumbent's model ends: migration" if api.option.kind == "stay" else "vendor's model ends: migration"
+    own = f"vendors.{option.vendor}."
+    label = "incumbent's model ends: migration" if option.kind == "stay" else "vendor's model ends: migration"
     return [Line(label, monthly, upfront, (own + "first_end_months", own + "life_months", "migration.hours"), arithmetic)]
 
 
@@ -66,7 +64,7 @@ def commitment_line(shared: Shared, spent: Array) -> list[Line]:
     short = np.maximum(shared.commitment_usd * bound - spent, 0.0)
 
     def arithmetic(month: int) -> str:
-        return f"${pick(shared.commitment_usd * bound, month):,.2f} committed - ${pick(spent, month):,.2f} spent"
+        return f"${pick(shared.commitment_usd * bound, month):,.2f} committed - ${pick(spent, month):,.2f} spent, at least 0"
 
     return [Line("commitment not used", np.asarray(short), 0.0, ("commitment.usd_per_month", "commitment.months"), arithmetic)]
 

@@ -465,27 +465,27 @@ def test_a_spilled_request_is_not_escalated_as_well() -> None:
 
 
 def test_leaving_saves_nothing_below_a_commitment_before_its_end() -> None:
-    """$20,000 a month owed until 2027-05-24 (181 days, 5.95 months). Staying spends 10,512, so 9,488 goes unused; leaving
-    leaves all 20,000. 0.95 of month 6: 0.95 x 20,000 are owed, of which staying spends 10,512.
+    """$20,000 a month owed until 2027-05-24 (181 days, 5.95 months). Staying spends 10,512, so 9,488 goes unused; another
+    model of the same provider spends 394.20 of it. 0.95 of month 6: 0.95 x 20,000 are owed. Leaving saves nothing.
     """
     w = world(incumbent={"committed_usd_per_month": 20_000.0, "committed_until": "2027-05-24"})
     stay, gone = w.line("stay", "commitment not used")[1], w.line(CHEAPER, "commitment not used")[1]
     part = 181 / (365 / 12) - 5
     assert stay[:7] == pytest.approx([20_000 - STAY] * 5 + [part * 20_000 - STAY, 0.0])
-    assert gone[:7] == pytest.approx([20_000.0] * 5 + [part * 20_000, 0.0])
+    assert gone[:7] == pytest.approx([20_000.0 - LUNA] * 5 + [part * 20_000 - LUNA, 0.0])
     for t in range(5):
         saved = float(w.costed("stay").total.monthly[t]) - float(w.costed(CHEAPER).total.monthly[t])
-        assert saved == pytest.approx(-LUNA)
+        assert saved == pytest.approx(0.0, abs=1e-6)
 
 
 def test_what_is_still_sent_to_the_incumbent_counts_towards_the_commitment() -> None:
-    """A cascade that escalates 25% spends 2,628 of 5,000; staying spends more than it owes."""
+    """A cascade that escalates 25% spends 2,628 and its own 394.20 of 5,000; staying spends more than it owes."""
     w = world(
         incumbent={"committed_usd_per_month": 5000.0, "committed_until": "2030-01-01"},
         quality={"cascade_escalated_share": 0.25},
     )
     assert sum(w.line("stay", "commitment not used")[1]) == 0.0
-    assert w.line(CASCADE, "commitment not used")[1][0] == pytest.approx(5000.0 - 0.25 * STAY)
+    assert w.line(CASCADE, "commitment not used")[1][0] == pytest.approx(5000.0 - 0.25 * STAY - LUNA)
 
 
 def test_a_bill_of_twice_the_estimate_is_volume_for_all_or_price_for_the_incumbent() -> None:

@@ -1,7 +1,6 @@
 """Present value, payback, return and internal rate against numpy-financial, pyxirr and a plain loop."""
 
 import math
-from itertools import pairwise
 
 import numpy as np
 import numpy_financial as npf
@@ -65,13 +64,13 @@ def test_internal_rate_by_hand() -> None:
     assert internal_rate(-100.0, np.array([110.0])) == pytest.approx(1.1**12 - 1)
 
 
-@given(usd, flows)
-def test_internal_rate_is_null_unless_the_sign_changes_once(upfront: float, monthly: list[float]) -> None:
-    """No change: no rate. Several: several rates, or none that means anything."""
-    signs = [x > 0 for x in (upfront, *monthly) if x != 0]
-    changes = sum(a != b for a, b in pairwise(signs))
-    if changes != 1:
-        assert internal_rate(upfront, np.array(monthly)) is None
+def test_internal_rate_is_found_where_the_sign_changes_often_but_one_rate_fits() -> None:
+    """-100, then +60, -5, +60, -5, +60: five changes of sign, one real root of the polynomial."""
+    flows = [-100.0, 60.0, -5.0, 60.0, -5.0, 60.0]
+    roots = [1 / x.real - 1 for x in np.roots(flows[::-1]) if abs(x.imag) < 1e-12 and x.real > 0]
+
+    assert len(roots) == 1
+    assert internal_rate(flows[0], np.array(flows[1:])) == pytest.approx((1 + roots[0]) ** 12 - 1)
 
 
 def test_internal_rate_is_null_where_several_rates_fit() -> None:

@@ -56,7 +56,7 @@ def break_evens(
         return [_costs(there, tries[id][k], options) for k in keep]
 
     wide = {id: curve(id, volumes, range(len(tries[id]))) for id in everyone}
-    found = []
+    found: list[BreakEven] = []
     for id in ids:
         rivals = {"stay": ["stay"], "best_untrained": ["stay", *(u for u in untrained if u not in {id, "stay"})]}
         for baseline, names in rivals.items():
@@ -79,7 +79,7 @@ def break_evens(
 
                     return np.asarray(np.min([least(n) for n in names], axis=0) - least(id))
 
-                found.append(_crossing(options[id], baseline, basis, volumes, gain))
+                found.append(_crossing(options[id], baseline, basis, volumes, gain, found[-1] if basis == "pv" else None))
     return tuple(found)
 
 
@@ -109,13 +109,13 @@ def _costs(shared: Shared, option: Option, options: Mapping[str, Option]) -> Cur
     return Curve(np.asarray(done.pv).reshape(-1), done.total.monthly[:, start:].mean(axis=1))
 
 
-def _crossing(option: Option, baseline: str, basis: str, volumes: Array, gain: Gain) -> BreakEven:
+def _crossing(option: Option, baseline: str, basis: str, volumes: Array, gain: Gain, run_rate: BreakEven | None) -> BreakEven:
     """Where `gain(volumes)` >= 0 first, and from where on for ever."""
     g = gain(volumes, 0)
     wins, id = g >= 0, option.id
     if not wins[-1]:
         if not wins.any():
-            return BreakEven(id, baseline, basis, None, None, _never(option, g, volumes))
+            return BreakEven(id, baseline, basis, None, None, _never(option, g, volumes, run_rate))
         first = _refine(gain, volumes, int(np.argmax(wins)), last=False) if not wins[0] else LEAST
         return BreakEven(id, baseline, basis, first, None, "wins only in between: at large volume the baseline is cheaper")
     if wins.all():
@@ -127,9 +127,11 @@ def _crossing(option: Option, baseline: str, basis: str, volumes: Array, gain: G
     return BreakEven(id, baseline, basis, first, max(stays, first), why)
 
 
-def _never(option: Option, g: Array, volumes: Array) -> str:
+def _never(option: Option, g: Array, volumes: Array, run_rate: BreakEven | None) -> str:
     """Why no volume helps: at the far end of the curve only what a further request costs is left."""
     marginal = (g[-1] - g[-2]) / (volumes[-1] - volumes[-2])
+    if run_rate is not None and run_rate.stays is not None:
+        return f"cheaper to run from {run_rate.stays:,.0f} a day on, but what is paid until it is live is not earned back"
     if marginal > 0:
         return f"set-up not earned back below {MOST:.0e} requests a day"
     if option.self_hosted:

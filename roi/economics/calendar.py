@@ -46,8 +46,9 @@ def requests(shared: Shared) -> Array:
 
 
 def billed_requests(shared: Shared) -> Array:
-    """Requests as they are billed and load the servers: with the part of the gap to the bill that is volume (retries, missing
-    tokens), which every option pays. Shape (..., H).
+    """Requests as they are billed and load the servers, shape (..., H).
+
+    They hold the part of the gap to the bill that is volume (retries, missing tokens), which every option pays.
     """
     return np.asarray(requests(shared) * shared.volume_factor)
 

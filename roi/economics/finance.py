@@ -5,6 +5,10 @@ import numpy as np
 from roi.economics.calendar import discount_factors
 from roi.economics.inputs import Array, Number
 
+NOTHING = 1e-9
+"""USD below which a flow is nothing."""
+LARGEST_RATE = 1e9
+"""An annual rate above this says only that nothing was invested."""
 IMMEDIATE, MONTHS, NEVER, NOT_APPLICABLE = "immediate", "months", "never", "not_applicable"
 
 
@@ -52,31 +56,40 @@ def return_on_investment(upfront: float, monthly_saving: Array) -> float | None:
     return float((monthly_saving.sum() - upfront) / upfront)
 
 
-def internal_rate(upfront_saving: float, monthly_saving: Array) -> float | None:
-    """Effective annual rate (1 + m)^12 - 1 at which the flows are worth zero; None where undefined or not unique.
+RATES = np.concatenate([np.linspace(-3.0, 0.0, 1201), np.linspace(0.0, 12.0, 2401)[1:]])
+"""log(1 + monthly rate) at which the present value is looked at: -95% to beyond 100,000-fold a month."""
 
-    With exactly one change of sign the present value crosses zero once in (-1, inf) (Descartes), and bisection on
-    log(1 + m) finds it. With none or several changes there is no rate that means anything.
+
+def internal_rate(upfront_saving: float, monthly_saving: Array) -> float | None:
+    """Effective annual rate (1 + m)^12 - 1 at which the flows are worth zero; None where there is none, or several.
+
+    The present value is taken along a fine grid of rates; where it changes sign once, bisection finds the rate. With one
+    change of sign in the flows there is one at most (Descartes); with more, two rates closer than 0.5% a month could hide.
     """
     flows = np.concatenate([[upfront_saving], monthly_saving])
-    signs = np.sign(flows[np.abs(flows) > 1e-9])
-    if signs.size == 0 or np.count_nonzero(np.diff(signs)) != 1:
-        return None
     periods = np.arange(flows.size)
 
-    def value(log_rate: float) -> float:
-        exponent = -log_rate * periods
-        return float(np.sum(flows * np.exp(exponent - exponent.max())))
+    def value(log_rate: Array) -> Array:
+        exponent = -np.outer(log_rate, periods)
+        return np.asarray((flows * np.exp(exponent - exponent.max(axis=1, keepdims=True))).sum(axis=1))
 
-    low, high = -20.0, 20.0
-    rising = value(low) < value(high)
-    if value(low) * value(high) > 0:
+    if not (np.any(flows > NOTHING) and np.any(flows < -NOTHING)):
         return None
-    for _ in range(200):
+    moved = flows[np.abs(flows) > NOTHING]
+    if np.sign(moved[0]) == np.sign(moved[-1]):
+        return None  # the present value has the same sign at both ends, so that rates come in pairs
+    signs = np.sign(value(RATES))
+    crossings = np.flatnonzero(np.diff(signs[signs != 0.0]))
+    if crossings.size != 1:
+        return None
+    known = RATES[signs != 0.0]
+    low, high = float(known[crossings[0]]), float(known[crossings[0] + 1])
+    rising = float(value(np.array([low]))[0]) < 0
+    for _ in range(60):
         middle = (low + high) / 2
-        if (value(middle) < 0) == rising:
+        if (float(value(np.array([middle]))[0]) < 0) == rising:
             low = middle
         else:
             high = middle
-    annual = np.expm1(12.0 * (low + high) / 2)
-    return float(annual) if np.isfinite(annual) and annual < 1e9 else None
+    annual = float(np.expm1(12.0 * (low + high) / 2))
+    return annual if np.isfinite(annual) and annual < LARGEST_RATE else None

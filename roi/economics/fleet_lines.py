@@ -1,7 +1,8 @@
 """Lines of serving a model oneself: rent or hardware, redundancy, platform. Rent is paid for every hour an instance exists."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TypedDict
 
 import numpy as np
 
@@ -42,33 +43,41 @@ def fleet_months(shared: Shared, option: Option, live: Array) -> FleetMonths:
     return FleetMonths(sized, np.where(running, sized.gpus, 0.0), np.where(running, bare.gpus, 0.0), np.zeros(shared.horizon))
 
 
+class _Sizing(TypedDict):
+    gpus_per_replica: Number
+    gpus_per_instance: Number
+    headroom: Number
+    spares: Number
+    can_wait: Number
+
+
 def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, capacity: Number, spares: int) -> Fleet:
+    """The fleet; only what is rented by the hour, without a commitment, can follow the hours of the day."""
     least = option.replicas_least + spares
-    if option.autoscale:
-        return size_autoscaled_fleet(
-            mean,
-            capacity,
-            shared.load_curve,
-            burst=burst_from_peak(shared.peak_to_mean, shared.load_curve),
-            startup_s=option.startup_hours * SECONDS_PER_HOUR,
-            gpus_per_replica=plan.gpus_per_replica,
-            gpus_per_instance=plan.gpus_per_instance,
-            headroom=option.headroom,
-            spares=spares,
-            replicas_minimum=max(option.autoscale_floor + spares, least),
-            can_wait=shared.can_wait,
-        )
-    return size_fleet(
-        mean * shared.peak_to_mean,
+    common: _Sizing = {
+        "gpus_per_replica": plan.gpus_per_replica,
+        "gpus_per_instance": plan.gpus_per_instance,
+        "headroom": option.headroom,
+        "spares": spares,
+        "can_wait": shared.can_wait,
+    }
+    peak = mean * shared.peak_to_mean
+    bound = option.hardware is not None or np.asarray(plan.minimum_months) > 0
+    if not option.autoscale or np.all(bound):
+        return size_fleet(peak, mean, capacity, replicas_minimum=least, **common)
+    hourly = size_autoscaled_fleet(
         mean,
         capacity,
-        gpus_per_replica=plan.gpus_per_replica,
-        gpus_per_instance=plan.gpus_per_instance,
-        headroom=option.headroom,
-        spares=spares,
-        replicas_minimum=least,
-        can_wait=shared.can_wait,
+        shared.load_curve,
+        burst=burst_from_peak(shared.peak_to_mean, shared.load_curve),
+        startup_s=option.startup_hours * SECONDS_PER_HOUR,
+        replicas_minimum=max(option.autoscale_floor + spares, least),
+        **common,
     )
+    if not np.any(bound):
+        return hourly
+    fixed = size_fleet(peak, mean, capacity, replicas_minimum=least, **common)
+    return Fleet(*(np.where(bound, getattr(fixed, f.name), getattr(hourly, f.name)) for f in fields(Fleet)))
 
 
 def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, capacity: Number) -> FleetMonths:
@@ -79,7 +88,7 @@ def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, capac
     burst = burst_from_peak(shared.peak_to_mean, shared.load_curve)
     spill = spill_share(shared.load_curve, burst, held / mean)
     served = mean * (1.0 - spill)
-    peak = np.minimum(mean * shared.peak_to_mean, replicas * capacity)
+    peak = np.minimum(mean * shared.peak_to_mean, held)
     fleet = Fleet(
         replicas=replicas + np.zeros_like(mean),
         spares=0.0,
@@ -161,9 +170,9 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
                 text(gpus - bare),
             )
         )
-    beyond = np.maximum(plan.minimum_months - (shared.horizon - option.months_to_live), 0.0)
-    if np.any(np.asarray(beyond) > 0):
-        lines.append(_unused_commitment(shared, months, np.asarray(rate), beyond, plan))
+    owed = _owed_beyond(shared, option, plan, gpus)
+    if np.any(owed > 0):
+        lines.append(_unused_commitment(shared, np.asarray(rate), owed, plan))
     return lines
 
 
@@ -175,14 +184,21 @@ def _committed(shared: Shared, option: Option, plan: Plan, gpus: Array) -> Array
     return np.where(bound, np.maximum.accumulate(gpus, axis=-1), gpus)
 
 
-def _unused_commitment(shared: Shared, months: FleetMonths, rate: Array, beyond: Number, plan: Plan) -> Line:
-    """Rent of the last month for the part of a commitment that lies beyond the horizon: it is paid to its end."""
+def _owed_beyond(shared: Shared, option: Option, plan: Plan, gpus: Array) -> Array:
+    """GPU-months of commitments beyond the horizon, shape (..., 1): each GPU's from the month in which it was added."""
+    added = np.diff(np.maximum.accumulate(gpus, axis=-1), axis=-1, prepend=0.0)
+    start = np.maximum(np.arange(shared.horizon, dtype=np.float64), option.months_to_live)
+    left = np.maximum(plan.minimum_months - (shared.horizon - start), 0.0) * (np.asarray(plan.minimum_months) > 0)
+    return np.asarray((added * left).sum(axis=-1, keepdims=True))
+
+
+def _unused_commitment(shared: Shared, rate: Array, owed: Array, plan: Plan) -> Line:
+    """Rent beyond the horizon, at the last month's rate, paid in the last month: a commitment is paid to its end."""
     last = np.zeros(shared.horizon)
     last[-1] = 1.0
-    monthly = months.gpus * rate * HOURS_PER_MONTH * beyond * last
 
     def arithmetic(month: int) -> str:
-        hourly = f"{pick(months.gpus, month):,.6g} GPU x ${pick(rate, month):,.6g}/GPU-h"
-        return f"{hourly} x {HOURS_PER_MONTH} h x {pick(beyond, 0):.4g} months"
+        return f"{pick(owed, 0):,.6g} GPU-months x ${pick(rate, month):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
 
-    return Line("GPU commitment beyond the horizon", np.asarray(monthly), 0.0, (plan.path + "minimum_months",), arithmetic)
+    monthly = np.asarray(rate * HOURS_PER_MONTH * owed * last)
+    return Line("GPU commitment beyond the horizon", monthly, 0.0, (plan.path + "minimum_months",), arithmetic)

@@ -21,13 +21,22 @@ def purchases(gpus: Array, life_months: int) -> Array:
     return bought
 
 
+def ordered_ahead(bought: Array) -> Array:
+    """The same purchases with the first fleet paid in month 0, when it is ordered; later ones stay where they are."""
+    before_or_first = np.cumsum(bought, axis=-1) == bought
+    first = (bought * before_or_first).sum(axis=-1, keepdims=True)
+    later = np.where(before_or_first, 0.0, bought)
+    return np.concatenate([later[..., :1] + first, later[..., 1:]], axis=-1)
+
+
 def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array, live: Array) -> list[Line]:
     """Lines of an owned fleet with `gpus` in use, shape (..., H)."""
     assert option.plan is not None
     plan, own = option.plan, "own_hardware."
     bought = purchases(gpus, terms.life_months) * (1.0 + terms.spare_share)
     price = plan.usd_per_gpu + terms.host_usd
-    upfront, later = bought[..., :1], np.concatenate([bought[..., 1:], np.zeros_like(bought[..., :1])], axis=-1)
+    ordered = ordered_ahead(bought)
+    upfront, later = ordered[..., :1], np.concatenate([ordered[..., 1:], np.zeros_like(ordered[..., :1])], axis=-1)
     first = upfront if bought.ndim > 1 else float(upfront[0])
     ages = (shared.horizon - np.arange(shared.horizon)) / MONTHS_PER_YEAR
     in_use = np.arange(shared.horizon) + terms.life_months > shared.horizon
@@ -45,7 +54,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     each = f"(${pick(plan.usd_per_gpu, 0):,.6g} + ${pick(terms.host_usd, 0):,.6g} host)"
 
     def paid(month: int) -> str:
-        now = f"month 0: {pick(bought, 0):,.6g} GPU x {each}"
+        now = f"month 0: {pick(ordered, 0):,.6g} GPU x {each}"
         return f"{pick(later, month):,.6g} GPU x {each}" if pick(later, month) else now
 
     def sold(month: int) -> str:

@@ -47,6 +47,8 @@ class Offer(NamedTuple):
     source: str
     date: Date
     usd_per_gpu: float
+    low_usd_per_gpu: float | None = None
+    high_usd_per_gpu: float | None = None
 
 
 Offers = tuple[Offer, ...]
@@ -107,11 +109,16 @@ def owned_offers(s: Scenario, prices: tuple[PurchasePrice, ...]) -> Offers:
         why = "scenario own_hardware.resale_usd_per_gpu: owned already, charged at resale value"
         return tuple(Offer(g, "owned", "owned", 0.0, size, 0, why, s.as_of, value_of(resale)) for g in gpus for size in sizes)
     return tuple(
-        Offer(p.gpu, "purchase", "owned", 0.0, size, 0, p.source, p.date, p.usd_per_gpu)
+        Offer(p.gpu, "purchase", "owned", 0.0, size, 0, p.source, p.date, p.usd_per_gpu, p.low_usd_per_gpu, p.high_usd_per_gpu)
         for p in prices
         if not gpus or p.gpu in gpus
-        for size in sizes
+        for size in (sizes[1:] if sold_by_the_server(p.gpu) else sizes)
     )
+
+
+def sold_by_the_server(gpu: str) -> bool:
+    """True for cards that are soldered to a board of eight (SXM, OAM), which nobody sells one by one."""
+    return "SXM" in gpu or gpu.startswith("MI")
 
 
 def request_shape(sheet: FactSheet, system: str) -> RequestShape:
@@ -274,7 +281,18 @@ def _add_plan(sheet: FactSheet, s: Scenario, own: str, plan: _Found, shape: Mode
     sheet.name(own + "weight_dtype", plan.dtype, "scenario serving.weight_dtypes")
     basis = Basis.QUOTED
     if o.usd_per_gpu > 0:
-        sheet.add(own + "usd_per_gpu", o.usd_per_gpu, "USD", basis=Basis.PUBLISHED, source=o.source, date=o.date)
+        path = f"purchase.{o.gpu}.usd_per_gpu"
+        sheet.add(
+            path,
+            o.usd_per_gpu,
+            "USD",
+            basis=Basis.PUBLISHED,
+            source=o.source,
+            date=o.date,
+            low=o.low_usd_per_gpu,
+            high=o.high_usd_per_gpu,
+        )
+        sheet.name(own + "price", path, "catalog")
     else:
         sheet.add(
             own + "usd_per_gpu_hour",

@@ -229,6 +229,15 @@ def _serving(sheet: FactSheet, s: Scenario) -> None:
         sheet.add(f"serving.{name}", getattr(v, name), basis=_basis(name in v.model_fields_set), source=f"serving.{name}")
     sheet.name("serving.autoscale", v.autoscale)
     if s.candidates.own_hardware:
+        stated = s.own_hardware.model_fields_set
+        if "usd_per_kwh" in stated and "colocation_usd_per_kw_month" not in stated:
+            sheet.add(
+                "own_hardware.colocation_usd_per_kw_month",
+                0.0,
+                "USD/kW/month",
+                basis=Basis.STATED,
+                source="own premises: scenario own_hardware.usd_per_kwh",
+            )
         for name in type(s.own_hardware).model_fields:
             if name == "resale_usd_per_gpu" or (name == "host_usd_per_gpu" and s.own_hardware.resale_usd_per_gpu is not None):
                 continue

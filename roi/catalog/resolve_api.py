@@ -151,6 +151,18 @@ def add_option(
     sheet.name(own + "trains", trains, "roi")
     if vendor is not None:
         sheet.name(own + "vendor", vendor, "roi")
+        if kind not in {"stay", "cache-batch"}:
+            _check_lives_long_enough(sheet, own, group, vendor)
+
+
+def _check_lives_long_enough(sheet: FactSheet, own: str, group: str, vendor: str) -> None:
+    """A model whose announced end comes before the change could be live is no option; its successor may be one."""
+    day = sheet.facts.get(f"vendors.{vendor}.retires_on")
+    end, live = sheet.facts[f"vendors.{vendor}.first_end_months"].value, sheet.facts[f"changes.{group}.months_to_live"].value
+    assert isinstance(end, (int, float))
+    assert isinstance(live, (int, float))
+    if day is not None and end < live:
+        sheet.name(own + "infeasible", f"ends on {day.value}, before it could be live (month {live:g})", day.source)
 
 
 def add_price(
@@ -197,7 +209,7 @@ def add_vendor(sheet: FactSheet, s: Scenario, price: ApiPrice, retires_on: date 
         )
         successor = f"; the vendor suggests {announced.successor}" if announced is not None and announced.successor else ""
         if s.as_of < ends and (ends - s.as_of).days / DAYS_PER_MONTH < s.horizon_months:
-            sheet.warnings.append(f"{name} ends on {ends}, inside the horizon: a migration is priced{successor}")
+            sheet.warnings.append(f"{name} ends on {ends}, inside the horizon{successor}")
     else:
         sheet.quantity(
             own + "first_end_months",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from roi.economics.calendar import billed_requests
+from roi.economics.calendar import billed_requests, requests
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.line import Line, pick
 from roi.economics.service import Service
@@ -25,6 +25,13 @@ def moved(api: Service, month: int) -> str:
     return "".join(f" x {x:.4f} {name}" for x, name in parts if abs(x - 1.0) > SAME)
 
 
+def counted(shared: Shared, share: Array | Number, month: int) -> str:
+    """Requests of a month, the volume that the bill adds, and the share that goes this way."""
+    volume, part = pick(shared.volume_factor, month), pick(share, month)
+    more = "" if abs(volume - 1.0) < SAME else f" x {volume:.6g} volume by the bill"
+    return f"{pick(requests(shared), month):,.0f} requests{more}" + ("" if abs(part - 1.0) < SAME else f" x {part:.8g}")
+
+
 def api_lines(shared: Shared, api: Service, share: Array) -> list[Line]:
     """One line for each way the API bills, for `share` of each month's requests, shape (..., H)."""
     c = api.cost
@@ -35,34 +42,34 @@ def api_lines(shared: Shared, api: Service, share: Array) -> list[Line]:
         ("API output", c.output_usd, c.output_tokens),
         ("API batch, input and output", c.batch_usd, c.batch_tokens),
     )
-    volume, batched = billed_requests(shared) * share, c.batched
+    batched = c.batched
     lines = []
     for name, usd, tokens in parts:
         if np.any(np.asarray(usd) != 0.0):
             part = batched if name.startswith("API batch") else 1.0 - batched
-            lines.append(token_line(name, volume, part, usd, tokens, api))
+            lines.append(token_line(shared, name, share, part, usd, tokens, api))
     return lines
 
 
-def token_line(name: str, volume: Array, part: Number, usd: Number, tokens: Number, api: Service) -> Line:
+def token_line(shared: Shared, name: str, share: Array, part: Number, usd: Number, tokens: Number, api: Service) -> Line:
     """requests x tokens x USD/Mtok x price path; `part` of the requests go this way (batch or not)."""
-    monthly = volume * usd * api.price
+    monthly = billed_requests(shared) * share * usd * api.price
 
     def arithmetic(month: int) -> str:
-        share = pick(part, month)
-        each = pick(tokens, month) / share if share else 0.0
-        rate = pick(usd, month) / share / each * MTOK if each else 0.0
-        some = "" if abs(share - 1.0) < SAME else f" x {share:.6g} of them"
-        return f"{pick(volume, month):,.0f} requests{some} x {each:,.2f} tok x ${rate:,.6g}/Mtok{moved(api, month)}"
+        some = pick(part, month)
+        each = pick(tokens, month) / some if some else 0.0
+        rate = pick(usd, month) / some / each * MTOK if each else 0.0
+        way = pick(share, month) * some
+        return f"{counted(shared, way, month)} x {each:,.2f} tok x ${rate:,.6g}/Mtok{moved(api, month)}"
 
     return Line(name, np.asarray(monthly), ZERO, price_facts(api.option), arithmetic)
 
 
-def whole_request_line(name: str, volume: Array, api: Service, extra: tuple[str, ...] = ()) -> Line:
-    """requests x USD per request x price path, for traffic that another option sends to an API."""
-    monthly = volume * api.cost.usd * api.price
+def whole_request_line(shared: Shared, name: str, share: Array, api: Service, extra: tuple[str, ...] = ()) -> Line:
+    """requests x share x USD per request x price path, for the share of a month's requests that goes to another API."""
+    monthly = billed_requests(shared) * share * api.cost.usd * api.price
 
     def arithmetic(month: int) -> str:
-        return f"{pick(volume, month):,.0f} requests x ${pick(api.cost.usd, month):.8g} each{moved(api, month)}"
+        return f"{counted(shared, share, month)} x ${pick(api.cost.usd, month):.8g} each{moved(api, month)}"
 
     return Line(name, np.asarray(monthly), ZERO, (*price_facts(api.option), *extra), arithmetic)

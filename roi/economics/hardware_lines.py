@@ -66,7 +66,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
             "hardware, purchase and replacement",
             np.asarray(later * price),
             first * price,
-            (plan.path + "usd_per_gpu", own + "host_usd_per_gpu"),
+            (f"purchase.{plan.gpu}.usd_per_gpu", own + "host_usd_per_gpu"),
             paid,
         ),
         Line(

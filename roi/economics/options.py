@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from roi.economics.api_lines import api_lines, whole_request_line
-from roi.economics.calendar import billed_requests, incumbent_share, live_share
+from roi.economics.calendar import incumbent_share, live_share
 from roi.economics.fleet_lines import FleetMonths, fleet_lines, fleet_months, hosting_line
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.line import Line
@@ -95,7 +95,7 @@ def _escalated(shared: Shared, option: Option, options: Mapping[str, Option], al
     target = options[option.escalates_to]
     to, share = service(shared, target, shared.escalated_hit_rate), np.asarray(option.escalated * alone)
     facts = (f"options.{option.id}.escalated_share", f"systems.{option.system}.escalated_share")
-    line = whole_request_line(f"escalated to {target.label}", billed_requests(shared) * share, to, facts)
+    line = whole_request_line(shared, f"escalated to {target.label}", share, to, facts)
     return [_Handed(line, option.escalated, to, _same_provider(target, options["stay"]), target.kind == "stay")]
 
 
@@ -108,7 +108,7 @@ def _spilled(
     target = options[option.spills_to]
     to, share = service(shared, target), np.asarray(fleet.spill * alone)
     facts = (f"{option.plan.path if option.plan else ''}capacity_requests_per_s", "workload.peak_to_mean")
-    line = whole_request_line(f"spilled to {target.label}", billed_requests(shared) * share, to, facts)
+    line = whole_request_line(shared, f"spilled to {target.label}", share, to, facts)
     return [_Handed(line, fleet.spill, to, _same_provider(target, options["stay"]), target.kind in {"stay", "cache-batch"})]
 
 
@@ -121,8 +121,9 @@ def _incumbent_lines(
         change = f"changes.{option.group}."
         lines.append(
             whole_request_line(
+                shared,
                 "incumbent, until live and in parallel",
-                billed_requests(shared) * kept,
+                kept,
                 stay,
                 (change + "months_to_live", change + "months_in_parallel"),
             )

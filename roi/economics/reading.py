@@ -207,7 +207,7 @@ def _plan(values: Values, prefix: str) -> Plan:
         capacity=_capacity(r, Reader(values)),
         minimum_months=r.number("minimum_months") if r.has("minimum_months") else 0.0,
         watts=r.number("watts") if r.has("watts") else 0.0,
-        usd_per_gpu=r.number("usd_per_gpu") if r.has("usd_per_gpu") else 0.0,
+        usd_per_gpu=Reader(values).number(r.text("price")) if r.has("price") else 0.0,
     )
 
 

@@ -50,12 +50,14 @@ class OwnHardware(Section):
     """Installation over purchase price."""
     pue: Annotated[Positive, unit("ratio")] = spread(1.4, 1.15, 1.6, "vendors 1.1 to 1.2, industry mean 1.55 to 1.58")
     """Power usage effectiveness."""
-    usd_per_kwh: Annotated[NonNegative, unit("USD/kWh")] = spread(0.10, 0.06, 0.20, "USD 0.06 to 0.12, more in Europe")
-    """Electricity; 0 where colocation includes it."""
+    usd_per_kwh: Annotated[NonNegative, unit("USD/kWh")] = 0.0
+    """Electricity on your own premises (USD 0.06 to 0.20); 0 = colocation, whose price per kW includes it."""
     power_share: Annotated[Share, unit("share")] = spread(0.7, 0.4, 1.0, "mean draw over board limit; idle cards draw a fifth")
     """Mean power draw over the board limit."""
-    colocation_usd_per_kw_month: Annotated[NonNegative, unit("USD/kW/month")] = spread(180.0, 150.0, 250.0, "USD 150 to 250")
-    """Space, per kW of board power."""
+    colocation_usd_per_kw_month: Annotated[NonNegative, unit("USD/kW/month")] = spread(
+        180.0, 150.0, 250.0, "USD 150 to 250, power included"
+    )
+    """Space and power, per kW of board power; 0 where usd_per_kwh is stated and this is not."""
     spare_share: Annotated[Share, unit("share")] = 0.0
     """Spare GPUs in the cupboard over those in use."""
     life_months: Annotated[int, Field(ge=6, le=240)] = 48

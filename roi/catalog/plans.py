@@ -164,7 +164,13 @@ def add_plans(
         return
     requests = request_shape(sheet, system)
     gpus = {o.gpu: find_gpu(o.gpu) for o in offers}
-    grid: Grid = [(gpus[g], tp, dtype) for g in gpus for tp in s.serving.tensor_parallel for dtype in s.serving.weight_dtypes]
+    grid: Grid = [
+        (gpus[g], tp, dtype)
+        for g in gpus
+        for tp in s.serving.tensor_parallel
+        for dtype in s.serving.weight_dtypes
+        if _runs(gpus[g], dtype)
+    ]
     engine = find_engine("vllm")
     shared = shared_adapters and s.serving.adapters == "shared"
     speed = float(adapter_throughput(s.serving.adapters_on_base).value) if shared else 1.0  # type: ignore[arg-type]
@@ -222,6 +228,11 @@ def _capacity(s: Scenario, shape: ModelShape, requests: RequestShape, grid: Grid
         ttft_p95_s=None if no_slo else value_of(s.workload.ttft_p95_s),
         tpot_s=None if no_slo else value_of(s.workload.tpot_p95_s),
     )
+
+
+def _runs(gpu: Gpu, dtype: str) -> bool:
+    """False where no kernel exists: weight-only fp8 (Marlin) needs Ampere or newer, the generation that brought bf16."""
+    return dtype != "fp8" or gpu.bf16_flops is not None
 
 
 def _too_small(grid: Grid, rates: Array, offers: Offers) -> str | None:

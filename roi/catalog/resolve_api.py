@@ -32,6 +32,7 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     ends = retirement(price.provider, price.model, s.as_of)
     if ends is not None and ends.retires_on <= s.as_of:
         raise ScenarioError("incumbent.model", i.model, f"it was retired on {ends.retires_on}; name the model that is paid now")
+    _stale(sheet, s, price)
     vendor = add_vendor(sheet, s, price)
     _successor(sheet, s, price, vendor)
     add_option(sheet, "stay", "stay", i.model, i.model, "none", vendor)
@@ -88,8 +89,6 @@ def suggested_ratio(price: ApiPrice, successor: str, s: Scenario) -> float | Non
 
 def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> None:
     i, w = s.incumbent, s.workload
-    add_option(sheet, "cache-batch", "cache-batch", f"{i.model}, cache + batch", i.model, "cache_batch", vendor)
-    add_price(sheet, "cache-batch", price, discount=None, uses_cache=True, batch_share=None)
     able_cache = (
         price.cache_read_usd_per_mtok is not None and value_of(w.shared_prefix_tokens) > 0 and value_of(w.cache_hit_rate) > 0
     )
@@ -103,13 +102,14 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) ->
     if waits and price.batch_input_usd_per_mtok is None:
         sheet.warnings.append(f"no batch price known for {price.provider}/{price.model}: standard price used")
     able_batch = waits and price.batch_input_usd_per_mtok is not None
-    if (i.uses_cache or not able_cache) and not able_batch:
-        why = (
-            "caching and batch are on already"
-            if i.uses_cache or value_of(i.batch_share)
-            else "nothing to switch on: no shared prefix that can be cached, and no share that can wait at a batch price"
-        )
-        sheet.name("options.cache-batch.infeasible", why, "workload and price list")
+    new = [name for name, on in (("cache", able_cache and not i.uses_cache), ("batch", able_batch)) if on]
+    label = f"{i.model}, {' + '.join(new) or 'cache + batch'}"
+    add_option(sheet, "cache-batch", "cache-batch", label, i.model, "cache_batch", vendor)
+    add_price(sheet, "cache-batch", price, discount=None, uses_cache=True, batch_share=None)
+    if not new:
+        on = i.uses_cache or value_of(i.batch_share) > 0
+        none = "nothing to switch on: no shared prefix that can be cached, and no share that can wait at a batch price"
+        sheet.name("options.cache-batch.infeasible", "what helps is switched on already" if on else none, "workload and prices")
 
 
 def _api_option(sheet: FactSheet, s: Scenario, kind: str, name: str) -> None:
@@ -236,6 +236,11 @@ def _notices(sheet: FactSheet, s: Scenario, id: str, price: ApiPrice) -> None:
         sheet.name(f"options.{id}.infeasible", f"retired on {ends.retires_on}", ends.source)
     if value_of(s.workload.can_wait_share) > 0 and price.batch_input_usd_per_mtok is None:
         sheet.warnings.append(f"no batch price known for {price.provider}/{price.model}: standard price used")
+    _stale(sheet, s, price)
+
+
+def _stale(sheet: FactSheet, s: Scenario, price: ApiPrice) -> None:
+    """A price that is older than 90 days is said to be."""
     if price_age_days(price, s.as_of) > STALE_DAYS:
         sheet.warnings.append(
             f"price of {price.provider}/{price.model} is {price_age_days(price, s.as_of)} days old ({price.date})"

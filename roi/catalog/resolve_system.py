@@ -66,6 +66,11 @@ def _add_score(sheet: FactSheet, s: Scenario, own: str, system: str, similar_to:
     if score is None and similar_to is not None:
         score = s.quality.scores.get(similar_to)
     evaluated = score is not None and score != "not evaluated"
+    held = score.value if isinstance(score, Score) else score
+    if system == s.incumbent.model and isinstance(held, float) and held < s.quality.bar:
+        sheet.warnings.append(
+            f"the incumbent itself is below the bar: {held:.3g} against {s.quality.bar:.3g}; staying is still shown"
+        )
     sheet.name(own + "evaluated", evaluated)
     if isinstance(score, Score):
         source = score.source or f"scenario quality.scores.{system}"

@@ -51,6 +51,8 @@ def _add(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: tuple[Tuning
     vendor = add_vendor(sheet, s, price, row.retires_on)
     add_option(sheet, id, kind, f"{model_part(name)} tuned @ {row.vendor}", system, "vendor_tuned", vendor, trains=True)
     own = f"options.{id}."
+    if "unverified" in row.note:
+        sheet.warnings.append(f"{name}: {row.note} ({row.source})")
     usd = max(training_tokens(s) / MTOK * row.usd_per_mtok_trained, row.usd_minimum_per_job)
     note = f"{row.source}; {row.note}" if row.note else row.source
     sheet.add(

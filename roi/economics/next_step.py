@@ -27,11 +27,16 @@ def next_step(
 ) -> str:
     """The cheapest reversible step towards the best option that is not settled yet."""
     cache = results.get("cache-batch")
+    best = results[challenger] if challenger is not None else None
     if recommended == "cache-batch":
-        return "Switch caching and batch on for one endpoint and compare a week's bill; it can be switched off again."
+        what = results[recommended].label.rpartition(", ")[2]
+        first = f"Switch {what} on for one endpoint and compare a week's bill; it can be switched off again."
+        if best is None or best.evaluated or best.expected_npv_usd <= results[recommended].expected_npv_usd:
+            return first
+        return f"{first} Then: {_evaluate(shared, best, results[recommended])}"
     if cache is not None and recommended == "stay" and cache.expected_npv_usd > 0:
         return (
-            f"Switch caching and batch on at the present API: expected NPV {usd(cache.expected_npv_usd)},"
+            f"Switch {cache.label.rpartition(', ')[2]} on at the present API: expected NPV {usd(cache.expected_npv_usd)},"
             " undone by a configuration change."
         )
     target = recommended if recommended != "stay" else challenger

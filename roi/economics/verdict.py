@@ -54,6 +54,8 @@ def decide(
     wins_at = _error_rate_that_decides(shared, options, central, challenger, recommended) if challenger is not None else None
     if recommended == "stay":
         subject, at = challenger, wins_at
+    elif recommended == "cache-batch":
+        subject, at = None, None  # the same model answers: no error rate of its own
     else:
         subject = recommended
         at = _error_rate_that_decides(shared, options, central, subject, _runner_up(results, candidates, recommended))

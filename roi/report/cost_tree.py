@@ -62,7 +62,8 @@ def _fleet(o: OptionResult) -> str:
         return ""
     most = f", {f.gpus_most:,.0f} at most over the horizon" if f.gpus_most != f.gpus else ""
     terms = f"rented at {f.vendor}, {usd(f.usd_per_gpu_hour)} per GPU and hour" if f.usd_per_gpu_hour else "bought"
-    return (f" Fleet: {f.replicas:,.0f} replica{'' if f.replicas == 1 else 's'} on {f.gpus:,.0f} x {f.gpu}{most},"
+    return (f" Fleet: {f.replicas:,.0f} replica{'' if f.replicas == 1 else 's'} on {f.gpus:,.0f} x {f.gpu},"
+            f" {f.weight_dtype} weights{most},"
             f" {terms}; a replica holds {figure(f.capacity_requests_per_s)} requests a"
             " second at the SLO; busy"
             f" {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)} at the peak.")

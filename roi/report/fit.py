@@ -129,7 +129,7 @@ def _cells(line: GpuLine) -> tuple[str, ...]:
     fit = line.fit
     hours = ("-", "-") if line.hours is None else (_short(line.hours[0]), f"{_short(line.hours[1])}-{_short(line.hours[2])}")
     return (
-        fit.gpu.id[:15], "tight" if fit.tight else "yes", _batch(fit.largest_micro_batch), f"{fit.longest_seq:,}",
+        fit.gpu.id[:15], "dtype" if line.note else "tight" if fit.tight else "yes", _batch(fit.largest_micro_batch), f"{fit.longest_seq:,}",
         f"{line.tokens_per_s:,.0f}", *hours, "-" if line.usd is None else f"{line.usd[0]:,.2f}",
     )
 
@@ -166,7 +166,8 @@ def _remarks(report: FitReport, *, wrapped: bool = True) -> list[str]:
                      " bitsandbytes leave alone); their activations are not held to dry runs")
     texts.append("batch, longest: largest micro-batch at this length, longest sequence at this micro-batch, central estimate")
     texts.append("d = formula held to dry runs; c = calibrated; q = quoted; a = assumed. tokens/s and hours: c, 5-95% from"
-                 " sources left out of the fit. tight: fits, but not at the 95th percentile")
+                 " sources left out of the fit. tight: fits, but not at the 95th percentile;"
+                 " dtype: would fit, but the card lacks the number format")
     if not wrapped:
         return texts
     return [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ")]

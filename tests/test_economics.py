@@ -107,7 +107,7 @@ def world(**changes: Any) -> World:
 
 def plan(id: str, **values: float) -> dict[str, float]:
     """Facts of an option's first plan: one GPU a replica, 1 request/s at the SLO, $2 an hour, unless given."""
-    rented = {"usd_per_gpu_hour": 2.0} if not id.startswith("own") else {"usd_per_gpu": 28_000.0, "watts": 1000.0}
+    rented = {"usd_per_gpu_hour": 2.0} if not id.startswith("own") else {"watts": 1000.0}
     facts = {"gpus_per_instance": 1, "gpus_per_replica": 1, "minimum_months": 0.0, "capacity_requests_per_s": 1.0}
     return {f"options.{id}.plans.0.{name}": value for name, value in {**facts, **rented, **values}.items()}
 
@@ -531,7 +531,8 @@ def owned(**hardware: Any) -> World:
     case = case_of(
         candidates={**QUIET["candidates"], "own_hardware": True}, own_hardware={**HARDWARE, **hardware}, discount_rate=0.0
     )
-    return World(case, **plan(OWN))
+    prices = {path: 28_000.0 for path in case.facts if path.startswith("purchase.")}
+    return World(case, **plan(OWN), **prices)
 
 
 def test_own_gpus_cost_purchase_installation_power_and_space_and_fetch_a_price_at_the_end() -> None:

@@ -136,6 +136,9 @@ def _lengths(sheet: FactSheet, s: Scenario) -> tuple[tuple[float, ...], ...]:
         )
     assert w.input_tokens is not None
     assert w.output_tokens is not None
+    prefix, prompt = value_of(w.shared_prefix_tokens), value_of(w.input_tokens)
+    if prefix > prompt:
+        raise ScenarioError("workload.shared_prefix_tokens", prefix, f"at most the mean prompt, input_tokens {prompt:g}")
     if as_spread(w.input_tokens).low is not None or as_spread(w.output_tokens).low is not None:
         sheet.warnings.append(
             "workload.input_tokens and output_tokens: low and high are not drawn; mean lengths are taken as exact"

@@ -129,7 +129,8 @@ def _cells(line: GpuLine) -> tuple[str, ...]:
     fit = line.fit
     hours = ("-", "-") if line.hours is None else (_short(line.hours[0]), f"{_short(line.hours[1])}-{_short(line.hours[2])}")
     return (
-        fit.gpu.id[:15], "dtype" if line.note else "tight" if fit.tight else "yes", _batch(fit.largest_micro_batch), f"{fit.longest_seq:,}",
+        fit.gpu.id[:15], "dtype" if line.note else "tight" if fit.tight else "yes",
+        _batch(fit.largest_micro_batch), f"{fit.longest_seq:,}",
         f"{line.tokens_per_s:,.0f}", *hours, "-" if line.usd is None else f"{line.usd[0]:,.2f}",
     )
 

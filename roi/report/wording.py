@@ -57,6 +57,7 @@ NAMES = {
 }
 
 PATTERNS = (
+    (r"purchase\.(.+)\.usd_per_gpu", "price of a {0}"),
     (r"vendors\.(.+)\.first_end_months", "end of {0}"),
     (r"vendors\.(.+)\.life_months", "life of successors of {0}"),
     (r"vendors\.(.+)\.successor_price_ratio", "price after {0} ends"),

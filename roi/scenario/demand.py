@@ -63,9 +63,6 @@ class Workload(Section):
             total = sum(b.share for b in self.lengths)
             if abs(total - 1) > 1e-6:
                 raise ValueError(f"shares of lengths add up to {total:.6g}, not 1")
-        prefix = as_spread(self.shared_prefix_tokens).value
-        if self.input_tokens is not None and prefix > as_spread(self.input_tokens).value:
-            raise ValueError(f"shared_prefix_tokens {prefix:g} is longer than the mean prompt of input_tokens")
         if self.hourly_weights is not None and sum(self.hourly_weights) <= 0:
             raise ValueError("hourly_weights are all zero")
         return self

@@ -87,7 +87,9 @@ def test_wrong_usage_is_exit_2(house: House, args: list[str]) -> None:
     answer = ask(house, *args)
     assert answer.exit_code == 2
     assert answer.stdout == ""
-    assert answer.stderr.startswith("Usage: roi")
+    if args != ["--no-such-option"]:  # click itself answers for the group's own options
+        assert answer.stderr.startswith("roi: ")
+        assert answer.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -125,7 +127,7 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 def test_python_m_roi_is_roi() -> None:
     done = subprocess.run([sys.executable, "-m", "roi", "nope"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("Usage: roi [OPTIONS]")
+    assert done.stderr.startswith("roi: no command 'nope'")
 
 
 def test_an_answer_without_file_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,8 @@ from roi.scenario.quantity import value_of
 from roi.scenario.schema import Scenario
 from roi.units import DAYS_PER_MONTH
 
+FAR_OFF = 2.0
+CHECK_FIRST = "; so far off, check requests_per_day, the lengths and the model before believing anything here"
 GAP_WORTH_SAYING = 0.10
 """A bill further from the estimate than this gets a warning."""
 
@@ -46,4 +48,5 @@ def add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
         sheet.warnings.append(
             f"the bill is {factor:.2f} x the estimate from list prices (${bill:,.0f} against ${estimate:,.0f}"
             " a month): missing tokens, retries, or a negotiated price"
+            + (CHECK_FIRST if not 1 / FAR_OFF < factor < FAR_OFF else "")
         )

@@ -71,6 +71,13 @@ class House(click.Group):
             return super().invoke(ctx)
         except RoiError as error:
             _stop(str(error), error.exit_code)
+        except click.NoSuchOption as error:
+            hint = f"; did you mean {error.possibilities[0]}?" if error.possibilities else "; see --help"
+            _stop(f"no option {error.option_name!r}{hint}", 2)
+        except click.UsageError as error:
+            if isinstance(error, click.exceptions.NoArgsIsHelpError):
+                raise
+            _stop(" ".join(error.format_message().split()), 2)
         except KeyboardInterrupt:
             raise Exit(130) from None
         except MemoryError:

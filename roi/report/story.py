@@ -16,7 +16,8 @@ def tell(c: Comparison, warnings: Sequence[str], explain: str | None, *, all_opt
     shown = explain or c.verdict.recommended
     blocks = [
         *headline(c), *gates(c), *options_table(c, all_options=all_options), *infeasible(c), *cost_tree(c, shown),
-        *returns(c, shown), *break_even(c, all_options=all_options), *drivers(c), *winner_changes(c),
+        *(returns(c, shown) if explain != "stay" else ()), *break_even(c, all_options=all_options),
+        *drivers(c), *winner_changes(c),
     ]
     if warnings:
         blocks += [Heading("Warnings"), Bullets(tuple(warnings))]

@@ -121,7 +121,11 @@ def _is_branch(place: str) -> bool:
 
 def _allowed(message: str) -> str:
     return (
-        message.removeprefix("Value error, ").replace("Input should be", "it should be").replace("an object", "a block of keys")
+        message.removeprefix("Value error, ")
+        .replace("Input should be", "it should be")
+        .replace("an object", "a block of keys")
+        .replace("array", "list")
+        .replace("dictionary", "block of keys")
     )
 
 

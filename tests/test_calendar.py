@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from roi.economics.calendar import (
     discount_factors,
     events,
+    events_so_far,
     growth_path,
     incumbent_share,
     live_share,
     monthly_rate,
-    past_events,
     powers,
     split,
 )
@@ -73,9 +73,9 @@ def test_events_of_many_rows_are_those_of_each() -> None:
         assert many[row].tolist() == events(float(f), float(e), 36).tolist()
 
 
-def test_a_price_changes_in_the_month_after_the_event() -> None:
-    """Events at month ends 1 and 3: none before month 2, one in months 2 and 3, two from month 4."""
-    assert past_events(np.array([0.0, 1.0, 0.0, 1.0, 0.0])).tolist() == [0.0, 1.0, 1.0, 2.0]
+def test_events_so_far_are_the_running_total() -> None:
+    """At 2, 5, 8 months: none by month end 1, one by 2, two by 5."""
+    assert events_so_far(2.0, 3.0, 6).tolist() == [0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 2.0]
 
 
 def test_going_live_within_a_month_takes_the_rest_of_it() -> None:

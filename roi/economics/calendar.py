@@ -50,7 +50,8 @@ def billed_requests(shared: Shared) -> Array:
 
     They hold the part of the gap to the bill that is volume (retries, missing tokens), which every option pays.
     """
-    return np.asarray(requests(shared) * shared.volume_factor)
+    factor = shared.volume_factor
+    return requests(shared) if isinstance(factor, float) and factor == 1.0 else np.asarray(requests(shared) * factor)
 
 
 def live_share(months_to_live: Number, horizon: int) -> Array:
@@ -70,18 +71,22 @@ def events(first: Number, every: Number, horizon: int, since: Number = 0.0, unti
     event is paid at the start of the period that it serves, the last month end before it (floor); none falls at H, since
     what it serves lies beyond the horizon.
     """
-    ends = np.arange(horizon + 1, dtype=np.float64)
-    start = np.maximum(first, 0.0)
-    so_far = np.ceil((np.minimum(ends + 1.0, until) - start - EXACT) / every)
-    before = np.maximum(np.ceil((since - start - EXACT) / every), 0.0)
-    counts = np.diff(np.maximum(so_far, before), axis=-1, prepend=before)
+    before = np.maximum(np.ceil((since - np.maximum(first, 0.0) - EXACT) / every), 0.0)
+    so_far = np.maximum(events_so_far(first, every, horizon, until), before)
+    counts = np.empty_like(so_far)
+    counts[..., :1] = so_far[..., :1] - before
+    np.subtract(so_far[..., 1:], so_far[..., :-1], out=counts[..., 1:])
     counts[..., -1] = 0.0
     return counts
 
 
-def past_events(counts: Array) -> Array:
-    """Events at month ends 0..t-1, for months t = 1..H: how often a price or a model has changed by then. Shape (..., H)."""
-    return np.cumsum(counts, axis=-1)[..., :-1]
+def events_so_far(first: Number, every: Number, horizon: int, until: Number = np.inf) -> Array:
+    """Events at month ends 0..t together, for t = 0..H, those at H included; shape (..., H + 1)."""
+    ends = np.arange(1.0, horizon + 2.0)
+    reached = ends if isinstance(until, float) and until == np.inf else np.minimum(ends, until)
+    so_far = (reached - (np.maximum(first, 0.0) + EXACT)) / every
+    np.ceil(so_far, out=so_far)
+    return np.maximum(so_far, 0.0, out=so_far)
 
 
 def split(at_ends: Array) -> tuple[NDArray[np.float64], Array]:

@@ -170,9 +170,10 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
                 text(gpus - bare),
             )
         )
-    owed = _owed_beyond(shared, option, plan, gpus)
-    if np.any(owed > 0):
-        lines.append(_unused_commitment(shared, np.asarray(rate), owed, plan))
+    if np.any(np.asarray(plan.minimum_months) > 0):
+        owed = _owed_beyond(shared, option, plan, gpus)
+        if np.any(owed > 0):
+            lines.append(_unused_commitment(shared, np.asarray(rate), owed, plan))
     return lines
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from roi.economics.api_cost import RequestCost, request_cost
-from roi.economics.calendar import events, past_events, powers
+from roi.economics.calendar import events_so_far, powers
 from roi.economics.inputs import Array, Number, Option, Shared
 
 
@@ -34,7 +34,7 @@ def service(shared: Shared, option: Option, hit_rate: Number | None = None) -> S
         return known
     assert option.api is not None
     cost = request_cost(shared, option.tokens, option.api, shared.hit_rate if hit_rate is None else hit_rate)
-    done = past_events(_model_ends(shared, option))
+    done = _ended(shared, option)
     factor = shared.price_factor if option.kind in {"stay", "cache-batch"} else 1.0
     price = _path(shared.successor_price_ratio * option.own_price_ratio, option.first_price_ratio, done)
     errors = np.minimum(option.error_rate * _path(shared.successor_error_ratio, option.first_error_ratio, done), 1.0)
@@ -50,8 +50,8 @@ def _path(ratio: Number, first: Number | None, done: Array) -> Array:
     return np.asarray(np.where(done > 0, first * powers(ratio, np.maximum(done - 1.0, 0.0)), 1.0))
 
 
-def _model_ends(shared: Shared, option: Option) -> Array:
-    """Forced migrations of the option's vendor model at month ends 0..H: the announced (or assumed) end, then one a life."""
+def _ended(shared: Shared, option: Option) -> Array:
+    """How often the option's vendor model has ended before each month: the announced (or assumed) end, then one a life."""
     if option.life_first is None or option.life_every is None:
-        return np.zeros(shared.horizon + 1)
-    return events(option.life_first, option.life_every, shared.horizon)
+        return np.zeros(shared.horizon)
+    return events_so_far(option.life_first, option.life_every, shared.horizon)[..., :-1]

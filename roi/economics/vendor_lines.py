@@ -33,6 +33,8 @@ def migration_line(
     first, every = option.life_first, option.life_every
     if first is None or every is None:
         return []
+    if np.all(np.maximum(first, since) >= until):
+        return []
     counts = events(first, every, shared.horizon, since, until)
     if not counts.any():
         return []

@@ -66,8 +66,11 @@ def token_line(shared: Shared, name: str, share: Array, part: Number, usd: Numbe
 
 
 def whole_request_line(shared: Shared, name: str, share: Array, api: Service, extra: tuple[str, ...] = ()) -> Line:
-    """requests x share x USD per request x price path, for the share of a month's requests that goes to another API."""
-    monthly = billed_requests(shared) * share * api.cost.usd * api.price
+    """requests x share x USD per request x price path, for the share of a month's requests that goes to another API.
+
+    `api` comes from `service`, which keeps it as long as `shared`, so that its identity names its bill.
+    """
+    monthly = share * shared.once(("bill", id(api)), lambda: billed_requests(shared) * api.cost.usd * api.price)
 
     def arithmetic(month: int) -> str:
         return f"{counted(shared, share, month)} x ${pick(api.cost.usd, month):.8g} each{moved(api, month)}"

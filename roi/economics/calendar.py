@@ -37,12 +37,9 @@ def growth_path(annual: Number, horizon: int) -> Array:
 
 def requests(shared: Shared) -> Array:
     """Requests that are answered in each month: a day's requests x 365/12 x growth. Shape (..., H)."""
-    if "requests" not in shared.memo:
-        daily = shared.requests_per_day * DAYS_PER_MONTH
-        shared.memo["requests"] = np.asarray(daily * growth_path(shared.growth, shared.horizon))
-    found = shared.memo["requests"]
-    assert isinstance(found, np.ndarray)
-    return found
+    return shared.once(
+        "requests", lambda: shared.requests_per_day * DAYS_PER_MONTH * growth_path(shared.growth, shared.horizon)
+    )
 
 
 def billed_requests(shared: Shared) -> Array:
@@ -50,8 +47,12 @@ def billed_requests(shared: Shared) -> Array:
 
     They hold the part of the gap to the bill that is volume (retries, missing tokens), which every option pays.
     """
-    factor = shared.volume_factor
-    return requests(shared) if isinstance(factor, float) and factor == 1.0 else np.asarray(requests(shared) * factor)
+    return shared.once("billed requests", lambda: requests(shared) * shared.volume_factor)
+
+
+def wages(shared: Shared) -> Array:
+    """USD of an engineer hour in each month, shape (..., H)."""
+    return shared.once("wages", lambda: shared.usd_per_hour * growth_path(shared.wage_growth, shared.horizon))
 
 
 def live_share(months_to_live: Number, horizon: int) -> Array:

@@ -4,6 +4,7 @@ A number is a float, or an array of shape (n, 1) with one row a draw (or one row
 monthly quantity is (H,) or (n, H). `reading` builds every record here.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -51,6 +52,13 @@ class Shared:
 
     memo: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What was worked out once from these values; a replaced record starts an empty one."""
+
+    def once(self, key: object, make: Callable[[], Array]) -> Array:
+        """What `make` gives, worked out at the first call with this key. A key must tell apart all that `make` depends on."""
+        found = self.memo.get(key)
+        if not isinstance(found, np.ndarray):
+            found = self.memo[key] = np.asarray(make())
+        return found
 
     @property
     def mean_tokens(self) -> float:

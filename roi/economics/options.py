@@ -32,11 +32,9 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     stay = service(shared, options["stay"])
     if option.kind == "stay":
         return Costs(_stay_lines(shared, stay), None)
-    live = live_share(option.months_to_live, shared.horizon)
-    kept = incumbent_share(option.months_to_live, option.months_in_parallel, shared.horizon)
+    live, kept, alone = _shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own, wrong = _own_lines(shared, option, fleet, live)
-    alone = live * (1.0 - kept)
     seen = alone if fleet is None else alone * (1.0 - fleet.spill)  # what is spilled never reaches the option
     handed = [*_escalated(shared, option, options, seen), *_spilled(shared, option, options, fleet, alone)]
     lines = [*setup_lines(shared, option), *own, *run_lines(shared, option), *retraining_line(shared, option)]
@@ -49,6 +47,19 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     rate = np.asarray(kept * stay.error_rate + (1.0 - kept) * wrong)
     lines.append(error_line(shared, rate, (f"systems.{option.system}.error_rate",)))
     return Costs(tuple(lines), fleet)
+
+
+def _shares(shared: Shared, option: Option) -> tuple[Array, Array, Array]:
+    """Share of each month in which the option runs, in which the incumbent is paid, and in which the option serves alone.
+
+    Options of a group go live in the same months, so each is worked out once.
+    """
+    to_live, parallel = option.months_to_live, option.months_in_parallel
+    key = tuple(x if isinstance(x, float) else id(x) for x in (to_live, parallel))
+    shared.memo[("months", *key)] = (to_live, parallel)  # kept, so that no other array can take their identity
+    live = shared.once(("live", *key), lambda: live_share(to_live, shared.horizon))
+    kept = shared.once(("kept", *key), lambda: incumbent_share(to_live, parallel, shared.horizon))
+    return live, kept, shared.once(("alone", *key), lambda: live * (1.0 - kept))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from roi.economics.calendar import events, growth_path, live_share, split
+from roi.economics.calendar import events, live_share, split, wages
 from roi.economics.inputs import Array, Number, Option, Shared, Training
 from roi.economics.line import Line, pick
 from roi.units import MONTHS_PER_YEAR
@@ -118,7 +118,7 @@ def run_lines(shared: Shared, option: Option) -> list[Line]:
     if not np.any(np.asarray(option.run_hours) > 0):
         return []
     live = live_share(option.months_to_live, shared.horizon)
-    wage = shared.usd_per_hour * growth_path(shared.wage_growth, shared.horizon)
+    wage = wages(shared)
 
     def arithmetic(month: int) -> str:
         return f"{pick(live * option.run_hours, month):,.6g} h x ${pick(wage, month):,.6g}/h"

@@ -82,7 +82,7 @@ def error_line(shared: Shared, rate: Array, facts: tuple[str, ...]) -> Line:
 
     return Line(
         "wrong answers",
-        np.asarray(volume * rate * shared.usd_per_error),
+        rate * shared.once("usd of errors", lambda: volume * shared.usd_per_error),
         0.0,
         ("quality.usd_per_error", *facts),
         arithmetic,

@@ -10,6 +10,8 @@ from roi.economics.evaluate import Choice, evaluate, read_all
 from roi.economics.inputs import Array
 from roi.facts.case import Case
 
+CENTS = 2
+"""Decimals of USD to which swings are ranked, so that rounding error does not order a tie."""
 BINS = 16
 """Bins of a fact's draws in the value of information: 4,096 draws leave 256 a bin."""
 
@@ -42,7 +44,7 @@ def find_drivers(
     """The facts that move `option`'s NPV most, by swing; the first three with the value of knowing them."""
     paths = case.uncertain
     low, high = _swings(case, option, choices)
-    order = sorted(range(len(paths)), key=lambda k: -abs(high[k] - low[k]))[:keep]
+    order = sorted(range(len(paths)), key=lambda k: -round(abs(high[k] - low[k]), CENTS))[:keep]
     target = _ranks(drawn.npv[option])
     found = []
     for position, k in enumerate(order):

@@ -44,7 +44,7 @@ def find_drivers(
     """The facts that move `option`'s NPV most, by swing; the first three with the value of knowing them."""
     paths = case.uncertain
     low, high = _swings(case, option, choices)
-    order = sorted(range(len(paths)), key=lambda k: -round(abs(high[k] - low[k]), CENTS))[:keep]
+    order = sorted(range(len(paths)), key=lambda k: -round(float(abs(high[k] - low[k])), CENTS))[:keep]
     target = _ranks(drawn.npv[option])
     found = []
     for position, k in enumerate(order):

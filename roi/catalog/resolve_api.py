@@ -183,7 +183,9 @@ def add_price(
     if price.cache_minimum_tokens is not None:
         quoted("cache_minimum_tokens", float(price.cache_minimum_tokens), "tokens")
     if discount is not None:
-        sheet.quantity(own + "price.discount", discount, "share", stated=True, source="scenario incumbent.discount")
+        mine = id == "stay"
+        why = "scenario incumbent.discount" if mine else "list price: no negotiated discount is known for this model"
+        sheet.quantity(own + "price.discount", discount, "share", stated=mine, source=why)
     sheet.name(own + "uses_cache", uses_cache)
     if batch_share is not None:
         sheet.quantity(own + "batch_share", batch_share, "share", stated=True, source="scenario incumbent.batch_share")

@@ -48,7 +48,7 @@ def add_system(sheet: FactSheet, s: Scenario, system: str, *, similar_to: str | 
         tokens.reasoning_tokens,
         "tokens",
         stated="reasoning_tokens" in tokens.model_fields_set,
-        source=stated,
+        source=stated if "reasoning_tokens" in tokens.model_fields_set else f"{stated} says nothing: none counted",
     )
     if system in s.quality.escalated and not incumbent:
         sheet.quantity(
@@ -83,26 +83,12 @@ def _add_score(sheet: FactSheet, s: Scenario, own: str, system: str, similar_to:
         if value_of(s.quality.usd_per_error) > 0:
             raise ScenarioError("quality.scores", system, "the incumbent's score is needed where usd_per_error is above 0")
         value, low, high = UNKNOWN_ERROR
-        sheet.add(
-            own + "error_rate",
-            value,
-            "share",
-            basis=Basis.ASSUMED,
-            low=low,
-            high=high,
-            source="nobody evaluated the incumbent; moves no money at USD 0 per error",
-        )
+        why = "nobody evaluated the incumbent; moves no money at USD 0 per error"
+        sheet.add(own + "error_rate", value, "share", basis=Basis.ASSUMED, low=low, high=high, source=why)
     else:
         ratio = as_spread(s.quality.not_evaluated_error_ratio)
         base = sheet.facts[f"systems.{s.incumbent.model}.error_rate"].value
         assert isinstance(base, float)
         value, low, high = (min(base * x, 1.0) for x in (ratio.value, ratio.low or ratio.value, ratio.high or ratio.value))
-        sheet.add(
-            own + "error_rate",
-            value,
-            "share",
-            basis=Basis.ASSUMED,
-            low=low,
-            high=high,
-            source=f"not evaluated: incumbent's {base:.3g} x {ratio.value:g} ({ratio.source})",
-        )
+        why = f"not evaluated: incumbent's {base:.3g} x {ratio.value:g} ({ratio.source})"
+        sheet.add(own + "error_rate", value, "share", basis=Basis.ASSUMED, low=low, high=high, source=why)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from roi.economics.comparison import Comparison
 from roi.facts.case import Case
+from roi.facts.fact import Basis
 from roi.report.wording import KINDS, figure, percent, usd
 
 Test = Callable[[set[str]], bool]
@@ -69,6 +70,9 @@ def excluded(c: Comparison) -> list[str]:
         "legal, privacy and security review, data residency, certification, exit costs of contracts",
         "API rate limits and outages; latency beyond the SLO; quality other than right or wrong",
     ]
+    silent = [p for p, f in c.case.facts.items() if p.endswith(".reasoning_tokens") and f.basis is Basis.ASSUMED]
+    if silent:
+        found.append("reasoning tokens where tokens.MODEL.reasoning_tokens does not state them; they are billed as output")
     if kinds & {"self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware"}:
         found.append("waiting for GPU capacity and quotas; networks between the GPUs of several instances; region surcharges")
     if "own-hardware" in kinds:

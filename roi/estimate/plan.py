@@ -9,15 +9,19 @@ from roi.errors import InputError, nearest
 from roi.facts.linear import Linear
 from roi.facts.model import ModelShape, Number
 
-Method = Literal["full", "lora", "rslora", "dora", "qlora", "qdora"]
+Method = Literal["full", "lora", "rslora", "dora", "qlora", "qdora", "lora-int8"]
 Dtype = Literal["bf16", "fp16", "fp32"]
 Attend = Literal["sdpa", "flash", "eager"]
 Optimizer = Literal["adamw", "adamw-bf16", "adamw-8bit", "paged-adamw-8bit"]
+Trainer = Literal["plain", "hf", "trl"]
+Sharding = Literal["none", "zero2", "zero3", "fsdp"]
 
 METHODS: Final[tuple[str, ...]] = get_args(Method)
 DTYPES: Final[tuple[str, ...]] = get_args(Dtype)
 ATTENTIONS: Final[tuple[str, ...]] = get_args(Attend)
 OPTIMIZERS: Final[tuple[str, ...]] = get_args(Optimizer)
+TRAINERS: Final[tuple[str, ...]] = get_args(Trainer)
+SHARDINGS: Final[tuple[str, ...]] = get_args(Sharding)
 
 DTYPE_BYTES: Final = {"bf16": 2.0, "fp16": 2.0, "fp32": 4.0}
 """Bytes of one element."""
@@ -37,7 +41,7 @@ class TrainingPlan:
     """One way to train; numeric fields take a float or an array and broadcast against each other."""
 
     method: Method = "lora"
-    """full, lora, rslora (the cost of lora), dora, qlora (NF4 base), qdora (NF4 base)."""
+    """full, lora, rslora (the cost of lora), dora, qlora (NF4 base), qdora (NF4 base), lora-int8 (int8 base)."""
     rank: Number = 16.0
     """Rank of the adapter; full fine-tuning has none and ignores it."""
     targets: str | tuple[str, ...] = "all-linear"
@@ -65,15 +69,22 @@ class TrainingPlan:
     autocast: bool = False
     """True under torch.autocast (HF Trainer and TRL with bf16=True): products run in `dtype`, the fp32 adapters' too. The
     memory of DoRA and of fp32 weights under it is that of a loop without."""
+    packed: bool = False
+    """True where a row holds several examples (packing): SDPA then takes a block-diagonal mask, FlashAttention none."""
+    trainer: Trainer = "plain"
+    """Whose loop: a plain one, the HF Trainer, or TRL's SFTTrainer; `trainer_habits` says what each implies."""
     accumulation: int = 1
     """Micro-steps in one optimizer step; above 1 the gradients live through forward."""
     gpus: int = 1
-    """GPUs of a data-parallel job; each holds the whole model."""
+    """GPUs of a data-parallel job; each holds the whole model unless it is sharded."""
+    sharding: Sharding = "none"
+    """What is spread over the GPUs: none; zero2: gradients and optimizer states; zero3 and fsdp: parameters too."""
 
     def __post_init__(self) -> None:
         for field, value, known in (
             ("method", self.method, METHODS), ("dtype", self.dtype, DTYPES),
             ("attention", self.attention, ATTENTIONS), ("optimizer", self.optimizer, OPTIMIZERS),
+            ("trainer", self.trainer, TRAINERS), ("sharding", self.sharding, SHARDINGS),
         ):
             if value not in known:
                 near = nearest(str(value), known, 1)

@@ -6,6 +6,7 @@ from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
+from roi.catalog.matrix_rates import matrix_shares
 from roi.estimate.fitting import Overhead
 from roi.estimate.steptime import StepEfficiency
 from roi.facts.fact import Fact
@@ -35,11 +36,19 @@ class TrainingEfficiencies(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     matrix: Efficiency
-    """Share of the datasheet's matrix rate that large products reach."""
+    """Share of the datasheet's matrix rate that the best large product reaches, on cards that matrix_rates.csv lacks."""
     bandwidth: Efficiency
     """Share of the datasheet's memory bandwidth that element-wise passes reach."""
     launch_s: Efficiency
     """Host time of one operator, s."""
+    attention: Efficiency
+    """Share of the matrix rate of large products that fused attention reaches."""
+    kernel_s: Efficiency
+    """Shortest time of one kernel on the device, s."""
+    idle_s: Efficiency
+    """Once a micro-step: host and device wait for each other, s."""
+    multiprocessors: Efficiency
+    """Units of a typical card that the tiles of a product fill."""
     overall: Efficiency
     """Roofline time over measured time."""
     allocator_slack: Efficiency
@@ -50,7 +59,9 @@ class TrainingEfficiencies(BaseModel):
     def step(self) -> StepEfficiency:
         """The central values, as `step_time` takes them."""
         return StepEfficiency(
-            self.matrix.number(), self.bandwidth.number(), self.launch_s.number(), self.overall.number(),
+            matrix=self.matrix.number(), bandwidth=self.bandwidth.number(), launch_s=self.launch_s.number(),
+            overall=self.overall.number(), attention=self.attention.number(), kernel_s=self.kernel_s.number(),
+            idle_s=self.idle_s.number(), multiprocessors=self.multiprocessors.number(), matrix_of=matrix_shares(),
         )
 
     def overhead(self) -> Overhead:

@@ -1,17 +1,18 @@
 """`roi fit`: what a training plan needs, on which GPU it fits, how long it takes and what it costs."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from roi.estimate.plan import Attend, Dtype, Method, Optimizer
+    from roi.estimate.plan import Attend, Dtype, Method, Optimizer, Sharding, Trainer
 
 
 @click.command(short_help="What fits on which GPU: memory, training hours, USD.")
 @click.argument("model")
-@click.option("--method", default="lora", show_default=True, help="full, lora, rslora, dora, qlora or qdora.")
+@click.option("--method", default="lora", show_default=True, help="full, lora, rslora, dora, qlora, qdora or lora-int8.")
 @click.option("--rank", type=int, default=16, show_default=True, help="Rank of the adapter.")
 @click.option("--targets", default="all-linear", show_default=True, help="all-linear, attention, qv, or names with commas.")
 @click.option("--micro-batch", type=int, default=1, show_default=True, help="Sequences in one forward pass on one GPU.")
@@ -22,50 +23,70 @@ if TYPE_CHECKING:
 @click.option("--attention", default="sdpa", show_default=True, help="sdpa, flash or eager.")
 @click.option("--dropout", type=float, default=0.0, show_default=True, help="LoRA dropout.")
 @click.option("--double-quant/--no-double-quant", default=True, show_default=True, help="Quantise the NF4 scales too.")
-@click.option("--logits-kept/--no-logits-kept", default=False, show_default=True,
-              help="The loop holds the logits through backward (custom loops, TRL).")
-@click.option("--autocast/--no-autocast", default=False, show_default=True,
-              help="Under torch.autocast (HF Trainer with bf16=True): products in dtype; time only.")
+@click.option("--trainer", default="hf", show_default=True,
+              help="plain loop, hf (Trainer) or trl (SFTTrainer); sets the two below.")
+@click.option("--logits-kept/--no-logits-kept", default=None, help="The loop holds the logits through backward.  [plain: yes]")
+@click.option("--autocast/--no-autocast", default=None, help="Products of fp32 tensors run in --dtype.  [hf, trl: yes]")
+@click.option("--packed/--no-packed", default=False, show_default=True, help="Several examples in one row.")
 @click.option("--accumulation", type=int, default=1, show_default=True, help="Micro-steps in one optimizer step.")
 @click.option("--examples", type=float, help="Examples of one epoch; with it come hours and USD.")
 @click.option("--tokens-per-example", type=float, help="Mean tokens of an example.  [default: --seq]")
 @click.option("--epochs", type=float, default=1.0, show_default=True, help="Passes over the examples.")
 @click.option("--gpu", default="all", show_default=True, help="all, or names with commas.")
 @click.option("--gpus", type=int, default=1, show_default=True, help="GPUs of a data-parallel job.")
+@click.option("--sharding", default="none", show_default=True, help="What they share: none, zero2, zero3 or fsdp.")
+@click.option("--dry-run", "dry", is_flag=True,
+              help="Run the real training step on tensors without storage (needs torch, no GPU); kept among the profiles.")
+@click.option("--profiles", multiple=True, type=click.Path(path_type=Path), help="Folder of profiles to search first.")
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Date of the prices.  [default: today]")
 @click.option("--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table", show_default=True,
               help="How to print.")
 def fit(
     *, model: str, method: "Method", rank: int, targets: str, micro_batch: int, seq: int, checkpointing: bool,
-    dtype: "Dtype", optimizer: "Optimizer", attention: "Attend", dropout: float, double_quant: bool,
-    logits_kept: bool, autocast: bool, accumulation: int, examples: float | None, tokens_per_example: float | None,
-    epochs: float, gpu: str, gpus: int, as_of: datetime | None, form: str,
+    dtype: "Dtype", optimizer: "Optimizer", attention: "Attend", dropout: float, double_quant: bool, trainer: "Trainer",
+    logits_kept: bool | None, autocast: bool | None, packed: bool, accumulation: int, examples: float | None,
+    tokens_per_example: float | None, epochs: float, gpu: str, gpus: int, sharding: "Sharding", dry: bool,
+    profiles: tuple[Path, ...], as_of: datetime | None, form: str,
 ) -> None:
     """Print what training MODEL needs and on which GPUs it fits.
 
-    MODEL is a name of the catalog (llama-3.1-8b) or of the Hub.
+    MODEL is a name of the catalog (llama-3.1-8b) or of the Hub, or the path of a config.json. Memory is the best evidence
+    at hand: a dry run of this plan among the profiles, else the closed form.
     """
     from roi.catalog.efficiencies import training_efficiencies
     from roi.catalog.gpus import find_gpu, load_gpus
-    from roi.catalog.models import find_model
+    from roi.catalog.local_models import choose_model
+    from roi.catalog.overheads import training_overhead
+    from roi.catalog.profiles import load_profiles, profile_folders
     from roi.catalog.rentals import rental_offers
+    from roi.cli.fit_memory import memory_evidence
     from roi.cli.output import write
     from roi.estimate.fit_report import TrainingSet, report_fit
-    from roi.estimate.plan import TrainingPlan
+    from roi.estimate.plan import TrainingPlan, trainer_habits
     from roi.report.fit import fit_json, fit_markdown, fit_text
 
-    shape = find_model(model, "MODEL")
+    chosen = choose_model(model)
+    habits = trainer_habits(trainer, dtype)
     plan = TrainingPlan(
         method=method, rank=rank, targets=targets, micro_batch=micro_batch, seq=seq, checkpointing=checkpointing,
-        dtype=dtype, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant,
-        logits_kept=logits_kept, autocast=autocast, accumulation=accumulation, gpus=gpus,
+        dtype=dtype, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, packed=packed,
+        logits_kept=habits.logits_kept if logits_kept is None else logits_kept,
+        autocast=habits.autocast if autocast is None else autocast, trainer=trainer, accumulation=accumulation, gpus=gpus,
+        sharding=sharding,
     )
     cards = load_gpus() if gpu == "all" else [find_gpu(name, "--gpu") for name in gpu.split(",")]
+    store = load_profiles(profile_folders(profiles), kinds={"dry-run"}, model=chosen.shape.id)
+    for path, reason in store.damaged:
+        click.echo(f"roi: {path} is left out: {reason}", err=True)
+    evidence = memory_evidence(chosen, plan, cards, store, run_dry=dry)
     known = training_efficiencies()
     mean = seq if tokens_per_example is None else tokens_per_example
     data = None if examples is None else TrainingSet(examples, mean, epochs)
     report = report_fit(
-        shape, plan, cards, known.overhead(), known.step(), known.overall.spread(),
-        rental_offers((as_of or datetime.now(tz=UTC)).date()), data,
+        chosen.shape, plan, cards, training_overhead, known.step(), known.overall.spread(),
+        rental_offers((as_of or datetime.now(tz=UTC)).date()), data, evidence.peaks,
     )
-    write({"table": fit_text, "json": fit_json, "markdown": fit_markdown}[form](report))
+    tell = {"table": fit_text, "json": fit_json, "markdown": fit_markdown}[form]
+    write(tell(report, evidence.profile))
+    for line in evidence.talk:
+        click.echo(line, err=True)

@@ -16,6 +16,12 @@ from roi.facts.model import Attention, Mlp, ModelShape, Number
 SOFT_CAPPED: Final = ("gemma2", "gemma3n", "gemma3n_text", "gemma4", "gemma4_text")
 """Families whose head ends in cap x tanh(logits / cap)."""
 
+OWN_INPUT: Final = ("down_proj", "shared_down_proj", "q_b_proj", "kv_b_proj")
+"""Products that alone read their input."""
+
+MIXED_INPUT: Final = ("o_proj", "out_proj")
+"""Products that read the output of token mixing."""
+
 
 @dataclass(frozen=True)
 class LayerBytes:
@@ -53,7 +59,7 @@ class Setting:
     @property
     def lowered(self) -> bool:
         """True where autocast runs the products of wider tensors in 16 bits, each on a 16-bit copy of its input."""
-        return self.plan.autocast and self.plan.adapter and DTYPE_BYTES[self.plan.dtype] < 4.0
+        return self.plan.autocast and self.plan.adapter and DTYPE_BYTES[self.plan.dtype] < self.plan.trained_bytes
 
     @property
     def attended(self) -> float:
@@ -63,7 +69,7 @@ class Setting:
     @property
     def recast(self) -> bool:
         """True where a target casts its input to the adapter's fp32 and so keeps a copy of its own."""
-        return self.plan.adapter and self.w < 4.0
+        return self.plan.adapter and self.w < self.plan.trained_bytes
 
 
 def read_setting(model: ModelShape, plan: TrainingPlan) -> Setting:
@@ -104,6 +110,33 @@ def final_norm_saved(s: Setting) -> Number:
 def norm_backward_bytes(s: Setting) -> Number:
     """Bytes of RMSNorm's backward: five fp32 tensors of the stream's width (torch's formulas for pow, mean and rsqrt)."""
     return 20.0 * s.model.hidden * s.tokens
+
+
+def retained_input_bytes(s: Setting) -> Number:
+    """Bytes of inputs that one layer's int8 products hold until the whole graph is dropped, averaged over the layers.
+
+    bitsandbytes' MatMul8bitLt keeps its input as an attribute of the autograd node (ctx.tensors), not by save_for_backward:
+    non-reentrant checkpointing does not see it, and backward does not free it. 0 for every other method.
+    """
+    if not s.plan.int8:
+        return 0.0
+    h, m = s.model.hidden, s.model
+    mixing: list[tuple[Number, int]] = [(_int8_inputs(s, list(a.linears(h)), output=True), a.layers) for a in m.attention]
+    mlps: list[tuple[Number, int]] = [(_int8_inputs(s, list(k.linears(h))), k.layers) for k in m.mlp]
+    return _mean(mixing, m.layers) + _mean(mlps, m.layers)
+
+
+def _int8_inputs(s: Setting, linears: list[Linear], *, output: bool = False) -> Number:
+    """Distinct inputs of int8 products: the norm's output once, and each output or down projection's own.
+
+    The output projection's input is the attention's output, counted where `output` is asked for: without checkpointing the
+    attention keeps the same tensor.
+    """
+    packed = [x for x in linears if adaptable(x)]
+    own = sum(x.inputs for x in packed if x.name in OWN_INPUT)
+    shared = s.model.hidden * float(any(x.name not in (*OWN_INPUT, *MIXED_INPUT) for x in packed))
+    mixed = s.attended * sum(x.inputs for x in packed if x.name in MIXED_INPUT) * float(output)
+    return s.tokens * (s.w * (own + shared) + mixed)
 
 
 def logit_bytes(s: Setting) -> float:
@@ -166,7 +199,8 @@ def _attention_saved(s: Setting, a: Attention) -> Number:
     if s.plan.attention == "eager":
         # softmax in fp32, and its copy in the compute type where that is not fp32
         saved = saved + s.pairs * a.heads * (4.0 + (w if w < 4.0 else 0.0))
-        if not s.plan.adapter or (not s.recast and "o_proj" in s.targets):
+        held = s.plan.int8 and not s.plan.checkpointing
+        if not s.plan.adapter or held or (not s.recast and "o_proj" in s.targets):
             saved = saved + w * a.heads * v * t
     else:
         saved = saved + t * a.heads * (w * v + 4.0) + s.masked * s.pairs * w
@@ -183,23 +217,26 @@ def _adapter_saved(s: Setting, linears: list[Linear], hidden: int) -> Number:
 
     With a 16-bit stream every target casts its input to fp32 and keeps that copy; with an fp32 stream targets share the
     tensor that they read. Dropout gives every target its own output (fp32) and mask (1 byte). Under autocast every target
-    keeps a 16-bit copy of its input, and the 16-bit copies of A and B live with the graph.
+    keeps a 16-bit copy of its input, and the 16-bit copies of A and B live with the graph. Without checkpointing the
+    inputs of int8 products are kept too, targets or not.
     """
-    t, rank = s.tokens, np.asarray(s.plan.rank, dtype=float)
+    t, rank, each = s.tokens, np.asarray(s.plan.rank, dtype=float), s.plan.trained_bytes
     on = [x for x in linears if _targeted(s, x)]
+    held = _int8_inputs(s, linears) if s.plan.int8 and not s.plan.checkpointing else 0.0
     if not on:
-        return 0.0
+        return held
     own = sum(x.inputs for x in on)
     if s.lowered:
         copies = 2.0 * rank * sum(x.inputs + x.outputs for x in on)
         total = t * (2.0 * own + s.dropped * own + 2.0 * rank * len(on)) + copies
-        return total + _decomposed_saved(s, on)
+        return total + _decomposed_saved(s, on) + held
     if s.recast:
-        undropped = 4.0 * own
+        undropped: Number = 4.0 * own
     else:
-        undropped = 4.0 * hidden * float(any(x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj") for x in on))
-        undropped += 4.0 * sum(x.inputs for x in on if x.name in ("down_proj", "q_b_proj", "kv_b_proj"))
-    total = t * (undropped * (1.0 - s.dropped) + 5.0 * own * s.dropped + 4.0 * rank * len(on))
+        undropped = s.w * hidden * float(any(x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj") for x in on))
+        undropped += s.w * sum(x.inputs for x in on if x.name in ("down_proj", "q_b_proj", "kv_b_proj"))
+    undropped = np.maximum(undropped * (1.0 - s.dropped), held / t)
+    total = t * (undropped + (each + 1.0) * own * s.dropped + each * rank * len(on))
     return total + _decomposed_saved(s, on)
 
 
@@ -234,7 +271,8 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
 
     Gated backward holds gate, activation, up and the gradients of product, activation and up: 6 w I. With adapters on the
     MLP and a 16-bit stream the fp32 LoRA result and its scaled copy make 14 I, with dropout 17 I (19 I under autocast).
-    With NF4, backward of down also holds the dequantised weight beside the fp32 tensors.
+    With NF4, backward of down also holds the dequantised weight beside gate, activation, up, the adapter's gradient (4 w I)
+    and the product's 16-bit one. Int8 dequantises to the stream's type, and the product's gradient has it too.
     """
     h, w, t, inner = s.model.hidden, s.w, s.tokens, _inner(k)
     width = (6.0 if k.gated else 3.0) * w * inner
@@ -245,13 +283,27 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
         dropped = ((17.0 if k.gated else 13.0) + (2.0 if s.lowered else 0.0)) * inner
         results = (4.0 + 3.0 * w) * h  # the result's fp32 sum, its copies and the residual
         peak = np.maximum(peak, t * (results + with_lora * (1.0 - s.dropped) + dropped * s.dropped))
-    if on:
-        inputs = [x for x in on if x.name != "down_proj"]
-        peak = peak + _adapter_saved(s, inputs, h)
+    peak = peak + _adapter_saved(s, [x for x in k.linears(h) if x.name != "down_proj"], h)
     if s.plan.quantised and k.experts == 1:
         dequantised = DTYPE_BYTES[s.plan.dtype] * h * inner
-        peak = np.maximum(peak, 18.0 * inner * t + dequantised)
+        peak = np.maximum(peak, (4.0 * w + 2.0) * inner * t + dequantised)
+    if s.plan.int8 and k.experts == 1:
+        peak = np.maximum(peak, _int8_backward(s, h, inner, targeted=any(x.name == "down_proj" for x in on)))
+        if not s.plan.checkpointing:
+            peak = peak + w * inner * t  # the down projection's input outlives its backward
     return peak
+
+
+def _int8_backward(s: Setting, hidden: int, inner: float, *, targeted: bool) -> Number:
+    """An int8 product's backward at its highest point: the weight in the stream's type beside what is alive.
+
+    Down: gate, activation, up and the product's gradient (4 w I), a fifth from its adapter. Without an adapter nothing
+    there is unpacked, so checkpointing recomputes later: the highest is then up, beside gate and two gradients (3 w I).
+    """
+    weight = s.w * hidden * inner
+    if targeted or not s.plan.checkpointing:
+        return (4.0 + float(targeted)) * s.w * inner * s.tokens + weight
+    return s.w * (3.0 * inner + hidden) * s.tokens + weight
 
 
 def _eager_transient(s: Setting, a: Attention) -> Number:

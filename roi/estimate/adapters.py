@@ -52,25 +52,33 @@ def nf4_bytes_per_weight(*, double_quant: bool) -> float:
     return 0.5 + scale / NF4_BLOCK
 
 
+def int8_scale_bytes(model: ModelShape) -> float:
+    """Bytes of the int8 base's scales: one fp32 a row of each weight (Int8Params.SCB)."""
+    return 4.0 * sum(s.outputs * s.layers for s in model.linears if adaptable(s))
+
+
 def quantised_parameters(model: ModelShape) -> int:
-    """Weights that bitsandbytes turns into NF4: the linear layers of the stack, without head, experts and biases."""
+    """Weights that bitsandbytes quantises: the linear layers of the stack, without head, experts and biases."""
     return sum(s.inputs * s.outputs * s.layers for s in model.linears if adaptable(s))
 
 
 def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     """Bytes of the base model on the device.
 
-    NF4 holds the linear layers in 4 bits; what is left is fp32 after peft's prepare_model_for_kbit_training.
+    NF4 holds the linear layers in 4 bits, int8 in 8; what is left is fp32 after peft's prepare_model_for_kbit_training.
     """
-    if not plan.quantised:
+    if not (plan.quantised or plan.int8):
         return model.parameters * DTYPE_BYTES[plan.dtype]
     packed = quantised_parameters(model)
-    return packed * nf4_bytes_per_weight(double_quant=plan.double_quant) + (model.parameters - packed) * 4.0
+    left = (model.parameters - packed) * plan.stream_bytes
+    if plan.int8:
+        return packed + int8_scale_bytes(model) + left
+    return packed * nf4_bytes_per_weight(double_quant=plan.double_quant) + left
 
 
 def kbit_preparation_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     """Bytes that the cast of embedding, norms and head to fp32 adds to the weights (part of `base_weight_bytes`)."""
-    if not plan.quantised:
+    if not plan.prepared:
         return 0.0
     return (model.parameters - quantised_parameters(model)) * (4.0 - DTYPE_BYTES[plan.dtype])
 

@@ -1,10 +1,11 @@
 """One plan on many GPUs: memory, hours and rent, as the `fit` command shows them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from roi.errors import InputError
 from roi.estimate.adapters import trained_parameters
+from roi.estimate.dry_peaks import DryPeaks
 from roi.estimate.fitting import GpuFit, Overhead, fit_plans
 from roi.estimate.plan import TrainingPlan
 from roi.estimate.steptime import StepEfficiency, step_time
@@ -57,11 +58,14 @@ class FitReport:
     trained_parameters: float
     training_set: TrainingSet | None
     lines: tuple[GpuLine, ...]
+    dry: DryPeaks | None = None
+    """Where memory comes from a dry run."""
 
 
 def report_fit(
-    model: ModelShape, plan: TrainingPlan, gpus: Sequence[Gpu], overhead: Overhead, efficiency: StepEfficiency,
+    model: ModelShape, plan: TrainingPlan, gpus: Sequence[Gpu], overhead: Callable[[Gpu], Overhead], efficiency: StepEfficiency,
     overall_spread: tuple[float, float], offers: Iterable[RentalOffer], training_set: TrainingSet | None,
+    dry: DryPeaks | None = None,
 ) -> FitReport:
     """The plan on every GPU; those on which it fits come first, cheapest (else smallest) first.
 
@@ -69,9 +73,9 @@ def report_fit(
     """
     known = list(offers)
     lines = [_line(model, plan, fit, efficiency, overall_spread, known, training_set)
-             for fit in fit_plans(model, plan, gpus, overhead)]
+             for fit in fit_plans(model, plan, gpus, overhead, dry)]
     lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
-    return FitReport(model, plan, float(trained_parameters(model, plan)), training_set, tuple(lines))
+    return FitReport(model, plan, float(trained_parameters(model, plan)), training_set, tuple(lines), dry)
 
 
 def _line(

@@ -16,15 +16,11 @@ from roi.estimate.activations import (
     lowered_head_bytes,
     norm_backward_bytes,
     read_setting,
+    retained_input_bytes,
 )
-from roi.estimate.adapters import (
-    base_weight_bytes,
-    kbit_preparation_bytes,
-    optimizer_state_bytes,
-    optimizer_workspace_bytes,
-    trained_parameters,
-)
+from roi.estimate.adapters import kbit_preparation_bytes
 from roi.estimate.plan import DTYPE_BYTES, TrainingPlan, adaptable
+from roi.estimate.sharding import WholeTensors, held_states, whole_tensors
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 from roi.units import GIB
@@ -49,13 +45,15 @@ class MemoryBreakdown:
     """Bytes of one GPU; the parts are those alive at the peak and sum to `peak_allocated_bytes`."""
 
     weights_bytes: Number
-    """Base model, NF4 scales included."""
+    """Base model, scales of NF4 or int8 included; one GPU's part where parameters are sharded."""
     adapters_bytes: Number
-    """Adapter parameters (fp32)."""
+    """Adapter parameters (fp32 unless a sharding engine casts them)."""
+    gathered_bytes: Number
+    """Whole parameters of the layers in work, gathered from all GPUs; 0 unless parameters are sharded."""
     gradients_bytes: Number
     """Gradients alive at the peak."""
     optimizer_bytes: Number
-    """Adam's moments, and in the optimizer phase its temporaries."""
+    """Adam's moments, DeepSpeed's fp32 copy of what is trained, and in the optimizer phase the step's temporaries."""
     activations_bytes: Number
     """Activations alive at the peak: kept for backward, checkpoints, and the working layer's transients."""
     logits_bytes: Number
@@ -102,39 +100,38 @@ def training_memory(
         backward   resident + kept or checkpoints + the working layer + gradients so far; the last and the first layer
         optimizer  resident + gradients + sqrt(v)
 
-    resident = weights + adapters + moments + workspaces. `slack` is (reserved - allocated) / dynamic: weights and moments
-    are never freed, so they leave no holes (see efficiencies).
+    resident = weights + adapters + moments + workspaces. With sharding they are one GPU's part, and whole parameters and
+    unreduced gradients come on top in each phase (see sharding). `slack` is (reserved - allocated) / dynamic: weights and
+    moments are never freed, so they leave no holes (see efficiencies).
 
-    Not modelled: sharding (gpus > 1 is data parallel: a gradient bucket on top), fused or chunked losses, torch.compile,
-    SDPA's math fallback, activation offload, evaluation and loading peaks. Mixtures of experts: experts stay in `dtype`
-    without adapters, and their gathers are approximate.
+    Not modelled: fused or chunked losses, torch.compile, offload to the host, int8's outlier columns, SDPA's math fallback,
+    evaluation and loading peaks. Mixtures of experts: experts stay in `dtype` without adapters, and their gathers are
+    approximate. Checkpointing is non-reentrant, as transformers 5 does it.
     """
     s = read_setting(model, plan)
     layer = layer_bytes(s)
-    trained = trained_parameters(model, plan)
-    moments = optimizer_state_bytes(model, plan)
-    gradients = trained * plan.trained_bytes
-    bucket = gradients if plan.gpus > 1 else 0.0
+    held, whole = held_states(model, plan, float(plan.gpus)), whole_tensors(model, plan)
+    gradients, bucket = held.gradients_bytes, held.buckets_bytes
     workspace = workspace_bytes(gpu)
     carried = gradients if plan.accumulation > 1 else gradients * 0.0
     phases = [
-        _forward(s, layer, carried), _loss(s, layer, carried), _backward_last(s, layer, carried),
-        _backward_first(s, layer, gradients), _backward_embedding(s, gradients),
-        _optimizer_step(s, gradients, optimizer_workspace_bytes(model, plan)),
+        _forward(s, layer, whole, carried), _loss(s, layer, whole, carried), _backward_last(s, layer, whole, carried),
+        _backward_first(s, layer, whole, gradients), _backward_embedding(s, whole, gradients),
+        _optimizer_step(s, gradients, held.update_bytes),
     ]
-    weights = base_weight_bytes(model, plan)
-    adapters = trained * plan.trained_bytes if plan.adapter else trained * 0.0
+    weights, adapters, moments = held.weights_bytes, held.adapters_bytes, held.moments_bytes
     resident = weights + adapters + moments + workspace + bucket
     totals = np.broadcast_arrays(*[resident + sum(p, np.float64(0.0)) for p in phases])
     stacked = np.stack([np.asarray(x, dtype=float) for x in totals])
     best = np.argmax(stacked, axis=0)
-    live = [_choose(best, [p[i] for p in phases]) for i in range(4)]
+    live = [_choose(best, [p[i] for p in phases]) for i in range(5)]
     peak = stacked.max(axis=0)
     dynamic = peak - resident
     reserved = peak + dynamic * np.asarray(slack, dtype=float)
     every = np.zeros_like(peak)
     return MemoryBreakdown(
-        weights_bytes=every + weights, adapters_bytes=every + adapters, gradients_bytes=live[0] + bucket,
+        weights_bytes=every + weights, adapters_bytes=every + adapters, gathered_bytes=live[4],
+        gradients_bytes=live[0] + bucket,
         optimizer_bytes=every + moments + live[3], activations_bytes=live[1], logits_bytes=live[2],
         workspaces_bytes=every + workspace, peak_allocated_bytes=peak,
         peak_phase=np.asarray([0, 1, 2, 2, 2, 3])[best],
@@ -147,15 +144,18 @@ def training_memory(
 
 
 def largest_dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
-    """Bytes of the largest NF4 weight after dequantisation to the compute type; 0 where the base is not quantised."""
-    if not plan.quantised:
+    """Bytes of the largest quantised weight after dequantisation: NF4 to the compute type, int8 to the stream's.
+
+    0 where the base is not quantised.
+    """
+    if not (plan.quantised or plan.int8):
         return 0.0
     sizes = [x.inputs * x.outputs for x in model.linears if adaptable(x)]
-    return DTYPE_BYTES[plan.dtype] * max(sizes, default=0)
+    return (plan.stream_bytes if plan.int8 else DTYPE_BYTES[plan.dtype]) * max(sizes, default=0)
 
 
-Live = tuple[Number, Number, Number, Number]
-"""Gradients, activations, logits and optimizer temporaries, bytes, beyond what is resident."""
+Live = tuple[Number, Number, Number, Number, Number]
+"""Gradients, activations, logits, optimizer temporaries and gathered parameters, bytes, beyond what is resident."""
 
 
 def _saved(s: Setting, layer: LayerBytes) -> Number:
@@ -163,51 +163,72 @@ def _saved(s: Setting, layer: LayerBytes) -> Number:
     m = s.model
     if s.plan.checkpointing:
         # a mask built once is an argument of every layer, one byte an element
-        return m.layers * s.w * m.hidden * s.tokens + s.masked * s.pairs + final_norm_saved(s)
+        kept = m.layers * (s.w * m.hidden * s.tokens + retained_input_bytes(s))
+        return kept + s.masked * s.pairs + final_norm_saved(s)
     # a frozen embedding's output needs no gradient, so the first norm of the stack keeps nothing
     first = (s.w if m.norm_bias else 4.0) * m.hidden * s.tokens if s.plan.adapter else 0.0
     return m.layers * layer.saved - first + final_norm_saved(s)
+
+
+def _retained(s: Setting) -> Number:
+    """Inputs of int8 products, all layers: they live as long as the loss."""
+    return s.model.layers * retained_input_bytes(s)
 
 
 def _kept_logits(s: Setting) -> Number:
     return logit_bytes(s) * s.tokens * s.model.vocab * float(s.plan.logits_kept)
 
 
+def _shards(s: Setting) -> float:
+    """GPUs that a gradient is divided over."""
+    return 1.0 if s.plan.sharding == "none" else float(s.plan.gpus)
+
+
 def _head_gradient(s: Setting) -> float:
     return 0.0 if s.plan.adapter else s.model.head_parameters * s.plan.trained_bytes
 
 
-def _forward(s: Setting, layer: LayerBytes, carried: Number) -> Live:
-    """Forward in the last layer. Only DoRA's merge can make it the highest phase: backward's recompute holds more."""
-    merging = float(s.plan.weight_decomposed)
-    return carried, _saved(s, layer) + merging * (layer.peak if s.plan.checkpointing else layer.transient), 0.0, 0.0
+def _forward(s: Setting, layer: LayerBytes, whole: WholeTensors, carried: Number) -> Live:
+    """Forward in the last layer, or its end where a kept output holds the last step's graph, and with it int8's inputs.
+
+    Else only DoRA's merge can make it the highest phase: backward's recompute holds more.
+    """
+    merging = float(s.plan.weight_decomposed) * (layer.peak if s.plan.checkpointing else layer.transient)
+    last_step = _retained(s) * float(s.plan.logits_kept)
+    logits = _kept_logits(s) * 2.0 + 4.0 * s.tokens * s.model.vocab if s.plan.int8 and s.plan.logits_kept else 0.0
+    gathered = whole.last_bytes if s.plan.weight_decomposed else whole.loss_bytes
+    return carried, _saved(s, layer) + merging + last_step, logits, 0.0, gathered
 
 
-def _loss(s: Setting, layer: LayerBytes, carried: Number) -> Live:
+def _loss(s: Setting, layer: LayerBytes, whole: WholeTensors, carried: Number) -> Live:
     chain = loss_bytes(s) * s.tokens * s.model.vocab
-    return carried, _saved(s, layer) + lowered_head_bytes(s), chain + _kept_logits(s), 0.0
+    return carried, _saved(s, layer) + lowered_head_bytes(s), chain + _kept_logits(s), 0.0, whole.loss_bytes
 
 
-def _backward_last(s: Setting, layer: LayerBytes, carried: Number) -> Live:
+def _backward_last(s: Setting, layer: LayerBytes, whole: WholeTensors, carried: Number) -> Live:
     """Backward in the last layer (or its norm): everything is still kept; the head's gradient has come."""
     stream = s.w * s.model.hidden * s.tokens
     working = layer.peak if s.plan.checkpointing else np.maximum(layer.transient, norm_backward_bytes(s))
-    head = _head_gradient(s) if s.plan.accumulation == 1 else 0.0
+    head = _head_gradient(s) if s.plan.accumulation == 1 or s.plan.sharding != "none" else 0.0
     kept = _saved(s, layer) - final_norm_saved(s) * float(s.plan.checkpointing)
-    return carried + head, kept + working + stream, _kept_logits(s), 0.0
+    return carried + head + whole.layer_gradients_bytes, kept + working + stream, _kept_logits(s), 0.0, whole.last_bytes
 
 
-def _backward_first(s: Setting, layer: LayerBytes, gradients: Number) -> Live:
+def _backward_first(s: Setting, layer: LayerBytes, whole: WholeTensors, gradients: Number) -> Live:
     """Backward in the first layer: every gradient has come but an untied embedding's."""
     stream = s.w * s.model.hidden * s.tokens
-    waiting = 0.0 if s.model.tied else _embedding_gradient(s)
-    return gradients - waiting, layer.peak + stream, _kept_logits(s), 0.0
+    waiting = 0.0 if s.model.tied else _embedding_gradient(s) / _shards(s)
+    others = _retained(s) - retained_input_bytes(s) * float(not s.plan.checkpointing)
+    unreduced = whole.layer_gradients_bytes + whole.root_gradients_bytes
+    return gradients - waiting + unreduced, layer.peak + stream + others, _kept_logits(s), 0.0, whole.first_bytes
 
 
-def _backward_embedding(s: Setting, gradients: Number) -> Live:
+def _backward_embedding(s: Setting, whole: WholeTensors, gradients: Number) -> Live:
     """Backward of the embedding: a dense gradient of its size; a tied model sums it with the head's into a third."""
-    sum_of_two = 2.0 * _embedding_gradient(s) if s.model.tied else 0.0
-    return gradients + sum_of_two, s.w * s.model.hidden * s.tokens, _kept_logits(s), 0.0
+    alone = float(s.plan.sharding != "none")
+    unreduced = (2.0 if s.model.tied else alone) * _embedding_gradient(s) + whole.root_gradients_bytes
+    activations = s.w * s.model.hidden * s.tokens + _retained(s)
+    return gradients + unreduced, activations, _kept_logits(s), 0.0, whole.embedding_bytes
 
 
 def _embedding_gradient(s: Setting) -> float:
@@ -215,7 +236,7 @@ def _embedding_gradient(s: Setting) -> float:
 
 
 def _optimizer_step(s: Setting, gradients: Number, temporaries: Number) -> Live:
-    return gradients, 0.0, _kept_logits(s), temporaries
+    return gradients, _retained(s) * float(s.plan.logits_kept), _kept_logits(s), temporaries, 0.0
 
 
 def _choose(best: NDArray[np.intp], parts: list[Number]) -> Number:

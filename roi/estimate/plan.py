@@ -1,7 +1,7 @@
 """How a model is trained on one GPU: everything that its memory and its step time depend on."""
 
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -96,6 +96,19 @@ class TrainingPlan:
         dropout = np.asarray(self.dropout, dtype=float)
         if not np.all((dropout >= 0.0) & (dropout < 1.0)):
             raise InputError(f"dropout: {self.dropout} is not usable; from 0 up to, but not including, 1")
+        self._check_sharding()
+
+    def _check_sharding(self) -> None:
+        if self.sharding == "none":
+            return
+        if self.gpus < 2:
+            raise InputError(f"sharding: {self.sharding!r} is not usable with gpus: {self.gpus}; take none, or gpus 2 or more")
+        if self.int8 and self.shards_parameters:
+            # torch's FlatParameter refuses integers, and Int8Params has no storage in another type, as Params4bit has
+            raise InputError(
+                f"sharding: {self.sharding!r} is not usable with method {self.method!r}: int8 weights cannot be split;"
+                " take none or zero2, or method qlora"
+            )
 
     @property
     def adapter(self) -> bool:
@@ -106,6 +119,25 @@ class TrainingPlan:
     def quantised(self) -> bool:
         """True where the base's linear layers are stored in NF4."""
         return self.method in ("qlora", "qdora")
+
+    @property
+    def int8(self) -> bool:
+        """True where the base's linear layers are stored in int8 (bitsandbytes' Linear8bitLt)."""
+        return self.method == "lora-int8"
+
+    @property
+    def shards_parameters(self) -> bool:
+        """True where a GPU holds its part of the parameters alone and gathers the rest when a layer needs it."""
+        return self.sharding in ("zero3", "fsdp")
+
+    @property
+    def prepared(self) -> bool:
+        """True where peft's prepare_model_for_kbit_training casts what is not quantised (embedding, norms, head) to fp32.
+
+        Not where parameters are sharded: NF4 is then stored as elements of `dtype` (bnb_4bit_quant_storage), and a unit of
+        FSDP takes one dtype alone, so the rest stays in it too (peft's guides to FSDP and ZeRO-3 with QLoRA).
+        """
+        return (self.quantised or self.int8) and not self.shards_parameters
 
     @property
     def weight_decomposed(self) -> bool:
@@ -124,12 +156,20 @@ class TrainingPlan:
         peft's prepare_model_for_kbit_training casts every unquantised parameter (embedding, norms, head, biases) to
         fp32, so the embedding's output, and with it the whole stream, is fp32.
         """
-        return 4.0 if self.quantised else DTYPE_BYTES[self.dtype]
+        return 4.0 if self.prepared else DTYPE_BYTES[self.dtype]
 
     @property
     def trained_bytes(self) -> float:
-        """Bytes of one trained parameter; peft holds adapters in fp32 (autocast_adapter_dtype)."""
-        return 4.0 if self.adapter else DTYPE_BYTES[self.dtype]
+        """Bytes of one trained parameter as the products see it; peft holds adapters in fp32 (autocast_adapter_dtype).
+
+        Engines that compute in `dtype` hand adapters out in it: DeepSpeed casts the whole module (a k-bit model keeps its
+        types), FSDP casts what it gathers under mixed precision, and with NF4 a unit has the one dtype.
+        """
+        if not self.adapter:
+            return DTYPE_BYTES[self.dtype]
+        deepspeed = self.sharding in ("zero2", "zero3") and not self.prepared
+        fsdp = self.sharding == "fsdp" and (self.autocast or self.quantised)
+        return DTYPE_BYTES[self.dtype] if deepspeed or fsdp else 4.0
 
 
 def adaptable(linear: Linear) -> bool:
@@ -160,3 +200,21 @@ def check_context(model: ModelShape, plan: TrainingPlan, field: str = "seq") -> 
     """Raise where the plan's sequence is longer than the model's context."""
     if np.any(np.asarray(plan.seq) > model.context_tokens):
         raise InputError(f"{field}: {plan.seq:,.0f} tokens is not usable; {model.id} takes at most {model.context_tokens:,}")
+
+
+class TrainerHabits(NamedTuple):
+    """What a training loop does unless it is told otherwise."""
+
+    logits_kept: bool
+    """The model's output lives through backward."""
+    autocast: bool
+    """Forward runs under torch.autocast."""
+
+
+def trainer_habits(trainer: Trainer, dtype: Dtype) -> TrainerHabits:
+    """Habits of a loop: a plain one keeps its output and casts nothing, the Trainers let it go and run bf16=True or fp16=True.
+
+    SFTTrainer (TRL 1.10 and later) never makes whole logits: its head works in chunks.
+    """
+    lowers = trainer in ("hf", "trl") and DTYPE_BYTES.get(dtype, 4.0) < 4.0
+    return TrainerHabits(logits_kept=trainer == "plain", autocast=lowers)

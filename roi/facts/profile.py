@@ -97,6 +97,8 @@ class DryRunProfile(_Record):
     """Peak that torch.cuda.max_memory_allocated would report, cuBLAS workspace included."""
     reserved_bytes: PositiveFloat
     """Peak that torch.cuda.max_memory_reserved would report."""
+    workspace_bytes: NonNegativeFloat
+    """cuBLAS workspace in the figures above: larger from Hopper on (roi.estimate.memory)."""
     parts_bytes: dict[str, NonNegativeFloat]
     """What is alive at the peak, by part; sums to allocated_bytes."""
     phase: str

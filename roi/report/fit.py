@@ -7,6 +7,8 @@ from textwrap import wrap
 from roi.estimate.fit_report import FitReport, GpuLine
 from roi.estimate.fitting import MICRO_BATCHES
 from roi.estimate.memory import PHASES
+from roi.facts.profile import DryRunProfile
+from roi.report.timeline import timeline_rows
 from roi.units import GIB
 
 SCHEMA = "roi.fit/1"
@@ -16,9 +18,11 @@ HEADS = ("GPU", "fits", "batch", "longest", "tokens/s", "hours", "5-95%", "USD")
 WIDTHS = (15, 5, 5, 9, 8, 7, 13, 10)
 
 
-def fit_text(report: FitReport) -> str:
-    """The table, no line wider than 80 columns."""
+def fit_text(report: FitReport, dry: DryRunProfile | None = None) -> str:
+    """The table, no line wider than 80 columns; with `dry` where the dry run's peak lies, and its timeline."""
     lines = [*_title(report), "", *_memory_rows(report), ""]
+    if dry is not None:
+        lines += [*_peak_rows(dry), "", *timeline_rows(dry.timeline_bytes, dry.timeline_phases, _resident(dry)), ""]
     rows = [_cells(line) for line in report.lines if line.fit.fits]
     if rows:
         lines += [_row(HEADS), *(_row(cells) for cells in rows), ""]
@@ -26,11 +30,14 @@ def fit_text(report: FitReport) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def fit_markdown(report: FitReport) -> str:
+def fit_markdown(report: FitReport, dry: DryRunProfile | None = None) -> str:
     """The same as Markdown tables."""
     out = ["# " + _title(report)[0], "", *_title(report)[1:], "", "| part | GiB |", "|:--|--:|"]
     out += [f"| {name} | {value / GIB:.2f} |" for name, value in _parts(report) if value > 0]
     out += ["", f"Process: {_process(report)}", ""]
+    if dry is not None:
+        figure = timeline_rows(dry.timeline_bytes, dry.timeline_phases, _resident(dry))
+        out += ["```text", *_peak_rows(dry), "", *figure, "```", ""]
     rows = [_cells(line) for line in report.lines if line.fit.fits]
     if rows:
         out += ["| " + " | ".join(HEADS) + " |", "|:--|:--|" + "--:|" * (len(HEADS) - 2)]
@@ -39,7 +46,7 @@ def fit_markdown(report: FitReport) -> str:
     return "\n".join(out)
 
 
-def fit_json(report: FitReport) -> str:
+def fit_json(report: FitReport, dry: DryRunProfile | None = None) -> str:
     """The answer as JSON: bytes, hours, USD; null where a figure was not asked for or no offer gives it."""
     plan = asdict(report.plan)
     memory = report.lines[0].fit.memory
@@ -54,8 +61,10 @@ def fit_json(report: FitReport) -> str:
             **{name: float(x) for name, x in asdict(memory).items() if name not in ("peak_phase", "phase_bytes")},
             "peak_phase": PHASES[int(memory.peak_phase)],
             "phase_bytes": dict(zip(PHASES, (float(x) for x in memory.phase_bytes), strict=True)),
-            "basis": "dry run",
+            "instrument": "closed form" if report.dry is None else "dry run",
+            "source": "roi.estimate.memory" if report.dry is None else report.dry.source,
         },
+        "dry_run": None if dry is None else dry.model_dump(mode="json", by_alias=True, exclude={"operators"}),
         "gpus": [_gpu_json(line) for line in report.lines],
     }
     return json.dumps(body, indent=1, allow_nan=False)
@@ -94,13 +103,31 @@ def _title(report: FitReport) -> list[str]:
     return [line for text in (first, second, third) for line in wrap(text, WIDTH)]
 
 
+def _resident(dry: DryRunProfile) -> float:
+    """Bytes that the step finds in place."""
+    return dry.timeline_bytes[0]
+
+
+def _peak_rows(dry: DryRunProfile) -> list[str]:
+    """Where the peak lies, and the largest tensors that the step itself has made by then."""
+    operator = dry.operator.removeprefix("aten.").removesuffix(".default")
+    where = dry.module or "the loss"
+    lines = wrap(f"Peak at {operator} in {where} ({dry.phase}); largest tensors of the step alive there, GiB:", WIDTH)
+    for name, module, size in dry.largest[:6]:
+        short = name.replace("aten.", "").replace(".default", "").replace("base_model.model.", "")
+        where = module.replace("base_model.model.", "").replace("base_model.model", "model") or "-"
+        lines.append(f"  {size / GIB:8.3f}  {short[:34]:34s}  {where[-32:]}")
+    return lines
+
+
 def _parts(report: FitReport) -> list[tuple[str, float]]:
     """The parts alive at the peak; they sum to the process's memory."""
     m = report.lines[0].fit.memory
     prepared = float(m.preparation_bytes)
     weights = f"weights (fp32 preparation {prepared / GIB:.2f} of it)" if prepared else "weights"
     rows = [
-        (weights, m.weights_bytes), ("adapters", m.adapters_bytes), ("gradients", m.gradients_bytes),
+        (weights, m.weights_bytes), ("adapters", m.adapters_bytes), ("gathered layers", m.gathered_bytes),
+        ("gradients", m.gradients_bytes),
         ("optimizer", m.optimizer_bytes), ("activations", m.activations_bytes),
         ("logits, loss and their gradients", m.logits_bytes), ("cuBLAS workspaces", m.workspaces_bytes),
         ("allocator slack", m.reserved_bytes - m.peak_allocated_bytes), ("CUDA context", m.context_bytes),
@@ -115,14 +142,22 @@ def _process(report: FitReport) -> str:
 
 def _memory_rows(report: FitReport) -> list[str]:
     memory = report.lines[0].fit.memory
-    marks = {"allocator slack": "c", "CUDA context": "a"}
-    head = f"Peak of one GPU, phase: {PHASES[int(memory.peak_phase)]}"
+    marks = {"allocator slack": "c" if report.dry is None else "r", "CUDA context": "c"}
+    own = "f" if report.dry is None else "d"
+    head = f"Peak on {report.lines[0].fit.gpu.id}, phase: {PHASES[int(memory.peak_phase)]}"
     rows = [f"{head:44s}{'GiB':>8s}"]
-    rows += [f"  {name:42s}{value / GIB:8.2f} {marks.get(name, 'd')}" for name, value in _parts(report) if value > 0]
+    rows += [f"  {name:42s}{value / GIB:8.2f} {marks.get(name, own)}" for name, value in _parts(report) if value > 0]
     fit = report.lines[0].fit
     rows.append(f"  {'process':42s}{float(memory.process_bytes) / GIB:8.2f} c"
                 f"  5-95%: {fit.low_bytes / GIB:.2f}-{fit.high_bytes / GIB:.2f}")
     return rows
+
+
+def _memory_source(report: FitReport) -> str:
+    if report.dry is None:
+        return "f = formula, held to dry runs of the real training step; --dry-run runs that step"
+    return (f"d = dry run of the real training step ({report.dry.source}), r = its allocations replayed through torch's"
+            " allocator")
 
 
 def _cells(line: GpuLine) -> tuple[str, ...]:
@@ -166,7 +201,8 @@ def _remarks(report: FitReport, *, wrapped: bool = True) -> list[str]:
         texts.append("Experts stay in the base dtype without adapters (3-D parameters in transformers 5, which peft and"
                      " bitsandbytes leave alone); their activations are not held to dry runs")
     texts.append("batch, longest: largest micro-batch at this length, longest sequence at this micro-batch, central estimate")
-    texts.append("d = formula held to dry runs; c = calibrated; q = quoted; a = assumed. tokens/s and hours: c, 5-95% from"
+    texts.append(f"Memory: {_memory_source(report)}")
+    texts.append("c = calibrated; q = quoted. tokens/s and hours: c, 5-95% from"
                  " sources left out of the fit. tight: fits, but not at the 95th percentile;"
                  " dtype: would fit, but the card lacks the number format")
     if not wrapped:

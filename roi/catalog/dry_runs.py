@@ -1,0 +1,18 @@
+"""A stored dry run as the estimators take it."""
+
+from roi.catalog.profile_reading import StoredProfile
+from roi.estimate.dry_peaks import DryPeak, DryPeaks
+from roi.facts.profile import DryRunProfile
+
+
+def dry_peaks(profile: DryRunProfile, source: str) -> DryPeaks:
+    """Peaks of the profile's plan at its own size and around it; `source` names it in reports."""
+    plan = profile.plan
+    own = DryPeak(int(plan["micro_batch"]), int(plan["seq"]), profile.allocated_bytes, profile.reserved_bytes)
+    ladder = tuple(DryPeak(p.micro_batch, p.seq, p.allocated_bytes, p.reserved_bytes) for p in profile.searched)
+    return DryPeaks(own, ladder or (own,), dict(profile.parts_bytes), profile.phase, profile.workspace_bytes, source)
+
+
+def stored_peaks(stored: StoredProfile[DryRunProfile]) -> DryPeaks:
+    """`dry_peaks` of a file of the store."""
+    return dry_peaks(stored.profile, stored.name)

@@ -1,0 +1,164 @@
+"""A table of measured training runs (one row a run) as the estimators take it, and why rows are left out."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from roi.catalog.row_fields import Row, Unusable, cell, full_length, known_number, measured_number, memory_kind
+from roi.catalog.row_names import table_gpu, table_model
+from roi.catalog.row_plan import row_plan
+from roi.errors import InputError, nearest
+from roi.estimate.measured import MeasuredRun
+from roi.estimate.validation import RowLabel
+from roi.units import GIB
+
+REQUIRED = (
+    "id", "model", "gpu", "method", "rank", "target_modules", "quant", "micro_batch", "seq_len_max",
+    "gradient_checkpointing", "peak_mem_gib", "peak_mem_kind", "tokens_per_s",
+)  # fmt: skip
+"""Columns without which no plan can be made or nothing can be compared."""
+
+SECOND = {"reserved": "peak_mem_reserved_gib", "process": "peak_mem_process_gib"}
+"""Columns of memory beside the headline's, by kind."""
+
+POSITIVE = (
+    "params_b", "n_gpus", "rank", "micro_batch", "grad_accum", "seq_len_max", "seq_len_mean", "peak_mem_gib",
+    "peak_mem_reserved_gib", "peak_mem_process_gib", "tokens_per_s", "samples_per_s", "step_s", "train_hours",
+    "trainable_params",
+)  # fmt: skip
+"""Columns whose numbers are above 0."""
+
+
+class RowTable(NamedTuple):
+    """What a table holds."""
+
+    runs: tuple[MeasuredRun, ...]
+    """Rows that became a configuration."""
+    skipped: tuple[tuple[str, str], ...]
+    """(id, reason) of the others; the reason begins with column and value."""
+    rows: int
+    """All rows."""
+    labels: tuple[RowLabel, ...]
+    """What every row states, the skipped ones included."""
+    second: tuple[MeasuredRun, ...]
+    """The same runs with the other kinds of memory that their rows state beside the headline's."""
+
+
+def read_measured_rows(path: Path) -> RowTable:
+    """The runs of the CSV at `path`, in its order; InputError where it is no such table.
+
+    Columns are those of `roi validate --help`; more are allowed. Rows that no plan expresses are skipped, each with the
+    column and the value that decided it.
+    """
+    rows = _read(path)
+    runs, skipped, labels, second = [], [], [], []
+    for row in rows:
+        for column in POSITIVE:
+            known_number(row, column)  # a figure of 0 or below is an error of the table, whatever becomes of the row
+        labels.append(_label(row))
+        try:
+            runs.append(measured_run(row))
+            second += [measured_run({**row, "peak_mem_gib": cell(row, SECOND[kind]), "peak_mem_kind": kind})
+                       for kind in labels[-1].second]
+        except Unusable as reason:
+            skipped.append((cell(row, "id"), str(reason)))
+    return RowTable(tuple(runs), tuple(skipped), len(rows), tuple(labels), tuple(second))
+
+
+def measured_run(row: Row) -> MeasuredRun:
+    """One row as a run; raises Unusable with column and value where no plan expresses it or it states no figure."""
+    model = table_model(cell(row, "model"))
+    plan, assumed = row_plan(row, model)
+    peak = measured_number(row, "peak_mem_gib")
+    failed = _out_of_memory(row)
+    mean = known_number(row, "seq_len_mean")
+    if mean is None and full_length(cell(row, "packing")):
+        mean = float(plan.seq)
+    speed = _tokens_per_s(row)
+    if peak is None and speed is None and not failed and "fit" not in cell(row, "peak_mem_kind").lower():
+        raise Unusable("peak_mem_gib", "", "no figure to compare: no memory, no tokens/s, no out-of-memory")
+    return MeasuredRun(
+        cell(row, "id"), _source(row), cell(row, "method").lower(), cell(row, "gpu"), model, plan,
+        table_gpu(cell(row, "gpu")), mean, None if peak is None else peak * GIB, memory_kind(cell(row, "peak_mem_kind")),
+        speed, failed, assumed,
+    )  # fmt: skip
+
+
+def _tokens_per_s(row: Row) -> float | None:
+    """Tokens/s of the whole job: as stated, else samples/s x a numeric mean length; never from step_s alone."""
+    stated = known_number(row, "tokens_per_s")
+    samples, mean = known_number(row, "samples_per_s"), known_number(row, "seq_len_mean")
+    return stated if stated is not None else samples * mean if samples and mean else None
+
+
+def _out_of_memory(row: Row) -> bool:
+    kind = cell(row, "peak_mem_kind").lower()
+    said = kind.startswith(("oom", "out of memory")) or "out of memory" in cell(row, "notes").lower()
+    return said and not cell(row, "peak_mem_gib")
+
+
+def _source(row: Row) -> str:
+    """The id without its number ("peft-001": peft); the source column's first word where the id has none."""
+    bare = re.sub(r"[-_.#]\d+$", "", cell(row, "id"))
+    return bare if bare != cell(row, "id") else (cell(row, "source").split() or [bare])[0]
+
+
+def _label(row: Row) -> RowLabel:
+    kind = memory_kind(cell(row, "peak_mem_kind"))
+    return RowLabel(
+        cell(row, "id"), _source(row), cell(row, "method").lower() or "unstated", cell(row, "gpu") or "unstated",
+        kind, known_number(row, "peak_mem_gib") is not None, _tokens_per_s(row) is not None,
+        tuple(other for other, column in SECOND.items() if other != kind and known_number(row, column) is not None),
+    )  # fmt: skip
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    """Rows as dictionaries; every way in which the file is no such table is an InputError that names the file."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"TABLE: cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"TABLE: {path} is not UTF-8 text (byte {error.start}); save it as CSV in UTF-8") from error
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        raise InputError(f"TABLE: {path} is not CSV: {error}") from error
+    lines = [line for line in lines if any(part.strip() for part in line)]
+    if not lines:
+        raise InputError(f"TABLE: {path} is empty")
+    heads = [name.strip() for name in lines[0]]
+    _check_heads(path, heads)
+    if len(lines) == 1:
+        raise InputError(f"TABLE: {path} has a head but no rows")
+    for line in lines[1:]:
+        if len(line) != len(heads):
+            raise InputError(f"TABLE: {path}, row {line[0][:40]!r}: {len(line)} cells under {len(heads)} columns")
+    rows = [dict(zip(heads, line, strict=True)) for line in lines[1:]]
+    _check_ids(path, [cell(row, "id") for row in rows])
+    return rows
+
+
+def _check_heads(path: Path, heads: list[str]) -> None:
+    missing = [name for name in REQUIRED if name not in heads]
+    if missing:
+        near = nearest(missing[0], heads, 1)
+        hint = f"; nearest in the file: {near[0]}" if near else ""
+        others = f" (and {', '.join(missing[1:])})" if missing[1:] else ""
+        raise InputError(f"TABLE: {path} has no column {missing[0]!r}{others}{hint}")
+    twice = [name for name in heads if name and heads.count(name) > 1]
+    if twice:
+        raise InputError(f"TABLE: {path} has the column {twice[0]!r} twice")
+
+
+def _check_ids(path: Path, ids: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for number, id in enumerate(ids, start=1):
+        if not id:
+            raise InputError(f"TABLE: {path}, row {number}: the id is empty")
+        if id in seen:
+            raise InputError(f"TABLE: {path}: the id {id!r} occurs twice; one row a run")
+        seen.add(id)

@@ -1,0 +1,59 @@
+"""Where `roi fit` takes memory from: a dry run made now, one among the profiles, or the closed form."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from roi.catalog.dry_runs import dry_peaks, stored_peaks
+from roi.catalog.local_models import ChosenModel
+from roi.catalog.profiles import Store, find_dry_run, save_profile
+from roi.errors import InputError
+from roi.estimate.dry_peaks import DryPeaks
+from roi.estimate.plan import TrainingPlan, check_context, resolve_targets
+from roi.facts.gpu import Gpu
+from roi.facts.profile import DryRunProfile
+
+
+class MemoryEvidence(NamedTuple):
+    """What the report rests on."""
+
+    peaks: DryPeaks | None
+    profile: DryRunProfile | None
+    """The dry run; None: the closed form."""
+    talk: tuple[str, ...]
+    """Lines for stderr."""
+
+
+def memory_evidence(
+    chosen: ChosenModel, plan: TrainingPlan, cards: Sequence[Gpu], store: Store, *, run_dry: bool,
+) -> MemoryEvidence:
+    """The best evidence for the plan's memory; with `run_dry` a new dry run, which is kept."""
+    if run_dry:
+        return _run_now(chosen, plan, cards)
+    if chosen.config is None or plan.sharding != "none":
+        return MemoryEvidence(None, None, ())
+    stored = find_dry_run(store, chosen.shape.id, plan, chosen.config.config_hash)
+    if stored is None:
+        return MemoryEvidence(None, None, ())
+    return MemoryEvidence(stored_peaks(stored), stored.profile, ())
+
+
+def _run_now(chosen: ChosenModel, plan: TrainingPlan, cards: Sequence[Gpu]) -> MemoryEvidence:
+    from roi.profiling.stack import torch  # isort: skip  # the door to the extra: names what is missing, keeps a notice out
+    from roi.profiling.dry_profile import profile_dry_run
+
+    if plan.sharding != "none":
+        raise InputError(f"--dry-run: runs one GPU; leave it out for --sharding {plan.sharding}, which the closed form takes")
+    if chosen.config is None:
+        raise InputError(f"MODEL: {chosen.shape.id} ({chosen.shape.family}) has its own code, no class of transformers;"
+                         " leave out --dry-run for the closed form")
+    check_context(chosen.shape, plan)
+    if plan.adapter:
+        resolve_targets(chosen.shape, plan.targets)
+    torch.set_num_threads(1)  # shapes alone are worked out
+    single = cards[0] if len(cards) == 1 else None
+    profile = profile_dry_run(
+        chosen.config, plan, cards_bytes=[card.memory_bytes for card in cards],
+        context_tokens=chosen.shape.context_tokens, gpu=single,
+    )
+    place = save_profile(profile)
+    return MemoryEvidence(dry_peaks(profile, place.name), profile, (f"kept as {place}",))

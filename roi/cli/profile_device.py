@@ -1,0 +1,49 @@
+"""`roi profile device`: the rates that this machine's GPU or CPU reaches."""
+
+from pathlib import Path
+
+import click
+from click.exceptions import Exit
+
+INTERRUPTED = 130
+
+
+@click.command(short_help="Achieved rates of this GPU or CPU.")
+@click.option("--device", "asked", help="cuda or cpu.  [default: cuda where there is one]")
+@click.option("--budget", default="60s", show_default=True, help="Time to spend: 45, 45s, 2m.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the operands.")
+@click.option("--force", is_flag=True, help="Run although other processes use the GPU.")
+@click.option("--output", type=click.Path(path_type=Path), help="File for the profile.  [default: a dated one in --profiles]")
+@click.option("--profiles", type=click.Path(path_type=Path), help="Folder of profiles.  [default: ./profiles, else the user's]")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
+              help="How to print.")
+def device(
+    *, asked: str | None, budget: str, seed: int, force: bool, output: Path | None,
+    profiles: Path | None, form: str,
+) -> None:
+    """Time matrix products, copies, 4-bit dequantisation, attention, element-wise operators and launches.
+
+    Every timed call is kept in the profile; the report shows rates beside the datasheet. Ctrl-C keeps what is done.
+    """
+    from roi.catalog.gpus import find_gpu
+    from roi.catalog.profiles import save_profile
+    from roi.cli.output import write
+    from roi.cli.profile_words import check_new, read_seconds
+    from roi.profiling.device import profile_device
+    from roi.profiling.environment import claim_board, pick_device, read_environment
+    from roi.profiling.progress import show_progress
+    from roi.report.profile_device import device_json, device_text
+
+    seconds = read_seconds(budget, "--budget")
+    check_new(output)
+    picked = pick_device(asked)
+    board, shared = claim_board(picked, force=force)
+    environment = read_environment(picked, seed, board)
+    with show_progress() as watcher:
+        run = profile_device(environment, seconds, board, watcher)
+    measured = run.profile.model_copy(update={"notes": (*shared, *run.profile.notes)})
+    file = save_profile(measured, profiles, output)
+    gpu = find_gpu(environment.gpu) if environment.gpu else None
+    write({"table": device_text, "json": device_json}[form](measured, gpu, file))
+    if run.interrupted:
+        raise Exit(INTERRUPTED)

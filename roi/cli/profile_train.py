@@ -1,0 +1,135 @@
+"""`roi profile train`: a short real training run on the device at hand."""
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.exceptions import Exit
+
+from roi.errors import InputError, RoiError
+
+if TYPE_CHECKING:
+    from roi.estimate.plan import Attend, Dtype, Method, Optimizer, Trainer
+
+UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+INTERRUPTED = 130
+
+
+@click.command(short_help="A short real training run: step time, memory, power.")
+@click.argument("model", required=False)
+@click.option("--method", default="lora", show_default=True, help="full, lora, rslora, dora, qlora, qdora or lora-int8.")
+@click.option("--rank", type=int, default=16, show_default=True, help="Rank of the adapter.")
+@click.option("--targets", default="all-linear", show_default=True, help="all-linear, attention, qv, or names with commas.")
+@click.option("--dtype", help="bf16, fp16 or fp32: unquantised weights and compute.  [default: bf16; fp32 on a CPU]")
+@click.option("--optimizer", default="adamw", show_default=True, help="adamw, adamw-bf16, adamw-8bit, paged-adamw-8bit.")
+@click.option("--attention", default="sdpa", show_default=True, help="sdpa, flash or eager.")
+@click.option("--checkpointing/--no-checkpointing", default=True, show_default=True, help="Gradient checkpointing.")
+@click.option("--dropout", type=float, default=0.0, show_default=True, help="LoRA dropout.")
+@click.option("--double-quant/--no-double-quant", default=True, show_default=True, help="Quantise the NF4 scales too.")
+@click.option("--trainer", default="plain", show_default=True, help="plain loop, hf (Trainer) or trl (SFTTrainer).")
+@click.option("--autocast/--no-autocast", default=None,
+              help="Under torch.autocast.  [default: with hf and trl, unless dtype is fp32]")
+@click.option("--micro-batch", default="1,2,4", show_default=True, help="Sequences in one forward pass, with commas.")
+@click.option("--seq", help="Tokens of a sequence, with commas.  [default: 512,1024,2048; 64,128,256 on a CPU]")
+@click.option("--budget", default="120s", show_default=True, help="Time for stepping; building the model comes on top.")
+@click.option("--device", help="cuda or cpu.  [default: cuda where there is one]")
+@click.option("--layers", type=int, help="Keep this many layers: a smaller model, named so.")
+@click.option("--shrink", type=int, default=1, help="Divide every width by this: a smaller model, named so.")
+@click.option("--find-largest/--no-find-largest", default=True, show_default=True, help="Search the largest micro-batch (GPU).")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights and tokens.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Folder of real weights; else they are drawn at random.")
+@click.option("--force", is_flag=True, help="Run although other processes use the GPU.")
+@click.option("--output", type=click.Path(path_type=Path), help="File for the profile.  [default: a dated one in --profiles]")
+@click.option("--profiles", type=click.Path(path_type=Path), help="Folder of profiles.  [default: ./profiles, else the user's]")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
+              help="How to print.")
+def train(
+    *, model: str | None, method: "Method", rank: int, targets: str, dtype: "Dtype | None", optimizer: "Optimizer",
+    attention: "Attend", checkpointing: bool, dropout: float, double_quant: bool, trainer: "Trainer", autocast: bool | None,
+    micro_batch: str, seq: str | None, budget: str, device: str | None, layers: int | None, shrink: int,
+    find_largest: bool, seed: int, weights: Path | None, force: bool, output: Path | None, profiles: Path | None, form: str,
+) -> None:
+    """Train MODEL for a short time and keep what was measured.
+
+    MODEL is a name of the catalog, or a folder (or file) with a config.json. Weights are drawn at random from its shape:
+    nothing is downloaded. On a CPU without MODEL a model of 3.5 million parameters trains.
+    """
+    from roi.catalog.gpus import find_gpu
+    from roi.catalog.profiles import save_profile
+    from roi.cli.output import write
+    from roi.estimate.plan import TrainingPlan, resolve_targets
+    from roi.profiling.choose_model import choose_model
+    from roi.profiling.environment import claim_board, pick_device, read_environment
+    from roi.profiling.progress import show_progress
+    from roi.profiling.train import TrainRequest, check_possible, profile_train
+    from roi.report.profile_train import train_json, train_text
+
+    batches = _whole_numbers(micro_batch, "--micro-batch")
+    seconds = _seconds(budget)
+    _check_output(output)
+    where = pick_device(device)
+    chosen = choose_model(model, weights, where, layers, shrink)
+    lengths = _whole_numbers(seq or ("64,128,256" if where == "cpu" else "512,1024,2048"), "--seq")
+    stored: Dtype = dtype or ("fp32" if where == "cpu" else "bf16")
+    plan = TrainingPlan(
+        method=method, rank=rank, targets=targets, micro_batch=batches[0], seq=lengths[0], checkpointing=checkpointing,
+        dtype=stored, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, trainer=trainer,
+        autocast=autocast if autocast is not None else trainer != "plain" and stored != "fp32",
+        padded=False,  # every sequence is full
+    )
+    if chosen.shape is not None and plan.adapter:
+        resolve_targets(chosen.shape, targets, "--targets")
+    board, notes = claim_board(where, force=force)
+    environment = read_environment(where, seed, board)
+    gpu = find_gpu(environment.gpu) if environment.gpu else None
+    request = TrainRequest(
+        model=chosen.name, config=chosen.config, plan=plan, points=tuple((b, t) for b in batches for t in lengths),
+        device=where, budget_s=seconds, seed=seed, shape=chosen.shape, gpu=gpu, weights=weights, find_largest=find_largest,
+        shrunk=chosen.shrunk,
+    )
+    check_possible(request)
+    with show_progress(sys.stderr) as watcher:
+        run = profile_train(request, environment, board, watcher)
+    measured = run.profile.model_copy(update={"notes": (*chosen.notes, *notes, *run.profile.notes)})
+
+    def tell(file: Path | None) -> None:
+        write(train_json(measured) if form == "json" else train_text(measured, chosen.shape, gpu, file))
+
+    try:
+        file = save_profile(measured, profiles, output)
+    except RoiError:
+        tell(None)  # minutes of measurement: shown at least
+        raise
+    tell(file)
+    if form == "json":
+        click.echo(f"written: {file}", err=True)
+    if run.interrupted:
+        raise Exit(INTERRUPTED)
+
+
+def _check_output(output: Path | None) -> None:
+    """Raise before the run where its profile could not be written after it."""
+    if output is None:
+        return
+    if output.exists():
+        raise InputError(f"--output: {output} is there already; profiles are never overwritten")
+    if not output.parent.is_dir():
+        raise InputError(f"--output: no folder {output.parent}")
+
+
+def _whole_numbers(text: str, field: str) -> list[int]:
+    """Numbers with commas, each once, in order."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(re.fullmatch(r"[1-9]\d{0,6}", word) for word in words):
+        raise InputError(f"{field}: {text[:60]!r} is not usable; whole numbers from 1 with commas, for example 1,2,4")
+    return sorted({int(word) for word in words})
+
+
+def _seconds(text: str) -> float:
+    """A time such as 120, 90s, 2m or 0.5h in seconds."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)", text.strip().lower())
+    if found is None or float(found[1]) <= 0.0:
+        raise InputError(f"--budget: {text[:40]!r} is not usable; a time such as 90s, 2m or 0.5h")
+    return float(found[1]) * UNITS[found[2]]

@@ -1,0 +1,34 @@
+"""Words of the `roi profile` commands: times, lists of numbers, files that must be new."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from roi.errors import InputError
+
+UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+LONGEST_S: Final = 1e6
+
+
+def read_seconds(text: str, field: str) -> float:
+    """Seconds that `text` means: 90, 90s, 2m or 1.5h."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)", text.strip().lower())
+    seconds = float(found[1]) * UNITS[found[2]] if found else 0.0
+    if not 0.0 < seconds <= LONGEST_S:
+        raise InputError(f"{field}: {text[:40]!r} is not usable; a time above 0 such as 90s, 2m or 0.5h")
+    return seconds
+
+
+def read_counts(text: str, field: str) -> tuple[int, ...]:
+    """Whole numbers from 1 with commas, each once, in order."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(re.fullmatch(r"[1-9]\d{0,6}", word) for word in words):
+        raise InputError(f"{field}: {text[:60]!r} is not usable; whole numbers from 1 with commas, for example 1,4")
+    return tuple(sorted({int(word) for word in words}))
+
+
+def check_new(output: Path | None) -> None:
+    """Raise where --output is there already: said before the run, not after it."""
+    if output is not None and output.exists():
+        raise InputError(f"--output: {output} is there already; profiles are never overwritten")

@@ -1,0 +1,59 @@
+"""`roi validate`: every row of a table of measured runs, predicted and compared."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from roi.estimate.prediction import Predictor
+
+INSTRUMENTS = ("closed-form", "dry-run")
+
+
+@click.command(short_help="Predictions against a table of measured training runs.")
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--instrument", type=click.Choice(INSTRUMENTS), default="closed-form", show_default=True,
+              help="What predicts memory: the formula, or the real training step on fake tensors (seconds a row).")
+@click.option("--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table", show_default=True,
+              help="How to print.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write to this file, whole or not at all.")
+def validate(*, table: Path, instrument: str, form: str, output: Path | None) -> None:
+    """Predict every row of TABLE, a CSV of measured training runs, and print how far off the predictions are.
+
+    Columns needed: id, model, gpu, method, rank, target_modules, quant, micro_batch, seq_len_max, gradient_checkpointing,
+    peak_mem_gib, peak_mem_kind, tokens_per_s. Read where present: source, params_b, n_gpus, base_dtype, grad_accum,
+    seq_len_mean, packing, attention_impl, optimizer, framework, samples_per_s, trainable_params, notes, and
+    peak_mem_reserved_gib and peak_mem_process_gib (kinds beside the headline's). In place of defaults: lora_dropout,
+    logits_kept, autocast, packed, padded, trainer, sharding, optimizer_state_dtype, double_quant. Others are ignored.
+
+    peak_mem_kind says what was measured (allocated, reserved, or process for nvidia-smi and NVML); like is compared with
+    like.
+    """
+    from roi.catalog.efficiencies import training_efficiencies
+    from roi.catalog.measured_rows import read_measured_rows
+    from roi.cli.output import write
+    from roi.estimate.closed_form import throughput_predictor
+    from roi.estimate.validation import validate_runs
+    from roi.report.validation import validation_json, validation_markdown, validation_text
+
+    rows = read_measured_rows(table)
+    known = training_efficiencies()
+    found = validate_runs(rows.runs, rows.labels, rows.skipped, memory_instrument(instrument),
+                          throughput_predictor(known.step(), known.overall.spread()), rows.second)
+    tell = {"table": validation_text, "json": validation_json, "markdown": validation_markdown}[form]
+    write(tell(found, instrument), output)
+
+
+def memory_instrument(name: str) -> "Predictor":
+    """The predictor of peak memory with this name."""
+    from roi.catalog.efficiencies import training_efficiencies
+
+    overhead = training_efficiencies().overhead()
+    if name == "dry-run":
+        from roi.profiling.predict import dry_run_predictor
+
+        return dry_run_predictor(overhead)
+    from roi.estimate.closed_form import memory_predictor
+
+    return memory_predictor(overhead)

@@ -1,0 +1,65 @@
+"""A progress bar with the time left, on stderr, where a person watches; else nothing."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+
+class Watcher(Protocol):
+    """Is told how a run goes."""
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+
+    def update(self, text: str, spent: float, left_s: float) -> None:
+        """What is going on, the share that is done (0 to 1), and the seconds left at most."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    def update(self, text: str, spent: float, left_s: float) -> None:
+        """Nothing."""
+
+
+class Bar:
+    """A bar of rich; lines go above it. Redrawn at most five times a second, so that it costs a run nothing."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.task = progress.add_task("", total=1.0, left="")
+        self.drawn_s = 0.0
+
+    def say(self, text: str) -> None:
+        """A line above the bar."""
+        self.progress.console.print(text, markup=False, highlight=False)
+
+    def update(self, text: str, spent: float, left_s: float) -> None:
+        """Move the bar."""
+        now = time.monotonic()
+        if now - self.drawn_s < 0.2 and spent < 1.0:
+            return
+        self.drawn_s = now
+        left = f"at most {left_s // 60:.0f}:{left_s % 60:02.0f} left"
+        self.progress.update(self.task, completed=spent, description=text, left=left)
+        self.progress.refresh()
+
+
+@contextmanager
+def show_progress(stream: TextIO | None = None) -> Iterator[Watcher]:
+    """A bar on a terminal, silence elsewhere. It is drawn between steps, never by a thread that would disturb them."""
+    stream = stream or sys.stderr
+    if not stream.isatty():
+        yield Silent()
+        return
+    columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False), TextColumn("{task.fields[left]}"))
+    with Progress(*columns, console=Console(file=stream), transient=True, auto_refresh=False) as progress:
+        yield Bar(progress)

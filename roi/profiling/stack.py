@@ -1,0 +1,56 @@
+"""The packages of the extra `profile`, imported in one place: one sentence where one is missing, known noise kept out."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from roi.errors import MissingExtra
+
+
+class _Drop(logging.Filter):
+    """Keeps one message of one logger out."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not str(record.msg).startswith(self.name)
+
+
+@contextmanager
+def _without(logger: str, message: str) -> Iterator[None]:
+    """The logger says everything but messages that begin so."""
+    drop = _Drop(message)
+    logging.getLogger(logger).addFilter(drop)
+    try:
+        yield
+    finally:
+        logging.getLogger(logger).removeFilter(drop)
+
+
+try:
+    import torch
+
+    # On CPUs with AVX512-BF16 bitsandbytes says at every import that an optional kernel was not downloaded; it has its own.
+    with _without("bitsandbytes.backends.cpu.ops", "Failed to load CPU gemm_4bit_forward"):
+        bitsandbytes: Any = import_module("bitsandbytes")  # Any, here and below: types are partial and change by release
+        peft: Any = import_module("peft")
+        transformers: Any = import_module("transformers")
+except ModuleNotFoundError as error:
+    raise MissingExtra("profile", error.name or "torch") from error
+
+__all__ = ["bitsandbytes", "known_warnings", "peft", "torch", "transformers"]
+
+
+@contextmanager
+def known_warnings() -> Iterator[None]:
+    """Silence about three things that no user can change.
+
+    peft and trl call transformers' gradient checkpointing by its old name. peft adds patterns for fused experts, then
+    warns that no adapter matched them (experts carry none). bitsandbytes says at every call of every int8 layer that it
+    computes in fp16.
+    """
+    with warnings.catch_warnings(), _without("bitsandbytes.autograd._functions", "MatMul8bitLt: inputs will be cast"):
+        warnings.filterwarnings("ignore", r"`(is_)?gradient_checkpointing\w*` is deprecated", FutureWarning)
+        warnings.filterwarnings("ignore", r"The following (rank|alpha)_pattern keys did not match", RuntimeWarning)
+        yield

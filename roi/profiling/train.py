@@ -1,0 +1,254 @@
+"""A short real training run: built, stepped through its points, and told as a profile."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from math import sqrt
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final, NamedTuple
+
+from roi.catalog.profile_plans import plan_record
+from roi.errors import InputError
+from roi.estimate.memory import training_memory
+from roi.estimate.plan import TrainingPlan
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
+from roi.facts.profile import Environment, TrainPoint, TrainProfile
+from roi.profiling.adapter import prepare_training, trained_count
+from roi.profiling.build import ATTENTION, build_meta, build_model, load_model, quantised_layers
+from roi.profiling.limits import Largest, largest_micro_batch, ran_out, recover, try_size
+from roi.profiling.nvml import Board, Draw, PowerMeter
+from roi.profiling.progress import Watcher
+from roi.profiling.resident import available_bytes
+from roi.profiling.stack import torch
+from roi.profiling.train_point import Budget, PointRun, read_memory, reset_memory, run_point
+from roi.profiling.training_loop import Rig
+from roi.units import GIB
+
+SEARCH_SHARE: Final = 0.25
+"""Part of the budget that the search for the largest micro-batch may take."""
+
+LARGE_ON_CPU: Final = 1e9
+"""Parameters above which one step on a CPU takes minutes (6 FLOP a parameter and token, at most 1e11 FLOP/s a core)."""
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What to train, and for how long."""
+
+    model: str
+    """Catalog name or path; says so where the model was shrunk."""
+    config: dict[str, Any]  # Any: JSON, as transformers takes it
+    plan: TrainingPlan
+    points: tuple[tuple[int, int], ...]
+    """(micro-batch, tokens)."""
+    device: str
+    budget_s: float
+    seed: int = 0
+    shape: ModelShape | None = None
+    """For the closed form; None where the catalog does not know the model."""
+    gpu: Gpu | None = None
+    weights: Path | None = None
+    """Folder of real weights; None draws them."""
+    find_largest: bool = True
+    """Search the largest micro-batch too (on a GPU)."""
+    shrunk: bool = False
+    """True where the model is a small one on purpose: a CPU then takes any size that its memory holds."""
+
+
+class TrainRun(NamedTuple):
+    """What came of it."""
+
+    profile: TrainProfile
+    interrupted: bool
+    """True after Ctrl-C: the profile holds what was done until then."""
+
+
+def check_possible(request: TrainRequest) -> None:
+    """Raise an InputError, one sentence, where this plan cannot run on this device."""
+    plan, device = request.plan, request.device
+    if device == "cpu":
+        if plan.attention == "flash":
+            raise InputError("--attention flash: FlashAttention needs a GPU; on a CPU take sdpa or eager")
+        if plan.optimizer.startswith("paged"):
+            raise InputError(f"--optimizer {plan.optimizer}: paging needs a GPU; on a CPU take adamw-8bit")
+    if plan.dtype == "fp16" and plan.method == "full" and plan.trainer != "plain" and plan.autocast:
+        raise InputError("--dtype fp16: a Trainer's loss scaling refuses to train fp16 parameters; full training takes bf16")
+    context = request.config.get("max_position_embeddings")
+    longest = max(seq for _, seq in request.points)
+    if isinstance(context, int) and longest > context:
+        raise InputError(f"--seq: {longest:,} tokens is not usable; {request.model} takes at most {context:,}")
+    if request.weights is None:
+        _check_size(request)
+
+
+def _check_size(request: TrainRequest) -> None:
+    """Raise where the model alone is too large for the device."""
+    model = build_meta(request.config, request.plan)
+    count = sum(p.numel() for p in model.parameters())
+    head = model.get_output_embeddings()
+    linear = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head)
+    width = {"fp32": 4.0}.get(request.plan.dtype, 2.0)
+    stored = 0.55 if request.plan.quantised else 1.0 if request.plan.method == "lora-int8" else width
+    needed = linear * stored + (count - linear) * width
+    if request.device == "cpu":
+        if count > LARGE_ON_CPU and not request.shrunk:
+            raise InputError(
+                f"--device cpu: {request.model} has {count / 1e9:.2f}e9 parameters, and a step takes minutes; "
+                "--layers 2 --shrink 8 makes a small model of it (the profile says so), and without MODEL a tiny one trains",
+            )
+        room = available_bytes()
+    else:
+        room = float(torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory)
+    if room is not None and needed > room:
+        way = "" if request.plan.quantised else "; --method qlora stores them in 4 bits"
+        raise InputError(f"MODEL: the weights of {request.model} take {needed / GIB:.1f} GiB, {room / GIB:.1f} are there{way}")
+
+
+def profile_train(request: TrainRequest, environment: Environment, board: Board | None, watcher: Watcher) -> TrainRun:
+    """The profile of a run: build the model, step through the points, search the largest micro-batch.
+
+    The budget is for stepping; building comes on top. It is divided over the points (see `_share`).
+    Ctrl-C, or a budget that ends, keeps what was measured and marks the profile as incomplete.
+    """
+    started, began_s = datetime.now(tz=UTC), perf_counter()
+    rig, notes = _make_rig(request, watcher)
+    notes.append(f"built in {perf_counter() - began_s:.1f} s, outside the budget")
+    work = _Work(request, rig, board, watcher, notes)
+    interrupted = False
+    try:
+        work.run()
+    except KeyboardInterrupt:
+        interrupted = True
+        notes.append("interrupted by the user")
+    return TrainRun(TrainProfile(
+        started=started, environment=environment.model_copy(update=work.clocks()), model=request.model,
+        plan=plan_record(rig.plan), weights="random" if request.weights is None else str(request.weights),
+        trained_parameters=trained_count(rig.model), points=tuple(work.points), largest_micro_batch=work.largest,
+        budget_s=request.budget_s, complete=work.complete and not interrupted, notes=tuple(notes),
+    ), interrupted)
+
+
+def _make_rig(request: TrainRequest, watcher: Watcher) -> tuple[Rig, list[str]]:
+    """The model on its device, ready to train, and what a reader of the times must know about it."""
+    plan = request.plan
+    watcher.say(f"building {request.model}: {plan.method}, {plan.dtype}, on {request.device}")
+    if request.weights is None:
+        base = build_model(request.config, plan, request.device, request.seed)
+    else:
+        base = load_model(request.weights, plan, request.device)
+    notes = []
+    if base.config._attn_implementation != ATTENTION[plan.attention]:
+        plan = replace(plan, attention="eager")
+        notes.append(f"this class has no {request.plan.attention} attention; eager ran")
+    if (plan.quantised or plan.method == "lora-int8") and not quantised_layers(base):
+        notes.append("bitsandbytes found no layer to quantise in this class; the base stayed whole")
+    fused = request.shape.module_names if request.shape else ()
+    model = prepare_training(base, plan, fused)
+    return Rig(model, plan, request.device, int(base.config.get_text_config().vocab_size), seed=request.seed), notes
+
+
+def _share(waiting: Sequence[tuple[int, int]]) -> float:
+    """Part of the time left that the first of these points may take: as the square root of its tokens.
+
+    Between equal seconds, which leave long steps too few, and equal steps, which leave short ones no seconds.
+    """
+    weights = [sqrt(micro_batch * seq) for micro_batch, seq in waiting]
+    return weights[0] / sum(weights)
+
+
+class _Work:
+    """The run as it goes, so that an interrupt finds what is done."""
+
+    def __init__(self, request: TrainRequest, rig: Rig, board: Board | None, watcher: Watcher, notes: list[str]) -> None:
+        self.request, self.rig, self.board, self.watcher, self.notes = request, rig, board, watcher, notes
+        self.points: list[TrainPoint] = []
+        self.largest: dict[str, int] = {}
+        self.draws: list[Draw] = []
+        self.failed: dict[int, int] = {}
+        """Smallest micro-batch that ran out of memory, by length."""
+        self.complete = True
+
+    def run(self) -> None:
+        """Points from few tokens to many, then the search."""
+        searches = self.request.find_largest and self.request.device == "cuda"
+        budget = Budget(self.request.budget_s)
+        self.budget = budget
+        waiting = sorted(self.request.points, key=lambda point: (point[0] * point[1], point[0]))
+        stepping_s = self.request.budget_s * (1.0 - SEARCH_SHARE * searches)
+        for i, (micro_batch, seq) in enumerate(waiting):
+            left_s = stepping_s - (budget.seconds - budget.left_s)
+            if left_s <= 0.0:
+                self._ended(f"the budget ended before {len(waiting) - i} of {len(waiting)} points")
+                break
+            if micro_batch >= self.failed.get(seq, micro_batch + 1):
+                self.notes.append(f"{micro_batch} x {seq:,}: left out, {self.failed[seq]} x {seq:,} ran out of memory")
+                continue
+            self._measure(micro_batch, seq, left_s * _share(waiting[i:]))
+        if searches:
+            self._search()
+        elif self.request.device == "cpu":
+            self.notes.append("largest micro-batch: not searched on a CPU, where running out of memory ends other programs")
+
+    def clocks(self) -> dict[str, float | None]:
+        """Clocks under load, of the last point that read them."""
+        read = [d for d in self.draws if d.sm_clock_hz is not None]
+        return {"sm_clock_hz": read[-1].sm_clock_hz, "memory_clock_hz": read[-1].memory_clock_hz} if read else {}
+
+    def _measure(self, micro_batch: int, seq: int, share_s: float) -> None:
+        device = self.rig.device
+        reset_memory(device)
+        run = PointRun(micro_batch, seq, share_s, self.budget, PowerMeter(self.board), self.watcher)
+        draw: Draw | None = None
+        try:
+            draw = run_point(self.rig, run)
+        except KeyboardInterrupt:
+            self._keep(run, Draw(None, None, None, None))
+            raise
+        except (RuntimeError, MemoryError) as error:
+            if not ran_out(error):
+                raise
+        if draw is None:  # outside the except block, where the traceback would hold the step's tensors
+            recover(self.rig)
+            self.failed[seq] = min(micro_batch, self.failed.get(seq, micro_batch))
+            self.notes.append(f"{micro_batch} x {seq:,}: out of memory")
+            return
+        self.draws.append(draw)
+        self._keep(run, draw)
+
+    def _keep(self, run: PointRun, draw: Draw) -> None:
+        if run.usable:
+            memory = read_memory(self.rig.device, self.board)
+            self.points.append(run.point(memory, draw, self._predicted(run.micro_batch, run.seq)))
+        if self.budget.left_s <= 0.0 and not run.usable:
+            self._ended(f"{run.micro_batch} x {run.seq:,}: the budget ended in its warm-up")
+
+    def _predicted(self, micro_batch: int, seq: int) -> float | None:
+        if self.request.shape is None:
+            return None
+        plan = replace(self.rig.plan, micro_batch=micro_batch, seq=seq)
+        return float(training_memory(self.request.shape, plan, self.request.gpu).peak_allocated_bytes)
+
+    def _search(self) -> None:
+        """Largest micro-batch of each length, short lengths first."""
+        for seq in sorted({seq for _, seq in self.request.points}):
+            ran = max((p.micro_batch for p in self.points if p.seq == seq), default=0)
+            recover(self.rig)
+            found = self._search_length(seq, ran)
+            if found.proved:
+                self.largest[str(seq)] = found.micro_batch
+            else:
+                self._ended(f"largest micro-batch at {seq:,} tokens: at least {found.micro_batch}, the budget ended there")
+
+    def _search_length(self, seq: int, ran: int) -> Largest:
+        def fits(micro_batch: int) -> bool:
+            left_s = max(self.budget.left_s, 0.0)
+            self.watcher.update(f"largest micro-batch at {seq:,}: {micro_batch}?", 1.0 - left_s / self.budget.seconds, left_s)
+            return try_size(self.rig, micro_batch, seq)
+
+        return largest_micro_batch(fits, ran, self.failed.get(seq), lambda: self.budget.left_s <= 0.0)
+
+    def _ended(self, note: str) -> None:
+        self.notes.append(note)
+        self.complete = False

@@ -26,7 +26,8 @@ HEAVY = {
 """What neither `import roi` nor `roi --help` may load."""
 
 PURE = {
-    "bisect", "collections", "dataclasses", "enum", "functools", "itertools", "math", "numpy", "operator", "re", "roi", "typing",
+    "bisect", "collections", "dataclasses", "enum", "functools", "itertools", "math", "numpy", "operator", "re", "roi",
+    "typing",
 }  # fmt: skip
 """What the engine may import; import-linter says which rooms of roi."""
 

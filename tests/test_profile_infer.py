@@ -204,6 +204,21 @@ def test_no_decode_step_reads_the_weights_faster_than_the_datasheet():
     assert tpot_floor_s("bf16", find_model("llama-3.1-8b"), find_gpu("A100-80GB-SXM")) == pytest.approx(7.36e-3, rel=0.01)
 
 
+def test_the_floor_of_an_nf4_mixture_reads_its_experts_in_16_bits():
+    """mixtral-8x7b: the floor is far above that of 12.8e9 active weights in 4.127 bits, and at most that of bf16."""
+    mixtral, gpu = find_model("mixtral-8x7b"), find_gpu("A100-80GB-SXM")
+    whole = tpot_floor_s("bf16", mixtral, gpu)
+    assert 0.85 * whole < tpot_floor_s("nf4", mixtral, gpu) < whole
+    assert tpot_floor_s("nf4", find_model("llama-3.1-8b"), gpu) < 0.4 * 7.36e-3
+
+
+def test_experts_that_stay_16_bit_are_said(tmp_path):
+    result = run("mixtral-8x7b", "--layers", "1", "--shrink", "16", "--dtype", "nf4", "--batch", "1", "--prompt", "8",
+                 "--decode", "1", "--budget", "1s", "--profiles", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    assert "experts stay in 16 bits" in " ".join(result.stdout.split())
+
+
 def test_the_report_is_no_wider_than_80_columns_and_shows_theory():
     shape, gpu = find_model("llama-3.1-8b"), find_gpu("A100-80GB-SXM")
     text = infer_text(MADE, shape, gpu)

@@ -16,7 +16,7 @@ from roi.catalog.models import find_model
 from roi.catalog.profile_plans import plan_record, read_plan
 from roi.cli import main
 from roi.errors import InputError, MissingExtra, RoiError
-from roi.estimate.adapters import trained_parameters
+from roi.estimate.adapters import base_weight_bytes, trained_parameters
 from roi.estimate.plan import TrainingPlan
 from roi.facts.profile import Environment, MemoryReading, TrainPoint, TrainProfile
 from roi.profiling import stack, train_point
@@ -31,7 +31,7 @@ from roi.profiling.progress import Silent, show_progress
 from roi.profiling.small import TINY_CONFIG, shrink_config, tiny_shape
 from roi.profiling.stack import torch
 from roi.profiling.train_point import WARMUP, Budget, PointRun
-from roi.profiling.training_loop import Rig, Step, draw_tokens, run_steps
+from roi.profiling.training_loop import Rig, Step, Stopwatch, draw_tokens, run_steps
 from roi.report.profile_train import step_line, train_text, utilisation
 from roi.units import GIB
 
@@ -145,6 +145,33 @@ def test_a_class_without_sdpa_takes_eager_and_the_trained_parameters_are_the_clo
     assert trained_count(model) == trained_parameters(tiny_shape(), plan)
     gemma2 = build_meta({**LLAMA, "model_type": "gemma2", "head_dim": 16}, TrainingPlan(attention="sdpa"))
     assert gemma2.config._attn_implementation == "eager"
+
+
+QWEN_MOE = {
+    **LLAMA, "model_type": "qwen3_moe", "head_dim": 16, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32,
+}  # fmt: skip
+
+
+def test_a_mixture_of_experts_trains_on_a_4_bit_base_and_peft_says_what_its_experts_do_not_take():
+    assert train(rig_for("qlora", config=QWEN_MOE), 6)[-1] < 5.5
+    with pytest.raises(InputError, match="peft refuses this model"):
+        rig_for("lora", config=QWEN_MOE, dropout=0.1)
+
+
+def test_the_stored_bytes_are_the_closed_forms():
+    """Weights, packed weights and scales as torch holds them, without the adapters: equal to the byte."""
+    for method in ("full", "lora", "qlora", "lora-int8"):
+        for double in (True, False):
+            plan = TrainingPlan(method=method, dtype="bf16", double_quant=double)
+            model = prepare_training(build_model(TINY_CONFIG, plan, "cpu"), plan)
+            held = {}
+            for name, p in model.named_parameters():
+                state = getattr(p, "quant_state", None)
+                scales = [state.absmax, *([state.state2.absmax] if state.nested else [])] if state else [getattr(p, "SCB", None)]
+                for tensor in [] if "lora_" in name else [p.data, *scales]:
+                    if tensor is not None:
+                        held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            assert sum(held.values()) == base_weight_bytes(tiny_shape(), plan), (method, double)
 
 
 def test_targets_are_modules_that_the_model_has():
@@ -334,7 +361,8 @@ def test_other_processes_are_named_and_ours_is_found_in_a_container_too():
 
 @pytest.mark.parametrize(("name", "gib", "wanted"), [
     ("NVIDIA H100 80GB HBM3", 79.1, "H100-80GB-SXM"), ("NVIDIA A100-SXM4-40GB", 39.4, "A100-40GB-SXM"),
-    ("Tesla T4", 14.6, "T4"), ("NVIDIA GeForce RTX 4090", 23.6, "RTX-4090"), ("NVIDIA H100 80GB HBM3", 9.8, None), ("Quadro K620", 2.0, None),
+    ("Tesla T4", 14.6, "T4"), ("NVIDIA GeForce RTX 4090", 23.6, "RTX-4090"),
+    ("NVIDIA H100 80GB HBM3", 9.8, None), ("Quadro K620", 2.0, None),
 ])
 def test_the_drivers_name_finds_the_catalogs_card_unless_it_is_a_slice_of_one(name, gib, wanted):
     assert catalog_gpu(name, gib * GIB) == wanted
@@ -540,6 +568,55 @@ def test_the_bar_is_drawn_on_a_terminal_alone():
         assert isinstance(watcher, Silent)
         watcher.say("x")
         watcher.update("x", 0.5, 1.0)
+
+
+def test_on_a_gpu_the_search_follows_the_points_and_starts_from_what_ran(monkeypatch):
+    """A GPU that holds 6 sequences of 32 tokens: 2 ran, so 4 and 8 are tried, then 6 and 7; clocks are those under load."""
+    tried = []
+
+    def fits(_rig, micro_batch, _seq):
+        tried.append(micro_batch)
+        return micro_batch <= 6
+
+    def step(_rig, run):
+        while run.take(Step(0.01, 5.0)):
+            pass
+        return Draw(300.0, 6.0, 1.98e9, 2.6e9)
+
+    for name, fake in (("try_size", fits), ("run_point", step), ("reset_memory", lambda _: None), ("recover", lambda _: None),
+                       ("read_memory", lambda *_: MemoryReading(allocated_bytes=1.0))):
+        monkeypatch.setattr(train_room, name, fake)
+    plan = TrainingPlan()
+    request = train_room.TrainRequest("m", LLAMA, plan, ((1, 32), (2, 32)), "cuda", 60.0, shape=tiny_shape())
+    work = train_room._Work(request, Rig(None, plan, "cuda", 256), None, Silent(), [])
+    work.run()
+    assert tried == [4, 8, 6, 7]
+    assert work.largest == {"32": 6}
+    assert work.complete
+    assert work.clocks() == {"sm_clock_hz": 1.98e9, "memory_clock_hz": 2.6e9}
+    assert all(p.power_w == 300.0 and p.predicted_allocated_bytes > 1e6 for p in work.points)
+
+
+def test_a_gpu_is_timed_by_its_own_events(monkeypatch):
+    """Two events 250 ms apart are 0.25 s, whatever the clock says."""
+    class Event:
+        def __init__(self, *, enable_timing):
+            assert enable_timing
+
+        def record(self):
+            """Marks the stream."""
+
+        def synchronize(self):
+            """Waits."""
+
+        def elapsed_time(self, _):
+            return 250.0
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    watch = Stopwatch("cuda")
+    watch.start()
+    assert watch.stop() == 0.25
 
 
 def test_shares_of_the_budget_grow_as_the_root_of_the_tokens():

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from roi.catalog.fact_sheet import FactSheet
+from roi.catalog.profile_reading import Store
 from roi.catalog.resolve_api import add_api_options
 from roi.catalog.resolve_hosting import add_hosted_options
 from roi.catalog.resolve_reconciliation import add_reconciliation
@@ -40,8 +41,11 @@ class Resolved:
     warnings: tuple[str, ...]
 
 
-def resolve(scenario: Scenario) -> Resolved:
-    """The Case of a scenario. Raises ScenarioError or UnknownName for what the catalog does not hold."""
+def resolve(scenario: Scenario, store: Store | None = None) -> Resolved:
+    """The Case of a scenario. Raises ScenarioError or UnknownName for what the catalog does not hold.
+
+    `store` holds the profiles whose evidence may replace formulas; without one, none does.
+    """
     sheet = FactSheet(scenario.as_of)
     _frame(sheet, scenario)
     _workload(sheet, scenario)
@@ -50,7 +54,7 @@ def resolve(scenario: Scenario) -> Resolved:
     _training(sheet, scenario)
     _serving(sheet, scenario)
     add_api_options(sheet, scenario)
-    add_hosted_options(sheet, scenario)
+    add_hosted_options(sheet, scenario, store or Store())
     add_reconciliation(sheet, scenario)
     return Resolved(sheet.case(), tuple(dict.fromkeys(sheet.warnings)))
 

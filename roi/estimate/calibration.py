@@ -1,10 +1,10 @@
 """How far measured training steps lie from the roofline, and what that says of steps nobody measured.
 
-A group is the runs of one source (a profile, or a table's source) on one GPU: the same software and habits. Within a group
-one scale carries over; between groups of one GPU and between GPUs it scatters, which the intervals show.
+A group is the runs of one source (a profile, or a table's source) on one GPU in one layout: the same software and habits.
+Within a group one scale carries over; between groups, and between GPUs, it scatters, and the intervals show by how much.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
@@ -20,15 +20,23 @@ from roi.estimate.steptime import StepEfficiency, step_time
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 
-Level = Literal["group", "gpu", "all"]
-"""Which evidence stands behind a scale: runs of the same source and GPU, other sources on that GPU, or all GPUs."""
+Level = Literal["profile", "gpu", "layout", "all"]
+"""What a scale rests on: runs of one's own on this GPU; other sources on it; other GPUs in the same layout; everything."""
+
+ONE_GPU: Final = "one GPU"
+"""Layout of a job on a single card; others are named by what they share."""
 
 PRIOR_RUNS: Final = 4.0
-"""Runs that the pooled scatter counts for where a group is small: with three runs of its own a group's scatter is known to a
-factor of two only."""
+"""Runs that the typical scatter counts for where a group is small: three values know their scatter to a factor of two only."""
 
 TAIL: Final = 1.6448536269514722
-"""95th percentile of the normal distribution; see `spread`."""
+"""95th percentile of the normal distribution."""
+
+LONE_SCATTER: Final = 0.15
+"""Within-group scatter of log(roofline / measured) where no group has three runs: between one code's batches and methods."""
+
+LONE_BETWEEN: Final = 0.35
+"""Scatter between groups where there is a single one: compiled against eager loops differ by a factor of two."""
 
 SUBSETS: Final = 2000
 """Most choices of three runs that are averaged; beyond, every so-many-th is taken."""
@@ -43,6 +51,8 @@ class TimedRun:
     """The profile's file, or the table's source."""
     gpu: str
     """Name in the catalog."""
+    layout: str
+    """one GPU, or what several share: replicas, zero2, zero3, fsdp."""
     method: str
     measured_s: float
     """Seconds of one micro-step, its share of the optimizer step included."""
@@ -57,26 +67,32 @@ class TimedRun:
 
 @dataclass(frozen=True)
 class GroupFit:
-    """One source on one GPU."""
+    """One source on one GPU in one layout."""
 
     source: str
     gpu: str
-    ids: tuple[str, ...]
+    layout: str
+    n: int
     overall: float
     """Roofline time over measured time, median of the runs."""
     log_scatter: float
-    """Standard deviation of log(roofline / measured) around it."""
-    left_out: float | None
+    """Root mean square of log(roofline / measured) around it."""
+    left_out: float | None = None
     """Median error of each run from the scale of the others, percent; None for a single run."""
-    from_three: float | None
+    from_three: float | None = None
     """Median error of the rest from the scale of three runs, averaged over the choices of three, percent."""
-    from_first_three: float | None
+    from_first_three: float | None = None
     """The same with the first three in the table's order."""
+
+    @property
+    def name(self) -> str:
+        """As reports quote it."""
+        return f"{self.source} on {self.gpu}" + ("" if self.layout == ONE_GPU else f", {self.layout}")
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The scale that holds for a GPU, and how well it is known."""
+    """The scale that holds for a GPU and a layout, and how well it is known."""
 
     efficiency: StepEfficiency
     """Its `overall` is the scale."""
@@ -100,88 +116,86 @@ class CalibratedStep:
     """5th percentile."""
     high: Number
     """95th percentile."""
-    level: Level
+    basis: Level
     sources: tuple[str, ...]
+
+
+def layout_of(plan: TrainingPlan) -> str:
+    """one GPU, or what several share: replicas (nothing), zero2, zero3, fsdp."""
+    if plan.gpus == 1:
+        return ONE_GPU
+    return "replicas" if plan.sharding == "none" else plan.sharding
 
 
 def timed_run(run: MeasuredRun, efficiency: StepEfficiency) -> TimedRun | None:
     """The run beside the roofline at its mean length; None where its card, its speed or its mean length is unknown."""
     if run.gpu is None or not run.tokens_per_s or run.mean_tokens is None:
         return None
-    mean = min(run.mean_tokens, float(run.plan.seq))
-    plan = replace(run.plan, seq=mean)
+    plan = replace(run.plan, seq=min(run.mean_tokens, float(run.plan.seq)))
     step = step_time(run.model, plan, run.gpu, replace(efficiency, overall=1.0))
     updates = float(step.optimizer_s + step.synchronisation_s) / plan.accumulation
     measured = float(step.tokens) * plan.gpus / run.tokens_per_s
-    return TimedRun(run.id, run.source, run.gpu.id, run.method, measured, float(step.micro_step_s) + updates)
-
-
-def grouped(runs: Iterable[TimedRun]) -> dict[tuple[str, str], tuple[TimedRun, ...]]:
-    """Runs by (GPU, source), in their order."""
-    found: dict[tuple[str, str], tuple[TimedRun, ...]] = {}
-    for run in runs:
-        found[run.gpu, run.source] = (*found.get((run.gpu, run.source), ()), run)
-    return found
-
-
-def fit_group(runs: Sequence[TimedRun]) -> GroupFit:
-    """The scale of one group and its errors. The median of the logarithms: one run that paged or spilled does not move it."""
-    if not runs:
-        raise InputError("calibration: no runs to fit")
-    logs = _logs(runs)
-    centre = float(np.median(logs))
-    return GroupFit(
-        source=runs[0].source, gpu=runs[0].gpu, ids=tuple(r.id for r in runs), overall=float(np.exp(centre)),
-        log_scatter=float(np.sqrt(np.mean((logs - centre) ** 2))),
-        left_out=_percent(float(np.median(np.abs(np.expm1(_left_out(logs)))))) if len(runs) > 1 else None,
-        from_three=_from_three(logs), from_first_three=_rest(logs, (0, 1, 2)),
+    return TimedRun(
+        run.id, run.source, run.gpu.id, layout_of(plan), run.method, measured, float(step.micro_step_s) + updates,
     )
 
 
-def pooled_scatter(groups: Iterable[Sequence[TimedRun]]) -> float:
-    """Typical scatter within a group, of log(roofline / measured): the median over groups of three runs or more.
+def grouped(runs: Iterable[TimedRun]) -> tuple[tuple[TimedRun, ...], ...]:
+    """Runs of one GPU, source and layout together, in their order."""
+    found: dict[tuple[str, str, str], list[TimedRun]] = {}
+    for run in runs:
+        found.setdefault((run.gpu, run.source, run.layout), []).append(run)
+    return tuple(tuple(group) for group in found.values())
 
-    0.25 where there is none: what the sources in reference tables show at most for one card and one code.
-    """
-    found = [fit_group(runs).log_scatter for runs in groups if len(runs) >= 3]
-    return float(np.median(found)) if found else 0.25
+
+def scale_group(runs: Sequence[TimedRun]) -> GroupFit:
+    """The scale of one group. The median of the logarithms: a run that paged or spilled does not move it."""
+    if not runs:
+        raise InputError("calibration: no runs to fit")
+    logs = log_ratios(runs)
+    centre = float(np.median(logs))
+    return GroupFit(
+        source=runs[0].source, gpu=runs[0].gpu, layout=runs[0].layout, n=len(runs), overall=float(np.exp(centre)),
+        log_scatter=float(np.sqrt(np.mean((logs - centre) ** 2))),
+    )
 
 
-def spread(logs: NDArray[np.float64], centre: float, pooled: float, prior: float = PRIOR_RUNS) -> float:
-    """Half-width of the 90% interval of one more value, in logarithms.
-
-    Variance: the values' own around the centre, with the pooled one counted for `prior` more; times (1 + 1 / n) for the
-    centre's own error; times Student's factor for n - 1 + prior degrees of freedom (Cornish-Fisher, to 1% from 3 on).
-    """
-    n = len(logs)
-    freedom = max(n - 1.0, 0.0) + prior
-    variance = (float(np.sum((logs - centre) ** 2)) + prior * pooled**2) / freedom
-    student = TAIL * (1.0 + (TAIL**2 + 1.0) / (4.0 * freedom) + (5.0 * TAIL**4 + 16.0 * TAIL**2 + 3.0) / (96.0 * freedom**2))
-    return float(student * np.sqrt(variance * (1.0 + 1.0 / max(n, 1))))
+def fit_group(runs: Sequence[TimedRun]) -> GroupFit:
+    """The scale of one group and its errors on runs of the group that it has not seen."""
+    logs = log_ratios(runs)
+    apart = [float(np.median(np.delete(logs, i))) - logs[i] for i in range(len(logs)) if len(logs) > 1]
+    return replace(
+        scale_group(runs), left_out=median_error(np.asarray(apart)) if apart else None, from_three=_from_three(logs),
+        from_first_three=_rest(logs, (0, 1, 2)),
+    )
 
 
 def evidence_for(
-    gpu: str, runs: Iterable[TimedRun], efficiency: StepEfficiency, own: Iterable[str] = (),
+    gpu: str, layout: str, groups: Sequence[GroupFit], efficiency: StepEfficiency, own: Iterable[str] = (),
 ) -> Evidence | None:
-    """The best evidence for a GPU: runs of `own` sources on it, else other sources on it, else all GPUs; None without runs.
+    """The best evidence for a GPU and a layout; None without groups.
 
-    Each group counts once between groups: many rows of one source say nothing of another. The interval is that of one more
-    run (own), of one more group's run (the same GPU), or of a run on a GPU that nobody measured.
+    In this order: runs of `own` sources on this GPU, weighted by their number; the groups of other sources on it; groups
+    of this layout on other GPUs; all. Between groups each counts once, since many rows of one source say nothing of the
+    next. The interval is that of one more run: of the same group, or of a group nobody measured.
     """
-    groups = grouped(runs)
     mine = set(own)
-    within = pooled_scatter(groups.values())
-    here = {key: found for key, found in groups.items() if key[0] == gpu}
-    exact = [found for (_, source), found in here.items() if source in mine]
-    if exact:
-        chosen = [run for found in exact for run in found]
-        logs = _logs(chosen)
-        centre = float(np.median(logs))
-        return _evidence(efficiency, centre, spread(logs, centre, within), "group", exact)
-    for level, found in (("gpu", here), ("all", groups)):
+    within = _typical_scatter(groups)
+    across = _between_scatter(groups)
+    here = [g for g in groups if g.gpu == gpu and g.layout == layout]
+    profiled = [g for g in here if g.source in mine]
+    if profiled:
+        n = sum(g.n for g in profiled)
+        centre = sum(g.n * np.log(g.overall) for g in profiled) / n
+        squares = sum(g.n * (g.log_scatter**2 + (np.log(g.overall) - centre) ** 2) for g in profiled)
+        return _evidence(efficiency, float(centre), half_width(n, float(squares), within), "profile", profiled)
+    like = [g for g in groups if g.layout == layout]
+    for level, found in (("gpu", here), ("layout", like), ("all", groups)):
         if found:
-            centre, half = _between(list(found.values()), within, _between_scatter(groups))
-            return _evidence(efficiency, centre, half, "gpu" if level == "gpu" else "all", list(found.values()))
+            scales = np.log([g.overall for g in found])
+            centre = float(np.median(scales))
+            half = np.hypot(half_width(len(found), float(np.sum((scales - centre) ** 2)), across), TAIL * within)
+            return _evidence(efficiency, centre, float(half), level, found)  # type: ignore[arg-type]  # one of Level
     return None
 
 
@@ -194,102 +208,45 @@ def calibrated_step(model: ModelShape, plan: TrainingPlan, gpu: Gpu, evidence: E
     return CalibratedStep(central, low, high, evidence.level, evidence.sources)
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """Errors where whole groups are left out."""
+def half_width(n: int, squares: float, typical: float) -> float:
+    """Half of the 90% interval of one more value, in logarithms, from the sum of squared distances of n values.
 
-    n: int
-    median_error: float
-    """Median over runs of |predicted / measured - 1|, percent."""
-    low_ratio: float
-    """5th percentile of measured / predicted tokens/s."""
-    high_ratio: float
-    """95th percentile."""
-    coverage: float
-    """Percent of runs inside the stated 90% interval."""
+    Their variance with the typical one counted for PRIOR_RUNS more, times 1 + 1 / n for the centre's own error, times
+    Student's factor for that many degrees of freedom (Cornish-Fisher expansion, 2% low at 4, better beyond).
+    """
+    freedom = n - 1.0 + PRIOR_RUNS
+    variance = (squares + PRIOR_RUNS * typical**2) / freedom
+    student = TAIL * (1.0 + (TAIL**2 + 1.0) / (4.0 * freedom) + (5.0 * TAIL**4 + 16.0 * TAIL**2 + 3.0) / (96.0 * freedom**2))
+    return float(student * np.sqrt(variance * (1.0 + 1.0 / n)))
 
 
-def leave_one_out(runs: Iterable[TimedRun], efficiency: StepEfficiency) -> LeftOut | None:
-    """Each run from the others of its group: what a profile of one's own gives. None where no group has two runs."""
-    groups = grouped(runs)
-    within = pooled_scatter(groups.values())
-    errors, halves = [], []
-    for found in groups.values():
-        logs = _logs(found)
-        for i in range(len(logs) if len(logs) > 1 else 0):
-            rest = np.delete(logs, i)
-            centre = float(np.median(rest))
-            errors.append(logs[i] - centre)
-            halves.append(spread(rest, centre, within))
-    return _summary(errors, halves)
-
-
-def leave_source_out(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> dict[str, LeftOut]:
-    """Each source from all the others (the same GPU where there is one), by source and "all"."""
-    return _leave_out(runs, efficiency, lambda run: run.source)
-
-
-def leave_gpu_out(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> dict[str, LeftOut]:
-    """Each GPU from all the others, by GPU and "all"."""
-    return _leave_out(runs, efficiency, lambda run: run.gpu)
-
-
-def _leave_out(runs: Sequence[TimedRun], efficiency: StepEfficiency, key: Callable[[TimedRun], str]) -> dict[str, LeftOut]:
-    errors: dict[str, list[float]] = {}
-    halves: dict[str, list[float]] = {}
-    for name in dict.fromkeys(key(run) for run in runs):
-        rest = [run for run in runs if key(run) != name]
-        for run in (run for run in runs if key(run) == name):
-            found = evidence_for(run.gpu, rest, efficiency)
-            if found is not None:
-                centre = float(np.log(found.efficiency.overall))
-                errors.setdefault(name, []).append(run.log_ratio - centre)
-                halves.setdefault(name, []).append(float(np.log(found.high)) - centre)
-    table = {name: _summary(errors[name], halves[name]) for name in errors}
-    table["all"] = _summary([e for x in errors.values() for e in x], [h for x in halves.values() for h in x])
-    return {name: block for name, block in table.items() if block is not None}
-
-
-def _summary(errors: Sequence[float], halves: Sequence[float]) -> LeftOut | None:
-    if not errors:
-        return None
-    # an efficiency above the predicted one is a speed above the predicted speed
-    e, h = np.asarray(errors), np.asarray(halves)
-    low, high = np.exp(np.percentile(e, [5.0, 95.0]))
-    return LeftOut(len(e), _percent(float(np.median(np.abs(np.expm1(-e))))), float(low), float(high),
-                   _percent(float(np.mean(np.abs(e) <= h))))
-
-
-def _evidence(
-    efficiency: StepEfficiency, centre: float, half: float, level: Level, groups: Sequence[Sequence[TimedRun]],
-) -> Evidence:
-    return Evidence(
-        replace(efficiency, overall=float(np.exp(centre))), float(np.exp(centre - half)), float(np.exp(centre + half)), level,
-        sum(len(runs) for runs in groups), tuple(f"{runs[0].source} on {runs[0].gpu}" for runs in groups),
-    )
-
-
-def _between(groups: Sequence[Sequence[TimedRun]], within: float, across: float) -> tuple[float, float]:
-    """Centre of the groups' scales, each counted once, and the half-width for a run of one more group."""
-    scales = np.asarray([float(np.median(_logs(runs))) for runs in groups])
-    centre = float(np.median(scales))
-    own = spread(scales, centre, across)
-    return centre, float(np.hypot(own, TAIL * within))
-
-
-def _between_scatter(groups: Mapping[tuple[str, str], Sequence[TimedRun]]) -> float:
-    """Standard deviation of the groups' scales; 0.3 where there is one group (what the published sources show)."""
-    scales = np.asarray([float(np.median(_logs(runs))) for runs in groups.values()])
-    return float(np.std(scales)) if len(scales) > 1 else 0.3
-
-
-def _logs(runs: Sequence[TimedRun]) -> NDArray[np.float64]:
+def log_ratios(runs: Sequence[TimedRun]) -> NDArray[np.float64]:
+    """log(roofline / measured) of each run."""
     return np.asarray([run.log_ratio for run in runs])
 
 
-def _left_out(logs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """log(predicted speed / measured) of each value from the median of the others."""
-    return np.asarray([float(np.median(np.delete(logs, i))) - logs[i] for i in range(len(logs))])
+def median_error(logs: NDArray[np.float64]) -> float:
+    """Median of |ratio - 1| over logarithms of ratios, percent."""
+    return 100.0 * float(np.median(np.abs(np.expm1(logs))))
+
+
+def _evidence(efficiency: StepEfficiency, centre: float, half: float, level: Level, groups: Sequence[GroupFit]) -> Evidence:
+    return Evidence(
+        replace(efficiency, overall=float(np.exp(centre))), float(np.exp(centre - half)), float(np.exp(centre + half)), level,
+        sum(g.n for g in groups), tuple(g.name for g in groups),
+    )
+
+
+def _typical_scatter(groups: Iterable[GroupFit]) -> float:
+    """Median scatter within a group, over groups of three runs or more."""
+    found = [g.log_scatter for g in groups if g.n >= 3]
+    return float(np.median(found)) if found else LONE_SCATTER
+
+
+def _between_scatter(groups: Sequence[GroupFit]) -> float:
+    """Root mean square of the groups' scales around their median."""
+    scales = np.log([g.overall for g in groups])
+    return float(np.sqrt(np.mean((scales - np.median(scales)) ** 2))) if len(scales) > 2 else LONE_BETWEEN
 
 
 def _from_three(logs: NDArray[np.float64]) -> float | None:
@@ -297,17 +254,13 @@ def _from_three(logs: NDArray[np.float64]) -> float | None:
     if len(logs) < 4:
         return None
     step = max(1, comb(len(logs), 3) // SUBSETS)
-    errors = [_rest(logs, three) for i, three in enumerate(combinations(range(len(logs)), 3)) if i % step == 0]
-    return float(np.mean([x for x in errors if x is not None]))
+    chosen = (three for i, three in enumerate(combinations(range(len(logs)), 3)) if i % step == 0)
+    return float(np.mean([_rest(logs, three) for three in chosen]))
 
 
 def _rest(logs: NDArray[np.float64], chosen: tuple[int, ...]) -> float | None:
-    """Median error of the others from the scale of the chosen, percent."""
+    """Median error of the others from the mean scale of the chosen, percent."""
     if len(logs) <= len(chosen):
         return None
-    scale = float(np.mean(logs[list(chosen)]))
-    return _percent(float(np.median(np.abs(np.expm1(scale - np.delete(logs, list(chosen)))))))
-
-
-def _percent(share: float) -> float:
-    return 100.0 * share
+    # log(predicted speed / measured): the speed is the measured one's at the scale of its own
+    return median_error(float(np.mean(logs[list(chosen)])) - np.delete(logs, list(chosen)))

@@ -28,8 +28,11 @@ def prepare_training(model: Any, plan: TrainingPlan, fused: tuple[tuple[str, ...
             use_rslora=plan.method == "rslora", task_type="CAUSAL_LM",
             exclude_modules=_routers(model) or None,
         )
-        with known_warnings():
-            model = peft.get_peft_model(model, settings)
+        try:
+            with known_warnings():
+                model = peft.get_peft_model(model, settings)
+        except ValueError as error:  # fused experts take no dropout and no DoRA
+            raise InputError(f"--method {plan.method}: peft refuses this model: {' '.join(str(error).split())[:300]}") from error
     model.train()
     return model
 

@@ -152,7 +152,7 @@ def _materialise(model: Any, device: str) -> None:
     """Give every tensor that is still on meta a storage of zeros; one tensor held twice (tied) stays one."""
     made: dict[int, Any] = {}
     for module in model.modules():
-        for name, held in _on_meta(module._parameters):
+        for name, held in _on_meta(module._parameters):  # assigned there: setattr would register each tie anew
             if id(held) not in made:
                 made[id(held)] = torch.nn.Parameter(torch.zeros_like(held, device=device), requires_grad=held.requires_grad)
             module._parameters[name] = made[id(held)]

@@ -1,4 +1,4 @@
-"""Operators that CUDA runs by kernels of its own, put in their place while a step is recorded: attention and dropout."""
+"""Operators that CUDA runs by kernels of its own, put in their place while a step is recorded: attention, dropout, softmax."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,6 +100,37 @@ def dropout_on_cuda(self: nn.Dropout, x: torch.Tensor) -> torch.Tensor:
     return torch.native_dropout(x, self.p, True)[0]
 
 
+def softmax_on_cuda(
+    input: torch.Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: torch.dtype | None = None,
+) -> torch.Tensor:
+    """`torch.nn.functional.softmax`: fp16 to fp32 is one kernel, whose gradient is fp16 again; other types are cast first.
+
+    aten/src/ATen/native/SoftMax.cpp, softmax: half_to_float where the input is Half on CUDA and the result Float.
+    """
+    del _stacklevel
+    if input.dtype == torch.float16 and dtype == torch.float32 and dim is not None:
+        return HalfSoftmax.apply(input, dim)  # type: ignore[no-any-return]
+    return torch.softmax(input, -1 if dim is None else dim, dtype=dtype)
+
+
+class HalfSoftmax(torch.autograd.Function):
+    """Softmax of an fp16 tensor in fp32."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, dim: int) -> torch.Tensor:  # Any: torch's own
+        """Keep the fp32 result alone."""
+        result = torch.ops.aten._softmax(x, dim, True)
+        ctx.save_for_backward(result)
+        ctx.dim = dim
+        return result  # type: ignore[no-any-return]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        """The fp16 gradient; the kernel's product of gradient and result is in cuda_differences."""
+        (result,) = ctx.saved_tensors
+        return torch.ops.aten._softmax_backward_data(gradients[0], result, ctx.dim, torch.float16), None
+
+
 def takes_grouped_product(x: torch.Tensor, weight: torch.Tensor, offsets: torch.Tensor) -> bool:
     """True where CUDA's grouped product serves the experts: bf16 alone (_grouped_mm_cuda); else a loop over the experts."""
     del x, offsets
@@ -111,6 +142,7 @@ def cuda_kernels() -> Iterator[None]:
     """While it lasts, attention and dropout run as CUDA would run them."""
     with (
         patch.object(torch.nn.functional, "scaled_dot_product_attention", attention_on_cuda),
+        patch.object(torch.nn.functional, "softmax", softmax_on_cuda),
         patch.object(nn.Dropout, "forward", dropout_on_cuda),
         patch.object(moe, "_can_use_grouped_mm", takes_grouped_product),
     ):

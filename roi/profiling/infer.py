@@ -92,6 +92,8 @@ class _Work:
         """Put the model of a stage in the place of the one before."""
         if stage == "base":
             self.model = prepare(build(self.plan, self.device, self.seed))
+            if self.plan.dtype == "nf4" and any(p.dim() == 3 for p in self.model.parameters()):
+                self.notes.append("experts stay in 16 bits: they are 3-D parameters, which bitsandbytes leaves alone")
             return
         if stage == "merged" and self.plan.dtype == "nf4":
             self.model = None

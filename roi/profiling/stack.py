@@ -46,9 +46,9 @@ __all__ = ["bitsandbytes", "known_warnings", "peft", "torch", "transformers"]
 def known_warnings() -> Iterator[None]:
     """Silence about three things that no user can change.
 
-    peft and trl call transformers' gradient checkpointing by its old name. peft adds patterns for fused experts, then
-    warns that no adapter matched them (experts carry none). bitsandbytes says at every call of every int8 layer that it
-    computes in fp16.
+    peft and trl call transformers' gradient checkpointing by its old name. peft gives fused experts their rank by patterns
+    of its own, then warns that no linear layer matched these. bitsandbytes says at every call of every int8 layer that
+    it computes in fp16.
     """
     with warnings.catch_warnings(), _without("bitsandbytes.autograd._functions", "MatMul8bitLt: inputs will be cast"):
         warnings.filterwarnings("ignore", r"`(is_)?gradient_checkpointing\w*` is deprecated", FutureWarning)

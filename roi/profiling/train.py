@@ -9,7 +9,8 @@ from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 from roi.catalog.profile_plans import plan_record
-from roi.errors import InputError
+from roi.errors import InputError, RoiError
+from roi.estimate.adapters import trained_parameters
 from roi.estimate.memory import training_memory
 from roi.estimate.plan import TrainingPlan
 from roi.facts.gpu import Gpu
@@ -134,10 +135,16 @@ def _make_rig(request: TrainRequest, watcher: Watcher) -> tuple[Rig, list[str]]:
     """The model on its device, ready to train, and what a reader of the times must know about it."""
     plan = request.plan
     watcher.say(f"building {request.model}: {plan.method}, {plan.dtype}, on {request.device}")
-    if request.weights is None:
-        base = build_model(request.config, plan, request.device, request.seed)
-    else:
-        base = load_model(request.weights, plan, request.device)
+    try:
+        if request.weights is None:
+            base = build_model(request.config, plan, request.device, request.seed)
+        else:
+            base = load_model(request.weights, plan, request.device)
+    except (RuntimeError, MemoryError) as error:
+        if not ran_out(error):
+            raise
+        way = "" if plan.quantised else "; --method qlora stores it in 4 bits"
+        raise RoiError(f"out of memory while {request.model} was built on {request.device}{way}") from error
     notes = []
     if base.config._attn_implementation != ATTENTION[plan.attention]:
         plan = replace(plan, attention="eager")
@@ -146,6 +153,10 @@ def _make_rig(request: TrainRequest, watcher: Watcher) -> tuple[Rig, list[str]]:
         notes.append("bitsandbytes found no layer to quantise in this class; the base stayed whole")
     fused = request.shape.module_names if request.shape else ()
     model = prepare_training(base, plan, fused)
+    if request.shape is not None:
+        counted, wanted = trained_count(model), int(trained_parameters(request.shape, plan))
+        if counted != wanted:  # peft reaches fused experts and routers of some classes
+            notes.append(f"{counted:,} parameters train, the closed form counts {wanted:,}")
     return Rig(model, plan, request.device, int(base.config.get_text_config().vocab_size), seed=request.seed), notes
 
 

@@ -70,6 +70,13 @@ def _arguments(rig: Rig, micro_batch: int, limit: int, folder: str) -> dict[str,
     }
 
 
+def _one_device(arguments: Any) -> Any:
+    """The arguments for one GPU: with several in sight the Trainer would spread each batch over them (DataParallel)."""
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1
+    return arguments
+
+
 def _own_optimizer(rig: Rig) -> tuple[Any, None]:
     """(optimizer, no schedule) where the Trainer has no name for the plan's; else it makes its own."""
     if rig.plan.optimizer in HF_NAMES:
@@ -80,7 +87,8 @@ def _own_optimizer(rig: Rig) -> tuple[Any, None]:
 def _hf(rig: Rig, tokens: torch.Tensor, limit: int, arguments: dict[str, Any]) -> Any:
     rows = [{"input_ids": row, "labels": row} for row in tokens] * limit
     return transformers.Trainer(
-        model=rig.model, args=transformers.TrainingArguments(**arguments), train_dataset=rows, optimizers=_own_optimizer(rig),
+        model=rig.model, args=_one_device(transformers.TrainingArguments(**arguments)), train_dataset=rows,
+        optimizers=_own_optimizer(rig),
         data_collator=lambda batch: {name: torch.stack([row[name] for row in batch]) for name in ("input_ids", "labels")},
     )
 
@@ -96,7 +104,8 @@ def _trl(rig: Rig, tokens: torch.Tensor, limit: int, arguments: dict[str, Any]) 
         **arguments, max_length=tokens.shape[1], packing=False, dataset_kwargs={"skip_prepare_dataset": True},
     )
     return trl.SFTTrainer(
-        model=rig.model, args=settings, train_dataset=rows, processing_class=_tokenizer(), optimizers=_own_optimizer(rig),
+        model=rig.model, args=_one_device(settings), train_dataset=rows, processing_class=_tokenizer(),
+        optimizers=_own_optimizer(rig),
     )
 
 

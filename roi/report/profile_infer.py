@@ -8,6 +8,7 @@ from textwrap import wrap
 
 import numpy as np
 
+from roi.estimate.plan import adaptable
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profile import InferPoint, InferProfile
@@ -118,10 +119,10 @@ def infer_json(profile: InferProfile, shape: ModelShape | None, gpu: Gpu | None,
 def tpot_floor_s(dtype: str, shape: ModelShape, gpu: Gpu) -> float:
     """Seconds to read the active weights once at the datasheet's bandwidth: no decode step of a small batch is shorter.
 
-    NF4 applies to the stack; the head stays 16 bits. The KV cache is left out.
+    NF4 applies to the layers that bitsandbytes holds; the head, routers and experts stay 16 bits. The KV cache is left out.
     """
     wide = STORED_BYTES["bf16"] if dtype == "nf4" else STORED_BYTES[dtype]
-    stack = (shape.active_parameters - shape.head_parameters) * STORED_BYTES[dtype]
+    stack = sum(x.active_parameters * (STORED_BYTES[dtype] if adaptable(x) else wide) for x in shape.linears)
     return (stack + shape.head_parameters * wide) / gpu.bandwidth_bytes_per_s
 
 

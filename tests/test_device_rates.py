@@ -12,6 +12,8 @@ from roi.errors import InputError
 from roi.estimate.corrections import Corrections
 from roi.estimate.device_rates import CACHE_SPEED, datasheet_rates, device_rates
 from roi.estimate.rates import ATTENTION_SHARE, attention_flops
+from roi.estimate.roofline import operator_seconds
+from roi.facts.operator import OperatorGroup
 from roi.facts.profile import DeviceProfile, Environment, Rate
 
 A100 = find_gpu("A100-80GB-SXM")
@@ -107,6 +109,14 @@ def test_attention_takes_the_time_of_its_shape_forward_and_backward():
     assert rates.attention_s(1, 10, 2000, 50, "bf16") == pytest.approx(4e-3)
     assert rates.attention_s(*shape, "bf16", causal=False) == pytest.approx(2e-3)
     assert rates.attention_flops_per_s("bf16", "attention_backward") == pytest.approx(5e11)
+
+
+def test_an_operator_of_a_dry_run_takes_the_time_that_the_device_showed():
+    """The roofline asks for FLOP/s of the shape: the measured 1 ms of (10, 1000, 1000), not its 0.02 ms at the best rate."""
+    rates = device_rates(profile(*PLAIN, product(10, 1000, 1000, 1e-3)))
+    group = OperatorGroup(name="aten.mm", kind="matrix", dtype="bf16", shape=(10, 1000, 1000), calls=1.0, flops=2e7,
+                          bytes_read=2.02e6, bytes_written=2e4, phase="forward")
+    assert operator_seconds(group, rates) == pytest.approx(1e-3, rel=1e-6)
 
 
 def test_launches_are_read_by_name():

@@ -267,6 +267,23 @@ def test_the_report_is_no_wider_than_80_columns_and_shows_the_ratio():
     assert "1,410 MHz under load" in text
 
 
+def test_a_busy_host_is_said():
+    """Load 4 on 8 cores: others are likely to have taken time."""
+    busy = made(*PRODUCTS.rates, device="cpu")
+    busy = busy.model_copy(update={"environment": busy.environment.model_copy(update={"load_average": (4.0, 1.0, 1.0)})})
+    assert "the host was busy (load 4.0 on 8 cores)" in device_text(busy, None)
+    assert "busy" not in device_text(PRODUCTS, None)
+
+
+def test_an_accelerator_times_every_regime_and_every_type_within_a_minute():
+    """Rates of an H100's order; only shapes beyond 60 ms a call, a thousandth of the budget, are left out."""
+    rates = {"bf16": 6e14, "fp16": 6e14, "tf32": 3e14, "fp32": 5e13, "int8": 1e15}
+    chosen, left = choose_cases(Probe("cuda", rates, 2.5e12, 5e7, 4e10), 60.0)
+    assert {case.regime for case in chosen} == {"matrix", "copy", "dequantise", "attention", "elementwise", "launch"}
+    assert {case.dtype for case in chosen if case.regime == "matrix"} == set(rates)
+    assert left < 0.05 * len(chosen)
+
+
 def test_the_command_prints_the_table_or_json_and_keeps_the_profile(tmp_path):
     result = run("--device", "cpu", "--budget", "2s", "--profiles", str(tmp_path))
     assert result.exit_code == 0, result.output

@@ -237,6 +237,19 @@ def test_the_command_runs_a_tiny_model_and_keeps_the_profile(tmp_path):
     assert len(InferProfile.model_validate_json(file.read_text()).points) == 3
 
 
+def test_real_weights_of_a_folder_are_timed(tmp_path):
+    """A folder with config.json and safetensors; the profile says that nothing was drawn."""
+    with quiet():
+        build(PLAN, "cpu", 0).save_pretrained(tmp_path / "model")
+    file = tmp_path / "infer.json"
+    result = run("--weights", str(tmp_path / "model"), "--batch", "1", "--prompt", "8", "--decode", "2", "--budget", "1s",
+                 "--output", str(file))
+    assert result.exit_code == 0, result.output
+    kept = InferProfile.model_validate_json(file.read_text())
+    assert [p.adapter for p in kept.points] == ["base", "unmerged", "merged"]
+    assert "drawn" not in " ".join(kept.notes)
+
+
 def test_a_shrunk_model_of_the_catalog_is_named_so(tmp_path):
     result = run("qwen3-0.6b", "--layers", "1", "--shrink", "8", "--batch", "1", "--prompt", "8", "--decode", "1",
                  "--budget", "1s", "--profiles", str(tmp_path))

@@ -167,7 +167,8 @@ def test_the_stored_bytes_are_the_closed_forms():
             held = {}
             for name, p in model.named_parameters():
                 state = getattr(p, "quant_state", None)
-                scales = [state.absmax, *([state.state2.absmax] if state.nested else [])] if state else [getattr(p, "SCB", None)]
+                nested = [state.state2.absmax] if state and state.nested else []
+                scales = [state.absmax, *nested] if state else [getattr(p, "SCB", None)]
                 for tensor in [] if "lora_" in name else [p.data, *scales]:
                     if tensor is not None:
                         held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()

@@ -1,4 +1,4 @@
-"""What is known of training speed on each GPU: fits that came with roi or lie among the profiles, and the profiles themselves."""
+"""What is known of training speed on each GPU: training profiles, and fits that came with roi or lie among the profiles."""
 
 import json
 from collections.abc import Iterable, Sequence

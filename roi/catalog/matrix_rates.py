@@ -26,6 +26,9 @@ class MatrixRate(BaseModel):
 
 @cache
 def matrix_shares() -> dict[str, float]:
-    """Best measured over the datasheet's 16-bit rate by GPU: 0.5 where power or software limits it, above 1 where clocks
-    exceed the datasheet's."""
-    return {rate.gpu: rate.flops / find_gpu(rate.gpu).matrix_flops("bf16") for rate in read_rows("matrix_rates.csv", MatrixRate)}
+    """Best measured over the datasheet's 16-bit rate, by GPU.
+
+    0.5 where power or software limits it, above 1 where clocks exceed the datasheet's.
+    """
+    rates = read_rows("matrix_rates.csv", MatrixRate)
+    return {rate.gpu: rate.flops / find_gpu(rate.gpu).matrix_flops("bf16") for rate in rates}

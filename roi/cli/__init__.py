@@ -24,6 +24,7 @@ class Door(NamedTuple):
 
 
 COMMANDS = {
+    "calibrate": Door("roi.cli.calibrate:calibrate", "Training speed measured against theory: scales, errors, intervals."),
     "compare": Door("roi.cli.compare:compare", "Every option's cost, payback and risk; the verdict and why."),
     "fit": Door("roi.cli.fit:fit", "What fits on which GPU: memory, training hours, USD."),
     "init": Door("roi.cli.init:init", "Write a commented scenario to start from."),

@@ -29,6 +29,10 @@ ONE_GPU: Final = "one GPU"
 PRIOR_RUNS: Final = 4.0
 """Runs that the typical scatter counts for where a group is small: three values know their scatter to a factor of two only."""
 
+PRIOR_GROUPS: Final = 2.0
+"""Groups that the median of all groups counts for beside those of a card or a layout: software moves a source's scale as much
+as the card does, so one source on a card says little of the next on it."""
+
 TAIL: Final = 1.6448536269514722
 """95th percentile of the normal distribution."""
 
@@ -177,7 +181,8 @@ def evidence_for(
 
     In this order: runs of `own` sources on this GPU, weighted by their number; the groups of other sources on it; groups
     of this layout on other GPUs; all. Between groups each counts once, since many rows of one source say nothing of the
-    next. The interval is that of one more run: of the same group, or of a group nobody measured.
+    next, and all groups count for PRIOR_GROUPS more. The interval is that of one more run: of the same group, or of a group
+    nobody measured.
     """
     mine = set(own)
     within = _typical_scatter(groups)
@@ -190,11 +195,13 @@ def evidence_for(
         squares = sum(g.n * (g.log_scatter**2 + (np.log(g.overall) - centre) ** 2) for g in profiled)
         return _evidence(efficiency, float(centre), half_width(n, float(squares), within), "profile", profiled)
     like = [g for g in groups if g.layout == layout]
+    everywhere = float(np.median(np.log([g.overall for g in groups]))) if groups else 0.0
     for level, found in (("gpu", here), ("layout", like), ("all", groups)):
         if found:
             scales = np.log([g.overall for g in found])
-            centre = float(np.median(scales))
-            half = np.hypot(half_width(len(found), float(np.sum((scales - centre) ** 2)), across), TAIL * within)
+            k = len(found)
+            centre = (k * float(np.median(scales)) + PRIOR_GROUPS * everywhere) / (k + PRIOR_GROUPS)
+            half = np.hypot(half_width(k, float(np.sum((scales - centre) ** 2)), across), TAIL * within)
             return _evidence(efficiency, centre, float(half), level, found)  # type: ignore[arg-type]  # one of Level
     return None
 

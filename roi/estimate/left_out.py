@@ -1,11 +1,11 @@
 """Errors of a calibration on runs that it has not seen: one run, one source, or one GPU left out."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from roi.estimate.calibration import TimedRun, evidence_for, grouped, median_error, scale_group
+from roi.estimate.calibration import GroupFit, TimedRun, evidence_for, fit_group, grouped, median_error, scale_group
 from roi.estimate.steptime import StepEfficiency
 
 
@@ -74,3 +74,28 @@ def _summary(errors: Sequence[tuple[float, float] | None]) -> LeftOut | None:
     apart, half = np.asarray(known).T
     low, high = np.exp(np.percentile(apart, [5.0, 95.0]))
     return LeftOut(len(apart), median_error(-apart), float(low), float(high), 100.0 * float(np.mean(np.abs(apart) <= half)))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What runs say of the roofline."""
+
+    runs: tuple[TimedRun, ...]
+    groups: tuple[GroupFit, ...]
+    """By GPU, source and layout."""
+    pairs: tuple[GroupFit, ...]
+    """By GPU and source, whatever the layout (`layout` is then "all")."""
+    run_left_out: LeftOut | None
+    source_left_out: dict[str, LeftOut]
+    gpu_left_out: dict[str, LeftOut]
+
+
+def calibrate(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> Calibration:
+    """Fits of every group, and their errors on runs, sources and GPUs left out."""
+    pairs: dict[tuple[str, str], list[TimedRun]] = {}
+    for run in runs:
+        pairs.setdefault((run.gpu, run.source), []).append(replace(run, layout="all"))
+    return Calibration(
+        tuple(runs), tuple(fit_group(group) for group in grouped(runs)), tuple(fit_group(group) for group in pairs.values()),
+        leave_one_out(runs, efficiency), leave_source_out(runs, efficiency), leave_gpu_out(runs, efficiency),
+    )

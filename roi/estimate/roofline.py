@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from roi.facts.operator import OperatorGroup
+
+FURTHER_KERNEL: Final = 0.25
+"""Host time of an operator's second and later kernels over that of the operator."""
 
 
 class OperatorRates(Protocol):
@@ -60,7 +63,7 @@ class StepSeconds:
     host_s: float
     """Launching the micro-step's operators."""
     micro_step_s: float
-    """max(device, host): the queue of launches is long, so one hides the other over the whole step, not operator by operator."""
+    """max(device, host) + idle: the queue of launches is long, so one hides the other over the whole step, not one by one."""
     optimizer_s: float
     """The same of one optimizer step."""
 
@@ -91,18 +94,22 @@ def operator_seconds(group: OperatorGroup, rates: OperatorRates) -> float:
     return max(moved / speed, floor)
 
 
-def step_seconds(groups: Iterable[OperatorGroup], rates: OperatorRates) -> StepSeconds:
+def step_seconds(groups: Iterable[OperatorGroup], rates: OperatorRates, idle_s: float = 0.0) -> StepSeconds:
     """Seconds of the micro-step and of the optimizer step of a dry run's operator list.
 
     Host time counts operators, not kernels: an operator of several kernels pays Python and the dispatcher once, its
-    further kernels about a quarter (4 us of 15, PyTorch's own launch against an operator).
+    further kernels about a quarter (4 us of 15, PyTorch's own launch against an operator). Layers that are recomputed in
+    backward are called by Python as in forward. `idle_s` is the time in which host and device wait for each other.
     """
+    groups = tuple(groups)
+    again = _recomputed(groups)
     device = dict.fromkeys(("matrix", "attention", "elementwise", "dequantise"), 0.0)
     host = optimizer_device = optimizer_host = 0.0
     for group in groups:
         seconds = group.calls * operator_seconds(group, rates)
-        called = rates.backward_launch_s if group.phase == "backward" else rates.launch_s
-        launching = group.calls * called * (1.0 + 0.25 * max(group.launches - 1.0, 0.0)) if group.launches else 0.0
+        by_autograd = group.calls - again.get(_key(group), 0.0) if group.phase == "backward" else 0.0
+        called = max(by_autograd, 0.0) * rates.backward_launch_s + min(group.calls, group.calls - by_autograd) * rates.launch_s
+        launching = called * (1.0 + FURTHER_KERNEL * max(group.launches - 1.0, 0.0)) if group.launches else 0.0
         if group.phase == "optimizer":
             optimizer_device, optimizer_host = optimizer_device + seconds, optimizer_host + launching
             continue
@@ -110,6 +117,21 @@ def step_seconds(groups: Iterable[OperatorGroup], rates: OperatorRates) -> StepS
         device["elementwise" if group.kind == "copy" else group.kind] += seconds
     return StepSeconds(
         matrix_s=device["matrix"], attention_s=device["attention"], elementwise_s=device["elementwise"],
-        dequantise_s=device["dequantise"], host_s=host, micro_step_s=max(sum(device.values()), host),
+        dequantise_s=device["dequantise"], host_s=host, micro_step_s=max(sum(device.values()), host) + idle_s,
         optimizer_s=max(optimizer_device, optimizer_host),
     )
+
+
+def _key(group: OperatorGroup) -> tuple[str, str, tuple[int, ...]]:
+    return group.name, group.dtype, group.shape
+
+
+def _recomputed(groups: Iterable[OperatorGroup]) -> dict[tuple[str, str, tuple[int, ...]], float]:
+    """Calls of each forward operator, where backward runs forward attention again; empty without recompute."""
+    known = tuple(groups)
+    again = any(g.kind == "attention" and g.phase == "backward" and "backward" not in g.name for g in known)
+    calls: dict[tuple[str, str, tuple[int, ...]], float] = {}
+    for group in known if again else ():
+        if group.phase == "forward":
+            calls[_key(group)] = calls.get(_key(group), 0.0) + group.calls
+    return calls

@@ -114,7 +114,7 @@ def _adapter_products(model: ModelShape, plan: TrainingPlan, tokens: Number, aga
 
 
 def adapter_dtype(plan: TrainingPlan) -> str:
-    """Type in which the adapters' products run: fp32 as peft holds them, `dtype` under autocast or where an engine casts them."""
+    """Type of the adapters' products: fp32 as peft holds them, `dtype` under autocast or where an engine casts them."""
     return plan.dtype if plan.autocast or plan.trained_bytes < 4.0 else "fp32"
 
 
@@ -223,7 +223,8 @@ def step_operators(model: ModelShape, plan: TrainingPlan) -> Number:
     packed = (4.0 if plan.quantised else INT8_OPERATORS if plan.int8 else 0.0) * sum(
         x.layers for x in model.linears if adaptable(x))
     ahead = forward + products + packed + targets * (6.0 + under + dropped + dora[0])
-    back = backward + products * (1.0 if plan.adapter else 2.0) + packed * (1.0 if plan.quantised else 0.3) + targets * (9.0 + under + dropped + dora[1])
+    unpacking = packed if plan.quantised else 0.3 * packed  # int8: the weight is dequantised (4), nothing is quantised
+    back = backward + products * (1.0 if plan.adapter else 2.0) + unpacking + targets * (9.0 + under + dropped + dora[1])
     return ahead * again + back
 
 

@@ -180,12 +180,16 @@ def _passes_s(passes: Iterable[Pass], gpu: Gpu, efficiency: StepEfficiency) -> N
 
 
 def _bytes_s(nbytes: Number, gpu: Gpu, efficiency: StepEfficiency) -> Number:
-    """Seconds to read and write `nbytes`: at CACHE_GAIN times the bandwidth up to CACHED_SHARE of the cache, at the bandwidth
-    from four times that on, between them on a line in logarithms."""
+    """Seconds to read and write `nbytes` in one pass.
+
+    At CACHE_GAIN times the bandwidth up to CACHED_SHARE of the cache, at the bandwidth from four times that on, between
+    them on a line in logarithms.
+    """
     size = np.maximum(np.asarray(nbytes, dtype=float), 1.0)
     kept = gpu.l2_bytes * CACHED_SHARE
     gain = np.interp(np.log(size), [np.log(kept), np.log(4.0 * kept)], [np.log(CACHE_GAIN), 0.0])
-    return np.asarray(nbytes, dtype=float) / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth * np.exp(gain))
+    seconds: Number = np.asarray(nbytes, dtype=float) / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth * np.exp(gain))
+    return seconds
 
 
 def _shards(plan: TrainingPlan) -> float:

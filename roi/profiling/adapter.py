@@ -32,7 +32,8 @@ def prepare_training(model: Any, plan: TrainingPlan, fused: tuple[tuple[str, ...
             with known_warnings():
                 model = peft.get_peft_model(model, settings)
         except ValueError as error:  # fused experts take no dropout and no DoRA
-            raise InputError(f"--method {plan.method}: peft refuses this model: {' '.join(str(error).split())[:300]}") from error
+            said = " ".join(str(error).split())[:300]
+            raise InputError(f"--method {plan.method}: peft refuses this model: {said}") from error
     model.train()
     return model
 

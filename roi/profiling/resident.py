@@ -1,6 +1,5 @@
 """Host memory of this process: its highest resident set since the last reset, and what the machine has left."""
 
-import resource
 import sys
 from pathlib import Path
 
@@ -20,6 +19,8 @@ def peak_bytes() -> float:
     found = _field(Path("/proc/self/status"), "VmHWM:")
     if found is not None:
         return found
+    import resource  # not on Windows, where nothing else here needs it either
+
     highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return float(highest if sys.platform == "darwin" else highest * KIB)
 

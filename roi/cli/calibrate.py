@@ -1,0 +1,52 @@
+"""`roi calibrate`: measured training runs against the roofline, and the scale that each GPU and source shows."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Training speed measured against theory: scales, errors, intervals.")
+@click.argument("tables", nargs=-1, type=click.Path(path_type=Path), metavar="[TABLE.csv]...")
+@click.option("--profiles", multiple=True, type=click.Path(path_type=Path), help="Folder of profiles to search first.")
+@click.option("--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table", show_default=True,
+              help="How to print.")
+@click.option("--output", type=click.Path(path_type=Path),
+              help="Also write the scales to this file; among the profiles, named *.calibration, it is used from then on.")
+def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str, output: Path | None) -> None:
+    """Fit one scale per GPU, source and layout from training profiles and from TABLEs of measured runs.
+
+    Profiles are those that `roi profile train` kept; tables have the columns of `roi validate --help`. Prints each scale
+    with its errors on runs that it has not seen, and what predicting a whole source or GPU from the others costs. Nothing
+    is written without --output.
+    """
+    from roi import __version__
+    from roi.catalog.calibrations import calibration_text as file_text
+    from roi.catalog.calibrations import profile_runs
+    from roi.catalog.efficiencies import training_efficiencies
+    from roi.catalog.measured_rows import read_measured_rows
+    from roi.catalog.profiles import StoredProfile, load_profiles, profile_folders
+    from roi.cli.output import replace_file, write
+    from roi.errors import InputError
+    from roi.estimate.calibration import timed_run
+    from roi.estimate.left_out import calibrate as fit
+    from roi.facts.profile import TrainProfile
+    from roi.report.calibration import calibration_json, calibration_markdown, calibration_text
+
+    known = training_efficiencies().step()
+    store = load_profiles(profile_folders(profiles), kinds={"train"})
+    for path, reason in store.damaged:
+        click.echo(f"roi: {path} is left out: {reason}", err=True)
+    stored = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
+    runs = [run for profile in stored for run in profile_runs(profile)]
+    runs += [run for table in tables for run in read_measured_rows(table).runs]
+    timed = [one for run in runs if (one := timed_run(run, known)) is not None]
+    if not timed:
+        read = f"{len(stored)} training profiles and {len(tables)} tables"
+        raise InputError(f"calibrate: no timed run in {read}; give a TABLE.csv, or run `roi profile train MODEL` first")
+    found = fit(timed, known)
+    if output is not None:
+        day = datetime.now(tz=UTC).date()
+        replace_file(output, file_text(found.groups, day, __version__, [table.name for table in tables]))
+        click.echo(f"roi: {len(found.groups)} scales written to {output}", err=True)
+    write({"table": calibration_text, "json": calibration_json, "markdown": calibration_markdown}[form](found))

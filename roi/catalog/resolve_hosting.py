@@ -3,10 +3,10 @@
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.models import find_model
 from roi.catalog.plans import Offers, add_plans, owned_offers, rented_offers
+from roi.catalog.profile_reading import Store
 from roi.catalog.purchases import purchase_prices
 from roi.catalog.resolve_api import add_option, cheapest_spill
 from roi.catalog.resolve_system import add_system
-from roi.catalog.profile_reading import Store
 from roi.catalog.resolve_training import add_training
 from roi.catalog.resolve_tuned import add_tuned_options
 from roi.catalog.serving_efficiencies import find_engine

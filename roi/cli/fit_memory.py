@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 from roi.catalog.dry_runs import dry_peaks, stored_peaks
 from roi.catalog.local_models import ChosenModel
+from roi.catalog.overheads import training_overhead
 from roi.catalog.profiles import Store, find_dry_run, save_profile
 from roi.errors import InputError
 from roi.estimate.dry_peaks import DryPeaks
+from roi.estimate.fitting import SEQ_STEP
 from roi.estimate.plan import TrainingPlan, check_context, resolve_targets
 from roi.facts.gpu import Gpu
 from roi.facts.profile import DryRunProfile
@@ -39,7 +41,7 @@ def memory_evidence(
 
 def _run_now(chosen: ChosenModel, plan: TrainingPlan, cards: Sequence[Gpu]) -> MemoryEvidence:
     from roi.profiling.stack import torch  # isort: skip  # the door to the extra: names what is missing, keeps a notice out
-    from roi.profiling.dry_profile import profile_dry_run
+    from roi.profiling.dry_profile import profile_dry_run, verify_longest
 
     if plan.sharding != "none":
         raise InputError(f"--dry-run: runs one GPU; leave it out for --sharding {plan.sharding}, which the closed form takes")
@@ -55,5 +57,9 @@ def _run_now(chosen: ChosenModel, plan: TrainingPlan, cards: Sequence[Gpu]) -> M
         chosen.config, plan, cards_bytes=[card.memory_bytes for card in cards],
         context_tokens=chosen.shape.context_tokens, gpu=single,
     )
+    if single is not None:
+        room = single.memory_bytes - training_overhead(single).context_bytes[0]
+        longest = dry_peaks(profile, "").longest_seq(room, SEQ_STEP)
+        profile = verify_longest(profile, chosen.config, plan, single, longest)
     place = save_profile(profile)
     return MemoryEvidence(dry_peaks(profile, place.name), profile, (f"kept as {place}",))

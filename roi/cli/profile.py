@@ -5,7 +5,9 @@ import click
 from roi.cli import Door, House
 
 KINDS = {
+    "device": Door("roi.cli.profile_device:device", "Achieved rates of this GPU or CPU."),
     "train": Door("roi.cli.profile_train:train", "A short real training run: step time, memory, power."),
+    "infer": Door("roi.cli.profile_infer:infer", "Prefill and decode: base, merged and unmerged adapter."),
 }
 
 

@@ -101,7 +101,8 @@ def dropout_on_cuda(self: nn.Dropout, x: torch.Tensor) -> torch.Tensor:
 
 
 def softmax_on_cuda(
-    input: torch.Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: torch.dtype | None = None,
+    input: torch.Tensor,  # noqa: A002 -- torch's name, which callers may use
+    dim: int | None = None, _stacklevel: int = 3, dtype: torch.dtype | None = None,
 ) -> torch.Tensor:
     """`torch.nn.functional.softmax`: fp16 to fp32 is one kernel, whose gradient is fp16 again; other types are cast first.
 

@@ -15,7 +15,7 @@ from roi.estimate.tape_peak import TapePeak, read_peak
 from roi.facts.gpu import Gpu
 from roi.facts.profile import DryRunProfile, DryRunSearch, Environment
 from roi.profiling.dry_run import Rehearsal, dry_run
-from roi.profiling.environment import _versions as versions
+from roi.profiling.environment import package_versions
 
 STEPS_REPLAYED: Final = 3
 """Steps that the allocator's model plays: the second finds the holes of the first, the third those of the second."""
@@ -42,7 +42,7 @@ def profile_dry_run(
     parts = {**peak.parts_bytes, "rounding": float(max(replay.peak_active_bytes - peak.nbytes, 0))}
     return DryRunProfile(
         schema="roi.profile/1", started=datetime.now(tz=UTC),
-        environment=Environment(device="none", gpu=gpu.id if gpu else None, versions=versions(), commit=__version__),
+        environment=Environment(device="none", gpu=gpu.id if gpu else None, versions=package_versions(), commit=__version__),
         model=config.name, config_hash=config.config_hash, plan=plan_record(plan), trained_parameters=run.trained_parameters,
         allocated_bytes=sum(parts.values()), reserved_bytes=float(replay.peak_reserved_bytes), parts_bytes=parts,
         workspace_bytes=workspace,
@@ -124,10 +124,16 @@ class LayerLine:
         return int(self._built[layers].run(plan, self.workspace).tape.live_bytes.max())
 
 
-def verify_limit(config: ModelConfig, plan: TrainingPlan, gpu: Gpu, room_bytes: float) -> tuple[bool, float]:
-    """(fits, reserved bytes) of a limit that was interpolated, run once with the whole model."""
-    run = dry_run(config, plan, workspace_bytes=workspace_bytes(gpu))
-    peak = read_peak(run.tape)
-    reserved = replay_allocator(run.tape, capacity_bytes=room_bytes, repeats=STEPS_REPLAYED)
-    needed = float(peak.nbytes if reserved.out_of_memory else reserved.peak_reserved_bytes)
-    return not reserved.out_of_memory, needed
+def verify_longest(
+    profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan, gpu: Gpu, longest: int,
+) -> DryRunProfile:
+    """The profile with one more size: the longest sequence that the ladder promised, run with the whole model."""
+    if longest in {size.seq for size in profile.searched} or longest < 1:
+        return profile
+    run = dry_run(config, replace(plan, seq=longest), workspace_bytes=workspace_bytes(gpu))
+    replay = replay_allocator(run.tape, repeats=STEPS_REPLAYED)
+    size = DryRunSearch(
+        micro_batch=int(plan.micro_batch), seq=longest, allocated_bytes=replay.peak_active_bytes,
+        reserved_bytes=replay.peak_reserved_bytes,
+    )
+    return profile.model_copy(update={"searched": (*profile.searched, size)})

@@ -69,7 +69,7 @@ def read_environment(device: str, seed: int, board: Board | None = None) -> Envi
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         threads=torch.get_num_threads(),
         load_average=os.getloadavg() if hasattr(os, "getloadavg") else None,
-        versions=_versions(),
+        versions=package_versions(),
         seed=seed,
         commit=f"roi {__version__}",
     )
@@ -90,7 +90,8 @@ def catalog_gpu(name: str, memory_bytes: float) -> str | None:
     return found.id if abs(found.memory_bytes / memory_bytes - 1.0) < 0.05 else None
 
 
-def _versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
+    """Versions of Python and of PACKAGES, as far as installed."""
     found = {"python": platform.python_version(), "roi": __version__}
     for package in PACKAGES:
         try:

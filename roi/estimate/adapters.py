@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from roi.estimate.plan import DTYPE_BYTES, TrainingPlan, adaptable, resolve_targets
+from roi.estimate.plan import DTYPE_BYTES, TrainingPlan, adaptable, fuse_linears, resolve_targets, trains_experts
 from roi.facts.linear import Linear
 from roi.facts.model import ModelShape, Number
 
@@ -19,11 +19,28 @@ EIGHT_BIT_BLOCK: Final = 256
 
 
 def target_linears(model: ModelShape, plan: TrainingPlan) -> tuple[Linear, ...]:
-    """The matrix products that carry an adapter; empty for full fine-tuning."""
+    """The matrix products that carry an adapter, fused ones as one, experts apart; empty for full fine-tuning."""
     if not plan.adapter:
         return ()
     names = resolve_targets(model, plan.targets)
-    return tuple(linear for linear in model.linears if adaptable(linear) and linear.name in names)
+    return tuple(x for x in fuse_linears(model, model.linears) if adaptable(x) and x.name in names)
+
+
+def expert_adapter_parameters(model: ModelShape, plan: TrainingPlan) -> float:
+    """Parameters of adapters on experts and routers for rank 1; 0 where experts carry none.
+
+    Each expert has its own A and B. Gate and up are one parameter, to which peft gives twice the rank: the block diagonal
+    that two adapters would need (peft/utils/transformers_weight_conversion.py, PeftConcatenate).
+    """
+    if not (plan.adapter and trains_experts(model, plan.targets)):
+        return 0.0
+    total = 0
+    for k in model.mlp:
+        if k.experts > 1:
+            fused = 2 * (model.hidden + 2 * k.intermediate)
+            total += k.layers * k.experts * (fused + k.intermediate + model.hidden)
+            total += k.layers * (model.hidden + k.experts) * int(plan.targets == "all-linear")
+    return float(total)
 
 
 def trained_parameters(model: ModelShape, plan: TrainingPlan) -> Number:
@@ -36,7 +53,7 @@ def trained_parameters(model: ModelShape, plan: TrainingPlan) -> Number:
         return float(model.parameters)
     rank = np.asarray(plan.rank, dtype=float)
     sites = target_linears(model, plan)
-    total = rank * float(sum((s.inputs + s.outputs) * s.layers for s in sites))
+    total = rank * (float(sum((s.inputs + s.outputs) * s.layers for s in sites)) + expert_adapter_parameters(model, plan))
     if plan.weight_decomposed:
         total = total + float(sum(s.outputs * s.layers for s in sites))
     return total
@@ -100,7 +117,9 @@ def optimizer_state_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
 def optimizer_workspace_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     """Bytes that the optimizer step allocates: torch's multi-tensor AdamW holds sqrt(v) of every parameter at once.
 
-    bitsandbytes updates in place.
+    bitsandbytes updates in place, and so does the fused AdamW that the HF Trainer asks for (optim="adamw_torch_fused").
     """
+    if plan.trainer != "plain":
+        return 0.0 * trained_parameters(model, plan)
     each = {"adamw": plan.trained_bytes, "adamw-bf16": 2.0}.get(plan.optimizer, 0.0)
     return each * trained_parameters(model, plan)

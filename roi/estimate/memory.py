@@ -6,20 +6,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.estimate.activations import (
-    LayerBytes,
-    Setting,
-    final_norm_saved,
-    layer_bytes,
-    logit_bytes,
-    loss_bytes,
-    lowered_head_bytes,
-    norm_backward_bytes,
-    read_setting,
-    retained_input_bytes,
-)
+from roi.estimate.activations import LayerBytes, final_norm_saved, layer_bytes, norm_backward_bytes, retained_input_bytes
 from roi.estimate.adapters import kbit_preparation_bytes
+from roi.estimate.attention_bytes import mask_bytes
+from roi.estimate.head_bytes import chunked_head_gradient, kept_logits, loss_chain, lowered_head_bytes
 from roi.estimate.plan import DTYPE_BYTES, TrainingPlan, adaptable
+from roi.estimate.setting import Setting, read_setting
 from roi.estimate.sharding import WholeTensors, held_states, whole_tensors
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
@@ -164,7 +156,7 @@ def _saved(s: Setting, layer: LayerBytes) -> Number:
     if s.plan.checkpointing:
         # a mask built once is an argument of every layer, one byte an element
         kept = m.layers * (s.w * m.hidden * s.tokens + retained_input_bytes(s))
-        return kept + s.masked * s.pairs + final_norm_saved(s)
+        return kept + mask_bytes(s) + final_norm_saved(s)
     # a frozen embedding's output needs no gradient, so the first norm of the stack keeps nothing
     first = (s.w if m.norm_bias else 4.0) * m.hidden * s.tokens if s.plan.adapter else 0.0
     return m.layers * layer.saved - first + final_norm_saved(s)
@@ -173,10 +165,6 @@ def _saved(s: Setting, layer: LayerBytes) -> Number:
 def _retained(s: Setting) -> Number:
     """Inputs of int8 products, all layers: they live as long as the loss."""
     return s.model.layers * retained_input_bytes(s)
-
-
-def _kept_logits(s: Setting) -> Number:
-    return logit_bytes(s) * s.tokens * s.model.vocab * float(s.plan.logits_kept)
 
 
 def _shards(s: Setting) -> float:
@@ -189,20 +177,21 @@ def _head_gradient(s: Setting) -> float:
 
 
 def _forward(s: Setting, layer: LayerBytes, whole: WholeTensors, carried: Number) -> Live:
-    """Forward in the last layer, or its end where a kept output holds the last step's graph, and with it int8's inputs.
+    """Forward in the last layer, or its end where a kept output holds the last micro-step's graph, and int8's inputs.
 
     Else only DoRA's merge can make it the highest phase: backward's recompute holds more.
     """
     merging = float(s.plan.weight_decomposed) * (layer.peak if s.plan.checkpointing else layer.transient)
-    last_step = _retained(s) * float(s.plan.logits_kept)
-    logits = _kept_logits(s) * 2.0 + 4.0 * s.tokens * s.model.vocab if s.plan.int8 and s.plan.logits_kept else 0.0
+    again = s.plan.logits_kept and s.plan.accumulation > 1
+    last_step = _retained(s) * float(again)
+    logits = kept_logits(s) * 2.0 + 4.0 * s.tokens * s.model.vocab if s.plan.int8 and again else 0.0
     gathered = whole.last_bytes if s.plan.weight_decomposed else whole.loss_bytes
     return carried, _saved(s, layer) + merging + last_step, logits, 0.0, gathered
 
 
 def _loss(s: Setting, layer: LayerBytes, whole: WholeTensors, carried: Number) -> Live:
-    chain = loss_bytes(s) * s.tokens * s.model.vocab
-    return carried, _saved(s, layer) + lowered_head_bytes(s), chain + _kept_logits(s), 0.0, whole.loss_bytes
+    head = chunked_head_gradient(s)
+    return carried + head, _saved(s, layer) + lowered_head_bytes(s), loss_chain(s), 0.0, whole.loss_bytes
 
 
 def _backward_last(s: Setting, layer: LayerBytes, whole: WholeTensors, carried: Number) -> Live:
@@ -211,7 +200,7 @@ def _backward_last(s: Setting, layer: LayerBytes, whole: WholeTensors, carried: 
     working = layer.peak if s.plan.checkpointing else np.maximum(layer.transient, norm_backward_bytes(s))
     head = _head_gradient(s) if s.plan.accumulation == 1 or s.plan.sharding != "none" else 0.0
     kept = _saved(s, layer) - final_norm_saved(s) * float(s.plan.checkpointing)
-    return carried + head + whole.layer_gradients_bytes, kept + working + stream, _kept_logits(s), 0.0, whole.last_bytes
+    return carried + head + whole.layer_gradients_bytes, kept + working + stream, kept_logits(s), 0.0, whole.last_bytes
 
 
 def _backward_first(s: Setting, layer: LayerBytes, whole: WholeTensors, gradients: Number) -> Live:
@@ -220,7 +209,7 @@ def _backward_first(s: Setting, layer: LayerBytes, whole: WholeTensors, gradient
     waiting = 0.0 if s.model.tied else _embedding_gradient(s) / _shards(s)
     others = _retained(s) - retained_input_bytes(s) * float(not s.plan.checkpointing)
     unreduced = whole.layer_gradients_bytes + whole.root_gradients_bytes
-    return gradients - waiting + unreduced, layer.peak + stream + others, _kept_logits(s), 0.0, whole.first_bytes
+    return gradients - waiting + unreduced, layer.peak + stream + others, kept_logits(s), 0.0, whole.first_bytes
 
 
 def _backward_embedding(s: Setting, whole: WholeTensors, gradients: Number) -> Live:
@@ -228,7 +217,7 @@ def _backward_embedding(s: Setting, whole: WholeTensors, gradients: Number) -> L
     alone = float(s.plan.sharding != "none")
     unreduced = (2.0 if s.model.tied else alone) * _embedding_gradient(s) + whole.root_gradients_bytes
     activations = s.w * s.model.hidden * s.tokens + _retained(s)
-    return gradients + unreduced, activations, _kept_logits(s), 0.0, whole.embedding_bytes
+    return gradients + unreduced, activations, kept_logits(s), 0.0, whole.embedding_bytes
 
 
 def _embedding_gradient(s: Setting) -> float:
@@ -236,7 +225,7 @@ def _embedding_gradient(s: Setting) -> float:
 
 
 def _optimizer_step(s: Setting, gradients: Number, temporaries: Number) -> Live:
-    return gradients, _retained(s) * float(s.plan.logits_kept), _kept_logits(s), temporaries, 0.0
+    return gradients, _retained(s) * float(s.plan.logits_kept), kept_logits(s), temporaries, 0.0
 
 
 def _choose(best: NDArray[np.intp], parts: list[Number]) -> Number:

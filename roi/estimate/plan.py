@@ -1,5 +1,6 @@
 """How a model is trained on one GPU: everything that its memory and its step time depend on."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, get_args
 
@@ -34,6 +35,15 @@ TARGET_SETS: Final = {
     "qv": ("q_proj", "v_proj"),
 }
 """Named target sets; "all-linear" is every product that an adapter can attach to."""
+
+EXPERT_FAMILIES: Final = (
+    "mixtral", "qwen3_moe", "qwen3_next", "deepseek_v2", "deepseek_v3", "kimi_k2", "glm4_moe", "minimax_m2",
+)
+"""Families whose experts peft adapts as 3-D parameters (peft/utils/transformers_weight_conversion.py); it then takes every
+gate, up and down for an expert's, so shared and dense MLPs carry none. Others' experts carry none."""
+
+MLP_TARGETS: Final = ("gate_proj", "up_proj", "down_proj")
+"""What an expert's products are called."""
 
 
 @dataclass(frozen=True)
@@ -135,9 +145,15 @@ class TrainingPlan:
         """True where peft's prepare_model_for_kbit_training casts what is not quantised (embedding, norms, head) to fp32.
 
         Not where parameters are sharded: NF4 is then stored as elements of `dtype` (bnb_4bit_quant_storage), and a unit of
-        FSDP takes one dtype alone, so the rest stays in it too (peft's guides to FSDP and ZeRO-3 with QLoRA).
+        FSDP takes one dtype alone, so the rest stays in it too (peft's guides to FSDP and ZeRO-3 with QLoRA). Nor under
+        SFTTrainer with its chunked head, which prepares nothing (trl/trainer/sft_trainer.py, TRL 1.10 and later).
         """
-        return (self.quantised or self.int8) and not self.shards_parameters
+        return (self.quantised or self.int8) and not self.shards_parameters and not self.chunked_head
+
+    @property
+    def chunked_head(self) -> bool:
+        """True under SFTTrainer of TRL 1.10 and later; a plan that keeps its logits is of an older one, which made them."""
+        return self.trainer == "trl" and not self.logits_kept
 
     @property
     def weight_decomposed(self) -> bool:
@@ -167,23 +183,60 @@ class TrainingPlan:
         """
         if not self.adapter:
             return DTYPE_BYTES[self.dtype]
+        if self.chunked_head and (self.quantised or self.int8):
+            return 2.0  # SFTTrainer turns adapters on a quantised base to bf16 (trl/trainer/sft_trainer.py)
         deepspeed = self.sharding in ("zero2", "zero3") and not self.prepared
         fsdp = self.sharding == "fsdp" and (self.autocast or self.quantised)
         return DTYPE_BYTES[self.dtype] if deepspeed or fsdp else 4.0
 
 
 def adaptable(linear: Linear) -> bool:
-    """True where adapters and NF4 apply: experts and routers are 3-D parameters in transformers 5, left as they are."""
+    """True where NF4 and plain adapters apply: experts and routers are bare parameters in transformers 5."""
     return linear.experts == 1 and linear.name != "router"
 
 
+def trains_experts(model: ModelShape, targets: str | tuple[str, ...]) -> bool:
+    """True where the targets put adapters on experts."""
+    mixture = model.family in EXPERT_FAMILIES and any(linear.experts > 1 for linear in model.linears)
+    return mixture and (targets == "all-linear" or bool(set(_asked(targets)) & set(MLP_TARGETS)))
+
+
+def fuse_linears(model: ModelShape, linears: Iterable[Linear]) -> list[Linear]:
+    """Matrix products as the checkpoint holds them: fused ones become one, under the first of their usual names."""
+    groups = {name: parts for _, *parts in model.module_names for name in parts}
+    fused: dict[str, Linear] = {}
+    alone: list[Linear] = []
+    for linear in linears:
+        parts = groups.get(linear.name, [linear.name])
+        if len(parts) == 1 or not adaptable(linear):
+            alone.append(linear)
+            continue
+        key = f"{parts[0]} {linear.layers}"
+        before = fused.get(key)
+        fused[key] = linear._replace(name=parts[0]) if before is None else before._replace(outputs=before.outputs + linear.outputs)
+    return [*fused.values(), *alone]
+
+
+def _asked(targets: str | tuple[str, ...]) -> tuple[str, ...]:
+    asked = TARGET_SETS.get(targets, tuple(targets.split(","))) if isinstance(targets, str) else targets
+    return tuple(name.strip() for name in asked)
+
+
 def resolve_targets(model: ModelShape, targets: str | tuple[str, ...], field: str = "targets") -> frozenset[str]:
-    """Names of the linear layers that carry an adapter; an InputError names the ones that the model has."""
+    """Names of the linear layers that carry an adapter; an InputError names the ones that the model has.
+
+    A part of a fused product means the whole of it. Experts are apart: see `trains_experts`.
+    """
     names = {linear.name for linear in model.linears if adaptable(linear)}
+    if trains_experts(model, targets):
+        experts = {*MLP_TARGETS, *(f"shared_{name}" for name in MLP_TARGETS)}
+        if targets == "all-linear":
+            return frozenset(names - experts)
+        left = tuple(name for name in _asked(targets) if name not in MLP_TARGETS)
+        return resolve_targets(model, left, field) if left else frozenset()
     if targets == "all-linear":
         return frozenset(names)
-    asked = TARGET_SETS.get(targets, tuple(targets.split(","))) if isinstance(targets, str) else targets
-    asked = tuple(name.strip() for name in asked)
+    asked = _asked(targets)
     found = names & set(asked)
     known = [*TARGET_SETS, "all-linear", *sorted(names)]
     wrong = [] if targets in TARGET_SETS else [name for name in asked if name not in names]
@@ -193,7 +246,8 @@ def resolve_targets(model: ModelShape, targets: str | tuple[str, ...], field: st
         raise InputError(f"{field}: {model.id} has no target {wrong[0]!r}; it has {', '.join(known)}{hint}")
     if not found:
         raise InputError(f"{field}: {targets!r} matches nothing in {model.id}; it has {', '.join(known)}")
-    return frozenset(found)
+    joined = {name for _, *parts in model.module_names for name in parts if found & set(parts)}
+    return frozenset(found | (joined & names))
 
 
 def check_context(model: ModelShape, plan: TrainingPlan, field: str = "seq") -> None:

@@ -17,7 +17,7 @@ def prepare_training(model: Any, plan: TrainingPlan, fused: tuple[tuple[str, ...
     `fused`: names of modules that hold several usual ones, as `ModelShape.module_names` has them. Checkpointing is the
     non-reentrant one, as transformers 5 does it by default.
     """
-    if plan.quantised or plan.method == "lora-int8":
+    if plan.prepared:
         model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     if plan.checkpointing:
         _checkpoint(model)

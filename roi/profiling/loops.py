@@ -17,7 +17,7 @@ from roi.profiling.skeleton import TORCH_DTYPES
 def forward_and_loss(model: nn.Module, plan: TrainingPlan, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, object]:
     """(loss, what the loop keeps alive through backward)."""
     context = lowered(TORCH_DTYPES[plan.dtype]) if lowers(plan) else nullcontext()
-    if plan.trainer == "trl" and not plan.logits_kept:
+    if plan.chunked_head:
         with context:
             output = model(**inputs, fused_lm_head=True)
             count = output.label_mask.sum().clamp(min=1)
@@ -39,7 +39,7 @@ def lowers(plan: TrainingPlan) -> bool:
 
 def fuse_head(model: Any, plan: TrainingPlan) -> None:  # Any: a PreTrainedModel or a PeftModel
     """TRL's chunked head, added as SFTTrainer does."""
-    if plan.trainer != "trl" or plan.logits_kept:
+    if not plan.chunked_head:
         return
     try:
         from trl.trainer.utils import add_fused_lm_head
@@ -52,7 +52,7 @@ def fuse_head(model: Any, plan: TrainingPlan) -> None:  # Any: a PreTrainedModel
 @contextmanager
 def triton_tiles(plan: TrainingPlan) -> Iterator[None]:
     """TRL folds each tile of logits by a Triton kernel on CUDA, which allocates nothing (trl/kernels/chunked_logprob.py)."""
-    if plan.trainer != "trl" or plan.logits_kept:
+    if not plan.chunked_head:
         yield
         return
     from trl.kernels import chunked_logprob

@@ -48,8 +48,9 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> nn.Module:
         if plan.method == "full":
             _enable_checkpointing(model, plan)
             return model.train()
-        if plan.prepared:
+        if plan.quantised or plan.int8:
             _quantise(model, plan)
+        if plan.prepared:
             model = prepare_model_for_kbit_training(
                 model, use_gradient_checkpointing=plan.checkpointing, gradient_checkpointing_kwargs=CHECKPOINTING,
             )
@@ -57,7 +58,7 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> nn.Module:
         adapted = get_peft_model(model, _lora(plan, targets), low_cpu_mem_usage=True)
         if plan.weight_decomposed:
             _magnitudes(adapted)
-        if plan.trainer == "trl" and plan.prepared:
+        if plan.chunked_head and (plan.quantised or plan.int8):
             _lower_adapters(adapted)
         if plan.checkpointing:
             _enable_checkpointing(adapted, plan)

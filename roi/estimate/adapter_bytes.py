@@ -1,0 +1,79 @@
+"""What adapters and int8 products of one layer keep for backward, in bytes.
+
+Read off peft's LoRA, DoRA and ParamWrapper layers and bitsandbytes' MatMul8bitLt.
+"""
+
+import numpy as np
+
+from roi.estimate.plan import ATTENTION_INPUTS, adaptable
+from roi.estimate.setting import MIXED_INPUT, OWN_INPUT, Setting
+from roi.facts.linear import Linear
+from roi.facts.model import Mlp, Number
+
+
+def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
+    """Inputs that targets keep for the gradient of A, A's output, and DoRA's two results.
+
+    With a 16-bit stream every target casts its input to fp32 and keeps that copy; with an fp32 stream targets share the
+    tensor that they read. Dropout gives every target its own output (fp32) and mask (1 byte). Under autocast every target
+    keeps a 16-bit copy of its input, and the 16-bit copies of A and B live with the graph. Without checkpointing the
+    inputs of int8 products are kept too, targets or not.
+    """
+    t, rank, each = s.tokens, np.asarray(s.plan.rank, dtype=float), s.plan.trained_bytes
+    on = s.adapted(linears)
+    held = int8_inputs(s, linears) if s.plan.int8 and not s.plan.checkpointing else 0.0
+    if not on:
+        return held
+    own = sum(x.inputs for x in on)
+    if s.lowered:
+        copies = 2.0 * rank * sum(x.inputs + x.outputs for x in on) * float(each > 2.0)
+        total = t * (2.0 * own + s.dropped * own + 2.0 * rank * len(on)) + copies
+        return total + _decomposed_saved(s, on) + held
+    if s.recast:
+        undropped: Number = each * own
+    else:
+        hidden = s.model.hidden
+        undropped = s.w * hidden * float(any(x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj") for x in on))
+        undropped += s.w * sum(x.inputs for x in on if x.name in OWN_INPUT)
+    undropped = np.maximum(undropped * (1.0 - s.dropped), held / t)
+    total = t * (undropped + (each + 1.0) * own * s.dropped + each * rank * len(on))
+    return total + _decomposed_saved(s, on)
+
+
+def expert_stack_bytes(s: Setting, k: Mlp) -> float:
+    """Bytes of all experts' weights of one layer with their adapters folded in, for backward of their products.
+
+    peft adds W and the low-rank product by one baddbmm over the whole stack of experts in every forward
+    (peft/tuners/lora/layer.py, _LoraFactorsProxy); 0 where experts carry no adapter.
+    """
+    if k.experts == 1 or not s.expert_adapters:
+        return 0.0
+    return s.w * sum(x.inputs * x.outputs * x.experts for x in k.linears(s.model.hidden) if x.experts > 1)
+
+
+def int8_inputs(s: Setting, linears: list[Linear], *, output: bool = False) -> Number:
+    """Distinct inputs of int8 products: the norm's output once, and each output or down projection's own.
+
+    The output projection's input is the attention's output, counted where `output` is asked for: without checkpointing the
+    attention keeps the same tensor.
+    """
+    packed = [x for x in linears if adaptable(x)]
+    own = sum(x.inputs for x in packed if x.name in OWN_INPUT)
+    shared = s.model.hidden * float(any(x.name not in (*OWN_INPUT, *MIXED_INPUT) for x in packed))
+    mixed = s.attended * sum(x.inputs for x in packed if x.name in MIXED_INPUT) * float(output)
+    return s.tokens * (s.w * (own + shared) + mixed)
+
+
+def _decomposed_saved(s: Setting, on: list[Linear]) -> Number:
+    """DoRA's base and low-rank results; with dropout the base result is computed anew from an fp32 copy of the weight."""
+    if not s.plan.weight_decomposed:
+        return 0.0
+    result = 2.0 if s.lowered else 4.0
+    base = s.w * (1.0 - s.dropped) + result * s.dropped
+    weights = 4.0 * sum(x.inputs * x.outputs for x in on)
+    return s.tokens * sum(x.outputs for x in on) * (base + result) + s.dropped * weights
+
+
+def merge_bytes(linear: Linear) -> float:
+    """DoRA's norm of V + s B A: an identity of inputs x inputs, B A, its scaled copy, the weight and the sum, all fp32."""
+    return 4.0 * linear.inputs**2 + 16.0 * linear.inputs * linear.outputs

@@ -1,0 +1,98 @@
+"""What token mixing keeps for backward, and what its backward needs on top, in bytes.
+
+Read off transformers 5 (rotary, repeat_kv, SDPA and eager attention) and torch's three SDPA paths on CUDA.
+"""
+
+import numpy as np
+
+from roi.estimate.adapter_bytes import adapter_saved
+from roi.estimate.plan import fuse_linears
+from roi.estimate.setting import Setting
+from roi.facts.model import Attention, Number
+
+
+def attention_saved(s: Setting, a: Attention) -> Number:
+    """Token mixing: queries, keys, values, output, mask or scores, q/k norms, and the adapters on its projections."""
+    w, t = s.attended, s.tokens
+    linears = list(a.linears(s.model.hidden))
+    if a.kind == "linear":
+        return 2.0 * w * sum(x.outputs for x in linears) * t + adapter_saved(s, linears)
+    if s.eager:
+        saved = _scores_saved(s, a, w, _eager_pair_bytes(s, a))
+    else:
+        scored = s.scored(a)
+        saved = scored * _scores_saved(s, a, 4.0, 4.0) + (1.0 - scored) * _fused_saved(s, a)
+    if a.kind != "latent" and a.norm_parameters:
+        normed = (a.heads + a.kv_heads) * a.head_dim
+        saved = saved + normed * t * (4.0 + (0.0 if s.plan.adapter else s.w))
+    if a.kind == "latent":
+        saved = saved + 4.0 * t * ((a.q_rank or 0) + (a.kv_rank or 0))
+    return saved + adapter_saved(s, linears)
+
+
+def attention_transient(s: Setting, a: Attention) -> Number:
+    """Backward of materialised scores above what the layer keeps: CUDA's softmax backward makes gradient x output.
+
+    In fp32: gradient, product and result (12); with a 16-bit stream the result stays 16-bit (4 + 4 + w), less the copy
+    of the weights that was freed before. 0 for fused attention.
+    """
+    if a.kind == "linear":
+        return s.pairs * 0.0
+    if s.eager:
+        return (12.0 if s.w >= 4.0 else 8.0) * s.pairs * a.heads
+    return 12.0 * s.scored(a) * s.pairs * a.heads
+
+
+def _eager_pair_bytes(s: Setting, a: Attention) -> float:
+    """Bytes a score: softmax in fp32 and its copy in the compute type; a soft cap's tanh too.
+
+    Sinks: softmax stays in the compute type, and without the sink's column it is copied (modeling_gpt_oss.py).
+    """
+    w = s.attended
+    if a.sinks:
+        return 2.0 * w
+    return 4.0 + (w if w < 4.0 else 0.0) + (w if s.model.family == "gemma2" else 0.0)
+
+
+def _scores_saved(s: Setting, a: Attention, w: float, pair: float) -> Number:
+    """Queries, repeated keys and values, scores at `pair` bytes each, and the output where it is read.
+
+    The output projection alone reads the output: full fine-tuning, an adapter on it that shares the tensor, int8.
+    """
+    d, v, t = a.head_dim, a.value_width, s.tokens
+    saved = w * t * a.heads * (2.0 * d + v) + s.pairs * a.heads * pair
+    held = s.plan.int8 and not s.plan.checkpointing
+    if not s.plan.adapter or held or (not s.recast and not s.lowered and "o_proj" in s.targets):
+        saved = saved + s.attended * a.heads * v * t
+    return saved
+
+
+def _fused_saved(s: Setting, a: Attention) -> Number:
+    """Queries, keys, values and output, a log-sum a row, and the additive mask of every layer.
+
+    A mask makes transformers repeat keys and values for all heads. The value of a fused projection is a view: the product's
+    whole output lives as long as it does.
+    """
+    w, t, d, v = s.attended, s.tokens, a.head_dim, a.value_width
+    masked = s.masked(a)
+    kv_heads = a.heads if a.kind == "latent" else a.kv_heads
+    repeated = masked * float(kv_heads < a.heads)
+    value = max(x.outputs for x in fuse_linears(s.model, list(a.linears(s.model.hidden))) if x.name in ("q_proj", "v_proj")) \
+        if _value_is_fused(s, a) else kv_heads * v
+    keys_values = repeated * a.heads * (d + v) + (1.0 - repeated) * (kv_heads * d + value)
+    return w * t * (a.heads * d + keys_values) + t * a.heads * (w * v + 4.0) + masked * s.pairs * w
+
+
+def _value_is_fused(s: Setting, a: Attention) -> bool:
+    """True where one product makes queries, keys and values in the stream's type."""
+    names = {x.name for x in fuse_linears(s.model, list(a.linears(s.model.hidden)))}
+    return a.kind in ("full", "sliding") and "v_proj" not in names and not a.shared_kv and s.attended == s.w
+
+
+def mask_bytes(s: Setting) -> Number:
+    """Boolean masks, one byte a pair: built once a kind, arguments of every layer."""
+    total: Number = 0.0
+    kinds = {(a.kind, a.window): a for a in s.model.attention}
+    for a in kinds.values():
+        total = np.maximum(total, s.masked(a)) if len(kinds) == 1 else total + s.masked(a)
+    return total * s.pairs

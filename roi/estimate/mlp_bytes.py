@@ -1,0 +1,87 @@
+"""What an MLP keeps for backward, and its highest point, in bytes.
+
+T = micro-batch x sequence tokens, w = bytes of the residual stream, h = hidden, I = inner width.
+"""
+
+import numpy as np
+
+from roi.estimate.adapter_bytes import adapter_saved, expert_stack_bytes
+from roi.estimate.plan import DTYPE_BYTES
+from roi.estimate.setting import Setting
+from roi.facts.model import Mlp, Number
+
+
+def inner_width(k: Mlp) -> float:
+    """Inner width that one token passes through."""
+    return float(k.intermediate * k.experts_per_token + k.shared_intermediate)
+
+
+def mlp_saved(s: Setting, k: Mlp) -> Number:
+    """MLP: gate, activation and up (two without a gate); a trained down projection also keeps its input."""
+    w, t = s.w, s.tokens
+    width = (3.0 if k.gated else 1.0) * w * inner_width(k)
+    if not s.plan.adapter:
+        width += w * inner_width(k)
+    return width * t + _expert_saved(s, k) + adapter_saved(s, list(k.linears(s.model.hidden)))
+
+
+def _expert_saved(s: Setting, k: Mlp) -> Number:
+    """Mixtures: the products' outputs before they are weighted, and where experts train the gathered tokens and the product.
+
+    Adapters on experts keep the folded weights of the layer's whole stack.
+    """
+    if k.experts == 1:
+        return 0.0
+    trains = float(s.expert_adapters or not s.plan.adapter)
+    width = s.w * s.model.hidden * k.experts_per_token * (1.0 + trains)
+    width += s.w * k.intermediate * k.experts_per_token * float(s.expert_adapters)
+    return width * s.tokens + expert_stack_bytes(s, k)
+
+
+def mlp_peak(s: Setting, k: Mlp) -> Number:
+    """MLP at its highest point, what it keeps included: recompute of the last product, or backward of the product.
+
+    Gated backward holds gate, activation, up and the gradients of product, activation and up: 6 w I. With adapters on the
+    MLP and a 16-bit stream the fp32 LoRA result and its scaled copy make 14 I, with dropout 17 I (19 I under autocast).
+    With NF4, backward of down also holds the dequantised weight beside gate, activation, up, the adapter's gradient (4 w I)
+    and the product's 16-bit one. Int8 dequantises to the stream's type, and the product's gradient has it too.
+    """
+    h, w, t, inner = s.model.hidden, s.w, s.tokens, inner_width(k)
+    width = (6.0 if k.gated else 3.0) * w * inner
+    linears = list(k.linears(h))
+    on = s.adapted(linears)
+    peak: Number = width * t
+    if on and s.recast:
+        with_lora = (14.0 if k.gated else 10.0) * inner
+        dropped = ((17.0 if k.gated else 13.0) + (2.0 if s.lowered else 0.0)) * inner
+        results = (4.0 + 3.0 * w) * h  # the result's fp32 sum, its copies and the residual
+        peak = np.maximum(peak, t * (results + with_lora * (1.0 - s.dropped) + dropped * s.dropped))
+    peak = peak + adapter_saved(s, [x for x in linears if x.name != "down_proj"])
+    if s.plan.quantised and k.experts == 1:
+        dequantised = DTYPE_BYTES[s.plan.dtype] * h * inner
+        peak = np.maximum(peak, (4.0 * w + 2.0) * inner * t + dequantised)
+    if s.plan.int8 and k.experts == 1:
+        peak = np.maximum(peak, _int8_backward(s, h, inner, targeted=any(x.name == "down_proj" for x in on)))
+        if not s.plan.checkpointing:
+            peak = peak + w * inner * t  # the down projection's input outlives its backward
+    return np.maximum(peak, _expert_peak(s, k))
+
+
+def _expert_peak(s: Setting, k: Mlp) -> Number:
+    """Backward of adapted experts: what they keep, and the gradient of the down projections' stack, a third of the whole."""
+    stack = expert_stack_bytes(s, k)
+    third = stack / (3.0 if k.gated else 2.0)
+    gradients = s.w * (k.intermediate + s.model.hidden) * k.experts_per_token * s.tokens
+    return (mlp_saved(s, k) + third + gradients) * float(stack > 0.0)
+
+
+def _int8_backward(s: Setting, hidden: int, inner: float, *, targeted: bool) -> Number:
+    """An int8 product's backward at its highest point: the weight in the stream's type beside what is alive.
+
+    Down: gate, activation, up and the product's gradient (4 w I), a fifth from its adapter. Without an adapter nothing
+    there is unpacked, so checkpointing recomputes later: the highest is then up, beside gate and two gradients (3 w I).
+    """
+    weight = s.w * hidden * inner
+    if targeted or not s.plan.checkpointing:
+        return (4.0 + float(targeted)) * s.w * inner * s.tokens + weight
+    return s.w * (3.0 * inner + hidden) * s.tokens + weight

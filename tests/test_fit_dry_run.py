@@ -1,0 +1,99 @@
+"""`roi fit --dry-run` as a user types it: what it prints, what it keeps, and what it says of what it cannot run."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from roi.cli import main
+
+CONFIG = str(Path(__file__).parent / "data" / "llama_tiny_config.json")
+ARGUMENTS = ["fit", CONFIG, "--gpu", "L4", "--seq", "128", "--rank", "4"]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """An empty working directory and an empty data folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, arguments, prog_name="roi", catch_exceptions=False)
+
+
+def test_a_dry_run_is_printed_kept_and_found_again(place):
+    first = run(*ARGUMENTS, "--dry-run")
+    assert first.exit_code == 0, first.stderr
+    assert "d = dry run of the real training step" in first.stdout.replace("\n  ", " ")
+    assert max(len(line) for line in first.stdout.splitlines()) <= 80
+    (kept,) = place.rglob("dry-run-*.json")
+    assert f"kept as {kept}" in first.stderr.replace("\n", "")
+    again = run(*ARGUMENTS, "--format", "json")
+    memory = json.loads(again.stdout)["memory"]
+    stored = json.loads(kept.read_text())
+    assert memory["instrument"] == "dry run"
+    assert memory["source"].endswith(kept.name)
+    assert memory["peak_allocated_bytes"] == stored["allocated_bytes"]
+    assert memory["reserved_bytes"] == stored["reserved_bytes"]
+
+
+def test_another_plan_falls_back_to_the_closed_form(place):
+    run(*ARGUMENTS, "--dry-run")
+    other = json.loads(run(*ARGUMENTS[:-1], "8", "--format", "json").stdout)
+    assert other["memory"]["instrument"] == "closed form"
+
+
+def test_a_second_dry_run_does_not_overwrite_the_first(place):
+    run(*ARGUMENTS, "--dry-run")
+    run(*ARGUMENTS, "--dry-run")
+    assert len(list(place.rglob("dry-run-*.json"))) == 2
+
+
+def test_closed_form_and_dry_run_agree_on_the_tiny_llama(place):
+    """Both without the allocator's 1 MiB rounding, which is large beside a model of 4 MB."""
+    closed = json.loads(run(*ARGUMENTS, "--format", "json").stdout)["memory"]
+    dry = json.loads(run(*ARGUMENTS, "--dry-run", "--format", "json").stdout)
+    peak = dry["memory"]["peak_allocated_bytes"] - dry["dry_run"]["parts_bytes"]["rounding"]
+    assert closed["peak_allocated_bytes"] == pytest.approx(peak, rel=0.03)
+
+
+def test_a_damaged_profile_is_named_and_passed_over(place):
+    (place / "profiles").mkdir()
+    (place / "profiles" / "dry-run-2026-01-01.json").write_text('{"kind": "dry-run", "model": "' + CONFIG + '"')
+    answer = run(*ARGUMENTS)
+    assert answer.exit_code == 0
+    assert "is left out" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fit", "decilm-7b", "--dry-run"], "has its own code"),
+        (["fit", "llama-3.1-8b", "--dry-run", "--gpus", "2", "--sharding", "fsdp"], "--dry-run: runs one GPU"),
+        (["fit", "llama-3.1-8b", "--dry-run", "--targets", "q_prj"], "nearest: q_proj"),
+        (["fit", "llama-3.1-8b", "--dry-run", "--seq", "999999"], "takes at most 131,072"),
+        (["fit", "llama-3.1-8b", "--trainer", "accelerate"], "trainer: 'accelerate' is not one of plain, hf, trl"),
+        (["fit", "llama-3.1-8b", "--sharding", "zero4"], "nearest: zero"),
+    ],
+)
+def test_what_cannot_be_run_is_one_sentence_and_exit_2(place, arguments, words):
+    answer = run(*arguments)
+    assert answer.exit_code == 2
+    assert words in answer.stderr
+    assert answer.stderr.count("\n") == 1
+
+
+def test_without_torch_a_dry_run_names_the_extra_and_a_plain_fit_works(place):
+    """torch is hidden from a fresh interpreter."""
+    hide = "import sys; sys.modules['torch'] = None; from roi.cli import main; main(sys.argv[1:], prog_name='roi')"
+    dry = subprocess.run([sys.executable, "-c", hide, *ARGUMENTS, "--dry-run"], capture_output=True, text=True, check=False)
+    assert dry.returncode == 1
+    assert "pip install 'lora-roi[profile]'" in dry.stderr
+    assert "Traceback" not in dry.stderr
+    plain = subprocess.run([sys.executable, "-c", hide, *ARGUMENTS], capture_output=True, text=True, check=False)
+    assert plain.returncode == 0, plain.stderr

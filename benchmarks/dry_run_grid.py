@@ -36,10 +36,12 @@ DENSE = (
 
 SIZES = ((1, 2048), (4, 512), (2, 1024), (1, 4096), (8, 128), (1, 512), (2, 512), (1, 1024), (4, 256))
 
-OTHERS = ("falcon-7b", "gpt2", "opt-1.3b", "pythia-1.4b", "starcoder2-3b", "olmo-2-7b", "qwen3.5-0.8b", "gemma-4-e2b")
+OTHERS = ("stablelm-2-1.6b", "gpt2", "phi-2", "pythia-1.4b", "starcoder2-3b", "olmo-2-7b", "granite-3.2-2b", "qwen3.5-0.8b")
 """Families with LayerNorm, parallel blocks, two-matrix MLPs, linear attention, per-layer embeddings."""
 
 RESULTS = ("weights_bytes", "trained_parameters", "peak_bytes", "phase")
+
+PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "trl")
 
 FIELDS = tuple(f.name for f in fields(TrainingPlan) if f.name not in ("gpus", "sharding"))
 
@@ -94,10 +96,10 @@ def _attention() -> Iterator[tuple[str, TrainingPlan]]:
         {"attention": "eager", "seq": 2048},
     )
     for n, (kind, method, checkpointing) in enumerate(product(kinds, ("lora", "qlora", "full"), (True, False))):
-        if kind["attention"] == "flash" and method == "qlora":
-            method = "dora"  # transformers hands FlashAttention 16-bit copies of fp32 queries, which the dry run does not
+        # transformers hands FlashAttention 16-bit copies of fp32 queries, which the dry run does not
+        own = "dora" if (kind["attention"], method) == ("flash", "qlora") else method
         yield models[(n + n // 10) % 5], TrainingPlan(
-            method=method, checkpointing=checkpointing, optimizer=("adamw", "adamw-8bit")[n % 2],
+            method=own, checkpointing=checkpointing, optimizer=("adamw", "adamw-8bit")[n % 2],
             targets=("all-linear", "attention", "all-linear", "qv")[n % 4], logits_kept=n % 5 == 1, **kind,
         )
 
@@ -174,7 +176,7 @@ def _write(value: object) -> str:
 
 def header() -> str:
     """When and with what the rows were made."""
-    tools = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "trl"))
+    tools = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (
         f"# Dry runs on tensors without storage, {datetime.now(UTC):%Y-%m-%d}: benchmarks/dry_run_grid.py. {tools}.\n"
         "# peak_bytes: live storages in 512-byte blocks, a step that finds the optimizer's states in place, without cuBLAS's\n"

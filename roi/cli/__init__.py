@@ -24,13 +24,13 @@ class Door(NamedTuple):
 
 
 COMMANDS = {
-    "calibrate": Door("roi.cli.calibrate:calibrate", "Training speed measured against theory: scales, errors, intervals."),
     "compare": Door("roi.cli.compare:compare", "Every option's cost, payback and risk; the verdict and why."),
     "fit": Door("roi.cli.fit:fit", "What fits on which GPU: memory, training hours, USD."),
     "init": Door("roi.cli.init:init", "Write a commented scenario to start from."),
     "profile": Door("roi.cli.profile:profile", "Short real runs on the device at hand."),
     "schema": Door("roi.cli.schema:schema", "JSON Schema of the scenario file, for editors."),
     "validate": Door("roi.cli.validate:validate", "Predictions against a table of measured training runs."),
+    "calibrate": Door("roi.cli.calibrate:calibrate", "Training speed measured against theory: scales, errors, intervals."),
 }
 
 

@@ -1,12 +1,14 @@
 """`roi validate`: every row of a table of measured runs, predicted and compared."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from roi.estimate.prediction import Predictor
+    from roi.estimate.measured import MeasuredRun
+    from roi.estimate.prediction import NoPrediction, Prediction, Predictor
 
 INSTRUMENTS = ("closed-form", "dry-run")
 
@@ -39,10 +41,25 @@ def validate(*, table: Path, instrument: str, form: str, output: Path | None) ->
 
     rows = read_measured_rows(table)
     known = training_efficiencies()
-    found = validate_runs(rows.runs, rows.labels, rows.skipped, memory_instrument(instrument),
+    memory = memory_instrument(instrument)
+    if instrument == "dry-run" and sys.stderr.isatty():
+        memory = announced(memory, len(rows.runs))
+    found = validate_runs(rows.runs, rows.labels, rows.skipped, memory,
                           throughput_predictor(known.step(), known.overall.spread()), rows.second)
     tell = {"table": validation_text, "json": validation_json, "markdown": validation_markdown}[form]
     write(tell(found, instrument), output)
+
+
+def announced(predict: "Predictor", total: int) -> "Predictor":
+    """The predictor, which says on stderr how far it is; a dry run takes seconds, and rows of the same plan share one."""
+    seen: set[str] = set()
+
+    def predict_and_say(run: "MeasuredRun") -> "Prediction | NoPrediction":
+        seen.add(run.id)
+        click.echo(f"\rdry runs: row {len(seen)} of at most {total}", nl=len(seen) == total, err=True)
+        return predict(run)
+
+    return predict_and_say
 
 
 def memory_instrument(name: str) -> "Predictor":

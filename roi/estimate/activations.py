@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roi.estimate.adapter_bytes import int8_inputs, merge_bytes
+from roi.estimate.adapter_bytes import adapter_saved, decomposed_saved, int8_inputs, merge_bytes
 from roi.estimate.attention_bytes import attention_saved, attention_transient
-from roi.estimate.mlp_bytes import mlp_peak, mlp_saved
+from roi.estimate.mlp_bytes import inner_width, mlp_peak, mlp_saved
 from roi.estimate.setting import Setting
 from roi.facts.model import Number
 
@@ -25,6 +25,8 @@ class LayerBytes:
     """Kept and transient at the layer's own highest point, recompute included; of the widest layer."""
     transient: Number
     """The part of `peak` above what the same layer keeps."""
+    merging: Number
+    """What DoRA's merge in forward needs above what the layer keeps at its end."""
 
 
 def layer_bytes(s: Setting) -> LayerBytes:
@@ -39,17 +41,47 @@ def layer_bytes(s: Setting) -> LayerBytes:
     peak = norms + widest_mixing + _largest([mlp_peak(s, k) for k in m.mlp])
     scores = _largest([x + attention_transient(s, a) for (x, _), a in zip(mixing, m.attention, strict=True)])
     peak = np.maximum(peak, norms + scores)
-    if s.plan.weight_decomposed:
-        early = [x for a in m.attention for x in s.adapted(list(a.linears(m.hidden)))]
-        late = [x for k in m.mlp for x in s.adapted(list(k.linears(m.hidden)))]
-        peak = np.maximum(peak, norms + widest_mixing + _largest([merge_bytes(x) for x in early]))
-        peak = np.maximum(peak, kept + _largest([merge_bytes(x) for x in late])) if late else peak
-    return LayerBytes(saved, np.maximum(peak, kept), np.maximum(peak - kept, 0.0))
+    merged = _merge_peak(s, norms, widest_mixing)
+    highest = np.maximum(peak, merged) if s.plan.checkpointing else peak
+    return LayerBytes(saved, np.maximum(highest, kept), np.maximum(peak - kept, 0.0), np.maximum(merged - kept, 0.0))
+
+
+def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
+    """The layer at the highest of DoRA's merges, each with what the layer keeps by then; 0 without DoRA.
+
+    The merge of gate and up comes before the activation, that of down beside its input.
+    """
+    if not s.plan.weight_decomposed:
+        return s.tokens * 0.0
+    h = s.model.hidden
+    early = [x for a in s.model.attention for x in s.adapted(list(a.linears(h)))]
+    highest = [mixing - decomposed_saved(s, [x]) + merge_bytes(s, x) for x in early]
+    for k in s.model.mlp:
+        on = s.adapted(list(k.linears(h)))
+        for n, x in enumerate(on):
+            made = {"gate_proj": 0.0, "up_proj": 1.0 * k.gated}.get(x.name, 4.0 if k.gated else 2.0)
+            before = adapter_saved(s, on[: n + 1]) - decomposed_saved(s, [x])
+            highest.append(mixing + before + made * s.w * inner_width(k) * s.tokens + merge_bytes(s, x))
+    return norms + _largest(highest)
+
+
+def unreached_bytes(s: Setting) -> Number:
+    """What the first layer does not keep where the embedding's output needs no gradient: nothing reaches its first norm.
+
+    Nor its token mixing and second norm, where adapters begin in the MLP.
+    """
+    if not s.plan.adapter:
+        return 0.0
+    norm = (s.w if s.model.norm_bias else 4.0) * s.model.hidden * s.tokens
+    first = s.model.attention[0]
+    if s.adapted(list(first.linears(s.model.hidden))):
+        return norm
+    return 2.0 * norm + attention_saved(s, first)
 
 
 def final_norm_saved(s: Setting) -> Number:
     """Bytes that the last norm keeps: its fp32 input; trained norms also their normalised and scaled outputs."""
-    trained = 0.0 if s.plan.adapter else 2.0 * s.w
+    trained = 0.0 if s.plan.adapter else s.w + s.normalised
     return (4.0 + trained) * s.model.hidden * s.tokens
 
 
@@ -91,5 +123,5 @@ def _norm_saved(s: Setting) -> Number:
     m, w = s.model, s.w
     width = (w if m.norm_bias else 4.0) * m.norms_per_layer
     if not s.plan.adapter:
-        width += 2.0 * w + (0.0 if m.norm_bias else w * m.norms_per_layer)
+        width += 2.0 * w + (0.0 if m.norm_bias else s.normalised * m.norms_per_layer)
     return width * m.hidden * s.tokens

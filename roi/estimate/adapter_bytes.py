@@ -27,8 +27,9 @@ def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
     own = sum(x.inputs for x in on)
     if s.lowered:
         copies = 2.0 * rank * sum(x.inputs + x.outputs for x in on) * float(each > 2.0)
-        total = t * (2.0 * own + s.dropped * own + 2.0 * rank * len(on)) + copies
-        return total + _decomposed_saved(s, on) + held
+        shared = _shared_output(s, on) * (1.0 - s.dropped)
+        total = t * (2.0 * (own - shared) + s.dropped * own + 2.0 * rank * len(on)) + copies
+        return total + decomposed_saved(s, on) + held
     if s.recast:
         undropped: Number = each * own
     else:
@@ -37,7 +38,16 @@ def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
         undropped += s.w * sum(x.inputs for x in on if x.name in OWN_INPUT)
     undropped = np.maximum(undropped * (1.0 - s.dropped), held / t)
     total = t * (undropped + (each + 1.0) * own * s.dropped + each * rank * len(on))
-    return total + _decomposed_saved(s, on)
+    return total + decomposed_saved(s, on)
+
+
+def _shared_output(s: Setting, on: list[Linear]) -> int:
+    """Width of the attention's 16-bit output, where the adapter reads the tensor that fused attention keeps anyhow.
+
+    Under autocast peft casts no input of a bitsandbytes layer (peft/tuners/lora/bnb.py, requires_conversion).
+    """
+    packed = (s.plan.quantised or s.plan.int8) and not s.eager
+    return sum(x.inputs for x in on if x.name in MIXED_INPUT) * int(packed)
 
 
 def expert_stack_bytes(s: Setting, k: Mlp) -> float:
@@ -64,16 +74,22 @@ def int8_inputs(s: Setting, linears: list[Linear], *, output: bool = False) -> N
     return s.tokens * (s.w * (own + shared) + mixed)
 
 
-def _decomposed_saved(s: Setting, on: list[Linear]) -> Number:
-    """DoRA's base and low-rank results; with dropout the base result is computed anew from an fp32 copy of the weight."""
+def decomposed_saved(s: Setting, on: list[Linear]) -> Number:
+    """DoRA's base and low-rank results; with dropout the base result is computed anew from a copy of the weight."""
     if not s.plan.weight_decomposed:
         return 0.0
-    result = 2.0 if s.lowered else 4.0
-    base = s.w * (1.0 - s.dropped) + result * s.dropped
-    weights = 4.0 * sum(x.inputs * x.outputs for x in on)
-    return s.tokens * sum(x.outputs for x in on) * (base + result) + s.dropped * weights
+    result = 2.0 if s.lowered else s.plan.trained_bytes
+    # a base product has the type of what it reads: attention's output is 16-bit under autocast
+    plain = sum(x.outputs * (s.attended if x.name in MIXED_INPUT else s.w) for x in on)
+    outputs = sum(x.outputs for x in on)
+    weights = result * sum(x.inputs * x.outputs for x in on)
+    base = plain * (1.0 - s.dropped) + result * outputs * s.dropped
+    return s.tokens * (base + result * outputs) + s.dropped * weights
 
 
-def merge_bytes(linear: Linear) -> float:
-    """DoRA's norm of V + s B A: an identity of inputs x inputs, B A, its scaled copy, the weight and the sum, all fp32."""
-    return 4.0 * linear.inputs**2 + 16.0 * linear.inputs * linear.outputs
+def merge_bytes(s: Setting, linear: Linear) -> float:
+    """DoRA's norm of V + s B A: an identity of inputs x inputs, B A, its scaled copy, the weight and the sum.
+
+    All fp32, but the identity, which has the adapter's type.
+    """
+    return s.plan.trained_bytes * linear.inputs**2 + 16.0 * linear.inputs * linear.outputs

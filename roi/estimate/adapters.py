@@ -117,9 +117,8 @@ def optimizer_state_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
 def optimizer_workspace_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     """Bytes that the optimizer step allocates: torch's multi-tensor AdamW holds sqrt(v) of every parameter at once.
 
-    bitsandbytes updates in place, and so does the fused AdamW that the HF Trainer asks for (optim="adamw_torch_fused").
+    bitsandbytes updates in place, and so does the fused AdamW that the HF Trainer asks for (optim="adamw_torch_fused"); one
+    with bf16 states goes parameter by parameter.
     """
-    if plan.trainer != "plain":
-        return 0.0 * trained_parameters(model, plan)
-    each = {"adamw": plan.trained_bytes, "adamw-bf16": 2.0}.get(plan.optimizer, 0.0)
-    return each * trained_parameters(model, plan)
+    multi_tensor = plan.optimizer == "adamw" and plan.trainer == "plain"
+    return (plan.trained_bytes if multi_tensor else 0.0) * trained_parameters(model, plan)

@@ -3,6 +3,8 @@
 Read off transformers 5 (rotary, repeat_kv, SDPA and eager attention) and torch's three SDPA paths on CUDA.
 """
 
+from typing import Final
+
 import numpy as np
 
 from roi.estimate.adapter_bytes import adapter_saved
@@ -10,13 +12,16 @@ from roi.estimate.plan import fuse_linears
 from roi.estimate.setting import Setting
 from roi.facts.model import Attention, Number
 
+DELTA_CHUNK: Final = 64.0
+"""Tokens of a chunk of the gated delta rule (chunk_size)."""
+
 
 def attention_saved(s: Setting, a: Attention) -> Number:
     """Token mixing: queries, keys, values, output, mask or scores, q/k norms, and the adapters on its projections."""
     w, t = s.attended, s.tokens
     linears = list(a.linears(s.model.hidden))
     if a.kind == "linear":
-        return 2.0 * w * sum(x.outputs for x in linears) * t + adapter_saved(s, linears)
+        return _linear_saved(s, a) + adapter_saved(s, linears)
     if s.eager:
         saved = _scores_saved(s, a, w, _eager_pair_bytes(s, a))
     else:
@@ -24,7 +29,7 @@ def attention_saved(s: Setting, a: Attention) -> Number:
         saved = scored * _scores_saved(s, a, 4.0, 4.0) + (1.0 - scored) * _fused_saved(s, a)
     if a.kind != "latent" and a.norm_parameters:
         normed = (a.heads + a.kv_heads) * a.head_dim
-        saved = saved + normed * t * (4.0 + (0.0 if s.plan.adapter else s.w))
+        saved = saved + normed * t * (4.0 + (0.0 if s.plan.adapter else s.normalised))
     if a.kind == "latent":
         saved = saved + 4.0 * t * ((a.q_rank or 0) + (a.kv_rank or 0))
     return saved + adapter_saved(s, linears)
@@ -38,19 +43,33 @@ def attention_transient(s: Setting, a: Attention) -> Number:
     """
     if a.kind == "linear":
         return s.pairs * 0.0
+    if s.eager and a.sinks:
+        return 3.0 * s.w * s.pairs * a.heads  # gradient, product and result in the compute type
     if s.eager:
         return (12.0 if s.w >= 4.0 else 8.0) * s.pairs * a.heads
     return 12.0 * s.scored(a) * s.pairs * a.heads
 
 
+def _linear_saved(s: Setting, a: Attention) -> Number:
+    """The chunked gated delta rule as torch runs it without the flash-linear-attention package, in fp32.
+
+    Fourteen tensors of a head's width (padded and scaled queries, keys and values, the triangular solutions, each chunk's new
+    values, the gated norm), five of a chunk's width a token (decay and scores inside a chunk), a state a chunk; in the
+    stream's type the convolution's input and output and the norm's result (modeling_qwen3_next.py,
+    torch_chunk_gated_delta_rule).
+    """
+    heads = 14.0 * a.head_dim + 5.0 * DELTA_CHUNK + a.head_dim * a.value_width / DELTA_CHUNK
+    return s.tokens * (4.0 * a.heads * heads + s.w * (2.0 * a.conv_width + a.heads * a.value_width))
+
+
 def _eager_pair_bytes(s: Setting, a: Attention) -> float:
     """Bytes a score: softmax in fp32 and its copy in the compute type; a soft cap's tanh too.
 
-    Sinks: softmax stays in the compute type, and without the sink's column it is copied (modeling_gpt_oss.py).
+    Sinks: softmax stays in the compute type (modeling_gpt_oss.py).
     """
     w = s.attended
     if a.sinks:
-        return 2.0 * w
+        return w
     return 4.0 + (w if w < 4.0 else 0.0) + (w if s.model.family == "gemma2" else 0.0)
 
 
@@ -76,7 +95,7 @@ def _fused_saved(s: Setting, a: Attention) -> Number:
     w, t, d, v = s.attended, s.tokens, a.head_dim, a.value_width
     masked = s.masked(a)
     kv_heads = a.heads if a.kind == "latent" else a.kv_heads
-    repeated = masked * float(kv_heads < a.heads)
+    repeated = masked * float(1 < kv_heads < a.heads)  # one head is repeated by a view
     value = max(x.outputs for x in fuse_linears(s.model, list(a.linears(s.model.hidden))) if x.name in ("q_proj", "v_proj")) \
         if _value_is_fused(s, a) else kv_heads * v
     keys_values = repeated * a.heads * (d + v) + (1.0 - repeated) * (kv_heads * d + value)

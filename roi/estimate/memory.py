@@ -6,7 +6,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.estimate.activations import LayerBytes, final_norm_saved, layer_bytes, norm_backward_bytes, retained_input_bytes
+from roi.estimate.activations import (
+    LayerBytes,
+    final_norm_saved,
+    layer_bytes,
+    norm_backward_bytes,
+    retained_input_bytes,
+    unreached_bytes,
+)
 from roi.estimate.adapters import kbit_preparation_bytes
 from roi.estimate.attention_bytes import mask_bytes
 from roi.estimate.head_bytes import chunked_head_gradient, kept_logits, loss_chain, lowered_head_bytes
@@ -157,9 +164,7 @@ def _saved(s: Setting, layer: LayerBytes) -> Number:
         # a mask built once is an argument of every layer, one byte an element
         kept = m.layers * (s.w * m.hidden * s.tokens + retained_input_bytes(s))
         return kept + mask_bytes(s) + final_norm_saved(s)
-    # a frozen embedding's output needs no gradient, so the first norm of the stack keeps nothing
-    first = (s.w if m.norm_bias else 4.0) * m.hidden * s.tokens if s.plan.adapter else 0.0
-    return m.layers * layer.saved - first + final_norm_saved(s)
+    return m.layers * layer.saved - unreached_bytes(s) + final_norm_saved(s)
 
 
 def _retained(s: Setting) -> Number:
@@ -181,7 +186,7 @@ def _forward(s: Setting, layer: LayerBytes, whole: WholeTensors, carried: Number
 
     Else only DoRA's merge can make it the highest phase: backward's recompute holds more.
     """
-    merging = float(s.plan.weight_decomposed) * (layer.peak if s.plan.checkpointing else layer.transient)
+    merging = float(s.plan.weight_decomposed) * (layer.peak if s.plan.checkpointing else layer.merging)
     again = s.plan.logits_kept and s.plan.accumulation > 1
     last_step = _retained(s) * float(again)
     logits = kept_logits(s) * 2.0 + 4.0 * s.tokens * s.model.vocab if s.plan.int8 and again else 0.0

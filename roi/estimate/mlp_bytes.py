@@ -3,12 +3,17 @@
 T = micro-batch x sequence tokens, w = bytes of the residual stream, h = hidden, I = inner width.
 """
 
+from typing import Final
+
 import numpy as np
 
 from roi.estimate.adapter_bytes import adapter_saved, expert_stack_bytes
 from roi.estimate.plan import DTYPE_BYTES
 from roi.estimate.setting import Setting
 from roi.facts.model import Mlp, Number
+
+WRITTEN_OUT_GELU: Final = ("phi", "gpt2")
+"""Families whose activation is gelu_new, five operators instead of one."""
 
 
 def inner_width(k: Mlp) -> float:
@@ -17,12 +22,25 @@ def inner_width(k: Mlp) -> float:
 
 
 def mlp_saved(s: Setting, k: Mlp) -> Number:
-    """MLP: gate, activation and up (two without a gate); a trained down projection also keeps its input."""
+    """MLP: what the activation keeps; a trained down projection also keeps its input."""
     w, t = s.w, s.tokens
-    width = (3.0 if k.gated else 1.0) * w * inner_width(k)
+    width = _activation_tensors(s, k) * w * inner_width(k)
     if not s.plan.adapter:
         width += w * inner_width(k)
     return width * t + _expert_saved(s, k) + adapter_saved(s, list(k.linears(s.model.hidden)))
+
+
+def _activation_tensors(s: Setting, k: Mlp) -> float:
+    """Tensors of the inner width: gate, activation and up; without a gate the activation's input alone.
+
+    GELU written out (transformers' NewGELU) keeps the argument, its half, tanh and 1 + tanh. gpt-oss: gate and up, the
+    clamped gate, its sigmoid, the product with it, and up + 1 (modeling_gpt_oss.py).
+    """
+    if s.model.family in WRITTEN_OUT_GELU:
+        return 4.0
+    if s.model.family == "gpt_oss":
+        return 6.0
+    return 3.0 if k.gated else 1.0
 
 
 def _expert_saved(s: Setting, k: Mlp) -> Number:

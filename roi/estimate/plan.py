@@ -212,8 +212,8 @@ def fuse_linears(model: ModelShape, linears: Iterable[Linear]) -> list[Linear]:
             alone.append(linear)
             continue
         key = f"{parts[0]} {linear.layers}"
-        before = fused.get(key)
-        fused[key] = linear._replace(name=parts[0]) if before is None else before._replace(outputs=before.outputs + linear.outputs)
+        before = fused[key].outputs if key in fused else 0
+        fused[key] = linear._replace(name=parts[0], outputs=before + linear.outputs)
     return [*fused.values(), *alone]
 
 

@@ -61,6 +61,11 @@ class Setting:
         return 2.0 if self.lowered else self.w
 
     @property
+    def normalised(self) -> float:
+        """Bytes of an element that a trained RMSNorm keeps: Gemma scales it in fp32 (modeling_gemma.py), others after."""
+        return 4.0 if self.model.family.startswith("gemma") else self.w
+
+    @property
     def recast(self) -> bool:
         """True where a target casts its input to the adapter's type and so keeps a copy of its own."""
         return self.plan.adapter and self.w != self.plan.trained_bytes

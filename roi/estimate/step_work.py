@@ -128,10 +128,23 @@ def step_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass]:
     tokens, w = _tokens(plan), plan.stream_bytes
     again = 2.0 if plan.checkpointing else 1.0
     stream = tokens * model.hidden
-    norms = float(model.layers * model.norms_per_layer)
-    yield Pass(6.0 * norms * again, (28.0 + 4.0 * w) / 6.0 * stream)
-    yield Pass(12.0 * norms, (56.0 + 8.0 * w) / 12.0 * stream)
+    for calls, width in _norms(model):
+        yield Pass(6.0 * calls * again, (28.0 + 4.0 * w) / 6.0 * tokens * width)
+        yield Pass(12.0 * calls, (56.0 + 8.0 * w) / 12.0 * tokens * width)
+        if not plan.adapter:
+            yield Pass(2.0 * calls, 2.0 * w * tokens * width)  # the norm's own gradient: a product, then a sum
     yield Pass(model.layers * (2.0 * again + SHARED_INPUTS), 3.0 * w * stream)
+    yield from _mixing_passes(model, tokens, w, again)
+    yield Pass(6.0, (38.0 if w < 4.0 else 26.0) / 6.0 * tokens * model.vocab)
+    if not plan.adapter:
+        yield from _own_gradient_passes(model, plan)
+    yield from _adapter_passes(model, plan, tokens, again)
+    if plan.int8 or (plan.quantised and plan.prepared):
+        yield from _cast_passes(model, plan, tokens, again)
+
+
+def _mixing_passes(model: ModelShape, tokens: Number, w: float, again: float) -> Iterator[Pass]:
+    """Rotary, the attention's result laid out again, the activation, and the tokens sent to experts and back."""
     for a in model.attention:
         if a.kind != "linear":
             turned = tokens * (a.heads + a.kv_heads) * a.head_dim
@@ -142,19 +155,18 @@ def step_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass]:
         yield Pass(2.0 * k.layers * again, 2.5 * w * inner)
         yield Pass(3.0 * k.layers, 3.0 * w * inner)
         if k.experts > 1:
-            yield Pass(2.0 * k.layers * (again + 1.0), 2.0 * w * stream * k.experts_per_token)
-    yield Pass(6.0, (38.0 if w < 4.0 else 26.0) / 6.0 * tokens * model.vocab)
-    yield from _adapter_passes(model, plan, tokens, again)
-    if not plan.adapter and plan.accumulation > 1:
-        # each gradient is added to what the micro-steps before left
-        yield Pass(float(sum(x.layers * x.experts for x in model.linears)), 3.0 * plan.trained_bytes * _mean_weight(model))
-    if plan.int8:
-        for x in model.linears:
-            if adaptable(x):
-                yield Pass(x.layers * again * 6.0, INT8_INPUT_BYTES / 6.0 * tokens * x.inputs)
-                yield Pass(x.layers * again * 3.0, INT8_OUTPUT_BYTES / 3.0 * tokens * x.outputs)
-    if plan.quantised and plan.prepared:
-        yield from _cast_passes(model, plan, tokens, again)
+            yield Pass(2.0 * k.layers * (again + 1.0), 2.0 * w * tokens * model.hidden * k.experts_per_token)
+
+
+def _own_gradient_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass]:
+    """Gradients of trained weights beside their products: the embedding's is dense, and a tied one is added to the head's.
+
+    With accumulation each gradient is added to what the micro-steps before left.
+    """
+    w = plan.trained_bytes
+    yield Pass(1.0, (5.0 if model.tied else 2.0) * w * model.vocab * model.hidden)
+    if plan.accumulation > 1:
+        yield Pass(float(sum(x.layers * x.experts for x in model.linears)), 3.0 * w * _mean_weight(model))
 
 
 def _adapter_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again: float) -> Iterator[Pass]:
@@ -196,7 +208,16 @@ def decomposition_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass
 
 
 def _cast_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again: float) -> Iterator[Pass]:
-    """bitsandbytes' products run in `dtype`: input and result are cast from and to the fp32 stream, and the result copied."""
+    """Casts around bitsandbytes' products, which run in `dtype` or int8.
+
+    NF4: input and result are cast from and to the fp32 stream, and the result copied.
+    """
+    if plan.int8:
+        for x in model.linears:
+            if adaptable(x):
+                yield Pass(x.layers * again * 6.0, INT8_INPUT_BYTES / 6.0 * tokens * x.inputs)
+                yield Pass(x.layers * again * 3.0, INT8_OUTPUT_BYTES / 3.0 * tokens * x.outputs)
+        return
     for x in model.linears:
         if adaptable(x):
             yield Pass(x.layers * (again + 1.0), 6.0 * tokens * x.inputs)
@@ -212,9 +233,9 @@ def step_operators(model: ModelShape, plan: TrainingPlan) -> Number:
     dropout; DoRA 12 and 10); an NF4 product dequantises in two kernels and casts (4).
     """
     again = 2.0 if plan.checkpointing else 1.0
-    scale = model.norms_per_layer / 2.0
-    forward = model.layers * (FORWARD_OPERATORS - 12.0 + 12.0 * scale)
-    backward = model.layers * (BACKWARD_OPERATORS - 24.0 + 24.0 * scale)
+    norms = sum(calls for calls, _ in _norms(model)) - 2.0 * model.layers  # two a layer are in the counts below
+    forward = model.layers * FORWARD_OPERATORS + 6.0 * norms
+    backward = model.layers * BACKWARD_OPERATORS + 12.0 * norms
     products = float(sum(x.layers * x.experts for x in model.linears))
     targets = float(sum(x.layers for x in target_linears(model, plan)))
     under = 2.0 if plan.autocast and plan.trained_bytes >= 4.0 else 0.0
@@ -226,6 +247,15 @@ def step_operators(model: ModelShape, plan: TrainingPlan) -> Number:
     unpacking = packed if plan.quantised else 0.3 * packed  # int8: the weight is dequantised (4), nothing is quantised
     back = backward + products * (1.0 if plan.adapter else 2.0) + unpacking + targets * (9.0 + under + dropped + dora[1])
     return ahead * again + back
+
+
+def _norms(model: ModelShape) -> Iterator[tuple[float, float]]:
+    """(norms, elements of a token in each): of the residual stream, and of queries and keys where a model has them."""
+    yield float(model.layers * model.norms_per_layer), float(model.hidden)
+    for a in model.attention:
+        if a.kind in ("full", "sliding") and a.norm_parameters:
+            yield float(a.layers), float(a.heads * a.head_dim)
+            yield float(a.layers), float(a.kv_heads * a.head_dim)
 
 
 def _mean_weight(model: ModelShape) -> float:

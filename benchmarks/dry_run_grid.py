@@ -148,7 +148,8 @@ def _other_families() -> Iterator[tuple[str, TrainingPlan]]:
     """Families outside the main list: four configurations each."""
     for model in OTHERS:
         yield model, TrainingPlan(method="lora", seq=1024)
-        yield model, TrainingPlan(method="lora", seq=512, micro_batch=2, checkpointing=False, targets="attention")
+        if model != "gpt2":  # its products are no nn.Linear, so the dry run finds no attention among them
+            yield model, TrainingPlan(method="lora", seq=512, micro_batch=2, checkpointing=False, targets="attention")
         yield model, TrainingPlan(method="full", seq=512, optimizer="adamw-8bit")
         yield model, TrainingPlan(method="qlora", seq=1024)
 

@@ -213,6 +213,12 @@ def test_work_counts_the_products_of_a_linear_layer():
     assert all(g.calls >= 1 and g.bytes_read >= 0 for g in run.operators)
 
 
+def test_work_is_that_of_one_micro_step_however_many_accumulate():
+    one, many = (dry_run(CONFIG, replace(PLAN, accumulation=n), workspace_bytes=0.0, operators=True) for n in (1, 8))
+    products = [sum(g.flops * g.calls for g in run.operators if g.kind == "matrix") for run in (one, many)]
+    assert products[0] == products[1]
+
+
 @settings(max_examples=12, deadline=None)
 @given(st.integers(1, 4), st.sampled_from([32, 64, 128]), st.booleans())
 def test_memory_never_falls_with_batch_or_length(batch, seq, checkpointing):

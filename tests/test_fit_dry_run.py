@@ -42,7 +42,8 @@ def test_a_dry_run_is_printed_kept_and_found_again(place):
     assert memory["reserved_bytes"] == stored["reserved_bytes"]
 
 
-def test_another_plan_falls_back_to_the_closed_form(place):
+@pytest.mark.usefixtures("place")
+def test_another_plan_falls_back_to_the_closed_form():
     run(*ARGUMENTS, "--dry-run")
     other = json.loads(run(*ARGUMENTS[:-1], "8", "--format", "json").stdout)
     assert other["memory"]["instrument"] == "closed form"
@@ -54,7 +55,8 @@ def test_a_second_dry_run_does_not_overwrite_the_first(place):
     assert len(list(place.rglob("dry-run-*.json"))) == 2
 
 
-def test_closed_form_and_dry_run_agree_on_the_tiny_llama(place):
+@pytest.mark.usefixtures("place")
+def test_closed_form_and_dry_run_agree_on_the_tiny_llama():
     """Both without the allocator's 1 MiB rounding, which is large beside a model of 4 MB."""
     closed = json.loads(run(*ARGUMENTS, "--format", "json").stdout)["memory"]
     dry = json.loads(run(*ARGUMENTS, "--dry-run", "--format", "json").stdout)
@@ -81,14 +83,16 @@ def test_a_damaged_profile_is_named_and_passed_over(place):
         (["fit", "llama-3.1-8b", "--sharding", "zero4"], "nearest: zero"),
     ],
 )
-def test_what_cannot_be_run_is_one_sentence_and_exit_2(place, arguments, words):
+@pytest.mark.usefixtures("place")
+def test_what_cannot_be_run_is_one_sentence_and_exit_2(arguments, words):
     answer = run(*arguments)
     assert answer.exit_code == 2
     assert words in answer.stderr
     assert answer.stderr.count("\n") == 1
 
 
-def test_without_torch_a_dry_run_names_the_extra_and_a_plain_fit_works(place):
+@pytest.mark.usefixtures("place")
+def test_without_torch_a_dry_run_names_the_extra_and_a_plain_fit_works():
     """torch is hidden from a fresh interpreter."""
     hide = "import sys; sys.modules['torch'] = None; from roi.cli import main; main(sys.argv[1:], prog_name='roi')"
     dry = subprocess.run([sys.executable, "-c", hide, *ARGUMENTS, "--dry-run"], capture_output=True, text=True, check=False)

@@ -159,10 +159,10 @@ def test_replicas_reduce_their_adapters_alone():
 
 
 def test_a_slow_link_sets_the_step():
-    """RTX 3090 on PCIe, 128 tokens: gathering 16 GB twice over 31.5 GB/s takes longer than the products."""
+    """RTX 3090 on PCIe, 128 tokens: gathering 16 GB twice over 31.5 GB/s takes longer than the products, and adds to them."""
     plan = TrainingPlan(gpus=2, sharding="fsdp", seq=128)
     step = step_time(LLAMA, plan, find_gpu("RTX-3090"), StepEfficiency(0.6, 0.8, 1e-5))
-    assert float(step.micro_step_s) == float(step.link_s) > float(step.products_s)
+    assert float(step.micro_step_s) > float(step.link_s) > float(step.products_s)
 
 
 @settings(max_examples=100, deadline=None)

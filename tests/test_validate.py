@@ -151,7 +151,8 @@ def test_the_interval_holds_the_spread_of_slack_and_context_and_the_formula_s_er
     assert found.low == pytest.approx(0.98 * peak + 0.05 * dynamic + 0.3 * GIB)
     assert found.high == pytest.approx(1.02 * peak + 0.4 * dynamic + 0.6 * GIB)
     unstated = predicted(kind="unstated")
-    assert (unstated.low, unstated.high) == (pytest.approx(0.98 * peak), found.high)
+    assert unstated.low == pytest.approx(0.86 * 0.98 * peak)
+    assert unstated.high == pytest.approx(max(found.high, 1.7 * unstated.value))
 
 
 def test_a_default_widens_by_the_difference_of_its_two_plans():
@@ -168,7 +169,8 @@ def test_an_emptied_cache_has_no_slack_and_varying_lengths_may_double_what_comes
     emptied = predicted(kind="reserved", assumed=((EMPTIED_CACHE, PLAN),))
     varying = predicted(kind="reserved", assumed=((VARIABLE_LENGTHS, PLAN),))
     assert emptied.value == pytest.approx(plain.value - 0.1 * dynamic)
-    assert (varying.value, varying.high) == pytest.approx((plain.value, plain.high + 0.6 * dynamic))
+    assert varying.value == pytest.approx(plain.value)
+    assert varying.high == pytest.approx(max(plain.high + 0.6 * dynamic, 1.7 * plain.value))
 
 
 def test_a_loss_in_chunks_lowers_the_low_end_to_the_peak_without_the_loss():
@@ -176,22 +178,22 @@ def test_a_loss_in_chunks_lowers_the_low_end_to_the_peak_without_the_loss():
     forward, loss, backward, update = (float(x) for x in memory.phase_bytes)
     assert loss > max(forward, backward, update)
     plain, chunked = predicted(), predicted(assumed=((CHUNKED_LOSS, PLAN),))
-    assert chunked.low == pytest.approx(plain.low - (loss - max(forward, backward, update)))
-    assert (chunked.value, chunked.high) == (plain.value, plain.high)
+    assert chunked.low == pytest.approx(0.86 * (plain.low - (loss - max(forward, backward, update))))
+    assert (chunked.value, chunked.high) == (plain.value, pytest.approx(1.7 * plain.value))
 
 
 def test_a_step_inside_backward_lowers_the_low_end_by_the_gradients():
     """Qwen2.5-0.5B in full, bf16: 494,032,768 gradients of 2 bytes."""
     full = replace(PLAN, method="full")
     plain, inside = predicted(plan=full), predicted(plan=full, assumed=((STEP_IN_BACKWARD, full),))
-    assert plain.low - inside.low == pytest.approx(2.0 * SMALL.parameters)
+    assert plain.low - inside.low / 0.86 == pytest.approx(2.0 * SMALL.parameters)
 
 
 def test_without_k_bit_preparation_the_low_end_has_embedding_and_norms_in_16_bits():
     """Qwen2.5-0.5B: tied embedding 151,936 x 896 + norms 49 x 896 + biases 24 x 1,152 = 136,206,208 parameters x 2 bytes."""
     packed = replace(PLAN, method="qlora")
     plain, bare = predicted(plan=packed), predicted(plan=packed, assumed=((UNPREPARED, packed),))
-    assert plain.low - bare.low == pytest.approx(2.0 * 136_206_208)
+    assert plain.low - bare.low / 0.86 == pytest.approx(2.0 * 136_206_208)
 
 
 def speed(**change):

@@ -1,7 +1,7 @@
 """What is known of training speed on each GPU: training profiles, and fits that came with roi or lie among the profiles."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date as Date
 from functools import cache
@@ -143,16 +143,26 @@ def training_evidence(
     spread went. `level` says which evidence it is: profile; gpu (other sources on this card); layout or all (no run on this
     card: the catalog's own figure with the spread of sources left out).
     """
+    return speed_evidence(store, calibrations)(gpu, layout)
+
+
+def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -> Callable[[Gpu, str], Evidence]:
+    """`training_evidence` for any (GPU, layout); profiles and files are fitted once."""
     known = training_efficiencies()
     profiles = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
     timed = [timed_run(run, known.step()) for stored in profiles for run in profile_runs(stored)]
     own = [scale_group(group) for group in grouped(run for run in timed if run is not None)]
+    mine = {fit.source for fit in own}
     fits = [*own, *(fit for file in calibrations for fit in group_fits(file)), *published_fits()]
-    found = evidence_for(gpu.id, layout, fits, known.step(), {fit.source for fit in own})
-    if found is not None and found.level in ("profile", "gpu"):
-        return found
-    low, high = known.overall.spread()
-    return Evidence(known.step(), low, high, "all", known.overall.n, (known.overall.source,))
+
+    def evidence(gpu: Gpu, layout: str) -> Evidence:
+        found = evidence_for(gpu.id, layout, fits, known.step(), mine)
+        if found is not None and found.level in {"profile", "gpu"}:
+            return found
+        low, high = known.overall.spread()
+        return Evidence(known.step(), low, high, "all", known.overall.n, (known.overall.source,))
+
+    return evidence
 
 
 def evidence_line(gpu: Gpu, evidence: Evidence) -> str:

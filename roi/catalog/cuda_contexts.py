@@ -107,7 +107,7 @@ def cuda_context(gpu: Gpu, cuda: str | None = None) -> Efficiency:
             source=f"no observation for {gpu.id}; the span of NVIDIA cards",
             reason="Driver's context and loaded kernels, outside torch's allocator.",
         )
-    *per_thread, n = fit_context(context_rows())
+    *per_thread, n = _fitted()
     value, low, high = (
         rate * row.threads + (more if eager else 0.0) for rate, more in zip(per_thread, EAGER_BYTES, strict=True)
     )
@@ -118,6 +118,11 @@ def cuda_context(gpu: Gpu, cuda: str | None = None) -> Efficiency:
         f"{row.threads:,} resident threads" + (f"; CUDA {cuda} loads every kernel at the start" if eager else ""),
         reason="The driver sets local memory aside for every thread that can be resident; kernels and cuBLAS come on top.",
     )
+
+
+@cache
+def _fitted() -> tuple[float, float, float, int]:
+    return fit_context(context_rows())
 
 
 def _is_eager(cuda: str | None) -> bool:

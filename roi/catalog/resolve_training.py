@@ -1,26 +1,16 @@
 """Facts of training an adapter oneself: hours of a run, and the cheapest rented card that it fits on."""
 
-from typing import NamedTuple
-
 import numpy as np
 
-from roi.catalog.configs import model_config
+from roi.catalog.calibrations import evidence_line
 from roi.catalog.efficiencies import training_efficiencies
 from roi.catalog.fact_sheet import FactSheet
-from roi.catalog.gpus import find_gpu
-from roi.catalog.overheads import training_overhead
-from roi.catalog.profiles import PeakBytes, Store, StoredProfile, find_dry_peak
-from roi.catalog.rentals import rental_offers
-from roi.errors import InputError, ScenarioError
-from roi.estimate.fitting import REPLAY_ENDS
-from roi.estimate.memory import training_memory, workspace_bytes
+from roi.catalog.profile_reading import Store
+from roi.catalog.training_runs import CheapestRun, cheapest_run, dry_peak
+from roi.errors import ScenarioError
 from roi.estimate.plan import Method, TrainingPlan, trainer_habits
-from roi.estimate.training import training_run
 from roi.facts.fact import Basis
-from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
-from roi.facts.price import RentalKind, RentalOffer
-from roi.facts.profile import DryRunProfile
 from roi.scenario.quantity import value_of
 from roi.scenario.schema import Scenario
 from roi.units import GIB
@@ -64,21 +54,10 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         trainer="hf",
         autocast=trainer_habits("hf", "bf16").autocast,
     )
-    known = training_efficiencies()
-    dry = _dry_peak(store, shape, plan)
-    best = _cheapest_run(s, shape, plan, mean, dry)
+    dry = dry_peak(store, shape, plan)
+    best = cheapest_run(s, shape, plan, mean, dry, store)
     own = f"options.{id}.training."
-    low, high = known.overall.spread()
-    central = known.overall.number()
-    sheet.add(
-        "training.hours_factor",
-        1.0,
-        "ratio",
-        basis=known.overall.basis,
-        low=min(central / high, 1.0),
-        high=max(central / low, 1.0),
-        source=f"hours of a run against the roofline: {known.overall.source}",
-    )
+    _add_hours_factor(sheet, None if best is None else best)
     if best is not None:
         sheet.add(own + "vendor_usd_per_run", 0.0, "USD", basis=Basis.STATED, source="trained on rented GPUs")
     if best is None:
@@ -105,8 +84,9 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         own + "gpu_hours_per_run",
         best.gpu_hours,
         "GPU-hours",
-        basis=Basis.CALIBRATED,
-        source=f"{training_tokens(s):,.0f} tokens at the roofline's step time x fitted efficiency on {offer.gpu}",
+        basis=Basis.MEASURED if best.evidence.level == "profile" else Basis.CALIBRATED,
+        source=f"{training_tokens(s):,.0f} tokens at the roofline's step time x fitted efficiency; "
+        + evidence_line(best.gpu, best.evidence),
     )
     sheet.add(
         own + "usd_per_gpu_hour",
@@ -118,66 +98,21 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     )
 
 
-def _instance_rent(offer: RentalOffer) -> float:
-    """USD an hour of the smallest thing that can be rented."""
-    return offer.usd_per_gpu_hour * offer.gpus_per_instance
-
-
-class _Run(NamedTuple):
-    gpu_hours: float
-    offer: RentalOffer
-    memory: tuple[float, float, float]
-    """Bytes of the process: central, 5th and 95th percentile."""
-
-
-DryPeak = tuple[StoredProfile[DryRunProfile], PeakBytes]
-
-
-def _dry_peak(store: Store, shape: ModelShape, plan: TrainingPlan) -> DryPeak | None:
-    """The stored dry run of this plan; None where there is none, or no class of transformers that could have run."""
-    try:
-        config = model_config(shape)
-    except InputError:
-        return None
-    return find_dry_peak(store, shape.id, plan, config.config_hash)
-
-
-def _memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | None) -> tuple[float, float, float]:
-    """Bytes of the process on this card: central, 5th and 95th percentile."""
-    overhead = training_overhead(gpu)
-    if dry is not None:
-        reserved = dry[1].reserved_bytes + workspace_bytes(gpu) - dry[0].profile.workspace_bytes
-        held = (reserved, reserved * REPLAY_ENDS[0], reserved * REPLAY_ENDS[1])
-    else:
-        closed = training_memory(shape, plan, gpu)
-        allocated, dynamic = float(closed.peak_allocated_bytes), float(closed.dynamic_bytes)
-        held = (allocated + dynamic * overhead.slack[0], allocated + dynamic * overhead.slack[1],
-                allocated + dynamic * overhead.slack[2])
-    central, low, high = (a + b for a, b in zip(held, overhead.context_bytes, strict=True))
-    return central, low, high
-
-
-def _cheapest_run(s: Scenario, shape: ModelShape, plan: TrainingPlan, mean: float, dry: DryPeak | None) -> _Run | None:
-    """The run that costs least over the cards that it fits on, each at its cheapest offer; spot will do for training."""
-    known, best = training_efficiencies(), None
-    wanted, vendors = {find_gpu(g).id for g in s.candidates.gpus}, {v.lower() for v in s.candidates.vendors}
-    cheapest: dict[str, RentalOffer] = {}
-    for offer in rental_offers(s.as_of):
-        if offer.kind is RentalKind.RESERVED or (offer.gpu not in wanted if wanted else offer.gpu.startswith("MI")):
-            continue  # no measured training run on AMD cards stands behind the estimate: only where the user names one
-        if vendors and offer.vendor.lower() not in vendors:
-            continue
-        known_offer = cheapest.get(offer.gpu)
-        if known_offer is None or _instance_rent(offer) < _instance_rent(known_offer):
-            cheapest[offer.gpu] = offer
-    for name, offer in cheapest.items():
-        gpu = find_gpu(name)
-        memory = _memory(shape, plan, gpu, dry)
-        if memory[0] > gpu.memory_bytes:
-            continue
-        run = training_run(shape, plan, gpu, known.step(), value_of(s.training.examples), mean, value_of(s.training.epochs))
-        # one GPU trains, but the whole instance is rented
-        found = _Run(float(run.gpu_hours) * offer.gpus_per_instance, offer, memory)
-        if best is None or found.gpu_hours * offer.usd_per_gpu_hour < best.gpu_hours * best.offer.usd_per_gpu_hour:
-            best = found
-    return best
+def _add_hours_factor(sheet: FactSheet, run: CheapestRun | None) -> None:
+    """How far hours may be off: one factor for every run, as wide as the widest of them."""
+    path, known = "training.hours_factor", training_efficiencies().overall
+    low, high = known.spread()
+    central, source = known.number(), known.source
+    if run is not None:
+        found = run.evidence
+        low, high, central = found.low, found.high, float(found.efficiency.overall)
+        source = evidence_line(run.gpu, found)
+    before = sheet.facts.get(path)
+    least, most = min(central / high, 1.0), max(central / low, 1.0)
+    if before is not None and before.low is not None and before.high is not None:
+        if before.low <= least and most <= before.high:
+            return
+        least, most = min(least, before.low), max(most, before.high)
+        del sheet.facts[path]
+    told = f"hours of a run against the roofline: {source}"
+    sheet.add(path, 1.0, "ratio", basis=known.basis, low=least, high=most, source=told)

@@ -87,7 +87,7 @@ def _answer(
 
     asked = [f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None]
     scenario = load_scenario(file, (*overrides, *asked))
-    store = load_profiles(profile_folders(profiles), kinds={"dry-run"})
+    store = load_profiles(profile_folders(profiles), kinds={"dry-run", "train"})
     for path, reason in store.damaged:
         click.echo(f"roi: {path} is left out: {reason}", err=True)
     resolved = resolve(scenario, store)

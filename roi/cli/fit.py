@@ -53,7 +53,7 @@ def fit(
     MODEL is a name of the catalog (llama-3.1-8b) or of the Hub, or the path of a config.json. Memory is the best evidence
     at hand: a dry run of this plan among the profiles, else the closed form.
     """
-    from roi.catalog.efficiencies import training_efficiencies
+    from roi.catalog.calibrations import find_calibrations, speed_evidence
     from roi.catalog.gpus import find_gpu, load_gpus
     from roi.catalog.local_models import choose_model
     from roi.catalog.overheads import training_overhead
@@ -61,6 +61,7 @@ def fit(
     from roi.catalog.rentals import rental_offers
     from roi.cli.fit_memory import memory_evidence
     from roi.cli.output import write
+    from roi.estimate.calibration import layout_of
     from roi.estimate.fit_report import TrainingSet, report_fit
     from roi.estimate.plan import TrainingPlan, trainer_habits
     from roi.report.fit import fit_json, fit_markdown, fit_text
@@ -75,15 +76,17 @@ def fit(
         sharding=sharding,
     )
     cards = load_gpus() if gpu == "all" else [find_gpu(name, "--gpu") for name in gpu.split(",")]
-    store = load_profiles(profile_folders(profiles), kinds={"dry-run"}, model=chosen.shape.id)
-    for path, reason in store.damaged:
+    folders = profile_folders(profiles)
+    store = load_profiles(folders, kinds={"dry-run"}, model=chosen.shape.id)
+    trained, (calibrations, unread) = load_profiles(folders, kinds={"train"}), find_calibrations(folders)
+    for path, reason in (*store.damaged, *trained.damaged, *unread):
         click.echo(f"roi: {path} is left out: {reason}", err=True)
     evidence = memory_evidence(chosen, plan, cards, store, run_dry=dry)
-    known = training_efficiencies()
+    speed, layout = speed_evidence(trained, calibrations), layout_of(plan)
     mean = seq if tokens_per_example is None else tokens_per_example
     data = None if examples is None else TrainingSet(examples, mean, epochs)
     report = report_fit(
-        chosen.shape, plan, cards, training_overhead, known.step(), known.overall.spread(),
+        chosen.shape, plan, cards, training_overhead, lambda card: speed(card, layout),
         rental_offers((as_of or datetime.now(tz=UTC)).date()), data, evidence.peaks,
     )
     tell = {"table": fit_text, "json": fit_json, "markdown": fit_markdown}[form]

@@ -5,6 +5,7 @@ h = hidden.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from roi.estimate.attention_bytes import attention_saved, attention_transient
 from roi.estimate.mlp_bytes import inner_width, mlp_peak, mlp_saved
 from roi.estimate.setting import Setting
 from roi.facts.model import Number
+
+PARALLEL: Final = ("gpt_neox", "falcon", "phi", "cohere")
+"""Families whose token mixing and MLP read the same stream, side by side."""
 
 
 @dataclass(frozen=True)
@@ -66,17 +70,26 @@ def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
 
 
 def unreached_bytes(s: Setting) -> Number:
-    """What the first layer does not keep where the embedding's output needs no gradient: nothing reaches its first norm.
+    """What the first layers do not keep where the embedding's output needs no gradient: nothing before the first adapter.
 
-    Nor its token mixing and second norm, where adapters begin in the MLP.
+    That is the first norm; token mixing and the second norm too where adapters begin in the MLP; the MLP of a parallel block
+    where they are in token mixing alone; and in a hybrid the run of linear layers before the first full one, where only full
+    ones carry adapters.
     """
+    m = s.model
     if not s.plan.adapter:
         return 0.0
-    norm = (s.w if s.model.norm_bias else 4.0) * s.model.hidden * s.tokens
-    first = s.model.attention[0]
-    if s.adapted(list(first.linears(s.model.hidden))):
-        return norm
-    return 2.0 * norm + attention_saved(s, first)
+    norm = (s.w if m.norm_bias else 4.0) * m.hidden * s.tokens
+    mixing = [a for a in m.attention if s.adapted(list(a.linears(m.hidden)))]
+    inside = any(s.adapted(list(k.linears(m.hidden))) for k in m.mlp) or s.expert_adapters
+    if not mixing:
+        return 2.0 * norm + attention_saved(s, m.attention[0])
+    first = norm + (mlp_saved(s, m.mlp[0]) if m.family in PARALLEL and not inside else 0.0)
+    for a in m.attention:
+        if a.kind == "linear" and a not in mixing and not inside:
+            before = a.layers // sum(b.layers for b in mixing)
+            first = first + before * (_norm_saved(s) + attention_saved(s, a) + mlp_saved(s, m.mlp[0]))
+    return first
 
 
 def final_norm_saved(s: Setting) -> Number:
@@ -121,7 +134,8 @@ def _largest(parts: list[Number]) -> Number:
 def _norm_saved(s: Setting) -> Number:
     """Norms: RMSNorm keeps its input in fp32 (LayerNorm in w); trained ones keep the normalised copy and the output."""
     m, w = s.model, s.w
-    width = (w if m.norm_bias else 4.0) * m.norms_per_layer
+    inputs = 1 if m.family in PARALLEL else m.norms_per_layer
+    width = (w if m.norm_bias else 4.0) * inputs
     if not s.plan.adapter:
         width += 2.0 * w + (0.0 if m.norm_bias else s.normalised * m.norms_per_layer)
     return width * m.hidden * s.tokens

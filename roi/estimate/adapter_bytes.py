@@ -51,13 +51,11 @@ def _shared_output(s: Setting, on: list[Linear]) -> int:
 
 
 def expert_stack_bytes(s: Setting, k: Mlp) -> float:
-    """Bytes of all experts' weights of one layer with their adapters folded in, for backward of their products.
+    """Bytes of all experts' weights of one layer, or of their gradient, in the stream's type.
 
-    peft adds W and the low-rank product by one baddbmm over the whole stack of experts in every forward
-    (peft/tuners/lora/layer.py, _LoraFactorsProxy); 0 where experts carry no adapter.
+    peft adds W and the low-rank product of adapted experts by one baddbmm over the whole stack in every forward, which
+    backward keeps (peft/tuners/lora/layer.py, _LoraFactorsProxy).
     """
-    if k.experts == 1 or not s.expert_adapters:
-        return 0.0
     return s.w * sum(x.inputs * x.outputs * x.experts for x in k.linears(s.model.hidden) if x.experts > 1)
 
 

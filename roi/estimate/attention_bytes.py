@@ -80,10 +80,11 @@ def _scores_saved(s: Setting, a: Attention, w: float, pair: float) -> Number:
     """
     d, v, t = a.head_dim, a.value_width, s.tokens
     saved = w * t * a.heads * (2.0 * d + v) + s.pairs * a.heads * pair
-    held = s.plan.int8 and not s.plan.checkpointing
-    if not s.plan.adapter or held or (not s.recast and not s.lowered and "o_proj" in s.targets):
-        saved = saved + s.attended * a.heads * v * t
-    return saved
+    output = s.attended * a.heads * v * t
+    if not s.plan.adapter or (s.plan.int8 and not s.plan.checkpointing):
+        return saved + output
+    shared = "o_proj" in s.targets and not s.recast and not s.lowered
+    return saved + output * float(shared) * (1.0 - s.dropped)
 
 
 def _fused_saved(s: Setting, a: Attention) -> Number:

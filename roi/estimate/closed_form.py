@@ -5,7 +5,7 @@ from typing import Final
 
 from roi.estimate.adapters import trained_parameters
 from roi.estimate.fitting import Overhead
-from roi.estimate.marks import CHUNKED_LOSS, EMPTIED_CACHE, STEP_IN_BACKWARD, UNPREPARED, VARIABLE_LENGTHS
+from roi.estimate.marks import CHUNKED_LOSS, EMPTIED_CACHE, STEP_IN_BACKWARD, UNPREPARED, VARIABLE_LENGTHS, loosen
 from roi.estimate.measured import MeasuredRun, MemoryKind
 from roi.estimate.memory import MemoryBreakdown, training_memory
 from roi.estimate.plan import TrainingPlan
@@ -46,7 +46,7 @@ def memory_predictor(overhead: Overhead) -> Predictor:
             others.append(found.value - float(memory.preparation_bytes))
         if STEP_IN_BACKWARD in marks:
             others.append(found.value - float(trained_parameters(run.model, run.plan)) * run.plan.trained_bytes)
-        return widen(found, others)
+        return loosen(widen(found, others), run)
 
     return predict
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 from roi.errors import InputError
 from roi.estimate.adapters import trained_parameters
+from roi.estimate.calibration import Evidence
 from roi.estimate.dry_peaks import DryPeaks
 from roi.estimate.fitting import GpuFit, Overhead, fit_plans
 from roi.estimate.plan import TrainingPlan
-from roi.estimate.steptime import StepEfficiency, step_time
+from roi.estimate.steptime import step_time
 from roi.estimate.training import training_hours
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -47,6 +48,8 @@ class GpuLine:
     """Cheapest on-demand offer."""
     note: str
     """What memory and time do not say."""
+    evidence: Evidence
+    """What the speed rests on."""
 
 
 @dataclass(frozen=True)
@@ -63,43 +66,43 @@ class FitReport:
 
 
 def report_fit(
-    model: ModelShape, plan: TrainingPlan, gpus: Sequence[Gpu], overhead: Callable[[Gpu], Overhead], efficiency: StepEfficiency,
-    overall_spread: tuple[float, float], offers: Iterable[RentalOffer], training_set: TrainingSet | None,
+    model: ModelShape, plan: TrainingPlan, gpus: Sequence[Gpu], overhead: Callable[[Gpu], Overhead],
+    speed: Callable[[Gpu], Evidence], offers: Iterable[RentalOffer], training_set: TrainingSet | None,
     dry: DryPeaks | None = None,
 ) -> FitReport:
     """The plan on every GPU; those on which it fits come first, cheapest (else smallest) first.
 
-    `overall_spread` is the 5th and 95th percentile of StepEfficiency.overall.
+    `speed` says what each card's training speed rests on.
     """
     known = list(offers)
-    lines = [_line(model, plan, fit, efficiency, overall_spread, known, training_set)
+    lines = [_line(model, plan, fit, speed(fit.gpu), known, training_set)
              for fit in fit_plans(model, plan, gpus, overhead, dry)]
     lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
     return FitReport(model, plan, float(trained_parameters(model, plan)), training_set, tuple(lines), dry)
 
 
 def _line(
-    model: ModelShape, plan: TrainingPlan, fit: GpuFit, efficiency: StepEfficiency, spread: tuple[float, float],
-    offers: list[RentalOffer], data: TrainingSet | None,
+    model: ModelShape, plan: TrainingPlan, fit: GpuFit, evidence: Evidence, offers: list[RentalOffer],
+    data: TrainingSet | None,
 ) -> GpuLine:
-    gpu = fit.gpu
+    gpu, efficiency = fit.gpu, evidence.efficiency
     timed = plan if data is None else replace(plan, seq=min(data.tokens_per_example, float(plan.seq)))
     step = step_time(model, timed, gpu, efficiency)
     speed = float(step.tokens * plan.gpus / step.micro_step_s)
     offer = _cheapest(offers, gpu, plan.gpus)
     note = "no bf16 units: use --dtype fp16" if plan.dtype == "bf16" and gpu.bf16_flops is None else ""
     if data is None:
-        return GpuLine(fit, speed, None, None, offer, note)
-    low, high = spread
+        return GpuLine(fit, speed, None, None, offer, note, evidence)
     mid, short, long = (
         float(training_hours(model, plan, gpu, replace(efficiency, overall=x), data.examples, data.tokens_per_example,
                              data.epochs))
-        for x in (efficiency.overall, high, low)
+        for x in (efficiency.overall, evidence.high, evidence.low)
     )
     if offer is None:
-        return GpuLine(fit, speed, (mid, short, long), None, None, note)
+        return GpuLine(fit, speed, (mid, short, long), None, None, note, evidence)
     rent = _usd_per_hour(offer, plan.gpus)
-    return GpuLine(fit, speed, (mid, short, long), (rent * mid, rent * short, rent * long), offer, note)
+    return GpuLine(fit, speed, (mid, short, long), (rent * mid, rent * short, rent * long), offer, note,
+                   evidence)
 
 
 def _cheapest(offers: list[RentalOffer], gpu: Gpu, gpus: int) -> RentalOffer | None:

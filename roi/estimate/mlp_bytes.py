@@ -44,16 +44,25 @@ def _activation_tensors(s: Setting, k: Mlp) -> float:
 
 
 def _expert_saved(s: Setting, k: Mlp) -> Number:
-    """Mixtures: the products' outputs before they are weighted, and where experts train the gathered tokens and the product.
+    """Mixtures: the products' outputs before they are weighted, and where weights get a gradient their inputs.
 
     Adapters on experts keep the folded weights of the layer's whole stack.
     """
     if k.experts == 1:
         return 0.0
-    trains = float(s.expert_adapters or not s.plan.adapter)
-    width = s.w * s.model.hidden * k.experts_per_token * (1.0 + trains)
-    width += s.w * k.intermediate * k.experts_per_token * float(s.expert_adapters)
-    return width * s.tokens + expert_stack_bytes(s, k)
+    gradients = _weight_gradients(s) or not s.plan.adapter
+    width = s.w * s.model.hidden * k.experts_per_token * (1.0 + float(gradients))
+    width += s.w * k.intermediate * k.experts_per_token * float(_weight_gradients(s))
+    return width * s.tokens + expert_stack_bytes(s, k) * float(s.expert_adapters)
+
+
+def _weight_gradients(s: Setting) -> bool:
+    """True where backward of frozen experts makes the gradient of their weights.
+
+    For adapters on them; and wherever weights are not bf16, since transformers' loop over experts then stands in for torch's
+    grouped product and always makes both gradients (integrations/moe.py, _grouped_mm_fallback_bwd).
+    """
+    return s.plan.adapter and (s.expert_adapters or s.w >= 4.0 or s.plan.dtype != "bf16")
 
 
 def mlp_peak(s: Setting, k: Mlp) -> Number:
@@ -86,11 +95,18 @@ def mlp_peak(s: Setting, k: Mlp) -> Number:
 
 
 def _expert_peak(s: Setting, k: Mlp) -> Number:
-    """Backward of adapted experts: what they keep, and the gradient of the down projections' stack, a third of the whole."""
-    stack = expert_stack_bytes(s, k)
-    third = stack / (3.0 if k.gated else 2.0)
-    gradients = s.w * (k.intermediate + s.model.hidden) * k.experts_per_token * s.tokens
-    return (mlp_saved(s, k) + third + gradients) * float(stack > 0.0)
+    """Backward of experts whose weights get a gradient: of the down projections, then of gate and up, each a whole stack.
+
+    While gate and up have theirs, what the down projections kept is gone.
+    """
+    if k.experts == 1 or not _weight_gradients(s):
+        return 0.0
+    stack, first = expert_stack_bytes(s, k), (2.0 if k.gated else 1.0)
+    each = stack / (first + 1.0)
+    width = s.w * k.experts_per_token * s.tokens
+    down = mlp_saved(s, k) + each + (k.intermediate + s.model.hidden) * width
+    others = (first * k.intermediate + 2.0 * s.model.hidden) * width
+    return np.maximum(down, first * each * (1.0 + float(s.expert_adapters)) + others)
 
 
 def _int8_backward(s: Setting, hidden: int, inner: float, *, targeted: bool) -> Number:

@@ -76,7 +76,11 @@ class Rehearsal:
                 _step(recorder, model, plan, optimizer)
             except (NotImplementedError, RuntimeError, TypeError, ValueError, AttributeError) as error:
                 raise InputError(f"MODEL: {self.config.name}: {_why(error)}") from error
-        groups = tuple(group.model_copy(update={"calls": float(n)}) for group, n in recorder.operators.items())
+        micro_steps = float(min(plan.accumulation, 2))
+        groups = tuple(
+            group.model_copy(update={"calls": n / (1.0 if group.phase == "optimizer" else micro_steps)})
+            for group, n in recorder.operators.items()
+        )
         notes = (self.config.differs,) if self.config.differs else ()
         self.begun = time.perf_counter()
         return DryRun(

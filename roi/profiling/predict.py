@@ -7,7 +7,7 @@ from roi.catalog.cuda_contexts import cuda_context
 from roi.errors import InputError
 from roi.estimate.allocator import replay_allocator
 from roi.estimate.fitting import REPLAY_ENDS, Overhead
-from roi.estimate.marks import CHUNKED_LOSS, EMPTIED_CACHE, STEP_IN_BACKWARD, VARIABLE_LENGTHS
+from roi.estimate.marks import CHUNKED_LOSS, EMPTIED_CACHE, STEP_IN_BACKWARD, VARIABLE_LENGTHS, loosen
 from roi.estimate.measured import MeasuredRun
 from roi.estimate.memory import training_memory, workspace_bytes
 from roi.estimate.plan import TrainingPlan
@@ -54,7 +54,7 @@ def dry_run_predictor(overhead: Overhead) -> Predictor:
             others.append(found.value - share * (peaks.allocated - peaks.without_loss))
         if STEP_IN_BACKWARD in marks:
             others.append(found.value - share * peaks.gradients)
-        return widen(found, others)
+        return loosen(widen(found, others), run)
 
     return predict
 

@@ -78,7 +78,8 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
         "peak_bytes": float(fit.memory.process_bytes), "low_bytes": fit.low_bytes, "high_bytes": fit.high_bytes,
         "binds": fit.binds, "nearest": fit.nearest or None, "nearest_bytes": fit.nearest_bytes or None,
         "largest_micro_batch": fit.largest_micro_batch, "longest_seq_tokens": fit.longest_seq,
-        "tokens_per_s": line.tokens_per_s,
+        "tokens_per_s": line.tokens_per_s, "speed_evidence": line.evidence.level, "speed_runs": line.evidence.n,
+        "speed_sources": list(line.evidence.sources),
         "hours": hours[0], "hours_low": hours[1], "hours_high": hours[2],
         "usd": usd[0], "usd_low": usd[1], "usd_high": usd[2],
         "offer": line.offer.model_dump(mode="json") if line.offer else None, "note": line.note or None,
@@ -153,6 +154,26 @@ def _memory_rows(report: FitReport) -> list[str]:
     return rows
 
 
+SPEED_WORDS = {
+    "profile": "profiles measured here", "gpu": "runs published for the card", "layout": "runs on other cards",
+    "all": "runs on other cards",
+}
+"""What a level of evidence is."""
+
+
+def _speed_sources(report: FitReport) -> list[str]:
+    """What tokens/s and hours rest on, cards of the same evidence together."""
+    cards: dict[tuple[str, str], list[str]] = {}
+    for line in report.lines:
+        found = line.evidence
+        told = f"{SPEED_WORDS[found.level]} (n = {found.n})"
+        if found.level in {"profile", "gpu"}:
+            told = f"{SPEED_WORDS[found.level]}, {', '.join(found.sources[:2])} (n = {found.n})"
+        cards.setdefault((told, found.level), []).append(line.fit.gpu.id)
+    few = [f"{', '.join(names) if len(cards) > 1 else 'all'}: {told}" for (told, _), names in cards.items()]
+    return [f"tokens/s and hours (c; 5-95% from runs left out of the fit): {'; '.join(few)}"]
+
+
 def _memory_source(report: FitReport) -> str:
     if report.dry is None:
         return "f = formula, held to dry runs of the real training step; --dry-run runs that step"
@@ -202,9 +223,9 @@ def _remarks(report: FitReport, *, wrapped: bool = True) -> list[str]:
                      " bitsandbytes leave alone); their activations are not held to dry runs")
     texts.append("batch, longest: largest micro-batch at this length, longest sequence at this micro-batch, central estimate")
     texts.append(f"Memory: {_memory_source(report)}")
-    texts.append("c = calibrated; q = quoted. tokens/s and hours: c, 5-95% from"
-                 " sources left out of the fit. tight: fits, but not at the 95th percentile;"
-                 " dtype: would fit, but the card lacks the number format")
+    texts += _speed_sources(report)
+    texts.append("c = calibrated; q = quoted. tight: fits, but not at the 95th percentile; dtype: would fit, but the card lacks"
+                 " the number format")
     if not wrapped:
         return texts
     return [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ")]

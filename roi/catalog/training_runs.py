@@ -1,0 +1,96 @@
+"""The rented card on which one training run costs least, among those that it fits on."""
+
+from typing import NamedTuple
+
+from roi.catalog.calibrations import speed_evidence
+from roi.catalog.configs import model_config
+from roi.catalog.gpus import find_gpu
+from roi.catalog.overheads import training_overhead
+from roi.catalog.profiles import PeakBytes, Store, StoredProfile, find_dry_peak
+from roi.catalog.rentals import rental_offers
+from roi.errors import InputError
+from roi.estimate.calibration import Evidence, layout_of
+from roi.estimate.fitting import REPLAY_ENDS
+from roi.estimate.memory import training_memory, workspace_bytes
+from roi.estimate.plan import TrainingPlan
+from roi.estimate.training import training_run
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
+from roi.facts.price import RentalKind, RentalOffer
+from roi.facts.profile import DryRunProfile
+from roi.scenario.quantity import value_of
+from roi.scenario.schema import Scenario
+
+
+def _instance_rent(offer: RentalOffer) -> float:
+    """USD an hour of the smallest thing that can be rented."""
+    return offer.usd_per_gpu_hour * offer.gpus_per_instance
+
+
+class CheapestRun(NamedTuple):
+    """One run on the card that makes it cheapest."""
+
+    gpu_hours: float
+    offer: RentalOffer
+    memory: tuple[float, float, float]
+    """Bytes of the process: central, 5th and 95th percentile."""
+    gpu: Gpu
+    evidence: Evidence
+    """What its speed rests on."""
+
+
+DryPeak = tuple[StoredProfile[DryRunProfile], PeakBytes]
+
+
+def dry_peak(store: Store, shape: ModelShape, plan: TrainingPlan) -> DryPeak | None:
+    """The stored dry run of this plan, with its peak; None where there is none, or no class that could have run it."""
+    try:
+        config = model_config(shape)
+    except InputError:
+        return None
+    return find_dry_peak(store, shape.id, plan, config.config_hash)
+
+
+def _memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | None) -> tuple[float, float, float]:
+    """Bytes of the process on this card: central, 5th and 95th percentile."""
+    overhead = training_overhead(gpu)
+    if dry is not None:
+        reserved = dry[1].reserved_bytes + workspace_bytes(gpu) - dry[0].profile.workspace_bytes
+        held = (reserved, reserved * REPLAY_ENDS[0], reserved * REPLAY_ENDS[1])
+    else:
+        closed = training_memory(shape, plan, gpu)
+        allocated, dynamic = float(closed.peak_allocated_bytes), float(closed.dynamic_bytes)
+        held = (allocated + dynamic * overhead.slack[0], allocated + dynamic * overhead.slack[1],
+                allocated + dynamic * overhead.slack[2])
+    central, low, high = (a + b for a, b in zip(held, overhead.context_bytes, strict=True))
+    return central, low, high
+
+
+def cheapest_run(
+    s: Scenario, shape: ModelShape, plan: TrainingPlan, mean: float, dry: DryPeak | None, store: Store,
+) -> CheapestRun | None:
+    """The run that costs least over the cards that it fits on, each at its cheapest offer; spot will do for training."""
+    speed, best = speed_evidence(store), None
+    wanted, vendors = {find_gpu(g).id for g in s.candidates.gpus}, {v.lower() for v in s.candidates.vendors}
+    cheapest: dict[str, RentalOffer] = {}
+    for offer in rental_offers(s.as_of):
+        if offer.kind is RentalKind.RESERVED or (offer.gpu not in wanted if wanted else offer.gpu.startswith("MI")):
+            continue  # no measured training run on AMD cards stands behind the estimate: only where the user names one
+        if vendors and offer.vendor.lower() not in vendors:
+            continue
+        known_offer = cheapest.get(offer.gpu)
+        if known_offer is None or _instance_rent(offer) < _instance_rent(known_offer):
+            cheapest[offer.gpu] = offer
+    for name, offer in cheapest.items():
+        gpu = find_gpu(name)
+        memory = _memory(shape, plan, gpu, dry)
+        if memory[0] > gpu.memory_bytes:
+            continue
+        evidence = speed(gpu, layout_of(plan))
+        examples, epochs = value_of(s.training.examples), value_of(s.training.epochs)
+        run = training_run(shape, plan, gpu, evidence.efficiency, examples, mean, epochs)
+        # one GPU trains, but the whole instance is rented
+        found = CheapestRun(float(run.gpu_hours) * offer.gpus_per_instance, offer, memory, gpu, evidence)
+        if best is None or found.gpu_hours * offer.usd_per_gpu_hour < best.gpu_hours * best.offer.usd_per_gpu_hour:
+            best = found
+    return best

@@ -167,6 +167,9 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
 
 def evidence_line(gpu: Gpu, evidence: Evidence) -> str:
     """One sentence on what the speed rests on."""
-    kind = {"profile": "measured here", "gpu": "other sources on this card", "layout": "other cards", "all": "other cards"}
+    kind = {
+        "profile": "measured here", "device": "a dry run over rates measured here", "gpu": "other sources on this card",
+        "layout": "other cards", "all": "other cards",
+    }
     told = "; ".join(evidence.sources[:3]) + (f" and {len(evidence.sources) - 3} more" if len(evidence.sources) > 3 else "")
     return f"{gpu.id}: speed {kind[evidence.level]} ({told}; n {evidence.n})"

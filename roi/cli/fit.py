@@ -53,15 +53,15 @@ def fit(
     MODEL is a name of the catalog (llama-3.1-8b) or of the Hub, or the path of a config.json. Memory is the best evidence
     at hand: a dry run of this plan among the profiles, else the closed form.
     """
-    from roi.catalog.calibrations import find_calibrations, speed_evidence
+    from roi.catalog.calibrations import find_calibrations
     from roi.catalog.gpus import find_gpu, load_gpus
     from roi.catalog.local_models import choose_model
     from roi.catalog.overheads import training_overhead
     from roi.catalog.profiles import load_profiles, profile_folders
     from roi.catalog.rentals import rental_offers
+    from roi.catalog.speed import plan_speed
     from roi.cli.fit_memory import memory_evidence
     from roi.cli.output import write
-    from roi.estimate.calibration import layout_of
     from roi.estimate.fit_report import TrainingSet, report_fit
     from roi.estimate.plan import TrainingPlan, trainer_habits
     from roi.report.fit import fit_json, fit_markdown, fit_text
@@ -78,15 +78,15 @@ def fit(
     cards = load_gpus() if gpu == "all" else [find_gpu(name, "--gpu") for name in gpu.split(",")]
     folders = profile_folders(profiles)
     store = load_profiles(folders, kinds={"dry-run"}, model=chosen.shape.id)
-    trained, (calibrations, unread) = load_profiles(folders, kinds={"train"}), find_calibrations(folders)
+    trained, (calibrations, unread) = load_profiles(folders, kinds={"train", "device"}), find_calibrations(folders)
     for path, reason in (*store.damaged, *trained.damaged, *unread):
         click.echo(f"roi: {path} is left out: {reason}", err=True)
     evidence = memory_evidence(chosen, plan, cards, store, run_dry=dry)
-    speed, layout = speed_evidence(trained, calibrations), layout_of(plan)
+    speed = plan_speed(chosen.shape, plan, evidence.profile, trained, calibrations)
     mean = seq if tokens_per_example is None else tokens_per_example
     data = None if examples is None else TrainingSet(examples, mean, epochs)
     report = report_fit(
-        chosen.shape, plan, cards, training_overhead, lambda card: speed(card, layout),
+        chosen.shape, plan, cards, training_overhead, speed,
         rental_offers((as_of or datetime.now(tz=UTC)).date()), data, evidence.peaks,
     )
     tell = {"table": fit_text, "json": fit_json, "markdown": fit_markdown}[form]

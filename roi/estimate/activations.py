@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from roi.estimate.adapter_bytes import adapter_saved, decomposed_saved, int8_inputs, merge_bytes
+from roi.estimate.adapter_bytes import adapter_saved, int8_inputs, merge_bytes
 from roi.estimate.attention_bytes import attention_saved, attention_transient
 from roi.estimate.mlp_bytes import inner_width, mlp_peak, mlp_saved
 from roi.estimate.setting import Setting
@@ -59,12 +59,12 @@ def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
         return s.tokens * 0.0
     h = s.model.hidden
     early = [x for a in s.model.attention for x in s.adapted(list(a.linears(h)))]
-    highest = [mixing - decomposed_saved(s, [x]) + merge_bytes(s, x) for x in early]
+    highest = [mixing + merge_bytes(s, x) for x in early]
     for k in s.model.mlp:
         on = s.adapted(list(k.linears(h)))
         for n, x in enumerate(on):
             made = {"gate_proj": 0.0, "up_proj": 1.0 * k.gated}.get(x.name, 4.0 if k.gated else 2.0)
-            before = adapter_saved(s, on[: n + 1]) - decomposed_saved(s, [x])
+            before = adapter_saved(s, on[: n + 1])
             highest.append(mixing + before + made * s.w * inner_width(k) * s.tokens + merge_bytes(s, x))
     return norms + _largest(highest)
 

@@ -80,14 +80,23 @@ def decomposed_saved(s: Setting, on: list[Linear]) -> Number:
     # a base product has the type of what it reads: attention's output is 16-bit under autocast
     plain = sum(x.outputs * (s.attended if x.name in MIXED_INPUT else s.w) for x in on)
     outputs = sum(x.outputs for x in on)
-    weights = result * sum(x.inputs * x.outputs for x in on)
+    copied = s.plan.quantised or s.lowered or s.plan.dtype != "fp32"
+    weights = result * sum(x.inputs * x.outputs for x in on) * float(copied)
     base = plain * (1.0 - s.dropped) + result * outputs * s.dropped
     return s.tokens * (base + result * outputs) + s.dropped * weights
 
 
-def merge_bytes(s: Setting, linear: Linear) -> float:
-    """DoRA's norm of V + s B A: an identity of inputs x inputs, B A, its scaled copy, the weight and the sum.
+def merge_bytes(s: Setting, x: Linear) -> Number:
+    """DoRA above what a target keeps, `decomposed_saved` included: its norm, or its result where tokens are many.
 
-    All fp32, but the identity, which has the adapter's type.
+    Norm of V + s B A: an identity of inputs x inputs in the type that its product runs in, B A, its scaled copy, the weight
+    and the sum in fp32; the target's results are still to come. Result: magnitude x base, magnitude x low-rank and their
+    sum in fp32, beside the weight and B A, which the function still holds (peft/tuners/lora/dora.py).
     """
-    return s.plan.trained_bytes * linear.inputs**2 + 16.0 * linear.inputs * linear.outputs
+    weight = x.inputs * x.outputs
+    copied = 4.0 * float(s.plan.quantised or s.plan.dtype != "fp32")
+    lowered = s.lowered and s.plan.trained_bytes > 2.0
+    identity = (2.0 if lowered else s.plan.trained_bytes) * x.inputs**2
+    norm = identity + (12.0 + copied + 2.0 * float(lowered)) * weight - decomposed_saved(s, [x])
+    result = (12.0 + s.w * s.dropped) * x.outputs * s.tokens + (4.0 + copied) * weight
+    return np.maximum(norm, result)

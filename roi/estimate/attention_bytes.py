@@ -38,15 +38,17 @@ def attention_saved(s: Setting, a: Attention) -> Number:
 def attention_transient(s: Setting, a: Attention) -> Number:
     """Backward of materialised scores above what the layer keeps: CUDA's softmax backward makes gradient x output.
 
-    In fp32: gradient, product and result (12); with a 16-bit stream the result stays 16-bit (4 + 4 + w), less the copy
-    of the weights that was freed before. 0 for fused attention.
+    Gradient, product and result in fp32 (12), less the copy of the weights in the compute type that was freed before. From
+    fp16 to fp32 softmax is one kernel, so its result is fp16 (SoftMax.cpp, half_to_float). 0 for fused attention.
     """
     if a.kind == "linear":
         return s.pairs * 0.0
     if s.eager and a.sinks:
         return 3.0 * s.w * s.pairs * a.heads  # gradient, product and result in the compute type
     if s.eager:
-        return (12.0 if s.w >= 4.0 else 8.0) * s.pairs * a.heads
+        narrow = s.attended if s.attended < 4.0 else 0.0
+        fused = 2.0 if narrow and s.plan.dtype == "fp16" else 0.0
+        return (12.0 - narrow - fused) * s.pairs * a.heads
     return 12.0 * s.scored(a) * s.pairs * a.heads
 
 
@@ -110,9 +112,14 @@ def _value_is_fused(s: Setting, a: Attention) -> bool:
 
 
 def mask_bytes(s: Setting) -> Number:
-    """Boolean masks, one byte a pair: built once a kind, arguments of every layer."""
+    """Masks that are arguments of every layer: booleans, one byte a pair; eager attention's additive one in the stream's type.
+
+    Windows have one of their own.
+    """
+    kinds = {(a.kind, a.window): a for a in s.model.attention if a.kind != "linear"}
+    if s.eager:
+        return s.w * s.pairs * float(len(kinds))
     total: Number = 0.0
-    kinds = {(a.kind, a.window): a for a in s.model.attention}
     for a in kinds.values():
-        total = np.maximum(total, s.masked(a)) if len(kinds) == 1 else total + s.masked(a)
+        total = total + s.masked(a)
     return total * s.pairs

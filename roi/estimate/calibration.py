@@ -20,8 +20,9 @@ from roi.estimate.steptime import StepEfficiency, step_time
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 
-Level = Literal["profile", "gpu", "layout", "all"]
-"""What a scale rests on: runs of one's own on this GPU; other sources on it; other GPUs in the same layout; everything."""
+Level = Literal["profile", "device", "gpu", "layout", "all"]
+"""What a scale rests on: runs of one's own on this GPU; its measured rates and a dry run; other sources on it; other GPUs in
+the same layout; everything."""
 
 ONE_GPU: Final = "one GPU"
 """Layout of a job on a single card; others are named by what they share."""

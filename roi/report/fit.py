@@ -155,7 +155,8 @@ def _memory_rows(report: FitReport) -> list[str]:
 
 
 SPEED_WORDS = {
-    "profile": "profiles measured here", "gpu": "runs published for the card", "layout": "runs on other cards",
+    "profile": "profiles measured here", "device": "a dry run's operators over rates measured here",
+    "gpu": "runs published for the card", "layout": "runs on other cards",
     "all": "runs on other cards",
 }
 """What a level of evidence is."""
@@ -167,7 +168,7 @@ def _speed_sources(report: FitReport) -> list[str]:
     for line in report.lines:
         found = line.evidence
         told = f"{SPEED_WORDS[found.level]} (n = {found.n})"
-        if found.level in {"profile", "gpu"}:
+        if found.level in {"profile", "device", "gpu"}:
             told = f"{SPEED_WORDS[found.level]}, {', '.join(found.sources[:2])} (n = {found.n})"
         cards.setdefault((told, found.level), []).append(line.fit.gpu.id)
     few = [f"{', '.join(names) if len(cards) > 1 else 'all'}: {told}" for (told, _), names in cards.items()]

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from roi.catalog.fact_sheet import FactSheet
-from roi.catalog.profile_reading import Store
 from roi.catalog.resolve_api import add_api_options
 from roi.catalog.resolve_hosting import add_hosted_options
 from roi.catalog.resolve_reconciliation import add_reconciliation
+from roi.catalog.training_runs import KnownRuns, known_runs
 from roi.economics.gates import QUESTIONS
 from roi.errors import ScenarioError
 from roi.estimate.load import load_curve_from_peak
@@ -41,10 +41,10 @@ class Resolved:
     warnings: tuple[str, ...]
 
 
-def resolve(scenario: Scenario, store: Store | None = None) -> Resolved:
+def resolve(scenario: Scenario, runs: KnownRuns | None = None) -> Resolved:
     """The Case of a scenario. Raises ScenarioError or UnknownName for what the catalog does not hold.
 
-    `store` holds the profiles whose evidence may replace formulas; without one, none does.
+    `runs` are profiles and calibrations whose evidence replaces formulas; without them the published ones do.
     """
     sheet = FactSheet(scenario.as_of)
     _frame(sheet, scenario)
@@ -54,7 +54,7 @@ def resolve(scenario: Scenario, store: Store | None = None) -> Resolved:
     _training(sheet, scenario)
     _serving(sheet, scenario)
     add_api_options(sheet, scenario)
-    add_hosted_options(sheet, scenario, store or Store())
+    add_hosted_options(sheet, scenario, runs or known_runs())
     add_reconciliation(sheet, scenario)
     return Resolved(sheet.case(), tuple(dict.fromkeys(sheet.warnings)))
 

@@ -3,13 +3,13 @@
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.models import find_model
 from roi.catalog.plans import Offers, add_plans, owned_offers, rented_offers
-from roi.catalog.profile_reading import Store
 from roi.catalog.purchases import purchase_prices
 from roi.catalog.resolve_api import add_option, cheapest_spill
 from roi.catalog.resolve_system import add_system
 from roi.catalog.resolve_training import add_training
 from roi.catalog.resolve_tuned import add_tuned_options
 from roi.catalog.serving_efficiencies import find_engine
+from roi.catalog.training_runs import KnownRuns
 from roi.estimate.plan import Method
 from roi.facts.model import ModelShape
 from roi.scenario.schema import Scenario
@@ -26,7 +26,7 @@ AMD_SOURCE = (
 """P5 of the engine's speed on AMD cards over the NVIDIA fit: 0.09 / 0.43."""
 
 
-def add_hosted_options(sheet: FactSheet, s: Scenario, store: Store) -> None:
+def add_hosted_options(sheet: FactSheet, s: Scenario, known: KnownRuns) -> None:
     """Facts of every option that serves or tunes a model outside the list-price APIs."""
     _add_speed(sheet)
     offers = rented_offers(s)
@@ -34,9 +34,9 @@ def add_hosted_options(sheet: FactSheet, s: Scenario, store: Store) -> None:
     for name in s.candidates.self_hosted:
         shape = find_model(name, "candidates.self_hosted")
         if s.candidates.base:
-            _self_hosted(sheet, s, shape, name.lower(), None, offers, spill, store)
+            _self_hosted(sheet, s, shape, name.lower(), None, offers, spill, known)
         for method in s.candidates.methods:
-            _self_hosted(sheet, s, shape, name.lower(), method, offers, spill, store)
+            _self_hosted(sheet, s, shape, name.lower(), method, offers, spill, known)
     add_tuned_options(sheet, s)
 
 
@@ -54,7 +54,7 @@ def _add_speed(sheet: FactSheet) -> None:
 
 def _self_hosted(
     sheet: FactSheet, s: Scenario, shape: ModelShape, name: str, method: Method | None, offers: Offers, spill: str,
-    store: Store,
+    known: KnownRuns,
 ) -> None:
     """The plain option, and where asked for the hybrid and the owned one, of a base model or of an adapter on it."""
     system = name if method is None else tuned(name, method)
@@ -85,4 +85,4 @@ def _self_hosted(
             found = offers
         add_plans(sheet, s, id, shape, system, found, shared_adapters=method is not None)
         if method is not None:
-            add_training(sheet, s, id, shape, method, store)
+            add_training(sheet, s, id, shape, method, known)

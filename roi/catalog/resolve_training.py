@@ -5,8 +5,7 @@ import numpy as np
 from roi.catalog.calibrations import evidence_line
 from roi.catalog.efficiencies import training_efficiencies
 from roi.catalog.fact_sheet import FactSheet
-from roi.catalog.profile_reading import Store
-from roi.catalog.training_runs import CheapestRun, cheapest_run, dry_peak
+from roi.catalog.training_runs import CheapestRun, KnownRuns, cheapest_run, dry_peak
 from roi.errors import ScenarioError
 from roi.estimate.plan import Method, TrainingPlan, trainer_habits
 from roi.facts.fact import Basis
@@ -36,10 +35,10 @@ def training_tokens(s: Scenario) -> float:
     return value_of(s.training.examples) * mean_tokens(s) * value_of(s.training.epochs)
 
 
-def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, method: Method, store: Store) -> None:
+def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, method: Method, known: KnownRuns) -> None:
     """GPU hours of one run on the rented card that makes it cheapest; infeasible where it fits on none.
 
-    Memory is that of a dry run in `store` where there is one of this plan (the HF Trainer's loop), else the closed form.
+    Memory is that of a known dry run where there is one of this plan (the HF Trainer's loop), else the closed form.
     """
     t, mean = s.training, mean_tokens(s)
     longest = float(t.longest_tokens or min(np.ceil(mean * LONGEST_OVER_MEAN), shape.context_tokens))
@@ -54,8 +53,8 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         trainer="hf",
         autocast=trainer_habits("hf", "bf16").autocast,
     )
-    dry = dry_peak(store, shape, plan)
-    best = cheapest_run(s, shape, plan, mean, dry, store)
+    dry = dry_peak(known.store, shape, plan)
+    best = cheapest_run(s, shape, plan, mean, dry, known)
     own = f"options.{id}.training."
     _add_hours_factor(sheet, None if best is None else best)
     if best is not None:

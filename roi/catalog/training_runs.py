@@ -1,8 +1,9 @@
 """The rented card on which one training run costs least, among those that it fits on."""
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from roi.catalog.calibrations import speed_evidence
+from roi.catalog.calibrations import CalibrationFile, speed_evidence
 from roi.catalog.configs import model_config
 from roi.catalog.gpus import find_gpu
 from roi.catalog.overheads import training_overhead
@@ -25,6 +26,20 @@ from roi.scenario.schema import Scenario
 def _instance_rent(offer: RentalOffer) -> float:
     """USD an hour of the smallest thing that can be rented."""
     return offer.usd_per_gpu_hour * offer.gpus_per_instance
+
+
+class KnownRuns(NamedTuple):
+    """What was run before, dry or on a card."""
+
+    store: Store
+    speed: Callable[[Gpu, str], Evidence]
+    """Evidence of training speed for a card and a layout."""
+
+
+def known_runs(store: Store | None = None, calibrations: Sequence[CalibrationFile] = ()) -> KnownRuns:
+    """Profiles and calibration files, fitted once; without any, the published runs alone."""
+    held = store or Store()
+    return KnownRuns(held, speed_evidence(held, calibrations))
 
 
 class CheapestRun(NamedTuple):
@@ -67,10 +82,10 @@ def _memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | None
 
 
 def cheapest_run(
-    s: Scenario, shape: ModelShape, plan: TrainingPlan, mean: float, dry: DryPeak | None, store: Store,
+    s: Scenario, shape: ModelShape, plan: TrainingPlan, mean: float, dry: DryPeak | None, known: KnownRuns,
 ) -> CheapestRun | None:
     """The run that costs least over the cards that it fits on, each at its cheapest offer; spot will do for training."""
-    speed, best = speed_evidence(store), None
+    best = None
     wanted, vendors = {find_gpu(g).id for g in s.candidates.gpus}, {v.lower() for v in s.candidates.vendors}
     cheapest: dict[str, RentalOffer] = {}
     for offer in rental_offers(s.as_of):
@@ -86,7 +101,7 @@ def cheapest_run(
         memory = _memory(shape, plan, gpu, dry)
         if memory[0] > gpu.memory_bytes:
             continue
-        evidence = speed(gpu, layout_of(plan))
+        evidence = known.speed(gpu, layout_of(plan))
         examples, epochs = value_of(s.training.examples), value_of(s.training.epochs)
         run = training_run(shape, plan, gpu, evidence.efficiency, examples, mean, epochs)
         # one GPU trains, but the whole instance is rented

@@ -80,17 +80,21 @@ def _answer(
                 raise click.UsageError(f"--set changes a scenario; {file} is a saved comparison")
             note = f"replaying {file}, saved by roi {saved.roi_version}: prices and facts of that file"
             return replay(saved, draws=draws, seed=seed), saved.scenario, saved.warnings, note
+    from roi.catalog.calibrations import find_calibrations
     from roi.catalog.profiles import load_profiles, profile_folders
     from roi.catalog.resolution import resolve
+    from roi.catalog.training_runs import known_runs
     from roi.economics.comparison import compare as compare_case
     from roi.scenario.file import load_scenario, scenario_data
 
     asked = [f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None]
     scenario = load_scenario(file, (*overrides, *asked))
-    store = load_profiles(profile_folders(profiles), kinds={"dry-run", "train"})
-    for path, reason in store.damaged:
+    folders = profile_folders(profiles)
+    store = load_profiles(folders, kinds={"dry-run", "train"})
+    calibrations, unread = find_calibrations(folders)
+    for path, reason in (*store.damaged, *unread):
         click.echo(f"roi: {path} is left out: {reason}", err=True)
-    resolved = resolve(scenario, store)
+    resolved = resolve(scenario, known_runs(store, calibrations))
     note = f"no FILE given: the bundled scenario, {scenario.title!r}" if file is None else ""
     return compare_case(resolved.case), scenario_data(scenario), resolved.warnings, note
 

@@ -183,6 +183,59 @@ def test_peft_benchmark_peaks_come_out_within_five_percent(method, rank, targets
     assert peak(plan, find_model("llama-3.2-3b")) / GIB == pytest.approx(measured, rel=0.05)
 
 
+def test_a_fused_product_is_one_target():
+    """phi-3.5-mini, rank 16, 32 layers: qkv 3,072 -> 9,216, o 3,072 -> 3,072, gate_up 3,072 -> 16,384, down 8,192 -> 3,072:
+    16 x 32 x (12,288 + 6,144 + 19,456 + 11,264) = 512 x 49,152; naming a part of one means the whole."""
+    phi = find_model("phi-3.5-mini")
+    assert trained_parameters(phi, TrainingPlan(rank=16)) == 512 * 49_152
+    assert trained_parameters(phi, TrainingPlan(rank=16, targets="qv")) == 512 * 12_288
+
+
+def test_every_expert_has_its_own_adapter_and_gate_and_up_share_one_of_twice_the_rank():
+    """Mixtral, 32 layers, rank 8. Attention: 8 x (8,192 + 5,120 + 5,120 + 8,192) = 212,992 a layer. Eight experts: 16 x (4,096
+    + 28,672) + 8 x (14,336 + 4,096) = 671,744 each. Router: 8 x (4,096 + 8) = 32,832."""
+    mixtral = find_model("mixtral-8x7b")
+    assert trained_parameters(mixtral, TrainingPlan(rank=8)) == 32 * (212_992 + 8 * 671_744 + 32_832)
+    assert trained_parameters(mixtral, TrainingPlan(rank=8, targets="attention")) == 32 * 212_992
+    assert trained_parameters(mixtral, TrainingPlan(rank=8, targets="gate_proj,up_proj,down_proj")) == 32 * 8 * 671_744
+    assert trained_parameters(find_model("gpt-oss-20b"), TrainingPlan(rank=8)) == 24 * 8 * (6976 + 3392 + 3392 + 6976)
+
+
+def test_adapted_experts_are_folded_into_their_weights_in_every_layer():
+    """Mixtral without checkpointing: 32 layers x 8 experts x 3 x 4,096 x 14,336 x 2 bytes = 90.2 GB beside the weights."""
+    mixtral, plan = find_model("mixtral-8x7b"), TrainingPlan(rank=1, seq=1, checkpointing=False)
+    kept = float(training_memory(mixtral, plan).saved_bytes)
+    assert kept == pytest.approx(32 * 8 * 3 * 4096 * 14_336 * 2, rel=1e-3)
+
+
+def test_fp32_queries_with_grouped_heads_keep_their_scores():
+    """32 layers x 32 heads x 2,048^2 x 4 bytes = 17.2 GB, which a mask, a multi-head model or 16-bit queries do not keep."""
+    plan = TrainingPlan(method="qlora", checkpointing=False)
+    scores = 32 * 32 * 2048**2 * 4
+    kept = float(training_memory(LLAMA, plan).saved_bytes)
+    assert kept - float(training_memory(LLAMA, replace(plan, autocast=True)).saved_bytes) > scores
+    assert kept - float(training_memory(LLAMA, replace(plan, packed=True)).saved_bytes) > 0.9 * scores
+    multi = find_model("llama-2-7b")
+    assert float(training_memory(multi, plan).saved_bytes) < kept - 0.9 * scores
+
+
+def test_sft_trainer_holds_a_tile_of_logits():
+    """4,096 x 32,768 x 2 bytes of tile, 4 x 4,096 x 4,096 of gradient; a whole chain would be 12 x 4,096 x 128,256."""
+    plan = TrainingPlan(trainer="trl", autocast=True, seq=4096)
+    held = training_memory(LLAMA, plan)
+    kept = held.saved_bytes + held.weights_bytes + held.adapters_bytes + held.workspaces_bytes
+    states = optimizer_state_bytes(LLAMA, plan)
+    assert float(held.phase_bytes[1] - kept - states) == 4096 * 32_768 * 2 + 4 * 4096 * 4096
+
+
+def test_a_window_that_the_sequence_reaches_takes_a_mask():
+    """mistral-7b-v0.1, window 4,096, 32 layers, bf16: 4,096^2 x 2 bytes of mask and 24 more heads of keys and values each."""
+    v1 = find_model("mistral-7b-v0.1")
+    plan = TrainingPlan(seq=4096, checkpointing=False)
+    reached, free = (float(training_memory(m, plan).saved_bytes) for m in (v1, find_model("mistral-7b-v0.2")))
+    assert reached - free == 32 * (4096**2 * 2 + 2 * 24 * 128 * 4096 * 2)
+
+
 def test_int8_weights_take_a_byte_and_a_scale_a_row():
     """Packed 6,979,321,856 bytes + 32 layers x 43,008 rows x 4 bytes + the other 1,050,939,392 x 4 bytes.
 

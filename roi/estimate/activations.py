@@ -66,7 +66,9 @@ def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
             made = {"gate_proj": 0.0, "up_proj": 1.0 * k.gated}.get(x.name, 4.0 if k.gated else 2.0)
             before = adapter_saved(s, on[: n + 1])
             highest.append(mixing + before + made * s.w * inner_width(k) * s.tokens + merge_bytes(s, x))
-    return norms + _largest(highest)
+    # checkpointing recomputes when backward first asks, beside the fp32 gradients of the last target's result
+    begun = (4.0 + (4.0 if s.w < 4.0 else 0.0)) * h * s.tokens * float(s.plan.checkpointing)
+    return norms + begun + _largest(highest)
 
 
 def unreached_bytes(s: Setting) -> Number:
@@ -135,7 +137,8 @@ def _norm_saved(s: Setting) -> Number:
     """Norms: RMSNorm keeps its input in fp32 (LayerNorm in w); trained ones keep the normalised copy and the output."""
     m, w = s.model, s.w
     inputs = 1 if m.family in PARALLEL else m.norms_per_layer
-    width = (w if m.norm_bias else 4.0) * inputs
+    # autocast runs LayerNorm in fp32, on a copy where its input is not
+    width = (w if m.norm_bias and not s.plan.autocast else 4.0) * inputs
     if not s.plan.adapter:
         width += 2.0 * w + (0.0 if m.norm_bias else s.normalised * m.norms_per_layer)
     return width * m.hidden * s.tokens

@@ -36,6 +36,7 @@ def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
         hidden = s.model.hidden
         undropped = s.w * hidden * float(any(x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj") for x in on))
         undropped += s.w * sum(x.inputs for x in on if x.name in OWN_INPUT)
+        undropped += each * sum(x.inputs for x in on if x.name in MIXED_INPUT) * float(s.flash_lowered)
     undropped = np.maximum(undropped * (1.0 - s.dropped), held / t)
     total = t * (undropped + (each + 1.0) * own * s.dropped + each * rank * len(on))
     return total + decomposed_saved(s, on)
@@ -57,6 +58,14 @@ def expert_stack_bytes(s: Setting, k: Mlp) -> float:
     backward keeps (peft/tuners/lora/layer.py, _LoraFactorsProxy).
     """
     return s.w * sum(x.inputs * x.outputs * x.experts for x in k.linears(s.model.hidden) if x.experts > 1)
+
+
+def expert_factor_bytes(s: Setting, k: Mlp) -> Number:
+    """Copies of the experts' A and B in the weights' type, which the fold of W keeps for backward; 0 where both are fp32."""
+    if k.experts == 1 or not s.expert_adapters or s.w >= s.plan.trained_bytes:
+        return 0.0
+    fused = (2.0 if k.gated else 1.0) * (s.model.hidden + (2.0 if k.gated else 1.0) * k.intermediate)
+    return s.w * np.asarray(s.plan.rank, dtype=float) * k.experts * (fused + k.intermediate + s.model.hidden)
 
 
 def int8_inputs(s: Setting, linears: list[Linear], *, output: bool = False) -> Number:
@@ -91,12 +100,15 @@ def merge_bytes(s: Setting, x: Linear) -> Number:
 
     Norm of V + s B A: an identity of inputs x inputs in the type that its product runs in, B A, its scaled copy, the weight
     and the sum in fp32; the target's results are still to come. Result: magnitude x base, magnitude x low-rank and their
-    sum in fp32, beside the weight and B A, which the function still holds (peft/tuners/lora/dora.py).
+    sum in fp32, beside the weight and B A, which the function still holds (peft/tuners/lora/dora.py). So it does the input
+    before and after dropout, where backward keeps neither.
     """
     weight = x.inputs * x.outputs
     copied = 4.0 * float(s.plan.quantised or s.plan.dtype != "fp32")
     lowered = s.lowered and s.plan.trained_bytes > 2.0
     identity = (2.0 if lowered else s.plan.trained_bytes) * x.inputs**2
-    norm = identity + (12.0 + copied + 2.0 * float(lowered)) * weight - decomposed_saved(s, [x])
+    norm = identity + (12.0 + copied) * weight - decomposed_saved(s, [x])
     result = (12.0 + s.w * s.dropped) * x.outputs * s.tokens + (4.0 + copied) * weight
-    return np.maximum(norm, result)
+    cast = float(s.lowered and not s.plan.quantised)
+    inputs = 4.0 * x.inputs * s.tokens * (cast + s.dropped * float(s.lowered or s.recast))
+    return np.maximum(norm, result) + inputs

@@ -5,8 +5,6 @@ Read off transformers 5 (rotary, repeat_kv, SDPA and eager attention) and torch'
 
 from typing import Final
 
-import numpy as np
-
 from roi.estimate.adapter_bytes import adapter_saved
 from roi.estimate.plan import fuse_linears
 from roi.estimate.setting import Setting
@@ -99,16 +97,18 @@ def _fused_saved(s: Setting, a: Attention) -> Number:
     masked = s.masked(a)
     kv_heads = a.heads if a.kind == "latent" else a.kv_heads
     repeated = masked * float(1 < kv_heads < a.heads)  # one head is repeated by a view
-    value = max(x.outputs for x in fuse_linears(s.model, list(a.linears(s.model.hidden))) if x.name in ("q_proj", "v_proj")) \
-        if _value_is_fused(s, a) else kv_heads * v
+    value = _value_width(s, a)
     keys_values = repeated * a.heads * (d + v) + (1.0 - repeated) * (kv_heads * d + value)
     return w * t * (a.heads * d + keys_values) + t * a.heads * (w * v + 4.0) + masked * s.pairs * w
 
 
-def _value_is_fused(s: Setting, a: Attention) -> bool:
-    """True where one product makes queries, keys and values in the stream's type."""
-    names = {x.name for x in fuse_linears(s.model, list(a.linears(s.model.hidden)))}
-    return a.kind in ("full", "sliding") and "v_proj" not in names and not a.shared_kv and s.attended == s.w
+def _value_width(s: Setting, a: Attention) -> int:
+    """Width of the tensor that keeps the values alive: their own, or a fused product's whole output in the same type."""
+    if a.kind == "latent":
+        return a.heads * a.value_width
+    fused = {x.name: x.outputs for x in fuse_linears(s.model, list(a.linears(s.model.hidden)))}
+    whole = "v_proj" not in fused and not a.shared_kv and s.attended == s.w
+    return fused["q_proj"] if whole else a.kv_heads * a.value_width
 
 
 def mask_bytes(s: Setting) -> Number:

@@ -19,7 +19,7 @@ TILE_VOCAB: Final = 32768.0
 
 def logit_bytes(s: Setting) -> float:
     """Bytes of one logit: the head is fp32 after k-bit preparation, and runs in 16 bits under autocast."""
-    return s.attended
+    return 2.0 if s.lowered else s.w
 
 
 def kept_logits(s: Setting) -> Number:

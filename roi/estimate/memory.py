@@ -103,9 +103,8 @@ def training_memory(
     unreduced gradients come on top in each phase (see sharding). `slack` is (reserved - allocated) / dynamic: weights and
     moments are never freed, so they leave no holes (see efficiencies).
 
-    Not modelled: fused or chunked losses, torch.compile, offload to the host, int8's outlier columns, SDPA's math fallback,
-    evaluation and loading peaks. Mixtures of experts: experts stay in `dtype` without adapters, and their gathers are
-    approximate. Checkpointing is non-reentrant, as transformers 5 does it.
+    Not modelled: fused losses but TRL's, torch.compile, offload to the host, int8's outlier columns, evaluation and loading
+    peaks. Checkpointing is non-reentrant, as transformers 5 does it. tests/test_dry_run.py holds it to dry runs.
     """
     s = read_setting(model, plan)
     layer = layer_bytes(s)
@@ -203,7 +202,8 @@ def _backward_last(s: Setting, layer: LayerBytes, whole: WholeTensors, carried: 
     """Backward in the last layer (or its norm): everything is still kept; the head's gradient has come."""
     stream = s.w * s.model.hidden * s.tokens
     working = layer.peak if s.plan.checkpointing else np.maximum(layer.transient, norm_backward_bytes(s))
-    head = _head_gradient(s) if s.plan.accumulation == 1 or s.plan.sharding != "none" else 0.0
+    # a tied head's new gradient waits for the embedding's; an untied one's is added to the old at once
+    head = _head_gradient(s) if s.model.tied or not _adds_to_old(s) else 0.0
     kept = _saved(s, layer) - final_norm_saved(s) * float(s.plan.checkpointing)
     return carried + head + whole.layer_gradients_bytes, kept + working + stream, kept_logits(s), 0.0, whole.last_bytes
 
@@ -214,15 +214,26 @@ def _backward_first(s: Setting, layer: LayerBytes, whole: WholeTensors, gradient
     waiting = 0.0 if s.model.tied else _embedding_gradient(s) / _shards(s)
     others = _retained(s) - retained_input_bytes(s) * float(not s.plan.checkpointing)
     unreduced = whole.layer_gradients_bytes + whole.root_gradients_bytes
+    if _adds_to_old(s) and s.model.tied:
+        unreduced = unreduced + _head_gradient(s)
     return gradients - waiting + unreduced, layer.peak + stream + others, kept_logits(s), 0.0, whole.first_bytes
 
 
 def _backward_embedding(s: Setting, whole: WholeTensors, gradients: Number) -> Live:
-    """Backward of the embedding: a dense gradient of its size; a tied model sums it with the head's into a third."""
-    alone = float(s.plan.sharding != "none")
-    unreduced = (2.0 if s.model.tied else alone) * _embedding_gradient(s) + whole.root_gradients_bytes
+    """Backward of the embedding: a dense gradient of its size; a tied model sums it with the head's into a third.
+
+    Where micro-steps accumulate, all of them stand beside the old one.
+    """
+    again = float(_adds_to_old(s))
+    new = 2.0 + again if s.model.tied else max(again, float(s.plan.sharding != "none"))
+    unreduced = new * _embedding_gradient(s) + whole.root_gradients_bytes
     activations = s.w * s.model.hidden * s.tokens + _retained(s)
     return gradients + unreduced, activations, kept_logits(s), 0.0, whole.embedding_bytes
+
+
+def _adds_to_old(s: Setting) -> bool:
+    """True where a gradient of an earlier micro-step waits for the new one; shards are reduced in every micro-step."""
+    return s.plan.accumulation > 1 and s.plan.sharding == "none"
 
 
 def _embedding_gradient(s: Setting) -> float:

@@ -7,13 +7,17 @@ from typing import Final
 
 import numpy as np
 
-from roi.estimate.adapter_bytes import adapter_saved, expert_stack_bytes
+from roi.estimate.adapter_bytes import adapter_saved, expert_factor_bytes, expert_stack_bytes
 from roi.estimate.plan import DTYPE_BYTES
 from roi.estimate.setting import Setting
 from roi.facts.model import Mlp, Number
 
 WRITTEN_OUT_GELU: Final = ("phi", "gpt2")
 """Families whose activation is gelu_new, five operators instead of one."""
+
+INT8_INPUT: Final = 6.0
+"""Bytes an element of an int8 product's input while it is quantised: fp16 copy 2, its absolute 2, outliers 1, result 1
+(bitsandbytes/backends/cuda/ops.py, int8_vectorwise_quant)."""
 
 
 def inner_width(k: Mlp) -> float:
@@ -46,14 +50,14 @@ def _activation_tensors(s: Setting, k: Mlp) -> float:
 def _expert_saved(s: Setting, k: Mlp) -> Number:
     """Mixtures: the products' outputs before they are weighted, and where weights get a gradient their inputs.
 
-    Adapters on experts keep the folded weights of the layer's whole stack.
+    Adapters on experts keep the folded weights of the layer's whole stack, and their factors.
     """
     if k.experts == 1:
         return 0.0
     gradients = _weight_gradients(s) or not s.plan.adapter
     width = s.w * s.model.hidden * k.experts_per_token * (1.0 + float(gradients))
     width += s.w * k.intermediate * k.experts_per_token * float(_weight_gradients(s))
-    return width * s.tokens + expert_stack_bytes(s, k) * float(s.expert_adapters)
+    return width * s.tokens + expert_stack_bytes(s, k) * float(s.expert_adapters) + expert_factor_bytes(s, k)
 
 
 def _weight_gradients(s: Setting) -> bool:
@@ -88,6 +92,8 @@ def mlp_peak(s: Setting, k: Mlp) -> Number:
         dequantised = DTYPE_BYTES[s.plan.dtype] * h * inner
         peak = np.maximum(peak, (4.0 * w + 2.0) * inner * t + dequantised)
     if s.plan.int8 and k.experts == 1:
+        recomputed = adapter_saved(s, [x for x in linears if x.name != "down_proj"])
+        peak = np.maximum(peak, (4.0 * w + INT8_INPUT) * inner * t + recomputed)
         peak = np.maximum(peak, _int8_backward(s, h, inner, targeted=any(x.name == "down_proj" for x in on)))
         if not s.plan.checkpointing:
             peak = peak + w * inner * t  # the down projection's input outlives its backward

@@ -56,9 +56,17 @@ class Setting:
         return self.plan.autocast and self.plan.adapter and narrow < max(self.plan.trained_bytes, self.w)
 
     @property
+    def flash_lowered(self) -> bool:
+        """True where transformers hands FlashAttention 16-bit copies of fp32 queries, keys and values.
+
+        The kernel takes no other type (modeling_flash_attention_utils.py); its output is 16-bit too.
+        """
+        return self.plan.attention == "flash" and self.w >= 4.0 and DTYPE_BYTES[self.plan.dtype] < 4.0
+
+    @property
     def attended(self) -> float:
         """Bytes of a query, key, value or attention output element."""
-        return 2.0 if self.lowered else self.w
+        return 2.0 if self.lowered or self.flash_lowered else self.w
 
     @property
     def normalised(self) -> float:

@@ -4,7 +4,7 @@ The rooms, floor by floor; a room imports only what is below it (pyproject.toml 
 
     cli | web            doors: one file a command, no arithmetic
     report               how the answer is told: terminal, markdown, json
-    usage | profiling    what was spent; what a real GPU did
+    usage | profiling    what was spent; what really happens: dry run, device, training
     catalog              what is known: model shapes, GPUs, dated prices, stored profiles; resolve(scenario) -> Case
     scenario             what is asked: one YAML file, its schema, its templates
     economics            what it costs and returns: cost lines, options, finance, comparison, risk    pure numpy

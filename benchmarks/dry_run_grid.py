@@ -2,7 +2,7 @@
 
     python benchmarks/dry_run_grid.py tests/data/dry_run_grid.csv
 
-Needs the extra `profile`, no GPU, and about 15 minutes on one core. Resumable: configurations that the file holds are not
+Needs the extra `profile`, no GPU, and about 25 minutes on a busy core. Resumable: configurations that the file holds are not
 run again; delete a line, or the file, to have it made anew. Rows that the design no longer has are dropped. The design
 crosses what interacts (model x method x checkpointing, trainer x method x checkpointing, attention x mask x method) and
 walks through the rest (targets, rank, batch, length, optimizer, dropout) with strides that share no factor, so that the

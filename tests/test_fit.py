@@ -15,6 +15,13 @@ def run(*words):
     return CliRunner().invoke(main, ["fit", *words, *DATED])
 
 
+@pytest.fixture(autouse=True)
+def _no_profiles(tmp_path, monkeypatch):
+    """What is tested here is the closed form: shipped dry runs are left aside."""
+    monkeypatch.setattr("roi.catalog.profiles.profile_folders", lambda given=(): ())
+    monkeypatch.chdir(tmp_path)
+
+
 def answer(*words):
     result = run(*words, "--format", "json")
     assert result.exit_code == 0, result.output

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from roi.catalog.gpus import find_gpu
 from roi.catalog.models import find_model
 from roi.cli import main
-from roi.estimate.closed_form import memory_predictor, throughput_predictor
+from roi.estimate.closed_form import FORMULA_ERROR, memory_predictor, throughput_predictor
 from roi.estimate.fitting import Overhead
 from roi.estimate.marks import CHUNKED_LOSS, EMPTIED_CACHE, STEP_IN_BACKWARD, UNPREPARED, VARIABLE_LENGTHS
 from roi.estimate.measured import MeasuredRun
@@ -148,10 +148,10 @@ def test_the_interval_holds_the_spread_of_slack_and_context_and_the_formula_s_er
     memory = training_memory(SMALL, PLAN, find_gpu("L40S"))
     peak, dynamic = float(memory.peak_allocated_bytes), float(memory.dynamic_bytes)
     found = predicted(kind="process")
-    assert found.low == pytest.approx(0.98 * peak + 0.05 * dynamic + 0.3 * GIB)
-    assert found.high == pytest.approx(1.02 * peak + 0.4 * dynamic + 0.6 * GIB)
+    assert found.low == pytest.approx((1.0 - FORMULA_ERROR) * peak + 0.05 * dynamic + 0.3 * GIB)
+    assert found.high == pytest.approx((1.0 + FORMULA_ERROR) * peak + 0.4 * dynamic + 0.6 * GIB)
     unstated = predicted(kind="unstated")
-    assert unstated.low == pytest.approx(0.86 * 0.98 * peak)
+    assert unstated.low == pytest.approx(0.86 * (1.0 - FORMULA_ERROR) * peak)
     assert unstated.high == pytest.approx(max(found.high, 1.7 * unstated.value))
 
 

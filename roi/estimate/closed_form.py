@@ -13,8 +13,9 @@ from roi.estimate.prediction import NoPrediction, Prediction, Predictor, widen
 from roi.estimate.steptime import StepEfficiency, step_time
 from roi.facts.gpu import Gpu
 
-FORMULA_ERROR: Final = 0.02
-"""Largest distance of the closed form from the dry run over the committed grid (tests/test_memory.py holds it there)."""
+FORMULA_ERROR: Final = 0.015
+"""Distance of the closed form from torch's count: 0.5% from the dry run (90% of 351 grid rows are within 0.32%, of 137 others
+within 0.42%), and up to 1% for blocks that the allocator hands out larger than asked (0 to 1.1% on 11 plans replayed)."""
 
 MEMORY_KINDS: Final[tuple[MemoryKind, ...]] = ("allocated", "reserved", "process")
 

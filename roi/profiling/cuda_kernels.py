@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -90,6 +91,14 @@ def attention_on_cuda(
     return FusedAttention.apply(query, key, value, attn_mask)  # type: ignore[no-any-return]
 
 
+def flash_on_cuda(
+    dtype: torch.dtype, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *_: object, **__: object,
+) -> torch.Tensor:
+    """FlashAttention-2 called by name: 16-bit copies of wider tensors, no mask."""
+    query, key, value = (x.to(dtype) if x.dtype == torch.float32 else x for x in (query, key, value))
+    return FusedAttention.apply(query, key, value, None)  # type: ignore[no-any-return]
+
+
 def dropout_on_cuda(self: nn.Dropout, x: torch.Tensor) -> torch.Tensor:
     """`nn.Dropout.forward` by the fused kernel: a mask of one byte an element is kept.
 
@@ -98,6 +107,14 @@ def dropout_on_cuda(self: nn.Dropout, x: torch.Tensor) -> torch.Tensor:
     if not self.training or self.p == 0:
         return x
     return torch.native_dropout(x, self.p, True)[0]
+
+
+def functional_dropout_on_cuda(
+    input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False,  # noqa: A002 -- torch's names
+) -> torch.Tensor:
+    """`torch.nn.functional.dropout` by the same kernel."""
+    del inplace
+    return torch.native_dropout(input, p, True)[0] if training and p > 0 else input
 
 
 def softmax_on_cuda(
@@ -139,11 +156,17 @@ def takes_grouped_product(x: torch.Tensor, weight: torch.Tensor, offsets: torch.
 
 
 @contextmanager
-def cuda_kernels() -> Iterator[None]:
-    """While it lasts, attention and dropout run as CUDA would run them."""
+def cuda_kernels(flash: torch.dtype | None = None) -> Iterator[None]:
+    """While it lasts, attention, dropout and softmax run as CUDA would run them.
+
+    `flash` is the 16-bit type in which FlashAttention is called where it is asked for by name: transformers hands it copies of
+    wider tensors (integrations/flash_attention.py, target_dtype).
+    """
+    attend = attention_on_cuda if flash is None else partial(flash_on_cuda, flash)
     with (
-        patch.object(torch.nn.functional, "scaled_dot_product_attention", attention_on_cuda),
+        patch.object(torch.nn.functional, "scaled_dot_product_attention", attend),
         patch.object(torch.nn.functional, "softmax", softmax_on_cuda),
+        patch.object(torch.nn.functional, "dropout", functional_dropout_on_cuda),
         patch.object(nn.Dropout, "forward", dropout_on_cuda),
         patch.object(moe, "_can_use_grouped_mm", takes_grouped_product),
     ):

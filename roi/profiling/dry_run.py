@@ -71,7 +71,8 @@ class Rehearsal:
         optimizer = Optimizer(plan, trained)
         optimizer.create_states(recorder)
         recorder.timed = operators
-        with quiet(), cuda_kernels(), meta_asks_cuda(), triton_tiles(plan), _masks(plan), recorder.following(model):
+        flash = TORCH_DTYPES[plan.dtype] if plan.attention == "flash" and plan.dtype != "fp32" else None
+        with quiet(), cuda_kernels(flash), meta_asks_cuda(), triton_tiles(plan), _masks(plan), recorder.following(model):
             try:
                 _step(recorder, model, plan, optimizer)
             except (NotImplementedError, RuntimeError, TypeError, ValueError, AttributeError) as error:

@@ -1,7 +1,7 @@
 """Forward and loss as a plain loop, the HF Trainer and TRL's SFTTrainer run them; they differ in what outlives the loss."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 from unittest.mock import patch
 
@@ -51,7 +51,11 @@ def fuse_head(model: Any, plan: TrainingPlan) -> None:  # Any: a PreTrainedModel
 
 @contextmanager
 def triton_tiles(plan: TrainingPlan) -> Iterator[None]:
-    """TRL folds each tile of logits by a Triton kernel on CUDA, which allocates nothing (trl/kernels/chunked_logprob.py)."""
+    """TRL folds each tile of logits by a Triton kernel on CUDA, and adds its gradients by addmm with an fp32 result.
+
+    Neither allocates anything (trl/kernels/chunked_logprob.py: _forward_kernel, _backward_kernel, _addmm_fp32); what stands in
+    for them elsewhere does.
+    """
     if not plan.chunked_head:
         yield
         return
@@ -61,5 +65,8 @@ def triton_tiles(plan: TrainingPlan) -> Iterator[None]:
         """A kernel that works in place."""
 
     folded: Callable[..., None] = nothing
-    with patch.object(chunked_logprob, "_forward_tile", folded), patch.object(chunked_logprob, "_backward_tile", folded):
+    names = [name for name in ("_forward_tile", "_backward_tile", "_addmm_fp32") if hasattr(chunked_logprob, name)]
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(patch.object(chunked_logprob, name, folded))
         yield

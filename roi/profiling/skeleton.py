@@ -14,6 +14,7 @@ from peft.tuners.lora import dora
 from torch import nn
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedConfig
 from transformers.integrations.bitsandbytes import replace_with_bnb_linear
+from transformers.pytorch_utils import Conv1D
 
 from roi.catalog.configs import ModelConfig
 from roi.errors import InputError, nearest
@@ -70,7 +71,8 @@ def adapter_targets(model: nn.Module, targets: str | tuple[str, ...], name: str)
     """Targets as peft takes them: module names that this model has."""
     if targets == "all-linear":
         return "all-linear"
-    leaves = {path.rpartition(".")[2] for path, m in model.named_modules() if isinstance(m, nn.Linear) and path != "lm_head"}
+    products = (nn.Linear, Conv1D)
+    leaves = {path.rpartition(".")[2] for path, m in model.named_modules() if isinstance(m, products) and path != "lm_head"}
     asked = TARGET_SETS.get(targets, tuple(targets.split(","))) if isinstance(targets, str) else targets
     found: list[str] = []
     missing: list[str] = []

@@ -197,13 +197,19 @@ def evidence_for(
         return _evidence(efficiency, float(centre), half_width(n, float(squares), within), "profile", profiled)
     like = [g for g in groups if g.layout == layout]
     everywhere = float(np.median(np.log([g.overall for g in groups]))) if groups else 0.0
+
+    def spread(found: Sequence[GroupFit]) -> tuple[float, float]:
+        """(centre, half width) of a group that nobody measured, from those found."""
+        scales, k = np.log([g.overall for g in found]), len(found)
+        centre = (k * float(np.median(scales)) + PRIOR_GROUPS * everywhere) / (k + PRIOR_GROUPS)
+        return centre, float(np.hypot(half_width(k, float(np.sum((scales - centre) ** 2)), across), TAIL * within))
+
     for level, found in (("gpu", here), ("layout", like), ("all", groups)):
         if found:
-            scales = np.log([g.overall for g in found])
-            k = len(found)
-            centre = (k * float(np.median(scales)) + PRIOR_GROUPS * everywhere) / (k + PRIOR_GROUPS)
-            half = np.hypot(half_width(k, float(np.sum((scales - centre) ** 2)), across), TAIL * within)
-            return _evidence(efficiency, centre, float(half), level, found)  # type: ignore[arg-type]  # one of Level
+            centre, half = spread(found)
+            # to know the card as well cannot make less certain than not to know it
+            half = min(half, spread(groups)[1])
+            return _evidence(efficiency, centre, half, level, found)  # type: ignore[arg-type]  # one of Level
     return None
 
 

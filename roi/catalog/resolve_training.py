@@ -7,7 +7,7 @@ from roi.catalog.efficiencies import training_efficiencies
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.training_runs import CheapestRun, KnownRuns, cheapest_run, dry_peak
 from roi.errors import ScenarioError
-from roi.estimate.plan import Method, TrainingPlan, trainer_habits
+from roi.estimate.plan import Method, TrainingPlan, refusal, trainer_habits
 from roi.facts.fact import Basis
 from roi.facts.model import ModelShape
 from roi.scenario.quantity import value_of
@@ -53,8 +53,9 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         trainer="hf",
         autocast=trainer_habits("hf", "bf16").autocast,
     )
-    dry = dry_peak(known.store, shape, plan)
-    best = cheapest_run(s, shape, plan, mean, dry, known)
+    refused = refusal(shape, plan)
+    dry = None if refused else dry_peak(known.store, shape, plan)
+    best = None if refused else cheapest_run(s, shape, plan, mean, dry, known)
     own = f"options.{id}.training."
     _add_hours_factor(sheet, None if best is None else best)
     if best is not None:
@@ -62,9 +63,10 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     if best is None:
         sheet.name(
             f"options.{id}.infeasible",
-            f"{method} of {shape.id} at {longest:,.0f} tokens fits on no single rented GPU;"
+            refused
+            or f"{method} of {shape.id} at {longest:,.0f} tokens fits on no single rented GPU;"
             " shorten training.longest_tokens, or use qlora",
-            "memory in closed form" if dry is None else f"dry run {dry[0].name}",
+            "peft" if refused else "memory in closed form" if dry is None else f"dry run {dry[0].name}",
         )
         return
     offer = best.offer

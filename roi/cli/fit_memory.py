@@ -10,7 +10,7 @@ from roi.catalog.profiles import Store, find_dry_run, save_profile
 from roi.errors import InputError
 from roi.estimate.dry_peaks import DryPeaks
 from roi.estimate.fitting import SEQ_STEP
-from roi.estimate.plan import TrainingPlan, check_context, resolve_targets
+from roi.estimate.plan import TrainingPlan, check_context, refusal, resolve_targets
 from roi.facts.gpu import Gpu
 from roi.facts.profile import DryRunProfile
 
@@ -49,6 +49,9 @@ def _run_now(chosen: ChosenModel, plan: TrainingPlan, cards: Sequence[Gpu]) -> M
         raise InputError(f"MODEL: {chosen.shape.id} ({chosen.shape.family}) has its own code, no class of transformers;"
                          " leave out --dry-run for the closed form")
     check_context(chosen.shape, plan)
+    refused = refusal(chosen.shape, plan)
+    if refused:
+        raise InputError(refused)
     if plan.adapter:
         resolve_targets(chosen.shape, plan.targets)
     torch.set_num_threads(1)  # shapes alone are worked out

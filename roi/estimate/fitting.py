@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from roi.errors import InputError
 from roi.estimate.dry_peaks import DryPeaks
 from roi.estimate.memory import PHASES, MemoryBreakdown, training_memory, workspace_bytes
-from roi.estimate.plan import TrainingPlan, check_context
+from roi.estimate.plan import TrainingPlan, check_context, refusal
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 
@@ -71,6 +72,9 @@ def fit_plan(model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead
     The nearest smaller plan is always searched in closed form, which is held to dry runs.
     """
     check_context(model, plan)
+    refused = refusal(model, plan)
+    if refused:
+        raise InputError(refused)
     memory = training_memory(model, plan, gpu, overhead.slack[0], overhead.context_bytes[0])
     if dry is not None:
         return _fit_dry(model, plan, gpu, overhead, dry, memory)

@@ -256,6 +256,21 @@ def check_context(model: ModelShape, plan: TrainingPlan, field: str = "seq") -> 
         raise InputError(f"{field}: {plan.seq:,.0f} tokens is not usable; {model.id} takes at most {model.context_tokens:,}")
 
 
+def refusal(model: ModelShape, plan: TrainingPlan) -> str:
+    """Why peft would refuse the plan on this model; empty where it would not.
+
+    Adapters on experts are parameters beside 3-D parameters (peft's ParamWrapper): no dropout, no DoRA.
+    """
+    if not plan.adapter or not trains_experts(model, plan.targets):
+        return ""
+    ways = "take targets attention, or"
+    if plan.weight_decomposed:
+        return f"method: {plan.method} is not possible on the experts of {model.id}; {ways} {plan.method.replace('dora', 'lora')}"
+    if np.any(np.asarray(plan.dropout, dtype=float) > 0.0):
+        return f"dropout: {plan.dropout} is not possible on the experts of {model.id}; {ways} dropout 0"
+    return ""
+
+
 class TrainerHabits(NamedTuple):
     """What a training loop does unless it is told otherwise."""
 

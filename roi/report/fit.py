@@ -7,6 +7,7 @@ from textwrap import wrap
 from roi.estimate.fit_report import FitReport, GpuLine
 from roi.estimate.fitting import MICRO_BATCHES
 from roi.estimate.memory import PHASES
+from roi.estimate.plan import trains_experts
 from roi.facts.profile import DryRunProfile
 from roi.report.timeline import timeline_rows
 from roi.units import GIB
@@ -154,6 +155,14 @@ def _memory_rows(report: FitReport) -> list[str]:
     return rows
 
 
+def _expert_remark(report: FitReport) -> str:
+    """What adapters and quantisation do with the experts."""
+    stored = "Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised"
+    if report.plan.adapter and trains_experts(report.model, report.plan.targets):
+        return f"{stored}, and peft gives each of them an adapter (--targets attention leaves them out)"
+    return f"{stored}, and they carry no adapter" if report.plan.adapter else stored
+
+
 SPEED_WORDS = {
     "profile": "profiles measured here", "device": "a dry run's operators over rates measured here",
     "gpu": "runs published for the card", "layout": "runs on other cards",
@@ -220,8 +229,7 @@ def _remarks(report: FitReport, *, wrapped: bool = True) -> list[str]:
     if offers:
         texts.append("USD: cheapest on-demand offer of that date, for one successful run (q): " + "; ".join(offers))
     if any(k.experts > 1 for k in report.model.mlp):
-        texts.append("Experts stay in the base dtype without adapters (3-D parameters in transformers 5, which peft and"
-                     " bitsandbytes leave alone); their activations are not held to dry runs")
+        texts.append(_expert_remark(report))
     texts.append("batch, longest: largest micro-batch at this length, longest sequence at this micro-batch, central estimate")
     texts.append(f"Memory: {_memory_source(report)}")
     texts += _speed_sources(report)

@@ -9,6 +9,7 @@ import numpy as np
 from roi.estimate.adapters import NF4_BLOCK, nf4_bytes_per_weight, trained_parameters
 from roi.estimate.plan import TrainingPlan, adaptable
 from roi.estimate.rates import ELEMENT_BYTES, SMALLEST_TILE, TILE
+from roi.estimate.setting import read_setting
 from roi.estimate.sharding import link_seconds
 from roi.estimate.step_work import Pass, Product, decomposition_passes, step_operators, step_passes, step_products
 from roi.facts.gpu import Gpu
@@ -23,6 +24,14 @@ MASKED_ATTENTION: Final = 2.0
 EAGER_SCORE_BYTES: Final = 50.0
 """Bytes per score of eager attention, forward and backward: product, mask, softmax in fp32 and casts (22), the same again
 with gradients (28)."""
+
+MATH_FORWARD_BYTES: Final = 30.0
+"""Bytes per score of SDPA's math path, one forward in fp32: the mask added (8), softmax (8), and the look for rows without any
+key (aten's _safe_softmax: compare 5, reduce 1, choose 8). The products' own reads and writes are hidden behind their
+arithmetic."""
+
+MATH_BACKWARD_BYTES: Final = 24.0
+"""Bytes per score of its backward: gradient times softmax (12), and softmax's own kernel (12)."""
 
 FP32_SHARE: Final = 0.75
 """Most of the fp32 rate outside tensor cores that products reach (cuBLAS on an RTX A6000: 23 of 30 TFLOP/s at its clock,
@@ -169,7 +178,23 @@ def _attention(
     padded = plan.padded & (np.asarray(plan.micro_batch, dtype=float) > 1.0)
     masked = (padded | plan.packed) & (plan.attention == "sdpa")
     more = np.where(masked, MASKED_ATTENTION, 1.0)
-    return flops, flops * more / (efficiency.attention * rate)
+    fused = flops * more / (efficiency.attention * rate)
+    heads, scored = _scored_heads(model, plan)
+    if not np.any(scored):
+        return flops, fused
+    whole = 2.0 * flops * (forwards + 2.0) / (forwards + BACKWARD_ATTENTION)
+    passes = MATH_FORWARD_BYTES * forwards + MATH_BACKWARD_BYTES
+    math = whole * scored / heads / rate + scored * tokens * seq * passes / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth)
+    return flops, fused * (1.0 - scored / heads) + math
+
+
+def _scored_heads(model: ModelShape, plan: TrainingPlan) -> tuple[float, Number]:
+    """(heads of all layers, those whose scores SDPA's math path makes whole)."""
+    setting = read_setting(model, plan)
+    mixing = [a for a in model.attention if a.kind != "linear"]
+    heads = float(sum(a.layers * a.heads for a in mixing))
+    scored: Number = sum((a.layers * a.heads * setting.scored(a) for a in mixing), start=np.float64(0.0))
+    return max(heads, 1.0), scored
 
 
 def _passes_s(passes: Iterable[Pass], gpu: Gpu, efficiency: StepEfficiency) -> Number:

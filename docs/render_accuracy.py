@@ -244,9 +244,10 @@ NO_GPU = (
 def _scaled(fits: Answer) -> list[str]:
     """Speed after one scale for a card and a source."""
     out = ["### After one profile: one scale for a GPU and a source", "",
-           ("Median error, percent. left out: of a run, from the scale of the others. from 3: of the rest, from the scale of three"
-            " rows, averaged over the choices; first 3: from the first three in order. Fewer than 4 rows leave no rest. Shares"
-            " and constants of the roofline were chosen with these rows at hand, so the figures are somewhat kind."), "",
+           ("Median error, percent. left out: of a run, from the scale of the others. from 3: of the rest, from the scale of"
+            " three rows, averaged over the choices; first 3: from the first three in order. Fewer than 4 rows leave no rest."
+            " Shares and constants of the roofline were chosen with these rows at hand, so the figures are somewhat kind."),
+           "",
            "| GPU, source, layout | n | scale | left out | from 3 | first 3 |", "|:--|--:|--:|--:|--:|--:|"]
     for group in fits["pairs"] + fits["groups"]:
         if group["n"] < 4:

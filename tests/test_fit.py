@@ -32,7 +32,8 @@ def answer(*words):
     ("llama-3.1-8b",),
     ("meta-llama/Llama-3.1-8B-Instruct", "--method", "qlora", "--examples", "5000", "--epochs", "3"),
     ("llama-3.1-405b", "--method", "full", "--no-checkpointing", "--micro-batch", "8", "--seq", "8192"),
-    ("mixtral-8x7b", "--method", "qdora", "--targets", "attention", "--dropout", "0.05", "--examples", "100", "--gpu", "H200,L4"),
+    ("mixtral-8x7b", "--method", "qdora", "--targets", "attention", "--dropout", "0.05", "--examples", "100",
+     "--gpu", "H200,L4"),
     ("qwen2.5-0.5b", "--targets", "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj", "--gpus", "8"),
 ])
 def test_the_table_is_no_wider_than_80_columns(words):
@@ -76,7 +77,8 @@ def test_the_largest_micro_batch_fits_and_the_next_does_not():
 
 @pytest.mark.parametrize(("words", "told"), [
     (("--method", "dora"), "method: dora is not possible on the experts of qwen3-30b-a3b; take targets attention, or lora"),
-    (("--dropout", "0.05"), "dropout: 0.05 is not possible on the experts of qwen3-30b-a3b; take targets attention, or dropout 0"),
+    (("--dropout", "0.05"),
+     "dropout: 0.05 is not possible on the experts of qwen3-30b-a3b; take targets attention, or dropout 0"),
 ])
 def test_what_peft_refuses_on_experts_is_refused_here(words, told):
     result = run("qwen3-30b-a3b", *words)

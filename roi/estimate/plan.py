@@ -265,7 +265,8 @@ def refusal(model: ModelShape, plan: TrainingPlan) -> str:
         return ""
     ways = "take targets attention, or"
     if plan.weight_decomposed:
-        return f"method: {plan.method} is not possible on the experts of {model.id}; {ways} {plan.method.replace('dora', 'lora')}"
+        other = plan.method.replace("dora", "lora")
+        return f"method: {plan.method} is not possible on the experts of {model.id}; {ways} {other}"
     if np.any(np.asarray(plan.dropout, dtype=float) > 0.0):
         return f"dropout: {plan.dropout} is not possible on the experts of {model.id}; {ways} dropout 0"
     return ""

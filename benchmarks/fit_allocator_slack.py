@@ -20,8 +20,8 @@ from roi.errors import RoiError
 from roi.estimate.allocator import replay_allocator
 from roi.estimate.memory import CUBLAS_WORKSPACE_BYTES, training_memory
 from roi.estimate.plan import TrainingPlan
-from roi.profiling.dry_profile import STEPS_REPLAYED
 from roi.profiling.dry_run import dry_run
+from roi.profiling.layer_line import STEPS_REPLAYED
 
 
 def main() -> None:

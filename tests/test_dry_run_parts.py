@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roi.catalog.configs import ModelConfig, model_config, read_config
+from roi.catalog.gpus import find_gpu
 from roi.catalog.local_models import choose_model, shape_of_config
 from roi.catalog.models import find_model, load_models
 from roi.errors import InputError
@@ -21,7 +22,7 @@ from roi.facts.tape import Block, Tape
 from roi.profiling.autocast import lowered
 from roi.profiling.cuda_differences import hidden_bytes
 from roi.profiling.cuda_kernels import choose_attention, cuda_kernels
-from roi.profiling.dry_profile import profile_dry_run
+from roi.profiling.dry_profile import profile_dry_run, settle_limits
 from roi.profiling.dry_run import dry_run
 from roi.report.timeline import timeline_rows
 
@@ -201,6 +202,30 @@ def test_a_ladder_from_few_layers_is_the_whole_model_run_dry():
     for size in profile.searched[1:3]:
         plan = replace(PLAN, micro_batch=size.micro_batch, seq=size.seq)
         assert size.allocated_bytes == pytest.approx(peak(plan, config, profile.workspace_bytes), rel=1e-3)
+
+
+@pytest.mark.parametrize("method", ["full", "qlora"])
+def test_a_ladder_holds_where_the_peak_lies_elsewhere_in_a_small_model(method):
+    """With adamw in full the optimizer's temporaries grow with depth and logits do not: the peak of 12 layers at 128 tokens is
+    not at the place of that of 2 layers."""
+    config = ModelConfig("deep", {**TINY, "num_hidden_layers": 12, "vocab_size": 4096}, "")
+    plan = replace(PLAN, method=method)
+    profile = profile_dry_run(config, plan, cards_bytes=[1e9], context_tokens=512)
+    assert any(not size.ran for size in profile.searched)
+    for size in profile.searched[1:4]:
+        whole = peak(replace(plan, micro_batch=size.micro_batch, seq=size.seq), config, profile.workspace_bytes)
+        assert size.allocated_bytes == pytest.approx(whole, rel=2e-3)
+
+
+def test_limits_of_a_card_are_sizes_that_were_run_and_fit():
+    config = ModelConfig("deep", {**TINY, "num_hidden_layers": 10}, "")
+    profile = profile_dry_run(config, PLAN, cards_bytes=[60e6], context_tokens=512)
+    settled = settle_limits(profile, config, PLAN, find_gpu("L4"), 60e6, 16)
+    (limit,) = settled.limits
+    ran = {(s.micro_batch, s.seq): s.reserved_bytes for s in settled.searched if s.ran}
+    assert ran[limit.largest_micro_batch, 128] <= 60e6
+    assert ran[1, limit.longest_seq] <= 60e6
+    assert limit.largest_micro_batch > 1
 
 
 def test_work_counts_the_products_of_a_linear_layer():

@@ -10,7 +10,8 @@ def dry_peaks(profile: DryRunProfile, source: str) -> DryPeaks:
     plan = profile.plan
     own = DryPeak(int(plan["micro_batch"]), int(plan["seq"]), profile.allocated_bytes, profile.reserved_bytes)
     ladder = tuple(DryPeak(p.micro_batch, p.seq, p.allocated_bytes, p.reserved_bytes) for p in profile.searched)
-    return DryPeaks(own, ladder or (own,), dict(profile.parts_bytes), profile.phase, profile.workspace_bytes, source)
+    limits = {limit.gpu: (limit.largest_micro_batch, limit.longest_seq) for limit in profile.limits}
+    return DryPeaks(own, ladder or (own,), dict(profile.parts_bytes), profile.phase, profile.workspace_bytes, source, limits)
 
 
 def stored_peaks(stored: StoredProfile[DryRunProfile]) -> DryPeaks:

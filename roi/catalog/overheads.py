@@ -7,6 +7,6 @@ from roi.facts.gpu import Gpu
 
 
 def training_overhead(gpu: Gpu) -> Overhead:
-    """Slack as fitted on published runs, context as observed on cards with as many resident threads."""
+    """Slack as replayed from dry runs, context as observed on cards with as many resident threads."""
     slack, context = training_efficiencies().allocator_slack, cuda_context(gpu)
     return Overhead((slack.number(), *slack.spread()), (context.number(), *context.spread()))

@@ -5,7 +5,7 @@ import numpy as np
 from roi.catalog.calibrations import evidence_line
 from roi.catalog.efficiencies import training_efficiencies
 from roi.catalog.fact_sheet import FactSheet
-from roi.catalog.training_runs import CheapestRun, KnownRuns, cheapest_run, dry_peak
+from roi.catalog.training_runs import CheapestRun, DryPeak, KnownRuns, cheapest_run, dry_peak
 from roi.errors import ScenarioError
 from roi.estimate.plan import Method, TrainingPlan, refusal, trainer_habits
 from roi.facts.fact import Basis
@@ -77,7 +77,7 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         "bytes",
         basis=Basis.CALIBRATED if dry is None else Basis.DRY_RUN,
         source=f"peak of the process on {offer.gpu}, "
-        + ("closed form held to dry runs" if dry is None else f"dry run {dry[0].name}")
+        + ("closed form held to dry runs" if dry is None else _dry_source(dry, plan))
         + f"; 5-95%: {best.memory[1] / GIB:.1f} to {best.memory[2] / GIB:.1f} GiB",
         date=None if dry is None else dry[0].profile.started.date(),
     )
@@ -97,6 +97,13 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         source=f"{offer.vendor} {offer.kind}: {offer.source}",
         date=offer.date,
     )
+
+
+def _dry_source(dry: DryPeak, plan: TrainingPlan) -> str:
+    """The dry run's name, and whether it was of this size."""
+    held = dry[0].profile.plan
+    same = (held["micro_batch"], held["seq"]) == (plan.micro_batch, plan.seq)
+    return f"dry run {dry[0].name}" + ("" if same else f", between the sizes run, at {plan.seq:,.0f} tokens")
 
 
 def _add_hours_factor(sheet: FactSheet, run: CheapestRun | None) -> None:

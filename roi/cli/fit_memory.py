@@ -41,7 +41,7 @@ def memory_evidence(
 
 def _run_now(chosen: ChosenModel, plan: TrainingPlan, cards: Sequence[Gpu]) -> MemoryEvidence:
     from roi.profiling.stack import torch  # isort: skip  # the door to the extra: names what is missing, keeps a notice out
-    from roi.profiling.dry_profile import profile_dry_run, verify_longest
+    from roi.profiling.dry_profile import profile_dry_run, settle_limits
 
     if plan.sharding != "none":
         raise InputError(f"--dry-run: runs one GPU; leave it out for --sharding {plan.sharding}, which the closed form takes")
@@ -62,7 +62,6 @@ def _run_now(chosen: ChosenModel, plan: TrainingPlan, cards: Sequence[Gpu]) -> M
     )
     if single is not None:
         room = single.memory_bytes - training_overhead(single).context_bytes[0]
-        longest = dry_peaks(profile, "").longest_seq(room, SEQ_STEP)
-        profile = verify_longest(profile, chosen.config, plan, single, longest)
+        profile = settle_limits(profile, chosen.config, plan, single, room, SEQ_STEP)
     place = save_profile(profile)
     return MemoryEvidence(dry_peaks(profile, place.name), profile, (f"kept as {place}",))

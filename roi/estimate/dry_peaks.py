@@ -1,6 +1,6 @@
 """Peaks of one plan at the sizes that were run dry, and what they say between them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,6 +28,8 @@ class DryPeaks:
     """cuBLAS workspace that is part of every figure."""
     source: str
     """The profile's name."""
+    limits: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By card: (largest micro-batch, longest sequence) that were run with the whole model."""
 
     def largest_micro_batch(self, room_bytes: float) -> int:
         """Most sequences of the plan's length whose reserved memory is at most `room_bytes`; 0 = none."""

@@ -88,7 +88,8 @@ def _line(
     gpu, efficiency = fit.gpu, evidence.efficiency
     timed = plan if data is None else replace(plan, seq=min(data.tokens_per_example, float(plan.seq)))
     step = step_time(model, timed, gpu, efficiency)
-    speed = float(step.tokens * plan.gpus / step.micro_step_s)
+    seconds = step.micro_step_s + (step.optimizer_s + step.synchronisation_s) / plan.accumulation
+    speed = float(step.tokens * plan.gpus / seconds)
     offer = _cheapest(offers, gpu, plan.gpus)
     note = "no bf16 units: use --dtype fp16" if plan.dtype == "bf16" and gpu.bf16_flops is None else ""
     if data is None:

@@ -122,10 +122,12 @@ def _fit_dry(
     high = reserved * REPLAY_ENDS[1] + most
     nearest, needed = ("", 0.0) if fits else _nearest_plan(model, plan, gpu, overhead)
     room = gpu.memory_bytes - context - more - bucket
+    found = (dry.largest_micro_batch(room), dry.longest_seq(room, SEQ_STEP))
+    batch, longest = dry.limits.get(gpu.id, found) if plan.gpus == 1 else found
     binding = [parts[name] for name in PARTS]
     return GpuFit(
         gpu, memory, reserved * REPLAY_ENDS[0] + least, high, fits, fits and high > gpu.memory_bytes,
-        dry.largest_micro_batch(room), dry.longest_seq(room, SEQ_STEP), PARTS[int(np.argmax(binding))], nearest, needed,
+        batch, longest, PARTS[int(np.argmax(binding))], nearest, needed,
     )
 
 

@@ -76,6 +76,19 @@ class DryRunSearch(_Record):
     """Peak allocated by a dry run of the same plan at this size."""
     reserved_bytes: PositiveFloat
     """The same after the allocator's replay."""
+    ran: bool = True
+    """True where the whole model was run at this size; False where models of a few layers say it."""
+
+
+class DryRunLimit(_Record):
+    """What fits on one card, found by running the whole model at it."""
+
+    gpu: str
+    """Name in the catalog."""
+    largest_micro_batch: NonNegativeInt
+    """At the plan's length; 0 = none."""
+    longest_seq: NonNegativeInt
+    """At the plan's micro-batch, tokens; 0 = none."""
 
 
 class DryRunProfile(_Record):
@@ -117,6 +130,8 @@ class DryRunProfile(_Record):
     """Work of one micro-step and one optimizer step."""
     searched: tuple[DryRunSearch, ...] = ()
     """Other sizes of the same plan."""
+    limits: tuple[DryRunLimit, ...] = ()
+    """Limits that were run, by card."""
     notes: tuple[str, ...] = ()
     """What was approximated."""
     wall_s: PositiveFloat

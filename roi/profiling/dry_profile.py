@@ -7,18 +7,17 @@ from typing import Final
 
 from roi import __version__
 from roi.catalog.configs import ModelConfig
+from roi.catalog.dry_runs import dry_peaks
 from roi.catalog.profile_plans import plan_record
 from roi.estimate.allocator import AllocatorReplay, replay_allocator
 from roi.estimate.memory import workspace_bytes
 from roi.estimate.plan import TrainingPlan
 from roi.estimate.tape_peak import TapePeak, read_peak
 from roi.facts.gpu import Gpu
-from roi.facts.profile import DryRunProfile, DryRunSearch, Environment
-from roi.profiling.dry_run import Rehearsal, dry_run
+from roi.facts.profile import DryRunLimit, DryRunProfile, DryRunSearch, Environment
+from roi.profiling.dry_run import dry_run
 from roi.profiling.environment import package_versions
-
-STEPS_REPLAYED: Final = 3
-"""Steps that the allocator's model plays: the second finds the holes of the first, the third those of the second."""
+from roi.profiling.layer_line import STEPS_REPLAYED, LayerLine
 
 MOST_SEQUENCES: Final = 1024
 """Widest micro-batch of the ladder."""
@@ -30,8 +29,8 @@ def profile_dry_run(
 ) -> DryRunProfile:
     """One dry run of the plan, and with `search` a ladder of lengths and of micro-batches up to the largest of `cards_bytes`.
 
-    Steps of four: between two of them a peak that bends upwards lies below the straight line, so what a line says fits,
-    fits. `gpu` gives the cuBLAS workspace; without one, that of cards before Hopper.
+    Steps of four: between two of them a peak that bends upwards lies below the straight line. `gpu` gives the cuBLAS
+    workspace; without one, that of cards before Hopper.
     """
     workspace = workspace_bytes(gpu)
     run = dry_run(config, plan, workspace_bytes=workspace, operators=True)
@@ -57,14 +56,13 @@ def _ladder(
     cards: Sequence[float], context: int,
 ) -> Iterator[DryRunSearch]:
     """The plan's own size, longer and wider ones until they pass the largest card, smaller ones where a card is too small."""
-    yield DryRunSearch(
-        micro_batch=int(plan.micro_batch), seq=int(plan.seq), allocated_bytes=max(replay.peak_active_bytes, peak.nbytes),
+    seq, batch = int(plan.seq), int(plan.micro_batch)
+    own = DryRunSearch(
+        micro_batch=batch, seq=seq, allocated_bytes=max(replay.peak_active_bytes, peak.nbytes),
         reserved_bytes=replay.peak_reserved_bytes,
     )
-    moving = max(peak.nbytes - peak.resident_bytes, 1)
-    slack, rounding = (replay.peak_reserved_bytes - peak.nbytes) / moving, (replay.peak_active_bytes - peak.nbytes) / moving
-    layers = LayerLine(config, plan, workspace, peak)
-    seq, batch = int(plan.seq), int(plan.micro_batch)
+    yield own
+    layers = LayerLine(config, plan, workspace, own, peak.nbytes)
     shorter = [(batch, seq // 4)] if seq >= 256 else []
     narrower = [(1, seq)] if batch > 1 else []
     for smaller, larger in (
@@ -73,12 +71,9 @@ def _ladder(
     ):
         below = smaller if replay.peak_reserved_bytes > min(cards) else []
         for size in [*below, *larger]:
-            found = layers.peak_at(*size)
-            yield DryRunSearch(
-                micro_batch=size[0], seq=size[1], allocated_bytes=found + rounding * max(found - peak.resident_bytes, 0.0),
-                reserved_bytes=found + slack * max(found - peak.resident_bytes, 0.0),
-            )
-            if found > max(cards) and size not in below:
+            found = layers.at(*size)
+            yield found
+            if found.allocated_bytes > max(cards) and size not in below:
                 break
 
 
@@ -90,51 +85,51 @@ def _multiplied(start: int, limit: int) -> Iterator[int]:
         yield value
 
 
-class LayerLine:
-    """Peaks of one plan at other sizes, from models of a few layers: the peak is a line in the number of layers.
-
-    That holds where the same point of the step is the highest at any depth; it is checked at the plan's own size, where the
-    whole model was run, and where it fails by more than 0.1% every size is run with all layers. On 5 plans of 4 models at 4
-    sizes each the line was at most 0.4% from the whole model, 17 of 19 times equal to it.
-    """
-
-    FEW: Final = (1, 2)
-
-    def __init__(self, config: ModelConfig, plan: TrainingPlan, workspace: float, peak: TapePeak) -> None:
-        self.config, self.plan, self.workspace = config, plan, workspace
-        self._built: dict[int, Rehearsal] = {}
-        self.layers = int(config.entries.get("num_hidden_layers", 0))
-        uniform = "layer_types" not in config.entries and self.layers > 3 * self.FEW[1]
-        own = self._line(int(plan.micro_batch), int(plan.seq)) if uniform else None
-        self.exact = own is not None and abs(own / peak.nbytes - 1.0) < 1e-3
-
-    def peak_at(self, micro_batch: int, seq: int) -> float:
-        """Peak allocated bytes at another size."""
-        return self._line(micro_batch, seq) if self.exact else float(self._run(self.layers, micro_batch, seq))
-
-    def _line(self, micro_batch: int, seq: int) -> float:
-        few, more = (self._run(n, micro_batch, seq) for n in self.FEW)
-        each = (more - few) / (self.FEW[1] - self.FEW[0])
-        return few + each * (self.layers - self.FEW[0])
-
-    def _run(self, layers: int, micro_batch: int, seq: int) -> int:
-        plan = replace(self.plan, micro_batch=micro_batch, seq=seq)
-        if layers not in self._built:
-            entries = {**self.config.entries, "num_hidden_layers": layers} if layers else self.config.entries
-            self._built[layers] = Rehearsal(self.config._replace(entries=entries), plan)
-        return int(self._built[layers].run(plan, self.workspace).tape.live_bytes.max())
-
-
-def verify_longest(
-    profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan, gpu: Gpu, longest: int,
+def settle_limits(
+    profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan, gpu: Gpu, room: float, step: int,
 ) -> DryRunProfile:
-    """The profile with one more size: the longest sequence that the ladder promised, run with the whole model."""
-    if longest in {size.seq for size in profile.searched} or longest < 1:
-        return profile
-    run = dry_run(config, replace(plan, seq=longest), workspace_bytes=workspace_bytes(gpu))
-    replay = replay_allocator(run.tape, repeats=STEPS_REPLAYED)
-    size = DryRunSearch(
-        micro_batch=int(plan.micro_batch), seq=longest, allocated_bytes=replay.peak_active_bytes,
+    """The profile with the card's limits, each a size that was run with the whole model and fits.
+
+    What the ladder promises is run; with that point the ladder promises anew, more or less, and that is run too.
+    """
+    found, largest = _settle(profile, config, plan, gpu, room, 1, by_length=False)
+    found, longest = _settle(found, config, plan, gpu, room, step, by_length=True)
+    others = tuple(limit for limit in found.limits if limit.gpu != gpu.id)
+    limit = DryRunLimit(gpu=gpu.id, largest_micro_batch=largest, longest_seq=longest)
+    return found.model_copy(update={"limits": (*others, limit)})
+
+
+def _settle(
+    profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan, gpu: Gpu, room: float, step: int, *, by_length: bool,
+) -> tuple[DryRunProfile, int]:
+    """(profile with the sizes that were run, the largest of them that fits; 0 = none)."""
+    own = int(plan.seq) if by_length else int(plan.micro_batch)
+    start = own if profile.reserved_bytes <= room else 0
+    fitting, failed, found = start, 0, profile
+    for tried in range(MOST_TRIES):
+        peaks = dry_peaks(found, "")
+        size = peaks.longest_seq(room, step) if by_length else peaks.largest_micro_batch(room)
+        size = min(size, failed - step) if failed else size
+        if size <= fitting or size < 1 or (tried >= TRIES and fitting > start):
+            break
+        one = _run(config, replace(plan, seq=size) if by_length else replace(plan, micro_batch=size), gpu)
+        kept = (s for s in found.searched if (s.micro_batch, s.seq) != (one.micro_batch, one.seq))
+        found = found.model_copy(update={"searched": (*kept, one)})
+        fitting, failed = (size, failed) if one.reserved_bytes <= room else (fitting, size)
+    return found, fitting
+
+
+TRIES: Final = 2
+"""Whole models run for one limit,"""
+
+MOST_TRIES: Final = 4
+"""and where none of them has fitted yet."""
+
+
+def _run(config: ModelConfig, plan: TrainingPlan, gpu: Gpu) -> DryRunSearch:
+    """One size with the whole model."""
+    replay = replay_allocator(dry_run(config, plan, workspace_bytes=workspace_bytes(gpu)).tape, repeats=STEPS_REPLAYED)
+    return DryRunSearch(
+        micro_batch=int(plan.micro_batch), seq=int(plan.seq), allocated_bytes=replay.peak_active_bytes,
         reserved_bytes=replay.peak_reserved_bytes,
     )
-    return profile.model_copy(update={"searched": (*profile.searched, size)})

@@ -14,8 +14,8 @@ from roi.estimate.plan import TrainingPlan
 from roi.estimate.prediction import NoPrediction, Prediction, Predictor, widen
 from roi.facts.gpu import Gpu
 from roi.facts.tape import Tape
-from roi.profiling.dry_profile import STEPS_REPLAYED
 from roi.profiling.dry_run import dry_run
+from roi.profiling.layer_line import STEPS_REPLAYED
 
 TAPE_ERROR = 0.01
 """Distance of a dry run from torch's own count where the configuration is known: DESIGN.md's target, held by `roi validate`."""

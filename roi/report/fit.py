@@ -61,7 +61,7 @@ def fit_json(report: FitReport, dry: DryRunProfile | None = None) -> str:
         "memory": {
             **{name: float(x) for name, x in asdict(memory).items() if name not in ("peak_phase", "phase_bytes")},
             "peak_phase": PHASES[int(memory.peak_phase)],
-            "phase_bytes": dict(zip(PHASES, (float(x) for x in memory.phase_bytes), strict=True)),
+            "phase_bytes": None if report.dry else dict(zip(PHASES, (float(x) for x in memory.phase_bytes), strict=True)),
             "instrument": "closed form" if report.dry is None else "dry run",
             "source": "roi.estimate.memory" if report.dry is None else report.dry.source,
         },
@@ -126,12 +126,13 @@ def _parts(report: FitReport) -> list[tuple[str, float]]:
     """The parts alive at the peak; they sum to the process's memory."""
     m = report.lines[0].fit.memory
     prepared = float(m.preparation_bytes)
+    spaces = "cuBLAS workspaces" if report.dry is None else "workspaces, blocks rounded up"
     weights = f"weights (fp32 preparation {prepared / GIB:.2f} of it)" if prepared else "weights"
     rows = [
         (weights, m.weights_bytes), ("adapters", m.adapters_bytes), ("gathered layers", m.gathered_bytes),
         ("gradients", m.gradients_bytes),
         ("optimizer", m.optimizer_bytes), ("activations", m.activations_bytes),
-        ("logits, loss and their gradients", m.logits_bytes), ("cuBLAS workspaces", m.workspaces_bytes),
+        ("logits, loss and their gradients", m.logits_bytes), (spaces, m.workspaces_bytes),
         ("allocator slack", m.reserved_bytes - m.peak_allocated_bytes), ("CUDA context", m.context_bytes),
     ]
     return [(name, float(value)) for name, value in rows]

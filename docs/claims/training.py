@@ -6,6 +6,7 @@ from claims.claim import AS_OF, Claim, agreeing, count_verdict, mark, table, usd
 from roi.catalog.efficiencies import training_efficiencies
 from roi.catalog.gpus import find_gpu
 from roi.catalog.models import find_model
+from roi.catalog.overheads import training_overhead
 from roi.catalog.rentals import rental_offers
 from roi.estimate.adapters import base_weight_bytes, trained_parameters
 from roi.estimate.memory import training_memory
@@ -35,7 +36,7 @@ def hours(model: str, plan: TrainingPlan, tokens: float, epochs: float) -> tuple
 
 def process_bytes(model: str, plan: TrainingPlan, gpu: str = A100, end: int = 0) -> float:
     """Peak of the process, bytes: central, or its 5th (1) or 95th percentile (2)."""
-    known = training_efficiencies().overhead()
+    known = training_overhead(find_gpu(gpu))
     memory = training_memory(find_model(model), plan, find_gpu(gpu), known.slack[end], known.context_bytes[end])
     return float(memory.process_bytes)
 
@@ -121,9 +122,8 @@ def memory_claim() -> Claim:
         "micro-batch 4, no checkpointing, or 2,048 tokens with a vocabulary above 128,000 (logits, their softmax and"
         " gradient: 12 bytes a"
         " token and word; 3.7 GB at 2,048 tokens x 151,936 words). QLoRA is outside the range on the other side.",
-        "closed form held to dry runs; allocator slack (5 to 41% of the part that comes and goes, n = 11) calibrated, CUDA"
-        " context"
-        f" 0.3 to 0.6 GiB assumed. Qwen README, Qwen-7B LoRA r64 at 256, 512, 1,024, 2,048 tokens: 20.1, 20.4, 21.5, 23.8 GB"
+        "closed form held to dry runs; allocator slack (1 to 48% of the part that comes and goes) from 58 replays, CUDA context"
+        f" per card from 24 out-of-memory messages. Qwen README, Qwen-7B LoRA r64 at 256, 512, 1,024, 2,048 tokens: 20.1, 20.4, 21.5, 23.8 GB"
         f" measured; here {qwen}.",
         "chunked or fused losses (they remove most of the logits), torch.compile, activation offload, loading peaks.",
     )

@@ -64,6 +64,8 @@ def shape_of_config(config: ModelConfig, field: str = "MODEL") -> ModelShape:
     head_dim = int(e.get("head_dim") or hidden // heads)
     bias = bool(e.get("attention_bias", False))
     kv_heads = int(e.get("num_key_value_heads") or heads)
+    if heads % kv_heads:
+        raise InputError(f"{field}: {config.name}: num_key_value_heads {kv_heads} does not divide num_attention_heads {heads}")
     attention: dict[str, Any] = {  # Any: fields of Attention
         "layers": layers, "heads": heads, "kv_heads": kv_heads, "head_dim": head_dim,
         "qkv_bias": bias or family in QKV_BIAS, "o_bias": bias,

@@ -42,8 +42,14 @@ def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str
     runs += [run for table in tables for run in read_measured_rows(table).runs]
     timed = [one for run in runs if (one := timed_run(run, known)) is not None]
     if not timed:
-        read = f"{len(stored)} training profiles and {len(tables)} tables"
-        raise InputError(f"calibrate: no timed run in {read}; give a TABLE.csv, or run `roi profile train MODEL` first")
+        cpu = sum(profile.profile.environment.device == "cpu" for profile in stored)
+        no_card, no_mean = sum(run.gpu is None for run in runs), sum(run.mean_tokens is None for run in runs)
+        no_speed = sum(run.tokens_per_s is None for run in runs)
+        raise InputError(
+            f"calibrate: nothing to compare with theory: of {len(stored)} training profiles {cpu} are of a CPU, which has no"
+            f" theory; of {len(runs)} runs {no_card} have no card of the catalog, {no_mean} no mean length (seq_len_mean),"
+            f" {no_speed} no speed; give a TABLE.csv, or run `roi profile train MODEL` on a GPU",
+        )
     found = fit(timed, known)
     if output is not None:
         day = datetime.now(tz=UTC).date()

@@ -62,6 +62,7 @@ def fit(
     from roi.catalog.speed import plan_speed
     from roi.cli.fit_memory import memory_evidence
     from roi.cli.output import write
+    from roi.errors import InputError
     from roi.estimate.fit_report import TrainingSet, report_fit
     from roi.estimate.plan import TrainingPlan, trainer_habits
     from roi.report.fit import fit_json, fit_markdown, fit_text
@@ -79,15 +80,18 @@ def fit(
     folders = profile_folders(profiles)
     store = load_profiles(folders, kinds={"dry-run"}, model=chosen.shape.id)
     trained, (calibrations, unread) = load_profiles(folders, kinds={"train", "device"}), find_calibrations(folders)
-    for path, reason in (*store.damaged, *trained.damaged, *unread):
+    for path, reason in dict.fromkeys((*store.damaged, *trained.damaged, *unread)):
         click.echo(f"roi: {path} is left out: {reason}", err=True)
     evidence = memory_evidence(chosen, plan, cards, store, run_dry=dry)
     speed = plan_speed(chosen.shape, plan, evidence.profile, trained, calibrations)
     mean = seq if tokens_per_example is None else tokens_per_example
+    if mean > seq and not packed:
+        raise InputError(f"--tokens-per-example: {mean:g} is above --seq {seq}: longer examples would be cut; raise --seq")
     data = None if examples is None else TrainingSet(examples, mean, epochs)
+    day = (as_of or datetime.now(tz=UTC)).date()
     report = report_fit(
         chosen.shape, plan, cards, training_overhead, speed,
-        rental_offers((as_of or datetime.now(tz=UTC)).date()), data, evidence.peaks,
+        rental_offers(day), data, evidence.peaks, day,
     )
     tell = {"table": fit_text, "json": fit_json, "markdown": fit_markdown}[form]
     write(tell(report, evidence.profile))

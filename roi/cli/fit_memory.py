@@ -1,9 +1,11 @@
 """Where `roi fit` takes memory from: a dry run made now, one among the profiles, or the closed form."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from roi.catalog.dry_runs import dry_peaks, stored_peaks
+from roi.catalog.gpus import load_gpus
 from roi.catalog.local_models import ChosenModel
 from roi.catalog.overheads import training_overhead
 from roi.catalog.profiles import Store, find_dry_run, save_profile
@@ -55,13 +57,14 @@ def _run_now(chosen: ChosenModel, plan: TrainingPlan, cards: Sequence[Gpu]) -> M
     if plan.adapter:
         resolve_targets(chosen.shape, plan.targets)
     torch.set_num_threads(1)  # shapes alone are worked out
+    alone = replace(plan, gpus=1)
     single = cards[0] if len(cards) == 1 else None
     profile = profile_dry_run(
-        chosen.config, plan, cards_bytes=[card.memory_bytes for card in cards],
+        chosen.config, alone, cards_bytes=[card.memory_bytes for card in load_gpus()],
         context_tokens=chosen.shape.context_tokens, gpu=single,
     )
     if single is not None:
         room = single.memory_bytes - training_overhead(single).context_bytes[0]
-        profile = settle_limits(profile, chosen.config, plan, single, room, SEQ_STEP)
+        profile = settle_limits(profile, chosen.config, alone, single, room, SEQ_STEP)
     place = save_profile(profile)
     return MemoryEvidence(dry_peaks(profile, place.name), profile, (f"kept as {place}",))

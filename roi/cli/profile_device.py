@@ -35,7 +35,7 @@ def device(
     from roi.report.profile_device import device_json, device_text
 
     seconds = read_seconds(budget, "--budget")
-    check_new(output)
+    check_new(output, profiles)
     picked = pick_device(asked)
     board, shared = claim_board(picked, force=force)
     environment = read_environment(picked, seed, board)

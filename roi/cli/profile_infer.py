@@ -52,7 +52,7 @@ def infer(
     from roi.report.profile_infer import infer_json, infer_text
 
     seconds, batches = read_seconds(budget, "--budget"), read_counts(batch, "--batch")
-    check_new(output)
+    check_new(output, profiles)
     device = pick_device(asked)
     prompts = read_counts(prompt or ("32,128" if device == "cpu" else "128,512"), "--prompt")
     chosen = choose_model(model, weights, device, layers, shrink)

@@ -1,6 +1,5 @@
 """`roi profile train`: a short real training run on the device at hand."""
 
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from click.exceptions import Exit
 
-from roi.errors import InputError, RoiError
+from roi.errors import RoiError
 
 if TYPE_CHECKING:
     from roi.estimate.plan import Attend, Dtype, Method, Optimizer, Trainer
@@ -59,6 +58,7 @@ def train(
     from roi.catalog.gpus import find_gpu
     from roi.catalog.profiles import save_profile
     from roi.cli.output import write
+    from roi.cli.profile_words import check_new, read_counts, read_seconds
     from roi.estimate.plan import TrainingPlan, resolve_targets
     from roi.profiling.choose_model import choose_model
     from roi.profiling.environment import claim_board, pick_device, read_environment
@@ -66,12 +66,12 @@ def train(
     from roi.profiling.train import TrainRequest, check_possible, profile_train
     from roi.report.profile_train import train_json, train_text
 
-    batches = _whole_numbers(micro_batch, "--micro-batch")
-    seconds = _seconds(budget)
-    _check_output(output)
+    batches = read_counts(micro_batch, "--micro-batch")
+    seconds = read_seconds(budget, "--budget")
+    check_new(output, profiles)
     where = pick_device(device)
     chosen = choose_model(model, weights, where, layers, shrink)
-    lengths = _whole_numbers(seq or ("64,128,256" if where == "cpu" else "512,1024,2048"), "--seq")
+    lengths = read_counts(seq or ("64,128,256" if where == "cpu" else "512,1024,2048"), "--seq")
     stored: Dtype = dtype or ("fp32" if where == "cpu" else "bf16")
     plan = TrainingPlan(
         method=method, rank=rank, targets=targets, micro_batch=batches[0], seq=lengths[0], checkpointing=checkpointing,
@@ -107,29 +107,3 @@ def train(
         click.echo(f"written: {file}", err=True)
     if run.interrupted:
         raise Exit(INTERRUPTED)
-
-
-def _check_output(output: Path | None) -> None:
-    """Raise before the run where its profile could not be written after it."""
-    if output is None:
-        return
-    if output.exists():
-        raise InputError(f"--output: {output} is there already; profiles are never overwritten")
-    if not output.parent.is_dir():
-        raise InputError(f"--output: no folder {output.parent}")
-
-
-def _whole_numbers(text: str, field: str) -> list[int]:
-    """Numbers with commas, each once, in order."""
-    words = [word.strip() for word in text.split(",")]
-    if not all(re.fullmatch(r"[1-9]\d{0,6}", word) for word in words):
-        raise InputError(f"{field}: {text[:60]!r} is not usable; whole numbers from 1 with commas, for example 1,2,4")
-    return sorted({int(word) for word in words})
-
-
-def _seconds(text: str) -> float:
-    """A time such as 120, 90s, 2m or 0.5h in seconds."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)", text.strip().lower())
-    if found is None or float(found[1]) <= 0.0:
-        raise InputError(f"--budget: {text[:40]!r} is not usable; a time such as 90s, 2m or 0.5h")
-    return float(found[1]) * UNITS[found[2]]

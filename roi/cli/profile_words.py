@@ -16,7 +16,7 @@ def read_seconds(text: str, field: str) -> float:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)", text.strip().lower())
     seconds = float(found[1]) * UNITS[found[2]] if found else 0.0
     if not 0.0 < seconds <= LONGEST_S:
-        raise InputError(f"{field}: {text[:40]!r} is not usable; a time above 0 such as 90s, 2m or 0.5h")
+        raise InputError(f"{field}: {text[:40]!r} is not usable; a time such as 90s, 2m or 0.5h")
     return seconds
 
 
@@ -24,11 +24,19 @@ def read_counts(text: str, field: str) -> tuple[int, ...]:
     """Whole numbers from 1 with commas, each once, in order."""
     words = [word.strip() for word in text.split(",")]
     if not all(re.fullmatch(r"[1-9]\d{0,6}", word) for word in words):
-        raise InputError(f"{field}: {text[:60]!r} is not usable; whole numbers from 1 with commas, for example 1,4")
+        raise InputError(f"{field}: {text[:60]!r} is not usable; whole numbers from 1 with commas, for example 1,2,4")
     return tuple(sorted({int(word) for word in words}))
 
 
-def check_new(output: Path | None) -> None:
-    """Raise where --output is there already: said before the run, not after it."""
+def check_new(output: Path | None, profiles: Path | None = None) -> None:
+    """Raise where --output is there already, or --profiles is no folder: said before the run, not after it."""
+    if profiles is not None and profiles.exists() and not profiles.is_dir():
+        raise InputError(f"--profiles: {profiles} is not a folder")
+    if profiles is not None and not profiles.exists():
+        above = next((p for p in profiles.absolute().parents if p.exists()), None)
+        if above is not None and not above.is_dir():
+            raise InputError(f"--profiles: {profiles} cannot be a folder: {above} is a file")
     if output is not None and output.exists():
         raise InputError(f"--output: {output} is there already; profiles are never overwritten")
+    if output is not None and not output.parent.is_dir():
+        raise InputError(f"--output: no folder {output.parent}")

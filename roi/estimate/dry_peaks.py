@@ -35,6 +35,11 @@ class DryPeaks:
         """Most sequences of the plan's length whose reserved memory is at most `room_bytes`; 0 = none."""
         return self._largest([(p.micro_batch, p.reserved_bytes) for p in self.ladder if p.seq == self.own.seq], room_bytes, 1)
 
+    def reserved_at(self, micro_batch: int) -> float:
+        """Reserved bytes at the plan's length, on the line through the ladder."""
+        points = dict(sorted((p.micro_batch, p.reserved_bytes) for p in self.ladder if p.seq == self.own.seq))
+        return float(np.interp(micro_batch, list(points), list(points.values())))
+
     def longest_seq(self, room_bytes: float, step: int) -> int:
         """Longest sequence at the plan's micro-batch, in multiples of `step` tokens or the ladder's end; 0 = none."""
         points = [(p.seq, p.reserved_bytes) for p in self.ladder if p.micro_batch == self.own.micro_batch]

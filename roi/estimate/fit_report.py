@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date as Date
 
 from roi.errors import InputError
 from roi.estimate.adapters import trained_parameters
@@ -63,12 +64,14 @@ class FitReport:
     lines: tuple[GpuLine, ...]
     dry: DryPeaks | None = None
     """Where memory comes from a dry run."""
+    as_of: Date | None = None
+    """Day of the prices."""
 
 
 def report_fit(
     model: ModelShape, plan: TrainingPlan, gpus: Sequence[Gpu], overhead: Callable[[Gpu], Overhead],
     speed: Callable[[Gpu], Evidence], offers: Iterable[RentalOffer], training_set: TrainingSet | None,
-    dry: DryPeaks | None = None,
+    dry: DryPeaks | None = None, as_of: Date | None = None,
 ) -> FitReport:
     """The plan on every GPU; those on which it fits come first, cheapest (else smallest) first.
 
@@ -78,7 +81,7 @@ def report_fit(
     lines = [_line(model, plan, fit, speed(fit.gpu), known, training_set)
              for fit in fit_plans(model, plan, gpus, overhead, dry)]
     lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
-    return FitReport(model, plan, float(trained_parameters(model, plan)), training_set, tuple(lines), dry)
+    return FitReport(model, plan, float(trained_parameters(model, plan)), training_set, tuple(lines), dry, as_of)
 
 
 def _line(
@@ -92,6 +95,8 @@ def _line(
     speed = float(step.tokens * plan.gpus / seconds)
     offer = _cheapest(offers, gpu, plan.gpus)
     note = "no bf16 units: use --dtype fp16" if plan.dtype == "bf16" and gpu.bf16_flops is None else ""
+    if plan.attention == "flash" and gpu.bf16_flops is None:
+        note = "FlashAttention-2 needs Ampere or newer" + (f"; {note}" if note else "")
     if data is None:
         return GpuLine(fit, speed, None, None, offer, note, evidence)
     mid, short, long = (

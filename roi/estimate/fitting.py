@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from roi.errors import InputError
 from roi.estimate.dry_peaks import DryPeaks
 from roi.estimate.memory import PHASES, MemoryBreakdown, training_memory, workspace_bytes
-from roi.estimate.plan import TrainingPlan, check_context, refusal
+from roi.estimate.plan import TrainingPlan, check_context, refusal, trains_experts
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 
@@ -120,10 +120,14 @@ def _fit_dry(
     )
     fits = reserved + context <= gpu.memory_bytes
     high = reserved * REPLAY_ENDS[1] + most
-    nearest, needed = ("", 0.0) if fits else _nearest_plan(model, plan, gpu, overhead)
     room = gpu.memory_bytes - context - more - bucket
     found = (dry.largest_micro_batch(room), dry.longest_seq(room, SEQ_STEP))
     batch, longest = dry.limits.get(gpu.id, found) if plan.gpus == 1 else found
+    nearest, needed = "", 0.0
+    if not fits and batch >= 1:
+        nearest, needed = f"micro-batch {batch}", dry.reserved_at(batch) + context + more + bucket
+    elif not fits:
+        nearest, needed = _nearest_plan(model, plan, gpu, overhead, skip="micro-batch")
     binding = [parts[name] for name in PARTS]
     return GpuFit(
         gpu, memory, reserved * REPLAY_ENDS[0] + least, high, fits, fits and high > gpu.memory_bytes,
@@ -142,15 +146,20 @@ def _largest(model: ModelShape, plan: TrainingPlan, tried: NDArray[np.float64], 
     return int(tried[room][-1]) if bool(room.any()) else 0
 
 
-def _nearest_plan(model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead) -> tuple[str, float]:
-    for name, other in _smaller_plans(plan):
+def _nearest_plan(
+    model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, skip: str = "no plan",
+) -> tuple[str, float]:
+    """(the smallest change of plan that fits in closed form, its bytes); those whose name begins with `skip` are left out."""
+    for name, other in _smaller_plans(model, plan):
+        if name.startswith(skip) or refusal(model, other):
+            continue
         needed = float(_process_bytes(model, other, gpu, overhead))
         if needed <= gpu.memory_bytes:
             return name, needed
     return "", 0.0
 
 
-def _smaller_plans(plan: TrainingPlan) -> Iterator[tuple[str, TrainingPlan]]:
+def _smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[tuple[str, TrainingPlan]]:
     """Plans that need less, from the smallest change to the largest."""
     thrifty = replace(plan, micro_batch=1.0, checkpointing=True)
     if not plan.checkpointing:
@@ -159,6 +168,12 @@ def _smaller_plans(plan: TrainingPlan) -> Iterator[tuple[str, TrainingPlan]]:
         yield "micro-batch 1", replace(plan, micro_batch=1.0)
         if not plan.checkpointing:
             yield "micro-batch 1 + checkpointing", thrifty
+    if plan.adapter and trains_experts(model, plan.targets):
+        yield "targets attention", replace(plan, targets="attention")
+    if plan.prepared and any(k.experts > 1 for k in model.mlp):
+        # k-bit preparation casts experts, which stay unquantised, to fp32
+        yield "LoRA", replace(plan, method="lora")
+        yield "LoRA, targets attention, micro-batch 1", replace(thrifty, method="lora", targets="attention")
     if not plan.adapter:
         if plan.optimizer == "adamw":
             yield "full, 8-bit optimizer, micro-batch 1", replace(thrifty, optimizer="adamw-8bit")

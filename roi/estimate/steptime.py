@@ -170,7 +170,7 @@ def _attention(
     forwards = 2.0 if plan.checkpointing else 1.0
     flops = model.attention_flops(seq / 2.0) * tokens * (forwards + BACKWARD_ATTENTION)
     rate = _matrix_rate(gpu, efficiency, "fp32" if plan.prepared and not plan.autocast else plan.dtype)
-    if plan.attention == "eager":
+    if read_setting(model, plan).eager:
         scores = sum(a.layers * a.heads for a in model.attention if a.kind != "linear") * tokens * seq
         passes = EAGER_SCORE_BYTES + 22.0 * (forwards - 1.0)
         whole = 2.0 * flops * (forwards + 2.0) / (forwards + BACKWARD_ATTENTION)

@@ -4,10 +4,12 @@ import json
 from dataclasses import asdict
 from textwrap import wrap
 
+from roi.catalog.rows import STALE_DAYS
 from roi.estimate.fit_report import FitReport, GpuLine
 from roi.estimate.fitting import MICRO_BATCHES
 from roi.estimate.memory import PHASES
 from roi.estimate.plan import trains_experts
+from roi.facts.price import RentalOffer
 from roi.facts.profile import DryRunProfile
 from roi.report.timeline import timeline_rows
 from roi.units import GIB
@@ -156,6 +158,12 @@ def _memory_rows(report: FitReport) -> list[str]:
     return rows
 
 
+def _age(report: FitReport, offer: RentalOffer) -> str:
+    """How old a price is, where it is stale."""
+    days = 0 if report.as_of is None else (report.as_of - offer.date).days
+    return f", {days} days old" if days > STALE_DAYS else ""
+
+
 def _expert_remark(report: FitReport) -> str:
     """What adapters and quantisation do with the experts."""
     stored = "Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised"
@@ -175,7 +183,7 @@ SPEED_WORDS = {
 def _speed_sources(report: FitReport) -> list[str]:
     """What tokens/s and hours rest on, cards of the same evidence together."""
     cards: dict[tuple[str, str], list[str]] = {}
-    for line in report.lines:
+    for line in [line for line in report.lines if line.fit.fits] or report.lines:
         found = line.evidence
         told = f"{SPEED_WORDS[found.level]} (n = {found.n})"
         if found.level in {"profile", "device", "gpu"}:
@@ -207,6 +215,8 @@ def _batch(largest: int) -> str:
 
 
 def _short(hours: float) -> str:
+    if 0.0 < hours < 0.005:
+        return "<0.01"
     return f"{hours:,.0f}" if hours >= 100 else f"{hours:.1f}" if hours >= 1 else f"{hours:.2f}"
 
 
@@ -225,13 +235,17 @@ def _remarks(report: FitReport, *, wrapped: bool = True) -> list[str]:
             texts.append(f"{fit.gpu.id}: does not fit, {needed:.1f} of {room:.1f} GiB; {fit.binds} bind; {way}")
         if line.note:
             texts.append(f"{fit.gpu.id}: {line.note}")
-    offers = [f"{x.fit.gpu.id} {x.offer.usd_per_gpu_hour:.2f}/h {x.offer.vendor} ({x.offer.date})"
+    offers = [f"{x.fit.gpu.id} {x.offer.usd_per_gpu_hour:.2f}/h {x.offer.vendor} ({x.offer.date}{_age(report, x.offer)})"
               for x in report.lines if x.offer and x.usd and x.fit.fits]
     if offers:
         texts.append("USD: cheapest on-demand offer of that date, for one successful run (q): " + "; ".join(offers))
     if any(k.experts > 1 for k in report.model.mlp):
         texts.append(_expert_remark(report))
-    texts.append("batch, longest: largest micro-batch at this length, longest sequence at this micro-batch, central estimate")
+    if report.model.licence == "unknown":
+        texts.append(f"{report.model.id} is read as a dense decoder of {report.model.parameters:,} parameters; --dry-run builds"
+                     " the architecture itself")
+    texts.append("batch, longest: largest micro-batch at this length, longest sequence at this micro-batch (at most the model's"
+                 " context), central estimate")
     texts.append(f"Memory: {_memory_source(report)}")
     texts += _speed_sources(report)
     texts.append("c = calibrated; q = quoted. tight: fits, but not at the 95th percentile; dtype: would fit, but the card lacks"

@@ -2,8 +2,9 @@
 
     python benchmarks/fit_allocator_slack.py [tests/data/dry_run_grid.csv] [STRIDE]
 
-Takes every STRIDE-th row of the grid (6 by default), runs it dry, plays its allocations three steps long, and prints the median
-and the 5th and 95th percentile of (reserved - allocated) / dynamic bytes. Needs the extra `profile`; some minutes.
+Takes every STRIDE-th row of the grid (6 by default), runs it dry, plays its allocations three steps long, and prints the
+median and the 5th and 95th percentile of (reserved - allocated) / MemoryBreakdown.loose_bytes. Needs the extra `profile`;
+some minutes.
 """
 
 import csv
@@ -41,11 +42,11 @@ def main() -> None:
 
 
 def slack(name: str, plan: TrainingPlan) -> float:
-    """(reserved - allocated) / dynamic bytes of one plan."""
+    """(reserved - allocated) / loose bytes of one plan."""
     shape = find_model(name)
     tape = dry_run(model_config(shape), plan, workspace_bytes=CUBLAS_WORKSPACE_BYTES).tape
     replay = replay_allocator(tape, repeats=STEPS_REPLAYED)
-    return (replay.peak_reserved_bytes - replay.peak_allocated_bytes) / float(training_memory(shape, plan).dynamic_bytes)
+    return (replay.peak_reserved_bytes - replay.peak_allocated_bytes) / float(training_memory(shape, plan).loose_bytes)
 
 
 def read_plan(row: dict[str, str]) -> TrainingPlan:

@@ -626,9 +626,19 @@ def test_shares_of_the_budget_grow_as_the_root_of_the_tokens():
     assert train_room._share([(1, 400)]) == 1.0
 
 
-def test_what_cannot_be_written_is_at_least_shown(tmp_path):
+def test_a_folder_that_is_a_file_is_refused_before_the_run(tmp_path):
     (tmp_path / "file").write_text("")
-    words = ("--micro-batch", "1", "--seq", "16", "--budget", "1s", "--profiles", str(tmp_path / "file"))
+    result = run(*SMALL, "--budget", "1s", "--profiles", str(tmp_path / "file"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "is not a folder" in result.stderr
+
+
+def test_what_cannot_be_written_is_at_least_shown(tmp_path, monkeypatch):
+    def full(*_):
+        raise InputError("disk full")
+
+    monkeypatch.setattr("roi.catalog.profiles.save_profile", full)
+    words = ("--micro-batch", "1", "--seq", "16", "--budget", "1s", "--profiles", str(tmp_path))
     result = run(*SMALL, *words)
     assert result.exit_code == 2
     assert "median ms" in result.stdout

@@ -135,21 +135,21 @@ def predicted(**change):
 
 
 def test_memory_is_predicted_as_the_kind_that_was_measured():
-    """Slack is 0.1 of what comes and goes; the context 0.5 GiB."""
+    """Slack is 0.1 of what the allocator typically holds loose; the context 0.5 GiB."""
     memory = training_memory(SMALL, PLAN, find_gpu("L40S"))
-    peak, dynamic = float(memory.peak_allocated_bytes), float(memory.dynamic_bytes)
+    peak, loose = float(memory.peak_allocated_bytes), float(memory.loose_bytes)
     assert predicted(kind="allocated").value == pytest.approx(peak)
-    assert predicted(kind="reserved").value == pytest.approx(peak + 0.1 * dynamic)
-    assert predicted(kind="process").value == pytest.approx(peak + 0.1 * dynamic + 0.5 * GIB)
+    assert predicted(kind="reserved").value == pytest.approx(peak + 0.1 * loose)
+    assert predicted(kind="process").value == pytest.approx(peak + 0.1 * loose + 0.5 * GIB)
     assert predicted(kind="unstated").value == predicted(kind="reserved").value
 
 
 def test_the_interval_holds_the_spread_of_slack_and_context_and_the_formula_s_error():
     memory = training_memory(SMALL, PLAN, find_gpu("L40S"))
-    peak, dynamic = float(memory.peak_allocated_bytes), float(memory.dynamic_bytes)
+    peak, loose = float(memory.peak_allocated_bytes), float(memory.loose_bytes)
     found = predicted(kind="process")
-    assert found.low == pytest.approx((1.0 - FORMULA_ERROR) * peak + 0.05 * dynamic + 0.3 * GIB)
-    assert found.high == pytest.approx((1.0 + FORMULA_ERROR) * peak + 0.4 * dynamic + 0.6 * GIB)
+    assert found.low == pytest.approx((1.0 - FORMULA_ERROR) * peak + 0.05 * loose + 0.3 * GIB)
+    assert found.high == pytest.approx((1.0 + FORMULA_ERROR) * peak + 0.4 * loose + 0.6 * GIB)
     unstated = predicted(kind="unstated")
     assert unstated.low == pytest.approx(0.86 * (1.0 - FORMULA_ERROR) * peak)
     assert unstated.high == pytest.approx(max(found.high, 1.7 * unstated.value))
@@ -164,13 +164,14 @@ def test_a_default_widens_by_the_difference_of_its_two_plans():
 
 
 def test_an_emptied_cache_has_no_slack_and_varying_lengths_may_double_what_comes_and_goes():
-    dynamic = float(training_memory(SMALL, PLAN).dynamic_bytes)
+    memory = training_memory(SMALL, PLAN)
+    dynamic, loose = float(memory.dynamic_bytes), float(memory.loose_bytes)
     plain = predicted(kind="reserved")
     emptied = predicted(kind="reserved", assumed=((EMPTIED_CACHE, PLAN),))
     varying = predicted(kind="reserved", assumed=((VARIABLE_LENGTHS, PLAN),))
-    assert emptied.value == pytest.approx(plain.value - 0.1 * dynamic)
+    assert emptied.value == pytest.approx(plain.value - 0.1 * loose)
     assert varying.value == pytest.approx(plain.value)
-    assert varying.high == pytest.approx(max(plain.high + 0.6 * dynamic, 1.7 * plain.value))
+    assert varying.high == pytest.approx(max(plain.high - 0.4 * loose + dynamic, 1.7 * plain.value))
 
 
 def test_a_loss_in_chunks_lowers_the_low_end_to_the_peak_without_the_loss():
@@ -338,8 +339,10 @@ def test_the_page_shows_peers_and_our_errors_on_the_same_rows(table):
                       "vintages": {}}
     peers = [{"quantity": "memory", "rows": "adapters", "tool": "a tool", "n": "2", "mape": "20", "median_ape": "",
               "bias": "-5", "p90": "", "low_share": "50", "date": "2026-11-24"}]
+    block = {"n": 3, "median_error": 5.0, "coverage": 90.0}
+    fits = {"pairs": [], "groups": [], "run_left_out": block, "source_left_out": {"all": block}, "gpu_left_out": {}}
     sources = [{"id": "qwen", "where": "a README", "licence": "Apache-2.0", "unknown": "The rest."}]
-    page = render_accuracy.page({"closed-form": got}, chosen, peers, sources)
+    page = render_accuracy.page({"closed-form": got}, chosen, fits, peers, sources)
     assert "| a tool | 2 | 20 | - | -5 | - | 50 |" in page
     assert "| canifinetune, as printed there | 1 | 40.0 | 40.0 | 40.0 | 40.0 | 0.0 |" in page
     assert "| **roi, closed-form** | 2 |" in page

@@ -11,7 +11,7 @@ from roi.catalog.profiles import PeakBytes, Store, StoredProfile, find_dry_peak
 from roi.catalog.rentals import rental_offers
 from roi.errors import InputError
 from roi.estimate.calibration import Evidence, layout_of
-from roi.estimate.fitting import REPLAY_ENDS
+from roi.estimate.fitting import REPLAY_ENDS, reserved_range
 from roi.estimate.memory import training_memory, workspace_bytes
 from roi.estimate.plan import TrainingPlan
 from roi.estimate.training import training_run
@@ -73,10 +73,7 @@ def _memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | None
         reserved = dry[1].reserved_bytes + workspace_bytes(gpu) - dry[0].profile.workspace_bytes
         held = (reserved, reserved * REPLAY_ENDS[0], reserved * REPLAY_ENDS[1])
     else:
-        closed = training_memory(shape, plan, gpu)
-        allocated, dynamic = float(closed.peak_allocated_bytes), float(closed.dynamic_bytes)
-        held = (allocated + dynamic * overhead.slack[0], allocated + dynamic * overhead.slack[1],
-                allocated + dynamic * overhead.slack[2])
+        held = reserved_range(training_memory(shape, plan, gpu), overhead)
     central, low, high = (a + b for a, b in zip(held, overhead.context_bytes, strict=True))
     return central, low, high
 

@@ -34,9 +34,9 @@ def memory_predictor(overhead: Overhead) -> Predictor:
         slack = overhead.slack
         if EMPTIED_CACHE in marks:
             slack = (0.0, 0.0, slack[0])
-        if VARIABLE_LENGTHS in marks:
-            slack = (slack[0], slack[1], max(slack[2], 1.0))
         memory = training_memory(run.model, run.plan, run.gpu, slack[0], overhead.context_bytes[0])
+        if VARIABLE_LENGTHS in marks:
+            slack = (slack[0], slack[1], max(slack[2], float(memory.dynamic_bytes) / max(float(memory.loose_bytes), 1.0)))
         found = _kind_of(memory, run.memory_kind, slack, overhead.context_bytes)
         others = [_central(training_memory(run.model, other, run.gpu, slack[0], overhead.context_bytes[0]), run.memory_kind)
                   for other in _other_plans(run)]
@@ -90,13 +90,13 @@ def _central(memory: MemoryBreakdown, kind: MemoryKind) -> float:
 def _kind_of(
     memory: MemoryBreakdown, kind: MemoryKind, slack: tuple[float, float, float], context: tuple[float, float, float],
 ) -> Prediction:
-    allocated, dynamic = float(memory.peak_allocated_bytes), float(memory.dynamic_bytes)
+    allocated, loose = float(memory.peak_allocated_bytes), float(memory.loose_bytes)
     low, high = 0.0, 0.0
     if kind in ("reserved", "process"):
-        low, high = dynamic * slack[1], dynamic * slack[2]
+        low, high = loose * slack[1], loose * slack[2]
     if kind == "process":
         low, high = low + context[1], high + context[2]
     if kind == "unstated":
-        high = dynamic * slack[2] + context[2]
+        high = loose * slack[2] + context[2]
     error = FORMULA_ERROR * allocated
     return Prediction(_central(memory, kind), allocated + low - error, allocated + high + error)

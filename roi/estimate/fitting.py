@@ -35,9 +35,23 @@ class Overhead:
     """Memory beyond torch's allocated peak: central, low (5th) and high (95th percentile)."""
 
     slack: tuple[float, float, float]
-    """(reserved - allocated) / dynamic bytes."""
+    """(reserved - allocated) / what the allocator typically holds loose (MemoryBreakdown.loose_bytes)."""
     context_bytes: tuple[float, float, float]
     """CUDA context, bytes."""
+
+
+SLACK_OF_PEAK: Final = (0.09, 0.095)
+"""How far below and above the closed form reserved memory may lie, as a share of the allocated peak: 5th and 95th percentile
+over 97 replays of the grid's dry runs. A plan with hardly any logits has a narrow unit of slack, one with many a wide one, so
+the narrower of this and of the slack's own spread holds."""
+
+
+def reserved_range(memory: MemoryBreakdown, overhead: Overhead) -> tuple[float, float, float]:
+    """Reserved bytes in closed form: central, 5th and 95th percentile."""
+    allocated, loose = float(memory.peak_allocated_bytes), float(memory.loose_bytes)
+    central, low, high = (allocated + loose * slack for slack in overhead.slack)
+    below, above = SLACK_OF_PEAK
+    return central, max(low, central - below * allocated, allocated), min(high, central + above * allocated)
 
 
 @dataclass(frozen=True)
@@ -78,8 +92,7 @@ def fit_plan(model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead
     memory = training_memory(model, plan, gpu, overhead.slack[0], overhead.context_bytes[0])
     if dry is not None:
         return _fit_dry(model, plan, gpu, overhead, dry, memory)
-    allocated, dynamic = float(memory.peak_allocated_bytes), float(memory.dynamic_bytes)
-    low, high = (allocated + dynamic * overhead.slack[i] + overhead.context_bytes[i] for i in (1, 2))
+    _, low, high = (a + b for a, b in zip(reserved_range(memory, overhead), overhead.context_bytes, strict=True))
     fits = float(memory.process_bytes) <= gpu.memory_bytes
     parts = [float(getattr(memory, f"{part}_bytes")) for part in PARTS]
     nearest, needed = ("", 0.0) if fits else _nearest_plan(model, plan, gpu, overhead)

@@ -526,7 +526,7 @@ def test_real_weights_come_from_a_folder(tmp_path):
 
 @pytest.mark.parametrize(("words", "message"), [
     (("--device", "tpu"), "--device: 'tpu' is not one of cuda, cpu"),
-    (("--device", "cpu", "--budget", "soon"), "a time such as 90s, 2m or 0.5h"),
+    (("--device", "cpu", "--budget", "soon"), "a time above 0 such as 90s, 2m or 0.5h"),
     (("--device", "cpu", "--budget", "0s"), "--budget: '0s'"),
     (("--device", "cpu", "--micro-batch", "1,x"), "whole numbers from 1 with commas"),
     (("--device", "cpu", "--seq", "8192"), "tiny-llama takes at most 4,096"),

@@ -16,7 +16,7 @@ def read_seconds(text: str, field: str) -> float:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)", text.strip().lower())
     seconds = float(found[1]) * UNITS[found[2]] if found else 0.0
     if not 0.0 < seconds <= LONGEST_S:
-        raise InputError(f"{field}: {text[:40]!r} is not usable; a time such as 90s, 2m or 0.5h")
+        raise InputError(f"{field}: {text[:40]!r} is not usable; a time above 0 such as 90s, 2m or 0.5h")
     return seconds
 
 

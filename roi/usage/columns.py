@@ -1,0 +1,125 @@
+"""Columns of a raw table, whatever their type: text as CSV gives it, or typed as Parquet and databases do.
+
+Each function returns an Ibis expression over one column, or a typed null where the table has no such column, so that a
+format's `records` reads the same on a CSV, a Parquet file and a table of a database. Names match in any case.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+EPOCH_MS = 100_000_000_000
+"""A number of this size or more is milliseconds: as seconds it would lie beyond the year 5138."""
+
+EPOCH_US = 100_000_000_000_000
+"""And from here on microseconds."""
+
+MICRO = 1_000_000
+
+
+def has(table: "ir.Table", *names: str) -> bool:
+    """True where the table has a column of one of these names."""
+    return find(table, names) is not None
+
+
+def find(table: "ir.Table", names: Sequence[str]) -> str | None:
+    """The table's own spelling of the first of `names` that it has; None where it has none."""
+    own = {column.lower(): column for column in table.columns}
+    return next((own[name.lower()] for name in names if name.lower() in own), None)
+
+
+def text(table: "ir.Table", *names: str) -> "ir.StringValue":
+    """The first of the named columns as text, empty cells as null."""
+    import ibis
+
+    found = find(table, names)
+    if found is None:
+        return cast("ir.StringValue", ibis.null("string"))
+    column = table[found]
+    if not column.type().is_string():
+        return cast("ir.StringValue", column.cast("string"))
+    return cast("ir.StringValue", column.strip().nullif(""))
+
+
+def whole(table: "ir.Table", *names: str) -> "ir.IntegerValue":
+    """The first of the named columns as int64; null where the cell is no whole number, or there is no such column."""
+    import ibis
+
+    found = find(table, names)
+    if found is None:
+        return cast("ir.IntegerValue", ibis.null("int64"))
+    column = table[found]
+    if column.type().is_string():
+        return cast("ir.IntegerValue", column.strip().nullif("").try_cast("int64"))
+    return cast("ir.IntegerValue", column.cast("int64"))
+
+
+def count(table: "ir.Table", *names: str) -> "ir.IntegerValue":
+    """The same, but 0 where the cell is empty or the column absent; text that is no number stays null."""
+    import ibis
+
+    if not has(table, *names):
+        return cast("ir.IntegerValue", ibis.literal(0, "int64"))
+    return cast("ir.IntegerValue", ibis.ifelse(text(table, *names).isnull(), 0, whole(table, *names)))
+
+
+def real(table: "ir.Table", *names: str) -> "ir.FloatingValue":
+    """The first of the named columns as float64; null where the cell is no number, or there is no such column."""
+    import ibis
+
+    found = find(table, names)
+    if found is None:
+        return cast("ir.FloatingValue", ibis.null("float64"))
+    column = table[found]
+    if column.type().is_string():
+        return cast("ir.FloatingValue", column.strip().nullif("").try_cast("float64"))
+    return cast("ir.FloatingValue", column.cast("float64"))
+
+
+def flag(table: "ir.Table", *names: str) -> "ir.BooleanValue":
+    """The first of the named columns as a truth value, false where it is absent, empty or another word than true, 1, yes."""
+    import ibis
+
+    found = find(table, names)
+    if found is None:
+        return cast("ir.BooleanValue", ibis.literal(False))
+    column = table[found]
+    if column.type().is_boolean():
+        return cast("ir.BooleanValue", column.fill_null(False))
+    return cast("ir.BooleanValue", text(table, *names).lower().isin(("true", "1", "yes", "t")).fill_null(False))
+
+
+def instant(table: "ir.Table", *names: str) -> "ir.IntegerValue":
+    """The first of the named columns as microseconds since 1970 UTC; null where it is no time.
+
+    ISO 8601 with or without an offset (without one: the connection's time zone), a date, or a number of seconds,
+    milliseconds or microseconds since 1970.
+    """
+    import ibis
+
+    found = find(table, names)
+    if found is None:
+        return cast("ir.IntegerValue", ibis.null("int64"))
+    column = table[found]
+    kind = column.type()
+    if kind.is_timestamp() or kind.is_date():
+        return _micros(column.cast("timestamp"))
+    if kind.is_numeric():
+        return _from_epoch(column.cast("float64"))
+    words = column.strip().nullif("")
+    stamp = words.try_cast("timestamp('UTC')").cast("timestamp")
+    return cast("ir.IntegerValue", ibis.coalesce(_from_epoch(words.try_cast("float64")), _micros(stamp)))
+
+
+def _micros(stamp: "ir.Value") -> "ir.IntegerValue":
+    return cast("ir.IntegerValue", stamp.epoch_seconds().cast("int64") * MICRO + stamp.microsecond().cast("int64"))
+
+
+def _from_epoch(number: "ir.Value") -> "ir.IntegerValue":
+    import ibis
+
+    size = number.abs()
+    return cast("ir.IntegerValue", ibis.cases(
+        (size >= EPOCH_US, number), (size >= EPOCH_MS, number * 1e3), else_=number * 1e6).round().cast("int64"))

@@ -1,0 +1,91 @@
+"""Any table of calls or buckets with a time, input and output tokens: a CSV, JSON lines or Parquet of one's own.
+
+Columns are found by the names below, or said: --map time=COLUMN --map input=COLUMN --map output=COLUMN. Whether the input
+column counts cached tokens too is for the user to say (--input-includes-cache); unsaid, it is taken to count them, and the
+other reading is the upper bound.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from roi.errors import UnknownName
+from roi.usage.columns import count, flag, instant, real, text, whole
+from roi.usage.format import Format
+from roi.usage.record import Asked, Fields, record
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+NAMES: Final = {
+    "time": ("timestamp", "time", "start_time", "starttime", "created_at", "created", "datetime", "date", "arrival", "ts"),
+    "input": ("input_tokens", "prompt_tokens", "inputtokens", "prompttokens", "contexttokens", "context_tokens", "tokens_in",
+              "num_prefill_tokens", "request tokens", "input_length"),
+    "output": ("output_tokens", "completion_tokens", "outputtokens", "completiontokens", "generatedtokens", "generated_tokens",
+               "tokens_out", "num_decode_tokens", "response tokens", "output_length"),
+    "cached": ("cached_tokens", "cache_read_tokens", "cache_read_input_tokens", "input_cached_tokens", "cachedtokens"),
+    "cache_write": ("cache_write_tokens", "cache_creation_input_tokens", "cache_creation_tokens"),
+    "model": ("model", "model_name", "model_id"),
+    "provider": ("provider", "vendor", "provider_name"),
+    "group": ("tag", "task", "prompt_name", "feature", "endpoint", "use_case", "project", "key", "api_key_name"),
+    "cost": ("cost_usd", "cost", "total_cost", "spend", "amount_usd"),
+    "requests": ("requests", "num_requests", "calls", "request_count"),
+    "until": ("end_time", "endtime", "until"),
+    "batch": ("batch", "is_batch"),
+}  # fmt: skip
+"""What a column holds, and the names by which it is found."""
+
+NO_MODEL: Final = "model not stated"
+"""Stands for the model where neither the table nor --model names it."""
+
+
+def generic_format(asked: Asked, header: tuple[str, ...]) -> Format | None:
+    """The generic format over the columns that the user mapped, else over those found by name; None where it does not fit.
+
+    Raises UnknownName for a mapping to a column that is not there or of something that is not read.
+    """
+    mapped = dict(asked.columns)
+    for what, column in mapped.items():
+        if what not in NAMES:
+            raise UnknownName("--map", what, NAMES, "kind of column")
+        if column.lower() not in {name.lower() for name in header}:
+            raise UnknownName(f"--map {what}", column, header, "column")
+    own = {name.lower() for name in header}
+    found = {what: next((n for n in names if n in own), None) for what, names in NAMES.items()} | {
+        what: column.lower() for what, column in mapped.items()}
+    if not (found["time"] and found["input"] and found["output"]):
+        return None
+    columns = {what: column for what, column in found.items() if column}
+    buckets = "requests" in columns or "until" in columns
+    return Format(
+        name="generic", title="table of your own", grain="bucket" if buckets else "call",
+        needs=frozenset(columns[what] for what in ("time", "input", "output")), uses=tuple(columns.values()),
+        records=lambda table, said: records(table, said, columns),
+        ambiguous_cache=True, groups={"tag": columns["group"]} if "group" in columns else {},
+    )  # fmt: skip
+
+
+def records(table: "ir.Table", asked: Asked, columns: dict[str, str]) -> "ir.Table":
+    """Records of a table whose `columns` say what is what."""
+    def name(what: str) -> str:
+        return columns.get(what, "")
+
+    total, read, written = whole(table, name("input")), count(table, name("cached")), count(table, name("cache_write"))
+    left = total - read - written
+    over = ((left < 0) & (read + written > 0)).fill_null(False)
+    includes = asked.includes_cache is not False
+    buckets = "requests" in columns or "until" in columns
+    model = text(table, name("model")).fill_null(asked.model or NO_MODEL)
+    provider = text(table, name("provider")).lower().fill_null(asked.provider or "")
+    return record(table, "generic", Fields(
+        kind="bucket" if buckets else "call", at_us=instant(table, name("time")),
+        until_us=instant(table, name("until")) if "until" in columns else None,
+        provider=provider.nullif(""), model=model, uncached_input=left if includes else total, cache_read=read,
+        cache_write=written, output=whole(table, name("output")),
+        perhaps_cached=read + written if asked.includes_cache is None else 0,
+        requests=whole(table, name("requests")) if "requests" in columns else (None if buckets else 1),
+        batch=flag(table, name("batch")), cost_usd=real(table, name("cost")) if "cost" in columns else None,
+        group=text(table, name("group")) if "group" in columns and asked.group_by != "model" else None,
+        reasons=((over, OVER),) if includes else (),
+    ))  # fmt: skip
+
+
+OVER: Final = "cached tokens above the input; if the input leaves them out: --input-includes-cache no"

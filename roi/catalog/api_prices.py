@@ -64,7 +64,7 @@ def model_names(provider: str) -> tuple[str, ...]:
 
 def _price_at(provider: str, model: str, as_of: date, field: str) -> ApiPrice:
     for name in (model, model.removeprefix(f"{provider}/")):
-        found = _listed_model(provider, name)
+        found = genai_model(provider, name)
         if found is not None:
             return list_price(_providers()[provider], found, name, as_of, field)
         hosted = _hosted_row(provider, name, as_of)
@@ -73,7 +73,8 @@ def _price_at(provider: str, model: str, as_of: date, field: str) -> ApiPrice:
     raise UnknownName(field, model, model_names(provider), f"model at {provider}:")
 
 
-def _listed_model(provider: str, name: str) -> "ModelInfo | None":
+def genai_model(provider: str, name: str) -> "ModelInfo | None":
+    """The model as genai-prices holds it, by its name or the provider's rules of matching; None where it lists none."""
     listed = _providers().get(provider)
     if listed is None:
         return None

@@ -32,21 +32,21 @@ def list_price(provider: "Provider", model: "ModelInfo", asked: str, as_of: date
     if unmodelled:
         raise ScenarioError(field, f"{provider.id}/{asked}", f"{unmodelled}; state a price")
     batch = _batch_prices(provider, model, noon)
-    edges = sorted(_edges(standard) | (_edges(batch) if batch else set()))
+    edges = sorted(tier_edges(standard) | (tier_edges(batch) if batch else set()))
     rule = cache_minimum(provider.id, model.id) if standard.cache_read_mtok is not None else None
     combined = batch if rule is not None and rule.combines_with_batch else None
     return ApiPrice(
         provider=provider.id,
         model=model.id,
         edges_tokens=tuple(edges),
-        input_usd_per_mtok=_rates(standard, "input_mtok", edges) or (),
-        output_usd_per_mtok=_rates(standard, "output_mtok", edges) or (),
-        cache_read_usd_per_mtok=_rates(standard, "cache_read_mtok", edges),
-        cache_write_usd_per_mtok=_rates(standard, "cache_write_mtok", edges),
-        batch_input_usd_per_mtok=_rates(batch, "input_mtok", edges),
-        batch_output_usd_per_mtok=_rates(batch, "output_mtok", edges),
-        batch_cache_read_usd_per_mtok=_rates(combined, "cache_read_mtok", edges),
-        batch_cache_write_usd_per_mtok=_rates(combined, "cache_write_mtok", edges),
+        input_usd_per_mtok=tier_rates(standard, "input_mtok", edges) or (),
+        output_usd_per_mtok=tier_rates(standard, "output_mtok", edges) or (),
+        cache_read_usd_per_mtok=tier_rates(standard, "cache_read_mtok", edges),
+        cache_write_usd_per_mtok=tier_rates(standard, "cache_write_mtok", edges),
+        batch_input_usd_per_mtok=tier_rates(batch, "input_mtok", edges),
+        batch_output_usd_per_mtok=tier_rates(batch, "output_mtok", edges),
+        batch_cache_read_usd_per_mtok=tier_rates(combined, "cache_read_mtok", edges),
+        batch_cache_write_usd_per_mtok=tier_rates(combined, "cache_write_mtok", edges),
         cache_minimum_tokens=rule.minimum_tokens if rule else None,
         changes_on=_next_change(model, as_of),
         source=f"genai-prices {_version()}, {(provider.pricing_urls or ['no page named'])[0]}",
@@ -75,14 +75,14 @@ def _batch_prices(provider: "Provider", model: "ModelInfo", at: datetime) -> "Mo
     return None
 
 
-def _edges(prices: "ModelPrice") -> set[float]:
+def tier_edges(prices: "ModelPrice") -> set[float]:
     """0 and every tier's start, in input tokens of one call; genai-prices compares with a strict >."""
     rates = [getattr(prices, key) for key in RATES]
     tiered = [rate for rate in rates if rate is not None and not isinstance(rate, Decimal)]
     return {0.0, *(float(tier.start) for rate in tiered for tier in rate.tiers)}
 
 
-def _rates(prices: "ModelPrice | None", key: str, edges: list[float]) -> tuple[float, ...] | None:
+def tier_rates(prices: "ModelPrice | None", key: str, edges: list[float]) -> tuple[float, ...] | None:
     """USD per million tokens in the tier above each edge; None where no such rate exists."""
     rate: Decimal | TieredPrices | None = getattr(prices, key) if prices is not None else None
     if rate is None:

@@ -94,8 +94,8 @@ def flag(table: "ir.Table", *names: str) -> "ir.BooleanValue":
 def instant(table: "ir.Table", *names: str) -> "ir.IntegerValue":
     """The first of the named columns as microseconds since 1970 UTC; null where it is no time.
 
-    ISO 8601 with or without an offset (without one: the connection's time zone), a date, or a number of seconds,
-    milliseconds or microseconds since 1970.
+    ISO 8601 with or without an offset (without one: the connection's time zone), or a number of seconds, milliseconds or
+    microseconds since 1970. A column of dates is midnight UTC.
     """
     import ibis
 
@@ -104,17 +104,24 @@ def instant(table: "ir.Table", *names: str) -> "ir.IntegerValue":
         return cast("ir.IntegerValue", ibis.null("int64"))
     column = table[found]
     kind = column.type()
-    if kind.is_timestamp() or kind.is_date():
-        return _micros(column.cast("timestamp"))
+    if kind.is_date():
+        start = ibis.literal("1970-01-01").cast("timestamp")
+        return cast("ir.IntegerValue", column.cast("timestamp").delta(start, unit="microsecond").cast("int64"))
+    if kind.is_timestamp():
+        return _micros(column.cast("timestamp('UTC')"))
     if kind.is_numeric():
         return _from_epoch(column.cast("float64"))
     words = column.strip().nullif("")
-    stamp = words.try_cast("timestamp('UTC')").cast("timestamp")
+    stamp = words.try_cast("timestamp('UTC')")
     return cast("ir.IntegerValue", ibis.coalesce(_from_epoch(words.try_cast("float64")), _micros(stamp)))
 
 
 def _micros(stamp: "ir.Value") -> "ir.IntegerValue":
-    return cast("ir.IntegerValue", stamp.epoch_seconds().cast("int64") * MICRO + stamp.microsecond().cast("int64"))
+    """Of a timestamp with a zone: the one difference of times that every backend has."""
+    import ibis
+
+    start = ibis.literal("1970-01-01T00:00:00+00:00").cast("timestamp('UTC')")
+    return cast("ir.IntegerValue", stamp.delta(start, unit="microsecond").cast("int64"))
 
 
 def _from_epoch(number: "ir.Value") -> "ir.IntegerValue":

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 BATCH: Final = 100_000
 """Rows that Python gathers before they are written."""
 
+LOOK_FOR_COPIES: Final = 2 << 30
+"""Bytes of files up to which rows are compared with one another; beyond, comparing takes more memory than the rest."""
+
+TWICE: Final = "a row that stands in another export too"
+
 REJECTS: Final = {
     "CAST": "a cell that cannot be read", "TOO MANY COLUMNS": "a line with more cells than the header",
     "MISSING COLUMNS": "a line with fewer cells than the header", "UNQUOTED VALUE": "a cell whose quotes do not close",
@@ -125,11 +130,10 @@ def _cut_short(file: SourceFile) -> bool:
                 return True
 
 
-def _likeness(found: _Sniffed) -> tuple[str, str, bool, str, tuple[str, ...], str]:
-    """Files that one reader takes together."""
+def _likeness(found: _Sniffed) -> tuple[str, bool, str, str, tuple[str, ...]]:
+    """Files that one reader takes together: alike in everything for DuckDB's, of one format for Python's."""
     fast = _fast(found)
-    alone = "" if fast else found.file.shown
-    return found.format.name, found.shape.kind, fast, found.shape.delimiter, found.shape.header, alone
+    return found.format.name, fast, *((found.shape.kind, found.shape.delimiter, found.shape.header) if fast else ("", "", ()))
 
 
 def _fast(found: _Sniffed) -> bool:
@@ -138,62 +142,86 @@ def _fast(found: _Sniffed) -> bool:
 
 
 def _stage(found: list[_Sniffed], asked: Asked, engine: "DuckDB", target: Path) -> Part:
-    first, trouble = found[0], Trouble()
+    form, trouble = found[0].format, Trouble()
     files = tuple(each.file for each in found)
-    if first.shape.kind == "parquet":
-        raw = engine.read_parquet([str(file.path) for file in files])
-        kept = [column for column in raw.columns if column.lower() in first.format.columns]
-        return Part(first.format, files, first.format.records(raw.select(*kept), asked), trouble)
-    if _fast(first):
-        table = _through_duckdb(found, asked, engine, target.with_suffix(".parquet"), trouble)
+    if not _fast(found[0]):
+        raw = engine.read_parquet(_through_python(found, target.with_suffix(".raw.parquet"), trouble))
+    elif found[0].shape.kind == "parquet":
+        raw = _wanted(engine.read_parquet([str(file.path) for file in files]), form)
+        raw = _once(raw, files, engine, trouble)
+        return Part(form, files, form.records(raw, asked), trouble)
     else:
-        raw_file = _through_python(first, target.with_suffix(".raw.parquet"), trouble)
-        table = _typed(first.format.records(engine.read_parquet(raw_file), asked), engine, target.with_suffix(".parquet"))
-    return Part(first.format, files, table, trouble)
+        raw = _wanted(_table(found, engine), form)
+    table = _typed(form.records(_once(raw, files, engine, trouble), asked), engine, target.with_suffix(".parquet"), files)
+    _rejected(engine, files, trouble)
+    return Part(form, files, table, trouble)
 
 
-def _through_duckdb(found: list[_Sniffed], asked: Asked, engine: "DuckDB", target: Path, trouble: Trouble) -> "ir.Table":
-    import duckdb
+def _wanted(raw: "ir.Table", form: Format) -> "ir.Table":
+    """The format's columns; no other is ever read."""
+    return raw.select(*[column for column in raw.columns if column.lower() in form.columns])
 
-    first = found[0]
-    raw = engine.read_csv(
-        [str(each.file.path) for each in found], columns=dict.fromkeys(first.shape.header, "string"), auto_detect=False,
-        header=True, delim=first.shape.delimiter, quote='"', escape='"', store_rejects=True, rejects_limit=0,
+
+def _table(found: list[_Sniffed], engine: "DuckDB") -> "ir.Table":
+    shape = found[0].shape
+    return engine.read_csv(
+        [str(each.file.path) for each in found], columns=dict.fromkeys(shape.header, "string"), auto_detect=False,
+        header=True, delim=shape.delimiter, quote='"', escape='"', store_rejects=True, rejects_limit=0,
         max_line_size=1 << 26,
     )  # fmt: skip
-    kept = [column for column in raw.columns if column.lower() in first.format.columns]
-    try:
-        table = _typed(first.format.records(raw.select(*kept), asked), engine, target)
-    except duckdb.Error as error:  # its message may quote a prompt
-        raise InputError(f"{first.file.shown}: the table cannot be read: {type(error).__name__}") from None
+
+
+def _once(raw: "ir.Table", files: tuple[SourceFile, ...], engine: "DuckDB", trouble: Trouble) -> "ir.Table":
+    """Rows that stand in several exports taken once, where looking is cheap: a row is known by its keys, time and counts."""
+    size = sum(file.path.stat().st_size for file in files if file.path is not None)
+    if len(files) == 1 or size > LOOK_FOR_COPIES:
+        return raw
+    once = raw.distinct()
+    sides = [engine.to_pyarrow(table.count()).as_py() for table in (raw, once)]
+    trouble.add(TWICE, "the later of two exports", sides[0] - sides[1])
+    return once
+
+
+def _rejected(engine: "DuckDB", files: tuple[SourceFile, ...], trouble: Trouble) -> None:
+    """What DuckDB's reader left out; its tables live as long as the engine, and are emptied."""
+    names = {row[0] for row in engine.raw_sql("SELECT table_name FROM duckdb_tables() WHERE temporary").fetchall()}
+    if "reject_errors" not in names:
+        return
     rows = engine.raw_sql(
-        "SELECT error_type, min(line), count(DISTINCT (scan_id, file_id, line)) FROM reject_errors GROUP BY 1")
-    for kind, line, count in rows.fetchall():
-        reason = REJECTS.get(kind, "a line that cannot be read")
-        trouble.rows[reason] = trouble.rows.get(reason, 0) + count
-        trouble.lines.setdefault(reason, line)
-    engine.raw_sql("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
-    return table
+        "SELECT error_type, min(line), count(DISTINCT (file_path, line)), arg_min(file_path, line) FROM reject_errors"
+        " JOIN reject_scans USING (scan_id, file_id) GROUP BY 1")
+    for kind, line, count, path in rows.fetchall():
+        shown = next((file.shown for file in files if str(file.path) == path), files[0].shown)
+        trouble.add(REJECTS.get(kind, "a line that cannot be read"), f"{shown}, line {line}", count)
+    engine.raw_sql("DROP TABLE reject_errors; DROP TABLE reject_scans")
 
 
-def _through_python(found: _Sniffed, target: Path, trouble: Trouble) -> Path:
+def _through_python(found: list[_Sniffed], target: Path, trouble: Trouble) -> Path:
     """The format's columns as text, written batch by batch."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows: Iterator[Cells]
-    if found.shape.kind == "table":
-        rows = table_rows(found.file, found.shape, found.format, trouble)
-        names = sorted({column.lower() for column in found.shape.header} & found.format.columns)
-    elif found.shape.kind == "lines":
-        rows, names = line_rows(found.file, found.shape, found.format, trouble), sorted(found.format.columns)
-    else:
-        rows, names = document_rows(found.document, found.format), sorted(found.format.columns)
+    names = sorted(set().union(*(_names(each) for each in found)))
     schema = pa.schema([(name, pa.string()) for name in names])
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
-        for batch in _batches(rows):
-            writer.write_table(pa.table({name: [row.get(name) for row in batch] for name in names}, schema=schema))
+        for each in found:
+            for batch in _batches(_rows(each, trouble)):
+                writer.write_table(pa.table({name: [row.get(name) for row in batch] for name in names}, schema=schema))
     return target
+
+
+def _names(found: _Sniffed) -> frozenset[str]:
+    if found.shape.kind == "table":
+        return frozenset(column.lower() for column in found.shape.header) & found.format.columns
+    return found.format.columns
+
+
+def _rows(found: _Sniffed, trouble: Trouble) -> Iterator[Cells]:
+    if found.shape.kind == "table":
+        return table_rows(found.file, found.shape, found.format, trouble)
+    if found.shape.kind == "lines":
+        return line_rows(found.file, found.shape, found.format, trouble)
+    return document_rows(found.document, found.format)
 
 
 def _batches(rows: Iterator[Cells]) -> Iterator[list[Cells]]:
@@ -201,8 +229,14 @@ def _batches(rows: Iterator[Cells]) -> Iterator[list[Cells]]:
         yield batch
 
 
-def _typed(records: "ir.Table", engine: "DuckDB", target: Path) -> "ir.Table":
-    engine.to_parquet(records, target, compression="zstd")
+def _typed(records: "ir.Table", engine: "DuckDB", target: Path, files: tuple[SourceFile, ...]) -> "ir.Table":
+    """The records written as typed Parquet, so that text is parsed once."""
+    import duckdb
+
+    try:
+        engine.to_parquet(records, target, compression="zstd")
+    except duckdb.Error as error:  # its message may quote a prompt
+        raise InputError(f"{files[0].shown}: the table cannot be read: {type(error).__name__}") from None
     return engine.read_parquet(target)
 
 

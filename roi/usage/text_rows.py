@@ -26,30 +26,31 @@ TOO_FEW: Final = "a line with another number of cells than the header"
 
 @dataclass
 class Trouble:
-    """What could not be read, by reason: how many rows, and the first of their lines."""
+    """What could not be read, by reason: how many rows, and where the first of them is."""
 
     rows: dict[str, int] = field(default_factory=dict)
-    lines: dict[str, int] = field(default_factory=dict)
-    cut_short: bool = False
-    """True where the file ends inside a gzip stream."""
+    where: dict[str, str] = field(default_factory=dict)
+    cut_short: list[str] = field(default_factory=list)
+    """Files that end inside a gzip stream."""
 
-    def add(self, reason: str, line: int) -> None:
-        """One more row."""
-        self.rows[reason] = self.rows.get(reason, 0) + 1
-        self.lines.setdefault(reason, line)
+    def add(self, reason: str, where: str, rows: int = 1) -> None:
+        """More rows, the first of them at `where` (file and line)."""
+        if rows:
+            self.rows[reason] = self.rows.get(reason, 0) + rows
+            self.where.setdefault(reason, where)
 
 
 def table_rows(file: SourceFile, shape: Shape, form: Format, trouble: Trouble) -> Iterator[Cells]:
     """Rows of a delimited table, the format's columns alone."""
     csv.field_size_limit(LONGEST_FIELD)
     with opened(file) as stream:
-        reader = csv.reader(_lines(stream, shape.encoding, trouble), delimiter=shape.delimiter)
+        reader = csv.reader(_lines(stream, file, shape, trouble), delimiter=shape.delimiter)
         filled = (row for row in reader if any(cell.strip() for cell in row))
         header = [name.strip().lstrip("\ufeff").lower() for name in next(filled)]
         places = {name: k for k, name in enumerate(header) if name in form.columns}
         for row in filled:
             if len(row) != len(header):
-                trouble.add(TOO_FEW, reader.line_num)
+                trouble.add(TOO_FEW, f"{file.shown}, line {reader.line_num}")
                 continue
             yield {name: row[k] or None for name, k in places.items()}
 
@@ -57,18 +58,18 @@ def table_rows(file: SourceFile, shape: Shape, form: Format, trouble: Trouble) -
 def line_rows(file: SourceFile, shape: Shape, form: Format, trouble: Trouble) -> Iterator[Cells]:
     """Rows of JSON with one document a line, the format's columns alone."""
     with opened(file) as stream:
-        for number, line in enumerate(_lines(stream, shape.encoding, trouble), start=1):
+        for number, line in enumerate(_lines(stream, file, shape, trouble), start=1):
             if line.strip():
-                yield from _of_line(line, number, form, trouble)
+                yield from _of_line(line, f"{file.shown}, line {number}", form, trouble)
 
 
-def _of_line(line: str, number: int, form: Format, trouble: Trouble) -> Iterator[Cells]:
+def _of_line(line: str, where: str, form: Format, trouble: Trouble) -> Iterator[Cells]:
     try:
         document = json.loads(line)
     except json.JSONDecodeError:
         document = None
     if not isinstance(document, dict):
-        trouble.add(NOT_JSON, number)
+        trouble.add(NOT_JSON, where)
         return
     yield from document_rows(document, form)
 
@@ -108,9 +109,9 @@ def first_object(document: object, shown: str) -> Document:
     return found
 
 
-def _lines(stream: BinaryIO, encoding: str, trouble: Trouble) -> Iterator[str]:
+def _lines(stream: BinaryIO, file: SourceFile, shape: Shape, trouble: Trouble) -> Iterator[str]:
     """Lines of text; what follows a cut in a gzip is missing, and the last, half line with it."""
-    text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="")
+    text = io.TextIOWrapper(stream, encoding=shape.encoding, errors="replace", newline="")
     held = None
     try:
         for line in text:
@@ -118,7 +119,7 @@ def _lines(stream: BinaryIO, encoding: str, trouble: Trouble) -> Iterator[str]:
                 yield held
             held = line
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        trouble.cut_short = True
+        trouble.cut_short.append(file.shown)
         return
     finally:
         text.detach()

@@ -31,7 +31,8 @@ GROUPS = {"project": "project_id", "key": "api_key_id", "user": "user_id"}
 
 def _records(table: "ir.Table", asked: Asked, form: Format) -> "ir.Table":
     total, read = count(table, "input_tokens"), count(table, "input_cached_tokens")
-    written = count(table, WRITES[0]) if has(table, WRITES[0]) else count(table, WRITES[1]) + count(table, WRITES[2])
+    parts = count(table, WRITES[1]) + count(table, WRITES[2])
+    written = text(table, WRITES[0]).isnull().ifelse(parts, count(table, WRITES[0]))
     left = total - read - written
     uncached = left
     if has(table, "input_uncached_tokens"):
@@ -66,7 +67,7 @@ def api_records(table: "ir.Table", asked: Asked) -> "ir.Table":
 
 def is_page(document: Document) -> bool:
     """True for a page of /v1/organization/usage/completions."""
-    results: list[object] = [result for bucket in _buckets(document) for result in bucket.get("results") or ()]
+    results = [result for bucket in _buckets(document) for result in bucket.get("results") or ()]
     return any(isinstance(result, dict) and result.get("object") == "organization.usage.completions.result"
                for result in results)
 
@@ -76,7 +77,8 @@ def page_rows(document: Document) -> Iterator[Document]:
     taken = ("model", "input_tokens", *USES)
     for bucket in _buckets(document):
         times = {"start_time": bucket.get("start_time"), "end_time": bucket.get("end_time")}
-        for result in bucket.get("results") or ({},):
+        results: list[Document] = bucket.get("results") or [{}]
+        for result in results:
             yield {**{name: result.get(name) for name in taken if name in result}, **times}
 
 

@@ -1,0 +1,53 @@
+"""A part of a scenario that usage records settle, laid over one: what the part states replaces what the scenario says."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from roi.errors import InputError
+from roi.scenario.yaml import read_yaml
+
+PART_SCHEMA: Final = "roi.usage-part/1"
+BLOCKS: Final = ("workload", "incumbent")
+
+
+def read_part(path: Path) -> dict[str, Any]:
+    """The part in a YAML file that `roi usage --output` wrote; InputError where it is another file."""
+    data = read_yaml(path)
+    if data.pop("schema", None) != PART_SCHEMA:
+        raise InputError(f"--usage: {path} is no part written by roi usage --output; schema: {PART_SCHEMA} is missing")
+    other = sorted(set(data) - set(BLOCKS))
+    if other:
+        raise InputError(f"--usage: {path}: {', '.join(other)} is not part of {PART_SCHEMA}; allowed: {', '.join(BLOCKS)}")
+    return data
+
+
+def overlay(data: dict[str, Any], part: dict[str, Any]) -> list[str]:
+    """Lay `part` over the scenario's plain data in place; the paths that it replaced or added.
+
+    Lengths and means of lengths exclude each other, so one takes the other's place. A bill, a discount and a commitment of
+    another model than the part's would be wrong: they go with the model.
+    """
+    set_paths = []
+    for block in BLOCKS:
+        new = part.get(block) or {}
+        old = data.setdefault(block, {})
+        if not isinstance(old, dict):
+            raise InputError(f"{block}: {old!r} is not usable; it should be a block of keys")
+        if block == "workload":
+            _make_room(old, new)
+        if block == "incumbent" and old.get("model") != new.get("model"):
+            for key in [key for key in old if key not in ("provider", "model")]:
+                del old[key]
+        old.update(new)
+        set_paths += [f"{block}.{key}" for key in new]
+    return set_paths
+
+
+def _make_room(old: dict[str, Any], new: dict[str, Any]) -> None:
+    if "lengths" in new:
+        old.pop("input_tokens", None)
+        old.pop("output_tokens", None)
+    if "input_tokens" in new:
+        old.pop("lengths", None)
+    if "peak_to_mean" in new and "hourly_weights" not in new:
+        old.pop("hourly_weights", None)

@@ -1,0 +1,184 @@
+"""The few questions that a backend is asked: counts, sums, and integer log-bins, by day, group, minute and length.
+
+Each answer is small whatever the number of rows: days x models, 200 groups, one row a minute, one row a length bin. All else is
+computed from them in `days`, `lengths`, `growth` and `pricing`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.usage.bins import bin_of
+from roi.usage.record import TOKENS, bucket_index
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from ibis.backends import BaseBackend
+
+DAY_S: Final = 86_400
+HOUR_S: Final = 3_600
+MINUTE_S: Final = 60
+
+EDGES: Final = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512_000, 524_288)
+"""Input tokens above which some call costs more: every tier edge of genai-prices 0.2.3. A call's size class is the number of
+edges that it exceeds, so that calls of one class pay one tier, whatever the model."""
+
+MOST_GROUPS: Final = 200
+"""Groups that are told apart, the largest by tokens; the rest is one line."""
+
+SUMS: Final = (*TOKENS, "cache_write_1h", "reasoning", "perhaps_cached")
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Spend:
+    """Sums over the rows of one day (or group), model, batch and tier."""
+
+    day: int | None
+    """Days since 1970 UTC; None where the rows are of many days."""
+    kind: str
+    source: str
+    provider: str | None
+    model: str | None
+    batch: bool
+    tier: str | None
+    size_class: int | None
+    """Edges that each call exceeds; None for buckets, whose calls are not told apart."""
+    long_context: bool
+    costed: bool
+    """True where the source reports what the rows cost."""
+    dropped: str | None
+    rows: int
+    requests: int | None
+    """None where the source does not count them."""
+    tokens: dict[str, int]
+    """Sums of SUMS."""
+    cost_usd: float
+    first_us: int | None
+    last_us: int | None
+    """End of the last bucket, or time of the last call."""
+    group: str | None = None
+
+
+def spend_by_day(records: "ir.Table", backend: "BaseBackend") -> list[Spend]:
+    """Sums by day, source, model, batch, tier and reason of being dropped."""
+    table = records.mutate(day=bucket_index(records.at_us, DAY_S), size_class=_size_class(records),
+                           costed=records.cost_usd.notnull())
+    keys = ("day", "kind", "source", "provider", "model", "batch", "tier", "size_class", "long_context", "costed", "dropped")
+    return [_spend(row) for row in _rows(table.group_by(list(keys)).aggregate(**_sums(table)), backend)]
+
+
+def spend_by_group(records: "ir.Table", backend: "BaseBackend") -> list[Spend]:
+    """The same by group and not by day, rows that count alone; groups beyond the largest MOST_GROUPS left out."""
+    kept = records.filter(records.dropped.isnull() & (records.kind != "cost"))
+    size = reduce(lambda a, b: a + b, [kept[name] for name in TOKENS])
+    largest = kept.group_by("group").aggregate(size=size.sum()).order_by([_desc("size"), "group"]).limit(MOST_GROUPS)
+    names = [row["group"] for row in _rows(largest, backend)]
+    known = [name for name in names if name is not None]
+    if not known:
+        return []
+    table = kept.filter(kept.group.isin(known)).mutate(size_class=_size_class(kept), costed=kept.cost_usd.notnull())
+    keys = ("group", "kind", "source", "provider", "model", "batch", "tier", "size_class", "long_context", "costed")
+    return [_spend(row) for row in _rows(table.group_by(list(keys)).aggregate(**_sums(table)), backend)]
+
+
+def minute_counts(calls: "ir.Table", backend: "BaseBackend") -> tuple[Ints, Ints]:
+    """(minutes since 1970 UTC with at least one call, calls in each), in order of time."""
+    table = calls.mutate(minute=bucket_index(calls.at_us, MINUTE_S))
+    found = _arrow(table.group_by("minute").aggregate(calls=table.requests.sum().cast("int64")).order_by("minute"), backend)
+    return _column(found, "minute"), _column(found, "calls")
+
+
+@dataclass(frozen=True)
+class LengthCell:
+    """Calls whose input and output lie in one pair of log-bins."""
+
+    input_bin: int
+    output_bin: int
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cached_calls: int
+    """Of them, those that read from a prompt cache."""
+
+
+def length_cells(calls: "ir.Table", backend: "BaseBackend", by: Sequence[str] = ()) -> list[tuple[tuple[Any, ...], LengthCell]]:
+    """Joint histogram of input and output lengths; (values of the columns `by`, cell) where it is asked by group."""
+    total = calls.uncached_input + calls.cache_read + calls.cache_write
+    table = calls.mutate(total_input=total, input_bin=bin_of(total), output_bin=bin_of(calls.output))
+    found = table.group_by([*by, "input_bin", "output_bin"]).aggregate(
+        calls=table.requests.sum().cast("int64"), input_tokens=table.total_input.sum().cast("int64"),
+        output_tokens=table.output.sum().cast("int64"), cached_calls=(table.cache_read > 0).sum().cast("int64"),
+    )  # fmt: skip
+    cells = [(tuple(row.pop(name) for name in by), LengthCell(**row)) for row in _rows(found, backend)]
+    return sorted(cells, key=lambda cell: (cell[1].input_bin, cell[1].output_bin))
+
+
+@dataclass(frozen=True)
+class ReadCell:
+    """Calls that read so many tokens from a prompt cache, by log-bin of what they read."""
+
+    read_bin: int
+    calls: int
+    cache_read: int
+
+
+def read_cells(calls: "ir.Table", backend: "BaseBackend") -> list[ReadCell]:
+    """Histogram of cached tokens over the calls that read any."""
+    hits = calls.filter(calls.cache_read > 0)
+    table = hits.mutate(read_bin=bin_of(hits.cache_read))
+    found = table.group_by("read_bin").aggregate(
+        calls=table.requests.sum().cast("int64"), cache_read=table.cache_read.sum().cast("int64"))
+    return sorted((ReadCell(**row) for row in _rows(found, backend)), key=lambda cell: cell.read_bin)
+
+
+def _size_class(records: "ir.Table") -> "ir.Value":
+    import ibis
+
+    total = records.uncached_input + records.cache_read + records.cache_write
+    steps = [(total > edge).cast("int64") for edge in EDGES]
+    return ibis.ifelse(records.kind == "call", reduce(lambda a, b: a + b, steps), ibis.null("int64"))
+
+
+def _sums(table: "ir.Table") -> dict[str, "ir.Value"]:
+    import ibis
+
+    last = ibis.coalesce(table.until_us, table.at_us)
+    return {
+        "rows": table.count().cast("int64"), "requests": table.requests.sum().cast("int64"),
+        "counted": table.requests.count().cast("int64"),
+        **{name: table[name].sum().cast("int64") for name in SUMS}, "cost_usd": table.cost_usd.sum(),
+        "first_us": table.at_us.min(), "last_us": last.max(),
+    }  # fmt: skip
+
+
+def _spend(row: dict[str, Any]) -> Spend:
+    tokens = {name: int(row.pop(name) or 0) for name in SUMS}
+    counted, requests = row.pop("counted"), row.pop("requests")
+    cost = float(row.pop("cost_usd") or 0.0)
+    return Spend(**{"day": None, "dropped": None, **row}, tokens=tokens, cost_usd=cost,
+                 requests=int(requests) if counted and counted == row["rows"] else None)
+
+
+def _desc(name: str) -> "ir.Value":
+    import ibis
+
+    return ibis.desc(name)
+
+
+def _rows(expression: "ir.Table", backend: "BaseBackend") -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = _arrow(expression, backend).to_pylist()
+    return found
+
+
+def _arrow(expression: "ir.Table", backend: "BaseBackend") -> Any:  # Any: a pyarrow table
+    return backend.to_pyarrow(expression)
+
+
+def _column(table: Any, name: str) -> Ints:  # Any: a pyarrow table
+    return np.asarray(table.column(name).to_numpy(), dtype=np.int64)

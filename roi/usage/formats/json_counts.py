@@ -1,0 +1,131 @@
+"""Counts from JSON columns, and times that are UTC where they name no zone.
+
+A JSON column may be text (CSV), JSON (a database), or a struct or map (Parquet). Only numbers are taken out of it, and words
+that a format compares with its own; a JSON document is cut down to them before anything of it is written to disk.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, cast
+
+from roi.usage.columns import EPOCH_MS, EPOCH_US, MICRO, find
+from roi.usage.format import Document
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+WHOLE: Final = r"^-?[0-9]+(\.0+)?$"
+"""A whole number as JSON writes it, quoted (ClickHouse quotes 64 bits) or as a float."""
+
+DAY_US: Final = 86_400 * MICRO
+
+Path = tuple[str, ...]
+"""Keys from the outer object to a count."""
+
+
+def json_of(table: "ir.Table", *names: str) -> "ir.JSONValue | None":
+    """The first of the named columns as JSON, null where the cell holds none; None where there is no such column."""
+    found = find(table, names)
+    if found is None:
+        return None
+    column = table[found]
+    if column.type().is_json():
+        return cast("ir.JSONValue", column)
+    if column.type().is_string():
+        return cast("ir.JSONValue", column.strip().nullif("").try_cast("json"))
+    return cast("ir.JSONValue", column.cast("json"))
+
+
+def count_at(document: "ir.JSONValue", path: Path) -> "ir.IntegerValue":
+    """The count under these keys as int64: 0 where it is absent or null, null where it is something else."""
+    import ibis
+
+    item = document
+    for key in path:
+        item = item[key]
+    words = item.cast("string").replace('"', "")
+    number = words.re_search(WHOLE).ifelse(words.try_cast("float64"), ibis.null("float64")).cast("int64")
+    return cast("ir.IntegerValue", (words.isnull() | (words == "null")).ifelse(0, number))
+
+
+def largest_of(document: "ir.JSONValue | None", paths: Sequence[Path]) -> "ir.IntegerValue":
+    """The largest of counts that are other names of the same tokens; 0 where there is no document."""
+    import ibis
+
+    if document is None:
+        return cast("ir.IntegerValue", ibis.literal(0, "int64"))
+    counts = [count_at(document, path) for path in paths]
+    return cast("ir.IntegerValue", counts[0] if len(counts) == 1 else ibis.greatest(*counts))
+
+
+def object_of(value: object) -> object:
+    """The value, parsed where it is JSON text; None where it is other text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        parsed: object = json.loads(value)
+    except json.JSONDecodeError:
+        return None
+    return parsed
+
+
+def pruned(value: object, paths: Sequence[Path]) -> Document:
+    """The object with nothing but the numbers under these paths; {} where it is no object, or text that is no JSON."""
+    found = object_of(value)
+    kept: Document = {}
+    for path in paths:
+        item = found
+        for key in path:
+            item = item.get(key) if isinstance(item, dict) else None
+        number = isinstance(item, int | float) and not isinstance(item, bool)
+        if number or (isinstance(item, str) and item.isdigit()):
+            place = kept
+            for key in path[:-1]:
+                place = place.setdefault(key, {})
+            place[path[-1]] = item
+    return kept
+
+
+def items_of(document: Document) -> Iterator[Document]:
+    """The objects of an API's page ({"data": [...]}), or the document itself."""
+    data = document.get("data")
+    if isinstance(data, list):
+        yield from (item for item in data if isinstance(item, dict))
+    else:
+        yield document
+
+
+def scalars(item: Document, columns: frozenset[str]) -> Document:
+    """The item's values under these names (in lower case), objects and lists left out."""
+    return {key: value for key, value in item.items() if key.lower() in columns and not isinstance(value, dict | list)}
+
+
+def has_keys(document: Mapping[str, object], keys: frozenset[str]) -> bool:
+    """True where the document, or the first object of its page, has these keys (in lower case) in any case."""
+    first = next(items_of(dict(document)), {})
+    return keys <= {key.lower() for key in first}
+
+
+def utc(table: "ir.Table", *names: str) -> "ir.IntegerValue":
+    """The first of the named columns as microseconds since 1970; a time without an offset is UTC whatever --timezone says."""
+    import ibis
+
+    found = find(table, names)
+    if found is None:
+        return cast("ir.IntegerValue", ibis.null("int64"))
+    column = table[found]
+    if column.type().is_date():
+        return _micros(column.cast("timestamp"))
+    if column.type().is_timestamp():
+        return _micros(column)
+    number = column.cast("float64") if column.type().is_numeric() else column.strip().nullif("").try_cast("float64")
+    size = number.abs()
+    micros = ibis.cases((size >= EPOCH_US, number), (size >= EPOCH_MS, number * 1e3), else_=number * 1e6).round().cast("int64")
+    if column.type().is_numeric():
+        return cast("ir.IntegerValue", micros)
+    # DuckDB turns a text with an offset into UTC when it makes a plain timestamp of it, and takes one without as it is.
+    return cast("ir.IntegerValue", ibis.coalesce(micros, _micros(column.strip().nullif("").try_cast("timestamp"))))
+
+
+def _micros(stamp: "ir.Value") -> "ir.IntegerValue":
+    return cast("ir.IntegerValue", stamp.epoch_seconds().cast("int64") * MICRO + stamp.microsecond().cast("int64"))

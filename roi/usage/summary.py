@@ -1,0 +1,222 @@
+"""The spine of the room: files to records to a handful of sums to `Usage`, what was spent and on what."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+from roi.errors import InputError, UnknownName
+from roi.usage.aggregate import Spend, spend_by_day, spend_by_group
+from roi.usage.days import Days, complete_days
+from roi.usage.engine import local_engine
+from roi.usage.files import find_files
+from roi.usage.formats import FORMATS
+from roi.usage.pricing import Priced, day_of, price_spend
+from roi.usage.read import Staged, stage, together
+from roi.usage.reconcile import Reconciliation, reconcile
+from roi.usage.record import TOKENS, Asked
+from roi.usage.workload import Choice, MeasuredWorkload, measure_workload
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from ibis.backends import BaseBackend
+
+MAIN_SHARE: Final = 0.9
+"""A model with at least this share of what was spent is the incumbent without being named."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the user asks of the files."""
+
+    files: tuple[str, ...]
+    asked: Asked
+    named: str | None = None
+    """Format of the files, where the user says it."""
+    strict: bool = False
+    """Refuse where a row is left out, in place of saying so."""
+    zone: str = "UTC"
+    """Of times without an offset."""
+    incumbent: str | None = None
+    """provider/model or model whose workload is wanted."""
+    task: str | None = None
+    """Group whose workload is wanted."""
+    bill_usd_per_month: float | None = None
+    requests_per_day: float | None = None
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Rows that do not count."""
+
+    source: str
+    reason: str
+    rows: int
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What was spent."""
+
+    sources: tuple[tuple[str, str, int], ...]
+    """(file, format, rows that count)."""
+    priced: tuple[Priced, ...]
+    """By day, model, batch and tier; rows that count."""
+    costs: tuple[Spend, ...]
+    """What cost exports report."""
+    groups: tuple[Priced, ...]
+    days: Days | None
+    dropped: tuple[Dropped, ...]
+    reconciliations: tuple[Reconciliation, ...]
+    workload: MeasuredWorkload | None
+    no_workload: str
+    """Why there is no workload; empty where there is one."""
+    notes: tuple[str, ...]
+
+
+def summarize(question: Question) -> Usage:
+    """What the files say; the temporary folder that holds the counts is gone afterwards.
+
+    Raises InputError for files that cannot be read, formats that count the same calls twice, an unknown incumbent or task, and,
+    where the question is strict, for any row that is left out.
+    """
+    files, copies = find_files(question.files)
+    with TemporaryDirectory(prefix="roi-usage-") as folder:
+        engine = local_engine(Path(folder), question.zone)
+        staged = stage(files, FORMATS, question.asked, engine, Path(folder), named=question.named, strict=question.strict)
+        if not staged.parts:
+            raise InputError(f"FILES: nothing to read; empty: {', '.join(staged.empty[:5])}")
+        return _summary(question, together(staged.parts), engine, staged, copies)
+
+
+def _summary(
+    question: Question, records: "ir.Table", backend: "BaseBackend", staged: Staged, copies: list[tuple[str, str]],
+) -> Usage:
+    every = spend_by_day(records, backend)
+    kept = [row for row in every if row.dropped is None and row.kind != "cost"]
+    costs = tuple(row for row in every if row.dropped is None and row.kind == "cost")
+    dropped = tuple(_dropped(every, staged))
+    if question.strict and dropped:
+        first = dropped[0]
+        raise InputError(f"--strict: {sum(d.rows for d in dropped):,} rows are left out, {first.rows:,} of them for"
+                         f" {first.reason!r}{f' ({first.where})' if first.where else ''}")
+    _check_double(kept)
+    days = complete_days(kept)
+    priced = tuple(price_spend(kept, days.last if days else 0))
+    groups = tuple(price_spend(spend_by_group(records, backend), days.last if days else 0)) if kept else ()
+    choice, why = choose(priced, groups, question)
+    workload = None
+    if choice is not None and days is not None:
+        rows = [row for row in kept if Choice(choice.provider, choice.model).holds(row)]
+        if choice.group is not None:
+            rows = [row for row in spend_by_day(choice.filter(records), backend) if row.kind != "cost"]
+        workload = measure_workload(records, backend, rows, days, choice, question.requests_per_day)
+    complete = days.complete if days else ()
+    return Usage(
+        tuple(_sources(staged, kept, costs)), priced, costs, groups, days, dropped,
+        tuple(reconcile(priced, costs, question.bill_usd_per_month, complete)), workload, why,
+        tuple(_notes(staged, copies, priced, question)),
+    )  # fmt: skip
+
+
+def _sources(staged: Staged, kept: Sequence[Spend], costs: Sequence[Spend]) -> Iterator[tuple[str, str, int]]:
+    rows: dict[str, int] = defaultdict(int)
+    for row in (*kept, *costs):
+        rows[row.source] += row.rows
+    for part in staged.parts:
+        shown = part.files[0].shown if len(part.files) == 1 else f"{len(part.files)} files such as {part.files[0].shown}"
+        yield shown, part.format.title, rows[part.format.name]
+
+
+def _dropped(every: Sequence[Spend], staged: Staged) -> Iterator[Dropped]:
+    """Rows left out by reason, most first: those that could not be read, and those that do not count."""
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    where: dict[tuple[str, str], str] = {}
+    for part in staged.parts:
+        for reason, rows in part.trouble.rows.items():
+            sums[part.format.name, reason] += rows
+            where.setdefault((part.format.name, reason), part.trouble.where.get(reason, ""))
+    for row in every:
+        if row.dropped is not None:
+            sums[row.source, row.dropped] += row.rows
+    for (source, reason), rows in sorted(sums.items(), key=lambda x: -x[1]):
+        yield Dropped(source, reason, rows, where.get((source, reason), ""))
+
+
+def _check_double(kept: Sequence[Spend]) -> None:
+    """Raise where two formats count one model of one provider on the same day: the same calls, most likely, twice."""
+    seen: dict[tuple[str | None, str | None, int | None], str] = {}
+    for row in kept:
+        key = (row.provider, row.model, row.day)
+        other = seen.setdefault(key, row.source)
+        if other != row.source and row.day is not None:
+            raise InputError(f"FILES: {other} and {row.source} both count {row.model} on {day_of(row.day)}; the same calls"
+                             " would count twice: give one of them")
+
+
+def choose(priced: Sequence[Priced], groups: Sequence[Priced], question: Question) -> tuple[Choice | None, str]:
+    """(whose workload is told, why none is): the model that the user names, the only one, or one with MAIN_SHARE of it all."""
+    sizes = model_sizes(priced)
+    if not sizes:
+        return None, "no row counts tokens of a model"
+    total = sum(sizes.values()) or 1.0
+    if question.incumbent is not None:
+        key = _named(question.incumbent, list(sizes))
+    else:
+        key = max(sizes, key=lambda k: sizes[k])
+        if len(sizes) > 1 and sizes[key] / total < MAIN_SHARE:
+            shares = ", ".join(f"{model} {size / total:.0%}" for (_, model), size in
+                               sorted(sizes.items(), key=lambda x: -x[1])[:4])
+            return None, f"several models ({shares}): say which one is the incumbent, --incumbent provider/model"
+    group = question.task
+    if group is not None:
+        there = {each.spend.group for each in groups if (each.spend.provider, each.spend.model) == key}
+        known = sorted(name for name in there if name is not None)
+        if group not in known:
+            raise UnknownName("--task", group, known, f"group of {key[1]}")
+    return Choice(key[0], key[1], group), ""
+
+
+def model_sizes(priced: Sequence[Priced]) -> dict[tuple[str | None, str], float]:
+    """What was spent by provider and model; tokens where nothing has a price."""
+    known = any(each.usd for each in priced)
+    sizes: dict[tuple[str | None, str], float] = defaultdict(float)
+    for each in priced:
+        if each.spend.model is not None:
+            size = (each.usd or 0.0) if known else float(sum(each.spend.tokens[name] for name in TOKENS))
+            sizes[each.spend.provider, each.spend.model] += size
+    return dict(sizes)
+
+
+def _named(name: str, known: list[tuple[str | None, str]]) -> tuple[str | None, str]:
+    """The (provider, model) that `provider/model` or `model` names."""
+    spelled = {f"{provider}/{model}" if provider else model: (provider, model) for provider, model in known}
+    if name in spelled:
+        return spelled[name]
+    fitting = [key for key in known if key[1] == name]
+    if len(fitting) == 1:
+        return fitting[0]
+    raise UnknownName("--incumbent", name, spelled, "model of these files:" if not fitting else "model, several have it:")
+
+
+def _notes(staged: Staged, copies: list[tuple[str, str]], priced: Sequence[Priced], question: Question) -> Iterator[str]:
+    """What a reader must know about the figures, one remark each."""
+    for name, why in (*copies, *staged.other):
+        yield f"{name} is left out: {why}"
+    for name in staged.empty:
+        yield f"{name} is empty"
+    for part in staged.parts:
+        for name in part.trouble.cut_short:
+            yield f"{name} ends inside its gzip stream: what could be read is counted, the rest is missing"
+    for note in dict.fromkeys(each.note for each in priced if each.note):
+        models = {each.spend.model or "" for each in priced if each.note == note}
+        yield f"{', '.join(sorted(models))}: {note}"
+    twice = sum(each.spend.tokens["perhaps_cached"] for each in priced)
+    if twice:
+        yield (f"{twice:,} cached tokens may or may not be part of the input column; taken as part of it, the upper bound"
+               " counts them on top: --input-includes-cache yes or no settles it")
+    if question.zone != "UTC":
+        yield f"times without an offset are read as {question.zone}"

@@ -135,6 +135,18 @@ def test_a_model_is_found_by_id_by_hub_name_and_without_the_owner_in_any_case() 
         assert find_model(name).id == "qwen3-8b"
 
 
+def test_a_four_bit_repacking_is_found_under_its_own_name() -> None:
+    assert find_model("unsloth/mistral-7b-bnb-4bit").id == "mistral-7b-v0.1"
+    assert find_model("Llama-3.2-1B-Instruct-unsloth-bnb-4bit").id == "llama-3.2-1b"
+
+
+def test_the_small_r1_distillation_has_a_head_of_its_own() -> None:
+    """Qwen2.5-Math-1.5B ties it: 1,543,714,304 + 151,936 x 1,536 = 1,777,088,000. The 7B and its base both have one."""
+    assert find_model("deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B").parameters == 1_777_088_000
+    assert find_model("Qwen/Qwen2.5-Math-1.5B").parameters == 1_777_088_000 - 151_936 * 1_536
+    assert find_model("deepseek-ai/DeepSeek-R1-Distill-Qwen-7B").parameters == find_model("Qwen/Qwen2.5-Math-7B").parameters
+
+
 def test_an_unknown_model_is_an_error_that_names_the_nearest() -> None:
     with pytest.raises(UnknownName, match=r"serving\.model: unknown model 'lama-3.1-8b'; nearest: llama-3.1-8b"):
         find_model("lama-3.1-8b", "serving.model")

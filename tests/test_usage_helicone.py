@@ -55,7 +55,8 @@ def test_said_to_leave_them_out_the_input_is_whole(tmp_path: Path) -> None:
 
 def test_no_body_and_no_property_is_ever_read(tmp_path: Path) -> None:
     """Neither in a record, nor in a staged file, nor as a column."""
-    rows = records(fresh(tmp_path, "csv"), DATA / "helicone.csv", formats=BOTH) + records(fresh(tmp_path, "json"), DATA / "helicone.jsonl", formats=BOTH)
+    rows = records(fresh(tmp_path, "csv"), DATA / "helicone.csv", formats=BOTH)
+    rows += records(fresh(tmp_path, "json"), DATA / "helicone.jsonl", formats=BOTH)
     assert CANARY not in str(rows)
     for file in (path for path in tmp_path.rglob("*") if path.is_file()):
         assert CANARY.encode() not in file.read_bytes()

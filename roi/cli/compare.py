@@ -27,11 +27,13 @@ NARROW, WIDE = 80, 120
               help="Cost tree of this option (id, start of an id, or kind) instead of the winner's.")
 @click.option("--all", "everything", is_flag=True, help="Every option and every break-even, not the best of each kind.")
 @click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts; 0 = central values only.")
+@click.option("--usage", "part", type=click.Path(path_type=Path),
+              help="What usage records settle (roi usage --output), laid over the scenario.")
 @click.option("--profiles", multiple=True, type=click.Path(path_type=Path), help="Folder of profiles to search first.")
 @click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
 def compare(
     *, file: Path | None, overrides: tuple[str, ...], form: str, output: Path | None, explain: str | None, everything: bool,
-    draws: int | None, seed: int | None, profiles: tuple[Path, ...],
+    draws: int | None, seed: int | None, part: Path | None, profiles: tuple[Path, ...],
 ) -> None:
     """Compare every option of the scenario in FILE.
 
@@ -41,7 +43,7 @@ def compare(
     from roi import __version__
     from roi.cli.output import write
 
-    comparison, scenario, warnings, note = _answer(file, overrides, draws, seed, profiles)
+    comparison, scenario, warnings, note = _answer(file, overrides, draws, seed, part, profiles)
     shown = None
     if explain is not None:
         from roi.report.explain import find_option
@@ -68,7 +70,8 @@ def compare(
 
 
 def _answer(
-    file: Path | None, overrides: tuple[str, ...], draws: int | None, seed: int | None, profiles: tuple[Path, ...],
+    file: Path | None, overrides: tuple[str, ...], draws: int | None, seed: int | None, part: Path | None,
+    profiles: tuple[Path, ...],
 ) -> tuple["Comparison", dict[str, Any] | None, tuple[str, ...], str]:  # Any: the scenario as plain JSON values
     """The comparison of the file, the scenario behind it, its warnings, and what to say about where it comes from."""
     if file is not None:
@@ -76,8 +79,8 @@ def _answer(
 
         saved = read_saved(file)
         if saved is not None:
-            if overrides:
-                raise click.UsageError(f"--set changes a scenario; {file} is a saved comparison")
+            if overrides or part:
+                raise click.UsageError(f"{'--set' if overrides else '--usage'} changes a scenario; {file} is a saved comparison")
             note = f"replaying {file}, saved by roi {saved.roi_version}: prices and facts of that file"
             return replay(saved, draws=draws, seed=seed), saved.scenario, saved.warnings, note
     from roi.catalog.calibrations import find_calibrations
@@ -88,7 +91,7 @@ def _answer(
     from roi.scenario.file import load_scenario, scenario_data
 
     asked = [f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None]
-    scenario = load_scenario(file, (*overrides, *asked))
+    scenario = load_scenario(file, (*overrides, *asked), part)
     folders = profile_folders(profiles)
     store = load_profiles(folders, kinds={"dry-run", "train"})
     calibrations, unread = find_calibrations(folders)
@@ -96,6 +99,8 @@ def _answer(
         click.echo(f"roi: {path} is left out: {reason}", err=True)
     resolved = resolve(scenario, known_runs(store, calibrations))
     note = f"no FILE given: the bundled scenario, {scenario.title!r}" if file is None else ""
+    if part is not None:
+        note += f"{'; ' if note else ''}workload and incumbent as {part} states them"
     return compare_case(resolved.case), scenario_data(scenario), resolved.warnings, note
 
 

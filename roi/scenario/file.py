@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
+from roi.scenario.overlay import overlay, read_part
 from roi.scenario.schema import Scenario
 from roi.scenario.yaml import dump_yaml, parse_yaml, read_yaml
 
@@ -21,9 +22,14 @@ NAMED_FROM = 2
 """Keys before the name of a system in the shortest path that holds one."""
 
 
-def load_scenario(path: Path | str | None = None, overrides: tuple[str, ...] = ()) -> Scenario:
-    """The scenario in `path` (None = the bundled one), with `a.b=c` overrides applied before it is checked."""
+def load_scenario(path: Path | str | None = None, overrides: tuple[str, ...] = (), part: Path | None = None) -> Scenario:
+    """The scenario in `path` (None = the bundled one), checked with everything that is laid over it.
+
+    `part` is what usage records settle (roi.scenario.overlay); `a.b=c` overrides come last.
+    """
     data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(Path(path))
+    if part is not None:
+        overlay(data, read_part(part))
     for override in overrides:
         _set(data, override)
     return check_scenario(data)

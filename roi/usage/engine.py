@@ -2,13 +2,17 @@
 
 from typing import TYPE_CHECKING, Any
 
-from roi.errors import InputError, MissingExtra, RoiError
+from roi.errors import InputError, MissingExtra, RoiError, UnknownName
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import ibis.expr.types as ir
     from ibis.backends import BaseBackend
     from ibis.backends.duckdb import Backend as DuckDB
+
+ZONES = {"postgres": "SET TIME ZONE 'UTC'", "duckdb": "SET TimeZone = 'UTC'", "pyspark": "SET TIME ZONE 'UTC'"}
+"""How a session is told that times without an offset are UTC, where it has a zone of its own."""
 
 MEMORY_LIMIT = "640MB"
 """DuckDB's own part of the gibibyte that a run may take; Python, Arrow and Ibis take some 250 MB."""
@@ -42,7 +46,18 @@ def remote_engine(url: str) -> "BaseBackend":
         raise RoiError(f"--backend: {scheme} needs the package {error.name}: pip install 'ibis-framework[{scheme}]'") from None
     except Exception as error:  # noqa: BLE001 -- each driver has its own
         raise InputError(f"--backend: no connection to {scheme}: {type(error).__name__}") from None
+    if scheme in ZONES:
+        backend.raw_sql(ZONES[scheme])
     return backend
+
+
+def remote_table(backend: "BaseBackend", name: str) -> "ir.Table":
+    """A table of the backend, by its name or as schema.name; UnknownName with the nearest where there is none."""
+    schema, _, table = name.rpartition(".")
+    try:
+        return backend.table(table, database=schema or None)
+    except Exception:  # noqa: BLE001 -- each driver has its own
+        raise UnknownName("FILES", name, backend.list_tables(), "table") from None
 
 
 def load_ibis() -> Any:  # Any: the module

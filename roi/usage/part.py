@@ -13,8 +13,6 @@ from roi.usage.summary import Usage
 from roi.usage.workload import MeasuredWorkload
 
 
-
-
 def part_yaml(found: Usage, bill_usd_per_month: float | None = None) -> str:
     """YAML with `workload` and `incumbent`, and as comments where it comes from and what the log does not settle.
 

@@ -147,17 +147,17 @@ def _stage(found: list[_Sniffed], asked: Asked, engine: "DuckDB", target: Path) 
     if not _fast(found[0]):
         raw = engine.read_parquet(_through_python(found, target.with_suffix(".raw.parquet"), trouble))
     elif found[0].shape.kind == "parquet":
-        raw = _wanted(engine.read_parquet([str(file.path) for file in files]), form)
+        raw = wanted(engine.read_parquet([str(file.path) for file in files]), form)
         raw = _once(raw, files, engine, trouble)
         return Part(form, files, form.records(raw, asked), trouble)
     else:
-        raw = _wanted(_table(found, engine), form)
+        raw = wanted(_table(found, engine), form)
     table = _typed(form.records(_once(raw, files, engine, trouble), asked), engine, target.with_suffix(".parquet"), files)
     _rejected(engine, files, trouble)
     return Part(form, files, table, trouble)
 
 
-def _wanted(raw: "ir.Table", form: Format) -> "ir.Table":
+def wanted(raw: "ir.Table", form: Format) -> "ir.Table":
     """The format's columns; no other is ever read."""
     return raw.select(*[column for column in raw.columns if column.lower() in form.columns])
 

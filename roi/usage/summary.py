@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Final
 from roi.errors import InputError, UnknownName
 from roi.usage.aggregate import Spend, spend_by_day, spend_by_group
 from roi.usage.days import Days, complete_days
-from roi.usage.engine import local_engine
-from roi.usage.files import find_files
+from roi.usage.detect import format_named, of_header
+from roi.usage.engine import local_engine, remote_engine, remote_table
+from roi.usage.files import SourceFile, find_files
 from roi.usage.formats import FORMATS
 from roi.usage.pricing import Priced, day_of, price_spend
-from roi.usage.read import Staged, stage, together
+from roi.usage.read import Part, Staged, stage, together, wanted
 from roi.usage.reconcile import Reconciliation, reconcile
 from roi.usage.record import TOKENS, Asked
+from roi.usage.text_rows import Trouble
+from roi.usage.trace import write_trace
 from roi.usage.workload import Choice, MeasuredWorkload, measure_workload
 
 if TYPE_CHECKING:
@@ -45,6 +48,10 @@ class Question:
     """Group whose workload is wanted."""
     bill_usd_per_month: float | None = None
     requests_per_day: float | None = None
+    backend: str | None = None
+    """Ibis URL; `files` is then the name of one table."""
+    trace: Path | None = None
+    """Where arrivals and lengths go."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +90,35 @@ def summarize(question: Question) -> Usage:
     Raises InputError for files that cannot be read, formats that count the same calls twice, an unknown incumbent or task, and,
     where the question is strict, for any row that is left out.
     """
+    if question.backend is not None:
+        return _of_table(question, question.backend)
     files, copies = find_files(question.files)
     with TemporaryDirectory(prefix="roi-usage-") as folder:
         engine = local_engine(Path(folder), question.zone)
         staged = stage(files, FORMATS, question.asked, engine, Path(folder), named=question.named, strict=question.strict)
         if not staged.parts:
             raise InputError(f"FILES: nothing to read; empty: {', '.join(staged.empty[:5])}")
-        return _summary(question, together(staged.parts), engine, staged, copies)
+        records = together(staged.parts)
+        found = _summary(question, records, engine, staged, copies)
+        if question.trace is not None:
+            chosen = found.workload.choice.filter(records) if found.workload else records.filter(records.dropped.isnull())
+            write_trace(chosen, engine, question.trace)
+        return found
+
+
+def _of_table(question: Question, url: str) -> Usage:
+    """The same for one table of a database: its columns tell the format, and the sums are made there."""
+    if len(question.files) != 1:
+        raise InputError("FILES: with --backend, give the name of one table")
+    if question.trace is not None or question.zone != "UTC":
+        raise InputError(f"{'--trace' if question.trace else '--timezone'}: not with --backend; export the calls first")
+    name = question.files[0]
+    backend = remote_engine(url)
+    raw = remote_table(backend, name)
+    form = format_named(question.named, FORMATS) if question.named else of_header(raw.columns, FORMATS, name, question.asked)
+    records = form.records(wanted(raw, form), question.asked)
+    staged = Staged(parts=[Part(form, (SourceFile(None, name),), records, Trouble())])
+    return _summary(question, together(staged.parts), backend, staged, [])
 
 
 def _summary(

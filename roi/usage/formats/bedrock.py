@@ -23,7 +23,7 @@ COUNTS: Final = {
     "input": ("inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"), "output": ("outputTokenCount",)}
 """Counts, by the part of a log entry that holds them beside the body."""
 
-TAKEN: Final = ("timestamp", "modelId", "accountId", "errorCode")
+TAKEN: Final = ("timestamp", "modelId", "accountId", "errorCode", "requestId")
 
 FAILED: Final = "failed call"
 EMBEDDINGS: Final = "an embedding model"
@@ -99,6 +99,7 @@ def _caller(arn: object) -> str | None:
 BEDROCK_LOG: Final = Format(
     name="bedrock-log", title="AWS Bedrock invocation log", grain="call",
     needs=frozenset({"timestamp", "modelid", "inputtokencount", "outputtokencount"}),
-    uses=("cachereadinputtokencount", "cachewriteinputtokencount", "accountid", "errorcode", "caller"), records=records,
+    uses=("cachereadinputtokencount", "cachewriteinputtokencount", "accountid", "errorcode", "caller", "requestid"),
+    records=records,
     recognises=is_log, flatten=entry_rows, groups={"key": "caller", "project": "accountid"},
 )  # fmt: skip

@@ -8,7 +8,7 @@ platform.deepseek.com, usage export, its columns as exported (2026-08).
 
 from typing import TYPE_CHECKING, Final
 
-from roi.usage.columns import find, text, whole
+from roi.usage.columns import text, whole
 from roi.usage.format import Format, group_column
 from roi.usage.formats.json_counts import DAY_US, utc
 from roi.usage.record import Asked, Fields, record
@@ -28,8 +28,8 @@ def records(table: "ir.Table", asked: Asked) -> "ir.Table":
     import ibis
 
     kind, amount = text(table, "type").lower(), whole(table, "amount")
-    start = utc(table, "start_time_iso", "utc_date")
-    until = utc(table, "end_time_iso") if find(table, ["end_time_iso"]) else start + DAY_US
+    start = ibis.coalesce(utc(table, "start_time_iso"), utc(table, "utc_date"))
+    until = ibis.coalesce(utc(table, "end_time_iso"), start + DAY_US)
     counts = {name: (kind == own).ifelse(amount, ibis.literal(0, "int64")) for name, own in TYPES.items()}
     return record(table, DEEPSEEK_CSV.name, Fields(
         kind="bucket", at_us=start, until_us=until, provider="deepseek",

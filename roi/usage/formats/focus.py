@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 NEEDS: Final = ("effectivecost", "billingcurrency", "chargecategory", "chargeperiodstart", "servicecategory")
 USES: Final = ("chargeperiodend", "servicename", "serviceprovidername", "providername", "subaccountname")
+KEYS: Final = ("billingaccountid", "subaccountid", "resourceid", "regionid", "skuid", "skupriceid", "commitmentdiscountid",
+               "consumedquantity", "pricingquantity")  # fmt: skip
+"""Not shown; they tell one row from another of the same day, service and cost, where copies in other exports are looked for."""
 
 AI: Final = "ai and machine learning"
 
@@ -63,6 +66,6 @@ def _paid(table: "ir.Table", asked: Asked) -> "ir.Value":
 
 
 FOCUS: Final = Format(
-    name="focus", title="FOCUS cost and usage", grain="cost", needs=frozenset(NEEDS), uses=USES, records=records,
+    name="focus", title="FOCUS cost and usage", grain="cost", needs=frozenset(NEEDS), uses=(*USES, *KEYS), records=records,
     groups={"tag": "servicename", "project": "subaccountname"},
 )  # fmt: skip

@@ -55,9 +55,9 @@ def _records(table: "ir.Table", asked: Asked, form: Format) -> "ir.Table":
     over = ((left < 0) & (read + written > 0)).fill_null(False)
     includes = asked.includes_cache is not False
     status = whole(table, "response_status")
-    cached = text(table, "cache_reference_id")
+    own_answer = ~text(table, "cache_reference_id").isin((NO_CACHE_ID,)).fill_null(True)
     reasons = [(status.isnull() | (status < 0) | (status >= 400), FAILED),
-               ((cached.notnull() & (cached != NO_CACHE_ID)), FROM_CACHE)]
+               (own_answer, FROM_CACHE)]
     if includes:
         reasons.append((over, OVER))
     provider = text(table, "provider").lower().substitute(PROVIDERS)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 WHOLE: Final = r"^-?[0-9]+(\.0+)?$"
 """A whole number as JSON writes it, quoted (ClickHouse quotes 64 bits) or as a float."""
 
+NO_OFFSET: Final = r"^[0-9-]+[ T][0-9:.]+$"
+DATE: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+
 DAY_US: Final = 86_400 * MICRO
 
 Path = tuple[str, ...]
@@ -123,9 +126,13 @@ def utc(table: "ir.Table", *names: str) -> "ir.IntegerValue":
     micros = ibis.cases((size >= EPOCH_US, number), (size >= EPOCH_MS, number * 1e3), else_=number * 1e6).round().cast("int64")
     if column.type().is_numeric():
         return cast("ir.IntegerValue", micros)
-    # DuckDB turns a text with an offset into UTC when it makes a plain timestamp of it, and takes one without as it is.
-    return cast("ir.IntegerValue", ibis.coalesce(micros, _micros(column.strip().nullif("").try_cast("timestamp"))))
+    words = column.strip().nullif("")
+    zoned = ibis.cases((words.re_search(NO_OFFSET), words.concat("+00:00")),
+                       (words.re_search(DATE), words.concat(" 00:00:00+00:00")), else_=words)
+    return cast("ir.IntegerValue", ibis.coalesce(micros, _micros(zoned.try_cast("timestamp('UTC')"))))
 
 
 def _micros(stamp: "ir.Value") -> "ir.IntegerValue":
-    return cast("ir.IntegerValue", stamp.epoch_seconds().cast("int64") * MICRO + stamp.microsecond().cast("int64"))
+    # The plain timestamp may be local time, but its fraction of a second is that of UTC.
+    fraction = stamp.cast("timestamp").microsecond().cast("int64")
+    return cast("ir.IntegerValue", stamp.epoch_seconds().cast("int64") * MICRO + fraction)

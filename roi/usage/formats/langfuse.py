@@ -8,7 +8,7 @@ cost of 0 is that of a model without a price, so it is no cost. Source: langfuse
 ingestion types (2026-10).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from roi.usage.columns import real, text
@@ -38,6 +38,17 @@ NAMES: Final = {
 ALL: Final[tuple[Path, ...]] = tuple((key,) for keys in NAMES.values() for key in keys)
 
 
+MODELS: Final = ("provided_model_name", "providedmodelname", "model")
+COSTS: Final = ("total_cost", "calculatedtotalcost", "totalcost")
+
+
+def _first(read: "Callable[..., ir.Value]", table: "ir.Table", names: tuple[str, ...]) -> "ir.Value":
+    """The first of several columns that holds something; a JSON document gives every column, most of them empty."""
+    import ibis
+
+    return ibis.coalesce(*(read(table, name) for name in names))
+
+
 def _records(table: "ir.Table", asked: Asked, form: Format) -> "ir.Table":
     import ibis
 
@@ -56,12 +67,12 @@ def _records(table: "ir.Table", asked: Asked, form: Format) -> "ir.Table":
     failed = (text(table, "level").upper() == "ERROR").fill_null(False)
     return record(table, form.name, Fields(
         at_us=utc(table, "start_time", "starttime"), provider=asked.provider,
-        model=text(table, "provided_model_name", "providedmodelname", "model").fill_null(asked.model or ""),
+        model=_first(text, table, MODELS).fill_null(asked.model or ""),
         uncached_input=counts_cache.ifelse(uncached - cached, uncached), cache_read=read, cache_write=written,
         cache_write_1h=n["write_1h"], output=n["output"] + beside.ifelse(n["reasoning"] + n["output_audio"], 0),
         reasoning=n["reasoning"],
         perhaps_cached=0 if asked.includes_cache is not None else (inside | outside).ifelse(0, cached),
-        cost_usd=real(table, "total_cost", "calculatedtotalcost", "totalcost").nullif(0.0),
+        cost_usd=_first(real, table, COSTS).nullif(0.0),
         group=group_column(form, table, asked),
         reasons=((kind == "EMBEDDING", "an embedding, no completion"),
                  (kind != "GENERATION", "no call of a model (a span, event, tool or the like)"),
@@ -103,7 +114,7 @@ def observation_rows(document: Document) -> Iterator[Document]:
 LANGFUSE = Format(
     name="langfuse", title="Langfuse observations", grain="call",
     needs=frozenset({"type", "start_time", "usage_details"}),
-    uses=("provided_model_name", "model", "level", "total_cost", "prompt_name", "environment", "user_id", "project_id"),
+    uses=("id", "provided_model_name", "model", "level", "total_cost", "prompt_name", "environment", "user_id", "project_id"),
     records=blob_records, recognises=is_blob, flatten=observation_rows,
     ambiguous_cache=True,
     groups={"prompt": "prompt_name", "tag": "environment", "user": "user_id", "project": "project_id"},
@@ -112,7 +123,7 @@ LANGFUSE = Format(
 LANGFUSE_UI = Format(
     name="langfuse-ui", title="Langfuse observations of the UI or API", grain="call",
     needs=frozenset({"type", "starttime", "usagedetails"}),
-    uses=("providedmodelname", "model", "level", "calculatedtotalcost", "totalcost", "promptname", "environment", "userid",
+    uses=("id", "providedmodelname", "model", "level", "calculatedtotalcost", "totalcost", "promptname", "environment", "userid",
           "projectid"),
     records=ui_records, recognises=is_ui, flatten=observation_rows,
     ambiguous_cache=True, groups={"prompt": "promptname", "tag": "environment", "user": "userid", "project": "projectid"},

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 NEEDS: Final = frozenset({"starttime", "prompt_tokens", "completion_tokens", "model", "spend"})
 
 USES: Final = (
-    "call_type", "custom_llm_provider", "metadata", "cache_hit", "status", "request_tags", "api_key", "end_user", "user",
-    "team_id",
+    "request_id", "call_type", "custom_llm_provider", "metadata", "cache_hit", "status", "request_tags", "api_key", "end_user",
+    "user", "team_id",
 )  # fmt: skip
 
 HOLDERS: Final = ("usage_object", "additional_usage_values")
@@ -70,6 +70,7 @@ def records(table: "ir.Table", asked: Asked) -> "ir.Table":
     """Records of the table of calls."""
     import ibis
 
+    table = _named(table)
     metadata = json_of(table, "metadata")
     read, written = largest_of(metadata, READ), largest_of(metadata, WRITE)
     left = whole(table, "prompt_tokens") - read - written
@@ -80,7 +81,7 @@ def records(table: "ir.Table", asked: Asked) -> "ir.Table":
         at_us=utc(table, "starttime"), provider=litellm_provider(table, asked), model=litellm_model(table, asked),
         uncached_input=left, cache_read=read, cache_write=written, cache_write_1h=largest_of(metadata, WRITE_1H),
         output=count(table, "completion_tokens"), reasoning=largest_of(metadata, REASONING),
-        cost_usd=real(table, "spend").nullif(0.0), group=group_column(LITELLM_SPENDLOGS, _named(table), asked),
+        cost_usd=real(table, "spend").nullif(0.0), group=group_column(LITELLM_SPENDLOGS, table, asked),
         reasons=(((status.lower() == FAILED).fill_null(False), "a failed call"),
                  (flag(table, "cache_hit"), "answered by the gateway's own cache"),
                  (text(table, "call_type").lower().re_search(OTHER_CALLS).fill_null(False),

@@ -74,7 +74,7 @@ def activity_rows(document: Document) -> Iterator[Document]:
 OPENROUTER_CSV = Format(
     name="openrouter-csv", title="OpenRouter activity CSV", grain="call",
     needs=frozenset({"created_at", "cost_total", "tokens_prompt", "tokens_completion", "model_permaslug"}),
-    uses=("tokens_cached", "tokens_reasoning", "byok_usage_inference", "variant", "cancelled", "finish_reason_normalized",
+    uses=("generation_id", "tokens_cached", "tokens_reasoning", "byok_usage_inference", "variant", "cancelled", "finish_reason_normalized",
           "api_key_name", "app_name", "user"),
     records=csv_records, groups={"key": "api_key_name", "tag": "app_name", "user": "user"},
 )  # fmt: skip
@@ -82,6 +82,6 @@ OPENROUTER_CSV = Format(
 OPENROUTER_API = Format(
     name="openrouter-api", title="OpenRouter Activity API", grain="bucket",
     needs=frozenset({"date", "model_permaslug", "usage", "requests", "prompt_tokens", "completion_tokens"}),
-    uses=("model", "byok_usage_inference", "reasoning_tokens"), records=api_records,
+    uses=("model", "endpoint_id", "byok_usage_inference", "reasoning_tokens"), records=api_records,
     recognises=is_activity, flatten=activity_rows,
 )  # fmt: skip

@@ -80,7 +80,8 @@ def _answer(
         saved = read_saved(file)
         if saved is not None:
             if overrides or part:
-                raise click.UsageError(f"{'--set' if overrides else '--usage'} changes a scenario; {file} is a saved comparison")
+                option = "--set" if overrides else "--usage"
+                raise click.UsageError(f"{option} changes a scenario; {file} is a saved comparison")
             note = f"replaying {file}, saved by roi {saved.roi_version}: prices and facts of that file"
             return replay(saved, draws=draws, seed=seed), saved.scenario, saved.warnings, note
     from roi.catalog.calibrations import find_calibrations

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
               help="Whether the input column counts cached tokens too, where the format leaves it open.")
 @click.option("--provider", help="Who is paid, where the files do not say.")
 @click.option("--model", help="The model, where the files do not say.")
-@click.option("--group-by", metavar="KIND", help="tag, prompt, key, user, project or model; left out = the first that is there.")
+@click.option("--group-by", metavar="KIND", help="tag, prompt, key, user or project; left out = the first there is.")
 @click.option("--timezone", default="UTC", show_default=True, metavar="ZONE", help="Of times without an offset.")
 @click.option("--incumbent", metavar="PROVIDER/MODEL", help="Whose workload is wanted, where there are several.")
 @click.option("--task", metavar="GROUP", help="Group whose workload is wanted; left out = the incumbent's whole.")
@@ -33,8 +33,10 @@ if TYPE_CHECKING:
               help="Groups to compare, the largest; 0 = none.")
 @click.option("--strict", is_flag=True, help="Refuse where a row or a file is left out.")
 @click.option("--backend", metavar="URL", help="Ibis URL of the database that holds the log; FILES is then one table's name.")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True, help="How to print.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write workload, incumbent and bill as YAML, for compare --usage.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
+              help="How to print.")
+@click.option("--output", type=click.Path(path_type=Path),
+              help="Write workload, incumbent and bill as YAML, for compare --usage.")
 @click.option("--trace", type=click.Path(path_type=Path), help="Write arrivals and lengths of the calls as Parquet.")
 def usage(
     *, files: tuple[str, ...], named: str | None, columns: tuple[str, ...], input_includes_cache: str | None,
@@ -45,8 +47,8 @@ def usage(
     """What FILES say was spent: exports and logs, also folders, globs, gzip, and - for standard input.
 
     Read are the exports of OpenAI (dashboard CSV, Usage API, Costs API), Anthropic (console CSV, usage and cost reports),
-    LiteLLM, Langfuse, OpenTelemetry GenAI spans, AWS Bedrock invocation logs, OpenRouter, DeepSeek, Cursor, Helicone, FOCUS, and
-    any CSV, JSON lines or Parquet with a time, input and output tokens. Prompts and answers are never read.
+    LiteLLM, Langfuse, OpenTelemetry GenAI spans, AWS Bedrock invocation logs, OpenRouter, DeepSeek, Cursor, Helicone, FOCUS,
+    and any CSV, JSON lines or Parquet with a time, input and output tokens. Prompts and answers are never read.
     """
     from roi import __version__
     from roi.cli.output import replace_file, write

@@ -8,7 +8,6 @@ from roi.report.usage_chart import spend_chart
 from roi.report.usage_json import grouped, spent
 from roi.report.wording import chance, figure, percent, usd
 from roi.usage.aggregate import Spend
-from roi.usage.days import Shape
 from roi.usage.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.reconcile import Reconciliation
 from roi.usage.record import TOKENS
@@ -70,8 +69,8 @@ def _scope(found: Usage) -> str:
     if found.days is not None:
         whole = len(found.days.complete)
         span = found.days.last - found.days.first + 1
-        parts.append(f"{day_of(found.days.first)} to {day_of(found.days.last)} UTC, {span:,} day{'s' * (span > 1)},"
-                     f" {whole:,} of them whole")
+        until = f" to {day_of(found.days.last)}" if span > 1 else ""
+        parts.append(f"{day_of(found.days.first)}{until}, UTC; {whole:,} of {span:,} day{'s' * (span > 1)} whole")
         parts += [f"{day_of(day)} {why}" for day, why in found.days.left_out]
     if rows:
         parts.append(f"{requests:,} requests" if requests is not None else "requests not counted by this export")
@@ -132,6 +131,10 @@ def _row(label: str, group: Sequence[Priced], total: float, *, strong: bool = Fa
     ), strong=strong)  # fmt: skip
 
 
+def _count(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else figure(number)
+
+
 def _cents(amount: float) -> str:
     return f"{amount:,.2f}" if amount < 1000 else f"{amount:,.0f}"
 
@@ -144,18 +147,24 @@ def _tasks(tasks: Sequence[Task]) -> Iterable[Block]:
     for task in tasks:
         name = f"{task.group} on {task.model}" if task.group is not None else task.model
         rows.append(Row((
-            name, "-" if task.requests_per_day is None else figure(task.requests_per_day), _cents(task.usd_per_month),
-            "-" if task.saves_usd_per_month is None else _cents(task.saves_usd_per_month),
+            name, "-" if task.requests_per_day is None else _count(task.requests_per_day), _cents(task.usd_per_month),
+            "-" if task.saves_share is None else percent(task.saves_share),
             "-" if task.npv_usd is None else f"{task.npv_usd:,.0f}", chance(task.probability),
-        ), detail=f"best: {task.best}{'' if task.evaluated else ', quality not evaluated'}" if task.best
+        ), detail=_best(task) if task.best
             else f"not compared: {task.reason}"))  # fmt: skip
-    yield Table(("group", "requests\n/day", "USD\n/month", "saves\n/month", "NPV\nUSD", "beats\nstaying"), tuple(rows))
+    yield Table(("group", "requests\n/day", "USD\n/month", "saves\nof it", "NPV\nUSD", "beats\nstaying"), tuple(rows))
     yield Paragraph(
         "Each group compared by itself against the candidates of --scenario, else of the bundled one: the option with the"
         " highest expected NPV over the horizon, what the change costs included. Wrong answers cost what the scenario says; 0"
         " where it says nothing. A longer look: roi usage ... --task GROUP --output part.yaml, then roi compare my.yaml --usage"
         " part.yaml.")
 
+
+
+def _best(task: Task) -> str:
+    if task.saves_share == 0.0:
+        return "best: stay; no change pays"
+    return f"best: {task.best}{'' if task.evaluated else ', quality not evaluated'}"
 
 
 def _reconciliation(found: Usage) -> Iterable[Block]:
@@ -186,14 +195,14 @@ def _workload(w: MeasuredWorkload) -> Iterable[Block]:
     task = f", group {w.choice.group}" if w.choice.group is not None else ""
     yield Heading(f"Workload of {w.choice.model}{task}")
     rows = [Row((field, value), detail) for field, value, detail in _fields(w)]
-    yield Table(("", ""), tuple(rows), left=2)
+    yield Table(("field", "value"), tuple(rows), left=2)
     yield Heading("What these records do not tell")
     yield Bullets(tuple(f"{field}: {why}" for field, why in w.missing))
 
 
 def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
     if w.requests_per_day is not None:
-        yield "requests a day", figure(w.requests_per_day), ""
+        yield "requests a day", _count(w.requests_per_day), ""
     if w.growth is not None:
         g = w.growth
         yield "growth a year", f"{g.value:+.0%} ({g.low:+.0%} to {g.high:+.0%}, {g.weeks} weeks)", ""
@@ -210,14 +219,11 @@ def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
     if w.batch_share is not None:
         yield "in batch", percent(w.batch_share), ""
     if w.shape is not None:
-        yield "peak over mean", _peak(w.shape), ""
+        hour = "" if w.shape.hour_peak_to_mean is None else f", busiest hour {w.shape.hour_peak_to_mean:.2f}"
+        yield ("peak over mean", f"busiest minute {w.shape.minute_peak_to_mean:.2f}{hour}",
+               f"{w.shape.minutes:,} calendar minutes, {figure(w.shape.calls_per_minute)} requests in a mean one")
         weights = w.shape.hourly_weights
         if weights is not None:
             top = max(range(24), key=weights.__getitem__)
             yield "busiest hour", f"{top:02d}:00 to {(top + 1) % 24:02d}:00 UTC", ""
 
-
-def _peak(shape: Shape) -> str:
-    hour = "" if shape.hour_peak_to_mean is None else f", hour {shape.hour_peak_to_mean:.2f}"
-    return (f"busiest minute {shape.minute_peak_to_mean:.2f}{hour}; {shape.minutes:,} calendar minutes,"
-            f" {figure(shape.calls_per_minute)} a minute")

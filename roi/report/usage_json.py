@@ -156,5 +156,5 @@ def _reconciliation(found: Sequence[Reconciliation]) -> dict[str, Any] | None:
 
 def _task(task: Task) -> dict[str, Any]:
     return {"group": task.group, "provider": task.provider, "model": task.model, "requests_per_day": task.requests_per_day,
-            "usd_per_month": task.usd_per_month, "best": task.best, "saves_usd_per_month": task.saves_usd_per_month,
+            "usd_per_month": task.usd_per_month, "best": task.best, "saves_share": task.saves_share,
             "npv_usd": task.npv_usd, "probability_npv_positive": task.probability, "reason": task.reason or None}

@@ -30,6 +30,8 @@ def load_scenario(path: Path | str | None = None, overrides: tuple[str, ...] = (
     data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(Path(path))
     if part is not None:
         overlay(data, read_part(part))
+        if path is None:
+            data["title"] = f"{data['incumbent'].get('model')} as used, the rest from the bundled scenario"
     for override in overrides:
         _set(data, override)
     return check_scenario(data)

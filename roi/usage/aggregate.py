@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.usage.bins import bin_of
-from roi.usage.record import TOKENS, bucket_index
+from roi.usage.record import COLUMNS, TOKENS, bucket_index
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -29,6 +29,9 @@ edges that it exceeds, so that calls of one class pay one tier, whatever the mod
 
 MOST_GROUPS: Final = 200
 """Groups that are told apart, the largest by tokens; the rest is one line."""
+
+KEYS: Final = ("kind", "source", "provider", "model", "batch", "tier", "size_class", "long_context", "costed")
+"""What sums are told apart by, beside the day or the group."""
 
 SUMS: Final = (*TOKENS, "cache_write_1h", "reasoning", "perhaps_cached")
 
@@ -67,30 +70,29 @@ class Spend:
 
 def spend_by_day(records: "ir.Table", backend: "BaseBackend") -> list[Spend]:
     """Sums by day, source, model, batch, tier and reason of being dropped."""
+    import ibis
+
     table = records.mutate(day=bucket_index(records.at_us, DAY_S), size_class=_size_class(records),
                            costed=records.cost_usd.notnull())
-    keys = ("day", "kind", "source", "provider", "model", "batch", "tier", "size_class", "long_context", "costed", "dropped")
-    return [_spend(row) for row in _rows(table.group_by(list(keys)).aggregate(**_sums(table)), backend)]
+    last = ibis.coalesce(table.until_us, table.at_us)
+    sums = _summed(table, ("day", *KEYS, "dropped"), first_us=table.at_us.min(), last_us=last.max())
+    return _spends(sums, backend)
 
 
 def spend_by_group(records: "ir.Table", backend: "BaseBackend") -> list[Spend]:
     """The same by group and not by day, rows that count alone; groups beyond the largest MOST_GROUPS left out."""
-    kept = records.filter(records.dropped.isnull() & (records.kind != "cost"))
-    size = reduce(lambda a, b: a + b, [kept[name] for name in TOKENS])
-    largest = kept.group_by("group").aggregate(size=size.sum()).order_by([_desc("size"), "group"]).limit(MOST_GROUPS)
-    names = [row["group"] for row in _rows(largest, backend)]
-    known = [name for name in names if name is not None]
-    if not known:
-        return []
-    table = kept.filter(kept.group.isin(known)).mutate(size_class=_size_class(kept), costed=kept.cost_usd.notnull())
-    keys = ("group", "kind", "source", "provider", "model", "batch", "tier", "size_class", "long_context", "costed")
-    return [_spend(row) for row in _rows(table.group_by(list(keys)).aggregate(**_sums(table)), backend)]
+    kept = records.filter(records.dropped.isnull() & (records.kind != "cost") & records.group.notnull())
+    table = kept.mutate(size_class=_size_class(kept), costed=kept.cost_usd.notnull())
+    sums = _summed(table, ("group", *KEYS))
+    sizes = sums.group_by("group").aggregate(size=reduce(lambda a, b: a + b, [sums[name] for name in TOKENS]).sum())
+    largest = sizes.order_by([_desc("size"), "group"]).limit(MOST_GROUPS)
+    return _spends(sums.semi_join(largest, "group"), backend)
 
 
 def minute_counts(calls: "ir.Table", backend: "BaseBackend") -> tuple[Ints, Ints]:
     """(minutes since 1970 UTC with at least one call, calls in each), in order of time."""
     table = calls.mutate(minute=bucket_index(calls.at_us, MINUTE_S))
-    found = _arrow(table.group_by("minute").aggregate(calls=table.requests.sum().cast("int64")).order_by("minute"), backend)
+    found = answer(table.group_by("minute").aggregate(calls=table.requests.sum().cast("int64")).order_by("minute"), backend)
     return _column(found, "minute"), _column(found, "calls")
 
 
@@ -138,30 +140,63 @@ def read_cells(calls: "ir.Table", backend: "BaseBackend") -> list[ReadCell]:
 
 
 def _size_class(records: "ir.Table") -> "ir.Value":
+    """Edges below the call's input, null for buckets; the smallest first, where nearly all calls lie."""
     import ibis
 
+    edges = sorted(EDGES)
     total = records.uncached_input + records.cache_read + records.cache_write
-    steps = [(total > edge).cast("int64") for edge in EDGES]
-    return ibis.ifelse(records.kind == "call", reduce(lambda a, b: a + b, steps), ibis.null("int64"))
+    steps = [(total <= edge, ibis.literal(k, "int64")) for k, edge in enumerate(edges)]
+    return ibis.ifelse(records.kind == "call", ibis.cases(*steps, else_=len(edges)), ibis.null("int64")).cast("int64")
 
 
-def _sums(table: "ir.Table") -> dict[str, "ir.Value"]:
+def _summed(table: "ir.Table", keys: Sequence[str], **more: "ir.Value") -> "ir.Table":
+    """Sums by `keys`. What is the same in every row (a format without batch, say) is neither grouped by nor summed."""
     import ibis
 
-    last = ibis.coalesce(table.until_us, table.at_us)
-    return {
-        "rows": table.count().cast("int64"), "requests": table.requests.sum().cast("int64"),
-        "counted": table.requests.count().cast("int64"),
-        **{name: table[name].sum().cast("int64") for name in SUMS}, "cost_usd": table.cost_usd.sum(),
-        "first_us": table.at_us.min(), "last_us": last.max(),
-    }  # fmt: skip
+    same = constants(table)
+    sums = {name: table[name].sum().cast("int64") for name in (*SUMS, "requests") if name not in same}
+    if "cost_usd" not in same:
+        sums["cost_usd"] = table.cost_usd.sum()
+    if "requests" not in same:
+        sums["counted"] = table.requests.count().cast("int64")
+    found = table.group_by([key for key in keys if key not in same]).aggregate(rows=table.count().cast("int64"), **sums, **more)
+    filled = {key: ibis.literal(same[key], COLUMNS.get(key, "int64")) for key in keys if key in same}
+    for name in (*SUMS, "requests"):
+        if name in same:
+            filled[name] = ibis.null("int64") if same[name] is None else found.rows * int(same[name])
+    if "counted" not in sums:
+        filled["counted"] = ibis.literal(0, "int64") if same["requests"] is None else found.rows
+    if "cost_usd" in same:
+        filled["cost_usd"] = ibis.null("float64") if same["cost_usd"] is None else found.rows * float(same["cost_usd"])
+    return found.mutate(**filled)
+
+
+def constants(table: "ir.Table") -> dict[str, Any]:
+    """Columns whose value is written in the expression itself, and that value."""
+    import ibis.expr.operations as ops
+
+    found: dict[str, Any] = {}
+    for name in table.columns:
+        value = table[name].op()
+        while isinstance(value, ops.Field | ops.Cast):
+            value = value.arg if isinstance(value, ops.Cast) else getattr(value.rel, "values", {}).get(value.name)
+        if isinstance(value, ops.Literal):
+            found[name] = value.value
+    return found
+
+
+def _spends(sums: "ir.Table", backend: "BaseBackend") -> list[Spend]:
+    """In the order of their keys, null first: a database gives them in an order of its own, and not always the same."""
+    keys = [name for name in ("day", "group", *KEYS, "dropped") if name in sums.columns]
+    rows = sorted(_rows(sums, backend), key=lambda row: [(row[key] is not None, row[key]) for key in keys])
+    return [_spend(row) for row in rows]
 
 
 def _spend(row: dict[str, Any]) -> Spend:
     tokens = {name: int(row.pop(name) or 0) for name in SUMS}
     counted, requests = row.pop("counted"), row.pop("requests")
     cost = float(row.pop("cost_usd") or 0.0)
-    return Spend(**{"day": None, "dropped": None, **row}, tokens=tokens, cost_usd=cost,
+    return Spend(**{"day": None, "dropped": None, "first_us": None, "last_us": None, **row}, tokens=tokens, cost_usd=cost,
                  requests=int(requests) if counted and counted == row["rows"] else None)
 
 
@@ -172,11 +207,12 @@ def _desc(name: str) -> "ir.Value":
 
 
 def _rows(expression: "ir.Table", backend: "BaseBackend") -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = _arrow(expression, backend).to_pylist()
+    found: list[dict[str, Any]] = answer(expression, backend).to_pylist()
     return found
 
 
-def _arrow(expression: "ir.Table", backend: "BaseBackend") -> Any:  # Any: a pyarrow table
+def answer(expression: "ir.Table", backend: "BaseBackend") -> Any:  # Any: a pyarrow table
+    """What the backend says, as a pyarrow table: the one place where it is asked."""
     return backend.to_pyarrow(expression)
 
 

@@ -18,6 +18,9 @@ EPOCH_US = 100_000_000_000_000
 
 MICRO = 1_000_000
 
+MOST = 2.0**53
+"""A number of this size or more is no count, amount or time. Infinity is none either, nor NaN, which is above all numbers."""
+
 
 def has(table: "ir.Table", *names: str) -> bool:
     """True where the table has a column of one of these names."""
@@ -50,10 +53,11 @@ def whole(table: "ir.Table", *names: str) -> "ir.IntegerValue":
     found = find(table, names)
     if found is None:
         return cast("ir.IntegerValue", ibis.null("int64"))
-    column = table[found]
-    if column.type().is_string():
-        return cast("ir.IntegerValue", column.strip().nullif("").try_cast("int64"))
-    return cast("ir.IntegerValue", column.cast("int64"))
+    if table[found].type().is_integer():
+        return cast("ir.IntegerValue", table[found].cast("int64"))
+    # By way of a float: asked for an integer, databases make different things of "12.0" and of 12.5.
+    number = real(table, found)
+    return cast("ir.IntegerValue", ibis.ifelse(number == number.floor(), number, ibis.null("float64")).cast("int64"))
 
 
 def count(table: "ir.Table", *names: str) -> "ir.IntegerValue":
@@ -62,7 +66,9 @@ def count(table: "ir.Table", *names: str) -> "ir.IntegerValue":
 
     if not has(table, *names):
         return cast("ir.IntegerValue", ibis.literal(0, "int64"))
-    return cast("ir.IntegerValue", ibis.ifelse(text(table, *names).isnull(), 0, whole(table, *names)))
+    column = table[cast("str", find(table, names))]
+    empty = text(table, *names).isnull() if column.type().is_string() else column.isnull()
+    return cast("ir.IntegerValue", ibis.ifelse(empty, 0, whole(table, *names)))
 
 
 def real(table: "ir.Table", *names: str) -> "ir.FloatingValue":
@@ -73,9 +79,8 @@ def real(table: "ir.Table", *names: str) -> "ir.FloatingValue":
     if found is None:
         return cast("ir.FloatingValue", ibis.null("float64"))
     column = table[found]
-    if column.type().is_string():
-        return cast("ir.FloatingValue", column.strip().nullif("").try_cast("float64"))
-    return cast("ir.FloatingValue", column.cast("float64"))
+    number = column.strip().nullif("").try_cast("float64") if column.type().is_string() else column.cast("float64")
+    return cast("ir.FloatingValue", ibis.ifelse(number.abs() < MOST, number, ibis.null("float64")))
 
 
 def flag(table: "ir.Table", *names: str) -> "ir.BooleanValue":
@@ -104,24 +109,26 @@ def instant(table: "ir.Table", *names: str) -> "ir.IntegerValue":
         return cast("ir.IntegerValue", ibis.null("int64"))
     column = table[found]
     kind = column.type()
-    if kind.is_date():
-        start = ibis.literal("1970-01-01").cast("timestamp")
-        return cast("ir.IntegerValue", column.cast("timestamp").delta(start, unit="microsecond").cast("int64"))
+    if kind.is_date() or (kind.is_timestamp() and kind.timezone is None):
+        return _micros(column.cast("timestamp"), ibis.literal("1970-01-01T00:00:00").cast("timestamp"))
     if kind.is_timestamp():
-        return _micros(column.cast("timestamp('UTC')"))
+        return _micros(column, _zoned_start())
     if kind.is_numeric():
-        return _from_epoch(column.cast("float64"))
-    words = column.strip().nullif("")
-    stamp = words.try_cast("timestamp('UTC')")
-    return cast("ir.IntegerValue", ibis.coalesce(_from_epoch(words.try_cast("float64")), _micros(stamp)))
+        return _from_epoch(real(table, found))
+    stamp = column.strip().nullif("").try_cast("timestamp('UTC')")
+    return cast("ir.IntegerValue", ibis.coalesce(_from_epoch(real(table, found)), _micros(stamp, _zoned_start())))
 
 
-def _micros(stamp: "ir.Value") -> "ir.IntegerValue":
-    """Of a timestamp with a zone: the one difference of times that every backend has."""
+def _micros(stamp: "ir.Value", start: "ir.Value") -> "ir.IntegerValue":
+    """Microseconds from `start`: the one difference of times that every backend has."""
+    return cast("ir.IntegerValue", stamp.delta(start, unit="microsecond").cast("int64"))
+
+
+def _zoned_start() -> "ir.Value":
     import ibis
 
-    start = ibis.literal("1970-01-01T00:00:00+00:00").cast("timestamp('UTC')")
-    return cast("ir.IntegerValue", stamp.delta(start, unit="microsecond").cast("int64"))
+    start: ir.Value = ibis.literal("1970-01-01T00:00:00+00:00").cast("timestamp('UTC')")
+    return start
 
 
 def _from_epoch(number: "ir.Value") -> "ir.IntegerValue":

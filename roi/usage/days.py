@@ -10,6 +10,7 @@ import numpy as np
 from roi.usage.aggregate import DAY_S, HOUR_S, MINUTE_S, Ints, Spend
 
 DAY_US: Final = DAY_S * 1_000_000
+HOUR_US: Final = HOUR_S * 1_000_000
 CUT_SHARE: Final = 0.5
 """A last day with less than this share of the smallest of the seven days before it, a whole week with its week-end, looks cut
 off: an export of days does not say at what hour it was made."""
@@ -53,13 +54,19 @@ def complete_days(rows: Sequence[Spend]) -> Days | None:
         cut = _looks_cut(kept, last)
         left_out = [(last, cut)] if cut else []
     else:
-        if first_us - first * DAY_US >= HOUR_S * 1_000_000:
-            left_out.append((first, "begins after its first hour"))
-        if (last + 1) * DAY_US - end > HOUR_S * 1_000_000:
-            left_out.append((last, "ends before its last hour"))
+        late, early = first_us - first * DAY_US >= HOUR_US, (last + 1) * DAY_US - end > HOUR_US
+        if first == last and (late or early):
+            left_out.append((first, f"is covered from {_clock(first_us)} to {_clock(end)} alone"))
+        else:
+            left_out += [(first, f"begins at {_clock(first_us)}")] * late + [(last, f"ends at {_clock(end)}")] * early
     gone = {day for day, _ in left_out}
     complete = tuple(day for day in range(first, last + 1) if day not in gone)
-    return Days(first, last, complete, tuple(dict(left_out).items()))
+    return Days(first, last, complete, tuple(left_out))
+
+
+def _clock(micros: int) -> str:
+    """Hour and minute, UTC."""
+    return f"{micros // HOUR_US % 24:02d}:{micros // (MINUTE_S * 1_000_000) % 60:02d}"
 
 
 def _whole_days(row: Spend) -> bool:

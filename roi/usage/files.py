@@ -27,11 +27,6 @@ class SourceFile:
     shown: str
     """How messages name it."""
 
-    @property
-    def gzipped(self) -> bool:
-        """True where the name says so."""
-        return self.path is not None and self.path.suffix.lower() == ".gz"
-
 
 def find_files(asked: Sequence[str]) -> tuple[list[SourceFile], list[tuple[str, str]]]:
     """The files that the arguments mean, in order, and (name, why) of those left out as copies of another.
@@ -57,13 +52,17 @@ def find_files(asked: Sequence[str]) -> tuple[list[SourceFile], list[tuple[str, 
 
 def _meant(argument: str) -> list[Path]:
     path = Path(argument)
+    if not argument.strip():
+        raise InputError("FILES: '' names no file; a dot is the folder at hand")
     if path.is_dir():
         inside = sorted(p for p in path.rglob("*") if p.is_file() and _usual(p.relative_to(path)))
         if not inside:
             raise InputError(f"FILES: {argument!r} is a folder without {', '.join(ENDINGS)} or .gz files")
         return inside
-    if path.exists():
+    if path.is_file():
         return [path]
+    if path.exists():  # it would be read twice
+        raise InputError(f"FILES: {argument!r} is no file; for a pipe give - and what it says as standard input")
     matched = sorted(Path(p) for p in glob.glob(argument, recursive=True) if Path(p).is_file())  # noqa: PTH207 -- absolute globs
     if not matched:
         near = _near(path)

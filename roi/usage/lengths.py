@@ -14,7 +14,8 @@ WIDTHS: Final = (1, 2, 4, 8, 16, 32, 64, 128)
 
 PERCENTILES: Final = (0.5, 0.95, 0.99)
 
-BUCKETS_TELL: Final = "mean cached tokens; buckets tell prefix x hit rate alone, so a hit rate of 1 stands in"
+BUCKETS_TELL: Final = (
+    "buckets tell prefix times hit rate alone; the shortest prefix that the provider caches stands in, or the mean read")
 
 
 @dataclass(frozen=True)
@@ -123,16 +124,16 @@ def _read_at(ordered: Sequence[ReadCell], rank: float) -> float:
     return 0.0
 
 
-def prefix_of_buckets(requests: int | None, cache_read: int, cache_write: int) -> Prefix | None:
+def prefix_of_buckets(requests: float | None, cache_read: int, cache_write: int, minimum: float = 0.0) -> Prefix | None:
     """The same from sums; None where nothing is cached or requests are not counted.
 
-    With writes: prefix = (read + written) / requests, hit rate = read / (read + written). Without: only the product is
-    known, so the prefix is what is read on average and the hit rate 1.
+    With writes: prefix = (read + written) / requests, hit rate = read / (read + written). Without: only the product of the
+    two is known, so the prefix is what is read on average, with a hit rate of 1. `minimum`: the shortest prefix that the
+    provider caches, tokens; a mean below it is a longer prefix that is found less often.
     """
     if not requests or not cache_read:
         return None
     mean = cache_read / requests
-    if cache_write:
-        whole = (cache_read + cache_write) / requests
-        return Prefix(whole, mean, whole, cache_read / (cache_read + cache_write), "tokens read and written, over requests")
-    return Prefix(mean, mean, mean, 1.0, BUCKETS_TELL)
+    prefix = max((cache_read + cache_write) / requests, minimum)
+    how = "tokens read and written, over requests" if cache_write else BUCKETS_TELL
+    return Prefix(prefix, prefix, prefix, mean / prefix, how)

@@ -135,9 +135,9 @@ def _any(conditions: "Sequence[ir.Value]") -> "ir.Value":
 
 def seconds(micros: "ir.Value") -> "ir.Value":
     """Whole seconds of an `at_us` column, as int64."""
-    return (micros / float(MICRO)).floor().cast("int64")
+    return (micros.cast("float64") / float(MICRO)).floor().cast("int64")
 
 
 def bucket_index(micros: "ir.Value", length_s: int) -> "ir.Value":
     """Number of the bucket of `length_s` seconds since 1970 UTC in which a moment lies, as int64."""
-    return (micros / (float(MICRO) * length_s)).floor().cast("int64")
+    return (micros.cast("float64") / (float(MICRO) * length_s)).floor().cast("int64")

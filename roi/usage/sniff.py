@@ -6,7 +6,7 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Final, Literal
@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, Literal
 from roi.errors import InputError
 from roi.usage.files import SourceFile
 from roi.usage.format import Document
-from roi.usage.stdin import read_stdin
+from roi.usage.stdin import GZIP, read_head, read_stdin
 
 Kind = Literal["parquet", "table", "json", "lines"]
 
@@ -25,6 +25,9 @@ DELIMITERS: Final = (",", ";", "\t", "|")
 
 MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 """Byte order marks and the encodings that they announce."""
+
+LONGEST_LINE: Final = 1 << 28
+"""Bytes of a first line that is looked at whole, where it is a JSON document longer than PEEK."""
 
 LONGEST_FIELD: Final = 1 << 30
 """Characters of one cell: a prompt may be long, and is skipped whole."""
@@ -41,19 +44,27 @@ class Shape:
     encoding: str = "utf-8"
     first: Document | None = None
     """The first JSON document of a file with one a line."""
+    gzipped: bool = False
+    """True where the bytes are gzip, whatever the name says."""
+    regular: bool = True
+    """False for a table that Python's reader alone takes: lines before the header, or carriage returns as line ends."""
+    twice: frozenset[str] = frozenset()
+    """Names, in lower case, of more than one column."""
 
 
 def sniff(file: SourceFile) -> Shape | None:
-    """What the file is; None where it is empty. Raises InputError where it is nothing that is read."""
+    """What the file is; None where it holds nothing, or a header alone. Raises InputError where it is nothing that is read."""
     if file.path is None:
         head, whole, _ = read_stdin(PEEK)
     else:
         with opened(file) as stream:
             head, whole = read_head(stream, PEEK)
     if not head.strip(b"\x00 \r\n\t"):
+        if not whole and len(head) < PEEK:
+            raise InputError(f"{file.shown}: a damaged gzip: nothing of it can be read")
         return None
     if head[:4] == b"PAR1":
-        return Shape("parquet", _parquet_header(file))
+        return _parquet_shape(file)
     encoding = next((name for mark, name in MARKS if head.startswith(mark)), "utf-8")
     text = _decoded(head, encoding)
     if text is None:
@@ -61,7 +72,7 @@ def sniff(file: SourceFile) -> Shape | None:
     start = text.lstrip("\ufeff \r\n\t")
     if start.startswith(("{", "[")):
         return _json_shape(file, start, encoding, whole=whole)
-    return _table_shape(file, text.lstrip("\ufeff"), encoding)
+    return _table_shape(file, text.lstrip("\ufeff"), encoding, whole=whole)
 
 
 @contextmanager
@@ -72,7 +83,7 @@ def opened(file: SourceFile) -> Iterator[BinaryIO]:
             yield read_stdin(PEEK)[2]
             return
         with file.path.open("rb") as raw:
-            packed = raw.read(2) == b"\x1f\x8b"
+            packed = raw.read(2) == GZIP
             raw.seek(0)
             stream: BinaryIO = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]  # reads alike
             yield stream
@@ -80,18 +91,12 @@ def opened(file: SourceFile) -> Iterator[BinaryIO]:
         raise InputError(f"FILES: cannot read {file.shown}: {error.strerror}") from error
 
 
-def read_head(stream: BinaryIO, size: int) -> tuple[bytes, bool]:
-    """Up to `size` bytes, and True where that was everything; what a truncated gzip still gives is taken."""
-    parts: list[bytes] = []
-    try:
-        while sum(map(len, parts)) < size:
-            part = stream.read(min(size, 1 << 16))
-            if not part:
-                return b"".join(parts), True
-            parts.append(part)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        return b"".join(parts), False
-    return b"".join(parts), False
+def is_gzip(file: SourceFile) -> bool:
+    """True where the file's bytes are gzip."""
+    if file.path is None:
+        return False
+    with file.path.open("rb") as raw:
+        return raw.read(2) == GZIP
 
 
 def _decoded(head: bytes, encoding: str) -> str | None:
@@ -104,10 +109,13 @@ def _decoded(head: bytes, encoding: str) -> str | None:
 
 def _json_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> Shape:
     """One document a line where the first line is one by itself and more follows; else one document."""
-    line, _, rest = text.partition("\n")
+    line, ended, rest = text.partition("\n")
+    if not ended and not whole and file.path is not None and text.startswith("{"):
+        line = _first_line(file, encoding)
+        ended, rest = line[-1:], ""
     try:
         first = json.loads(line)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return Shape("json", encoding=encoding)
     if not isinstance(first, dict):
         if isinstance(first, list):
@@ -117,26 +125,50 @@ def _json_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> S
     return Shape("json" if alone else "lines", encoding=encoding, first=first)
 
 
-def _table_shape(file: SourceFile, text: str, encoding: str) -> Shape:
+def _first_line(file: SourceFile, encoding: str) -> str:
+    with opened(file) as stream:
+        try:
+            return stream.readline(LONGEST_LINE).decode(encoding, errors="replace").lstrip("\ufeff")
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            return ""
+
+
+def _table_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> Shape | None:
     csv.field_size_limit(LONGEST_FIELD)
     line = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(DELIMITERS, key=line.count)
+    rows = (row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(cell.strip() for cell in row))
     try:
-        header = next(row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(cell.strip() for cell in row))
+        header = [cell.strip() for cell in next(rows)]
     except (StopIteration, csv.Error):
         raise InputError(f"{file.shown}: no header line that can be read") from None
     if "\x00" in line or not all(cell.isprintable() for cell in header):
         raise InputError(f"{file.shown}: neither text nor Parquet")
-    return Shape("table", tuple(cell.strip() for cell in header), delimiter, encoding)
+    if whole and len(header) > 1 and not text[text.index(line) + len(line) :].strip():
+        return None
+    regular = "\n" in text and not text[: text.index(line)].strip(" ")
+    names = tuple(_told_apart(header))
+    twice = frozenset(name.lower() for name, own in zip(header, names, strict=True) if name and name != own)
+    return Shape("table", names, delimiter, encoding, gzipped=is_gzip(file), regular=regular, twice=twice)
 
 
-def _parquet_header(file: SourceFile) -> tuple[str, ...]:
+def _told_apart(header: Sequence[str]) -> Iterator[str]:
+    """Column names, an empty or repeated one with its place behind it, which no format reads."""
+    seen: set[str] = set()
+    for place, name in enumerate(header, start=1):
+        yield f"{name} (column {place})" if not name or name.lower() in seen else name
+        seen.add(name.lower())
+
+
+def _parquet_shape(file: SourceFile) -> Shape | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     if file.path is None:
         raise InputError("FILES: Parquet cannot be read from standard input; save it to a file first")
     try:
-        return tuple(pq.read_schema(file.path).names)
+        with pq.ParquetFile(file.path) as opened_file:
+            rows, names = opened_file.metadata.num_rows, opened_file.schema_arrow.names
     except (pa.ArrowException, OSError):
         raise InputError(f"{file.shown}: a damaged Parquet file: its footer cannot be read") from None
+    return Shape("parquet", tuple(names)) if rows else None

@@ -15,6 +15,7 @@ from roi.usage.lengths import prefix_of_buckets
 from roi.usage.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.reconcile import DAYS_PER_MONTH
 from roi.usage.summary import Usage
+from roi.usage.workload import Choice, shortest_prefix
 
 LEAST_SHARE: Final = 0.01
 """Groups with less of what was spent are not compared."""
@@ -37,8 +38,8 @@ class Task:
     best: str | None = None
     """Label of the option with the highest expected NPV, evaluated or not; None where there is no comparison."""
     evaluated: bool = False
-    saves_usd_per_month: float | None = None
-    """Staying less the option, mean month after go-live."""
+    saves_share: float | None = None
+    """Of what staying costs in a mean month after go-live, growth and forced migrations included."""
     npv_usd: float | None = None
     """Expected, over the scenario's horizon, with what the change costs."""
     probability: float | None = None
@@ -63,8 +64,8 @@ def rank_tasks(found: Usage, scenario: dict[str, Any] | None = None, most: int =
     base = scenario if scenario is not None else default_scenario(found)
     total = sum(each.usd or 0.0 for each in found.priced)
     days = covered_days(found)
-    if not total or not days:
-        return []
+    if not total or not days or found.days is None or not found.days.complete:
+        return []  # a part of a day says nothing of a month
     sums: dict[tuple[str | None, str | None, str], list[Priced]] = defaultdict(list)
     for each in found.groups or found.priced:
         if each.spend.model is not None and each.usd:
@@ -98,7 +99,7 @@ def _task(found: Usage, key: tuple[str | None, str | None, str], group: list[Pri
         "workload": {
             "requests_per_day": requests / days,
             "input_tokens": (tokens["uncached_input"] + tokens["cache_read"] + tokens["cache_write"]) / requests,
-            "output_tokens": tokens["output"] / requests, **_prefix(requests, tokens), **_load(found),
+            "output_tokens": tokens["output"] / requests, **_prefix(key, requests, tokens), **_load(found),
         },
         "incumbent": {"model": key[2], "uses_cache": tokens["cache_read"] > 0,
                       "batch_share": (total_requests([row for row in rows if row.batch]) or 0) / requests},
@@ -113,8 +114,9 @@ def _task(found: Usage, key: tuple[str | None, str | None, str], group: list[Pri
         return _without(bare, str(error))
 
 
-def _prefix(requests: int, tokens: dict[str, int]) -> dict[str, float]:
-    prefix = prefix_of_buckets(requests, tokens["cache_read"], tokens["cache_write"])
+def _prefix(key: tuple[str | None, str | None, str], requests: int, tokens: dict[str, int]) -> dict[str, float]:
+    shortest = shortest_prefix(Choice(key[1], key[2]))
+    prefix = prefix_of_buckets(requests, tokens["cache_read"], tokens["cache_write"], shortest)
     return {} if prefix is None else {"shared_prefix_tokens": prefix.tokens, "cache_hit_rate": prefix.hit_rate}
 
 
@@ -128,10 +130,10 @@ def _answered(bare: Task, answer: Comparison) -> Task:
     stay = next(option for option in answer.options if option.id == "stay")
     best = max(answer.options, key=lambda option: option.expected_npv_usd)
     if best.id == "stay":
-        return Task(**{**vars(bare), "best": stay.label, "evaluated": True, "saves_usd_per_month": 0.0, "npv_usd": 0.0})
+        return Task(**{**vars(bare), "best": stay.label, "evaluated": True, "saves_share": 0.0, "npv_usd": 0.0})
     return Task(**{
         **vars(bare), "best": best.label, "evaluated": best.evaluated,
-        "saves_usd_per_month": stay.mean_monthly_usd - best.mean_monthly_usd, "npv_usd": best.expected_npv_usd,
+        "saves_share": 1.0 - best.mean_monthly_usd / stay.mean_monthly_usd, "npv_usd": best.expected_npv_usd,
         "probability": best.probability_npv_positive,
     })  # fmt: skip
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from roi.catalog.vendors import cache_minimum
 from roi.usage.aggregate import Spend, length_cells, minute_counts, read_cells
 from roi.usage.days import Days, Shape, load_shape
 from roi.usage.growth import Growth, trend
@@ -79,7 +80,7 @@ def measure_workload(
         reads = read_cells(kept, backend) if tokens["cache_read"] else []
         prefix, shape = prefix_of_calls(cells, reads), load_shape(*minute_counts(kept, backend), days.complete)
     else:
-        prefix = prefix_of_buckets(int(count) if count else None, tokens["cache_read"], tokens["cache_write"])
+        prefix = prefix_of_buckets(count, tokens["cache_read"], tokens["cache_write"], shortest_prefix(choice))
     growth = trend(volume, days.complete)
     batched = total_requests([row for row in rows if row.batch])
     return MeasuredWorkload(
@@ -89,6 +90,12 @@ def measure_workload(
         tuple(_missing(calls=calls, requests=requests, per_day=per_day, days=days, growth=growth,
                        cached=bool(tokens["cache_read"]), prefix=prefix, shape=shape)),
     )  # fmt: skip
+
+
+def shortest_prefix(choice: Choice) -> float:
+    """Tokens of the shortest prefix that the provider caches; 0 where it is not known."""
+    rule = cache_minimum(choice.provider, choice.model) if choice.provider is not None else None
+    return float(rule.minimum_tokens) if rule is not None else 0.0
 
 
 def _by_day(rows: Sequence[Spend]) -> Mapping[int, float]:

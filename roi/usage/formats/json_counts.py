@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
-from roi.usage.columns import EPOCH_MS, EPOCH_US, MICRO, find
+from roi.usage.columns import MICRO, find, instant
 from roi.usage.format import Document
 
 if TYPE_CHECKING:
@@ -116,23 +116,15 @@ def utc(table: "ir.Table", *names: str) -> "ir.IntegerValue":
     found = find(table, names)
     if found is None:
         return cast("ir.IntegerValue", ibis.null("int64"))
-    column = table[found]
-    if column.type().is_date():
-        return _micros(column.cast("timestamp"))
-    if column.type().is_timestamp():
-        return _micros(column)
-    number = column.cast("float64") if column.type().is_numeric() else column.strip().nullif("").try_cast("float64")
-    size = number.abs()
-    micros = ibis.cases((size >= EPOCH_US, number), (size >= EPOCH_MS, number * 1e3), else_=number * 1e6).round().cast("int64")
-    if column.type().is_numeric():
-        return cast("ir.IntegerValue", micros)
-    words = column.strip().nullif("")
+    column, kind = table[found], table[found].type()
+    if kind.is_timestamp() and kind.timezone is None:
+        start = ibis.literal("1970-01-01").cast("timestamp")
+        return cast("ir.IntegerValue", column.delta(start, unit="microsecond").cast("int64"))
+    if not kind.is_string():
+        return instant(table, found)
+    words = column.strip()
     zoned = ibis.cases((words.re_search(NO_OFFSET), words.concat("+00:00")),
-                       (words.re_search(DATE), words.concat(" 00:00:00+00:00")), else_=words)
-    return cast("ir.IntegerValue", ibis.coalesce(micros, _micros(zoned.try_cast("timestamp('UTC')"))))
-
-
-def _micros(stamp: "ir.Value") -> "ir.IntegerValue":
-    # The plain timestamp may be local time, but its fraction of a second is that of UTC.
-    fraction = stamp.cast("timestamp").microsecond().cast("int64")
-    return cast("ir.IntegerValue", stamp.epoch_seconds().cast("int64") * MICRO + fraction)
+                       (words.re_search(DATE), words.concat(" 00:00:00+00:00")), else_=ibis.null("string"))
+    start = ibis.literal("1970-01-01T00:00:00+00:00").cast("timestamp('UTC')")
+    plain = zoned.try_cast("timestamp('UTC')").delta(start, unit="microsecond").cast("int64")
+    return cast("ir.IntegerValue", ibis.coalesce(plain, instant(table, found)))

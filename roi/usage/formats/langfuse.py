@@ -123,8 +123,8 @@ LANGFUSE = Format(
 LANGFUSE_UI = Format(
     name="langfuse-ui", title="Langfuse observations of the UI or API", grain="call",
     needs=frozenset({"type", "starttime", "usagedetails"}),
-    uses=("id", "providedmodelname", "model", "level", "calculatedtotalcost", "totalcost", "promptname", "environment", "userid",
-          "projectid"),
+    uses=("id", "providedmodelname", "model", "level", "calculatedtotalcost", "totalcost", "promptname", "environment",
+          "userid", "projectid"),
     records=ui_records, recognises=is_ui, flatten=observation_rows,
     ambiguous_cache=True, groups={"prompt": "promptname", "tag": "environment", "user": "userid", "project": "projectid"},
 )  # fmt: skip

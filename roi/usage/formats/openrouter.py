@@ -74,8 +74,8 @@ def activity_rows(document: Document) -> Iterator[Document]:
 OPENROUTER_CSV = Format(
     name="openrouter-csv", title="OpenRouter activity CSV", grain="call",
     needs=frozenset({"created_at", "cost_total", "tokens_prompt", "tokens_completion", "model_permaslug"}),
-    uses=("generation_id", "tokens_cached", "tokens_reasoning", "byok_usage_inference", "variant", "cancelled", "finish_reason_normalized",
-          "api_key_name", "app_name", "user"),
+    uses=("generation_id", "tokens_cached", "tokens_reasoning", "byok_usage_inference", "variant", "cancelled",
+          "finish_reason_normalized", "api_key_name", "app_name", "user"),
     records=csv_records, groups={"key": "api_key_name", "tag": "app_name", "user": "user"},
 )  # fmt: skip
 

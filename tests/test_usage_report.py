@@ -1,0 +1,142 @@
+"""`roi usage` from the outside: the answer as text and JSON, the groups that are compared, the trace."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from roi.cli import main
+
+HEAD = "timestamp,model,provider,tag,input_tokens,output_tokens\n"
+DAY = "2026-10-0{day}T{hour:02d}:05:00Z"
+
+
+def run(*words):
+    return CliRunner().invoke(main, ["usage", *(str(word) for word in words)], prog_name="roi", env={"COLUMNS": "80"})
+
+
+def answer(*words):
+    found = run(*words, "--format", "json")
+    assert found.exit_code == 0, found.stderr
+    return json.loads(found.stdout)
+
+
+@pytest.fixture
+def log(tmp_path):
+    """Two whole days, a call an hour of each of two tags: 48 calls of triage (2,000 in, 50 out), 48 of reply (500, 400)."""
+    rows = [f"{DAY.format(day=day, hour=hour)},gpt-6-sol,openai,{tag},{given},{out}\n" for day in (5, 6) for hour in range(24)
+            for tag, given, out in (("triage", 2000, 50), ("reply", 500, 400))]
+    file = tmp_path / "log.csv"
+    file.write_text(HEAD + "".join(rows), encoding="utf-8")
+    return file
+
+
+def test_the_json_has_the_promised_keys_and_hand_made_totals(log):
+    """In 48 x 2,500 = 120,000, out 48 x 450 = 21,600: 0.24 + 0.216 = 0.456 USD at 2 and 10 a million."""
+    found = answer(log, "--tasks", "0")
+    assert found["schema"] == "roi.usage/1"
+    assert {"total_usd", "requests", "tokens", "by_model", "days", "workload", "reconciliation", "dropped"} <= set(found)
+    assert found["requests"] == 96
+    assert {name: found["tokens"][name] for name in ("uncached_input", "cache_read", "cache_write", "output")} == {
+        "uncached_input": 120_000, "cache_read": 0, "cache_write": 0, "output": 21_600}
+    assert found["total_usd"] == pytest.approx(0.456)
+    assert found["days"] == {"first": "2026-10-05", "last": "2026-10-06", "complete": 2, "left_out": []}
+    assert found["workload"]["requests_per_day"] == 48.0
+    assert found["reconciliation"] is None
+    assert [group["group"] for group in found["by_group"]] == ["reply", "triage"]
+
+
+def test_one_group_has_its_own_workload(log):
+    """48 calls of triage in two days, 2,000 tokens each."""
+    found = answer(log, "--task", "triage", "--tasks", "0")["workload"]
+    assert (found["group"], found["requests_per_day"], found["input_tokens"]) == ("triage", 24.0, 2000.0)
+
+
+def test_groups_are_compared_and_the_best_change_comes_first(log):
+    """Each group a day costs under a dollar a month: no change pays its set-up, so staying is best and NPV is 0."""
+    found = answer(log)["tasks"]
+    assert {task["group"] for task in found} == {"reply", "triage"}
+    assert all(task["best"] == "gpt-6-sol" and task["npv_usd"] == 0.0 for task in found)
+    triage = next(task for task in found if task["group"] == "triage")
+    assert triage["requests_per_day"] == pytest.approx(24, rel=0.03)
+
+
+def test_a_group_without_a_price_says_why_it_is_not_compared(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_text(HEAD + "".join(
+        f"{DAY.format(day=5, hour=hour)},{model},openai,t,1000,10\n" for hour in range(24) for model in ("gpt-6-sol", "no-such")),
+        encoding="utf-8")
+    found = answer(file)
+    assert [model["total_usd"] for model in found["by_model"] if model["model"] == "no-such"] == [None]
+    assert any("no-such" in note for note in found["notes"])
+
+
+def test_a_part_of_a_day_is_neither_annualised_nor_compared(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_text(HEAD + f"{DAY.format(day=5, hour=9)},gpt-6-sol,openai,t,1000,10\n", encoding="utf-8")
+    found = answer(file)
+    assert found["tasks"] == []
+    assert found["workload"]["requests_per_day"] is None
+    assert ["requests_per_day", "no day is covered from midnight to midnight"] in [
+        [each["field"], each["reason"]] for each in found["workload"]["missing"]]
+
+
+def test_several_models_ask_which_one_is_the_incumbent(tmp_path):
+    """Two providers, half each."""
+    file = tmp_path / "log.csv"
+    file.write_text(HEAD + "".join(
+        f"{DAY.format(day=5, hour=hour)},{model},{provider},t,1000,10\n" for hour in range(24)
+        for provider, model in (("openai", "gpt-6-sol"), ("anthropic", "claude-haiku-4-5"))), encoding="utf-8")
+    found = answer(file, "--tasks", "0")
+    assert found["workload"] is None
+    assert "say which one is the incumbent, --incumbent provider/model" in found["no_workload"]
+    refused = run(file, "--output", tmp_path / "part.yaml", "--tasks", "0")
+    assert refused.exit_code == 2
+    assert not (tmp_path / "part.yaml").exists()
+    assert answer(file, "--incumbent", "anthropic/claude-haiku-4-5", "--tasks", "0")["workload"]["provider"] == "anthropic"
+    assert "nearest: openai/gpt-6-sol" in run(file, "--incumbent", "openai/gpt-6-so").stderr
+
+
+def test_the_text_is_80_columns_wide_and_says_what_is_missing(log):
+    found = run(log)
+    assert found.exit_code == 0, found.stderr
+    assert max(len(line) for line in found.stdout.splitlines() if "log.csv" not in line) <= 80
+    for words in ("By model", "By group", "Which of these calls is worth a change", "Workload of gpt-6-sol",
+                  "What these records do not tell", "growth_per_year: 0 whole weeks"):
+        assert words in found.stdout
+
+
+def test_the_trace_holds_every_call_in_order_of_time(log, tmp_path):
+    """96 calls from 00:05 on the first day to 23:05 on the second: 47 hours."""
+    out = tmp_path / "trace.parquet"
+    assert run(log, "--trace", out, "--tasks", "0").exit_code == 0
+    table = pq.read_table(out)
+    assert table.column_names == ["arrival_s", "input_tokens", "cached_tokens", "output_tokens"]
+    arrivals = table.column("arrival_s").to_pylist()
+    assert (len(arrivals), arrivals[0], arrivals[-1]) == (96, 0.0, 47 * 3600.0)
+    assert arrivals == sorted(arrivals)
+    assert sum(table.column("input_tokens").to_pylist()) == 120_000
+
+
+def test_the_public_trace_has_its_known_peak_and_means(tmp_path):
+    """Azure's hour of code completion, a synthetic cut of the same shape here: 4 minutes, 10, 0, 0 and 2 calls: peak 10 / 3."""
+    rows = ["TIMESTAMP,ContextTokens,GeneratedTokens"]
+    rows += [f"2023-11-16 18:17:{k:02d}.9799600,{1000 + k},10" for k in range(10)]
+    rows += [f"2023-11-16 18:20:{k:02d}.0319600,500,40" for k in range(2)]
+    file = tmp_path / "azure.csv"
+    file.write_text("\n".join(rows), encoding="utf-8")
+    found = answer(file, "--model", "gpt-6-sol", "--provider", "openai", "--tasks", "0")["workload"]
+    assert found["load"]["calendar_minutes"] == 4
+    assert found["load"]["peak_to_mean"] == pytest.approx(10 / 3)
+    assert found["input_tokens"] == pytest.approx((10 * 1000 + 45 + 2 * 500) / 12)
+    assert found["output_tokens"] == pytest.approx(180 / 12)
+
+
+def test_a_bill_is_reconciled_and_a_gap_is_a_warning(log):
+    """0.228 USD a mean day x 365/12 = 6.935 a month; a bill of 13.87 is twice that."""
+    found = answer(log, "--bill", "13.87", "--tasks", "0")["reconciliation"]
+    assert found["basis"] == "bill"
+    assert found["factor"] == pytest.approx(2.0)
+    assert (found["price_factor"], found["volume_factor"]) == (None, None)
+    assert "Warning: more than 10% apart" in run(log, "--bill", "13.87", "--tasks", "0").stdout.replace("\n", " ")

@@ -1,11 +1,12 @@
 """README.md with the program's own output between its markers.
 
-A block starts with `<!-- output: COMMAND -->` and ends with `<!-- end -->`; what stands between is replaced by what COMMAND
-prints at 80 columns without colour. `make readme` writes the file; tests/test_readme.py checks that it is current.
+A block starts with `<!-- output: COMMAND -->` and ends with `<!-- end -->`; what stands between is replaced by what COMMAND,
+started in this repository, prints at 80 columns without colour; `COMMAND | head -N` keeps the first N lines. `make readme` writes the file; tests/test_readme.py checks that it is current.
 """
 
 import re
 import shlex
+from contextlib import chdir
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -24,10 +25,13 @@ def rendered(text: str) -> str:
 
 def output(arguments: str) -> str:
     """What `roi ARGUMENTS` prints on stdout; AssertionError where it fails."""
+    words, _, most = arguments.partition(" | head -")
     runner = CliRunner(env={"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"})
-    answer = runner.invoke(main, shlex.split(arguments), prog_name="roi", catch_exceptions=False)
-    assert answer.exit_code == 0, f"roi {arguments}: exit {answer.exit_code}: {answer.stderr}"
-    return "\n".join(line.rstrip() for line in answer.stdout.splitlines()) + "\n"
+    with chdir(README.parent):
+        answer = runner.invoke(main, shlex.split(words), prog_name="roi", catch_exceptions=False)
+    assert answer.exit_code == 0, f"roi {words}: exit {answer.exit_code}: {answer.stderr}"
+    lines = [line.rstrip() for line in answer.stdout.splitlines()]
+    return "\n".join(lines[: int(most)] if most else lines) + "\n"
 
 
 if __name__ == "__main__":

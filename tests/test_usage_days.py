@@ -28,7 +28,8 @@ def calls(first_us, last_us):
 
 def test_a_log_of_calls_loses_the_days_that_it_does_not_cover_whole():
     """From Monday 05:10 to Thursday 23:30: Monday begins late; Thursday's last hour is there."""
-    found = complete_days(calls(MONDAY * DAY_US + 5 * HOUR_US + HOUR_US // 6, (MONDAY + 3) * DAY_US + 23 * HOUR_US + HOUR_US // 2))
+    first, last = MONDAY * DAY_US + 5 * HOUR_US + HOUR_US // 6, (MONDAY + 3) * DAY_US + 23 * HOUR_US + HOUR_US // 2
+    found = complete_days(calls(first, last))
     assert found is not None
     assert found.complete == (MONDAY + 1, MONDAY + 2, MONDAY + 3)
     assert found.left_out == ((MONDAY, "begins at 05:10"),)

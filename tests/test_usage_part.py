@@ -129,7 +129,7 @@ def test_the_estimate_from_the_part_is_what_was_spent(tmp_path):
     assert run("usage", EXPORT, "--output", out, "--tasks", "0").exit_code == 0
     spent = json.loads(run("usage", EXPORT, "--tasks", "0", "--format", "json").stdout)
     per_month = next(m["list_usd"] for m in spent["by_model"] if m["model"] == "gpt-6-sol") / 63 * 365 / 12
-    answer = json.loads(run("compare", "--usage", out, "--draws", "0", "--format", "json", "--set", "workload.growth_per_year=0",
-                            "--set", "quality.usd_per_error=0").stdout)
+    still = ("--set", "workload.growth_per_year=0", "--set", "quality.usd_per_error=0")
+    answer = json.loads(run("compare", "--usage", out, "--draws", "0", "--format", "json", *still).stdout)
     stay = next(option for option in answer["options"] if option["id"] == "stay")
     assert stay["monthly_usd"][0] == pytest.approx(per_month, rel=0.02)

@@ -58,7 +58,8 @@ def test_calls_above_an_edge_pay_the_next_tier_and_buckets_say_that_they_do_not_
 
 
 @pytest.mark.parametrize(("provider", "model"), [
-    ("openai", "gpt-4o-mini-2024-07-18"), ("openai", "gpt-6-luna"), ("anthropic", "claude-haiku-4-5"), ("google", "gemini-2.5-flash"),
+    ("openai", "gpt-4o-mini-2024-07-18"), ("openai", "gpt-6-luna"), ("anthropic", "claude-haiku-4-5"),
+    ("google", "gemini-2.5-flash"),
 ])
 def test_one_call_costs_what_genai_prices_says(provider, model):
     """Its `input_tokens` hold everything: 10,000 = 7,000 + 2,000 read + 1,000 written."""
@@ -96,7 +97,8 @@ def test_days_count_from_1970():
 
 def test_the_same_rows_give_the_price_part_of_the_gap():
     """Reported 1.5 against 2.0 at list: x 0.75, all of it price."""
-    [found] = reconcile(price_spend([spend(tokens={"uncached_input": 1_000_000}, costed=True, cost_usd=1.5)], DAY), (), None, ())
+    rows = price_spend([spend(tokens={"uncached_input": 1_000_000}, costed=True, cost_usd=1.5)], DAY)
+    [found] = reconcile(rows, (), None, ())
     assert (found.basis, found.factor, found.price_factor, found.volume_factor) == ("calls", 0.75, 0.75, 1.0)
     assert found.far
 

@@ -64,9 +64,9 @@ def test_groups_are_compared_and_the_best_change_comes_first(log):
 
 def test_a_group_without_a_price_says_why_it_is_not_compared(tmp_path):
     file = tmp_path / "log.csv"
-    file.write_text(HEAD + "".join(
-        f"{DAY.format(day=5, hour=hour)},{model},openai,t,1000,10\n" for hour in range(24) for model in ("gpt-6-sol", "no-such")),
-        encoding="utf-8")
+    rows = [f"{DAY.format(day=5, hour=hour)},{model},openai,t,1000,10\n" for hour in range(24)
+            for model in ("gpt-6-sol", "no-such")]
+    file.write_text(HEAD + "".join(rows), encoding="utf-8")
     found = answer(file)
     assert [model["total_usd"] for model in found["by_model"] if model["model"] == "no-such"] == [None]
     assert any("no-such" in note for note in found["notes"])

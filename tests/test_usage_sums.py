@@ -100,7 +100,7 @@ def test_read_cells_hold_the_calls_that_read_from_the_cache(log):
 
 def test_a_size_class_tells_every_price_edge_apart():
     """A call of 272,001 input tokens exceeds every edge up to 272,000: 32, 100, 128, 199.999, 200, 256 and 272 thousand: 7."""
-    assert sum(272_001 > edge for edge in EDGES) == 7
+    assert sum(edge < 272_001 for edge in EDGES) == 7
     edges = set()
     for provider in get_snapshot().providers:
         for model in provider.models:

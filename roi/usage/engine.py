@@ -50,13 +50,17 @@ def local_engine(folder: "Path", zone: str = "UTC") -> "DuckDB":
     return backend
 
 
-def as_micros(table: "ir.Table", engine: "DuckDB") -> "ir.Table":
-    """A table of files with its typed times as microseconds since 1970 UTC, those without a zone read in the engine's.
+def zone_of(engine: "DuckDB") -> str:
+    """The zone in which the engine reads times without an offset."""
+    return str(engine.raw_sql("SELECT current_setting('TimeZone')").fetchall()[0][0])
+
+
+def as_micros(table: "ir.Table", zone: str) -> "ir.Table":
+    """A table of files with its typed times as microseconds since 1970 UTC, those without a zone read in `zone`, the engine's.
 
     DuckDB's difference of zoned times takes twenty times as long as its epoch_us, which no other backend has.
     """
     ibis = load_ibis()
-    zone = engine.raw_sql("SELECT current_setting('TimeZone')").fetchall()[0][0]
 
     @ibis.udf.scalar.builtin(name="epoch_us", signature=((ibis.dtype("timestamp('UTC')"),), ibis.dtype("int64")))
     def epoch_us(stamp):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 -- a name of DuckDB's, without a body
@@ -93,7 +97,7 @@ def remote_engine(url: str) -> "BaseBackend":
 
 
 def _with_try_cast(compiler: Any) -> Any:  # Any: Ibis's compiler of Postgres, which has no types
-    """The compiler with a cast that gives null. Postgres has none: Ibis writes CAST, which fails on a cell that is no number."""
+    """The compiler with a cast that gives null. Postgres has none, and Ibis writes CAST, which fails on the first other word."""
 
     class TryCast(type(compiler)):  # type: ignore[misc]  # a class that is known when it runs
         def visit_TryCast(self, op: Any, *, arg: Any, to: Any) -> Any:  # noqa: N802 -- Ibis's name; Any: sqlglot's trees

@@ -35,6 +35,8 @@ class Format:
     """Raw rows of a JSON document, with the column names of `needs` and `uses`; no other value may leave it."""
     ambiguous_cache: bool = False
     """True where the input column may or may not count cached tokens, so that --input-includes-cache matters."""
+    local_times: bool = False
+    """True where times without an offset may be local (--timezone); a vendor's are UTC."""
     groups: Mapping[str, str] = field(default_factory=dict)
     """Kind of group (tag, prompt, key, user, project) to the column that holds it; the first is the default."""
 

@@ -69,7 +69,7 @@ def _incumbent(found: Usage, w: MeasuredWorkload, bill: float | None) -> Iterato
     yield "uses_cache", w.uses_cache
     if w.batch_share:
         yield "batch_share", round(w.batch_share, 6)
-    paid = reported_per_month(found, w) if bill is None else bill
+    paid = bill if bill is not None else reported_per_month(found, w) or exported_per_month(found, w)
     if paid:
         yield "bill_usd_per_month", round(paid, 2)
     split = _split(found.reconciliations, price.provider)
@@ -90,6 +90,21 @@ def reported_per_month(found: Usage, w: MeasuredWorkload) -> float | None:
     if not rows or not all(row.costed for row in rows):
         return None
     return sum(row.cost_usd for row in rows) / len(whole) * DAYS_PER_MONTH
+
+
+def exported_per_month(found: Usage, w: MeasuredWorkload) -> float | None:
+    """What a cost export says that the workload costs a month: its list price times the provider's paid over list.
+
+    A cost export has no calls, so one factor stands for all of the provider's models. None without one, or without a price.
+    """
+    factor = next((r.factor for r in found.reconciliations if r.basis == "costs" and r.provider == w.choice.provider), None)
+    whole = set(w.days.complete)
+    listed = [each.list_usd for each in found.priced if each.spend.day in whole
+              and (each.spend.provider, each.spend.model) == (w.choice.provider, w.choice.model)]
+    known = [usd for usd in listed if usd is not None]
+    if factor is None or not known or w.choice.group is not None:
+        return None
+    return sum(known) / len(whole) * DAYS_PER_MONTH * factor
 
 
 def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from roi.errors import InputError, UnknownName
 from roi.usage.detect import format_named, of_document, of_header
-from roi.usage.engine import as_micros
+from roi.usage.engine import as_micros, zone_of
 from roi.usage.files import SourceFile
 from roi.usage.format import Document, Format
 from roi.usage.formats.generic import NAMES
@@ -241,7 +241,7 @@ def _raw(found: list[_Sniffed], engine: "DuckDB", target: Path) -> _Raw:
         return _python(tuple(found), engine, target)
     paths = [GLOB.sub(r"[\g<0>]", str(each.file.path)) for each in found]
     if found[0].shape.kind == "parquet":
-        table = as_micros(engine.read_parquet(paths, filename=FILE, hive_partitioning=False), engine)
+        table = as_micros(engine.read_parquet(paths, filename=FILE, hive_partitioning=False), zone_of(engine) if found[0].format.local_times else "UTC")
     else:
         table = _table(found[0].shape, paths, engine)
     return _Raw(tuple(found), wanted(table, found[0].format, FILE), Trouble())

@@ -59,7 +59,7 @@ def generic_format(asked: Asked, header: tuple[str, ...]) -> Format | None:
         name="generic", title="table of your own", grain="bucket" if buckets else "call",
         needs=frozenset(columns[what] for what in ("time", "input", "output")), uses=tuple(columns.values()),
         records=lambda table, said: records(table, said, columns),
-        ambiguous_cache=True, groups={"tag": columns["group"]} if "group" in columns else {},
+        ambiguous_cache=True, local_times=True, groups={"tag": columns["group"]} if "group" in columns else {},
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from roi.catalog.token_rates import TokenRates, price_or_reason
 from roi.usage.aggregate import EDGES, SUMS, Spend
+from roi.usage.record import NO_MODEL
 
 EPOCH = date(1970, 1, 1)
 
@@ -53,6 +54,8 @@ def price_spend(rows: Iterable[Spend], last_day: int) -> list[Priced]:
 def _price(row: Spend, last_day: int) -> Priced:
     if row.model is None:
         return Priced(row, None, None, "no model named")
+    if row.model == NO_MODEL:
+        return Priced(row, None, None, "no price without it: --provider and --model name it")
     rates = _rates(row.provider, row.model, row.day if row.day is not None else last_day, batch=row.batch, tier=row.tier)
     if isinstance(rates, str):
         return Priced(row, None, None, rates)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 TOKENS: Final = ("uncached_input", "cache_read", "cache_write", "output")
 """The disjoint counts that are billed; cache_write holds both lives of a cache entry."""
 
+NO_MODEL: Final = "model not stated"
+"""Stands for the model of a table of one's own where neither it nor --model names one."""
+
 COLUMNS: Final = {
     "source": "string",
     "kind": "string",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from roi.errors import UnknownName
 from roi.usage.columns import count, flag, instant, real, text, whole
 from roi.usage.format import Format
-from roi.usage.record import Asked, Fields, record
+from roi.usage.record import NO_MODEL, Asked, Fields, record
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -32,9 +32,6 @@ NAMES: Final = {
     "batch": ("batch", "is_batch"),
 }  # fmt: skip
 """What a column holds, and the names by which it is found."""
-
-NO_MODEL: Final = "model not stated"
-"""Stands for the model where neither the table nor --model names it."""
 
 
 def generic_format(asked: Asked, header: tuple[str, ...]) -> Format | None:

@@ -93,13 +93,17 @@ def remote_engine(url: str) -> "BaseBackend":
         backend.raw_sql(ZONES[scheme])
     if backend.name == "postgres":
         backend.compiler = _with_try_cast(backend.compiler)
+    elif backend.name == "pyspark":
+        backend.compiler = _with_json_text(backend.compiler)
     return backend
 
 
 def _with_try_cast(compiler: Any) -> Any:  # Any: Ibis's compiler of Postgres, which has no types
-    """The compiler with a cast that gives null. Postgres has none, and Ibis writes CAST, which fails on the first other word."""
+    """The compiler with a cast that gives null. Postgres has none: Ibis writes CAST, which fails on any other word."""
 
     class TryCast(type(compiler)):  # type: ignore[misc]  # a class that is known when it runs
+        SIMPLE_OPS: dict[Any, str] = {}  # noqa: RUF012 -- Ibis makes methods of them once more; the parent has them
+
         def visit_TryCast(self, op: Any, *, arg: Any, to: Any) -> Any:  # noqa: N802 -- Ibis's name; Any: sqlglot's trees
             pattern = next((each for kind, each in CASTABLE.items() if getattr(to, f"is_{kind}")()), None)
             if pattern is None or not op.arg.dtype.is_string():
@@ -107,6 +111,21 @@ def _with_try_cast(compiler: Any) -> Any:  # Any: Ibis's compiler of Postgres, w
             return self.if_(self.f.regexp_like(arg, pattern), self.visit_Cast(op, arg=arg, to=to), self.cast(None, to))
 
     return TryCast()
+
+
+def _with_json_text(compiler: Any) -> Any:  # Any: as above
+    """The compiler for JSON in text, as Spark holds it: Ibis writes it as JSON once more, and parses words without quotes."""
+
+    class JSONText(type(compiler)):  # type: ignore[misc]  # as above
+        SIMPLE_OPS: dict[Any, str] = {}  # noqa: RUF012 -- Ibis makes methods of them, over those below; the parent has them
+
+        def visit_TryCast(self, op: Any, *, arg: Any, to: Any) -> Any:  # noqa: N802 -- as above
+            return arg if to.is_json() and op.arg.dtype.is_string() else super().visit_TryCast(op, arg=arg, to=to)
+
+        def visit_UnwrapJSONString(self, op: Any, *, arg: Any) -> Any:  # noqa: ARG002, N802 -- get_json_object has unwrapped it
+            return arg
+
+    return JSONText()
 
 
 def remote_table(backend: "BaseBackend", name: str) -> "ir.Table":

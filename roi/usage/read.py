@@ -20,7 +20,16 @@ from roi.usage.record import COLUMNS, Asked
 from roi.usage.sniff import Shape, opened, sniff
 from roi.usage.stdin import read_head
 from roi.usage.text_rows import (
-    NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, Trouble, document_rows, first_object, line_rows, read_document, table_rows,
+    NOT_CLOSED,
+    TOO_FEW,
+    TOO_MANY,
+    Cells,
+    Trouble,
+    document_rows,
+    first_object,
+    line_rows,
+    read_document,
+    table_rows,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -46,12 +55,16 @@ FILE: Final = "roi file of this row"
 GLOB: Final = re.compile(r"[*?\[]")
 """What DuckDB would take for a pattern of several names; here a name means one file."""
 
+NUMBER: Final = re.compile(r"\s*[-+]?[0-9_.,]+([eE][-+]?[0-9]+)?\s*")
+"""What may be written of a column of tokens: where the cells of a row are shifted, a prompt may stand there."""
+
 LONGEST_ROW: Final = 1 << 26
 """Bytes of one row of a table, its prompts included; the buffer of DuckDB's reader, of which each thread holds one."""
 
 REJECTS: Final = {
     "CAST": "a cell that cannot be read", "TOO MANY COLUMNS": TOO_MANY, "MISSING COLUMNS": TOO_FEW,
-    "UNQUOTED VALUE": NOT_CLOSED, "LINE SIZE OVER MAXIMUM": "a line that is too long", "INVALID ENCODING": "text that is not UTF-8",
+    "UNQUOTED VALUE": NOT_CLOSED, "LINE SIZE OVER MAXIMUM": "a line that is too long",
+    "INVALID ENCODING": "text that is not UTF-8",
 }  # fmt: skip
 """DuckDB's kinds of rejected lines, in words; its messages quote the line, which may hold a prompt, and are not shown."""
 
@@ -150,7 +163,8 @@ def _sniff(file: SourceFile, formats: Sequence[Format], asked: Asked, named: str
     if shape.kind in ("parquet", "table"):
         form = _checked(form, shape, file) if form else of_header(shape.header, formats, file.shown, asked)
         if shape.twice & form.columns:
-            raise InputError(f"{file.shown}: two columns are named {min(shape.twice & form.columns)}; rename the one that is not meant")
+            name = min(shape.twice & form.columns)
+            raise InputError(f"{file.shown}: two columns are named {name}; rename the one that is not meant")
         return _Sniffed(file, shape, form, (), shape.gzipped and _cut_short(file))
     if shape.kind == "lines":
         return _Sniffed(file, shape, form or of_document(shape.first or {}, formats, file.shown, asked))
@@ -241,7 +255,8 @@ def _raw(found: list[_Sniffed], engine: "DuckDB", target: Path) -> _Raw:
         return _python(tuple(found), engine, target)
     paths = [GLOB.sub(r"[\g<0>]", str(each.file.path)) for each in found]
     if found[0].shape.kind == "parquet":
-        table = as_micros(engine.read_parquet(paths, filename=FILE, hive_partitioning=False), zone_of(engine) if found[0].format.local_times else "UTC")
+        zone = zone_of(engine) if found[0].format.local_times else "UTC"
+        table = as_micros(engine.read_parquet(paths, filename=FILE, hive_partitioning=False), zone)
     else:
         table = _table(found[0].shape, paths, engine)
     return _Raw(tuple(found), wanted(table, found[0].format, FILE), Trouble())
@@ -296,7 +311,8 @@ def _copies(raws: list[_Raw], engine: "DuckDB", name: str) -> Copies | None:
         pairs = pairs.semi_join(lost.semi_join(whole, ["file", "rows"]), "file")
         single -= _sum(pairs.rows, engine)
         if single:
-            trouble.notes.append(f"{single:,} calls stand in two files alike; without an id they may be different calls: they count")
+            trouble.notes.append(f"{single:,} calls stand in two files alike; without an id they may be different calls, and"
+                                 " count")
     copied = _sum(pairs.rows, engine)
     trouble.add(TWICE, "the later of two exports", copied)
     return Copies(pairs, shared) if copied else None
@@ -390,6 +406,9 @@ def _through_python(found: Sequence[_Sniffed], target: Path, trouble: Trouble) -
         for each in found:
             for batch in _batches(_rows(each, trouble)):
                 columns = {name: [row.get(name) for row in batch] for name in names}
+                for name in names:
+                    if "token" in name:
+                        columns[name] = [x if x is None or NUMBER.fullmatch(x) else "no number" for x in columns[name]]
                 writer.write_table(pa.table({**columns, FILE: [each.file.shown] * len(batch)}, schema=schema))
     return target
 
@@ -425,6 +444,10 @@ def _readably(act: Callable[[], T], engine: "DuckDB", raws: list[_Raw]) -> T:
 
     try:
         return act()
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":  # DuckDB's word for Ctrl-C
+            raise KeyboardInterrupt from None
+        raise
     except duckdb.Error as error:  # its message may quote a prompt
         files = [(file, raw) for raw in raws for file in raw.files]
         shown = next((file.shown for file, raw in files if not _readable(file, engine, raw)), files[0][0].shown)

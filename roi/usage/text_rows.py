@@ -171,7 +171,8 @@ def _lines(stream: BinaryIO, file: SourceFile, shape: Shape, trouble: Trouble) -
         trouble.cut_short.append(file.shown)
         held = held if held is not None and held.endswith("\n") else None
     finally:
-        text.detach()
+        if not stream.closed:
+            text.detach()
     if held is not None:
         yield held
 

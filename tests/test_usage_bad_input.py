@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from roi.cli import main
-from roi.usage import read
+from roi.usage import copies, raw
 from tests.usage_support import records
 
 HEADER = "timestamp,model,input_tokens,output_tokens,cached_tokens,body"
@@ -108,7 +108,7 @@ def test_an_open_quote_costs_the_lines_that_it_swallows_and_says_so(tmp_path: Pa
 
 
 def test_more_bad_lines_than_duckdb_notes_are_counted_all_the_same(tmp_path: Path) -> None:
-    bad = read.MOST_REJECTS + 500
+    bad = raw.MOST_REJECTS + 500
     found = usage(table(tmp_path / "a.csv", [*calls(3), *["short,line"] * bad, *calls(4, day=2)]))
     assert found.data["requests"] == 7
     assert found.left_out == {"a line with fewer cells than the header": bad}
@@ -248,7 +248,7 @@ def test_buckets_in_two_exports_count_once_however_the_second_is_written(tmp_pat
         other.write_bytes(gzip.compress(other.read_bytes()))
     found = usage(first, other)
     assert found.data["requests"] == 40
-    assert found.left_out == {read.TWICE: 1}
+    assert found.left_out == {copies.TWICE: 1}
 
 
 def test_equal_rows_of_one_file_all_count_beside_other_files(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_equal_rows_of_one_file_all_count_beside_other_files(tmp_path: Path) -> 
     files = [table(tmp_path / f"{k}.csv", [bucket(day) for day in each], BUCKETS) for k, each in enumerate(days)]
     found = usage(*files)
     assert found.data["requests"] == 50
-    assert found.left_out == {read.TWICE: 1}
+    assert found.left_out == {copies.TWICE: 1}
 
 
 def test_calls_with_an_id_count_once_over_files(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_calls_with_an_id_count_once_over_files(tmp_path: Path) -> None:
     files = [table(tmp_path / f"{k}.csv", [row.format(i) for i in ids], HELICONE) for k, ids in enumerate([(1, 2, 2), (2, 3)])]
     found = usage(*files)
     assert found.data["requests"] == 4
-    assert found.left_out == {read.TWICE: 1}
+    assert found.left_out == {copies.TWICE: 1}
 
 
 def test_calls_without_an_id_are_copies_where_the_whole_file_is(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`roi usage`: what was really spent, and the part of a scenario that it settles."""
 
+import math
 import os
 import shutil
 import sys
@@ -52,8 +53,11 @@ def usage(
     """
     from roi import __version__
     from roi.cli.output import replace_file, write
+    from roi.errors import InputError
     from roi.usage.summary import Question, summarize
 
+    if bill is not None and not math.isfinite(bill):
+        raise InputError(f"--bill: {bill} is not usable; USD above 0")
     question = Question(
         files, _asked(columns, input_includes_cache, provider, model, group_by), named=named, strict=strict, zone=timezone,
         incumbent=incumbent, task=task, bill_usd_per_month=bill, requests_per_day=requests_per_day, backend=backend,

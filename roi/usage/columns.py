@@ -16,9 +16,12 @@ EPOCH_MS = 100_000_000_000
 EPOCH_US = 100_000_000_000_000
 """And from here on microseconds."""
 
+EPOCH_NS = 100_000_000_000_000_000
+"""And from here on nanoseconds."""
+
 MICRO = 1_000_000
 
-MOST = 2.0**53
+MOST = 2.0**62
 """A number of this size or more is no count, amount or time. Infinity is none either, nor NaN, which is above all numbers."""
 
 
@@ -99,8 +102,8 @@ def flag(table: "ir.Table", *names: str) -> "ir.BooleanValue":
 def instant(table: "ir.Table", *names: str) -> "ir.IntegerValue":
     """The first of the named columns as microseconds since 1970 UTC; null where it is no time.
 
-    ISO 8601 with or without an offset (without one: the connection's time zone), or a number of seconds, milliseconds or
-    microseconds since 1970. A column of dates is midnight UTC.
+    ISO 8601 with or without an offset (without one: the connection's time zone), or a number of seconds, milliseconds,
+    microseconds or nanoseconds since 1970. A column of dates is midnight UTC.
     """
     import ibis
 
@@ -135,5 +138,6 @@ def _from_epoch(number: "ir.Value") -> "ir.IntegerValue":
     import ibis
 
     size = number.abs()
-    return cast("ir.IntegerValue", ibis.cases(
-        (size >= EPOCH_US, number), (size >= EPOCH_MS, number * 1e3), else_=number * 1e6).round().cast("int64"))
+    micros = ibis.cases((size >= EPOCH_NS, number / 1e3), (size >= EPOCH_US, number), (size >= EPOCH_MS, number * 1e3),
+                        else_=number * 1e6)
+    return cast("ir.IntegerValue", micros.round().cast("int64"))

@@ -13,7 +13,7 @@ Document = dict[str, Any]  # Any: JSON as it was parsed
 Grain = Literal["call", "bucket", "cost"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Format:
     """One source of usage records."""
 

@@ -9,6 +9,14 @@ from roi.usage.columns import MICRO
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+FIRST_US: Final = 946_684_800_000_000
+"""2000-01-01 UTC: what lies before, or from 2100 on, is no time of a call but another number."""
+
+LAST_US: Final = 4_102_444_800_000_000
+
+LONGEST_GROUP: Final = 120
+"""Characters of a group's name; what is longer is a text, and is not kept."""
+
 TOKENS: Final = ("uncached_input", "cache_read", "cache_write", "output")
 """The disjoint counts that are billed; cache_write holds both lives of a cache entry."""
 
@@ -103,8 +111,10 @@ def record(table: "ir.Table", source: str, fields: Fields) -> "ir.Table":
     columns["source"] = ibis.literal(source)
     columns["kind"] = ibis.literal(fields.kind)
     columns["model"] = columns["model"].nullif("")
+    columns["group"] = ibis.ifelse(columns["group"].length() > LONGEST_GROUP, "(too long for a name)", columns["group"])
     checks = list(fields.reasons)
     checks.append((columns["at_us"].isnull(), "no time that can be read"))
+    checks.append(((columns["at_us"] < FIRST_US) | (columns["at_us"] >= LAST_US), "a time outside 2000 to 2099"))
     if fields.kind == "cost":
         checks.append((columns["cost_usd"].isnull(), "no amount that can be read"))
     else:

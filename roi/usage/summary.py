@@ -15,7 +15,8 @@ from roi.usage.engine import local_engine, remote_engine, remote_table
 from roi.usage.files import SourceFile, find_files
 from roi.usage.formats import FORMATS
 from roi.usage.pricing import Priced, day_of, price_spend
-from roi.usage.read import Part, Staged, stage, together, wanted
+from roi.usage.raw import readably, wanted
+from roi.usage.read import Part, Staged, stage, together
 from roi.usage.reconcile import Reconciliation, reconcile
 from roi.usage.record import TOKENS, Asked
 from roi.usage.text_rows import Trouble
@@ -25,6 +26,7 @@ from roi.usage.workload import Choice, MeasuredWorkload, measure_workload
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     from ibis.backends import BaseBackend
+    from ibis.backends.duckdb import Backend as DuckDB
 
 MAIN_SHARE: Final = 0.9
 """A model with at least this share of what was spent is the incumbent without being named."""
@@ -98,12 +100,16 @@ def summarize(question: Question) -> Usage:
         staged = stage(files, FORMATS, question.asked, engine, Path(folder), named=question.named, strict=question.strict)
         if not staged.parts:
             raise InputError(f"FILES: nothing to read; empty: {', '.join(staged.empty[:5])}")
-        records = together(staged.parts)
-        found = _summary(question, records, engine, staged, copies)
-        if question.trace is not None:
-            chosen = found.workload.choice.filter(records) if found.workload else records.filter(records.dropped.isnull())
-            write_trace(chosen, engine, question.trace)
-        return found
+        return readably(lambda: _of_files(question, engine, staged, copies), engine, staged.raws)
+
+
+def _of_files(question: Question, engine: "DuckDB", staged: Staged, copies: list[tuple[str, str]]) -> Usage:
+    records = together(staged.parts)
+    found = _summary(question, records, engine, staged, copies)
+    if question.trace is not None:
+        chosen = found.workload.choice.filter(records) if found.workload else records.filter(records.dropped.isnull())
+        write_trace(chosen, engine, question.trace)
+    return found
 
 
 def _of_table(question: Question, url: str) -> Usage:
@@ -155,9 +161,10 @@ def _sources(staged: Staged, kept: Sequence[Spend], costs: Sequence[Spend]) -> I
     rows: dict[str, int] = defaultdict(int)
     for row in (*kept, *costs):
         rows[row.source] += row.rows
-    for part in staged.parts:
-        shown = part.files[0].shown if len(part.files) == 1 else f"{len(part.files)} files such as {part.files[0].shown}"
-        yield shown, part.format.title, rows[part.format.name]
+    for form in dict.fromkeys(part.format for part in staged.parts):
+        files = [file for part in staged.parts if part.format is form for file in part.files]
+        shown = files[0].shown if len(files) == 1 else f"{len(files)} files such as {files[0].shown}"
+        yield shown, form.title, rows[form.name]
 
 
 def _dropped(every: Sequence[Spend], staged: Staged) -> Iterator[Dropped]:
@@ -177,11 +184,12 @@ def _dropped(every: Sequence[Spend], staged: Staged) -> Iterator[Dropped]:
 
 def _check_double(kept: Sequence[Spend]) -> None:
     """Raise where two formats count one model of one provider on the same day: the same calls, most likely, twice."""
-    seen: dict[tuple[str | None, str | None, int | None], str] = {}
+    seen: dict[tuple[str | None, int], tuple[str | None, str]] = {}
     for row in kept:
-        key = (row.provider, row.model, row.day)
-        other = seen.setdefault(key, row.source)
-        if other != row.source and row.day is not None:
+        if row.day is None:
+            continue
+        provider, other = seen.setdefault((row.model, row.day), (row.provider, row.source))
+        if other != row.source and (provider == row.provider or None in (provider, row.provider)):
             raise InputError(f"FILES: {other} and {row.source} both count {row.model} on {day_of(row.day)}; the same calls"
                              " would count twice: give one of them")
 
@@ -238,6 +246,7 @@ def _notes(staged: Staged, copies: list[tuple[str, str]], priced: Sequence[Price
     for name in staged.empty:
         yield f"{name} is empty"
     for part in staged.parts:
+        yield from part.trouble.notes
         for name in part.trouble.cut_short:
             yield f"{name} ends inside its gzip stream: what could be read is counted, the rest is missing"
     for note in dict.fromkeys(each.note for each in priced if each.note):

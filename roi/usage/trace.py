@@ -1,5 +1,6 @@
 """Arrivals and lengths of calls as Parquet, for a replay: seconds since the first call, input and output tokens."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ def write_trace(calls: "ir.Table", engine: "DuckDB", target: Path) -> None:
 
     `calls` are records of kind call that count. Cached tokens are part of the input. Raises InputError where there is no call.
     """
+    import duckdb
+
     kept = calls.filter(calls.kind == "call")
     first = engine.to_pyarrow(kept.at_us.min()).as_py()
     if first is None:
@@ -25,4 +28,11 @@ def write_trace(calls: "ir.Table", engine: "DuckDB", target: Path) -> None:
         input_tokens=kept.uncached_input + kept.cache_read + kept.cache_write,
         cached_tokens=kept.cache_read, output_tokens=kept.output,
     ).order_by(["arrival_s", "input_tokens", "output_tokens"])  # fmt: skip
-    engine.to_parquet(trace, target, compression="zstd")
+    part = target.with_name(f".roi-{os.urandom(4).hex()}.part")
+    try:
+        engine.to_parquet(trace, part, compression="zstd")
+        part.replace(target)
+    except (OSError, duckdb.Error) as error:
+        raise InputError(f"--trace: cannot write {target}: {type(error).__name__}") from None
+    finally:
+        part.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from roi.errors import UnknownName
 from roi.usage.columns import count, flag, instant, real, text, whole
-from roi.usage.format import Format
+from roi.usage.format import Format, group_column
 from roi.usage.record import NO_MODEL, Asked, Fields, record
 
 if TYPE_CHECKING:
@@ -52,15 +52,16 @@ def generic_format(asked: Asked, header: tuple[str, ...]) -> Format | None:
         return None
     columns = {what: column for what, column in found.items() if column}
     buckets = "requests" in columns or "until" in columns
-    return Format(
+    form = Format(
         name="generic", title="table of your own", grain="bucket" if buckets else "call",
         needs=frozenset(columns[what] for what in ("time", "input", "output")), uses=tuple(columns.values()),
-        records=lambda table, said: records(table, said, columns),
+        records=lambda table, said: records(table, said, columns, form),
         ambiguous_cache=True, local_times=True, groups={"tag": columns["group"]} if "group" in columns else {},
     )  # fmt: skip
+    return form
 
 
-def records(table: "ir.Table", asked: Asked, columns: dict[str, str]) -> "ir.Table":
+def records(table: "ir.Table", asked: Asked, columns: dict[str, str], form: Format) -> "ir.Table":
     """Records of a table whose `columns` say what is what."""
     def name(what: str) -> str:
         return columns.get(what, "")
@@ -80,7 +81,7 @@ def records(table: "ir.Table", asked: Asked, columns: dict[str, str]) -> "ir.Tab
         perhaps_cached=read + written if asked.includes_cache is None else 0,
         requests=whole(table, name("requests")) if "requests" in columns else (None if buckets else 1),
         batch=flag(table, name("batch")), cost_usd=real(table, name("cost")) if "cost" in columns else None,
-        group=text(table, name("group")) if "group" in columns and asked.group_by != "model" else None,
+        group=group_column(form, table, asked),
         reasons=((over, OVER),) if includes else (),
     ))  # fmt: skip
 

@@ -38,7 +38,7 @@ def records(table: "ir.Table", asked: Asked) -> "ir.Table":
         long_context=flag(table, "long_context"), cost_usd=real(table, "value"),
         group=group_column(OPENAI_COSTS_API, table, asked),
         reasons=((empty, EMPTY), (currency.lower().fill_null("") != "usd", OTHER_CURRENCY),
-                 (flag(table, "no_tokens"), NO_TOKENS)),
+                 (flag(table, "other_cost"), NO_TOKENS)),
     ))  # fmt: skip
 
 
@@ -63,9 +63,9 @@ def _item(result: Document) -> Document:
     found = LINE_ITEM.fullmatch(item.strip()) if isinstance(item, str) else None
     other = unit != "tokens" if unit else bool(item) and found is None
     if found is None:
-        return {"no_tokens": other}
+        return {"other_cost": other}
     return {"model": found["model"], "tier": found["tier"], "long_context": "long context" in found["rest"].lower(),
-            "no_tokens": other}
+            "other_cost": other}
 
 
 def _buckets(document: Document) -> Iterator[tuple[Document, list[Document]]]:
@@ -79,7 +79,7 @@ def _buckets(document: Document) -> Iterator[tuple[Document, list[Document]]]:
 
 OPENAI_COSTS_API = Format(
     name="openai-costs-api", title="OpenAI Costs API", grain="cost",
-    needs=frozenset({"start_time", "value", "currency", "no_tokens"}),  # `no_tokens` is made here: no table has it
+    needs=frozenset({"start_time", "value", "currency", "other_cost"}),  # `other_cost` is made here: no table has it
     uses=("end_time", "model", "tier", "long_context", "project_id", "api_key_id"), records=records, recognises=is_page,
     flatten=page_rows, groups={"project": "project_id", "key": "api_key_id"},
 )  # fmt: skip

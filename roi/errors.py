@@ -39,12 +39,12 @@ class CaseError(InputError):
 
 
 class UnknownName(InputError):
-    """A name that the catalog does not hold; the message offers the nearest known ones."""
+    """A name that the catalog does not hold; the message offers the nearest known ones, or `all_of_them` where none is near."""
 
-    def __init__(self, field: str, name: str, known: Iterable[str], kind: str) -> None:
+    def __init__(self, field: str, name: str, known: Iterable[str], kind: str, all_of_them: Iterable[str] = ()) -> None:
         self.field = field
-        near = nearest(name, known)
-        hint = f"; nearest: {', '.join(near)}" if near else ""
+        near, known_ones = nearest(name, known), ", ".join(all_of_them)
+        hint = f"; nearest: {', '.join(near)}" if near else f"; known: {known_ones}" if known_ones else ""
         super().__init__(f"{field}: unknown {kind} {name[:80]!r}{hint}")
 
 

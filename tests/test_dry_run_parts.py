@@ -276,7 +276,7 @@ def test_a_configuration_is_read_from_a_file_or_its_folder(tmp_path):
     [
         ("{", "is not JSON"), ("[]", 'no "model_type"'), ('{"model_type": "llama"}', "no num_attention_heads or n_head"),
         (json.dumps({**TINY, "num_experts": 8}), "only dense models"),
-        (json.dumps({**TINY, "vocab_size": -1}), "is not a positive whole number"),
+        (json.dumps({**TINY, "vocab_size": -1}), r"vocab_size: -1 is not usable; a whole number from 1$"),
     ],
 )
 def test_a_bad_configuration_is_one_sentence(tmp_path, text, words):

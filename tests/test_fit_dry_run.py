@@ -49,10 +49,41 @@ def test_another_plan_falls_back_to_the_closed_form():
     assert other["memory"]["instrument"] == "closed form"
 
 
-def test_a_second_dry_run_does_not_overwrite_the_first(place):
+def test_a_dry_run_that_says_the_same_as_a_kept_one_is_not_kept_again(place):
+    first = run(*ARGUMENTS, "--dry-run")
+    (kept,) = place.rglob("dry-run-*.json")
+    before = kept.read_bytes()
+    again = run(*ARGUMENTS, "--dry-run")
+    assert again.stdout == first.stdout
+    assert again.stderr == f"already kept as {kept}, which says the same\n"
+    assert list(place.rglob("dry-run-*.json")) == [kept]
+    assert kept.read_bytes() == before
+
+
+@pytest.mark.parametrize("other", ["torch", "card"])
+def test_a_dry_run_of_other_versions_or_another_card_is_kept_beside_the_first(place, other):
+    """The first file is turned into one of another torch; or the second run is for a card with another workspace and limits."""
     run(*ARGUMENTS, "--dry-run")
-    run(*ARGUMENTS, "--dry-run")
+    (kept,) = place.rglob("dry-run-*.json")
+    stored = json.loads(kept.read_text())
+    if other == "torch":
+        stored["environment"]["versions"]["torch"] = "0.0"
+        kept.write_text(json.dumps(stored))
+    before = kept.read_bytes()
+    answer = run(*(ARGUMENTS if other == "torch" else [word.replace("L4", "H100") for word in ARGUMENTS]), "--dry-run")
+    assert answer.stderr.startswith("kept as ")
     assert len(list(place.rglob("dry-run-*.json"))) == 2
+    assert kept.read_bytes() == before
+
+
+@pytest.mark.usefixtures("place")
+def test_ctrl_c_in_a_dry_run_says_that_nothing_was_kept(monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("roi.profiling.dry_profile.dry_run", interrupted)
+    answer = run(*ARGUMENTS, "--dry-run")
+    assert (answer.exit_code, answer.stdout, answer.stderr) == (130, "", "roi: interrupted; nothing was kept\n")
 
 
 @pytest.mark.usefixtures("place")

@@ -118,3 +118,9 @@ def test_a100_alone_is_an_error_that_names_40_and_80():
 def test_an_unknown_gpu_names_the_nearest():
     with pytest.raises(UnknownName, match=r"gpu: unknown GPU 'H1000'; nearest: H100"):
         find_gpu("H1000")
+
+
+@pytest.mark.parametrize("name", ["", "  ", "zzzz"])
+def test_a_name_that_is_near_to_none_is_answered_with_all_of_them(name):
+    with pytest.raises(UnknownName, match=rf"--gpu: unknown GPU '{name}'; known: V100-16GB-SXM, .*, MI325X-256GB$"):
+        find_gpu(name, "--gpu")

@@ -7,7 +7,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from roi.catalog.configs import model_config
 from roi.catalog.models import load_models
 from roi.errors import InputError
-from roi.profiling.skeleton import quiet
+from roi.profiling.stack import quiet
 
 
 def count(shape):

@@ -188,13 +188,26 @@ def test_ctrl_c_keeps_what_is_done(monkeypatch, tmp_path):
     kept = DeviceProfile.model_validate_json(file.read_text())
     assert (len(kept.rates), kept.complete) == (3, False)
     assert "interrupted by the user" in kept.notes
-    assert "not complete" in result.stdout
+    assert "incomplete: what was measured is kept" in result.stdout
+    assert result.stdout.splitlines()[-1] == f"kept as {file}"  # one line however long, so that it can be copied
 
 
 def test_ctrl_c_before_the_first_call_writes_nothing(monkeypatch, tmp_path):
     monkeypatch.setattr(device_module, "_measure", stop_after(0, KeyboardInterrupt()))
     result = run("--device", "cpu", "--profiles", str(tmp_path))
     assert result.exit_code == 130
+    assert (result.stdout, result.stderr) == ("", "roi: interrupted; nothing was kept\n")
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_a_device_on_which_nothing_runs_is_an_error_and_no_file(monkeypatch, tmp_path):
+    def none(case, _operands, _slot_s, notes):
+        notes.append(f"{case.name}: no kernel image")
+
+    monkeypatch.setattr(device_module, "_measure", none)
+    monkeypatch.setattr(device_module, "choose_cases", lambda *_: ([product("fp32", 8, 8, 8)], 0))
+    result = run("--device", "cpu", "--budget", "1s", "--profiles", str(tmp_path))
+    assert (result.exit_code, result.stderr) == (1, "roi: nothing was measured: mm: no kernel image\n")
     assert list(tmp_path.rglob("*")) == []
 
 
@@ -287,7 +300,7 @@ def test_an_accelerator_times_every_regime_and_every_type_within_a_minute():
 def test_the_command_prints_the_table_or_json_and_keeps_the_profile(tmp_path):
     result = run("--device", "cpu", "--budget", "2s", "--profiles", str(tmp_path))
     assert result.exit_code == 0, result.output
-    assert max(len(line) for line in result.stdout.splitlines()) <= 80
+    assert max(len(line) for line in result.stdout.splitlines()[:-1]) <= 80
     (file,) = tmp_path.rglob("*.json")
     kept = DeviceProfile.model_validate_json(file.read_text())
     body = json.loads(device_json(kept, None, file))

@@ -19,8 +19,7 @@ pytest.importorskip("torch", reason="the extra `profile` is not installed")
 from roi.profiling import infer as infer_module
 from roi.profiling.generation import LEAST, MOST, InferPlan, adapt, build, generate, prepare
 from roi.profiling.infer import profile_infer
-from roi.profiling.skeleton import quiet
-from roi.profiling.stack import torch
+from roi.profiling.stack import quiet, torch
 
 CPU = Environment(device="cpu", versions={}, seed=0)
 
@@ -139,9 +138,24 @@ def test_running_out_of_memory_ends_a_state_and_the_next_still_runs(monkeypatch)
     assert "base: out of memory at batch 2 x 8 tokens" in profile.notes
 
 
+def test_where_nothing_fits_there_is_an_error_and_no_file(monkeypatch, tmp_path):
+    """cuBLAS says it in words of its own; so do both stages after the base."""
+    def full(*_):
+        raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)")
+
+    monkeypatch.setattr(infer_module, "time_generation", full)
+    result = run("--batch", "1", "--prompt", "8", "--decode", "2", "--budget", "1s", "--profiles", str(tmp_path))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("roi: nothing was measured: base: out of memory at batch 1 x 8 tokens; unmerged: out of")
+    assert (result.stderr.count("\n"), result.stdout, list(tmp_path.rglob("*.json"))) == (1, "", [])
+
+
 @pytest.mark.parametrize(("words", "said"), [
     (("--dtype", "nf5"), "roi: --dtype: 'nf5' is not one of bf16, fp16, fp32, nf4; nearest: nf4"),
     (("--rank", "0"), "roi: --rank: 0 is not usable; at least 1"),
+    (("--rank", "257"), "roi: --rank: 257 is not usable; at most 256, the full rank of this model's widest target"),
+    (("--batch", "4097"), "roi: --batch: 4,097 is not usable; at most 4,096"),
+    (("--prompt", "99999999"), "--prompt: 99,999,999 tokens and 32 decoded ones are not usable; tiny-llama takes at most"),
     (("--batch", "1,x"), "roi: --batch: '1,x' is not usable; whole numbers from 1 with commas"),
     (("--prompt", "5000"), "roi: --prompt: 5,000 tokens and 32 decoded ones are not usable; tiny-llama takes at most 4,096"),
     (("llama-3.1-8",), "unknown model 'llama-3.1-8'"),
@@ -255,4 +269,6 @@ def test_a_shrunk_model_of_the_catalog_is_named_so(tmp_path):
                  "--budget", "1s", "--profiles", str(tmp_path))
     assert result.exit_code == 0, result.output
     assert "1 of 28 layers" in " ".join(result.stdout.split())
-    assert max(len(line) for line in result.stdout.splitlines()) <= 80
+    *report, kept = result.stdout.splitlines()
+    assert max(len(line) for line in report) <= 80
+    assert kept.startswith(f"kept as {tmp_path}")

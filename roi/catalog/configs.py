@@ -2,13 +2,17 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from roi.errors import InputError
 from roi.facts.model import ModelShape
+
+CONTEXT_ENTRIES: Final = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "seq_length")
+"""What families call the longest sequence: most; gpt2; mpt and dbrx; olmo; bloom and chatglm."""
 
 
 class ModelConfig(NamedTuple):
@@ -57,6 +61,12 @@ def read_config(path: Path, field: str = "MODEL") -> ModelConfig:
     if isinstance(inner, dict) and isinstance(inner.get("model_type"), str):
         entries = inner
     return ModelConfig(str(path), entries, "")
+
+
+def context_tokens(entries: Mapping[str, Any]) -> int | None:  # Any: JSON
+    """The longest sequence that a configuration states, under its family's name for it; None where it states none."""
+    stated = (entries.get(name) for name in CONTEXT_ENTRIES)
+    return next((value for value in stated if isinstance(value, int) and not isinstance(value, bool)), None)
 
 
 @cache

@@ -1,6 +1,8 @@
 """A stored dry run as the estimators take it."""
 
-from roi.catalog.profile_reading import StoredProfile
+from typing import Any
+
+from roi.catalog.profile_reading import Store, StoredProfile
 from roi.estimate.dry_peaks import DryPeak, DryPeaks
 from roi.facts.profile import DryRunProfile
 
@@ -12,6 +14,19 @@ def dry_peaks(profile: DryRunProfile, source: str) -> DryPeaks:
     ladder = tuple(DryPeak(p.micro_batch, p.seq, p.allocated_bytes, p.reserved_bytes) for p in profile.searched)
     limits = {limit.gpu: (limit.largest_micro_batch, limit.longest_seq) for limit in profile.limits}
     return DryPeaks(own, ladder or (own,), dict(profile.parts_bytes), profile.phase, profile.workspace_bytes, source, limits)
+
+
+def equal_dry_run(store: Store, profile: DryRunProfile) -> StoredProfile[DryRunProfile] | None:
+    """The newest stored run that says the same of the same model, plan and library versions; the clock alone may differ."""
+    said = _said(profile)
+    for stored in store.profiles:
+        if isinstance(stored.profile, DryRunProfile) and _said(stored.profile) == said:
+            return StoredProfile(stored.path, stored.profile, stored.folder)
+    return None
+
+
+def _said(profile: DryRunProfile) -> dict[str, Any]:  # Any: JSON
+    return profile.model_dump(mode="json", exclude={"started", "wall_s"})
 
 
 def stored_peaks(stored: StoredProfile[DryRunProfile]) -> DryPeaks:

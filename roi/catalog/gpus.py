@@ -21,13 +21,14 @@ def load_gpus() -> tuple[Gpu, ...]:
 def find_gpu(name: str, field: str = "gpu") -> Gpu:
     """The GPU that `name` means: its id or an alias; case, punctuation and the maker's name do not matter.
 
-    A name that several GPUs carry ("A100": 40 or 80 GB) is an error that names them all.
+    A name that several GPUs carry ("A100": 40 or 80 GB) is an error that names them all; so is one that is near to none.
     """
     found = _gpus_by_name().get(_plain(name), ())
     if len(found) > 1:
         raise ScenarioError(field, name, f"it may be {' or '.join(gpu.id for gpu in found)}; name one")
     if not found:
-        raise UnknownName(field, name, [n for gpu in load_gpus() for n in (gpu.id, *gpu.aliases)], "GPU")
+        known = load_gpus()
+        raise UnknownName(field, name, [n for gpu in known for n in (gpu.id, *gpu.aliases)], "GPU", [gpu.id for gpu in known])
     return found[0]
 
 

@@ -94,6 +94,7 @@ def _count(config: ModelConfig, field: str, *names: str) -> int:
         value = config.entries.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             return value
-    shown = {name: config.entries[name] for name in names if name in config.entries}
-    given = f"{shown} is not a positive whole number" if shown else f"no {' or '.join(names)}"
-    raise InputError(f"{field}: {config.name}: {given}")
+    held = next((name for name in names if name in config.entries), None)
+    if held is None:
+        raise InputError(f"{field}: {config.name}: no {' or '.join(names)}")
+    raise InputError(f"{field}: {config.name}: {held}: {str(config.entries[held])[:40]} is not usable; a whole number from 1")

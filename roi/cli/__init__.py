@@ -83,7 +83,7 @@ class House(click.Group):
                 raise
             _stop(" ".join(error.format_message().split()), 2)
         except KeyboardInterrupt:
-            raise Exit(130) from None
+            _stop("interrupted; nothing was kept", 130)  # a command that keeps what is done by then leaves by itself
         except MemoryError:
             _stop("out of memory; fewer --draws or fewer candidates need less", 1)
         except RecursionError:

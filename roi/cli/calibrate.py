@@ -27,12 +27,14 @@ def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str
     from roi.catalog.measured_rows import read_measured_rows
     from roi.catalog.profiles import StoredProfile, load_profiles, profile_folders
     from roi.cli.output import replace_file, write
+    from roi.cli.profile_words import check_folder
     from roi.errors import InputError
     from roi.estimate.calibration import timed_run
     from roi.estimate.left_out import calibrate as fit
     from roi.facts.profile import TrainProfile
     from roi.report.calibration import calibration_json, calibration_markdown, calibration_text
 
+    check_folder(output)
     known = training_efficiencies().step()
     store = load_profiles(profile_folders(profiles), kinds={"train"})
     for path, reason in store.damaged:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from roi.catalog.dry_runs import dry_peaks, stored_peaks
+from roi.catalog.dry_runs import dry_peaks, equal_dry_run, stored_peaks
 from roi.catalog.gpus import load_gpus
 from roi.catalog.local_models import ChosenModel
 from roi.catalog.overheads import training_overhead
@@ -30,9 +30,9 @@ class MemoryEvidence(NamedTuple):
 def memory_evidence(
     chosen: ChosenModel, plan: TrainingPlan, cards: Sequence[Gpu], store: Store, *, run_dry: bool,
 ) -> MemoryEvidence:
-    """The best evidence for the plan's memory; with `run_dry` a new dry run, which is kept."""
+    """The best evidence for the plan's memory; with `run_dry` a new dry run, which is kept unless an equal one is."""
     if run_dry:
-        return _run_now(chosen, plan, cards)
+        return _run_now(chosen, plan, cards, store)
     if chosen.config is None or plan.sharding != "none":
         return MemoryEvidence(None, None, ())
     stored = find_dry_run(store, chosen.shape.id, plan, chosen.config.config_hash)
@@ -41,9 +41,9 @@ def memory_evidence(
     return MemoryEvidence(stored_peaks(stored), stored.profile, ())
 
 
-def _run_now(chosen: ChosenModel, plan: TrainingPlan, cards: Sequence[Gpu]) -> MemoryEvidence:
-    from roi.profiling.stack import torch  # isort: skip  # the door to the extra: names what is missing, keeps a notice out
+def _run_now(chosen: ChosenModel, plan: TrainingPlan, cards: Sequence[Gpu], store: Store) -> MemoryEvidence:
     from roi.profiling.dry_profile import profile_dry_run, settle_limits
+    from roi.profiling.stack import torch
 
     if plan.sharding != "none":
         raise InputError(f"--dry-run: runs one GPU; leave it out for --sharding {plan.sharding}, which the closed form takes")
@@ -66,5 +66,8 @@ def _run_now(chosen: ChosenModel, plan: TrainingPlan, cards: Sequence[Gpu]) -> M
     if single is not None:
         room = single.memory_bytes - training_overhead(single).context_bytes[0]
         profile = settle_limits(profile, chosen.config, alone, single, room, SEQ_STEP)
+    held = equal_dry_run(store, profile)
+    if held is not None:
+        return MemoryEvidence(dry_peaks(profile, held.path.name), profile, (f"already kept as {held.path}, which says the same",))
     place = save_profile(profile)
     return MemoryEvidence(dry_peaks(profile, place.name), profile, (f"kept as {place}",))

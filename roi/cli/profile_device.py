@@ -25,17 +25,19 @@ def device(
 
     Every timed call is kept in the profile; the report shows rates beside the datasheet. Ctrl-C keeps what is done.
     """
-    from roi.catalog.gpus import find_gpu
+    from roi.cli.profile_words import check_new, read_seconds
+
+    seconds = read_seconds(budget, "--budget")
+    check_new(output, profiles)
+
+    from roi.catalog.gpus import find_gpu  # after the checks: torch takes seconds to import
     from roi.catalog.profiles import save_profile
     from roi.cli.output import write
-    from roi.cli.profile_words import check_new, read_seconds
     from roi.profiling.device import profile_device
     from roi.profiling.environment import claim_board, pick_device, read_environment
     from roi.profiling.progress import show_progress
     from roi.report.profile_device import device_json, device_text
 
-    seconds = read_seconds(budget, "--budget")
-    check_new(output, profiles)
     picked = pick_device(asked)
     board, shared = claim_board(picked, force=force)
     environment = read_environment(picked, seed, board)

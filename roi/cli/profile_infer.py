@@ -40,10 +40,15 @@ def infer(
     MODEL is a name of the catalog, or a folder (or file) with a config.json. Weights are drawn at random from its shape:
     nothing is downloaded. On a CPU without MODEL a model of 3.5 million parameters runs.
     """
-    from roi.catalog.gpus import find_gpu
+    from roi.cli.profile_words import MOST_SEQUENCES, check_new, read_counts, read_seconds
+
+    seconds, batches = read_seconds(budget, "--budget"), read_counts(batch, "--batch", MOST_SEQUENCES)
+    asked_prompts = read_counts(prompt, "--prompt") if prompt is not None else None
+    check_new(output, profiles)
+
+    from roi.catalog.gpus import find_gpu  # after the checks: torch takes seconds to import
     from roi.catalog.profiles import save_profile
     from roi.cli.output import write
-    from roi.cli.profile_words import check_new, read_counts, read_seconds
     from roi.profiling.choose_model import choose_model
     from roi.profiling.environment import claim_board, pick_device, read_environment
     from roi.profiling.generation import InferPlan, check_size
@@ -51,15 +56,13 @@ def infer(
     from roi.profiling.progress import show_progress
     from roi.report.profile_infer import infer_json, infer_text
 
-    seconds, batches = read_seconds(budget, "--budget"), read_counts(batch, "--batch")
-    check_new(output, profiles)
     device = pick_device(asked)
-    prompts = read_counts(prompt or ("32,128" if device == "cpu" else "128,512"), "--prompt")
+    prompts = asked_prompts or ((32, 128) if device == "cpu" else (128, 512))
     chosen = choose_model(model, weights, device, layers, shrink)
     stored: Stored = dtype or ("fp32" if device == "cpu" else "bf16")
     plan = InferPlan(chosen.name, chosen.config, stored, rank, batches, prompts, decode, weights, chosen.shrunk)
+    board, shared = claim_board(device, force=force)  # before torch opens the device to say how large it is
     check_size(plan, device)
-    board, shared = claim_board(device, force=force)
     environment = read_environment(device, seed, board)
     with show_progress() as watcher:
         run = profile_infer(plan, environment, seconds, board, watcher)

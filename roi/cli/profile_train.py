@@ -12,7 +12,6 @@ from roi.errors import RoiError
 if TYPE_CHECKING:
     from roi.estimate.plan import Attend, Dtype, Method, Optimizer, Trainer
 
-UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 INTERRUPTED = 130
 
 
@@ -55,23 +54,27 @@ def train(
     MODEL is a name of the catalog, or a folder (or file) with a config.json. Weights are drawn at random from its shape:
     nothing is downloaded. On a CPU without MODEL a model of 3.5 million parameters trains.
     """
-    from roi.catalog.gpus import find_gpu
+    from roi.cli.profile_words import MOST_SEQUENCES, check_new, read_counts, read_seconds
+
+    batches, seconds = read_counts(micro_batch, "--micro-batch", MOST_SEQUENCES), read_seconds(budget, "--budget")
+    asked_lengths = read_counts(seq, "--seq") if seq is not None else None
+    check_new(output, profiles)
+
+    from roi.catalog.gpus import find_gpu  # after the checks: torch takes seconds to import
     from roi.catalog.profiles import save_profile
     from roi.cli.output import write
-    from roi.cli.profile_words import check_new, read_counts, read_seconds
-    from roi.estimate.plan import TrainingPlan, resolve_targets
+    from roi.estimate.plan import TrainingPlan
     from roi.profiling.choose_model import choose_model
     from roi.profiling.environment import claim_board, pick_device, read_environment
     from roi.profiling.progress import show_progress
-    from roi.profiling.train import TrainRequest, check_possible, profile_train
+    from roi.profiling.train import profile_train
+    from roi.profiling.train_request import TrainRequest, check_possible, closed_form
     from roi.report.profile_train import train_json, train_text
+    from roi.report.profile_words import kept
 
-    batches = read_counts(micro_batch, "--micro-batch")
-    seconds = read_seconds(budget, "--budget")
-    check_new(output, profiles)
     where = pick_device(device)
     chosen = choose_model(model, weights, where, layers, shrink)
-    lengths = read_counts(seq or ("64,128,256" if where == "cpu" else "512,1024,2048"), "--seq")
+    lengths = asked_lengths or ((64, 128, 256) if where == "cpu" else (512, 1024, 2048))
     stored: Dtype = dtype or ("fp32" if where == "cpu" else "bf16")
     plan = TrainingPlan(
         method=method, rank=rank, targets=targets, micro_batch=batches[0], seq=lengths[0], checkpointing=checkpointing,
@@ -79,8 +82,7 @@ def train(
         autocast=autocast if autocast is not None else trainer != "plain" and stored != "fp32",
         padded=False,  # every sequence is full
     )
-    if chosen.shape is not None and plan.adapter:
-        resolve_targets(chosen.shape, targets, "--targets")
+    chosen = closed_form(chosen, plan)
     board, notes = claim_board(where, force=force)
     environment = read_environment(where, seed, board)
     gpu = find_gpu(environment.gpu) if environment.gpu else None
@@ -104,6 +106,6 @@ def train(
         raise
     tell(file)
     if form == "json":
-        click.echo(f"written: {file}", err=True)
+        click.echo(kept(file), err=True)
     if run.interrupted:
         raise Exit(INTERRUPTED)

@@ -1,5 +1,6 @@
 """Words of the `roi profile` commands: times, lists of numbers, files that must be new."""
 
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -9,6 +10,9 @@ from roi.errors import InputError
 UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 LONGEST_S: Final = 1e6
+
+MOST_SEQUENCES: Final = 4096
+"""Sequences at once: the search for the largest micro-batch ends there too."""
 
 
 def read_seconds(text: str, field: str) -> float:
@@ -20,12 +24,15 @@ def read_seconds(text: str, field: str) -> float:
     return seconds
 
 
-def read_counts(text: str, field: str) -> tuple[int, ...]:
-    """Whole numbers from 1 with commas, each once, in order."""
+def read_counts(text: str, field: str, most: int | None = None) -> tuple[int, ...]:
+    """Whole numbers from 1 (to `most`) with commas, each once, in order; without `most` the model says what is too many."""
     words = [word.strip() for word in text.split(",")]
-    if not all(re.fullmatch(r"[1-9]\d{0,6}", word) for word in words):
+    if not all(re.fullmatch(r"[1-9]\d{0,17}", word) for word in words):
         raise InputError(f"{field}: {text[:60]!r} is not usable; whole numbers from 1 with commas, for example 1,2,4")
-    return tuple(sorted({int(word) for word in words}))
+    counts = tuple(sorted({int(word) for word in words}))
+    if most is not None and counts[-1] > most:
+        raise InputError(f"{field}: {counts[-1]:,} is not usable; at most {most:,}")
+    return counts
 
 
 def check_new(output: Path | None, profiles: Path | None = None) -> None:
@@ -36,7 +43,14 @@ def check_new(output: Path | None, profiles: Path | None = None) -> None:
         above = next((p for p in profiles.absolute().parents if p.exists()), None)
         if above is not None and not above.is_dir():
             raise InputError(f"--profiles: {profiles} cannot be a folder: {above} is a file")
-    if output is not None and output.exists():
+    if output is not None and os.path.lexists(output):
         raise InputError(f"--output: {output} is there already; profiles are never overwritten")
+    check_folder(output)
+
+
+def check_folder(output: Path | None) -> None:
+    """Raise where the folder of --output is not there or takes no files: said before the run, not after it."""
     if output is not None and not output.parent.is_dir():
         raise InputError(f"--output: no folder {output.parent}")
+    if output is not None and not os.access(output.parent, os.W_OK):
+        raise InputError(f"--output: {output.parent} does not let you write")

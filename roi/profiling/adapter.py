@@ -5,10 +5,14 @@ from typing import Any
 
 from roi.errors import InputError, nearest
 from roi.estimate.plan import TARGET_SETS, TrainingPlan
+from roi.facts.model import Number
 from roi.profiling.stack import bitsandbytes as bnb
-from roi.profiling.stack import known_warnings, peft, torch
+from roi.profiling.stack import known_warnings, peft, torch, transformers
 
 LINEARS = (torch.nn.Linear, bnb.nn.Linear4bit, bnb.nn.Linear8bitLt)
+
+PRODUCTS = (*LINEARS, transformers.pytorch_utils.Conv1D)
+"""Conv1D: gpt2's linear layer with its weight the other way round."""
 
 
 def prepare_training(model: Any, plan: TrainingPlan, fused: tuple[tuple[str, ...], ...] = ()) -> Any:
@@ -70,6 +74,17 @@ def target_modules(model: Any, targets: str | tuple[str, ...], fused: tuple[tupl
     if not found:
         raise InputError(f"--targets: {targets!r} matches nothing; this model has {', '.join(sorted(present))}")
     return sorted(found)
+
+
+def check_rank(
+    model: Any, rank: Number, targets: str | tuple[str, ...], fused: tuple[tuple[str, ...], ...] = (), field: str = "--rank",
+) -> None:
+    """Raise where the rank is above the full rank of every target, as `roi.estimate.adapters.check_rank` does from a shape."""
+    names, head = target_modules(model, targets, fused), model.get_output_embeddings()
+    carry = ((name.rpartition(".")[2], m) for name, m in model.named_modules() if isinstance(m, PRODUCTS) and m is not head)
+    most = max((min(m.weight.shape) for name, m in carry if names == "all-linear" or name in names), default=None)
+    if most is not None and rank > most:
+        raise InputError(f"{field}: {rank:,} is not usable; at most {most:,}, the full rank of this model's widest target")
 
 
 def _routers(model: Any) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from roi.errors import InputError
 from roi.estimate.plan import TrainingPlan
 from roi.profiling.stack import bitsandbytes as bnb
-from roi.profiling.stack import torch, transformers
+from roi.profiling.stack import quiet, torch, transformers
 
 DTYPES: Final = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 """torch's name of each type of a plan."""
@@ -60,7 +60,7 @@ def build_meta(config: dict[str, Any], plan: TrainingPlan) -> Any:
 
 
 def _skeleton(settings: Any, plan: TrainingPlan, attention: str) -> Any:
-    with torch.device("meta"):
+    with quiet(), torch.device("meta"):
         return transformers.AutoModelForCausalLM.from_config(
             settings, dtype=DTYPES[plan.dtype], attn_implementation=attention, trust_remote_code=False,
         )

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from roi.catalog.configs import model_config, read_config
+from roi.catalog.configs import ModelConfig, model_config, read_config
+from roi.catalog.local_models import shape_of_config
 from roi.catalog.models import find_model
 from roi.errors import InputError
 from roi.facts.model import ModelShape
@@ -17,9 +18,12 @@ class ChosenModel(NamedTuple):
     """As the profile has it; a shrunk model says what was done."""
     config: dict[str, Any]  # Any: JSON
     shape: ModelShape | None
-    """For the closed form; None where there is none (a local or shrunk model)."""
-    shrunk: bool
-    notes: tuple[str, ...]
+    """For the closed form: the catalog's, or as `roi fit` reads it from a config.json; None where there is none."""
+    shrunk: bool = False
+    notes: tuple[str, ...] = ()
+    """What a reader must know; says why where there is no closed form."""
+    listed: bool = True
+    """True where the shape is the catalog's."""
 
 
 def choose_model(
@@ -30,33 +34,41 @@ def choose_model(
         raise InputError("--weights: real weights keep their shape; leave out --layers and --shrink")
     if weights is not None and not weights.is_dir():
         raise InputError(f"--weights: {weights} is not a folder; it should hold config.json and safetensors")
-    name, config, shape, notes = _named(model, weights, device)
+    whole = _named(model, weights, device)
     if layers is None and divisor == 1:
-        return ChosenModel(name, config, shape, shrunk=name == TINY, notes=notes)
-    small, said = shrink_config(config, layers, divisor)
-    return ChosenModel(f"{name} ({said})" if said else name, small, None if said else shape, shrunk=True, notes=(
-        *notes, f"not {name} itself but {said}: times and memory are not those of the whole model",
-    ) if said else notes)
+        return whole._replace(shrunk=whole.name == TINY)
+    small, said = shrink_config(whole.config, layers, divisor)
+    made = _read(ModelConfig(f"{whole.name} ({said})", small, ""))
+    return made._replace(shrunk=True, notes=(
+        *(whole.notes if whole.listed else ()), *made.notes,
+        f"not {whole.name} itself but {said}: times and memory are not those of the whole model",
+    ))
 
 
-def _named(
-    model: str | None, weights: Path | None, device: str,
-) -> tuple[str, dict[str, Any], ModelShape | None, tuple[str, ...]]:
-    """(name, configuration, shape, notes)."""
+def _named(model: str | None, weights: Path | None, device: str) -> ChosenModel:
     if model is None and weights is None:
         if device != "cpu":
             raise InputError("MODEL: none was given; a name of the catalog (llama-3.1-8b), or a folder with a config.json")
-        return TINY, dict(TINY_CONFIG), tiny_shape(), ("no MODEL was given: a llama of 3.5 million parameters ran",)
+        note = "no MODEL was given: a llama of 3.5 million parameters ran"
+        return ChosenModel(TINY, dict(TINY_CONFIG), tiny_shape(), notes=(note,))
     if model is None or Path(model).exists():
-        held = read_config(weights if model is None and weights is not None else Path(str(model)))
-        return held.name, held.entries, None, ()
-    shape = tiny_shape() if model == TINY else find_model(model, "MODEL")
+        return _read(read_config(weights if model is None and weights is not None else Path(str(model))))
     if model == TINY:
-        return TINY, dict(TINY_CONFIG), shape, ()
+        return ChosenModel(TINY, dict(TINY_CONFIG), tiny_shape())
+    shape = find_model(model, "MODEL")
     found = model_config(shape)
     if weights is not None:
         _check_same(shape, read_config(weights, "--weights").entries, weights)
-    return shape.id, found.entries, shape, (found.differs,) if found.differs else ()
+    return ChosenModel(shape.id, found.entries, shape, notes=(found.differs,) if found.differs else ())
+
+
+def _read(config: ModelConfig) -> ChosenModel:
+    """A model of no catalog name, with the shape that `roi fit` reads from the same entries, or a note why there is none."""
+    try:
+        return ChosenModel(config.name, config.entries, shape_of_config(config), listed=False)
+    except InputError as error:
+        why = str(error).removeprefix("MODEL: ").removeprefix(f"{config.name}: ")
+        return ChosenModel(config.name, config.entries, None, notes=(f"predicted: no closed form ({why})",), listed=False)
 
 
 def _check_same(shape: ModelShape, config: dict[str, Any], weights: Path) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final, NamedTuple
 
+from roi.errors import RoiError
 from roi.facts.profile import DeviceProfile, Environment, Rate
 from roi.profiling.device_calls import CHAIN, DTYPES, Operands, build_call, build_chain, matrix_precision
 from roi.profiling.device_shapes import Case, Probe, choose_cases, product
 from roi.profiling.nvml import Board, PowerMeter
 from roi.profiling.progress import Silent, Watcher
-from roi.profiling.skeleton import quiet
-from roi.profiling.stack import torch
+from roi.profiling.stack import quiet, torch
 from roi.profiling.timing import LEAST, MOST, synchronise, time_call
 from roi.units import GIB
 
@@ -60,6 +60,8 @@ def profile_device(
         work.notes.append("interrupted by the user")
     finally:
         draw = meter.stop()
+    if not work.rates:
+        raise RoiError(f"nothing was measured: {'; '.join(work.notes) or 'no shape suits this device'}")
     clocks = {"sm_clock_hz": draw.sm_clock_hz, "memory_clock_hz": draw.memory_clock_hz}
     return DeviceRun(DeviceProfile(
         started=started, environment=environment.model_copy(update=clocks), rates=tuple(work.rates),

@@ -24,7 +24,8 @@ from roi.profiling.cuda_kernels import cuda_kernels
 from roi.profiling.loops import forward_and_loss, fuse_head, lowers, triton_tiles
 from roi.profiling.optimizers import Optimizer
 from roi.profiling.recorder import Recorder
-from roi.profiling.skeleton import TORCH_DTYPES, build_skeleton, quantisation_states, quiet
+from roi.profiling.skeleton import TORCH_DTYPES, build_skeleton, quantisation_states
+from roi.profiling.stack import quiet
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, Literal, get_args
 
+from roi.catalog.configs import context_tokens
 from roi.errors import InputError, nearest
 from roi.estimate.plan import TrainingPlan
-from roi.profiling.adapter import LINEARS, prepare_training
+from roi.profiling.adapter import LINEARS, check_rank, prepare_training
 from roi.profiling.build import build_meta, build_model, load_model
 from roi.profiling.resident import available_bytes
 from roi.profiling.stack import peft, torch
 from roi.profiling.timing import synchronise
-from roi.profiling.train import LARGE_ON_CPU
+from roi.profiling.train_request import LARGE_ON_CPU
 from roi.units import GIB
 
 Stored = Literal["bf16", "fp16", "fp32", "nf4"]
@@ -67,8 +68,8 @@ class InferPlan:
         for field, value in (("--rank", self.rank), ("--decode", self.decode)):
             if value < 1:
                 raise InputError(f"{field}: {value} is not usable; at least 1")
-        longest = self.config.get("max_position_embeddings")
-        if isinstance(longest, int) and max(self.prompts) + self.decode > longest:
+        longest = context_tokens(self.config)
+        if longest is not None and max(self.prompts) + self.decode > longest:
             raise InputError(f"--prompt: {max(self.prompts):,} tokens and {self.decode:,} decoded ones are not usable; "
                              f"{self.name} takes at most {longest:,}")
 
@@ -85,8 +86,10 @@ class InferPlan:
 
 
 def check_size(plan: InferPlan, device: str) -> None:
-    """Raise where the model is too large for the device; merged weights of an NF4 base take 16 bits each."""
-    count = sum(p.numel() for p in build_meta(plan.config, plan.training_plan(whole=True)).parameters())
+    """Raise where the model is too large for the device, or the rank for the model."""
+    model = build_meta(plan.config, plan.training_plan(whole=True))
+    check_rank(model, plan.rank, "all-linear")
+    count = sum(p.numel() for p in model.parameters())
     if device == "cpu" and count > LARGE_ON_CPU and not plan.shrunk:
         raise InputError(
             f"--device cpu: {plan.name} has {count / 1e9:.2f}e9 parameters, and a prefill takes minutes; --layers 2 --shrink 8 "

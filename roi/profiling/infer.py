@@ -1,18 +1,18 @@
 """`roi profile infer`: prefill and decode of the base model, with an adapter beside it, and with the adapter merged into it."""
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any, Final, Literal, NamedTuple
 
+from roi.errors import RoiError
 from roi.facts.profile import Environment, InferPoint, InferProfile, MemoryReading
 from roi.profiling import resident
 from roi.profiling.generation import InferPlan, adapt, build, prepare, release, time_generation
+from roi.profiling.limits import ran_out
 from roi.profiling.nvml import Board, PowerMeter
 from roi.profiling.progress import Silent, Watcher
-from roi.profiling.skeleton import quiet
-from roi.profiling.stack import torch
+from roi.profiling.stack import quiet, torch
 
 Stage = Literal["base", "unmerged", "merged"]
 
@@ -51,6 +51,8 @@ def profile_infer(
         work.notes.append("interrupted by the user")
     finally:
         draw = meter.stop()
+    if not work.points:
+        raise RoiError(f"nothing was measured: {'; '.join(work.stopped)}")
     clocks = {"sm_clock_hz": draw.sm_clock_hz, "memory_clock_hz": draw.memory_clock_hz}
     return InferRun(InferProfile(
         started=started, environment=environment.model_copy(update=clocks), model=plan.name, dtype=plan.dtype,
@@ -71,7 +73,13 @@ class _Work:
     model: Any = None  # Any: transformers' classes are chosen at run time
     points: list[InferPoint] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    complete: bool = True
+    stopped: list[str] = field(default_factory=list)
+    """Why what is missing is missing."""
+
+    @property
+    def complete(self) -> bool:
+        """False where something is missing."""
+        return not self.stopped
 
     def run(self) -> None:
         """Base, unmerged, merged: each is built from the one before and measured at every size."""
@@ -83,7 +91,9 @@ class _Work:
             self.watcher.update(f"{stage}: building", done / len(STAGES), self.budget_s * (1.0 - done / len(STAGES)))
             try:
                 self._stage(stage)
-            except torch.OutOfMemoryError:
+            except (RuntimeError, MemoryError) as error:
+                if not ran_out(error):
+                    raise
                 self._stop(f"{stage}: out of memory while building")
                 return
             self._sizes(stage, done)
@@ -117,8 +127,11 @@ class _Work:
             later_s = self.budget_s * (len(STAGES) - 1 - done) / len(STAGES)
             self.watcher.update(f"{stage}, {batch} x {prompt:,} tokens", share, max(0.0, left_s) + later_s)
             point = None
-            with suppress(torch.OutOfMemoryError):
+            try:
                 point = self._point(stage, batch, prompt, left_s / (len(sizes) - index))
+            except (RuntimeError, MemoryError) as error:
+                if not ran_out(error):
+                    raise
             if point is None:  # outside the block of the error, whose traceback holds the tensors
                 release(self.device)
                 self._stop(f"{stage}: out of memory at batch {batch} x {prompt:,} tokens")
@@ -136,7 +149,7 @@ class _Work:
         )
 
     def _stop(self, why: str) -> None:
-        self.complete = False
+        self.stopped.append(why)
         self.notes.append(why)
 
 

@@ -1,10 +1,6 @@
 """The model that a plan trains, built by transformers, bitsandbytes and peft themselves, on the meta device."""
 
-import logging
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -21,7 +17,7 @@ from roi.errors import InputError, nearest
 from roi.estimate.adapters import DOUBLE_QUANT_BLOCK, NF4_BLOCK
 from roi.estimate.plan import TARGET_SETS, TrainingPlan
 from roi.profiling.stack import bitsandbytes as bnb
-from roi.profiling.stack import torch
+from roi.profiling.stack import quiet, torch
 
 TORCH_DTYPES: Final = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
@@ -85,22 +81,6 @@ def adapter_targets(model: nn.Module, targets: str | tuple[str, ...], name: str)
         near = nearest(wrong, leaves)
         raise InputError(f"targets: {name} has no module {wrong!r}; nearest: {', '.join(near or sorted(leaves))}")
     return sorted(set(found))
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence the advice that transformers, peft and bitsandbytes give to people who load real weights."""
-    loggers = [logging.getLogger(name) for name in ("transformers", "peft", "bitsandbytes")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 def _base(config: ModelConfig, plan: TrainingPlan) -> nn.Module:

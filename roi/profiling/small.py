@@ -1,6 +1,7 @@
 """Small models: the one that a CPU trains when none is named, and smaller ones of a catalog architecture."""
 
 from datetime import date as Date
+from math import lcm
 from typing import Any, Final
 
 from roi.errors import InputError
@@ -23,7 +24,8 @@ WIDTH_ENTRIES: Final = (
     "hidden_size", "intermediate_size", "moe_intermediate_size", "shared_expert_intermediate_size", "intermediate_size_mlp",
     "ffn_dim", "vocab_size", "n_embd", "vocab_size_per_layer_input", "hidden_size_per_layer_input",
 )
-HEAD_ENTRIES: Final = ("num_attention_heads", "num_key_value_heads", "num_kv_heads", "num_global_key_value_heads", "n_head")
+QUERY_HEADS: Final = ("num_attention_heads", "n_head")
+HEAD_ENTRIES: Final = (*QUERY_HEADS, "num_key_value_heads", "num_kv_heads", "num_global_key_value_heads")
 PER_LAYER: Final = ("layer_types", "mlp_layer_types", "no_rope_layers")
 """Lists with one entry a layer."""
 
@@ -48,8 +50,8 @@ def tiny_shape() -> ModelShape:
 def shrink_config(config: dict[str, Any], layers: int | None, divisor: int) -> tuple[dict[str, Any], str]:
     """(A configuration with the first `layers` layers and widths divided by `divisor`, what was done, for the name).
 
-    Heads are divided too, at least one kept; head width, experts and ranks of latent attention stay. The result is a
-    model of its own: its times say nothing about the whole one.
+    Widths are rounded down to multiples of MULTIPLE, at least one; heads are divided too, at least one kept. Head width,
+    experts and ranks of latent attention stay. The result is a model of its own: its times say nothing about the whole one.
     """
     if divisor < 1:
         raise InputError(f"--shrink: {divisor} is not usable; at least 1")
@@ -64,10 +66,17 @@ def shrink_config(config: dict[str, Any], layers: int | None, divisor: int) -> t
         said.append(f"{layers} of {depth} layers")
     if divisor > 1:
         small |= {name: _divided(int(config[name]), divisor) for name in WIDTH_ENTRIES if config.get(name)}
-        small |= {name: max(1, int(config[name]) // divisor) for name in HEAD_ENTRIES if config.get(name)}
+        small |= _fewer_heads(config, divisor)
         small |= dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"))  # they may lie beyond the smaller vocabulary
-        said.append(f"widths divided by {divisor}")
+        said.append(f"widths divided by {divisor} to multiples of {MULTIPLE}")
     return small, ", ".join(said)
+
+
+def _fewer_heads(config: dict[str, Any], divisor: int) -> dict[str, int]:
+    """Heads divided, at least one of each kind; query heads rounded to multiples of the key-value heads, which they share."""
+    fewer = {name: max(1, int(config[name]) // divisor) for name in HEAD_ENTRIES if config.get(name)}
+    shared = lcm(*(heads for name, heads in fewer.items() if name not in QUERY_HEADS))
+    return fewer | {name: shared * max(1, fewer[name] // shared) for name in QUERY_HEADS if name in fewer}
 
 
 def _divided(width: int, divisor: int) -> int:

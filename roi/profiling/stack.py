@@ -39,7 +39,7 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtra("profile", error.name or "torch") from error
 
-__all__ = ["bitsandbytes", "known_warnings", "peft", "torch", "transformers"]
+__all__ = ["bitsandbytes", "known_warnings", "peft", "quiet", "torch", "transformers"]
 
 
 @contextmanager
@@ -54,3 +54,19 @@ def known_warnings() -> Iterator[None]:
         warnings.filterwarnings("ignore", r"`(is_)?gradient_checkpointing\w*` is deprecated", FutureWarning)
         warnings.filterwarnings("ignore", r"The following (rank|alpha)_pattern keys did not match", RuntimeWarning)
         yield
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence the advice that transformers, peft and bitsandbytes give to people who load real weights."""
+    loggers = [logging.getLogger(name) for name in ("transformers", "peft", "bitsandbytes")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,61 +1,33 @@
 """A short real training run: built, stepped through its points, and told as a profile."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from math import sqrt
-from pathlib import Path
+from math import ceil, sqrt
 from time import perf_counter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from roi.catalog.profile_plans import plan_record
-from roi.errors import InputError, RoiError
+from roi.errors import RoiError
 from roi.estimate.adapters import trained_parameters
 from roi.estimate.memory import training_memory
-from roi.estimate.plan import TrainingPlan
-from roi.facts.gpu import Gpu
-from roi.facts.model import ModelShape
 from roi.facts.profile import Environment, TrainPoint, TrainProfile
 from roi.profiling.adapter import prepare_training, trained_count
-from roi.profiling.build import ATTENTION, build_meta, build_model, load_model, quantised_layers
+from roi.profiling.build import ATTENTION, build_model, load_model, quantised_layers
+from roi.profiling.first_step import StepTooLong
 from roi.profiling.limits import Largest, largest_micro_batch, ran_out, recover, try_size
 from roi.profiling.nvml import Board, Draw, PowerMeter
 from roi.profiling.progress import Watcher
-from roi.profiling.resident import available_bytes
-from roi.profiling.stack import torch
+from roi.profiling.stack import quiet
 from roi.profiling.train_point import Budget, PointRun, read_memory, reset_memory, run_point
+from roi.profiling.train_request import TrainRequest
 from roi.profiling.training_loop import Rig
-from roi.units import GIB
 
 SEARCH_SHARE: Final = 0.25
 """Part of the budget that the search for the largest micro-batch may take."""
 
-LARGE_ON_CPU: Final = 1e9
-"""Parameters above which one step on a CPU takes minutes (6 FLOP a parameter and token, at most 1e11 FLOP/s a core)."""
-
-
-@dataclass(frozen=True)
-class TrainRequest:
-    """What to train, and for how long."""
-
-    model: str
-    """Catalog name or path; says so where the model was shrunk."""
-    config: dict[str, Any]  # Any: JSON, as transformers takes it
-    plan: TrainingPlan
-    points: tuple[tuple[int, int], ...]
-    """(micro-batch, tokens)."""
-    device: str
-    budget_s: float
-    seed: int = 0
-    shape: ModelShape | None = None
-    """For the closed form; None where the catalog does not know the model."""
-    gpu: Gpu | None = None
-    weights: Path | None = None
-    """Folder of real weights; None draws them."""
-    find_largest: bool = True
-    """Search the largest micro-batch too (on a GPU)."""
-    shrunk: bool = False
-    """True where the model is a small one on purpose: a CPU then takes any size that its memory holds."""
+ENOUGH: Final = 3.0
+"""Steps that a budget must hold for one measurement: a slow first one, a timed one, and one to spare."""
 
 
 class TrainRun(NamedTuple):
@@ -66,63 +38,28 @@ class TrainRun(NamedTuple):
     """True after Ctrl-C: the profile holds what was done until then."""
 
 
-def check_possible(request: TrainRequest) -> None:
-    """Raise an InputError, one sentence, where this plan cannot run on this device."""
-    plan, device = request.plan, request.device
-    if device == "cpu":
-        if plan.attention == "flash":
-            raise InputError("--attention flash: FlashAttention needs a GPU; on a CPU take sdpa or eager")
-        if plan.optimizer.startswith("paged"):
-            raise InputError(f"--optimizer {plan.optimizer}: paging needs a GPU; on a CPU take adamw-8bit")
-    if plan.dtype == "fp16" and plan.method == "full" and plan.trainer != "plain" and plan.autocast:
-        raise InputError("--dtype fp16: a Trainer's loss scaling refuses to train fp16 parameters; full training takes bf16")
-    context = request.config.get("max_position_embeddings")
-    longest = max(seq for _, seq in request.points)
-    if isinstance(context, int) and longest > context:
-        raise InputError(f"--seq: {longest:,} tokens is not usable; {request.model} takes at most {context:,}")
-    if request.weights is None:
-        _check_size(request)
-
-
-def _check_size(request: TrainRequest) -> None:
-    """Raise where the model alone is too large for the device."""
-    model = build_meta(request.config, request.plan)
-    count = sum(p.numel() for p in model.parameters())
-    head = model.get_output_embeddings()
-    linear = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head)
-    width = {"fp32": 4.0}.get(request.plan.dtype, 2.0)
-    stored = 0.55 if request.plan.quantised else 1.0 if request.plan.method == "lora-int8" else width
-    needed = linear * stored + (count - linear) * width
-    if request.device == "cpu":
-        if count > LARGE_ON_CPU and not request.shrunk:
-            raise InputError(
-                f"--device cpu: {request.model} has {count / 1e9:.2f}e9 parameters, and a step takes minutes; "
-                "--layers 2 --shrink 8 makes a small model of it (the profile says so), and without MODEL a tiny one trains",
-            )
-        room = available_bytes()
-    else:
-        room = float(torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory)
-    if room is not None and needed > room:
-        way = "" if request.plan.quantised else "; --method qlora stores them in 4 bits"
-        raise InputError(f"MODEL: the weights of {request.model} take {needed / GIB:.1f} GiB, {room / GIB:.1f} are there{way}")
-
-
 def profile_train(request: TrainRequest, environment: Environment, board: Board | None, watcher: Watcher) -> TrainRun:
     """The profile of a run: build the model, step through the points, search the largest micro-batch.
 
     The budget is for stepping; building comes on top. It is divided over the points (see `_share`).
-    Ctrl-C, or a budget that ends, keeps what was measured and marks the profile as incomplete.
+    Ctrl-C, or a budget that ends, keeps what was measured and marks the profile as incomplete. Where nothing was measured,
+    Ctrl-C is passed on, and anything else is a RoiError that says why.
     """
-    started, began_s = datetime.now(tz=UTC), perf_counter()
-    rig, notes = _make_rig(request, watcher)
-    notes.append(f"built in {perf_counter() - began_s:.1f} s, outside the budget")
-    work = _Work(request, rig, board, watcher, notes)
-    interrupted = False
-    try:
-        work.run()
-    except KeyboardInterrupt:
-        interrupted = True
-        notes.append("interrupted by the user")
+    with quiet():
+        started, began_s = datetime.now(tz=UTC), perf_counter()
+        rig, notes = _make_rig(request, watcher)
+        notes.append(f"built in {perf_counter() - began_s:.1f} s, outside the budget")
+        work = _Work(request, rig, board, watcher, notes)
+        interrupted = False
+        try:
+            work.run()
+        except KeyboardInterrupt:
+            if not work.measured:
+                raise
+            interrupted = True
+            notes.append("interrupted by the user")
+    if not work.measured:
+        raise RoiError(work.why_nothing())
     return TrainRun(TrainProfile(
         started=started, environment=environment.model_copy(update=work.clocks()), model=request.model,
         plan=plan_record(rig.plan), weights="random" if request.weights is None else str(request.weights),
@@ -179,7 +116,28 @@ class _Work:
         self.draws: list[Draw] = []
         self.failed: dict[int, int] = {}
         """Smallest micro-batch that ran out of memory, by length."""
-        self.complete = True
+        self.ended: list[str] = []
+        """What the budget cut off."""
+        self.step_s: float | None = None
+        """A step of the smallest size, as far as it is known when the budget ends before a measurement."""
+
+    @property
+    def complete(self) -> bool:
+        """False where the budget ended it early."""
+        return not self.ended
+
+    @property
+    def measured(self) -> bool:
+        """True where there is something to keep: times of a size, or that one ran in the search."""
+        return bool(self.points) or any(self.largest.values())
+
+    def why_nothing(self) -> str:
+        """Why nothing was measured, and what would do; one sentence."""
+        if not self.ended:
+            return "nothing was measured: " + "; ".join(f"{b} x {seq:,} ran out of memory" for seq, b in self.failed.items())
+        wanted = ceil(max(ENOUGH * (self.step_s or 0.0), 2.0 * self.request.budget_s))
+        return (f"--budget: {self.request.budget_s:g} s is too short, nothing was measured: {self.ended[0]}; "
+                f"--budget {wanted}s would do for that size")
 
     def run(self) -> None:
         """Points from few tokens to many, then the search."""
@@ -190,7 +148,7 @@ class _Work:
         stepping_s = self.request.budget_s * (1.0 - SEARCH_SHARE * searches)
         for i, (micro_batch, seq) in enumerate(waiting):
             left_s = stepping_s - (budget.seconds - budget.left_s)
-            if left_s <= 0.0:
+            if left_s <= 0.0 and i:
                 self._ended(f"the budget ended before {len(waiting) - i} of {len(waiting)} points")
                 break
             if micro_batch >= self.failed.get(seq, micro_batch + 1):
@@ -212,14 +170,22 @@ class _Work:
         reset_memory(device)
         run = PointRun(micro_batch, seq, share_s, self.budget, PowerMeter(self.board), self.watcher)
         draw: Draw | None = None
+        too_long_s: float | None = None
         try:
             draw = run_point(self.rig, run)
         except KeyboardInterrupt:
             self._keep(run, Draw(None, None, None, None))
             raise
+        except StepTooLong as error:
+            too_long_s = error.step_s
         except (RuntimeError, MemoryError) as error:
             if not ran_out(error):
                 raise
+        if too_long_s is not None:
+            recover(self.rig)
+            self.step_s = self.step_s or too_long_s
+            self._ended(f"{micro_batch} x {seq:,}: the budget ended inside the first step")
+            return
         if draw is None:  # outside the except block, where the traceback would hold the step's tensors
             recover(self.rig)
             self.failed[seq] = min(micro_batch, self.failed.get(seq, micro_batch))
@@ -233,6 +199,7 @@ class _Work:
             memory = read_memory(self.rig.device, self.board)
             self.points.append(run.point(memory, draw, self._predicted(run.micro_batch, run.seq)))
         if self.budget.left_s <= 0.0 and not run.usable:
+            self.step_s = self.step_s or max(step.seconds for step in run.steps)
             self._ended(f"{run.micro_batch} x {run.seq:,}: the budget ended in its warm-up")
 
     def _predicted(self, micro_batch: int, seq: int) -> float | None:
@@ -262,4 +229,4 @@ class _Work:
 
     def _ended(self, note: str) -> None:
         self.notes.append(note)
-        self.complete = False
+        self.ended.append(note)

@@ -9,6 +9,7 @@ from typing import Final
 from roi.errors import RoiError
 from roi.facts.profile import MemoryReading, TrainPoint
 from roi.profiling import resident
+from roi.profiling.first_step import FirstStep
 from roi.profiling.nvml import Board, Draw, PowerMeter
 from roi.profiling.progress import Watcher
 from roi.profiling.stack import torch
@@ -109,9 +110,19 @@ def read_memory(device: str, board: Board | None) -> MemoryReading:
 
 
 def run_point(rig: Rig, run: PointRun) -> Draw:
-    """Step until the point is done; the power of its timed steps. Power is read to the end even when a step fails."""
+    """Step until the point is done; the power of its timed steps. Power is read to the end even when a step fails.
+
+    StepTooLong where the budget ends inside the first step.
+    """
+    first = FirstStep(rig, lambda: run.budget.left_s)
+
+    def take(step: Step) -> bool:
+        first.over()
+        return run.take(step)
+
     try:
-        run_steps(rig, run.micro_batch, run.seq, run.take)
+        run_steps(rig, run.micro_batch, run.seq, take)
     finally:
+        first.over()
         draw = run.meter.stop()
     return draw

@@ -10,6 +10,7 @@ from textwrap import wrap
 from roi.estimate.rates import product_shape
 from roi.facts.gpu import Gpu
 from roi.facts.profile import DeviceProfile, Environment, Rate
+from roi.report.profile_words import INCOMPLETE, busy, kept
 
 SCHEMA = "roi.device/1"
 WIDTH = 80
@@ -19,10 +20,6 @@ WIDTHS = (26, 5, 7, 8, 8, 8, 11)
 
 SKINNY = 64
 """A product with a side up to this one counts as skinny: adapters, and decoding in small batches."""
-
-
-BUSY = 0.5
-"""Load average over cores above which others are likely to have taken time from the run."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ def rate_lines(profile: DeviceProfile, gpu: Gpu | None) -> list[RateLine]:
 
 
 def device_text(profile: DeviceProfile, gpu: Gpu | None, path: Path | None = None) -> str:
-    """The table, no line wider than 80 columns."""
+    """The table, no line wider than 80 columns but the one with the file's name."""
     lines = [*_title(profile.environment), "", _row(HEADS)]
     lines += [_row(_cells(line)) for line in rate_lines(profile, gpu)]
     return "\n".join(line.rstrip() for line in [*lines, "", *_remarks(profile, gpu, path)])
@@ -141,14 +138,11 @@ def _title(e: Environment) -> list[str]:
 def _remarks(profile: DeviceProfile, gpu: Gpu | None, path: Path | None) -> list[str]:
     texts = list(profile.notes)
     if not profile.complete:
-        texts.append("not complete: what was measured is kept")
-    e = profile.environment
-    if e.device == "cpu" and e.load_average and e.cores and e.load_average[0] >= BUSY * e.cores:
-        texts.append(f"the host was busy (load {e.load_average[0]:.1f} on {e.cores} cores): these rates are too low")
+        texts.append(INCOMPLETE)
+    texts += busy(profile.environment, "these rates are too low")
     texts.append(f"n: shapes/timed samples. best, typical: largest and median of the shapes' median rates. skinny: a side of at"
                  f" most {SKINNY}. Copies and element-wise operators that fit the cache run above memory bandwidth.")
     if gpu:
         texts.append(f"theory: {gpu.id}, dense matrix rate or memory bandwidth ({gpu.source})")
-    if path:
-        texts.append(f"written to {path}")
-    return [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False)]
+    lines = [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False)]
+    return [*lines, *(["", kept(path)] if path else [])]

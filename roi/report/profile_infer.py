@@ -12,6 +12,7 @@ from roi.estimate.plan import adaptable
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profile import InferPoint, InferProfile
+from roi.report.profile_words import INCOMPLETE, busy, kept
 from roi.units import GIB
 
 SCHEMA = "roi.infer/1"
@@ -93,7 +94,7 @@ def step_ratio(above: Iterable[float], below: Iterable[float]) -> tuple[float, f
 
 
 def infer_text(profile: InferProfile, shape: ModelShape | None, gpu: Gpu | None, path: Path | None = None) -> str:
-    """The tables, no line wider than 80 columns."""
+    """The tables, no line wider than 80 columns but the one with the file's name."""
     head = f"{profile.model}, {profile.dtype}, adapter r{profile.rank} on all linear layers"
     lines = [*wrap(head, WIDTH), "", _row(HEADS), *(_row(_cells(line)) for line in infer_lines(profile))]
     ratios = [line for line in ratio_lines(profile) if line.what == "decode" or line.over == "unmerged/merged"]
@@ -162,9 +163,9 @@ def _remarks(profile: InferProfile, shape: ModelShape | None, gpu: Gpu | None, p
         floor = tpot_floor_s(profile.dtype, shape, gpu)
         texts.append(f"theory: TPOT at least {floor * 1e3:.3g} ms, the base's weights read once at {gpu.id}'s bandwidth")
     if not profile.complete:
-        texts.append("not complete: what was measured is kept")
+        texts.append(INCOMPLETE)
+    texts += busy(profile.environment, "these times are too long")
     texts.append("prefill, decode: tokens/s of the whole batch, by medians; n: timed prefills/decode steps; ratio: of medians,"
                  " 5-95% of every pair of steps; plain transformers, one step at a time: a server batches and is faster")
-    if path:
-        texts.append(f"written to {path}")
-    return [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False)]
+    lines = [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False)]
+    return [*lines, *(["", kept(path)] if path else [])]

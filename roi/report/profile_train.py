@@ -5,9 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from textwrap import wrap
-from typing import NamedTuple
-
-import numpy as np
 
 from roi.catalog.profile_plans import read_plan
 from roi.estimate.plan import TrainingPlan
@@ -15,6 +12,8 @@ from roi.estimate.steptime import StepEfficiency, step_time
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profile import Environment, TrainPoint, TrainProfile
+from roi.report.profile_words import INCOMPLETE, busy, kept
+from roi.report.step_line import step_remark, timed_steps
 from roi.units import GIB
 
 WIDTH = 80
@@ -24,17 +23,8 @@ MEMORY_HEADS = ("batch", "tokens", "allocated", "predicted", "error", "reserved"
 MEMORY_WIDTHS = (5, 6, 9, 9, 7, 9, 9, 9)
 
 
-class StepLine(NamedTuple):
-    """step = fixed + per_token x tokens, through the medians of the points."""
-
-    fixed_s: float
-    per_token_s: float
-    worst_error: float
-    """Largest |line / median - 1|; 0 through two sizes, whatever they are."""
-
-
 def train_text(profile: TrainProfile, shape: ModelShape | None, gpu: Gpu | None, file: Path | None) -> str:
-    """The report, no line wider than 80 columns. `shape` and `gpu` give MFU where the catalog knows both."""
+    """The report, no line but the one with the file's name wider than 80 columns. `shape` and `gpu`, where known, give MFU."""
     plan = read_plan(profile.plan)
     lines = [*_title(profile, plan), ""]
     if profile.points:
@@ -44,33 +34,13 @@ def train_text(profile: TrainProfile, shape: ModelShape | None, gpu: Gpu | None,
         lines += ["no point was measured", ""]
     lines += _wrapped(_remarks(profile, plan, shape, gpu))
     if file is not None:
-        lines += ["", f"written: {file}"]
+        lines += ["", kept(file)]
     return "\n".join(line.rstrip() for line in lines)
 
 
 def train_json(profile: TrainProfile) -> str:
     """The profile itself."""
     return profile.model_dump_json(by_alias=True, indent=1)
-
-
-def timed_steps(point: TrainPoint) -> tuple[float, ...]:
-    """Seconds of the steps after the warm-up."""
-    return point.step_s[point.warmup :]
-
-
-def step_line(points: Sequence[TrainPoint]) -> StepLine | None:
-    """The line through the points' medians that is smallest in relative squares; None with fewer than two sizes.
-
-    Relative, because the steps differ by orders of magnitude and the short ones hold the fixed part.
-    """
-    tokens = np.asarray([float(p.micro_batch * p.seq) for p in points])
-    seconds = np.asarray([median(timed_steps(p)) for p in points])
-    if len(set(tokens.tolist())) < 2:
-        return None
-    system = np.stack([1.0 / seconds, tokens / seconds], axis=1)
-    (fixed, slope), *_ = np.linalg.lstsq(system, np.ones_like(seconds))
-    errors = np.abs((fixed + slope * tokens) / seconds - 1.0)
-    return StepLine(float(fixed), float(slope), float(errors.max()))
 
 
 def utilisation(point: TrainPoint, plan: TrainingPlan, shape: ModelShape, gpu: Gpu) -> float:
@@ -131,13 +101,8 @@ def _memory_table(points: Sequence[TrainPoint]) -> list[str]:
 
 
 def _remarks(profile: TrainProfile, plan: TrainingPlan, shape: ModelShape | None, gpu: Gpu | None) -> list[str]:
-    texts = []
-    line = step_line(profile.points)
-    if line is not None:
-        sizes = len({p.micro_batch * p.seq for p in profile.points})
-        off = f", the worst {100.0 * line.worst_error:.0f}% off" if sizes > 2 else ""
-        texts.append(f"step = {1e3 * line.fixed_s:,.2f} ms + {1e6 * line.per_token_s:,.3f} us x tokens, through "
-                     f"{len(profile.points)} medians{off}")
+    remark = step_remark(profile.points)
+    texts = [remark] if remark else []
     if profile.largest_micro_batch:
         found = "; ".join(f"{int(seq):,} tokens: {batch}" for seq, batch in profile.largest_micro_batch.items())
         texts.append(f"largest micro-batch that ran: {found}")
@@ -145,10 +110,13 @@ def _remarks(profile: TrainProfile, plan: TrainingPlan, shape: ModelShape | None
         texts.append(f"MFU: forward and backward without recompute, over {gpu.matrix_flops(plan.dtype) / 1e12:,.0f} TFLOP/s "
                      f"({gpu.id}, datasheet)")
     if profile.environment.device == "cpu" and profile.points:
-        texts.append("process: highest resident set. predicted: the closed form for a GPU; a CPU's memory does not follow it")
+        texts.append("process: highest resident set")
+        if any(p.predicted_allocated_bytes for p in profile.points):
+            texts[-1] += ". predicted: the closed form for a GPU; a CPU's memory does not follow it"
     texts += profile.notes
     if not profile.complete:
-        texts.append("incomplete: what was measured is kept")
+        texts.append(INCOMPLETE)
+    texts += busy(profile.environment, "these times are too long")
     return texts
 
 

@@ -1,7 +1,8 @@
 """README.md with the program's own output between its markers.
 
 A block starts with `<!-- output: COMMAND -->` and ends with `<!-- end -->`; what stands between is replaced by what COMMAND,
-started in this repository, prints at 80 columns without colour; `COMMAND | head -N` keeps the first N lines. `make readme` writes the file; tests/test_readme.py checks that it is current.
+started in this repository, prints at 80 columns without colour; `COMMAND | head -N` keeps the first N lines. `make readme`
+writes the file; tests/test_readme.py checks that it is current.
 """
 
 import re

@@ -68,8 +68,9 @@ def run(table: Path, instrument: str) -> str:
     """The JSON of `roi validate` with this instrument."""
     rows, known = read_measured_rows(table), training_efficiencies()
     speed = throughput_predictor(known.step(), known.overall.spread())
-    found = validate_runs(rows.runs, rows.labels, rows.skipped, memory_instrument(instrument), speed, rows.second)
-    return validation_json(found, instrument)
+    found = validate_runs(rows.runs, rows.labels, rows.skipped, memory_instrument(instrument), speed,
+                          rows.second, rows.unread)
+    return validation_json(found, instrument, known.speed_basis())
 
 
 def scales(table: Path) -> str:

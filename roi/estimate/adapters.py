@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 
+from roi.errors import InputError
 from roi.estimate.plan import DTYPE_BYTES, TrainingPlan, adaptable, fuse_linears, resolve_targets, trains_experts
 from roi.facts.linear import Linear
 from roi.facts.model import ModelShape, Number
@@ -24,6 +25,24 @@ def target_linears(model: ModelShape, plan: TrainingPlan) -> tuple[Linear, ...]:
         return ()
     names = resolve_targets(model, plan.targets)
     return tuple(x for x in fuse_linears(model, model.linears) if adaptable(x) and x.name in names)
+
+
+def largest_rank(model: ModelShape, plan: TrainingPlan) -> int:
+    """The rank from which no target gains: the full rank of the widest one, the smaller side of its weight.
+
+    peft takes any rank, and narrow targets beside wide ones (a head of keys, a gate) are usual, so theirs is no limit.
+    """
+    sides = [min(site.inputs, site.outputs) for site in target_linears(model, plan)]
+    if plan.adapter and trains_experts(model, plan.targets):
+        sides += [min(model.hidden, k.intermediate) for k in model.mlp if k.experts > 1]
+    return max(sides, default=model.hidden)
+
+
+def check_rank(model: ModelShape, plan: TrainingPlan, field: str = "rank") -> None:
+    """Raise where the adapter's rank is above the full rank of every target."""
+    most = largest_rank(model, plan)
+    if plan.adapter and np.any(np.asarray(plan.rank, dtype=float) > most):
+        raise InputError(f"{field}: {plan.rank:,} is not usable; at most {most:,}, the full rank of the widest target of {model.id}")
 
 
 def expert_adapter_parameters(model: ModelShape, plan: TrainingPlan) -> float:

@@ -77,7 +77,9 @@ def read_replays() -> list[Replay]:
     rows = grid_rows()
     with REPLAYS.open(encoding="utf-8", newline="") as file:
         return [
-            Replay(int(x["row"]), x["model"], read_plan(rows[int(x["row"])]), int(x["allocated_bytes"]), int(x["reserved_bytes"]))
+            Replay(
+                int(x["row"]), x["model"], read_plan(rows[int(x["row"])]), int(x["allocated_bytes"]), int(x["reserved_bytes"]),
+            )
             for x in csv.DictReader(file)
         ]
 

@@ -485,7 +485,7 @@ def test_every_row_names_a_gpu_of_the_catalog_and_every_observation_its_source()
 
 
 def test_the_slack_and_its_spread_are_those_of_the_stored_replays():
-    """120 rows of the grid by the stated rule, half of them with checkpointing: median and 5th and 95th percentile of (reserved -
+    """120 rows of the grid by the stated rule, half of them with checkpointing: median, 5th and 95th percentile of (reserved -
     allocated) / loose bytes, and how far reserved memory lies from the closed form as a share of its allocated peak."""
     replays = fit_allocator_slack.read_replays()
     assert sorted(replay.row for replay in replays) == fit_allocator_slack.chosen_rows()
@@ -511,6 +511,8 @@ def test_one_unit_of_slack_does_as_well_as_one_for_each_kind_of_checkpointing():
     logits = np.array([0.0 if r.plan.chunked_head else 4.0 * r.plan.micro_batch * r.plan.seq * find_model(r.model).vocab
                        for r in replays])
     halved = loose - 0.5 * logits * np.array([not r.plan.checkpointing for r in replays])
-    one, two = (np.mean(np.abs((allocated + np.median(held / unit) * unit) / (allocated + held) - 1)) for unit in (loose, halved))
+    one, two = (
+        np.mean(np.abs((allocated + np.median(held / unit) * unit) / (allocated + held) - 1)) for unit in (loose, halved)
+    )
     assert one == pytest.approx(0.037, abs=0.0005)
     assert one < two + 0.0005

@@ -459,12 +459,14 @@ def test_a_figure_beyond_any_model_or_card_is_skipped_with_the_limit(reason, cha
 
 
 def test_several_gpus_that_share_nothing_must_each_hold_the_weights(reason, run):
-    """Qwen-72B in bf16 is 135 GiB: two A100 of 80 GB hold no replica each, whether notes say how it was split or not. Llama-2-7B
-    (12.6 GiB) they do; and one card that ran out of memory is a row like any other."""
+    """Qwen-72B in bf16 is 135 GiB: two A100 of 80 GB hold no replica each, whether notes say how it was split or not; of
+    Llama-2-7B (12.6 GiB) they do; and one card that ran out of memory is a row like any other."""
     huge = {"model": "Qwen-72B", "params_b": "72.29", "gpu": "A100-80GB", "target_modules": "c_attn", "peak_mem_gib": "",
             "tokens_per_s": "", "notes": "OUT OF MEMORY"}
-    assert reason(**huge, n_gpus="2").startswith("n_gpus: '2'; the weights alone, 135 GiB, are more than one A100-80GB-SXM holds")
-    assert reason(**huge | {"notes": "model-parallel over 2 GPUs; OUT OF MEMORY"}, n_gpus="2").startswith("notes: 'model-parallel'")
+    told = "n_gpus: '2'; the weights alone, 135 GiB, are more than one A100-80GB-SXM holds"
+    assert reason(**huge, n_gpus="2").startswith(told)
+    split = huge | {"notes": "model-parallel over 2 GPUs; OUT OF MEMORY"}
+    assert reason(**split, n_gpus="2").startswith("notes: 'model-parallel'")
     assert run(**huge).out_of_memory
     assert run(model="Llama-2-7B", params_b="6.74", gpu="A100-80GB", n_gpus="2").plan.gpus == 2
 

@@ -121,7 +121,8 @@ def test_an_array_gives_what_each_scalar_gives(plan, points):
                 assert whole[i] == pytest.approx(float(a), rel=1e-12), f.name
 
 
-@pytest.mark.parametrize("name", ["smollm2-135m", "qwen2.5-0.5b", "tinyllama-1.1b", "llama-3.1-8b", "gemma-2-2b", "mixtral-8x7b"])
+@pytest.mark.parametrize("name", ["smollm2-135m", "qwen2.5-0.5b", "tinyllama-1.1b", "llama-3.1-8b", "gemma-2-2b",
+                                  "mixtral-8x7b"])
 @pytest.mark.parametrize("trainer", ["plain", "hf", "trl"])
 @pytest.mark.parametrize("method", METHODS)
 def test_reserved_memory_never_falls_where_checkpointing_is_turned_off(name, trainer, method):

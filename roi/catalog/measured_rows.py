@@ -110,7 +110,8 @@ def _check_figures(row: Row, model: ModelShape, plan: TrainingPlan, peak: float 
     """Raise where a figure is beyond any card: more GiB than one holds, more tokens/s than its peak rate multiplies forward."""
     holds = max(card.memory_bytes for card in load_gpus()) / GIB
     if peak is not None and peak > holds:
-        raise Unusable("peak_mem_gib", cell(row, "peak_mem_gib"), f"no card holds more than {holds:,.0f} GiB; it is GiB of one GPU")
+        raise Unusable("peak_mem_gib", cell(row, "peak_mem_gib"), f"no card holds more than {holds:,.0f} GiB; it is GiB of one"
+                       " GPU")
     most = plan.gpus * max(card.matrix_flops("fp4") for card in load_gpus()) / (2.0 * model.active_parameters)
     if speed is not None and speed > most:
         raise Unusable("tokens_per_s", cell(row, "tokens_per_s") or cell(row, "samples_per_s"), f"at most {most:,.0f}, the peak"

@@ -59,6 +59,7 @@ def train(
     from roi.catalog.profiles import save_profile
     from roi.cli.output import write
     from roi.cli.profile_words import check_new, read_counts, read_seconds
+    from roi.estimate.adapters import check_rank
     from roi.estimate.plan import TrainingPlan, resolve_targets
     from roi.profiling.choose_model import choose_model
     from roi.profiling.environment import claim_board, pick_device, read_environment
@@ -81,6 +82,7 @@ def train(
     )
     if chosen.shape is not None and plan.adapter:
         resolve_targets(chosen.shape, targets, "--targets")
+        check_rank(chosen.shape, plan, "--rank")
     board, notes = claim_board(where, force=force)
     environment = read_environment(where, seed, board)
     gpu = find_gpu(environment.gpu) if environment.gpu else None

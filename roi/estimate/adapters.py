@@ -42,7 +42,8 @@ def check_rank(model: ModelShape, plan: TrainingPlan, field: str = "rank") -> No
     """Raise where the adapter's rank is above the full rank of every target."""
     most = largest_rank(model, plan)
     if plan.adapter and np.any(np.asarray(plan.rank, dtype=float) > most):
-        raise InputError(f"{field}: {plan.rank:,} is not usable; at most {most:,}, the full rank of the widest target of {model.id}")
+        raise InputError(f"{field}: {plan.rank:,} is not usable; at most {most:,}, the full rank of the widest target of"
+                         f" {model.id}")
 
 
 def expert_adapter_parameters(model: ModelShape, plan: TrainingPlan) -> float:

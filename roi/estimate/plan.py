@@ -33,8 +33,8 @@ ATTENTION_INPUTS: Final = ("q_proj", "k_proj", "v_proj", "q_a_proj", "kv_a_proj_
 MOST: Final = {
     "rank": float("inf"), "micro_batch": 65_536, "seq": 100_000_000, "accumulation": 1_000_000, "gpus": 100_000,
 }  # fmt: skip
-"""Largest values of a plan's sizes: beyond any model's width and context, and any job that was published (the largest, Llama 3's
-pre-training, had 16,384 GPUs). Closer limits are the model's own: `check_context`, `check_rank`."""
+"""Largest values of a plan's sizes: beyond any model's width and context, and any job that was published (the largest, Llama
+3's pre-training, had 16,384 GPUs). Closer limits are the model's own: `check_context`, `check_rank`."""
 
 TARGET_SETS: Final = {
     "attention": ("q_proj", "k_proj", "v_proj", "o_proj", "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj"),
@@ -107,10 +107,10 @@ class TrainingPlan:
                 hint = f"; nearest: {near[0]}" if near else ""
                 raise InputError(f"{field}: {value!r} is not one of {', '.join(known)}{hint}")
         for name, most in MOST.items():
-            value = np.asarray(getattr(self, name), dtype=float)
-            if not np.all(value >= 1.0):
+            sizes = np.asarray(getattr(self, name), dtype=float)
+            if not np.all(sizes >= 1.0):
                 raise InputError(f"{name}: {getattr(self, name)} is not usable; at least 1")
-            if not np.all(value <= most):
+            if not np.all(sizes <= most):
                 raise InputError(f"{name}: {getattr(self, name)} is not usable; at most {most:,}")
         if self.attention == "flash" and self.dtype == "fp32":
             raise InputError("attention: 'flash' is not usable with dtype: 'fp32'; FlashAttention takes 16-bit queries alone:"

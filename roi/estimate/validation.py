@@ -173,7 +173,8 @@ def validate_runs(
         _block(scores, every, "throughput", lambda x: True), _groups(scores, every),
         {kind: summarise_errors(again.get(kind, []), n) for kind, n in Counter(k for x in every for k in x.second).items()},
         tuple((kind, score) for kind, some in again.items() for score in some), tuple(scores),
-        _fits(known, memory), tuple(_fit_row(run, memory) for run in known if run.memory_bytes is None and not run.tokens_per_s),
+        _fits(known, memory),
+        tuple(_fit_row(run, memory) for run in known if run.memory_bytes is None and run.tokens_per_s is None),
         tuple(skipped), tuple(missing), tuple(used.most_common()),
     )  # fmt: skip
 

@@ -150,6 +150,7 @@ def page(
     for name, answer in answers.items():
         lines.append(_line(f"**{name}, memory kind stated**", answer["memory"]))
         lines += [_line(f"{name}, {kind}", block["memory"]) for kind, block in answer["by"]["kind"].items()]
+        lines += [_line(f"{name}, {kind} beside the headline's kind", block) for kind, block in answer["second"].items()]
     lines += ["", "### By source", "", HEADS.format("source, instrument")]
     first = next(iter(answers.values()))
     for source in first["by"]["source"]:

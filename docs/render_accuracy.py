@@ -68,8 +68,9 @@ def run(table: Path, instrument: str) -> str:
     """The JSON of `roi validate` with this instrument."""
     rows, known = read_measured_rows(table), training_efficiencies()
     speed = throughput_predictor(known.step(), known.overall.spread())
-    found = validate_runs(rows.runs, rows.labels, rows.skipped, memory_instrument(instrument), speed, rows.second)
-    return validation_json(found, instrument)
+    found = validate_runs(rows.runs, rows.labels, rows.skipped, memory_instrument(instrument), speed,
+                          rows.second, rows.unread)
+    return validation_json(found, instrument, known.speed_basis())
 
 
 def scales(table: Path) -> str:
@@ -149,6 +150,7 @@ def page(
     for name, answer in answers.items():
         lines.append(_line(f"**{name}, memory kind stated**", answer["memory"]))
         lines += [_line(f"{name}, {kind}", block["memory"]) for kind, block in answer["by"]["kind"].items()]
+        lines += [_line(f"{name}, {kind} beside the headline's kind", block) for kind, block in answer["second"].items()]
     lines += ["", "### By source", "", HEADS.format("source, instrument")]
     first = next(iter(answers.values()))
     for source in first["by"]["source"]:

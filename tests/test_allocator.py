@@ -3,16 +3,20 @@
 import time
 from dataclasses import dataclass, field
 
+import fit_allocator_slack
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roi.catalog.cuda_contexts import ContextRow, context_rows, cuda_context, fit_context
+from roi.catalog.efficiencies import training_efficiencies
 from roi.catalog.gpus import find_gpu, load_gpus
+from roi.catalog.models import find_model
 from roi.errors import InputError
 from roi.estimate.allocator import replay_allocator
-from roi.estimate.fitting import Overhead
+from roi.estimate.fitting import SLACK_OF_PEAK, Overhead
+from roi.estimate.memory import training_memory
 from roi.facts.fact import Basis
 from roi.facts.tape import Block, Tape
 from roi.units import GIB
@@ -478,3 +482,37 @@ def test_every_row_names_a_gpu_of_the_catalog_and_every_observation_its_source()
     for row in rows:
         assert (row.context_bytes is None) == (row.date is None) == (not row.source)
         assert row.threads == next(other.threads for other in rows if other.gpu == row.gpu)
+
+
+def test_the_slack_and_its_spread_are_those_of_the_stored_replays():
+    """120 rows of the grid by the stated rule, half of them with checkpointing: median, 5th and 95th percentile of (reserved -
+    allocated) / loose bytes, and how far reserved memory lies from the closed form as a share of its allocated peak."""
+    replays = fit_allocator_slack.read_replays()
+    assert sorted(replay.row for replay in replays) == fit_allocator_slack.chosen_rows()
+    assert sum(replay.plan.checkpointing for replay in replays) == len(replays) / 2 == fit_allocator_slack.EACH
+    known = training_efficiencies().allocator_slack
+    low, central, high = np.quantile([replay.slack for replay in replays], [0.05, 0.5, 0.95])
+    assert (known.low, known.value, known.high) == tuple(round(float(x), 2) for x in (low, central, high))
+    assert known.n == len(replays)
+    away = []
+    for replay in replays:
+        memory = training_memory(find_model(replay.model), replay.plan, slack=known.number())
+        away.append((replay.reserved_bytes - float(memory.reserved_bytes)) / float(memory.peak_allocated_bytes))
+    assert (-np.quantile(away, 0.05), np.quantile(away, 0.95)) == pytest.approx(SLACK_OF_PEAK, abs=0.005)
+
+
+def test_one_unit_of_slack_does_as_well_as_one_for_each_kind_of_checkpointing():
+    """Mean distance of allocated + slack from the replay's reserved memory: 3.7% with one logits tensor whatever the plan, and
+    3.7% with half of one where nothing is recomputed; each with its own median slack."""
+    replays = fit_allocator_slack.read_replays()
+    held = np.array([replay.slack_bytes for replay in replays], dtype=float)
+    allocated = np.array([replay.allocated_bytes for replay in replays], dtype=float)
+    loose = np.array([float(training_memory(find_model(r.model), r.plan).loose_bytes) for r in replays])
+    logits = np.array([0.0 if r.plan.chunked_head else 4.0 * r.plan.micro_batch * r.plan.seq * find_model(r.model).vocab
+                       for r in replays])
+    halved = loose - 0.5 * logits * np.array([not r.plan.checkpointing for r in replays])
+    one, two = (
+        np.mean(np.abs((allocated + np.median(held / unit) * unit) / (allocated + held) - 1)) for unit in (loose, halved)
+    )
+    assert one == pytest.approx(0.037, abs=0.0005)
+    assert one < two + 0.0005

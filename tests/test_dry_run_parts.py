@@ -9,13 +9,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from roi.catalog.config_shapes import shape_of_config
 from roi.catalog.configs import ModelConfig, model_config, read_config
-from roi.catalog.gpus import find_gpu
-from roi.catalog.local_models import choose_model, shape_of_config
+from roi.catalog.local_models import choose_model
 from roi.catalog.models import find_model, load_models
 from roi.errors import InputError
 from roi.estimate.adapters import trained_parameters
 from roi.estimate.dry_peaks import DryPeak, DryPeaks
+from roi.estimate.memory import training_memory
 from roi.estimate.plan import TrainingPlan
 from roi.estimate.tape_peak import read_peak
 from roi.facts.tape import Block, Tape
@@ -220,12 +221,37 @@ def test_a_ladder_holds_where_the_peak_lies_elsewhere_in_a_small_model(method):
 def test_limits_of_a_card_are_sizes_that_were_run_and_fit():
     config = ModelConfig("deep", {**TINY, "num_hidden_layers": 10}, "")
     profile = profile_dry_run(config, PLAN, cards_bytes=[60e6], context_tokens=512)
-    settled = settle_limits(profile, config, PLAN, find_gpu("L4"), 60e6, 16)
+    settled = settle_limits(profile, config, PLAN, {"L4": 60e6}, 16)
     (limit,) = settled.limits
     ran = {(s.micro_batch, s.seq): s.reserved_bytes for s in settled.searched if s.ran}
     assert ran[limit.largest_micro_batch, 128] <= 60e6
     assert ran[1, limit.longest_seq] <= 60e6
     assert limit.largest_micro_batch > 1
+
+
+def test_limits_of_a_card_do_not_depend_on_which_others_are_asked_for():
+    """Each starts from the ladder as it is, whatever was run for the others before."""
+    config = ModelConfig("deep", {**TINY, "num_hidden_layers": 10}, "")
+    profile = profile_dry_run(config, PLAN, cards_bytes=[90e6], context_tokens=512)
+    rooms = {"small": 40e6, "L4": 60e6, "large": 90e6}
+    together = {limit.gpu: limit for limit in settle_limits(profile, config, PLAN, rooms, 16).limits}
+    assert len({limit.largest_micro_batch for limit in together.values()}) == 3
+    for name, room in rooms.items():
+        assert settle_limits(profile, config, PLAN, {name: room}, 16).limits == (together[name],)
+
+
+def test_the_head_s_16_bit_copy_is_no_logit():
+    """QLoRA under autocast: the fp32 head's copy, 2 bytes x vocabulary x hidden, is an activation in formula and dry run alike;
+    logits and loss are three fp32 tensors at the peak."""
+    vocab, plan = 4096, replace(PLAN, method="qlora", autocast=True, trainer="hf", seq=64)
+    config = ModelConfig("wide", {**TINY, "vocab_size": vocab}, "")
+    run = dry_run(config, plan, workspace_bytes=0.0)
+    parts = read_peak(run.tape).parts_bytes
+    closed = training_memory(shape_of_config(config), plan)
+    assert parts["logits"] == pytest.approx(12.0 * 64 * vocab, rel=0.01)
+    assert float(closed.logits_bytes) == pytest.approx(12.0 * 64 * vocab)
+    assert parts["activations"] >= 2.0 * vocab * TINY["hidden_size"]
+    assert parts["activations"] == pytest.approx(float(closed.activations_bytes), rel=0.1)
 
 
 def test_work_counts_the_products_of_a_linear_layer():

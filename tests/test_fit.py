@@ -109,10 +109,27 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
     (("llama-3.1-8b", "--seq", "200000"), "at most 131,072"),
     (("llama-3.1-8b", "--targets", "c_attn"), "no target 'c_attn'"),
     (("llama-3.1-8b", "--dtype", "bf17"), "nearest: bf16"),
-    (("llama-3.1-8b", "--examples", "-1"), "examples: -1.0"),
+    (("llama-3.1-8b", "--examples", "-1"), "examples: -1 is not usable; from 1 to 1,000,000,000,000"),
     (("llama-3.1-8b", "--examples", "10", "--epochs", "inf"), "epochs: inf"),
     (("llama-3.1-8b", "--gpus", "0"), "gpus: 0"),
     (("llama-3.1-8b", "--dropout", "nan"), "dropout: nan"),
+    (("llama-3.1-8b", "--rank", "100000000"), "at most 4,096, the full rank of the widest target of llama-3.1-8b"),
+    (("llama-3.1-8b", "--rank", "2000", "--targets", "k_proj"), "at most 1,024"),
+    (("llama-3.1-8b", "--micro-batch", "100000000000000000000"), "is not usable; at most 65,536"),
+    (("llama-3.1-8b", "--accumulation", "2000000"), "at most 1,000,000"),
+    (("llama-3.1-8b", "--gpus", "200000"), "at most 100,000"),
+    (("llama-3.1-8b", "--examples", "1e30"), "from 1 to 1,000,000,000,000"),
+    (("llama-3.1-8b", "--examples", "0.5"), "from 1 to"),
+    (("llama-3.1-8b", "--examples", "1.5"), "examples: 1.5 is not usable; a whole number"),
+    (("llama-3.1-8b", "--dtype", "fp32", "--attention", "flash"), "attention: 'flash' is not usable with dtype: 'fp32'"),
+    (("llama-3.1-8b", "--method", "full", "--rank", "16"), "--rank: without effect here: --method full"),
+    (("llama-3.1-8b", "--method", "full", "--targets", "qv"), "--targets: without effect here"),
+    (("llama-3.1-8b", "--method", "full", "--dropout", "0"), "--dropout: without effect here"),
+    (("llama-3.1-8b", "--no-double-quant"), "--no-double-quant: without effect here: --method lora stores no NF4 scales"),
+    (("llama-3.1-8b", "--method", "qlra", "--no-double-quant"), "nearest: qlora"),
+    (("llama-3.1-8b", "--dtype", "fp32", "--autocast"), "--autocast: without effect here"),
+    (("llama-3.1-8b", "--epochs", "3"), "--epochs: without effect here: hours and USD need --examples"),
+    (("llama-3.1-8b", "--tokens-per-example", "100"), "--tokens-per-example: without effect here"),
 ])
 def test_bad_input_exits_2_with_what_is_allowed(words, message):
     result = run(*words)
@@ -124,3 +141,27 @@ def test_markdown_holds_the_same_process_memory():
     body = answer("llama-3.1-8b", "--gpu", "H100")
     out = run("llama-3.1-8b", "--gpu", "H100", "--format", "markdown").stdout
     assert f"{body['gpus'][0]['peak_bytes'] / GIB:.2f} GiB" in out
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    ((), "HF Trainer 41"), (("--trainer", "trl"), "TRL SFTTrainer 41"), (("--trainer", "plain"), "plain loop 41"),
+    (("--packed",), "packed"), (("--gpus", "4", "--sharding", "zero3"), "4 GPUs, zero3"),
+    (("--gpus", "4"), "4 GPUs, data parallel"),
+    (("--dropout", "0.05"), "dropout 0.05"), (("--method", "qlora", "--no-double-quant"), "single quantisation"),
+    (("--accumulation", "8"), "8 micro-steps a step"), (("--logits-kept",), "logits kept"), (("--no-autocast",), "no autocast"),
+    (("--trainer", "plain", "--no-logits-kept"), "logits let go"),
+])
+def test_the_head_names_every_option_that_changes_the_answer(words, told):
+    """And no other: the trainer's own habits go without saying."""
+    head = " ".join(run("llama-3.1-8b", *words).stdout.partition("Peak on")[0].split())
+    assert told in head
+    assert "logits kept" not in " ".join(run("llama-3.1-8b", "--trainer", "plain").stdout.partition("Peak on")[0].split())
+
+
+def test_usd_can_be_worked_out_from_what_is_printed():
+    """GCP's L4 is 0.708 USD an hour: printed in full, and hours with three digits, so their product is USD within 0.5%."""
+    out = run("llama-3.1-8b", "--examples", "5000", "--gpu", "L4").stdout
+    line = next(line.split() for line in out.splitlines() if line.startswith("L4 "))
+    assert "L4 0.708/h GCP" in " ".join(out.split())
+    assert 0.708 * float(line[5]) == pytest.approx(float(line[7]), rel=0.005)
+    assert "H100-80GB-SXM 3.95/h" in " ".join(run("llama-3.1-8b", "--examples", "5000", "--gpu", "H100").stdout.split())

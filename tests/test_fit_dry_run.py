@@ -132,3 +132,48 @@ def test_without_torch_a_dry_run_names_the_extra_and_a_plain_fit_works():
     assert "Traceback" not in dry.stderr
     plain = subprocess.run([sys.executable, "-c", hide, *ARGUMENTS], capture_output=True, text=True, check=False)
     assert plain.returncode == 0, plain.stderr
+
+
+def test_profiles_names_the_folder_that_keeps_the_dry_run(place):
+    """As for `roi profile`: made where it is not there, and ./profiles is left alone."""
+    (place / "profiles").mkdir()
+    kept = place / "own" / "deep"
+    answer = run(*ARGUMENTS, "--dry-run", "--profiles", str(kept))
+    assert answer.exit_code == 0, answer.stderr
+    assert [path.parent.parent.parent for path in place.rglob("dry-run-*.json")] == [kept]
+    again = json.loads(run(*ARGUMENTS, "--profiles", str(kept), "--format", "json").stdout)
+    assert again["memory"]["instrument"] == "dry run"
+    missing = run(*ARGUMENTS, "--profiles", str(place / "nowhere"))
+    assert (missing.exit_code, "no folder" in missing.stderr) == (2, True)
+
+
+@pytest.mark.usefixtures("place")
+def test_trained_parameters_are_those_of_the_model_that_was_built():
+    """Header, JSON and profile say one number; and what was run dry is not asked to be run dry again."""
+    told = run(*ARGUMENTS, "--dry-run").stdout
+    got = json.loads(run(*ARGUMENTS, "--format", "json").stdout)
+    assert got["trained_parameters"] == got["dry_run"]["trained_parameters"]
+    assert f"{got['trained_parameters']:,.0f} trained parameters" in told
+    assert "--dry-run builds" not in told
+
+
+@pytest.mark.usefixtures("place")
+def test_limits_say_whether_they_were_run_or_lie_between():
+    named = json.loads(run(*ARGUMENTS, "--dry-run", "--format", "json").stdout)["gpus"]
+    assert [line["limits_run"] for line in named] == [True]
+    assert "each was run dry with the whole model" in " ".join(run(*ARGUMENTS).stdout.split())
+    both = run("fit", CONFIG, "--gpu", "L4,L40S", "--seq", "128", "--rank", "4")
+    assert "run dry with the whole model for L4; interpolated for L40S" in " ".join(both.stdout.split())
+    closed = json.loads(run(*ARGUMENTS[:-1], "8", "--format", "json").stdout)["gpus"]
+    assert [line["limits_run"] for line in closed] == [None]
+
+
+@pytest.mark.usefixtures("place")
+def test_what_replicas_add_to_a_dry_run_is_marked_as_a_formula():
+    """The bucket of gradients that replicas exchange is no part of a run of one GPU."""
+    run(*ARGUMENTS, "--dry-run")
+    lines = run(*ARGUMENTS, "--gpus", "4").stdout.splitlines()
+    marks = {line[:44].strip(): line.split()[-1] for line in lines if line.split()[-1:] in (["d"], ["f"], ["df"])}
+    assert marks["adapters"] == "d"
+    assert marks["gradients"] in ("f", "df")
+    assert "f = formula: the buckets of gradients" in " ".join(" ".join(lines).split())

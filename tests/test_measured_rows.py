@@ -443,3 +443,43 @@ def test_a_missing_file_and_a_directory_are_errors(tmp_path):
 def test_the_source_is_the_id_without_its_number_else_the_source_column(run):
     assert run(id="litgpt-hub-043").source == "litgpt-hub"
     assert run(id="morning", source="lab notebook").source == "lab"
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    ({"rank": "1e30"}, "rank: '1e30'; at most 896, the full rank of the widest target of qwen2.5-0.5b"),
+    ({"micro_batch": "1.5"}, "micro_batch: '1.5'; not a whole number"),
+    ({"micro_batch": "1e20"}, "micro_batch: '1e+20'; 1e+20 is not usable; at most 65,536"),
+    ({"seq_len_max": "2000000"}, "seq_len_max: '2000000'; more than 32 times the context of qwen2.5-0.5b, 32,768 tokens"),
+    ({"peak_mem_gib": "1e30"}, "peak_mem_gib: '1e30'; no card holds more than 256 GiB"),
+    ({"tokens_per_s": "1e30"}, "tokens_per_s: '1e30'; at most 9,109,517, the peak rate of the fastest card"),
+])
+def test_a_figure_beyond_any_model_or_card_is_skipped_with_the_limit(reason, change, told):
+    """9e15 FLOP/s (B200, fp4) over 2 x 494M parameters = 9.1M tokens/s."""
+    assert told in reason(**change)
+
+
+def test_several_gpus_that_share_nothing_must_each_hold_the_weights(reason, run):
+    """Qwen-72B in bf16 is 135 GiB: two A100 of 80 GB hold no replica each, whether notes say how it was split or not; of
+    Llama-2-7B (12.6 GiB) they do; and one card that ran out of memory is a row like any other."""
+    huge = {"model": "Qwen-72B", "params_b": "72.29", "gpu": "A100-80GB", "target_modules": "c_attn", "peak_mem_gib": "",
+            "tokens_per_s": "", "notes": "OUT OF MEMORY"}
+    told = "n_gpus: '2'; the weights alone, 135 GiB, are more than one A100-80GB-SXM holds"
+    assert reason(**huge, n_gpus="2").startswith(told)
+    split = huge | {"notes": "model-parallel over 2 GPUs; OUT OF MEMORY"}
+    assert reason(**split, n_gpus="2").startswith("notes: 'model-parallel'")
+    assert run(**huge).out_of_memory
+    assert run(model="Llama-2-7B", params_b="6.74", gpu="A100-80GB", n_gpus="2").plan.gpus == 2
+
+
+@pytest.mark.parametrize(("notes", "found"), [
+    ("PagedAdamW bnb", "paged-adamw-8bit"), ("step +8bit AdamW; compile", "adamw-8bit"), ("experiment adamss/llama", "adamw"),
+    ("CPU offload", "adamw"),
+])
+def test_an_optimizer_that_the_column_leaves_open_is_read_from_the_notes(run, notes, found):
+    assert run(optimizer="recipe default", notes=notes.replace("CPU offload", "")).plan.optimizer == found
+    assert run(optimizer="AdamW", notes=notes.replace("CPU offload", "")).plan.optimizer == "adamw"
+
+
+def test_a_speed_in_words_does_not_lose_the_row_s_memory(read):
+    found = read({"tokens_per_s": "fast"})
+    assert (len(found.runs), found.unread) == (1, (("own-001", "tokens_per_s: 'fast'; not a number"),))

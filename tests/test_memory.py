@@ -12,7 +12,7 @@ from roi.catalog.models import find_model
 from roi.errors import InputError
 from roi.estimate.adapters import base_weight_bytes, nf4_bytes_per_weight, optimizer_state_bytes, trained_parameters
 from roi.estimate.memory import PHASES, MemoryBreakdown, training_memory
-from roi.estimate.plan import TrainingPlan, check_context
+from roi.estimate.plan import METHODS, TrainingPlan, check_context, trainer_habits
 from roi.estimate.steptime import StepEfficiency, step_time
 from roi.units import GIB
 
@@ -119,6 +119,21 @@ def test_an_array_gives_what_each_scalar_gives(plan, points):
                             [getattr(many, f.name)] if f.name != "phase_bytes" else many.phase_bytes, strict=True):
                 whole = np.broadcast_to(np.asarray(b, dtype=float), (len(points),))
                 assert whole[i] == pytest.approx(float(a), rel=1e-12), f.name
+
+
+@pytest.mark.parametrize("name", ["smollm2-135m", "qwen2.5-0.5b", "tinyllama-1.1b", "llama-3.1-8b", "gemma-2-2b",
+                                  "mixtral-8x7b"])
+@pytest.mark.parametrize("trainer", ["plain", "hf", "trl"])
+@pytest.mark.parametrize("method", METHODS)
+def test_reserved_memory_never_falls_where_checkpointing_is_turned_off(name, trainer, method):
+    """What is kept instead of recomputed only adds to what comes and goes, and the logits stay what they are."""
+    targets = "attention" if method in ("dora", "qdora") else "all-linear"
+    habits = trainer_habits(trainer, "bf16")
+    batch, seq = (x.ravel() for x in np.meshgrid([1.0, 2.0, 4.0], [128.0, 512.0, 2048.0]))
+    plan = TrainingPlan(method=method, targets=targets, micro_batch=batch, seq=seq, trainer=trainer,
+                        logits_kept=habits.logits_kept, autocast=habits.autocast)
+    on, off = (training_memory(find_model(name), replace(plan, checkpointing=kept), slack=0.78) for kept in (True, False))
+    assert np.all(off.reserved_bytes >= on.reserved_bytes)
 
 
 def test_rank_stabilised_lora_costs_what_lora_costs():

@@ -1,8 +1,15 @@
 """README.md shows what the program prints now."""
 
+import json
 import re
 
+import numpy as np
 from render_readme import README, rendered
+
+from roi.catalog.configs import model_config
+from roi.catalog.cuda_contexts import context_rows, fit_context
+from roi.catalog.models import load_models
+from roi.errors import InputError
 
 TEXT = README.read_text(encoding="utf-8")
 
@@ -29,3 +36,72 @@ def test_the_two_commands_are_those_of_the_makefile() -> None:
     assert "make demo" in TEXT
     assert "make test" in TEXT
     assert all(f"\n{target}:" in makefile for target in ("demo", "test"))
+
+
+def kept(instrument):
+    """What `roi validate` said of the published runs, as docs/accuracy/ keeps it."""
+    return json.loads((README.parent / "docs" / "accuracy" / f"{instrument}.json").read_text(encoding="utf-8"))
+
+
+def errors(predictions, source=""):
+    found = [100 * (p["predicted"] / p["measured"] - 1) for p in predictions
+             if p["quantity"] == "memory" and p["id"].startswith(source)]
+    return np.array(found)
+
+
+def worst(found):
+    return found[np.argmax(np.abs(found))]
+
+
+def configured(model):
+    try:
+        return bool(model_config(model))
+    except InputError:
+        return False
+
+
+def test_the_shapes_counted_on_meta_are_those_that_have_a_configuration():
+    """test_meta_parameters builds each of them (pytest -m slow); what has its own code is held to the published count."""
+    models = load_models()
+    built = sum(configured(model) for model in models)
+    assert f"parameters of {len(models)} model shapes | counts of transformers on meta ({built} rows), the published" in TEXT
+    assert f"the published count ({len(models) - built})" in TEXT
+    assert all(model.parameters == model.published_parameters for model in models if not configured(model))
+
+
+def test_the_context_s_error_is_that_of_each_message_with_its_card_left_out():
+    """100 (predicted / measured - 1), as every error here."""
+    rows = [row for row in context_rows() if row.context_bytes is not None]
+    found = np.array([
+        100 * (fit_context(tuple(x for x in rows if x.gpu != row.gpu))[0] * row.threads / row.context_bytes - 1) for row in rows
+    ])
+    shown = f"median {np.median(np.abs(found)):.0f}%, worst {worst(found):+.0f}% ({rows[np.argmax(np.abs(found))].gpu})"
+    cards = len({row.gpu for row in rows})
+    assert f"| CUDA context | {len(rows)} out-of-memory messages, {cards} cards, one card left out in turn | {shown} |" in TEXT
+
+
+def test_closed_form_memory_of_the_complete_rows_is_stated_for_allocated_and_for_reserved():
+    answer = kept("closed-form")
+    held, reserved = errors(answer["predictions"], "rtx4080"), errors(answer["second_predictions"], "rtx4080")
+    assert len(held) == len(reserved) == 11
+    assert f"an RTX 4080 | median {np.median(np.abs(held)):.1f}%, worst {worst(held):+.1f}% |" in TEXT
+    shown = f"median {np.median(np.abs(reserved)):.1f}%, bias {reserved.mean():+.1f}%, worst {worst(reserved):+.1f}%"
+    assert f"| the same, reserved | the same 11 | {shown} |" in TEXT
+
+
+def test_sources_whose_loops_are_not_known_are_named_with_their_errors():
+    flat, answer = " ".join(TEXT.split()), kept("closed-form")
+    for source, words in (
+        ("swift-", "ms-swift {m}%, all {low} rows too low (mean {b}%)"),
+        ("qwen-", "Qwen's README {m}%, {low} of {n} too low ({b}%)"),
+        ("vertex-", "vertex {m}%, all {low} too low ({b}%)"), ("litgpt-hub-", "LitGPT's hub {m}%, mostly too high ({b}%)"),
+        ("litgpt-res-", "LitGPT's resource tables {m}%, both ways ({b}%)"), ("tune-", "torchtune {m}%, mostly too high ({b}%)"),
+        ("fsdpq-", "fsdp_qlora {m}% ({b}%)"),
+    ):
+        found = errors(answer["predictions"], source)
+        told = words.format(m=f"{np.median(np.abs(found)):.0f}", b=f"{found.mean():+.0f}", low=(found < 0).sum(), n=len(found))
+        assert told in flat
+        assert "all" not in told or (found < 0).all()
+        assert "too high" not in told or (found > 0).mean() > 0.5
+    every = errors(answer["predictions"])
+    assert f"Single rows are off by up to {every.min():+.0f}% and {every.max():+.0f}%." in flat

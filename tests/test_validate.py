@@ -304,12 +304,52 @@ def test_the_answer_goes_to_a_file_where_one_is_named(table, tmp_path):
     assert json.loads(path.read_text(encoding="utf-8")) == answer(table)
 
 
-def test_a_table_of_which_nothing_is_left_says_so_and_is_no_error(table):
+def test_a_table_of_which_nothing_is_left_exits_2_and_says_why(table):
     lines = TABLE.splitlines()
     table.write_text(f"{lines[0]}\n{lines[3]}\n")
+    told = call(table)
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert "no row of 1 could be used; row 'peft-001', method: 'peft:ia3'" in told.stderr
+    assert told.stderr.count("\n") == 1
+
+
+def test_a_row_that_only_says_whether_it_fitted_is_listed_with_what_was_predicted(table):
+    """Qwen-72B in bf16 (135 GiB) on one A100 of 79.2 GiB: it ran out of memory, and is predicted to."""
     got = answer(table)
-    assert got["memory"] == {"n": 0, "eligible": 1} | dict.fromkeys(("mape", "median_ape", "bias", "p90", "coverage90"))
-    assert "0 used, 1 skipped" in call(table).stdout
+    (row,) = got["fit_rows"]
+    assert (row["id"], row["fits_measured"], row["fits_predicted"], row["reason"]) == ("swift-001", False, False, None)
+    assert row["predicted"] > 135.0
+    assert row["card"] == pytest.approx(79.2, abs=0.1)
+
+
+def test_every_row_is_a_prediction_a_fit_or_skipped(table):
+    got = answer(table)
+    listed = {row["id"] for name in ("predictions", "fit_rows", "skipped", "not_predicted") for row in got[name]}
+    assert len(listed) == got["rows"]
+
+
+def test_second_figures_are_listed_one_by_one(table):
+    """rtx-001 states 3.0 GiB allocated; 3.3 reserved beside it."""
+    lines = TABLE.splitlines()
+    table.write_text(f"{lines[0]},peak_mem_reserved_gib\n{lines[1]},3.3\n")
+    got = answer(table)
+    (second,) = got["second_predictions"]
+    assert (second["id"], second["kind"], second["measured"]) == ("rtx-001", "reserved", pytest.approx(3.3))
+    assert got["second"]["reserved"]["bias"] == pytest.approx(100 * (second["predicted"] / 3.3 - 1))
+
+
+def test_it_says_which_speed_it_used_and_that_published_rows_are_in_the_fit(table):
+    told = " ".join(call(table).stdout.split())
+    assert "Speed is the roofline times 0.934, the median over the sources of 124 published rows" in told
+    assert "their errors are not those of rows unseen" in told
+    assert answer(table)["speed_model"] in told
+
+
+def test_a_speed_that_is_no_number_is_listed_with_its_row(table):
+    table.write_text(table.read_text().replace(",3700,", ",fast,"))
+    assert "tokens_per_s: not a number (row rtx-001: 'fast')" in " ".join(call(table).stdout.split())
+    assert {"id": "rtx-001", "quantity": "throughput", "reason": "tokens_per_s: 'fast'; not a number"} in (
+        answer(table)["not_predicted"])
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [

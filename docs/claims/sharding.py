@@ -78,7 +78,7 @@ def one_48_claim() -> Claim:
         f" (L40S with ECC: 44.4). The plus of 65B+ is doubtful: Llama-3-70B needs {seventy / GIB:.1f} GiB at rank 16 and 512"
         " tokens, because"
         " its embedding and head of 128,256 words stay unquantised, in fp32 after k-bit preparation.",
-        "closed form held to dry runs; slack from 97 replays of models up to 72B, context from"
+        "closed form held to dry runs; slack from 120 replays of models up to 72B, context from"
         " out-of-memory messages."
         " Published: Guanaco-65B, rank 64, on one 48 GB card (arXiv 2305.14314).",
         "adapters in 16 bits (they are fp32 here, as peft makes them), pages that the driver moves back at the peak, loading"

@@ -122,7 +122,7 @@ def memory_claim() -> Claim:
         "micro-batch 4, no checkpointing, or 2,048 tokens with a vocabulary above 128,000 (logits, their softmax and"
         " gradient: 12 bytes a"
         " token and word; 3.7 GB at 2,048 tokens x 151,936 words). QLoRA is outside the range on the other side.",
-        "closed form held to dry runs; allocator slack from 97 replays of dry runs, CUDA context"
+        "closed form held to dry runs; allocator slack from 120 replays of dry runs, CUDA context"
         " per card from 24 out-of-memory messages. Qwen README, Qwen-7B LoRA r64 at 256, 512, 1,024, 2,048 tokens: 20.1, 20.4,"
         " 21.5, 23.8 GB"
         f" measured; here {qwen}.",

@@ -64,6 +64,15 @@ class TrainingEfficiencies(BaseModel):
             idle_s=self.idle_s.number(), multiprocessors=self.multiprocessors.number(), matrix_of=matrix_shares(),
         )
 
+    def speed_basis(self) -> str:
+        """What tokens/s of published cards rest on, and what follows for a table that holds the same rows."""
+        rows = self.overall
+        return (
+            f"Speed is the roofline times {rows.number():g}, the median over the sources of {rows.n} published rows"
+            f" ({rows.source.partition(';')[0]}). Rows of a table that are among them are in that fit: their errors are not"
+            " those of rows unseen, which `roi calibrate TABLE.csv` prints (each source, card and run left out)."
+        )
+
     def overhead(self) -> Overhead:
         """Memory beyond torch's allocated peak, as `fit_plan` takes it."""
         slack, context = self.allocator_slack, self.context_bytes

@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from roi.catalog.gpus import load_gpus
 from roi.catalog.row_fields import Row, Unusable, cell, full_length, known_number, measured_number, memory_kind
 from roi.catalog.row_names import table_gpu, table_model
 from roi.catalog.row_plan import row_plan
 from roi.errors import InputError, nearest
 from roi.estimate.measured import MeasuredRun
+from roi.estimate.plan import TrainingPlan
 from roi.estimate.validation import RowLabel
+from roi.facts.model import ModelShape
 from roi.units import GIB
 
 REQUIRED = (
@@ -23,6 +26,9 @@ REQUIRED = (
 
 SECOND = {"reserved": "peak_mem_reserved_gib", "process": "peak_mem_process_gib"}
 """Columns of memory beside the headline's, by kind."""
+
+SPEEDS = ("tokens_per_s", "samples_per_s")
+"""Columns of speed, in the order in which they are read."""
 
 POSITIVE = (
     "params_b", "n_gpus", "rank", "micro_batch", "grad_accum", "seq_len_max", "seq_len_mean", "peak_mem_gib",
@@ -45,6 +51,8 @@ class RowTable(NamedTuple):
     """What every row states, the skipped ones included."""
     second: tuple[MeasuredRun, ...]
     """The same runs with the other kinds of memory that their rows state beside the headline's."""
+    unread: tuple[tuple[str, str], ...]
+    """(id, reason) of used rows whose speed is text that is no number; the reason begins with column and value."""
 
 
 def read_measured_rows(path: Path) -> RowTable:
@@ -54,7 +62,7 @@ def read_measured_rows(path: Path) -> RowTable:
     column and the value that decided it.
     """
     rows = _read(path)
-    runs, skipped, labels, second = [], [], [], []
+    runs, skipped, labels, second, unread = [], [], [], [], []
     for row in rows:
         for column in POSITIVE:
             known_number(row, column)  # a figure of 0 or below is an error of the table, whatever becomes of the row
@@ -63,9 +71,19 @@ def read_measured_rows(path: Path) -> RowTable:
             runs.append(measured_run(row))
             second += [measured_run({**row, "peak_mem_gib": cell(row, SECOND[kind]), "peak_mem_kind": kind})
                        for kind in labels[-1].second]
+            unread += [(cell(row, "id"), reason) for column in SPEEDS if (reason := _no_number(row, column))]
         except Unusable as reason:
             skipped.append((cell(row, "id"), str(reason)))
-    return RowTable(tuple(runs), tuple(skipped), len(rows), tuple(labels), tuple(second))
+    return RowTable(tuple(runs), tuple(skipped), len(rows), tuple(labels), tuple(second), tuple(unread))
+
+
+def _no_number(row: Row, column: str) -> str:
+    """Why the cell is no figure; empty where it is one, or is empty."""
+    try:
+        measured_number(row, column)
+    except Unusable as reason:
+        return str(reason)
+    return ""
 
 
 def measured_run(row: Row) -> MeasuredRun:
@@ -78,6 +96,7 @@ def measured_run(row: Row) -> MeasuredRun:
     if mean is None and full_length(cell(row, "packing")):
         mean = float(plan.seq)
     speed = _tokens_per_s(row)
+    _check_figures(row, model, plan, peak, speed)
     if peak is None and speed is None and not failed and "fit" not in cell(row, "peak_mem_kind").lower():
         raise Unusable("peak_mem_gib", "", "no figure to compare: no memory, no tokens/s, no out-of-memory")
     return MeasuredRun(
@@ -85,6 +104,18 @@ def measured_run(row: Row) -> MeasuredRun:
         table_gpu(cell(row, "gpu")), mean, None if peak is None else peak * GIB, memory_kind(cell(row, "peak_mem_kind")),
         speed, failed, assumed,
     )  # fmt: skip
+
+
+def _check_figures(row: Row, model: ModelShape, plan: TrainingPlan, peak: float | None, speed: float | None) -> None:
+    """Raise where a figure is beyond any card: more GiB than one holds, more tokens/s than its peak rate multiplies forward."""
+    holds = max(card.memory_bytes for card in load_gpus()) / GIB
+    if peak is not None and peak > holds:
+        raise Unusable("peak_mem_gib", cell(row, "peak_mem_gib"), f"no card holds more than {holds:,.0f} GiB; it is GiB of one"
+                       " GPU")
+    most = plan.gpus * max(card.matrix_flops("fp4") for card in load_gpus()) / (2.0 * model.active_parameters)
+    if speed is not None and speed > most:
+        raise Unusable("tokens_per_s", cell(row, "tokens_per_s") or cell(row, "samples_per_s"), f"at most {most:,.0f}, the peak"
+                       " rate of the fastest card over a forward pass alone")
 
 
 def _tokens_per_s(row: Row) -> float | None:

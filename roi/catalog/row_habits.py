@@ -49,7 +49,7 @@ def settle(row: Row, plan: TrainingPlan, *, double_quant: bool | None) -> tuple[
 def _stated(row: Row, plan: TrainingPlan) -> dict[str, Any]:  # Any: values of fields
     """Fields of the plan that the row may state, None where it does not."""
     states = cell(row, "optimizer_state_dtype")
-    form = optimizer(f"{cell(row, 'optimizer')} {states}".strip(), plan.method)
+    form = optimizer(f"{cell(row, 'optimizer')} {states}".strip(), plan.method) or optimizer(_noted(row), plan.method)
     if form == "adamw" and plan.adapter and not states and _sixteen_bit_adapters(row):
         form = "adamw-bf16"
     kept = flag(row, "logits_kept")
@@ -60,6 +60,12 @@ def _stated(row: Row, plan: TrainingPlan) -> dict[str, Any]:  # Any: values of f
         "optimizer": form, "attention": attention(cell(row, "attention_impl")),
         "checkpointing": checkpointing(cell(row, "gradient_checkpointing")),
     }  # fmt: skip
+
+
+def _noted(row: Row) -> str:
+    """The AdamW that the notes name ("PagedAdamW bnb", "8-bit AdamW"), for rows whose own column leaves it open; else empty."""
+    found = re.search(r"(?i)\b(paged[ _-]?)?(8[ _-]?bit[ _-]?)?adamw(?![a-z])([ _-]?8[ _-]?bit)?", cell(row, "notes"))
+    return found.group(0) if found else ""
 
 
 def _loop_defaults(row: Row, plan: TrainingPlan, stated: dict[str, Any]) -> list[Default]:  # Any: values of fields

@@ -21,11 +21,12 @@ from roi.catalog.row_fields import (
     trainer,
 )
 from roi.catalog.row_habits import Assumed, settle
-from roi.catalog.row_names import table_targets
+from roi.catalog.row_names import table_gpu, table_targets
 from roi.errors import InputError, nearest
-from roi.estimate.adapters import trained_parameters
+from roi.estimate.adapters import base_weight_bytes, largest_rank, trained_parameters
 from roi.estimate.plan import METHODS, SHARDINGS, TRAINERS, Method, TrainingPlan
 from roi.facts.model import ModelShape
+from roi.units import GIB
 
 COUNT_TOLERANCE = 0.01
 """A stated count of trained parameters that is further off means another method than the row says."""
@@ -35,6 +36,10 @@ SIZE_TOLERANCE = 0.1
 
 FOUR_BIT: dict[str, Method] = {"lora": "qlora", "rslora": "qlora", "qlora": "qlora", "dora": "qdora", "qdora": "qdora"}
 """Methods over a base in 4 bits."""
+
+MOST_CONTEXTS = 32.0
+"""Contexts that a stretched rotary embedding is trained over at most (YaRN, arXiv 2309.00071, goes to 32); a longer cell is a
+slip."""
 
 NOWHERE_TO_PUT = ("cpu_offload=1", "cpu offload", "model-parallel", "pipeline-parallel")
 """Words of notes that name a layout which no plan expresses."""
@@ -65,6 +70,8 @@ def row_plan(row: Row, model: ModelShape) -> tuple[TrainingPlan, Assumed]:
         # the head's adapter: rank x (hidden + vocabulary), spread over the other targets' rank
         more = 1.0 + float(plan.rank) * (model.hidden + model.vocab) / float(trained_parameters(model, plan))
         assumed += (("adapter on the output head left out", replace(plan, rank=float(plan.rank) * more)),)
+    _check_sizes(row, model, plan)
+    _check_replicas(row, model, plan)
     _check_count(row, model, plan)
     return plan, assumed
 
@@ -125,6 +132,32 @@ def _check_layout(row: Row) -> None:
     split = re.findall(r"\b[TP]P=?\d+", notes)
     if any(int(re.sub(r"\D", "", degree)) > 1 for degree in split):
         raise Unusable("notes", " ".join(split), "layers are split over GPUs, which no plan expresses")
+
+
+def _check_sizes(row: Row, model: ModelShape, plan: TrainingPlan) -> None:
+    """Raise where a size is no count, or beyond what model and targets can take."""
+    for column, value in (("rank", plan.rank), ("micro_batch", plan.micro_batch), ("seq_len_max", plan.seq)):
+        if float(value) % 1.0:
+            raise Unusable(column, cell(row, column), "not a whole number")
+    if float(plan.seq) > MOST_CONTEXTS * model.context_tokens:
+        raise Unusable("seq_len_max", cell(row, "seq_len_max"), f"more than {MOST_CONTEXTS:g} times the context of {model.id},"
+                       f" {model.context_tokens:,} tokens")
+    most = largest_rank(model, plan)
+    if plan.adapter and float(plan.rank) > most:
+        raise Unusable("rank", cell(row, "rank"), f"at most {most:,}, the full rank of the widest target of {model.id}")
+
+
+def _check_replicas(row: Row, model: ModelShape, plan: TrainingPlan) -> None:
+    """Raise where several GPUs share nothing that the row states, and the weights alone exceed one of them.
+
+    Such a job is no set of replicas: its layers are split, as the other rows of the same sweep say in their notes (ms-swift,
+    Qwen-72B on two GPUs), or its parameters are.
+    """
+    gpu = table_gpu(cell(row, "gpu"))
+    weights = float(base_weight_bytes(model, plan))
+    if plan.gpus > 1 and plan.sharding == "none" and gpu is not None and weights > gpu.memory_bytes:
+        raise Unusable("n_gpus", cell(row, "n_gpus"), f"the weights alone, {weights / GIB:.0f} GiB, are more than one"
+                       f" {gpu.id} holds; how they are split is not stated")
 
 
 def _check_count(row: Row, model: ModelShape, plan: TrainingPlan) -> None:

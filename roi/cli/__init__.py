@@ -26,7 +26,7 @@ class Door(NamedTuple):
 COMMANDS = {
     "compare": Door("roi.cli.compare:compare", "Every option's cost, payback and risk; the verdict and why."),
     "fit": Door("roi.cli.fit:fit", "What fits on which GPU: memory, training hours, USD."),
-    "usage": Door("roi.cli.usage:usage", "What was spent, from usage logs and exports; the workload they settle."),
+    "usage": Door("roi.cli.usage:usage", "What was spent, from usage logs; the workload they settle."),
     "init": Door("roi.cli.init:init", "Write a commented scenario to start from."),
     "profile": Door("roi.cli.profile:profile", "Short real runs on the device at hand."),
     "schema": Door("roi.cli.schema:schema", "JSON Schema of the scenario file, for editors."),

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 @click.option("--sharding", default="none", show_default=True, help="What they share: none, zero2, zero3 or fsdp.")
 @click.option("--dry-run", "dry", is_flag=True,
               help="Run the real training step on tensors without storage (needs torch, no GPU); kept among the profiles.")
-@click.option("--profiles", multiple=True, type=click.Path(path_type=Path), help="Folder of profiles to search first.")
+@click.option("--profiles", multiple=True, type=click.Path(path_type=Path),
+              help="Folder of profiles to search first; the first one keeps what --dry-run ran.")
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Date of the prices.  [default: today]")
 @click.option("--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table", show_default=True,
               help="How to print.")
@@ -61,12 +62,16 @@ def fit(
     from roi.catalog.rentals import rental_offers
     from roi.catalog.speed import plan_speed
     from roi.cli.fit_memory import memory_evidence
+    from roi.cli.fit_options import check_options
     from roi.cli.output import write
+    from roi.cli.profile_words import check_new
     from roi.errors import InputError
     from roi.estimate.fit_report import TrainingSet, report_fit
     from roi.estimate.plan import TrainingPlan, trainer_habits
     from roi.report.fit import fit_json, fit_markdown, fit_text
 
+    check_options(click.get_current_context())
+    check_new(None, profiles[0] if dry and profiles else None)
     chosen = choose_model(model)
     habits = trainer_habits(trainer, dtype)
     plan = TrainingPlan(
@@ -77,12 +82,13 @@ def fit(
         sharding=sharding,
     )
     cards = load_gpus() if gpu == "all" else [find_gpu(name, "--gpu") for name in gpu.split(",")]
-    folders = profile_folders(profiles)
+    folders = profile_folders([folder for folder in profiles if folder.exists() or not dry])
     store = load_profiles(folders, kinds={"dry-run"}, model=chosen.shape.id)
     trained, (calibrations, unread) = load_profiles(folders, kinds={"train", "device"}), find_calibrations(folders)
     for path, reason in dict.fromkeys((*store.damaged, *trained.damaged, *unread)):
         click.echo(f"roi: {path} is left out: {reason}", err=True)
-    evidence = memory_evidence(chosen, plan, cards, store, run_dry=dry)
+    named = [] if gpu == "all" else cards
+    evidence = memory_evidence(chosen, plan, named, store, run_dry=dry, folder=profiles[0] if profiles else None)
     speed = plan_speed(chosen.shape, plan, evidence.profile, trained, calibrations)
     mean = seq if tokens_per_example is None else tokens_per_example
     if mean > seq and not packed:
@@ -92,6 +98,7 @@ def fit(
     report = report_fit(
         chosen.shape, plan, cards, training_overhead, speed,
         rental_offers(day), data, evidence.peaks, day,
+        None if evidence.profile is None else evidence.profile.trained_parameters,
     )
     tell = {"table": fit_text, "json": fit_json, "markdown": fit_markdown}[form]
     write(tell(report, evidence.profile))

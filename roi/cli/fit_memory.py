@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 from roi.catalog.dry_runs import dry_peaks, equal_dry_run, stored_peaks
@@ -10,8 +11,10 @@ from roi.catalog.local_models import ChosenModel
 from roi.catalog.overheads import training_overhead
 from roi.catalog.profiles import Store, find_dry_run, save_profile
 from roi.errors import InputError
+from roi.estimate.adapters import check_rank
 from roi.estimate.dry_peaks import DryPeaks
 from roi.estimate.fitting import SEQ_STEP
+from roi.estimate.memory import workspace_bytes
 from roi.estimate.plan import TrainingPlan, check_context, refusal, resolve_targets
 from roi.facts.gpu import Gpu
 from roi.facts.profile import DryRunProfile
@@ -28,11 +31,14 @@ class MemoryEvidence(NamedTuple):
 
 
 def memory_evidence(
-    chosen: ChosenModel, plan: TrainingPlan, cards: Sequence[Gpu], store: Store, *, run_dry: bool,
+    chosen: ChosenModel, plan: TrainingPlan, named: Sequence[Gpu], store: Store, *, run_dry: bool, folder: Path | None = None,
 ) -> MemoryEvidence:
-    """The best evidence for the plan's memory; with `run_dry` a new dry run, which is kept unless an equal one is."""
+    """The best evidence for the plan's memory; with `run_dry` a new dry run, kept in `folder` unless an equal one is there.
+
+    A new dry run tries the limits of the cards that are `named`; those of others lie between the sizes that it ran.
+    """
     if run_dry:
-        return _run_now(chosen, plan, cards, store)
+        return _run_now(chosen, plan, named, store, folder)
     if chosen.config is None or plan.sharding != "none":
         return MemoryEvidence(None, None, ())
     stored = find_dry_run(store, chosen.shape.id, plan, chosen.config.config_hash)
@@ -41,7 +47,9 @@ def memory_evidence(
     return MemoryEvidence(stored_peaks(stored), stored.profile, ())
 
 
-def _run_now(chosen: ChosenModel, plan: TrainingPlan, cards: Sequence[Gpu], store: Store) -> MemoryEvidence:
+def _run_now(
+    chosen: ChosenModel, plan: TrainingPlan, named: Sequence[Gpu], store: Store, folder: Path | None,
+) -> MemoryEvidence:
     from roi.profiling.dry_profile import profile_dry_run, settle_limits
     from roi.profiling.stack import torch
 
@@ -56,18 +64,24 @@ def _run_now(chosen: ChosenModel, plan: TrainingPlan, cards: Sequence[Gpu], stor
         raise InputError(refused)
     if plan.adapter:
         resolve_targets(chosen.shape, plan.targets)
+    check_rank(chosen.shape, plan)
     torch.set_num_threads(1)  # shapes alone are worked out
     alone = replace(plan, gpus=1)
-    single = cards[0] if len(cards) == 1 else None
     profile = profile_dry_run(
         chosen.config, alone, cards_bytes=[card.memory_bytes for card in load_gpus()],
-        context_tokens=chosen.shape.context_tokens, gpu=single,
+        context_tokens=chosen.shape.context_tokens,
     )
-    if single is not None:
-        room = single.memory_bytes - training_overhead(single).context_bytes[0]
-        profile = settle_limits(profile, chosen.config, alone, single, room, SEQ_STEP)
+    rooms = {card.id: _room(card, profile) for card in named}
+    profile = settle_limits(profile, chosen.config, alone, rooms, SEQ_STEP)
     held = equal_dry_run(store, profile)
     if held is not None:
-        return MemoryEvidence(dry_peaks(profile, held.path.name), profile, (f"already kept as {held.path}, which says the same",))
-    place = save_profile(profile)
+        said = f"already kept as {held.path}, which says the same"
+        return MemoryEvidence(dry_peaks(profile, held.path.name), profile, (said,))
+    place = save_profile(profile, folder)
     return MemoryEvidence(dry_peaks(profile, place.name), profile, (f"kept as {place}",))
+
+
+def _room(card: Gpu, profile: DryRunProfile) -> float:
+    """Bytes that the profile's plan may reserve on the card, the card's own cuBLAS workspace counted as the profile's."""
+    more = workspace_bytes(card) - profile.workspace_bytes
+    return card.memory_bytes - training_overhead(card).context_bytes[0] - more

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from roi.usage.record import Asked
 
 
-@click.command(short_help="What was spent, from usage logs and exports; the workload they settle.")
+@click.command(short_help="What was spent, from usage logs; the workload they settle.")
 @click.argument("files", nargs=-1)
 @click.option("--from", "named", metavar="FORMAT", help="Format of the files; left out = told by header or keys.")
 @click.option("--map", "columns", multiple=True, metavar="WHAT=COLUMN",

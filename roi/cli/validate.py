@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from roi.estimate.measured import MeasuredRun
     from roi.estimate.prediction import NoPrediction, Prediction, Predictor
 
@@ -35,19 +37,28 @@ def validate(*, table: Path, instrument: str, form: str, output: Path | None) ->
     from roi.catalog.efficiencies import training_efficiencies
     from roi.catalog.measured_rows import read_measured_rows
     from roi.cli.output import write
+    from roi.errors import InputError
     from roi.estimate.closed_form import throughput_predictor
     from roi.estimate.validation import validate_runs
     from roi.report.validation import validation_json, validation_markdown, validation_text
 
     rows = read_measured_rows(table)
+    if not rows.runs:
+        raise InputError(f"TABLE: {table}: no row of {rows.rows} could be used; {reasons(rows.skipped)}")
     known = training_efficiencies()
     memory = memory_instrument(instrument)
     if instrument == "dry-run" and sys.stderr.isatty():
         memory = announced(memory, len(rows.runs))
     found = validate_runs(rows.runs, rows.labels, rows.skipped, memory,
-                          throughput_predictor(known.step(), known.overall.spread()), rows.second)
+                          throughput_predictor(known.step(), known.overall.spread()), rows.second, rows.unread)
     tell = {"table": validation_text, "json": validation_json, "markdown": validation_markdown}[form]
-    write(tell(found, instrument), output)
+    write(tell(found, instrument, known.speed_basis()), output)
+
+
+def reasons(skipped: "Sequence[tuple[str, str]]") -> str:
+    """The first rows' ids with why they were skipped, in one line."""
+    told = "; ".join(f"row {id!r}, {reason}" for id, reason in skipped[:3])
+    return told + (f"; and {len(skipped) - 3} more" if len(skipped) > 3 else "")
 
 
 def announced(predict: "Predictor", total: int) -> "Predictor":

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date as Date
+from typing import Final
 
 from roi.errors import InputError
 from roi.estimate.adapters import trained_parameters
@@ -15,6 +16,9 @@ from roi.estimate.training import training_hours
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.price import RentalKind, RentalOffer
+
+LIMITS: Final = (("examples", 1.0, 1e12), ("tokens_per_example", 1.0, 1e8), ("epochs", 0.001, 10_000.0))
+"""Fields of a training set with their least and largest values: 1e12 examples of ten tokens are more than all text."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,12 @@ class TrainingSet:
     """Passes over the examples."""
 
     def __post_init__(self) -> None:
-        for field in ("examples", "tokens_per_example", "epochs"):
-            if not 0.0 < getattr(self, field) < float("inf"):
-                raise InputError(f"{field}: {getattr(self, field)} is not usable; a number above 0")
+        for field, least, most in LIMITS:
+            value = getattr(self, field)
+            if not least <= value <= most:
+                raise InputError(f"{field}: {value:g} is not usable; from {least:g} to {most:,.0f}")
+        if self.examples % 1.0:
+            raise InputError(f"examples: {self.examples:g} is not usable; a whole number")
 
 
 @dataclass(frozen=True)
@@ -71,17 +78,19 @@ class FitReport:
 def report_fit(
     model: ModelShape, plan: TrainingPlan, gpus: Sequence[Gpu], overhead: Callable[[Gpu], Overhead],
     speed: Callable[[Gpu], Evidence], offers: Iterable[RentalOffer], training_set: TrainingSet | None,
-    dry: DryPeaks | None = None, as_of: Date | None = None,
+    dry: DryPeaks | None = None, as_of: Date | None = None, trained: int | None = None,
 ) -> FitReport:
     """The plan on every GPU; those on which it fits come first, cheapest (else smallest) first.
 
-    `speed` says what each card's training speed rests on.
+    `speed` says what each card's training speed rests on; `trained` is the count of a model that was built, which goes before
+    the formula's.
     """
     known = list(offers)
     lines = [_line(model, plan, fit, speed(fit.gpu), known, training_set)
              for fit in fit_plans(model, plan, gpus, overhead, dry)]
     lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
-    return FitReport(model, plan, float(trained_parameters(model, plan)), training_set, tuple(lines), dry, as_of)
+    count = float(trained_parameters(model, plan)) if trained is None else float(trained)
+    return FitReport(model, plan, count, training_set, tuple(lines), dry, as_of)
 
 
 def _line(

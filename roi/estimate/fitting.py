@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.errors import InputError
+from roi.estimate.adapters import check_rank
 from roi.estimate.dry_peaks import DryPeaks
 from roi.estimate.memory import PHASES, MemoryBreakdown, training_memory, workspace_bytes
 from roi.estimate.plan import TrainingPlan, check_context, refusal, trains_experts
@@ -40,9 +41,9 @@ class Overhead:
     """CUDA context, bytes."""
 
 
-SLACK_OF_PEAK: Final = (0.09, 0.095)
+SLACK_OF_PEAK: Final = (0.09, 0.12)
 """How far below and above the closed form reserved memory may lie, as a share of the allocated peak: 5th and 95th percentile
-over 97 replays of the grid's dry runs. A plan with hardly any logits has a narrow unit of slack, one with many a wide one, so
+over 120 replays of the grid's dry runs. A plan with hardly any logits has a narrow unit of slack, one with many a wide one, so
 the narrower of this and of the slack's own spread holds."""
 
 
@@ -78,6 +79,9 @@ class GpuFit:
     """The smallest change of plan that fits; empty where the plan fits or none was found."""
     nearest_bytes: float
     """Peak of the process under that plan; 0 where there is none."""
+    limits_run: bool | None = None
+    """Whether the two limits are sizes that were run dry with the whole model; False: they lie between such sizes; None: the
+    closed form."""
 
 
 def fit_plan(model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: DryPeaks | None = None) -> GpuFit:
@@ -86,6 +90,7 @@ def fit_plan(model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead
     The nearest smaller plan is always searched in closed form, which is held to dry runs.
     """
     check_context(model, plan)
+    check_rank(model, plan)
     refused = refusal(model, plan)
     if refused:
         raise InputError(refused)
@@ -135,7 +140,8 @@ def _fit_dry(
     high = reserved * REPLAY_ENDS[1] + most
     room = gpu.memory_bytes - context - more - bucket
     found = (dry.largest_micro_batch(room), dry.longest_seq(room, SEQ_STEP))
-    batch, longest = dry.limits.get(gpu.id, found) if plan.gpus == 1 else found
+    ran = gpu.id in dry.limits and plan.gpus == 1
+    batch, longest = dry.limits[gpu.id] if ran else found
     nearest, needed = "", 0.0
     if not fits and batch >= 1:
         nearest, needed = f"micro-batch {batch}", dry.reserved_at(batch) + context + more + bucket
@@ -144,7 +150,7 @@ def _fit_dry(
     binding = [parts[name] for name in PARTS]
     return GpuFit(
         gpu, memory, reserved * REPLAY_ENDS[0] + least, high, fits, fits and high > gpu.memory_bytes,
-        batch, longest, PARTS[int(np.argmax(binding))], nearest, needed,
+        batch, longest, PARTS[int(np.argmax(binding))], nearest, needed, ran,
     )
 
 

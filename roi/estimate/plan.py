@@ -30,6 +30,12 @@ DTYPE_BYTES: Final = {"bf16": 2.0, "fp16": 2.0, "fp32": 4.0}
 ATTENTION_INPUTS: Final = ("q_proj", "k_proj", "v_proj", "q_a_proj", "kv_a_proj_with_mqa", "linear_attn")
 """Products that read the first norm's output."""
 
+MOST: Final = {
+    "rank": float("inf"), "micro_batch": 65_536, "seq": 100_000_000, "accumulation": 1_000_000, "gpus": 100_000,
+}  # fmt: skip
+"""Largest values of a plan's sizes: beyond any model's width and context, and any job that was published (the largest, Llama
+3's pre-training, had 16,384 GPUs). Closer limits are the model's own: `check_context`, `check_rank`."""
+
 TARGET_SETS: Final = {
     "attention": ("q_proj", "k_proj", "v_proj", "o_proj", "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj"),
     "qv": ("q_proj", "v_proj"),
@@ -100,9 +106,15 @@ class TrainingPlan:
                 near = nearest(str(value), known, 1)
                 hint = f"; nearest: {near[0]}" if near else ""
                 raise InputError(f"{field}: {value!r} is not one of {', '.join(known)}{hint}")
-        for name in ("rank", "micro_batch", "seq", "accumulation", "gpus"):
-            if not np.all(np.asarray(getattr(self, name), dtype=float) >= 1.0):
+        for name, most in MOST.items():
+            sizes = np.asarray(getattr(self, name), dtype=float)
+            if not np.all(sizes >= 1.0):
                 raise InputError(f"{name}: {getattr(self, name)} is not usable; at least 1")
+            if not np.all(sizes <= most):
+                raise InputError(f"{name}: {getattr(self, name)} is not usable; at most {most:,}")
+        if self.attention == "flash" and self.dtype == "fp32":
+            raise InputError("attention: 'flash' is not usable with dtype: 'fp32'; FlashAttention takes 16-bit queries alone:"
+                             " take sdpa, or bf16")
         dropout = np.asarray(self.dropout, dtype=float)
         if not np.all((dropout >= 0.0) & (dropout < 1.0)):
             raise InputError(f"dropout: {self.dropout} is not usable; from 0 up to, but not including, 1")

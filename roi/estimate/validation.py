@@ -69,6 +69,20 @@ class ErrorBlock:
     """Percent of measurements inside the 5-95% interval."""
 
 
+class FitRow(NamedTuple):
+    """A row that states no figure, but whether the run fitted its card."""
+
+    id: str
+    fits_measured: bool
+    fits_predicted: bool | None
+    """None where the row's card is none of the catalog, or memory could not be predicted."""
+    predicted_bytes: float | None
+    """Peak of the process; None where it could not be predicted."""
+    card_bytes: float | None
+    reason: str
+    """Why nothing is predicted; else empty."""
+
+
 class Fits(NamedTuple):
     """How often "does it fit" was answered right."""
 
@@ -94,8 +108,12 @@ class Validation:
     """GROUPS -> name -> (memory, throughput). "unstated" memory counts by source and by kind alone."""
     second: dict[str, ErrorBlock]
     """Memory kind -> errors of the figures that rows state beside the headline's; in no other block."""
+    second_scores: tuple[tuple[str, Score], ...]
+    """(memory kind, score) of each of those figures."""
     scores: tuple[Score, ...]
     fits: Fits
+    fit_rows: tuple[FitRow, ...]
+    """Rows that state whether they fitted, and neither memory nor speed."""
     skipped: tuple[tuple[str, str], ...]
     unpredicted: tuple[tuple[str, Quantity, str], ...]
     """(id, quantity, reason): a configuration, but no figure from the predictor."""
@@ -120,15 +138,17 @@ def summarise_errors(scores: Iterable[Score], eligible: int) -> ErrorBlock:
 def validate_runs(
     runs: Iterable[MeasuredRun], labels: Iterable[RowLabel], skipped: Iterable[tuple[str, str]],
     memory: Predictor, throughput: Predictor, second: Iterable[MeasuredRun] = (),
+    unread: Iterable[tuple[str, str]] = (),
 ) -> Validation:
     """Every run's predictions beside its measurements; `labels` are all rows of the table, skipped ones included.
 
-    `second` are runs again, each with another kind of memory that its row states too.
+    `second` are runs again, each with another kind of memory that its row states too; `unread` are (id, reason) of rows whose
+    speed could not be read, which stand among those without a prediction.
     """
     every, known = tuple(labels), tuple(runs)
     by_id = {label.id: label for label in every}
     scores: list[Score] = []
-    missing: list[tuple[str, Quantity, str]] = []
+    missing: list[tuple[str, Quantity, str]] = [(id, "throughput", reason) for id, reason in unread]
     for run in known:
         for quantity, measured, predictor in (
             ("memory", run.memory_bytes, memory), ("throughput", run.tokens_per_s, throughput),
@@ -152,8 +172,10 @@ def validate_runs(
         len(every), _block(scores, every, "memory", lambda x: x.kind != "unstated"),
         _block(scores, every, "throughput", lambda x: True), _groups(scores, every),
         {kind: summarise_errors(again.get(kind, []), n) for kind, n in Counter(k for x in every for k in x.second).items()},
-        tuple(scores),
-        _fits(known, memory), tuple(skipped), tuple(missing), tuple(used.most_common()),
+        tuple((kind, score) for kind, some in again.items() for score in some), tuple(scores),
+        _fits(known, memory),
+        tuple(_fit_row(run, memory) for run in known if run.memory_bytes is None and run.tokens_per_s is None),
+        tuple(skipped), tuple(missing), tuple(used.most_common()),
     )  # fmt: skip
 
 
@@ -180,6 +202,15 @@ def _block(
 ) -> ErrorBlock:
     eligible = sum(1 for label in labels if getattr(label, quantity) and wanted(label))
     return summarise_errors((s for s in scores if s.quantity == quantity and wanted(s.label)), eligible)
+
+
+def _fit_row(run: MeasuredRun, memory: Predictor) -> FitRow:
+    found = memory(replace(run, memory_kind="process"))
+    card = None if run.gpu is None else run.gpu.memory_bytes
+    if isinstance(found, NoPrediction):
+        return FitRow(run.id, not run.out_of_memory, None, None, card, found.reason)
+    fits = None if card is None else found.value <= card
+    return FitRow(run.id, not run.out_of_memory, fits, found.value, card, "" if card else f"gpu: {run.gpu_name!r}; no one card")
 
 
 def _fits(runs: tuple[MeasuredRun, ...], memory: Predictor) -> Fits:

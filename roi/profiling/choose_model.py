@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from roi.catalog.config_shapes import shape_of_config
 from roi.catalog.configs import ModelConfig, model_config, read_config
-from roi.catalog.local_models import shape_of_config
 from roi.catalog.models import find_model
 from roi.errors import InputError
 from roi.facts.model import ModelShape

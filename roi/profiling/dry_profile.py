@@ -1,6 +1,6 @@
 """A dry run as a profile: the peak, what reserves, and the same plan at other sizes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -86,23 +86,28 @@ def _multiplied(start: int, limit: int) -> Iterator[int]:
 
 
 def settle_limits(
-    profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan, gpu: Gpu, room: float, step: int,
+    profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan, rooms: Mapping[str, float], step: int,
 ) -> DryRunProfile:
-    """The profile with the card's limits, each a size that was run with the whole model and fits.
+    """The profile with limits of the cards in `rooms` (name: bytes that the plan may reserve), each run with the whole model.
 
-    What the ladder promises is run; with that point the ladder promises anew, more or less, and that is run too.
+    What the ladder promises is run; with that point the ladder promises anew, more or less, and that is run too. Every card
+    starts from the profile as it is given, so that its limit does not depend on which others are asked for.
     """
-    found, largest = _settle(profile, config, plan, gpu, room, 1, by_length=False)
-    found, longest = _settle(found, config, plan, gpu, room, step, by_length=True)
-    others = tuple(limit for limit in found.limits if limit.gpu != gpu.id)
-    limit = DryRunLimit(gpu=gpu.id, largest_micro_batch=largest, longest_seq=longest)
-    return found.model_copy(update={"limits": (*others, limit)})
+    sizes = {(s.micro_batch, s.seq): s for s in profile.searched}
+    limits = [limit for limit in profile.limits if limit.gpu not in rooms]
+    made: dict[tuple[int, int], DryRunSearch] = {}
+    for gpu, room in rooms.items():
+        largest = _settle(profile, config, plan, room, made, 1, by_length=False)
+        longest = _settle(profile, config, plan, room, made, step, by_length=True)
+        limits.append(DryRunLimit(gpu=gpu, largest_micro_batch=largest, longest_seq=longest))
+    return profile.model_copy(update={"searched": tuple((sizes | made).values()), "limits": tuple(limits)})
 
 
 def _settle(
-    profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan, gpu: Gpu, room: float, step: int, *, by_length: bool,
-) -> tuple[DryRunProfile, int]:
-    """(profile with the sizes that were run, the largest of them that fits; 0 = none)."""
+    profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan, room: float, made: dict[tuple[int, int], DryRunSearch],
+    step: int, *, by_length: bool,
+) -> int:
+    """The largest of the sizes that were run and fit; 0 = none. What is run is put into `made`, and not run again."""
     own = int(plan.seq) if by_length else int(plan.micro_batch)
     start = own if profile.reserved_bytes <= room else 0
     fitting, failed, found = start, 0, profile
@@ -112,11 +117,14 @@ def _settle(
         size = min(size, failed - step) if failed else size
         if size <= fitting or size < 1 or (tried >= TRIES and fitting > start):
             break
-        one = _run(config, replace(plan, seq=size) if by_length else replace(plan, micro_batch=size), gpu)
-        kept = (s for s in found.searched if (s.micro_batch, s.seq) != (one.micro_batch, one.seq))
+        batch, seq = (int(plan.micro_batch), size) if by_length else (size, int(plan.seq))
+        if (batch, seq) not in made:
+            made[batch, seq] = _run(config, replace(plan, micro_batch=batch, seq=seq), profile.workspace_bytes)
+        one = made[batch, seq]
+        kept = (s for s in found.searched if (s.micro_batch, s.seq) != (batch, seq))
         found = found.model_copy(update={"searched": (*kept, one)})
         fitting, failed = (size, failed) if one.reserved_bytes <= room else (fitting, size)
-    return found, fitting
+    return fitting
 
 
 TRIES: Final = 2
@@ -126,9 +134,9 @@ MOST_TRIES: Final = 4
 """and where none of them has fitted yet."""
 
 
-def _run(config: ModelConfig, plan: TrainingPlan, gpu: Gpu) -> DryRunSearch:
+def _run(config: ModelConfig, plan: TrainingPlan, workspace: float) -> DryRunSearch:
     """One size with the whole model."""
-    replay = replay_allocator(dry_run(config, plan, workspace_bytes=workspace_bytes(gpu)).tape, repeats=STEPS_REPLAYED)
+    replay = replay_allocator(dry_run(config, plan, workspace_bytes=workspace).tape, repeats=STEPS_REPLAYED)
     return DryRunSearch(
         micro_batch=int(plan.micro_batch), seq=int(plan.seq), allocated_bytes=replay.peak_active_bytes,
         reserved_bytes=replay.peak_reserved_bytes,

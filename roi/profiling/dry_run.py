@@ -4,7 +4,7 @@
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -155,19 +155,25 @@ def _masks(plan: TrainingPlan) -> Iterator[None]:
         yield
 
 
-def _parts(model: Any) -> Any:  # Any: a PreTrainedModel or a PeftModel; returns parts(operator, module, phase)
+def _parts(model: Any) -> Any:  # Any: a PreTrainedModel or a PeftModel; returns parts(operator, module, phase, arguments)
     head = model.get_output_embeddings()
     names = {name for name, module in model.named_modules() if module is head}
 
-    def parts(operator: str, module: str, phase: str) -> str:
+    def parts(operator: str, module: str, phase: str, arguments: Sequence[Any]) -> str:  # Any: an operator's arguments
         if "dequantize" in operator:
             return "workspaces"
         if phase == "optimizer":
             return "optimizer"
+        if "_to_copy" in operator and head is not None and _same_storage(arguments[0], head.weight):
+            return "activations"  # a 16-bit copy of the head that autocast keeps for backward, as it keeps the stack's
         in_stack = module and module not in names and _below_head(module)
         return "activations" if in_stack else "logits"
 
     return parts
+
+
+def _same_storage(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return bool(a.untyped_storage()._cdata == b.untyped_storage()._cdata)
 
 
 STACK = frozenset({"layers", "h", "blocks", "decoder", "transformer", "embed_tokens", "norm"})

@@ -21,8 +21,8 @@ from roi.profiling.operator_work import describe, is_view
 class Recorder(TorchDispatchMode):
     """Meta tensors in, a Tape out. Storages on other devices (optimizer step counters) are on the host and left out."""
 
-    def __init__(self, parts: Callable[[str, str, str], str]) -> None:
-        """`parts(operator, module, phase)` says what an allocation counts as in a breakdown."""
+    def __init__(self, parts: Callable[[str, str, str, Sequence[Any]], str]) -> None:
+        """`parts(operator, module, phase, arguments)` says what an allocation counts as in a breakdown. Any: the operator's."""
         super().__init__()
         self.parts = parts
         self.phase = "load"
@@ -128,7 +128,7 @@ class Recorder(TorchDispatchMode):
         module, phase = self._place()
         if torch.is_grad_enabled() and self.phase != "backward":
             self._modules_of_nodes[torch._C._autograd._get_sequence_nr() - 1] = (module, self.phase)
-        part = self.parts(name, module, phase)
+        part = self.parts(name, module, phase, args)
         hidden = [self.allocate(n, f"{name} (CUDA)", "workspaces") for n in hidden_bytes(name, args)]
         result = func(*args, **(kwargs or {}))
         outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]

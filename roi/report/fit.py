@@ -8,7 +8,7 @@ from roi.catalog.rows import STALE_DAYS
 from roi.estimate.fit_report import FitReport, GpuLine
 from roi.estimate.fitting import MICRO_BATCHES
 from roi.estimate.memory import PHASES
-from roi.estimate.plan import trains_experts
+from roi.estimate.plan import TrainingPlan, trainer_habits, trains_experts
 from roi.facts.price import RentalOffer
 from roi.facts.profile import DryRunProfile
 from roi.report.timeline import timeline_rows
@@ -80,7 +80,7 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
         "gpu": fit.gpu.id, "memory_bytes": fit.gpu.memory_bytes, "fits": fit.fits, "tight": fit.tight,
         "peak_bytes": float(fit.memory.process_bytes), "low_bytes": fit.low_bytes, "high_bytes": fit.high_bytes,
         "binds": fit.binds, "nearest": fit.nearest or None, "nearest_bytes": fit.nearest_bytes or None,
-        "largest_micro_batch": fit.largest_micro_batch, "longest_seq_tokens": fit.longest_seq,
+        "largest_micro_batch": fit.largest_micro_batch, "longest_seq_tokens": fit.longest_seq, "limits_run": fit.limits_run,
         "tokens_per_s": line.tokens_per_s, "speed_evidence": line.evidence.level, "speed_runs": line.evidence.n,
         "speed_sources": list(line.evidence.sources),
         "hours": hours[0], "hours_low": hours[1], "hours_high": hours[2],
@@ -96,15 +96,34 @@ def _title(report: FitReport) -> list[str]:
     first = f"{report.model.id}: {plan.method}{rank}"
     second = (
         f"micro-batch {plan.micro_batch:g}, {plan.seq:,.0f} tokens, {plan.dtype}, {plan.attention}, {plan.optimizer}, "
-        f"{'' if plan.checkpointing else 'no '}checkpointing"
+        f"{'' if plan.checkpointing else 'no '}checkpointing, {TRAINER_WORDS[plan.trainer]}"
     )
+    second = ", ".join([second, *_unusual(plan)])
     third = f"{report.trained_parameters:,.0f} trained parameters"
     if plan.gpus > 1:
-        third += f"; {plan.gpus} GPUs, data parallel"
+        third += f"; {plan.gpus} GPUs, {'data parallel' if plan.sharding == 'none' else plan.sharding}"
     if report.training_set:
         data = report.training_set
         third += f"; {data.examples:,.0f} examples x {data.tokens_per_example:,.0f} tokens x {data.epochs:g} epochs"
     return [line for text in (first, second, third) for line in wrap(text, WIDTH)]
+
+
+TRAINER_WORDS = {"plain": "plain loop", "hf": "HF Trainer", "trl": "TRL SFTTrainer"}
+"""Whose loop it is."""
+
+
+def _unusual(plan: TrainingPlan) -> list[str]:
+    """Options that change memory or time, where they are not what the command takes by itself."""
+    habits = trainer_habits(plan.trainer, plan.dtype)
+    told = (
+        (bool(plan.packed), "packed"),
+        (plan.adapter and bool(plan.dropout), f"dropout {plan.dropout:g}"),
+        (plan.quantised and not plan.double_quant, "single quantisation"),
+        (plan.accumulation > 1, f"{plan.accumulation} micro-steps a step"),
+        (plan.logits_kept != habits.logits_kept, "logits kept" if plan.logits_kept else "logits let go"),
+        (plan.autocast != habits.autocast, "autocast" if plan.autocast else "no autocast"),
+    )
+    return [words for said, words in told if said]
 
 
 def _resident(dry: DryRunProfile) -> float:
@@ -148,6 +167,8 @@ def _process(report: FitReport) -> str:
 def _memory_rows(report: FitReport) -> list[str]:
     memory = report.lines[0].fit.memory
     marks = {"allocator slack": "c" if report.dry is None else "r", "CUDA context": "c"}
+    if _bucket(report):
+        marks["gradients"] = "df" if report.dry and report.dry.parts_bytes.get("gradients") else "f"
     own = "f" if report.dry is None else "d"
     head = f"Peak on {report.lines[0].fit.gpu.id}, phase: {PHASES[int(memory.peak_phase)]}"
     rows = [f"{head:44s}{'GiB':>8s}"]
@@ -193,16 +214,37 @@ def _speed_sources(report: FitReport) -> list[str]:
     return [f"tokens/s and hours (c; 5-95% from runs left out of the fit): {'; '.join(few)}"]
 
 
+def _limits(report: FitReport) -> str:
+    """What limits beside a dry run rest on."""
+    if report.dry is None:
+        return ""
+    fitting = [line.fit for line in report.lines if line.fit.fits] or [line.fit for line in report.lines]
+    ran = ", ".join(fit.gpu.id for fit in fitting if fit.limits_run)
+    between = ", ".join(fit.gpu.id for fit in fitting if not fit.limits_run)
+    if not between:
+        return "; each was run dry with the whole model"
+    if not ran:
+        return ("; interpolated between sizes that were run dry, so not run themselves: --dry-run --gpu NAME runs the limits of"
+                " the cards named")
+    return f"; run dry with the whole model for {ran}; interpolated for {between} (--dry-run --gpu NAME runs them)"
+
+
 def _memory_source(report: FitReport) -> str:
     if report.dry is None:
         return "f = formula, held to dry runs of the real training step; --dry-run runs that step"
-    return (f"d = dry run of the real training step ({report.dry.source}), r = its allocations replayed through torch's"
+    told = (f"d = dry run of the real training step ({report.dry.source}), r = its allocations replayed through torch's"
             " allocator")
+    return f"{told}, f = formula: the buckets of gradients that replicas exchange" if _bucket(report) else told
+
+
+def _bucket(report: FitReport) -> bool:
+    """True where the closed form adds to a dry run, which is of one GPU, what replicas exchange."""
+    return report.dry is not None and report.plan.gpus > 1 and report.plan.adapter
 
 
 def _cells(line: GpuLine) -> tuple[str, ...]:
     fit = line.fit
-    hours = ("-", "-") if line.hours is None else (_short(line.hours[0]), f"{_short(line.hours[1])}-{_short(line.hours[2])}")
+    hours = ("-", "-") if line.hours is None else (_three(line.hours[0]), f"{_short(line.hours[1])}-{_short(line.hours[2])}")
     return (
         fit.gpu.id[:15], "dtype" if line.note else "tight" if fit.tight else "yes",
         _batch(fit.largest_micro_batch), f"{fit.longest_seq:,}",
@@ -210,8 +252,22 @@ def _cells(line: GpuLine) -> tuple[str, ...]:
     )
 
 
+def _rate(usd: float) -> str:
+    """USD an hour with every digit of the price list, at least two decimals."""
+    whole, _, digits = f"{usd:.6f}".rstrip("0").partition(".")
+    return f"{whole}.{digits:0<2s}"
+
+
 def _batch(largest: int) -> str:
     return f">{largest - 1}" if largest == int(MICRO_BATCHES[-1]) else str(largest)
+
+
+def _three(hours: float) -> str:
+    """Hours with three digits or more, so that USD can be worked out again."""
+    if 0.0 < hours < 0.001:
+        return "<0.001"
+    places = 0 if hours >= 100.0 else 1 if hours >= 10.0 else 2 if hours >= 1.0 else 3
+    return f"{hours:,.{places}f}"
 
 
 def _short(hours: float) -> str:
@@ -235,17 +291,18 @@ def _remarks(report: FitReport, *, wrapped: bool = True) -> list[str]:
             texts.append(f"{fit.gpu.id}: does not fit, {needed:.1f} of {room:.1f} GiB; {fit.binds} bind; {way}")
         if line.note:
             texts.append(f"{fit.gpu.id}: {line.note}")
-    offers = [f"{x.fit.gpu.id} {x.offer.usd_per_gpu_hour:.2f}/h {x.offer.vendor} ({x.offer.date}{_age(report, x.offer)})"
+    offers = [f"{x.fit.gpu.id} {_rate(x.offer.usd_per_gpu_hour)}/h {x.offer.vendor} ({x.offer.date}{_age(report, x.offer)})"
               for x in report.lines if x.offer and x.usd and x.fit.fits]
     if offers:
         texts.append("USD: cheapest on-demand offer of that date, for one successful run (q): " + "; ".join(offers))
     if any(k.experts > 1 for k in report.model.mlp):
         texts.append(_expert_remark(report))
     if report.model.licence == "unknown":
-        texts.append(f"{report.model.id} is read as a dense decoder of {report.model.parameters:,} parameters; --dry-run builds"
-                     " the architecture itself")
+        more = "" if report.dry else "; --dry-run builds the architecture itself"
+        texts.append(f"{report.model.id} is read as a dense decoder ({report.model.family}) of {report.model.parameters:,}"
+                     f" parameters{more}")
     texts.append("batch, longest: largest micro-batch at this length, longest sequence at this micro-batch (at most the model's"
-                 " context), central estimate")
+                 f" context), central estimate{_limits(report)}")
     texts.append(f"Memory: {_memory_source(report)}")
     texts += _speed_sources(report)
     texts.append("c = calibrated; q = quoted. tight: fits, but not at the 95th percentile; dtype: would fit, but the card lacks"

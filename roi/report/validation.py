@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from roi.estimate.validation import ErrorBlock, Quantity, Score, Validation
+from roi.estimate.validation import ErrorBlock, FitRow, Quantity, Score, Validation
 from roi.report.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.comparison_markdown import render_markdown
 from roi.report.render_text import render_text
@@ -18,11 +18,14 @@ SCALE = {"memory": float(GIB), "throughput": 1.0}
 WORST = 10
 """Rows of the list of largest errors."""
 
+FEW = 3
+"""Rows of one reason that are named one by one."""
+
 HEADS = ("", "n", "of", "MAPE", "median", "bias", "p90", "in 90%")
 NAMES = {"source": "source", "method": "method", "gpu": "GPU", "kind": "memory kind"}
 
 
-def validation_json(found: Validation, instrument: str) -> str:
+def validation_json(found: Validation, instrument: str, speed_model: str) -> str:
     """The answer as JSON: errors in percent, memory in GiB as tables have it; null where no row was predicted."""
     body = {
         "schema": SCHEMA,
@@ -37,7 +40,10 @@ def validation_json(found: Validation, instrument: str) -> str:
             for group, blocks in found.by.items()
         },
         "second": {kind: asdict(block) for kind, block in found.second.items()},
+        "second_predictions": [{**_prediction(score), "kind": kind} for kind, score in found.second_scores],
         "fits": found.fits._asdict(),
+        "fit_rows": [_fit_row(row) for row in found.fit_rows],
+        "speed_model": speed_model,
         "predictions": [_prediction(score) for score in found.scores],
         "skipped": [{"id": id, "reason": reason} for id, reason in found.skipped],
         "not_predicted": [{"id": id, "quantity": what, "reason": reason} for id, what, reason in found.unpredicted],
@@ -46,14 +52,14 @@ def validation_json(found: Validation, instrument: str) -> str:
     return json.dumps(body, indent=1, allow_nan=False)
 
 
-def validation_text(found: Validation, instrument: str) -> str:
+def validation_text(found: Validation, instrument: str, speed_model: str) -> str:
     """The report for a terminal, no line longer than 80 columns."""
-    return render_text(_tell(found, instrument), width=80, colour=False)
+    return render_text(_tell(found, instrument, speed_model), width=80, colour=False)
 
 
-def validation_markdown(found: Validation, instrument: str) -> str:
+def validation_markdown(found: Validation, instrument: str, speed_model: str) -> str:
     """The same as Markdown."""
-    return render_markdown(_tell(found, instrument))
+    return render_markdown(_tell(found, instrument, speed_model))
 
 
 def _prediction(score: Score) -> dict[str, object]:
@@ -64,14 +70,23 @@ def _prediction(score: Score) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _tell(found: Validation, instrument: str) -> Iterable[Block]:
+def _fit_row(row: FitRow) -> dict[str, object]:
+    """One row that says "fits" or "out of memory", GiB; null where nothing was predicted or the card is not known."""
+    return {
+        "id": row.id, "fits_measured": row.fits_measured, "fits_predicted": row.fits_predicted,
+        "predicted": None if row.predicted_bytes is None else row.predicted_bytes / GIB,
+        "card": None if row.card_bytes is None else row.card_bytes / GIB, "reason": row.reason or None,
+    }  # fmt: skip
+
+
+def _tell(found: Validation, instrument: str, speed_model: str) -> Iterable[Block]:
     used = found.rows - len(found.skipped)
     yield Title(f"{instrument} against {found.rows:,} measured rows: {used:,} used, {len(found.skipped):,} skipped")
     yield Paragraph(
         "Errors are 100 (predicted / measured - 1), percent; p90 is of their size. n of: rows predicted, of those that"
         " state the figure. in 90%: measurements inside the 5-95% interval, percent.")
     for quantity in ("memory", "throughput"):
-        yield from _quantity(found, quantity)
+        yield from _quantity(found, quantity, speed_model)
     yield from _fits(found)
     yield from _left_out("Skipped rows", [(id, reason) for id, reason in found.skipped])
     yield from _left_out("Rows without a prediction", [(id, f"{what}: {why}") for id, what, why in found.unpredicted])
@@ -81,10 +96,12 @@ def _tell(found: Validation, instrument: str) -> Iterable[Block]:
         yield Table(("taken", "rows"), tuple(Row((name, str(rows))) for name, rows in found.assumptions))
 
 
-def _quantity(found: Validation, quantity: Quantity) -> Iterable[Block]:
+def _quantity(found: Validation, quantity: Quantity, speed_model: str) -> Iterable[Block]:
     place = 0 if quantity == "memory" else 1
     overall = found.memory if quantity == "memory" else found.throughput
     yield Heading(f"{'Memory' if place == 0 else 'Throughput'} ({UNITS[quantity]})")
+    if place == 1 and overall.n:
+        yield Paragraph(speed_model)
     rows = [Row(_cells("all, kind stated" if place == 0 else "all", overall), strong=True)]
     for group, blocks in found.by.items():
         if group == "kind" and place == 1:
@@ -128,21 +145,31 @@ def _fits(found: Validation) -> Iterable[Block]:
         f"out-of-memory rows predicted not to fit: {f.failed_right} of {f.failed}",
         f"rows that ran predicted to fit (cards of the catalog): {f.ran_right} of {f.ran}",
     ))
+    wrong = [row for row in found.fit_rows if row.fits_predicted is not None and row.fits_predicted != row.fits_measured]
+    if wrong:
+        yield Paragraph("Wrong, of the rows that state no figure: " + "; ".join(
+            f"{row.id} {'ran' if row.fits_measured else 'did not fit'}, predicted {(row.predicted_bytes or 0.0) / GIB:.1f} of"
+            f" {(row.card_bytes or 0.0) / GIB:.1f} GiB" for row in wrong))
 
 
 def _left_out(title: str, reasons: list[tuple[str, str]]) -> Iterable[Block]:
-    """Reasons without their values, each with its rows and the first values."""
+    """Reasons without their values, each with its rows (by id where they are few) and the first values."""
     if not reasons:
         return
-    groups: dict[str, list[str]] = defaultdict(list)
-    for _, reason in reasons:
+    groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for id, reason in reasons:
         value = re.search(r": ('.*?'|\".*?\"); ", reason)
         why = reason if value is None else f"{reason[:value.start()]}: {reason[value.end():]}"
         why = re.sub(r"; nearest: .*| \(nearest: .*\)", "", why)
         why = re.sub(r" trains [\d,]+", " trains another number", why)
-        groups[why].append("" if value is None else value.group(1))
+        groups[why].append((id, "" if value is None else value.group(1)))
     rows = []
-    for why, values in sorted(groups.items(), key=lambda x: -len(x[1])):
+    for why, found in sorted(groups.items(), key=lambda x: -len(x[1])):
+        values = [value for _, value in found]
+        if len(found) <= FEW:
+            told = ", ".join(f"row {id}" + (f": {value[:60]}" if value not in ("", "''") else "") for id, value in found)
+            rows.append(f"{len(found)}: {why} ({told})")
+            continue
         distinct = [value for value in dict.fromkeys(values) if value not in ("", "''")]
         more = f" and {len(distinct) - 3} more" if len(distinct) > 3 else ""
         rows.append(f"{len(values)}: {why}" + (f" ({', '.join(x[:60] for x in distinct[:3])}{more})" if distinct else ""))

@@ -257,6 +257,11 @@ def _scaled(fits: Answer) -> list[str]:
         cells = [_shown(group[key]) for key in ("left_out", "from_three", "from_first_three")]
         name = f"{group['gpu']}, {group['source']}, {group['layout']}"
         out.append(f"| {name} | {group['n']} | {group['overall']:.2f} | " + " | ".join(cells) + " |")
+    out += ["", "All groups pooled, one scale from three rows, the rows that it has not seen:", "",
+            "| one scale for | n | three at the quartiles of the roofline's step time, median % | any three, median % |",
+            "|:--|--:|--:|--:|"]
+    for name, block in fits["after_profile"].items():
+        out.append(f"| a GPU and source, {name} | {block['n']} | {block['quartiles']:.1f} | {block['any_three']:.1f} |")
     out += ["", "| left out | n | median % | in 90% |", "|:--|--:|--:|--:|"]
     blocks = [("a run, by its group", fits["run_left_out"])]
     for name in ("source", "gpu"):

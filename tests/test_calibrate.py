@@ -40,7 +40,7 @@ from roi.estimate.calibration import (
     layout_of,
     timed_run,
 )
-from roi.estimate.left_out import calibrate, leave_gpu_out, leave_one_out, leave_source_out
+from roi.estimate.left_out import after_profile, calibrate, leave_gpu_out, leave_one_out, leave_source_out
 from roi.estimate.measured import MeasuredRun
 from roi.estimate.plan import TrainingPlan
 from roi.estimate.steptime import StepEfficiency, step_time
@@ -71,6 +71,25 @@ def test_one_scale_from_three_runs_predicts_the_fourth():
     found = fit_group([run(x) for x in (0.5, 0.5, 0.5, 1.0)])
     assert found.from_first_three == pytest.approx(50.0)
     assert found.from_three == pytest.approx((50.0 + 3 * 100 * (2 ** (1 / 3) - 1)) / 4)
+
+
+def test_a_profile_takes_the_runs_at_the_quartiles_of_the_rooflines_time():
+    """Eight runs of 1 to 8 s in theory; the 3rd, 5th and 7th (8/4, 8/2, 24/4 from 0) are the profile. Their scales are 0.8, the
+    others' 0.4: predicted at twice the speed, 100% off. A group of three has no rest."""
+    group = [replace(run(0.8 if k in (3, 5, 7) else 0.4), theory_s=float(k), measured_s=k / (0.8 if k in (3, 5, 7) else 0.4))
+             for k in range(1, 9)]
+    found = after_profile([group, group[:3]])
+    assert found is not None
+    assert (found.n, found.quartiles) == (5, pytest.approx(100.0))
+    assert after_profile([group[:3]]) is None
+
+
+def test_any_three_counts_every_run_alike():
+    """Four runs at 1, 1, 1 and 2: of four choices three hold the odd one (median 1), so its own error comes up once in four:
+    the median of all errors is 0."""
+    found = after_profile([[run(x) for x in (1.0, 1.0, 1.0, 2.0)]])
+    assert found is not None
+    assert found.any_three == pytest.approx(0.0)
 
 
 def test_runs_that_agree_have_no_error():

@@ -1,11 +1,13 @@
 """Errors of a calibration on runs that it has not seen: one run, one source, or one GPU left out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from roi.estimate.calibration import GroupFit, TimedRun, evidence_for, fit_group, grouped, median_error, scale_group
+from roi.estimate.calibration import ONE_GPU, GroupFit, TimedRun, evidence_for, fit_group, grouped, median_error, scale_group
 from roi.estimate.steptime import StepEfficiency
 
 
@@ -77,6 +79,47 @@ def _summary(errors: Sequence[tuple[float, float] | None]) -> LeftOut | None:
 
 
 @dataclass(frozen=True)
+class AfterProfile:
+    """Errors of the runs that a short profile of their card and source has not seen: one scale from three of them."""
+
+    n: int
+    quartiles: float
+    """Median error, percent, where the three are those at the quartiles of the roofline's step time: a profile's points are
+    chosen, and lie within what is run."""
+    any_three: float
+    """The same over every choice of three, each run counted alike."""
+
+
+def after_profile(groups: Iterable[Sequence[TimedRun]]) -> AfterProfile | None:
+    """Errors of all groups of four runs or more, pooled; None where there is none."""
+    chosen: list[NDArray[np.float64]] = []
+    apart: list[float] = []
+    weights: list[float] = []
+    for group in groups:
+        if len(group) < 4:
+            continue
+        logs = np.array([run.log_ratio for run in sorted(group, key=lambda run: run.theory_s)])
+        threes = list(combinations(range(len(logs)), 3))
+        chosen.append(_unseen(logs, (len(logs) // 4, len(logs) // 2, 3 * len(logs) // 4)))
+        for three in threes:
+            rest = _unseen(logs, three)
+            apart += np.abs(np.expm1(rest)).tolist()
+            weights += [len(logs) / len(threes) / len(rest)] * len(rest)
+    if not chosen:
+        return None
+    order = np.argsort(apart)
+    half = np.searchsorted(np.cumsum(np.array(weights)[order]), sum(weights) / 2.0)
+    unseen = np.concatenate(chosen)
+    return AfterProfile(len(unseen), median_error(unseen), 100.0 * float(np.array(apart)[order][half]))
+
+
+def _unseen(logs: NDArray[np.float64], three: tuple[int, ...]) -> NDArray[np.float64]:
+    """log(predicted / measured speed) of the others, at the median scale of the three."""
+    found: NDArray[np.float64] = np.median(logs[list(three)]) - np.delete(logs, list(three))
+    return found
+
+
+@dataclass(frozen=True)
 class Calibration:
     """What runs say of the roofline."""
 
@@ -85,6 +128,8 @@ class Calibration:
     """By GPU, source and layout."""
     pairs: tuple[GroupFit, ...]
     """By GPU and source, whatever the layout (`layout` is then "all")."""
+    after_profile: dict[str, AfterProfile | None]
+    """One scale for a GPU and source: where one GPU runs, for each layout by itself, and one for all layouts together."""
     run_left_out: LeftOut | None
     source_left_out: dict[str, LeftOut]
     gpu_left_out: dict[str, LeftOut]
@@ -97,5 +142,7 @@ def calibrate(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> Calibrati
         pairs.setdefault((run.gpu, run.source), []).append(replace(run, layout="all"))
     return Calibration(
         tuple(runs), tuple(fit_group(group) for group in grouped(runs)), tuple(fit_group(group) for group in pairs.values()),
+        {"runs on one GPU": after_profile(grouped([run for run in runs if run.layout == ONE_GPU])),
+         "each layout by itself": after_profile(grouped(runs)), "all layouts together": after_profile(pairs.values())},
         leave_one_out(runs, efficiency), leave_source_out(runs, efficiency), leave_gpu_out(runs, efficiency),
     )

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 
 from roi.estimate.calibration import GroupFit, TimedRun, half_width
-from roi.estimate.left_out import Calibration, LeftOut
+from roi.estimate.left_out import AfterProfile, Calibration, LeftOut
 from roi.report.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.comparison_markdown import render_markdown
 from roi.report.render_text import render_text
@@ -28,6 +28,7 @@ def calibration_json(found: Calibration) -> str:
                   "seconds": "of one micro-step, its share of the optimizer step included"},
         "pairs": [asdict(fit) for fit in found.pairs],
         "groups": [asdict(fit) for fit in found.groups],
+        "after_profile": {name: None if block is None else asdict(block) for name, block in found.after_profile.items()},
         "run_left_out": None if found.run_left_out is None else asdict(found.run_left_out),
         "source_left_out": {name: asdict(block) for name, block in found.source_left_out.items()},
         "gpu_left_out": {name: asdict(block) for name, block in found.gpu_left_out.items()},
@@ -57,6 +58,7 @@ def _tell(found: Calibration) -> Iterable[Block]:
         "3: from the first three. Percent. A GPU and source with several layouts has a line for each below."
     )
     yield Table(GROUP_HEADS, tuple(_group_rows(found)))
+    yield Bullets(tuple(_after(name, block) for name, block in found.after_profile.items() if block is not None))
     yield Heading("Left out in turn")
     rows = [] if found.run_left_out is None else [Row(_left_cells("a run, by its group", found.run_left_out), strong=True)]
     for what, blocks in (("source", found.source_left_out), ("GPU", found.gpu_left_out)):
@@ -70,6 +72,11 @@ def _tell(found: Calibration) -> Iterable[Block]:
         for run, scaled in largest
     ))  # fmt: skip
     yield Bullets(("theory: the roofline at scale 1. scaled: at the scale of the run's GPU, source and layout.",))
+
+
+def _after(name: str, block: AfterProfile) -> str:
+    return (f"after one profile, {name}: {block.quartiles:.1f}% median error of the {block.n} runs that it has not seen, one"
+            f" scale from the three at the quartiles of the roofline's step time; {block.any_three:.1f}% from any three")
 
 
 def _group_rows(found: Calibration) -> Iterable[Row]:

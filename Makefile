@@ -26,8 +26,9 @@ lint: .venv/dev  ## Check style and the floors of the house
 types: .venv/dev  ## Check types, strictly
 	@$(BIN)/mypy
 
-bench: .venv/dev  ## Measure the vectorised comparison, draws per second
+bench: .venv/dev  ## Measure the comparison, draws per second, and the usage log against SQL by hand
 	@$(BIN)/python benchmarks/compare_throughput.py
+	@$(BIN)/python benchmarks/usage_throughput.py
 
 readme: .venv/dev  ## Write the program's output into README.md
 	@$(BIN)/python docs/render_readme.py

@@ -182,7 +182,7 @@ def test_parts_of_a_sharded_plan_sum_to_its_peak(plan):
 
 
 def test_many_gpus_leave_activations_and_what_is_gathered():
-    """Over 100,000 GPUs 16.06 GB of weights and 0.5 GB of adapter and moments leave 166 kB; what is gathered is root and layers,
+    """Over 100,000 GPUs 16.06 GB of weights, 0.5 GB of adapter and moments leave 166 kB; what is gathered is root and layers,
     and activations are those of the GPU's own micro-batch."""
     plan = TrainingPlan(sharding="fsdp", gpus=100_000, seq=512)
     alone = training_memory(LLAMA, TrainingPlan(seq=512))

@@ -19,14 +19,33 @@ def test_t_is_scipys(freedom):
     assert t95(freedom) == pytest.approx(stats.t.ppf(0.95, freedom), abs=2e-3)
 
 
-def test_a_clean_trend_is_found_exactly_and_the_unknown_change_is_left():
-    """1% a week: e^(52.14 ln 1.01) - 1 = 68.0% a year; without scatter the interval is the assumed change alone."""
+def test_a_clean_trend_is_found_exactly():
+    """1% a week: e^(52.14 ln 1.01) - 1 = 68.0% a year, without scatter and so without an interval."""
     found = trend(volume(20, 1.01), range(START, START + 140))
     assert found is not None
     assert found.value == pytest.approx(1.01**WEEKS_PER_YEAR - 1, rel=1e-9)
     assert found.value == pytest.approx(0.680, abs=5e-4)
-    assert np.log1p(found.high) - np.log1p(found.value) == pytest.approx(UNKNOWN_CHANGE[1], abs=1e-6)
-    assert np.log1p(found.value) - np.log1p(found.low) == pytest.approx(UNKNOWN_CHANGE[0], abs=1e-6)
+    assert found.low == pytest.approx(found.value) == found.high
+
+
+def test_a_trend_is_reckoned_with_for_as_long_as_it_was_seen():
+    """20 weeks of 1% go on for 20 more: 1.01^20 = 22.0% in three years, 1.01^(20/3) - 1 = 6.86% a year.
+
+    The interval holds the trend stopping at once (0 a year) and going on for 40 weeks (14.2%), and the assumed change.
+    """
+    found = trend(volume(20, 1.01), range(START, START + 140))
+    assert found is not None
+    value, low, high = found.ahead
+    assert value == pytest.approx(1.01 ** (20 / 3) - 1, rel=1e-9)
+    part = 20 / 3 * np.log(1.01)
+    assert np.log1p(high) == pytest.approx(part + np.hypot(part, UNKNOWN_CHANGE[1]))
+    assert np.log1p(low) == pytest.approx(part - np.hypot(part, UNKNOWN_CHANGE[0]))
+
+
+def test_three_years_of_a_trend_go_on_for_three_years():
+    found = trend(volume(160, 1.002), range(START, START + 7 * 160))
+    assert found is not None
+    assert found.ahead[0] == pytest.approx(found.value)
 
 
 def test_slope_and_interval_are_those_of_a_regression():
@@ -42,7 +61,7 @@ def test_slope_and_interval_are_those_of_a_regression():
     found = trend(daily, range(START, START + 210))
     assert found is not None
     assert np.log1p(found.value) == pytest.approx(line.slope * WEEKS_PER_YEAR, rel=1e-9)
-    assert np.log1p(found.high) - np.log1p(found.value) == pytest.approx(np.hypot(wide, UNKNOWN_CHANGE[1]), rel=1e-3)
+    assert np.log1p(found.high) - np.log1p(found.value) == pytest.approx(wide, rel=1e-3)
 
 
 def test_too_few_weeks_or_an_empty_one_tell_no_trend():

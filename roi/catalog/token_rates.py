@@ -55,6 +55,11 @@ def price_context(*, batch: bool, tier: str | None) -> dict[str, str]:
     return {"service_tier": name} if name and name not in ("default", "standard") else {}
 
 
+def _contexts(context: dict[str, str]) -> tuple[dict[str, str], ...]:
+    """The ways in which genai-prices may write it: OpenAI's fast is a tier of service, Anthropic's a speed."""
+    return (context, {"speed": "fast"}) if context.get("service_tier") == "fast" else (context,)
+
+
 @lru_cache(maxsize=4096)
 def token_rates(provider: str | None, model: str, on: date, *, batch: bool = False, tier: str | None = None) -> TokenRates:
     """Rates of `model` at `provider` on a day; without a provider, of the one provider that has it.
@@ -73,8 +78,8 @@ def token_rates(provider: str | None, model: str, on: date, *, batch: bool = Fal
     noon = datetime.combine(on, time(12), UTC)
     prices, note = listed.get_prices(noon), ""
     if context:
-        found = _variant(listed, context, noon)
-        prices, note = (found, "") if found is not None else (prices, _unlisted(context))
+        found = next((x for each in _contexts(context) if (x := _variant(listed, each, noon)) is not None), None)
+        prices, note = (found, "") if found is not None else (prices, _unlisted(context, _first_day(listed, context)))
     return _of_prices(prices, standard, note)
 
 
@@ -85,8 +90,16 @@ def _variant(model: "ModelInfo", context: dict[str, str], noon: datetime) -> "Mo
     return None
 
 
-def _unlisted(context: dict[str, str]) -> str:
-    return f"no listed {next(iter(context.values()))} price; the standard one stands"
+def _first_day(model: "ModelInfo", context: dict[str, str]) -> date | None:
+    """The day from which a price of this service is listed; None where there is none, or no day is said."""
+    starts = [getattr(variant.constraint, "start_date", None) for variant in model.price_variants or ()
+              if variant.when in _contexts(context)]
+    return min((start for start in starts if start is not None), default=None)
+
+
+def _unlisted(context: dict[str, str], since: date | None = None) -> str:
+    before = f" before {since}" if since is not None else ""
+    return f"no {next(iter(context.values()))} price is listed{before}; the standard one stands"
 
 
 def _of_prices(prices: "ModelPrice", standard: ApiPrice, note: str) -> TokenRates:

@@ -63,8 +63,12 @@ def usage(
         incumbent=incumbent, task=task, bill_usd_per_month=bill, requests_per_day=requests_per_day, backend=backend,
         trace=trace,
     )  # fmt: skip
+    for option, target in (("--output", output), ("--trace", trace)):
+        _check_target(option, target, files)
     base = _scenario(scenario)
     found = summarize(question)
+    if trace is not None:
+        click.echo(f"roi: wrote {trace}", err=True)
     if output is not None:
         from roi.usage.part import part_yaml
 
@@ -83,6 +87,19 @@ def usage(
     from roi.report.usage import usage_text
 
     write(usage_text(found, tasks, width=_width(), colour=_colour()))
+
+
+def _check_target(option: str, target: Path | None, files: tuple[str, ...]) -> None:
+    """Raise where a result would take the place of what is read."""
+    from roi.errors import InputError
+    from roi.usage.files import STDIN, find_files
+
+    if target is None or not target.exists():
+        return
+    read = [file for argument in files if argument != STDIN and (Path(argument).exists() or "*" in argument)
+            for file in find_files([argument])[0]]
+    if any(file.path is not None and file.path.samefile(target) for file in read):
+        raise InputError(f"{option}: {target} is one of the files that are read; give another name")
 
 
 def _asked(columns: tuple[str, ...], includes: str | None, provider: str | None, model: str | None,

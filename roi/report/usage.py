@@ -154,11 +154,10 @@ def _tasks(tasks: Sequence[Task]) -> Iterable[Block]:
             else f"not compared: {task.reason}"))  # fmt: skip
     yield Table(("group", "requests\n/day", "USD\n/month", "saves\nof it", "NPV\nUSD", "beats\nstaying"), tuple(rows))
     yield Paragraph(
-        "Each group compared by itself against the candidates of --scenario, else of the bundled one: the option with the"
-        " highest expected NPV over the horizon, what the change costs included. Wrong answers cost what the scenario says; 0"
-        " where it says nothing. A longer look: roi usage ... --task GROUP --output part.yaml, then roi compare my.yaml --usage"
-        " part.yaml.")
-
+        "Each group compared by itself, whole days alone, against the candidates of --scenario, else of the bundled one: the"
+        " option with the highest expected NPV over the horizon, what the change costs included. Peak and growth are those of"
+        " the whole workload below; the cost of wrong answers is the scenario's, 0 without one. A longer look: roi usage ..."
+        " --task GROUP --output part.yaml, then roi compare my.yaml --usage part.yaml.")
 
 
 def _best(task: Task) -> str:
@@ -205,17 +204,20 @@ def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
         yield "requests a day", _count(w.requests_per_day), ""
     if w.growth is not None:
         g = w.growth
-        yield "growth a year", f"{g.value:+.0%} ({g.low:+.0%} to {g.high:+.0%}, {g.weeks} weeks)", ""
+        a, low, high = g.ahead
+        yield ("growth a year", f"trend {g.value:+.0%} ({g.low:+.0%} to {g.high:+.0%}, {g.weeks} weeks)",
+               f"to reckon with over three years {a:+.0%} ({low:+.0%} to {high:+.0%}): it goes on for as long as it was seen")
     if w.lengths is not None:
         for name, mean, at in (("input tokens", w.lengths.input_mean, w.lengths.input_percentiles),
                                ("output tokens", w.lengths.output_mean, w.lengths.output_percentiles)):
-            yield name, f"mean {mean:,.1f}; median {figure(at[0])}, p95 {figure(at[1])}, p99 {figure(at[2])}", ""
+            yield name, f"mean {mean:,.1f}; median {figure(at[0])}, p95 {figure(at[1])}, p99 {figure(at[2])}", (
+                "" if name == "input tokens" else "percentiles are means of log-bins, within 4.5%")
     elif w.input_tokens is not None and w.output_tokens is not None:
         yield "input tokens", f"mean {w.input_tokens:,.1f}", ""
         yield "output tokens", f"mean {w.output_tokens:,.1f}", ""
     if w.prefix is not None:
         between = f" ({figure(w.prefix.low)} to {figure(w.prefix.high)})" if w.prefix.high > w.prefix.low else ""
-        yield "shared prefix", f"{figure(w.prefix.tokens)} tokens{between}, found in {percent(w.prefix.hit_rate)}", w.prefix.how
+        yield "shared prefix", f"{_count(w.prefix.tokens)} tokens{between}, found in {percent(w.prefix.hit_rate)}", w.prefix.how
     if w.batch_share is not None:
         yield "in batch", percent(w.batch_share), ""
     if w.shape is not None:

@@ -112,7 +112,9 @@ def _workload(w: MeasuredWorkload) -> dict[str, Any]:
 
 
 def _growth(growth: Growth | None) -> dict[str, Any] | None:
-    return None if growth is None else {"value": growth.value, "low": growth.low, "high": growth.high, "weeks": growth.weeks}
+    return None if growth is None else {
+        "value": growth.value, "low": growth.low, "high": growth.high, "weeks": growth.weeks,
+        "ahead": dict(zip(("value", "low", "high"), growth.ahead, strict=True))}
 
 
 def _lengths(lengths: Lengths | None) -> dict[str, Any] | None:
@@ -156,5 +158,6 @@ def _reconciliation(found: Sequence[Reconciliation]) -> dict[str, Any] | None:
 
 def _task(task: Task) -> dict[str, Any]:
     return {"group": task.group, "provider": task.provider, "model": task.model, "requests_per_day": task.requests_per_day,
-            "usd_per_month": task.usd_per_month, "best": task.best, "saves_share": task.saves_share,
+            "usd_per_month": task.usd_per_month, "best": task.best, "evaluated": task.evaluated,
+            "saves_share": task.saves_share,
             "npv_usd": task.npv_usd, "probability_npv_positive": task.probability, "reason": task.reason or None}

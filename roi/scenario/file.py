@@ -29,8 +29,12 @@ def load_scenario(path: Path | str | None = None, overrides: tuple[str, ...] = (
     """
     data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(Path(path))
     if part is not None:
+        before = data.get("incumbent")
+        before = before.get("model") if isinstance(before, dict) else None
         overlay(data, read_part(part))
         if path is None:
+            if data["incumbent"].get("model") != before:
+                data.pop("quality", None)  # the bundled scores are of the bundled incumbent's task
             data["title"] = f"{data['incumbent'].get('model')} as used, the rest from the bundled scenario"
     for override in overrides:
         _set(data, override)

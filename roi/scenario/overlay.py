@@ -15,6 +15,9 @@ def read_part(path: Path) -> dict[str, Any]:
     data = read_yaml(path)
     if data.pop("schema", None) != PART_SCHEMA:
         raise InputError(f"--usage: {path} is no part written by roi usage --output; schema: {PART_SCHEMA} is missing")
+    for block in BLOCKS:
+        if not isinstance(data.get(block, {}), dict):
+            raise InputError(f"--usage: {path}: {block}: {data[block]!r} is not usable; it should be a block of keys")
     other = sorted(set(data) - set(BLOCKS))
     if other:
         raise InputError(f"--usage: {path}: {', '.join(other)} is not part of {PART_SCHEMA}; allowed: {', '.join(BLOCKS)}")
@@ -38,9 +41,24 @@ def overlay(data: dict[str, Any], part: dict[str, Any]) -> list[str]:
         if block == "incumbent" and old.get("model") != new.get("model"):
             for key in [key for key in old if key not in ("provider", "model")]:
                 del old[key]
+            _forget(data, old.get("model"))
         old.update(new)
         set_paths += [f"{block}.{key}" for key in new]
     return set_paths
+
+
+def _forget(data: dict[str, Any], model: object) -> None:
+    """Take out what is said of the old incumbent by name, where it is no candidate either."""
+    candidates = data.get("candidates")
+    named = [name for names in candidates.values() if isinstance(names, list) for name in names] if isinstance(
+        candidates, dict) else []
+    if any(str(name).rpartition("/")[2] == model for name in named):
+        return
+    quality = data.get("quality")
+    blocks = [data.get("tokens"), *((quality.get("scores"), quality.get("escalated")) if isinstance(quality, dict) else ())]
+    for block in blocks:
+        if isinstance(block, dict):
+            block.pop(model, None)
 
 
 def _make_room(old: dict[str, Any], new: dict[str, Any]) -> None:

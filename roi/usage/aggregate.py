@@ -30,6 +30,9 @@ edges that it exceeds, so that calls of one class pay one tier, whatever the mod
 MOST_GROUPS: Final = 200
 """Groups that are told apart, the largest by tokens; the rest is one line."""
 
+TYPES: Final = {**COLUMNS, "costed": "boolean", "whole": "boolean"}
+"""Of keys; days and size classes are integers."""
+
 KEYS: Final = ("kind", "source", "provider", "model", "batch", "tier", "size_class", "long_context", "costed")
 """What sums are told apart by, beside the day or the group."""
 
@@ -66,6 +69,8 @@ class Spend:
     last_us: int | None
     """End of the last bucket, or time of the last call."""
     group: str | None = None
+    whole: bool = True
+    """True where the rows lie on days that the log covers whole (groups only)."""
 
 
 def spend_by_day(records: "ir.Table", backend: "BaseBackend") -> list[Spend]:
@@ -79,11 +84,17 @@ def spend_by_day(records: "ir.Table", backend: "BaseBackend") -> list[Spend]:
     return _spends(sums, backend)
 
 
-def spend_by_group(records: "ir.Table", backend: "BaseBackend") -> list[Spend]:
-    """The same by group and not by day, rows that count alone; groups beyond the largest MOST_GROUPS left out."""
+def spend_by_group(records: "ir.Table", backend: "BaseBackend", whole: tuple[int, int] | None = None) -> list[Spend]:
+    """The same by group and not by day, rows that count alone; groups beyond the largest MOST_GROUPS left out.
+
+    `whole`: from when to when (microseconds) the log covers days whole; rows outside are told apart.
+    """
+    import ibis
+
     kept = records.filter(records.dropped.isnull() & (records.kind != "cost") & records.group.notnull())
-    table = kept.mutate(size_class=_size_class(kept), costed=kept.cost_usd.notnull())
-    sums = _summed(table, ("group", *KEYS))
+    inside = ibis.literal(True) if whole is None else (kept.at_us >= whole[0]) & (kept.at_us < whole[1])
+    table = kept.mutate(size_class=_size_class(kept), costed=kept.cost_usd.notnull(), whole=inside)
+    sums = _summed(table, ("group", "whole", *KEYS))
     sizes = sums.group_by("group").aggregate(size=reduce(lambda a, b: a + b, [sums[name] for name in TOKENS]).sum())
     largest = sizes.order_by([_desc("size"), "group"]).limit(MOST_GROUPS)
     return _spends(sums.semi_join(largest, "group"), backend)
@@ -160,7 +171,7 @@ def _summed(table: "ir.Table", keys: Sequence[str], **more: "ir.Value") -> "ir.T
     if "requests" not in same:
         sums["counted"] = table.requests.count().cast("int64")
     found = table.group_by([key for key in keys if key not in same]).aggregate(rows=table.count().cast("int64"), **sums, **more)
-    filled = {key: ibis.literal(same[key], COLUMNS.get(key, "int64")) for key in keys if key in same}
+    filled = {key: ibis.literal(same[key], TYPES.get(key, "int64")) for key in keys if key in same}
     for name in (*SUMS, "requests"):
         if name in same:
             filled[name] = ibis.null("int64") if same[name] is None else found.rows * int(same[name])

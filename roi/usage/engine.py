@@ -1,12 +1,11 @@
 """The database that aggregates: DuckDB in the process, or any that an Ibis URL names."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roi.errors import InputError, MissingExtra, RoiError, UnknownName
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import ibis.expr.types as ir
     from ibis.backends import BaseBackend
     from ibis.backends.duckdb import Backend as DuckDB
@@ -27,6 +26,9 @@ CASTABLE = {
     "date": f"^{DAY}$", "timestamp": f"^{DAY}([T ]{CLOCK})?$",
 }  # fmt: skip
 """Text that Postgres can cast, by kind of type, as regular expressions: no NaN, no `tomorrow`, no 30 February."""
+
+SCHEMES = ("postgres", "pyspark", "duckdb", "bigquery", "snowflake", "databricks", "clickhouse", "trino", "athena", "mysql")
+"""Beginnings of an Ibis URL. The first three are tested, the next two compiled in tests; the others are Ibis's word alone."""
 
 MEMORY_LIMIT = "640MB"
 """DuckDB's own part of the gibibyte that a run may take; Python, Arrow and Ibis take some 250 MB."""
@@ -83,10 +85,15 @@ def remote_engine(url: str) -> "BaseBackend":
     """The backend of an Ibis URL, for example postgres://user@host/database; passwords never reach a message."""
     ibis = load_ibis()
     scheme = url.partition("://")[0]
+    if scheme not in SCHEMES:
+        raise UnknownName("--backend", scheme, SCHEMES, "scheme")
+    path = url.partition("://")[2].partition("?")[0]
+    if scheme == "duckdb" and not Path(path).is_file():
+        raise InputError(f"--backend: no DuckDB file {path or '(none named)'}; duckdb:///absolute/path.ddb, or duckdb://relative.ddb")
     try:
         backend: BaseBackend = ibis.connect(url)
-    except (ImportError, ModuleNotFoundError) as error:
-        raise RoiError(f"--backend: {scheme} needs the package {error.name}: pip install 'ibis-framework[{scheme}]'") from None
+    except (ImportError, ModuleNotFoundError):
+        raise RoiError(f"--backend: {scheme} needs its driver: pip install 'ibis-framework[{scheme}]'") from None
     except Exception as error:  # noqa: BLE001 -- each driver has its own
         raise InputError(f"--backend: no connection to {scheme}: {type(error).__name__}") from None
     if scheme in ZONES:
@@ -134,7 +141,15 @@ def remote_table(backend: "BaseBackend", name: str) -> "ir.Table":
     try:
         return backend.table(table, database=schema or None)
     except Exception:  # noqa: BLE001 -- each driver has its own
-        raise UnknownName("FILES", name, backend.list_tables(), "table") from None
+        raise UnknownName("FILES", name, _tables(backend), "table") from None
+
+
+def _tables(backend: "BaseBackend") -> list[str]:
+    """Names of its tables; none where the driver cannot list them."""
+    try:
+        return list(backend.list_tables())
+    except Exception:  # noqa: BLE001 -- each driver has its own, and the names are a help alone
+        return []
 
 
 def load_ibis() -> Any:  # Any: the module

@@ -12,8 +12,8 @@ LEAST_WEEKS: Final = 6
 WEEKS_PER_YEAR: Final = 365.0 / 7.0
 
 UNKNOWN_CHANGE: Final = (0.223, 0.336)
-"""How far next years' growth may depart from the past trend, down and up, in the log: the spread that a scenario assumes for
-growth without any trend (-20% to +40% a year). It is added in quadrature, since a past trend is no promise."""
+"""How far growth may depart from what is reckoned with, down and up, in the log: the spread that a scenario assumes without
+any trend (-20% to +40% a year). It is added in quadrature, since a past trend is no promise."""
 
 T95: Final = (
     6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812, 1.796, 1.782, 1.771, 1.761, 1.753, 1.746, 1.740,
@@ -22,14 +22,22 @@ T95: Final = (
 """95th percentile of Student's t for 1 to 30 degrees of freedom; beyond, the first terms of its expansion in 1 / n."""
 
 
+HORIZON_WEEKS: Final = 3.0 * WEEKS_PER_YEAR
+"""Weeks over which a scenario takes growth to be the same, its usual horizon."""
+
+
 @dataclass(frozen=True)
 class Growth:
     """Effective annual growth, with its 5th and 95th percentile."""
 
     value: float
+    """The past trend, were it to go on."""
     low: float
     high: float
     weeks: int
+    ahead: tuple[float, float, float]
+    """(value, low, high) to reckon with over three years: a trend is taken to go on for as long as it has been seen, then to
+    stop; it may stop at once, or go on for twice as long. Nine weeks of 1% a week are 9% in all, not 68% a year for ever."""
 
 
 def trend(volume: Mapping[int, float], complete: Sequence[int]) -> Growth | None:
@@ -58,8 +66,11 @@ def trend(volume: Mapping[int, float], complete: Sequence[int]) -> Growth | None
     error = float(np.sqrt(spread / max(effective - 2.0, 1.0) / (x @ x)))
     wide = t95(effective - 2.0) * error * WEEKS_PER_YEAR
     a_year = slope * WEEKS_PER_YEAR
-    low, high = (float(np.hypot(wide, change)) for change in UNKNOWN_CHANGE)
-    return Growth(float(np.expm1(a_year)), float(np.expm1(a_year - low)), float(np.expm1(a_year + high)), weeks)
+    part = min(weeks / HORIZON_WEEKS, 1.0)
+    down, up = (float(np.hypot(np.hypot(wide, a_year) * part, change)) for change in UNKNOWN_CHANGE)
+    value, low, high, ahead, least, most = (float(np.expm1(x)) for x in (
+        a_year, a_year - wide, a_year + wide, a_year * part, a_year * part - down, a_year * part + up))
+    return Growth(value, low, high, weeks, (ahead, least, most))
 
 
 def t95(freedom: float) -> float:

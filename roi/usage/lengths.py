@@ -124,16 +124,19 @@ def _read_at(ordered: Sequence[ReadCell], rank: float) -> float:
     return 0.0
 
 
-def prefix_of_buckets(requests: float | None, cache_read: int, cache_write: int, minimum: float = 0.0) -> Prefix | None:
+def prefix_of_buckets(
+    requests: float | None, cache_read: int, cache_write: int, minimum: float = 0.0, longest: float = float("inf"),
+) -> Prefix | None:
     """The same from sums; None where nothing is cached or requests are not counted.
 
     With writes: prefix = (read + written) / requests, hit rate = read / (read + written). Without: only the product of the
     two is known, so the prefix is what is read on average, with a hit rate of 1. `minimum`: the shortest prefix that the
-    provider caches, tokens; a mean below it is a longer prefix that is found less often.
+    provider caches, tokens; a mean below it is a longer prefix that is found less often. `longest`: the mean
+    prompt, which holds it.
     """
     if not requests or not cache_read:
         return None
     mean = cache_read / requests
-    prefix = max((cache_read + cache_write) / requests, minimum)
+    prefix = min(max((cache_read + cache_write) / requests, minimum), max(longest, mean))
     how = "tokens read and written, over requests" if cache_write else BUCKETS_TELL
     return Prefix(prefix, prefix, prefix, mean / prefix, how)

@@ -8,7 +8,7 @@ from roi.errors import InputError
 from roi.scenario.overlay import PART_SCHEMA
 from roi.scenario.yaml import dump_yaml
 from roi.usage.pricing import day_of
-from roi.usage.reconcile import DAYS_PER_MONTH, Reconciliation
+from roi.usage.reconcile import DAYS_PER_MONTH
 from roi.usage.summary import Usage
 from roi.usage.workload import MeasuredWorkload
 
@@ -30,9 +30,11 @@ def _workload(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
     if w.requests_per_day is not None:
         yield "requests_per_day", round(w.requests_per_day, 3)
     if w.growth is not None:
-        yield "growth_per_year", {"value": round(w.growth.value, 4), "low": round(max(w.growth.low, -0.99), 4),
-                                  "high": round(min(w.growth.high, 10.0), 4),
-                                  "source": f"trend of {w.growth.weeks} weeks of usage, wider since it may change"}
+        value, low, high = (round(min(max(x, -0.99), 10.0), 4) for x in w.growth.ahead)
+        yield "growth_per_year", {
+            "value": value, "low": low, "high": high,
+            "source": f"the trend of {w.growth.weeks} weeks ({w.growth.value:+.0%} a year) going on for as long again",
+        }  # fmt: skip
     if w.lengths is not None and len(w.lengths.bins) > 1:
         yield "lengths", _shares_to_one([
             {"input_tokens": round(b.input_tokens, 2), "output_tokens": round(b.output_tokens, 2), "share": b.share}
@@ -69,42 +71,31 @@ def _incumbent(found: Usage, w: MeasuredWorkload, bill: float | None) -> Iterato
     yield "uses_cache", w.uses_cache
     if w.batch_share:
         yield "batch_share", round(w.batch_share, 6)
-    paid = bill if bill is not None else reported_per_month(found, w) or exported_per_month(found, w)
+    paid, split = _paid(found, price.provider, bill)
     if paid:
         yield "bill_usd_per_month", round(paid, 2)
-    split = _split(found.reconciliations, price.provider)
-    if split is not None and paid and bill is None:
+    if paid and split is not None:
         yield "bill_is_volume_share", split
 
 
-def _split(found: tuple[Reconciliation, ...], provider: str) -> float | None:
-    """0 where the same rows give tokens and cost: the whole gap is price."""
-    return 0.0 if any(r.basis == "calls" and r.provider == provider for r in found) else None
+def _paid(found: Usage, provider: str, bill: float | None) -> tuple[float | None, float | None]:
+    """(USD a month that the workload really costs, the part of its gap to the list price that is volume), None: not known.
 
-
-def reported_per_month(found: Usage, w: MeasuredWorkload) -> float | None:
-    """What the rows of the workload report that they cost, a month of 365/12 days; None unless all of them do."""
-    whole = set(w.days.complete)
-    rows = [each.spend for each in found.priced if w.choice.group is None and each.spend.day in whole
-            and (each.spend.provider, each.spend.model) == (w.choice.provider, w.choice.model)]
-    if not rows or not all(row.costed for row in rows):
-        return None
-    return sum(row.cost_usd for row in rows) / len(whole) * DAYS_PER_MONTH
-
-
-def exported_per_month(found: Usage, w: MeasuredWorkload) -> float | None:
-    """What a cost export says that the workload costs a month: its list price times the provider's paid over list.
-
-    A cost export has no calls, so one factor stands for all of the provider's models. None without one, or without a price.
+    The bill that the user gives is of all calls, so the workload has its share by list price. Else what its rows report that
+    they cost, all of them: the same rows give the tokens, so the gap is price. Else its list price times a cost export's
+    factor, which stands for all models of the provider.
     """
-    factor = next((r.factor for r in found.reconciliations if r.basis == "costs" and r.provider == w.choice.provider), None)
-    whole = set(w.days.complete)
-    listed = [each.list_usd for each in found.priced if each.spend.day in whole
-              and (each.spend.provider, each.spend.model) == (w.choice.provider, w.choice.model)]
-    known = [usd for usd in listed if usd is not None]
-    if factor is None or not known or w.choice.group is not None:
-        return None
-    return sum(known) / len(whole) * DAYS_PER_MONTH * factor
+    whole = set(found.days.complete) if found.days else set()
+    rows = [each for each in found.chosen if each.spend.day in whole]
+    a_month = DAYS_PER_MONTH / len(whole) if whole else 0.0
+    listed = sum(each.list_usd or 0.0 for each in rows)
+    every = sum(each.list_usd or 0.0 for each in found.priced if each.spend.day in whole)
+    if bill is not None:
+        return (bill * listed / every if every else None), None
+    if rows and all(each.spend.costed for each in rows):
+        return sum(each.spend.cost_usd for each in rows) * a_month, 0.0
+    factor = next((r.factor for r in found.reconciliations if r.basis == "costs" and r.provider == provider), None)
+    return (listed * a_month * factor if factor is not None else None), None
 
 
 def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:

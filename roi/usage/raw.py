@@ -75,6 +75,8 @@ class Raw:
     found: tuple[Sniffed, ...]
     table: "ir.Table"
     trouble: Trouble
+    again: bool = False
+    """True where it is read in Python although DuckDB could."""
 
     @property
     def in_place(self) -> bool:
@@ -151,7 +153,7 @@ def _line_at(file: SourceFile, position: int) -> int:
 def through_python(found: tuple[Sniffed, ...], engine: "DuckDB", target: Path) -> Raw:
     """The same, read in Python whatever they are."""
     trouble = Trouble()
-    return Raw(found, engine.read_parquet(_written(found, target, trouble)), trouble)
+    return Raw(found, engine.read_parquet(_written(found, target, trouble)), trouble, again=True)
 
 
 def _written(found: Sequence[Sniffed], target: Path, trouble: Trouble) -> Path:

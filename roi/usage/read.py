@@ -175,11 +175,21 @@ def _part(raw: Raw, copies: "Copies | None", asked: Asked, engine: "DuckDB", tar
     records = form.records(without_copies(raw.table, copies), asked)
     if raw.in_place:
         return Part(form, raw.files, records, raw.trouble)
-    table = _typed(records, engine, target, raw)
-    if rejected(engine, raw):
+    table = _typed_or_none(records, engine, target, raw)
+    if rejected(engine, raw) or table is None:
         python = through_python(raw.found, engine, target.with_suffix(".raw.parquet"))
         return _part(python, copies, asked, engine, target)
     return Part(form, raw.files, table, raw.trouble)
+
+
+def _typed_or_none(records: "ir.Table", engine: "DuckDB", target: Path, raw: Raw) -> "ir.Table | None":
+    """The typed records; None where DuckDB's reader gives up on a table that Python's may read (mixed line ends, for one)."""
+    try:
+        return _typed(records, engine, target, raw)
+    except InputError:
+        if raw.again or not goes_through_duckdb(raw.found[0]):
+            raise
+        return None
 
 
 def _typed(records: "ir.Table", engine: "DuckDB", target: Path, raw: Raw) -> "ir.Table":

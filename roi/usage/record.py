@@ -9,6 +9,8 @@ from roi.usage.columns import MICRO
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+NO_TIME: Final = "no time that can be read"
+
 FIRST_US: Final = 946_684_800_000_000
 """2000-01-01 UTC: what lies before, or from 2100 on, is no time of a call but another number."""
 
@@ -113,7 +115,7 @@ def record(table: "ir.Table", source: str, fields: Fields) -> "ir.Table":
     columns["model"] = columns["model"].nullif("")
     columns["group"] = ibis.ifelse(columns["group"].length() > LONGEST_GROUP, "(too long for a name)", columns["group"])
     checks = list(fields.reasons)
-    checks.append((columns["at_us"].isnull(), "no time that can be read"))
+    checks.append((columns["at_us"].isnull(), NO_TIME))
     checks.append(((columns["at_us"] < FIRST_US) | (columns["at_us"] >= LAST_US), "a time outside 2000 to 2099"))
     if fields.kind == "cost":
         checks.append((columns["cost_usd"].isnull(), "no amount that can be read"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from roi.errors import InputError, UnknownName
 from roi.usage.aggregate import Spend, spend_by_day, spend_by_group
-from roi.usage.days import Days, complete_days
+from roi.usage.days import DAY_US, Days, complete_days
 from roi.usage.detect import format_named, of_header
 from roi.usage.engine import local_engine, remote_engine, remote_table
 from roi.usage.files import SourceFile, find_files
@@ -18,7 +18,7 @@ from roi.usage.pricing import Priced, day_of, price_spend
 from roi.usage.raw import readably, wanted
 from roi.usage.read import Part, Staged, stage, together
 from roi.usage.reconcile import Reconciliation, reconcile
-from roi.usage.record import TOKENS, Asked
+from roi.usage.record import NO_TIME, TOKENS, Asked
 from roi.usage.text_rows import Trouble
 from roi.usage.trace import write_trace
 from roi.usage.workload import Choice, MeasuredWorkload, measure_workload
@@ -81,6 +81,8 @@ class Usage:
     dropped: tuple[Dropped, ...]
     reconciliations: tuple[Reconciliation, ...]
     workload: MeasuredWorkload | None
+    chosen: tuple[Priced, ...]
+    """Of `priced`, what the workload is made of; of its group alone where it is one group's."""
     no_workload: str
     """Why there is no workload; empty where there is one."""
     notes: tuple[str, ...]
@@ -138,12 +140,18 @@ def _summary(
         first = dropped[0]
         raise InputError(f"--strict: {sum(d.rows for d in dropped):,} rows are left out, {first.rows:,} of them for"
                          f" {first.reason!r}{f' ({first.where})' if first.where else ''}")
+    if not kept and not costs:
+        worst = dropped[0] if dropped else None
+        why = f": {worst.rows:,} rows for {worst.reason!r}{f' ({worst.where})' if worst.where else ''}" if worst else ""
+        raise InputError(f"FILES: no row counts{why}{_hint(worst)}")
     _check_double(kept)
+    _check_alike(staged, backend)
     days = complete_days(kept)
     priced = tuple(price_spend(kept, days.last if days else 0))
-    groups = tuple(price_spend(spend_by_group(records, backend), days.last if days else 0)) if kept else ()
+    span = (days.complete[0] * DAY_US, (days.complete[-1] + 1) * DAY_US) if days and days.complete else None
+    groups = tuple(price_spend(spend_by_group(records, backend, span), days.last if days else 0)) if kept else ()
     choice, why = choose(priced, groups, question)
-    workload = None
+    workload, rows = None, []
     if choice is not None and days is not None:
         rows = [row for row in kept if Choice(choice.provider, choice.model).holds(row)]
         if choice.group is not None:
@@ -152,7 +160,8 @@ def _summary(
     complete = days.complete if days else ()
     return Usage(
         tuple(_sources(staged, kept, costs)), priced, costs, groups, days, dropped,
-        tuple(reconcile(priced, costs, question.bill_usd_per_month, complete)), workload, why,
+        tuple(reconcile(priced, costs, question.bill_usd_per_month, complete)), workload,
+        tuple(price_spend(rows, days.last if days else 0)), why,
         tuple(_notes(staged, copies, priced, question)),
     )  # fmt: skip
 
@@ -161,10 +170,10 @@ def _sources(staged: Staged, kept: Sequence[Spend], costs: Sequence[Spend]) -> I
     rows: dict[str, int] = defaultdict(int)
     for row in (*kept, *costs):
         rows[row.source] += row.rows
-    for form in dict.fromkeys(part.format for part in staged.parts):
-        files = [file for part in staged.parts if part.format is form for file in part.files]
+    for name, title in dict.fromkeys((part.format.name, part.format.title) for part in staged.parts):
+        files = [file for part in staged.parts if part.format.name == name for file in part.files]
         shown = files[0].shown if len(files) == 1 else f"{len(files)} files such as {files[0].shown}"
-        yield shown, form.title, rows[form.name]
+        yield shown, title, rows[name]
 
 
 def _dropped(every: Sequence[Spend], staged: Staged) -> Iterator[Dropped]:
@@ -194,6 +203,26 @@ def _check_double(kept: Sequence[Spend]) -> None:
                              " would count twice: give one of them")
 
 
+def _hint(worst: Dropped | None) -> str:
+    """What is read, where the reason is a time."""
+    if worst is None or worst.reason != NO_TIME:
+        return ""
+    return "; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), or seconds to nanoseconds since 1970"
+
+
+def _check_alike(staged: Staged, backend: "BaseBackend") -> None:
+    """Raise where files that were read in two ways (a CSV and its Parquet, say) have the same calls on a day."""
+    seen: dict[tuple[object, ...], str] = {}
+    names = [part.format.name for part in staged.parts]
+    for part in staged.parts if len(set(names)) < len(names) else ():
+        for row in spend_by_day(part.table, backend):
+            key = (row.source, row.day, row.provider, row.model, row.rows, *sorted(row.tokens.items()))
+            other = seen.setdefault(key, part.files[0].shown)
+            if other != part.files[0].shown and row.dropped is None and row.day is not None and row.rows > 1:
+                raise InputError(f"FILES: {other} and {part.files[0].shown} have the same calls on {day_of(row.day)}: the same"
+                                 " number and the same tokens; give one of them")
+
+
 def choose(priced: Sequence[Priced], groups: Sequence[Priced], question: Question) -> tuple[Choice | None, str]:
     """(whose workload is told, why none is): the model that the user names, the only one, or one with MAIN_SHARE of it all."""
     sizes = model_sizes(priced)
@@ -202,6 +231,11 @@ def choose(priced: Sequence[Priced], groups: Sequence[Priced], question: Questio
     total = sum(sizes.values()) or 1.0
     if question.incumbent is not None:
         key = _named(question.incumbent, list(sizes))
+    elif question.task is not None:
+        found = _of_group(question.task, groups)
+        if found is None:
+            return None, f"group {question.task} runs on several models: say which one, --incumbent provider/model"
+        key = found
     else:
         key = max(sizes, key=lambda k: sizes[k])
         if len(sizes) > 1 and sizes[key] / total < MAIN_SHARE:
@@ -215,6 +249,18 @@ def choose(priced: Sequence[Priced], groups: Sequence[Priced], question: Questio
         if group not in known:
             raise UnknownName("--task", group, known, f"group of {key[1]}")
     return Choice(key[0], key[1], group), ""
+
+
+def _of_group(name: str, groups: Sequence[Priced]) -> tuple[str | None, str] | None:
+    """The model on which a group runs with MAIN_SHARE of its tokens; None where there is none. Raises UnknownName."""
+    sizes: dict[tuple[str | None, str], int] = defaultdict(int)
+    for each in groups:
+        if each.spend.group == name and each.spend.model is not None:
+            sizes[each.spend.provider, each.spend.model] += sum(each.spend.tokens[kind] for kind in TOKENS)
+    if not sizes:
+        raise UnknownName("--task", name, sorted({each.spend.group or "" for each in groups}), "group")
+    main = max(sizes, key=lambda key: sizes[key])
+    return main if sizes[main] >= MAIN_SHARE * sum(sizes.values()) else None
 
 
 def model_sizes(priced: Sequence[Priced]) -> dict[tuple[str | None, str], float]:

@@ -62,28 +62,20 @@ def default_scenario(found: Usage) -> dict[str, Any]:
 def rank_tasks(found: Usage, scenario: dict[str, Any] | None = None, most: int = 5) -> list[Task]:
     """The largest groups (models, where nothing is grouped), the one whose change could save most first."""
     base = scenario if scenario is not None else default_scenario(found)
-    total = sum(each.usd or 0.0 for each in found.priced)
-    days = covered_days(found)
-    if not total or not days or found.days is None or not found.days.complete:
+    if found.days is None or not found.days.complete:
         return []  # a part of a day says nothing of a month
+    days = float(len(found.days.complete))
+    total = sum(each.usd or 0.0 for each in found.priced if each.spend.day in found.days.complete)
     sums: dict[tuple[str | None, str | None, str], list[Priced]] = defaultdict(list)
+    whole = set(found.days.complete)
     for each in found.groups or found.priced:
-        if each.spend.model is not None and each.usd:
+        inside = each.spend.whole and (each.spend.day is None or each.spend.day in whole)
+        if each.spend.model is not None and each.usd and inside:
             sums[each.spend.group, each.spend.provider, each.spend.model].append(each)
     sizes = {key: sum(each.usd or 0.0 for each in group) for key, group in sums.items()}
     largest = sorted((key for key in sums if sizes[key] >= LEAST_SHARE * total), key=lambda key: -sizes[key])[:most]
     tasks = [_task(found, key, sums[key], sizes[key] / total, days, base) for key in largest]
     return sorted(tasks, key=lambda task: (-(task.npv_usd or 0.0), -task.usd_per_month))
-
-
-def covered_days(found: Usage) -> float:
-    """Days from the first row to the end of the last."""
-    ends = [(each.spend.first_us, each.spend.last_us) for each in found.priced]
-    if not ends or found.days is None:
-        return 0.0
-    if all(each.spend.kind != "call" for each in found.priced):
-        return float(found.days.last - found.days.first + 1)
-    return (max(last or 0 for _, last in ends) - min(first or 0 for first, _ in ends)) / 86_400e6
 
 
 def _task(found: Usage, key: tuple[str | None, str | None, str], group: list[Priced], share: float, days: float,
@@ -116,14 +108,19 @@ def _task(found: Usage, key: tuple[str | None, str | None, str], group: list[Pri
 
 def _prefix(key: tuple[str | None, str | None, str], requests: int, tokens: dict[str, int]) -> dict[str, float]:
     shortest = shortest_prefix(Choice(key[1], key[2]))
-    prefix = prefix_of_buckets(requests, tokens["cache_read"], tokens["cache_write"], shortest)
+    given = (tokens["uncached_input"] + tokens["cache_read"] + tokens["cache_write"]) / requests
+    prefix = prefix_of_buckets(requests, tokens["cache_read"], tokens["cache_write"], shortest, given)
     return {} if prefix is None else {"shared_prefix_tokens": prefix.tokens, "cache_hit_rate": prefix.hit_rate}
 
 
 def _load(found: Usage) -> dict[str, Any]:
-    """The shape of the whole load stands for a group's."""
+    """The shape and the growth of the whole load stand for a group's."""
     shape = found.workload.shape if found.workload else None
-    return {} if shape is None else {"peak_to_mean": max(shape.peak_to_mean, 1.0)}
+    growth = found.workload.growth if found.workload else None
+    load: dict[str, Any] = {} if shape is None else {"peak_to_mean": max(shape.peak_to_mean, 1.0)}
+    if growth is not None:
+        load["growth_per_year"] = dict(zip(("value", "low", "high"), growth.ahead, strict=True))
+    return load
 
 
 def _answered(bare: Task, answer: Comparison) -> Task:

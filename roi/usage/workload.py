@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from roi.catalog.vendors import cache_minimum
+from roi.errors import InputError
 from roi.usage.aggregate import Spend, length_cells, minute_counts, read_cells
 from roi.usage.days import Days, Shape, load_shape
-from roi.usage.growth import Growth, trend
+from roi.usage.growth import LEAST_WEEKS, Growth, trend
 from roi.usage.lengths import Lengths, Prefix, measure_lengths, prefix_of_buckets, prefix_of_calls
 from roi.usage.pricing import total_requests, total_tokens
 from roi.usage.record import TOKENS
@@ -71,7 +72,10 @@ def measure_workload(
     tokens, requests = total_tokens(rows), total_requests(rows)
     total_input = tokens["uncached_input"] + tokens["cache_read"] + tokens["cache_write"]
     volume = _by_day(rows)
-    per_day = _per_day(rows, days) if requests is not None else requests_per_day
+    per_day = _per_day(rows, days) if requests is not None else None
+    if per_day is not None and requests_per_day is not None:
+        raise InputError(f"--requests-per-day: {requests_per_day:g} is not needed; these records count {per_day:,.0f} a day")
+    per_day = requests_per_day if per_day is None else per_day
     count = requests if requests is not None else _implied(rows, days, requests_per_day)
     lengths = prefix = shape = None
     if calls:
@@ -80,7 +84,8 @@ def measure_workload(
         reads = read_cells(kept, backend) if tokens["cache_read"] else []
         prefix, shape = prefix_of_calls(cells, reads), load_shape(*minute_counts(kept, backend), days.complete)
     else:
-        prefix = prefix_of_buckets(count, tokens["cache_read"], tokens["cache_write"], shortest_prefix(choice))
+        prefix = prefix_of_buckets(count, tokens["cache_read"], tokens["cache_write"], shortest_prefix(choice),
+                                   total_input / count if count else float("inf"))
     growth = trend(volume, days.complete)
     batched = total_requests([row for row in rows if row.batch])
     return MeasuredWorkload(
@@ -88,7 +93,7 @@ def measure_workload(
         lengths, prefix, shape, growth, batched / requests if requests and batched is not None else None,
         tokens["cache_read"] > 0,
         tuple(_missing(calls=calls, requests=requests, per_day=per_day, days=days, growth=growth,
-                       cached=bool(tokens["cache_read"]), prefix=prefix, shape=shape)),
+                       cached=bool(tokens["cache_read"]), prefix=prefix, shape=shape, batched=bool(batched))),
     )  # fmt: skip
 
 
@@ -114,7 +119,7 @@ def _per_day(rows: Sequence[Spend], days: Days) -> float | None:
         return None
     if spanning:
         return (total_requests(rows) or 0) / (days.last - days.first + 1)
-    return sum(row.requests or 0 for row in rows if row.day in whole) / len(whole)
+    return (sum(row.requests or 0 for row in rows if row.day in whole) / len(whole)) or None
 
 
 def _implied(rows: Sequence[Spend], days: Days, per_day: float | None) -> float | None:
@@ -124,16 +129,18 @@ def _implied(rows: Sequence[Spend], days: Days, per_day: float | None) -> float 
 
 def _missing(
     *, calls: bool, requests: int | None, per_day: float | None, days: Days, growth: Growth | None, cached: bool,
-    prefix: Prefix | None, shape: Shape | None,
+    prefix: Prefix | None, shape: Shape | None, batched: bool,
 ) -> list[tuple[str, str]]:
     found = []
     if requests is None and per_day is None:
         found.append(("requests_per_day", "this export counts tokens, not requests: give --requests-per-day"))
     elif per_day is None:
-        found.append(("requests_per_day", "no day is covered from midnight to midnight"))
+        found.append(("requests_per_day", "no day is covered from midnight to midnight" if not days.complete
+                      else "no request on a day that is covered whole"))
     if growth is None:
         weeks = len(days.complete) // 7
-        found.append(("growth_per_year", f"{weeks} whole weeks; a trend needs 6 without an empty one"))
+        why = "6 are the least for a trend" if weeks < LEAST_WEEKS else "one of them is empty"
+        found.append(("growth_per_year", f"{weeks} whole weeks; {why}"))
     if not calls:
         found.append(("lengths", "rows are buckets: the mean length is known, not its spread"))
         found.append(("peak_to_mean", "rows are buckets: give the busiest minute over the mean, or a log of calls"))
@@ -143,6 +150,7 @@ def _missing(
         found.append(("shared_prefix_tokens", "nothing was read from a cache, so the log does not show what prompts share"))
     elif prefix is None:
         found.append(("shared_prefix_tokens", "cached tokens without a count of requests"))
-    found.append(("can_wait_share", "how much may wait for a batch price is yours to say"))
+    if not batched:
+        found.append(("can_wait_share", "how much may wait for a batch price is yours to say"))
     found.append(("ttft_p95_s, tpot_p95_s", "the SLO is yours to say"))
     return found

@@ -82,8 +82,16 @@ def records(table: "ir.Table", asked: Asked, columns: dict[str, str], form: Form
         requests=whole(table, name("requests")) if "requests" in columns else (None if buckets else 1),
         batch=flag(table, name("batch")), cost_usd=real(table, name("cost")) if "cost" in columns else None,
         group=group_column(form, table, asked),
-        reasons=((over, OVER),) if includes else (),
+        reasons=(*(((over, OVER),) if includes else ()), *_unread_cost(table, columns)),
     ))  # fmt: skip
 
+
+def _unread_cost(table: "ir.Table", columns: dict[str, str]) -> "tuple[tuple[ir.Value, str], ...]":
+    if "cost" not in columns:
+        return ()
+    return ((text(table, columns["cost"]).notnull() & real(table, columns["cost"]).isnull(), UNREAD_COST),)
+
+
+UNREAD_COST: Final = "a cost that is no number with a decimal point"
 
 OVER: Final = "cached tokens above the input; if the input leaves them out: --input-includes-cache no"

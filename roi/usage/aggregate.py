@@ -77,8 +77,7 @@ def spend_by_day(records: "ir.Table", backend: "BaseBackend") -> list[Spend]:
     """Sums by day, source, model, batch, tier and reason of being dropped."""
     import ibis
 
-    table = records.mutate(day=bucket_index(records.at_us, DAY_S), size_class=_size_class(records),
-                           costed=records.cost_usd.notnull())
+    table = records.mutate(day=bucket_index(records.at_us, DAY_S), size_class=_size_class(records), costed=_costed(records))
     last = ibis.coalesce(table.until_us, table.at_us)
     sums = _summed(table, ("day", *KEYS, "dropped"), first_us=table.at_us.min(), last_us=last.max())
     return _spends(sums, backend)
@@ -93,7 +92,7 @@ def spend_by_group(records: "ir.Table", backend: "BaseBackend", whole: tuple[int
 
     kept = records.filter(records.dropped.isnull() & (records.kind != "cost") & records.group.notnull())
     inside = ibis.literal(True) if whole is None else (kept.at_us >= whole[0]) & (kept.at_us < whole[1])
-    table = kept.mutate(size_class=_size_class(kept), costed=kept.cost_usd.notnull(), whole=inside)
+    table = kept.mutate(size_class=_size_class(kept), costed=_costed(kept), whole=inside)
     sums = _summed(table, ("group", "whole", *KEYS))
     sizes = sums.group_by("group").aggregate(size=reduce(lambda a, b: a + b, [sums[name] for name in TOKENS]).sum())
     largest = sizes.order_by([_desc("size"), "group"]).limit(MOST_GROUPS)
@@ -158,6 +157,13 @@ def _size_class(records: "ir.Table") -> "ir.Value":
     total = records.uncached_input + records.cache_read + records.cache_write
     steps = [(total <= edge, ibis.literal(k, "int64")) for k, edge in enumerate(edges)]
     return ibis.ifelse(records.kind == "call", ibis.cases(*steps, else_=len(edges)), ibis.null("int64")).cast("int64")
+
+
+def _costed(records: "ir.Table") -> "ir.Value":
+    import ibis
+
+    known = constants(records.select("cost_usd"))
+    return ibis.literal(known["cost_usd"] is not None) if "cost_usd" in known else records.cost_usd.notnull()
 
 
 def _summed(table: "ir.Table", keys: Sequence[str], **more: "ir.Value") -> "ir.Table":

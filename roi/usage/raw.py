@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from roi.errors import InputError
-from roi.usage.engine import as_micros, zone_of
+from roi.usage.engine import as_utc, zone_of
 from roi.usage.files import SourceFile
 from roi.usage.format import Format
 from roi.usage.sniff import Shape, opened
@@ -96,7 +96,7 @@ def read_raw(found: list[Sniffed], engine: "DuckDB", target: Path) -> Raw:
     paths = [GLOB.sub(r"[\g<0>]", str(each.file.path)) for each in found]
     if found[0].shape.kind == "parquet":
         zone = zone_of(engine) if found[0].format.local_times else "UTC"
-        table = as_micros(engine.read_parquet(paths, filename=FILE, hive_partitioning=False), zone)
+        table = as_utc(engine.read_parquet(paths, filename=FILE, hive_partitioning=False), zone)
     else:
         table = _delimited(found[0].shape, paths, engine)
     return Raw(tuple(found), wanted(table, found[0].format, FILE), Trouble())

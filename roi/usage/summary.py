@@ -148,7 +148,7 @@ def _summary(
     _check_alike(staged, backend)
     days = complete_days(kept)
     priced = tuple(price_spend(kept, days.last if days else 0))
-    span = (days.complete[0] * DAY_US, (days.complete[-1] + 1) * DAY_US) if days and days.complete else None
+    span = _whole_span(days, kept)
     groups = tuple(price_spend(spend_by_group(records, backend, span), days.last if days else 0)) if kept else ()
     choice, why = choose(priced, groups, question)
     workload, rows = None, []
@@ -164,6 +164,15 @@ def _summary(
         tuple(price_spend(rows, days.last if days else 0)), why,
         tuple(_notes(staged, copies, priced, question)),
     )  # fmt: skip
+
+
+def _whole_span(days: Days | None, kept: Sequence[Spend]) -> tuple[int, int] | None:
+    """From when to when (microseconds) days are covered whole; None where that is everything, or nothing."""
+    if days is None or not days.complete:
+        return None
+    first, end = days.complete[0] * DAY_US, (days.complete[-1] + 1) * DAY_US
+    outside = any((row.first_us or first) < first or (row.last_us or first) > end for row in kept)
+    return (first, end) if outside else None
 
 
 def _sources(staged: Staged, kept: Sequence[Spend], costs: Sequence[Spend]) -> Iterator[tuple[str, str, int]]:

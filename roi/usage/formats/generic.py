@@ -71,12 +71,17 @@ def records(table: "ir.Table", asked: Asked, columns: dict[str, str], form: Form
     over = ((left < 0) & (read + written > 0)).fill_null(False)
     includes = asked.includes_cache is not False
     buckets = "requests" in columns or "until" in columns
-    model = text(table, name("model")).fill_null(asked.model or NO_MODEL)
-    provider = text(table, name("provider")).lower().fill_null(asked.provider or "")
+    # not filled where nothing is said: DuckDB keeps a dictionary through lower and nullif, and loses it in coalesce
+    model: ir.Value | str = text(table, name("model")) if "model" in columns else asked.model or NO_MODEL
+    provider: ir.Value | str | None = text(table, name("provider")).lower() if "provider" in columns else asked.provider
+    if "model" in columns and asked.model:
+        model = text(table, name("model")).fill_null(asked.model)
+    if "provider" in columns and asked.provider:
+        provider = text(table, name("provider")).lower().fill_null(asked.provider)
     return record(table, "generic", Fields(
         kind="bucket" if buckets else "call", at_us=instant(table, name("time")),
         until_us=instant(table, name("until")) if "until" in columns else None,
-        provider=provider.nullif(""), model=model, uncached_input=left if includes else total, cache_read=read,
+        provider=provider, model=model, uncached_input=left if includes else total, cache_read=read,
         cache_write=written, output=whole(table, name("output")),
         perhaps_cached=read + written if asked.includes_cache is None else 0,
         requests=whole(table, name("requests")) if "requests" in columns else (None if buckets else 1),

@@ -130,6 +130,14 @@ def record(table: "ir.Table", source: str, fields: Fields) -> "ir.Table":
     return table.select(**{name: columns[name] for name in COLUMNS})
 
 
+def null_text() -> "ir.Value":
+    """A text that is null in every row."""
+    import ibis
+
+    found: ir.Value = ibis.null("string")
+    return found
+
+
 def _typed(value: object, kind: str) -> "ir.Value":
     import ibis
 

@@ -18,7 +18,7 @@ from roi.usage.pricing import Priced, day_of, price_spend
 from roi.usage.raw import readably, wanted
 from roi.usage.read import Part, Staged, stage, together
 from roi.usage.reconcile import Reconciliation, reconcile
-from roi.usage.record import NO_TIME, TOKENS, Asked
+from roi.usage.record import NO_TIME, TOKENS, Asked, null_text
 from roi.usage.text_rows import Trouble
 from roi.usage.trace import write_trace
 from roi.usage.workload import Choice, MeasuredWorkload, measure_workload
@@ -133,6 +133,8 @@ def _summary(
     question: Question, records: "ir.Table", backend: "BaseBackend", staged: Staged, copies: list[tuple[str, str]],
 ) -> Usage:
     every = spend_by_day(records, backend)
+    if all(row.dropped is None for row in every):
+        records = records.mutate(dropped=null_text())  # nothing is left out, so no row need be checked again
     kept = [row for row in every if row.dropped is None and row.kind != "cost"]
     costs = tuple(row for row in every if row.dropped is None and row.kind == "cost")
     dropped = tuple(_dropped(every, staged))

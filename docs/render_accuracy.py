@@ -261,6 +261,8 @@ def _scaled(fits: Answer) -> list[str]:
             "| one scale for | n | three at the quartiles of the roofline's step time, median % | any three, median % |",
             "|:--|--:|--:|--:|"]
     for name, block in fits["after_profile"].items():
+        if block is None:
+            continue
         out.append(f"| a GPU and source, {name} | {block['n']} | {block['quartiles']:.1f} | {block['any_three']:.1f} |")
     out += ["", "| left out | n | median % | in 90% |", "|:--|--:|--:|--:|"]
     blocks = [("a run, by its group", fits["run_left_out"])]

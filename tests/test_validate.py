@@ -380,7 +380,8 @@ def test_the_page_shows_peers_and_our_errors_on_the_same_rows(table):
     peers = [{"quantity": "memory", "rows": "adapters", "tool": "a tool", "n": "2", "mape": "20", "median_ape": "",
               "bias": "-5", "p90": "", "low_share": "50", "date": "2026-11-24"}]
     block = {"n": 3, "median_error": 5.0, "coverage": 90.0}
-    fits = {"pairs": [], "groups": [], "run_left_out": block, "source_left_out": {"all": block}, "gpu_left_out": {}}
+    fits = {"pairs": [], "groups": [], "after_profile": {"runs on one GPU": {"n": 52, "quartiles": 5.9, "any_three": 7.1}},
+            "run_left_out": block, "source_left_out": {"all": block}, "gpu_left_out": {}}
     sources = [{"id": "qwen", "where": "a README", "licence": "Apache-2.0", "unknown": "The rest."}]
     page = render_accuracy.page({"closed-form": got}, chosen, fits, peers, sources)
     assert "| a tool | 2 | 20 | - | -5 | - | 50 |" in page

@@ -77,7 +77,7 @@ def _scope(found: Usage) -> str:
         parts.append(f"{figure(sum(total_tokens(rows)[name] for name in TOKENS) / MTOK)} Mtok")
         parts.append(_total(found))
     sources = [f"{title} ({name}, {count:,} rows)" for name, title, count in found.sources]
-    return "; ".join(parts) + f". Read: {', '.join(sources[:4])}" + (
+    return (f"{'; '.join(parts)}. " if parts else "") + f"Read: {', '.join(sources[:4])}" + (
         f" and {len(sources) - 4} more." if len(sources) > 4 else ".")
 
 

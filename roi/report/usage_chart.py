@@ -3,12 +3,12 @@
 from collections import defaultdict
 from itertools import pairwise
 
+from roi.report.timeline import BLOCKS
 from roi.report.wording import usd
 from roi.usage.pricing import day_of
 from roi.usage.record import TOKENS
 from roi.usage.summary import Usage
 
-BLOCKS = " ▁▂▃▄▅▆▇█"
 WIDTH, HEIGHT = 64, 5
 LEAST_DAYS = 3
 """Days below which a chart tells nothing."""

@@ -7,8 +7,8 @@ from roi.catalog.api_prices import find_api_price
 from roi.errors import InputError
 from roi.scenario.overlay import PART_SCHEMA
 from roi.scenario.yaml import dump_yaml
+from roi.units import DAYS_PER_MONTH
 from roi.usage.pricing import day_of
-from roi.usage.reconcile import DAYS_PER_MONTH
 from roi.usage.summary import Usage
 from roi.usage.workload import MeasuredWorkload
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 
 from roi.catalog.token_rates import TokenRates, price_or_reason
@@ -39,11 +39,6 @@ def day_of(number: int) -> date:
 def day_number(micros: int) -> int:
     """Days since 1970 UTC."""
     return micros // 86_400_000_000
-
-
-def moment(micros: int) -> datetime:
-    """The moment of microseconds since 1970 UTC."""
-    return datetime.fromtimestamp(micros / 1e6, UTC)
 
 
 def price_spend(rows: Iterable[Spend], last_day: int) -> list[Priced]:

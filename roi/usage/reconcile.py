@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from roi.units import DAYS_PER_MONTH
 from roi.usage.aggregate import Spend
 from roi.usage.pricing import Priced
 
 GAP: Final = 0.10
 """A factor further from 1 than this gets a warning."""
-
-DAYS_PER_MONTH: Final = 365.0 / 12.0
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from roi.errors import InputError
 from roi.scenario.file import check_scenario, template
 from roi.scenario.overlay import overlay
 from roi.scenario.yaml import parse_yaml
+from roi.units import DAYS_PER_MONTH
 from roi.usage.lengths import prefix_of_buckets
 from roi.usage.pricing import Priced, day_of, total_requests, total_tokens
-from roi.usage.reconcile import DAYS_PER_MONTH
 from roi.usage.summary import Usage
 from roi.usage.workload import Choice, shortest_prefix
 

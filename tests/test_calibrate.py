@@ -44,7 +44,8 @@ from roi.estimate.left_out import after_profile, calibrate, leave_gpu_out, leave
 from roi.estimate.measured import MeasuredRun
 from roi.estimate.plan import TrainingPlan
 from roi.estimate.steptime import StepEfficiency, step_time
-from roi.facts.profile import Environment, MemoryReading, TrainPoint, TrainProfile
+from roi.facts.environment import Environment
+from roi.facts.profile import MemoryReading, TrainPoint, TrainProfile
 
 SMALL, L40S = find_model("qwen2.5-0.5b"), find_gpu("L40S")
 PLAN = TrainingPlan(targets="qv", micro_batch=4.0, seq=512.0, padded=False)

@@ -13,8 +13,9 @@ from roi.estimate.corrections import Corrections
 from roi.estimate.device_rates import CACHE_SPEED, datasheet_rates, device_rates
 from roi.estimate.rates import ATTENTION_SHARE, attention_flops
 from roi.estimate.roofline import operator_seconds
+from roi.facts.environment import Environment
 from roi.facts.operator import OperatorGroup
-from roi.facts.profile import DeviceProfile, Environment, Rate
+from roi.facts.profile import DeviceProfile, Rate
 
 A100 = find_gpu("A100-80GB-SXM")
 

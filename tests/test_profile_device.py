@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from roi.catalog.gpus import find_gpu
 from roi.cli import Door, House
 from roi.estimate.device_rates import device_rates
-from roi.facts.profile import DeviceProfile, Environment, Rate
+from roi.facts.environment import Environment
+from roi.facts.profile import DeviceProfile, Rate
 from roi.report.profile_device import device_json, device_text, rate_lines
 
 pytest.importorskip("torch", reason="the extra `profile` is not installed")

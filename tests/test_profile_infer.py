@@ -11,7 +11,8 @@ from roi.catalog.gpus import find_gpu
 from roi.catalog.models import find_model
 from roi.cli import Door, House
 from roi.errors import InputError
-from roi.facts.profile import Environment, InferPoint, InferProfile, MemoryReading
+from roi.facts.environment import Environment
+from roi.facts.profile import InferPoint, InferProfile, MemoryReading
 from roi.report.profile_infer import infer_json, infer_lines, infer_text, ratio_lines, step_ratio, tpot_floor_s
 
 pytest.importorskip("torch", reason="the extra `profile` is not installed")

@@ -21,7 +21,8 @@ from roi.cli import main
 from roi.errors import InputError, MissingExtra, RoiError
 from roi.estimate.adapters import base_weight_bytes, check_rank, trained_parameters
 from roi.estimate.plan import TrainingPlan
-from roi.facts.profile import Environment, MemoryReading, TrainPoint, TrainProfile
+from roi.facts.environment import Environment
+from roi.facts.profile import MemoryReading, TrainPoint, TrainProfile
 from roi.profiling import first_step, stack, train_point
 from roi.profiling import train as train_room
 from roi.profiling.adamw import AdamWBf16

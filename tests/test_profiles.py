@@ -38,12 +38,12 @@ from roi.catalog.profiles import (
 )
 from roi.errors import InputError, RoiError
 from roi.estimate.plan import ATTENTIONS, DTYPES, METHODS, OPTIMIZERS, SHARDINGS, TRAINERS, TrainingPlan
+from roi.facts.environment import Environment
 from roi.facts.operator import OperatorGroup
 from roi.facts.profile import (
     DeviceProfile,
     DryRunProfile,
     DryRunSearch,
-    Environment,
     InferPoint,
     InferProfile,
     MemoryReading,
@@ -222,7 +222,7 @@ def damage(text: str) -> list[tuple[str, bytes, str]]:
         ("binary.json", b"\x80\x00\xff", "is not JSON: "),
         ("list.json", b"[1, 2]", "the whole: "),
         ("foreign.json", b'{"name": "web", "version": 1}', "is no profile: it has no kind (one of dry-run, device, "),
-        ("kind.json", changed(kind="serve"), "has the kind 'serve'; known: dry-run, device, train, infer"),
+        ("kind.json", changed(kind="serving"), "has the kind 'serving'; known: dry-run, device, train, infer, serve"),
         ("schema.json", changed(schema="roi.profile/9", new=1), "has the schema 'roi.profile/9'; this version reads roi.p"),
         ("later.json", changed(schema="roi.profile/9", kind="x"), "has the schema 'roi.profile/9'; this version reads roi.p"),
         ("bare.json", without_schema, "has no schema; this version reads roi.profile/1"),

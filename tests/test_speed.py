@@ -15,8 +15,9 @@ from roi.estimate.device_rates import datasheet_rates, device_rates
 from roi.estimate.plan import TrainingPlan
 from roi.estimate.roofline import step_seconds
 from roi.estimate.steptime import step_time
+from roi.facts.environment import Environment
 from roi.facts.operator import OperatorGroup
-from roi.facts.profile import DeviceProfile, DryRunProfile, Environment, Rate
+from roi.facts.profile import DeviceProfile, DryRunProfile, Rate
 
 MODEL, GPU, PLAN = find_model("qwen2.5-0.5b"), find_gpu("L4"), TrainingPlan()
 KNOWN = training_efficiencies().step()

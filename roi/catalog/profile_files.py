@@ -15,10 +15,15 @@ from roi.catalog.gpus import find_gpu
 from roi.catalog.models import find_model
 from roi.catalog.profile_plans import read_plan
 from roi.errors import InputError, RoiError
-from roi.facts.profile import DeviceProfile, DryRunProfile, Environment, Profile, TrainProfile
+from roi.facts.environment import Environment
+from roi.facts.profile import DeviceProfile, DryRunProfile, Profile, TrainProfile
+from roi.facts.serve_profile import ServeProfile
 
 ANY_GPU: Final = "any"
 """Folder of dry runs: they hold for every card."""
+
+UNKNOWN_GPU: Final = "unknown-gpu"
+"""Folder of servers whose card nobody named."""
 
 DEVICE_NAMES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """Names that Windows takes for devices, with any suffix."""
@@ -97,13 +102,20 @@ def new_profiles_folder() -> Path:
 
 def profile_place(profile: Profile) -> Path:
     """The path of a profile inside its folder; a device has no model."""
-    gpu = ANY_GPU if isinstance(profile, DryRunProfile) else canonical_gpu(profile.environment)
+    gpu = ANY_GPU if isinstance(profile, DryRunProfile) else profile_gpu(profile)
     what = f"train-{profile.plan['method']}" if isinstance(profile, TrainProfile) else profile.kind
     started = profile.started
     day = (started.astimezone(UTC) if started.tzinfo else started).date()
     folder = Path(file_name(gpu.replace("/", "-")))
     folder = folder if isinstance(profile, DeviceProfile) else folder / file_name(canonical_model(profile.model))
     return folder / f"{file_name(what)}-{day.isoformat()}.json"
+
+
+def profile_gpu(profile: Profile) -> str:
+    """The catalog's id of the card that was measured; for a server what its owner said of it, "unknown-gpu" where nothing."""
+    if isinstance(profile, ServeProfile):
+        return gpu_id(profile.gpu) if profile.gpu else UNKNOWN_GPU
+    return canonical_gpu(profile.environment)
 
 
 def canonical_gpu(environment: Environment) -> str:

@@ -15,10 +15,11 @@ from pydantic import TypeAdapter, ValidationError
 from roi.catalog.profile_files import canonical_model
 from roi.catalog.profile_plans import read_plan
 from roi.errors import InputError
-from roi.facts.profile import SCHEMA, DeviceProfile, DryRunProfile, Profile, TrainProfile
+from roi.facts.environment import SCHEMA
+from roi.facts.profile import DeviceProfile, DryRunProfile, Profile, TrainProfile
 
-Kind = Literal["dry-run", "device", "train", "infer"]
-KINDS: Final[tuple[Kind, ...]] = ("dry-run", "device", "train", "infer")
+Kind = Literal["dry-run", "device", "train", "infer", "serve"]
+KINDS: Final[tuple[Kind, ...]] = ("dry-run", "device", "train", "infer", "serve")
 
 HEAD_BYTES: Final = 256
 """Enough for `{"kind": ...`, which save_profile writes first, so that files of other kinds are passed over unread."""

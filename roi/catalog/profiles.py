@@ -5,15 +5,16 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
-from roi.catalog.profile_files import canonical_gpu, canonical_model, gpu_id, profile_folders, save_profile
+from roi.catalog.profile_files import canonical_gpu, canonical_model, gpu_id, profile_folders, profile_gpu, save_profile
 from roi.catalog.profile_plans import memory_record, plan_record, read_plan
 from roi.catalog.profile_reading import Store, StoredProfile, is_of, load_profiles
 from roi.estimate.plan import TrainingPlan
 from roi.facts.profile import DeviceProfile, DryRunProfile, Profile, TrainProfile
+from roi.facts.serve_profile import ServeProfile
 
 __all__ = [
     "PeakBytes", "Store", "StoredProfile", "device_profiles", "dry_run_at", "find_dry_peak", "find_dry_run", "load_profiles",
-    "plan_record", "profile_folders", "read_plan", "save_profile", "train_profiles",
+    "plan_record", "profile_folders", "read_plan", "save_profile", "serve_profiles", "train_profiles",
 ]  # fmt: skip
 
 SIZES: Final = ("micro_batch", "seq")
@@ -70,6 +71,14 @@ def train_profiles(store: Store, gpu: str, model_id: str | None = None) -> tuple
         s for s in _of_type(store, TrainProfile)
         if canonical_gpu(s.profile.environment) == gpu_id(gpu) and is_of(s.profile.model, wanted)
     )  # fmt: skip
+
+
+def serve_profiles(store: Store, gpu: str, model_id: str | None = None) -> tuple[StoredProfile[ServeProfile], ...]:
+    """Servers measured on this card (any of its names, or cpu), of one model where it is named, newest first."""
+    wanted = None if model_id is None else canonical_model(model_id)
+    return tuple(
+        s for s in _of_type(store, ServeProfile) if profile_gpu(s.profile) == gpu_id(gpu) and is_of(s.profile.model, wanted)
+    )
 
 
 def dry_run_at(run: DryRunProfile, micro_batch: float, seq: float) -> PeakBytes | None:

@@ -1,58 +1,19 @@
-"""What a profile file holds: a dry run, the rates of a device, a short training run, or prefill and decode.
+"""What a profile file holds: a dry run, the rates of a device, a short training run, prefill and decode, a server under load.
 
 One file a run, written once. Raw times are kept; warm-up is cut when they are read. SI units; null = not known.
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from roi.facts.environment import SCHEMA, Environment, Record
 from roi.facts.operator import OperatorGroup
-
-SCHEMA: Final = "roi.profile/1"
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+from roi.facts.serve_profile import ServeProfile
 
 
-class Environment(_Record):
-    """The machine and the software of a run."""
-
-    device: Literal["cuda", "cpu", "none"]
-    """Where tensors lay; none for a dry run."""
-    gpu: str | None = None
-    """Name in this catalog, for example H100-80GB-SXM; None on a CPU or where the catalog has no such card."""
-    gpu_name: str | None = None
-    """Name as the driver gives it, or the CPU's model name."""
-    gpu_memory_bytes: PositiveFloat | None = None
-    """Device memory that the runtime reports."""
-    driver: str | None = None
-    """Driver version."""
-    cuda: str | None = None
-    """CUDA version that torch was built for."""
-    sm_clock_hz: NonNegativeFloat | None = None
-    """Streaming-multiprocessor clock under load."""
-    memory_clock_hz: NonNegativeFloat | None = None
-    """Memory clock under load."""
-    power_limit_w: NonNegativeFloat | None = None
-    """Enforced power limit."""
-    cores: PositiveInt | None = None
-    """Host cores that the process may use."""
-    threads: PositiveInt | None = None
-    """Threads that torch uses for one operator."""
-    load_average: tuple[float, float, float] | None = None
-    """Host load over 1, 5 and 15 minutes at the start."""
-    versions: dict[str, str]
-    """python, torch, transformers, peft, bitsandbytes, ... as far as installed."""
-    seed: int | None = None
-    """Seed of weights and data."""
-    commit: str | None = None
-    """Commit of roi, or its version."""
-
-
-class MemoryReading(_Record):
+class MemoryReading(Record):
     """Peak memory of one point, bytes."""
 
     allocated_bytes: NonNegativeFloat | None = None
@@ -65,7 +26,7 @@ class MemoryReading(_Record):
     """Everything in use on the device."""
 
 
-class DryRunSearch(_Record):
+class DryRunSearch(Record):
     """What the dry run says about other sizes, so that limits are found without torch."""
 
     micro_batch: PositiveInt
@@ -80,7 +41,7 @@ class DryRunSearch(_Record):
     """True where the whole model was run at this size; False where models of a few layers say it."""
 
 
-class DryRunLimit(_Record):
+class DryRunLimit(Record):
     """What fits on one card, found by running the whole model at it."""
 
     gpu: str
@@ -91,7 +52,7 @@ class DryRunLimit(_Record):
     """At the plan's micro-batch, tokens; 0 = none."""
 
 
-class DryRunProfile(_Record):
+class DryRunProfile(Record):
     """A training step on tensors without storage."""
 
     kind: Literal["dry-run"] = "dry-run"
@@ -138,7 +99,7 @@ class DryRunProfile(_Record):
     """Seconds that the dry run took, imports left out."""
 
 
-class Rate(_Record):
+class Rate(Record):
     """One measured rate of a device."""
 
     regime: Literal["matrix", "copy", "dequantise", "attention", "elementwise", "launch"]
@@ -157,7 +118,7 @@ class Rate(_Record):
     """Every timed call, after warm-up, s."""
 
 
-class DeviceProfile(_Record):
+class DeviceProfile(Record):
     """Achieved rates of a device."""
 
     kind: Literal["device"] = "device"
@@ -170,7 +131,7 @@ class DeviceProfile(_Record):
     notes: tuple[str, ...] = ()
 
 
-class TrainPoint(_Record):
+class TrainPoint(Record):
     """One (micro-batch, length) of a training run."""
 
     micro_batch: PositiveInt
@@ -191,7 +152,7 @@ class TrainPoint(_Record):
     """What the closed form said before the run."""
 
 
-class TrainProfile(_Record):
+class TrainProfile(Record):
     """A short real training run."""
 
     kind: Literal["train"] = "train"
@@ -205,7 +166,7 @@ class TrainProfile(_Record):
     """random (drawn from the shape, seed in the environment), or the path they were read from."""
     trained_parameters: NonNegativeInt
     points: tuple[TrainPoint, ...]
-    largest_micro_batch: dict[str, NonNegativeInt] = {}
+    largest_micro_batch: dict[str, NonNegativeInt] = Field(default_factory=dict)
     """Largest micro-batch that ran, by sequence length (as text); 0 = not even one."""
     budget_s: PositiveFloat | None = None
     complete: bool = True
@@ -213,7 +174,7 @@ class TrainProfile(_Record):
     notes: tuple[str, ...] = ()
 
 
-class InferPoint(_Record):
+class InferPoint(Record):
     """Prefill and decode at one size."""
 
     adapter: Literal["base", "merged", "unmerged"]
@@ -227,7 +188,7 @@ class InferPoint(_Record):
     memory: MemoryReading
 
 
-class InferProfile(_Record):
+class InferProfile(Record):
     """Prefill and decode through transformers: base model, merged adapter, unmerged adapter."""
 
     kind: Literal["infer"] = "infer"
@@ -244,5 +205,5 @@ class InferProfile(_Record):
     notes: tuple[str, ...] = ()
 
 
-Profile = Annotated[DryRunProfile | DeviceProfile | TrainProfile | InferProfile, Field(discriminator="kind")]
+Profile = Annotated[DryRunProfile | DeviceProfile | TrainProfile | InferProfile | ServeProfile, Field(discriminator="kind")]
 """Any of them, told apart by `kind`."""

@@ -8,7 +8,8 @@ from time import perf_counter
 from typing import Final, NamedTuple
 
 from roi.errors import RoiError
-from roi.facts.profile import DeviceProfile, Environment, Rate
+from roi.facts.environment import Environment
+from roi.facts.profile import DeviceProfile, Rate
 from roi.profiling.device_calls import CHAIN, DTYPES, Operands, build_call, build_chain, matrix_precision
 from roi.profiling.device_shapes import Case, Probe, choose_cases, product
 from roi.profiling.nvml import Board, PowerMeter

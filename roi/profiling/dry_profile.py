@@ -13,8 +13,9 @@ from roi.estimate.allocator import AllocatorReplay, replay_allocator
 from roi.estimate.memory import workspace_bytes
 from roi.estimate.plan import TrainingPlan
 from roi.estimate.tape_peak import TapePeak, read_peak
+from roi.facts.environment import Environment
 from roi.facts.gpu import Gpu
-from roi.facts.profile import DryRunLimit, DryRunProfile, DryRunSearch, Environment
+from roi.facts.profile import DryRunLimit, DryRunProfile, DryRunSearch
 from roi.profiling.dry_run import dry_run
 from roi.profiling.environment import package_versions
 from roi.profiling.layer_line import STEPS_REPLAYED, LayerLine

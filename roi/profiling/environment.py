@@ -9,7 +9,7 @@ from typing import Final
 from roi import __version__
 from roi.catalog.gpus import find_gpu, load_gpus
 from roi.errors import InputError, RoiError
-from roi.facts.profile import Environment
+from roi.facts.environment import Environment
 from roi.profiling.nvml import Board, open_boards
 from roi.profiling.stack import torch
 

@@ -6,7 +6,8 @@ from time import perf_counter
 from typing import Any, Final, Literal, NamedTuple
 
 from roi.errors import RoiError
-from roi.facts.profile import Environment, InferPoint, InferProfile, MemoryReading
+from roi.facts.environment import Environment
+from roi.facts.profile import InferPoint, InferProfile, MemoryReading
 from roi.profiling import resident
 from roi.profiling.generation import InferPlan, adapt, build, prepare, release, time_generation
 from roi.profiling.limits import ran_out

@@ -11,7 +11,8 @@ from roi.catalog.profile_plans import plan_record
 from roi.errors import RoiError
 from roi.estimate.adapters import trained_parameters
 from roi.estimate.memory import training_memory
-from roi.facts.profile import Environment, TrainPoint, TrainProfile
+from roi.facts.environment import Environment
+from roi.facts.profile import TrainPoint, TrainProfile
 from roi.profiling.adapter import prepare_training, trained_count
 from roi.profiling.build import ATTENTION, build_model, load_model, quantised_layers
 from roi.profiling.first_step import StepTooLong

@@ -8,8 +8,9 @@ from statistics import median
 from textwrap import wrap
 
 from roi.estimate.rates import product_shape
+from roi.facts.environment import Environment
 from roi.facts.gpu import Gpu
-from roi.facts.profile import DeviceProfile, Environment, Rate
+from roi.facts.profile import DeviceProfile, Rate
 from roi.report.profile_words import INCOMPLETE, busy, kept
 
 SCHEMA = "roi.device/1"

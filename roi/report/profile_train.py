@@ -9,9 +9,10 @@ from textwrap import wrap
 from roi.catalog.profile_plans import read_plan
 from roi.estimate.plan import TrainingPlan
 from roi.estimate.steptime import StepEfficiency, step_time
+from roi.facts.environment import Environment
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
-from roi.facts.profile import Environment, TrainPoint, TrainProfile
+from roi.facts.profile import TrainPoint, TrainProfile
 from roi.report.profile_words import INCOMPLETE, busy, kept
 from roi.report.step_line import step_remark, timed_steps
 from roi.units import GIB

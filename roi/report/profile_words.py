@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from roi.facts.profile import Environment
+from roi.facts.environment import Environment
 
 INCOMPLETE: Final = "incomplete: what was measured is kept"
 

@@ -1,0 +1,49 @@
+"""The machine and the software of a measured run."""
+
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat, PositiveInt
+
+SCHEMA: Final = "roi.profile/1"
+"""Of every profile file; written into each."""
+
+
+class Record(BaseModel):
+    """What is read from a profile: frozen, no unknown fields, no NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class Environment(Record):
+    """The machine and the software of a run."""
+
+    device: Literal["cuda", "cpu", "none"]
+    """Where tensors lay; none for a dry run."""
+    gpu: str | None = None
+    """Name in this catalog, for example H100-80GB-SXM; None on a CPU or where the catalog has no such card."""
+    gpu_name: str | None = None
+    """Name as the driver gives it, or the CPU's model name."""
+    gpu_memory_bytes: PositiveFloat | None = None
+    """Device memory that the runtime reports."""
+    driver: str | None = None
+    """Driver version."""
+    cuda: str | None = None
+    """CUDA version that torch was built for."""
+    sm_clock_hz: NonNegativeFloat | None = None
+    """Streaming-multiprocessor clock under load."""
+    memory_clock_hz: NonNegativeFloat | None = None
+    """Memory clock under load."""
+    power_limit_w: NonNegativeFloat | None = None
+    """Enforced power limit."""
+    cores: PositiveInt | None = None
+    """Host cores that the process may use."""
+    threads: PositiveInt | None = None
+    """Threads that torch uses for one operator."""
+    load_average: tuple[float, float, float] | None = None
+    """Host load over 1, 5 and 15 minutes at the start."""
+    versions: dict[str, str]
+    """python, torch, transformers, peft, bitsandbytes, ... as far as installed."""
+    seed: int | None = None
+    """Seed of weights and data."""
+    commit: str | None = None
+    """Commit of roi, or its version."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, Po
 from roi.errors import UnknownName
 from roi.estimate.iteration import Efficiencies
 from roi.facts.fact import Basis, Fact
+from roi.facts.gpu import Gpu
 
 
 class _Row(BaseModel):
@@ -128,3 +129,10 @@ def adapter_throughput(adapters: int) -> Fact:
         value=row.throughput, low=row.low, high=row.high, unit="ratio", basis=Basis.PUBLISHED, source=row.source,
         date=row.date,
     )
+
+
+def serving_family(engine: str, recent: bool, gpu: Gpu) -> str:
+    """The engine's group of one design: vllm, vllm-2024, vllm-rocm-2024, ...; engines without one keep their name and era."""
+    if not recent and engine == "vllm" and gpu.id.startswith("MI"):
+        return "vllm-rocm-2024"
+    return engine if recent else f"{engine}-2024"

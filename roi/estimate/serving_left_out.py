@@ -1,0 +1,99 @@
+"""How far predictions are off on runs of which something was left out of the fit: models, cards, engines."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.estimate.iteration import Efficiencies
+from roi.estimate.serving_fit import StepEquation, equations_of, fit_efficiencies, speeds
+from roi.estimate.serving_prediction import operating_figures
+from roi.estimate.serving_run import ServingRun
+
+Array = NDArray[np.float64]
+
+FEWEST: Final = 30
+"""Equations below which ten coefficients are not fitted."""
+
+Key = Callable[[ServingRun], Hashable]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Measured over predicted, on runs that the fit has not seen, with what each was predicted by."""
+
+    runs: tuple[ServingRun, ...]
+    speed: Array
+    """Of the step, one for each run."""
+    ttft: Array
+    """Measured over predicted TTFT; NaN where the run states none."""
+
+
+def same_model(run: ServingRun) -> Hashable:
+    """What names one architecture and size, whatever the release: Llama-3-8B and Llama-3.1-8B are one."""
+    shape = run.system.shape
+    return (shape.hidden, shape.layers, shape.vocab, shape.parameters)
+
+
+def same_card(run: ServingRun) -> Hashable:
+    """The card."""
+    return run.system.gpu.id
+
+
+def same_engine(run: ServingRun) -> Hashable:
+    """The engine family."""
+    return run.engine
+
+
+def leave_out(runs: Sequence[ServingRun], pool: Sequence[ServingRun], *keys: Key) -> LeftOut:
+    """Every run of `runs`, predicted from those of `pool` that differ from it in each of `keys`."""
+    mine, rest = equations_of(runs), equations_of(pool)
+    groups: dict[Hashable, list[StepEquation]] = defaultdict(list)
+    for equation in mine:
+        groups[tuple(key(equation.run) for key in keys)].append(equation)
+    told: list[ServingRun] = []
+    speed: list[float] = []
+    ttft: list[float] = []
+    for values, members in groups.items():
+        seen = [e for e in rest if all(key(e.run) != value for key, value in zip(keys, values, strict=True))]
+        if len(seen) < FEWEST:
+            continue
+        engine = fit_efficiencies(seen)
+        told += [e.run for e in members]
+        speed += speeds(members, engine).tolist()
+        ttft += [_ttft_ratio(e.run, engine) for e in members]
+    return LeftOut(tuple(told), np.array(speed), np.array(ttft))
+
+
+def _ttft_ratio(run: ServingRun, engine: Efficiencies) -> float:
+    return float("nan") if run.ttft_s is None else run.ttft_s / operating_figures(run, engine).ttft_s
+
+
+def balanced_quantiles(ratios: Array, runs: Sequence[ServingRun], *at: float) -> tuple[float, ...]:
+    """Quantiles of the ratios with every (card, engine) weighing the same, however many rows it has; NaN is left out."""
+    known = np.isfinite(ratios)
+    names = [(same_card(run), same_engine(run)) for run in runs]
+    counts = {name: sum(1 for n, k in zip(names, known, strict=True) if n == name and k) for name in set(names)}
+    weights = np.array([1.0 / counts[n] if k else 0.0 for n, k in zip(names, known, strict=True)])[known]
+    values = np.log(ratios[known])
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order]) - weights[order] / 2.0
+    return tuple(float(q) for q in np.exp(np.interp(np.array(at) * weights.sum(), reached, values[order])))
+
+
+def leave_models_out(runs: Sequence[ServingRun]) -> dict[Hashable, dict[Hashable, Efficiencies]]:
+    """Engine family -> model -> efficiencies fitted on the family's other models; absent where too few runs are left."""
+    out: dict[Hashable, dict[Hashable, Efficiencies]] = {}
+    families: dict[Hashable, list[StepEquation]] = defaultdict(list)
+    for equation in equations_of(runs):
+        families[equation.run.engine].append(equation)
+    for family, equations in families.items():
+        out[family] = {}
+        for model in {same_model(e.run) for e in equations}:
+            rest = [e for e in equations if same_model(e.run) != model]
+            if len(rest) >= FEWEST:
+                out[family][model] = fit_efficiencies(rest)
+    return out

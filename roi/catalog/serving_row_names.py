@@ -146,7 +146,7 @@ def tpot_kind(text: str) -> TpotKind:
 def row_adapters(row: Row) -> int:
     """Unmerged LoRA adapters of a row: 0 for none and for merged ones; 1 where the number is not said."""
     text = cell(row, "lora").lower()
-    if not text or "unmerged" not in text and re.search(r"none|merged|^no\b|^0$|false", text):
+    if not text or ("unmerged" not in text and re.search(r"none|merged|^no\b|^0$|false", text)):
         return 0
     found = re.search(r"(\d+)\s*(?:adapters?|max-loras)?", text)
     return int(found.group(1)) if found else 1

@@ -1,6 +1,7 @@
 """A table of measured serving runs (one row a run) as the estimators take it, and why rows are left out."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,10 +9,11 @@ from roi.catalog.gpus import find_gpu
 from roi.catalog.row_fields import Row, Unusable, cell, known_number
 from roi.catalog.row_names import table_gpu
 from roi.catalog.serving_efficiencies import serving_family
-from roi.catalog.serving_row_models import row_model
+from roi.catalog.serving_row_models import STAND_IN_SPREAD, RowModel, row_model
 from roi.catalog.serving_row_names import (
     SHAREGPT,
     SHAREGPT_CV,
+    Engine,
     LoadWords,
     row_adapters,
     row_engine,
@@ -19,9 +21,12 @@ from roi.catalog.serving_row_names import (
     row_load,
     tpot_kind,
 )
+from roi.catalog.table_files import check_heads, table_rows
+from roi.errors import InputError
 from roi.estimate.iteration import weight_bytes
 from roi.estimate.serving_memory import GPU_MEMORY_UTILISATION
 from roi.estimate.serving_run import ServingLoad, ServingRun, ServingSystem
+from roi.estimate.serving_validation import ServingLabel
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 
@@ -40,24 +45,18 @@ COMMON = {"A100": ("A100-80GB-SXM", 1.2), "A100 PCIe": ("A100-80GB-PCIe", 1.2), 
 HELD_SHARE = 0.5
 """Where tp is blank, the fewest GPUs on which weights take at most this share: the rest must hold the KV cache of a batch."""
 
-MLPERF_LENGTHS_CV = 0.9
+REAL_LENGTHS_CV = 0.9
 """Spread of lengths where a table gives a mean of real text (OpenOrca, ShareGPT); synthetic loads have none."""
 
 DEFAULT_PROMPTS = 1000.0
 """Requests of an open run that does not say: the default of vLLM's benchmark script, which most published runs use."""
 
 
-class ServingLabel(NamedTuple):
-    """What a row of a table is and states, whether or not it became a configuration."""
+UNDATED_SPREAD = 1.2
+"""An engine without version or date may be of either design: 2024's took 1.1 to 1.4 times the step."""
 
-    id: str
-    source: str
-    gpu: str
-    engine: str
-    model: str
-    quantities: frozenset[str]
-    """Of throughput, tpot, ttft: those that the row states."""
-    implausible: bool
+INT4_SPREAD = 1.25
+"""No run with weight-only 4 bits was fitted; their kernels unpack as they read."""
 
 
 class ServingTable(NamedTuple):
@@ -68,6 +67,23 @@ class ServingTable(NamedTuple):
     """(id, reason) of rows that became no configuration; the reason begins with column and value."""
     labels: tuple[ServingLabel, ...]
     """All rows."""
+
+
+def read_serving_rows(path: Path) -> ServingTable:
+    """The runs of the CSV at `path`; InputError where it is no table of serving runs."""
+    return serving_table(table_rows(path, check_serving))
+
+
+def is_serving(heads: list[str]) -> bool:
+    """True for the heads of a table of serving runs, whole or not: training has neither an engine nor request lengths."""
+    return "engine" in heads and any(name in heads for name in ("isl", "osl", *FIGURES[3:]))
+
+
+def check_serving(path: Path, heads: list[str]) -> None:
+    """Raise where the heads are not those of a table of serving runs."""
+    check_heads(path, heads, IDENTITY)
+    if not any(name in heads for name in FIGURES):
+        raise InputError(f"TABLE: {path} has nothing to compare; one of the columns {', '.join(FIGURES)} is needed")
 
 
 def serving_table(rows: list[dict[str, str]]) -> ServingTable:
@@ -88,9 +104,15 @@ def serving_label(row: Row) -> ServingLabel:
     """What the row is called by and states."""
     stated = {name for name, columns in (("throughput", FIGURES[:3]), ("ttft", FIGURES[3:4]), ("tpot", FIGURES[4:]))
               if any(known_number(row, column) is not None for column in columns)}
-    gpu = table_gpu(cell(row, "gpu"))
-    return ServingLabel(cell(row, "id"), _source(row), gpu.id if gpu else cell(row, "gpu") or "unstated", row_engine(row).name,
-                        cell(row, "model"), frozenset(stated), _implausible(row))
+    gpu, engine = _card(cell(row, "gpu")), row_engine(row)
+    return ServingLabel(
+        cell(row, "id"), _source(row), gpu.id if gpu else cell(row, "gpu") or "unstated",
+        serving_family(engine.name, gpu, recent=engine.recent), cell(row, "model"), frozenset(stated), _implausible(row))
+
+
+@cache
+def _card(text: str) -> Gpu | None:
+    return table_gpu(text)
 
 
 def _implausible(row: Row) -> bool:
@@ -122,13 +144,21 @@ def serving_run(row: Row) -> ServingRun:
     return ServingRun(
         id=cell(row, "id"), source=_source(row),
         system=ServingSystem(model.shape, gpu, replicas, tp, weight, kv, prefill),
-        load=load, engine=serving_family(engine.name, engine.recent, gpu),
+        load=load, engine=serving_family(engine.name, gpu, recent=engine.recent), recent=engine.recent,
         requests_per_s=figures["req_per_s"], output_tokens_per_s=figures["output_tok_per_s"],
         total_tokens_per_s=figures["total_tok_per_s"],
         ttft_s=_milliseconds(figures["ttft_ms"]), tpot_s=_milliseconds(figures["tpot_ms"]),
         tpot_kind=tpot_kind(cell(row, "tpot_stat")), implausible=_implausible(row),
-        assumed=(*assumed, *formats, *([("stand-in shape", 1.35)] if model.stand_in else ())),
+        assumed=(*assumed, *formats, *_widened(weight, model, engine)),
     )  # fmt: skip
+
+
+def _widened(weight: str, model: RowModel, engine: Engine) -> list[tuple[str, float]]:
+    """What a row leaves open besides its blank columns."""
+    out = [(f"{model.shape.id} in place of the model", STAND_IN_SPREAD)] if model.stand_in else []
+    if not engine.dated:
+        out.append(("recent engine", UNDATED_SPREAD))
+    return [*out, ("4-bit kernels", INT4_SPREAD)] if weight == "int4" else out
 
 
 def _milliseconds(value: float | None) -> float | None:
@@ -137,26 +167,23 @@ def _milliseconds(value: float | None) -> float | None:
 
 def _gpu(row: Row, assumed: list[tuple[str, float]]) -> Gpu:
     text = cell(row, "gpu")
-    found = table_gpu(text)
+    found = _card(text)
     if found is not None:
         return found
     bare = re.sub(r"(?i)nvidia|[-_]?sxm\d?|\(.*?\)|\d+x", " ", text).strip().upper()
     name, spread = COMMON.get("A100 PCIe" if re.search("(?i)a100.*pcie", text) else bare, ("", 1.0))
     if not name:
-        find_gpu_or_unusable(text)
-        raise Unusable("gpu", text, "not in the catalog")
+        raise _no_card(text)
     assumed.append((f"gpu {name}", spread))
     return find_gpu(name)
 
 
-def find_gpu_or_unusable(text: str) -> Gpu:
-    """The card of the catalog; Unusable with the nearest names where there is none."""
-    from roi.errors import InputError
-
+def _no_card(text: str) -> Unusable:
     try:
-        return find_gpu(text)
+        find_gpu(text)
     except InputError as error:
-        raise Unusable("gpu", text, f"not in the catalog ({str(error).partition('; ')[2]})") from None
+        return Unusable("gpu", text, f"not in the catalog ({str(error).partition('; ')[2]})")
+    return Unusable("gpu", text, "names several cards")
 
 
 def _layout(
@@ -197,7 +224,7 @@ def _load(
         low, high = float(nominal.group(1)), float(nominal.group(2))
         cv = (high - low) / (high + low) / 3.0**0.5  # a uniform draw
     elif real:
-        cv = SHAREGPT_CV if "sharegpt" in text else MLPERF_LENGTHS_CV
+        cv = SHAREGPT_CV if "sharegpt" in text else REAL_LENGTHS_CV
     duration = re.search(r"dur(?:ation)?\D{0,3}(\d+)\s*s", text)
     prompts = words.prompts
     if prompts is None and words.rate is not None:

@@ -84,16 +84,16 @@ def balanced_quantiles(ratios: Array, runs: Sequence[ServingRun], *at: float) ->
     return tuple(float(q) for q in np.exp(np.interp(np.array(at) * weights.sum(), reached, values[order])))
 
 
-def leave_models_out(runs: Sequence[ServingRun]) -> dict[Hashable, dict[Hashable, Efficiencies]]:
+def leave_models_out(runs: Sequence[ServingRun]) -> dict[str, dict[Hashable, Efficiencies]]:
     """Engine family -> model -> efficiencies fitted on the family's other models; absent where too few runs are left."""
-    out: dict[Hashable, dict[Hashable, Efficiencies]] = {}
-    families: dict[Hashable, list[StepEquation]] = defaultdict(list)
+    out: dict[str, dict[Hashable, Efficiencies]] = {}
+    families: dict[str, list[StepEquation]] = defaultdict(list)
     for equation in equations_of(runs):
         families[equation.run.engine].append(equation)
-    for family, equations in families.items():
+    for family in dict.fromkeys(run.engine for run in runs):
         out[family] = {}
-        for model in {same_model(e.run) for e in equations}:
-            rest = [e for e in equations if same_model(e.run) != model]
+        for model in {same_model(run) for run in runs if run.engine == family}:
+            rest = [e for e in families[family] if same_model(e.run) != model]
             if len(rest) >= FEWEST:
                 out[family][model] = fit_efficiencies(rest)
     return out

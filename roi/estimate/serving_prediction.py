@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from roi.estimate.iteration import Efficiencies, Iteration, roofline_iteration
-from roi.estimate.request_shape import RequestShape, lognormal_quantile
+from roi.estimate.request_shape import lognormal_quantile
 from roi.estimate.serving_memory import SEQUENCE_LIMIT, STEP_TOKENS, replica_memory
 from roi.estimate.serving_run import ServingLoad, ServingRun, ServingSystem
 from roi.units import GIB

@@ -77,6 +77,8 @@ class ServingRun:
     load: ServingLoad
     engine: str
     """Engine family: a name of the catalog's serving engines, or "other"."""
+    recent: bool = True
+    """True for releases of the engine's present design, whose decode kernels read a KV head once for all its query heads."""
     requests_per_s: float | None = None
     """Completed requests, whole system."""
     output_tokens_per_s: float | None = None

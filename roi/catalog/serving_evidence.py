@@ -55,8 +55,9 @@ def evidence_from(run: ServingRun, row: EngineEfficiencies, efficiencies: Effici
     fitted = gpu.id in row.gpus
     if gpu.id.startswith("MI") and not fitted:
         low = min(low, AMD_LOW)
-    speed = adapter_throughput(run.load.adapters)
-    ends = float(speed.value), float(speed.low or speed.value), float(speed.high or speed.value)
+    shared = adapter_throughput(run.load.adapters)
+    assert isinstance(shared.value, int | float)
+    ends = float(shared.value), shared.low or float(shared.value), shared.high or float(shared.value)
     new = " and ".join(word for word, missing in (("engine", not own), ("card", not fitted)) if missing) or "model"
     return ServingEvidence(reached(efficiencies, gpu) if not fitted else efficiencies, low, high, row.ttft_low, row.ttft_high,
                            ends, f"{row.engine}, {new} left out")

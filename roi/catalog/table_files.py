@@ -13,7 +13,7 @@ Check = Callable[[Path, list[str]], None]
 
 
 def table_rows(path: Path, check: Check) -> list[dict[str, str]]:
-    """The table's rows as dictionaries; every way in which the file is no table of runs is an InputError that names the file."""
+    """The table's rows as dictionaries; whatever is no table of runs is an InputError that names the file."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:

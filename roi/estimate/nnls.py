@@ -23,7 +23,8 @@ def nnls(matrix: Array, target: Array) -> Array:
             break
         free[int(gradient.argmax())] = True
         x = _within(gram, moment, x, free)
-    return x / scale
+    answer: Array = x / scale
+    return answer
 
 
 def _within(gram: Array, moment: Array, x: Array, free: NDArray[np.bool_]) -> Array:

@@ -8,7 +8,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.estimate.iteration import PERFECT, Efficiencies, Iteration, kv_bytes_per_gpu, query_group, roofline_iteration
+from roi.estimate.iteration import (
+    PERFECT,
+    SIXTEEN_BIT,
+    Efficiencies,
+    Iteration,
+    kv_bytes_per_gpu,
+    query_group,
+    roofline_iteration,
+    weight_format,
+)
 from roi.estimate.nnls import nnls
 from roi.estimate.serving_prediction import FIRST_WAVE_SHARE, replica_of
 from roi.estimate.serving_run import ServingRun
@@ -47,13 +56,16 @@ class StepEquation:
 
 
 def step_equation(run: ServingRun) -> StepEquation | None:
-    """The run's equation; None where it states no step time, or ran in waves.
+    """The run's equation; None where it states no step time, ran in waves, or has quantised weights on an engine of 2024.
+
+    Quantised kernels of that time were young, on AMD above all, where vLLM ran one fp8 checkpoint at a quarter of another's
+    speed: they say nothing of the 16-bit ones that nearly all runs of those engines use.
 
     static: latency / output tokens. closed: TPOT, with the rate and the sequences that follow from TTFT and TPOT (Little).
     """
     load, system = run.load, run.system
     batch = (load.concurrency or 0.0) / system.replicas
-    if run.implausible or load.adapters or system.prefill_replicas:
+    if run.implausible or load.adapters or system.prefill_replicas or (quantised(run) and not run.recent):
         return None
     if load.kind == "static" and run.requests_per_s is not None:
         seconds = batch / (run.requests_per_s / system.replicas) / load.output_tokens
@@ -63,6 +75,11 @@ def step_equation(run: ServingRun) -> StepEquation | None:
     rate = batch / (run.ttft_s + load.output_tokens * run.tpot_s)
     decoding = max(rate * load.output_tokens * run.tpot_s, 1.0)
     return StepEquation(run, _parts(run, decoding, rate * run.tpot_s), run.tpot_s)
+
+
+def quantised(run: ServingRun) -> bool:
+    """True where weights take fewer than 16 bits."""
+    return weight_format(run.system.weight_dtype).bytes_per_parameter < SIXTEEN_BIT
 
 
 def _holds(run: ServingRun, batch: float) -> bool:
@@ -137,7 +154,7 @@ def _first_token(runs: Iterable[ServingRun], engine: Efficiencies) -> dict[str, 
     if not rows:
         return {}
     parts, known = np.array(rows)[:, :2], np.array(rows)[:, 2]
-    pull = np.ones(len(rows))
+    pull, found = np.ones(len(rows)), np.zeros(2)
     for _ in range(ROUNDS):
         found = nnls(parts * pull[:, None], (1.0 - known) * pull)
         pull = 1.0 / np.sqrt(np.maximum(np.abs(np.log(np.maximum(parts @ found + known, 1e-9))), FLOOR))

@@ -51,7 +51,7 @@ def same_engine(run: ServingRun) -> Hashable:
 def leave_out(runs: Sequence[ServingRun], pool: Sequence[ServingRun], *keys: Key) -> LeftOut:
     """Every run of `runs`, predicted from those of `pool` that differ from it in each of `keys`."""
     mine, rest = equations_of(runs), equations_of(pool)
-    groups: dict[Hashable, list[StepEquation]] = defaultdict(list)
+    groups: dict[tuple[Hashable, ...], list[StepEquation]] = defaultdict(list)
     for equation in mine:
         groups[tuple(key(equation.run) for key in keys)].append(equation)
     told: list[ServingRun] = []

@@ -108,10 +108,15 @@ def operating_figures(run: ServingRun, efficiencies: Efficiencies, speed: float 
 
 def system_figures(load: ServingLoad, system: ServingSystem, replica: Replica) -> OperatingFigures:
     """The system's figures from one replica's: the load is divided evenly, rates add, times are the replica's."""
-    share = replace(load, **{name: None if (value := getattr(load, name)) is None else value / system.replicas
-                             for name in ("concurrency", "requests_per_s", "prompts")})
+    n = system.replicas
+    share = replace(load, concurrency=_over(load.concurrency, n), requests_per_s=_over(load.requests_per_s, n),
+                    prompts=_over(load.prompts, n))
     found = BY_KIND[load.kind](share, replica)
     return replace(found, requests_per_s=found.requests_per_s * system.replicas)
+
+
+def _over(value: float | None, replicas: float) -> float | None:
+    return None if value is None else value / replicas
 
 
 def static_figures(load: ServingLoad, replica: Replica) -> OperatingFigures:
@@ -168,8 +173,8 @@ def _steady(load: ServingLoad, replica: Replica, decoding: float, held: float | 
     request lies a step and the prefill of others: TPOT = step / (1 - rate x prefill).
 
     TTFT = the server's own latency + the steps around the request's own + prefill, with the decode steps that share its
-    chunks + the wait behind other prompts. That wait is M/D/1's, less the request itself in a closed loop, where the first wave of all C requests comes
-    besides and waits for half of C prefills.
+    chunks + the wait behind other prompts. That wait is M/D/1's, less the request itself in a closed loop, where the first
+    wave of all C requests comes besides and waits for half of C prefills.
     """
     together = max(decoding, 1.0)
     step, prefill = replica.step_s(together), replica.prefill_s(load.input_tokens, together)
@@ -240,7 +245,8 @@ def open_figures(load: ServingLoad, replica: Replica) -> OperatingFigures:
         low, high = math.log(1e-6), math.log(max(replica.mean_slots, 1.0))
         for _ in range(BISECTIONS):
             middle = (low + high) / 2.0
-            low, high = (middle, high) if _steady(load, replica, math.exp(middle), None).requests_per_s < rate else (low, middle)
+            slower = _steady(load, replica, math.exp(middle), None).requests_per_s < rate
+            low, high = (middle, high) if slower else (low, middle)
         point = _steady(load, replica, math.exp(low), None)
     use = min(rate / capacity, 1.0)
     service = replica.mean_slots / capacity

@@ -21,7 +21,7 @@ NONE = ErrorBlock(0, 0)
 
 
 def serving_validation_json(found: ServingValidation) -> str:
-    """The answer as JSON, with the keys of a table of training runs where they mean the same; null where nothing was predicted."""
+    """The answer as JSON, with the keys of a table of training runs where they mean the same; null for what has no figure."""
     body = {
         "schema": SCHEMA,
         "instrument": INSTRUMENT,
@@ -103,8 +103,9 @@ def _quantity(found: ServingValidation, quantity: ServingQuantity) -> Iterable[B
     for group, blocks in found.by.items():
         shown = [(name, block[quantity]) for name, block in blocks.items() if block[quantity].eligible]
         rows += [Row((f"by {NAMES[group]}", *[""] * (len(HEADS) - 1)), strong=True)] if shown else []
-        rows += [Row(statistics_cells(f"  {_short(name)}{'*' if group == 'group' and found.left_out and name in found.judged else ''}",
-                                      block)) for name, block in sorted(shown, key=lambda x: -x[1].eligible)]
+        starred = found.judged if group == "group" and found.left_out else frozenset[str]()
+        rows += [Row(statistics_cells(f"  {_short(name)}{'*' if name in starred else ''}", block))
+                 for name, block in sorted(shown, key=lambda x: -x[1].eligible)]
     yield Table(HEADS, tuple(rows))
     worst = sorted((s for s in found.scores if s.quantity == quantity), key=lambda s: -abs(s.error))[:WORST]
     if worst:

@@ -113,7 +113,8 @@ def _quantity(found: Validation, quantity: Quantity, speed_model: str) -> Iterab
             continue
         shown = [(name, pair[place]) for name, pair in blocks.items() if pair[place].eligible]
         rows += [Row((f"by {NAMES[group]}", *[""] * (len(HEADS) - 1)), strong=True)] if shown else []
-        rows += [Row(statistics_cells(f"  {name}", block)) for name, block in sorted(shown, key=lambda x: -x[1].eligible) if block.n]
+        rows += [Row(statistics_cells(f"  {name}", block))
+                 for name, block in sorted(shown, key=lambda x: -x[1].eligible) if block.n]
         bare = [name for name, block in shown if not block.n]
         rows += [Row((f"  {len(bare)} more without a prediction", *[""] * (len(HEADS) - 1)))] if bare else []
     if place == 0 and found.second:

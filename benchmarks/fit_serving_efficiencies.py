@@ -83,7 +83,7 @@ def told(name: str, found: LeftOut) -> float:
         return float("nan")
     error = np.abs(1.0 / ratio - 1.0)
     low, middle, high = balanced_quantiles(ratio, found.runs, 0.05, 0.5, 0.95)
-    print(f"  {name:24} n={len(ratio)}  step time median {np.median(error):.1%} mean {np.mean(error):.1%}"
+    print(f"  {name:24} n={len(ratio)}  speed median {np.median(error):.1%} mean {np.mean(error):.1%}"
           f"  measured/predicted speed, cards alike: P5 {low:.2f} P50 {middle:.2f} P95 {high:.2f}")
     return float(np.median(error))
 

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, Po
 from roi.errors import UnknownName
 from roi.estimate.iteration import Efficiencies
 from roi.facts.fact import Basis, Fact
-from roi.facts.gpu import Gpu
 
 
 class _Row(BaseModel):
@@ -146,8 +145,6 @@ def adapter_throughput(adapters: int) -> Fact:
     )
 
 
-def serving_family(engine: str, gpu: Gpu | None, *, recent: bool) -> str:
+def serving_family(engine: str, *, recent: bool, early_rocm: bool = False) -> str:
     """The engine's group of one design: vllm, vllm-2024, vllm-rocm-2024, ...; engines without one keep their name and era."""
-    if not recent and engine == "vllm" and gpu is not None and gpu.id.startswith("MI"):
-        return "vllm-rocm-2024"
-    return engine if recent else f"{engine}-2024"
+    return f"{engine}-rocm-2024" if early_rocm else engine if recent else f"{engine}-2024"

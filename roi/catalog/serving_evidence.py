@@ -69,10 +69,14 @@ def without_its_model(runs: Sequence[ServingRun]) -> Callable[[ServingRun], Serv
     None where too few runs are left. The spread is the catalog's for the engine. A run's model is its architecture and size:
     Llama-3-8B is left out with Llama-3.1-8B.
     """
-    fits = leave_models_out([run for run in runs if not run.implausible])
+    def pool_of(run: ServingRun) -> str:
+        row, own = engine_row(run.engine, recent=run.recent)
+        return run.engine if own else row.engine
+
+    fits = leave_models_out([run for run in runs if not run.implausible], pool_of)
 
     def evidence(run: ServingRun) -> ServingEvidence | None:
-        found = fits.get(run.engine, {}).get(same_model(run))
+        found = fits.get((pool_of(run), same_model(run)))
         row, own = engine_row(run.engine, recent=run.recent)
         return None if found is None else evidence_from(run, row, found, own=own)
 

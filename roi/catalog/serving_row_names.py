@@ -6,6 +6,7 @@ from typing import NamedTuple
 from roi.catalog.row_fields import Row, Unusable, cell, known_number
 from roi.estimate.iteration import KV_BYTES, WEIGHT_FORMATS
 from roi.estimate.serving_run import LoadKind, TpotKind
+from roi.facts.gpu import Gpu
 
 ENGINES = (
     ("vllm", r"vllm"), ("tensorrt-llm", r"tensor-?rt|trt|\bnim\b"), ("sglang", r"sgl"), ("deepspeed-mii", r"deepspeed|\bmii\b"),
@@ -17,6 +18,9 @@ ENGINES = (
 FIRST_RECENT = {"vllm": (0, 8), "tensorrt-llm": (0, 17), "sglang": (0, 4), "tgi": (3, 0), "lmdeploy": (0, 7)}
 """First release of an engine's present design: vLLM 0.8 runs V1 by default; the others are the releases about the turn of
 2024 to 2025, when overlapped schedulers became the default."""
+
+LAST_EARLY_ROCM = (0, 6, 1)
+"""The release of vLLM that was fitted on MI300X (LLM-Inference-Bench, 2024-10)."""
 
 RECENT_YEAR = 2025
 """Without a version, runs from this year on are taken as the present design."""
@@ -39,6 +43,8 @@ class Engine(NamedTuple):
     """True for releases of the present design."""
     dated: bool
     """False where neither version nor date says so."""
+    early_rocm: bool = False
+    """True for vLLM on AMD up to the release whose runs were fitted, before AMD's kernels for few rows."""
 
 
 class LoadWords(NamedTuple):
@@ -55,8 +61,21 @@ class LoadWords(NamedTuple):
     """Prompt and decode workers of a disaggregated server."""
 
 
-def row_engine(row: Row) -> Engine:
-    """Engine and era of a row, from the columns engine, engine_version and date."""
+def row_engine(row: Row, gpu: Gpu | None) -> Engine:
+    """Engine and era of a row, from the columns engine, engine_version and date; early_rocm needs the card."""
+    found = _engine(row)
+    early = found.name == "vllm" and not found.recent and gpu is not None and gpu.id.startswith("MI")
+    release = _release(row)
+    until = release <= LAST_EARLY_ROCM if release else bool(re.match(r"20(2[0-3]|24-(0\d|10))", cell(row, "date")))
+    return found._replace(early_rocm=early and until)
+
+
+def _release(row: Row) -> tuple[int, int, int] | None:
+    found = re.search(r"(?<![\d.])v?(\d+)\.(\d+)(?:\.(\d+))?", f"{cell(row, 'engine_version')} {cell(row, 'engine')}".lower())
+    return None if found is None else (int(found.group(1)), int(found.group(2)), int(found.group(3) or 0))
+
+
+def _engine(row: Row) -> Engine:
     text = cell(row, "engine").lower()
     name = next((name for name, words in ENGINES if re.search(words, text)), re.sub(r"\s*\(.*?\)", "", text) or "unstated")
     version = f"{cell(row, 'engine_version').lower()} {text}"
@@ -64,18 +83,18 @@ def row_engine(row: Row) -> Engine:
         return Engine(name, recent=False, dated=True)
     if re.search(r"\bv1\b", version):
         return Engine(name, recent=True, dated=True)
-    release = re.search(r"(?<![\d.])v?(\d+)\.(\d+)(?:\.\d+)?", version)
+    release = _release(row)
     if release and name in FIRST_RECENT:
-        return Engine(name, (int(release.group(1)), int(release.group(2))) >= FIRST_RECENT[name], dated=True)
+        return Engine(name, release[:2] >= FIRST_RECENT[name], dated=True)
     year = re.search(r"20\d\d", f"{cell(row, 'date')} {version}")
     return Engine(name, year is None or int(year.group(0)) >= RECENT_YEAR, dated=year is not None)
 
 
-def row_formats(row: Row, shape_id: str) -> tuple[str, str, list[tuple[str, float]]]:
+def row_formats(row: Row, shape_id: str, engine: Engine) -> tuple[str, str, list[tuple[str, float]]]:
     """Weight format, KV format, and what was taken by default with the factor by which it may be off.
 
-    gpt-oss is published in MXFP4 whatever the label says. Engines keep KV in 16 bits unless told; published fp8 and fp4
-    recipes tell them fp8. 4 bits halve KV or leave it: 1.1 on most rows.
+    gpt-oss is published in MXFP4 whatever the label says. Engines keep KV in 16 bits unless told; recipes for fp8 and fp4 of
+    2025 tell them fp8, and TensorRT-LLM's quantisation does so by default. Halving KV or not is 1.1 on most rows.
     """
     text = cell(row, "precision").lower()
     weights, _, kv = text.partition("/kv") if "/kv" in text else text.partition("kv")
@@ -87,7 +106,8 @@ def row_formats(row: Row, shape_id: str) -> tuple[str, str, list[tuple[str, floa
             assumed.append(("precision bf16", 1.3))
     stated = next((name for name in KV_BYTES if name in kv), "")
     if not stated:
-        stated = "fp8" if weight in ("fp8", "nvfp4") else "bf16"
+        told = weight in ("fp8", "nvfp4") and (engine.recent or engine.name == "tensorrt-llm")
+        stated = "fp8" if told else "bf16"
         assumed.append((f"kv {stated}", 1.1))
     return weight, stated, assumed
 

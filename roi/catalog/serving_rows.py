@@ -104,10 +104,11 @@ def serving_label(row: Row) -> ServingLabel:
     """What the row is called by and states."""
     stated = {name for name, columns in (("throughput", FIGURES[:3]), ("ttft", FIGURES[3:4]), ("tpot", FIGURES[4:]))
               if any(known_number(row, column) is not None for column in columns)}
-    gpu, engine = _card(cell(row, "gpu")), row_engine(row)
+    gpu = _card(cell(row, "gpu"))
+    engine = row_engine(row, gpu)
     return ServingLabel(
         cell(row, "id"), _source(row), gpu.id if gpu else cell(row, "gpu") or "unstated",
-        serving_family(engine.name, gpu, recent=engine.recent), cell(row, "model"), frozenset(stated), _implausible(row))
+        serving_family(engine.name, recent=engine.recent, early_rocm=engine.early_rocm), cell(row, "model"), frozenset(stated), _implausible(row))
 
 
 @cache
@@ -133,8 +134,8 @@ def serving_run(row: Row) -> ServingRun:
     model = row_model(row)
     words = row_load(row)
     gpu = _gpu(row, assumed)
-    weight, kv, formats = row_formats(row, model.shape.id)
-    engine = row_engine(row)
+    engine = row_engine(row, gpu)
+    weight, kv, formats = row_formats(row, model.shape.id, engine)
     tp, replicas = _layout(row, model.shape, gpu, weight, words, assumed)
     load = _load(row, words, figures, assumed)
     prefill = 0.0
@@ -144,7 +145,7 @@ def serving_run(row: Row) -> ServingRun:
     return ServingRun(
         id=cell(row, "id"), source=_source(row),
         system=ServingSystem(model.shape, gpu, replicas, tp, weight, kv, prefill),
-        load=load, engine=serving_family(engine.name, gpu, recent=engine.recent), recent=engine.recent,
+        load=load, engine=serving_family(engine.name, recent=engine.recent, early_rocm=engine.early_rocm), recent=engine.recent,
         requests_per_s=figures["req_per_s"], output_tokens_per_s=figures["output_tok_per_s"],
         total_tokens_per_s=figures["total_tok_per_s"],
         ttft_s=_milliseconds(figures["ttft_ms"]), tpot_s=_milliseconds(figures["tpot_ms"]),

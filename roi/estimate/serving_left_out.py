@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.estimate.iteration import Efficiencies
-from roi.estimate.serving_fit import StepEquation, equations_of, fit_efficiencies, speeds
-from roi.estimate.serving_prediction import operating_figures
+from roi.estimate.serving_fit import StepEquation, equations_of, fit_efficiencies
+from roi.estimate.serving_prediction import OperatingFigures, operating_figures
 from roi.estimate.serving_run import ServingRun
 
 Array = NDArray[np.float64]
@@ -23,11 +23,11 @@ Key = Callable[[ServingRun], Hashable]
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Measured over predicted, on runs that the fit has not seen, with what each was predicted by."""
+    """Measured over predicted, on runs that the fit has not seen."""
 
     runs: tuple[ServingRun, ...]
     speed: Array
-    """Of the step, one for each run."""
+    """Requests a second of a static batch; one over TPOT of a closed loop, whose queue is predicted too."""
     ttft: Array
     """Measured over predicted TTFT; NaN where the run states none."""
 
@@ -62,14 +62,18 @@ def leave_out(runs: Sequence[ServingRun], pool: Sequence[ServingRun], *keys: Key
         if len(seen) < FEWEST:
             continue
         engine = fit_efficiencies(seen)
-        told += [e.run for e in members]
-        speed += speeds(members, engine).tolist()
-        ttft += [_ttft_ratio(e.run, engine) for e in members]
+        for run in (e.run for e in members):
+            figures = operating_figures(run, engine)
+            told.append(run)
+            speed.append(_speed_ratio(run, figures))
+            ttft.append(float("nan") if run.ttft_s is None else run.ttft_s / figures.ttft_s)
     return LeftOut(tuple(told), np.array(speed), np.array(ttft))
 
 
-def _ttft_ratio(run: ServingRun, engine: Efficiencies) -> float:
-    return float("nan") if run.ttft_s is None else run.ttft_s / operating_figures(run, engine).ttft_s
+def _speed_ratio(run: ServingRun, figures: OperatingFigures) -> float:
+    if run.tpot_s is not None:
+        return figures.tpot_s / run.tpot_s
+    return (run.requests_per_s or float("nan")) / figures.requests_per_s
 
 
 def balanced_quantiles(ratios: Array, runs: Sequence[ServingRun], *at: float) -> tuple[float, ...]:
@@ -84,16 +88,23 @@ def balanced_quantiles(ratios: Array, runs: Sequence[ServingRun], *at: float) ->
     return tuple(float(q) for q in np.exp(np.interp(np.array(at) * weights.sum(), reached, values[order])))
 
 
-def leave_models_out(runs: Sequence[ServingRun]) -> dict[str, dict[Hashable, Efficiencies]]:
-    """Engine family -> model -> efficiencies fitted on the family's other models; absent where too few runs are left."""
-    out: dict[str, dict[Hashable, Efficiencies]] = {}
-    families: dict[str, list[StepEquation]] = defaultdict(list)
-    for equation in equations_of(runs):
-        families[equation.run.engine].append(equation)
-    for family in dict.fromkeys(run.engine for run in runs):
-        out[family] = {}
-        for model in {same_model(run) for run in runs if run.engine == family}:
-            rest = [e for e in families[family] if same_model(e.run) != model]
-            if len(rest) >= FEWEST:
-                out[family][model] = fit_efficiencies(rest)
+def leave_models_out(
+    runs: Sequence[ServingRun], pool_of: Callable[[ServingRun], str],
+) -> dict[tuple[str, Hashable], Efficiencies]:
+    """(pool, model) -> efficiencies fitted on the pool's other models; absent where too few runs are left.
+
+    `pool_of` names the engine family whose runs are fitted together for a run, or "other", "other-2024" for all of an era.
+    """
+    equations = equations_of(runs)
+    out: dict[tuple[str, Hashable], Efficiencies] = {}
+    for pool, model in {(pool_of(run), same_model(run)) for run in runs}:
+        rest = [e for e in equations if same_model(e.run) != model and _in_pool(e.run, pool)]
+        if len(rest) >= FEWEST:
+            out[pool, model] = fit_efficiencies(rest)
     return out
+
+
+def _in_pool(run: ServingRun, pool: str) -> bool:
+    if pool in ("other", "other-2024"):
+        return run.recent == (pool == "other") and "rocm" not in run.engine
+    return run.engine == pool

@@ -108,6 +108,8 @@ def operating_figures(run: ServingRun, efficiencies: Efficiencies, speed: float 
 
 def system_figures(load: ServingLoad, system: ServingSystem, replica: Replica) -> OperatingFigures:
     """The system's figures from one replica's: the load is divided evenly, rates add, times are the replica's."""
+    if system.prefill_replicas and load.kind == "closed":
+        return disaggregated_figures(load, replica, system.prefill_replicas, system.replicas - system.prefill_replicas)
     n = system.replicas
     share = replace(load, concurrency=_over(load.concurrency, n), requests_per_s=_over(load.requests_per_s, n),
                     prompts=_over(load.prompts, n))
@@ -166,6 +168,37 @@ def closed_figures(load: ServingLoad, replica: Replica) -> OperatingFigures:
     return _steady(load, replica, math.exp(low), held)
 
 
+def disaggregated_figures(load: ServingLoad, replica: Replica, prefilling: float, decoding: float) -> OperatingFigures:
+    """A closed loop over replicas that compute prompts and others that decode: no prefill between two tokens.
+
+    Prompts queue at the first kind (M/D/1, at most all in flight), and the slower kind sets the rate. Ignored: the transfer of
+    the KV cache (a few ms over NVLink or RDMA).
+    """
+    held, further = load.concurrency or 1.0, max(load.output_tokens - 1.0, 1e-9)
+    prompt = replica.prefill_s(load.input_tokens, 1.0) + float(replica.iteration.step_s) * _chunks(load, replica)
+
+    def at(sequences: float) -> OperatingFigures:
+        step = replica.step_s(max(sequences, 1.0))
+        rate = min(decoding * sequences / (further * step), 0.999 * prefilling / prompt)
+        busy = rate * prompt / prefilling
+        wait = min(busy * prompt / (2.0 * (1.0 - busy)), held / prefilling * prompt)
+        ahead = float(replica.iteration.request_s) + float(replica.iteration.request_steps) * step
+        return OperatingFigures(rate, ahead + prompt + wait, step, load.output_tokens, load.input_tokens)
+
+    low, high = math.log(1e-4), math.log(max(min(replica.mean_slots, held / decoding), 1.0))
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2.0
+        point = at(math.exp(middle))
+        inside = point.requests_per_s * (point.ttft_s + further * point.tpot_s)
+        low, high = (middle, high) if inside < held else (low, middle)
+    point = at(math.exp(low))
+    return replace(point, ttft_s=max(held / point.requests_per_s - further * point.tpot_s, point.ttft_s))
+
+
+def _chunks(load: ServingLoad, replica: Replica) -> float:
+    return max(load.input_tokens / replica.step_tokens, 1.0)
+
+
 def _steady(load: ServingLoad, replica: Replica, decoding: float, held: float | None) -> OperatingFigures:
     """The steady state with so many sequences decoding on average; of `held` in flight, or of an open loop (None).
 
@@ -180,7 +213,7 @@ def _steady(load: ServingLoad, replica: Replica, decoding: float, held: float | 
     step, prefill = replica.step_s(together), replica.prefill_s(load.input_tokens, together)
     further = max(load.output_tokens - 1.0, 1e-9)
     rate = 1.0 / (prefill + further * step / decoding)
-    chunks = max(load.input_tokens / replica.step_tokens, 1.0)
+    chunks = _chunks(load, replica)
     service = prefill + chunks * step
     busy = min(rate * (prefill + step * load.input_tokens / replica.step_tokens), 0.999)
     scatter = 1.0 + load.length_cv**2

@@ -71,7 +71,7 @@ class ServingValidation:
     blocks: Blocks
     """Over all rows but the implausible ones; with a model left out, over the judged groups alone."""
     by: dict[str, dict[str, Blocks]]
-    """GROUPS -> name -> blocks."""
+    """GROUPS -> name -> blocks; with a model left out, "group" lists all groups and the others count the judged ones."""
     derived: ErrorBlock
     """Throughput of closed loops that state none, from TTFT and TPOT by Little's law; in no other block."""
     implausible: Blocks
@@ -121,13 +121,17 @@ def validate_serving(
     counted = [label for label in plain if not left_out or label.group in judged]
     return ServingValidation(
         rows=len(labels), blocks=_blocks(scores, counted),
-        by={group: {name: _blocks(scores, [x for x in plain if getattr(x, group) == name])
-                    for name in dict.fromkeys(getattr(x, group) for x in plain)} for group in GROUPS},
+        by={group: _split(scores, plain if group == "group" else counted, group) for group in GROUPS},
         derived=summarise_errors((s for s in derived if s.label in set(counted)), len(derived)),
         implausible=_blocks(doubtful, [label for label in labels if label.implausible]), judged=judged, left_out=left_out,
         scores=tuple(scores), skipped=tuple(skipped), unpredicted=tuple(unpredicted),
         assumptions=tuple(Counter(name for run in runs for name, _ in run.assumed).most_common()), bases=dict(bases),
     )  # fmt: skip
+
+
+def _split(scores: Sequence[ServingScore], labels: Sequence[ServingLabel], group: str) -> dict[str, Blocks]:
+    names = dict.fromkeys(str(getattr(label, group)) for label in labels)
+    return {name: _blocks(scores, [label for label in labels if getattr(label, group) == name]) for name in names}
 
 
 def judged_groups(runs: Iterable[ServingRun], labels: dict[str, ServingLabel]) -> frozenset[str]:

@@ -5,12 +5,15 @@
 A step's time is linear in 1/efficiency and in the overheads, so each group of runs is one non-negative least-squares fit of
 relative residuals, reweighted towards least absolute ones (some labels are wrong), with every efficiency held below what
 hardware has been seen to reach (roi/estimate/serving_fit.py). Fitted: the two large sources, anl and sil, without rows marked
-IMPLAUSIBLE and without static batches that ran in waves. The other sources check the answer and were never fitted.
+IMPLAUSIBLE, without batches that were inferred from several workers', and without static ones that ran in waves. The other
+sources check the answer and were never fitted.
 """
 
 import argparse
 import csv
 import json
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +25,7 @@ from roi.catalog import serving_efficiencies
 from roi.catalog.serving_rows import serving_table
 from roi.estimate.serving_fit import equations_of, fit_efficiencies, speeds
 from roi.estimate.serving_left_out import (
+    FULL_ROWS,
     Key,
     LeftOut,
     balanced_quantiles,
@@ -56,8 +60,9 @@ RECENT, EARLY = ("vllm", "tensorrt-llm", "sglang"), ("vllm-2024", "tensorrt-llm-
 GROUPS = (
     Group("vllm", ("vllm-v1",), ("vllm",), SIL, "vLLM V1, closed loops of 4 to 512, input 1,000 to 8,192. Lengths and means"
           " or medians are not stated by the source."),
-    Group("tensorrt-llm", ("trtllm", "trt-llm", "tensorrt_llm"), ("tensorrt-llm",), SIL, "Four efficiencies stand at the highest"
-          " allowed: the overheads carry the rest. gpt-oss on Hopper runs at half the predicted speed and makes the low end."),
+    Group("tensorrt-llm", ("trtllm", "trt-llm", "tensorrt_llm"), ("tensorrt-llm",), SIL, "Four efficiencies stand at the"
+          " highest allowed: the overheads carry the rest. gpt-oss on Hopper runs at half the predicted speed and makes the low"
+          " end."),
     Group("other", ("sglang", "tgi", "lmdeploy"), RECENT, SIL, "For engines that were not fitted alone (SGLang has two models):"
           " vLLM, TensorRT-LLM and SGLang of 2025-26 together. The ends are those with the engine left out."),
     Group("vllm-2024", ("vllm-v0",), ("vllm-2024",), ANL, "vLLM V0 (0.5.3 and unstated), fp16, static batches 1 to 64, input ="
@@ -71,8 +76,18 @@ GROUPS = (
     Group("vllm-rocm-2024", (), ("vllm-rocm-2024",), ANL, "vLLM 0.6.1 on MI300X, an early ROCm build: products of few rows at a"
           " twentieth of the matrix rate, and attention that reads keys and values again for each query head. Says nothing of"
           " releases after it."),
-    Group("deepspeed-mii-2024", ("deepspeed-mii",), ("deepspeed-mii-2024",), ANL, "DeepSpeed-MII on A100, fp16, static batches."),
+    Group("deepspeed-mii-2024", ("deepspeed-mii",), ("deepspeed-mii-2024",), ANL,
+          "DeepSpeed-MII on A100, fp16, static batches."),
 )  # fmt: skip
+
+
+def inferred(row: dict[str, str]) -> bool:
+    """True where a closed loop's batch of one worker was inferred from the load on several, or the whole load is not stated.
+
+    A router spreads a load unevenly: the same worker's batch of 1 comes with a TPOT of 8 ms alone and of 42 ms as one of two.
+    """
+    whole = re.search(r"silicon_concurrency=(\d+)", row["notes"])
+    return row["id"].startswith("sil") and (whole is None or float(whole.group(1)) != float(row["concurrency"]))
 
 
 def told(name: str, found: LeftOut) -> float:
@@ -111,7 +126,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write roi/catalog/data/serving_efficiencies.json")
     asked = parser.parse_args()
     with asked.table.open(encoding="utf-8", newline="") as file:
-        runs = [run for run in serving_table(list(csv.DictReader(file))).runs if run.source in FITTED and not run.implausible]
+        rows = [row for row in csv.DictReader(file) if not inferred(row)]
+    runs = [run for run in serving_table(rows).runs if run.source in FITTED and not run.implausible]
     alone = (*RECENT[:2], *EARLY)
     cards = joined([leave_out(of(runs, (f,)), of(runs, (f,)), same_card) for f in alone])
     keys: dict[str, tuple[Key, ...]] = {"engine": (same_engine,), "engine and card": (same_engine, same_card)}
@@ -123,14 +139,18 @@ def main() -> None:
         told(f"{name} left out", found)
     ends = {name: outward(*balanced_quantiles(found.speed, found.runs, 0.05, 0.95))
             for name, found in (("card", cards), *without.items())}
-    rows = [row(group, runs, ends) for group in GROUPS]
+    groups = [group_row(group, runs, ends) for group in GROUPS]
+    latency = next(group["request_s"] for group in groups if group["engine"] == "other")
+    for group in groups:
+        if "ttft_low" not in group:
+            group["request_s"] = latency  # HTTP and tokenizing do not depend on the engine's steps; no TTFT was measured
     if asked.write:
         path = Path(serving_efficiencies.__file__).parent / "data" / "serving_efficiencies.json"
         kept = json.loads(path.read_text(encoding="utf-8"))
-        path.write_text(json.dumps({"engines": rows, "adapters": kept["adapters"]}, indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps({"engines": groups, "adapters": kept["adapters"]}, indent=1) + "\n", encoding="utf-8")
 
 
-def row(group: Group, runs: Sequence[ServingRun], ends: dict[str, tuple[float, float]]) -> dict[str, Any]:
+def group_row(group: Group, runs: Sequence[ServingRun], ends: dict[str, tuple[float, float]]) -> dict[str, Any]:
     """The catalog's row of a group."""
     mine = of(runs, group.families)
     equations = equations_of(mine)
@@ -146,7 +166,8 @@ def row(group: Group, runs: Sequence[ServingRun], ends: dict[str, tuple[float, f
     elsewhere = ends["engine and card" if pooled or single else "card"]
     out: dict[str, Any] = {"engine": group.engine, "aliases": list(group.aliases)}
     out |= {name: float(f"{value:.3g}") for name, value in asdict(engine).items()}
-    out |= {"gpus": sorted({e.run.system.gpu.id for e in equations}),
+    cards = Counter(e.run.system.gpu.id for e in equations)
+    out |= {"gpus": sorted(card for card, count in cards.items() if count >= FULL_ROWS),
             "models": sorted({e.run.system.shape.id for e in equations}), "runs": len(equations),
             "median_error_model_left_out": float(f"{model_error:.3g}"),
             "median_error_gpu_left_out": float(f"{model_error if np.isnan(card_error) else card_error:.3g}"),

@@ -12,14 +12,15 @@ from roi.facts.model import ModelShape
 
 PACKINGS = re.compile(
     r"[-_. ](awq|gptq|fp8|fp4|nvfp4|mxfp4|int4|int8|w4a16|w8a8|w8a16|4bit|8bit|bf16|fp16|gguf|marlin|dynamic|kv|quantized|bnb"
-    r"|amd|meta|neuralmagic|tp ?\d+|q\d\w*|99(\.9)?|orca|instruct|chat|hf|it|base|turbo)$"
+    r"|amd|meta|neuralmagic|tp ?\d+|q\d\w*|99(\.9)?|interactive|server|offline|orca|instruct|chat|hf|it|base|turbo)$"
 )
 """Endings that name a format, a packing or a test, not a shape; formats are read from the precision column too."""
 
 SAME_SHAPES = (
     (r"vicuna-?13b.*", "llama-2-13b"), (r"vicuna-?7b.*", "llama-2-7b"), (r"vicuna-?33b.*", "yi-34b"),
     (r"mistral-7b-(openorca|openhermes|dolphin).*", "mistral-7b-v0.1"), (r"mistral-?7b", "mistral-7b-v0.1"),
-    (r"mixtral-?8x7b.*", "mixtral-8x7b"), (r"deepseek-r1", "deepseek-v3"), (r"gpt-?oss-?(\d+b)", r"gpt-oss-\1"),
+    (r"gpt-?j(-6b)?", "gpt-j-6b"), (r"mixtral-?8x7b.*", "mixtral-8x7b"), (r"deepseek-r1(-\d+)?", "deepseek-v3"),
+    (r"gpt-?oss-?(\d+b)", r"gpt-oss-\1"),
     (r"llama-?(\d)[._-](\d)-?(\d+b)", r"llama-\1.\2-\3"), (r"llama-?(\d)-?(\d+b)", r"llama-\1-\2"),
     (r"qwen-?(\d)[._](\d)-?(\d+b)", r"qwen\1.\2-\3"), (r"qwen-?(\d)-?(\d+b)", r"qwen\1-\2"),
 )  # fmt: skip

@@ -7,6 +7,7 @@ from roi.catalog.row_fields import Row, Unusable, cell, known_number
 from roi.estimate.iteration import KV_BYTES, WEIGHT_FORMATS
 from roi.estimate.serving_run import LoadKind, TpotKind
 from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
 
 ENGINES = (
     ("vllm", r"vllm"), ("tensorrt-llm", r"tensor-?rt|trt|\bnim\b"), ("sglang", r"sgl"), ("deepspeed-mii", r"deepspeed|\bmii\b"),
@@ -30,6 +31,12 @@ SHAREGPT = (215.2, 198.0)
 
 SHAREGPT_CV = 1.2
 """Standard deviation over mean of that sample's lengths: it is cut at 1,024 prompt tokens and 2,048 together."""
+
+RATES = ("req_per_s", "output_tok_per_s", "total_tok_per_s")
+"""Columns of throughput."""
+
+NARROW = r"fp8|fp4|int8|int4|awq|gptq|w4|w8|[48]-?bit"
+"""Words of weight formats below 16 bits."""
 
 NUMBER = r"(\d+(?:\.\d+)?)"
 
@@ -57,6 +64,8 @@ class LoadWords(NamedTuple):
     """Requests of the whole run."""
     held_to_slo: bool = False
     """True where the figure is the most that kept an SLO (MLPerf Server and Interactive)."""
+    guessed: bool = False
+    """True where nothing says what the load was, and a throughput is taken as all that the server gives."""
     split: tuple[float, float] | None = None
     """Prompt and decode workers of a disaggregated server."""
 
@@ -64,7 +73,8 @@ class LoadWords(NamedTuple):
 def row_engine(row: Row, gpu: Gpu | None) -> Engine:
     """Engine and era of a row, from the columns engine, engine_version and date; early_rocm needs the card."""
     found = _engine(row)
-    early = found.name == "vllm" and not found.recent and gpu is not None and gpu.id.startswith("MI")
+    narrow = re.search(NARROW, cell(row, "precision").lower())  # ran on other kernels, and no run with them was fitted
+    early = found.name == "vllm" and not found.recent and not narrow and gpu is not None and gpu.id.startswith("MI")
     release = _release(row)
     until = release <= LAST_EARLY_ROCM if release else bool(re.match(r"20(2[0-3]|24-(0\d|10))", cell(row, "date")))
     return found._replace(early_rocm=early and until)
@@ -90,7 +100,7 @@ def _engine(row: Row) -> Engine:
     return Engine(name, year is None or int(year.group(0)) >= RECENT_YEAR, dated=year is not None)
 
 
-def row_formats(row: Row, shape_id: str, engine: Engine) -> tuple[str, str, list[tuple[str, float]]]:
+def row_formats(row: Row, shape: ModelShape, engine: Engine) -> tuple[str, str, list[tuple[str, float]]]:
     """Weight format, KV format, and what was taken by default with the factor by which it may be off.
 
     gpt-oss is published in MXFP4 whatever the label says. Engines keep KV in 16 bits unless told; recipes for fp8 and fp4 of
@@ -99,7 +109,9 @@ def row_formats(row: Row, shape_id: str, engine: Engine) -> tuple[str, str, list
     text = cell(row, "precision").lower()
     weights, _, kv = text.partition("/kv") if "/kv" in text else text.partition("kv")
     assumed: list[tuple[str, float]] = []
-    weight = "mxfp4" if shape_id.startswith("gpt-oss") else _weight_format(f"{weights} {cell(row, 'model').lower()}")
+    weight = "mxfp4" if shape.id.startswith("gpt-oss") else _weight_format(f"{weights} {cell(row, 'model').lower()}")
+    if weight == "mxfp4" and all(mlp.experts == 1 for mlp in shape.mlp):
+        weight = "nvfp4"  # of a dense model all matrices are 4 bit; block scales of 32 or 16 weights differ by 6%
     if not weight:
         weight = "bf16"
         if not re.search(r"nan", weights):
@@ -125,6 +137,14 @@ def _weight_format(text: str) -> str:
     return ""
 
 
+def row_concurrency(row: Row) -> float | None:
+    """Requests in flight or in the batch: the column, else a number that the scenario gives; None where neither does."""
+    stated = known_number(row, "concurrency")
+    words = (rf"(?:concurrency|batch(?: size)?|bs|users|clients|streams)[ =:]{{0,3}}{NUMBER}"
+             rf"|{NUMBER}\s*(?:users|clients|concurrent)")
+    return stated if stated is not None else _after(words, cell(row, "scenario").lower()) or None
+
+
 def row_load(row: Row) -> LoadWords:
     """The kind of load that the scenario names; from the concurrency where it names none."""
     text = cell(row, "scenario").lower()
@@ -132,22 +152,29 @@ def row_load(row: Row) -> LoadWords:
     split = re.search(rf"p\s*:\s*d\s*{NUMBER}\s*:\s*{NUMBER}", text)
     workers = None if split is None else (float(split.group(1)), float(split.group(2)))
     rate = _after(rf"(?:qps|rate|rps|req/s)[^\d\s]*\s*{NUMBER}|{NUMBER}\s*(?:qps|rps|req/s|requests?/s)", text)
-    held = known_number(row, "concurrency") is not None
-    if re.search(r"qps\W*inf|rate\W*inf", text):
+    held = row_concurrency(row) is not None
+    offline = re.search(r"\boffline\b", text)
+    if re.search(r"(?:qps|rate|rps)\W*inf", text):
         return LoadWords("saturated", None, prompts)
-    if re.search(r"static|latency test|single stream|single-stream|one[- ]batch", text) and held:
-        return LoadWords("static", None, prompts)
-    if rate is not None and not re.search(r"closed", text):
+    if rate is not None and not re.search(r"closed|static", text):
         return LoadWords("open", rate, prompts)
-    if held and not re.search(r"\boffline\b", text):
-        return LoadWords("closed", None, prompts, split=workers)
-    if re.search(r"\b(server|interactive)\b", text) and not re.search(r"\boffline\b", text):
-        return LoadWords("saturated", None, prompts, held_to_slo=True)
-    if held and prompts is None:
+    if held and (re.search(r"static|latency test|single[- ]stream|one[- ]batch", text) or (offline and prompts is None)):
         return LoadWords("static")
-    if re.search(r"offline|saturat|throughput|max|peak|burst|batch|sharegpt", text) or not text:
-        return LoadWords("saturated", None, prompts)
-    raise Unusable("scenario", cell(row, "scenario"), "no static batch, closed loop, rate or offline run, and no concurrency")
+    if held and not offline:
+        return LoadWords("closed", split=workers)
+    return _unheld(text, prompts, throughput=any(known_number(row, column) is not None for column in RATES))
+
+
+def _unheld(text: str, prompts: float | None, *, throughput: bool) -> LoadWords:
+    """The load of a row that states neither a number in flight nor a rate."""
+    if re.search(r"closed|static|single[- ]stream", text):
+        raise Unusable("concurrency", "", "empty, and a batch or a closed loop needs it")
+    if re.search(r"\b(server|interactive)\b", text):
+        return LoadWords("saturated", None, prompts, held_to_slo=True)
+    known = re.search(r"offline|saturat|throughput|max|peak|burst|batch|sharegpt", text) is not None
+    if known or throughput:
+        return LoadWords("saturated", None, prompts, guessed=not known)
+    raise Unusable("scenario", text, "no static batch, closed loop, rate or offline run, and no concurrency")
 
 
 def _after(pattern: str, text: str) -> float | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from roi.catalog.gpus import find_gpu
-from roi.catalog.row_fields import Row, Unusable, cell, known_number
+from roi.catalog.row_fields import Row, Unusable, cell, known_number, measured_number
 from roi.catalog.row_names import table_gpu
 from roi.catalog.serving_efficiencies import serving_family
 from roi.catalog.serving_row_models import STAND_IN_SPREAD, RowModel, row_model
@@ -16,6 +16,7 @@ from roi.catalog.serving_row_names import (
     Engine,
     LoadWords,
     row_adapters,
+    row_concurrency,
     row_engine,
     row_formats,
     row_load,
@@ -24,7 +25,7 @@ from roi.catalog.serving_row_names import (
 from roi.catalog.table_files import check_heads, table_rows
 from roi.errors import InputError
 from roi.estimate.iteration import weight_bytes
-from roi.estimate.serving_memory import GPU_MEMORY_UTILISATION
+from roi.estimate.serving_memory import GPU_MEMORY_UTILISATION, SEQUENCE_LIMIT
 from roi.estimate.serving_run import ServingLoad, ServingRun, ServingSystem
 from roi.estimate.serving_validation import ServingLabel
 from roi.facts.gpu import Gpu
@@ -51,6 +52,12 @@ REAL_LENGTHS_CV = 0.9
 DEFAULT_PROMPTS = 1000.0
 """Requests of an open run that does not say: the default of vLLM's benchmark script, which most published runs use."""
 
+
+GUESSED_SPREAD = 1.5
+"""A load that nothing describes may be anything up to all that the server gives."""
+
+LARGE_LIMIT = 1024.0
+"""vLLM's max_num_seqs since V1 on data-centre cards; TensorRT-LLM's max_batch_size is 2,048."""
 
 UNDATED_SPREAD = 1.2
 """An engine without version or date may be of either design: 2024's took 1.1 to 1.4 times the step."""
@@ -108,7 +115,9 @@ def serving_label(row: Row) -> ServingLabel:
     engine = row_engine(row, gpu)
     return ServingLabel(
         cell(row, "id"), _source(row), gpu.id if gpu else cell(row, "gpu") or "unstated",
-        serving_family(engine.name, recent=engine.recent, early_rocm=engine.early_rocm), cell(row, "model"), frozenset(stated), _implausible(row))
+        serving_family(engine.name, recent=engine.recent, early_rocm=engine.early_rocm), cell(row, "model"),
+        frozenset(stated), _implausible(row),
+    )  # fmt: skip
 
 
 @cache
@@ -135,7 +144,7 @@ def serving_run(row: Row) -> ServingRun:
     words = row_load(row)
     gpu = _gpu(row, assumed)
     engine = row_engine(row, gpu)
-    weight, kv, formats = row_formats(row, model.shape.id, engine)
+    weight, kv, formats = row_formats(row, model.shape, engine)
     tp, replicas = _layout(row, model.shape, gpu, weight, words, assumed)
     load = _load(row, words, figures, assumed)
     prefill = 0.0
@@ -144,7 +153,7 @@ def serving_run(row: Row) -> ServingRun:
         tp, replicas, prefill = (known_number(row, "n_gpus") or workers * tp) / workers, workers, words.split[0]
     return ServingRun(
         id=cell(row, "id"), source=_source(row),
-        system=ServingSystem(model.shape, gpu, replicas, tp, weight, kv, prefill),
+        system=ServingSystem(model.shape, gpu, replicas, tp, weight, kv, _sequence_limit(engine, load), prefill),
         load=load, engine=serving_family(engine.name, recent=engine.recent, early_rocm=engine.early_rocm), recent=engine.recent,
         requests_per_s=figures["req_per_s"], output_tokens_per_s=figures["output_tok_per_s"],
         total_tokens_per_s=figures["total_tok_per_s"],
@@ -152,6 +161,16 @@ def serving_run(row: Row) -> ServingRun:
         tpot_kind=tpot_kind(cell(row, "tpot_stat")), implausible=_implausible(row),
         assumed=(*assumed, *formats, *_widened(weight, model, engine)),
     )  # fmt: skip
+
+
+def _sequence_limit(engine: Engine, load: ServingLoad) -> float:
+    """Sequences together at most: vLLM's default of the time, unless who measured had it set.
+
+    A static batch is set as large as it is; throughput runs and TensorRT-LLM engines are built for what memory holds.
+    """
+    if load.kind == "static":
+        return max(load.concurrency or 1.0, SEQUENCE_LIMIT)
+    return LARGE_LIMIT if engine.recent or engine.name == "tensorrt-llm" or load.kind == "saturated" else SEQUENCE_LIMIT
 
 
 def _widened(weight: str, model: RowModel, engine: Engine) -> list[tuple[str, float]]:
@@ -215,9 +234,9 @@ def _load(
 ) -> ServingLoad:
     text = f"{cell(row, 'scenario')} {cell(row, 'notes')}".lower()
     isl, osl = _lengths(row, text, figures, assumed)
-    concurrency = known_number(row, "concurrency")
-    if words.kind in ("static", "closed") and concurrency is None:
-        raise Unusable("concurrency", "", "empty, and a batch or a closed loop needs it")
+    concurrency = row_concurrency(row)
+    if words.guessed:
+        assumed.append(("scenario offline", GUESSED_SPREAD))
     nominal = re.search(r"ranges? \[(\d+), (\d+)\]", text)
     real = re.search(r"sharegpt|orca|mlperf|lmsys|conversation", text)
     cv = 0.0
@@ -240,7 +259,7 @@ def _lengths(
     row: Row, text: str, figures: dict[str, float | None], assumed: list[tuple[str, float]],
 ) -> tuple[float, float]:
     """Mean prompt and output tokens: as stated, else from the ratios of the rates, else ShareGPT's where it is named."""
-    isl, osl = known_number(row, "isl"), known_number(row, "osl")
+    isl, osl = measured_number(row, "isl"), measured_number(row, "osl")
     requests, output, total = figures["req_per_s"], figures["output_tok_per_s"], figures["total_tok_per_s"]
     if osl is None and requests and output:
         osl = output / requests

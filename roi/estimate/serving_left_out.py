@@ -18,6 +18,9 @@ Array = NDArray[np.float64]
 FEWEST: Final = 30
 """Equations below which ten coefficients are not fitted."""
 
+FULL_ROWS: Final = 20
+"""Rows of a (card, engine) from which it weighs as much as any other in the quantiles; fewer weigh by their number."""
+
 Key = Callable[[ServingRun], Hashable]
 
 
@@ -77,11 +80,11 @@ def _speed_ratio(run: ServingRun, figures: OperatingFigures) -> float:
 
 
 def balanced_quantiles(ratios: Array, runs: Sequence[ServingRun], *at: float) -> tuple[float, ...]:
-    """Quantiles of the ratios with every (card, engine) weighing the same, however many rows it has; NaN is left out."""
+    """Quantiles of the ratios with every (card, engine) of FULL_ROWS rows and more weighing the same; NaN is left out."""
     known = np.isfinite(ratios)
     names = [(same_card(run), same_engine(run)) for run in runs]
     counts = {name: sum(1 for n, k in zip(names, known, strict=True) if n == name and k) for name in set(names)}
-    weights = np.array([1.0 / counts[n] if k else 0.0 for n, k in zip(names, known, strict=True)])[known]
+    weights = np.array([1.0 / max(counts[n], FULL_ROWS) if k else 0.0 for n, k in zip(names, known, strict=True)])[known]
     values = np.log(ratios[known])
     order = np.argsort(values)
     reached = np.cumsum(weights[order]) - weights[order] / 2.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from roi.estimate.iteration import Efficiencies, Iteration, roofline_iteration
 from roi.estimate.request_shape import lognormal_quantile
-from roi.estimate.serving_memory import SEQUENCE_LIMIT, STEP_TOKENS, replica_memory
+from roi.estimate.serving_memory import STEP_TOKENS, replica_memory
 from roi.estimate.serving_run import ServingLoad, ServingRun, ServingSystem
 from roi.units import GIB
 
@@ -41,7 +41,7 @@ class Replica:
     kv_read_bytes: float
     """KV cache that a step reads for one sequence of mean length, on each GPU."""
     slots: float
-    """Sequences of full length that it holds, at most SEQUENCE_LIMIT; at least 1, since the run was measured."""
+    """Sequences of full length that it holds, at most its sequence_limit; at least 1, since the run was measured."""
     mean_slots: float
     """The same of mean length: a server that is never empty holds sequences of every age."""
     step_tokens: float
@@ -92,10 +92,10 @@ def replica_of(run: ServingRun, efficiencies: Efficiencies, speed: float = 1.0) 
     iteration = roofline_iteration(system.shape, system.gpu, system.tensor_parallel, system.weight_dtype,
                                    requests.prefill_context, efficiencies).at_speed(speed)
     memory = replica_memory(system.shape, system.gpu, system.tensor_parallel, system.weight_dtype, system.kv_dtype, requests,
-                            step_tokens=tokens)
+                            step_tokens=tokens, sequence_limit=system.sequence_limit)
 
     def slots(found: float) -> float:
-        return float(np.clip(found, 1.0, SEQUENCE_LIMIT))
+        return float(np.clip(found, 1.0, system.sequence_limit))
 
     return Replica(iteration, float(memory.kv_read_bytes), slots(float(memory.long_sequences)),
                    slots(float(memory.sequences)), tokens)

@@ -5,6 +5,7 @@ from typing import Literal
 
 from roi.estimate.iteration import kv_element_bytes
 from roi.estimate.request_shape import RequestShape
+from roi.estimate.serving_memory import SEQUENCE_LIMIT
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 
@@ -57,6 +58,8 @@ class ServingSystem:
     """A name of WEIGHT_FORMATS."""
     kv_dtype: str
     """A name of KV_BYTES."""
+    sequence_limit: float = SEQUENCE_LIMIT
+    """Sequences that a replica decodes together at most (max_num_seqs, max_batch_size)."""
     prefill_replicas: float = 0.0
     """Of the replicas, those that compute prompts and nothing else (disaggregated serving); 0: every one does both."""
 

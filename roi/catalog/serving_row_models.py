@@ -79,5 +79,5 @@ def _scaled(parameters: float) -> ModelShape:
     mlp = near.mlp[0]
     per_unit = (3 if mlp.gated else 2) * near.hidden * near.layers
     width = max(round(mlp.intermediate + (parameters - near.parameters) / per_unit), 1)
-    return near.model_copy(update={"id": f"{near.id}-scaled-{parameters / 1e9:g}b",
-                                   "mlp": (mlp.model_copy(update={"intermediate": width}),)})
+    changed = {"id": f"{near.id}-scaled-{parameters / 1e9:g}b", "mlp": (mlp.model_copy(update={"intermediate": width}),)}
+    return ModelShape(**{**{name: getattr(near, name) for name in ModelShape.model_fields}, **changed})  # counts are cached

@@ -265,7 +265,8 @@ def _drained_s(load: ServingLoad, replica: Replica, full: OperatingFigures, prom
 def open_figures(load: ServingLoad, replica: Replica) -> OperatingFigures:
     """Requests that arrive at a rate: the server keeps up, or is full and the queue grows until the run ends.
 
-    The wait for a slot is Sakasegawa's approximation of M/M/c, at most the backlog of the run.
+    The wait for a slot is Sakasegawa's approximation of M/M/c, at most what a run of so many requests can pile up: its backlog,
+    and chance of the order of their square root. A finite run ends when its last request does, on a server that empties.
     """
     rate = load.requests_per_s or 0.0
     full = _full(replace(load, prompts=None), replica)
@@ -285,11 +286,11 @@ def open_figures(load: ServingLoad, replica: Replica) -> OperatingFigures:
     service = replica.mean_slots / capacity
     queue = math.inf if use >= 1.0 else use ** (math.sqrt(2.0 * (replica.mean_slots + 1.0)) - 1.0) * service / (
         replica.mean_slots * (1.0 - use))
-    most = backlog if use >= 1.0 else service if prompts is None else math.sqrt(prompts) / capacity
+    most = service if prompts is None else backlog + math.sqrt(prompts) / capacity
     done = min(rate, capacity)
     if prompts is not None:
-        last = load.output_tokens * point.tpot_s
-        done = prompts / (prompts / done + last)
+        emptying = (point.tpot_s + replica.step_s(1.0)) / 2.0
+        done = prompts / (prompts / done + load.output_tokens * emptying)
     return replace(point, requests_per_s=done, ttft_s=point.ttft_s + min(queue, most))
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.gpus import find_gpu
-from roi.catalog.plan_capacity import POOL, ServingPlan, plan_capacity, roofline_server
+from roi.catalog.plan_capacity import POOL, ServingPlan, plan_capacity, replica_server
 from roi.catalog.rentals import rental_offers
 from roi.catalog.request_lengths import SystemLengths, system_lengths
 from roi.catalog.rows import STALE_DAYS, price_age_days
@@ -129,7 +129,7 @@ def add_plans(
     if not offers:
         sheet.name(f"options.{id}.infeasible", "none of these GPUs has a purchase price in the catalog", "catalog")
         return
-    lengths = system_lengths(sheet, system)
+    lengths = system_lengths(sheet.facts, system)
     requests = lengths.shape
     gpus = {o.gpu: find_gpu(o.gpu) for o in offers}
     grid: Grid = [
@@ -140,8 +140,7 @@ def add_plans(
         if _runs(gpus[g], dtype)
     ]
     engine = find_engine("vllm")
-    shared = shared_adapters and s.serving.adapters == "shared"
-    speed = float(adapter_throughput(s.serving.adapters_on_base).value) if shared else 1.0  # type: ignore[arg-type]
+    speed = adapters_speed(s) if shared_adapters else 1.0
     result = _capacity(s, shape, requests, grid, speed)
     rates = _row(result.requests_per_s)
     classes = [f"serving.speed.{_speed_class(gpu.id, fitted=gpu.id in engine.gpus)}" for gpu, _, _ in grid]
@@ -158,9 +157,9 @@ def add_plans(
         chosen = _cheapest(sheet, found)
         for plan in chosen:
             ends = spreads[[gpu.id for gpu, _, _ in grid].index(plan.offer.gpu)]
-            speeds = speed * (ends.low or 1.0), speed, speed * (ends.high or 1.0)
-            capacity = _replayed(sheet, s, ServingPlan(shape, gpus[plan.offer.gpu], plan.gpus, plan.dtype, s.serving.kv_dtype),
-                                 lengths, speeds)
+            speeds = ends.low or 1.0, 1.0, ends.high or 1.0
+            serving = ServingPlan(shape, gpus[plan.offer.gpu], plan.gpus, plan.dtype, s.serving.kv_dtype, speed)
+            capacity = _replayed(sheet, s, serving, lengths, speeds)
             if capacity.alone.requests_per_s > 0:
                 held.append((plan, capacity))
         tried = {(plan.offer.gpu, plan.gpus, plan.dtype) for plan in chosen}
@@ -176,11 +175,18 @@ def add_plans(
 
 def _replayed(sheet: FactSheet, s: Scenario, plan: ServingPlan, lengths: SystemLengths, speeds: Speeds) -> PlanCapacity:
     """The plan's capacity, replayed once for all options and vendors that share it."""
-    key = (plan.shape.id, plan.gpu.id, plan.tensor_parallel, plan.weight_dtype, lengths.key, speeds)
+    key = (*plan.key, lengths.key, speeds)
     if key not in sheet.replayed:
-        server = roofline_server(plan, lengths, find_engine("vllm").efficiencies)
+        server = replica_server(plan, lengths)
         sheet.replayed[key] = plan_capacity(plan, lengths, server, slo_of(s), speeds)
     return sheet.replayed[key]
+
+
+def adapters_speed(s: Scenario) -> float:
+    """What adapters that are applied at run time leave of the engine's speed; 1 where one is merged."""
+    if s.serving.adapters != "shared":
+        return 1.0
+    return float(adapter_throughput(s.serving.adapters_on_base).value)  # type: ignore[arg-type]  # a ratio
 
 
 def slo_of(s: Scenario) -> Slo:

@@ -121,11 +121,10 @@ def size_service(s: Scenario, case: Case, model: str | None = None, trace: Trace
         mean = demand = trace.requests_per_s * times
     slo, speed = slo_of(s), adapters_speed(s) if option.trains else 1.0
     sized = []
+    model_shape = find_model(option.system.partition("+")[0])
     for k, plan in enumerate(option.plans):
-        serving = ServingPlan(
-            find_model(option.system.partition("+")[0]), find_gpu(plan.gpu), int(_number(plan.gpus_per_replica)), plan.weight_dtype,
-            s.serving.kv_dtype, speed,
-        )
+        degree = int(_number(plan.gpus_per_replica))
+        serving = ServingPlan(model_shape, find_gpu(plan.gpu), degree, plan.weight_dtype, s.serving.kv_dtype, speed)
         planned = _Planned(option, plan, serving, replica_server(serving, traffic), traffic, slo, demand)
         found = _sized(case, f"options.{option.id}.plans.{k}.", planned, replayed=trace is not None)
         if found is not None:

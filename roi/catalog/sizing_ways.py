@@ -1,7 +1,7 @@
 """Ways to run one plan at today's volume: for the peak, with the hours of the day, with an API above a floor, with waiting."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from roi.economics.inputs import Option, Plan, Shared
 from roi.economics.reading import read_option
 from roi.economics.service import service
-from roi.estimate.fleet import Fleet, fleet_capacity, instances_needed, size_autoscaled_fleet, size_fleet
+from roi.estimate.fleet import Fleet, fleet_capacity, instances_needed, replicas_needed, size_autoscaled_fleet, size_fleet
 from roi.estimate.load import burst_from_peak, spill_share
 from roi.facts.case import Case
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
@@ -87,7 +87,8 @@ def _spilling(
     values, target = case.values(), str(case[f"options.{hybrid}.spills_to"].value)
     api = service(shared, read_option(values, target, shared))
     each = float(np.asarray(api.cost.usd * np.ravel(api.price)[0]).ravel()[0])
-    most = int(fixed_floor(plan, option, float(mean * shared.peak_to_mean)))
+    peak = float(mean * shared.peak_to_mean)
+    most = int(replicas_needed(peak, plan.capacity, option.headroom, 0.0, 1.0, plan.pooling))
     tried = []
     for floor in sorted(set(np.geomspace(1, max(most, 1), FLOORS).round().astype(int).tolist())):
         held = float(fleet_capacity(floor, plan.capacity, plan.pooling)) * (1.0 - float(option.headroom))
@@ -98,8 +99,3 @@ def _spilling(
         tried.append(Way("floor, the rest to the API", float(floor), gpus, rent(gpus), usd, spill, note))
     return [min(tried, key=lambda w: w.usd)]
 
-
-def fixed_floor(plan: Plan, option: Option, peak: float) -> float:
-    """Replicas that the whole peak would need."""
-    bare = replace(option, spares=0)
-    return float(size_fleet(peak, peak, plan.capacity, headroom=bare.headroom, spares=0, pooling=plan.pooling).replicas)

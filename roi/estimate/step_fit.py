@@ -7,8 +7,10 @@ from typing import Final
 import numpy as np
 
 from roi.estimate.iteration import Iteration, expert_share, kv_bytes_per_gpu
+from roi.estimate.serve_checks import impossible
 from roi.estimate.step_least_squares import SAME, LinearFit, linear_fit
 from roi.estimate.step_windows import Array, StepRows, in_chunks, joined, kv_tokens, point_rows
+from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.serve_profile import ServePoint, ServeProfile
 
@@ -98,21 +100,22 @@ class StepFit:
         return next((c for c in self.coefficients if c.name == name), None)
 
 
-def fit_profile(profile: ServeProfile, shape: ModelShape | None = None) -> StepFit:
+def fit_profile(profile: ServeProfile, shape: ModelShape | None = None, gpu: Gpu | None = None) -> StepFit:
     """The step's coefficients from the profile's closed loops (all its points, where it has nothing else).
 
     step = a + b x decoding sequences + c x KV tokens + d x prompt tokens [+ e x share of experts touched]. Open loops are
     held out. With `shape`, KV tokens are counted as the model's attention reads them (windows cap it, in units of a token
-    that every layer keeps) and experts get a column. Points of unmerged adapters are not mixed with others.
+    that every layer keeps) and experts get a column; with `gpu` too, a profile that beats the card's roofline is rejected.
+    Points of unmerged adapters are not mixed with others.
     """
-    bad = _unusable(profile)
+    bad = _unusable(profile) or impossible(profile, shape, gpu)
     if bad:
         return StepFit(None, 0.0, rejected=tuple(bad))
     chosen = fitted_points(profile)
     share = expert_share(shape) if shape else 0.0
     found, notes = [], []
     for number, point in chosen:
-        rows, why = point_rows(point, number, kv_reader(shape, profile.gpus), share)
+        rows, why = point_rows(point, number, kv_reader(shape, profile.gpus), share, ends_only=profile.ends_only)
         if rows is None:
             notes.append(f"point {number + 1} left out: {why}")
         else:

@@ -69,6 +69,8 @@ class _Stream:
     """KV tokens read for them."""
     exact: bool
     """True where a chunk is a token."""
+    ends_only: bool
+    """True where only the first and the last stamp were measured."""
 
 
 def kv_tokens(tokens: Array) -> Array:
@@ -90,6 +92,7 @@ def in_chunks(rows: StepRows, step_tokens: float) -> StepRows:
 
 def point_rows(
     point: ServePoint, number: int = 0, kv_of: Callable[[Array], Array] = kv_tokens, expert_share: float = 0.0,
+    *, ends_only: bool = False,
 ) -> tuple[StepRows | None, str]:
     """(rows of one point, "") or (None, why there are none).
 
@@ -99,16 +102,17 @@ def point_rows(
     engine spreads over several steps lies in one of them. Arrivals are counted to the middle between two tokens of the
     reference, since streams of one step arrive a little apart. The first token of a request that met an idle server
     took one step (`in_chunks`: several) and the request's own time; the point's first request is left out (it pays for
-    warming up).
+    warming up). With `ends_only` a request's two stamps are its first and its last token: those between are taken as even,
+    and a window spans the whole of its reference.
 
     `kv_of` gives what a context of so many tokens reads (windows cap it). Ignored: speculative decoding (its steps give
     several tokens).
     """
     good = [r for r in point.requests if _succeeded(r)]
     carried = sum(r.output_tokens for r in good) / max(sum(len(r.chunk_s) for r in good), 1)
-    if carried > TOKENS_PER_CHUNK:
+    if carried > TOKENS_PER_CHUNK and not ends_only:
         return None, f"a streamed chunk carries {carried:.0f} tokens: steps cannot be counted"
-    streams = [_stream(r, kv_of) for r in sorted(good, key=lambda r: r.chunk_s[0])]
+    streams = [_stream(r, kv_of, ends_only) for r in sorted(good, key=lambda r: r.chunk_s[0])]
     failed = [(r.sent_s, np.inf if r.ended_s is None else r.ended_s) for r in point.requests if not _succeeded(r)]
     found = [*_windows(streams, failed, expert_share), *_lone(streams, failed, expert_share)]
     if not found:
@@ -124,8 +128,11 @@ def _succeeded(r: ServedRequest) -> bool:
     return r.error is None and bool(r.chunk_s) and r.ended_s is not None
 
 
-def _stream(r: ServedRequest, kv_of: Callable[[Array], Array]) -> _Stream:
-    chunks = len(r.chunk_s)
+def _stream(r: ServedRequest, kv_of: Callable[[Array], Array], ends_only: bool) -> _Stream:
+    at_s = np.asarray(r.chunk_s)
+    if ends_only and at_s.size == 2:
+        at_s = np.linspace(at_s[0], at_s[1], max(r.output_tokens, 2))
+    chunks = at_s.size
     exact = abs(r.output_tokens - chunks) <= 1  # an end-of-text token has no chunk
     tokens = np.arange(1.0, chunks + 1.0) * (1.0 if exact else r.output_tokens / chunks)
     contexts = kv_of(r.prompt_tokens + np.arange(1.0, np.ceil(tokens[-1]) + 1.0))
@@ -134,7 +141,7 @@ def _stream(r: ServedRequest, kv_of: Callable[[Array], Array]) -> _Stream:
     read = np.interp(decoded, np.arange(reads.size), reads)
     prefill = float(max(r.prompt_tokens - r.cached_tokens, 1))
     ended = r.chunk_s[-1] if r.ended_s is None else r.ended_s
-    return _Stream(r.sent_s, np.asarray(r.chunk_s), ended, prefill, decoded, read, exact)
+    return _Stream(r.sent_s, at_s, ended, prefill, decoded, read, exact, ends_only)
 
 
 def _windows(
@@ -158,6 +165,8 @@ def _windows(
         decoding = np.searchsorted(first, middle, "right") - np.searchsorted(np.sort(last), middle, "right")
         half = (sent[:, None] < previous) & (before[:, None] <= middle) & (first[:, None] > middle)
         clean = ~(half.any(axis=0) & (decoding < most)) & (t >= now)
+        if reference.ends_only:
+            clean[1:-1] = False
         for i, j in _cuts(np.flatnonzero(clean)):
             if any(start < t[j] and end > t[i] for start, end in failed):
                 continue

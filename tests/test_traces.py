@@ -76,7 +76,8 @@ def test_a_parquet_trace_is_read_through_the_usage_room(tmp_path):
     from roi.usage.trace import read_parquet_trace
 
     path = tmp_path / "calls.parquet"
-    rows = "select 0.0 as arrival_s, 100 as input_tokens, 60 as cached_tokens, 5 as output_tokens union all select 4.0, 200, 0, 3"
+    rows = "select 0.0 as arrival_s, 100 as input_tokens, 60 as cached_tokens, 5 as output_tokens"
+    rows += " union all select 4.0, 200, 0, 3"
     duckdb.sql(rows).write_parquet(str(path))
     assert read_parquet_trace(path).cached_tokens.tolist() == [60.0, 0.0]
     duckdb.sql("select 1 as arrival_s").write_parquet(str(tmp_path / "less.parquet"))

@@ -1,6 +1,7 @@
 """`roi size`: the fleet that keeps the SLO, never smaller for more load or a tighter SLO, and how it is told."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from click.testing import CliRunner
@@ -49,7 +50,8 @@ def test_the_fleet_holds_the_slo_at_the_peak_and_is_what_compare_pays(file):
 
 
 def test_replicas_never_fall_when_the_load_grows(file):
-    needed = [sized(file, f"workload.requests_per_day={n}").plans[0].replicas for n in (1_000, 50_000, 200_000, 400_000, 1_500_000)]
+    volumes = (1_000, 50_000, 200_000, 400_000, 1_500_000)
+    needed = [sized(file, f"workload.requests_per_day={n}").plans[0].replicas for n in volumes]
     assert needed == sorted(needed)
     assert needed[-1] > needed[0]
 
@@ -72,7 +74,8 @@ def test_replicas_of_a_trace_never_fall_when_it_runs_faster(file, tmp_path):
 def test_each_fleet_of_the_frontier_is_dearer_and_faster_than_the_one_before(file):
     fleets = [fleet for _, fleet in frontier(sized(file, "candidates.gpus=[L40S,H100-80GB-SXM]"))]
     assert len(fleets) > 1
-    assert all(a.usd_per_month < b.usd_per_month and a.load.e2e_p95_s > b.load.e2e_p95_s for a, b in zip(fleets, fleets[1:], strict=False))
+    assert all(a.usd_per_month < b.usd_per_month for a, b in pairwise(fleets))
+    assert all(a.load.e2e_p95_s > b.load.e2e_p95_s for a, b in pairwise(fleets))
 
 
 def test_waiting_and_following_the_day_never_cost_more_than_the_peak_all_day(file):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.gpus import find_gpu
-from roi.catalog.plan_capacity import POOL, ServingPlan, plan_capacity, replica_server
+from roi.catalog.plan_capacity import ServingPlan, plan_capacity, replica_server
 from roi.catalog.rentals import rental_offers
 from roi.catalog.request_lengths import SystemLengths, system_lengths
 from roi.catalog.rows import STALE_DAYS, price_age_days
@@ -322,4 +322,5 @@ def _add_plan(
     for name, held in each:
         ends = f" at the {name[1:]} end of the engine's speed" if name else ""
         sheet.add(f"{own}capacity{name}_requests_per_s", held.requests_per_s, "requests/s", basis=basis, source=source + ends)
-    sheet.add(own + "pooling", capacity.pooling, "ratio", basis=basis, source=f"replay of {POOL} replicas behind one router")
+    four = "replay of four replicas behind one router: each over one alone"
+    sheet.add(own + "pooling", capacity.pooling, "ratio", basis=basis, source=four)

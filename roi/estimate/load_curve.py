@@ -96,7 +96,7 @@ class PlanCapacity:
     slow: Capacity
     fast: Capacity
     pooling: float
-    """What a replica of a large fleet holds over one alone, at least 1."""
+    """What each of four replicas behind a router holds over one alone, at least 1 (`fleet_capacity`)."""
 
 
 Load = Callable[[float], Requests]

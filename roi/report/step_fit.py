@@ -52,7 +52,7 @@ def step_fit_body(fit: StepFit, held_out: Iterable[HoldOut] = (), theory: Iterat
         "together": [asdict(one) for one in fit.together], "fitted": fit.iteration is not None,
         "rejected": list(fit.rejected), "notes": list(fit.notes), "points": fit.points, "windows": fit.windows,
         "lone_first_tokens": fit.lone, "median_error": fit.median_error, "point_scatter": fit.point_scatter,
-        "condition": fit.condition, "step_tokens": fit.step_tokens, "roofline": best,
+        "condition": fit.condition, "step_tokens": fit.step_tokens, "sequence_limit": fit.sequence_limit, "roofline": best,
         "held_out": [{**asdict(one), "errors": dict(zip(("tpot", "ttft", "tokens_per_s"), one.errors, strict=True))}
                      for one in held_out],
     }
@@ -85,6 +85,8 @@ def _remarks(fit: StepFit, held_out: Iterable[HoldOut]) -> list[str]:
     texts += [_sum(one) for one in fit.together]
     if fit.step_tokens:
         texts.append(f"long prompts come in parts of {fit.step_tokens:,.0f} tokens a step, as lone first tokens show")
+    if fit.sequence_limit and fit.sequence_limit > 1:
+        texts.append(f"at most {fit.sequence_limit} requests decode together: others waited for them")
     return [*texts, *fit.notes]
 
 

@@ -8,6 +8,7 @@ from step_simulator import DESIGN, HOLD_OUT, Load, Noise, Truth, simulate, simul
 
 from roi.catalog.models import find_model
 from roi.errors import InputError
+from roi.estimate.step_adapters import adapter_speeds
 from roi.estimate.step_fit import StepFit, fit_profile, held_out_points
 from roi.estimate.step_holdout import fitted_server, held_out
 from roi.estimate.step_least_squares import non_negative
@@ -240,9 +241,14 @@ def test_an_incomplete_profile_and_few_successes_fit_nothing():
 def test_unmerged_adapters_are_not_mixed_with_the_base():
     """Points of an adapter at half the speed would double the step if they were counted."""
     slow = tuple(replace(load, adapter="unmerged", speed=0.5) for load in DESIGN)
-    fit = fit_profile(simulate(loads=(*DESIGN, *slow)))
+    profile = simulate(loads=(*DESIGN, *slow))
+    fit = fit_profile(profile)
     assert fit.points == len(DESIGN)
     assert fit.coefficient("step_s").value == pytest.approx(Truth().a, rel=0.02)
+    [told] = adapter_speeds(profile, fit)
+    assert (told.adapters, told.points) == (1, len(DESIGN))
+    assert told.low <= 0.5 <= told.high
+    assert told.speed == pytest.approx(0.5, rel=0.02)
     alone = fit_profile(simulate(loads=slow))
     assert alone.coefficient("step_s").value == pytest.approx(2.0 * Truth().a, rel=0.02)
 

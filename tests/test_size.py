@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from roi.catalog.resolution import resolve
 from roi.catalog.sizing import size_service
 from roi.catalog.traces import read_trace
+from roi.catalog.training_runs import known_runs
 from roi.cli import main
 from roi.errors import InputError
 from roi.report.size import frontier, size_text
@@ -33,7 +34,7 @@ def file(tmp_path):
 
 def sized(file, *overrides, **rest):
     scenario = load_scenario(file, overrides)
-    return size_service(scenario, resolve(scenario).case, **rest)
+    return size_service(scenario, resolve(scenario).case, known_runs(), **rest)
 
 
 def test_the_fleet_holds_the_slo_at_the_peak_and_is_what_compare_pays(file):
@@ -130,4 +131,4 @@ def test_bad_input_is_answered_in_one_line(file, options, said, tmp_path, monkey
 def test_without_plans_the_reason_is_the_options(file):
     scenario = load_scenario(file, ("workload.ttft_p95_s=0.001",))
     with pytest.raises(InputError, match="no plan holds"):
-        size_service(scenario, resolve(scenario).case)
+        size_service(scenario, resolve(scenario).case, known_runs())

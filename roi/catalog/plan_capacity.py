@@ -25,9 +25,6 @@ GENERATIONS: Final = 10
 MOST: Final = 4000
 """Requests of one replica's replay at most."""
 
-ENGINE: Final = "vllm"
-"""The engine whose fitted efficiencies stand in until the user's own server is profiled."""
-
 REPLAYED: Final = 600
 """Requests of one replica's replay: some minutes of a peak, not a stationary hour. With 5,000 of them the capacity is 9% lower
 (median of 30 plans, lengths and SLOs; benchmarks/replay_speed.py), since queues have longer to build up."""
@@ -68,14 +65,14 @@ class ServingPlan:
         return (self.shape.id, self.gpu.id, self.tensor_parallel, self.weight_dtype, self.kv_dtype, self.speed)
 
 
-def replica_server(plan: ServingPlan, traffic: Traffic) -> Server:
+def published_server(plan: ServingPlan, traffic: Traffic) -> Server:
     """The replica as published efficiencies describe it; KV in bytes on each GPU.
 
     A prompt token costs what it does at the mean context: of attention's square only the mean is kept, so that prompts
     far above the mean are somewhat too fast (8B: 5% at 8,192 tokens over 2,048).
     """
     requests, degree = traffic.shape, float(plan.tensor_parallel)
-    known = find_engine(ENGINE).efficiencies
+    known = find_engine("vllm").efficiencies
     engine = roofline_iteration(plan.shape, plan.gpu, degree, plan.weight_dtype, requests.prefill_context, known)
     memory = replica_memory(plan.shape, plan.gpu, degree, plan.weight_dtype, plan.kv_dtype, requests)
     return Server(engine.at_speed(plan.speed), float(np.asarray(memory.kv_capacity_bytes)))

@@ -7,11 +7,13 @@ import numpy as np
 
 from roi.catalog.gpus import find_gpu
 from roi.catalog.models import find_model
-from roi.catalog.plan_capacity import ServingPlan, Traffic, load_curve, plan_capacity, replica_server
+from roi.catalog.plan_capacity import ServingPlan, Traffic, load_curve, plan_capacity
+from roi.catalog.plan_evidence import plan_evidence
 from roi.catalog.plans import adapters_speed, slo_of
 from roi.catalog.request_lengths import system_lengths
 from roi.catalog.sizing_ways import Way, ways
 from roi.catalog.traces import Trace
+from roi.catalog.training_runs import KnownRuns
 from roi.economics.inputs import Option, Plan, Shared
 from roi.economics.reading import read_option, read_shared
 from roi.errors import InputError, UnknownName
@@ -100,11 +102,14 @@ class Sizing:
     """Of the cheapest plan: fixed, autoscaled, with spill, with requests that wait."""
 
 
-def size_service(s: Scenario, case: Case, model: str | None = None, trace: Trace | None = None, times: float = 1.0) -> Sizing:
+def size_service(
+    s: Scenario, case: Case, known: KnownRuns, model: str | None = None, trace: Trace | None = None, times: float = 1.0,
+) -> Sizing:
     """The fleets of one self-hosted option of the Case, at today's volume and central values.
 
-    `model` is a system of the Case (qwen3-8b+lora) or a model of candidates.self_hosted; None is the first. With a trace its
-    own arrivals and lengths are replayed, `times` as fast; else Poisson arrivals of the scenario's lengths at its peak.
+    `known` is what the Case was resolved with. `model` is a system of the Case (qwen3-8b+lora) or a model of
+    candidates.self_hosted; None is the first. With a trace its own arrivals and lengths are replayed, `times` as fast; else
+    Poisson arrivals of the scenario's lengths at its peak.
     InputError where no plan holds the SLO.
     """
     values = case.values()
@@ -125,7 +130,7 @@ def size_service(s: Scenario, case: Case, model: str | None = None, trace: Trace
     for k, plan in enumerate(option.plans):
         degree = int(_number(plan.gpus_per_replica))
         serving = ServingPlan(model_shape, find_gpu(plan.gpu), degree, plan.weight_dtype, s.serving.kv_dtype, speed)
-        planned = _Planned(option, plan, serving, replica_server(serving, traffic), traffic, slo, demand)
+        planned = _Planned(option, plan, serving, plan_evidence(known, serving, traffic)[0].server, traffic, slo, demand)
         found = _sized(case, f"options.{option.id}.plans.{k}.", planned, replayed=trace is not None)
         if found is not None:
             sized.append((found, plan))

@@ -59,7 +59,7 @@ def speed_class(gpu: str, *, fitted: bool) -> str:
 def _measured(base: Server, served: Served, plan: ServingPlan) -> Server:
     """The replica with the measured step; KV capacity, chunk size and slots as its server showed, where it did.
 
-    A profile in which no request met an idle server leaves out what a request takes outside the steps: TTFT is then short of it.
+    Where no request met an idle server, the profile leaves out what a request takes outside the steps; TTFT is short of it.
     """
     capacity = base.kv_capacity
     if served.kv_capacity_tokens is not None:

@@ -64,7 +64,7 @@ def _measured(base: Server, served: Served, plan: ServingPlan) -> Server:
     tokens = base.step_tokens if served.step_tokens is None else max(served.step_tokens, base.sequence_limit)
     return replace(
         base, iteration=served.iteration.at_speed(plan.speed), kv_capacity=float(np.asarray(capacity)), step_tokens=tokens,
-        request_s=served.request_s,
+        request_s=served.request_s or 0.0,
     )
 
 

@@ -12,9 +12,9 @@ from scipy.stats import kstest
 from roi.estimate.engine_replica import Server
 from roi.estimate.fleet import fleet_capacity, replicas_needed
 from roi.estimate.iteration import Iteration
-from roi.estimate.load_curve import LoadCurve, Slo
+from roi.estimate.load_curve import LoadCurve, Slo, goodput_share
 from roi.estimate.replay import replay
-from roi.estimate.traffic import as_requests, histogram_lengths, poisson_arrivals, spread_evenly, uniforms
+from roi.estimate.traffic import as_requests, day_arrivals, histogram_lengths, poisson_arrivals, spread_evenly, uniforms
 
 ONE = np.array([1.0])
 ENGINE = Iteration(step_s=0.008, sequence_s=5e-5, kv_byte_s=2e-8, prefill_token_s=4e-5)  # KV in tokens
@@ -180,3 +180,23 @@ def test_a_point_leaves_out_the_filling_and_the_emptying():
     assert found.ttft_p50_s == pytest.approx(np.median(plain.ttft_s[150:900]))
     assert found.in_flight == pytest.approx(2.0 * np.mean(plain.e2e_s[150:900]))
     assert found.served == 1.0
+
+
+def test_a_day_brings_each_hour_its_share():
+    """Weights 1, 3, 0 ... of 8,000 requests: 2,000 in the first hour, 6,000 in the second, none later."""
+    hourly = np.array([1.0, 3.0] + [0.0] * 22)
+    arrivals = day_arrivals(8000, hourly, 7)
+    assert np.all(np.diff(arrivals) >= 0.0)
+    assert np.count_nonzero(arrivals < 3600.0) == pytest.approx(2000, abs=120)
+    assert arrivals[-1] <= 7200.0
+
+
+def test_goodput_counts_requests_that_keep_both_limits():
+    """One slot, 10 ms a token, prompts free: TTFT 10 ms and 70 ms (after the six tokens of the first), TPOT 10 ms each."""
+    lengths = histogram_lengths(2, np.array([1.0, 1.0]), np.array([6.0, 6.0]), np.array([0.5, 0.5]))
+    server = Server(Iteration(0.01, 0.0, 0.0, 0.0), np.inf, 1.0, 8.0)
+    found = replay(as_requests(lengths, np.zeros(2), None), server)
+    assert found.ttft_s == pytest.approx([0.01, 0.07])
+    assert goodput_share(found, Slo(0.05, 0.02)) == 0.5
+    assert goodput_share(found, Slo(0.10, 0.02)) == 1.0
+    assert goodput_share(found, Slo(0.10, 0.009)) == 0.0

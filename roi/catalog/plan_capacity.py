@@ -84,8 +84,13 @@ def load_curve(plan: ServingPlan, traffic: Traffic, server: Server, replicas: in
     return LoadCurve(partial(_at_rate, plan, drawn, arrivals), server, replicas)
 
 
+def load_of(plan: ServingPlan, drawn: Lengths, arrival_s: NDArray[np.float64]) -> Requests:
+    """The requests as a load on the plan's replicas."""
+    return as_requests(drawn, arrival_s, plan.shape, plan.tensor_parallel, kv_element_bytes(plan.kv_dtype))
+
+
 def _at_rate(plan: ServingPlan, drawn: Lengths, arrivals: NDArray[np.float64], rate: float) -> Requests:
-    return as_requests(drawn, arrivals / rate, plan.shape, plan.tensor_parallel, kv_element_bytes(plan.kv_dtype))
+    return load_of(plan, drawn, arrivals / rate)
 
 
 def plan_capacity(

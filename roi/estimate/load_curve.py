@@ -175,6 +175,15 @@ def load_point(found: Replayed, requests_per_s: float) -> LoadPoint:
     )
 
 
+def goodput_share(found: Replayed, slo: Slo) -> float:
+    """Share of the requests that were served within both limits of the SLO, each by itself."""
+    several = found.output_tokens > 1.0
+    tpot = (found.ended_s - found.first_s)[several] / (found.output_tokens[several] - 1.0)
+    good = found.served & (found.ttft_s <= slo.ttft_p95_s)
+    good[several] &= tpot <= slo.tpot_p95_s
+    return float(np.mean(good))
+
+
 def saturated_rate(requests: Requests, server: Server) -> float:
     """Requests/s of one replica with an endless queue of these requests, at their means; 0 where none fits.
 

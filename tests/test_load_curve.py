@@ -1,6 +1,5 @@
 """The traffic that is replayed, the rate at which the SLO holds, and what replicas gain behind a router."""
 
-from functools import partial
 from math import factorial
 
 import numpy as np
@@ -22,7 +21,7 @@ ENGINE = Iteration(step_s=0.008, sequence_s=5e-5, kv_byte_s=2e-8, prefill_token_
 
 def curve(count=600, replicas=1, prompt=1000.0, output=100.0, engine=ENGINE, capacity=400_000.0):
     lengths, arrivals = histogram_lengths(count, prompt * ONE, output * ONE, ONE), poisson_arrivals(count, 7)
-    return LoadCurve(partial(_load, lengths, arrivals), Server(engine, capacity), replicas)
+    return LoadCurve(_load(lengths, arrivals, 1.0), Server(engine, capacity), replicas)
 
 
 def _load(lengths, arrivals, rate):
@@ -80,7 +79,7 @@ def test_without_a_prompt_the_capacity_is_that_of_m_d_1():
     count = 60_000
     lengths = histogram_lengths(count, np.array([1.0, 1.0]), np.array([100.0, 100.0]), np.array([0.5, 0.5]))
     server = Server(Iteration(1e-3, 0.0, 0.0, 0.0), np.inf, 1.0, 8.0)
-    found = LoadCurve(partial(_load, lengths, poisson_arrivals(count, 7)), server).capacity(Slo(0.301, 1.0))
+    found = LoadCurve(_load(lengths, poisson_arrivals(count, 7), 1.0), server).capacity(Slo(0.301, 1.0))
     assert found.binding == "TTFT"
     assert found.requests_per_s == pytest.approx(10.0 * md1_load(3.0, 0.05), rel=0.03)
 

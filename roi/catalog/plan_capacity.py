@@ -1,7 +1,6 @@
 """What one plan holds at the SLO: its traffic replayed on one replica and on a few behind a router."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Final, Protocol
 
 import numpy as np
@@ -29,7 +28,7 @@ REPLAYED: Final = 600
 """Requests of one replica's replay: some minutes of a peak, not a stationary hour. With 5,000 of them the capacity is 9% lower
 (median of 30 plans, lengths and SLOs; benchmarks/replay_speed.py), since queues have longer to build up."""
 
-POOL_REPLAYED: Final = 1000
+POOL_REPLAYED: Final = 800
 """Requests of the replay of POOL replicas, where one takes REPLAYED."""
 
 
@@ -81,16 +80,12 @@ def published_server(plan: ServingPlan, traffic: Traffic) -> Server:
 def load_curve(plan: ServingPlan, traffic: Traffic, server: Server, replicas: int, count: int) -> LoadCurve:
     """The plan's replicas under about `count` requests of the traffic."""
     drawn, arrivals = traffic.drawn(count), traffic.arrivals(count)
-    return LoadCurve(partial(_at_rate, plan, drawn, arrivals), server, replicas)
+    return LoadCurve(load_of(plan, drawn, arrivals), server, replicas)
 
 
 def load_of(plan: ServingPlan, drawn: Lengths, arrival_s: NDArray[np.float64]) -> Requests:
     """The requests as a load on the plan's replicas."""
     return as_requests(drawn, arrival_s, plan.shape, plan.tensor_parallel, kv_element_bytes(plan.kv_dtype))
-
-
-def _at_rate(plan: ServingPlan, drawn: Lengths, arrivals: NDArray[np.float64], rate: float) -> Requests:
-    return load_of(plan, drawn, arrivals / rate)
 
 
 def plan_capacity(

@@ -6,6 +6,8 @@ from heapq import heappop, heappush
 from math import ceil, inf, sqrt
 from typing import Final
 
+import numpy as np
+
 from roi.errors import InputError
 from roi.estimate.iteration import Iteration
 from roi.estimate.serving_memory import SEQUENCE_LIMIT, STEP_TOKENS
@@ -201,4 +203,5 @@ class EngineReplica:
 def _decode_base(server: Server) -> list[float]:
     """Seconds of a decode step with 0, 1, 2 ... sequences, their KV left out."""
     engine, most = server.iteration, int(min(server.sequence_limit, server.step_tokens))
-    return [float(engine.decode_s(float(n), 0.0)) for n in range(most + 1)]
+    base: list[float] = np.asarray(engine.decode_s(np.arange(most + 1.0), 0.0), dtype=float).tolist()
+    return base

@@ -155,7 +155,7 @@ class _Work:
         self.settled = await prober.settle()
         shortest = min(planned.input_tokens for planned in request.plan.points)
         if self.prompts.least > shortest:
-            self.notes.append(f"no prompt is shorter than {self.prompts.least} tokens: the server adds {self.prompts.fixed:.0f}")
+            self.notes.append(f"no prompt has less than {self.prompts.least} tokens; the server adds {self.prompts.fixed:.0f}")
         missing = [name for name in ("ignore_eos", "min_tokens") if name not in self.settled.dialect.extras]
         if len(missing) == 2:
             self.notes.append("the server takes neither ignore_eos nor min_tokens: answers may be shorter than asked")

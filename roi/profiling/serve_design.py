@@ -27,7 +27,7 @@ ROUNDS: Final = 4
 """Requests for each that is in flight: the first round starts all at once, the last drains."""
 
 OPEN_REQUESTS: Final = 64
-"""Arrivals of the open loop: their mean gap is then known to 12%, 1 / sqrt(64)."""
+"""Arrivals of the open loop: a mean latency is then known to an eighth of its scatter, 1 / sqrt(64)."""
 
 SPREAD: Final = 0.25
 """Output lengths are drawn evenly within this share of the aim, in pairs that keep its sum: requests of one length would start
@@ -35,6 +35,10 @@ and end together, and no step would both prefill and decode."""
 
 OPEN_SHARE: Final = 0.6
 """Offered rate over the rate of the closed loop: busy, and stable (queues grow without bound near 1)."""
+
+STEP_S: Final = 0.02
+PROMPT_RATE: Final = 8000.0
+"""Seconds of a step, prompt tokens a second: an 8B model on one data-centre card, to say how long a plan takes."""
 
 MARGIN: Final = 1.1
 """Prompt tokens that may be sent over those aimed at: how far one prompt's count may lie from the calibrated one."""
@@ -150,11 +154,11 @@ def poisson_point(inputs: Sequence[int], outputs: Sequence[int], requests: int |
     chance = random.Random(seed + 1)  # noqa: S311 -- arrivals, not secrets
     prompt, output = _middle(inputs), _middle(outputs)
     n = requests if requests is not None else OPEN_REQUESTS
-    at_s, arrivals = 0.0, []
-    for length in spread_lengths(output, n, chance):
-        arrivals.append(PlannedRequest(prompt, length, at_s))
-        at_s += chance.expovariate(rate or 1.0)
-    return PlannedPoint("poisson", prompt, output, tuple(arrivals), rate=rate)
+    span_s = (n - 1) / (rate or 1.0)  # given their number, Poisson arrivals are spread evenly at random: the rate is then exact
+    times = [0.0, *sorted(chance.uniform(0.0, span_s) for _ in range(n - 2)), span_s][:n]
+    lengths = spread_lengths(output, n, chance)
+    arrivals = tuple(PlannedRequest(prompt, length, at_s) for length, at_s in zip(lengths, times, strict=True))
+    return PlannedPoint("poisson", prompt, output, arrivals, rate=rate)
 
 
 def trace_point(arrival_s: Sequence[float], inputs: Sequence[int], outputs: Sequence[int], requests: int | None,
@@ -186,3 +190,18 @@ def open_rate(rates: Sequence[float]) -> float:
 
 def _middle(lengths: Sequence[int]) -> int:
     return max(round(exp(sum(log(length) for length in lengths) / len(lengths))), 1)
+
+
+def planned_seconds(plan: ServePlan) -> float:
+    """Seconds that the points would take on a server of STEP_S and PROMPT_RATE: a guess before anything is known."""
+    most = max((point.concurrency for point in plan.points if point.concurrency is not None), default=1)
+    total = 0.0
+    for point in plan.points:
+        work_s = point.prompt_tokens / PROMPT_RATE
+        if point.concurrency is not None:
+            total += work_s + point.asked_tokens / point.concurrency * STEP_S
+        elif point.rate is not None:
+            total += (point.requests[-1].at_s or 0.0) + point.output_tokens * STEP_S
+        else:
+            total += (work_s + point.asked_tokens / most * STEP_S) / OPEN_SHARE
+    return total

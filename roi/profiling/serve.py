@@ -17,11 +17,13 @@ from roi.profiling.progress import Watcher
 from roi.profiling.serve_design import PROBE_TOKENS, PROBES, PlannedPoint, ServePlan, open_rate
 from roi.profiling.serve_dialect import read_answer, served
 from roi.profiling.serve_facts import ServerFacts, ask_server, choose_served, unknown_model
-from roi.profiling.serve_load import Allowance, Limits, Load, Shot
-from roi.profiling.serve_notes import delay_note, point_notes
+from roi.profiling.serve_load import HOPELESS, Allowance, Limits, Load, Shot
+from roi.profiling.serve_notes import answer_notes, delay_note
 from roi.profiling.serve_probe import Prober, Settled
 from roi.profiling.serve_prompts import Prompts
 from roi.profiling.serve_wire import Place, Wire
+
+INTERRUPTED: Final = "interrupted by the user"
 
 LEAST: Final = 3
 """Successes that a point needs which the budget trimmed; in a closed loop as many as are in flight."""
@@ -90,7 +92,7 @@ def profile_serve(request: ServeRequest, watcher: Watcher) -> ServeRun:
         if not work.loads:
             raise
         interrupted = True
-        work.notes.append("interrupted by the user")
+        work.notes.append(INTERRUPTED)
     return work.told(interrupted=interrupted)
 
 
@@ -150,8 +152,9 @@ class _Work:
         self.served_model = choose_served(request.served_model or next(iter(request.adapters), None), self.facts)
         for name in request.adapters:
             if self.facts.models and name not in self.facts.models:
-                raise unknown_model(name, self.facts, "--adapters")
-        prober = Prober(self.wire, self.served_model, self.facts, self.prompts, request.timeout_s)
+                raise unknown_model(name, self.facts, "", "--adapters")
+        wait_s = min(request.timeout_s, request.budget_s)
+        prober = Prober(self.wire, self.served_model, self.facts, self.prompts, wait_s)
         self.settled = await prober.settle()
         shortest = min(planned.input_tokens for planned in request.plan.points)
         if self.prompts.least > shortest:
@@ -213,7 +216,7 @@ class _Work:
         requests = []
         for fired in load.fired:
             if fired.answer.ended_s is None and fired.answer.problem is None:
-                fired.answer.problem = load.ended or "interrupted by the user"
+                fired.answer.problem = load.ended or INTERRUPTED
             reading = read_answer(fired.answer, self.wire.hide)
             counted = self.request.count(reading.text) if self.request.count is not None and reading.usage is None else None
             requests.append(served(
@@ -238,9 +241,13 @@ class _Work:
         points = tuple(self._point(i) for i in range(len(self.loads)))
         stated, facts = self.request.stated, self.facts
         counted, prompt_counted = self._counted()
-        for (planned, load), point in zip(self.loads, points, strict=True):
-            self.notes += point_notes(label(planned), planned, point, trimmed=load.trimmed, ended=load.ended)
-        self.notes += self.ended
+        for planned, load in self.loads:
+            if load.trimmed:
+                sent = f"{len(load.fired)} of {len(planned.requests)} requests"
+                self.notes.append(f"{label(planned)}: {sent}, by its share of the budget")
+            if load.ended is not None:
+                self.notes.append(f"{label(planned)}: {load.ended}")
+        self.notes += [*self.ended, *answer_notes(points)]
         note = delay_note([delay for _, load in self.loads for delay in load.delays_s], _shortest_itl_s(points))
         complete = (not interrupted and self.fatal is None and not self.ended
                     and all(point.complete for point in points) and len(points) == len(self.request.plan.points))
@@ -267,17 +274,18 @@ class _Work:
 
     def _failure(self, points: Sequence[ServePoint]) -> str | None:
         """What went wrong, in one line; None where nothing did."""
-        cut = {load.ended for _, load in self.loads if load.ended and not load.fatal}
-        errors = [one.error for point in points for one in point.requests if one.error is not None and one.error not in cut
-                  and one.error != "interrupted by the user"]
+        cut = (INTERRUPTED, *(load.ended for _, load in self.loads if load.ended and not load.fatal))
+        errors = [one.error for point in points for one in point.requests if one.error and not one.error.endswith(cut)]
         sent = sum(len(point.requests) for point in points)
         if self.fatal is None and not errors:
             return None
         kinds = Counter(errors).most_common(2)
         said = self.fatal or "; ".join(f"{error} ({n})" if len(kinds) > 1 else error for error, n in kinds)
+        if any(load.given_up for _, load in self.loads):
+            said = f"given up after {HOPELESS} in a row: {said}"
         if not any(successes(point) for point in points):
             return f"no request succeeded, of {sent:,} sent: {said}"
-        return f"{len(errors):,} of {sent:,} requests failed: {said}" if errors else said
+        return f"{len(errors):,} of {sent:,} requests failed: {said}"
 
 
 def guess_model(served: str, facts: ServerFacts) -> str:

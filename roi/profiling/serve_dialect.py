@@ -16,6 +16,10 @@ EXTRAS: Final = ("ignore_eos", "min_tokens", "stream_options")
 """Fields that not every server accepts. Without the first two an answer may end early, without the third nobody counts."""
 
 
+BROKEN: Final = re.compile(rb'^data: ?(\{"error".*)$', re.MULTILINE)
+"""An event that tells of an error, after the answer began well."""
+
+
 @dataclass(frozen=True)
 class Dialect:
     """What one server accepts."""
@@ -73,6 +77,7 @@ def read_answer(answer: Answer, hide: Callable[[str], str] = str) -> Reading:
             continue
         if event.get("error"):
             error = error or f"error in the stream: {message(event)}"
+            continue
         usage = _usage(event) or usage
         for choice in event.get("choices") or ():
             text = _text(choice)
@@ -97,13 +102,14 @@ def failure(answer: Answer) -> str | None:
             return f"HTTP {answer.status}: a redirect to {elsewhere}, which is not followed"
         return f"HTTP {answer.status}: {message(bytes(answer.body))}"
     if answer.problem is not None:
-        return answer.problem if answer.status is None else f"{answer.problem}, after {len(answer.body):,} bytes"
+        return f"in mid-stream: {answer.problem}" if answer.body else answer.problem
     if answer.ended_s is None:
         return "cut off"
     if not _is_stream(answer):
         kind = answer.headers.get("content-type", "text without a type").split(";")[0]
         return f"no stream of events but {kind[:40]}: {message(bytes(answer.body))}"
-    return "error in the stream" if b'"error"' in answer.body[-2000:] and b'"choices"' not in answer.body else None
+    found = BROKEN.search(answer.body)
+    return None if found is None else f"error in the stream: {message(bytes(found[1]))}"
 
 
 def quick_usage(answer: Answer) -> Usage | None:

@@ -91,11 +91,11 @@ def choose_served(asked: str | None, facts: ServerFacts) -> str:
     raise InputError(f"--model: which one? {listed}")
 
 
-def unknown_model(name: str, facts: ServerFacts, said: str) -> InputError:
+def unknown_model(name: str, facts: ServerFacts, said: str, field: str = "--model") -> InputError:
     """The error for a name that the server does not know, with the nearest that it lists."""
     near = nearest(name, facts.models) or list(facts.models)[:3]
     hint = f"; it lists {', '.join(near)}" if near else ""
-    return InputError(f"--model: the server does not serve {name[:80]!r} ({said}){hint}")
+    return InputError(f"{field}: the server does not serve {name[:80]!r}{f' ({said})' if said else ''}{hint}")
 
 
 async def _ask_engine(wire: Wire, facts: ServerFacts, owner: str | None) -> ServerFacts:

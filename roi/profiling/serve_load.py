@@ -99,6 +99,8 @@ class Load:
         """Why it ended before its last request had been answered; None where it did not."""
         self.fatal = False
         """True where the server, not the time, ended it."""
+        self.given_up = False
+        """True where it ended because HOPELESS requests failed in a row."""
         self.trimmed = False
         """True where the time for it was over before its last request was sent."""
         self.delays_s: list[float] = []
@@ -178,8 +180,8 @@ class Load:
         failed = failure(fired.answer)
         self._failures = self._failures + 1 if failed else 0
         if failed and (fired.answer.status in FINAL or self._failures >= HOPELESS):
-            self._halt(self.wire.hide(failed) if fired.answer.status in FINAL else
-                       f"{HOPELESS} requests failed in a row: {self.wire.hide(failed)}", fatal=True)
+            self.given_up = fired.answer.status not in FINAL
+            self._halt(self.wire.hide(failed), fatal=True)
 
     def _halt(self, why: str, *, fatal: bool) -> None:
         self.ended = self.ended or why

@@ -7,7 +7,6 @@ import numpy as np
 
 from roi.estimate.serve_metrics import successes
 from roi.facts.serve_profile import ServePoint
-from roi.profiling.serve_design import PlannedPoint
 
 LATE: Final = 0.1
 """Delay of the client's loop over the shortest ITL above which its own timestamps are in doubt."""
@@ -22,27 +21,27 @@ MERGED: Final = 1.05
 """Tokens a chunk above which ITL is of chunks, not of tokens."""
 
 
-def point_notes(label: str, planned: PlannedPoint, point: ServePoint, *, trimmed: bool, ended: str | None) -> list[str]:
-    """Remarks on one point: trimmed, ended, cached, short answers, several tokens a chunk."""
-    good, sent = successes(point), len(point.requests)
+def answer_notes(points: Sequence[ServePoint]) -> list[str]:
+    """Remarks on the answers of all points: from the cache, shorter than asked, several tokens a chunk."""
+    good = [one for point in points for one in successes(point)]
+    cached = [(f"{share:.0%} at {point.input_tokens:,} tokens") for point in points if (share := _cached_share(point)) > CACHED]
     notes = []
-    if trimmed:
-        notes.append(f"{label}: {sent} of {len(planned.requests)} requests, by its share of the budget")
-    if ended is not None:
-        notes.append(f"{label}: {ended}")
-    if not good:
-        return notes
-    prompts, cached = sum(one.prompt_tokens for one in good), sum(one.cached_tokens for one in good)
-    if prompts and cached > CACHED * prompts:
-        notes.append(f"{label}: {cached / prompts:.0%} of the prompt tokens came from the server's prefix cache")
+    if cached:
+        notes.append(f"prompt tokens from the server's prefix cache: {', '.join(cached)}")
     short = sum(one.output_tokens < one.asked_tokens for one in good)
     if short:
         made, asked = sum(one.output_tokens for one in good), sum(one.asked_tokens for one in good)
-        notes.append(f"{label}: {short} of {len(good)} answers were shorter than asked, {made / asked:.0%} of the tokens came")
+        notes.append(f"{short:,} of {len(good):,} answers were shorter than asked; {made / asked:.0%} of the tokens came")
     chunks, tokens = sum(len(one.chunk_s) for one in good), sum(one.output_tokens for one in good)
     if tokens > MERGED * chunks:
-        notes.append(f"{label}: a chunk carries {tokens / chunks:.3g} tokens; ITL is from chunk to chunk")
+        notes.append(f"a chunk carries {tokens / chunks:.3g} tokens; ITL is from chunk to chunk")
     return notes
+
+
+def _cached_share(point: ServePoint) -> float:
+    good = successes(point)
+    prompts = sum(one.prompt_tokens for one in good)
+    return sum(one.cached_tokens for one in good) / prompts if prompts else 0.0
 
 
 def delay_note(delays_s: Sequence[float], shortest_itl_s: float | None) -> str | None:

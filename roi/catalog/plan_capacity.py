@@ -18,14 +18,22 @@ from roi.estimate.traffic import Lengths, as_requests
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 
+GENERATIONS: Final = 10
+"""Requests of a replay over those in flight, at least: it then fills in a tenth of its time and empties in another."""
+
+MOST: Final = 4000
+"""Requests of one replica's replay at most."""
+
 ENGINE: Final = "vllm"
 """The engine whose fitted efficiencies stand in until the user's own server is profiled."""
 
 REPLAYED: Final = 600
-"""Requests of a replay of one replica: its capacity scatters by 4% over seeds (Azure code lengths), 5,000 by 1.5%."""
+"""Requests of one replica's replay: some minutes of a peak, not a stationary hour. With 5,000 of them the capacity is 9% lower
+(median of 30 plans, lengths and SLOs; benchmarks/replay_speed.py), since queues have longer to build up."""
 
 POOL: Final = 4
-"""Replicas from which the gain of a router is taken; square-root staffing then holds within 5% at 2 and at 8."""
+"""Replicas from which the gain of a router is taken. Square-root staffing then gives what 2, 8 and 16 hold within 5% in the
+median and 13% in nine of ten of the same 30 cases, on the low side."""
 
 POOL_REPLAYED: Final = 1000
 """Requests of their replay."""
@@ -94,13 +102,17 @@ def plan_capacity(
     The gain of a router comes from POOL replicas: with square-root staffing, what POOL hold each is
     p - (p - 1) / sqrt(POOL) of one alone.
     """
-    curve = load_curve(plan, traffic, server, 1, REPLAYED)
+    count, curve = REPLAYED, load_curve(plan, traffic, server, 1, REPLAYED)
+    alone = curve.capacity(slo, speeds[1])
+    if alone.in_flight * GENERATIONS > count:
+        count = int(min(alone.in_flight * GENERATIONS, MOST))
+        curve = load_curve(plan, traffic, server, 1, count)
+        alone = curve.capacity(slo, speeds[1])
     slow = curve.capacity(slo, speeds[0])
-    alone = curve.capacity(slo, speeds[1], slow.rung if slow.requests_per_s else None)
     fast = curve.capacity(slo, speeds[2], alone.rung)
     if alone.requests_per_s <= 0.0:
         return PlanCapacity(alone, slow, fast, 1.0)
-    few = load_curve(plan, traffic, server, POOL, POOL_REPLAYED).capacity(slo, speeds[1], alone.rung)
+    few = load_curve(plan, traffic, server, POOL, count * POOL_REPLAYED // REPLAYED).capacity(slo, speeds[1], alone.rung)
     each = few.requests_per_s / POOL / alone.requests_per_s
     share = 1.0 / np.sqrt(POOL)
     most = curve.saturated_requests_per_s * speeds[1] / alone.requests_per_s

@@ -15,7 +15,7 @@ SCHEMA = "roi.serve/1"
 WIDTH = 80
 
 HEADS = ("load", "in/out", "n", "err", "TTFT ms", "TPOT ms", "ITL ms", "tok/s", "req/s", "good")
-WIDTHS = (8, 10, 5, 3, 11, 9, 9, 6, 5, 4)
+WIDTHS = (9, 11, 5, 3, 9, 9, 9, 6, 5, 4)
 
 
 def serve_text(profile: ServeProfile, most_ttft_s: float, most_tpot_s: float, file: Path | None) -> str:
@@ -58,10 +58,10 @@ def _title(profile: ServeProfile) -> list[str]:
 
 
 def _point_cells(point: ServePoint, found: PointMetrics) -> tuple[str, ...]:
-    load = f"{point.concurrency:,}" if point.concurrency is not None else f"{point.requests_per_s:.3g}/s"
+    load = f"{point.concurrency}" if point.concurrency is not None else f"{_rate(point.requests_per_s)}/s"
     mark = "" if point.complete else "*"
     return (
-        f"{load}{mark}", f"{point.input_tokens:,}/{point.output_tokens:,}", f"{found.succeeded:,}", f"{found.failed}",
+        f"{load}{mark}", f"{point.input_tokens}/{point.output_tokens}", f"{found.succeeded}", f"{found.failed}",
         _pair(found.ttft_p50_s, found.ttft_p95_s), _pair(found.tpot_p50_s, found.tpot_p95_s),
         _pair(found.itl_p50_s, found.itl_p99_s), _rate(found.output_tokens_per_s), _rate(found.requests_per_s),
         f"{found.good_share:.0%}",
@@ -74,11 +74,17 @@ def _pair(low_s: float | None, high_s: float | None) -> str:
 
 def _ms(seconds: float) -> str:
     ms = seconds * 1e3
-    return f"{ms:.3g}" if ms < 999.5 else f"{ms:.0f}" if ms < 99_999.5 else f"{seconds:.0f}s"
+    if ms >= 9999.5:
+        return f"{seconds:.0f}s"
+    return f"{ms:.2f}" if ms < 9.995 else f"{ms:.1f}" if ms < 99.95 else f"{ms:.0f}"
 
 
 def _rate(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
+    if value is None:
+        return "-"
+    if value >= 99_999.5:
+        return f"{value / 1e3:.0f}k"
+    return f"{value:.3f}" if value < 0.0995 else f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
 
 
 def _remarks(profile: ServeProfile, told: Iterable[PointMetrics], most_ttft_s: float, most_tpot_s: float) -> list[str]:

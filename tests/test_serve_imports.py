@@ -175,7 +175,8 @@ def test_summaries_name_the_option_that_keeps_the_requests(tmp_path):
 @pytest.mark.parametrize(
     ("text", "told"),
     [("", "is empty"), ("{", "neither JSON nor JSON lines"), ("[1, 2]", "of no tool known here"),
-     ('{"a": 1}', "of no tool known"), ('{"benchmarks": []}', "holds no benchmarks"), ('{"benchmarks": [{}]}', "holds no requests"),
+     ('{"a": 1}', "of no tool known"), ('{"benchmarks": []}', "holds no benchmarks"),
+     ('{"benchmarks": [{}]}', "holds no requests"),
      ('{"benchmarks": [3]}', "holds no requests"), ('{"experiments": []}', "holds no experiments")],
 )
 def test_other_files_are_refused_in_one_line(tmp_path, text, told):

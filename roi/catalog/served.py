@@ -63,8 +63,8 @@ class Served:
 
     iteration: Iteration
     """KV in bytes on each GPU."""
-    request_s: float
-    """Seconds of a request outside the engine's steps."""
+    request_s: float | None
+    """Seconds of a request outside the engine's steps; None where no profile shows them."""
     speed: Fact
     """1 with the spread of the engine's speed; basis measured, or calibrated where the profile is of another plan."""
     profiles: tuple[str, ...]
@@ -141,9 +141,10 @@ def _transferred(
     base = roofline_iteration(
         shape, servers[0].gpu, tensor_parallel, weight_dtype, prefill_context, find_engine(published).efficiencies
     )
+    outside = [s.fit.request_s for s in alike if s.fit.request_s is not None]
     source = f"published {published} step at the speed of {len(alike)} profile{'s' if len(alike) > 1 else ''} of other plans"
     return Served(
-        base.at_speed(float(np.exp(centre))), float(np.median([s.fit.request_s for s in alike])),
+        base.at_speed(float(np.exp(centre))), float(np.median(outside)) if outside else None,
         _speed(half, Basis.CALIBRATED, f"{source}: {', '.join(names)}", newest), names, servers[0].fit.step_tokens,
     )
 

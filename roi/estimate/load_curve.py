@@ -96,7 +96,7 @@ class PlanCapacity:
     slow: Capacity
     fast: Capacity
     pooling: float
-    """What a replica of a large fleet holds over one alone, at least 1."""
+    """What each of four replicas behind a router holds over one alone, at least 1 (`fleet_capacity`)."""
 
 
 Load = Callable[[float], Requests]
@@ -173,6 +173,15 @@ def load_point(found: Replayed, requests_per_s: float) -> LoadPoint:
         requests_per_s * float(np.mean(e2e)) if e2e.size else 0.0, found.mean_queue,
         float(np.mean(found.served)),
     )
+
+
+def goodput_share(found: Replayed, slo: Slo) -> float:
+    """Share of the requests that were served within both limits of the SLO, each by itself."""
+    several = found.output_tokens > 1.0
+    tpot = (found.ended_s - found.first_s)[several] / (found.output_tokens[several] - 1.0)
+    good = found.served & (found.ttft_s <= slo.ttft_p95_s)
+    good[several] &= tpot <= slo.tpot_p95_s
+    return float(np.mean(good))
 
 
 def saturated_rate(requests: Requests, server: Server) -> float:

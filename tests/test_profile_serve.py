@@ -356,7 +356,7 @@ def test_a_budget_that_ends_in_flight_is_incomplete_and_no_failure(tmp_path):
         result, profile = run(server, tmp_path, "--budget", "1.5s")
     assert result.exit_code == 0
     assert not profile.complete
-    assert any(note.startswith("the budget ended before") for note in profile.notes)
+    assert any("budget" in note for note in profile.notes)
 
 
 def test_prompts_that_turn_out_longer_than_announced_end_the_run():

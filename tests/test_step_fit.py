@@ -8,6 +8,7 @@ from step_simulator import DESIGN, HOLD_OUT, Load, Noise, Truth, simulate, simul
 
 from roi.catalog.models import find_model
 from roi.errors import InputError
+from roi.estimate.step_adapters import adapter_speeds
 from roi.estimate.step_fit import StepFit, fit_profile, held_out_points
 from roi.estimate.step_holdout import fitted_server, held_out
 from roi.estimate.step_least_squares import non_negative
@@ -240,9 +241,14 @@ def test_an_incomplete_profile_and_few_successes_fit_nothing():
 def test_unmerged_adapters_are_not_mixed_with_the_base():
     """Points of an adapter at half the speed would double the step if they were counted."""
     slow = tuple(replace(load, adapter="unmerged", speed=0.5) for load in DESIGN)
-    fit = fit_profile(simulate(loads=(*DESIGN, *slow)))
+    profile = simulate(loads=(*DESIGN, *slow))
+    fit = fit_profile(profile)
     assert fit.points == len(DESIGN)
     assert fit.coefficient("step_s").value == pytest.approx(Truth().a, rel=0.02)
+    [told] = adapter_speeds(profile, fit)
+    assert (told.adapters, told.points) == (1, len(DESIGN))
+    assert told.low <= 0.5 <= told.high
+    assert told.speed == pytest.approx(0.5, rel=0.02)
     alone = fit_profile(simulate(loads=slow))
     assert alone.coefficient("step_s").value == pytest.approx(2.0 * Truth().a, rel=0.02)
 
@@ -291,3 +297,28 @@ def test_the_report_fits_80_columns_and_its_json_has_every_interval():
         rejected = step_fit_lines(fit_profile(bad))
         assert max(map(len, rejected)) <= 80
         assert any("fitted" in line for line in rejected)
+
+
+def test_a_server_of_twelve_slots_is_seen_and_replayed_as_one():
+    """32 in flight, 12 decode: the others wait, and the replay lets them wait too."""
+    profile = simulate(Truth(slots=12), seed=1)
+    fit = fit_profile(profile)
+    assert fit.sequence_limit == 12
+    assert fitted_server(fit).sequence_limit == 12
+    assert fit_profile(simulate(seed=1)).sequence_limit is None
+    slow_prompts = simulate(Truth(d=300e-6), seed=1)
+    assert fit_profile(slow_prompts).sequence_limit is None  # they wait for prompts, not for slots
+
+
+def test_a_server_that_runs_one_request_at_a_time_has_no_term_for_sequences():
+    """a + b = 8.1 ms is its step; at 0.4 requests/s the replay queues as it did."""
+    profile = simulate(Truth(slots=1), seed=1, loads=(*DESIGN, Load(512, 96, requests_per_s=0.4, requests=80)))
+    fit = fit_profile(profile)
+    assert fit.sequence_limit == 1
+    assert fit.coefficient("sequence_s") is None
+    assert fit.iteration.step_s == pytest.approx(8.1e-3, rel=0.01)
+    assert fit.iteration.sequence_s == 0.0
+    tpot, ttft, rate = (abs(error) for error in held_out(profile, fit)[0].errors)
+    assert tpot < 0.02
+    assert ttft < 0.10
+    assert rate < 0.01

@@ -71,6 +71,8 @@ class Served:
     """Names of the profiles behind it."""
     step_tokens: float | None = None
     """Prompt tokens of a step, where the profile shows them."""
+    sequence_limit: float | None = None
+    """Requests that it decodes together at most, where the profile shows that others waited."""
     kv_capacity_tokens: float | None = None
     """Tokens that the replica's KV cache holds, where its server said so."""
 
@@ -121,7 +123,7 @@ def find_served(
             return Served(
                 server.step, server.fit.request_s,
                 _speed(half, Basis.MEASURED, f"profile {server.stored.name}", p), (server.stored.name,),
-                server.fit.step_tokens, p.kv_capacity_tokens,
+                server.fit.step_tokens, server.fit.sequence_limit, p.kv_capacity_tokens,
             )
     return _transferred(mine, shape, tensor_parallel, weight_dtype, prefill_context) if mine else None
 

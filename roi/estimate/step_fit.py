@@ -1,7 +1,7 @@
 """Coefficients of an engine's step from a profile of the server: values, 90% intervals, and what the profile cannot say."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from roi.estimate.iteration import Iteration, expert_share, kv_bytes_per_gpu
 from roi.estimate.serve_checks import impossible
 from roi.estimate.step_least_squares import SAME, LinearFit, linear_fit
+from roi.estimate.step_limits import sequence_limit
 from roi.estimate.step_windows import Array, StepRows, in_chunks, joined, kv_tokens, point_rows
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -95,6 +96,8 @@ class StepFit:
     """Condition index of the columns."""
     step_tokens: float | None = None
     """Prompt tokens that a step computes at most, where lone prompts show that they are cut; None where they do not."""
+    sequence_limit: int | None = None
+    """Requests that the server decodes together at most, where others waited for them; None where none had to."""
     rejected: tuple[str, ...] = ()
     """Why nothing was fitted."""
     notes: tuple[str, ...] = ()
@@ -129,7 +132,8 @@ def fit_profile(profile: ServeProfile, shape: ModelShape | None = None, gpu: Gpu
     if windows < LEAST_WINDOWS:
         why = f"{windows} windows of decoding, at least {LEAST_WINDOWS} are needed: ask for more output tokens or requests"
         return StepFit(None, rejected=(why,), notes=tuple(notes))
-    return _fitted(joined(found), share, notes)
+    limit, why = sequence_limit(point for _, point in chosen)
+    return replace(_fitted(joined(found), share, [*notes, *([why] if why else [])], alone=limit == 1), sequence_limit=limit)
 
 
 def fitted_points(profile: ServeProfile) -> list[tuple[int, ServePoint]]:
@@ -167,13 +171,15 @@ def _unusable(profile: ServeProfile) -> list[str]:
     return []
 
 
-def _fitted(rows: StepRows, share: float, notes: Sequence[str]) -> StepFit:
+def _fitted(rows: StepRows, share: float, notes: Sequence[str], *, alone: bool) -> StepFit:
+    """The fit of these rows; `alone`: the server runs one request at a time, so a step and its sequence are one."""
     columns = _columns(rows, share)
     unseen = [name for name, column in columns.items() if not column.any()]
-    names = [name for name in columns if name not in unseen]
+    names = [name for name in columns if name not in unseen and not (alone and name == "sequence_s")]
     fit, step_tokens, rows = _best_chunks(rows, names, share)
     columns = _columns(rows, share)
-    said = [*notes, *(f"no row shows {name}: add {MORE[name]}" for name in unseen)]
+    single = ["the server decodes one request at a time: a holds what a sequence takes"] if alone else []
+    said = [*notes, *single, *(f"no row shows {name}: add {MORE[name]}" for name in unseen)]
     sums = _sums(names, columns, rows.request > 0.0, fit)
     coefficients = tuple(_coefficient(name, i, fit, sums) for i, name in enumerate(names))
     value = {c.name: c.value for c in coefficients}
@@ -183,14 +189,15 @@ def _fitted(rows: StepRows, share: float, notes: Sequence[str]) -> StepFit:
     if fit.condition > SAME and together:
         rejected.append(f"the points cannot tell {' and '.join(together[0].names)} apart: add {together[0].add}")
     iteration = None if rejected else Iteration(
-        step_s=value["step_s"], sequence_s=value["sequence_s"], kv_byte_s=value["kv_token_s"],
+        step_s=value["step_s"], sequence_s=value.get("sequence_s", 0.0), kv_byte_s=value["kv_token_s"],
         prefill_token_s=value["prefill_token_s"], experts_s=value.get("experts_s", 0.0), expert_share=share,
     )
     lone = rows.request > 0
     return StepFit(
-        iteration, value.get("request_s"), coefficients, together, int(np.count_nonzero(~lone)),
-        int(np.count_nonzero(lone)), int(np.unique(rows.point).size), float(np.median(np.abs(fit.residuals[~lone]))),
-        fit.point_scatter, fit.condition, step_tokens, tuple(rejected), tuple(said),
+        iteration, value.get("request_s"), coefficients, together, windows=int(np.count_nonzero(~lone)),
+        lone=int(np.count_nonzero(lone)), points=int(np.unique(rows.point).size),
+        median_error=float(np.median(np.abs(fit.residuals[~lone]))), point_scatter=fit.point_scatter,
+        condition=fit.condition, step_tokens=step_tokens, rejected=tuple(rejected), notes=tuple(said),
     )
 
 

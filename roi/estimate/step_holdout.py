@@ -58,7 +58,8 @@ def fitted_server(fit: StepFit, kv_capacity_tokens: float | None = None) -> Serv
     step_tokens = fit.step_tokens or STEP_TOKENS
     return Server(
         fit.iteration, np.inf if kv_capacity_tokens is None else kv_capacity_tokens,
-        sequence_limit=min(SEQUENCE_LIMIT, step_tokens), step_tokens=step_tokens, request_s=fit.request_s or 0.0,
+        sequence_limit=min(fit.sequence_limit or SEQUENCE_LIMIT, step_tokens), step_tokens=step_tokens,
+        request_s=fit.request_s or 0.0,
     )
 
 

@@ -6,6 +6,7 @@ from textwrap import wrap
 from typing import Any, Final
 
 from roi.estimate.iteration import Iteration
+from roi.estimate.step_adapters import AdapterSpeed
 from roi.estimate.step_fit import Coefficient, StepFit, Together
 from roi.estimate.step_holdout import HoldOut
 
@@ -30,7 +31,9 @@ UNITS: Final = (("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9), ("ps", 1e-
 WIDTHS: Final = (32, 10, 19, 10, 3)
 
 
-def step_fit_lines(fit: StepFit, held_out: Iterable[HoldOut] = (), theory: Iteration | None = None) -> list[str]:
+def step_fit_lines(
+    fit: StepFit, held_out: Iterable[HoldOut] = (), theory: Iteration | None = None, adapters: Iterable[AdapterSpeed] = (),
+) -> list[str]:
     """The table and its remarks, no line wider than 80 columns."""
     if fit.iteration is None and not fit.coefficients:
         more = len(fit.rejected) - 1
@@ -41,10 +44,12 @@ def step_fit_lines(fit: StepFit, held_out: Iterable[HoldOut] = (), theory: Itera
         _row(("", "value", "90% interval", "roofline" if theory else "", "")),
         *(_row(_cells(c, theory)) for c in fit.coefficients), "",
     ]
-    return [line.rstrip() for line in [*lines, *_wrapped(_remarks(fit, held_out))]]
+    return [line.rstrip() for line in [*lines, *_wrapped(_remarks(fit, held_out, adapters))]]
 
 
-def step_fit_body(fit: StepFit, held_out: Iterable[HoldOut] = (), theory: Iteration | None = None) -> dict[str, Any]:
+def step_fit_body(
+    fit: StepFit, held_out: Iterable[HoldOut] = (), theory: Iteration | None = None, adapters: Iterable[AdapterSpeed] = (),
+) -> dict[str, Any]:
     """The same for JSON, seconds; Any: JSON. What could not be fitted is null."""
     best = None if theory is None else {c.name: _theory(c, theory) for c in fit.coefficients}
     return {
@@ -52,7 +57,8 @@ def step_fit_body(fit: StepFit, held_out: Iterable[HoldOut] = (), theory: Iterat
         "together": [asdict(one) for one in fit.together], "fitted": fit.iteration is not None,
         "rejected": list(fit.rejected), "notes": list(fit.notes), "points": fit.points, "windows": fit.windows,
         "lone_first_tokens": fit.lone, "median_error": fit.median_error, "point_scatter": fit.point_scatter,
-        "condition": fit.condition, "step_tokens": fit.step_tokens, "roofline": best,
+        "condition": fit.condition, "step_tokens": fit.step_tokens, "sequence_limit": fit.sequence_limit, "roofline": best,
+        "adapters": [asdict(one) for one in adapters],
         "held_out": [{**asdict(one), "errors": dict(zip(("tpot", "ttft", "tokens_per_s"), one.errors, strict=True))}
                      for one in held_out],
     }
@@ -71,9 +77,13 @@ def _theory(c: Coefficient, theory: Iteration) -> float | None:
     return None if field is None else float(getattr(theory, field))
 
 
-def _remarks(fit: StepFit, held_out: Iterable[HoldOut]) -> list[str]:
+def _remarks(fit: StepFit, held_out: Iterable[HoldOut], adapters: Iterable[AdapterSpeed]) -> list[str]:
     texts = [f"not fitted: {why}" for why in fit.rejected]
     texts += [_told(one) for one in held_out]
+    texts += [
+        f"{one.adapters} unmerged adapter{'s' if one.adapters > 1 else ''}: {one.speed:.2f} of the speed without"
+        f" ({one.low:.2f} to {one.high:.2f}, {one.points} points)" for one in adapters
+    ]
     if fit.median_error is not None:
         texts.append(
             f"fitted on {fit.points} points: {fit.windows} windows of decoding (median error {100.0 * fit.median_error:.1f}%)"
@@ -85,6 +95,8 @@ def _remarks(fit: StepFit, held_out: Iterable[HoldOut]) -> list[str]:
     texts += [_sum(one) for one in fit.together]
     if fit.step_tokens:
         texts.append(f"long prompts come in parts of {fit.step_tokens:,.0f} tokens a step, as lone first tokens show")
+    if fit.sequence_limit and fit.sequence_limit > 1:
+        texts.append(f"at most {fit.sequence_limit} requests decode together: others waited for them")
     return [*texts, *fit.notes]
 
 

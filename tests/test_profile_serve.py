@@ -17,11 +17,13 @@ from click.testing import CliRunner
 from serving_server import Law, StepServer
 
 from roi.catalog.profiles import load_profiles, serve_profiles
+from roi.catalog.serve_fits import fit_serve
+from roi.catalog.serve_imports.records import Stated
 from roi.cli import main
 from roi.facts.environment import Environment
 from roi.facts.serve_profile import ServedRequest, ServePoint, ServeProfile
 from roi.profiling.progress import Silent
-from roi.profiling.serve import ServeRequest, Stated, profile_serve
+from roi.profiling.serve import ServeRequest, profile_serve
 from roi.profiling.serve_design import (
     FEW_WORDS,
     MANY_WORDS,
@@ -117,7 +119,7 @@ def test_an_open_loop_sends_when_due_whatever_the_server_does():
         plan = poisson_point((16,), (8,), 40, 400.0, 1)
         run = served(server, plan)
     [point] = run.profile.points
-    assert [r.sent_s for r in point.requests] == pytest.approx([r.at_s for r in plan.requests], abs=1e-9)
+    assert [r.sent_s for r in point.requests] == pytest.approx([r.at_s for r in plan.requests], abs=1e-6)
     assert point.requests[-1].ended_s > 2.0 * plan.requests[-1].at_s
     assert point.arrivals == "poisson"
     assert point.requests_per_s == 400.0
@@ -189,7 +191,7 @@ def test_an_engine_says_what_it_is_and_how_much_it_holds(engine, version, kv_tok
 
 def test_what_the_user_states_stands():
     with StepServer(FAST, engine="another") as server:
-        stated = Stated("cpu", 1, "mine", "int4", "fp8", 1000.0, "llama-3.1-8b")
+        stated = Stated("llama-3.1-8b", "cpu", 1, "mine", "int4", "fp8", 1000.0)
         profile = served(server, *closed_points((1,), (16,), (4,), 2, 0), stated=stated).profile
     assert (profile.engine, profile.kv_capacity_tokens, profile.gpu, profile.model) == ("mine", 1000.0, "cpu", "llama-3.1-8b")
 
@@ -217,6 +219,15 @@ def test_a_server_is_asked_as_it_wants_to_be(faults, path, fields, counted):
             assert request.prompt_tokens == 40
     words = (last[2].get("prompt") or last[2]["messages"][0]["content"]).split()
     assert len(words) == (40 if faults == ("no usage",) else 17)
+
+
+def test_a_tokenizer_counts_where_the_server_does_not():
+    """Words are its tokens: 40 asked for, 40 words, and 4 words a stream of 4 tokens."""
+    with StepServer(FAST, faults=("no usage",)) as server:
+        profile = served(server, *closed_points((2,), (40,), (4,), 4, 0), count=lambda text: len(text.split())).profile
+    assert (profile.counted_by, profile.prompt_counted_by) == ("tokenizer", "tokenizer")
+    assert {(r.prompt_tokens, r.output_tokens) for r in profile.points[0].requests} == {(40, r.asked_tokens)
+                                                                                        for r in profile.points[0].requests}
 
 
 def test_chunks_of_several_tokens_are_told(tmp_path):
@@ -286,7 +297,8 @@ def test_a_server_that_breaks_keeps_what_was_measured_marked_incomplete(fault, w
     assert len(errors) == failed
     assert not profile.complete
     assert [p.complete for p in profile.points] == [True, False]
-    assert "incomplete: what was measured is kept, and nothing is fitted on it" in result.stdout
+    assert "incomplete: what was measured is kept" in result.stdout
+    assert "nothing is fitted" in result.stdout
     assert server.completions == 12 + failed
 
 
@@ -450,10 +462,10 @@ def test_a_report_fits_at_any_speed(scale):
     profile = ServeProfile(
         schema="roi.profile/1", started=datetime.now(tz=UTC), environment=Environment(device="none", versions={}), url="http://h",
         served_model="m" * 60, model="m", counted_by="chunks", prompt_counted_by="stated", points=tuple(points), complete=False)
-    text = serve_text(profile, 2.0, 0.05, None)
+    text = serve_text(profile, fit_serve(profile), 2.0, 0.05, None)
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "*: this load did not end as planned" in text
-    assert json.loads(serve_json(profile, 2.0, 0.05, None))["points"][0]["failed"] == 12
+    assert json.loads(serve_json(profile, fit_serve(profile), 2.0, 0.05, None))["points"][0]["failed"] == 12
 
 
 def test_the_load_generator_needs_no_torch_and_no_extra():
@@ -461,3 +473,26 @@ def test_the_load_generator_needs_no_torch_and_no_extra():
             "print({'torch', 'httpx', 'tokenizers'} & {*sys.modules})")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "set()"
+
+
+def test_requests_that_another_tool_measured_are_told_alike(tmp_path):
+    """The fixture is made up; nothing is sent, so no URL goes with it."""
+    file, output = ROOT / "tests" / "data" / "serve_imports" / "guidellm-0.5.json", tmp_path / "kept.json"
+    result = CliRunner().invoke(main, ["profile", "serve", "--import", str(file), "--output", str(output)])
+    assert result.exit_code == 0, result.output
+    assert ServeProfile.model_validate_json(output.read_bytes()).tool.startswith("guidellm")
+    assert max(len(line) for line in result.stdout.splitlines() if not line.startswith("kept as")) <= 80
+    both = CliRunner().invoke(main, ["profile", "serve", "http://h", "--import", str(file)])
+    assert (both.exit_code, both.stderr) == (
+        2, "roi: --import: nothing is sent where files are read; leave out URL or --import\n")
+    neither = CliRunner().invoke(main, ["profile", "serve"])
+    assert neither.stderr == "roi: URL: which server? for example http://localhost:8000; or --import FILE\n"
+
+
+def test_the_step_that_a_profile_shows_is_told_beside_it(tmp_path):
+    with StepServer(Law(step_s=0.004, sequence_s=1e-4)) as server:
+        words = ("--output-tokens", "24", "--input-tokens", "16,256", "--requests", "12")
+        result, _ = run(server, tmp_path, *words)
+    assert result.exit_code == 0, result.output
+    assert "Engine step = a + b x sequences + c x KV tokens + d x prompt tokens" in result.stdout
+    assert "held out, point 5" in result.stdout

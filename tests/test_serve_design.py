@@ -2,11 +2,12 @@
 
 import random
 import statistics
+import sys
 from itertools import pairwise
 
 import pytest
 
-from roi.errors import InputError
+from roi.errors import InputError, MissingExtra
 from roi.profiling.serve_design import (
     MARGIN,
     PROMPT_RATE,
@@ -20,7 +21,7 @@ from roi.profiling.serve_design import (
     trace_point,
 )
 from roi.profiling.serve_load import Allowance
-from roi.profiling.serve_prompts import WORDS, Prompt, Prompts
+from roi.profiling.serve_prompts import WORDS, Prompt, Prompts, token_counter
 
 
 def chance():
@@ -132,3 +133,19 @@ def test_an_allowance_is_never_overdrawn():
     assert not left.take(50, 5)
     assert left.take(40, 5)
     assert not left.take(0, 0)
+
+
+def test_a_tokenizer_file_counts_and_its_absence_is_told(tmp_path, monkeypatch):
+    """A vocabulary of whole words: three words are three tokens."""
+    tokenizers = pytest.importorskip("tokenizers", reason="the extra `serve` is not installed")
+    model = tokenizers.models.WordLevel({"one": 0, "two": 1, "[UNK]": 2}, unk_token="[UNK]")  # noqa: S106 -- no password
+    tokenizer = tokenizers.Tokenizer(model)
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    assert token_counter(tmp_path)("one two three") == 3
+    (tmp_path / "bad.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match=r"--tokenizer: .*bad.json is no tokenizer.json"):
+        token_counter(tmp_path / "bad.json")
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(MissingExtra, match=r"this needs tokenizers: pip install 'lora-roi\[serve\]'"):
+        token_counter(tmp_path)

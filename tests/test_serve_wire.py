@@ -1,13 +1,15 @@
 """The HTTP under a load: answers byte by byte, URLs, what a stream says; no server is needed."""
 
 import json
+import socket
+import ssl
 
 import pytest
 
 from roi.errors import InputError
 from roi.profiling.serve_answer import Answer, AnswerReader, NotHttp
 from roi.profiling.serve_dialect import CHAT, Dialect, Usage, failure, message, quick_usage, read_answer, whole_usage
-from roi.profiling.serve_wire import Wire, read_url
+from roi.profiling.serve_wire import Wire, read_url, reason
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -148,6 +150,18 @@ def test_a_key_that_a_server_quotes_is_hidden():
     wire = Wire(read_url("http://h"), "sk-1234")
     answer = Answer(401, body=bytearray(b'{"error": "Incorrect API key sk-1234"}'), ended_s=1.0)
     assert read_answer(answer, wire.hide).error == "HTTP 401: Incorrect API key ***"
+
+
+@pytest.mark.parametrize(("error", "said"), [
+    (ConnectionRefusedError(111, "Connection refused"), "connection refused"),
+    (OSError("Multiple exceptions: [Errno 111] Connect call failed ('::1', 1)"), "connection refused"),
+    (socket.gaierror(-2, "Name or service not known"), "no such host"),
+    (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number"), "no TLS there (http:// instead of https://?)"),
+    (ConnectionResetError(104, "Connection reset by peer"), "the server closed the connection"),
+    (OSError(113, "No route to host"), "No route to host"),
+])  # fmt: skip
+def test_a_failed_connection_is_told_in_words(error, said):
+    assert reason(error) == said
 
 
 def test_a_long_message_is_cut():

@@ -57,14 +57,18 @@ def speed_class(gpu: str, *, fitted: bool) -> str:
 
 
 def _measured(base: Server, served: Served, plan: ServingPlan) -> Server:
-    """The replica with the measured step; KV capacity and chunk size as its server said, where it said so."""
+    """The replica with the measured step; KV capacity, chunk size and slots as its server showed, where it did.
+
+    Where no request met an idle server, the profile leaves out what a request takes outside the steps; TTFT is short of it.
+    """
     capacity = base.kv_capacity
     if served.kv_capacity_tokens is not None:
         capacity = served.kv_capacity_tokens * kv_token_bytes(plan.shape, plan.tensor_parallel, plan.kv_dtype)
-    tokens = base.step_tokens if served.step_tokens is None else max(served.step_tokens, base.sequence_limit)
+    tokens = served.step_tokens or base.step_tokens
+    limit = min(served.sequence_limit or base.sequence_limit, tokens)
     return replace(
-        base, iteration=served.iteration.at_speed(plan.speed), kv_capacity=float(np.asarray(capacity)), step_tokens=tokens,
-        request_s=served.request_s or 0.0,
+        base, iteration=served.iteration.at_speed(plan.speed), kv_capacity=float(np.asarray(capacity)), sequence_limit=limit,
+        step_tokens=tokens, request_s=served.request_s or 0.0,
     )
 
 

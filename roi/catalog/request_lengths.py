@@ -1,15 +1,20 @@
 """The scenario's lengths in a system's own tokens: as means and spreads, and as requests to replay."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.catalog.fact_sheet import FactSheet
 from roi.estimate.request_shape import RequestShape
-from roi.estimate.traffic import Lengths, histogram_lengths
+from roi.estimate.traffic import Lengths, histogram_lengths, poisson_arrivals
+from roi.facts.fact import Fact
 
 Array = NDArray[np.float64]
+
+ARRIVALS: Final = 7
+"""Seed of the arrivals."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +45,14 @@ class SystemLengths:
         arrays = (self.prompt_tokens, self.prefix_tokens, self.output_tokens, self.weights)
         return (*(a.tobytes() for a in arrays), self.hit_rate)
 
-    def drawn(self, count: int, seed: int = 1) -> Lengths:
-        """`count` requests; the same ones for the same seed."""
-        return histogram_lengths(
-            count, self.prompt_tokens, self.output_tokens, self.weights, prefix_tokens=self.prefix_tokens,
-            hit_rate=self.hit_rate, seed=seed,
-        )
+    def drawn(self, count: int) -> Lengths:
+        """`count` requests, always the same ones."""
+        bins = self.prompt_tokens, self.output_tokens, self.weights
+        return histogram_lengths(count, *bins, prefix_tokens=self.prefix_tokens, hit_rate=self.hit_rate)
+
+    def arrivals(self, count: int) -> Array:
+        """Poisson arrivals at a mean rate of 1 a second."""
+        return poisson_arrivals(count, ARRIVALS)
 
     def _mean(self, x: Array) -> float:
         return float(self.weights @ x)
@@ -54,22 +61,22 @@ class SystemLengths:
         return float(np.sqrt(max(self._mean(x**2) - self._mean(x) ** 2, 0.0)) / self._mean(x))
 
 
-def system_lengths(sheet: FactSheet, system: str) -> SystemLengths:
+def system_lengths(facts: Mapping[str, Fact], system: str) -> SystemLengths:
     """The workload's lengths as this system sees them: its tokenizer, prompt after tuning, verbosity and reasoning."""
 
     def number(path: str) -> float:
-        value = sheet.facts[path].value
+        value = facts[path].value
         assert isinstance(value, (int, float))
         return float(value)
 
     def row(path: str) -> Array:
-        return np.atleast_1d(np.asarray(sheet.facts[path].value, dtype=np.float64))
+        return np.atleast_1d(np.asarray(facts[path].value, dtype=np.float64))
 
     own = f"systems.{system}."
     ratio = number(own + "token_ratio")
     prefix = np.minimum(number("workload.shared_prefix_tokens"), row("workload.input_tokens"))
     new = prefix
-    if own + "prefix_tokens" in sheet.facts and number("workload.shared_prefix_tokens") > 0:
+    if own + "prefix_tokens" in facts and number("workload.shared_prefix_tokens") > 0:
         new = prefix * number(own + "prefix_tokens") / number("workload.shared_prefix_tokens")
     output = row("workload.output_tokens") * ratio * number(own + "output_ratio") + number(own + "reasoning_tokens")
     return SystemLengths(

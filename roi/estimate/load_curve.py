@@ -1,7 +1,6 @@
 """How the latency of replicas rises with the load, replayed at a ladder of rates, and the rate at which the SLO still holds."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, inf, isinf, log
 from typing import Final
 
@@ -13,11 +12,11 @@ from roi.estimate.replay import Replayed, Requests, replay
 
 Array = NDArray[np.float64]
 
-WARM_UP: Final = 0.1
-"""Share of the requests that find the replicas emptier than they will be; left out of the percentiles."""
+WARM_UP, COOL_DOWN = 0.15, 0.1
+"""Shares of the requests that find the replicas emptier than they will be, or leave them emptying; left out of percentiles."""
 
 TOP: Final = 1.1
-"""Highest rung over the rate of an endless queue: that rate is measured on a finite one, which starts and ends half empty."""
+"""Highest rung over the rate of an endless queue, which means of the requests give within some 10%."""
 
 RUNG: Final = 1.25
 """Ratio of the ladder's rates."""
@@ -58,6 +57,8 @@ class LoadPoint:
     e2e_p95_s: float
     utilisation: float
     """Share of the time in which replicas run steps."""
+    in_flight: float
+    """Mean number of requests between arrival and end, all replicas together (Little)."""
     mean_queue: float
     """Requests that wait for their prefill, all replicas together."""
     served: float
@@ -82,6 +83,8 @@ class Capacity:
     """TTFT, TPOT, KV memory (a request fits no replica), or saturation where the SLO never breaks."""
     rung: int = 0
     """The highest rung that holds; a looser SLO's search may begin there."""
+    in_flight: float = 0.0
+    """Mean number of requests between arrival and end at the highest rate that was replayed and holds."""
 
 
 @dataclass(frozen=True)
@@ -92,20 +95,17 @@ class PlanCapacity:
     slow: Capacity
     fast: Capacity
     pooling: float
-    """What a replica of a large fleet holds over one alone, at least 1."""
-
-
-Load = Callable[[float], Requests]
-"""The requests of a rate, requests/s: the same ones closer together; inf puts all of them at the start."""
+    """What each of four replicas behind a router holds over one alone, at least 1 (`fleet_capacity`)."""
 
 
 class LoadCurve:
     """Replicas of one server at a ladder of rates, each replayed when it is first asked for and then kept."""
 
-    def __init__(self, load: Load, server: Server, replicas: int = 1) -> None:
-        self._load, self._server, self._replicas = load, server, replicas
+    def __init__(self, requests: Requests, server: Server, replicas: int = 1) -> None:
+        """Keep requests that arrive at a mean rate of 1 a second; other rates bring the same ones closer together."""
+        self._requests, self._server, self._replicas = requests, server, replicas
         self._points: dict[float, LoadPoint] = {}
-        self.saturated_requests_per_s = replay(load(inf), server, replicas).requests_per_s
+        self.saturated_requests_per_s = replicas * saturated_rate(requests, server)
         """With an endless queue, all replicas together; 0 where no request fits."""
 
     @property
@@ -116,7 +116,8 @@ class LoadCurve:
     def at(self, requests_per_s: float) -> LoadPoint:
         """The replicas under this rate."""
         if requests_per_s not in self._points:
-            found = replay(self._load(requests_per_s), self._server, self._replicas)
+            faster = replace(self._requests, arrival_s=self._requests.arrival_s / requests_per_s)
+            found = replay(faster, self._server, self._replicas)
             self._points[requests_per_s] = load_point(found, requests_per_s)
         return self._points[requests_per_s]
 
@@ -133,7 +134,7 @@ class LoadCurve:
         `rung` is where to begin, one that is thought to hold.
         """
         found = self._capacity(Slo(slo.ttft_p95_s * speed, slo.tpot_p95_s * speed), FIRST_RUNG if rung is None else rung)
-        return Capacity(found.requests_per_s * speed, found.binding, found.rung)
+        return replace(found, requests_per_s=found.requests_per_s * speed)
 
     def _capacity(self, slo: Slo, number: int) -> Capacity:
         full = self.saturated_requests_per_s
@@ -146,28 +147,58 @@ class LoadCurve:
         while number > 0 and self.rung(number - 1).holds(slo):
             number -= 1
         if number == 0:
-            return Capacity(full, "saturation")
+            return Capacity(full, "saturation", 0, self.rung(0).in_flight)
         low = self.rung(number)
         for part in range(1, FINE + 1):
             high = self.rung(number - part / FINE)
             if not high.holds(slo):
-                return Capacity(min(_crossing(low, high, slo), full), _binding(high, slo), number)
+                return Capacity(min(_crossing(low, high, slo), full), _binding(high, slo), number, low.in_flight)
             low = high
         raise AssertionError(number)
 
 
 def load_point(found: Replayed, requests_per_s: float) -> LoadPoint:
-    """Percentiles of a replay, the first WARM_UP of the requests left out."""
-    late = np.arange(found.arrival_s.size) >= int(WARM_UP * found.arrival_s.size)
-    ok = found.served & late
+    """Percentiles of a replay, its first WARM_UP and last COOL_DOWN of the requests left out."""
+    place = (np.arange(found.arrival_s.size) + 0.5) / found.arrival_s.size
+    ok = found.served & (place > WARM_UP) & (place < 1.0 - COOL_DOWN)
     several = ok & (found.output_tokens > 1.0)
     ttft, e2e = found.ttft_s[ok], found.e2e_s[ok]
     tpot = (found.ended_s[several] - found.first_s[several]) / (found.output_tokens[several] - 1.0)
     (ttft_50, ttft_95), (tpot_50, tpot_95), (e2e_50, e2e_95) = _percentiles(ttft), _percentiles(tpot), _percentiles(e2e)
     return LoadPoint(
-        requests_per_s, ttft_50, ttft_95, tpot_50, tpot_95, e2e_50, e2e_95, found.utilisation, found.mean_queue,
+        requests_per_s, ttft_50, ttft_95, tpot_50, tpot_95, e2e_50, e2e_95, found.utilisation,
+        requests_per_s * float(np.mean(e2e)) if e2e.size else 0.0, found.mean_queue,
         float(np.mean(found.served)),
     )
+
+
+def goodput_share(found: Replayed, slo: Slo) -> float:
+    """Share of the requests that were served within both limits of the SLO, each by itself."""
+    several = found.output_tokens > 1.0
+    tpot = (found.ended_s - found.first_s)[several] / (found.output_tokens[several] - 1.0)
+    good = found.served & (found.ttft_s <= slo.ttft_p95_s)
+    good[several] &= tpot <= slo.tpot_p95_s
+    return float(np.mean(good))
+
+
+def saturated_rate(requests: Requests, server: Server) -> float:
+    """Requests/s of one replica with an endless queue of these requests, at their means; 0 where none fits.
+
+        1 / (d P + steps a request x step(B)),  steps = max((O - 1) / B, P / (tokens of a step - B))
+
+    with B sequences: as many as there are slots, or as the KV cache holds at full length. A replay of a finite queue would
+    fill and empty for much of its time.
+    """
+    fits = requests.kv_held <= server.kv_capacity
+    if not np.any(fits):
+        return 0.0
+    prompt, output, start, growth, held = (float(np.mean(x[fits])) for x in (
+        requests.prefill_tokens, requests.output_tokens, requests.kv_start, requests.kv_growth, requests.kv_held))
+    longer = float(np.sum(np.square(requests.output_tokens[fits])) / np.sum(requests.output_tokens[fits]))
+    slots = max(min(server.sequence_limit, server.kv_capacity / held if held > 0.0 else inf), 1.0)
+    step = float(server.iteration.decode_s(slots, slots * (start + growth * longer / 2.0)))
+    steps = max((output - 1.0) / slots, prompt / (server.step_tokens - slots + 1.0))
+    return 1.0 / (float(server.iteration.prefill_token_s) * prompt + steps * step)
 
 
 def _percentiles(x: Array) -> tuple[float, float]:

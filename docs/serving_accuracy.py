@@ -47,7 +47,7 @@ def keep(table: Path, folder: Path) -> None:
 def subsets(rows: ServingTable, found: ServingValidation) -> Answer:
     """Blocks over the rows on which peers were run, by rule.
 
-    sil-dense: dense models on H100 and H200. anl-nvidia: NVIDIA cards, vLLM and TensorRT-LLM, batches that did not run in waves.
+    sil-dense: dense models on H100 and H200. anl-nvidia: static batches on NVIDIA cards, vLLM and TensorRT-LLM.
     """
     runs = {run.id: run for run in rows.runs}
     dense = {id for id, run in runs.items() if run.source == "sil" and "gpt-oss" not in run.system.shape.id
@@ -61,7 +61,7 @@ def subsets(rows: ServingTable, found: ServingValidation) -> Answer:
 
 
 def unseen(runs: Sequence[ServingRun]) -> list[Answer]:
-    """Errors of the speed and the share inside the catalog's interval, with what a hidden table may bring left out of the fit."""
+    """Errors of the speed and the share inside the catalog's interval, with models, cards and engines left out of the fit."""
     mine = [run for run in runs if run.source in FITTED and not run.implausible]
     out = []
     for title, parts in (
@@ -97,9 +97,9 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
     """The lines of the section, from the kept answers."""
     plain, left = read(SERVING), read(LEFT_OUT)
     out = ["## Serving", "", (
-        f"`roi validate TABLE` on {plain['rows']:,} published runs, rows marked IMPLAUSIBLE left out. The efficiencies were fitted"
-        " on anl and sil; dst, slora, vllm and lpc were never fitted. Throughput is what the row states (output tokens/s, else"
-        " all tokens/s, else requests/s)."), ""]
+        f"`roi validate TABLE` on {plain['rows']:,} published runs, rows marked IMPLAUSIBLE left out. The efficiencies were"
+        " fitted on anl and sil; dst, slora, vllm and lpc were never fitted. Throughput is what the row states (output tokens/s,"
+        " else all tokens/s, else requests/s)."), ""]
     for name in QUANTITIES:
         out += [f"### {TITLES[name]}", "", HEADS.format("source, GPU and engine"), _line("**all**", plain[name])]
         if name == "throughput":
@@ -117,8 +117,8 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
         out += [_line(f"- {TITLES[name]}, {group}", block[name]) for group, block in _largest(left["by"]["group"], name)
                 if block["judged"]]
     out += ["", "### What the fit has not seen", "", (
-        "Errors of the speed (static: requests/s; closed loop: 1 / TPOT) on anl and sil, with what is named left out of the fit,"
-        " and the share of runs inside the interval that the catalog states for that case."), "",
+        "Errors of the speed (static: requests/s; closed loop: 1 / TPOT) on anl and sil, with what is named left out of the"
+        " fit, and the share of runs inside the interval that the catalog states for that case."), "",
         "| left out | n | median % | mean % | in 90% |", "|:--|--:|--:|--:|--:|"]
     out += [f"| {row['left_out']} | {row['n']} | {row['median_error']:.1f} | {row['mean_error']:.1f} | {row['coverage']:.1f} |"
             for row in plain["unseen"]]
@@ -142,8 +142,8 @@ PEERS = (
 
 
 def _beside(plain: Answer, left: Answer, peers: list[dict[str, str]]) -> list[str]:
-    out = ["### Beside the peers", "", ("The peers' rows are kept by their number, not by id; ours are by rule, and all that the"
-           " rule gives. Static: the peers' latency is our throughput, one over the other."), "",
+    out = ["### Beside the peers", "", ("The peers' rows are kept by their number, not by id; ours are by rule, and all that"
+           " the rule gives. Static: the peers' latency is our throughput, one over the other."), "",
            "| rows | tool | n | MAPE % | median % |", "|:--|:--|--:|--:|--:|"]
     for quantity, rows, ours, title in PEERS:
         out += [f"| {title} | {peer['tool']} | {peer['n']} | {peer['mape']} | {peer['median_ape']} |"

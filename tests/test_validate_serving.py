@@ -84,7 +84,7 @@ def test_a_group_is_judged_from_three_models_on():
 TRAINING = """\
 id,model,gpu,method,rank,target_modules,quant,micro_batch,seq_len_max,gradient_checkpointing,peak_mem_gib,peak_mem_kind,tokens_per_s
 x-1,qwen2.5-0.5b,L40S,lora,8,qv,none,1,512,no,4,allocated,
-"""  # noqa: E501 -- a table's head is one line
+"""
 
 MODELS = ("Llama-2-7B", "Llama-2-13B", "Llama-3-8B", "Llama-2-70B")
 

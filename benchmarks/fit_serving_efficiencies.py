@@ -1,209 +1,183 @@
-"""Fit the efficiencies of an engine step on measured serving runs and print what the catalog holds.
+"""Fit the efficiencies of an engine step on measured serving runs and write what the catalog holds.
 
-    python benchmarks/fit_serving_efficiencies.py /path/to/serving_runs.csv
+    python benchmarks/fit_serving_efficiencies.py /path/to/serving_runs.csv [--write]
 
 A step's time is linear in 1/efficiency and in the overheads, so each group of runs is one non-negative least-squares fit of
 relative residuals, reweighted towards least absolute ones (some labels are wrong), with every efficiency held below what
-hardware has been seen to reach. Left out: rows marked IMPLAUSIBLE; AMD (the vLLM build of `anl` is an early ROCm one);
-DeepSpeed-MII (no longer common); runs whose KV cache does not fit, which ran in waves; DeciLM, which has no catalog shape;
-five gpt-oss rows on H100 with TensorRT-LLM at 4 to 5 times the step time of the same model on vLLM.
+hardware has been seen to reach (roi/estimate/serving_fit.py). Fitted: the two large sources, anl and sil, without rows marked
+IMPLAUSIBLE, without batches that were inferred from several workers', and without static ones that ran in waves. The other
+sources check the answer and were never fitted.
 """
 
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+import argparse
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-from scipy.optimize import nnls
 
-from roi.catalog.gpus import find_gpu
-from roi.catalog.models import find_model
-from roi.catalog.serving_efficiencies import find_engine
-from roi.estimate.iteration import PERFECT, kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
-from roi.estimate.request_shape import RequestShape
-from roi.estimate.serving import serving_capacity
-from roi.estimate.serving_memory import replica_memory
-from roi.facts.gpu import Gpu
-from roi.facts.model import ModelShape
-
-Array = NDArray[np.float64]
-
-SHAPES = {"Qwen/Qwen2-7B": "qwen2.5-7b", "Qwen/Qwen2-72B": "qwen2.5-72b"}
-"""Models that the catalog holds under a later release of the same shape."""
-
-CARDS = {
-    "A100-SXM-40GB": "A100-40GB-SXM", "H100-SXM": "H100-80GB-SXM", "h100_sxm": "H100-80GB-SXM",
-    "GH200-96GB": "GH200-96GB", "h200_sxm": "H200-141GB-SXM", "b200_sxm": "B200-192GB-SXM",
-}
-"""The CSV's cards under their catalog ids. The A100 of `anl` is taken as 40 GB (serving_runs.md)."""
-
-ENGINES = {
-    "vllm": ("vllm",), "tensorrt-llm": ("trtllm",), "other": ("vllm", "trtllm", "sglang"), "vllm-2024": ("vLLM",),
-    "tensorrt-llm-2024": ("TensorRT-LLM",),
-}
-"""Groups of the catalog and the CSV's engines in each; `sil` (2025-26) spells them in lower case, `anl` (2024) does not."""
-
-MOST = {
-    "decode_mbu": 0.93,  # copy kernels reach 90 to 93% of the datasheet bandwidth on A100, H100 and B200
-    "kv_mbu": 0.93,
-    "decode_mfu": 0.80,  # large cuBLAS products reach 70 to 80% of the dense peak before power limits
-    "prefill_mfu": 0.80,
-    "step_overhead_s": np.inf, "layer_overhead_s": np.inf, "sequence_overhead_s": np.inf, "collective_latency_s": np.inf,
-    "link_efficiency": 0.85,  # NCCL bus bandwidth over NVLink's one-direction rate
-}
-"""Columns of the fit with the highest efficiency allowed; overheads are seconds and only kept from below zero."""
-
-LEAST = np.array([1.0 / most for most in MOST.values()])
-RATIO = np.isfinite(np.array(list(MOST.values())))
-
-
-CHECKS = (
-    ("lpc-2", "llama-3.1-8b", "L4", 215.2, 197.7, 1.0, 2.595),
-    ("vllm-pr11267-0", "llama-2-7b", "A100-80GB-SXM", 245.9, 235.2, 1.0, 11.45),
-    ("slora 3730, merged", "llama-2-7b", "A10G", 260, 260, 0.56, 1.878),
-    ("slora 3667, no adapter", "llama-2-13b", "A100-40GB-SXM", 260, 260, 0.56, 1.863),
-    ("slora 3692, no adapter", "llama-2-13b", "A100-80GB-SXM", 260, 260, 0.56, 5.586),
+from roi.catalog import serving_efficiencies
+from roi.catalog.serving_rows import serving_table
+from roi.estimate.serving_fit import equations_of, fit_efficiencies, speeds
+from roi.estimate.serving_left_out import (
+    FULL_ROWS,
+    Key,
+    LeftOut,
+    balanced_quantiles,
+    leave_out,
+    same_card,
+    same_engine,
+    same_model,
 )
-"""Saturated servers on GPUs outside the fit: row, model, GPU, mean input, mean output, their CV, requests/s measured."""
+from roi.estimate.serving_run import ServingRun
+
+FITTED = ("anl", "sil")
+"""Sources of the fit."""
+
+DATE = "2026-11-25"
+ANL = "argonne-lcf/LLM-Inference-Bench Plots/All_results.csv@4211f5d, latency"
+SIL = "ai-dynamo/aiconfigurator@095f58a silicon_sample.csv (InferenceX and NVIDIA internal runs, 2025-26), TPOT and TTFT"
 
 
-@dataclass(frozen=True)
-class Run:
-    """One measured run as an equation: step seconds = parts . coefficients."""
+class Group(NamedTuple):
+    """One row of the catalog."""
 
     engine: str
-    card: str
-    model: str
-    parts: Array
-    seconds: float
+    aliases: tuple[str, ...]
+    families: tuple[str, ...]
+    """Engine families whose runs are fitted together."""
+    source: str
+    note: str
 
 
-def parts_of(
-    shape: ModelShape, gpu: Gpu, tp: float, dtype: str, kv: str, batch: float, isl: float, osl: float, prefills: float,
-) -> Array:
-    """Seconds at the roofline of each part of one step, in the order of MOST; `prefills` is prompts per step."""
-    def at(card: Gpu, **changes: float) -> Any:
-        return roofline_iteration(shape, card, tp, dtype, isl / 2, replace(PERFECT, **changes))
+RECENT, EARLY = ("vllm", "tensorrt-llm", "sglang"), ("vllm-2024", "tensorrt-llm-2024")
 
-    free = at(gpu.model_copy(update={"link_bytes_per_s": 1e30}))
-    base, late = at(gpu), at(gpu, collective_latency_s=1.0)
-    kv_read = kv_bytes_per_gpu(shape, isl + osl / 2, tp, kv_element_bytes(kv)) * batch
-    link = (base.sequence_s - free.sequence_s) * batch + (base.prefill_token_s - free.prefill_token_s) * isl * prefills
-    return np.array([
-        base.step_s + base.experts_s * base.touched(batch), base.kv_byte_s * kv_read, free.sequence_s * batch,
-        free.prefill_token_s * isl * prefills, 1.0, shape.layers, batch, late.step_s - base.step_s, link,
-    ], dtype=float)
-
-
-def static_run(row: Any) -> Run | None:
-    """A static batch of `anl`: latency / output tokens = a step + the batch's prefill spread over the steps."""
-    shape, gpu = find_model(SHAPES.get(row.model, row.model)), find_gpu(CARDS[row.gpu])
-    lengths = RequestShape(row.isl, row.osl)
-    if replica_memory(shape, gpu, row.tp, "bf16", "bf16", lengths, step_tokens=2048).long_sequences < row.concurrency:
-        return None
-    prefills = row.concurrency / row.osl
-    parts = parts_of(shape, gpu, row.tp, "bf16", "bf16", row.concurrency, row.isl, row.osl, prefills)
-    return Run(row.engine, gpu.id, row.model, parts, prefills / row.req_per_s)
+GROUPS = (
+    Group("vllm", ("vllm-v1",), ("vllm",), SIL, "vLLM V1, closed loops of 4 to 512, input 1,000 to 8,192. Lengths and means"
+          " or medians are not stated by the source."),
+    Group("tensorrt-llm", ("trtllm", "trt-llm", "tensorrt_llm"), ("tensorrt-llm",), SIL, "Four efficiencies stand at the"
+          " highest allowed: the overheads carry the rest. gpt-oss on Hopper runs at half the predicted speed and makes the low"
+          " end."),
+    Group("other", ("sglang", "tgi", "lmdeploy"), RECENT, SIL, "For engines that were not fitted alone (SGLang has two models):"
+          " vLLM, TensorRT-LLM and SGLang of 2025-26 together. The ends are those with the engine left out."),
+    Group("vllm-2024", ("vllm-v0",), ("vllm-2024",), ANL, "vLLM V0 (0.5.3 and unstated), fp16, static batches 1 to 64, input ="
+          " output 128 to 2,048: 50 us of scheduler for each sequence, which V1 took out, and decode attention that reads part"
+          " of the KV cache again for each query head of a group."),
+    Group("tensorrt-llm-2024", (), ("tensorrt-llm-2024",), ANL, "TensorRT-LLM 0.11 and 0.12, fp16, static batches 1 to 64,"
+          " input = output 128 to 2,048. Mixtral runs 1.3 to 1.7 times as fast as predicted in batches: prompts that are all"
+          " alike pass through the same experts."),
+    Group("other-2024", (), EARLY, ANL, "For engines of 2024 and before that were not fitted alone: vLLM V0 and TensorRT-LLM"
+          " together. The ends are those with the engine left out, DeepSpeed-MII among them."),
+    Group("vllm-rocm-2024", (), ("vllm-rocm-2024",), ANL, "vLLM 0.6.1 on MI300X, an early ROCm build: products of few rows at a"
+          " twentieth of the matrix rate, and attention that reads keys and values again for each query head. Says nothing of"
+          " releases after it."),
+    Group("deepspeed-mii-2024", ("deepspeed-mii",), ("deepspeed-mii-2024",), ANL,
+          "DeepSpeed-MII on A100, fp16, static batches."),
+)  # fmt: skip
 
 
-def closed_run(row: Any) -> Run | None:
-    """A closed loop of `sil`: TPOT = step(B) + prefills inside it, with B and their rate by Little's law on TTFT and TPOT.
+def inferred(row: dict[str, str]) -> bool:
+    """True where a closed loop's batch of one worker was inferred from the load on several, or the whole load is not stated.
 
-    gpt-oss is published in MXFP4 whatever the label says. KV of fp8 and nvfp4 runs is taken as fp8 (not stated).
+    A router spreads a load unevenly: the same worker's batch of 1 comes with a TPOT of 8 ms alone and of 42 ms as one of two.
     """
-    if not (row.tpot_ms > 0 and row.ttft_ms > 0):
-        return None
-    shape, gpu = find_model(row.model), find_gpu(CARDS[row.gpu])
-    labels = {"oss": "mxfp4", "nvfp4": "nvfp4", "fp8": "fp8"}
-    dtype = next((d for label, d in labels.items() if label in f"{row.model} {row.precision}"), "bf16")
-    if dtype == "mxfp4" and (row.engine, row.gpu) == ("trtllm", "h100_sxm"):
-        return None
-    tpot, ttft = row.tpot_ms / 1e3, row.ttft_ms / 1e3
-    rate = row.concurrency / (ttft + row.osl * tpot)
-    kv = "fp8" if dtype in ("fp8", "nvfp4") else "bf16"
-    batch = max(rate * row.osl * tpot, 1.0)
-    parts = parts_of(shape, gpu, row.tp, dtype, kv, batch, row.isl, row.osl, rate * tpot)
-    return Run(row.engine, gpu.id, shape.id, parts, tpot)
+    whole = re.search(r"silicon_concurrency=(\d+)", row["notes"])
+    return row["id"].startswith("sil") and (whole is None or float(whole.group(1)) != float(row["concurrency"]))
 
 
-def read_runs(path: str) -> list[Run]:
-    """The runs that can be used, as equations."""
-    rows = pd.read_csv(path, low_memory=False)
-    bad = rows.notes.fillna("").str.contains("IMPLAUSIBLE") | rows.model.str.contains("Deci", na=False)
-    rows = rows[~bad & rows.gpu.isin(CARDS) & rows.engine.isin({e for group in ENGINES.values() for e in group})]
-    static = [static_run(row) for row in rows[rows.id.str.startswith("anl")].itertuples()]
-    closed = [closed_run(row) for row in rows[rows.id.str.startswith("sil")].itertuples()]
-    return [run for run in static + closed if run]
-
-
-def fit(runs: list[Run]) -> Array:
-    """Coefficients that fit the runs' step times, relative, each at least LEAST."""
-    parts = np.array([r.parts / r.seconds for r in runs])
-    scale = np.maximum(np.linalg.norm(parts, axis=0), 1e-300)
-    weight, coefficients = np.ones(len(runs)), LEAST
-    for _ in range(20):
-        extra, _ = nnls(parts / scale * weight[:, None], (1.0 - parts @ LEAST) * weight, maxiter=10_000)
-        coefficients = LEAST + extra / scale
-        weight = 1.0 / np.sqrt(np.maximum(np.abs(np.log(parts @ coefficients)), 0.05))
-    return coefficients
-
-
-def speeds(runs: list[Run], coefficients: Array) -> Array:
-    """Measured over predicted speed of each run: predicted over measured seconds."""
-    return np.array([r.parts @ coefficients / r.seconds for r in runs])
-
-
-def left_out(runs: list[Run], key: Callable[[Run], object]) -> Array:
-    """Measured over predicted speed of every run, predicted from the runs with another key."""
-    answers = [np.array([])]
-    for name in {key(r) for r in runs}:
-        rest = [r for r in runs if key(r) != name]
-        if rest:
-            answers.append(speeds([r for r in runs if key(r) == name], fit(rest)))
-    return np.concatenate(answers)
-
-
-def described(ratio: Array) -> str:
-    """n, errors of the predicted step time, and percentiles of measured over predicted speed."""
+def told(name: str, found: LeftOut) -> float:
+    """The median error of the speed, after saying it."""
+    ratio = found.speed
     if not len(ratio):
-        return "nothing to leave out"
-    error, (low, middle, high) = np.abs(ratio - 1.0), np.percentile(ratio, [5, 50, 95])
-    return (f"n={len(ratio)}  step time median {np.median(error):.1%} mean {np.mean(error):.1%}"
-            f"  measured/predicted speed P5 {low:.2f} P50 {middle:.2f} P95 {high:.2f}")
+        print(f"  {name:24} nothing to leave out")
+        return float("nan")
+    error = np.abs(1.0 / ratio - 1.0)
+    low, middle, high = balanced_quantiles(ratio, found.runs, 0.05, 0.5, 0.95)
+    print(f"  {name:24} n={len(ratio)}  speed median {np.median(error):.1%} mean {np.mean(error):.1%}"
+          f"  measured/predicted speed, cards alike: P5 {low:.2f} P50 {middle:.2f} P95 {high:.2f}")
+    return float(np.median(error))
 
 
-def check(row: str, model: str, gpu: str, isl: float, osl: float, cv: float, measured: float) -> str:
-    """Measured against predicted saturation of one server that nothing was fitted on, with vLLM's efficiencies."""
-    shape, card, lengths = find_model(model), find_gpu(gpu), RequestShape(isl, osl, 0.0, cv, cv)
-    engine = roofline_iteration(shape, card, 1, "bf16", lengths.prefill_context, find_engine("vllm").efficiencies)
-    memory = replica_memory(shape, card, 1, "bf16", "bf16", lengths, step_tokens=2048)
-    full = float(serving_capacity(lengths, engine, memory, step_tokens=2048).saturated_requests_per_s)
-    return f"  {row:24}{model:14}{gpu:16}measured {measured:6.2f}  predicted {full:6.2f}  ratio {measured / full:.2f}"
+def joined(parts: Sequence[LeftOut]) -> LeftOut:
+    """Several answers as one."""
+    return LeftOut(tuple(r for part in parts for r in part.runs), np.concatenate([part.speed for part in parts]),
+                   np.concatenate([part.ttft for part in parts]))
 
 
-def main(path: str) -> None:
-    """Print every group's efficiencies and errors."""
-    runs = read_runs(path)
-    for name, engines in ENGINES.items():
-        mine = [r for r in runs if r.engine in engines]
-        coefficients = fit(mine)
-        values = np.where(RATIO, 1.0 / np.maximum(coefficients, 1e-300), coefficients)
-        print(f"\n{name}: {len(mine)} runs, models {sorted({r.model for r in mine})}, cards {sorted({r.card for r in mine})}")
-        print("  " + "  ".join(f"{part} {value:.3g}" for part, value in zip(MOST, values, strict=True)))
-        print("  in sample             ", described(speeds(mine, coefficients)))
-        print("  model left out        ", described(left_out(mine, lambda r: r.model)))
-        print("  card left out         ", described(left_out(mine, lambda r: r.card)))
-        if len(engines) > 1:
-            print("  engine left out       ", described(left_out(mine, lambda r: r.engine)))
-            print("  engine + card left out", described(left_out(mine, lambda r: (r.engine, r.card))))
-    print("\nall, engine release + card left out", described(left_out(runs, lambda r: (r.engine, r.card))))
-    print("\nsaturated servers outside the fit, requests/s")
-    for row in CHECKS:
-        print(check(*row))
+def of(runs: Sequence[ServingRun], families: Sequence[str]) -> list[ServingRun]:
+    """The runs of these engine families."""
+    return [run for run in runs if run.engine in families]
+
+
+def outward(low: float, high: float) -> tuple[float, float]:
+    """The ends rounded away from 1, to a twentieth."""
+    return float(np.floor(low * 20.0 + 1e-9) / 20.0), float(np.ceil(high * 20.0 - 1e-9) / 20.0)
+
+
+def main() -> None:
+    """Print every group's efficiencies and errors; with --write, the catalog's file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--write", action="store_true", help="write roi/catalog/data/serving_efficiencies.json")
+    asked = parser.parse_args()
+    with asked.table.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if not inferred(row)]
+    runs = [run for run in serving_table(rows).runs if run.source in FITTED and not run.implausible]
+    alone = (*RECENT[:2], *EARLY)
+    cards = joined([leave_out(of(runs, (f,)), of(runs, (f,)), same_card) for f in alone])
+    keys: dict[str, tuple[Key, ...]] = {"engine": (same_engine,), "engine and card": (same_engine, same_card)}
+    without = {name: joined([leave_out(of(runs, (*family, "deepspeed-mii-2024")[:4]), of(runs, family), *key)
+                             for family in (RECENT, EARLY)]) for name, key in keys.items()}
+    print("all groups")
+    told("card left out", cards)
+    for name, found in without.items():
+        told(f"{name} left out", found)
+    ends = {name: outward(*balanced_quantiles(found.speed, found.runs, 0.05, 0.95))
+            for name, found in (("card", cards), *without.items())}
+    groups = [group_row(group, runs, ends) for group in GROUPS]
+    latency = next(group["request_s"] for group in groups if group["engine"] == "other")
+    for group in groups:
+        if "ttft_low" not in group:
+            group["request_s"] = latency  # HTTP and tokenizing do not depend on the engine's steps; no TTFT was measured
+    if asked.write:
+        path = Path(serving_efficiencies.__file__).parent / "data" / "serving_efficiencies.json"
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({"engines": groups, "adapters": kept["adapters"]}, indent=1) + "\n", encoding="utf-8")
+
+
+def group_row(group: Group, runs: Sequence[ServingRun], ends: dict[str, tuple[float, float]]) -> dict[str, Any]:
+    """The catalog's row of a group."""
+    mine = of(runs, group.families)
+    equations = equations_of(mine)
+    engine = fit_efficiencies(equations)
+    print(f"\n{group.engine}: {len(equations)} runs")
+    ratio = speeds(equations, engine)
+    told("in sample", LeftOut(tuple(e.run for e in equations), ratio, np.full(len(ratio), np.nan)))
+    models = leave_out(mine, mine, same_model)
+    model_error, card_error = told("model left out", models), told("card left out", leave_out(mine, mine, same_card))
+    pooled = len(group.families) > 1
+    held = ends["engine"] if pooled else outward(*balanced_quantiles(models.speed, models.runs, 0.05, 0.95))
+    single = len({same_card(e.run) for e in equations}) == 1
+    elsewhere = ends["engine and card" if pooled or single else "card"]
+    out: dict[str, Any] = {"engine": group.engine, "aliases": list(group.aliases)}
+    out |= {name: float(f"{value:.3g}") for name, value in asdict(engine).items()}
+    cards = Counter(e.run.system.gpu.id for e in equations)
+    out |= {"gpus": sorted(card for card, count in cards.items() if count >= FULL_ROWS),
+            "models": sorted({e.run.system.shape.id for e in equations}), "runs": len(equations),
+            "median_error_model_left_out": float(f"{model_error:.3g}"),
+            "median_error_gpu_left_out": float(f"{model_error if np.isnan(card_error) else card_error:.3g}"),
+            "speed_low": held[0], "speed_high": held[1],
+            "speed_low_elsewhere": min(elsewhere[0], held[0]), "speed_high_elsewhere": max(elsewhere[1], held[1])}
+    if np.isfinite(models.ttft).any():
+        low, high = balanced_quantiles(models.ttft, models.runs, 0.05, 0.95)
+        out |= {"ttft_low": float(f"{low:.2g}"), "ttft_high": float(f"{high:.2g}")}
+    return out | {"source": group.source, "date": DATE, "note": group.note}
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -1,9 +1,10 @@
 """Write docs/accuracy.md: predictions beside published measurements, and beside the peers' errors.
 
-python docs/render_accuracy.py [TABLE.csv] [--instrument closed-form] [--instrument dry-run]
+python docs/render_accuracy.py [TABLE.csv] [--instrument closed-form] [--instrument dry-run] [--serving TABLE.csv]
 
-With a table of measured runs the instruments named are run over it and their answers kept in docs/accuracy/; without one
-the page is written from the answers kept there. The table itself is not part of the repository.
+With a table of measured training runs the instruments named are run over it and their answers kept in docs/accuracy/; the
+same for a table of serving runs; without either the page is written from the answers kept there. The tables themselves are
+not part of the repository.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import serving_accuracy
 
 from roi.catalog.efficiencies import training_efficiencies
 from roi.catalog.measured_rows import read_measured_rows
@@ -51,7 +53,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", nargs="?", type=Path, help="CSV of measured runs, as `roi validate` takes it")
     parser.add_argument("--instrument", action="append", choices=INSTRUMENTS, help="run this one; may be repeated")
+    parser.add_argument("--serving", type=Path, help="CSV of measured serving runs, as `roi validate` takes it")
     asked = parser.parse_args()
+    if asked.serving is not None:
+        serving_accuracy.keep(asked.serving, KEPT)
     if asked.table is not None:
         KEPT.mkdir(exist_ok=True)
         for name in asked.instrument or ["closed-form"]:
@@ -165,6 +170,7 @@ def page(
               if block["throughput"]["eligible"]]
     lines += ["", *_beside(answers, chosen, peers, "throughput", "large-steps")]
     lines += ["", *_scaled(fits)]
+    lines += ["", *serving_accuracy.serving_lines(read, peers)]
     lines += ["", "## Our own measurements", "", NO_GPU]
     lines += ["", "## Sources, and what is unknown about them", ""]
     lines += [f"- {row['id']}: {row['where']} ({row['licence']}). {row['unknown']}"

@@ -84,12 +84,15 @@ def test_rates_grow_as_formats_shrink(gpu):
 
 @pytest.mark.parametrize("gpu", ROWS, ids=by_id)
 def test_figures_are_in_si_units(gpu):
-    """A slip of 1000 would leave these ranges: the ridge point (FLOP per byte) of all these cards lies in 70 to 420."""
-    assert 70 < gpu.fp16_flops / gpu.bandwidth_bytes_per_s < 420
+    """A slip of 1000 would leave these ranges: the ridge point (FLOP per byte) of all these cards lies in 70 to 420.
+
+    H20, whose matrix rate was cut for export, lies at 37.
+    """
+    assert (35 if gpu.id.startswith("H20-") else 70) < gpu.fp16_flops / gpu.bandwidth_bytes_per_s < 420
     assert 10e9 < gpu.link_bytes_per_s < 1e12
     assert 4 * 2**20 <= gpu.l2_bytes <= 256 * 2**20
     assert gpu.source
-    assert gpu.date.isoformat() == "2026-11-24"
+    assert gpu.date.isoformat() in ("2026-11-24", "2026-11-25")
 
 
 @pytest.mark.parametrize(
@@ -122,5 +125,5 @@ def test_an_unknown_gpu_names_the_nearest():
 
 @pytest.mark.parametrize("name", ["", "  ", "zzzz"])
 def test_a_name_that_is_near_to_none_is_answered_with_all_of_them(name):
-    with pytest.raises(UnknownName, match=rf"--gpu: unknown GPU '{name}'; known: V100-16GB-SXM, .*, MI325X-256GB$"):
+    with pytest.raises(UnknownName, match=rf"--gpu: unknown GPU '{name}'; known: V100-16GB-SXM, .*, MI355X-288GB$"):
         find_gpu(name, "--gpu")

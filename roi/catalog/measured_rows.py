@@ -1,9 +1,6 @@
 """A table of measured training runs (one row a run) as the estimators take it, and why rows are left out."""
 
-import csv
-import io
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +8,7 @@ from roi.catalog.gpus import load_gpus
 from roi.catalog.row_fields import Row, Unusable, cell, full_length, known_number, measured_number, memory_kind
 from roi.catalog.row_names import table_gpu, table_model
 from roi.catalog.row_plan import row_plan
-from roi.errors import InputError, nearest
+from roi.catalog.table_files import check_heads, table_rows
 from roi.estimate.measured import MeasuredRun
 from roi.estimate.plan import TrainingPlan
 from roi.estimate.validation import RowLabel
@@ -61,7 +58,16 @@ def read_measured_rows(path: Path) -> RowTable:
     Columns are those of `roi validate --help`; more are allowed. Rows that no plan expresses are skipped, each with the
     column and the value that decided it.
     """
-    rows = _read(path)
+    return row_table(table_rows(path, check_training))
+
+
+def check_training(path: Path, heads: list[str]) -> None:
+    """Raise where the heads are not those of a table of training runs."""
+    check_heads(path, heads, REQUIRED)
+
+
+def row_table(rows: list[dict[str, str]]) -> RowTable:
+    """The runs of a table's rows; its columns are known to be there."""
     runs, skipped, labels, second, unread = [], [], [], [], []
     for row in rows:
         for column in POSITIVE:
@@ -144,52 +150,3 @@ def _label(row: Row) -> RowLabel:
         kind, known_number(row, "peak_mem_gib") is not None, _tokens_per_s(row) is not None,
         tuple(other for other, column in SECOND.items() if other != kind and known_number(row, column) is not None),
     )  # fmt: skip
-
-
-def _read(path: Path) -> list[dict[str, str]]:
-    """Rows as dictionaries; every way in which the file is no such table is an InputError that names the file."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"TABLE: cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"TABLE: {path} is not UTF-8 text (byte {error.start}); save it as CSV in UTF-8") from error
-    try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as error:
-        raise InputError(f"TABLE: {path} is not CSV: {error}") from error
-    lines = [line for line in lines if any(part.strip() for part in line)]
-    if not lines:
-        raise InputError(f"TABLE: {path} is empty")
-    heads = [name.strip() for name in lines[0]]
-    _check_heads(path, heads)
-    if len(lines) == 1:
-        raise InputError(f"TABLE: {path} has a head but no rows")
-    for line in lines[1:]:
-        if len(line) != len(heads):
-            raise InputError(f"TABLE: {path}, row {line[0][:40]!r}: {len(line)} cells under {len(heads)} columns")
-    rows = [dict(zip(heads, line, strict=True)) for line in lines[1:]]
-    _check_ids(path, [cell(row, "id") for row in rows])
-    return rows
-
-
-def _check_heads(path: Path, heads: list[str]) -> None:
-    missing = [name for name in REQUIRED if name not in heads]
-    if missing:
-        near = nearest(missing[0], heads, 1)
-        hint = f"; nearest in the file: {near[0]}" if near else ""
-        others = f" (and {', '.join(missing[1:])})" if missing[1:] else ""
-        raise InputError(f"TABLE: {path} has no column {missing[0]!r}{others}{hint}")
-    twice = [name for name in heads if name and heads.count(name) > 1]
-    if twice:
-        raise InputError(f"TABLE: {path} has the column {twice[0]!r} twice")
-
-
-def _check_ids(path: Path, ids: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for number, id in enumerate(ids, start=1):
-        if not id:
-            raise InputError(f"TABLE: {path}, row {number}: the id is empty")
-        if id in seen:
-            raise InputError(f"TABLE: {path}: the id {id!r} occurs twice; one row a run")
-        seen.add(id)

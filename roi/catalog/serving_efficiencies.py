@@ -47,6 +47,12 @@ class EngineEfficiencies(_Row):
     """Of one all-reduce, seconds."""
     link_efficiency: PositiveFloat
     """Share of the link bandwidth in an all-reduce."""
+    kv_reread: NonNegativeFloat = 0.0
+    """Of each further query head of a group, over one reading of its KV head."""
+    request_s: NonNegativeFloat = 0.0
+    """Before the first token, outside the steps, seconds."""
+    request_steps: NonNegativeFloat = 1.5
+    """Steps from arrival to first token besides the prefill."""
     gpus: tuple[str, ...]
     """Catalog ids of the GPUs it was fitted on."""
     models: tuple[str, ...]
@@ -58,12 +64,16 @@ class EngineEfficiencies(_Row):
     median_error_gpu_left_out: PositiveFloat
     """Median error of the step time on GPUs left out, share."""
     speed_low: PositiveFloat
-    """P5 of measured over predicted speed, models left out: for GPUs in `gpus`."""
+    """P5 of measured over predicted speed with the model left out, every card weighing the same: for GPUs in `gpus`."""
     speed_high: PositiveFloat
     """P95 of the same."""
     speed_low_elsewhere: PositiveFloat
-    """P5 on GPUs that were not fitted: runs with engine and GPU left out (0.63 to 1.33 over all engines), rounded out."""
+    """P5 on GPUs that were not fitted: all engines' runs with the card left out; for "other" engine and card."""
     speed_high_elsewhere: PositiveFloat
+    """P95 of the same."""
+    ttft_low: PositiveFloat = 1.0 / 3.0
+    """P5 of measured over predicted TTFT in closed loops, the model left out; a factor of 3 where none was measured."""
+    ttft_high: PositiveFloat = 3.0
     """P95 of the same."""
 
     @property
@@ -74,12 +84,17 @@ class EngineEfficiencies(_Row):
     def speed(self, gpu_id: str) -> Fact:
         """Measured over predicted speed on this GPU, 1 with its spread; multiply the engine's speed by a draw of it."""
         fitted = gpu_id in self.gpus
-        low, high = (
-            (self.speed_low, self.speed_high) if fitted else (self.speed_low_elsewhere, self.speed_high_elsewhere)
-        )
+        low, high = self.speed_ends(gpu_id)
         where = f"{self.runs} runs of {self.engine}, " + ("models left out" if fitted else f"{gpu_id} not among them")
         basis = Basis.CALIBRATED if fitted else Basis.ASSUMED
         return Fact(value=1.0, low=low, high=high, unit="ratio", basis=basis, source=where, date=self.date)
+
+
+    def speed_ends(self, gpu_id: str) -> tuple[float, float]:
+        """P5 and P95 of measured over predicted speed on this GPU."""
+        if gpu_id in self.gpus:
+            return self.speed_low, self.speed_high
+        return self.speed_low_elsewhere, self.speed_high_elsewhere
 
 
 class AdapterThroughput(_Row):
@@ -128,3 +143,8 @@ def adapter_throughput(adapters: int) -> Fact:
         value=row.throughput, low=row.low, high=row.high, unit="ratio", basis=Basis.PUBLISHED, source=row.source,
         date=row.date,
     )
+
+
+def serving_family(engine: str, *, recent: bool, early_rocm: bool = False) -> str:
+    """The engine's group of one design: vllm, vllm-2024, vllm-rocm-2024, ...; engines without one keep their name and era."""
+    return f"{engine}-rocm-2024" if early_rocm else engine if recent else f"{engine}-2024"

@@ -9,40 +9,62 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from roi.catalog.measured_rows import RowTable
+    from roi.catalog.serving_rows import ServingTable
     from roi.estimate.measured import MeasuredRun
     from roi.estimate.prediction import NoPrediction, Prediction, Predictor
 
 INSTRUMENTS = ("closed-form", "dry-run")
 
 
-@click.command(short_help="Predictions against a table of measured training runs.")
+@click.command(short_help="Predictions against a table of measured training or serving runs.")
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option("--instrument", type=click.Choice(INSTRUMENTS), default="closed-form", show_default=True,
-              help="What predicts memory: the formula, or the real training step on fake tensors (seconds a row).")
+              help="What predicts memory of training: the formula, or the real training step on fake tensors (seconds a row).")
+@click.option("--left-out", type=click.Choice(["model"]),
+              help="Serving: predict each row from a fit of the table's other models.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table", show_default=True,
               help="How to print.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write to this file, whole or not at all.")
-def validate(*, table: Path, instrument: str, form: str, output: Path | None) -> None:
-    """Predict every row of TABLE, a CSV of measured training runs, and print how far off the predictions are.
+def validate(*, table: Path, instrument: str, left_out: str | None, form: str, output: Path | None) -> None:
+    """Predict every row of TABLE, a CSV of measured runs, and print how far off the predictions are.
 
-    Columns needed: id, model, gpu, method, rank, target_modules, quant, micro_batch, seq_len_max, gradient_checkpointing,
-    peak_mem_gib, peak_mem_kind, tokens_per_s. Read where present: source, params_b, n_gpus, base_dtype, grad_accum,
-    seq_len_mean, packing, attention_impl, optimizer, framework, samples_per_s, trainable_params, notes, and
-    peak_mem_reserved_gib and peak_mem_process_gib (kinds beside the headline's). In place of defaults: lora_dropout,
-    logits_kept, autocast, packed, padded, trainer, sharding, optimizer_state_dtype, double_quant. Others are ignored.
+    TRAINING. Columns needed: id, model, gpu, method, rank, target_modules, quant, micro_batch, seq_len_max,
+    gradient_checkpointing, peak_mem_gib, peak_mem_kind, tokens_per_s. Read where present: source, params_b, n_gpus,
+    base_dtype, grad_accum, seq_len_mean, packing, attention_impl, optimizer, framework, samples_per_s, trainable_params,
+    notes, and peak_mem_reserved_gib and peak_mem_process_gib (kinds beside the headline's). In place of defaults:
+    lora_dropout, logits_kept, autocast, packed, padded, trainer, sharding, optimizer_state_dtype, double_quant.
 
     peak_mem_kind says what was measured (allocated, reserved, or process for nvidia-smi and NVML); like is compared with
     like.
+
+    SERVING. A table with an engine column beside request lengths or latencies. Columns needed: id, model, gpu, engine, isl,
+    osl, and one of req_per_s, output_tok_per_s, total_tok_per_s, ttft_ms, tpot_ms. Read where present: params_b, n_gpus, tp,
+    precision, engine_version, date, scenario, concurrency, tpot_stat, lora, notes. scenario says what the load was: a static
+    batch, a closed loop, a rate, or offline; rows whose notes say IMPLAUSIBLE stand apart. Other columns are ignored.
     """
-    from roi.catalog.efficiencies import training_efficiencies
-    from roi.catalog.measured_rows import read_measured_rows
+    from roi.catalog.measured_rows import RowTable
+    from roi.catalog.validation_tables import read_validation_table
     from roi.cli.output import write
+    from roi.errors import InputError
+
+    found = read_validation_table(table)
+    if isinstance(found, RowTable):
+        if left_out is not None:
+            raise InputError(f"--left-out {left_out}: for tables of serving runs; {table} is one of training runs")
+        write(training_answer(table, found, instrument, form), output)
+    else:
+        write(serving_answer(table, found, left_out, form), output)
+
+
+def training_answer(table: Path, rows: "RowTable", instrument: str, form: str) -> str:
+    """The report on a table of training runs."""
+    from roi.catalog.efficiencies import training_efficiencies
     from roi.errors import InputError
     from roi.estimate.closed_form import throughput_predictor
     from roi.estimate.validation import validate_runs
     from roi.report.validation import validation_json, validation_markdown, validation_text
 
-    rows = read_measured_rows(table)
     if not rows.runs:
         raise InputError(f"TABLE: {table}: no row of {rows.rows} could be used; {reasons(rows.skipped)}")
     known = training_efficiencies()
@@ -52,7 +74,26 @@ def validate(*, table: Path, instrument: str, form: str, output: Path | None) ->
     found = validate_runs(rows.runs, rows.labels, rows.skipped, memory,
                           throughput_predictor(known.step(), known.overall.spread()), rows.second, rows.unread)
     tell = {"table": validation_text, "json": validation_json, "markdown": validation_markdown}[form]
-    write(tell(found, instrument, known.speed_basis()), output)
+    return tell(found, instrument, known.speed_basis())
+
+
+def serving_answer(table: Path, rows: "ServingTable", left_out: str | None, form: str) -> str:
+    """The report on a table of serving runs."""
+    from roi.catalog.serving_evidence import serving_evidence, without_its_model
+    from roi.errors import InputError
+    from roi.estimate.serving_validation import validate_serving
+    from roi.report.serving_validation import (
+        serving_validation_json,
+        serving_validation_markdown,
+        serving_validation_text,
+    )
+
+    if not rows.runs:
+        raise InputError(f"TABLE: {table}: no row of {len(rows.labels)} could be used; {reasons(rows.skipped)}")
+    evidence = serving_evidence if left_out is None else without_its_model(rows.runs)
+    found = validate_serving(rows.runs, rows.labels, rows.skipped, evidence, left_out or "")
+    tell = {"table": serving_validation_text, "json": serving_validation_json, "markdown": serving_validation_markdown}[form]
+    return tell(found)
 
 
 def reasons(skipped: "Sequence[tuple[str, str]]") -> str:

@@ -5,7 +5,7 @@ user's own server; everything that uses them sees an `Iteration` and does not kn
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
@@ -70,6 +70,14 @@ class Efficiencies:
     """Latency of one all-reduce between GPUs, seconds."""
     link_efficiency: Number
     """Share of the link bandwidth that an all-reduce reaches, 0 to 1."""
+    kv_reread: Number = 0.0
+    """What each further query head of a group adds to reading its keys and values, as a share of reading them once: 0 where
+    the decode kernel reads a KV head for all its query heads together, about 1 where every query head reads it anew."""
+    request_s: Number = 0.0
+    """What a request waits outside the steps before its first token: HTTP, tokenizing, queues of the server, seconds."""
+    request_steps: Number = 1.5
+    """Steps from arrival to first token besides the prefill itself: 1.5 where the running one ends and its own follows; more
+    where steps are scheduled ahead and outputs are handled one step later."""
 
 
 PERFECT: Final = Efficiencies(
@@ -77,6 +85,10 @@ PERFECT: Final = Efficiencies(
     sequence_overhead_s=0.0, collective_latency_s=0.0, link_efficiency=1.0,
 )
 """The roofline itself: no engine is faster."""
+
+
+COUNTS: Final = ("expert_share", "request_steps")
+"""Fields of an iteration that are no seconds."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,10 @@ class Iteration:
     """Mixture of experts: reading every expert once."""
     expert_share: Number = 0.0
     """Mixture of experts: share of the experts that one token passes through."""
+    request_s: Number = 0.0
+    """Before the first token, outside the steps: no step is longer for it."""
+    request_steps: Number = 1.5
+    """Steps from a request's arrival to its first token, besides its prefill."""
 
     def touched(self, sequences: Number) -> Number:
         """Share of the experts that a step of `sequences` tokens reads: 1 - (1 - k/E)^n, routing taken as uniform.
@@ -110,8 +126,8 @@ class Iteration:
 
     def at_speed(self, speed: Number) -> "Iteration":
         """The same engine at `speed` times its speed: every coefficient divided by it."""
-        names = [f.name for f in fields(self) if f.name != "expert_share"]
-        return Iteration(**{n: getattr(self, n) / speed for n in names}, expert_share=self.expert_share)
+        names = [f.name for f in fields(self) if f.name not in COUNTS]
+        return replace(self, **{n: getattr(self, n) / speed for n in names})
 
 
 def weight_format(name: str) -> WeightFormat:
@@ -176,6 +192,18 @@ def expert_share(shape: ModelShape) -> float:
     return next((m.experts_per_token / m.experts for m in shape.mlp if m.experts > 1), 0.0)
 
 
+def query_group(shape: ModelShape) -> float:
+    """Query heads that share a KV head, weighted by what each kind of layer caches.
+
+    Latent attention counts as 1: its kernels read the compressed vector once for all heads. Linear attention keeps no cache.
+    """
+    cached = [(a, float(a.cache_elements(1.0))) for a in shape.attention if a.kind != "linear"]
+    total = sum(elements for _, elements in cached)
+    if not total:
+        return 1.0
+    return sum(elements * (1.0 if a.kind == "latent" else a.heads / a.kv_heads) for a, elements in cached) / total
+
+
 def per_gpu(gpu: Gpu | Sequence[Gpu], figure: Callable[[Gpu], float]) -> Number:
     """`figure` of one GPU, or an array of it with one element a plan."""
     return figure(gpu) if isinstance(gpu, Gpu) else np.array([figure(g) for g in gpu])
@@ -210,7 +238,7 @@ def roofline_iteration(
 
         a = overhead + layers x layer overhead + weights / (bandwidth x MBU x tp) + [tp > 1] 2 x layers x latency
         b = 2 x active parameters / (rate x MFU x tp) + overhead of a sequence + all-reduce bytes
-        c = 1 / (bandwidth x MBU of KV)
+        c = (1 + reread x (query heads per KV head - 1)) / (bandwidth x MBU of KV)
         d = (2 x active without head + attention) / (rate x MFU of prefill x tp) + all-reduce bytes
 
     Terms add, as if reading and computing never overlapped: at the knee of the roofline, where both cost the same, up
@@ -230,8 +258,10 @@ def roofline_iteration(
     return Iteration(
         step_s=overhead + dense / (bandwidth * e.decode_mbu * tp),
         sequence_s=2.0 * shape.active_parameters / (rate * e.decode_mfu * tp) + e.sequence_overhead_s + ring,
-        kv_byte_s=1.0 / (bandwidth * e.kv_mbu),
+        kv_byte_s=(1.0 + e.kv_reread * (query_group(shape) - 1.0)) / (bandwidth * e.kv_mbu),
         prefill_token_s=(products / rate + attention / rate16) / (e.prefill_mfu * tp) + ring,
         experts_s=experts / (bandwidth * e.decode_mbu * tp),
         expert_share=expert_share(shape),
+        request_s=e.request_s,
+        request_steps=e.request_steps,
     )

@@ -11,10 +11,15 @@ P95_NORMAL: Final = 1.645
 """Standard deviations from the mean to the 95th percentile of a normal variable."""
 
 
+def lognormal_quantile(cv: Number, deviations: float) -> Number:
+    """Quantile over mean of a lognormal variable, `deviations` standard deviations of its logarithm up; 1 at cv 0."""
+    variance = np.log1p(np.square(cv))
+    return np.exp(deviations * np.sqrt(variance) - variance / 2.0)
+
+
 def lognormal_p95(cv: Number) -> Number:
     """95th percentile over mean of a lognormal variable with this coefficient of variation; 1 at 0."""
-    variance = np.log1p(np.square(cv))
-    return np.exp(P95_NORMAL * np.sqrt(variance) - variance / 2.0)
+    return lognormal_quantile(cv, P95_NORMAL)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -47,6 +47,26 @@ class Score(NamedTuple):
     def error(self) -> float:
         """Percent: 100 (predicted / measured - 1)."""
         return 100.0 * (self.predicted / self.measured - 1.0)
+
+
+class Scored(Protocol):
+    """What the statistics of errors need of a score."""
+
+    @property
+    def measured(self) -> float:
+        """The measured figure."""
+
+    @property
+    def low(self) -> float:
+        """5th percentile of the prediction."""
+
+    @property
+    def high(self) -> float:
+        """95th percentile."""
+
+    @property
+    def error(self) -> float:
+        """Percent."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +141,7 @@ class Validation:
     """Each default used and for how many rows, most used first."""
 
 
-def summarise_errors(scores: Iterable[Score], eligible: int) -> ErrorBlock:
+def summarise_errors(scores: Iterable[Scored], eligible: int) -> ErrorBlock:
     """The statistics of some scores; nulls where there are none."""
     found = list(scores)
     if not found:

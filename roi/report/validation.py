@@ -18,6 +18,9 @@ SCALE = {"memory": float(GIB), "throughput": 1.0}
 WORST = 10
 """Rows of the list of largest errors."""
 
+NONE = ErrorBlock(0, 0)
+"""TPOT and TTFT of training runs: no row states one."""
+
 FEW = 3
 """Rows of one reason that are named one by one."""
 
@@ -35,6 +38,8 @@ def validation_json(found: Validation, instrument: str, speed_model: str) -> str
         "rows": found.rows,
         "memory": asdict(found.memory),
         "throughput": asdict(found.throughput),
+        "tpot": asdict(NONE),
+        "ttft": asdict(NONE),
         "by": {
             group: {name: {"memory": asdict(memory), "throughput": asdict(speed)} for name, (memory, speed) in blocks.items()}
             for group, blocks in found.by.items()
@@ -88,8 +93,8 @@ def _tell(found: Validation, instrument: str, speed_model: str) -> Iterable[Bloc
     for quantity in ("memory", "throughput"):
         yield from _quantity(found, quantity, speed_model)
     yield from _fits(found)
-    yield from _left_out("Skipped rows", [(id, reason) for id, reason in found.skipped])
-    yield from _left_out("Rows without a prediction", [(id, f"{what}: {why}") for id, what, why in found.unpredicted])
+    yield from reasons_told("Skipped rows", [(id, reason) for id, reason in found.skipped])
+    yield from reasons_told("Rows without a prediction", [(id, f"{what}: {why}") for id, what, why in found.unpredicted])
     if found.assumptions:
         yield Heading("Defaults and habits used")
         yield Paragraph("What a row does not say was taken so; each widens the interval by its other value's difference.")
@@ -102,18 +107,19 @@ def _quantity(found: Validation, quantity: Quantity, speed_model: str) -> Iterab
     yield Heading(f"{'Memory' if place == 0 else 'Throughput'} ({UNITS[quantity]})")
     if place == 1 and overall.n:
         yield Paragraph(speed_model)
-    rows = [Row(_cells("all, kind stated" if place == 0 else "all", overall), strong=True)]
+    rows = [Row(statistics_cells("all, kind stated" if place == 0 else "all", overall), strong=True)]
     for group, blocks in found.by.items():
         if group == "kind" and place == 1:
             continue
         shown = [(name, pair[place]) for name, pair in blocks.items() if pair[place].eligible]
         rows += [Row((f"by {NAMES[group]}", *[""] * (len(HEADS) - 1)), strong=True)] if shown else []
-        rows += [Row(_cells(f"  {name}", block)) for name, block in sorted(shown, key=lambda x: -x[1].eligible) if block.n]
+        rows += [Row(statistics_cells(f"  {name}", block))
+                 for name, block in sorted(shown, key=lambda x: -x[1].eligible) if block.n]
         bare = [name for name, block in shown if not block.n]
         rows += [Row((f"  {len(bare)} more without a prediction", *[""] * (len(HEADS) - 1)))] if bare else []
     if place == 0 and found.second:
         rows.append(Row(("second figures of the same rows", *[""] * (len(HEADS) - 1)), strong=True))
-        rows += [Row(_cells(f"  {kind}", block)) for kind, block in found.second.items()]
+        rows += [Row(statistics_cells(f"  {kind}", block)) for kind, block in found.second.items()]
     yield Table(HEADS, tuple(rows))
     worst = sorted((s for s in found.scores if s.quantity == quantity), key=lambda s: -abs(s.error))[:WORST]
     if worst:
@@ -121,7 +127,8 @@ def _quantity(found: Validation, quantity: Quantity, speed_model: str) -> Iterab
         yield Table(("row", "measured", "predicted", "5-95%", "error"), tuple(Row(_worst(s)) for s in worst))
 
 
-def _cells(name: str, block: ErrorBlock) -> tuple[str, ...]:
+def statistics_cells(name: str, block: ErrorBlock) -> tuple[str, ...]:
+    """One row of HEADS: the block's statistics under a name of at most 30 characters."""
     figures = (block.mape, block.median_ape, block.bias, block.p90, block.coverage90)
     signs = ("", "", "+", "", "")
     shown = ("-" if x is None else f"{x:{sign}.{0 if k == 4 else 1}f}"
@@ -152,7 +159,7 @@ def _fits(found: Validation) -> Iterable[Block]:
             f" {(row.card_bytes or 0.0) / GIB:.1f} GiB" for row in wrong))
 
 
-def _left_out(title: str, reasons: list[tuple[str, str]]) -> Iterable[Block]:
+def reasons_told(title: str, reasons: list[tuple[str, str]]) -> Iterable[Block]:
     """Reasons without their values, each with its rows (by id where they are few) and the first values."""
     if not reasons:
         return

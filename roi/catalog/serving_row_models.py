@@ -1,0 +1,83 @@
+"""Models of a table of serving runs: the catalog's shape, or a stand-in of the same size for one that it lacks."""
+
+import math
+import re
+from functools import cache
+from typing import NamedTuple
+
+from roi.catalog.models import load_models
+from roi.catalog.row_fields import Row, Unusable, cell, known_number
+from roi.catalog.row_names import table_model
+from roi.facts.model import ModelShape
+
+PACKINGS = re.compile(
+    r"[-_. ](awq|gptq|fp8|fp4|nvfp4|mxfp4|int4|int8|w4a16|w8a8|w8a16|4bit|8bit|bf16|fp16|gguf|marlin|dynamic|kv|quantized|bnb"
+    r"|amd|meta|neuralmagic|tp ?\d+|q\d\w*|99(\.9)?|interactive|server|offline|orca|instruct|chat|hf|it|base|turbo)$"
+)
+"""Endings that name a format, a packing or a test, not a shape; formats are read from the precision column too."""
+
+SAME_SHAPES = (
+    (r"vicuna-?13b.*", "llama-2-13b"), (r"vicuna-?7b.*", "llama-2-7b"), (r"vicuna-?33b.*", "yi-34b"),
+    (r"mistral-7b-(openorca|openhermes|dolphin).*", "mistral-7b-v0.1"), (r"mistral-?7b", "mistral-7b-v0.1"),
+    (r"gpt-?j(-6b)?", "gpt-j-6b"), (r"mixtral-?8x7b.*", "mixtral-8x7b"), (r"deepseek-r1(-\d+)?", "deepseek-v3"),
+    (r"gpt-?oss-?(\d+b)", r"gpt-oss-\1"),
+    (r"llama-?(\d)[._-](\d)-?(\d+b)", r"llama-\1.\2-\3"), (r"llama-?(\d)-?(\d+b)", r"llama-\1-\2"),
+    (r"qwen-?(\d)[._](\d)-?(\d+b)", r"qwen\1.\2-\3"), (r"qwen-?(\d)-?(\d+b)", r"qwen\1-\2"),
+)  # fmt: skip
+"""Spellings, and further trainings of a shape (Vicuna is a trained Llama)."""
+
+STAND_IN_SPREAD = 1.35
+"""A model of the same number of parameters may be off by this much: layers and KV heads differ (7B models: 28 to 32 layers,
+4 to 32 KV heads)."""
+
+
+class RowModel(NamedTuple):
+    """The shape that a row's model is predicted by."""
+
+    shape: ModelShape
+    stand_in: bool
+    """True where the catalog lacks the model and another of its size, brought to its size, takes its place."""
+
+
+def row_model(row: Row) -> RowModel:
+    """The shape of the row's model; Unusable where neither its name nor params_b leads to one."""
+    return _model(cell(row, "model"), known_number(row, "params_b"))
+
+
+@cache
+def _model(name: str, billions: float | None) -> RowModel:
+    for each in _spellings(name):
+        try:
+            found = table_model(each)
+        except Unusable:
+            continue
+        # a name may say less than the size: "Qwen2-7B" is one shape, "Llama-7B (pruned)" is not what its name says
+        if billions is None or abs(math.log(billions * 1e9 / found.published_parameters)) < math.log(1.25):
+            return RowModel(found, stand_in=False)
+    if billions is None:
+        table_model(name)
+        raise Unusable("params_b", "", "the catalog lacks the model, and nothing says its size")
+    return RowModel(_scaled(billions * 1e9), stand_in=True)
+
+
+def _spellings(name: str) -> list[str]:
+    """The name, and what it may mean, from the least changed to the most."""
+    bare = re.sub(r"\s+", "-", re.sub(r"\(.*?\)", "", name).strip().lower()).replace("_", "-")
+    out = [name, bare, bare.rpartition("/")[2].removeprefix("meta-")]
+    while PACKINGS.search(out[-1]):
+        out.append(PACKINGS.sub("", out[-1]))
+    same = [re.sub(f"^{pattern}$", target, each) for each in out[1:] for pattern, target in SAME_SHAPES
+            if re.match(f"^{pattern}$", each)]
+    return list(dict.fromkeys([*out, *same, *(re.sub(r"-v\d+(\.\d+)?$", "", each) for each in out[2:])]))
+
+
+def _scaled(parameters: float) -> ModelShape:
+    """The dense model of full attention nearest in size, its MLP widened or narrowed to the number of parameters."""
+    dense = [m for m in load_models() if len(m.mlp) == 1 and m.mlp[0].experts == 1 and len(m.attention) == 1
+             and m.attention[0].kind == "full" and m.mlp[0].gated]
+    near = min(dense, key=lambda m: abs(math.log(m.parameters / parameters)))
+    mlp = near.mlp[0]
+    per_unit = (3 if mlp.gated else 2) * near.hidden * near.layers
+    width = max(round(mlp.intermediate + (parameters - near.parameters) / per_unit), 1)
+    changed = {"id": f"{near.id}-scaled-{parameters / 1e9:g}b", "mlp": (mlp.model_copy(update={"intermediate": width}),)}
+    return ModelShape(**{**{name: getattr(near, name) for name in ModelShape.model_fields}, **changed})  # counts are cached

@@ -162,12 +162,15 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--sequential", action="store_true", help="no continuous batching: one request at a time")
     asked = parser.parse_args()
-    with tiny_server(continuous=not asked.sequential, port=asked.port) as server:
-        print(f"{server.model} answers on {server.url}; Ctrl-C ends it", flush=True)  # noqa: T201 -- a script's job
-        try:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` then takes the server along, as Ctrl-C does
+    try:
+        with tiny_server(continuous=not asked.sequential, port=asked.port) as server:
+            print(f"{server.model} answers on {server.url}; Ctrl-C ends it", flush=True)  # noqa: T201 -- a script's job
             server.process.wait()
-        except KeyboardInterrupt:
-            return
+    except KeyboardInterrupt:
+        return
+    except RuntimeError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ HEAVY = {
 """What neither `import roi` nor `roi --help` may load."""
 
 PURE = {
-    "bisect", "collections", "dataclasses", "datetime", "enum", "functools", "itertools", "math", "numpy", "operator", "re",
-    "roi", "typing",
+    "bisect", "collections", "dataclasses", "datetime", "enum", "functools", "heapq", "itertools", "math", "numpy", "operator",
+    "re", "roi", "typing",
 }  # fmt: skip
 """What the engine may import; import-linter says which rooms of roi. A date is a value; CLOCK below finds a clock."""
 

@@ -26,7 +26,7 @@ class SlowReplica:
         self.server, self.t, self.waiting, self.filling, self.decoding = server, 0.0, [], [], []
         self.first, self.ended, self.admitted, self.busy = {}, {}, {}, 0.0
 
-    def step(self, load):
+    def step(self, load):  # noqa: C901 -- a reference is read from top to bottom
         """The next step from self.t on: its prompts, its seconds, and what is true after it (a commit)."""
         s, i = self.server, self.server.iteration
         filling, waiting = [list(x) for x in self.filling], list(self.waiting)
@@ -129,7 +129,8 @@ def test_the_replay_equals_a_simulation_token_by_token(case):
     machines, given_to = slow(load, server, replicas)
     for k, machine in enumerate(machines):
         assert [r for r in range(load.arrival_s.size) if found.replica[r] == k] == given_to[k]
-        for mine, theirs in ((found.admitted_s, machine.admitted), (found.first_s, machine.first), (found.ended_s, machine.ended)):
+        seen = (found.admitted_s, machine.admitted), (found.first_s, machine.first), (found.ended_s, machine.ended)
+        for mine, theirs in seen:
             for r in given_to[k]:
                 assert mine[r] == pytest.approx(theirs.get(r, np.inf), rel=1e-9)
         assert found.busy_s[k] == pytest.approx(machine.busy, rel=1e-9)

@@ -3,6 +3,7 @@
 from datetime import date as Date
 from typing import Any
 
+from roi.estimate.load_curve import PlanCapacity
 from roi.facts.case import Case
 from roi.facts.fact import Basis, Fact, Value
 from roi.scenario.quantity import Section, Spread, as_spread
@@ -17,6 +18,8 @@ class FactSheet:
         self.as_of = as_of
         self.facts: dict[str, Fact] = {}
         self.warnings: list[str] = []
+        self.replayed: dict[tuple[object, ...], PlanCapacity] = {}
+        """Capacities found so far, so that options and vendors that share a plan replay it once."""
 
     def add(
         self,

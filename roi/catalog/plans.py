@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.gpus import find_gpu
+from roi.catalog.plan_capacity import POOL, ServingPlan, plan_capacity, replica_server
 from roi.catalog.rentals import rental_offers
+from roi.catalog.request_lengths import SystemLengths, system_lengths
 from roi.catalog.rows import STALE_DAYS, price_age_days
 from roi.catalog.serving_efficiencies import adapter_throughput, find_engine
 from roi.errors import ScenarioError, UnknownName
 from roi.estimate.iteration import roofline_iteration
+from roi.estimate.load_curve import PlanCapacity, Slo
 from roi.estimate.request_shape import RequestShape
 from roi.estimate.serving import ServingCapacity, serving_capacity
 from roi.estimate.serving_memory import replica_memory
@@ -52,6 +55,7 @@ class Offer(NamedTuple):
 
 
 Offers = tuple[Offer, ...]
+Speeds = tuple[float, float, float]
 
 
 class _Found(NamedTuple):
@@ -59,10 +63,7 @@ class _Found(NamedTuple):
     gpus: int
     dtype: str
     capacity: float
-    capacity_slow: float
-    capacity_fast: float
-    ttft_s: float
-    tpot_s: float
+    """Requests/s of the closed form, which ranks plans; those that are kept are replayed."""
 
 
 def rented_offers(s: Scenario) -> Offers:
@@ -121,40 +122,6 @@ def sold_by_the_server(gpu: str) -> bool:
     return "SXM" in gpu or gpu.startswith("MI")
 
 
-def request_shape(sheet: FactSheet, system: str) -> RequestShape:
-    """Mean and spread of the requests' lengths in the system's own tokens, at the central values."""
-
-    def number(path: str) -> float:
-        value = sheet.facts[path].value
-        assert isinstance(value, (int, float))
-        return float(value)
-
-    def row(path: str) -> Array:
-        return np.atleast_1d(np.asarray(sheet.facts[path].value, dtype=np.float64))
-
-    own = f"systems.{system}."
-    ratio = number(own + "token_ratio")
-    prefix = np.minimum(number("workload.shared_prefix_tokens"), row("workload.input_tokens"))
-    if own + "prefix_tokens" in sheet.facts and number("workload.shared_prefix_tokens") > 0:
-        new = prefix * number(own + "prefix_tokens") / number("workload.shared_prefix_tokens")
-    else:
-        new = prefix
-    weights = row("workload.weights")
-    total = (row("workload.input_tokens") - prefix + new) * ratio
-    cached = new * ratio * number("workload.cache_hit_rate")
-    prompt = np.maximum(total - cached, 1.0)
-    output = row("workload.output_tokens") * ratio * number(own + "output_ratio") + number(own + "reasoning_tokens")
-    output = np.maximum(output, 1.0)
-
-    def mean(x: Array) -> float:
-        return float(weights @ x)
-
-    def cv(x: Array) -> float:
-        return float(np.sqrt(max(mean(x**2) - mean(x) ** 2, 0.0)) / mean(x))
-
-    return RequestShape(mean(prompt), mean(output), mean(cached), cv(prompt), cv(output))
-
-
 def add_plans(
     sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, system: str, offers: Offers, *, shared_adapters: bool
 ) -> None:
@@ -162,7 +129,8 @@ def add_plans(
     if not offers:
         sheet.name(f"options.{id}.infeasible", "none of these GPUs has a purchase price in the catalog", "catalog")
         return
-    requests = request_shape(sheet, system)
+    lengths = system_lengths(sheet.facts, system)
+    requests = lengths.shape
     gpus = {o.gpu: find_gpu(o.gpu) for o in offers}
     grid: Grid = [
         (gpus[g], tp, dtype)
@@ -172,38 +140,60 @@ def add_plans(
         if _runs(gpus[g], dtype)
     ]
     engine = find_engine("vllm")
-    shared = shared_adapters and s.serving.adapters == "shared"
-    speed = float(adapter_throughput(s.serving.adapters_on_base).value) if shared else 1.0  # type: ignore[arg-type]
+    speed = adapters_speed(s) if shared_adapters else 1.0
     result = _capacity(s, shape, requests, grid, speed)
     rates = _row(result.requests_per_s)
     classes = [f"serving.speed.{_speed_class(gpu.id, fitted=gpu.id in engine.gpus)}" for gpu, _, _ in grid]
     spreads = [sheet.facts[path] for path in classes]
-    slow, fast = (
-        _row(_capacity(s, shape, requests, grid, speed * np.array(ends)).requests_per_s)
-        for ends in ([f.low or 1.0 for f in spreads], [f.high or 1.0 for f in spreads])
-    )
     found = [
-        _Found(
-            o,
-            tp,
-            dtype,
-            float(rates[k]),
-            float(slow[k]),
-            float(fast[k]),
-            float(_row(result.ttft_s)[k]),
-            float(_row(result.tpot_s)[k]),
-        )
+        _Found(o, tp, dtype, float(rates[k]))
         for k, (gpu, tp, dtype) in enumerate(grid)
         if rates[k] > 0
         for o in offers
         if o.gpu == gpu.id and o.gpus_per_instance >= tp
     ]
-    if not found:
+    held: list[tuple[_Found, PlanCapacity]] = []
+    while found and not held:
+        chosen = _cheapest(sheet, found)
+        for plan in chosen:
+            ends = spreads[[gpu.id for gpu, _, _ in grid].index(plan.offer.gpu)]
+            speeds = ends.low or 1.0, 1.0, ends.high or 1.0
+            serving = ServingPlan(shape, gpus[plan.offer.gpu], plan.gpus, plan.dtype, s.serving.kv_dtype, speed)
+            capacity = _replayed(sheet, s, serving, lengths, speeds)
+            if capacity.alone.requests_per_s > 0:
+                held.append((plan, capacity))
+        tried = {(plan.offer.gpu, plan.gpus, plan.dtype) for plan in chosen}
+        found = [plan for plan in found if (plan.offer.gpu, plan.gpus, plan.dtype) not in tried]
+    if not held:
         why = _too_small(grid, rates, offers) or _why_not(s, grid, result)
-        sheet.name(f"options.{id}.infeasible", why, "roofline of the serving plans")
+        sheet.name(f"options.{id}.infeasible", why, "replay of the serving plans")
         return
-    for k, plan in enumerate(_cheapest(sheet, found)):
-        _add_plan(sheet, s, f"options.{id}.plans.{k}.", plan, shape, gpus[plan.offer.gpu], fitted=plan.offer.gpu in engine.gpus)
+    for k, (plan, capacity) in enumerate(held):
+        fitted = plan.offer.gpu in engine.gpus
+        _add_plan(sheet, s, f"options.{id}.plans.{k}.", plan, capacity, shape, gpus[plan.offer.gpu], fitted=fitted)
+
+
+def _replayed(sheet: FactSheet, s: Scenario, plan: ServingPlan, lengths: SystemLengths, speeds: Speeds) -> PlanCapacity:
+    """The plan's capacity, replayed once for all options and vendors that share it."""
+    key = (*plan.key, lengths.key, speeds)
+    if key not in sheet.replayed:
+        server = replica_server(plan, lengths)
+        sheet.replayed[key] = plan_capacity(plan, lengths, server, slo_of(s), speeds)
+    return sheet.replayed[key]
+
+
+def adapters_speed(s: Scenario) -> float:
+    """What adapters that are applied at run time leave of the engine's speed; 1 where one is merged."""
+    if s.serving.adapters != "shared":
+        return 1.0
+    return float(adapter_throughput(s.serving.adapters_on_base).value)  # type: ignore[arg-type]  # a ratio
+
+
+def slo_of(s: Scenario) -> Slo:
+    """The scenario's SLO; none where everything can wait."""
+    if value_of(s.workload.can_wait_share) >= 1.0:
+        return Slo()
+    return Slo(value_of(s.workload.ttft_p95_s), value_of(s.workload.tpot_p95_s))
 
 
 def _speed_class(gpu: str, *, fitted: bool) -> str:
@@ -284,7 +274,9 @@ def _cheapest(sheet: FactSheet, found: list[_Found]) -> list[_Found]:
     return [found[k] for k in dict.fromkeys(int(k) for k in first)][:MOST_PLANS]
 
 
-def _add_plan(sheet: FactSheet, s: Scenario, own: str, plan: _Found, shape: ModelShape, gpu: Gpu, *, fitted: bool) -> None:
+def _add_plan(
+    sheet: FactSheet, s: Scenario, own: str, plan: _Found, capacity: PlanCapacity, shape: ModelShape, gpu: Gpu, *, fitted: bool,
+) -> None:
     o = plan.offer
     sheet.name(own + "gpu", o.gpu, "catalog")
     sheet.name(own + "vendor", o.vendor, o.source)
@@ -323,9 +315,11 @@ def _add_plan(sheet: FactSheet, s: Scenario, own: str, plan: _Found, shape: Mode
     sheet.name(own + "speed", f"serving.speed.{_speed_class(o.gpu, fitted=fitted)}", "serving efficiencies")
     basis = Basis.CALIBRATED if fitted else Basis.PUBLISHED
     source = (
-        f"roofline of {shape.id} {plan.dtype} on {plan.gpus} x {o.gpu} at the SLO: p95 TTFT {plan.ttft_s:.2f} s,"
-        f" TPOT {plan.tpot_s * 1000:.1f} ms"
+        f"replay of {shape.id} {plan.dtype} on {plan.gpus} x {o.gpu}, one replica, roofline with fitted efficiencies;"
+        f" {capacity.alone.binding} binds"
     )
-    for name, rate in (("", plan.capacity), ("_slow", plan.capacity_slow), ("_fast", plan.capacity_fast)):
+    each = (("", capacity.alone), ("_slow", capacity.slow), ("_fast", capacity.fast))
+    for name, held in each:
         ends = f" at the {name[1:]} end of the engine's speed" if name else ""
-        sheet.add(f"{own}capacity{name}_requests_per_s", rate, "requests/s", basis=basis, source=source + ends)
+        sheet.add(f"{own}capacity{name}_requests_per_s", held.requests_per_s, "requests/s", basis=basis, source=source + ends)
+    sheet.add(own + "pooling", capacity.pooling, "ratio", basis=basis, source=f"replay of {POOL} replicas behind one router")

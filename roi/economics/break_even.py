@@ -7,6 +7,7 @@ import numpy as np
 
 from roi.economics.evaluate import evaluate
 from roi.economics.inputs import Array, Option, Shared
+from roi.estimate.fleet import fleet_capacity
 from roi.units import SECONDS_PER_DAY
 
 Gain = Callable[[Array, int], Array]
@@ -90,8 +91,12 @@ def _volumes(shared: Shared, options: Sequence[Option]) -> Array:
     steps of later months lie elsewhere and the curve is smoother.
     """
     peak = float(np.max(shared.peak_to_mean)) / SECONDS_PER_DAY * float(np.max(shared.volume_factor))
-    full = [float(p.capacity * (1.0 - o.headroom)) / peak for o in options if o.replicas_fixed is None for p in o.plans]
-    steps = np.outer(full, np.arange(1, STEPS + 1)).ravel() * (1.0 + JUST_ABOVE)
+    replicas = np.arange(1.0, STEPS + 1.0)
+    full = [
+        np.asarray(fleet_capacity(replicas, p.capacity * (1.0 - o.headroom), p.pooling)) / peak
+        for o in options if o.replicas_fixed is None for p in o.plans
+    ]
+    steps = np.concatenate([np.empty(0), *full]) * (1.0 + JUST_ABOVE)
     return np.unique(np.concatenate([np.geomspace(LEAST, MOST, POINTS), steps[(steps > LEAST) & (steps < MOST)]]))
 
 

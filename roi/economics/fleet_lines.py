@@ -10,7 +10,7 @@ from roi.economics.calendar import billed_requests, incumbent_share
 from roi.economics.hardware_lines import hardware_lines
 from roi.economics.inputs import PLATFORM, Array, Number, Option, Plan, Shared
 from roi.economics.line import Line, pick
-from roi.estimate.fleet import Fleet, size_autoscaled_fleet, size_fleet
+from roi.estimate.fleet import Fleet, fleet_capacity, size_autoscaled_fleet, size_fleet
 from roi.estimate.load import burst_from_peak, spill_share
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
@@ -49,6 +49,7 @@ class _Sizing(TypedDict):
     headroom: Number
     spares: Number
     can_wait: Number
+    pooling: Number
 
 
 def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, capacity: Number, spares: int) -> Fleet:
@@ -60,6 +61,7 @@ def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, capacity: Nu
         "headroom": option.headroom,
         "spares": spares,
         "can_wait": shared.can_wait,
+        "pooling": plan.pooling,
     }
     peak = mean * shared.peak_to_mean
     bound = option.hardware is not None or np.asarray(plan.minimum_months) > 0
@@ -84,7 +86,8 @@ def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, capac
     replicas = float(option.replicas_fixed or 1)
     per_instance = np.maximum(np.floor(plan.gpus_per_instance / plan.gpus_per_replica), 1.0)
     instances = np.ceil(replicas / per_instance) + np.zeros_like(mean)
-    held = replicas * capacity * (1.0 - option.headroom)
+    full = fleet_capacity(replicas, capacity, plan.pooling)
+    held = full * (1.0 - option.headroom)
     burst = burst_from_peak(shared.peak_to_mean, shared.load_curve)
     spill = spill_share(shared.load_curve, burst, held / mean)
     served = mean * (1.0 - spill)
@@ -94,8 +97,8 @@ def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, capac
         spares=0.0,
         instances=instances,
         gpus=instances * plan.gpus_per_instance,
-        utilisation_mean=served / (replicas * capacity),
-        utilisation_peak=peak / (replicas * capacity),
+        utilisation_mean=served / full,
+        utilisation_peak=peak / full,
     )
     gpus = np.asarray(fleet.gpus)
     return FleetMonths(fleet, gpus, gpus, np.asarray(spill))

@@ -111,9 +111,12 @@ class Plan:
     gpus_per_instance: Number
     gpus_per_replica: Number
     capacity: Number
+    """Requests/s of one replica alone at the SLO."""
     minimum_months: Number
     watts: Number
     usd_per_gpu: Number
+    pooling: Number = 1.0
+    """What a replica of a large fleet holds over one alone (`fleet_capacity`)."""
 
 
 @dataclass(frozen=True)

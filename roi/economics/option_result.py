@@ -12,6 +12,7 @@ from roi.economics.evaluate import Evaluated
 from roi.economics.inputs import Option, Shared
 from roi.economics.line import Line
 from roi.economics.people_lines import run_cost
+from roi.estimate.fleet import fleet_capacity
 from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.units import MTOK
@@ -49,7 +50,9 @@ class FleetResult:
     utilisation_peak: float
     usd_per_gpu_hour: float
     capacity_requests_per_s: float
-    """One replica's at the SLO."""
+    """Of one replica alone at the SLO."""
+    fleet_requests_per_s: float
+    """Of all replicas behind one router at the SLO, spares included."""
 
 
 @dataclass(frozen=True)
@@ -252,6 +255,7 @@ def _fleet(done: Evaluated, start: int) -> FleetResult | None:
         at(f.utilisation_peak),
         float(plan.usd_per_gpu_hour),
         float(plan.capacity),
+        float(fleet_capacity(at(f.replicas), float(plan.capacity), float(plan.pooling))),
     )
 
 

@@ -21,7 +21,10 @@ def stacked(plans: tuple[Plan, ...]) -> Plan:
     def column(name: str) -> Array:
         return np.array([[getattr(p, name)] for p in plans], dtype=np.float64)
 
-    names = ("usd_per_gpu_hour", "gpus_per_instance", "gpus_per_replica", "capacity", "minimum_months", "watts", "usd_per_gpu")
+    names = (
+        "usd_per_gpu_hour", "gpus_per_instance", "gpus_per_replica", "capacity", "minimum_months", "watts", "usd_per_gpu",
+        "pooling",
+    )
     return Plan("", "", "", "", "", *(column(n) for n in names))
 
 

@@ -208,6 +208,7 @@ def _plan(values: Values, prefix: str) -> Plan:
         minimum_months=r.number("minimum_months") if r.has("minimum_months") else 0.0,
         watts=r.number("watts") if r.has("watts") else 0.0,
         usd_per_gpu=Reader(values).number(r.text("price")) if r.has("price") else 0.0,
+        pooling=r.number("pooling") if r.has("pooling") else 1.0,
     )
 
 

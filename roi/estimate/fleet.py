@@ -62,9 +62,16 @@ def demand_to_hold(peak_requests_per_s: Number, mean_requests_per_s: Number, can
 
 def replicas_needed(
     demand: Number, capacity: Number, headroom: Number = 0.0, spares: Number = 1.0, minimum: Number = 1.0,
+    pooling: Number = 1.0,
 ) -> Number:
-    """ceil(demand / (capacity x (1 - headroom))) + spares, at least `minimum`; whole numbers."""
-    return np.maximum(whole(over(demand, np.asarray(capacity) * (1.0 - np.asarray(headroom)))) + spares, minimum)
+    """Fewest whole replicas whose `fleet_capacity` x (1 - headroom) holds the demand, + spares, at least `minimum`.
+
+    With p = pooling and x = demand / (capacity x (1 - headroom)), p R - (p - 1) sqrt(R) = x gives
+    sqrt(R) = (p - 1 + sqrt((p - 1)^2 + 4 p x)) / 2 p; without pooling R = x. Never falls when the demand grows.
+    """
+    x, extra = over(demand, np.asarray(capacity) * (1.0 - np.asarray(headroom))), np.asarray(pooling, dtype=float) - 1.0
+    root = (extra + np.sqrt(np.square(extra) + 4.0 * pooling * x)) / (2.0 * np.asarray(pooling))
+    return np.maximum(whole(np.where(extra > 0.0, np.square(root), x)) + spares, minimum)[()]
 
 
 def instances_needed(
@@ -86,17 +93,18 @@ def instances_needed(
 def size_fleet(
     peak_requests_per_s: Number, mean_requests_per_s: Number, capacity_requests_per_s: Number, *,
     gpus_per_replica: Number = 1.0, gpus_per_instance: Number = 1.0, headroom: Number = 0.0, spares: Number = 1.0,
-    replicas_minimum: Number = 1.0, can_wait: Number = 0.0, across_instances: bool = False,
+    replicas_minimum: Number = 1.0, can_wait: Number = 0.0, across_instances: bool = False, pooling: Number = 1.0,
 ) -> Fleet:
     """A fleet that exists for every hour of the month; demands (..., months), everything broadcasts.
 
-    `capacity_requests_per_s` is one replica's at the SLO, `headroom` the share of it kept free (0 to below 1),
-    `can_wait` the share of requests that may wait for a valley (0 to 1). `spares` are added to what the load needs.
+    `capacity_requests_per_s` is one replica's at the SLO, `headroom` the share of it kept free (0 to below 1), `pooling`
+    what replicas gain behind one router (`fleet_capacity`), `can_wait` the share of requests that may wait for a valley
+    (0 to 1). `spares` are added to what the load needs.
     """
     demand = demand_to_hold(peak_requests_per_s, mean_requests_per_s, can_wait)
-    replicas = replicas_needed(demand, capacity_requests_per_s, headroom, spares, replicas_minimum)
+    replicas = replicas_needed(demand, capacity_requests_per_s, headroom, spares, replicas_minimum, pooling)
     instances = instances_needed(replicas, gpus_per_replica, gpus_per_instance, across_instances=across_instances)
-    served = served_by(replicas, capacity_requests_per_s)
+    served = fleet_capacity(replicas, capacity_requests_per_s, pooling)
     return Fleet(
         replicas=replicas, spares=np.broadcast_to(spares, np.shape(replicas))[()],
         instances=instances, gpus=instances * gpus_per_instance,
@@ -108,6 +116,7 @@ def size_autoscaled_fleet(
     mean_requests_per_s: Number, capacity_requests_per_s: Number, load_curve: NDArray[np.float64], *, burst: Number = 1.0,
     startup_s: float = 600.0, gpus_per_replica: Number = 1.0, gpus_per_instance: Number = 1.0, headroom: Number = 0.0,
     spares: Number = 1.0, replicas_minimum: Number = 1.0, can_wait: Number = 0.0, across_instances: bool = False,
+    pooling: Number = 1.0,
 ) -> Fleet:
     """A fleet that follows the hours of the day down to a floor of `replicas_minimum`; demands (..., months).
 
@@ -121,27 +130,36 @@ def size_autoscaled_fleet(
     hourly = mean * (now + np.maximum(1.0 - np.mean(now, axis=-1, keepdims=True), 0.0))
     ahead = ceil(startup_s / SECONDS_PER_HOUR) if startup_s > NEGLIGIBLE_START_S else 0
     held = np.max([np.roll(hourly, -hours, axis=-1) for hours in range(min(ahead, 23) + 1)], axis=0)
-    each = (capacity_requests_per_s, headroom, spares, replicas_minimum)
+    each = (capacity_requests_per_s, headroom, spares, replicas_minimum, pooling)
     capacity, *rules = (np.asarray(x, dtype=float)[..., None] for x in each)
     replicas = replicas_needed(held, capacity, *rules)
     instances = instances_needed(
         replicas, np.asarray(gpus_per_replica)[..., None], np.asarray(gpus_per_instance)[..., None],
         across_instances=across_instances,
     )
-    busiest = np.max(over(hourly, served_by(replicas, capacity)), axis=-1)
+    busiest = np.max(over(hourly, fleet_capacity(replicas, capacity, rules[-1])), axis=-1)
     day_replicas, day_instances = np.mean(replicas, axis=-1), np.mean(instances, axis=-1)
     return Fleet(
         replicas=day_replicas, spares=np.broadcast_to(spares, np.shape(day_replicas))[()],
         instances=day_instances, gpus=day_instances * gpus_per_instance,
-        utilisation_mean=over(mean_requests_per_s, served_by(day_replicas, capacity_requests_per_s)),
+        utilisation_mean=over(mean_requests_per_s, fleet_capacity(day_replicas, capacity_requests_per_s, pooling)),
         utilisation_peak=busiest,
     )
 
 
-def served_by(replicas: Number, capacity: Number) -> Number:
-    """Requests/s that the replicas serve together; 0 where one has no capacity, however many there are."""
+def fleet_capacity(replicas: Number, capacity: Number, pooling: Number = 1.0) -> Number:
+    """Requests/s that replicas behind one router hold together at the SLO; 0 where one has no capacity.
+
+        capacity x (p R - (p - 1) sqrt(R)),  p = pooling, at least 1
+
+    What one replica alone holds, `capacity`, leaves room for the times at which requests crowd; a router evens that out,
+    and the room that a fleet needs grows with the square root of its size (square-root staffing, Halfin and Whitt 1981).
+    p is what a replica of an endless fleet holds over what one alone does. Without pooling: capacity x R.
+    """
     replicas, capacity = np.broadcast_arrays(np.asarray(replicas, dtype=float), np.asarray(capacity, dtype=float))
-    return np.multiply(replicas, capacity, out=np.zeros(replicas.shape), where=capacity > 0.0)[()]
+    alone = np.multiply(replicas, capacity, out=np.zeros(replicas.shape), where=capacity > 0.0)
+    extra = np.asarray(pooling, dtype=float) - 1.0
+    return (alone * (1.0 + extra * (1.0 - 1.0 / np.sqrt(np.maximum(np.where(np.isinf(replicas), 1.0, replicas), 1.0)))))[()]
 
 
 def rent_usd_per_month(gpus: Number, usd_per_gpu_hour: Number) -> Number:

@@ -140,14 +140,16 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
 def _route(jobs: list[Job], engines: list[EngineReplica]) -> NDArray[np.intp]:
     """Each job's replica; every replica has run to the last arrival."""
     chosen = np.empty(len(jobs), dtype=np.intp)
+    next_s, outstanding = [e.next_s for e in engines], [0] * len(engines)
     for job in jobs:
         now = job[0]
-        best, least = engines[0], np.inf
-        for engine in engines:
-            if engine.next_s <= now:
-                engine.run(now)
-            if engine.outstanding < least:
-                best, least = engine, engine.outstanding
-        best.take(job)
-        chosen[job[6]] = engines.index(best)
+        if min(next_s) <= now:
+            for k, engine in enumerate(engines):
+                if next_s[k] <= now:
+                    engine.run(now)
+                    next_s[k], outstanding[k] = engine.next_s, engine.outstanding
+        best = outstanding.index(min(outstanding))
+        engines[best].take(job)
+        next_s[best], outstanding[best] = engines[best].next_s, outstanding[best] + 1
+        chosen[job[6]] = best
     return chosen

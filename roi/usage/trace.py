@@ -1,15 +1,20 @@
-"""Arrivals and lengths of calls as Parquet, for a replay: seconds since the first call, input and output tokens."""
+"""Arrivals and lengths of calls as Parquet, for a replay: written, and read again."""
 
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roi.errors import InputError
+import numpy as np
+
+from roi.catalog.traces import trace_of
+from roi.errors import InputError, MissingExtra
 from roi.usage.columns import MICRO
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     from ibis.backends.duckdb import Backend as DuckDB
+
+    from roi.catalog.traces import Trace
 
 
 def write_trace(calls: "ir.Table", engine: "DuckDB", target: Path) -> None:
@@ -36,3 +41,27 @@ def write_trace(calls: "ir.Table", engine: "DuckDB", target: Path) -> None:
         raise InputError(f"--trace: cannot write {target}: {type(error).__name__}") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def read_parquet_trace(path: Path, field: str = "--trace") -> "Trace":
+    """The trace in a Parquet file with the columns that `write_trace` writes; cached_tokens may be absent."""
+    try:
+        import duckdb
+    except ImportError as error:
+        raise MissingExtra("usage", "DuckDB, to read Parquet") from error
+    if not path.is_file():
+        raise InputError(f"{field}: no file {path}")
+    try:
+        rows = duckdb.connect().read_parquet(str(path))
+        lacking = [name for name in ("arrival_s", "input_tokens", "output_tokens") if name not in rows.columns]
+        if lacking:
+            raise InputError(f"{field}: {path} has no column {lacking[0]}; it has {', '.join(rows.columns)[:200]}")
+        cached = "cached_tokens" if "cached_tokens" in rows.columns else "0"
+        table = rows.project(f"arrival_s, input_tokens, output_tokens, {cached} as cached_tokens").fetchnumpy()
+    except duckdb.Error as error:
+        raise InputError(f"{field}: {path} is no Parquet file that can be read: {str(error).splitlines()[0]}") from None
+    columns = [np.ma.filled(np.ma.asarray(table[name], dtype=np.float64), np.nan)
+               for name in ("arrival_s", "input_tokens", "output_tokens", "cached_tokens")]
+    if any(not np.all(np.isfinite(column)) or np.any(column < 0) for column in columns):
+        raise InputError(f"{field}: {path} holds a time or a number of tokens that is missing or below 0")
+    return trace_of(np.stack(columns, axis=1), f"{field}: {path}")

@@ -1,0 +1,120 @@
+"""What one plan holds at the SLO: its traffic replayed on one replica and on a few behind a router."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.catalog.serving_efficiencies import find_engine
+from roi.estimate.engine_replica import Server
+from roi.estimate.iteration import kv_element_bytes, roofline_iteration
+from roi.estimate.load_curve import LoadCurve, PlanCapacity, Slo
+from roi.estimate.replay import Requests
+from roi.estimate.request_shape import RequestShape
+from roi.estimate.serving_memory import replica_memory
+from roi.estimate.traffic import Lengths, as_requests
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
+
+GENERATIONS: Final = 10
+"""Requests of a replay over those in flight, at least: it then fills in a tenth of its time and empties in another."""
+
+MOST: Final = 4000
+"""Requests of one replica's replay at most."""
+
+ENGINE: Final = "vllm"
+"""The engine whose fitted efficiencies stand in until the user's own server is profiled."""
+
+REPLAYED: Final = 600
+"""Requests of one replica's replay: some minutes of a peak, not a stationary hour. With 5,000 of them the capacity is 9% lower
+(median of 30 plans, lengths and SLOs; benchmarks/replay_speed.py), since queues have longer to build up."""
+
+POOL: Final = 4
+"""Replicas from which the gain of a router is taken. Square-root staffing then gives what 2, 8 and 16 hold within 5% in the
+median and 13% in nine of ten of the same 30 cases, on the low side."""
+
+POOL_REPLAYED: Final = 1000
+"""Requests of their replay."""
+
+
+class Traffic(Protocol):
+    """Requests to replay: of a histogram of lengths with Poisson arrivals, or of a trace."""
+
+    @property
+    def shape(self) -> RequestShape:
+        """Means and spreads of the lengths."""
+
+    def drawn(self, count: int) -> Lengths:
+        """About `count` requests."""
+
+    def arrivals(self, count: int) -> NDArray[np.float64]:
+        """When they arrive at a mean rate of 1 a second."""
+
+
+@dataclass(frozen=True)
+class ServingPlan:
+    """A model in one format on one replica's GPUs."""
+
+    shape: ModelShape
+    gpu: Gpu
+    tensor_parallel: int
+    weight_dtype: str
+    kv_dtype: str
+    speed: float = 1.0
+    """Speed that adapters applied at run time leave of the engine's."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for equal plans."""
+        return (self.shape.id, self.gpu.id, self.tensor_parallel, self.weight_dtype, self.kv_dtype, self.speed)
+
+
+def replica_server(plan: ServingPlan, traffic: Traffic) -> Server:
+    """The replica as published efficiencies describe it; KV in bytes on each GPU.
+
+    A prompt token costs what it does at the mean context: of attention's square only the mean is kept, so that prompts
+    far above the mean are somewhat too fast (8B: 5% at 8,192 tokens over 2,048).
+    """
+    requests, degree = traffic.shape, float(plan.tensor_parallel)
+    known = find_engine(ENGINE).efficiencies
+    engine = roofline_iteration(plan.shape, plan.gpu, degree, plan.weight_dtype, requests.prefill_context, known)
+    memory = replica_memory(plan.shape, plan.gpu, degree, plan.weight_dtype, plan.kv_dtype, requests)
+    return Server(engine.at_speed(plan.speed), float(np.asarray(memory.kv_capacity_bytes)))
+
+
+def load_curve(plan: ServingPlan, traffic: Traffic, server: Server, replicas: int, count: int) -> LoadCurve:
+    """The plan's replicas under about `count` requests of the traffic."""
+    drawn, arrivals = traffic.drawn(count), traffic.arrivals(count)
+    return LoadCurve(partial(_at_rate, plan, drawn, arrivals), server, replicas)
+
+
+def _at_rate(plan: ServingPlan, drawn: Lengths, arrivals: NDArray[np.float64], rate: float) -> Requests:
+    return as_requests(drawn, arrivals / rate, plan.shape, plan.tensor_parallel, kv_element_bytes(plan.kv_dtype))
+
+
+def plan_capacity(
+    plan: ServingPlan, traffic: Traffic, server: Server, slo: Slo, speeds: tuple[float, float, float],
+) -> PlanCapacity:
+    """What the plan holds at these speeds (slow, central, fast) of the engine, 1 = as `server` says.
+
+    The gain of a router comes from POOL replicas: with square-root staffing, what POOL hold each is
+    p - (p - 1) / sqrt(POOL) of one alone.
+    """
+    count, curve = REPLAYED, load_curve(plan, traffic, server, 1, REPLAYED)
+    alone = curve.capacity(slo, speeds[1])
+    if alone.in_flight * GENERATIONS > count:
+        count = int(min(alone.in_flight * GENERATIONS, MOST))
+        curve = load_curve(plan, traffic, server, 1, count)
+        alone = curve.capacity(slo, speeds[1])
+    slow = curve.capacity(slo, speeds[0])
+    fast = curve.capacity(slo, speeds[2], alone.rung)
+    if alone.requests_per_s <= 0.0:
+        return PlanCapacity(alone, slow, fast, 1.0)
+    few = load_curve(plan, traffic, server, POOL, count * POOL_REPLAYED // REPLAYED).capacity(slo, speeds[1], alone.rung)
+    each = few.requests_per_s / POOL / alone.requests_per_s
+    share = 1.0 / np.sqrt(POOL)
+    most = curve.saturated_requests_per_s * speeds[1] / alone.requests_per_s
+    return PlanCapacity(alone, slow, fast, float(np.clip((each - share) / (1.0 - share), 1.0, max(most, 1.0))))
+

@@ -1,0 +1,213 @@
+"""How many replicas the scenario's peak needs, replayed: each plan's fleet, ways to run it, and cost against latency."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from roi.catalog.gpus import find_gpu
+from roi.catalog.models import find_model
+from roi.catalog.plan_capacity import ServingPlan, Traffic, load_curve, plan_capacity, replica_server
+from roi.catalog.plans import adapters_speed, slo_of
+from roi.catalog.request_lengths import system_lengths
+from roi.catalog.sizing_ways import Way, ways
+from roi.catalog.traces import Trace
+from roi.economics.inputs import Option, Plan, Shared
+from roi.economics.reading import read_option, read_shared
+from roi.errors import InputError, UnknownName
+from roi.estimate.engine_replica import Server
+from roi.estimate.fleet import demand_to_hold, instances_needed, replicas_needed
+from roi.estimate.load_curve import LoadPoint, Slo
+from roi.facts.case import Case
+from roi.scenario.schema import Scenario
+from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
+
+KINDS: Final = ("self-hosted-adapter", "self-hosted-base")
+"""Options that run a fleet of their own, the tuned one first."""
+
+MOST_REPLAYED: Final = 6000
+"""Requests of a fleet's replay at most: 600 a replica up to ten replicas."""
+
+EACH_REPLAYED: Final = 600
+"""Requests of a fleet's replay for each replica."""
+
+SPREAD_OF_FLEETS: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+"""Fleets of the frontier over the one that the SLO needs."""
+
+
+@dataclass(frozen=True)
+class FleetPoint:
+    """A number of replicas under the peak."""
+
+    replicas: int
+    """That serve; spares are paid, and idle here."""
+    instances: int
+    gpus: int
+    usd_per_month: float
+    """Rent, spares included."""
+    load: LoadPoint
+    holds: bool
+    """The SLO at the peak."""
+
+
+@dataclass(frozen=True)
+class SizedPlan:
+    """One plan's fleet."""
+
+    gpu: str
+    tensor_parallel: int
+    weight_dtype: str
+    vendor: str
+    rental: str
+    usd_per_gpu_hour: float
+    alone_requests_per_s: float
+    """What one replica alone holds at the SLO."""
+    pooling: float
+    replicas: int
+    """Needed at the peak, spares left out."""
+    replicas_fast: int
+    """The same with the engine at its fast end (P95)."""
+    replicas_slow: int | None
+    """At its slow end (P5); None where no fleet holds the SLO there."""
+    spares: int
+    fleet: FleetPoint
+    """The replicas needed, at the peak."""
+    fleets: tuple[FleetPoint, ...]
+    """Smaller and larger ones, ascending."""
+    source: str
+    basis: str
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """The answer of `roi size`."""
+
+    title: str
+    system: str
+    option: str
+    mean_requests_per_s: float
+    peak_requests_per_s: float
+    """What must hold the SLO, before headroom: the peak, or the trace's mean rate where its own bursts are replayed."""
+    headroom: float
+    slo: Slo
+    prompt_tokens: float
+    cached_tokens: float
+    output_tokens: float
+    trace: bool
+    plans: tuple[SizedPlan, ...]
+    """Cheapest first."""
+    ways: tuple[Way, ...]
+    """Of the cheapest plan: fixed, autoscaled, with spill, with requests that wait."""
+
+
+def size_service(s: Scenario, case: Case, model: str | None = None, trace: Trace | None = None, times: float = 1.0) -> Sizing:
+    """The fleets of one self-hosted option of the Case, at today's volume and central values.
+
+    `model` is a system of the Case (qwen3-8b+lora) or a model of candidates.self_hosted; None is the first. With a trace its
+    own arrivals and lengths are replayed, `times` as fast; else Poisson arrivals of the scenario's lengths at its peak.
+    InputError where no plan holds the SLO.
+    """
+    values = case.values()
+    shared = read_shared(values)
+    option = _option(case, model, shared)
+    if option.infeasible is not None:
+        raise InputError(f"{option.system}: {option.infeasible}")
+    traffic: Traffic = system_lengths(case.facts, option.system)
+    mean = float(shared.requests_per_day * shared.volume_factor) / SECONDS_PER_DAY
+    demand = float(demand_to_hold(mean * shared.peak_to_mean, mean, shared.can_wait))
+    if trace is not None:
+        own = f"systems.{option.system}."
+        traffic = trace.seen_as(*(_number(values[own + name]) for name in ("token_ratio", "output_ratio", "reasoning_tokens")))
+        mean = demand = trace.requests_per_s * times
+    slo, speed = slo_of(s), adapters_speed(s) if option.trains else 1.0
+    sized = []
+    model_shape = find_model(option.system.partition("+")[0])
+    for k, plan in enumerate(option.plans):
+        degree = int(_number(plan.gpus_per_replica))
+        serving = ServingPlan(model_shape, find_gpu(plan.gpu), degree, plan.weight_dtype, s.serving.kv_dtype, speed)
+        planned = _Planned(option, plan, serving, replica_server(serving, traffic), traffic, slo, demand)
+        found = _sized(case, f"options.{option.id}.plans.{k}.", planned, replayed=trace is not None)
+        if found is not None:
+            sized.append((found, plan))
+    if not sized:
+        raise InputError(f"{option.system}: no plan holds the SLO on this trace")
+    sized.sort(key=lambda each: each[0].fleet.usd_per_month)
+    shape = traffic.shape
+    return Sizing(
+        str(case["title"].value), option.system, option.id, mean, demand, float(option.headroom), slo,
+        float(shape.uncached_tokens + shape.cached_tokens), float(shape.cached_tokens), float(shape.output_tokens),
+        trace is not None, tuple(found for found, _ in sized),
+        () if trace is not None else ways(case, shared, option, sized[0][1], mean),
+    )
+
+
+def _option(case: Case, model: str | None, shared: Shared) -> Option:
+    """The option that is asked for, or the first that some plan holds."""
+    ids = [id for kind in KINDS for id in case.options if case[f"options.{id}.kind"].value == kind]
+    if not ids:
+        raise InputError("candidates.self_hosted: names no model; `roi size` sizes a model that you serve yourself")
+    options = [read_option(case.values(), id, shared) for id in ids]
+    if model is None:
+        return next((o for o in options if o.infeasible is None), options[0])
+    found = [o for o in options if model.lower() in (o.system.lower(), o.system.lower().partition("+")[0])]
+    if not found:
+        raise UnknownName("--model", model, [o.system for o in options], "self-hosted system of the scenario")
+    return next((o for o in found if o.infeasible is None), found[0])
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """What sizing a plan takes."""
+
+    option: Option
+    plan: Plan
+    serving: ServingPlan
+    server: Server
+    traffic: Traffic
+    slo: Slo
+    demand: float
+
+
+def _sized(case: Case, path: str, p: _Planned, *, replayed: bool) -> SizedPlan | None:
+    """The plan's fleets; None where the traffic that is replayed anew breaks the SLO on it."""
+    speed = str(case[path + "speed"].value)
+    ends = [float(_number(case[f"{speed}{end}"].value)) for end in ("_low", "", "_high")]
+    names = ("capacity_slow", "capacity", "capacity_fast")
+    slow, alone, fast = (float(_number(case[f"{path}{name}_requests_per_s"].value)) for name in names)
+    pooling = float(_number(case[path + "pooling"].value))
+    if replayed:
+        found = plan_capacity(p.serving, p.traffic, p.server, p.slo, (ends[0], ends[1], ends[2]))
+        slow, alone, fast = (c.requests_per_s for c in (found.slow, found.alone, found.fast))
+        pooling = found.pooling
+    if alone <= 0.0:
+        return None
+    headroom, least = p.option.headroom, float(p.option.replicas_least)
+
+    def needed(capacity: float) -> int:
+        return int(replicas_needed(p.demand, capacity, headroom, 0.0, least, pooling))
+
+    replicas = needed(alone)
+    sizes = sorted({max(round(replicas * share), 1) for share in SPREAD_OF_FLEETS} | {replicas, max(replicas - 1, 1)})
+    fleets = tuple(_fleet(p, n) for n in sizes)
+    capacity = case[path + "capacity_requests_per_s"]
+    return SizedPlan(
+        p.plan.gpu, p.serving.tensor_parallel, p.plan.weight_dtype, p.plan.vendor, str(case[path + "rental"].value),
+        float(p.plan.usd_per_gpu_hour), alone, pooling, replicas, needed(fast), needed(slow) if slow > 0.0 else None,
+        int(p.option.spares), fleets[sizes.index(replicas)], fleets, capacity.source, capacity.basis.value,
+    )
+
+
+def _fleet(p: _Planned, replicas: int) -> FleetPoint:
+    """The replicas under the demand, and what they cost with the spares."""
+    count = min(EACH_REPLAYED * max(replicas, 2), MOST_REPLAYED)
+    load = load_curve(p.serving, p.traffic, p.server, replicas, count).at(p.demand)
+    each, held = float(p.plan.gpus_per_replica), float(p.plan.gpus_per_instance)
+    instances = int(instances_needed(replicas + p.option.spares, each, held))
+    gpus = int(instances * held)
+    rent = float(gpus * p.plan.usd_per_gpu_hour * p.option.fleet_share * HOURS_PER_MONTH)
+    return FleetPoint(replicas, instances, gpus, rent, load, load.holds(p.slo))
+
+
+def _number(value: object) -> float:
+    assert isinstance(value, (int, float, np.ndarray))
+    return float(value)

@@ -1,0 +1,155 @@
+"""How `roi size` is told: tables for people (80 columns), Markdown, or JSON."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from roi.catalog.sizing import FleetPoint, SizedPlan, Sizing
+from roi.catalog.sizing_ways import Way
+from roi.estimate.load_curve import Slo
+from roi.report.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
+from roi.report.comparison_markdown import render_markdown
+from roi.report.render_text import render_text
+from roi.report.wording import figure, percent, usd
+
+SCHEMA = "roi.sizing/1"
+MS = 1e3
+
+PLAN_HEADS = (
+    "plan, USD per GPU and hour", "alone\nreq/s", "need", "5-95%", "GPUs", "USD\n/month", "TTFT\np95 s", "TPOT\np95 ms", "busy",
+)
+FLEET_HEADS = ("fleet", "USD\n/month", "TTFT\np50 s", "TTFT\np95 s", "TPOT\np95 ms", "E2E\np95 s", "SLO")
+
+
+def size_json(sizing: Sizing) -> str:
+    """The answer as JSON; seconds, USD, requests/s. A limit that is not set is null."""
+    body = {"schema": SCHEMA, **asdict(sizing)}
+    body["slo"] = {name: None if value == float("inf") else value for name, value in body["slo"].items()}
+    return json.dumps(body, indent=1, allow_nan=False)
+
+
+def size_text(sizing: Sizing) -> str:
+    """The report for a terminal, no line longer than 80 columns."""
+    return render_text(_tell(sizing), width=80, colour=False)
+
+
+def size_markdown(sizing: Sizing) -> str:
+    """The same as Markdown."""
+    return render_markdown(_tell(sizing))
+
+
+def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
+    """Fleets than which no cheaper one answers faster (E2E p95), cheapest first."""
+    every = sorted(((plan, fleet) for plan in sizing.plans for fleet in plan.fleets),
+                   key=lambda each: (each[1].usd_per_month, each[1].load.e2e_p95_s))
+    best, kept = float("inf"), []
+    for plan, fleet in every:
+        if fleet.load.e2e_p95_s < best:
+            best = fleet.load.e2e_p95_s
+            kept.append((plan, fleet))
+    return tuple(kept)
+
+
+def plan_name(plan: SizedPlan) -> str:
+    """1 x L40S fp8, RunPod."""
+    return f"{plan.tensor_parallel} x {plan.gpu} {plan.weight_dtype}, {plan.vendor}"
+
+
+def _tell(sizing: Sizing) -> Iterable[Block]:
+    best = sizing.plans[0]
+    yield Title(f"Fleet for {sizing.system}: {sizing.title}")
+    yield Paragraph(_load(sizing))
+    yield Paragraph(_answer(best), strong=True)
+    yield Heading("Plans, cheapest first")
+    yield Table(PLAN_HEADS, tuple(_plan(plan) for plan in sizing.plans))
+    spares = f" GPUs and USD hold {best.spares} spare{'' if best.spares == 1 else 's'} more." if best.spares else ""
+    yield Paragraph(
+        "alone: what one replica holds at the SLO. need: replicas at the peak behind a router that picks the emptiest; 5-95%:"
+        f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
+        " the peak, replayed.")
+    yield from _smaller(best)
+    if sizing.ways:
+        yield Heading(f"Ways to run {plan_name(best)}")
+        yield Table(("a month, USD", "replicas", "GPUs", "rent", "API", "in all"), tuple(_way(way) for way in sizing.ways))
+    yield Heading("Cost against latency: fleets that no cheaper one beats")
+    yield Table(FLEET_HEADS, tuple(_fleet(plan, fleet) for plan, fleet in frontier(sizing)))
+    yield Paragraph("Replicas that serve; spares are paid and idle. E2E: until the last token.")
+    yield Heading("What this rests on")
+    yield Bullets((
+        f"capacity: {best.source} ({best.basis}).",
+        _arrivals(sizing),
+        "measure it: `roi profile serve URL` on your own server replaces the published speed.",
+    ))
+
+
+def _load(sizing: Sizing) -> str:
+    cached = f" ({sizing.cached_tokens:,.0f} cached)" if sizing.cached_tokens >= 1.0 else ""
+    lengths = f"prompts of {sizing.prompt_tokens:,.0f} tokens{cached}, {sizing.output_tokens:,.0f} out, means"
+    rate = (f"The trace's {figure(sizing.mean_requests_per_s)} requests a second, its own bursts replayed" if sizing.trace
+            else f"Peak {figure(sizing.peak_requests_per_s)} requests a second (mean {figure(sizing.mean_requests_per_s)})")
+    return f"{rate}; {lengths}. SLO: {_slo(sizing.slo)}; {percent(sizing.headroom)} of the capacity stays free."
+
+
+def _slo(slo: Slo) -> str:
+    limits = [f"{name} p95 {text}" for name, value, text in (
+        ("TTFT", slo.ttft_p95_s, f"{_s(slo.ttft_p95_s)} s"), ("TPOT", slo.tpot_p95_s, f"{_ms(slo.tpot_p95_s)} ms"),
+    ) if value != float("inf")]
+    return ", ".join(limits) or "none, everything can wait"
+
+
+def _answer(best: SizedPlan) -> str:
+    spare = f" and {best.spares} spare{'' if best.spares == 1 else 's'}" if best.spares else ""
+    held = best.fleet.instances
+    instances = "" if held == best.replicas + best.spares else f" on {held} instance{'' if held == 1 else 's'}"
+    slow = "no fleet holds" if best.replicas_slow is None else f"{best.replicas_slow} where it is slow"
+    return (f"{best.replicas} replica{'' if best.replicas == 1 else 's'}{spare} of {plan_name(best)}{instances}:"
+            f" {usd(best.fleet.usd_per_month)} a month. The engine's speed decides: {best.replicas_fast} where it is fast"
+            f" (P95), {slow} (P5).")
+
+
+def _plan(plan: SizedPlan) -> Row:
+    slow = "?" if plan.replicas_slow is None else str(plan.replicas_slow)
+    load = plan.fleet.load
+    return Row((
+        f"{plan_name(plan)} {plan.usd_per_gpu_hour:.2f}", figure(plan.alone_requests_per_s), str(plan.replicas),
+        f"{plan.replicas_fast}-{slow}", str(plan.fleet.gpus), f"{plan.fleet.usd_per_month:,.0f}", _s(load.ttft_p95_s),
+        _ms(load.tpot_p95_s), percent(load.utilisation),
+    ))
+
+
+def _way(way: Way) -> Row:
+    api = f"{way.api_usd:,.0f}" if way.api_usd else "-"
+    return Row((way.name, figure(way.replicas), figure(way.gpus), f"{way.rent_usd:,.0f}", api, f"{way.usd:,.0f}"), way.note)
+
+
+def _fleet(plan: SizedPlan, fleet: FleetPoint) -> Row:
+    load = fleet.load
+    return Row((
+        f"{fleet.replicas} of {plan_name(plan)}", f"{fleet.usd_per_month:,.0f}", _s(load.ttft_p50_s), _s(load.ttft_p95_s),
+        _ms(load.tpot_p95_s), _s(load.e2e_p95_s), "holds" if fleet.holds else "broken",
+    ))
+
+
+def _smaller(best: SizedPlan) -> Iterable[Block]:
+    fewer = [fleet for fleet in best.fleets if fleet.replicas == best.replicas - 1]
+    if not fewer:
+        return
+    load = fewer[0].load
+    holds = "hold the SLO still, without the headroom" if fewer[0].holds else "break the SLO"
+    yield Paragraph(f"{best.replicas - 1} of the first plan {holds}: TTFT p95 {_s(load.ttft_p95_s)} s, TPOT p95"
+                    f" {_ms(load.tpot_p95_s)} ms, {figure(load.mean_queue)} requests waiting on average.")
+
+
+def _arrivals(sizing: Sizing) -> str:
+    if sizing.trace:
+        return "arrivals and lengths: the trace, in this model's tokens; percentiles over the whole trace."
+    return ("arrivals: Poisson at the peak; bursts within seconds are in the SLO, slower ones in the peak. Lengths: the"
+            " scenario's histogram, or exponential around its means.")
+
+
+def _s(x: float) -> str:
+    return f"{x:.2f}" if x < 10.0 else f"{x:,.0f}"
+
+
+def _ms(x: float) -> str:
+    return f"{x * MS:.1f}" if x * MS < 100.0 else f"{x * MS:,.0f}"

@@ -1,0 +1,130 @@
+"""`roi size`: the fleet that keeps the SLO, never smaller for more load or a tighter SLO, and how it is told."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from roi.catalog.resolution import resolve
+from roi.catalog.sizing import size_service
+from roi.catalog.traces import read_trace
+from roi.cli import main
+from roi.errors import InputError
+from roi.report.size import frontier, size_text
+from roi.scenario.file import load_scenario
+
+SCENARIO = """\
+title: sizing
+as_of: 2026-11-24
+workload: {requests_per_day: 200000, input_tokens: 600, output_tokens: 120, peak_to_mean: 3, ttft_p95_s: 1.0, tpot_p95_s: 0.05}
+incumbent: {provider: openai, model: gpt-6-luna}
+candidates: {self_hosted: [qwen3-8b], methods: [], gpus: [L40S], vendors: [RunPod]}
+serving: {weight_dtypes: [fp8], tensor_parallel: [1]}
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "sizing.yaml"
+    path.write_text(SCENARIO, encoding="utf-8")
+    return path
+
+
+def sized(file, *overrides, **rest):
+    scenario = load_scenario(file, overrides)
+    return size_service(scenario, resolve(scenario).case, **rest)
+
+
+def test_the_fleet_holds_the_slo_at_the_peak_and_is_what_compare_pays(file):
+    """Peak 200,000 / 86,400 x 3 = 6.94 requests/s; GPUs = replicas + 1 spare; rent = GPUs x price x 730."""
+    found = sized(file)
+    plan = found.plans[0]
+    assert found.peak_requests_per_s == pytest.approx(6.944, rel=1e-3)
+    assert plan.fleet.holds
+    assert plan.fleet.gpus == plan.replicas + 1
+    assert plan.fleet.usd_per_month == pytest.approx(plan.fleet.gpus * plan.usd_per_gpu_hour * 730)
+    assert plan.replicas_fast <= plan.replicas <= (plan.replicas_slow or 10**9)
+    assert found.ways[0].gpus == plan.fleet.gpus
+    assert found.ways[0].rent_usd == pytest.approx(plan.fleet.usd_per_month)
+
+
+def test_replicas_never_fall_when_the_load_grows(file):
+    needed = [sized(file, f"workload.requests_per_day={n}").plans[0].replicas for n in (1_000, 50_000, 200_000, 400_000, 1_500_000)]
+    assert needed == sorted(needed)
+    assert needed[-1] > needed[0]
+
+
+def test_replicas_never_fall_when_the_slo_tightens(file):
+    for field, limits in (("tpot_p95_s", (0.2, 0.08, 0.05, 0.035, 0.03)), ("ttft_p95_s", (5.0, 1.0, 0.4, 0.25))):
+        needed = [sized(file, f"workload.{field}={x}").plans[0].replicas for x in limits]
+        assert needed == sorted(needed), field
+
+
+def test_replicas_of_a_trace_never_fall_when_it_runs_faster(file, tmp_path):
+    rows = "".join(f"{k * k / 40:.3f},{200 + 37 * (k % 9)},{20 + 11 * (k % 7)}\n" for k in range(400))
+    (tmp_path / "t.csv").write_text("arrival_s,input_tokens,output_tokens\n" + rows, encoding="utf-8")
+    trace = read_trace(tmp_path / "t.csv")
+    needed = [sized(file, trace=trace, times=x).plans[0].replicas for x in (1.0, 30.0, 100.0, 300.0)]
+    assert needed == sorted(needed)
+    assert needed[-1] > needed[0]
+
+
+def test_each_fleet_of_the_frontier_is_dearer_and_faster_than_the_one_before(file):
+    fleets = [fleet for _, fleet in frontier(sized(file, "candidates.gpus=[L40S,H100-80GB-SXM]"))]
+    assert len(fleets) > 1
+    assert all(a.usd_per_month < b.usd_per_month and a.load.e2e_p95_s > b.load.e2e_p95_s for a, b in zip(fleets, fleets[1:], strict=False))
+
+
+def test_waiting_and_following_the_day_never_cost_more_than_the_peak_all_day(file):
+    found = {w.name: w.usd for w in sized(file, "workload.requests_per_day=2000000").ways}
+    peak = found.pop("for the peak, all day")
+    assert all(usd <= peak for name, usd in found.items() if "API" not in name)
+
+
+def test_the_table_fits_80_columns_and_says_what_it_rests_on(file):
+    text = size_text(sized(file))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "replay of qwen3-8b fp8 on 1 x L40S" in text
+    assert "SLO: TTFT p95 1.00 s, TPOT p95 50.0 ms" in text
+
+
+def test_the_command_writes_json_and_a_figure(file, tmp_path):
+    done = CliRunner().invoke(main, ["size", str(file), "--format", "json", "--figure", str(tmp_path / "f.svg")])
+    assert done.exit_code == 0, done.output
+    body = json.loads(done.stdout)
+    assert body["schema"] == "roi.sizing/1"
+    assert body["plans"][0]["fleet"]["load"]["ttft_p95_s"] <= body["slo"]["ttft_p95_s"]
+    svg = (tmp_path / "f.svg").read_text(encoding="utf-8")
+    assert svg.startswith("<svg")
+    assert "L40S fp8, RunPod" in svg
+
+
+def test_an_slo_is_null_in_json_where_everything_can_wait(file):
+    done = CliRunner().invoke(main, ["size", str(file), "--format", "json", "--set", "workload.can_wait_share=1"])
+    assert json.loads(done.stdout)["slo"] == {"ttft_p95_s": None, "tpot_p95_s": None}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--model", "qwen4"], "--model: unknown self-hosted system of the scenario 'qwen4'; nearest: qwen3-8b"),
+        (["--times", "2"], "--times speeds up a trace"),
+        (["--figure", "x.pdf"], "--figure: 'x.pdf' is not usable; a name that ends in .svg, .png, .html"),
+        (["--figure", "none/x.svg"], "--figure: no folder none"),
+        (["--trace", "none.csv"], "--trace: cannot read none.csv"),
+        (["--set", "candidates.self_hosted=[]"], "candidates.self_hosted: names no model"),
+        (["--set", "workload.tpot_p95_s=0.001"], "qwen3-8b: no plan holds"),
+    ],
+)
+def test_bad_input_is_answered_in_one_line(file, options, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["size", str(file), *options])
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_plans_the_reason_is_the_options(file):
+    scenario = load_scenario(file, ("workload.ttft_p95_s=0.001",))
+    with pytest.raises(InputError, match="no plan holds"):
+        size_service(scenario, resolve(scenario).case)

@@ -1,4 +1,4 @@
-"""`roi profile`: short real runs on the device at hand; each kind is a command of its own, imported when it is run."""
+"""`roi profile`: short real runs on the device at hand, or on a server; each kind is a command, imported when it is run."""
 
 import click
 
@@ -8,9 +8,10 @@ KINDS = {
     "device": Door("roi.cli.profile_device:device", "Achieved rates of this GPU or CPU."),
     "train": Door("roi.cli.profile_train:train", "A short real training run: step time, memory, power."),
     "infer": Door("roi.cli.profile_infer:infer", "Prefill and decode: base, merged and unmerged adapter."),
+    "serve": Door("roi.cli.profile_serve:serve", "Load on a running server: TTFT, TPOT, throughput."),
 }
 
 
-@click.group(cls=House, doors=KINDS, short_help="Short real runs on the device at hand.")
+@click.group(cls=House, doors=KINDS, short_help="Short real runs on the device at hand, or on a server.")
 def profile() -> None:
-    """Measure on the device at hand, and keep what was measured, so that estimates can be calibrated by it."""
+    """Measure on the device at hand, or on a running server, and keep what was measured: estimates are calibrated by it."""

@@ -54,3 +54,13 @@ def check_folder(output: Path | None) -> None:
         raise InputError(f"--output: no folder {output.parent}")
     if output is not None and not os.access(output.parent, os.W_OK):
         raise InputError(f"--output: {output.parent} does not let you write")
+
+
+def read_names(text: str | None, field: str) -> tuple[str, ...]:
+    """Names with commas, each once, in their order; none for no text."""
+    if text is None:
+        return ()
+    names = tuple(dict.fromkeys(name for word in text.split(",") if (name := word.strip())))
+    if not names:
+        raise InputError(f"{field}: {text[:60]!r} names nothing; names with commas, for example support,sales")
+    return names

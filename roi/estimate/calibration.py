@@ -226,12 +226,16 @@ def half_width(n: int, squares: float, typical: float) -> float:
     """Half of the 90% interval of one more value, in logarithms, from the sum of squared distances of n values.
 
     Their variance with the typical one counted for PRIOR_RUNS more, times 1 + 1 / n for the centre's own error, times
-    Student's factor for that many degrees of freedom (Cornish-Fisher expansion, 2% low at 4, better beyond).
+    Student's factor for that many degrees of freedom.
     """
     freedom = n - 1.0 + PRIOR_RUNS
     variance = (squares + PRIOR_RUNS * typical**2) / freedom
-    student = TAIL * (1.0 + (TAIL**2 + 1.0) / (4.0 * freedom) + (5.0 * TAIL**4 + 16.0 * TAIL**2 + 3.0) / (96.0 * freedom**2))
-    return float(student * np.sqrt(variance * (1.0 + 1.0 / n)))
+    return float(student(freedom) * np.sqrt(variance * (1.0 + 1.0 / n)))
+
+
+def student(freedom: float) -> float:
+    """95th percentile of Student's distribution (Cornish-Fisher expansion, 2% low at 4 degrees of freedom, better beyond)."""
+    return TAIL * (1.0 + (TAIL**2 + 1.0) / (4.0 * freedom) + (5.0 * TAIL**4 + 16.0 * TAIL**2 + 3.0) / (96.0 * freedom**2))
 
 
 def log_ratios(runs: Sequence[TimedRun]) -> NDArray[np.float64]:

@@ -14,6 +14,10 @@ Counted = Literal["server usage", "tokenizer", "chunks", "stated"]
 """Who counted tokens: the server's usage object, a tokenizer here, one a streamed chunk, or the file that was imported."""
 
 
+ENDS_ONLY = frozenset({"guidellm"})
+"""Tools whose exports hold the first and the last token of a request and their number, not each one's time."""
+
+
 class ServedRequest(Record):
     """One request as the client saw it."""
 
@@ -94,3 +98,8 @@ class ServeProfile(Record):
     tool: Annotated[str, Field(min_length=1)] = "roi"
     """Who generated the load: roi, guidellm, aiperf, vllm bench serve."""
     notes: tuple[str, ...] = ()
+
+    @property
+    def ends_only(self) -> bool:
+        """True where the tool keeps a request's first and last token only: `chunk_s` then holds those two."""
+        return self.tool in ENDS_ONLY

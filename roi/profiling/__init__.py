@@ -1,3 +1,1 @@
-"""What really happens, dry or on a device; every door into this room goes through `stack` first, so that it is quiet."""
-
-from roi.profiling import stack as stack
+"""What really happens, dry, on a device or on a server; a file that needs torch imports `stack` first, so that it is quiet."""

@@ -3,13 +3,15 @@
 aten/src/ATen/autocast_mode.h holds CUDA's lists; the CPU's differ, and meta tensors have none.
 """
 
+from roi.profiling.stack import torch
+
+# isort: split
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Final
 from unittest.mock import patch
 
-import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map

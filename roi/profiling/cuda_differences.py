@@ -4,10 +4,11 @@
 (attention, dropout) are in cuda_kernels.py.
 """
 
+from roi.profiling.stack import torch
+
+# isort: split
 from collections.abc import Callable
 from typing import Any, Final
-
-import torch
 
 HEAD_DIM_STEP: Final = 32
 """FlashAttention-2 rounds the head dimension of its accumulator up to this (csrc/flash_attn/flash_api.cpp, mha_bwd)."""

@@ -1,12 +1,14 @@
 """Operators that CUDA runs by kernels of its own, put in their place while a step is recorded: attention, dropout, softmax."""
 
+from roi.profiling.stack import torch
+
+# isort: split
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 from unittest.mock import patch
 
-import torch
 from torch import nn
 from transformers.integrations import moe
 

@@ -17,7 +17,8 @@ from roi.facts.environment import Environment
 from roi.facts.gpu import Gpu
 from roi.facts.profile import DryRunLimit, DryRunProfile, DryRunSearch
 from roi.profiling.dry_run import dry_run
-from roi.profiling.environment import package_versions
+from roi.profiling.environment import PACKAGES
+from roi.profiling.host import package_versions
 from roi.profiling.layer_line import STEPS_REPLAYED, LayerLine
 
 MOST_SEQUENCES: Final = 1024
@@ -42,7 +43,9 @@ def profile_dry_run(
     parts = {**peak.parts_bytes, "rounding": float(max(replay.peak_active_bytes - peak.nbytes, 0))}
     return DryRunProfile(
         schema="roi.profile/1", started=datetime.now(tz=UTC),
-        environment=Environment(device="none", gpu=gpu.id if gpu else None, versions=package_versions(), commit=__version__),
+        environment=Environment(
+            device="none", gpu=gpu.id if gpu else None, versions=package_versions(PACKAGES), commit=__version__,
+        ),
         model=config.name, config_hash=config.config_hash, plan=plan_record(plan), trained_parameters=run.trained_parameters,
         allocated_bytes=sum(parts.values()), reserved_bytes=float(replay.peak_reserved_bytes), parts_bytes=parts,
         workspace_bytes=workspace,

@@ -3,6 +3,9 @@
     config --build_skeleton--> model on meta --one step under a Recorder--> Tape --> peak, parts, timeline, reserved
 """
 
+from roi.profiling.stack import quiet, torch
+
+# isort: split
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-import torch
 import transformers.masking_utils as masking
 from torch import nn
 
@@ -25,7 +27,6 @@ from roi.profiling.loops import forward_and_loss, fuse_head, lowers, triton_tile
 from roi.profiling.optimizers import Optimizer
 from roi.profiling.recorder import Recorder
 from roi.profiling.skeleton import TORCH_DTYPES, build_skeleton, quantisation_states
-from roi.profiling.stack import quiet
 
 
 @dataclass(frozen=True)

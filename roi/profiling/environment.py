@@ -1,15 +1,12 @@
 """The machine and the software of a run, and the device that was asked for."""
 
-import os
-import platform
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Final
 
 from roi import __version__
 from roi.catalog.gpus import find_gpu, load_gpus
 from roi.errors import InputError, RoiError
 from roi.facts.environment import Environment
+from roi.profiling.host import cpu_name, load_average, package_versions, usable_cores
 from roi.profiling.nvml import Board, open_boards
 from roi.profiling.stack import torch
 
@@ -61,15 +58,15 @@ def read_environment(device: str, seed: int, board: Board | None = None) -> Envi
     return Environment(
         device="cuda" if on_gpu else "cpu",
         gpu=catalog_gpu(properties.name, properties.total_memory) if properties else None,
-        gpu_name=properties.name if properties else _cpu_name(),
+        gpu_name=properties.name if properties else cpu_name(),
         gpu_memory_bytes=memory,
         driver=board.driver() if board else None,
         cuda=torch.version.cuda,
         power_limit_w=board.power_limit_w() if board else None,
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        cores=usable_cores(),
         threads=torch.get_num_threads(),
-        load_average=os.getloadavg() if hasattr(os, "getloadavg") else None,
-        versions=package_versions(),
+        load_average=load_average(),
+        versions=package_versions(PACKAGES),
         seed=seed,
         commit=f"roi {__version__}",
     )
@@ -89,22 +86,3 @@ def catalog_gpu(name: str, memory_bytes: float) -> str | None:
         return near[0].id if len(near) == 1 else None
     return found.id if abs(found.memory_bytes / memory_bytes - 1.0) < 0.05 else None
 
-
-def package_versions() -> dict[str, str]:
-    """Versions of Python and of PACKAGES, as far as installed."""
-    found = {"python": platform.python_version(), "roi": __version__}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _cpu_name() -> str | None:
-    """The processor's model name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or None
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine() or None)

@@ -1,11 +1,13 @@
 """Forward and loss as a plain loop, the HF Trainer and TRL's SFTTrainer run them; they differ in what outlives the loss."""
 
+from roi.profiling.stack import torch
+
+# isort: split
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 from unittest.mock import patch
 
-import torch
 from torch import nn
 
 from roi.errors import MissingExtra

@@ -1,9 +1,10 @@
 """FLOPs, bytes and launches of one operator, read off its arguments and results."""
 
+from roi.profiling.stack import torch
+
+# isort: split
 from math import prod
 from typing import Any, Final
-
-import torch
 
 from roi.facts.operator import OperatorGroup, OperatorKind
 

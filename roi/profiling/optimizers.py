@@ -1,9 +1,11 @@
 """Optimizers as their states and temporaries: torch's AdamW runs as it is, the others by what their source allocates."""
 
+from roi.profiling.stack import torch
+
+# isort: split
 from collections.abc import Sequence
 from typing import Final
 
-import torch
 from torch import nn
 
 from roi.estimate.adapters import EIGHT_BIT_BLOCK

@@ -1,5 +1,8 @@
 """A dispatch mode that writes down every storage of a step, when it comes and goes, and the work of every operator."""
 
+from roi.profiling.stack import torch
+
+# isort: split
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -7,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves

@@ -1,5 +1,9 @@
 """The model that a plan trains, built by transformers, bitsandbytes and peft themselves, on the meta device."""
 
+from roi.profiling.stack import bitsandbytes as bnb
+from roi.profiling.stack import quiet, torch
+
+# isort: split
 import re
 from typing import Any, Final
 from unittest.mock import patch
@@ -16,8 +20,6 @@ from roi.catalog.configs import ModelConfig
 from roi.errors import InputError, nearest
 from roi.estimate.adapters import DOUBLE_QUANT_BLOCK, NF4_BLOCK
 from roi.estimate.plan import TARGET_SETS, TrainingPlan
-from roi.profiling.stack import bitsandbytes as bnb
-from roi.profiling.stack import quiet, torch
 
 TORCH_DTYPES: Final = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 

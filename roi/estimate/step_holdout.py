@@ -1,0 +1,86 @@
+"""What a fitted step predicts of loads that it has not seen, beside what was measured."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from roi.errors import InputError
+from roi.estimate.engine_replica import Server
+from roi.estimate.replay import Requests, replay
+from roi.estimate.serving_memory import SEQUENCE_LIMIT, STEP_TOKENS
+from roi.estimate.step_fit import StepFit, held_out_points, kv_reader
+from roi.facts.model import ModelShape
+from roi.facts.serve_profile import ServePoint, ServeProfile
+
+
+@dataclass(frozen=True)
+class HoldOut:
+    """One open loop, measured and replayed with the fitted step; seconds and tokens/s."""
+
+    point: int
+    """Its number, from 1."""
+    requests: int
+    tpot_s: float
+    """Median over the requests, as measured."""
+    predicted_tpot_s: float
+    ttft_s: float
+    predicted_ttft_s: float
+    tokens_per_s: float
+    """Output tokens from the first sending to the last token."""
+    predicted_tokens_per_s: float
+
+    @property
+    def errors(self) -> tuple[float, float, float]:
+        """Predicted over measured - 1, of TPOT, TTFT and tokens/s."""
+        return (
+            self.predicted_tpot_s / self.tpot_s - 1.0, self.predicted_ttft_s / self.ttft_s - 1.0,
+            self.predicted_tokens_per_s / self.tokens_per_s - 1.0,
+        )
+
+
+def held_out(profile: ServeProfile, fit: StepFit, shape: ModelShape | None = None) -> tuple[HoldOut, ...]:
+    """Each open loop of the profile that the fit has not seen, replayed; none where nothing was fitted."""
+    if fit.iteration is None:
+        return ()
+    server = fitted_server(fit, profile.kv_capacity_tokens)
+    found = [_replayed(number, point, server, profile, shape) for number, point in held_out_points(profile)]
+    return tuple(one for one in found if one is not None)
+
+
+def fitted_server(fit: StepFit, kv_capacity_tokens: float | None = None) -> Server:
+    """The profiled replica for a replay, KV in tokens; without a stated capacity its cache is endless."""
+    if fit.iteration is None:
+        raise InputError(f"step fit: {fit.rejected[0] if fit.rejected else 'nothing was fitted'}")
+    step_tokens = fit.step_tokens or STEP_TOKENS
+    return Server(
+        fit.iteration, np.inf if kv_capacity_tokens is None else kv_capacity_tokens,
+        sequence_limit=min(SEQUENCE_LIMIT, step_tokens), step_tokens=step_tokens, request_s=fit.request_s,
+    )
+
+
+def _replayed(
+    number: int, point: ServePoint, server: Server, profile: ServeProfile, shape: ModelShape | None
+) -> HoldOut | None:
+    """The point beside its replay; None where no request has two tokens."""
+    good = sorted((r for r in point.requests if r.error is None and len(r.chunk_s) > 1), key=lambda r: r.sent_s)
+    if not good:
+        return None
+    prompt = np.array([float(max(r.prompt_tokens, 1)) for r in good])
+    cached = np.array([float(r.cached_tokens) for r in good])
+    output = np.array([float(r.output_tokens) for r in good])
+    read = kv_reader(shape, profile.gpus)
+    start, end = read(prompt + 1.0), read(prompt + output)
+    requests = Requests(
+        np.array([r.sent_s for r in good]), np.maximum(prompt - cached, 1.0), output, start,
+        (end - start) / np.maximum(output - 1.0, 1.0), end,
+    )
+    found = replay(requests, server)
+    first, last = np.array([r.chunk_s[0] for r in good]), np.array([r.chunk_s[-1] for r in good])
+    tpot = (last - first) / np.maximum(output - 1.0, 1.0)
+    total, begin = float(output.sum()), float(requests.arrival_s[0])
+    return HoldOut(
+        point=number + 1, requests=len(good), tpot_s=float(np.median(tpot[output > 1.0])),
+        predicted_tpot_s=float(np.median(found.tpot_s)), ttft_s=float(np.median(first - requests.arrival_s)),
+        predicted_ttft_s=float(np.median(found.ttft_s)), tokens_per_s=total / float(last.max() - begin),
+        predicted_tokens_per_s=total / (float(found.ended_s[found.served].max()) + found.request_s - begin),
+    )

@@ -1,0 +1,244 @@
+"""Rows of time and work from a served point: windows between tokens of one request, and first tokens from an idle server."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.facts.serve_profile import ServedRequest, ServePoint
+
+Array = NDArray[np.float64]
+
+WINDOW_STEPS: Final = 16
+"""Steps of a window: a millisecond of the client's clock is then under 1% of a window of 10 ms steps."""
+
+LEAST_STEPS: Final = 4
+"""A shorter window is mostly the clock's noise."""
+
+TOKENS_PER_CHUNK: Final = 4.0
+"""Above this the tokens of a request no longer say which steps it took part in."""
+
+BLOCKS: Final = 2
+"""Parts of a point in time. Noise that lasts (another program, a clock that falls) counts once a part, so parts must be long:
+of 80 simulated profiles with noise 50 steps long, intervals from two parts held 1 to 2% more often than from four."""
+
+EVERY_ONE: Final = "every request waits for another's prefill or failed, so no window has a clean end"
+
+
+@dataclass(frozen=True)
+class StepRows:
+    """Each row is seconds = a steps + b sequences + c kv + d prefill + request + experts touched; arrays of one length."""
+
+    seconds: Array
+    steps: Array
+    """Engine steps in the row."""
+    touched: Array
+    """Sum over the steps of the share of experts that they read."""
+    sequences: Array
+    """Sum over the steps of decoding sequences: output tokens, first ones left out."""
+    kv: Array
+    """Sum over the steps of the KV cache that they read, tokens."""
+    prefill: Array
+    """Prompt tokens computed."""
+    request: Array
+    """1 for the first token of a lone request, 0 for a window."""
+    point: Array
+    """Number of the point."""
+    block: Array
+    """Number of the part of the point in time."""
+
+    def __len__(self) -> int:
+        return self.seconds.size
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """A request that succeeded, with running sums after each chunk (and 0 before the first)."""
+
+    sent_s: float
+    at_s: Array
+    """Arrival of every chunk."""
+    ended_s: float
+    prefill: float
+    decoded: Array
+    """Output tokens after each chunk, the first left out; one element more than `at_s`."""
+    read: Array
+    """KV tokens read for them."""
+    exact: bool
+    """True where a chunk is a token."""
+    ends_only: bool
+    """True where only the first and the last stamp were measured."""
+
+
+def kv_tokens(tokens: Array) -> Array:
+    """The KV cache that a context of `tokens` tokens is read with: every token once (full attention)."""
+    return tokens
+
+
+def joined(parts: Sequence[StepRows]) -> StepRows:
+    """The rows of several points."""
+    names = [f.name for f in fields(StepRows)]
+    return StepRows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def in_chunks(rows: StepRows, step_tokens: float) -> StepRows:
+    """The rows where a step computes at most `step_tokens` prompt tokens, so that a long lone prompt takes several."""
+    steps = np.where(rows.request > 0.0, np.ceil(rows.prefill / step_tokens), rows.steps)
+    return replace(rows, steps=steps, touched=rows.touched * steps / rows.steps)
+
+
+def point_rows(
+    point: ServePoint, number: int = 0, kv_of: Callable[[Array], Array] = kv_tokens, expert_share: float = 0.0,
+    *, ends_only: bool = False,
+) -> tuple[StepRows | None, str]:
+    """(rows of one point, "") or (None, why there are none).
+
+    A window lies between two tokens of a request that decodes throughout. Its steps are that request's tokens; its
+    sequences all tokens that arrive in it, each of which read its own context; its prompt tokens those of the requests
+    that get their first token in it. Windows are disjoint and end where no prompt is half computed, so a prompt that the
+    engine spreads over several steps lies in one of them. Arrivals are counted to the middle between two tokens of the
+    reference, since streams of one step arrive a little apart. The first token of a request that met an idle server
+    took one step (`in_chunks`: several) and the request's own time; the point's first request is left out (it pays for
+    warming up). With `ends_only` a request's two stamps are its first and its last token: those between are taken as even,
+    and a window spans the whole of its reference.
+
+    `kv_of` gives what a context of so many tokens reads (windows cap it). Ignored: speculative decoding (its steps give
+    several tokens).
+    """
+    good = [r for r in point.requests if _succeeded(r)]
+    carried = sum(r.output_tokens for r in good) / max(sum(len(r.chunk_s) for r in good), 1)
+    if carried > TOKENS_PER_CHUNK and not ends_only:
+        return None, f"a streamed chunk carries {carried:.0f} tokens: steps cannot be counted"
+    streams = [_stream(r, kv_of, ends_only) for r in sorted(good, key=lambda r: r.chunk_s[0])]
+    failed = [(r.sent_s, np.inf if r.ended_s is None else r.ended_s) for r in point.requests if not _succeeded(r)]
+    found = [*_windows(streams, failed, expert_share), *_lone(streams, failed, expert_share)]
+    if not found:
+        return None, EVERY_ONE
+    found.sort(key=lambda row: row[0])
+    count = len(found)
+    blocks = number * BLOCKS + np.arange(count) * BLOCKS // count
+    table = [*np.array([row[1:] for row in found]).T, np.full(count, float(number)), blocks.astype(float)]
+    return StepRows(*table), ""
+
+
+def _succeeded(r: ServedRequest) -> bool:
+    return r.error is None and bool(r.chunk_s) and r.ended_s is not None
+
+
+def _stream(r: ServedRequest, kv_of: Callable[[Array], Array], ends_only: bool) -> _Stream:
+    at_s = np.asarray(r.chunk_s)
+    if ends_only and at_s.size == 2:
+        at_s = np.linspace(at_s[0], at_s[1], max(r.output_tokens, 2))
+    chunks = at_s.size
+    exact = abs(r.output_tokens - chunks) <= 1  # an end-of-text token has no chunk
+    tokens = np.arange(1.0, chunks + 1.0) * (1.0 if exact else r.output_tokens / chunks)
+    contexts = kv_of(r.prompt_tokens + np.arange(1.0, np.ceil(tokens[-1]) + 1.0))
+    reads = np.concatenate([[0.0], np.cumsum(contexts)])
+    decoded = np.concatenate([[0.0], np.maximum(tokens - 1.0, 0.0)])
+    read = np.interp(decoded, np.arange(reads.size), reads)
+    prefill = float(max(r.prompt_tokens - r.cached_tokens, 1))
+    ended = r.chunk_s[-1] if r.ended_s is None else r.ended_s
+    return _Stream(r.sent_s, at_s, ended, prefill, decoded, read, exact, ends_only)
+
+
+def _windows(
+    streams: list[_Stream], failed: list[tuple[float, float]], expert_share: float
+) -> Iterator[tuple[float, ...]]:
+    """(start, seconds, steps, touched, sequences, kv, prefill, 0) of each window, in time."""
+    if not streams:
+        return
+    first = np.array([s.at_s[0] for s in streams])
+    last = np.array([s.at_s[-1] for s in streams])
+    sent = np.array([s.sent_s for s in streams])
+    prompts = np.array([s.prefill for s in streams])
+    gaps = np.concatenate([np.diff(s.at_s) for s in streams])
+    before = _earlier_first(first, float(np.median(gaps)) / 2.0 if gaps.size else 0.0)
+    most = _most_decoding(first, last)
+    now = -np.inf
+    while (reference := _next_reference(streams, first, now)) is not None:
+        t = reference.at_s
+        middle = np.append((t[:-1] + t[1:]) / 2.0, t[-1] + (t[-1] - t[-2]) / 2.0)
+        previous = np.concatenate([t[:1], t[:-1]])
+        decoding = np.searchsorted(first, middle, "right") - np.searchsorted(np.sort(last), middle, "right")
+        half = (sent[:, None] < previous) & (before[:, None] <= middle) & (first[:, None] > middle)
+        clean = ~(half.any(axis=0) & (decoding < most)) & (t >= now)
+        if reference.ends_only:
+            clean[1:-1] = False
+        for i, j in _cuts(np.flatnonzero(clean)):
+            if any(start < t[j] and end > t[i] for start, end in failed):
+                continue
+            low, high = middle[i], middle[j]
+            tokens, kv = _between(streams, low, high)
+            steps = float(reference.decoded[j + 1] - reference.decoded[i + 1])
+            starts = (first > low) & (first <= high)
+            prefill = float(prompts[starts].sum())
+            with_prompt = float(np.unique(np.searchsorted(middle, first[starts])).size)
+            touched = _touched(expert_share, steps, tokens, with_prompt, prefill)
+            yield float(t[i]), float(t[j] - t[i]), steps, touched, tokens, kv, prefill, 0.0
+        now = float(t[-1])
+
+
+def _lone(streams: list[_Stream], failed: list[tuple[float, float]], expert_share: float) -> Iterator[tuple[float, ...]]:
+    """The same of first tokens that met an idle server: (sent, TTFT, 1, touched, 0, 0, prefill, 1)."""
+    spans = [(s.sent_s, s.ended_s) for s in streams]
+    spans = sorted([*spans, *failed])
+    starts, ends = np.array([s for s, _ in spans]), np.maximum.accumulate(np.array([e for _, e in spans]))
+    for s in streams:
+        earlier, met = np.searchsorted(starts, s.sent_s, "left"), np.searchsorted(starts, s.at_s[0], "left")
+        if earlier and met == earlier + 1 and ends[earlier - 1] <= s.sent_s and s.exact:
+            touched = _touched(expert_share, 1.0, 0.0, 1.0, s.prefill)
+            yield s.sent_s, float(s.at_s[0]) - s.sent_s, 1.0, touched, 0.0, 0.0, s.prefill, 1.0
+
+
+def _next_reference(streams: list[_Stream], first: Array, now: float) -> _Stream | None:
+    """The request that decodes at `now` with most tokens to come, else the next that begins; None at the end."""
+    begun = int(np.searchsorted(first, now, "right"))
+    left = [(int(np.count_nonzero(s.at_s >= now)), -i) for i, s in enumerate(streams[:begun])]
+    best, minus = max(left, default=(0, 0))
+    if best > LEAST_STEPS:
+        return streams[-minus]
+    return next((s for s in streams[begun:] if s.at_s.size > LEAST_STEPS), None)
+
+
+def _cuts(clean: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
+    """Disjoint pairs of clean tokens about WINDOW_STEPS apart; what is left at the end is a window of its own."""
+    ends = [int(clean[0])] if clean.size else []
+    for i in clean:
+        if i - ends[-1] >= WINDOW_STEPS:
+            ends.append(int(i))
+    if clean.size and clean[-1] - ends[-1] >= LEAST_STEPS:
+        ends.append(int(clean[-1]))
+    yield from pairwise(ends)
+
+
+def _between(streams: list[_Stream], low: float, high: float) -> tuple[float, float]:
+    """(output tokens without first ones, KV tokens read for them) that arrive in (low, high]."""
+    tokens = kv = 0.0
+    for s in streams:
+        if s.at_s[0] <= high and s.at_s[-1] > low:
+            i, j = np.searchsorted(s.at_s, (low, high), "right")
+            tokens += s.decoded[j] - s.decoded[i]
+            kv += s.read[j] - s.read[i]
+    return float(tokens), float(kv)
+
+
+def _earlier_first(first: Array, tie_s: float) -> Array:
+    """The latest first token before each one that is not of the same step; -inf where none."""
+    places = np.searchsorted(first, first - tie_s, "left")
+    return np.where(places > 0, first[np.maximum(places - 1, 0)], -np.inf)
+
+
+def _most_decoding(first: Array, last: Array) -> int:
+    """Largest number of requests that decode together: with so many, the next one waits for a slot and is not computed."""
+    order = np.sort(last)
+    return int(np.max(np.searchsorted(first, first, "right") - np.searchsorted(order, first, "right")))
+
+
+def _touched(expert_share: float, steps: float, tokens: float, with_prompt: float, prefill: float) -> float:
+    """Sum over the steps of the share of experts read, at the mean number of sequences and of prompt tokens."""
+    missed, sequences = 1.0 - expert_share, tokens / steps
+    plain = (steps - with_prompt) * (1.0 - missed**sequences)
+    return float(plain + with_prompt * (1.0 - missed ** (sequences + prefill / max(with_prompt, 1.0))))

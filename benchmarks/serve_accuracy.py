@@ -1,15 +1,16 @@
 """Predicted against measured TPOT and throughput of loads that a fit has not seen, on a step server and on a real one.
 
-    python benchmarks/serve_accuracy.py [--server step|real]
+    python benchmarks/serve_accuracy.py [--server step|real] [--rounds N]
 
-Each server is profiled by `roi profile serve` as a user would, in a process of its own; the step is fitted to the profile's
-closed loops, and the replay predicts other loads (other lengths, other numbers in flight, open loops) that are then measured.
+Each server is profiled by `roi profile serve` as a user would, in a process of its own. The step is fitted to six of the
+closed loops; the replay predicts the others, which differ in prompt length or in requests in flight, and the open loop.
 `step` is the tests' server whose step is known, so what is left is the client, the fit and the replay. `real` is `transformers
 serve` on a CPU with a tiny random model and continuous batching, as one would serve: without it requests wait for each other.
 Its paged attention forms every query x key of a batch, and a CPU's products of one row take another path than those of two or
 three: the step has no terms for either. Server and client share the machine.
 
-Printed beside the errors: the target, n, the load average, and how far a load moved that was put on again at the end.
+Printed beside the errors: the target, n, the load average, and how far the same loads moved from round to round, which no
+prediction can be better than.
 """
 
 import argparse
@@ -17,10 +18,11 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,7 +31,7 @@ import numpy as np
 from roi.estimate.engine_replica import Server
 from roi.estimate.serve_metrics import PointMetrics, point_metrics
 from roi.estimate.serve_prediction import predicted_point
-from roi.estimate.step_fit import fit_profile, held_out_points
+from roi.estimate.step_fit import fit_profile
 from roi.facts.serve_profile import ServePoint, ServeProfile
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -39,10 +41,11 @@ from tiny_server import KV_BLOCK_TOKENS, KV_BLOCKS, STEP_TOKENS, tiny_server
 TARGET = 0.10
 """Median error of TPOT and of throughput."""
 
-FIT = ("--concurrency", "1,4,12", "--input-tokens", "32,160", "--output-tokens", "32,64")
-UNSEEN = ("--concurrency", "2,6,10", "--input-tokens", "64,120", "--output-tokens", "40,56")
-AGAIN = ("--concurrency", "4", "--input-tokens", "32", "--output-tokens", "32")
-"""Loads of the profile, of the check, and the one of the profile that is put on again."""
+IN_FLIGHT, PROMPTS, OUTPUTS = (1, 2, 4, 6, 10, 12), (32, 96, 160), (40, 56)
+"""Loads of one profile: every number in flight with every prompt length, and the open loop that `roi profile serve` adds."""
+
+FITTED = {(1, 32), (1, 160), (4, 32), (4, 160), (12, 32), (12, 160)}
+"""The loads that the fit sees, which lie between the others in time: a machine that slows down meanwhile slows both."""
 
 SLO = (2.0, 0.05)
 """TTFT and TPOT of goodput, which is not looked at here."""
@@ -77,14 +80,23 @@ def real_target() -> Iterator[Target]:
         yield Target(name, server.url, server.model, kv_capacity_tokens=KV_BLOCK_TOKENS * KV_BLOCKS, step_tokens=STEP_TOKENS)
 
 
-def profiled(target: Target, words: Sequence[str]) -> ServeProfile:
-    """What `roi profile serve` measured."""
+def profiled(target: Target) -> ServeProfile:
+    """What `roi profile serve` measured, in a process of its own."""
+    lists = (("--concurrency", IN_FLIGHT), ("--input-tokens", PROMPTS), ("--output-tokens", OUTPUTS))
+    words = [word for option, values in lists for word in (option, ",".join(str(value) for value in values))]
     with TemporaryDirectory() as folder:
         file = Path(folder, "profile.json")
         command = [sys.executable, "-m", "roi", "profile", "serve", target.url, "--model", target.model, *words]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        subprocess.run([*command, "--output", str(file)], check=True, stdout=subprocess.DEVNULL, env=environment)  # noqa: S603
+        subprocess.run(  # noqa: S603 -- this interpreter
+            [*command, "--output", str(file)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+        )
         return ServeProfile.model_validate_json(file.read_text(encoding="utf-8"))
+
+
+def is_fitted(point: ServePoint) -> bool:
+    """True for the loads that the fit sees."""
+    return (point.concurrency, point.input_tokens) in FITTED
 
 
 def errors(ours: PointMetrics, measured: PointMetrics) -> list[float]:
@@ -104,42 +116,54 @@ def row(point: ServePoint, measured: PointMetrics, ours: PointMetrics, moved: li
     )
 
 
-def report(target: Target) -> None:
-    """Profile, fit, predict, and print."""
-    print(f"\n{target.name}; load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    profile = profiled(target, FIT)
-    fit = fit_profile(profile)
+def one_round(target: Target) -> tuple[list[PointMetrics], list[list[float]]]:
+    """(what was measured of each unseen load, errors of its prediction) after a profile; prints both."""
+    profile = profiled(target)
+    fit = fit_profile(profile.model_copy(update={"points": tuple(p for p in profile.points if is_fitted(p))}))
     for known in fit.coefficients:
         value, low, high = (1e6 * x for x in (known.value, known.low, known.high))
         print(f"  {known.name:16} {value:10,.1f} us   90% interval {low:,.1f} to {high:,.1f}")
     if fit.iteration is None:
-        print(f"nothing was fitted: {'; '.join(fit.rejected)}")
-        return
+        print(f"  nothing was fitted: {'; '.join(fit.rejected)}")
+        return [], []
     server = Server(fit.iteration, target.kv_capacity_tokens, step_tokens=target.step_tokens, request_s=fit.request_s)
-    points = [*(point for _, point in held_out_points(profile)), *profiled(target, UNSEEN).points]
-    print("load             in  out    n |  TPOT, ms measured, predicted | tokens/s          | TTFT, ms")
-    found = []
-    for point in points:
+    seen, found = [], []
+    print("load             in  out    n | TPOT, ms, and predicted | tokens/s            | TTFT, ms")
+    for point in (p for p in profile.points if not is_fitted(p)):
         measured, ours = (point_metrics(p, *SLO) for p in (point, predicted_point(point, server)))
+        seen.append(measured)
         found.append(errors(ours, measured))
         print(row(point, measured, ours, found[-1]))
-    tpot, rate, ttft = (statistics.median(abs(e[k]) for e in found) for k in range(3))
-    print(f"median error, n = {len(found)}: TPOT {tpot:.1%}, throughput {rate:.1%} (target {TARGET:.0%}); TTFT {ttft:.1%}")
-    again = profiled(target, AGAIN).points[0]
-    before = next(p for p in profile.points if (p.concurrency, p.input_tokens) == (again.concurrency, again.input_tokens))
-    moved = errors(point_metrics(again, *SLO), point_metrics(before, *SLO))
-    print(f"the same load again: TPOT {moved[0]:+.1%}, throughput {moved[1]:+.1%}; load average {os.getloadavg()[0]:.1f}")
+    return seen, found
+
+
+def report(target: Target, rounds: int) -> None:
+    """Profile, fit, predict, several times, and print; from round to round the closed loops are the same."""
+    print(f"\n{target.name}; load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    told = [one_round(target) for _ in range(rounds)]
+    found = [error for _, errors_ in told for error in errors_]
+    if not found:
+        return
+    tpot, rate, ttft = (statistics.median(abs(error[k]) for error in found) for k in range(3))
+    print(f"median error of {len(found)} unseen loads in {rounds} rounds: TPOT {tpot:.1%}, throughput {rate:.1%}"
+          f" (target {TARGET:.0%} each), TTFT {ttft:.1%}")
+    moved = [errors(b, a) for (first, _), (later, _) in pairwise(told) for a, b in zip(first, later, strict=False)]
+    if moved:
+        tpot, rate, ttft = (statistics.median(abs(each[k]) for each in moved) for k in range(3))
+        print(f"the same loads from round to round: TPOT {tpot:.1%}, throughput {rate:.1%}, TTFT {ttft:.1%}; load average"
+              f" {os.getloadavg()[0]:.1f}")
 
 
 def main() -> None:
     """Both servers, or the one asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", choices=["step", "real"])
+    parser.add_argument("--rounds", type=int, default=2, help="2 at least, to see how far a load moves by itself")
     asked = parser.parse_args()
     for name, opened in (("step", step_target), ("real", real_target)):
         if asked.server in {None, name}:
             with opened() as target:
-                report(target)
+                report(target, asked.rounds)
 
 
 if __name__ == "__main__":

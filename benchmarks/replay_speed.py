@@ -17,7 +17,7 @@ import numpy as np
 
 from roi.catalog.gpus import find_gpu
 from roi.catalog.models import find_model
-from roi.catalog.plan_capacity import ServingPlan, load_curve, plan_capacity, replica_server
+from roi.catalog.plan_capacity import ServingPlan, load_curve, plan_capacity, published_server
 from roi.catalog.request_lengths import SystemLengths
 from roi.catalog.traces import read_trace
 from roi.estimate.fleet import fleet_capacity
@@ -61,7 +61,7 @@ def main(trace: str | None) -> None:
     print(f"load average {os.getloadavg()[0]:.2f}; target {TARGET:,} simulated requests a second of CPU")
     plan = ServingPlan(find_model("qwen3-8b"), find_gpu("H100-80GB-SXM"), 1, "fp8", "bf16")
     lengths, count = bundled(), 20_000
-    server, drawn, arrivals = replica_server(plan, lengths), lengths.drawn(count), lengths.arrivals(count)
+    server, drawn, arrivals = published_server(plan, lengths), lengths.drawn(count), lengths.arrivals(count)
     for replicas, rate in ((1, 10.0), (1, 25.0), (8, 150.0)):
         load = as_requests(drawn, arrivals / rate, plan.shape)
         speed(f"{replicas} replica(s), {rate:g} requests/s", lambda r=replicas, x=load: replay(x, server, r), count)
@@ -81,7 +81,7 @@ def foretelling(lengths: SystemLengths) -> None:
     for model, gpu, degree, dtype in PLANS:
         plan = ServingPlan(find_model(model), find_gpu(gpu), degree, dtype, "bf16")
         for each in loads:
-            server = replica_server(plan, each)
+            server = published_server(plan, each)
             for slo in SLOS:
                 found = plan_capacity(plan, each, server, slo, (0.75, 1.0, 1.3))
                 alone = found.alone.requests_per_s

@@ -64,6 +64,7 @@ def world(capacity: float, **facts: Any) -> tuple[Shared, dict[str, Option]]:
         own + "gpus_per_replica": 1,
         own + "minimum_months": 0.0,
         own + "capacity_requests_per_s": capacity,
+        own + "pooling": 1.0,
     }
     values = {k: v for k, v in quiet().values().items() if not k.startswith(f"options.{SELF}.plans.") or ".plans.0." in k}
     return read_all(quiet(), {**values, **plan, **facts})

@@ -1,6 +1,5 @@
 """The traffic that is replayed, the rate at which the SLO holds, and what replicas gain behind a router."""
 
-from functools import partial
 from math import factorial
 
 import numpy as np
@@ -12,9 +11,9 @@ from scipy.stats import kstest
 from roi.estimate.engine_replica import Server
 from roi.estimate.fleet import fleet_capacity, replicas_needed
 from roi.estimate.iteration import Iteration
-from roi.estimate.load_curve import LoadCurve, Slo
+from roi.estimate.load_curve import LoadCurve, Slo, goodput_share
 from roi.estimate.replay import replay
-from roi.estimate.traffic import as_requests, histogram_lengths, poisson_arrivals, spread_evenly, uniforms
+from roi.estimate.traffic import as_requests, day_arrivals, histogram_lengths, poisson_arrivals, spread_evenly, uniforms
 
 ONE = np.array([1.0])
 ENGINE = Iteration(step_s=0.008, sequence_s=5e-5, kv_byte_s=2e-8, prefill_token_s=4e-5)  # KV in tokens
@@ -22,7 +21,7 @@ ENGINE = Iteration(step_s=0.008, sequence_s=5e-5, kv_byte_s=2e-8, prefill_token_
 
 def curve(count=600, replicas=1, prompt=1000.0, output=100.0, engine=ENGINE, capacity=400_000.0):
     lengths, arrivals = histogram_lengths(count, prompt * ONE, output * ONE, ONE), poisson_arrivals(count, 7)
-    return LoadCurve(partial(_load, lengths, arrivals), Server(engine, capacity), replicas)
+    return LoadCurve(_load(lengths, arrivals, 1.0), Server(engine, capacity), replicas)
 
 
 def _load(lengths, arrivals, rate):
@@ -80,7 +79,7 @@ def test_without_a_prompt_the_capacity_is_that_of_m_d_1():
     count = 60_000
     lengths = histogram_lengths(count, np.array([1.0, 1.0]), np.array([100.0, 100.0]), np.array([0.5, 0.5]))
     server = Server(Iteration(1e-3, 0.0, 0.0, 0.0), np.inf, 1.0, 8.0)
-    found = LoadCurve(partial(_load, lengths, poisson_arrivals(count, 7)), server).capacity(Slo(0.301, 1.0))
+    found = LoadCurve(_load(lengths, poisson_arrivals(count, 7), 1.0), server).capacity(Slo(0.301, 1.0))
     assert found.binding == "TTFT"
     assert found.requests_per_s == pytest.approx(10.0 * md1_load(3.0, 0.05), rel=0.03)
 
@@ -135,14 +134,14 @@ def test_without_an_slo_the_capacity_is_the_rate_of_an_endless_queue():
 
 
 def test_replicas_behind_a_router_by_hand():
-    """capacity 2, pooling 3: four replicas hold 2 (3 x 4 - 2 x 2) = 16, and 16 needs four; one holds 2, none 0."""
-    assert fleet_capacity(4.0, 2.0, 3.0) == pytest.approx(16.0)
-    assert fleet_capacity(1.0, 2.0, 3.0) == pytest.approx(2.0)
-    assert fleet_capacity(np.array([0.0, 9.0]), 2.0, 3.0).tolist() == pytest.approx([0.0, 42.0])
-    assert replicas_needed(16.0, 2.0, 0.0, 0.0, 1.0, 3.0) == 4.0
-    assert replicas_needed(16.1, 2.0, 0.0, 0.0, 1.0, 3.0) == 5.0
-    assert replicas_needed(12.8, 2.0, 0.2, 1.0, 1.0, 3.0) == 5.0
-    assert np.isinf(replicas_needed(1.0, 0.0, 0.0, 0.0, 1.0, 3.0))
+    """capacity 2, pooling 1.5: four hold 2 x 1.5 x 4 = 12, nine 27; two hold 2 (2 x 2 - 1 x 1.414) = 5.17, one 2, none 0."""
+    held = fleet_capacity(np.array([0.0, 1.0, 2.0, 4.0, 9.0]), 2.0, 1.5)
+    assert held == pytest.approx([0.0, 2.0, 5.1716, 12.0, 27.0], rel=1e-4)
+    assert replicas_needed(12.0, 2.0, 0.0, 0.0, 1.0, 1.5) == 4.0
+    assert replicas_needed(12.1, 2.0, 0.0, 0.0, 1.0, 1.5) == 5.0
+    assert replicas_needed(5.1, 2.0, 0.0, 0.0, 1.0, 1.5) == 2.0
+    assert replicas_needed(9.6, 2.0, 0.2, 1.0, 1.0, 1.5) == 5.0
+    assert np.isinf(replicas_needed(1.0, 0.0, 0.0, 0.0, 1.0, 1.5))
 
 
 @given(st.floats(0.01, 1e4), st.floats(1.0, 4.0), st.floats(0.01, 100.0), st.floats(1.0, 8.0))
@@ -154,12 +153,13 @@ def test_more_load_never_needs_fewer_replicas_and_those_needed_hold_it(demand, m
 
 
 def test_a_router_helps_as_square_root_staffing_says():
-    """From one replica and four: what nine hold, within 15% of their replay."""
+    """From one replica and four: what two hold within 15% of their replay, and no more than what nine hold."""
     slo = Slo(0.15, 0.03)
-    alone, four, nine = (curve(500 * n, n).capacity(slo).requests_per_s for n in (1, 4, 9))
-    pooling = 2 * four / 4 / alone - 1
-    assert pooling > 1.05
-    assert fleet_capacity(9.0, alone, pooling) == pytest.approx(nine, rel=0.15)
+    alone, two, four, nine = (curve(500 * n, n).capacity(slo).requests_per_s for n in (1, 2, 4, 9))
+    pooling = four / 4 / alone
+    assert pooling > 1.02
+    assert fleet_capacity(2.0, alone, pooling) == pytest.approx(two, rel=0.15)
+    assert fleet_capacity(9.0, alone, pooling) <= nine * 1.02
 
 
 def test_a_prefix_in_the_cache_is_read_by_each_and_held_once():
@@ -179,3 +179,23 @@ def test_a_point_leaves_out_the_filling_and_the_emptying():
     assert found.ttft_p50_s == pytest.approx(np.median(plain.ttft_s[150:900]))
     assert found.in_flight == pytest.approx(2.0 * np.mean(plain.e2e_s[150:900]))
     assert found.served == 1.0
+
+
+def test_a_day_brings_each_hour_its_share():
+    """Weights 1, 3, 0 ... of 8,000 requests: 2,000 in the first hour, 6,000 in the second, none later."""
+    hourly = np.array([1.0, 3.0] + [0.0] * 22)
+    arrivals = day_arrivals(8000, hourly, 7)
+    assert np.all(np.diff(arrivals) >= 0.0)
+    assert np.count_nonzero(arrivals < 3600.0) == pytest.approx(2000, abs=120)
+    assert arrivals[-1] <= 7200.0
+
+
+def test_goodput_counts_requests_that_keep_both_limits():
+    """One slot, 10 ms a token, prompts free: TTFT 10 ms and 70 ms (after the six tokens of the first), TPOT 10 ms each."""
+    lengths = histogram_lengths(2, np.array([1.0, 1.0]), np.array([6.0, 6.0]), np.array([0.5, 0.5]))
+    server = Server(Iteration(0.01, 0.0, 0.0, 0.0), np.inf, 1.0, 8.0)
+    found = replay(as_requests(lengths, np.zeros(2), None), server)
+    assert found.ttft_s == pytest.approx([0.01, 0.07])
+    assert goodput_share(found, Slo(0.05, 0.02)) == 0.5
+    assert goodput_share(found, Slo(0.10, 0.02)) == 1.0
+    assert goodput_share(found, Slo(0.10, 0.009)) == 0.0

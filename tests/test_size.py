@@ -1,15 +1,20 @@
 """`roi size`: the fleet that keeps the SLO, never smaller for more load or a tighter SLO, and how it is told."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from click.testing import CliRunner
+from step_simulator import Truth, simulate
 
+from roi.catalog.profiles import load_profiles, save_profile
 from roi.catalog.resolution import resolve
 from roi.catalog.sizing import size_service
 from roi.catalog.traces import read_trace
+from roi.catalog.training_runs import known_runs
 from roi.cli import main
 from roi.errors import InputError
+from roi.facts.fact import Basis
 from roi.report.size import frontier, size_text
 from roi.scenario.file import load_scenario
 
@@ -32,7 +37,7 @@ def file(tmp_path):
 
 def sized(file, *overrides, **rest):
     scenario = load_scenario(file, overrides)
-    return size_service(scenario, resolve(scenario).case, **rest)
+    return size_service(scenario, resolve(scenario).case, known_runs(), **rest)
 
 
 def test_the_fleet_holds_the_slo_at_the_peak_and_is_what_compare_pays(file):
@@ -49,7 +54,8 @@ def test_the_fleet_holds_the_slo_at_the_peak_and_is_what_compare_pays(file):
 
 
 def test_replicas_never_fall_when_the_load_grows(file):
-    needed = [sized(file, f"workload.requests_per_day={n}").plans[0].replicas for n in (1_000, 50_000, 200_000, 400_000, 1_500_000)]
+    volumes = (1_000, 50_000, 200_000, 400_000, 1_500_000)
+    needed = [sized(file, f"workload.requests_per_day={n}").plans[0].replicas for n in volumes]
     assert needed == sorted(needed)
     assert needed[-1] > needed[0]
 
@@ -72,7 +78,8 @@ def test_replicas_of_a_trace_never_fall_when_it_runs_faster(file, tmp_path):
 def test_each_fleet_of_the_frontier_is_dearer_and_faster_than_the_one_before(file):
     fleets = [fleet for _, fleet in frontier(sized(file, "candidates.gpus=[L40S,H100-80GB-SXM]"))]
     assert len(fleets) > 1
-    assert all(a.usd_per_month < b.usd_per_month and a.load.e2e_p95_s > b.load.e2e_p95_s for a, b in zip(fleets, fleets[1:], strict=False))
+    assert all(a.usd_per_month < b.usd_per_month for a, b in pairwise(fleets))
+    assert all(a.load.e2e_p95_s > b.load.e2e_p95_s for a, b in pairwise(fleets))
 
 
 def test_waiting_and_following_the_day_never_cost_more_than_the_peak_all_day(file):
@@ -127,4 +134,23 @@ def test_bad_input_is_answered_in_one_line(file, options, said, tmp_path, monkey
 def test_without_plans_the_reason_is_the_options(file):
     scenario = load_scenario(file, ("workload.ttft_p95_s=0.001",))
     with pytest.raises(InputError, match="no plan holds"):
-        size_service(scenario, resolve(scenario).case)
+        size_service(scenario, resolve(scenario).case, known_runs())
+
+
+def test_a_profile_of_the_server_replaces_the_published_speed(file, tmp_path):
+    """A server with steps of 12 ms + 0.1 ms a sequence: its capacity is measured, with the spread of the hold-out alone."""
+    folder = tmp_path / "profiles"
+    stated = {"model": "qwen3-8b", "gpu": "L40S", "engine": "vllm", "weight_dtype": "fp8", "kv_dtype": "bf16"}
+    save_profile(simulate(Truth(a=12e-3), **stated), folder)
+    known = known_runs(load_profiles([folder]))
+    scenario = load_scenario(file, ())
+    case = resolve(scenario, known).case
+    path = str(case["options.self-hosted-base:qwen3-8b.plans.0.speed"].value)
+    assert case[path].basis == Basis.MEASURED
+    assert case[path].high / case[path].low < 1.3
+    found = size_service(scenario, case, known).plans[0]
+    assert found.basis == "measured"
+    assert "profile L40S/qwen3-8b/serve-" in found.source
+    assert found.replicas_slow - found.replicas_fast <= 1
+    published = size_service(scenario, resolve(scenario).case, known_runs()).plans[0]
+    assert published.alone_requests_per_s != pytest.approx(found.alone_requests_per_s, rel=0.05)

@@ -76,8 +76,9 @@ def test_a_parquet_trace_is_read_through_the_usage_room(tmp_path):
     from roi.usage.trace import read_parquet_trace
 
     path = tmp_path / "calls.parquet"
-    duckdb.sql("select * from (values (0.0, 100, 60, 5), (4.0, 200, 0, 3)) t(arrival_s, input_tokens, cached_tokens, output_tokens)"
-               ).write_parquet(str(path))
+    rows = "select 0.0 as arrival_s, 100 as input_tokens, 60 as cached_tokens, 5 as output_tokens"
+    rows += " union all select 4.0, 200, 0, 3"
+    duckdb.sql(rows).write_parquet(str(path))
     assert read_parquet_trace(path).cached_tokens.tolist() == [60.0, 0.0]
     duckdb.sql("select 1 as arrival_s").write_parquet(str(tmp_path / "less.parquet"))
     with pytest.raises(InputError, match="no column input_tokens; it has arrival_s"):

@@ -1,7 +1,6 @@
 """What one plan holds at the SLO: its traffic replayed on one replica and on a few behind a router."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Final, Protocol
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from roi.catalog.serving_efficiencies import find_engine
 from roi.estimate.engine_replica import Server
+from roi.estimate.fleet import POOL
 from roi.estimate.iteration import kv_element_bytes, roofline_iteration
 from roi.estimate.load_curve import LoadCurve, PlanCapacity, Slo
 from roi.estimate.replay import Requests
@@ -24,19 +24,12 @@ GENERATIONS: Final = 10
 MOST: Final = 4000
 """Requests of one replica's replay at most."""
 
-ENGINE: Final = "vllm"
-"""The engine whose fitted efficiencies stand in until the user's own server is profiled."""
-
 REPLAYED: Final = 600
 """Requests of one replica's replay: some minutes of a peak, not a stationary hour. With 5,000 of them the capacity is 9% lower
 (median of 30 plans, lengths and SLOs; benchmarks/replay_speed.py), since queues have longer to build up."""
 
-POOL: Final = 4
-"""Replicas from which the gain of a router is taken. Square-root staffing then gives what 2, 8 and 16 hold within 5% in the
-median and 13% in nine of ten of the same 30 cases, on the low side."""
-
-POOL_REPLAYED: Final = 1000
-"""Requests of their replay."""
+POOL_REPLAYED: Final = 800
+"""Requests of the replay of POOL replicas, where one takes REPLAYED."""
 
 
 class Traffic(Protocol):
@@ -71,14 +64,14 @@ class ServingPlan:
         return (self.shape.id, self.gpu.id, self.tensor_parallel, self.weight_dtype, self.kv_dtype, self.speed)
 
 
-def replica_server(plan: ServingPlan, traffic: Traffic) -> Server:
+def published_server(plan: ServingPlan, traffic: Traffic) -> Server:
     """The replica as published efficiencies describe it; KV in bytes on each GPU.
 
     A prompt token costs what it does at the mean context: of attention's square only the mean is kept, so that prompts
     far above the mean are somewhat too fast (8B: 5% at 8,192 tokens over 2,048).
     """
     requests, degree = traffic.shape, float(plan.tensor_parallel)
-    known = find_engine(ENGINE).efficiencies
+    known = find_engine("vllm").efficiencies
     engine = roofline_iteration(plan.shape, plan.gpu, degree, plan.weight_dtype, requests.prefill_context, known)
     memory = replica_memory(plan.shape, plan.gpu, degree, plan.weight_dtype, plan.kv_dtype, requests)
     return Server(engine.at_speed(plan.speed), float(np.asarray(memory.kv_capacity_bytes)))
@@ -87,11 +80,12 @@ def replica_server(plan: ServingPlan, traffic: Traffic) -> Server:
 def load_curve(plan: ServingPlan, traffic: Traffic, server: Server, replicas: int, count: int) -> LoadCurve:
     """The plan's replicas under about `count` requests of the traffic."""
     drawn, arrivals = traffic.drawn(count), traffic.arrivals(count)
-    return LoadCurve(partial(_at_rate, plan, drawn, arrivals), server, replicas)
+    return LoadCurve(load_of(plan, drawn, arrivals), server, replicas)
 
 
-def _at_rate(plan: ServingPlan, drawn: Lengths, arrivals: NDArray[np.float64], rate: float) -> Requests:
-    return as_requests(drawn, arrivals / rate, plan.shape, plan.tensor_parallel, kv_element_bytes(plan.kv_dtype))
+def load_of(plan: ServingPlan, drawn: Lengths, arrival_s: NDArray[np.float64]) -> Requests:
+    """The requests as a load on the plan's replicas."""
+    return as_requests(drawn, arrival_s, plan.shape, plan.tensor_parallel, kv_element_bytes(plan.kv_dtype))
 
 
 def plan_capacity(
@@ -99,8 +93,7 @@ def plan_capacity(
 ) -> PlanCapacity:
     """What the plan holds at these speeds (slow, central, fast) of the engine, 1 = as `server` says.
 
-    The gain of a router comes from POOL replicas: with square-root staffing, what POOL hold each is
-    p - (p - 1) / sqrt(POOL) of one alone.
+    The ends of the speed keep the gain of a router that the central speed has.
     """
     count, curve = REPLAYED, load_curve(plan, traffic, server, 1, REPLAYED)
     alone = curve.capacity(slo, speeds[1])
@@ -112,9 +105,6 @@ def plan_capacity(
     fast = curve.capacity(slo, speeds[2], alone.rung)
     if alone.requests_per_s <= 0.0:
         return PlanCapacity(alone, slow, fast, 1.0)
-    few = load_curve(plan, traffic, server, POOL, count * POOL_REPLAYED // REPLAYED).capacity(slo, speeds[1], alone.rung)
-    each = few.requests_per_s / POOL / alone.requests_per_s
-    share = 1.0 / np.sqrt(POOL)
-    most = curve.saturated_requests_per_s * speeds[1] / alone.requests_per_s
-    return PlanCapacity(alone, slow, fast, float(np.clip((each - share) / (1.0 - share), 1.0, max(most, 1.0))))
-
+    replicas = int(POOL)
+    few = load_curve(plan, traffic, server, replicas, count * POOL_REPLAYED // REPLAYED).capacity(slo, speeds[1], alone.rung)
+    return PlanCapacity(alone, slow, fast, max(few.requests_per_s / replicas / alone.requests_per_s, 1.0))

@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.gpus import find_gpu
-from roi.catalog.plan_capacity import POOL, ServingPlan, plan_capacity, replica_server
+from roi.catalog.plan_capacity import ServingPlan, plan_capacity
+from roi.catalog.plan_evidence import PlanEvidence, add_speed, plan_evidence
 from roi.catalog.rentals import rental_offers
 from roi.catalog.request_lengths import SystemLengths, system_lengths
 from roi.catalog.rows import STALE_DAYS, price_age_days
 from roi.catalog.serving_efficiencies import adapter_throughput, find_engine
+from roi.catalog.training_runs import KnownRuns
 from roi.errors import ScenarioError, UnknownName
 from roi.estimate.iteration import roofline_iteration
 from roi.estimate.load_curve import PlanCapacity, Slo
@@ -55,7 +57,6 @@ class Offer(NamedTuple):
 
 
 Offers = tuple[Offer, ...]
-Speeds = tuple[float, float, float]
 
 
 class _Found(NamedTuple):
@@ -123,7 +124,8 @@ def sold_by_the_server(gpu: str) -> bool:
 
 
 def add_plans(
-    sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, system: str, offers: Offers, *, shared_adapters: bool
+    sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, system: str, offers: Offers, known: KnownRuns, *,
+    shared_adapters: bool,
 ) -> None:
     """The plans of an option, as facts; infeasible, with the limit that binds, where no plan holds the SLO."""
     if not offers:
@@ -139,12 +141,9 @@ def add_plans(
         for dtype in s.serving.weight_dtypes
         if _runs(gpus[g], dtype)
     ]
-    engine = find_engine("vllm")
     speed = adapters_speed(s) if shared_adapters else 1.0
     result = _capacity(s, shape, requests, grid, speed)
     rates = _row(result.requests_per_s)
-    classes = [f"serving.speed.{_speed_class(gpu.id, fitted=gpu.id in engine.gpus)}" for gpu, _, _ in grid]
-    spreads = [sheet.facts[path] for path in classes]
     found = [
         _Found(o, tp, dtype, float(rates[k]))
         for k, (gpu, tp, dtype) in enumerate(grid)
@@ -152,34 +151,46 @@ def add_plans(
         for o in offers
         if o.gpu == gpu.id and o.gpus_per_instance >= tp
     ]
-    held: list[tuple[_Found, PlanCapacity]] = []
+    held: list[tuple[_Found, PlanEvidence, PlanCapacity]] = []
     while found and not held:
-        chosen = _cheapest(sheet, found)
+        chosen = _with_measured(sheet, _cheapest(sheet, found), found, known)
         for plan in chosen:
-            ends = spreads[[gpu.id for gpu, _, _ in grid].index(plan.offer.gpu)]
-            speeds = ends.low or 1.0, 1.0, ends.high or 1.0
             serving = ServingPlan(shape, gpus[plan.offer.gpu], plan.gpus, plan.dtype, s.serving.kv_dtype, speed)
-            capacity = _replayed(sheet, s, serving, lengths, speeds)
+            evidence, capacity = _replayed(sheet, s, serving, lengths, known)
             if capacity.alone.requests_per_s > 0:
-                held.append((plan, capacity))
+                held.append((plan, evidence, capacity))
         tried = {(plan.offer.gpu, plan.gpus, plan.dtype) for plan in chosen}
         found = [plan for plan in found if (plan.offer.gpu, plan.gpus, plan.dtype) not in tried]
     if not held:
         why = _too_small(grid, rates, offers) or _why_not(s, grid, result)
         sheet.name(f"options.{id}.infeasible", why, "replay of the serving plans")
         return
-    for k, (plan, capacity) in enumerate(held):
-        fitted = plan.offer.gpu in engine.gpus
-        _add_plan(sheet, s, f"options.{id}.plans.{k}.", plan, capacity, shape, gpus[plan.offer.gpu], fitted=fitted)
+    for k, (plan, evidence, capacity) in enumerate(held):
+        _add_plan(sheet, s, f"options.{id}.plans.{k}.", plan, evidence, capacity, shape, gpus[plan.offer.gpu])
 
 
-def _replayed(sheet: FactSheet, s: Scenario, plan: ServingPlan, lengths: SystemLengths, speeds: Speeds) -> PlanCapacity:
-    """The plan's capacity, replayed once for all options and vendors that share it."""
-    key = (*plan.key, lengths.key, speeds)
+def _with_measured(sheet: FactSheet, chosen: list[_Found], found: list[_Found], known: KnownRuns) -> list[_Found]:
+    """The chosen plans, and the cheapest on cards whose server was profiled: published speeds may have passed them over."""
+    servers = {plan.offer.gpu: known.servers(plan.offer.gpu) for plan in found}
+    for _, passed in servers.values():
+        sheet.warnings += [f"profile {name} says nothing of serving speed: {reason}" for name, reason in passed]
+    measured = [plan for plan in found if servers[plan.offer.gpu][0]]
+    return list(dict.fromkeys([*chosen, *(_cheapest(sheet, measured)[:2] if measured else [])]))
+
+
+def _replayed(
+    sheet: FactSheet, s: Scenario, plan: ServingPlan, lengths: SystemLengths, known: KnownRuns,
+) -> tuple[PlanEvidence, PlanCapacity]:
+    """The plan's capacity with what it rests on, replayed once for all options and vendors that share it."""
+    evidence, fact = plan_evidence(known, plan, lengths)
+    if fact is not None:
+        add_speed(sheet, evidence.speed_path, fact)
+    speed = sheet.facts[evidence.speed_path]
+    speeds = speed.low or 1.0, 1.0, speed.high or 1.0
+    key = (*plan.key, lengths.key, evidence.speed_path)
     if key not in sheet.replayed:
-        server = replica_server(plan, lengths)
-        sheet.replayed[key] = plan_capacity(plan, lengths, server, slo_of(s), speeds)
-    return sheet.replayed[key]
+        sheet.replayed[key] = plan_capacity(plan, lengths, evidence.server, slo_of(s), speeds)
+    return evidence, sheet.replayed[key]
 
 
 def adapters_speed(s: Scenario) -> float:
@@ -194,11 +205,6 @@ def slo_of(s: Scenario) -> Slo:
     if value_of(s.workload.can_wait_share) >= 1.0:
         return Slo()
     return Slo(value_of(s.workload.ttft_p95_s), value_of(s.workload.tpot_p95_s))
-
-
-def _speed_class(gpu: str, *, fitted: bool) -> str:
-    """Which of the engine's speed facts holds on this card."""
-    return "fitted" if fitted else "amd" if gpu.startswith("MI") else "elsewhere"
 
 
 def _row(x: object) -> Array:
@@ -275,7 +281,8 @@ def _cheapest(sheet: FactSheet, found: list[_Found]) -> list[_Found]:
 
 
 def _add_plan(
-    sheet: FactSheet, s: Scenario, own: str, plan: _Found, capacity: PlanCapacity, shape: ModelShape, gpu: Gpu, *, fitted: bool,
+    sheet: FactSheet, s: Scenario, own: str, plan: _Found, evidence: PlanEvidence, capacity: PlanCapacity, shape: ModelShape,
+    gpu: Gpu,
 ) -> None:
     o = plan.offer
     sheet.name(own + "gpu", o.gpu, "catalog")
@@ -312,14 +319,15 @@ def _add_plan(
     sheet.add(own + "gpus_per_replica", plan.gpus, "GPUs", basis=Basis.STATED, source="tensor-parallel degree of the plan")
     sheet.add(own + "minimum_months", float(o.minimum_months), "months", basis=basis, source=o.source, date=o.date)
     sheet.add(own + "watts", gpu.power_w, "W", basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date)
-    sheet.name(own + "speed", f"serving.speed.{_speed_class(o.gpu, fitted=fitted)}", "serving efficiencies")
-    basis = Basis.CALIBRATED if fitted else Basis.PUBLISHED
+    sheet.name(own + "speed", evidence.speed_path, evidence.source)
+    basis = evidence.basis
     source = (
-        f"replay of {shape.id} {plan.dtype} on {plan.gpus} x {o.gpu}, one replica, roofline with fitted efficiencies;"
+        f"replay of {shape.id} {plan.dtype} on {plan.gpus} x {o.gpu}, one replica, {evidence.source};"
         f" {capacity.alone.binding} binds"
     )
     each = (("", capacity.alone), ("_slow", capacity.slow), ("_fast", capacity.fast))
     for name, held in each:
         ends = f" at the {name[1:]} end of the engine's speed" if name else ""
         sheet.add(f"{own}capacity{name}_requests_per_s", held.requests_per_s, "requests/s", basis=basis, source=source + ends)
-    sheet.add(own + "pooling", capacity.pooling, "ratio", basis=basis, source=f"replay of {POOL} replicas behind one router")
+    four = "replay of four replicas behind one router: each over one alone"
+    sheet.add(own + "pooling", capacity.pooling, "ratio", basis=basis, source=four)

@@ -2,6 +2,7 @@
 
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.models import find_model
+from roi.catalog.plan_evidence import ENGINE, add_speed
 from roi.catalog.plans import Offers, add_plans, owned_offers, rented_offers
 from roi.catalog.purchases import purchase_prices
 from roi.catalog.resolve_api import add_option, cheapest_spill
@@ -14,9 +15,6 @@ from roi.estimate.plan import Method
 from roi.facts.model import ModelShape
 from roi.scenario.schema import Scenario
 from roi.scenario.systems import tuned
-
-ENGINE = "vllm"
-"""The engine whose fitted efficiencies stand in until the user's own server is profiled."""
 
 AMD_SLOW = 0.2
 AMD_SOURCE = (
@@ -37,7 +35,7 @@ def add_hosted_options(sheet: FactSheet, s: Scenario, known: KnownRuns) -> None:
             _self_hosted(sheet, s, shape, name.lower(), None, offers, spill, known)
         for method in s.candidates.methods:
             _self_hosted(sheet, s, shape, name.lower(), method, offers, spill, known)
-    add_tuned_options(sheet, s)
+    add_tuned_options(sheet, s, known)
 
 
 def _add_speed(sheet: FactSheet) -> None:
@@ -46,10 +44,7 @@ def _add_speed(sheet: FactSheet) -> None:
     elsewhere = engine.speed("other GPUs")
     amd = elsewhere.model_copy(update={"low": AMD_SLOW, "source": AMD_SOURCE})
     for name, fact in (("fitted", engine.speed(engine.gpus[0])), ("elsewhere", elsewhere), ("amd", amd)):
-        path = f"serving.speed.{name}"
-        sheet.facts[path] = fact
-        for end, value in (("low", fact.low), ("high", fact.high)):
-            sheet.add(f"{path}_{end}", value, fact.unit, basis=fact.basis, source=fact.source, date=fact.date)
+        add_speed(sheet, f"serving.speed.{name}", fact)
 
 
 def _self_hosted(
@@ -83,6 +78,6 @@ def _self_hosted(
             found = owned_offers(s, purchase_prices(s.as_of))
         else:
             found = offers
-        add_plans(sheet, s, id, shape, system, found, shared_adapters=method is not None)
+        add_plans(sheet, s, id, shape, system, found, known, shared_adapters=method is not None)
         if method is not None:
             add_training(sheet, s, id, shape, method, known)

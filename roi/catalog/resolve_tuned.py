@@ -6,6 +6,7 @@ from roi.catalog.plans import Offer, Offers, add_plans
 from roi.catalog.resolve_api import add_option, add_price, add_vendor
 from roi.catalog.resolve_system import add_system
 from roi.catalog.resolve_training import training_tokens
+from roi.catalog.training_runs import KnownRuns
 from roi.catalog.tuning import find_tuning_price, open_model_tuning
 from roi.errors import ScenarioError, UnknownName
 from roi.facts.fact import Basis
@@ -15,13 +16,13 @@ from roi.scenario.systems import model_part, tuned
 from roi.units import HOURS_PER_MONTH, MTOK
 
 
-def add_tuned_options(sheet: FactSheet, s: Scenario) -> None:
+def add_tuned_options(sheet: FactSheet, s: Scenario, known: KnownRuns) -> None:
     """Vendor-tuned closed models, then hosted adapters."""
     for name in s.candidates.vendor_tuned:
         vendor, _, model = name.partition("/")
         if not model:
             raise ScenarioError("candidates.vendor_tuned", name, "write it as vendor/model")
-        _add(sheet, s, "vendor-tuned", name, find_tuning_price(vendor, model, s.as_of, "candidates.vendor_tuned"))
+        _add(sheet, s, "vendor-tuned", name, find_tuning_price(vendor, model, s.as_of, "candidates.vendor_tuned"), known)
     for name in s.candidates.hosted_adapters:
         vendor, _, model = name.partition("/")
         if not model:
@@ -31,10 +32,12 @@ def add_tuned_options(sheet: FactSheet, s: Scenario) -> None:
         mine = tuple(row for row in rows if row.vendor.lower() == vendor.lower())
         if not mine:
             raise UnknownName("candidates.hosted_adapters", vendor, {row.vendor for row in rows}, "vendor")
-        _add(sheet, s, "hosted-adapter", name, mine)
+        _add(sheet, s, "hosted-adapter", name, mine, known)
 
 
-def _add(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: tuple[TuningPrice, ...]) -> None:
+def _add(
+    sheet: FactSheet, s: Scenario, kind: str, name: str, rows: tuple[TuningPrice, ...], known: KnownRuns
+) -> None:
     """One option from a vendor's rows: billed by the token where it can be, else on its dedicated GPUs."""
     row = next((r for r in rows if r.input_usd_per_mtok is not None), rows[0])
     id, system = f"{kind}:{name}", tuned(model_part(name), "tuned")
@@ -76,10 +79,12 @@ def _add(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: tuple[Tuning
     if row.input_usd_per_mtok is not None and row.output_usd_per_mtok is not None:
         add_price(sheet, id, price, discount=0.0, uses_cache=False, batch_share=0.0)
     else:
-        _dedicated(sheet, s, id, system, rows)
+        _dedicated(sheet, s, id, system, rows, known)
 
 
-def _dedicated(sheet: FactSheet, s: Scenario, id: str, system: str, rows: tuple[TuningPrice, ...]) -> None:
+def _dedicated(
+    sheet: FactSheet, s: Scenario, id: str, system: str, rows: tuple[TuningPrice, ...], known: KnownRuns
+) -> None:
     """A deployment on the vendor's GPUs, rented by the hour whether used or not."""
     offers: Offers = tuple(
         Offer(
@@ -100,4 +105,4 @@ def _dedicated(sheet: FactSheet, s: Scenario, id: str, system: str, rows: tuple[
     if not offers:
         sheet.name(f"options.{id}.infeasible", "the catalog has no price for serving it there", rows[0].source)
         return
-    add_plans(sheet, s, id, shape, system, offers, shared_adapters=True)
+    add_plans(sheet, s, id, shape, system, offers, known, shared_adapters=True)

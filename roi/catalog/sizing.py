@@ -7,17 +7,21 @@ import numpy as np
 
 from roi.catalog.gpus import find_gpu
 from roi.catalog.models import find_model
-from roi.catalog.plan_capacity import ServingPlan, Traffic, load_curve, plan_capacity, replica_server
+from roi.catalog.plan_capacity import ServingPlan, Traffic, load_curve, load_of, plan_capacity
+from roi.catalog.plan_evidence import plan_evidence
 from roi.catalog.plans import adapters_speed, slo_of
-from roi.catalog.request_lengths import system_lengths
+from roi.catalog.request_lengths import ARRIVALS, system_lengths
 from roi.catalog.sizing_ways import Way, ways
 from roi.catalog.traces import Trace
-from roi.economics.inputs import Option, Plan, Shared
+from roi.catalog.training_runs import KnownRuns
+from roi.economics.inputs import Array, Option, Plan, Shared
 from roi.economics.reading import read_option, read_shared
 from roi.errors import InputError, UnknownName
 from roi.estimate.engine_replica import Server
 from roi.estimate.fleet import demand_to_hold, instances_needed, replicas_needed
-from roi.estimate.load_curve import LoadPoint, Slo
+from roi.estimate.load_curve import LoadPoint, Slo, goodput_share, load_point
+from roi.estimate.replay import replay
+from roi.estimate.traffic import day_arrivals
 from roi.facts.case import Case
 from roi.scenario.schema import Scenario
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
@@ -30,6 +34,9 @@ MOST_REPLAYED: Final = 6000
 
 EACH_REPLAYED: Final = 600
 """Requests of a fleet's replay for each replica."""
+
+MOST_OF_A_DAY: Final = 300_000
+"""Requests of a day that is replayed whole, at most: a second or two."""
 
 SPREAD_OF_FLEETS: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Fleets of the frontier over the one that the SLO needs."""
@@ -48,6 +55,16 @@ class FleetPoint:
     load: LoadPoint
     holds: bool
     """The SLO at the peak."""
+
+
+@dataclass(frozen=True)
+class Day:
+    """The replicas that serve, over a day with the scenario's hourly shape."""
+
+    load: LoadPoint
+    """Percentiles over the day; requests_per_s is its mean."""
+    within_slo: float
+    """Share of the requests within both limits, each by itself."""
 
 
 @dataclass(frozen=True)
@@ -96,15 +113,20 @@ class Sizing:
     trace: bool
     plans: tuple[SizedPlan, ...]
     """Cheapest first."""
+    day: Day | None
+    """The cheapest plan's; None for a trace, or where a day has more than MOST_OF_A_DAY requests."""
     ways: tuple[Way, ...]
     """Of the cheapest plan: fixed, autoscaled, with spill, with requests that wait."""
 
 
-def size_service(s: Scenario, case: Case, model: str | None = None, trace: Trace | None = None, times: float = 1.0) -> Sizing:
+def size_service(
+    s: Scenario, case: Case, known: KnownRuns, model: str | None = None, trace: Trace | None = None, times: float = 1.0,
+) -> Sizing:
     """The fleets of one self-hosted option of the Case, at today's volume and central values.
 
-    `model` is a system of the Case (qwen3-8b+lora) or a model of candidates.self_hosted; None is the first. With a trace its
-    own arrivals and lengths are replayed, `times` as fast; else Poisson arrivals of the scenario's lengths at its peak.
+    `known` is what the Case was resolved with. `model` is a system of the Case (qwen3-8b+lora) or a model of
+    candidates.self_hosted; None is the first. With a trace its own arrivals and lengths are replayed, `times` as fast; else
+    Poisson arrivals of the scenario's lengths at its peak.
     InputError where no plan holds the SLO.
     """
     values = case.values()
@@ -125,10 +147,10 @@ def size_service(s: Scenario, case: Case, model: str | None = None, trace: Trace
     for k, plan in enumerate(option.plans):
         degree = int(_number(plan.gpus_per_replica))
         serving = ServingPlan(model_shape, find_gpu(plan.gpu), degree, plan.weight_dtype, s.serving.kv_dtype, speed)
-        planned = _Planned(option, plan, serving, replica_server(serving, traffic), traffic, slo, demand)
+        planned = _Planned(option, plan, serving, plan_evidence(known, serving, traffic)[0].server, traffic, slo, demand)
         found = _sized(case, f"options.{option.id}.plans.{k}.", planned, replayed=trace is not None)
         if found is not None:
-            sized.append((found, plan))
+            sized.append((found, planned))
     if not sized:
         raise InputError(f"{option.system}: no plan holds the SLO on this trace")
     sized.sort(key=lambda each: each[0].fleet.usd_per_month)
@@ -137,7 +159,8 @@ def size_service(s: Scenario, case: Case, model: str | None = None, trace: Trace
         str(case["title"].value), option.system, option.id, mean, demand, float(option.headroom), slo,
         float(shape.uncached_tokens + shape.cached_tokens), float(shape.cached_tokens), float(shape.output_tokens),
         trace is not None, tuple(found for found, _ in sized),
-        () if trace is not None else ways(case, shared, option, sized[0][1], mean),
+        None if trace is not None else _day(sized[0][1], sized[0][0].replicas, mean, shared.load_curve),
+        () if trace is not None else ways(case, shared, option, sized[0][1].plan, mean),
     )
 
 
@@ -206,6 +229,16 @@ def _fleet(p: _Planned, replicas: int) -> FleetPoint:
     gpus = int(instances * held)
     rent = float(gpus * p.plan.usd_per_gpu_hour * p.option.fleet_share * HOURS_PER_MONTH)
     return FleetPoint(replicas, instances, gpus, rent, load, load.holds(p.slo))
+
+
+def _day(p: _Planned, replicas: int, mean: float, hourly: Array) -> Day | None:
+    """A day of these replicas, its requests arriving as the hours of the load curve say."""
+    count = round(mean * SECONDS_PER_DAY)
+    if not 1 <= count <= MOST_OF_A_DAY:
+        return None
+    load = load_of(p.serving, p.traffic.drawn(count), day_arrivals(count, hourly, ARRIVALS))
+    found = replay(load, p.server, replicas)
+    return Day(load_point(found, mean), goodput_share(found, p.slo))
 
 
 def _number(value: object) -> float:

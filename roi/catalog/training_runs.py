@@ -1,6 +1,7 @@
 """The rented card on which one training run costs least, among those that it fits on."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from roi.catalog.calibrations import CalibrationFile, speed_evidence
@@ -9,6 +10,7 @@ from roi.catalog.gpus import find_gpu
 from roi.catalog.overheads import training_overhead
 from roi.catalog.profiles import PeakBytes, Store, StoredProfile, find_dry_peak
 from roi.catalog.rentals import rental_offers
+from roi.catalog.served import MeasuredServer, measured_servers
 from roi.errors import InputError
 from roi.estimate.calibration import Evidence, layout_of
 from roi.estimate.fitting import REPLAY_ENDS, reserved_range
@@ -34,12 +36,14 @@ class KnownRuns(NamedTuple):
     store: Store
     speed: Callable[[Gpu, str], Evidence]
     """Evidence of training speed for a card and a layout."""
+    servers: Callable[[str], tuple[tuple[MeasuredServer, ...], tuple[tuple[str, str], ...]]]
+    """Servers measured on a card, newest first, and the profiles that say nothing, with the reason."""
 
 
 def known_runs(store: Store | None = None, calibrations: Sequence[CalibrationFile] = ()) -> KnownRuns:
     """Profiles and calibration files, fitted once; without any, the published runs alone."""
     held = store or Store()
-    return KnownRuns(held, speed_evidence(held, calibrations))
+    return KnownRuns(held, speed_evidence(held, calibrations), cache(lambda gpu: measured_servers(held, gpu)))
 
 
 class CheapestRun(NamedTuple):

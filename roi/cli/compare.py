@@ -94,7 +94,7 @@ def _answer(
     asked = [f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None]
     scenario = load_scenario(file, (*overrides, *asked), part)
     folders = profile_folders(profiles)
-    store = load_profiles(folders, kinds={"dry-run", "train"})
+    store = load_profiles(folders, kinds={"dry-run", "train", "serve"})
     calibrations, unread = find_calibrations(folders)
     for path, reason in (*store.damaged, *unread):
         click.echo(f"roi: {path} is left out: {reason}", err=True)

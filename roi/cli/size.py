@@ -55,8 +55,8 @@ def size(
     calibrations, unread = find_calibrations(folders)
     for path, reason in (*store.damaged, *unread):
         click.echo(f"roi: {path} is left out: {reason}", err=True)
-    found = resolve(scenario, known_runs(store, calibrations))
-    sizing = size_service(scenario, found.case, model, arrivals, times)
+    known = known_runs(store, calibrations)
+    sizing = size_service(scenario, resolve(scenario, known).case, known, model, arrivals, times)
     if figure is not None:
         from roi.report.size_figure import write_figure
 

@@ -116,7 +116,7 @@ class Plan:
     watts: Number
     usd_per_gpu: Number
     pooling: Number = 1.0
-    """What a replica of a large fleet holds over one alone (`fleet_capacity`)."""
+    """What each of four replicas behind a router holds over one alone (`fleet_capacity`)."""
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,6 @@ def _try(r: OptionResult, option: Option) -> str:
         return f"Rent {plan.gpu} for a day and load-test {r.label} before buying any."
     cost = PROFILE_HOURS * float(plan.usd_per_gpu_hour) * float(plan.gpus_per_replica)
     return (
-        f"Profile {r.label} on {int(plan.gpus_per_replica)} x {plan.gpu} for {PROFILE_HOURS:.0f} hours, about {usd(cost)}: its"
-        " capacity is a roofline estimate so far."
+        f"Profile {r.label} on {int(plan.gpus_per_replica)} x {plan.gpu} for {PROFILE_HOURS:.0f} hours, about {usd(cost)}"
+        " (`roi profile serve`): its capacity is replayed on an estimated engine so far."
     )

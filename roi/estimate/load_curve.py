@@ -1,6 +1,5 @@
 """How the latency of replicas rises with the load, replayed at a ladder of rates, and the rate at which the SLO still holds."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import exp, inf, isinf, log
 from typing import Final
@@ -96,20 +95,17 @@ class PlanCapacity:
     slow: Capacity
     fast: Capacity
     pooling: float
-    """What a replica of a large fleet holds over one alone, at least 1."""
-
-
-Load = Callable[[float], Requests]
-"""The requests of a rate, requests/s: the same ones closer together; inf puts all of them at the start."""
+    """What each of four replicas behind a router holds over one alone, at least 1 (`fleet_capacity`)."""
 
 
 class LoadCurve:
     """Replicas of one server at a ladder of rates, each replayed when it is first asked for and then kept."""
 
-    def __init__(self, load: Load, server: Server, replicas: int = 1) -> None:
-        self._load, self._server, self._replicas = load, server, replicas
+    def __init__(self, requests: Requests, server: Server, replicas: int = 1) -> None:
+        """Keep requests that arrive at a mean rate of 1 a second; other rates bring the same ones closer together."""
+        self._requests, self._server, self._replicas = requests, server, replicas
         self._points: dict[float, LoadPoint] = {}
-        self.saturated_requests_per_s = replicas * saturated_rate(load(inf), server)
+        self.saturated_requests_per_s = replicas * saturated_rate(requests, server)
         """With an endless queue, all replicas together; 0 where no request fits."""
 
     @property
@@ -120,7 +116,8 @@ class LoadCurve:
     def at(self, requests_per_s: float) -> LoadPoint:
         """The replicas under this rate."""
         if requests_per_s not in self._points:
-            found = replay(self._load(requests_per_s), self._server, self._replicas)
+            faster = replace(self._requests, arrival_s=self._requests.arrival_s / requests_per_s)
+            found = replay(faster, self._server, self._replicas)
             self._points[requests_per_s] = load_point(found, requests_per_s)
         return self._points[requests_per_s]
 
@@ -173,6 +170,15 @@ def load_point(found: Replayed, requests_per_s: float) -> LoadPoint:
         requests_per_s * float(np.mean(e2e)) if e2e.size else 0.0, found.mean_queue,
         float(np.mean(found.served)),
     )
+
+
+def goodput_share(found: Replayed, slo: Slo) -> float:
+    """Share of the requests that were served within both limits of the SLO, each by itself."""
+    several = found.output_tokens > 1.0
+    tpot = (found.ended_s - found.first_s)[several] / (found.output_tokens[several] - 1.0)
+    good = found.served & (found.ttft_s <= slo.ttft_p95_s)
+    good[several] &= tpot <= slo.tpot_p95_s
+    return float(np.mean(good))
 
 
 def saturated_rate(requests: Requests, server: Server) -> float:

@@ -1,10 +1,18 @@
 """What a measurement of a server cannot be: faster than the roofline, against Little's law, or out of order in time."""
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from roi.estimate.iteration import PERFECT, expert_share, kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
+from roi.estimate.iteration import (
+    PERFECT,
+    Iteration,
+    expert_share,
+    kv_bytes_per_gpu,
+    kv_element_bytes,
+    roofline_iteration,
+)
 from roi.estimate.step_windows import point_rows
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -65,6 +73,21 @@ def beats_roofline(profile: ServeProfile, number: int, shape: ModelShape, gpu: G
         f" {tp} x {gpu.id} is {1e3 * floor / steps:.3g} ms: model, format, card or GPUs are not as stated, or the server"
         " decodes speculatively"
     )
+
+
+def theory_step(profile: ServeProfile, shape: ModelShape | None, gpu: Gpu | None) -> Iteration | None:
+    """The roofline's step of what was profiled, KV per token: no engine is faster; None where shape, card or format is unknown.
+
+    A prompt token's attention is taken at half the mean prompt.
+    """
+    if shape is None or gpu is None or profile.weight_dtype is None:
+        return None
+    prompts = [r.prompt_tokens for p in profile.points for r in p.requests if r.error is None]
+    context = float(np.mean(prompts)) / 2.0 if prompts else 0.0
+    best = roofline_iteration(shape, gpu, profile.gpus, profile.weight_dtype, context, PERFECT)
+    element = kv_element_bytes(profile.kv_dtype or "bf16")
+    two, one = (float(kv_bytes_per_gpu(shape, tokens, profile.gpus, element)) for tokens in (2.0, 1.0))
+    return replace(best, kv_byte_s=best.kv_byte_s * (two - one))
 
 
 def breaks_little(requests_per_s: float, e2e_s: float, concurrency: float) -> str | None:

@@ -1,14 +1,16 @@
 """Coefficients of an engine's step from a profile of the server: values, 90% intervals, and what the profile cannot say."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.estimate.iteration import Iteration, expert_share, kv_bytes_per_gpu
 from roi.estimate.serve_checks import impossible
 from roi.estimate.step_least_squares import SAME, LinearFit, linear_fit
+from roi.estimate.step_limits import sequence_limit
 from roi.estimate.step_windows import Array, StepRows, in_chunks, joined, kv_tokens, point_rows
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -19,6 +21,9 @@ LEAST_SUCCESSES: Final = 8
 
 LEAST_WINDOWS: Final = 8
 """The same of windows."""
+
+NEEDED: Final = ("sequence_s", "kv_token_s", "prefill_token_s")
+"""Coefficients without which no load can be predicted; a step itself is in every row."""
 
 COARSE: Final = 0.5
 """Half width over value from which columns that look alike are reported as not known apart."""
@@ -74,8 +79,9 @@ class StepFit:
 
     iteration: Iteration | None
     """`kv_byte_s` is per KV TOKEN; None where `rejected` says why."""
-    request_s: float
-    """Seconds of a request outside the engine's steps (network, HTTP, tokenizer): in TTFT only; 0 where never seen alone."""
+    request_s: float | None = None
+    """Seconds of a request outside the engine's steps (network, HTTP, tokenizer): in TTFT only; None where no request met an
+    idle server."""
     coefficients: tuple[Coefficient, ...] = ()
     together: tuple[Together, ...] = ()
     windows: int = 0
@@ -90,6 +96,8 @@ class StepFit:
     """Condition index of the columns."""
     step_tokens: float | None = None
     """Prompt tokens that a step computes at most, where lone prompts show that they are cut; None where they do not."""
+    sequence_limit: int | None = None
+    """Requests that the server decodes together at most, where others waited for them; None where none had to."""
     rejected: tuple[str, ...] = ()
     """Why nothing was fitted."""
     notes: tuple[str, ...] = ()
@@ -110,7 +118,7 @@ def fit_profile(profile: ServeProfile, shape: ModelShape | None = None, gpu: Gpu
     """
     bad = _unusable(profile) or impossible(profile, shape, gpu)
     if bad:
-        return StepFit(None, 0.0, rejected=tuple(bad))
+        return StepFit(None, rejected=tuple(bad))
     chosen = fitted_points(profile)
     share = expert_share(shape) if shape else 0.0
     found, notes = [], []
@@ -123,8 +131,9 @@ def fit_profile(profile: ServeProfile, shape: ModelShape | None = None, gpu: Gpu
     windows = sum(int(np.count_nonzero(rows.request == 0)) for rows in found)
     if windows < LEAST_WINDOWS:
         why = f"{windows} windows of decoding, at least {LEAST_WINDOWS} are needed: ask for more output tokens or requests"
-        return StepFit(None, 0.0, rejected=(why,), notes=tuple(notes))
-    return _fitted(joined(found), share, notes)
+        return StepFit(None, rejected=(why,), notes=tuple(notes))
+    limit, why = sequence_limit(point for _, point in chosen)
+    return replace(_fitted(joined(found), share, [*notes, *([why] if why else [])], alone=limit == 1), sequence_limit=limit)
 
 
 def fitted_points(profile: ServeProfile) -> list[tuple[int, ServePoint]]:
@@ -162,28 +171,33 @@ def _unusable(profile: ServeProfile) -> list[str]:
     return []
 
 
-def _fitted(rows: StepRows, share: float, notes: Sequence[str]) -> StepFit:
+def _fitted(rows: StepRows, share: float, notes: Sequence[str], *, alone: bool) -> StepFit:
+    """The fit of these rows; `alone`: the server runs one request at a time, so a step and its sequence are one."""
     columns = _columns(rows, share)
     unseen = [name for name, column in columns.items() if not column.any()]
-    names = [name for name in columns if name not in unseen]
+    names = [name for name in columns if name not in unseen and not (alone and name == "sequence_s")]
     fit, step_tokens, rows = _best_chunks(rows, names, share)
     columns = _columns(rows, share)
-    said = [*notes, *(f"no row shows {name}: add {MORE[name]}" for name in unseen)]
-    coefficients = tuple(_coefficient(name, i, fit) for i, name in enumerate(names))
+    single = ["the server decodes one request at a time: a holds what a sequence takes"] if alone else []
+    said = [*notes, *single, *(f"no row shows {name}: add {MORE[name]}" for name in unseen)]
+    sums = _sums(names, columns, rows.request > 0.0, fit)
+    coefficients = tuple(_coefficient(name, i, fit, sums) for i, name in enumerate(names))
     value = {c.name: c.value for c in coefficients}
-    together = _together(names, columns, fit, coefficients)
-    rejected = [said[-1]] if "prefill_token_s" in unseen else []
+    coarse = any(c.high - c.value > COARSE * c.value for i, c in enumerate(coefficients) if i in fit.alike)
+    together = sums if coarse else ()
+    rejected = [f"no row shows {name}: add {MORE[name]}" for name in NEEDED if name in unseen]
     if fit.condition > SAME and together:
         rejected.append(f"the points cannot tell {' and '.join(together[0].names)} apart: add {together[0].add}")
     iteration = None if rejected else Iteration(
-        step_s=value["step_s"], sequence_s=value["sequence_s"], kv_byte_s=value["kv_token_s"],
+        step_s=value["step_s"], sequence_s=value.get("sequence_s", 0.0), kv_byte_s=value["kv_token_s"],
         prefill_token_s=value["prefill_token_s"], experts_s=value.get("experts_s", 0.0), expert_share=share,
     )
     lone = rows.request > 0
     return StepFit(
-        iteration, value.get("request_s", 0.0), coefficients, together, int(np.count_nonzero(~lone)),
-        int(np.count_nonzero(lone)), int(np.unique(rows.point).size), float(np.median(np.abs(fit.residuals[~lone]))),
-        fit.point_scatter, fit.condition, step_tokens, tuple(rejected), tuple(said),
+        iteration, value.get("request_s"), coefficients, together, windows=int(np.count_nonzero(~lone)),
+        lone=int(np.count_nonzero(lone)), points=int(np.unique(rows.point).size),
+        median_error=float(np.median(np.abs(fit.residuals[~lone]))), point_scatter=fit.point_scatter,
+        condition=fit.condition, step_tokens=step_tokens, rejected=tuple(rejected), notes=tuple(said),
     )
 
 
@@ -212,28 +226,36 @@ def _best_chunks(rows: StepRows, names: Sequence[str], share: float) -> tuple[Li
     return best
 
 
-def _coefficient(name: str, i: int, fit: LinearFit) -> Coefficient:
+def _coefficient(name: str, i: int, fit: LinearFit, sums: Sequence[Together]) -> Coefficient:
+    """The coefficient; where columns are one it is known as part of their sum, of which it is at least none and at most all."""
     value, half = float(fit.values[i]), fit.half_width(np.eye(fit.values.size)[i])
-    return Coefficient(name, value, max(value - half, 0.0), value + half)
+    low, high = max(value - half, 0.0), value + half
+    wholes = [one.high / one.per[one.names.index(name)] for one in sums if name in one.names]
+    if fit.condition > SAME and i in fit.alike:
+        low, high = 0.0, min(wholes, default=high)
+    return Coefficient(name, value, low, max(min([high, *wholes]), value))
 
 
-def _together(
-    names: Sequence[str], columns: dict[str, Array], fit: LinearFit, coefficients: Sequence[Coefficient],
-) -> tuple[Together, ...]:
-    """The columns that look alike, as one sum, where that leaves one of them coarse."""
-    alike = [i for i in fit.alike if coefficients[i].high - coefficients[i].value > COARSE * coefficients[i].value]
-    if len(fit.alike) < 2 or not alike:
-        return ()
-    present = np.all([columns[names[i]] > 0.0 for i in fit.alike], axis=0)
-    work = np.array([float(np.mean(columns[names[i]][present])) if present.any() else 1.0 for i in fit.alike])
-    per = work / work[0]
-    combination = np.zeros(fit.values.size)
-    combination[list(fit.alike)] = per
-    value, half = float(combination @ fit.values), fit.half_width(combination)
-    worst = max(alike, key=lambda i: coefficients[i].high / max(coefficients[i].value, 1e-30))
-    return (
-        Together(
-            tuple(names[i] for i in fit.alike), tuple(float(x) for x in per), value, max(value - half, 0.0), value + half,
-            MORE[names[worst]],
-        ),
-    )
+def _sums(names: Sequence[str], columns: dict[str, Array], lone: NDArray[np.bool_], fit: LinearFit) -> tuple[Together, ...]:
+    """The columns that look alike as the sums that windows and lone first tokens show, at their mean work.
+
+    What a row is fitted as is known however alike its columns are, and so is its part in the columns that are alike.
+    """
+    found = []
+    for rows in (~lone, lone):
+        work = {i: float(np.mean(columns[names[i]][rows])) for i in fit.alike} if rows.any() else {}
+        held = [i for i, mean in work.items() if mean > 0.0]
+        if len(held) < 2:
+            continue
+        per = np.array([work[i] / work[held[0]] for i in held])
+        combination = np.zeros(fit.values.size)
+        combination[held] = per
+        value, half = float(combination @ fit.values), fit.half_width(combination)
+        worst = max(held, key=lambda i: fit.half_width(np.eye(fit.values.size)[i]) / max(float(fit.values[i]), 1e-30))
+        found.append(
+            Together(
+                tuple(names[i] for i in held), tuple(float(x) for x in per), value, max(value - half, 0.0), value + half,
+                MORE[names[worst]],
+            )
+        )
+    return tuple(found)

@@ -48,13 +48,18 @@ def held_out(profile: ServeProfile, fit: StepFit, shape: ModelShape | None = Non
 
 
 def fitted_server(fit: StepFit, kv_capacity_tokens: float | None = None) -> Server:
-    """The profiled replica for a replay, KV in tokens; without a stated capacity its cache is endless."""
+    """The profiled replica for a replay, KV in tokens.
+
+    Without a stated capacity its cache is endless; without a request that met an idle server TTFT lacks what lies outside
+    the steps.
+    """
     if fit.iteration is None:
         raise InputError(f"step fit: {fit.rejected[0] if fit.rejected else 'nothing was fitted'}")
     step_tokens = fit.step_tokens or STEP_TOKENS
     return Server(
         fit.iteration, np.inf if kv_capacity_tokens is None else kv_capacity_tokens,
-        sequence_limit=min(SEQUENCE_LIMIT, step_tokens), step_tokens=step_tokens, request_s=fit.request_s,
+        sequence_limit=min(fit.sequence_limit or SEQUENCE_LIMIT, step_tokens), step_tokens=step_tokens,
+        request_s=fit.request_s or 0.0,
     )
 
 

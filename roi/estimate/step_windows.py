@@ -158,12 +158,13 @@ def _windows(
     before = _earlier_first(first, float(np.median(gaps)) / 2.0 if gaps.size else 0.0)
     most = _most_decoding(first, last)
     now = -np.inf
-    while (reference := _next_reference(streams, first, now)) is not None:
+    while (reference := _next_reference(streams, first, last, now)) is not None:
         t = reference.at_s
+        near = (sent < t[-1]) & (first > t[0])
         middle = np.append((t[:-1] + t[1:]) / 2.0, t[-1] + (t[-1] - t[-2]) / 2.0)
         previous = np.concatenate([t[:1], t[:-1]])
         decoding = np.searchsorted(first, middle, "right") - np.searchsorted(np.sort(last), middle, "right")
-        half = (sent[:, None] < previous) & (before[:, None] <= middle) & (first[:, None] > middle)
+        half = (sent[near, None] < previous) & (before[near, None] <= middle) & (first[near, None] > middle)
         clean = ~(half.any(axis=0) & (decoding < most)) & (t >= now)
         if reference.ends_only:
             clean[1:-1] = False
@@ -171,7 +172,7 @@ def _windows(
             if any(start < t[j] and end > t[i] for start, end in failed):
                 continue
             low, high = middle[i], middle[j]
-            tokens, kv = _between(streams, low, high)
+            tokens, kv = _between([streams[k] for k in np.flatnonzero((first <= high) & (last > low))], low, high)
             steps = float(reference.decoded[j + 1] - reference.decoded[i + 1])
             starts = (first > low) & (first <= high)
             prefill = float(prompts[starts].sum())
@@ -193,10 +194,10 @@ def _lone(streams: list[_Stream], failed: list[tuple[float, float]], expert_shar
             yield s.sent_s, float(s.at_s[0]) - s.sent_s, 1.0, touched, 0.0, 0.0, s.prefill, 1.0
 
 
-def _next_reference(streams: list[_Stream], first: Array, now: float) -> _Stream | None:
+def _next_reference(streams: list[_Stream], first: Array, last: Array, now: float) -> _Stream | None:
     """The request that decodes at `now` with most tokens to come, else the next that begins; None at the end."""
     begun = int(np.searchsorted(first, now, "right"))
-    left = [(int(np.count_nonzero(s.at_s >= now)), -i) for i, s in enumerate(streams[:begun])]
+    left = [(int(np.count_nonzero(streams[i].at_s >= now)), -int(i)) for i in np.flatnonzero(last[:begun] >= now)]
     best, minus = max(left, default=(0, 0))
     if best > LEAST_STEPS:
         return streams[-minus]
@@ -218,10 +219,9 @@ def _between(streams: list[_Stream], low: float, high: float) -> tuple[float, fl
     """(output tokens without first ones, KV tokens read for them) that arrive in (low, high]."""
     tokens = kv = 0.0
     for s in streams:
-        if s.at_s[0] <= high and s.at_s[-1] > low:
-            i, j = np.searchsorted(s.at_s, (low, high), "right")
-            tokens += s.decoded[j] - s.decoded[i]
-            kv += s.read[j] - s.read[i]
+        i, j = np.searchsorted(s.at_s, (low, high), "right")
+        tokens += s.decoded[j] - s.decoded[i]
+        kv += s.read[j] - s.read[i]
     return float(tokens), float(kv)
 
 

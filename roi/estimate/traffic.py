@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from roi.estimate.iteration import SIXTEEN_BIT, kv_bytes_per_gpu
 from roi.estimate.replay import Requests
 from roi.facts.model import ModelShape
+from roi.units import SECONDS_PER_HOUR
 
 Array = NDArray[np.float64]
 
@@ -47,6 +48,12 @@ def poisson_arrivals(count: int, seed: int) -> Array:
     """
     gaps = -np.log(uniforms(count + 1, seed))
     return np.asarray(np.cumsum(gaps)[:-1] * (count / np.sum(gaps)))
+
+
+def day_arrivals(count: int, hourly: Array, seed: int) -> Array:
+    """Arrival times of `count` requests over 24 hours, s: Poisson at each hour's share, `hourly` being 24 weights."""
+    edges = np.concatenate([[0.0], np.cumsum(hourly)]) / np.sum(hourly)
+    return np.asarray(np.interp(poisson_arrivals(count, seed) / count, edges, SECONDS_PER_HOUR * np.arange(edges.size)))
 
 
 def spread_evenly(count: int, seed: int) -> Array:

@@ -4,7 +4,7 @@ import math
 import re
 
 from roi.economics.comparison import Comparison
-from roi.economics.option_result import InfeasibleOption, LineResult, OptionResult
+from roi.economics.option_result import FleetResult, InfeasibleOption, LineResult, OptionResult
 from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.report.blocks import Block, Heading, Paragraph, Row, Table
@@ -64,9 +64,13 @@ def _fleet(o: OptionResult) -> str:
     terms = f"rented at {f.vendor}, {usd(f.usd_per_gpu_hour)} per GPU and hour" if f.usd_per_gpu_hour else "bought"
     return (f" Fleet: {f.replicas:,.0f} replica{'' if f.replicas == 1 else 's'} on {f.gpus:,.0f} x {f.gpu},"
             f" {f.weight_dtype} weights{most},"
-            f" {terms}; a replica holds {figure(f.capacity_requests_per_s)} requests a"
-            " second at the SLO; busy"
+            f" {terms}; one alone holds {figure(f.capacity_requests_per_s)} requests a second at the SLO, {_together(f)}busy"
             f" {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)} at the peak.")
+
+
+def _together(f: FleetResult) -> str:
+    """What the fleet holds behind one router, where it is more than one."""
+    return "" if f.replicas <= 1 else f"all of them {figure(f.fleet_requests_per_s)} behind one router, "
 
 
 def _quality(o: OptionResult) -> str:

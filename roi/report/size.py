@@ -68,6 +68,7 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
         f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
         " the peak, replayed.")
     yield from _smaller(best)
+    yield from _day(sizing)
     if sizing.ways:
         yield Heading(f"Ways to run {plan_name(best)}")
         yield Table(("a month, USD", "replicas", "GPUs", "rent", "API", "in all"), tuple(_way(way) for way in sizing.ways))
@@ -138,6 +139,15 @@ def _smaller(best: SizedPlan) -> Iterable[Block]:
     holds = "hold the SLO still, without the headroom" if fewer[0].holds else "break the SLO"
     yield Paragraph(f"{best.replicas - 1} of the first plan {holds}: TTFT p95 {_s(load.ttft_p95_s)} s, TPOT p95"
                     f" {_ms(load.tpot_p95_s)} ms, {figure(load.mean_queue)} requests waiting on average.")
+
+
+def _day(sizing: Sizing) -> Iterable[Block]:
+    if sizing.day is None:
+        return
+    load, good = sizing.day.load, percent(sizing.day.within_slo)
+    yield Paragraph(f"Over a day with the hourly shape, {sizing.plans[0].replicas} of them: TTFT p95 {_s(load.ttft_p95_s)} s,"
+                    f" TPOT p95 {_ms(load.tpot_p95_s)} ms, busy {percent(load.utilisation)}; {good} of the requests within"
+                    " both limits.")
 
 
 def _arrivals(sizing: Sizing) -> str:

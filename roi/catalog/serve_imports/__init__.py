@@ -1,0 +1,1 @@
+"""Serving benchmarks of other tools, read as profiles: vllm bench serve, guidellm, aiperf, genai-perf."""

@@ -2,16 +2,16 @@
 
 import os
 import secrets
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 from click.exceptions import Exit
 
 if TYPE_CHECKING:
     from roi.catalog.traces import Trace
-    from roi.profiling.serve_design import PlannedPoint
+    from roi.profiling.serve import ServeRun
+    from roi.profiling.serve_design import PlannedPoint, ServePlan
 
 INTERRUPTED = 130
 KEY = "OPENAI_API_KEY"
@@ -33,6 +33,8 @@ MOST_REQUESTS = 100_000
               help="Requests a second of the open loop.  [default: 60% of what the closed loops reach; a trace's own]")
 @click.option("--trace", type=click.Path(path_type=Path),
               help="Open loop by these arrivals and lengths: CSV or Parquet of roi usage --trace, or a public Azure trace.")
+@click.option("--import", "imported", type=click.Path(path_type=Path), multiple=True,
+              help="Instead of a load: requests that vLLM's bench serve, guidellm, aiperf or genai-perf measured.")
 @click.option("--adapters", help="Names of unmerged adapters to spread the requests over, with commas.")
 @click.option("--merged", is_flag=True, help="The served weights have an adapter merged into them.")
 @click.option("--gpu", help="The server's card, as the catalog names it; cpu for a server without.")
@@ -58,10 +60,10 @@ MOST_REQUESTS = 100_000
               help="How to print.")
 def serve(
     *, url: str | None, served: str | None, concurrency: str, input_tokens: str, output_tokens: str, requests: int | None,
-    arrivals: str, rate: float | None, trace: Path | None, adapters: str | None, merged: bool, gpu: str | None, gpus: int,
-    engine: str | None, weight_dtype: str | None, kv_dtype: str | None, kv_tokens: float | None, catalog_model: str | None,
-    tokenizer: Path | None, api_key_env: str | None, ttft_p95: float, tpot_p95: float, budget: str, timeout: str, stall: str,
-    only_plan: bool, output: Path | None, profiles: Path | None, form: str,
+    arrivals: str, rate: float | None, trace: Path | None, imported: tuple[Path, ...], adapters: str | None, merged: bool,
+    gpu: str | None, gpus: int, engine: str | None, weight_dtype: str | None, kv_dtype: str | None, kv_tokens: float | None,
+    catalog_model: str | None, tokenizer: Path | None, api_key_env: str | None, ttft_p95: float, tpot_p95: float, budget: str,
+    timeout: str, stall: str, only_plan: bool, output: Path | None, profiles: Path | None, form: str,
 ) -> None:
     """Put load on the OpenAI-compatible server at URL, and keep every request's timestamps.
 
@@ -69,53 +71,120 @@ def serve(
     a step's time depends on sequences, context and prompts; an open loop with random arrivals checks it. What will be
     sent is said first, and no more is sent; --plan says it and stops. The key is read from the environment and kept nowhere.
     """
-    from roi.cli.profile_words import MOST_SEQUENCES, check_new, read_counts, read_names, read_seconds
+    from roi.cli.profile_words import check_new, read_names, read_seconds
 
-    if url is None:
-        raise click.UsageError("URL: which server? for example http://localhost:8000")
     seconds = read_seconds(budget, "--budget")
     timeout_s, stall_s = read_seconds(timeout, "--timeout"), read_seconds(stall, "--stall")
-    levels = read_counts(concurrency, "--concurrency", MOST_SEQUENCES)
-    inputs = read_counts(input_tokens, "--input-tokens", MOST_TOKENS)
-    outputs = read_counts(output_tokens, "--output-tokens", MOST_TOKENS)
+    loads = _read_loads(concurrency, input_tokens, output_tokens, requests, arrivals, rate, trace)
     names = read_names(adapters, "--adapters")
     if names and merged:
         raise click.UsageError("--merged: adapters are merged or spread over names; leave out --merged or --adapters")
+    check_new(output, profiles)
+    key = _key(api_key_env)
+
+    from roi.catalog.serve_imports.read import read_benchmark
+    from roi.catalog.serve_imports.records import Stated
+    from roi.cli.output import write
+    from roi.profiling.progress import show_progress
+    from roi.profiling.serve import ServeRequest, ServeRun, profile_serve
+    from roi.profiling.serve_prompts import token_counter
+    from roi.profiling.serve_wire import read_url
+    from roi.report.serve_plan import plan_json, plan_text
+
+    stated = Stated(_catalog_model(catalog_model), _gpu(gpu), gpus, engine, weight_dtype, kv_dtype, kv_tokens)
+    told = _Told(profiles, output, form, ttft_p95, tpot_p95)
+    if imported:
+        if url is not None:
+            raise click.UsageError("--import: nothing is sent where files are read; leave out URL or --import")
+        _finish(ServeRun(read_benchmark(imported, stated), interrupted=False, failure=None), told)
+        return
+    if url is None:
+        raise click.UsageError("URL: which server? for example http://localhost:8000; or --import FILE")
+    place = read_url(url)
+    seed = secrets.randbits(31)  # a new one each time: a server's prefix cache knows the prompts of the last
+    plan = _plan(loads, seed)
+    if only_plan:
+        write({"table": plan_text, "json": plan_json}[form](plan, place.url, seconds, key=key is not None))
+        return
+    count = None if tokenizer is None else token_counter(tokenizer)
+    click.echo(plan_text(plan, place.url, seconds, key=key is not None), err=True)
+    request = ServeRequest(place, key, served, plan, seed, seconds, timeout_s, stall_s, names, merged, stated, count)
+    with show_progress() as watcher:
+        run = profile_serve(request, watcher)
+    _finish(run, told)
+
+
+class _Loads(NamedTuple):
+    """The loads that are asked for."""
+
+    levels: tuple[int, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    requests: int | None
+    arrivals: str
+    rate: float | None
+    trace: Path | None
+
+
+class _Told(NamedTuple):
+    """Where the profile goes, and how it is told."""
+
+    profiles: Path | None
+    output: Path | None
+    form: str
+    most_ttft_s: float
+    most_tpot_s: float
+
+
+def _read_loads(concurrency: str, input_tokens: str, output_tokens: str, requests: int | None, arrivals: str,
+                rate: float | None, trace: Path | None) -> _Loads:
+    """The options about loads, which must fit together."""
+    from roi.cli.profile_words import MOST_SEQUENCES, read_counts
+
     if arrivals == "open" and rate is None and trace is None:
         raise click.UsageError("--arrivals open: at which rate? --rate 2, or --trace FILE")
     if arrivals == "closed" and (rate is not None or trace is not None):
         raise click.UsageError("--arrivals closed: leave out --rate and --trace, which are for an open loop")
-    check_new(output, profiles)
-    key = _key(api_key_env)
+    return _Loads(
+        read_counts(concurrency, "--concurrency", MOST_SEQUENCES), read_counts(input_tokens, "--input-tokens", MOST_TOKENS),
+        read_counts(output_tokens, "--output-tokens", MOST_TOKENS), requests, arrivals, rate, trace,
+    )
 
+
+def _plan(asked: _Loads, seed: int) -> "ServePlan":
+    """All loads, closed loops first."""
+    from roi.profiling.serve_design import ServePlan, closed_points
+
+    points: list[PlannedPoint] = []
+    if asked.arrivals != "open":
+        points += closed_points(asked.levels, asked.inputs, asked.outputs, asked.requests, seed)
+    if asked.arrivals != "closed":
+        points.append(_open_point(asked, seed))
+    return ServePlan(tuple(points))
+
+
+def _open_point(asked: _Loads, seed: int) -> "PlannedPoint":
+    """The open loop: by the trace where there is one, else Poisson arrivals."""
+    from roi.profiling.serve_design import poisson_point, trace_point
+
+    if asked.trace is None:
+        return poisson_point(asked.inputs, asked.outputs, asked.requests, asked.rate, seed)
+    found = _read_trace(asked.trace)
+    columns = (found.arrival_s.tolist(), found.input_tokens.tolist(), found.output_tokens.tolist())
+    return trace_point(*columns, asked.requests, asked.rate)
+
+
+def _finish(run: "ServeRun", told: _Told) -> None:
+    """Keep the profile, tell it with the step that is fitted on it, and leave as the run ended."""
     from roi.catalog.profiles import save_profile
+    from roi.catalog.serve_fits import fit_serve
     from roi.cli.output import write
     from roi.errors import RoiError
-    from roi.profiling.progress import show_progress
-    from roi.profiling.serve import ServeRequest, Stated, profile_serve
-    from roi.profiling.serve_design import ServePlan, closed_points
-    from roi.profiling.serve_prompts import token_counter
-    from roi.profiling.serve_wire import read_url
     from roi.report.profile_serve import serve_json, serve_text
-    from roi.report.serve_plan import plan_json, plan_text
 
-    place = read_url(url)
-    stated = Stated(_gpu(gpu), gpus, engine, weight_dtype, kv_dtype, kv_tokens, _catalog_model(catalog_model), merged)
-    seed = secrets.randbits(31)  # a new one each time: a server's prefix cache knows the prompts of the last
-    closed = () if arrivals == "open" else closed_points(levels, inputs, outputs, requests, seed)
-    opened = () if arrivals == "closed" else (_open_point(trace, inputs, outputs, requests, rate, seed),)
-    plan = ServePlan((*closed, *opened))
-    with_key = key is not None
-    if only_plan:
-        write({"table": plan_text, "json": plan_json}[form](plan, place.url, seconds, key=with_key))
-        return
-    count = None if tokenizer is None else token_counter(tokenizer)
-    click.echo(plan_text(plan, place.url, seconds, key=with_key), err=True)
-    request = ServeRequest(place, key, served, plan, seed, seconds, timeout_s, stall_s, names, stated, count)
-    with show_progress() as watcher:
-        run = profile_serve(request, watcher)
-    file = save_profile(run.profile, profiles, output)
-    write({"table": serve_text, "json": serve_json}[form](run.profile, ttft_p95, tpot_p95, file))
+    file = save_profile(run.profile, told.profiles, told.output)
+    tell = {"table": serve_text, "json": serve_json}[told.form]
+    write(tell(run.profile, fit_serve(run.profile), told.most_ttft_s, told.most_tpot_s, file))
     if run.interrupted:
         raise Exit(INTERRUPTED)
     if run.failure is not None:
@@ -143,18 +212,6 @@ def _read_trace(path: Path) -> "Trace":
 
         return read_parquet_trace(path)
     return read_trace(path)
-
-
-def _open_point(trace: Path | None, inputs: Sequence[int], outputs: Sequence[int], requests: int | None, rate: float | None,
-                seed: int) -> "PlannedPoint":
-    """The open loop: by the trace where there is one, else Poisson arrivals."""
-    from roi.profiling.serve_design import poisson_point, trace_point
-
-    if trace is None:
-        return poisson_point(inputs, outputs, requests, rate, seed)
-    found = _read_trace(trace)
-    return trace_point(
-        found.arrival_s.tolist(), found.input_tokens.tolist(), found.output_tokens.tolist(), requests, rate)
 
 
 def _gpu(name: str | None) -> str | None:

@@ -3,12 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Final, Literal, NamedTuple
 
 from roi.catalog.models import find_model
+from roi.catalog.serve_imports.records import Stated
 from roi.errors import InputError
 from roi.estimate.serve_metrics import itl_s, point_metrics, successes
 from roi.facts.serve_profile import Counted, ServePoint, ServeProfile
@@ -33,22 +34,6 @@ DRAIN_SHARE: Final = 0.1
 
 
 @dataclass(frozen=True)
-class Stated:
-    """What the user says of the server; None = what the server says, or unknown."""
-
-    gpu: str | None = None
-    gpus: int = 1
-    engine: str | None = None
-    weight_dtype: str | None = None
-    kv_dtype: str | None = None
-    kv_tokens: float | None = None
-    model: str | None = None
-    """Catalog name of the served model's shape."""
-    merged: bool = False
-    """The served weights have an adapter merged into them."""
-
-
-@dataclass(frozen=True)
 class ServeRequest:
     """What is asked of a profile."""
 
@@ -62,7 +47,10 @@ class ServeRequest:
     timeout_s: float
     stall_s: float
     adapters: tuple[str, ...] = ()
-    stated: Stated = Stated()
+    merged: bool = False
+    """The served weights have an adapter merged into them."""
+    stated: Stated = field(default_factory=Stated)
+    """Where it says nothing, the server does."""
     count: Callable[[str], int] | None = None
     """Counts the tokens of a text; None = the server does."""
 
@@ -173,6 +161,7 @@ class _Work:
                 return
             planned = planned.at_rate(rate)
         shots = self._shots(planned)
+        await self.wire.open(planned.concurrency or max(one.concurrency or 1 for one in self.request.plan.points))
         now_s = perf_counter()
         stop_s = now_s + share_s * (1.0 - DRAIN_SHARE)
         limits = Limits(stop_s, end_s, self.request.timeout_s, self.request.stall_s)
@@ -233,7 +222,7 @@ class _Work:
         )
 
     def _adapter(self) -> Literal["base", "merged", "unmerged"]:
-        return "unmerged" if self.request.adapters else "merged" if self.request.stated.merged else "base"
+        return "unmerged" if self.request.adapters else "merged" if self.request.merged else "base"
 
     def told(self, *, interrupted: bool) -> ServeRun:
         """The profile of what was done, and what went wrong."""
@@ -255,7 +244,7 @@ class _Work:
             started=self.started, environment=self.environment, url=self.request.place.url, served_model=self.served_model,
             model=stated.model or guess_model(self.served_model, facts), gpu=stated.gpu, gpus=stated.gpus,
             engine=stated.engine or facts.engine, engine_version=facts.version, weight_dtype=stated.weight_dtype,
-            kv_dtype=stated.kv_dtype or facts.kv_dtype, kv_capacity_tokens=stated.kv_tokens or facts.kv_tokens,
+            kv_dtype=stated.kv_dtype or facts.kv_dtype, kv_capacity_tokens=stated.kv_capacity_tokens or facts.kv_tokens,
             counted_by=counted, prompt_counted_by=prompt_counted, points=points, budget_s=self.request.budget_s,
             complete=complete, notes=(*self.notes, *([note] if note else [])),
         )

@@ -135,12 +135,17 @@ def served(answer: Answer, reading: Reading, origin_s: float, sent_s: float, ask
     usage = reading.usage
     counted = output_tokens if output_tokens is not None else len(reading.chunk_s)
     return ServedRequest(
-        sent_s=max(sent_s - origin_s, 0.0), prompt_tokens=usage.prompt if usage else prompt_tokens,
+        sent_s=_since(origin_s, sent_s), prompt_tokens=usage.prompt if usage else prompt_tokens,
         cached_tokens=min(usage.cached, usage.prompt) if usage else 0, asked_tokens=asked,
         output_tokens=usage.output if usage else counted,
-        chunk_s=tuple(max(at - origin_s, 0.0) for at in reading.chunk_s),
-        ended_s=None if answer.ended_s is None else max(answer.ended_s - origin_s, 0.0), model=model, error=reading.error,
+        chunk_s=tuple(_since(origin_s, at_s) for at_s in reading.chunk_s),
+        ended_s=None if answer.ended_s is None else _since(origin_s, answer.ended_s), model=model, error=reading.error,
     )
+
+
+def _since(origin_s: float, at_s: float) -> float:
+    """Seconds from the start, to the microsecond: a socket and a loop take tens of them."""
+    return round(max(at_s - origin_s, 0.0), 6)
 
 
 def message(body: bytes | dict[str, Any]) -> str:  # Any: JSON

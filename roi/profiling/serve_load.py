@@ -22,7 +22,7 @@ TICK_S: Final = 0.01
 """How often the loop's own delay is measured."""
 
 DRAW_S: Final = 1.0
-"""How often the bar is drawn: it takes milliseconds, in which no chunk is read."""
+"""How often the bar is drawn, from the start on: it takes milliseconds, in which no chunk is read."""
 
 
 @dataclass

@@ -80,7 +80,7 @@ def token_counter(path: Path, field: str = "--tokenizer") -> Callable[[str], int
     try:
         from tokenizers import Tokenizer
     except ModuleNotFoundError as error:
-        raise MissingExtra("profile", error.name or "tokenizers") from error
+        raise MissingExtra("serve", error.name or "tokenizers") from error
     file = path / "tokenizer.json" if path.is_dir() else path
     if not file.is_file():
         raise InputError(f"{field}: no file {file}; a tokenizer.json, or the folder that holds one")

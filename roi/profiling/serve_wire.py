@@ -70,6 +70,8 @@ class Wire:
     def __init__(self, place: Place, key: str | None = None) -> None:
         self.place, self.key = place, key
         self.idle: list[tuple[float, _Connection]] = []
+        self.address: tuple[str, int] | None = None
+        """Where the name led the first time, so that no later request waits for a name server."""
         self.heard_s = perf_counter()
         """Clock of the last byte that came on any connection."""
         self.context = ssl.create_default_context() if place.scheme == "https" else None
@@ -101,6 +103,13 @@ class Wire:
                 else:
                     connection.abort()
 
+    async def open(self, connections: int) -> None:
+        """Have so many connections open, so that no request waits for one; where that fails, the request will say so."""
+        self.idle = [(since_s, one) for since_s, one in self.idle if one.reusable]
+        missing = range(connections - len(self.idle))
+        opened = await asyncio.gather(*(self._connect() for _ in missing), return_exceptions=True)
+        self.idle += [(perf_counter(), one) for one in opened if isinstance(one, _Connection)]
+
     def close(self) -> None:
         """End the idle connections."""
         for _, connection in self.idle:
@@ -117,8 +126,11 @@ class Wire:
 
     async def _connect(self) -> "_Connection":
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(
-            lambda: _Connection(self), self.place.host, self.place.port, ssl=self.context)
+        host, port = self.address or (self.place.host, self.place.port)
+        name = self.place.host if self.context else None
+        transport, connection = await loop.create_connection(
+            lambda: _Connection(self), host, port, ssl=self.context, server_hostname=name)
+        self.address = transport.get_extra_info("peername")[:2]
         return connection
 
     def _request(self, path: str, body: bytes | None) -> bytes:
@@ -146,7 +158,7 @@ class _Connection(asyncio.Protocol):
     @property
     def reusable(self) -> bool:
         """True where another request can be sent."""
-        return not self.lost and self.reader is not None and self.reader.over and self.reader.reusable
+        return not self.lost and (self.reader is None or (self.reader.over and self.reader.reusable))
 
     async def exchange(self, request: bytes, answer: Answer) -> None:
         """Send, and wait for the end of the answer."""

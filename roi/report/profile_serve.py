@@ -7,18 +7,20 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from roi.catalog.serve_fits import ServeFit
 from roi.estimate.serve_metrics import PointMetrics, point_metrics
 from roi.facts.serve_profile import ServePoint, ServeProfile
 from roi.report.profile_words import BUSY, INCOMPLETE, kept
+from roi.report.step_fit import step_fit_body, step_fit_lines
 
 SCHEMA = "roi.serve/1"
 WIDTH = 80
 
 HEADS = ("load", "in/out", "n", "err", "TTFT ms", "TPOT ms", "ITL ms", "tok/s", "req/s", "good")
-WIDTHS = (8, 10, 5, 3, 11, 9, 9, 6, 5, 4)
+WIDTHS = (9, 11, 5, 3, 9, 9, 9, 6, 5, 4)
 
 
-def serve_text(profile: ServeProfile, most_ttft_s: float, most_tpot_s: float, file: Path | None) -> str:
+def serve_text(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most_tpot_s: float, file: Path | None) -> str:
     """The report; `most_ttft_s` and `most_tpot_s` are the limits of goodput."""
     lines = [*_title(profile), ""]
     told = [(point, point_metrics(point, most_ttft_s, most_tpot_s)) for point in profile.points]
@@ -26,19 +28,20 @@ def serve_text(profile: ServeProfile, most_ttft_s: float, most_tpot_s: float, fi
         lines += [_cells(HEADS, WIDTHS), *(_cells(_point_cells(point, found), WIDTHS) for point, found in told), ""]
     else:
         lines += ["no load was measured", ""]
-    lines += _wrapped(_remarks(profile, [found for _, found in told], most_ttft_s, most_tpot_s))
+    lines += [*_wrapped(_remarks(profile, [found for _, found in told], most_ttft_s, most_tpot_s)), ""]
+    lines += step_fit_lines(*fitted)
     if file is not None:
         lines += ["", kept(file)]
     return "\n".join(line.rstrip() for line in lines)
 
 
-def serve_json(profile: ServeProfile, most_ttft_s: float, most_tpot_s: float, file: Path | None) -> str:
+def serve_json(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most_tpot_s: float, file: Path | None) -> str:
     """The same as JSON, SI units; every request with its timestamps is in the profile's file."""
     head = profile.model_dump(mode="json", exclude={"points", "kind", "schema_"})
     body = {
         "schema": SCHEMA, **head, "slo": {"ttft_s": most_ttft_s, "tpot_s": most_tpot_s},
         "points": [_point_json(point, point_metrics(point, most_ttft_s, most_tpot_s)) for point in profile.points],
-        "file": str(file) if file else None,
+        "step": step_fit_body(*fitted), "file": str(file) if file else None,
     }
     return json.dumps(body, indent=1, allow_nan=False)
 
@@ -58,10 +61,10 @@ def _title(profile: ServeProfile) -> list[str]:
 
 
 def _point_cells(point: ServePoint, found: PointMetrics) -> tuple[str, ...]:
-    load = f"{point.concurrency:,}" if point.concurrency is not None else f"{point.requests_per_s:.3g}/s"
+    load = f"{point.concurrency}" if point.concurrency is not None else f"{_rate(point.requests_per_s)}/s"
     mark = "" if point.complete else "*"
     return (
-        f"{load}{mark}", f"{point.input_tokens:,}/{point.output_tokens:,}", f"{found.succeeded:,}", f"{found.failed}",
+        f"{load}{mark}", f"{point.input_tokens}/{point.output_tokens}", f"{found.succeeded}", f"{found.failed}",
         _pair(found.ttft_p50_s, found.ttft_p95_s), _pair(found.tpot_p50_s, found.tpot_p95_s),
         _pair(found.itl_p50_s, found.itl_p99_s), _rate(found.output_tokens_per_s), _rate(found.requests_per_s),
         f"{found.good_share:.0%}",
@@ -74,11 +77,17 @@ def _pair(low_s: float | None, high_s: float | None) -> str:
 
 def _ms(seconds: float) -> str:
     ms = seconds * 1e3
-    return f"{ms:.3g}" if ms < 999.5 else f"{ms:.0f}" if ms < 99_999.5 else f"{seconds:.0f}s"
+    if ms >= 9999.5:
+        return f"{seconds:.0f}s"
+    return f"{ms:.2f}" if ms < 9.995 else f"{ms:.1f}" if ms < 99.95 else f"{ms:.0f}"
 
 
 def _rate(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
+    if value is None:
+        return "-"
+    if value >= 99_999.5:
+        return f"{value / 1e3:.0f}k"
+    return f"{value:.3f}" if value < 0.0995 else f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
 
 
 def _remarks(profile: ServeProfile, told: Iterable[PointMetrics], most_ttft_s: float, most_tpot_s: float) -> list[str]:
@@ -87,13 +96,13 @@ def _remarks(profile: ServeProfile, told: Iterable[PointMetrics], most_ttft_s: f
     if e.load_average and e.cores and e.load_average[0] >= BUSY * e.cores:
         texts.append(f"this host was busy (load {e.load_average[0]:.1f} on {e.cores} cores): its own clock may be late")
     if not profile.complete:
-        texts.append(f"{INCOMPLETE}, and nothing is fitted on it")
+        texts.append(INCOMPLETE)
     if any(not point.complete for point in profile.points):
         texts.append("*: this load did not end as planned")
     if any(found.window is not None and not found.window.steady for found in told):
         texts.append("some loads were too short for a steady window: their rates count start and end")
     who = {"server usage": "the server (usage)", "tokenizer": "a tokenizer here", "chunks": "streamed chunks, one token each",
-           "stated": "what was aimed at"}
+           "stated": "what was aimed at" if profile.tool == "roi" else "the file"}
     texts.append(f"output tokens counted by {who[profile.counted_by]}, prompt tokens by {who[profile.prompt_counted_by]}")
     texts.append("load: requests in flight, or arrivals a second; TTFT and TPOT p50/p95, ITL p50/p99; TPOT without the first "
                  "token; rates over the steady window: closed loop first to last sending, open loop one median E2E after the "

@@ -1,0 +1,44 @@
+"""The step fitted on one server's profile, what it predicts unseen, and the roofline beside it."""
+
+from typing import NamedTuple
+
+from roi.catalog.gpus import find_gpu
+from roi.catalog.models import find_model
+from roi.errors import InputError
+from roi.estimate.iteration import Iteration
+from roi.estimate.serve_checks import theory_step
+from roi.estimate.step_fit import StepFit, fit_profile
+from roi.estimate.step_holdout import HoldOut, held_out
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
+from roi.facts.serve_profile import ServeProfile
+
+
+class ServeFit(NamedTuple):
+    """What a profile says of its server's step."""
+
+    fit: StepFit
+    held_out: tuple[HoldOut, ...]
+    theory: Iteration | None
+    """The roofline, KV per token; None where shape, card or weight format is unknown."""
+
+
+def fit_serve(profile: ServeProfile) -> ServeFit:
+    """The fit of this profile alone, with the shape and the card where the catalog knows them."""
+    shape, gpu = _shape(profile.model), _gpu(profile.gpu)
+    fit = fit_profile(profile, shape, gpu)
+    return ServeFit(fit, held_out(profile, fit, shape), theory_step(profile, shape, gpu))
+
+
+def _shape(name: str) -> ModelShape | None:
+    try:
+        return find_model(name)
+    except InputError:
+        return None
+
+
+def _gpu(name: str | None) -> Gpu | None:
+    try:
+        return None if name is None else find_gpu(name)
+    except InputError:
+        return None

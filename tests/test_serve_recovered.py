@@ -1,0 +1,47 @@
+"""A server whose step is known is profiled over HTTP; the fit finds the step again, and the replay a load it has not seen."""
+
+import pytest
+from serving_server import Law, StepServer
+
+from roi.estimate.step_fit import fit_profile
+from roi.estimate.step_holdout import held_out
+from roi.profiling.progress import Silent
+from roi.profiling.serve import ServeRequest, profile_serve
+from roi.profiling.serve_design import ServePlan, closed_points, poisson_point
+from roi.profiling.serve_wire import read_url
+
+LAW = Law(step_s=0.006, sequence_s=2e-4, kv_token_s=1e-6, prefill_token_s=3e-5, request_s=0.003)
+
+NOISE = 0.05
+"""Share of a coefficient by which a busy machine's timers may move it; the intervals know noise within a run only."""
+
+
+@pytest.fixture(scope="module")
+def profile():
+    closed = closed_points((1, 4, 12), (32, 384), (24, 48), None, 1)
+    plan = ServePlan((*closed, poisson_point((32, 384), (24, 48), 40, None, 1)))
+    with StepServer(LAW) as server:
+        request = ServeRequest(read_url(server.url), None, None, plan, 7, 60.0, 20.0, 10.0)
+        run = profile_serve(request, Silent())
+    assert run.failure is None
+    assert run.profile.complete
+    return run.profile
+
+
+def test_the_coefficients_are_found_within_their_intervals(profile):
+    fit = fit_profile(profile)
+    assert fit.rejected == ()
+    found = {c.name: c for c in fit.coefficients}
+    for name in ("step_s", "sequence_s", "kv_token_s", "prefill_token_s"):
+        true, c = getattr(LAW, name), found[name]
+        assert c.low - NOISE * true <= true <= c.high + NOISE * true, c
+    assert LAW.request_s < fit.request_s < LAW.request_s + 0.004  # and what sockets and two loops take
+
+
+def test_the_replay_predicts_a_load_that_the_fit_has_not_seen(profile):
+    """An open loop at lengths of neither design, at 60% of the rate: TPOT and tokens/s within 10%, TTFT within 25%."""
+    [hold_out] = held_out(profile, fit_profile(profile))
+    tpot, ttft, rate = hold_out.errors
+    assert abs(tpot) < 0.10
+    assert abs(rate) < 0.10
+    assert abs(ttft) < 0.25

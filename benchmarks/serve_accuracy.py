@@ -26,17 +26,15 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
-from roi.estimate.engine_replica import Server
 from roi.estimate.serve_metrics import PointMetrics, point_metrics
 from roi.estimate.serve_prediction import predicted_point
 from roi.estimate.step_fit import fit_profile
+from roi.estimate.step_holdout import fitted_server
 from roi.facts.serve_profile import ServePoint, ServeProfile
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from serving_server import StepServer
-from tiny_server import KV_BLOCK_TOKENS, KV_BLOCKS, STEP_TOKENS, tiny_server
+from tiny_server import KV_BLOCK_TOKENS, KV_BLOCKS, tiny_server
 
 TARGET = 0.10
 """Median error of TPOT and of throughput."""
@@ -56,13 +54,13 @@ FIGURES = ("tpot_p50_s", "output_tokens_per_s", "ttft_p50_s")
 
 @dataclass(frozen=True)
 class Target:
-    """A server under load, and what its command line says of its engine."""
+    """A server under load."""
 
     name: str
     url: str
     model: str
-    kv_capacity_tokens: float = np.inf
-    step_tokens: float = 1e9
+    stated: tuple[str, ...] = ()
+    """Words of the command with what it does not say of itself."""
 
 
 @contextmanager
@@ -77,7 +75,7 @@ def real_target() -> Iterator[Target]:
     """`transformers serve`."""
     with tiny_server() as server:
         name = f"transformers serve {version('transformers')}, torch {version('torch')}, continuous batching, CPU, 1 thread"
-        yield Target(name, server.url, server.model, kv_capacity_tokens=KV_BLOCK_TOKENS * KV_BLOCKS, step_tokens=STEP_TOKENS)
+        yield Target(name, server.url, server.model, ("--kv-tokens", str(KV_BLOCK_TOKENS * KV_BLOCKS)))
 
 
 def profiled(target: Target) -> ServeProfile:
@@ -86,7 +84,7 @@ def profiled(target: Target) -> ServeProfile:
     words = [word for option, values in lists for word in (option, ",".join(str(value) for value in values))]
     with TemporaryDirectory() as folder:
         file = Path(folder, "profile.json")
-        command = [sys.executable, "-m", "roi", "profile", "serve", target.url, "--model", target.model, *words]
+        command = [sys.executable, "-m", "roi", "profile", "serve", target.url, "--model", target.model, *target.stated, *words]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         subprocess.run(  # noqa: S603 -- this interpreter
             [*command, "--output", str(file)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
@@ -126,7 +124,7 @@ def one_round(target: Target) -> tuple[list[PointMetrics], list[list[float]]]:
     if fit.iteration is None:
         print(f"  nothing was fitted: {'; '.join(fit.rejected)}")
         return [], []
-    server = Server(fit.iteration, target.kv_capacity_tokens, step_tokens=target.step_tokens, request_s=fit.request_s)
+    server = fitted_server(fit, profile.kv_capacity_tokens)
     seen, found = [], []
     print("load             in  out    n | TPOT, ms, and predicted | tokens/s            | TTFT, ms")
     for point in (p for p in profile.points if not is_fitted(p)):
@@ -134,7 +132,14 @@ def one_round(target: Target) -> tuple[list[PointMetrics], list[list[float]]]:
         seen.append(measured)
         found.append(errors(ours, measured))
         print(row(point, measured, ours, found[-1]))
+    print(f"median error of {len(found)} loads: {medians(found)}; load average {os.getloadavg()[0]:.1f}")
     return seen, found
+
+
+def medians(found: list[list[float]]) -> str:
+    """The median of each figure's absolute error, in words."""
+    tpot, rate, ttft = (statistics.median(abs(each[k]) for each in found) for k in range(3))
+    return f"TPOT {tpot:.1%}, throughput {rate:.1%}, TTFT {ttft:.1%}"
 
 
 def report(target: Target, rounds: int) -> None:
@@ -144,14 +149,10 @@ def report(target: Target, rounds: int) -> None:
     found = [error for _, errors_ in told for error in errors_]
     if not found:
         return
-    tpot, rate, ttft = (statistics.median(abs(error[k]) for error in found) for k in range(3))
-    print(f"median error of {len(found)} unseen loads in {rounds} rounds: TPOT {tpot:.1%}, throughput {rate:.1%}"
-          f" (target {TARGET:.0%} each), TTFT {ttft:.1%}")
+    print(f"{len(found)} unseen loads in {rounds} rounds, median error: {medians(found)} (target {TARGET:.0%} of the first two)")
     moved = [errors(b, a) for (first, _), (later, _) in pairwise(told) for a, b in zip(first, later, strict=False)]
     if moved:
-        tpot, rate, ttft = (statistics.median(abs(each[k]) for each in moved) for k in range(3))
-        print(f"the same loads from round to round: TPOT {tpot:.1%}, throughput {rate:.1%}, TTFT {ttft:.1%}; load average"
-              f" {os.getloadavg()[0]:.1f}")
+        print(f"the same loads from round to round, median: {medians(moved)}; load average {os.getloadavg()[0]:.1f}")
 
 
 def main() -> None:

@@ -1,12 +1,12 @@
 """What the replay says of a measured point: the same requests, with the times that a fitted step gives them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roi.estimate.engine_replica import Server
-from roi.estimate.replay import Requests, replay
+from roi.estimate.replay import Replayed, Requests, replay
 from roi.estimate.replay_closed import replay_closed
 from roi.estimate.serve_metrics import successes
 from roi.facts.serve_profile import ServedRequest, ServePoint
@@ -15,16 +15,14 @@ Array = NDArray[np.float64]
 
 
 def predicted_point(point: ServePoint, server: Server, kv_of: Callable[[Array], Array] | None = None) -> ServePoint:
-    """The point as the replay has it, for the same metrics as the measured one; requests that fit no replica have no output.
+    """The point as the replay has it, for the same metrics as the measured one; requests that fit no replica are left out.
 
-    `server` counts KV in tokens; `kv_of` gives what a context of so many tokens reads (windows cap it), else all of it. A
-    closed loop is replayed as one, at the point's concurrency: what was measured enters through the lengths alone; an open
-    loop keeps its arrivals. Requests that failed are left out. Tokens come evenly between the first and the last, where the
-    replay's steps differ a little.
+    `server` counts KV in tokens; `kv_of` gives what a context of so many tokens reads (windows cap it), else all of it.
+    Requests that failed are left out too. Tokens come evenly between the first and the last, where the replay's steps differ
+    a little.
     """
-    good = successes(point)
-    load = _load(good, kv_of or (lambda tokens: tokens))
-    found = replay(load, server) if point.concurrency is None else replay_closed(load, server, point.concurrency)
+    good = sorted(successes(point), key=lambda r: r.sent_s)
+    found = replay_served(good, server, point.concurrency, kv_of)
     first, last = found.first_s + found.request_s, found.ended_s + found.request_s
     requests = [
         ServedRequest(
@@ -37,12 +35,20 @@ def predicted_point(point: ServePoint, server: Server, kv_of: Callable[[Array], 
     return point.model_copy(update={"requests": tuple(requests)})
 
 
-def _load(good: list[ServedRequest], kv_of: Callable[[Array], Array]) -> Requests:
-    """The requests' lengths; KV grows along the chord from the first read to the last."""
+def replay_served(
+    requests: Sequence[ServedRequest], server: Server, concurrency: int | None, kv_of: Callable[[Array], Array] | None = None
+) -> Replayed:
+    """Times of the requests (in order of sending) by the server's step; KV grows along the chord from first to last read.
+
+    With `concurrency` in flight, as a closed loop: what was measured enters through the lengths alone. Without, at the times
+    at which they were sent.
+    """
+    read = kv_of or (lambda tokens: tokens)
     prompt, cached, output = (
-        np.array([float(getattr(r, name)) for r in good]) for name in ("prompt_tokens", "cached_tokens", "output_tokens")
+        np.array([float(getattr(r, name)) for r in requests]) for name in ("prompt_tokens", "cached_tokens", "output_tokens")
     )
-    start, end = kv_of(prompt + 1.0), kv_of(prompt + output)
+    start, end = read(prompt + 1.0), read(prompt + output)
     growth = (end - start) / np.maximum(output - 1.0, 1.0)
-    sent = np.array([r.sent_s for r in good])
-    return Requests(sent, np.maximum(prompt - cached, 1.0), output, start, growth, kv_of(prompt + output))
+    sent = np.array([r.sent_s for r in requests])
+    load = Requests(sent, np.maximum(prompt - cached, 1.0), output, start, growth, end)
+    return replay(load, server) if concurrency is None else replay_closed(load, server, concurrency)

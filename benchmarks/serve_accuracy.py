@@ -149,7 +149,8 @@ def report(target: Target, rounds: int) -> None:
     found = [error for _, errors_ in told for error in errors_]
     if not found:
         return
-    print(f"{len(found)} unseen loads in {rounds} rounds, median error: {medians(found)} (target {TARGET:.0%} of the first two)")
+    print(f"{len(found)} unseen loads in {rounds} rounds, median error: {medians(found)}"
+          f" (target {TARGET:.0%} of the first two)")
     moved = [errors(b, a) for (first, _), (later, _) in pairwise(told) for a, b in zip(first, later, strict=False)]
     if moved:
         print(f"the same loads from round to round, median: {medians(moved)}; load average {os.getloadavg()[0]:.1f}")

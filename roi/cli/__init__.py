@@ -29,7 +29,7 @@ COMMANDS = {
     "fit": Door("roi.cli.fit:fit", "What fits on which GPU: memory, training hours, USD."),
     "usage": Door("roi.cli.usage:usage", "What was spent, from usage logs; the workload they settle."),
     "init": Door("roi.cli.init:init", "Write a commented scenario to start from."),
-    "profile": Door("roi.cli.profile:profile", "Short real runs on the device at hand."),
+    "profile": Door("roi.cli.profile:profile", "Short real runs on the device at hand, or on a server."),
     "schema": Door("roi.cli.schema:schema", "JSON Schema of the scenario file, for editors."),
     "validate": Door("roi.cli.validate:validate", "Predictions against a table of measured training runs."),
     "calibrate": Door("roi.cli.calibrate:calibrate", "Training speed measured against theory: scales, errors, intervals."),

@@ -48,7 +48,8 @@ class Bar:
         if now - self.drawn_s < 0.2 and spent < 1.0:
             return
         self.drawn_s = now
-        left = f"at most {left_s // 60:.0f}:{left_s % 60:02.0f} left"
+        minutes, seconds = divmod(round(left_s), 60)
+        left = f"at most {minutes}:{seconds:02d} left"
         self.progress.update(self.task, completed=spent, description=text, left=left)
         self.progress.refresh()
 

@@ -106,6 +106,8 @@ class Sizing:
     peak_requests_per_s: float
     """What must hold the SLO, before headroom: the peak, or the trace's mean rate where its own bursts are replayed."""
     headroom: float
+    fleet_share: float
+    """Share of the rent that this workload pays; below 1 where several adapters share the base."""
     slo: Slo
     prompt_tokens: float
     cached_tokens: float
@@ -156,8 +158,8 @@ def size_service(
     sized.sort(key=lambda each: each[0].fleet.usd_per_month)
     shape = traffic.shape
     return Sizing(
-        str(case["title"].value), option.system, option.id, mean, demand, float(option.headroom), slo,
-        float(shape.uncached_tokens + shape.cached_tokens), float(shape.cached_tokens), float(shape.output_tokens),
+        str(case["title"].value), option.system, option.id, mean, demand, float(option.headroom), float(option.fleet_share),
+        slo, float(shape.uncached_tokens + shape.cached_tokens), float(shape.cached_tokens), float(shape.output_tokens),
         trace is not None, tuple(found for found, _ in sized),
         None if trace is not None else _day(sized[0][1], sized[0][0].replicas, mean, shared.load_curve),
         () if trace is not None else ways(case, shared, option, sized[0][1].plan, mean),

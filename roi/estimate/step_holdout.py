@@ -6,7 +6,7 @@ import numpy as np
 
 from roi.errors import InputError
 from roi.estimate.engine_replica import Server
-from roi.estimate.replay import Requests, replay
+from roi.estimate.serve_prediction import replay_served
 from roi.estimate.serving_memory import SEQUENCE_LIMIT, STEP_TOKENS
 from roi.estimate.step_fit import StepFit, held_out_points, kv_reader
 from roi.facts.model import ModelShape
@@ -66,26 +66,20 @@ def fitted_server(fit: StepFit, kv_capacity_tokens: float | None = None) -> Serv
 def _replayed(
     number: int, point: ServePoint, server: Server, profile: ServeProfile, shape: ModelShape | None
 ) -> HoldOut | None:
-    """The point beside its replay; None where no request has two tokens."""
+    """The point beside its replay; None where no request has two tokens, or none fits the stated cache."""
     good = sorted((r for r in point.requests if r.error is None and len(r.chunk_s) > 1), key=lambda r: r.sent_s)
     if not good:
         return None
-    prompt = np.array([float(max(r.prompt_tokens, 1)) for r in good])
-    cached = np.array([float(r.cached_tokens) for r in good])
-    output = np.array([float(r.output_tokens) for r in good])
-    read = kv_reader(shape, profile.gpus)
-    start, end = read(prompt + 1.0), read(prompt + output)
-    requests = Requests(
-        np.array([r.sent_s for r in good]), np.maximum(prompt - cached, 1.0), output, start,
-        (end - start) / np.maximum(output - 1.0, 1.0), end,
-    )
-    found = replay(requests, server)
+    found = replay_served(good, server, point.concurrency, kv_reader(shape, profile.gpus))
+    if not found.served.any():
+        return None
+    output, sent = np.array([float(r.output_tokens) for r in good]), np.array([r.sent_s for r in good])
     first, last = np.array([r.chunk_s[0] for r in good]), np.array([r.chunk_s[-1] for r in good])
     tpot = (last - first) / np.maximum(output - 1.0, 1.0)
-    total, begin = float(output.sum()), float(requests.arrival_s[0])
+    total, begin = float(output.sum()), float(sent[0])
     return HoldOut(
         point=number + 1, requests=len(good), tpot_s=float(np.median(tpot[output > 1.0])),
-        predicted_tpot_s=float(np.median(found.tpot_s)), ttft_s=float(np.median(first - requests.arrival_s)),
+        predicted_tpot_s=float(np.median(found.tpot_s)), ttft_s=float(np.median(first - sent)),
         predicted_ttft_s=float(np.median(found.ttft_s)), tokens_per_s=total / float(last.max() - begin),
         predicted_tokens_per_s=total / (float(found.ended_s[found.served].max()) + found.request_s - begin),
     )

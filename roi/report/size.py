@@ -59,7 +59,7 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     best = sizing.plans[0]
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
     yield Paragraph(_load(sizing))
-    yield Paragraph(_answer(best), strong=True)
+    yield Paragraph(_answer(best, sizing.fleet_share), strong=True)
     yield Heading("Plans, cheapest first")
     yield Table(PLAN_HEADS, tuple(_plan(plan) for plan in sizing.plans))
     spares = f" GPUs and USD hold {best.spares} spare{'' if best.spares == 1 else 's'} more." if best.spares else ""
@@ -98,13 +98,14 @@ def _slo(slo: Slo) -> str:
     return ", ".join(limits) or "none, everything can wait"
 
 
-def _answer(best: SizedPlan) -> str:
+def _answer(best: SizedPlan, share: float) -> str:
     spare = f" and {best.spares} spare{'' if best.spares == 1 else 's'}" if best.spares else ""
+    paid = "" if share == 1.0 else f", {percent(share)} of the rent: other adapters share the base"
     held = best.fleet.instances
     instances = "" if held == best.replicas + best.spares else f" on {held} instance{'' if held == 1 else 's'}"
     slow = "no fleet holds" if best.replicas_slow is None else f"{best.replicas_slow} where it is slow"
     return (f"{best.replicas} replica{'' if best.replicas == 1 else 's'}{spare} of {plan_name(best)}{instances}:"
-            f" {usd(best.fleet.usd_per_month)} a month. The engine's speed decides: {best.replicas_fast} where it is fast"
+            f" {usd(best.fleet.usd_per_month)} a month{paid}. The engine's speed decides: {best.replicas_fast} where it is fast"
             f" (P95), {slow} (P5).")
 
 

@@ -14,17 +14,15 @@ from roi.estimate.nnls import nnls
 from roi.estimate.serving_evidence import ServingEvidence, derived_throughput, measured_figures, predict_serving
 from roi.estimate.serving_fit import MOST, equations_of, fit_efficiencies, speeds, step_equation
 from roi.estimate.serving_left_out import balanced_quantiles, leave_out, same_model
-from roi.estimate.serving_prediction import (
-    Replica,
+from roi.estimate.serving_loads import (
     closed_figures,
     disaggregated_figures,
     open_figures,
-    operating_figures,
     saturated_figures,
-    stated_tpot,
     static_figures,
-    system_figures,
 )
+from roi.estimate.serving_prediction import operating_figures, stated_tpot, system_figures
+from roi.estimate.serving_replica import Replica
 from roi.estimate.serving_run import ServingLoad, ServingRun, ServingSystem
 
 STEP = Iteration(step_s=0.010, sequence_s=0.001, kv_byte_s=0.0, prefill_token_s=1e-5, request_s=0.005, request_steps=2.0)

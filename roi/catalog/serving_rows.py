@@ -56,6 +56,9 @@ DEFAULT_PROMPTS = 1000.0
 GUESSED_SPREAD = 1.5
 """A load that nothing describes may be anything up to all that the server gives."""
 
+BLANKS = ("n.s.", "n/a", "nan", "none", "unknown", "-")
+"""Words for an empty cell."""
+
 LARGE_LIMIT = 1024.0
 """vLLM's max_num_seqs since V1 on data-centre cards; TensorRT-LLM's max_batch_size is 2,048."""
 
@@ -166,7 +169,7 @@ def serving_run(row: Row) -> ServingRun:
     prefill = 0.0
     if words.split is not None:
         workers = sum(words.split)
-        tp, replicas, prefill = (_gpus(row) or workers * tp) / workers, workers, words.split[0]
+        tp, replicas, prefill = max((_gpus(row) or workers * tp) / workers, 1.0), workers, words.split[0]
     return ServingRun(
         id=cell(row, "id"), source=_source(row),
         system=ServingSystem(model.shape, gpu, replicas, tp, weight, kv, _sequence_limit(engine, load), prefill),
@@ -275,7 +278,7 @@ def _lengths(
     row: Row, text: str, figures: dict[str, float | None], assumed: list[tuple[str, float]],
 ) -> tuple[float, float]:
     """Mean prompt and output tokens: as stated, else from the ratios of the rates, else ShareGPT's where it is named."""
-    isl, osl = measured_number(row, "isl"), measured_number(row, "osl")
+    isl, osl = (None if cell(row, name).lower() in BLANKS else measured_number(row, name) for name in ("isl", "osl"))
     requests, output, total = figures["req_per_s"], figures["output_tok_per_s"], figures["total_tok_per_s"]
     if osl is None and requests and output:
         osl = output / requests

@@ -282,7 +282,7 @@ def _lengths(
     requests, output, total = figures["req_per_s"], figures["output_tok_per_s"], figures["total_tok_per_s"]
     if osl is None and requests and output:
         osl = output / requests
-    if isl is None and requests and output and total:
+    if isl is None and requests and output and total and total > output:
         isl = (total - output) / requests
     if (isl is None or osl is None) and "sharegpt" in text:
         assumed.append(("isl, osl of ShareGPT", 1.2))

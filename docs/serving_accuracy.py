@@ -98,8 +98,8 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
     plain, left = read(SERVING), read(LEFT_OUT)
     out = ["## Serving", "", (
         f"`roi validate TABLE` on {plain['rows']:,} published runs, rows marked IMPLAUSIBLE left out. The efficiencies were"
-        " fitted on anl and sil; dst, slora, vllm and lpc were never fitted. Throughput is what the row states (output tokens/s,"
-        " else all tokens/s, else requests/s)."), ""]
+        " fitted on anl and sil; dst, slora, vllm and lpc were never fitted. Throughput is what the row states (output"
+        " tokens/s, else all tokens/s, else requests/s)."), ""]
     for name in QUANTITIES:
         out += [f"### {TITLES[name]}", "", HEADS.format("source, GPU and engine"), _line("**all**", plain[name])]
         if name == "throughput":

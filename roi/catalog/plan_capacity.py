@@ -24,6 +24,10 @@ GENERATIONS: Final = 10
 MOST: Final = 4000
 """Requests of one replica's replay at most."""
 
+REPLAYED_STEPS: Final = 1.5
+"""Steps from arrival to first token that the replay itself has: half of the one that runs, and the prompt's own. Engines that
+schedule ahead were measured at more; each further one adds a step's time, which TTFT alone sees."""
+
 REPLAYED: Final = 600
 """Requests of one replica's replay: some minutes of a peak, not a stationary hour. With 5,000 of them the capacity is 9% lower
 (median of 30 plans, lengths and SLOs; benchmarks/replay_speed.py), since queues have longer to build up."""
@@ -74,7 +78,10 @@ def published_server(plan: ServingPlan, traffic: Traffic) -> Server:
     known = find_engine("vllm").efficiencies
     engine = roofline_iteration(plan.shape, plan.gpu, degree, plan.weight_dtype, requests.prefill_context, known)
     memory = replica_memory(plan.shape, plan.gpu, degree, plan.weight_dtype, plan.kv_dtype, requests)
-    return Server(engine.at_speed(plan.speed), float(np.asarray(memory.kv_capacity_bytes)))
+    ahead = max(float(engine.request_steps) - REPLAYED_STEPS, 0.0) * float(engine.step_s)
+    return Server(
+        engine.at_speed(plan.speed), float(np.asarray(memory.kv_capacity_bytes)), request_s=float(engine.request_s) + ahead,
+    )
 
 
 def load_curve(plan: ServingPlan, traffic: Traffic, server: Server, replicas: int, count: int) -> LoadCurve:

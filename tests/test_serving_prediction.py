@@ -323,7 +323,7 @@ def test_littles_law_gives_what_a_closed_loop_does_not_state():
 
 
 @pytest.mark.parametrize("gpu", ["L4", "A10G", "L40S", "MI300X", "H200", "B200", "RTX 4090", "T4"])
-@pytest.mark.parametrize("scenario", ["static batch", "closed loop", "rate 3", "Offline", "Server", "P:D 1:3", "ShareGPT 200 prompts"])
+@pytest.mark.parametrize("scenario", ["static batch", "closed loop", "rate 3", "Offline", "Server", "P:D 1:3", "ShareGPT 200"])
 def test_every_load_on_every_card_has_finite_ordered_figures(gpu, scenario):
     """Single tokens, long prompts, models that do not fit, dense and mixtures: 0 < low <= value <= high."""
     for model in ("Llama-3.1-70B", "Mixtral-8x7B", "Llama-3.2-1B"):

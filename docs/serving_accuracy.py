@@ -100,7 +100,7 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
         f"`roi validate TABLE` on {plain['rows']:,} published runs, rows marked IMPLAUSIBLE left out. The efficiencies were"
         " fitted on anl and sil; dst, slora, vllm and lpc were never fitted. Throughput is what the row states (output"
         " tokens/s, else all tokens/s, else requests/s). How rows are read, which terms a step has and which rows are"
-        " fitted was decided with all of these rows at hand, the four other sources included: every figure is somewhat kind."), ""]
+        " fitted was decided with all rows at hand, the four other sources included: every figure is somewhat kind."), ""]
     for name in QUANTITIES:
         out += [f"### {TITLES[name]}", "", HEADS.format("source, GPU and engine"), _line("**all**", plain[name])]
         if name == "throughput":

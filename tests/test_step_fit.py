@@ -13,6 +13,7 @@ from roi.estimate.step_fit import StepFit, fit_profile, held_out_points
 from roi.estimate.step_holdout import fitted_server, held_out
 from roi.estimate.step_least_squares import non_negative
 from roi.estimate.step_windows import in_chunks, point_rows
+from roi.facts.serve_profile import ServedRequest, ServePoint
 from roi.report.step_fit import step_fit_body, step_fit_lines
 
 SILENT = Noise(step=0.0, drift=0.0, timer_s=0.0)
@@ -322,3 +323,14 @@ def test_a_server_that_runs_one_request_at_a_time_has_no_term_for_sequences():
     assert tpot < 0.02
     assert ttft < 0.10
     assert rate < 0.01
+
+
+def test_tokens_that_a_late_client_stamps_alike_end_the_windows():
+    """Both requests' last 40 tokens have one time: nothing lies beyond it, and the search for windows ends."""
+    times = tuple(0.01 * i for i in range(1, 41)) + (0.5,) * 40
+    request = ServedRequest(
+        sent_s=0.0, prompt_tokens=10, asked_tokens=80, output_tokens=80, chunk_s=times, ended_s=0.5)
+    point = ServePoint(input_tokens=10, output_tokens=80, concurrency=2, requests=(request, request))
+    rows, _ = point_rows(point)
+    assert rows is not None
+    assert np.all(rows.seconds > 0.0)

@@ -169,7 +169,7 @@ def _windows(
         if reference.ends_only:
             clean[1:-1] = False
         for i, j in _cuts(np.flatnonzero(clean)):
-            if any(start < t[j] and end > t[i] for start, end in failed):
+            if t[j] <= t[i] or any(start < t[j] and end > t[i] for start, end in failed):
                 continue
             low, high = middle[i], middle[j]
             tokens, kv = _between([streams[k] for k in np.flatnonzero((first <= high) & (last > low))], low, high)
@@ -179,7 +179,7 @@ def _windows(
             with_prompt = float(np.unique(np.searchsorted(middle, first[starts])).size)
             touched = _touched(expert_share, steps, tokens, with_prompt, prefill)
             yield float(t[i]), float(t[j] - t[i]), steps, touched, tokens, kv, prefill, 0.0
-        now = float(t[-1])
+        now = float(t[-1]) if t[-1] > now else float(np.nextafter(now, np.inf))  # a late client stamps many tokens alike
 
 
 def _lone(streams: list[_Stream], failed: list[tuple[float, float]], expert_share: float) -> Iterator[tuple[float, ...]]:

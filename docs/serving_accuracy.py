@@ -99,7 +99,8 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
     out = ["## Serving", "", (
         f"`roi validate TABLE` on {plain['rows']:,} published runs, rows marked IMPLAUSIBLE left out. The efficiencies were"
         " fitted on anl and sil; dst, slora, vllm and lpc were never fitted. Throughput is what the row states (output"
-        " tokens/s, else all tokens/s, else requests/s)."), ""]
+        " tokens/s, else all tokens/s, else requests/s). How rows are read, which terms a step has and which rows are"
+        " fitted was decided with all rows at hand, the four other sources included: every figure is somewhat kind."), ""]
     for name in QUANTITIES:
         out += [f"### {TITLES[name]}", "", HEADS.format("source, GPU and engine"), _line("**all**", plain[name])]
         if name == "throughput":
@@ -118,7 +119,9 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
                 if block["judged"]]
     out += ["", "### What the fit has not seen", "", (
         "Errors of the speed (static: requests/s; closed loop: 1 / TPOT) on anl and sil, with what is named left out of the"
-        " fit, and the share of runs inside the interval that the catalog states for that case."), "",
+        " fit, and the share of runs inside the interval that the catalog states for that case. The intervals are quantiles"
+        " of these same left-out errors, rounded away from 1: the share says that they were set right, not that they hold"
+        " elsewhere. Factors for blank columns are judgements."), "",
         "| left out | n | median % | mean % | in 90% |", "|:--|--:|--:|--:|--:|"]
     out += [f"| {row['left_out']} | {row['n']} | {row['median_error']:.1f} | {row['mean_error']:.1f} | {row['coverage']:.1f} |"
             for row in plain["unseen"]]

@@ -79,7 +79,7 @@ def test_an_unknown_command_is_answered_with_the_nearest() -> None:
     assert answer.exit_code == 2
     assert answer.stdout == ""
     assert "no command 'comprae'; did you mean compare?" in answer.stderr
-    assert "there are compare, fit" in ask(main, "xyzzy").stderr
+    assert "there are compare, size" in ask(main, "xyzzy").stderr
 
 
 @pytest.mark.parametrize("args", [["--no-such-option"], ["run"], ["run", "a", "b"], ["run", "--what"]])

@@ -14,17 +14,15 @@ from roi.estimate.nnls import nnls
 from roi.estimate.serving_evidence import ServingEvidence, derived_throughput, measured_figures, predict_serving
 from roi.estimate.serving_fit import MOST, equations_of, fit_efficiencies, speeds, step_equation
 from roi.estimate.serving_left_out import balanced_quantiles, leave_out, same_model
-from roi.estimate.serving_prediction import (
-    Replica,
+from roi.estimate.serving_loads import (
     closed_figures,
     disaggregated_figures,
     open_figures,
-    operating_figures,
     saturated_figures,
-    stated_tpot,
     static_figures,
-    system_figures,
 )
+from roi.estimate.serving_prediction import operating_figures, stated_tpot, system_figures
+from roi.estimate.serving_replica import Replica
 from roi.estimate.serving_run import ServingLoad, ServingRun, ServingSystem
 
 STEP = Iteration(step_s=0.010, sequence_s=0.001, kv_byte_s=0.0, prefill_token_s=1e-5, request_s=0.005, request_steps=2.0)
@@ -322,3 +320,17 @@ def test_littles_law_gives_what_a_closed_loop_does_not_state():
     """16 x 1,024 / (0.126211 + 1,023 x 0.0109372) = 1,448 output tokens a second."""
     assert derived_throughput(serving_run(CLOSED_ROW)) == pytest.approx(1448.0, rel=1e-3)
     assert derived_throughput(serving_run(STATIC_ROW)) is None
+
+
+@pytest.mark.parametrize("gpu", ["L4", "A10G", "L40S", "MI300X", "H200", "B200", "RTX 4090", "T4"])
+@pytest.mark.parametrize("scenario", ["static batch", "closed loop", "rate 3", "Offline", "Server", "P:D 1:3", "ShareGPT 200"])
+def test_every_load_on_every_card_has_finite_ordered_figures(gpu, scenario):
+    """Single tokens, long prompts, models that do not fit, dense and mixtures: 0 < low <= value <= high."""
+    for model in ("Llama-3.1-70B", "Mixtral-8x7B", "Llama-3.2-1B"):
+        for isl, osl in (("1", "1"), ("512", "128"), ("100000", "2")):
+            for tp in ("1", "8"):
+                change = {"gpu": gpu, "scenario": scenario, "model": model, "isl": isl, "osl": osl, "tp": tp, "n_gpus": "8"}
+                run = serving_run({**CLOSED_ROW, **change, "concurrency": "" if scenario in ("rate 3", "Offline") else "64"})
+                for found in predict_serving(run, serving_evidence(run)).figures.values():
+                    assert np.isfinite([found.low, found.value, found.high]).all(), change
+                    assert 0.0 < found.low <= found.value * (1 + 1e-9) <= found.high * (1 + 2e-9), change

@@ -108,6 +108,13 @@ def test_a_blank_tp_is_all_gpus_for_a_batch_and_the_fewest_that_leave_half_for_k
     assert "tp 2" in [name for name, _ in offline.assumed]
 
 
+def test_counts_beside_names_are_read():
+    """Eight H100 in replicas of two."""
+    found = run(gpu="8xH100", n_gpus="", tp="TP2").system
+    assert (found.gpu.id, found.replicas, found.tensor_parallel) == ("H100-80GB-SXM", 4.0, 2.0)
+    assert run(gpu="NVIDIA L40S x2", n_gpus="", tp="2").system.replicas == 1.0
+
+
 def test_prefill_and_decode_workers_share_the_gpus():
     found = run(scenario="P:D 3:1 concurrency 32", n_gpus="8", tp="2").system
     assert (found.replicas, found.prefill_replicas, found.tensor_parallel) == (4.0, 3.0, 2.0)
@@ -150,6 +157,9 @@ def test_an_unknown_model_of_known_size_is_predicted_by_the_nearest_dense_one_br
     found = run(model="acme/Rocket-9B", params_b="9.2")
     assert found.system.shape.parameters == pytest.approx(9.2e9, rel=1e-3)
     assert any("in place of the model" in name for name, _ in found.assumed)
+    mixture = run(model="acme/Rocket-8x9B", params_b="60").system.shape
+    assert mixture.mlp[0].experts > 1
+    assert mixture.parameters == pytest.approx(60e9, rel=1e-2)
 
 
 @pytest.mark.parametrize(("change", "told"), [

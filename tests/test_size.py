@@ -138,10 +138,10 @@ def test_without_plans_the_reason_is_the_options(file):
 
 
 def test_a_profile_of_the_server_replaces_the_published_speed(file, tmp_path):
-    """A server with steps of 12 ms + 0.1 ms a sequence: its capacity is measured, with the spread of the hold-out alone."""
+    """A server with steps of 20 ms + 0.1 ms a sequence: its capacity is measured, with the spread of the hold-out alone."""
     folder = tmp_path / "profiles"
     stated = {"model": "qwen3-8b", "gpu": "L40S", "engine": "vllm", "weight_dtype": "fp8", "kv_dtype": "bf16"}
-    save_profile(simulate(Truth(a=12e-3), **stated), folder)
+    save_profile(simulate(Truth(a=20e-3), **stated), folder)
     known = known_runs(load_profiles([folder]))
     scenario = load_scenario(file, ())
     case = resolve(scenario, known).case

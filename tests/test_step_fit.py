@@ -8,10 +8,10 @@ from step_simulator import DESIGN, HOLD_OUT, Load, Noise, Truth, simulate, simul
 
 from roi.catalog.models import find_model
 from roi.errors import InputError
+from roi.estimate.nnls import nnls
 from roi.estimate.step_adapters import adapter_speeds
 from roi.estimate.step_fit import StepFit, fit_profile, held_out_points
 from roi.estimate.step_holdout import fitted_server, held_out
-from roi.estimate.step_least_squares import non_negative
 from roi.estimate.step_windows import in_chunks, point_rows
 from roi.facts.serve_profile import ServedRequest, ServePoint
 from roi.report.step_fit import step_fit_body, step_fit_lines
@@ -273,7 +273,7 @@ def test_non_negative_least_squares_equal_scipy():
     draw = np.random.default_rng(0)
     for _ in range(100):
         x, y = draw.normal(size=(12, 5)), draw.normal(size=12)
-        mine = non_negative(x.T @ x, x.T @ y)
+        mine = nnls(x, y)
         assert mine == pytest.approx(optimize.nnls(x, y)[0], abs=1e-8)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.catalog.serving_efficiencies import find_engine
+from roi.catalog.serving_evidence import on_card
 from roi.estimate.engine_replica import Server
 from roi.estimate.fleet import POOL
 from roi.estimate.iteration import kv_element_bytes, roofline_iteration
@@ -75,7 +76,7 @@ def published_server(plan: ServingPlan, traffic: Traffic) -> Server:
     far above the mean are somewhat too fast (8B: 5% at 8,192 tokens over 2,048).
     """
     requests, degree = traffic.shape, float(plan.tensor_parallel)
-    known = find_engine("vllm").efficiencies
+    known = on_card(find_engine("vllm"), plan.gpu)
     engine = roofline_iteration(plan.shape, plan.gpu, degree, plan.weight_dtype, requests.prefill_context, known)
     memory = replica_memory(plan.shape, plan.gpu, degree, plan.weight_dtype, plan.kv_dtype, requests)
     ahead = max(float(engine.request_steps) - REPLAYED_STEPS, 0.0) * float(engine.step_s)

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.gpus import find_gpu
 from roi.catalog.plan_capacity import ServingPlan, plan_capacity
-from roi.catalog.plan_evidence import PlanEvidence, add_speed, plan_evidence
+from roi.catalog.plan_evidence import ENGINE, PlanEvidence, add_speed, plan_evidence
 from roi.catalog.rentals import rental_offers
 from roi.catalog.request_lengths import SystemLengths, system_lengths
 from roi.catalog.rows import STALE_DAYS, price_age_days
 from roi.catalog.serving_efficiencies import adapter_throughput, find_engine
+from roi.catalog.serving_evidence import on_card
 from roi.catalog.training_runs import KnownRuns
 from roi.errors import ScenarioError, UnknownName
 from roi.estimate.iteration import roofline_iteration
@@ -213,7 +214,7 @@ def _row(x: object) -> Array:
 
 def _capacity(s: Scenario, shape: ModelShape, requests: RequestShape, grid: Grid, speed: float | Array) -> ServingCapacity:
     cards, degrees, dtypes = [g for g, _, _ in grid], np.array([float(tp) for _, tp, _ in grid]), [d for _, _, d in grid]
-    iteration = roofline_iteration(shape, cards, degrees, dtypes, requests.prefill_context, find_engine("vllm").efficiencies)
+    iteration = roofline_iteration(shape, cards, degrees, dtypes, requests.prefill_context, on_card(find_engine(ENGINE), cards))
     memory = replica_memory(shape, cards, degrees, dtypes, s.serving.kv_dtype, requests)
     no_slo = value_of(s.workload.can_wait_share) >= 1.0
     return serving_capacity(

@@ -10,18 +10,18 @@ from roi.catalog.resolve_system import add_system
 from roi.catalog.resolve_training import add_training
 from roi.catalog.resolve_tuned import add_tuned_options
 from roi.catalog.serving_efficiencies import find_engine
+from roi.catalog.serving_evidence import AMD_LOW
 from roi.catalog.training_runs import KnownRuns
 from roi.estimate.plan import Method
 from roi.facts.model import ModelShape
 from roi.scenario.schema import Scenario
 from roi.scenario.systems import tuned
 
-AMD_SLOW = 0.2
 AMD_SOURCE = (
-    "no fitted run on AMD: vLLM reached 0.09 of the roofline on MI300X where it reached 0.37 to 0.49 on NVIDIA"
-    " (LLM-Inference-Bench, 2024-10, an early ROCm build)"
+    "no fitted run of a recent engine on AMD: half way from the early ROCm build of 2024-10 (LLM-Inference-Bench, MI300X,"
+    " 0.2 of NVIDIA's share of the roofline) to other unseen cards"
 )
-"""P5 of the engine's speed on AMD cards over the NVIDIA fit: 0.09 / 0.43."""
+"""What the P5 of the engine's speed on AMD cards rests on."""
 
 
 def add_hosted_options(sheet: FactSheet, s: Scenario, known: KnownRuns) -> None:
@@ -42,7 +42,7 @@ def _add_speed(sheet: FactSheet) -> None:
     """How far the roofline may be off: for the cards it was fitted on, for AMD's, for all others."""
     engine = find_engine(ENGINE)
     elsewhere = engine.speed("other GPUs")
-    amd = elsewhere.model_copy(update={"low": AMD_SLOW, "source": AMD_SOURCE})
+    amd = elsewhere.model_copy(update={"low": AMD_LOW, "source": AMD_SOURCE})
     for name, fact in (("fitted", engine.speed(engine.gpus[0])), ("elsewhere", elsewhere), ("amd", amd)):
         add_speed(sheet, f"serving.speed.{name}", fact)
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
+
 from roi.catalog.matrix_rates import matrix_shares
 from roi.catalog.serving_efficiencies import EngineEfficiencies, adapter_throughput, load_serving_efficiencies
 from roi.estimate.iteration import Efficiencies
@@ -42,6 +44,15 @@ def reached(efficiencies: Efficiencies, gpu: Gpu) -> Efficiencies:
                    prefill_mfu=min(float(efficiencies.prefill_mfu) * ratio, 1.0))
 
 
+def on_card(row: EngineEfficiencies, gpu: Gpu | Sequence[Gpu]) -> Efficiencies:
+    """The engine's efficiencies on a card, or on one card a plan (arrays): as fitted where the card was, else `reached`."""
+    if isinstance(gpu, Gpu):
+        return row.efficiencies if gpu.id in row.gpus else reached(row.efficiencies, gpu)
+    each = {card.id: on_card(row, card) for card in gpu}
+    return replace(row.efficiencies, decode_mfu=np.array([each[g.id].decode_mfu for g in gpu]),
+                   prefill_mfu=np.array([each[g.id].prefill_mfu for g in gpu]))
+
+
 def serving_evidence(run: ServingRun) -> ServingEvidence:
     """The published evidence for a run, its efficiencies and the spread of what is new about it."""
     row, own = engine_row(run.engine, recent=run.recent)
@@ -59,7 +70,7 @@ def evidence_from(run: ServingRun, row: EngineEfficiencies, efficiencies: Effici
     assert isinstance(shared.value, int | float)
     ends = float(shared.value), shared.low or float(shared.value), shared.high or float(shared.value)
     new = " and ".join(word for word, missing in (("engine", not own), ("card", not fitted)) if missing) or "model"
-    return ServingEvidence(reached(efficiencies, gpu) if not fitted else efficiencies, low, high, row.ttft_low, row.ttft_high,
+    return ServingEvidence(efficiencies if fitted else reached(efficiencies, gpu), low, high, row.ttft_low, row.ttft_high,
                            ends, f"{row.engine}, {new} left out")
 
 

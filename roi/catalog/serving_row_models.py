@@ -31,6 +31,10 @@ STAND_IN_SPREAD = 1.35
 4 to 32 KV heads)."""
 
 
+MIXTURE = re.compile(r"moe|\d+x\d+(\.\d+)?b|-a\d+(\.\d+)?b|dbrx|grok|jamba|arctic")
+"""Names of mixtures of experts."""
+
+
 class RowModel(NamedTuple):
     """The shape that a row's model is predicted by."""
 
@@ -57,7 +61,7 @@ def _model(name: str, billions: float | None) -> RowModel:
     if billions is None:
         table_model(name)
         raise Unusable("params_b", "", "the catalog lacks the model, and nothing says its size")
-    return RowModel(_scaled(billions * 1e9), stand_in=True)
+    return RowModel(_scaled(billions * 1e9, mixture=MIXTURE.search(name.lower()) is not None), stand_in=True)
 
 
 def _spellings(name: str) -> list[str]:
@@ -71,13 +75,13 @@ def _spellings(name: str) -> list[str]:
     return list(dict.fromkeys([*out, *same, *(re.sub(r"-v\d+(\.\d+)?$", "", each) for each in out[2:])]))
 
 
-def _scaled(parameters: float) -> ModelShape:
-    """The dense model of full attention nearest in size, its MLP widened or narrowed to the number of parameters."""
-    dense = [m for m in load_models() if len(m.mlp) == 1 and m.mlp[0].experts == 1 and len(m.attention) == 1
-             and m.attention[0].kind == "full" and m.mlp[0].gated]
-    near = min(dense, key=lambda m: abs(math.log(m.parameters / parameters)))
+def _scaled(parameters: float, *, mixture: bool) -> ModelShape:
+    """The model of full attention nearest in size, dense or a mixture, with an MLP as wide as the parameters ask."""
+    alike = [m for m in load_models() if len(m.mlp) == 1 and (m.mlp[0].experts > 1) == mixture and m.mlp[0].gated
+             and all(a.kind == "full" for a in m.attention)]
+    near = min(alike, key=lambda m: abs(math.log(m.parameters / parameters)))
     mlp = near.mlp[0]
-    per_unit = (3 if mlp.gated else 2) * near.hidden * near.layers
+    per_unit = 3 * near.hidden * near.layers * mlp.experts
     width = max(round(mlp.intermediate + (parameters - near.parameters) / per_unit), 1)
     changed = {"id": f"{near.id}-scaled-{parameters / 1e9:g}b", "mlp": (mlp.model_copy(update={"intermediate": width}),)}
     return ModelShape(**{**{name: getattr(near, name) for name in ModelShape.model_fields}, **changed})  # counts are cached

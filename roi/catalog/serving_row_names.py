@@ -23,6 +23,9 @@ FIRST_RECENT = {"vllm": (0, 8), "tensorrt-llm": (0, 17), "sglang": (0, 4), "tgi"
 LAST_EARLY_ROCM = (0, 6, 1)
 """The release of vLLM that was fitted on MI300X (LLM-Inference-Bench, 2024-10)."""
 
+YEAR_RELEASES = 20
+"""Releases from here on are named by their year (Triton containers: 24.08)."""
+
 RECENT_YEAR = 2025
 """Without a version, runs from this year on are taken as the present design."""
 
@@ -94,6 +97,8 @@ def _engine(row: Row) -> Engine:
     if re.search(r"\bv1\b", version):
         return Engine(name, recent=True, dated=True)
     release = _release(row)
+    if release and release[0] >= YEAR_RELEASES:
+        return Engine(name, 2000 + release[0] >= RECENT_YEAR, dated=True)
     if release and name in FIRST_RECENT:
         return Engine(name, release[:2] >= FIRST_RECENT[name], dated=True)
     year = re.search(r"20\d\d", f"{cell(row, 'date')} {version}")

@@ -56,6 +56,9 @@ DEFAULT_PROMPTS = 1000.0
 GUESSED_SPREAD = 1.5
 """A load that nothing describes may be anything up to all that the server gives."""
 
+BLANKS = ("n.s.", "n/a", "nan", "none", "unknown", "-")
+"""Words for an empty cell."""
+
 LARGE_LIMIT = 1024.0
 """vLLM's max_num_seqs since V1 on data-centre cards; TensorRT-LLM's max_batch_size is 2,048."""
 
@@ -120,9 +123,25 @@ def serving_label(row: Row) -> ServingLabel:
     )  # fmt: skip
 
 
+COUNTED = re.compile(r"^(\d+)\s*x\s*(?=[A-Za-z])|\s*x\s*(\d+)$")
+"""A card's name with how many of it: "8xH100", "H100 x8"."""
+
+
 @cache
 def _card(text: str) -> Gpu | None:
-    return table_gpu(text)
+    return table_gpu(text) or table_gpu(COUNTED.sub("", text))
+
+
+def _count(row: Row, column: str) -> float | None:
+    """The number in a cell, with letters or without ("TP8", "tp=4"); None where it has none."""
+    found = re.search(r"\d+", cell(row, column))
+    return known_number(row, column) or (None if found is None else float(found.group(0)) or None)
+
+
+def _gpus(row: Row) -> float | None:
+    """GPUs of the whole system: the column, else the number before or behind the card's name."""
+    found = COUNTED.search(cell(row, "gpu"))
+    return _count(row, "n_gpus") or (None if found is None else float(found.group(1) or found.group(2)))
 
 
 def _implausible(row: Row) -> bool:
@@ -150,7 +169,7 @@ def serving_run(row: Row) -> ServingRun:
     prefill = 0.0
     if words.split is not None:
         workers = sum(words.split)
-        tp, replicas, prefill = (known_number(row, "n_gpus") or workers * tp) / workers, workers, words.split[0]
+        tp, replicas, prefill = max((_gpus(row) or workers * tp) / workers, 1.0), workers, words.split[0]
     return ServingRun(
         id=cell(row, "id"), source=_source(row),
         system=ServingSystem(model.shape, gpu, replicas, tp, weight, kv, _sequence_limit(engine, load), prefill),
@@ -190,7 +209,7 @@ def _gpu(row: Row, assumed: list[tuple[str, float]]) -> Gpu:
     found = _card(text)
     if found is not None:
         return found
-    bare = re.sub(r"(?i)nvidia|[-_]?sxm\d?|\(.*?\)|\d+x", " ", text).strip().upper()
+    bare = re.sub(r"(?i)nvidia|[-_]?sxm\d?|\(.*?\)", " ", COUNTED.sub("", text)).strip().upper()
     name, spread = COMMON.get("A100 PCIe" if re.search("(?i)a100.*pcie", text) else bare, ("", 1.0))
     if not name:
         raise _no_card(text)
@@ -210,7 +229,7 @@ def _layout(
     row: Row, shape: ModelShape, gpu: Gpu, weight: str, words: LoadWords, assumed: list[tuple[str, float]],
 ) -> tuple[float, float]:
     """Tensor-parallel GPUs of a replica, and replicas."""
-    tp, gpus = known_number(row, "tp"), known_number(row, "n_gpus")
+    tp, gpus = _count(row, "tp"), _gpus(row)
     if tp is not None:
         return tp, max((gpus or tp) / tp, 1.0)
     if gpus is None or gpus == 1:
@@ -259,11 +278,11 @@ def _lengths(
     row: Row, text: str, figures: dict[str, float | None], assumed: list[tuple[str, float]],
 ) -> tuple[float, float]:
     """Mean prompt and output tokens: as stated, else from the ratios of the rates, else ShareGPT's where it is named."""
-    isl, osl = measured_number(row, "isl"), measured_number(row, "osl")
+    isl, osl = (None if cell(row, name).lower() in BLANKS else measured_number(row, name) for name in ("isl", "osl"))
     requests, output, total = figures["req_per_s"], figures["output_tok_per_s"], figures["total_tok_per_s"]
     if osl is None and requests and output:
         osl = output / requests
-    if isl is None and requests and output and total:
+    if isl is None and requests and output and total and total > output:
         isl = (total - output) / requests
     if (isl is None or osl is None) and "sharegpt" in text:
         assumed.append(("isl, osl of ShareGPT", 1.2))

@@ -25,7 +25,7 @@ class Door(NamedTuple):
 
 COMMANDS = {
     "compare": Door("roi.cli.compare:compare", "Every option's cost, payback and risk; the verdict and why."),
-    "size": Door("roi.cli.size:size", "Replicas that keep the SLO at the peak, replayed; cost against latency."),
+    "size": Door("roi.cli.size:size", "Replicas that keep the SLO at the peak; cost against latency."),
     "fit": Door("roi.cli.fit:fit", "What fits on which GPU: memory, training hours, USD."),
     "usage": Door("roi.cli.usage:usage", "What was spent, from usage logs; the workload they settle."),
     "init": Door("roi.cli.init:init", "Write a commented scenario to start from."),

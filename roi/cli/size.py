@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from roi.catalog.traces import Trace
 
 
-@click.command(short_help="Replicas that keep the SLO at the peak, replayed; cost against latency.")
+@click.command(short_help="Replicas that keep the SLO at the peak; cost against latency.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--model", help="Which self-hosted model of the scenario.  [default: the first that some plan holds]")
 @click.option("--trace", type=click.Path(path_type=Path),

@@ -7,7 +7,8 @@ from typing import Final, Literal
 
 from roi.estimate.iteration import Efficiencies
 from roi.estimate.prediction import Prediction
-from roi.estimate.serving_prediction import OperatingFigures, operating_figures, stated_tpot
+from roi.estimate.serving_prediction import operating_figures, stated_tpot
+from roi.estimate.serving_replica import OperatingFigures
 from roi.estimate.serving_run import ServingRun
 
 ServingQuantity = Literal["throughput", "tpot", "ttft"]

@@ -19,7 +19,8 @@ from roi.estimate.iteration import (
     weight_format,
 )
 from roi.estimate.nnls import nnls
-from roi.estimate.serving_prediction import FIRST_WAVE_SHARE, replica_of
+from roi.estimate.serving_loads import FIRST_WAVE_SHARE
+from roi.estimate.serving_replica import replica_of
 from roi.estimate.serving_run import ServingRun
 
 Array = NDArray[np.float64]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from roi.estimate.iteration import Efficiencies
 from roi.estimate.serving_fit import StepEquation, equations_of, fit_efficiencies
-from roi.estimate.serving_prediction import OperatingFigures, operating_figures
+from roi.estimate.serving_prediction import operating_figures
+from roi.estimate.serving_replica import OperatingFigures
 from roi.estimate.serving_run import ServingRun
 
 Array = NDArray[np.float64]

@@ -1,13 +1,13 @@
 """Non-negative weighted least squares of a few columns, with intervals from parts left out, and which columns look alike."""
 
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roi.estimate.calibration import student
+from roi.estimate.nnls import nnls
 
 Array = NDArray[np.float64]
 
@@ -68,25 +68,6 @@ class LinearFit:
         return student(max(freedom, LEAST_FREEDOM)) * float(np.sqrt(max(variance, 0.0)))
 
 
-def non_negative(gram: Array, moment: Array) -> Array:
-    """The x >= 0 that minimises x'Gx - 2m'x; shapes (k, k) and (k,).
-
-    It is the unbounded solution on its own support, so of all 2^k supports (64 for six columns) the best one whose
-    solution is not negative is it.
-    """
-    k = moment.size
-    best, least = np.zeros(k), 0.0
-    for size in range(1, k + 1):
-        for chosen in combinations(range(k), size):
-            some = list(chosen)
-            part = np.linalg.lstsq(gram[np.ix_(some, some)], moment[some], rcond=None)[0]
-            value = -float(moment[some] @ part)  # x'Gx - 2m'x at Gx = m
-            if value < least * (1.0 + 1e-12) and np.all(part >= 0.0):
-                best, least = np.zeros(k), value
-                best[some] = part
-    return best
-
-
 def linear_fit(columns: Array, seconds: Array, kind: Array, block: Array, point: Array) -> LinearFit:
     """The coefficients of seconds = columns @ x, x >= 0; `columns` is (rows, k), the rest (rows,).
 
@@ -101,7 +82,7 @@ def linear_fit(columns: Array, seconds: Array, kind: Array, block: Array, point:
     fitted, values, scatter = seconds, np.zeros(x.shape[1]), np.ones_like(seconds)
     for _ in range(ROUNDS):
         weighted = x * weights[:, None]
-        values = non_negative(weighted.T @ weighted, weighted.T @ (seconds * weights))
+        values = nnls(weighted, seconds * weights)
         fitted = np.maximum(x @ values, 0.05 * seconds)  # a row that the first rounds explain badly keeps a weight
         relative = seconds / fitted - 1.0
         scatter = _scatter(relative, kind, point)

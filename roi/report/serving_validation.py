@@ -10,7 +10,7 @@ from roi.estimate.validation import ErrorBlock
 from roi.report.blocks import Block, Heading, Paragraph, Row, Table, Title
 from roi.report.comparison_markdown import render_markdown
 from roi.report.render_text import render_text
-from roi.report.validation import HEADS, SCHEMA, WORST, reasons_told, statistics_cells
+from roi.report.validation import HEADS, SCHEMA, WORST, percent, reasons_told, statistics_cells
 
 INSTRUMENT = "serving"
 UNITS = {"throughput": "tokens/s as stated (output, else all; else requests/s)", "tpot": "ms", "ttft": "ms"}
@@ -124,4 +124,4 @@ def _worst(score: ServingScore) -> tuple[str, ...]:
     places = 0 if max(score.measured, score.predicted) * scale >= 100.0 else 2
     low, high = f"{score.low * scale:,.{places}f}", f"{score.high * scale:,.{places}f}"
     return (score.label.id[-28:], f"{score.measured * scale:,.{places}f}", f"{score.predicted * scale:,.{places}f}",
-            f"{low}-{high}", f"{score.error:+.1f}")
+            f"{low}-{high}", percent(score.error, "+"))

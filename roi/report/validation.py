@@ -131,9 +131,14 @@ def statistics_cells(name: str, block: ErrorBlock) -> tuple[str, ...]:
     """One row of HEADS: the block's statistics under a name of at most 30 characters."""
     figures = (block.mape, block.median_ape, block.bias, block.p90, block.coverage90)
     signs = ("", "", "+", "", "")
-    shown = ("-" if x is None else f"{x:{sign}.{0 if k == 4 else 1}f}"
+    shown = ("-" if x is None else percent(x, sign, 0 if k == 4 else 1)
              for k, (x, sign) in enumerate(zip(figures, signs, strict=True)))
     return (name[:30], str(block.n), str(block.eligible), *shown)
+
+
+def percent(value: float, sign: str, places: int = 1) -> str:
+    """A percentage of at most seven characters; from 10,000 on by its order of size."""
+    return f"{value:{sign}.{places}f}" if abs(value) < 1e4 else f"{value:{sign}.0e}"
 
 
 def _worst(score: Score) -> tuple[str, ...]:

@@ -334,3 +334,14 @@ def test_tokens_that_a_late_client_stamps_alike_end_the_windows():
     rows, _ = point_rows(point)
     assert rows is not None
     assert np.all(rows.seconds > 0.0)
+
+
+def test_a_held_out_load_whose_tokens_came_all_at_once_is_not_compared():
+    """The client was late: first and last token have one time, TPOT would be 0 and the error infinite."""
+    profile = simulate(seed=1)
+    *closed, held = profile.points
+    at_once = [r.model_copy(update={"chunk_s": (r.chunk_s[-1],) * len(r.chunk_s)}) for r in held.requests]
+    late = profile.model_copy(update={"points": (*closed, held.model_copy(update={"requests": tuple(at_once)}))})
+    fit = fit_profile(late)
+    assert fit.iteration is not None
+    assert held_out(late, fit) == ()

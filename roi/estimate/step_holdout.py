@@ -66,7 +66,7 @@ def fitted_server(fit: StepFit, kv_capacity_tokens: float | None = None) -> Serv
 def _replayed(
     number: int, point: ServePoint, server: Server, profile: ServeProfile, shape: ModelShape | None
 ) -> HoldOut | None:
-    """The point beside its replay; None where no request has two tokens, or none fits the stated cache."""
+    """The point beside its replay; None where no request has two tokens or most got all at once, or none fits the cache."""
     good = sorted((r for r in point.requests if r.error is None and len(r.chunk_s) > 1), key=lambda r: r.sent_s)
     if not good:
         return None
@@ -75,10 +75,12 @@ def _replayed(
         return None
     output, sent = np.array([float(r.output_tokens) for r in good]), np.array([r.sent_s for r in good])
     first, last = np.array([r.chunk_s[0] for r in good]), np.array([r.chunk_s[-1] for r in good])
-    tpot = (last - first) / np.maximum(output - 1.0, 1.0)
+    tpot = ((last - first) / np.maximum(output - 1.0, 1.0))[output > 1.0]
+    if not tpot.size or np.median(tpot) <= 0.0:
+        return None
     total, begin = float(output.sum()), float(sent[0])
     return HoldOut(
-        point=number + 1, requests=len(good), tpot_s=float(np.median(tpot[output > 1.0])),
+        point=number + 1, requests=len(good), tpot_s=float(np.median(tpot)),
         predicted_tpot_s=float(np.median(found.tpot_s)), ttft_s=float(np.median(first - sent)),
         predicted_ttft_s=float(np.median(found.ttft_s)), tokens_per_s=total / float(last.max() - begin),
         predicted_tokens_per_s=total / (float(found.ended_s[found.served].max()) + found.request_s - begin),

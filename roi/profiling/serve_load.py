@@ -18,6 +18,9 @@ HOPELESS: Final = 5
 FINAL: Final = {401, 403, 404, 429}
 """Statuses after which no further request is sent: another would be answered alike."""
 
+SLOWER: Final = 1.5
+"""A request may take this much longer than the longest so far: none is sent that would then outlast the budget."""
+
 TICK_S: Final = 0.01
 """How often the loop's own delay is measured."""
 
@@ -106,6 +109,7 @@ class Load:
         self.delays_s: list[float] = []
         """How late the loop woke, every TICK_S."""
         self._failures = self._in_flight = self._over = 0
+        self._longest_s = 0.0
         self._busy_s = self.origin_s
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -155,7 +159,8 @@ class Load:
     def _may_send(self, shot: Shot) -> bool:
         if self.ended is not None:
             return False
-        if perf_counter() >= self.limits.stop_s:
+        now_s = perf_counter()
+        if now_s >= self.limits.stop_s or now_s + SLOWER * self._longest_s > self.limits.end_s:
             self.trimmed = True
             return False
         if not self.allowance.take(shot.prompt_tokens, shot.output_tokens):
@@ -174,6 +179,7 @@ class Load:
         finally:
             self._in_flight -= 1
             self._over += 1
+        self._longest_s = max(self._longest_s, perf_counter() - sent_s)
         usage = quick_usage(fired.answer)
         if usage is not None:
             self.allowance.correct(shot.prompt_tokens, usage.prompt)

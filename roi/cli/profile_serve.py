@@ -9,7 +9,6 @@ import click
 from click.exceptions import Exit
 
 if TYPE_CHECKING:
-    from roi.catalog.traces import Trace
     from roi.profiling.serve import ServeRun
     from roi.profiling.serve_design import PlannedPoint, ServePlan
 
@@ -165,11 +164,12 @@ def _plan(asked: _Loads, seed: int) -> "ServePlan":
 
 def _open_point(asked: _Loads, seed: int) -> "PlannedPoint":
     """The open loop: by the trace where there is one, else Poisson arrivals."""
+    from roi.cli.trace_file import open_trace
     from roi.profiling.serve_design import poisson_point, trace_point
 
     if asked.trace is None:
         return poisson_point(asked.inputs, asked.outputs, asked.requests, asked.rate, seed)
-    found = _read_trace(asked.trace)
+    found = open_trace(asked.trace)
     columns = (found.arrival_s.tolist(), found.input_tokens.tolist(), found.output_tokens.tolist())
     return trace_point(*columns, asked.requests, asked.rate)
 
@@ -201,17 +201,6 @@ def _key(named: str | None) -> str | None:
     if not key.isascii() or not key.isprintable():
         raise InputError(f"--api-key-env: {named or KEY} holds signs that no header can carry")
     return key or None
-
-
-def _read_trace(path: Path) -> "Trace":
-    """The trace; Parquet goes through the usage room, which alone reads it."""
-    from roi.catalog.traces import read_trace
-
-    if path.suffix.lower() in {".parquet", ".pq"}:
-        from roi.usage.trace import read_parquet_trace
-
-        return read_parquet_trace(path)
-    return read_trace(path)
 
 
 def _gpu(name: str | None) -> str | None:

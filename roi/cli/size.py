@@ -2,12 +2,8 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from roi.catalog.traces import Trace
 
 
 @click.command(short_help="Replicas that keep the SLO at the peak; cost against latency.")
@@ -39,6 +35,7 @@ def size(
     from roi.catalog.sizing import size_service
     from roi.catalog.training_runs import known_runs
     from roi.cli.output import write
+    from roi.cli.trace_file import open_trace
     from roi.report.size import size_json, size_markdown, size_text
     from roi.scenario.file import load_scenario
 
@@ -49,7 +46,7 @@ def size(
 
         check_figure(figure)
     scenario = load_scenario(file, overrides, part)
-    arrivals = None if trace is None else _read_trace(trace)
+    arrivals = None if trace is None else open_trace(trace)
     folders = profile_folders(profiles)
     store = load_profiles(folders, kinds={"dry-run", "train", "serve"})
     calibrations, unread = find_calibrations(folders)
@@ -69,14 +66,3 @@ def size(
     if output is None and form == "table" and "utf" not in (sys.stdout.encoding or "").lower():
         text = text.encode("ascii", errors="replace").decode()
     write(text, output)
-
-
-def _read_trace(path: Path) -> "Trace":
-    """The trace; Parquet goes through the usage room, which alone reads it."""
-    from roi.catalog.traces import read_trace
-
-    if path.suffix.lower() in {".parquet", ".pq"}:
-        from roi.usage.trace import read_parquet_trace
-
-        return read_parquet_trace(path)
-    return read_trace(path)

@@ -93,6 +93,8 @@ class SizedPlan:
     """Smaller and larger ones, ascending."""
     source: str
     basis: str
+    evidence: str
+    """What the engine's speed rests on: a profile, or published runs."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,7 @@ def _sized(case: Case, path: str, p: _Planned, *, replayed: bool) -> SizedPlan |
         p.plan.gpu, p.serving.tensor_parallel, p.plan.weight_dtype, p.plan.vendor, str(case[path + "rental"].value),
         float(p.plan.usd_per_gpu_hour), alone, pooling, replicas, needed(fast), needed(slow) if slow > 0.0 else None,
         int(p.option.spares), fleets[sizes.index(replicas)], fleets, capacity.source, capacity.basis.value,
+        case[path + "speed"].source,
     )
 
 

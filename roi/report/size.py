@@ -67,6 +67,7 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
         "alone: what one replica holds at the SLO. need: replicas at the peak behind a router that picks the emptiest; 5-95%:"
         f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
         " the peak, replayed.")
+    yield from _measured(sizing)
     yield from _smaller(best)
     yield from _day(sizing)
     if sizing.ways:
@@ -140,6 +141,14 @@ def _smaller(best: SizedPlan) -> Iterable[Block]:
     holds = "hold the SLO still, without the headroom" if fewer[0].holds else "break the SLO"
     yield Paragraph(f"{best.replicas - 1} of the first plan {holds}: TTFT p95 {_s(load.ttft_p95_s)} s, TPOT p95"
                     f" {_ms(load.tpot_p95_s)} ms, {figure(load.mean_queue)} requests waiting on average.")
+
+
+def _measured(sizing: Sizing) -> Iterable[Block]:
+    """Which plans rest on a profile of the user's own server."""
+    found = {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}
+    if found:
+        yield Paragraph("Measured on your server: " + "; ".join(f"{name} ({why})" for why, name in found.items())
+                        + ". The others are estimates.")
 
 
 def _day(sizing: Sizing) -> Iterable[Block]:

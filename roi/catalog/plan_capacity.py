@@ -14,7 +14,7 @@ from roi.estimate.iteration import kv_element_bytes, roofline_iteration
 from roi.estimate.load_curve import LoadCurve, PlanCapacity, Slo
 from roi.estimate.replay import Requests
 from roi.estimate.request_shape import RequestShape
-from roi.estimate.serving_memory import replica_memory
+from roi.estimate.serving_memory import default_step_tokens, replica_memory
 from roi.estimate.traffic import Lengths, as_requests
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -78,10 +78,14 @@ def published_server(plan: ServingPlan, traffic: Traffic) -> Server:
     requests, degree = traffic.shape, float(plan.tensor_parallel)
     known = on_card(find_engine("vllm"), plan.gpu)
     engine = roofline_iteration(plan.shape, plan.gpu, degree, plan.weight_dtype, requests.prefill_context, known)
-    memory = replica_memory(plan.shape, plan.gpu, degree, plan.weight_dtype, plan.kv_dtype, requests)
+    tokens = float(np.asarray(default_step_tokens(plan.gpu)))
+    memory = replica_memory(
+        plan.shape, plan.gpu, degree, plan.weight_dtype, plan.kv_dtype, requests, step_tokens=tokens,
+    )
     ahead = max(float(engine.request_steps) - REPLAYED_STEPS, 0.0) * float(engine.step_s)
     return Server(
-        engine.at_speed(plan.speed), float(np.asarray(memory.kv_capacity_bytes)), request_s=float(engine.request_s) + ahead,
+        engine.at_speed(plan.speed), float(np.asarray(memory.kv_capacity_bytes)), step_tokens=tokens,
+        request_s=float(engine.request_s) + ahead,
     )
 
 

@@ -144,8 +144,25 @@ def _gpus(row: Row) -> float | None:
     return _count(row, "n_gpus") or (None if found is None else float(found.group(1) or found.group(2)))
 
 
+LITTLE = 5.0
+"""Factor between the requests in flight that a row states and its rate x latency, from which one of its figures must be
+another's or of another unit: means against medians, ramps and spread lengths make less than 2."""
+
+
 def _implausible(row: Row) -> bool:
-    return "IMPLAUSIBLE" in cell(row, "notes")
+    """True where the source's reader marked the row, or where its own figures break Little's law."""
+    return "IMPLAUSIBLE" in cell(row, "notes") or _breaks_littles_law(row)
+
+
+def _breaks_littles_law(row: Row) -> bool:
+    """True where requests/s x (TTFT + (output - 1) x TPOT) is far from the concurrency; False where a figure is missing."""
+    names = ("osl", "concurrency", "ttft_ms", "tpot_ms", "req_per_s", "output_tok_per_s")
+    output, stated, ttft, tpot, rate, tokens = (known_number(row, name) for name in names)
+    if output is None or stated is None or ttft is None or tpot is None or (rate is None and tokens is None):
+        return False
+    each_s = (ttft + max(output - 1.0, 0.0) * tpot) / 1e3
+    found = (rate if rate is not None else (tokens or 0.0) / output) * each_s
+    return not stated / LITTLE <= found <= stated * LITTLE
 
 
 def _source(row: Row) -> str:

@@ -18,7 +18,7 @@ from roi.economics.inputs import Array, Option, Plan, Shared
 from roi.economics.reading import read_option, read_shared
 from roi.errors import InputError, UnknownName
 from roi.estimate.engine_replica import Server
-from roi.estimate.fleet import demand_to_hold, instances_needed, replicas_needed
+from roi.estimate.fleet import demand_to_hold, instances_needed, replicas_needed, replicas_to_hold
 from roi.estimate.load_curve import LoadPoint, Slo, goodput_share, load_point
 from roi.estimate.replay import replay
 from roi.estimate.traffic import day_arrivals
@@ -82,6 +82,8 @@ class SizedPlan:
     pooling: float
     replicas: int
     """Needed at the peak, spares left out."""
+    replicas_exact: float
+    """The same before rounding up; replays of other requests move it by some percent."""
     replicas_fast: int
     """The same with the engine at its fast end (P95)."""
     replicas_slow: int | None
@@ -214,12 +216,13 @@ def _sized(case: Case, path: str, p: _Planned, *, replayed: bool) -> SizedPlan |
         return int(replicas_needed(p.demand, capacity, headroom, 0.0, least, pooling))
 
     replicas = needed(alone)
+    exact = float(replicas_to_hold(p.demand, alone * (1.0 - float(headroom)), pooling))
     sizes = sorted({max(round(replicas * share), 1) for share in SPREAD_OF_FLEETS} | {replicas, max(replicas - 1, 1)})
     fleets = tuple(_fleet(p, n) for n in sizes)
     capacity = case[path + "capacity_requests_per_s"]
     return SizedPlan(
         p.plan.gpu, p.serving.tensor_parallel, p.plan.weight_dtype, p.plan.vendor, str(case[path + "rental"].value),
-        float(p.plan.usd_per_gpu_hour), alone, pooling, replicas, needed(fast), needed(slow) if slow > 0.0 else None,
+        float(p.plan.usd_per_gpu_hour), alone, pooling, replicas, exact, needed(fast), needed(slow) if slow > 0.0 else None,
         int(p.option.spares), fleets[sizes.index(replicas)], fleets, capacity.source, capacity.basis.value,
         case[path + "speed"].source,
     )

@@ -67,16 +67,21 @@ def replicas_needed(
     demand: Number, capacity: Number, headroom: Number = 0.0, spares: Number = 1.0, minimum: Number = 1.0,
     pooling: Number = 1.0,
 ) -> Number:
-    """Fewest whole replicas whose `fleet_capacity` x (1 - headroom) holds the demand, + spares, at least `minimum`.
+    """Fewest whole replicas whose `fleet_capacity` x (1 - headroom) holds the demand, + spares, at least `minimum`."""
+    exact = replicas_to_hold(demand, np.asarray(capacity) * (1.0 - np.asarray(headroom)), pooling)
+    return np.maximum(whole(exact) + spares, minimum)[()]
 
-    With p = pooling and x = demand / (capacity x (1 - headroom)), R = x / p from four replicas on; below that
+
+def replicas_to_hold(demand: Number, capacity: Number, pooling: Number = 1.0) -> Number:
+    """Replicas whose `fleet_capacity` is the demand, before rounding up; inf where one has no capacity.
+
+    With p = pooling and x = demand / capacity, R = x / p from four replicas on; below that
     (2 p - 1) R - (2 p - 2) sqrt(R) = x. Never falls when the demand grows.
     """
-    x, p = over(demand, np.asarray(capacity) * (1.0 - np.asarray(headroom))), np.asarray(pooling, dtype=float)
+    x, p = over(demand, capacity), np.asarray(pooling, dtype=float)
     first, second = 2.0 * p - 1.0, 2.0 * p - 2.0
     few = np.square((second + np.sqrt(np.square(second) + 4.0 * first * np.minimum(x, POOL * p))) / (2.0 * first))
-    exact = np.where(p > 1.0, np.where(x < POOL * p, few, x / p), x)
-    return np.maximum(whole(exact) + spares, minimum)[()]
+    return np.where(p > 1.0, np.where(x < POOL * p, few, x / p), x)[()]
 
 
 def instances_needed(

@@ -22,6 +22,12 @@ FIXED_WORKSPACE_BYTES: Final = 1.5 * GIB
 STEP_TOKENS: Final = 8192.0
 """Tokens of the largest step: vLLM's max_num_batched_tokens on data-centre cards."""
 
+SMALL_STEP_TOKENS: Final = 2048.0
+"""The same on cards below LARGE_CARD_BYTES."""
+
+LARGE_CARD_BYTES: Final = 70.0 * GIB
+"""Memory from which vLLM takes the larger steps (H100, H200, MI300X)."""
+
 SEQUENCE_LIMIT: Final = 256.0
 """Sequences that an engine decodes together: vLLM's max_num_seqs, 256 on most set-ups (1,024 on some)."""
 
@@ -75,6 +81,11 @@ def _shortage(usable: float, resident: float, workspace: float, long: float, dev
         return f"does not fit: weights need {resident / GIB:.1f} GiB, {has}"
     need = resident + workspace + long
     return f"does not fit: weights, workspace and one long request need {need / GIB:.1f} GiB, {has}"
+
+
+def default_step_tokens(gpu: Gpu | Sequence[Gpu]) -> Number:
+    """Tokens of the largest step on this card, or on one card a plan (an array): vLLM's default."""
+    return per_gpu(gpu, lambda g: STEP_TOKENS if g.memory_bytes >= LARGE_CARD_BYTES else SMALL_STEP_TOKENS)
 
 
 def activation_bytes(shape: ModelShape, tensor_parallel: Number, step_tokens: Number, sequence_limit: Number) -> Number:

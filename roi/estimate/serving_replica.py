@@ -1,20 +1,12 @@
 """What one replica does in a step and how much it holds, and what a system does under a load."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from roi.estimate.iteration import Efficiencies, Iteration, roofline_iteration
-from roi.estimate.serving_memory import STEP_TOKENS, replica_memory
-from roi.estimate.serving_run import ServingRun, ServingSystem
-from roi.units import GIB
-
-SMALL_STEP_TOKENS: Final = 2048.0
-"""Tokens of the largest step on cards below LARGE_CARD_BYTES: vLLM's default there."""
-
-LARGE_CARD_BYTES: Final = 70.0 * GIB
-"""Memory from which vLLM takes larger steps (H100, H200, MI300X)."""
+from roi.estimate.serving_memory import default_step_tokens, replica_memory
+from roi.estimate.serving_run import ServingRun
 
 
 @dataclass(frozen=True)
@@ -64,15 +56,10 @@ class OperatingFigures:
         return self.requests_per_s * (self.output_tokens + self.input_tokens)
 
 
-def step_tokens(system: ServingSystem) -> float:
-    """Tokens of the largest step on this card."""
-    return STEP_TOKENS if system.gpu.memory_bytes >= LARGE_CARD_BYTES else SMALL_STEP_TOKENS
-
-
 def replica_of(run: ServingRun, efficiencies: Efficiencies, speed: float = 1.0) -> Replica:
     """One replica of the run's system with an engine of these efficiencies at `speed` times its speed."""
     system, requests = run.system, run.load.requests
-    tokens = step_tokens(system)
+    tokens = float(default_step_tokens(system.gpu))
     iteration = roofline_iteration(system.shape, system.gpu, system.tensor_parallel, system.weight_dtype,
                                    requests.prefill_context, efficiencies).at_speed(speed)
     memory = replica_memory(system.shape, system.gpu, system.tensor_parallel, system.weight_dtype, system.kv_dtype, requests,

@@ -106,8 +106,8 @@ def _answer(best: SizedPlan, share: float) -> str:
     instances = "" if held == best.replicas + best.spares else f" on {held} instance{'' if held == 1 else 's'}"
     slow = "no fleet holds" if best.replicas_slow is None else f"{best.replicas_slow} where it is slow"
     return (f"{best.replicas} replica{'' if best.replicas == 1 else 's'}{spare} of {plan_name(best)}{instances}:"
-            f" {usd(best.fleet.usd_per_month)} a month{paid}. The engine's speed decides: {best.replicas_fast} where it is fast"
-            f" (P95), {slow} (P5).")
+            f" {usd(best.fleet.usd_per_month)} a month{paid}. The load needs {best.replicas_exact:.2f}, rounded up;"
+            f" {best.replicas_fast} where the engine is fast (P95), {slow} (P5).")
 
 
 def _plan(plan: SizedPlan) -> Row:

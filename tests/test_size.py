@@ -154,3 +154,19 @@ def test_a_profile_of_the_server_replaces_the_published_speed(file, tmp_path):
     assert found.replicas_slow - found.replicas_fast <= 1
     published = size_service(scenario, resolve(scenario).case, known_runs()).plans[0]
     assert published.alone_requests_per_s != pytest.approx(found.alone_requests_per_s, rel=0.05)
+
+
+def test_a_trace_is_sized_by_the_fewest_replicas_that_hold_it(file, tmp_path):
+    """Bursts are shared by all replicas: the fleet found holds with headroom, and it is no more than the fleet law asks for."""
+    rows = "".join(f"{30 * (k // 60) + (k % 60) / 30:.3f},{400 + 97 * (k % 9)},{30 + 11 * (k % 7)}\n" for k in range(600))
+    (tmp_path / "t.csv").write_text("arrival_s,input_tokens,output_tokens\n" + rows, encoding="utf-8")
+    found = sized(file, trace=read_trace(tmp_path / "t.csv"), times=6.0).plans[0]
+    assert found.replicas_exact is None
+    assert found.fleet.holds
+    smaller = [fleet for fleet in found.fleets if fleet.replicas < found.replicas]
+    assert all(fleet.load.tpot_p95_s >= found.fleet.load.tpot_p95_s for fleet in smaller)
+
+
+def test_a_card_without_bf16_serves_no_bf16(file):
+    with pytest.raises(InputError, match="none of T4 computes in bf16; add fp16 to serving"):
+        sized(file, "candidates.gpus=[T4]", "candidates.vendors=[]", "serving.weight_dtypes=[bf16]")

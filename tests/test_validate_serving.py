@@ -140,7 +140,7 @@ def test_the_command_answers_a_serving_table_in_the_same_json(tmp_path):
 def test_the_command_leaves_a_model_out(tmp_path):
     done = CliRunner().invoke(main, ["validate", str(write(tmp_path / "s.csv", made_table())), "--left-out", "model"])
     assert done.exit_code == 0, done.output
-    assert "H100 vllm-2024*" in done.output
+    assert "H100-80 vllm-2024*" in done.output
     assert "fit of this table's other models" in done.output.replace("\n", " ")
 
 

@@ -142,6 +142,10 @@ def add_plans(
         for dtype in s.serving.weight_dtypes
         if _runs(gpus[g], dtype)
     ]
+    if not grid:
+        why = f"none of {', '.join(gpus)} computes in {', '.join(s.serving.weight_dtypes)}; add fp16 to serving.weight_dtypes"
+        sheet.name(f"options.{id}.infeasible", why, "catalog")
+        return
     speed = adapters_speed(s) if shared_adapters else 1.0
     result = _capacity(s, shape, requests, grid, speed)
     rates = _row(result.requests_per_s)
@@ -186,6 +190,7 @@ def _replayed(
     evidence, fact = plan_evidence(known, plan, lengths)
     if fact is not None:
         add_speed(sheet, evidence.speed_path, fact)
+        sheet.warnings.append(f"serving speed on {plan.gpu.id} is {fact.basis.value}: {fact.source}")
     speed = sheet.facts[evidence.speed_path]
     speeds = speed.low or 1.0, 1.0, speed.high or 1.0
     key = (*plan.key, lengths.key, evidence.speed_path)
@@ -230,8 +235,8 @@ def _capacity(s: Scenario, shape: ModelShape, requests: RequestShape, grid: Grid
 
 
 def _runs(gpu: Gpu, dtype: str) -> bool:
-    """False where no kernel exists: weight-only fp8 (Marlin) needs Ampere or newer, the generation that brought bf16."""
-    return dtype != "fp8" or gpu.bf16_flops is not None
+    """False where no kernel exists: bf16 itself, and weight-only fp8 (Marlin), which needs Ampere, the generation with bf16."""
+    return dtype not in {"fp8", "bf16"} or gpu.bf16_flops is not None
 
 
 def _too_small(grid: Grid, rates: Array, offers: Offers) -> str | None:

@@ -1,6 +1,6 @@
 """How many replicas the scenario's peak needs, replayed: each plan's fleet, ways to run it, and cost against latency."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -37,6 +37,9 @@ EACH_REPLAYED: Final = 600
 
 MOST_OF_A_DAY: Final = 300_000
 """Requests of a day that is replayed whole, at most: a second or two."""
+
+MOST_REPLICAS: Final = 500
+"""Fleets above this are replayed alone, without smaller and larger ones beside them: the router asks every replica."""
 
 SPREAD_OF_FLEETS: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Fleets of the frontier over the one that the SLO needs."""
@@ -82,8 +85,8 @@ class SizedPlan:
     pooling: float
     replicas: int
     """Needed at the peak, spares left out."""
-    replicas_exact: float
-    """The same before rounding up; replays of other requests move it by some percent."""
+    replicas_exact: float | None
+    """The same before rounding up, which other requests move by some percent; None for a trace, whose fleets are replayed."""
     replicas_fast: int
     """The same with the engine at its fast end (P95)."""
     replicas_slow: int | None
@@ -212,20 +215,38 @@ def _sized(case: Case, path: str, p: _Planned, *, replayed: bool) -> SizedPlan |
         return None
     headroom, least = p.option.headroom, float(p.option.replicas_least)
 
-    def needed(capacity: float) -> int:
-        return int(replicas_needed(p.demand, capacity, headroom, 0.0, least, pooling))
+    def needed(capacity: float, speed: float) -> int:
+        law = int(replicas_needed(p.demand, capacity, headroom, 0.0, least, pooling))
+        return _fewest(p, law, int(least), speed) if replayed else law
 
-    replicas = needed(alone)
-    exact = float(replicas_to_hold(p.demand, alone * (1.0 - float(headroom)), pooling))
-    sizes = sorted({max(round(replicas * share), 1) for share in SPREAD_OF_FLEETS} | {replicas, max(replicas - 1, 1)})
+    replicas = needed(alone, ends[1])
+    exact = None if replayed else float(replicas_to_hold(p.demand, alone * (1.0 - float(headroom)), pooling))
+    shares = SPREAD_OF_FLEETS if replicas <= MOST_REPLICAS else (1.0,)
+    sizes = sorted({max(round(replicas * share), 1) for share in shares} | {replicas, max(replicas - 1, 1)})
     fleets = tuple(_fleet(p, n) for n in sizes)
     capacity = case[path + "capacity_requests_per_s"]
     return SizedPlan(
         p.plan.gpu, p.serving.tensor_parallel, p.plan.weight_dtype, p.plan.vendor, str(case[path + "rental"].value),
-        float(p.plan.usd_per_gpu_hour), alone, pooling, replicas, exact, needed(fast), needed(slow) if slow > 0.0 else None,
+        float(p.plan.usd_per_gpu_hour), alone, pooling, replicas, exact, needed(fast, ends[2]),
+        needed(slow, ends[0]) if slow > 0.0 else None,
         int(p.option.spares), fleets[sizes.index(replicas)], fleets, capacity.source, capacity.basis.value,
         case[path + "speed"].source,
     )
+
+
+def _fewest(p: _Planned, most: int, least: int, speed: float) -> int:
+    """The fewest of `least` to `most` replicas that hold the SLO on the trace with the headroom's share more of it.
+
+    The law of a fleet counts no gain of a router beyond four replicas; bursts of a trace are shared by many more.
+    """
+    faster = replace(p.server, iteration=p.server.iteration.at_speed(speed))
+    demand = p.demand / (1.0 - float(p.option.headroom))
+    low, high = least - 1, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        holds = load_curve(p.serving, p.traffic, faster, middle, 0).at(demand).holds(p.slo)
+        low, high = (low, middle) if holds else (middle, high)
+    return high
 
 
 def _fleet(p: _Planned, replicas: int) -> FleetPoint:

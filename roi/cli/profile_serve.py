@@ -70,8 +70,12 @@ def serve(
     a step's time depends on sequences, context and prompts; an open loop with random arrivals checks it. What will be
     sent is said first, and no more is sent; --plan says it and stops. The key is read from the environment and kept nowhere.
     """
-    from roi.cli.profile_words import check_new, read_names, read_seconds
+    from roi.cli.profile_words import check_formats, check_new, check_numbers, read_names, read_seconds
 
+    check_numbers(("--rate", rate), ("--ttft-p95", ttft_p95), ("--tpot-p95", tpot_p95), ("--kv-tokens", kv_tokens))
+    check_formats(weight_dtype, kv_dtype)
+    if imported and only_plan:
+        raise click.UsageError("--plan says what would be sent; --import sends nothing: leave out one of them")
     seconds = read_seconds(budget, "--budget")
     timeout_s, stall_s = read_seconds(timeout, "--timeout"), read_seconds(stall, "--stall")
     loads = _read_loads(concurrency, input_tokens, output_tokens, requests, arrivals, rate, trace)

@@ -1,11 +1,12 @@
 """Words of the `roi profile` commands: times, lists of numbers, files that must be new."""
 
+import math
 import os
 import re
 from pathlib import Path
 from typing import Final
 
-from roi.errors import InputError
+from roi.errors import InputError, UnknownName
 
 UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
@@ -64,3 +65,19 @@ def read_names(text: str | None, field: str) -> tuple[str, ...]:
     if not names:
         raise InputError(f"{field}: {text[:60]!r} names nothing; names with commas, for example support,sales")
     return names
+
+
+def check_numbers(*named: tuple[str, float | None]) -> None:
+    """Raise where an option is nan or inf, which ranges let through."""
+    for field, value in named:
+        if value is not None and not math.isfinite(value):
+            raise InputError(f"{field}: {value} is not usable; a number")
+
+
+def check_formats(weight_dtype: str | None, kv_dtype: str | None) -> None:
+    """Raise where a format is none that an engine stores weights or KV cache in."""
+    from roi.estimate.iteration import KV_BYTES, WEIGHT_FORMATS
+
+    for field, name, known in (("--weight-dtype", weight_dtype, WEIGHT_FORMATS), ("--kv-dtype", kv_dtype, KV_BYTES)):
+        if name is not None and name not in known:
+            raise UnknownName(field, name, known, "format", known)

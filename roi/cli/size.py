@@ -1,5 +1,6 @@
 """`roi size`: the fewest replicas that keep the SLO at the peak, and what that costs."""
 
+import math
 import sys
 from pathlib import Path
 
@@ -35,16 +36,20 @@ def size(
     from roi.catalog.sizing import size_service
     from roi.catalog.training_runs import known_runs
     from roi.cli.output import write
+    from roi.cli.profile_words import check_folder
     from roi.cli.trace_file import open_trace
     from roi.report.size import size_json, size_markdown, size_text
     from roi.scenario.file import load_scenario
 
+    if not math.isfinite(times):
+        raise click.UsageError(f"--times: {times} is not usable; a number above 0")
     if times != 1.0 and trace is None:
         raise click.UsageError("--times speeds up a trace; give --trace, or --set workload.requests_per_day=...")
     if figure is not None:
         from roi.report.size_figure import check_figure
 
         check_figure(figure)
+    check_folder(output)
     scenario = load_scenario(file, overrides, part)
     arrivals = None if trace is None else open_trace(trace)
     folders = profile_folders(profiles)
@@ -53,7 +58,11 @@ def size(
     for path, reason in (*store.damaged, *unread):
         click.echo(f"roi: {path} is left out: {reason}", err=True)
     known = known_runs(store, calibrations)
-    sizing = size_service(scenario, resolve(scenario, known).case, known, model, arrivals, times)
+    resolved = resolve(scenario, known)
+    for warning in resolved.warnings:
+        if warning.startswith(("profile ", "serving speed")):
+            click.echo(f"roi: {warning}", err=True)
+    sizing = size_service(scenario, resolved.case, known, model, arrivals, times)
     if figure is not None:
         from roi.report.size_figure import write_figure
 

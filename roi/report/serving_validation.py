@@ -1,6 +1,7 @@
 """How `roi validate` is told for a table of serving runs: tables for people (80 columns), Markdown, or JSON."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict
 
@@ -18,6 +19,9 @@ SCALE: dict[ServingQuantity, float] = {"throughput": 1.0, "tpot": 1e3, "ttft": 1
 TITLES: dict[ServingQuantity, str] = {"throughput": "Throughput", "tpot": "TPOT", "ttft": "TTFT"}
 NAMES = {"source": "source", "gpu": "GPU", "engine": "engine", "group": "GPU and engine"}
 NONE = ErrorBlock(0, 0)
+
+FORM = re.compile(r"(GB)?(-SXM|-PCIe)?$")
+"""What a card's name ends with besides its memory."""
 
 
 def serving_validation_json(found: ServingValidation) -> str:
@@ -75,10 +79,14 @@ def _tell(found: ServingValidation) -> Iterable[Block]:
         yield Paragraph(
             f"Each row is predicted by a fit of this table's other models, within its engine. Counted as a whole: groups of GPU"
             f" and engine with at least {JUDGED_MODELS} models (marked *); the others are only listed.")
+    else:
+        yield Paragraph(
+            "The efficiencies that come with roi were fitted on published runs (docs/accuracy.md names them): rows of those are"
+            " not left out here. --left-out model predicts each row without its model.")
     for quantity in QUANTITIES:
         yield from _quantity(found, quantity)
     if any(block.n for block in found.implausible.values()):
-        yield Heading("Rows marked IMPLAUSIBLE, in no other figure")
+        yield Heading("Rows marked IMPLAUSIBLE, or against Little's law, in no other figure")
         yield Table(HEADS, tuple(Row(statistics_cells(TITLES[name], block)) for name, block in found.implausible.items()
                                  if block.n))
     yield from reasons_told("Skipped rows", list(found.skipped))
@@ -114,9 +122,9 @@ def _quantity(found: ServingValidation, quantity: ServingQuantity) -> Iterable[B
 
 
 def _short(name: str) -> str:
-    """Card and engine in the width of the first column: the memory and form of a card are left away."""
+    """Card and engine, the form of the card left away: A100-40 vllm-2024."""
     card, _, engine = name.partition(" ")
-    return f"{card.partition('-')[0]} {engine}" if engine and not card.startswith("RTX") else name
+    return f"{FORM.sub('', card)} {engine}" if engine else name
 
 
 def _worst(score: ServingScore) -> tuple[str, ...]:

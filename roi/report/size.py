@@ -77,18 +77,17 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     yield Table(FLEET_HEADS, tuple(_fleet(plan, fleet) for plan, fleet in frontier(sizing)))
     yield Paragraph("Replicas that serve; spares are paid and idle. E2E: until the last token.")
     yield Heading("What this rests on")
-    yield Bullets((
-        f"capacity: {best.source} ({best.basis}).",
-        _arrivals(sizing),
-        "measure it: `roi profile serve URL` on your own server replaces the published speed.",
-    ))
+    measure = "measure it: roi profile serve URL on your own server replaces the published speed."
+    own = () if best.basis == "measured" else (measure,)
+    yield Bullets((f"capacity: {best.source} ({best.basis}).", _arrivals(sizing), *own))
 
 
 def _load(sizing: Sizing) -> str:
     cached = f" ({sizing.cached_tokens:,.0f} cached)" if sizing.cached_tokens >= 1.0 else ""
     lengths = f"prompts of {sizing.prompt_tokens:,.0f} tokens{cached}, {sizing.output_tokens:,.0f} out, means"
     rate = (f"The trace's {figure(sizing.mean_requests_per_s)} requests a second, its own bursts replayed" if sizing.trace
-            else f"Peak {figure(sizing.peak_requests_per_s)} requests a second (mean {figure(sizing.mean_requests_per_s)})")
+            else f"Today's peak: {figure(sizing.peak_requests_per_s)} requests a second (mean"
+            f" {figure(sizing.mean_requests_per_s)})")
     return f"{rate}; {lengths}. SLO: {_slo(sizing.slo)}; {percent(sizing.headroom)} of the capacity stays free."
 
 
@@ -102,12 +101,13 @@ def _slo(slo: Slo) -> str:
 def _answer(best: SizedPlan, share: float) -> str:
     spare = f" and {best.spares} spare{'' if best.spares == 1 else 's'}" if best.spares else ""
     paid = "" if share == 1.0 else f", {percent(share)} of the rent: other adapters share the base"
+    exact = "Needed" if best.replicas_exact is None else f"The load needs {best.replicas_exact:.2f}, rounded up"
     held = best.fleet.instances
     instances = "" if held == best.replicas + best.spares else f" on {held} instance{'' if held == 1 else 's'}"
     slow = "no fleet holds" if best.replicas_slow is None else f"{best.replicas_slow} where it is slow"
     return (f"{best.replicas} replica{'' if best.replicas == 1 else 's'}{spare} of {plan_name(best)}{instances}:"
-            f" {usd(best.fleet.usd_per_month)} a month{paid}. The load needs {best.replicas_exact:.2f}, rounded up;"
-            f" {best.replicas_fast} where the engine is fast (P95), {slow} (P5).")
+            f" {usd(best.fleet.usd_per_month)} a month{paid}. {exact}"
+            f": {best.replicas_fast} where the engine is fast (P95), {slow} (P5).")
 
 
 def _plan(plan: SizedPlan) -> Row:

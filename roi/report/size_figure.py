@@ -61,7 +61,7 @@ def _chart(sizing: Sizing) -> Any:  # Any: as above
     )
     line = alt.Chart(alt.Data(values=best)).mark_line(strokeDash=[4, 3], color="#666").encode(x=x, y=y, order="order:Q")
     labels = alt.Chart(alt.Data(values=rows)).mark_text(dy=-9, fontSize=9).encode(x=x, y=y, text="replicas:Q")
-    rate = "the trace" if sizing.trace else f"{sizing.peak_requests_per_s:.3g} requests a second"
+    rate = f"{'the trace at ' if sizing.trace else ''}{sizing.peak_requests_per_s:.3g} requests a second"
     below = "numbers: replicas that serve; dashed: fleets that no cheaper one beats"
     title = alt.Title(f"{sizing.system} under {rate}", subtitle=below)
     return (line + points + labels).properties(width=520, height=340, title=title)

@@ -6,6 +6,9 @@
     │   ├── CaseError              a saved comparison that cannot be replayed
     │   └── UnknownName            a model, GPU, provider or option that the catalog does not hold
     └── MissingExtra               exit 1: an optional package is not installed
+
+    KeyboardInterrupt              exit 130: Ctrl-C
+    └── Terminated                 exit 143: SIGTERM, where it is caught: what keeps its work on Ctrl-C keeps it then too
 """
 
 from collections.abc import Iterable
@@ -53,6 +56,10 @@ class MissingExtra(RoiError):
 
     def __init__(self, extra: str, package: str) -> None:
         super().__init__(f"this needs {package}: pip install 'lora-roi[{extra}]'")
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: from a job scheduler, `timeout` or `kill`."""
 
 
 def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:

@@ -14,12 +14,13 @@ from click.testing import CliRunner, Result
 import roi
 from roi.cli import COMMANDS, Door, House, main
 from roi.cli.output import replace_file, write
-from roi.errors import InputError, MissingExtra, RoiError, ScenarioError
+from roi.errors import InputError, MissingExtra, RoiError, ScenarioError, Terminated
 
 ERRORS = {
     "scenario": ScenarioError("horizon_months", 0, "a whole number from 1 to 120"),
     "extra": MissingExtra("usage", "duckdb"),
     "interrupt": KeyboardInterrupt(),
+    "terminated": Terminated(),
     "memory": MemoryError(),
     "depth": RecursionError(),
     "disk": OSError(28, "No space left on device", "big.json"),
@@ -98,6 +99,7 @@ def test_wrong_usage_is_exit_2(house: House, args: list[str]) -> None:
         ("scenario", 2, "roi: horizon_months: 0 is not usable; a whole number from 1 to 120\n"),
         ("extra", 1, "roi: this needs duckdb: pip install 'lora-roi[usage]'\n"),
         ("interrupt", 130, "roi: interrupted; nothing was kept\n"),
+        ("terminated", 143, "roi: ended by SIGTERM; nothing was kept\n"),
         ("memory", 1, "roi: out of memory; fewer --draws or fewer candidates need less\n"),
         ("depth", 2, "roi: the input is nested too deeply\n"),
         ("disk", 1, "roi: big.json: No space left on device\n"),

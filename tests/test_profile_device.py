@@ -1,6 +1,8 @@
 """`roi profile device`: the true path on a CPU with a small budget, what is chosen to be timed, Ctrl-C, the report."""
 
 import json
+import os
+import signal
 from datetime import UTC, datetime
 
 import numpy as np
@@ -191,6 +193,28 @@ def test_ctrl_c_keeps_what_is_done(monkeypatch, tmp_path):
     assert "interrupted by the user" in kept.notes
     assert "incomplete: what was measured is kept" in result.stdout
     assert result.stdout.splitlines()[-1] == f"kept as {file}"  # one line however long, so that it can be copied
+
+
+def test_sigterm_keeps_what_is_done_and_leaves_with_143(monkeypatch, tmp_path):
+    """A scheduler sends it and Ctrl-C comes on top while the first is answered."""
+    real, seen = device_module._measure, []
+
+    def measure(*args):
+        seen.append(1)
+        if len(seen) > 3:
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+            finally:
+                os.kill(os.getpid(), signal.SIGINT)
+        return real(*args)
+
+    monkeypatch.setattr(device_module, "_measure", measure)
+    file = tmp_path / "device.json"
+    result = run("--device", "cpu", "--budget", "60s", "--output", str(file))
+    assert result.exit_code == 143
+    kept = DeviceProfile.model_validate_json(file.read_text())
+    assert (len(kept.rates), kept.complete) == (3, False)
+    assert "ended by SIGTERM" in kept.notes
 
 
 def test_ctrl_c_before_the_first_call_writes_nothing(monkeypatch, tmp_path):

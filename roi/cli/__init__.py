@@ -1,6 +1,7 @@
 """The command `roi`: a group whose commands are imported when they are run, and the one place that answers errors.
 
-Exit codes: 0 done; 2 something the user gave is wrong; 1 anything else; 130 interrupted.
+Exit codes: 0 done; 2 something the user gave is wrong; 1 anything else; 130 interrupted (Ctrl-C); 143 ended by SIGTERM, which
+commands that measure catch, to keep what they have.
 """
 
 import errno
@@ -11,7 +12,7 @@ import click
 from click.exceptions import Exit
 
 from roi import __version__
-from roi.errors import RoiError, nearest
+from roi.errors import RoiError, Terminated, nearest
 
 
 class Door(NamedTuple):
@@ -83,8 +84,9 @@ class House(click.Group):
             if isinstance(error, click.exceptions.NoArgsIsHelpError):
                 raise
             _stop(" ".join(error.format_message().split()), 2)
-        except KeyboardInterrupt:
-            _stop("interrupted; nothing was kept", 130)  # a command that keeps what is done by then leaves by itself
+        except KeyboardInterrupt as error:  # a command that keeps what is done by then leaves by itself
+            how, exit_code = ("ended by SIGTERM", 143) if isinstance(error, Terminated) else ("interrupted", 130)
+            _stop(f"{how}; nothing was kept", exit_code)
         except MemoryError:
             _stop("out of memory; fewer --draws or fewer candidates need less", 1)
         except RecursionError:

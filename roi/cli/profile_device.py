@@ -3,9 +3,6 @@
 from pathlib import Path
 
 import click
-from click.exceptions import Exit
-
-INTERRUPTED = 130
 
 
 @click.command(short_help="Achieved rates of this GPU or CPU.")
@@ -25,7 +22,7 @@ def device(
 
     Every timed call is kept in the profile; the report shows rates beside the datasheet. Ctrl-C keeps what is done.
     """
-    from roi.cli.profile_words import check_new, read_seconds
+    from roi.cli.profile_words import check_new, leave_if_stopped, read_seconds
 
     seconds = read_seconds(budget, "--budget")
     check_new(output, profiles)
@@ -36,16 +33,17 @@ def device(
     from roi.profiling.device import profile_device
     from roi.profiling.environment import claim_board, pick_device, read_environment
     from roi.profiling.progress import show_progress
+    from roi.profiling.stops import catch_stops
     from roi.report.profile_device import device_json, device_text
 
     picked = pick_device(asked)
     board, shared = claim_board(picked, force=force)
     environment = read_environment(picked, seed, board)
-    with show_progress() as watcher:
-        run = profile_device(environment, seconds, board, watcher)
-    measured = run.profile.model_copy(update={"notes": (*shared, *run.profile.notes)})
-    file = save_profile(measured, profiles, output)
-    gpu = find_gpu(environment.gpu) if environment.gpu else None
-    write({"table": device_text, "json": device_json}[form](measured, gpu, file))
-    if run.interrupted:
-        raise Exit(INTERRUPTED)
+    with catch_stops() as stops:
+        with show_progress() as watcher:
+            run = profile_device(environment, seconds, board, watcher, stops)
+        measured = run.profile.model_copy(update={"notes": (*shared, *run.profile.notes)})
+        file = save_profile(measured, profiles, output)
+        gpu = find_gpu(environment.gpu) if environment.gpu else None
+        write({"table": device_text, "json": device_json}[form](measured, gpu, file))
+        leave_if_stopped(stops, interrupted=run.interrupted)

@@ -4,12 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.exceptions import Exit
 
 if TYPE_CHECKING:
     from roi.profiling.generation import Stored
-
-INTERRUPTED = 130
 
 
 @click.command(short_help="Prefill and decode: base, merged and unmerged adapter.")
@@ -40,7 +37,7 @@ def infer(
     MODEL is a name of the catalog, or a folder (or file) with a config.json. Weights are drawn at random from its shape:
     nothing is downloaded. On a CPU without MODEL a model of 3.5 million parameters runs.
     """
-    from roi.cli.profile_words import MOST_SEQUENCES, check_new, read_counts, read_seconds
+    from roi.cli.profile_words import MOST_SEQUENCES, check_new, leave_if_stopped, read_counts, read_seconds
 
     seconds, batches = read_seconds(budget, "--budget"), read_counts(batch, "--batch", MOST_SEQUENCES)
     asked_prompts = read_counts(prompt, "--prompt") if prompt is not None else None
@@ -54,6 +51,7 @@ def infer(
     from roi.profiling.generation import InferPlan, check_size
     from roi.profiling.infer import profile_infer
     from roi.profiling.progress import show_progress
+    from roi.profiling.stops import catch_stops
     from roi.report.profile_infer import infer_json, infer_text
 
     device = pick_device(asked)
@@ -64,11 +62,11 @@ def infer(
     board, shared = claim_board(device, force=force)  # before torch opens the device to say how large it is
     check_size(plan, device)
     environment = read_environment(device, seed, board)
-    with show_progress() as watcher:
-        run = profile_infer(plan, environment, seconds, board, watcher)
-    measured = run.profile.model_copy(update={"notes": (*chosen.notes, *shared, *run.profile.notes)})
-    file = save_profile(measured, profiles, output)
-    gpu = find_gpu(environment.gpu) if environment.gpu else None
-    write({"table": infer_text, "json": infer_json}[form](measured, chosen.shape, gpu, file))
-    if run.interrupted:
-        raise Exit(INTERRUPTED)
+    with catch_stops() as stops:
+        with show_progress() as watcher:
+            run = profile_infer(plan, environment, seconds, board, watcher, stops)
+        measured = run.profile.model_copy(update={"notes": (*chosen.notes, *shared, *run.profile.notes)})
+        file = save_profile(measured, profiles, output)
+        gpu = find_gpu(environment.gpu) if environment.gpu else None
+        write({"table": infer_text, "json": infer_json}[form](measured, chosen.shape, gpu, file))
+        leave_if_stopped(stops, interrupted=run.interrupted)

@@ -5,14 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.exceptions import Exit
 
 from roi.errors import RoiError
 
 if TYPE_CHECKING:
     from roi.estimate.plan import Attend, Dtype, Method, Optimizer, Trainer
-
-INTERRUPTED = 130
 
 
 @click.command(short_help="A short real training run: step time, memory, power.")
@@ -54,7 +51,7 @@ def train(
     MODEL is a name of the catalog, or a folder (or file) with a config.json. Weights are drawn at random from its shape:
     nothing is downloaded. On a CPU without MODEL a model of 3.5 million parameters trains.
     """
-    from roi.cli.profile_words import MOST_SEQUENCES, check_new, read_counts, read_seconds
+    from roi.cli.profile_words import MOST_SEQUENCES, check_new, leave_if_stopped, read_counts, read_seconds
 
     batches, seconds = read_counts(micro_batch, "--micro-batch", MOST_SEQUENCES), read_seconds(budget, "--budget")
     asked_lengths = read_counts(seq, "--seq") if seq is not None else None
@@ -67,6 +64,7 @@ def train(
     from roi.profiling.choose_model import choose_model
     from roi.profiling.environment import claim_board, pick_device, read_environment
     from roi.profiling.progress import show_progress
+    from roi.profiling.stops import catch_stops
     from roi.profiling.train import profile_train
     from roi.profiling.train_request import TrainRequest, check_possible, closed_form
     from roi.report.profile_train import train_json, train_text
@@ -92,20 +90,20 @@ def train(
         shrunk=chosen.shrunk,
     )
     check_possible(request)
-    with show_progress(sys.stderr) as watcher:
-        run = profile_train(request, environment, board, watcher)
-    measured = run.profile.model_copy(update={"notes": (*chosen.notes, *notes, *run.profile.notes)})
+    with catch_stops() as stops:
+        with show_progress(sys.stderr) as watcher:
+            run = profile_train(request, environment, board, watcher, stops)
+        measured = run.profile.model_copy(update={"notes": (*chosen.notes, *notes, *run.profile.notes)})
 
-    def tell(file: Path | None) -> None:
-        write(train_json(measured) if form == "json" else train_text(measured, chosen.shape, gpu, file))
+        def tell(file: Path | None) -> None:
+            write(train_json(measured) if form == "json" else train_text(measured, chosen.shape, gpu, file))
 
-    try:
-        file = save_profile(measured, profiles, output)
-    except RoiError:
-        tell(None)  # minutes of measurement: shown at least
-        raise
-    tell(file)
-    if form == "json":
-        click.echo(kept(file), err=True)
-    if run.interrupted:
-        raise Exit(INTERRUPTED)
+        try:
+            file = save_profile(measured, profiles, output)
+        except RoiError:
+            tell(None)  # minutes of measurement: shown at least
+            raise
+        tell(file)
+        if form == "json":
+            click.echo(kept(file), err=True)
+        leave_if_stopped(stops, interrupted=run.interrupted)

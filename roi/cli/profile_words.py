@@ -1,12 +1,17 @@
-"""Words of the `roi profile` commands: times, lists of numbers, files that must be new."""
+"""Words of the `roi profile` commands: times, lists of numbers, files that must be new; and how they end on a signal."""
 
 import math
 import os
 import re
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from click.exceptions import Exit
 
 from roi.errors import InputError, UnknownName
+
+if TYPE_CHECKING:
+    from roi.profiling.stops import Stops
 
 UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
@@ -65,6 +70,12 @@ def read_names(text: str | None, field: str) -> tuple[str, ...]:
     if not names:
         raise InputError(f"{field}: {text[:60]!r} names nothing; names with commas, for example support,sales")
     return names
+
+
+def leave_if_stopped(stops: "Stops", *, interrupted: bool) -> None:
+    """Exit with 130 or 143 where a signal came, also one that came when everything was measured."""
+    if interrupted or stops.signal is not None:
+        raise Exit(stops.exit_code)
 
 
 def check_numbers(*named: tuple[str, float | None]) -> None:

@@ -15,6 +15,7 @@ from roi.profiling.device_shapes import Case, Probe, choose_cases, product
 from roi.profiling.nvml import Board, PowerMeter
 from roi.profiling.progress import Silent, Watcher
 from roi.profiling.stack import quiet, torch
+from roi.profiling.stops import Stops
 from roi.profiling.timing import LEAST, MOST, synchronise, time_call
 from roi.units import GIB
 
@@ -36,16 +37,18 @@ class DeviceRun(NamedTuple):
 
     profile: DeviceProfile
     interrupted: bool
-    """True after Ctrl-C: the profile holds what was done until then."""
+    """True after Ctrl-C or SIGTERM: the profile holds what was done until then."""
 
 
 def profile_device(
     environment: Environment, budget_s: float, board: Board | None = None, watcher: Watcher | None = None,
+    stops: Stops | None = None,
 ) -> DeviceRun:
     """Rates of the environment's device, every timed call kept; Ctrl-C or the budget ends it early with complete=False.
 
     The first shape is measured whatever it takes. Ctrl-C before anything is timed is passed on.
     """
+    stops = stops or Stops()
     started, deadline = datetime.now(tz=UTC), perf_counter() + budget_s
     work = _Work(environment.device, environment.seed or 0, budget_s, deadline, watcher or Silent())
     meter = PowerMeter(board)
@@ -53,12 +56,15 @@ def profile_device(
     interrupted = False
     try:
         with quiet():
+            stops.guard()
             work.run()
+        stops.over()
     except KeyboardInterrupt:
         if not work.rates:
             raise
         interrupted = True
-        work.notes.append("interrupted by the user")
+        work.notes.append(stops.why)
+        stops.over()
     finally:
         draw = meter.stop()
     if not work.rates:

@@ -14,6 +14,7 @@ from roi.profiling.limits import ran_out
 from roi.profiling.nvml import Board, PowerMeter
 from roi.profiling.progress import Silent, Watcher
 from roi.profiling.stack import quiet, torch
+from roi.profiling.stops import Stops
 
 Stage = Literal["base", "unmerged", "merged"]
 
@@ -26,17 +27,19 @@ class InferRun(NamedTuple):
 
     profile: InferProfile
     interrupted: bool
-    """True after Ctrl-C: the profile holds what was done until then."""
+    """True after Ctrl-C or SIGTERM: the profile holds what was done until then."""
 
 
 def profile_infer(
     plan: InferPlan, environment: Environment, budget_s: float, board: Board | None = None, watcher: Watcher | None = None,
+    stops: Stops | None = None,
 ) -> InferRun:
     """Raw times of every prefill and decode step; Ctrl-C or the budget ends it early with complete=False.
 
     The budget is for generating; building comes on top. A third of it goes to each of base, unmerged and merged, a share
     of that to each size; the first size of each is measured whatever it takes. Ctrl-C before the first point is passed on.
     """
+    stops = stops or Stops()
     started = datetime.now(tz=UTC)
     work = _Work(plan, environment.device, environment.seed or 0, budget_s, board, watcher or Silent())
     meter = PowerMeter(board)
@@ -44,12 +47,15 @@ def profile_infer(
     interrupted = False
     try:
         with quiet():
+            stops.guard()
             work.run()
+        stops.over()
     except KeyboardInterrupt:
         if not work.points:
             raise
         interrupted = True
-        work.notes.append("interrupted by the user")
+        work.notes.append(stops.why)
+        stops.over()
     finally:
         draw = meter.stop()
     if not work.points:

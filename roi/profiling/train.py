@@ -20,6 +20,7 @@ from roi.profiling.limits import Largest, largest_micro_batch, ran_out, recover,
 from roi.profiling.nvml import Board, Draw, PowerMeter
 from roi.profiling.progress import Watcher
 from roi.profiling.stack import quiet
+from roi.profiling.stops import Stops
 from roi.profiling.train_point import Budget, PointRun, read_memory, reset_memory, run_point
 from roi.profiling.train_request import TrainRequest
 from roi.profiling.training_loop import Rig
@@ -36,16 +37,18 @@ class TrainRun(NamedTuple):
 
     profile: TrainProfile
     interrupted: bool
-    """True after Ctrl-C: the profile holds what was done until then."""
+    """True after Ctrl-C or SIGTERM: the profile holds what was done until then."""
 
 
-def profile_train(request: TrainRequest, environment: Environment, board: Board | None, watcher: Watcher) -> TrainRun:
+def profile_train(request: TrainRequest, environment: Environment, board: Board | None, watcher: Watcher,
+                  stops: Stops | None = None) -> TrainRun:
     """The profile of a run: build the model, step through the points, search the largest micro-batch.
 
     The budget is for stepping; building comes on top. It is divided over the points (see `_share`).
     Ctrl-C, or a budget that ends, keeps what was measured and marks the profile as incomplete. Where nothing was measured,
     Ctrl-C is passed on, and anything else is a RoiError that says why.
     """
+    stops = stops or Stops()
     with quiet():
         started, began_s = datetime.now(tz=UTC), perf_counter()
         rig, notes = _make_rig(request, watcher)
@@ -53,12 +56,15 @@ def profile_train(request: TrainRequest, environment: Environment, board: Board 
         work = _Work(request, rig, board, watcher, notes)
         interrupted = False
         try:
+            stops.guard()
             work.run()
+            stops.over()
         except KeyboardInterrupt:
             if not work.measured:
                 raise
             interrupted = True
-            notes.append("interrupted by the user")
+            notes.append(stops.why)
+            stops.over()
     if not work.measured:
         raise RoiError(work.why_nothing())
     return TrainRun(TrainProfile(

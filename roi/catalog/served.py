@@ -120,9 +120,10 @@ def find_served(
         same = (canonical_model(p.model), p.gpus, p.weight_dtype, p.kv_dtype or "bf16")
         if same == (shape.id, tensor_parallel, weight_dtype, kv_dtype):
             half = server.half_log_speed
+            unchecked = ", whose open loop was cut short: not checked" if server.fit.check_missing else ""
             return Served(
                 server.step, server.fit.request_s,
-                _speed(half, Basis.MEASURED, f"profile {server.stored.name}", p), (server.stored.name,),
+                _speed(half, Basis.MEASURED, f"profile {server.stored.name}{unchecked}", p), (server.stored.name,),
                 server.fit.step_tokens, server.fit.sequence_limit, p.kv_capacity_tokens,
             )
     return _transferred(mine, shape, tensor_parallel, weight_dtype, prefill_context) if mine else None
@@ -155,7 +156,8 @@ def speed_over(server: MeasuredServer, engine: str) -> float:
     """log of the published over the measured time of the profile's mean step: 0 where the publication holds."""
     profile = server.stored.profile
     assert profile.weight_dtype is not None
-    done = [r for p in profile.points for r in p.requests if r.error is None and r.output_tokens > 1]
+    whole = [p for p in profile.points if p.complete]
+    done = [r for p in whole for r in p.requests if r.error is None and r.output_tokens > 1]
     prompt, output = (float(np.mean([getattr(r, name) for r in done])) for name in ("prompt_tokens", "output_tokens"))
     sequences = float(np.median([p.concurrency for p in profile.points if p.concurrency] or [1]))
     base = roofline_iteration(

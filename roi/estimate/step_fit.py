@@ -98,6 +98,8 @@ class StepFit:
     """Prompt tokens that a step computes at most, where lone prompts show that they are cut; None where they do not."""
     sequence_limit: int | None = None
     """Requests that the server decodes together at most, where others waited for them; None where none had to."""
+    check_missing: str | None = None
+    """Why the profile holds no whole open loop to check the fit by, where it was cut short and fitted all the same."""
     rejected: tuple[str, ...] = ()
     """Why nothing was fitted."""
     notes: tuple[str, ...] = ()
@@ -133,7 +135,8 @@ def fit_profile(profile: ServeProfile, shape: ModelShape | None = None, gpu: Gpu
         why = f"{windows} windows of decoding, at least {LEAST_WINDOWS} are needed: ask for more output tokens or requests"
         return StepFit(None, rejected=(why,), notes=tuple(notes))
     limit, why = sequence_limit(point for _, point in chosen)
-    return replace(_fitted(joined(found), share, [*notes, *([why] if why else [])], alone=limit == 1), sequence_limit=limit)
+    fit = _fitted(joined(found), share, [*notes, *([why] if why else [])], alone=limit == 1)
+    return replace(fit, sequence_limit=limit, check_missing=check_missing(profile))
 
 
 def fitted_points(profile: ServeProfile) -> list[tuple[int, ServePoint]]:
@@ -145,9 +148,22 @@ def fitted_points(profile: ServeProfile) -> list[tuple[int, ServePoint]]:
 
 
 def held_out_points(profile: ServeProfile) -> list[tuple[int, ServePoint]]:
-    """(number from 0, point) of the open loops that the fit has not seen."""
+    """(number from 0, point) of the whole open loops that the fit has not seen; of a cut one only quick answers are there."""
     used = {i for i, _ in fitted_points(profile)}
-    return [(i, p) for i, p in enumerate(profile.points) if i not in used and p.adapter != "unmerged"]
+    return [(i, p) for i, p in enumerate(profile.points) if i not in used and p.adapter != "unmerged" and p.complete]
+
+
+def check_missing(profile: ServeProfile) -> str | None:
+    """Why the open loop that would check a fit was cut or is missing, on a cut profile that may be fitted; else None.
+
+    This is the rule of cut profiles, for all who read them. Where time or a signal cut only the open loop, the closed loops
+    are all there as planned and a fit sees nothing else: it is made, unchecked. Where a closed loop is missing or cut, or where
+    requests failed, nothing is fitted.
+    """
+    if profile.cut is None or profile.cut.failed or not profile.cut.closed_loops:
+        return None
+    used = fitted_points(profile)
+    return profile.cut.why if all(p.complete and p.arrivals == "closed" for _, p in used) else None
 
 
 def kv_reader(shape: ModelShape | None, gpus: int) -> Callable[[Array], Array]:
@@ -162,8 +178,10 @@ def kv_reader(shape: ModelShape | None, gpus: int) -> Callable[[Array], Array]:
 
 def _unusable(profile: ServeProfile) -> list[str]:
     """Why nothing may be fitted; empty where it may."""
-    if not profile.complete or any(not p.complete for p in profile.points):
-        return ["the profile is incomplete: nothing is fitted on it"]
+    cut_short = not profile.complete or any(not p.complete for p in profile.points)
+    if cut_short and check_missing(profile) is None:
+        known = "requests failed" if profile.cut and profile.cut.failed else "a closed loop was cut or is missing"
+        return [f"the profile is incomplete{f': {known}' if profile.cut else ''}"]
     requests = [r for p in profile.points for r in p.requests]
     good = sum(r.error is None for r in requests)
     if good < LEAST_SUCCESSES:

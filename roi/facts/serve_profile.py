@@ -61,6 +61,17 @@ class ServePoint(Record):
     """False where the budget, Ctrl-C or an error ended it early."""
 
 
+class Cut(Record):
+    """How a run ended that did not do all that was planned."""
+
+    why: str
+    """In words."""
+    failed: bool
+    """True where requests failed or the server was given up; False where time, a signal or what was announced ended it."""
+    closed_loops: bool
+    """True where every closed loop that was planned is here and whole: only the open loop was cut, or is missing."""
+
+
 class ServeProfile(Record):
     """Load on an OpenAI-compatible server, measured from outside."""
 
@@ -94,7 +105,9 @@ class ServeProfile(Record):
     points: tuple[ServePoint, ...]
     budget_s: PositiveFloat | None = None
     complete: bool = True
-    """False where it ended early; what was measured is kept, and nothing is fitted on it."""
+    """False where it ended early; what was measured is kept. What is fitted on it then: estimate.step_fit.check_missing."""
+    cut: Cut | None = None
+    """How it ended early; None where it did not, and where nobody says: older profiles and imports."""
     tool: Annotated[str, Field(min_length=1)] = "roi"
     """Who generated the load: roi, guidellm, aiperf, vllm bench serve."""
     notes: tuple[str, ...] = ()

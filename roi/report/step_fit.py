@@ -55,10 +55,10 @@ def step_fit_body(
     return {
         "coefficients": {c.name: {"value": c.value, "low": c.low, "high": c.high} for c in fit.coefficients},
         "together": [asdict(one) for one in fit.together], "fitted": fit.iteration is not None,
-        "rejected": list(fit.rejected), "notes": list(fit.notes), "points": fit.points, "windows": fit.windows,
-        "lone_first_tokens": fit.lone, "median_error": fit.median_error, "point_scatter": fit.point_scatter,
-        "condition": fit.condition, "step_tokens": fit.step_tokens, "sequence_limit": fit.sequence_limit, "roofline": best,
-        "adapters": [asdict(one) for one in adapters],
+        "check_missing": fit.check_missing, "rejected": list(fit.rejected), "notes": list(fit.notes), "points": fit.points,
+        "windows": fit.windows, "lone_first_tokens": fit.lone, "median_error": fit.median_error,
+        "point_scatter": fit.point_scatter, "condition": fit.condition, "step_tokens": fit.step_tokens,
+        "sequence_limit": fit.sequence_limit, "roofline": best, "adapters": [asdict(one) for one in adapters],
         "held_out": [{**asdict(one), "errors": dict(zip(("tpot", "ttft", "tokens_per_s"), one.errors, strict=True))}
                      for one in held_out],
     }
@@ -80,6 +80,8 @@ def _theory(c: Coefficient, theory: Iteration) -> float | None:
 def _remarks(fit: StepFit, held_out: Iterable[HoldOut], adapters: Iterable[AdapterSpeed]) -> list[str]:
     texts = [f"not fitted: {why}" for why in fit.rejected]
     texts += [_told(one) for one in held_out]
+    if fit.check_missing and fit.iteration is not None:
+        texts.append(f"not checked: the open loop that is kept aside for it was cut short or is missing ({fit.check_missing})")
     texts += [
         f"{one.adapters} unmerged adapter{'s' if one.adapters > 1 else ''}: {one.speed:.2f} of the speed without"
         f" ({one.low:.2f} to {one.high:.2f}, {one.points} points)" for one in adapters

@@ -17,7 +17,8 @@ from typing import NamedTuple, Self
 
 FAULTS = (
     "refuse the key", "limit the rate", "cut", "hang", "break after", "no usage", "usage unstreamed", "several tokens",
-    "chat only", "html", "not streamed", "refuse fields", "name fields", "stops early", "redirect", "wrong json", "slow start",
+    "chat only", "html", "not streamed", "refuse fields", "name fields", "stops early", "redirect", "wrong json", "loading",
+    "no completions",
 )  # fmt: skip
 
 
@@ -160,6 +161,8 @@ class StepServer:
             self._say(writer, 401, {"error": {"message": f"Incorrect API key provided: {headers.get('authorization')}"}})
         elif "redirect" in self.faults:
             writer.write(b"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:9/v1\r\nContent-Length: 0\r\n\r\n")
+        elif "loading" in self.faults:
+            self._say(writer, 503, {"error": {"message": "Loading model"}})
         elif "html" in self.faults:
             self._say(writer, 200, "<!doctype html><html><body>Welcome to nginx</body></html>", "text/html")
         elif method == "GET":
@@ -198,7 +201,7 @@ class StepServer:
         faulty = self.completions > self.after
         faults = self.faults if faulty else ()
         refused = [name for name in ("ignore_eos", "min_tokens", "stream_options") if name in body]
-        if "chat only" in self.faults and not chat:
+        if "no completions" in self.faults or ("chat only" in self.faults and not chat):
             self._say(writer, 404, {"detail": "Not Found"})
         elif body["model"] not in (self.model, *self.adapters):
             self._say(writer, 404, {"error": {"message": f"The model `{body['model']}` does not exist.", "code": 404}})

@@ -6,8 +6,9 @@ from serving_server import Law, StepServer
 from roi.estimate.step_fit import fit_profile
 from roi.estimate.step_holdout import held_out
 from roi.profiling.progress import Silent
-from roi.profiling.serve import ServeRequest, profile_serve
+from roi.profiling.serve import profile_serve
 from roi.profiling.serve_design import ServePlan, closed_points, poisson_point
+from roi.profiling.serve_request import ServeRequest
 from roi.profiling.serve_wire import read_url
 
 LAW = Law(step_s=0.006, sequence_s=2e-4, kv_token_s=1e-6, prefill_token_s=3e-5, request_s=0.003)

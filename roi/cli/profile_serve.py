@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
-from click.exceptions import Exit
 
 if TYPE_CHECKING:
-    from roi.profiling.serve import ServeRun
     from roi.profiling.serve_design import PlannedPoint, ServePlan
+    from roi.profiling.serve_done import ServeRun
 
-INTERRUPTED = 130
 KEY = "OPENAI_API_KEY"
 MOST_TOKENS = 1_000_000
 MOST_REQUESTS = 100_000
@@ -69,8 +67,11 @@ def serve(
     vLLM, SGLang, TGI, Ollama, llama.cpp, transformers serve and others. Closed loops with so many requests in flight tell how
     a step's time depends on sequences, context and prompts; an open loop with random arrivals checks it. What will be
     sent is said first, and no more is sent; --plan says it and stops. The key is read from the environment and kept nowhere.
+
+    Exit code: 0 measured; 2 the URL, the key, the model or an option is unusable; 1 the server failed or cannot be reached; 130
+    Ctrl-C, 143 SIGTERM: what was measured is kept, also after 1.
     """
-    from roi.cli.profile_words import check_formats, check_new, check_numbers, read_names, read_seconds
+    from roi.cli.profile_words import check_formats, check_new, check_numbers, leave_if_stopped, read_names, read_seconds
 
     check_numbers(("--rate", rate), ("--ttft-p95", ttft_p95), ("--tpot-p95", tpot_p95), ("--kv-tokens", kv_tokens))
     check_formats(weight_dtype, kv_dtype)
@@ -89,9 +90,12 @@ def serve(
     from roi.catalog.serve_imports.records import Stated
     from roi.cli.output import write
     from roi.profiling.progress import show_progress
-    from roi.profiling.serve import ServeRequest, ServeRun, profile_serve
+    from roi.profiling.serve import profile_serve
+    from roi.profiling.serve_done import ServeRun
     from roi.profiling.serve_prompts import token_counter
+    from roi.profiling.serve_request import ServeRequest
     from roi.profiling.serve_wire import read_url
+    from roi.profiling.stops import catch_stops
     from roi.report.serve_plan import plan_json, plan_text
 
     stated = Stated(_catalog_model(catalog_model), _gpu(gpu), gpus, engine, weight_dtype, kv_dtype, kv_tokens)
@@ -99,7 +103,7 @@ def serve(
     if imported:
         if url is not None:
             raise click.UsageError("--import: nothing is sent where files are read; leave out URL or --import")
-        _finish(ServeRun(read_benchmark(imported, stated), interrupted=False, failure=None), told)
+        _tell(ServeRun(read_benchmark(imported, stated), interrupted=False, failure=None), told)
         return
     if url is None:
         raise click.UsageError("URL: which server? for example http://localhost:8000; or --import FILE")
@@ -112,9 +116,12 @@ def serve(
     count = None if tokenizer is None else token_counter(tokenizer)
     click.echo(plan_text(plan, place.url, seconds, key=key is not None), err=True)
     request = ServeRequest(place, key, served, plan, seed, seconds, timeout_s, stall_s, names, merged, stated, count)
-    with show_progress() as watcher:
-        run = profile_serve(request, watcher)
-    _finish(run, told)
+    with catch_stops() as stops:
+        with show_progress() as watcher:
+            run = profile_serve(request, watcher, stops)
+        _tell(run, told)
+        leave_if_stopped(stops, interrupted=run.interrupted)
+    _leave_if_failed(run)
 
 
 class _Loads(NamedTuple):
@@ -178,19 +185,22 @@ def _open_point(asked: _Loads, seed: int) -> "PlannedPoint":
     return trace_point(*columns, asked.requests, asked.rate)
 
 
-def _finish(run: "ServeRun", told: _Told) -> None:
-    """Keep the profile, tell it with the step that is fitted on it, and leave as the run ended."""
+def _tell(run: "ServeRun", told: _Told) -> None:
+    """Keep the profile, and tell it with the step that is fitted on it."""
     from roi.catalog.profiles import save_profile
     from roi.catalog.serve_fits import fit_serve
     from roi.cli.output import write
-    from roi.errors import RoiError
     from roi.report.profile_serve import serve_json, serve_text
 
     file = save_profile(run.profile, told.profiles, told.output)
     tell = {"table": serve_text, "json": serve_json}[told.form]
     write(tell(run.profile, fit_serve(run.profile), told.most_ttft_s, told.most_tpot_s, file))
-    if run.interrupted:
-        raise Exit(INTERRUPTED)
+
+
+def _leave_if_failed(run: "ServeRun") -> None:
+    """Exit with 1 where requests failed or the server was given up."""
+    from roi.errors import RoiError
+
     if run.failure is not None:
         raise RoiError(f"{run.failure}; what was measured is kept, marked incomplete")
 

@@ -1,13 +1,16 @@
-"""A progress bar with the time left, on stderr, where a person watches; else nothing."""
+"""A progress bar with the time left, on stderr, where a person watches; elsewhere a line for each part that is over."""
 
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, TextIO
+from textwrap import fill
+from typing import Final, Protocol, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+
+WIDTH: Final = 80
 
 
 class Watcher(Protocol):
@@ -19,6 +22,12 @@ class Watcher(Protocol):
     def update(self, text: str, spent: float, left_s: float) -> None:
         """What is going on, the share that is done (0 to 1), and the seconds left at most."""
 
+    def done(self, text: str) -> None:
+        """A part is over: a line where no bar shows it."""
+
+    def warn(self, text: str) -> None:
+        """What the user should know at once, on a terminal and in a log."""
+
 
 class Silent:
     """Tells nobody."""
@@ -28,6 +37,27 @@ class Silent:
 
     def update(self, text: str, spent: float, left_s: float) -> None:
         """Nothing."""
+
+    def done(self, text: str) -> None:
+        """Nothing."""
+
+    def warn(self, text: str) -> None:
+        """Nothing."""
+
+
+class Lines(Silent):
+    """Plain lines for a log."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def done(self, text: str) -> None:
+        """A line."""
+        print(text, file=self.stream, flush=True)
+
+    def warn(self, text: str) -> None:
+        """A line, or more where it is long."""
+        self.done(fill(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False))
 
 
 class Bar:
@@ -53,13 +83,20 @@ class Bar:
         self.progress.update(self.task, completed=spent, description=text, left=left)
         self.progress.refresh()
 
+    def done(self, text: str) -> None:
+        """Nothing: the bar has shown it."""
+
+    def warn(self, text: str) -> None:
+        """A line above the bar."""
+        self.say(text)
+
 
 @contextmanager
 def show_progress(stream: TextIO | None = None) -> Iterator[Watcher]:
-    """A bar on a terminal, silence elsewhere. It is drawn between steps, never by a thread that would disturb them."""
+    """A bar on a terminal, plain lines elsewhere. It is drawn between steps, never by a thread that would disturb them."""
     stream = stream or sys.stderr
     if not stream.isatty():
-        yield Silent()
+        yield Lines(stream)
         return
     columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False), TextColumn("{task.fields[left]}"))
     with Progress(*columns, console=Console(file=stream), transient=True, auto_refresh=False) as progress:

@@ -26,6 +26,8 @@ class Answer:
     """Clock of the end; None where it never came."""
     problem: str | None = None
     """Why the end never came."""
+    foreign: bool = False
+    """True where what answers speaks no HTTP, or no TLS although the URL says so."""
 
     def seconds_at(self, length: int) -> float:
         """Clock at which the body first had `length` bytes."""

@@ -40,6 +40,9 @@ STEP_S: Final = 0.02
 PROMPT_RATE: Final = 8000.0
 """Seconds of a step, prompt tokens a second: an 8B model on one data-centre card, to say how long a plan takes."""
 
+LEAST: Final = 3
+"""Successes that a point needs which the budget trimmed; in a closed loop as many as are in flight."""
+
 MARGIN: Final = 1.1
 """Prompt tokens that may be sent over those aimed at: how far one prompt's count may lie from the calibrated one."""
 
@@ -88,6 +91,13 @@ class PlannedPoint:
     def asked_tokens(self) -> int:
         """Output tokens of all its requests together."""
         return sum(request.output_tokens for request in self.requests)
+
+    @property
+    def label(self) -> str:
+        """It in a few words."""
+        load = (f"{self.concurrency} in flight" if self.concurrency is not None else
+                f"{self.arrivals} {self.rate:.3g}/s" if self.rate is not None else self.arrivals)
+        return f"{load}, {self.input_tokens:,} in, {self.output_tokens:,} out"
 
     def at_rate(self, rate: float) -> "PlannedPoint":
         """The same open loop at `rate` requests a second: gaps are divided, lengths stay."""
@@ -192,16 +202,20 @@ def _middle(lengths: Sequence[int]) -> int:
     return max(round(exp(sum(log(length) for length in lengths) / len(lengths))), 1)
 
 
-def planned_seconds(plan: ServePlan) -> float:
-    """Seconds that the points would take on a server of STEP_S and PROMPT_RATE: a guess before anything is known."""
+def planned_seconds(plan: ServePlan, step_s: float = STEP_S, prompt_rate: float = PROMPT_RATE) -> float:
+    """Seconds that the points would take where every step takes `step_s` and prompts so many tokens a second.
+
+    Unstated, a guess before anything is known. With the time a token of a lone request and an endless `prompt_rate` it is the
+    least: steps of more sequences and longer contexts take longer, and prompts their own time.
+    """
     most = max((point.concurrency for point in plan.points if point.concurrency is not None), default=1)
     total = 0.0
     for point in plan.points:
-        work_s = point.prompt_tokens / PROMPT_RATE
+        work_s = point.prompt_tokens / prompt_rate
         if point.concurrency is not None:
-            total += work_s + point.asked_tokens / point.concurrency * STEP_S
+            total += work_s + point.asked_tokens / point.concurrency * step_s
         elif point.rate is not None:
-            total += (point.requests[-1].at_s or 0.0) + point.output_tokens * STEP_S
+            total += (point.requests[-1].at_s or 0.0) + point.output_tokens * step_s
         else:
-            total += (work_s + point.asked_tokens / most * STEP_S) / OPEN_SHARE
+            total += (work_s + point.asked_tokens / most * step_s) / OPEN_SHARE
     return total

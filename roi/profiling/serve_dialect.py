@@ -29,6 +29,11 @@ class Dialect:
     limit: str = "max_tokens"
     """Name of the field with the output tokens; some want max_completion_tokens for chat."""
 
+    @property
+    def keeps_length(self) -> bool:
+        """True where an answer can be made as long as asked."""
+        return not {"ignore_eos", "min_tokens"}.isdisjoint(self.extras)
+
     def body(self, model: str, prompt: str, output_tokens: int, *, stream: bool = True) -> bytes:
         """The request, as JSON."""
         asked: dict[str, Any] = {"model": model, self.limit: output_tokens, "temperature": 0}  # Any: JSON

@@ -19,6 +19,12 @@ OWNERS: Final = {"vllm": "vllm", "sglang": "sglang", "llamacpp": "llama.cpp", "l
 QUESTIONS: Final = 8
 """Most GET requests: /v1/models, six of ENGINES, and vLLM's /metrics."""
 
+REFUSED: Final = {401, 403}
+"""Statuses by which a key is refused."""
+
+NO_SUCH_PATH: Final = {404, 405, 501}
+"""Statuses of a path that a server does not have."""
+
 WAIT_S: Final = 10.0
 """For one of these answers; a server that is busy with others takes longer for tokens, not for these."""
 
@@ -59,25 +65,48 @@ ENGINES: Final = (
 
 
 async def ask_server(wire: Wire) -> ServerFacts:
-    """The facts; a RoiError where nobody answers, or where the key is refused. Sends at most QUESTIONS GET requests."""
+    """The facts. Sends at most QUESTIONS GET requests.
+
+    An InputError where what was typed leads to no such server, or the key is refused; a RoiError where the server fails.
+    """
     answer = Answer()
     await wire.send("/v1/models", None, answer, WAIT_S)
-    if answer.status is None:
-        raise RoiError(f"URL: no answer from {wire.place.url}: {answer.problem or 'cut off'}")
-    if answer.status in {401, 403}:
-        raise RoiError(f"{wire.place.url} refuses the key (HTTP {answer.status}: {wire.hide(message(bytes(answer.body)))}); "
-                       "put it into OPENAI_API_KEY, or name its variable with --api-key-env")
-    if 300 <= answer.status < 400 or answer.status == 429:
-        raise RoiError(f"URL: {wire.place.url}/v1/models: {wire.hide(failure(answer) or '')}")
     listed = _json(answer)
-    if answer.status == 200 and listed is None:
-        kind = answer.headers.get("content-type", "no type").split(";")[0]
-        raise InputError(f"URL: {wire.place.url}/v1/models answers with {kind[:40]}, not JSON: no OpenAI-compatible server")
+    _check_listed(answer, listed, wire)
     rows = _rows(listed) if answer.status == 200 else []
     models = {row["id"]: row["root"] if isinstance(row.get("root"), str) else row["id"] for row in rows}
     adapters = frozenset(row["id"] for row in rows if row.get("parent"))
     owners = {OWNERS.get(str(row.get("owned_by")).lower()) for row in rows}
     return await _ask_engine(wire, ServerFacts(models, adapters, asked=1), next(iter(owners)) if len(owners) == 1 else None)
+
+
+def _check_listed(answer: Answer, listed: Json | None, wire: Wire) -> None:
+    """Raise where the answer to /v1/models says that no load can be sent. Without such a list (404) it can."""
+    url, status = wire.place.url, answer.status
+    if status is None:
+        refused = InputError if answer.foreign else RoiError
+        raise refused(f"URL: no answer from {url}: {answer.problem or 'cut off'}")
+    if status in REFUSED:
+        raise refused_key(wire, f"HTTP {status}: {message(bytes(answer.body))}")
+    said = wire.hide(failure(answer) or "")
+    if 300 <= status < 400:
+        raise InputError(f"URL: {url}/v1/models: {said}")
+    if status == 429 or (status >= 500 and status not in NO_SUCH_PATH):
+        raise RoiError(f"URL: {url}/v1/models: {said}")
+    if status == 200 and listed is None:
+        raise no_api(wire, "/v1/models", answer)
+
+
+def refused_key(wire: Wire, said: str) -> InputError:
+    """The error for a key that the server does not take, or for none."""
+    return InputError(f"{wire.place.url} refuses the key ({wire.hide(said)}); put it into OPENAI_API_KEY, or name its variable "
+                      "with --api-key-env")
+
+
+def no_api(wire: Wire, path: str, answer: Answer) -> InputError:
+    """The error for a URL where pages are, not an API."""
+    kind = answer.headers.get("content-type", "no type").split(";")[0]
+    return InputError(f"URL: {wire.place.url}{path} answers with {kind[:40]}, not JSON: no OpenAI-compatible server")
 
 
 def choose_served(asked: str | None, facts: ServerFacts) -> str:

@@ -6,12 +6,11 @@ from typing import Final, NamedTuple
 from roi.errors import InputError, RoiError
 from roi.profiling.serve_answer import Answer
 from roi.profiling.serve_design import FEW_WORDS, MANY_WORDS, PROBE_TOKENS, PROBES
-from roi.profiling.serve_dialect import CHAT, COMPLETIONS, EXTRAS, Dialect, failure, message, read_answer, whole_usage
-from roi.profiling.serve_facts import ServerFacts, unknown_model
+from roi.profiling.serve_dialect import CHAT, COMPLETIONS, EXTRAS, Dialect, Reading, failure, message, read_answer, whole_usage
+from roi.profiling.serve_facts import NO_SUCH_PATH, REFUSED, ServerFacts, no_api, refused_key, unknown_model
 from roi.profiling.serve_prompts import Prompt, Prompts
 from roi.profiling.serve_wire import Wire
 
-NO_SUCH_PATH: Final = {404, 405, 501}
 REFUSED_BODY: Final = {400, 422}
 
 
@@ -25,6 +24,8 @@ class Settled(NamedTuple):
     """True where prompts follow the server's counts, streamed or not."""
     probes: int
     """Requests that it took."""
+    tpot_s: float | None
+    """Seconds a token after the first, of the quickest probe; None where no stream told."""
 
 
 class Prober:
@@ -35,6 +36,8 @@ class Prober:
         self.sent = 0
         self.text = ""
         """Prompt of the last probe."""
+        self.tpots_s: list[float] = []
+        """Seconds a token of each probe that was streamed."""
 
     async def settle(self) -> Settled:
         """What the server takes; prompts are calibrated on the way. An error where it serves nothing."""
@@ -46,7 +49,7 @@ class Prober:
             if counted.error is not None or counted.usage is None:
                 raise RoiError(f"a prompt of {MANY_WORDS} words: {counted.error or 'the server stopped counting tokens'}")
             self.prompts.calibrate(Prompt(few_text, usage.prompt), Prompt(self.text, counted.usage.prompt))
-            return Settled(dialect, usage=True, calibrated=True, probes=self.sent)
+            return self._settled(dialect, usage=True, calibrated=True)
         counted_by_server = []
         for words in (FEW_WORDS, MANY_WORDS):
             found = whole_usage(await self._probe(dialect, words, stream=False))
@@ -54,11 +57,14 @@ class Prober:
                 counted_by_server.append(Prompt(self.text, found.prompt))
         if len(counted_by_server) == 2:
             self.prompts.calibrate(*counted_by_server)
-        return Settled(dialect, usage=False, calibrated=len(counted_by_server) == 2, probes=self.sent)
+        return self._settled(dialect, usage=False, calibrated=len(counted_by_server) == 2)
+
+    def _settled(self, dialect: Dialect, *, usage: bool, calibrated: bool) -> Settled:
+        return Settled(dialect, usage, calibrated, self.sent, min(self.tpots_s, default=None))
 
     async def _find_dialect(self) -> tuple[Dialect, Answer]:
         """The first dialect that is answered with a stream, and that answer."""
-        said = ""
+        said, there = "", False
         for path in (COMPLETIONS, CHAT):
             dialect: Dialect | None = Dialect(path)
             while dialect is not None:
@@ -67,13 +73,16 @@ class Prober:
                     said = self._missing(answer)
                     break
                 if answer.status not in REFUSED_BODY:
-                    self._check(answer)
+                    self._check(path, answer)
                     return dialect, answer
-                said = self.wire.hide(message(bytes(answer.body)))
+                said, there = self.wire.hide(message(bytes(answer.body))), True
                 dialect = _plainer(dialect, said)
         if self.facts.models and self.model not in self.facts.models:
             raise unknown_model(self.model, self.facts, said)
-        raise RoiError(f"{self.wire.place.url} takes neither {COMPLETIONS} nor {CHAT}: {said}")
+        url = self.wire.place.url
+        if not there:
+            raise InputError(f"URL: {url} has neither {COMPLETIONS} nor {CHAT} ({said}): no OpenAI-compatible server")
+        raise RoiError(f"{url} takes no request to {COMPLETIONS} or {CHAT}: {said}")
 
     def _missing(self, answer: Answer) -> str:
         """What a 404 said, where it means the path; an error where it means the model."""
@@ -83,7 +92,7 @@ class Prober:
             raise unknown_model(self.model, self.facts, said)
         return said
 
-    def _check(self, answer: Answer) -> None:
+    def _check(self, path: str, answer: Answer) -> None:
         """Raise where the answer is no stream with output."""
         error = failure(answer)
         if error is None:
@@ -91,9 +100,10 @@ class Prober:
         if error is None:
             return
         text = self.wire.hide(error)
-        if answer.status in {401, 403}:
-            raise RoiError(f"{self.wire.place.url} refuses the key ({text}); put it into OPENAI_API_KEY, or name its variable "
-                           "with --api-key-env")
+        if answer.status in REFUSED:
+            raise refused_key(self.wire, text)
+        if answer.status == 200 and "html" in answer.headers.get("content-type", "").lower():
+            raise no_api(self.wire, path, answer)
         if self.facts.models and self.model not in self.facts.models:
             raise unknown_model(self.model, self.facts, text)
         raise RoiError(f"the first request to {self.wire.place.url} failed, nothing was measured: {text}")
@@ -101,13 +111,21 @@ class Prober:
     async def _probe(self, dialect: Dialect, words: int, *, stream: bool = True) -> Answer:
         """The answer to one more probe."""
         if self.sent >= PROBES:
-            raise InputError(f"URL: {self.wire.place.url} did not settle within {PROBES} requests")
+            raise RoiError(f"URL: {self.wire.place.url} did not settle within {PROBES} requests")
         self.sent += 1
         answer = Answer()
         self.text = self.prompts.words(words)
         body = dialect.body(self.model, self.text, PROBE_TOKENS, stream=stream)
         await self.wire.send(dialect.path, body, answer, self.timeout_s)
+        if stream and (told_s := _tpot_s(read_answer(answer))) is not None:
+            self.tpots_s.append(told_s)
         return answer
+
+
+def _tpot_s(reading: Reading) -> float | None:
+    """Seconds a token after the first; None for fewer than two chunks."""
+    tokens = reading.usage.output if reading.usage else len(reading.chunk_s)
+    return None if min(len(reading.chunk_s), tokens) < 2 else (reading.chunk_s[-1] - reading.chunk_s[0]) / (tokens - 1)
 
 
 def _plainer(dialect: Dialect, said: str) -> Dialect | None:

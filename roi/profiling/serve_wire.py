@@ -94,8 +94,9 @@ class Wire:
             answer.problem = f"timed out after {timeout_s:g} s"
         except OSError as error:
             answer.problem = reason(error)
+            answer.foreign = isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLCertVerificationError)
         except NotHttp as error:
-            answer.problem = str(error)
+            answer.problem, answer.foreign = str(error), True
         finally:
             if connection is not None:
                 if answer.ended_s is not None and connection.reusable:

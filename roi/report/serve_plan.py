@@ -21,13 +21,15 @@ def plan_text(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
                     f"{point.prompt_tokens:,}", f"{point.asked_tokens:,}")) for point in plan.points]
     totals = ("all", "", "", f"{plan.requests:,}", f"{plan.prompt_tokens:,}", f"{plan.output_tokens:,}")
     lines += [_row(totals), ""]
+    about_s = planned_seconds(plan)
+    trims = ": the budget would then trim the loads" if about_s > budget_s else ""
     remarks = [
         f"all to {url}{', with a key' if key else ''}; nothing is sent elsewhere, and no redirect is followed",
         (f"before: {QUESTIONS} questions about the server (GET) and {PROBES} requests of {PROBE_TOKENS} output tokens at most, "
          f"{plan.probe_words:,} words together"),
         f"at most {plan.most_prompt_tokens:,} prompt tokens: words are counted into tokens by what the server says",
-        (f"time: at most {_time(budget_s)} (--budget), then it stops; about {_time(planned_seconds(plan))} at "
-         f"{STEP_S * 1e3:.0f} ms a step and {PROMPT_RATE:,.0f} prompt tokens a second"),
+        (f"time: at most {_time(budget_s)} (--budget), then it stops; about {_time(about_s)} at "
+         f"{STEP_S * 1e3:.0f} ms a step and {PROMPT_RATE:,.0f} prompt tokens a second{trims}"),
     ]
     if any(point.arrivals == "poisson" and point.rate is None for point in plan.points):
         remarks.append("poisson: at 60% of the rate that the closed loops reach; a fit does not see it")

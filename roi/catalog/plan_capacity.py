@@ -60,17 +60,17 @@ class ServingPlan:
     tensor_parallel: int
     weight_dtype: str
     kv_dtype: str
-    speed: float = 1.0
-    """Speed that adapters applied at run time leave of the engine's."""
+    adapters: int = 0
+    """Different ones applied at run time; 0 = none, or merged into the weights."""
 
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for equal plans."""
-        return (self.shape.id, self.gpu.id, self.tensor_parallel, self.weight_dtype, self.kv_dtype, self.speed)
+        return (self.shape.id, self.gpu.id, self.tensor_parallel, self.weight_dtype, self.kv_dtype, self.adapters)
 
 
 def published_server(plan: ServingPlan, traffic: Traffic) -> Server:
-    """The replica as published efficiencies describe it; KV in bytes on each GPU.
+    """The replica as published efficiencies describe it without adapters; KV in bytes on each GPU.
 
     A prompt token costs what it does at the mean context: of attention's square only the mean is kept, so that prompts
     far above the mean are somewhat too fast (8B: 5% at 8,192 tokens over 2,048).
@@ -84,7 +84,7 @@ def published_server(plan: ServingPlan, traffic: Traffic) -> Server:
     )
     ahead = max(float(engine.request_steps) - REPLAYED_STEPS, 0.0) * float(engine.step_s)
     return Server(
-        engine.at_speed(plan.speed), float(np.asarray(memory.kv_capacity_bytes)), step_tokens=tokens,
+        engine, float(np.asarray(memory.kv_capacity_bytes)), step_tokens=tokens,
         request_s=float(engine.request_s) + ahead,
     )
 

@@ -6,14 +6,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from roi.catalog.adapter_speed import published_speed
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.gpus import find_gpu
 from roi.catalog.plan_capacity import ServingPlan, plan_capacity
-from roi.catalog.plan_evidence import ENGINE, PlanEvidence, add_speed, plan_evidence
+from roi.catalog.plan_evidence import ENGINE, PlanEvidence, adapters_path, add_speed, plan_evidence
 from roi.catalog.rentals import rental_offers
 from roi.catalog.request_lengths import SystemLengths, system_lengths
 from roi.catalog.rows import STALE_DAYS, price_age_days
-from roi.catalog.serving_efficiencies import adapter_throughput, find_engine
+from roi.catalog.serving_efficiencies import find_engine
 from roi.catalog.serving_evidence import on_card
 from roi.catalog.training_runs import KnownRuns
 from roi.errors import ScenarioError, UnknownName
@@ -22,6 +23,7 @@ from roi.estimate.load_curve import PlanCapacity, Slo
 from roi.estimate.request_shape import RequestShape
 from roi.estimate.serving import ServingCapacity, serving_capacity
 from roi.estimate.serving_memory import default_step_tokens, replica_memory
+from roi.estimate.spreads import joint_high, joint_low
 from roi.facts.fact import Basis
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -146,8 +148,8 @@ def add_plans(
         why = f"none of {', '.join(gpus)} computes in {', '.join(s.serving.weight_dtypes)}; add fp16 to serving.weight_dtypes"
         sheet.name(f"options.{id}.infeasible", why, "catalog")
         return
-    speed = adapters_speed(s) if shared_adapters else 1.0
-    result = _capacity(s, shape, requests, grid, speed)
+    adapters = adapters_applied(s) if shared_adapters else 0
+    result = _capacity(s, shape, requests, grid, published_speed(adapters))
     rates = _row(result.requests_per_s)
     found = [
         _Found(o, tp, dtype, float(rates[k]))
@@ -160,7 +162,7 @@ def add_plans(
     while found and not held:
         chosen = _with_measured(sheet, _cheapest(sheet, found), found, known)
         for plan in chosen:
-            serving = ServingPlan(shape, gpus[plan.offer.gpu], plan.gpus, plan.dtype, s.serving.kv_dtype, speed)
+            serving = ServingPlan(shape, gpus[plan.offer.gpu], plan.gpus, plan.dtype, s.serving.kv_dtype, adapters)
             evidence, capacity = _replayed(sheet, s, serving, lengths, known)
             if capacity.alone.requests_per_s > 0:
                 held.append((plan, evidence, capacity))
@@ -191,19 +193,21 @@ def _replayed(
     if fact is not None:
         add_speed(sheet, evidence.speed_path, fact)
         sheet.warnings.append(f"serving speed on {plan.gpu.id} is {fact.basis.value}: {fact.source}")
-    speed = sheet.facts[evidence.speed_path]
-    speeds = speed.low or 1.0, 1.0, speed.high or 1.0
+    spreads = [sheet.facts[evidence.speed_path]]
+    if evidence.adapters is not None:
+        path = adapters_path(evidence.adapters)
+        add_speed(sheet, path, evidence.adapters.spread)
+        spreads.append(sheet.facts[path])
+    speeds = float(joint_low(f.low or 1.0 for f in spreads)), 1.0, float(joint_high(f.high or 1.0 for f in spreads))
     key = (*plan.key, lengths.key, evidence.speed_path)
     if key not in sheet.replayed:
         sheet.replayed[key] = plan_capacity(plan, lengths, evidence.server, slo_of(s), speeds)
     return evidence, sheet.replayed[key]
 
 
-def adapters_speed(s: Scenario) -> float:
-    """What adapters that are applied at run time leave of the engine's speed; 1 where one is merged."""
-    if s.serving.adapters != "shared":
-        return 1.0
-    return float(adapter_throughput(s.serving.adapters_on_base).value)  # type: ignore[arg-type]  # a ratio
+def adapters_applied(s: Scenario) -> int:
+    """Adapters that tuned systems apply at run time; 0 where one is merged."""
+    return s.serving.adapters_on_base if s.serving.adapters == "shared" else 0
 
 
 def slo_of(s: Scenario) -> Slo:
@@ -328,6 +332,8 @@ def _add_plan(
     sheet.add(own + "minimum_months", float(o.minimum_months), "months", basis=basis, source=o.source, date=o.date)
     sheet.add(own + "watts", gpu.power_w, "W", basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date)
     sheet.name(own + "speed", evidence.speed_path, evidence.source)
+    if evidence.adapters is not None:
+        sheet.name(own + "adapter_speed", adapters_path(evidence.adapters), evidence.adapters.spread.source)
     basis = evidence.basis
     source = (
         f"replay of {shape.id} {plan.dtype} on {plan.gpus} x {o.gpu}, one replica, {evidence.source};"

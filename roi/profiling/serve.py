@@ -47,6 +47,7 @@ class ServeRequest:
     timeout_s: float
     stall_s: float
     adapters: tuple[str, ...] = ()
+    """Names; a point takes the first so many."""
     merged: bool = False
     """The served weights have an adapter merged into them."""
     stated: Stated = field(default_factory=Stated)
@@ -137,7 +138,7 @@ class _Work:
         request = self.request
         self.watcher.say(f"asking {request.place.url}")
         self.facts = await ask_server(self.wire)
-        self.served_model = choose_served(request.served_model or next(iter(request.adapters), None), self.facts)
+        self.served_model = choose_served(request.served_model, self.facts, request.adapters)
         for name in request.adapters:
             if self.facts.models and name not in self.facts.models:
                 raise unknown_model(name, self.facts, "", "--adapters")
@@ -177,7 +178,7 @@ class _Work:
     def _shots(self, planned: PlannedPoint) -> list[Shot]:
         """The requests of a point, ready to be sent, so that nothing is made while they run."""
         assert self.settled is not None
-        dialect, names = self.settled.dialect, self.request.adapters
+        dialect, names = self.settled.dialect, self.request.adapters[: planned.adapters]
         shots = []
         for i, one in enumerate(planned.requests):
             prompt = self.prompts.make(one.input_tokens)
@@ -188,7 +189,8 @@ class _Work:
 
     def _open_rate(self) -> float | None:
         """The rate of the open loop, from the closed loops with most in flight; None where they tell none."""
-        closed = [(planned.concurrency, self._point(i)) for i, (planned, _) in enumerate(self.loads) if planned.concurrency]
+        closed = [(planned.concurrency, self._point(i)) for i, (planned, _) in enumerate(self.loads)
+                  if planned.concurrency and not planned.adapters]
         most = max((level for level, _ in closed), default=0)
         told = [point_metrics(point, 1.0, 1.0).requests_per_s for level, point in closed if level == most]
         rates = [rate for rate in told if rate]
@@ -214,15 +216,18 @@ class _Work:
         failed = sum(one.error is not None for one in requests)
         enough = max(planned.concurrency or 0, LEAST)
         unsent = len(planned.requests) - len(requests)
+        state, count = self._adapters(planned)
         return ServePoint(
             input_tokens=planned.input_tokens, output_tokens=planned.output_tokens, concurrency=planned.concurrency,
-            requests_per_s=planned.rate, arrivals=planned.arrivals, adapter=self._adapter(),
-            adapters=len(self.request.adapters), requests=tuple(requests),
+            requests_per_s=planned.rate, arrivals=planned.arrivals, adapter=state, adapters=count,
+            requests=tuple(requests),
             complete=failed == 0 and load.ended is None and (unsent == 0 or (load.trimmed and len(requests) >= enough)),
         )
 
-    def _adapter(self) -> Literal["base", "merged", "unmerged"]:
-        return "unmerged" if self.request.adapters else "merged" if self.request.merged else "base"
+    def _adapters(self, planned: PlannedPoint) -> tuple[Literal["base", "merged", "unmerged"], int]:
+        """(state, number) of a point's adapters; the server says where the loaded model is itself one."""
+        count = planned.adapters or int(self.served_model in self.facts.adapters)
+        return ("unmerged" if count else "merged" if self.request.merged else "base"), count
 
     def told(self, *, interrupted: bool) -> ServeRun:
         """The profile of what was done, and what went wrong."""
@@ -292,7 +297,8 @@ def label(planned: PlannedPoint) -> str:
     """A point in a few words."""
     load = (f"{planned.concurrency} in flight" if planned.concurrency is not None else
             f"{planned.arrivals} {planned.rate:.3g}/s" if planned.rate is not None else planned.arrivals)
-    return f"{load}, {planned.input_tokens:,} in, {planned.output_tokens:,} out"
+    names = f", {planned.adapters} adapter{'s' if planned.adapters > 1 else ''}" if planned.adapters else ""
+    return f"{load}, {planned.input_tokens:,} in, {planned.output_tokens:,} out{names}"
 
 
 def most_requests(plan: ServePlan) -> tuple[int, int]:

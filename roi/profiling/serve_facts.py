@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -80,11 +80,11 @@ async def ask_server(wire: Wire) -> ServerFacts:
     return await _ask_engine(wire, ServerFacts(models, adapters, asked=1), next(iter(owners)) if len(owners) == 1 else None)
 
 
-def choose_served(asked: str | None, facts: ServerFacts) -> str:
-    """The name to send: what was asked for, or the only one that is no adapter."""
+def choose_served(asked: str | None, facts: ServerFacts, adapters: Sequence[str] = ()) -> str:
+    """The name to send: what was asked for, or the only one that is no adapter, as the server or `adapters` says."""
     if asked is not None:
         return asked
-    bases = [name for name in facts.models if name not in facts.adapters]
+    bases = [name for name in facts.models if name not in {*facts.adapters, *adapters}]
     if len(bases) == 1:
         return bases[0]
     listed = f"the server lists {', '.join(bases[:6])}{', ...' if len(bases) > 6 else ''}" if bases else "the server lists none"

@@ -112,9 +112,9 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
 
     Ties go to the replica with the lowest number. A replica runs steps (EngineReplica): decoding sequences get one token
     each, prompts are computed first come, first served in what the step's tokens leave, and a request is admitted when a
-    slot is free and the KV cache that it will hold at its end fits, so nothing is ever evicted. vLLM admits earlier and
-    computes an evicted prompt again, which is close where the cache is not the limit. Ignored: time between router and
-    replica, failures, priorities, speculative decoding.
+    slot is free and the KV cache that it will hold at its end fits, so nothing is ever evicted; one that never fits is
+    refused at once. vLLM admits earlier and computes an evicted prompt again, which is close where the cache is not the
+    limit. Ignored: time between router and replica, failures, priorities, speculative decoding.
     """
     count = requests.arrival_s.size
     columns = (requests.prefill_tokens, requests.output_tokens, requests.kv_start, requests.kv_growth, requests.kv_held)
@@ -143,13 +143,13 @@ def _route(jobs: list[Job], engines: list[EngineReplica]) -> NDArray[np.intp]:
     next_s, outstanding = [e.next_s for e in engines], [0] * len(engines)
     for job in jobs:
         now = job[0]
-        if min(next_s) <= now:
-            for k, engine in enumerate(engines):
-                if next_s[k] <= now:
-                    engine.run(now)
-                    next_s[k], outstanding[k] = engine.next_s, engine.outstanding
+        for k, due in enumerate(next_s):
+            if due <= now:
+                engine = engines[k]
+                engine.run(now)
+                next_s[k], outstanding[k] = engine.next_s, engine.outstanding
         best = outstanding.index(min(outstanding))
         engines[best].take(job)
-        next_s[best], outstanding[best] = engines[best].next_s, outstanding[best] + 1
+        next_s[best], outstanding[best] = engines[best].next_s, engines[best].outstanding
         chosen[job[6]] = best
     return chosen

@@ -214,6 +214,17 @@ def test_the_router_gives_the_next_request_to_the_emptier_replica():
     assert list(replay(load, Server(Iteration(0.01, 0.0, 0.0, 0.0), np.inf), 3).replica) == [0, 1, 2, 0]
 
 
+def test_many_replicas_are_searched_in_arrays_to_the_same_effect(monkeypatch):
+    draw = np.random.default_rng(4)
+    load = requests(np.cumsum(draw.exponential(0.02, 300)), draw.integers(1, 200, 300), draw.integers(1, 30, 300))
+    server = Server(Iteration(0.01, 1e-4, 1e-6, 1e-4), 2000.0, 4.0, 64.0)
+    lists = replay(load, server, 9)
+    monkeypatch.setattr("roi.estimate.replay.MANY", 1)
+    arrays = replay(load, server, 9)
+    assert list(arrays.replica) == list(lists.replica)
+    assert list(arrays.ended_s) == list(lists.ended_s)
+
+
 def test_a_request_that_no_replica_holds_is_refused_at_once_and_repels_no_other():
     load = requests([0.0, 0.0, 0.001], [10, 1000, 10], [5, 5, 5])
     found = replay(load, Server(Iteration(0.01, 0.0, 0.0, 0.0), 100.0), 2)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import ceil, inf, sqrt
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -46,6 +46,14 @@ class Server:
             raise InputError("iteration: a decode step takes no time; step_s or sequence_s must be above 0")
 
 
+class Times(NamedTuple):
+    """When each request's prefill began, its first token and its last came out, s; inf until then. By its number."""
+
+    admitted_s: list[float]
+    first_s: list[float]
+    ended_s: list[float]
+
+
 class EngineReplica:
     """The state of a replica between two steps; `run` moves it on. Times in s.
 
@@ -58,23 +66,19 @@ class EngineReplica:
     that ends with the next last token, or with the step in which an admissible request arrives.
     """
 
-    __slots__ = (
-        "_capacity", "_settled", "admitted_s", "busy_s", "ended_s", "first_s", "next_s", "outstanding", "queue", "run",
-    )
+    __slots__ = ("_capacity", "_settled", "busy_s", "next_s", "outstanding", "queue", "run")
 
-    def __init__(self, server: Server, count: int) -> None:
+    def __init__(self, server: Server, base: list[float], times: Times) -> None:
+        """`base` is decode_base(server); `times` may be of several replicas, each of which writes those of its own requests."""
         self.queue: deque[Job] = deque()
         self.next_s = inf
         """Nothing happens before this time."""
         self.outstanding = 0
         """Requests taken and not ended."""
         self.busy_s = 0.0
-        self.admitted_s = [inf] * count
-        self.first_s = [inf] * count
-        self.ended_s = [inf] * count
         self._capacity = server.kv_capacity
         self._settled = False  # True where no request that comes now can move the next event
-        steps = self._engine(server)
+        steps = self._engine(server, base, times)
         next(steps)
         self.run: Callable[[float], None] = steps.send
         """Take every step that ends by this time; requests that arrive by then are all queued."""
@@ -88,14 +92,13 @@ class EngineReplica:
         if not self._settled:
             self.next_s = min(self.next_s, job[0])
 
-    def _engine(self, server: Server) -> Generator[None, float, None]:  # noqa: C901, PLR0912, PLR0915 -- one loop: 0.3 us a call would double its time
+    def _engine(self, server: Server, base: list[float], times: Times) -> Generator[None, float, None]:  # noqa: C901, PLR0912, PLR0915 -- one loop: 0.3 us a call would double its time
         """The engine between two calls of `run`, a generator so that its state stays in local names."""
         engine = server.iteration
-        base, capacity = _decode_base(server), server.kv_capacity
-        limit, budget_tokens = server.sequence_limit, server.step_tokens
+        capacity, limit, budget_tokens = server.kv_capacity, server.sequence_limit, server.step_tokens
         per_kv, per_prompt = float(engine.kv_byte_s), float(engine.prefill_token_s)
         experts, missed = float(engine.experts_s), 1.0 - float(engine.expert_share)
-        queue, admitted, first, ended = self.queue, self.admitted_s, self.first_s, self.ended_s
+        queue, (admitted, first, ended) = self.queue, times
         heap: list[tuple[float, int, Job]] = []  # sequences that decode, by the step of their last token
         partial: Job | None = None  # the request whose prompt is computed in part, `left` tokens of it to come
         t, steps, left, busy, n, done = -inf, 0.0, 0.0, 0.0, 0, 0
@@ -213,7 +216,7 @@ class EngineReplica:
                 t, kv, growth, held = max(t, head[0]), 0.0, 0.0, 0.0
 
 
-def _decode_base(server: Server) -> list[float]:
+def decode_base(server: Server) -> list[float]:
     """Seconds of a decode step with 0, 1, 2 ... sequences, their KV left out."""
     engine, most = server.iteration, int(min(server.sequence_limit, server.step_tokens))
     base: list[float] = np.asarray(engine.decode_s(np.arange(most + 1.0), 0.0), dtype=float).tolist()

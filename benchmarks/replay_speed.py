@@ -3,8 +3,8 @@
     python benchmarks/replay_speed.py [TRACE.csv]
 
 Speed: the bundled workload's lengths (and a trace, at 10 times its rate) on an 8B model, one replica, eight and a thousand
-behind a router; the target is 200,000 requests a second of CPU. Foretelling: the capacity that `roi compare` uses (600 requests on
-one replica, square-root staffing from four) against long replays of one replica and of 2, 8 and 16.
+behind a router; the target is 200,000 requests a second of CPU. Foretelling: the capacity that `roi compare` uses (600
+requests on one replica, square-root staffing from four) against long replays of one replica and of 2, 8 and 16.
 """
 
 import os

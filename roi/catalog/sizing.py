@@ -1,5 +1,6 @@
 """How many replicas the scenario's peak needs, replayed: each plan's fleet, ways to run it, and cost against latency."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -131,12 +132,13 @@ class Sizing:
 
 def size_service(
     s: Scenario, case: Case, known: KnownRuns, model: str | None = None, trace: Trace | None = None, times: float = 1.0,
+    say: Callable[[str], None] | None = None,
 ) -> Sizing:
     """The fleets of one self-hosted option of the Case, at today's volume and central values.
 
     `known` is what the Case was resolved with. `model` is a system of the Case (qwen3-8b+lora) or a model of
     candidates.self_hosted; None is the first. With a trace its own arrivals and lengths are replayed, `times` as fast; else
-    Poisson arrivals of the scenario's lengths at its peak.
+    Poisson arrivals of the scenario's lengths at its peak. `say` is told which plan is being replayed.
     InputError where no plan holds the SLO.
     """
     values = case.values()
@@ -156,6 +158,8 @@ def size_service(
     model_shape = find_model(option.system.partition("+")[0])
     for k, plan in enumerate(option.plans):
         degree = int(_number(plan.gpus_per_replica))
+        if say is not None:
+            say(f"replaying {degree} x {plan.gpu} {plan.weight_dtype}, plan {k + 1} of {len(option.plans)}")
         serving = ServingPlan(model_shape, find_gpu(plan.gpu), degree, plan.weight_dtype, s.serving.kv_dtype, adapters)
         planned = _Planned(option, plan, serving, plan_evidence(known, serving, traffic)[0].server, traffic, slo, demand)
         found = _sized(case, f"options.{option.id}.plans.{k}.", planned, replayed=trace is not None)

@@ -1,6 +1,5 @@
 """Serving plans: every GPU, tensor-parallel degree and weight format at once, each with its capacity at the SLO."""
 
-from datetime import date as Date
 from typing import NamedTuple
 
 import numpy as np
@@ -9,15 +8,14 @@ from numpy.typing import NDArray
 from roi.catalog.adapter_speed import published_speed
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.gpus import find_gpu
+from roi.catalog.offers import Offer, Offers
 from roi.catalog.plan_capacity import ServingPlan, plan_capacity
 from roi.catalog.plan_evidence import ENGINE, PlanEvidence, adapters_path, add_speed, plan_evidence
-from roi.catalog.rentals import rental_offers
 from roi.catalog.request_lengths import SystemLengths, system_lengths
 from roi.catalog.rows import STALE_DAYS, price_age_days
 from roi.catalog.serving_efficiencies import find_engine
 from roi.catalog.serving_evidence import on_card
 from roi.catalog.training_runs import KnownRuns
-from roi.errors import ScenarioError, UnknownName
 from roi.estimate.iteration import roofline_iteration
 from roi.estimate.load_curve import PlanCapacity, Slo
 from roi.estimate.request_shape import RequestShape
@@ -27,7 +25,6 @@ from roi.estimate.spreads import joint_high, joint_low
 from roi.facts.fact import Basis
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
-from roi.facts.price import PurchasePrice, RentalKind
 from roi.scenario.quantity import value_of
 from roi.scenario.schema import Scenario
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
@@ -43,87 +40,12 @@ WRITE_OFF_HOURS = 48 * HOURS_PER_MONTH
 """Hours over which a bought card's price is spread to rank plans; the comparison itself writes nothing off."""
 
 
-class Offer(NamedTuple):
-    """A GPU that can be had: rented by the hour, or bought."""
-
-    gpu: str
-    vendor: str
-    kind: str
-    usd_per_gpu_hour: float
-    gpus_per_instance: int
-    minimum_months: int
-    source: str
-    date: Date
-    usd_per_gpu: float
-    low_usd_per_gpu: float | None = None
-    high_usd_per_gpu: float | None = None
-
-
-Offers = tuple[Offer, ...]
-
-
 class _Found(NamedTuple):
     offer: Offer
     gpus: int
     dtype: str
     capacity: float
     """Requests/s of the closed form, which ranks plans; those that are kept are replayed."""
-
-
-def rented_offers(s: Scenario) -> Offers:
-    """Offers of the as-of date that the scenario admits. Spot is never the only capacity behind an SLO."""
-    c = s.candidates
-    gpus = {find_gpu(g, "candidates.gpus").id for g in c.gpus}
-    all_offers = rental_offers(s.as_of)
-    vendors = {o.vendor.lower(): o.vendor for o in all_offers}
-    for vendor in c.vendors:
-        if vendor.lower() not in vendors:
-            raise UnknownName("candidates.vendors", vendor, vendors.values(), "GPU vendor")
-    wanted = {v.lower() for v in c.vendors}
-    everything_waits = value_of(s.workload.can_wait_share) >= 1.0
-    kept = []
-    for o in all_offers:
-        if (gpus and o.gpu not in gpus) or (wanted and o.vendor.lower() not in wanted):
-            continue
-        if o.kind is RentalKind.SPOT and not (c.spot and everything_waits):
-            continue
-        if o.kind is RentalKind.RESERVED and not c.reserved:
-            continue
-        kept.append(
-            Offer(
-                o.gpu, o.vendor, o.kind.value, o.usd_per_gpu_hour, o.gpus_per_instance, o.minimum_months, o.source, o.date, 0.0
-            )
-        )
-    if not kept and s.candidates.self_hosted:
-        raise ScenarioError(
-            "candidates.gpus", ", ".join(c.gpus) or "all", "no vendor of the scenario rents these on the as-of date"
-        )
-    return tuple(kept)
-
-
-def owned_offers(s: Scenario, prices: tuple[PurchasePrice, ...]) -> Offers:
-    """Cards that can be bought; a server holds `own_hardware.gpus_per_server` of them, smaller fleets fewer."""
-    gpus = {find_gpu(g, "candidates.gpus").id for g in s.candidates.gpus}
-    sizes = (1, s.own_hardware.gpus_per_server)
-    resale = s.own_hardware.resale_usd_per_gpu
-    if resale is not None:
-        if len(gpus) != 1:
-            raise ScenarioError(
-                "own_hardware.resale_usd_per_gpu", value_of(resale), "name the one GPU that you own in candidates.gpus"
-            )
-        why = "scenario own_hardware.resale_usd_per_gpu: owned already, charged at resale value"
-        return tuple(Offer(g, "owned", "owned", 0.0, size, 0, why, s.as_of, value_of(resale)) for g in gpus for size in sizes)
-    return tuple(
-        Offer(p.gpu, "purchase", "owned", 0.0, size, 0, p.source, p.date, p.usd_per_gpu, p.low_usd_per_gpu, p.high_usd_per_gpu)
-        for p in prices
-        if not gpus or p.gpu in gpus
-        for size in (sizes[1:] if sold_by_the_server(p.gpu) else sizes)
-    )
-
-
-def sold_by_the_server(gpu: str) -> bool:
-    """True for cards that are soldered to a board of eight (SXM, OAM), which nobody sells one by one."""
-    return "SXM" in gpu or gpu.startswith("MI")
 
 
 def add_plans(

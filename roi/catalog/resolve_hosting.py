@@ -2,8 +2,9 @@
 
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.models import find_model
+from roi.catalog.offers import Offers, owned_offers, rented_offers
 from roi.catalog.plan_evidence import ENGINE, add_speed
-from roi.catalog.plans import Offers, add_plans, owned_offers, rented_offers
+from roi.catalog.plans import add_plans
 from roi.catalog.purchases import purchase_prices
 from roi.catalog.resolve_api import add_option, cheapest_spill
 from roi.catalog.resolve_system import add_system

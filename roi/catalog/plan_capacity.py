@@ -14,7 +14,7 @@ from roi.estimate.iteration import kv_element_bytes, roofline_iteration
 from roi.estimate.load_curve import LoadCurve, PlanCapacity, Slo
 from roi.estimate.replay import Requests
 from roi.estimate.request_shape import RequestShape
-from roi.estimate.serving_memory import default_step_tokens, replica_memory
+from roi.estimate.serving_memory import default_sequence_limit, default_step_tokens, replica_memory
 from roi.estimate.traffic import Lengths, as_requests
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -78,13 +78,13 @@ def published_server(plan: ServingPlan, traffic: Traffic) -> Server:
     requests, degree = traffic.shape, float(plan.tensor_parallel)
     known = on_card(find_engine("vllm"), plan.gpu)
     engine = roofline_iteration(plan.shape, plan.gpu, degree, plan.weight_dtype, requests.prefill_context, known)
-    tokens = float(np.asarray(default_step_tokens(plan.gpu)))
+    tokens, limit = (float(np.asarray(default(plan.gpu))) for default in (default_step_tokens, default_sequence_limit))
     memory = replica_memory(
-        plan.shape, plan.gpu, degree, plan.weight_dtype, plan.kv_dtype, requests, step_tokens=tokens,
+        plan.shape, plan.gpu, degree, plan.weight_dtype, plan.kv_dtype, requests, step_tokens=tokens, sequence_limit=limit,
     )
     ahead = max(float(engine.request_steps) - REPLAYED_STEPS, 0.0) * float(engine.step_s)
     return Server(
-        engine, float(np.asarray(memory.kv_capacity_bytes)), step_tokens=tokens,
+        engine, float(np.asarray(memory.kv_capacity_bytes)), sequence_limit=limit, step_tokens=tokens,
         request_s=float(engine.request_s) + ahead,
     )
 

@@ -20,7 +20,7 @@ from roi.estimate.iteration import roofline_iteration
 from roi.estimate.load_curve import PlanCapacity, Slo
 from roi.estimate.request_shape import RequestShape
 from roi.estimate.serving import ServingCapacity, serving_capacity
-from roi.estimate.serving_memory import default_step_tokens, replica_memory
+from roi.estimate.serving_memory import default_sequence_limit, default_step_tokens, replica_memory
 from roi.estimate.spreads import joint_high, joint_low
 from roi.facts.fact import Basis
 from roi.facts.gpu import Gpu
@@ -146,14 +146,17 @@ def _row(x: object) -> Array:
 def _capacity(s: Scenario, shape: ModelShape, requests: RequestShape, grid: Grid, speed: float | Array) -> ServingCapacity:
     cards, degrees, dtypes = [g for g, _, _ in grid], np.array([float(tp) for _, tp, _ in grid]), [d for _, _, d in grid]
     iteration = roofline_iteration(shape, cards, degrees, dtypes, requests.prefill_context, on_card(find_engine(ENGINE), cards))
-    tokens = default_step_tokens(cards)
-    memory = replica_memory(shape, cards, degrees, dtypes, s.serving.kv_dtype, requests, step_tokens=tokens)
+    tokens, limit = default_step_tokens(cards), default_sequence_limit(cards)
+    memory = replica_memory(
+        shape, cards, degrees, dtypes, s.serving.kv_dtype, requests, step_tokens=tokens, sequence_limit=limit,
+    )
     no_slo = value_of(s.workload.can_wait_share) >= 1.0
     return serving_capacity(
         requests,
         iteration,
         memory,
         speed=speed,
+        sequence_limit=limit,
         step_tokens=tokens,
         ttft_p95_s=None if no_slo else value_of(s.workload.ttft_p95_s),
         tpot_s=None if no_slo else value_of(s.workload.tpot_p95_s),

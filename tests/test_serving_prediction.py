@@ -328,9 +328,10 @@ def test_every_load_on_every_card_has_finite_ordered_figures(gpu, scenario):
     """Single tokens, long prompts, models that do not fit, dense and mixtures: 0 < low <= value <= high."""
     for model in ("Llama-3.1-70B", "Mixtral-8x7B", "Llama-3.2-1B"):
         for isl, osl in (("1", "1"), ("512", "128"), ("100000", "2")):
-            for tp in ("1", "8"):
-                change = {"gpu": gpu, "scenario": scenario, "model": model, "isl": isl, "osl": osl, "tp": tp, "n_gpus": "8"}
+            for tp in (1.0, 8.0):
+                change = {"gpu": gpu, "scenario": scenario, "model": model, "isl": isl, "osl": osl, "tp": "8", "n_gpus": "64"}
                 run = serving_run({**CLOSED_ROW, **change, "concurrency": "" if scenario in ("rate 3", "Offline") else "64"})
+                run = replace(run, system=replace(run.system, tensor_parallel=tp))
                 for found in predict_serving(run, serving_evidence(run)).figures.values():
                     assert np.isfinite([found.low, found.value, found.high]).all(), change
                     assert 0.0 < found.low <= found.value * (1 + 1e-9) <= found.high * (1 + 2e-9), change

@@ -54,6 +54,8 @@ def validate(*, table: Path, instrument: str, left_out: str | None, form: str, o
             raise InputError(f"--left-out {left_out}: for tables of serving runs; {table} is one of training runs")
         write(training_answer(table, found, instrument, form), output)
     else:
+        if instrument != INSTRUMENTS[0]:
+            raise InputError(f"--instrument {instrument}: for memory of training; {table} is a table of serving runs")
         write(serving_answer(table, found, left_out, form), output)
 
 
@@ -91,7 +93,7 @@ def serving_answer(table: Path, rows: "ServingTable", left_out: str | None, form
     if not rows.runs:
         raise InputError(f"TABLE: {table}: no row of {len(rows.labels)} could be used; {reasons(rows.skipped)}")
     evidence = serving_evidence if left_out is None else without_its_model(rows.runs)
-    found = validate_serving(rows.runs, rows.labels, rows.skipped, evidence, left_out or "")
+    found = validate_serving(rows.runs, rows.labels, rows.skipped, evidence, left_out or "", rows.unread)
     tell = {"table": serving_validation_text, "json": serving_validation_json, "markdown": serving_validation_markdown}[form]
     return tell(found)
 

@@ -11,7 +11,7 @@ from roi.catalog.serving_rows import serving_table
 @pytest.mark.parametrize(("text", "value"), [
     ("128", 128), ("128 ", 128), ("1e3", 1000), ("1,024", 1024), ("1,048,576", 1048576), ("128.5", 128.5), ("128 tokens", 128),
     ("mean 512", 512), ("512 (mean)", 512), ("avg: 512", 512), ("512 ± 10", 512), ("n.s.", None), ("nan", None), ("", None),
-    ("-", None), ("1\u00a0024", 1024),
+    ("-", None), ("1\u00a0024", 1024), ("512.000", 512), ("3.517", 3.517),
 ])  # fmt: skip
 def test_a_number_is_read_as_people_write_it(text, value):
     assert stated_number({"isl": text}, "isl") == value
@@ -22,7 +22,8 @@ def test_a_number_is_read_as_people_write_it(text, value):
     ("128 to 256", "not a number of tokens (a range; write its mean)"), ("<=512", "not a number of tokens (a bound)"),
     ("p50 512", "not a number of tokens (no mean)"), ("50%", "not a number of tokens (a percentage)"),
     ("1k", "not a number of tokens (1,000 or 1,024 each? write it in full)"), ("8,5", "a decimal comma; write a point"),
-    ("0,250", "a decimal comma; write a point"), ("-5", "not above 0"), ("0", "not above 0"),
+    ("0,250", "a decimal comma; write a point"), ("1.024", "a decimal point or a thousands separator? write it in full"),
+    ("-5", "not above 0"), ("0", "not above 0"),
     ("0.5", "not from 1 to 10,000,000 tokens"), ("1e400", "not from 1 to 10,000,000 tokens"), ("inf", "not a number of tokens"),
     ("128 ms", "not a number of tokens"), ("abc", "not a number of tokens"), ("128 256", "not a number of tokens"),
 ])  # fmt: skip
@@ -42,7 +43,7 @@ def test_a_unit_in_a_cell_is_converted_to_the_columns(text, ms):
 @pytest.mark.parametrize(("column", "text"), [
     ("n_gpus", "abc"), ("tp", "1.5"), ("n_gpus", "0"), ("tp", "TP4 PP2"), ("n_gpus", "2x8"), ("concurrency", "16-32"),
     ("concurrency", "0"), ("params_b", "8x7"), ("params_b", "8030000000"), ("req_per_s", "fast"), ("total_tok_per_s", "-1"),
-    ("ttft_ms", "0"), ("tpot_ms", "8%"), ("date", "soon"), ("date", "Jun-25"), ("lora", "maybe"),
+    ("ttft_ms", "0"), ("tpot_ms", "8%"), ("lora", "maybe"),
 ])  # fmt: skip
 def test_every_column_that_is_read_is_checked(column, text):
     with pytest.raises(Unusable, match=rf"^{column}: '{text}'; "):
@@ -54,9 +55,19 @@ def test_a_count_of_gpus_is_read_with_its_words(text):
     assert stated_count({"tp": text}, "tp") == 8.0
 
 
-@pytest.mark.parametrize("text", ["2025", "2025-06", "2025/06/30", "30.06.2025", "June 2025", "20250630", "2025-Q2"])
+@pytest.mark.parametrize("text", [
+    "2024", "2024-06", "2024/06/30", "30.06.2024", "June 2024", "20240630", "2024-Q2", "6/30/24", "Q2 '24",
+])  # fmt: skip
 def test_a_date_needs_a_year_and_no_more(text):
-    assert defaults(date=text, engine_version="") == []
+    found = run(date=text, engine_version="")
+    assert (found.engine, found.assumed) == ("vllm-2024", ())
+
+
+@pytest.mark.parametrize("text", ["soon", "Jun-25", "1730000000"])
+def test_a_date_without_a_year_is_noted_where_a_version_decides_and_else_skips_the_row(text):
+    assert defaults(date=text) == ["engine_version in place of an unread date"]
+    with pytest.raises(Unusable, match=f"^date: '{text}'; no year in it, and no engine_version"):
+        run(date=text, engine_version="")
 
 
 def test_a_skipped_row_costs_nothing_else():

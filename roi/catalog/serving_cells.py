@@ -18,6 +18,9 @@ FORM = re.compile(r"([+-]?[\d.,'\u2019 \u00a0\u202f]*\d\.?(?:e[+-]?\d+)?)\s*([^\
 GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:[,'\u2019\u00a0\u202f]\d{3})+(?:\.\d+)?")
 """A number with its thousands apart; "0,250" and "8,5" have a decimal comma, and "128 256" may be two numbers."""
 
+POINTED = re.compile(r"[1-9]\d?\.(?!000)\d{3}")
+"""A number with three decimals, which may be one of thousands ("1.024" tokens) where it would be a round one."""
+
 MEAN_WORDS = re.compile(r"^(?:mean|avg\.?|average)\s*(?:of|=|:)?\s*|\s*\(?(?:mean|avg\.?|average)\)?$", re.IGNORECASE)
 """What says that a figure is the mean, which is what the columns hold."""
 
@@ -82,8 +85,11 @@ COUNT = re.compile(
 )
 """A number of GPUs, bare or with its words: "TP8", "tp=4", "8x", "8 GPUs", "8x H100"."""
 
-YEAR = re.compile(r"(?<!\d)20\d\d(?=(?:[01]\d[0-3]\d)?(?!\d))")
-"""A year alone or before month and day: 2025, 2025-06, 30.06.2025, 20250630."""
+YEARS = (
+    re.compile(r"(?<!\d)(20\d\d)(?=(?:[01]\d[0-3]\d)?(?!\d))"), re.compile(r"\d[/.]\d{1,2}[/.](\d\d)$"),
+    re.compile(r"'(\d\d)(?!\d)"),
+)
+"""A year alone or with month and day: 2025, 2025-06, 30.06.2025, 20250630, 6/30/25, Q2 '25; "Jun-25" may be a day of June."""
 
 
 def stated_number(row: Row, column: str) -> float | None:
@@ -103,6 +109,8 @@ def stated_number(row: Row, column: str) -> float | None:
     if unit and unit not in kind.units:
         raise Unusable(column, text, f"not a number of {kind.unit}")
     value = _value(column, text, number) * kind.units.get(unit, 1.0)
+    if column in ("isl", "osl") and POINTED.fullmatch(number) and not (round(value * 1e3) % 64 and round(value * 1e3) % 100):
+        raise Unusable(column, text, "a decimal point or a thousands separator? write it in full")
     if not value > 0.0:
         raise Unusable(column, text, "not above 0")
     if not kind.least <= value <= kind.most:
@@ -140,11 +148,11 @@ def stated_count(row: Row, column: str) -> float | None:
     return float(found.group(1))
 
 
-def check_date(row: Row) -> None:
-    """Raise where the date is text without a year: the year tells which design of an engine ran."""
-    text = cell(row, "date")
-    if text.lower() not in BLANKS and not YEAR.search(text):
-        raise Unusable("date", text, "no year in it; write 2025-06-30")
+def stated_year(row: Row) -> int | None:
+    """The year of the row's date, None where it is empty or has none that is certain."""
+    text = cell(row, "date").replace("\u2019", "'")
+    found = next((match for match in (pattern.search(text) for pattern in YEARS) if match), None)
+    return None if found is None else 2000 + int(found.group(1)) % 100
 
 
 def comma_doubt(rows: Iterable[Row]) -> str:

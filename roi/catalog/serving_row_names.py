@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from roi.catalog.row_fields import Row, Unusable, cell
-from roi.catalog.serving_cells import BLANKS
+from roi.catalog.serving_cells import BLANKS, stated_year
 from roi.estimate.serving_run import TpotKind
 from roi.facts.gpu import Gpu
 
@@ -73,8 +73,10 @@ def _engine(row: Row) -> Engine:
         return Engine(name, 2000 + release[0] >= RECENT_YEAR, dated=True)
     if release and name in FIRST_RECENT:
         return Engine(name, release[:2] >= FIRST_RECENT[name], dated=True)
-    year = re.search(r"20\d\d", f"{cell(row, 'date')} {version}")
-    return Engine(name, year is None or int(year.group(0)) >= RECENT_YEAR, dated=year is not None)
+    written = re.search(r"20\d\d", version)
+    year = stated_year(row) or (None if written is None else int(written.group(0)))
+    return Engine(name, year is None or year >= RECENT_YEAR, dated=year is not None)
+
 
 
 def tpot_kind(text: str) -> TpotKind:

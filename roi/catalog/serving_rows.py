@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from roi.catalog.row_fields import Row, Unusable, cell
-from roi.catalog.serving_cells import check_commas, check_date, comma_doubt, readable_number, stated_number
+from roi.catalog.serving_cells import BLANKS, check_commas, comma_doubt, readable_number, stated_number, stated_year
 from roi.catalog.serving_efficiencies import serving_family
 from roi.catalog.serving_plausibility import marked_implausible
 from roi.catalog.serving_row_formats import row_formats
@@ -125,8 +125,8 @@ def serving_run(row: Row) -> ServingRun:
     model = row_model(row)
     words = row_load(row)
     gpu = row_card(row, assumed)
-    check_date(row)
     engine = row_engine(row, gpu)
+    assumed += _unread_date(row, engine)
     weight, kv, formats = row_formats(row, model.shape, engine)
     tp, replicas = row_layout(row, model.shape, gpu, weight, assumed, one_batch=words.kind == "static")
     load = _load(row, words, assumed)
@@ -146,6 +146,15 @@ def serving_run(row: Row) -> ServingRun:
         assumed=(*assumed, *formats, *_widened(weight, model, engine)),
     )  # fmt: skip
     return replace(found, implausible=marked_implausible(row) or beyond_roofline(found))
+
+
+def _unread_date(row: Row, engine: Engine) -> list[tuple[str, float]]:
+    """A note where the date has no year and the version tells the engine's design; Unusable where only the date would."""
+    if cell(row, "date").lower() in BLANKS or stated_year(row) is not None:
+        return []
+    if not engine.dated:
+        raise Unusable("date", cell(row, "date"), "no year in it, and no engine_version; write 2025-06-30")
+    return [("engine_version in place of an unread date", 1.0)]
 
 
 def _figures(row: Row) -> dict[str, float | None]:

@@ -40,8 +40,12 @@ def validate(*, table: Path, instrument: str, left_out: str | None, form: str, o
 
     SERVING. A table with an engine column beside request lengths or latencies. Columns needed: id, model, gpu, engine, isl,
     osl, and one of req_per_s, output_tok_per_s, total_tok_per_s, ttft_ms, tpot_ms. Read where present: params_b, n_gpus, tp,
-    precision, engine_version, date, scenario, concurrency, tpot_stat, lora, notes. scenario says what the load was: a static
-    batch, a closed loop, a rate, or offline; rows whose notes say IMPLAUSIBLE stand apart. Other columns are ignored.
+    precision, engine_version, date, scenario, concurrency, ttft_stat, tpot_stat, lora, notes. scenario says what the load was:
+    a static batch, a closed loop, a rate, or offline, and may hold the number in flight ("conc=64"). n_gpus are all GPUs:
+    8 at tp 2 are 4 replicas. A row with a cell that is not certain ("~500") is skipped with column, value and reason. Rows
+    stand apart whose notes say IMPLAUSIBLE, or whose figures break Little's law or are five times beyond the roofline.
+
+    Commas, semicolons, tabs or bars between cells; decimal points. Other columns are ignored.
     """
     from roi.catalog.measured_rows import RowTable
     from roi.catalog.validation_tables import read_validation_table

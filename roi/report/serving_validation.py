@@ -144,7 +144,8 @@ def _short(name: str) -> str:
 
 def _worst(score: ServingScore) -> tuple[str, ...]:
     scale = SCALE[score.quantity]
-    places = 0 if max(score.measured, score.predicted) * scale >= 100.0 else 2
-    low, high = f"{score.low * scale:,.{places}f}", f"{score.high * scale:,.{places}f}"
-    return (score.label.id, f"{score.measured * scale:,.{places}f}", f"{score.predicted * scale:,.{places}f}",
-            f"{low}-{high}", percent(score.error, "+"))
+    measured, predicted, low, high = (x * scale for x in (score.measured, score.predicted, score.low, score.high))
+    most = max(measured, predicted)
+    form = ",.2f" if most < 100.0 else ",.0f" if most < 1e9 else ".2e"
+    ends = f"{low:{form}}-{high:{form}}"
+    return (score.label.id, f"{measured:{form}}", f"{predicted:{form}}", ends, percent(score.error, "+"))

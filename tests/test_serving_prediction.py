@@ -322,6 +322,15 @@ def test_littles_law_gives_what_a_closed_loop_does_not_state():
     assert derived_throughput(serving_run(STATIC_ROW)) is None
 
 
+@pytest.mark.parametrize("kind", ["static", "closed"])
+def test_replicas_beyond_the_requests_in_flight_stand_idle(kind):
+    run = serving_run(CLOSED_ROW)
+    eight, one = (replace(run.system, replicas=n) for n in (8.0, 1.0))
+    alone = load(kind, concurrency=1.0)
+    assert system_figures(alone, eight, REPLICA) == system_figures(alone, one, REPLICA)
+
+
+
 @pytest.mark.parametrize("gpu", ["L4", "A10G", "L40S", "MI300X", "H200", "B200", "RTX 4090", "T4"])
 @pytest.mark.parametrize("scenario", ["static batch", "closed loop", "rate 3", "Offline", "Server", "P:D 1:3", "ShareGPT 200"])
 def test_every_load_on_every_card_has_finite_ordered_figures(gpu, scenario):

@@ -241,6 +241,11 @@ def test_skipped_rows_stay_labelled():
     assert table.labels[1].quantities == {"throughput"}
 
 
+def test_rows_with_numbers_for_ids_are_of_their_stated_source():
+    assert [run(id="17", source=text).source for text in ("acme/bench runs.csv", "")] == ["acme/bench", "unstated"]
+    assert run(id="anl-1302", source="argonne").source == "anl"
+
+
 def test_unmerged_adapters_are_counted():
     texts = {"none": 0, "merged": 0, "unmerged 0 adapters": 0, "n/a": 0, "unmerged 4 max-loras rank 8": 4, "32 adapters": 32,
              "unmerged": 1, "not merged": 1, "rank 16": 1}

@@ -114,8 +114,9 @@ def serving_label(row: Row) -> ServingLabel:
 
 
 def _source(row: Row) -> str:
-    """The id's first word ("anl-1302": anl)."""
-    return re.sub(r"\d+$", "", re.split(r"[-_.#\s]", cell(row, "id"))[0]) or cell(row, "id")
+    """The id's first word ("anl-1302": anl); the source column's first word where the id is a number alone."""
+    word = re.sub(r"\d+$", "", re.split(r"[-_.#\s]", cell(row, "id"))[0])
+    return word or (cell(row, "source").split() or ["unstated"])[0]
 
 
 def serving_run(row: Row) -> ServingRun:

@@ -6,8 +6,9 @@ from functools import cache
 from typing import NamedTuple
 
 from roi.catalog.models import load_models
-from roi.catalog.row_fields import Row, Unusable, cell, known_number
+from roi.catalog.row_fields import Row, Unusable, cell
 from roi.catalog.row_names import table_model
+from roi.catalog.serving_cells import stated_number
 from roi.facts.model import ModelShape
 
 PACKINGS = re.compile(
@@ -45,7 +46,7 @@ class RowModel(NamedTuple):
 
 def row_model(row: Row) -> RowModel:
     """The shape of the row's model; Unusable where neither its name nor params_b leads to one."""
-    return _model(cell(row, "model"), known_number(row, "params_b"))
+    return _model(cell(row, "model"), stated_number(row, "params_b"))
 
 
 @cache

@@ -122,10 +122,10 @@ def test_figures_are_in_si_units(gpu):
         ("NVIDIA A100-SXM4-40GB", "A100-40GB-SXM"),
         ("AMD Instinct MI300X", "MI300X-192GB"),
         ("A6000", "RTX-A6000"),
-        ("NVIDIA RTX PRO 6000 Blackwell Server Edition", "RTX-PRO-6000-Server"),
-        ("NVIDIA RTX PRO 6000 Blackwell Workstation Edition", "RTX-PRO-6000-Workstation"),
-        ("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", "RTX-PRO-6000-Max-Q"),
-        ("rtx_pro_6000_server", "RTX-PRO-6000-Server"),
+        ("NVIDIA RTX PRO 6000 Blackwell Server Edition", "RTX-PRO-6000-SE"),
+        ("NVIDIA RTX PRO 6000 Blackwell Workstation Edition", "RTX-PRO-6000-WS"),
+        ("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", "RTX-PRO-6000-MQ"),
+        ("rtx_pro_6000_server", "RTX-PRO-6000-SE"),
         ("NVIDIA RTX 6000 Ada Generation", "RTX-6000-Ada"),
         ("nvidia_b300_sxm", "B300-288GB-SXM"),
         ("NVIDIA B300 SXM6 AC", "B300-288GB-SXM"),
@@ -155,7 +155,7 @@ def test_no_name_is_taken_for_a_card_near_it(name):
 
 
 def test_rtx_pro_6000_alone_is_an_error_that_names_its_three_editions():
-    with pytest.raises(ScenarioError, match=r"Workstation or RTX-PRO-6000-Max-Q or RTX-PRO-6000-Server; name one"):
+    with pytest.raises(ScenarioError, match=r"RTX-PRO-6000-WS or RTX-PRO-6000-MQ or RTX-PRO-6000-SE; name one"):
         find_gpu("RTX PRO 6000")
 
 

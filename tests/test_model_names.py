@@ -91,7 +91,7 @@ def test_the_model_of_a_profile_is_known_by_the_catalog_s_own_names_alone():
 
 
 def test_endings_come_off_one_by_one():
-    assert without_endings("A-7B-Instruct-GPTQ-Int4") == ["a-7b-instruct-gptq-int4", "a-7b-instruct-gptq", "a-7b-instruct", "a-7b"]
+    assert without_endings("A-7B-Chat-GPTQ-Int4") == ["a-7b-chat-gptq-int4", "a-7b-chat-gptq", "a-7b-chat", "a-7b"]
 
 
 @pytest.mark.parametrize(("typed", "model_id"), [

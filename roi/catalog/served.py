@@ -96,7 +96,7 @@ def measured_servers(store: Store, gpu: str) -> tuple[tuple[MeasuredServer, ...]
     for stored in serve_profiles(store, gpu):
         profile = stored.profile
         try:
-            shape, card = find_model(profile.model), find_gpu(gpu)
+            shape, card = find_model(profile.model, exact=True), find_gpu(gpu)
         except InputError as error:
             passed.append((stored.name, str(error)))
             continue

@@ -13,8 +13,12 @@ from roi.estimate.serving_memory import GPU_MEMORY_UTILISATION
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 
-COMMON = {"A100": ("A100-80GB-SXM", 1.2), "A100 PCIe": ("A100-80GB-PCIe", 1.2), "V100": ("V100-32GB-SXM", 1.05)}
-"""Names that several cards carry -> the usual one, and the factor by which another would differ (1,555 to 2,039 GB/s)."""
+COMMON = {
+    "A100": ("A100-80GB-SXM", 1.2), "A100 PCIe": ("A100-80GB-PCIe", 1.2), "V100": ("V100-32GB-SXM", 1.05),
+    "RTX PRO 6000": ("RTX-PRO-6000-SE", 1.12), "RTX PRO 6000 BLACKWELL": ("RTX-PRO-6000-SE", 1.12),
+}
+"""Names that several cards carry -> the usual one (in a server), and the factor by which another would differ: A100 1,555 to
+2,039 GB/s, RTX PRO 6000 1,597 to 1,792."""
 
 HELD_SHARE = 0.5
 """Where tp is blank, the fewest GPUs on which weights take at most this share: the rest must hold the KV cache of a batch."""

@@ -19,6 +19,9 @@ from roi.estimate.traffic import Lengths, as_requests
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 
+ENGINE: Final = "vllm"
+"""The engine whose published efficiencies stand in where the scenario names none and no server was profiled."""
+
 GENERATIONS: Final = 10
 """Requests of a replay over those in flight, at least: it then fills in a tenth of its time and empties in another."""
 
@@ -62,11 +65,13 @@ class ServingPlan:
     kv_dtype: str
     adapters: int = 0
     """Different ones applied at run time; 0 = none, or merged into the weights."""
+    engine: str | None = None
+    """Whose speed is taken; None = that of any profile, else ENGINE's."""
 
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for equal plans."""
-        return (self.shape.id, self.gpu.id, self.tensor_parallel, self.weight_dtype, self.kv_dtype, self.adapters)
+        return (self.shape.id, self.gpu.id, self.tensor_parallel, self.weight_dtype, self.kv_dtype, self.adapters, self.engine)
 
 
 def published_server(plan: ServingPlan, traffic: Traffic) -> Server:
@@ -76,7 +81,7 @@ def published_server(plan: ServingPlan, traffic: Traffic) -> Server:
     far above the mean are somewhat too fast (8B: 5% at 8,192 tokens over 2,048).
     """
     requests, degree = traffic.shape, float(plan.tensor_parallel)
-    known = on_card(find_engine("vllm"), plan.gpu)
+    known = on_card(find_engine(plan.engine or ENGINE), plan.gpu)
     engine = roofline_iteration(plan.shape, plan.gpu, degree, plan.weight_dtype, requests.prefill_context, known)
     tokens, limit = (float(np.asarray(default(plan.gpu))) for default in (default_step_tokens, default_sequence_limit))
     memory = replica_memory(

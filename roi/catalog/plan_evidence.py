@@ -7,15 +7,12 @@ import numpy as np
 
 from roi.catalog.adapter_speed import AdapterEffect, adapter_effect
 from roi.catalog.fact_sheet import FactSheet
-from roi.catalog.plan_capacity import ServingPlan, Traffic, published_server
+from roi.catalog.plan_capacity import ENGINE, ServingPlan, Traffic, published_server
 from roi.catalog.served import Served, find_served, kv_token_bytes
 from roi.catalog.serving_efficiencies import find_engine
 from roi.catalog.training_runs import KnownRuns
 from roi.estimate.engine_replica import Server
 from roi.facts.fact import Basis, Fact
-
-ENGINE = "vllm"
-"""The engine whose fitted efficiencies stand in until the user's own server is profiled."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +33,15 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> tupl
     base = published_server(plan, traffic)
     served = find_served(
         known.servers(plan.gpu.id)[0], plan.shape, plan.tensor_parallel, plan.weight_dtype, plan.kv_dtype,
-        prefill_context=float(traffic.shape.prefill_context),
+        prefill_context=float(traffic.shape.prefill_context), engine=plan.engine,
     )
     if served is None:
-        fitted = plan.gpu.id in find_engine(ENGINE).gpus
+        engine = find_engine(plan.engine or ENGINE)
+        fitted = plan.gpu.id in engine.gpus
         path = f"serving.speed.{speed_class(plan.gpu.id, fitted=fitted)}"
         basis = Basis.CALIBRATED if fitted else Basis.PUBLISHED
-        return _adapted(PlanEvidence(base, path, basis, "roofline with fitted efficiencies"), plan, None), None
+        source = f"roofline with fitted efficiencies ({'several engines' if engine.engine == 'other' else engine.engine})"
+        return _adapted(PlanEvidence(base, path, basis, source), plan, None), None
     server, speed = _measured(base, served, plan), served.speed
     return _adapted(PlanEvidence(server, f"serving.speed.{_slug(served)}", speed.basis, speed.source), plan, served), speed
 

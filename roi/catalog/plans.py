@@ -9,8 +9,8 @@ from roi.catalog.adapter_speed import published_speed
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.gpus import find_gpu
 from roi.catalog.offers import Offer, Offers
-from roi.catalog.plan_capacity import ServingPlan, plan_capacity
-from roi.catalog.plan_evidence import ENGINE, PlanEvidence, adapters_path, add_speed, plan_evidence
+from roi.catalog.plan_capacity import ENGINE, ServingPlan, plan_capacity
+from roi.catalog.plan_evidence import PlanEvidence, adapters_path, add_speed, plan_evidence
 from roi.catalog.request_lengths import SystemLengths, system_lengths
 from roi.catalog.rows import STALE_DAYS, price_age_days
 from roi.catalog.serving_efficiencies import find_engine
@@ -35,6 +35,8 @@ Grid = list[tuple[Gpu, int, str]]
 MOST_PLANS = 6
 """Plans of one option that go into the Case, the cheapest at today's volume first."""
 
+NVIDIA_ONLY = "tensorrt-llm"
+"""An engine that is written in CUDA alone."""
 
 WRITE_OFF_HOURS = 48 * HOURS_PER_MONTH
 """Hours over which a bought card's price is spread to rank plans; the comparison itself writes nothing off."""
@@ -64,10 +66,13 @@ def add_plans(
         for g in gpus
         for tp in s.serving.tensor_parallel
         for dtype in s.serving.weight_dtypes
-        if _runs(gpus[g], dtype)
+        if _runs(gpus[g], dtype, s.serving.engine)
     ]
     if not grid:
-        why = f"none of {', '.join(gpus)} computes in {', '.join(s.serving.weight_dtypes)}; add fp16 to serving.weight_dtypes"
+        dtypes, engine = ", ".join(s.serving.weight_dtypes), s.serving.engine
+        why = f"none of {', '.join(gpus)} computes in {dtypes}; add fp16 to serving.weight_dtypes"
+        if engine == NVIDIA_ONLY and all(g.startswith("MI") for g in gpus):
+            why = f"{engine} runs on none of {', '.join(gpus)}; name another serving.engine or an NVIDIA GPU"
         sheet.name(f"options.{id}.infeasible", why, "catalog")
         return
     adapters = adapters_applied(s) if shared_adapters else 0
@@ -84,7 +89,8 @@ def add_plans(
     while found and not held:
         chosen = _with_measured(sheet, _cheapest(sheet, found), found, known)
         for plan in chosen:
-            serving = ServingPlan(shape, gpus[plan.offer.gpu], plan.gpus, plan.dtype, s.serving.kv_dtype, adapters)
+            gpu, kv, engine = gpus[plan.offer.gpu], s.serving.kv_dtype, s.serving.engine
+            serving = ServingPlan(shape, gpu, plan.gpus, plan.dtype, kv, adapters, engine)
             evidence, capacity = _replayed(sheet, s, serving, lengths, known)
             if capacity.alone.requests_per_s > 0:
                 held.append((plan, evidence, capacity))
@@ -145,7 +151,8 @@ def _row(x: object) -> Array:
 
 def _capacity(s: Scenario, shape: ModelShape, requests: RequestShape, grid: Grid, speed: float | Array) -> ServingCapacity:
     cards, degrees, dtypes = [g for g, _, _ in grid], np.array([float(tp) for _, tp, _ in grid]), [d for _, _, d in grid]
-    iteration = roofline_iteration(shape, cards, degrees, dtypes, requests.prefill_context, on_card(find_engine(ENGINE), cards))
+    known = on_card(find_engine(s.serving.engine or ENGINE), cards)
+    iteration = roofline_iteration(shape, cards, degrees, dtypes, requests.prefill_context, known)
     tokens, limit = default_step_tokens(cards), default_sequence_limit(cards)
     memory = replica_memory(
         shape, cards, degrees, dtypes, s.serving.kv_dtype, requests, step_tokens=tokens, sequence_limit=limit,
@@ -163,8 +170,10 @@ def _capacity(s: Scenario, shape: ModelShape, requests: RequestShape, grid: Grid
     )
 
 
-def _runs(gpu: Gpu, dtype: str) -> bool:
+def _runs(gpu: Gpu, dtype: str, engine: str | None) -> bool:
     """False where no kernel exists: bf16 itself, and weight-only fp8 (Marlin), which needs Ampere, the generation with bf16."""
+    if engine == NVIDIA_ONLY and gpu.id.startswith("MI"):
+        return False
     return dtype not in {"fp8", "bf16"} or gpu.bf16_flops is not None
 
 

@@ -160,7 +160,8 @@ def size_service(
         degree = int(_number(plan.gpus_per_replica))
         if say is not None:
             say(f"replaying {degree} x {plan.gpu} {plan.weight_dtype}, plan {k + 1} of {len(option.plans)}")
-        serving = ServingPlan(model_shape, find_gpu(plan.gpu), degree, plan.weight_dtype, s.serving.kv_dtype, adapters)
+        kv, engine = s.serving.kv_dtype, s.serving.engine
+        serving = ServingPlan(model_shape, find_gpu(plan.gpu), degree, plan.weight_dtype, kv, adapters, engine)
         planned = _Planned(option, plan, serving, plan_evidence(known, serving, traffic)[0].server, traffic, slo, demand)
         found = _sized(case, f"options.{option.id}.plans.{k}.", planned, replayed=trace is not None)
         if found is not None:

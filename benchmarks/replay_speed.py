@@ -2,9 +2,9 @@
 
     python benchmarks/replay_speed.py [TRACE.csv]
 
-Speed: the bundled workload's lengths (and a trace, at 10 times its rate) on an 8B model, one replica and eight behind a
-router; the target is 200,000 requests a second of CPU. Foretelling: the capacity that `roi compare` uses (600 requests on
-one replica, square-root staffing from four) against long replays of one replica and of 2, 8 and 16.
+Speed: the bundled workload's lengths (and a trace, at 10 times its rate) on an 8B model, one replica, eight and a thousand
+behind a router; the target is 200,000 requests a second of CPU. Foretelling: the capacity that `roi compare` uses (600
+requests on one replica, square-root staffing from four) against long replays of one replica and of 2, 8 and 16.
 """
 
 import os
@@ -62,7 +62,7 @@ def main(trace: str | None) -> None:
     plan = ServingPlan(find_model("qwen3-8b"), find_gpu("H100-80GB-SXM"), 1, "fp8", "bf16")
     lengths, count = bundled(), 20_000
     server, drawn, arrivals = published_server(plan, lengths), lengths.drawn(count), lengths.arrivals(count)
-    for replicas, rate in ((1, 10.0), (1, 25.0), (8, 150.0)):
+    for replicas, rate in ((1, 10.0), (1, 25.0), (8, 150.0), (1000, 19_000.0)):
         load = as_requests(drawn, arrivals / rate, plan.shape)
         speed(f"{replicas} replica(s), {rate:g} requests/s", lambda r=replicas, x=load: replay(x, server, r), count)
     if trace is not None:

@@ -39,7 +39,7 @@ def keep(table: Path, folder: Path) -> None:
         body["subsets"] = subsets(rows, found)
         if not left_out:
             body["unseen"] = unseen(rows.runs)
-        kept = {key: value for key, value in body.items() if key not in ("predictions", "skipped", "not_predicted")}
+        kept = {key: value for key, value in body.items() if key not in ("made_of", "predictions", "skipped", "not_predicted")}
         kept["skipped"] = sorted({entry["reason"] for entry in body["skipped"]})
         (folder / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 

@@ -6,8 +6,8 @@ from roi.catalog.configs import model_config
 from roi.catalog.models import load_models
 from roi.errors import InputError
 
-LAYERS = ("num_hidden_layers", "n_layer")
-WIDTHS = ("hidden_size", "n_embd")
+LAYERS = ("num_hidden_layers", "n_layer", "n_layers")
+WIDTHS = ("hidden_size", "n_embd", "d_model")
 
 
 def entry(entries, names):

@@ -451,10 +451,10 @@ def test_the_source_is_the_id_without_its_number_else_the_source_column(run):
     ({"micro_batch": "1e20"}, "micro_batch: '1e+20'; 1e+20 is not usable; at most 65,536"),
     ({"seq_len_max": "2000000"}, "seq_len_max: '2000000'; more than 32 times the context of qwen2.5-0.5b, 32,768 tokens"),
     ({"peak_mem_gib": "1e30"}, "peak_mem_gib: '1e30'; no card holds more than 288 GiB"),
-    ({"tokens_per_s": "1e30"}, "tokens_per_s: '1e30'; at most 10,188,792, the peak rate of the fastest card"),
+    ({"tokens_per_s": "1e30"}, "tokens_per_s: '1e30'; at most 15,182,528, the peak rate of the fastest card"),
 ])
 def test_a_figure_beyond_any_model_or_card_is_skipped_with_the_limit(reason, change, told):
-    """10.07e15 FLOP/s (MI355X, fp4) over 2 x 494M parameters = 10.2M tokens/s."""
+    """15.0e15 FLOP/s (GB300, fp4) over 2 x 494M parameters = 15.2M tokens/s."""
     assert told in reason(**change)
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from roi.catalog.models import find_model, load_models, names
+from roi.catalog.models import find_model, load_models
 from roi.errors import UnknownName
 from roi.facts.model import ModelShape
 
@@ -123,11 +123,6 @@ def test_other_module_names_refer_to_products_that_the_model_has(model: ModelSha
     parts = [part for _, *parts in model.module_names for part in parts]
     assert set(parts) <= products
     assert max(Counter(parts).values(), default=1) == 1
-
-
-def test_no_two_models_share_a_name() -> None:
-    counts = Counter(name.lower() for model in ROWS for name in {n.lower() for n in names(model)})
-    assert [name for name, count in counts.items() if count > 1] == []
 
 
 def test_a_model_is_found_by_id_by_hub_name_and_without_the_owner_in_any_case() -> None:

@@ -158,12 +158,29 @@ def test_a_trace_is_replayed_with_its_lengths(tmp_path):
     assert (point.arrivals, point.requests_per_s) == ("trace", pytest.approx(10.0))
 
 
-def test_requests_are_spread_over_adapters(tmp_path):
+def test_loads_with_one_adapter_and_with_all_follow_those_of_the_base(tmp_path):
     with StepServer(FAST, adapters=("support", "sales")) as server:
-        result, profile = run(server, tmp_path, "--adapters", "support,sales")
+        result, profile = run(server, tmp_path, "--adapters", "support,sales", "--concurrency", "2")
     assert result.exit_code == 0, result.output
-    assert all((p.adapter, p.adapters) == ("unmerged", 2) for p in profile.points)
-    assert {r.model for r in profile.points[0].requests} == {"support", "sales"}
+    kinds = [(p.arrivals, p.adapter, p.adapters) for p in profile.points]
+    assert kinds[-3:] == [("closed", "unmerged", 1), ("closed", "unmerged", 2), ("poisson", "base", 0)]
+    assert set(kinds[:-3]) == {("closed", "base", 0)}
+    one, both = ({r.model for r in p.requests} for p in profile.points[-3:-1])
+    assert (one, both) == ({"support"}, {"support", "sales"})
+    assert " 2+2 " in result.stdout
+
+
+def test_an_open_loop_alone_is_spread_over_all_adapters(tmp_path):
+    with StepServer(FAST, adapters=("support", "sales")) as server:
+        _, profile = run(server, tmp_path, "--adapters", "support,sales", "--arrivals", "open", "--rate", "50")
+    [point] = profile.points
+    assert (point.adapters, {r.model for r in point.requests}) == (2, {"support", "sales"})
+
+
+def test_a_model_that_the_server_calls_an_adapter_is_marked(tmp_path):
+    with StepServer(FAST, adapters=("support",)) as server:
+        _, profile = run(server, tmp_path, "--model", "support")
+    assert {(p.adapter, p.adapters) for p in profile.points} == {("unmerged", 1)}
 
 
 def test_an_adapter_that_the_server_lacks_is_answered_with_the_nearest(tmp_path):

@@ -77,7 +77,6 @@ class SlowReplica:
 
     def run(self, load, until):
         while True:
-            self.waiting = [r for r in self.waiting if load.kv_held[r] <= self.server.kv_capacity]
             if not self.decoding and not self.filling:
                 if not self.waiting or load.arrival_s[self.waiting[0]] > until:
                     return
@@ -95,10 +94,11 @@ def slow(load, server, replicas=1):
         open_ = []
         for k, machine in enumerate(machines):
             machine.run(load, now)
-            fits = [x for x in given_to[k] if load.kv_held[x] <= server.kv_capacity or x in machine.waiting]
+            fits = [x for x in given_to[k] if load.kv_held[x] <= server.kv_capacity]
             open_.append(sum(1 for x in fits if x not in machine.ended))
         best = int(np.argmin(open_))
-        machines[best].waiting.append(r)
+        if load.kv_held[r] <= server.kv_capacity:
+            machines[best].waiting.append(r)
         given_to[best].append(r)
     for machine in machines:
         machine.run(load, np.inf)
@@ -212,6 +212,24 @@ def test_a_long_prompt_is_computed_in_chunks_beside_the_decoding_sequence():
 def test_the_router_gives_the_next_request_to_the_emptier_replica():
     load = requests([0.0, 0.0, 0.0, 0.0], [10] * 4, [5] * 4)
     assert list(replay(load, Server(Iteration(0.01, 0.0, 0.0, 0.0), np.inf), 3).replica) == [0, 1, 2, 0]
+
+
+def test_many_replicas_are_searched_in_arrays_to_the_same_effect(monkeypatch):
+    draw = np.random.default_rng(4)
+    load = requests(np.cumsum(draw.exponential(0.02, 300)), draw.integers(1, 200, 300), draw.integers(1, 30, 300))
+    server = Server(Iteration(0.01, 1e-4, 1e-6, 1e-4), 2000.0, 4.0, 64.0)
+    lists = replay(load, server, 9)
+    monkeypatch.setattr("roi.estimate.replay.MANY", 1)
+    arrays = replay(load, server, 9)
+    assert list(arrays.replica) == list(lists.replica)
+    assert list(arrays.ended_s) == list(lists.ended_s)
+
+
+def test_a_request_that_no_replica_holds_is_refused_at_once_and_repels_no_other():
+    load = requests([0.0, 0.0, 0.001], [10, 1000, 10], [5, 5, 5])
+    found = replay(load, Server(Iteration(0.01, 0.0, 0.0, 0.0), 100.0), 2)
+    assert list(found.replica) == [0, 1, 1]
+    assert list(found.served) == [True, False, True]
 
 
 @pytest.mark.parametrize(

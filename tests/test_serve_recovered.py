@@ -3,11 +3,12 @@
 import pytest
 from serving_server import Law, StepServer
 
+from roi.estimate.step_adapters import adapter_speeds
 from roi.estimate.step_fit import fit_profile
 from roi.estimate.step_holdout import held_out
 from roi.profiling.progress import Silent
 from roi.profiling.serve import profile_serve
-from roi.profiling.serve_design import ServePlan, closed_points, poisson_point
+from roi.profiling.serve_design import ServePlan, adapter_points, closed_points, poisson_point
 from roi.profiling.serve_request import ServeRequest
 from roi.profiling.serve_wire import read_url
 
@@ -46,3 +47,16 @@ def test_the_replay_predicts_a_load_that_the_fit_has_not_seen(profile):
     assert abs(tpot) < 0.10
     assert abs(rate) < 0.10
     assert abs(ttft) < 0.25
+
+
+def test_the_speed_with_unmerged_adapters_is_found_against_the_base():
+    """A step with an adapter in it takes 1 / 0.7 of one without; timers of a busy machine within NOISE."""
+    design = ((1, 6), (32, 256), (24, 48), None)
+    plan = ServePlan((*closed_points(*design, 1), *adapter_points(*design, 1, 2)))
+    with StepServer(LAW, adapters=("support", "sales"), adapter_speed=0.7) as server:
+        request = ServeRequest(read_url(server.url), None, None, plan, 7, 60.0, 20.0, 10.0, adapters=("support", "sales"))
+        profile = profile_serve(request, Silent()).profile
+    one, both = adapter_speeds(profile, fit_profile(profile))
+    assert (one.adapters, both.adapters) == (1, 2)
+    assert one.speed == pytest.approx(0.7, rel=NOISE)
+    assert both.speed == pytest.approx(0.7, rel=NOISE)

@@ -322,15 +322,25 @@ def test_littles_law_gives_what_a_closed_loop_does_not_state():
     assert derived_throughput(serving_run(STATIC_ROW)) is None
 
 
+@pytest.mark.parametrize("kind", ["static", "closed"])
+def test_replicas_beyond_the_requests_in_flight_stand_idle(kind):
+    run = serving_run(CLOSED_ROW)
+    eight, one = (replace(run.system, replicas=n) for n in (8.0, 1.0))
+    alone = load(kind, concurrency=1.0)
+    assert system_figures(alone, eight, REPLICA) == system_figures(alone, one, REPLICA)
+
+
+
 @pytest.mark.parametrize("gpu", ["L4", "A10G", "L40S", "MI300X", "H200", "B200", "RTX 4090", "T4"])
 @pytest.mark.parametrize("scenario", ["static batch", "closed loop", "rate 3", "Offline", "Server", "P:D 1:3", "ShareGPT 200"])
 def test_every_load_on_every_card_has_finite_ordered_figures(gpu, scenario):
     """Single tokens, long prompts, models that do not fit, dense and mixtures: 0 < low <= value <= high."""
     for model in ("Llama-3.1-70B", "Mixtral-8x7B", "Llama-3.2-1B"):
         for isl, osl in (("1", "1"), ("512", "128"), ("100000", "2")):
-            for tp in ("1", "8"):
-                change = {"gpu": gpu, "scenario": scenario, "model": model, "isl": isl, "osl": osl, "tp": tp, "n_gpus": "8"}
+            for tp in (1.0, 8.0):
+                change = {"gpu": gpu, "scenario": scenario, "model": model, "isl": isl, "osl": osl, "tp": "8", "n_gpus": "64"}
                 run = serving_run({**CLOSED_ROW, **change, "concurrency": "" if scenario in ("rate 3", "Offline") else "64"})
+                run = replace(run, system=replace(run.system, tensor_parallel=tp))
                 for found in predict_serving(run, serving_evidence(run)).figures.values():
                     assert np.isfinite([found.low, found.value, found.high]).all(), change
                     assert 0.0 < found.low <= found.value * (1 + 1e-9) <= found.high * (1 + 2e-9), change

@@ -5,7 +5,6 @@ import pytest
 from roi.catalog.models import find_model
 from roi.catalog.row_fields import Unusable
 from roi.catalog.serving_rows import serving_run, serving_table
-from roi.errors import InputError
 
 ROW = {
     "id": "lab-7", "date": "2025-06", "model": "meta-llama/Llama-3.1-8B-Instruct", "params_b": "8.03", "gpu": "H100-SXM",
@@ -70,6 +69,39 @@ def test_number_formats(precision, model, weight, kv):
     assert (found.weight_dtype, found.kv_dtype) == (weight, kv)
 
 
+@pytest.mark.parametrize(("precision", "weight", "kv"), [
+    ("hqq 4-bit", "int4", "bf16"), ("gptq-8bit", "int8", "bf16"), ("w4afp8", "int4", "bf16"), ("W4A16 (GPTQ)", "int4", "bf16"),
+    ("fp8-dynamic", "fp8", "fp8"), ("AWQ, fp16", "int4", "bf16"), ("unquantized", "bf16", "bf16"), ("16-bit", "bf16", "bf16"),
+    ("bf16, fp8 KV cache", "bf16", "fp8"), ("w bf16 / kv float16", "bf16", "fp16"), ("q4_k_m", "int4", "bf16"),
+])  # fmt: skip
+def test_a_word_that_says_its_bits_is_a_known_format(precision, weight, kv):
+    found = run(precision=precision).system
+    assert (found.weight_dtype, found.kv_dtype) == (weight, kv)
+    assert "precision bf16" not in defaults(precision=precision)
+
+
+@pytest.mark.parametrize(("precision", "told"), [
+    ("hqq", "no known number format (known: fp32, bf16, fp16, fp8"), ("mixed", "no known number format (nearest: mxfp4)"),
+    ("fp6", "no known number format (nearest: fp16, fp8"), ("gptq-int3", "no known number format (nearest: int8, int4)"),
+    ("Q5_K_M", "no known number format"), ("gguf", "no known number format"), ("quantized", "no known number format"),
+    ("bf16/kv fp4", "no known format of the KV cache; known: bf16, fp16, fp8, int8"),
+])  # fmt: skip
+def test_an_unknown_format_skips_the_row_with_the_nearest_known_ones(precision, told):
+    for model in ("Llama-3.1-8B", "openai/gpt-oss-20b"):
+        with pytest.raises(Unusable) as reason:
+            run(precision=precision, model=model, params_b="")
+        assert str(reason.value).startswith(f"precision: {precision!r}; {told}")
+
+
+def test_a_format_that_only_the_models_name_says_is_checked_too():
+    with pytest.raises(Unusable, match=r"^model: 'Llama-3\.1-8B-GGUF'; no known number format"):
+        run(precision="", model="Llama-3.1-8B-GGUF")
+
+
+def test_a_blank_format_is_16_bit_and_widens():
+    assert [defaults(precision=text)[0] for text in ("", "n.s.", "auto", "nan")] == ["precision bf16"] * 4
+
+
 def test_fp8_weights_keep_16_bit_kv_on_engines_before_2025():
     assert run(precision="fp8", engine_version="0.5.3").system.kv_dtype == "bf16"
     assert run(precision="fp8", engine="TensorRT-LLM", engine_version="0.11").system.kv_dtype == "fp8"
@@ -115,6 +147,31 @@ def test_counts_beside_names_are_read():
     assert run(gpu="NVIDIA L40S x2", n_gpus="", tp="2").system.replicas == 1.0
 
 
+@pytest.mark.parametrize(("change", "told"), [
+    ({"n_gpus": "1", "tp": "16"}, "tp: '16'; more than n_gpus, 1"),
+    ({"n_gpus": "6", "tp": "4"}, "n_gpus: '6'; not a multiple of tp, 4"),
+    ({"gpu": "8xH100", "n_gpus": "4"}, "n_gpus: '4'; the column gpu says 8"),
+    ({"model": "Llama-3.1-70B", "params_b": ""},
+     "tp: '1'; bf16 weights of 131 GiB a GPU are more than one H100-80GB-SXM holds"),
+])  # fmt: skip
+def test_gpus_that_make_no_whole_replicas_or_do_not_hold_the_weights_are_skipped(change, told):
+    """70.55e9 parameters of 2 bytes: 131.4 GiB."""
+    with pytest.raises(Unusable) as reason:
+        run(**change)
+    assert str(reason.value) == told
+
+
+def test_a_blank_tp_divides_the_gpus():
+    """Llama-3.1-70B in bf16 leaves half of four H100 to the KV cache, but six in fours are none: one replica of six."""
+    found = run(model="Llama-3.1-70B", params_b="", n_gpus="6", tp="", scenario="Offline", concurrency="").system
+    assert (found.tensor_parallel, found.replicas) == (6.0, 1.0)
+
+
+def test_the_x_of_a_cards_name_is_no_count():
+    found = run(gpu="rtx 4090", n_gpus="", tp="").system
+    assert (found.gpu.id, found.replicas) == ("RTX-4090", 1.0)
+
+
 def test_prefill_and_decode_workers_share_the_gpus():
     found = run(scenario="P:D 3:1 concurrency 32", n_gpus="8", tp="2").system
     assert (found.replicas, found.prefill_replicas, found.tensor_parallel) == (4.0, 3.0, 2.0)
@@ -150,14 +207,14 @@ def test_a_name_of_several_cards_is_the_usual_one_and_widens():
     ("Mistral-7B-OpenOrca", "mistral-7b-v0.1"), ("deepseek-ai/DeepSeek-R1-0528", "deepseek-v3"),
 ])  # fmt: skip
 def test_spellings_of_models(name, id):
-    assert run(model=name, params_b="").system.shape.id == id
+    assert run(model=name, params_b="", gpu="MI300X", n_gpus="8", tp="8").system.shape.id == id
 
 
 def test_an_unknown_model_of_known_size_is_predicted_by_the_nearest_dense_one_brought_to_its_size():
     found = run(model="acme/Rocket-9B", params_b="9.2")
     assert found.system.shape.parameters == pytest.approx(9.2e9, rel=1e-3)
     assert any("in place of the model" in name for name, _ in found.assumed)
-    mixture = run(model="acme/Rocket-8x9B", params_b="60").system.shape
+    mixture = run(model="acme/Rocket-8x9B", params_b="60", gpu="MI300X").system.shape
     assert mixture.mlp[0].experts > 1
     assert mixture.parameters == pytest.approx(60e9, rel=1e-2)
 
@@ -165,7 +222,8 @@ def test_an_unknown_model_of_known_size_is_predicted_by_the_nearest_dense_one_br
 @pytest.mark.parametrize(("change", "told"), [
     ({"model": "acme/Rocket", "params_b": ""}, "model: 'acme/Rocket'; not in the catalog"),
     ({"gpu": "TPUv5"}, "gpu: 'TPUv5'; not in the catalog"), ({"gpu": "n.s."}, "gpu: 'n.s.'; not in the catalog"),
-    ({"isl": "about 500"}, "isl: 'about 500'; not a number"), ({"osl": ""}, "osl: ''; empty, and a configuration needs it"),
+    ({"isl": "about 500"}, "isl: 'about 500'; not a number of tokens (an estimate)"),
+    ({"osl": ""}, "osl: ''; empty, and a configuration needs it"),
     ({"scenario": "closed loop", "concurrency": ""}, "concurrency: ''; empty, and a batch or a closed loop needs it"),
     ({"output_tok_per_s": ""}, "req_per_s: ''; no figure to compare"),
     ({"output_tok_per_s": "", "ttft_ms": "5", "scenario": "a run", "concurrency": ""}, "scenario: 'a run'; no static batch"),
@@ -183,15 +241,15 @@ def test_skipped_rows_stay_labelled():
     assert table.labels[1].quantities == {"throughput"}
 
 
-@pytest.mark.parametrize("column", ["isl", "ttft_ms", "tp", "concurrency"])
-def test_a_figure_of_zero_is_an_error_of_the_table(column):
-    with pytest.raises(InputError, match=f"row 'lab-7', {column}: 0 is not usable"):
-        serving_table([{**ROW, column: "0"}])
+def test_rows_with_numbers_for_ids_are_of_their_stated_source():
+    assert [run(id="17", source=text).source for text in ("acme/bench runs.csv", "")] == ["acme/bench", "unstated"]
+    assert run(id="anl-1302", source="argonne").source == "anl"
 
 
 def test_unmerged_adapters_are_counted():
-    assert [run(lora=text).load.adapters for text in ("none", "merged", "unmerged 0 adapters", "unmerged 4 max-loras rank 8",
-                                                      "32 adapters", "unmerged")] == [0, 0, 0, 4, 32, 1]
+    texts = {"none": 0, "merged": 0, "unmerged 0 adapters": 0, "n/a": 0, "unmerged 4 max-loras rank 8": 4, "32 adapters": 32,
+             "unmerged": 1, "not merged": 1, "rank 16": 1}
+    assert {text: run(lora=text).load.adapters for text in texts} == texts
 
 
 def test_llama_3_and_3_1_are_one_architecture():

@@ -156,6 +156,22 @@ def test_a_profile_of_the_server_replaces_the_published_speed(file, tmp_path):
     assert published.alone_requests_per_s != pytest.approx(found.alone_requests_per_s, rel=0.05)
 
 
+def test_the_engine_of_the_scenario_is_the_one_whose_speed_is_taken(file, tmp_path):
+    """A profile of vLLM does not speak for SGLang, whose published runs are those of several engines."""
+    folder = tmp_path / "profiles"
+    stated = {"model": "qwen3-8b", "gpu": "L40S", "engine": "vllm", "weight_dtype": "fp8", "kv_dtype": "bf16"}
+    save_profile(simulate(Truth(a=20e-3), **stated), folder)
+    known = known_runs(load_profiles([folder]))
+    for engine, said in (("vllm", "profile L40S/qwen3-8b"), ("sglang", "fitted efficiencies (several engines)")):
+        scenario = load_scenario(file, (f"serving.engine={engine}",))
+        assert said in size_service(scenario, resolve(scenario, known).case, known).plans[0].source
+
+
+def test_an_engine_written_in_cuda_has_no_plan_on_amd(file):
+    with pytest.raises(InputError, match="tensorrt-llm runs on none of MI300X-192GB; name another"):
+        sized(file, "serving.engine=tensorrt-llm", "candidates.gpus=[MI300X]", "candidates.vendors=[]")
+
+
 def test_a_trace_is_sized_by_the_fewest_replicas_that_hold_it(file, tmp_path):
     """Bursts are shared by all replicas: the fleet found holds with headroom, and it is no more than the fleet law asks for."""
     rows = "".join(f"{30 * (k // 60) + (k % 60) / 30:.3f},{400 + 97 * (k % 9)},{30 + 11 * (k % 7)}\n" for k in range(600))

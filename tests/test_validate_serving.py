@@ -145,11 +145,69 @@ def test_the_command_leaves_a_model_out(tmp_path):
 
 
 def test_the_report_keeps_to_80_columns():
-    wrong = {**STATIC, "notes": "IMPLAUSIBLE", "model": "Llama-3-70B", "tp": "4"}
+    wrong = {**STATIC, "notes": "IMPLAUSIBLE", "model": "Llama-3-70B", "tp": "4", "n_gpus": "4"}
     text = serving_validation_text(validated(STATIC, CLOSED, {**STATIC, "gpu": "TPUv5"}, wrong))
     assert max(len(line) for line in text.splitlines()) <= 80
-    assert "Rows marked IMPLAUSIBLE" in text
+    assert "Marked IMPLAUSIBLE, or by their own figures" in text
     assert "gpu: not in the catalog" in text
+
+
+def test_ids_are_printed_whole_however_long_they_are():
+    ids = ["lab-" + "x" * 30 + "-h100_8192x1024_c512_tp4_ep1_1130", "anl-1"]
+    table = serving_table([{**STATIC, "id": id} for id in ids])
+    found = validate_serving(table.runs, table.labels, table.skipped, serving_evidence)
+    lines = serving_validation_text(found).splitlines()
+    assert max(len(line) for line in lines) <= 80
+    assert all(any(line.split()[:1] == [id] for line in lines) for id in ids)
+
+
+def redone(body, quantity, **flags):
+    """The statistics of a block from the list of predictions alone, in plain Python; quantiles interpolate linearly."""
+    wanted = {"derived": False, "implausible": False, **flags}
+    some = [p for p in body["predictions"] if p["quantity"] == quantity
+            and all(p[key] == value for key, value in wanted.items())]
+    errors = [100.0 * (p["predicted"] / p["measured"] - 1.0) for p in some]
+    sizes = sorted(abs(error) for error in errors)
+
+    def quantile(share):
+        at = share * (len(sizes) - 1)
+        low = int(at)
+        return sizes[low] + (at - low) * (sizes[min(low + 1, len(sizes) - 1)] - sizes[low])
+
+    if not some:
+        return {"n": 0, **dict.fromkeys(("mape", "median_ape", "bias", "p90", "coverage90"))}
+    inside = sum(p["low"] <= p["measured"] <= p["high"] for p in some)
+    return {"n": len(some), "mape": sum(sizes) / len(some), "median_ape": quantile(0.5), "bias": sum(errors) / len(some),
+            "p90": quantile(0.9), "coverage90": 100.0 * inside / len(some)}
+
+
+def same(block, again):
+    return all(block[key] == (value if value is None else pytest.approx(value, rel=1e-9)) for key, value in again.items())
+
+
+@pytest.mark.parametrize("left_out", ["", "model"])
+def test_every_figure_of_the_json_follows_from_its_predictions_alone(left_out):
+    """Four models on one card are judged, one on another is not; a row is implausible; a closed loop has derived throughput."""
+    few = [{**change, "gpu": "A100-80GB", "scenario": "static batch", "ttft_ms": "900"} for change in made_table()[:6]]
+    off = [{**change, "output_tok_per_s": str(float(change["output_tok_per_s"]) * 1.3)} for change in made_table()[::5]]
+    wrong = {**STATIC, "notes": "IMPLAUSIBLE"}
+    table = serving_table(rows(*made_table(), *few, *off, wrong, *([] if left_out else [CLOSED])))
+    evidence = without_its_model(table.runs) if left_out else serving_evidence
+    body = json.loads(serving_validation_json(validate_serving(table.runs, table.labels, table.skipped, evidence, left_out)))
+    for quantity in ("throughput", "tpot", "ttft"):
+        assert same(body[quantity], redone(body, quantity, counted=True))
+        assert same(body["implausible"][quantity], redone(body, quantity, implausible=True))
+        for group in ("source", "gpu", "engine"):
+            assert all(same(blocks[quantity], redone(body, quantity, counted=True, **{group: name}))
+                       for name, blocks in body["by"][group].items())
+        for name, blocks in body["by"]["group"].items():
+            gpu, engine = name.split(" ")
+            assert same(blocks[quantity], redone(body, quantity, gpu=gpu, engine=engine))
+    assert same(body["derived"]["throughput"], redone(body, "throughput", counted=True, derived=True))
+    assert body["throughput"]["n"] == (58 if left_out else 64)
+    assert (body["derived"]["throughput"]["n"], body["implausible"]["throughput"]["n"]) == (0 if left_out else 1, 1)
+    assert sum(body["bases"].values()) == len({p["id"] for p in body["predictions"]})
+    assert {p["basis"] for p in body["predictions"]} == set(body["bases"])
 
 
 def test_the_json_has_null_where_nothing_was_predicted():
@@ -196,6 +254,22 @@ def test_left_out_is_for_serving_tables(tmp_path):
     done = CliRunner().invoke(main, ["validate", str(training), "--left-out", "model"])
     assert done.exit_code == 2
     assert "--left-out model: for tables of serving runs" in done.output
+
+
+def test_a_dry_run_is_for_training_tables(tmp_path):
+    done = CliRunner().invoke(main, ["validate", str(write(tmp_path / "s.csv", [STATIC])), "--instrument", "dry-run"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--instrument dry-run: for memory of training" in done.stderr
+
+
+def test_percentiles_are_told_with_their_rows(tmp_path):
+    row = {**CLOSED, "ttft_stat": "p99"}
+    path = write(tmp_path / "s.csv", [row], (*HEADS, "ttft_stat"))
+    told = [{"id": "t-0", "reason": "ttft_stat: 'p99'; a percentile, and means are predicted"}]
+    assert json.loads(CliRunner().invoke(main, ["validate", str(path), "--format", "json"]).stdout)["not_predicted"] == told
+    text = CliRunner().invoke(main, ["validate", str(path)]).stdout
+    assert "1 used, 0 skipped" in text
+    assert "Figures without a prediction: 1" in text
 
 
 def test_the_accuracy_page_has_the_kept_serving_answers():

@@ -113,7 +113,7 @@ def profile_runs(stored: StoredProfile[TrainProfile]) -> tuple[MeasuredRun, ...]
     """Each point of a training profile as a measured run, warm-up cut; none where the catalog lacks its model or card."""
     profile = stored.profile
     try:
-        model, gpu = find_model(profile.model), find_gpu(canonical_gpu(profile.environment))
+        model, gpu = find_model(profile.model, exact=True), find_gpu(canonical_gpu(profile.environment))
     except InputError:
         return ()
     plan = read_plan(profile.plan)

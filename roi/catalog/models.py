@@ -3,6 +3,7 @@
 from functools import cache
 from importlib.resources import files
 
+from roi.catalog.model_spellings import ACTIVE, key, spellings
 from roi.errors import UnknownName
 from roi.facts.model import ModelList, ModelShape
 
@@ -14,22 +15,29 @@ def load_models() -> tuple[ModelShape, ...]:
     return ModelList.model_validate_json(text).models
 
 
-def find_model(name: str, field: str = "model") -> ModelShape:
-    """The shape with this id or Hub name (with or without its owner); case does not matter.
+def find_model(name: str, field: str = "model", *, exact: bool = False) -> ModelShape:
+    """The shape with this id or Hub name, in any spelling: owner, case, separators, packing and training do not matter.
 
-    `field` is where the name was given; UnknownName quotes it together with the nearest known names.
+    A mixture is found without its active parameters too. `exact` takes the catalog's own names alone, in any case: a profile's
+    "runs/gpt2" may be a folder. `field` is where the name was given; UnknownName quotes it with the nearest known names.
     """
-    found = _models_by_name().get(name.strip().lower())
+    known = _models_by_key()
+    tried = [key(name)] if exact else spellings(name)
+    found = next((known[each] for each in tried if each in known), None)
     if found is None:
-        known = (known for model in load_models() for known in (model.id, *model.aliases))
-        raise UnknownName(field, name, known, "model")
+        near = (known for model in load_models() for known in (model.id, *model.aliases))
+        raise UnknownName(field, name, near, "model")
     return found
 
 
 @cache
-def _models_by_name() -> dict[str, ModelShape]:
-    """Every shape under each of its names, lower case."""
-    return {name.lower(): model for model in load_models() for name in names(model)}
+def _models_by_key() -> dict[str, ModelShape]:
+    """Every shape under each of its names, as `key` writes them; without the active parameters where that leaves one shape."""
+    full = {key(name): model for model in load_models() for name in names(model)}
+    short: dict[str, dict[str, ModelShape]] = {}
+    for name, model in full.items():
+        short.setdefault(ACTIVE.sub("", name), {})[model.id] = model
+    return {name: next(iter(models.values())) for name, models in short.items() if len(models) == 1} | full
 
 
 def names(model: ModelShape) -> set[str]:

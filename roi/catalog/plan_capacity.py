@@ -14,10 +14,13 @@ from roi.estimate.iteration import kv_element_bytes, roofline_iteration
 from roi.estimate.load_curve import LoadCurve, PlanCapacity, Slo
 from roi.estimate.replay import Requests
 from roi.estimate.request_shape import RequestShape
-from roi.estimate.serving_memory import default_step_tokens, replica_memory
+from roi.estimate.serving_memory import default_sequence_limit, default_step_tokens, replica_memory
 from roi.estimate.traffic import Lengths, as_requests
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
+
+ENGINE: Final = "vllm"
+"""The engine whose published efficiencies stand in where the scenario names none and no server was profiled."""
 
 GENERATIONS: Final = 10
 """Requests of a replay over those in flight, at least: it then fills in a tenth of its time and empties in another."""
@@ -60,31 +63,33 @@ class ServingPlan:
     tensor_parallel: int
     weight_dtype: str
     kv_dtype: str
-    speed: float = 1.0
-    """Speed that adapters applied at run time leave of the engine's."""
+    adapters: int = 0
+    """Different ones applied at run time; 0 = none, or merged into the weights."""
+    engine: str | None = None
+    """Whose speed is taken; None = that of any profile, else ENGINE's."""
 
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for equal plans."""
-        return (self.shape.id, self.gpu.id, self.tensor_parallel, self.weight_dtype, self.kv_dtype, self.speed)
+        return (self.shape.id, self.gpu.id, self.tensor_parallel, self.weight_dtype, self.kv_dtype, self.adapters, self.engine)
 
 
 def published_server(plan: ServingPlan, traffic: Traffic) -> Server:
-    """The replica as published efficiencies describe it; KV in bytes on each GPU.
+    """The replica as published efficiencies describe it without adapters; KV in bytes on each GPU.
 
     A prompt token costs what it does at the mean context: of attention's square only the mean is kept, so that prompts
     far above the mean are somewhat too fast (8B: 5% at 8,192 tokens over 2,048).
     """
     requests, degree = traffic.shape, float(plan.tensor_parallel)
-    known = on_card(find_engine("vllm"), plan.gpu)
+    known = on_card(find_engine(plan.engine or ENGINE), plan.gpu)
     engine = roofline_iteration(plan.shape, plan.gpu, degree, plan.weight_dtype, requests.prefill_context, known)
-    tokens = float(np.asarray(default_step_tokens(plan.gpu)))
+    tokens, limit = (float(np.asarray(default(plan.gpu))) for default in (default_step_tokens, default_sequence_limit))
     memory = replica_memory(
-        plan.shape, plan.gpu, degree, plan.weight_dtype, plan.kv_dtype, requests, step_tokens=tokens,
+        plan.shape, plan.gpu, degree, plan.weight_dtype, plan.kv_dtype, requests, step_tokens=tokens, sequence_limit=limit,
     )
     ahead = max(float(engine.request_steps) - REPLAYED_STEPS, 0.0) * float(engine.step_s)
     return Server(
-        engine.at_speed(plan.speed), float(np.asarray(memory.kv_capacity_bytes)), step_tokens=tokens,
+        engine, float(np.asarray(memory.kv_capacity_bytes)), sequence_limit=limit, step_tokens=tokens,
         request_s=float(engine.request_s) + ahead,
     )
 

@@ -5,16 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from roi.catalog.adapter_speed import AdapterEffect, adapter_effect
 from roi.catalog.fact_sheet import FactSheet
-from roi.catalog.plan_capacity import ServingPlan, Traffic, published_server
+from roi.catalog.plan_capacity import ENGINE, ServingPlan, Traffic, published_server
 from roi.catalog.served import Served, find_served, kv_token_bytes
 from roi.catalog.serving_efficiencies import find_engine
 from roi.catalog.training_runs import KnownRuns
 from roi.estimate.engine_replica import Server
 from roi.facts.fact import Basis, Fact
-
-ENGINE = "vllm"
-"""The engine whose fitted efficiencies stand in until the user's own server is profiled."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +24,8 @@ class PlanEvidence:
     basis: Basis
     source: str
     """For the capacity's source: what the step time rests on."""
+    adapters: AdapterEffect | None = None
+    """Of those that are applied at run time; the server's step has it already."""
 
 
 def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> tuple[PlanEvidence, Fact | None]:
@@ -33,15 +33,33 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> tupl
     base = published_server(plan, traffic)
     served = find_served(
         known.servers(plan.gpu.id)[0], plan.shape, plan.tensor_parallel, plan.weight_dtype, plan.kv_dtype,
-        prefill_context=float(traffic.shape.prefill_context),
+        prefill_context=float(traffic.shape.prefill_context), engine=plan.engine,
     )
     if served is None:
-        fitted = plan.gpu.id in find_engine(ENGINE).gpus
+        engine = find_engine(plan.engine or ENGINE)
+        fitted = plan.gpu.id in engine.gpus
         path = f"serving.speed.{speed_class(plan.gpu.id, fitted=fitted)}"
         basis = Basis.CALIBRATED if fitted else Basis.PUBLISHED
-        return PlanEvidence(base, path, basis, "roofline with fitted efficiencies"), None
+        source = f"roofline with fitted efficiencies ({'several engines' if engine.engine == 'other' else engine.engine})"
+        return _adapted(PlanEvidence(base, path, basis, source), plan, None), None
     server, speed = _measured(base, served, plan), served.speed
-    return PlanEvidence(server, f"serving.speed.{_slug(served)}", speed.basis, speed.source), speed
+    return _adapted(PlanEvidence(server, f"serving.speed.{_slug(served)}", speed.basis, speed.source), plan, served), speed
+
+
+def _adapted(found: PlanEvidence, plan: ServingPlan, served: Served | None) -> PlanEvidence:
+    """With the adapters that the plan applies at run time."""
+    if not plan.adapters:
+        return found
+    effect = adapter_effect(plan.adapters, served.adapters if served else (), served.adapters_of if served else "")
+    server = replace(found.server, iteration=found.server.iteration.at_speed(effect.speed))
+    word = "adapter" if plan.adapters == 1 else "adapters"
+    source = f"{found.source}, {plan.adapters} {word} at run time at {effect.speed:.2f} of its speed"
+    return replace(found, server=server, source=source, adapters=effect)
+
+
+def adapters_path(effect: AdapterEffect) -> str:
+    """Where the spread of an adapters' effect stands in the Case."""
+    return f"serving.adapter_speed.{effect.name}"
 
 
 def add_speed(sheet: FactSheet, path: str, fact: Fact) -> None:
@@ -67,7 +85,7 @@ def _measured(base: Server, served: Served, plan: ServingPlan) -> Server:
     tokens = served.step_tokens or base.step_tokens
     limit = min(served.sequence_limit or base.sequence_limit, tokens)
     return replace(
-        base, iteration=served.iteration.at_speed(plan.speed), kv_capacity=float(np.asarray(capacity)), sequence_limit=limit,
+        base, iteration=served.iteration, kv_capacity=float(np.asarray(capacity)), sequence_limit=limit,
         step_tokens=tokens, request_s=served.request_s or 0.0,
     )
 

@@ -1,31 +1,30 @@
 """Serving plans: every GPU, tensor-parallel degree and weight format at once, each with its capacity at the SLO."""
 
-from datetime import date as Date
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from roi.catalog.adapter_speed import published_speed
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.gpus import find_gpu
-from roi.catalog.plan_capacity import ServingPlan, plan_capacity
-from roi.catalog.plan_evidence import ENGINE, PlanEvidence, add_speed, plan_evidence
-from roi.catalog.rentals import rental_offers
+from roi.catalog.offers import Offer, Offers
+from roi.catalog.plan_capacity import ENGINE, ServingPlan, plan_capacity
+from roi.catalog.plan_evidence import PlanEvidence, adapters_path, add_speed, plan_evidence
 from roi.catalog.request_lengths import SystemLengths, system_lengths
 from roi.catalog.rows import STALE_DAYS, price_age_days
-from roi.catalog.serving_efficiencies import adapter_throughput, find_engine
+from roi.catalog.serving_efficiencies import find_engine
 from roi.catalog.serving_evidence import on_card
 from roi.catalog.training_runs import KnownRuns
-from roi.errors import ScenarioError, UnknownName
 from roi.estimate.iteration import roofline_iteration
 from roi.estimate.load_curve import PlanCapacity, Slo
 from roi.estimate.request_shape import RequestShape
 from roi.estimate.serving import ServingCapacity, serving_capacity
-from roi.estimate.serving_memory import default_step_tokens, replica_memory
+from roi.estimate.serving_memory import default_sequence_limit, default_step_tokens, replica_memory
+from roi.estimate.spreads import joint_high, joint_low
 from roi.facts.fact import Basis
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
-from roi.facts.price import PurchasePrice, RentalKind
 from roi.scenario.quantity import value_of
 from roi.scenario.schema import Scenario
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
@@ -36,28 +35,11 @@ Grid = list[tuple[Gpu, int, str]]
 MOST_PLANS = 6
 """Plans of one option that go into the Case, the cheapest at today's volume first."""
 
+NVIDIA_ONLY = "tensorrt-llm"
+"""An engine that is written in CUDA alone."""
 
 WRITE_OFF_HOURS = 48 * HOURS_PER_MONTH
 """Hours over which a bought card's price is spread to rank plans; the comparison itself writes nothing off."""
-
-
-class Offer(NamedTuple):
-    """A GPU that can be had: rented by the hour, or bought."""
-
-    gpu: str
-    vendor: str
-    kind: str
-    usd_per_gpu_hour: float
-    gpus_per_instance: int
-    minimum_months: int
-    source: str
-    date: Date
-    usd_per_gpu: float
-    low_usd_per_gpu: float | None = None
-    high_usd_per_gpu: float | None = None
-
-
-Offers = tuple[Offer, ...]
 
 
 class _Found(NamedTuple):
@@ -66,62 +48,6 @@ class _Found(NamedTuple):
     dtype: str
     capacity: float
     """Requests/s of the closed form, which ranks plans; those that are kept are replayed."""
-
-
-def rented_offers(s: Scenario) -> Offers:
-    """Offers of the as-of date that the scenario admits. Spot is never the only capacity behind an SLO."""
-    c = s.candidates
-    gpus = {find_gpu(g, "candidates.gpus").id for g in c.gpus}
-    all_offers = rental_offers(s.as_of)
-    vendors = {o.vendor.lower(): o.vendor for o in all_offers}
-    for vendor in c.vendors:
-        if vendor.lower() not in vendors:
-            raise UnknownName("candidates.vendors", vendor, vendors.values(), "GPU vendor")
-    wanted = {v.lower() for v in c.vendors}
-    everything_waits = value_of(s.workload.can_wait_share) >= 1.0
-    kept = []
-    for o in all_offers:
-        if (gpus and o.gpu not in gpus) or (wanted and o.vendor.lower() not in wanted):
-            continue
-        if o.kind is RentalKind.SPOT and not (c.spot and everything_waits):
-            continue
-        if o.kind is RentalKind.RESERVED and not c.reserved:
-            continue
-        kept.append(
-            Offer(
-                o.gpu, o.vendor, o.kind.value, o.usd_per_gpu_hour, o.gpus_per_instance, o.minimum_months, o.source, o.date, 0.0
-            )
-        )
-    if not kept and s.candidates.self_hosted:
-        raise ScenarioError(
-            "candidates.gpus", ", ".join(c.gpus) or "all", "no vendor of the scenario rents these on the as-of date"
-        )
-    return tuple(kept)
-
-
-def owned_offers(s: Scenario, prices: tuple[PurchasePrice, ...]) -> Offers:
-    """Cards that can be bought; a server holds `own_hardware.gpus_per_server` of them, smaller fleets fewer."""
-    gpus = {find_gpu(g, "candidates.gpus").id for g in s.candidates.gpus}
-    sizes = (1, s.own_hardware.gpus_per_server)
-    resale = s.own_hardware.resale_usd_per_gpu
-    if resale is not None:
-        if len(gpus) != 1:
-            raise ScenarioError(
-                "own_hardware.resale_usd_per_gpu", value_of(resale), "name the one GPU that you own in candidates.gpus"
-            )
-        why = "scenario own_hardware.resale_usd_per_gpu: owned already, charged at resale value"
-        return tuple(Offer(g, "owned", "owned", 0.0, size, 0, why, s.as_of, value_of(resale)) for g in gpus for size in sizes)
-    return tuple(
-        Offer(p.gpu, "purchase", "owned", 0.0, size, 0, p.source, p.date, p.usd_per_gpu, p.low_usd_per_gpu, p.high_usd_per_gpu)
-        for p in prices
-        if not gpus or p.gpu in gpus
-        for size in (sizes[1:] if sold_by_the_server(p.gpu) else sizes)
-    )
-
-
-def sold_by_the_server(gpu: str) -> bool:
-    """True for cards that are soldered to a board of eight (SXM, OAM), which nobody sells one by one."""
-    return "SXM" in gpu or gpu.startswith("MI")
 
 
 def add_plans(
@@ -140,14 +66,17 @@ def add_plans(
         for g in gpus
         for tp in s.serving.tensor_parallel
         for dtype in s.serving.weight_dtypes
-        if _runs(gpus[g], dtype)
+        if _runs(gpus[g], dtype, s.serving.engine)
     ]
     if not grid:
-        why = f"none of {', '.join(gpus)} computes in {', '.join(s.serving.weight_dtypes)}; add fp16 to serving.weight_dtypes"
+        dtypes, engine = ", ".join(s.serving.weight_dtypes), s.serving.engine
+        why = f"none of {', '.join(gpus)} computes in {dtypes}; add fp16 to serving.weight_dtypes"
+        if engine == NVIDIA_ONLY and all(g.startswith("MI") for g in gpus):
+            why = f"{engine} runs on none of {', '.join(gpus)}; name another serving.engine or an NVIDIA GPU"
         sheet.name(f"options.{id}.infeasible", why, "catalog")
         return
-    speed = adapters_speed(s) if shared_adapters else 1.0
-    result = _capacity(s, shape, requests, grid, speed)
+    adapters = adapters_applied(s) if shared_adapters else 0
+    result = _capacity(s, shape, requests, grid, published_speed(adapters))
     rates = _row(result.requests_per_s)
     found = [
         _Found(o, tp, dtype, float(rates[k]))
@@ -160,7 +89,8 @@ def add_plans(
     while found and not held:
         chosen = _with_measured(sheet, _cheapest(sheet, found), found, known)
         for plan in chosen:
-            serving = ServingPlan(shape, gpus[plan.offer.gpu], plan.gpus, plan.dtype, s.serving.kv_dtype, speed)
+            gpu, kv, engine = gpus[plan.offer.gpu], s.serving.kv_dtype, s.serving.engine
+            serving = ServingPlan(shape, gpu, plan.gpus, plan.dtype, kv, adapters, engine)
             evidence, capacity = _replayed(sheet, s, serving, lengths, known)
             if capacity.alone.requests_per_s > 0:
                 held.append((plan, evidence, capacity))
@@ -191,19 +121,21 @@ def _replayed(
     if fact is not None:
         add_speed(sheet, evidence.speed_path, fact)
         sheet.warnings.append(f"serving speed on {plan.gpu.id} is {fact.basis.value}: {fact.source}")
-    speed = sheet.facts[evidence.speed_path]
-    speeds = speed.low or 1.0, 1.0, speed.high or 1.0
+    spreads = [sheet.facts[evidence.speed_path]]
+    if evidence.adapters is not None:
+        path = adapters_path(evidence.adapters)
+        add_speed(sheet, path, evidence.adapters.spread)
+        spreads.append(sheet.facts[path])
+    speeds = float(joint_low(f.low or 1.0 for f in spreads)), 1.0, float(joint_high(f.high or 1.0 for f in spreads))
     key = (*plan.key, lengths.key, evidence.speed_path)
     if key not in sheet.replayed:
         sheet.replayed[key] = plan_capacity(plan, lengths, evidence.server, slo_of(s), speeds)
     return evidence, sheet.replayed[key]
 
 
-def adapters_speed(s: Scenario) -> float:
-    """What adapters that are applied at run time leave of the engine's speed; 1 where one is merged."""
-    if s.serving.adapters != "shared":
-        return 1.0
-    return float(adapter_throughput(s.serving.adapters_on_base).value)  # type: ignore[arg-type]  # a ratio
+def adapters_applied(s: Scenario) -> int:
+    """Adapters that tuned systems apply at run time; 0 where one is merged."""
+    return s.serving.adapters_on_base if s.serving.adapters == "shared" else 0
 
 
 def slo_of(s: Scenario) -> Slo:
@@ -219,23 +151,29 @@ def _row(x: object) -> Array:
 
 def _capacity(s: Scenario, shape: ModelShape, requests: RequestShape, grid: Grid, speed: float | Array) -> ServingCapacity:
     cards, degrees, dtypes = [g for g, _, _ in grid], np.array([float(tp) for _, tp, _ in grid]), [d for _, _, d in grid]
-    iteration = roofline_iteration(shape, cards, degrees, dtypes, requests.prefill_context, on_card(find_engine(ENGINE), cards))
-    tokens = default_step_tokens(cards)
-    memory = replica_memory(shape, cards, degrees, dtypes, s.serving.kv_dtype, requests, step_tokens=tokens)
+    known = on_card(find_engine(s.serving.engine or ENGINE), cards)
+    iteration = roofline_iteration(shape, cards, degrees, dtypes, requests.prefill_context, known)
+    tokens, limit = default_step_tokens(cards), default_sequence_limit(cards)
+    memory = replica_memory(
+        shape, cards, degrees, dtypes, s.serving.kv_dtype, requests, step_tokens=tokens, sequence_limit=limit,
+    )
     no_slo = value_of(s.workload.can_wait_share) >= 1.0
     return serving_capacity(
         requests,
         iteration,
         memory,
         speed=speed,
+        sequence_limit=limit,
         step_tokens=tokens,
         ttft_p95_s=None if no_slo else value_of(s.workload.ttft_p95_s),
         tpot_s=None if no_slo else value_of(s.workload.tpot_p95_s),
     )
 
 
-def _runs(gpu: Gpu, dtype: str) -> bool:
+def _runs(gpu: Gpu, dtype: str, engine: str | None) -> bool:
     """False where no kernel exists: bf16 itself, and weight-only fp8 (Marlin), which needs Ampere, the generation with bf16."""
+    if engine == NVIDIA_ONLY and gpu.id.startswith("MI"):
+        return False
     return dtype not in {"fp8", "bf16"} or gpu.bf16_flops is not None
 
 
@@ -328,6 +266,8 @@ def _add_plan(
     sheet.add(own + "minimum_months", float(o.minimum_months), "months", basis=basis, source=o.source, date=o.date)
     sheet.add(own + "watts", gpu.power_w, "W", basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date)
     sheet.name(own + "speed", evidence.speed_path, evidence.source)
+    if evidence.adapters is not None:
+        sheet.name(own + "adapter_speed", adapters_path(evidence.adapters), evidence.adapters.spread.source)
     basis = evidence.basis
     source = (
         f"replay of {shape.id} {plan.dtype} on {plan.gpus} x {o.gpu}, one replica, {evidence.source};"

@@ -138,7 +138,7 @@ def gpu_id(name: str) -> str:
 def canonical_model(name: str) -> str:
     """The catalog's id of this model; the name, path or Hub id itself where the catalog has none."""
     try:
-        return find_model(name).id
+        return find_model(name, exact=True).id
     except InputError:
         return name
 

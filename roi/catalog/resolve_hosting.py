@@ -2,8 +2,10 @@
 
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.models import find_model
-from roi.catalog.plan_evidence import ENGINE, add_speed
-from roi.catalog.plans import Offers, add_plans, owned_offers, rented_offers
+from roi.catalog.offers import Offers, owned_offers, rented_offers
+from roi.catalog.plan_capacity import ENGINE
+from roi.catalog.plan_evidence import add_speed
+from roi.catalog.plans import add_plans
 from roi.catalog.purchases import purchase_prices
 from roi.catalog.resolve_api import add_option, cheapest_spill
 from roi.catalog.resolve_system import add_system
@@ -26,7 +28,7 @@ AMD_SOURCE = (
 
 def add_hosted_options(sheet: FactSheet, s: Scenario, known: KnownRuns) -> None:
     """Facts of every option that serves or tunes a model outside the list-price APIs."""
-    _add_speed(sheet)
+    _add_speed(sheet, s)
     offers = rented_offers(s)
     spill = cheapest_spill(sheet)
     for name in s.candidates.self_hosted:
@@ -38,9 +40,9 @@ def add_hosted_options(sheet: FactSheet, s: Scenario, known: KnownRuns) -> None:
     add_tuned_options(sheet, s, known)
 
 
-def _add_speed(sheet: FactSheet) -> None:
+def _add_speed(sheet: FactSheet, s: Scenario) -> None:
     """How far the roofline may be off: for the cards it was fitted on, for AMD's, for all others."""
-    engine = find_engine(ENGINE)
+    engine = find_engine(s.serving.engine or ENGINE)
     elsewhere = engine.speed("other GPUs")
     amd = elsewhere.model_copy(update={"low": AMD_LOW, "source": AMD_SOURCE})
     for name, fact in (("fitted", engine.speed(engine.gpus[0])), ("elsewhere", elsewhere), ("amd", amd)):

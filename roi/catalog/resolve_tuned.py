@@ -2,7 +2,8 @@
 
 from roi.catalog.fact_sheet import FactSheet
 from roi.catalog.models import find_model
-from roi.catalog.plans import Offer, Offers, add_plans
+from roi.catalog.offers import Offer, Offers
+from roi.catalog.plans import add_plans
 from roi.catalog.resolve_api import add_option, add_price, add_vendor
 from roi.catalog.resolve_system import add_system
 from roi.catalog.resolve_training import training_tokens

@@ -3,15 +3,13 @@
 import re
 
 from roi.catalog.gpus import find_gpu
+from roi.catalog.model_spellings import without_endings
 from roi.catalog.models import find_model
 from roi.catalog.row_fields import Unusable
 from roi.errors import InputError, UnknownName
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.units import GIB
-
-SAME_SHAPE = re.compile(r"-(instruct|chat|hf|base|it|pt|beta|unsloth|bnb-4bit|4bit)$")
-"""Endings that name another training or packing of the same shape."""
 
 SHORT_NAMES = {"zephyr-7b": "zephyr-7b-beta", "tinyllama": "tinyllama-1.1b"}
 """Names that tables shorten."""
@@ -40,18 +38,11 @@ HEAD = ("head", "lm_head", "output")
 
 def table_model(text: str) -> ModelShape:
     """The catalog's shape under the name that a table writes; Unusable with the nearest names where there is none."""
-    name = text.strip().lower()
-    tried = [name, name.rpartition("/")[2]]
-    while SAME_SHAPE.search(tried[-1]):
-        tried.append(SAME_SHAPE.sub("", tried[-1]))
-    tried += [SHORT_NAMES[each] for each in tried if each in SHORT_NAMES]
-    why = ""
-    for each in tried:
-        try:
-            return find_model(each)
-        except UnknownName as error:
-            why = why or str(error).partition("; ")[2]
-    raise Unusable("model", text, f"not in the catalog{f' ({why})' if why else ''}")
+    try:
+        return find_model(next((SHORT_NAMES[each] for each in without_endings(text) if each in SHORT_NAMES), text))
+    except UnknownName as error:
+        why = str(error).partition("; ")[2]
+        raise Unusable("model", text, f"not in the catalog{f' ({why})' if why else ''}") from error
 
 
 def table_gpu(text: str) -> Gpu | None:

@@ -7,6 +7,7 @@ from roi.catalog.models import find_model
 from roi.errors import InputError
 from roi.estimate.iteration import Iteration
 from roi.estimate.serve_checks import theory_step
+from roi.estimate.step_adapters import AdapterSpeed, adapter_speeds
 from roi.estimate.step_fit import StepFit, fit_profile
 from roi.estimate.step_holdout import HoldOut, held_out
 from roi.facts.gpu import Gpu
@@ -21,13 +22,15 @@ class ServeFit(NamedTuple):
     held_out: tuple[HoldOut, ...]
     theory: Iteration | None
     """The roofline, KV per token; None where shape, card or weight format is unknown."""
+    adapters: tuple[AdapterSpeed, ...]
+    """With unmerged adapters over without, where the profile has both."""
 
 
 def fit_serve(profile: ServeProfile) -> ServeFit:
     """The fit of this profile alone, with the shape and the card where the catalog knows them."""
     shape, gpu = _shape(profile.model), _gpu(profile.gpu)
     fit = fit_profile(profile, shape, gpu)
-    return ServeFit(fit, held_out(profile, fit, shape), theory_step(profile, shape, gpu))
+    return ServeFit(fit, held_out(profile, fit, shape), theory_step(profile, shape, gpu), adapter_speeds(profile, fit, shape))
 
 
 def _shape(name: str) -> ModelShape | None:

@@ -15,6 +15,7 @@ from roi.catalog.serving_efficiencies import find_engine
 from roi.errors import InputError
 from roi.estimate.calibration import TAIL, half_width
 from roi.estimate.iteration import Iteration, kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
+from roi.estimate.step_adapters import AdapterSpeed, adapter_speeds
 from roi.estimate.step_fit import StepFit, fit_profile
 from roi.estimate.step_holdout import HoldOut, held_out
 from roi.facts.fact import Basis, Fact
@@ -39,6 +40,8 @@ class MeasuredServer:
     gpu: Gpu
     fit: StepFit
     held_out: tuple[HoldOut, ...]
+    adapters: tuple[AdapterSpeed, ...] = ()
+    """With unmerged adapters over the base, where the profile has both."""
 
     @property
     def step(self) -> Iteration:
@@ -75,6 +78,9 @@ class Served:
     """Requests that it decodes together at most, where the profile shows that others waited."""
     kv_capacity_tokens: float | None = None
     """Tokens that the replica's KV cache holds, where its server said so."""
+    adapters: tuple[AdapterSpeed, ...] = ()
+    """With unmerged adapters over the base, from the profile `adapters_of`."""
+    adapters_of: str = ""
 
 
 def kv_token_bytes(shape: ModelShape, tensor_parallel: int, kv_dtype: str) -> float:
@@ -90,17 +96,20 @@ def measured_servers(store: Store, gpu: str) -> tuple[tuple[MeasuredServer, ...]
     for stored in serve_profiles(store, gpu):
         profile = stored.profile
         try:
-            shape, card = find_model(profile.model), find_gpu(gpu)
+            shape, card = find_model(profile.model, exact=True), find_gpu(gpu)
         except InputError as error:
             passed.append((stored.name, str(error)))
             continue
         fit = fit_profile(profile, shape, card)
-        if fit.iteration is None:
+        if all(point.adapter == "unmerged" for point in profile.points):
+            passed.append((stored.name, "it holds unmerged adapters alone, and not the base beside them"))
+        elif fit.iteration is None:
             passed.append((stored.name, fit.rejected[0]))
         elif profile.weight_dtype is None:
             passed.append((stored.name, "nobody said in which format the weights were: --weight-dtype of roi profile serve"))
         else:
-            found.append(MeasuredServer(stored, shape, card, fit, held_out(profile, fit, shape)))
+            slower = adapter_speeds(profile, fit, shape)
+            found.append(MeasuredServer(stored, shape, card, fit, held_out(profile, fit, shape), slower))
     return tuple(found), tuple(passed)
 
 
@@ -115,18 +124,24 @@ def find_served(
     published coefficients of the plan. `prefill_context` is the mean number of tokens before a computed prompt token.
     """
     mine = [s for s in servers if engine is None or s.stored.profile.engine in {None, engine}]
+    beside = next((s for s in mine if s.adapters), None)
     for server in mine:
         p = server.stored.profile
         same = (canonical_model(p.model), p.gpus, p.weight_dtype, p.kv_dtype or "bf16")
         if same == (shape.id, tensor_parallel, weight_dtype, kv_dtype):
-            half = server.half_log_speed
+            half, loaded = server.half_log_speed, server if server.adapters else beside
             unchecked = ", whose open loop was cut short: not checked" if server.fit.check_missing else ""
-            return Served(
+            return _beside(loaded, Served(
                 server.step, server.fit.request_s,
                 _speed(half, Basis.MEASURED, f"profile {server.stored.name}{unchecked}", p), (server.stored.name,),
                 server.fit.step_tokens, server.fit.sequence_limit, p.kv_capacity_tokens,
-            )
-    return _transferred(mine, shape, tensor_parallel, weight_dtype, prefill_context) if mine else None
+            ))
+    return _beside(beside, _transferred(mine, shape, tensor_parallel, weight_dtype, prefill_context)) if mine else None
+
+
+def _beside(server: MeasuredServer | None, served: Served) -> Served:
+    """With what this server shows of unmerged adapters."""
+    return served if server is None else replace(served, adapters=server.adapters, adapters_of=server.stored.name)
 
 
 def _transferred(

@@ -5,26 +5,25 @@ import re
 from functools import cache
 from typing import NamedTuple
 
+from roi.catalog.model_spellings import FORMATS, TRAININGS, without_endings
 from roi.catalog.models import load_models
-from roi.catalog.row_fields import Row, Unusable, cell, known_number
+from roi.catalog.row_fields import Row, Unusable, cell
 from roi.catalog.row_names import table_model
+from roi.catalog.serving_cells import stated_number
 from roi.facts.model import ModelShape
 
-PACKINGS = re.compile(
-    r"[-_. ](awq|gptq|fp8|fp4|nvfp4|mxfp4|int4|int8|w4a16|w8a8|w8a16|4bit|8bit|bf16|fp16|gguf|marlin|dynamic|kv|quantized|bnb"
-    r"|amd|meta|neuralmagic|tp ?\d+|q\d\w*|99(\.9)?|interactive|server|offline|orca|instruct|chat|hf|it|base|turbo)$"
-)
-"""Endings that name a format, a packing or a test, not a shape; formats are read from the precision column too."""
+TEST_WORDS = rf"{FORMATS}|{TRAININGS}|amd|meta|neuralmagic|tp ?\d+|99(?:\.9)?|interactive|server|offline|orca"
+"""Endings that name a format, a packing, a training or a test, not a shape; formats are read from the precision column too."""
 
 SAME_SHAPES = (
     (r"vicuna-?13b.*", "llama-2-13b"), (r"vicuna-?7b.*", "llama-2-7b"), (r"vicuna-?33b.*", "yi-34b"),
     (r"mistral-7b-(openorca|openhermes|dolphin).*", "mistral-7b-v0.1"), (r"mistral-?7b", "mistral-7b-v0.1"),
-    (r"gpt-?j(-6b)?", "gpt-j-6b"), (r"mixtral-?8x7b.*", "mixtral-8x7b"), (r"deepseek-r1(-\d+)?", "deepseek-v3"),
-    (r"gpt-?oss-?(\d+b)", r"gpt-oss-\1"),
-    (r"llama-?(\d)[._-](\d)-?(\d+b)", r"llama-\1.\2-\3"), (r"llama-?(\d)-?(\d+b)", r"llama-\1-\2"),
-    (r"qwen-?(\d)[._](\d)-?(\d+b)", r"qwen\1.\2-\3"), (r"qwen-?(\d)-?(\d+b)", r"qwen\1-\2"),
+    (r"gpt-?j(-6b)?", "gpt-j-6b"), (r"mixtral-?8x7b.*", "mixtral-8x7b"), (r"gpt-?oss-?(\d+b)", r"gpt-oss-\1"),
 )  # fmt: skip
 """Spellings, and further trainings of a shape (Vicuna is a trained Llama)."""
+
+VERSION = re.compile(r"(?<=\d[bm])((?:-[a-z]+)*)-v\d+(?:\.\d+)?$")
+"""A version after the size, of a further training."""
 
 STAND_IN_SPREAD = 1.35
 """A model of the same number of parameters may be off by this much: layers and KV heads differ (7B models: 28 to 32 layers,
@@ -45,7 +44,7 @@ class RowModel(NamedTuple):
 
 def row_model(row: Row) -> RowModel:
     """The shape of the row's model; Unusable where neither its name nor params_b leads to one."""
-    return _model(cell(row, "model"), known_number(row, "params_b"))
+    return _model(cell(row, "model"), stated_number(row, "params_b"))
 
 
 @cache
@@ -66,13 +65,10 @@ def _model(name: str, billions: float | None) -> RowModel:
 
 def _spellings(name: str) -> list[str]:
     """The name, and what it may mean, from the least changed to the most."""
-    bare = re.sub(r"\s+", "-", re.sub(r"\(.*?\)", "", name).strip().lower()).replace("_", "-")
-    out = [name, bare, bare.rpartition("/")[2].removeprefix("meta-")]
-    while PACKINGS.search(out[-1]):
-        out.append(PACKINGS.sub("", out[-1]))
-    same = [re.sub(f"^{pattern}$", target, each) for each in out[1:] for pattern, target in SAME_SHAPES
+    bare = without_endings(re.sub(r"\(.*?\)", "", name).rpartition("/")[2], TEST_WORDS)
+    same = [re.sub(f"^{pattern}$", target, each) for each in bare for pattern, target in SAME_SHAPES
             if re.match(f"^{pattern}$", each)]
-    return list(dict.fromkeys([*out, *same, *(re.sub(r"-v\d+(\.\d+)?$", "", each) for each in out[2:])]))
+    return list(dict.fromkeys([name, *bare, *same, *(VERSION.sub(r"\1", each) for each in bare)]))
 
 
 def _scaled(parameters: float, *, mixture: bool) -> ModelShape:

@@ -1,5 +1,6 @@
 """How many replicas the scenario's peak needs, replayed: each plan's fleet, ways to run it, and cost against latency."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -9,7 +10,7 @@ from roi.catalog.gpus import find_gpu
 from roi.catalog.models import find_model
 from roi.catalog.plan_capacity import ServingPlan, Traffic, load_curve, load_of, plan_capacity
 from roi.catalog.plan_evidence import plan_evidence
-from roi.catalog.plans import adapters_speed, slo_of
+from roi.catalog.plans import adapters_applied, slo_of
 from roi.catalog.request_lengths import ARRIVALS, system_lengths
 from roi.catalog.sizing_ways import Way, ways
 from roi.catalog.traces import Trace
@@ -21,6 +22,7 @@ from roi.estimate.engine_replica import Server
 from roi.estimate.fleet import demand_to_hold, instances_needed, replicas_needed, replicas_to_hold
 from roi.estimate.load_curve import LoadPoint, Slo, goodput_share, load_point
 from roi.estimate.replay import replay
+from roi.estimate.spreads import joint_high, joint_low
 from roi.estimate.traffic import day_arrivals
 from roi.facts.case import Case
 from roi.scenario.schema import Scenario
@@ -130,12 +132,13 @@ class Sizing:
 
 def size_service(
     s: Scenario, case: Case, known: KnownRuns, model: str | None = None, trace: Trace | None = None, times: float = 1.0,
+    say: Callable[[str], None] | None = None,
 ) -> Sizing:
     """The fleets of one self-hosted option of the Case, at today's volume and central values.
 
     `known` is what the Case was resolved with. `model` is a system of the Case (qwen3-8b+lora) or a model of
     candidates.self_hosted; None is the first. With a trace its own arrivals and lengths are replayed, `times` as fast; else
-    Poisson arrivals of the scenario's lengths at its peak.
+    Poisson arrivals of the scenario's lengths at its peak. `say` is told which plan is being replayed.
     InputError where no plan holds the SLO.
     """
     values = case.values()
@@ -150,12 +153,15 @@ def size_service(
         own = f"systems.{option.system}."
         traffic = trace.seen_as(*(_number(values[own + name]) for name in ("token_ratio", "output_ratio", "reasoning_tokens")))
         mean = demand = trace.requests_per_s * times
-    slo, speed = slo_of(s), adapters_speed(s) if option.trains else 1.0
+    slo, adapters = slo_of(s), adapters_applied(s) if option.trains else 0
     sized = []
     model_shape = find_model(option.system.partition("+")[0])
     for k, plan in enumerate(option.plans):
         degree = int(_number(plan.gpus_per_replica))
-        serving = ServingPlan(model_shape, find_gpu(plan.gpu), degree, plan.weight_dtype, s.serving.kv_dtype, speed)
+        if say is not None:
+            say(f"replaying {degree} x {plan.gpu} {plan.weight_dtype}, plan {k + 1} of {len(option.plans)}")
+        kv, engine = s.serving.kv_dtype, s.serving.engine
+        serving = ServingPlan(model_shape, find_gpu(plan.gpu), degree, plan.weight_dtype, kv, adapters, engine)
         planned = _Planned(option, plan, serving, plan_evidence(known, serving, traffic)[0].server, traffic, slo, demand)
         found = _sized(case, f"options.{option.id}.plans.{k}.", planned, replayed=trace is not None)
         if found is not None:
@@ -202,13 +208,14 @@ class _Planned:
 
 def _sized(case: Case, path: str, p: _Planned, *, replayed: bool) -> SizedPlan | None:
     """The plan's fleets; None where the traffic that is replayed anew breaks the SLO on it."""
-    speed = str(case[path + "speed"].value)
-    ends = [float(_number(case[f"{speed}{end}"].value)) for end in ("_low", "", "_high")]
+    facts = [str(case[path + name].value) for name in ("speed", "adapter_speed") if path + name in case.facts]
+    lows, highs = ([_number(case[fact + end].value) for fact in facts] for end in ("_low", "_high"))
+    ends = float(joint_low(lows)), 1.0, float(joint_high(highs))
     names = ("capacity_slow", "capacity", "capacity_fast")
     slow, alone, fast = (float(_number(case[f"{path}{name}_requests_per_s"].value)) for name in names)
     pooling = float(_number(case[path + "pooling"].value))
     if replayed:
-        found = plan_capacity(p.serving, p.traffic, p.server, p.slo, (ends[0], ends[1], ends[2]))
+        found = plan_capacity(p.serving, p.traffic, p.server, p.slo, ends)
         slow, alone, fast = (c.requests_per_s for c in (found.slow, found.alone, found.fast))
         pooling = found.pooling
     if alone <= 0.0:

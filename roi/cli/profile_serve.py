@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,7 +33,7 @@ MOST_REQUESTS = 100_000
               help="Open loop by these arrivals and lengths: CSV or Parquet of roi usage --trace, or a public Azure trace.")
 @click.option("--import", "imported", type=click.Path(path_type=Path), multiple=True,
               help="Instead of a load: requests that vLLM's bench serve, guidellm, aiperf or genai-perf measured.")
-@click.option("--adapters", help="Names of unmerged adapters to spread the requests over, with commas.")
+@click.option("--adapters", help="Names of unmerged adapters, with commas: loads with one and with all of them follow.")
 @click.option("--merged", is_flag=True, help="The served weights have an adapter merged into them.")
 @click.option("--gpu", help="The server's card, as the catalog names it; cpu for a server without.")
 @click.option("--gpus", type=click.IntRange(1, 1024), default=1, show_default=True, help="Tensor-parallel GPUs of the server.")
@@ -109,7 +110,7 @@ def serve(
         raise click.UsageError("URL: which server? for example http://localhost:8000; or --import FILE")
     place = read_url(url)
     seed = secrets.randbits(31)  # a new one each time: a server's prefix cache knows the prompts of the last
-    plan = _plan(loads, seed)
+    plan = _plan(loads, seed, len(names))
     if only_plan:
         write({"table": plan_text, "json": plan_json}[form](plan, place.url, seconds, key=key is not None))
         return
@@ -161,15 +162,17 @@ def _read_loads(concurrency: str, input_tokens: str, output_tokens: str, request
     )
 
 
-def _plan(asked: _Loads, seed: int) -> "ServePlan":
-    """All loads, closed loops first."""
-    from roi.profiling.serve_design import ServePlan, closed_points
+def _plan(asked: _Loads, seed: int, adapters: int) -> "ServePlan":
+    """All loads: closed loops of the base, of adapters, and an open loop; alone it takes all adapters."""
+    from roi.profiling.serve_design import ServePlan, adapter_points, closed_points
 
     points: list[PlannedPoint] = []
     if asked.arrivals != "open":
-        points += closed_points(asked.levels, asked.inputs, asked.outputs, asked.requests, seed)
+        lengths = (asked.levels, asked.inputs, asked.outputs, asked.requests, seed)
+        points += [*closed_points(*lengths), *adapter_points(*lengths, adapters)]
     if asked.arrivals != "closed":
-        points.append(_open_point(asked, seed))
+        point = _open_point(asked, seed)
+        points.append(replace(point, adapters=adapters) if asked.arrivals == "open" else point)
     return ServePlan(tuple(points))
 
 

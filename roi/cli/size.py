@@ -2,6 +2,8 @@
 
 import math
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -62,7 +64,8 @@ def size(
     for warning in resolved.warnings:
         if warning.startswith(("profile ", "serving speed")):
             click.echo(f"roi: {warning}", err=True)
-    sizing = size_service(scenario, resolved.case, known, model, arrivals, times)
+    with _status() as say:
+        sizing = size_service(scenario, resolved.case, known, model, arrivals, times, say)
     if figure is not None:
         from roi.report.size_figure import write_figure
 
@@ -75,3 +78,15 @@ def size(
     if output is None and form == "table" and "utf" not in (sys.stdout.encoding or "").lower():
         text = text.encode("ascii", errors="replace").decode()
     write(text, output)
+
+
+@contextmanager
+def _status() -> Iterator[Callable[[str], None] | None]:
+    """Where a person watches, the line that says what is being done; else None."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield status.update

@@ -40,8 +40,12 @@ def validate(*, table: Path, instrument: str, left_out: str | None, form: str, o
 
     SERVING. A table with an engine column beside request lengths or latencies. Columns needed: id, model, gpu, engine, isl,
     osl, and one of req_per_s, output_tok_per_s, total_tok_per_s, ttft_ms, tpot_ms. Read where present: params_b, n_gpus, tp,
-    precision, engine_version, date, scenario, concurrency, tpot_stat, lora, notes. scenario says what the load was: a static
-    batch, a closed loop, a rate, or offline; rows whose notes say IMPLAUSIBLE stand apart. Other columns are ignored.
+    precision, engine_version, date, scenario, concurrency, ttft_stat, tpot_stat, lora, notes. scenario says what the load was:
+    a static batch, a closed loop, a rate, or offline, and may hold the number in flight ("conc=64"). n_gpus are all GPUs:
+    8 at tp 2 are 4 replicas. A row with a cell that is not certain ("~500") is skipped with column, value and reason. Rows
+    stand apart whose notes say IMPLAUSIBLE, or whose figures break Little's law or are five times beyond the roofline.
+
+    Commas, semicolons, tabs or bars between cells; decimal points. Other columns are ignored.
     """
     from roi.catalog.measured_rows import RowTable
     from roi.catalog.validation_tables import read_validation_table
@@ -54,6 +58,8 @@ def validate(*, table: Path, instrument: str, left_out: str | None, form: str, o
             raise InputError(f"--left-out {left_out}: for tables of serving runs; {table} is one of training runs")
         write(training_answer(table, found, instrument, form), output)
     else:
+        if instrument != INSTRUMENTS[0]:
+            raise InputError(f"--instrument {instrument}: for memory of training; {table} is a table of serving runs")
         write(serving_answer(table, found, left_out, form), output)
 
 
@@ -91,7 +97,7 @@ def serving_answer(table: Path, rows: "ServingTable", left_out: str | None, form
     if not rows.runs:
         raise InputError(f"TABLE: {table}: no row of {len(rows.labels)} could be used; {reasons(rows.skipped)}")
     evidence = serving_evidence if left_out is None else without_its_model(rows.runs)
-    found = validate_serving(rows.runs, rows.labels, rows.skipped, evidence, left_out or "")
+    found = validate_serving(rows.runs, rows.labels, rows.skipped, evidence, left_out or "", rows.unread)
     tell = {"table": serving_validation_text, "json": serving_validation_json, "markdown": serving_validation_markdown}[form]
     return tell(found)
 

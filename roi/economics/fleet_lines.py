@@ -146,6 +146,7 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
         plan.path + "usd_per_gpu_hour",
         plan.path + "capacity_requests_per_s",
         plan.speed,
+        *([plan.adapter_speed] if plan.adapter_speed else []),
     )
 
     def text(gpus: Array) -> Callable[[int], str]:

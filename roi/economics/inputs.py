@@ -104,6 +104,8 @@ class Plan:
     """Where its facts stand in the Case, for example options.X.plans.2. (empty for stacked plans)."""
     speed: str
     """Path of the fact that says how far its capacity may be off."""
+    adapter_speed: str | None
+    """The same of adapters that are applied at run time; None where there are none."""
     gpu: str
     weight_dtype: str
     vendor: str

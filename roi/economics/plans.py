@@ -25,7 +25,7 @@ def stacked(plans: tuple[Plan, ...]) -> Plan:
         "usd_per_gpu_hour", "gpus_per_instance", "gpus_per_replica", "capacity", "minimum_months", "watts", "usd_per_gpu",
         "pooling",
     )
-    return Plan("", "", "", "", "", *(column(n) for n in names))
+    return Plan("", "", None, "", "", "", *(column(n) for n in names))
 
 
 def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:

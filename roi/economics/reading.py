@@ -3,6 +3,7 @@
 import numpy as np
 
 from roi.economics.inputs import PLATFORM, Api, Array, Hardware, Number, Option, Plan, Shared, Tokens, Training
+from roi.estimate.spreads import joint_high, joint_low
 from roi.facts.case import Values
 
 
@@ -198,6 +199,7 @@ def _plan(values: Values, prefix: str) -> Plan:
     return Plan(
         path=prefix,
         speed=r.text("speed"),
+        adapter_speed=r.text("adapter_speed") if r.has("adapter_speed") else None,
         gpu=r.text("gpu"),
         weight_dtype=r.text("weight_dtype"),
         vendor=r.text("vendor"),
@@ -217,16 +219,20 @@ LEAST_CAPACITY = 0.1
 
 
 def _capacity(r: Reader, everyone: Reader) -> Number:
-    """Capacity at the drawn engine speed: straight lines between its values at the speed's P5, centre and P95.
+    """Capacity at the drawn speed of engine and adapters: straight lines between its values at the P5, centre and P95.
 
     Capacity at an SLO falls faster than speed, so each plan holds all three.
     """
-    central, path = r.number("capacity_requests_per_s"), r.text("speed")
-    speed = everyone.number(path)
+    central, paths = r.number("capacity_requests_per_s"), [r.text("speed")]
+    speed = everyone.number(paths[0])
+    if r.has("adapter_speed"):
+        paths.append(r.text("adapter_speed"))
+        speed = speed * everyone.number(paths[1])
     if isinstance(speed, float) and speed == 1.0:
         return central
     slow, fast = r.number("capacity_slow_requests_per_s"), r.number("capacity_fast_requests_per_s")
-    low, high = everyone.number(path + "_low"), everyone.number(path + "_high")
+    low = joint_low(everyone.number(path + "_low") for path in paths)
+    high = joint_high(everyone.number(path + "_high") for path in paths)
     below = central + (slow - central) * (1.0 - speed) / (1.0 - low)
     above = central + (fast - central) * (speed - 1.0) / (high - 1.0)
     return np.maximum(np.where(speed < 1.0, below, above), LEAST_CAPACITY * central)

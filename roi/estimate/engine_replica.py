@@ -1,10 +1,11 @@
 """One replica of an engine that batches continuously: its steps, taken together wherever nothing changes between them."""
 
 from collections import deque
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import ceil, inf, sqrt
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -45,6 +46,14 @@ class Server:
             raise InputError("iteration: a decode step takes no time; step_s or sequence_s must be above 0")
 
 
+class Times(NamedTuple):
+    """When each request's prefill began, its first token and its last came out, s; inf until then. By its number."""
+
+    admitted_s: list[float]
+    first_s: list[float]
+    ended_s: list[float]
+
+
 class EngineReplica:
     """The state of a replica between two steps; `run` moves it on. Times in s.
 
@@ -57,45 +66,49 @@ class EngineReplica:
     that ends with the next last token, or with the step in which an admissible request arrives.
     """
 
-    __slots__ = ("_fixed", "_state", "admitted_s", "busy_s", "ended_s", "first_s", "next_s", "outstanding", "queue")
+    __slots__ = ("_capacity", "_settled", "busy_s", "next_s", "outstanding", "queue", "run")
 
-    def __init__(self, server: Server, count: int) -> None:
-        engine = server.iteration
-        heap: list[tuple[float, int, Job]] = []  # sequences that decode, by the step of their last token
-        partial: Job | None = None  # the request whose prompt is computed in part, `left` tokens of it to come
-        self._fixed = (
-            _decode_base(server), server.kv_capacity, server.sequence_limit, server.step_tokens, float(engine.kv_byte_s),
-            float(engine.prefill_token_s), float(engine.experts_s), 1.0 - float(engine.expert_share), heap,
-        )
-        # time, steps, KV that a step reads, its growth a step, KV held, partial, left
-        self._state = (-inf, 0.0, 0.0, 0.0, 0.0, partial, 0.0)
+    def __init__(self, server: Server, base: list[float], times: Times) -> None:
+        """`base` is decode_base(server); `times` may be of several replicas, each of which writes those of its own requests."""
         self.queue: deque[Job] = deque()
         self.next_s = inf
         """Nothing happens before this time."""
         self.outstanding = 0
         """Requests taken and not ended."""
         self.busy_s = 0.0
-        self.admitted_s = [inf] * count
-        self.first_s = [inf] * count
-        self.ended_s = [inf] * count
+        self._capacity = server.kv_capacity
+        self._settled = False  # True where no request that comes now can move the next event
+        steps = self._engine(server, base, times)
+        next(steps)
+        self.run: Callable[[float], None] = steps.send
+        """Take every step that ends by this time; requests that arrive by then are all queued."""
 
     def take(self, job: Job) -> None:
-        """Queue a request that arrives now."""
+        """Queue a request that arrives now; one that never fits is refused at once."""
+        if job[5] > self._capacity:
+            return
         self.queue.append(job)
         self.outstanding += 1
-        self.next_s = min(self.next_s, job[0])
+        if not self._settled:
+            self.next_s = min(self.next_s, job[0])
 
-    def run(self, until_s: float) -> None:  # noqa: C901, PLR0912, PLR0915 -- one loop in local names: 0.3 us a call would double its time
-        """Take every step that ends by `until_s`; requests that arrive by then are all queued."""
-        base, capacity, limit, budget_tokens, per_kv, per_prompt, experts, missed, heap = self._fixed
-        t, steps, kv, growth, held, partial, left = self._state
-        queue, admitted, first, ended = self.queue, self.admitted_s, self.first_s, self.ended_s
-        outstanding, busy, n = self.outstanding, self.busy_s, len(heap)
+    def _engine(self, server: Server, base: list[float], times: Times) -> Generator[None, float, None]:  # noqa: C901, PLR0912, PLR0915 -- one loop: 0.3 us a call would double its time
+        """The engine between two calls of `run`, a generator so that its state stays in local names."""
+        engine = server.iteration
+        capacity, limit, budget_tokens = server.kv_capacity, server.sequence_limit, server.step_tokens
+        per_kv, per_prompt = float(engine.kv_byte_s), float(engine.prefill_token_s)
+        experts, missed = float(engine.experts_s), 1.0 - float(engine.expert_share)
+        queue, (admitted, first, ended) = self.queue, times
+        heap: list[tuple[float, int, Job]] = []  # sequences that decode, by the step of their last token
+        partial: Job | None = None  # the request whose prompt is computed in part, `left` tokens of it to come
+        t, steps, left, busy, n, done = -inf, 0.0, 0.0, 0.0, 0, 0
+        kv, growth, held = 0.0, 0.0, 0.0  # KV that a step reads, its growth a step, KV held
+        until_s = yield
         while True:
             head = queue[0] if queue else None
             while head is not None and head[5] > capacity:
                 queue.popleft()
-                outstanding -= 1
+                done += 1
                 head = queue[0] if queue else None
             waits = head is not None and n + (partial is not None) < limit and held + head[5] <= capacity
             if partial is not None or (waits and head[0] <= t):  # type: ignore[index]
@@ -123,9 +136,15 @@ class EngineReplica:
                 spent = base[n] + per_kv * kv + per_prompt * tokens
                 if experts:
                     spent += experts * (missed**n - missed ** (n + tokens))
-                if t + spent > until_s:
-                    self.next_s = t + spent
-                    break
+                while t < until_s < t + spent:  # nobody who comes after t has a part in this step
+                    self.next_s, self.busy_s, self._settled = t + spent, busy, True
+                    self.outstanding -= done
+                    done, until_s = 0, (yield)
+                if until_s <= t:  # somebody may come at t itself
+                    self.next_s, self.busy_s, self._settled = t + spent, busy, False
+                    self.outstanding -= done
+                    done, until_s = 0, (yield)
+                    continue
                 for _ in range(taken):
                     job = queue.popleft()
                     held += job[5]
@@ -144,7 +163,7 @@ class EngineReplica:
                     job = heappop(heap)[2]
                     n -= 1
                     ended[job[6]] = t
-                    outstanding -= 1
+                    done += 1
                     held -= job[5]
                     growth -= job[4]
                     kv -= job[3] + job[4] * (job[2] - 1.0)
@@ -152,7 +171,7 @@ class EngineReplica:
                     first[job[6]] = t
                     if job[2] <= 1.0:
                         ended[job[6]] = t
-                        outstanding -= 1
+                        done += 1
                         held -= job[5]
                     else:
                         heappush(heap, (steps + job[2] - 1.0, job[6], job))
@@ -171,8 +190,10 @@ class EngineReplica:
                         count, cut = float(until), True
                 spent = count * step + faster * count * (count - 1.0) / 2.0
                 if t + spent > until_s:
-                    self.next_s = t + spent
-                    break
+                    self.next_s, self.busy_s, self._settled = t + spent, busy, head is not None
+                    self.outstanding -= done
+                    done, until_s = 0, (yield)
+                    continue
                 t += spent
                 busy += spent
                 steps += count
@@ -183,19 +204,19 @@ class EngineReplica:
                     job = heappop(heap)[2]
                     n -= 1
                     ended[job[6]] = t
-                    outstanding -= 1
+                    done += 1
                     held -= job[5]
                     growth -= job[4]
                     kv -= job[3] + job[4] * (job[2] - 1.0)
             elif head is None or head[0] > until_s:
-                self.next_s = inf if head is None else head[0]
-                break
+                self.next_s, self.busy_s, self._settled = inf if head is None else head[0], busy, False
+                self.outstanding -= done
+                done, until_s = 0, (yield)
             else:
                 t, kv, growth, held = max(t, head[0]), 0.0, 0.0, 0.0
-        self._state, self.outstanding, self.busy_s = (t, steps, kv, growth, held, partial, left), outstanding, busy
 
 
-def _decode_base(server: Server) -> list[float]:
+def decode_base(server: Server) -> list[float]:
     """Seconds of a decode step with 0, 1, 2 ... sequences, their KV left out."""
     engine, most = server.iteration, int(min(server.sequence_limit, server.step_tokens))
     base: list[float] = np.asarray(engine.decode_s(np.arange(most + 1.0), 0.0), dtype=float).tolist()

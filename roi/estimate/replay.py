@@ -1,14 +1,18 @@
 """Continuous batching over arrivals and lengths, from event to event: when each request starts, answers and ends."""
 
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roi.errors import InputError
-from roi.estimate.engine_replica import EngineReplica, Job, Server
+from roi.estimate.engine_replica import EngineReplica, Job, Server, Times, decode_base
 
 Array = NDArray[np.float64]
+
+MANY: Final = 64
+"""Replicas from which arrays are searched faster than lists."""
 
 
 @dataclass(frozen=True)
@@ -112,14 +116,16 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
 
     Ties go to the replica with the lowest number. A replica runs steps (EngineReplica): decoding sequences get one token
     each, prompts are computed first come, first served in what the step's tokens leave, and a request is admitted when a
-    slot is free and the KV cache that it will hold at its end fits, so nothing is ever evicted. vLLM admits earlier and
-    computes an evicted prompt again, which is close where the cache is not the limit. Ignored: time between router and
-    replica, failures, priorities, speculative decoding.
+    slot is free and the KV cache that it will hold at its end fits, so nothing is ever evicted; one that never fits is
+    refused at once. vLLM admits earlier and computes an evicted prompt again, which is close where the cache is not the
+    limit. Ignored: time between router and replica, failures, priorities, speculative decoding.
     """
     count = requests.arrival_s.size
     columns = (requests.prefill_tokens, requests.output_tokens, requests.kv_start, requests.kv_growth, requests.kv_held)
     jobs: list[Job] = list(zip(requests.arrival_s.tolist(), *(c.tolist() for c in columns), range(count), strict=True))
-    engines = [EngineReplica(server, count) for _ in range(replicas)]
+    times = Times([np.inf] * count, [np.inf] * count, [np.inf] * count)
+    base = decode_base(server)
+    engines = [EngineReplica(server, base, times) for _ in range(replicas)]
     if replicas == 1:
         engines[0].queue.extend(jobs)
         engines[0].run(np.inf)
@@ -128,28 +134,28 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
         chosen = _route(jobs, engines)
         for engine in engines:
             engine.run(np.inf)
-    times = np.full((3, count), np.inf)
-    for number, engine in enumerate(engines):
-        mine = chosen == number
-        for row, own in zip(times, (engine.admitted_s, engine.first_s, engine.ended_s), strict=True):
-            row[mine] = np.asarray(own)[mine]
     busy = np.array([engine.busy_s for engine in engines])
-    return Replayed(requests.arrival_s, times[0], times[1], times[2], requests.output_tokens, chosen, busy, server.request_s)
+    admitted, first, ended = (np.array(column) for column in times)
+    return Replayed(requests.arrival_s, admitted, first, ended, requests.output_tokens, chosen, busy, server.request_s)
 
 
 def _route(jobs: list[Job], engines: list[EngineReplica]) -> NDArray[np.intp]:
     """Each job's replica; every replica has run to the last arrival."""
-    chosen = np.empty(len(jobs), dtype=np.intp)
-    next_s, outstanding = [e.next_s for e in engines], [0] * len(engines)
+    chosen, many = np.empty(len(jobs), dtype=np.intp), len(engines) > MANY
+    next_s: Any = [e.next_s for e in engines]  # Any: a list, or an array of the same
+    outstanding: Any = [0] * len(engines)
+    if many:
+        next_s, outstanding = np.array(next_s), np.array(outstanding)
     for job in jobs:
         now = job[0]
-        if min(next_s) <= now:
-            for k, engine in enumerate(engines):
-                if next_s[k] <= now:
-                    engine.run(now)
-                    next_s[k], outstanding[k] = engine.next_s, engine.outstanding
-        best = outstanding.index(min(outstanding))
-        engines[best].take(job)
-        next_s[best], outstanding[best] = engines[best].next_s, outstanding[best] + 1
+        due = np.flatnonzero(next_s <= now).tolist() if many else [k for k, at in enumerate(next_s) if at <= now]
+        for k in due:
+            engine = engines[k]
+            engine.run(now)
+            next_s[k], outstanding[k] = engine.next_s, engine.outstanding
+        best = int(outstanding.argmin()) if many else outstanding.index(min(outstanding))
+        engine = engines[best]
+        engine.take(job)
+        next_s[best], outstanding[best] = engine.next_s, engine.outstanding
         chosen[job[6]] = best
     return chosen

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from roi.errors import InputError
-from roi.estimate.engine_replica import EngineReplica, Job, Server
+from roi.estimate.engine_replica import EngineReplica, Job, Server, Times, decode_base
 from roi.estimate.replay import Replayed, Requests
 
 SEND_S: Final = 1e-4
@@ -23,7 +23,8 @@ def replay_closed(requests: Requests, server: Server, concurrency: int) -> Repla
     if concurrency < 1:
         raise InputError(f"concurrency: {concurrency} is not usable; at least 1")
     count = requests.arrival_s.size
-    engine = EngineReplica(server, count)
+    times = Times([np.inf] * count, [np.inf] * count, [np.inf] * count)
+    engine = EngineReplica(server, decode_base(server), times)
     sent = np.full(count, np.inf)
     waiting = iter(np.flatnonzero(requests.kv_held <= server.kv_capacity).tolist())
     columns = (requests.prefill_tokens, requests.output_tokens, requests.kv_start, requests.kv_growth, requests.kv_held)
@@ -43,11 +44,11 @@ def replay_closed(requests: Requests, server: Server, concurrency: int) -> Repla
     send(concurrency, 0.0)
     while flying:
         engine.run(engine.next_s)  # one event; all that end with it end at one time
-        over = {number for number in flying if engine.ended_s[number] < np.inf}
+        over = {number for number in flying if times.ended_s[number] < np.inf}
         if over:
             flying -= over
-            send(len(over), engine.ended_s[over.pop()] + server.request_s)
+            send(len(over), times.ended_s[over.pop()] + server.request_s)
     replica = np.zeros(count, dtype=np.intp)
-    first, ended, admitted = (np.asarray(x) for x in (engine.first_s, engine.ended_s, engine.admitted_s))
+    admitted, first, ended = (np.array(column) for column in times)
     busy = np.array([engine.busy_s])
     return Replayed(sent, admitted, first, ended, requests.output_tokens, replica, busy, server.request_s)

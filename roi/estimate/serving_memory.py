@@ -26,10 +26,14 @@ SMALL_STEP_TOKENS: Final = 2048.0
 """The same on cards below LARGE_CARD_BYTES."""
 
 LARGE_CARD_BYTES: Final = 70.0 * GIB
-"""Memory from which vLLM takes the larger steps (H100, H200, MI300X)."""
+"""Memory from which vLLM takes the larger steps and more sequences (H100, H200, MI300X); not on an A100 of 80 GB, where
+larger steps were measured to be slower (vllm-project/vllm EngineArgs.get_batch_defaults, PR 17885)."""
 
 SEQUENCE_LIMIT: Final = 256.0
-"""Sequences that an engine decodes together: vLLM's max_num_seqs, 256 on most set-ups (1,024 on some)."""
+"""Sequences that an engine decodes together: vLLM's max_num_seqs on cards below LARGE_CARD_BYTES."""
+
+LARGE_SEQUENCE_LIMIT: Final = 1024.0
+"""The same on cards from there on."""
 
 LOGIT_BYTES: Final = 4.0
 """Engines sample from fp32 logits, one row a sequence."""
@@ -84,8 +88,17 @@ def _shortage(usable: float, resident: float, workspace: float, long: float, dev
 
 
 def default_step_tokens(gpu: Gpu | Sequence[Gpu]) -> Number:
-    """Tokens of the largest step on this card, or on one card a plan (an array): vLLM's default."""
-    return per_gpu(gpu, lambda g: STEP_TOKENS if g.memory_bytes >= LARGE_CARD_BYTES else SMALL_STEP_TOKENS)
+    """Tokens of the largest step on this card, or on one card a plan (an array): vLLM's default for a server."""
+    return per_gpu(gpu, lambda g: STEP_TOKENS if _large(g) else SMALL_STEP_TOKENS)
+
+
+def default_sequence_limit(gpu: Gpu | Sequence[Gpu]) -> Number:
+    """Sequences that are decoded together at most on this card, or on one card a plan: vLLM's default for a server."""
+    return per_gpu(gpu, lambda g: LARGE_SEQUENCE_LIMIT if _large(g) else SEQUENCE_LIMIT)
+
+
+def _large(gpu: Gpu) -> bool:
+    return gpu.memory_bytes >= LARGE_CARD_BYTES and not gpu.id.startswith("A100")
 
 
 def activation_bytes(shape: ModelShape, tensor_parallel: Number, step_tokens: Number, sequence_limit: Number) -> Number:

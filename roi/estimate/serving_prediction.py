@@ -28,14 +28,17 @@ def operating_figures(run: ServingRun, efficiencies: Efficiencies, speed: float 
 
 
 def system_figures(load: ServingLoad, system: ServingSystem, replica: Replica) -> OperatingFigures:
-    """The system's figures from one replica's: the load is divided evenly, rates add, times are the replica's."""
+    """The system's figures from one replica's: the load is divided evenly, rates add, times are the replica's.
+
+    With fewer requests in flight than replicas, each has one and the other replicas stand idle.
+    """
     if system.prefill_replicas and load.kind == "closed":
         return disaggregated_figures(load, replica, system.prefill_replicas, system.replicas - system.prefill_replicas)
-    n = system.replicas
+    n = system.replicas if load.concurrency is None else min(system.replicas, max(load.concurrency, 1.0))
     share = replace(load, concurrency=_over(load.concurrency, n), requests_per_s=_over(load.requests_per_s, n),
                     prompts=_over(load.prompts, n))
     found = BY_KIND[load.kind](share, replica)
-    return replace(found, requests_per_s=found.requests_per_s * system.replicas)
+    return replace(found, requests_per_s=found.requests_per_s * n)
 
 
 def _over(value: float | None, replicas: float) -> float | None:

@@ -53,6 +53,10 @@ class ServingScore(NamedTuple):
     predicted: float
     low: float
     high: float
+    basis: str
+    """Which fit, and what its interval left out."""
+    derived: bool = False
+    """True for throughput that follows from the row's TTFT and TPOT."""
 
     @property
     def error(self) -> float:
@@ -75,12 +79,15 @@ class ServingValidation:
     derived: ErrorBlock
     """Throughput of closed loops that state none, from TTFT and TPOT by Little's law; in no other block."""
     implausible: Blocks
-    """Rows that the table marks as beyond their hardware; in no other block."""
+    """Rows marked as, or found to be, beyond their hardware or against Little's law; in no other block."""
     judged: frozenset[str]
     """Groups of at least JUDGED_MODELS models."""
     left_out: str
     """"model" where each row was predicted without its model; else empty."""
     scores: tuple[ServingScore, ...]
+    """What `blocks` and `by` count, in the table's order."""
+    apart: tuple[ServingScore, ...]
+    """What they do not: derived figures, and those of implausible rows."""
     skipped: tuple[tuple[str, str], ...]
     unpredicted: tuple[tuple[str, str], ...]
     """(id, reason) of rows that are a configuration, but that the evidence does not reach."""
@@ -88,11 +95,17 @@ class ServingValidation:
     """Each default used and for how many rows, most used first."""
     bases: dict[str, int] = field(default_factory=dict)
     """Which fit and what was new to it -> rows."""
+    unread: tuple[tuple[str, str], ...] = ()
+    """(id, reason) of figures of used rows that are none that is predicted."""
+
+    def counted(self, label: ServingLabel) -> bool:
+        """True where a row is in the figures over all rows: with a model left out, its group is judged."""
+        return not self.left_out or label.group in self.judged
 
 
 def validate_serving(
     runs: Sequence[ServingRun], labels: Sequence[ServingLabel], skipped: Iterable[tuple[str, str]],
-    evidence: Callable[[ServingRun], ServingEvidence | None], left_out: str = "",
+    evidence: Callable[[ServingRun], ServingEvidence | None], left_out: str = "", unread: Iterable[tuple[str, str]] = (),
 ) -> ServingValidation:
     """Every run's predictions beside its measurements; `labels` are all rows of the table, skipped ones included.
 
@@ -112,11 +125,11 @@ def validate_serving(
             continue
         bases[known.basis] += 1
         found = predict_serving(run, known)
-        own = [_score(label, name, value, found.figures[name]) for name, value in measured_figures(run).items()]
+        own = [_score(label, name, value, found.figures[name], known.basis) for name, value in measured_figures(run).items()]
         (doubtful if run.implausible else scores).extend(own)
         rate = derived_throughput(run)
         if rate is not None and not run.implausible:
-            derived.append(_score(label, "throughput", rate, found.figures["throughput"]))
+            derived.append(_score(label, "throughput", rate, found.figures["throughput"], known.basis)._replace(derived=True))
     plain = [label for label in labels if not label.implausible]
     counted = [label for label in plain if not left_out or label.group in judged]
     return ServingValidation(
@@ -124,8 +137,9 @@ def validate_serving(
         by={group: _split(scores, plain if group == "group" else counted, group) for group in GROUPS},
         derived=summarise_errors((s for s in derived if s.label in set(counted)), len(derived)),
         implausible=_blocks(doubtful, [label for label in labels if label.implausible]), judged=judged, left_out=left_out,
-        scores=tuple(scores), skipped=tuple(skipped), unpredicted=tuple(unpredicted),
+        scores=tuple(scores), apart=(*derived, *doubtful), skipped=tuple(skipped), unpredicted=tuple(unpredicted),
         assumptions=tuple(Counter(name for run in runs for name, _ in run.assumed).most_common()), bases=dict(bases),
+        unread=tuple(unread),
     )  # fmt: skip
 
 
@@ -143,8 +157,10 @@ def judged_groups(runs: Iterable[ServingRun], labels: dict[str, ServingLabel]) -
     return frozenset(group for group, found in models.items() if len(found) >= JUDGED_MODELS)
 
 
-def _score(label: ServingLabel, quantity: ServingQuantity, measured: float, found: Prediction) -> ServingScore:
-    return ServingScore(label, quantity, measured, found.value, found.low, found.high)
+def _score(
+    label: ServingLabel, quantity: ServingQuantity, measured: float, found: Prediction, basis: str,
+) -> ServingScore:
+    return ServingScore(label, quantity, measured, found.value, found.low, found.high, basis)
 
 
 def _blocks(scores: Iterable[ServingScore], labels: Sequence[ServingLabel]) -> Blocks:

@@ -55,7 +55,8 @@ class Gpu(BaseModel):
         """Peak dense matrix rate, FLOP/s, for products computed in `dtype`.
 
         `dtype` is one of fp32, fp16, bf16, fp8, int8, fp4. A format that the card lacks falls back to the format
-        that engines then compute in: bf16 to fp16, fp8/int8/fp4 weights to 16-bit products.
+        that engines then compute in: bf16 to fp16, fp8/int8/fp4 weights to 16-bit products; so do int8 weights where
+        int8 products are the slower ones (B300).
         """
         half = self.bf16_flops or self.fp16_flops
         match dtype:
@@ -68,7 +69,7 @@ class Gpu(BaseModel):
             case "fp8":
                 return self.fp8_flops or half
             case "int8":
-                return self.int8_ops or half
+                return max(self.int8_ops or half, half)
             case "fp4":
                 return self.fp4_flops or self.fp8_flops or half
         raise ValueError(f"no matrix rate for dtype {dtype!r}")

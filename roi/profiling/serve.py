@@ -95,7 +95,7 @@ class _Work:
         request, done = self.request, self.done
         self.watcher.say(f"asking {request.place.url}")
         done.facts = facts = await ask_server(self.wire)
-        done.served_model = choose_served(request.served_model or next(iter(request.adapters), None), facts)
+        done.served_model = choose_served(request.served_model, facts, request.adapters)
         for name in request.adapters:
             if facts.models and name not in facts.models:
                 raise unknown_model(name, facts, "", "--adapters")
@@ -150,7 +150,7 @@ class _Work:
 
     def _shots(self, planned: PlannedPoint, settled: Settled) -> list[Shot]:
         """The requests of a point, ready to be sent, so that nothing is made while they run."""
-        dialect, names = settled.dialect, self.request.adapters
+        dialect, names = settled.dialect, self.request.adapters[: planned.adapters]
         shots = []
         for i, one in enumerate(planned.requests):
             prompt = self.prompts.make(one.input_tokens)
@@ -161,8 +161,8 @@ class _Work:
 
     def _open_rate(self) -> float | None:
         """The rate of the open loop, from the closed loops with most in flight; None where they tell none."""
-        loads = enumerate(self.done.loads)
-        closed = [(planned.concurrency, self.done.point(i)) for i, (planned, _) in loads if planned.concurrency]
+        closed = [(planned.concurrency, self.done.point(i)) for i, (planned, _) in enumerate(self.done.loads)
+                  if planned.concurrency and not planned.adapters]
         most = max((level for level, _ in closed), default=0)
         told = [point_metrics(point, 1.0, 1.0).requests_per_s for level, point in closed if level == most]
         rates = [rate for rate in told if rate]

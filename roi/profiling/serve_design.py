@@ -81,6 +81,8 @@ class PlannedPoint:
     concurrency: int | None = None
     rate: float | None = None
     """Requests a second; None in a closed loop, and where the closed loops are to tell it."""
+    adapters: int = 0
+    """Unmerged adapters over which the requests are spread: the first so many that were named; 0 = none."""
 
     @property
     def prompt_tokens(self) -> int:
@@ -97,7 +99,8 @@ class PlannedPoint:
         """It in a few words."""
         load = (f"{self.concurrency} in flight" if self.concurrency is not None else
                 f"{self.arrivals} {self.rate:.3g}/s" if self.rate is not None else self.arrivals)
-        return f"{load}, {self.input_tokens:,} in, {self.output_tokens:,} out"
+        names = f", {self.adapters} adapter{'s' if self.adapters > 1 else ''}" if self.adapters else ""
+        return f"{load}, {self.input_tokens:,} in, {self.output_tokens:,} out{names}"
 
     def at_rate(self, rate: float) -> "PlannedPoint":
         """The same open loop at `rate` requests a second: gaps are divided, lengths stay."""
@@ -156,6 +159,18 @@ def closed_points(concurrency: Sequence[int], inputs: Sequence[int], outputs: Se
             points.append(PlannedPoint(
                 "closed", prompt, output, tuple(PlannedRequest(prompt, length) for length in lengths), concurrency=level))
     return tuple(points)
+
+
+def adapter_points(concurrency: Sequence[int], inputs: Sequence[int], outputs: Sequence[int], requests: int | None,
+                   seed: int, adapters: int) -> tuple[PlannedPoint, ...]:
+    """Loads with unmerged adapters, with one and with all of them: of each concurrency one prompt length, which rotates."""
+    counts = sorted({1, adapters}) if adapters else []
+    return tuple(
+        replace(point, adapters=count)
+        for count in counts
+        for i, level in enumerate(concurrency)
+        for point in closed_points((level,), (inputs[i % len(inputs)],), (outputs[i % len(outputs)],), requests, seed + count)
+    )
 
 
 def poisson_point(inputs: Sequence[int], outputs: Sequence[int], requests: int | None, rate: float | None,

@@ -95,15 +95,18 @@ class Done:
         failed = sum(one.error is not None for one in requests)
         enough = max(planned.concurrency or 0, LEAST)
         unsent = len(planned.requests) - len(requests)
+        state, count = self._adapters(planned)
         return ServePoint(
             input_tokens=planned.input_tokens, output_tokens=planned.output_tokens, concurrency=planned.concurrency,
-            requests_per_s=planned.rate, arrivals=planned.arrivals, adapter=self._adapter(),
-            adapters=len(self.request.adapters), requests=tuple(requests),
+            requests_per_s=planned.rate, arrivals=planned.arrivals, adapter=state, adapters=count,
+            requests=tuple(requests),
             complete=failed == 0 and load.ended is None and (unsent == 0 or (load.trimmed and len(requests) >= enough)),
         )
 
-    def _adapter(self) -> Literal["base", "merged", "unmerged"]:
-        return "unmerged" if self.request.adapters else "merged" if self.request.merged else "base"
+    def _adapters(self, planned: PlannedPoint) -> tuple[Literal["base", "merged", "unmerged"], int]:
+        """(state, number) of a point's adapters; the server says where the loaded model is itself one."""
+        count = planned.adapters or int(self.served_model in self.facts.adapters)
+        return ("unmerged" if count else "merged" if self.request.merged else "base"), count
 
     def _cut(self, points: Sequence[ServePoint], failure: str | None) -> Cut | None:
         """How it ended early; None where all that was planned was done."""

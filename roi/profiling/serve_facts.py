@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -109,11 +109,11 @@ def no_api(wire: Wire, path: str, answer: Answer) -> InputError:
     return InputError(f"URL: {wire.place.url}{path} answers with {kind[:40]}, not JSON: no OpenAI-compatible server")
 
 
-def choose_served(asked: str | None, facts: ServerFacts) -> str:
-    """The name to send: what was asked for, or the only one that is no adapter."""
+def choose_served(asked: str | None, facts: ServerFacts, adapters: Sequence[str] = ()) -> str:
+    """The name to send: what was asked for, or the only one that is no adapter, as the server or `adapters` says."""
     if asked is not None:
         return asked
-    bases = [name for name in facts.models if name not in facts.adapters]
+    bases = [name for name in facts.models if name not in {*facts.adapters, *adapters}]
     if len(bases) == 1:
         return bases[0]
     listed = f"the server lists {', '.join(bases[:6])}{', ...' if len(bases) > 6 else ''}" if bases else "the server lists none"

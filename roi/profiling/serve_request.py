@@ -22,6 +22,7 @@ class ServeRequest:
     timeout_s: float
     stall_s: float
     adapters: tuple[str, ...] = ()
+    """Names; a point takes the first so many."""
     merged: bool = False
     """The served weights have an adapter merged into them."""
     stated: Stated = field(default_factory=Stated)

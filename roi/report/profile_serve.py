@@ -62,6 +62,7 @@ def _title(profile: ServeProfile) -> list[str]:
 
 def _point_cells(point: ServePoint, found: PointMetrics) -> tuple[str, ...]:
     load = f"{point.concurrency}" if point.concurrency is not None else f"{_rate(point.requests_per_s)}/s"
+    load += f"+{point.adapters}" if point.adapters else ""
     mark = "" if point.complete else "*"
     return (
         f"{load}{mark}", f"{point.input_tokens}/{point.output_tokens}", f"{found.succeeded}", f"{found.failed}",
@@ -99,6 +100,8 @@ def _remarks(profile: ServeProfile, told: Iterable[PointMetrics], most_ttft_s: f
         texts.append(INCOMPLETE)
     if any(not point.complete for point in profile.points):
         texts.append("*: this load did not end as planned")
+    if any(point.adapters for point in profile.points):
+        texts.append("+N: requests spread over N unmerged adapters")
     if any(found.window is not None and not found.window.steady for found in told):
         texts.append("some loads were too short for a steady window: their rates count start and end")
     who = {"server usage": "the server (usage)", "tokenizer": "a tokenizer here", "chunks": "streamed chunks, one token each",

@@ -44,7 +44,7 @@ def plan_json(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
         "points": [{
             "arrivals": point.arrivals, "concurrency": point.concurrency, "requests_per_s": point.rate,
             "input_tokens": point.input_tokens, "output_tokens": point.output_tokens, "requests": len(point.requests),
-            "prompt_tokens": point.prompt_tokens, "asked_tokens": point.asked_tokens,
+            "prompt_tokens": point.prompt_tokens, "asked_tokens": point.asked_tokens, "adapters": point.adapters,
         } for point in plan.points],
         "requests": plan.requests, "prompt_tokens": plan.prompt_tokens, "most_prompt_tokens": plan.most_prompt_tokens,
         "output_tokens": plan.output_tokens,
@@ -56,9 +56,10 @@ def plan_json(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
 
 
 def _load(point: PlannedPoint) -> str:
+    names = f", {point.adapters} lora" if point.adapters else ""
     if point.concurrency is not None:
-        return f"{point.concurrency} in flight"
-    return f"{point.arrivals} {point.rate:.3g}/s" if point.rate is not None else point.arrivals
+        return f"{point.concurrency} in flight{names}"
+    return (f"{point.arrivals} {point.rate:.3g}/s" if point.rate is not None else point.arrivals) + names
 
 
 def _time(seconds: float) -> str:

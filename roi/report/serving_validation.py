@@ -18,6 +18,14 @@ UNITS = {"throughput": "tokens/s as stated (output, else all; else requests/s)",
 SCALE: dict[ServingQuantity, float] = {"throughput": 1.0, "tpot": 1e3, "ttft": 1e3}
 TITLES: dict[ServingQuantity, str] = {"throughput": "Throughput", "tpot": "TPOT", "ttft": "TTFT"}
 NAMES = {"source": "source", "gpu": "GPU", "engine": "engine", "group": "GPU and engine"}
+MADE_OF = {
+    "all": "counted, not derived, not implausible", "derived": "counted and derived", "implausible": "implausible",
+    "by source, gpu, engine": "as all, of that name", "by group": "not derived, not implausible, of that GPU and engine",
+    "n": "number of them", "mape": "mean of |error|", "median_ape": "median of |error|", "bias": "mean of error",
+    "p90": "90th percentile of |error|, interpolated linearly", "coverage90": "percent with low <= measured <= high",
+}
+"""Which predictions each figure of the JSON is made of, by their flags."""
+
 NONE = ErrorBlock(0, 0)
 
 FORM = re.compile(r"(GB)?(-SXM|-PCIe)?$")
@@ -41,9 +49,10 @@ def serving_validation_json(found: ServingValidation) -> str:
                               **({"judged": name in found.judged} if group == "group" else {})}
                        for name, blocks in some.items()} for group, some in found.by.items()},
         "bases": found.bases,
-        "predictions": [_prediction(score) for score in found.scores],
+        "made_of": MADE_OF,
+        "predictions": [_prediction(score, counted=found.counted(score.label)) for score in (*found.scores, *found.apart)],
         "skipped": [{"id": id, "reason": reason} for id, reason in found.skipped],
-        "not_predicted": [{"id": id, "reason": reason} for id, reason in found.unpredicted],
+        "not_predicted": [{"id": id, "reason": reason} for id, reason in (*found.unpredicted, *found.unread)],
         "assumptions": [{"default": name, "rows": rows} for name, rows in found.assumptions],
     }
     return json.dumps(body, indent=1, allow_nan=False)
@@ -63,10 +72,14 @@ def _blocks(blocks: Blocks) -> dict[str, dict[str, object]]:
     return {name: asdict(block) for name, block in blocks.items()}
 
 
-def _prediction(score: ServingScore) -> dict[str, object]:
-    scale = SCALE[score.quantity]
-    return {"id": score.label.id, "quantity": score.quantity, "measured": score.measured * scale,
-            "predicted": score.predicted * scale, "low": score.low * scale, "high": score.high * scale}
+def _prediction(score: ServingScore, *, counted: bool) -> dict[str, object]:
+    scale, label = SCALE[score.quantity], score.label
+    return {
+        "id": label.id, "quantity": score.quantity, "measured": score.measured * scale, "predicted": score.predicted * scale,
+        "low": score.low * scale, "high": score.high * scale, "source": label.source, "gpu": label.gpu, "engine": label.engine,
+        "model": label.model, "basis": score.basis, "derived": score.derived, "implausible": label.implausible,
+        "counted": counted,
+    }  # fmt: skip
 
 
 def _tell(found: ServingValidation) -> Iterable[Block]:
@@ -86,11 +99,13 @@ def _tell(found: ServingValidation) -> Iterable[Block]:
     for quantity in QUANTITIES:
         yield from _quantity(found, quantity)
     if any(block.n for block in found.implausible.values()):
-        yield Heading("Rows marked IMPLAUSIBLE, or against Little's law, in no other figure")
+        yield Heading("Rows in no other figure")
+        yield Paragraph("Marked IMPLAUSIBLE, or by their own figures against Little's law or five times beyond the roofline.")
         yield Table(HEADS, tuple(Row(statistics_cells(TITLES[name], block)) for name, block in found.implausible.items()
                                  if block.n))
     yield from reasons_told("Skipped rows", list(found.skipped))
     yield from reasons_told("Rows without a prediction", list(found.unpredicted))
+    yield from reasons_told("Figures without a prediction", list(found.unread))
     if found.assumptions:
         yield Heading("Defaults used")
         yield Paragraph("What a row does not say was taken so; each widens the interval.")
@@ -129,7 +144,8 @@ def _short(name: str) -> str:
 
 def _worst(score: ServingScore) -> tuple[str, ...]:
     scale = SCALE[score.quantity]
-    places = 0 if max(score.measured, score.predicted) * scale >= 100.0 else 2
-    low, high = f"{score.low * scale:,.{places}f}", f"{score.high * scale:,.{places}f}"
-    return (score.label.id[-28:], f"{score.measured * scale:,.{places}f}", f"{score.predicted * scale:,.{places}f}",
-            f"{low}-{high}", percent(score.error, "+"))
+    measured, predicted, low, high = (x * scale for x in (score.measured, score.predicted, score.low, score.high))
+    most = max(measured, predicted)
+    form = ",.2f" if most < 100.0 else ",.0f" if most < 1e9 else ".2e"
+    ends = f"{low:{form}}-{high:{form}}"
+    return (score.label.id, f"{measured:{form}}", f"{predicted:{form}}", ends, percent(score.error, "+"))

@@ -88,10 +88,11 @@ def _load(sizing: Sizing) -> str:
     rate = (f"The trace's {figure(sizing.mean_requests_per_s)} requests a second, its own bursts replayed" if sizing.trace
             else f"Today's peak: {figure(sizing.peak_requests_per_s)} requests a second (mean"
             f" {figure(sizing.mean_requests_per_s)})")
-    return f"{rate}; {lengths}. SLO: {_slo(sizing.slo)}; {percent(sizing.headroom)} of the capacity stays free."
+    return f"{rate}; {lengths}. SLO: {slo_words(sizing.slo)}; {percent(sizing.headroom)} of the capacity stays free."
 
 
-def _slo(slo: Slo) -> str:
+def slo_words(slo: Slo) -> str:
+    """TTFT p95 2.00 s, TPOT p95 50.0 ms."""
     limits = [f"{name} p95 {text}" for name, value, text in (
         ("TTFT", slo.ttft_p95_s, f"{_s(slo.ttft_p95_s)} s"), ("TPOT", slo.tpot_p95_s, f"{_ms(slo.tpot_p95_s)} ms"),
     ) if value != float("inf")]

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from roi.catalog.sizing import Sizing
 from roi.errors import InputError, MissingExtra
-from roi.report.size import frontier, plan_name
+from roi.report.size import frontier, plan_name, slo_words
 
 KINDS: Final = (".svg", ".png", ".html")
 
@@ -60,8 +60,12 @@ def _chart(sizing: Sizing) -> Any:  # Any: as above
                  alt.Tooltip("TTFT p95, s:Q", format=".2f"), alt.Tooltip("TPOT p95, ms:Q", format=".1f")],
     )
     line = alt.Chart(alt.Data(values=best)).mark_line(strokeDash=[4, 3], color="#666").encode(x=x, y=y, order="order:Q")
-    labels = alt.Chart(alt.Data(values=rows)).mark_text(dy=-9, fontSize=9).encode(x=x, y=y, text="replicas:Q")
+    labels = alt.Chart(alt.Data(values=rows)).mark_text(dy=-14, fontSize=9).encode(x=x, y=y, text="replicas:Q")
+    first = sizing.plans[0].fleet
+    ring = alt.Chart(alt.Data(values=[{"E2E p95, s": first.load.e2e_p95_s, "USD a month": round(first.usd_per_month)}]))
+    ring = ring.mark_point(size=320, filled=False, strokeWidth=2, color="#000").encode(x=x, y=y)
     rate = f"{'the trace at ' if sizing.trace else ''}{sizing.peak_requests_per_s:.3g} requests a second"
-    below = "numbers: replicas that serve; dashed: fleets that no cheaper one beats"
+    below = [f"SLO: {slo_words(sizing.slo)}; ring: the cheapest plan with the replicas that it needs",
+             "numbers: replicas that serve; dashed: fleets that no cheaper one beats"]
     title = alt.Title(f"{sizing.system} under {rate}", subtitle=below)
-    return (line + points + labels).properties(width=520, height=340, title=title)
+    return (line + points + labels + ring).properties(width=520, height=340, title=title)

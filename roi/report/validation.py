@@ -144,7 +144,7 @@ def percent(value: float, sign: str, places: int = 1) -> str:
 def _worst(score: Score) -> tuple[str, ...]:
     scale, places = SCALE[score.quantity], 2 if score.quantity == "memory" else 0
     low, high = f"{score.low / scale:,.{places}f}", f"{score.high / scale:,.{places}f}"
-    return (f"{score.label.id} {score.label.method}"[:28], f"{score.measured / scale:,.{places}f}",
+    return (f"{score.label.id} {score.label.method}", f"{score.measured / scale:,.{places}f}",
             f"{score.predicted / scale:,.{places}f}", f"{low}-{high}", f"{score.error:+.1f}")
 
 

@@ -62,6 +62,7 @@ PATTERNS = (
     (r"vendors\.(.+)\.life_months", "life of successors of {0}"),
     (r"vendors\.(.+)\.successor_price_ratio", "price after {0} ends"),
     (r"systems\.(.+)\.error_rate(?:_low|_high)?", "error rate of {0}"),
+    (r"serving\.adapter_speed\.\w+-(\d+)", "speed with adapters at run time"),
     (r"systems\.(.+)\.token_ratio", "tokens of {0}, same text"),
     (r"systems\.(.+)\.output_ratio", "length of answers of {0}"),
     (r"systems\.(.+)\.reasoning_tokens", "reasoning tokens of {0}"),

@@ -64,6 +64,8 @@ class Serving(Section):
     """Weight formats to consider; the cheapest plan that keeps the SLO is taken."""
     kv_dtype: Literal["bf16", "fp8"] = "bf16"
     """Format of the KV cache."""
+    engine: Literal["vllm", "tensorrt-llm", "sglang", "tgi", "lmdeploy", "other"] | None = None
+    """Engine whose speed is taken: from profiles of it, else from published runs. None: from any profile, else vLLM's runs."""
     replicas_least: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Replicas at least, spares not counted."""
     spares: Annotated[int, Field(ge=0, le=1000)] = 1

@@ -1,0 +1,86 @@
+"""GPUs that can be had: rented by the hour or bought, as the scenario admits them on its date."""
+
+from datetime import date as Date
+from typing import NamedTuple
+
+from roi.catalog.gpus import find_gpu
+from roi.catalog.rentals import rental_offers
+from roi.errors import ScenarioError, UnknownName
+from roi.facts.price import PurchasePrice, RentalKind
+from roi.scenario.quantity import value_of
+from roi.scenario.schema import Scenario
+
+
+class Offer(NamedTuple):
+    """A GPU that can be had: rented by the hour, or bought."""
+
+    gpu: str
+    vendor: str
+    kind: str
+    usd_per_gpu_hour: float
+    gpus_per_instance: int
+    minimum_months: int
+    source: str
+    date: Date
+    usd_per_gpu: float
+    low_usd_per_gpu: float | None = None
+    high_usd_per_gpu: float | None = None
+
+
+Offers = tuple[Offer, ...]
+
+
+def rented_offers(s: Scenario) -> Offers:
+    """Offers of the as-of date that the scenario admits. Spot is never the only capacity behind an SLO."""
+    c = s.candidates
+    gpus = {find_gpu(g, "candidates.gpus").id for g in c.gpus}
+    all_offers = rental_offers(s.as_of)
+    vendors = {o.vendor.lower(): o.vendor for o in all_offers}
+    for vendor in c.vendors:
+        if vendor.lower() not in vendors:
+            raise UnknownName("candidates.vendors", vendor, vendors.values(), "GPU vendor")
+    wanted = {v.lower() for v in c.vendors}
+    everything_waits = value_of(s.workload.can_wait_share) >= 1.0
+    kept = []
+    for o in all_offers:
+        if (gpus and o.gpu not in gpus) or (wanted and o.vendor.lower() not in wanted):
+            continue
+        if o.kind is RentalKind.SPOT and not (c.spot and everything_waits):
+            continue
+        if o.kind is RentalKind.RESERVED and not c.reserved:
+            continue
+        kept.append(
+            Offer(
+                o.gpu, o.vendor, o.kind.value, o.usd_per_gpu_hour, o.gpus_per_instance, o.minimum_months, o.source, o.date, 0.0
+            )
+        )
+    if not kept and s.candidates.self_hosted:
+        raise ScenarioError(
+            "candidates.gpus", ", ".join(c.gpus) or "all", "no vendor of the scenario rents these on the as-of date"
+        )
+    return tuple(kept)
+
+
+def owned_offers(s: Scenario, prices: tuple[PurchasePrice, ...]) -> Offers:
+    """Cards that can be bought; a server holds `own_hardware.gpus_per_server` of them, smaller fleets fewer."""
+    gpus = {find_gpu(g, "candidates.gpus").id for g in s.candidates.gpus}
+    sizes = (1, s.own_hardware.gpus_per_server)
+    resale = s.own_hardware.resale_usd_per_gpu
+    if resale is not None:
+        if len(gpus) != 1:
+            raise ScenarioError(
+                "own_hardware.resale_usd_per_gpu", value_of(resale), "name the one GPU that you own in candidates.gpus"
+            )
+        why = "scenario own_hardware.resale_usd_per_gpu: owned already, charged at resale value"
+        return tuple(Offer(g, "owned", "owned", 0.0, size, 0, why, s.as_of, value_of(resale)) for g in gpus for size in sizes)
+    return tuple(
+        Offer(p.gpu, "purchase", "owned", 0.0, size, 0, p.source, p.date, p.usd_per_gpu, p.low_usd_per_gpu, p.high_usd_per_gpu)
+        for p in prices
+        if not gpus or p.gpu in gpus
+        for size in (sizes[1:] if sold_by_the_server(p.gpu) else sizes)
+    )
+
+
+def sold_by_the_server(gpu: str) -> bool:
+    """True for cards that are soldered to a board of eight (SXM, OAM), which nobody sells one by one."""
+    return "SXM" in gpu or gpu.startswith("MI")

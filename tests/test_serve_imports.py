@@ -9,6 +9,7 @@ from step_simulator import Truth, simulate
 from roi.catalog.serve_imports.read import read_benchmark
 from roi.catalog.serve_imports.records import Stated
 from roi.errors import InputError
+from roi.estimate.serve_metrics import point_metrics
 from roi.estimate.step_fit import fit_profile
 
 DATA = Path(__file__).parent / "data" / "serve_imports"
@@ -89,6 +90,50 @@ def test_aiperf_takes_load_and_model_from_the_summary_beside_it():
         assert (profile.served_model, point.concurrency, len(point.requests)) == ("tiny", 2, 4)
         assert point.requests[0].chunk_s == pytest.approx((0.05, 0.06, 0.07, 0.09), abs=1e-6)
         assert point.requests[3].error.startswith("Request was cancelled")
+
+
+def test_a_real_export_of_aiperf_is_counted_by_the_servers_usage():
+    """32 tokens by the server's usage, 71 by the tool's tokenizer: (E2E - TTFT) / 31 is the mock server's 8 ms a token."""
+    profile = read_benchmark(DATA / "aiperf-0.13")
+    [point] = profile.points
+    assert (profile.served_model, point.concurrency, point.arrivals) == ("tiny-random", 1, "closed")
+    assert profile.environment.versions == {"aiperf": "0.13.0"}
+    assert {(r.output_tokens, len(r.chunk_s)) for r in point.requests} == {(32, 32)}
+    assert point_metrics(point, 1.0, 1.0).tpot_p50_s == pytest.approx(0.0083, rel=0.02)
+    assert "aiperf: tokens by the server's usage" in profile.notes
+
+
+@pytest.mark.parametrize(("phase", "load"), [
+    ({"type": "poisson", "rate": 20.0}, (None, 20.0, "poisson")), ({"type": "constant", "rate": 20.0}, (None, 20.0, "trace")),
+    ({"type": "concurrency", "concurrency": 1}, (1, None, "closed")),
+])
+def test_aiperf_says_the_load_as_a_phase_that_profiles(phase, load, tmp_path):
+    summary = json.loads((DATA / "aiperf-0.13" / "profile_export_aiperf.json").read_text(encoding="utf-8"))
+    warm = {"kind": "warmup", "type": "constant", "rate": 5.0}
+    summary["input_config"]["phases"] = [warm, {"kind": "profiling", **phase}]
+    written(tmp_path, "profile_export_aiperf.json", summary)
+    (tmp_path / "profile_export.jsonl").write_bytes((DATA / "aiperf-0.13" / "profile_export.jsonl").read_bytes())
+    [point] = read_benchmark(tmp_path).points
+    assert (point.concurrency, point.requests_per_s, point.arrivals) == load
+
+
+def test_a_real_export_of_guidellm_has_no_time_from_token_to_token():
+    """Four streams on a step of 8 + 0.8 ms and more: TPOT 8.9 ms; the report keeps first and last tokens, so no ITL."""
+    profile = read_benchmark(DATA / "guidellm-0.8.json")
+    [point] = profile.points
+    assert (point.concurrency, len(point.requests), profile.environment.versions) == (4, 20, {"guidellm": "0.8.1"})
+    found = point_metrics(point, 1.0, 1.0, ends_only=profile.ends_only)
+    assert found.tpot_p50_s == pytest.approx(0.0089, rel=0.02)
+    assert found.itl_p50_s is None
+
+
+def test_guidellm_without_a_success_says_why(tmp_path):
+    document = json.loads((DATA / "guidellm-0.8.json").read_text(encoding="utf-8"))
+    lists = document["benchmarks"][0]["requests"]
+    lists["errored"], lists["successful"] = lists["successful"], []
+    lists["errored"][0]["info"]["error"] = "HTTPStatusError: 422"
+    with pytest.raises(InputError, match="none of its 20 requests succeeded; the first: HTTPStatusError: 422"):
+        read_benchmark(written(tmp_path, "benchmarks.json", document))
 
 
 def test_genai_perf_leaves_out_chunks_without_text():

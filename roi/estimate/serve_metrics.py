@@ -120,12 +120,12 @@ def steady_window(point: ServePoint) -> Window | None:
     return Window(begin, end, steady=True)
 
 
-def point_metrics(point: ServePoint, most_ttft_s: float, most_tpot_s: float) -> PointMetrics:
-    """The point's figures; a request is good that keeps both limits, seconds."""
+def point_metrics(point: ServePoint, most_ttft_s: float, most_tpot_s: float, *, ends_only: bool = False) -> PointMetrics:
+    """The point's figures; a request is good that keeps both limits, seconds. `ends_only`: nothing is known between tokens."""
     good = successes(point)
     ttft = np.array([ttft_s(request) for request in good])
     tpot = np.array([value for request in good if (value := tpot_s(request)) is not None])
-    e2e, itl, window = np.array([e2e_s(request) for request in good]), itl_s(good), steady_window(point)
+    e2e, itl, window = np.array([e2e_s(request) for request in good]), itl_s(() if ends_only else good), steady_window(point)
     chunks, prompts = sum(len(r.chunk_s) for r in good), sum(r.prompt_tokens for r in good)
     ended = [] if window is None else [r for r in good if window.begin_s < r.sent_s + e2e_s(r) <= window.end_s]
     kept = [request for request in point.requests if keeps(request, most_ttft_s, most_tpot_s)]
@@ -139,7 +139,7 @@ def point_metrics(point: ServePoint, most_ttft_s: float, most_tpot_s: float) -> 
         requests_per_s=None if window is None else len(ended) / window.seconds,
         goodput_per_s=None if window is None else sum(keeps(r, most_ttft_s, most_tpot_s) for r in ended) / window.seconds,
         good_share=len(kept) / len(point.requests) if point.requests else 0.0,
-        tokens_per_chunk=sum(r.output_tokens for r in good) / chunks if chunks else None,
+        tokens_per_chunk=sum(r.output_tokens for r in good) / chunks if chunks and not ends_only else None,
         cached_share=sum(r.cached_tokens for r in good) / prompts if prompts else 0.0,
     )
 

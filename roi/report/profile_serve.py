@@ -23,7 +23,7 @@ WIDTHS = (9, 11, 5, 3, 9, 9, 9, 6, 5, 4)
 def serve_text(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most_tpot_s: float, file: Path | None) -> str:
     """The report; `most_ttft_s` and `most_tpot_s` are the limits of goodput."""
     lines = [*_title(profile), ""]
-    told = [(point, point_metrics(point, most_ttft_s, most_tpot_s)) for point in profile.points]
+    told = _metrics(profile, most_ttft_s, most_tpot_s)
     if told:
         lines += [_cells(HEADS, WIDTHS), *(_cells(_point_cells(point, found), WIDTHS) for point, found in told), ""]
     else:
@@ -40,10 +40,14 @@ def serve_json(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most
     head = profile.model_dump(mode="json", exclude={"points", "kind", "schema_"})
     body = {
         "schema": SCHEMA, **head, "slo": {"ttft_s": most_ttft_s, "tpot_s": most_tpot_s},
-        "points": [_point_json(point, point_metrics(point, most_ttft_s, most_tpot_s)) for point in profile.points],
+        "points": [_point_json(point, found) for point, found in _metrics(profile, most_ttft_s, most_tpot_s)],
         "step": step_fit_body(*fitted), "file": str(file) if file else None,
     }
     return json.dumps(body, indent=1, allow_nan=False)
+
+
+def _metrics(profile: ServeProfile, most_ttft_s: float, most_tpot_s: float) -> list[tuple[ServePoint, PointMetrics]]:
+    return [(p, point_metrics(p, most_ttft_s, most_tpot_s, ends_only=profile.ends_only)) for p in profile.points]
 
 
 def _point_json(point: ServePoint, found: PointMetrics) -> dict[str, Any]:  # Any: JSON

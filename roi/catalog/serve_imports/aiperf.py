@@ -2,7 +2,8 @@
 
 A line has metadata (request_start_ns, request_end_ns in Unix ns, benchmark_phase, was_cancelled), metrics with a value and a
 unit each (time_to_first_token and request_latency in ms, inter_chunk_latency a list in ms, input_sequence_length,
-output_sequence_length) and error. Written with --export-level records, which is the default.
+output_sequence_length; usage_prompt_tokens and usage_completion_tokens where the server said so) and error. Written with
+--export-level records, which is the default. The real export under tests is of 0.13.
 """
 
 from datetime import UTC, datetime
@@ -12,6 +13,10 @@ from typing import Final
 from roi.catalog.serve_imports.records import Imported, Json, Load, dig, made_point, named, number, optional
 from roi.errors import InputError
 from roi.facts.serve_profile import ServedRequest
+
+COMPLETION: Final = "usage_completion_tokens"
+PROMPT: Final = "usage_prompt_tokens"
+"""What the server's usage said."""
 
 SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0}
 """Of one unit, as aiperf writes them."""
@@ -35,8 +40,8 @@ def read_aiperf(records: list[Json], summary: Json, where: str) -> Imported:
     model = named(dig(config, "endpoint"), ("model_name",)) or _first(dig(config, "endpoint", "model_names"))
     items = dig(config, "models", "items")
     model = model or (named(items[0], ("name",)) if isinstance(items, list) and items else None)
-    load = _load(dig(config, "loadgen"))
-    notes = ["aiperf: tokens by its tokenizer, or the server's usage where it was told so"]
+    load = _load(dig(config, "loadgen"), dig(config, "phases"))
+    notes = [_counted(sum(_usage(record) for record in lines), len(lines))]
     if load == Load():
         notes.append("the load is not in the file: taken as the stamps show it")
     version = named(summary, ("aiperf_version",))
@@ -55,10 +60,12 @@ def _request(record: Json, where: str) -> ServedRequest:
     unit = SECONDS.get(str(dig(gaps, "unit")), 1e-3)
     steps = [float(gap) * unit for gap in dig(gaps, "value") or []]
     times = tuple(accumulate([*([ttft[0]] if ttft else []), *steps], initial=sent))[1:] if ttft else ()
-    output = _count(metrics, "output_sequence_length") or _count(metrics, "output_token_count")
+    usage = _usage(record)
+    output = _count(metrics, COMPLETION) if usage else _count(metrics, "output_sequence_length") or _count(
+        metrics, "output_token_count")
     if error is None and not output:
         raise InputError(f"{where}: no output_sequence_length")
-    prompt = _count(metrics, "input_sequence_length") or _count(metrics, "error_isl")
+    prompt = _count(metrics, PROMPT) if usage else _count(metrics, "input_sequence_length") or _count(metrics, "error_isl")
     return ServedRequest(
         sent_s=sent, prompt_tokens=prompt, asked_tokens=max(output, 1), output_tokens=output, chunk_s=times,
         ended_s=None if ended is None else max(ended * 1e-9, *times, sent), error=error,
@@ -83,8 +90,29 @@ def _count(metrics: Json, key: str) -> int:
     return int(optional(dig(metrics, key), "value") or 0.0)
 
 
-def _load(loadgen: Json) -> Load:
-    """--request-rate (Poisson unless --request-rate-mode or --arrival-pattern says otherwise), else --concurrency."""
+def _usage(record: Json) -> bool:
+    """True where the server counted both kinds of tokens: its own count, where the tool's tokenizer may be another's."""
+    metrics = record.get("metrics") or {}
+    return bool(_count(metrics, COMPLETION) and _count(metrics, PROMPT))
+
+
+def _counted(told: int, requests: int) -> str:
+    if told in {0, requests}:
+        return "aiperf: tokens by the server's usage" if told else "aiperf: tokens by its tokenizer"
+    return f"aiperf: tokens of {told:,} of {requests:,} requests by the server's usage, of the others by its tokenizer"
+
+
+def _load(loadgen: Json, phases: Json) -> Load:
+    """--request-rate (Poisson unless --request-rate-mode or --arrival-pattern says otherwise), else --concurrency.
+
+    From 0.13 on as phases: the type of the one that profiles is concurrency, or how arrivals are spaced.
+    """
+    phase = next((p for p in phases if dig(p, "kind") == "profiling"), None) if isinstance(phases, list) else None
+    if phase is not None:
+        pace, most = optional(phase, "rate"), optional(phase, "concurrency")
+        if pace:
+            return Load(requests_per_s=pace, arrivals="poisson" if named(phase, ("type",)) == "poisson" else "trace")
+        return Load(concurrency=int(most) if most else None)
     rate, most = optional(loadgen, "request_rate"), optional(loadgen, "concurrency")
     if rate:
         how = named(loadgen, ("request_rate_mode",), ("arrival_pattern",)) or "poisson"

@@ -45,6 +45,9 @@ def read_guidellm(document: Json, where: str) -> Imported:
 def _point(benchmark: Json, where: str) -> tuple[ServePoint, float, str]:
     """(point, Unix time of its first request, why requests are missing or "")."""
     lists = benchmark.get("requests") if isinstance(benchmark, dict) else None
+    failed = lists.get("errored") if isinstance(lists, dict) else None
+    if isinstance(lists, dict) and failed and not lists.get("successful"):
+        raise InputError(f"{where}: none of its {len(failed):,} requests succeeded; the first: {_error(failed[0])}")
     if not isinstance(lists, dict) or not lists.get("successful"):
         raise InputError(f"{where}: holds no requests: run guidellm with --output-path FILE.json and all requests kept")
     pairs = [(state, record) for state in STATES for record in lists.get(state) or []]

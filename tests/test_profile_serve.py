@@ -415,14 +415,17 @@ def test_a_budget_that_ends_in_flight_is_incomplete_and_no_failure(tmp_path):
 
 
 def test_a_plan_that_cannot_be_done_in_time_is_told_before_its_loads(tmp_path):
-    """20 ms a token, 64 tokens a loop: twice 64/1 x 20 ms, twice 64/4 x 20 ms, 3.2 s; 64/4 x 20 ms / 60% more, 0.53 s."""
+    """20 ms a token, 64 tokens a loop: twice 64/1 x 20 ms, twice 64/4 x 20 ms, 3.2 s; 64/4 x 20 ms / 60% more, 0.53 s.
+
+    A late timer shifts what a few probes say of a token: within 10% below, more above.
+    """
     with StepServer(Law(step_s=0.02)) as server:
         short, _ = run(server, tmp_path, "--budget", "1.5s")
         (tmp_path / "kept.json").unlink()
         enough, _ = run(server, tmp_path, "--requests", "2")
     before, _, after = " ".join(short.stderr.split()).partition("1 of 5")
     [told] = re.findall(r"takes at least ([\d.]+) s; the budget of 1.5 s then trims its loads: raise --budget", before)
-    assert 3.2 + 0.53 <= float(told) < 6.0
+    assert 0.9 * (3.2 + 0.53) <= float(told) < 6.0
     assert "takes at least" not in after + enough.stderr
 
 

@@ -1,6 +1,7 @@
 """A profile that was cut short: fitted where only the open loop is missing, told so, and read alike by whoever reads it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,6 +12,7 @@ from roi.catalog.models import find_model
 from roi.catalog.profiles import load_profiles, save_profile
 from roi.catalog.serve_fits import fit_serve
 from roi.catalog.served import find_served, measured_servers
+from roi.estimate.step_adapters import adapter_speeds
 from roi.estimate.step_fit import fit_profile
 from roi.estimate.step_holdout import held_out
 from roi.facts.serve_profile import Cut
@@ -43,6 +45,17 @@ def test_a_run_that_was_cut_in_its_open_loop_has_the_fit_of_its_closed_loops():
     assert fit_profile(whole).check_missing is None
     assert held_out(cut, fit) == ()
     assert len(held_out(whole, fit)) == 1
+
+
+def test_a_run_that_was_cut_among_its_adapters_has_the_fit_of_the_base():
+    slow = tuple(replace(load, adapter="unmerged", speed=0.5) for load in DESIGN[:3])
+    whole = simulate(seed=1, loads=(*DESIGN, *slow))
+    *done, last = whole.points
+    points = (*done, last.model_copy(update={"complete": False}))
+    cut = whole.model_copy(update={"points": points, "complete": False, "cut": BUDGET})
+    fit = fit_profile(cut)
+    assert fit.iteration == fit_profile(whole).iteration
+    assert [speed.points for speed in adapter_speeds(cut, fit)] == [2]
 
 
 def test_an_open_loop_that_never_began_is_missing_alike():

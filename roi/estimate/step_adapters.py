@@ -29,10 +29,10 @@ class AdapterSpeed:
 def adapter_speeds(profile: ServeProfile, fit: StepFit, shape: ModelShape | None = None) -> tuple[AdapterSpeed, ...]:
     """The speed with each number of unmerged adapters, fewest first; none where the fit is of such points itself.
 
-    Of each point: seconds that the fitted step takes for the work of its windows over the seconds measured.
+    Of each whole point: seconds that the fitted step takes for the work of its windows over the seconds measured.
     """
     used = {number for number, _ in fitted_points(profile)}
-    slower = [(i, p) for i, p in enumerate(profile.points) if p.adapter == "unmerged" and i not in used]
+    slower = [(i, p) for i, p in enumerate(profile.points) if p.adapter == "unmerged" and p.complete and i not in used]
     logs: dict[int, list[float]] = {}
     for number, point in slower:
         reader, share = kv_reader(shape, profile.gpus), expert_share(shape) if shape else 0.0

@@ -153,17 +153,21 @@ def held_out_points(profile: ServeProfile) -> list[tuple[int, ServePoint]]:
     return [(i, p) for i, p in enumerate(profile.points) if i not in used and p.adapter != "unmerged" and p.complete]
 
 
-def check_missing(profile: ServeProfile) -> str | None:
-    """Why the open loop that would check a fit was cut or is missing, on a cut profile that may be fitted; else None.
+def usable_though_cut(profile: ServeProfile) -> bool:
+    """True for a profile that was cut short and may be fitted all the same: the rule of cut profiles, for all who read them.
 
-    This is the rule of cut profiles, for all who read them. Where time or a signal cut only the open loop, the closed loops
-    are all there as planned and a fit sees nothing else: it is made, unchecked. Where a closed loop is missing or cut, or where
-    requests failed, nothing is fitted.
+    Where time or a signal cut only the open loop, or loads of adapters, the base's closed loops are all there as planned and a
+    fit sees nothing else. Where one of them is missing or cut, or where requests failed, nothing is fitted.
     """
     if profile.cut is None or profile.cut.failed or not profile.cut.closed_loops:
-        return None
-    used = fitted_points(profile)
-    return profile.cut.why if all(p.complete and p.arrivals == "closed" for _, p in used) else None
+        return False
+    return all(p.complete and p.arrivals == "closed" for _, p in fitted_points(profile))
+
+
+def check_missing(profile: ServeProfile) -> str | None:
+    """Why no whole open loop checks the fit of a profile that was cut short; None where one does, or none was cut."""
+    unchecked = profile.cut is not None and usable_though_cut(profile) and not held_out_points(profile)
+    return profile.cut.why if profile.cut and unchecked else None
 
 
 def kv_reader(shape: ModelShape | None, gpus: int) -> Callable[[Array], Array]:
@@ -179,7 +183,7 @@ def kv_reader(shape: ModelShape | None, gpus: int) -> Callable[[Array], Array]:
 def _unusable(profile: ServeProfile) -> list[str]:
     """Why nothing may be fitted; empty where it may."""
     cut_short = not profile.complete or any(not p.complete for p in profile.points)
-    if cut_short and check_missing(profile) is None:
+    if cut_short and not usable_though_cut(profile):
         known = "requests failed" if profile.cut and profile.cut.failed else "a closed loop was cut or is missing"
         return [f"the profile is incomplete{f': {known}' if profile.cut else ''}"]
     requests = [r for p in profile.points for r in p.requests]

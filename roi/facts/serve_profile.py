@@ -69,7 +69,7 @@ class Cut(Record):
     failed: bool
     """True where requests failed or the server was given up; False where time, a signal or what was announced ended it."""
     closed_loops: bool
-    """True where every closed loop that was planned is here and whole: only the open loop was cut, or is missing."""
+    """True where every closed loop that was planned is here and whole, those of unmerged adapters aside."""
 
 
 class ServeProfile(Record):

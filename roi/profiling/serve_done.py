@@ -117,8 +117,9 @@ class Done:
         why = failure or self.stopped or next(iter(ended), None)
         if why is None:
             return None
-        whole = sum(point.complete for point in points if point.arrivals == "closed")
-        return Cut(why=why, failed=failure is not None, closed_loops=whole == sum(p.arrivals == "closed" for p in planned))
+        whole = sum(p.complete for p in points if p.arrivals == "closed" and p.adapter != "unmerged")
+        wanted = sum(p.arrivals == "closed" and not p.adapters for p in planned)
+        return Cut(why=why, failed=failure is not None, closed_loops=whole == wanted)
 
     def _counted(self) -> tuple[Counted, Counted]:
         """Who counted output tokens, and prompt tokens."""

@@ -105,7 +105,7 @@ class ServeProfile(Record):
     points: tuple[ServePoint, ...]
     budget_s: PositiveFloat | None = None
     complete: bool = True
-    """False where it ended early; what was measured is kept. What is fitted on it then: estimate.step_fit.check_missing."""
+    """False where it ended early; what was measured is kept. What is fitted on it then: estimate.step_fit.usable_though_cut."""
     cut: Cut | None = None
     """How it ended early; None where it did not, and where nobody says: older profiles and imports."""
     tool: Annotated[str, Field(min_length=1)] = "roi"

@@ -11,7 +11,7 @@ from scipy.stats import kstest
 from roi.estimate.engine_replica import Server
 from roi.estimate.fleet import fleet_capacity, replicas_needed
 from roi.estimate.iteration import Iteration
-from roi.estimate.load_curve import LoadCurve, Slo, goodput_share
+from roi.estimate.load_curve import LoadCurve, Slo, goodput_share, saturated_rate
 from roi.estimate.replay import replay
 from roi.estimate.traffic import as_requests, day_arrivals, histogram_lengths, poisson_arrivals, spread_evenly, uniforms
 
@@ -131,6 +131,18 @@ def test_without_an_slo_the_capacity_is_the_rate_of_an_endless_queue():
     lengths = histogram_lengths(count, 1000.0 * ONE, 100.0 * ONE, ONE)
     ended = np.sort(replay(_load(lengths, poisson_arrivals(count, 7), np.inf), Server(ENGINE, 400_000.0)).ended_s)
     assert found.requests_per_s == pytest.approx(2000.0 / (ended[3000] - ended[1000]), rel=0.05)
+
+
+@pytest.mark.parametrize(("prompt", "output", "tokens", "sequences"), [
+    (2048.0, 28.0, 8192.0, 1024.0), (2048.0, 28.0, 2048.0, 256.0), (1000.0, 100.0, 16384.0, 1024.0),
+    (300.0, 300.0, 2048.0, 256.0),
+])
+def test_where_prompts_fill_the_steps_fewer_sequences_decode_than_there_are_slots(prompt, output, tokens, sequences):
+    """2,048 + 28 tokens in steps of 8,192: 8,192 x 27 / 2,075 = 106.6 sequences, not 1,024. The middle of an endless queue."""
+    lengths = histogram_lengths(4000, prompt * ONE, output * ONE, ONE)
+    load, server = _load(lengths, np.zeros(4000), 1.0), Server(ENGINE, np.inf, sequences, tokens)
+    ended = np.sort(replay(load, server).ended_s)
+    assert 2000.0 / (ended[3000] - ended[1000]) == pytest.approx(saturated_rate(load, server), rel=0.05)
 
 
 def test_replicas_behind_a_router_by_hand():

@@ -214,6 +214,12 @@ def test_the_router_gives_the_next_request_to_the_emptier_replica():
     assert list(replay(load, Server(Iteration(0.01, 0.0, 0.0, 0.0), np.inf), 3).replica) == [0, 1, 2, 0]
 
 
+def test_a_request_that_one_replica_cannot_hold_delays_no_other():
+    load = requests([0.0, 0.0, 0.0], [10, 1000, 10], [5, 5, 5])
+    found = replay(load, Server(Iteration(0.01, 0.0, 0.0, 0.0), 100.0))
+    assert list(found.admitted_s) == [0.0, np.inf, 0.0]
+
+
 def test_many_replicas_are_searched_in_arrays_to_the_same_effect(monkeypatch):
     draw = np.random.default_rng(4)
     load = requests(np.cumsum(draw.exponential(0.02, 300)), draw.integers(1, 200, 300), draw.integers(1, 30, 300))

@@ -60,10 +60,15 @@ def test_replicas_never_fall_when_the_load_grows(file):
     assert needed[-1] > needed[0]
 
 
-def test_replicas_never_fall_when_the_slo_tightens(file):
-    for field, limits in (("tpot_p95_s", (0.2, 0.08, 0.05, 0.035, 0.03)), ("ttft_p95_s", (5.0, 1.0, 0.4, 0.25))):
-        needed = [sized(file, f"workload.{field}={x}").plans[0].replicas for x in limits]
-        assert needed == sorted(needed), field
+@pytest.mark.parametrize(("field", "limits"), [
+    ("tpot_p95_s", (0.2, 0.12, 0.08, 0.05, 0.035, 0.03)), ("ttft_p95_s", (5.0, 2.0, 1.0, 0.4, 0.25)),
+])
+def test_replicas_never_fall_when_the_slo_tightens(file, field, limits):
+    """At the central speed and at both of its ends."""
+    plans = [sized(file, f"workload.{field}={x}", "workload.requests_per_day=1000000").plans[0] for x in limits]
+    for name in ("replicas", "replicas_fast", "replicas_slow"):
+        needed = [getattr(plan, name) or 10**9 for plan in plans]
+        assert needed == sorted(needed), name
 
 
 def test_replicas_of_a_trace_never_fall_when_it_runs_faster(file, tmp_path):

@@ -11,7 +11,7 @@ from roi.catalog.serving_evidence import on_card
 from roi.estimate.engine_replica import Server
 from roi.estimate.fleet import POOL
 from roi.estimate.iteration import kv_element_bytes, roofline_iteration
-from roi.estimate.load_curve import LoadCurve, PlanCapacity, Slo
+from roi.estimate.load_curve import Capacity, LoadCurve, PlanCapacity, Slo
 from roi.estimate.replay import Requests
 from roi.estimate.request_shape import RequestShape
 from roi.estimate.serving_memory import default_sequence_limit, default_step_tokens, replica_memory
@@ -108,10 +108,7 @@ def load_of(plan: ServingPlan, drawn: Lengths, arrival_s: NDArray[np.float64]) -
 def plan_capacity(
     plan: ServingPlan, traffic: Traffic, server: Server, slo: Slo, speeds: tuple[float, float, float],
 ) -> PlanCapacity:
-    """What the plan holds at these speeds (slow, central, fast) of the engine, 1 = as `server` says.
-
-    The ends of the speed keep the gain of a router that the central speed has.
-    """
+    """What the plan holds at these speeds (slow, central, fast) of the engine, 1 = as `server` says."""
     count, curve = REPLAYED, load_curve(plan, traffic, server, 1, REPLAYED)
     alone = curve.capacity(slo, speeds[1])
     if alone.in_flight * GENERATIONS > count:
@@ -120,8 +117,12 @@ def plan_capacity(
         alone = curve.capacity(slo, speeds[1])
     slow = curve.capacity(slo, speeds[0])
     fast = curve.capacity(slo, speeds[2], alone.rung)
-    if alone.requests_per_s <= 0.0:
-        return PlanCapacity(alone, slow, fast, 1.0)
-    replicas = int(POOL)
-    few = load_curve(plan, traffic, server, replicas, count * POOL_REPLAYED // REPLAYED).capacity(slo, speeds[1], alone.rung)
-    return PlanCapacity(alone, slow, fast, max(few.requests_per_s / replicas / alone.requests_per_s, 1.0))
+    few = load_curve(plan, traffic, server, int(POOL), count * POOL_REPLAYED // REPLAYED)
+
+    def pooling(one: Capacity, speed: float) -> float:
+        if one.requests_per_s <= 0.0:
+            return 1.0
+        return max(few.capacity(slo, speed, one.rung).requests_per_s / POOL / one.requests_per_s, 1.0)
+
+    gains = [pooling(one, speed) for one, speed in zip((alone, slow, fast), (speeds[1], speeds[0], speeds[2]), strict=True)]
+    return PlanCapacity(alone, slow, fast, *gains)

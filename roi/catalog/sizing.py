@@ -43,6 +43,9 @@ MOST_OF_A_DAY: Final = 300_000
 MOST_REPLICAS: Final = 500
 """Fleets above this are replayed alone, without smaller and larger ones beside them: the router asks every replica."""
 
+MOST_OF_THE_LAW: Final = 4
+"""Times the law's fleet from which on a trace is given up: its bursts, not their number, break the SLO."""
+
 SPREAD_OF_FLEETS: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Fleets of the frontier over the one that the SLO needs."""
 
@@ -102,6 +105,10 @@ class SizedPlan:
     basis: str
     evidence: str
     """What the engine's speed rests on: a profile, or published runs."""
+    step_tokens: float
+    """Tokens of the largest step that is replayed."""
+    sequence_limit: float
+    """Sequences that are decoded together at most."""
 
 
 @dataclass(frozen=True)
@@ -213,20 +220,25 @@ def _sized(case: Case, path: str, p: _Planned, *, replayed: bool) -> SizedPlan |
     ends = float(joint_low(lows)), 1.0, float(joint_high(highs))
     names = ("capacity_slow", "capacity", "capacity_fast")
     slow, alone, fast = (float(_number(case[f"{path}{name}_requests_per_s"].value)) for name in names)
-    pooling = float(_number(case[path + "pooling"].value))
+    names = ("pooling_slow", "pooling", "pooling_fast")
+    gain_slow, pooling, gain_fast = (float(_number(case[path + name].value)) for name in names)
     if replayed:
         found = plan_capacity(p.serving, p.traffic, p.server, p.slo, ends)
         slow, alone, fast = (c.requests_per_s for c in (found.slow, found.alone, found.fast))
-        pooling = found.pooling
+        gain_slow, pooling, gain_fast = found.pooling_slow, found.pooling, found.pooling_fast
     if alone <= 0.0:
         return None
     headroom, least = p.option.headroom, float(p.option.replicas_least)
 
-    def needed(capacity: float, speed: float) -> int:
-        law = int(replicas_needed(p.demand, capacity, headroom, 0.0, least, pooling))
+    def needed(capacity: float, gain: float, speed: float) -> int | None:
+        if capacity <= 0.0:
+            return None
+        law = int(replicas_needed(p.demand, capacity, headroom, 0.0, least, gain))
         return _fewest(p, law, int(least), speed) if replayed else law
 
-    replicas = needed(alone, ends[1])
+    replicas, fastest = needed(alone, pooling, ends[1]), needed(fast, gain_fast, ends[2])
+    if replicas is None or fastest is None:
+        return None
     exact = None if replayed else float(replicas_to_hold(p.demand, alone * (1.0 - float(headroom)), pooling))
     shares = SPREAD_OF_FLEETS if replicas <= MOST_REPLICAS else (1.0,)
     sizes = sorted({max(round(replicas * share), 1) for share in shares} | {replicas, max(replicas - 1, 1)})
@@ -234,25 +246,33 @@ def _sized(case: Case, path: str, p: _Planned, *, replayed: bool) -> SizedPlan |
     capacity = case[path + "capacity_requests_per_s"]
     return SizedPlan(
         p.plan.gpu, p.serving.tensor_parallel, p.plan.weight_dtype, p.plan.vendor, str(case[path + "rental"].value),
-        float(p.plan.usd_per_gpu_hour), alone, pooling, replicas, exact, needed(fast, ends[2]),
-        needed(slow, ends[0]) if slow > 0.0 else None,
+        float(p.plan.usd_per_gpu_hour), alone, pooling, replicas, exact, fastest,
+        needed(slow, gain_slow, ends[0]),
         int(p.option.spares), fleets[sizes.index(replicas)], fleets, capacity.source, capacity.basis.value,
-        case[path + "speed"].source,
+        case[path + "speed"].source, p.server.step_tokens, p.server.sequence_limit,
     )
 
 
-def _fewest(p: _Planned, most: int, least: int, speed: float) -> int:
-    """The fewest of `least` to `most` replicas that hold the SLO on the trace with the headroom's share more of it.
+def _fewest(p: _Planned, law: int, least: int, speed: float) -> int | None:
+    """The fewest replicas, `least` of them or more, that hold the SLO on the trace with the headroom's share more of it.
 
-    The law of a fleet counts no gain of a router beyond four replicas; bursts of a trace are shared by many more.
+    Between `least` and what the law of a fleet asks for, which counts no gain of a router beyond four replicas, while bursts of
+    a trace are shared by many more. More where even that many break the SLO; None where MOST_OF_THE_LAW times as many do.
     """
     faster = replace(p.server, iteration=p.server.iteration.at_speed(speed))
     demand = p.demand / (1.0 - float(p.option.headroom))
-    low, high = least - 1, most
+
+    def holds(replicas: int) -> bool:
+        return load_curve(p.serving, p.traffic, faster, replicas, 0).at(demand).holds(p.slo)
+
+    low, high = least - 1, law
+    while not holds(high):
+        if high >= MOST_OF_THE_LAW * law:
+            return None
+        low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        holds = load_curve(p.serving, p.traffic, faster, middle, 0).at(demand).holds(p.slo)
-        low, high = (low, middle) if holds else (middle, high)
+        low, high = (low, middle) if holds(middle) else (middle, high)
     return high
 
 

@@ -196,6 +196,7 @@ def _api(r: Reader, everyone: Reader) -> Api:
 
 def _plan(values: Values, prefix: str) -> Plan:
     r = Reader(values, prefix)
+    capacity = _capacity(r, Reader(values))
     return Plan(
         path=prefix,
         speed=r.text("speed"),
@@ -206,11 +207,11 @@ def _plan(values: Values, prefix: str) -> Plan:
         usd_per_gpu_hour=r.number("usd_per_gpu_hour") if r.has("usd_per_gpu_hour") else 0.0,
         gpus_per_instance=r.number("gpus_per_instance"),
         gpus_per_replica=r.number("gpus_per_replica"),
-        capacity=_capacity(r, Reader(values)),
+        capacity=capacity,
         minimum_months=r.number("minimum_months") if r.has("minimum_months") else 0.0,
         watts=r.number("watts") if r.has("watts") else 0.0,
         usd_per_gpu=Reader(values).number(r.text("price")) if r.has("price") else 0.0,
-        pooling=r.number("pooling") if r.has("pooling") else 1.0,
+        pooling=_pooling(r, Reader(values), capacity),
     )
 
 
@@ -219,23 +220,39 @@ LEAST_CAPACITY = 0.1
 
 
 def _capacity(r: Reader, everyone: Reader) -> Number:
-    """Capacity at the drawn speed of engine and adapters: straight lines between its values at the P5, centre and P95.
+    """One replica's capacity at the drawn speed of engine and adapters, at least LEAST_CAPACITY of the central one."""
+    names = ("capacity_slow_requests_per_s", "capacity_requests_per_s", "capacity_fast_requests_per_s")
+    slow, central, fast = (r.number(name) for name in names)
+    found = _at_speed(r, everyone, slow, central, fast)
+    return central if found is None else np.maximum(found, LEAST_CAPACITY * central)
 
-    Capacity at an SLO falls faster than speed, so each plan holds all three.
+
+def _pooling(r: Reader, everyone: Reader, capacity: Number) -> Number:
+    """What each of a few replicas behind a router holds over one alone, at the drawn speed: at least 1."""
+    if not r.has("pooling"):
+        return 1.0
+    ends = ("_slow", "", "_fast")
+    held = [r.number(f"capacity{end}_requests_per_s") * r.number(f"pooling{end}") for end in ends]
+    found = _at_speed(r, everyone, held[0], held[1], held[2])
+    return r.number("pooling") if found is None else np.maximum(np.divide(found, capacity), 1.0)
+
+
+def _at_speed(r: Reader, everyone: Reader, slow: Number, central: Number, fast: Number) -> Number | None:
+    """A rate at the drawn speed: straight lines between its values at the speed's P5, centre and P95; None at the centre.
+
+    Rates at an SLO fall faster than speed, so each plan holds all three.
     """
-    central, paths = r.number("capacity_requests_per_s"), [r.text("speed")]
-    speed = everyone.number(paths[0])
-    if r.has("adapter_speed"):
-        paths.append(r.text("adapter_speed"))
-        speed = speed * everyone.number(paths[1])
+    paths = [r.text(name) for name in ("speed", "adapter_speed") if r.has(name)]
+    speed: Number = 1.0
+    for path in paths:
+        speed = speed * everyone.number(path)
     if isinstance(speed, float) and speed == 1.0:
-        return central
-    slow, fast = r.number("capacity_slow_requests_per_s"), r.number("capacity_fast_requests_per_s")
+        return None
     low = joint_low(everyone.number(path + "_low") for path in paths)
     high = joint_high(everyone.number(path + "_high") for path in paths)
     below = central + (slow - central) * (1.0 - speed) / (1.0 - low)
     above = central + (fast - central) * (speed - 1.0) / (high - 1.0)
-    return np.maximum(np.where(speed < 1.0, below, above), LEAST_CAPACITY * central)
+    return np.where(speed < 1.0, below, above)
 
 
 def _training(r: Reader, everyone: Reader) -> Training:

@@ -106,10 +106,6 @@ class EngineReplica:
         until_s = yield
         while True:
             head = queue[0] if queue else None
-            while head is not None and head[5] > capacity:
-                queue.popleft()
-                done += 1
-                head = queue[0] if queue else None
             waits = head is not None and n + (partial is not None) < limit and held + head[5] <= capacity
             if partial is not None or (waits and head[0] <= t):  # type: ignore[index]
                 budget = tokens = budget_tokens - n

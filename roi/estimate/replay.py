@@ -127,7 +127,7 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
     base = decode_base(server)
     engines = [EngineReplica(server, base, times) for _ in range(replicas)]
     if replicas == 1:
-        engines[0].queue.extend(jobs)
+        engines[0].queue.extend(job for job in jobs if job[5] <= server.kv_capacity)
         engines[0].run(np.inf)
         chosen = np.zeros(count, dtype=np.intp)
     else:

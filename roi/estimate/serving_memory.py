@@ -22,6 +22,12 @@ FIXED_WORKSPACE_BYTES: Final = 1.5 * GIB
 STEP_TOKENS: Final = 8192.0
 """Tokens of the largest step: vLLM's max_num_batched_tokens on data-centre cards."""
 
+HUGE_STEP_TOKENS: Final = 16384.0
+"""The same on cards from HUGE_CARD_BYTES, since vLLM 0.28."""
+
+HUGE_CARD_BYTES: Final = 160.0 * GIB
+"""Memory from which it takes those (B200, MI300X): vllm-project/vllm PR 51726, 2026-08-11."""
+
 SMALL_STEP_TOKENS: Final = 2048.0
 """The same on cards below LARGE_CARD_BYTES."""
 
@@ -87,9 +93,17 @@ def _shortage(usable: float, resident: float, workspace: float, long: float, dev
     return f"does not fit: weights, workspace and one long request need {need / GIB:.1f} GiB, {has}"
 
 
-def default_step_tokens(gpu: Gpu | Sequence[Gpu]) -> Number:
-    """Tokens of the largest step on this card, or on one card a plan (an array): vLLM's default for a server."""
-    return per_gpu(gpu, lambda g: STEP_TOKENS if _large(g) else SMALL_STEP_TOKENS)
+def default_step_tokens(gpu: Gpu | Sequence[Gpu], *, since_0_28: bool = True) -> Number:
+    """Tokens of the largest step on this card, or on one card a plan (an array): vLLM's default for a server.
+
+    `since_0_28`: with its third tier; runs that were published until then did not have it.
+    """
+    def tokens(g: Gpu) -> float:
+        if since_0_28 and g.memory_bytes >= HUGE_CARD_BYTES:
+            return HUGE_STEP_TOKENS
+        return STEP_TOKENS if _large(g) else SMALL_STEP_TOKENS
+
+    return per_gpu(gpu, tokens)
 
 
 def default_sequence_limit(gpu: Gpu | Sequence[Gpu]) -> Number:
@@ -105,12 +119,12 @@ def activation_bytes(shape: ModelShape, tensor_parallel: Number, step_tokens: Nu
     """Bytes of the largest step's live activations on one GPU; broadcasts.
 
     Per token in 16 bit: four copies of the residual stream (whole on each GPU) and, split over GPUs, gate, up and their
-    product in the widest MLP; and fp32 logits of every sequence, split by vocabulary. vLLM's own profile run of
-    Llama-3-8B at 8,192 tokens prints about 1.2 GiB; this gives 1.2 GiB with 256 sequences.
+    product in the widest MLP; and fp32 logits of every sequence over the whole vocabulary, which each GPU gathers to sample.
+    vLLM's own profile run of Llama-3-8B at 8,192 tokens prints about 1.2 GiB; this gives 1.03 GiB with 256 sequences.
     """
     widest = max(m.intermediate * m.experts_per_token + m.shared_intermediate for m in shape.mlp)
     token = SIXTEEN_BIT * (4.0 * shape.hidden + 3.0 * widest / np.asarray(tensor_parallel, dtype=float))
-    return step_tokens * token + sequence_limit * shape.vocab * LOGIT_BYTES / tensor_parallel
+    return step_tokens * token + sequence_limit * shape.vocab * LOGIT_BYTES
 
 
 def replica_memory(

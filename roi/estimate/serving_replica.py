@@ -59,7 +59,7 @@ class OperatingFigures:
 def replica_of(run: ServingRun, efficiencies: Efficiencies, speed: float = 1.0) -> Replica:
     """One replica of the run's system with an engine of these efficiencies at `speed` times its speed."""
     system, requests = run.system, run.load.requests
-    tokens = float(default_step_tokens(system.gpu))
+    tokens = float(default_step_tokens(system.gpu, since_0_28=False))
     iteration = roofline_iteration(system.shape, system.gpu, system.tensor_parallel, system.weight_dtype,
                                    requests.prefill_context, efficiencies).at_speed(speed)
     memory = replica_memory(system.shape, system.gpu, system.tensor_parallel, system.weight_dtype, system.kv_dtype, requests,

@@ -79,7 +79,7 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     yield Heading("What this rests on")
     measure = "measure it: roi profile serve URL on your own server replaces the published speed."
     own = () if best.basis == "measured" else (measure,)
-    yield Bullets((f"capacity: {best.source} ({best.basis}).", _arrivals(sizing), *own))
+    yield Bullets((f"capacity: {best.source} ({best.basis}).", _limits(best), _arrivals(sizing), *own))
 
 
 def _load(sizing: Sizing) -> str:
@@ -89,6 +89,13 @@ def _load(sizing: Sizing) -> str:
             else f"Today's peak: {figure(sizing.peak_requests_per_s)} requests a second (mean"
             f" {figure(sizing.mean_requests_per_s)})")
     return f"{rate}; {lengths}. SLO: {slo_words(sizing.slo)}; {percent(sizing.headroom)} of the capacity stays free."
+
+
+def _limits(plan: SizedPlan) -> str:
+    whose = "as its server showed, else vLLM's defaults for this card" if plan.basis == "measured" else (
+        "vLLM's defaults for a server on this card")
+    return (f"engine: {plan.step_tokens:,.0f} tokens a step and {plan.sequence_limit:,.0f} sequences at most ({whose}); other"
+            " limits move TTFT and TPOT against each other.")
 
 
 def slo_words(slo: Slo) -> str:

@@ -33,7 +33,7 @@ REPLAYED_STEPS: Final = 1.5
 schedule ahead were measured at more; each further one adds a step's time, which TTFT alone sees."""
 
 REPLAYED: Final = 600
-"""Requests of one replica's replay: some minutes of a peak, not a stationary hour. With 5,000 of them the capacity is 7% lower
+"""Requests of one replica's replay: some minutes of a peak, not a stationary hour. With 5,000 of them the capacity is 9% lower
 (median of 30 plans, lengths and SLOs; benchmarks/replay_speed.py), since queues have longer to build up."""
 
 POOL_REPLAYED: Final = 800

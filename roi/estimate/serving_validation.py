@@ -132,10 +132,11 @@ def validate_serving(
             derived.append(_score(label, "throughput", rate, found.figures["throughput"], known.basis)._replace(derived=True))
     plain = [label for label in labels if not label.implausible]
     counted = [label for label in plain if not left_out or label.group in judged]
+    by_law = [score for score in derived if score.label in set(counted)]
     return ServingValidation(
         rows=len(labels), blocks=_blocks(scores, counted),
         by={group: _split(scores, plain if group == "group" else counted, group) for group in GROUPS},
-        derived=summarise_errors((s for s in derived if s.label in set(counted)), len(derived)),
+        derived=summarise_errors(by_law, len(by_law)),
         implausible=_blocks(doubtful, [label for label in labels if label.implausible]), judged=judged, left_out=left_out,
         scores=tuple(scores), apart=(*derived, *doubtful), skipped=tuple(skipped), unpredicted=tuple(unpredicted),
         assumptions=tuple(Counter(name for run in runs for name, _ in run.assumed).most_common()), bases=dict(bases),

@@ -57,6 +57,8 @@ class StepServer:
     adapter_speed: float = 1.0
     """Speed of a step in which an adapter's request has a part, over one without."""
     engine: str = "vllm"
+    kv_cache_size_tokens: int | None = None
+    """As newer vLLM counts it; None = an older one."""
     faults: tuple[str, ...] = ()
     after: int = 0
     """Completions that are served well before a fault sets in."""
@@ -193,8 +195,9 @@ class StepServer:
             names += [{"id": name, "object": "model", "owned_by": owner, "parent": self.model} for name in self.adapters]
             self._say(writer, 200, {"object": "list", "data": names})
         elif path.endswith("/metrics") and self.engine == "vllm":
-            text = ('# HELP vllm:cache_config_info Information of the LLMEngine CacheConfig\n'
-                    'vllm:cache_config_info{block_size="16",cache_dtype="auto",num_gpu_blocks="2000"} 1.0\n')
+            own = "" if self.kv_cache_size_tokens is None else f',kv_cache_size_tokens="{self.kv_cache_size_tokens}"'
+            labels = f'block_size="16",cache_dtype="auto",hash="{{}}",num_gpu_blocks="2000"{own}'
+            text = f"# HELP vllm:cache_config_info Information of the LLMEngine CacheConfig\nvllm:cache_config_info{{{labels}}} 1.0\n"
             self._say(writer, 200, text, "text/plain")
         else:
             found = next((v for (engine, end), v in facts.items() if engine == self.engine and path.endswith(end)), None)

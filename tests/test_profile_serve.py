@@ -188,6 +188,12 @@ def test_an_engine_says_what_it_is_and_how_much_it_holds(engine, version, kv_tok
     assert sum(method == "GET" for method, _, _ in server.seen) <= QUESTIONS
 
 
+def test_vllms_own_count_of_its_cache_goes_before_blocks_times_their_size():
+    with StepServer(FAST, kv_cache_size_tokens=31_000) as server:
+        profile = served(server, *closed_points((1,), (16,), (4,), 2, 0)).profile
+    assert profile.kv_capacity_tokens == 31_000.0
+
+
 def test_what_the_user_states_stands():
     with StepServer(FAST, engine="another") as server:
         stated = Stated("llama-3.1-8b", "cpu", 1, "mine", "int4", "fp8", 1000.0)

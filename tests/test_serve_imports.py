@@ -11,6 +11,7 @@ from roi.catalog.serve_imports.records import Stated
 from roi.errors import InputError
 from roi.estimate.serve_metrics import point_metrics
 from roi.estimate.step_fit import fit_profile
+from roi.estimate.step_holdout import held_out
 
 DATA = Path(__file__).parent / "data" / "serve_imports"
 TRUTH = Truth()
@@ -90,6 +91,20 @@ def test_aiperf_takes_load_and_model_from_the_summary_beside_it():
         assert (profile.served_model, point.concurrency, len(point.requests)) == ("tiny", 2, 4)
         assert point.requests[0].chunk_s == pytest.approx((0.05, 0.06, 0.07, 0.09), abs=1e-6)
         assert point.requests[3].error.startswith("Request was cancelled")
+
+
+def test_real_exports_of_vllm_give_the_step_of_the_server_that_they_measured():
+    """8 ms + 0.2 ms a sequence + 1 us a KV token + 30 us a prompt token; the open loop is what the fit has not seen."""
+    profile = read_benchmark(sorted((DATA / "vllm-0.33").glob("*.json")))
+    fit = fit_profile(profile)
+    true = {"step_s": 8e-3, "sequence_s": 2e-4, "kv_token_s": 1e-6, "prefill_token_s": 3e-5}
+    for name, value in true.items():
+        assert fit.coefficient(name).value == pytest.approx(value, rel=0.05), name
+    [unseen] = held_out(profile, fit)
+    tpot, ttft, rate = unseen.errors
+    assert abs(tpot) < 0.01
+    assert abs(rate) < 0.01
+    assert abs(ttft) < 0.10
 
 
 def test_a_real_export_of_aiperf_is_counted_by_the_servers_usage():

@@ -165,16 +165,18 @@ def _kv(engine: str, found: Json) -> tuple[float | None, str | None]:
 
 
 async def _vllm_cache(wire: Wire) -> tuple[float | None, str | None]:
-    """(tokens, dtype) from vLLM's metrics: blocks times their size; None where they are not there."""
+    """(tokens, dtype) from vLLM's metrics: its own count, else blocks times their size; None where they are not there."""
     answer = Answer()
     await wire.send("/metrics", None, answer, WAIT_S)
-    line = re.search(rb"^vllm:cache_config_info\{([^}]*)\}", bytes(answer.body), re.MULTILINE)
+    line = re.search(rb"^vllm:cache_config_info\{(.*)\} [\d.]+", bytes(answer.body), re.MULTILINE)
     if answer.status != 200 or line is None:
         return None, None
     labels = dict(re.findall(r'(\w+)="([^"]*)"', line[1].decode("utf-8", errors="replace")))
     size, blocks = labels.get("block_size", ""), labels.get("num_gpu_blocks", "")
     dtype = labels.get("cache_dtype", "auto")
     tokens = float(int(size) * int(blocks)) if size.isdigit() and blocks.isdigit() else None
+    said = labels.get("kv_cache_size_tokens", "")  # newer ones count it: layers may keep unlike caches
+    tokens = float(said) if said.isdigit() else tokens
     return tokens or None, None if dtype == "auto" else dtype
 
 

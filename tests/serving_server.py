@@ -197,7 +197,8 @@ class StepServer:
         elif path.endswith("/metrics") and self.engine == "vllm":
             own = "" if self.kv_cache_size_tokens is None else f',kv_cache_size_tokens="{self.kv_cache_size_tokens}"'
             labels = f'block_size="16",cache_dtype="auto",hash="{{}}",num_gpu_blocks="2000"{own}'
-            text = f"# HELP vllm:cache_config_info Information of the LLMEngine CacheConfig\nvllm:cache_config_info{{{labels}}} 1.0\n"
+            name = "vllm:cache_config_info"
+            text = f"# HELP {name} Information of the LLMEngine CacheConfig\n{name}{{{labels}}} 1.0\n"
             self._say(writer, 200, text, "text/plain")
         else:
             found = next((v for (engine, end), v in facts.items() if engine == self.engine and path.endswith(end)), None)

@@ -13,6 +13,7 @@ from roi.estimate.serve_metrics import (
     ttft_s,
 )
 from roi.facts.serve_profile import ServedRequest, ServePoint
+from roi.profiling.serve_notes import delay_note
 
 
 def request(sent, chunks, *, output=None, ended=None, error=None, prompt=100, cached=0):
@@ -102,3 +103,11 @@ def test_cached_prompt_tokens_are_a_share_of_the_prompts():
     """25 of 100, and 75 of 100: half."""
     found = point_metrics(closed([request(0.0, (1.0,), cached=25), request(1.0, (2.0,), cached=75)]), 9.0, 9.0)
     assert found.cached_share == pytest.approx(0.5)
+
+
+def test_a_client_that_stood_still_is_late_however_few_of_its_ticks_were():
+    """8 stalls of 0.4 s among 400 ticks of 10 ms: 2% of the ticks, and 45% of the time. An ITL of 4 ms is then in doubt."""
+    stalls = [0.4] * 8 + [0.0] * 400
+    assert "late by 399 ms or more in 5% of the time" in delay_note(stalls, 0.004)
+    assert delay_note([0.0012] * 400, 0.02) is None
+    assert delay_note([*[0.0] * 400, 0.015], 0.02) is None

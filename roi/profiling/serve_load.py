@@ -10,6 +10,7 @@ from typing import Any, Final
 from roi.profiling.progress import Watcher
 from roi.profiling.serve_answer import Answer
 from roi.profiling.serve_dialect import failure, quick_usage
+from roi.profiling.serve_notes import TICK_S
 from roi.profiling.serve_wire import Wire
 
 HOPELESS: Final = 5
@@ -20,9 +21,6 @@ FINAL: Final = {401, 403, 404, 429}
 
 SLOWER: Final = 1.5
 """A request may take this much longer than the longest so far: none is sent that would then outlast the budget."""
-
-TICK_S: Final = 0.01
-"""How often the loop's own delay is measured."""
 
 DRAW_S: Final = 1.0
 """How often the bar is drawn, from the start on: it takes milliseconds, in which no chunk is read."""

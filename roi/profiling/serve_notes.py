@@ -64,4 +64,5 @@ def delay_note(delays_s: Sequence[float], shortest_itl_s: float | None) -> str |
     if late_s <= LATE * shortest_itl_s:
         return None
     return (f"this client was late by {late_s * 1e3:,.3g} ms or more in {RARE:.0%} of the time "
-            f"(at most {delays[-1] * 1e3:,.3g} ms) at an ITL of {shortest_itl_s * 1e3:.3g} ms; send from a machine with idle cores")
+            f"(at most {delays[-1] * 1e3:,.3g} ms) at an ITL of {shortest_itl_s * 1e3:.3g} ms; send from a machine with idle"
+            " cores")

@@ -53,8 +53,11 @@ def _adapted(found: PlanEvidence, plan: ServingPlan, served: Served | None) -> P
     effect = adapter_effect(plan.adapters, served.adapters if served else (), served.adapters_of if served else "")
     server = replace(found.server, iteration=found.server.iteration.at_speed(effect.speed))
     word = "adapter" if plan.adapters == 1 else "adapters"
-    source = f"{found.source}, {plan.adapters} {word} at run time at {effect.speed:.2f} of its speed"
-    return replace(found, server=server, source=source, adapters=effect)
+    known = effect.spread.basis
+    how = known.value if known == Basis.MEASURED else f"{known.value}; roi profile serve --adapters measures it"
+    source = f"{found.source}, {plan.adapters} {word} at run time at {effect.speed:.2f} of its speed ({how})"
+    basis = found.basis if known == Basis.MEASURED else Basis.PUBLISHED
+    return replace(found, server=server, source=source, basis=basis, adapters=effect)
 
 
 def adapters_path(effect: AdapterEffect) -> str:

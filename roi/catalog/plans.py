@@ -120,7 +120,8 @@ def _replayed(
     evidence, fact = plan_evidence(known, plan, lengths)
     if fact is not None:
         add_speed(sheet, evidence.speed_path, fact)
-        sheet.warnings.append(f"serving speed on {plan.gpu.id} is {fact.basis.value}: {fact.source}")
+        what = f"{plan.shape.id} {plan.weight_dtype} on {plan.tensor_parallel} x {plan.gpu.id}"
+        sheet.warnings.append(f"serving speed of {what} is {fact.basis.value}: {fact.source}")
     spreads = [sheet.facts[evidence.speed_path]]
     if evidence.adapters is not None:
         path = adapters_path(evidence.adapters)

@@ -26,6 +26,18 @@ class ServeFit(NamedTuple):
     """With unmerged adapters over without, where the profile has both."""
 
 
+def unused(profile: ServeProfile, fit: StepFit) -> tuple[str, ...]:
+    """Why `size` and `compare` take nothing from this profile; empty where they do (`served.measured_servers`)."""
+    found = ["nothing is fitted on it"] if fit.iteration is None else []
+    if _gpu(profile.gpu) is None:
+        found.append("its server has no GPU" if profile.gpu == "cpu" else "no card is stated (--gpu)")
+    if profile.weight_dtype is None and profile.gpu != "cpu":
+        found.append("no format of the weights (--weight-dtype)")
+    if _shape(profile.model) is None:
+        found.append(f"the catalog has no model {profile.model[:40]!r} (--catalog-model)")
+    return tuple(found)
+
+
 def fit_serve(profile: ServeProfile) -> ServeFit:
     """The fit of this profile alone, with the shape and the card where the catalog knows them."""
     shape, gpu = _shape(profile.model), _gpu(profile.gpu)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -48,6 +48,14 @@ MOST_OF_THE_LAW: Final = 4
 
 SPREAD_OF_FLEETS: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Fleets of the frontier over the one that the SLO needs."""
+
+
+class Recorded(NamedTuple):
+    """A trace as it was recorded, and how much faster it is replayed."""
+
+    calls: int
+    span_s: float
+    times: float
 
 
 @dataclass(frozen=True)
@@ -128,7 +136,8 @@ class Sizing:
     prompt_tokens: float
     cached_tokens: float
     output_tokens: float
-    trace: bool
+    trace: Recorded | None
+    """The trace that is replayed; None for the scenario's traffic."""
     plans: tuple[SizedPlan, ...]
     """Cheapest first."""
     day: Day | None
@@ -156,9 +165,12 @@ def size_service(
     traffic: Traffic = system_lengths(case.facts, option.system)
     mean = float(shared.requests_per_day * shared.volume_factor) / SECONDS_PER_DAY
     demand = float(demand_to_hold(mean * shared.peak_to_mean, mean, shared.can_wait))
+    recorded = None
     if trace is not None:
         own = f"systems.{option.system}."
-        traffic = trace.seen_as(*(_number(values[own + name]) for name in ("token_ratio", "output_ratio", "reasoning_tokens")))
+        seen = trace.seen_as(*(_number(values[own + name]) for name in ("token_ratio", "output_ratio", "reasoning_tokens")))
+        recorded = Recorded(trace.arrival_s.size, float(trace.arrival_s[-1]), times)
+        traffic = seen.at(times)
         mean = demand = trace.requests_per_s * times
     slo, adapters = slo_of(s), adapters_applied(s) if option.trains else 0
     sized = []
@@ -180,7 +192,7 @@ def size_service(
     return Sizing(
         str(case["title"].value), option.system, option.id, mean, demand, float(option.headroom), float(option.fleet_share),
         slo, float(shape.uncached_tokens + shape.cached_tokens), float(shape.cached_tokens), float(shape.output_tokens),
-        trace is not None, tuple(found for found, _ in sized),
+        recorded, tuple(found for found, _ in sized),
         None if trace is not None else _day(sized[0][1], sized[0][0].replicas, mean, shared.load_curve),
         () if trace is not None else ways(case, shared, option, sized[0][1].plan, mean),
     )
@@ -260,10 +272,11 @@ def _fewest(p: _Planned, law: int, least: int, speed: float) -> int | None:
     a trace are shared by many more. More where even that many break the SLO; None where MOST_OF_THE_LAW times as many do.
     """
     faster = replace(p.server, iteration=p.server.iteration.at_speed(speed))
-    demand = p.demand / (1.0 - float(p.option.headroom))
+    more = p.demand / (1.0 - float(p.option.headroom))
 
     def holds(replicas: int) -> bool:
-        return load_curve(p.serving, p.traffic, faster, replicas, 0).at(demand).holds(p.slo)
+        curve = load_curve(p.serving, p.traffic, faster, replicas, 0)
+        return curve.at(more).holds(p.slo) and curve.at(p.demand).holds(p.slo)
 
     low, high = least - 1, law
     while not holds(high):
@@ -294,7 +307,8 @@ def _day(p: _Planned, replicas: int, mean: float, hourly: Array) -> Day | None:
         return None
     load = load_of(p.serving, p.traffic.drawn(count), day_arrivals(count, hourly, ARRIVALS))
     found = replay(load, p.server, replicas)
-    return Day(load_point(found, mean), goodput_share(found, p.slo))
+    busy = float(np.mean(found.busy_s)) / SECONDS_PER_DAY  # of the day, not of the time from the first call to the last
+    return Day(replace(load_point(found, mean), utilisation=busy), goodput_share(found, p.slo))
 
 
 def _number(value: object) -> float:

@@ -97,5 +97,6 @@ def _spilling(
         usd = spill * mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each
         note = f"{api.option.label} at ${each:.3g} a request; no spare, the API is the failover"
         tried.append(Way("floor, the rest to the API", float(floor), gpus, rent(gpus), usd, spill, note))
-    return [min(tried, key=lambda w: w.usd)]
+    alone = mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each
+    return [min(tried, key=lambda w: w.usd), Way("all of it to the API", 0.0, 0.0, 0.0, alone, 1.0, api.option.label)]
 

@@ -3,6 +3,7 @@
 import csv
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,19 @@ COLUMNS: Final = {
 """Columns by meaning: those of `roi usage --trace`, and of the public Azure traces (TIMESTAMP is a date and time)."""
 
 
+LEAST_S: Final = 30.0
+"""Seconds that a trace lasts at least when it is replayed: many times what a request takes."""
+
+SHORTEST_S: Final = 5.0
+"""The same where it has so many calls that half a minute of them would take minutes to replay."""
+
+MOST_CALLS: Final = 20_000
+"""Calls of a trace that is repeated, at most."""
+
+FEW_CALLS: Final = 200
+"""Calls below which a 95th percentile rests on ten or fewer."""
+
+
 @dataclass(frozen=True)
 class Trace:
     """Calls in order of arrival; arrays of one length."""
@@ -39,6 +53,23 @@ class Trace:
     def requests_per_s(self) -> float:
         """Mean rate over the trace."""
         return float(self.arrival_s.size / self.arrival_s[-1])
+
+    def at(self, times: float, field: str = "--times") -> "Trace":
+        """The calls `times` as fast, again and again until they last LEAST_S or are MOST_CALLS.
+
+        A trace of an hour that is squeezed into seconds ends before its queues have built up: fewer replicas would then do for
+        more load. InputError where not even MOST_CALLS of them last SHORTEST_S.
+        """
+        rate = self.requests_per_s * times
+        if rate * SHORTEST_S > MOST_CALLS:
+            most = MOST_CALLS / SHORTEST_S / self.requests_per_s
+            raise InputError(f"{field}: {times:g} times as fast is {rate:,.0f} requests a second, more than are replayed long "
+                             f"enough to tell a steady load from its start; at most {most:,.4g}")
+        calls = self.arrival_s.size
+        rounds = max(min(ceil(LEAST_S * rate / calls), MOST_CALLS // calls), 1)
+        period = self.arrival_s[-1] / times + 1.0 / rate
+        arrivals = (np.arange(rounds)[:, None] * period + self.arrival_s / times).ravel()
+        return Trace(arrivals, *(np.tile(x, rounds) for x in (self.input_tokens, self.cached_tokens, self.output_tokens)))
 
     @property
     def key(self) -> tuple[object, ...]:

@@ -22,6 +22,9 @@ LEAST_SUCCESSES: Final = 8
 LEAST_WINDOWS: Final = 8
 """The same of windows."""
 
+LEAST_LOOPS: Final = 4
+"""Closed loops that a run that was cut short must hold: as many as a step has coefficients."""
+
 NEEDED: Final = ("sequence_s", "kv_token_s", "prefill_token_s")
 """Coefficients without which no load can be predicted; a step itself is in every row."""
 
@@ -134,15 +137,18 @@ def fit_profile(profile: ServeProfile, shape: ModelShape | None = None, gpu: Gpu
     if windows < LEAST_WINDOWS:
         why = f"{windows} windows of decoding, at least {LEAST_WINDOWS} are needed: ask for more output tokens or requests"
         return StepFit(None, rejected=(why,), notes=tuple(notes))
+    if profile.cut is not None and not profile.cut.closed_loops:
+        notes.append(f"the run was cut short: fitted on the {len(chosen)} closed loops that are whole")
     limit, why = sequence_limit(point for _, point in chosen)
     fit = _fitted(joined(found), share, [*notes, *([why] if why else [])], alone=limit == 1)
     return replace(fit, sequence_limit=limit, check_missing=check_missing(profile))
 
 
 def fitted_points(profile: ServeProfile) -> list[tuple[int, ServePoint]]:
-    """(number from 0, point) of those that a fit uses: one adapter state, closed loops where there are two or more."""
-    merged = [(i, p) for i, p in enumerate(profile.points) if p.adapter != "unmerged"]
-    mine = merged or list(enumerate(profile.points))
+    """(number from 0, point) of those that a fit uses: whole, one adapter state, closed loops where there are two or more."""
+    whole = [(i, p) for i, p in enumerate(profile.points) if p.complete]
+    merged = [(i, p) for i, p in whole if p.adapter != "unmerged"]
+    mine = merged or whole
     closed = [(i, p) for i, p in mine if p.arrivals == "closed"]
     return closed if len(closed) > 1 else mine
 
@@ -156,12 +162,14 @@ def held_out_points(profile: ServeProfile) -> list[tuple[int, ServePoint]]:
 def usable_though_cut(profile: ServeProfile) -> bool:
     """True for a profile that was cut short and may be fitted all the same: the rule of cut profiles, for all who read them.
 
-    Where time or a signal cut only the open loop, or loads of adapters, the base's closed loops are all there as planned and a
-    fit sees nothing else. Where one of them is missing or cut, or where requests failed, nothing is fitted.
+    Where time or a signal cut it, the closed loops that are whole are as good as those of a whole run, and a fit sees nothing
+    else; LEAST_LOOPS of them are needed, and whether they tell the coefficients apart is the fit's to say. Where requests
+    failed, nothing is fitted.
     """
-    if profile.cut is None or profile.cut.failed or not profile.cut.closed_loops:
+    if profile.cut is None or profile.cut.failed:
         return False
-    return all(p.complete and p.arrivals == "closed" for _, p in fitted_points(profile))
+    used = fitted_points(profile)
+    return len(used) >= LEAST_LOOPS and all(p.arrivals == "closed" for _, p in used)
 
 
 def check_missing(profile: ServeProfile) -> str | None:
@@ -184,7 +192,7 @@ def _unusable(profile: ServeProfile) -> list[str]:
     """Why nothing may be fitted; empty where it may."""
     cut_short = not profile.complete or any(not p.complete for p in profile.points)
     if cut_short and not usable_though_cut(profile):
-        known = "requests failed" if profile.cut and profile.cut.failed else "a closed loop was cut or is missing"
+        known = "requests failed" if profile.cut and profile.cut.failed else f"fewer than {LEAST_LOOPS} closed loops are whole"
         return [f"the profile is incomplete{f': {known}' if profile.cut else ''}"]
     requests = [r for p in profile.points for r in p.requests]
     good = sum(r.error is None for r in requests)

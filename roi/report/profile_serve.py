@@ -7,7 +7,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-from roi.catalog.serve_fits import ServeFit
+from roi.catalog.serve_fits import ServeFit, unused
 from roi.estimate.serve_metrics import PointMetrics, point_metrics
 from roi.facts.serve_profile import ServePoint, ServeProfile
 from roi.report.profile_words import BUSY, INCOMPLETE, kept
@@ -31,8 +31,16 @@ def serve_text(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most
     lines += [*_wrapped(_remarks(profile, [found for _, found in told], most_ttft_s, most_tpot_s)), ""]
     lines += step_fit_lines(*fitted)
     if file is not None:
-        lines += ["", kept(file)]
+        lines += ["", kept(file), *_wrapped([_used(profile, fitted)])]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _used(profile: ServeProfile, fitted: ServeFit) -> str:
+    why = unused(profile, fitted.fit)
+    if why:
+        return f"roi size and roi compare take nothing from it: {'; '.join(why)}"
+    return (f"roi size and roi compare take the step from it for {profile.model} {profile.weight_dtype} on {profile.gpus} x"
+            f" {profile.gpu}, and one speed for other plans on that card")
 
 
 def serve_json(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most_tpot_s: float, file: Path | None) -> str:
@@ -41,7 +49,7 @@ def serve_json(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most
     body = {
         "schema": SCHEMA, **head, "slo": {"ttft_s": most_ttft_s, "tpot_s": most_tpot_s},
         "points": [_point_json(point, found) for point, found in _metrics(profile, most_ttft_s, most_tpot_s)],
-        "step": step_fit_body(*fitted), "file": str(file) if file else None,
+        "step": step_fit_body(*fitted), "unused": list(unused(profile, fitted.fit)), "file": str(file) if file else None,
     }
     return json.dumps(body, indent=1, allow_nan=False)
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from roi.catalog.sizing import FleetPoint, SizedPlan, Sizing
 from roi.catalog.sizing_ways import Way
+from roi.catalog.traces import FEW_CALLS, LEAST_S
 from roi.estimate.load_curve import Slo
 from roi.report.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.comparison_markdown import render_markdown
@@ -14,6 +15,9 @@ from roi.report.wording import figure, percent, usd
 
 SCHEMA = "roi.sizing/1"
 MS = 1e3
+
+SEEN = 1.03
+"""Gain of a router from which it is told."""
 
 PLAN_HEADS = (
     "plan, USD per GPU and hour", "alone\nreq/s", "need", "5-95%", "GPUs", "USD\n/month", "TTFT\np95 s", "TPOT\np95 ms", "busy",
@@ -66,13 +70,14 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     yield Paragraph(
         "alone: what one replica holds at the SLO. need: replicas at the peak behind a router that picks the emptiest; 5-95%:"
         f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
-        " the peak, replayed.")
+        f" the peak, replayed.{_behind(best, trace=sizing.trace is not None)}")
     yield from _measured(sizing)
     yield from _smaller(best)
     yield from _day(sizing)
     if sizing.ways:
         yield Heading(f"Ways to run {plan_name(best)}")
         yield Table(("a month, USD", "replicas", "GPUs", "rent", "API", "in all"), tuple(_way(way) for way in sizing.ways))
+        yield from _cheaper_api(sizing)
     yield Heading("Cost against latency: fleets that no cheaper one beats")
     yield Table(FLEET_HEADS, tuple(_fleet(plan, fleet) for plan, fleet in frontier(sizing)))
     yield Paragraph("Replicas that serve; spares are paid and idle. E2E: until the last token.")
@@ -80,6 +85,17 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     measure = "measure it: roi profile serve URL on your own server replaces the published speed."
     own = () if best.basis == "measured" else (measure,)
     yield Bullets((f"capacity: {best.source} ({best.basis}).", _limits(best), _arrivals(sizing), *own))
+
+
+def _behind(plan: SizedPlan, *, trace: bool) -> str:
+    """Why fewer replicas do than the load over what one holds alone."""
+    if trace:
+        return " Alone, one meets every burst of the trace by itself: a fleet shares them."
+    if plan.pooling < SEEN:
+        return ""
+    each = plan.alone_requests_per_s * plan.pooling
+    return (f" Behind a router each of four {plan.gpu} holds {figure(each)} req/s, not {figure(plan.alone_requests_per_s)}:"
+            " requests that crowd one find another empty.")
 
 
 def _load(sizing: Sizing) -> str:
@@ -108,7 +124,9 @@ def slo_words(slo: Slo) -> str:
 
 def _answer(best: SizedPlan, share: float) -> str:
     spare = f" and {best.spares} spare{'' if best.spares == 1 else 's'}" if best.spares else ""
-    paid = "" if share == 1.0 else f", {percent(share)} of the rent: other adapters share the base"
+    paid = "" if share == 1.0 else (
+        f", {percent(share)} of the rent: other adapters share the base, and are taken to bring no load at this one's peak"
+        f" (with as much each, the rent is nearer to {usd(best.fleet.usd_per_month / share)})")
     exact = "Needed" if best.replicas_exact is None else f"The load needs {best.replicas_exact:.2f}, rounded up"
     held = best.fleet.instances
     instances = "" if held == best.replicas + best.spares else f" on {held} instance{'' if held == 1 else 's'}"
@@ -122,7 +140,7 @@ def _plan(plan: SizedPlan) -> Row:
     slow = "?" if plan.replicas_slow is None else str(plan.replicas_slow)
     load = plan.fleet.load
     return Row((
-        f"{plan_name(plan)} {plan.usd_per_gpu_hour:.2f}", figure(plan.alone_requests_per_s), str(plan.replicas),
+        f"{plan_name(plan)} {plan.usd_per_gpu_hour:.3g}", figure(plan.alone_requests_per_s), str(plan.replicas),
         f"{plan.replicas_fast}-{slow}", str(plan.fleet.gpus), f"{plan.fleet.usd_per_month:,.0f}", _s(load.ttft_p95_s),
         _ms(load.tpot_p95_s), percent(load.utilisation),
     ))
@@ -131,6 +149,15 @@ def _plan(plan: SizedPlan) -> Row:
 def _way(way: Way) -> Row:
     api = f"{way.api_usd:,.0f}" if way.api_usd else "-"
     return Row((way.name, figure(way.replicas), figure(way.gpus), f"{way.rent_usd:,.0f}", api, f"{way.usd:,.0f}"), way.note)
+
+
+def _cheaper_api(sizing: Sizing) -> Iterable[Block]:
+    """Where the API that the floor spills to takes all of it for less than any way that needs a GPU."""
+    api = [way for way in sizing.ways if not way.gpus]
+    least = min((way.usd for way in sizing.ways if way.gpus), default=0.0)
+    if api and api[0].usd < least:
+        yield Paragraph(f"The API alone costs less than every way with a GPU ({usd(api[0].usd)} against {usd(least)} a month);"
+                        " roi compare has its quality, and set-up.", strong=True)
 
 
 def _fleet(plan: SizedPlan, fleet: FleetPoint) -> Row:
@@ -155,8 +182,8 @@ def _measured(sizing: Sizing) -> Iterable[Block]:
     """Which plans rest on a profile of the user's own server."""
     found = {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}
     if found:
-        yield Paragraph("Measured on your server: " + "; ".join(f"{name} ({why})" for why, name in found.items())
-                        + ". The others are estimates.")
+        rest = " The others are estimates." if any(plan.basis != "measured" for plan in sizing.plans) else ""
+        yield Paragraph("Measured on your server: " + "; ".join(f"{name} ({why})" for why, name in found.items()) + f".{rest}")
 
 
 def _day(sizing: Sizing) -> Iterable[Block]:
@@ -170,9 +197,20 @@ def _day(sizing: Sizing) -> Iterable[Block]:
 
 def _arrivals(sizing: Sizing) -> str:
     if sizing.trace:
-        return "arrivals and lengths: the trace, in this model's tokens; percentiles over the whole trace."
+        calls, span_s, times = sizing.trace
+        faster = "" if times == 1.0 else f", {times:g} times as fast"
+        few = f" So few that a 95th percentile rests on {max(calls // 20, 1)} of them." if calls < FEW_CALLS else ""
+        again = " repeated until they last half a minute;" if span_s / times < LEAST_S else ""
+        return (f"arrivals and lengths: {calls:,} calls in {_span(span_s)} as recorded{faster};{again} in this model's tokens."
+                f" Percentiles over all of them.{few}")
     return ("arrivals: Poisson at the peak; bursts within seconds are in the SLO, slower ones in the peak. Lengths: the"
             " scenario's histogram, or exponential around its means.")
+
+
+def _span(seconds: float) -> str:
+    if seconds < 120.0:
+        return f"{seconds:,.0f} s"
+    return f"{seconds / 60:,.0f} min" if seconds < 7200.0 else f"{seconds / 3600:,.1f} h"
 
 
 def _s(x: float) -> str:

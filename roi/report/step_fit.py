@@ -25,6 +25,9 @@ THEORY: Final = {
 }
 """The field of Iteration that is a coefficient's roofline."""
 
+TOLD: Final = 0.02
+"""Scatter of whole points from which it is told."""
+
 UNITS: Final = (("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9), ("ps", 1e-12))
 """Units of time, largest first."""
 
@@ -91,7 +94,7 @@ def _remarks(fit: StepFit, held_out: Iterable[HoldOut], adapters: Iterable[Adapt
             f"fitted on {fit.points} points: {fit.windows} windows of decoding (median error {100.0 * fit.median_error:.1f}%)"
             f" and {fit.lone} first tokens that met an idle server"
         )
-    if fit.point_scatter:
+    if fit.point_scatter and fit.point_scatter >= TOLD:
         off = f"{100.0 * fit.point_scatter:.1f}%"
         texts.append(f"whole points lie {off} off the line: a step is not quite a straight line in its parts")
     texts += [_sum(one) for one in fit.together]

@@ -91,3 +91,24 @@ def test_a_parquet_trace_is_read_through_the_usage_room(tmp_path):
 def test_rows_that_are_no_load_are_refused():
     with pytest.raises(InputError, match="x has 0 calls"):
         trace_of(np.empty((0, 4)), "x")
+
+
+def hour(calls=600):
+    return trace_of(np.array([(6.0 * k, 100.0, 10.0, 0.0) for k in range(calls)]), "t")
+
+
+def test_a_trace_that_is_squeezed_into_seconds_is_repeated_until_half_a_minute_is_covered():
+    """600 calls in 3,594 s, 0.167 a second: 1,000 times as fast they last 3.6 s, so nine times one after the other."""
+    trace = hour()
+    slow, fast = trace.at(10.0), trace.at(1000.0)
+    assert slow.arrival_s.size == 600
+    assert fast.arrival_s.size == 9 * 600
+    assert fast.arrival_s[-1] >= 30.0
+    assert fast.requests_per_s == pytest.approx(1000.0 * trace.requests_per_s, rel=0.01)
+    assert np.all(np.diff(fast.arrival_s) >= 0.0)
+
+
+def test_a_rate_that_no_replay_can_hold_long_enough_is_refused_with_the_most():
+    """20,000 calls in 5 s are 4,000 a second: 23,960 times 0.16694 a second."""
+    with pytest.raises(InputError, match=r"--times: 1,000,000 times as fast is 166,945 requests a second.*at most 23,960"):
+        hour().at(1e6)

@@ -232,8 +232,8 @@ def _serving(sheet: FactSheet, s: Scenario) -> None:
     sheet.field("serving.headroom", v, "headroom", "serving")
     share = 1.0 / v.adapters_on_base if v.adapters == "shared" else 1.0
     if share < 1.0:
-        sheet.warnings.append(f"serving.adapters_on_base: {v.adapters_on_base} adapters share the rent, and the others are taken"
-                              " to bring no load at this workload's peak")
+        told = f"{v.adapters_on_base} adapters share the rent; the others are taken to bring no load at this workload's peak"
+        sheet.warnings.append(f"serving.adapters_on_base: {told}")
     sheet.add("serving.fleet_share", share, "share", basis=Basis.STATED, source="scenario serving.adapters_on_base")
     for name in ("spares", "replicas_least", "autoscale_floor", "startup_hours"):
         sheet.add(f"serving.{name}", getattr(v, name), basis=_basis(name in v.model_fields_set), source=f"serving.{name}")

@@ -56,7 +56,7 @@ def test_a_decimal_comma_in_quotes_skips_its_row(tmp_path):
 
 
 @pytest.mark.parametrize(("text", "told"), [
-    ("hello world\nx", "has no column 'id' (and model, gpu, engine, isl, osl); its columns: hello_world"),
+    ("hello world\nx", "has no column 'model' (and gpu, engine, isl, osl); its columns: hello_world"),
     (PLAIN.replace("isl,", "input_tokens,"), "has no column 'isl'"),
     (PLAIN.replace("notes", "ISL"), "the column 'isl' twice"),
     (PLAIN.replace(",1024,", ",1,024,"), "row 'own-1': 15 cells under 14 columns, separated by commas; a cell that"),

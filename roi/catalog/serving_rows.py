@@ -8,6 +8,7 @@ from typing import NamedTuple
 from roi.catalog.row_fields import Row, Unusable, cell
 from roi.catalog.serving_cells import BLANKS, check_commas, comma_doubt, readable_number, stated_number, stated_year
 from roi.catalog.serving_efficiencies import serving_family
+from roi.catalog.serving_heads import TRAINING
 from roi.catalog.serving_plausibility import marked_implausible
 from roi.catalog.serving_row_formats import row_formats
 from roi.catalog.serving_row_layout import named_card, row_card, row_gpus, row_layout
@@ -69,14 +70,20 @@ def read_serving_rows(path: Path) -> ServingTable:
     return serving_table(table_rows(path, check_serving))
 
 
+LEAST_HEADS = 2
+"""Columns of serving runs alone that a table of them has at least."""
+
+
 def is_serving(heads: list[str]) -> bool:
     """True for the heads of a table of serving runs, whole or not: training has neither an engine nor request lengths."""
-    return "engine" in heads and any(name in heads for name in ("isl", "osl", *FIGURES[3:]))
+    if any(name in heads for name in TRAINING):
+        return False
+    return sum(name in heads for name in ("engine", "isl", "osl", *FIGURES[3:])) >= LEAST_HEADS
 
 
 def check_serving(path: Path, heads: list[str]) -> None:
     """Raise where the heads are not those of a table of serving runs."""
-    check_heads(path, heads, IDENTITY)
+    check_heads(path, heads, IDENTITY[1:])
     if not any(name in heads for name in FIGURES):
         raise InputError(f"TABLE: {path} has nothing to compare; one of the columns {', '.join(FIGURES)} is needed")
 

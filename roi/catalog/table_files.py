@@ -9,6 +9,8 @@ from pathlib import Path
 from roi.catalog.row_fields import cell
 from roi.errors import InputError, nearest
 
+Rename = Callable[[Iterable[str]], list[str]]
+
 Check = Callable[[Path, list[str]], None]
 """Raises where a table's heads are not those wanted."""
 
@@ -25,10 +27,11 @@ SHOWN_HEADS = 8
 """Columns that a message lists."""
 
 
-def table_rows(path: Path, check: Check) -> list[dict[str, str]]:
+def table_rows(path: Path, check: Check, rename: Rename = list) -> list[dict[str, str]]:
     """The table's rows as dictionaries under heads in small letters, "_" for blanks; what is no table is an InputError.
 
-    Separators are those of SEPARATORS. Beside semicolons a comma in a number is a decimal comma or a thousands separator, by
+    `rename` gives the heads the names that are known here. Rows without a column of ids are numbered. Separators are those of
+    SEPARATORS. Beside semicolons a comma in a number is a decimal comma or a thousands separator, by
     the country of whose program wrote it: an error, since a length of 1,024 would be off by a thousand.
     """
     text = _text(path)
@@ -36,7 +39,7 @@ def table_rows(path: Path, check: Check) -> list[dict[str, str]]:
     lines = _lines(path, text, separator)
     if not lines:
         raise InputError(f"TABLE: {path} is empty")
-    heads = [re.sub(r"[\s_-]+", "_", name.strip().lower()) for name in lines[0]]
+    heads = rename(re.sub(r"[\s_-]+", "_", name.strip().lower()) for name in lines[0])
     check(path, heads)
     _check_twice(path, heads)
     if len(lines) == 1:
@@ -46,6 +49,8 @@ def table_rows(path: Path, check: Check) -> list[dict[str, str]]:
             raise InputError(f"TABLE: {path}, row {line[0][:40]!r}: {len(line)} cells under {len(heads)} columns, separated by"
                              f" {SEPARATORS[separator]}; a cell that holds one needs quotes")
     rows = [dict(zip(heads, line, strict=True)) for line in lines[1:]]
+    if "id" not in heads:
+        rows = [{"id": f"row {number}", **row} for number, row in enumerate(rows, 1)]
     if separator == ";":
         _check_commas(path, rows)
     _check_ids(path, [cell(row, "id") for row in rows])

@@ -63,8 +63,8 @@ class Trace:
         rate = self.requests_per_s * times
         if rate * SHORTEST_S > MOST_CALLS:
             most = MOST_CALLS / SHORTEST_S / self.requests_per_s
-            raise InputError(f"{field}: {times:,.10g} times as fast is {rate:,.0f} requests a second, more than are replayed long "
-                             f"enough to tell a steady load from its start; at most {most:,.0f}")
+            raise InputError(f"{field}: {times:,.10g} times as fast is {rate:,.0f} requests a second, more than are replayed"
+                             f" long enough to tell a steady load from its start; at most {most:,.0f}")
         calls = self.arrival_s.size
         rounds = max(min(ceil(LEAST_S * rate / calls), MOST_CALLS // calls), 1)
         period = self.arrival_s[-1] / times + 1.0 / rate

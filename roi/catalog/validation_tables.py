@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from roi.catalog.measured_rows import RowTable, check_training, row_table
+from roi.catalog.serving_heads import usual_heads
 from roi.catalog.serving_rows import ServingTable, check_serving, is_serving, serving_table
 from roi.catalog.table_files import table_rows
 
@@ -16,5 +17,5 @@ def read_validation_table(path: Path) -> RowTable | ServingTable:
         serving = is_serving(heads)
         (check_serving if serving else check_training)(where, heads)
 
-    rows = table_rows(path, check)
+    rows = table_rows(path, check, usual_heads)
     return serving_table(rows) if serving else row_table(rows)

@@ -38,8 +38,9 @@ def validate(*, table: Path, instrument: str, left_out: str | None, form: str, o
     peak_mem_kind says what was measured (allocated, reserved, or process for nvidia-smi and NVML); like is compared with
     like.
 
-    SERVING. A table with an engine column beside request lengths or latencies. Columns needed: id, model, gpu, engine, isl,
-    osl, and one of req_per_s, output_tok_per_s, total_tok_per_s, ttft_ms, tpot_ms. Read where present: params_b, n_gpus, tp,
+    SERVING. A table with an engine column beside request lengths or latencies. Columns needed: model, gpu, engine, isl, osl
+    (or input_tokens, output_len and the like), and one of req_per_s, output_tok_per_s, total_tok_per_s, ttft_ms, tpot_ms. Read
+    where present: id, params_b, n_gpus, tp,
     precision, engine_version, date, scenario, concurrency, ttft_stat, tpot_stat, lora, notes. scenario says what the load was:
     a static batch, a closed loop, a rate, or offline, and may hold the number in flight ("conc=64"). n_gpus are all GPUs:
     8 at tp 2 are 4 replicas. A row with a cell that is not certain ("~500") is skipped with column, value and reason. Rows

@@ -131,9 +131,11 @@ def find_served(
         if same == (shape.id, tensor_parallel, weight_dtype, kv_dtype):
             half, loaded = server.half_log_speed, server if server.adapters else beside
             unchecked = ", whose open loop was cut short: not checked" if server.fit.check_missing else ""
+            against = float(np.exp(speed_over(server, _published(p.engine, server.gpu)[0])))
+            said = f"profile {server.stored.name}, at {against:.2g} of the published speed{unchecked}"
             return _beside(loaded, Served(
                 server.step, server.fit.request_s,
-                _speed(half, Basis.MEASURED, f"profile {server.stored.name}{unchecked}", p), (server.stored.name,),
+                _speed(half, Basis.MEASURED, said, p), (server.stored.name,),
                 server.fit.step_tokens, server.fit.sequence_limit, p.kv_capacity_tokens,
             ))
     return _beside(beside, _transferred(mine, shape, tensor_parallel, weight_dtype, prefill_context)) if mine else None
@@ -160,7 +162,8 @@ def _transferred(
         shape, servers[0].gpu, tensor_parallel, weight_dtype, prefill_context, find_engine(published).efficiencies
     )
     outside = [s.fit.request_s for s in alike if s.fit.request_s is not None]
-    source = f"published {published} step at the speed of {len(alike)} profile{'s' if len(alike) > 1 else ''} of other plans"
+    of = f"{len(alike)} profile{'s' if len(alike) > 1 else ''} of other plans"
+    source = f"published {published} step at {np.exp(centre):.2g} of its speed, by {of}"
     return Served(
         base.at_speed(float(np.exp(centre))), float(np.median(outside)) if outside else None,
         _speed(half, Basis.CALIBRATED, f"{source}: {', '.join(names)}", newest), names, servers[0].fit.step_tokens,

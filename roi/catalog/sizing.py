@@ -199,14 +199,17 @@ def size_service(
 
 
 def _option(case: Case, model: str | None, shared: Shared) -> Option:
-    """The option that is asked for, or the first that some plan holds."""
+    """The option that is asked for, by its own name or else by its model's, or the first that some plan holds."""
     ids = [id for kind in KINDS for id in case.options if case[f"options.{id}.kind"].value == kind]
     if not ids:
         raise InputError("candidates.self_hosted: names no model; `roi size` sizes a model that you serve yourself")
     options = [read_option(case.values(), id, shared) for id in ids]
     if model is None:
         return next((o for o in options if o.infeasible is None), options[0])
-    found = [o for o in options if model.lower() in (o.system.lower(), o.system.lower().partition("+")[0])]
+    named = [o for o in options if o.system.lower() == model.lower()]
+    if named:
+        return named[0]
+    found = [o for o in options if o.system.lower().partition("+")[0] == model.lower()]
     if not found:
         raise UnknownName("--model", model, [o.system for o in options], "self-hosted system of the scenario")
     return next((o for o in found if o.infeasible is None), found[0])

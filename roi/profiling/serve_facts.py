@@ -116,7 +116,8 @@ def choose_served(asked: str | None, facts: ServerFacts, adapters: Sequence[str]
     bases = [name for name in facts.models if name not in {*facts.adapters, *adapters}]
     if len(bases) == 1:
         return bases[0]
-    listed = f"the server lists {', '.join(bases[:6])}{', ...' if len(bases) > 6 else ''}" if bases else "the server lists none"
+    listed = f"the server lists {', '.join(bases[:6])}{', ...' if len(bases) > 6 else ''}" if bases else (
+        "the server lists none at /v1/models; is it an OpenAI-compatible one?")
     raise InputError(f"--model: which one? {listed}")
 
 

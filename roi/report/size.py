@@ -173,7 +173,8 @@ def _smaller(best: SizedPlan) -> Iterable[Block]:
     if not fewer:
         return
     load = fewer[0].load
-    holds = "hold the SLO still, without the headroom" if fewer[0].holds else "break the SLO"
+    s = "s" if best.replicas == 2 else ""
+    holds = f"hold{s} the SLO still, without the headroom" if fewer[0].holds else f"break{s} the SLO"
     yield Paragraph(f"{best.replicas - 1} of the first plan {holds}: TTFT p95 {_s(load.ttft_p95_s)} s, TPOT p95"
                     f" {_ms(load.tpot_p95_s)} ms, {figure(load.mean_queue)} requests waiting on average.")
 

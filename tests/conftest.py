@@ -1,7 +1,12 @@
-"""Hypothesis without a deadline: a loaded machine is no failure. Ctrl-C at its default: a shell's background jobs ignore it."""
+"""Hypothesis without a deadline: a loaded machine is no failure. Ctrl-C at its default: a shell's background jobs ignore it.
 
+A load on a server begins with a garbage collection, which takes a second among the objects of thousands of tests.
+"""
+
+import gc
 import signal
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("house", deadline=None, derandomize=True)
@@ -9,3 +14,14 @@ settings.load_profile("house")
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # children inherit it: tests send it to them
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_objects(request):
+    """In modules that load servers, collections pass over what was there before."""
+    serves = any(word in request.module.__name__ for word in ("serve", "stops"))
+    if serves:
+        gc.freeze()
+    yield
+    if serves:
+        gc.unfreeze()

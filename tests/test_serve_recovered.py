@@ -51,7 +51,7 @@ def test_the_replay_predicts_a_load_that_the_fit_has_not_seen(profile):
 
 def test_the_speed_with_unmerged_adapters_is_found_against_the_base():
     """A step with an adapter in it takes 1 / 0.7 of one without; timers of a busy machine within NOISE."""
-    design = ((1, 6), (32, 256), (24, 48), None)
+    design = ((1, 6), (32, 256), (16, 32), None)
     plan = ServePlan((*closed_points(*design, 1), *adapter_points(*design, 1, 2)))
     with StepServer(LAW, adapters=("support", "sales"), adapter_speed=0.7) as server:
         request = ServeRequest(read_url(server.url), None, None, plan, 7, 60.0, 20.0, 10.0, adapters=("support", "sales"))

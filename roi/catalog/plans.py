@@ -280,4 +280,5 @@ def _add_plan(
         sheet.add(f"{own}capacity{name}_requests_per_s", held.requests_per_s, "requests/s", basis=basis, source=source + ends)
     four = "replay of four replicas behind one router: each over one alone"
     for name, gain in (("", capacity.pooling), ("_slow", capacity.pooling_slow), ("_fast", capacity.pooling_fast)):
-        sheet.add(f"{own}pooling{name}", gain, "ratio", basis=basis, source=four)
+        ends = f" at the {name[1:]} end of the engine's speed" if name else ""
+        sheet.add(f"{own}pooling{name}", gain, "ratio", basis=basis, source=four + ends)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -50,7 +50,8 @@ SPREAD_OF_FLEETS: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Fleets of the frontier over the one that the SLO needs."""
 
 
-class Recorded(NamedTuple):
+@dataclass(frozen=True)
+class Recorded:
     """A trace as it was recorded, and how much faster it is replayed."""
 
     calls: int
@@ -211,7 +212,8 @@ def _option(case: Case, model: str | None, shared: Shared) -> Option:
         return named[0]
     found = [o for o in options if o.system.lower().partition("+")[0] == model.lower()]
     if not found:
-        raise UnknownName("--model", model, [o.system for o in options], "self-hosted system of the scenario")
+        names = [o.system for o in options]
+        raise UnknownName("--model", model, names, "self-hosted system of the scenario", names)
     return next((o for o in found if o.infeasible is None), found[0])
 
 

@@ -6,6 +6,7 @@ from textwrap import wrap
 
 from roi.profiling.serve_design import PROBE_TOKENS, PROBES, PROMPT_RATE, STEP_S, PlannedPoint, ServePlan, planned_seconds
 from roi.profiling.serve_facts import QUESTIONS
+from roi.report.wording import span
 
 SCHEMA = "roi.serve-plan/1"
 WIDTH = 80
@@ -28,7 +29,7 @@ def plan_text(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
         (f"before: {QUESTIONS} questions about the server (GET) and {PROBES} requests of {PROBE_TOKENS} output tokens at most, "
          f"{plan.probe_words:,} words together"),
         f"at most {plan.most_prompt_tokens:,} prompt tokens: words are counted into tokens by what the server says",
-        (f"time: at most {_time(budget_s)} (--budget), then it stops; about {_time(about_s)} at "
+        (f"time: at most {span(budget_s)} (--budget), then it stops; about {span(about_s)} at "
          f"{STEP_S * 1e3:.0f} ms a step and {PROMPT_RATE:,.0f} prompt tokens a second{trims}"),
     ]
     if any(point.arrivals == "poisson" and point.rate is None for point in plan.points):
@@ -56,14 +57,7 @@ def plan_json(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
 
 
 def _load(point: PlannedPoint) -> str:
-    names = f", {point.adapters} lora" if point.adapters else ""
-    if point.concurrency is not None:
-        return f"{point.concurrency} in flight{names}"
-    return (f"{point.arrivals} {point.rate:.3g}/s" if point.rate is not None else point.arrivals) + names
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return f"{point.load}, {point.adapters} lora" if point.adapters else point.load
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from roi.estimate.load_curve import Slo
 from roi.report.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.comparison_markdown import render_markdown
 from roi.report.render_text import render_text
-from roi.report.wording import figure, percent, usd
+from roi.report.wording import figure, percent, span, usd
 
 SCHEMA = "roi.sizing/1"
 MS = 1e3
@@ -198,20 +198,14 @@ def _day(sizing: Sizing) -> Iterable[Block]:
 
 def _arrivals(sizing: Sizing) -> str:
     if sizing.trace:
-        calls, span_s, times = sizing.trace
+        calls, span_s, times = sizing.trace.calls, sizing.trace.span_s, sizing.trace.times
         faster = "" if times == 1.0 else f", {times:g} times as fast"
         few = f" So few that a 95th percentile rests on {max(calls // 20, 1)} of them." if calls < FEW_CALLS else ""
         again = " repeated until they last half a minute;" if span_s / times < LEAST_S else ""
-        return (f"arrivals and lengths: {calls:,} calls in {_span(span_s)} as recorded{faster};{again} in this model's tokens."
+        return (f"arrivals and lengths: {calls:,} calls in {span(span_s)} as recorded{faster};{again} in this model's tokens."
                 f" Percentiles over all of them.{few}")
     return ("arrivals: Poisson at the peak; bursts within seconds are in the SLO, slower ones in the peak. Lengths: the"
             " scenario's histogram, or exponential around its means.")
-
-
-def _span(seconds: float) -> str:
-    if seconds < 120.0:
-        return f"{seconds:,.0f} s"
-    return f"{seconds / 60:,.0f} min" if seconds < 7200.0 else f"{seconds / 3600:,.1f} h"
 
 
 def _s(x: float) -> str:

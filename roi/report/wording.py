@@ -153,6 +153,13 @@ def months(x: float, horizon: int) -> str:
     return "at once" if x <= 0 else f"{x:.1f}"
 
 
+def span(seconds: float) -> str:
+    """90 s, 57 min, 2.5 h."""
+    if seconds < 120.0:
+        return f"{seconds:,.0f} s"
+    return f"{seconds / 60:,.0f} min" if seconds < 7200.0 else f"{seconds / 3600:,.1f} h"
+
+
 def percent(x: float) -> str:
     """A share in percent: 0.4%, 12%, 12.9%."""
     share = abs(x) * 100

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import ceil, inf, sqrt
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 
@@ -52,6 +52,11 @@ class Times(NamedTuple):
     admitted_s: list[float]
     first_s: list[float]
     ended_s: list[float]
+
+    @classmethod
+    def unknown(cls, count: int) -> Self:
+        """Those of `count` requests of which nothing has happened."""
+        return cls([inf] * count, [inf] * count, [inf] * count)
 
 
 class EngineReplica:

@@ -123,7 +123,7 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
     count = requests.arrival_s.size
     columns = (requests.prefill_tokens, requests.output_tokens, requests.kv_start, requests.kv_growth, requests.kv_held)
     jobs: list[Job] = list(zip(requests.arrival_s.tolist(), *(c.tolist() for c in columns), range(count), strict=True))
-    times = Times([np.inf] * count, [np.inf] * count, [np.inf] * count)
+    times = Times.unknown(count)
     base = decode_base(server)
     engines = [EngineReplica(server, base, times) for _ in range(replicas)]
     if replicas == 1:

@@ -23,7 +23,7 @@ def replay_closed(requests: Requests, server: Server, concurrency: int) -> Repla
     if concurrency < 1:
         raise InputError(f"concurrency: {concurrency} is not usable; at least 1")
     count = requests.arrival_s.size
-    times = Times([np.inf] * count, [np.inf] * count, [np.inf] * count)
+    times = Times.unknown(count)
     engine = EngineReplica(server, decode_base(server), times)
     sent = np.full(count, np.inf)
     waiting = iter(np.flatnonzero(requests.kv_held <= server.kv_capacity).tolist())

@@ -4,7 +4,8 @@
     open loop:   lengths between those of the design, at 60% of the rate that they would reach: what a fit has not seen
 
 Step = a + b x sequences + c x KV tokens + d x prefill tokens. Lone requests tell a and d; more of them at one length tell b;
-the same number at another length tells c.
+the same number at another length tells c. The command's own design spans a factor of 32 in
+sequences and 8 in context, at lengths of short and long chats.
 """
 
 import random
@@ -14,11 +15,6 @@ from math import ceil, exp, log
 from typing import Final, Literal
 
 from roi.errors import InputError
-
-CONCURRENCY: Final = (1, 8, 32)
-INPUT_TOKENS: Final = (128, 1024)
-OUTPUT_TOKENS: Final = (64, 192)
-"""The design where nobody asks for another: lengths of short and long chats, a factor of 32 in sequences and 8 in context."""
 
 LONE_REQUESTS: Final = 6
 """Requests of a closed loop of one: enough for a median, few because each takes its time alone."""
@@ -97,10 +93,15 @@ class PlannedPoint:
     @property
     def label(self) -> str:
         """It in a few words."""
-        load = (f"{self.concurrency} in flight" if self.concurrency is not None else
-                f"{self.arrivals} {self.rate:.3g}/s" if self.rate is not None else self.arrivals)
         names = f", {self.adapters} adapter{'s' if self.adapters > 1 else ''}" if self.adapters else ""
-        return f"{load}, {self.input_tokens:,} in, {self.output_tokens:,} out{names}"
+        return f"{self.load}, {self.input_tokens:,} in, {self.output_tokens:,} out{names}"
+
+    @property
+    def load(self) -> str:
+        """Requests in flight, or arrivals and their rate where it is known."""
+        if self.concurrency is not None:
+            return f"{self.concurrency} in flight"
+        return f"{self.arrivals} {self.rate:.3g}/s" if self.rate is not None else self.arrivals
 
     def at_rate(self, rate: float) -> "PlannedPoint":
         """The same open loop at `rate` requests a second: gaps are divided, lengths stay."""

@@ -132,7 +132,7 @@ def find_served(
             half, loaded = server.half_log_speed, server if server.adapters else beside
             unchecked = ", whose open loop was cut short: not checked" if server.fit.check_missing else ""
             against = float(np.exp(speed_over(server, _published(p.engine, server.gpu)[0])))
-            said = f"profile {server.stored.name}, at {against:.2g} of the published speed{unchecked}"
+            said = f"profile {server.stored.name}, at {against:.2f} of the published speed{unchecked}"
             return _beside(loaded, Served(
                 server.step, server.fit.request_s,
                 _speed(half, Basis.MEASURED, said, p), (server.stored.name,),
@@ -163,7 +163,7 @@ def _transferred(
     )
     outside = [s.fit.request_s for s in alike if s.fit.request_s is not None]
     of = f"{len(alike)} profile{'s' if len(alike) > 1 else ''} of other plans"
-    source = f"published {published} step at {np.exp(centre):.2g} of its speed, by {of}"
+    source = f"published {published} step at {np.exp(centre):.2f} of its speed, by {of}"
     return Served(
         base.at_speed(float(np.exp(centre))), float(np.median(outside)) if outside else None,
         _speed(half, Basis.CALIBRATED, f"{source}: {', '.join(names)}", newest), names, servers[0].fit.step_tokens,

@@ -2,20 +2,40 @@
 
 import json
 import re
+from datetime import date
+from pathlib import Path
 
 import numpy as np
+import pytest
 from render_readme import README, rendered
 
+import roi
 from roi.catalog.configs import model_config
 from roi.catalog.cuda_contexts import context_rows, fit_context
 from roi.catalog.models import load_models
 from roi.errors import InputError
 
+ROOT = Path(roi.__file__).parent
 TEXT = README.read_text(encoding="utf-8")
 
 
 def test_the_output_in_the_readme_is_current() -> None:
     assert rendered(TEXT) == TEXT, "run `make readme`"
+
+
+@pytest.mark.parametrize("day", [date(2026, 7, 1), date(2027, 1, 5)])
+def test_the_output_in_the_readme_is_that_of_every_day(monkeypatch, day) -> None:
+    """No rendered command asks the clock: before and after the day on which it was rendered, it prints the same."""
+    monkeypatch.setattr("roi.cli.clock.today", lambda: day)
+    assert rendered(TEXT) == TEXT
+
+
+def test_only_the_clock_of_the_commands_and_the_start_of_a_measurement_ask_what_day_it_is() -> None:
+    """Everything else takes its date as an argument, so that no answer and no test depends on the day of the run."""
+    asks = re.compile(r"\b(?:datetime\.now|date\.today|Date\.today|time\.time)\(")
+    asking = {file.relative_to(ROOT).as_posix() for file in ROOT.rglob("*.py") if asks.search(file.read_text(encoding="utf-8"))}
+    starts = {name for name in asking if name.startswith("profiling/")}  # `started` of a profile: no answer reads it
+    assert asking - starts == {"cli/clock.py", "catalog/config_shapes.py"}  # a local config.json is dated when it is read
 
 
 def test_every_marker_is_closed_and_known() -> None:
@@ -27,7 +47,7 @@ def test_every_marker_is_closed_and_known() -> None:
 
 
 def test_no_output_is_wider_than_80_columns() -> None:
-    blocks = re.findall(r"<!-- output: .*?<!-- end -->", TEXT, re.DOTALL)
+    blocks = re.findall(r"<!-- output: .*?-->\n(.*?)<!-- end -->", TEXT, re.DOTALL)
     assert max(len(line) for block in blocks for line in block.splitlines()) <= 80
 
 

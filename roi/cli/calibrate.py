@@ -1,6 +1,5 @@
 """`roi calibrate`: measured training runs against the roofline, and the scale that each GPU and source shows."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -26,6 +25,7 @@ def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str
     from roi.catalog.efficiencies import training_efficiencies
     from roi.catalog.measured_rows import read_measured_rows
     from roi.catalog.profiles import StoredProfile, load_profiles, profile_folders
+    from roi.cli import clock
     from roi.cli.output import replace_file, write
     from roi.cli.profile_words import check_folder
     from roi.errors import InputError
@@ -54,7 +54,6 @@ def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str
         )
     found = fit(timed, known)
     if output is not None:
-        day = datetime.now(tz=UTC).date()
-        replace_file(output, file_text(found.groups, day, __version__, [table.name for table in tables]))
+        replace_file(output, file_text(found.groups, clock.today(), __version__, [table.name for table in tables]))
         click.echo(f"roi: {len(found.groups)} scales written to {output}", err=True)
     write({"table": calibration_text, "json": calibration_json, "markdown": calibration_markdown}[form](found))

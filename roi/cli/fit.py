@@ -1,12 +1,13 @@
 """`roi fit`: what a training plan needs, on which GPU it fits, how long it takes and what it costs."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from roi.cli import clock
     from roi.estimate.plan import Attend, Dtype, Method, Optimizer, Sharding, Trainer
 
 
@@ -94,7 +95,7 @@ def fit(
     if mean > seq and not packed:
         raise InputError(f"--tokens-per-example: {mean:g} is above --seq {seq}: longer examples would be cut; raise --seq")
     data = None if examples is None else TrainingSet(examples, mean, epochs)
-    day = (as_of or datetime.now(tz=UTC)).date()
+    day = clock.today() if as_of is None else as_of.date()
     report = report_fit(
         chosen.shape, plan, cards, training_overhead, speed,
         rental_offers(day), data, evidence.peaks, day,

@@ -19,7 +19,7 @@ SCHEMA = "roi.infer/1"
 WIDTH = 80
 
 HEADS = ("batch", "prompt", "adapter", "n", "prefill", "TPOT ms", "5-95%", "decode", "GiB")
-WIDTHS = (5, 7, 9, 7, 9, 8, 12, 9, 6)
+WIDTHS = (5, 7, 8, 9, 9, 7, 13, 8, 6)
 
 STORED_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "nf4": 0.516}
 """Bytes of a weight; NF4 with double quantisation: (4 + 8 / 64 + 32 / 16384) / 8."""

@@ -33,10 +33,10 @@ bench: .venv/dev  ## Measure: comparison, usage log against SQL, replay, and pre
 	@$(BIN)/python benchmarks/serve_accuracy.py
 
 readme: .venv/dev  ## Write the program's output into README.md
-	@$(BIN)/python docs/render_readme.py
+	@$(BIN)/python lab/render_readme.py
 
 claims: .venv/dev  ## Write docs/claims.md: the article's claims, computed
-	@$(BIN)/python docs/render_claims.py
+	@$(BIN)/python lab/render_claims.py
 
 clean:  ## Remove the environment, builds and caches
 	rm -rf .venv build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -17,10 +17,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from roi.catalog.resolution import resolve
-from roi.economics.draws import CHUNK, draw
-from roi.economics.evaluate import Choice, evaluate, read_all
-from roi.economics.plans import choose_plan
+from roi.economics.decision.draws import CHUNK, draw
+from roi.economics.decision.evaluation import Choice, evaluate, read_all
+from roi.economics.decision.plan_choice import choose_plan
+from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 
 DRAWS, OPTIONS, ROUNDS = 16_384, 9, 5

@@ -15,16 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from roi.catalog.gpus import find_gpu
-from roi.catalog.models import find_model
-from roi.catalog.plan_capacity import ServingPlan, load_curve, plan_capacity, published_server
-from roi.catalog.request_lengths import SystemLengths
-from roi.catalog.traces import read_trace
-from roi.estimate.fleet import fleet_capacity
-from roi.estimate.load_curve import Slo
-from roi.estimate.replay import replay
-from roi.estimate.traffic import as_requests
+from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.models.shapes import find_model
+from roi.estimate.replay.fleet import fleet_capacity
+from roi.estimate.replay.load_curve import Slo
+from roi.estimate.replay.router import replay
+from roi.estimate.replay.traffic import as_requests
+from roi.resolution.plan_capacity import ServingPlan, load_curve, plan_capacity, published_server
+from roi.resolution.request_lengths import SystemLengths
 from roi.scenario.file import load_scenario
+from roi.store.traces import read_trace
 
 TARGET = 200_000
 LONG = 5_000

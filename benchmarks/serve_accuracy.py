@@ -26,13 +26,12 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from roi.estimate.serve_metrics import PointMetrics, point_metrics
-from roi.estimate.serve_prediction import predicted_point
-from roi.estimate.step_fit import fit_profile
-from roi.estimate.step_holdout import fitted_server
+from roi.estimate.replay.metrics import PointMetrics, point_metrics
+from roi.estimate.serving.held_out import fitted_server, predicted_point
+from roi.estimate.serving.step_fit import fit_profile
 from roi.facts.serve_profile import ServePoint, ServeProfile
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from serving_server import StepServer
 from tiny_server import KV_BLOCK_TOKENS, KV_BLOCKS, tiny_server
 

@@ -65,8 +65,8 @@ def by_hand(file: str) -> dict[str, float]:
 
 def by_roi(file: str) -> dict[str, float]:
     """Seconds in which the backend answers, of the whole summary; compiling, which asking repeats, is taken off."""
-    from roi.usage import aggregate
-    from roi.usage.record import Asked
+    from roi.usage.measure import aggregate
+    from roi.usage.read.record import Asked
     from roi.usage.summary import Question, summarize
 
     clock, compiling, ask = Clock(), Clock(), aggregate.answer

@@ -83,7 +83,7 @@ def answer(words: tuple[str, ...]) -> str:
     """What the command prints as JSON, or the message of its refusal, without this repository's path."""
     words = tuple(without_expectations(word) for word in words)
     done = CliRunner(env={"COLUMNS": "80"}).invoke(main, [*words, "--format", "json"], prog_name="roi")
-    return f"exit {done.exit_code}\n{done.stdout}{done.stderr}".replace(str(REPOSITORY), "REPOSITORY").replace("/usage/data/", "/data/")
+    return f"exit {done.exit_code}\n{done.stdout}{done.stderr}".replace(str(REPOSITORY), "REPOSITORY")
 
 
 if __name__ == "__main__":

@@ -2,14 +2,19 @@
 
 The rooms, floor by floor; a room imports only what is below it (pyproject.toml states it, import-linter checks it):
 
-    cli | web            doors: one file a command, no arithmetic
-    report               how the answer is told: terminal, markdown, json
-    usage | profiling    what was spent; what really happens: dry run, device, training
-    catalog              what is known: model shapes, GPUs, dated prices, stored profiles; resolve(scenario) -> Case
+    cli | api            doors: one file a command, no arithmetic; what Python users import
+    report               how it is told: layout, and one sub-room a question; terminal, Markdown, JSON
+    answers              one file a question: the stages of each, in order
+    usage | profiling    what was spent: logs to a workload; what really happens: dry run, device, training, servers
+    resolution           Scenario -> Case: the facts of the scenario's date
+    evidence             what a speed or a memory rests on: the best at hand, and its spread
+    store                what was kept: profiles, traces, tables of measured runs, other tools' files
+    catalog              what is known: model shapes, GPUs, dated prices, fitted efficiencies
     scenario             what is asked: one YAML file, its schema, its templates
-    economics            what it costs and returns: cost lines, options, finance, comparison, risk    pure numpy
-    estimate             what it takes: memory, step time, training, serving, fleet                   pure numpy
-    facts                the vocabulary: Fact, ModelShape, Gpu, prices, Case
+    economics            what it costs and returns: cost lines, decision                                pure numpy
+    estimate             what it takes: training, allocator, step, serving, replay, accuracy            pure numpy
+    facts                the vocabulary: Fact, ModelShape, Gpu, prices, profiles, Case
+    numerics             sequences, least squares, spreads: mathematics without a domain
     errors | units       the ground
 
 The path of data, one direction:
@@ -24,10 +29,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from roi.catalog.resolution import resolve
-    from roi.economics.comparison import compare
+    from roi.economics.decision.comparison import compare
     from roi.facts.case import Case
     from roi.facts.fact import Fact
+    from roi.resolution.resolution import resolve
     from roi.scenario.file import load_scenario
 
 __version__ = "0.1.0"
@@ -37,9 +42,9 @@ __all__ = ["Case", "Fact", "__version__", "compare", "load_scenario", "resolve"]
 _HOME = {
     "Case": "roi.facts.case",
     "Fact": "roi.facts.fact",
-    "compare": "roi.economics.comparison",
+    "compare": "roi.economics.decision.comparison",
     "load_scenario": "roi.scenario.file",
-    "resolve": "roi.catalog.resolution",
+    "resolve": "roi.resolution.resolution",
 }
 
 

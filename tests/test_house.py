@@ -17,7 +17,7 @@ import roi
 
 ROOT = Path(roi.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
-ENGINE = [file for room in ("estimate", "economics") for file in sorted((ROOT / room).glob("**/*.py"))]
+ENGINE = [file for room in ("numerics", "estimate", "economics") for file in sorted((ROOT / room).glob("**/*.py"))]
 
 HEAVY = {
     "genai_prices", "httpx", "httpx2", "jinja2", "numpy", "pandas", "peft", "pydantic", "rich", "scipy", "torch",
@@ -31,7 +31,7 @@ PURE = {
 }  # fmt: skip
 """What the engine may import; import-linter says which rooms of roi. A date is a value; CLOCK below finds a clock."""
 
-FLOORS_BELOW_ECONOMICS = ("roi.estimate", "roi.economics", "roi.facts", "roi.units", "roi.errors")
+FLOORS_BELOW_ECONOMICS = ("roi.estimate", "roi.economics", "roi.facts", "roi.numerics", "roi.units", "roi.errors")
 
 CALLS = {"open", "print", "input", "exec", "eval", "compile", "breakpoint", "__import__"}
 """Names that reach outside when called."""
@@ -86,7 +86,7 @@ import os, time
 from pathlib import Path
 from random import random
 from numpy.random import default_rng
-from roi.catalog import gpus
+from roi.catalog.cards import gpus
 from . import line
 import roi
 def f(a, day):
@@ -96,8 +96,8 @@ def f(a, day):
 """
     found = [what.partition(": ")[2] for what in impurities(source)]
     assert sorted(found) == sorted([
-        "os", "time", "from pathlib", "from random", "from numpy.random", "from roi.catalog", "from .", "roi", "print", "open",
-        "np.load", "np.random", ".tofile", ".today",
+        "os", "time", "from pathlib", "from random", "from numpy.random", "from roi.catalog.cards", "from .", "roi", "print",
+        "open", "np.load", "np.random", ".tofile", ".today",
     ])  # fmt: skip
     assert list(impurities("import numpy as np\nfrom roi.facts.case import Case\nx = np.minimum(1, 2)")) == []
 

@@ -10,9 +10,9 @@ import pytest
 from render_readme import README, rendered
 
 import roi
-from roi.catalog.configs import model_config
-from roi.catalog.cuda_contexts import context_rows, fit_context
-from roi.catalog.models import load_models
+from roi.catalog.cards.cuda_contexts import context_rows, fit_context
+from roi.catalog.models.configs import model_config
+from roi.catalog.models.shapes import load_models
 from roi.errors import InputError
 
 ROOT = Path(roi.__file__).parent
@@ -35,7 +35,7 @@ def test_only_the_clock_of_the_commands_and_the_start_of_a_measurement_ask_what_
     asks = re.compile(r"\b(?:datetime\.now|date\.today|Date\.today|time\.time)\(")
     asking = {file.relative_to(ROOT).as_posix() for file in ROOT.rglob("*.py") if asks.search(file.read_text(encoding="utf-8"))}
     starts = {name for name in asking if name.startswith("profiling/")}  # `started` of a profile: no answer reads it
-    assert asking - starts == {"cli/clock.py", "catalog/config_shapes.py"}  # a local config.json is dated when it is read
+    assert asking - starts == {"cli/clock.py", "catalog/models/config_shapes.py"}
 
 
 def test_every_marker_is_closed_and_known() -> None:

@@ -27,12 +27,12 @@ AnyDated = TypeVar("AnyDated", bound=Dated)
 
 
 def read_rows(name: str, row: type[Row]) -> tuple[Row, ...]:
-    """Every row of `roi/catalog/data/<name>` as a `row`.
+    """Every row of `roi/catalog/<name>` as a `row`.
 
     An empty cell means that the field keeps its default. In columns whose field is a tuple, `;` separates price tiers.
     """
     tiered = {f for f, info in row.model_fields.items() if "tuple" in str(info.annotation)}
-    text = (files("roi.catalog") / "data" / name).read_text(encoding="utf-8")
+    text = (files("roi.catalog") / name).read_text(encoding="utf-8")
     return tuple(
         row.model_validate({k: v.split(";") if k in tiered else v for k, v in cells.items() if v})
         for cells in csv.DictReader(text.splitlines(), strict=True)

@@ -20,19 +20,19 @@ def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str
     is written without --output.
     """
     from roi import __version__
-    from roi.catalog.calibrations import calibration_text as file_text
-    from roi.catalog.calibrations import profile_runs
-    from roi.catalog.efficiencies import training_efficiencies
-    from roi.catalog.measured_rows import read_measured_rows
-    from roi.catalog.profiles import StoredProfile, load_profiles, profile_folders
+    from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
     from roi.cli import clock
     from roi.cli.output import replace_file, write
     from roi.cli.profile_words import check_folder
     from roi.errors import InputError
-    from roi.estimate.calibration import timed_run
-    from roi.estimate.left_out import calibrate as fit
-    from roi.facts.profile import TrainProfile
-    from roi.report.calibration import calibration_json, calibration_markdown, calibration_text
+    from roi.estimate.accuracy.training_left_out import calibrate as fit
+    from roi.estimate.step.calibration import timed_run
+    from roi.evidence.training_speed import calibration_text as file_text
+    from roi.evidence.training_speed import profile_runs
+    from roi.facts.profiles import TrainProfile
+    from roi.report.training.calibration_report import calibration_json, calibration_markdown, calibration_text
+    from roi.store.profiles.lookup import StoredProfile, load_profiles, profile_folders
+    from roi.store.tables.training_table import read_measured_rows
 
     check_folder(output)
     known = training_efficiencies().step()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from roi.economics.comparison import Comparison
+    from roi.economics.decision.comparison import Comparison
 
 TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."})
 """The branches of the cost tree for an output that cannot show them."""
@@ -46,19 +46,19 @@ def compare(
     comparison, scenario, warnings, note = _answer(file, overrides, draws, seed, part, profiles)
     shown = None
     if explain is not None:
-        from roi.report.explain import find_option
+        from roi.report.comparison.cost_tree import find_option
 
         shown = find_option(comparison, explain)
     if form == "json":
-        from roi.report.comparison_json import comparison_json
+        from roi.report.comparison.comparison_json import comparison_json
 
         text = comparison_json(comparison, version=__version__, scenario=scenario, warnings=warnings)
     elif form == "markdown":
-        from roi.report.comparison_markdown import comparison_markdown
+        from roi.report.comparison.comparison_markdown import comparison_markdown
 
         text = comparison_markdown(comparison, warnings, shown, all_options=everything)
     else:
-        from roi.report.terminal import comparison_text
+        from roi.report.comparison.story import comparison_text
 
         text = comparison_text(comparison, warnings, shown, all_options=everything, colour=_colour(output),
                                width=_width(output))
@@ -75,7 +75,7 @@ def _answer(
 ) -> tuple["Comparison", dict[str, Any] | None, tuple[str, ...], str]:  # Any: the scenario as plain JSON values
     """The comparison of the file, the scenario behind it, its warnings, and what to say about where it comes from."""
     if file is not None:
-        from roi.report.replay import read_saved, replay
+        from roi.answers.saved import read_saved, replay
 
         saved = read_saved(file)
         if saved is not None:
@@ -84,12 +84,12 @@ def _answer(
                 raise click.UsageError(f"{option} changes a scenario; {file} is a saved comparison")
             note = f"replaying {file}, saved by roi {saved.roi_version}: prices and facts of that file"
             return replay(saved, draws=draws, seed=seed), saved.scenario, saved.warnings, note
-    from roi.catalog.calibrations import find_calibrations
-    from roi.catalog.profiles import load_profiles, profile_folders
-    from roi.catalog.resolution import resolve
-    from roi.catalog.training_runs import known_runs
-    from roi.economics.comparison import compare as compare_case
+    from roi.economics.decision.comparison import compare as compare_case
+    from roi.evidence.known_runs import known_runs
+    from roi.evidence.training_speed import find_calibrations
+    from roi.resolution.resolution import resolve
     from roi.scenario.file import load_scenario, scenario_data
+    from roi.store.profiles.lookup import load_profiles, profile_folders
 
     asked = [f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None]
     scenario = load_scenario(file, (*overrides, *asked), part)

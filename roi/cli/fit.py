@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from roi.cli import clock
-    from roi.estimate.plan import Attend, Dtype, Method, Optimizer, Sharding, Trainer
+    from roi.estimate.training.plan import Attend, Dtype, Method, Optimizer, Sharding, Trainer
 
 
 @click.command(short_help="What fits on which GPU: memory, training hours, USD.")
@@ -55,21 +54,21 @@ def fit(
     MODEL is a name of the catalog (llama-3.1-8b) or of the Hub, or the path of a config.json. Memory is the best evidence
     at hand: a dry run of this plan among the profiles, else the closed form.
     """
-    from roi.catalog.calibrations import find_calibrations
-    from roi.catalog.gpus import find_gpu, load_gpus
-    from roi.catalog.local_models import choose_model
-    from roi.catalog.overheads import training_overhead
-    from roi.catalog.profiles import load_profiles, profile_folders
-    from roi.catalog.rentals import rental_offers
-    from roi.catalog.speed import plan_speed
+    from roi.answers.fit import TrainingSet, report_fit
+    from roi.catalog.cards.cuda_contexts import training_overhead
+    from roi.catalog.cards.gpus import find_gpu, load_gpus
+    from roi.catalog.models.config_shapes import choose_model
+    from roi.catalog.prices.gpu_offers import rental_offers
+    from roi.cli import clock
     from roi.cli.fit_memory import memory_evidence
     from roi.cli.fit_options import check_options
     from roi.cli.output import write
     from roi.cli.profile_words import check_new
     from roi.errors import InputError
-    from roi.estimate.fit_report import TrainingSet, report_fit
-    from roi.estimate.plan import TrainingPlan, trainer_habits
-    from roi.report.fit import fit_json, fit_markdown, fit_text
+    from roi.estimate.training.plan import TrainingPlan, trainer_habits
+    from roi.evidence.training_speed import find_calibrations, plan_speed
+    from roi.report.training.fit_report import fit_json, fit_markdown, fit_text
+    from roi.store.profiles.lookup import load_profiles, profile_folders
 
     check_options(click.get_current_context())
     check_new(None, profiles[0] if dry and profiles else None)

@@ -5,19 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from roi.catalog.dry_runs import dry_peaks, equal_dry_run, stored_peaks
-from roi.catalog.gpus import load_gpus
-from roi.catalog.local_models import ChosenModel
-from roi.catalog.overheads import training_overhead
-from roi.catalog.profiles import Store, find_dry_run, save_profile
+from roi.catalog.cards.cuda_contexts import training_overhead
+from roi.catalog.cards.gpus import load_gpus
+from roi.catalog.models.config_shapes import ChosenModel
 from roi.errors import InputError
-from roi.estimate.adapters import check_rank
-from roi.estimate.dry_peaks import DryPeaks
-from roi.estimate.fitting import SEQ_STEP
-from roi.estimate.memory import workspace_bytes
-from roi.estimate.plan import TrainingPlan, check_context, refusal, resolve_targets
+from roi.estimate.training.adapters import check_rank
+from roi.estimate.training.dry_peaks import DryPeaks
+from roi.estimate.training.fitting import SEQ_STEP
+from roi.estimate.training.memory import workspace_bytes
+from roi.estimate.training.plan import TrainingPlan, check_context, refusal, resolve_targets
 from roi.facts.gpu import Gpu
-from roi.facts.profile import DryRunProfile
+from roi.facts.profiles import DryRunProfile
+from roi.store.profiles.dry_runs import dry_peaks, equal_dry_run, stored_peaks
+from roi.store.profiles.lookup import Store, find_dry_run, save_profile
 
 
 class MemoryEvidence(NamedTuple):
@@ -50,7 +50,7 @@ def memory_evidence(
 def _run_now(
     chosen: ChosenModel, plan: TrainingPlan, named: Sequence[Gpu], store: Store, folder: Path | None,
 ) -> MemoryEvidence:
-    from roi.profiling.dry_profile import profile_dry_run, settle_limits
+    from roi.profiling.dry.dry_profile import profile_dry_run, settle_limits
     from roi.profiling.stack import torch
 
     if plan.sharding != "none":

@@ -4,7 +4,7 @@ import click
 from click.core import ParameterSource
 
 from roi.errors import InputError
-from roi.estimate.plan import DTYPE_BYTES, METHODS, TrainingPlan
+from roi.estimate.training.plan import DTYPE_BYTES, METHODS, TrainingPlan
 
 NO_ADAPTER = "--method full trains every weight and has no adapter; leave it out, or take lora"
 NO_HOURS = "hours and USD need --examples"

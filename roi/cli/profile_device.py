@@ -27,14 +27,14 @@ def device(
     seconds = read_seconds(budget, "--budget")
     check_new(output, profiles)
 
-    from roi.catalog.gpus import find_gpu  # after the checks: torch takes seconds to import
-    from roi.catalog.profiles import save_profile
+    from roi.catalog.cards.gpus import find_gpu  # after the checks: torch takes seconds to import
     from roi.cli.output import write
-    from roi.profiling.device import profile_device
-    from roi.profiling.environment import claim_board, pick_device, read_environment
+    from roi.profiling.device.operator_rates import profile_device
+    from roi.profiling.host.this_machine import claim_board, pick_device, read_environment
     from roi.profiling.progress import show_progress
     from roi.profiling.stops import catch_stops
-    from roi.report.profile_device import device_json, device_text
+    from roi.report.profiles.profile_device import device_json, device_text
+    from roi.store.profiles.lookup import save_profile
 
     picked = pick_device(asked)
     board, shared = claim_board(picked, force=force)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from roi.profiling.generation import Stored
+    from roi.profiling.infer.generation import Stored
 
 
 @click.command(short_help="Prefill and decode: base, merged and unmerged adapter.")
@@ -43,16 +43,16 @@ def infer(
     asked_prompts = read_counts(prompt, "--prompt") if prompt is not None else None
     check_new(output, profiles)
 
-    from roi.catalog.gpus import find_gpu  # after the checks: torch takes seconds to import
-    from roi.catalog.profiles import save_profile
+    from roi.catalog.cards.gpus import find_gpu  # after the checks: torch takes seconds to import
     from roi.cli.output import write
     from roi.profiling.choose_model import choose_model
-    from roi.profiling.environment import claim_board, pick_device, read_environment
-    from roi.profiling.generation import InferPlan, check_size
-    from roi.profiling.infer import profile_infer
+    from roi.profiling.host.this_machine import claim_board, pick_device, read_environment
+    from roi.profiling.infer.generation import InferPlan, check_size
+    from roi.profiling.infer.inference import profile_infer
     from roi.profiling.progress import show_progress
     from roi.profiling.stops import catch_stops
-    from roi.report.profile_infer import infer_json, infer_text
+    from roi.report.profiles.profile_infer import infer_json, infer_text
+    from roi.store.profiles.lookup import save_profile
 
     device = pick_device(asked)
     prompts = asked_prompts or ((32, 128) if device == "cpu" else (128, 512))

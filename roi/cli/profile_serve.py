@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 if TYPE_CHECKING:
-    from roi.profiling.serve_design import PlannedPoint, ServePlan
-    from roi.profiling.serve_done import ServeRun
+    from roi.profiling.server.load_design import PlannedPoint, ServePlan
+    from roi.profiling.server.server_run import ServeRun
 
 KEY = "OPENAI_API_KEY"
 MOST_TOKENS = 1_000_000
@@ -87,17 +87,17 @@ def serve(
     check_new(output, profiles)
     key = _key(api_key_env)
 
-    from roi.catalog.serve_imports.read import read_benchmark
-    from roi.catalog.serve_imports.records import Stated
     from roi.cli.output import write
     from roi.profiling.progress import show_progress
-    from roi.profiling.serve import profile_serve
-    from roi.profiling.serve_done import ServeRun
-    from roi.profiling.serve_prompts import token_counter
-    from roi.profiling.serve_request import ServeRequest
-    from roi.profiling.serve_wire import read_url
+    from roi.profiling.server.measured_server import profile_serve
+    from roi.profiling.server.prompts import token_counter
+    from roi.profiling.server.server_request import ServeRequest
+    from roi.profiling.server.server_run import ServeRun
+    from roi.profiling.server.wire import read_url
     from roi.profiling.stops import catch_stops
-    from roi.report.serve_plan import plan_json, plan_text
+    from roi.report.profiles.load_plan import plan_json, plan_text
+    from roi.store.imports.benchmarks import read_benchmark
+    from roi.store.imports.imported_points import Stated
 
     stated = Stated(_catalog_model(catalog_model), _gpu(gpu), gpus, engine, weight_dtype, kv_dtype, kv_tokens)
     told = _Told(profiles, output, form, ttft_p95, tpot_p95)
@@ -164,7 +164,7 @@ def _read_loads(concurrency: str, input_tokens: str, output_tokens: str, request
 
 def _plan(asked: _Loads, seed: int, adapters: int) -> "ServePlan":
     """All loads: closed loops of the base, of adapters, and an open loop; alone it takes all adapters."""
-    from roi.profiling.serve_design import ServePlan, adapter_points, closed_points
+    from roi.profiling.server.load_design import ServePlan, adapter_points, closed_points
 
     points: list[PlannedPoint] = []
     if asked.arrivals != "open":
@@ -179,7 +179,7 @@ def _plan(asked: _Loads, seed: int, adapters: int) -> "ServePlan":
 def _open_point(asked: _Loads, seed: int) -> "PlannedPoint":
     """The open loop: by the trace where there is one, else Poisson arrivals."""
     from roi.cli.trace_file import open_trace
-    from roi.profiling.serve_design import poisson_point, trace_point
+    from roi.profiling.server.load_design import poisson_point, trace_point
 
     if asked.trace is None:
         return poisson_point(asked.inputs, asked.outputs, asked.requests, asked.rate, seed)
@@ -190,10 +190,10 @@ def _open_point(asked: _Loads, seed: int) -> "PlannedPoint":
 
 def _tell(run: "ServeRun", told: _Told) -> None:
     """Keep the profile, and tell it with the step that is fitted on it."""
-    from roi.catalog.profiles import save_profile
-    from roi.catalog.serve_fits import fit_serve
     from roi.cli.output import write
-    from roi.report.profile_serve import serve_json, serve_text
+    from roi.evidence.server_fit import fit_serve
+    from roi.report.profiles.profile_serve import serve_json, serve_text
+    from roi.store.profiles.lookup import save_profile
 
     file = save_profile(run.profile, told.profiles, told.output)
     tell = {"table": serve_text, "json": serve_json}[told.form]
@@ -222,12 +222,12 @@ def _key(named: str | None) -> str | None:
 
 def _gpu(name: str | None) -> str | None:
     """The catalog's name of the card; "cpu" and nothing stay as they are."""
-    from roi.catalog.gpus import find_gpu
+    from roi.catalog.cards.gpus import find_gpu
 
     return name if name is None else "cpu" if name.lower() == "cpu" else find_gpu(name, "--gpu").id
 
 
 def _catalog_model(name: str | None) -> str | None:
-    from roi.catalog.models import find_model
+    from roi.catalog.models.shapes import find_model
 
     return None if name is None else find_model(name, "--catalog-model").id

@@ -9,7 +9,7 @@ import click
 from roi.errors import RoiError
 
 if TYPE_CHECKING:
-    from roi.estimate.plan import Attend, Dtype, Method, Optimizer, Trainer
+    from roi.estimate.training.plan import Attend, Dtype, Method, Optimizer, Trainer
 
 
 @click.command(short_help="A short real training run: step time, memory, power.")
@@ -57,18 +57,18 @@ def train(
     asked_lengths = read_counts(seq, "--seq") if seq is not None else None
     check_new(output, profiles)
 
-    from roi.catalog.gpus import find_gpu  # after the checks: torch takes seconds to import
-    from roi.catalog.profiles import save_profile
+    from roi.catalog.cards.gpus import find_gpu  # after the checks: torch takes seconds to import
     from roi.cli.output import write
-    from roi.estimate.plan import TrainingPlan
+    from roi.estimate.training.plan import TrainingPlan
     from roi.profiling.choose_model import choose_model
-    from roi.profiling.environment import claim_board, pick_device, read_environment
+    from roi.profiling.host.this_machine import claim_board, pick_device, read_environment
     from roi.profiling.progress import show_progress
     from roi.profiling.stops import catch_stops
-    from roi.profiling.train import profile_train
-    from roi.profiling.train_request import TrainRequest, check_possible, closed_form
-    from roi.report.profile_train import train_json, train_text
-    from roi.report.profile_words import kept
+    from roi.profiling.train.short_run import profile_train
+    from roi.profiling.train.train_request import TrainRequest, check_possible, closed_form
+    from roi.report.profiles.profile_train import train_json, train_text
+    from roi.report.profiles.shared_remarks import kept
+    from roi.store.profiles.lookup import save_profile
 
     where = pick_device(device)
     chosen = choose_model(model, weights, where, layers, shrink)

@@ -32,23 +32,23 @@ def size(
     Every plan's replicas are replayed at the peak: continuous batching, KV limit, chunked prefill, a router that picks the
     emptiest replica. Capacity and spread are those that `roi compare` uses.
     """
-    from roi.catalog.calibrations import find_calibrations
-    from roi.catalog.profiles import load_profiles, profile_folders
-    from roi.catalog.resolution import resolve
-    from roi.catalog.sizing import size_service
-    from roi.catalog.training_runs import known_runs
+    from roi.answers.size import size_service
     from roi.cli.output import write
     from roi.cli.profile_words import check_folder
     from roi.cli.trace_file import open_trace
-    from roi.report.size import size_json, size_markdown, size_text
+    from roi.evidence.known_runs import known_runs
+    from roi.evidence.training_speed import find_calibrations
+    from roi.report.serving.size_report import size_json, size_markdown, size_text
+    from roi.resolution.resolution import resolve
     from roi.scenario.file import load_scenario
+    from roi.store.profiles.lookup import load_profiles, profile_folders
 
     if not math.isfinite(times):
         raise click.UsageError(f"--times: {times} is not usable; a number above 0")
     if times != 1.0 and trace is None:
         raise click.UsageError("--times speeds up a trace; give --trace, or --set workload.requests_per_day=...")
     if figure is not None:
-        from roi.report.size_figure import check_figure
+        from roi.report.serving.size_figure import check_figure
 
         check_figure(figure)
     check_folder(output)
@@ -67,7 +67,7 @@ def size(
     with _status() as say:
         sizing = size_service(scenario, resolved.case, known, model, arrivals, times, say)
     if figure is not None:
-        from roi.report.size_figure import write_figure
+        from roi.report.serving.size_figure import write_figure
 
         write_figure(sizing, figure)
         click.echo(f"roi: {figure} shows cost against latency", err=True)

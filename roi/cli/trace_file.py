@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from roi.catalog.traces import Trace
+    from roi.store.traces import Trace
 
 
 def open_trace(path: Path) -> "Trace":
     """The trace; Parquet goes through the usage room, which alone reads it."""
-    from roi.catalog.traces import read_trace
+    from roi.store.traces import read_trace
 
     if path.suffix.lower() in {".parquet", ".pq"}:
-        from roi.usage.trace import read_parquet_trace
+        from roi.usage.measure.call_trace import read_parquet_trace
 
         return read_parquet_trace(path)
     return read_trace(path)

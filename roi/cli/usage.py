@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from roi.usage.record import Asked
+    from roi.usage.read.record import Asked
 
 
 @click.command(short_help="What was spent, from usage logs; the workload they settle.")
@@ -70,21 +70,21 @@ def usage(
     if trace is not None:
         click.echo(f"roi: wrote {trace}", err=True)
     if output is not None:
-        from roi.usage.part import part_yaml
+        from roi.usage.measure.scenario_part import part_yaml
 
         replace_file(output, part_yaml(found, bill))
         click.echo(f"roi: wrote {output}; next: roi compare my.yaml --usage {output}", err=True)
     tasks = []
     if most:
-        from roi.usage.tasks import rank_tasks
+        from roi.answers.usage_tasks import rank_tasks
 
         tasks = rank_tasks(found, base, most)
     if form == "json":
-        from roi.report.usage_json import usage_json
+        from roi.report.usage.usage_json import usage_json
 
         write(usage_json(found, tasks, version=__version__))
         return
-    from roi.report.usage import usage_text
+    from roi.report.usage.usage_report import usage_text
 
     write(usage_text(found, tasks, width=_width(), colour=_colour()))
 
@@ -92,7 +92,7 @@ def usage(
 def _check_target(option: str, target: Path | None, files: tuple[str, ...]) -> None:
     """Raise where a result would take the place of what is read."""
     from roi.errors import InputError
-    from roi.usage.files import STDIN, find_files
+    from roi.usage.read.files import STDIN, find_files
 
     if target is None or not target.exists():
         return
@@ -105,14 +105,14 @@ def _check_target(option: str, target: Path | None, files: tuple[str, ...]) -> N
 def _asked(columns: tuple[str, ...], includes: str | None, provider: str | None, model: str | None,
            group_by: str | None) -> "Asked":
     from roi.errors import InputError
-    from roi.usage.record import Asked
+    from roi.usage.read.record import Asked
 
     pairs = [tuple(part.strip() for part in column.partition("=")[::2]) for column in columns]
     for pair, column in zip(pairs, columns, strict=True):
         if not all(pair):
             raise InputError(f"--map: {column[:60]!r} is not usable; write it as time=COLUMN")
     if provider is not None:
-        from roi.catalog.api_prices import find_provider
+        from roi.catalog.prices.api_prices import find_provider
 
         provider = find_provider(provider, "--provider")
     return Asked(group_by=group_by, includes_cache=None if includes is None else includes == "yes", provider=provider,

@@ -9,10 +9,9 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from roi.catalog.measured_rows import RowTable
-    from roi.catalog.serving_rows import ServingTable
-    from roi.estimate.measured import MeasuredRun
-    from roi.estimate.prediction import NoPrediction, Prediction, Predictor
+    from roi.estimate.accuracy.measured_run import MeasuredRun, NoPrediction, Prediction, Predictor
+    from roi.store.tables.serving_table import ServingTable
+    from roi.store.tables.training_table import RowTable
 
 INSTRUMENTS = ("closed-form", "dry-run")
 
@@ -48,10 +47,10 @@ def validate(*, table: Path, instrument: str, left_out: str | None, form: str, o
 
     Commas, semicolons, tabs or bars between cells; decimal points. Other columns are ignored.
     """
-    from roi.catalog.measured_rows import RowTable
-    from roi.catalog.validation_tables import read_validation_table
     from roi.cli.output import write
     from roi.errors import InputError
+    from roi.store.tables.either_table import read_validation_table
+    from roi.store.tables.training_table import RowTable
 
     found = read_validation_table(table)
     if isinstance(found, RowTable):
@@ -66,11 +65,11 @@ def validate(*, table: Path, instrument: str, left_out: str | None, form: str, o
 
 def training_answer(table: Path, rows: "RowTable", instrument: str, form: str) -> str:
     """The report on a table of training runs."""
-    from roi.catalog.efficiencies import training_efficiencies
+    from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
     from roi.errors import InputError
-    from roi.estimate.closed_form import throughput_predictor
-    from roi.estimate.validation import validate_runs
-    from roi.report.validation import validation_json, validation_markdown, validation_text
+    from roi.estimate.accuracy.closed_form import throughput_predictor
+    from roi.estimate.accuracy.training_errors import validate_runs
+    from roi.report.training.training_validation import validation_json, validation_markdown, validation_text
 
     if not rows.runs:
         raise InputError(f"TABLE: {table}: no row of {rows.rows} could be used; {reasons(rows.skipped)}")
@@ -86,10 +85,10 @@ def training_answer(table: Path, rows: "RowTable", instrument: str, form: str) -
 
 def serving_answer(table: Path, rows: "ServingTable", left_out: str | None, form: str) -> str:
     """The report on a table of serving runs."""
-    from roi.catalog.serving_evidence import serving_evidence, without_its_model
     from roi.errors import InputError
-    from roi.estimate.serving_validation import validate_serving
-    from roi.report.serving_validation import (
+    from roi.estimate.accuracy.serving_errors import validate_serving
+    from roi.evidence.serving_speed import serving_evidence, without_its_model
+    from roi.report.serving.serving_validation import (
         serving_validation_json,
         serving_validation_markdown,
         serving_validation_text,
@@ -123,13 +122,13 @@ def announced(predict: "Predictor", total: int) -> "Predictor":
 
 def memory_instrument(name: str) -> "Predictor":
     """The predictor of peak memory with this name."""
-    from roi.catalog.efficiencies import training_efficiencies
+    from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 
     overhead = training_efficiencies().overhead()
     if name == "dry-run":
-        from roi.profiling.predict import dry_run_predictor
+        from roi.profiling.dry.dry_predictor import dry_run_predictor
 
         return dry_run_predictor(overhead)
-    from roi.estimate.closed_form import memory_predictor
+    from roi.estimate.accuracy.closed_form import memory_predictor
 
     return memory_predictor(overhead)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from roi.economics.calendar import discount_factors
 from roi.economics.inputs import Array, Number
+from roi.economics.lines.calendar import discount_factors
 
 NOTHING = 1e-9
 """USD below which a flow is nothing."""

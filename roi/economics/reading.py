@@ -3,8 +3,8 @@
 import numpy as np
 
 from roi.economics.inputs import PLATFORM, Api, Array, Hardware, Number, Option, Plan, Shared, Tokens, Training
-from roi.estimate.spreads import joint_high, joint_low
 from roi.facts.case import Values
+from roi.numerics.spreads import joint_high, joint_low
 
 
 class Reader:

@@ -1,14 +1,18 @@
-"""Which model to build: of the catalog, of a local folder, a small one; and what it is then called."""
+"""Which model to build: of the catalog, of a local folder, a small one; and what it is then called.
 
+Small models: the one that a CPU trains when none is named, and smaller ones of a catalog architecture.
+"""
+
+from datetime import date as Date
+from math import lcm
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from roi.catalog.config_shapes import shape_of_config
-from roi.catalog.configs import ModelConfig, model_config, read_config
-from roi.catalog.models import find_model
+from roi.catalog.models.config_shapes import shape_of_config
+from roi.catalog.models.configs import ModelConfig, model_config, read_config
+from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
-from roi.facts.model import ModelShape
-from roi.profiling.small import TINY, TINY_CONFIG, shrink_config, tiny_shape
+from roi.facts.model import Attention, Mlp, ModelShape
 
 
 class ChosenModel(NamedTuple):
@@ -77,3 +81,79 @@ def _check_same(shape: ModelShape, config: dict[str, Any], weights: Path) -> Non
         held = config.get(entry)
         if held is not None and held != wanted:
             raise InputError(f"--weights: {weights} has {entry} {held}, but {shape.id} has {wanted}; leave MODEL out")
+
+
+TINY: Final = "tiny-llama"
+"""Name of the model that a CPU trains when none is given."""
+
+TINY_CONFIG: Final[dict[str, Any]] = {
+    "model_type": "llama", "hidden_size": 256, "intermediate_size": 704, "num_hidden_layers": 4, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "head_dim": 64, "vocab_size": 1024, "max_position_embeddings": 4096, "tie_word_embeddings": False,
+}
+"""A llama of 3.5 million parameters. Every output width is a multiple of 32: bitsandbytes' CPU kernel packs 4-bit rows so."""
+
+MULTIPLE: Final = 32
+"""Widths of shrunk models are rounded to it, for the same reason."""
+
+LAYER_ENTRIES: Final = ("num_hidden_layers", "n_layer")
+WIDTH_ENTRIES: Final = (
+    "hidden_size", "intermediate_size", "moe_intermediate_size", "shared_expert_intermediate_size", "intermediate_size_mlp",
+    "ffn_dim", "vocab_size", "n_embd", "vocab_size_per_layer_input", "hidden_size_per_layer_input",
+)
+QUERY_HEADS: Final = ("num_attention_heads", "n_head")
+HEAD_ENTRIES: Final = (*QUERY_HEADS, "num_key_value_heads", "num_kv_heads", "num_global_key_value_heads")
+PER_LAYER: Final = ("layer_types", "mlp_layer_types", "no_rope_layers")
+"""Lists with one entry a layer."""
+
+
+def tiny_shape() -> ModelShape:
+    """The shape of TINY_CONFIG, so that the closed form stands beside its measurement."""
+    c = TINY_CONFIG
+    hidden, inner, vocab, layers = c["hidden_size"], c["intermediate_size"], c["vocab_size"], c["num_hidden_layers"]
+    kv = c["num_key_value_heads"] * c["head_dim"]
+    each = 2 * hidden * hidden + 2 * hidden * kv + 3 * hidden * inner + 2 * hidden
+    return ModelShape(
+        id=TINY, family="llama", licence="none: random weights", context_tokens=c["max_position_embeddings"], hidden=hidden,
+        vocab=vocab, attention=(Attention(
+            layers=layers, heads=c["num_attention_heads"], kv_heads=c["num_key_value_heads"], head_dim=c["head_dim"],
+        ),),
+        mlp=(Mlp(layers=layers, intermediate=inner),),
+        published_parameters=layers * each + 2 * vocab * hidden + hidden, source="TINY_CONFIG",
+        date=Date(2026, 11, 25),
+    )
+
+
+def shrink_config(config: dict[str, Any], layers: int | None, divisor: int) -> tuple[dict[str, Any], str]:
+    """(A configuration with the first `layers` layers and widths divided by `divisor`, what was done, for the name).
+
+    Widths are rounded down to multiples of MULTIPLE, at least one; heads are divided too, at least one kept. Head width,
+    experts and ranks of latent attention stay. The result is a model of its own: its times say nothing about the whole one.
+    """
+    if divisor < 1:
+        raise InputError(f"--shrink: {divisor} is not usable; at least 1")
+    small = dict(config)
+    said = []
+    depth = next((int(config[name]) for name in LAYER_ENTRIES if name in config), 0)
+    if layers is not None:
+        if not 1 <= layers <= depth:
+            raise InputError(f"--layers: {layers} is not usable; this model has {depth} (1 to {depth})")
+        small |= {name: layers for name in LAYER_ENTRIES if name in config}
+        small |= {name: list(config[name])[:layers] for name in PER_LAYER if isinstance(config.get(name), list)}
+        said.append(f"{layers} of {depth} layers")
+    if divisor > 1:
+        small |= {name: _divided(int(config[name]), divisor) for name in WIDTH_ENTRIES if config.get(name)}
+        small |= _fewer_heads(config, divisor)
+        small |= dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"))  # they may lie beyond the smaller vocabulary
+        said.append(f"widths divided by {divisor} to multiples of {MULTIPLE}")
+    return small, ", ".join(said)
+
+
+def _fewer_heads(config: dict[str, Any], divisor: int) -> dict[str, int]:
+    """Heads divided, at least one of each kind; query heads rounded to multiples of the key-value heads, which they share."""
+    fewer = {name: max(1, int(config[name]) // divisor) for name in HEAD_ENTRIES if config.get(name)}
+    shared = lcm(*(heads for name, heads in fewer.items() if name not in QUERY_HEADS))
+    return fewer | {name: shared * max(1, fewer[name] // shared) for name in QUERY_HEADS if name in fewer}
+
+
+def _divided(width: int, divisor: int) -> int:
+    return max(MULTIPLE, width // divisor // MULTIPLE * MULTIPLE)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from roi.scenario.change import People, Timing
 from roi.scenario.demand import Gates, Incumbent, Name, Quality, Tokens, Workload
-from roi.scenario.prices import Drift, OwnHardware
+from roi.scenario.price_terms import Drift, OwnHardware
 from roi.scenario.quantity import Section
 from roi.scenario.supply import Candidates, Evaluation, Platform, Serving, Training
 

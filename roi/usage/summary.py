@@ -8,20 +8,20 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from roi.errors import InputError, UnknownName
-from roi.usage.aggregate import Spend, spend_by_day, spend_by_group
-from roi.usage.days import DAY_US, Days, complete_days
-from roi.usage.detect import format_named, of_header
-from roi.usage.engine import local_engine, remote_engine, remote_table
-from roi.usage.files import SourceFile, find_files
 from roi.usage.formats import FORMATS
-from roi.usage.pricing import Priced, day_of, price_spend
-from roi.usage.raw import readably, wanted
-from roi.usage.read import Part, Staged, stage, together
-from roi.usage.reconcile import Reconciliation, reconcile
-from roi.usage.record import NO_TIME, TOKENS, Asked, null_text
-from roi.usage.text_rows import Trouble
-from roi.usage.trace import write_trace
-from roi.usage.workload import Choice, MeasuredWorkload, measure_workload
+from roi.usage.measure.aggregate import Spend, spend_by_day, spend_by_group
+from roi.usage.measure.call_trace import write_trace
+from roi.usage.measure.days import DAY_US, Days, complete_days
+from roi.usage.measure.pricing import Priced, day_of, price_spend
+from roi.usage.measure.reconcile import Reconciliation, reconcile
+from roi.usage.measure.workload import Choice, MeasuredWorkload, measure_workload
+from roi.usage.read.database import local_engine, remote_engine, remote_table
+from roi.usage.read.detect import format_named, of_header
+from roi.usage.read.files import SourceFile, find_files
+from roi.usage.read.raw import readably, wanted
+from roi.usage.read.record import NO_TIME, TOKENS, Asked, null_text
+from roi.usage.read.staging import Part, Staged, stage, together
+from roi.usage.read.text_rows import Trouble
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -8,9 +8,9 @@ other reading is the upper bound.
 from typing import TYPE_CHECKING, Final
 
 from roi.errors import UnknownName
-from roi.usage.columns import count, flag, instant, real, text, whole
-from roi.usage.format import Format, group_column
-from roi.usage.record import NO_MODEL, Asked, Fields, record
+from roi.usage.read.columns import count, flag, instant, real, text, whole
+from roi.usage.read.format import Format, group_column
+from roi.usage.read.record import NO_MODEL, Asked, Fields, record
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

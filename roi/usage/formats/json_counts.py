@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
-from roi.usage.columns import MICRO, find, instant
-from roi.usage.format import Document
+from roi.usage.read.columns import MICRO, find, instant
+from roi.usage.read.format import Document
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

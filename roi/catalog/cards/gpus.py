@@ -1,0 +1,45 @@
+"""GPUs by any name that people type, from gpus.json (datasheet figures, each with its source)."""
+
+import json
+import re
+from functools import cache
+from importlib.resources import files
+
+from roi.errors import ScenarioError, UnknownName
+from roi.facts.gpu import Gpu
+
+_NOISE = re.compile(r"nvidia|geforce|tesla|amd|instinct|quadro|[^a-z0-9]")
+
+
+@cache
+def load_gpus() -> tuple[Gpu, ...]:
+    """Every GPU of the catalog, in the file's order (oldest family first)."""
+    text = (files("roi.catalog") / "cards" / "gpus.json").read_text(encoding="utf-8")
+    return tuple(Gpu.model_validate(row) for row in json.loads(text)["gpus"])
+
+
+def find_gpu(name: str, field: str = "gpu") -> Gpu:
+    """The GPU that `name` means: its id or an alias; case, punctuation and the maker's name do not matter.
+
+    A name that several GPUs carry ("A100": 40 or 80 GB) is an error that names them all; so is one that is near to none.
+    """
+    found = _gpus_by_name().get(_plain(name), ())
+    if len(found) > 1:
+        raise ScenarioError(field, name, f"it may be {' or '.join(gpu.id for gpu in found)}; name one")
+    if not found:
+        known = load_gpus()
+        raise UnknownName(field, name, [n for gpu in known for n in (gpu.id, *gpu.aliases)], "GPU", [gpu.id for gpu in known])
+    return found[0]
+
+
+@cache
+def _gpus_by_name() -> dict[str, tuple[Gpu, ...]]:
+    named: dict[str, tuple[Gpu, ...]] = {}
+    for gpu in load_gpus():
+        for name in {_plain(n) for n in (gpu.id, *gpu.aliases)}:
+            named[name] = (*named.get(name, ()), gpu)
+    return named
+
+
+def _plain(name: str) -> str:
+    return _NOISE.sub("", name.lower())

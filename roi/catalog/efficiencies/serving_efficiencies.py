@@ -1,0 +1,150 @@
+"""How near engines come to the roofline, fitted on measured runs: serving_efficiencies.json."""
+
+from datetime import date as Date
+from functools import cache
+from importlib.resources import files
+
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from roi.errors import UnknownName
+from roi.estimate.serving.iteration import Efficiencies
+from roi.facts.fact import Basis, Fact
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    source: str
+    """Where the measurements are published."""
+    date: Date
+    """When the figures were fitted or read."""
+    note: str
+    """What they rest on and what to mind."""
+
+
+class EngineEfficiencies(_Row):
+    """Fitted efficiencies of one engine, and how far its speed was off on runs that were left out of the fit."""
+
+    engine: str
+    """Name in this catalog."""
+    aliases: tuple[str, ...] = ()
+    """Other names people type."""
+    decode_mbu: PositiveFloat
+    """Share of the memory bandwidth, reading weights."""
+    kv_mbu: PositiveFloat
+    """Share of the memory bandwidth, reading KV cache."""
+    decode_mfu: PositiveFloat
+    """Share of the matrix rate, decoding."""
+    prefill_mfu: PositiveFloat
+    """Share of the matrix rate, prompts."""
+    step_overhead_s: NonNegativeFloat
+    """Of one step, seconds."""
+    layer_overhead_s: NonNegativeFloat
+    """Of one layer in a step, seconds."""
+    sequence_overhead_s: NonNegativeFloat
+    """Of one sequence in a step, seconds."""
+    collective_latency_s: NonNegativeFloat
+    """Of one all-reduce, seconds."""
+    link_efficiency: PositiveFloat
+    """Share of the link bandwidth in an all-reduce."""
+    kv_reread: NonNegativeFloat = 0.0
+    """Of each further query head of a group, over one reading of its KV head."""
+    request_s: NonNegativeFloat = 0.0
+    """Before the first token, outside the steps, seconds."""
+    request_steps: NonNegativeFloat = 1.5
+    """Steps from arrival to first token besides the prefill."""
+    gpus: tuple[str, ...]
+    """Catalog ids of the GPUs it was fitted on."""
+    models: tuple[str, ...]
+    """Catalog ids of the models it was fitted on."""
+    runs: PositiveInt
+    """Measured runs in the fit."""
+    median_error_model_left_out: PositiveFloat
+    """Median error of the step time on models left out, share."""
+    median_error_gpu_left_out: PositiveFloat
+    """Median error of the step time on GPUs left out, share."""
+    speed_low: PositiveFloat
+    """P5 of measured over predicted speed with the model left out, every card weighing the same: for GPUs in `gpus`."""
+    speed_high: PositiveFloat
+    """P95 of the same."""
+    speed_low_elsewhere: PositiveFloat
+    """P5 on GPUs that were not fitted: all engines' runs with the card left out; for "other" engine and card."""
+    speed_high_elsewhere: PositiveFloat
+    """P95 of the same."""
+    ttft_low: PositiveFloat = 1.0 / 3.0
+    """P5 of measured over predicted TTFT in closed loops, the model left out; a factor of 3 where none was measured."""
+    ttft_high: PositiveFloat = 3.0
+    """P95 of the same."""
+
+    @property
+    def efficiencies(self) -> Efficiencies:
+        """The values that `roofline_iteration` takes."""
+        return Efficiencies(**{name: getattr(self, name) for name in Efficiencies.__dataclass_fields__})
+
+    def speed(self, gpu_id: str) -> Fact:
+        """Measured over predicted speed on this GPU, 1 with its spread; multiply the engine's speed by a draw of it."""
+        fitted = gpu_id in self.gpus
+        low, high = self.speed_ends(gpu_id)
+        where = f"{self.runs} runs of {self.engine}, " + ("models left out" if fitted else f"{gpu_id} not among them")
+        basis = Basis.CALIBRATED if fitted else Basis.ASSUMED
+        return Fact(value=1.0, low=low, high=high, unit="ratio", basis=basis, source=where, date=self.date)
+
+
+    def speed_ends(self, gpu_id: str) -> tuple[float, float]:
+        """P5 and P95 of measured over predicted speed on this GPU."""
+        if gpu_id in self.gpus:
+            return self.speed_low, self.speed_high
+        return self.speed_low_elsewhere, self.speed_high_elsewhere
+
+
+class AdapterThroughput(_Row):
+    """Throughput with unmerged LoRA adapters over that of the merged model on the same GPU."""
+
+    adapters: NonNegativeInt
+    """Adapters served together, at least."""
+    throughput: PositiveFloat
+    """Share of the merged model's throughput."""
+    low: PositiveFloat
+    """5th percentile."""
+    high: PositiveFloat
+    """95th percentile."""
+
+
+class ServingEfficiencies(BaseModel):
+    """The file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engines: tuple[EngineEfficiencies, ...]
+    adapters: tuple[AdapterThroughput, ...]
+
+
+@cache
+def load_serving_efficiencies() -> ServingEfficiencies:
+    """Everything in the file; read on the first call."""
+    text = files("roi.catalog").joinpath("efficiencies", "serving_efficiencies.json").read_bytes()
+    return ServingEfficiencies.model_validate_json(text)
+
+
+def find_engine(name: str, field: str = "engine") -> EngineEfficiencies:
+    """The engine with this name or alias; case does not matter."""
+    known = {n.lower(): row for row in load_serving_efficiencies().engines for n in (row.engine, *row.aliases)}
+    if name.strip().lower() not in known:
+        raise UnknownName(field, name, known, "engine")
+    return known[name.strip().lower()]
+
+
+def adapter_throughput(adapters: int) -> Fact:
+    """Speed with `adapters` unmerged adapters over merged; 0 (merged into the weights) is 1 without a spread."""
+    if adapters == 0:
+        return Fact(value=1.0, unit="ratio", basis=Basis.STATED, source="merged into the weights: nothing to compute")
+    row = max((r for r in load_serving_efficiencies().adapters if r.adapters <= adapters), key=lambda r: r.adapters)
+    return Fact(
+        value=row.throughput, low=row.low, high=row.high, unit="ratio", basis=Basis.PUBLISHED, source=row.source,
+        date=row.date,
+    )
+
+
+def serving_family(engine: str, *, recent: bool, early_rocm: bool = False) -> str:
+    """The engine's group of one design: vllm, vllm-2024, vllm-rocm-2024, ...; engines without one keep their name and era."""
+    return f"{engine}-rocm-2024" if early_rocm else engine if recent else f"{engine}-2024"

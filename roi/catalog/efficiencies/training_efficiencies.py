@@ -1,0 +1,86 @@
+"""How near training comes to the roofline, and what the allocator adds: efficiencies.json."""
+
+import json
+from functools import cache
+from importlib.resources import files
+
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
+
+from roi.catalog.cards.matrix_rates import matrix_shares
+from roi.estimate.step.step_time import StepEfficiency
+from roi.estimate.training.fitting import Overhead
+from roi.facts.fact import Fact
+
+
+class Efficiency(Fact):
+    """One fitted or published share, with why it is what it is."""
+
+    n: NonNegativeInt
+    """Measured rows behind it; 0 where it is published or assumed."""
+    reason: str
+    """What it stands for and what moves it."""
+
+    def number(self) -> float:
+        """The central value."""
+        assert isinstance(self.value, (int, float)), self.source
+        return float(self.value)
+
+    def spread(self) -> tuple[float, float]:
+        """5th and 95th percentile; the value twice where it has none."""
+        return (self.number(), self.number()) if self.low is None or self.high is None else (self.low, self.high)
+
+
+class TrainingEfficiencies(BaseModel):
+    """What `estimate` takes as values for training."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    matrix: Efficiency
+    """Share of the datasheet's matrix rate that the best large product reaches, on cards that matrix_rates.csv lacks."""
+    bandwidth: Efficiency
+    """Share of the datasheet's memory bandwidth that element-wise passes reach."""
+    launch_s: Efficiency
+    """Host time of one operator, s."""
+    attention: Efficiency
+    """Share of the matrix rate of large products that fused attention reaches."""
+    kernel_s: Efficiency
+    """Shortest time of one kernel on the device, s."""
+    idle_s: Efficiency
+    """Once a micro-step: host and device wait for each other, s."""
+    multiprocessors: Efficiency
+    """Units of a typical card that the tiles of a product fill."""
+    overall: Efficiency
+    """Roofline time over measured time."""
+    allocator_slack: Efficiency
+    """(reserved - allocated) / the part of the peak that is freed within a step."""
+    context_bytes: Efficiency
+    """CUDA context and loaded kernels, bytes."""
+
+    def step(self) -> StepEfficiency:
+        """The central values, as `step_time` takes them."""
+        return StepEfficiency(
+            matrix=self.matrix.number(), bandwidth=self.bandwidth.number(), launch_s=self.launch_s.number(),
+            overall=self.overall.number(), attention=self.attention.number(), kernel_s=self.kernel_s.number(),
+            idle_s=self.idle_s.number(), multiprocessors=self.multiprocessors.number(), matrix_of=matrix_shares(),
+        )
+
+    def speed_basis(self) -> str:
+        """What tokens/s of published cards rest on, and what follows for a table that holds the same rows."""
+        rows = self.overall
+        return (
+            f"Speed is the roofline times {rows.number():g}, the median over the sources of {rows.n} published rows"
+            f" ({rows.source.partition(';')[0]}). Rows of a table that are among them are in that fit: their errors are not"
+            " those of rows unseen, which `roi calibrate TABLE.csv` prints (each source, card and run left out)."
+        )
+
+    def overhead(self) -> Overhead:
+        """Memory beyond torch's allocated peak, as `fit_plan` takes it."""
+        slack, context = self.allocator_slack, self.context_bytes
+        return Overhead((slack.number(), *slack.spread()), (context.number(), *context.spread()))
+
+
+@cache
+def training_efficiencies() -> TrainingEfficiencies:
+    """The file's training figures."""
+    text = (files("roi.catalog") / "efficiencies" / "efficiencies.json").read_text(encoding="utf-8")
+    return TrainingEfficiencies.model_validate(json.loads(text)["training"])

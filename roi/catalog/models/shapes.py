@@ -1,0 +1,97 @@
+"""Other spellings of a model's name: separators, owners, number formats and packings, further trainings of one shape.
+
+Nothing here is near enough to be guessed: sizes, generations and variants must be the catalog's own.
+
+Open model shapes: the file `models.json`, by id or Hub name.
+"""
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from roi.errors import UnknownName
+from roi.facts.model import ModelList, ModelShape
+
+FORMATS: Final = (
+    r"(?:awq|gptq|fp8|fp4|nvfp4|mxfp4|int[48]|nf4|[wa]\d+a\d+|[2-8]-?bit|bf16|fp16|gguf|ggml|exl[23]|mlx|hqq|aqlm[-\w]*|marlin|bnb"
+    r"|w-\w+-a-\w+|i?q\d(?:[-.](?:\d|k|xxs|xs|nl))?(?:-(?:s|m|l|xl))?|\d+g)(?:-v\d)?|dynamic|static|block|per-?tensor|quantized"
+    r"|qat|kv"
+)
+"""Endings that name how the weights are packed; the caller states the format that it computes with."""
+
+TRAININGS: Final = r"instruct|chat|hf|it|base|pt|beta|turbo|unsloth"
+"""Endings that name another training of the same shape."""
+
+ACTIVE: Final = re.compile(r"-a\d+(?:\.\d+)?b(?=-|$)")
+"""The active parameters in a mixture's name: Qwen3-235B(-A22B)."""
+
+
+def soft(name: str) -> str:
+    """The name in lower case with dashes for spaces, underscores and colons, and points inside numbers (3_1)."""
+    pointed = re.sub(r"(?<=\d)_(?=\d)", ".", name.strip().lower())
+    return re.sub(r"[\s_:]+", "-", pointed)
+
+
+def key(name: str) -> str:
+    """What two spellings of one name share: `soft`, without the dash between a word and its number (llama-3 = llama3)."""
+    return re.sub(r"(?<=[a-z])-(?=\d)", "", soft(name))
+
+
+def without_endings(name: str, endings: str = f"{FORMATS}|{TRAININGS}") -> list[str]:
+    """The soft name, then the same without its last ending, without the last two, and so on."""
+    out = [soft(name)]
+    while shorter := re.fullmatch(f"(.+?)[-.](?:{endings})", out[-1]):
+        out.append(shorter[1])
+    return out
+
+
+def spellings(name: str) -> list[str]:
+    """Keys under which the catalog may hold the name, from the least changed to the most.
+
+    An owner is what stands before one slash; more slashes, or a point before the first, are a path, which is left whole.
+    """
+    whole = soft(name)
+    owned = re.fullmatch(r"[\w-][\w.-]*/([^/]+)", whole)
+    bare = owned[1] if owned else whole
+    out = [whole, *without_endings(bare), *without_endings(re.sub(r"^meta[-.]", "", bare))]
+    # a version in dashes, where a size follows: llama-3-1-8b, qwen2-5-72b
+    dotted = [re.sub(r"^([a-z-]+\d)-(\d)-(\d+(?:\.\d+)?b)(?=-|$)", r"\1.\2-\3", each) for each in map(key, out)]
+    return list(dict.fromkeys([*map(key, out), *dotted]))
+
+
+@cache
+def load_models() -> tuple[ModelShape, ...]:
+    """Every shape of the catalog, in the file's order; read on the first call."""
+    text = files("roi.catalog").joinpath("models", "models.json").read_bytes()
+    return ModelList.model_validate_json(text).models
+
+
+def find_model(name: str, field: str = "model", *, exact: bool = False) -> ModelShape:
+    """The shape with this id or Hub name, in any spelling: owner, case, separators, packing and training do not matter.
+
+    A mixture is found without its active parameters too. `exact` takes the catalog's own names alone, in any case: a profile's
+    "runs/gpt2" may be a folder. `field` is where the name was given; UnknownName quotes it with the nearest known names.
+    """
+    known = _models_by_key()
+    tried = [key(name)] if exact else spellings(name)
+    found = next((known[each] for each in tried if each in known), None)
+    if found is None:
+        near = (known for model in load_models() for known in (model.id, *model.aliases))
+        raise UnknownName(field, name, near, "model")
+    return found
+
+
+@cache
+def _models_by_key() -> dict[str, ModelShape]:
+    """Every shape under each of its names, as `key` writes them; without the active parameters where that leaves one shape."""
+    full = {key(name): model for model in load_models() for name in names(model)}
+    short: dict[str, dict[str, ModelShape]] = {}
+    for name, model in full.items():
+        short.setdefault(ACTIVE.sub("", name), {})[model.id] = model
+    return {name: next(iter(models.values())) for name, models in short.items() if len(models) == 1} | full
+
+
+def names(model: ModelShape) -> set[str]:
+    """The names that find a model: its id, its Hub names, and those without their owner."""
+    return {model.id, *model.aliases, *(alias.rpartition("/")[2] for alias in model.aliases)}

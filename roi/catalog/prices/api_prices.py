@@ -1,0 +1,124 @@
+"""API prices of a model on a date: genai-prices' dated data, then hosted.csv for what it lacks.
+
+genai-prices is imported on the first price (about 0.1 s), never with this module.
+"""
+
+from datetime import date
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from roi.catalog.prices.genai import list_price
+from roi.catalog.prices.vendors import tuned_base
+from roi.catalog.rows import newest_rows, read_rows
+from roi.errors import ScenarioError, UnknownName
+from roi.facts.price import ApiPrice
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, Provider
+
+ALIASES = {
+    "amazon": "aws", "azure-openai": "azure", "azure_openai": "azure", "bedrock": "aws", "fireworks-ai": "fireworks",
+    "fireworks_ai": "fireworks", "gemini": "google", "mistralai": "mistral", "moonshot": "moonshotai",
+    "together-ai": "together", "together_ai": "together", "togetherai": "together", "vertex": "google",
+    "vertex_ai": "google", "vertexai": "google", "xai": "x-ai",
+}  # fmt: skip
+"""Other names of providers."""
+
+GATEWAYS = ("cursor", "github-copilot", "huggingface_", "openai-decisions", "openrouter", "quicksilverpro")
+"""Providers (by prefix) that pass calls on: a bare model name means one of them only where nobody else has it."""
+
+
+@lru_cache(maxsize=1024)
+def find_api_price(provider: str | None, model: str, as_of: date, field: str = "model") -> ApiPrice:
+    """The price of `model` at `provider` on `as_of` (12:00 UTC where it depends on the hour).
+
+    Without a provider, `model` is read as provider/model, else as a name that exactly one provider may have.
+    A rate that the source lacks is None, never 0. Batch rates are known from 2026-10-14 on: genai-prices holds no
+    earlier ones. Ignored: priority and flex tiers, and cache writes kept longer than the shortest time.
+    """
+    if provider is not None:
+        return _price_at(find_provider(provider, field), model, as_of, field)
+    head, _, rest = model.partition("/")
+    if rest and _provider_id(head) in provider_names():
+        return _price_at(_provider_id(head), rest, as_of, field)
+    owners = _owners(model)
+    if len(owners) > 1:
+        spelled = ", ".join(f"{owner}/{model}" for owner in owners)
+        raise ScenarioError(field, model, f"several providers have it: {spelled}; name one")
+    if not owners:
+        raise UnknownName(field, model, [f"{p}/{m}" for p in provider_names() for m in model_names(p)], "model")
+    return _price_at(owners[0], model, as_of, field)
+
+
+def provider_names() -> tuple[str, ...]:
+    """Every provider with a price, sorted."""
+    return tuple(sorted({*_providers(), *(row.provider for row in _hosted_rows())}))
+
+
+def model_names(provider: str) -> tuple[str, ...]:
+    """The names of every model with a price at `provider`, as the sources spell them."""
+    listed = _providers().get(provider)
+    own = [m.id for m in listed.models] if listed else []
+    return (*own, *dict.fromkeys(row.model for row in _hosted_rows() if row.provider == provider))
+
+
+def _price_at(provider: str, model: str, as_of: date, field: str) -> ApiPrice:
+    for name in (model, model.removeprefix(f"{provider}/")):
+        found = genai_model(provider, name)
+        if found is not None:
+            return list_price(_providers()[provider], found, name, as_of, field)
+        hosted = _hosted_row(provider, name, as_of)
+        if hosted is not None:
+            return hosted
+    raise UnknownName(field, model, model_names(provider), f"model at {provider}:")
+
+
+def genai_model(provider: str, name: str) -> "ModelInfo | None":
+    """The model as genai-prices holds it, by its name or the provider's rules of matching; None where it lists none."""
+    listed = _providers().get(provider)
+    if listed is None:
+        return None
+    by_id = {m.id.lower(): m for m in listed.models}
+    return listed.find_model(name, all_providers=list(_providers().values())) or by_id.get(name.lower())
+
+
+def _hosted_row(provider: str, name: str, as_of: date) -> ApiPrice | None:
+    wanted = {name.lower(), tuned_base(name)}
+    rows = [row for row in _hosted_rows() if row.provider == provider and row.model.lower() in wanted]
+    known = newest_rows(rows, lambda row: row.model, as_of)
+    if rows and not known:
+        earliest = min(row.date for row in rows)
+        raise ScenarioError("as_of", as_of.isoformat(), f"the earliest price of {provider}/{name} is of {earliest}")
+    return known[0] if known else None
+
+
+def find_provider(name: str, field: str) -> str:
+    """The provider's id as genai-prices spells it; UnknownName with the nearest where nobody has a price there."""
+    found = _provider_id(name)
+    if found not in provider_names():
+        raise UnknownName(field, name, (*provider_names(), *ALIASES), "provider")
+    return found
+
+
+def _provider_id(name: str) -> str:
+    plain = name.strip().lower()
+    return ALIASES.get(plain, plain)
+
+
+def _owners(model: str) -> list[str]:
+    listed = [p.id for p in _providers().values() if p.find_model(model) is not None]
+    hosted = [row.provider for row in _hosted_rows() if row.model.lower() in (model.lower(), tuned_base(model))]
+    owners = sorted({*listed, *hosted})
+    return [o for o in owners if not o.startswith(GATEWAYS)] or owners
+
+
+@cache
+def _providers() -> "dict[str, Provider]":
+    from genai_prices.data_snapshot import get_snapshot
+
+    return {provider.id: provider for provider in get_snapshot().providers}
+
+
+@cache
+def _hosted_rows() -> tuple[ApiPrice, ...]:
+    return read_rows("prices/hosted.csv", ApiPrice)

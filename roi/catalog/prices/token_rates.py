@@ -1,0 +1,135 @@
+"""What tokens that were spent cost at list price on their day: standard, batch, flex and priority, each token kind apart.
+
+A scenario's price (api_prices) leaves tiers of service out; a log of what was spent names them, so they are looked up here.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from roi.catalog.prices.api_prices import find_api_price, find_provider, genai_model
+from roi.catalog.prices.genai import tier_edges, tier_rates
+from roi.errors import InputError
+from roi.facts.price import ApiPrice
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, ModelPrice
+
+FREE_TIERS = ("incentivized-tier",)
+"""Tokens that the provider gives away (OpenAI, for data that is shared with it)."""
+
+Rates = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class TokenRates:
+    """USD per million tokens, one number for each price tier; a tier holds for calls with more input tokens than its edge."""
+
+    edges_tokens: Rates
+    uncached_input: Rates
+    cache_read: Rates
+    cache_write: Rates
+    cache_write_1h: Rates
+    output: Rates
+    source: str
+    note: str = ""
+    """What the list does not say and was taken instead."""
+
+    def usd(self, tier: int, *, uncached_input: float, cache_read: float, cache_write: float, cache_write_1h: float,
+            output: float) -> float:
+        """USD of these tokens, all from calls of one tier; cache_write holds cache_write_1h."""
+        k = min(tier, len(self.edges_tokens) - 1)
+        return (
+            uncached_input * self.uncached_input[k] + cache_read * self.cache_read[k]
+            + (cache_write - cache_write_1h) * self.cache_write[k] + cache_write_1h * self.cache_write_1h[k]
+            + output * self.output[k]
+        ) / 1e6  # fmt: skip
+
+
+def price_context(*, batch: bool, tier: str | None) -> dict[str, str]:
+    """What genai-prices calls this service: batch processing, or a tier without its ending (flex-tier is flex)."""
+    if batch:
+        return {"processing": "batch"}
+    name = (tier or "").removesuffix("-tier").removesuffix("_tier")
+    return {"service_tier": name} if name and name not in ("default", "standard") else {}
+
+
+def _contexts(context: dict[str, str]) -> tuple[dict[str, str], ...]:
+    """The ways in which genai-prices may write it: OpenAI's fast is a tier of service, Anthropic's a speed."""
+    return (context, {"speed": "fast"}) if context.get("service_tier") == "fast" else (context,)
+
+
+@lru_cache(maxsize=4096)
+def token_rates(provider: str | None, model: str, on: date, *, batch: bool = False, tier: str | None = None) -> TokenRates:
+    """Rates of `model` at `provider` on a day; without a provider, of the one provider that has it.
+
+    Raises UnknownName or ScenarioError where no price is known. A token kind without a rate of its own pays what the provider
+    bills instead: cache reads and writes the input price, writes kept an hour the price of writes. Where batch or the tier
+    has no listed price, the standard one stands, with a note.
+    """
+    if tier in FREE_TIERS:
+        return TokenRates((0.0,), (0.0,), (0.0,), (0.0,), (0.0,), (0.0,), f"free tier {tier}")
+    standard = find_api_price(provider, model, on)
+    listed = genai_model(find_provider(standard.provider, "provider"), model)
+    context = price_context(batch=batch, tier=tier)
+    if listed is None:
+        return _of_hosted(standard, batch=batch, context=context)
+    noon = datetime.combine(on, time(12), UTC)
+    prices, note = listed.get_prices(noon), ""
+    if context:
+        found = next((x for each in _contexts(context) if (x := _variant(listed, each, noon)) is not None), None)
+        prices, note = (found, "") if found is not None else (prices, _unlisted(context, _first_day(listed, context)))
+    return _of_prices(prices, standard, note)
+
+
+def _variant(model: "ModelInfo", context: dict[str, str], noon: datetime) -> "ModelPrice | None":
+    for variant in model.price_variants or ():
+        if variant.when == context and (variant.constraint is None or variant.constraint.active(noon)):
+            return model.get_prices(noon, context)
+    return None
+
+
+def _first_day(model: "ModelInfo", context: dict[str, str]) -> date | None:
+    """The day from which a price of this service is listed; None where there is none, or no day is said."""
+    starts = [getattr(variant.constraint, "start_date", None) for variant in model.price_variants or ()
+              if variant.when in _contexts(context)]
+    return min((start for start in starts if start is not None), default=None)
+
+
+def _unlisted(context: dict[str, str], since: date | None = None) -> str:
+    before = f" before {since}" if since is not None else ""
+    return f"no {next(iter(context.values()))} price is listed{before}; the standard one stands"
+
+
+def _of_prices(prices: "ModelPrice", standard: ApiPrice, note: str) -> TokenRates:
+    edges = sorted(tier_edges(prices))
+    given = tier_rates(prices, "input_mtok", edges) or standard.input_usd_per_mtok
+    read = tier_rates(prices, "cache_read_mtok", edges) or given
+    write = tier_rates(prices, "cache_write_mtok", edges) or given
+    return TokenRates(
+        tuple(edges), given, read, write, tier_rates(prices, "cache_write_1h_mtok", edges) or write,
+        tier_rates(prices, "output_mtok", edges) or standard.output_usd_per_mtok, standard.source, note,
+    )  # fmt: skip
+
+
+def _of_hosted(price: ApiPrice, *, batch: bool, context: dict[str, str]) -> TokenRates:
+    """A row of the catalog's own list."""
+    given, out, note = price.input_usd_per_mtok, price.output_usd_per_mtok, ""
+    read, write = price.cache_read_usd_per_mtok, price.cache_write_usd_per_mtok
+    if batch and price.batch_input_usd_per_mtok is not None and price.batch_output_usd_per_mtok is not None:
+        given, out = price.batch_input_usd_per_mtok, price.batch_output_usd_per_mtok
+        read, write = price.batch_cache_read_usd_per_mtok, price.batch_cache_write_usd_per_mtok
+    elif context:
+        note = _unlisted(context)
+    return TokenRates(price.edges_tokens, given, read or given, write or given, write or given, out, price.source, note)
+
+
+def price_or_reason(
+    provider: str | None, model: str, on: date, *, batch: bool = False, tier: str | None = None,
+) -> TokenRates | str:
+    """The rates, or one sentence why there are none."""
+    try:
+        return token_rates(provider, model, on, batch=batch, tier=tier)
+    except InputError as error:
+        return str(error)

@@ -1,1 +1,0 @@
-"""Serving benchmarks of other tools, read as profiles: vllm bench serve, guidellm, aiperf, genai-perf."""

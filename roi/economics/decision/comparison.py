@@ -1,0 +1,166 @@
+"""The spine: compare(case) -> Comparison. Reads no file, clock or environment; the Case names its own draws.
+
+central values ──▶ plans chosen ──▶ lines, totals, NPV, payback of every option
+                               ──▶ draws: the same rows for all ──▶ chances, P10/P50/P90, drivers
+                               ──▶ break-even along volumes      ──▶ the verdict
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from roi.economics.decision.break_even import BreakEven, break_evens
+from roi.economics.decision.draws import draw, probability_best
+from roi.economics.decision.drivers import Driver, find_drivers
+from roi.economics.decision.evaluation import Choice, Evaluated, answered_wrong, evaluate, meets_bar, read_all
+from roi.economics.decision.gates import Gate, read_gates
+from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
+from roi.economics.decision.plan_choice import choose_plan
+from roi.economics.decision.verdict import Verdict, decide
+from roi.economics.inputs import Option, Shared
+from roi.facts.case import Case
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The answer. Everything in it follows from `case` alone."""
+
+    case: Case
+    verdict: Verdict
+    gates: tuple[Gate, ...]
+    options: tuple[OptionResult, ...]
+    """Feasible options, in the Case's order."""
+    infeasible: tuple[InfeasibleOption, ...]
+    """Options that cannot work, each with its reason."""
+    break_even: tuple[BreakEven, ...]
+    break_even_requests_per_day: float | None
+    """Best self-hosted option against the best untrained one, present value, from where on it wins for good."""
+    drivers: tuple[Driver, ...]
+    driver_option: str | None
+    """The option whose NPV the drivers move."""
+    reconciled_option: str | None
+    """The option that `reconciled_npv_usd` belongs to: the recommended one, the challenger where that is staying."""
+    reconciled_npv_usd: tuple[float, float] | None
+    """Its NPV if the gap to the bill is all price, and if it is all volume; None without a gap."""
+
+    @property
+    def probability_best_by_kind(self) -> dict[str, float] | None:
+        """Share of draws in which an option of each kind costs least; None without draws."""
+        sums: dict[str, float] = {}
+        for o in self.options:
+            if o.probability_best is None:
+                return None
+            sums[o.kind] = sums.get(o.kind, 0.0) + o.probability_best
+        return sums
+
+    @property
+    def recommended(self) -> OptionResult:
+        """The option that the verdict names."""
+        return next(o for o in self.options if o.id == self.verdict.recommended)
+
+
+def compare(case: Case) -> Comparison:
+    """The comparison of all options of `case`. Pure: the same case gives the same answer, to the cent."""
+    values = case.values()
+    shared, options = read_all(case, values)
+    gates = read_gates(values)
+    options = {id: _barred(shared, option, options, gates) for id, option in options.items()}
+    options = _planned(shared, options)
+    choices = {id: Choice(_index(o), o.replicas_fixed) for id, o in options.items() if o.plan is not None}
+    live = [id for id, o in options.items() if o.infeasible is None]
+    central = {id: evaluate(shared, options[id], options) for id in live}
+    n, seed = int(_number(values["draws"])), int(_number(values["seed"]))
+    drawn = draw(case, live, choices, n, seed) if n and case.uncertain else None
+    best = probability_best(drawn, live) if drawn is not None else {}
+    untrained = [id for id in live if not options[id].trains]
+    delayed = {id: _delay_cost(shared, options, central, id) for id in live}
+    results = tuple(option_result(shared, central, id, untrained, drawn, best.get(id), delayed[id], case) for id in live)
+    barred = tuple(infeasible_result(o) for o in options.values() if o.infeasible is not None)
+    verdict = decide(shared, {r.id: r for r in results}, options, central)
+    crossings, headline = _break_evens(shared, options, results, untrained, verdict.recommended)
+    target = verdict.recommended if verdict.recommended != "stay" else verdict.challenger
+    drivers: tuple[Driver, ...] = ()
+    if drawn is not None and target is not None:
+        drivers = find_drivers(case, drawn, target, choices, verdict.candidates, verdict.recommended)
+    return Comparison(
+        case,
+        verdict,
+        gates,
+        results,
+        barred,
+        crossings,
+        headline,
+        drivers,
+        target if drivers else None,
+        target,
+        _reconciled(case, choices, target),
+    )
+
+
+def _barred(shared: Shared, option: Option, options: Mapping[str, Option], gates: tuple[Gate, ...]) -> Option:
+    """The option, infeasible where a gate or the quality bar rules it out."""
+    if option.infeasible is not None:
+        return option
+    failed = [gate.question for gate in gates if gate.blocks]
+    if option.trains and failed:
+        return replace(option, infeasible=f"gate failed: {failed[0]}")
+    if not meets_bar(shared, option, options).all():
+        score = 1.0 - float(answered_wrong(option, options))
+        return replace(option, infeasible=f"quality {score:.3f} is below the bar of {shared.quality_bar:.3f}")
+    return option
+
+
+def _planned(shared: Shared, options: Mapping[str, Option]) -> dict[str, Option]:
+    """Every option on its cheapest plan."""
+    return {id: choose_plan(shared, option, options) for id, option in options.items()}
+
+
+def _index(option: Option) -> int | None:
+    return option.plans.index(option.plan) if option.plan is not None else None
+
+
+def _number(value: object) -> float:
+    assert isinstance(value, (int, float))
+    return float(value)
+
+
+def _delay_cost(shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], id: str) -> float:
+    """NPV lost if the option goes live one month later, USD."""
+    if id == "stay":
+        return 0.0
+    later = replace(options[id], months_to_live=options[id].months_to_live + 1.0)
+    return float(evaluate(shared, later, options).pv) - float(central[id].pv)
+
+
+def _break_evens(
+    shared: Shared, options: Mapping[str, Option], results: tuple[OptionResult, ...], untrained: list[str], recommended: str
+) -> tuple[tuple[BreakEven, ...], float | None]:
+    """Crossings of the best option of each kind, and the headline one."""
+    best: dict[str, OptionResult] = {}
+    for r in results:
+        if r.kind != "stay" and (r.kind not in best or r.expected_npv_usd > best[r.kind].expected_npv_usd):
+            best[r.kind] = r
+    rivals: dict[str, str] = {}
+    for id in untrained:
+        kind = options[id].kind
+        if kind in best:
+            rivals[kind] = best[kind].id
+    ids = [r.id for r in results if r.id != "stay" and (r in best.values() or r.id == recommended)]
+    crossings = break_evens(shared, options, ids, list(rivals.values()))
+    hosted = [r for r in best.values() if options[r.id].self_hosted]
+    if not hosted:
+        return crossings, None
+    top = max(hosted, key=lambda r: r.expected_npv_usd).id
+    headline = next(b for b in crossings if (b.option, b.baseline, b.basis) == (top, "best_untrained", "pv"))
+    return crossings, headline.stays
+
+
+def _reconciled(case: Case, choices: Mapping[str, Choice], id: str | None) -> tuple[float, float] | None:
+    """NPV at both ends of the split of the reconciliation factor into price and volume."""
+    values = case.values()
+    if values.get("reconciliation.factor") in (None, 1, 1.0) or id is None:
+        return None
+    ends = []
+    for volume_share in (0.0, 1.0):
+        shared, options = read_all(case, {**values, "reconciliation.volume_share": volume_share}, choices)
+        ends.append(float(evaluate(shared, options["stay"], options).pv) - float(evaluate(shared, options[id], options).pv))
+    return ends[0], ends[1]

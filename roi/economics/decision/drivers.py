@@ -1,0 +1,94 @@
+"""Which facts move the answer: rank correlation, swing between P5 and P95, and what knowing one exactly could be worth."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from roi.economics.decision.draws import Drawn
+from roi.economics.decision.evaluation import Choice, evaluate, read_all
+from roi.economics.inputs import Array
+from roi.facts.case import Case
+
+CENTS = 2
+"""Decimals of USD to which swings are ranked, so that rounding error does not order a tie."""
+BINS = 16
+"""Bins of a fact's draws in the value of information: 4,096 draws leave 256 a bin."""
+
+
+@dataclass(frozen=True)
+class Driver:
+    """One fact's pull on the NPV of the option in question."""
+
+    path: str
+    rank_correlation: float
+    """Spearman's rho between the fact and the option's NPV over the draws."""
+    npv_at_low_usd: float
+    npv_at_high_usd: float
+    """NPV with the fact at its P5 and P95, all others central."""
+    swing_usd: float
+    """Distance between the two."""
+    worth_knowing_usd: float | None = None
+    """The most that knowing the fact exactly could be worth: expected value of partial perfect information."""
+
+
+def find_drivers(
+    case: Case,
+    drawn: Drawn,
+    option: str,
+    choices: Mapping[str, Choice],
+    candidates: Sequence[str],
+    recommended: str,
+    keep: int = 10,
+) -> tuple[Driver, ...]:
+    """The facts that move `option`'s NPV most, by swing; the first three with the value of knowing them."""
+    paths = case.uncertain
+    low, high = _swings(case, option, choices)
+    order = sorted(range(len(paths)), key=lambda k: -round(float(abs(high[k] - low[k])), CENTS))[:keep]
+    target = _ranks(drawn.npv[option])
+    found = []
+    for position, k in enumerate(order):
+        worth = worth_knowing(drawn, paths[k], candidates, recommended) if position < 3 else None
+        rho = _correlation(_ranks(drawn.facts[paths[k]]), target)
+        found.append(Driver(paths[k], rho, float(low[k]), float(high[k]), float(abs(high[k] - low[k])), worth))
+    return tuple(d for d in found if d.swing_usd > 0)
+
+
+def worth_knowing(drawn: Drawn, path: str, candidates: Sequence[str], recommended: str) -> float:
+    """E[max over candidates of E[NPV | fact]] - E[NPV of the recommended one], by bins of the fact's draws, USD.
+
+    An upper bound on what any study of this one fact could be worth; never below zero.
+    """
+    order = np.argsort(drawn.facts[path], kind="stable")
+    table = np.stack([drawn.npv[id] for id in candidates])[:, order]
+    groups = np.array_split(np.arange(drawn.n), min(BINS, drawn.n))
+    informed = sum(table[:, g].mean(axis=1).max() * g.size for g in groups) / drawn.n
+    return max(float(informed - drawn.npv[recommended].mean()), 0.0)
+
+
+def _swings(case: Case, option: str, choices: Mapping[str, Choice]) -> tuple[Array, Array]:
+    """NPV of the option with each fact alone at its P5, and at its P95: one row a fact, evaluated together."""
+    paths = case.uncertain
+    n = len(paths)
+    values = case.values()
+    for k, path in enumerate(paths):
+        fact = case[path]
+        column = np.full((2 * n, 1), float(fact.value))  # type: ignore[arg-type]  # an uncertain fact is a number
+        column[k, 0], column[n + k, 0] = float(fact.low or 0.0), float(fact.high or 0.0)
+        values[path] = column
+    shared, options = read_all(case, values, choices)
+    stay, own = evaluate(shared, options["stay"], options), evaluate(shared, options[option], options)
+    npv = np.broadcast_to(np.asarray(stay.pv - own.pv).reshape(-1), 2 * n)
+    return npv[:n], npv[n:]
+
+
+def _ranks(x: Array) -> Array:
+    ranks = np.empty(x.size)
+    ranks[np.argsort(x, kind="stable")] = np.arange(x.size)
+    return ranks
+
+
+def _correlation(a: Array, b: Array) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    scale = np.sqrt((a @ a) * (b @ b))
+    return float(a @ b / scale) if scale > 0 else 0.0

@@ -1,0 +1,273 @@
+"""One option of the answer, in the words and units of the report."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from roi.economics import finance
+from roi.economics.decision.draws import Drawn, percentiles
+from roi.economics.decision.evaluation import Evaluated
+from roi.economics.inputs import Option, Shared
+from roi.economics.lines.calendar import discount_factors, requests
+from roi.economics.lines.line import Line
+from roi.economics.lines.people import run_cost
+from roi.estimate.replay.fleet import fleet_capacity
+from roi.facts.case import Case
+from roi.facts.fact import Basis
+from roi.units import MTOK
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class LineResult:
+    """One cost line at the central values; costs are positive."""
+
+    name: str
+    monthly_usd: tuple[float, ...]
+    upfront_usd: float
+    basis: str
+    """The weakest basis among its facts."""
+    source: str
+    """Source of that fact."""
+    arithmetic: str
+    """The product behind the figure, and the month it is shown for."""
+
+
+@dataclass(frozen=True)
+class FleetResult:
+    """The fleet in its first full month; `gpus_most` over the horizon."""
+
+    gpu: str
+    weight_dtype: str
+    vendor: str
+    instances: float
+    replicas: float
+    gpus: float
+    gpus_most: float
+    utilisation_mean: float
+    utilisation_peak: float
+    usd_per_gpu_hour: float
+    capacity_requests_per_s: float
+    """Of one replica alone at the SLO."""
+    fleet_requests_per_s: float
+    """Of all replicas behind one router at the SLO, spares included."""
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What training takes."""
+
+    gpu_hours_per_run: float
+    usd_per_run: float
+    runs: float
+    labels_to_buy: float
+    retrain_every_months: float | None
+
+
+@dataclass(frozen=True)
+class QualityResult:
+    """How good, and whether anyone measured it."""
+
+    status: str
+    """evaluated or not evaluated."""
+    error_rate: float
+    """Used for the cost of wrong answers."""
+    share_escalated: float
+
+
+@dataclass(frozen=True)
+class InfeasibleOption:
+    """An option that cannot work: which limit binds and what would have to change. It has no money figures."""
+
+    id: str
+    kind: str
+    label: str
+    reason: str
+    trains: bool
+    months_to_live: float
+    quality: QualityResult
+
+
+@dataclass(frozen=True)
+class OptionResult:
+    """A feasible option; money in USD, None where a figure does not apply."""
+
+    id: str
+    kind: str
+    label: str
+    trains: bool
+    evaluated: bool
+    upfront_usd: float
+    monthly_usd: tuple[float, ...]
+    mean_monthly_usd: float
+    """Mean after go-live, retraining included."""
+    tco_usd: float
+    pv_cost_usd: float
+    npv_usd: float
+    npv_without_errors_usd: float
+    npv_incremental_people_usd: float
+    """NPV with the hours of people who are paid anyway left out."""
+    npv_vs_best_untrained_usd: float
+    expected_npv_usd: float
+    """Mean over the draws; the central value without draws."""
+    roi: float | None
+    irr: float | None
+    payback_months: float
+    payback_discounted_months: float
+    payback_status: str
+    usd_per_request: float
+    usd_per_mtok: float
+    delay_usd: float
+    """What one month of delay costs, present value."""
+    months_to_live: float
+    npv_p10_p50_p90: Triple | None
+    payback_p10_p50_p90: Triple | None
+    probability_best: float | None
+    probability_npv_positive: float | None
+    probability_beats_best_untrained: float | None
+    lines: tuple[LineResult, ...]
+    fleet: FleetResult | None
+    training: TrainingResult | None
+    quality: QualityResult
+
+
+def option_result(
+    shared: Shared,
+    central: Mapping[str, Evaluated],
+    id: str,
+    untrained: Sequence[str],
+    drawn: Drawn | None,
+    chance: float | None,
+    delay_usd: float,
+    case: Case,
+) -> OptionResult:
+    """The result of a feasible option."""
+    done, stay = central[id], central["stay"]
+    option, monthly, upfront = done.option, done.total.monthly, float(done.total.upfront)
+    saving, first = stay.total.monthly - monthly, float(stay.total.upfront) - upfront
+    pv, npv = float(done.pv), float(stay.pv) - float(done.pv)
+    factors = discount_factors(shared.discount_rate, shared.horizon)
+    served = float((requests(shared) * factors).sum())
+    months = float(finance.payback(first, saving))
+    discounted = float(finance.payback(first, saving * factors))
+    is_stay = id == "stay"
+    start = min(int(np.ceil(float(option.months_to_live) + float(option.months_in_parallel))), shared.horizon - 1)
+    # best untrained: the cheapest untrained option, itself included, so an untrained winner shows zero
+    rival = min((float(central[u].pv) for u in untrained), default=float(stay.pv))
+    npvs, beats, paid = None, None, None
+    if drawn is not None:
+        npvs = drawn.npv[id]
+        beats = float(np.mean(drawn.pv[id] <= np.min([drawn.pv[u] for u in untrained], axis=0) + 1e-9))
+        paid = percentiles(drawn.payback[id]) if not is_stay else None
+    return OptionResult(
+        id=id,
+        kind=option.kind,
+        label=option.label,
+        trains=option.trains,
+        evaluated=option.evaluated,
+        upfront_usd=upfront,
+        monthly_usd=tuple(float(x) for x in monthly),
+        mean_monthly_usd=float(monthly[start:].mean()),
+        tco_usd=upfront + float(monthly.sum()),
+        pv_cost_usd=pv,
+        npv_usd=npv,
+        npv_without_errors_usd=float(stay.pv_without_errors) - float(done.pv_without_errors),
+        npv_incremental_people_usd=float(stay.pv_incremental) - float(done.pv_incremental),
+        npv_vs_best_untrained_usd=rival - pv,
+        expected_npv_usd=float(npvs.mean()) if npvs is not None else npv,
+        roi=None if is_stay else finance.return_on_investment(-first, saving),
+        irr=None if is_stay else finance.internal_rate(first, saving),
+        payback_months=months,
+        payback_discounted_months=discounted,
+        payback_status=finance.NOT_APPLICABLE if is_stay else finance.payback_status(months),
+        usd_per_request=pv / served,
+        usd_per_mtok=pv / (served * shared.mean_tokens) * MTOK,
+        delay_usd=delay_usd,
+        months_to_live=float(option.months_to_live),
+        npv_p10_p50_p90=percentiles(npvs) if npvs is not None else None,
+        payback_p10_p50_p90=paid,
+        probability_best=chance,
+        probability_npv_positive=float(np.mean((npvs > 0) & drawn.may_win[id]))
+        if drawn is not None and npvs is not None and not is_stay
+        else None,
+        probability_beats_best_untrained=beats,
+        lines=tuple(_line(line, case, start) for line in done.costs.lines),
+        fleet=_fleet(done, start),
+        training=_training(option),
+        quality=_quality(option),
+    )
+
+
+def infeasible_result(option: Option) -> InfeasibleOption:
+    """An option that cannot work, with the limit that binds."""
+    return InfeasibleOption(
+        option.id,
+        option.kind,
+        option.label,
+        option.infeasible or "",
+        option.trains,
+        float(option.months_to_live),
+        _quality(option),
+    )
+
+
+def _line(line: Line, case: Case, start: int) -> LineResult:
+    """The line, its arithmetic shown for the first month in which the option serves alone, or in which the line is not zero."""
+    facts = [case[path] for path in line.facts if path in case]
+    weakest = max(facts, key=lambda f: f.basis.rank, default=None)
+    if isinstance(line.arithmetic, str):
+        text = line.arithmetic
+    else:
+        busy = np.flatnonzero(np.abs(line.monthly) > 0)
+        month = start if start in busy or not busy.size else int(busy[0])
+        text = f"month {month + 1}: {line.arithmetic(month)}"
+    return LineResult(
+        line.name,
+        tuple(float(x) for x in line.monthly),
+        float(np.asarray(line.upfront)),
+        weakest.basis if weakest else Basis.ASSUMED,
+        weakest.source if weakest else "",
+        text,
+    )
+
+
+def _fleet(done: Evaluated, start: int) -> FleetResult | None:
+    months, plan = done.costs.fleet, done.option.plan
+    if months is None or plan is None:
+        return None
+
+    def at(x: object) -> float:
+        row = np.asarray(x, dtype=np.float64)
+        return float(row[start]) if row.ndim else float(row)
+
+    f = months.fleet
+    return FleetResult(
+        plan.gpu,
+        plan.weight_dtype,
+        plan.vendor,
+        at(f.instances),
+        at(f.replicas),
+        at(f.gpus),
+        float(np.max(f.gpus)),
+        at(f.utilisation_mean),
+        at(f.utilisation_peak),
+        float(plan.usd_per_gpu_hour),
+        float(plan.capacity),
+        float(fleet_capacity(at(f.replicas), float(plan.capacity), float(plan.pooling))),
+    )
+
+
+def _training(option: Option) -> TrainingResult | None:
+    t = option.training
+    if t is None:
+        return None
+    every = None if t.every_months is None else float(t.every_months)
+    return TrainingResult(float(t.gpu_hours), float(run_cost(t)), float(t.runs), float(t.labels), every)
+
+
+def _quality(option: Option) -> QualityResult:
+    return QualityResult(
+        "evaluated" if option.evaluated else "not evaluated", float(option.error_rate), float(option.escalated)
+    )

@@ -1,0 +1,95 @@
+"""One measured serving run as the estimators take it: which model on what, under which load, and what was seen."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from roi.estimate.serving.iteration import kv_element_bytes
+from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT
+from roi.estimate.serving.request_shape import RequestShape
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
+
+LoadKind = Literal["static", "closed", "open", "saturated"]
+"""static: a batch that starts together and ends together. closed: a fixed number of requests in flight. open: requests
+arrive at a rate. saturated: more requests than the server can take at once, all there from the start or endless."""
+
+TpotKind = Literal["between tokens", "over all tokens", "end to end"]
+"""between tokens: (end - first token) / (output - 1). over all tokens: (end - first token) / output, as GuideLLM counts it.
+end to end: (end - arrival) / output, the waiting included."""
+
+
+@dataclass(frozen=True)
+class ServingLoad:
+    """What a system of one or more equal replicas is asked for."""
+
+    kind: LoadKind
+    input_tokens: float
+    """Mean prompt tokens."""
+    output_tokens: float
+    """Mean generated tokens, at least 1."""
+    length_cv: float = 0.0
+    """Standard deviation over mean of both lengths."""
+    concurrency: float | None = None
+    """Requests in flight or in the batch, over all replicas; None for open and saturated loads."""
+    requests_per_s: float | None = None
+    """Offered rate over all replicas, open loads."""
+    prompts: float | None = None
+    """Requests of the whole run, over all replicas; None where it is endless or not stated."""
+    held_to_slo: bool = False
+    """saturated: the most that keeps an SLO, below what the server can do (MLPerf Server, Interactive)."""
+    adapters: int = 0
+    """Unmerged LoRA adapters that share the batch; 0 without."""
+
+    @property
+    def requests(self) -> RequestShape:
+        """The same as the iteration model takes it."""
+        return RequestShape(self.input_tokens, self.output_tokens, 0.0, self.length_cv, self.length_cv)
+
+
+@dataclass(frozen=True)
+class ServingSystem:
+    """Equal replicas of one model."""
+
+    shape: ModelShape
+    gpu: Gpu
+    replicas: float
+    tensor_parallel: float
+    weight_dtype: str
+    """A name of WEIGHT_FORMATS."""
+    kv_dtype: str
+    """A name of KV_BYTES."""
+    sequence_limit: float = SEQUENCE_LIMIT
+    """Sequences that a replica decodes together at most (max_num_seqs, max_batch_size)."""
+    prefill_replicas: float = 0.0
+    """Of the replicas, those that compute prompts and nothing else (disaggregated serving); 0: every one does both."""
+
+    @property
+    def kv_element_bytes(self) -> float:
+        """Bytes of one KV cache element."""
+        return kv_element_bytes(self.kv_dtype)
+
+
+@dataclass(frozen=True)
+class ServingRun:
+    """A row of a table of measurements."""
+
+    id: str
+    source: str
+    """Group that shares software and habits: the id without its number."""
+    system: ServingSystem
+    load: ServingLoad
+    engine: str
+    """Engine family: a name of the catalog's serving engines, or "other"."""
+    recent: bool = True
+    """True for releases of the engine's present design, whose decode kernels read a KV head once for all its query heads."""
+    requests_per_s: float | None = None
+    """Completed requests, whole system."""
+    output_tokens_per_s: float | None = None
+    total_tokens_per_s: float | None = None
+    ttft_s: float | None = None
+    tpot_s: float | None = None
+    tpot_kind: TpotKind = "between tokens"
+    implausible: bool = False
+    """True where the table marks the row as beyond what its stated hardware can do."""
+    assumed: tuple[tuple[str, float], ...] = ()
+    """Each default that stands in for a blank column ("kv_dtype fp8"), with the factor by which it may be off."""

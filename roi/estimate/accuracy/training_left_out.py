@@ -1,0 +1,157 @@
+"""Errors of a calibration on runs that it has not seen: one run, one source, or one GPU left out."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.estimate.step.calibration import (
+    ONE_GPU,
+    GroupFit,
+    TimedRun,
+    evidence_for,
+    fit_group,
+    grouped,
+    median_error,
+    scale_group,
+)
+from roi.estimate.step.step_time import StepEfficiency
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Errors over the runs that were left out in turn."""
+
+    n: int
+    median_error: float
+    """Median of |predicted / measured - 1| of tokens/s, percent."""
+    low_ratio: float
+    """5th percentile of measured / predicted tokens/s."""
+    high_ratio: float
+    """95th percentile."""
+    coverage: float
+    """Percent of runs inside the stated 90% interval."""
+
+
+def leave_one_out(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> LeftOut | None:
+    """Each run from the others of its group: what a profile of one's own gives. None where no group has two runs."""
+    found = []
+    for group in grouped(runs):
+        others = [run for run in runs if run not in group]
+        for run in group if len(group) > 1 else ():
+            rest = [x for x in group if x is not run]
+            found.append(_against(run, [*rest, *others], efficiency, (run.source,)))
+    return _summary(found)
+
+
+def leave_source_out(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> dict[str, LeftOut]:
+    """Each source from all the others (on the same GPU where there are any), and "all" of them."""
+    return _leave_out(runs, efficiency, lambda run: run.source)
+
+
+def leave_gpu_out(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> dict[str, LeftOut]:
+    """Each GPU from all the others, and "all" of them."""
+    return _leave_out(runs, efficiency, lambda run: run.gpu)
+
+
+def _leave_out(runs: Sequence[TimedRun], efficiency: StepEfficiency, key: Callable[[TimedRun], str]) -> dict[str, LeftOut]:
+    found: dict[str, list[tuple[float, float] | None]] = {}
+    for name in dict.fromkeys(key(run) for run in runs):
+        rest = [run for run in runs if key(run) != name]
+        found[name] = [_against(run, rest, efficiency) for run in runs if key(run) == name]
+    found["all"] = [error for errors in found.values() for error in errors]
+    summaries = {name: _summary(errors) for name, errors in found.items()}
+    return {name: summary for name, summary in summaries.items() if summary is not None}
+
+
+def _against(
+    run: TimedRun, rest: Sequence[TimedRun], efficiency: StepEfficiency, own: Sequence[str] = (),
+) -> tuple[float, float] | None:
+    """(log(measured / predicted) of the speed, half of the stated interval); None where the rest says nothing."""
+    fits = [scale_group(group) for group in grouped(rest)]
+    found = evidence_for(run.gpu, run.layout, fits, efficiency, own)
+    if found is None:
+        return None
+    centre = float(np.log(found.efficiency.overall))
+    return run.log_ratio - centre, float(np.log(found.high)) - centre
+
+
+def _summary(errors: Sequence[tuple[float, float] | None]) -> LeftOut | None:
+    known = [error for error in errors if error is not None]
+    if not known:
+        return None
+    apart, half = np.asarray(known).T
+    low, high = np.exp(np.percentile(apart, [5.0, 95.0]))
+    return LeftOut(len(apart), median_error(-apart), float(low), float(high), 100.0 * float(np.mean(np.abs(apart) <= half)))
+
+
+@dataclass(frozen=True)
+class AfterProfile:
+    """Errors of the runs that a short profile of their card and source has not seen: one scale from three of them."""
+
+    n: int
+    quartiles: float
+    """Median error, percent, where the three are those at the quartiles of the roofline's step time: a profile's points are
+    chosen, and lie within what is run."""
+    any_three: float
+    """The same over every choice of three, each run counted alike."""
+
+
+def after_profile(groups: Iterable[Sequence[TimedRun]]) -> AfterProfile | None:
+    """Errors of all groups of four runs or more, pooled; None where there is none."""
+    chosen: list[NDArray[np.float64]] = []
+    apart: list[float] = []
+    weights: list[float] = []
+    for group in groups:
+        if len(group) < 4:
+            continue
+        logs = np.array([run.log_ratio for run in sorted(group, key=lambda run: run.theory_s)])
+        threes = list(combinations(range(len(logs)), 3))
+        chosen.append(_unseen(logs, (len(logs) // 4, len(logs) // 2, 3 * len(logs) // 4)))
+        for three in threes:
+            rest = _unseen(logs, three)
+            apart += np.abs(np.expm1(rest)).tolist()
+            weights += [len(logs) / len(threes) / len(rest)] * len(rest)
+    if not chosen:
+        return None
+    order = np.argsort(apart)
+    half = np.searchsorted(np.cumsum(np.array(weights)[order]), sum(weights) / 2.0)
+    unseen = np.concatenate(chosen)
+    return AfterProfile(len(unseen), median_error(unseen), 100.0 * float(np.array(apart)[order][half]))
+
+
+def _unseen(logs: NDArray[np.float64], three: tuple[int, ...]) -> NDArray[np.float64]:
+    """log(predicted / measured speed) of the others, at the median scale of the three."""
+    found: NDArray[np.float64] = np.median(logs[list(three)]) - np.delete(logs, list(three))
+    return found
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What runs say of the roofline."""
+
+    runs: tuple[TimedRun, ...]
+    groups: tuple[GroupFit, ...]
+    """By GPU, source and layout."""
+    pairs: tuple[GroupFit, ...]
+    """By GPU and source, whatever the layout (`layout` is then "all")."""
+    after_profile: dict[str, AfterProfile | None]
+    """One scale for a GPU and source: where one GPU runs, for each layout by itself, and one for all layouts together."""
+    run_left_out: LeftOut | None
+    source_left_out: dict[str, LeftOut]
+    gpu_left_out: dict[str, LeftOut]
+
+
+def calibrate(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> Calibration:
+    """Fits of every group, and their errors on runs, sources and GPUs left out."""
+    pairs: dict[tuple[str, str], list[TimedRun]] = {}
+    for run in runs:
+        pairs.setdefault((run.gpu, run.source), []).append(replace(run, layout="all"))
+    return Calibration(
+        tuple(runs), tuple(fit_group(group) for group in grouped(runs)), tuple(fit_group(group) for group in pairs.values()),
+        {"runs on one GPU": after_profile(grouped([run for run in runs if run.layout == ONE_GPU])),
+         "each layout by itself": after_profile(grouped(runs)), "all layouts together": after_profile(pairs.values())},
+        leave_one_out(runs, efficiency), leave_source_out(runs, efficiency), leave_gpu_out(runs, efficiency),
+    )

@@ -1,0 +1,224 @@
+"""One replica of an engine that batches continuously: its steps, taken together wherever nothing changes between them."""
+
+from collections import deque
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from math import ceil, inf, sqrt
+from typing import Final, NamedTuple, Self
+
+import numpy as np
+
+from roi.errors import InputError
+from roi.estimate.serving.iteration import Iteration
+from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, STEP_TOKENS
+
+ROUNDING: Final = 1e-9
+"""Share of a step by which an arrival may seem to miss its end through rounding."""
+
+Job = tuple[float, float, float, float, float, float, int]
+"""arrival_s, prefill tokens, output tokens, KV at the start, KV growth a token, KV held at the end, number."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """What decides how long a step takes and what fits into it; KV in any one unit (bytes on each GPU, or tokens)."""
+
+    iteration: Iteration
+    """Numbers, not arrays; `kv_byte_s` is per unit of KV."""
+    kv_capacity: float
+    """KV cache of a replica, in that unit; inf = no limit."""
+    sequence_limit: float = SEQUENCE_LIMIT
+    """Requests that a replica prefills and decodes at a time, at least 1."""
+    step_tokens: float = STEP_TOKENS
+    """Tokens of the largest step, decoding ones included; more than `sequence_limit`."""
+    request_s: float = 0.0
+    """Seconds of a request outside the steps (network, HTTP, tokenizer)."""
+
+    def __post_init__(self) -> None:
+        """Raise InputError where no step could ever hold a prompt."""
+        if self.sequence_limit < 1.0:
+            raise InputError(f"sequence_limit: {self.sequence_limit:g} is not usable; at least 1")
+        if self.step_tokens <= self.sequence_limit - 1.0:
+            least = f"at least sequence_limit {self.sequence_limit:g}"
+            raise InputError(f"step_tokens: {self.step_tokens:g} is not usable; {least}")
+        if float(self.iteration.decode_s(1.0, 0.0)) <= 0.0:
+            raise InputError("iteration: a decode step takes no time; step_s or sequence_s must be above 0")
+
+
+class Times(NamedTuple):
+    """When each request's prefill began, its first token and its last came out, s; inf until then. By its number."""
+
+    admitted_s: list[float]
+    first_s: list[float]
+    ended_s: list[float]
+
+    @classmethod
+    def unknown(cls, count: int) -> Self:
+        """Those of `count` requests of which nothing has happened."""
+        return cls([inf] * count, [inf] * count, [inf] * count)
+
+
+class EngineReplica:
+    """The state of a replica between two steps; `run` moves it on. Times in s.
+
+    A step with n decoding sequences that read K of KV, and p prompt tokens, takes
+
+        step_s + experts_s x touched(n + p) + sequence_s x n + kv_byte_s x K + prefill_token_s x p
+
+    and gives each decoding sequence one token and each prompt that is now complete its first. Without prompts, k steps
+    take k (A + c K) + c G k (k - 1) / 2 with A = all but the KV term and G = growth of K a step, so they are one event
+    that ends with the next last token, or with the step in which an admissible request arrives.
+    """
+
+    __slots__ = ("_capacity", "_settled", "busy_s", "next_s", "outstanding", "queue", "run")
+
+    def __init__(self, server: Server, base: list[float], times: Times) -> None:
+        """`base` is decode_base(server); `times` may be of several replicas, each of which writes those of its own requests."""
+        self.queue: deque[Job] = deque()
+        self.next_s = inf
+        """Nothing happens before this time."""
+        self.outstanding = 0
+        """Requests taken and not ended."""
+        self.busy_s = 0.0
+        self._capacity = server.kv_capacity
+        self._settled = False  # True where no request that comes now can move the next event
+        steps = self._engine(server, base, times)
+        next(steps)
+        self.run: Callable[[float], None] = steps.send
+        """Take every step that ends by this time; requests that arrive by then are all queued."""
+
+    def take(self, job: Job) -> None:
+        """Queue a request that arrives now; one that never fits is refused at once."""
+        if job[5] > self._capacity:
+            return
+        self.queue.append(job)
+        self.outstanding += 1
+        if not self._settled:
+            self.next_s = min(self.next_s, job[0])
+
+    def _engine(self, server: Server, base: list[float], times: Times) -> Generator[None, float, None]:  # noqa: C901, PLR0912, PLR0915 -- one loop: 0.3 us a call would double its time
+        """The engine between two calls of `run`, a generator so that its state stays in local names."""
+        engine = server.iteration
+        capacity, limit, budget_tokens = server.kv_capacity, server.sequence_limit, server.step_tokens
+        per_kv, per_prompt = float(engine.kv_byte_s), float(engine.prefill_token_s)
+        experts, missed = float(engine.experts_s), 1.0 - float(engine.expert_share)
+        queue, (admitted, first, ended) = self.queue, times
+        heap: list[tuple[float, int, Job]] = []  # sequences that decode, by the step of their last token
+        partial: Job | None = None  # the request whose prompt is computed in part, `left` tokens of it to come
+        t, steps, left, busy, n, done = -inf, 0.0, 0.0, 0.0, 0, 0
+        kv, growth, held = 0.0, 0.0, 0.0  # KV that a step reads, its growth a step, KV held
+        until_s = yield
+        while True:
+            head = queue[0] if queue else None
+            waits = head is not None and n + (partial is not None) < limit and held + head[5] <= capacity
+            if partial is not None or (waits and head[0] <= t):  # type: ignore[index]
+                budget = tokens = budget_tokens - n
+                whole, more, rest, taken = [], None, 0.0, 0
+                if partial is not None:
+                    if left > budget:
+                        budget, more = 0.0, partial
+                    else:
+                        budget -= left
+                        whole.append(partial)
+                joins = held
+                while budget > 0.0 and taken < len(queue):
+                    job = queue[taken]
+                    if job[0] > t or n + len(whole) >= limit or joins + job[5] > capacity:
+                        break
+                    taken += 1
+                    joins += job[5]
+                    if job[1] > budget:
+                        more, rest, budget = job, job[1] - budget, 0.0
+                    else:
+                        budget -= job[1]
+                        whole.append(job)
+                tokens -= budget
+                spent = base[n] + per_kv * kv + per_prompt * tokens
+                if experts:
+                    spent += experts * (missed**n - missed ** (n + tokens))
+                while t < until_s < t + spent:  # nobody who comes after t has a part in this step
+                    self.next_s, self.busy_s, self._settled = t + spent, busy, True
+                    self.outstanding -= done
+                    done, until_s = 0, (yield)
+                if until_s <= t:  # somebody may come at t itself
+                    self.next_s, self.busy_s, self._settled = t + spent, busy, False
+                    self.outstanding -= done
+                    done, until_s = 0, (yield)
+                    continue
+                for _ in range(taken):
+                    job = queue.popleft()
+                    held += job[5]
+                    admitted[job[6]] = t
+                if more is None:
+                    partial = None
+                elif more is partial:
+                    left -= tokens
+                else:
+                    partial, left = more, rest
+                t += spent
+                busy += spent
+                steps += 1.0
+                kv += growth
+                while heap and heap[0][0] <= steps:
+                    job = heappop(heap)[2]
+                    n -= 1
+                    ended[job[6]] = t
+                    done += 1
+                    held -= job[5]
+                    growth -= job[4]
+                    kv -= job[3] + job[4] * (job[2] - 1.0)
+                for job in whole:
+                    first[job[6]] = t
+                    if job[2] <= 1.0:
+                        ended[job[6]] = t
+                        done += 1
+                        held -= job[5]
+                    else:
+                        heappush(heap, (steps + job[2] - 1.0, job[6], job))
+                        n += 1
+                        kv += job[3]
+                        growth += job[4]
+            elif n:
+                step, faster = base[n] + per_kv * kv, per_kv * growth
+                count = heap[0][0] - steps
+                cut = False
+                if waits:
+                    slope = step - faster / 2.0
+                    wait = head[0] - t  # type: ignore[index]
+                    until = max(ceil(2.0 * wait / (slope + sqrt(slope * slope + 2.0 * faster * wait)) - ROUNDING), 1)
+                    if until <= count:
+                        count, cut = float(until), True
+                spent = count * step + faster * count * (count - 1.0) / 2.0
+                if t + spent > until_s:
+                    self.next_s, self.busy_s, self._settled = t + spent, busy, head is not None
+                    self.outstanding -= done
+                    done, until_s = 0, (yield)
+                    continue
+                t += spent
+                busy += spent
+                steps += count
+                kv += growth * count
+                if cut:
+                    t = max(t, head[0])  # type: ignore[index]  # rounding must not put the step's end before the arrival
+                while heap and heap[0][0] <= steps:
+                    job = heappop(heap)[2]
+                    n -= 1
+                    ended[job[6]] = t
+                    done += 1
+                    held -= job[5]
+                    growth -= job[4]
+                    kv -= job[3] + job[4] * (job[2] - 1.0)
+            elif head is None or head[0] > until_s:
+                self.next_s, self.busy_s, self._settled = inf if head is None else head[0], busy, False
+                self.outstanding -= done
+                done, until_s = 0, (yield)
+            else:
+                t, kv, growth, held = max(t, head[0]), 0.0, 0.0, 0.0
+
+
+def decode_base(server: Server) -> list[float]:
+    """Seconds of a decode step with 0, 1, 2 ... sequences, their KV left out."""
+    engine, most = server.iteration, int(min(server.sequence_limit, server.step_tokens))
+    base: list[float] = np.asarray(engine.decode_s(np.arange(most + 1.0), 0.0), dtype=float).tolist()
+    return base

@@ -1,0 +1,229 @@
+"""How the latency of replicas rises with the load, replayed at a ladder of rates, and the rate at which the SLO still holds."""
+
+from dataclasses import dataclass, replace
+from math import exp, inf, isinf, log
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.estimate.replay.engine import Server
+from roi.estimate.replay.router import Replayed, Requests, replay
+
+Array = NDArray[np.float64]
+
+WARM_UP, COOL_DOWN = 0.15, 0.1
+"""Shares of the requests that find the replicas emptier than they will be, or leave them emptying; left out of percentiles."""
+
+TOP: Final = 1.1
+"""Highest rung over the rate of an endless queue, which means of the requests give within some 10%."""
+
+RUNG: Final = 1.25
+"""Ratio of the ladder's rates."""
+
+FINE: Final = 2
+"""Rates inside the rung in which the SLO breaks: 1.25^(1/2), 12% apart, a straight line between them."""
+
+FIRST_RUNG: Final = 7
+"""Where the search begins: 0.23 of the saturated rate, which most SLOs hold."""
+
+DESCENT: Final = 3
+"""Rungs down at a time while the SLO does not hold: half the rate."""
+
+LOWEST: Final = 0.01
+"""Where not even this share of the saturated rate holds the SLO, no rate does."""
+
+
+@dataclass(frozen=True)
+class Slo:
+    """95th percentiles that must hold, s; inf = none."""
+
+    ttft_p95_s: float = inf
+    tpot_p95_s: float = inf
+
+
+@dataclass(frozen=True)
+class LoadPoint:
+    """Replicas under one rate."""
+
+    requests_per_s: float
+    """Offered to all replicas together."""
+    ttft_p50_s: float
+    ttft_p95_s: float
+    tpot_p50_s: float
+    tpot_p95_s: float
+    """0 where no request has a second token."""
+    e2e_p50_s: float
+    e2e_p95_s: float
+    utilisation: float
+    """Share of the time in which replicas run steps."""
+    in_flight: float
+    """Mean number of requests between arrival and end, all replicas together (Little)."""
+    mean_queue: float
+    """Requests that wait for their prefill, all replicas together."""
+    served: float
+    """Share of the requests that some replica could hold."""
+
+    def holds(self, slo: Slo) -> bool:
+        """True where both percentiles are within the SLO and every request was served."""
+        return self.ttft_p95_s <= slo.ttft_p95_s and self.tpot_p95_s <= slo.tpot_p95_s and self.served == 1.0
+
+    def strain(self, slo: Slo) -> float:
+        """The larger of the two percentiles over its limit; above 1 the SLO is broken."""
+        return max(self.ttft_p95_s / slo.ttft_p95_s, self.tpot_p95_s / slo.tpot_p95_s, 0.0 if self.served == 1.0 else inf)
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """The largest rate that holds an SLO."""
+
+    requests_per_s: float
+    """Of all replicas together; 0 where no rate holds."""
+    binding: str
+    """TTFT, TPOT, KV memory (a request fits no replica), or saturation where the SLO never breaks."""
+    rung: int = 0
+    """The highest rung that holds; a looser SLO's search may begin there."""
+    in_flight: float = 0.0
+    """Mean number of requests between arrival and end at the highest rate that was replayed and holds."""
+
+
+@dataclass(frozen=True)
+class PlanCapacity:
+    """Requests/s at the SLO, with the engine at its central speed and at the ends of its spread."""
+
+    alone: Capacity
+    slow: Capacity
+    fast: Capacity
+    pooling: float
+    """What each of four replicas behind a router holds over one alone, at least 1 (`fleet_capacity`)."""
+    pooling_slow: float
+    """The same with the engine at the slow end of its speed."""
+    pooling_fast: float
+
+
+class LoadCurve:
+    """Replicas of one server at a ladder of rates, each replayed when it is first asked for and then kept."""
+
+    def __init__(self, requests: Requests, server: Server, replicas: int = 1) -> None:
+        """Keep requests that arrive at a mean rate of 1 a second; other rates bring the same ones closer together."""
+        self._requests, self._server, self._replicas = requests, server, replicas
+        self._points: dict[float, LoadPoint] = {}
+        self.saturated_requests_per_s = replicas * saturated_rate(requests, server)
+        """With an endless queue, all replicas together; 0 where no request fits."""
+
+    @property
+    def points(self) -> tuple[LoadPoint, ...]:
+        """What has been replayed, by rate, ascending."""
+        return tuple(self._points[rate] for rate in sorted(self._points))
+
+    def at(self, requests_per_s: float) -> LoadPoint:
+        """The replicas under this rate."""
+        if requests_per_s not in self._points:
+            faster = replace(self._requests, arrival_s=self._requests.arrival_s / requests_per_s)
+            found = replay(faster, self._server, self._replicas)
+            self._points[requests_per_s] = load_point(found, requests_per_s)
+        return self._points[requests_per_s]
+
+    def rung(self, number: float) -> LoadPoint:
+        """The replicas under the rate of a rung: saturated x TOP / RUNG^number, whatever the SLO."""
+        return self.at(self.saturated_requests_per_s * TOP / RUNG**number)
+
+    def capacity(self, slo: Slo, speed: float = 1.0, rung: int | None = None) -> Capacity:
+        """The largest rate that holds the SLO with the engine at `speed` times its speed.
+
+        From a rung that holds upwards the first rung that breaks is looked for, then the first of FINE rates inside, then
+        the crossing on a straight line in the logs. So a tighter SLO never has more capacity, scatter or not. Another
+        speed is another clock: all times divided by it, so the same replays answer with the SLO and the rate rescaled.
+        `rung` is where to begin, one that is thought to hold.
+        """
+        found = self._capacity(Slo(slo.ttft_p95_s * speed, slo.tpot_p95_s * speed), FIRST_RUNG if rung is None else rung)
+        return replace(found, requests_per_s=found.requests_per_s * speed)
+
+    def _capacity(self, slo: Slo, number: int) -> Capacity:
+        full = self.saturated_requests_per_s
+        if full <= 0.0:
+            return Capacity(0.0, "KV memory")
+        while not self.rung(number).holds(slo):
+            if RUNG**-number < LOWEST:
+                return Capacity(0.0, _binding(self.rung(number), slo), number)
+            number += DESCENT
+        while number > 0 and self.rung(number - 1).holds(slo):
+            number -= 1
+        if number == 0:
+            return Capacity(full, "saturation", 0, self.rung(0).in_flight)
+        low = self.rung(number)
+        for part in range(1, FINE + 1):
+            high = self.rung(number - part / FINE)
+            if not high.holds(slo):
+                return Capacity(min(_crossing(low, high, slo), full), _binding(high, slo), number, low.in_flight)
+            low = high
+        raise AssertionError(number)
+
+
+def load_point(found: Replayed, requests_per_s: float) -> LoadPoint:
+    """Percentiles of a replay, its first WARM_UP and last COOL_DOWN of the requests left out."""
+    place = (np.arange(found.arrival_s.size) + 0.5) / found.arrival_s.size
+    ok = found.served & (place > WARM_UP) & (place < 1.0 - COOL_DOWN)
+    several = ok & (found.output_tokens > 1.0)
+    ttft, e2e = found.ttft_s[ok], found.e2e_s[ok]
+    tpot = (found.ended_s[several] - found.first_s[several]) / (found.output_tokens[several] - 1.0)
+    (ttft_50, ttft_95), (tpot_50, tpot_95), (e2e_50, e2e_95) = _percentiles(ttft), _percentiles(tpot), _percentiles(e2e)
+    return LoadPoint(
+        requests_per_s, ttft_50, ttft_95, tpot_50, tpot_95, e2e_50, e2e_95, found.utilisation,
+        requests_per_s * float(np.mean(e2e)) if e2e.size else 0.0, found.mean_queue,
+        float(np.mean(found.served)),
+    )
+
+
+def goodput_share(found: Replayed, slo: Slo) -> float:
+    """Share of the requests that were served within both limits of the SLO, each by itself."""
+    several = found.output_tokens > 1.0
+    tpot = (found.ended_s - found.first_s)[several] / (found.output_tokens[several] - 1.0)
+    good = found.served & (found.ttft_s <= slo.ttft_p95_s)
+    good[several] &= tpot <= slo.tpot_p95_s
+    return float(np.mean(good))
+
+
+def saturated_rate(requests: Requests, server: Server) -> float:
+    """Requests/s of one replica with an endless queue of these requests, at their means; 0 where none fits.
+
+        1 / (d P + steps a request x step(B)),  steps = max((O - 1) / B, P / (S - B))
+
+    with S tokens a step and B decoding sequences: as many as there are slots, as the KV cache holds at full length, or, where
+    prompts fill the steps, S (O - 1) / (P + O - 1), which is where both kinds of steps are equal. A replay of a finite queue
+    would fill and empty for much of its time; of 4,000 requests it gives 0.97 to 1.02 of this (10 plans and lengths).
+    """
+    fits = requests.kv_held <= server.kv_capacity
+    if not np.any(fits):
+        return 0.0
+    prompt, output, start, growth, held = (float(np.mean(x[fits])) for x in (
+        requests.prefill_tokens, requests.output_tokens, requests.kv_start, requests.kv_growth, requests.kv_held))
+    longer = float(np.sum(np.square(requests.output_tokens[fits])) / np.sum(requests.output_tokens[fits]))
+    room = server.kv_capacity / held if held > 0.0 else inf
+    fed = server.step_tokens * (output - 1.0) / (prompt + output - 1.0)
+    slots = max(min(server.sequence_limit, room, fed), 1.0)
+    step = float(server.iteration.decode_s(slots, slots * (start + growth * longer / 2.0)))
+    steps = max((output - 1.0) / slots, prompt / (server.step_tokens - slots + 1.0))
+    return 1.0 / (float(server.iteration.prefill_token_s) * prompt + steps * step)
+
+
+def _percentiles(x: Array) -> tuple[float, float]:
+    """The 50th and the 95th; 0 where there is nothing."""
+    middle, high = np.percentile(x, (50.0, 95.0)).tolist() if x.size else (0.0, 0.0)
+    return middle, high
+
+
+def _crossing(low: LoadPoint, high: LoadPoint, slo: Slo) -> float:
+    """Where the strain passes 1 between a load that holds and one that does not: straight in the logs of both."""
+    below, above = max(low.strain(slo), 1e-9), high.strain(slo)
+    if isinf(above):
+        return low.requests_per_s
+    share = log(1.0 / below) / log(above / below)
+    return low.requests_per_s * exp(share * log(high.requests_per_s / low.requests_per_s))
+
+
+def _binding(point: LoadPoint, slo: Slo) -> str:
+    """What a load that does not hold breaks."""
+    if point.served < 1.0:
+        return "KV memory"
+    return "TTFT" if point.ttft_p95_s / slo.ttft_p95_s >= point.tpot_p95_s / slo.tpot_p95_s else "TPOT"

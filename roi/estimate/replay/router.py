@@ -1,0 +1,210 @@
+"""Continuous batching over arrivals and lengths, from event to event: when each request starts, answers and ends.
+
+A closed loop through the replay: a fixed number of requests in flight, each replaced when it ends.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.errors import InputError
+from roi.estimate.replay.engine import EngineReplica, Job, Server, Times, decode_base
+
+Array = NDArray[np.float64]
+
+MANY: Final = 64
+"""Replicas from which arrays are searched faster than lists."""
+
+
+@dataclass(frozen=True)
+class Requests:
+    """What arrives, in order of arrival; arrays of one length."""
+
+    arrival_s: Array
+    """Ascending, s."""
+    prefill_tokens: Array
+    """Prompt tokens that are computed (those found in a prefix cache left out); at least 1."""
+    output_tokens: Array
+    """Generated tokens; at least 1. The first comes out of the prefill, the others of one decode step each."""
+    kv_start: Array
+    """KV cache that a step reads for the request when it begins to decode, on each GPU; a shared prefix included."""
+    kv_growth: Array
+    """What each further token adds to that: constant per request (windows and states: the chord from first to last)."""
+    kv_held: Array
+    """KV cache that it holds of its own when it ends; reserved when it is admitted."""
+
+    def __post_init__(self) -> None:
+        """Raise InputError where the arrays cannot be a load."""
+        if not self.arrival_s.size:
+            raise InputError("requests: none; a replay needs at least one")
+        if np.any(np.diff(self.arrival_s) < 0.0):
+            raise InputError("arrival_s: not ascending; sort the requests by arrival")
+        for name in ("prefill_tokens", "output_tokens"):
+            if np.min(getattr(self, name)) < 1.0:
+                raise InputError(f"{name}: {float(np.min(getattr(self, name))):g} is not usable; at least 1")
+        if np.any(self.output_tokens % 1.0):
+            raise InputError("output_tokens: a part of a token is not usable; whole numbers")
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What became of every request, in order of arrival; inf where it was never admitted (its KV cache fits no replica)."""
+
+    arrival_s: Array
+    admitted_s: Array
+    """When its prefill began, s."""
+    first_s: Array
+    """When its first token came out, s."""
+    ended_s: Array
+    """When its last token came out, s."""
+    output_tokens: Array
+    replica: NDArray[np.intp]
+    """Which replica served it."""
+    busy_s: Array
+    """Seconds in which each replica ran steps, shape (replicas,)."""
+    request_s: float
+    """Seconds of a request outside the engine, part of TTFT and E2E."""
+
+    @property
+    def served(self) -> NDArray[np.bool_]:
+        """True for requests that were admitted."""
+        return np.asarray(np.isfinite(self.ended_s))
+
+    @property
+    def ttft_s(self) -> Array:
+        """Time to first token of each request, s."""
+        return self.first_s - self.arrival_s + self.request_s
+
+    @property
+    def e2e_s(self) -> Array:
+        """Time to the last token, s."""
+        return self.ended_s - self.arrival_s + self.request_s
+
+    @property
+    def tpot_s(self) -> Array:
+        """(E2E - TTFT) / (output tokens - 1) of requests with two tokens or more, in their order, s."""
+        several = self.served & (self.output_tokens > 1.0)
+        return (self.ended_s[several] - self.first_s[several]) / (self.output_tokens[several] - 1.0)
+
+    @property
+    def queued_s(self) -> Array:
+        """Time from arrival until the prefill began, s."""
+        return self.admitted_s - self.arrival_s
+
+    @property
+    def span_s(self) -> float:
+        """From the first arrival to the last token, s."""
+        return float(np.max(self.ended_s[self.served], initial=self.arrival_s[0]) - self.arrival_s[0])
+
+    @property
+    def utilisation(self) -> float:
+        """Share of the span in which replicas ran steps, mean over replicas."""
+        return float(np.mean(self.busy_s)) / self.span_s if self.span_s > 0.0 else 0.0
+
+    @property
+    def mean_queue(self) -> float:
+        """Mean number of requests that wait for their prefill: arrivals x wait over the span (Little)."""
+        return float(np.sum(self.queued_s[self.served])) / self.span_s if self.span_s > 0.0 else 0.0
+
+    @property
+    def requests_per_s(self) -> float:
+        """Requests served over the span."""
+        return float(np.count_nonzero(self.served)) / self.span_s if self.span_s > 0.0 else 0.0
+
+
+def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
+    """Every request's times on `replicas` equal replicas behind a router that picks the one with the fewest requests.
+
+    Ties go to the replica with the lowest number. A replica runs steps (EngineReplica): decoding sequences get one token
+    each, prompts are computed first come, first served in what the step's tokens leave, and a request is admitted when a
+    slot is free and the KV cache that it will hold at its end fits, so nothing is ever evicted; one that never fits is
+    refused at once. vLLM admits earlier and computes an evicted prompt again, which is close where the cache is not the
+    limit. Ignored: time between router and replica, failures, priorities, speculative decoding.
+    """
+    count = requests.arrival_s.size
+    columns = (requests.prefill_tokens, requests.output_tokens, requests.kv_start, requests.kv_growth, requests.kv_held)
+    jobs: list[Job] = list(zip(requests.arrival_s.tolist(), *(c.tolist() for c in columns), range(count), strict=True))
+    times = Times.unknown(count)
+    base = decode_base(server)
+    engines = [EngineReplica(server, base, times) for _ in range(replicas)]
+    if replicas == 1:
+        engines[0].queue.extend(job for job in jobs if job[5] <= server.kv_capacity)
+        engines[0].run(np.inf)
+        chosen = np.zeros(count, dtype=np.intp)
+    else:
+        chosen = _route(jobs, engines)
+        for engine in engines:
+            engine.run(np.inf)
+    busy = np.array([engine.busy_s for engine in engines])
+    admitted, first, ended = (np.array(column) for column in times)
+    return Replayed(requests.arrival_s, admitted, first, ended, requests.output_tokens, chosen, busy, server.request_s)
+
+
+def _route(jobs: list[Job], engines: list[EngineReplica]) -> NDArray[np.intp]:
+    """Each job's replica; every replica has run to the last arrival."""
+    chosen, many = np.empty(len(jobs), dtype=np.intp), len(engines) > MANY
+    next_s: Any = [e.next_s for e in engines]  # Any: a list, or an array of the same
+    outstanding: Any = [0] * len(engines)
+    if many:
+        next_s, outstanding = np.array(next_s), np.array(outstanding)
+    for job in jobs:
+        now = job[0]
+        due = np.flatnonzero(next_s <= now).tolist() if many else [k for k, at in enumerate(next_s) if at <= now]
+        for k in due:
+            engine = engines[k]
+            engine.run(now)
+            next_s[k], outstanding[k] = engine.next_s, engine.outstanding
+        best = int(outstanding.argmin()) if many else outstanding.index(min(outstanding))
+        engine = engines[best]
+        engine.take(job)
+        next_s[best], outstanding[best] = engine.next_s, engine.outstanding
+        chosen[job[6]] = best
+    return chosen
+
+
+SEND_S: Final = 1e-4
+"""Least time between two requests of a client: building and writing one takes an event loop about 0.1 ms. What matters
+is that it is more than nothing: the first of them finds the engine idle and starts a step, which the others wait for."""
+
+
+def replay_closed(requests: Requests, server: Server, concurrency: int) -> Replayed:
+    """Every request's times on one replica with `concurrency` of them in flight, sent in their order; `arrival_s` is when.
+
+    What a closed-loop load generator offers: `concurrency` requests at the start, and the next one as soon as the client has
+    seen the end of one, `request_s` after its last step, SEND_S after the one before at the earliest. The requests' own
+    `arrival_s` is not used. Requests whose KV cache fits no replica are not sent.
+    """
+    if concurrency < 1:
+        raise InputError(f"concurrency: {concurrency} is not usable; at least 1")
+    count = requests.arrival_s.size
+    times = Times.unknown(count)
+    engine = EngineReplica(server, decode_base(server), times)
+    sent = np.full(count, np.inf)
+    waiting = iter(np.flatnonzero(requests.kv_held <= server.kv_capacity).tolist())
+    columns = (requests.prefill_tokens, requests.output_tokens, requests.kv_start, requests.kv_growth, requests.kv_held)
+    rows = [column.tolist() for column in columns]
+    flying: set[int] = set()
+    last_s = -np.inf
+
+    def send(slots: int, at_s: float) -> None:
+        nonlocal last_s
+        for _, number in zip(range(slots), waiting, strict=False):
+            last_s = at_s = max(at_s, last_s + SEND_S)
+            job: Job = (at_s, rows[0][number], rows[1][number], rows[2][number], rows[3][number], rows[4][number], number)
+            engine.take(job)
+            sent[number] = at_s
+            flying.add(number)
+
+    send(concurrency, 0.0)
+    while flying:
+        engine.run(engine.next_s)  # one event; all that end with it end at one time
+        over = {number for number in flying if times.ended_s[number] < np.inf}
+        if over:
+            flying -= over
+            send(len(over), times.ended_s[over.pop()] + server.request_s)
+    replica = np.zeros(count, dtype=np.intp)
+    admitted, first, ended = (np.array(column) for column in times)
+    busy = np.array([engine.busy_s])
+    return Replayed(sent, admitted, first, ended, requests.output_tokens, replica, busy, server.request_s)

@@ -1,0 +1,135 @@
+"""What the replay says of a measured point: the same requests, with the times that a fitted step gives them.
+
+What a fitted step predicts of loads that it has not seen, beside what was measured.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.errors import InputError
+from roi.estimate.replay.engine import Server
+from roi.estimate.replay.metrics import successes
+from roi.estimate.replay.router import Replayed, Requests, replay, replay_closed
+from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, STEP_TOKENS
+from roi.estimate.serving.step_fit import StepFit, held_out_points, kv_reader
+from roi.facts.model import ModelShape
+from roi.facts.serve_profile import ServedRequest, ServePoint, ServeProfile
+
+Array = NDArray[np.float64]
+
+
+def predicted_point(point: ServePoint, server: Server, kv_of: Callable[[Array], Array] | None = None) -> ServePoint:
+    """The point as the replay has it, for the same metrics as the measured one; requests that fit no replica are left out.
+
+    `server` counts KV in tokens; `kv_of` gives what a context of so many tokens reads (windows cap it), else all of it.
+    Requests that failed are left out too. Tokens come evenly between the first and the last, where the replay's steps differ
+    a little.
+    """
+    good = sorted(successes(point), key=lambda r: r.sent_s)
+    found = replay_served(good, server, point.concurrency, kv_of)
+    first, last = found.first_s + found.request_s, found.ended_s + found.request_s
+    requests = [
+        ServedRequest(
+            sent_s=float(found.arrival_s[i]), prompt_tokens=r.prompt_tokens, cached_tokens=r.cached_tokens,
+            asked_tokens=r.asked_tokens, output_tokens=r.output_tokens, model=r.model, ended_s=float(last[i]),
+            chunk_s=tuple(np.linspace(first[i], last[i], r.output_tokens).tolist()),
+        )
+        for i, r in enumerate(good) if found.served[i]
+    ]  # fmt: skip
+    return point.model_copy(update={"requests": tuple(requests)})
+
+
+def replay_served(
+    requests: Sequence[ServedRequest], server: Server, concurrency: int | None, kv_of: Callable[[Array], Array] | None = None
+) -> Replayed:
+    """Times of the requests (in order of sending) by the server's step; KV grows along the chord from first to last read.
+
+    With `concurrency` in flight, as a closed loop: what was measured enters through the lengths alone. Without, at the times
+    at which they were sent.
+    """
+    read = kv_of or (lambda tokens: tokens)
+    prompt, cached, output = (
+        np.array([float(getattr(r, name)) for r in requests]) for name in ("prompt_tokens", "cached_tokens", "output_tokens")
+    )
+    start, end = read(prompt + 1.0), read(prompt + output)
+    growth = (end - start) / np.maximum(output - 1.0, 1.0)
+    sent = np.array([r.sent_s for r in requests])
+    load = Requests(sent, np.maximum(prompt - cached, 1.0), output, start, growth, end)
+    return replay(load, server) if concurrency is None else replay_closed(load, server, concurrency)
+
+
+@dataclass(frozen=True)
+class HoldOut:
+    """One open loop, measured and replayed with the fitted step; seconds and tokens/s."""
+
+    point: int
+    """Its number, from 1."""
+    requests: int
+    tpot_s: float
+    """Median over the requests, as measured."""
+    predicted_tpot_s: float
+    ttft_s: float
+    predicted_ttft_s: float
+    tokens_per_s: float
+    """Output tokens from the first sending to the last token."""
+    predicted_tokens_per_s: float
+
+    @property
+    def errors(self) -> tuple[float, float, float]:
+        """Predicted over measured - 1, of TPOT, TTFT and tokens/s."""
+        return (
+            self.predicted_tpot_s / self.tpot_s - 1.0, self.predicted_ttft_s / self.ttft_s - 1.0,
+            self.predicted_tokens_per_s / self.tokens_per_s - 1.0,
+        )
+
+
+def held_out(profile: ServeProfile, fit: StepFit, shape: ModelShape | None = None) -> tuple[HoldOut, ...]:
+    """Each open loop of the profile that the fit has not seen, replayed; none where nothing was fitted."""
+    if fit.iteration is None:
+        return ()
+    server = fitted_server(fit, profile.kv_capacity_tokens)
+    found = [_replayed(number, point, server, profile, shape) for number, point in held_out_points(profile)]
+    return tuple(one for one in found if one is not None)
+
+
+def fitted_server(fit: StepFit, kv_capacity_tokens: float | None = None) -> Server:
+    """The profiled replica for a replay, KV in tokens.
+
+    Without a stated capacity its cache is endless; without a request that met an idle server TTFT lacks what lies outside
+    the steps.
+    """
+    if fit.iteration is None:
+        raise InputError(f"step fit: {fit.rejected[0] if fit.rejected else 'nothing was fitted'}")
+    step_tokens = fit.step_tokens or STEP_TOKENS
+    return Server(
+        fit.iteration, np.inf if kv_capacity_tokens is None else kv_capacity_tokens,
+        sequence_limit=min(fit.sequence_limit or SEQUENCE_LIMIT, step_tokens), step_tokens=step_tokens,
+        request_s=fit.request_s or 0.0,
+    )
+
+
+def _replayed(
+    number: int, point: ServePoint, server: Server, profile: ServeProfile, shape: ModelShape | None
+) -> HoldOut | None:
+    """The point beside its replay; None where no request has two tokens or most got all at once, or none fits the cache."""
+    good = sorted((r for r in point.requests if r.error is None and len(r.chunk_s) > 1), key=lambda r: r.sent_s)
+    if not good:
+        return None
+    found = replay_served(good, server, point.concurrency, kv_reader(shape, profile.gpus))
+    if not found.served.any():
+        return None
+    output, sent = np.array([float(r.output_tokens) for r in good]), np.array([r.sent_s for r in good])
+    first, last = np.array([r.chunk_s[0] for r in good]), np.array([r.chunk_s[-1] for r in good])
+    tpot = ((last - first) / np.maximum(output - 1.0, 1.0))[output > 1.0]
+    if not tpot.size or np.median(tpot) <= 0.0:
+        return None
+    total, begin = float(output.sum()), float(sent[0])
+    return HoldOut(
+        point=number + 1, requests=len(good), tpot_s=float(np.median(tpot)),
+        predicted_tpot_s=float(np.median(found.tpot_s)), ttft_s=float(np.median(first - sent)),
+        predicted_ttft_s=float(np.median(found.ttft_s)), tokens_per_s=total / float(last.max() - begin),
+        predicted_tokens_per_s=total / (float(found.ended_s[found.served].max()) + found.request_s - begin),
+    )

@@ -1,0 +1,143 @@
+"""What a measurement of a server cannot be: faster than the roofline, against Little's law, or out of order in time."""
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from roi.estimate.serving.iteration import (
+    PERFECT,
+    Iteration,
+    expert_share,
+    kv_bytes_per_gpu,
+    kv_element_bytes,
+    roofline_iteration,
+)
+from roi.estimate.serving.windows import point_rows
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
+from roi.facts.serve_profile import ServePoint, ServeProfile
+
+FASTER: Final = 0.02
+"""Share by which rounding and the datasheet's own figures may put a step below the roofline."""
+
+LITTLE: Final = 0.10
+"""Share by which rate x latency may differ from the requests in flight: the start and the end of a finite run."""
+
+CLOCK_S: Final = 1e-3
+"""Seconds by which a stamp may come before its cause: two clocks of one machine, rounding of exports to a millisecond."""
+
+
+def impossible(profile: ServeProfile, shape: ModelShape | None = None, gpu: Gpu | None = None) -> tuple[str, ...]:
+    """Why the profile cannot be true, one sentence with its figures each; empty where nothing speaks against it.
+
+    The roofline is looked at where the shape, the card and the weights' format are known.
+    """
+    found = [_out_of_order(number, point) for number, point in enumerate(profile.points, 1)]
+    found += [_not_in_flight(number, point) for number, point in enumerate(profile.points, 1)]
+    if shape and gpu and profile.weight_dtype:
+        found += [
+            beats_roofline(profile, number, shape, gpu, profile.weight_dtype) for number in range(1, len(profile.points) + 1)
+        ]
+    return tuple(sentence for sentence in found if sentence)
+
+
+def beats_roofline(profile: ServeProfile, number: int, shape: ModelShape, gpu: Gpu, weight_dtype: str) -> str | None:
+    """The sentence that point `number` (from 1) decodes faster than the card can; None where it does not.
+
+    A step can take no less than reading weights and KV cache once, nor less than its products at the full rate; the two
+    may overlap, so the floor is the larger. A mixture of experts is taken to read the experts of one token only.
+    """
+    point, tp = profile.points[number - 1], profile.gpus
+    element = kv_element_bytes(profile.kv_dtype or "bf16")
+
+    def kv(tokens: np.ndarray) -> np.ndarray:
+        return np.asarray(kv_bytes_per_gpu(shape, tokens, tp, element))
+
+    rows, _ = point_rows(point, number, kv, ends_only=profile.ends_only)
+    if rows is None:
+        return None
+    windows = rows.request == 0.0
+    if not windows.any():
+        return None
+    best = roofline_iteration(shape, gpu, tp, weight_dtype, 0.0, PERFECT)
+    weights = float(best.step_s) + float(best.experts_s) * expert_share(shape)
+    reading = weights * rows.steps + float(best.kv_byte_s) * rows.kv
+    products = float(best.sequence_s) * rows.sequences + float(best.prefill_token_s) * rows.prefill
+    floor = float(np.maximum(reading, products)[windows].sum())
+    measured, steps = float(rows.seconds[windows].sum()), float(rows.steps[windows].sum())
+    if measured >= floor * (1.0 - FASTER):
+        return None
+    return (
+        f"point {number}: a step takes {1e3 * measured / steps:.3g} ms, the roofline of {shape.id} in {weight_dtype} on"
+        f" {tp} x {gpu.id} is {1e3 * floor / steps:.3g} ms: model, format, card or GPUs are not as stated, or the server"
+        " decodes speculatively"
+    )
+
+
+def theory_step(profile: ServeProfile, shape: ModelShape | None, gpu: Gpu | None) -> Iteration | None:
+    """The roofline's step of what was profiled, KV per token: no engine is faster; None where shape, card or format is unknown.
+
+    A prompt token's attention is taken at half the mean prompt.
+    """
+    if shape is None or gpu is None or profile.weight_dtype is None:
+        return None
+    prompts = [r.prompt_tokens for p in profile.points for r in p.requests if r.error is None]
+    context = float(np.mean(prompts)) / 2.0 if prompts else 0.0
+    best = roofline_iteration(shape, gpu, profile.gpus, profile.weight_dtype, context, PERFECT)
+    element = kv_element_bytes(profile.kv_dtype or "bf16")
+    two, one = (float(kv_bytes_per_gpu(shape, tokens, profile.gpus, element)) for tokens in (2.0, 1.0))
+    return replace(best, kv_byte_s=best.kv_byte_s * (two - one))
+
+
+def breaks_little(requests_per_s: float, e2e_s: float, concurrency: float) -> str | None:
+    """The sentence that a summary breaks Little's law: rate x mean latency must be the mean number in flight."""
+    inside = requests_per_s * e2e_s
+    if abs(inside - concurrency) <= LITTLE * concurrency:
+        return None
+    return (
+        f"{requests_per_s:.4g} requests/s x {e2e_s:.4g} s = {inside:.4g} in flight, but {concurrency:.4g} are stated"
+        " (Little's law)"
+    )
+
+
+def breaks_tokens(output_tokens_per_s: float, requests_per_s: float, output_tokens: float) -> str | None:
+    """The sentence that a summary's token rate is not its request rate x its mean output."""
+    product = requests_per_s * output_tokens
+    if abs(product - output_tokens_per_s) <= LITTLE * output_tokens_per_s:
+        return None
+    return (
+        f"{requests_per_s:.4g} requests/s x {output_tokens:.4g} output tokens = {product:.4g} tokens/s, but"
+        f" {output_tokens_per_s:.4g} are stated"
+    )
+
+
+def _out_of_order(number: int, point: ServePoint) -> str | None:
+    """A stamp before its cause."""
+    for place, r in enumerate(point.requests, 1):
+        stamps = np.array([r.sent_s, *r.chunk_s, *([] if r.ended_s is None else [r.ended_s])])
+        if np.any(np.diff(stamps) < -CLOCK_S):
+            i = int(np.argmin(np.diff(stamps)))
+            return (
+                f"point {number}, request {place}: {stamps[i + 1]:.6f} s comes after {stamps[i]:.6f} s: the stamps are not"
+                " in order"
+            )
+    return None
+
+
+def _not_in_flight(number: int, point: ServePoint) -> str | None:
+    """A closed loop that never had its requests in flight: mean over the time in which requests were still sent."""
+    if point.concurrency is None or len(point.requests) < 2 * point.concurrency:
+        return None
+    sent = np.array([r.sent_s for r in point.requests])
+    ended = np.array([r.ended_s if r.ended_s is not None else np.inf for r in point.requests])
+    begin, end = float(sent.min()), float(sent.max())
+    if end <= begin:
+        return None
+    inside = float(np.sum(np.minimum(ended, end) - sent)) / (end - begin)
+    if abs(inside - point.concurrency) <= LITTLE * point.concurrency:
+        return None
+    return (
+        f"point {number}: {point.concurrency} requests in flight are stated, {inside:.3g} were, on average, while requests"
+        " were sent (Little's law)"
+    )

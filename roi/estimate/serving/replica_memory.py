@@ -1,0 +1,157 @@
+"""What a replica holds on each GPU: weights, workspace, and the KV cache that is left."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.estimate.serving.iteration import SIXTEEN_BIT, kv_bytes_per_gpu, kv_element_bytes, per_format, per_gpu, weight_bytes
+from roi.estimate.serving.request_shape import RequestShape
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape, Number
+from roi.units import GIB
+
+GPU_MEMORY_UTILISATION: Final = 0.90
+"""Share of the device that an engine takes, the default of vLLM's gpu_memory_utilization."""
+
+FIXED_WORKSPACE_BYTES: Final = 1.5 * GIB
+"""CUDA context and libraries (about 0.5 GiB), CUDA graphs and collective buffers (0.5 to 1.5 GiB in engine logs)."""
+
+STEP_TOKENS: Final = 8192.0
+"""Tokens of the largest step: vLLM's max_num_batched_tokens on data-centre cards."""
+
+HUGE_STEP_TOKENS: Final = 16384.0
+"""The same on cards from HUGE_CARD_BYTES, since vLLM 0.28."""
+
+HUGE_CARD_BYTES: Final = 160.0 * GIB
+"""Memory from which it takes those (B200, MI300X): vllm-project/vllm PR 51726, 2026-08-11; so in 0.33.0 too."""
+
+SMALL_STEP_TOKENS: Final = 2048.0
+"""The same on cards below LARGE_CARD_BYTES."""
+
+LARGE_CARD_BYTES: Final = 70.0 * GIB
+"""Memory from which vLLM takes the larger steps and more sequences (H100, H200, MI300X); not on an A100 of 80 GB, where
+larger steps were measured to be slower (vllm-project/vllm EngineArgs.get_batch_defaults, PR 17885)."""
+
+SEQUENCE_LIMIT: Final = 256.0
+"""Sequences that an engine decodes together: vLLM's max_num_seqs on cards below LARGE_CARD_BYTES."""
+
+LARGE_SEQUENCE_LIMIT: Final = 1024.0
+"""The same on cards from there on."""
+
+LOGIT_BYTES: Final = 4.0
+"""Engines sample from fp32 logits, one row a sequence."""
+
+
+@dataclass(frozen=True)
+class ReplicaMemory:
+    """Bytes on each GPU of a replica; arrays broadcast, one element a plan."""
+
+    device_bytes: Number
+    """Memory of the GPU."""
+    usable_bytes: Number
+    """The part that the engine takes."""
+    resident_bytes: Number
+    """Weights of this GPU, and adapters held with them."""
+    workspace_bytes: Number
+    """Context, graphs, activations of the largest step, logits."""
+    kv_capacity_bytes: Number
+    """What is left for KV cache after a shared prefix; not below 0."""
+    kv_read_bytes: Number
+    """KV cache that a step reads for one sequence of mean length, shared prefix included."""
+    kv_held_bytes: Number
+    """KV cache that one sequence of mean length holds of its own."""
+    kv_long_bytes: Number
+    """KV cache that a long request (P95 prompt and output) holds at its end."""
+
+    @property
+    def sequences(self) -> Number:
+        """Sequences of mean length whose KV cache fits."""
+        return self.kv_capacity_bytes / self.kv_held_bytes
+
+    @property
+    def long_sequences(self) -> Number:
+        """Sequences of long length whose KV cache fits; below 1 the plan does not fit."""
+        return self.kv_capacity_bytes / self.kv_long_bytes
+
+    def shortage(self) -> NDArray[np.str_]:
+        """For each plan, the sentence that says which bytes do not fit; only read where they do not."""
+        names = (self.usable_bytes, self.resident_bytes, self.workspace_bytes, self.kv_long_bytes, self.device_bytes)
+        rows = np.broadcast_arrays(*names)
+        return np.array([_shortage(*map(float, row)) for row in zip(*(r.ravel() for r in rows), strict=True)]).reshape(
+            rows[0].shape
+        )
+
+
+def _shortage(usable: float, resident: float, workspace: float, long: float, device: float) -> str:
+    has = f"GPU has {device / GIB:.1f} GiB"
+    if resident > usable:
+        return f"does not fit: weights need {resident / GIB:.1f} GiB, {has}"
+    need = resident + workspace + long
+    return f"does not fit: weights, workspace and one long request need {need / GIB:.1f} GiB, {has}"
+
+
+def default_step_tokens(gpu: Gpu | Sequence[Gpu], *, since_0_28: bool = True) -> Number:
+    """Tokens of the largest step on this card, or on one card a plan (an array): vLLM's default for a server.
+
+    `since_0_28`: with its third tier; runs that were published until then did not have it.
+    """
+    def tokens(g: Gpu) -> float:
+        if since_0_28 and g.memory_bytes >= HUGE_CARD_BYTES:
+            return HUGE_STEP_TOKENS
+        return STEP_TOKENS if _large(g) else SMALL_STEP_TOKENS
+
+    return per_gpu(gpu, tokens)
+
+
+def default_sequence_limit(gpu: Gpu | Sequence[Gpu]) -> Number:
+    """Sequences that are decoded together at most on this card, or on one card a plan: vLLM's default for a server."""
+    return per_gpu(gpu, lambda g: LARGE_SEQUENCE_LIMIT if _large(g) else SEQUENCE_LIMIT)
+
+
+def _large(gpu: Gpu) -> bool:
+    return gpu.memory_bytes >= LARGE_CARD_BYTES and not gpu.id.startswith("A100")
+
+
+def activation_bytes(shape: ModelShape, tensor_parallel: Number, step_tokens: Number, sequence_limit: Number) -> Number:
+    """Bytes of the largest step's live activations on one GPU; broadcasts.
+
+    Per token in 16 bit: four copies of the residual stream (whole on each GPU) and, split over GPUs, gate, up and their
+    product in the widest MLP; and fp32 logits of every sequence over the whole vocabulary, which each GPU gathers to sample.
+    vLLM's own profile run of Llama-3-8B at 8,192 tokens prints about 1.2 GiB; this gives 1.03 GiB with 256 sequences.
+    """
+    widest = max(m.intermediate * m.experts_per_token + m.shared_intermediate for m in shape.mlp)
+    token = SIXTEEN_BIT * (4.0 * shape.hidden + 3.0 * widest / np.asarray(tensor_parallel, dtype=float))
+    return step_tokens * token + sequence_limit * shape.vocab * LOGIT_BYTES
+
+
+def replica_memory(
+    shape: ModelShape, gpu: Gpu | Sequence[Gpu], tensor_parallel: Number, weight_dtype: str | Sequence[str],
+    kv_dtype: str | Sequence[str], requests: RequestShape, *, gpu_memory_utilisation: Number = GPU_MEMORY_UTILISATION,
+    step_tokens: Number = STEP_TOKENS, sequence_limit: Number = SEQUENCE_LIMIT, adapter_bytes: Number = 0.0,
+) -> ReplicaMemory:
+    """Bytes on each GPU of a replica; `gpu` and the formats are one value or one a plan, the rest broadcasts.
+
+    KV capacity = memory x gpu_memory_utilisation - weights / tp - adapters / tp - workspace - the shared prefix, once.
+    Ignored: paging waste (half a block of 16 tokens a sequence, under 1% of 1,000), copied KV projections where tp
+    exceeds the KV heads, prefixes that belong to one user each (several conversations' histories compete for KV).
+    """
+    tp = np.asarray(tensor_parallel, dtype=float)
+    device = per_gpu(gpu, lambda g: g.memory_bytes)
+    element = per_format(kv_dtype, kv_element_bytes)
+    usable = device * gpu_memory_utilisation
+    resident = (per_format(weight_dtype, lambda w: weight_bytes(shape, w)) + adapter_bytes) / tp
+    workspace = FIXED_WORKSPACE_BYTES + activation_bytes(shape, tp, step_tokens, sequence_limit)
+
+    def kv(tokens: Number) -> Number:
+        return kv_bytes_per_gpu(shape, tokens, tp, element)
+
+    return ReplicaMemory(
+        device_bytes=device, usable_bytes=usable, resident_bytes=resident, workspace_bytes=workspace,
+        kv_capacity_bytes=np.maximum(usable - resident - workspace - kv(requests.cached_tokens), 0.0),
+        kv_read_bytes=kv(requests.cached_tokens + requests.own_tokens),
+        kv_held_bytes=kv(requests.own_tokens),
+        kv_long_bytes=kv(requests.long_tokens),
+    )

@@ -1,0 +1,291 @@
+"""Coefficients of an engine's step from a profile of the server: values, 90% intervals, and what the profile cannot say."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.estimate.serving.iteration import Iteration, expert_share, kv_bytes_per_gpu
+from roi.estimate.serving.plausibility import impossible
+from roi.estimate.serving.sequence_limit import sequence_limit
+from roi.estimate.serving.windows import Array, StepRows, in_chunks, joined, kv_tokens, point_rows
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
+from roi.facts.serve_profile import ServePoint, ServeProfile
+from roi.numerics.least_squares import SAME, LinearFit, linear_fit
+
+LEAST_SUCCESSES: Final = 8
+"""Requests that must have succeeded: fewer say little about six coefficients."""
+
+LEAST_WINDOWS: Final = 8
+"""The same of windows."""
+
+LEAST_LOOPS: Final = 4
+"""Closed loops that a run that was cut short must hold: as many as a step has coefficients."""
+
+NEEDED: Final = ("sequence_s", "kv_token_s", "prefill_token_s")
+"""Coefficients without which no load can be predicted; a step itself is in every row."""
+
+COARSE: Final = 0.5
+"""Half width over value from which columns that look alike are reported as not known apart."""
+
+CHUNKS: Final = tuple(float(2**i) for i in range(14, 6, -1))
+"""Prompt tokens of a step that are tried, 16,384 to 128: engines' defaults are powers of two."""
+
+BETTER: Final = 6.0
+"""Log-likelihood by which a chunk size must be better than none, 0.05% of a chi-squared of one: a wrong one cuts every
+prompt of a replay."""
+
+MORE: Final = {
+    "step_s": "a point with another number of requests in flight (for example 1 beside 16)",
+    "experts_s": "points with 1, 4 and 32 requests in flight",
+    "sequence_s": "a point with another number of requests in flight (for example 1 beside 16)",
+    "kv_token_s": "a point with as many requests in flight and much longer prompts",
+    "prefill_token_s": "a point with one request at a time and long prompts",
+    "request_s": "points with one request at a time, short prompts and long ones",
+}
+"""The point that tells a coefficient from the others."""
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """One coefficient, seconds."""
+
+    name: str
+    """step_s, experts_s, sequence_s, kv_token_s, prefill_token_s, request_s."""
+    value: float
+    low: float
+    """5th percentile; 0 where the value is 0, and the interval is then one-sided."""
+    high: float
+    """95th percentile."""
+
+
+@dataclass(frozen=True)
+class Together:
+    """Coefficients that the profile knows only as a sum, at the mean work of its rows."""
+
+    names: tuple[str, ...]
+    per: tuple[float, ...]
+    """What each is multiplied with: units of it for one unit of the first."""
+    value: float
+    low: float
+    high: float
+    add: str
+    """The point that would tell them apart."""
+
+
+@dataclass(frozen=True)
+class StepFit:
+    """What a profile says of the engine's step."""
+
+    iteration: Iteration | None
+    """`kv_byte_s` is per KV TOKEN; None where `rejected` says why."""
+    request_s: float | None = None
+    """Seconds of a request outside the engine's steps (network, HTTP, tokenizer): in TTFT only; None where no request met an
+    idle server."""
+    coefficients: tuple[Coefficient, ...] = ()
+    together: tuple[Together, ...] = ()
+    windows: int = 0
+    lone: int = 0
+    """First tokens that met an idle server."""
+    points: int = 0
+    median_error: float | None = None
+    """Median of |fitted / measured - 1| over the windows that were fitted."""
+    point_scatter: float | None = None
+    """Standard deviation of whole points around the line, relative, noise within them left out."""
+    condition: float | None = None
+    """Condition index of the columns."""
+    step_tokens: float | None = None
+    """Prompt tokens that a step computes at most, where lone prompts show that they are cut; None where they do not."""
+    sequence_limit: int | None = None
+    """Requests that the server decodes together at most, where others waited for them; None where none had to."""
+    check_missing: str | None = None
+    """Why the profile holds no whole open loop to check the fit by, where it was cut short and fitted all the same."""
+    rejected: tuple[str, ...] = ()
+    """Why nothing was fitted."""
+    notes: tuple[str, ...] = ()
+    """Points that were left out, coefficients that no point shows."""
+
+    def coefficient(self, name: str) -> Coefficient | None:
+        """The coefficient called `name`; None where no point shows it."""
+        return next((c for c in self.coefficients if c.name == name), None)
+
+
+def fit_profile(profile: ServeProfile, shape: ModelShape | None = None, gpu: Gpu | None = None) -> StepFit:
+    """The step's coefficients from the profile's closed loops (all its points, where it has nothing else).
+
+    step = a + b x decoding sequences + c x KV tokens + d x prompt tokens [+ e x share of experts touched]. Open loops are
+    held out. With `shape`, KV tokens are counted as the model's attention reads them (windows cap it, in units of a token
+    that every layer keeps) and experts get a column; with `gpu` too, a profile that beats the card's roofline is rejected.
+    Points of unmerged adapters are not mixed with others.
+    """
+    bad = _unusable(profile) or impossible(profile, shape, gpu)
+    if bad:
+        return StepFit(None, rejected=tuple(bad))
+    chosen = fitted_points(profile)
+    share = expert_share(shape) if shape else 0.0
+    found, notes = [], []
+    for number, point in chosen:
+        rows, why = point_rows(point, number, kv_reader(shape, profile.gpus), share, ends_only=profile.ends_only)
+        if rows is None:
+            notes.append(f"point {number + 1} left out: {why}")
+        else:
+            found.append(rows)
+    windows = sum(int(np.count_nonzero(rows.request == 0)) for rows in found)
+    if windows < LEAST_WINDOWS:
+        why = f"{windows} windows of decoding, at least {LEAST_WINDOWS} are needed: ask for more output tokens or requests"
+        return StepFit(None, rejected=(why,), notes=tuple(notes))
+    if profile.cut is not None and not profile.cut.closed_loops:
+        notes.append(f"the run was cut short: fitted on the {len(chosen)} closed loops that are whole")
+    limit, why = sequence_limit(point for _, point in chosen)
+    fit = _fitted(joined(found), share, [*notes, *([why] if why else [])], alone=limit == 1)
+    return replace(fit, sequence_limit=limit, check_missing=check_missing(profile))
+
+
+def fitted_points(profile: ServeProfile) -> list[tuple[int, ServePoint]]:
+    """(number from 0, point) of those that a fit uses: whole, one adapter state, closed loops where there are two or more."""
+    whole = [(i, p) for i, p in enumerate(profile.points) if p.complete]
+    merged = [(i, p) for i, p in whole if p.adapter != "unmerged"]
+    mine = merged or whole
+    closed = [(i, p) for i, p in mine if p.arrivals == "closed"]
+    return closed if len(closed) > 1 else mine
+
+
+def held_out_points(profile: ServeProfile) -> list[tuple[int, ServePoint]]:
+    """(number from 0, point) of the whole open loops that the fit has not seen; of a cut one only quick answers are there."""
+    used = {i for i, _ in fitted_points(profile)}
+    return [(i, p) for i, p in enumerate(profile.points) if i not in used and p.adapter != "unmerged" and p.complete]
+
+
+def usable_though_cut(profile: ServeProfile) -> bool:
+    """True for a profile that was cut short and may be fitted all the same: the rule of cut profiles, for all who read them.
+
+    Where time or a signal cut it, the closed loops that are whole are as good as those of a whole run, and a fit sees nothing
+    else; LEAST_LOOPS of them are needed, and whether they tell the coefficients apart is the fit's to say. Where requests
+    failed, nothing is fitted.
+    """
+    if profile.cut is None or profile.cut.failed:
+        return False
+    used = fitted_points(profile)
+    return len(used) >= LEAST_LOOPS and all(p.arrivals == "closed" for _, p in used)
+
+
+def check_missing(profile: ServeProfile) -> str | None:
+    """Why no whole open loop checks the fit of a profile that was cut short; None where one does, or none was cut."""
+    unchecked = profile.cut is not None and usable_though_cut(profile) and not held_out_points(profile)
+    return profile.cut.why if profile.cut and unchecked else None
+
+
+def kv_reader(shape: ModelShape | None, gpus: int) -> Callable[[Array], Array]:
+    """What a context is read as, in tokens that every layer keeps; the context itself without a shape or without growth."""
+    if shape is None:
+        return kv_tokens
+    token = float(kv_bytes_per_gpu(shape, 2.0, gpus)) - float(kv_bytes_per_gpu(shape, 1.0, gpus))
+    if token <= 0.0:
+        return kv_tokens
+    return lambda tokens: np.asarray(kv_bytes_per_gpu(shape, tokens, gpus)) / token
+
+
+def _unusable(profile: ServeProfile) -> list[str]:
+    """Why nothing may be fitted; empty where it may."""
+    cut_short = not profile.complete or any(not p.complete for p in profile.points)
+    if cut_short and not usable_though_cut(profile):
+        known = "requests failed" if profile.cut and profile.cut.failed else f"fewer than {LEAST_LOOPS} closed loops are whole"
+        return [f"the profile is incomplete{f': {known}' if profile.cut else ''}"]
+    requests = [r for p in profile.points for r in p.requests]
+    good = sum(r.error is None for r in requests)
+    if good < LEAST_SUCCESSES:
+        return [f"{good} of {len(requests)} requests succeeded, at least {LEAST_SUCCESSES} are needed"]
+    return []
+
+
+def _fitted(rows: StepRows, share: float, notes: Sequence[str], *, alone: bool) -> StepFit:
+    """The fit of these rows; `alone`: the server runs one request at a time, so a step and its sequence are one."""
+    columns = _columns(rows, share)
+    unseen = [name for name, column in columns.items() if not column.any()]
+    names = [name for name in columns if name not in unseen and not (alone and name == "sequence_s")]
+    fit, step_tokens, rows = _best_chunks(rows, names, share)
+    columns = _columns(rows, share)
+    single = ["the server decodes one request at a time: a holds what a sequence takes"] if alone else []
+    said = [*notes, *single, *(f"no row shows {name}: add {MORE[name]}" for name in unseen)]
+    sums = _sums(names, columns, rows.request > 0.0, fit)
+    coefficients = tuple(_coefficient(name, i, fit, sums) for i, name in enumerate(names))
+    value = {c.name: c.value for c in coefficients}
+    coarse = any(c.high - c.value > COARSE * c.value for i, c in enumerate(coefficients) if i in fit.alike)
+    together = sums if coarse else ()
+    rejected = [f"no row shows {name}: add {MORE[name]}" for name in NEEDED if name in unseen]
+    if fit.condition > SAME and together:
+        rejected.append(f"the points cannot tell {' and '.join(together[0].names)} apart: add {together[0].add}")
+    iteration = None if rejected else Iteration(
+        step_s=value["step_s"], sequence_s=value.get("sequence_s", 0.0), kv_byte_s=value["kv_token_s"],
+        prefill_token_s=value["prefill_token_s"], experts_s=value.get("experts_s", 0.0), expert_share=share,
+    )
+    lone = rows.request > 0
+    return StepFit(
+        iteration, value.get("request_s"), coefficients, together, windows=int(np.count_nonzero(~lone)),
+        lone=int(np.count_nonzero(lone)), points=int(np.unique(rows.point).size),
+        median_error=float(np.median(np.abs(fit.residuals[~lone]))), point_scatter=fit.point_scatter,
+        condition=fit.condition, step_tokens=step_tokens, rejected=tuple(rejected), notes=tuple(said),
+    )
+
+
+def _columns(rows: StepRows, share: float) -> dict[str, Array]:
+    """The column of each coefficient; that of the experts only where there are some."""
+    experts = {"experts_s": rows.touched} if share > 0.0 else {}
+    return {
+        "step_s": rows.steps, **experts, "sequence_s": rows.sequences, "kv_token_s": rows.kv,
+        "prefill_token_s": rows.prefill, "request_s": rows.request,
+    }
+
+
+def _best_chunks(rows: StepRows, names: Sequence[str], share: float) -> tuple[LinearFit, float | None, StepRows]:
+    """The fit, the tokens of a step (None: a lone prompt takes one) and the rows with its steps; the largest that fits best."""
+    longest = float(np.max(rows.prefill[rows.request > 0.0], initial=0.0))
+    best: tuple[LinearFit, float | None, StepRows] | None = None
+    for tokens in (None, *(size for size in CHUNKS if size < longest)):
+        cut = rows if tokens is None else in_chunks(rows, tokens)
+        columns = _columns(cut, share)
+        fit = linear_fit(
+            np.stack([columns[name] for name in names], axis=1), cut.seconds, cut.request, cut.block, cut.point
+        )
+        if best is None or fit.misfit < best[0].misfit - (BETTER if best[1] is None else 0.0):
+            best = fit, tokens, cut
+    assert best is not None
+    return best
+
+
+def _coefficient(name: str, i: int, fit: LinearFit, sums: Sequence[Together]) -> Coefficient:
+    """The coefficient; where columns are one it is known as part of their sum, of which it is at least none and at most all."""
+    value, half = float(fit.values[i]), fit.half_width(np.eye(fit.values.size)[i])
+    low, high = max(value - half, 0.0), value + half
+    wholes = [one.high / one.per[one.names.index(name)] for one in sums if name in one.names]
+    if fit.condition > SAME and i in fit.alike:
+        low, high = 0.0, min(wholes, default=high)
+    return Coefficient(name, value, low, max(min([high, *wholes]), value))
+
+
+def _sums(names: Sequence[str], columns: dict[str, Array], lone: NDArray[np.bool_], fit: LinearFit) -> tuple[Together, ...]:
+    """The columns that look alike as the sums that windows and lone first tokens show, at their mean work.
+
+    What a row is fitted as is known however alike its columns are, and so is its part in the columns that are alike.
+    """
+    found = []
+    for rows in (~lone, lone):
+        work = {i: float(np.mean(columns[names[i]][rows])) for i in fit.alike} if rows.any() else {}
+        held = [i for i, mean in work.items() if mean > 0.0]
+        if len(held) < 2:
+            continue
+        per = np.array([work[i] / work[held[0]] for i in held])
+        combination = np.zeros(fit.values.size)
+        combination[held] = per
+        value, half = float(combination @ fit.values), fit.half_width(combination)
+        worst = max(held, key=lambda i: fit.half_width(np.eye(fit.values.size)[i]) / max(float(fit.values[i]), 1e-30))
+        found.append(
+            Together(
+                tuple(names[i] for i in held), tuple(float(x) for x in per), value, max(value - half, 0.0), value + half,
+                MORE[names[worst]],
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,277 @@
+"""How far measured training steps lie from the roofline, and what that says of steps nobody measured.
+
+A group is the runs of one source (a profile, or a table's source) on one GPU in one layout: the same software and habits.
+Within a group one scale carries over; between groups, and between GPUs, it scatters, and the intervals show by how much.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from math import comb
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.errors import InputError
+from roi.estimate.accuracy.measured_run import MeasuredRun
+from roi.estimate.step.step_time import StepEfficiency, step_time
+from roi.estimate.training.plan import TrainingPlan
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape, Number
+from roi.numerics.student import TAIL, student
+
+Level = Literal["profile", "device", "gpu", "layout", "all"]
+"""What a scale rests on: runs of one's own on this GPU; its measured rates and a dry run; other sources on it; other GPUs in
+the same layout; everything."""
+
+ONE_GPU: Final = "one GPU"
+"""Layout of a job on a single card; others are named by what they share."""
+
+PRIOR_RUNS: Final = 4.0
+"""Runs that the typical scatter counts for where a group is small: three values know their scatter to a factor of two only."""
+
+PRIOR_GROUPS: Final = 2.0
+"""Groups that the median of all groups counts for beside those of a card or a layout: software moves a source's scale as much
+as the card does, so one source on a card says little of the next on it."""
+
+LONE_SCATTER: Final = 0.15
+"""Within-group scatter of log(roofline / measured) where no group has three runs: between one code's batches and methods."""
+
+LONE_BETWEEN: Final = 0.35
+"""Scatter between groups where there is a single one: compiled against eager loops differ by a factor of two."""
+
+SUBSETS: Final = 2000
+"""Most choices of three runs that are averaged; beyond, every so-many-th is taken."""
+
+
+@dataclass(frozen=True)
+class TimedRun:
+    """A measured run beside the roofline's time for it."""
+
+    id: str
+    source: str
+    """The profile's file, or the table's source."""
+    gpu: str
+    """Name in the catalog."""
+    layout: str
+    """one GPU, or what several share: replicas, zero2, zero3, fsdp."""
+    method: str
+    measured_s: float
+    """Seconds of one micro-step, its share of the optimizer step included."""
+    theory_s: float
+    """The roofline's, at an overall efficiency of 1."""
+
+    @property
+    def log_ratio(self) -> float:
+        """log(roofline / measured): the overall efficiency of this run."""
+        return float(np.log(self.theory_s / self.measured_s))
+
+
+@dataclass(frozen=True)
+class GroupFit:
+    """One source on one GPU in one layout."""
+
+    source: str
+    gpu: str
+    layout: str
+    n: int
+    overall: float
+    """Roofline time over measured time, median of the runs."""
+    log_scatter: float
+    """Root mean square of log(roofline / measured) around it."""
+    left_out: float | None = None
+    """Median error of each run from the scale of the others, percent; None for a single run."""
+    from_three: float | None = None
+    """Median error of the rest from the scale of three runs, averaged over the choices of three, percent."""
+    from_first_three: float | None = None
+    """The same with the first three in the table's order."""
+
+    @property
+    def name(self) -> str:
+        """As reports quote it."""
+        return f"{self.source} on {self.gpu}" + ("" if self.layout == ONE_GPU else f", {self.layout}")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The scale that holds for a GPU and a layout, and how well it is known."""
+
+    efficiency: StepEfficiency
+    """Its `overall` is the scale."""
+    low: float
+    """5th percentile of `overall`."""
+    high: float
+    """95th percentile."""
+    level: Level
+    n: int
+    """Runs behind the scale."""
+    sources: tuple[str, ...]
+    """Groups behind it."""
+
+
+@dataclass(frozen=True)
+class CalibratedStep:
+    """Seconds of one micro-step."""
+
+    central: Number
+    low: Number
+    """5th percentile."""
+    high: Number
+    """95th percentile."""
+    basis: Level
+    sources: tuple[str, ...]
+
+
+def layout_of(plan: TrainingPlan) -> str:
+    """one GPU, or what several share: replicas (nothing), zero2, zero3, fsdp."""
+    if plan.gpus == 1:
+        return ONE_GPU
+    return "replicas" if plan.sharding == "none" else plan.sharding
+
+
+def timed_run(run: MeasuredRun, efficiency: StepEfficiency) -> TimedRun | None:
+    """The run beside the roofline at its mean length; None where its card, its speed or its mean length is unknown."""
+    if run.gpu is None or not run.tokens_per_s or run.mean_tokens is None:
+        return None
+    plan = replace(run.plan, seq=min(run.mean_tokens, float(run.plan.seq)))
+    step = step_time(run.model, plan, run.gpu, replace(efficiency, overall=1.0))
+    updates = float(step.optimizer_s + step.synchronisation_s) / plan.accumulation
+    measured = float(step.tokens) * plan.gpus / run.tokens_per_s
+    return TimedRun(
+        run.id, run.source, run.gpu.id, layout_of(plan), run.method, measured, float(step.micro_step_s) + updates,
+    )
+
+
+def grouped(runs: Iterable[TimedRun]) -> tuple[tuple[TimedRun, ...], ...]:
+    """Runs of one GPU, source and layout together, in their order."""
+    found: dict[tuple[str, str, str], list[TimedRun]] = {}
+    for run in runs:
+        found.setdefault((run.gpu, run.source, run.layout), []).append(run)
+    return tuple(tuple(group) for group in found.values())
+
+
+def scale_group(runs: Sequence[TimedRun]) -> GroupFit:
+    """The scale of one group. The median of the logarithms: a run that paged or spilled does not move it."""
+    if not runs:
+        raise InputError("calibration: no runs to fit")
+    logs = log_ratios(runs)
+    centre = float(np.median(logs))
+    return GroupFit(
+        source=runs[0].source, gpu=runs[0].gpu, layout=runs[0].layout, n=len(runs), overall=float(np.exp(centre)),
+        log_scatter=float(np.sqrt(np.mean((logs - centre) ** 2))),
+    )
+
+
+def fit_group(runs: Sequence[TimedRun]) -> GroupFit:
+    """The scale of one group and its errors on runs of the group that it has not seen."""
+    logs = log_ratios(runs)
+    apart = [float(np.median(np.delete(logs, i))) - logs[i] for i in range(len(logs)) if len(logs) > 1]
+    return replace(
+        scale_group(runs), left_out=median_error(np.asarray(apart)) if apart else None, from_three=_from_three(logs),
+        from_first_three=_rest(logs, (0, 1, 2)),
+    )
+
+
+def evidence_for(
+    gpu: str, layout: str, groups: Sequence[GroupFit], efficiency: StepEfficiency, own: Iterable[str] = (),
+) -> Evidence | None:
+    """The best evidence for a GPU and a layout; None without groups.
+
+    In this order: runs of `own` sources on this GPU, weighted by their number; the groups of other sources on it; groups
+    of this layout on other GPUs; all. Between groups each counts once, since many rows of one source say nothing of the
+    next, and all groups count for PRIOR_GROUPS more. The interval is that of one more run: of the same group, or of a group
+    nobody measured.
+    """
+    mine = set(own)
+    within = _typical_scatter(groups)
+    across = _between_scatter(groups)
+    here = [g for g in groups if g.gpu == gpu and g.layout == layout]
+    profiled = [g for g in here if g.source in mine]
+    if profiled:
+        n = sum(g.n for g in profiled)
+        centre = sum(g.n * np.log(g.overall) for g in profiled) / n
+        squares = sum(g.n * (g.log_scatter**2 + (np.log(g.overall) - centre) ** 2) for g in profiled)
+        return _evidence(efficiency, float(centre), half_width(n, float(squares), within), "profile", profiled)
+    like = [g for g in groups if g.layout == layout]
+    everywhere = float(np.median(np.log([g.overall for g in groups]))) if groups else 0.0
+
+    def spread(found: Sequence[GroupFit]) -> tuple[float, float]:
+        """(centre, half width) of a group that nobody measured, from those found."""
+        scales, k = np.log([g.overall for g in found]), len(found)
+        centre = (k * float(np.median(scales)) + PRIOR_GROUPS * everywhere) / (k + PRIOR_GROUPS)
+        return centre, float(np.hypot(half_width(k, float(np.sum((scales - centre) ** 2)), across), TAIL * within))
+
+    for level, found in (("gpu", here), ("layout", like), ("all", groups)):
+        if found:
+            centre, half = spread(found)
+            # to know the card as well cannot make less certain than not to know it
+            half = min(half, spread(groups)[1])
+            return _evidence(efficiency, centre, half, level, found)  # type: ignore[arg-type]  # one of Level
+    return None
+
+
+def calibrated_step(model: ModelShape, plan: TrainingPlan, gpu: Gpu, evidence: Evidence) -> CalibratedStep:
+    """Seconds of one micro-step under the evidence, with their 5th and 95th percentile; broadcasts as `step_time` does."""
+    central, low, high = (
+        step_time(model, plan, gpu, replace(evidence.efficiency, overall=x)).micro_step_s
+        for x in (evidence.efficiency.overall, evidence.high, evidence.low)
+    )
+    return CalibratedStep(central, low, high, evidence.level, evidence.sources)
+
+
+def half_width(n: int, squares: float, typical: float) -> float:
+    """Half of the 90% interval of one more value, in logarithms, from the sum of squared distances of n values.
+
+    Their variance with the typical one counted for PRIOR_RUNS more, times 1 + 1 / n for the centre's own error, times
+    Student's factor for that many degrees of freedom.
+    """
+    freedom = n - 1.0 + PRIOR_RUNS
+    variance = (squares + PRIOR_RUNS * typical**2) / freedom
+    return float(student(freedom) * np.sqrt(variance * (1.0 + 1.0 / n)))
+
+
+def log_ratios(runs: Sequence[TimedRun]) -> NDArray[np.float64]:
+    """log(roofline / measured) of each run."""
+    return np.asarray([run.log_ratio for run in runs])
+
+
+def median_error(logs: NDArray[np.float64]) -> float:
+    """Median of |ratio - 1| over logarithms of ratios, percent."""
+    return 100.0 * float(np.median(np.abs(np.expm1(logs))))
+
+
+def _evidence(efficiency: StepEfficiency, centre: float, half: float, level: Level, groups: Sequence[GroupFit]) -> Evidence:
+    return Evidence(
+        replace(efficiency, overall=float(np.exp(centre))), float(np.exp(centre - half)), float(np.exp(centre + half)), level,
+        sum(g.n for g in groups), tuple(g.name for g in groups),
+    )
+
+
+def _typical_scatter(groups: Iterable[GroupFit]) -> float:
+    """Median scatter within a group, over groups of three runs or more."""
+    found = [g.log_scatter for g in groups if g.n >= 3]
+    return float(np.median(found)) if found else LONE_SCATTER
+
+
+def _between_scatter(groups: Sequence[GroupFit]) -> float:
+    """Root mean square of the groups' scales around their median."""
+    scales = np.log([g.overall for g in groups])
+    return float(np.sqrt(np.mean((scales - np.median(scales)) ** 2))) if len(scales) > 2 else LONE_BETWEEN
+
+
+def _from_three(logs: NDArray[np.float64]) -> float | None:
+    """Median error of the rest, averaged over the choices of three."""
+    if len(logs) < 4:
+        return None
+    step = max(1, comb(len(logs), 3) // SUBSETS)
+    chosen = (three for i, three in enumerate(combinations(range(len(logs)), 3)) if i % step == 0)
+    return float(np.mean([_rest(logs, three) for three in chosen]))
+
+
+def _rest(logs: NDArray[np.float64], chosen: tuple[int, ...]) -> float | None:
+    """Median error of the others from the mean scale of the chosen, percent."""
+    if len(logs) <= len(chosen):
+        return None
+    # log(predicted speed / measured): the speed is the measured one's at the scale of its own
+    return median_error(float(np.mean(logs[list(chosen)])) - np.delete(logs, list(chosen)))

@@ -1,0 +1,166 @@
+"""Time of a training step from its operators: the dry run's list over a device's rates.
+
+Training speed from a device's measured rates and a dry run's operators, as a scale of the closed form.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from roi.estimate.step.calibration import Evidence
+from roi.estimate.step.step_time import StepEfficiency, step_time
+from roi.estimate.training.plan import TrainingPlan
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
+from roi.facts.operator import OperatorGroup
+
+FURTHER_KERNEL: Final = 0.25
+"""Host time of an operator's second and later kernels over that of the operator."""
+
+
+class OperatorRates(Protocol):
+    """What a device reaches, by regime; a device profile or a datasheet with published shares gives it."""
+
+    @property
+    def bandwidth_bytes_per_s(self) -> float:
+        """Device memory."""
+
+    @property
+    def cache_bytes(self) -> float:
+        """Last-level cache."""
+
+    @property
+    def cache_bytes_per_s(self) -> float:
+        """Operands that lie in the last-level cache."""
+
+    @property
+    def dequantise_bytes_per_s(self) -> float:
+        """4-bit or int8 weights to 16 bits: bytes read and written."""
+
+    @property
+    def kernel_s(self) -> float:
+        """Shortest time of one kernel on the device, its gap to the next included, s."""
+
+    @property
+    def launch_s(self) -> float:
+        """Host time of one operator that Python calls, s."""
+
+    @property
+    def backward_launch_s(self) -> float:
+        """Host time of one operator that the autograd engine calls, without Python, s."""
+
+    def matrix_flops_per_s(self, dtype: str, shape: tuple[int, ...]) -> float:
+        """Arithmetic rate of a product of that shape, memory left out."""
+
+    def attention_flops_per_s(self, dtype: str, name: str) -> float:
+        """Arithmetic rate of a fused attention kernel."""
+
+
+@dataclass(frozen=True)
+class StepSeconds:
+    """Seconds of one micro-step and of one optimizer step, by what bounds them; host and device overlap."""
+
+    matrix_s: float
+    """Matrix products of the micro-step."""
+    attention_s: float
+    """Fused attention."""
+    elementwise_s: float
+    """Element-wise operators, reductions and copies."""
+    dequantise_s: float
+    """4-bit or int8 weights to 16 bits."""
+    host_s: float
+    """Launching the micro-step's operators."""
+    micro_step_s: float
+    """max(device, host) + idle: the queue of launches is long, so one hides the other over the whole step, not one by one."""
+    optimizer_s: float
+    """The same of one optimizer step."""
+
+    @property
+    def device_s(self) -> float:
+        """Sum of the device's parts of the micro-step."""
+        return self.matrix_s + self.attention_s + self.elementwise_s + self.dequantise_s
+
+
+def operator_seconds(group: OperatorGroup, rates: OperatorRates) -> float:
+    """Device seconds of one call: the slowest of arithmetic, bytes, and the shortest kernel.
+
+    Products: arithmetic at the rate of their shape, weights and activations from device memory (a weight is not met
+    again before the next pass). Others: bytes, at the cache's rate where all operands of the call fit in it, since
+    the operator before has just written them. Ignored: reuse between operators that together exceed the cache.
+    """
+    moved = group.bytes_read + group.bytes_written
+    floor = group.launches * rates.kernel_s
+    if group.kind == "matrix":
+        arithmetic = group.flops / rates.matrix_flops_per_s(group.dtype, group.shape) if group.flops else 0.0
+        return max(arithmetic, moved / rates.bandwidth_bytes_per_s, floor)
+    if group.kind == "attention":
+        arithmetic = group.flops / rates.attention_flops_per_s(group.dtype, group.name) if group.flops else 0.0
+        return max(arithmetic, moved / rates.bandwidth_bytes_per_s, floor)
+    if group.kind == "dequantise":
+        return max(moved / rates.dequantise_bytes_per_s, floor)
+    speed = rates.cache_bytes_per_s if moved <= rates.cache_bytes else rates.bandwidth_bytes_per_s
+    return max(moved / speed, floor)
+
+
+def step_seconds(groups: Iterable[OperatorGroup], rates: OperatorRates, idle_s: float = 0.0) -> StepSeconds:
+    """Seconds of the micro-step and of the optimizer step of a dry run's operator list.
+
+    Host time counts operators, not kernels: an operator of several kernels pays Python and the dispatcher once, its
+    further kernels about a quarter (4 us of 15, PyTorch's own launch against an operator). Layers that are recomputed in
+    backward are called by Python as in forward. `idle_s` is the time in which host and device wait for each other.
+    """
+    groups = tuple(groups)
+    again = _recomputed(groups)
+    device = dict.fromkeys(("matrix", "attention", "elementwise", "dequantise"), 0.0)
+    host = optimizer_device = optimizer_host = 0.0
+    for group in groups:
+        seconds = group.calls * operator_seconds(group, rates)
+        by_autograd = group.calls - again.get(_key(group), 0.0) if group.phase == "backward" else 0.0
+        called = max(by_autograd, 0.0) * rates.backward_launch_s + min(group.calls, group.calls - by_autograd) * rates.launch_s
+        launching = called * (1.0 + FURTHER_KERNEL * max(group.launches - 1.0, 0.0)) if group.launches else 0.0
+        if group.phase == "optimizer":
+            optimizer_device, optimizer_host = optimizer_device + seconds, optimizer_host + launching
+            continue
+        host += launching
+        device["elementwise" if group.kind == "copy" else group.kind] += seconds
+    return StepSeconds(
+        matrix_s=device["matrix"], attention_s=device["attention"], elementwise_s=device["elementwise"],
+        dequantise_s=device["dequantise"], host_s=host, micro_step_s=max(sum(device.values()), host) + idle_s,
+        optimizer_s=max(optimizer_device, optimizer_host),
+    )
+
+
+def _key(group: OperatorGroup) -> tuple[str, str, tuple[int, ...]]:
+    return group.name, group.dtype, group.shape
+
+
+def _recomputed(groups: Iterable[OperatorGroup]) -> dict[tuple[str, str, tuple[int, ...]], float]:
+    """Calls of each forward operator, where backward runs forward attention again; empty without recompute."""
+    known = tuple(groups)
+    again = any(g.kind == "attention" and g.phase == "backward" and "backward" not in g.name for g in known)
+    calls: dict[tuple[str, str, tuple[int, ...]], float] = {}
+    for group in known if again else ():
+        if group.phase == "forward":
+            calls[_key(group)] = calls.get(_key(group), 0.0) + group.calls
+    return calls
+
+
+OPERATORS_APART: Final = (0.79, 1.28)
+"""5th and 95th percentile of measured over summed operator times. No profile of a step beside one of its device is at hand:
+this is the span of the only three comparisons that are known (Llama-3.2-3B on an L40S at datasheet rates: LoRA -16%, DoRA
+-22%, full +27%), for measured rates an assumption on the wide side."""
+
+
+def device_evidence(
+    model: ModelShape, plan: TrainingPlan, gpu: Gpu, operators: Iterable[OperatorGroup], rates: OperatorRates,
+    efficiency: StepEfficiency, source: str,
+) -> Evidence:
+    """The scale at which the closed form gives the operators' time at the plan's own size.
+
+    Other lengths then follow the closed form, which is held to operator sums over a grid of plans.
+    """
+    found = step_seconds(operators, rates, float(efficiency.idle_s))
+    theory = step_time(model, plan, gpu, replace(efficiency, overall=1.0))
+    overall = float(theory.micro_step_s) / found.micro_step_s
+    low, high = (overall / apart for apart in reversed(OPERATORS_APART))
+    return Evidence(replace(efficiency, overall=overall), low, high, "device", 1, (source,))

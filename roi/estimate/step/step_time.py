@@ -1,0 +1,250 @@
+"""Time of one training micro-step on one GPU: a roofline over its products, its element-wise passes and its launches."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from roi.estimate.step.rates import ELEMENT_BYTES, SMALLEST_TILE, TILE
+from roi.estimate.step.work import Pass, Product, decomposition_passes, step_operators, step_passes, step_products
+from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, trained_parameters
+from roi.estimate.training.plan import TrainingPlan, adaptable
+from roi.estimate.training.setting import read_setting
+from roi.estimate.training.sharding import link_seconds
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape, Number
+
+BACKWARD_ATTENTION: Final = 2.5
+"""Backward over forward FLOPs of fused attention: five products instead of two, scores recomputed (arXiv 2205.14135)."""
+
+MASKED_ATTENTION: Final = 2.0
+"""Work of SDPA under a padding or packing mask over causal attention: the kernel that takes a mask skips no masked block."""
+
+EAGER_SCORE_BYTES: Final = 50.0
+"""Bytes per score of eager attention, forward and backward: product, mask, softmax in fp32 and casts (22), the same again
+with gradients (28)."""
+
+MATH_FORWARD_BYTES: Final = 30.0
+"""Bytes per score of SDPA's math path, one forward in fp32: the mask added (8), softmax (8), and the look for rows without any
+key (aten's _safe_softmax: compare 5, reduce 1, choose 8). The products' own reads and writes are hidden behind their
+arithmetic."""
+
+MATH_BACKWARD_BYTES: Final = 24.0
+"""Bytes per score of its backward: gradient times softmax (12), and softmax's own kernel (12)."""
+
+FP32_SHARE: Final = 0.75
+"""Most of the fp32 rate outside tensor cores that products reach (cuBLAS on an RTX A6000: 23 of 30 TFLOP/s at its clock,
+siboehm.com/articles/22/CUDA-MMM); torch leaves TF32 off."""
+
+CACHED_SHARE: Final = 0.25
+"""Share of the last-level cache that the bytes of one pass may fill and still be met there: A100 and H100 keep two copies of
+a line, one in each half, and saved activations and weights pass through between two passes."""
+
+CACHE_GAIN: Final = 2.0
+"""Speed of passes in the cache over memory: what they read is there, what they write goes to memory, half of the bytes."""
+
+
+@dataclass(frozen=True)
+class StepEfficiency:
+    """Achieved over theoretical; values come from a profile or from the catalog's efficiencies, never from here."""
+
+    matrix: Number
+    """Share of the datasheet's matrix rate that the best large product reaches, where `matrix_of` does not name the card."""
+    bandwidth: Number
+    """Share of the datasheet's memory bandwidth that element-wise passes reach."""
+    launch_s: Number
+    """Host time of one operator, s."""
+    overall: Number = 1.0
+    """Roofline time over measured time: what is left after the others."""
+    attention: Number = 1.0
+    """Share of the matrix rate of large products that fused attention reaches."""
+    kernel_s: Number = 0.0
+    """Shortest time of one kernel on the device, s."""
+    idle_s: Number = 0.0
+    """Once a micro-step: host and device wait for each other (batch made and sent, loss read, launches queue up again), s."""
+    multiprocessors: Number = 0.0
+    """Units that a product's tiles fill; 0: products of any shape reach the best rate."""
+    matrix_of: Mapping[str, float] = field(default_factory=dict)
+    """The share of single cards, by their name in the catalog: power limits and clocks set it, from 0.5 to 1.1."""
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """Seconds of one micro-step (forward, loss, backward) and of one optimizer step on one GPU; parts may overlap."""
+
+    products_s: Number
+    """Matrix products and attention."""
+    passes_s: Number
+    """Element-wise passes: norms, rotary, activation, adapters' casts, loss."""
+    dequantisation_s: Number
+    """NF4 to 16 bits, or in backward int8 to the stream's type, and reading the result again."""
+    decomposition_s: Number
+    """DoRA's norm of the merged weight."""
+    host_s: Number
+    """Operator launches; they hide behind the device where it is slower."""
+    optimizer_s: Number
+    """One optimizer step."""
+    synchronisation_s: Number
+    """All-reduce of the replicas' gradients, or ZeRO-2's gather of what was updated, once an optimizer step."""
+    link_s: Number
+    """Gathers of sharded parameters and scatters of gradients in one micro-step."""
+    micro_step_s: Number
+    """(max(device, host) + idle) / overall efficiency + link."""
+    flops: Number
+    """Arithmetic of one micro-step, recompute included."""
+    tokens: Number
+    """Tokens of one micro-step."""
+
+
+def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency) -> StepTime:
+    """Time of one micro-step of micro_batch x seq tokens; every numeric field broadcasts.
+
+    products: 2 FLOPs a weight and token forward; backward 2x for full training, 1x for a frozen base (the gradient of
+    its input alone); the stack once more with checkpointing. Adapters: 1 forward, 2 backward, in fp32 as peft holds
+    them (under autocast in dtype). A product takes the longest of its arithmetic at the rate of its shape, its operands'
+    bytes, its weight read from memory, and the shortest kernel. Causal attention sees half of the sequence on average;
+    its backward is 2.5x its forward.
+    passes: bytes of each element-wise operator over the bandwidth, twice as fast where they stay in the cache.
+    host: operators x launch_s; it hides behind the device over the whole step.
+    link: added, not hidden. On two RTX 4090 full sharding took 0.52 s more a micro-step than replicas, which is what its
+    gathers need at the datasheet's PCIe (Llama-2-7B LoRA, fsdp_qlora's benchmarks): collectives run on the same
+    multiprocessors and memory as the products.
+    Not modelled: compiled or fused kernels, logging, evaluation, padding waste.
+    """
+    tokens = np.asarray(plan.micro_batch, dtype=float) * np.asarray(plan.seq, dtype=float)
+    zero = 0.0 * tokens
+    work = list(step_products(model, plan))
+    products = sum((_product_s(p, gpu, efficiency) for p in work), start=zero)
+    attention_flops, attention = _attention(model, plan, gpu, efficiency, tokens)
+    elementwise = _passes_s(step_passes(model, plan), gpu, efficiency) + zero
+    merged = _passes_s(decomposition_passes(model, plan), gpu, efficiency) + zero
+    bandwidth = gpu.bandwidth_bytes_per_s * efficiency.bandwidth
+    rounds = 3.0 if plan.checkpointing else 2.0
+    dequantised = _dequantised_bytes(model, plan) * (1.0 if plan.int8 else rounds) / bandwidth + zero
+    host = step_operators(model, plan) * efficiency.launch_s + zero
+    device = products + attention + elementwise + merged + dequantised
+    optimizer = trained_parameters(model, plan) * _update_bytes(plan) / bandwidth / _shards(plan)
+    each_micro_step, each_step = link_seconds(model, plan, gpu)
+    link = each_micro_step / efficiency.bandwidth + zero
+    return StepTime(
+        products_s=products + attention, passes_s=elementwise, dequantisation_s=dequantised, decomposition_s=merged,
+        host_s=host, optimizer_s=optimizer / efficiency.overall,
+        synchronisation_s=each_step / efficiency.bandwidth, link_s=link,
+        micro_step_s=(np.maximum(device, host) + efficiency.idle_s) / efficiency.overall + link,
+        flops=sum((p.flops for p in work), start=zero) + attention_flops, tokens=tokens,
+    )
+
+
+def _matrix_rate(gpu: Gpu, efficiency: StepEfficiency, dtype: str) -> Number:
+    """FLOP/s of the best large product."""
+    share = efficiency.matrix_of.get(gpu.id, efficiency.matrix)
+    if dtype == "fp32" and np.any(efficiency.multiprocessors):
+        share = np.minimum(share, FP32_SHARE)
+    return gpu.matrix_flops(dtype) * share
+
+
+def _product_s(p: Product, gpu: Gpu, efficiency: StepEfficiency) -> Number:
+    """Seconds of all calls and rounds of a product.
+
+    A product of t tiles of 128 x 128 on n multiprocessors takes ceil(t / n) waves, t / n + 1/2 on average, so its
+    arithmetic takes 1 + n / (2 t) times as long as at the best rate; sides below a tile still fill one.
+    """
+    units = np.asarray(efficiency.multiprocessors, dtype=float)
+    least = np.where(units > 0.0, float(SMALLEST_TILE), 0.0)
+    tiles = np.maximum(p.m / TILE, 1.0) * np.maximum(p.n / TILE, 1.0)
+    padded = 2.0 * np.maximum(p.m, least) * np.maximum(p.n, least) * p.k
+    arithmetic = padded / _matrix_rate(gpu, efficiency, p.dtype) * (1.0 + units / (2.0 * tiles))
+    each = ELEMENT_BYTES[p.dtype]
+    moved = _bytes_s(each * (p.m * p.k + p.k * p.n + p.m * p.n), gpu, efficiency)
+    weight = p.weight_bytes / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth)
+    longest = np.maximum(np.maximum(arithmetic, moved), np.maximum(weight, efficiency.kernel_s))
+    return p.calls * p.rounds * longest
+
+
+def _attention(
+    model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency, tokens: Number,
+) -> tuple[Number, Number]:
+    """FLOPs of token mixing that count, and its seconds; fp32 after k-bit preparation unless autocast casts it."""
+    seq = np.asarray(plan.seq, dtype=float)
+    forwards = 2.0 if plan.checkpointing else 1.0
+    flops = model.attention_flops(seq / 2.0) * tokens * (forwards + BACKWARD_ATTENTION)
+    rate = _matrix_rate(gpu, efficiency, "fp32" if plan.prepared and not plan.autocast else plan.dtype)
+    if read_setting(model, plan).eager:
+        scores = sum(a.layers * a.heads for a in model.attention if a.kind != "linear") * tokens * seq
+        passes = EAGER_SCORE_BYTES + 22.0 * (forwards - 1.0)
+        whole = 2.0 * flops * (forwards + 2.0) / (forwards + BACKWARD_ATTENTION)
+        return flops, whole / rate + scores * passes / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth)
+    padded = plan.padded & (np.asarray(plan.micro_batch, dtype=float) > 1.0)
+    masked = (padded | plan.packed) & (plan.attention == "sdpa")
+    more = np.where(masked, MASKED_ATTENTION, 1.0)
+    fused = flops * more / (efficiency.attention * rate)
+    heads, scored = _scored_heads(model, plan)
+    if not np.any(scored):
+        return flops, fused
+    whole = 2.0 * flops * (forwards + 2.0) / (forwards + BACKWARD_ATTENTION)
+    passes = MATH_FORWARD_BYTES * forwards + MATH_BACKWARD_BYTES
+    math = whole * scored / heads / rate + scored * tokens * seq * passes / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth)
+    return flops, fused * (1.0 - scored / heads) + math
+
+
+def _scored_heads(model: ModelShape, plan: TrainingPlan) -> tuple[float, Number]:
+    """(heads of all layers, those whose scores SDPA's math path makes whole)."""
+    setting = read_setting(model, plan)
+    mixing = [a for a in model.attention if a.kind != "linear"]
+    heads = float(sum(a.layers * a.heads for a in mixing))
+    scored: Number = sum((a.layers * a.heads * setting.scored(a) for a in mixing), start=np.float64(0.0))
+    return max(heads, 1.0), scored
+
+
+def _passes_s(passes: Iterable[Pass], gpu: Gpu, efficiency: StepEfficiency) -> Number:
+    total: Number = 0.0
+    for p in passes:
+        total = total + p.calls * np.maximum(_bytes_s(p.bytes_each, gpu, efficiency), efficiency.kernel_s)
+    return total
+
+
+def _bytes_s(nbytes: Number, gpu: Gpu, efficiency: StepEfficiency) -> Number:
+    """Seconds to read and write `nbytes` in one pass.
+
+    At CACHE_GAIN times the bandwidth up to CACHED_SHARE of the cache, at the bandwidth from four times that on, between
+    them on a line in logarithms.
+    """
+    size = np.maximum(np.asarray(nbytes, dtype=float), 1.0)
+    kept = gpu.l2_bytes * CACHED_SHARE
+    gain = np.interp(np.log(size), [np.log(kept), np.log(4.0 * kept)], [np.log(CACHE_GAIN), 0.0])
+    seconds: Number = np.asarray(nbytes, dtype=float) / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth * np.exp(gain))
+    return seconds
+
+
+def _shards(plan: TrainingPlan) -> float:
+    """GPUs that the optimizer's work is divided over."""
+    return 1.0 if plan.sharding == "none" else float(plan.gpus)
+
+
+def _update_bytes(plan: TrainingPlan) -> float:
+    """Bytes that one optimizer step moves for one trained parameter.
+
+    Clipping by the norm reads the gradient twice and writes it. torch's multi-tensor AdamW goes over the parameters in
+    eight passes, 21 reads and writes of an element; bitsandbytes does it in one: gradient, parameter twice, and two
+    one-byte moments twice.
+    """
+    clipped = 3.0 * plan.trained_bytes
+    if plan.optimizer in ("adamw", "adamw-bf16"):
+        moments = plan.trained_bytes if plan.optimizer == "adamw" else 2.0
+        return clipped + 8.0 * plan.trained_bytes + 13.0 * moments
+    return clipped + 3.0 * plan.trained_bytes + 4.0
+
+
+def _dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
+    """Bytes moved to dequantise every weight once (reading the result is the product's).
+
+    Int8: read (1), written in the stream's type w, read and written once more to scale it: 1 + 3 w.
+    """
+    if plan.int8:
+        each = 1.0 + 3.0 * plan.stream_bytes
+        return each * sum(x.inputs * x.outputs * x.layers for x in model.linears if adaptable(x))
+    if not plan.quantised:
+        return 0.0
+    each = nf4_bytes_per_weight(double_quant=plan.double_quant) + plan.weight_bytes + (8.0 / NF4_BLOCK)
+    return each * sum(x.inputs * x.outputs * x.layers for x in model.linears if adaptable(x))

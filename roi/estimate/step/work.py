@@ -1,0 +1,269 @@
+"""What one micro-step does: its matrix products, its element-wise passes and the operators that the host launches.
+
+Counted on transformers 5 and peft's LoRA layer in eager PyTorch, operator by operator (docs: the dry run prints them), for
+the shapes of a decoder. Every numeric field of the plan broadcasts.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from roi.estimate.training.adapters import target_linears
+from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
+from roi.facts.model import ModelShape, Number
+
+FORWARD_OPERATORS: Final = 36.0
+"""Operators of one layer's forward beside its products: two norms (12), rotary (10), attention with its copies and mask (6),
+residuals (2), activation (2), casts and copies (4)."""
+
+BACKWARD_OPERATORS: Final = 58.0
+"""Of its backward: norms (24), rotary (14), gradients of one input added up (5), attention and its copies (5), activation (3),
+sums of broadcast operands and copies (7)."""
+
+SHARED_INPUTS: Final = 5.0
+"""Gradients added up on the residual stream in one layer: query, key and value, gate and up, and both residuals."""
+
+
+INT8_INPUT_BYTES: Final = 17.0
+"""Bytes per input element of an int8 product: cast to fp16 (4 + 2), magnitude (4), compared with the threshold (3), any (1),
+quantised (3)."""
+
+INT8_OUTPUT_BYTES: Final = 16.0
+"""Bytes per output element: int32 written and read (8), fp16 written and read (4), fp32 written (4)."""
+
+INT8_OPERATORS: Final = 13.0
+"""Operators of one int8 product beside the product: casts, magnitude, comparison, two any and their sync, quantisation,
+dequantisation, bias."""
+
+
+@dataclass(frozen=True)
+class Product:
+    """Equal products (m, k) x (k, n)."""
+
+    calls: Number
+    m: Number
+    n: Number
+    k: Number
+    dtype: str
+    weight_bytes: float = 0.0
+    """Bytes of a frozen or trained weight that the call reads from device memory, whatever the cache holds."""
+    rounds: float = 1.0
+    """Times a micro-step does all calls: forward, recompute, gradients."""
+
+    @property
+    def flops(self) -> Number:
+        """Arithmetic of all calls and rounds."""
+        return 2.0 * self.calls * self.m * self.n * self.k * self.rounds
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Element-wise kernels that each read and write `bytes_each` in all."""
+
+    calls: Number
+    bytes_each: Number
+
+
+def step_products(model: ModelShape, plan: TrainingPlan) -> Iterator[Product]:
+    """Every product of a micro-step; attention apart.
+
+    A weight serves forward, its recompute where layers are checkpointed, and the gradient of its input; a trained one
+    also the gradient of itself. Experts are products of their own over their share of the tokens. Int8 weights multiply in
+    int8 forward, and dequantised in the stream's type backward (fp32 after k-bit preparation, autocast or not).
+    """
+    tokens = _tokens(plan)
+    again = 2.0 if plan.checkpointing else 1.0
+    each = plan.weight_bytes
+    wide = "fp32" if plan.stream_bytes >= 4.0 else plan.dtype
+    for x in model.linears:
+        packed = plan.int8 and adaptable(x)
+        rows = tokens * x.active / x.experts
+        weights = float(x.inputs * x.outputs)
+        calls = float(x.layers * x.experts)
+        ahead, back = ("int8", wide) if packed else (plan.dtype, plan.dtype)
+        yield Product(calls, rows, float(x.outputs), float(x.inputs), ahead, weights * (1.0 if packed else each), again)
+        yield Product(calls, rows, float(x.inputs), float(x.outputs), back, weights * (plan.stream_bytes if packed else each))
+        if not plan.adapter:
+            yield Product(calls, float(x.outputs), float(x.inputs), rows, plan.dtype, weights * each)
+    head = "fp32" if plan.prepared and not plan.autocast else plan.dtype
+    read = model.vocab * model.hidden * DTYPE_BYTES[head]
+    yield Product(1.0, tokens, float(model.vocab), float(model.hidden), head, read)
+    yield Product(1.0, tokens, float(model.hidden), float(model.vocab), head, read)
+    if not plan.adapter:
+        yield Product(1.0, float(model.vocab), float(model.hidden), tokens, head, read)
+    yield from _adapter_products(model, plan, tokens, again)
+
+
+def _adapter_products(model: ModelShape, plan: TrainingPlan, tokens: Number, again: float) -> Iterator[Product]:
+    """Two products a target forward, four backward; DoRA also multiplies them out on an identity of the input's width."""
+    rank = np.asarray(plan.rank, dtype=float)
+    wide = adapter_dtype(plan)
+    for x in target_linears(model, plan):
+        calls, inputs, outputs = float(x.layers), float(x.inputs), float(x.outputs)
+        yield Product(calls, tokens, rank, inputs, wide, rounds=again)
+        yield Product(calls, tokens, outputs, rank, wide, rounds=again)
+        yield Product(calls, tokens, rank, outputs, wide)
+        yield Product(calls, tokens, inputs, rank, wide)
+        yield Product(calls, outputs, rank, tokens, wide)
+        yield Product(calls, rank, inputs, tokens, wide)
+        if plan.weight_decomposed:
+            yield Product(calls, inputs, rank, inputs, wide, rounds=again)
+            yield Product(calls, inputs, outputs, rank, wide, rounds=again)
+
+
+def adapter_dtype(plan: TrainingPlan) -> str:
+    """Type of the adapters' products: fp32 as peft holds them, `dtype` under autocast or where an engine casts them."""
+    return plan.dtype if plan.autocast or plan.trained_bytes < 4.0 else "fp32"
+
+
+def step_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass]:
+    """Every element-wise pass of a micro-step, the loss included; DoRA's norm, dequantisation and optimizer apart.
+
+    Bytes an element of the residual stream (w = its bytes): a norm reads and writes 28 + 4 w forward in six kernels and
+    twice that backward in twelve; rotary 12 w a query and key element each way in ten; a residual 3 w; the activation and
+    its product 5 w forward, 9 w backward; a logit 38 (16-bit: cast 6, log-softmax 8, its backward 18, cast 6) or 26.
+    """
+    tokens, w = _tokens(plan), plan.stream_bytes
+    again = 2.0 if plan.checkpointing else 1.0
+    stream = tokens * model.hidden
+    for calls, width in _norms(model):
+        yield Pass(6.0 * calls * again, (28.0 + 4.0 * w) / 6.0 * tokens * width)
+        yield Pass(12.0 * calls, (56.0 + 8.0 * w) / 12.0 * tokens * width)
+        if not plan.adapter:
+            yield Pass(2.0 * calls, 2.0 * w * tokens * width)  # the norm's own gradient: a product, then a sum
+    yield Pass(model.layers * (2.0 * again + SHARED_INPUTS), 3.0 * w * stream)
+    yield from _mixing_passes(model, tokens, w, again)
+    yield Pass(6.0, (38.0 if w < 4.0 else 26.0) / 6.0 * tokens * model.vocab)
+    if not plan.adapter:
+        yield from _own_gradient_passes(model, plan)
+    yield from _adapter_passes(model, plan, tokens, again)
+    if plan.int8 or (plan.quantised and plan.prepared):
+        yield from _cast_passes(model, plan, tokens, again)
+
+
+def _mixing_passes(model: ModelShape, tokens: Number, w: float, again: float) -> Iterator[Pass]:
+    """Rotary, the attention's result laid out again, the activation, and the tokens sent to experts and back."""
+    for a in model.attention:
+        if a.kind != "linear":
+            turned = tokens * (a.heads + a.kv_heads) * a.head_dim
+            yield Pass(10.0 * a.layers * (again + 1.0), 1.2 * w * turned)
+            yield Pass(2.0 * a.layers * (again + 1.0), 2.0 * w * tokens * a.heads * a.value_width)
+    for k in model.mlp:
+        inner = tokens * (k.intermediate * k.experts_per_token + k.shared_intermediate)
+        yield Pass(2.0 * k.layers * again, 2.5 * w * inner)
+        yield Pass(3.0 * k.layers, 3.0 * w * inner)
+        if k.experts > 1:
+            yield Pass(2.0 * k.layers * (again + 1.0), 2.0 * w * tokens * model.hidden * k.experts_per_token)
+
+
+def _own_gradient_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass]:
+    """Gradients of trained weights beside their products: the embedding's is dense, and a tied one is added to the head's.
+
+    With accumulation each gradient is added to what the micro-steps before left.
+    """
+    w = plan.trained_bytes
+    yield Pass(1.0, (5.0 if model.tied else 2.0) * w * model.vocab * model.hidden)
+    if plan.accumulation > 1:
+        yield Pass(float(sum(x.layers * x.experts for x in model.linears)), 3.0 * w * _mean_weight(model))
+
+
+def _adapter_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again: float) -> Iterator[Pass]:
+    """Casts, dropout, scaling and the addition of each target.
+
+    peft casts the input to the adapter's type (6 an element) and autocast casts it back for the product (6) together with
+    the weights; the scaled result is added in the wider type and cast back (fp32: 24 an output element; 16-bit: 10).
+    """
+    fp32_input = plan.trained_bytes >= 4.0
+    fp32_products = adapter_dtype(plan) == "fp32"
+    dropped = np.where(np.asarray(plan.dropout, dtype=float) > 0.0, 9.0 if fp32_input else 5.0, 0.0)
+    kernels = np.where(dropped > 0.0, 1.0, 0.0)
+    casts = (1.0 if fp32_products else 2.0) if fp32_input else 0.0
+    for x in target_linears(model, plan):
+        calls, into, out = float(x.layers), tokens * x.inputs, tokens * x.outputs
+        if casts:
+            yield Pass(calls * casts * (again + 1.0), 6.0 * into)
+        yield Pass(calls * kernels * (again + 1.0), dropped * into)
+        yield Pass(calls, 6.0 * into)
+        yield Pass(calls * again * (3.0 if fp32_products else 2.0), (8.0 if fp32_products else 5.0) * out)
+        yield Pass(calls * (3.0 if fp32_products else 1.0), (6.7 if fp32_products else 4.0) * out)
+        if fp32_input and not fp32_products:
+            yield Pass(calls * 2.0 * (again + 1.0), 3.0 * np.asarray(plan.rank, dtype=float) * (x.inputs + x.outputs))
+        if plan.weight_decomposed:
+            yield Pass(calls * 6.0 * again, 8.0 * out)
+            yield Pass(calls * 8.0, 8.0 * out)
+
+
+def decomposition_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass]:
+    """DoRA's norm of the merged weight, once a forward whatever the tokens.
+
+    The weight is widened (6 bytes an element), B A scaled (8), both added (12), squared and summed (4); the identity of the
+    input's width is written (4).
+    """
+    again = 2.0 if plan.checkpointing else 1.0
+    for x in target_linears(model, plan) if plan.weight_decomposed else ():
+        yield Pass(3.0 * x.layers * again, 10.0 * x.inputs * x.outputs)
+        yield Pass(x.layers * again, 4.0 * float(x.inputs) ** 2)
+
+
+def _cast_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again: float) -> Iterator[Pass]:
+    """Casts around bitsandbytes' products, which run in `dtype` or int8.
+
+    NF4: input and result are cast from and to the fp32 stream, and the result copied.
+    """
+    if plan.int8:
+        for x in model.linears:
+            if adaptable(x):
+                yield Pass(x.layers * again * 6.0, INT8_INPUT_BYTES / 6.0 * tokens * x.inputs)
+                yield Pass(x.layers * again * 3.0, INT8_OUTPUT_BYTES / 3.0 * tokens * x.outputs)
+        return
+    for x in model.linears:
+        if adaptable(x):
+            yield Pass(x.layers * (again + 1.0), 6.0 * tokens * x.inputs)
+            yield Pass(x.layers * (again + 1.0), 6.0 * tokens * x.outputs)
+    for x in target_linears(model, plan):
+        yield Pass(x.layers * again, 8.0 * tokens * x.outputs)
+
+
+def step_operators(model: ModelShape, plan: TrainingPlan) -> Number:
+    """Operators that the host launches in a micro-step, the loss and the embedding left out (some thirty).
+
+    A target adds its two products, casts, scaling and addition (6 forward, 9 backward; 2 more each under autocast, one with
+    dropout; DoRA 12 and 10); an NF4 product dequantises in two kernels and casts (4).
+    """
+    again = 2.0 if plan.checkpointing else 1.0
+    norms = sum(calls for calls, _ in _norms(model)) - 2.0 * model.layers  # two a layer are in the counts below
+    forward = model.layers * FORWARD_OPERATORS + 6.0 * norms
+    backward = model.layers * BACKWARD_OPERATORS + 12.0 * norms
+    products = float(sum(x.layers * x.experts for x in model.linears))
+    targets = float(sum(x.layers for x in target_linears(model, plan)))
+    under = 2.0 if plan.autocast and plan.trained_bytes >= 4.0 else 0.0
+    dropped = np.where(np.asarray(plan.dropout, dtype=float) > 0.0, 1.0, 0.0)
+    dora = (12.0, 10.0) if plan.weight_decomposed else (0.0, 0.0)
+    packed = (4.0 if plan.quantised else INT8_OPERATORS if plan.int8 else 0.0) * sum(
+        x.layers for x in model.linears if adaptable(x))
+    ahead = forward + products + packed + targets * (6.0 + under + dropped + dora[0])
+    unpacking = packed if plan.quantised else 0.3 * packed  # int8: the weight is dequantised (4), nothing is quantised
+    back = backward + products * (1.0 if plan.adapter else 2.0) + unpacking + targets * (9.0 + under + dropped + dora[1])
+    return ahead * again + back
+
+
+def _norms(model: ModelShape) -> Iterator[tuple[float, float]]:
+    """(norms, elements of a token in each): of the residual stream, and of queries and keys where a model has them."""
+    yield float(model.layers * model.norms_per_layer), float(model.hidden)
+    for a in model.attention:
+        if a.kind in ("full", "sliding") and a.norm_parameters:
+            yield float(a.layers), float(a.heads * a.head_dim)
+            yield float(a.layers), float(a.kv_heads * a.head_dim)
+
+
+def _mean_weight(model: ModelShape) -> float:
+    """Weights of the stack over its products."""
+    return sum(x.inputs * x.outputs * x.layers * x.experts for x in model.linears) / sum(
+        x.layers * x.experts for x in model.linears)
+
+
+def _tokens(plan: TrainingPlan) -> Number:
+    tokens: Number = np.asarray(plan.micro_batch, dtype=float) * np.asarray(plan.seq, dtype=float)
+    return tokens

@@ -1,0 +1,114 @@
+"""What adapters and int8 products of one layer keep for backward, in bytes.
+
+Read off peft's LoRA, DoRA and ParamWrapper layers and bitsandbytes' MatMul8bitLt.
+"""
+
+import numpy as np
+
+from roi.estimate.training.plan import ATTENTION_INPUTS, adaptable
+from roi.estimate.training.setting import MIXED_INPUT, OWN_INPUT, Setting
+from roi.facts.linear import Linear
+from roi.facts.model import Mlp, Number
+
+
+def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
+    """Inputs that targets keep for the gradient of A, A's output, and DoRA's two results.
+
+    With a 16-bit stream every target casts its input to fp32 and keeps that copy; with an fp32 stream targets share the
+    tensor that they read. Dropout gives every target its own output (fp32) and mask (1 byte). Under autocast every target
+    keeps a 16-bit copy of its input, and the 16-bit copies of A and B live with the graph. Without checkpointing the
+    inputs of int8 products are kept too, targets or not.
+    """
+    t, rank, each = s.tokens, np.asarray(s.plan.rank, dtype=float), s.plan.trained_bytes
+    on = s.adapted(linears)
+    held = int8_inputs(s, linears) if s.plan.int8 and not s.plan.checkpointing else 0.0
+    if not on:
+        return held
+    own = sum(x.inputs for x in on)
+    if s.lowered:
+        copies = 2.0 * rank * sum(x.inputs + x.outputs for x in on) * float(each > 2.0)
+        shared = _shared_output(s, on) * (1.0 - s.dropped)
+        total = t * (2.0 * (own - shared) + s.dropped * own + 2.0 * rank * len(on)) + copies
+        return total + decomposed_saved(s, on) + held
+    if s.recast:
+        undropped: Number = each * own
+    else:
+        hidden = s.model.hidden
+        undropped = s.w * hidden * float(any(x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj") for x in on))
+        undropped += s.w * sum(x.inputs for x in on if x.name in OWN_INPUT)
+        undropped += each * sum(x.inputs for x in on if x.name in MIXED_INPUT) * float(s.flash_lowered)
+    undropped = np.maximum(undropped * (1.0 - s.dropped), held / t)
+    total = t * (undropped + (each + 1.0) * own * s.dropped + each * rank * len(on))
+    return total + decomposed_saved(s, on)
+
+
+def _shared_output(s: Setting, on: list[Linear]) -> int:
+    """Width of the attention's 16-bit output, where the adapter reads the tensor that fused attention keeps anyhow.
+
+    Under autocast peft casts no input of a bitsandbytes layer (peft/tuners/lora/bnb.py, requires_conversion).
+    """
+    packed = (s.plan.quantised or s.plan.int8) and not s.eager
+    return sum(x.inputs for x in on if x.name in MIXED_INPUT) * int(packed)
+
+
+def expert_stack_bytes(s: Setting, k: Mlp) -> float:
+    """Bytes of all experts' weights of one layer, or of their gradient, in the stream's type.
+
+    peft adds W and the low-rank product of adapted experts by one baddbmm over the whole stack in every forward, which
+    backward keeps (peft/tuners/lora/layer.py, _LoraFactorsProxy).
+    """
+    return s.w * sum(x.inputs * x.outputs * x.experts for x in k.linears(s.model.hidden) if x.experts > 1)
+
+
+def expert_factor_bytes(s: Setting, k: Mlp) -> Number:
+    """Copies of the experts' A and B in the weights' type, which the fold of W keeps for backward; 0 where both are fp32."""
+    if k.experts == 1 or not s.expert_adapters or s.w >= s.plan.trained_bytes:
+        return 0.0
+    fused = (2.0 if k.gated else 1.0) * (s.model.hidden + (2.0 if k.gated else 1.0) * k.intermediate)
+    return s.w * np.asarray(s.plan.rank, dtype=float) * k.experts * (fused + k.intermediate + s.model.hidden)
+
+
+def int8_inputs(s: Setting, linears: list[Linear], *, output: bool = False) -> Number:
+    """Distinct inputs of int8 products: the norm's output once, and each output or down projection's own.
+
+    The output projection's input is the attention's output, counted where `output` is asked for: without checkpointing the
+    attention keeps the same tensor.
+    """
+    packed = [x for x in linears if adaptable(x)]
+    own = sum(x.inputs for x in packed if x.name in OWN_INPUT)
+    shared = s.model.hidden * float(any(x.name not in (*OWN_INPUT, *MIXED_INPUT) for x in packed))
+    mixed = s.attended * sum(x.inputs for x in packed if x.name in MIXED_INPUT) * float(output)
+    return s.tokens * (s.w * (own + shared) + mixed)
+
+
+def decomposed_saved(s: Setting, on: list[Linear]) -> Number:
+    """DoRA's base and low-rank results; with dropout the base result is computed anew from a copy of the weight."""
+    if not s.plan.weight_decomposed:
+        return 0.0
+    result = 2.0 if s.lowered else s.plan.trained_bytes
+    # a base product has the type of what it reads: attention's output is 16-bit under autocast
+    plain = sum(x.outputs * (s.attended if x.name in MIXED_INPUT else s.w) for x in on)
+    outputs = sum(x.outputs for x in on)
+    copied = s.plan.quantised or s.lowered or s.plan.dtype != "fp32"
+    weights = result * sum(x.inputs * x.outputs for x in on) * float(copied)
+    base = plain * (1.0 - s.dropped) + result * outputs * s.dropped
+    return s.tokens * (base + result * outputs) + s.dropped * weights
+
+
+def merge_bytes(s: Setting, x: Linear) -> Number:
+    """DoRA above what a target keeps, `decomposed_saved` included: its norm, or its result where tokens are many.
+
+    Norm of V + s B A: an identity of inputs x inputs in the type that its product runs in, B A, its scaled copy, the weight
+    and the sum in fp32; the target's results are still to come. Result: magnitude x base, magnitude x low-rank and their
+    sum in fp32, beside the weight and B A, which the function still holds (peft/tuners/lora/dora.py). So it does the input
+    before and after dropout, where backward keeps neither.
+    """
+    weight = x.inputs * x.outputs
+    copied = 4.0 * float(s.plan.quantised or s.plan.dtype != "fp32")
+    lowered = s.lowered and s.plan.trained_bytes > 2.0
+    identity = (2.0 if lowered else s.plan.trained_bytes) * x.inputs**2
+    norm = identity + (12.0 + copied) * weight - decomposed_saved(s, [x])
+    result = (12.0 + s.w * s.dropped) * x.outputs * s.tokens + (4.0 + copied) * weight
+    cast = float(s.lowered and not s.plan.quantised)
+    inputs = 4.0 * x.inputs * s.tokens * (cast + s.dropped * float(s.lowered or s.recast))
+    return np.maximum(norm, result) + inputs

@@ -1,0 +1,144 @@
+"""Parameters that a training run holds and trains."""
+
+from typing import Final
+
+import numpy as np
+
+from roi.errors import InputError
+from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable, fuse_linears, resolve_targets, trains_experts
+from roi.facts.linear import Linear
+from roi.facts.model import ModelShape, Number
+
+NF4_BLOCK: Final = 64
+"""Weights that share one scale (bitsandbytes' blocksize)."""
+
+DOUBLE_QUANT_BLOCK: Final = 256
+"""Scales that share one second-level scale."""
+
+EIGHT_BIT_BLOCK: Final = 256
+"""Elements of an 8-bit optimizer state that share one fp32 scale."""
+
+
+def target_linears(model: ModelShape, plan: TrainingPlan) -> tuple[Linear, ...]:
+    """The matrix products that carry an adapter, fused ones as one, experts apart; empty for full fine-tuning."""
+    if not plan.adapter:
+        return ()
+    names = resolve_targets(model, plan.targets)
+    return tuple(x for x in fuse_linears(model, model.linears) if adaptable(x) and x.name in names)
+
+
+def largest_rank(model: ModelShape, plan: TrainingPlan) -> int:
+    """The rank from which no target gains: the full rank of the widest one, the smaller side of its weight.
+
+    peft takes any rank, and narrow targets beside wide ones (a head of keys, a gate) are usual, so theirs is no limit.
+    """
+    sides = [min(site.inputs, site.outputs) for site in target_linears(model, plan)]
+    if plan.adapter and trains_experts(model, plan.targets):
+        sides += [min(model.hidden, k.intermediate) for k in model.mlp if k.experts > 1]
+    return max(sides, default=model.hidden)
+
+
+def check_rank(model: ModelShape, plan: TrainingPlan, field: str = "rank") -> None:
+    """Raise where the adapter's rank is above the full rank of every target."""
+    most = largest_rank(model, plan)
+    if plan.adapter and np.any(np.asarray(plan.rank, dtype=float) > most):
+        raise InputError(f"{field}: {plan.rank:,} is not usable; at most {most:,}, the full rank of the widest target of"
+                         f" {model.id}")
+
+
+def expert_adapter_parameters(model: ModelShape, plan: TrainingPlan) -> float:
+    """Parameters of adapters on experts and routers for rank 1; 0 where experts carry none.
+
+    Each expert has its own A and B. Gate and up are one parameter, to which peft gives twice the rank: the block diagonal
+    that two adapters would need (peft/utils/transformers_weight_conversion.py, PeftConcatenate).
+    """
+    if not (plan.adapter and trains_experts(model, plan.targets)):
+        return 0.0
+    total = 0
+    for k in model.mlp:
+        if k.experts > 1:
+            fused = 2 * (model.hidden + 2 * k.intermediate)
+            total += k.layers * k.experts * (fused + k.intermediate + model.hidden)
+            total += k.layers * (model.hidden + k.experts) * int(plan.targets == "all-linear")
+    return float(total)
+
+
+def trained_parameters(model: ModelShape, plan: TrainingPlan) -> Number:
+    """Parameters that get a gradient; broadcasts over rank.
+
+    LoRA: rank x (inputs + outputs) a target (arXiv 2106.09685, section 4.1). DoRA adds one magnitude an output
+    (arXiv 2402.09353, section 4.1). rsLoRA changes the scale alone. Full: every parameter.
+    """
+    if not plan.adapter:
+        return float(model.parameters)
+    rank = np.asarray(plan.rank, dtype=float)
+    sites = target_linears(model, plan)
+    total = rank * (float(sum((s.inputs + s.outputs) * s.layers for s in sites)) + expert_adapter_parameters(model, plan))
+    if plan.weight_decomposed:
+        total = total + float(sum(s.outputs * s.layers for s in sites))
+    return total
+
+
+def nf4_bytes_per_weight(*, double_quant: bool) -> float:
+    """Bytes of one NF4 weight with its scales: 4.127 bits with double quantisation, else 4.5 bits.
+
+    Half a byte, and one scale per 64 weights: fp32, or with double quantisation one byte plus an fp32 scale per 256
+    scales (arXiv 2305.14314, section 3).
+    """
+    scale = 1.0 + 4.0 / DOUBLE_QUANT_BLOCK if double_quant else 4.0
+    return 0.5 + scale / NF4_BLOCK
+
+
+def int8_scale_bytes(model: ModelShape) -> float:
+    """Bytes of the int8 base's scales: one fp32 a row of each weight (Int8Params.SCB)."""
+    return 4.0 * sum(s.outputs * s.layers for s in model.linears if adaptable(s))
+
+
+def quantised_parameters(model: ModelShape) -> int:
+    """Weights that bitsandbytes quantises: the linear layers of the stack, without head, experts and biases."""
+    return sum(s.inputs * s.outputs * s.layers for s in model.linears if adaptable(s))
+
+
+def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> float:
+    """Bytes of the base model on the device.
+
+    NF4 holds the linear layers in 4 bits, int8 in 8; what is left is fp32 after peft's prepare_model_for_kbit_training.
+    """
+    if not (plan.quantised or plan.int8):
+        return model.parameters * DTYPE_BYTES[plan.dtype]
+    packed = quantised_parameters(model)
+    left = (model.parameters - packed) * plan.stream_bytes
+    if plan.int8:
+        return packed + int8_scale_bytes(model) + left
+    return packed * nf4_bytes_per_weight(double_quant=plan.double_quant) + left
+
+
+def kbit_preparation_bytes(model: ModelShape, plan: TrainingPlan) -> float:
+    """Bytes that the cast of embedding, norms and head to fp32 adds to the weights (part of `base_weight_bytes`)."""
+    if not plan.prepared:
+        return 0.0
+    return (model.parameters - quantised_parameters(model)) * (4.0 - DTYPE_BYTES[plan.dtype])
+
+
+def optimizer_state_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
+    """Bytes of Adam's two moments inside torch's allocator; broadcasts over rank.
+
+    adamw: in the dtype of the trained parameter (torch). 8-bit: one byte and an fp32 scale per 256 (arXiv 2110.02861).
+    Paged: 0, since bitsandbytes takes managed memory outside torch that the driver can evict at the peak. Ignored:
+    bitsandbytes keeps tensors under 4,096 elements in fp32 (under 0.1% of an adapter).
+    """
+    each = {
+        "adamw": plan.trained_bytes, "adamw-bf16": 2.0,
+        "adamw-8bit": 1.0 + 4.0 / EIGHT_BIT_BLOCK, "paged-adamw-8bit": 0.0,
+    }[plan.optimizer]
+    return 2.0 * each * trained_parameters(model, plan)
+
+
+def optimizer_workspace_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
+    """Bytes that the optimizer step allocates: torch's multi-tensor AdamW holds sqrt(v) of every parameter at once.
+
+    bitsandbytes updates in place, and so does the fused AdamW that the HF Trainer asks for (optim="adamw_torch_fused"); one
+    with bf16 states goes parameter by parameter.
+    """
+    multi_tensor = plan.optimizer == "adamw" and plan.trainer == "plain"
+    return (plan.trained_bytes if multi_tensor else 0.0) * trained_parameters(model, plan)

@@ -1,0 +1,125 @@
+"""What token mixing keeps for backward, and what its backward needs on top, in bytes.
+
+Read off transformers 5 (rotary, repeat_kv, SDPA and eager attention) and torch's three SDPA paths on CUDA.
+"""
+
+from typing import Final
+
+from roi.estimate.training.adapter_activations import adapter_saved
+from roi.estimate.training.plan import fuse_linears
+from roi.estimate.training.setting import Setting
+from roi.facts.model import Attention, Number
+
+DELTA_CHUNK: Final = 64.0
+"""Tokens of a chunk of the gated delta rule (chunk_size)."""
+
+
+def attention_saved(s: Setting, a: Attention) -> Number:
+    """Token mixing: queries, keys, values, output, mask or scores, q/k norms, and the adapters on its projections."""
+    w, t = s.attended, s.tokens
+    linears = list(a.linears(s.model.hidden))
+    if a.kind == "linear":
+        return _linear_saved(s, a) + adapter_saved(s, linears)
+    if s.eager:
+        saved = _scores_saved(s, a, w, _eager_pair_bytes(s, a))
+    else:
+        scored = s.scored(a)
+        saved = scored * _scores_saved(s, a, 4.0, 4.0) + (1.0 - scored) * _fused_saved(s, a)
+    if a.kind != "latent" and a.norm_parameters:
+        normed = (a.heads + a.kv_heads) * a.head_dim
+        saved = saved + normed * t * (4.0 + (0.0 if s.plan.adapter else s.normalised))
+    if a.kind == "latent":
+        saved = saved + 4.0 * t * ((a.q_rank or 0) + (a.kv_rank or 0))
+    return saved + adapter_saved(s, linears)
+
+
+def attention_transient(s: Setting, a: Attention) -> Number:
+    """Backward of materialised scores above what the layer keeps: CUDA's softmax backward makes gradient x output.
+
+    Gradient, product and result in fp32 (12), less the copy of the weights in the compute type that was freed before. From
+    fp16 to fp32 softmax is one kernel, so its result is fp16 (SoftMax.cpp, half_to_float). 0 for fused attention.
+    """
+    if a.kind == "linear":
+        return s.pairs * 0.0
+    if s.eager and a.sinks:
+        return 3.0 * s.w * s.pairs * a.heads  # gradient, product and result in the compute type
+    if s.eager:
+        narrow = s.attended if s.attended < 4.0 else 0.0
+        fused = 2.0 if narrow and s.plan.dtype == "fp16" else 0.0
+        return (12.0 - narrow - fused) * s.pairs * a.heads
+    return 12.0 * s.scored(a) * s.pairs * a.heads
+
+
+def _linear_saved(s: Setting, a: Attention) -> Number:
+    """The chunked gated delta rule as torch runs it without the flash-linear-attention package, in fp32.
+
+    Fourteen tensors of a head's width (padded and scaled queries, keys and values, the triangular solutions, each chunk's new
+    values, the gated norm), five of a chunk's width a token (decay and scores inside a chunk), a state a chunk; in the
+    stream's type the convolution's input and output and the norm's result (modeling_qwen3_next.py,
+    torch_chunk_gated_delta_rule).
+    """
+    heads = 14.0 * a.head_dim + 5.0 * DELTA_CHUNK + a.head_dim * a.value_width / DELTA_CHUNK
+    return s.tokens * (4.0 * a.heads * heads + s.w * (2.0 * a.conv_width + a.heads * a.value_width))
+
+
+def _eager_pair_bytes(s: Setting, a: Attention) -> float:
+    """Bytes a score: softmax in fp32 and its copy in the compute type; a soft cap's tanh too.
+
+    Sinks: softmax stays in the compute type (modeling_gpt_oss.py).
+    """
+    w = s.attended
+    if a.sinks:
+        return w
+    return 4.0 + (w if w < 4.0 else 0.0) + (w if s.model.family == "gemma2" else 0.0)
+
+
+def _scores_saved(s: Setting, a: Attention, w: float, pair: float) -> Number:
+    """Queries, repeated keys and values, scores at `pair` bytes each, and the output where it is read.
+
+    The output projection alone reads the output: full fine-tuning, an adapter on it that shares the tensor, int8.
+    """
+    d, v, t = a.head_dim, a.value_width, s.tokens
+    saved = w * t * a.heads * (2.0 * d + v) + s.pairs * a.heads * pair
+    output = s.attended * a.heads * v * t
+    if not s.plan.adapter or (s.plan.int8 and not s.plan.checkpointing):
+        return saved + output
+    shared = "o_proj" in s.targets and not s.recast and not s.lowered
+    return saved + output * float(shared) * (1.0 - s.dropped)
+
+
+def _fused_saved(s: Setting, a: Attention) -> Number:
+    """Queries, keys, values and output, a log-sum a row, and the additive mask of every layer.
+
+    A mask makes transformers repeat keys and values for all heads. The value of a fused projection is a view: the product's
+    whole output lives as long as it does.
+    """
+    w, t, d, v = s.attended, s.tokens, a.head_dim, a.value_width
+    masked = s.masked(a)
+    kv_heads = a.heads if a.kind == "latent" else a.kv_heads
+    repeated = masked * float(1 < kv_heads < a.heads)  # one head is repeated by a view
+    value = _value_width(s, a)
+    keys_values = repeated * a.heads * (d + v) + (1.0 - repeated) * (kv_heads * d + value)
+    return w * t * (a.heads * d + keys_values) + t * a.heads * (w * v + 4.0) + masked * s.pairs * w
+
+
+def _value_width(s: Setting, a: Attention) -> int:
+    """Width of the tensor that keeps the values alive: their own, or a fused product's whole output in the same type."""
+    if a.kind == "latent":
+        return a.heads * a.value_width
+    fused = {x.name: x.outputs for x in fuse_linears(s.model, list(a.linears(s.model.hidden)))}
+    whole = "v_proj" not in fused and not a.shared_kv and s.attended == s.w
+    return fused["q_proj"] if whole else a.kv_heads * a.value_width
+
+
+def mask_bytes(s: Setting) -> Number:
+    """Masks that are arguments of every layer: booleans, one byte a pair; eager attention's additive one in the stream's type.
+
+    Windows have one of their own.
+    """
+    kinds = {(a.kind, a.window): a for a in s.model.attention if a.kind != "linear"}
+    if s.eager:
+        return s.w * s.pairs * float(len(kinds))
+    total: Number = 0.0
+    for a in kinds.values():
+        total = total + s.masked(a)
+    return total * s.pairs

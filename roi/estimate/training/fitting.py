@@ -1,0 +1,209 @@
+"""Which GPUs a training plan fits on, what binds where it does not, and the nearest plan that fits."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.errors import InputError
+from roi.estimate.training.adapters import check_rank
+from roi.estimate.training.dry_peaks import DryPeaks
+from roi.estimate.training.memory import PHASES, MemoryBreakdown, training_memory, workspace_bytes
+from roi.estimate.training.plan import TrainingPlan, check_context, refusal, trains_experts
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
+
+MICRO_BATCHES: Final = np.arange(1.0, 1025.0)
+"""Micro-batches that the search tries."""
+
+SEQ_STEP: Final = 128
+"""Longest sequences are found to this many tokens."""
+
+PARTS: Final = ("weights", "adapters", "gathered", "gradients", "optimizer", "activations", "logits")
+"""Parts that can bind."""
+
+
+REPLAY_ENDS: Final = (0.95, 1.07)
+"""5th and 95th percentile of measured over replayed reserved memory: the order of allocation while a model loads is not
+recorded, and there is one source of equal lengths to hold the replay to (11 rows of train_runs.csv, RTX 4080: measured
+0.95 to 1.07 of the replay)."""
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """Memory beyond torch's allocated peak: central, low (5th) and high (95th percentile)."""
+
+    slack: tuple[float, float, float]
+    """(reserved - allocated) / what the allocator typically holds loose (MemoryBreakdown.loose_bytes)."""
+    context_bytes: tuple[float, float, float]
+    """CUDA context, bytes."""
+
+
+SLACK_OF_PEAK: Final = (0.09, 0.12)
+"""How far below and above the closed form reserved memory may lie, as a share of the allocated peak: 5th and 95th percentile
+over 120 replays of the grid's dry runs. A plan with hardly any logits has a narrow unit of slack, one with many a wide one, so
+the narrower of this and of the slack's own spread holds."""
+
+
+def reserved_range(memory: MemoryBreakdown, overhead: Overhead) -> tuple[float, float, float]:
+    """Reserved bytes in closed form: central, 5th and 95th percentile."""
+    allocated, loose = float(memory.peak_allocated_bytes), float(memory.loose_bytes)
+    central, low, high = (allocated + loose * slack for slack in overhead.slack)
+    below, above = SLACK_OF_PEAK
+    return central, max(low, central - below * allocated, allocated), min(high, central + above * allocated)
+
+
+@dataclass(frozen=True)
+class GpuFit:
+    """One plan on one GPU."""
+
+    gpu: Gpu
+    memory: MemoryBreakdown
+    low_bytes: float
+    """Peak of the process, 5th percentile."""
+    high_bytes: float
+    """Peak of the process, 95th percentile."""
+    fits: bool
+    """True where the central estimate is at most the card's memory."""
+    tight: bool
+    """True where it fits, but the high estimate does not."""
+    largest_micro_batch: int
+    """Largest micro-batch that fits at the plan's sequence; 0 = none."""
+    longest_seq: int
+    """Longest sequence that fits at the plan's micro-batch, within the model's context; 0 = none."""
+    binds: str
+    """Largest part of the peak."""
+    nearest: str
+    """The smallest change of plan that fits; empty where the plan fits or none was found."""
+    nearest_bytes: float
+    """Peak of the process under that plan; 0 where there is none."""
+    limits_run: bool | None = None
+    """Whether the two limits are sizes that were run dry with the whole model; False: they lie between such sizes; None: the
+    closed form."""
+
+
+def fit_plan(model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: DryPeaks | None = None) -> GpuFit:
+    """The plan (scalar fields) on one GPU, with the search around it; memory from `dry` where there is a dry run.
+
+    The nearest smaller plan is always searched in closed form, which is held to dry runs.
+    """
+    check_context(model, plan)
+    check_rank(model, plan)
+    refused = refusal(model, plan)
+    if refused:
+        raise InputError(refused)
+    memory = training_memory(model, plan, gpu, overhead.slack[0], overhead.context_bytes[0])
+    if dry is not None:
+        return _fit_dry(model, plan, gpu, overhead, dry, memory)
+    _, low, high = (a + b for a, b in zip(reserved_range(memory, overhead), overhead.context_bytes, strict=True))
+    fits = float(memory.process_bytes) <= gpu.memory_bytes
+    parts = [float(getattr(memory, f"{part}_bytes")) for part in PARTS]
+    nearest, needed = ("", 0.0) if fits else _nearest_plan(model, plan, gpu, overhead)
+    seqs = np.arange(float(SEQ_STEP), model.context_tokens + 1.0, SEQ_STEP)
+    return GpuFit(
+        gpu, memory, low, high, fits, fits and high > gpu.memory_bytes,
+        _largest(model, replace(plan, micro_batch=MICRO_BATCHES), MICRO_BATCHES, gpu, overhead),
+        _largest(model, replace(plan, seq=seqs), seqs, gpu, overhead),
+        PARTS[int(np.argmax(parts))], nearest, needed,
+    )
+
+
+def fit_plans(
+    model: ModelShape, plan: TrainingPlan, gpus: Sequence[Gpu], overhead: Callable[[Gpu], Overhead],
+    dry: DryPeaks | None = None,
+) -> list[GpuFit]:
+    """`fit_plan` on every GPU, in the order given."""
+    return [fit_plan(model, plan, gpu, overhead(gpu), dry) for gpu in gpus]
+
+
+def _fit_dry(
+    model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: DryPeaks, closed: MemoryBreakdown,
+) -> GpuFit:
+    """The fit with the dry run's peak; replicas add a gradient bucket, newer cards a larger cuBLAS workspace."""
+    context, least, most = overhead.context_bytes
+    more = workspace_bytes(gpu) - dry.workspace_bytes
+    bucket = float(closed.adapters_bytes) if plan.gpus > 1 and plan.adapter else 0.0
+    allocated, reserved = dry.own.allocated_bytes + more + bucket, dry.own.reserved_bytes + more + bucket
+    parts = {name: dry.parts_bytes.get(name, 0.0) for name in (*PARTS, "workspaces")}
+    parts["workspaces"] += more + sum(n for name, n in dry.parts_bytes.items() if name not in parts)
+    parts["gradients"] += bucket
+    memory = replace(
+        closed, weights_bytes=parts["weights"], adapters_bytes=parts["adapters"], gradients_bytes=parts["gradients"],
+        optimizer_bytes=parts["optimizer"], activations_bytes=parts["activations"], logits_bytes=parts["logits"],
+        workspaces_bytes=parts["workspaces"], gathered_bytes=0.0, peak_allocated_bytes=allocated,
+        peak_phase=PHASES.index(dry.phase), reserved_bytes=reserved, context_bytes=context,
+        process_bytes=reserved + context,
+    )
+    fits = reserved + context <= gpu.memory_bytes
+    high = reserved * REPLAY_ENDS[1] + most
+    room = gpu.memory_bytes - context - more - bucket
+    found = (dry.largest_micro_batch(room), dry.longest_seq(room, SEQ_STEP))
+    ran = gpu.id in dry.limits and plan.gpus == 1
+    batch, longest = dry.limits[gpu.id] if ran else found
+    nearest, needed = "", 0.0
+    if not fits and batch >= 1:
+        nearest, needed = f"micro-batch {batch}", dry.reserved_at(batch) + context + more + bucket
+    elif not fits:
+        nearest, needed = _nearest_plan(model, plan, gpu, overhead, skip="micro-batch")
+    binding = [parts[name] for name in PARTS]
+    return GpuFit(
+        gpu, memory, reserved * REPLAY_ENDS[0] + least, high, fits, fits and high > gpu.memory_bytes,
+        batch, longest, PARTS[int(np.argmax(binding))], nearest, needed, ran,
+    )
+
+
+def _process_bytes(model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead) -> NDArray[np.float64]:
+    memory = training_memory(model, plan, gpu, overhead.slack[0], overhead.context_bytes[0])
+    return np.asarray(memory.process_bytes, dtype=np.float64)
+
+
+def _largest(model: ModelShape, plan: TrainingPlan, tried: NDArray[np.float64], gpu: Gpu, overhead: Overhead) -> int:
+    """The largest tried value whose plan fits; memory rises with it."""
+    room = _process_bytes(model, plan, gpu, overhead) <= gpu.memory_bytes
+    return int(tried[room][-1]) if bool(room.any()) else 0
+
+
+def _nearest_plan(
+    model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, skip: str = "no plan",
+) -> tuple[str, float]:
+    """(the smallest change of plan that fits in closed form, its bytes); those whose name begins with `skip` are left out."""
+    for name, other in _smaller_plans(model, plan):
+        if name.startswith(skip) or refusal(model, other):
+            continue
+        needed = float(_process_bytes(model, other, gpu, overhead))
+        if needed <= gpu.memory_bytes:
+            return name, needed
+    return "", 0.0
+
+
+def _smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[tuple[str, TrainingPlan]]:
+    """Plans that need less, from the smallest change to the largest."""
+    thrifty = replace(plan, micro_batch=1.0, checkpointing=True)
+    if not plan.checkpointing:
+        yield "checkpointing", replace(plan, checkpointing=True)
+    if plan.micro_batch > 1:
+        yield "micro-batch 1", replace(plan, micro_batch=1.0)
+        if not plan.checkpointing:
+            yield "micro-batch 1 + checkpointing", thrifty
+    if plan.adapter and trains_experts(model, plan.targets):
+        yield "targets attention", replace(plan, targets="attention")
+    if plan.prepared and any(k.experts > 1 for k in model.mlp):
+        # k-bit preparation casts experts, which stay unquantised, to fp32
+        yield "LoRA", replace(plan, method="lora")
+        yield "LoRA, targets attention, micro-batch 1", replace(thrifty, method="lora", targets="attention")
+    if not plan.adapter:
+        if plan.optimizer == "adamw":
+            yield "full, 8-bit optimizer, micro-batch 1", replace(thrifty, optimizer="adamw-8bit")
+        yield "LoRA", replace(plan, method="lora")
+        yield "LoRA, micro-batch 1", replace(thrifty, method="lora")
+    quantised: TrainingPlan = replace(thrifty, method="qdora" if plan.weight_decomposed else "qlora")
+    name = "QDoRA" if plan.weight_decomposed else "QLoRA"
+    if not plan.quantised:
+        yield name, replace(plan, method=quantised.method)
+        yield f"{name}, micro-batch 1 + checkpointing", quantised
+    seq = float(plan.seq) / 2.0
+    while seq >= SEQ_STEP:
+        yield f"{name}, micro-batch 1, {seq:,.0f} tokens", replace(quantised, seq=float(np.floor(seq)))
+        seq /= 2.0

@@ -1,0 +1,268 @@
+"""Peak memory of one training step, phase by phase."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.estimate.training.activations import (
+    LayerBytes,
+    final_norm_saved,
+    layer_bytes,
+    norm_backward_bytes,
+    retained_input_bytes,
+    unreached_bytes,
+)
+from roi.estimate.training.adapters import kbit_preparation_bytes
+from roi.estimate.training.attention import mask_bytes
+from roi.estimate.training.head import chunked_head_gradient, kept_logits, loss_chain, lowered_head_bytes
+from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
+from roi.estimate.training.setting import Setting, read_setting
+from roi.estimate.training.sharding import WholeTensors, held_states, whole_tensors
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape, Number
+from roi.units import GIB
+
+MIB: Final = 2**20
+
+PHASES: Final = ("forward", "loss", "backward", "optimizer")
+"""Where the peak can lie."""
+
+CUBLAS_WORKSPACE_BYTES: Final = 2 * 8.125 * MIB
+"""torch gives each cuBLAS handle :4096:2:16:8 = 8.125 MiB; forward and the autograd thread have one each."""
+
+CUBLAS_WORKSPACE_HOPPER_BYTES: Final = 2 * 32.0 * MIB
+"""The same from compute capability 9.0 on, where torch takes 32 MiB a handle (NVIDIA's advice for Hopper)."""
+
+CONTEXT_BYTES: Final = 0.45 * GIB
+"""CUDA context and loaded kernels of torch, cuBLAS and bitsandbytes: 0.3 to 0.6 GiB by card and driver, outside torch."""
+
+
+@dataclass(frozen=True)
+class MemoryBreakdown:
+    """Bytes of one GPU; the parts are those alive at the peak and sum to `peak_allocated_bytes`."""
+
+    weights_bytes: Number
+    """Base model, scales of NF4 or int8 included; one GPU's part where parameters are sharded."""
+    adapters_bytes: Number
+    """Adapter parameters (fp32 unless a sharding engine casts them)."""
+    gathered_bytes: Number
+    """Whole parameters of the layers in work, gathered from all GPUs; 0 unless parameters are sharded."""
+    gradients_bytes: Number
+    """Gradients alive at the peak."""
+    optimizer_bytes: Number
+    """Adam's moments, DeepSpeed's fp32 copy of what is trained, and in the optimizer phase the step's temporaries."""
+    activations_bytes: Number
+    """Activations alive at the peak: kept for backward, checkpoints, and the working layer's transients."""
+    logits_bytes: Number
+    """Logits, log-softmax and their gradients alive at the peak."""
+    workspaces_bytes: Number
+    """cuBLAS workspaces inside torch's allocator."""
+    peak_allocated_bytes: Number
+    """What torch.cuda.max_memory_allocated reports."""
+    peak_phase: Number
+    """Index into PHASES."""
+    phase_bytes: tuple[Number, Number, Number, Number]
+    """The highest point of each phase."""
+    preparation_bytes: Number
+    """Part of the weights: the cast of embedding, norms and head to fp32 by k-bit preparation."""
+    dequantisation_bytes: Number
+    """The largest dequantised weight, part of backward's transients."""
+    loose_bytes: Number
+    """What the caching allocator typically holds beyond the peak: the unit of `slack`."""
+    dynamic_bytes: Number
+    """Part of the peak that comes and goes within a step: gradients, activations, logits, temporaries."""
+    saved_bytes: Number
+    """Activations kept at the end of forward."""
+    reserved_bytes: Number
+    """With the caching allocator's slack on the dynamic part: freed blocks that no later tensor fits into."""
+    context_bytes: Number
+    """CUDA context and kernels, outside torch."""
+    process_bytes: Number
+    """reserved + context: what nvidia-smi shows."""
+
+
+def workspace_bytes(gpu: Gpu | None) -> float:
+    """cuBLAS workspaces that torch allocates on this card; the older cards' where no card is given."""
+    hopper = gpu is not None and gpu.id.upper().startswith(("H100", "H200", "H800", "H20", "GH", "B200", "B300", "GB"))
+    return CUBLAS_WORKSPACE_HOPPER_BYTES if hopper else CUBLAS_WORKSPACE_BYTES
+
+
+def training_memory(
+    model: ModelShape, plan: TrainingPlan, gpu: Gpu | None = None, slack: Number = 0.0, context: Number = CONTEXT_BYTES,
+) -> MemoryBreakdown:
+    """Peak memory of one training step on one GPU, bytes; every numeric field of the plan broadcasts.
+
+    The peak is the highest of four phases, taken in a step that finds the optimizer's state in place:
+
+        forward    resident + kept activations (+ DoRA's merge of the last layer)
+        loss       resident + kept + T x V x (kept logits + 12): log-softmax, its gradient and the incoming one, fp32
+        backward   resident + kept or checkpoints + the working layer + gradients so far; the last and the first layer
+        optimizer  resident + gradients + sqrt(v)
+
+    resident = weights + adapters + moments + workspaces. With sharding they are one GPU's part, and whole parameters and
+    unreduced gradients come on top in each phase (see sharding). `slack` is (reserved - allocated) / dynamic: weights and
+    moments are never freed, so they leave no holes (see efficiencies).
+
+    Not modelled: fused losses but TRL's, torch.compile, offload to the host, int8's outlier columns, evaluation and loading
+    peaks. Checkpointing is non-reentrant, as transformers 5 does it. tests/test_dry_run.py holds it to dry runs.
+    """
+    s = read_setting(model, plan)
+    layer = layer_bytes(s)
+    held, whole = held_states(model, plan, float(plan.gpus)), whole_tensors(model, plan)
+    gradients, bucket = held.gradients_bytes, held.buckets_bytes
+    workspace = workspace_bytes(gpu)
+    carried = gradients if plan.accumulation > 1 else gradients * 0.0
+    phases = [
+        _forward(s, layer, whole, carried), _loss(s, layer, whole, carried), _backward_last(s, layer, whole, carried),
+        _backward_first(s, layer, whole, gradients), _backward_embedding(s, whole, gradients),
+        _optimizer_step(s, gradients, held.update_bytes),
+    ]
+    weights, adapters, moments = held.weights_bytes, held.adapters_bytes, held.moments_bytes
+    resident = weights + adapters + moments + workspace + bucket
+    totals = np.broadcast_arrays(*[resident + sum(p, np.float64(0.0)) for p in phases])
+    stacked = np.stack([np.asarray(x, dtype=float) for x in totals])
+    best = np.argmax(stacked, axis=0)
+    live = [_choose(best, [p[i] for p in phases]) for i in range(5)]
+    peak = stacked.max(axis=0)
+    dynamic = peak - resident
+    loose = _loose(s, dynamic)
+    reserved = peak + loose * np.asarray(slack, dtype=float)
+    every = np.zeros_like(peak)
+    return MemoryBreakdown(
+        weights_bytes=every + weights, adapters_bytes=every + adapters, gathered_bytes=live[4],
+        gradients_bytes=live[0] + bucket,
+        optimizer_bytes=every + moments + live[3], activations_bytes=live[1], logits_bytes=live[2],
+        workspaces_bytes=every + workspace, peak_allocated_bytes=peak,
+        peak_phase=np.asarray([0, 1, 2, 2, 2, 3])[best],
+        phase_bytes=(stacked[0], stacked[1], stacked[2:5].max(axis=0), stacked[5]),
+        preparation_bytes=every + kbit_preparation_bytes(model, plan),
+        dequantisation_bytes=every + largest_dequantised_bytes(model, plan),
+        dynamic_bytes=dynamic, loose_bytes=loose, saved_bytes=every + _saved(s, layer), reserved_bytes=reserved,
+        context_bytes=every + context,
+        process_bytes=reserved + context,
+    )
+
+
+LOOSE_DYNAMIC: Final = 0.08
+"""Share of what comes and goes within a step that lies in the gaps of segments, beside one fp32 logits tensor: a freed
+logits-sized block is cut up by the tensors of backward, and the next large one opens a segment of its own. One rule with and
+without checkpointing, so that what reserves rises with what is kept (120 replays: mean error of reserved memory 3.7%, as with
+half a tensor without checkpointing; efficiencies.json)."""
+
+
+def _loose(s: Setting, dynamic: Number) -> Number:
+    """Bytes that the allocator's slack is counted in."""
+    logits = 0.0 if s.plan.chunked_head else 4.0 * s.tokens * s.model.vocab
+    return logits + LOOSE_DYNAMIC * dynamic
+
+
+def largest_dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
+    """Bytes of the largest quantised weight after dequantisation: NF4 to the compute type, int8 to the stream's.
+
+    0 where the base is not quantised.
+    """
+    if not (plan.quantised or plan.int8):
+        return 0.0
+    sizes = [x.inputs * x.outputs for x in model.linears if adaptable(x)]
+    return (plan.stream_bytes if plan.int8 else DTYPE_BYTES[plan.dtype]) * max(sizes, default=0)
+
+
+Live = tuple[Number, Number, Number, Number, Number]
+"""Gradients, activations, logits, optimizer temporaries and gathered parameters, bytes, beyond what is resident."""
+
+
+def _saved(s: Setting, layer: LayerBytes) -> Number:
+    """Activations kept at the end of forward, the last norm included."""
+    m = s.model
+    if s.plan.checkpointing:
+        # a mask built once is an argument of every layer, one byte an element
+        kept = m.layers * (s.w * m.hidden * s.tokens + retained_input_bytes(s))
+        return kept + mask_bytes(s) + final_norm_saved(s)
+    return m.layers * layer.saved - unreached_bytes(s) + final_norm_saved(s)
+
+
+def _retained(s: Setting) -> Number:
+    """Inputs of int8 products, all layers: they live as long as the loss."""
+    return s.model.layers * retained_input_bytes(s)
+
+
+def _shards(s: Setting) -> float:
+    """GPUs that a gradient is divided over."""
+    return 1.0 if s.plan.sharding == "none" else float(s.plan.gpus)
+
+
+def _head_gradient(s: Setting) -> float:
+    return 0.0 if s.plan.adapter else s.model.head_parameters * s.plan.trained_bytes
+
+
+def _forward(s: Setting, layer: LayerBytes, whole: WholeTensors, carried: Number) -> Live:
+    """Forward in the last layer, or its end where a kept output holds the last micro-step's graph, and int8's inputs.
+
+    Else only DoRA's merge can make it the highest phase: backward's recompute holds more.
+    """
+    merging = float(s.plan.weight_decomposed) * (layer.peak if s.plan.checkpointing else layer.merging)
+    again = s.plan.logits_kept and s.plan.accumulation > 1
+    last_step = _retained(s) * float(again)
+    logits = kept_logits(s) * 2.0 + 4.0 * s.tokens * s.model.vocab if s.plan.int8 and again else 0.0
+    gathered = whole.last_bytes if s.plan.weight_decomposed else whole.loss_bytes
+    return carried, _saved(s, layer) + merging + last_step, logits, 0.0, gathered
+
+
+def _loss(s: Setting, layer: LayerBytes, whole: WholeTensors, carried: Number) -> Live:
+    head = chunked_head_gradient(s)
+    return carried + head, _saved(s, layer) + lowered_head_bytes(s), loss_chain(s), 0.0, whole.loss_bytes
+
+
+def _backward_last(s: Setting, layer: LayerBytes, whole: WholeTensors, carried: Number) -> Live:
+    """Backward in the last layer (or its norm): everything is still kept; the head's gradient has come."""
+    stream = s.w * s.model.hidden * s.tokens
+    working = layer.peak if s.plan.checkpointing else np.maximum(layer.transient, norm_backward_bytes(s))
+    # a tied head's new gradient waits for the embedding's; an untied one's is added to the old at once
+    head = _head_gradient(s) if s.model.tied or not _adds_to_old(s) else 0.0
+    kept = _saved(s, layer) - final_norm_saved(s) * float(s.plan.checkpointing)
+    return carried + head + whole.layer_gradients_bytes, kept + working + stream, kept_logits(s), 0.0, whole.last_bytes
+
+
+def _backward_first(s: Setting, layer: LayerBytes, whole: WholeTensors, gradients: Number) -> Live:
+    """Backward in the first layer: every gradient has come but an untied embedding's."""
+    stream = s.w * s.model.hidden * s.tokens
+    waiting = 0.0 if s.model.tied else _embedding_gradient(s) / _shards(s)
+    others = _retained(s) - retained_input_bytes(s) * float(not s.plan.checkpointing)
+    unreduced = whole.layer_gradients_bytes + whole.root_gradients_bytes
+    if _adds_to_old(s) and s.model.tied:
+        unreduced = unreduced + _head_gradient(s)
+    return gradients - waiting + unreduced, layer.peak + stream + others, kept_logits(s), 0.0, whole.first_bytes
+
+
+def _backward_embedding(s: Setting, whole: WholeTensors, gradients: Number) -> Live:
+    """Backward of the embedding: a dense gradient of its size; a tied model sums it with the head's into a third.
+
+    Where micro-steps accumulate, all of them stand beside the old one.
+    """
+    again = float(_adds_to_old(s))
+    new = 2.0 + again if s.model.tied else max(again, float(s.plan.sharding != "none"))
+    unreduced = new * _embedding_gradient(s) + whole.root_gradients_bytes
+    activations = s.w * s.model.hidden * s.tokens + _retained(s)
+    return gradients + unreduced, activations, kept_logits(s), 0.0, whole.embedding_bytes
+
+
+def _adds_to_old(s: Setting) -> bool:
+    """True where a gradient of an earlier micro-step waits for the new one; shards are reduced in every micro-step."""
+    return s.plan.accumulation > 1 and s.plan.sharding == "none"
+
+
+def _embedding_gradient(s: Setting) -> float:
+    return 0.0 if s.plan.adapter else s.model.embedding_parameters * s.plan.trained_bytes
+
+
+def _optimizer_step(s: Setting, gradients: Number, temporaries: Number) -> Live:
+    return gradients, _retained(s) * float(s.plan.logits_kept), kept_logits(s), temporaries, 0.0
+
+
+def _choose(best: NDArray[np.intp], parts: list[Number]) -> Number:
+    """The part that belongs to the highest phase, element by element."""
+    spread = np.stack([np.broadcast_to(np.asarray(p, dtype=np.float64), best.shape) for p in parts])
+    chosen: NDArray[np.float64] = np.take_along_axis(spread, best[np.newaxis], axis=0)[0]
+    return chosen

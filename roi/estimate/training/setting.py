@@ -1,0 +1,121 @@
+"""The numbers that every activation formula uses: a plan on a model, broadcast once."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable, fuse_linears, resolve_targets, trains_experts
+from roi.facts.linear import Linear
+from roi.facts.model import Attention, ModelShape, Number
+
+OWN_INPUT: Final = ("down_proj", "shared_down_proj", "q_b_proj", "kv_b_proj")
+"""Products that alone read their input."""
+
+MIXED_INPUT: Final = ("o_proj", "out_proj")
+"""Products that read the output of token mixing."""
+
+FLASH_HEAD_DIM: Final = 256
+"""FlashAttention-2 takes head dimensions up to this (torch, sdp_utils.cpp)."""
+
+WITHOUT_SDPA: Final = ("gemma2", "gpt_oss", "bloom")
+"""Families whose class has no SDPA (soft-capped scores, sinks, ALiBi): transformers gives them eager attention."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A plan on a model; `tokens`, `pairs` and `dropped` broadcast against each other."""
+
+    model: ModelShape
+    plan: TrainingPlan
+    targets: frozenset[str]
+    tokens: Number
+    """micro_batch x seq."""
+    pairs: Number
+    """micro_batch x seq x seq: elements of one head's scores."""
+    padded: Number
+    """1 where a batch of more than one sequence carries padding, or a row holds several examples, else 0."""
+    dropped: Number
+    """1 where LoRA dropout is on, else 0."""
+
+    @property
+    def w(self) -> float:
+        """Bytes of a stream element.
+
+        peft casts what a quantised layer adds back to the layer's type, but not under autocast (peft/tuners/lora/bnb.py,
+        requires_conversion): DoRA's fp32 magnitudes then make the stream fp32.
+        """
+        packed = self.plan.method == "qdora" and self.plan.autocast
+        widened = packed and bool(self.targets & {"o_proj", "down_proj"})
+        return 4.0 if widened else self.plan.stream_bytes
+
+    @property
+    def lowered(self) -> bool:
+        """True where autocast runs the products of wider tensors in 16 bits, each on a 16-bit copy of its input."""
+        narrow = DTYPE_BYTES[self.plan.dtype]
+        return self.plan.autocast and self.plan.adapter and narrow < max(self.plan.trained_bytes, self.w)
+
+    @property
+    def flash_lowered(self) -> bool:
+        """True where transformers hands FlashAttention 16-bit copies of fp32 queries, keys and values.
+
+        The kernel takes no other type (modeling_flash_attention_utils.py); its output is 16-bit too.
+        """
+        return self.plan.attention == "flash" and self.w >= 4.0 and DTYPE_BYTES[self.plan.dtype] < 4.0
+
+    @property
+    def attended(self) -> float:
+        """Bytes of a query, key, value or attention output element."""
+        return 2.0 if self.lowered or self.flash_lowered else self.w
+
+    @property
+    def normalised(self) -> float:
+        """Bytes of an element that a trained RMSNorm keeps: Gemma scales it in fp32 (modeling_gemma.py), others after."""
+        return 4.0 if self.model.family.startswith("gemma") else self.w
+
+    @property
+    def recast(self) -> bool:
+        """True where a target casts its input to the adapter's type and so keeps a copy of its own."""
+        return self.plan.adapter and self.w != self.plan.trained_bytes
+
+    @property
+    def eager(self) -> bool:
+        """True where scores are materialised by the class itself."""
+        return self.plan.attention == "eager" or (self.plan.attention == "sdpa" and self.model.family in WITHOUT_SDPA)
+
+    @property
+    def expert_adapters(self) -> bool:
+        """True where adapters sit on the experts."""
+        return self.plan.adapter and trains_experts(self.model, self.plan.targets)
+
+    def adapted(self, linears: list[Linear]) -> list[Linear]:
+        """Those of a layer's products that carry an adapter; fused ones are one."""
+        return [x for x in fuse_linears(self.model, linears) if adaptable(x) and x.name in self.targets]
+
+    def masked(self, a: Attention) -> Number:
+        """1 where SDPA gets an explicit mask: padding, packing, or a window that the sequence reaches; else 0."""
+        if self.plan.attention != "sdpa" or self.eager or a.kind == "linear":
+            return self.padded * 0.0
+        beyond = np.asarray(self.plan.seq, dtype=float) >= (a.window or np.inf)
+        return np.where(beyond, 1.0, self.padded)
+
+    def scored(self, a: Attention) -> Number:
+        """1 where torch's SDPA takes its math path on CUDA, which keeps fp32 scores; else 0.
+
+        Without a mask heads stay grouped: FlashAttention takes them in 16 bits and up to 256 wide, memory-efficient attention
+        not at all (aten/src/ATen/native/transformers/cuda/sdp_utils.cpp). With a mask transformers repeats keys and values, and
+        memory-efficient attention serves (integrations/sdpa_attention.py, use_gqa_in_sdpa).
+        """
+        if self.plan.attention != "sdpa" or self.eager or a.kind in ("linear", "latent") or a.kv_heads == a.heads:
+            return self.padded * 0.0
+        flash = self.attended < 4.0 and a.head_dim <= FLASH_HEAD_DIM and a.value_width == a.head_dim
+        return (1.0 - self.masked(a)) * float(not flash)
+
+
+def read_setting(model: ModelShape, plan: TrainingPlan) -> Setting:
+    """The plan's numbers, ready for the formulas."""
+    batch, seq = np.asarray(plan.micro_batch, dtype=float), np.asarray(plan.seq, dtype=float)
+    targets = resolve_targets(model, plan.targets) if plan.adapter else frozenset()
+    padded = np.where(((batch > 1.0) & plan.padded) | plan.packed, 1.0, 0.0)
+    dropped = np.where(np.asarray(plan.dropout, dtype=float) > 0.0, 1.0, 0.0)
+    return Setting(model, plan, targets, batch * seq, batch * seq * seq, padded, dropped)

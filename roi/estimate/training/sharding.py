@@ -1,0 +1,227 @@
+"""What one GPU of a sharded job holds, gathers and sends: ZeRO-2, ZeRO-3 and FSDP in closed form.
+
+States that live between uses are divided by the number of GPUs; on top come whole tensors for a moment: the parameters of
+the layers in work and the gradients that are not reduced yet. P = parameters, N = GPUs.
+
+    zero2   P + (gradients + fp32 copy of what is trained + moments) / N
+    zero3   (P + gradients + fp32 copy + moments) / N + the module in work, what is prefetched and what is soon used again
+    fsdp    (P + gradients + moments) / N + the root unit (embedding, last norm, head) + two layers
+
+Each GPU works on its own micro-batch: activations are not divided. Read off DeepSpeed's stage_1_and_2.py, stage3.py and
+partitioned_param_coordinator.py, and torch's fsdp/_runtime_utils.py and _fully_shard.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from roi.estimate.training.adapters import (
+    base_weight_bytes,
+    nf4_bytes_per_weight,
+    optimizer_state_bytes,
+    optimizer_workspace_bytes,
+    quantised_parameters,
+    trained_parameters,
+)
+from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape, Number
+
+FSDP_LAYERS: Final = 2.0
+"""Gathered layers alive at once: the one in work and the one prefetched (torch's rate limiter lets two all-gathers run)."""
+
+REUSE_PARAMETERS: Final = 1e9
+"""DeepSpeed's stage3_max_reuse_distance: parameters used again within so many others stay gathered."""
+
+SUB_GROUP_PARAMETERS: Final = 1e9
+"""DeepSpeed's sub_group_size: ZeRO-3 updates so many parameters at a time."""
+
+PREFETCH_SHARE: Final = 0.9
+"""transformers sets stage3_prefetch_bucket_size: auto to 0.9 x hidden^2 elements, and reduce_bucket_size to hidden^2."""
+
+
+@dataclass(frozen=True)
+class HeldStates:
+    """Bytes that one GPU holds between uses."""
+
+    weights_bytes: Number
+    """Base weights; NF4's scales are no parameters, so every GPU holds all of them."""
+    adapters_bytes: Number
+    """Adapters as the products see them."""
+    moments_bytes: Number
+    """Adam's moments, and DeepSpeed's fp32 copy of what is trained."""
+    gradients_bytes: Number
+    """Gradients after reduction."""
+    update_bytes: Number
+    """Temporaries of the optimizer step."""
+    buckets_bytes: Number
+    """Buffers that gradients are reduced in."""
+
+
+@dataclass(frozen=True)
+class WholeTensors:
+    """Bytes of tensors that are whole for a moment; zero where nothing is sharded."""
+
+    loss_bytes: Number
+    """Parameters at the loss."""
+    last_bytes: Number
+    """Parameters in the last layer's backward."""
+    first_bytes: Number
+    """Parameters in the first layer's backward."""
+    embedding_bytes: Number
+    """Parameters in the embedding's backward."""
+    layer_gradients_bytes: Number
+    """Gradients of the layers in work that are not reduced yet."""
+    root_gradients_bytes: Number
+    """The head's gradient, where it waits for the embedding's: in FSDP's root unit, and wherever the two are tied."""
+
+
+def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStates:
+    """What one of `gpus` GPUs holds between uses, bytes; broadcasts over rank and gpus.
+
+    Without sharding: everything, and beyond one GPU the bucket of DistributedDataParallel, as large as the gradients.
+    DeepSpeed keeps an fp32 copy of what is trained in 16 bits and its moments in fp32, and casts a gradient to fp32 to
+    update (ZeRO-3 a sub-group at a time). FSDP under autocast holds its shard of what is trained in fp32, gradients and
+    moments too, and casts what it gathers (mixed precision); without, everything stays in the model's dtype.
+    Gradients are reduced in every micro-step; a loop that accumulates under no_sync() holds them whole instead.
+    """
+    trained = trained_parameters(model, plan)
+    weights = base_weight_bytes(model, plan)
+    states = optimizer_state_bytes(model, plan)
+    update = optimizer_workspace_bytes(model, plan)
+    gradients = trained * plan.trained_bytes
+    adapters = gradients if plan.adapter else trained * 0.0
+    if plan.sharding == "none":
+        bucket = np.where(np.asarray(gpus) > 1.0, gradients, 0.0)
+        return HeldStates(weights, adapters, states, gradients, update, bucket)
+    share = 1.0 / np.asarray(gpus, dtype=float)
+    wide = _trained_wide(plan)
+    moments = states * (4.0 / plan.trained_bytes if plan.optimizer == "adamw" and wide else 1.0)
+    temporaries = update * (4.0 / plan.trained_bytes if plan.optimizer == "adamw" and wide else 1.0)
+    if plan.sharding == "fsdp":
+        grown = 4.0 / plan.trained_bytes if wide else 1.0
+        weights = weights * (1.0 if plan.adapter else grown)
+        return HeldStates(
+            _sharded_weights(model, plan, weights, share), adapters * grown * share, moments * share,
+            gradients * grown * share, temporaries * share, 0.0,
+        )
+    copy = 4.0 * trained if wide else 0.0 * trained
+    part = trained * share
+    at_once = np.minimum(part, SUB_GROUP_PARAMETERS) if plan.sharding == "zero3" else part
+    fraction = at_once / np.where(part > 0.0, part, 1.0)
+    temporaries = temporaries * share * fraction
+    # a gradient is flattened (a copy) and cast to fp32; its 16-bit parts go before the update starts
+    flat = plan.trained_bytes * at_once
+    widened = 4.0 * at_once + np.maximum(flat, temporaries - flat) if wide else temporaries
+    bucket = 2.0 * plan.trained_bytes * np.minimum(float(model.hidden) ** 2, trained)
+    if plan.sharding == "zero2":
+        return HeldStates(weights, adapters, (moments + copy) * share, gradients * share, widened, bucket)
+    return HeldStates(
+        _sharded_weights(model, plan, weights, share), adapters * share, (moments + copy) * share, gradients * share,
+        widened, bucket,
+    )
+
+
+def whole_tensors(model: ModelShape, plan: TrainingPlan) -> WholeTensors:
+    """Parameters gathered, and gradients not yet reduced, at four moments of a step, bytes.
+
+    fsdp: the root unit stays whole from the first forward to the end of backward (it is not resharded after forward); in
+    backward the layer in work and the prefetched one are whole; a layer's gradients wait for their reduction beside the
+    next one's. zero3: modules are gathered one by one, ahead by the prefetch bucket, and stay where they are used again
+    within the reuse distance: the head and the last layers at the loss, a layer between recompute and backward.
+    zero2: a layer's gradients wait until their bucket is full.
+    """
+    trained = trained_parameters(model, plan)
+    if plan.sharding == "none":
+        nothing = trained * 0.0
+        return WholeTensors(nothing, nothing, nothing, nothing, nothing, nothing)
+    b = DTYPE_BYTES[plan.dtype]
+    unit = layer_unit_bytes(model, plan)
+    adapters = trained / model.layers * plan.trained_bytes if plan.adapter else 0.0 * trained
+    layer = unit + adapters
+    waiting = adapters if plan.adapter else layer
+    head, embedding = b * model.head_parameters, b * model.embedding_parameters
+    summed = head + 0.0 * trained if model.tied and not plan.adapter else 0.0 * trained
+    if plan.sharding == "zero2":
+        nothing = trained * 0.0
+        return WholeTensors(nothing, nothing, nothing, nothing, waiting, summed)
+    if plan.sharding == "fsdp":
+        root = root_unit_bytes(model, plan) + 0.0 * trained
+        both = FSDP_LAYERS * layer
+        kept = 0.0 * trained if plan.adapter else head + 0.0 * trained
+        return WholeTensors(root, root + both, root + both, root, FSDP_LAYERS * waiting, kept)
+    ahead = PREFETCH_SHARE * b * float(model.hidden) ** 2
+    passes = 3.0 if plan.checkpointing else 2.0  # uses that count into the distance: forward, recompute, backward
+    window = b * max(REUSE_PARAMETERS - 2.0 * model.head_parameters, 0.0) / passes
+    reused = np.minimum(np.maximum(window, layer), layer * model.layers)
+    return WholeTensors(
+        head + reused, head + np.maximum(reused, layer + ahead), layer + ahead, embedding + 0.0 * trained, waiting,
+        summed,
+    )
+
+
+def layer_unit_bytes(model: ModelShape, plan: TrainingPlan) -> float:
+    """Bytes of the largest decoder layer when gathered; NF4 is gathered packed, half a byte a weight."""
+    b = DTYPE_BYTES[plan.dtype]
+    parts = [[list(a.linears(model.hidden)) for a in model.attention], [list(k.linears(model.hidden)) for k in model.mlp]]
+    total = 0.0
+    for kinds in parts:
+        total += max(sum(
+            (0.5 if plan.quantised and adaptable(x) else b) * x.inputs * x.outputs * x.experts for x in linears
+        ) for linears in kinds)
+    return total + b * model.norms_per_layer * model.hidden
+
+
+def root_unit_bytes(model: ModelShape, plan: TrainingPlan) -> float:
+    """Bytes of FSDP's root unit when gathered: embedding, head (once where tied), last norm, and what no layer holds."""
+    left = 0 if model.tied else model.head_parameters
+    extra = model.extra_parameters + model.positions * model.hidden + model.hidden
+    return DTYPE_BYTES[plan.dtype] * (model.embedding_parameters + left + extra)
+
+
+def gathered_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
+    """Bytes of all parameters as an all-gather moves them; NF4 packed, its scales stay."""
+    b = DTYPE_BYTES[plan.dtype]
+    packed = quantised_parameters(model) if plan.quantised else 0
+    adapters = trained_parameters(model, plan) * plan.trained_bytes if plan.adapter else 0.0
+    return 0.5 * packed + b * (model.parameters - packed) + adapters
+
+
+def link_seconds(model: ModelShape, plan: TrainingPlan, gpu: Gpu) -> tuple[Number, Number]:
+    """Seconds on the GPU-to-GPU link: of every micro-step, and of every optimizer step; at the datasheet's bandwidth.
+
+    A ring moves bytes x (N - 1) / N for an all-gather or a reduce-scatter, twice that for an all-reduce
+    (arXiv 1910.02054, section 7). zero3 and fsdp gather all parameters in forward and again in backward (recompute uses
+    the second) and scatter the gradients; zero2 scatters the gradients, and gathers what was updated once a step;
+    replicas all-reduce the gradients once a step. Root unit of fsdp: gathered once, not twice.
+    """
+    trained = trained_parameters(model, plan)
+    gradients = trained * plan.trained_bytes
+    ring = (plan.gpus - 1) / plan.gpus / gpu.link_bytes_per_s
+    match plan.sharding:
+        case "none":
+            return 0.0 * trained, 2.0 * ring * gradients
+        case "zero2":
+            return ring * gradients, ring * gradients
+        case "fsdp":
+            twice = 2.0 * gathered_bytes(model, plan) - root_unit_bytes(model, plan)
+            return ring * (twice + gradients), 0.0 * trained
+        case "zero3":
+            return ring * (2.0 * gathered_bytes(model, plan) + gradients), 0.0 * trained
+    raise ValueError(f"no communication for sharding {plan.sharding!r}")
+
+
+def _trained_wide(plan: TrainingPlan) -> bool:
+    """True where what is trained has an fp32 home beside, or instead of, the 16-bit one that products see."""
+    if plan.trained_bytes >= 4.0:
+        return False
+    return plan.sharding != "fsdp" or plan.autocast
+
+
+def _sharded_weights(model: ModelShape, plan: TrainingPlan, weights: Number, share: Number) -> Number:
+    """The part of the base weights on one GPU; the scales of NF4 belong to no parameter and are on every one."""
+    if not plan.quantised:
+        return weights * share
+    scales = quantised_parameters(model) * (nf4_bytes_per_weight(double_quant=plan.double_quant) - 0.5)
+    return (weights - scales) * share + scales

@@ -1,0 +1,94 @@
+"""What a run's prediction rests on: the engine's fit, brought to the card, with the spread of what the fit has not seen."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from roi.catalog.cards.matrix_rates import matrix_shares
+from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, adapter_throughput, load_serving_efficiencies
+from roi.estimate.accuracy.serving_interval import ServingEvidence
+from roi.estimate.accuracy.serving_left_out import leave_models_out, same_model
+from roi.estimate.accuracy.serving_run import ServingRun
+from roi.estimate.serving.iteration import Efficiencies
+from roi.facts.gpu import Gpu
+
+REFERENCE: Final = "H100-80GB-SXM"
+"""The card that most fitted runs ran on; matrix efficiencies are shares of its datasheet rate."""
+
+AMD_LOW: Final = 0.36
+"""P5 of a recent engine's speed on AMD cards: half way (in logarithms) from the build of 2024, at 0.2 of NVIDIA's share of
+the roofline (LLM-Inference-Bench), to what other unseen cards have (0.65). No recent run on AMD was fitted."""
+
+
+def engine_row(family: str, *, recent: bool) -> tuple[EngineEfficiencies, bool]:
+    """The fit that speaks for an engine family, and False where it is the one for engines that were not fitted alone."""
+    rows = load_serving_efficiencies().engines
+    for row in rows:
+        if family == row.engine or family in row.aliases:
+            return row, not row.engine.startswith("other")
+    name = "other" if recent else "other-2024"
+    return next(row for row in rows if row.engine == name), False
+
+
+def reached(efficiencies: Efficiencies, gpu: Gpu) -> Efficiencies:
+    """The efficiencies on this card: matrix products by the best that people measured on it, relative to the H100's.
+
+    Cards reach 0.5 (MI300X) to 1.1 (RTX 4090) of their datasheet rate, by power and software; the fitted ones 0.78 to 0.87.
+    A card without a measurement is taken like the H100. At most 1.
+    """
+    shares = matrix_shares()
+    ratio = shares.get(gpu.id, shares[REFERENCE]) / shares[REFERENCE]
+    return replace(efficiencies, decode_mfu=min(float(efficiencies.decode_mfu) * ratio, 1.0),
+                   prefill_mfu=min(float(efficiencies.prefill_mfu) * ratio, 1.0))
+
+
+def on_card(row: EngineEfficiencies, gpu: Gpu | Sequence[Gpu]) -> Efficiencies:
+    """The engine's efficiencies on a card, or on one card a plan (arrays): as fitted where the card was, else `reached`."""
+    if isinstance(gpu, Gpu):
+        return row.efficiencies if gpu.id in row.gpus else reached(row.efficiencies, gpu)
+    each = {card.id: on_card(row, card) for card in gpu}
+    return replace(row.efficiencies, decode_mfu=np.array([each[g.id].decode_mfu for g in gpu]),
+                   prefill_mfu=np.array([each[g.id].prefill_mfu for g in gpu]))
+
+
+def serving_evidence(run: ServingRun) -> ServingEvidence:
+    """The published evidence for a run, its efficiencies and the spread of what is new about it."""
+    row, own = engine_row(run.engine, recent=run.recent)
+    return evidence_from(run, row, row.efficiencies, own=own)
+
+
+def evidence_from(run: ServingRun, row: EngineEfficiencies, efficiencies: Efficiencies, *, own: bool) -> ServingEvidence:
+    """The evidence with these efficiencies and the row's spreads."""
+    gpu = run.system.gpu
+    low, high = row.speed_ends(gpu.id)
+    fitted = gpu.id in row.gpus
+    if gpu.id.startswith("MI") and not fitted:
+        low = min(low, AMD_LOW)
+    shared = adapter_throughput(run.load.adapters)
+    assert isinstance(shared.value, int | float)
+    ends = float(shared.value), shared.low or float(shared.value), shared.high or float(shared.value)
+    new = " and ".join(word for word, missing in (("engine", not own), ("card", not fitted)) if missing) or "model"
+    return ServingEvidence(efficiencies if fitted else reached(efficiencies, gpu), low, high, row.ttft_low, row.ttft_high,
+                           ends, f"{row.engine}, {new} left out")
+
+
+def without_its_model(runs: Sequence[ServingRun]) -> Callable[[ServingRun], ServingEvidence | None]:
+    """Evidence from a fit of `runs` themselves: of the run's engine family, its own model left out.
+
+    None where too few runs are left. The spread is the catalog's for the engine. A run's model is its architecture and size:
+    Llama-3-8B is left out with Llama-3.1-8B.
+    """
+    def pool_of(run: ServingRun) -> str:
+        row, own = engine_row(run.engine, recent=run.recent)
+        return run.engine if own else row.engine
+
+    fits = leave_models_out([run for run in runs if not run.implausible], pool_of)
+
+    def evidence(run: ServingRun) -> ServingEvidence | None:
+        found = fits.get((pool_of(run), same_model(run)))
+        row, own = engine_row(run.engine, recent=run.recent)
+        return None if found is None else evidence_from(run, row, found, own=own)
+
+    return evidence

@@ -1,0 +1,208 @@
+"""What is known of training speed on each GPU: training profiles, and fits that came with roi or lie among the profiles.
+
+What a plan's training speed rests on, card by card: the best of what the profiles hold.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import date as Date
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
+
+from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
+from roi.catalog.models.shapes import find_model
+from roi.errors import InputError
+from roi.estimate.accuracy.measured_run import MeasuredRun
+from roi.estimate.step.calibration import ONE_GPU, Evidence, GroupFit, evidence_for, grouped, layout_of, scale_group, timed_run
+from roi.estimate.step.device_rates import device_rates
+from roi.estimate.step.roofline import device_evidence
+from roi.estimate.training.plan import TrainingPlan
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
+from roi.facts.profiles import DryRunProfile, TrainPoint, TrainProfile
+from roi.store.profiles.folders import canonical_gpu
+from roi.store.profiles.lookup import Store, StoredProfile, device_profiles, read_plan
+
+SCHEMA: Final = "roi.calibration/1"
+
+SUFFIX: Final = ".calibration"
+"""Files among the profiles that hold fits (JSON); not .json, which is a profile."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class CalibrationGroup(_Record):
+    """One source on one GPU in one layout."""
+
+    source: str
+    """The table's source, or the profile's file."""
+    gpu: str
+    """Name in the catalog."""
+    layout: str = ONE_GPU
+    """one GPU, or what several share: replicas, zero2, zero3, fsdp."""
+    n: PositiveInt
+    """Measured runs."""
+    overall: PositiveFloat
+    """Roofline time over measured time, median of the runs."""
+    log_scatter: NonNegativeFloat
+    """Root mean square of log(roofline / measured) around it."""
+
+
+class CalibrationFile(_Record):
+    """Fits of training speed, as `roi calibrate --output` writes them."""
+
+    schema_: Literal["roi.calibration/1"] = Field(SCHEMA, alias="schema")
+    date: Date
+    """Day of the fit."""
+    roi: str
+    """Version of roi: the roofline that the scales stand against."""
+    tables: tuple[str, ...] = ()
+    """Names of the tables that were read."""
+    groups: tuple[CalibrationGroup, ...]
+
+
+def read_calibration(path: Path) -> CalibrationFile:
+    """The fits in the file at `path`; an InputError where it is none."""
+    try:
+        return CalibrationFile.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"calibration: cannot read {path}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        raise InputError(f"calibration: {path}: {where}: {first['msg']}") from error
+
+
+def calibration_text(fits: Iterable[GroupFit], day: Date, version: str, tables: Sequence[str]) -> str:
+    """The fits as the text of a file."""
+    kept = tuple(
+        CalibrationGroup(source=f.source, gpu=f.gpu, layout=f.layout, n=f.n, overall=round(f.overall, 4),
+                         log_scatter=round(f.log_scatter, 4))
+        for f in fits
+    )  # fmt: skip
+    file = CalibrationFile(schema=SCHEMA, date=day, roi=version, tables=tuple(tables), groups=kept)
+    return json.dumps(file.model_dump(mode="json", by_alias=True), indent=1) + "\n"
+
+
+def find_calibrations(folders: Iterable[Path]) -> tuple[tuple[CalibrationFile, ...], tuple[tuple[Path, str], ...]]:
+    """Calibration files (*.calibration) anywhere below the folders, and (file, reason) of those that cannot be read."""
+    found, damaged = [], []
+    for path in (p for folder in folders for p in sorted(folder.rglob(f"*{SUFFIX}"))):
+        try:
+            found.append(read_calibration(path))
+        except InputError as error:
+            damaged.append((path, str(error)))
+    return tuple(found), tuple(damaged)
+
+
+@cache
+def published_fits() -> tuple[GroupFit, ...]:
+    """Fits of the published rows that came with roi: training_calibration.json."""
+    text = (files("roi.catalog") / "efficiencies" / "training_calibration.json").read_text(encoding="utf-8")
+    return group_fits(CalibrationFile.model_validate_json(text))
+
+
+def group_fits(file: CalibrationFile) -> tuple[GroupFit, ...]:
+    """The file's groups as the estimators take them."""
+    return tuple(GroupFit(g.source, g.gpu, g.layout, g.n, g.overall, g.log_scatter) for g in file.groups)
+
+
+def profile_runs(stored: StoredProfile[TrainProfile]) -> tuple[MeasuredRun, ...]:
+    """Each point of a training profile as a measured run, warm-up cut; none where the catalog lacks its model or card."""
+    profile = stored.profile
+    try:
+        model, gpu = find_model(profile.model, exact=True), find_gpu(canonical_gpu(profile.environment))
+    except InputError:
+        return ()
+    plan = read_plan(profile.plan)
+    return tuple(
+        MeasuredRun(
+            f"{stored.name}#{number}", stored.name, plan.method, gpu.id, model,
+            replace(plan, micro_batch=float(point.micro_batch), seq=float(point.seq), padded=False, accumulation=1),
+            gpu, float(point.seq), point.memory.allocated_bytes, "allocated",
+            point.micro_batch * point.seq / _step_s(point) * plan.gpus,
+        )
+        for number, point in enumerate(profile.points, start=1) if len(point.step_s) > point.warmup
+    )  # fmt: skip
+
+
+def _step_s(point: TrainPoint) -> float:
+    """Median of the timed steps."""
+    return float(np.median(point.step_s[point.warmup:]))
+
+
+def training_evidence(
+    gpu: Gpu, store: Store, calibrations: Sequence[CalibrationFile] = (), layout: str = ONE_GPU,
+) -> Evidence:
+    """The best evidence for training speed on `gpu`: own profiles on it, else fits on it, else the published ones.
+
+    `store` is read for training profiles of every model (load_profiles(folders, kinds={"train"})); `calibrations` are those
+    of `find_calibrations`. `efficiency.overall`, `low` and `high` of the answer go where the catalog's `overall` and its
+    spread went. `level` says which evidence it is: profile; gpu (other sources on this card); layout or all (no run on this
+    card: the catalog's own figure with the spread of sources left out).
+    """
+    return speed_evidence(store, calibrations)(gpu, layout)
+
+
+def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -> Callable[[Gpu, str], Evidence]:
+    """`training_evidence` for any (GPU, layout); profiles and files are fitted once."""
+    known = training_efficiencies()
+    profiles = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
+    timed = [timed_run(run, known.step()) for stored in profiles for run in profile_runs(stored)]
+    own = [scale_group(group) for group in grouped(run for run in timed if run is not None)]
+    mine = {fit.source for fit in own}
+    fits = [*own, *(fit for file in calibrations for fit in group_fits(file)), *published_fits()]
+
+    def evidence(gpu: Gpu, layout: str) -> Evidence:
+        found = evidence_for(gpu.id, layout, fits, known.step(), mine)
+        if found is not None and found.level in {"profile", "gpu"}:
+            return found
+        low, high = known.overall.spread()
+        return Evidence(known.step(), low, high, "all", known.overall.n, (known.overall.source,))
+
+    return evidence
+
+
+def evidence_line(gpu: Gpu, evidence: Evidence) -> str:
+    """One sentence on what the speed rests on."""
+    kind = {
+        "profile": "measured here", "device": "a dry run over rates measured here", "gpu": "other sources on this card",
+        "layout": "other cards", "all": "other cards",
+    }
+    told = "; ".join(evidence.sources[:3]) + (f" and {len(evidence.sources) - 3} more" if len(evidence.sources) > 3 else "")
+    return f"{gpu.id}: speed {kind[evidence.level]} ({told}; n {evidence.n})"
+
+
+def plan_speed(
+    shape: ModelShape, plan: TrainingPlan, dry: DryRunProfile | None, store: Store,
+    calibrations: Sequence[CalibrationFile] = (),
+) -> Callable[[Gpu], Evidence]:
+    """Evidence for any card, best first: training profiles on it; its measured rates with the plan's dry run; published runs.
+
+    `store` holds training and device profiles; `dry` is a dry run of this very plan.
+    """
+    fitted, layout = speed_evidence(store, calibrations), layout_of(plan)
+
+    def evidence(gpu: Gpu) -> Evidence:
+        found = fitted(gpu, layout)
+        if found.level == "profile" or dry is None or not dry.operators or plan.gpus > 1:
+            return found
+        for stored in device_profiles(store, gpu.id):
+            try:
+                rates = device_rates(stored.profile)
+            except InputError:
+                continue  # too short to give a rate: the next one, or published runs
+            known = training_efficiencies().step()
+            return device_evidence(shape, plan, gpu, dry.operators, rates, known, stored.name)
+        return found
+
+    return evidence

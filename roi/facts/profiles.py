@@ -1,0 +1,209 @@
+"""What a profile file holds: a dry run, the rates of a device, a short training run, prefill and decode, a server under load.
+
+One file a run, written once. Raw times are kept; warm-up is cut when they are read. SI units; null = not known.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from roi.facts.environment import SCHEMA, Environment, Record
+from roi.facts.operator import OperatorGroup
+from roi.facts.serve_profile import ServeProfile
+
+
+class MemoryReading(Record):
+    """Peak memory of one point, bytes."""
+
+    allocated_bytes: NonNegativeFloat | None = None
+    """torch.cuda.max_memory_allocated; on a CPU None."""
+    reserved_bytes: NonNegativeFloat | None = None
+    """torch.cuda.max_memory_reserved."""
+    process_bytes: NonNegativeFloat | None = None
+    """This process on the device as NVML counts it (context included); on a CPU its highest resident set."""
+    device_bytes: NonNegativeFloat | None = None
+    """Everything in use on the device."""
+
+
+class DryRunSearch(Record):
+    """What the dry run says about other sizes, so that limits are found without torch."""
+
+    micro_batch: PositiveInt
+    """Sequences."""
+    seq: PositiveInt
+    """Tokens of each."""
+    allocated_bytes: PositiveFloat
+    """Peak allocated by a dry run of the same plan at this size."""
+    reserved_bytes: PositiveFloat
+    """The same after the allocator's replay."""
+    ran: bool = True
+    """True where the whole model was run at this size; False where models of a few layers say it."""
+
+
+class DryRunLimit(Record):
+    """What fits on one card, found by running the whole model at it."""
+
+    gpu: str
+    """Name in the catalog."""
+    largest_micro_batch: NonNegativeInt
+    """At the plan's length; 0 = none."""
+    longest_seq: NonNegativeInt
+    """At the plan's micro-batch, tokens; 0 = none."""
+
+
+class DryRunProfile(Record):
+    """A training step on tensors without storage."""
+
+    kind: Literal["dry-run"] = "dry-run"
+    schema_: Literal["roi.profile/1"] = Field(SCHEMA, alias="schema")
+    started: datetime
+    environment: Environment
+    model: str
+    """Catalog name, or the path or Hub id that was given."""
+    config_hash: str
+    """SHA-256 of the architecture's configuration, 12 hex digits: a changed shape is another model."""
+    plan: dict[str, Any]  # Any: a TrainingPlan, whose type lies one floor up; catalog.profiles reads it
+    """The training plan."""
+    trained_parameters: NonNegativeInt
+    """Parameters that get a gradient."""
+    allocated_bytes: PositiveFloat
+    """Peak that torch.cuda.max_memory_allocated would report, cuBLAS workspace included."""
+    reserved_bytes: PositiveFloat
+    """Peak that torch.cuda.max_memory_reserved would report."""
+    workspace_bytes: NonNegativeFloat
+    """cuBLAS workspace in the figures above: larger from Hopper on (roi.estimate.training.memory)."""
+    parts_bytes: dict[str, NonNegativeFloat]
+    """What is alive at the peak, by part; sums to allocated_bytes."""
+    phase: str
+    """forward, loss, backward or optimizer: where the peak lies."""
+    module: str
+    """Module where the peak lies."""
+    operator: str
+    """Operator at which it is reached."""
+    largest: tuple[tuple[str, str, float], ...] = ()
+    """Largest groups alive at the peak: (operator and shape, module pattern, bytes)."""
+    timeline_bytes: tuple[float, ...]
+    """Highest allocation in equal slices of the step's events, at most 400."""
+    timeline_phases: tuple[tuple[str, int], ...]
+    """(phase, slice where it begins)."""
+    operators: tuple[OperatorGroup, ...] = ()
+    """Work of one micro-step and one optimizer step."""
+    searched: tuple[DryRunSearch, ...] = ()
+    """Other sizes of the same plan."""
+    limits: tuple[DryRunLimit, ...] = ()
+    """Limits that were run, by card."""
+    notes: tuple[str, ...] = ()
+    """What was approximated."""
+    wall_s: PositiveFloat
+    """Seconds that the dry run took, imports left out."""
+
+
+class Rate(Record):
+    """One measured rate of a device."""
+
+    regime: Literal["matrix", "copy", "dequantise", "attention", "elementwise", "launch"]
+    """What was timed."""
+    name: str
+    """Operator, for example mm, sdpa forward, rms_norm, nf4."""
+    dtype: str
+    """bf16, fp16, fp32, tf32, int8, nf4, ..."""
+    shape: tuple[int, ...]
+    """Matrix: (m, n, k). Attention: (batch, heads, tokens, head_dim). Else the operand's shape."""
+    work: PositiveFloat
+    """FLOP of one call, or bytes moved where the regime is bound by bandwidth; 1 for a launch."""
+    unit: Literal["FLOP", "byte", "launch"]
+    """Unit of `work`."""
+    seconds: tuple[PositiveFloat, ...] = Field(min_length=1)
+    """Every timed call, after warm-up, s."""
+
+
+class DeviceProfile(Record):
+    """Achieved rates of a device."""
+
+    kind: Literal["device"] = "device"
+    schema_: Literal["roi.profile/1"] = Field(SCHEMA, alias="schema")
+    started: datetime
+    environment: Environment
+    rates: tuple[Rate, ...]
+    complete: bool = True
+    """False where the run was stopped; what was measured is kept."""
+    notes: tuple[str, ...] = ()
+
+
+class TrainPoint(Record):
+    """One (micro-batch, length) of a training run."""
+
+    micro_batch: PositiveInt
+    seq: PositiveInt
+    """Tokens of each sequence; all are full."""
+    step_s: tuple[PositiveFloat, ...]
+    """Every micro-step (forward, backward, optimizer) in order, warm-up included, s."""
+    warmup: NonNegativeInt
+    """How many of the first steps are warm-up."""
+    losses: tuple[float, ...] = ()
+    """Loss of every step."""
+    memory: MemoryReading
+    power_w: NonNegativeFloat | None = None
+    """Mean board power while stepping."""
+    energy_j: NonNegativeFloat | None = None
+    """Energy of the timed steps."""
+    predicted_allocated_bytes: NonNegativeFloat | None = None
+    """What the closed form said before the run."""
+
+
+class TrainProfile(Record):
+    """A short real training run."""
+
+    kind: Literal["train"] = "train"
+    schema_: Literal["roi.profile/1"] = Field(SCHEMA, alias="schema")
+    started: datetime
+    environment: Environment
+    model: str
+    """Catalog name, or the path that was given."""
+    plan: dict[str, Any]  # Any: as above
+    weights: str
+    """random (drawn from the shape, seed in the environment), or the path they were read from."""
+    trained_parameters: NonNegativeInt
+    points: tuple[TrainPoint, ...]
+    largest_micro_batch: dict[str, NonNegativeInt] = Field(default_factory=dict)
+    """Largest micro-batch that ran, by sequence length (as text); 0 = not even one."""
+    budget_s: PositiveFloat | None = None
+    complete: bool = True
+    """False where the budget or Ctrl-C ended it early; what was measured is kept."""
+    notes: tuple[str, ...] = ()
+
+
+class InferPoint(Record):
+    """Prefill and decode at one size."""
+
+    adapter: Literal["base", "merged", "unmerged"]
+    batch: PositiveInt
+    prompt_tokens: PositiveInt
+    decoded_tokens: NonNegativeInt
+    prefill_s: tuple[PositiveFloat, ...]
+    """Every timed prefill of the whole batch, s."""
+    decode_s: tuple[PositiveFloat, ...]
+    """Every timed decode step (one token of every sequence), s."""
+    memory: MemoryReading
+
+
+class InferProfile(Record):
+    """Prefill and decode through transformers: base model, merged adapter, unmerged adapter."""
+
+    kind: Literal["infer"] = "infer"
+    schema_: Literal["roi.profile/1"] = Field(SCHEMA, alias="schema")
+    started: datetime
+    environment: Environment
+    model: str
+    dtype: str
+    """bf16, fp16, fp32 or nf4: how the base is stored."""
+    rank: NonNegativeInt
+    """Rank of the adapter."""
+    points: tuple[InferPoint, ...]
+    complete: bool = True
+    notes: tuple[str, ...] = ()
+
+
+Profile = Annotated[DryRunProfile | DeviceProfile | TrainProfile | InferProfile | ServeProfile, Field(discriminator="kind")]
+"""Any of them, told apart by `kind`."""

@@ -1,0 +1,167 @@
+"""The operators of `roi profile device` as calls without arguments, operands made beforehand."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import cycle
+from math import ceil, prod
+from typing import Final
+
+from roi.profiling.device.device_shapes import COLD, Case
+from roi.profiling.device.timing import Call
+from roi.profiling.stack import bitsandbytes as bnb
+from roi.profiling.stack import torch
+
+functional = torch.nn.functional
+
+DTYPES: Final = {
+    "fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.int8,
+}
+
+CHAIN: Final = 100
+"""Tiny operators in one timed chain."""
+
+MOST_COPIES: Final = 32
+
+NF4_BLOCK: Final = 64
+"""Weights that share a scale, bitsandbytes' default."""
+
+DRAWN: Final = 2**20
+"""Numbers drawn for an operand; larger ones repeat them. Random bits matter: switching them costs power, and clocks follow."""
+
+
+class Operands:
+    """Makes operands on one device from one seed."""
+
+    def __init__(self, device: str, cache_bytes: float, seed: int = 0) -> None:
+        self.device = device
+        self.cache_bytes = cache_bytes
+        self.generator = torch.Generator(device=device).manual_seed(seed)
+
+    def normal(self, *shape: int, dtype: str = "fp32") -> torch.Tensor:
+        """Standard normal numbers; int8: whole numbers from -127 to 127."""
+        count = prod(shape)
+        drawn = min(count, DRAWN)
+        if dtype == "int8":
+            block = torch.randint(-127, 128, (drawn,), generator=self.generator, device=self.device, dtype=torch.int8)
+        else:
+            block = torch.randn(drawn, generator=self.generator, device=self.device).to(DTYPES[dtype])
+        return block.repeat(ceil(count / drawn))[:count].view(*shape)
+
+    def cold(self, *shape: int, dtype: str) -> Iterator[torch.Tensor]:
+        """Copies of one operand in turn, so that none is found in the cache."""
+        return self.in_turn(self.normal(*shape, dtype=dtype))
+
+    def in_turn(self, first: torch.Tensor) -> Iterator[torch.Tensor]:
+        """`first` and copies of it, endlessly."""
+        copies = min(MOST_COPIES, max(1, ceil(COLD * self.cache_bytes / first.nbytes)))
+        return cycle([first, *(first.clone() for _ in range(copies - 1))])
+
+
+def build_call(case: Case, operands: Operands) -> Call:
+    """The call of one case; its operands live as long as the call."""
+    builders: dict[str, Callable[[Case, Operands], Call]] = {
+        "matrix": _matrix, "copy": _copy, "dequantise": _dequantise, "attention": _attention, "elementwise": _elementwise,
+    }
+    return builders[case.regime](case, operands)
+
+
+@contextmanager
+def matrix_precision(dtype: str) -> Iterator[None]:
+    """fp32 products on CUDA in full precision, or on tensor cores for tf32; restored afterwards."""
+    before = torch.backends.cuda.matmul.fp32_precision
+    torch.backends.cuda.matmul.fp32_precision = "tf32" if dtype == "tf32" else "ieee"
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.fp32_precision = before
+
+
+def _matrix(case: Case, operands: Operands) -> Call:
+    """x W^T as a linear layer computes it: the weight lies (outputs, inputs)."""
+    if len(case.shape) == 4:
+        batch, m, n, k = case.shape
+        left, right = operands.normal(batch, m, k, dtype=case.dtype), operands.normal(batch, n, k, dtype=case.dtype)
+        return lambda: torch.bmm(left, right.transpose(1, 2))
+    m, n, k = case.shape
+    inputs, weights = operands.normal(m, k, dtype=case.dtype), operands.cold(n, k, dtype=case.dtype)
+    if case.dtype == "int8":
+        return lambda: torch._int_mm(inputs, next(weights).t())  # torch's only int8 product
+    return lambda: torch.mm(inputs, next(weights).t())
+
+
+def _copy(case: Case, operands: Operands) -> Call:
+    source = operands.normal(*case.shape)
+    target = torch.empty_like(source)
+    return lambda: target.copy_(source)
+
+
+def _dequantise(case: Case, operands: Operands) -> Call:
+    """A block is drawn and quantised, a larger weight repeats it: quantising takes a CPU longer than all the timing."""
+    count = prod(case.shape)
+    drawn = operands.normal(min(count, DRAWN), dtype="bf16")
+    packed, state = bnb.functional.quantize_4bit(drawn, blocksize=NF4_BLOCK, quant_type="nf4")
+    times = ceil(count / drawn.numel())
+    packed = packed.flatten().repeat(times)[: count // 2].view(-1, 1)
+    state.absmax = state.absmax.repeat(times)[: count // NF4_BLOCK]
+    state.shape = torch.Size(case.shape)
+    turn = operands.in_turn(packed)
+    return lambda: bnb.functional.dequantize_4bit(next(turn), state)
+
+
+def _attention(case: Case, operands: Operands) -> Call:
+    query, key, value = (operands.normal(*case.shape, dtype=case.dtype) for _ in range(3))
+    if case.name == "sdpa forward":
+        return _without_grad(lambda: functional.scaled_dot_product_attention(query, key, value, is_causal=True))
+    inputs = tuple(x.requires_grad_() for x in (query, key, value))
+    out = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+    gradient = operands.normal(*case.shape, dtype=case.dtype)
+    return lambda: torch.autograd.grad(out, inputs, gradient, retain_graph=True)
+
+
+def _elementwise(case: Case, operands: Operands) -> Call:
+    rows, columns = case.shape
+    x = operands.normal(rows, columns, dtype=case.dtype)
+    if case.name == "rms_norm":
+        weight = operands.normal(columns, dtype=case.dtype)
+        return _without_grad(lambda: _rms_norm(x, weight))
+    if case.name == "silu_mul":
+        up = operands.normal(rows, columns, dtype=case.dtype)
+        return _without_grad(lambda: functional.silu(x) * up)
+    if case.name == "softmax":
+        return _without_grad(lambda: functional.softmax(x, dim=-1, dtype=torch.float32))
+    labels = torch.randint(0, columns, (rows,), generator=operands.generator, device=operands.device)
+    return _without_grad(lambda: functional.cross_entropy(x, labels))
+
+
+def _rms_norm(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """The operators of transformers' RMSNorm modules."""
+    wide = x.to(torch.float32)
+    scaled = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + 1e-6)
+    return weight * scaled.to(x.dtype)
+
+
+def _without_grad(call: Call) -> Call:
+    def run() -> object:
+        with torch.no_grad():
+            return call()
+
+    return run
+
+
+def build_chain(name: str, operands: Operands) -> tuple[Call, Call]:
+    """(what is done before each sample, the timed call): CHAIN tiny operators, or their backward pass."""
+    x = torch.zeros(1, device=operands.device, requires_grad=name in ("host autograd", "host backward"))
+    if name == "host backward":
+        ends: list[torch.Tensor] = []
+
+        def forward() -> None:
+            ends[:] = [_chain(x)]
+
+        return forward, lambda: torch.autograd.grad(ends[0], x)
+    return lambda: None, lambda: _chain(x)
+
+
+def _chain(x: torch.Tensor) -> torch.Tensor:
+    for _ in range(CHAIN):
+        x = x * 1.0
+    return x

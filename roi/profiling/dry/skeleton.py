@@ -1,0 +1,230 @@
+"""The model that a plan trains, built by transformers, bitsandbytes and peft themselves, on the meta device."""
+
+from roi.profiling.stack import bitsandbytes as bnb
+from roi.profiling.stack import quiet, torch
+
+# isort: split
+import re
+from typing import Any, Final
+from unittest.mock import patch
+
+from bitsandbytes.functional import QuantState
+from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+from peft.tuners.lora import dora
+from torch import nn
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedConfig
+from transformers.integrations.bitsandbytes import replace_with_bnb_linear
+from transformers.pytorch_utils import Conv1D
+
+from roi.catalog.models.configs import ModelConfig
+from roi.errors import InputError, nearest
+from roi.estimate.training.adapters import DOUBLE_QUANT_BLOCK, NF4_BLOCK
+from roi.estimate.training.plan import TARGET_SETS, TrainingPlan
+
+TORCH_DTYPES: Final = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+
+CHECKPOINTING: Final = {"use_reentrant": False}
+"""The form that transformers 5 and peft recommend."""
+
+OTHER_NAMES: Final = {
+    "q_proj": ("qkv_proj", "query_key_value", "c_attn", "Wqkv"), "k_proj": ("qkv_proj", "query_key_value", "c_attn", "Wqkv"),
+    "v_proj": ("qkv_proj", "query_key_value", "c_attn", "Wqkv"), "o_proj": ("dense", "out_proj", "c_proj"),
+    "gate_proj": ("gate_up_proj",), "up_proj": ("gate_up_proj", "fc1", "dense_h_to_4h", "c_fc"),
+    "down_proj": ("fc2", "dense_4h_to_h", "c_proj"),
+}
+"""Modules of other families that hold what llama calls by the first name."""
+
+
+def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> nn.Module:
+    """The model with its adapters, ready to train, every tensor without storage.
+
+    An InputError names what stops it: an architecture that this transformers does not know, a configuration that it
+    refuses, or targets that the model lacks.
+    """
+    # peft copies a 4-bit layer before it reads its norm, for FSDP alone; a copy of meta parameters fails
+    with quiet(), patch.object(dora, "deepcopy", lambda layer: layer):
+        model = _base(config, plan)
+        if plan.method == "full":
+            _enable_checkpointing(model, plan)
+            return model.train()
+        if plan.quantised or plan.int8:
+            _quantise(model, plan)
+        if plan.prepared:
+            model = prepare_model_for_kbit_training(
+                model, use_gradient_checkpointing=plan.checkpointing, gradient_checkpointing_kwargs=CHECKPOINTING,
+            )
+        targets = adapter_targets(model, plan.targets, config.name)
+        adapted = get_peft_model(model, _lora(plan, targets), low_cpu_mem_usage=True)
+        if plan.weight_decomposed:
+            _magnitudes(adapted)
+        if plan.chunked_head and (plan.quantised or plan.int8):
+            _lower_adapters(adapted)
+        if plan.checkpointing:
+            _enable_checkpointing(adapted, plan)
+            adapted.enable_input_require_grads()
+        return adapted.train()
+
+
+def adapter_targets(model: nn.Module, targets: str | tuple[str, ...], name: str) -> list[str] | str:
+    """Targets as peft takes them: module names that this model has."""
+    if targets == "all-linear":
+        return "all-linear"
+    products = (nn.Linear, Conv1D)
+    leaves = {path.rpartition(".")[2] for path, m in model.named_modules() if isinstance(m, products) and path != "lm_head"}
+    asked = TARGET_SETS.get(targets, tuple(targets.split(","))) if isinstance(targets, str) else targets
+    found: list[str] = []
+    missing: list[str] = []
+    for target in (t.strip() for t in asked):
+        own = [target] if target in leaves else [other for other in OTHER_NAMES.get(target, ()) if other in leaves]
+        found += own
+        missing += [] if own else [target]
+    if not found or (missing and targets not in TARGET_SETS):
+        wrong = missing[0] if missing else str(targets)
+        near = nearest(wrong, leaves)
+        raise InputError(f"targets: {name} has no module {wrong!r}; nearest: {', '.join(near or sorted(leaves))}")
+    return sorted(set(found))
+
+
+def _base(config: ModelConfig, plan: TrainingPlan) -> nn.Module:
+    other = ("torch_dtype", "dtype", "quantization_config")  # the plan says these
+    entries = {name: value for name, value in config.entries.items() if name not in other}
+    kind = str(entries.pop("model_type"))
+    attention = "eager" if plan.attention == "eager" else "sdpa"
+    try:
+        made = AutoConfig.for_model(kind, **entries)
+    except ValueError as error:
+        near = nearest(kind, list(CONFIG_MAPPING))
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        raise InputError(f"MODEL: {config.name}: this transformers has no class for model_type {kind!r}{hint}") from error
+    except Exception as error:  # whatever a configuration class raises about what it was given
+        raise InputError(f"MODEL: {config.name}: transformers refuses its configuration: {_first_line(error)}") from error
+    made.use_cache = False
+    try:
+        with torch.device("meta"):
+            return _from_config(made, TORCH_DTYPES[plan.dtype], attention)
+    except InputError:
+        raise
+    except Exception as error:  # a class may need a package or a device that is not here
+        raise InputError(f"MODEL: {config.name}: transformers cannot build {kind} on meta: {_first_line(error)}") from error
+
+
+def _from_config(config: PreTrainedConfig, dtype: torch.dtype, attention: str) -> nn.Module:
+    """The causal language model; a class without SDPA (Gemma-2's soft cap, ALiBi) takes eager, as on a GPU."""
+    try:
+        model = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation=attention, trust_remote_code=False)
+    except ValueError:
+        if attention == "eager":
+            raise
+        model = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation="eager", trust_remote_code=False)
+    model.tie_weights()
+    return model  # type: ignore[no-any-return]
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return re.sub(r"\s+", " ", lines[0])[:160]
+
+
+def _enable_checkpointing(model: Any, plan: TrainingPlan) -> None:  # Any: a PreTrainedModel or a PeftModel
+    if plan.checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=CHECKPOINTING)
+
+
+def _lora(plan: TrainingPlan, targets: list[str] | str) -> LoraConfig:
+    return LoraConfig(
+        r=int(plan.rank), lora_alpha=2 * int(plan.rank), lora_dropout=float(plan.dropout), target_modules=targets,
+        use_dora=plan.weight_decomposed, use_rslora=plan.method == "rslora", task_type="CAUSAL_LM",
+    )
+
+
+def _quantise(model: nn.Module, plan: TrainingPlan) -> None:
+    """Put bitsandbytes' layers in place of the linear ones, as transformers does when it loads, packed on meta."""
+    four = plan.quantised
+    config = BitsAndBytesConfig(
+        load_in_4bit=four, load_in_8bit=not four, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=plan.double_quant,
+        bnb_4bit_compute_dtype=TORCH_DTYPES[plan.dtype],
+    )
+    skip = ["lm_head", *(name for name, m in model.named_modules() if m is _output_head(model))]
+    replace_with_bnb_linear(model, modules_to_not_convert=skip, quantization_config=config)
+    for module in model.modules():
+        if isinstance(module, bnb.nn.Linear4bit):
+            _pack_4bit(module, plan)
+        elif isinstance(module, bnb.nn.Linear8bitLt):
+            _pack_8bit(module)
+    for name, value in (("is_loaded_in_4bit", four), ("is_loaded_in_8bit", not four), ("is_quantized", True),
+                        ("quantization_method", "bitsandbytes")):
+        setattr(model, name, value)
+
+
+def _output_head(model: Any) -> nn.Module | None:  # Any: a PreTrainedModel
+    head = model.get_output_embeddings()
+    return head if isinstance(head, nn.Module) else None
+
+
+def _pack_4bit(module: Any, plan: TrainingPlan) -> None:  # Any: bitsandbytes is untyped
+    shape = module.weight.shape
+    n = shape.numel()
+    blocks = -(-n // NF4_BLOCK)
+    dtype = TORCH_DTYPES[plan.dtype]
+
+    def make(count: int, kind: torch.dtype) -> torch.Tensor:
+        return torch.empty(count, dtype=kind, device="meta")
+
+    nested = {}
+    if plan.double_quant:
+        second = QuantState(
+            absmax=make(-(-blocks // DOUBLE_QUANT_BLOCK), torch.float32), blocksize=DOUBLE_QUANT_BLOCK,
+            code=make(256, torch.float32), dtype=torch.float32,
+        )
+        nested = {"offset": torch.empty((), device="meta"), "state2": second}
+    state = QuantState(
+        absmax=make(blocks, torch.uint8 if plan.double_quant else torch.float32), shape=shape, code=make(16, torch.float32),
+        blocksize=NF4_BLOCK, quant_type="nf4", dtype=dtype, **nested,
+    )
+    packed = torch.empty((-(-n // 2), 1), dtype=torch.uint8, device="meta")
+    module.weight = bnb.nn.Params4bit(
+        packed, requires_grad=False, quant_state=state, quant_type="nf4", blocksize=NF4_BLOCK,
+        compress_statistics=plan.double_quant, quant_storage=torch.uint8, bnb_quantized=True, module=module,
+    )
+    module.quant_state = state
+
+
+def _pack_8bit(module: Any) -> None:  # Any: bitsandbytes is untyped
+    rows, columns = module.weight.shape
+    packed = torch.empty((rows, columns), dtype=torch.int8, device="meta")
+    scales = torch.empty(rows, dtype=torch.float32, device="meta")
+    module.weight = bnb.nn.Int8Params(packed, requires_grad=False, has_fp16_weights=False, CB=packed, SCB=scales)
+    module.state.CB, module.state.SCB = packed, scales
+    module.weight.CB = module.weight.SCB = None
+    module.state.has_fp16_weights = False
+    module.state.threshold = 0.0  # outlier columns are few; what looking for them costs is in cuda_differences.py
+
+
+def quantisation_states(model: nn.Module) -> list[torch.Tensor]:
+    """Scales and codes of quantised layers, which are neither parameters nor buffers."""
+    found: list[torch.Tensor] = []
+    for module in model.modules():
+        state = getattr(getattr(module, "weight", None), "quant_state", None)
+        if isinstance(module, bnb.nn.Linear4bit) and state is not None:
+            found += [state.absmax, state.code]
+            if state.nested:
+                found += [state.offset, state.state2.absmax, state.state2.code]
+        elif isinstance(module, bnb.nn.Linear8bitLt):
+            found += [module.state.CB, module.state.SCB]
+    return found
+
+
+def _magnitudes(model: nn.Module) -> None:
+    """DoRA's magnitudes have one entry an output, on meta and in fp32, whatever the base is stored in."""
+    module: Any  # Any: peft's layers are untyped
+    for module in model.modules():
+        if type(module).__name__ == "DoraLinearLayer":
+            weight = module.weight
+            module.weight = nn.Parameter(torch.empty(weight.shape, dtype=torch.float32, device="meta"))
+
+
+def _lower_adapters(model: nn.Module) -> None:
+    """SFTTrainer turns the adapters of a quantised base to bf16, DoRA's magnitudes excepted (trl/trainer/sft_trainer.py)."""
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad and "lora_magnitude_vector" not in name:
+            parameter.data = parameter.data.to(torch.bfloat16)

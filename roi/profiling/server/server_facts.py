@@ -1,0 +1,204 @@
+"""What a server says of itself: its models, its engine and version, and the tokens that its KV cache holds."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from roi.errors import InputError, RoiError, nearest
+from roi.profiling.server.answer_reader import Answer
+from roi.profiling.server.dialect import failure, message
+from roi.profiling.server.wire import Wire
+
+Json = dict[str, Any]  # Any: what a server answers
+
+OWNERS: Final = {"vllm": "vllm", "sglang": "sglang", "llamacpp": "llama.cpp", "library": "ollama"}
+"""Who owns a model in /v1/models, where that tells the engine."""
+
+QUESTIONS: Final = 8
+"""Most GET requests: /v1/models, six of ENGINES, and vLLM's /metrics."""
+
+REFUSED: Final = {401, 403}
+"""Statuses by which a key is refused."""
+
+NO_SUCH_PATH: Final = {404, 405, 501}
+"""Statuses of a path that a server does not have."""
+
+WAIT_S: Final = 10.0
+"""For one of these answers; a server that is busy with others takes longer for tokens, not for these."""
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """What it said; None or empty where it did not."""
+
+    models: Mapping[str, str] = field(default_factory=dict)
+    """Name -> where its weights come from (`root`), or the name again."""
+    adapters: frozenset[str] = frozenset()
+    """Names that have a parent among the models."""
+    engine: str | None = None
+    version: str | None = None
+    kv_dtype: str | None = None
+    kv_tokens: float | None = None
+    asked: int = 0
+    """GET requests that were sent."""
+
+
+class Engine(NamedTuple):
+    """Where an engine tells of itself, and how the answer is known to be its."""
+
+    path: str
+    name: str
+    keys: tuple[str, ...]
+    """Every one is in the answer."""
+
+
+ENGINES: Final = (
+    Engine("/version", "vllm", ("version",)),
+    Engine("/get_server_info", "sglang", ("version", "max_total_num_tokens")),
+    Engine("/server_info", "sglang", ("version", "max_total_num_tokens")),
+    Engine("/info", "tgi", ("model_id", "version")),
+    Engine("/props", "llama.cpp", ("default_generation_settings",)),
+    Engine("/api/version", "ollama", ("version",)),
+)
+
+
+async def ask_server(wire: Wire) -> ServerFacts:
+    """The facts. Sends at most QUESTIONS GET requests.
+
+    An InputError where what was typed leads to no such server, or the key is refused; a RoiError where the server fails.
+    """
+    answer = Answer()
+    await wire.send("/v1/models", None, answer, WAIT_S)
+    listed = _json(answer)
+    _check_listed(answer, listed, wire)
+    rows = _rows(listed) if answer.status == 200 else []
+    models = {row["id"]: row["root"] if isinstance(row.get("root"), str) else row["id"] for row in rows}
+    adapters = frozenset(row["id"] for row in rows if row.get("parent"))
+    owners = {OWNERS.get(str(row.get("owned_by")).lower()) for row in rows}
+    return await _ask_engine(wire, ServerFacts(models, adapters, asked=1), next(iter(owners)) if len(owners) == 1 else None)
+
+
+def _check_listed(answer: Answer, listed: Json | None, wire: Wire) -> None:
+    """Raise where the answer to /v1/models says that no load can be sent. Without such a list (404) it can."""
+    url, status = wire.place.url, answer.status
+    if status is None:
+        refused = InputError if answer.foreign else RoiError
+        raise refused(f"URL: no answer from {url}: {answer.problem or 'cut off'}")
+    if status in REFUSED:
+        raise refused_key(wire, f"HTTP {status}: {message(bytes(answer.body))}")
+    said = wire.hide(failure(answer) or "")
+    if 300 <= status < 400:
+        raise InputError(f"URL: {url}/v1/models: {said}")
+    if status == 429 or (status >= 500 and status not in NO_SUCH_PATH):
+        raise RoiError(f"URL: {url}/v1/models: {said}")
+    if status == 200 and listed is None:
+        raise no_api(wire, "/v1/models", answer)
+
+
+def refused_key(wire: Wire, said: str) -> InputError:
+    """The error for a key that the server does not take, or for none."""
+    return InputError(f"{wire.place.url} refuses the key ({wire.hide(said)}); put it into OPENAI_API_KEY, or name its variable "
+                      "with --api-key-env")
+
+
+def no_api(wire: Wire, path: str, answer: Answer) -> InputError:
+    """The error for a URL where pages are, not an API."""
+    kind = answer.headers.get("content-type", "no type").split(";")[0]
+    return InputError(f"URL: {wire.place.url}{path} answers with {kind[:40]}, not JSON: no OpenAI-compatible server")
+
+
+def choose_served(asked: str | None, facts: ServerFacts, adapters: Sequence[str] = ()) -> str:
+    """The name to send: what was asked for, or the only one that is no adapter, as the server or `adapters` says."""
+    if asked is not None:
+        return asked
+    bases = [name for name in facts.models if name not in {*facts.adapters, *adapters}]
+    if len(bases) == 1:
+        return bases[0]
+    listed = f"the server lists {', '.join(bases[:6])}{', ...' if len(bases) > 6 else ''}" if bases else (
+        "the server lists none at /v1/models; is it an OpenAI-compatible one?")
+    raise InputError(f"--model: which one? {listed}")
+
+
+def unknown_model(name: str, facts: ServerFacts, said: str, field: str = "--model") -> InputError:
+    """The error for a name that the server does not know, with the nearest that it lists."""
+    near = nearest(name, facts.models) or list(facts.models)[:3]
+    hint = f"; it lists {', '.join(near)}" if near else ""
+    return InputError(f"{field}: the server does not serve {name[:80]!r}{f' ({said})' if said else ''}{hint}")
+
+
+async def _ask_engine(wire: Wire, facts: ServerFacts, owner: str | None) -> ServerFacts:
+    """`facts` with what the engine's own pages say; the owner of the models tells which pages to ask."""
+    asked = facts.asked
+    for engine in ENGINES:
+        if owner is not None and engine.name != owner:
+            continue
+        asked += 1
+        found = await _get(wire, engine.path)
+        if found is None or not all(key in found for key in engine.keys):
+            continue
+        version = found.get("version") or found.get("build_info")
+        kv_tokens, kv_dtype = _kv(engine.name, found)
+        if engine.name == "vllm":
+            asked += 1
+            kv_tokens, kv_dtype = await _vllm_cache(wire)
+            if owner is None and kv_tokens is None:  # others have a /version too
+                continue
+        said = str(version)[:60] if version else None
+        return ServerFacts(facts.models, facts.adapters, engine.name, said, kv_dtype, kv_tokens, asked)
+    return ServerFacts(facts.models, facts.adapters, owner, asked=asked)
+
+
+def _kv(engine: str, found: Json) -> tuple[float | None, str | None]:
+    """(tokens, dtype) of the KV cache in an engine's own words."""
+    if engine == "sglang":
+        dtype = found.get("kv_cache_dtype")
+        return _positive(found["max_total_num_tokens"]), str(dtype) if dtype not in {None, "auto"} else None
+    if engine == "tgi":
+        return _positive(found.get("max_batch_total_tokens")), None
+    if engine == "llama.cpp":  # n_ctx is of one slot
+        settings = found["default_generation_settings"]
+        context = _positive(settings.get("n_ctx")) if isinstance(settings, dict) else None
+        slots = _positive(found.get("total_slots"))
+        return (context * slots if context and slots else None), None
+    return None, None
+
+
+async def _vllm_cache(wire: Wire) -> tuple[float | None, str | None]:
+    """(tokens, dtype) from vLLM's metrics: its own count, else blocks times their size; None where they are not there."""
+    answer = Answer()
+    await wire.send("/metrics", None, answer, WAIT_S)
+    line = re.search(rb"^vllm:cache_config_info\{(.*)\} [\d.]+", bytes(answer.body), re.MULTILINE)
+    if answer.status != 200 or line is None:
+        return None, None
+    labels = dict(re.findall(r'(\w+)="([^"]*)"', line[1].decode("utf-8", errors="replace")))
+    size, blocks = labels.get("block_size", ""), labels.get("num_gpu_blocks", "")
+    dtype = labels.get("cache_dtype", "auto")
+    tokens = float(int(size) * int(blocks)) if size.isdigit() and blocks.isdigit() else None
+    said = labels.get("kv_cache_size_tokens", "")  # newer ones count it: layers may keep unlike caches
+    tokens = float(said) if said.isdigit() else tokens
+    return tokens or None, None if dtype == "auto" else dtype
+
+
+async def _get(wire: Wire, path: str) -> Json | None:
+    answer = Answer()
+    await wire.send(path, None, answer, WAIT_S)
+    return _json(answer) if answer.status == 200 else None
+
+
+def _json(answer: Answer) -> Json | None:
+    try:
+        found = json.loads(bytes(answer.body))
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _rows(listed: Json | None) -> list[Json]:
+    rows = (listed or {}).get("data")
+    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)] if isinstance(rows, list) else []
+
+
+def _positive(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0 else None

@@ -1,0 +1,128 @@
+"""One (micro-batch, length) of a profile: steps until its share of the budget is spent, with memory and power."""
+
+import gc
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+from roi.errors import RoiError
+from roi.facts.profiles import MemoryReading, TrainPoint
+from roi.profiling.host import resident
+from roi.profiling.host.nvml import Board, Draw, PowerMeter
+from roi.profiling.progress import Watcher
+from roi.profiling.stack import torch
+from roi.profiling.train.first_step import FirstStep
+from roi.profiling.train.training_loop import Rig, Step, run_steps
+
+WARMUP: Final = 3
+"""Steps that are no measurement: the first makes the optimizer's states and picks kernels, the second meets the states'
+allocations, the third the settled allocator."""
+
+TIMED: Final = 50
+"""Timed steps after which a point ends: the median is then known to a fifth of the steps' spread."""
+
+
+@dataclass
+class Budget:
+    """Seconds for stepping; the clock starts when it is made."""
+
+    seconds: float
+    began_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def left_s(self) -> float:
+        """Seconds left; negative when overdrawn."""
+        return self.seconds - (time.monotonic() - self.began_s)
+
+
+@dataclass
+class PointRun:
+    """The steps of one point as they come in; what is here when a run is interrupted is kept."""
+
+    micro_batch: int
+    seq: int
+    share_s: float
+    budget: Budget
+    meter: PowerMeter
+    watcher: Watcher
+    steps: list[Step] = field(default_factory=list)
+    warmup: int = WARMUP
+    began_s: float = field(default_factory=time.monotonic)
+
+    def take(self, step: Step) -> bool:
+        """Keep a step; False where the point is done. A loss that is no number is an error: nothing is learned from it."""
+        if not math.isfinite(step.loss):
+            raise RoiError(
+                f"the loss became {step.loss} at step {len(self.steps) + 1} of micro-batch {self.micro_batch} x {self.seq:,} "
+                "tokens; fp16 without loss scaling does this, bf16 does not",
+            )
+        self.steps.append(step)
+        done, spent_s = len(self.steps), time.monotonic() - self.began_s
+        if done == 1 and WARMUP * step.seconds > self.share_s / 3.0:
+            self.warmup = 1  # steps this slow have no kernel set-up that shows; three would eat the share
+        if done == self.warmup:
+            self.meter.start()
+        self._tell(step)
+        if done > self.warmup and (spent_s >= self.share_s or done >= self.warmup + TIMED):
+            return False
+        return self.budget.left_s > 0.0
+
+    @property
+    def usable(self) -> bool:
+        """True where there is a step beyond the warm-up."""
+        return len(self.steps) > self.warmup
+
+    def point(self, memory: MemoryReading, draw: Draw, predicted_bytes: float | None) -> TrainPoint:
+        """The point as a profile keeps it."""
+        return TrainPoint(
+            micro_batch=self.micro_batch, seq=self.seq, step_s=tuple(step.seconds for step in self.steps), warmup=self.warmup,
+            losses=tuple(step.loss for step in self.steps), memory=memory, power_w=draw.power_w, energy_j=draw.energy_j,
+            predicted_allocated_bytes=predicted_bytes,
+        )
+
+    def _tell(self, step: Step) -> None:
+        left_s = max(self.budget.left_s, 0.0)
+        text = f"{self.micro_batch} x {self.seq:,}: step {len(self.steps)}, {1e3 * step.seconds:,.0f} ms, loss {step.loss:.2f}"
+        self.watcher.update(text, 1.0 - left_s / self.budget.seconds, left_s)
+
+
+def reset_memory(device: str) -> None:
+    """Begin a new peak; what the last point left in cycles goes first."""
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    else:
+        resident.reset_peak()
+
+
+def read_memory(device: str, board: Board | None) -> MemoryReading:
+    """The peaks since `reset_memory`. The caching allocator keeps what it took, so NVML's figure at the end is the peak."""
+    if device != "cuda":
+        return MemoryReading(process_bytes=resident.peak_bytes())
+    free, total = torch.cuda.mem_get_info()
+    used = board.used_bytes() if board else None
+    return MemoryReading(
+        allocated_bytes=torch.cuda.max_memory_allocated(), reserved_bytes=torch.cuda.max_memory_reserved(),
+        process_bytes=board.process_bytes() if board else None, device_bytes=float(total - free) if used is None else used,
+    )
+
+
+def run_point(rig: Rig, run: PointRun) -> Draw:
+    """Step until the point is done; the power of its timed steps. Power is read to the end even when a step fails.
+
+    StepTooLong where the budget ends inside the first step.
+    """
+    first = FirstStep(rig, lambda: run.budget.left_s)
+
+    def take(step: Step) -> bool:
+        first.over()
+        return run.take(step)
+
+    try:
+        run_steps(rig, run.micro_batch, run.seq, take)
+    finally:
+        first.over()
+        draw = run.meter.stop()
+    return draw

@@ -1,0 +1,150 @@
+"""What else the comparison found: delay, bounds, break-even, drivers, and when the winner changes."""
+
+from roi.economics.decision.break_even import BreakEven
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.drivers import Driver
+from roi.economics.decision.option_result import OptionResult
+from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table
+from roi.report.layout.wording import (
+    Money,
+    chance,
+    fact_name,
+    fact_range,
+    money_of,
+    months,
+    option_label,
+    percent,
+    requests,
+    usd,
+)
+
+LARGEST_RATE = 10.0
+"""Returns above 1,000% say no more than that the set-up is small."""
+ORDINARY = {"one crossing", "cheaper at every volume"}
+"""Reasons that the two figures say already."""
+
+
+def returns(c: Comparison, shown: str) -> list[Block]:
+    """Return, range, delay, views and bounds of the option whose tree is shown; for staying, of the next best."""
+    id = c.verdict.challenger if shown == "stay" else shown
+    o = next((o for o in c.options if o.id == id), None)
+    if o is None or o.id == "stay":
+        return []
+    notes = [_returns(o), *_range(o), _delay(o)]
+    if abs(o.npv_usd - o.npv_without_errors_usd) >= 0.5:
+        notes.append(f"Without the cost of wrong answers the NPV is {usd(o.npv_without_errors_usd)}.")
+    if abs(o.npv_usd - o.npv_incremental_people_usd) >= 0.5:
+        notes.append(f"Leaving out hours of people who are paid anyway, the NPV is {usd(o.npv_incremental_people_usd)}.")
+    if c.reconciled_npv_usd is not None and o.id == c.reconciled_option:
+        price, volume = c.reconciled_npv_usd
+        notes.append(f"Gap to the real bill: NPV {usd(price)} if it is all the incumbent's price, {usd(volume)} if it is all"
+                     " volume.")
+    return [Heading(f"What {o.label} returns"), Bullets(tuple(notes))]
+
+
+def _returns(o: OptionResult) -> str:
+    horizon = len(o.monthly_usd)
+    rates = "".join(f", {name} {_rate(x)}" for name, x in (("IRR", o.irr), ("ROI", o.roi)) if x is not None)
+    return (f"At the central values: NPV {usd(o.npv_usd)} against staying, {usd(o.npv_vs_best_untrained_usd)} against the best"
+            f" option that trains nothing; payback (months) {months(o.payback_months, horizon)}, discounted"
+            f" {months(o.payback_discounted_months, horizon)}{rates}.")
+
+
+def _rate(x: float) -> str:
+    return percent(x) if x <= LARGEST_RATE else f"above {LARGEST_RATE:,.0%}"
+
+
+def _range(o: OptionResult) -> list[str]:
+    if o.npv_p10_p50_p90 is None or o.payback_p10_p50_p90 is None or o.probability_npv_positive is None:
+        return []
+    horizon = len(o.monthly_usd)
+    low, middle, high = (usd(x) for x in o.npv_p10_p50_p90)
+    early, median, late = (months(x, horizon) for x in o.payback_p10_p50_p90)
+    return [(
+        f"Over the draws: NPV {low} in a bad case (P10), {middle} in the middle (P50), {high} in a good one (P90); mean"
+        f" {usd(o.expected_npv_usd)}; payback in months {early} (P10), {median} (P50), {late} (P90); cheaper than staying in"
+        f" {chance(o.probability_npv_positive)} of them.")]
+
+
+def _delay(o: OptionResult) -> str:
+    if o.delay_usd >= 0:
+        return f"One month of delay costs {usd(o.delay_usd)} of NPV."
+    return f"One month of delay saves {usd(-o.delay_usd)} of NPV: the incumbent is cheaper meanwhile."
+
+
+def break_even(c: Comparison, *, all_options: bool) -> list[Block]:
+    """From how many requests a day each option wins: over the whole horizon, and by running cost alone with --all."""
+    if not c.break_even:
+        return []
+    found = {(b.option, b.basis, b.baseline): b for b in c.break_even}
+    rows, why = [], dict[str, list[str]]()
+    for id in dict.fromkeys(b.option for b in c.break_even):
+        for basis in ("pv", "run_rate") if all_options else ("pv",):
+            stay, untrained = found.get((id, basis, "stay")), found.get((id, basis, "best_untrained"))
+            if stay is None or untrained is None:
+                continue
+            label = option_label(c.case, id)
+            rows.append(Row((label + (", running cost" if basis == "run_rate" else ""), *_cells(stay), *_cells(untrained))))
+            for words, b in (("than staying", stay), ("than the cheapest untrained", untrained)):
+                if b.reason not in ORDINARY and label not in why.setdefault(f"{words}: {b.reason}", []):
+                    why[f"{words}: {b.reason}"].append(label)
+    heads = ("costs less than", "staying\nfrom", "\nfor good", "cheapest\nuntrained\nfrom", "\nfor good")
+    blocks: list[Block] = [
+        Heading(f"Break-even in requests a day (today {requests(_number(c, 'workload.requests_per_day'))})"),
+        Table(heads, tuple(rows)), Bullets(tuple(f"{reason} ({', '.join(names)})" for reason, names in why.items())),
+        Paragraph("The best option of each kind, over the whole horizon, set-up included, each fleet sized at its own peak."
+                  " Cheapest untrained: the cheapest other option that trains nothing. A further GPU costs before it is used,"
+                  " so an option may win first and lose again: it wins for good from the second figure on."),
+    ]
+    if c.break_even_requests_per_day is not None:
+        blocks.append(Paragraph("The best self-hosted option stays ahead of the best option without training from"
+                                f" {requests(c.break_even_requests_per_day)} requests a day on."))
+    return blocks
+
+
+def _cells(b: BreakEven) -> tuple[str, str]:
+    return requests(b.first), requests(b.stays)
+
+
+def drivers(c: Comparison) -> list[Block]:
+    """The facts that move the answer."""
+    if not c.drivers or c.driver_option is None:
+        return []
+    money = money_of([x for d in c.drivers for x in (d.npv_at_low_usd, d.npv_at_high_usd)])
+    heads = ("fact", "5% to 95%", "NPV\nat 5%", "NPV\nat 95%", "rank\ncorr.", "worth\nknowing")
+    return [
+        Heading(f"What moves the NPV of {option_label(c.case, c.driver_option)}, {money.unit}"),
+        Table(heads, tuple(_driver(c, d, money) for d in c.drivers), left=2),
+        Paragraph("One fact at its 5% and 95% end, the others central. Rank corr.: Spearman, over the draws. Worth knowing: the"
+                  " most that any study of this one fact could be worth for this decision, for the three largest."),
+    ]
+
+
+def _driver(c: Comparison, d: Driver, money: Money) -> Row:
+    worth = "" if d.worth_knowing_usd is None else money(d.worth_knowing_usd)
+    return Row((fact_name(d.path), fact_range(c.case[d.path]), money(d.npv_at_low_usd), money(d.npv_at_high_usd),
+                f"{d.rank_correlation:+.2f}", worth))
+
+
+def winner_changes(c: Comparison) -> list[Block]:
+    """The error rates at which the winner changes."""
+    v, notes = c.verdict, []
+    if v.recommended != "stay" and v.error_rate_of is not None:
+        notes.append(_limit(c, v.error_rate_of, v.winner_changes_at_error_rate, "it stays the winner"))
+    if v.challenger is not None:
+        notes.append(_limit(c, v.challenger, v.challenger_wins_at_error_rate, "it would win"))
+    return [Heading("Error rate at which the winner changes"), Bullets(tuple(notes))] if notes else []
+
+
+def _limit(c: Comparison, id: str, at: float | None, wins: str) -> str:
+    o = next(o for o in c.options if o.id == id)
+    used = f"(used here: {percent(o.quality.error_rate)}, {o.quality.status})"
+    if at is None:
+        return f"{o.label} {used}: it costs more than the winner at any error rate."
+    bar = 1.0 - _number(c, "quality.bar")
+    return f"{o.label} {used}: {wins} up to {percent(at)}{', the quality bar' if abs(at - bar) < 1e-9 else ''}."
+
+
+def _number(c: Comparison, path: str) -> float:
+    value = c.case[path].value if path in c.case else 0.0
+    return float(value) if isinstance(value, (int, float)) else 0.0

@@ -1,0 +1,225 @@
+"""Figures and facts in the words of the reader: USD, months, shares, requests, and what a path of the Case is called.
+
+Money in table columns: whole USD, thousands where whole USD would not fit, cents where there is little of it.
+"""
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from roi.facts.case import Case
+from roi.facts.fact import Basis, Fact
+from roi.facts.spread import PER_YEAR, SHARE
+
+MARKS = {
+    Basis.MEASURED: "m", Basis.CALIBRATED: "c", Basis.DRY_RUN: "d", Basis.QUOTED: "q", Basis.STATED: "s", Basis.PUBLISHED: "p",
+    Basis.ASSUMED: "*",
+}
+"""Basis marks of the tables."""
+
+KINDS = {
+    "stay": "stay", "cache-batch": "cache and batch", "cheaper-api": "cheaper API", "cascade": "cascade",
+    "hosted-open": "hosted open model", "vendor-tuned": "vendor fine-tuning", "hosted-adapter": "hosted adapter",
+    "self-hosted-base": "self-hosted model", "self-hosted-adapter": "self-hosted adapter", "hybrid": "floor + spill to the API",
+    "own-hardware": "own hardware",
+}
+"""The option set of one comparison, in words."""
+
+GROUPS = {
+    "none": "staying", "cache_batch": "caching and batch", "api": "another API model", "cascade": "a cascade",
+    "vendor_tuned": "a vendor-tuned model", "self_hosted": "a self-hosted model",
+    "self_hosted_adapter": "a self-hosted adapter", "own_hardware": "own hardware",
+}
+
+NAMES = {
+    "workload.requests_per_day": "requests a day", "workload.growth_per_year": "growth of requests",
+    "workload.can_wait_share": "share that can wait", "workload.shared_prefix_tokens": "tokens of the shared prefix",
+    "workload.cache_hit_rate": "cache hit rate", "workload.escalated_cache_hit_rate": "cache hit rate, escalated",
+    "workload.peak_to_mean": "peak over mean load", "workload.ttft_p95_s": "time to first token (SLO)",
+    "workload.tpot_p95_s": "time per output token (SLO)",
+    "quality.usd_per_error": "cost of a wrong answer", "quality.evaluation_noise": "luck of the evaluation set",
+    "drift.gpu_rent_per_year": "GPU rent drift", "drift.successor_price_ratio": "price of successor models",
+    "drift.successor_error_ratio": "errors of successor models",
+    "people.usd_per_hour": "cost of an engineer hour", "people.wage_growth_per_year": "wage growth",
+    "migration.hours": "hours of a forced migration", "evaluation.usd": "cost of running an evaluation",
+    "evaluation.labels": "labels of the evaluation set", "evaluation.usd_per_label": "cost of a label",
+    "commitment.usd_per_month": "committed spend", "commitment.months": "months of commitment left",
+    "reconciliation.factor": "bill over estimate", "reconciliation.volume_share": "part of the bill gap that is volume",
+    "serving.headroom": "headroom at the peak", "serving.speed.amd": "serving speed, AMD GPU",
+    "own_hardware.host_usd_per_gpu": "own GPUs: server share of a GPU",
+    "serving.speed.fitted": "serving speed over estimate", "serving.speed.elsewhere": "serving speed, unmeasured GPU",
+    "training.hours_factor": "training hours over estimate",
+    "training.runs_until_good": "training runs until one is good",
+    "training.retrain_every_months": "months between retrainings",
+    "training.retrain_runs": "runs of a retraining", "training.retrain_hours": "engineer hours of a retraining",
+    "training.relabel_share": "share labelled again", "training.examples": "training examples",
+    "own_hardware.usd_per_kwh": "price of electricity", "own_hardware.pue": "power overhead (PUE)",
+    "own_hardware.power_share": "mean power over board limit", "own_hardware.install_share": "installation over GPU price",
+    "own_hardware.colocation_usd_per_kw_month": "colocation per kW",
+    "own_hardware.value_kept_per_year": "GPU value kept a year",
+    "own_hardware.spare_share": "spare GPUs", "discount_rate_per_year": "discount rate",
+}
+
+PATTERNS = (
+    (r"purchase\.(.+)\.usd_per_gpu", "price of a {0}"),
+    (r"vendors\.(.+)\.first_end_months", "end of {0}"),
+    (r"vendors\.(.+)\.life_months", "life of successors of {0}"),
+    (r"vendors\.(.+)\.successor_price_ratio", "price after {0} ends"),
+    (r"systems\.(.+)\.error_rate(?:_low|_high)?", "error rate of {0}"),
+    (r"serving\.adapter_speed\.\w+-(\d+)", "speed with adapters at run time"),
+    (r"systems\.(.+)\.token_ratio", "tokens of {0}, same text"),
+    (r"systems\.(.+)\.output_ratio", "length of answers of {0}"),
+    (r"systems\.(.+)\.reasoning_tokens", "reasoning tokens of {0}"),
+    (r"systems\.(.+)\.prefix_tokens", "prompt of {0} after tuning"),
+    (r"systems\.(.+)\.escalated_share", "share {0} escalates"),
+    (r"options\.[^:]+:(.+)\.escalated_share", "share {0} escalates"),
+    (r"options\.[^:]+:(.+)\.batch_share", "batch share of {0}"),
+    (r"options\.(?:[^:]+:)?(.+)\.price\.discount", "discount at {0}"),
+    (r"options\.[^:]+:(.+)\.plans\.\d+\.capacity_requests_per_s", "capacity of a replica, {0}"),
+    (r"options\.[^:]+:(.+)\.plans\.\d+\.usd_per_gpu_hour", "GPU rent, {0}"),
+    (r"options\.[^:]+:(.+)\.plans\.\d+\.usd_per_gpu", "GPU price, {0}"),
+    (r"options\.[^:]+:(.+)\.training\.gpu_hours_per_run", "training hours, {0}"),
+    (r"changes\.(\w+)\.setup_hours", "set-up hours, {1}"),
+    (r"changes\.(\w+)\.run_hours_per_month", "hours a month, {1}"),
+    (r"changes\.(\w+)\.months_to_live", "months to live, {1}"),
+    (r"changes\.(\w+)\.months_in_parallel", "months in parallel, {1}"),
+    (r"platform\.(\w+)_usd_per_month", "platform: {0}"),
+)
+
+
+SAID_BY_NAME = {"", "ratio", "requests/day", "tokens", "labels", "runs"}
+"""Units that the name of a fact says already."""
+
+
+def fact_name(path: str) -> str:
+    """What a reader calls the fact at `path`; an unknown path is taken apart into words."""
+    if path in NAMES:
+        return NAMES[path]
+    for pattern, words in PATTERNS:
+        if found := re.fullmatch(pattern, path):
+            return words.format(found[1], GROUPS.get(found[1], found[1]))
+    *rest, last = path.split(".")
+    return f"{last.replace('_', ' ')} ({'.'.join(rest)})" if rest else last.replace("_", " ")
+
+
+def fact_range(fact: Fact) -> str:
+    """The 5th and 95th percentile of a fact in its unit: "16 to 40 hours", "-20% to +40%/year"."""
+    if fact.low is None or fact.high is None:
+        return quantity(fact.value, fact.unit)
+    if fact.unit == SHARE:
+        return f"{percent(fact.low)} to {percent(fact.high)}"
+    if fact.unit == PER_YEAR:
+        return f"{fact.low:+.0%} to {fact.high:+.0%}/year"
+    money, unit = _unit(fact.unit)
+    return f"{money}{figure(fact.low)} to {money}{figure(fact.high)}{unit}"
+
+
+def quantity(value: object, unit: str) -> str:
+    """One value in its unit."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    if unit == SHARE:
+        return percent(value)
+    if unit == PER_YEAR:
+        return f"{value:+.1%} a year"
+    money, words = _unit(unit)
+    return f"{money}{figure(value)}{words}"
+
+
+def _unit(unit: str) -> tuple[str, str]:
+    money = "$" if unit.startswith("USD") else ""
+    words = unit.removeprefix("USD")
+    return money, "" if words in SAID_BY_NAME else words if words.startswith("/") else f" {words}"
+
+
+def figure(x: float) -> str:
+    """Three significant digits, thousands with commas: 24,300, 0.35."""
+    if x == 0 or not math.isfinite(x):
+        return "0" if x == 0 else "never"
+    if abs(x) >= 1e10:
+        return f"{x:.2e}"
+    digits = max(2 - math.floor(math.log10(abs(x))), 0)
+    rounded = round(x, 2 - math.floor(math.log10(abs(x))))
+    text = f"{rounded:,.{min(digits, 8)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def usd(x: float) -> str:
+    """$1,234, -$56, $0.715, $0.002."""
+    text = f"{abs(x):,.0f}" if abs(x) >= 9.995 else figure(abs(x))
+    return f"-${text}" if x < 0 and text != "0" else f"${text}"
+
+
+def months(x: float, horizon: int) -> str:
+    """Months with one decimal; never within the horizon is "never", from the start "at once"."""
+    if math.isinf(x) or x > horizon:
+        return "never"
+    return "at once" if x <= 0 else f"{x:.1f}"
+
+
+def span(seconds: float) -> str:
+    """90 s, 57 min, 2.5 h."""
+    if seconds < 120.0:
+        return f"{seconds:,.0f} s"
+    return f"{seconds / 60:,.0f} min" if seconds < 7200.0 else f"{seconds / 3600:,.1f} h"
+
+
+def percent(x: float) -> str:
+    """A share in percent: 0.4%, 12%, 12.9%."""
+    share = abs(x) * 100
+    if 0 < share < 0.05:
+        return "<0.1%"
+    return f"{x:,.0%}" if share >= 99.95 else f"{x:.1%}".replace(".0%", "%")
+
+
+def chance(x: float | None) -> str:
+    """A share of draws in whole percent, so that 0% means none and 100% means all of them."""
+    if x is None:
+        return "-"
+    if 0 < x < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= x < 1 else f"{x:.0%}"
+
+
+def requests(x: float | None) -> str:
+    """Requests a day; "any" from the first request on, "never" where no volume is enough."""
+    if x is None:
+        return "never"
+    return "any" if x <= 1 else figure(x)
+
+
+def option_label(case: Case, id: str) -> str:
+    """The label of an option by its id."""
+    path = f"options.{id}.label"
+    return str(case[path].value) if path in case else id
+
+
+LARGE = (("kUSD", 1e3), ("MUSD", 1e6), ("bn USD", 1e9), ("tn USD", 1e12))
+"""Thousands, millions, billions (10^9), trillions (10^12)."""
+
+
+@dataclass(frozen=True)
+class Money:
+    """A unit that all money of a table shares."""
+
+    unit: str
+    """USD, or one of LARGE."""
+    size: float
+    cents: bool
+
+    def __call__(self, x: float) -> str:
+        """The figure in this unit, thousands with commas."""
+        text = f"{x / self.size:,.{2 if self.cents else 0}f}"
+        return text[1:] if text in {"-0", "-0.00"} else text
+
+
+def money_of(amounts: Iterable[float]) -> Money:
+    """The unit in which the largest of `amounts` takes at most nine characters."""
+    most = max((abs(x) for x in amounts), default=0.0)
+    if most < 100:
+        return Money("USD", 1.0, cents=True)
+    if most < 1e7:
+        return Money("USD", 1.0, cents=False)
+    unit, size = next(((u, s) for u, s in LARGE if most / s < 1e7), LARGE[-1])
+    return Money(unit, size, cents=False)

@@ -1,0 +1,133 @@
+"""How `roi profile serve` is told: each load's latency, throughput and goodput, in 80 columns, or JSON."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+from roi.estimate.replay.metrics import PointMetrics, point_metrics
+from roi.evidence.server_fit import ServeFit, unused
+from roi.facts.serve_profile import ServePoint, ServeProfile
+from roi.report.profiles.fitted_step import step_fit_body, step_fit_lines
+from roi.report.profiles.shared_remarks import BUSY, INCOMPLETE, kept
+
+SCHEMA = "roi.serve/1"
+WIDTH = 80
+
+HEADS = ("load", "in/out", "n", "err", "TTFT ms", "TPOT ms", "ITL ms", "tok/s", "req/s", "good")
+WIDTHS = (9, 11, 5, 3, 9, 9, 9, 6, 5, 4)
+
+
+def serve_text(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most_tpot_s: float, file: Path | None) -> str:
+    """The report; `most_ttft_s` and `most_tpot_s` are the limits of goodput."""
+    lines = [*_title(profile), ""]
+    told = _metrics(profile, most_ttft_s, most_tpot_s)
+    if told:
+        lines += [_cells(HEADS, WIDTHS), *(_cells(_point_cells(point, found), WIDTHS) for point, found in told), ""]
+    else:
+        lines += ["no load was measured", ""]
+    lines += [*_wrapped(_remarks(profile, [found for _, found in told], most_ttft_s, most_tpot_s)), ""]
+    lines += step_fit_lines(*fitted)
+    if file is not None:
+        lines += ["", kept(file), *_wrapped([_used(profile, fitted)])]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _used(profile: ServeProfile, fitted: ServeFit) -> str:
+    why = unused(profile, fitted.fit)
+    if why:
+        return f"roi size and roi compare take nothing from it: {'; '.join(why)}"
+    return (f"roi size and roi compare take the step from it for {profile.model} {profile.weight_dtype} on {profile.gpus} x"
+            f" {profile.gpu}, and one speed for other plans on that card")
+
+
+def serve_json(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most_tpot_s: float, file: Path | None) -> str:
+    """The same as JSON, SI units; every request with its timestamps is in the profile's file."""
+    head = profile.model_dump(mode="json", exclude={"points", "kind", "schema_"})
+    body = {
+        "schema": SCHEMA, **head, "slo": {"ttft_s": most_ttft_s, "tpot_s": most_tpot_s},
+        "points": [_point_json(point, found) for point, found in _metrics(profile, most_ttft_s, most_tpot_s)],
+        "step": step_fit_body(*fitted), "unused": list(unused(profile, fitted.fit)), "file": str(file) if file else None,
+    }
+    return json.dumps(body, indent=1, allow_nan=False)
+
+
+def _metrics(profile: ServeProfile, most_ttft_s: float, most_tpot_s: float) -> list[tuple[ServePoint, PointMetrics]]:
+    return [(p, point_metrics(p, most_ttft_s, most_tpot_s, ends_only=profile.ends_only)) for p in profile.points]
+
+
+def _point_json(point: ServePoint, found: PointMetrics) -> dict[str, Any]:  # Any: JSON
+    return {**point.model_dump(mode="json", exclude={"requests"}), "requests": len(point.requests), **asdict(found)}
+
+
+def _title(profile: ServeProfile) -> list[str]:
+    engine = " ".join(part for part in (profile.engine or "an engine that nobody named", profile.engine_version) if part)
+    card = f"{profile.gpus} x {profile.gpu}" if profile.gpu else "a card that nobody named (--gpu)"
+    dtypes = (("weights", profile.weight_dtype), ("KV", profile.kv_dtype))
+    types = ", ".join(f"{what} {dtype}" for what, dtype in dtypes if dtype)
+    cache = f"KV cache {profile.kv_capacity_tokens:,.0f} tokens" if profile.kv_capacity_tokens else ""
+    served = profile.served_model if profile.served_model == profile.model else f"{profile.served_model} ({profile.model})"
+    return _wrapped([f"{served} on {engine}, {card}", "; ".join(part for part in (profile.url, types, cache) if part)])
+
+
+def _point_cells(point: ServePoint, found: PointMetrics) -> tuple[str, ...]:
+    load = f"{point.concurrency}" if point.concurrency is not None else f"{_rate(point.requests_per_s)}/s"
+    load += f"+{point.adapters}" if point.adapters else ""
+    mark = "" if point.complete else "*"
+    return (
+        f"{load}{mark}", f"{point.input_tokens}/{point.output_tokens}", f"{found.succeeded}", f"{found.failed}",
+        _pair(found.ttft_p50_s, found.ttft_p95_s), _pair(found.tpot_p50_s, found.tpot_p95_s),
+        _pair(found.itl_p50_s, found.itl_p99_s), _rate(found.output_tokens_per_s), _rate(found.requests_per_s),
+        f"{found.good_share:.0%}",
+    )
+
+
+def _pair(low_s: float | None, high_s: float | None) -> str:
+    return "-" if low_s is None or high_s is None else f"{_ms(low_s)}/{_ms(high_s)}"
+
+
+def _ms(seconds: float) -> str:
+    ms = seconds * 1e3
+    if ms >= 9999.5:
+        return f"{seconds:.0f}s"
+    return f"{ms:.2f}" if ms < 9.995 else f"{ms:.1f}" if ms < 99.95 else f"{ms:.0f}"
+
+
+def _rate(value: float | None) -> str:
+    if value is None:
+        return "-"
+    if value >= 99_999.5:
+        return f"{value / 1e3:.0f}k"
+    return f"{value:.3f}" if value < 0.0995 else f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
+
+
+def _remarks(profile: ServeProfile, told: Iterable[PointMetrics], most_ttft_s: float, most_tpot_s: float) -> list[str]:
+    texts = list(profile.notes)
+    e = profile.environment
+    if e.load_average and e.cores and e.load_average[0] >= BUSY * e.cores:
+        texts.append(f"this host was busy (load {e.load_average[0]:.1f} on {e.cores} cores): its own clock may be late")
+    if not profile.complete:
+        texts.append(INCOMPLETE)
+    if any(not point.complete for point in profile.points):
+        texts.append("*: this load did not end as planned")
+    if any(point.adapters for point in profile.points):
+        texts.append("+N: requests spread over N unmerged adapters")
+    if any(found.window is not None and not found.window.steady for found in told):
+        texts.append("some loads were too short for a steady window: their rates count start and end")
+    who = {"server usage": "the server (usage)", "tokenizer": "a tokenizer here", "chunks": "streamed chunks, one token each",
+           "stated": "what was aimed at" if profile.tool == "roi" else "the file"}
+    texts.append(f"output tokens counted by {who[profile.counted_by]}, prompt tokens by {who[profile.prompt_counted_by]}")
+    texts.append("load: requests in flight, or arrivals a second; TTFT and TPOT p50/p95, ITL p50/p99; TPOT without the first "
+                 "token; rates over the steady window: closed loop first to last sending, open loop one median E2E after the "
+                 f"first arrival to the last; good: requests within TTFT {most_ttft_s:g} s and TPOT {most_tpot_s:g} s")
+    return texts
+
+
+def _cells(cells: Iterable[str], widths: Iterable[int]) -> str:
+    return " ".join(f"{cell:>{width}s}" for cell, width in zip(cells, widths, strict=True))
+
+
+def _wrapped(texts: Iterable[str]) -> list[str]:
+    return [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)]

@@ -1,0 +1,194 @@
+"""Step time as a fixed part and a part per token, through the points of a training profile, where such a line holds.
+
+How `roi profile train` is told: times, memory beside its prediction, power, and where the file is; 80 columns.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from textwrap import wrap
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from roi.estimate.step.step_time import StepEfficiency, step_time
+from roi.estimate.training.plan import TrainingPlan
+from roi.facts.environment import Environment
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
+from roi.facts.profiles import TrainPoint, TrainProfile
+from roi.report.profiles.shared_remarks import INCOMPLETE, busy, kept
+from roi.store.profiles.plan_record import read_plan
+from roi.units import GIB
+
+LEAST_SIZES: Final = 3
+"""Through two sizes a line always goes: it says nothing about a third."""
+
+FURTHEST_OFF: Final = 0.2
+"""A line that misses a measured step by more is not shown: products round tokens up to tiles of 64 to 256, so steps of a quiet
+device leave the line by up to a fifth; further off it is noise, or a cache that overflowed."""
+
+
+class StepLine(NamedTuple):
+    """step = fixed + per_token x tokens, through the medians of the points."""
+
+    fixed_s: float
+    per_token_s: float
+    worst_error: float
+    """Largest |line / median - 1|."""
+
+
+def timed_steps(point: TrainPoint) -> tuple[float, ...]:
+    """Seconds of the steps after the warm-up."""
+    return point.step_s[point.warmup :]
+
+
+def step_line(points: Sequence[TrainPoint]) -> StepLine | None:
+    """The line through the points' medians that is smallest in relative squares; None with fewer than LEAST_SIZES sizes.
+
+    Relative, because the steps differ by orders of magnitude and the short ones hold the fixed part. Neither part is below 0:
+    where one would be, the best line without it.
+    """
+    tokens = np.asarray([float(p.micro_batch * p.seq) for p in points])
+    seconds = np.asarray([median(timed_steps(p)) for p in points])
+    if len(set(tokens.tolist())) < LEAST_SIZES:
+        return None
+    system = np.stack([1.0 / seconds, tokens / seconds], axis=1)
+    both = np.linalg.lstsq(system, np.ones_like(seconds))[0]
+    alone = system.sum(axis=0) / (system * system).sum(axis=0)  # least squares with one of the two parts
+    ways = [both] if (both >= 0.0).all() else [np.asarray([alone[0], 0.0]), np.asarray([0.0, alone[1]])]
+    fixed, slope = min(ways, key=lambda way: float(((system @ way - 1.0) ** 2).sum()))
+    errors = np.abs((fixed + slope * tokens) / seconds - 1.0)
+    return StepLine(float(fixed), float(slope), float(errors.max()))
+
+
+def step_remark(points: Sequence[TrainPoint]) -> str:
+    """The line in words, or why there is none; empty without points."""
+    if not points:
+        return ""
+    line, sizes = step_line(points), len({p.micro_batch * p.seq for p in points})
+    if line is None:
+        return f"step time by tokens: no line through {sizes} size{'s' if sizes > 1 else ''}; it wants {LEAST_SIZES} at least"
+    if line.worst_error > FURTHEST_OFF:
+        return (f"step time by tokens: no line holds; the best one misses a median by {100.0 * line.worst_error:.0f}%"
+                f" (at most {100.0 * FURTHEST_OFF:.0f}%)")
+    parts = [f"{1e3 * line.fixed_s:,.2f} ms"] if line.fixed_s else []
+    parts += [f"{1e6 * line.per_token_s:,.3f} us x tokens"] if line.per_token_s else []
+    return f"step = {' + '.join(parts)}, through {len(points)} medians, the worst {100.0 * line.worst_error:.0f}% off"
+
+
+WIDTH = 80
+TIME_HEADS = ("batch", "tokens", "steps", "median ms", "min ms", "tokens/s", "MFU", "loss", "W", "J/token")
+TIME_WIDTHS = (5, 6, 5, 9, 8, 9, 5, 11, 5, 7)
+MEMORY_HEADS = ("batch", "tokens", "allocated", "predicted", "error", "reserved", "process", "device")
+MEMORY_WIDTHS = (5, 6, 9, 9, 7, 9, 9, 9)
+
+
+def train_text(profile: TrainProfile, shape: ModelShape | None, gpu: Gpu | None, file: Path | None) -> str:
+    """The report, no line but the one with the file's name wider than 80 columns. `shape` and `gpu`, where known, give MFU."""
+    plan = read_plan(profile.plan)
+    lines = [*_title(profile, plan), ""]
+    if profile.points:
+        lines += [_row(TIME_HEADS, TIME_WIDTHS), *(_time_row(p, plan, shape, gpu) for p in profile.points), ""]
+        lines += [*_memory_table(profile.points), ""]
+    else:
+        lines += ["no point was measured", ""]
+    lines += _wrapped(_remarks(profile, plan, shape, gpu))
+    if file is not None:
+        lines += ["", kept(file)]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def train_json(profile: TrainProfile) -> str:
+    """The profile itself."""
+    return profile.model_dump_json(by_alias=True, indent=1)
+
+
+def utilisation(point: TrainPoint, plan: TrainingPlan, shape: ModelShape, gpu: Gpu) -> float:
+    """MFU: arithmetic of forward and backward, without recompute, over the step's time at the datasheet's dense rate."""
+    once = replace(plan, micro_batch=float(point.micro_batch), seq=float(point.seq), checkpointing=False)
+    flops = float(step_time(shape, once, gpu, StepEfficiency(1.0, 1.0, 0.0)).flops)
+    return flops / median(timed_steps(point)) / gpu.matrix_flops(plan.dtype)
+
+
+def _title(profile: TrainProfile, plan: TrainingPlan) -> list[str]:
+    targets = plan.targets if isinstance(plan.targets, str) else ",".join(plan.targets)
+    rank = f" r{plan.rank:g}, {targets}" if plan.adapter else ""
+    how = (f"{plan.dtype}{' autocast' if plan.autocast else ''}, {plan.attention}, {plan.optimizer}, "
+           f"{'' if plan.checkpointing else 'no '}checkpointing, {plan.trainer} loop; weights {profile.weights}")
+    return _wrapped([
+        f"{profile.model}: {plan.method}{rank}, {profile.trained_parameters:,} trained parameters", how,
+        _machine(profile.environment),
+    ])
+
+
+def _machine(e: Environment) -> str:
+    parts = [e.gpu or e.gpu_name or e.device]
+    if e.device == "cpu":
+        parts.append(f"{e.threads} threads")
+    if e.sm_clock_hz:
+        parts.append(f"{e.sm_clock_hz / 1e6:,.0f} MHz")
+    if e.power_limit_w:
+        parts.append(f"limit {e.power_limit_w:.0f} W")
+    if e.driver:
+        parts.append(f"driver {e.driver}")
+    if e.load_average:
+        parts.append(f"load {e.load_average[0]:.1f}")
+    return ", ".join([*parts, f"torch {e.versions.get('torch', '?')}"])
+
+
+def _time_row(point: TrainPoint, plan: TrainingPlan, shape: ModelShape | None, gpu: Gpu | None) -> str:
+    seconds, tokens = timed_steps(point), point.micro_batch * point.seq
+    middle = median(seconds)
+    mfu = f"{100.0 * utilisation(point, plan, shape, gpu):.0f}%" if shape and gpu else "-"
+    joules = "-" if point.energy_j is None else f"{point.energy_j / (tokens * len(seconds)):.2g}"
+    loss = f"{point.losses[0]:.2f}>{point.losses[-1]:.2f}" if point.losses else "-"
+    return _row((
+        f"{point.micro_batch}", f"{point.seq:,}", f"{len(seconds)}", f"{1e3 * middle:,.1f}", f"{1e3 * min(seconds):,.1f}",
+        f"{tokens / middle:,.0f}", mfu, loss, "-" if point.power_w is None else f"{point.power_w:.0f}", joules,
+    ), TIME_WIDTHS)
+
+
+def _memory_table(points: Sequence[TrainPoint]) -> list[str]:
+    rows = ["peak memory, GiB", _row(MEMORY_HEADS, MEMORY_WIDTHS)]
+    for p in points:
+        m, predicted = p.memory, p.predicted_allocated_bytes
+        error = f"{100.0 * (predicted / m.allocated_bytes - 1.0):+.1f}%" if predicted and m.allocated_bytes else "-"
+        rows.append(_row((
+            f"{p.micro_batch}", f"{p.seq:,}", _gib(m.allocated_bytes), _gib(predicted), error, _gib(m.reserved_bytes),
+            _gib(m.process_bytes), _gib(m.device_bytes),
+        ), MEMORY_WIDTHS))
+    return rows
+
+
+def _remarks(profile: TrainProfile, plan: TrainingPlan, shape: ModelShape | None, gpu: Gpu | None) -> list[str]:
+    remark = step_remark(profile.points)
+    texts = [remark] if remark else []
+    if profile.largest_micro_batch:
+        found = "; ".join(f"{int(seq):,} tokens: {batch}" for seq, batch in profile.largest_micro_batch.items())
+        texts.append(f"largest micro-batch that ran: {found}")
+    if shape and gpu and profile.points:
+        texts.append(f"MFU: forward and backward without recompute, over {gpu.matrix_flops(plan.dtype) / 1e12:,.0f} TFLOP/s "
+                     f"({gpu.id}, datasheet)")
+    if profile.environment.device == "cpu" and profile.points:
+        texts.append("process: highest resident set")
+        if any(p.predicted_allocated_bytes for p in profile.points):
+            texts[-1] += ". predicted: the closed form for a GPU; a CPU's memory does not follow it"
+    texts += profile.notes
+    if not profile.complete:
+        texts.append(INCOMPLETE)
+    texts += busy(profile.environment, "these times are too long")
+    return texts
+
+
+def _gib(value: float | None) -> str:
+    return "-" if value is None else f"{value / GIB:.2f}" if value >= 0.1 * GIB else f"{value / GIB:.3f}"
+
+
+def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return " ".join(f"{cell:>{width}s}" for cell, width in zip(cells, widths, strict=True))
+
+
+def _wrapped(texts: Sequence[str]) -> list[str]:
+    return [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ")]

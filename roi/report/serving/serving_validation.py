@@ -1,0 +1,151 @@
+"""How `roi validate` is told for a table of serving runs: tables for people (80 columns), Markdown, or JSON."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from roi.estimate.accuracy.serving_errors import JUDGED_MODELS, Blocks, ServingScore, ServingValidation
+from roi.estimate.accuracy.serving_interval import QUANTITIES, ServingQuantity
+from roi.estimate.accuracy.training_errors import ErrorBlock
+from roi.report.comparison.comparison_markdown import render_markdown
+from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table, Title
+from roi.report.layout.render_text import render_text
+from roi.report.training.training_validation import HEADS, SCHEMA, WORST, percent, reasons_told, statistics_cells
+
+INSTRUMENT = "serving"
+UNITS = {"throughput": "tokens/s as stated (output, else all; else requests/s)", "tpot": "ms", "ttft": "ms"}
+SCALE: dict[ServingQuantity, float] = {"throughput": 1.0, "tpot": 1e3, "ttft": 1e3}
+TITLES: dict[ServingQuantity, str] = {"throughput": "Throughput", "tpot": "TPOT", "ttft": "TTFT"}
+NAMES = {"source": "source", "gpu": "GPU", "engine": "engine", "group": "GPU and engine"}
+MADE_OF = {
+    "all": "counted, not derived, not implausible", "derived": "counted and derived", "implausible": "implausible",
+    "by source, gpu, engine": "as all, of that name", "by group": "not derived, not implausible, of that GPU and engine",
+    "n": "number of them", "mape": "mean of |error|", "median_ape": "median of |error|", "bias": "mean of error",
+    "p90": "90th percentile of |error|, interpolated linearly", "coverage90": "percent with low <= measured <= high",
+}
+"""Which predictions each figure of the JSON is made of, by their flags."""
+
+NONE = ErrorBlock(0, 0)
+
+FORM = re.compile(r"(GB)?(-SXM|-PCIe)?$")
+"""What a card's name ends with besides its memory."""
+
+
+def serving_validation_json(found: ServingValidation) -> str:
+    """The answer as JSON, with the keys of a table of training runs where they mean the same; null for what has no figure."""
+    body = {
+        "schema": SCHEMA,
+        "instrument": INSTRUMENT,
+        "units": {**UNITS, "errors": "percent, 100 (predicted / measured - 1)",
+                  "coverage90": "percent of measurements from low to high"},
+        "rows": found.rows,
+        "left_out": found.left_out or None,
+        "memory": asdict(NONE),
+        **_blocks(found.blocks),
+        "derived": {"throughput": {**asdict(found.derived), "how": "Little's law on stated TTFT and TPOT"}},
+        "implausible": _blocks(found.implausible),
+        "by": {group: {name: {"memory": asdict(NONE), **_blocks(blocks),
+                              **({"judged": name in found.judged} if group == "group" else {})}
+                       for name, blocks in some.items()} for group, some in found.by.items()},
+        "bases": found.bases,
+        "made_of": MADE_OF,
+        "predictions": [_prediction(score, counted=found.counted(score.label)) for score in (*found.scores, *found.apart)],
+        "skipped": [{"id": id, "reason": reason} for id, reason in found.skipped],
+        "not_predicted": [{"id": id, "reason": reason} for id, reason in (*found.unpredicted, *found.unread)],
+        "assumptions": [{"default": name, "rows": rows} for name, rows in found.assumptions],
+    }
+    return json.dumps(body, indent=1, allow_nan=False)
+
+
+def serving_validation_text(found: ServingValidation) -> str:
+    """The report for a terminal, no line longer than 80 columns."""
+    return render_text(_tell(found), width=80, colour=False)
+
+
+def serving_validation_markdown(found: ServingValidation) -> str:
+    """The same as Markdown."""
+    return render_markdown(_tell(found))
+
+
+def _blocks(blocks: Blocks) -> dict[str, dict[str, object]]:
+    return {name: asdict(block) for name, block in blocks.items()}
+
+
+def _prediction(score: ServingScore, *, counted: bool) -> dict[str, object]:
+    scale, label = SCALE[score.quantity], score.label
+    return {
+        "id": label.id, "quantity": score.quantity, "measured": score.measured * scale, "predicted": score.predicted * scale,
+        "low": score.low * scale, "high": score.high * scale, "source": label.source, "gpu": label.gpu, "engine": label.engine,
+        "model": label.model, "basis": score.basis, "derived": score.derived, "implausible": label.implausible,
+        "counted": counted,
+    }  # fmt: skip
+
+
+def _tell(found: ServingValidation) -> Iterable[Block]:
+    used = found.rows - len(found.skipped) - len(found.unpredicted)
+    yield Title(f"serving model against {found.rows:,} measured rows: {used:,} used, {found.rows - used:,} skipped")
+    yield Paragraph(
+        "Errors are 100 (predicted / measured - 1), percent; p90 is of their size. n of: rows predicted, of those that"
+        " state the figure. in 90%: measurements inside the 5-95% interval, percent.")
+    if found.left_out:
+        yield Paragraph(
+            f"Each row is predicted by a fit of this table's other models, within its engine. Counted as a whole: groups of GPU"
+            f" and engine with at least {JUDGED_MODELS} models (marked *); the others are only listed.")
+    else:
+        yield Paragraph(
+            "The efficiencies that come with roi were fitted on published runs (docs/accuracy.md names them): rows of those are"
+            " not left out here. --left-out model predicts each row without its model.")
+    for quantity in QUANTITIES:
+        yield from _quantity(found, quantity)
+    if any(block.n for block in found.implausible.values()):
+        yield Heading("Rows in no other figure")
+        yield Paragraph("Marked IMPLAUSIBLE, or by their own figures against Little's law or five times beyond the roofline.")
+        yield Table(HEADS, tuple(Row(statistics_cells(TITLES[name], block)) for name, block in found.implausible.items()
+                                 if block.n))
+    yield from reasons_told("Skipped rows", list(found.skipped))
+    yield from reasons_told("Rows without a prediction", list(found.unpredicted))
+    yield from reasons_told("Figures without a prediction", list(found.unread))
+    if found.assumptions:
+        yield Heading("Defaults used")
+        yield Paragraph("What a row does not say was taken so; each widens the interval.")
+        yield Table(("taken", "rows"), tuple(Row((name, str(rows))) for name, rows in found.assumptions))
+    yield Heading("What the predictions rest on")
+    yield Table(("fit, and what the interval left out of it", "rows"),
+                tuple(Row((name, str(rows))) for name, rows in sorted(found.bases.items(), key=lambda x: -x[1])))
+
+
+def _quantity(found: ServingValidation, quantity: ServingQuantity) -> Iterable[Block]:
+    if not found.blocks[quantity].eligible and not any(b[quantity].eligible for b in found.by["group"].values()):
+        return
+    unit = "as the row states it" if quantity == "throughput" else UNITS[quantity]
+    yield Heading(f"{TITLES[quantity]} ({unit})")
+    rows = [Row(statistics_cells("all", found.blocks[quantity]), strong=True)]
+    if quantity == "throughput" and found.derived.n:
+        rows.append(Row(statistics_cells("derived from TTFT and TPOT", found.derived)))
+    for group, blocks in found.by.items():
+        shown = [(name, block[quantity]) for name, block in blocks.items() if block[quantity].eligible]
+        rows += [Row((f"by {NAMES[group]}", *[""] * (len(HEADS) - 1)), strong=True)] if shown else []
+        starred = found.judged if group == "group" and found.left_out else frozenset[str]()
+        rows += [Row(statistics_cells(f"  {_short(name)}{'*' if name in starred else ''}", block))
+                 for name, block in sorted(shown, key=lambda x: -x[1].eligible)]
+    yield Table(HEADS, tuple(rows))
+    worst = sorted((s for s in found.scores if s.quantity == quantity), key=lambda s: -abs(s.error))[:WORST]
+    if worst:
+        yield Heading(f"Largest errors, {TITLES[quantity]}")
+        yield Table(("row", "measured", "predicted", "5-95%", "error"), tuple(Row(_worst(s)) for s in worst))
+
+
+def _short(name: str) -> str:
+    """Card and engine, the form of the card left away: A100-40 vllm-2024."""
+    card, _, engine = name.partition(" ")
+    return f"{FORM.sub('', card)} {engine}" if engine else name
+
+
+def _worst(score: ServingScore) -> tuple[str, ...]:
+    scale = SCALE[score.quantity]
+    measured, predicted, low, high = (x * scale for x in (score.measured, score.predicted, score.low, score.high))
+    most = max(measured, predicted)
+    form = ",.2f" if most < 100.0 else ",.0f" if most < 1e9 else ".2e"
+    ends = f"{low:{form}}-{high:{form}}"
+    return (score.label.id, f"{measured:{form}}", f"{predicted:{form}}", ends, percent(score.error, "+"))

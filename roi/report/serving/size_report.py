@@ -1,0 +1,216 @@
+"""How `roi size` is told: tables for people (80 columns), Markdown, or JSON."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from roi.answers.size import FleetPoint, SizedPlan, Sizing
+from roi.answers.size_ways import Way
+from roi.estimate.replay.load_curve import Slo
+from roi.report.comparison.comparison_markdown import render_markdown
+from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
+from roi.report.layout.render_text import render_text
+from roi.report.layout.wording import figure, percent, span, usd
+from roi.store.traces import FEW_CALLS, LEAST_S
+
+SCHEMA = "roi.sizing/1"
+MS = 1e3
+
+SEEN = 1.03
+"""Gain of a router from which it is told."""
+
+PLAN_HEADS = (
+    "plan, USD per GPU and hour", "alone\nreq/s", "need", "5-95%", "GPUs", "USD\n/month", "TTFT\np95 s", "TPOT\np95 ms", "busy",
+)
+FLEET_HEADS = ("fleet", "USD\n/month", "TTFT\np50 s", "TTFT\np95 s", "TPOT\np95 ms", "E2E\np95 s", "SLO")
+
+
+def size_json(sizing: Sizing) -> str:
+    """The answer as JSON; seconds, USD, requests/s. A limit that is not set is null."""
+    body = {"schema": SCHEMA, **asdict(sizing)}
+    body["slo"] = {name: None if value == float("inf") else value for name, value in body["slo"].items()}
+    return json.dumps(body, indent=1, allow_nan=False)
+
+
+def size_text(sizing: Sizing) -> str:
+    """The report for a terminal, no line longer than 80 columns."""
+    return render_text(_tell(sizing), width=80, colour=False)
+
+
+def size_markdown(sizing: Sizing) -> str:
+    """The same as Markdown."""
+    return render_markdown(_tell(sizing))
+
+
+def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
+    """Fleets than which no cheaper one answers faster (E2E p95), cheapest first."""
+    every = sorted(((plan, fleet) for plan in sizing.plans for fleet in plan.fleets),
+                   key=lambda each: (each[1].usd_per_month, each[1].load.e2e_p95_s))
+    best, kept = float("inf"), []
+    for plan, fleet in every:
+        if fleet.load.e2e_p95_s < best:
+            best = fleet.load.e2e_p95_s
+            kept.append((plan, fleet))
+    return tuple(kept)
+
+
+def plan_name(plan: SizedPlan) -> str:
+    """1 x L40S fp8, RunPod."""
+    return f"{plan.tensor_parallel} x {plan.gpu} {plan.weight_dtype}, {plan.vendor}"
+
+
+def _tell(sizing: Sizing) -> Iterable[Block]:
+    best = sizing.plans[0]
+    yield Title(f"Fleet for {sizing.system}: {sizing.title}")
+    yield Paragraph(_load(sizing))
+    yield Paragraph(_answer(best, sizing.fleet_share), strong=True)
+    yield Heading("Plans, cheapest first")
+    yield Table(PLAN_HEADS, tuple(_plan(plan) for plan in sizing.plans))
+    spares = f" GPUs and USD hold {best.spares} spare{'' if best.spares == 1 else 's'} more." if best.spares else ""
+    yield Paragraph(
+        "alone: what one replica holds at the SLO. need: replicas at the peak behind a router that picks the emptiest; 5-95%:"
+        f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
+        f" the peak, replayed.{_behind(best, trace=sizing.trace is not None)}")
+    yield from _measured(sizing)
+    yield from _smaller(best)
+    yield from _day(sizing)
+    if sizing.ways:
+        yield Heading(f"Ways to run {plan_name(best)}")
+        yield Table(("a month, USD", "replicas", "GPUs", "rent", "API", "in all"), tuple(_way(way) for way in sizing.ways))
+        yield from _cheaper_api(sizing)
+    yield Heading("Cost against latency: fleets that no cheaper one beats")
+    yield Table(FLEET_HEADS, tuple(_fleet(plan, fleet) for plan, fleet in frontier(sizing)))
+    yield Paragraph("Replicas that serve; spares are paid and idle. E2E: until the last token.")
+    yield Heading("What this rests on")
+    measure = "measure it: roi profile serve URL on your own server replaces the published speed."
+    own = () if best.basis == "measured" else (measure,)
+    yield Bullets((f"capacity: {best.source} ({best.basis}).", _limits(best), _arrivals(sizing), *own))
+
+
+def _behind(plan: SizedPlan, *, trace: bool) -> str:
+    """Why fewer replicas do than the load over what one holds alone."""
+    if trace:
+        return " Alone, one meets every burst of the trace by itself: a fleet shares them."
+    if plan.pooling < SEEN:
+        return ""
+    each = plan.alone_requests_per_s * plan.pooling
+    return (f" Behind a router each of four {plan.gpu} holds {figure(each)} req/s, not {figure(plan.alone_requests_per_s)}:"
+            " requests that crowd one find another empty.")
+
+
+def _load(sizing: Sizing) -> str:
+    cached = f" ({sizing.cached_tokens:,.0f} cached)" if sizing.cached_tokens >= 1.0 else ""
+    lengths = f"prompts of {sizing.prompt_tokens:,.0f} tokens{cached}, {sizing.output_tokens:,.0f} out, means"
+    rate = (f"The trace's {figure(sizing.mean_requests_per_s)} requests a second, its own bursts replayed" if sizing.trace
+            else f"Today's peak: {figure(sizing.peak_requests_per_s)} requests a second (mean"
+            f" {figure(sizing.mean_requests_per_s)})")
+    return f"{rate}; {lengths}. SLO: {slo_words(sizing.slo)}; {percent(sizing.headroom)} of the capacity stays free."
+
+
+def _limits(plan: SizedPlan) -> str:
+    whose = "as its server showed, else vLLM's defaults for this card" if plan.basis == "measured" else (
+        "vLLM's defaults for a server on this card")
+    return (f"engine: {plan.step_tokens:,.0f} tokens a step and {plan.sequence_limit:,.0f} sequences at most ({whose}); other"
+            " limits move TTFT and TPOT against each other.")
+
+
+def slo_words(slo: Slo) -> str:
+    """TTFT p95 2.00 s, TPOT p95 50.0 ms."""
+    limits = [f"{name} p95 {text}" for name, value, text in (
+        ("TTFT", slo.ttft_p95_s, f"{_s(slo.ttft_p95_s)} s"), ("TPOT", slo.tpot_p95_s, f"{_ms(slo.tpot_p95_s)} ms"),
+    ) if value != float("inf")]
+    return ", ".join(limits) or "none, everything can wait"
+
+
+def _answer(best: SizedPlan, share: float) -> str:
+    spare = f" and {best.spares} spare{'' if best.spares == 1 else 's'}" if best.spares else ""
+    paid = "" if share == 1.0 else (
+        f", {percent(share)} of the rent: other adapters share the base, and are taken to bring no load at this one's peak"
+        f" (with as much each, the rent is nearer to {usd(best.fleet.usd_per_month / share)})")
+    exact = "Needed" if best.replicas_exact is None else f"The load needs {best.replicas_exact:.2f}, rounded up"
+    held = best.fleet.instances
+    instances = "" if held == best.replicas + best.spares else f" on {held} instance{'' if held == 1 else 's'}"
+    slow = "no fleet holds" if best.replicas_slow is None else f"{best.replicas_slow} where it is slow"
+    return (f"{best.replicas} replica{'' if best.replicas == 1 else 's'}{spare} of {plan_name(best)}{instances}:"
+            f" {usd(best.fleet.usd_per_month)} a month{paid}. {exact}"
+            f": {best.replicas_fast} where the engine is fast (P95), {slow} (P5).")
+
+
+def _plan(plan: SizedPlan) -> Row:
+    slow = "?" if plan.replicas_slow is None else str(plan.replicas_slow)
+    load = plan.fleet.load
+    return Row((
+        f"{plan_name(plan)} {plan.usd_per_gpu_hour:.3g}", figure(plan.alone_requests_per_s), str(plan.replicas),
+        f"{plan.replicas_fast}-{slow}", str(plan.fleet.gpus), f"{plan.fleet.usd_per_month:,.0f}", _s(load.ttft_p95_s),
+        _ms(load.tpot_p95_s), percent(load.utilisation),
+    ))
+
+
+def _way(way: Way) -> Row:
+    api = f"{way.api_usd:,.0f}" if way.api_usd else "-"
+    return Row((way.name, figure(way.replicas), figure(way.gpus), f"{way.rent_usd:,.0f}", api, f"{way.usd:,.0f}"), way.note)
+
+
+def _cheaper_api(sizing: Sizing) -> Iterable[Block]:
+    """Where the API that the floor spills to takes all of it for less than any way that needs a GPU."""
+    api = [way for way in sizing.ways if not way.gpus]
+    least = min((way.usd for way in sizing.ways if way.gpus), default=0.0)
+    if api and api[0].usd < least:
+        yield Paragraph(f"The API alone costs less than every way with a GPU ({usd(api[0].usd)} against {usd(least)} a month);"
+                        " roi compare has its quality, and set-up.", strong=True)
+
+
+def _fleet(plan: SizedPlan, fleet: FleetPoint) -> Row:
+    load = fleet.load
+    return Row((
+        f"{fleet.replicas} of {plan_name(plan)}", f"{fleet.usd_per_month:,.0f}", _s(load.ttft_p50_s), _s(load.ttft_p95_s),
+        _ms(load.tpot_p95_s), _s(load.e2e_p95_s), "holds" if fleet.holds else "broken",
+    ))
+
+
+def _smaller(best: SizedPlan) -> Iterable[Block]:
+    fewer = [fleet for fleet in best.fleets if fleet.replicas == best.replicas - 1]
+    if not fewer:
+        return
+    load = fewer[0].load
+    s = "s" if best.replicas == 2 else ""
+    holds = f"hold{s} the SLO still, without the headroom" if fewer[0].holds else f"break{s} the SLO"
+    yield Paragraph(f"{best.replicas - 1} of the first plan {holds}: TTFT p95 {_s(load.ttft_p95_s)} s, TPOT p95"
+                    f" {_ms(load.tpot_p95_s)} ms, {figure(load.mean_queue)} requests waiting on average.")
+
+
+def _measured(sizing: Sizing) -> Iterable[Block]:
+    """Which plans rest on a profile of the user's own server."""
+    found = {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}
+    if found:
+        rest = " The others are estimates." if any(plan.basis != "measured" for plan in sizing.plans) else ""
+        yield Paragraph("Measured on your server: " + "; ".join(f"{name} ({why})" for why, name in found.items()) + f".{rest}")
+
+
+def _day(sizing: Sizing) -> Iterable[Block]:
+    if sizing.day is None:
+        return
+    load, good = sizing.day.load, percent(sizing.day.within_slo)
+    yield Paragraph(f"Over a day with the hourly shape, {sizing.plans[0].replicas} of them: TTFT p95 {_s(load.ttft_p95_s)} s,"
+                    f" TPOT p95 {_ms(load.tpot_p95_s)} ms, busy {percent(load.utilisation)}; {good} of the requests within"
+                    " both limits.")
+
+
+def _arrivals(sizing: Sizing) -> str:
+    if sizing.trace:
+        calls, span_s, times = sizing.trace.calls, sizing.trace.span_s, sizing.trace.times
+        faster = "" if times == 1.0 else f", {times:g} times as fast"
+        few = f" So few that a 95th percentile rests on {max(calls // 20, 1)} of them." if calls < FEW_CALLS else ""
+        again = " repeated until they last half a minute;" if span_s / times < LEAST_S else ""
+        return (f"arrivals and lengths: {calls:,} calls in {span(span_s)} as recorded{faster};{again} in this model's tokens."
+                f" Percentiles over all of them.{few}")
+    return ("arrivals: Poisson at the peak; bursts within seconds are in the SLO, slower ones in the peak. Lengths: the"
+            " scenario's histogram, or exponential around its means.")
+
+
+def _s(x: float) -> str:
+    return f"{x:.2f}" if x < 10.0 else f"{x:,.0f}"
+
+
+def _ms(x: float) -> str:
+    return f"{x * MS:.1f}" if x * MS < 100.0 else f"{x * MS:,.0f}"

@@ -1,0 +1,116 @@
+"""How `roi calibrate` is told: tables for people (80 columns), or JSON."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+
+import numpy as np
+
+from roi.estimate.accuracy.training_left_out import AfterProfile, Calibration, LeftOut
+from roi.estimate.step.calibration import GroupFit, TimedRun, half_width
+from roi.report.comparison.comparison_markdown import render_markdown
+from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
+from roi.report.layout.render_text import render_text
+
+SCHEMA = "roi.calibration-report/1"
+LARGEST = 12
+"""Runs shown with their residuals; JSON has all."""
+
+GROUP_HEADS = ("GPU, source", "n", "scale", "5-95%", "left out", "from 3", "first 3")
+LEFT_HEADS = ("left out", "n", "median error", "measured/predicted 5-95%", "in 90%")
+
+
+def calibration_json(found: Calibration) -> str:
+    """The answer as JSON: seconds, ratios, errors in percent; null where a group is too small."""
+    body = {
+        "schema": SCHEMA,
+        "units": {"overall": "roofline time / measured time", "errors": "percent, |predicted / measured - 1|",
+                  "seconds": "of one micro-step, its share of the optimizer step included"},
+        "pairs": [asdict(fit) for fit in found.pairs],
+        "groups": [asdict(fit) for fit in found.groups],
+        "after_profile": {name: None if block is None else asdict(block) for name, block in found.after_profile.items()},
+        "run_left_out": None if found.run_left_out is None else asdict(found.run_left_out),
+        "source_left_out": {name: asdict(block) for name, block in found.source_left_out.items()},
+        "gpu_left_out": {name: asdict(block) for name, block in found.gpu_left_out.items()},
+        "runs": [
+            {**asdict(run), "scaled_s": scaled, "residual": 100.0 * (scaled / run.measured_s - 1.0)}
+            for run, scaled in _scaled(found)
+        ],
+    }  # fmt: skip
+    return json.dumps(body, indent=1, allow_nan=False)
+
+
+def calibration_text(found: Calibration) -> str:
+    """The report for a terminal, no line longer than 80 columns."""
+    return render_text(_tell(found), width=80, colour=False)
+
+
+def calibration_markdown(found: Calibration) -> str:
+    """The same as Markdown."""
+    return render_markdown(_tell(found))
+
+
+def _tell(found: Calibration) -> Iterable[Block]:
+    yield Title(f"Training speed against the roofline: {len(found.runs)} runs, {len(found.pairs)} sources and GPUs")
+    yield Paragraph(
+        "scale: roofline time over measured time, median of the runs, with the interval of one more run. left out: median "
+        "error of a run from the others' scale. from 3: of the rest from three runs' scale, averaged over the choices; first "
+        "3: from the first three. Percent. A GPU and source with several layouts has a line for each below."
+    )
+    yield Table(GROUP_HEADS, tuple(_group_rows(found)))
+    yield Bullets(tuple(_after(name, block) for name, block in found.after_profile.items() if block is not None))
+    yield Heading("Left out in turn")
+    rows = [] if found.run_left_out is None else [Row(_left_cells("a run, by its group", found.run_left_out), strong=True)]
+    for what, blocks in (("source", found.source_left_out), ("GPU", found.gpu_left_out)):
+        rows += _left_rows(what, blocks)
+    yield Table(LEFT_HEADS, tuple(rows))
+    yield Heading("Largest residuals beside theory")
+    largest = sorted(_scaled(found), key=lambda pair: -abs(np.log(pair[1] / pair[0].measured_s)))[:LARGEST]
+    yield Table(("run", "measured s", "theory s", "scaled s", "error"), tuple(
+        Row((f"{run.id} {run.method}"[:28], f"{run.measured_s:.3f}", f"{run.theory_s:.3f}", f"{scaled:.3f}",
+             f"{100.0 * (scaled / run.measured_s - 1.0):+.0f}%"))
+        for run, scaled in largest
+    ))  # fmt: skip
+    yield Bullets(("theory: the roofline at scale 1. scaled: at the scale of the run's GPU, source and layout.",))
+
+
+def _after(name: str, block: AfterProfile) -> str:
+    return (f"after one profile, {name}: {block.quartiles:.1f}% median error of the {block.n} runs that it has not seen, one"
+            f" scale from the three at the quartiles of the roofline's step time; {block.any_three:.1f}% from any three")
+
+
+def _group_rows(found: Calibration) -> Iterable[Row]:
+    within = _typical(found.groups)
+    for pair in sorted(found.pairs, key=lambda fit: (fit.gpu, fit.source)):
+        yield Row(_group_cells(f"{pair.gpu} {pair.source}", pair, within))
+        inside = [fit for fit in found.groups if (fit.gpu, fit.source) == (pair.gpu, pair.source)]
+        for fit in inside if len(inside) > 1 else ():
+            yield Row(_group_cells(f"  {fit.layout}", fit, within))
+
+
+def _typical(groups: Iterable[GroupFit]) -> float:
+    known = [fit.log_scatter for fit in groups if fit.n >= 3]
+    return float(np.median(known)) if known else 0.15
+
+
+def _group_cells(name: str, fit: GroupFit, within: float) -> tuple[str, ...]:
+    half = half_width(fit.n, fit.n * fit.log_scatter**2, within)
+    errors = ("-" if x is None else f"{x:.1f}" for x in (fit.left_out, fit.from_three, fit.from_first_three))
+    return (name[:30], str(fit.n), f"{fit.overall:.2f}",
+            f"{fit.overall * np.exp(-half):.2f}-{fit.overall * np.exp(half):.2f}", *errors)
+
+
+def _left_rows(what: str, blocks: Mapping[str, LeftOut]) -> list[Row]:
+    rows = [Row(_left_cells(f"a {what}, by the others", blocks["all"]), strong=True)] if "all" in blocks else []
+    return rows + [Row(_left_cells(f"  {name}", block)) for name, block in blocks.items() if name != "all"]
+
+
+def _left_cells(name: str, block: LeftOut) -> tuple[str, ...]:
+    return (name[:30], str(block.n), f"{block.median_error:.1f}%", f"{block.low_ratio:.2f} to {block.high_ratio:.2f}",
+            f"{block.coverage:.0f}%")
+
+
+def _scaled(found: Calibration) -> list[tuple[TimedRun, float]]:
+    """Each run with the roofline's time at its group's scale."""
+    scales = {(fit.gpu, fit.source, fit.layout): fit.overall for fit in found.groups}
+    return [(run, run.theory_s / scales[run.gpu, run.source, run.layout]) for run in found.runs]

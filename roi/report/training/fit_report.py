@@ -1,0 +1,312 @@
+"""How `roi fit` is told: a table for people (80 columns), Markdown, or JSON."""
+
+import json
+from dataclasses import asdict
+from textwrap import wrap
+
+from roi.answers.fit import FitReport, GpuLine
+from roi.catalog.rows import STALE_DAYS
+from roi.estimate.training.fitting import MICRO_BATCHES
+from roi.estimate.training.memory import PHASES
+from roi.estimate.training.plan import TrainingPlan, trainer_habits, trains_experts
+from roi.facts.price import RentalOffer
+from roi.facts.profiles import DryRunProfile
+from roi.report.layout.timeline import timeline_rows
+from roi.units import GIB
+
+SCHEMA = "roi.fit/1"
+WIDTH = 80
+
+HEADS = ("GPU", "fits", "batch", "longest", "tokens/s", "hours", "5-95%", "USD")
+WIDTHS = (15, 5, 5, 9, 8, 7, 13, 10)
+
+
+def fit_text(report: FitReport, dry: DryRunProfile | None = None) -> str:
+    """The table, no line wider than 80 columns; with `dry` where the dry run's peak lies, and its timeline."""
+    lines = [*_title(report), "", *_memory_rows(report), ""]
+    if dry is not None:
+        lines += [*_peak_rows(dry), "", *timeline_rows(dry.timeline_bytes, dry.timeline_phases, _resident(dry)), ""]
+    rows = [_cells(line) for line in report.lines if line.fit.fits]
+    if rows:
+        lines += [_row(HEADS), *(_row(cells) for cells in rows), ""]
+    lines += _remarks(report)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def fit_markdown(report: FitReport, dry: DryRunProfile | None = None) -> str:
+    """The same as Markdown tables."""
+    out = ["# " + _title(report)[0], "", *_title(report)[1:], "", "| part | GiB |", "|:--|--:|"]
+    out += [f"| {name} | {value / GIB:.2f} |" for name, value in _parts(report) if value > 0]
+    out += ["", f"Process: {_process(report)}", ""]
+    if dry is not None:
+        figure = timeline_rows(dry.timeline_bytes, dry.timeline_phases, _resident(dry))
+        out += ["```text", *_peak_rows(dry), "", *figure, "```", ""]
+    rows = [_cells(line) for line in report.lines if line.fit.fits]
+    if rows:
+        out += ["| " + " | ".join(HEADS) + " |", "|:--|:--|" + "--:|" * (len(HEADS) - 2)]
+        out += ["| " + " | ".join(cells) + " |" for cells in rows]
+    out += ["", *(f"- {line.strip()}" if line.strip() else "" for line in _remarks(report, wrapped=False))]
+    return "\n".join(out)
+
+
+def fit_json(report: FitReport, dry: DryRunProfile | None = None) -> str:
+    """The answer as JSON: bytes, hours, USD; null where a figure was not asked for or no offer gives it."""
+    plan = asdict(report.plan)
+    memory = report.lines[0].fit.memory
+    body = {
+        "schema": SCHEMA,
+        "model": report.model.id,
+        "method": report.plan.method,
+        "plan": plan,
+        "training_set": asdict(report.training_set) if report.training_set else None,
+        "trained_parameters": report.trained_parameters,
+        "memory": {
+            **{name: float(x) for name, x in asdict(memory).items() if name not in ("peak_phase", "phase_bytes")},
+            "peak_phase": PHASES[int(memory.peak_phase)],
+            "phase_bytes": None if report.dry else dict(zip(PHASES, (float(x) for x in memory.phase_bytes), strict=True)),
+            "instrument": "closed form" if report.dry is None else "dry run",
+            "source": "roi.estimate.training.memory" if report.dry is None else report.dry.source,
+        },
+        "dry_run": None if dry is None else dry.model_dump(mode="json", by_alias=True, exclude={"operators"}),
+        "gpus": [_gpu_json(line) for line in report.lines],
+    }
+    return json.dumps(body, indent=1, allow_nan=False)
+
+
+def _gpu_json(line: GpuLine) -> dict[str, object]:
+    fit = line.fit
+    hours, usd = line.hours or (None, None, None), line.usd or (None, None, None)
+    return {
+        "gpu": fit.gpu.id, "memory_bytes": fit.gpu.memory_bytes, "fits": fit.fits, "tight": fit.tight,
+        "peak_bytes": float(fit.memory.process_bytes), "low_bytes": fit.low_bytes, "high_bytes": fit.high_bytes,
+        "binds": fit.binds, "nearest": fit.nearest or None, "nearest_bytes": fit.nearest_bytes or None,
+        "largest_micro_batch": fit.largest_micro_batch, "longest_seq_tokens": fit.longest_seq, "limits_run": fit.limits_run,
+        "tokens_per_s": line.tokens_per_s, "speed_evidence": line.evidence.level, "speed_runs": line.evidence.n,
+        "speed_sources": list(line.evidence.sources),
+        "hours": hours[0], "hours_low": hours[1], "hours_high": hours[2],
+        "usd": usd[0], "usd_low": usd[1], "usd_high": usd[2],
+        "offer": line.offer.model_dump(mode="json") if line.offer else None, "note": line.note or None,
+    }
+
+
+def _title(report: FitReport) -> list[str]:
+    plan = report.plan
+    targets = plan.targets if isinstance(plan.targets, str) else ",".join(plan.targets)
+    rank = f" r{plan.rank:g}, {targets}" if plan.adapter else ""
+    first = f"{report.model.id}: {plan.method}{rank}"
+    second = (
+        f"micro-batch {plan.micro_batch:g}, {plan.seq:,.0f} tokens, {plan.dtype}, {plan.attention}, {plan.optimizer}, "
+        f"{'' if plan.checkpointing else 'no '}checkpointing, {TRAINER_WORDS[plan.trainer]}"
+    )
+    second = ", ".join([second, *_unusual(plan)])
+    third = f"{report.trained_parameters:,.0f} trained parameters"
+    if plan.gpus > 1:
+        third += f"; {plan.gpus} GPUs, {'data parallel' if plan.sharding == 'none' else plan.sharding}"
+    if report.training_set:
+        data = report.training_set
+        third += f"; {data.examples:,.0f} examples x {data.tokens_per_example:,.0f} tokens x {data.epochs:g} epochs"
+    return [line for text in (first, second, third) for line in wrap(text, WIDTH)]
+
+
+TRAINER_WORDS = {"plain": "plain loop", "hf": "HF Trainer", "trl": "TRL SFTTrainer"}
+"""Whose loop it is."""
+
+
+def _unusual(plan: TrainingPlan) -> list[str]:
+    """Options that change memory or time, where they are not what the command takes by itself."""
+    habits = trainer_habits(plan.trainer, plan.dtype)
+    told = (
+        (bool(plan.packed), "packed"),
+        (plan.adapter and bool(plan.dropout), f"dropout {plan.dropout:g}"),
+        (plan.quantised and not plan.double_quant, "single quantisation"),
+        (plan.accumulation > 1, f"{plan.accumulation} micro-steps a step"),
+        (plan.logits_kept != habits.logits_kept, "logits kept" if plan.logits_kept else "logits let go"),
+        (plan.autocast != habits.autocast, "autocast" if plan.autocast else "no autocast"),
+    )
+    return [words for said, words in told if said]
+
+
+def _resident(dry: DryRunProfile) -> float:
+    """Bytes that the step finds in place."""
+    return dry.timeline_bytes[0]
+
+
+def _peak_rows(dry: DryRunProfile) -> list[str]:
+    """Where the peak lies, and the largest tensors that the step itself has made by then."""
+    operator = dry.operator.removeprefix("aten.").removesuffix(".default")
+    where = dry.module or "the loss"
+    lines = wrap(f"Peak at {operator} in {where} ({dry.phase}); largest tensors of the step alive there, GiB:", WIDTH)
+    for name, module, size in dry.largest[:6]:
+        short = name.replace("aten.", "").replace(".default", "").replace("base_model.model.", "")
+        where = module.replace("base_model.model.", "").replace("base_model.model", "model") or "-"
+        lines.append(f"  {size / GIB:8.3f}  {short[:34]:34s}  {where[-32:]}")
+    return lines
+
+
+def _parts(report: FitReport) -> list[tuple[str, float]]:
+    """The parts alive at the peak; they sum to the process's memory."""
+    m = report.lines[0].fit.memory
+    prepared = float(m.preparation_bytes)
+    spaces = "cuBLAS workspaces" if report.dry is None else "workspaces, blocks rounded up"
+    weights = f"weights (fp32 preparation {prepared / GIB:.2f} of it)" if prepared else "weights"
+    rows = [
+        (weights, m.weights_bytes), ("adapters", m.adapters_bytes), ("gathered layers", m.gathered_bytes),
+        ("gradients", m.gradients_bytes),
+        ("optimizer", m.optimizer_bytes), ("activations", m.activations_bytes),
+        ("logits, loss and their gradients", m.logits_bytes), (spaces, m.workspaces_bytes),
+        ("allocator slack", m.reserved_bytes - m.peak_allocated_bytes), ("CUDA context", m.context_bytes),
+    ]
+    return [(name, float(value)) for name, value in rows]
+
+
+def _process(report: FitReport) -> str:
+    fit = report.lines[0].fit
+    return f"{float(fit.memory.process_bytes) / GIB:.2f} GiB ({fit.low_bytes / GIB:.2f} to {fit.high_bytes / GIB:.2f})"
+
+
+def _memory_rows(report: FitReport) -> list[str]:
+    memory = report.lines[0].fit.memory
+    marks = {"allocator slack": "c" if report.dry is None else "r", "CUDA context": "c"}
+    if _bucket(report):
+        marks["gradients"] = "df" if report.dry and report.dry.parts_bytes.get("gradients") else "f"
+    own = "f" if report.dry is None else "d"
+    head = f"Peak on {report.lines[0].fit.gpu.id}, phase: {PHASES[int(memory.peak_phase)]}"
+    rows = [f"{head:44s}{'GiB':>8s}"]
+    rows += [f"  {name:42s}{value / GIB:8.2f} {marks.get(name, own)}" for name, value in _parts(report) if value > 0]
+    fit = report.lines[0].fit
+    rows.append(f"  {'process':42s}{float(memory.process_bytes) / GIB:8.2f} c"
+                f"  5-95%: {fit.low_bytes / GIB:.2f}-{fit.high_bytes / GIB:.2f}")
+    return rows
+
+
+def _age(report: FitReport, offer: RentalOffer) -> str:
+    """How old a price is, where it is stale."""
+    days = 0 if report.as_of is None else (report.as_of - offer.date).days
+    return f", {days} days old" if days > STALE_DAYS else ""
+
+
+def _expert_remark(report: FitReport) -> str:
+    """What adapters and quantisation do with the experts."""
+    stored = "Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised"
+    if report.plan.adapter and trains_experts(report.model, report.plan.targets):
+        return f"{stored}, and peft gives each of them an adapter (--targets attention leaves them out)"
+    return f"{stored}, and they carry no adapter" if report.plan.adapter else stored
+
+
+SPEED_WORDS = {
+    "profile": "profiles measured here", "device": "a dry run's operators over rates measured here",
+    "gpu": "runs published for the card", "layout": "runs on other cards",
+    "all": "runs on other cards",
+}
+"""What a level of evidence is."""
+
+
+def _speed_sources(report: FitReport) -> list[str]:
+    """What tokens/s and hours rest on, cards of the same evidence together."""
+    cards: dict[tuple[str, str], list[str]] = {}
+    for line in [line for line in report.lines if line.fit.fits] or report.lines:
+        found = line.evidence
+        told = f"{SPEED_WORDS[found.level]} (n = {found.n})"
+        if found.level in {"profile", "device", "gpu"}:
+            told = f"{SPEED_WORDS[found.level]}, {', '.join(found.sources[:2])} (n = {found.n})"
+        cards.setdefault((told, found.level), []).append(line.fit.gpu.id)
+    few = [f"{', '.join(names) if len(cards) > 1 else 'all'}: {told}" for (told, _), names in cards.items()]
+    return [f"tokens/s and hours (c; 5-95% from runs left out of the fit): {'; '.join(few)}"]
+
+
+def _limits(report: FitReport) -> str:
+    """What limits beside a dry run rest on."""
+    if report.dry is None:
+        return ""
+    fitting = [line.fit for line in report.lines if line.fit.fits] or [line.fit for line in report.lines]
+    ran = ", ".join(fit.gpu.id for fit in fitting if fit.limits_run)
+    between = ", ".join(fit.gpu.id for fit in fitting if not fit.limits_run)
+    if not between:
+        return "; each was run dry with the whole model"
+    if not ran:
+        return ("; interpolated between sizes that were run dry, so not run themselves: --dry-run --gpu NAME runs the limits of"
+                " the cards named")
+    return f"; run dry with the whole model for {ran}; interpolated for {between} (--dry-run --gpu NAME runs them)"
+
+
+def _memory_source(report: FitReport) -> str:
+    if report.dry is None:
+        return "f = formula, held to dry runs of the real training step; --dry-run runs that step"
+    told = (f"d = dry run of the real training step ({report.dry.source}), r = its allocations replayed through torch's"
+            " allocator")
+    return f"{told}, f = formula: the buckets of gradients that replicas exchange" if _bucket(report) else told
+
+
+def _bucket(report: FitReport) -> bool:
+    """True where the closed form adds to a dry run, which is of one GPU, what replicas exchange."""
+    return report.dry is not None and report.plan.gpus > 1 and report.plan.adapter
+
+
+def _cells(line: GpuLine) -> tuple[str, ...]:
+    fit = line.fit
+    hours = ("-", "-") if line.hours is None else (_three(line.hours[0]), f"{_short(line.hours[1])}-{_short(line.hours[2])}")
+    return (
+        fit.gpu.id[:15], "dtype" if line.note else "tight" if fit.tight else "yes",
+        _batch(fit.largest_micro_batch), f"{fit.longest_seq:,}",
+        f"{line.tokens_per_s:,.0f}", *hours, "-" if line.usd is None else f"{line.usd[0]:,.2f}",
+    )
+
+
+def _rate(usd: float) -> str:
+    """USD an hour with every digit of the price list, at least two decimals."""
+    whole, _, digits = f"{usd:.6f}".rstrip("0").partition(".")
+    return f"{whole}.{digits:0<2s}"
+
+
+def _batch(largest: int) -> str:
+    return f">{largest - 1}" if largest == int(MICRO_BATCHES[-1]) else str(largest)
+
+
+def _three(hours: float) -> str:
+    """Hours with three digits or more, so that USD can be worked out again."""
+    if 0.0 < hours < 0.001:
+        return "<0.001"
+    places = 0 if hours >= 100.0 else 1 if hours >= 10.0 else 2 if hours >= 1.0 else 3
+    return f"{hours:,.{places}f}"
+
+
+def _short(hours: float) -> str:
+    if 0.0 < hours < 0.005:
+        return "<0.01"
+    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.1f}" if hours >= 1 else f"{hours:.2f}"
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    first = [f"{cells[0]:<{WIDTHS[0]}s}", f"{cells[1]:<{WIDTHS[1]}s}"]
+    return " ".join(first + [f"{c:>{w}s}" for c, w in zip(cells[2:], WIDTHS[2:], strict=True)])
+
+
+def _remarks(report: FitReport, *, wrapped: bool = True) -> list[str]:
+    texts = []
+    for line in report.lines:
+        fit, room = line.fit, line.fit.gpu.memory_bytes / GIB
+        if not fit.fits:
+            needed = float(fit.memory.process_bytes) / GIB
+            way = f"fits: {fit.nearest} ({fit.nearest_bytes / GIB:.1f} GiB)" if fit.nearest else "no smaller plan fits"
+            texts.append(f"{fit.gpu.id}: does not fit, {needed:.1f} of {room:.1f} GiB; {fit.binds} bind; {way}")
+        if line.note:
+            texts.append(f"{fit.gpu.id}: {line.note}")
+    offers = [f"{x.fit.gpu.id} {_rate(x.offer.usd_per_gpu_hour)}/h {x.offer.vendor} ({x.offer.date}{_age(report, x.offer)})"
+              for x in report.lines if x.offer and x.usd and x.fit.fits]
+    if offers:
+        texts.append("USD: cheapest on-demand offer of that date, for one successful run (q): " + "; ".join(offers))
+    if any(k.experts > 1 for k in report.model.mlp):
+        texts.append(_expert_remark(report))
+    if report.model.licence == "unknown":
+        more = "" if report.dry else "; --dry-run builds the architecture itself"
+        texts.append(f"{report.model.id} is read as a dense decoder ({report.model.family}) of {report.model.parameters:,}"
+                     f" parameters{more}")
+    texts.append("batch, longest: largest micro-batch at this length, longest sequence at this micro-batch (at most the model's"
+                 f" context), central estimate{_limits(report)}")
+    texts.append(f"Memory: {_memory_source(report)}")
+    texts += _speed_sources(report)
+    texts.append("c = calibrated; q = quoted. tight: fits, but not at the 95th percentile; dtype: would fit, but the card lacks"
+                 " the number format")
+    if not wrapped:
+        return texts
+    return [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ")]

@@ -1,0 +1,163 @@
+"""`roi usage --format json`: what was spent, the workload and the reconciliation, every figure with its unit in its name."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from roi.answers.usage_tasks import Task
+from roi.usage.measure.aggregate import Spend
+from roi.usage.measure.days import Shape
+from roi.usage.measure.growth import Growth
+from roi.usage.measure.lengths import Lengths, Prefix
+from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
+from roi.usage.measure.reconcile import Reconciliation
+from roi.usage.measure.workload import MeasuredWorkload
+from roi.usage.read.record import TOKENS
+from roi.usage.summary import Usage
+
+SCHEMA = "roi.usage/1"
+
+
+def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str:
+    """The whole answer as JSON; null where something is not known."""
+    rows = [each.spend for each in found.priced]
+    body = {
+        "schema": SCHEMA, "roi_version": version,
+        "sources": [{"file": name, "format": title, "rows": count} for name, title, count in found.sources],
+        **_money(found.priced), "cost_export_usd": sum(row.cost_usd for row in found.costs) if found.costs else None,
+        "requests": total_requests(rows), "tokens": _tokens(rows),
+        "by_model": [_model(key, group) for key, group in grouped(found.priced, "provider", "model")],
+        "by_day": [_day(int(key[0]), group, found) for key, group in grouped(found.priced, "day")],
+        "by_group": [{"group": key[0], **_money(group), "requests": total_requests([x.spend for x in group]),
+                      "tokens": _tokens([x.spend for x in group])} for key, group in grouped(found.groups, "group")],
+        "days": _days(found), "workload": _workload(found.workload) if found.workload else None,
+        "no_workload": found.no_workload or None, "reconciliation": _reconciliation(found.reconciliations),
+        "tasks": [_task(task) for task in tasks],
+        "dropped": [{"source": d.source, "reason": d.reason, "rows": d.rows, "where": d.where or None} for d in found.dropped],
+        "notes": list(found.notes),
+    }  # fmt: skip
+    return json.dumps(body, indent=1, allow_nan=False)
+
+
+def grouped(priced: Iterable[Priced], *names: str) -> list[tuple[tuple[Any, ...], list[Priced]]]:
+    """Sums under their values of the named fields, the most spent first; by day in order of time."""
+    groups: dict[tuple[Any, ...], list[Priced]] = defaultdict(list)
+    for each in priced:
+        groups[tuple(getattr(each.spend, name) for name in names)].append(each)
+    if names == ("day",):
+        return sorted(groups.items(), key=lambda item: item[0][0] or 0)
+    return sorted(groups.items(), key=lambda item: (-spent(item[1]), -_size(item[1])))
+
+
+def spent(priced: Iterable[Priced]) -> float:
+    """USD of all that has a price or a reported cost."""
+    return sum(each.usd or 0.0 for each in priced)
+
+
+def _size(priced: Iterable[Priced]) -> int:
+    return sum(each.spend.tokens[name] for each in priced for name in TOKENS)
+
+
+def _money(priced: Sequence[Priced]) -> dict[str, float | None]:
+    """total: what sources report, else list price; null where nothing is known. unpriced rows are named by_model."""
+    known = [each for each in priced if each.usd is not None]
+    listed = [each.list_usd for each in priced if each.list_usd is not None]
+    high = [each.list_high_usd for each in priced if each.list_high_usd is not None]
+    reported = [each.spend.cost_usd for each in priced if each.spend.costed]
+    return {
+        "total_usd": spent(known) if known else None, "list_usd": sum(listed) if listed else None,
+        "list_usd_high": sum(high) if high else None, "reported_usd": sum(reported) if reported else None,
+    }  # fmt: skip
+
+
+def _tokens(rows: Sequence[Spend]) -> dict[str, int]:
+    sums = total_tokens(rows)
+    return {name: sums[name] for name in (*TOKENS, "cache_write_1h", "reasoning", "perhaps_cached")}
+
+
+def _model(key: tuple[Any, ...], group: list[Priced]) -> dict[str, Any]:
+    rows = [each.spend for each in group]
+    unpriced = sum(sum(each.spend.tokens[name] for name in TOKENS) for each in group if each.usd is None)
+    notes = list(dict.fromkeys(each.note for each in group if each.note))
+    return {"provider": key[0], "model": key[1], "requests": total_requests(rows), "tokens": _tokens(rows), **_money(group),
+            "unpriced_tokens": unpriced, "notes": notes}
+
+
+def _day(number: int, group: list[Priced], found: Usage) -> dict[str, Any]:
+    rows = [each.spend for each in group]
+    whole = found.days is not None and number in found.days.complete
+    return {"day": day_of(number).isoformat(), "complete": whole, "total_usd": _money(group)["total_usd"],
+            "requests": total_requests(rows), "tokens": _tokens(rows)}
+
+
+def _days(found: Usage) -> dict[str, Any] | None:
+    if found.days is None:
+        return None
+    return {
+        "first": day_of(found.days.first).isoformat(), "last": day_of(found.days.last).isoformat(),
+        "complete": len(found.days.complete),
+        "left_out": [{"day": day_of(day).isoformat(), "reason": why} for day, why in found.days.left_out],
+    }  # fmt: skip
+
+
+def _workload(w: MeasuredWorkload) -> dict[str, Any]:
+    return {
+        "provider": w.choice.provider, "model": w.choice.model, "group": w.choice.group, "requests": w.requests,
+        "requests_per_day": w.requests_per_day, "growth_per_year": _growth(w.growth), "input_tokens": w.input_tokens,
+        "output_tokens": w.output_tokens, "lengths": _lengths(w.lengths), "prefix": _prefix(w.prefix),
+        "uses_cache": w.uses_cache, "batch_share": w.batch_share, "load": _shape(w.shape),
+        "missing": [{"field": field, "reason": why} for field, why in w.missing],
+    }  # fmt: skip
+
+
+def _growth(growth: Growth | None) -> dict[str, Any] | None:
+    return None if growth is None else {
+        "value": growth.value, "low": growth.low, "high": growth.high, "weeks": growth.weeks,
+        "ahead": dict(zip(("value", "low", "high"), growth.ahead, strict=True))}
+
+
+def _lengths(lengths: Lengths | None) -> dict[str, Any] | None:
+    if lengths is None:
+        return None
+    names = ("p50", "p95", "p99")
+    return {
+        "input_tokens": {"mean": lengths.input_mean, **dict(zip(names, lengths.input_percentiles, strict=True))},
+        "output_tokens": {"mean": lengths.output_mean, **dict(zip(names, lengths.output_percentiles, strict=True))},
+        "histogram": [{"input_tokens": b.input_tokens, "output_tokens": b.output_tokens, "share": b.share}
+                      for b in lengths.bins],
+    }  # fmt: skip
+
+
+def _prefix(prefix: Prefix | None) -> dict[str, Any] | None:
+    if prefix is None:
+        return None
+    return {"tokens": prefix.tokens, "low": prefix.low, "high": prefix.high, "cache_hit_rate": prefix.hit_rate,
+            "how": prefix.how}
+
+
+def _shape(shape: Shape | None) -> dict[str, Any] | None:
+    if shape is None:
+        return None
+    return {
+        "peak_to_mean": shape.peak_to_mean, "minute_peak_to_mean": shape.minute_peak_to_mean,
+        "hour_peak_to_mean": shape.hour_peak_to_mean, "calendar_minutes": shape.minutes,
+        "requests_per_minute": shape.calls_per_minute, "hourly_weights": shape.hourly_weights,
+        "weekday_weights": shape.weekday_weights,
+    }  # fmt: skip
+
+
+def _reconciliation(found: Sequence[Reconciliation]) -> dict[str, Any] | None:
+    """The most direct comparison first, and all of them."""
+    if not found:
+        return None
+    each = [{"basis": r.basis, "provider": r.provider, "list_usd": r.list_usd, "actual_usd": r.actual_usd, "factor": r.factor,
+             "price_factor": r.price_factor, "volume_factor": r.volume_factor, "days": r.days} for r in found]
+    return {**each[0], "all": each}
+
+
+def _task(task: Task) -> dict[str, Any]:
+    return {"group": task.group, "provider": task.provider, "model": task.model, "requests_per_day": task.requests_per_day,
+            "usd_per_month": task.usd_per_month, "best": task.best, "evaluated": task.evaluated,
+            "saves_share": task.saves_share,
+            "npv_usd": task.npv_usd, "probability_npv_positive": task.probability, "reason": task.reason or None}

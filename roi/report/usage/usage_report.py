@@ -1,0 +1,231 @@
+"""How `roi usage` is told in a terminal, at most 80 columns: spend, chart by day, tasks, workload, reconciliation."""
+
+from collections.abc import Iterable, Sequence
+
+from roi.answers.usage_tasks import Task
+from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
+from roi.report.layout.render_text import render_text
+from roi.report.layout.wording import chance, figure, percent, usd
+from roi.report.usage.usage_chart import spend_chart
+from roi.report.usage.usage_json import grouped, spent
+from roi.usage.measure.aggregate import Spend
+from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
+from roi.usage.measure.reconcile import Reconciliation
+from roi.usage.measure.workload import MeasuredWorkload
+from roi.usage.read.record import TOKENS
+from roi.usage.summary import Usage
+
+MOST_MODELS = 12
+MOST_GROUPS = 10
+MTOK = 1e6
+
+
+def usage_text(found: Usage, tasks: Sequence[Task] = (), *, width: int = 80, colour: bool = False) -> str:
+    """The report as text."""
+    before = render_text(_spend(found), width=width, colour=colour)
+    after = render_text(_rest(found, tasks), width=width, colour=colour)
+    chart = spend_chart(found)
+    return "\n".join([before, *(["", *chart] if chart else []), after])
+
+
+def _spend(found: Usage) -> Iterable[Block]:
+    yield Title("What was spent")
+    yield Paragraph(_scope(found))
+    if found.priced:
+        yield Heading("By model")
+        yield _table("model", grouped(found.priced, "provider", "model"), MOST_MODELS)
+        yield Paragraph("Mtok: million tokens; input includes what was read from and written to a prompt cache, cached is the"
+                        " share read. list: at the list price of each day. reported: what the source says that it cost."
+                        + _unpriced(found))
+    if found.costs:
+        yield Paragraph(f"Cost exports report {usd(sum(row.cost_usd for row in found.costs))} in all.")
+    groups = grouped(found.groups, "group")
+    if len(groups) > 1:
+        yield Heading("By group")
+        yield _table("group", groups, MOST_GROUPS)
+
+
+def _rest(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
+    yield from _tasks(tasks)
+    yield from _reconciliation(found)
+    if found.workload is not None:
+        yield from _workload(found.workload)
+    elif found.no_workload:
+        yield Heading("Workload")
+        yield Paragraph(f"Not told: {found.no_workload}.")
+    if found.dropped:
+        yield Heading("Rows left out")
+        yield Bullets(tuple(f"{d.rows:,}: {d.reason} ({d.source}{f'; first: {d.where}' if d.where else ''})"
+                            for d in found.dropped))
+    if found.notes:
+        yield Heading("Notes")
+        yield Bullets(found.notes)
+
+
+def _scope(found: Usage) -> str:
+    rows = [each.spend for each in found.priced]
+    requests = total_requests(rows)
+    parts = []
+    if found.days is not None:
+        whole = len(found.days.complete)
+        span = found.days.last - found.days.first + 1
+        until = f" to {day_of(found.days.last)}" if span > 1 else ""
+        parts.append(f"{day_of(found.days.first)}{until}, UTC; {whole:,} of {span:,} day{'s' * (span > 1)} whole")
+        parts += [f"{day_of(day)} {why}" for day, why in found.days.left_out]
+    if rows:
+        parts.append(f"{requests:,} requests" if requests is not None else "requests not counted by this export")
+        parts.append(f"{figure(sum(total_tokens(rows)[name] for name in TOKENS) / MTOK)} Mtok")
+        parts.append(_total(found))
+    sources = [f"{title} ({name}, {count:,} rows)" for name, title, count in found.sources]
+    return (f"{'; '.join(parts)}. " if parts else "") + f"Read: {', '.join(sources[:4])}" + (
+        f" and {len(sources) - 4} more." if len(sources) > 4 else ".")
+
+
+def _total(found: Usage) -> str:
+    known = [each for each in found.priced if each.usd is not None]
+    if not known:
+        return "no price known"
+    costed = sum(each.spend.costed for each in known)
+    basis = "as reported" if costed == len(known) else "at list price" if not costed else "as reported, else at list price"
+    low, high = spent(known), sum((each.usd if each.spend.costed else each.list_high_usd) or 0.0 for each in known)
+    return f"{usd(low)}{f' to {usd(high)}' if high > low * 1.0005 else ''} {basis}"
+
+
+def _unpriced(found: Usage) -> str:
+    bare = [each for each in found.priced if each.usd is None]
+    if not bare:
+        return ""
+    tokens = sum(each.spend.tokens[name] for each in bare for name in TOKENS)
+    return f" -: no price is known; {figure(tokens / MTOK)} Mtok have none, see Notes."
+
+
+def _table(name: str, groups: Sequence[tuple[tuple[object, ...], list[Priced]]], most: int) -> Table:
+    total = sum(spent(group) for _, group in groups)
+    rows = [_row(_label(key), group, total) for key, group in groups[:most]]
+    if len(groups) > most:
+        rest = [each for _, group in groups[most:] for each in group]
+        rows.append(_row(f"{len(groups) - most} more", rest, total))
+    if len(groups) > 1:
+        rows.append(_row("total", [each for _, group in groups for each in group], total, strong=True))
+    heads = (name, "requests", "input\nMtok", "cached", "output\nMtok", "list\nUSD", "reported\nUSD", "share")
+    return Table(heads, tuple(rows))
+
+
+def _label(key: tuple[object, ...]) -> str:
+    """provider/model, or the group's name."""
+    return "/".join(str(part) for part in key if part is not None) or "(no group)"
+
+
+def _row(label: str, group: Sequence[Priced], total: float, *, strong: bool = False) -> Row:
+    rows: list[Spend] = [each.spend for each in group]
+    tokens, requests = total_tokens(rows), total_requests(rows)
+    given = tokens["uncached_input"] + tokens["cache_read"] + tokens["cache_write"]
+    listed = [each.list_usd for each in group if each.list_usd is not None]
+    reported = [each.spend.cost_usd for each in group if each.spend.costed]
+    money = spent(group)
+    return Row((
+        label, "-" if requests is None else f"{requests:,}", figure(given / MTOK),
+        percent(tokens["cache_read"] / given) if given else "-", figure(tokens["output"] / MTOK),
+        _cents(sum(listed)) if listed else "-", _cents(sum(reported)) if reported else "-",
+        percent(money / total) if total else "-",
+    ), strong=strong)  # fmt: skip
+
+
+def _count(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else figure(number)
+
+
+def _cents(amount: float) -> str:
+    return f"{amount:,.2f}" if amount < 1000 else f"{amount:,.0f}"
+
+
+def _tasks(tasks: Sequence[Task]) -> Iterable[Block]:
+    if not tasks:
+        return
+    yield Heading("Which of these calls is worth a change")
+    rows = []
+    for task in tasks:
+        name = f"{task.group} on {task.model}" if task.group is not None else task.model
+        rows.append(Row((
+            name, "-" if task.requests_per_day is None else _count(task.requests_per_day), _cents(task.usd_per_month),
+            "-" if task.saves_share is None else percent(task.saves_share),
+            "-" if task.npv_usd is None else f"{task.npv_usd:,.0f}", chance(task.probability),
+        ), detail=_best(task) if task.best
+            else f"not compared: {task.reason}"))  # fmt: skip
+    yield Table(("group", "requests\n/day", "USD\n/month", "saves\nof it", "NPV\nUSD", "beats\nstaying"), tuple(rows))
+    yield Paragraph(
+        "Each group compared by itself, whole days alone, against the candidates of --scenario, else of the bundled one: the"
+        " option with the highest expected NPV over the horizon, what the change costs included. Peak and growth are those of"
+        " the whole workload below; the cost of wrong answers is the scenario's, 0 without one. A longer look: roi usage ..."
+        " --task GROUP --output part.yaml, then roi compare my.yaml --usage part.yaml.")
+
+
+def _best(task: Task) -> str:
+    if task.saves_share == 0.0:
+        return "best: stay; no change pays"
+    return f"best: {task.best}{'' if task.evaluated else ', quality not evaluated'}"
+
+
+def _reconciliation(found: Usage) -> Iterable[Block]:
+    if not found.reconciliations:
+        return
+    yield Heading("List price against what was paid")
+    yield Bullets(tuple(_compared(each) for each in found.reconciliations))
+    if any(each.far for each in found.reconciliations):
+        yield Paragraph("Warning: more than 10% apart. Missing tokens and retries are volume and count for every option; a"
+                        " negotiated price counts for the incumbent alone.", strong=True)
+
+
+def _compared(each: Reconciliation) -> str:
+    words = {"calls": "rows that report their cost", "costs": "the cost export", "bill": "the bill of a month"}[each.basis]
+    who = f"{each.provider}, " if each.provider else ""
+    if each.factor is None:
+        return f"{who}{words}: {usd(each.actual_usd)} where the list price is 0"
+    split = ""
+    if each.basis == "calls":
+        split = "; the same rows give tokens and cost, so the gap is price"
+    elif each.far:
+        split = f"; all price: x {each.factor:.3f} for the incumbent alone; all volume: x {each.factor:.3f} for every option"
+    return (f"{who}{words}: {usd(each.actual_usd)} against {usd(each.list_usd)} at list price, x {each.factor:.3f},"
+            f" {each.days} days{split}")
+
+
+def _workload(w: MeasuredWorkload) -> Iterable[Block]:
+    task = f", group {w.choice.group}" if w.choice.group is not None else ""
+    yield Heading(f"Workload of {w.choice.model}{task}")
+    rows = [Row((field, value), detail) for field, value, detail in _fields(w)]
+    yield Table(("field", "value"), tuple(rows), left=2)
+    yield Heading("What these records do not tell")
+    yield Bullets(tuple(f"{field}: {why}" for field, why in w.missing))
+
+
+def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
+    if w.requests_per_day is not None:
+        yield "requests a day", _count(w.requests_per_day), ""
+    if w.growth is not None:
+        g = w.growth
+        a, low, high = g.ahead
+        yield ("growth a year", f"trend {g.value:+.0%} ({g.low:+.0%} to {g.high:+.0%}, {g.weeks} weeks)",
+               f"to reckon with over three years {a:+.0%} ({low:+.0%} to {high:+.0%}): it goes on for as long as it was seen")
+    if w.lengths is not None:
+        for name, mean, at in (("input tokens", w.lengths.input_mean, w.lengths.input_percentiles),
+                               ("output tokens", w.lengths.output_mean, w.lengths.output_percentiles)):
+            yield name, f"mean {mean:,.1f}; median {figure(at[0])}, p95 {figure(at[1])}, p99 {figure(at[2])}", (
+                "" if name == "input tokens" else "percentiles are means of log-bins, within 4.5%")
+    elif w.input_tokens is not None and w.output_tokens is not None:
+        yield "input tokens", f"mean {w.input_tokens:,.1f}", ""
+        yield "output tokens", f"mean {w.output_tokens:,.1f}", ""
+    if w.prefix is not None:
+        between = f" ({figure(w.prefix.low)} to {figure(w.prefix.high)})" if w.prefix.high > w.prefix.low else ""
+        yield "shared prefix", f"{_count(w.prefix.tokens)} tokens{between}, found in {percent(w.prefix.hit_rate)}", w.prefix.how
+    if w.batch_share is not None:
+        yield "in batch", percent(w.batch_share), ""
+    if w.shape is not None:
+        hour = "" if w.shape.hour_peak_to_mean is None else f", busiest hour {w.shape.hour_peak_to_mean:.2f}"
+        yield ("peak over mean", f"busiest minute {w.shape.minute_peak_to_mean:.2f}{hour}",
+               f"{w.shape.minutes:,} calendar minutes, {figure(w.shape.calls_per_minute)} requests in a mean one")
+        weights = w.shape.hourly_weights
+        if weights is not None:
+            top = max(range(24), key=weights.__getitem__)
+            yield "busiest hour", f"{top:02d}:00 to {(top + 1) % 24:02d}:00 UTC", ""
+

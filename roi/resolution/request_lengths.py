@@ -1,0 +1,88 @@
+"""The scenario's lengths in a system's own tokens: as means and spreads, and as requests to replay."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.estimate.replay.traffic import Lengths, histogram_lengths, poisson_arrivals
+from roi.estimate.serving.request_shape import RequestShape
+from roi.facts.fact import Fact
+
+Array = NDArray[np.float64]
+
+ARRIVALS: Final = 7
+"""Seed of the arrivals."""
+
+
+@dataclass(frozen=True)
+class SystemLengths:
+    """The joint histogram of lengths at the central values; arrays with one element a bin."""
+
+    prompt_tokens: Array
+    prefix_tokens: Array
+    """The part of the prompt that all requests share."""
+    output_tokens: Array
+    """Reasoning included; at least 1."""
+    weights: Array
+    """Shares, adding up to 1."""
+    hit_rate: float
+    """Share of requests that find the prefix in the cache."""
+
+    @property
+    def shape(self) -> RequestShape:
+        """Means and spreads; of a single bin, none."""
+        cached = self.prefix_tokens * self.hit_rate
+        prompt = np.maximum(self.prompt_tokens - cached, 1.0)
+        spread = self._cv(prompt), self._cv(self.output_tokens)
+        return RequestShape(self._mean(prompt), self._mean(self.output_tokens), self._mean(cached), *spread)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for equal lengths."""
+        arrays = (self.prompt_tokens, self.prefix_tokens, self.output_tokens, self.weights)
+        return (*(a.tobytes() for a in arrays), self.hit_rate)
+
+    def drawn(self, count: int) -> Lengths:
+        """`count` requests, always the same ones."""
+        bins = self.prompt_tokens, self.output_tokens, self.weights
+        return histogram_lengths(count, *bins, prefix_tokens=self.prefix_tokens, hit_rate=self.hit_rate)
+
+    def arrivals(self, count: int) -> Array:
+        """Poisson arrivals at a mean rate of 1 a second."""
+        return poisson_arrivals(count, ARRIVALS)
+
+    def _mean(self, x: Array) -> float:
+        return float(self.weights @ x)
+
+    def _cv(self, x: Array) -> float:
+        return float(np.sqrt(max(self._mean(x**2) - self._mean(x) ** 2, 0.0)) / self._mean(x))
+
+
+def system_lengths(facts: Mapping[str, Fact], system: str) -> SystemLengths:
+    """The workload's lengths as this system sees them: its tokenizer, prompt after tuning, verbosity and reasoning."""
+
+    def number(path: str) -> float:
+        value = facts[path].value
+        assert isinstance(value, (int, float))
+        return float(value)
+
+    def row(path: str) -> Array:
+        return np.atleast_1d(np.asarray(facts[path].value, dtype=np.float64))
+
+    own = f"systems.{system}."
+    ratio = number(own + "token_ratio")
+    prefix = np.minimum(number("workload.shared_prefix_tokens"), row("workload.input_tokens"))
+    new = prefix
+    if own + "prefix_tokens" in facts and number("workload.shared_prefix_tokens") > 0:
+        new = prefix * number(own + "prefix_tokens") / number("workload.shared_prefix_tokens")
+    output = row("workload.output_tokens") * ratio * number(own + "output_ratio") + number(own + "reasoning_tokens")
+    return SystemLengths(
+        prompt_tokens=(row("workload.input_tokens") - prefix + new) * ratio,
+        prefix_tokens=new * ratio,
+        output_tokens=np.maximum(output, 1.0),
+        weights=row("workload.weights"),
+        hit_rate=number("workload.cache_hit_rate"),
+    )

@@ -1,0 +1,124 @@
+"""Records of aiperf (profile_export.jsonl): one request a line, with its chunks' gaps; load and model from the summary.
+
+A line has metadata (request_start_ns, request_end_ns in Unix ns, benchmark_phase, was_cancelled), metrics with a value and a
+unit each (time_to_first_token and request_latency in ms, inter_chunk_latency a list in ms, input_sequence_length,
+output_sequence_length; usage_prompt_tokens and usage_completion_tokens where the server said so) and error. Written with
+--export-level records, which is the default. The real export under tests is of 0.13.
+"""
+
+from datetime import UTC, datetime
+from itertools import accumulate
+from typing import Final
+
+from roi.errors import InputError
+from roi.facts.serve_profile import ServedRequest
+from roi.store.imports.imported_points import Imported, Json, Load, dig, made_point, named, number, optional
+
+COMPLETION: Final = "usage_completion_tokens"
+PROMPT: Final = "usage_prompt_tokens"
+"""What the server's usage said."""
+
+SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0}
+"""Of one unit, as aiperf writes them."""
+
+
+def is_aiperf(document: Json) -> bool:
+    """True for a line of aiperf's records."""
+    return dig(document, "metadata", "request_start_ns") is not None
+
+
+def is_aiperf_summary(document: Json) -> bool:
+    """True for profile_export_aiperf.json (or genai-perf's profile_export_genai_perf.json)."""
+    return isinstance(document, dict) and "input_config" in document and "request_latency" in document
+
+
+def read_aiperf(records: list[Json], summary: Json, where: str) -> Imported:
+    """The requests of one run as a point; `summary` is profile_export_aiperf.json, or None."""
+    lines = [r for r in records if dig(r, "metadata", "benchmark_phase") in {None, "profiling"}]
+    requests = [_request(record, f"{where}: line {i}") for i, record in enumerate(lines, 1)]
+    config = dig(summary, "input_config")
+    model = named(dig(config, "endpoint"), ("model_name",)) or _first(dig(config, "endpoint", "model_names"))
+    items = dig(config, "models", "items")
+    model = model or (named(items[0], ("name",)) if isinstance(items, list) and items else None)
+    load = _load(dig(config, "loadgen"), dig(config, "phases"))
+    notes = [_counted(sum(_usage(record) for record in lines), len(lines))]
+    if load == Load():
+        notes.append("the load is not in the file: taken as the stamps show it")
+    version = named(summary, ("aiperf_version",))
+    point = made_point(requests, load, where)
+    started = datetime.fromtimestamp(min(r.sent_s for r in requests), UTC)
+    return Imported("aiperf", model, (point,), started, {"aiperf": version} if version else {}, tuple(notes))
+
+
+def _request(record: Json, where: str) -> ServedRequest:
+    meta, metrics = record["metadata"], record.get("metrics") or {}
+    sent, ended = number(meta, "request_start_ns", where) * 1e-9, optional(meta, "request_end_ns")
+    error = _error(record)
+    ttft, gaps = _seconds(metrics, "time_to_first_token"), dig(metrics, "inter_chunk_latency")
+    if error is None and not ttft:
+        raise InputError(f"{where}: no time_to_first_token: run aiperf with --streaming")
+    unit = SECONDS.get(str(dig(gaps, "unit")), 1e-3)
+    steps = [float(gap) * unit for gap in dig(gaps, "value") or []]
+    times = tuple(accumulate([*([ttft[0]] if ttft else []), *steps], initial=sent))[1:] if ttft else ()
+    usage = _usage(record)
+    output = _count(metrics, COMPLETION) if usage else _count(metrics, "output_sequence_length") or _count(
+        metrics, "output_token_count")
+    if error is None and not output:
+        raise InputError(f"{where}: no output_sequence_length")
+    prompt = _count(metrics, PROMPT) if usage else _count(metrics, "input_sequence_length") or _count(metrics, "error_isl")
+    return ServedRequest(
+        sent_s=sent, prompt_tokens=prompt, asked_tokens=max(output, 1), output_tokens=output, chunk_s=times,
+        ended_s=None if ended is None else max(ended * 1e-9, *times, sent), error=error,
+    )
+
+
+def _error(record: Json) -> str | None:
+    error = record.get("error")
+    if error:
+        text = named(error, ("message",), ("error_message",)) if isinstance(error, dict) else str(error)
+        return (text or "failed").strip().splitlines()[-1][:200]
+    return "cancelled" if dig(record, "metadata", "was_cancelled") else None
+
+
+def _seconds(metrics: Json, key: str) -> list[float]:
+    """The metric in s, as a list of at most one."""
+    value = optional(dig(metrics, key), "value")
+    return [] if value is None else [value * SECONDS.get(str(dig(metrics, key, "unit")), 1e-3)]
+
+
+def _count(metrics: Json, key: str) -> int:
+    return int(optional(dig(metrics, key), "value") or 0.0)
+
+
+def _usage(record: Json) -> bool:
+    """True where the server counted both kinds of tokens: its own count, where the tool's tokenizer may be another's."""
+    metrics = record.get("metrics") or {}
+    return bool(_count(metrics, COMPLETION) and _count(metrics, PROMPT))
+
+
+def _counted(told: int, requests: int) -> str:
+    if told in {0, requests}:
+        return "aiperf: tokens by the server's usage" if told else "aiperf: tokens by its tokenizer"
+    return f"aiperf: tokens of {told:,} of {requests:,} requests by the server's usage, of the others by its tokenizer"
+
+
+def _load(loadgen: Json, phases: Json) -> Load:
+    """--request-rate (Poisson unless --request-rate-mode or --arrival-pattern says otherwise), else --concurrency.
+
+    From 0.13 on as phases: the type of the one that profiles is concurrency, or how arrivals are spaced.
+    """
+    phase = next((p for p in phases if dig(p, "kind") == "profiling"), None) if isinstance(phases, list) else None
+    if phase is not None:
+        pace, most = optional(phase, "rate"), optional(phase, "concurrency")
+        if pace:
+            return Load(requests_per_s=pace, arrivals="poisson" if named(phase, ("type",)) == "poisson" else "trace")
+        return Load(concurrency=int(most) if most else None)
+    rate, most = optional(loadgen, "request_rate"), optional(loadgen, "concurrency")
+    if rate:
+        how = named(loadgen, ("request_rate_mode",), ("arrival_pattern",)) or "poisson"
+        return Load(requests_per_s=rate, arrivals="poisson" if how == "poisson" else "trace")
+    return Load(concurrency=int(most) if most else None)
+
+
+def _first(names: Json) -> str | None:
+    return names[0] if isinstance(names, list) and names and isinstance(names[0], str) else None

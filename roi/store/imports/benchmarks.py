@@ -1,0 +1,114 @@
+"""A server's profile from benchmark files of other tools; which tool wrote a file is seen from its contents."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from roi.catalog.models.shapes import find_model
+from roi.errors import InputError
+from roi.facts.environment import Environment
+from roi.facts.serve_profile import ServeProfile
+from roi.store.imports.aiperf import is_aiperf, is_aiperf_summary, read_aiperf
+from roi.store.imports.genai_perf import is_genai_perf, read_genai_perf
+from roi.store.imports.guidellm import is_guidellm, read_guidellm
+from roi.store.imports.imported_points import Imported, Json, Stated
+from roi.store.imports.vllm_bench import is_vllm, read_vllm
+
+TOOLS: Final = "vllm bench serve (--save-detailed), guidellm (benchmarks.json), aiperf (profile_export.jsonl), genai-perf"
+
+AIPERF_SUMMARY: Final = "profile_export_aiperf.json"
+AIPERF_RECORDS: Final = "profile_export.jsonl"
+
+
+def read_benchmark(paths: Path | Sequence[Path], stated: Stated | None = None) -> ServeProfile:
+    """The profile that these files hold, a point for each run in them; all of one tool and one model.
+
+    Raises InputError with file and field where one cannot be used; a file with summaries only names the tool's option that
+    keeps the requests.
+    """
+    stated = stated or Stated()
+    files = [paths] if isinstance(paths, Path) else list(paths)
+    found = [_imported(path) for path in files]
+    tools, models = {one.tool for one in found}, {one.served_model for one in found if one.served_model}
+    if len(tools) > 1:
+        raise InputError(f"--import: files of {' and '.join(sorted(tools))} cannot make one profile")
+    if len(models) > 1:
+        raise InputError(f"--import: files of the models {' and '.join(sorted(models))} cannot make one profile")
+    served = next(iter(models), stated.model)
+    if served is None:
+        raise InputError(f"--import: {files[0].name} names no model; name it with --catalog-model")
+    started = [one.started for one in found if one.started]
+    versions = {name: text for one in found for name, text in one.versions.items()}
+    return ServeProfile(
+        started=min(started) if started else datetime.fromtimestamp(files[0].stat().st_mtime, UTC),
+        environment=Environment(device="none", versions=versions), url=found[0].tool, served_model=served,
+        model=_catalog_name(stated.model or served), gpu=stated.gpu, gpus=stated.gpus, engine=stated.engine,
+        weight_dtype=stated.weight_dtype, kv_dtype=stated.kv_dtype, kv_capacity_tokens=stated.kv_capacity_tokens,
+        counted_by="stated", prompt_counted_by="stated", points=tuple(p for one in found for p in one.points),
+        complete=all(one.complete for one in found), tool=found[0].tool,
+        notes=tuple(dict.fromkeys(note for one in found for note in one.notes)),
+    )
+
+
+def _imported(path: Path) -> Imported:
+    """What one file holds."""
+    if path.is_dir():
+        path /= AIPERF_RECORDS if (path / AIPERF_RECORDS).is_file() else "benchmarks.json"
+    where = f"--import: {path.name}"
+    documents = _documents(path, where)
+    first = documents[0]
+    try:
+        if is_vllm(first):
+            return read_vllm(documents, where)
+        if is_guidellm(first):
+            return read_guidellm(first, where)
+        if is_genai_perf(first):
+            return read_genai_perf(first, where)
+        if is_aiperf(first):
+            beside = path.with_name(AIPERF_SUMMARY)
+            return read_aiperf(documents, _documents(beside, where)[0] if beside.is_file() else None, where)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        field = ".".join(str(step) for step in problem["loc"])
+        raise InputError(f"{where}: {field}: {problem['msg'].lower()}, {str(problem['input'])[:40]}") from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # a field of another type than its tool writes
+        raise InputError(f"{where}: is not as its tool writes it: {type(error).__name__}: {error}") from None
+    if is_aiperf_summary(first):
+        raise InputError(f"{where}: holds only the summary: give {AIPERF_RECORDS} beside it (aiperf --export-level records)")
+    raise InputError(f"{where}: is of no tool known here; {TOOLS}")
+
+
+def _documents(path: Path, where: str) -> list[Json]:
+    """The JSON value of the file, or that of each of its lines."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{where}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{where}: is not text") from None
+    try:
+        return [json.loads(text)]
+    except ValueError:
+        pass
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            try:
+                found.append(json.loads(line))
+            except ValueError as error:
+                raise InputError(f"{where}: is neither JSON nor JSON lines (line {number}: {error})") from None
+    if not found:
+        raise InputError(f"{where}: is empty")
+    return found
+
+
+def _catalog_name(name: str) -> str:
+    """The catalog's id of the model; the name itself where the catalog has none."""
+    try:
+        return find_model(name).id
+    except InputError:
+        return name

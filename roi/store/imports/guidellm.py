@@ -1,0 +1,112 @@
+"""Reports of guidellm (benchmarks.json): a point for each benchmark, first and last token of every request.
+
+Two schemas: to 0.3 a request has start_time, first_token_time, last_token_time, end_time; from 0.4 info.timings with
+request_start, first_token_iteration, last_token_iteration, request_end. All are Unix seconds. guidellm's
+time_per_output_token divides by all tokens (from 0.4 with TTFT inside): nothing is taken from its metrics.
+"""
+
+from datetime import UTC, datetime
+
+from roi.errors import InputError
+from roi.facts.serve_profile import ServedRequest, ServePoint
+from roi.store.imports.imported_points import Imported, Json, Load, dig, made_point, named, optional
+
+STATES = ("successful", "incomplete", "errored")
+"""Lists of requests in a benchmark; incomplete ones were cut off when its time was up."""
+
+NOTE = (
+    "guidellm keeps a request's first and last token only: those between are taken as even, and TPOT is (last - first) /"
+    " (output tokens - 1), not its time_per_output_token, which divides by all tokens"
+)
+
+
+def is_guidellm(document: Json) -> bool:
+    """True for a report of guidellm."""
+    return isinstance(document, dict) and isinstance(document.get("benchmarks"), list)
+
+
+def read_guidellm(document: Json, where: str) -> Imported:
+    """The benchmarks of one report, a point each."""
+    benchmarks = document["benchmarks"]
+    if not benchmarks:
+        raise InputError(f"{where}: holds no benchmarks")
+    found = [_point(b, f"{where}: benchmark {i}") for i, b in enumerate(benchmarks, 1)]
+    notes = [NOTE, *(f"benchmark {i}: {why}" for i, (_, _, why) in enumerate(found, 1) if why)]
+    first = benchmarks[0]
+    model = named(first, ("config", "backend", "model"), ("worker", "backend_model"), ("benchmarker", "backend", "model"))
+    model = model or named(document, ("args", "model"), ("args", "backend_kwargs", "model"))
+    version = named(document, ("metadata", "guidellm_version"))
+    return Imported(
+        "guidellm", model, tuple(point for point, _, _ in found), datetime.fromtimestamp(found[0][1], UTC),
+        {"guidellm": version} if version else {}, tuple(notes), not any(why for _, _, why in found),
+    )
+
+
+def _point(benchmark: Json, where: str) -> tuple[ServePoint, float, str]:
+    """(point, Unix time of its first request, why requests are missing or "")."""
+    lists = benchmark.get("requests") if isinstance(benchmark, dict) else None
+    failed = lists.get("errored") if isinstance(lists, dict) else None
+    if isinstance(lists, dict) and failed and not lists.get("successful"):
+        raise InputError(f"{where}: none of its {len(failed):,} requests succeeded; the first: {_error(failed[0])}")
+    if not isinstance(lists, dict) or not lists.get("successful"):
+        raise InputError(f"{where}: holds no requests: run guidellm with --output-path FILE.json and all requests kept")
+    pairs = [(state, record) for state in STATES for record in lists.get(state) or []]
+    requests = [r for state, record in pairs if (r := _request(record, state, where)) is not None]
+    load = _load(dig(benchmark, "config", "strategy") or dig(benchmark, "args", "strategy"))
+    missing = _missing(benchmark, len(pairs))
+    return made_point(requests, load, where, complete=not missing), min(r.sent_s for r in requests), missing
+
+
+def _request(record: Json, state: str, where: str) -> ServedRequest | None:
+    """One request; None where it never left the queue."""
+    times = dig(record, "info", "timings")
+    new = isinstance(times, dict)
+    keys = ("request_start", "first_token_iteration", "last_token_iteration", "request_end") if new else (
+        "start_time", "first_token_time", "last_token_time", "end_time")
+    sent, first, last, ended = (optional(times if new else record, key) for key in keys)
+    if sent is None:
+        if state == "successful":
+            raise InputError(f"{where}: a successful request has no {keys[0]}")
+        return None
+    prompt, output = optional(record, "prompt_tokens"), optional(record, "output_tokens")
+    output = output if output is not None else optional(times, "token_iterations") or 0.0
+    failed = None if state == "successful" else "cut off" if state == "incomplete" else _error(record)
+    if failed is None and (first is None or last is None):
+        failed = "no token came" if first is None else None
+    stamps = () if first is None else (first,) if last is None or output < 2 else (first, max(last, first))
+    if failed is None and prompt is None:
+        raise InputError(f"{where}: a request has no prompt_tokens")
+    return ServedRequest(
+        sent_s=sent, prompt_tokens=int(prompt or 0), cached_tokens=int(optional(record, "cached_tokens") or 0),
+        asked_tokens=max(int(output), 1), output_tokens=int(output), chunk_s=stamps,
+        ended_s=None if ended is None else max(ended, *stamps, sent), error=failed,
+    )
+
+
+def _error(record: Json) -> str:
+    text = named(record, ("error",), ("info", "error")) or "failed"
+    return text.strip().splitlines()[-1][:200]
+
+
+def _load(strategy: Json) -> Load:
+    """synchronous, concurrent, throughput (as many as it may), constant, poisson."""
+    kind, rate = named(strategy, ("type_",)), optional(strategy, "rate")
+    if kind == "synchronous":
+        return Load(concurrency=1)
+    streams = optional(strategy, "streams")
+    if rate and kind in {"poisson", "constant", "async"}:
+        return Load(requests_per_s=rate, arrivals="poisson" if kind == "poisson" else "trace")
+    return Load(concurrency=int(streams) if streams and kind == "concurrent" else None)
+
+
+def _missing(benchmark: Json, kept: int) -> str:
+    """Why the file does not hold every request that loaded the server; empty where it does."""
+    state = benchmark.get("scheduler_state")
+    counts = [optional(state, f"{name}_requests") or 0.0 for name in ("successful", "errored", "cancelled")]
+    total = optional(dig(benchmark, "request_totals"), "total") or sum(counts)
+    if total <= kept:
+        return ""
+    return (
+        f"{total - kept:,.0f} of {total:,.0f} requests are not in the file (warm-up, cool-down or --sample-requests), so what"
+        " ran together is unknown: leave those options out"
+    )

@@ -1,0 +1,108 @@
+"""Results of `vllm bench serve --save-result --save-detailed`: one JSON object a run, or one a line (--append-result).
+
+Arrays of one length, one element a request: input_lens, output_lens, ttfts and start_times in s, itls a list of gaps in s,
+errors. The reader is written to vllm/benchmarks/serve.py; earlier versions (benchmark_serving.py) keep no start_times.
+"""
+
+from datetime import UTC, datetime
+from itertools import accumulate
+from typing import Final
+
+from roi.errors import InputError
+from roi.estimate.serving.plausibility import breaks_tokens
+from roi.facts.serve_profile import ServedRequest, ServePoint
+from roi.store.imports.imported_points import Imported, Json, Load, made_point, numbers, optional
+
+DETAILS: Final = ("input_lens", "output_lens", "ttfts", "itls")
+"""Kept with --save-detailed only."""
+
+
+def is_vllm(document: Json) -> bool:
+    """True for a result of vllm bench serve (or benchmark_serving.py)."""
+    return isinstance(document, dict) and {"request_throughput", "total_input_tokens"} <= document.keys()
+
+
+def read_vllm(documents: list[Json], where: str) -> Imported:
+    """The runs of one file, a point each."""
+    notes: list[str] = []
+    points = tuple(_point(document, where, notes) for document in documents)
+    first = documents[0]
+    return Imported(
+        "vllm bench serve", first.get("model_id"), points, _started(first), {}, tuple(dict.fromkeys(notes)),
+    )
+
+
+def _point(document: Json, where: str, notes: list[str]) -> ServePoint:
+    lacks = [key for key in DETAILS if key not in document]
+    if lacks:
+        raise InputError(f"{where}: holds only the summary (no {lacks[0]}): run vllm bench serve with --save-detailed")
+    inputs, outputs, ttfts = (numbers(document, key, where) for key in ("input_lens", "output_lens", "ttfts"))
+    gaps = document["itls"]
+    if not len(inputs) == len(outputs) == len(ttfts) == len(gaps):
+        raise InputError(f"{where}: input_lens, output_lens, ttfts and itls differ in length")
+    errors = document.get("errors") or [""] * len(inputs)
+    load = _load(document)
+    stamps = [
+        [ttft, *numbers({"itls": gap}, "itls", where)] if not error and ttft > 0.0 else []
+        for ttft, gap, error in zip(ttfts, gaps, errors, strict=True)
+    ]
+    if "start_times" in document:
+        starts = numbers(document, "start_times", where)
+    else:
+        starts = _one_after_another(stamps, load, where)
+        notes.append("the file has no start_times; one request at a time, so each was sent when the one before ended")
+    requests = [
+        _request(*row) for row in zip(starts, inputs, outputs, stamps, errors, _latencies(document, len(inputs)), strict=True)
+    ]
+    done = [r for r in requests if r.error is None]
+    stated, rate = optional(document, "output_throughput"), optional(document, "request_throughput")
+    if done and stated and rate:
+        wrong = breaks_tokens(stated, rate, sum(r.output_tokens for r in done) / len(done))
+        if wrong:
+            raise InputError(f"{where}: {wrong}")
+    notes.append("vllm bench serve: output tokens by the server's usage (else its tokenizer), prompt tokens by its tokenizer")
+    return made_point(requests, load, where)
+
+
+def _request(
+    start: float, prompt: float, output: float, stamps: list[float], error: str, latency: float | None
+) -> ServedRequest:
+    times = tuple(accumulate(stamps, initial=start))[1:]
+    failed = error.strip().splitlines()[-1][:200] if error else None if times else "no token came"
+    ended = start + latency if latency else times[-1] if times and not failed else None
+    return ServedRequest(
+        sent_s=start, prompt_tokens=int(prompt), asked_tokens=max(int(output), 1), output_tokens=int(output), chunk_s=times,
+        ended_s=None if ended is None else max(ended, *times, start), error=failed,
+    )
+
+
+def _latencies(document: Json, count: int) -> list[float | None]:
+    """Seconds to the end of each stream, where the version keeps them."""
+    found = document.get("latencies")
+    if not isinstance(found, list) or len(found) != count:
+        return [None] * count
+    return [optional({"latency": value}, "latency") for value in found]
+
+
+def _one_after_another(stamps: list[list[float]], load: Load, where: str) -> list[float]:
+    if load.concurrency != 1:
+        raise InputError(
+            f"{where}: has no start_times, so which requests ran together is unknown: use a newer vllm bench serve, or"
+            " --max-concurrency 1"
+        )
+    return list(accumulate((sum(s) for s in stamps[:-1]), initial=0.0))
+
+
+def _load(document: Json) -> Load:
+    """Closed where all are sent as fast as --max-concurrency lets them; Poisson at burstiness 1."""
+    rate, most = optional(document, "request_rate"), optional(document, "max_concurrency")
+    if rate is None:
+        return Load(concurrency=int(most) if most else None)
+    return Load(requests_per_s=rate, arrivals="poisson" if optional(document, "burstiness") == 1.0 else "trace")
+
+
+def _started(document: Json) -> datetime | None:
+    try:
+        return datetime.strptime(str(document.get("date")), "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None

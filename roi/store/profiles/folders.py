@@ -1,0 +1,190 @@
+"""Where profiles lie, and how a new one gets there: <gpu>/<model>/<what>-<date>.json, written once, never overwritten."""
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC
+from functools import cache
+from importlib.resources import files
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.models.shapes import find_model
+from roi.errors import InputError, RoiError
+from roi.facts.environment import Environment
+from roi.facts.profiles import DeviceProfile, DryRunProfile, Profile, TrainProfile
+from roi.facts.serve_profile import ServeProfile
+from roi.store.profiles.plan_record import read_plan
+
+ANY_GPU: Final = "any"
+"""Folder of dry runs: they hold for every card."""
+
+UNKNOWN_GPU: Final = "unknown-gpu"
+"""Folder of servers whose card nobody named."""
+
+DEVICE_NAMES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+"""Names that Windows takes for devices, with any suffix."""
+
+
+def profile_folders(given: Sequence[Path] = ()) -> tuple[Path, ...]:
+    """Folders that hold profiles, in the order in which they are searched; those that are not there are left out.
+
+    `given` (--profiles) come first and must exist; then ./profiles, the user's data folder, and what came with roi.
+    """
+    for folder in given:
+        if not folder.is_dir():
+            raise InputError(f"--profiles: {folder} is not a folder" if folder.exists() else f"--profiles: no folder {folder}")
+    usual = (Path("profiles"), user_folder(sys.platform, os.environ), shipped_folder())
+    found = [*given, *(folder for folder in usual if folder.is_dir())]
+    distinct: dict[Path, Path] = {}
+    for folder in found:
+        distinct.setdefault(folder.resolve(), folder)
+    return tuple(distinct.values())
+
+
+def user_folder(platform: str, environment: Mapping[str, str]) -> Path:
+    """The user's own profiles: the data folder of the platform (as sys.platform names it), which may not exist yet."""
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises where an account has no home
+    if platform == "win32":
+        base = Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif platform == "darwin":
+        base = home / "Library" / "Application Support"
+    else:
+        stated = Path(environment.get("XDG_DATA_HOME") or "")
+        base = stated if stated.is_absolute() else home / ".local" / "share"  # the standard: relative paths are ignored
+    return base / "roi" / "profiles"
+
+
+def shipped_folder() -> Path:
+    """The profiles that came with roi: roi/_profiles of a wheel (setup.py puts them there), profiles/ of a checkout."""
+    package = Path(str(files("roi")))
+    shipped = package / "_profiles"
+    checkout = package.parent
+    return checkout / "profiles" if not shipped.is_dir() and (checkout / "pyproject.toml").is_file() else shipped
+
+
+def save_profile(profile: Profile, folder: Path | None = None, output: Path | None = None) -> Path:
+    """The file that now holds `profile`: `output`, or <gpu>/<model>/<what>-<date>.json in `folder`.
+
+    Without either, the folder is ./profiles where there is one, else the user's. The date is the day (UTC) on which the
+    run started; a second run of that day gets -2, a third -3. The text goes to a temporary file beside its place and takes
+    the name in one step, so a file is whole or absent, and one that exists is never touched.
+    """
+    if isinstance(profile, (DryRunProfile, TrainProfile)):
+        read_plan(profile.plan)  # what is kept can be read again
+    text = profile.model_dump_json(by_alias=True, indent=1) + "\n"
+    if output is not None:
+        try:
+            return _write_new(text, output)
+        except FileExistsError:
+            raise InputError(f"--output: {output} is there already; profiles are never overwritten") from None
+    place = (folder or new_profiles_folder()) / profile_place(profile)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"profiles: cannot make the folder {place.parent}: {error.strerror}") from error
+    for number in count(1):
+        try:
+            return _write_new(text, place if number == 1 else place.with_name(f"{place.stem}-{number}.json"))
+        except FileExistsError:
+            continue
+    raise AssertionError(place)
+
+
+def new_profiles_folder() -> Path:
+    """Where a new profile goes unless the user says otherwise: ./profiles where it exists, else the user's folder."""
+    own = Path("profiles")
+    return own if own.is_dir() else user_folder(sys.platform, os.environ)
+
+
+def profile_place(profile: Profile) -> Path:
+    """The path of a profile inside its folder; a device has no model."""
+    gpu = ANY_GPU if isinstance(profile, DryRunProfile) else profile_gpu(profile)
+    what = f"train-{profile.plan['method']}" if isinstance(profile, TrainProfile) else profile.kind
+    started = profile.started
+    day = (started.astimezone(UTC) if started.tzinfo else started).date()
+    folder = Path(file_name(gpu.replace("/", "-")))
+    folder = folder if isinstance(profile, DeviceProfile) else folder / file_name(canonical_model(profile.model))
+    return folder / f"{file_name(what)}-{day.isoformat()}.json"
+
+
+def profile_gpu(profile: Profile) -> str:
+    """The catalog's id of the card that was measured; for a server what its owner said of it, "unknown-gpu" where nothing."""
+    if isinstance(profile, ServeProfile):
+        return gpu_id(profile.gpu) if profile.gpu else UNKNOWN_GPU
+    return canonical_gpu(profile.environment)
+
+
+def canonical_gpu(environment: Environment) -> str:
+    """The catalog's id of the card that a run used, the driver's name where the catalog lacks it, or cpu."""
+    if environment.device != "cuda":
+        return "cpu"
+    return gpu_id(environment.gpu or environment.gpu_name or "unknown")
+
+
+@cache
+def gpu_id(name: str) -> str:
+    """The catalog's id of this GPU; the name itself where the catalog has none, or several."""
+    try:
+        return find_gpu(name).id
+    except InputError:
+        return name
+
+
+@cache
+def canonical_model(name: str) -> str:
+    """The catalog's id of this model; the name, path or Hub id itself where the catalog has none."""
+    try:
+        return find_model(name, exact=True).id
+    except InputError:
+        return name
+
+
+def file_name(name: str) -> str:
+    """A name for one file or folder on any system: the last part of a path or Hub id, other signs as dashes."""
+    parts = [part for part in re.split(r"[/\\]+", name) if part not in {"", ".", "..", "config.json"}]
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", parts[-1] if parts else "")[:80].strip(".-")
+    return f"{plain}-" if DEVICE_NAMES.fullmatch(plain) else plain or "unnamed"
+
+
+def _write_new(text: str, target: Path) -> Path:
+    """`target`, now with this text; FileExistsError where it was there."""
+    if os.path.lexists(target):
+        raise FileExistsError(target)
+    part = target.with_name(f".roi-{os.urandom(4).hex()}.part")
+    try:
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    except OSError as error:
+        raise InputError(f"profiles: cannot write {target}: {error.strerror}") from error
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        _take_name(part, target)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise RoiError(f"profiles: writing {target} failed, nothing was kept: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def _take_name(part: Path, target: Path) -> None:
+    """Give a finished file its name; FileExistsError where somebody else has taken it meanwhile."""
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:  # no hard links here (FAT, some network shares): an empty file holds the name until it is filled
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        try:
+            part.replace(target)
+        except OSError:
+            target.unlink(missing_ok=True)
+            raise
+

@@ -1,0 +1,123 @@
+"""The profile store: the questions asked of what was measured or run dry, and the doors to reading and writing it."""
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple, TypeVar
+
+import numpy as np
+
+from roi.estimate.training.plan import TrainingPlan
+from roi.facts.profiles import DeviceProfile, DryRunProfile, Profile, TrainProfile
+from roi.facts.serve_profile import ServeProfile
+from roi.store.profiles.folders import canonical_gpu, canonical_model, gpu_id, profile_folders, profile_gpu, save_profile
+from roi.store.profiles.loading import Store, StoredProfile, is_of, load_profiles
+from roi.store.profiles.plan_record import memory_record, plan_record, read_plan
+
+__all__ = [
+    "PeakBytes", "Store", "StoredProfile", "device_profiles", "dry_run_at", "find_dry_peak", "find_dry_run", "load_profiles",
+    "plan_record", "profile_folders", "read_plan", "save_profile", "serve_profiles", "train_profiles",
+]  # fmt: skip
+
+SIZES: Final = ("micro_batch", "seq")
+"""Fields of a plan in which dry runs of one plan differ."""
+
+P = TypeVar("P", bound=Profile)
+
+
+class PeakBytes(NamedTuple):
+    """Peak memory of a training step, bytes."""
+
+    allocated_bytes: float
+    reserved_bytes: float
+
+
+def find_dry_run(
+    store: Store, model_id: str, plan: TrainingPlan, config_hash: str | None = None
+) -> StoredProfile[DryRunProfile] | None:
+    """The newest dry run of this model and plan, apart from fields that memory on one GPU does not depend on.
+
+    With `config_hash` the shape must be the same too. A dry run is of one GPU: None for a plan that is sharded.
+    """
+    record = memory_record(plan) if plan.sharding == "none" else None
+    return next((s for s, held in _dry_runs(store, model_id, config_hash) if held == record), None)
+
+
+def find_dry_peak(
+    store: Store, model_id: str, plan: TrainingPlan, config_hash: str | None = None
+) -> tuple[StoredProfile[DryRunProfile], PeakBytes] | None:
+    """The dry run that says what this plan needs, and the peak: one of this size, else between two sizes of a newest run."""
+    same = find_dry_run(store, model_id, plan, config_hash)
+    if same is not None:
+        return same, PeakBytes(same.profile.allocated_bytes, same.profile.reserved_bytes)
+    if plan.sharding != "none":
+        return None
+    record = memory_record(plan)
+    for stored, held in _dry_runs(store, model_id, config_hash):
+        if {**held, **{name: record[name] for name in SIZES}} == record:
+            peak = dry_run_at(stored.profile, record["micro_batch"], record["seq"])
+            if peak is not None:
+                return stored, peak
+    return None
+
+
+def device_profiles(store: Store, gpu: str) -> tuple[StoredProfile[DeviceProfile], ...]:
+    """Rates measured on this card (any of its names, or cpu), newest first."""
+    return tuple(s for s in _of_type(store, DeviceProfile) if canonical_gpu(s.profile.environment) == gpu_id(gpu))
+
+
+def train_profiles(store: Store, gpu: str, model_id: str | None = None) -> tuple[StoredProfile[TrainProfile], ...]:
+    """Training runs on this card (any of its names, or cpu), of one model where it is named, newest first."""
+    wanted = None if model_id is None else canonical_model(model_id)
+    return tuple(
+        s for s in _of_type(store, TrainProfile)
+        if canonical_gpu(s.profile.environment) == gpu_id(gpu) and is_of(s.profile.model, wanted)
+    )  # fmt: skip
+
+
+def serve_profiles(store: Store, gpu: str, model_id: str | None = None) -> tuple[StoredProfile[ServeProfile], ...]:
+    """Servers measured on this card (any of its names, or cpu), of one model where it is named, newest first."""
+    wanted = None if model_id is None else canonical_model(model_id)
+    return tuple(
+        s for s in _of_type(store, ServeProfile) if profile_gpu(s.profile) == gpu_id(gpu) and is_of(s.profile.model, wanted)
+    )
+
+
+def dry_run_at(run: DryRunProfile, micro_batch: float, seq: float) -> PeakBytes | None:
+    """Peak of the same plan at another size, linear between the sizes that were run dry; None outside them.
+
+    One of the two must be a size that was run. Where both would do, the micro-batch is interpolated: memory is a straight
+    line in it, while eager attention grows with the square of the length (the chord then lies above the curve: on the
+    safe side). Reserved memory moves in steps of 2 to 20 MiB, which the line cuts through.
+    """
+    plan = read_plan(run.plan)
+    sizes = {(float(s.micro_batch), float(s.seq)): PeakBytes(s.allocated_bytes, s.reserved_bytes) for s in run.searched}
+    sizes[float(plan.micro_batch), float(plan.seq)] = PeakBytes(run.allocated_bytes, run.reserved_bytes)
+    same_seq = {batch: peak for (batch, tokens), peak in sizes.items() if tokens == seq}
+    same_batch = {tokens: peak for (batch, tokens), peak in sizes.items() if batch == micro_batch}
+    return _between(same_seq, micro_batch) or _between(same_batch, seq)
+
+
+def _between(known: dict[float, PeakBytes], x: float) -> PeakBytes | None:
+    """The value at x on the line through the known points; None outside them."""
+    if not known or not min(known) <= x <= max(known):
+        return None
+    at = sorted(known)
+    allocated, reserved = zip(*(known[a] for a in at), strict=True)
+    return PeakBytes(float(np.interp(x, at, allocated)), float(np.interp(x, at, reserved)))
+
+
+def _dry_runs(
+    store: Store, model_id: str, config_hash: str | None
+) -> Iterator[tuple[StoredProfile[DryRunProfile], dict[str, Any]]]:  # Any: JSON
+    """The dry runs of this model on one GPU with their memory records, newest first."""
+    wanted = canonical_model(model_id)
+    for stored in _of_type(store, DryRunProfile):
+        plan = read_plan(stored.profile.plan)
+        same_shape = is_of(stored.profile.model, wanted) and config_hash in {None, stored.profile.config_hash}
+        if same_shape and plan.sharding == "none":
+            yield stored, memory_record(plan)
+
+
+def _of_type(store: Store, kind: type[P]) -> Iterator[StoredProfile[P]]:
+    for stored in store.profiles:
+        if isinstance(stored.profile, kind):
+            yield StoredProfile(stored.path, stored.profile, stored.folder)

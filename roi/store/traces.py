@@ -1,0 +1,167 @@
+"""A trace of calls: when each arrived and how long it was, from a file, and as traffic to replay."""
+
+import csv
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.errors import InputError, nearest
+from roi.estimate.replay.traffic import Lengths
+from roi.estimate.serving.request_shape import RequestShape
+
+Array = NDArray[np.float64]
+
+COLUMNS: Final = {
+    "arrival_s": ("arrival_s", "timestamp"),
+    "input_tokens": ("input_tokens", "contexttokens"),
+    "output_tokens": ("output_tokens", "generatedtokens"),
+    "cached_tokens": ("cached_tokens",),
+}
+"""Columns by meaning: those of `roi usage --trace`, and of the public Azure traces (TIMESTAMP is a date and time)."""
+
+
+LEAST_S: Final = 30.0
+"""Seconds that a trace lasts at least when it is replayed: many times what a request takes."""
+
+SHORTEST_S: Final = 5.0
+"""The same where it has so many calls that half a minute of them would take minutes to replay."""
+
+MOST_CALLS: Final = 20_000
+"""Calls of a trace that is repeated, at most."""
+
+FEW_CALLS: Final = 200
+"""Calls below which a 95th percentile rests on ten or fewer."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Calls in order of arrival; arrays of one length."""
+
+    arrival_s: Array
+    """From 0, ascending, s."""
+    input_tokens: Array
+    """Prompt tokens, cached ones included."""
+    cached_tokens: Array
+    output_tokens: Array
+
+    @property
+    def requests_per_s(self) -> float:
+        """Mean rate over the trace."""
+        return float(self.arrival_s.size / self.arrival_s[-1])
+
+    def at(self, times: float, field: str = "--times") -> "Trace":
+        """The calls `times` as fast, again and again until they last LEAST_S or are MOST_CALLS.
+
+        A trace of an hour that is squeezed into seconds ends before its queues have built up: fewer replicas would then do for
+        more load. InputError where not even MOST_CALLS of them last SHORTEST_S.
+        """
+        rate = self.requests_per_s * times
+        if rate * SHORTEST_S > MOST_CALLS:
+            most = MOST_CALLS / SHORTEST_S / self.requests_per_s
+            raise InputError(f"{field}: {times:,.10g} times as fast is {rate:,.0f} requests a second, more than are replayed"
+                             f" long enough to tell a steady load from its start; at most {most:,.0f}")
+        calls = self.arrival_s.size
+        rounds = max(min(ceil(LEAST_S * rate / calls), MOST_CALLS // calls), 1)
+        period = self.arrival_s[-1] / times + 1.0 / rate
+        arrivals = (np.arange(rounds)[:, None] * period + self.arrival_s / times).ravel()
+        return Trace(arrivals, *(np.tile(x, rounds) for x in (self.input_tokens, self.cached_tokens, self.output_tokens)))
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for equal traces."""
+        return tuple(a.tobytes() for a in (self.arrival_s, self.input_tokens, self.cached_tokens, self.output_tokens))
+
+    @property
+    def shape(self) -> RequestShape:
+        """Means and spreads of its lengths."""
+        drawn = self.drawn()
+        mean, spread = [], []
+        for x in (drawn.uncached_tokens, drawn.output_tokens):
+            mean.append(float(np.mean(x)))
+            spread.append(float(np.std(x) / np.mean(x)))
+        return RequestShape(mean[0], mean[1], float(np.mean(drawn.cached_tokens)), spread[0], spread[1])
+
+    def drawn(self, count: int | None = None) -> Lengths:  # noqa: ARG002 -- a trace is replayed whole
+        """The lengths of all calls."""
+        cached = np.minimum(self.cached_tokens, self.input_tokens - 1.0)
+        uncached = np.maximum(np.rint(self.input_tokens - cached), 1.0)
+        return Lengths(uncached, np.maximum(np.rint(self.output_tokens), 1.0), np.maximum(np.rint(cached), 0.0))
+
+    def arrivals(self, count: int | None = None) -> Array:  # noqa: ARG002 -- a trace is replayed whole
+        """Arrival times at a mean rate of 1 a second."""
+        return self.arrival_s * self.requests_per_s
+
+    def seen_as(self, token_ratio: float, output_ratio: float, reasoning_tokens: float) -> "Trace":
+        """The trace in another model's tokens."""
+        return Trace(
+            self.arrival_s, self.input_tokens * token_ratio, self.cached_tokens * token_ratio,
+            self.output_tokens * token_ratio * output_ratio + reasoning_tokens,
+        )
+
+
+def read_trace(path: Path, field: str = "--trace") -> Trace:
+    """The trace in a CSV (columns of COLUMNS); InputError names the column, the line and the value that cannot be used."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file)
+            heads = [head.strip().lower() for head in next(rows, [])]
+            places = {name: _place(heads, names, field, path) for name, names in COLUMNS.items()}
+            table = [_row(row, places, f"{field}: {path}, line {rows.line_num}") for row in rows if row]
+    except OSError as error:
+        raise InputError(f"{field}: cannot read {path}: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{field}: {path} is no CSV: {error}") from None
+    return trace_of(np.array(table, dtype=np.float64), f"{field}: {path}")
+
+
+def trace_of(table: Array, where: str) -> Trace:
+    """The trace of rows (arrival_s, input, output, cached tokens), sorted by arrival; InputError where they are no load."""
+    if len(table) < 2:
+        raise InputError(f"{where} has {len(table)} call{'' if len(table) == 1 else 's'}; a replay needs two or more")
+    table = table[np.argsort(table[:, 0], kind="stable")]
+    table[:, 0] -= table[0, 0]
+    if table[-1, 0] <= 0.0:
+        raise InputError(f"{where}: all calls arrive at one time; a rate needs two")
+    return Trace(table[:, 0], np.maximum(table[:, 1], 1.0), table[:, 3], np.maximum(table[:, 2], 1.0))
+
+
+def _place(heads: list[str], names: tuple[str, ...], field: str, path: Path) -> int | None:
+    """Where a column stands; None for the optional one."""
+    found = next((heads.index(name) for name in names if name in heads), None)
+    if found is None and names != COLUMNS["cached_tokens"]:
+        near = nearest(names[0], heads)
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        raise InputError(f"{field}: {path} has no column {' or '.join(names)}{hint}")
+    return found
+
+
+def _row(row: list[str], places: dict[str, int | None], where: str) -> tuple[float, ...]:
+    """arrival_s, input, output, cached tokens of one line."""
+    values = []
+    for name in ("arrival_s", "input_tokens", "output_tokens", "cached_tokens"):
+        place = places[name]
+        text = "0" if place is None else row[place].strip() if place < len(row) else ""
+        try:
+            value = _seconds(text) if name == "arrival_s" else float(text)
+        except ValueError:
+            raise InputError(f"{where}: {name} {text[:40]!r} is no {'time' if name == 'arrival_s' else 'number'}") from None
+        if not np.isfinite(value) or (name != "arrival_s" and value < 0.0):
+            raise InputError(f"{where}: {name} {text[:40]!r} is not usable; 0 or more")
+        values.append(value)
+    return tuple(values)
+
+
+def _seconds(text: str) -> float:
+    """Seconds, from a number or from a date and time (digits below a microsecond are dropped)."""
+    try:
+        return float(text)
+    except ValueError:
+        head, dot, rest = text.partition(".")
+        digits = "".join(ch for ch in rest if ch.isdigit())
+        zone = rest[len(digits):]
+        return datetime.fromisoformat(f"{head}{dot}{digits[:6].ljust(6, '0') if dot else ''}{zone}").timestamp()

@@ -1,0 +1,105 @@
+"""AWS Bedrock: model invocation logs, a call a line, as they lie in S3, or wrapped by CloudWatch.
+
+`inputTokenCount` leaves cached reads and writes out. How long a cache entry is kept stands only in the bodies, which are
+never read: all writes count as the short life, too cheap by 0.75 of the input price for each token that is kept an hour.
+The logs hold the four operations of bedrock-runtime (Converse and InvokeModel, streamed or not); batch jobs are not in
+them. A model is kept as it was called, with its region's prefix, which has a price of its own; an ARN is cut to its last
+part, which for an application inference profile or provisioned throughput is an id that names no model. Sources: AWS's user
+guide, Monitor model invocation; public parsers of the log (Panther's schema AWS.BedrockModelInvocation).
+"""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from roi.usage.read.columns import count, instant, text, whole
+from roi.usage.read.format import Document, Format, group_column
+from roi.usage.read.record import Asked, Fields, record
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+COUNTS: Final = {
+    "input": ("inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"), "output": ("outputTokenCount",)}
+"""Counts, by the part of a log entry that holds them beside the body."""
+
+TAKEN: Final = ("timestamp", "modelId", "accountId", "errorCode", "requestId")
+
+FAILED: Final = "failed call"
+EMBEDDINGS: Final = "an embedding model"
+NO_LANGUAGE: Final = "an image, video, speech or rerank model"
+OTHER_MODELS: Final = ("titan-image", "nova-canvas", "nova-reel", "nova-sonic", "stability.", "rerank", "twelvelabs.")
+
+
+def records(table: "ir.Table", asked: Asked) -> "ir.Table":
+    """Records of log entries."""
+    model = without_arn(text(table, "modelid"))
+    other = model.contains(OTHER_MODELS[0])
+    for part in OTHER_MODELS[1:]:
+        other = other | model.contains(part)
+    return record(table, BEDROCK_LOG.name, Fields(
+        at_us=instant(table, "timestamp"), provider="aws", model=model.fill_null(asked.model or ""),
+        uncached_input=whole(table, "inputtokencount"), cache_read=count(table, "cachereadinputtokencount"),
+        cache_write=count(table, "cachewriteinputtokencount"), output=whole(table, "outputtokencount"),
+        group=group_column(BEDROCK_LOG, table, asked),
+        reasons=((text(table, "errorcode").notnull(), FAILED), (model.contains("embed").fill_null(False), EMBEDDINGS),
+                 (other.fill_null(False), NO_LANGUAGE)),
+    ))  # fmt: skip
+
+
+def without_arn(model: "ir.StringValue") -> "ir.StringValue":
+    """The model, or the last part of its ARN."""
+    return model.re_replace(r"^arn:.*/", "")
+
+
+def is_log(document: Document) -> bool:
+    """True for a log entry, and for what CloudWatch wraps around entries."""
+    return next(_entries(document), None) is not None
+
+
+def entry_rows(document: Document) -> Iterator[Document]:
+    """A row for each log entry: counts, time, ids; no body is touched."""
+    for entry in _entries(document):
+        row = {name: entry.get(name) for name in TAKEN}
+        for part, names in COUNTS.items():
+            held = entry.get(part)
+            row |= {name: held.get(name) for name in names} if isinstance(held, dict) else {}
+        identity = entry.get("identity")
+        row["caller"] = _caller(identity.get("arn")) if isinstance(identity, dict) else None
+        yield row
+
+
+def _entries(document: Document) -> Iterator[Document]:
+    """The document itself, or the entries in CloudWatch's events (get-log-events, subscriptions, Logs Insights)."""
+    if "modelId" in document and ("input" in document or document.get("schemaType") == "ModelInvocationLog"):
+        yield document
+        return
+    events = next((document[name] for name in ("events", "logEvents") if isinstance(document.get(name), list)), [document])
+    for event in events:
+        message = (event.get("message") or event.get("@message")) if isinstance(event, dict) else None
+        entry = _parsed(message) if isinstance(message, str) else message
+        if isinstance(entry, dict) and "modelId" in entry:
+            yield from _entries(entry)
+
+
+def _parsed(message: str) -> object:
+    """The JSON of a message; None for other lines of the log group."""
+    try:
+        return json.loads(message)
+    except json.JSONDecodeError:
+        return None
+
+
+def _caller(arn: object) -> str | None:
+    """The role or user of an ARN, without the session, which may be a person's address."""
+    parts = arn.split("/") if isinstance(arn, str) else []
+    return parts[1] if len(parts) > 1 else None
+
+
+BEDROCK_LOG: Final = Format(
+    name="bedrock-log", title="AWS Bedrock invocation log", grain="call",
+    needs=frozenset({"timestamp", "modelid", "inputtokencount", "outputtokencount"}),
+    uses=("cachereadinputtokencount", "cachewriteinputtokencount", "accountid", "errorcode", "caller", "requestid"),
+    records=records,
+    recognises=is_log, flatten=entry_rows, groups={"key": "caller", "project": "accountid"},
+)  # fmt: skip

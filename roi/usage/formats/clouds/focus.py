@@ -1,0 +1,71 @@
+"""FOCUS 1.x cost and usage rows of clouds and vendors: money of AI services, without tokens.
+
+EffectiveCost has discounts and amortised commitments in it, so that a Purchase of a commitment is 0 and is not counted
+twice. Tax, credits and adjustments are left out with their reason, as is what is not billed in USD. The model hides in
+SkuMeter or SkuPriceDetails, whose wording is each vendor's own, and is left null. ServiceCategory "AI and Machine Learning"
+also holds services that are no language model (SageMaker, Textract): the group is the service, so that they stand apart.
+Bedrock's third-party models are sold as services of their own ("... (Amazon Bedrock Edition)") and count whatever their
+category. "Token" as a PricingUnit may be a vendor's billing credit and is not read. Source: FOCUS 1.2 and 1.3, Cost and
+Usage (ServiceProviderName is new in 1.3).
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from roi.usage.read.columns import instant, real, text
+from roi.usage.read.format import Format, group_column
+from roi.usage.read.record import Asked, Fields, record
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+NEEDS: Final = ("effectivecost", "billingcurrency", "chargecategory", "chargeperiodstart", "servicecategory")
+USES: Final = ("chargeperiodend", "servicename", "serviceprovidername", "providername", "subaccountname")
+KEYS: Final = ("billingaccountid", "subaccountid", "resourceid", "regionid", "skuid", "skupriceid", "commitmentdiscountid",
+               "consumedquantity", "pricingquantity")  # fmt: skip
+"""Not shown; they tell one row from another of the same day, service and cost, where copies in other exports are looked for."""
+
+AI: Final = "ai and machine learning"
+
+PAID: Final = (
+    ("amazon", "aws"), ("aws", "aws"), ("azure", "azure"), ("microsoft", "azure"), ("google", "google"),
+    ("gcp", "google"), ("openai", "openai"), ("anthropic", "anthropic"), ("mistral", "mistral"), ("openrouter", "openrouter"),
+    ("databricks", "databricks"), ("together", "together"), ("fireworks", "fireworks"), ("groq", "groq"),
+)  # fmt: skip
+"""Part of a provider's or a service's name, and who is paid; the first that fits."""
+
+OTHER_SERVICE: Final = "a service other than AI"
+OTHER_CHARGES: Final = {"tax": "tax", "credit": "credit", "adjustment": "adjustment"}
+OTHER_CURRENCY: Final = "not billed in USD"
+UNKNOWN_CHARGE: Final = "a kind of charge other than usage or purchase"
+
+
+def records(table: "ir.Table", asked: Asked) -> "ir.Table":
+    """Records of cost rows."""
+    service = text(table, "servicename").lower()
+    ai = (text(table, "servicecategory").lower() == AI).fill_null(False) | service.contains("bedrock").fill_null(False)
+    charge = text(table, "chargecategory").lower()
+    dollars = (text(table, "billingcurrency").upper() == "USD").fill_null(False)
+    reasons = [(~ai, OTHER_SERVICE), *(((charge == word).fill_null(False), why) for word, why in OTHER_CHARGES.items()),
+               (~charge.isin(("usage", "purchase")).fill_null(False), UNKNOWN_CHARGE), (~dollars, OTHER_CURRENCY)]
+    return record(table, FOCUS.name, Fields(
+        kind="cost", at_us=instant(table, "chargeperiodstart"), until_us=instant(table, "chargeperiodend"),
+        provider=_paid(table, asked), model=None, uncached_input=0, output=0, requests=None,
+        cost_usd=real(table, "effectivecost"), group=group_column(FOCUS, table, asked), reasons=reasons,
+    ))  # fmt: skip
+
+
+def _paid(table: "ir.Table", asked: Asked) -> "ir.Value":
+    """Who is paid: by the service's provider, else its service, else as asked; a name that is not known stays itself."""
+    import ibis
+
+    named = ibis.coalesce(text(table, "serviceprovidername"), text(table, "providername")).lower()
+    service = text(table, "servicename").lower()
+    known = [(column.contains(part), who) for column in (named, service) for part, who in PAID]
+    other = ibis.coalesce(named, ibis.literal(asked.provider, type="string"))
+    return ibis.cases((service.contains("bedrock"), "aws"), *known, else_=other)
+
+
+FOCUS: Final = Format(
+    name="focus", title="FOCUS cost and usage", grain="cost", needs=frozenset(NEEDS), uses=(*USES, *KEYS), records=records,
+    groups={"tag": "servicename", "project": "subaccountname"},
+)  # fmt: skip

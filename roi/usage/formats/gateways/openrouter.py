@@ -1,0 +1,87 @@
+"""OpenRouter: the activity CSV, one generation a row, and the Activity API, one endpoint and day a row.
+
+`tokens_prompt` counts `tokens_cached`, `tokens_completion` counts `tokens_reasoning`. `cost_total` has the discounts of the
+cache in it. With one's own provider key (byok_usage_inference above 0) the provider bills the call elsewhere and cost_total
+is a fee alone, so it is no cost. The Activity API has no cached tokens: all input counts as uncached there. Cache writes are
+in neither. Times and days are UTC. The provider is OpenRouter, whose prices are those that are paid. Source: OpenRouter's API
+reference, activity (2026-10); the CSV's columns as exported.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from roi.usage.formats.json_counts import DAY_US, has_keys, items_of, scalars, utc
+from roi.usage.read.columns import count, flag, real, text, whole
+from roi.usage.read.format import Document, Format, group_column
+from roi.usage.read.record import Asked, Fields, record
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+PROVIDER: Final = "openrouter"
+
+PRICED_VARIANTS: Final = ("free", "thinking", "extended")
+"""Variants with prices of their own, which are part of the model's name; the others route alone."""
+
+
+def csv_records(table: "ir.Table", asked: Asked) -> "ir.Table":
+    """Records of the activity CSV."""
+    import ibis
+
+    read, total, output = count(table, "tokens_cached"), whole(table, "tokens_prompt"), whole(table, "tokens_completion")
+    cost, own_key = real(table, "cost_total"), real(table, "byok_usage_inference").fill_null(0.0) > 0
+    model, variant = text(table, "model_permaslug"), text(table, "variant").lower()
+    priced = variant.isin(PRICED_VARIANTS).fill_null(False) & ~model.contains(":").fill_null(False)
+    nothing = ((output == 0) & (cost.fill_null(0.0) == 0) & ~own_key).fill_null(False)
+    failed = (text(table, "finish_reason_normalized").lower() == "error").fill_null(False)
+    return record(table, OPENROUTER_CSV.name, Fields(
+        at_us=utc(table, "created_at"), provider=PROVIDER, model=priced.ifelse(model.concat(":", variant), model),
+        uncached_input=total - read, cache_read=read, output=output, reasoning=count(table, "tokens_reasoning"),
+        cost_usd=own_key.ifelse(ibis.null("float64"), cost), group=group_column(OPENROUTER_CSV, table, asked),
+        reasons=((flag(table, "cancelled") & nothing, "cancelled before any output, unbilled"),
+                 (failed & nothing, "a failed call"),
+                 ((read > total).fill_null(False), "cached tokens above the input")),
+    ))  # fmt: skip
+
+
+def api_records(table: "ir.Table", asked: Asked) -> "ir.Table":
+    """Records of Activity API pages."""
+    import ibis
+
+    start, total, output = utc(table, "date"), whole(table, "prompt_tokens"), whole(table, "completion_tokens")
+    own_key = real(table, "byok_usage_inference").fill_null(0.0) > 0
+    empty = ((total + output == 0) & (whole(table, "requests") == 0)).fill_null(False)
+    return record(table, OPENROUTER_API.name, Fields(
+        kind="bucket", at_us=start, until_us=start + DAY_US, provider=PROVIDER,
+        model=ibis.coalesce(text(table, "model"), text(table, "model_permaslug")), uncached_input=total, output=output,
+        reasoning=count(table, "reasoning_tokens"), requests=whole(table, "requests"),
+        cost_usd=own_key.ifelse(ibis.null("float64"), real(table, "usage")),
+        group=group_column(OPENROUTER_API, table, asked), reasons=((empty, "empty bucket"),),
+    ))  # fmt: skip
+
+
+def is_activity(document: Document) -> bool:
+    """True for a page of /api/v1/activity, or one of its items."""
+    return has_keys(document, OPENROUTER_API.needs)
+
+
+def activity_rows(document: Document) -> Iterator[Document]:
+    """The items of a page."""
+    for item in items_of(document):
+        yield scalars(item, OPENROUTER_API.columns)
+
+
+OPENROUTER_CSV = Format(
+    name="openrouter-csv", title="OpenRouter activity CSV", grain="call",
+    needs=frozenset({"created_at", "cost_total", "tokens_prompt", "tokens_completion", "model_permaslug"}),
+    uses=("generation_id", "tokens_cached", "tokens_reasoning", "byok_usage_inference", "variant", "cancelled",
+          "finish_reason_normalized", "api_key_name", "app_name", "user"),
+    records=csv_records, groups={"key": "api_key_name", "tag": "app_name", "user": "user"},
+)  # fmt: skip
+
+OPENROUTER_API = Format(
+    name="openrouter-api", title="OpenRouter Activity API", grain="bucket",
+    needs=frozenset({"date", "model_permaslug", "usage", "requests", "prompt_tokens", "completion_tokens"}),
+    uses=("model", "endpoint_id", "byok_usage_inference", "reasoning_tokens"), records=api_records,
+    recognises=is_activity, flatten=activity_rows,
+)  # fmt: skip

@@ -1,0 +1,58 @@
+"""Cursor: the dashboard's CSV of usage events, a row for each event.
+
+The two input columns are disjoint: "w/ Cache Write" are tokens that were written to the cache, "w/o Cache Write" those that
+were neither written nor read; a row whose Total Tokens is not the sum of the four counts is dropped, as the columns would
+then mean something else. Cost is a number, or a word (Included, Free, -) that is no amount. Rows under the user's own key
+are paid to the model's provider, whose export has them. Older exports lack Kind, User or Total Tokens. Who is paid is
+Cursor; its model names (claude-4.6-opus-high-thinking, auto) are mostly not those of a price list. Source: headers in
+public parsers of the export, and the review of t3code PR #6046 (2026-08-11).
+"""
+
+from typing import TYPE_CHECKING, Final, cast
+
+from roi.usage.read.columns import count, has, instant, text, whole
+from roi.usage.read.format import Format, group_column
+from roi.usage.read.record import Asked, Fields, record
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+WRITTEN: Final = "input (w/ cache write)"
+UNCACHED: Final = "input (w/o cache write)"
+COUNTS: Final = (WRITTEN, UNCACHED, "cache read", "output tokens")
+
+FAILED: Final = "failed or aborted call, not charged"
+OWN_KEY: Final = "paid with the user's own key: the provider's export has it"
+EMPTY: Final = "no token counts"
+OTHER_TOTAL: Final = "Total Tokens is not the sum of the four counts"
+
+
+def records(table: "ir.Table", asked: Asked) -> "ir.Table":
+    """Records of usage events."""
+    written, uncached, read, output = (count(table, name) for name in COUNTS)
+    kind = text(table, "kind").lower()
+    failed = kind.startswith("errored") | kind.startswith("aborted")
+    empty = text(table, WRITTEN).isnull()
+    for name in COUNTS[1:]:
+        empty = empty & text(table, name).isnull()
+    reasons = [(failed.fill_null(False), FAILED), ((kind == "user api key").fill_null(False), OWN_KEY), (empty, EMPTY)]
+    if has(table, "total tokens"):
+        other = whole(table, "total tokens") != written + uncached + read + output
+        reasons.append((other.fill_null(False), OTHER_TOTAL))
+    return record(table, CURSOR_CSV.name, Fields(
+        at_us=instant(table, "date"), provider="cursor", model=text(table, "model").fill_null(asked.model or ""),
+        uncached_input=uncached, cache_read=read, cache_write=written, output=output, cost_usd=_amount(table),
+        group=group_column(CURSOR_CSV, table, asked), reasons=reasons,
+    ))  # fmt: skip
+
+
+def _amount(table: "ir.Table") -> "ir.FloatingValue":
+    """Dollars of the Cost column, with or without a sign; null where it is a word."""
+    plain = text(table, "cost").replace("$", "").replace(",", "").strip()
+    return cast("ir.FloatingValue", plain.try_cast("float64"))
+
+
+CURSOR_CSV: Final = Format(
+    name="cursor-csv", title="Cursor usage CSV", grain="call", needs=frozenset({"date", "model", *COUNTS}),
+    uses=("kind", "user", "total tokens", "cost"), records=records, groups={"user": "user"},
+)  # fmt: skip

@@ -1,0 +1,130 @@
+"""Langfuse: observations as the blob storage export writes them (snake_case), and as its UI and API do (camelCase).
+
+`usage_details` is a map whose keys the integration chose. Langfuse itself takes cached and reasoning tokens out of `input`
+and `output` where OpenAI's usage is sent whole; other integrations leave them in. A row settles it where its `total` equals
+input + output (in), or its cached tokens exceed its input (out); else the user says. Reasoning and audio tokens are added to
+their side where `total` has room for them. Only generations count: spans above them repeat their tokens. Times are UTC. A
+cost of 0 is that of a model without a price, so it is no cost. Source: langfuse.com, export fields; langfuse/langfuse,
+ingestion types (2026-10).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from roi.usage.formats.json_counts import Path, has_keys, items_of, json_of, largest_of, pruned, scalars, utc
+from roi.usage.read.columns import real, text
+from roi.usage.read.format import Document, Format, group_column
+from roi.usage.read.record import Asked, Fields, record
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+NAMES: Final = {
+    "input": ("input", "input_tokens", "prompt_tokens", "promptTokens"),
+    "output": ("output", "output_tokens", "completion_tokens", "completionTokens"),
+    "total": ("total", "total_tokens", "totalTokens"),
+    "read": ("input_cached_tokens", "input_cache_read", "cache_read_input_tokens", "input_cache_read_tokens",
+             "input_cached", "cached_tokens", "input_cached_content_tokens"),
+    "write": ("cache_creation_input_tokens", "input_cache_creation", "cache_write_input_tokens", "input_cache_write",
+              "input_cache_creation_tokens"),
+    "write_5m": ("input_cache_creation_5m",),
+    "write_1h": ("input_cache_creation_1h",),
+    "reasoning": ("output_reasoning_tokens", "output_reasoning", "reasoning_tokens", "reasoning"),
+    "input_audio": ("input_audio_tokens", "input_audio"),
+    "output_audio": ("output_audio_tokens", "output_audio"),
+}  # fmt: skip
+"""What a key of usage_details counts, and the keys that integrations give it."""
+
+ALL: Final[tuple[Path, ...]] = tuple((key,) for keys in NAMES.values() for key in keys)
+
+
+MODELS: Final = ("provided_model_name", "providedmodelname", "model")
+COSTS: Final = ("total_cost", "calculatedtotalcost", "totalcost")
+
+
+def _first(read: "Callable[..., ir.Value]", table: "ir.Table", names: tuple[str, ...]) -> "ir.Value":
+    """The first of several columns that holds something; a JSON document gives every column, most of them empty."""
+    import ibis
+
+    return ibis.coalesce(*(read(table, name) for name in names))
+
+
+def _records(table: "ir.Table", asked: Asked, form: Format) -> "ir.Table":
+    import ibis
+
+    details = json_of(table, "usage_details", "usagedetails")
+    n = {what: largest_of(details, [(key,) for key in keys]) for what, keys in NAMES.items()}
+    read, written = n["read"], ibis.greatest(n["write"], n["write_5m"] + n["write_1h"])
+    cached = read + written
+    rest = n["total"] - n["input"] - n["output"]
+    inside = (rest == 0) & (n["total"] > 0)
+    outside = (cached > n["input"]) & ~inside
+    beside = rest >= n["reasoning"] + n["input_audio"] + n["output_audio"]
+    uncached = n["input"] + beside.ifelse(n["input_audio"], 0)
+    counts_cache = inside if asked.includes_cache is False else ~outside
+    kind = text(table, "type").upper().fill_null("")
+    empty = n["input"] + n["output"] + cached + n["total"] == 0
+    failed = (text(table, "level").upper() == "ERROR").fill_null(False)
+    return record(table, form.name, Fields(
+        at_us=utc(table, "start_time", "starttime"), provider=asked.provider,
+        model=_first(text, table, MODELS).fill_null(asked.model or ""),
+        uncached_input=counts_cache.ifelse(uncached - cached, uncached), cache_read=read, cache_write=written,
+        cache_write_1h=n["write_1h"], output=n["output"] + beside.ifelse(n["reasoning"] + n["output_audio"], 0),
+        reasoning=n["reasoning"],
+        perhaps_cached=0 if asked.includes_cache is not None else (inside | outside).ifelse(0, cached),
+        cost_usd=_first(real, table, COSTS).nullif(0.0),
+        group=group_column(form, table, asked),
+        reasons=((kind == "EMBEDDING", "an embedding, no completion"),
+                 (kind != "GENERATION", "no call of a model (a span, event, tool or the like)"),
+                 (failed & empty, "a failed call"), (empty, "no token counts"),
+                 (inside & (cached > n["input"]), "cached tokens above the input")),
+    ))  # fmt: skip
+
+
+def blob_records(table: "ir.Table", asked: Asked) -> "ir.Table":
+    """Records of the blob storage export."""
+    return _records(table, asked, LANGFUSE)
+
+
+def ui_records(table: "ir.Table", asked: Asked) -> "ir.Table":
+    """Records of what the UI or the API gives."""
+    return _records(table, asked, LANGFUSE_UI)
+
+
+def is_blob(document: Document) -> bool:
+    """True for an observation of the blob storage export."""
+    return has_keys(document, LANGFUSE.needs)
+
+
+def is_ui(document: Document) -> bool:
+    """True for an observation of the UI's export, or a page of the API."""
+    return has_keys(document, LANGFUSE_UI.needs)
+
+
+def observation_rows(document: Document) -> Iterator[Document]:
+    """Rows of a document, usage_details cut down to its counts."""
+    for item in items_of(document):
+        row = scalars(item, LANGFUSE.columns | LANGFUSE_UI.columns)
+        for name in ("usage_details", "usageDetails"):
+            if name in item:
+                row[name] = pruned(item[name], ALL)
+        yield row
+
+
+LANGFUSE = Format(
+    name="langfuse", title="Langfuse observations", grain="call",
+    needs=frozenset({"type", "start_time", "usage_details"}),
+    uses=("id", "provided_model_name", "model", "level", "total_cost", "prompt_name", "environment", "user_id", "project_id"),
+    records=blob_records, recognises=is_blob, flatten=observation_rows,
+    ambiguous_cache=True,
+    groups={"prompt": "prompt_name", "tag": "environment", "user": "user_id", "project": "project_id"},
+)  # fmt: skip
+
+LANGFUSE_UI = Format(
+    name="langfuse-ui", title="Langfuse observations of the UI or API", grain="call",
+    needs=frozenset({"type", "starttime", "usagedetails"}),
+    uses=("id", "providedmodelname", "model", "level", "calculatedtotalcost", "totalcost", "promptname", "environment",
+          "userid", "projectid"),
+    records=ui_records, recognises=is_ui, flatten=observation_rows,
+    ambiguous_cache=True, groups={"prompt": "promptname", "tag": "environment", "user": "userid", "project": "projectid"},
+)  # fmt: skip

@@ -1,0 +1,211 @@
+"""OpenTelemetry GenAI spans: OTLP/JSON as the collector's file exporter writes it, or flat spans, one a line.
+
+A call counts once, at its innermost span: agent, tool and workflow spans repeat the sums of their children, and so does a
+chat span of a framework around the chat span of a client, known by a direct child in the same file. An older span without
+an operation counts where it names a model and has usage. gen_ai.usage.input_tokens SHOULD count cached reads and writes,
+but instrumentations differ, so that it is ambiguous; where cached tokens are above the input of their span, it plainly does
+not. There is no attribute for batch. Attributes of content and events are never read. Source:
+open-telemetry/semantic-conventions-genai, registry of gen_ai (2026-11; `cache_creation` becomes `cache_write` there).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from roi.usage.formats.clouds.bedrock import without_arn
+from roi.usage.read.columns import count, instant, text, whole
+from roi.usage.read.format import Document, Format, group_column
+from roi.usage.read.record import Asked, Fields, record
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+ATTRIBUTES: Final = {
+    "operation": "gen_ai.operation.name", "provider": "gen_ai.provider.name", "asked": "gen_ai.request.model",
+    "answered": "gen_ai.response.model", "input": "gen_ai.usage.input_tokens", "output": "gen_ai.usage.output_tokens",
+    "read": "gen_ai.usage.cache_read.input_tokens", "written": "gen_ai.usage.cache_creation.input_tokens",
+    "reasoning": "gen_ai.usage.reasoning.output_tokens", "tier": "openai.response.service_tier",
+    "agent": "gen_ai.agent.name", "prompt": "gen_ai.prompt.name",
+}  # fmt: skip
+"""What is read, and the attribute that holds it."""
+
+OLDER: Final = {
+    "operation": ("llm.request.type",), "provider": ("gen_ai.system",), "input": ("gen_ai.usage.prompt_tokens",),
+    "output": ("gen_ai.usage.completion_tokens",),
+    "read": ("gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.input_tokens.cached"),
+    "written": ("gen_ai.usage.cache_write.input_tokens", "gen_ai.usage.cache_creation_input_tokens"),
+    "reasoning": ("gen_ai.usage.reasoning_tokens", "gen_ai.usage.output_tokens.reasoning"),
+    "tier": ("gen_ai.openai.response.service_tier",),
+}  # fmt: skip
+"""Other names of the same, older, newer or one vendor's, in the order in which they are tried after the convention's."""
+
+COLUMNS: Final = (*ATTRIBUTES.values(), "span_id", "parent_span_id", "start_time", "error", "service.name")
+
+NAMES: Final = {
+    "span": ("spanId", "span_id", "SpanId"), "trace": ("traceId", "trace_id", "TraceId"),
+    "parent": ("parentSpanId", "parent_span_id", "parent_id", "ParentSpanId"),
+    "start": ("startTimeUnixNano", "start_time_unix_nano", "start_time", "startTime", "Timestamp"),
+    "attributes": ("attributes", "SpanAttributes", "span_attributes"), "status": ("status", "StatusCode", "status_code"),
+    "resource": ("resource", "ResourceAttributes"),
+}  # fmt: skip
+"""Keys of a span in OTLP/JSON, in SDKs' JSON, and in the collector's ClickHouse table."""
+
+NANOSECONDS: Final = 10**17
+"""A number of this size or more is nanoseconds: as microseconds it would lie beyond the year 5138."""
+
+CALLS: Final = ("chat", "text_completion", "generate_content", "completion", "chat.completions", "text.completions")
+"""Operations that are one call of a language model; the last three are older words."""
+
+PROVIDERS: Final = {
+    "aws.bedrock": "aws", "aws_bedrock": "aws", "az.ai.inference": "azure", "az.ai.openai": "azure",
+    "azure.ai.inference": "azure", "azure.ai.openai": "azure", "gcp.gemini": "google", "gcp.gen_ai": "google",
+    "gcp.vertex_ai": "google", "google_genai": "google", "mistral_ai": "mistral", "moonshot_ai": "moonshotai", "x_ai": "x-ai",
+}  # fmt: skip
+"""The convention's words for providers that genai-prices spells otherwise."""
+
+STANDARD: Final = ("default", "standard", "auto")
+
+NO_CALL: Final = "a span of no model"
+EMBEDDINGS: Final = "embeddings"
+AROUND: Final = "an agent, tool or other span, which repeats the counts of its calls"
+PARENT: Final = "a span around another span of the same call"
+FAILED: Final = "failed call"
+NO_USAGE: Final = "a call without token counts"
+OVER: Final = "cached tokens above the input; if the input leaves them out: --input-includes-cache no"
+
+
+def records(table: "ir.Table", asked: Asked) -> "ir.Table":
+    """Records of spans."""
+    import ibis
+
+    total, output = whole(table, ATTRIBUTES["input"]), whole(table, ATTRIBUTES["output"])
+    read, written = count(table, ATTRIBUTES["read"]), count(table, ATTRIBUTES["written"])
+    left = total - read - written
+    over = ((left < 0) & (read + written > 0)).fill_null(False)
+    apart = over if asked.includes_cache is None else ibis.literal(asked.includes_cache is False)
+    provider = text(table, ATTRIBUTES["provider"]).lower().substitute(PROVIDERS)
+    tier = text(table, ATTRIBUTES["tier"]).lower()
+    return record(table, OTEL_GENAI.name, Fields(
+        at_us=instant(table, "start_time"), provider=provider.fill_null(asked.provider or "").nullif(""),
+        model=_model(table, provider).fill_null(asked.model or ""), uncached_input=ibis.ifelse(apart, total, left),
+        cache_read=read, cache_write=written, output=output, reasoning=count(table, ATTRIBUTES["reasoning"]),
+        perhaps_cached=ibis.ifelse(over, 0, read + written) if asked.includes_cache is None else 0,
+        tier=tier.isin(STANDARD).ifelse(None, tier), group=group_column(OTEL_GENAI, table, asked),
+        reasons=_reasons(table, over if asked.includes_cache else ibis.literal(False)),
+    ))  # fmt: skip
+
+
+def _reasons(table: "ir.Table", over: "ir.BooleanValue") -> "list[tuple[ir.BooleanValue, str]]":
+    operation = text(table, ATTRIBUTES["operation"]).lower()
+    counted = text(table, ATTRIBUTES["input"]).notnull() & text(table, ATTRIBUTES["output"]).notnull()
+    named = text(table, ATTRIBUTES["asked"]).notnull() | text(table, ATTRIBUTES["answered"]).notnull()
+    call = operation.isin(CALLS).fill_null(False)
+    older = operation.isnull() & named & counted
+    children = table.filter((call | older) & counted & text(table, "parent_span_id").notnull())
+    around = text(table, "span_id").isin(text(children, "parent_span_id")).fill_null(False)
+    failed = (text(table, "error") == "true").fill_null(False)
+    return [
+        (operation.isnull() & ~older, NO_CALL), (operation.startswith("embed").fill_null(False), EMBEDDINGS),
+        (~(call | older), AROUND), (around, PARENT), (failed & ~counted, FAILED), (~counted, NO_USAGE),
+        (over, OVER),
+    ]
+
+
+def _model(table: "ir.Table", provider: "ir.StringValue") -> "ir.StringValue":
+    """The model that answered; at AWS the one that was asked for, since its region's prefix has a price of its own."""
+    import ibis
+
+    asked, answered = without_arn(text(table, ATTRIBUTES["asked"])), without_arn(text(table, ATTRIBUTES["answered"]))
+    first = ibis.ifelse((provider == "aws").fill_null(False), asked, answered)
+    model: ir.StringValue = ibis.coalesce(first, answered, asked)
+    return model
+
+
+def has_spans(document: Document) -> bool:
+    """True for OTLP/JSON traces, and for one flat span with attributes."""
+    if _resource_spans(document):
+        return True
+    ids = _first(document, "span") or document.get("context")
+    return bool(ids) and isinstance(_first(document, "attributes"), dict | list)
+
+
+def span_rows(document: Document) -> Iterator[Document]:
+    """A row for each span."""
+    groups = _resource_spans(document)
+    if not groups:
+        yield _row(document, _mapping(document, "resource").get("service.name"))
+    for group in groups:
+        service = _value(_mapping(_objects([group.get("resource")]), "attributes").get("service.name"))
+        for scope in _list(group, "scopeSpans", "scope_spans", "instrumentationLibrarySpans"):
+            for span in _list(scope, "spans"):
+                yield _row(span, service)
+
+
+def _row(span: Document, service: object) -> Document:
+    attributes = _mapping(span, "attributes")
+    context = _objects([span.get("context")])
+    trace = _first(span, "trace") or _first(context, "trace")
+    own, parent = _first(span, "span") or _first(context, "span"), _first(span, "parent")
+    row = {column: next((_value(attributes[name]) for name in (column, *OLDER.get(what, ())) if name in attributes), None)
+           for what, column in ATTRIBUTES.items()}
+    return row | {
+        "span_id": f"{trace}:{own}", "parent_span_id": f"{trace}:{parent}" if parent else None,
+        "start_time": _start(_first(span, "start")), "service.name": _value(service),
+        "error": _is_error(_first(span, "status")) or attributes.get("error.type") is not None,
+    }
+
+
+def _is_error(status: object) -> bool:
+    code = next((status[name] for name in ("code", "status_code", "statusCode") if name in status), None) \
+        if isinstance(status, dict) else status
+    return code == 2 or str(code).upper().removeprefix("STATUS_CODE_") == "ERROR"
+
+
+def _start(time: object) -> object:
+    """Nanoseconds, or JavaScript's [seconds, nanoseconds], as microseconds; other times as they are."""
+    if isinstance(time, list) and len(time) == 2 and all(isinstance(part, int) for part in time):
+        return time[0] * 1_000_000 + time[1] // 1000
+    number = int(time) if isinstance(time, str) and time.isdecimal() else time
+    return number // 1000 if isinstance(number, int) and number >= NANOSECONDS else time
+
+
+def _value(held: object) -> object:
+    """A value of OTLP/JSON ({"intValue": "12"}), or a plain one; None where it is no text and no number."""
+    if isinstance(held, dict):
+        held = next((held[name] for name in held if name.lower().replace("_", "") in (
+            "stringvalue", "intvalue", "doublevalue", "boolvalue")), None)
+    return held if isinstance(held, str | int | float) else None
+
+
+def _mapping(span: Document, what: str) -> Mapping[str, Any]:  # Any: attributes as they were parsed
+    """Attributes by name, whether a list of key and value, an object, or an object that holds them."""
+    held = _first(span, what)
+    if isinstance(held, dict):
+        inner = held.get("attributes")
+        return _mapping(held, "attributes") if isinstance(inner, dict | list) else held
+    return {str(each.get("key")): each.get("value") for each in held if isinstance(each, dict)} \
+        if isinstance(held, list) else {}
+
+
+def _resource_spans(document: Document) -> list[Document]:
+    return _list(document, "resourceSpans", "resource_spans")
+
+
+def _list(holder: Document, *names: str) -> list[Document]:
+    held: list[object] = next((holder[name] for name in names if isinstance(holder.get(name), list)), [])
+    return [each for each in held if isinstance(each, dict)]
+
+
+def _first(holder: Document, what: str) -> Any:  # Any: JSON as it was parsed
+    return next((holder[name] for name in NAMES[what] if holder.get(name) not in (None, "")), None)
+
+
+def _objects(held: list[object]) -> Document:
+    return next((each for each in held if isinstance(each, dict)), {})
+
+
+OTEL_GENAI: Final = Format(
+    name="otel-genai", title="OpenTelemetry GenAI spans", grain="call",
+    needs=frozenset({"span_id", "parent_span_id", "start_time", ATTRIBUTES["input"], ATTRIBUTES["output"]}), uses=COLUMNS,
+    records=records, recognises=has_spans, flatten=span_rows, ambiguous_cache=True,
+    groups={"project": "service.name", "tag": ATTRIBUTES["agent"], "prompt": ATTRIBUTES["prompt"]},
+)  # fmt: skip

@@ -1,0 +1,67 @@
+"""Arrivals and lengths of calls as Parquet, for a replay: written, and read again."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from roi.errors import InputError, MissingExtra
+from roi.store.traces import trace_of
+from roi.usage.read.columns import MICRO
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from ibis.backends.duckdb import Backend as DuckDB
+
+    from roi.store.traces import Trace
+
+
+def write_trace(calls: "ir.Table", engine: "DuckDB", target: Path) -> None:
+    """Write arrival_s (float64, from 0, ascending), input_tokens, cached_tokens and output_tokens (int64) to `target`.
+
+    `calls` are records of kind call that count. Cached tokens are part of the input. Raises InputError where there is no call.
+    """
+    import duckdb
+
+    kept = calls.filter(calls.kind == "call")
+    first = engine.to_pyarrow(kept.at_us.min()).as_py()
+    if first is None:
+        raise InputError("--trace: no row is a call; buckets do not tell when their calls arrived")
+    trace = kept.select(
+        arrival_s=(kept.at_us - first) / float(MICRO),
+        input_tokens=kept.uncached_input + kept.cache_read + kept.cache_write,
+        cached_tokens=kept.cache_read, output_tokens=kept.output,
+    ).order_by(["arrival_s", "input_tokens", "output_tokens"])  # fmt: skip
+    part = target.with_name(f".roi-{os.urandom(4).hex()}.part")
+    try:
+        engine.to_parquet(trace, part, compression="zstd")
+        part.replace(target)
+    except (OSError, duckdb.Error) as error:
+        raise InputError(f"--trace: cannot write {target}: {type(error).__name__}") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_parquet_trace(path: Path, field: str = "--trace") -> "Trace":
+    """The trace in a Parquet file with the columns that `write_trace` writes; cached_tokens may be absent."""
+    try:
+        import duckdb
+    except ImportError as error:
+        raise MissingExtra("usage", "DuckDB, to read Parquet") from error
+    if not path.is_file():
+        raise InputError(f"{field}: no file {path}")
+    try:
+        rows = duckdb.connect().read_parquet(str(path))
+        lacking = [name for name in ("arrival_s", "input_tokens", "output_tokens") if name not in rows.columns]
+        if lacking:
+            raise InputError(f"{field}: {path} has no column {lacking[0]}; it has {', '.join(rows.columns)[:200]}")
+        cached = "cached_tokens" if "cached_tokens" in rows.columns else "0"
+        table = rows.project(f"arrival_s, input_tokens, output_tokens, {cached} as cached_tokens").fetchnumpy()
+    except duckdb.Error as error:
+        raise InputError(f"{field}: {path} is no Parquet file that can be read: {str(error).splitlines()[0]}") from None
+    columns = [np.ma.filled(np.ma.asarray(table[name], dtype=np.float64), np.nan)
+               for name in ("arrival_s", "input_tokens", "output_tokens", "cached_tokens")]
+    if any(not np.all(np.isfinite(column)) or np.any(column < 0) for column in columns):
+        raise InputError(f"{field}: {path} holds a time or a number of tokens that is missing or below 0")
+    return trace_of(np.stack(columns, axis=1), f"{field}: {path}")

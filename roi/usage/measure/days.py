@@ -1,0 +1,152 @@
+"""Which days a log covers whole, and how the load lies in the week, the day and the minute."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from roi.usage.measure.aggregate import DAY_S, HOUR_S, MINUTE_S, Ints, Spend
+
+DAY_US: Final = DAY_S * 1_000_000
+HOUR_US: Final = HOUR_S * 1_000_000
+CUT_SHARE: Final = 0.5
+"""A last day with less than this share of the smallest of the seven days before it, a whole week with its week-end, looks cut
+off: an export of days does not say at what hour it was made."""
+
+CHANCE_BELOW: Final = 1.0
+"""Calls a minute below which the busiest minute is a matter of chance (Poisson), not of demand: the busiest hour is told."""
+
+
+@dataclass(frozen=True)
+class Days:
+    """What of the calendar is covered."""
+
+    first: int
+    last: int
+    """Days since 1970 UTC on which the first and the last row lie."""
+    complete: tuple[int, ...]
+    """Days covered from midnight to midnight, quiet ones among them."""
+    left_out: tuple[tuple[int, str], ...]
+    """(day, why) of those at the edges that are not."""
+
+
+def complete_days(rows: Sequence[Spend]) -> Days | None:
+    """Days that the rows cover whole; None without a row.
+
+    Calls and buckets shorter than a day: an edge day counts where something lies in its first (last) hour. Buckets of a day
+    or more: every day they span, but a last day that looks cut off.
+    """
+    kept = [row for row in rows if row.first_us is not None and row.last_us is not None]
+    if not kept:
+        return None
+    first_us = min(row.first_us for row in kept if row.first_us is not None)
+    last_us = max(row.last_us for row in kept if row.last_us is not None)
+    daily = all(row.kind != "call" for row in kept) and all(_whole_days(row) for row in kept)
+    first, end = first_us // DAY_US, last_us
+    last = (end - 1) // DAY_US if all(row.kind != "call" for row in kept) else end // DAY_US
+    last = max(last, first)
+    if daily and max((row.last_us or 0) - (row.first_us or 0) for row in kept) == 0:
+        last = max(row.day or first for row in kept)
+    left_out: list[tuple[int, str]] = []
+    if daily:
+        cut = _looks_cut(kept, last)
+        left_out = [(last, cut)] if cut else []
+    else:
+        late, early = first_us - first * DAY_US >= HOUR_US, (last + 1) * DAY_US - end > HOUR_US
+        if first == last and (late or early):
+            left_out.append((first, f"is covered from {_clock(first_us)} to {_clock(end)} alone"))
+        else:
+            left_out += [(first, f"begins at {_clock(first_us)}")] * late + [(last, f"ends at {_clock(end)}")] * early
+    gone = {day for day, _ in left_out}
+    complete = tuple(day for day in range(first, last + 1) if day not in gone)
+    return Days(first, last, complete, tuple(left_out))
+
+
+def _clock(micros: int) -> str:
+    """Hour and minute, UTC."""
+    return f"{micros // HOUR_US % 24:02d}:{micros // (MINUTE_S * 1_000_000) % 60:02d}"
+
+
+def _whole_days(row: Spend) -> bool:
+    """True for buckets that begin and end at midnight UTC."""
+    assert row.first_us is not None
+    assert row.last_us is not None
+    return row.first_us % DAY_US == 0 and row.last_us % DAY_US == 0
+
+
+def _looks_cut(rows: Sequence[Spend], last: int) -> str:
+    volume: dict[int, int] = defaultdict(int)
+    for row in rows:
+        volume[row.day or 0] += sum(row.tokens.values())
+    before = [volume[day] for day in range(last - 7, last) if day in volume]
+    if len(before) < 3 or volume.get(last, 0) >= CUT_SHARE * min(before):
+        return ""
+    return f"looks cut off: {volume.get(last, 0) / min(before):.0%} of the smallest of the days before it"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How calls spread over time."""
+
+    hourly_weights: tuple[float, ...] | None
+    """24 shares of a mean day, midnight UTC first; None without a complete day."""
+    weekday_weights: tuple[float, ...] | None
+    """Mean calls of Monday to Sunday over the mean day's; None without seven complete days."""
+    minute_peak_to_mean: float
+    """Busiest calendar minute over the mean, quiet minutes counted."""
+    hour_peak_to_mean: float | None
+    """Busiest clock hour over the mean; None where the log has less than two whole hours."""
+    minutes: int
+    """Calendar minutes looked at: of the complete days, or from the first call to the last."""
+    calls_per_minute: float
+
+    @property
+    def peak_to_mean(self) -> float:
+        """The busiest minute over the mean, or the busiest hour where minutes hold too few calls to tell."""
+        if self.calls_per_minute < CHANCE_BELOW and self.hour_peak_to_mean is not None:
+            return self.hour_peak_to_mean
+        return self.minute_peak_to_mean
+
+
+def load_shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape | None:
+    """Shape of the load from calls by minute (minutes since 1970, ascending); None without calls."""
+    if not calls.size:
+        return None
+    inside = np.isin(minutes // (DAY_S // MINUTE_S), np.asarray(complete, dtype=np.int64))
+    whole = bool(complete) and bool(inside.any())
+    if whole:
+        minutes, calls = minutes[inside], calls[inside]
+    count = len(complete) * 1440 if whole else int(minutes[-1] - minutes[0] + 1)
+    mean = float(calls.sum()) / count
+    hours = _whole_hours(minutes, calls, whole=whole)
+    return Shape(
+        hourly_weights=_by_hour(minutes, calls) if whole else None,
+        weekday_weights=_by_weekday(minutes, calls, complete) if whole and len(complete) >= 7 else None,
+        minute_peak_to_mean=float(calls.max()) / mean,
+        hour_peak_to_mean=float(hours.max()) / (mean * 60.0) if hours.size > 1 else None,
+        minutes=count, calls_per_minute=mean,
+    )  # fmt: skip
+
+
+def _by_hour(minutes: Ints, calls: Ints) -> tuple[float, ...]:
+    sums = np.bincount(minutes // 60 % 24, weights=calls, minlength=24)
+    return tuple(float(x) for x in sums / sums.sum())
+
+
+def _by_weekday(minutes: Ints, calls: Ints, complete: Sequence[int]) -> tuple[float, ...]:
+    """1970-01-01 was a Thursday."""
+    days = minutes // 1440
+    sums = np.bincount((days + 3) % 7, weights=calls, minlength=7)
+    there = np.bincount((np.asarray(complete) + 3) % 7, minlength=7)
+    means = sums / np.maximum(there, 1)
+    return tuple(float(x) for x in means / (calls.sum() / len(complete)))
+
+
+def _whole_hours(minutes: Ints, calls: Ints, *, whole: bool) -> Ints:
+    """Calls of each clock hour that the log covers; without complete days the cut hours at the edges are left out."""
+    hours = minutes // 60
+    first, last = int(hours[0]), int(hours[-1])
+    sums = np.bincount(hours - first, weights=calls, minlength=last - first + 1).astype(np.int64)
+    return sums if whole else sums[1:-1]

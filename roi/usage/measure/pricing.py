@@ -1,0 +1,101 @@
+"""Sums of tokens priced at the list of their day, beside what the source reports that they cost."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+
+from roi.catalog.prices.token_rates import TokenRates, price_or_reason
+from roi.usage.measure.aggregate import EDGES, SUMS, Spend
+from roi.usage.read.record import NO_MODEL
+
+EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Priced:
+    """One sum, priced."""
+
+    spend: Spend
+    list_usd: float | None
+    """At list price; None where no price is known."""
+    list_high_usd: float | None
+    """The same if cached tokens that may be counted twice are (perhaps_cached); equal to list_usd where there are none."""
+    note: str = ""
+    """Why there is no price, or what the list does not say."""
+
+    @property
+    def usd(self) -> float | None:
+        """What was spent, as far as it is known: what the source reports, else the list price."""
+        return self.spend.cost_usd if self.spend.costed else self.list_usd
+
+
+def day_of(number: int) -> date:
+    """The day of a count of days since 1970."""
+    return EPOCH + timedelta(days=number)
+
+
+def day_number(micros: int) -> int:
+    """Days since 1970 UTC."""
+    return micros // 86_400_000_000
+
+
+def price_spend(rows: Iterable[Spend], last_day: int) -> list[Priced]:
+    """Each sum at the list price of its day; sums of many days at that of `last_day`."""
+    return [_price(row, last_day) for row in rows]
+
+
+def _price(row: Spend, last_day: int) -> Priced:
+    if row.model is None:
+        return Priced(row, None, None, "no model named")
+    if row.model == NO_MODEL:
+        return Priced(row, None, None, "no price without it: --provider and --model name it")
+    rates = _rates(row.provider, row.model, row.day if row.day is not None else last_day, batch=row.batch, tier=row.tier)
+    if isinstance(rates, str):
+        return Priced(row, None, None, rates)
+    tier, note = _tier(row, rates)
+    counts = {name: float(row.tokens[name]) for name in SUMS if name not in {"reasoning", "perhaps_cached"}}
+    low = rates.usd(tier, **counts)
+    high = rates.usd(tier, **{**counts, "uncached_input": counts["uncached_input"] + row.tokens["perhaps_cached"]})
+    return Priced(row, low, high, note or rates.note)
+
+
+def _tier(row: Spend, rates: TokenRates) -> tuple[int, str]:
+    """The price tier of the row's calls, and what is not known about it."""
+    if len(rates.edges_tokens) == 1:
+        return 0, ""
+    if row.size_class is not None:
+        above = sorted(EDGES)[row.size_class - 1] if row.size_class else 0
+        return sum(edge <= above for edge in rates.edges_tokens) - 1, ""
+    if row.long_context:
+        return 1, ""
+    return 0, f"calls above {rates.edges_tokens[1]:,.0f} input tokens cost more; a bucket does not tell them apart"
+
+
+@lru_cache(maxsize=65536)
+def _rates(provider: str | None, model: str, day: int, *, batch: bool, tier: str | None) -> TokenRates | str:
+    """The day's rates; looked up once a month where the month's ends agree."""
+    on = day_of(day)
+    first = on.replace(day=1)
+    last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    ends = [price_or_reason(provider, model, each, batch=batch, tier=tier) for each in (first, last)]
+    if ends[0] == ends[1] or (isinstance(ends[0], str) and isinstance(ends[1], str)):
+        return ends[1]
+    return price_or_reason(provider, model, on, batch=batch, tier=tier)
+
+
+def total_tokens(rows: Iterable[Spend]) -> dict[str, int]:
+    """Sums of every token count."""
+    found: dict[str, int] = defaultdict(int)
+    for row in rows:
+        for name, count in row.tokens.items():
+            found[name] += count
+    return {name: found[name] for name in SUMS}
+
+
+def total_requests(rows: Iterable[Spend]) -> int | None:
+    """Requests; None where some row does not count them."""
+    counts = [row.requests for row in rows]
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None

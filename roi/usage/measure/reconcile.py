@@ -1,0 +1,93 @@
+"""List price against what the sources report and against the bill: a factor, split into price and volume where it is known."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from roi.units import DAYS_PER_MONTH
+from roi.usage.measure.aggregate import Spend
+from roi.usage.measure.pricing import Priced
+
+GAP: Final = 0.10
+"""A factor further from 1 than this gets a warning."""
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """Reported or billed over list price."""
+
+    basis: str
+    """calls: the cost that each row reports; costs: a cost export beside the usage; bill: what the user gave."""
+    provider: str | None
+    list_usd: float
+    actual_usd: float
+    days: int
+    """Days that both sides cover."""
+
+    @property
+    def factor(self) -> float | None:
+        """Actual over list; None where the list price is 0."""
+        return self.actual_usd / self.list_usd if self.list_usd > 0 else None
+
+    @property
+    def price_factor(self) -> float | None:
+        """The part that is price: all of it where the same rows give tokens and cost, else not known."""
+        return self.factor if self.basis == "calls" else None
+
+    @property
+    def volume_factor(self) -> float | None:
+        """The part that is volume (tokens that the log misses, retries): 1 where the same rows give both."""
+        return 1.0 if self.basis == "calls" and self.factor is not None else None
+
+    @property
+    def far(self) -> bool:
+        """True where the two differ by more than GAP."""
+        return self.factor is not None and abs(self.factor - 1.0) > GAP
+
+
+def reconcile(priced: Sequence[Priced], costs: Sequence[Spend], bill_usd_per_month: float | None,
+              complete: Sequence[int]) -> list[Reconciliation]:
+    """Every comparison that the sources allow: row by row, by provider against a cost export, and against the bill."""
+    return [*_of_rows(priced), *_of_costs(priced, costs), *_of_bill(priced, bill_usd_per_month, complete)]
+
+
+def _of_rows(priced: Sequence[Priced]) -> list[Reconciliation]:
+    """Rows that report their cost and have a list price, by provider."""
+    sums: dict[str | None, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    days: dict[str | None, set[int | None]] = defaultdict(set)
+    for each in priced:
+        if each.spend.costed and each.list_usd is not None:
+            sums[each.spend.provider][0] += each.list_usd
+            sums[each.spend.provider][1] += each.spend.cost_usd
+            days[each.spend.provider].add(each.spend.day)
+    return [Reconciliation("calls", provider, listed, cost, len(days[provider]))
+            for provider, (listed, cost) in sorted(sums.items(), key=lambda x: -x[1][0])]
+
+
+def _of_costs(priced: Sequence[Priced], costs: Sequence[Spend]) -> list[Reconciliation]:
+    """Cost exports against list prices, on the days that both have, by provider."""
+    paid: dict[str | None, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    for row in costs:
+        if row.day is not None:
+            paid[row.provider][row.day] += row.cost_usd
+    listed: dict[str | None, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    for each in priced:
+        if each.list_usd is not None and each.spend.day is not None:
+            listed[each.spend.provider][each.spend.day] += each.list_usd
+    found = []
+    for provider, by_day in paid.items():
+        both = sorted(set(by_day) & set(listed.get(provider, {})))
+        if both:
+            found.append(Reconciliation("costs", provider, sum(listed[provider][day] for day in both),
+                                        sum(by_day[day] for day in both), len(both)))
+    return found
+
+
+def _of_bill(priced: Sequence[Priced], bill: float | None, complete: Sequence[int]) -> list[Reconciliation]:
+    """The bill of a month against the list price of the mean complete day, over 365/12 days."""
+    days = set(complete)
+    if bill is None or not days:
+        return []
+    listed = sum(each.list_usd or 0.0 for each in priced if each.spend.day in days)
+    return [Reconciliation("bill", None, listed / len(days) * DAYS_PER_MONTH, bill, len(days))]

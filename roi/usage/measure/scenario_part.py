@@ -1,0 +1,108 @@
+"""The part of a scenario that a log settles, as YAML to overlay on one: workload, incumbent and bill."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from roi.catalog.prices.api_prices import find_api_price
+from roi.errors import InputError
+from roi.scenario.overlay import PART_SCHEMA
+from roi.scenario.yaml import dump_yaml
+from roi.units import DAYS_PER_MONTH
+from roi.usage.measure.pricing import day_of
+from roi.usage.measure.workload import MeasuredWorkload
+from roi.usage.summary import Usage
+
+
+def part_yaml(found: Usage, bill_usd_per_month: float | None = None) -> str:
+    """YAML with `workload` and `incumbent`, and as comments where it comes from and what the log does not settle.
+
+    Raises InputError where no workload is told, or its provider is not known.
+    """
+    w = found.workload
+    if w is None:
+        raise InputError(f"--output: {found.no_workload}")
+    data = {"schema": PART_SCHEMA, "workload": dict(_workload(w)), "incumbent": dict(_incumbent(found, w, bill_usd_per_month))}
+    return "\n".join(f"# {line}" for line in _comments(found, w)) + "\n" + dump_yaml(data)
+
+
+def _workload(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
+    days = f"{len(w.days.complete)} whole days, {day_of(w.days.first)} to {day_of(w.days.last)}"
+    if w.requests_per_day is not None:
+        yield "requests_per_day", round(w.requests_per_day, 3)
+    if w.growth is not None:
+        value, low, high = (round(min(max(x, -0.99), 10.0), 4) for x in w.growth.ahead)
+        yield "growth_per_year", {
+            "value": value, "low": low, "high": high,
+            "source": f"the trend of {w.growth.weeks} weeks ({w.growth.value:+.0%} a year) going on for as long again",
+        }  # fmt: skip
+    if w.lengths is not None and len(w.lengths.bins) > 1:
+        yield "lengths", _shares_to_one([
+            {"input_tokens": round(b.input_tokens, 2), "output_tokens": round(b.output_tokens, 2), "share": b.share}
+            for b in w.lengths.bins])
+    elif w.input_tokens is not None and w.output_tokens is not None:
+        yield "input_tokens", round(w.input_tokens, 2)
+        yield "output_tokens", round(w.output_tokens, 2)
+    if w.prefix is not None:
+        yield "shared_prefix_tokens", {"value": round(w.prefix.tokens, 2), "low": round(w.prefix.low, 2),
+                                       "high": round(w.prefix.high, 2), "source": f"usage: {w.prefix.how}"}
+        yield "cache_hit_rate", round(w.prefix.hit_rate, 6)
+    if w.batch_share:
+        yield "can_wait_share", round(w.batch_share, 6)
+    if w.shape is not None:
+        yield "peak_to_mean", {"value": round(max(w.shape.peak_to_mean, 1.0), 4), "source": f"usage: {days}"
+                               if w.days.complete else f"usage: {w.shape.minutes} calendar minutes, first to last"}
+        if w.shape.hourly_weights is not None:
+            yield "hourly_weights", [round(x * 24.0, 5) for x in w.shape.hourly_weights]
+
+
+def _shares_to_one(bins: list[dict[str, float]]) -> list[dict[str, float]]:
+    """Shares with eight digits that add up to 1; the largest takes the rounding."""
+    for each in bins:
+        each["share"] = max(round(each["share"], 8), 1e-8)
+    largest = max(bins, key=lambda each: each["share"])
+    largest["share"] = round(largest["share"] + 1.0 - sum(each["share"] for each in bins), 8)
+    return bins
+
+
+def _incumbent(found: Usage, w: MeasuredWorkload, bill: float | None) -> Iterator[tuple[str, Any]]:
+    price = find_api_price(w.choice.provider, w.choice.model, day_of(w.days.last), "incumbent.model")
+    yield "provider", price.provider
+    yield "model", w.choice.model
+    yield "uses_cache", w.uses_cache
+    if w.batch_share:
+        yield "batch_share", round(w.batch_share, 6)
+    paid, split = _paid(found, price.provider, bill)
+    if paid:
+        yield "bill_usd_per_month", round(paid, 2)
+    if paid and split is not None:
+        yield "bill_is_volume_share", split
+
+
+def _paid(found: Usage, provider: str, bill: float | None) -> tuple[float | None, float | None]:
+    """(USD a month that the workload really costs, the part of its gap to the list price that is volume), None: not known.
+
+    The bill that the user gives is of all calls, so the workload has its share by list price. Else what its rows report that
+    they cost, all of them: the same rows give the tokens, so the gap is price. Else its list price times a cost export's
+    factor, which stands for all models of the provider.
+    """
+    whole = set(found.days.complete) if found.days else set()
+    rows = [each for each in found.chosen if each.spend.day in whole]
+    a_month = DAYS_PER_MONTH / len(whole) if whole else 0.0
+    listed = sum(each.list_usd or 0.0 for each in rows)
+    every = sum(each.list_usd or 0.0 for each in found.priced if each.spend.day in whole)
+    if bill is not None:
+        return (bill * listed / every if every else None), None
+    if rows and all(each.spend.costed for each in rows):
+        return sum(each.spend.cost_usd for each in rows) * a_month, 0.0
+    factor = next((r.factor for r in found.reconciliations if r.basis == "costs" and r.provider == provider), None)
+    return (listed * a_month * factor if factor is not None else None), None
+
+
+def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
+    task = f", group {w.choice.group}" if w.choice.group is not None else ""
+    yield f"What usage records settle for {w.choice.model}{task}; overlay it: roi compare my.yaml --usage THIS_FILE"
+    yield f"{day_of(w.days.first)} to {day_of(w.days.last)}, {len(w.days.complete)} whole days; hours are UTC"
+    for name, title, rows in found.sources[:5]:
+        yield f"read: {name} ({title}, {rows:,} rows)"
+    for field, why in w.missing:
+        yield f"not told: {field}: {why}"

@@ -1,0 +1,156 @@
+"""The workload of one model (or one task on it), as far as a log settles it; what it cannot tell is listed, not invented."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from roi.catalog.prices.vendors import cache_minimum
+from roi.errors import InputError
+from roi.usage.measure.aggregate import Spend, length_cells, minute_counts, read_cells
+from roi.usage.measure.days import Days, Shape, load_shape
+from roi.usage.measure.growth import LEAST_WEEKS, Growth, trend
+from roi.usage.measure.lengths import Lengths, Prefix, measure_lengths, prefix_of_buckets, prefix_of_calls
+from roi.usage.measure.pricing import total_requests, total_tokens
+from roi.usage.read.record import TOKENS
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from ibis.backends import BaseBackend
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the workload is of."""
+
+    provider: str | None
+    model: str
+    group: str | None = None
+
+    def holds(self, row: Spend) -> bool:
+        """True for sums of it."""
+        same = row.provider == self.provider and row.model == self.model
+        return same and (self.group is None or row.group == self.group)
+
+    def filter(self, records: "ir.Table") -> "ir.Table":
+        """Its records that count."""
+        found = records.filter(records.dropped.isnull() & (records.model == self.model))
+        found = found.filter(found.provider == self.provider if self.provider is not None else found.provider.isnull())
+        return found if self.group is None else found.filter(found.group == self.group)
+
+
+@dataclass(frozen=True)
+class MeasuredWorkload:
+    """What a log says about a workload; None where it does not."""
+
+    choice: Choice
+    days: Days
+    requests: int | None
+    requests_per_day: float | None
+    """Mean of the complete days."""
+    input_tokens: float | None
+    """Mean of a request, cached tokens included."""
+    output_tokens: float | None
+    lengths: Lengths | None
+    prefix: Prefix | None
+    shape: Shape | None
+    growth: Growth | None
+    batch_share: float | None
+    """Requests in batch over all."""
+    uses_cache: bool
+    missing: tuple[tuple[str, str], ...]
+    """(field of the scenario, why the log does not settle it)."""
+
+
+def measure_workload(
+    records: "ir.Table", backend: "BaseBackend", rows: Sequence[Spend], days: Days, choice: Choice,
+    requests_per_day: float | None = None,
+) -> MeasuredWorkload:
+    """The workload of `choice`; `rows` are its sums by day, `requests_per_day` what the user says where nothing counts them."""
+    kept = choice.filter(records)
+    calls = all(row.kind == "call" for row in rows)
+    tokens, requests = total_tokens(rows), total_requests(rows)
+    total_input = tokens["uncached_input"] + tokens["cache_read"] + tokens["cache_write"]
+    volume = _by_day(rows)
+    per_day = _per_day(rows, days) if requests is not None else None
+    if per_day is not None and requests_per_day is not None:
+        raise InputError(f"--requests-per-day: {requests_per_day:g} is not needed; these records count {per_day:,.0f} a day")
+    per_day = requests_per_day if per_day is None else per_day
+    count = requests if requests is not None else _implied(rows, days, requests_per_day)
+    lengths = prefix = shape = None
+    if calls:
+        cells = [cell for _, cell in length_cells(kept, backend)]
+        lengths = measure_lengths(cells)
+        reads = read_cells(kept, backend) if tokens["cache_read"] else []
+        prefix, shape = prefix_of_calls(cells, reads), load_shape(*minute_counts(kept, backend), days.complete)
+    else:
+        prefix = prefix_of_buckets(count, tokens["cache_read"], tokens["cache_write"], shortest_prefix(choice),
+                                   total_input / count if count else float("inf"))
+    growth = trend(volume, days.complete)
+    batched = total_requests([row for row in rows if row.batch])
+    return MeasuredWorkload(
+        choice, days, requests, per_day, total_input / count if count else None, tokens["output"] / count if count else None,
+        lengths, prefix, shape, growth, batched / requests if requests and batched is not None else None,
+        tokens["cache_read"] > 0,
+        tuple(_missing(calls=calls, requests=requests, per_day=per_day, days=days, growth=growth,
+                       cached=bool(tokens["cache_read"]), prefix=prefix, shape=shape, batched=bool(batched))),
+    )  # fmt: skip
+
+
+def shortest_prefix(choice: Choice) -> float:
+    """Tokens of the shortest prefix that the provider caches; 0 where it is not known."""
+    rule = cache_minimum(choice.provider, choice.model) if choice.provider is not None else None
+    return float(rule.minimum_tokens) if rule is not None else 0.0
+
+
+def _by_day(rows: Sequence[Spend]) -> Mapping[int, float]:
+    """Requests by day, or tokens where requests are not counted."""
+    counted = total_requests(rows) is not None
+    volume: dict[int, float] = defaultdict(float)
+    for row in rows:
+        volume[row.day or 0] += (row.requests or 0) if counted else sum(row.tokens[name] for name in TOKENS)
+    return volume
+
+
+def _per_day(rows: Sequence[Spend], days: Days) -> float | None:
+    whole = set(days.complete)
+    spanning = [row for row in rows if row.kind == "bucket" and (row.last_us or 0) - (row.first_us or 0) > 2 * 86_400_000_000]
+    if not whole:
+        return None
+    if spanning:
+        return (total_requests(rows) or 0) / (days.last - days.first + 1)
+    return (sum(row.requests or 0 for row in rows if row.day in whole) / len(whole)) or None
+
+
+def _implied(rows: Sequence[Spend], days: Days, per_day: float | None) -> float | None:
+    """Requests that the user's figure implies for the days of the rows."""
+    return None if per_day is None or not rows else per_day * (days.last - days.first + 1)
+
+
+def _missing(
+    *, calls: bool, requests: int | None, per_day: float | None, days: Days, growth: Growth | None, cached: bool,
+    prefix: Prefix | None, shape: Shape | None, batched: bool,
+) -> list[tuple[str, str]]:
+    found = []
+    if requests is None and per_day is None:
+        found.append(("requests_per_day", "this export counts tokens, not requests: give --requests-per-day"))
+    elif per_day is None:
+        found.append(("requests_per_day", "no day is covered from midnight to midnight" if not days.complete
+                      else "no request on a day that is covered whole"))
+    if growth is None:
+        weeks = len(days.complete) // 7
+        why = "6 are the least for a trend" if weeks < LEAST_WEEKS else "one of them is empty"
+        found.append(("growth_per_year", f"{weeks} whole weeks; {why}"))
+    if not calls:
+        found.append(("lengths", "rows are buckets: the mean length is known, not its spread"))
+        found.append(("peak_to_mean", "rows are buckets: give the busiest minute over the mean, or a log of calls"))
+    elif shape is not None and shape.hourly_weights is None:
+        found.append(("hourly_weights", "no day is covered from midnight to midnight"))
+    if not cached:
+        found.append(("shared_prefix_tokens", "nothing was read from a cache, so the log does not show what prompts share"))
+    elif prefix is None:
+        found.append(("shared_prefix_tokens", "cached tokens without a count of requests"))
+    if not batched:
+        found.append(("can_wait_share", "how much may wait for a batch price is yours to say"))
+    found.append(("ttft_p95_s, tpot_p95_s", "the SLO is yours to say"))
+    return found

@@ -1,0 +1,98 @@
+"""Which format a file is: by the names of its columns, or by the keys of its JSON."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from roi.errors import InputError, UnknownName, nearest
+from roi.usage.formats.generic import NAMES, generic_format
+from roi.usage.read.format import Document, Format
+from roi.usage.read.record import Asked
+
+SHOWN: Final = 8
+"""Column names in a message."""
+
+NAME: Final = re.compile(r"[^\W\d][\w .:/()-]{0,47}")
+"""What may stand in a message as a name: it begins with a letter and is short."""
+
+VALUE: Final = re.compile(r"[-+]?[0-9][0-9.,]*(e[-+]?[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*", re.IGNORECASE)
+"""A number or a time: a first line that has one is a row, perhaps with a prompt in it, and none of it is shown."""
+
+MAP: Final = "for your own table name the columns: --map time=COLUMN --map input=COLUMN --map output=COLUMN"
+
+
+def format_named(name: str, formats: Sequence[Format]) -> Format:
+    """The format with this name; UnknownName with the nearest."""
+    for form in formats:
+        if form.name == name:
+            return form
+    raise UnknownName("--from", name, [form.name for form in formats], "format")
+
+
+def of_header(header: Sequence[str], formats: Sequence[Format], shown: str, asked: Asked) -> Format:
+    """The format of a table with these columns: of those that it satisfies, the one that needs the most.
+
+    What the user mapped comes first, a table of one's own last. Raises InputError where there is none, with the format that
+    comes nearest and what it misses.
+    """
+    own = {column.lower() for column in header}
+    fitting = sorted((form for form in formats if form.needs and form.needs <= own), key=lambda form: -len(form.needs))
+    if not fitting:
+        _check_header(header, shown)
+    generic = generic_format(asked, tuple(header))
+    if asked.columns and generic is not None:
+        return generic
+    if fitting:
+        return fitting[0]
+    if generic is not None:
+        return generic
+    raise InputError(f"{shown}: no known export has {_shown(header, formats, 'columns')}"
+                     f"{_nearest_format(header, formats)}; {MAP}")
+
+
+def _shown(names: Sequence[str], formats: Sequence[Format], what: str) -> str:
+    """The first names; only how many there are where fewer than two of them are known, since it may be a text and no table."""
+    known = {name for form in formats for name in form.columns}.union(*NAMES.values())
+    if len({name.lower() for name in names} & known) < 2:
+        return f"its {len(names)} {what}, of which {'at most one' if names else 'none'} is known"
+    short = [name for name in names if NAME.fullmatch(name)][:SHOWN]
+    return f"these {what}: {', '.join(short)}" + (f" and {len(names) - len(short)} more" if len(names) > len(short) else "")
+
+
+def _check_header(header: Sequence[str], shown: str) -> None:
+    """Raise for a first line that names no columns."""
+    if len(header) < 2:
+        raise InputError(f"{shown}: no table, no JSON and no Parquet: its first line has no comma, semicolon, tab or bar")
+    if any(VALUE.fullmatch(cell) for cell in header):
+        raise InputError(f"{shown}: line 1 is no header: it holds numbers or times where the names of columns belong")
+
+
+def _nearest_format(header: Sequence[str], formats: Sequence[Format]) -> str:
+    """The known table that comes nearest and what it has more, as part of a message; empty where none is near."""
+    own = {column.lower() for column in header}
+    best = max((form for form in formats if form.needs), key=lambda form: len(form.needs & own) / len(form.needs))
+    if 2 * len(best.needs & own) < len(best.needs):
+        return ""
+    missing = []
+    for name in sorted(best.needs - own):
+        alike = nearest(name, sorted(column for column in own - best.columns if NAME.fullmatch(column)), 1)
+        missing.append(name + (f" (renamed to {alike[0]}?)" if alike else ""))
+    return f"; nearest: {best.name}, which also has {', '.join(missing)}"
+
+
+def of_document(document: Document, formats: Sequence[Format], shown: str, asked: Asked) -> Format:
+    """The format of a JSON document; raises InputError with its keys where there is none."""
+    flat = [key for key, value in document.items() if not isinstance(value, dict | list)]
+    generic = generic_format(asked, tuple(flat))
+    if asked.columns and generic is not None:
+        return generic
+    for form in formats:
+        if form.recognises is not None and form.recognises(document):
+            return form
+    fitting = sorted((form for form in formats if form.needs and form.flatten is None
+                      and form.needs <= {key.lower() for key in flat}), key=lambda form: -len(form.needs))
+    if fitting:
+        return fitting[0]
+    if generic is not None:
+        return generic
+    raise InputError(f"{shown}: no known export has {_shown(list(document), formats, 'keys')}; {MAP}")

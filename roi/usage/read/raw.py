@@ -1,0 +1,223 @@
+"""Files as raw tables: the columns that a format reads, and in which file a row stands; no prompt among them.
+
+A delimited table goes through DuckDB's reader in one pass, Parquet is read where it lies, everything else is read in Python.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from roi.errors import InputError
+from roi.usage.read.database import as_utc, zone_of
+from roi.usage.read.files import SourceFile
+from roi.usage.read.format import Format
+from roi.usage.read.sniff import Shape, opened
+from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, Trouble, line_rows, table_rows
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from ibis.backends.duckdb import Backend as DuckDB
+
+T = TypeVar("T")
+
+BATCH: Final = 100_000
+"""Rows that Python gathers before they are written."""
+
+FILE: Final = "roi file of this row"
+"""Column that says in which file a raw row stands."""
+
+GLOB: Final = re.compile(r"[*?\[]")
+"""What DuckDB would take for a pattern of several names; here a name means one file."""
+
+NUMBER: Final = re.compile(r"\s*[-+]?[0-9_.,]+([eE][-+]?[0-9]+)?\s*")
+"""What may be written of a column of tokens: where the cells of a row are shifted, a prompt may stand there."""
+
+LONGEST_ROW: Final = 1 << 26
+"""Bytes of one row of a table, its prompts included; the buffer of DuckDB's reader, of which each thread holds one."""
+
+REJECTS: Final = {
+    "CAST": "a cell that cannot be read", "TOO MANY COLUMNS": TOO_MANY, "MISSING COLUMNS": TOO_FEW,
+    "UNQUOTED VALUE": NOT_CLOSED, "LINE SIZE OVER MAXIMUM": "a line that is too long",
+    "INVALID ENCODING": "text that is not UTF-8",
+}  # fmt: skip
+"""DuckDB's kinds of rejected lines, in words; its messages quote the line, which may hold a prompt, and are not shown."""
+
+MOST_REJECTS: Final = 1000
+"""Rejected cells of a file that DuckDB notes, each with its whole line in memory; a file with more is read in Python."""
+
+
+@dataclass(frozen=True)
+class Sniffed:
+    """A file of which it is known what it is."""
+
+    file: SourceFile
+    shape: Shape
+    format: Format
+    rows: tuple[Cells, ...] = ()
+    """Of a file that is one JSON document; its prompts are gone."""
+    cut_short: bool = False
+
+
+def goes_through_duckdb(found: Sniffed) -> bool:
+    """True for Parquet, and for tables whose text DuckDB's reader takes as it is; the others are read in Python."""
+    shape = found.shape
+    return (shape.kind in ("parquet", "table") and shape.encoding.startswith("utf-8") and shape.regular
+            and found.file.path is not None and not found.cut_short)
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Files that are read together, as the format's columns and FILE."""
+
+    found: tuple[Sniffed, ...]
+    table: "ir.Table"
+    trouble: Trouble
+    again: bool = False
+    """True where it is read in Python although DuckDB could."""
+
+    @property
+    def in_place(self) -> bool:
+        """True for Parquet, which is typed as it lies; text is parsed once and written as typed Parquet."""
+        return self.found[0].shape.kind == "parquet"
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """Its files."""
+        return tuple(each.file for each in self.found)
+
+
+def read_raw(found: list[Sniffed], engine: "DuckDB", target: Path) -> Raw:
+    """Files that are alike as one raw table; what is read in Python is written to `target` first."""
+    if not goes_through_duckdb(found[0]):
+        return through_python(tuple(found), engine, target)
+    paths = [GLOB.sub(r"[\g<0>]", str(each.file.path)) for each in found]
+    if found[0].shape.kind == "parquet":
+        zone = zone_of(engine) if found[0].format.local_times else "UTC"
+        table = as_utc(engine.read_parquet(paths, filename=FILE, hive_partitioning=False), zone)
+    else:
+        table = _delimited(found[0].shape, paths, engine)
+    return Raw(tuple(found), wanted(table, found[0].format, FILE), Trouble())
+
+
+def wanted(raw: "ir.Table", form: Format, *more: str) -> "ir.Table":
+    """The format's columns, and those that are named besides; no other is ever read."""
+    return raw.select(*[column for column in raw.columns if column.lower() in form.columns or column in more])
+
+
+def _delimited(shape: Shape, paths: list[str], engine: "DuckDB") -> "ir.Table":
+    return engine.read_csv(
+        paths, columns=dict.fromkeys(shape.header, "string"), auto_detect=False, header=True, delim=shape.delimiter,
+        quote='"', escape='"', store_rejects=True, rejects_limit=MOST_REJECTS, max_line_size=LONGEST_ROW,
+        buffer_size=LONGEST_ROW, compression="gzip" if shape.gzipped else "none", filename=FILE,
+        hive_partitioning=False,
+    )  # fmt: skip
+
+
+def rejected(engine: "DuckDB", raw: Raw) -> bool:
+    """What DuckDB's reader left out, noted; True where a file has more of it than DuckDB notes, and nothing is noted here.
+
+    Its tables hold whole lines, are in memory, and are emptied here. A line is counted from the bytes before it, since DuckDB
+    counts rows.
+    """
+    names = {row[0] for row in engine.raw_sql("SELECT table_name FROM duckdb_tables() WHERE temporary").fetchall()}
+    if "reject_errors" not in names:
+        return False
+    most = engine.raw_sql("SELECT max(n) FROM (SELECT count(*) AS n FROM reject_errors GROUP BY scan_id, file_id)").fetchone()
+    rows = engine.raw_sql(
+        "SELECT error_type, sum(lines), arg_min(file_path, (file_path, start)), arg_min(start, (file_path, start)) FROM (SELECT"
+        " error_type, file_path, line_byte_position AS start, CASE error_type WHEN 'UNQUOTED VALUE' THEN"
+        " greatest(max(len(rtrim(csv_line, chr(10))) - len(replace(rtrim(csv_line, chr(10)), chr(10), ''))), 0) + 1 ELSE 1 END"
+        " AS lines FROM reject_errors JOIN reject_scans USING (scan_id, file_id) GROUP BY 1, 2, 3) GROUP BY 1").fetchall()
+    engine.raw_sql("DROP TABLE reject_errors; DROP TABLE reject_scans")
+    if most and (most[0] or 0) >= MOST_REJECTS:
+        return True
+    for kind, lines, path, start in rows:
+        file = next((file for file in raw.files if str(file.path) == path), raw.files[0])
+        raw.trouble.add(REJECTS.get(kind, "a line that cannot be read"), f"{file.shown}, line {_line_at(file, start)}", lines)
+    return False
+
+
+def _line_at(file: SourceFile, position: int) -> int:
+    """The line, from 1, of a byte of the text."""
+    line, left = 1, position
+    with opened(file) as stream:
+        while left > 0 and (part := stream.read(min(left, 1 << 24))):
+            line += part.count(b"\n")
+            left -= len(part)
+    return line
+
+
+def through_python(found: tuple[Sniffed, ...], engine: "DuckDB", target: Path) -> Raw:
+    """The same, read in Python whatever they are."""
+    trouble = Trouble()
+    return Raw(found, engine.read_parquet(_written(found, target, trouble)), trouble, again=True)
+
+
+def _written(found: Sequence[Sniffed], target: Path, trouble: Trouble) -> Path:
+    """The format's columns as text, written batch by batch."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = sorted(set().union(*(_names(each) for each in found)))
+    schema = pa.schema([(name, pa.string()) for name in (*names, FILE)])
+    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+        for each in found:
+            for batch in _batches(_rows(each, trouble)):
+                columns = {name: [row.get(name) for row in batch] for name in names}
+                for name in names:
+                    if "token" in name:
+                        columns[name] = [x if x is None or NUMBER.fullmatch(x) else "no number" for x in columns[name]]
+                writer.write_table(pa.table({**columns, FILE: [each.file.shown] * len(batch)}, schema=schema))
+    return target
+
+
+def _names(found: Sniffed) -> frozenset[str]:
+    if found.shape.kind == "table":
+        return frozenset(column.lower() for column in found.shape.header) & found.format.columns
+    return found.format.columns
+
+
+def _rows(found: Sniffed, trouble: Trouble) -> Iterator[Cells]:
+    if found.shape.kind == "table":
+        return table_rows(found.file, found.shape, found.format, trouble)
+    if found.shape.kind == "lines":
+        return line_rows(found.file, found.shape, found.format, trouble)
+    return iter(found.rows)
+
+
+def _batches(rows: Iterator[Cells]) -> Iterator[list[Cells]]:
+    while batch := list(islice(rows, BATCH)):
+        yield batch
+
+
+def readably(act: Callable[[], T], engine: "DuckDB", raws: list[Raw]) -> T:
+    """What `act` gives; InputError with the file that cannot be read where DuckDB stops."""
+    import duckdb
+
+    try:
+        return act()
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":  # DuckDB's word for Ctrl-C
+            raise KeyboardInterrupt from None
+        raise
+    except duckdb.Error as error:  # its message may quote a prompt
+        files = [(file, raw) for raw in raws for file in raw.files]
+        shown = next((file.shown for file, raw in files if not _readable(file, engine, raw)), files[0][0].shown)
+        raise InputError(f"{shown}: the table cannot be read, perhaps damaged: {type(error).__name__}") from None
+
+
+def _readable(file: SourceFile, engine: "DuckDB", raw: Raw) -> bool:
+    """False for a Parquet file whose columns cannot be read."""
+    import duckdb
+
+    if raw.found[0].shape.kind != "parquet":
+        return True
+    table = wanted(engine.read_parquet(GLOB.sub(r"[\g<0>]", str(file.path))), raw.found[0].format)
+    try:
+        engine.to_pyarrow(table.aggregate(**{name: table[name].hash().max() for name in table.columns}))
+    except duckdb.Error:
+        return False
+    return True

@@ -1,0 +1,189 @@
+"""Rows of files that are read in Python: JSON, standard input, other encodings, and a gzip that is cut short.
+
+Only the columns that a format reads leave this module; a row that cannot be read is counted with its line, and its text is
+neither kept nor shown.
+"""
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from roi.errors import InputError
+from roi.usage.read.files import SourceFile
+from roi.usage.read.format import Document, Format
+from roi.usage.read.sniff import LONGEST_FIELD, Shape, opened
+
+if TYPE_CHECKING:
+    from _csv import Reader
+
+Cells = dict[str, str | None]
+
+NOT_JSON: Final = "a line that is no JSON object"
+TOO_DEEP: Final = "a line that is nested too deeply"
+TOO_FEW: Final = "a line with fewer cells than the header"
+TOO_MANY: Final = "a line with more cells than the header"
+NOT_CLOSED: Final = "a line of a cell whose quotes do not match"
+
+LARGEST_DOCUMENT: Final = 1 << 28
+"""Bytes of one JSON document: it is parsed as a whole, in some four times its size."""
+
+
+@dataclass
+class Trouble:
+    """What could not be read, by reason: how many rows, and where the first of them is."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    where: dict[str, str] = field(default_factory=dict)
+    cut_short: list[str] = field(default_factory=list)
+    """Files that end inside a gzip stream."""
+    notes: list[str] = field(default_factory=list)
+    """What a reader must know besides."""
+
+    def add(self, reason: str, where: str, rows: int = 1) -> None:
+        """More rows, the first of them at `where` (file and line)."""
+        if rows:
+            self.rows[reason] = self.rows.get(reason, 0) + rows
+            self.where.setdefault(reason, where)
+
+
+def table_rows(file: SourceFile, shape: Shape, form: Format, trouble: Trouble) -> Iterator[Cells]:
+    """Rows of a delimited table, the format's columns alone."""
+    csv.field_size_limit(LONGEST_FIELD)
+    with opened(file) as stream:
+        reader = csv.reader(_lines(stream, file, shape, trouble), delimiter=shape.delimiter, strict=True)
+        filled = _filled(reader, file, trouble)
+        next(filled)  # the header, as the shape has it
+        prune = _prunes(shape.header, form)
+        places = {name.lower(): k for k, name in enumerate(shape.header) if name.lower() in form.columns}
+        for line, row in filled:
+            if len(row) != len(shape.header):
+                trouble.add(TOO_FEW if len(row) < len(shape.header) else TOO_MANY, f"{file.shown}, line {line}")
+            elif prune:
+                yield from document_rows(dict(zip(shape.header, row, strict=True)), form)
+            else:
+                yield {name: row[k] or None for name, k in places.items()}
+
+
+def _filled(reader: "Reader", file: SourceFile, trouble: Trouble) -> Iterator[tuple[int, list[str]]]:
+    """(line on which it begins, row) of rows with something in them; the others that cannot be read are counted by line."""
+    while True:
+        line = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            trouble.add(NOT_CLOSED, f"{file.shown}, line {line}", max(reader.line_num + 1 - line, 1))
+            continue
+        if any(cell.strip() for cell in row):
+            yield line, row
+
+
+def _prunes(header: Sequence[str], form: Format) -> bool:
+    """True where the format's `flatten` takes a row of a table as it takes a document, and cuts down its JSON cells."""
+    row = dict.fromkeys(header, "0")
+    if form.flatten is None or form.recognises is None or not form.recognises(row):
+        return False
+    return form.needs <= {name.lower() for name in next(form.flatten(row), {})}
+
+
+def line_rows(file: SourceFile, shape: Shape, form: Format, trouble: Trouble) -> Iterator[Cells]:
+    """Rows of JSON with one document a line, the format's columns alone."""
+    with opened(file) as stream:
+        for number, line in enumerate(_lines(stream, file, shape, trouble), start=1):
+            if line.strip():
+                yield from _of_line(line, f"{file.shown}, line {number}", form, trouble)
+
+
+def _of_line(line: str, where: str, form: Format, trouble: Trouble) -> Iterator[Cells]:
+    try:
+        document = json.loads(line)
+        rows = list(document_rows(document, form)) if isinstance(document, dict) else None
+    except ValueError:  # no JSON, or a number of more digits than Python reads
+        rows = None
+    except RecursionError:
+        trouble.add(TOO_DEEP, where)
+        return
+    if rows is None:
+        trouble.add(NOT_JSON, where)
+        return
+    yield from rows
+
+
+def document_rows(document: object, form: Format) -> Iterator[Cells]:
+    """Rows of one JSON document, the format's columns alone; a list is a document an item."""
+    if isinstance(document, list):
+        for item in document:
+            if isinstance(item, dict):
+                yield from document_rows(item, form)
+        return
+    if not isinstance(document, dict):
+        return
+    rows = form.flatten(document) if form.flatten is not None else iter([document])
+    for row in rows:
+        yield {name.lower(): _cell(value) for name, value in row.items() if name.lower() in form.columns}
+
+
+def read_document(file: SourceFile, shape: Shape) -> object:
+    """A file that is one JSON document, parsed; InputError with the line where it is none."""
+    with opened(file) as stream:
+        try:
+            text = stream.read(LARGEST_DOCUMENT + 1)
+            if len(text) > LARGEST_DOCUMENT:
+                raise InputError(f"{file.shown}: one JSON document of more than {LARGEST_DOCUMENT >> 20} MiB; write one object"
+                                 " a line: jq -c '.[]'")
+            return json.loads(text.decode(shape.encoding))
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            raise InputError(f"{file.shown}: the gzip is cut short, and half a JSON document cannot be read") from None
+        except json.JSONDecodeError as error:
+            raise InputError(f"{file.shown}: line {error.lineno}: no JSON: {error.msg}") from None
+        except UnicodeDecodeError:
+            raise InputError(f"{file.shown}: not {shape.encoding}") from None
+        except ValueError:
+            raise InputError(f"{file.shown}: a number of more digits than can be read") from None
+        except RecursionError:
+            raise InputError(f"{file.shown}: nested too deeply") from None
+
+
+def first_object(document: object, shown: str) -> Document:
+    """What tells the format of a document: itself, or the first object of a list."""
+    found = next((item for item in document if isinstance(item, dict)), None) if isinstance(document, list) else document
+    if not isinstance(found, dict):
+        raise InputError(f"{shown}: JSON, but no object")
+    return found
+
+
+def _lines(stream: BinaryIO, file: SourceFile, shape: Shape, trouble: Trouble) -> Iterator[str]:
+    """Lines of text; what follows a cut in a gzip is missing, and a last, half line with it."""
+    text = io.TextIOWrapper(stream, encoding=shape.encoding, errors="replace", newline="")
+    held = None
+    try:
+        for line in text:
+            if held is not None:
+                yield held
+            held = line
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        trouble.cut_short.append(file.shown)
+        held = held if held is not None and held.endswith("\n") else None
+    finally:
+        if not stream.closed:
+            text.detach()
+    if held is not None:
+        yield held
+
+
+def _cell(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()  # half a surrogate is no text
+    if isinstance(value, int | float):
+        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return json.dumps(value, separators=(",", ":"))

@@ -1,0 +1,325 @@
+"""Scales of measured runs against the roofline: by hand, on made-up runs, and as `roi calibrate` prints and keeps them."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
+from roi.catalog.models.shapes import find_model
+from roi.cli import main
+from roi.errors import InputError
+from roi.estimate.accuracy.measured_run import MeasuredRun
+from roi.estimate.accuracy.training_left_out import after_profile, calibrate, leave_gpu_out, leave_one_out, leave_source_out
+from roi.estimate.step.calibration import (
+    ONE_GPU,
+    PRIOR_GROUPS,
+    GroupFit,
+    TimedRun,
+    calibrated_step,
+    evidence_for,
+    fit_group,
+    grouped,
+    half_width,
+    layout_of,
+    timed_run,
+)
+from roi.estimate.step.step_time import StepEfficiency, step_time
+from roi.estimate.training.plan import TrainingPlan
+from roi.evidence.training_speed import (
+    calibration_text,
+    evidence_line,
+    find_calibrations,
+    group_fits,
+    profile_runs,
+    published_fits,
+    read_calibration,
+    training_evidence,
+)
+from roi.facts.environment import Environment
+from roi.facts.profiles import MemoryReading, TrainPoint, TrainProfile
+from roi.store.profiles.lookup import Store, StoredProfile, load_profiles, plan_record, save_profile
+
+SMALL, L40S = find_model("qwen2.5-0.5b"), find_gpu("L40S")
+PLAN = TrainingPlan(targets="qv", micro_batch=4.0, seq=512.0, padded=False)
+EFFICIENCY = StepEfficiency(0.7, 0.85, 1e-5)
+
+
+def run(ratio, id="a-1", source="a", gpu="L40S", layout=ONE_GPU):
+    """A run whose roofline time is `ratio` times the measured second."""
+    return TimedRun(id, source, gpu, layout, "lora", 1.0, ratio)
+
+
+def fit(overall, source="a", gpu="L40S", layout=ONE_GPU, n=3, scatter=0.1):
+    return GroupFit(source, gpu, layout, n, overall, scatter)
+
+
+def test_the_scale_is_the_median_of_roofline_over_measured():
+    found = fit_group([run(0.5), run(0.8), run(0.9)])
+    assert (found.n, found.overall) == (3, pytest.approx(0.8))
+
+
+def test_one_scale_from_three_runs_predicts_the_fourth():
+    """0.5, 0.5, 0.5 and 1.0: from the first three the fourth's speed is predicted 0.5 / 1.0, 50% low. Of the other three
+    choices (geometric mean 0.5 x 2^(1/3)) the rest is 0.5, 26% high: (50 + 3 x 26.0) / 4 = 32%."""
+    found = fit_group([run(x) for x in (0.5, 0.5, 0.5, 1.0)])
+    assert found.from_first_three == pytest.approx(50.0)
+    assert found.from_three == pytest.approx((50.0 + 3 * 100 * (2 ** (1 / 3) - 1)) / 4)
+
+
+def test_a_profile_takes_the_runs_at_the_quartiles_of_the_rooflines_time():
+    """Eight runs of 1 to 8 s in theory; the 3rd, 5th and 7th (8/4, 8/2, 24/4 from 0) are the profile. Their scales are 0.8, the
+    others' 0.4: predicted at twice the speed, 100% off. A group of three has no rest."""
+    group = [replace(run(0.8 if k in (3, 5, 7) else 0.4), theory_s=float(k), measured_s=k / (0.8 if k in (3, 5, 7) else 0.4))
+             for k in range(1, 9)]
+    found = after_profile([group, group[:3]])
+    assert found is not None
+    assert (found.n, found.quartiles) == (5, pytest.approx(100.0))
+    assert after_profile([group[:3]]) is None
+
+
+def test_any_three_counts_every_run_alike():
+    """Four runs at 1, 1, 1 and 2: of four choices three hold the odd one (median 1), so its own error comes up once in four:
+    the median of all errors is 0."""
+    found = after_profile([[run(x) for x in (1.0, 1.0, 1.0, 2.0)]])
+    assert found is not None
+    assert found.any_three == pytest.approx(0.0)
+
+
+def test_runs_that_agree_have_no_error():
+    found = fit_group([run(0.8) for _ in range(5)])
+    assert found.left_out == found.from_three == pytest.approx(0.0, abs=1e-9)
+    assert found.log_scatter == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_group_is_one_source_on_one_gpu_in_one_layout():
+    runs = [run(1.0), run(1.0, source="b"), run(1.0, gpu="L4"), run(1.0, layout="fsdp"), run(0.9)]
+    assert [len(group) for group in grouped(runs)] == [2, 1, 1, 1]
+
+
+def test_layouts_are_named_by_what_is_shared():
+    assert layout_of(PLAN) == ONE_GPU
+    assert layout_of(replace(PLAN, gpus=2)) == "replicas"
+    assert layout_of(replace(PLAN, gpus=2, sharding="fsdp")) == "fsdp"
+
+
+def test_no_runs_are_an_error():
+    with pytest.raises(InputError, match="no runs"):
+        fit_group([])
+
+
+def measured(tokens_per_s=1000.0, **rest):
+    return MeasuredRun("x-1", "x", "lora", "L40S", SMALL, rest.pop("plan", PLAN), rest.pop("gpu", L40S),
+                       rest.pop("mean", 512.0), None, "unstated", tokens_per_s, **rest)
+
+
+def test_a_measured_run_stands_beside_the_roofline_at_its_mean_length():
+    """4 x 256 tokens at 1,000 tokens/s take 1.024 s; the roofline is that of 256 tokens and not of the 512 that fit."""
+    found = timed_run(measured(mean=256.0), replace(EFFICIENCY, overall=0.3))
+    step = step_time(SMALL, replace(PLAN, seq=256.0), L40S, EFFICIENCY)
+    assert found.measured_s == pytest.approx(1.024)
+    assert found.theory_s == pytest.approx(float(step.micro_step_s + step.optimizer_s))
+
+
+@pytest.mark.parametrize("lacking", [{"gpu": None}, {"mean": None}, {"tokens_per_s": None}])
+def test_a_run_without_card_length_or_speed_is_no_evidence(lacking):
+    assert timed_run(measured(**lacking), EFFICIENCY) is None
+
+
+def test_ones_own_runs_come_first_then_the_card_then_the_layout_then_everything():
+    groups = [fit(0.5, "mine"), fit(0.8, "other"), fit(1.0, "far", gpu="L4"), fit(0.4, "far", gpu="L4", layout="fsdp")]
+    assert evidence_for("L40S", ONE_GPU, groups, EFFICIENCY, ["mine"]).level == "profile"
+    assert evidence_for("L40S", ONE_GPU, groups, EFFICIENCY, ["mine"]).efficiency.overall == pytest.approx(0.5)
+    assert evidence_for("L40S", ONE_GPU, groups, EFFICIENCY).level == "gpu"
+    assert evidence_for("T4", ONE_GPU, groups, EFFICIENCY).level == "layout"
+    assert evidence_for("T4", "zero3", groups, EFFICIENCY).level == "all"
+    assert evidence_for("T4", ONE_GPU, [], EFFICIENCY) is None
+
+
+def test_one_source_on_a_card_is_drawn_to_all_the_others():
+    """One group at 2.0 on the card, all at 2, 1, 1 (median 1): (1 x log 2 + 2 x log 1) / 3, so 2^(1/3)."""
+    groups = [fit(2.0), fit(1.0, gpu="L4"), fit(1.0, gpu="T4")]
+    found = evidence_for("L40S", ONE_GPU, groups, EFFICIENCY)
+    assert found.efficiency.overall == pytest.approx(2 ** (1 / (1 + PRIOR_GROUPS)))
+
+
+def test_an_interval_narrows_with_runs_and_widens_without_ones_own():
+    def width(groups, own=()):
+        found = evidence_for("L40S", ONE_GPU, groups, EFFICIENCY, own)
+        return np.log(found.high / found.low)
+
+    others = [fit(x, s, gpu=g) for x, s, g in ((0.7, "b", "L4"), (1.4, "c", "T4"), (0.9, "d", "A10G"))]
+    few, many = ([fit(0.9, "mine", n=n, scatter=0.1), *others] for n in (3, 30))
+    assert width(many, ["mine"]) < width(few, ["mine"]) < width(few)
+
+
+def test_half_of_the_interval_of_a_large_sample_is_1_645_standard_deviations():
+    """10,000 values of deviation 0.1: 0.1645; three values and a typical 0.1: wider by their own uncertainty."""
+    assert half_width(10_000, 10_000 * 0.01, 0.1) == pytest.approx(0.1645, rel=1e-3)
+    assert 0.2 < half_width(3, 3 * 0.01, 0.1) < 0.25
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_stated_intervals_hold_about_nine_tenths_of_lognormal_runs(seed):
+    rng = np.random.default_rng(seed)
+    runs = [run(float(r), source=s) for s in "abcdef" for r in 0.9 * np.exp(0.1 * rng.standard_normal(12))]
+    found = leave_one_out(runs, EFFICIENCY)
+    assert found.n == 72
+    assert 75.0 <= found.coverage <= 100.0
+
+
+def test_a_source_and_a_gpu_are_predicted_from_the_others():
+    """Scales 1.0, 1.0 and 0.5: the last's speed from the others is predicted 2 x measured, 100% high."""
+    runs = [run(1.0, source="a"), run(1.0, source="b", gpu="L4"), run(0.5, source="c", gpu="T4")]
+    for found in (leave_source_out(runs, EFFICIENCY), leave_gpu_out(runs, EFFICIENCY)):
+        worst = found["c" if "c" in found else "T4"]
+        assert worst.median_error == pytest.approx(100.0)
+        assert worst.low_ratio == worst.high_ratio == pytest.approx(0.5)
+        assert found["all"].n == 3
+
+
+def test_a_pair_holds_all_layouts_and_groups_hold_one():
+    found = calibrate([run(1.0), run(0.5, layout="fsdp")], EFFICIENCY)
+    assert [g.layout for g in found.groups] == [ONE_GPU, "fsdp"]
+    assert [(p.layout, p.n) for p in found.pairs] == [("all", 2)]
+
+
+def test_a_calibrated_step_is_the_roofline_over_the_scale_slow_at_the_low_end():
+    evidence = evidence_for("L40S", ONE_GPU, [fit(0.5, "mine")], EFFICIENCY, ["mine"])
+    found = calibrated_step(SMALL, PLAN, L40S, evidence)
+    theory = float(step_time(SMALL, PLAN, L40S, EFFICIENCY).micro_step_s)
+    assert float(found.central) == pytest.approx(theory / 0.5)
+    assert float(found.low) < float(found.central) < float(found.high)
+    assert (found.basis, found.sources) == ("profile", ("mine on L40S",))
+
+
+def profile(step_s=0.5, gpu="L40S"):
+    points = tuple(
+        TrainPoint(micro_batch=batch, seq=seq, step_s=(9.0, step_s * batch, step_s * batch), warmup=1, memory=MemoryReading())
+        for batch, seq in ((1, 512), (2, 512))
+    )
+    return TrainProfile(
+        started=datetime(2026, 11, 25, tzinfo=UTC), environment=Environment(device="cuda", gpu=gpu, versions={}),
+        model="qwen2.5-0.5b", plan=plan_record(PLAN), weights="random", trained_parameters=1, points=points,
+    )
+
+
+def test_points_of_a_profile_are_runs_without_their_warm_up():
+    """512 tokens in 0.5 s, and 1,024 in 1.0 s: 1,024 tokens/s each; the first step of 9 s is cut."""
+    runs = profile_runs(StoredProfile(Path("p/train.json"), profile(), Path("p")))
+    assert [(r.plan.micro_batch, r.plan.seq, r.tokens_per_s) for r in runs] == [(1.0, 512.0, 1024.0), (2.0, 512.0, 1024.0)]
+    assert {r.source for r in runs} == {"train.json"}
+
+
+def test_a_profile_of_a_card_or_model_that_the_catalog_lacks_is_no_run():
+    odd = profile().model_copy(update={"model": "/home/someone/model"})
+    assert profile_runs(StoredProfile(Path("a.json"), odd)) == ()
+    assert profile_runs(StoredProfile(Path("a.json"), profile(gpu="Nothing-9"))) == ()
+
+
+def test_evidence_is_the_profile_then_published_fits_then_the_catalogs_figure():
+    known = training_efficiencies()
+    own = Store((StoredProfile(Path("p/train.json"), profile(), Path("p")),))
+    assert training_evidence(L40S, own).level == "profile"
+    assert "measured here (train.json on L40S; n 2)" in evidence_line(L40S, training_evidence(L40S, own))
+    assert training_evidence(find_gpu("A100-80GB-SXM"), own).level == "gpu"
+    far = training_evidence(find_gpu("T4"), own)
+    assert (far.level, far.efficiency.overall) == ("all", known.overall.number())
+    assert (far.low, far.high) == known.overall.spread()
+
+
+def test_the_published_fits_name_cards_of_the_catalog():
+    assert len(published_fits()) > 10
+    assert all(find_gpu(f.gpu).id == f.gpu and f.n > 0 for f in published_fits())
+
+
+def test_fits_survive_their_file_and_a_damaged_one_is_named(tmp_path):
+    text = calibration_text([fit(0.87654, "t")], date(2026, 11, 25), "0.1.0", ["t.csv"])
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "x.calibration").write_text(text, encoding="utf-8")
+    (tmp_path / "bad.calibration").write_text("{}", encoding="utf-8")
+    found, damaged = find_calibrations([tmp_path])
+    assert [group_fits(file) for file in found] == [(fit(0.8765, "t"),)]
+    assert [path.name for path, _ in damaged] == ["bad.calibration"]
+    with pytest.raises(InputError, match="cannot read"):
+        read_calibration(tmp_path / "none.calibration")
+
+
+def test_a_calibration_among_the_profiles_is_no_damaged_profile(tmp_path):
+    (tmp_path / "x.calibration").write_text(calibration_text([], date(2026, 11, 25), "0", []), encoding="utf-8")
+    assert load_profiles([tmp_path]).damaged == ()
+
+
+HEAD = (
+    "id,model,gpu,method,rank,target_modules,quant,micro_batch,seq_len_max,gradient_checkpointing,peak_mem_gib,peak_mem_kind,"
+    "tokens_per_s,seq_len_mean,base_dtype"
+)
+
+
+def table(folder, rows=6):
+    lines = [f"t-{i:03},Qwen/Qwen2.5-0.5B,L40S,lora,16,q_proj+v_proj,none,{i},512,false,,,{4000 + 100 * i},512,bf16"
+             for i in range(1, rows + 1)]
+    path = folder / "t.csv"
+    path.write_text("\n".join([HEAD, *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def call(*args):
+    return CliRunner().invoke(main, ["calibrate", *map(str, args)])
+
+
+@pytest.fixture
+def alone(tmp_path, monkeypatch):
+    """A working folder without profiles of anybody."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("roi.store.profiles.folders.shipped_folder", lambda: tmp_path / "none")
+    monkeypatch.setattr("roi.store.profiles.folders.user_folder", lambda *_: tmp_path / "none")
+    return tmp_path
+
+
+def test_the_command_prints_scales_errors_and_residuals_in_80_columns(alone):
+    result = call(table(alone))
+    assert result.exit_code == 0, result.output
+    assert "L40S t" in result.output
+    assert "theory s" in result.output
+    assert all(len(line) <= 80 for line in result.output.splitlines())
+    assert [p.name for p in alone.iterdir()] == ["t.csv"]  # nothing written
+
+
+def test_json_has_every_run_with_its_residual(alone):
+    found = json.loads(call(table(alone), "--format", "json").stdout)
+    assert found["schema"] == "roi.calibration-report/1"
+    assert len(found["runs"]) == found["pairs"][0]["n"] == 6
+    one = found["runs"][0]
+    assert one["residual"] == pytest.approx(100 * (one["scaled_s"] / one["measured_s"] - 1))
+    assert one["scaled_s"] == pytest.approx(one["theory_s"] / found["groups"][0]["overall"])
+
+
+def test_output_keeps_the_scales(alone):
+    result = call(table(alone), "--output", alone / "mine.calibration")
+    assert result.exit_code == 0, result.output
+    file = read_calibration(alone / "mine.calibration")
+    assert (file.tables, [g.gpu for g in file.groups]) == (("t.csv",), ["L40S"])
+
+
+def test_profiles_are_read_beside_tables(alone):
+    folder = alone / "profiles"
+    folder.mkdir()
+    save_profile(profile(), folder)
+    found = json.loads(call(table(alone), "--profiles", folder, "--format", "json").stdout)
+    assert {p["source"] for p in found["pairs"]} == {"t", "L40S/qwen2.5-0.5b/train-lora-2026-11-25.json"}
+
+
+def test_without_any_run_it_says_what_to_give(alone):
+    assert alone.is_dir()
+    result = call()
+    assert result.exit_code == 2
+    assert "give a TABLE.csv" in result.output

@@ -1,0 +1,167 @@
+"""The command `roi fit`."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from roi.cli import main
+from roi.units import GIB
+
+DATED = ("--as-of", "2026-11-24")
+
+
+def run(*words):
+    return CliRunner().invoke(main, ["fit", *words, *DATED])
+
+
+@pytest.fixture(autouse=True)
+def _no_profiles(tmp_path, monkeypatch):
+    """What is tested here is the closed form: shipped dry runs are left aside."""
+    monkeypatch.setattr("roi.store.profiles.lookup.profile_folders", lambda given=(): ())
+    monkeypatch.chdir(tmp_path)
+
+
+def answer(*words):
+    result = run(*words, "--format", "json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("words", [
+    ("llama-3.1-8b",),
+    ("meta-llama/Llama-3.1-8B-Instruct", "--method", "qlora", "--examples", "5000", "--epochs", "3"),
+    ("llama-3.1-405b", "--method", "full", "--no-checkpointing", "--micro-batch", "8", "--seq", "8192"),
+    ("mixtral-8x7b", "--method", "qdora", "--targets", "attention", "--dropout", "0.05", "--examples", "100",
+     "--gpu", "H200,L4"),
+    ("qwen2.5-0.5b", "--targets", "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj", "--gpus", "8"),
+])
+def test_the_table_is_no_wider_than_80_columns(words):
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    assert max(len(line) for line in result.stdout.splitlines()) <= 80
+
+
+def test_json_holds_the_plan_the_bytes_and_every_gpu():
+    got = answer("llama-3.1-8b", "--gpu", "T4,H100", "--examples", "1000")
+    assert got["schema"] == "roi.fit/1"
+    assert (got["model"], got["method"], got["plan"]["rank"]) == ("llama-3.1-8b", "lora", 16)
+    assert got["trained_parameters"] == 41_943_040
+    assert got["memory"]["weights_bytes"] == pytest.approx(16.06e9, rel=1e-3)
+    by_name = {g["gpu"]: g for g in got["gpus"]}
+    assert by_name["H100-80GB-SXM"]["fits"]
+    assert not by_name["T4"]["fits"]
+    assert by_name["T4"]["nearest"] == "QLoRA"
+    assert by_name["T4"]["binds"] == "weights"
+    for g in got["gpus"]:
+        assert g["low_bytes"] <= g["peak_bytes"] <= g["high_bytes"]
+
+
+def test_usd_is_hours_times_the_offer_and_the_interval_holds_it():
+    h100 = answer("llama-3.1-8b", "--gpu", "H100", "--examples", "1000")["gpus"][0]
+    assert h100["usd"] == pytest.approx(h100["hours"] * h100["offer"]["usd_per_gpu_hour"])
+    assert h100["usd_low"] < h100["usd"] < h100["usd_high"]
+
+
+def test_without_examples_there_are_no_hours_and_no_usd():
+    h100 = answer("llama-3.1-8b", "--gpu", "H100")["gpus"][0]
+    assert (h100["hours"], h100["usd"]) == (None, None)
+
+
+def test_the_largest_micro_batch_fits_and_the_next_does_not():
+    a100 = answer("llama-3.1-8b", "--gpu", "A100-80GB-SXM")["gpus"][0]
+    largest = a100["largest_micro_batch"]
+    assert answer("llama-3.1-8b", "--gpu", "A100-80GB-SXM", "--micro-batch", str(largest))["gpus"][0]["fits"]
+    assert not answer("llama-3.1-8b", "--gpu", "A100-80GB-SXM", "--micro-batch", str(largest + 1))["gpus"][0]["fits"]
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (("--method", "dora"), "method: dora is not possible on the experts of qwen3-30b-a3b; take targets attention, or lora"),
+    (("--dropout", "0.05"),
+     "dropout: 0.05 is not possible on the experts of qwen3-30b-a3b; take targets attention, or dropout 0"),
+])
+def test_what_peft_refuses_on_experts_is_refused_here(words, told):
+    result = run("qwen3-30b-a3b", *words)
+    assert (result.exit_code, result.stderr.strip()) == (2, f"roi: {told}")
+    assert run("qwen3-30b-a3b", *words, "--targets", "attention").exit_code == 0
+
+
+def test_the_nearest_plan_really_fits():
+    got = answer("llama-3.1-8b", "--gpu", "L4", "--micro-batch", "4")["gpus"][0]
+    assert got["nearest"] == "micro-batch 1"
+    assert got["nearest_bytes"] <= got["memory_bytes"]
+    assert answer("llama-3.1-8b", "--gpu", "L4")["gpus"][0]["peak_bytes"] == got["nearest_bytes"]
+
+
+def test_what_does_not_fit_says_what_binds_and_what_would_fit():
+    out = run("llama-3.1-8b", "--gpu", "T4").stdout
+    assert "T4: does not fit" in out
+    assert "weights bind; fits: QLoRA" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (("lama-3.1-8b",), "nearest: llama-3.1-8b"),
+    (("llama-3.1-8b", "--gpu", "H10"), "unknown GPU"),
+    (("llama-3.1-8b", "--gpu", "A100"), "it may be"),
+    (("llama-3.1-8b", "--method", "qlra"), "nearest: qlora"),
+    (("llama-3.1-8b", "--rank", "0"), "rank: 0 is not usable; at least 1"),
+    (("llama-3.1-8b", "--rank", "-4"), "rank: -4"),
+    (("llama-3.1-8b", "--seq", "200000"), "at most 131,072"),
+    (("llama-3.1-8b", "--targets", "c_attn"), "no target 'c_attn'"),
+    (("llama-3.1-8b", "--dtype", "bf17"), "nearest: bf16"),
+    (("llama-3.1-8b", "--examples", "-1"), "examples: -1 is not usable; from 1 to 1,000,000,000,000"),
+    (("llama-3.1-8b", "--examples", "10", "--epochs", "inf"), "epochs: inf"),
+    (("llama-3.1-8b", "--gpus", "0"), "gpus: 0"),
+    (("llama-3.1-8b", "--dropout", "nan"), "dropout: nan"),
+    (("llama-3.1-8b", "--rank", "100000000"), "at most 4,096, the full rank of the widest target of llama-3.1-8b"),
+    (("llama-3.1-8b", "--rank", "2000", "--targets", "k_proj"), "at most 1,024"),
+    (("llama-3.1-8b", "--micro-batch", "100000000000000000000"), "is not usable; at most 65,536"),
+    (("llama-3.1-8b", "--accumulation", "2000000"), "at most 1,000,000"),
+    (("llama-3.1-8b", "--gpus", "200000"), "at most 100,000"),
+    (("llama-3.1-8b", "--examples", "1e30"), "from 1 to 1,000,000,000,000"),
+    (("llama-3.1-8b", "--examples", "0.5"), "from 1 to"),
+    (("llama-3.1-8b", "--examples", "1.5"), "examples: 1.5 is not usable; a whole number"),
+    (("llama-3.1-8b", "--dtype", "fp32", "--attention", "flash"), "attention: 'flash' is not usable with dtype: 'fp32'"),
+    (("llama-3.1-8b", "--method", "full", "--rank", "16"), "--rank: without effect here: --method full"),
+    (("llama-3.1-8b", "--method", "full", "--targets", "qv"), "--targets: without effect here"),
+    (("llama-3.1-8b", "--method", "full", "--dropout", "0"), "--dropout: without effect here"),
+    (("llama-3.1-8b", "--no-double-quant"), "--no-double-quant: without effect here: --method lora stores no NF4 scales"),
+    (("llama-3.1-8b", "--method", "qlra", "--no-double-quant"), "nearest: qlora"),
+    (("llama-3.1-8b", "--dtype", "fp32", "--autocast"), "--autocast: without effect here"),
+    (("llama-3.1-8b", "--epochs", "3"), "--epochs: without effect here: hours and USD need --examples"),
+    (("llama-3.1-8b", "--tokens-per-example", "100"), "--tokens-per-example: without effect here"),
+])
+def test_bad_input_exits_2_with_what_is_allowed(words, message):
+    result = run(*words)
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr
+
+
+def test_markdown_holds_the_same_process_memory():
+    body = answer("llama-3.1-8b", "--gpu", "H100")
+    out = run("llama-3.1-8b", "--gpu", "H100", "--format", "markdown").stdout
+    assert f"{body['gpus'][0]['peak_bytes'] / GIB:.2f} GiB" in out
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    ((), "HF Trainer 41"), (("--trainer", "trl"), "TRL SFTTrainer 41"), (("--trainer", "plain"), "plain loop 41"),
+    (("--packed",), "packed"), (("--gpus", "4", "--sharding", "zero3"), "4 GPUs, zero3"),
+    (("--gpus", "4"), "4 GPUs, data parallel"),
+    (("--dropout", "0.05"), "dropout 0.05"), (("--method", "qlora", "--no-double-quant"), "single quantisation"),
+    (("--accumulation", "8"), "8 micro-steps a step"), (("--logits-kept",), "logits kept"), (("--no-autocast",), "no autocast"),
+    (("--trainer", "plain", "--no-logits-kept"), "logits let go"),
+])
+def test_the_head_names_every_option_that_changes_the_answer(words, told):
+    """And no other: the trainer's own habits go without saying."""
+    head = " ".join(run("llama-3.1-8b", *words).stdout.partition("Peak on")[0].split())
+    assert told in head
+    assert "logits kept" not in " ".join(run("llama-3.1-8b", "--trainer", "plain").stdout.partition("Peak on")[0].split())
+
+
+def test_usd_can_be_worked_out_from_what_is_printed():
+    """GCP's L4 is 0.708 USD an hour: printed in full, and hours with three digits, so their product is USD within 0.5%."""
+    out = run("llama-3.1-8b", "--examples", "5000", "--gpu", "L4").stdout
+    line = next(line.split() for line in out.splitlines() if line.startswith("L4 "))
+    assert "L4 0.708/h GCP" in " ".join(out.split())
+    assert 0.708 * float(line[5]) == pytest.approx(float(line[7]), rel=0.005)
+    assert "H100-80GB-SXM 3.95/h" in " ".join(run("llama-3.1-8b", "--examples", "5000", "--gpu", "H100").stdout.split())

@@ -1,0 +1,193 @@
+"""`roi size`: the fleet that keeps the SLO, never smaller for more load or a tighter SLO, and how it is told."""
+
+import json
+from itertools import pairwise
+
+import pytest
+from click.testing import CliRunner
+from step_simulator import Truth, simulate
+
+from roi.answers.size import size_service
+from roi.cli import main
+from roi.errors import InputError
+from roi.evidence.known_runs import known_runs
+from roi.facts.fact import Basis
+from roi.report.serving.size_report import frontier, size_text
+from roi.resolution.resolution import resolve
+from roi.scenario.file import load_scenario
+from roi.store.profiles.lookup import load_profiles, save_profile
+from roi.store.traces import read_trace
+
+SCENARIO = """\
+title: sizing
+as_of: 2026-11-24
+workload: {requests_per_day: 200000, input_tokens: 600, output_tokens: 120, peak_to_mean: 3, ttft_p95_s: 1.0, tpot_p95_s: 0.05}
+incumbent: {provider: openai, model: gpt-6-luna}
+candidates: {self_hosted: [qwen3-8b], methods: [], gpus: [L40S], vendors: [RunPod]}
+serving: {weight_dtypes: [fp8], tensor_parallel: [1]}
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "sizing.yaml"
+    path.write_text(SCENARIO, encoding="utf-8")
+    return path
+
+
+def sized(file, *overrides, **rest):
+    scenario = load_scenario(file, overrides)
+    return size_service(scenario, resolve(scenario).case, known_runs(), **rest)
+
+
+def test_the_fleet_holds_the_slo_at_the_peak_and_is_what_compare_pays(file):
+    """Peak 200,000 / 86,400 x 3 = 6.94 requests/s; GPUs = replicas + 1 spare; rent = GPUs x price x 730."""
+    found = sized(file)
+    plan = found.plans[0]
+    assert found.peak_requests_per_s == pytest.approx(6.944, rel=1e-3)
+    assert plan.fleet.holds
+    assert plan.fleet.gpus == plan.replicas + 1
+    assert plan.fleet.usd_per_month == pytest.approx(plan.fleet.gpus * plan.usd_per_gpu_hour * 730)
+    assert plan.replicas_fast <= plan.replicas <= (plan.replicas_slow or 10**9)
+    assert found.ways[0].gpus == plan.fleet.gpus
+    assert found.ways[0].rent_usd == pytest.approx(plan.fleet.usd_per_month)
+
+
+def test_replicas_never_fall_when_the_load_grows(file):
+    volumes = (1_000, 50_000, 200_000, 400_000, 1_500_000)
+    needed = [sized(file, f"workload.requests_per_day={n}").plans[0].replicas for n in volumes]
+    assert needed == sorted(needed)
+    assert needed[-1] > needed[0]
+
+
+@pytest.mark.parametrize(("field", "limits"), [
+    ("tpot_p95_s", (0.2, 0.12, 0.08, 0.05, 0.035, 0.03)), ("ttft_p95_s", (5.0, 2.0, 1.0, 0.4, 0.25)),
+])
+def test_replicas_never_fall_when_the_slo_tightens(file, field, limits):
+    """At the central speed and at both of its ends."""
+    plans = [sized(file, f"workload.{field}={x}", "workload.requests_per_day=1000000").plans[0] for x in limits]
+    for name in ("replicas", "replicas_fast", "replicas_slow"):
+        needed = [getattr(plan, name) or 10**9 for plan in plans]
+        assert needed == sorted(needed), name
+
+
+def test_replicas_of_a_trace_never_fall_when_it_runs_faster(file, tmp_path):
+    rows = "".join(f"{k * k / 40:.3f},{200 + 37 * (k % 9)},{20 + 11 * (k % 7)}\n" for k in range(400))
+    (tmp_path / "t.csv").write_text("arrival_s,input_tokens,output_tokens\n" + rows, encoding="utf-8")
+    trace = read_trace(tmp_path / "t.csv")
+    needed = [sized(file, trace=trace, times=x).plans[0].replicas for x in (1.0, 30.0, 100.0, 300.0)]
+    assert needed == sorted(needed)
+    assert needed[-1] > needed[0]
+
+
+def test_each_fleet_of_the_frontier_is_dearer_and_faster_than_the_one_before(file):
+    fleets = [fleet for _, fleet in frontier(sized(file, "candidates.gpus=[L40S,H100-80GB-SXM]"))]
+    assert len(fleets) > 1
+    assert all(a.usd_per_month < b.usd_per_month for a, b in pairwise(fleets))
+    assert all(a.load.e2e_p95_s > b.load.e2e_p95_s for a, b in pairwise(fleets))
+
+
+def test_waiting_and_following_the_day_never_cost_more_than_the_peak_all_day(file):
+    found = {w.name: w.usd for w in sized(file, "workload.requests_per_day=2000000").ways}
+    peak = found.pop("for the peak, all day")
+    assert all(usd <= peak for name, usd in found.items() if "API" not in name)
+
+
+def test_the_table_fits_80_columns_and_says_what_it_rests_on(file):
+    text = size_text(sized(file))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "replay of qwen3-8b fp8 on 1 x L40S" in text
+    assert "SLO: TTFT p95 1.00 s, TPOT p95 50.0 ms" in text
+
+
+def test_the_command_writes_json_and_a_figure(file, tmp_path):
+    done = CliRunner().invoke(main, ["size", str(file), "--format", "json", "--figure", str(tmp_path / "f.svg")])
+    assert done.exit_code == 0, done.output
+    body = json.loads(done.stdout)
+    assert body["schema"] == "roi.sizing/1"
+    assert body["plans"][0]["fleet"]["load"]["ttft_p95_s"] <= body["slo"]["ttft_p95_s"]
+    svg = (tmp_path / "f.svg").read_text(encoding="utf-8")
+    assert svg.startswith("<svg")
+    assert "L40S fp8, RunPod" in svg
+
+
+def test_an_slo_is_null_in_json_where_everything_can_wait(file):
+    done = CliRunner().invoke(main, ["size", str(file), "--format", "json", "--set", "workload.can_wait_share=1"])
+    assert json.loads(done.stdout)["slo"] == {"ttft_p95_s": None, "tpot_p95_s": None}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--model", "qwen4"], "--model: unknown self-hosted system of the scenario 'qwen4'; nearest: qwen3-8b"),
+        (["--times", "2"], "--times speeds up a trace"),
+        (["--figure", "x.pdf"], "--figure: 'x.pdf' is not usable; a name that ends in .svg, .png, .html"),
+        (["--figure", "none/x.svg"], "--figure: no folder none"),
+        (["--trace", "none.csv"], "--trace: cannot read none.csv"),
+        (["--set", "candidates.self_hosted=[]"], "candidates.self_hosted: names no model"),
+        (["--set", "workload.tpot_p95_s=0.001"], "qwen3-8b: no plan holds"),
+    ],
+)
+def test_bad_input_is_answered_in_one_line(file, options, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["size", str(file), *options])
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_plans_the_reason_is_the_options(file):
+    scenario = load_scenario(file, ("workload.ttft_p95_s=0.001",))
+    with pytest.raises(InputError, match="no plan holds"):
+        size_service(scenario, resolve(scenario).case, known_runs())
+
+
+def test_a_profile_of_the_server_replaces_the_published_speed(file, tmp_path):
+    """A server with steps of 20 ms + 0.1 ms a sequence: its capacity is measured, with the spread of the hold-out alone."""
+    folder = tmp_path / "profiles"
+    stated = {"model": "qwen3-8b", "gpu": "L40S", "engine": "vllm", "weight_dtype": "fp8", "kv_dtype": "bf16"}
+    save_profile(simulate(Truth(a=20e-3), **stated), folder)
+    known = known_runs(load_profiles([folder]))
+    scenario = load_scenario(file, ())
+    case = resolve(scenario, known).case
+    path = str(case["options.self-hosted-base:qwen3-8b.plans.0.speed"].value)
+    assert case[path].basis == Basis.MEASURED
+    assert case[path].high / case[path].low < 1.3
+    found = size_service(scenario, case, known).plans[0]
+    assert found.basis == "measured"
+    assert "profile L40S/qwen3-8b/serve-" in found.source
+    assert found.replicas_slow - found.replicas_fast <= 1
+    published = size_service(scenario, resolve(scenario).case, known_runs()).plans[0]
+    assert published.alone_requests_per_s != pytest.approx(found.alone_requests_per_s, rel=0.05)
+
+
+def test_the_engine_of_the_scenario_is_the_one_whose_speed_is_taken(file, tmp_path):
+    """A profile of vLLM does not speak for SGLang, whose published runs are those of several engines."""
+    folder = tmp_path / "profiles"
+    stated = {"model": "qwen3-8b", "gpu": "L40S", "engine": "vllm", "weight_dtype": "fp8", "kv_dtype": "bf16"}
+    save_profile(simulate(Truth(a=20e-3), **stated), folder)
+    known = known_runs(load_profiles([folder]))
+    for engine, said in (("vllm", "profile L40S/qwen3-8b"), ("sglang", "fitted efficiencies (several engines)")):
+        scenario = load_scenario(file, (f"serving.engine={engine}",))
+        assert said in size_service(scenario, resolve(scenario, known).case, known).plans[0].source
+
+
+def test_an_engine_written_in_cuda_has_no_plan_on_amd(file):
+    with pytest.raises(InputError, match="tensorrt-llm runs on none of MI300X-192GB; name another"):
+        sized(file, "serving.engine=tensorrt-llm", "candidates.gpus=[MI300X]", "candidates.vendors=[]")
+
+
+def test_a_trace_is_sized_by_the_fewest_replicas_that_hold_it(file, tmp_path):
+    """Bursts are shared by all replicas: the fleet found holds with headroom, and it is no more than the fleet law asks for."""
+    rows = "".join(f"{30 * (k // 60) + (k % 60) / 30:.3f},{400 + 97 * (k % 9)},{30 + 11 * (k % 7)}\n" for k in range(600))
+    (tmp_path / "t.csv").write_text("arrival_s,input_tokens,output_tokens\n" + rows, encoding="utf-8")
+    found = sized(file, trace=read_trace(tmp_path / "t.csv"), times=6.0).plans[0]
+    assert found.replicas_exact is None
+    assert found.fleet.holds
+    smaller = [fleet for fleet in found.fleets if fleet.replicas < found.replicas]
+    assert all(fleet.load.tpot_p95_s >= found.fleet.load.tpot_p95_s for fleet in smaller)
+
+
+def test_a_card_without_bf16_serves_no_bf16(file):
+    with pytest.raises(InputError, match="none of T4 computes in bf16; add fp16 to serving"):
+        sized(file, "candidates.gpus=[T4]", "candidates.vendors=[]", "serving.weight_dtypes=[bf16]")

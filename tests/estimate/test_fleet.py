@@ -1,0 +1,155 @@
+"""Replicas, instances, GPUs and rent: figures by hand, whole numbers, and the load curve behind a hybrid."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roi.errors import ScenarioError
+from roi.estimate.replay.day_load import burst_from_peak, load_curve_from_peak, spill_share
+from roi.estimate.replay.fleet import rent_usd_per_month, size_autoscaled_fleet, size_fleet
+
+FLAT = np.ones(24)
+DAY_AND_NIGHT = np.repeat([1.5, 0.5], 12)
+
+
+def test_replicas_are_whole_and_spares_come_on_top() -> None:
+    """Peak 10/s, 3/s a replica, 1/4 kept free: 10 / 2.25 = 4.44 -> 5, + 1 spare = 6; mean use 4.5 / 18 = 1/4."""
+    fleet = size_fleet(10.0, 4.5, 3.0, headroom=0.25)
+    assert (fleet.replicas, fleet.spares, fleet.gpus) == (6.0, 1.0, 6.0)
+    assert fleet.utilisation_mean == pytest.approx(0.25)
+    assert fleet.utilisation_peak == pytest.approx(10 / 18)
+
+
+@pytest.mark.parametrize(("peak", "capacity", "replicas"), [(0.3, 0.1, 3), (3 * 0.1, 0.1, 3), (0.7, 0.1, 7), (0.31, 0.1, 4)])
+def test_float_error_rents_no_replica(peak: float, capacity: float, replicas: int) -> None:
+    """3 x 0.1 / 0.1 = 3.0000000000000004 is three replicas; 3.1 is four."""
+    assert size_fleet(peak, peak, capacity, spares=0.0).replicas == replicas
+
+
+def test_what_can_wait_fills_the_valleys() -> None:
+    """Peak 10, mean 5: half may wait -> max(5, 5) = 5 -> 5 replicas of 1/s; 0.2 -> 8; all -> still the mean, 5."""
+    found = size_fleet(10.0, 5.0, 1.0, spares=0.0, can_wait=np.array([0.0, 0.2, 0.5, 1.0])).replicas
+    assert found.tolist() == [10.0, 8.0, 5.0, 5.0]  # type: ignore[union-attr]
+
+
+def test_instances_are_whole_and_hold_whole_replicas() -> None:
+    """5 replicas of 3 GPUs in instances of 8: 2 fit in one, so 3 instances, 24 GPUs, though 15 would do."""
+    fleet = size_fleet(5.0, 5.0, 1.0, spares=0.0, gpus_per_replica=3.0, gpus_per_instance=8.0)
+    assert (fleet.instances, fleet.gpus) == (3.0, 24.0)
+
+
+def test_a_replica_larger_than_an_instance_needs_the_flag() -> None:
+    """16 GPUs a replica, 8 an instance: an error, or 2 instances each: 3 x 2 x 8 = 48 GPUs."""
+    sizes: dict[str, Any] = {"gpus_per_replica": 16.0, "gpus_per_instance": 8.0, "spares": 0.0}
+    with pytest.raises(ScenarioError, match=r"gpus_per_replica: 16\.0 is not usable; at most 8 GPUs"):
+        size_fleet(3.0, 3.0, 1.0, **sizes)
+    assert size_fleet(3.0, 3.0, 1.0, across_instances=True, **sizes).gpus == 48.0
+
+
+def test_halving_the_load_at_fixed_replicas_changes_no_rent() -> None:
+    """10 -> 9.5/s at 3/s a replica: 4 replicas both times; 4 x 2 USD x 730 = 5,840 USD; use falls, rent does not.
+
+    Half of it, 5/s, is two replicas, unless a minimum of four stands: then rent is the same and use is halved.
+    """
+    full, less, half = (size_fleet(peak, peak / 2, 3.0, spares=0.0, replicas_minimum=4.0) for peak in (10.0, 9.5, 5.0))
+    assert rent_usd_per_month(full.gpus, 2.0) == 5840.0
+    assert rent_usd_per_month(less.gpus, 2.0) == rent_usd_per_month(half.gpus, 2.0) == 5840.0
+    assert half.utilisation_mean == pytest.approx(full.utilisation_mean / 2)
+
+
+def test_no_capacity_is_an_endless_fleet_and_no_load_is_the_minimum() -> None:
+    assert size_fleet(1.0, 1.0, 0.0).replicas == np.inf
+    idle = size_fleet(0.0, 0.0, 2.0, replicas_minimum=2.0)
+    assert (idle.replicas, idle.utilisation_mean) == (2.0, 0.0)
+
+
+@given(
+    load=st.floats(0, 1e4), more=st.floats(1, 10), capacity=st.floats(0.01, 100), can_wait=st.floats(0, 1),
+    headroom=st.floats(0, 0.9), gpus=st.sampled_from([1.0, 2.0, 4.0, 8.0]),
+)
+def test_more_load_never_lowers_the_fleet_and_the_fleet_holds_it(
+    load: float, more: float, capacity: float, can_wait: float, headroom: float, gpus: float,
+) -> None:
+    rules: dict[str, Any] = {"can_wait": can_wait, "headroom": headroom, "gpus_per_replica": gpus, "gpus_per_instance": 8.0}
+    small, large = (size_fleet(x, x / 2, capacity, **rules) for x in (load, load * more))
+    assert large.replicas >= small.replicas
+    assert large.gpus >= small.gpus
+    assert large.utilisation_peak <= 1.0 - headroom + 1e-9
+
+
+def test_draws_and_months_at_once_equal_each_alone() -> None:
+    """2 draws x 3 months of demand, a capacity for each draw."""
+    peak, capacity = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.array([[0.7], [1.3]])
+    many, followed = size_fleet(peak, peak / 2, capacity), size_autoscaled_fleet(peak / 2, capacity, DAY_AND_NIGHT, burst=1.3)
+    for i in range(2):
+        for j in range(3):
+            one = size_fleet(peak[i, j], peak[i, j] / 2, capacity[i, 0])
+            hourly = size_autoscaled_fleet(peak[i, j] / 2, capacity[i, 0], DAY_AND_NIGHT, burst=1.3)
+            for name in vars(one):
+                assert getattr(many, name)[i, j] == getattr(one, name), name
+                assert getattr(followed, name)[i, j] == getattr(hourly, name), name
+
+
+def test_autoscaling_holds_the_next_hour_where_starting_takes_time() -> None:
+    """Mean 4/s: 6/s for 12 hours, 2/s for 12, 1/s a replica, no spare: (12 x 6 + 12 x 2) / 24 = 4 replicas.
+
+    With a start of 10 minutes the hour before the day holds 6 too: (13 x 6 + 11 x 2) / 24 = 4.1667; 2 hours: 4.3333.
+    """
+    for startup_s, replicas in ((0.0, 4.0), (600.0, 100 / 24), (7200.0, 104 / 24)):
+        fleet = size_autoscaled_fleet(4.0, 1.0, DAY_AND_NIGHT, startup_s=startup_s, spares=0.0)
+        assert fleet.replicas == pytest.approx(replicas)
+    assert size_autoscaled_fleet(4.0, 1.0, DAY_AND_NIGHT, startup_s=0.0, spares=0.0).utilisation_peak == pytest.approx(1.0)
+
+
+def test_autoscaling_keeps_its_floor_and_a_flat_day_is_the_fixed_fleet() -> None:
+    """Floor 3: (12 x 6 + 12 x 3) / 24 = 4.5."""
+    floor = size_autoscaled_fleet(4.0, 1.0, DAY_AND_NIGHT, startup_s=0.0, spares=0.0, replicas_minimum=3.0)
+    assert floor.replicas == 4.5
+    assert size_autoscaled_fleet(4.0, 1.0, FLAT) == size_fleet(4.0, 4.0, 1.0)
+
+
+def test_spill_by_hand() -> None:
+    """Hours at 1.5 and 0.5 of the mean, floor 1.0: half the hours spill 0.5, so 0.25 of the requests.
+
+    With burst 2 the day arrives at 3 for half the time: (3 - 1) / 2 = 1 of 1.5; at night 1 - 1 = 0. Mean 0.5.
+    """
+    assert spill_share(DAY_AND_NIGHT, 1.0, 1.0) == pytest.approx(0.25)
+    assert spill_share(DAY_AND_NIGHT, 2.0, 1.0) == pytest.approx(0.5)
+
+
+@given(peak=st.floats(1, 50), burst=st.floats(1, 5), floor=st.floats(0, 100))
+def test_served_and_spilled_are_everything(peak: float, burst: float, floor: float) -> None:
+    """Served: the lesser of traffic and floor while it arrives. Nothing spills where the floor holds the peak."""
+    curve = load_curve_from_peak(peak)
+    served = np.mean(np.minimum(curve * burst, floor) / burst)
+    spilled = spill_share(curve, burst, floor)
+    assert served + spilled == pytest.approx(1.0)
+    assert spill_share(curve, burst, 0.0) == pytest.approx(1.0)
+    assert spill_share(curve, burst, np.max(curve) * burst) == pytest.approx(0.0, abs=1e-15)
+    assert spill_share(curve, burst, floor + 1.0) <= spilled
+
+
+@given(peak=st.floats(1, 100))
+def test_a_day_made_from_its_peak_has_mean_one_and_reaches_the_peak_with_its_burst(peak: float) -> None:
+    curve = load_curve_from_peak(peak)
+    assert curve.shape == (24,)
+    assert np.mean(curve) == pytest.approx(1.0)
+    assert np.max(curve) <= peak * (1 + 1e-6)
+    assert np.max(curve) * burst_from_peak(peak, curve) == pytest.approx(peak, rel=1e-6)
+
+
+def test_a_flat_day_is_flat_and_a_range_of_e_peaks_at_its_mean_by_hand() -> None:
+    """ln q = 1: peak / mean = 1 / (1 - 1/e) = 1.5820; the busiest 24th: 24 x (1 - e^(-1/24)) x 1.5820 = 1.5495."""
+    assert load_curve_from_peak(1.0) == pytest.approx(np.ones(24), abs=1e-6)
+    peak = 1 / (1 - np.exp(-1.0))
+    assert np.max(load_curve_from_peak(peak)) == pytest.approx(24 * (1 - np.exp(-1 / 24)) * peak)
+
+
+def test_days_of_many_draws_come_at_once() -> None:
+    peaks = np.array([[1.5, 2.0], [3.0, 4.0]])
+    many = load_curve_from_peak(peaks)
+    assert many.shape == (2, 2, 24)
+    assert many[1, 0] == pytest.approx(load_curve_from_peak(3.0))

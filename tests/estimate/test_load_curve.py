@@ -1,0 +1,213 @@
+"""The traffic that is replayed, the rate at which the SLO holds, and what replicas gain behind a router."""
+
+from math import factorial
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import kstest
+
+from roi.estimate.replay.engine import Server
+from roi.estimate.replay.fleet import fleet_capacity, replicas_needed
+from roi.estimate.replay.load_curve import LoadCurve, Slo, goodput_share, saturated_rate
+from roi.estimate.replay.router import replay
+from roi.estimate.replay.traffic import as_requests, day_arrivals, histogram_lengths, poisson_arrivals, spread_evenly, uniforms
+from roi.estimate.serving.iteration import Iteration
+
+ONE = np.array([1.0])
+ENGINE = Iteration(step_s=0.008, sequence_s=5e-5, kv_byte_s=2e-8, prefill_token_s=4e-5)  # KV in tokens
+
+
+def curve(count=600, replicas=1, prompt=1000.0, output=100.0, engine=ENGINE, capacity=400_000.0):
+    lengths, arrivals = histogram_lengths(count, prompt * ONE, output * ONE, ONE), poisson_arrivals(count, 7)
+    return LoadCurve(_load(lengths, arrivals, 1.0), Server(engine, capacity), replicas)
+
+
+def _load(lengths, arrivals, rate):
+    return as_requests(lengths, arrivals / rate, None)
+
+
+def test_uniform_numbers_are_uniform_and_uncorrelated():
+    u = uniforms(100_000, 3)
+    assert kstest(u, "uniform").pvalue > 0.01
+    assert abs(np.corrcoef(u[1:], u[:-1])[0, 1]) < 0.01
+    assert abs(np.corrcoef(u, uniforms(100_000, 4))[0, 1]) < 0.01
+    assert np.all((u > 0.0) & (u < 1.0))
+
+
+def test_arrivals_are_poisson_and_bring_their_number_in_as_many_seconds():
+    arrivals = poisson_arrivals(50_000, 7)
+    gaps = np.diff(arrivals)
+    assert kstest(gaps / gaps.mean(), "expon").pvalue > 0.01
+    assert arrivals[-1] == pytest.approx(50_000, rel=1e-3)
+
+
+def test_each_bin_of_a_histogram_comes_as_often_as_its_share_says():
+    """Shares 0.25 and 0.75 of 400 requests: 100 of the one, 300 of the other; 30% of each find 50 tokens of prefix."""
+    drawn = histogram_lengths(400, np.array([100.0, 200.0]), np.array([10.0, 20.0]), np.array([0.25, 0.75]),
+                              prefix_tokens=50.0, hit_rate=0.3)
+    assert np.count_nonzero(drawn.output_tokens == 10.0) == 100
+    assert np.count_nonzero(drawn.cached_tokens == 50.0) == 120
+    total = drawn.cached_tokens + drawn.uncached_tokens
+    assert set(total.tolist()) == {100.0, 200.0}
+    assert np.mean(total) == 175.0
+
+
+def test_lengths_of_which_only_means_are_known_spread_like_an_exponential():
+    drawn = histogram_lengths(4000, 1000.0 * ONE, 300.0 * ONE, ONE)
+    for x, mean in ((drawn.uncached_tokens, 1000.0), (drawn.output_tokens, 300.0)):
+        assert np.mean(x) == pytest.approx(mean, rel=0.01)
+        assert np.std(x) == pytest.approx(mean, rel=0.05)
+    assert abs(np.corrcoef(drawn.uncached_tokens, drawn.output_tokens)[0, 1]) < 0.05
+    assert len(set(spread_evenly(100, 5).tolist())) == 100
+
+
+def test_the_capacity_holds_the_slo_and_a_little_more_does_not():
+    found = curve()
+    slo = Slo(0.3, 0.02)
+    rate = found.capacity(slo).requests_per_s
+    assert found.at(rate * 0.97).holds(slo)
+    assert not found.at(rate * 1.1).holds(slo)
+
+
+def test_without_a_prompt_the_capacity_is_that_of_m_d_1():
+    """One slot, 100 ms a request: P(wait > t) of M/D/1. TTFT is wait + 1 step of 1 ms; at p95 <= 301 ms, rho is 0.67.
+
+    From the exact M/D/1 distribution (Erlang's sum) the 95th percentile of the wait is 3.0 services at rho 0.671.
+    """
+    count = 60_000
+    lengths = histogram_lengths(count, np.array([1.0, 1.0]), np.array([100.0, 100.0]), np.array([0.5, 0.5]))
+    server = Server(Iteration(1e-3, 0.0, 0.0, 0.0), np.inf, 1.0, 8.0)
+    found = LoadCurve(_load(lengths, poisson_arrivals(count, 7), 1.0), server).capacity(Slo(0.301, 1.0))
+    assert found.binding == "TTFT"
+    assert found.requests_per_s == pytest.approx(10.0 * md1_load(3.0, 0.05), rel=0.03)
+
+
+def md1_load(services, share):
+    """The load of an M/D/1 queue in which `share` of the customers wait longer than this many whole services."""
+
+    def longer(rho):
+        late = rho * (np.arange(int(services) + 1) - services)
+        return 1.0 - (1.0 - rho) * sum(x**k / factorial(k) * np.exp(-x) for k, x in enumerate(late))
+
+    low, high = 0.01, 0.99
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if longer(middle) < share else (low, middle)
+    return low
+
+
+def test_an_engine_twice_as_fast_holds_twice_the_rate_at_half_the_times():
+    """Another speed is another clock, so the curve of one engine answers for the other."""
+    fast = curve(engine=ENGINE.at_speed(2.0)).capacity(Slo(0.2, 0.01))
+    assert curve().capacity(Slo(0.2, 0.01), speed=2.0).requests_per_s == pytest.approx(fast.requests_per_s, rel=1e-9)
+
+
+@given(st.floats(0.05, 3.0), st.floats(0.008, 0.1), st.floats(1.0, 3.0), st.floats(1.0, 3.0))
+@settings(max_examples=40, deadline=None)
+def test_a_tighter_slo_never_has_more_capacity(ttft, tpot, looser_ttft, looser_tpot):
+    tight, loose = Slo(ttft, tpot), Slo(ttft * looser_ttft, tpot * looser_tpot)
+    assert CURVE.capacity(tight).requests_per_s <= CURVE.capacity(loose).requests_per_s
+
+
+CURVE = curve(300)
+
+
+def test_an_slo_that_no_rate_holds_has_no_capacity_and_says_what_binds():
+    assert CURVE.capacity(Slo(1e-4, 1.0)).requests_per_s == 0.0
+    assert CURVE.capacity(Slo(1e-4, 1.0)).binding == "TTFT"
+    assert CURVE.capacity(Slo(1.0, 1e-4)).binding == "TPOT"
+    assert curve(100, capacity=10.0).capacity(Slo()).binding == "KV memory"
+
+
+def test_without_an_slo_the_capacity_is_the_rate_of_an_endless_queue():
+    found = CURVE.capacity(Slo())
+    assert found.binding == "saturation"
+    assert found.requests_per_s == CURVE.saturated_requests_per_s
+    # 1000 prompt tokens x 40 us = 40 ms; 99 tokens of steps that 256 share: 99 x (8 + 12.8 + 256 x 1.1 k x 20 ns) ms / 256
+    assert found.requests_per_s == pytest.approx(1.0 / (0.040 + 99 * 0.0264 / 256), rel=0.02)
+    count = 4000
+    lengths = histogram_lengths(count, 1000.0 * ONE, 100.0 * ONE, ONE)
+    ended = np.sort(replay(_load(lengths, poisson_arrivals(count, 7), np.inf), Server(ENGINE, 400_000.0)).ended_s)
+    assert found.requests_per_s == pytest.approx(2000.0 / (ended[3000] - ended[1000]), rel=0.05)
+
+
+@pytest.mark.parametrize(("prompt", "output", "tokens", "sequences"), [
+    (2048.0, 28.0, 8192.0, 1024.0), (2048.0, 28.0, 2048.0, 256.0), (1000.0, 100.0, 16384.0, 1024.0),
+    (300.0, 300.0, 2048.0, 256.0),
+])
+def test_where_prompts_fill_the_steps_fewer_sequences_decode_than_there_are_slots(prompt, output, tokens, sequences):
+    """2,048 + 28 tokens in steps of 8,192: 8,192 x 27 / 2,075 = 106.6 sequences, not 1,024. The middle of an endless queue."""
+    lengths = histogram_lengths(4000, prompt * ONE, output * ONE, ONE)
+    load, server = _load(lengths, np.zeros(4000), 1.0), Server(ENGINE, np.inf, sequences, tokens)
+    ended = np.sort(replay(load, server).ended_s)
+    assert 2000.0 / (ended[3000] - ended[1000]) == pytest.approx(saturated_rate(load, server), rel=0.05)
+
+
+def test_replicas_behind_a_router_by_hand():
+    """capacity 2, pooling 1.5: four hold 2 x 1.5 x 4 = 12, nine 27; two hold 2 (2 x 2 - 1 x 1.414) = 5.17, one 2, none 0."""
+    held = fleet_capacity(np.array([0.0, 1.0, 2.0, 4.0, 9.0]), 2.0, 1.5)
+    assert held == pytest.approx([0.0, 2.0, 5.1716, 12.0, 27.0], rel=1e-4)
+    assert replicas_needed(12.0, 2.0, 0.0, 0.0, 1.0, 1.5) == 4.0
+    assert replicas_needed(12.1, 2.0, 0.0, 0.0, 1.0, 1.5) == 5.0
+    assert replicas_needed(5.1, 2.0, 0.0, 0.0, 1.0, 1.5) == 2.0
+    assert replicas_needed(9.6, 2.0, 0.2, 1.0, 1.0, 1.5) == 5.0
+    assert np.isinf(replicas_needed(1.0, 0.0, 0.0, 0.0, 1.0, 1.5))
+
+
+@given(st.floats(0.01, 1e4), st.floats(1.0, 4.0), st.floats(0.01, 100.0), st.floats(1.0, 8.0))
+def test_more_load_never_needs_fewer_replicas_and_those_needed_hold_it(demand, more, capacity, pooling):
+    few, many = (replicas_needed(d, capacity, 0.0, 0.0, 1.0, pooling) for d in (demand, demand * more))
+    assert few <= many
+    assert fleet_capacity(few, capacity, pooling) >= demand * (1 - 1e-6)
+    assert few == 1.0 or fleet_capacity(few - 1.0, capacity, pooling) < demand * (1 + 1e-6)
+
+
+def test_a_router_helps_as_square_root_staffing_says():
+    """From one replica and four: what two hold within 15% of their replay, and no more than what nine hold."""
+    slo = Slo(0.15, 0.03)
+    alone, two, four, nine = (curve(500 * n, n).capacity(slo).requests_per_s for n in (1, 2, 4, 9))
+    pooling = four / 4 / alone
+    assert pooling > 1.02
+    assert fleet_capacity(2.0, alone, pooling) == pytest.approx(two, rel=0.15)
+    assert fleet_capacity(9.0, alone, pooling) <= nine * 1.02
+
+
+def test_a_prefix_in_the_cache_is_read_by_each_and_held_once():
+    drawn = histogram_lengths(2, np.array([100.0, 100.0]), np.array([5.0, 5.0]), np.array([0.5, 0.5]), prefix_tokens=60.0,
+                              hit_rate=1.0)
+    load = as_requests(drawn, np.array([0.0, 0.0]), None)
+    assert load.prefill_tokens.tolist() == [40.0, 40.0]
+    assert load.kv_start.tolist() == [101.0, 101.0]
+    assert load.kv_held.tolist() == [45.0, 45.0]
+    assert load.kv_growth.tolist() == [1.0, 1.0]
+
+
+def test_a_point_leaves_out_the_filling_and_the_emptying():
+    found = curve(1000).at(2.0)
+    plain = replay(_load(histogram_lengths(1000, 1000.0 * ONE, 100.0 * ONE, ONE), poisson_arrivals(1000, 7), 2.0),
+                   Server(ENGINE, 400_000.0))
+    assert found.ttft_p50_s == pytest.approx(np.median(plain.ttft_s[150:900]))
+    assert found.in_flight == pytest.approx(2.0 * np.mean(plain.e2e_s[150:900]))
+    assert found.served == 1.0
+
+
+def test_a_day_brings_each_hour_its_share():
+    """Weights 1, 3, 0 ... of 8,000 requests: 2,000 in the first hour, 6,000 in the second, none later."""
+    hourly = np.array([1.0, 3.0] + [0.0] * 22)
+    arrivals = day_arrivals(8000, hourly, 7)
+    assert np.all(np.diff(arrivals) >= 0.0)
+    assert np.count_nonzero(arrivals < 3600.0) == pytest.approx(2000, abs=120)
+    assert arrivals[-1] <= 7200.0
+
+
+def test_goodput_counts_requests_that_keep_both_limits():
+    """One slot, 10 ms a token, prompts free: TTFT 10 ms and 70 ms (after the six tokens of the first), TPOT 10 ms each."""
+    lengths = histogram_lengths(2, np.array([1.0, 1.0]), np.array([6.0, 6.0]), np.array([0.5, 0.5]))
+    server = Server(Iteration(0.01, 0.0, 0.0, 0.0), np.inf, 1.0, 8.0)
+    found = replay(as_requests(lengths, np.zeros(2), None), server)
+    assert found.ttft_s == pytest.approx([0.01, 0.07])
+    assert goodput_share(found, Slo(0.05, 0.02)) == 0.5
+    assert goodput_share(found, Slo(0.10, 0.02)) == 1.0
+    assert goodput_share(found, Slo(0.10, 0.009)) == 0.0

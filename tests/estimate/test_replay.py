@@ -1,0 +1,264 @@
+"""The replay against a simulation step by step, token by token; against queueing theory; against what is conserved."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from roi.errors import InputError
+from roi.estimate.replay.engine import Server
+from roi.estimate.replay.router import Requests, replay
+from roi.estimate.serving.iteration import Iteration
+
+
+def requests(arrival, prefill, output, kv_start=None, kv_growth=None, kv_held=None):
+    arrival, prefill, output = (np.asarray(x, dtype=float) for x in (arrival, prefill, output))
+    growth = np.ones(arrival.size) if kv_growth is None else np.asarray(kv_growth, dtype=float)
+    start = prefill + 1 if kv_start is None else np.asarray(kv_start, dtype=float)
+    held = prefill + output if kv_held is None else np.asarray(kv_held, dtype=float)
+    return Requests(arrival, prefill, output, start, growth, held)
+
+
+class SlowReplica:
+    """One replica, one step after another, one token after another; nothing is summed up in advance."""
+
+    def __init__(self, server):
+        self.server, self.t, self.waiting, self.filling, self.decoding = server, 0.0, [], [], []
+        self.first, self.ended, self.admitted, self.busy = {}, {}, {}, 0.0
+
+    def step(self, load):  # noqa: C901 -- a reference is read from top to bottom
+        """The next step from self.t on: its prompts, its seconds, and what is true after it (a commit)."""
+        s, i = self.server, self.server.iteration
+        filling, waiting = [list(x) for x in self.filling], list(self.waiting)
+        budget, joined = s.step_tokens - len(self.decoding), []
+        held = sum(load.kv_held[r] for r, *_ in self.decoding) + sum(load.kv_held[r] for r, _ in filling)
+        tokens = 0.0
+        for entry in filling:
+            take = min(entry[1], budget)
+            entry[1], budget, tokens = entry[1] - take, budget - take, tokens + take
+        while waiting and budget > 0:
+            r = waiting[0]
+            if load.arrival_s[r] > self.t or len(self.decoding) + len(filling) >= s.sequence_limit:
+                break
+            if held + load.kv_held[r] > s.kv_capacity:
+                break
+            waiting.pop(0)
+            joined.append(r)
+            held += load.kv_held[r]
+            take = min(load.prefill_tokens[r], budget)
+            filling.append([r, load.prefill_tokens[r] - take])
+            budget, tokens = budget - take, tokens + take
+        n = len(self.decoding)
+        kv = sum(load.kv_start[r] + load.kv_growth[r] * done for r, done in self.decoding)
+        touched = 1 - (1 - i.expert_share) ** (n + tokens)
+        seconds = i.step_s + i.experts_s * touched + i.sequence_s * n + i.kv_byte_s * kv + i.prefill_token_s * tokens
+
+        def commit():
+            for r in joined:
+                self.admitted[r] = self.t
+            self.t, self.busy, self.waiting = self.t + seconds, self.busy + seconds, waiting
+            after = []
+            for r, done in self.decoding:
+                if done + 2 >= load.output_tokens[r]:  # the first came from the prefill, `done` before this step
+                    self.ended[r] = self.t
+                else:
+                    after.append((r, done + 1))
+            for r, left in filling:
+                if left == 0:
+                    self.first[r] = self.t
+                    if load.output_tokens[r] == 1:
+                        self.ended[r] = self.t
+                    else:
+                        after.append((r, 0))
+            self.filling = [(r, left) for r, left in filling if left > 0]
+            self.decoding = after
+
+        return seconds, tokens, commit
+
+    def run(self, load, until):
+        while True:
+            if not self.decoding and not self.filling:
+                if not self.waiting or load.arrival_s[self.waiting[0]] > until:
+                    return
+                self.t = max(self.t, load.arrival_s[self.waiting[0]])
+            seconds, _, commit = self.step(load)
+            if self.t + seconds > until:
+                return
+            commit()
+
+
+def slow(load, server, replicas=1):
+    machines = [SlowReplica(server) for _ in range(replicas)]
+    given_to = [[] for _ in machines]
+    for r, now in enumerate(load.arrival_s):
+        open_ = []
+        for k, machine in enumerate(machines):
+            machine.run(load, now)
+            fits = [x for x in given_to[k] if load.kv_held[x] <= server.kv_capacity]
+            open_.append(sum(1 for x in fits if x not in machine.ended))
+        best = int(np.argmin(open_))
+        if load.kv_held[r] <= server.kv_capacity:
+            machines[best].waiting.append(r)
+        given_to[best].append(r)
+    for machine in machines:
+        machine.run(load, np.inf)
+    return machines, given_to
+
+
+@st.composite
+def small_cases(draw):
+    n = draw(st.integers(1, 12))
+    whole = lambda least, most: draw(st.lists(st.integers(least, most), min_size=n, max_size=n))  # noqa: E731
+    gaps = [x / 8 for x in whole(0, 12)]
+    load = requests(np.cumsum(gaps), whole(1, 40), whole(1, 9), kv_growth=[x / 2 for x in whole(0, 4)])
+    limit = draw(st.integers(1, 5))
+    engine = Iteration(
+        step_s=draw(st.sampled_from([0.03, 0.11])), sequence_s=draw(st.sampled_from([0.0, 0.007])),
+        kv_byte_s=draw(st.sampled_from([0.0, 0.0009])), prefill_token_s=draw(st.sampled_from([0.0, 0.0031])),
+        experts_s=draw(st.sampled_from([0.0, 0.05])), expert_share=0.25,
+    )
+    capacity = draw(st.sampled_from([np.inf, 45.0, 90.0]))
+    return load, Server(engine, capacity, limit, draw(st.sampled_from([6.0, 16.0, 64.0]))), draw(st.integers(1, 3))
+
+
+@given(small_cases())
+@settings(max_examples=300, deadline=None)
+def test_the_replay_equals_a_simulation_token_by_token(case):
+    load, server, replicas = case
+    found = replay(load, server, replicas)
+    machines, given_to = slow(load, server, replicas)
+    for k, machine in enumerate(machines):
+        assert [r for r in range(load.arrival_s.size) if found.replica[r] == k] == given_to[k]
+        seen = (found.admitted_s, machine.admitted), (found.first_s, machine.first), (found.ended_s, machine.ended)
+        for mine, theirs in seen:
+            for r in given_to[k]:
+                assert mine[r] == pytest.approx(theirs.get(r, np.inf), rel=1e-9)
+        assert found.busy_s[k] == pytest.approx(machine.busy, rel=1e-9)
+
+
+@given(small_cases())
+@settings(max_examples=100, deadline=None)
+def test_every_request_is_served_once_or_refused_because_no_replica_holds_it(case):
+    load, server, replicas = case
+    found = replay(load, server, replicas)
+    assert list(found.served) == list(load.kv_held <= server.kv_capacity)
+    ok = found.served
+    assert np.all(found.arrival_s[ok] <= found.admitted_s[ok])
+    assert np.all(found.admitted_s[ok] < found.first_s[ok])
+    assert np.all(found.first_s[ok] <= found.ended_s[ok])
+    assert np.all((found.first_s[ok] == found.ended_s[ok]) == (load.output_tokens[ok] == 1))
+
+
+@given(small_cases())
+@settings(max_examples=50, deadline=None)
+def test_littles_law_holds(case):
+    """The time average of the number in the system, counted from the events, is arrivals x mean stay over the span."""
+    load, server, replicas = case
+    found = replay(load, server, replicas)
+    ok = found.served
+    if not np.any(ok) or found.span_s == 0:
+        return
+    events = sorted([(t, 1) for t in found.arrival_s[ok]] + [(t, -1) for t in found.ended_s[ok]])
+    area, inside, last = 0.0, 0, events[0][0]
+    for t, change in events:
+        area, inside, last = area + inside * (t - last), inside + change, t
+    assert inside == 0
+    assert area == pytest.approx(np.sum(found.e2e_s[ok]), rel=1e-9)
+
+
+def one_at_a_time(arrival, output):
+    """A server with one slot, 1 ms a token, prompts for nothing: the service of a request is its output x 1 ms."""
+    ones = np.ones(arrival.size)
+    load = Requests(arrival, ones, output, ones, 0 * ones, ones)
+    return replay(load, Server(Iteration(1e-3, 0.0, 0.0, 0.0), np.inf, 1.0, 8.0))
+
+
+def test_one_slot_with_exponential_work_waits_as_m_m_1_does():
+    """M/M/1 at rho 0.7, mean service 1 s: mean wait = rho / (1 - rho) = 2.333 s, busy 70%; 400,000 requests."""
+    rng = np.random.default_rng(7)
+    n = 400_000
+    found = one_at_a_time(np.cumsum(rng.exponential(1 / 0.7, n)), np.ceil(rng.exponential(1000.0, n)))
+    assert np.mean(found.queued_s) == pytest.approx(0.7 / 0.3, rel=0.05)
+    assert found.utilisation == pytest.approx(0.7, rel=0.01)
+    # P(wait > t) = rho exp(-(1 - rho) t / s): 95% wait less than ln(0.7 / 0.05) / 0.3 = 8.797 s
+    assert np.percentile(found.queued_s, 95) == pytest.approx(8.797, rel=0.05)
+
+
+def test_one_slot_with_equal_work_waits_as_m_d_1_does():
+    """M/D/1 at rho 0.8, service 1 s: mean wait = rho / 2 (1 - rho) = 2.0 s; 400,000 requests."""
+    rng = np.random.default_rng(11)
+    n = 400_000
+    found = one_at_a_time(np.cumsum(rng.exponential(1 / 0.8, n)), np.full(n, 1000.0))
+    assert np.mean(found.queued_s) == pytest.approx(2.0, rel=0.05)
+
+
+def test_a_lone_request_by_hand():
+    """a 10 ms, b 1 ms, c 1 us, d 0.1 ms; 100 prompt tokens, 3 out: prefill 10 + 10 = 20 ms, then 11 + 0.101 and 11 + 0.102."""
+    load = requests([5.0], [100], [3])
+    found = replay(load, Server(Iteration(0.010, 0.001, 1e-6, 1e-4), np.inf, request_s=0.002))
+    assert found.ttft_s[0] == pytest.approx(0.022)
+    assert found.e2e_s[0] == pytest.approx(0.022 + 0.022203)
+    assert found.tpot_s[0] == pytest.approx(0.0111015)
+
+
+def test_a_long_prompt_is_computed_in_chunks_beside_the_decoding_sequence():
+    """Steps of 8 tokens: the first request decodes (1 token of each step), so a prompt of 20 takes 7 + 7 + 6: three steps."""
+    load = requests([0.0, 0.011], [1, 20], [50, 1])
+    found = replay(load, Server(Iteration(0.01, 0.0, 0.0, 0.0), np.inf, 4.0, 8.0))
+    assert found.admitted_s[1] == pytest.approx(0.02)
+    assert found.first_s[1] == pytest.approx(0.05)
+
+
+def test_the_router_gives_the_next_request_to_the_emptier_replica():
+    load = requests([0.0, 0.0, 0.0, 0.0], [10] * 4, [5] * 4)
+    assert list(replay(load, Server(Iteration(0.01, 0.0, 0.0, 0.0), np.inf), 3).replica) == [0, 1, 2, 0]
+
+
+def test_a_request_that_one_replica_cannot_hold_delays_no_other():
+    load = requests([0.0, 0.0, 0.0], [10, 1000, 10], [5, 5, 5])
+    found = replay(load, Server(Iteration(0.01, 0.0, 0.0, 0.0), 100.0))
+    assert list(found.admitted_s) == [0.0, np.inf, 0.0]
+
+
+def test_many_replicas_are_searched_in_arrays_to_the_same_effect(monkeypatch):
+    draw = np.random.default_rng(4)
+    load = requests(np.cumsum(draw.exponential(0.02, 300)), draw.integers(1, 200, 300), draw.integers(1, 30, 300))
+    server = Server(Iteration(0.01, 1e-4, 1e-6, 1e-4), 2000.0, 4.0, 64.0)
+    lists = replay(load, server, 9)
+    monkeypatch.setattr("roi.estimate.replay.router.MANY", 1)
+    arrays = replay(load, server, 9)
+    assert list(arrays.replica) == list(lists.replica)
+    assert list(arrays.ended_s) == list(lists.ended_s)
+
+
+def test_a_request_that_no_replica_holds_is_refused_at_once_and_repels_no_other():
+    load = requests([0.0, 0.0, 0.001], [10, 1000, 10], [5, 5, 5])
+    found = replay(load, Server(Iteration(0.01, 0.0, 0.0, 0.0), 100.0), 2)
+    assert list(found.replica) == [0, 1, 1]
+    assert list(found.served) == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"arrival": [1.0, 0.0]}, "arrival_s: not ascending"),
+        ({"prefill": [0, 5]}, "prefill_tokens: 0 is not usable"),
+        ({"output": [1, 2.5]}, "output_tokens: a part of a token"),
+    ],
+)
+def test_a_load_that_cannot_be_is_refused(change, said):
+    with pytest.raises(InputError, match=said):
+        requests(**({"arrival": [0.0, 1.0], "prefill": [5, 5], "output": [2, 2]} | change))
+
+
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [
+        (lambda: Server(Iteration(0.0, 0.0, 1.0, 1.0), 1.0), "takes no time"),
+        (lambda: Server(Iteration(1.0, 0.0, 1.0, 1.0), 1.0, 64.0, 32.0), "step_tokens: 32"),
+        (lambda: Server(Iteration(1.0, 0.0, 1.0, 1.0), 1.0, 0.0), "sequence_limit: 0"),
+    ],
+)
+def test_a_server_that_cannot_be_is_refused(server, said):
+    with pytest.raises(InputError, match=said):
+        server()

@@ -1,0 +1,280 @@
+"""One replica's capacity: figures by hand, Little's law, limits, and the roofline that nothing beats."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roi.catalog.efficiencies.serving_efficiencies import adapter_throughput, find_engine, load_serving_efficiencies
+from roi.errors import UnknownName
+from roi.estimate.serving.capacity import operating_point, serving_capacity
+from roi.estimate.serving.iteration import (
+    PERFECT,
+    Iteration,
+    kv_bytes_per_gpu,
+    roofline_iteration,
+    step_read_bytes,
+    weight_bytes,
+)
+from roi.estimate.serving.replica_memory import ReplicaMemory, replica_memory
+from roi.estimate.serving.request_shape import RequestShape
+from roi.facts.gpu import Gpu
+from roi.facts.model import Attention, Mlp, ModelShape
+
+DAY = date(2026, 11, 25)
+
+LLAMA = ModelShape(
+    id="llama-3.1-8b", family="llama", licence="llama3.1", context_tokens=131_072, hidden=4096, vocab=128_256,
+    attention=(Attention(layers=32, heads=32, kv_heads=8, head_dim=128),), mlp=(Mlp(layers=32, intermediate=14_336),),
+    published_parameters=8_030_261_248, source="config.json", date=DAY,
+)
+MIXTURE = LLAMA.model_copy(
+    update={"id": "mixture", "mlp": (Mlp(layers=32, intermediate=14_336, experts=8, experts_per_token=2),)},
+)
+H100 = Gpu(
+    id="H100-80GB-SXM", memory_bytes=85e9, bandwidth_bytes_per_s=3.35e12, fp32_flops=67e12, fp16_flops=1e15,
+    bf16_flops=1e15, fp8_flops=2e15, link_bytes_per_s=450e9, l2_bytes=50e6, power_w=700, year=2022, source="datasheet",
+    date=DAY,
+)
+SMALL = H100.model_copy(update={"id": "small", "memory_bytes": 16e9, "bandwidth_bytes_per_s": 0.3e12, "fp8_flops": None})
+ENGINE = find_engine("vllm").efficiencies
+
+ROUND = Iteration(step_s=0.010, sequence_s=0.0005, kv_byte_s=0.0, prefill_token_s=1e-5)
+"""A step of 10 ms and 0.5 ms a sequence; 1,000 prompt tokens take 10 ms."""
+REQUESTS = RequestShape(uncached_tokens=1000.0, output_tokens=100.0)
+
+
+def roomy(kv_capacity: float = 1000.0) -> ReplicaMemory:
+    """A replica with room for `kv_capacity` sequences of one byte each."""
+    return ReplicaMemory(
+        device_bytes=2**31, usable_bytes=2**31, resident_bytes=2**30, workspace_bytes=0.0, kv_capacity_bytes=kv_capacity,
+        kv_read_bytes=1.0, kv_held_bytes=1.0, kv_long_bytes=1.0,
+    )
+
+
+def test_llama_8b_in_16_bit_weighs_16_gb_and_half_of_its_stack_in_fp8() -> None:
+    """8,030,261,248 x 2 = 16.06 GB. The stack without embedding, head (525,336,576 each) and norms is 6.979e9."""
+    assert weight_bytes(LLAMA, "bf16") == 2 * 8_030_261_248
+    stack = 8_030_261_248 - 2 * 525_336_576 - 65 * 4096
+    assert weight_bytes(LLAMA, "fp8") == 2 * 8_030_261_248 - stack
+    assert weight_bytes(LLAMA, "int4") == pytest.approx(2 * 8_030_261_248 - 1.47 * stack)
+
+
+def test_decoding_one_sequence_takes_at_least_the_time_to_read_the_weights() -> None:
+    """Without the embedding a step reads 16.0605e9 - 1.0507e9 = 15.01e9 bytes: 15.01e9 / 3.35e12 = 4.48 ms.
+
+    The whole 16.06 GB would take 4.79 ms; the embedding is looked up, not read.
+    """
+    step = roofline_iteration(LLAMA, H100, 1, "bf16", 0.0, PERFECT).step_s
+    assert step == pytest.approx((16_060_522_496 - 1_050_673_152) / 3.35e12)
+    assert 0.0044 < step < 0.0048
+    assert roofline_iteration(LLAMA, H100, 1, "bf16", 0.0, ENGINE).step_s > 0.0048
+
+
+def test_a_token_costs_two_flops_a_parameter_and_prefill_leaves_out_the_head() -> None:
+    """1e15 FLOP/s: 2 x 7.505e9 / 1e15 = 15.0 us decoded; the head's 525,336,576 less, 14.0 us, in a prompt."""
+    one = roofline_iteration(LLAMA, H100, 1, "bf16", 0.0, PERFECT)
+    assert one.sequence_s == pytest.approx(2 * LLAMA.active_parameters / 1e15)
+    assert one.prefill_token_s == pytest.approx(2 * (LLAMA.active_parameters - 525_336_576) / 1e15)
+
+
+def test_a_format_that_the_card_lacks_saves_reading_but_not_computing() -> None:
+    """No fp8 rate: half of the bytes, the 16 bit rate."""
+    eight, sixteen = (roofline_iteration(LLAMA, SMALL, 1, w, 0.0, PERFECT) for w in ("fp8", "bf16"))
+    assert eight.sequence_s == sixteen.sequence_s
+    assert eight.step_s < sixteen.step_s
+
+
+def test_kv_of_a_token_is_two_times_heads_times_width_times_layers() -> None:
+    """2 x 8 x 128 x 32 x 2 bytes = 131,072; half on each of 2 GPUs, an eighth on 16 because 8 heads do not split."""
+    assert kv_bytes_per_gpu(LLAMA, 1.0, 1.0) == 131_072
+    assert kv_bytes_per_gpu(LLAMA, 1.0, 2.0) == 65_536
+    assert kv_bytes_per_gpu(LLAMA, 1.0, 16.0) == 16_384
+
+
+def test_tensor_parallelism_halves_the_reading_and_adds_all_reduces() -> None:
+    """2 GPUs, 32 layers: 64 all-reduces of 10 us = 0.64 ms a step; 2 x 4096 bytes x 64 x 2 x (1/2) / 450e9 a token."""
+    slow = replace(PERFECT, collective_latency_s=1e-5)
+    one, two = (roofline_iteration(LLAMA, H100, tp, "bf16", 0.0, slow) for tp in (1, 2))
+    assert two.step_s == pytest.approx(one.step_s / 2 + 0.00064)
+    assert two.sequence_s == pytest.approx(one.sequence_s / 2 + 2 * 4096 * 64 / 450e9)
+
+
+def test_a_mixture_reads_more_experts_as_the_batch_grows() -> None:
+    """2 of 8 experts: 1/4 at one token, 1 - (3/4)^2 = 7/16 at two, all of them in the limit."""
+    mixture = roofline_iteration(MIXTURE, H100, 1, "bf16", 0.0, PERFECT)
+    assert mixture.touched(1.0) == pytest.approx(1 / 4)
+    assert mixture.touched(2.0) == pytest.approx(7 / 16)
+    dense, experts = step_read_bytes(MIXTURE, "bf16")
+    everything = mixture.decode_s(1000.0, 0.0) - 1000.0 * mixture.sequence_s
+    assert everything == pytest.approx((dense + experts) / 3.35e12)
+
+
+def test_steady_state_by_hand() -> None:
+    """20 sequences: step 10 + 20 x 0.5 = 20 ms; a request costs 10 + 100 x 20 / 20 = 110 ms, so 9.0909/s.
+
+    TPOT = 20 ms / (1 - 9.0909 x 0.010) = 22 ms, and 9.0909 x 100 x 0.022 = 20.
+    """
+    point = operating_point(REQUESTS, ROUND, 0.0, 20.0)
+    assert point.requests_per_s == pytest.approx(1 / 0.110)
+    assert point.tpot_s == pytest.approx(0.022)
+
+
+def test_time_to_first_token_by_hand() -> None:
+    """Service = 10 ms + 20 ms x 1000 / 10,000 = 12 ms; busy 12/110 = 0.1091; E[W] = 9.0909 x 0.012^2 / 2 / 0.8909.
+
+    P95 of the wait = E[W] / busy x ln(0.1091 / 0.05) = 6.735 ms x 0.7802 = 5.255 ms; + step 20 + own 10 + 20 = 55.25 ms.
+    """
+    point = operating_point(REQUESTS, ROUND, 0.0, 20.0, step_tokens=10_000.0)
+    assert point.ttft_s == pytest.approx(0.05525, abs=1e-5)
+
+
+def test_a_time_limit_by_hand() -> None:
+    """TPOT = 10 + 0.5 B + 10 B / 100 = 10 + 0.6 B ms; 40 ms allow B = 50 and 50 / (100 x 0.040) = 12.5 requests/s."""
+    found = serving_capacity(REQUESTS, ROUND, roomy(), tpot_s=0.040)
+    assert found.sequences == pytest.approx(50.0)
+    assert found.requests_per_s == pytest.approx(12.5)
+    assert found.tokens_per_s == pytest.approx(1250.0)
+    assert found.binding == "TPOT"
+
+
+def test_the_cache_leaves_room_for_chance() -> None:
+    """B + 1.645 sqrt(B) = 16 at B = 16 - 1.645 x 3.2606 = 10.636: sequences are Poisson around their mean."""
+    found = serving_capacity(REQUESTS, ROUND, roomy(16.0))
+    assert found.sequences + 1.645 * np.sqrt(found.sequences) == pytest.approx(16.0)
+    assert found.binding == "KV memory"
+    assert found.saturated_requests_per_s == pytest.approx(1 / (0.010 + 100 * 0.018 / 16))
+
+
+def test_without_limits_compute_binds_and_with_a_tight_first_token_that_does() -> None:
+    """Endless slots give 1 / (10 + 100 x 0.5) ms = 16.7/s; 256 slots give more than 0.9 of it."""
+    assert serving_capacity(REQUESTS, ROUND, roomy()).binding == "compute"
+    assert serving_capacity(REQUESTS, ROUND, roomy(), ttft_p95_s=0.060).binding == "TTFT"
+    assert serving_capacity(REQUESTS, ROUND, roomy(), sequence_limit=8.0).binding == "sequence limit"
+    nothing = serving_capacity(REQUESTS, ROUND, roomy(), tpot_s=0.009)
+    assert nothing.requests_per_s == 0.0
+    assert nothing.tpot_s > 0.009
+    assert nothing.binding == "TPOT"
+
+
+def test_an_infinite_limit_is_no_limit() -> None:
+    free = serving_capacity(REQUESTS, ROUND, roomy())
+    assert serving_capacity(REQUESTS, ROUND, roomy(), tpot_s=np.inf, ttft_p95_s=np.inf) == free
+
+
+def test_a_prompt_that_outweighs_its_answers_cannot_run_the_batch_full() -> None:
+    """16,000 prompt and 10 output tokens: one step takes 8,192, so at most 8192 x 10 / 16000 = 5.12 sequences decode."""
+    heavy = RequestShape(16_000.0, 10.0)
+    found = serving_capacity(heavy, ROUND, roomy())
+    assert found.sequences < 5.12
+    assert np.isfinite(found.ttft_s)
+    assert found.binding == "compute"
+
+
+def test_a_prompt_that_is_all_cached_waits_for_steps_alone() -> None:
+    """No prompt tokens: no queue; the step in progress and the own step at B = 20, 2 x 20 ms."""
+    point = operating_point(replace(REQUESTS, uncached_tokens=0.0), ROUND, 0.0, 20.0)
+    assert point.ttft_s == pytest.approx(0.040)
+    assert point.requests_per_s == pytest.approx(10.0)
+
+
+def test_a_model_that_does_not_fit_says_what_it_needs() -> None:
+    """Llama 8B: 16,060,522,496 bytes = 15.0 GiB on a card of 16e9 bytes = 14.9 GiB, of which 0.9 is usable."""
+    memory = replica_memory(LLAMA, SMALL, 1, "bf16", "bf16", REQUESTS)
+    found = serving_capacity(REQUESTS, ROUND, memory)
+    assert found.requests_per_s == 0.0
+    assert found.saturated_requests_per_s == 0.0
+    assert found.binding == "does not fit: weights need 15.0 GiB, GPU has 14.9 GiB"
+    tight = SMALL.model_copy(update={"memory_bytes": 18e9})
+    short = serving_capacity(REQUESTS, ROUND, replica_memory(LLAMA, tight, 1, "bf16", "bf16", REQUESTS))
+    assert str(short.binding).startswith("does not fit: weights, workspace and one long request need")
+
+
+def test_a_cached_prefix_is_held_once_read_by_all_and_not_computed() -> None:
+    """1,000 tokens x 131,072 bytes leave the capacity once; each sequence reads them; its own cache is as before."""
+    bare = replica_memory(LLAMA, H100, 1, "bf16", "bf16", REQUESTS)
+    cached = replica_memory(LLAMA, H100, 1, "bf16", "bf16", replace(REQUESTS, cached_tokens=1000.0))
+    assert bare.kv_capacity_bytes - cached.kv_capacity_bytes == 131_072_000
+    assert cached.kv_read_bytes - bare.kv_read_bytes == 131_072_000
+    assert cached.kv_held_bytes == bare.kv_held_bytes
+
+
+def test_long_requests_hold_more_and_uneven_outputs_are_seen_late() -> None:
+    """Own tokens: 1,000 + 100 / 2 with equal outputs; with CV 1, E[o^2] / 2 E[o] = 100, so 1,100. P95 long: more."""
+    assert REQUESTS.own_tokens == 1050.0
+    assert REQUESTS.long_tokens == pytest.approx(1100.0)
+    uneven = replace(REQUESTS, output_cv=1.0, prompt_cv=1.0)
+    assert uneven.own_tokens == pytest.approx(1100.0)
+    assert uneven.long_tokens > 2 * 1100.0
+
+
+@given(
+    prompt=st.floats(1, 30_000), output=st.floats(1, 4000), tpot=st.floats(0.005, 0.2), ttft=st.floats(0.05, 20),
+    cached=st.floats(0, 8000), tp=st.sampled_from([1, 2, 4, 8]), dtype=st.sampled_from(["bf16", "fp8", "int4"]),
+)
+def test_littles_law_holds_and_nothing_beats_the_roofline(
+    prompt: float, output: float, tpot: float, ttft: float, cached: float, tp: int, dtype: str,
+) -> None:
+    """B = rate x O x TPOT exactly; tokens/s x 2 x active <= matrix rate; the perfect engine serves at least as much."""
+    requests = RequestShape(prompt, output, cached, 0.7, 0.7)
+    memory = replica_memory(LLAMA, H100, tp, dtype, "bf16", requests)
+    real, perfect = (
+        serving_capacity(
+            requests, roofline_iteration(LLAMA, H100, tp, dtype, requests.prefill_context, e), memory,
+            ttft_p95_s=ttft, tpot_s=tpot,
+        ) for e in (ENGINE, PERFECT)
+    )
+    if real.requests_per_s > 0:
+        assert real.requests_per_s * output * real.tpot_s == pytest.approx(real.sequences, rel=1e-9)
+        assert real.tpot_s <= tpot * (1 + 1e-9)
+        assert real.ttft_s <= ttft * (1 + 1e-9)
+    assert real.requests_per_s <= perfect.requests_per_s * (1 + 1e-9)
+    rate = H100.matrix_flops("bf16" if dtype == "int4" else dtype) * tp
+    assert perfect.requests_per_s * (output + prompt) * 2 * (LLAMA.active_parameters - LLAMA.head_parameters) <= rate
+    assert real.requests_per_s <= real.saturated_requests_per_s * (1 + 1e-9)
+
+
+def test_many_plans_at_once_equal_each_alone() -> None:
+    """Three GPUs x formats x widths, and two limits on a leading axis: (2, 3) answers."""
+    gpus, tps, dtypes = [H100, H100, SMALL], np.array([1.0, 2.0, 1.0]), ["bf16", "fp8", "int4"]
+    requests, limits = RequestShape(800.0, 200.0, 100.0, 0.5, 0.5), np.array([[0.02], [0.05]])
+    plans = roofline_iteration(LLAMA, gpus, tps, dtypes, requests.prefill_context, ENGINE)
+    memory = replica_memory(LLAMA, gpus, tps, dtypes, "bf16", requests)
+    many = serving_capacity(requests, plans, memory, tpot_s=limits)
+    assert np.shape(many.requests_per_s) == (2, 3)
+    for i, limit in enumerate((0.02, 0.05)):
+        for j, (gpu, tp, dtype) in enumerate(zip(gpus, tps, dtypes, strict=True)):
+            plan = roofline_iteration(LLAMA, gpu, tp, dtype, requests.prefill_context, ENGINE)
+            room = replica_memory(LLAMA, gpu, tp, dtype, "bf16", requests)
+            one = serving_capacity(requests, plan, room, tpot_s=limit)
+            for name, value in vars(one).items():
+                assert getattr(many, name)[i, j] == value, name
+
+
+def test_speed_multiplies_the_engine_and_costs_more_than_itself_under_a_tight_tpot() -> None:
+    """At 0.9 speed without an SLO capacity is 0.9 of itself; under TPOT 12 ms (B = 3.3) it loses far more than 0.1."""
+    free, slow = (serving_capacity(REQUESTS, ROUND, roomy(), speed=speed) for speed in (1.0, 0.9))
+    assert slow.requests_per_s == pytest.approx(0.9 * free.requests_per_s)
+    free, slow = (serving_capacity(REQUESTS, ROUND, roomy(), tpot_s=0.012, speed=speed) for speed in (1.0, 0.9))
+    assert slow.requests_per_s < 0.6 * free.requests_per_s
+
+
+def test_fitted_efficiencies_lie_below_one_and_name_their_evidence() -> None:
+    for row in load_serving_efficiencies().engines:
+        shares = (row.decode_mbu, row.kv_mbu, row.decode_mfu, row.prefill_mfu, row.link_efficiency)
+        assert max(shares) < 1.0
+        assert row.speed_low < 1.0 < row.speed_high
+        assert row.speed_low_elsewhere <= row.speed_low
+        assert row.runs >= 150
+        assert row.ttft_low < 1.0 < row.ttft_high
+    assert find_engine("SGLang").engine == "other"
+    assert find_engine("vllm").speed("L4").low == 0.65
+    with pytest.raises(UnknownName, match="engine: unknown engine 'vlm'; nearest: vllm"):
+        find_engine("vlm")
+
+
+def test_merged_adapters_cost_nothing_and_more_unmerged_ones_cost_more() -> None:
+    assert [adapter_throughput(n).value for n in (0, 1, 50, 100, 5000)] == [1.0, 0.9, 0.9, 0.87, 0.81]

@@ -1,0 +1,72 @@
+"""Speed from measured rates and a dry run's operators."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
+from roi.catalog.models.shapes import find_model
+from roi.estimate.step.device_rates import datasheet_rates, device_rates
+from roi.estimate.step.roofline import OPERATORS_APART, device_evidence, step_seconds
+from roi.estimate.step.step_time import step_time
+from roi.estimate.training.plan import TrainingPlan
+from roi.evidence.training_speed import plan_speed
+from roi.facts.environment import Environment
+from roi.facts.operator import OperatorGroup
+from roi.facts.profiles import DeviceProfile, DryRunProfile, Rate
+from roi.store.profiles.lookup import Store, StoredProfile
+
+MODEL, GPU, PLAN = find_model("qwen2.5-0.5b"), find_gpu("L4"), TrainingPlan()
+KNOWN = training_efficiencies().step()
+PRODUCT = OperatorGroup(
+    name="aten.mm", kind="matrix", dtype="bf16", shape=(2048, 4096, 4096), calls=100.0, flops=2.0 * 2048 * 4096 * 4096,
+    bytes_read=50e6, bytes_written=17e6, phase="forward",
+)  # fmt: skip
+
+
+def rate(regime, work, seconds, shape=(4096, 4096, 4096), dtype="bf16", name="mm", unit="FLOP"):
+    return Rate(regime=regime, name=name, dtype=dtype, shape=shape, work=work, unit=unit, seconds=(seconds,))
+
+
+def stored(*rates):
+    environment = Environment(device="cuda", gpu="L4", gpu_name="NVIDIA L4", versions={"torch": "2.13"})
+    day = datetime(2026, 11, 25, tzinfo=UTC)
+    profile = DeviceProfile(schema="roi.profile/1", started=day, environment=environment, rates=rates)
+    return StoredProfile(Path("L4/device-2026-11-25.json"), profile)
+
+
+def dry(operators):
+    return DryRunProfile(
+        schema="roi.profile/1", started=datetime(2026, 11, 25, tzinfo=UTC), environment=Environment(device="none", versions={}),
+        model=MODEL.id, config_hash="x", plan={}, trained_parameters=1, allocated_bytes=1.0, reserved_bytes=1.0,
+        workspace_bytes=0.0, parts_bytes={"weights": 1.0}, phase="forward", module="", operator="", timeline_bytes=(1.0,),
+        timeline_phases=(), operators=operators, wall_s=1.0,
+    )  # fmt: skip
+
+
+def test_the_scaled_closed_form_takes_the_operators_time_at_the_plan_s_size():
+    rates = datasheet_rates(GPU)
+    found = device_evidence(MODEL, PLAN, GPU, [PRODUCT], rates, KNOWN, "x")
+    operators = step_seconds([PRODUCT], rates, float(KNOWN.idle_s)).micro_step_s
+    assert float(step_time(MODEL, PLAN, GPU, found.efficiency).micro_step_s) == pytest.approx(operators)
+    assert found.low == pytest.approx(found.efficiency.overall / OPERATORS_APART[1])
+    assert found.high == pytest.approx(found.efficiency.overall / OPERATORS_APART[0])
+
+
+def test_measured_rates_with_a_dry_run_outrank_published_runs():
+    """A product of 137 GFLOP in 2.75 ms is 50 TFLOP/s; 3 GB copied in 12.5 ms are 240 GB/s."""
+    rates = (rate("matrix", 2.0 * 4096**3, 2.75e-3), rate("copy", 3e9, 12.5e-3, (1_500_000_000,), "bf16", "copy", "byte"))
+    store = Store(profiles=(stored(*rates),))
+    found = plan_speed(MODEL, PLAN, dry((PRODUCT,)), store)(GPU)
+    assert (found.level, found.sources) == ("device", ("device-2026-11-25.json",))
+    assert device_rates(stored(*rates).profile).bandwidth_bytes_per_s == pytest.approx(240e9, rel=0.01)
+    assert plan_speed(MODEL, PLAN, None, store)(GPU).level != "device"
+    assert plan_speed(MODEL, PLAN, dry(()), store)(GPU).level != "device"
+    assert plan_speed(MODEL, PLAN, dry((PRODUCT,)), store)(find_gpu("H100")).level != "device"
+
+
+def test_a_device_profile_without_rates_is_passed_over():
+    store = Store(profiles=(stored(rate("launch", 1.0, 5e-6, (1,), unit="launch")),))
+    assert plan_speed(MODEL, PLAN, dry((PRODUCT,)), store)(GPU).level != "device"

@@ -1,0 +1,100 @@
+"""The closed form is held to dry runs: every row of the committed grid, and a few small ones run again.
+
+lab/dry_run_grid.py makes the grid.
+"""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from roi.catalog.models.configs import model_config
+from roi.catalog.models.shapes import find_model
+from roi.estimate.accuracy.closed_form import FORMULA_ERROR
+from roi.estimate.training.adapters import trained_parameters
+from roi.estimate.training.memory import training_memory
+from roi.estimate.training.plan import TrainingPlan
+from roi.profiling.dry.dry_run import dry_run
+
+torch.set_num_threads(1)
+
+RESULTS = ("weights_bytes", "trained_parameters", "peak_bytes", "phase")
+SWITCHES = ("checkpointing", "double_quant", "logits_kept", "padded", "autocast", "packed")
+TEXTS = ("method", "targets", "dtype", "attention", "optimizer", "trainer")
+
+
+def read_grid():
+    file = Path(__file__).parents[1] / "data" / "dry_run_grid.csv"
+    return list(csv.DictReader(line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("#")))
+
+
+def read_plan(row):
+    fields = {name: text for name, text in row.items() if name not in ("model", *RESULTS)}
+    return TrainingPlan(**{name: read_value(name, text) for name, text in fields.items()})
+
+
+def read_value(name, text):
+    if name in SWITCHES:
+        return text == "1"
+    if name in TEXTS:
+        return text
+    return int(text) if name == "accumulation" else float(text)
+
+
+def closed_peak(row):
+    """The dry runs of the grid hold no cuBLAS workspace, so it is taken out."""
+    memory = training_memory(find_model(row["model"]), read_plan(row))
+    return float(memory.peak_allocated_bytes - memory.workspaces_bytes)
+
+
+GRID = read_grid()
+
+
+def test_the_closed_form_is_held_to_the_dry_run():
+    """The issue asks for a median of 3% and a worst of 10% over 300 configurations."""
+    errors = np.abs([closed_peak(row) / float(row["peak_bytes"]) - 1.0 for row in GRID])
+    assert len(errors) >= 300
+    assert np.median(errors) <= 0.001
+    assert np.quantile(errors, 0.9) <= FORMULA_ERROR
+    assert errors.max() <= 0.03
+
+
+@pytest.mark.parametrize(("column", "levels"), [
+    ("method", 6), ("checkpointing", 2), ("attention", 3), ("dtype", 3), ("optimizer", 4), ("trainer", 3), ("packed", 2),
+    ("logits_kept", 2), ("accumulation", 2), ("dropout", 3), ("double_quant", 2), ("model", 24),
+])
+def test_the_grid_has_every_level_often_enough_to_hold_it(column, levels):
+    """At least five rows a level; models at the rim of the catalog at least three."""
+    counts = {level: sum(row[column] == level for row in GRID) for level in {row[column] for row in GRID}}
+    assert len(counts) >= levels
+    assert min(counts.values()) >= (1 if column == "model" else 5), counts
+
+
+def test_trained_parameters_agree_with_the_dry_run_to_the_last_one():
+    for row in GRID:
+        assert float(trained_parameters(find_model(row["model"]), read_plan(row))) == float(row["trained_parameters"]), row
+
+
+def test_base_weights_agree_with_the_dry_run():
+    """Within 0.4%: rotary frequencies, 512-byte rounding and the codes of NF4 are not in the closed form."""
+    for row in GRID:
+        memory = training_memory(find_model(row["model"]), read_plan(row))
+        assert float(memory.weights_bytes) == pytest.approx(float(row["weights_bytes"]), rel=4e-3), row
+
+
+SAMPLE = [
+    ("full", "plain"), ("lora", "plain"), ("dora", "plain"), ("qlora", "plain"), ("qdora", "plain"), ("lora-int8", "plain"),
+    ("lora", "hf"), ("qlora", "hf"), ("full", "hf"),
+]
+
+
+@pytest.mark.parametrize(("method", "trainer"), SAMPLE)
+def test_a_row_of_the_grid_comes_out_again(method, trainer):
+    """The row with the lowest peak among the smallest models, to the byte on the releases that the grid was made with."""
+    rows = [row for row in GRID if (row["method"], row["trainer"]) == (method, trainer) and row["packed"] == "0"]
+    row = min(rows, key=lambda r: (find_model(r["model"]).parameters, float(r["peak_bytes"])))
+    run = dry_run(model_config(find_model(row["model"])), read_plan(row), workspace_bytes=0.0)
+    assert int(run.tape.live_bytes.max()) == int(row["peak_bytes"])
+    assert run.trained_parameters == int(row["trained_parameters"])

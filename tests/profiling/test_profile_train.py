@@ -1,0 +1,867 @@
+"""`roi profile train`: the real stack trains on a CPU through the code that a GPU runs; the rest is checked with fakes."""
+
+import json
+import logging
+import math
+import os
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import reload
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.models.shapes import find_model
+from roi.cli import main
+from roi.errors import InputError, MissingExtra, RoiError
+from roi.estimate.training.adapters import base_weight_bytes, check_rank, trained_parameters
+from roi.estimate.training.plan import TrainingPlan
+from roi.facts.environment import Environment
+from roi.facts.profiles import MemoryReading, TrainPoint, TrainProfile
+from roi.profiling import stack
+from roi.profiling.choose_model import TINY_CONFIG, choose_model, shrink_config, tiny_shape
+from roi.profiling.host.nvml import Board, Draw, PowerMeter
+from roi.profiling.host.this_machine import catalog_gpu
+from roi.profiling.progress import Silent, show_progress
+from roi.profiling.stack import torch
+from roi.profiling.train import first_step, train_point
+from roi.profiling.train import short_run as train_room
+from roi.profiling.train.adamw import AdamWBf16
+from roi.profiling.train.adapter import (
+    load_adapter,
+    merge_adapter,
+    prepare_training,
+    save_adapter,
+    target_modules,
+    trained_count,
+)
+from roi.profiling.train.build import build_meta, build_model, load_model
+from roi.profiling.train.first_step import FirstStep, StepTooLong, computing_leaves
+from roi.profiling.train.limits import CEILING, Largest, largest_micro_batch, ran_out, try_size
+from roi.profiling.train.train_point import WARMUP, Budget, PointRun
+from roi.profiling.train.train_request import TrainRequest, closed_form
+from roi.profiling.train.training_loop import Rig, Step, Stopwatch, draw_tokens, run_steps
+from roi.report.profiles.profile_train import step_line, step_remark, train_text, utilisation
+from roi.store.profiles.plan_record import plan_record, read_plan
+from roi.units import GIB
+
+LLAMA = {
+    "model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "vocab_size": 256, "max_position_embeddings": 256,
+}  # fmt: skip
+"""64 wide, 2 layers; every output width is a multiple of 32."""
+
+
+def rig_for(method, dtype="fp32", config=LLAMA, **rest):
+    plan = TrainingPlan(method=method, dtype=dtype, rank=8, seq=32, padded=False, **rest)
+    model = prepare_training(build_model(config, plan, "cpu", seed=1), plan)
+    return Rig(model, plan, "cpu", config["vocab_size"], learning_rate=1e-2, seed=3)
+
+
+def train(rig, steps=10, micro_batch=2, seq=16):
+    losses = []
+
+    def keep(step):
+        losses.append(step.loss)
+        return len(losses) < steps
+
+    run_steps(rig, micro_batch, seq, keep)
+    return losses
+
+
+def logits(model, tokens):
+    """In train mode: bitsandbytes' CPU kernel for inference repacks 4-bit weights and computes in bf16."""
+    model.train()
+    with torch.no_grad():
+        return model(input_ids=tokens).logits.float()
+
+
+@pytest.mark.parametrize("method", ["full", "lora", "rslora", "dora", "qlora", "qdora", "lora-int8"])
+def test_the_loss_of_a_fixed_batch_falls(method):
+    """Random tokens of 256: the first loss is near ln 256 = 5.55, and it falls by more than a tenth in 10 steps."""
+    losses = train(rig_for(method))
+    assert len(losses) == 10
+    assert losses[0] == pytest.approx(math.log(256), abs=0.5)
+    assert losses[-1] < 0.9 * losses[0]
+
+
+@pytest.mark.parametrize(("method", "tolerance"), [("lora", 1e-4), ("rslora", 1e-4), ("dora", 1e-4)])
+def test_an_adapter_saved_loaded_and_merged_gives_equal_logits(method, tolerance, tmp_path):
+    rig = rig_for(method)
+    train(rig)
+    tokens = draw_tokens(rig, 2, 16)
+    wanted = logits(rig.model, tokens)
+    untrained = logits(build_model(LLAMA, rig.plan, "cpu", seed=1), tokens)
+    save_adapter(rig.model, tmp_path)
+    loaded = logits(load_adapter(build_model(LLAMA, rig.plan, "cpu", seed=1), tmp_path), tokens)
+    merged = merge_adapter(build_model(LLAMA, rig.plan, "cpu", seed=1), tmp_path)
+    assert (wanted - untrained).abs().max() > 0.1  # training has changed something
+    assert (wanted - loaded).abs().max() < tolerance
+    assert (wanted - logits(merged, tokens)).abs().max() < tolerance
+    assert not any("lora" in name for name, _ in merged.named_parameters())
+
+
+@pytest.mark.parametrize(("method", "dtype"), [("qlora", "fp32"), ("qlora", "bf16"), ("qdora", "fp32")])
+def test_an_adapter_of_a_4_bit_base_merges_into_the_dequantised_base_of_a_freshly_loaded_model(method, dtype, tmp_path):
+    base = build_model(LLAMA, TrainingPlan(method=method, dtype=dtype), "cpu", seed=1)
+    base.save_pretrained(tmp_path / "base")
+    plan = TrainingPlan(method=method, dtype=dtype, rank=8, seq=32, padded=False)
+    rig = Rig(prepare_training(load_model(tmp_path / "base", plan, "cpu"), plan), plan, "cpu", 256, learning_rate=1e-2)
+    losses = train(rig)
+    assert losses[-1] < 0.9 * losses[0]
+    save_adapter(rig.model, tmp_path / "adapter")
+    tokens = draw_tokens(rig, 2, 16)
+    merged = merge_adapter(load_model(tmp_path / "base", plan, "cpu"), tmp_path / "adapter")
+    assert all(type(layer) is torch.nn.Linear for layer in merged.modules() if isinstance(layer, torch.nn.Linear))
+    assert (logits(rig.model, tokens) - logits(merged, tokens)).abs().max() < 1e-2
+
+
+def test_layers_of_one_shape_are_copies_of_one_quantisation_in_storage_of_their_own():
+    model = build_model(LLAMA, TrainingPlan(method="qlora", dtype="bf16"), "cpu")
+    first, second = (layer.self_attn.q_proj.weight for layer in model.model.layers)
+    assert torch.equal(first.data, second.data)
+    assert first.data_ptr() != second.data_ptr()
+    assert first.quant_state.absmax.data_ptr() != second.quant_state.absmax.data_ptr()
+    assert first.numel() * first.element_size() == 64 * 64 / 2
+    model = build_model(LLAMA, TrainingPlan(method="lora-int8", dtype="fp32"), "cpu")
+    first, second = (layer.self_attn.q_proj.weight for layer in model.model.layers)
+    assert first.dtype == second.dtype == torch.int8
+    assert torch.equal(first.SCB, second.SCB)
+    assert torch.equal(first.CB, second.CB)
+    assert first.CB.data_ptr() != second.CB.data_ptr()
+
+
+def test_tied_weights_stay_tied_and_buffers_are_what_the_class_computes():
+    """Gemma 3 multiplies its embedding by sqrt(64) = 8; a rotary frequency of index 0 is 1."""
+    config = {
+        "model_type": "gemma3_text", "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 32, "vocab_size": 256,
+    }
+    model = build_model(config, TrainingPlan(method="qlora", dtype="fp32"), "cpu")
+    assert model.lm_head.weight is model.model.embed_tokens.weight
+    assert float(model.model.embed_tokens.embed_scale) == 8.0
+    held = [*model.named_parameters(), *model.named_buffers()]
+    assert [name for name, tensor in held if tensor.device.type == "meta"] == []
+    inverse = [buffer for name, buffer in model.named_buffers() if name.endswith("inv_freq")]
+    assert inverse
+    assert all(float(buffer[0]) == 1.0 for buffer in inverse)
+    assert train(rig_for("qlora", config=config), steps=4)[-1] < 6.0
+
+
+def test_a_class_without_sdpa_takes_eager_and_the_trained_parameters_are_the_closed_forms():
+    """tiny-llama, rank 8: the formula counts 8 (inputs + outputs) for seven products in four layers."""
+    plan = TrainingPlan(method="lora", rank=8.0)
+    model = prepare_training(build_model(TINY_CONFIG, plan, "cpu"), plan)
+    assert trained_count(model) == trained_parameters(tiny_shape(), plan)
+    gemma2 = build_meta({**LLAMA, "model_type": "gemma2", "head_dim": 16}, TrainingPlan(attention="sdpa"))
+    assert gemma2.config._attn_implementation == "eager"
+
+
+QWEN_MOE = {
+    **LLAMA, "model_type": "qwen3_moe", "head_dim": 16, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32,
+}  # fmt: skip
+
+
+def test_a_mixture_of_experts_trains_on_a_4_bit_base_and_peft_says_what_its_experts_do_not_take():
+    assert train(rig_for("qlora", config=QWEN_MOE), 6)[-1] < 5.5
+    with pytest.raises(InputError, match="peft refuses this model"):
+        rig_for("lora", config=QWEN_MOE, dropout=0.1)
+
+
+def test_the_stored_bytes_are_the_closed_forms():
+    """Weights, packed weights and scales as torch holds them, without the adapters: equal to the byte."""
+    for method in ("full", "lora", "qlora", "lora-int8"):
+        for double in (True, False):
+            plan = TrainingPlan(method=method, dtype="bf16", double_quant=double)
+            model = prepare_training(build_model(TINY_CONFIG, plan, "cpu"), plan)
+            held = {}
+            for name, p in model.named_parameters():
+                state = getattr(p, "quant_state", None)
+                nested = [state.state2.absmax] if state and state.nested else []
+                scales = [state.absmax, *nested] if state else [getattr(p, "SCB", None)]
+                for tensor in [] if "lora_" in name else [p.data, *scales]:
+                    if tensor is not None:
+                        held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            assert sum(held.values()) == base_weight_bytes(tiny_shape(), plan), (method, double)
+
+
+def test_targets_are_modules_that_the_model_has():
+    """phi3 holds q, k and v in one module: asking for q takes the module that holds it."""
+    model = build_meta(LLAMA, TrainingPlan())
+    assert target_modules(model, "qv") == ["q_proj", "v_proj"]
+    assert target_modules(model, "all-linear") == "all-linear"
+    fused = SimpleNamespace(
+        get_output_embeddings=lambda: None, named_modules=lambda: [("a.qkv_proj", torch.nn.Linear(1, 1)), ("a.x", None)],
+    )
+    assert target_modules(fused, "q_proj", (("qkv_proj", "q_proj", "k_proj", "v_proj"),)) == ["qkv_proj"]
+    with pytest.raises(InputError, match=r"--targets: this model has no target 'q_prj'.*nearest: q_proj"):
+        target_modules(model, "q_prj")
+
+
+@pytest.mark.parametrize("kind", ["adamw-bf16", "adamw-8bit"])
+def test_other_optimizers_train_and_hold_small_states(kind):
+    rig = rig_for("lora", optimizer=kind)
+    losses = train(rig)
+    assert losses[-1] < 0.9 * losses[0]
+    if kind == "adamw-bf16":
+        assert {state["exp_avg"].dtype for state in rig.optimizer.state.values()} == {torch.bfloat16}
+
+
+def test_adamw_in_bf16_follows_torchs_to_the_precision_of_its_states():
+    """Ten steps of at most 0.1 each: bf16 keeps 8 bits, so moments and steps are right to 1/256 each."""
+    ours, theirs = (torch.nn.Parameter(torch.ones(64)) for _ in range(2))
+    pull = torch.linspace(-2.0, 2.0, 64)
+    optimizers = AdamWBf16([ours], lr=0.1), torch.optim.AdamW([theirs], lr=0.1)
+    for _ in range(10):
+        for parameter, optimizer in zip((ours, theirs), optimizers, strict=True):
+            optimizer.zero_grad()
+            ((parameter - pull) ** 2).sum().backward()
+            optimizer.step()
+    assert torch.allclose(ours, theirs, atol=0.01)
+
+
+def test_autocast_and_held_logits_train_too():
+    assert train(rig_for("lora", "bf16", autocast=True, logits_kept=True, checkpointing=False, dropout=0.05), 6)[-1] < 5.5
+
+
+@pytest.mark.parametrize("trainer", ["hf", "trl"])
+@pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning:torch")
+def test_trainers_run_the_same_steps_at_two_sizes(trainer):
+    """The plain loop and the Trainers see the same tokens and weights: the first loss agrees to bf16."""
+    if trainer == "trl":
+        pytest.importorskip("trl", reason="the extra trl is not installed")
+    first = train(rig_for("lora"), 2, micro_batch=1)[0]
+    rig = rig_for("lora", trainer=trainer)
+    losses = train(rig, 6, micro_batch=1)
+    assert len(losses) == 6
+    assert losses[0] == pytest.approx(first, abs=0.02)
+    assert losses[-1] < losses[0]
+    assert len(train(rig, 2, micro_batch=2)) == 2
+
+
+def test_a_loss_that_is_no_number_is_an_error():
+    run = PointRun(2, 1024, 1.0, Budget(10.0), PowerMeter(None), Silent())
+    run.take(Step(0.1, 5.0))
+    with pytest.raises(RoiError, match=r"the loss became nan at step 2 of micro-batch 2 x 1,024 tokens"):
+        run.take(Step(0.1, math.nan))
+    with pytest.raises(RoiError, match="inf"):
+        run.take(Step(0.1, math.inf))
+    assert len(run.steps) == 1
+
+
+def test_a_point_ends_with_its_share_and_keeps_its_warm_up():
+    """Share 0: three warm-up steps, and the first timed one ends it. Slow steps (1 s of a share of 6): one warm-up step."""
+    run = PointRun(1, 16, 0.0, Budget(10.0), PowerMeter(None), Silent())
+    steps = 0
+    while run.take(Step(1e-9, 1.0)):
+        steps += 1
+    assert (len(run.steps), run.warmup) in {(WARMUP + 1, WARMUP), (2, 1)}
+    slow = PointRun(1, 16, 6.0, Budget(10.0), PowerMeter(None), Silent())
+    assert slow.take(Step(1.0, 1.0))
+    assert slow.warmup == 1
+    spent = PointRun(1, 16, 5.0, Budget(1e-9), PowerMeter(None), Silent())
+    assert not spent.take(Step(0.001, 1.0))
+    assert not spent.usable
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2, 3, 5, 7, 8, 9, 37, 100])
+def test_the_largest_micro_batch_is_found_by_doubling_and_halving(limit):
+    """Doubling takes log2(limit) + 2 trials, halving as many again."""
+    tried = []
+
+    def fits(micro_batch):
+        tried.append(micro_batch)
+        return micro_batch <= limit
+
+    assert largest_micro_batch(fits) == Largest(limit, proved=True)
+    assert len(tried) <= 2 * math.log2(max(limit, 1)) + 3
+    assert largest_micro_batch(fits, known=limit // 2, failed=limit + 3) == Largest(limit, proved=True)
+    assert largest_micro_batch(fits, known=limit, failed=limit + 1) == Largest(limit, proved=True)
+
+
+def test_the_search_stops_at_its_ceiling_and_when_time_is_up():
+    assert largest_micro_batch(lambda _: True) == Largest(CEILING, proved=True)
+    assert largest_micro_batch(lambda _: True, known=4, hurry=lambda: True) == Largest(4, proved=False)
+
+
+def test_running_out_of_memory_leaves_a_rig_that_trains_again(monkeypatch):
+    """A layer that refuses more than 2 sequences, as a full GPU would: 1 and 2 run, 3 does not, and 1 runs again."""
+    rig = rig_for("lora")
+    inner = rig.model.get_base_model().model.layers[1]
+    forward = inner.forward
+
+    def full(hidden, *rest, **more):
+        if hidden.shape[0] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return forward(hidden, *rest, **more)
+
+    monkeypatch.setattr(inner, "forward", full)
+    assert largest_micro_batch(lambda n: try_size(rig, n, 16)) == Largest(2, proved=True)
+    assert all(p.grad is None for p in rig.model.parameters())
+    assert rig.optimizer is None
+    assert len(train(rig, 2, micro_batch=1)) == 2
+    monkeypatch.setattr(inner, "forward", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        try_size(rig, 1, 16)
+
+
+def test_what_counts_as_out_of_memory():
+    assert ran_out(torch.OutOfMemoryError("CUDA out of memory"))
+    assert ran_out(MemoryError())
+    assert ran_out(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"))
+    assert ran_out(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"))
+    assert not ran_out(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not ran_out(RoiError("out of memory"))
+
+
+class FakeNvml:
+    """A driver with one board at 300 W whose energy counter may be absent."""
+
+    NVML_CLOCK_SM, NVML_CLOCK_MEM = 1, 2
+
+    class NVMLError(Exception):
+        """As pynvml has it."""
+
+    def __init__(self, *, counter):
+        self.counter, self.millijoules = counter, 1_000_000
+        self.processes = []
+
+    def nvmlDeviceGetComputeRunningProcesses(self, _):  # noqa: N802 -- NVML's names
+        return self.processes
+
+    def nvmlDeviceGetPowerUsage(self, _):  # noqa: N802
+        return 300_000
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, _):  # noqa: N802
+        if not self.counter:
+            raise self.NVMLError
+        self.millijoules += 5_000
+        return self.millijoules
+
+    def nvmlDeviceGetClockInfo(self, _, which):  # noqa: N802
+        return {1: 1980, 2: 2619}[which]
+
+
+def test_energy_is_the_counters_difference_or_power_over_time():
+    """The fake counter gains 5 J a reading, and is read twice. Without it: 300 W, whatever the time."""
+    meter = PowerMeter(Board(FakeNvml(counter=True), "handle"))
+    meter.start()
+    draw = meter.stop()
+    assert draw.energy_j == pytest.approx(5.0)
+    assert (draw.sm_clock_hz, draw.memory_clock_hz) == (1.98e9, 2.619e9)
+    meter = PowerMeter(Board(FakeNvml(counter=False), "handle"))
+    meter.start()
+    assert meter.stop().power_w == pytest.approx(300.0)
+    assert PowerMeter(None).stop() == Draw(None, None, None, None)
+
+
+def test_other_processes_are_named_and_ours_is_found_in_a_container_too():
+    driver = FakeNvml(counter=True)
+    driver.processes = [SimpleNamespace(pid=4242, usedGpuMemory=3 * 2**30), SimpleNamespace(pid=os.getpid(), usedGpuMemory=1)]
+    board = Board(driver, "handle")
+    assert board.others() == ["process 4242 (3.0 GiB)"]
+    assert board.process_bytes() == 1.0
+    driver.processes = []
+    board = Board(driver, "handle")
+    assert board.others() == []
+    driver.processes = [SimpleNamespace(pid=77, usedGpuMemory=5)]  # our process under the host's number
+    assert board.process_bytes() == 5.0
+    driver.processes.append(SimpleNamespace(pid=78, usedGpuMemory=6))
+    assert board.process_bytes() is None
+
+
+@pytest.mark.parametrize(("name", "gib", "wanted"), [
+    ("NVIDIA H100 80GB HBM3", 79.1, "H100-80GB-SXM"), ("NVIDIA A100-SXM4-40GB", 39.4, "A100-40GB-SXM"),
+    ("Tesla T4", 14.6, "T4"), ("NVIDIA GeForce RTX 4090", 23.6, "RTX-4090"),
+    ("NVIDIA H100 80GB HBM3", 9.8, None), ("Quadro K620", 2.0, None),
+])
+def test_the_drivers_name_finds_the_catalogs_card_unless_it_is_a_slice_of_one(name, gib, wanted):
+    assert catalog_gpu(name, gib * GIB) == wanted
+
+
+def test_a_missing_package_is_one_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(MissingExtra, match=r"this needs peft: pip install 'lora-roi\[profile\]'"):
+        reload(stack)
+    monkeypatch.undo()
+    reload(stack)
+
+
+def test_a_smaller_model_keeps_its_architecture_and_says_so():
+    """4 of 32 layers, widths over 16: 4096 to 256, 14336 to 896, 32 heads to 2, 8 key-value heads to 1 (at least one)."""
+    config = {"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
+              "num_key_value_heads": 8, "head_dim": 128, "vocab_size": 128256, "layer_types": ["full_attention"] * 32}
+    small, said = shrink_config(config, 4, 16)
+    assert said == "4 of 32 layers, widths divided by 16 to multiples of 32"
+    assert (small["hidden_size"], small["intermediate_size"], small["vocab_size"]) == (256, 896, 8000)
+    assert (small["num_attention_heads"], small["num_key_value_heads"], small["head_dim"]) == (2, 1, 128)
+    assert (small["num_hidden_layers"], len(small["layer_types"])) == (4, 4)
+    assert tiny_shape().parameters == tiny_shape().published_parameters
+
+
+def points(fixed_s, per_token_s, sizes):
+    return [
+        TrainPoint(micro_batch=b, seq=t, step_s=(9.0, *[fixed_s + per_token_s * b * t] * 3), warmup=1, memory=MemoryReading())
+        for b, t in sizes
+    ]
+
+
+def test_the_line_through_the_points_separates_fixed_and_per_token_time():
+    """step = 10 ms + 5 us x tokens; warm-up of 9 s is cut."""
+    line = step_line(points(0.010, 5e-6, [(1, 512), (2, 512), (4, 2048)]))
+    assert line.fixed_s == pytest.approx(0.010)
+    assert line.per_token_s == pytest.approx(5e-6)
+    assert line.worst_error == pytest.approx(0.0, abs=1e-9)
+    assert step_line(points(0.01, 5e-6, [(1, 512), (1, 512), (2, 512)])) is None
+    assert step_remark(points(0.010, 5e-6, [(1, 512), (2, 512), (4, 2048)])) == (
+        "step = 10.00 ms + 5.000 us x tokens, through 3 medians, the worst 0% off")
+    assert step_remark(points(0.01, 5e-6, [(1, 512), (2, 512)])).startswith("step time by tokens: no line through 2 sizes")
+
+
+def test_no_step_has_a_negative_part_and_a_line_that_does_not_hold_is_not_shown():
+    """10, 21 and 44 ms at 1,000, 2,000 and 4,000 tokens: a free line starts below 0. Without a fixed part the best slope for
+    x = tokens / seconds = 100,000, 95,238 and 90,909 is sum x / sum x^2 = 286,147 / 2.7335e10 = 10.468 us, 4.8% off at 44 ms.
+    Steps that fall as tokens rise have no part per token: a level line, furthest off at the shortest.
+    """
+    def timed(*milliseconds):
+        sizes = [(1, 1000), (1, 2000), (1, 4000)]
+        return [points(ms / 1e3, 0.0, [size])[0] for ms, size in zip(milliseconds, sizes, strict=True)]
+
+    line = step_line(timed(10.0, 21.0, 44.0))
+    assert (line.fixed_s, line.per_token_s) == (0.0, pytest.approx(10.468e-6, rel=1e-4))
+    assert line.worst_error == pytest.approx(0.0483, abs=1e-3)
+    assert step_remark(timed(10.0, 21.0, 44.0)).startswith("step = 10.468 us x tokens, through 3 medians, the worst 5% off")
+    falling = step_line(timed(1000.0, 500.0, 90.0))
+    assert falling.per_token_s == 0.0
+    assert falling.fixed_s > 0.0
+    assert "no line holds; the best one misses a median by" in step_remark(timed(1000.0, 500.0, 90.0))
+
+
+def test_utilisation_leaves_recompute_out():
+    """Time such that 4 x parameters x tokens (frozen base: one forward, one backward) is half the H100's 989 TFLOP/s.
+
+    Adapters (0.5% of the weights, three times) and attention come on top: a little above one half.
+    """
+    model, gpu = find_model("llama-3.1-8b"), find_gpu("H100")
+    seconds = 4.0 * model.active_parameters * 2048 / (0.5 * gpu.matrix_flops("bf16"))
+    point = points(seconds, 0.0, [(1, 2048)])[0]
+    mfu = [utilisation(point, TrainingPlan(checkpointing=kept), model, gpu) for kept in (True, False)]
+    assert mfu[0] == mfu[1]
+    assert 0.5 < mfu[0] < 0.56
+
+
+def test_the_report_shows_every_figure_of_a_gpu_in_80_columns():
+    """Predicted 22 of measured 20 GiB: +10%. 2 x 1,000 tokens in 0.5 s: 4,000 tokens/s; 300 J over 3 steps: 0.05 J/token."""
+    point = TrainPoint(
+        micro_batch=2, seq=1000, step_s=(3.0, 0.5, 0.5, 0.5), warmup=1, losses=(12.0, 11.5, 11.0, 10.0),
+        memory=MemoryReading(allocated_bytes=20 * GIB, reserved_bytes=21 * GIB, process_bytes=22 * GIB, device_bytes=23 * GIB),
+        power_w=200.0, energy_j=300.0, predicted_allocated_bytes=22 * GIB,
+    )
+    environment = Environment(
+        device="cuda", gpu="H100-80GB-SXM", gpu_name="NVIDIA H100 80GB HBM3", driver="580.1", sm_clock_hz=1.98e9,
+        power_limit_w=700.0, versions={"torch": "2.13.0"},
+    )
+    profile = TrainProfile(
+        started=datetime(2026, 11, 25, tzinfo=UTC), environment=environment, model="llama-3.1-8b",
+        plan=plan_record(TrainingPlan()), weights="random", trained_parameters=41_943_040, points=(point,),
+        largest_micro_batch={"1000": 12}, complete=False, notes=("4 x 1,000: out of memory",),
+    )
+    text = train_text(profile, find_model("llama-3.1-8b"), find_gpu("H100"), None)
+    assert max(map(len, text.splitlines())) <= 80
+    for part in ("500.0", "4,000", "200", "0.05", "20.00", "22.00", "+10.0%", "21.00", "23.00", "1,000 tokens: 12",
+                 "1,980 MHz", "limit 700 W", "out of memory", "incomplete", "989 TFLOP/s"):
+        assert part in text, part
+
+
+SMALL = ("--device", "cpu", "--layers", "1", "--shrink", "4")
+
+
+@pytest.fixture
+def few_steps(monkeypatch):
+    """Points end after 5 timed steps, so that the budget can be one that a busy machine holds too."""
+    monkeypatch.setattr(train_point, "TIMED", 5)
+
+
+def run(*words):
+    return CliRunner().invoke(main, ["profile", "train", *words])
+
+
+@pytest.mark.usefixtures("few_steps")
+def test_the_command_trains_on_a_cpu_and_keeps_what_it_measured(tmp_path):
+    words = (*SMALL, "--method", "qlora", "--micro-batch", "1,2", "--seq", "16,32", "--budget", "60s", "--seed", "5")
+    result = run(*words, "--profiles", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    *report, kept = result.stdout.splitlines()
+    assert max(map(len, report)) <= 80
+    assert "not tiny-llama itself but 1 of 4 layers, widths divided by 4 to multiples of 32" in " ".join(result.stdout.split())
+    file, = tmp_path.rglob("*.json")
+    assert kept == f"kept as {file}"  # one line however long, so that it can be copied
+    profile = TrainProfile.model_validate(json.loads(file.read_text()))
+    assert profile.model == "tiny-llama (1 of 4 layers, widths divided by 4 to multiples of 32)"
+    assert (profile.environment.device, profile.environment.seed, profile.weights) == ("cpu", 5, "random")
+    assert {"python", "torch", "peft", "bitsandbytes", "roi"} <= set(profile.environment.versions)
+    assert read_plan(profile.plan).method == "qlora"
+    assert profile.points
+    for point in profile.points:
+        assert len(point.step_s) == len(point.losses) > point.warmup
+        assert point.memory.process_bytes > 1e8
+        assert point.memory.allocated_bytes is None
+    again = run(*words, "--profiles", str(tmp_path), "--format", "json")
+    assert json.loads(again.stdout)["kind"] == "train"
+    assert len(list(tmp_path.rglob("*.json"))) == 2
+
+
+def test_ctrl_c_keeps_what_is_done(tmp_path, monkeypatch):
+    def interrupted(_rig, micro_batch, _seq, on_step, _limit=0):
+        for number in range(6):
+            if micro_batch == 2 and number == 5:
+                raise KeyboardInterrupt
+            if not on_step(Step(0.25, 5.0 - number)):
+                return
+
+    monkeypatch.setattr(train_point, "run_steps", interrupted)
+    output = tmp_path / "kept.json"
+    result = run(*SMALL, "--micro-batch", "1,2", "--seq", "16", "--budget", "1h", "--output", str(output))
+    assert result.exit_code == 130
+    profile = TrainProfile.model_validate(json.loads(output.read_text()))
+    assert not profile.complete
+    assert [(p.micro_batch, len(p.step_s), p.warmup) for p in profile.points] == [(1, 6, 3), (2, 5, 3)]
+    assert "interrupted by the user" in profile.notes
+    assert "incomplete" in result.stdout
+
+
+def watched(rig, looks):
+    """A step of 16 tokens whose budget ends after so many looks at the clock; None where it did not end."""
+    left = iter([1.0] * looks)
+    first = FirstStep(rig, lambda: next(left, -1.0))
+    try:
+        run_steps(rig, 1, 16, lambda _: first.over())
+    except StepTooLong as error:
+        assert next(left, None) is None
+        return error.step_s
+    return None
+
+
+@pytest.mark.parametrize(("trainer", "checkpointing"), [("plain", True), ("plain", False), ("hf", True)])
+@pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning:torch")
+def test_a_first_step_ends_where_the_budget_does_forwards_and_backwards_and_the_rig_trains_on(trainer, checkpointing):
+    """Half as many looks as modules end in forward, 1.2 times as many in recompute or backward, 100 times as many nowhere."""
+    rig = rig_for("lora", trainer=trainer, checkpointing=checkpointing)
+    modules = len(computing_leaves(rig.model))
+    hooks = sum(len(module._forward_hooks) for module in rig.model.modules())
+    assert watched(rig, modules // 2) > 0.0
+    assert watched(rig, int(1.2 * modules)) > 0.0
+    assert watched(rig, 100 * modules) is None
+    assert sum(len(module._forward_hooks) for module in rig.model.modules()) == hooks
+    assert len(train(rig, 2)) == 2
+
+
+def test_what_a_whole_step_takes_follows_from_the_modules_that_were_done(monkeypatch):
+    """A quarter of (modules x 2) looks in 3 s: 12 s the whole, without checkpointing."""
+    rig = rig_for("lora", checkpointing=False)
+    clock = iter([100.0, 103.0])
+    monkeypatch.setattr(first_step.time, "monotonic", lambda: next(clock))
+    modules = len(computing_leaves(rig.model))
+    assert watched(rig, modules // 2 - 1) == pytest.approx(12.0, rel=0.05)
+
+
+def test_a_budget_that_holds_no_step_is_one_message_with_one_that_does(tmp_path):
+    """A millisecond is over before the first layer is."""
+    result = run(*SMALL, "--micro-batch", "1,2", "--seq", "16", "--budget", "0.001s", "--profiles", str(tmp_path))
+    assert (result.exit_code, result.stdout) == (1, "")
+    said = re.fullmatch(r"roi: --budget: 0.001 s is too short, nothing was measured: 1 x 16: the budget ended inside the first "
+                        r"step; --budget (\d+)s would do for that size\n", result.stderr)
+    assert said
+    assert list(tmp_path.rglob("*")) == []
+    assert int(said[1]) >= 1
+
+
+def test_ctrl_c_before_a_measurement_keeps_nothing_and_says_so(tmp_path, monkeypatch):
+    def interrupted(_rig, _micro_batch, _seq, on_step, _limit=0):
+        on_step(Step(0.25, 5.0))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_point, "run_steps", interrupted)
+    result = run(*SMALL, "--budget", "1h", "--profiles", str(tmp_path))
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "roi: interrupted; nothing was kept\n")
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_out_of_memory_everywhere_is_an_error_and_no_file(tmp_path, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(train_point, "run_steps", full)
+    result = run(*SMALL, "--micro-batch", "1,2", "--seq", "32", "--profiles", str(tmp_path))
+    assert (result.exit_code, list(tmp_path.rglob("*"))) == (1, [])
+    assert result.stderr == "roi: nothing was measured: 1 x 32 ran out of memory\n"
+
+
+def said(chosen):
+    return " ".join(chosen.notes)
+
+
+def test_a_config_json_has_the_closed_form_that_fit_has_or_says_why_not(tmp_path):
+    """The tiny llama's entries give the tiny llama's shape; a mixture has none; targets that the shape lacks leave it out."""
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(TINY_CONFIG))
+    read = choose_model(str(file), None, "cpu")
+    assert (read.listed, read.shape.parameters) == (False, tiny_shape().parameters)
+    assert closed_form(read, TrainingPlan()).shape == read.shape
+    other = closed_form(read, TrainingPlan(targets="query"))
+    assert other.shape is None
+    assert "predicted: no closed form (--targets:" in said(other)
+    smaller = choose_model(None, None, "cpu", layers=1)
+    assert smaller.shape.layers == 1
+    assert smaller.name == "tiny-llama (1 of 4 layers)"
+    file.write_text(json.dumps(QWEN_MOE))
+    mixture = choose_model(str(file), None, "cpu")
+    assert mixture.shape is None
+    assert "predicted: no closed form (num_experts = 4: only dense models" in said(mixture)
+    with pytest.raises(InputError, match="--targets: tiny-llama has no target 'query'"):
+        closed_form(choose_model(None, None, "cpu"), TrainingPlan(targets="query"))
+
+
+@pytest.mark.parametrize(("heads", "shared", "divisor", "wanted"), [
+    (40, 8, 3, (12, 2)), (32, 8, 16, (2, 1)), (4, 4, 8, (1, 1)),
+])
+def test_query_heads_of_a_smaller_model_share_key_value_heads_evenly(heads, shared, divisor, wanted):
+    """40 over 3 is 13, 8 over 3 is 2: 12 query heads, six to each of two."""
+    small, _ = shrink_config({"num_attention_heads": heads, "num_key_value_heads": shared}, None, divisor)
+    assert (small["num_attention_heads"], small["num_key_value_heads"]) == wanted
+
+
+def test_the_rank_is_bounded_by_the_widest_target_not_by_a_gate_of_one_output():
+    """Llama 8B's widest is 4,096; Qwen1.5-MoE has a target of one output beside wide ones, and rank 16 is usual for it."""
+    check_rank(find_model("llama-3.1-8b"), TrainingPlan(rank=4096))
+    with pytest.raises(InputError, match="rank: 4,097 is not usable; at most 4,096"):
+        check_rank(find_model("llama-3.1-8b"), TrainingPlan(rank=4097))
+    check_rank(find_model("qwen1.5-moe-a2.7b"), TrainingPlan(rank=16))
+    with pytest.raises(InputError, match="at most 1,024"):
+        check_rank(find_model("llama-3.1-8b"), TrainingPlan(rank=2048, targets="k_proj"))
+    check_rank(find_model("llama-3.1-8b"), TrainingPlan(method="full", rank=1e9))
+
+
+class Heard(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+
+    def emit(self, record):
+        self.lines.append(record.getMessage())
+
+
+@pytest.mark.usefixtures("few_steps")
+def test_what_transformers_advises_stays_out_of_the_talk(tmp_path):
+    """bert: it says twice that it is meant for another use, and once how it computes the loss."""
+    (tmp_path / "bert.json").write_text(json.dumps({
+        "model_type": "bert", "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64,
+        "vocab_size": 256, "max_position_embeddings": 64,
+    }))
+    heard = Heard()
+    logging.getLogger("transformers").addHandler(heard)
+    try:
+        words = ("--micro-batch", "1", "--seq", "16", "--budget", "60s", "--profiles", str(tmp_path))
+        result = run(str(tmp_path / "bert.json"), "--device", "cpu", *words)
+    finally:
+        logging.getLogger("transformers").removeHandler(heard)
+    assert result.exit_code == 0, result.output
+    assert (heard.lines, result.stderr) == ([], "")
+
+
+def test_every_door_into_the_room_imports_its_packages_quietly():
+    """`roi.profiling.stack`, which keeps known noise out, is imported before bitsandbytes whichever module comes first."""
+    code = """
+import sys
+class Watch:
+    def find_spec(self, name, *_):
+        if name in ("bitsandbytes", "peft", "transformers"):
+            print(name, "roi.profiling.stack" in sys.modules)
+sys.meta_path.insert(0, Watch())
+import roi.profiling.dry.dry_predictor
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert sorted(done.stdout.splitlines()) == ["bitsandbytes True", "peft True", "transformers True"]
+    assert done.stderr == ""
+
+
+def test_out_of_memory_leaves_a_point_out_and_bounds_the_search(tmp_path, monkeypatch):
+    """Micro-batch 2 fails at 32 tokens: 4 x 32 is not tried, the others are kept."""
+    tried = []
+
+    def full(_rig, micro_batch, seq, on_step, _limit=0):
+        tried.append((micro_batch, seq))
+        if micro_batch * seq >= 64:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        while on_step(Step(0.01, 5.0)):
+            pass
+
+    monkeypatch.setattr(train_point, "run_steps", full)
+    output = tmp_path / "kept.json"
+    result = run(*SMALL, "--micro-batch", "1,2,4", "--seq", "32", "--budget", "10s", "--output", str(output))
+    assert result.exit_code == 0, result.output
+    assert tried == [(1, 32), (2, 32)]
+    profile = TrainProfile.model_validate(json.loads(output.read_text()))
+    assert [p.micro_batch for p in profile.points] == [1]
+    assert "2 x 32: out of memory" in profile.notes
+    assert "4 x 32: left out, 2 x 32 ran out of memory" in profile.notes
+
+
+@pytest.mark.usefixtures("few_steps")
+def test_real_weights_come_from_a_folder(tmp_path):
+    build_model(LLAMA, TrainingPlan(method="full", dtype="fp32"), "cpu").save_pretrained(tmp_path / "weights")
+    quick = ("--micro-batch", "1", "--seq", "16", "--budget", "60s")
+    result = run("--device", "cpu", "--weights", str(tmp_path / "weights"), *quick, "--output", str(tmp_path / "kept.json"))
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "kept.json").read_text())["weights"] == str(tmp_path / "weights")
+    wrong = run("llama-3.1-8b", "--device", "cpu", "--weights", str(tmp_path / "weights"))
+    assert wrong.exit_code == 2
+    assert "hidden_size 64, but llama-3.1-8b has 4096" in wrong.stderr
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (("--device", "tpu"), "--device: 'tpu' is not one of cuda, cpu"),
+    (("--device", "cpu", "--budget", "soon"), "a time above 0 such as 90s, 2m or 0.5h"),
+    (("--device", "cpu", "--budget", "0s"), "--budget: '0s'"),
+    (("--device", "cpu", "--micro-batch", "1,x"), "whole numbers from 1 with commas"),
+    (("--device", "cpu", "--seq", "8192"), "tiny-llama takes at most 4,096"),
+    (("--device", "cpu", "--seq", "99999999"), "--seq: 99,999,999 tokens is not usable; tiny-llama takes at most 4,096"),
+    (("--device", "cpu", "--micro-batch", "5000"), "--micro-batch: 5,000 is not usable; at most 4,096"),
+    (("--device", "cpu", "--rank", "100000"), "--rank: 100,000 is not usable; at most 256, the full rank"),
+    (("--device", "cpu", "--shrink", "4", "--rank", "65"), "--rank: 65 is not usable; at most 64,"),
+    (("--device", "cpu", "--targets", "q_prj"), "no target 'q_prj'"),
+    (("--device", "cpu", "--method", "lorra"), "nearest: lora"),
+    (("--device", "cpu", "--optimizer", "paged-adamw-8bit"), "paging needs a GPU"),
+    (("--device", "cpu", "--attention", "flash", "--dtype", "bf16"), "FlashAttention needs a GPU"),
+    (("--device", "cpu", "--attention", "flash"), "'flash' is not usable with dtype: 'fp32'"),
+    (("--device", "cpu", "--layers", "9"), "this model has 4"),
+    (("--device", "cpu", "--shrink", "0"), "--shrink: 0"),
+    (("--device", "cpu", "--weights", "no/such/folder"), "is not a folder"),
+    (("--device", "cpu", "--output", "no/such/folder/kept.json"), "--output: no folder no/such/folder"),
+    (("llama-3.1-8b", "--device", "cpu"), "--layers 2 --shrink 8 makes a small model of it"),
+    (("lama-3.1-8b", "--device", "cpu"), "nearest: llama-3.1-8b"),
+])
+def test_what_cannot_run_is_one_sentence(words, message):
+    result = run(*words)
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_gpu_that_is_not_there_or_is_used_is_refused(monkeypatch):
+    if not torch.cuda.is_available():
+        result = run("llama-3.1-8b", "--device", "cuda")
+        assert result.exit_code == 2
+        assert "sees no GPU; --device cpu runs a small model" in result.stderr
+    board = SimpleNamespace(others=lambda: ["process 4242 (3.1 GiB)"])
+    properties = SimpleNamespace(uuid="1-2")
+    environment = sys.modules["roi.profiling.host.this_machine"]
+    monkeypatch.setattr(environment, "open_boards", lambda: {"1-2": board})
+    monkeypatch.setattr(environment.torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(environment.torch.cuda, "get_device_properties", lambda _: properties)
+    with pytest.raises(InputError, match=r"used by process 4242 \(3.1 GiB\).*or --force"):
+        environment.claim_board("cuda")
+    assert environment.claim_board("cuda", force=True) == (board, ("the GPU was shared with process 4242 (3.1 GiB)",))
+
+
+def test_the_bar_is_drawn_on_a_terminal_alone():
+    with show_progress(SimpleNamespace(isatty=lambda: False)) as watcher:
+        assert isinstance(watcher, Silent)
+        watcher.say("x")
+        watcher.update("x", 0.5, 1.0)
+
+
+def test_on_a_gpu_the_search_follows_the_points_and_starts_from_what_ran(monkeypatch):
+    """A GPU that holds 6 sequences of 32 tokens: 2 ran, so 4 and 8 are tried, then 6 and 7; clocks are those under load."""
+    tried = []
+
+    def fits(_rig, micro_batch, _seq):
+        tried.append(micro_batch)
+        return micro_batch <= 6
+
+    def step(_rig, run):
+        while run.take(Step(0.01, 5.0)):
+            pass
+        return Draw(300.0, 6.0, 1.98e9, 2.6e9)
+
+    for name, fake in (("try_size", fits), ("run_point", step), ("reset_memory", lambda _: None), ("recover", lambda _: None),
+                       ("read_memory", lambda *_: MemoryReading(allocated_bytes=1.0))):
+        monkeypatch.setattr(train_room, name, fake)
+    plan = TrainingPlan()
+    request = TrainRequest("m", LLAMA, plan, ((1, 32), (2, 32)), "cuda", 60.0, shape=tiny_shape())
+    work = train_room._Work(request, Rig(None, plan, "cuda", 256), None, Silent(), [])
+    work.run()
+    assert tried == [4, 8, 6, 7]
+    assert work.largest == {"32": 6}
+    assert work.complete
+    assert work.clocks() == {"sm_clock_hz": 1.98e9, "memory_clock_hz": 2.6e9}
+    assert all(p.power_w == 300.0 and p.predicted_allocated_bytes > 1e6 for p in work.points)
+
+
+def test_a_gpu_is_timed_by_its_own_events(monkeypatch):
+    """Two events 250 ms apart are 0.25 s, whatever the clock says."""
+    class Event:
+        def __init__(self, *, enable_timing):
+            assert enable_timing
+
+        def record(self):
+            """Marks the stream."""
+
+        def synchronize(self):
+            """Waits."""
+
+        def elapsed_time(self, _):
+            return 250.0
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    watch = Stopwatch("cuda")
+    watch.start()
+    assert watch.stop() == 0.25
+
+
+def test_shares_of_the_budget_grow_as_the_root_of_the_tokens():
+    """1 x 100 and 1 x 400: 10 to 20, a third and what is left."""
+    assert train_room._share([(1, 100), (1, 400)]) == pytest.approx(1 / 3)
+    assert train_room._share([(1, 400)]) == 1.0
+
+
+def test_a_folder_that_is_a_file_is_refused_before_the_run(tmp_path):
+    (tmp_path / "file").write_text("")
+    result = run(*SMALL, "--budget", "60s", "--profiles", str(tmp_path / "file"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "is not a folder" in result.stderr
+
+
+@pytest.mark.usefixtures("few_steps")
+def test_what_cannot_be_written_is_at_least_shown(tmp_path, monkeypatch):
+    def full(*_):
+        raise InputError("disk full")
+
+    monkeypatch.setattr("roi.store.profiles.lookup.save_profile", full)
+    words = ("--micro-batch", "1", "--seq", "16", "--budget", "60s", "--profiles", str(tmp_path))
+    result = run(*SMALL, *words)
+    assert result.exit_code == 2
+    assert "median ms" in result.stdout
+    assert "kept as" not in result.stdout
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_the_four_memories_are_in_order_and_the_loss_falls(tmp_path):
+    output = tmp_path / "kept.json"
+    sizes = ("--micro-batch", "1,2", "--seq", "128", "--budget", "20s")
+    result = run("tiny-llama", "--device", "cuda", "--method", "qlora", *sizes, "--output", str(output))
+    assert result.exit_code == 0, result.output
+    profile = TrainProfile.model_validate(json.loads(output.read_text()))
+    for point in profile.points:
+        m = point.memory
+        assert 0 < m.allocated_bytes <= m.reserved_bytes
+        assert m.process_bytes is None or m.reserved_bytes <= m.process_bytes <= m.device_bytes
+        assert point.losses[-1] < point.losses[0]
+    assert profile.largest_micro_batch["128"] >= 2

@@ -1,0 +1,402 @@
+"""What is told: every figure with its arithmetic, nothing wider than the screen, nothing left out in silence."""
+
+import json
+import math
+import re
+from dataclasses import asdict, replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from roi.answers.saved import read_saved, replay
+from roi.economics.decision.comparison import Comparison, compare
+from roi.errors import CaseError, InputError
+from roi.facts.fact import Basis, Fact
+from roi.report.comparison.comparison_json import comparison_json
+from roi.report.comparison.comparison_markdown import comparison_markdown, render_markdown
+from roi.report.comparison.cost_tree import find_option
+from roi.report.comparison.scope import excluded, included
+from roi.report.comparison.story import comparison_text
+from roi.report.layout.blocks import Row, Table
+from roi.report.layout.render_text import render_text, wrap_arithmetic
+from roi.report.layout.wording import chance, fact_name, fact_range, figure, money_of, months, percent, requests, usd
+from roi.resolution.resolution import Resolved, resolve
+from roi.scenario.file import load_scenario
+
+TOP = {
+    "schema", "roi_version", "scenario", "case", "recommended", "verdict", "next_step", "gates", "options", "break_even",
+    "break_even_requests_per_day", "drivers", "included", "excluded", "warnings",
+}
+OPTION = {
+    "id", "kind", "label", "feasible", "reason", "upfront_usd", "monthly_usd", "tco_usd", "pv_cost_usd", "npv_usd",
+    "npv_without_errors_usd", "npv_vs_best_untrained_usd", "roi", "irr", "payback_months", "payback_discounted_months",
+    "payback_status", "usd_per_request", "usd_per_mtok", "npv_p10_p50_p90", "payback_p10_p50_p90", "probability_best",
+    "probability_npv_positive", "months_to_live", "lines", "fleet", "training", "quality",
+}
+PROBABILISTIC = ("npv_p10_p50_p90", "payback_p10_p50_p90", "probability_best", "probability_npv_positive")
+BILL = ("incumbent.bill_usd_per_month=20000", "people.setup_hours_existing=true", "draws=128")
+
+
+@cache
+def resolved(*overrides: str) -> Resolved:
+    return resolve(load_scenario(None, overrides))
+
+
+@cache
+def answer(*overrides: str) -> Comparison:
+    return compare(resolved(*overrides).case)
+
+
+def as_json(c: Comparison) -> dict:
+    text = comparison_json(c, version="9.9", scenario={"title": "x"}, warnings=("w",))
+
+    def never(constant: str) -> float:
+        raise AssertionError(constant)
+
+    return json.loads(text, parse_constant=never)
+
+
+def save(tmp_path: Path, c: Comparison) -> Path:
+    path = tmp_path / "saved.json"
+    path.write_text(comparison_json(c, version="9.9", scenario=None, warnings=("w",)))
+    return path
+
+
+def test_json_holds_every_promised_key() -> None:
+    body = as_json(answer("draws=64"))
+    assert body.keys() >= TOP
+    assert body["schema"] == "roi.comparison/1"
+    for option in body["options"]:
+        assert option.keys() >= OPTION, option["id"]
+        assert len(option["monthly_usd"]) == (36 if option["feasible"] else 0)
+        for line in option["lines"]:
+            assert line.keys() >= {"name", "monthly_usd", "upfront_usd", "basis", "source", "arithmetic"}
+        if option["fleet"]:
+            assert option["fleet"].keys() >= {"gpu", "instances", "replicas", "gpus", "utilisation_mean", "utilisation_peak"}
+    for fact in body["case"].values():
+        assert list(fact) == ["value", "low", "high", "unit", "basis", "source", "date"]
+    for crossing in body["break_even"]:
+        assert crossing.keys() >= {"option", "baseline", "basis", "first", "stays", "reason"}
+
+
+def test_json_lists_options_in_the_order_of_the_case() -> None:
+    c = answer("draws=64")
+    assert [o["id"] for o in as_json(c)["options"]] == list(c.case.options)
+
+
+def test_json_says_what_is_infeasible_and_why() -> None:
+    barred = [o for o in as_json(answer("draws=64"))["options"] if not o["feasible"]]
+    assert barred
+    for option in barred:
+        assert option["reason"]
+        assert option["npv_usd"] is None
+        assert option["lines"] == option["monthly_usd"] == []
+
+
+def test_json_verdict_is_a_sentence_that_begins_with_the_decision() -> None:
+    c = answer("draws=64")
+    assert as_json(c)["verdict"].startswith(c.verdict.decision)
+    unsure = replace(c, verdict=replace(c.verdict, decision="stay, not sure", sentence="Stay, not sure: too close."))
+    assert as_json(unsure)["verdict"] == "stay, not sure: too close."
+
+
+def test_json_lines_add_up_to_the_totals() -> None:
+    for option in as_json(answer("draws=64"))["options"]:
+        if option["feasible"]:
+            months_of_lines = zip(*(line["monthly_usd"] for line in option["lines"]), strict=True)
+            for total, parts in zip(option["monthly_usd"], months_of_lines, strict=True):
+                assert sum(parts) == pytest.approx(total, abs=1e-6)
+            assert sum(line["upfront_usd"] for line in option["lines"]) == pytest.approx(option["upfront_usd"], abs=1e-6)
+            assert option["upfront_usd"] + sum(option["monthly_usd"]) == pytest.approx(option["tco_usd"], abs=1e-6)
+
+
+def test_json_never_pays_back_is_null() -> None:
+    c = answer("draws=64")
+    o = replace(c.options[1], payback_months=math.inf, payback_p10_p50_p90=(1.0, math.inf, math.inf))
+    shown = next(x for x in as_json(replace(c, options=(c.options[0], o)))["options"] if x["id"] == o.id)
+    assert shown["payback_months"] is None
+    assert shown["payback_p10_p50_p90"] == [1.0, None, None]
+
+
+def test_json_refuses_a_nan() -> None:
+    c = answer("draws=64")
+    with pytest.raises(ValueError, match="JSON compliant"):
+        as_json(replace(c, options=(replace(c.options[0], npv_usd=math.nan),)))
+
+
+def test_json_without_draws_has_no_chances() -> None:
+    body = as_json(answer("draws=0"))
+    assert body["drivers"] == []
+    for option in body["options"]:
+        assert all(option[name] is None for name in PROBABILISTIC)
+
+
+def test_a_saved_comparison_gives_the_same_figures_again(tmp_path: Path) -> None:
+    c = answer(*BILL)
+    saved = read_saved(save(tmp_path, c))
+    assert saved is not None
+    assert saved.case == c.case
+    assert saved.warnings == ("w",)
+    assert as_json(replay(saved)) == as_json(c)
+
+
+def test_a_replay_takes_other_draws_and_another_seed(tmp_path: Path) -> None:
+    saved = read_saved(save(tmp_path, answer("draws=64")))
+    assert saved is not None
+    assert replay(saved, draws=0).drivers == ()
+    assert replay(saved, seed=2).options[1].expected_npv_usd != answer("draws=64").options[1].expected_npv_usd
+
+
+DAMAGE = {
+    "other schema": (lambda b: b.update(schema="roi.comparison/2"), "schema"),
+    "no schema": (lambda b: b.pop("schema"), "schema"),
+    "no case": (lambda b: b.pop("case"), "case"),
+    "a case that is a list": (lambda b: b.update(case=[1]), "case"),
+    "NaN": (lambda b: b["case"]["workload.requests_per_day"].update(value=math.nan), "case.workload.requests_per_day"),
+    "infinity": (lambda b: b["case"]["people.usd_per_hour"].update(high=math.inf), "case.people.usd_per_hour"),
+    "low above value": (lambda b: b["case"]["people.usd_per_hour"].update(low=1e6), "case.people.usd_per_hour"),
+    "a text for a number": (lambda b: b["case"]["evaluation.labels"].update(value="x"), "evaluation.labels"),
+    "a list for a number": (lambda b: b["case"]["quality.bar"].update(value=[1.0]), "quality.bar"),
+    "null for a number": (lambda b: b["case"]["migration.hours"].update(value=None, low=None, high=None), "migration.hours"),
+    "unknown basis": (lambda b: b["case"]["quality.bar"].update(basis="guess"), "case.quality.bar.basis"),
+    "unknown key": (lambda b: b["case"]["quality.bar"].update(colour=1), "case.quality.bar.colour"),
+    "a fact that is a number": (lambda b: b["case"].update({"quality.bar": 3}), "case.quality.bar"),
+    "a path taken out": (lambda b: b["case"].pop("people.usd_per_hour"), "people.usd_per_hour"),
+    "staying taken out": (lambda b: b["case"].pop("options.stay.kind"), "case"),
+    "endless horizon": (lambda b: b["case"]["horizon_months"].update(value=10**9), "case.horizon_months"),
+    "zero horizon": (lambda b: b["case"]["horizon_months"].update(value=0), "case.horizon_months"),
+    "half a month": (lambda b: b["case"]["horizon_months"].update(value=3.5), "case.horizon_months"),
+    "endless draws": (lambda b: b["case"]["draws"].update(value=10**12), "case.draws"),
+    "a huge number": (lambda b: b["case"]["evaluation.labels"].update(value=1e300), "case.evaluation.labels"),
+    "ragged lengths": (lambda b: b["case"]["workload.weights"].update(value=[1.0]), "case"),
+    "no title": (lambda b: b["case"].pop("title"), "title"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_file_is_answered_with_one_sentence_that_names_the_place(tmp_path: Path, kind: str) -> None:
+    path = save(tmp_path, answer("draws=0"))
+    body = json.loads(path.read_text())
+    damage, place = DAMAGE[kind]
+    damage(body)
+    path.write_text(json.dumps(body))
+    with pytest.raises(CaseError, match=re.escape(place)) as caught:
+        _read_and_replay(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [
+    '{"schema": "roi.comparison/1", "case": {', '{"schema": "roi.comparison/1", "schema": "x"}', '{"case": 1e999}',
+    '{"a":' * 100_000,
+])
+def test_a_file_that_is_cut_off_or_says_a_thing_twice_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "cut.json"
+    path.write_text(text)
+    with pytest.raises(CaseError, match=r"cut\.json"):
+        _read_and_replay(path)
+
+
+@pytest.mark.parametrize("text", ["", "title: x\n", "{title: x}", '{"title": "a scenario in JSON"}', "[1]"])
+def test_what_is_no_saved_comparison_is_left_to_the_scenarios_reader(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "other.yaml"
+    path.write_text(text)
+    assert read_saved(path) is None
+
+
+def _read_and_replay(path: Path) -> None:
+    saved = read_saved(path)
+    assert saved is not None
+    replay(saved)
+
+
+@pytest.mark.parametrize("width", [80, 100])
+@pytest.mark.parametrize("everything", [False, True])
+def test_no_line_is_wider_than_the_screen(width: int, everything: bool) -> None:
+    many, few = "workload.requests_per_day=1000000000", "workload.requests_per_day=1"
+    for overrides in (BILL, ("draws=0",), (many, "quality.usd_per_error=1000000000", "draws=16"), (few, "draws=16")):
+        c = answer(*overrides)
+        for id in (None, *c.case.options):
+            text = comparison_text(c, resolved(*overrides).warnings, id, all_options=everything, width=width)
+            assert [line for line in text.split("\n") if len(line) > width] == []
+
+
+def test_the_report_tells_its_parts_in_order() -> None:
+    c = answer(*BILL)
+    text = comparison_text(c, ("mind this",))
+    heads = ["Verdict", "Next step", "Gates", "Options", "Not possible", "Cost of", "What", "One month of delay",
+             "Gap to the real bill", "Break-even", "What moves", "Error rate", "Warnings", "mind this", "Included",
+             "Excluded", "--explain"]
+    places = [text.index(head) for head in heads]
+    assert places == sorted(places)
+
+
+def test_staying_comes_first_and_then_the_highest_expected_npv() -> None:
+    c = answer(*BILL)
+    lines = comparison_text(c, (), all_options=True).split("\n")
+    rows = [line for line in lines if line[:2] in {"  ", "> "} and not line.startswith("  - ")]
+    order = ["stay", *(o.label for o in sorted(c.options, key=lambda o: -o.expected_npv_usd) if o.id != "stay")]
+    places = [next(k for k, row in enumerate(rows) if row[2:].startswith(name)) for name in order]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("overrides", [BILL, ("draws=0",)])
+def test_every_cost_line_shows_its_arithmetic_and_what_it_gives(overrides: tuple[str, ...]) -> None:
+    c = answer(*overrides)
+    for o in c.options:
+        text = " ".join(comparison_text(c, (), o.id).replace("│", " ").split())
+        for line in o.lines:
+            if line.upfront_usd or any(line.monthly_usd):
+                assert f"{line.arithmetic} = " in text, (o.id, line.name)
+
+
+def test_an_infeasible_option_is_explained_by_its_reason() -> None:
+    c = answer("draws=64")
+    barred = c.infeasible[0]
+    text = " ".join(comparison_text(c, (), barred.id).split())
+    assert f"not possible {barred.reason}" in text
+
+
+def test_colour_is_only_where_it_is_asked_for() -> None:
+    c = answer("draws=0")
+    plain, coloured = comparison_text(c, ()), comparison_text(c, (), colour=True)
+    assert "\x1b" not in plain
+    assert re.sub(r"\x1b\[\d+m", "", coloured) == plain
+
+
+def test_control_characters_of_a_file_do_not_reach_the_terminal() -> None:
+    c = answer("draws=0")
+    facts = {**c.case.facts, "title": c.case["title"].model_copy(update={"value": "a\x1b[2Jb"})}
+    text = comparison_text(replace(c, case=c.case.model_copy(update={"facts": facts})), ("w\x1b[2J\x07",))
+    assert "\x1b" not in text
+    assert "\x07" not in text
+
+
+def test_markdown_holds_the_same_sections_as_the_terminal() -> None:
+    c = answer(*BILL)
+    heads = re.findall(r"^## (.*)$", comparison_markdown(c, ("w",)), re.MULTILINE)
+    text = comparison_text(c, ("w",), width=120)
+    assert len(heads) > 10
+    for head in heads:
+        assert head.replace("\\", "") in text
+
+
+def test_markdown_tables_have_as_many_cells_in_each_row_as_heads() -> None:
+    for block in comparison_markdown(answer(*BILL), (), all_options=True).split("\n\n"):
+        if block.startswith("|"):
+            assert len({len(re.findall(r"(?<!\\)\|", row)) for row in block.split("\n")}) == 1, block
+
+
+def test_markdown_signs_in_names_are_escaped() -> None:
+    table = Table(("a", "b"), (Row(("x|y", "*1*")),))
+    assert render_markdown([table]).split("\n")[-1] == r"| x\|y | \*1\* |"
+
+
+def test_a_name_too_long_for_its_column_stands_on_its_own_line() -> None:
+    """Three figures of 6 and 3 gaps leave 20 - 9 = 11 < 16 columns for a name of 24: it goes above its figures."""
+    table = Table(("name", "figure"), (Row(("n" * 24, "123456")), Row(("short", "7"))))
+    assert render_text([table], width=24, colour=False).split("\n") == [
+        "name              figure", "n" * 24, "                  123456", "short                  7"]
+
+
+def test_arithmetic_breaks_before_its_operators() -> None:
+    assert wrap_arithmetic("1,000 requests x 20 tok x $2/Mtok = $4", 26) == ["1,000 requests x 20 tok", "x $2/Mtok = $4"]
+
+
+def test_what_is_counted_follows_from_the_lines() -> None:
+    c = answer("draws=64")
+    assert any("GPU rent" in words for words in included(c))
+    only = replace(c, options=c.options[:1])
+    assert not any("GPU rent" in words and "hour" in words for words in included(only))
+    assert any("VAT" in words for words in excluded(c))
+    assert not any("no draws" in words for words in excluded(c))
+    assert any("no draws" in words for words in excluded(answer("draws=0")))
+    assert any("wrong answers" in words for words in excluded(answer("quality.usd_per_error=0", "draws=0")))
+
+
+def test_kinds_without_a_candidate_are_named() -> None:
+    c = answer("candidates.own_hardware=false", "draws=0")
+    assert any("own hardware" in words for words in excluded(c) if words.startswith("options without"))
+
+
+def test_an_option_is_found_by_id_kind_or_the_start_of_one_name() -> None:
+    c = answer("draws=64")
+    assert find_option(c, "stay") == "stay"
+    assert find_option(c, "cascade") == "cascade:openai/gpt-6-luna"
+    assert find_option(c, "casc") == "cascade:openai/gpt-6-luna"
+    with pytest.raises(InputError, match="could be cheaper-api"):
+        find_option(c, "cheaper-api:")
+    with pytest.raises(InputError, match="nearest: cascade"):
+        find_option(c, "casade")
+    with pytest.raises(InputError, match="kinds: stay"):
+        find_option(c, "\U0001f4a5")
+
+
+@pytest.mark.parametrize(("x", "words"), [
+    (1234.4, "$1,234"), (-56.7, "-$57"), (0.42, "$0.42"), (0.0020, "$0.002"), (0.715, "$0.715"), (0.0, "$0"), (9.999, "$10"),
+])
+def test_usd_is_rounded_as_people_write_it(x: float, words: str) -> None:
+    assert usd(x) == words
+
+
+def test_figures_have_three_digits() -> None:
+    assert [figure(x) for x in (24336.2, 0.3512, 1.0, 999.6, 1e6, 0.0)] == ["24,300", "0.351", "1", "1,000", "1,000,000", "0"]
+
+
+def test_shares_and_chances_never_round_to_none_or_all() -> None:
+    assert [percent(x) for x in (0.0, 0.129, 0.1, 1.0, 0.0001, 5.0)] == ["0%", "12.9%", "10%", "100%", "<0.1%", "500%"]
+    assert [chance(x) for x in (None, 0.0, 0.001, 0.5, 0.999, 1.0)] == ["-", "0%", "<1%", "50%", ">99%", "100%"]
+
+
+def test_months_and_requests_name_their_ends() -> None:
+    assert [months(x, 36) for x in (0.0, 12.34, 36.0, math.inf)] == ["at once", "12.3", "36.0", "never"]
+    assert [requests(x) for x in (None, 0.0, 24336.0)] == ["never", "any", "24,300"]
+
+
+def test_money_of_a_table_shares_one_unit_of_at_most_nine_characters() -> None:
+    assert money_of([5.0, -0.004])(-0.004) == "0.00"
+    for most, unit in ((99.0, "USD"), (9_999_999.0, "USD"), (4.2e9, "kUSD"), (7e12, "MUSD"), (4e18, "tn USD")):
+        money = money_of([most])
+        assert money.unit == unit
+        assert len(money(most)) <= 9
+
+
+@pytest.mark.parametrize(("path", "name"), [
+    ("workload.requests_per_day", "requests a day"),
+    ("drift.gpu_rent_per_year", "GPU rent drift"),
+    ("vendors.openai/gpt-4.1.first_end_months", "end of openai/gpt-4.1"),
+    ("systems.qwen3-8b+lora.error_rate", "error rate of qwen3-8b+lora"),
+    ("changes.api.setup_hours", "set-up hours, another API model"),
+    ("platform.load_balancer_usd_per_month", "platform: load_balancer"),
+    ("some.new_fact", "new fact (some)"),
+])
+def test_facts_have_names(path: str, name: str) -> None:
+    assert fact_name(path) == name
+
+
+def test_every_uncertain_fact_of_the_bundled_case_has_a_name_of_its_own() -> None:
+    names = [fact_name(path) for path in resolved().case.uncertain]
+    assert len(set(names)) == len(names)
+    assert not [name for name in names if name.endswith(")") and "(tuned)" not in name and name != "power overhead (PUE)"]
+
+
+@pytest.mark.parametrize(("low", "high", "unit", "words"), [
+    (0.05, 0.5, "share", "5% to 50%"), (-0.2, 0.4, "1/year", "-20% to +40%/year"), (16.0, 100.0, "hours", "16 to 100 hours"),
+    (70.0, 150.0, "USD/hour", "$70 to $150/hour"), (0.4, 1.6, "ratio", "0.4 to 1.6"),
+])
+def test_ranges_are_told_in_their_unit(low: float, high: float, unit: str, words: str) -> None:
+    fact = Fact(value=(low + high) / 2, low=low, high=high, unit=unit, basis=Basis.ASSUMED, source="test")
+    assert fact_range(fact) == words
+
+
+def test_the_drivers_of_the_json_are_those_of_the_comparison() -> None:
+    c = answer(*BILL)
+    assert as_json(c)["drivers"] == [asdict(d) for d in c.drivers]
+
+
+def test_a_payback_beside_a_negative_npv_is_explained() -> None:
+    c = answer("draws=64")
+    o = replace(c.options[2], npv_usd=5.0, expected_npv_usd=-5.0)
+    text = " ".join(comparison_text(replace(c, options=(*c.options[:2], o, *c.options[3:])), (), all_options=True).split())
+    assert f"{o.label} pays back at the central values, but on average" in text

@@ -1,0 +1,266 @@
+"""Benchmark files of other tools become profiles, or one line says what they lack."""
+
+import json
+from pathlib import Path
+
+import pytest
+from step_simulator import Truth, simulate
+
+from roi.errors import InputError
+from roi.estimate.replay.metrics import point_metrics
+from roi.estimate.serving.held_out import held_out
+from roi.estimate.serving.step_fit import fit_profile
+from roi.store.imports.benchmarks import read_benchmark
+from roi.store.imports.imported_points import Stated
+
+DATA = Path(__file__).parents[1] / "data" / "serve_imports"
+TRUTH = Truth()
+TRUE = {"step_s": TRUTH.a, "sequence_s": TRUTH.b, "kv_token_s": TRUTH.c, "prefill_token_s": TRUTH.d}
+
+
+def vllm_run(point, **fields):
+    """A simulated point as vllm bench serve writes it with --save-detailed."""
+    rows = point.requests
+    done = [r for r in rows if r.error is None]
+    seconds = max(r.ended_s for r in rows)
+    body = {
+        "date": "20261001-120000", "model_id": "tiny", "num_prompts": len(rows), "burstiness": 1.0,
+        "request_rate": point.requests_per_s or "inf", "max_concurrency": point.concurrency,
+        "completed": len(done), "total_input_tokens": 1, "request_throughput": len(done) / seconds,
+        "output_throughput": sum(r.output_tokens for r in done) / seconds,
+        "input_lens": [r.prompt_tokens for r in rows], "output_lens": [r.output_tokens for r in rows],
+        "ttfts": [r.chunk_s[0] - r.sent_s for r in rows],
+        "itls": [[b - a for a, b in zip(r.chunk_s, r.chunk_s[1:], strict=False)] for r in rows],
+        "start_times": [5000.0 + r.sent_s for r in rows], "errors": [r.error or "" for r in rows],
+    }
+    return {**body, **fields}
+
+
+def written(folder, name, document):
+    path = folder / name
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def test_vllm_keeps_every_token_time_and_the_failed_request():
+    """Second request: sent at 1000.00, TTFT 60 ms, gaps of 10 ms: tokens at 60, 70, 80, 90 ms."""
+    profile = read_benchmark(DATA / "vllm.json", Stated(gpu="H100", weight_dtype="bf16"))
+    [point] = profile.points
+    assert (profile.tool, profile.model, point.concurrency) == ("vllm bench serve", "llama-3.1-8b", 2)
+    assert point.requests[1].chunk_s == pytest.approx((0.06, 0.07, 0.08, 0.09))
+    assert point.requests[2].sent_s == pytest.approx(0.08)
+    assert point.requests[3].error == "ConnectionResetError: [Errno 104]"
+    assert (point.input_tokens, point.output_tokens) == (100, 4)
+
+
+def test_guidellm_keeps_first_and_last_token_and_tpot_is_made_anew():
+    """11 tokens, 50 ms to the first and 150 ms to the last: (150 - 50) / 10 = 10 ms a token; its own figure is 9.09."""
+    for name in ("guidellm-0.3.json", "guidellm-0.5.json"):
+        profile = read_benchmark(DATA / name)
+        first = profile.points[0].requests[0]
+        assert profile.tool == "guidellm"
+        assert profile.ends_only
+        assert (first.chunk_s[1] - first.chunk_s[0]) / (first.output_tokens - 1) == pytest.approx(0.010, rel=1e-4)
+        assert any("divides by all tokens" in note for note in profile.notes)
+        assert profile.served_model == "tiny"
+
+
+def test_guidellm_strategies_become_loads():
+    old, new = read_benchmark(DATA / "guidellm-0.3.json"), read_benchmark(DATA / "guidellm-0.5.json")
+    assert [p.concurrency for p in old.points] == [1]
+    assert old.points[0].requests[2].error == "cut off"
+    assert [(p.concurrency, p.requests_per_s, p.arrivals) for p in new.points] == [(1, None, "closed"), (None, 4.0, "poisson")]
+    assert new.points[1].requests[2].error == "HTTP 500"
+    assert new.environment.versions == {"guidellm": "0.5.0"}
+
+
+def test_guidellm_with_requests_missing_is_incomplete_and_nothing_is_fitted(tmp_path):
+    document = json.loads((DATA / "guidellm-0.5.json").read_text(encoding="utf-8"))
+    document["benchmarks"][0]["scheduler_state"]["successful_requests"] = 40
+    profile = read_benchmark(written(tmp_path, "benchmarks.json", document))
+    assert not profile.complete
+    assert any("38 of 40 requests are not in the file" in note for note in profile.notes)
+    assert "incomplete" in fit_profile(profile).rejected[0]
+
+
+def test_aiperf_takes_load_and_model_from_the_summary_beside_it():
+    """TTFT 50 ms, gaps 10, 10, 20 ms: tokens at 50, 60, 70 and 90 ms."""
+    for path in (DATA / "aiperf" / "profile_export.jsonl", DATA / "aiperf"):
+        profile = read_benchmark(path)
+        [point] = profile.points
+        assert (profile.served_model, point.concurrency, len(point.requests)) == ("tiny", 2, 4)
+        assert point.requests[0].chunk_s == pytest.approx((0.05, 0.06, 0.07, 0.09), abs=1e-6)
+        assert point.requests[3].error.startswith("Request was cancelled")
+
+
+def test_real_exports_of_vllm_give_the_step_of_the_server_that_they_measured():
+    """8 ms + 0.2 ms a sequence + 1 us a KV token + 30 us a prompt token; the open loop is what the fit has not seen."""
+    profile = read_benchmark(sorted((DATA / "vllm-0.33").glob("*.json")))
+    fit = fit_profile(profile)
+    true = {"step_s": 8e-3, "sequence_s": 2e-4, "kv_token_s": 1e-6, "prefill_token_s": 3e-5}
+    for name, value in true.items():
+        assert fit.coefficient(name).value == pytest.approx(value, rel=0.05), name
+    [unseen] = held_out(profile, fit)
+    tpot, ttft, rate = unseen.errors
+    assert abs(tpot) < 0.01
+    assert abs(rate) < 0.01
+    assert abs(ttft) < 0.10
+
+
+def test_a_real_export_of_aiperf_is_counted_by_the_servers_usage():
+    """32 tokens by the server's usage, 71 by the tool's tokenizer: (E2E - TTFT) / 31 is the mock server's 8 ms a token."""
+    profile = read_benchmark(DATA / "aiperf-0.13")
+    [point] = profile.points
+    assert (profile.served_model, point.concurrency, point.arrivals) == ("tiny-random", 1, "closed")
+    assert profile.environment.versions == {"aiperf": "0.13.0"}
+    assert {(r.output_tokens, len(r.chunk_s)) for r in point.requests} == {(32, 32)}
+    assert point_metrics(point, 1.0, 1.0).tpot_p50_s == pytest.approx(0.0083, rel=0.02)
+    assert "aiperf: tokens by the server's usage" in profile.notes
+
+
+@pytest.mark.parametrize(("phase", "load"), [
+    ({"type": "poisson", "rate": 20.0}, (None, 20.0, "poisson")), ({"type": "constant", "rate": 20.0}, (None, 20.0, "trace")),
+    ({"type": "concurrency", "concurrency": 1}, (1, None, "closed")),
+])
+def test_aiperf_says_the_load_as_a_phase_that_profiles(phase, load, tmp_path):
+    summary = json.loads((DATA / "aiperf-0.13" / "profile_export_aiperf.json").read_text(encoding="utf-8"))
+    warm = {"kind": "warmup", "type": "constant", "rate": 5.0}
+    summary["input_config"]["phases"] = [warm, {"kind": "profiling", **phase}]
+    written(tmp_path, "profile_export_aiperf.json", summary)
+    (tmp_path / "profile_export.jsonl").write_bytes((DATA / "aiperf-0.13" / "profile_export.jsonl").read_bytes())
+    [point] = read_benchmark(tmp_path).points
+    assert (point.concurrency, point.requests_per_s, point.arrivals) == load
+
+
+def test_a_real_export_of_guidellm_has_no_time_from_token_to_token():
+    """Four streams on a step of 8 + 0.8 ms and more: TPOT 8.9 ms; the report keeps first and last tokens, so no ITL."""
+    profile = read_benchmark(DATA / "guidellm-0.8.json")
+    [point] = profile.points
+    assert (point.concurrency, len(point.requests), profile.environment.versions) == (4, 20, {"guidellm": "0.8.1"})
+    found = point_metrics(point, 1.0, 1.0, ends_only=profile.ends_only)
+    assert found.tpot_p50_s == pytest.approx(0.0089, rel=0.02)
+    assert found.itl_p50_s is None
+
+
+def test_guidellm_without_a_success_says_why(tmp_path):
+    document = json.loads((DATA / "guidellm-0.8.json").read_text(encoding="utf-8"))
+    lists = document["benchmarks"][0]["requests"]
+    lists["errored"], lists["successful"] = lists["successful"], []
+    lists["errored"][0]["info"]["error"] = "HTTPStatusError: 422"
+    with pytest.raises(InputError, match="none of its 20 requests succeeded; the first: HTTPStatusError: 422"):
+        read_benchmark(written(tmp_path, "benchmarks.json", document))
+
+
+def test_genai_perf_leaves_out_chunks_without_text():
+    [point] = read_benchmark(DATA / "genai_perf.json").points
+    assert point.requests[0].chunk_s == pytest.approx((0.05, 0.06, 0.07))
+    assert (point.requests[0].prompt_tokens, point.requests[0].output_tokens) == (100, 3)
+    assert point.requests[1].sent_s == pytest.approx(0.1)
+
+
+def test_a_file_of_a_vllm_run_each_gives_the_true_step(tmp_path):
+    simulated = simulate(seed=5)
+    paths = [written(tmp_path, f"run-{i}.json", vllm_run(point)) for i, point in enumerate(simulated.points)]
+    profile = read_benchmark(paths)
+    assert [p.arrivals for p in profile.points] == [p.arrivals for p in simulated.points]
+    fit = fit_profile(profile)
+    for name, true in TRUE.items():
+        assert fit.coefficient(name).value == pytest.approx(true, rel=0.1)
+
+
+def test_appended_vllm_runs_are_points_of_one_file(tmp_path):
+    path = tmp_path / "runs.jsonl"
+    path.write_text("\n".join(json.dumps(vllm_run(p)) for p in simulate(seed=2).points), encoding="utf-8")
+    assert len(read_benchmark(path).points) == 7
+
+
+def test_guidellm_of_a_simulated_server_gives_the_true_step(tmp_path):
+    benchmarks = []
+    for point in simulate(seed=8).points:
+        closed = point.concurrency is not None
+        strategy = {"type_": "concurrent", "streams": point.concurrency} if closed else {"type_": "poisson", "rate": 8.0}
+        requests = [
+            {"info": {"timings": {"request_start": 1e6 + r.sent_s, "first_token_iteration": 1e6 + r.chunk_s[0],
+                                  "last_token_iteration": 1e6 + r.chunk_s[-1], "request_end": 1e6 + r.ended_s}},
+             "prompt_tokens": r.prompt_tokens, "output_tokens": r.output_tokens} for r in point.requests
+        ]
+        benchmarks.append({
+            "config": {"strategy": strategy, "backend": {"model": "tiny"}}, "requests": {"successful": requests},
+            "scheduler_state": {"successful_requests": len(requests)},
+        })
+    fit = fit_profile(read_benchmark(written(tmp_path, "benchmarks.json", {"benchmarks": benchmarks})))
+    for name, true in TRUE.items():
+        assert fit.coefficient(name).value == pytest.approx(true, rel=0.3 if name == "kv_token_s" else 0.15)
+
+
+def test_vllm_without_start_times_needs_one_request_at_a_time(tmp_path):
+    """Two requests of 50 + 3 x 10 ms one after the other: the second was sent at 80 ms."""
+    run = json.loads((DATA / "vllm.json").read_text(encoding="utf-8"))
+    run = {k: (v[:2] if isinstance(v, list) else v) for k, v in run.items() if k != "start_times"}
+    run |= {"ttfts": [0.05, 0.05], "max_concurrency": 1}
+    [point] = read_benchmark(written(tmp_path, "lone.json", run)).points
+    assert point.requests[1].sent_s == pytest.approx(0.08)
+    with pytest.raises(InputError, match="no start_times"):
+        read_benchmark(written(tmp_path, "many.json", {**run, "max_concurrency": 2}))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"itls": None}, "not as its tool writes it"),
+        ({"ttfts": [0.05]}, "differ in length"),
+        ({"ttfts": [0.05, "x", 0.05, 0.0]}, "ttfts: 'x' is no number"),
+        ({"output_throughput": 600.0}, r"15 requests/s x 4 output tokens = 60 tokens/s, but 600 are stated"),
+        ({"input_lens": [-1, 100, 100, 100]}, "prompt_tokens"),
+    ],
+)
+def test_a_garbled_vllm_file_is_one_line(tmp_path, change, told):
+    run = json.loads((DATA / "vllm.json").read_text(encoding="utf-8"))
+    with pytest.raises(InputError, match=told) as caught:
+        read_benchmark(written(tmp_path, "vllm.json", {**run, **change}))
+    assert "\n" not in str(caught.value)
+
+
+def test_summaries_name_the_option_that_keeps_the_requests(tmp_path):
+    run = json.loads((DATA / "vllm.json").read_text(encoding="utf-8"))
+    for key in ("input_lens", "output_lens", "ttfts", "itls", "start_times", "errors"):
+        del run[key]
+    with pytest.raises(InputError, match="--save-detailed"):
+        read_benchmark(written(tmp_path, "summary.json", run))
+    summary = json.loads((DATA / "aiperf" / "profile_export_aiperf.json").read_text(encoding="utf-8"))
+    with pytest.raises(InputError, match="--export-level records"):
+        read_benchmark(written(tmp_path, "profile_export_aiperf.json", summary))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("", "is empty"), ("{", "neither JSON nor JSON lines"), ("[1, 2]", "of no tool known here"),
+     ('{"a": 1}', "of no tool known"), ('{"benchmarks": []}', "holds no benchmarks"),
+     ('{"benchmarks": [{}]}', "holds no requests"),
+     ('{"benchmarks": [3]}', "holds no requests"), ('{"experiments": []}', "holds no experiments")],
+)
+def test_other_files_are_refused_in_one_line(tmp_path, text, told):
+    path = tmp_path / "file.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=told) as caught:
+        read_benchmark(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_two_tools_are_refused(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        read_benchmark(tmp_path / "nothing.json")
+    with pytest.raises(InputError, match="cannot make one profile"):
+        read_benchmark([DATA / "vllm.json", DATA / "genai_perf.json"])
+
+
+def test_a_load_that_the_file_does_not_name_is_taken_from_the_stamps(tmp_path):
+    """A closed loop of 8 keeps 8 in flight; Poisson arrivals do not."""
+    points = {p.concurrency: p for p in simulate(seed=4).points}
+    loads = {}
+    for name in (8, None):
+        run = vllm_run(points[name], request_rate="inf", max_concurrency=None)
+        loads[name] = read_benchmark(written(tmp_path, f"{name}.json", run)).points[0]
+    assert loads[8].concurrency == 8
+    assert loads[None].concurrency is None
+    assert loads[None].requests_per_s == pytest.approx(8.0, rel=0.3)

@@ -1,0 +1,354 @@
+"""roi usage on bad input: what can be read is kept, what is left out is named with file and line, nothing becomes 0."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+from usage_support import records
+
+from roi.cli import main
+from roi.usage.read import copies, raw
+
+HEADER = "timestamp,model,input_tokens,output_tokens,cached_tokens,body"
+BUCKETS = "start_time,end_time,model,input_tokens,output_tokens,num_model_requests,input_cached_tokens"
+HELICONE = "response_id,response_status,request_created_at,model,prompt_tokens,completion_tokens"
+
+
+class Answer(NamedTuple):
+    code: int
+    data: dict[str, Any]
+    """The JSON answer; empty where the run was refused."""
+    error: str
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        return {each["reason"]: each["rows"] for each in self.data["dropped"]}
+
+    @property
+    def places(self) -> list[str]:
+        return [each["where"] for each in self.data["dropped"]]
+
+
+def usage(*arguments: Path | str) -> Answer:
+    """`roi usage` as JSON; a refusal is one line on stderr and an empty stdout."""
+    run = CliRunner().invoke(main, ["usage", "--format", "json", "--tasks", "0", *map(str, arguments)])
+    assert run.exception is None or isinstance(run.exception, SystemExit), run.exception
+    if run.exit_code:
+        assert run.stdout == ""
+        assert run.stderr.startswith("roi: ")
+        assert run.stderr.count("\n") == 1
+        return Answer(run.exit_code, {}, run.stderr)
+    return Answer(0, json.loads(run.stdout), run.stderr)
+
+
+def calls(count: int, day: int = 1, body: str = "x") -> list[str]:
+    """Call k: 1000 + k tokens in, 100 + k out, at hour k."""
+    return [f"2026-09-{day:02d}T{k:02d}:00:00Z,gpt-4o,{1000 + k},{100 + k},0,{body}" for k in range(count)]
+
+
+def table(path: Path, rows: list[str], header: str = HEADER, encoding: str = "utf-8") -> Path:
+    path.write_text("\n".join([header, *rows]) + "\n", encoding=encoding, newline="")
+    return path
+
+
+def bucket(day: int) -> str:
+    """Ten requests."""
+    return f"2026-09-{day:02d}T00:00:00Z,2026-09-{day + 1:02d}T00:00:00Z,gpt-4o-mini,1000,100,10,0"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_encodings_byte_order_marks_and_delimiters_read_alike(tmp_path: Path, encoding: str, delimiter: str) -> None:
+    """1000 + 1001 + 1002 = 3003."""
+    rows = [row.replace(",", delimiter) for row in calls(3, body="caf\u00e9")]
+    found = usage(table(tmp_path / "a.csv", rows, HEADER.replace(",", delimiter), encoding))
+    assert found.data["tokens"]["uncached_input"] == 3003
+    assert found.left_out == {}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_ends_and_lines_before_the_header_do_not_matter(tmp_path: Path, end: str) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes((end * 2 + end.join([HEADER, *calls(3)])).encode())
+    found = usage(file)
+    assert found.data["requests"] == 3
+    assert found.left_out == {}
+
+
+def test_lines_with_other_cells_are_left_out_and_named_by_their_line(tmp_path: Path) -> None:
+    """Each body spans three lines, so row k begins on line 2 + 3 k; rows 3 and 5 are lines 11 and 17."""
+    rows = calls(7, body='"one\n""two""\nthree"')
+    rows[3] += ",more"
+    rows[5] = "2026-09-01T05:00:00Z,gpt-4o"
+    found = usage(table(tmp_path / "a.csv", rows))
+    assert found.data["requests"] == 5
+    assert found.left_out == {"a line with more cells than the header": 1, "a line with fewer cells than the header": 1}
+    assert sorted(found.places) == [f"{tmp_path}/a.csv, line 11", f"{tmp_path}/a.csv, line 17"]
+    refused = usage(tmp_path / "a.csv", "--strict")
+    assert refused.code == 2
+    assert "line 1" in refused.error
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_an_open_quote_costs_the_lines_that_it_swallows_and_says_so(tmp_path: Path, encoding: str) -> None:
+    """Row 4 opens a quote that row 7 ends: lines 6 to 9 are lost, 10 - 4 = 6 rows count."""
+    rows = calls(10, body="\u00e9")
+    rows[4] = rows[4].replace("\u00e9", '"open')
+    rows[7] = rows[7].replace("\u00e9", '"late"')
+    found = usage(table(tmp_path / "a.csv", rows, encoding=encoding))
+    assert found.data["requests"] == 6
+    assert found.left_out == {"a line of a cell whose quotes do not match": 4}
+    assert found.places == [f"{tmp_path}/a.csv, line 6"]
+
+
+def test_more_bad_lines_than_duckdb_notes_are_counted_all_the_same(tmp_path: Path) -> None:
+    bad = raw.MOST_REJECTS + 500
+    found = usage(table(tmp_path / "a.csv", [*calls(3), *["short,line"] * bad, *calls(4, day=2)]))
+    assert found.data["requests"] == 7
+    assert found.left_out == {"a line with fewer cells than the header": bad}
+    assert found.places == [f"{tmp_path}/a.csv, line 5"]
+
+
+def test_a_gzip_is_known_by_its_bytes_and_not_by_its_name(tmp_path: Path) -> None:
+    plain = table(tmp_path / "plain.csv.gz", calls(3))
+    packed = tmp_path / "packed.csv"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    for file in (plain, packed):
+        assert usage(file).data["requests"] == 3
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_gzip_that_is_cut_short_gives_its_whole_lines_and_a_note(tmp_path: Path, kind: str) -> None:
+    rows = ["\n".join(calls(24, day, body=f"{day * 7919:x}")) for day in range(1, 29)]
+    text = "\n".join([HEADER, *rows])
+    if kind == "jsonl":
+        lines = text.splitlines()
+        text = "\n".join(json.dumps(dict(zip(HEADER.split(","), line.split(","), strict=True))) for line in lines[1:])
+    whole = gzip.compress(text.encode())
+    file = tmp_path / f"a.{kind}.gz"
+    file.write_bytes(whole[: len(whole) // 2])
+    found = usage(file)
+    assert 100 < found.data["requests"] < 24 * 28
+    assert any("ends inside its gzip stream" in note for note in found.data["notes"])
+    assert "ends inside its gzip stream" in usage(file, "--strict").error
+
+
+def test_half_a_json_document_is_refused(tmp_path: Path) -> None:
+    whole = gzip.compress(json.dumps([{"timestamp": k, "input_tokens": k} for k in range(500)]).encode())
+    (tmp_path / "a.json.gz").write_bytes(whole[: len(whole) // 2])
+    assert "a.json.gz: the gzip is cut short" in usage(tmp_path / "a.json.gz").error
+
+
+def test_bytes_behind_a_gzip_lose_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress("\n".join([HEADER, *calls(5)]).encode() + b"\n") + b"more")
+    assert usage(tmp_path / "a.csv.gz").data["requests"] == 5
+
+
+@pytest.mark.parametrize(("content", "said"), [
+    (b"", "nothing to read; empty"),
+    (b" \n\n", "nothing to read; empty"),
+    (HEADER.encode() + b"\n", "nothing to read; empty"),
+    (b"[]", "nothing to read; empty"),
+    (b'{"object": "page", "data": [{"object": "bucket", "results": []}]}', "nothing to read; empty"),
+    (b"\x1f\x8b\x08", "a damaged gzip"),
+    (b"\x00\x01\x02\x03" * 50, "neither text nor Parquet"),
+    (b"PAR1" + b"x" * 500, "a damaged Parquet file"),
+    (b"5", "no table, no JSON and no Parquet"),
+    (b'{"a": [1,\n2, nope', "line 2: no JSON"),
+    (b'{"a": ' + b"[" * 100_000, "nested too deeply"),
+    (b"when,tokens\n1,2\n", "no known export has its 2 columns"),
+    (b"2026-09-01,gpt-4o,5,5\n2026-09-02,gpt-4o,5,5\n", "line 1 is no header"),
+    (b"timestamp,model,input_tokens,output_tokens,input_tokens\n1,m,2,3,4\n", "two columns are named input_tokens"),
+    (b"start_time,model,input_tokenz,num_model_requests\n1,m,2,3\n", "input_tokens (renamed to input_tokenz?)"),
+])  # fmt: skip
+def test_what_is_no_export_is_refused_in_one_line_that_names_the_file(tmp_path: Path, content: bytes, said: str) -> None:
+    file = tmp_path / "a.txt"
+    file.write_bytes(content)
+    found = usage(file)
+    assert found.code == 2
+    assert said in found.error
+    assert str(file) in found.error
+
+
+def test_a_parquet_file_with_damaged_pages_is_named(tmp_path: Path) -> None:
+    count = 5000
+    pq.write_table(pa.table({"timestamp": [f"2026-09-01T00:{k % 60:02d}:00Z" for k in range(count)], "model": ["m"] * count,
+                             "input_tokens": list(range(count)), "output_tokens": [5] * count}), tmp_path / "good.parquet")
+    content = (tmp_path / "good.parquet").read_bytes()
+    (tmp_path / "bad.parquet").write_bytes(content[:100] + b"\xaa" * 3000 + content[3100:])
+    for files in (["bad.parquet"], ["good.parquet", "bad.parquet"]):
+        found = usage(*(tmp_path / name for name in files))
+        assert found.code == 2
+        assert "bad.parquet: the table cannot be read, perhaps damaged" in found.error
+
+
+def test_lines_of_json_that_cannot_be_read_are_left_out_one_by_one(tmp_path: Path) -> None:
+    """Of nine lines, 2 to 6 are no objects that can be read; the count of line 7 is no number."""
+    good = {"timestamp": "2026-09-01T00:00:00Z", "model": "gpt-4o", "input_tokens": 5, "output_tokens": 5}
+    lines = [json.dumps(good), "nope", "[1]", '"x"', '{"input_tokens": ' + "9" * 5000 + "}", '{"a":' + "[" * 99_999,
+             json.dumps(good | {"input_tokens": True}), json.dumps(good | {"model": "\ud800"}), json.dumps(good)]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    found = usage(tmp_path / "a.jsonl")
+    assert found.data["requests"] == 3
+    assert found.left_out == {"a line that is no JSON object": 4, "a line that is nested too deeply": 1,
+                              "a token count that cannot be read": 1}
+    assert f"{tmp_path}/a.jsonl, line 2" in found.places
+
+
+def test_a_first_line_longer_than_what_is_peeked_at_is_still_one_of_many(tmp_path: Path) -> None:
+    good = {"timestamp": "2026-09-01T00:00:00Z", "model": "gpt-4o", "input_tokens": 5, "output_tokens": 5}
+    (tmp_path / "a.jsonl").write_text(json.dumps(good | {"prompt": "x" * 3_000_000}) + "\n" + json.dumps(good) + "\n")
+    assert usage(tmp_path / "a.jsonl").data["requests"] == 2
+
+
+@pytest.mark.parametrize("name", ["a*.csv", "a?.csv", "a[bc].csv", "it's.csv", "{a,b}.csv"])
+def test_a_name_that_looks_like_a_pattern_means_one_file(tmp_path: Path, name: str) -> None:
+    for other in ("ab.csv", "ac.csv", "a.csv", "b.csv"):
+        table(tmp_path / other, calls(9, day=3))
+    table(tmp_path / name, calls(2))
+    assert usage(tmp_path / name).data["requests"] == 2
+
+
+@pytest.mark.parametrize(("argument", "said"), [
+    ("nope*.csv", "is not there"), ("export.cvs", "nearest:"), ("folder", "is a folder without"), ("", "names no file")])
+def test_arguments_that_mean_no_file_are_refused(tmp_path: Path, argument: str, said: str) -> None:
+    table(tmp_path / "export.csv", calls(1))
+    (tmp_path / "folder").mkdir()
+    found = usage(tmp_path / argument if argument else "")
+    assert found.code == 2
+    assert said in found.error
+
+
+def test_the_same_file_twice_and_a_copy_count_once(tmp_path: Path) -> None:
+    first = table(tmp_path / "a.csv", calls(5))
+    assert usage(first, first).data["requests"] == 5
+    shutil.copy(first, tmp_path / "b.csv")
+    found = usage(tmp_path)
+    assert found.data["requests"] == 5
+    assert any("a copy of" in note for note in found.data["notes"])
+
+
+@pytest.mark.parametrize("second", ["csv", "csv.gz", "more columns", "semicolons", "latin-1"])
+def test_buckets_in_two_exports_count_once_however_the_second_is_written(tmp_path: Path, second: str) -> None:
+    """Days 1, 2, 3 and 3, 4: four days of ten requests."""
+    first = table(tmp_path / "first.csv", [bucket(day) for day in (1, 2, 3)], BUCKETS)
+    rows, header = [bucket(day) for day in (3, 4)], BUCKETS
+    if second in ("more columns", "latin-1"):
+        rows, header = [row + ",x" for row in rows], BUCKETS + (",new" if second == "more columns" else ",n\u00e9")
+    if second == "semicolons":
+        rows, header = [row.replace(",", ";") for row in rows], header.replace(",", ";")
+    other = table(tmp_path / "second.csv", rows, header, "latin-1" if second == "latin-1" else "utf-8")
+    if second == "csv.gz":
+        other.write_bytes(gzip.compress(other.read_bytes()))
+    found = usage(first, other)
+    assert found.data["requests"] == 40
+    assert found.left_out == {copies.TWICE: 1}
+
+
+def test_equal_rows_of_one_file_all_count_beside_other_files(tmp_path: Path) -> None:
+    """Days 1, 2, 3 and 3, 3 and 4: the file with day 3 twice has it most often, so 1, 2, 3, 3, 4 count."""
+    days = [(1, 2, 3), (3, 3), (4,)]
+    files = [table(tmp_path / f"{k}.csv", [bucket(day) for day in each], BUCKETS) for k, each in enumerate(days)]
+    found = usage(*files)
+    assert found.data["requests"] == 50
+    assert found.left_out == {copies.TWICE: 1}
+
+
+def test_calls_with_an_id_count_once_over_files(tmp_path: Path) -> None:
+    """Ids 1, 2, 2 and 2, 3: four calls."""
+    row = "r{0},200,2026-10-01 00:00:0{0},gpt-4o,100,10"
+    files = [table(tmp_path / f"{k}.csv", [row.format(i) for i in ids], HELICONE) for k, ids in enumerate([(1, 2, 2), (2, 3)])]
+    found = usage(*files)
+    assert found.data["requests"] == 4
+    assert found.left_out == {copies.TWICE: 1}
+
+
+def test_calls_without_an_id_are_copies_where_the_whole_file_is(tmp_path: Path) -> None:
+    """5 + 5 calls of which 2 are alike stay 10; a file of 3 that lies within one of 5 adds none."""
+    first = table(tmp_path / "a.csv", calls(5))
+    shared = table(tmp_path / "b.csv", [*calls(2), *calls(3, day=9)])
+    within = table(tmp_path / "c.csv", calls(3))
+    assert usage(first, shared).data["requests"] == 10
+    assert usage(first, within).data["requests"] == 5
+
+
+def test_tables_of_ones_own_with_other_names_count_beside_each_other(tmp_path: Path) -> None:
+    first = table(tmp_path / "a.csv", ["2026-09-01T00:00:00Z,gpt-4o,10,5"] * 3, "timestamp,model,input_tokens,output_tokens")
+    second = table(tmp_path / "b.csv", ["2026-09-02T00:00:00Z,gpt-4o,10,5"] * 4, "time,model,prompt_tokens,completion_tokens")
+    assert usage(first, second).data["requests"] == 7
+
+
+def test_one_month_through_two_formats_is_refused(tmp_path: Path) -> None:
+    own = "timestamp,model,provider,input_tokens,output_tokens"
+    first = table(tmp_path / "a.csv", [bucket(1)], BUCKETS)
+    second = table(tmp_path / "b.csv", ["2026-09-01T00:00:00Z,gpt-4o-mini,openai,10,5"], own)
+    found = usage(first, second)
+    assert found.code == 2
+    assert "would count twice" in found.error
+
+
+@pytest.mark.parametrize(("cell", "reason"), [
+    ("-5", "a negative token count"), ("1.5", "a token count that cannot be read"),
+    ('"1,234"', "a token count that cannot be read"),
+    ("", "a token count that cannot be read"), ("NaN", "a token count that cannot be read"),
+    ("99999999999999999999", "a token count that cannot be read"), ("1e3", None)])
+def test_a_count_is_read_or_its_row_is_named(tmp_path: Path, cell: str, reason: str | None) -> None:
+    """1000 tokens of the good row, and as many of 1e3."""
+    found = usage(table(tmp_path / "a.csv", [*calls(1), f"2026-09-01T02:00:00Z,gpt-4o,{cell},5,0,x"]))
+    assert found.left_out == ({reason: 1} if reason else {})
+    assert found.data["tokens"]["uncached_input"] == (1000 if reason else 2000)
+
+
+def test_cached_tokens_above_the_input_are_left_out_unless_the_input_leaves_them_out(tmp_path: Path) -> None:
+    file = table(tmp_path / "a.csv", [*calls(1), "2026-09-01T02:00:00Z,gpt-4o,10,5,50,x"])
+    assert list(usage(file).left_out.values()) == [1]
+    assert usage(file, "--input-includes-cache", "no").data["tokens"]["cache_read"] == 50
+
+
+@pytest.mark.parametrize("time", [
+    "2026-09-01T02:00:00+02:00", "2026-09-01 00:00:00", "2026-09-01", "1788220800", "1788220800000", "1788220800000000"])
+def test_times_with_and_without_an_offset_and_of_every_epoch_are_one_moment(tmp_path: Path, time: str) -> None:
+    """2026-09-01 00:00 UTC is 1788220800 s after 1970."""
+    file = table(tmp_path / "a.csv", [f"{time},gpt-4o,5,5,0,x"])
+    assert [row["at_us"] for row in records(tmp_path, file)] == [1_788_220_800_000_000]
+
+
+def test_cents_and_dollars_of_the_cost_exports_are_told_apart(tmp_path: Path) -> None:
+    """123.45 is 1.2345 dollars at Anthropic, 123.45 dollars at OpenAI."""
+    cents = {"starting_at": "2026-09-01T00:00:00Z", "ending_at": "2026-09-02T00:00:00Z",
+             "results": [{"amount": "123.45", "currency": "USD", "cost_type": "tokens"}]}
+    dollars = {"object": "bucket", "start_time": 1_788_220_800, "end_time": 1_788_307_200,
+               "results": [{"object": "organization.costs.result", "amount": {"value": 123.45, "currency": "usd"}}]}
+    (tmp_path / "a.json").write_text(json.dumps({"data": [cents]}))
+    (tmp_path / "b.json").write_text(json.dumps({"object": "page", "data": [dollars]}))
+    found = {row["provider"]: row["cost_usd"] for row in records(tmp_path, tmp_path / "a.json", tmp_path / "b.json")}
+    assert found == pytest.approx({"anthropic": 1.2345, "openai": 123.45})
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (["--map", "time=timestmp"], "nearest: timestamp"), (["--map", "tme=timestamp"], "nearest: time"),
+    (["--map", "time=timestamp", "--map", "time=model"], "given twice"), (["--map", "time"], "write it as time=COLUMN"),
+    (["--incumbent", "gpt-4"], "nearest: gpt-4o"), (["--task", "x"], "unknown group"), (["--from", "openai-cs"], "openai-csv"),
+    (["--provider", "opnai"], "nearest: openai"), (["--timezone", "Mars/Olympus"], "Europe/Berlin"),
+])  # fmt: skip
+def test_wrong_options_name_the_value_and_what_is_near(tmp_path: Path, options: list[str], said: str) -> None:
+    found = usage(table(tmp_path / "a.csv", calls(2)), *options)
+    assert found.code == 2
+    assert said in found.error
+
+
+def test_a_header_of_three_thousand_columns_is_read(tmp_path: Path) -> None:
+    names = [f"c{k}" for k in range(3000)]
+    rows = ["2026-09-01T00:00:00Z,gpt-4o,10,5," + ",".join(["x"] * 3000)] * 20
+    file = table(tmp_path / "a.csv", [*rows, "2026-09-01T00:00:00Z,gpt-4o,1"],
+                 ",".join(["timestamp", "model", "input_tokens", "output_tokens", *names]))
+    found = usage(file)
+    assert found.data["requests"] == 20
+    assert found.left_out == {"a line with fewer cells than the header": 1}
+    assert found.places == [f"{file}, line 22"]

@@ -1,0 +1,89 @@
+"""Bedrock's invocation log: counts beside bodies, ARNs, failures, CloudWatch's wrapping."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from usage_support import DATA, records, totals
+
+from roi.usage.formats.clouds.bedrock import BEDROCK_LOG, EMBEDDINGS, FAILED, NO_LANGUAGE
+
+FORMATS = (BEDROCK_LOG,)
+CANARY = "CANARY-7f3a"
+
+
+def fresh(tmp_path: Path, name: str) -> Path:
+    """A folder for one more reading."""
+    (tmp_path / name).mkdir()
+    return tmp_path / name
+
+
+def test_the_input_count_leaves_cached_tokens_out(tmp_path: Path) -> None:
+    """Uncached 812 + 100 + 50 + 7 = 969; read 4,096; written 2,000; out 207 + 10 + 5 + 1 = 223."""
+    rows = records(tmp_path, DATA / "bedrock.jsonl.gz", formats=FORMATS)
+    assert totals(rows) == {"uncached_input": 969, "cache_read": 4096, "cache_write": 2000, "output": 223, "requests": 4}
+    assert {(row["provider"], row["perhaps_cached"], row["batch"]) for row in rows} == {("aws", 0, False)}
+    assert rows[0]["at_us"] == 1_790_812_801_000_000
+
+
+def test_an_arn_is_cut_and_a_region_prefix_stays(tmp_path: Path) -> None:
+    """The prefix has a price of its own; an application inference profile names no model."""
+    rows = records(tmp_path, DATA / "bedrock.jsonl.gz", formats=FORMATS)
+    assert [row["model"] for row in rows[:4]] == [
+        "us.anthropic.claude-haiku-4-5-20251001-v1:0", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "amazon.nova-lite-v1:0",
+        "abc123xyz"]
+
+
+def test_failures_and_other_kinds_of_models_say_why(tmp_path: Path) -> None:
+    """Two embedding models, a throttled call, an image model."""
+    rows = records(tmp_path, DATA / "bedrock.jsonl.gz", formats=FORMATS)
+    assert [row["dropped"] for row in rows[4:]] == [EMBEDDINGS, EMBEDDINGS, FAILED, NO_LANGUAGE]
+
+
+def test_the_caller_is_a_role_without_its_session(tmp_path: Path) -> None:
+    """The session of the role is a person's address."""
+    rows = records(tmp_path, DATA / "bedrock.jsonl.gz", formats=FORMATS)
+    assert {row["group"] for row in rows} == {"checkout-role"}
+    accounts = records(fresh(tmp_path, "again"), DATA / "bedrock.jsonl.gz", formats=FORMATS, group_by="project")
+    assert {row["group"] for row in accounts} == {"111122223333"}
+
+
+def test_cloudwatch_events_hold_entries_as_text(tmp_path: Path) -> None:
+    """Two of three events are entries: uncached 812 + 50 = 862, out 207 + 5 = 212."""
+    rows = records(tmp_path, DATA / "bedrock_cloudwatch.json", formats=FORMATS)
+    assert totals(rows) == {"uncached_input": 862, "cache_read": 4096, "cache_write": 0, "output": 212, "requests": 2}
+
+
+def test_an_event_a_line_and_logs_insights_are_read_too(tmp_path: Path) -> None:
+    """The same two entries, one event a line, and as Logs Insights saves its results."""
+    events = json.loads((DATA / "bedrock_cloudwatch.json").read_text())["events"]
+    lines = tmp_path / "events.jsonl"
+    lines.write_text("".join(json.dumps(event) + "\n" for event in events))
+    insights = tmp_path / "insights.json"
+    insights.write_text(json.dumps([{"@timestamp": "x", "@message": json.loads(events[k]["message"])} for k in (0, 2)]))
+    for k, file in enumerate((lines, insights)):
+        assert totals(records(fresh(tmp_path, str(k)), file, formats=FORMATS))["uncached_input"] == 862
+
+
+def test_a_folder_as_s3_holds_it_is_read_at_every_depth(tmp_path: Path) -> None:
+    """Two hours with 4 calls each, the second a minute later in each timestamp."""
+    hours = tmp_path / "logs" / "AWSLogs" / "1" / "BedrockModelInvocationLogs" / "us-east-1" / "2026" / "10" / "01"
+    for hour in ("00", "01"):
+        (hours / hour).mkdir(parents=True)
+    shutil.copy(DATA / "bedrock.jsonl.gz", hours / "00" / "20261001T000000000Z_a.json.gz")
+    text = gzip.decompress((DATA / "bedrock.jsonl.gz").read_bytes()).decode().replace("T00:00:", "T01:00:")
+    (hours / "01" / "20261001T010000000Z_b.json.gz").write_bytes(gzip.compress(text.encode()))
+    assert totals(records(fresh(tmp_path, "out"), tmp_path / "logs", formats=FORMATS))["requests"] == 8
+
+
+def test_no_body_is_ever_read(tmp_path: Path) -> None:
+    """Neither in a record, nor in a staged file, nor as a column."""
+    rows = records(fresh(tmp_path, "a"), DATA / "bedrock.jsonl.gz", formats=FORMATS)
+    rows += records(fresh(tmp_path, "b"), DATA / "bedrock_cloudwatch.json", formats=FORMATS)
+    assert CANARY not in str(rows)
+    for file in (path for path in tmp_path.rglob("*") if path.is_file()):
+        assert CANARY.encode() not in file.read_bytes()
+        if file.suffix == ".parquet":
+            assert not {name for name in pq.read_schema(file).names if "body" in name.lower() or name in ("message", "input")}

@@ -1,0 +1,105 @@
+"""Which days a log covers, and how its load lies in day and week."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from roi.usage.measure.aggregate import SUMS, Spend
+from roi.usage.measure.days import DAY_US, HOUR_US, complete_days, load_shape
+
+MONDAY = 20_731
+"""2026-10-05, a Monday, in days since 1970."""
+
+
+def spend(day, first_us, last_us, kind="call", tokens=100):
+    return Spend(
+        day=day, kind=kind, source="x", provider="openai", model="m", batch=False, tier=None, size_class=0, long_context=False,
+        costed=False, dropped=None, rows=1, requests=1, tokens=dict.fromkeys(SUMS, 0) | {"output": tokens}, cost_usd=0.0,
+        first_us=first_us, last_us=last_us,
+    )  # fmt: skip
+
+
+def calls(first_us, last_us):
+    """A log of calls from one moment to another, a sum a day."""
+    days = range(first_us // DAY_US, last_us // DAY_US + 1)
+    return [spend(day, max(first_us, day * DAY_US), min(last_us, (day + 1) * DAY_US - 1)) for day in days]
+
+
+def test_a_log_of_calls_loses_the_days_that_it_does_not_cover_whole():
+    """From Monday 05:10 to Thursday 23:30: Monday begins late; Thursday's last hour is there."""
+    first, last = MONDAY * DAY_US + 5 * HOUR_US + HOUR_US // 6, (MONDAY + 3) * DAY_US + 23 * HOUR_US + HOUR_US // 2
+    found = complete_days(calls(first, last))
+    assert found is not None
+    assert found.complete == (MONDAY + 1, MONDAY + 2, MONDAY + 3)
+    assert found.left_out == ((MONDAY, "begins at 05:10"),)
+
+
+def test_a_log_of_an_hour_covers_no_day():
+    found = complete_days(calls(MONDAY * DAY_US + 18 * HOUR_US, MONDAY * DAY_US + 19 * HOUR_US))
+    assert found is not None
+    assert found.complete == ()
+    assert found.left_out == ((MONDAY, "is covered from 18:00 to 19:00 alone"),)
+
+
+def test_a_quiet_day_inside_counts():
+    """Nothing on Wednesday is a fact about Wednesday."""
+    rows = [*calls(MONDAY * DAY_US, MONDAY * DAY_US + 86_399_000_000),
+            *calls((MONDAY + 2) * DAY_US, (MONDAY + 2) * DAY_US + 86_399_000_000)]
+    found = complete_days(rows)
+    assert found is not None
+    assert found.complete == (MONDAY, MONDAY + 1, MONDAY + 2)
+
+
+def test_daily_buckets_count_whole_but_a_last_one_that_looks_cut():
+    """Seven days of 1,000 tokens, then one of 300: below half of the smallest before it."""
+    days = [spend(day, day * DAY_US, (day + 1) * DAY_US, "bucket", 1000) for day in range(MONDAY, MONDAY + 7)]
+    whole = complete_days(days)
+    assert whole is not None
+    assert whole.complete == tuple(range(MONDAY, MONDAY + 7))
+    found = complete_days([*days, spend(MONDAY + 7, (MONDAY + 7) * DAY_US, (MONDAY + 8) * DAY_US, "bucket", 300)])
+    assert found is not None
+    assert found.complete == whole.complete
+    assert found.left_out == ((MONDAY + 7, "looks cut off: 30% of the smallest of the days before it"),)
+
+
+def test_no_row_no_days():
+    assert complete_days([]) is None
+    assert complete_days([replace(spend(1, 1, 1), first_us=None)]) is None
+
+
+def test_peak_over_mean_counts_quiet_minutes():
+    """10 calls in minute 0, 2 in minute 3: mean of four minutes is 3, so the peak is 10 / 3."""
+    shape = load_shape(np.array([0, 3]), np.array([10, 2]), ())
+    assert shape is not None
+    assert (shape.minutes, shape.calls_per_minute) == (4, 3.0)
+    assert shape.minute_peak_to_mean == pytest.approx(10 / 3)
+    assert shape.hourly_weights is None
+
+
+def test_hours_and_weekdays_of_whole_days():
+    """A week with one call an hour, two from 12:00 to 13:00, and twice as many on Sunday.
+
+    A weekday has 25 calls, Sunday 50: 200 in all, mean 200 / 7 a day; 12:00 has 2 x 8 of 200 calls, another hour 8.
+    The busiest hour is Sunday's noon, 4 calls, over 200 / 168.
+    """
+    minutes, counts = [], []
+    for day in range(7):
+        for hour in range(24):
+            minutes.append((MONDAY + day) * 1440 + hour * 60)
+            counts.append((2 if hour == 12 else 1) * (2 if day == 6 else 1))
+    shape = load_shape(np.array(minutes), np.array(counts), range(MONDAY, MONDAY + 7))
+    assert shape is not None
+    assert shape.hourly_weights == pytest.approx([8 / 200] * 12 + [16 / 200] + [8 / 200] * 11)
+    assert shape.weekday_weights == pytest.approx([25 * 7 / 200] * 6 + [50 * 7 / 200])
+    assert shape.hour_peak_to_mean == pytest.approx(4 / (200 / 168))
+    assert shape.minutes == 7 * 1440
+
+
+def test_where_calls_are_rare_the_busiest_hour_stands_for_the_minute():
+    """One call a minute of every hour: the busiest minute is 60 times the mean by chance alone, the hour 1."""
+    minutes = np.array([MONDAY * 1440 + 60 * hour for hour in range(24)])
+    shape = load_shape(minutes, np.ones(24, dtype=np.int64), (MONDAY,))
+    assert shape is not None
+    assert shape.minute_peak_to_mean == pytest.approx(60.0)
+    assert shape.peak_to_mean == pytest.approx(1.0)

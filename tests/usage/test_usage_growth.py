@@ -1,0 +1,80 @@
+"""Growth from weekly totals, against scipy's line and Student's t."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from roi.usage.measure.growth import UNKNOWN_CHANGE, WEEKS_PER_YEAR, t95, trend
+
+START = 20_000
+
+
+def volume(weeks, per_week, noise=0.0, seed=1):
+    rng = np.random.default_rng(seed)
+    return {START + d: 100.0 * per_week ** (d // 7) * np.exp(noise * rng.normal()) for d in range(7 * weeks)}
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 5, 10, 30, 31, 60, 200])
+def test_t_is_scipys(freedom):
+    assert t95(freedom) == pytest.approx(stats.t.ppf(0.95, freedom), abs=2e-3)
+
+
+def test_a_clean_trend_is_found_exactly():
+    """1% a week: e^(52.14 ln 1.01) - 1 = 68.0% a year, without scatter and so without an interval."""
+    found = trend(volume(20, 1.01), range(START, START + 140))
+    assert found is not None
+    assert found.value == pytest.approx(1.01**WEEKS_PER_YEAR - 1, rel=1e-9)
+    assert found.value == pytest.approx(0.680, abs=5e-4)
+    assert found.low == pytest.approx(found.value) == found.high
+
+
+def test_a_trend_is_reckoned_with_for_as_long_as_it_was_seen():
+    """20 weeks of 1% go on for 20 more: 1.01^20 = 22.0% in three years, 1.01^(20/3) - 1 = 6.86% a year.
+
+    The interval holds the trend stopping at once (0 a year) and going on for 40 weeks (14.2%), and the assumed change.
+    """
+    found = trend(volume(20, 1.01), range(START, START + 140))
+    assert found is not None
+    value, low, high = found.ahead
+    assert value == pytest.approx(1.01 ** (20 / 3) - 1, rel=1e-9)
+    part = 20 / 3 * np.log(1.01)
+    assert np.log1p(high) == pytest.approx(part + np.hypot(part, UNKNOWN_CHANGE[1]))
+    assert np.log1p(low) == pytest.approx(part - np.hypot(part, UNKNOWN_CHANGE[0]))
+
+
+def test_three_years_of_a_trend_go_on_for_three_years():
+    found = trend(volume(160, 1.002), range(START, START + 7 * 160))
+    assert found is not None
+    assert found.ahead[0] == pytest.approx(found.value)
+
+
+def test_slope_and_interval_are_those_of_a_regression():
+    """Residuals of this seed are not positively correlated, so no weeks are taken off."""
+    daily = volume(30, 1.005, noise=0.3, seed=3)
+    totals = np.array([sum(daily[START + 7 * k + d] for d in range(7)) for k in range(30)])
+    line = stats.linregress(np.arange(30), np.log(totals))
+    rest = np.log(totals) - line.intercept - line.slope * np.arange(30)
+    r = max(float(rest[1:] @ rest[:-1] / (rest @ rest)), 0.0)
+    n = 30 * (1 - r) / (1 + r)
+    error = line.stderr * np.sqrt(28 / (n - 2))
+    wide = stats.t.ppf(0.95, int(n - 2)) * error * WEEKS_PER_YEAR
+    found = trend(daily, range(START, START + 210))
+    assert found is not None
+    assert np.log1p(found.value) == pytest.approx(line.slope * WEEKS_PER_YEAR, rel=1e-9)
+    assert np.log1p(found.high) - np.log1p(found.value) == pytest.approx(wide, rel=1e-3)
+
+
+def test_too_few_weeks_or_an_empty_one_tell_no_trend():
+    assert trend(volume(5, 1.0), range(START, START + 35)) is None
+    assert trend({}, ()) is None
+    empty = volume(8, 1.0)
+    for d in range(7):
+        empty[START + 14 + d] = 0.0
+    assert trend(empty, range(START, START + 56)) is None
+
+
+def test_weeks_are_counted_back_from_the_last_day():
+    """44 days: six whole weeks, the first two days left out, whatever lies in them."""
+    daily = volume(7, 1.0)
+    odd = daily | {START: 1e9, START + 1: 1e9}
+    assert trend(odd, range(START, START + 44)) == trend(daily, range(START, START + 44))

@@ -1,0 +1,64 @@
+"""Helicone's CSV and JSON: failures, its own cache, and bodies that are never read."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from usage_support import DATA, records, totals
+
+from roi.usage.formats.gateways.helicone import FAILED, FROM_CACHE, HELICONE_CSV, HELICONE_JSON
+
+CANARY = "CANARY-7f3a"
+BOTH = (HELICONE_CSV, HELICONE_JSON)
+
+
+def fresh(tmp_path: Path, name: str) -> Path:
+    """A folder for one more reading."""
+    (tmp_path / name).mkdir()
+    return tmp_path / name
+
+
+def test_csv_rows_count_with_a_model_that_the_user_names(tmp_path: Path) -> None:
+    """Input 1,000 + 200 + 30 = 1,230; output 50 + 20 + 3 = 73; the last row has no model of its own."""
+    rows = records(tmp_path, DATA / "helicone.csv", formats=BOTH, provider="openai", model="gpt-4o-mini")
+    assert totals(rows) == {"uncached_input": 1230, "cache_read": 0, "cache_write": 0, "output": 73, "requests": 3}
+    assert [row["dropped"] for row in rows] == [None, None, FAILED, FAILED, FAILED, None]
+    assert [row["model"] for row in rows if not row["dropped"]] == ["gpt-4o", "gpt-4o", "gpt-4o-mini"]
+    assert {row["provider"] for row in rows} == {"openai"}
+
+
+def test_a_row_without_any_model_is_dropped(tmp_path: Path) -> None:
+    """Nobody named one."""
+    assert records(tmp_path, DATA / "helicone.csv", formats=BOTH)[-1]["dropped"] == "no model named"
+
+
+def test_times_without_a_zone_are_utc(tmp_path: Path) -> None:
+    """2026-10-01 00:00:01.250 UTC = 1,790,812,801.25 s, whatever zone the user reads other files in."""
+    from usage_support import staged
+
+    rows, _ = staged(tmp_path, DATA / "helicone.csv", formats=BOTH, zone="Asia/Tokyo")
+    assert [row["at_us"] for row in rows[:2]] == [1_790_812_801_250_000, 1_790_812_802_000_000]
+
+
+def test_json_has_cached_tokens_which_may_be_inside_the_input(tmp_path: Path) -> None:
+    """1,000 - 400 read = 600 uncached, or 1,000 where the input leaves them out: 400 more."""
+    first, hit, cancelled = records(tmp_path, DATA / "helicone.jsonl", formats=BOTH)
+    assert (first["uncached_input"], first["cache_read"], first["perhaps_cached"]) == (600, 400, 400)
+    assert (first["provider"], first["model"], first["group"]) == ("openai", "gpt-4o", "summary")
+    assert (hit["dropped"], cancelled["dropped"]) == (FROM_CACHE, FAILED)
+
+
+def test_said_to_leave_them_out_the_input_is_whole(tmp_path: Path) -> None:
+    """1,000 uncached beside 400 read."""
+    first = records(tmp_path, DATA / "helicone.jsonl", formats=BOTH, includes_cache=False)[0]
+    assert (first["uncached_input"], first["cache_read"], first["perhaps_cached"]) == (1000, 400, 0)
+
+
+def test_no_body_and_no_property_is_ever_read(tmp_path: Path) -> None:
+    """Neither in a record, nor in a staged file, nor as a column."""
+    rows = records(fresh(tmp_path, "csv"), DATA / "helicone.csv", formats=BOTH)
+    rows += records(fresh(tmp_path, "json"), DATA / "helicone.jsonl", formats=BOTH)
+    assert CANARY not in str(rows)
+    for file in (path for path in tmp_path.rglob("*") if path.is_file()):
+        assert CANARY.encode() not in file.read_bytes()
+        if file.suffix == ".parquet":
+            assert not {"request_body", "response_body", "request_properties", "properties"} & set(pq.read_schema(file).names)

@@ -1,0 +1,101 @@
+"""Langfuse: what an observation counts, and whether its input holds its cached tokens."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from usage_support import DATA, records, totals
+
+from roi.usage.formats.tools.langfuse import LANGFUSE, LANGFUSE_UI
+
+FORMS = (LANGFUSE, LANGFUSE_UI)
+START_US = 1_788_220_800_250_000  # 2026-09-01 00:00:00.25 UTC
+HOUR_US = 3_600_000_000
+
+
+@pytest.fixture(params=["langfuse_blob.csv", "langfuse_blob.jsonl", "langfuse_ui.json", "a map in Parquet"])
+def observations(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The same observations as four kinds of file."""
+    if request.param != "a map in Parquet":
+        return DATA / str(request.param)
+    rows = [json.loads(line) for line in (DATA / "langfuse_blob.jsonl").read_text().splitlines()]
+    maps = [[(key, int(value)) for key, value in row["usage_details"].items()] for row in rows]
+    plain = ("type", "environment", "level", "provided_model_name", "total_cost", "prompt_name", "user_id", "input")
+    table = pa.table({
+        "start_time": pa.array([row["start_time"] for row in rows]).cast(pa.timestamp("us")),
+        "usage_details": pa.array(maps, pa.map_(pa.string(), pa.uint64())),
+        **{name: [row[name] for row in rows] for name in plain},
+    })  # fmt: skip
+    pq.write_table(table, tmp_path / "source.pq")
+    return tmp_path / "source.pq"
+
+
+def kept(rows: list[dict[str, Any]], name: str) -> list[Any]:
+    return [row[name] for row in rows if row["dropped"] is None]
+
+
+def test_a_rows_own_total_or_size_settles_whether_input_holds_cached_tokens(observations: Path, tmp_path: Path) -> None:
+    """Row 1: 1000 + 100 = total 1100, so 600 are inside: 400 left. Row 2: 3700 cached above 50, so they are outside: 50.
+    Rows 0 and 7 settle nothing: 400 - 600 < 0 would be, so row 0 is outside too; row 7: 900 - 200 = 700, perhaps 200 more.
+    """
+    rows = records(tmp_path, observations, formats=FORMS)
+    assert kept(rows, "uncached_input") == [400, 400, 50, 500, 700]
+    assert kept(rows, "perhaps_cached") == [0, 0, 0, 0, 200]
+    assert kept(rows, "cache_read") == [600, 600, 3000, 0, 200]
+    assert kept(rows, "cache_write") == [0, 0, 700, 0, 0]
+
+
+def test_reasoning_is_added_to_the_output_where_the_total_has_room_for_it(observations: Path, tmp_path: Path) -> None:
+    """Row 0: 1100 - 400 - 60 = 640 = 600 + 40, so output is 60 + 40. Row 1: 1100 - 1000 - 100 = 0, so 40 are in the 100."""
+    rows = records(tmp_path, observations, formats=FORMS)
+    assert kept(rows, "output") == [100, 100, 20, 25, 10]
+    assert kept(rows, "reasoning") == [40, 40, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("said", "last"), [(True, 700), (False, 900)])
+def test_what_the_user_says_holds_where_the_row_says_nothing(said: bool, last: int, tmp_path: Path) -> None:
+    """Row 7: 900 - 200 = 700 where the 200 are in it, 900 where they are not."""
+    rows = records(tmp_path, DATA / "langfuse_blob.csv", formats=FORMS, includes_cache=said)
+    assert kept(rows, "uncached_input") == [400, 400, 50, 500, last]
+    assert kept(rows, "perhaps_cached") == [0] * 5
+
+
+def test_spans_embeddings_and_failures_are_dropped_with_their_reason(observations: Path, tmp_path: Path) -> None:
+    rows = records(tmp_path, observations, formats=FORMS)
+    assert [row["dropped"] for row in rows] == [
+        None, None, None, None, "no call of a model (a span, event, tool or the like)", "an embedding, no completion",
+        "a failed call", None]  # fmt: skip
+    assert totals(rows)["requests"] == 5
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_times_are_utc_in_every_zone(zone: str, observations: Path, tmp_path: Path) -> None:
+    rows = records(tmp_path, observations, formats=FORMS, zone=zone)
+    assert [row["at_us"] for row in rows] == [START_US + k * HOUR_US for k in range(8)]
+
+
+def test_a_cost_of_zero_is_unknown_and_the_provider_is_what_the_user_says(tmp_path: Path) -> None:
+    rows = records(tmp_path, DATA / "langfuse_blob.csv", formats=FORMS, provider="openai")
+    assert kept(rows, "cost_usd") == [0.01, 0.01, 0.01, None, 0.01]
+    assert set(kept(rows, "provider")) == {"openai"}
+
+
+@pytest.mark.parametrize(("kind", "first"), [(None, "extract"), ("tag", "production"), ("user", "u1"), ("model", None)])
+def test_groups_are_the_prompts_name_the_environment_or_the_user(
+        kind: str | None, first: str | None, observations: Path, tmp_path: Path) -> None:
+    assert records(tmp_path, observations, formats=FORMS, group_by=kind)[0]["group"] == first
+
+
+@pytest.mark.parametrize("name", ["langfuse_blob.csv", "langfuse_blob.jsonl", "langfuse_ui.json"])
+def test_no_prompt_or_answer_reaches_a_record_or_a_file(name: str, tmp_path: Path) -> None:
+    assert "CANARY-7f3a" in (DATA / name).read_text()
+    assert "CANARY-7f3a" not in str(records(tmp_path, DATA / name, formats=FORMS))
+    for file in (path for path in tmp_path.rglob("*") if path.is_file()):
+        assert b"CANARY-7f3a" not in file.read_bytes()
+        if file.suffix == ".parquet":
+            table = pq.read_table(file)
+            assert "input" not in table.column_names
+            assert "CANARY-7f3a" not in str(table.to_pylist())

@@ -1,0 +1,72 @@
+"""Lengths and the shared prefix from log-bins."""
+
+import pytest
+
+from roi.usage.measure.aggregate import LengthCell, ReadCell, bin_of_count
+from roi.usage.measure.lengths import MOST_BINS, measure_lengths, prefix_of_buckets, prefix_of_calls
+
+
+def cell(given, out, calls=1, cached=0):
+    return LengthCell(bin_of_count(given), bin_of_count(out), calls, given * calls, out * calls, cached)
+
+
+def test_means_are_exact_and_percentiles_are_the_mean_of_their_bin():
+    """90 calls of 100 and 10 of 1,000 input tokens: mean 190, median 100, 95th percentile 1,000."""
+    found = measure_lengths([cell(100, 10, 90), cell(1000, 40, 10)])
+    assert found is not None
+    assert (found.input_mean, found.output_mean) == (190.0, 13.0)
+    assert found.input_percentiles == (100.0, 1000.0, 1000.0)
+    assert [b.share for b in found.bins] == [0.9, 0.1]
+
+
+def test_many_cells_become_few_with_the_same_mean():
+    cells = [cell(g, o) for g in range(10, 4000, 37) for o in (0, 3, 30, 300)]
+    found = measure_lengths(cells)
+    assert found is not None
+    assert 1 < len(found.bins) <= MOST_BINS
+    assert sum(b.share for b in found.bins) == pytest.approx(1.0)
+    assert sum(b.share * b.input_tokens for b in found.bins) == pytest.approx(found.input_mean)
+    assert sum(b.share * b.output_tokens for b in found.bins) == pytest.approx(found.output_mean)
+
+
+def test_nothing_has_no_length():
+    assert measure_lengths([]) is None
+
+
+def test_prefix_times_hit_rate_is_what_was_read():
+    """80 of 100 calls read 1,200 tokens: 0.8 x 1,200 = 960 a call."""
+    found = prefix_of_calls([cell(2000, 10, 100, 80)], [ReadCell(bin_of_count(1200), 80, 96_000)])
+    assert found is not None
+    assert (found.tokens, found.low, found.high, found.hit_rate) == (1200.0, 1200.0, 1200.0, 0.8)
+    assert "differ widely" not in found.how
+
+
+def test_reads_of_many_lengths_are_said_to_be_history():
+    reads = [ReadCell(bin_of_count(n), 10, 10 * n) for n in (1100, 4000, 16_000)]
+    found = prefix_of_calls([cell(20_000, 10, 30, 30)], reads)
+    assert found is not None
+    assert (found.low, found.high) == (1100.0, 16_000.0)
+    assert "differ widely" in found.how
+
+
+def test_buckets_tell_the_product_and_writes_the_hit_rate():
+    """Read 900 and written 100 a request: prefix 1,000, found nine times in ten. Without writes only 900 is known."""
+    with_writes = prefix_of_buckets(10, 9000, 1000)
+    assert with_writes is not None
+    assert (with_writes.tokens, with_writes.hit_rate) == (1000.0, 0.9)
+    without = prefix_of_buckets(10, 9000, 0)
+    assert without is not None
+    assert (without.tokens, without.hit_rate) == (900.0, 1.0)
+
+
+def test_a_mean_below_the_shortest_cached_prefix_is_a_longer_one_found_less_often():
+    """960 a request where nothing below 1,024 is cached: 1,024 found in 93.75%."""
+    found = prefix_of_buckets(10, 9600, 0, 1024.0)
+    assert found is not None
+    assert (found.tokens, found.hit_rate) == (1024.0, 0.9375)
+
+
+def test_nothing_cached_no_prefix():
+    assert prefix_of_calls([cell(10, 1)], []) is None
+    assert prefix_of_buckets(10, 0, 500) is None
+    assert prefix_of_buckets(None, 500, 0) is None

@@ -1,0 +1,127 @@
+"""LiteLLM: what a row of spend logs and of the daily table counts."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from usage_support import DATA, records, totals
+
+from roi.usage.formats.gateways.litellm import LITELLM_SPENDLOGS
+from roi.usage.formats.gateways.litellm_daily import LITELLM_DAILY
+
+FORMS = (LITELLM_SPENDLOGS, LITELLM_DAILY)
+CALLS = DATA / "litellm_spendlogs.csv"
+HOUR_US = 3_600_000_000
+START_US = 1_788_220_800_000_000  # 2026-09-01 00:00 UTC
+
+
+@pytest.fixture(params=["csv", "jsonl", "typed parquet"])
+def calls(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The same calls as three kinds of file; the Parquet has times, numbers and a struct as a database would."""
+    if request.param != "typed parquet":
+        return DATA / f"litellm_spendlogs.{request.param}"
+    rows = [json.loads(line) for line in (DATA / "litellm_spendlogs.jsonl").read_text().splitlines()]
+    table = pa.table({
+        "startTime": pa.array([row["startTime"] for row in rows]).cast(pa.timestamp("us")),
+        "metadata": [json.loads(row["metadata"]) if isinstance(row["metadata"], str) else row["metadata"] for row in rows],
+        **{name: [row[name] for row in rows] for name in (
+            "call_type", "spend", "prompt_tokens", "completion_tokens", "model", "custom_llm_provider", "cache_hit",
+            "status", "api_key", "user", "end_user", "team_id")},
+        "request_tags": pa.array([json.dumps(row["request_tags"]) for row in rows]),
+    })  # fmt: skip
+    pq.write_table(table, tmp_path / "typed_source.parquet")
+    return tmp_path / "typed_source.parquet"
+
+
+def test_cache_reads_and_writes_are_taken_out_of_prompt_tokens_whatever_the_file_is(calls: Path, tmp_path: Path) -> None:
+    """Uncached: (1000 - 600) + (5000 - 3000 - 1500) + (400 - 100) + 300 = 1500. Read: 600 + 3000 + 100 = 3700.
+    Written: 1500, of which 500 for an hour. Output: 100 + 200 + 10 + 30 = 340. Four calls count.
+    """
+    rows = records(tmp_path, calls, formats=FORMS)
+    assert totals(rows) == {"uncached_input": 1500, "cache_read": 3700, "cache_write": 1500, "output": 340, "requests": 4}
+    assert [row["cache_write_1h"] for row in rows[:4]] == [0, 500, 0, 0]
+    assert rows[0]["reasoning"] == 40
+
+
+def test_rows_that_are_no_paid_completion_are_dropped_with_their_reason(calls: Path, tmp_path: Path) -> None:
+    rows = records(tmp_path, calls, formats=FORMS)
+    assert [row["dropped"] for row in rows] == [
+        None, None, None, None, "answered by the gateway's own cache", "a failed call", "a failed call",
+        "no completion (an embedding, image, batch job or the like)", "cached tokens above the input",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_times_without_an_offset_are_utc_in_every_zone(zone: str, calls: Path, tmp_path: Path) -> None:
+    rows = records(tmp_path, calls, formats=FORMS, zone=zone)
+    assert [row["at_us"] for row in rows] == [START_US + k * HOUR_US for k in range(9)]
+
+
+def test_models_lose_the_prefix_of_their_provider_and_providers_get_their_usual_name(tmp_path: Path) -> None:
+    rows = records(tmp_path, CALLS, formats=FORMS)
+    assert [(row["provider"], row["model"]) for row in rows[:3]] == [
+        ("openai", "gpt-4.1"), ("anthropic", "claude-sonnet-4-5"), ("aws", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0")]
+
+
+def test_a_spend_of_zero_is_unknown(tmp_path: Path) -> None:
+    assert [row["cost_usd"] for row in records(tmp_path, CALLS, formats=FORMS)[:4]] == [0.01, 0.01, None, 0.01]
+
+
+@pytest.mark.parametrize(("kind", "groups"), [
+    (None, ["search", None]), ("key", ["hash1", "hash1"]), ("user", ["e1", "u1"]), ("project", ["t1", "t1"])])  # fmt: skip
+def test_groups_are_the_first_tag_of_ones_own_the_key_the_end_user_or_the_team(
+        kind: str | None, groups: list[str | None], calls: Path, tmp_path: Path) -> None:
+    assert [row["group"] for row in records(tmp_path, calls, formats=FORMS, group_by=kind)[:2]] == groups
+
+
+def test_no_prompt_answer_or_metadata_text_reaches_a_record_or_a_file(tmp_path: Path) -> None:
+    for name in ("litellm_spendlogs.csv", "litellm_spendlogs.jsonl"):
+        folder = tmp_path / name
+        folder.mkdir()
+        assert "CANARY-7f3a" in (DATA / name).read_text()
+        assert "CANARY-7f3a" not in str(records(folder, DATA / name, formats=FORMS))
+        assert_clean(folder)
+
+
+def assert_clean(folder: Path) -> None:
+    """No file holds the canary or a column of bodies; Parquet is read, for its pages are compressed."""
+    for file in (path for path in folder.rglob("*") if path.is_file()):
+        assert b"CANARY-7f3a" not in file.read_bytes()
+        if file.suffix == ".parquet":
+            table = pq.read_table(file)
+            assert not {"messages", "response", "input", "output_text"} & set(table.column_names)
+            assert "CANARY-7f3a" not in str(table.to_pylist())
+
+
+def test_a_page_of_spend_logs_is_read_like_its_rows(tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (DATA / "litellm_spendlogs.jsonl").read_text().splitlines()]
+    page = tmp_path / "page.json"
+    page.write_text(json.dumps({"data": rows, "total": 9}))
+    assert totals(records(tmp_path, page, formats=FORMS))["cache_read"] == 3700
+
+
+def test_a_day_counts_what_its_calls_count(tmp_path: Path) -> None:
+    """Uncached: (10000 - 6000 - 1000) + 4000 + 2000 = 9000. Output: 900 + 300 + 100 = 1300. Requests: 10 + 5 + 4 = 19,
+    the two that failed left out.
+    """
+    rows = records(tmp_path, DATA / "litellm_daily.csv", formats=FORMS)
+    assert totals(rows) == {"uncached_input": 9000, "cache_read": 6000, "cache_write": 1000, "output": 1300, "requests": 19}
+    assert rows[0]["until_us"] - rows[0]["at_us"] == 24 * HOUR_US
+
+
+def test_days_without_a_served_call_are_dropped_with_their_reason(tmp_path: Path) -> None:
+    rows = records(tmp_path, DATA / "litellm_daily.csv", formats=FORMS)
+    assert {(row["model"] or "", row["dropped"]) for row in rows if row["dropped"]} == {
+        ("gpt-4.1", "failed calls"), ("", "calls of a tool, not of a model"), ("gpt-4.1", "empty bucket")}
+    assert {(row["provider"], row["model"], row["cost_usd"]) for row in rows if not row["dropped"]} == {
+        ("anthropic", "claude-sonnet-4-5", 0.5), ("openai", "gpt-4.1", 0.02), ("azure", "gpt-4o", None)}
+
+
+def test_the_table_of_tags_does_not_count(tmp_path: Path) -> None:
+    source = (DATA / "litellm_daily.csv").read_text().splitlines()
+    tagged = [source[0] + ",tag", *(line + ",nightly" for line in source[1:])]
+    (tmp_path / "tags.csv").write_text("\n".join(tagged) + "\n")
+    rows = records(tmp_path, tmp_path / "tags.csv", formats=FORMS)
+    assert all("once for each of its tags" in row["dropped"] for row in rows)

@@ -1,0 +1,88 @@
+"""GenAI spans: innermost calls alone, two readings of cached input, older attribute names, no messages."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from usage_support import DATA, records, totals
+
+from roi.usage.formats.tools.otel import AROUND, EMBEDDINGS, FAILED, NO_CALL, NO_USAGE, OTEL_GENAI, OVER, PARENT
+
+FORMATS = (OTEL_GENAI,)
+CANARY = "CANARY-7f3a"
+
+
+def fresh(tmp_path: Path, name: str) -> Path:
+    """A folder for one more reading."""
+    (tmp_path / name).mkdir()
+    return tmp_path / name
+
+
+def test_only_the_innermost_call_counts(tmp_path: Path) -> None:
+    """Agent, tool, HTTP, embeddings, a framework's chat around a client's, a 429 and a call without usage stay out."""
+    rows = records(tmp_path, DATA / "otel_otlp.jsonl", formats=FORMATS)
+    assert [row["dropped"] for row in rows] == [
+        AROUND, None, AROUND, None, NO_CALL, PARENT, None, EMBEDDINGS, FAILED, None, NO_USAGE]
+
+
+def test_input_is_taken_to_count_cached_tokens_and_the_doubt_is_kept(tmp_path: Path) -> None:
+    """1,000 - 600 read = 400, perhaps 600 more; 2,000 - 100 - 900 = 1,000, perhaps 1,000 more.
+
+    50 with 4,000 read and 10 written plainly leaves them out: 50 and no doubt. 11 without cache. In all 400 + 1,000 + 50 + 11 =
+    1,461; read 600 + 100 + 4,000 = 4,700; written 900 + 10 = 910; out 200 + 30 + 5 + 2 = 237.
+    """
+    rows = records(tmp_path, DATA / "otel_otlp.jsonl", formats=FORMATS)
+    assert totals(rows) == {"uncached_input": 1461, "cache_read": 4700, "cache_write": 910, "output": 237, "requests": 4}
+    assert [row["perhaps_cached"] for row in rows if row["dropped"] is None] == [600, 1000, 0, 0]
+    assert rows[1]["reasoning"] == 150
+
+
+def test_said_to_leave_cached_tokens_out_the_input_is_whole(tmp_path: Path) -> None:
+    """1,000 + 2,000 + 50 + 11 = 3,061."""
+    rows = records(tmp_path, DATA / "otel_otlp.jsonl", formats=FORMATS, includes_cache=False)
+    assert totals(rows)["uncached_input"] == 3061
+    assert sum(row["perhaps_cached"] for row in rows) == 0
+
+
+def test_said_to_count_them_an_input_below_them_is_dropped(tmp_path: Path) -> None:
+    """50 tokens cannot hold 4,010; the rest is 400 + 1,000 + 11 = 1,411."""
+    rows = records(tmp_path, DATA / "otel_otlp.jsonl", formats=FORMATS, includes_cache=True)
+    assert totals(rows)["uncached_input"] == 1411
+    assert [row["dropped"] for row in rows].count(OVER) == 1
+
+
+def test_the_model_is_the_one_that_answered_and_at_aws_the_one_asked_for(tmp_path: Path) -> None:
+    """Azure's request names a deployment; AWS's answer lacks the region's prefix."""
+    rows = [row for row in records(tmp_path, DATA / "otel_otlp.jsonl", formats=FORMATS) if row["dropped"] is None]
+    assert [(row["provider"], row["model"]) for row in rows] == [
+        ("openai", "gpt-5-2025-08-07"), ("anthropic", "claude-sonnet-4-5"),
+        ("aws", "us.anthropic.claude-haiku-4-5-20251001-v1:0"), ("azure", "gpt-4o-2024-08-06")]
+    assert [row["group"] for row in rows] == ["shop", "shop", "checkout", "checkout"]
+    assert rows[0]["at_us"] == 1_790_812_801_000_000
+    assert rows[0]["tier"] is None
+
+
+def test_flat_spans_and_older_attributes_are_read(tmp_path: Path) -> None:
+    """300 + 40 = 340 in, 20 + 4 = 24 out; an agent's sum without a model stays out."""
+    rows = records(tmp_path, DATA / "otel_flat.jsonl", formats=FORMATS)
+    assert totals(rows) == {"uncached_input": 340, "cache_read": 0, "cache_write": 0, "output": 24, "requests": 2}
+    assert [row["dropped"] for row in rows] == [NO_CALL, None, None, NO_CALL, FAILED]
+    assert [row["at_us"] - 1_790_812_800_000_000 for row in rows] == [0, 1_500_000, 2_250_000, 3_000_000, 4_000_000]
+    assert [(row["provider"], row["group"]) for row in rows[1:3]] == [("openai", "old"), ("mistral", None)]
+    assert rows[4]["provider"] == "x-ai"
+
+
+def test_spans_are_grouped_by_agent_where_asked(tmp_path: Path) -> None:
+    """One call names its agent."""
+    rows = records(tmp_path, DATA / "otel_otlp.jsonl", formats=FORMATS, group_by="tag")
+    assert [row["group"] for row in rows if row["dropped"] is None] == ["closer", None, None, None]
+
+
+def test_no_message_and_no_event_is_ever_read(tmp_path: Path) -> None:
+    """Neither in a record, nor in a staged file, nor as a column."""
+    rows = records(fresh(tmp_path, "a"), DATA / "otel_otlp.jsonl", formats=FORMATS)
+    rows += records(fresh(tmp_path, "b"), DATA / "otel_flat.jsonl", formats=FORMATS)
+    assert CANARY not in str(rows)
+    for file in (path for path in tmp_path.rglob("*") if path.is_file()):
+        assert CANARY.encode() not in file.read_bytes()
+        if file.suffix == ".parquet":
+            assert not {name for name in pq.read_schema(file).names if "message" in name or name in ("gen_ai.prompt", "events")}

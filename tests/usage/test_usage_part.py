@@ -1,0 +1,135 @@
+"""The part of a scenario that usage settles: written, read again, laid over a scenario, compared."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from roi.cli import main
+from roi.errors import InputError
+from roi.scenario.file import load_scenario
+from roi.scenario.overlay import overlay, read_part
+from roi.scenario.quantity import value_of
+
+ROOT = Path(__file__).parents[2]
+EXPORT = ROOT / "examples" / "openai_export.csv"
+
+LOG = """timestamp,model,provider,input_tokens,output_tokens,cost
+2026-10-05T00:10:00Z,gpt-6-sol,openai,1000,100,0.0015
+2026-10-05T12:10:00Z,gpt-6-sol,openai,1000,100,0.0015
+2026-10-05T23:50:00Z,gpt-6-sol,openai,4000,100,0.0045
+"""
+"""One whole day: 6,000 in at 2 USD and 300 out at 10 USD a million = 0.015; reported 0.0075, half of it."""
+
+
+def run(*words):
+    return CliRunner().invoke(main, [str(word) for word in words], prog_name="roi")
+
+
+@pytest.fixture
+def part(tmp_path):
+    log, out = tmp_path / "log.csv", tmp_path / "part.yaml"
+    log.write_text(LOG, encoding="utf-8")
+    answer = run("usage", log, "--output", out, "--tasks", "0")
+    assert answer.exit_code == 0, answer.stderr
+    return out
+
+
+def test_the_part_holds_workload_incumbent_and_the_reported_bill(part):
+    """3 requests a day; mean 2,000 in; reported 0.0075 a day x 365/12 = 0.228 a month, and the gap is price."""
+    data = yaml.safe_load(part.read_text(encoding="utf-8"))
+    workload, incumbent = data["workload"], data["incumbent"]
+    assert workload["requests_per_day"] == 3.0
+    assert sum(b["share"] for b in workload["lengths"]) == pytest.approx(1.0, abs=1e-9)
+    assert sum(b["share"] * b["input_tokens"] for b in workload["lengths"]) == pytest.approx(2000, abs=0.01)
+    assert len(workload["hourly_weights"]) == 24
+    assert sum(workload["hourly_weights"]) == pytest.approx(24)
+    assert incumbent == {"provider": "openai", "model": "gpt-6-sol", "uses_cache": False, "bill_usd_per_month": 0.23,
+                         "bill_is_volume_share": 0.0}
+
+
+def test_what_the_log_does_not_tell_is_a_comment_in_the_part(part):
+    text = part.read_text(encoding="utf-8")
+    assert "# not told: growth_per_year: 0 whole weeks" in text
+    assert "growth_per_year" not in yaml.safe_load(text)["workload"]
+
+
+def test_a_scenario_with_the_part_over_it_has_its_workload(part):
+    scenario = load_scenario(None, part=part)
+    assert value_of(scenario.workload.requests_per_day) == 3.0
+    assert scenario.incumbent.model == "gpt-6-sol"
+    assert scenario.title == "gpt-6-sol as used, the rest from the bundled scenario"
+    assert run("compare", "--usage", part, "--draws", "0").exit_code == 0
+
+
+def test_lengths_and_their_means_take_each_others_place():
+    data = {"workload": {"requests_per_day": 5, "lengths": [1], "hourly_weights": [1] * 24}, "incumbent": {"model": "a"}}
+    overlay(data, {"workload": {"input_tokens": 10, "output_tokens": 2, "peak_to_mean": 3}})
+    assert data["workload"] == {"requests_per_day": 5, "input_tokens": 10, "output_tokens": 2, "peak_to_mean": 3}
+    overlay(data, {"workload": {"lengths": [2]}})
+    assert data["workload"] == {"requests_per_day": 5, "lengths": [2], "peak_to_mean": 3}
+
+
+def test_terms_of_another_model_go_with_it():
+    """A discount on the old incumbent says nothing about the new one; the same model keeps its terms."""
+    data = {"workload": {}, "incumbent": {"provider": "openai", "model": "a", "discount": 0.2}}
+    overlay(data, {"incumbent": {"provider": "openai", "model": "a", "uses_cache": True}})
+    assert data["incumbent"]["discount"] == 0.2
+    overlay(data, {"incumbent": {"provider": "openai", "model": "b"}})
+    assert data["incumbent"] == {"provider": "openai", "model": "b"}
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("workload: {}\n", "is no part written by roi usage --output"),
+    ("schema: roi.usage-part/1\nquality: {}\n", "quality is not part of roi.usage-part/1"),
+])
+def test_another_file_is_no_part(tmp_path, text, said):
+    file = tmp_path / "x.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=said):
+        read_part(file)
+    answer = run("compare", "--usage", file)
+    assert answer.exit_code == 2
+    assert answer.stderr.count("\n") == 1
+
+
+def test_a_saved_comparison_takes_no_usage(tmp_path, part):
+    saved = tmp_path / "saved.json"
+    assert run("compare", "--draws", "0", "--format", "json", "--output", saved).exit_code == 0
+    answer = run("compare", saved, "--usage", part)
+    assert answer.exit_code == 2
+    assert "--usage changes a scenario" in answer.stderr
+
+
+def test_the_example_gives_the_committed_part(tmp_path, monkeypatch):
+    """README compares with examples/part.yaml."""
+    monkeypatch.chdir(ROOT)
+    out = tmp_path / "part.yaml"
+    assert run("usage", "examples/openai_export.csv", "--output", out, "--tasks", "0").exit_code == 0
+    assert out.read_text(encoding="utf-8") == (ROOT / "examples" / "part.yaml").read_text(encoding="utf-8")
+
+
+def test_the_example_is_what_its_script_makes():
+    """Whole numbers from whole numbers: another machine gives the same file."""
+    from make_usage_example import HEADER, rows
+
+    lines = EXPORT.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == ",".join(HEADER)
+    assert lines[1:] == [",".join(str(cell) for cell in row) for row in rows()]
+
+
+def test_the_estimate_from_the_part_is_what_was_spent(tmp_path):
+    """The example spends 1,414 USD a month on gpt-6-sol at list price; the scenario, told only the part, bills it within 2%.
+
+    It bills each miss of the 1,024-token prefix as a cache write at 2.5 instead of 2 USD, which the export says was free.
+    """
+    out = tmp_path / "part.yaml"
+    assert run("usage", EXPORT, "--output", out, "--tasks", "0").exit_code == 0
+    spent = json.loads(run("usage", EXPORT, "--tasks", "0", "--format", "json").stdout)
+    per_month = next(m["list_usd"] for m in spent["by_model"] if m["model"] == "gpt-6-sol") / 63 * 365 / 12
+    still = ("--set", "workload.growth_per_year=0", "--set", "quality.usd_per_error=0")
+    answer = json.loads(run("compare", "--usage", out, "--draws", "0", "--format", "json", *still).stdout)
+    stay = next(option for option in answer["options"] if option["id"] == "stay")
+    assert stay["monthly_usd"][0] == pytest.approx(per_month, rel=0.02)

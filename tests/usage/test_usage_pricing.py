@@ -1,0 +1,121 @@
+"""Tokens that were spent at the list price of their day, and the list against what was paid."""
+
+from datetime import date
+
+import pytest
+from genai_prices import Usage as ListedUsage
+from genai_prices import calc_price
+
+from roi.catalog.prices.token_rates import price_or_reason, token_rates
+from roi.usage.measure.aggregate import SUMS, Spend
+from roi.usage.measure.pricing import day_number, day_of, price_spend
+from roi.usage.measure.reconcile import reconcile
+
+DAY = (date(2026, 10, 20) - date(1970, 1, 1)).days
+
+
+def spend(**over):
+    tokens = dict.fromkeys(SUMS, 0) | over.pop("tokens", {})
+    fields = {
+        "day": DAY, "kind": "call", "source": "x", "provider": "openai", "model": "gpt-6-sol", "batch": False, "tier": None,
+        "size_class": 0, "long_context": False, "costed": False, "dropped": None, "rows": 1, "requests": 1, "cost_usd": 0.0,
+        "first_us": 0, "last_us": 0,
+    }  # fmt: skip
+    return Spend(**{**fields, **over}, tokens=tokens)
+
+
+def priced(**over):
+    return price_spend([spend(**over)], DAY)[0]
+
+
+def test_standard_batch_and_flex_by_hand():
+    """gpt-6-sol, 2026-10-20: 2 USD in, 0.2 read, 2.5 written, 10 out a million; batch and flex half of each.
+
+    1M + 1M + 1M + 1M tokens: 2 + 0.2 + 2.5 + 10 = 14.7.
+    """
+    tokens = dict.fromkeys(("uncached_input", "cache_read", "cache_write", "output"), 1_000_000)
+    assert priced(tokens=tokens).list_usd == pytest.approx(14.7)
+    assert priced(tokens=tokens, batch=True).list_usd == pytest.approx(7.35)
+    assert priced(tokens=tokens, tier="flex-tier").list_usd == pytest.approx(7.35)
+    assert priced(tokens=tokens, tier="incentivized-tier").list_usd == 0.0
+
+
+def test_writes_that_are_kept_an_hour_cost_more():
+    """claude-opus-5: 6.25 USD a million written for five minutes, 10 for an hour: 0.4M + 0.6M = 2.5 + 6 = 8.5."""
+    found = priced(provider="anthropic", model="claude-opus-5", tokens={"cache_write": 1_000_000, "cache_write_1h": 600_000})
+    assert found.list_usd == pytest.approx(8.5)
+
+
+def test_calls_above_an_edge_pay_the_next_tier_and_buckets_say_that_they_do_not_tell():
+    """Size class 7 is above 272,000 (see test_usage_sums): 4 USD a million in, not 2."""
+    tokens = {"uncached_input": 1_000_000}
+    assert priced(tokens=tokens, size_class=7).list_usd == pytest.approx(4.0)
+    assert priced(tokens=tokens, size_class=6).list_usd == pytest.approx(2.0)
+    bucket = priced(tokens=tokens, kind="bucket", size_class=None)
+    assert bucket.list_usd == pytest.approx(2.0)
+    assert bucket.note == "calls above 272,000 input tokens cost more; a bucket does not tell them apart"
+    assert priced(tokens=tokens, kind="bucket", size_class=None, long_context=True).list_usd == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize(("provider", "model"), [
+    ("openai", "gpt-4o-mini-2024-07-18"), ("openai", "gpt-6-luna"), ("anthropic", "claude-haiku-4-5"),
+    ("google", "gemini-2.5-flash"),
+])
+def test_one_call_costs_what_genai_prices_says(provider, model):
+    """Its `input_tokens` hold everything: 10,000 = 7,000 + 2,000 read + 1,000 written."""
+    from datetime import UTC, datetime
+
+    rates = token_rates(provider, model, date(2026, 10, 20))
+    ours = rates.usd(0, uncached_input=7000, cache_read=2000, cache_write=1000, cache_write_1h=0, output=300)
+    listed = calc_price(
+        ListedUsage(input_tokens=10_000, cache_read_tokens=2000, cache_write_tokens=1000, output_tokens=300), model,
+        provider_id=provider, genai_request_timestamp=datetime(2026, 10, 20, 12, tzinfo=UTC))
+    assert ours == pytest.approx(float(listed.total_price), rel=1e-9)
+
+
+def test_tokens_that_may_count_twice_give_an_upper_bound():
+    """600 tokens of 1,000 may or may not be inside the input: 400 x 2 + 600 x 0.2, or 1,000 x 2 + 600 x 0.2, a million."""
+    found = priced(tokens={"uncached_input": 400, "cache_read": 600, "perhaps_cached": 600})
+    assert found.list_usd == pytest.approx((400 * 2 + 600 * 0.2) / 1e6)
+    assert found.list_high_usd == pytest.approx((1000 * 2 + 600 * 0.2) / 1e6)
+
+
+def test_an_unknown_model_has_no_price_and_a_reason():
+    found = priced(model="no-such-model", tokens={"output": 5})
+    assert found.list_usd is None
+    assert found.usd is None
+    assert "no-such-model" in found.note
+    assert "no model" in priced(model=None).note
+    assert isinstance(price_or_reason("nobody", "gpt-6-sol", date(2026, 10, 20)), str)
+
+
+def test_days_count_from_1970():
+    assert day_of(0) == date(1970, 1, 1)
+    assert day_of(DAY) == date(2026, 10, 20)
+    assert day_number(DAY * 86_400_000_000 + 86_399_999_999) == DAY
+
+
+def test_the_same_rows_give_the_price_part_of_the_gap():
+    """Reported 1.5 against 2.0 at list: x 0.75, all of it price."""
+    rows = price_spend([spend(tokens={"uncached_input": 1_000_000}, costed=True, cost_usd=1.5)], DAY)
+    [found] = reconcile(rows, (), None, ())
+    assert (found.basis, found.factor, found.price_factor, found.volume_factor) == ("calls", 0.75, 0.75, 1.0)
+    assert found.far
+
+
+def test_a_cost_export_is_compared_on_the_days_that_both_have():
+    """2 USD a day at list on two days; paid 3 on the first of them and 5 on a third: 3 against 2."""
+    rows = price_spend([spend(day=day, tokens={"uncached_input": 1_000_000}) for day in (DAY, DAY + 1)], DAY)
+    costs = [spend(day=day, kind="cost", model=None, costed=True, cost_usd=usd) for day, usd in ((DAY, 3.0), (DAY + 2, 5.0))]
+    [found] = reconcile(rows, costs, None, ())
+    assert (found.basis, found.list_usd, found.actual_usd, found.days) == ("costs", 2.0, 3.0, 1)
+    assert found.price_factor is None
+
+
+def test_a_bill_is_compared_with_a_month_of_mean_days():
+    """2 USD a complete day x 365/12 days = 60.83; the incomplete day is left out. Bill 73: x 1.2."""
+    rows = price_spend([spend(day=day, tokens={"uncached_input": 1_000_000}) for day in (DAY, DAY + 1, DAY + 2)], DAY)
+    [found] = reconcile(rows, (), 73.0, (DAY, DAY + 1))
+    assert found.list_usd == pytest.approx(2 * 365 / 12)
+    assert found.factor == pytest.approx(1.2)
+    assert reconcile(rows, (), 73.0, ()) == []

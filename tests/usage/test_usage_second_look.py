@@ -1,0 +1,174 @@
+"""What a stranger and a checker of numbers found in `roi usage`, held."""
+
+import json
+from datetime import date
+
+import pandas as pd
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from roi.catalog.prices.token_rates import token_rates
+from roi.cli import main
+
+HEAD = "timestamp,model,provider,tag,input_tokens,output_tokens,cost\n"
+
+
+def run(*words):
+    return CliRunner().invoke(main, [str(word) for word in words], prog_name="roi")
+
+
+def refused(*words):
+    answer = run("usage", *words)
+    assert answer.exit_code == 2, answer.stdout
+    assert answer.stderr.count("\n") == 1
+    return answer.stderr
+
+
+def rows(days, hours=range(24), model="gpt-6-sol", provider="openai", tag="t", cost="0.0024"):
+    return "".join(f"2026-10-{day:02d}T{hour:02d}:05:00Z,{model},{provider},{tag},1000,40,{cost}\n" for day in days
+                   for hour in hours)
+
+
+def wrote(file, text):
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_a_result_never_takes_the_place_of_what_is_read(tmp_path):
+    log = wrote(tmp_path / "log.csv", HEAD + rows([5]))
+    for option in ("--output", "--trace"):
+        assert f"{option}: {log} is one of the files that are read" in refused(log, option, log)
+    assert log.read_text(encoding="utf-8").startswith(HEAD)
+
+
+def test_anthropics_fast_is_priced_as_fast():
+    """claude-opus-5: 5 USD a million in, 10 where it is fast (genai-prices: speed, not tier)."""
+    assert token_rates("anthropic", "claude-opus-5", date(2026, 10, 20), tier="fast").uncached_input == (10.0,)
+
+
+def test_a_price_that_is_listed_later_says_from_when():
+    found = token_rates("openai", "gpt-6-sol", date(2026, 10, 1), batch=True)
+    assert found.note == "no batch price is listed before 2026-10-14; the standard one stands"
+
+
+def test_groups_are_told_by_whole_days(tmp_path):
+    """Office hours of Monday to Friday: the first and last day begin late and end early, three are whole: 10 calls a day."""
+    log = wrote(tmp_path / "log.csv", HEAD + rows(range(5, 10), range(8, 18)))
+    found = json.loads(run("usage", log, "--format", "json").stdout)
+    assert found["days"]["complete"] == 3
+    assert found["workload"]["requests_per_day"] == 10.0
+    [task] = found["tasks"]
+    assert task["requests_per_day"] == 10.0
+    assert task["usd_per_month"] == pytest.approx(10 * 0.0024 * 365 / 12)
+
+
+def test_the_bill_of_all_is_shared_by_list_price(tmp_path):
+    """Two models, 3 to 1 at list price: gpt-6-sol 24 x (1,000 x 2 + 40 x 10) / 1e6 = 0.0576 a day of 0.0576 + luna's."""
+    log = wrote(tmp_path / "log.csv", HEAD + rows([5, 6]) + rows([5, 6], model="gpt-6-luna"))
+    out = tmp_path / "part.yaml"
+    assert run("usage", log, "--incumbent", "gpt-6-sol", "--bill", "100", "--output", out, "--tasks", "0").exit_code == 0
+    found = json.loads(run("usage", log, "--format", "json", "--tasks", "0").stdout)
+    listed = {model["model"]: model["list_usd"] for model in found["by_model"]}
+    share = listed["gpt-6-sol"] / sum(listed.values())
+    bill = yaml.safe_load(out.read_text(encoding="utf-8"))["incumbent"]["bill_usd_per_month"]
+    assert bill == pytest.approx(100 * share, abs=0.01)
+
+
+def test_one_group_has_its_own_reported_bill(tmp_path):
+    """24 calls a day at 0.0024: 0.0576 x 365/12 = 1.752 a month; the other group's costs stay out."""
+    log = wrote(tmp_path / "log.csv", HEAD + rows([5, 6]) + rows([5, 6], tag="u", cost="0.01"))
+    out = tmp_path / "part.yaml"
+    assert run("usage", log, "--task", "t", "--output", out, "--tasks", "0").exit_code == 0
+    incumbent = yaml.safe_load(out.read_text(encoding="utf-8"))["incumbent"]
+    assert incumbent["bill_usd_per_month"] == pytest.approx(1.75)
+    assert incumbent["bill_is_volume_share"] == 0.0
+
+
+@pytest.mark.parametrize(("provider", "model"), [("anthropic", "claude-haiku-4-5"), ("openai", "gpt-6-luna")])
+def test_compare_takes_the_part_of_another_incumbent(tmp_path, provider, model):
+    """The bundled scores are of the bundled incumbent and go with it; a scenario of one's own must score the new one."""
+    log = wrote(tmp_path / "log.csv", HEAD + rows([5, 6], model=model, provider=provider))
+    out, mine = tmp_path / "part.yaml", tmp_path / "mine.yaml"
+    assert run("usage", log, "--output", out, "--tasks", "0").exit_code == 0
+    mine.write_text(run("init").stdout, encoding="utf-8")
+    answer = run("compare", "--usage", out, "--draws", "0")
+    assert answer.exit_code == 0, answer.stderr
+    asked = run("compare", mine, "--usage", out, "--draws", "0")
+    assert asked.exit_code == 2
+    assert f"quality.scores: '{model}' is not usable; the incumbent's score is needed" in asked.stderr
+    free = run("compare", mine, "--usage", out, "--draws", "0", "--set", "quality.usd_per_error=0")
+    assert free.exit_code == 0, free.stderr
+
+
+def test_a_cost_with_a_decimal_comma_is_left_out_and_said(tmp_path):
+    log = wrote(tmp_path / "log.csv", (HEAD + rows([5])).replace(",", ";").replace("0.0024", "0,0024"))
+    assert "a cost that is no number with a decimal point" in refused(log)
+
+
+def test_the_same_calls_in_two_kinds_of_file_never_count_twice(tmp_path):
+    """As lines of JSON the cells read alike, and the copy is left out; Parquet has times of its own, and is refused."""
+    csv = wrote(tmp_path / "log.csv", HEAD + rows([5, 6]))
+    names = HEAD.strip().split(",")
+    lines = [json.dumps(dict(zip(names, line.split(","), strict=True))) for line in rows([5, 6]).splitlines()]
+    jsonl = wrote(tmp_path / "log.jsonl", "\n".join(lines))
+    assert json.loads(run("usage", csv, jsonl, "--format", "json", "--tasks", "0").stdout)["requests"] == 48
+    frame = pd.read_csv(csv, parse_dates=["timestamp"])
+    frame.to_parquet(tmp_path / "log.parquet")
+    assert "have the same calls on 2026-10-05" in refused(csv, tmp_path / "log.parquet")
+
+
+def test_requests_a_day_are_taken_where_no_day_is_whole_and_refused_where_they_are_counted(tmp_path):
+    hour = wrote(tmp_path / "hour.csv", HEAD + rows([5], [9]))
+    found = json.loads(run("usage", hour, "--requests-per-day", "500", "--format", "json", "--tasks", "0").stdout)
+    assert found["workload"]["requests_per_day"] == 500.0
+    day = wrote(tmp_path / "day.csv", HEAD + rows([5]))
+    assert "is not needed; these records count 24 a day" in refused(day, "--requests-per-day", "500")
+
+
+def test_an_unknown_group_is_named_without_an_incumbent_too(tmp_path):
+    other = rows([5], model="claude-haiku-4-5", provider="anthropic", tag="triage")
+    log = wrote(tmp_path / "log.csv", HEAD + rows([5]) + other)
+    assert "nearest: triage" in refused(log, "--task", "triag")
+    found = json.loads(run("usage", log, "--task", "triage", "--format", "json", "--tasks", "0").stdout)
+    assert found["workload"]["model"] == "claude-haiku-4-5"
+
+
+def test_nothing_that_counts_is_an_error_that_says_why(tmp_path):
+    log = wrote(tmp_path / "log.csv", (HEAD + rows([5])).replace("2026-10-05T", "28.09.2026 "))
+    said = refused(log)
+    assert "no row counts: 24 rows for 'no time that can be read'" in said
+    assert "times are ISO 8601" in said
+
+
+@pytest.mark.parametrize(("url", "said"), [
+    ("duckbd:///x.ddb", "nearest: duckdb"), ("duckdb:///no/such/file.ddb", "no DuckDB file /no/such/file.ddb"),
+])
+def test_a_wrong_backend_is_one_sentence(url, said):
+    assert said in refused("calls", "--backend", url)
+
+
+def test_a_wrong_table_of_a_database_names_the_nearest(tmp_path):
+    import duckdb
+
+    file = tmp_path / "log.ddb"
+    connection = duckdb.connect(str(file))
+    connection.sql("CREATE TABLE calls AS SELECT TIMESTAMP '2026-10-05' AS timestamp, 'gpt-6-sol' AS model, 1 AS input_tokens,"
+                   " 2 AS output_tokens")
+    connection.close()
+    assert "FILES: unknown table 'cals'" in refused("cals", "--backend", f"duckdb://{file}")
+
+
+def test_mixed_line_ends_are_read(tmp_path):
+    text = (HEAD + rows([5])).replace("\n", "\r\n") + rows([6], [0])
+    log = tmp_path / "log.csv"
+    log.write_bytes(text.encode())
+    assert json.loads(run("usage", log, "--format", "json", "--tasks", "0").stdout)["requests"] == 25
+
+
+@pytest.mark.parametrize("block", ["workload: 5", "incumbent: gpt"])
+def test_a_part_whose_block_is_no_block_is_refused(tmp_path, block):
+    part = wrote(tmp_path / "p.yaml", f"schema: roi.usage-part/1\n{block}\n")
+    answer = run("compare", "--usage", part)
+    assert answer.exit_code == 2
+    assert "it should be a block of keys" in answer.stderr

@@ -1,0 +1,120 @@
+"""What a backend is asked for, against the same sums in NumPy, and the public trace."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from genai_prices.data_snapshot import get_snapshot
+
+from roi.usage.formats import FORMATS
+from roi.usage.measure.aggregate import (
+    EDGES,
+    NONE,
+    bin_of,
+    bin_of_count,
+    length_cells,
+    minute_counts,
+    read_cells,
+    spend_by_day,
+    spend_by_group,
+)
+from roi.usage.read.database import local_engine
+from roi.usage.read.files import find_files
+from roi.usage.read.record import Asked
+from roi.usage.read.staging import stage, together
+
+TRACE_ROWS = 4000
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    """(a table of calls, its records, the engine): three days, two models, tags, cached tokens, lengths from 0 on."""
+    folder = tmp_path_factory.mktemp("log")
+    rng = np.random.default_rng(7)
+    frame = pd.DataFrame({
+        "timestamp": pd.Timestamp("2026-10-01") + pd.to_timedelta(np.sort(rng.uniform(0, 3 * 86400, TRACE_ROWS)), unit="s"),
+        "model": rng.choice(["gpt-6-sol", "gpt-6-luna"], TRACE_ROWS), "provider": "openai",
+        "tag": rng.choice(["a", "b", None], TRACE_ROWS),
+        "input_tokens": rng.integers(0, 5000, TRACE_ROWS), "output_tokens": rng.choice([0, 1, 2, 64, 65, 1024], TRACE_ROWS),
+    })  # fmt: skip
+    frame["cached_tokens"] = np.where(rng.random(TRACE_ROWS) < 0.4, frame["input_tokens"] // 2, 0)
+    frame.to_parquet(folder / "log.parquet")
+    engine = local_engine(folder)
+    found = stage(find_files([str(folder / "log.parquet")])[0], FORMATS, Asked(includes_cache=True), engine, folder)
+    return frame, together(found.parts), engine
+
+
+def test_bins_are_floor_of_8_log2_and_powers_of_two_lie_on_their_own_edge(tmp_path):
+    """8 log2 1 = 0; 8 log2 2 = 8; 8 log2 1024 = 80; 1,023 lies in bin 79; 0 has its own."""
+    import ibis
+    import pyarrow as pa
+
+    counts = [0, 1, 2, 3, 1023, 1024, 1025, *(2**k for k in range(2, 31))]
+    engine = local_engine(tmp_path)
+    table = ibis.memtable(pa.table({"count": counts}))
+    found = engine.to_pyarrow(table.select(bin=bin_of(table["count"]))).column("bin").to_pylist()
+    assert found == [bin_of_count(count) for count in counts]
+    assert found[:7] == [NONE, 0, 8, math.floor(8 * math.log2(3)), 79, 80, 80]
+    assert found[7:] == [8 * k for k in range(2, 31)]
+
+
+def test_sums_by_day_and_model_are_those_of_pandas(log):
+    frame, records, engine = log
+    found = spend_by_day(records, engine)
+    days = (frame["timestamp"] - pd.Timestamp("1970-01-01")).dt.days
+    for (day, model), rows in frame.groupby([days, "model"]):
+        ours = [each for each in found if (each.day, each.model) == (day, model)]
+        assert sum(each.rows for each in ours) == len(rows) == sum(each.requests or 0 for each in ours)
+        assert sum(each.tokens["cache_read"] for each in ours) == rows["cached_tokens"].sum()
+        assert sum(each.tokens["uncached_input"] for each in ours) == (rows["input_tokens"] - rows["cached_tokens"]).sum()
+        assert sum(each.tokens["output"] for each in ours) == rows["output_tokens"].sum()
+    assert {each.provider for each in found} == {"openai"}
+
+
+def test_groups_leave_out_rows_without_a_group(log):
+    frame, records, engine = log
+    found = spend_by_group(records, engine)
+    assert {each.group for each in found} == {"a", "b"}
+    assert sum(each.rows for each in found) == frame["tag"].notna().sum()
+
+
+def test_minutes_are_those_of_pandas(log):
+    frame, records, engine = log
+    minutes, calls = minute_counts(records, engine)
+    expected = ((frame["timestamp"] - pd.Timestamp("1970-01-01")) // pd.Timedelta("1min")).value_counts().sort_index()
+    assert minutes.tolist() == expected.index.tolist()
+    assert calls.tolist() == expected.tolist()
+
+
+def test_length_cells_add_up_to_every_call_and_token(log):
+    frame, records, engine = log
+    cells = [cell for _, cell in length_cells(records, engine)]
+    assert sum(cell.calls for cell in cells) == TRACE_ROWS
+    assert sum(cell.input_tokens for cell in cells) == frame["input_tokens"].sum()
+    assert sum(cell.output_tokens for cell in cells) == frame["output_tokens"].sum()
+    assert sum(cell.cached_calls for cell in cells) == (frame["cached_tokens"] > 0).sum()
+    for cell in cells:
+        inside = frame[(frame["input_tokens"].map(bin_of_count) == cell.input_bin)
+                       & (frame["output_tokens"].map(bin_of_count) == cell.output_bin)]
+        assert (cell.calls, cell.input_tokens) == (len(inside), inside["input_tokens"].sum())
+
+
+def test_read_cells_hold_the_calls_that_read_from_the_cache(log):
+    frame, records, engine = log
+    cells = read_cells(records, engine)
+    assert sum(cell.calls for cell in cells) == (frame["cached_tokens"] > 0).sum()
+    assert sum(cell.cache_read for cell in cells) == frame["cached_tokens"].sum()
+
+
+def test_a_size_class_tells_every_price_edge_apart():
+    """A call of 272,001 input tokens exceeds every edge up to 272,000: 32, 100, 128, 199.999, 200, 256 and 272 thousand: 7."""
+    assert sum(edge < 272_001 for edge in EDGES) == 7
+    edges = set()
+    for provider in get_snapshot().providers:
+        for model in provider.models:
+            priced = [each.prices for each in model.prices] if isinstance(model.prices, list) else [model.prices]
+            for prices in priced:
+                for rate in (prices.input_mtok, prices.output_mtok, prices.cache_read_mtok, prices.cache_write_mtok):
+                    edges |= {tier.start for tier in getattr(rate, "tiers", ())}
+    assert edges <= set(EDGES)

@@ -1,21 +1,35 @@
-"""One plan on many GPUs: memory, hours and rent, as the `fit` command shows them."""
+"""What does a training plan need, on which GPU does it fit, how long does it take and what does it cost?
+
+    MODEL --choose_model--> shape --memory_evidence--> a dry run's peaks, else the closed form
+          --plan_speed--> what each card's speed rests on --report_fit--> a line for every GPU
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date as Date
+from pathlib import Path
 from typing import Final
 
+from roi.answers.fit_memory import memory_evidence
+from roi.answers.opening import Tell, keep_quiet, tell_left_out
+from roi.catalog.cards.cuda_contexts import training_overhead
+from roi.catalog.cards.gpus import find_gpu, load_gpus
+from roi.catalog.models.config_shapes import choose_model
+from roi.catalog.prices.gpu_offers import rental_offers
 from roi.errors import InputError
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import step_time
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.dry_peaks import DryPeaks
-from roi.estimate.training.fitting import GpuFit, Overhead, fit_plans
+from roi.estimate.training.fitting import GpuFit, Overhead, fit_plan
 from roi.estimate.training.hours import training_hours
 from roi.estimate.training.plan import TrainingPlan
+from roi.evidence.training_speed import find_calibrations, plan_speed
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.price import RentalKind, RentalOffer
+from roi.facts.profiles import DryRunProfile
+from roi.store.profiles.lookup import load_profiles, profile_folders
 
 LIMITS: Final = (("examples", 1.0, 1e12), ("tokens_per_example", 1.0, 1e8), ("epochs", 0.001, 10_000.0))
 """Fields of a training set with their least and largest values: 1e12 examples of ten tokens are more than all text."""
@@ -41,16 +55,16 @@ class TrainingSet:
             raise InputError(f"examples: {self.examples:g} is not usable; a whole number")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GpuLine:
     """One GPU of the report; figures that were not asked for, or that no offer gives, are None."""
 
     fit: GpuFit
     tokens_per_s: float
     """Of the job, at the plan's sequence (the training set's mean where given)."""
-    hours: tuple[float, float, float] | None
+    hours: tuple[float, float, float] | None = None
     """Wall clock: central, 5th and 95th percentile."""
-    usd: tuple[float, float, float] | None
+    usd: tuple[float, float, float] | None = None
     """Rent of whole instances for those hours."""
     offer: RentalOffer | None
     """Cheapest on-demand offer."""
@@ -60,7 +74,7 @@ class GpuLine:
     """What the speed rests on."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FitReport:
     """A model, a plan and a line for every GPU."""
 
@@ -69,16 +83,51 @@ class FitReport:
     trained_parameters: float
     training_set: TrainingSet | None
     lines: tuple[GpuLine, ...]
-    dry: DryPeaks | None = None
+    dry: DryPeaks | None
     """Where memory comes from a dry run."""
-    as_of: Date | None = None
+    as_of: Date | None
     """Day of the prices."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitAnswer:
+    """The answer of `roi fit`."""
+
+    report: FitReport
+    dry_run: DryRunProfile | None
+    """The dry run that memory comes from; None: the closed form."""
+    kept: str
+    """What became of a dry run that was made now; else empty."""
+
+
+def fit_model(
+    model: str, plan: TrainingPlan, *, gpus: str = "all", data: TrainingSet | None = None, day: Date, run_dry: bool = False,
+    profiles: Sequence[Path] = (), tell: Tell = keep_quiet,
+) -> FitAnswer:
+    """The plan for the model on the GPUs (names with commas, or all), at the prices of the day.
+
+    `run_dry` runs the real training step on tensors without storage now, and keeps it in the first of `profiles`; else a dry
+    run of this plan among the profiles says what memory it needs, else the closed form.
+    """
+    chosen = choose_model(model)
+    named = [] if gpus == "all" else [find_gpu(name, "--gpu") for name in gpus.split(",")]
+    folders = profile_folders([folder for folder in profiles if folder.exists() or not run_dry])
+    store = load_profiles(folders, kinds={"dry-run"}, model=chosen.shape.id)
+    trained, (calibrations, unread) = load_profiles(folders, kinds={"train", "device"}), find_calibrations(folders)
+    tell_left_out((*store.damaged, *trained.damaged, *unread), tell)
+    memory = memory_evidence(chosen, plan, named, store, run_dry=run_dry, folder=profiles[0] if profiles else None)
+    speed = plan_speed(chosen.shape, plan, memory.profile, trained, calibrations)
+    found = report_fit(
+        chosen.shape, plan, named or load_gpus(), training_overhead, speed, rental_offers(day), data, day, memory.peaks,
+        None if memory.profile is None else memory.profile.trained_parameters,
+    )
+    return FitAnswer(report=found, dry_run=memory.profile, kept=memory.kept)
 
 
 def report_fit(
     model: ModelShape, plan: TrainingPlan, gpus: Sequence[Gpu], overhead: Callable[[Gpu], Overhead],
-    speed: Callable[[Gpu], Evidence], offers: Iterable[RentalOffer], training_set: TrainingSet | None,
-    dry: DryPeaks | None = None, as_of: Date | None = None, trained: int | None = None,
+    speed: Callable[[Gpu], Evidence], offers: Iterable[RentalOffer], data: TrainingSet | None, as_of: Date,
+    dry: DryPeaks | None = None, trained: int | None = None,
 ) -> FitReport:
     """The plan on every GPU; those on which it fits come first, cheapest (else smallest) first.
 
@@ -86,11 +135,12 @@ def report_fit(
     the formula's.
     """
     known = list(offers)
-    lines = [_line(model, plan, fit, speed(fit.gpu), known, training_set)
-             for fit in fit_plans(model, plan, gpus, overhead, dry)]
+    lines = [_line(model, plan, fit_plan(model, plan, gpu, overhead(gpu), dry), speed(gpu), known, data) for gpu in gpus]
     lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
-    count = float(trained_parameters(model, plan)) if trained is None else float(trained)
-    return FitReport(model, plan, count, training_set, tuple(lines), dry, as_of)
+    count = float(trained_parameters(model, plan) if trained is None else trained)
+    return FitReport(
+        model=model, plan=plan, trained_parameters=count, training_set=data, lines=tuple(lines), dry=dry, as_of=as_of,
+    )
 
 
 def _line(
@@ -101,29 +151,23 @@ def _line(
     timed = plan if data is None else replace(plan, seq=min(data.tokens_per_example, float(plan.seq)))
     step = step_time(model, timed, gpu, efficiency)
     seconds = step.micro_step_s + (step.optimizer_s + step.synchronisation_s) / plan.accumulation
-    speed = float(step.tokens * plan.gpus / seconds)
-    offer = _cheapest(offers, gpu, plan.gpus)
+    on_demand = [o for o in offers if o.gpu == gpu.id and o.kind == RentalKind.ON_DEMAND and o.minimum_months == 0]
+    offer = min(on_demand, key=lambda o: _usd_per_hour(o, plan.gpus), default=None)
     note = "no bf16 units: use --dtype fp16" if plan.dtype == "bf16" and gpu.bf16_flops is None else ""
     if plan.attention == "flash" and gpu.bf16_flops is None:
         note = "FlashAttention-2 needs Ampere or newer" + (f"; {note}" if note else "")
+    line = GpuLine(
+        fit=fit, tokens_per_s=float(step.tokens * plan.gpus / seconds), offer=offer, note=note, evidence=evidence,
+    )
     if data is None:
-        return GpuLine(fit, speed, None, None, offer, note, evidence)
+        return line
     mid, short, long = (
         float(training_hours(model, plan, gpu, replace(efficiency, overall=x), data.examples, data.tokens_per_example,
                              data.epochs))
         for x in (efficiency.overall, evidence.high, evidence.low)
     )
-    if offer is None:
-        return GpuLine(fit, speed, (mid, short, long), None, None, note, evidence)
-    rent = _usd_per_hour(offer, plan.gpus)
-    return GpuLine(fit, speed, (mid, short, long), (rent * mid, rent * short, rent * long), offer, note,
-                   evidence)
-
-
-def _cheapest(offers: list[RentalOffer], gpu: Gpu, gpus: int) -> RentalOffer | None:
-    """The on-demand offer with the lowest rent for `gpus` GPUs, whole instances."""
-    fitting = [o for o in offers if o.gpu == gpu.id and o.kind == RentalKind.ON_DEMAND and o.minimum_months == 0]
-    return min(fitting, key=lambda o: _usd_per_hour(o, gpus), default=None)
+    rent = None if offer is None else _usd_per_hour(offer, plan.gpus)
+    return replace(line, hours=(mid, short, long), usd=None if rent is None else (rent * mid, rent * short, rent * long))
 
 
 def _usd_per_hour(offer: RentalOffer, gpus: int) -> float:

@@ -1,13 +1,13 @@
 """Which of our calls is worth it: groups of calls ranked by what a change could save, each compared by itself."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from roi.answers.opening import open_case
 from roi.catalog.prices.api_prices import find_api_price
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import InputError
-from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, template
 from roi.scenario.overlay import overlay
 from roi.scenario.yaml import parse_yaml
@@ -85,7 +85,7 @@ def _task(found: Usage, key: tuple[str | None, str | None, str], group: list[Pri
     usd = sum(each.usd or 0.0 for each in group) / days * DAYS_PER_MONTH
     bare = Task(*key, requests / days if requests else None, usd, share)
     if not requests:
-        return _without(bare, "requests are not counted")
+        return replace(bare, reason="requests are not counted")
     tokens = total_tokens(rows)
     part = {
         "workload": {
@@ -101,9 +101,9 @@ def _task(found: Usage, key: tuple[str | None, str | None, str], group: list[Pri
         data = {**base, "title": key[0] or key[2], "draws": DRAWS}
         data = {name: dict(value) if isinstance(value, dict) else value for name, value in data.items()}
         overlay(data, part)
-        return _answered(bare, compare(resolve(check_scenario(data)).case))
+        return _answered(bare, compare(open_case(check_scenario(data)).case))
     except InputError as error:
-        return _without(bare, str(error))
+        return replace(bare, reason=str(error))
 
 
 def _prefix(key: tuple[str | None, str | None, str], requests: int, tokens: dict[str, int]) -> dict[str, float]:
@@ -124,16 +124,12 @@ def _load(found: Usage) -> dict[str, Any]:
 
 
 def _answered(bare: Task, answer: Comparison) -> Task:
+    """The group with the option that has the highest expected NPV."""
     stay = next(option for option in answer.options if option.id == "stay")
     best = max(answer.options, key=lambda option: option.expected_npv_usd)
     if best.id == "stay":
-        return Task(**{**vars(bare), "best": stay.label, "evaluated": True, "saves_share": 0.0, "npv_usd": 0.0})
-    return Task(**{
-        **vars(bare), "best": best.label, "evaluated": best.evaluated,
-        "saves_share": 1.0 - best.mean_monthly_usd / stay.mean_monthly_usd, "npv_usd": best.expected_npv_usd,
-        "probability": best.probability_npv_positive,
-    })  # fmt: skip
-
-
-def _without(bare: Task, reason: str) -> Task:
-    return Task(**{**vars(bare), "reason": reason})
+        return replace(bare, best=stay.label, evaluated=True, saves_share=0.0, npv_usd=0.0)
+    return replace(
+        bare, best=best.label, evaluated=best.evaluated, saves_share=1.0 - best.mean_monthly_usd / stay.mean_monthly_usd,
+        npv_usd=best.expected_npv_usd, probability=best.probability_npv_positive,
+    )

@@ -37,7 +37,7 @@ COMMANDS = {
 }
 
 
-class House(click.Group):
+class LazyGroup(click.Group):
     """A group that imports a command when it is called for."""
 
     def __init__(self, *, doors: dict[str, Door], **rest: Any) -> None:  # Any: handed to click as it is
@@ -104,7 +104,7 @@ def _stop(message: str, exit_code: int) -> NoReturn:
 
 
 @click.group(
-    cls=House,
+    cls=LazyGroup,
     doors=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="`roi compare` without a file runs a bundled example.",

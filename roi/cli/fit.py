@@ -5,9 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
+
+from roi.cli.options import PATH, format_option, tell
+from roi.errors import InputError
 
 if TYPE_CHECKING:
     from roi.estimate.training.plan import Attend, Dtype, Method, Optimizer, Sharding, Trainer
+
+NO_ADAPTER = "--method full trains every weight and has no adapter; leave it out, or take lora"
+NO_HOURS = "hours and USD need --examples"
 
 
 @click.command(short_help="What fits on which GPU: memory, training hours, USD.")
@@ -37,11 +44,10 @@ if TYPE_CHECKING:
 @click.option("--sharding", default="none", show_default=True, help="What they share: none, zero2, zero3 or fsdp.")
 @click.option("--dry-run", "dry", is_flag=True,
               help="Run the real training step on tensors without storage (needs torch, no GPU); kept among the profiles.")
-@click.option("--profiles", multiple=True, type=click.Path(path_type=Path),
+@click.option("--profiles", multiple=True, type=PATH,
               help="Folder of profiles to search first; the first one keeps what --dry-run ran.")
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Date of the prices.  [default: today]")
-@click.option("--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table", show_default=True,
-              help="How to print.")
+@format_option("table", "json", "markdown")
 def fit(
     *, model: str, method: "Method", rank: int, targets: str, micro_batch: int, seq: int, checkpointing: bool,
     dtype: "Dtype", optimizer: "Optimizer", attention: "Attend", dropout: float, double_quant: bool, trainer: "Trainer",
@@ -54,25 +60,15 @@ def fit(
     MODEL is a name of the catalog (llama-3.1-8b) or of the Hub, or the path of a config.json. Memory is the best evidence
     at hand: a dry run of this plan among the profiles, else the closed form.
     """
-    from roi.answers.fit import TrainingSet, report_fit
-    from roi.catalog.cards.cuda_contexts import training_overhead
-    from roi.catalog.cards.gpus import find_gpu, load_gpus
-    from roi.catalog.models.config_shapes import choose_model
-    from roi.catalog.prices.gpu_offers import rental_offers
+    from roi.answers.fit import TrainingSet, fit_model
     from roi.cli import clock
-    from roi.cli.fit_memory import memory_evidence
-    from roi.cli.fit_options import check_options
     from roi.cli.output import write
     from roi.cli.profile_words import check_new
-    from roi.errors import InputError
     from roi.estimate.training.plan import TrainingPlan, trainer_habits
-    from roi.evidence.training_speed import find_calibrations, plan_speed
     from roi.report.training.fit_report import fit_json, fit_markdown, fit_text
-    from roi.store.profiles.lookup import load_profiles, profile_folders
 
     check_options(click.get_current_context())
     check_new(None, profiles[0] if dry and profiles else None)
-    chosen = choose_model(model)
     habits = trainer_habits(trainer, dtype)
     plan = TrainingPlan(
         method=method, rank=rank, targets=targets, micro_batch=micro_batch, seq=seq, checkpointing=checkpointing,
@@ -81,26 +77,38 @@ def fit(
         autocast=habits.autocast if autocast is None else autocast, trainer=trainer, accumulation=accumulation, gpus=gpus,
         sharding=sharding,
     )
-    cards = load_gpus() if gpu == "all" else [find_gpu(name, "--gpu") for name in gpu.split(",")]
-    folders = profile_folders([folder for folder in profiles if folder.exists() or not dry])
-    store = load_profiles(folders, kinds={"dry-run"}, model=chosen.shape.id)
-    trained, (calibrations, unread) = load_profiles(folders, kinds={"train", "device"}), find_calibrations(folders)
-    for path, reason in dict.fromkeys((*store.damaged, *trained.damaged, *unread)):
-        click.echo(f"roi: {path} is left out: {reason}", err=True)
-    named = [] if gpu == "all" else cards
-    evidence = memory_evidence(chosen, plan, named, store, run_dry=dry, folder=profiles[0] if profiles else None)
-    speed = plan_speed(chosen.shape, plan, evidence.profile, trained, calibrations)
     mean = seq if tokens_per_example is None else tokens_per_example
     if mean > seq and not packed:
         raise InputError(f"--tokens-per-example: {mean:g} is above --seq {seq}: longer examples would be cut; raise --seq")
-    data = None if examples is None else TrainingSet(examples, mean, epochs)
-    day = clock.today() if as_of is None else as_of.date()
-    report = report_fit(
-        chosen.shape, plan, cards, training_overhead, speed,
-        rental_offers(day), data, evidence.peaks, day,
-        None if evidence.profile is None else evidence.profile.trained_parameters,
+    found = fit_model(
+        model, plan, gpus=gpu, data=None if examples is None else TrainingSet(examples, mean, epochs),
+        day=clock.today() if as_of is None else as_of.date(), run_dry=dry, profiles=profiles, tell=tell,
     )
-    tell = {"table": fit_text, "json": fit_json, "markdown": fit_markdown}[form]
-    write(tell(report, evidence.profile))
-    for line in evidence.talk:
-        click.echo(line, err=True)
+    write({"table": fit_text, "json": fit_json, "markdown": fit_markdown}[form](found.report, found.dry_run))
+    if found.kept:
+        click.echo(found.kept, err=True)
+
+
+def check_options(context: click.Context) -> None:
+    """Raise where an option was given that the others leave without effect; a value that is no choice is refused elsewhere."""
+    from roi.estimate.training.plan import DTYPE_BYTES, METHODS, TrainingPlan
+
+    asked, given = context.params, {
+        name for name in context.params
+        if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+    }  # fmt: skip
+    method = str(asked["method"])
+    full, data = method == "full", asked["examples"] is not None
+    nf4 = method not in METHODS or TrainingPlan(method=method).quantised  # type: ignore[arg-type]  # one of METHODS
+    idle = {
+        "rank": ("--rank", full, NO_ADAPTER), "targets": ("--targets", full, NO_ADAPTER),
+        "dropout": ("--dropout", full, NO_ADAPTER),
+        "double_quant": ("--double-quant" if asked["double_quant"] else "--no-double-quant", not nf4,
+                         f"--method {method} stores no NF4 scales; leave it out, or take qlora or qdora"),
+        "autocast": ("--autocast", bool(asked["autocast"]) and DTYPE_BYTES.get(str(asked["dtype"])) == 4.0,
+                     "--dtype fp32 has nothing to run in fewer bits; leave it out, or take bf16"),
+        "epochs": ("--epochs", not data, NO_HOURS), "tokens_per_example": ("--tokens-per-example", not data, NO_HOURS),
+    }  # fmt: skip
+    for name, (shown, useless, why) in idle.items():
+        if name in given and useless:
+            raise InputError(f"{shown}: without effect here: {why}")

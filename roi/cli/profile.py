@@ -2,7 +2,7 @@
 
 import click
 
-from roi.cli import Door, House
+from roi.cli import Door, LazyGroup
 
 KINDS = {
     "device": Door("roi.cli.profile_device:device", "Achieved rates of this GPU or CPU."),
@@ -12,6 +12,6 @@ KINDS = {
 }
 
 
-@click.group(cls=House, doors=KINDS, short_help="Short real runs on the device at hand, or on a server.")
+@click.group(cls=LazyGroup, doors=KINDS, short_help="Short real runs on the device at hand, or on a server.")
 def profile() -> None:
     """Measure on the device at hand, or on a running server, and keep what was measured: estimates are calibrated by it."""

@@ -8,40 +8,32 @@ from pathlib import Path
 
 import click
 
+from roi.cli.options import PATH, format_option, output_option, scenario_options, tell
+
 
 @click.command(short_help="Replicas that keep the SLO at the peak; cost against latency.")
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@scenario_options
 @click.option("--model", help="Which self-hosted model of the scenario.  [default: the first that some plan holds]")
-@click.option("--trace", type=click.Path(path_type=Path),
+@click.option("--trace", type=PATH,
               help="Replay these arrivals and lengths: CSV or Parquet of roi usage --trace, or a public Azure trace.")
 @click.option("--times", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
               help="The trace this many times as fast.")
-@click.option("--set", "overrides", multiple=True, metavar="FIELD=VALUE", help="Change a field of the scenario.")
-@click.option("--usage", "part", type=click.Path(path_type=Path), help="What usage records settle (roi usage --output).")
-@click.option("--profiles", multiple=True, type=click.Path(path_type=Path), help="Folder of profiles to search first.")
-@click.option("--figure", type=click.Path(path_type=Path), help="Write cost against latency to this .svg, .png or .html.")
-@click.option("--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table", show_default=True,
-              help="How to print.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write to this file, whole or not at all.")
+@click.option("--figure", type=PATH, help="Write cost against latency to this .svg, .png or .html.")
+@format_option("table", "json", "markdown")
+@output_option
 def size(
-    *, file: Path | None, model: str | None, trace: Path | None, times: float, overrides: tuple[str, ...], part: Path | None,
-    profiles: tuple[Path, ...], figure: Path | None, form: str, output: Path | None,
+    *, file: Path | None, overrides: tuple[str, ...], part: Path | None, profiles: tuple[Path, ...], model: str | None,
+    trace: Path | None, times: float, figure: Path | None, form: str, output: Path | None,
 ) -> None:
     """Size the fleet of a self-hosted model for the scenario in FILE (the bundled one without it).
 
     Every plan's replicas are replayed at the peak: continuous batching, KV limit, chunked prefill, a router that picks the
     emptiest replica. Capacity and spread are those that `roi compare` uses.
     """
-    from roi.answers.size import size_service
+    from roi.answers.size import size_file
     from roi.cli.output import write
     from roi.cli.profile_words import check_folder
-    from roi.cli.trace_file import open_trace
-    from roi.evidence.known_runs import known_runs
-    from roi.evidence.training_speed import find_calibrations
     from roi.report.serving.size_report import size_json, size_markdown, size_text
-    from roi.resolution.resolution import resolve
-    from roi.scenario.file import load_scenario
-    from roi.store.profiles.lookup import load_profiles, profile_folders
 
     if not math.isfinite(times):
         raise click.UsageError(f"--times: {times} is not usable; a number above 0")
@@ -52,39 +44,27 @@ def size(
 
         check_figure(figure)
     check_folder(output)
-    scenario = load_scenario(file, overrides, part)
-    arrivals = None if trace is None else open_trace(trace)
-    folders = profile_folders(profiles)
-    store = load_profiles(folders, kinds={"dry-run", "train", "serve"})
-    calibrations, unread = find_calibrations(folders)
-    for path, reason in (*store.damaged, *unread):
-        click.echo(f"roi: {path} is left out: {reason}", err=True)
-    known = known_runs(store, calibrations)
-    resolved = resolve(scenario, known)
-    for warning in resolved.warnings:
-        if warning.startswith(("profile ", "serving speed")):
-            click.echo(f"roi: {warning}", err=True)
-    with _status() as say:
-        sizing = size_service(scenario, resolved.case, known, model, arrivals, times, say)
+    with _status() as status:
+        sizing = size_file(file, overrides=overrides, part=part, profiles=profiles, model=model, trace=trace, times=times,
+                           tell=tell, status=status)
     if figure is not None:
         from roi.report.serving.size_figure import write_figure
 
         write_figure(sizing, figure)
-        click.echo(f"roi: {figure} shows cost against latency", err=True)
+        tell(f"{figure} shows cost against latency")
     if file is None:
-        click.echo(f"roi: no FILE given: the bundled scenario, {scenario.title!r}", err=True)
-    tell = {"table": size_text, "json": size_json, "markdown": size_markdown}[form]
-    text = tell(sizing)
+        tell(f"no FILE given: the bundled scenario, {sizing.title!r}")
+    text = {"table": size_text, "json": size_json, "markdown": size_markdown}[form](sizing)
     if output is None and form == "table" and "utf" not in (sys.stdout.encoding or "").lower():
         text = text.encode("ascii", errors="replace").decode()
     write(text, output)
 
 
 @contextmanager
-def _status() -> Iterator[Callable[[str], None] | None]:
-    """Where a person watches, the line that says what is being done; else None."""
+def _status() -> Iterator[Callable[[str], None]]:
+    """Where a person watches, the line that says what is being done; else nothing."""
     if not sys.stderr.isatty():
-        yield None
+        yield lambda line: None
         return
     from rich.console import Console
 

@@ -1,13 +1,13 @@
 """`roi usage`: what was really spent, and the part of a scenario that it settles."""
 
 import math
-import os
-import shutil
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+
+from roi.cli.options import PATH, format_option, tell
+from roi.errors import InputError
 
 if TYPE_CHECKING:
     from roi.usage.read.record import Asked
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command(short_help="What was spent, from usage logs; the workload they settle.")
 @click.argument("files", nargs=-1)
 @click.option("--from", "named", metavar="FORMAT", help="Format of the files; left out = told by header or keys.")
-@click.option("--map", "columns", multiple=True, metavar="WHAT=COLUMN",
+@click.option("--map", "columns_given", multiple=True, metavar="WHAT=COLUMN",
               help="A column of your own table: time, input, output, cached, cache_write, model, provider, group, cost,"
                    " requests, until, batch.")
 @click.option("--input-includes-cache", type=click.Choice(["yes", "no"]),
@@ -29,18 +29,17 @@ if TYPE_CHECKING:
 @click.option("--task", metavar="GROUP", help="Group whose workload is wanted; left out = the incumbent's whole.")
 @click.option("--requests-per-day", type=click.FloatRange(0, 1e9, min_open=True), help="Where the export does not count them.")
 @click.option("--bill", type=click.FloatRange(0, 1e12, min_open=True), metavar="USD", help="The real bill of a month.")
-@click.option("--scenario", type=click.Path(path_type=Path), help="Scenario under which the groups are compared.")
+@click.option("--scenario", type=PATH, help="Scenario under which the groups are compared.")
 @click.option("--tasks", "most", type=click.IntRange(0, 50), default=5, show_default=True,
               help="Groups to compare, the largest; 0 = none.")
 @click.option("--strict", is_flag=True, help="Refuse where a row or a file is left out.")
 @click.option("--backend", metavar="URL", help="Ibis URL of the database that holds the log; FILES is then one table's name.")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
-              help="How to print.")
-@click.option("--output", type=click.Path(path_type=Path),
+@format_option("table", "json")
+@click.option("--output", type=PATH,
               help="Write workload, incumbent and bill as YAML, for compare --usage.")
-@click.option("--trace", type=click.Path(path_type=Path), help="Write arrivals and lengths of the calls as Parquet.")
+@click.option("--trace", type=PATH, help="Write arrivals and lengths of the calls as Parquet.")
 def usage(
-    *, files: tuple[str, ...], named: str | None, columns: tuple[str, ...], input_includes_cache: str | None,
+    *, files: tuple[str, ...], named: str | None, columns_given: tuple[str, ...], input_includes_cache: str | None,
     provider: str | None, model: str | None, group_by: str | None, timezone: str, incumbent: str | None, task: str | None,
     requests_per_day: float | None, bill: float | None, scenario: Path | None, most: int, strict: bool, backend: str | None,
     form: str, output: Path | None, trace: Path | None,
@@ -52,46 +51,33 @@ def usage(
     and any CSV, JSON lines or Parquet with a time, input and output tokens. Prompts and answers are never read.
     """
     from roi import __version__
-    from roi.cli.output import replace_file, write
-    from roi.errors import InputError
-    from roi.usage.summary import Question, summarize
+    from roi.answers.usage import answer_usage
+    from roi.cli.output import columns, in_colour, replace_file, write
+    from roi.report.usage.usage_json import usage_json
+    from roi.report.usage.usage_report import usage_text
+    from roi.usage.summary import Question
 
     if bill is not None and not math.isfinite(bill):
         raise InputError(f"--bill: {bill} is not usable; USD above 0")
     question = Question(
-        files, _asked(columns, input_includes_cache, provider, model, group_by), named=named, strict=strict, zone=timezone,
-        incumbent=incumbent, task=task, bill_usd_per_month=bill, requests_per_day=requests_per_day, backend=backend,
-        trace=trace,
-    )  # fmt: skip
+        files=files, asked=_asked(columns_given, input_includes_cache, provider, model, group_by), named=named, strict=strict,
+        zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill, requests_per_day=requests_per_day,
+        backend=backend, trace=trace,
+    )
     for option, target in (("--output", output), ("--trace", trace)):
         _check_target(option, target, files)
-    base = _scenario(scenario)
-    found = summarize(question)
-    if trace is not None:
-        click.echo(f"roi: wrote {trace}", err=True)
-    if output is not None:
-        from roi.usage.measure.scenario_part import part_yaml
-
-        replace_file(output, part_yaml(found, bill))
-        click.echo(f"roi: wrote {output}; next: roi compare my.yaml --usage {output}", err=True)
-    tasks = []
-    if most:
-        from roi.answers.usage_tasks import rank_tasks
-
-        tasks = rank_tasks(found, base, most)
+    found = answer_usage(question, scenario=scenario, most=most, with_part=output is not None, tell=tell)
+    if output is not None and found.part is not None:
+        replace_file(output, found.part)
+        tell(f"wrote {output}; next: roi compare my.yaml --usage {output}")
     if form == "json":
-        from roi.report.usage.usage_json import usage_json
-
-        write(usage_json(found, tasks, version=__version__))
-        return
-    from roi.report.usage.usage_report import usage_text
-
-    write(usage_text(found, tasks, width=_width(), colour=_colour()))
+        write(usage_json(found.spent, found.tasks, version=__version__))
+    else:
+        write(usage_text(found.spent, found.tasks, width=columns(), colour=in_colour()))
 
 
 def _check_target(option: str, target: Path | None, files: tuple[str, ...]) -> None:
     """Raise where a result would take the place of what is read."""
-    from roi.errors import InputError
     from roi.usage.read.files import STDIN, find_files
 
     if target is None or not target.exists():
@@ -104,7 +90,7 @@ def _check_target(option: str, target: Path | None, files: tuple[str, ...]) -> N
 
 def _asked(columns: tuple[str, ...], includes: str | None, provider: str | None, model: str | None,
            group_by: str | None) -> "Asked":
-    from roi.errors import InputError
+    """What the options say of the files' rows."""
     from roi.usage.read.record import Asked
 
     pairs = [tuple(part.strip() for part in column.partition("=")[::2]) for column in columns]
@@ -117,22 +103,3 @@ def _asked(columns: tuple[str, ...], includes: str | None, provider: str | None,
         provider = find_provider(provider, "--provider")
     return Asked(group_by=group_by, includes_cache=None if includes is None else includes == "yes", provider=provider,
                  model=model, columns=tuple((what, name) for what, name in pairs))
-
-
-def _scenario(file: Path | None) -> dict[str, Any] | None:  # Any: YAML as it was parsed
-    """The scenario's plain data, checked as it stands; None where none is given."""
-    if file is None:
-        return None
-    from roi.scenario.file import load_scenario, scenario_data
-
-    return scenario_data(load_scenario(file))
-
-
-def _colour() -> bool:
-    """True on a terminal that may be coloured (no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def _width() -> int:
-    """Columns to use: the terminal's, from 80 to 120; 80 for a pipe."""
-    return min(max(shutil.get_terminal_size((80, 24)).columns, 80), 120) if sys.stdout.isatty() else 80

@@ -1,11 +1,14 @@
 """What the economics reads: the flat values of a Case, grouped into frozen records.
 
 A number is a float, or an array of shape (n, 1) with one row a draw (or one row a volume). Months are the last axis, so a
-monthly quantity is (H,) or (n, H). `reading` builds every record here.
+monthly quantity is (H,) or (n, H). A field's `At` says where its value stands in the Case; `reading` fills the records from
+there, and `resolution` writes plans to the same places (`path_of`). A field without one is worked out from the others.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cache, cached_property
+from typing import Annotated, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,42 +16,68 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Number = float | Array
 
+NEEDED: Final = object()
 
-@dataclass(frozen=True)
+
+class At:
+    """Where a field's value stands in the Case: the first of these paths that is there and not null.
+
+    {option}, {plan}, {system}, {group} and {vendor} stand for names. Where no path is there, a field that may be None is, a
+    flag is False, another is `absent`; without `absent` the path is needed.
+    """
+
+    def __init__(self, *paths: str, absent: object = NEEDED) -> None:
+        self.paths, self.absent = paths, absent
+
+
+def path_of(record: type, name: str, **names: object) -> str:
+    """The path in the Case of the record's field `name`, for the option, plan, system ... that `names` say."""
+    return places(record)[name].paths[0].format_map(names)
+
+
+@cache
+def places(record: type) -> dict[str, At]:
+    """The place of each field of the record that has one."""
+    return {each.name: at for each in fields(record) for at in getattr(each.type, "__metadata__", ())}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Shared:
     """What all options share: one draw of each serves them all (common random numbers)."""
 
-    horizon: int
-    discount_rate: float
-    requests_per_day: Number
-    growth: Number
-    volume_factor: Number
-    price_factor: Number
-    can_wait: Number
-    input_tokens: Array
-    output_tokens: Array
-    weights: Array
-    prefix_tokens: Number
-    hit_rate: Number
-    escalated_hit_rate: Number
-    peak_to_mean: Number
-    load_curve: Array
-    usd_per_error: Number
-    quality_bar: float
-    evaluation_noise: Number
-    usd_per_hour: Number
-    wage_growth: Number
-    setup_existing: bool
-    run_existing: bool
-    rent_drift: Number
-    successor_price_ratio: Number
-    successor_error_ratio: Number
-    migration_hours: Number
-    evaluation_usd: Number
-    evaluation_labels: Number
-    usd_per_label: Number
-    commitment_usd: Number
-    commitment_months: Number
+    horizon: Annotated[int, At("horizon_months")]
+    discount_rate: Annotated[float, At("discount_rate_per_year")]
+    requests_per_day: Annotated[Number, At("workload.requests_per_day")]
+    growth: Annotated[Number, At("workload.growth_per_year")]
+    bill_factor: Annotated[Number, At("reconciliation.factor")]
+    """The real bill over the estimate."""
+    bill_is_volume: Annotated[Number, At("reconciliation.volume_share")]
+    """The part of that gap that is volume, the rest being price."""
+    can_wait: Annotated[Number, At("workload.can_wait_share")]
+    input_tokens: Annotated[Array, At("workload.input_tokens")]
+    output_tokens: Annotated[Array, At("workload.output_tokens")]
+    weights: Annotated[Array, At("workload.weights")]
+    prefix_tokens: Annotated[Number, At("workload.shared_prefix_tokens")]
+    hit_rate: Annotated[Number, At("workload.cache_hit_rate")]
+    escalated_hit_rate: Annotated[Number, At("workload.escalated_cache_hit_rate", "workload.cache_hit_rate")]
+    peak_to_mean: Annotated[Number, At("workload.peak_to_mean")]
+    load_curve: Annotated[Array, At("workload.load_curve")]
+    usd_per_error: Annotated[Number, At("quality.usd_per_error")]
+    quality_bar: Annotated[float, At("quality.bar")]
+    evaluation_noise: Annotated[Number, At("quality.evaluation_noise")]
+    usd_per_hour: Annotated[Number, At("people.usd_per_hour")]
+    wage_growth: Annotated[Number, At("people.wage_growth_per_year")]
+    setup_existing: Annotated[bool, At("people.setup_hours_existing")]
+    run_existing: Annotated[bool, At("people.run_hours_existing")]
+    rent_drift: Annotated[Number, At("drift.gpu_rent_per_year")]
+    successor_price_ratio: Annotated[Number, At("drift.successor_price_ratio")]
+    successor_error_ratio: Annotated[Number, At("drift.successor_error_ratio")]
+    migration_hours: Annotated[Number, At("migration.hours")]
+    evaluation_usd: Annotated[Number, At("evaluation.usd")]
+    evaluation_labels: Annotated[Number, At("evaluation.labels")]
+    usd_per_label: Annotated[Number, At("evaluation.usd_per_label")]
+    commitment_usd: Annotated[Number, At("commitment.usd_per_month")]
+    commitment_months: Annotated[Number, At("commitment.months")]
 
     memo: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What was worked out once from these values; a replaced record starts an empty one."""
@@ -60,6 +89,16 @@ class Shared:
             found = self.memo[key] = np.asarray(make())
         return found
 
+    @cached_property
+    def volume_factor(self) -> Number:
+        """Real over estimated requests."""
+        return self.bill_factor**self.bill_is_volume
+
+    @cached_property
+    def price_factor(self) -> Number:
+        """Real over list price."""
+        return self.bill_factor ** (1.0 - self.bill_is_volume)
+
     @property
     def mean_tokens(self) -> float:
         """Input plus output tokens of a request, in the incumbent's tokens."""
@@ -70,30 +109,49 @@ class Shared:
 class Tokens:
     """How a request looks to one option, against the incumbent's tokens."""
 
-    ratio: Number = 1.0
-    prefix_tokens: Number | None = None
-    output_ratio: Number = 1.0
-    reasoning_tokens: Number = 0.0
+    ratio: Annotated[Number, At("systems.{system}.token_ratio")] = 1.0
+    prefix_tokens: Annotated[Number | None, At("systems.{system}.prefix_tokens")] = None
+    output_ratio: Annotated[Number, At("systems.{system}.output_ratio")] = 1.0
+    reasoning_tokens: Annotated[Number, At("systems.{system}.reasoning_tokens")] = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorRate:
+    """Share of a system's answers that are wrong, at its central score and, where it was evaluated, at the ends of it."""
+
+    central: Annotated[Number, At("systems.{system}.error_rate")]
+    low: Annotated[Number | None, At("systems.{system}.error_rate_low")]
+    high: Annotated[Number | None, At("systems.{system}.error_rate_high")]
 
 
 @dataclass(frozen=True)
 class Api:
     """A price list of one model: USD per million tokens, one entry a tier."""
 
-    edges: Array
-    input: Array
-    output: Array
-    cache_read: Array | None
-    cache_write: Array | None
-    batch_input: Array | None
-    batch_output: Array | None
-    batch_cache_read: Array | None
-    batch_cache_write: Array | None
-    cache_minimum: float
-    discount: Number
-    uses_cache: bool
-    batch_share: Number
-    """Share of all requests that goes through the batch price where it is cheaper."""
+    edges: Annotated[Array, At("options.{option}.price.edges_tokens")]
+    input: Annotated[Array, At("options.{option}.price.input_usd_per_mtok")]
+    output: Annotated[Array, At("options.{option}.price.output_usd_per_mtok")]
+    cache_read: Annotated[Array | None, At("options.{option}.price.cache_read_usd_per_mtok")]
+    cache_write: Annotated[Array | None, At("options.{option}.price.cache_write_usd_per_mtok")]
+    batch_input: Annotated[Array | None, At("options.{option}.price.batch_input_usd_per_mtok")]
+    batch_output: Annotated[Array | None, At("options.{option}.price.batch_output_usd_per_mtok")]
+    batch_cache_read: Annotated[Array | None, At("options.{option}.price.batch_cache_read_usd_per_mtok")]
+    batch_cache_write: Annotated[Array | None, At("options.{option}.price.batch_cache_write_usd_per_mtok")]
+    cache_minimum: Annotated[float, At("options.{option}.price.cache_minimum_tokens", absent=0.0)]
+    discount: Annotated[Number, At("options.{option}.price.discount", "options.stay.price.discount")]
+    """The incumbent's is one fact for staying and for switching its cache on."""
+    uses_cache: Annotated[bool, At("options.{option}.uses_cache")]
+    own_batch_share: Annotated[Number | None, At("options.{option}.batch_share")]
+    can_wait: Annotated[Number, At("workload.can_wait_share")]
+    batched_today: Annotated[Number, At("options.stay.batch_share")]
+
+    @cached_property
+    def batch_share(self) -> Number:
+        """Share of all requests that goes through the batch price where it is cheaper.
+
+        Unless the option has its own: what goes through batch today, or can wait, goes through batch elsewhere too.
+        """
+        return np.maximum(self.can_wait, self.batched_today) if self.own_batch_share is None else self.own_batch_share
 
 
 @dataclass(frozen=True)
@@ -102,103 +160,142 @@ class Plan:
 
     path: str
     """Where its facts stand in the Case, for example options.X.plans.2. (empty for stacked plans)."""
-    speed: str
+    speed: Annotated[str, At("options.{option}.plans.{plan}.speed")]
     """Path of the fact that says how far its capacity may be off."""
-    adapter_speed: str | None
+    adapter_speed: Annotated[str | None, At("options.{option}.plans.{plan}.adapter_speed")]
     """The same of adapters that are applied at run time; None where there are none."""
-    gpu: str
-    weight_dtype: str
-    vendor: str
-    usd_per_gpu_hour: Number
-    gpus_per_instance: Number
-    gpus_per_replica: Number
+    gpu: Annotated[str, At("options.{option}.plans.{plan}.gpu")]
+    weight_dtype: Annotated[str, At("options.{option}.plans.{plan}.weight_dtype")]
+    vendor: Annotated[str, At("options.{option}.plans.{plan}.vendor")]
+    usd_per_gpu_hour: Annotated[Number, At("options.{option}.plans.{plan}.usd_per_gpu_hour", absent=0.0)]
+    gpus_per_instance: Annotated[Number, At("options.{option}.plans.{plan}.gpus_per_instance")]
+    gpus_per_replica: Annotated[Number, At("options.{option}.plans.{plan}.gpus_per_replica")]
     capacity: Number
     """Requests/s of one replica alone at the SLO."""
-    minimum_months: Number
-    watts: Number
+    minimum_months: Annotated[Number, At("options.{option}.plans.{plan}.minimum_months", absent=0.0)]
+    watts: Annotated[Number, At("options.{option}.plans.{plan}.watts", absent=0.0)]
     usd_per_gpu: Number
+    """0 where the GPU is rented."""
     pooling: Number = 1.0
     """What each of four replicas behind a router holds over one alone (`fleet_capacity`)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class PlanFacts:
+    """What `Plan.capacity`, `Plan.pooling` and `Plan.usd_per_gpu` are worked out from: rates at three speeds of the engine."""
+
+    price: Annotated[str | None, At("options.{option}.plans.{plan}.price")]
+    """Path of the purchase price of one GPU; None where it is rented."""
+    central_requests_per_s: Annotated[Number, At("options.{option}.plans.{plan}.capacity_requests_per_s")]
+    slow_requests_per_s: Annotated[Number, At("options.{option}.plans.{plan}.capacity_slow_requests_per_s")]
+    fast_requests_per_s: Annotated[Number, At("options.{option}.plans.{plan}.capacity_fast_requests_per_s")]
+    central_pooling: Annotated[Number, At("options.{option}.plans.{plan}.pooling", absent=1.0)]
+    slow_pooling: Annotated[Number, At("options.{option}.plans.{plan}.pooling_slow", absent=1.0)]
+    fast_pooling: Annotated[Number, At("options.{option}.plans.{plan}.pooling_fast", absent=1.0)]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Training:
     """What one adapter (or model) takes to train."""
 
-    gpu_hours: Number
-    usd_per_gpu_hour: Number
-    vendor_usd: Number
-    runs: Number
-    labels: Number
-    every_months: Number | None
-    retrain_runs: Number
-    retrain_hours: Number
-    relabel_share: Number
+    gpu_hours_costed: Annotated[Number, At("options.{option}.training.gpu_hours_per_run")]
+    """Of a run on the examples that were costed, at the central speed."""
+    hours_factor: Annotated[Number, At("training.hours_factor")]
+    usd_per_gpu_hour: Annotated[Number, At("options.{option}.training.usd_per_gpu_hour")]
+    vendor_usd_costed: Annotated[Number, At("options.{option}.training.vendor_usd_per_run")]
+    runs: Annotated[Number, At("training.runs_until_good")]
+    examples: Annotated[Number, At("training.examples")]
+    examples_costed: Annotated[Number, At("training.examples_costed")]
+    bought_share: Annotated[Number, At("training.labels_bought_share")]
+    every_months: Annotated[Number | None, At("training.retrain_every_months")]
+    retrain_runs: Annotated[Number, At("training.retrain_runs")]
+    retrain_hours: Annotated[Number, At("training.retrain_hours")]
+    relabel_share: Annotated[Number, At("training.relabel_share")]
+
+    @cached_property
+    def gpu_hours(self) -> Number:
+        """GPU hours of one run; they scale with the examples."""
+        return self.gpu_hours_costed * self.hours_factor * (self.examples / self.examples_costed)
+
+    @cached_property
+    def vendor_usd(self) -> Number:
+        """USD that a vendor takes for one run; they scale with the examples."""
+        return self.vendor_usd_costed * (self.examples / self.examples_costed)
+
+    @cached_property
+    def labels(self) -> Number:
+        """Labels to buy."""
+        return self.examples * self.bought_share
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Hardware:
     """Terms of owning GPUs."""
 
-    host_usd: Number
-    install_share: Number
-    pue: Number
-    usd_per_kwh: Number
-    power_share: Number
-    colocation_usd_per_kw: Number
-    spare_share: Number
-    life_months: int
-    kept_per_year: Number
+    host_usd: Annotated[Number, At("own_hardware.host_usd_per_gpu")]
+    install_share: Annotated[Number, At("own_hardware.install_share")]
+    pue: Annotated[Number, At("own_hardware.pue")]
+    usd_per_kwh: Annotated[Number, At("own_hardware.usd_per_kwh")]
+    power_share: Annotated[Number, At("own_hardware.power_share")]
+    colocation_usd_per_kw: Annotated[Number, At("own_hardware.colocation_usd_per_kw_month")]
+    spare_share: Annotated[Number, At("own_hardware.spare_share")]
+    life_months: Annotated[int, At("own_hardware.life_months")]
+    kept_per_year: Annotated[Number, At("own_hardware.value_kept_per_year")]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Option:
     """One thing the user could do."""
 
     id: str
-    kind: str
-    label: str
-    system: str
+    kind: Annotated[str, At("options.{option}.kind")]
+    label: Annotated[str, At("options.{option}.label")]
+    system: Annotated[str, At("options.{option}.system")]
     """What answers: a model, or model+lora; options with the same system share its quality and tokens."""
-    group: str
+    group: Annotated[str, At("options.{option}.group")]
     """Kind of change; options of a group share hours and months."""
-    vendor: str | None
+    vendor: Annotated[str | None, At("options.{option}.vendor")]
     """provider/model whose end forces a migration."""
-    infeasible: str | None
-    trains: bool
-    months_to_live: Number
-    months_in_parallel: Number
+    infeasible: Annotated[str | None, At("options.{option}.infeasible")]
+    trains: Annotated[bool, At("options.{option}.trains")]
+    platform: Annotated[bool, At("options.{option}.platform")]
+    """True where the user runs the servers, and pays for what stands around them."""
+    owned: Annotated[bool, At("options.{option}.owned")]
+    """True where the GPUs are bought."""
+    months_to_live: Annotated[Number, At("changes.{group}.months_to_live")]
+    months_in_parallel: Annotated[Number, At("changes.{group}.months_in_parallel")]
     tokens: Tokens
     error_rate: Number
-    evaluated: bool
-    setup_hours: Number
-    run_hours: Number
+    evaluated: Annotated[bool, At("systems.{system}.evaluated")]
+    setup_hours: Annotated[Number, At("changes.{group}.setup_hours")]
+    run_hours: Annotated[Number, At("changes.{group}.run_hours_per_month")]
     platform_usd: Number
-    hosting_usd: Number
+    hosting_usd: Annotated[Number, At("options.{option}.hosting_usd_per_month", absent=0.0)]
     api: Api | None = None
-    life_first: Number | None = None
-    life_every: Number | None = None
-    retires_on: str | None = None
+    life_first: Annotated[Number | None, At("vendors.{vendor}.first_end_months")] = None
+    life_every: Annotated[Number | None, At("vendors.{vendor}.life_months")] = None
+    retires_on: Annotated[str | None, At("vendors.{vendor}.retires_on")] = None
     """Day on which the vendor has announced that the model ends."""
-    own_price_ratio: Number = 1.0
-    first_price_ratio: Number | None = None
+    own_price_ratio: Annotated[Number, At("vendors.{vendor}.successor_price_ratio")] = 1.0
+    first_price_ratio: Annotated[Number | None, At("vendors.{vendor}.first_successor_price_ratio")] = None
     """Price at the first forced migration over today's, where the user knows the successor."""
-    first_error_ratio: Number | None = None
-    escalated: Number = 0.0
-    escalates_to: str = "stay"
-    spills_to: str | None = None
+    first_error_ratio: Annotated[Number | None, At("vendors.{vendor}.first_successor_error_ratio")] = None
+    escalated: Annotated[Number, At("options.{option}.escalated_share", "systems.{system}.escalated_share", absent=0.0)] = 0.0
+    """The cascade's own share, else what the scenario says of the system."""
+    escalates_to: Annotated[str, At("options.{option}.escalates_to", absent="stay")] = "stay"
+    spills_to: Annotated[str | None, At("options.{option}.spills_to")] = None
     plan: Plan | None = None
     plans: tuple[Plan, ...] = ()
     training: Training | None = None
     hardware: Hardware | None = None
-    spares: int = 0
-    replicas_least: int = 1
+    spares: Annotated[int, At("serving.spares")] = 0
+    replicas_least: Annotated[int, At("serving.replicas_least")] = 1
     replicas_fixed: int | None = None
-    headroom: Number = 0.0
-    fleet_share: Number = 1.0
-    autoscale: bool = False
-    autoscale_floor: int = 1
-    startup_hours: float = 0.0
+    headroom: Annotated[Number, At("serving.headroom")] = 0.0
+    fleet_share: Annotated[Number, At("serving.fleet_share")] = 1.0
+    autoscale: Annotated[bool, At("serving.autoscale")] = False
+    autoscale_floor: Annotated[int, At("serving.autoscale_floor")] = 1
+    startup_hours: Annotated[float, At("serving.startup_hours")] = 0.0
 
     @property
     def self_hosted(self) -> bool:

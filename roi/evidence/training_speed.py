@@ -140,21 +140,13 @@ def _step_s(point: TrainPoint) -> float:
     return float(np.median(point.step_s[point.warmup:]))
 
 
-def training_evidence(
-    gpu: Gpu, store: Store, calibrations: Sequence[CalibrationFile] = (), layout: str = ONE_GPU,
-) -> Evidence:
-    """The best evidence for training speed on `gpu`: own profiles on it, else fits on it, else the published ones.
+def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -> Callable[[Gpu, str], Evidence]:
+    """The best evidence for training speed on any (GPU, layout): profiles on it, else fits on it, else the published ones.
 
-    `store` is read for training profiles of every model (load_profiles(folders, kinds={"train"})); `calibrations` are those
-    of `find_calibrations`. `efficiency.overall`, `low` and `high` of the answer go where the catalog's `overall` and its
-    spread went. `level` says which evidence it is: profile; gpu (other sources on this card); layout or all (no run on this
+    `store` is read for training profiles of every model; `calibrations` are those of `find_calibrations`. All are fitted once.
+    `level` of the answer says which evidence it is: profile; gpu (other sources on this card); layout or all (no run on this
     card: the catalog's own figure with the spread of sources left out).
     """
-    return speed_evidence(store, calibrations)(gpu, layout)
-
-
-def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -> Callable[[Gpu, str], Evidence]:
-    """`training_evidence` for any (GPU, layout); profiles and files are fitted once."""
     known = training_efficiencies()
     profiles = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
     timed = [timed_run(run, known.step()) for stored in profiles for run in profile_runs(stored)]

@@ -107,9 +107,10 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) ->
     add_option(sheet, "cache-batch", "cache-batch", label, i.model, "cache_batch", vendor)
     add_price(sheet, "cache-batch", price, discount=None, uses_cache=True, batch_share=None)
     if not new:
-        on = i.uses_cache or value_of(i.batch_share) > 0
-        none = "nothing to switch on: no shared prefix that can be cached, and no share that can wait at a batch price"
-        sheet.name("options.cache-batch.infeasible", "what helps is switched on already" if on else none, "workload and prices")
+        why = "nothing to switch on: no shared prefix that can be cached, and no share that can wait at a batch price"
+        if i.uses_cache or value_of(i.batch_share) > 0:
+            why = "what helps is switched on already"
+        sheet.state("options.cache-batch.infeasible", why, "workload and prices")
 
 
 def _api_option(sheet: FactSheet, s: Scenario, kind: str, name: str) -> None:
@@ -145,12 +146,12 @@ def add_option(
 ) -> None:
     """The frame of an option."""
     own = f"options.{id}."
-    sheet.name(own + "kind", kind, "roi")
+    sheet.state(own + "kind", kind, "roi")
     for name, value in (("label", label), ("system", system), ("group", group)):
-        sheet.name(own + name, value, "roi")
-    sheet.name(own + "trains", trains, "roi")
+        sheet.state(own + name, value, "roi")
+    sheet.state(own + "trains", trains, "roi")
     if vendor is not None:
-        sheet.name(own + "vendor", vendor, "roi")
+        sheet.state(own + "vendor", vendor, "roi")
         if kind not in {"stay", "cache-batch"}:
             _check_lives_long_enough(sheet, own, group, vendor)
 
@@ -162,7 +163,7 @@ def _check_lives_long_enough(sheet: FactSheet, own: str, group: str, vendor: str
     assert isinstance(end, (int, float))
     assert isinstance(live, (int, float))
     if day is not None and end < live:
-        sheet.name(own + "infeasible", f"ends on {day.value}, before it could be live (month {live:g})", day.source)
+        sheet.state(own + "infeasible", f"ends on {day.value}, before it could be live (month {live:g})", day.source)
 
 
 def add_price(
@@ -186,7 +187,7 @@ def add_price(
         mine = id == "stay"
         why = "scenario incumbent.discount" if mine else "list price: no negotiated discount is known for this model"
         sheet.quantity(own + "price.discount", discount, "share", stated=mine, source=why)
-    sheet.name(own + "uses_cache", uses_cache)
+    sheet.state(own + "uses_cache", uses_cache)
     if batch_share is not None:
         sheet.quantity(own + "batch_share", batch_share, "share", stated=True, source="scenario incumbent.batch_share")
 
@@ -199,7 +200,7 @@ def add_vendor(sheet: FactSheet, s: Scenario, price: ApiPrice, retires_on: date 
     announced = retirement(price.provider, price.model, s.as_of)
     ends = retires_on or (announced.retires_on if announced is not None else None)
     if ends is not None:
-        sheet.name(own + "retires_on", ends.isoformat(), price.source if announced is None else announced.source)
+        sheet.state(own + "retires_on", ends.isoformat(), price.source if announced is None else announced.source)
         source = announced.source if announced is not None else price.source
         sheet.add(
             own + "first_end_months",
@@ -235,7 +236,7 @@ def _notices(sheet: FactSheet, s: Scenario, id: str, price: ApiPrice) -> None:
     """What a reader must know about this price: retired, stale, no batch variant."""
     ends = retirement(price.provider, price.model, s.as_of)
     if ends is not None and ends.retires_on <= s.as_of:
-        sheet.name(f"options.{id}.infeasible", f"retired on {ends.retires_on}", ends.source)
+        sheet.state(f"options.{id}.infeasible", f"retired on {ends.retires_on}", ends.source)
     if value_of(s.workload.can_wait_share) > 0 and price.batch_input_usd_per_mtok is None:
         sheet.warnings.append(f"no batch price known for {price.provider}/{price.model}: standard price used")
     _stale(sheet, s, price)

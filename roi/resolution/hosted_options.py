@@ -3,21 +3,18 @@
 Options that run on GPUs or on a vendor's tuned model: self-hosted, hybrid, own hardware, vendor tuning, hosted adapters.
 """
 
-from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.gpu_offers import Offer, Offers, owned_offers, purchase_prices, rented_offers
 from roi.catalog.prices.tuning import find_tuning_price, open_model_tuning
 from roi.errors import ScenarioError, UnknownName
 from roi.estimate.training.plan import Method
 from roi.evidence.known_runs import KnownRuns
-from roi.evidence.serving_speed import AMD_LOW
 from roi.facts.fact import Basis
 from roi.facts.model import ModelShape
 from roi.facts.price import ApiPrice, RentalKind, TuningPrice
 from roi.resolution.api_options import add_option, add_price, add_vendor, cheapest_spill
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.plan_capacity import ENGINE
-from roi.resolution.plan_evidence import add_speed
+from roi.resolution.plan_facts import add_published_speeds
 from roi.resolution.plans import add_plans
 from roi.resolution.system_facts import add_system
 from roi.resolution.training_facts import add_training, training_tokens
@@ -83,9 +80,9 @@ def _add(
         monthly = row.usd_per_month_stored + (0.0 if row.gpu else row.usd_per_hosting_hour * HOURS_PER_MONTH)
         sheet.add(own + "hosting_usd_per_month", monthly, "USD/month", basis=Basis.QUOTED, source=note, date=row.date)
     if row.new_jobs_until is not None and row.new_jobs_until < s.as_of:
-        sheet.name(own + "infeasible", f"{row.vendor} takes no new jobs since {row.new_jobs_until}", row.source)
+        sheet.state(own + "infeasible", f"{row.vendor} takes no new jobs since {row.new_jobs_until}", row.source)
     elif row.retires_on is not None and row.retires_on <= s.as_of:
-        sheet.name(own + "infeasible", f"retired on {row.retires_on}", row.source)
+        sheet.state(own + "infeasible", f"retired on {row.retires_on}", row.source)
     if row.input_usd_per_mtok is not None and row.output_usd_per_mtok is not None:
         add_price(sheet, id, price, discount=0.0, uses_cache=False, batch_share=0.0)
     else:
@@ -113,21 +110,14 @@ def _dedicated(
     )
     shape = find_model(model_part(id.partition(":")[2]), "candidates.hosted_adapters")
     if not offers:
-        sheet.name(f"options.{id}.infeasible", "the catalog has no price for serving it there", rows[0].source)
+        sheet.state(f"options.{id}.infeasible", "the catalog has no price for serving it there", rows[0].source)
         return
     add_plans(sheet, s, id, shape, system, offers, known, shared_adapters=True)
 
 
-AMD_SOURCE = (
-    "no fitted run of a recent engine on AMD: half way from the early ROCm build of 2024-10 (LLM-Inference-Bench, MI300X,"
-    " 0.2 of NVIDIA's share of the roofline) to other unseen cards"
-)
-"""What the P5 of the engine's speed on AMD cards rests on."""
-
-
 def add_hosted_options(sheet: FactSheet, s: Scenario, known: KnownRuns) -> None:
     """Facts of every option that serves or tunes a model outside the list-price APIs."""
-    _add_speed(sheet, s)
+    add_published_speeds(sheet, s)
     offers = rented_offers(s)
     spill = cheapest_spill(sheet)
     for name in s.candidates.self_hosted:
@@ -137,15 +127,6 @@ def add_hosted_options(sheet: FactSheet, s: Scenario, known: KnownRuns) -> None:
         for method in s.candidates.methods:
             _self_hosted(sheet, s, shape, name.lower(), method, offers, spill, known)
     add_tuned_options(sheet, s, known)
-
-
-def _add_speed(sheet: FactSheet, s: Scenario) -> None:
-    """How far the roofline may be off: for the cards it was fitted on, for AMD's, for all others."""
-    engine = find_engine(s.serving.engine or ENGINE)
-    elsewhere = engine.speed("other GPUs")
-    amd = elsewhere.model_copy(update={"low": AMD_LOW, "source": AMD_SOURCE})
-    for name, fact in (("fitted", engine.speed(engine.gpus[0])), ("elsewhere", elsewhere), ("amd", amd)):
-        add_speed(sheet, f"serving.speed.{name}", fact)
 
 
 def _self_hosted(
@@ -169,13 +150,13 @@ def _self_hosted(
     for kind, group, words in kinds:
         id = f"{kind}:{system}"
         add_option(sheet, id, kind, f"{system} {words}", system, group, None, trains=method is not None)
-        sheet.name(f"options.{id}.platform", True, "roi")
+        sheet.state(f"options.{id}.platform", True, "roi")
         if kind == "hybrid":
-            sheet.name(
+            sheet.state(
                 f"options.{id}.spills_to", spill, "cheapest API that passes the bar and was evaluated, else the incumbent"
             )
         if kind == "own-hardware":
-            sheet.name(f"options.{id}.owned", True, "roi")
+            sheet.state(f"options.{id}.owned", True, "roi")
             found = owned_offers(s, purchase_prices(s.as_of))
         else:
             found = offers

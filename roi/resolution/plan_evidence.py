@@ -2,25 +2,39 @@
 
 import re
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
-from roi.catalog.efficiencies.serving_efficiencies import find_engine
+from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, find_engine
+from roi.catalog.prices.gpu_offers import Offer
 from roi.estimate.replay.engine import Server
+from roi.estimate.replay.load_curve import PlanCapacity
 from roi.evidence.adapter_speed import AdapterEffect, adapter_effect
 from roi.evidence.known_runs import KnownRuns
 from roi.evidence.measured_servers import Served, find_served, kv_token_bytes
+from roi.evidence.serving_speed import AMD_LOW
 from roi.facts.fact import Basis, Fact
-from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plan_capacity import ENGINE, ServingPlan, Traffic, published_server
+
+AMD_SOURCE: Final = (
+    "no fitted run of a recent engine on AMD: half way from the early ROCm build of 2024-10 (LLM-Inference-Bench, MI300X,"
+    " 0.2 of NVIDIA's share of the roofline) to other unseen cards"
+)
+"""What the P5 of the engine's speed on AMD cards rests on."""
 
 
 @dataclass(frozen=True)
 class PlanEvidence:
-    """The replica that a plan is replayed with, and the fact that says how far its speed may be off."""
+    """The replica that a plan is replayed with, and how far its speed may be off."""
 
     server: Server
-    speed_path: str
+    speed_name: str
+    """Which speed fact of the Case holds: fitted, elsewhere or amd for published runs, else the profiles' names."""
+    speed: Fact
+    """1 with the spread of the engine's speed."""
+    profiled: bool
+    """True where a profile of the user's own server gives the speed."""
     basis: Basis
     source: str
     """For the capacity's source: what the step time rests on."""
@@ -28,8 +42,27 @@ class PlanEvidence:
     """Of those that are applied at run time; the server's step has it already."""
 
 
-def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> tuple[PlanEvidence, Fact | None]:
-    """The best evidence for this plan, and its speed as a fact where a profile gives it (None: the published classes')."""
+@dataclass(frozen=True)
+class FleetPlan:
+    """One way to serve an option: an offer of GPUs, a replica on them, what its speed rests on, what it holds at the SLO."""
+
+    offer: Offer
+    serving: ServingPlan
+    evidence: PlanEvidence
+    speeds: tuple[float, float, float]
+    """The slow end, the centre (1) and the fast end of the speed of engine and adapters together."""
+    capacity: PlanCapacity
+
+    @property
+    def source(self) -> str:
+        """What the capacity rests on."""
+        s = self.serving
+        replica = f"{s.shape.id} {s.weight_dtype} on {s.tensor_parallel} x {s.gpu.id}"
+        return f"replay of {replica}, one replica, {self.evidence.source}; {self.capacity.alone.binding} binds"
+
+
+def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> PlanEvidence:
+    """The best evidence for this plan: a profile of a server on its card, else published runs."""
     base = published_server(plan, traffic)
     served = find_served(
         known.servers(plan.gpu.id)[0], plan.shape, plan.tensor_parallel, plan.weight_dtype, plan.kv_dtype,
@@ -37,19 +70,31 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> tupl
     )
     if served is None:
         engine = find_engine(plan.engine or ENGINE)
-        fitted = plan.gpu.id in engine.gpus
-        path = f"serving.speed.{speed_class(plan.gpu.id, fitted=fitted)}"
-        basis = Basis.CALIBRATED if fitted else Basis.PUBLISHED
+        name, speed = published_speed(engine, plan.gpu.id)
         source = f"roofline with fitted efficiencies ({'several engines' if engine.engine == 'other' else engine.engine})"
-        return _adapted(PlanEvidence(base, path, basis, source), plan, None), None
-    server, speed = _measured(base, served, plan), served.speed
-    return _adapted(PlanEvidence(server, f"serving.speed.{_slug(served)}", speed.basis, speed.source), plan, served), speed
+        basis = Basis.CALIBRATED if name == "fitted" else Basis.PUBLISHED
+        found = PlanEvidence(server=base, speed_name=name, speed=speed, profiled=False, basis=basis, source=source)
+    else:
+        name = re.sub(r"[^A-Za-z0-9]+", "-", "-".join(name.removesuffix(".json") for name in served.profiles)).strip("-")
+        server, speed = _measured(base, served, plan), served.speed
+        found = PlanEvidence(
+            server=server, speed_name=name, speed=speed, profiled=True, basis=speed.basis, source=speed.source,
+        )
+    return _with_adapters(found, plan, served) if plan.adapters else found
 
 
-def _adapted(found: PlanEvidence, plan: ServingPlan, served: Served | None) -> PlanEvidence:
-    """With the adapters that the plan applies at run time."""
-    if not plan.adapters:
-        return found
+def published_speed(engine: EngineEfficiencies, gpu_id: str) -> tuple[str, Fact]:
+    """The engine's published speed on this card: a name (fitted, amd, elsewhere), and 1 with its spread."""
+    if gpu_id in engine.gpus:
+        return "fitted", engine.speed(engine.gpus[0])
+    elsewhere = engine.speed("other GPUs")
+    if gpu_id.startswith("MI"):
+        return "amd", elsewhere.model_copy(update={"low": AMD_LOW, "source": AMD_SOURCE})
+    return "elsewhere", elsewhere
+
+
+def _with_adapters(found: PlanEvidence, plan: ServingPlan, served: Served | None) -> PlanEvidence:
+    """The evidence with the adapters that the plan applies at run time."""
     effect = adapter_effect(plan.adapters, served.adapters if served else (), served.adapters_of if served else "")
     server = replace(found.server, iteration=found.server.iteration.at_speed(effect.speed))
     word = "adapter" if plan.adapters == 1 else "adapters"
@@ -58,23 +103,6 @@ def _adapted(found: PlanEvidence, plan: ServingPlan, served: Served | None) -> P
     source = f"{found.source}, {plan.adapters} {word} at run time at {effect.speed:.2f} of its speed ({how})"
     basis = found.basis if known == Basis.MEASURED else Basis.PUBLISHED
     return replace(found, server=server, source=source, basis=basis, adapters=effect)
-
-
-def adapters_path(effect: AdapterEffect) -> str:
-    """Where the spread of an adapters' effect stands in the Case."""
-    return f"serving.adapter_speed.{effect.name}"
-
-
-def add_speed(sheet: FactSheet, path: str, fact: Fact) -> None:
-    """The fact of an engine's speed, with its ends as facts of their own: a drawn speed is placed between them."""
-    sheet.facts.setdefault(path, fact)
-    for end, value in (("low", fact.low), ("high", fact.high)):
-        sheet.add(f"{path}_{end}", value, fact.unit, basis=fact.basis, source=fact.source, date=fact.date)
-
-
-def speed_class(gpu: str, *, fitted: bool) -> str:
-    """Which of the engine's published speed facts holds on this card."""
-    return "fitted" if fitted else "amd" if gpu.startswith("MI") else "elsewhere"
 
 
 def _measured(base: Server, served: Served, plan: ServingPlan) -> Server:
@@ -91,8 +119,3 @@ def _measured(base: Server, served: Served, plan: ServingPlan) -> Server:
         base, iteration=served.iteration, kv_capacity=float(np.asarray(capacity)), sequence_limit=limit,
         step_tokens=tokens, request_s=served.request_s or 0.0,
     )
-
-
-def _slug(served: Served) -> str:
-    """A path's last word for these profiles."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", "-".join(name.removesuffix(".json") for name in served.profiles)).strip("-")

@@ -1,5 +1,6 @@
 """resolve(scenario) -> Case: the facts of the scenario's date, each with its source and spread."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from roi.facts.fact import Basis
 from roi.resolution.api_options import add_api_options
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.hosted_options import add_hosted_options
+from roi.resolution.plan_evidence import FleetPlan
 from roi.resolution.reconciliation import add_reconciliation
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.schema import Scenario
@@ -20,25 +22,24 @@ from roi.scenario.systems import GROUPS
 from roi.units import DAYS_PER_MONTH
 
 PEAK_DEFAULT = Spread(
-    value=3.0,
-    low=2.0,
-    high=5.0,
+    value=3.0, low=2.0, high=5.0,
     source="busiest minutes over mean: 1.5 to 3.9 in one hour, 1.9 to 3.3 over 14 days (Azure 2023, ServeGen)",
 )
 BURST_WITHIN_HOUR = Spread(
-    value=1.5,
-    low=1.1,
-    high=2.5,
+    value=1.5, low=1.1, high=2.5,
     source="busiest 10 minutes over the busiest hour, 0.93 to 1.8 (ServeGen, 14 days); minutes more",
 )
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """The Case, and what a reader should know about how it was made."""
+    """The Case, and what was found on the way to it."""
 
     case: Case
     warnings: tuple[str, ...]
+    """What a reader should know about how the Case was made."""
+    plans: Mapping[str, tuple[FleetPlan, ...]]
+    """The plans of each option that runs GPUs, as the Case numbers them, by the option's id."""
 
 
 def resolve(scenario: Scenario, runs: KnownRuns | None = None) -> Resolved:
@@ -46,98 +47,80 @@ def resolve(scenario: Scenario, runs: KnownRuns | None = None) -> Resolved:
 
     `runs` are profiles and calibrations whose evidence replaces formulas; without them the published ones do.
     """
-    sheet = FactSheet(scenario.as_of)
-    _frame(sheet, scenario)
-    _workload(sheet, scenario)
-    _quality(sheet, scenario)
-    _people(sheet, scenario)
-    _training(sheet, scenario)
-    _serving(sheet, scenario)
+    sheet = FactSheet()
+    _add_frame(sheet, scenario)
+    _add_workload(sheet, scenario)
+    _add_quality(sheet, scenario)
+    _add_people(sheet, scenario)
+    _add_training(sheet, scenario)
+    _add_serving(sheet, scenario)
     add_api_options(sheet, scenario)
     add_hosted_options(sheet, scenario, runs or known_runs())
     add_reconciliation(sheet, scenario)
-    return Resolved(sheet.case(), tuple(dict.fromkeys(sheet.warnings)))
+    return Resolved(case=sheet.case(), warnings=tuple(dict.fromkeys(sheet.warnings)), plans=sheet.plans)
 
 
-def _frame(sheet: FactSheet, s: Scenario) -> None:
-    sheet.name("title", s.title)
-    sheet.name("as_of", s.as_of.isoformat())
+def _add_frame(sheet: FactSheet, s: Scenario) -> None:
+    sheet.state("title", s.title)
+    sheet.state("as_of", s.as_of.isoformat())
     for name in ("horizon_months", "draws", "seed"):
         sheet.add(name, getattr(s, name), basis=_basis(name in s.model_fields_set), source=f"scenario {name}")
-    sheet.add(
-        "discount_rate_per_year",
-        s.discount_rate,
-        "1/year",
-        basis=_basis("discount_rate" in s.model_fields_set),
-        source="scenario discount_rate",
-    )
+    stated = _basis("discount_rate" in s.model_fields_set)
+    sheet.add("discount_rate_per_year", s.discount_rate, "1/year", basis=stated, source="scenario discount_rate")
     for gate in QUESTIONS:
-        sheet.name(f"gates.{gate}", getattr(s.gates, gate), f"scenario gates.{gate}")
-    drift = s.drift
-    for name in ("gpu_rent_per_year", "successor_price_ratio", "successor_error_ratio"):
-        sheet.field(f"drift.{name}", drift, name, "drift")
+        sheet.state(f"gates.{gate}", getattr(s.gates, gate), f"scenario gates.{gate}")
+    sheet.fields("drift", s.drift, "gpu_rent_per_year", "successor_price_ratio", "successor_error_ratio")
 
 
 def _basis(stated: bool) -> Basis:
     return Basis.STATED if stated else Basis.ASSUMED
 
 
-def _workload(sheet: FactSheet, s: Scenario) -> None:
+def _add_workload(sheet: FactSheet, s: Scenario) -> None:
     w = s.workload
-    for name in ("requests_per_day", "growth_per_year", "can_wait_share", "shared_prefix_tokens", "cache_hit_rate"):
-        sheet.field(f"workload.{name}", w, name, "workload")
+    sheet.fields("workload", w, "requests_per_day", "growth_per_year", "can_wait_share")
+    sheet.fields("workload", w, "shared_prefix_tokens", "cache_hit_rate")
     if w.escalated_cache_hit_rate is not None:
-        sheet.quantity(
-            "workload.escalated_cache_hit_rate",
-            w.escalated_cache_hit_rate,
-            "share",
-            stated=True,
-            source="scenario workload.escalated_cache_hit_rate",
-        )
+        path = "workload.escalated_cache_hit_rate"
+        sheet.quantity(path, w.escalated_cache_hit_rate, "share", stated=True, source=f"scenario {path}")
     for name, row in zip(("input_tokens", "output_tokens", "weights"), _lengths(sheet, s), strict=True):
-        sheet.name(f"workload.{name}", row, "scenario workload.lengths" if w.lengths else f"scenario workload.{name}")
-    peak = w.peak_to_mean
+        sheet.state(f"workload.{name}", row, "scenario workload.lengths" if w.lengths else f"scenario workload.{name}")
+    peak = PEAK_DEFAULT if w.peak_to_mean is None else w.peak_to_mean
+    why = "scenario workload.peak_to_mean"
     if w.hourly_weights is not None:
         weights = np.asarray(w.hourly_weights)
         curve = weights / weights.mean()
-        if peak is None:
-            top, b = float(curve.max()), BURST_WITHIN_HOUR
-            peak = Spread(
-                value=top * b.value,
-                low=top * (b.low or 1),
-                high=top * (b.high or 1),
-                source=f"busiest hour {top:.2f} x {b.source}",
-            )
-            sheet.quantity("workload.peak_to_mean", peak, "ratio", stated=False, source=peak.source)
+        if w.peak_to_mean is None:
+            peak, why = _peak_of_hours(float(curve.max())), ""
     else:
-        curve = load_curve_from_peak(value_of(peak if peak is not None else PEAK_DEFAULT))
-    sheet.quantity(
-        "workload.peak_to_mean",
-        PEAK_DEFAULT if peak is None else peak,
-        "ratio",
-        stated=peak is not None,
-        source="scenario workload.peak_to_mean",
-    )
+        curve = load_curve_from_peak(value_of(peak))
+    sheet.quantity("workload.peak_to_mean", peak, "ratio", stated=w.peak_to_mean is not None, source=why)
     sheet.add(
-        "workload.load_curve",
-        tuple(float(x) for x in curve),
-        "ratio",
-        basis=_basis(w.hourly_weights is not None),
+        "workload.load_curve", tuple(float(x) for x in curve), "ratio", basis=_basis(w.hourly_weights is not None),
         source="scenario workload.hourly_weights" if w.hourly_weights else "straight line in the log up to peak_to_mean",
     )
-    for name in ("ttft_p95_s", "tpot_p95_s"):
-        sheet.field(f"workload.{name}", w, name, "workload")
-    _commitment(sheet, s)
+    sheet.fields("workload", w, "ttft_p95_s", "tpot_p95_s")
+    i = s.incumbent
+    sheet.field("commitment.usd_per_month", i, "committed_usd_per_month", "incumbent")
+    months = 0.0 if i.committed_until is None else max((i.committed_until - s.as_of).days / DAYS_PER_MONTH, 0.0)
+    sheet.state("commitment.months", months, "scenario incumbent.committed_until", "months")
+
+
+def _peak_of_hours(busiest: float) -> Spread:
+    """Peak over mean where the hours' weights are known, the busiest being `busiest` times the mean."""
+    b = BURST_WITHIN_HOUR
+    return Spread(
+        value=busiest * b.value, low=busiest * (b.low or 1), high=busiest * (b.high or 1),
+        source=f"busiest hour {busiest:.2f} x {b.source}",
+    )
 
 
 def _lengths(sheet: FactSheet, s: Scenario) -> tuple[tuple[float, ...], ...]:
+    """Input tokens, output tokens and share of each bin of lengths; one bin where only the means are known."""
     w = s.workload
     if w.lengths is not None:
-        return (
-            tuple(b.input_tokens for b in w.lengths),
-            tuple(b.output_tokens for b in w.lengths),
-            tuple(b.share for b in w.lengths),
-        )
+        bins = w.lengths
+        return tuple(b.input_tokens for b in bins), tuple(b.output_tokens for b in bins), tuple(b.share for b in bins)
     assert w.input_tokens is not None
     assert w.output_tokens is not None
     prefix, prompt = value_of(w.shared_prefix_tokens), value_of(w.input_tokens)
@@ -150,106 +133,72 @@ def _lengths(sheet: FactSheet, s: Scenario) -> tuple[tuple[float, ...], ...]:
     return (value_of(w.input_tokens),), (value_of(w.output_tokens),), (1.0,)
 
 
-def _commitment(sheet: FactSheet, s: Scenario) -> None:
-    i = s.incumbent
-    sheet.field("commitment.usd_per_month", i, "committed_usd_per_month", "incumbent")
-    months = 0.0
-    if i.committed_until is not None:
-        months = max((i.committed_until - s.as_of).days / DAYS_PER_MONTH, 0.0)
-    sheet.add("commitment.months", months, "months", basis=Basis.STATED, source="scenario incumbent.committed_until")
+def _add_quality(sheet: FactSheet, s: Scenario) -> None:
+    stated = _basis("bar" in s.quality.model_fields_set)
+    sheet.add("quality.bar", s.quality.bar, "share", basis=stated, source="scenario quality.bar")
+    sheet.fields("quality", s.quality, "usd_per_error")
+    sheet.add("quality.evaluation_noise", 0.0, basis=Basis.ASSUMED, low=-1.0, high=1.0,
+              source="one evaluation set for all: -1 puts every score at its low, +1 at its high")
 
 
-def _quality(sheet: FactSheet, s: Scenario) -> None:
-    sheet.add(
-        "quality.bar", s.quality.bar, "share", basis=_basis("bar" in s.quality.model_fields_set), source="scenario quality.bar"
-    )
-    sheet.field("quality.usd_per_error", s.quality, "usd_per_error", "quality")
-    sheet.add(
-        "quality.evaluation_noise",
-        0.0,
-        basis=Basis.ASSUMED,
-        low=-1.0,
-        high=1.0,
-        source="one evaluation set for all: -1 puts every score at its low, +1 at its high",
-    )
-
-
-def _people(sheet: FactSheet, s: Scenario) -> None:
-    p, e = s.people, s.evaluation
-    for name in ("usd_per_hour", "wage_growth_per_year"):
-        sheet.field(f"people.{name}", p, name, "people")
-    sheet.name("people.setup_hours_existing", p.setup_hours_existing)
-    sheet.name("people.run_hours_existing", p.run_hours_existing)
+def _add_people(sheet: FactSheet, s: Scenario) -> None:
+    p = s.people
+    sheet.fields("people", p, "usd_per_hour", "wage_growth_per_year")
+    sheet.state("people.setup_hours_existing", p.setup_hours_existing)
+    sheet.state("people.run_hours_existing", p.run_hours_existing)
     sheet.field("migration.hours", p, "migration_hours", "people")
-    for name in ("usd", "labels", "usd_per_label"):
-        sheet.field(f"evaluation.{name}", e, name, "evaluation")
-    sheet.add("changes.none.setup_hours", 0.0, "hours", basis=Basis.STATED, source="staying changes nothing")
-    for name, unit in (("run_hours_per_month", "hours"), ("months_to_live", "months"), ("months_in_parallel", "months")):
-        sheet.add(f"changes.none.{name}", 0.0, unit, basis=Basis.STATED, source="staying changes nothing")
+    sheet.fields("evaluation", s.evaluation, "usd", "labels", "usd_per_label")
+    changes = (("setup_hours", "hours"), ("run_hours_per_month", "hours"), ("months_to_live", "months"),
+               ("months_in_parallel", "months"))
+    for name, unit in changes:
+        sheet.state(f"changes.none.{name}", 0.0, "staying changes nothing", unit)
     for group in GROUPS:
-        sheet.field(f"changes.{group}.setup_hours", p.setup_hours, group, "people.setup_hours")
-        sheet.field(f"changes.{group}.run_hours_per_month", p.run_hours_per_month, group, "people.run_hours_per_month")
-        sheet.field(f"changes.{group}.months_to_live", s.timing.months_to_live, group, "timing.months_to_live")
+        own = f"changes.{group}"
+        sheet.field(f"{own}.setup_hours", p.setup_hours, group, "people.setup_hours")
+        sheet.field(f"{own}.run_hours_per_month", p.run_hours_per_month, group, "people.run_hours_per_month")
+        sheet.field(f"{own}.months_to_live", s.timing.months_to_live, group, "timing.months_to_live")
         if group == "cache_batch":
-            sheet.add(f"changes.{group}.months_in_parallel", 0.0, "months", basis=Basis.STATED, source="the same API")
+            sheet.state(f"{own}.months_in_parallel", 0.0, "the same API", "months")
         else:
-            sheet.field(f"changes.{group}.months_in_parallel", s.timing, "months_in_parallel", "timing")
+            sheet.field(f"{own}.months_in_parallel", s.timing, "months_in_parallel", "timing")
     for name in type(s.platform).model_fields:
         sheet.field(f"platform.{name}_usd_per_month", s.platform, name, "platform")
 
 
-def _training(sheet: FactSheet, s: Scenario) -> None:
+def _add_training(sheet: FactSheet, s: Scenario) -> None:
     t = s.training
-    for name in ("runs_until_good", "retrain_runs", "retrain_hours", "relabel_share"):
-        sheet.field(f"training.{name}", t, name, "training")
+    sheet.fields("training", t, "runs_until_good", "retrain_runs", "retrain_hours", "relabel_share")
     if t.retrain_every_months is not None:
-        if value_of(t.retrain_every_months) <= 0:
-            raise ScenarioError(
-                "training.retrain_every_months", value_of(t.retrain_every_months), "months above 0, or null for never"
-            )
-        sheet.field("training.retrain_every_months", t, "retrain_every_months", "training")
-    sheet.name("training.labels_from", t.labels_from)
-    sheet.field("training.examples", t, "examples", "training")
-    sheet.add(
-        "training.examples_costed",
-        value_of(t.examples),
-        "examples",
-        basis=Basis.STATED,
-        source="examples that the hours and vendor prices of a run stand for; they scale with training.examples",
-    )
+        every = value_of(t.retrain_every_months)
+        if every <= 0:
+            raise ScenarioError("training.retrain_every_months", every, "months above 0, or null for never")
+        sheet.fields("training", t, "retrain_every_months")
+    sheet.state("training.labels_from", t.labels_from)
+    sheet.fields("training", t, "examples")
+    why = "examples that the hours and vendor prices of a run stand for; they scale with training.examples"
+    sheet.state("training.examples_costed", value_of(t.examples), why, "examples")
     free = "already paid for" if t.labels_owned else "the incumbent's logged outputs" if t.labels_from == "incumbent" else ""
-    sheet.add(
-        "training.labels_bought_share",
-        0.0 if free else 1.0,
-        "share",
-        basis=Basis.STATED,
-        source=free or "scenario training.labels_from: people",
-    )
+    bought = 0.0 if free else 1.0
+    sheet.state("training.labels_bought_share", bought, free or "scenario training.labels_from: people", "share")
 
 
-def _serving(sheet: FactSheet, s: Scenario) -> None:
+def _add_serving(sheet: FactSheet, s: Scenario) -> None:
     v = s.serving
-    sheet.field("serving.headroom", v, "headroom", "serving")
+    sheet.fields("serving", v, "headroom")
     share = 1.0 / v.adapters_on_base if v.adapters == "shared" else 1.0
     if share < 1.0:
         told = f"{v.adapters_on_base} adapters share the rent; the others are taken to bring no load at this workload's peak"
         sheet.warnings.append(f"serving.adapters_on_base: {told}")
-    sheet.add("serving.fleet_share", share, "share", basis=Basis.STATED, source="scenario serving.adapters_on_base")
+    sheet.state("serving.fleet_share", share, "scenario serving.adapters_on_base", "share")
     for name in ("spares", "replicas_least", "autoscale_floor", "startup_hours"):
         sheet.add(f"serving.{name}", getattr(v, name), basis=_basis(name in v.model_fields_set), source=f"serving.{name}")
-    sheet.name("serving.autoscale", v.autoscale)
+    sheet.state("serving.autoscale", v.autoscale)
     if s.candidates.own_hardware:
-        stated = s.own_hardware.model_fields_set
-        if "usd_per_kwh" in stated and "colocation_usd_per_kw_month" not in stated:
-            sheet.add(
-                "own_hardware.colocation_usd_per_kw_month",
-                0.0,
-                "USD/kW/month",
-                basis=Basis.STATED,
-                source="own premises: scenario own_hardware.usd_per_kwh",
-            )
-        for name in type(s.own_hardware).model_fields:
-            if name == "resale_usd_per_gpu" or (name == "host_usd_per_gpu" and s.own_hardware.resale_usd_per_gpu is not None):
-                continue
-            sheet.field(f"own_hardware.{name}", s.own_hardware, name, "own_hardware")
-        sheet.add("own_hardware.host_usd_per_gpu", 0.0, "USD", basis=Basis.STATED, source="in own_hardware.resale_usd_per_gpu")
+        own = s.own_hardware
+        if "usd_per_kwh" in own.model_fields_set and "colocation_usd_per_kw_month" not in own.model_fields_set:
+            why = "own premises: scenario own_hardware.usd_per_kwh"
+            sheet.state("own_hardware.colocation_usd_per_kw_month", 0.0, why, "USD/kW/month")
+        owned = own.resale_usd_per_gpu is not None  # the host's price is in it
+        left = {"resale_usd_per_gpu", "host_usd_per_gpu"} if owned else {"resale_usd_per_gpu"}
+        sheet.fields("own_hardware", own, *(name for name in type(own).model_fields if name not in left))
+        sheet.state("own_hardware.host_usd_per_gpu", 0.0, "in own_hardware.resale_usd_per_gpu", "USD")

@@ -71,7 +71,7 @@ def _add_score(sheet: FactSheet, s: Scenario, own: str, system: str, similar_to:
         sheet.warnings.append(
             f"the incumbent itself is below the bar: {held:.3g} against {s.quality.bar:.3g}; staying is still shown"
         )
-    sheet.name(own + "evaluated", evaluated)
+    sheet.state(own + "evaluated", evaluated)
     if isinstance(score, Score):
         source = score.source or f"scenario quality.scores.{system}"
         sheet.add(own + "error_rate", 1 - score.value, "share", basis=Basis.STATED, source=source)

@@ -61,7 +61,7 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     if best is not None:
         sheet.add(own + "vendor_usd_per_run", 0.0, "USD", basis=Basis.STATED, source="trained on rented GPUs")
     if best is None:
-        sheet.name(
+        sheet.state(
             f"options.{id}.infeasible",
             refused
             or f"{method} of {shape.id} at {longest:,.0f} tokens fits on no single rented GPU;"
@@ -70,7 +70,7 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         )
         return
     offer = best.offer
-    sheet.name(own + "gpu", offer.gpu, "cheapest run among the cards that it fits on")
+    sheet.state(own + "gpu", offer.gpu, "cheapest run among the cards that it fits on")
     sheet.add(
         own + "memory_bytes",
         best.memory[0],

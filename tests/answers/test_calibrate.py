@@ -41,7 +41,7 @@ from roi.evidence.training_speed import (
     profile_runs,
     published_fits,
     read_calibration,
-    training_evidence,
+    speed_evidence,
 )
 from roi.facts.environment import Environment
 from roi.facts.profiles import MemoryReading, TrainPoint, TrainProfile
@@ -228,10 +228,11 @@ def test_a_profile_of_a_card_or_model_that_the_catalog_lacks_is_no_run():
 def test_evidence_is_the_profile_then_published_fits_then_the_catalogs_figure():
     known = training_efficiencies()
     own = Store((StoredProfile(Path("p/train.json"), profile(), Path("p")),))
-    assert training_evidence(L40S, own).level == "profile"
-    assert "measured here (train.json on L40S; n 2)" in evidence_line(L40S, training_evidence(L40S, own))
-    assert training_evidence(find_gpu("A100-80GB-SXM"), own).level == "gpu"
-    far = training_evidence(find_gpu("T4"), own)
+    evidence = speed_evidence(own)
+    assert evidence(L40S, ONE_GPU).level == "profile"
+    assert "measured here (train.json on L40S; n 2)" in evidence_line(L40S, evidence(L40S, ONE_GPU))
+    assert evidence(find_gpu("A100-80GB-SXM"), ONE_GPU).level == "gpu"
+    far = evidence(find_gpu("T4"), ONE_GPU)
     assert (far.level, far.efficiency.overall) == ("all", known.overall.number())
     assert (far.low, far.high) == known.overall.spread()
 

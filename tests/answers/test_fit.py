@@ -18,7 +18,7 @@ def run(*words):
 @pytest.fixture(autouse=True)
 def _no_profiles(tmp_path, monkeypatch):
     """What is tested here is the closed form: shipped dry runs are left aside."""
-    monkeypatch.setattr("roi.store.profiles.lookup.profile_folders", lambda given=(): ())
+    monkeypatch.setattr("roi.answers.fit.profile_folders", lambda given=(): ())
     monkeypatch.chdir(tmp_path)
 
 

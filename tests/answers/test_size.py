@@ -7,13 +7,13 @@ import pytest
 from click.testing import CliRunner
 from step_simulator import Truth, simulate
 
+from roi.answers.opening import open_case
 from roi.answers.size import size_service
 from roi.cli import main
 from roi.errors import InputError
 from roi.evidence.known_runs import known_runs
 from roi.facts.fact import Basis
 from roi.report.serving.size_report import frontier, size_text
-from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 from roi.store.profiles.lookup import load_profiles, save_profile
 from roi.store.traces import read_trace
@@ -36,8 +36,7 @@ def file(tmp_path):
 
 
 def sized(file, *overrides, **rest):
-    scenario = load_scenario(file, overrides)
-    return size_service(scenario, resolve(scenario).case, known_runs(), **rest)
+    return size_service(open_case(load_scenario(file, overrides)), **rest)
 
 
 def test_the_fleet_holds_the_slo_at_the_peak_and_is_what_compare_pays(file):
@@ -137,9 +136,8 @@ def test_bad_input_is_answered_in_one_line(file, options, said, tmp_path, monkey
 
 
 def test_without_plans_the_reason_is_the_options(file):
-    scenario = load_scenario(file, ("workload.ttft_p95_s=0.001",))
     with pytest.raises(InputError, match="no plan holds"):
-        size_service(scenario, resolve(scenario).case, known_runs())
+        sized(file, "workload.ttft_p95_s=0.001")
 
 
 def test_a_profile_of_the_server_replaces_the_published_speed(file, tmp_path):
@@ -147,17 +145,16 @@ def test_a_profile_of_the_server_replaces_the_published_speed(file, tmp_path):
     folder = tmp_path / "profiles"
     stated = {"model": "qwen3-8b", "gpu": "L40S", "engine": "vllm", "weight_dtype": "fp8", "kv_dtype": "bf16"}
     save_profile(simulate(Truth(a=20e-3), **stated), folder)
-    known = known_runs(load_profiles([folder]))
-    scenario = load_scenario(file, ())
-    case = resolve(scenario, known).case
+    opened = open_case(load_scenario(file), known_runs(load_profiles([folder])))
+    case = opened.case
     path = str(case["options.self-hosted-base:qwen3-8b.plans.0.speed"].value)
     assert case[path].basis == Basis.MEASURED
     assert case[path].high / case[path].low < 1.3
-    found = size_service(scenario, case, known).plans[0]
+    found = size_service(opened).plans[0]
     assert found.basis == "measured"
     assert "profile L40S/qwen3-8b/serve-" in found.source
     assert found.replicas_slow - found.replicas_fast <= 1
-    published = size_service(scenario, resolve(scenario).case, known_runs()).plans[0]
+    published = sized(file).plans[0]
     assert published.alone_requests_per_s != pytest.approx(found.alone_requests_per_s, rel=0.05)
 
 
@@ -169,7 +166,7 @@ def test_the_engine_of_the_scenario_is_the_one_whose_speed_is_taken(file, tmp_pa
     known = known_runs(load_profiles([folder]))
     for engine, said in (("vllm", "profile L40S/qwen3-8b"), ("sglang", "fitted efficiencies (several engines)")):
         scenario = load_scenario(file, (f"serving.engine={engine}",))
-        assert said in size_service(scenario, resolve(scenario, known).case, known).plans[0].source
+        assert said in size_service(open_case(scenario, known)).plans[0].source
 
 
 def test_an_engine_written_in_cuda_has_no_plan_on_amd(file):

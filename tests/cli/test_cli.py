@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import roi
-from roi.cli import COMMANDS, Door, House, main
+from roi.cli import COMMANDS, Door, LazyGroup, main
 from roi.cli.output import replace_file, write
 from roi.errors import InputError, MissingExtra, RoiError, ScenarioError, Terminated
 
@@ -38,13 +38,13 @@ def stub(kind: str) -> None:
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def group() -> Iterator[LazyGroup]:
     """A group of one working command and one whose module does not exist."""
     module = ModuleType("stub_commands")
     vars(module)["stub"] = stub
     sys.modules["stub_commands"] = module
     doors = {"run": Door("stub_commands:stub", "Fails as told."), "gone": Door("roi.no_such_module:x", "Not here.")}
-    yield House(name="roi", doors=doors)
+    yield LazyGroup(name="roi", doors=doors)
     del sys.modules["stub_commands"]
 
 
@@ -52,8 +52,8 @@ def ask(group: click.Group, *args: str) -> Result:
     return CliRunner().invoke(group, args, prog_name="roi")
 
 
-def test_help_lists_every_command_without_importing_it(house: House) -> None:
-    answer = ask(house, "--help")
+def test_help_lists_every_command_without_importing_it(group: LazyGroup) -> None:
+    answer = ask(group, "--help")
     assert answer.exit_code == 0
     assert "Fails as told." in answer.stdout
     assert "Not here." in answer.stdout
@@ -66,8 +66,8 @@ def test_help_of_roi_fits_80_columns_and_shows_whole_summaries() -> None:
         assert any(name in line and door.summary in line for line in answer.stdout.splitlines()), name
 
 
-def test_a_command_is_found_and_run(house: House) -> None:
-    answer = ask(house, "run", "well")
+def test_a_command_is_found_and_run(group: LazyGroup) -> None:
+    answer = ask(group, "run", "well")
     assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "done well\n", "")
 
 
@@ -84,8 +84,8 @@ def test_an_unknown_command_is_answered_with_the_nearest() -> None:
 
 
 @pytest.mark.parametrize("args", [["--no-such-option"], ["run"], ["run", "a", "b"], ["run", "--what"]])
-def test_wrong_usage_is_exit_2(house: House, args: list[str]) -> None:
-    answer = ask(house, *args)
+def test_wrong_usage_is_exit_2(group: LazyGroup, args: list[str]) -> None:
+    answer = ask(group, *args)
     assert answer.exit_code == 2
     assert answer.stdout == ""
     if args != ["--no-such-option"]:  # click itself answers for the group's own options
@@ -105,14 +105,14 @@ def test_wrong_usage_is_exit_2(house: House, args: list[str]) -> None:
         ("disk", 1, "roi: big.json: No space left on device\n"),
     ],
 )
-def test_an_error_is_one_message_and_an_exit_code(house: House, kind: str, exit_code: int, stderr: str) -> None:
-    answer = ask(house, "run", kind)
+def test_an_error_is_one_message_and_an_exit_code(group: LazyGroup, kind: str, exit_code: int, stderr: str) -> None:
+    answer = ask(group, "run", kind)
     assert (answer.exit_code, answer.stdout, answer.stderr) == (exit_code, "", stderr)
 
 
-def test_a_bug_keeps_its_traceback(house: House) -> None:
-    assert isinstance(ask(house, "run", "bug").exception, ZeroDivisionError)
-    assert isinstance(ask(house, "gone").exception, ModuleNotFoundError)
+def test_a_bug_keeps_its_traceback(group: LazyGroup) -> None:
+    assert isinstance(ask(group, "run", "bug").exception, ZeroDivisionError)
+    assert isinstance(ask(group, "gone").exception, ModuleNotFoundError)
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.cli import Door, House
+from roi.cli import Door, LazyGroup
 from roi.estimate.step.device_rates import device_rates
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, Rate
@@ -35,7 +35,7 @@ FAST = Probe("cpu", {"bf16": 1e12, "fp32": 1e12, "fp16": 1e12, "int8": 1e12}, 1e
 
 
 def run(*words):
-    house = House(name="profile", doors={"device": Door("roi.cli.profile_device:device", "")})
+    house = LazyGroup(name="profile", doors={"device": Door("roi.cli.profile_device:device", "")})
     return CliRunner().invoke(house, ["device", *words])
 
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
-from roi.cli import Door, House
+from roi.cli import Door, LazyGroup
 from roi.errors import InputError
 from roi.facts.environment import Environment
 from roi.facts.profiles import InferPoint, InferProfile, MemoryReading
@@ -34,7 +34,7 @@ PLAN = InferPlan("small", SMALL, "fp32", 4, (1, 2), (8,), 3)
 
 
 def run(*words):
-    house = House(name="profile", doors={"infer": Door("roi.cli.profile_infer:infer", "")})
+    house = LazyGroup(name="profile", doors={"infer": Door("roi.cli.profile_infer:infer", "")})
     return CliRunner().invoke(house, ["infer", "--device", "cpu", *words])
 
 

@@ -34,30 +34,10 @@ def rental_offers(as_of: date) -> tuple[RentalOffer, ...]:
     return priced_rows(load_rentals(), offer_key, as_of)
 
 
-def rental_spread(gpu: str, kind: RentalKind | str, as_of: date) -> tuple[float, float]:
-    """Lowest and highest USD per GPU-hour over all vendors that rent `gpu` as `kind` on `as_of`."""
-    wanted = find_gpu(gpu).id
-    of_gpu = [offer for offer in rental_offers(as_of) if offer.gpu == wanted]
-    prices = [offer.usd_per_gpu_hour for offer in of_gpu if offer.kind == kind]
-    if not prices:
-        kinds = ", ".join(sorted({offer.kind for offer in of_gpu})) or "none at all"
-        raise ScenarioError("gpu", gpu, f"no {kind} offer on {as_of}; known offers: {kinds}. State usd_per_gpu_hour")
-    return min(prices), max(prices)
-
-
 @cache
 def purchase_prices(as_of: date) -> tuple[PurchasePrice, ...]:
     """The newest price on or before `as_of` for each GPU."""
     return priced_rows(read_rows("prices/purchase.csv", PurchasePrice), lambda row: row.gpu, as_of)
-
-
-def purchase_price(gpu: str, as_of: date) -> PurchasePrice:
-    """The price of one GPU on `as_of`; an error names the GPUs that have one."""
-    wanted = find_gpu(gpu).id
-    prices = {row.gpu: row for row in purchase_prices(as_of)}
-    if wanted not in prices:
-        raise ScenarioError("gpu", gpu, f"no purchase price is known; known: {', '.join(prices)}. State usd_per_gpu")
-    return prices[wanted]
 
 
 class Offer(NamedTuple):

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from roi.answers.size import FleetPoint, SizedPlan, Sizing
+from roi.answers.size import Sizing
+from roi.answers.size_plan import FleetPoint, SizedPlan
 from roi.answers.size_ways import Way
 from roi.estimate.replay.load_curve import Slo
 from roi.report.comparison.comparison_markdown import render_markdown

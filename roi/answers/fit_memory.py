@@ -21,13 +21,13 @@ from roi.store.profiles.lookup import Store, find_dry_run, save_profile
 
 
 class MemoryEvidence(NamedTuple):
-    """What the report rests on."""
+    """What the report says of memory."""
 
     peaks: DryPeaks | None
     profile: DryRunProfile | None
     """The dry run; None: the closed form."""
-    talk: tuple[str, ...]
-    """Lines for stderr."""
+    kept: str
+    """What became of a dry run that was made now; else empty."""
 
 
 def memory_evidence(
@@ -39,12 +39,10 @@ def memory_evidence(
     """
     if run_dry:
         return _run_now(chosen, plan, named, store, folder)
-    if chosen.config is None or plan.sharding != "none":
-        return MemoryEvidence(None, None, ())
+    if chosen.config is None:
+        return MemoryEvidence(None, None, "")
     stored = find_dry_run(store, chosen.shape.id, plan, chosen.config.config_hash)
-    if stored is None:
-        return MemoryEvidence(None, None, ())
-    return MemoryEvidence(stored_peaks(stored), stored.profile, ())
+    return MemoryEvidence(None, None, "") if stored is None else MemoryEvidence(stored_peaks(stored), stored.profile, "")
 
 
 def _run_now(
@@ -76,9 +74,9 @@ def _run_now(
     held = equal_dry_run(store, profile)
     if held is not None:
         said = f"already kept as {held.path}, which says the same"
-        return MemoryEvidence(dry_peaks(profile, held.path.name), profile, (said,))
+        return MemoryEvidence(dry_peaks(profile, held.path.name), profile, said)
     place = save_profile(profile, folder)
-    return MemoryEvidence(dry_peaks(profile, place.name), profile, (f"kept as {place}",))
+    return MemoryEvidence(dry_peaks(profile, place.name), profile, f"kept as {place}")
 
 
 def _room(card: Gpu, profile: DryRunProfile) -> float:

@@ -1,0 +1,58 @@
+"""Should we keep paying, pay less, or train and serve? The scenario in a file, or a saved comparison, compared.
+
+    FILE --load_scenario--> Scenario --open_case--> Case --compare--> Comparison
+    FILE --read_saved--> the Case of a saved comparison --replay--> Comparison
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from roi.answers.opening import Tell, keep_quiet, open_case, open_runs
+from roi.answers.saved import Saved, read_saved, replay
+from roi.economics.decision.comparison import Comparison, compare
+from roi.errors import InputError
+from roi.scenario.file import load_scenario, scenario_data
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonAnswer:
+    """The comparison, and what to say beside it."""
+
+    comparison: Comparison
+    scenario: dict[str, Any] | None  # Any: plain JSON values
+    """What the user set; None where a saved comparison does not say."""
+    warnings: tuple[str, ...]
+    note: str
+    """Where the facts come from, where that needs saying."""
+
+
+def compare_file(
+    file: Path | None = None, *, overrides: tuple[str, ...] = (), part: Path | None = None, draws: int | None = None,
+    seed: int | None = None, profiles: Sequence[Path] = (), tell: Tell = keep_quiet,
+) -> ComparisonAnswer:
+    """The comparison of the scenario in `file` (None: the bundled one), or of a saved comparison, replayed.
+
+    `overrides` are fields (a.b=value), `part` what usage records settle; `draws` and `seed` replace the scenario's.
+    """
+    saved = None if file is None else read_saved(file)
+    if saved is not None:
+        if overrides or part:
+            raise InputError(f"{'--set' if overrides else '--usage'} changes a scenario; {file} is a saved comparison")
+        return _replayed(saved, draws, seed)
+    asked = [f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None]
+    scenario = load_scenario(file, (*overrides, *asked), part)
+    opened = open_case(scenario, open_runs(profiles, tell))
+    notes = [f"no FILE given: the bundled scenario, {scenario.title!r}"] if file is None else []
+    if part is not None:
+        notes.append(f"workload and incumbent as {part} states them")
+    return ComparisonAnswer(
+        comparison=compare(opened.case), scenario=scenario_data(scenario), warnings=opened.warnings, note="; ".join(notes),
+    )
+
+
+def _replayed(saved: Saved, draws: int | None, seed: int | None) -> ComparisonAnswer:
+    note = f"replaying {saved.path}, saved by roi {saved.roi_version}: prices and facts of that file"
+    found = replay(saved, draws=draws, seed=seed)
+    return ComparisonAnswer(comparison=found, scenario=saved.scenario, warnings=saved.warnings, note=note)

@@ -1,0 +1,194 @@
+"""The fleets of one plan: the fewest replicas that hold the SLO, smaller and larger ones beside them, and a whole day."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from roi.economics.inputs import Array, Option
+from roi.estimate.replay.engine import Server
+from roi.estimate.replay.fleet import instances_needed, replicas_needed, replicas_to_hold
+from roi.estimate.replay.load_curve import LoadPoint, Slo, goodput_share, load_point
+from roi.estimate.replay.router import replay
+from roi.estimate.replay.traffic import day_arrivals
+from roi.evidence.known_runs import KnownRuns
+from roi.resolution.plan_capacity import Traffic, load_curve, load_of, plan_capacity
+from roi.resolution.plan_evidence import FleetPlan, plan_evidence
+from roi.resolution.request_lengths import ARRIVALS
+from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
+
+MOST_REPLAYED: Final = 6000
+"""Requests of a fleet's replay at most: 600 a replica up to ten replicas."""
+
+EACH_REPLAYED: Final = 600
+"""Requests of a fleet's replay for each replica."""
+
+MOST_OF_A_DAY: Final = 300_000
+"""Requests of a day that is replayed in full, at most: a second or two."""
+
+MOST_REPLICAS: Final = 500
+"""Fleets above this are replayed alone, without smaller and larger ones beside them: the router asks every replica."""
+
+MOST_OF_THE_LAW: Final = 4
+"""Times the law's fleet from which on a trace is given up: its bursts, not their number, break the SLO."""
+
+SPREAD_OF_FLEETS: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+"""Fleets of the frontier over the one that the SLO needs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What a fleet must hold."""
+
+    traffic: Traffic
+    requests_per_s: float
+    """At the SLO, before headroom."""
+    slo: Slo
+    is_trace: bool
+    """True where the traffic is a trace, on which every plan is replayed anew."""
+
+
+@dataclass(frozen=True)
+class FleetPoint:
+    """A number of replicas under the peak."""
+
+    replicas: int
+    """That serve; spares are paid, and idle here."""
+    instances: int
+    gpus: int
+    usd_per_month: float
+    """Rent, spares included."""
+    load: LoadPoint
+    holds: bool
+    """The SLO at the peak."""
+
+
+@dataclass(frozen=True)
+class Day:
+    """The replicas that serve, over a day with the scenario's hourly shape."""
+
+    load: LoadPoint
+    """Percentiles over the day; requests_per_s is its mean."""
+    within_slo: float
+    """Share of the requests within both limits, each by itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizedPlan:
+    """One plan's fleet."""
+
+    gpu: str
+    tensor_parallel: int
+    weight_dtype: str
+    vendor: str
+    rental: str
+    usd_per_gpu_hour: float
+    alone_requests_per_s: float
+    """What one replica alone holds at the SLO."""
+    pooling: float
+    replicas: int
+    """Needed at the peak, spares left out."""
+    replicas_exact: float | None
+    """The same before rounding up, which other requests move by some percent; None for a trace, whose fleets are replayed."""
+    replicas_fast: int
+    """The same with the engine at its fast end (P95)."""
+    replicas_slow: int | None
+    """At its slow end (P5); None where no fleet holds the SLO there."""
+    spares: int
+    fleet: FleetPoint
+    """The replicas needed, at the peak."""
+    fleets: tuple[FleetPoint, ...]
+    """Smaller and larger ones, ascending."""
+    source: str
+    basis: str
+    evidence: str
+    """What the engine's speed rests on: a profile, or published runs."""
+    step_tokens: float
+    """Tokens of the largest step that is replayed."""
+    sequence_limit: float
+    """Sequences that are decoded together at most."""
+
+
+def size_plan(plan: FleetPlan, option: Option, load: Load, known: KnownRuns) -> SizedPlan | None:
+    """The plan's fleets under the load; None where a trace breaks the SLO on it. `known` is what the plan was resolved with."""
+    server, capacity = plan.evidence.server, plan.capacity
+    if load.is_trace:  # the speed of a prompt token depends on the prompts, what a replica holds on arrivals and lengths
+        server = plan_evidence(known, plan.serving, load.traffic).server
+        capacity = plan_capacity(plan.serving, load.traffic, server, load.slo, plan.speeds)
+    alone, headroom, least = capacity.alone.requests_per_s, float(option.headroom), option.replicas_least
+    if alone <= 0.0:
+        return None
+
+    def needed(requests_per_s: float, pooling: float, speed: float) -> int | None:
+        if requests_per_s <= 0.0:
+            return None
+        law = int(replicas_needed(load.requests_per_s, requests_per_s, headroom, 0.0, float(least), pooling))
+        if not load.is_trace:
+            return law
+        return _fewest(plan, replace(server, iteration=server.iteration.at_speed(speed)), load, headroom, least, law)
+
+    slow, central, fast = plan.speeds
+    replicas = needed(alone, capacity.pooling, central)
+    fastest = needed(capacity.fast.requests_per_s, capacity.pooling_fast, fast)
+    if replicas is None or fastest is None:
+        return None
+    exact = None if load.is_trace else float(replicas_to_hold(load.requests_per_s, alone * (1.0 - headroom), capacity.pooling))
+    shares = SPREAD_OF_FLEETS if replicas <= MOST_REPLICAS else (1.0,)
+    sizes = sorted({max(round(replicas * share), 1) for share in shares} | {replicas, max(replicas - 1, 1)})
+    fleets = tuple(_fleet(plan, option, server, load, size) for size in sizes)
+    return SizedPlan(
+        gpu=plan.offer.gpu, tensor_parallel=plan.serving.tensor_parallel, weight_dtype=plan.serving.weight_dtype,
+        vendor=plan.offer.vendor, rental=plan.offer.kind, usd_per_gpu_hour=plan.offer.usd_per_gpu_hour,
+        alone_requests_per_s=alone, pooling=capacity.pooling, replicas=replicas, replicas_exact=exact, replicas_fast=fastest,
+        replicas_slow=needed(capacity.slow.requests_per_s, capacity.pooling_slow, slow), spares=option.spares,
+        fleet=fleets[sizes.index(replicas)], fleets=fleets, source=plan.source, basis=plan.evidence.basis.value,
+        evidence=plan.evidence.source, step_tokens=server.step_tokens, sequence_limit=server.sequence_limit,
+    )
+
+
+def _fewest(plan: FleetPlan, server: Server, load: Load, headroom: float, least: int, law: int) -> int | None:
+    """The fewest replicas, `least` or more, that hold the SLO on the trace, also with more load by the share of the headroom.
+
+    Between `least` and `law`, what the law of a fleet asks for, which counts no gain of a router beyond four replicas, while
+    bursts of a trace are shared by many more. More where even that many break the SLO; None where MOST_OF_THE_LAW times as
+    many do.
+    """
+    more = load.requests_per_s / (1.0 - headroom)
+
+    def holds(replicas: int) -> bool:
+        curve = load_curve(plan.serving, load.traffic, server, replicas, 0)
+        return curve.at(more).holds(load.slo) and curve.at(load.requests_per_s).holds(load.slo)
+
+    low, high = least - 1, law
+    while not holds(high):
+        if high >= MOST_OF_THE_LAW * law:
+            return None
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
+
+
+def _fleet(plan: FleetPlan, option: Option, server: Server, load: Load, replicas: int) -> FleetPoint:
+    """The replicas under the load, and what they cost with the spares."""
+    count = min(EACH_REPLAYED * max(replicas, 2), MOST_REPLAYED)
+    found = load_curve(plan.serving, load.traffic, server, replicas, count).at(load.requests_per_s)
+    held = plan.offer.gpus_per_instance
+    instances = int(instances_needed(replicas + option.spares, float(plan.serving.tensor_parallel), float(held)))
+    rent = float(instances * held * plan.offer.usd_per_gpu_hour * option.fleet_share * HOURS_PER_MONTH)
+    return FleetPoint(
+        replicas=replicas, instances=instances, gpus=instances * held, usd_per_month=rent, load=found,
+        holds=found.holds(load.slo),
+    )
+
+
+def replay_day(plan: FleetPlan, load: Load, replicas: int, mean: float, hourly: Array) -> Day | None:
+    """A day of these replicas, its requests arriving as the hours of the load curve say; None above MOST_OF_A_DAY requests."""
+    count = round(mean * SECONDS_PER_DAY)
+    if not 1 <= count <= MOST_OF_A_DAY:
+        return None
+    requests = load_of(plan.serving, load.traffic.drawn(count), day_arrivals(count, hourly, ARRIVALS))
+    found = replay(requests, plan.evidence.server, replicas)
+    busy = float(np.mean(found.busy_s)) / SECONDS_PER_DAY  # of the day, not of the time from the first call to the last
+    return Day(replace(load_point(found, mean), utilisation=busy), goodput_share(found, load.slo))

@@ -153,12 +153,14 @@ def _read(record: type[T], values: Values, names: Mapping[str, object], **known:
     for name, at, take, absent in _readers(record):  # type: ignore[arg-type]  # mypy takes a class for unhashable
         if name in known:
             continue
-        paths = [path.format_map(names) for path in at.paths]
-        path = next((path for path in paths if values.get(path) is not None), None)
-        if path is not None:
-            made[name] = take(values[path], path)
-        elif absent is NEEDED:
-            raise KeyError(paths[-1])
+        for path in at.paths:
+            place = path.format_map(names)
+            value = values.get(place)
+            if value is not None:
+                made[name] = take(value, place)
+                break
         else:
+            if absent is NEEDED:
+                raise KeyError(at.paths[-1].format_map(names))
             made[name] = absent
     return record(**made)

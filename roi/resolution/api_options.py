@@ -1,6 +1,7 @@
 """Options that pay by the token: staying, caching and batch, cheaper and hosted models, cascades."""
 
 from datetime import date
+from functools import partial
 
 import numpy as np
 
@@ -8,7 +9,9 @@ from roi.catalog.prices.api_prices import find_api_price, find_provider
 from roi.catalog.prices.vendors import retirement
 from roi.catalog.rows import STALE_DAYS, price_age_days
 from roi.economics.decision.evaluation import meets_bar, read_all
+from roi.economics.inputs import Api, Option, path_of
 from roi.economics.lines.api_service import service
+from roi.economics.reading import PLAIN
 from roi.errors import InputError, ScenarioError
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice
@@ -20,6 +23,7 @@ from roi.scenario.systems import check_system_names, model_part
 from roi.units import DAYS_PER_MONTH
 
 RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_output", "batch_cache_read", "batch_cache_write")
+"""Rows of a price list, in its own words and in those of `Api`."""
 
 
 def add_api_options(sheet: FactSheet, s: Scenario) -> None:
@@ -32,17 +36,15 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     ends = retirement(price.provider, price.model, s.as_of)
     if ends is not None and ends.retires_on <= s.as_of:
         raise ScenarioError("incumbent.model", i.model, f"it was retired on {ends.retires_on}; name the model that is paid now")
-    _stale(sheet, s, price)
+    _warn_of_age(sheet, s, price)
     vendor = add_vendor(sheet, s, price)
     _successor(sheet, s, price, vendor)
     add_option(sheet, "stay", "stay", i.model, i.model, "none", vendor)
     add_price(sheet, "stay", price, discount=i.discount, uses_cache=i.uses_cache, batch_share=i.batch_share)
     _cache_batch(sheet, s, price, vendor)
-    for kind, names in (("cheaper-api", s.candidates.api_models), ("hosted-open", s.candidates.hosted_models)):
-        for name in names:
-            _api_option(sheet, s, kind, name)
-    for name in s.candidates.cascade_first:
-        _cascade(sheet, s, name)
+    for kind, field in (("cheaper-api", "api_models"), ("hosted-open", "hosted_models"), ("cascade", "cascade_first")):
+        for name in getattr(s.candidates, field):
+            _list_priced(sheet, s, kind, name, field)
 
 
 def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> None:
@@ -50,17 +52,12 @@ def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> N
     i = s.incumbent
     for name, value in (("price", i.successor_price_ratio), ("error", i.successor_error_ratio)):
         if value is not None:
-            sheet.quantity(
-                f"vendors.{vendor}.first_successor_{name}_ratio",
-                value,
-                "ratio",
-                stated=True,
-                source=f"scenario incumbent.successor_{name}_ratio",
-            )
+            path, source = f"vendors.{vendor}.first_successor_{name}_ratio", f"scenario incumbent.successor_{name}_ratio"
+            sheet.quantity(path, value, "ratio", stated=True, source=source)
     announced = retirement(price.provider, price.model, s.as_of)
     if announced is None or announced.successor is None or i.successor_price_ratio is not None:
         return
-    ratio = suggested_ratio(price, announced.successor, s)
+    ratio = _suggested_ratio(price, announced.successor, s)
     if ratio is not None:
         sheet.warnings.append(
             f"{price.provider} suggests {announced.successor} after {price.model}, at {ratio:.2f} x its price;"
@@ -69,7 +66,7 @@ def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> N
         )
 
 
-def suggested_ratio(price: ApiPrice, successor: str, s: Scenario) -> float | None:
+def _suggested_ratio(price: ApiPrice, successor: str, s: Scenario) -> float | None:
     """List cost of the mean request at the suggested successor over the present model's; None where it has no price."""
     try:
         other = find_api_price(price.provider, successor, s.as_of)
@@ -77,32 +74,29 @@ def suggested_ratio(price: ApiPrice, successor: str, s: Scenario) -> float | Non
         return None
     w = s.workload
     if w.lengths is not None:
-        tokens = [
-            sum(b.share * n for b, n in zip(w.lengths, row, strict=True))
-            for row in ([b.input_tokens for b in w.lengths], [b.output_tokens for b in w.lengths])
-        ]
+        given, answered = (sum(b.share * getattr(b, name) for b in w.lengths) for name in ("input_tokens", "output_tokens"))
     else:
-        tokens = [value_of(w.input_tokens or 0.0), value_of(w.output_tokens or 0.0)]
-    cost = [p.input_usd_per_mtok[0] * tokens[0] + p.output_usd_per_mtok[0] * tokens[1] for p in (other, price)]
-    return cost[0] / cost[1] if cost[1] > 0 else None
+        given, answered = value_of(w.input_tokens or 0.0), value_of(w.output_tokens or 0.0)
+    new, old = (p.input_usd_per_mtok[0] * given + p.output_usd_per_mtok[0] * answered for p in (other, price))
+    return new / old if old > 0 else None
 
 
 def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> None:
+    """The incumbent with its cache and its batch price switched on, as far as they help."""
     i, w = s.incumbent, s.workload
-    able_cache = (
-        price.cache_read_usd_per_mtok is not None and value_of(w.shared_prefix_tokens) > 0 and value_of(w.cache_hit_rate) > 0
-    )
-    if able_cache and value_of(w.shared_prefix_tokens) < (price.cache_minimum_tokens or 0):
-        able_cache = False
+    prefix = value_of(w.shared_prefix_tokens)
+    cached = price.cache_read_usd_per_mtok is not None and prefix > 0 and value_of(w.cache_hit_rate) > 0
+    if cached and prefix < (price.cache_minimum_tokens or 0):
+        cached = False
         sheet.warnings.append(
-            f"the shared prefix of {value_of(w.shared_prefix_tokens):.0f} tokens is below {price.provider}'s"
+            f"the shared prefix of {prefix:.0f} tokens is below {price.provider}'s"
             f" cache minimum of {price.cache_minimum_tokens}: nothing is cached"
         )
     waits = value_of(w.can_wait_share) > value_of(i.batch_share)
-    if waits and price.batch_input_usd_per_mtok is None:
-        sheet.warnings.append(f"no batch price known for {price.provider}/{price.model}: standard price used")
-    able_batch = waits and price.batch_input_usd_per_mtok is not None
-    new = [name for name, on in (("cache", able_cache and not i.uses_cache), ("batch", able_batch)) if on]
+    batched = waits and price.batch_input_usd_per_mtok is not None
+    if waits and not batched:
+        _warn_of_no_batch(sheet, price)
+    new = [name for name, on in (("cache", cached and not i.uses_cache), ("batch", batched)) if on]
     label = f"{i.model}, {' + '.join(new) or 'cache + batch'}"
     add_option(sheet, "cache-batch", "cache-batch", label, i.model, "cache_batch", vendor)
     add_price(sheet, "cache-batch", price, discount=None, uses_cache=True, batch_share=None)
@@ -113,26 +107,33 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) ->
         sheet.state("options.cache-batch.infeasible", why, "workload and prices")
 
 
-def _api_option(sheet: FactSheet, s: Scenario, kind: str, name: str) -> None:
-    price = find_api_price(None, name, s.as_of, f"candidates.{'api_models' if kind == 'cheaper-api' else 'hosted_models'}")
-    id = f"{kind}:{name}"
-    add_system(sheet, s, model_part(name))
+def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str) -> None:
+    """Another model at its list price: alone, or first in a cascade that hands on to the incumbent."""
+    price, model = find_api_price(None, name, s.as_of, f"candidates.{field}"), model_part(name)
+    id, label, cascade = f"{kind}:{name}", short_label(price), kind == "cascade"
+    add_system(sheet, s, model)
     vendor = add_vendor(sheet, s, price)
-    add_option(sheet, id, kind, short_label(price), model_part(name), "api", vendor)
+    label, group = (f"{label} > {s.incumbent.model}", "cascade") if cascade else (label, "api")
+    add_option(sheet, id, kind, label, model, group, vendor)
     add_price(sheet, id, price, discount=0.0, uses_cache=True, batch_share=None)
-    _notices(sheet, s, id, price)
-
-
-def _cascade(sheet: FactSheet, s: Scenario, name: str) -> None:
-    price = find_api_price(None, name, s.as_of, "candidates.cascade_first")
-    id = f"cascade:{name}"
-    add_system(sheet, s, model_part(name))
-    vendor = add_vendor(sheet, s, price)
-    add_option(sheet, id, "cascade", f"{short_label(price)} > {s.incumbent.model}", model_part(name), "cascade", vendor)
-    add_price(sheet, id, price, discount=0.0, uses_cache=True, batch_share=None)
-    if model_part(name) not in s.quality.escalated:
+    if cascade and model not in s.quality.escalated:
         sheet.field(f"options.{id}.escalated_share", s.quality, "cascade_escalated_share", "quality")
-    _notices(sheet, s, id, price)
+    ends = retirement(price.provider, price.model, s.as_of)
+    if ends is not None and ends.retires_on <= s.as_of:
+        sheet.state(f"options.{id}.infeasible", f"retired on {ends.retires_on}", ends.source)
+    if value_of(s.workload.can_wait_share) > 0 and price.batch_input_usd_per_mtok is None:
+        _warn_of_no_batch(sheet, price)
+    _warn_of_age(sheet, s, price)
+
+
+def _warn_of_no_batch(sheet: FactSheet, price: ApiPrice) -> None:
+    sheet.warnings.append(f"no batch price known for {price.provider}/{price.model}: standard price used")
+
+
+def _warn_of_age(sheet: FactSheet, s: Scenario, price: ApiPrice) -> None:
+    age = price_age_days(price, s.as_of)
+    if age > STALE_DAYS:
+        sheet.warnings.append(f"price of {price.provider}/{price.model} is {age} days old ({price.date})")
 
 
 def short_label(price: ApiPrice) -> str:
@@ -142,112 +143,71 @@ def short_label(price: ApiPrice) -> str:
 
 
 def add_option(
-    sheet: FactSheet, id: str, kind: str, label: str, system: str, group: str, vendor: str | None, *, trains: bool = False
+    sheet: FactSheet, id: str, kind: str, label: str, system: str, group: str, vendor: str | None, *, trains: bool = False,
 ) -> None:
-    """The frame of an option."""
-    own = f"options.{id}."
-    sheet.state(own + "kind", kind, "roi")
-    for name, value in (("label", label), ("system", system), ("group", group)):
-        sheet.state(own + name, value, "roi")
-    sheet.state(own + "trains", trains, "roi")
-    if vendor is not None:
-        sheet.state(own + "vendor", vendor, "roi")
-        if kind not in {"stay", "cache-batch"}:
-            _check_lives_long_enough(sheet, own, group, vendor)
-
-
-def _check_lives_long_enough(sheet: FactSheet, own: str, group: str, vendor: str) -> None:
-    """A model whose announced end comes before the change could be live is no option; its successor may be one."""
-    day = sheet.facts.get(f"vendors.{vendor}.retires_on")
-    end, live = sheet.facts[f"vendors.{vendor}.first_end_months"].value, sheet.facts[f"changes.{group}.months_to_live"].value
+    """The frame of an option; infeasible where its model's announced end comes before the change could be live."""
+    path = partial(path_of, Option, option=id)
+    for name, value in (("kind", kind), ("label", label), ("system", system), ("group", group), ("trains", trains)):
+        sheet.state(path(name), value, "roi")
+    if vendor is None:
+        return
+    sheet.state(path("vendor"), vendor, "roi")
+    if kind in {"stay", "cache-batch"}:
+        return
+    names = {"vendor": vendor, "group": group}
+    day = sheet.facts.get(path_of(Option, "retires_on", **names))
+    end, live = (sheet.facts[path_of(Option, name, **names)].value for name in ("life_first", "months_to_live"))
     assert isinstance(end, (int, float))
     assert isinstance(live, (int, float))
-    if day is not None and end < live:
-        sheet.state(own + "infeasible", f"ends on {day.value}, before it could be live (month {live:g})", day.source)
+    if day is not None and end < live:  # its successor may be an option
+        sheet.state(path("infeasible"), f"ends on {day.value}, before it could be live (month {live:g})", day.source)
 
 
 def add_price(
     sheet: FactSheet, id: str, price: ApiPrice, *, discount: float | Spread | None, uses_cache: bool, batch_share: Share | None
 ) -> None:
     """The price list of an option, tier by tier. None: the incumbent's discount; all that can wait goes through batch."""
-    own = f"options.{id}."
+    path = partial(path_of, Api, option=id)
     note = f"{price.source}; {price.note}" if price.note else price.source
-
-    def quoted(name: str, value: tuple[float, ...] | float, unit: str) -> None:
-        sheet.add(own + "price." + name, value, unit, basis=Basis.QUOTED, source=note, date=price.date)
-
-    quoted("edges_tokens", price.edges_tokens, "tokens")
+    quoted = partial(sheet.add, basis=Basis.QUOTED, source=note, date=price.date)
+    quoted(path("edges"), price.edges_tokens, "tokens")
     for name in RATES:
         row = getattr(price, f"{name}_usd_per_mtok")
         if row is not None:
-            quoted(f"{name}_usd_per_mtok", row, "USD/Mtok")
+            quoted(path(name), row, "USD/Mtok")
     if price.cache_minimum_tokens is not None:
-        quoted("cache_minimum_tokens", float(price.cache_minimum_tokens), "tokens")
+        quoted(path("cache_minimum"), float(price.cache_minimum_tokens), "tokens")
     if discount is not None:
         mine = id == "stay"
         why = "scenario incumbent.discount" if mine else "list price: no negotiated discount is known for this model"
-        sheet.quantity(own + "price.discount", discount, "share", stated=mine, source=why)
-    sheet.state(own + "uses_cache", uses_cache)
+        sheet.quantity(path("discount"), discount, "share", stated=mine, source=why)
+    sheet.state(path("uses_cache"), uses_cache)
     if batch_share is not None:
-        sheet.quantity(own + "batch_share", batch_share, "share", stated=True, source="scenario incumbent.batch_share")
+        sheet.quantity(path("own_batch_share"), batch_share, "share", stated=True, source="scenario incumbent.batch_share")
 
 
 def add_vendor(sheet: FactSheet, s: Scenario, price: ApiPrice, retires_on: date | None = None) -> str:
     """When the vendor's model ends: the announced day, else an assumed life; and how its successor is priced."""
     name = f"{price.provider}/{price.model}"
-    own = f"vendors.{name}."
-    life = as_spread(s.drift.model_life_months)
+    path = partial(path_of, Option, vendor=name)
+    life, stated = as_spread(s.drift.model_life_months), "model_life_months" in s.drift.model_fields_set
     announced = retirement(price.provider, price.model, s.as_of)
+    source, said_on = (price.source, price.date) if announced is None else (announced.source, announced.date)
     ends = retires_on or (announced.retires_on if announced is not None else None)
-    if ends is not None:
-        sheet.state(own + "retires_on", ends.isoformat(), price.source if announced is None else announced.source)
-        source = announced.source if announced is not None else price.source
-        sheet.add(
-            own + "first_end_months",
-            max((ends - s.as_of).days / DAYS_PER_MONTH, 0.0),
-            "months",
-            basis=Basis.QUOTED,
-            source=f"retires on {ends}: {source}",
-            date=announced.date if announced is not None else price.date,
-        )
-        successor = f"; the vendor suggests {announced.successor}" if announced is not None and announced.successor else ""
-        if s.as_of < ends and (ends - s.as_of).days / DAYS_PER_MONTH < s.horizon_months:
-            sheet.warnings.append(f"{name} ends on {ends}, inside the horizon{successor}")
+    if ends is None:
+        sheet.quantity(path("life_first"), life, "months", stated=stated, source="no end announced: assumed life")
     else:
-        sheet.quantity(
-            own + "first_end_months",
-            life,
-            "months",
-            stated="model_life_months" in s.drift.model_fields_set,
-            source="no end announced: assumed life",
-        )
-    sheet.quantity(
-        own + "life_months",
-        life.value,
-        "months",
-        stated="model_life_months" in s.drift.model_fields_set,
-        source=life.source or "scenario drift.model_life_months",
-    )
-    sheet.field(own + "successor_price_ratio", s.drift, "successor_price_ratio_own", "drift")
+        months = (ends - s.as_of).days / DAYS_PER_MONTH
+        sheet.state(path("retires_on"), ends.isoformat(), source)
+        sheet.add(path("life_first"), max(months, 0.0), "months", basis=Basis.QUOTED, source=f"retires on {ends}: {source}",
+                  date=said_on)
+        if 0.0 < months < s.horizon_months:
+            successor = f"; the vendor suggests {announced.successor}" if announced is not None and announced.successor else ""
+            sheet.warnings.append(f"{name} ends on {ends}, inside the horizon{successor}")
+    why = life.source or "scenario drift.model_life_months"
+    sheet.quantity(path("life_every"), life.value, "months", stated=stated, source=why)
+    sheet.field(path("own_price_ratio"), s.drift, "successor_price_ratio_own", "drift")
     return name
-
-
-def _notices(sheet: FactSheet, s: Scenario, id: str, price: ApiPrice) -> None:
-    """What a reader must know about this price: retired, stale, no batch variant."""
-    ends = retirement(price.provider, price.model, s.as_of)
-    if ends is not None and ends.retires_on <= s.as_of:
-        sheet.state(f"options.{id}.infeasible", f"retired on {ends.retires_on}", ends.source)
-    if value_of(s.workload.can_wait_share) > 0 and price.batch_input_usd_per_mtok is None:
-        sheet.warnings.append(f"no batch price known for {price.provider}/{price.model}: standard price used")
-    _stale(sheet, s, price)
-
-
-def _stale(sheet: FactSheet, s: Scenario, price: ApiPrice) -> None:
-    """A price that is older than 90 days is said to be."""
-    if price_age_days(price, s.as_of) > STALE_DAYS:
-        sheet.warnings.append(
-            f"price of {price.provider}/{price.model} is {price_age_days(price, s.as_of)} days old ({price.date})"
-        )
 
 
 def cheapest_spill(sheet: FactSheet) -> str:
@@ -255,11 +215,7 @@ def cheapest_spill(sheet: FactSheet) -> str:
     case = sheet.case()
     shared, options = read_all(case, {**case.values(), "reconciliation.factor": 1.0, "reconciliation.volume_share": 0.0})
     passing = [
-        o
-        for o in options.values()
-        if o.api is not None
-        and o.kind in {"stay", "cache-batch", "cheaper-api", "hosted-open"}
-        and o.infeasible is None
-        and (o.kind == "stay" or (o.evaluated and meets_bar(shared, o, options).all()))
-    ]
+        o for o in options.values() if o.api is not None and o.infeasible is None
+        and (o.kind == "stay" or (o.kind in PLAIN and o.evaluated and meets_bar(shared, o, options).all()))
+    ]  # fmt: skip
     return min(passing, key=lambda o: float(np.asarray(service(shared, o).cost.usd))).id

@@ -68,11 +68,6 @@ class ServingPlan:
     engine: str | None = None
     """Whose speed is taken; None = that of any profile, else ENGINE's."""
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Equal for equal plans."""
-        return (self.shape.id, self.gpu.id, self.tensor_parallel, self.weight_dtype, self.kv_dtype, self.adapters, self.engine)
-
 
 def published_server(plan: ServingPlan, traffic: Traffic) -> Server:
     """The replica as published efficiencies describe it without adapters; KV in bytes on each GPU.
@@ -109,20 +104,23 @@ def plan_capacity(
     plan: ServingPlan, traffic: Traffic, server: Server, slo: Slo, speeds: tuple[float, float, float],
 ) -> PlanCapacity:
     """What the plan holds at these speeds (slow, central, fast) of the engine, 1 = as `server` says."""
-    count, curve = REPLAYED, load_curve(plan, traffic, server, 1, REPLAYED)
-    alone = curve.capacity(slo, speeds[1])
+    count, (slowest, centre, fastest) = REPLAYED, speeds
+    curve = load_curve(plan, traffic, server, 1, count)
+    alone = curve.capacity(slo, centre)
     if alone.in_flight * GENERATIONS > count:
         count = int(min(alone.in_flight * GENERATIONS, MOST))
         curve = load_curve(plan, traffic, server, 1, count)
-        alone = curve.capacity(slo, speeds[1])
-    slow = curve.capacity(slo, speeds[0])
-    fast = curve.capacity(slo, speeds[2], alone.rung)
+        alone = curve.capacity(slo, centre)
+    slow, fast = curve.capacity(slo, slowest), curve.capacity(slo, fastest, alone.rung)
     few = load_curve(plan, traffic, server, int(POOL), count * POOL_REPLAYED // REPLAYED)
 
     def pooling(one: Capacity, speed: float) -> float:
+        """What each of the few holds over one alone."""
         if one.requests_per_s <= 0.0:
             return 1.0
         return max(few.capacity(slo, speed, one.rung).requests_per_s / POOL / one.requests_per_s, 1.0)
 
-    gains = [pooling(one, speed) for one, speed in zip((alone, slow, fast), (speeds[1], speeds[0], speeds[2]), strict=True)]
-    return PlanCapacity(alone, slow, fast, *gains)
+    return PlanCapacity(
+        alone=alone, slow=slow, fast=fast, pooling=pooling(alone, centre), pooling_slow=pooling(slow, slowest),
+        pooling_fast=pooling(fast, fastest),
+    )

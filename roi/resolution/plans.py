@@ -127,7 +127,7 @@ def _replayed(
     if evidence.adapters is not None:
         spreads.append(add_speed(sheet, adapter_speed_path(evidence.adapters.name), evidence.adapters.spread))
     speeds = float(joint_low(f.low or 1.0 for f in spreads)), 1.0, float(joint_high(f.high or 1.0 for f in spreads))
-    key = (*plan.key, lengths.key, evidence.speed_name)
+    key = plan, lengths.key, evidence.speed_name
     if key not in sheet.replayed:
         sheet.replayed[key] = plan_capacity(plan, lengths, evidence.server, slo_of(s), speeds)
     return FleetPlan(offer=offer, serving=plan, evidence=evidence, speeds=speeds, capacity=sheet.replayed[key])

@@ -3,6 +3,7 @@
 import numpy as np
 
 from roi.economics.decision.evaluation import read_all
+from roi.economics.inputs import Shared, path_of
 from roi.economics.lines.api_service import service
 from roi.errors import ScenarioError
 from roi.facts.fact import Basis
@@ -18,35 +19,25 @@ GAP_WORTH_SAYING = 0.10
 
 
 def add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
-    """reconciliation.factor = bill / (requests a month x list cost of a request, discount included); 1 without a bill."""
+    """Add bill / (requests a month x list cost of a request, discount included) as a factor; 1 without a bill."""
     i = s.incumbent
-    sheet.field("reconciliation.volume_share", i, "bill_is_volume_share", "incumbent")
+    factor, share = path_of(Shared, "bill_factor"), path_of(Shared, "bill_is_volume")
+    sheet.field(share, i, "bill_is_volume_share", "incumbent")
     if i.bill_usd_per_month is None:
-        share = sheet.facts.pop("reconciliation.volume_share")
-        sheet.facts["reconciliation.volume_share"] = share.model_copy(update={"low": None, "high": None})
-        sheet.add(
-            "reconciliation.factor", 1.0, "ratio", basis=Basis.ASSUMED, source="no bill given: the estimate is not reconciled"
-        )
+        sheet.facts[share] = sheet.facts[share].model_copy(update={"low": None, "high": None})
+        sheet.add(factor, 1.0, "ratio", basis=Basis.ASSUMED, source="no bill given: the estimate is not reconciled")
         return
-    values = {**sheet.case().values(), "reconciliation.factor": 1.0}
-    shared, options = read_all(sheet.case(), values)
-    estimate = (
-        value_of(s.workload.requests_per_day) * DAYS_PER_MONTH * float(np.asarray(service(shared, options["stay"]).cost.usd))
-    )
-    bill = value_of(i.bill_usd_per_month)
+    shared, options = read_all(sheet.case(), {**sheet.case().values(), factor: 1.0})
+    a_request = float(np.asarray(service(shared, options["stay"]).cost.usd))
+    estimate, bill = value_of(s.workload.requests_per_day) * DAYS_PER_MONTH * a_request, value_of(i.bill_usd_per_month)
     if estimate <= 0:
         raise ScenarioError("incumbent.bill_usd_per_month", bill, "leave it out: at this discount the estimate is 0")
-    factor = bill / estimate
-    sheet.add(
-        "reconciliation.factor",
-        factor,
-        "ratio",
-        basis=Basis.STATED,
-        source=f"bill ${bill:,.2f} / estimate ${estimate:,.2f} a month (scenario incumbent.bill_usd_per_month)",
-    )
-    if abs(factor - 1) > GAP_WORTH_SAYING:
+    gap = bill / estimate
+    told = f"bill ${bill:,.2f} / estimate ${estimate:,.2f} a month (scenario incumbent.bill_usd_per_month)"
+    sheet.state(factor, gap, told, "ratio")
+    if abs(gap - 1) > GAP_WORTH_SAYING:
         sheet.warnings.append(
-            f"the bill is {factor:.2f} x the estimate from list prices (${bill:,.0f} against ${estimate:,.0f}"
+            f"the bill is {gap:.2f} x the estimate from list prices (${bill:,.0f} against ${estimate:,.0f}"
             " a month): missing tokens, retries, or a negotiated price"
-            + (CHECK_FIRST if not 1 / FAR_OFF < factor < FAR_OFF else "")
+            + (CHECK_FIRST if not 1 / FAR_OFF < gap < FAR_OFF else "")
         )

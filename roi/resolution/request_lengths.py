@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from roi.economics.inputs import Shared, Tokens, path_of
 from roi.estimate.replay.traffic import Lengths, histogram_lengths, poisson_arrivals
 from roi.estimate.serving.request_shape import RequestShape
 from roi.facts.fact import Fact
@@ -64,25 +65,17 @@ class SystemLengths:
 def system_lengths(facts: Mapping[str, Fact], system: str) -> SystemLengths:
     """The workload's lengths as this system sees them: its tokenizer, prompt after tuning, verbosity and reasoning."""
 
-    def number(path: str) -> float:
-        value = facts[path].value
-        assert isinstance(value, (int, float))
-        return float(value)
+    def row(record: type, field: str) -> Array:
+        return np.atleast_1d(np.asarray(facts[path_of(record, field, system=system)].value, dtype=np.float64))
 
-    def row(path: str) -> Array:
-        return np.atleast_1d(np.asarray(facts[path].value, dtype=np.float64))
-
-    own = f"systems.{system}."
-    ratio = number(own + "token_ratio")
-    prefix = np.minimum(number("workload.shared_prefix_tokens"), row("workload.input_tokens"))
+    ratio, shared = float(row(Tokens, "ratio")[0]), float(row(Shared, "prefix_tokens")[0])
+    prompt = row(Shared, "input_tokens")
+    prefix = np.minimum(shared, prompt)
     new = prefix
-    if own + "prefix_tokens" in facts and number("workload.shared_prefix_tokens") > 0:
-        new = prefix * number(own + "prefix_tokens") / number("workload.shared_prefix_tokens")
-    output = row("workload.output_tokens") * ratio * number(own + "output_ratio") + number(own + "reasoning_tokens")
+    if path_of(Tokens, "prefix_tokens", system=system) in facts and shared > 0:
+        new = prefix * float(row(Tokens, "prefix_tokens")[0]) / shared
+    output = row(Shared, "output_tokens") * ratio * row(Tokens, "output_ratio") + row(Tokens, "reasoning_tokens")
     return SystemLengths(
-        prompt_tokens=(row("workload.input_tokens") - prefix + new) * ratio,
-        prefix_tokens=new * ratio,
-        output_tokens=np.maximum(output, 1.0),
-        weights=row("workload.weights"),
-        hit_rate=number("workload.cache_hit_rate"),
+        prompt_tokens=(prompt - prefix + new) * ratio, prefix_tokens=new * ratio, output_tokens=np.maximum(output, 1.0),
+        weights=row(Shared, "weights"), hit_rate=float(row(Shared, "hit_rate")[0]),
     )

@@ -1,8 +1,11 @@
 """Facts of training an adapter oneself: hours of a run, and the cheapest rented card that it fits on."""
 
+from functools import partial
+
 import numpy as np
 
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
+from roi.economics.inputs import Option, Training, path_of
 from roi.errors import ScenarioError
 from roi.estimate.training.plan import Method, TrainingPlan, refusal, trainer_habits
 from roi.evidence.known_runs import CheapestRun, DryPeak, KnownRuns, cheapest_run, dry_peak
@@ -45,58 +48,38 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     if longest > shape.context_tokens:
         raise ScenarioError("training.longest_tokens", longest, f"{shape.id} reads at most {shape.context_tokens} tokens")
     plan = TrainingPlan(
-        method=method,
-        rank=float(t.rank),
-        micro_batch=float(t.micro_batch),
-        seq=longest,
-        checkpointing=t.checkpointing,
-        trainer="hf",
-        autocast=trainer_habits("hf", "bf16").autocast,
+        method=method, rank=float(t.rank), micro_batch=float(t.micro_batch), seq=longest, checkpointing=t.checkpointing,
+        trainer="hf", autocast=trainer_habits("hf", "bf16").autocast,
     )
     refused = refusal(shape, plan)
     dry = None if refused else dry_peak(known.store, shape, plan)
     best = None if refused else cheapest_run(s, shape, plan, mean, dry, known)
-    own = f"options.{id}.training."
-    _add_hours_factor(sheet, None if best is None else best)
-    if best is not None:
-        sheet.add(own + "vendor_usd_per_run", 0.0, "USD", basis=Basis.STATED, source="trained on rented GPUs")
+    _add_hours_factor(sheet, best)
     if best is None:
-        sheet.state(
-            f"options.{id}.infeasible",
-            refused
-            or f"{method} of {shape.id} at {longest:,.0f} tokens fits on no single rented GPU;"
-            " shorten training.longest_tokens, or use qlora",
-            "peft" if refused else "memory in closed form" if dry is None else f"dry run {dry[0].name}",
-        )
+        why = (f"{method} of {shape.id} at {longest:,.0f} tokens fits on no single rented GPU;"
+               " shorten training.longest_tokens, or use qlora")
+        source = "peft" if refused else "memory in closed form" if dry is None else f"dry run {dry[0].name}"
+        sheet.state(path_of(Option, "infeasible", option=id), refused or why, source)
         return
-    offer = best.offer
-    sheet.state(own + "gpu", offer.gpu, "cheapest run among the cards that it fits on")
+    path, offer = partial(path_of, Training, option=id), best.offer
+    sheet.state(path("vendor_usd_costed"), 0.0, "trained on rented GPUs", "USD")
+    sheet.state(f"options.{id}.training.gpu", offer.gpu, "cheapest run among the cards that it fits on")
+    held = "closed form held to dry runs" if dry is None else _dry_source(dry, plan)
+    low, high = (each / GIB for each in best.memory[1:])
     sheet.add(
-        own + "memory_bytes",
-        best.memory[0],
-        "bytes",
+        f"options.{id}.training.memory_bytes", best.memory[0], "bytes",
         basis=Basis.CALIBRATED if dry is None else Basis.DRY_RUN,
-        source=f"peak of the process on {offer.gpu}, "
-        + ("closed form held to dry runs" if dry is None else _dry_source(dry, plan))
-        + f"; 5-95%: {best.memory[1] / GIB:.1f} to {best.memory[2] / GIB:.1f} GiB",
+        source=f"peak of the process on {offer.gpu}, {held}; 5-95%: {low:.1f} to {high:.1f} GiB",
         date=None if dry is None else dry[0].profile.started.date(),
     )
     sheet.add(
-        own + "gpu_hours_per_run",
-        best.gpu_hours,
-        "GPU-hours",
+        path("gpu_hours_costed"), best.gpu_hours, "GPU-hours",
         basis=Basis.MEASURED if best.evidence.level == "profile" else Basis.CALIBRATED,
         source=f"{training_tokens(s):,.0f} tokens at the roofline's step time x fitted efficiency; "
         + evidence_line(best.gpu, best.evidence),
     )
-    sheet.add(
-        own + "usd_per_gpu_hour",
-        offer.usd_per_gpu_hour,
-        "USD/GPU-hour",
-        basis=Basis.QUOTED,
-        source=f"{offer.vendor} {offer.kind}: {offer.source}",
-        date=offer.date,
-    )
+    sheet.add(path("usd_per_gpu_hour"), offer.usd_per_gpu_hour, "USD/GPU-hour", basis=Basis.QUOTED,
+              source=f"{offer.vendor} {offer.kind}: {offer.source}", date=offer.date)
 
 
 def _dry_source(dry: DryPeak, plan: TrainingPlan) -> str:
@@ -108,13 +91,12 @@ def _dry_source(dry: DryPeak, plan: TrainingPlan) -> str:
 
 def _add_hours_factor(sheet: FactSheet, run: CheapestRun | None) -> None:
     """How far hours may be off: one factor for every run, as wide as the widest of them."""
-    path, known = "training.hours_factor", training_efficiencies().overall
+    path, known = path_of(Training, "hours_factor"), training_efficiencies().overall
     low, high = known.spread()
     central, source = known.number(), known.source
     if run is not None:
-        found = run.evidence
-        low, high, central = found.low, found.high, float(found.efficiency.overall)
-        source = evidence_line(run.gpu, found)
+        low, high, central = run.evidence.low, run.evidence.high, float(run.evidence.efficiency.overall)
+        source = evidence_line(run.gpu, run.evidence)
     before = sheet.facts.get(path)
     least, most = min(central / high, 1.0), max(central / low, 1.0)
     if before is not None and before.low is not None and before.high is not None:

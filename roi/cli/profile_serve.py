@@ -191,7 +191,7 @@ def _open_point(asked: _Loads, seed: int) -> "PlannedPoint":
 def _tell(run: "ServeRun", told: _Told) -> None:
     """Keep the profile, and tell it with the step that is fitted on it."""
     from roi.cli.output import write
-    from roi.evidence.server_fit import fit_serve
+    from roi.evidence.measured_servers import fit_serve
     from roi.report.profiles.profile_serve import serve_json, serve_text
     from roi.store.profiles.lookup import save_profile
 

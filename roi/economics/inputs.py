@@ -282,7 +282,7 @@ class Option:
     first_error_ratio: Annotated[Number | None, At("vendors.{vendor}.first_successor_error_ratio")] = None
     escalated: Annotated[Number, At("options.{option}.escalated_share", "systems.{system}.escalated_share", absent=0.0)] = 0.0
     """The cascade's own share, else what the scenario says of the system."""
-    escalates_to: Annotated[str, At("options.{option}.escalates_to", absent="stay")] = "stay"
+    escalates_to: str = "stay"
     spills_to: Annotated[str | None, At("options.{option}.spills_to")] = None
     plan: Plan | None = None
     plans: tuple[Plan, ...] = ()

@@ -1,4 +1,4 @@
-"""The rented card on which one training run costs least, among those that it fits on."""
+"""What was run before, dry or on a card; and the rented card on which one training run costs least by it."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -23,11 +23,6 @@ from roi.facts.profiles import DryRunProfile
 from roi.scenario.quantity import value_of
 from roi.scenario.schema import Scenario
 from roi.store.profiles.lookup import PeakBytes, Store, StoredProfile, find_dry_peak
-
-
-def _instance_rent(offer: RentalOffer) -> float:
-    """USD an hour of the smallest thing that can be rented."""
-    return offer.usd_per_gpu_hour * offer.gpus_per_instance
 
 
 class KnownRuns(NamedTuple):
@@ -86,17 +81,14 @@ def cheapest_run(
     s: Scenario, shape: ModelShape, plan: TrainingPlan, mean: float, dry: DryPeak | None, known: KnownRuns,
 ) -> CheapestRun | None:
     """The run that costs least over the cards that it fits on, each at its cheapest offer; spot will do for training."""
-    best = None
     wanted, vendors = {find_gpu(g).id for g in s.candidates.gpus}, {v.lower() for v in s.candidates.vendors}
     cheapest: dict[str, RentalOffer] = {}
-    for offer in rental_offers(s.as_of):
-        if offer.kind is RentalKind.RESERVED or (offer.gpu not in wanted if wanted else offer.gpu.startswith("MI")):
-            continue  # no measured training run on AMD cards stands behind the estimate: only where the user names one
-        if vendors and offer.vendor.lower() not in vendors:
-            continue
-        known_offer = cheapest.get(offer.gpu)
-        if known_offer is None or _instance_rent(offer) < _instance_rent(known_offer):
-            cheapest[offer.gpu] = offer
+    for offer in sorted(rental_offers(s.as_of), key=lambda o: o.usd_per_gpu_hour * o.gpus_per_instance):
+        # no measured training run on AMD cards stands behind the estimate: only where the user names one
+        admitted = offer.gpu in wanted if wanted else not offer.gpu.startswith("MI")
+        if admitted and offer.kind is not RentalKind.RESERVED and (not vendors or offer.vendor.lower() in vendors):
+            cheapest.setdefault(offer.gpu, offer)
+    found = []
     for name, offer in cheapest.items():
         gpu = find_gpu(name)
         memory = _memory(shape, plan, gpu, dry)
@@ -105,8 +97,6 @@ def cheapest_run(
         evidence = known.speed(gpu, layout_of(plan))
         examples, epochs = value_of(s.training.examples), value_of(s.training.epochs)
         run = training_run(shape, plan, gpu, evidence.efficiency, examples, mean, epochs)
-        # one GPU trains, but the whole instance is rented
-        found = CheapestRun(float(run.gpu_hours) * offer.gpus_per_instance, offer, memory, gpu, evidence)
-        if best is None or found.gpu_hours * offer.usd_per_gpu_hour < best.gpu_hours * best.offer.usd_per_gpu_hour:
-            best = found
-    return best
+        hours = float(run.gpu_hours) * offer.gpus_per_instance  # one GPU trains, but the whole instance is rented
+        found.append(CheapestRun(gpu_hours=hours, offer=offer, memory=memory, gpu=gpu, evidence=evidence))
+    return min(found, key=lambda run: run.gpu_hours * run.offer.usd_per_gpu_hour, default=None)

@@ -1,8 +1,9 @@
-"""The engine's step as the user's own servers were measured: of this plan itself, or of others on the same card and engine."""
+"""The engine's step as the user's own servers were measured: of one profile, and of a plan by the profiles on its card."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.serving.held_out import HoldOut, held_out
 from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
+from roi.estimate.serving.plausibility import theory_step
 from roi.estimate.serving.runtime_adapters import AdapterSpeed, adapter_speeds
 from roi.estimate.serving.step_fit import StepFit, fit_profile
 from roi.estimate.step.calibration import half_width
@@ -30,6 +32,46 @@ Server scenario, v4.1, coefficient of variation over 20 submissions."""
 
 STAND_IN: Final = "vllm"
 """The engine whose published efficiencies shape a transfer where the catalog lacks the profile's own."""
+
+
+class ServeFit(NamedTuple):
+    """What a profile says of its server's step."""
+
+    fit: StepFit
+    held_out: tuple[HoldOut, ...]
+    theory: Iteration | None
+    """The roofline, KV per token; None where shape, card or weight format is unknown."""
+    adapters: tuple[AdapterSpeed, ...]
+    """With unmerged adapters over without, where the profile has both."""
+
+
+def unused(profile: ServeProfile, fit: StepFit) -> tuple[str, ...]:
+    """Why `size` and `compare` take nothing from this profile; empty where they do (`measured_servers`)."""
+    found, (shape, gpu) = ["nothing is fitted on it"] if fit.iteration is None else [], _known(profile)
+    if gpu is None:
+        found.append("its server has no GPU" if profile.gpu == "cpu" else "no card is stated (--gpu)")
+    if profile.weight_dtype is None and profile.gpu != "cpu":
+        found.append("no format of the weights (--weight-dtype)")
+    if shape is None:
+        found.append(f"the catalog has no model {profile.model[:40]!r} (--catalog-model)")
+    return tuple(found)
+
+
+def fit_serve(profile: ServeProfile) -> ServeFit:
+    """The fit of this profile alone, with the shape and the card where the catalog knows them."""
+    shape, gpu = _known(profile)
+    fit = fit_profile(profile, shape, gpu)
+    return ServeFit(fit, held_out(profile, fit, shape), theory_step(profile, shape, gpu), adapter_speeds(profile, fit, shape))
+
+
+def _known(profile: ServeProfile) -> tuple[ModelShape | None, Gpu | None]:
+    """The shape and the card of the profile, each None where the catalog does not know it."""
+    shape, gpu = None, None
+    with suppress(InputError):
+        shape = find_model(profile.model)
+    with suppress(InputError):
+        gpu = None if profile.gpu is None else find_gpu(profile.gpu)
+    return shape, gpu
 
 
 @dataclass(frozen=True)
@@ -134,16 +176,18 @@ def find_served(
             unchecked = ", whose open loop was cut short: not checked" if server.fit.check_missing else ""
             against = float(np.exp(speed_over(server, _published(p.engine, server.gpu)[0])))
             said = f"profile {server.stored.name}, at {against:.2f} of the published speed{unchecked}"
-            return _beside(loaded, Served(
-                server.step, server.fit.request_s,
-                _speed(half, Basis.MEASURED, said, p), (server.stored.name,),
-                server.fit.step_tokens, server.fit.sequence_limit, p.kv_capacity_tokens,
+            return _with_adapters_of(loaded, Served(
+                iteration=server.step, request_s=server.fit.request_s, speed=_speed(half, Basis.MEASURED, said, p),
+                profiles=(server.stored.name,), step_tokens=server.fit.step_tokens, sequence_limit=server.fit.sequence_limit,
+                kv_capacity_tokens=p.kv_capacity_tokens,
             ))
-    return _beside(beside, _transferred(mine, shape, tensor_parallel, weight_dtype, prefill_context)) if mine else None
+    if not mine:
+        return None
+    return _with_adapters_of(beside, _transferred(mine, shape, tensor_parallel, weight_dtype, prefill_context))
 
 
-def _beside(server: MeasuredServer | None, served: Served) -> Served:
-    """With what this server shows of unmerged adapters."""
+def _with_adapters_of(server: MeasuredServer | None, served: Served) -> Served:
+    """The step with what this server shows of unmerged adapters."""
     return served if server is None else replace(served, adapters=server.adapters, adapters_of=server.stored.name)
 
 
@@ -166,8 +210,9 @@ def _transferred(
     of = f"{len(alike)} profile{'s' if len(alike) > 1 else ''} of other plans"
     source = f"published {published} step at {np.exp(centre):.2f} of its speed, by {of}"
     return Served(
-        base.at_speed(float(np.exp(centre))), float(np.median(outside)) if outside else None,
-        _speed(half, Basis.CALIBRATED, f"{source}: {', '.join(names)}", newest), names, servers[0].fit.step_tokens,
+        iteration=base.at_speed(float(np.exp(centre))), request_s=float(np.median(outside)) if outside else None,
+        speed=_speed(half, Basis.CALIBRATED, f"{source}: {', '.join(names)}", newest), profiles=names,
+        step_tokens=servers[0].fit.step_tokens,
     )
 
 

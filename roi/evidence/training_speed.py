@@ -1,7 +1,4 @@
-"""What is known of training speed on each GPU: training profiles, and fits that came with roi or lie among the profiles.
-
-What a plan's training speed rests on, card by card: the best of what the profiles hold.
-"""
+"""What training speed rests on, card by card: the best of training profiles, fits among the profiles, and those of roi."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -26,7 +23,7 @@ from roi.estimate.step.roofline import device_evidence
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
-from roi.facts.profiles import DryRunProfile, TrainPoint, TrainProfile
+from roi.facts.profiles import DryRunProfile, TrainProfile
 from roi.store.profiles.folders import canonical_gpu
 from roi.store.profiles.lookup import Store, StoredProfile, device_profiles, read_plan
 
@@ -113,7 +110,7 @@ def published_fits() -> tuple[GroupFit, ...]:
 
 def group_fits(file: CalibrationFile) -> tuple[GroupFit, ...]:
     """The file's groups as the estimators take them."""
-    return tuple(GroupFit(g.source, g.gpu, g.layout, g.n, g.overall, g.log_scatter) for g in file.groups)
+    return tuple(GroupFit(**group.model_dump()) for group in file.groups)
 
 
 def profile_runs(stored: StoredProfile[TrainProfile]) -> tuple[MeasuredRun, ...]:
@@ -123,21 +120,17 @@ def profile_runs(stored: StoredProfile[TrainProfile]) -> tuple[MeasuredRun, ...]
         model, gpu = find_model(profile.model, exact=True), find_gpu(canonical_gpu(profile.environment))
     except InputError:
         return ()
-    plan = read_plan(profile.plan)
-    return tuple(
-        MeasuredRun(
-            f"{stored.name}#{number}", stored.name, plan.method, gpu.id, model,
-            replace(plan, micro_batch=float(point.micro_batch), seq=float(point.seq), padded=False, accumulation=1),
-            gpu, float(point.seq), point.memory.allocated_bytes, "allocated",
-            point.micro_batch * point.seq / _step_s(point) * plan.gpus,
-        )
-        for number, point in enumerate(profile.points, start=1) if len(point.step_s) > point.warmup
-    )  # fmt: skip
-
-
-def _step_s(point: TrainPoint) -> float:
-    """Median of the timed steps."""
-    return float(np.median(point.step_s[point.warmup:]))
+    plan, runs = read_plan(profile.plan), []
+    for number, point in enumerate(profile.points, start=1):
+        timed = point.step_s[point.warmup:]
+        if timed:
+            same = replace(plan, micro_batch=float(point.micro_batch), seq=float(point.seq), padded=False, accumulation=1)
+            runs.append(MeasuredRun(
+                id=f"{stored.name}#{number}", source=stored.name, method=plan.method, gpu_name=gpu.id, model=model, plan=same,
+                gpu=gpu, mean_tokens=float(point.seq), memory_bytes=point.memory.allocated_bytes, memory_kind="allocated",
+                tokens_per_s=point.micro_batch * point.seq / float(np.median(timed)) * plan.gpus,
+            ))  # fmt: skip
+    return tuple(runs)
 
 
 def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -> Callable[[Gpu, str], Evidence]:
@@ -159,7 +152,8 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
         if found is not None and found.level in {"profile", "gpu"}:
             return found
         low, high = known.overall.spread()
-        return Evidence(known.step(), low, high, "all", known.overall.n, (known.overall.source,))
+        return Evidence(efficiency=known.step(), low=low, high=high, level="all", n=known.overall.n,
+                        sources=(known.overall.source,))
 
     return evidence
 

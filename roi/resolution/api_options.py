@@ -9,7 +9,7 @@ from roi.catalog.prices.api_prices import find_api_price, find_provider
 from roi.catalog.prices.vendors import retirement
 from roi.catalog.rows import STALE_DAYS, price_age_days
 from roi.economics.decision.evaluation import meets_bar, read_all
-from roi.economics.inputs import Api, Option, path_of
+from roi.economics.inputs import Api, Option, Shared, path_of
 from roi.economics.lines.api_service import service
 from roi.economics.reading import PLAIN
 from roi.errors import InputError, ScenarioError
@@ -52,8 +52,8 @@ def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> N
     i = s.incumbent
     for name, value in (("price", i.successor_price_ratio), ("error", i.successor_error_ratio)):
         if value is not None:
-            path, source = f"vendors.{vendor}.first_successor_{name}_ratio", f"scenario incumbent.successor_{name}_ratio"
-            sheet.quantity(path, value, "ratio", stated=True, source=source)
+            path = path_of(Option, f"first_{name}_ratio", vendor=vendor)
+            sheet.quantity(path, value, "ratio", stated=True, source=f"scenario incumbent.successor_{name}_ratio")
     announced = retirement(price.provider, price.model, s.as_of)
     if announced is None or announced.successor is None or i.successor_price_ratio is not None:
         return
@@ -104,7 +104,7 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) ->
         why = "nothing to switch on: no shared prefix that can be cached, and no share that can wait at a batch price"
         if i.uses_cache or value_of(i.batch_share) > 0:
             why = "what helps is switched on already"
-        sheet.state("options.cache-batch.infeasible", why, "workload and prices")
+        sheet.state(path_of(Option, "infeasible", option="cache-batch"), why, "workload and prices")
 
 
 def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str) -> None:
@@ -117,10 +117,10 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
     add_option(sheet, id, kind, label, model, group, vendor)
     add_price(sheet, id, price, discount=0.0, uses_cache=True, batch_share=None)
     if cascade and model not in s.quality.escalated:
-        sheet.field(f"options.{id}.escalated_share", s.quality, "cascade_escalated_share", "quality")
+        sheet.field(path_of(Option, "escalated", option=id), s.quality, "cascade_escalated_share", "quality")
     ends = retirement(price.provider, price.model, s.as_of)
     if ends is not None and ends.retires_on <= s.as_of:
-        sheet.state(f"options.{id}.infeasible", f"retired on {ends.retires_on}", ends.source)
+        sheet.state(path_of(Option, "infeasible", option=id), f"retired on {ends.retires_on}", ends.source)
     if value_of(s.workload.can_wait_share) > 0 and price.batch_input_usd_per_mtok is None:
         _warn_of_no_batch(sheet, price)
     _warn_of_age(sheet, s, price)
@@ -213,7 +213,8 @@ def add_vendor(sheet: FactSheet, s: Scenario, price: ApiPrice, retires_on: date 
 def cheapest_spill(sheet: FactSheet) -> str:
     """The API that a hybrid spills to: the cheapest that was evaluated and passes the bar, else the incumbent."""
     case = sheet.case()
-    shared, options = read_all(case, {**case.values(), "reconciliation.factor": 1.0, "reconciliation.volume_share": 0.0})
+    no_bill = {path_of(Shared, "bill_factor"): 1.0, path_of(Shared, "bill_is_volume"): 0.0}
+    shared, options = read_all(case, {**case.values(), **no_bill})
     passing = [
         o for o in options.values() if o.api is not None and o.infeasible is None
         and (o.kind == "stay" or (o.kind in PLAIN and o.evaluated and meets_bar(shared, o, options).all()))

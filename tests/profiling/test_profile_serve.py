@@ -15,7 +15,7 @@ from profile_serve_support import FAST, SMALL, run, served
 from serving_server import Law, StepServer
 
 from roi.cli import main
-from roi.evidence.server_fit import fit_serve
+from roi.evidence.measured_servers import fit_serve
 from roi.facts.environment import Environment
 from roi.facts.serve_profile import ServedRequest, ServePoint, ServeProfile
 from roi.profiling.progress import Silent

@@ -12,8 +12,7 @@ from roi.catalog.models.shapes import find_model
 from roi.estimate.serving.held_out import held_out
 from roi.estimate.serving.runtime_adapters import adapter_speeds
 from roi.estimate.serving.step_fit import fit_profile
-from roi.evidence.measured_servers import find_served, measured_servers
-from roi.evidence.server_fit import fit_serve
+from roi.evidence.measured_servers import find_served, fit_serve, measured_servers
 from roi.facts.serve_profile import Cut
 from roi.profiling.progress import Silent
 from roi.profiling.server.load_design import ServePlan, closed_points, poisson_point

@@ -14,7 +14,7 @@ from serving_server import Law, StepServer
 
 from roi.cli import main
 from roi.errors import Terminated
-from roi.evidence.server_fit import fit_serve
+from roi.evidence.measured_servers import fit_serve
 from roi.facts.serve_profile import ServeProfile
 from roi.profiling.server.dialect import quick_usage
 from roi.profiling.server.server_run import Done
@@ -144,7 +144,7 @@ def test_signals_after_the_first_lose_nothing_whenever_they_come(first, code, wh
     monkeypatch.setattr("roi.profiling.server.load.quick_usage", both_at_the_twelfth)
     monkeypatch.setattr(Done, "told", with_a_signal(Done.told, "made"))
     monkeypatch.setattr(os, "fsync", with_a_signal(real, "written"))
-    monkeypatch.setattr("roi.evidence.server_fit.fit_serve", with_a_signal(fit_serve, "told"))
+    monkeypatch.setattr("roi.evidence.measured_servers.fit_serve", with_a_signal(fit_serve, "told"))
     output, before = tmp_path / "kept.json", handlers()
     words = ("--concurrency", "1,2", "--input-tokens", "16", "--output-tokens", "8", "--requests", "8")
     with StepServer(FAST) as server:

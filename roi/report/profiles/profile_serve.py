@@ -8,7 +8,7 @@ from textwrap import wrap
 from typing import Any
 
 from roi.estimate.replay.metrics import PointMetrics, point_metrics
-from roi.evidence.server_fit import ServeFit, unused
+from roi.evidence.measured_servers import ServeFit, unused
 from roi.facts.serve_profile import ServePoint, ServeProfile
 from roi.report.profiles.fitted_step import step_fit_body, step_fit_lines
 from roi.report.profiles.shared_remarks import BUSY, INCOMPLETE, kept

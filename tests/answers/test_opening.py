@@ -1,0 +1,51 @@
+"""The porch: what importing a question loads, and what an opened case holds."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from roi.answers.opening import open_case, open_runs
+from roi.scenario.file import load_scenario
+
+
+def loaded_by(module: str) -> set[str]:
+    """Modules that a fresh interpreter holds after importing this one: rooms of roi as roi.room, others by their first name."""
+    code = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    names = [name.split(".") for name in json.loads(done.stdout)]
+    return {".".join(name[:2]) if name[0] == "roi" else name[0] for name in names}
+
+
+@pytest.mark.parametrize("question", ["compare", "size", "saved"])
+def test_a_question_about_a_scenario_loads_no_lab_no_device_no_logs_and_no_frames(question):
+    left = {"lab", "roi.profiling", "roi.usage", "roi.report", "pandas", "torch"}
+    assert loaded_by(f"roi.answers.{question}") & left == set()
+
+
+def test_the_fit_loads_what_runs_a_model_only_when_it_is_asked_to():
+    assert loaded_by("roi.answers.fit") & {"lab", "roi.profiling", "roi.usage", "pandas", "torch"} == set()
+
+
+def test_what_was_spent_is_asked_without_a_device_or_frames():
+    assert loaded_by("roi.answers.usage") & {"lab", "roi.profiling", "pandas", "torch"} == set()
+
+
+def test_a_file_that_cannot_be_used_is_told_of_once_with_its_reason(tmp_path: Path):
+    profile, calibration = tmp_path / "bad.json", tmp_path / "bad.calibration"
+    profile.write_text('{"schema": "roi.profile/1", "kind": "serve"}', encoding="utf-8")
+    calibration.write_text("{}", encoding="utf-8")
+    told: list[str] = []
+    open_runs([tmp_path], told.append)
+    assert [line.partition(" is left out: ")[0] for line in told] == [str(profile), str(calibration)]
+    assert all(line.partition(" is left out: ")[2] for line in told)
+
+
+def test_an_opened_case_is_of_its_scenario():
+    scenario = load_scenario(None, ("title=Mine",))
+    opened = open_case(scenario)
+    assert opened.scenario is scenario
+    assert opened.case["title"].value == "Mine"
+    assert set(opened.plans) <= set(opened.case.options)

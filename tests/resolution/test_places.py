@@ -1,0 +1,100 @@
+"""A Case's paths stand beside the fields that they fill: what resolution writes is what the economics reads."""
+
+import re
+
+import pytest
+
+from roi.economics.decision.evaluation import read_all
+from roi.economics.inputs import (
+    Api,
+    At,
+    ErrorRate,
+    Hardware,
+    Option,
+    Plan,
+    PlanFacts,
+    Shared,
+    Tokens,
+    Training,
+    path_of,
+    places,
+)
+from roi.resolution.resolution import Resolved, resolve
+from roi.scenario.file import load_scenario
+
+RECORDS = (Shared, Tokens, ErrorRate, Api, Plan, PlanFacts, Training, Hardware, Option)
+
+EVERYTHING = (
+    "candidates.own_hardware=true", "candidates.methods=[lora]", "serving.adapters=shared", "serving.adapters_on_base=2",
+    "workload.escalated_cache_hit_rate=0.1", "incumbent.successor_price_ratio=0.9", "incumbent.successor_error_ratio=1",
+    "training.retrain_every_months=6", "tokens.gpt-6-luna.prompt_tokens_after_tuning=10",
+    "candidates.api_models=[openai/gpt-6-luna,anthropic/claude-haiku-5-5,openai/gpt-4.1]",
+    "candidates.cascade_first=[openai/gpt-6-luna,anthropic/claude-haiku-5-5]", "quality.escalated.claude-haiku-5-5=0.1",
+)
+"""Fields with which every fact that a scenario can lead to is written."""
+
+ONLY_TOLD = (
+    r"title", r"as_of", r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
+    r"options\..+\.plans\.\d+\.rental", r"options\..+\.training\.(gpu|memory_bytes)", r"own_hardware\.gpus_per_server",
+    r"serving\.speed\.\w+_(low|high)", r"serving\.adapter_speed\..+_(low|high)",
+)
+"""Facts that the report tells or the draws need, and no record holds."""
+
+
+class Watched(dict):
+    """Values that remember which paths were asked for."""
+
+    def __init__(self, values):
+        super().__init__(values)
+        self.asked = set()
+
+    def get(self, path, default=None):
+        self.asked.add(path)
+        return super().get(path, default)
+
+    def __getitem__(self, path):
+        self.asked.add(path)
+        return super().__getitem__(path)
+
+    def __contains__(self, path):
+        self.asked.add(path)
+        return super().__contains__(path)
+
+
+@pytest.fixture(scope="module")
+def resolved() -> Resolved:
+    return resolve(load_scenario(None, EVERYTHING))
+
+
+def test_every_fact_is_read_into_a_record_or_is_one_that_is_only_told(resolved):
+    values = Watched(resolved.case.values())
+    read_all(resolved.case, values)
+    unread = [path for path in values if path not in values.asked]
+    assert [path for path in unread if not any(re.fullmatch(told, path) for told in ONLY_TOLD)] == []
+
+
+@pytest.mark.parametrize(
+    ("field", "at"), [(f"{record.__name__}.{name}", at) for record in RECORDS for name, at in places(record).items()],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_every_place_of_a_field_is_written_by_resolution(resolved: Resolved, field: str, at: At) -> None:
+    for path in at.paths:
+        pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(path))
+        assert any(re.fullmatch(pattern, written) for written in resolved.case.facts), (field, path)
+
+
+def test_a_path_holds_the_names_of_its_option_and_plan():
+    assert path_of(Plan, "watts", option="hybrid:m", plan=2) == "options.hybrid:m.plans.2.watts"
+    assert path_of(Shared, "growth") == "workload.growth_per_year"
+
+
+def test_plans_are_the_records_that_the_cases_plans_were_written_from(resolved):
+    shared_and_options = read_all(resolved.case, resolved.case.values())
+    plans = {id: option.plans for id, option in shared_and_options[1].items() if option.plans}
+    assert plans.keys() == resolved.plans.keys()
+    for id, records in resolved.plans.items():
+        told = [(p.gpu, p.weight_dtype, p.gpus_per_replica, p.vendor, p.capacity, p.pooling) for p in plans[id]]
+        assert told == [
+            (r.offer.gpu, r.serving.weight_dtype, r.serving.tensor_parallel, r.offer.vendor,
+             r.capacity.alone.requests_per_s, r.capacity.pooling) for r in records
+        ]  # fmt: skip

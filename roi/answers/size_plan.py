@@ -1,4 +1,4 @@
-"""The fleets of one plan: the fewest replicas that hold the SLO, smaller and larger ones beside them, and a whole day."""
+"""The fleets of one plan: the fewest replicas that hold the SLO, smaller and larger ones beside them, and a day of theirs."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -106,7 +106,7 @@ class SizedPlan:
     step_tokens: float
     """Tokens of the largest step that is replayed."""
     sequence_limit: float
-    """Sequences that are decoded together at most."""
+    """Sequences that are decoded at the same time, at most."""
 
 
 def size_plan(plan: FleetPlan, option: Option, load: Load, known: KnownRuns) -> SizedPlan | None:

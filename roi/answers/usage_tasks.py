@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from roi.answers.opening import open_case
 from roi.catalog.prices.api_prices import find_api_price
@@ -24,7 +24,15 @@ DRAWS: Final = 256
 """Enough to rank groups by their expected saving; `compare` on one of them takes more."""
 
 
-@dataclass(frozen=True)
+class GroupKey(NamedTuple):
+    """What a group of calls is told apart by."""
+
+    group: str | None
+    provider: str | None
+    model: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """One group of calls, and the best that could be done about it."""
 
@@ -64,57 +72,53 @@ def rank_tasks(found: Usage, scenario: dict[str, Any] | None = None, most: int =
     base = scenario if scenario is not None else default_scenario(found)
     if found.days is None or not found.days.complete:
         return []  # a part of a day says nothing of a month
-    days = float(len(found.days.complete))
-    total = sum(each.usd or 0.0 for each in found.priced if each.spend.day in found.days.complete)
-    sums: dict[tuple[str | None, str | None, str], list[Priced]] = defaultdict(list)
-    whole = set(found.days.complete)
+    days = set(found.days.complete)
+    total = sum(each.usd or 0.0 for each in found.priced if each.spend.day in days)
+    groups: dict[GroupKey, list[Priced]] = defaultdict(list)
     for each in found.groups or found.priced:
-        inside = each.spend.whole and (each.spend.day is None or each.spend.day in whole)
-        if each.spend.model is not None and each.usd and inside:
-            sums[each.spend.group, each.spend.provider, each.spend.model].append(each)
-    sizes = {key: sum(each.usd or 0.0 for each in group) for key, group in sums.items()}
-    largest = sorted((key for key in sums if sizes[key] >= LEAST_SHARE * total), key=lambda key: -sizes[key])[:most]
-    tasks = [_task(found, key, sums[key], sizes[key] / total, days, base) for key in largest]
+        spend = each.spend
+        if spend.model is not None and each.usd and spend.whole and (spend.day is None or spend.day in days):
+            groups[GroupKey(spend.group, spend.provider, spend.model)].append(each)
+    usd = {key: sum(each.usd or 0.0 for each in group) for key, group in groups.items()}
+    largest = sorted((key for key in groups if usd[key] >= LEAST_SHARE * total), key=lambda key: -usd[key])[:most]
+    tasks = [
+        _compared(found, key, groups[key], base, Task(
+            **key._asdict(), requests_per_day=None, usd_per_month=usd[key] / len(days) * DAYS_PER_MONTH, share=usd[key] / total,
+        )) for key in largest
+    ]  # fmt: skip
     return sorted(tasks, key=lambda task: (-(task.npv_usd or 0.0), -task.usd_per_month))
 
 
-def _task(found: Usage, key: tuple[str | None, str | None, str], group: list[Priced], share: float, days: float,
-          base: dict[str, Any]) -> Task:
+def _compared(found: Usage, key: GroupKey, group: list[Priced], base: dict[str, Any], task: Task) -> Task:
+    """The task with its requests and its best option: the group's workload laid over the base scenario, and compared."""
     rows = [each.spend for each in group]
     requests = total_requests(rows)
-    usd = sum(each.usd or 0.0 for each in group) / days * DAYS_PER_MONTH
-    bare = Task(*key, requests / days if requests else None, usd, share)
-    if not requests:
-        return replace(bare, reason="requests are not counted")
-    tokens = total_tokens(rows)
-    part = {
-        "workload": {
-            "requests_per_day": requests / days,
-            "input_tokens": (tokens["uncached_input"] + tokens["cache_read"] + tokens["cache_write"]) / requests,
-            "output_tokens": tokens["output"] / requests, **_prefix(key, requests, tokens), **_load(found),
-        },
-        "incumbent": {"model": key[2], "uses_cache": tokens["cache_read"] > 0,
+    if not requests or found.days is None:
+        return replace(task, reason="requests are not counted")
+    a_day, tokens = requests / float(len(found.days.complete)), total_tokens(rows)
+    task = replace(task, requests_per_day=a_day)
+    given = (tokens["uncached_input"] + tokens["cache_read"] + tokens["cache_write"]) / requests
+    shortest = shortest_prefix(Choice(key.provider, key.model))
+    prefix = prefix_of_buckets(requests, tokens["cache_read"], tokens["cache_write"], shortest, given)
+    cached = {} if prefix is None else {"shared_prefix_tokens": prefix.tokens, "cache_hit_rate": prefix.hit_rate}
+    part: dict[str, dict[str, Any]] = {
+        "workload": {"requests_per_day": a_day, "input_tokens": given, "output_tokens": tokens["output"] / requests, **cached,
+                     **_load(found)},
+        "incumbent": {"model": key.model, "uses_cache": tokens["cache_read"] > 0,
                       "batch_share": (total_requests([row for row in rows if row.batch]) or 0) / requests},
     }  # fmt: skip
     try:
-        part["incumbent"]["provider"] = find_api_price(key[1], key[2], day_of(found.days.last if found.days else 0)).provider
-        data = {**base, "title": key[0] or key[2], "draws": DRAWS}
+        part["incumbent"]["provider"] = find_api_price(key.provider, key.model, day_of(found.days.last)).provider
+        data = {**base, "title": key.group or key.model, "draws": DRAWS}
         data = {name: dict(value) if isinstance(value, dict) else value for name, value in data.items()}
         overlay(data, part)
-        return _answered(bare, compare(open_case(check_scenario(data)).case))
+        return _with_best(task, compare(open_case(check_scenario(data)).case))
     except InputError as error:
-        return replace(bare, reason=str(error))
-
-
-def _prefix(key: tuple[str | None, str | None, str], requests: int, tokens: dict[str, int]) -> dict[str, float]:
-    shortest = shortest_prefix(Choice(key[1], key[2]))
-    given = (tokens["uncached_input"] + tokens["cache_read"] + tokens["cache_write"]) / requests
-    prefix = prefix_of_buckets(requests, tokens["cache_read"], tokens["cache_write"], shortest, given)
-    return {} if prefix is None else {"shared_prefix_tokens": prefix.tokens, "cache_hit_rate": prefix.hit_rate}
+        return replace(task, reason=str(error))
 
 
 def _load(found: Usage) -> dict[str, Any]:
-    """The shape and the growth of the whole load stand for a group's."""
+    """Peak and growth of the workload: those of all calls stand for a group's."""
     shape = found.workload.shape if found.workload else None
     growth = found.workload.growth if found.workload else None
     load: dict[str, Any] = {} if shape is None else {"peak_to_mean": max(shape.peak_to_mean, 1.0)}
@@ -123,13 +127,13 @@ def _load(found: Usage) -> dict[str, Any]:
     return load
 
 
-def _answered(bare: Task, answer: Comparison) -> Task:
-    """The group with the option that has the highest expected NPV."""
+def _with_best(task: Task, answer: Comparison) -> Task:
+    """The task with the option that has the highest expected NPV."""
     stay = next(option for option in answer.options if option.id == "stay")
     best = max(answer.options, key=lambda option: option.expected_npv_usd)
     if best.id == "stay":
-        return replace(bare, best=stay.label, evaluated=True, saves_share=0.0, npv_usd=0.0)
+        return replace(task, best=stay.label, evaluated=True, saves_share=0.0, npv_usd=0.0)
     return replace(
-        bare, best=best.label, evaluated=best.evaluated, saves_share=1.0 - best.mean_monthly_usd / stay.mean_monthly_usd,
+        task, best=best.label, evaluated=best.evaluated, saves_share=1.0 - best.mean_monthly_usd / stay.mean_monthly_usd,
         npv_usd=best.expected_npv_usd, probability=best.probability_npv_positive,
     )

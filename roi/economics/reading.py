@@ -49,22 +49,22 @@ def read_option(values: Values, id: str, shared: Shared) -> Option:
     def own(field: str) -> str:
         return path_of(Option, field, option=id)
 
-    told = {field: values.get(own(field)) for field in ("kind", "system", "group", "vendor", "platform", "owned")}
-    names: dict[str, object] = {"option": id, "system": told["system"], "group": told["group"], "vendor": told["vendor"]}
-    known: dict[str, object] = {}
-    if told["vendor"] is None:
-        known["own_price_ratio"] = 1.0
-    if told["kind"] in PLAIN:
+    kind, system, group, vendor = (values.get(own(field)) for field in ("kind", "system", "group", "vendor"))
+    names = {"option": id, "system": system, "group": group, "vendor": vendor}
+    known: dict[str, object] = {} if vendor is not None else {"own_price_ratio": 1.0}
+    if kind in PLAIN:
         known["escalated"] = 0.0
-    plans = _plans(values, id)
+    plans: list[Plan] = []
+    while path_of(Plan, "gpu", option=id, plan=len(plans)) in values:
+        plans.append(_plan(values, {"option": id, "plan": len(plans)}))
     platform = (number(values[path], path) for path in (f"platform.{name}_usd_per_month" for name in PLATFORM))
     return _read(
         Option, values, names, id=id, tokens=_read(Tokens, values, names), error_rate=_error_rate(values, names, shared),
-        platform_usd=sum(platform, 0.0) if told["platform"] else 0.0,
+        platform_usd=sum(platform, 0.0) if values.get(own("platform")) else 0.0,
         api=_read(Api, values, names) if path_of(Api, "input", option=id) in values else None,
-        plan=plans[0] if plans else None, plans=plans, replicas_fixed=None,
+        plan=plans[0] if plans else None, plans=tuple(plans), replicas_fixed=None,
         training=_read(Training, values, names) if path_of(Training, "vendor_usd_costed", option=id) in values else None,
-        hardware=_read(Hardware, values, names) if told["owned"] else None,
+        hardware=_read(Hardware, values, names) if values.get(own("owned")) else None,
         **known,
     )
 
@@ -78,26 +78,21 @@ def _error_rate(values: Values, names: Mapping[str, object], shared: Shared) -> 
     return np.clip(np.where(np.asarray(noise) > 0, found.central - rise, found.central - fall), 0.0, 1.0)
 
 
-def _plans(values: Values, id: str) -> tuple[Plan, ...]:
-    """The plans of an option, in the order of their numbers."""
-    found: list[Plan] = []
-    while path_of(Plan, "gpu", option=id, plan=len(found)) in values:
-        names: dict[str, object] = {"option": id, "plan": len(found)}
-        path = path_of(Plan, "gpu", **names).removesuffix("gpu")
-        f = _read(PlanFacts, values, names)
-        told = [values.get(path_of(Plan, field, **names)) for field in ("speed", "adapter_speed")]
-        speeds = [str(speed) for speed in told if speed is not None]
-        rates = f.slow_requests_per_s, f.central_requests_per_s, f.fast_requests_per_s
-        rate = _at_speed(values, speeds, *rates)
-        capacity = rates[1] if rate is None else np.maximum(rate, LEAST_CAPACITY * rates[1])
-        gains = f.slow_pooling, f.central_pooling, f.fast_pooling
-        held = _at_speed(values, speeds, *(one * gain for one, gain in zip(rates, gains, strict=True)))
-        found.append(_read(
-            Plan, values, names, path=path, capacity=capacity,
-            pooling=gains[1] if held is None else np.maximum(np.divide(held, capacity), 1.0),
-            usd_per_gpu=0.0 if f.price is None else number(values[f.price], f.price),
-        ))  # fmt: skip
-    return tuple(found)
+def _plan(values: Values, names: Mapping[str, object]) -> Plan:
+    """One plan of an option, its rates at the drawn speed of engine and adapters."""
+    facts = _read(PlanFacts, values, names)
+    told = (values.get(path_of(Plan, field, **names)) for field in ("speed", "adapter_speed"))
+    speeds = [str(path) for path in told if path is not None]
+    rates = facts.slow_requests_per_s, facts.central_requests_per_s, facts.fast_requests_per_s
+    gains = facts.slow_pooling, facts.central_pooling, facts.fast_pooling
+    alone = _at_speed(values, speeds, *rates)
+    capacity = rates[1] if alone is None else np.maximum(alone, LEAST_CAPACITY * rates[1])
+    held = _at_speed(values, speeds, *(one * gain for one, gain in zip(rates, gains, strict=True)))
+    return _read(
+        Plan, values, names, path=path_of(Plan, "gpu", **names).removesuffix("gpu"), capacity=capacity,
+        pooling=gains[1] if held is None else np.maximum(np.divide(held, capacity), 1.0),
+        usd_per_gpu=0.0 if facts.price is None else number(values[facts.price], facts.price),
+    )
 
 
 def _at_speed(values: Values, speeds: list[str], slow: Number, central: Number, fast: Number) -> Number | None:

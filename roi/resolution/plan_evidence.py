@@ -70,7 +70,7 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
     )
     if served is None:
         engine = find_engine(plan.engine or ENGINE)
-        name, speed = published_speed(engine, plan.gpu.id)
+        name, speed = published_engine_speed(engine, plan.gpu.id)
         source = f"roofline with fitted efficiencies ({'several engines' if engine.engine == 'other' else engine.engine})"
         basis = Basis.CALIBRATED if name == "fitted" else Basis.PUBLISHED
         found = PlanEvidence(server=base, speed_name=name, speed=speed, profiled=False, basis=basis, source=source)
@@ -83,7 +83,7 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
     return _with_adapters(found, plan, served) if plan.adapters else found
 
 
-def published_speed(engine: EngineEfficiencies, gpu_id: str) -> tuple[str, Fact]:
+def published_engine_speed(engine: EngineEfficiencies, gpu_id: str) -> tuple[str, Fact]:
     """The engine's published speed on this card: a name (fitted, amd, elsewhere), and 1 with its spread."""
     if gpu_id in engine.gpus:
         return "fitted", engine.speed(engine.gpus[0])

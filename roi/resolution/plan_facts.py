@@ -8,7 +8,7 @@ from roi.economics.inputs import Plan, PlanFacts, path_of
 from roi.facts.fact import Basis, Fact
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plan_capacity import ENGINE
-from roi.resolution.plan_evidence import FleetPlan, published_speed
+from roi.resolution.plan_evidence import FleetPlan, published_engine_speed
 from roi.scenario.schema import Scenario
 
 
@@ -34,7 +34,7 @@ def add_published_speeds(sheet: FactSheet, s: Scenario) -> None:
     """How far the roofline may be off: for the cards it was fitted on, for all others, for AMD's."""
     engine = find_engine(s.serving.engine or ENGINE)
     for gpu in (engine.gpus[0], "other GPUs", "MI"):
-        name, fact = published_speed(engine, gpu)
+        name, fact = published_engine_speed(engine, gpu)
         add_speed(sheet, engine_speed_path(name), fact)
 
 

@@ -68,7 +68,8 @@ def shared(**changes: Any) -> Shared:
     """A million requests a month over 24 months in which nothing moves; evaluating a model costs $100 + 300 labels x $1."""
     facts: dict[str, Any] = {
         "horizon": 24, "discount_rate": 0.0, "requests_per_day": A_DAY, "growth": 0.0, "volume_factor": 1.0,
-        "price_factor": 1.0, "can_wait": 0.0, "input_tokens": np.array([1000.0]), "output_tokens": np.array([100.0]), "weights": np.ones(1),
+        "price_factor": 1.0, "can_wait": 0.0, "input_tokens": np.array([1000.0]), "output_tokens": np.array([100.0]),
+        "weights": np.ones(1),
         "prefix_tokens": 0.0, "hit_rate": 0.0, "escalated_hit_rate": 0.0, "peak_to_mean": 1.0, "load_curve": np.ones(24),
         "usd_per_error": 0.0, "quality_bar": 0.0, "evaluation_noise": 0.0, "usd_per_hour": 100.0, "wage_growth": 0.0,
         "setup_existing": False, "run_existing": False, "rent_drift": 0.0, "successor_price_ratio": 1.0,
@@ -190,8 +191,8 @@ def luna(c: Comparison) -> OptionResult:
 
 def test_a_month_has_730_hours_and_a_twelfth_of_365_days() -> None:
     """docs/economics.md, 1.1. 730 h x 12 = 8,760 h = 365 days."""
-    assert HOURS_PER_MONTH * 12 == 24 * 365  # noqa: SIM300 -- a constant compared with its arithmetic
-    assert DAYS_PER_MONTH * 12 == pytest.approx(365.0)
+    hours, days = HOURS_PER_MONTH * 12, DAYS_PER_MONTH * 12
+    assert (hours, days) == (8760, pytest.approx(365.0))
 
 
 def test_a_dollar_after_a_year_at_25_percent_is_worth_80_cents() -> None:

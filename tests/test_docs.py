@@ -47,9 +47,9 @@ def test_every_link_of_a_page_leads_to_a_file(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=name_of)
-def test_no_line_of_a_page_is_longer_than_140_columns_but_in_tables(page: Path) -> None:
+def test_no_line_of_a_page_is_longer_than_128_columns_but_in_tables(page: Path) -> None:
     lines = page.read_text(encoding="utf-8").splitlines()
-    assert [line for line in lines if len(line) > 140 and not line.startswith("|")] == []
+    assert [line for line in lines if len(line) > 128 and not line.startswith("|")] == []
 
 
 def entries() -> list[str]:

@@ -64,12 +64,12 @@ def test_the_glossary_is_alphabetical_and_has_one_sentence_a_word() -> None:
 
 
 def test_the_glossary_has_every_room_of_the_map() -> None:
-    """The names that begin each floor in roi's docstring, and the Scenario and the Case that the path of data passes."""
+    """The names that begin each floor in roi's docstring, and what the path of data passes."""
     floors = re.findall(r"^    ([a-z]+(?: \| [a-z]+)*)  ", roi.__doc__ or "", re.MULTILINE)
     rooms = {room for floor in floors for room in floor.split(" | ")}
     assert len(rooms) >= len([path for path in (ROOT / "roi").iterdir() if (path / "__init__.py").exists()])
     known = {word.casefold() for word in entries()}
-    assert {word for word in (*rooms, "case", "scenario") if word not in known} == set()
+    assert {word for word in (*rooms, "scenario", "case", "comparison") if word not in known} == set()
 
 
 def test_the_table_of_rooms_is_the_floors_that_are_enforced() -> None:

@@ -620,9 +620,10 @@ def test_an_option_takes_its_cheapest_plan() -> None:
 # ---------------------------------------------------------------- 6 Break-even
 
 
-def crossing(capacity: float, baseline: str = "stay", basis: str = "run_rate", usd: float = 3.0) -> BreakEven:
-    """One GPU a replica at `usd` thousand a month, holding `capacity` million requests; the API costs $3,000 a million."""
-    o = hosted(plan(capacity=capacity * A_SECOND, usd_per_gpu_hour=usd * THOUSAND_A_MONTH))
+def crossing(capacity: float, baseline: str = "stay", basis: str = "run_rate", to_live: float = 0.0) -> BreakEven:
+    """One GPU a replica at $3,000 a month, holding `capacity` million requests; the API costs $3,000 a million."""
+    p = plan(capacity=capacity * A_SECOND, usd_per_gpu_hour=3 * THOUSAND_A_MONTH)
+    o = hosted(p, months_to_live=to_live)
     options = {"stay": STAY, o.id: o, CHEAPER.id: CHEAPER}
     found = break_evens(shared(), options, [o.id], [CHEAPER.id])
     return next(b for b in found if (b.baseline, b.basis) == (baseline, basis))
@@ -634,8 +635,11 @@ def in_millions(a_day: float | None) -> float:
 
 
 def test_the_run_rate_leaves_set_up_out_and_present_value_does_not() -> None:
-    """docs/economics.md, 6.1. $3,000 of rent / $0.003 = a million a month; with $400 of evaluation over 24 months more."""
-    assert in_millions(crossing(10.0).first) == pytest.approx(1.0, rel=1e-4)
+    """docs/economics.md, 6.1. $3,000 of rent / $0.003 = a million a month, however long it takes to go live; present value also
+    earns $400 of evaluation back in 24 months.
+    """
+    for to_live in (0.0, 12.0):
+        assert in_millions(crossing(10.0, to_live=to_live).first) == pytest.approx(1.0, rel=1e-4)
     assert in_millions(crossing(10.0, basis="pv").first) == pytest.approx((3000 + 400 / 24) / 3000, rel=1e-4)
 
 

@@ -147,3 +147,11 @@ def test_what_the_guides_tell_one_to_call_or_to_extend_exists() -> None:
                 case ast.Assign(targets=[ast.Name(id=name)]):
                     defined.add(name)
     assert named - defined == set()
+
+
+def test_tests_that_a_page_names_exist() -> None:
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in WRITTEN)
+    named = set(re.findall(r"`(test_\w+)`", pages))
+    source = "\n".join(file.read_text(encoding="utf-8") for file in CODE if file.name.startswith("test_"))
+    assert named
+    assert {name for name in named if f"def {name}(" not in source} == set()

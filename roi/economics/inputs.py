@@ -2,12 +2,12 @@
 
 A number is a float, or an array of shape (n, 1) with one row a draw (or one row a volume). Months are the last axis, so a
 monthly quantity is (H,) or (n, H). A field's `At` says where its value stands in the Case; `reading` fills the records from
-there, and `resolution` writes plans to the same places (`path_of`). A field without one is worked out from the others.
+there, and `resolution` writes to the same places (`path_of`). A field without one is worked out from several facts.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from functools import cache, cached_property
+from functools import cache
 from typing import Annotated, Final
 
 import numpy as np
@@ -49,10 +49,10 @@ class Shared:
     discount_rate: Annotated[float, At("discount_rate_per_year")]
     requests_per_day: Annotated[Number, At("workload.requests_per_day")]
     growth: Annotated[Number, At("workload.growth_per_year")]
-    bill_factor: Annotated[Number, At("reconciliation.factor")]
-    """The real bill over the estimate."""
-    bill_is_volume: Annotated[Number, At("reconciliation.volume_share")]
-    """The part of that gap that is volume, the rest being price."""
+    volume_factor: Number
+    """Real over estimated requests, as the bill says."""
+    price_factor: Number
+    """Real over list price, as the bill says."""
     can_wait: Annotated[Number, At("workload.can_wait_share")]
     input_tokens: Annotated[Array, At("workload.input_tokens")]
     output_tokens: Annotated[Array, At("workload.output_tokens")]
@@ -89,16 +89,6 @@ class Shared:
             found = self.memo[key] = np.asarray(make())
         return found
 
-    @cached_property
-    def volume_factor(self) -> Number:
-        """Real over estimated requests."""
-        return self.bill_factor**self.bill_is_volume
-
-    @cached_property
-    def price_factor(self) -> Number:
-        """Real over list price."""
-        return self.bill_factor ** (1.0 - self.bill_is_volume)
-
     @property
     def mean_tokens(self) -> float:
         """Input plus output tokens of a request, in the incumbent's tokens."""
@@ -113,15 +103,6 @@ class Tokens:
     prefix_tokens: Annotated[Number | None, At("systems.{system}.prefix_tokens")] = None
     output_ratio: Annotated[Number, At("systems.{system}.output_ratio")] = 1.0
     reasoning_tokens: Annotated[Number, At("systems.{system}.reasoning_tokens")] = 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class ErrorRate:
-    """Share of a system's answers that are wrong, at its central score and, where it was evaluated, at the ends of it."""
-
-    central: Annotated[Number, At("systems.{system}.error_rate")]
-    low: Annotated[Number | None, At("systems.{system}.error_rate_low")]
-    high: Annotated[Number | None, At("systems.{system}.error_rate_high")]
 
 
 @dataclass(frozen=True)
@@ -141,17 +122,8 @@ class Api:
     discount: Annotated[Number, At("options.{option}.price.discount", "options.stay.price.discount")]
     """The incumbent's is one fact for staying and for switching its cache on."""
     uses_cache: Annotated[bool, At("options.{option}.uses_cache")]
-    own_batch_share: Annotated[Number | None, At("options.{option}.batch_share")]
-    can_wait: Annotated[Number, At("workload.can_wait_share")]
-    batched_today: Annotated[Number, At("options.stay.batch_share")]
-
-    @cached_property
-    def batch_share(self) -> Number:
-        """Share of all requests that goes through the batch price where it is cheaper.
-
-        Unless the option has its own: what goes through batch today, or can wait, goes through batch elsewhere too.
-        """
-        return np.maximum(self.can_wait, self.batched_today) if self.own_batch_share is None else self.own_batch_share
+    batch_share: Number
+    """Share of all requests that goes through the batch price where it is cheaper."""
 
 
 @dataclass(frozen=True)
@@ -181,51 +153,19 @@ class Plan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanFacts:
-    """What `Plan.capacity`, `Plan.pooling` and `Plan.usd_per_gpu` are worked out from: rates at three speeds of the engine."""
-
-    price: Annotated[str | None, At("options.{option}.plans.{plan}.price")]
-    """Path of the purchase price of one GPU; None where it is rented."""
-    central_requests_per_s: Annotated[Number, At("options.{option}.plans.{plan}.capacity_requests_per_s")]
-    slow_requests_per_s: Annotated[Number, At("options.{option}.plans.{plan}.capacity_slow_requests_per_s")]
-    fast_requests_per_s: Annotated[Number, At("options.{option}.plans.{plan}.capacity_fast_requests_per_s")]
-    central_pooling: Annotated[Number, At("options.{option}.plans.{plan}.pooling", absent=1.0)]
-    slow_pooling: Annotated[Number, At("options.{option}.plans.{plan}.pooling_slow", absent=1.0)]
-    fast_pooling: Annotated[Number, At("options.{option}.plans.{plan}.pooling_fast", absent=1.0)]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Training:
     """What one adapter (or model) takes to train."""
 
-    gpu_hours_costed: Annotated[Number, At("options.{option}.training.gpu_hours_per_run")]
-    """Of a run on the examples that were costed, at the central speed."""
-    hours_factor: Annotated[Number, At("training.hours_factor")]
+    gpu_hours: Number
     usd_per_gpu_hour: Annotated[Number, At("options.{option}.training.usd_per_gpu_hour")]
-    vendor_usd_costed: Annotated[Number, At("options.{option}.training.vendor_usd_per_run")]
+    vendor_usd: Number
     runs: Annotated[Number, At("training.runs_until_good")]
-    examples: Annotated[Number, At("training.examples")]
-    examples_costed: Annotated[Number, At("training.examples_costed")]
-    bought_share: Annotated[Number, At("training.labels_bought_share")]
+    labels: Number
+    """To buy."""
     every_months: Annotated[Number | None, At("training.retrain_every_months")]
     retrain_runs: Annotated[Number, At("training.retrain_runs")]
     retrain_hours: Annotated[Number, At("training.retrain_hours")]
     relabel_share: Annotated[Number, At("training.relabel_share")]
-
-    @cached_property
-    def gpu_hours(self) -> Number:
-        """GPU hours of one run; they scale with the examples."""
-        return self.gpu_hours_costed * self.hours_factor * (self.examples / self.examples_costed)
-
-    @cached_property
-    def vendor_usd(self) -> Number:
-        """USD that a vendor takes for one run; they scale with the examples."""
-        return self.vendor_usd_costed * (self.examples / self.examples_costed)
-
-    @cached_property
-    def labels(self) -> Number:
-        """Labels to buy."""
-        return self.examples * self.bought_share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,10 +198,6 @@ class Option:
     """provider/model whose end forces a migration."""
     infeasible: Annotated[str | None, At("options.{option}.infeasible")]
     trains: Annotated[bool, At("options.{option}.trains")]
-    platform: Annotated[bool, At("options.{option}.platform")]
-    """True where the user runs the servers, and pays for what stands around them."""
-    owned: Annotated[bool, At("options.{option}.owned")]
-    """True where the GPUs are bought."""
     months_to_live: Annotated[Number, At("changes.{group}.months_to_live")]
     months_in_parallel: Annotated[Number, At("changes.{group}.months_in_parallel")]
     tokens: Tokens
@@ -306,6 +242,68 @@ class Option:
     def changes_model(self) -> bool:
         """True where another model answers, so that porting and evaluation are paid."""
         return self.kind not in {"stay", "cache-batch"}
+
+
+# Facts from which fields above without a place are worked out, as `reading` says.
+
+
+@dataclass(frozen=True, kw_only=True)
+class BillFacts:
+    """Behind `Shared.volume_factor` and `price_factor`."""
+
+    factor: Annotated[Number, At("reconciliation.factor")]
+    """The real bill over the estimate."""
+    volume_share: Annotated[Number, At("reconciliation.volume_share")]
+    """The part of that gap that is volume, the rest being price."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptionFacts:
+    """Behind `Option.platform_usd`, `hardware` and `Api.batch_share`."""
+
+    platform: Annotated[bool, At("options.{option}.platform")]
+    """True where the user runs the servers, and pays for what stands around them."""
+    owned: Annotated[bool, At("options.{option}.owned")]
+    """True where the GPUs are bought."""
+    batch_share: Annotated[Number | None, At("options.{option}.batch_share")]
+    """The option's own; None: what goes through batch today, or can wait, goes through batch here too."""
+    batched_today: Annotated[Number, At("options.stay.batch_share")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorRate:
+    """Share of a system's answers that are wrong, at its central score and, where it was evaluated, at the ends of it."""
+
+    central: Annotated[Number, At("systems.{system}.error_rate")]
+    low: Annotated[Number | None, At("systems.{system}.error_rate_low")]
+    high: Annotated[Number | None, At("systems.{system}.error_rate_high")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanFacts:
+    """Behind `Plan.capacity`, `pooling` and `usd_per_gpu`: rates at three speeds of the engine, and a price."""
+
+    price: Annotated[str | None, At("options.{option}.plans.{plan}.price")]
+    """Path of the purchase price of one GPU; None where it is rented."""
+    central_requests_per_s: Annotated[Number, At("options.{option}.plans.{plan}.capacity_requests_per_s")]
+    slow_requests_per_s: Annotated[Number, At("options.{option}.plans.{plan}.capacity_slow_requests_per_s")]
+    fast_requests_per_s: Annotated[Number, At("options.{option}.plans.{plan}.capacity_fast_requests_per_s")]
+    central_pooling: Annotated[Number, At("options.{option}.plans.{plan}.pooling", absent=1.0)]
+    slow_pooling: Annotated[Number, At("options.{option}.plans.{plan}.pooling_slow", absent=1.0)]
+    fast_pooling: Annotated[Number, At("options.{option}.plans.{plan}.pooling_fast", absent=1.0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingFacts:
+    """Behind `Training.gpu_hours`, `vendor_usd` and `labels`: hours and vendor prices scale with the examples."""
+
+    gpu_hours: Annotated[Number, At("options.{option}.training.gpu_hours_per_run")]
+    """Of a run on the examples that were costed, at the central speed."""
+    hours_factor: Annotated[Number, At("training.hours_factor")]
+    vendor_usd: Annotated[Number, At("options.{option}.training.vendor_usd_per_run")]
+    examples: Annotated[Number, At("training.examples")]
+    examples_costed: Annotated[Number, At("training.examples_costed")]
+    labels_bought_share: Annotated[Number, At("training.labels_bought_share")]
 
 
 PLATFORM = ("load_balancer", "logs", "staging", "storage", "egress", "monitoring")

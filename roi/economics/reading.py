@@ -13,15 +13,18 @@ from roi.economics.inputs import (
     Api,
     Array,
     At,
+    BillFacts,
     ErrorRate,
     Hardware,
     Number,
     Option,
+    OptionFacts,
     Plan,
     PlanFacts,
     Shared,
     Tokens,
     Training,
+    TrainingFacts,
     path_of,
     places,
 )
@@ -40,7 +43,9 @@ LEAST_CAPACITY: Final = 0.1
 
 def read_shared(values: Values) -> Shared:
     """The shared record of a Case's values."""
-    return _read(Shared, values, {})
+    bill = _read(BillFacts, values, {})
+    return _read(Shared, values, {}, volume_factor=bill.factor**bill.volume_share,
+                 price_factor=bill.factor ** (1.0 - bill.volume_share))
 
 
 def read_option(values: Values, id: str, shared: Shared) -> Option:
@@ -58,14 +63,26 @@ def read_option(values: Values, id: str, shared: Shared) -> Option:
     while path_of(Plan, "gpu", option=id, plan=len(plans)) in values:
         plans.append(_plan(values, {"option": id, "plan": len(plans)}))
     platform = (number(values[path], path) for path in (f"platform.{name}_usd_per_month" for name in PLATFORM))
+    facts = _read(OptionFacts, values, names)
+    batch = np.maximum(shared.can_wait, facts.batched_today) if facts.batch_share is None else facts.batch_share
     return _read(
         Option, values, names, id=id, tokens=_read(Tokens, values, names), error_rate=_error_rate(values, names, shared),
-        platform_usd=sum(platform, 0.0) if values.get(own("platform")) else 0.0,
-        api=_read(Api, values, names) if path_of(Api, "input", option=id) in values else None,
-        plan=plans[0] if plans else None, plans=tuple(plans), replicas_fixed=None,
-        training=_read(Training, values, names) if path_of(Training, "vendor_usd_costed", option=id) in values else None,
-        hardware=_read(Hardware, values, names) if values.get(own("owned")) else None,
-        **known,
+        platform_usd=sum(platform, 0.0) if facts.platform else 0.0,
+        api=_read(Api, values, names, batch_share=batch) if path_of(Api, "input", option=id) in values else None,
+        plan=plans[0] if plans else None, plans=tuple(plans), replicas_fixed=None, training=_training(values, names),
+        hardware=_read(Hardware, values, names) if facts.owned else None, **known,
+    )
+
+
+def _training(values: Values, names: Mapping[str, object]) -> Training | None:
+    """What training takes, by the examples of these values; None where the option trains nothing."""
+    if path_of(TrainingFacts, "vendor_usd", **names) not in values:
+        return None
+    facts = _read(TrainingFacts, values, names)
+    scale = facts.examples / facts.examples_costed
+    return _read(
+        Training, values, names, gpu_hours=facts.gpu_hours * facts.hours_factor * scale, vendor_usd=facts.vendor_usd * scale,
+        labels=facts.examples * facts.labels_bought_share,
     )
 
 

@@ -9,7 +9,7 @@ from roi.catalog.prices.api_prices import find_api_price, find_provider
 from roi.catalog.prices.vendors import retirement
 from roi.catalog.rows import STALE_DAYS, price_age_days
 from roi.economics.decision.evaluation import meets_bar, read_all
-from roi.economics.inputs import Api, Option, Shared, path_of
+from roi.economics.inputs import Api, BillFacts, Option, OptionFacts, path_of
 from roi.economics.lines.api_service import service
 from roi.economics.reading import PLAIN
 from roi.errors import InputError, ScenarioError
@@ -183,7 +183,8 @@ def add_price(
         sheet.quantity(path("discount"), discount, "share", stated=mine, source=why)
     sheet.state(path("uses_cache"), uses_cache)
     if batch_share is not None:
-        sheet.quantity(path("own_batch_share"), batch_share, "share", stated=True, source="scenario incumbent.batch_share")
+        own = path_of(OptionFacts, "batch_share", option=id)
+        sheet.quantity(own, batch_share, "share", stated=True, source="scenario incumbent.batch_share")
 
 
 def add_vendor(sheet: FactSheet, s: Scenario, price: ApiPrice, retires_on: date | None = None) -> str:
@@ -213,7 +214,7 @@ def add_vendor(sheet: FactSheet, s: Scenario, price: ApiPrice, retires_on: date 
 def cheapest_spill(sheet: FactSheet) -> str:
     """The API that a hybrid spills to: the cheapest that was evaluated and passes the bar, else the incumbent."""
     case = sheet.case()
-    no_bill = {path_of(Shared, "bill_factor"): 1.0, path_of(Shared, "bill_is_volume"): 0.0}
+    no_bill = {path_of(BillFacts, "factor"): 1.0, path_of(BillFacts, "volume_share"): 0.0}
     shared, options = read_all(case, {**case.values(), **no_bill})
     passing = [
         o for o in options.values() if o.api is not None and o.infeasible is None

@@ -5,7 +5,7 @@ from functools import partial
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.gpu_offers import Offer, Offers, owned_offers, purchase_prices, rented_offers
 from roi.catalog.prices.tuning import find_tuning_price, open_model_tuning
-from roi.economics.inputs import Option, Training, path_of
+from roi.economics.inputs import Option, OptionFacts, Training, TrainingFacts, path_of
 from roi.errors import ScenarioError, UnknownName
 from roi.estimate.training.plan import Method
 from roi.evidence.known_runs import KnownRuns
@@ -71,11 +71,11 @@ def _self_hosted(
         id, found = f"{kind}:{system}", offers
         add_option(sheet, id, kind, f"{system} {words}", system, group, None, trains=method is not None)
         path = partial(path_of, Option, option=id)
-        sheet.state(path("platform"), True, "roi")
+        sheet.state(path_of(OptionFacts, "platform", option=id), True, "roi")
         if kind == "hybrid":
             sheet.state(path("spills_to"), spill, "cheapest API that passes the bar and was evaluated, else the incumbent")
         if kind == "own-hardware":
-            sheet.state(path("owned"), True, "roi")
+            sheet.state(path_of(OptionFacts, "owned", option=id), True, "roi")
             found = owned_offers(s, purchase_prices(s.as_of))
         add_plans(sheet, s, id, shape, system, found, known, shared_adapters=method is not None)
         if method is not None:
@@ -99,11 +99,11 @@ def _tuned_elsewhere(
     if "unverified" in row.note:
         sheet.warnings.append(f"{name}: {row.note} ({row.source})")
     tokens, note = training_tokens(s), f"{row.source}; {row.note}" if row.note else row.source
-    quoted, path = partial(sheet.add, basis=Basis.QUOTED), partial(path_of, Training, option=id)
-    quoted(path("vendor_usd_costed"), max(tokens / MTOK * row.usd_per_mtok_trained, row.usd_minimum_per_job), "USD",
+    quoted, path = partial(sheet.add, basis=Basis.QUOTED), partial(path_of, TrainingFacts, option=id)
+    quoted(path("vendor_usd"), max(tokens / MTOK * row.usd_per_mtok_trained, row.usd_minimum_per_job), "USD",
            source=f"{tokens:,.0f} tokens x ${row.usd_per_mtok_trained:g}/Mtok: {note}", date=row.date)
-    quoted(path("gpu_hours_costed"), 0.0, "GPU-hours", source="billed by the token")
-    quoted(path("usd_per_gpu_hour"), 0.0, "USD/GPU-hour", source="billed by the token")
+    quoted(path("gpu_hours"), 0.0, "GPU-hours", source="billed by the token")
+    quoted(path_of(Training, "usd_per_gpu_hour", option=id), 0.0, "USD/GPU-hour", source="billed by the token")
     sheet.state(path("hours_factor"), 1.0, "nothing is trained on own GPUs", "ratio")
     path = partial(path_of, Option, option=id)
     if row.usd_per_month_stored or (row.usd_per_hosting_hour and row.gpu is None):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from roi.economics.decision.evaluation import read_all
-from roi.economics.inputs import Shared, path_of
+from roi.economics.inputs import BillFacts, path_of
 from roi.economics.lines.api_service import service
 from roi.errors import ScenarioError
 from roi.facts.fact import Basis
@@ -21,7 +21,7 @@ GAP_WORTH_SAYING = 0.10
 def add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
     """Add bill / (requests a month x list cost of a request, discount included) as a factor; 1 without a bill."""
     i = s.incumbent
-    factor, share = path_of(Shared, "bill_factor"), path_of(Shared, "bill_is_volume")
+    factor, share = path_of(BillFacts, "factor"), path_of(BillFacts, "volume_share")
     sheet.field(share, i, "bill_is_volume_share", "incumbent")
     if i.bill_usd_per_month is None:
         sheet.facts[share] = sheet.facts[share].model_copy(update={"low": None, "high": None})

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
-from roi.economics.inputs import Option, Training, path_of
+from roi.economics.inputs import Option, Training, TrainingFacts, path_of
 from roi.errors import ScenarioError
 from roi.estimate.training.plan import Method, TrainingPlan, refusal, trainer_habits
 from roi.evidence.known_runs import CheapestRun, DryPeak, KnownRuns, cheapest_run, dry_peak
@@ -61,8 +61,8 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         source = "peft" if refused else "memory in closed form" if dry is None else f"dry run {dry[0].name}"
         sheet.state(path_of(Option, "infeasible", option=id), refused or why, source)
         return
-    path, offer = partial(path_of, Training, option=id), best.offer
-    sheet.state(path("vendor_usd_costed"), 0.0, "trained on rented GPUs", "USD")
+    path, offer = partial(path_of, TrainingFacts, option=id), best.offer
+    sheet.state(path("vendor_usd"), 0.0, "trained on rented GPUs", "USD")
     sheet.state(f"options.{id}.training.gpu", offer.gpu, "cheapest run among the cards that it fits on")
     held = "closed form held to dry runs" if dry is None else _dry_source(dry, plan)
     low, high = (each / GIB for each in best.memory[1:])
@@ -73,12 +73,12 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         date=None if dry is None else dry[0].profile.started.date(),
     )
     sheet.add(
-        path("gpu_hours_costed"), best.gpu_hours, "GPU-hours",
+        path("gpu_hours"), best.gpu_hours, "GPU-hours",
         basis=Basis.MEASURED if best.evidence.level == "profile" else Basis.CALIBRATED,
         source=f"{training_tokens(s):,.0f} tokens at the roofline's step time x fitted efficiency; "
         + evidence_line(best.gpu, best.evidence),
     )
-    sheet.add(path("usd_per_gpu_hour"), offer.usd_per_gpu_hour, "USD/GPU-hour", basis=Basis.QUOTED,
+    sheet.add(path_of(Training, "usd_per_gpu_hour", option=id), offer.usd_per_gpu_hour, "USD/GPU-hour", basis=Basis.QUOTED,
               source=f"{offer.vendor} {offer.kind}: {offer.source}", date=offer.date)
 
 
@@ -91,7 +91,7 @@ def _dry_source(dry: DryPeak, plan: TrainingPlan) -> str:
 
 def _add_hours_factor(sheet: FactSheet, run: CheapestRun | None) -> None:
     """How far hours may be off: one factor for every run, as wide as the widest of them."""
-    path, known = path_of(Training, "hours_factor"), training_efficiencies().overall
+    path, known = path_of(TrainingFacts, "hours_factor"), training_efficiencies().overall
     low, high = known.spread()
     central, source = known.number(), known.source
     if run is not None:

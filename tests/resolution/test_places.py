@@ -8,21 +8,24 @@ from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import (
     Api,
     At,
+    BillFacts,
     ErrorRate,
     Hardware,
     Option,
+    OptionFacts,
     Plan,
     PlanFacts,
     Shared,
     Tokens,
     Training,
+    TrainingFacts,
     path_of,
     places,
 )
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import load_scenario
 
-RECORDS = (Shared, Tokens, ErrorRate, Api, Plan, PlanFacts, Training, Hardware, Option)
+RECORDS = (Shared, Tokens, Api, Plan, Training, Hardware, Option, BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts)
 
 EVERYTHING = (
     "candidates.own_hardware=true", "candidates.methods=[lora]", "serving.adapters=shared", "serving.adapters_on_base=2",

@@ -1,10 +1,10 @@
 """What does a training plan need, on which GPU does it fit, how long does it take and what does it cost?
 
     MODEL --choose_model--> shape --memory_evidence--> a dry run's peaks, else the closed form
-          --plan_speed--> what each card's speed rests on --report_fit--> a line for every GPU
+          --plan_speed--> what each card's speed rests on --fit_plan--> a line for every GPU
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date as Date
 from pathlib import Path
@@ -21,11 +21,10 @@ from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import step_time
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.dry_peaks import DryPeaks
-from roi.estimate.training.fitting import GpuFit, Overhead, fit_plan
+from roi.estimate.training.fitting import GpuFit, fit_plan
 from roi.estimate.training.hours import training_hours
 from roi.estimate.training.plan import TrainingPlan
 from roi.evidence.training_speed import find_calibrations, plan_speed
-from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.price import RentalKind, RentalOffer
 from roi.facts.profiles import DryRunProfile
@@ -76,77 +75,56 @@ class GpuLine:
 
 @dataclass(frozen=True, kw_only=True)
 class FitReport:
-    """A model, a plan and a line for every GPU."""
+    """The answer of `roi fit`: a model, a plan and a line for every GPU."""
 
     model: ModelShape
     plan: TrainingPlan
     trained_parameters: float
     training_set: TrainingSet | None
     lines: tuple[GpuLine, ...]
+    """Those on which the plan fits first, cheapest (else smallest) first."""
     dry: DryPeaks | None
-    """Where memory comes from a dry run."""
-    as_of: Date | None
-    """Day of the prices."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FitAnswer:
-    """The answer of `roi fit`."""
-
-    report: FitReport
+    """Peaks of the dry run that memory comes from; None: the closed form."""
     dry_run: DryRunProfile | None
-    """The dry run that memory comes from; None: the closed form."""
+    """That dry run."""
     kept: str
     """What became of a dry run that was made now; else empty."""
+    as_of: Date | None
+    """Day of the prices."""
 
 
 def fit_model(
     model: str, plan: TrainingPlan, *, gpus: str = "all", data: TrainingSet | None = None, day: Date, run_dry: bool = False,
     profiles: Sequence[Path] = (), tell: Tell = keep_quiet,
-) -> FitAnswer:
+) -> FitReport:
     """The plan for the model on the GPUs (names with commas, or all), at the prices of the day.
 
     `run_dry` runs the real training step on tensors without storage now, and keeps it in the first of `profiles`; else a dry
     run of this plan among the profiles says what memory it needs, else the closed form.
     """
     chosen = choose_model(model)
-    named = [] if gpus == "all" else [find_gpu(name, "--gpu") for name in gpus.split(",")]
+    shape, named = chosen.shape, [] if gpus == "all" else [find_gpu(name, "--gpu") for name in gpus.split(",")]
     folders = profile_folders([folder for folder in profiles if folder.exists() or not run_dry])
-    store = load_profiles(folders, kinds={"dry-run"}, model=chosen.shape.id)
+    store = load_profiles(folders, kinds={"dry-run"}, model=shape.id)
     trained, (calibrations, unread) = load_profiles(folders, kinds={"train", "device"}), find_calibrations(folders)
     tell_left_out((*store.damaged, *trained.damaged, *unread), tell)
     memory = memory_evidence(chosen, plan, named, store, run_dry=run_dry, folder=profiles[0] if profiles else None)
-    speed = plan_speed(chosen.shape, plan, memory.profile, trained, calibrations)
-    found = report_fit(
-        chosen.shape, plan, named or load_gpus(), training_overhead, speed, rental_offers(day), data, day, memory.peaks,
-        None if memory.profile is None else memory.profile.trained_parameters,
-    )
-    return FitAnswer(report=found, dry_run=memory.profile, kept=memory.kept)
-
-
-def report_fit(
-    model: ModelShape, plan: TrainingPlan, gpus: Sequence[Gpu], overhead: Callable[[Gpu], Overhead],
-    speed: Callable[[Gpu], Evidence], offers: Iterable[RentalOffer], data: TrainingSet | None, as_of: Date,
-    dry: DryPeaks | None = None, trained: int | None = None,
-) -> FitReport:
-    """The plan on every GPU; those on which it fits come first, cheapest (else smallest) first.
-
-    `speed` says what each card's training speed rests on; `trained` is the count of a model that was built, which goes before
-    the formula's.
-    """
-    known = list(offers)
-    lines = [_line(model, plan, fit_plan(model, plan, gpu, overhead(gpu), dry), speed(gpu), known, data) for gpu in gpus]
+    speed, offers = plan_speed(shape, plan, memory.profile, trained, calibrations), rental_offers(day)
+    fits = [fit_plan(shape, plan, gpu, training_overhead(gpu), memory.peaks) for gpu in named or load_gpus()]
+    lines = [_line(shape, plan, fit, speed(fit.gpu), offers, data) for fit in fits]
     lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
-    count = float(trained_parameters(model, plan) if trained is None else trained)
+    built = None if memory.profile is None else memory.profile.trained_parameters
     return FitReport(
-        model=model, plan=plan, trained_parameters=count, training_set=data, lines=tuple(lines), dry=dry, as_of=as_of,
+        model=shape, plan=plan, trained_parameters=float(trained_parameters(shape, plan) if built is None else built),
+        training_set=data, lines=tuple(lines), dry=memory.peaks, dry_run=memory.profile, kept=memory.kept, as_of=day,
     )
 
 
 def _line(
-    model: ModelShape, plan: TrainingPlan, fit: GpuFit, evidence: Evidence, offers: list[RentalOffer],
+    model: ModelShape, plan: TrainingPlan, fit: GpuFit, evidence: Evidence, offers: Iterable[RentalOffer],
     data: TrainingSet | None,
 ) -> GpuLine:
+    """What is told of one GPU: speed, and where a training set is known hours and rent."""
     gpu, efficiency = fit.gpu, evidence.efficiency
     timed = plan if data is None else replace(plan, seq=min(data.tokens_per_example, float(plan.seq)))
     step = step_time(model, timed, gpu, efficiency)

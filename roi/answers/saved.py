@@ -90,6 +90,7 @@ def _text(path: Path) -> str | None:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> Json:
+    """The pairs of a JSON object; a ValueError names a key that is given twice."""
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
@@ -99,6 +100,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> Json:
 
 
 def _case(path: Path, data: object) -> Case:
+    """The saved facts as a Case; CaseError names the first that could not have been saved."""
     if not isinstance(data, dict) or not data:
         _refuse(path, f"case: missing or not a mapping of paths to facts{HINT}")
     facts = {}
@@ -109,10 +111,15 @@ def _case(path: Path, data: object) -> Case:
             first = error.errors()[0]
             place = ".".join(str(x) for x in first["loc"][:1])
             shown = repr(fact.get(place) if isinstance(fact, dict) and place in fact else fact)[:60]
-            _refuse(path, f"case.{name[:200]}{'.' + place if place else ''}: {shown} is not usable; {_allowed(first['msg'])}")
+            allowed = first["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")
+            _refuse(path, f"case.{name[:200]}{'.' + place if place else ''}: {shown} is not usable; {allowed}")
         except (RecursionError, OverflowError) as error:
             _refuse(path, f"case.{name[:200]}: not usable: {str(error)[:100]}")
-    case = Case(facts=facts)
+    return _checked(path, Case(facts=facts))
+
+
+def _checked(path: Path, case: Case) -> Case:
+    """The Case, its sizes and numbers within bounds."""
     for name, (least, most) in BOUNDS.items():
         value = case[name].value if name in case else None
         if isinstance(value, (str, bool, tuple)) or value is None or not least <= value <= most or value != int(value):
@@ -120,20 +127,11 @@ def _case(path: Path, data: object) -> Case:
     for name in ("title", "as_of"):
         if name not in case or not isinstance(case[name].value, str):
             _refuse(path, f"case.{name}: missing, or not a text{HINT}")
-    for name in case:
-        _check_size(path, name, case[name])
+    for name, fact in case.facts.items():
+        for x in fact.value if isinstance(fact.value, tuple) else (fact.value, fact.low, fact.high):
+            if isinstance(x, (int, float)) and abs(x) > 1e15 and name != "seed":
+                _refuse(path, f"case.{name[:200]}: {str(x)[:40]} is not usable; at most 1e15")
     return case
-
-
-def _check_size(path: Path, name: str, fact: Fact) -> None:
-    numbers = fact.value if isinstance(fact.value, tuple) else (fact.value, fact.low, fact.high)
-    for x in numbers:
-        if isinstance(x, (int, float)) and abs(x) > 1e15 and name != "seed":
-            _refuse(path, f"case.{name[:200]}: {str(x)[:40]} is not usable; at most 1e15")
-
-
-def _allowed(message: str) -> str:
-    return message.removeprefix("Value error, ").replace("Input should be", "it should be")
 
 
 def _refuse(path: Path, problem: str) -> NoReturn:

@@ -84,7 +84,7 @@ def fit(
         model, plan, gpus=gpu, data=None if examples is None else TrainingSet(examples, mean, epochs),
         day=clock.today() if as_of is None else as_of.date(), run_dry=dry, profiles=profiles, tell=tell,
     )
-    write({"table": fit_text, "json": fit_json, "markdown": fit_markdown}[form](found.report, found.dry_run))
+    write({"table": fit_text, "json": fit_json, "markdown": fit_markdown}[form](found, found.dry_run))
     if found.kept:
         click.echo(found.kept, err=True)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.catalog.prices.gpu_offers import Offer, Offers
-from roi.economics.inputs import Option, path_of
+from roi.economics.inputs import Option, Shared, path_of
 from roi.estimate.replay.load_curve import Slo
 from roi.estimate.serving.capacity import ServingCapacity, serving_capacity
 from roi.estimate.serving.iteration import roofline_iteration
@@ -64,21 +64,29 @@ def add_plans(
     shared_adapters: bool,
 ) -> None:
     """The plans of an option, as records and as facts; infeasible, with the limit that binds, where no plan holds the SLO."""
+    adapters = s.serving.adapters_on_base if shared_adapters and s.serving.adapters == "shared" else 0
+    plans, why_none, source = _find_plans(sheet, s, shape, system_lengths(sheet.facts, system), offers, known, adapters)
+    if plans:
+        sheet.plans[id] = plans
+    else:
+        sheet.state(path_of(Option, "infeasible", option=id), why_none, source)
+    for number, plan in enumerate(plans):
+        add_plan_facts(sheet, s, id, number, plan)
 
-    def infeasible(why: str, source: str) -> None:
-        sheet.state(path_of(Option, "infeasible", option=id), why, source)
 
+def _find_plans(
+    sheet: FactSheet, s: Scenario, shape: ModelShape, lengths: SystemLengths, offers: Offers, known: KnownRuns, adapters: int,
+) -> tuple[tuple[FleetPlan, ...], str, str]:
+    """The cheapest plans that hold the SLO, replayed; where none does, why, and who says so."""
     if not offers:
-        return infeasible("none of these GPUs has a purchase price in the catalog", "catalog")
+        return (), "none of these GPUs has a purchase price in the catalog", "catalog"
     gpus = {o.gpu: find_gpu(o.gpu) for o in offers}
     grid: Grid = [
         (gpu, tp, dtype) for gpu in gpus.values() for tp in s.serving.tensor_parallel for dtype in s.serving.weight_dtypes
         if _runs(gpu, dtype, s.serving.engine)
     ]  # fmt: skip
     if not grid:
-        return infeasible(_why_none_runs(s, gpus), "catalog")
-    lengths = system_lengths(sheet.facts, system)
-    adapters = s.serving.adapters_on_base if shared_adapters and s.serving.adapters == "shared" else 0
+        return (), _why_none_runs(s, gpus), "catalog"
     result = _closed_form(s, shape, lengths.shape, grid, published_speed(adapters))
     rates = np.atleast_1d(np.asarray(result.requests_per_s, dtype=np.float64))
     found = [
@@ -98,12 +106,8 @@ def add_plans(
                 held.append(plan)
         tried = {each.replica for each in chosen}
         found = [each for each in found if each.replica not in tried]
-    if not held:
-        return infeasible(_too_small(grid, rates, offers) or _why_none_holds(s, grid, result), "replay of the serving plans")
-    sheet.plans[id] = tuple(held)
-    for number, plan in enumerate(held):
-        add_plan_facts(sheet, s, id, number, plan)
-    return None
+    why_none = "" if held else _too_small(grid, rates, offers) or _why_none_holds(s, grid, result)
+    return tuple(held), why_none, "replay of the serving plans"
 
 
 def _with_measured(sheet: FactSheet, chosen: list[_Found], found: list[_Found], known: KnownRuns) -> list[_Found]:
@@ -196,8 +200,8 @@ def _cheapest(sheet: FactSheet, found: list[_Found]) -> list[_Found]:
 
     Half by rent at today's peak, then by rent per request at scale, and the smallest instance.
     """
-    rpd, peak = sheet.facts["workload.requests_per_day"].value, sheet.facts["workload.peak_to_mean"].value
-    assert isinstance(rpd, (int, float))
+    a_day, peak = (sheet.facts[path_of(Shared, name)].value for name in ("requests_per_day", "peak_to_mean"))
+    assert isinstance(a_day, (int, float))
     assert isinstance(peak, (int, float))
     size = np.array([p.offer.gpus_per_instance for p in found], dtype=np.float64)
     hourly = np.array([p.offer.usd_per_gpu_hour + p.offer.usd_per_gpu / WRITE_OFF_HOURS for p in found]) * size
@@ -209,7 +213,7 @@ def _cheapest(sheet: FactSheet, found: list[_Found]) -> list[_Found]:
     )
     better = no_worse & ((hourly[:, None] < hourly) | (held[:, None] > held))
     unbeaten = np.flatnonzero(~better.any(axis=0))
-    rent = hourly * np.ceil(rpd / SECONDS_PER_DAY * peak / held + 1.0)
+    rent = hourly * np.ceil(a_day / SECONDS_PER_DAY * peak / held + 1.0)
     by_rent = unbeaten[np.lexsort((hourly[unbeaten], rent[unbeaten]))]
     by_scale = unbeaten[np.argsort((hourly / held)[unbeaten], kind="stable")]
     smallest = unbeaten[np.argmin(hourly[unbeaten])]

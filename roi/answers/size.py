@@ -12,6 +12,7 @@ from typing import Final
 from roi.answers.opening import OpenCase, Tell, keep_quiet, open_case, open_runs
 from roi.answers.size_plan import Day, Load, SizedPlan, replay_day, size_plan
 from roi.answers.size_ways import Way, ways
+from roi.answers.trace_file import open_trace
 from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import Option, Shared
 from roi.errors import InputError, UnknownName
@@ -20,7 +21,7 @@ from roi.estimate.replay.load_curve import Slo
 from roi.resolution.plans import slo_of
 from roi.resolution.request_lengths import system_lengths
 from roi.scenario.file import load_scenario
-from roi.store.traces import Trace, read_trace
+from roi.store.traces import Trace
 from roi.units import SECONDS_PER_DAY
 
 KINDS: Final = ("self-hosted-adapter", "self-hosted-base")
@@ -144,12 +145,3 @@ def _load(opened: OpenCase, shared: Shared, option: Option, trace: Trace | None,
     peak = float(demand_to_hold(mean * shared.peak_to_mean, mean, shared.can_wait))
     lengths = system_lengths(opened.case.facts, option.system)
     return mean, Load(traffic=lengths, requests_per_s=peak, slo=slo, is_trace=False)
-
-
-def open_trace(path: Path) -> Trace:
-    """The trace in a CSV or Parquet file; Parquet goes through the usage room, which alone reads it."""
-    if path.suffix.lower() in {".parquet", ".pq"}:
-        from roi.usage.measure.call_trace import read_parquet_trace
-
-        return read_parquet_trace(path)
-    return read_trace(path)

@@ -178,7 +178,7 @@ def _plan(asked: _Loads, seed: int, adapters: int) -> "ServePlan":
 
 def _open_point(asked: _Loads, seed: int) -> "PlannedPoint":
     """The open loop: by the trace where there is one, else Poisson arrivals."""
-    from roi.cli.trace_file import open_trace
+    from roi.answers.trace_file import open_trace
     from roi.profiling.server.load_design import poisson_point, trace_point
 
     if asked.trace is None:

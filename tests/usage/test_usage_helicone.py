@@ -33,9 +33,7 @@ def test_a_row_without_any_model_is_dropped(tmp_path: Path) -> None:
 
 def test_times_without_a_zone_are_utc(tmp_path: Path) -> None:
     """2026-10-01 00:00:01.250 UTC = 1,790,812,801.25 s, whatever zone the user reads other files in."""
-    from usage_support import staged
-
-    rows, _ = staged(tmp_path, DATA / "helicone.csv", formats=BOTH, zone="Asia/Tokyo")
+    rows = records(tmp_path, DATA / "helicone.csv", formats=BOTH, zone="Asia/Tokyo")
     assert [row["at_us"] for row in rows[:2]] == [1_790_812_801_250_000, 1_790_812_802_000_000]
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from usage_support import DATA, records, totals
 
-from roi.usage.formats.tools.otel import AROUND, EMBEDDINGS, FAILED, NO_CALL, NO_USAGE, OTEL_GENAI, OVER, PARENT
+from roi.usage.formats.tools.otel import AROUND, EMBEDDINGS, FAILED, NO_CALL, NO_USAGE, OTEL_GENAI, PARENT
+from roi.usage.read.record import OVER
 
 FORMATS = (OTEL_GENAI,)
 CANARY = "CANARY-7f3a"

@@ -7,10 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from roi.usage.measure.aggregate import DAY_S, HOUR_S, MINUTE_S, Ints, Spend
+from roi.usage.measure.aggregate import Ints, Spend
+from roi.usage.read.columns import DAY_US
 
-DAY_US: Final = DAY_S * 1_000_000
-HOUR_US: Final = HOUR_S * 1_000_000
+HOUR_US: Final = DAY_US // 24
+
 CUT_SHARE: Final = 0.5
 """A last day with less than this share of the smallest of the seven days before it, a whole week with its week-end, looks cut
 off: an export of days does not say at what hour it was made."""
@@ -21,7 +22,7 @@ CHANCE_BELOW: Final = 1.0
 
 @dataclass(frozen=True)
 class Days:
-    """What of the calendar is covered."""
+    """Days that a log covers, whole or in part."""
 
     first: int
     last: int
@@ -64,9 +65,18 @@ def complete_days(rows: Sequence[Spend]) -> Days | None:
     return Days(first, last, complete, tuple(left_out))
 
 
+def whole_span(days: Days | None, rows: Sequence[Spend]) -> tuple[int, int] | None:
+    """From when to when (microseconds) days are covered whole; None where that is everything, or nothing."""
+    if days is None or not days.complete:
+        return None
+    first, end = days.complete[0] * DAY_US, (days.complete[-1] + 1) * DAY_US
+    outside = any((row.first_us or first) < first or (row.last_us or first) > end for row in rows)
+    return (first, end) if outside else None
+
+
 def _clock(micros: int) -> str:
     """Hour and minute, UTC."""
-    return f"{micros // HOUR_US % 24:02d}:{micros // (MINUTE_S * 1_000_000) % 60:02d}"
+    return f"{micros // HOUR_US % 24:02d}:{micros // (HOUR_US // 60) % 60:02d}"
 
 
 def _whole_days(row: Spend) -> bool:
@@ -77,6 +87,7 @@ def _whole_days(row: Spend) -> bool:
 
 
 def _looks_cut(rows: Sequence[Spend], last: int) -> str:
+    """Why the last day looks cut off; empty where it does not."""
     volume: dict[int, int] = defaultdict(int)
     for row in rows:
         volume[row.day or 0] += sum(row.tokens.values())
@@ -114,7 +125,7 @@ def load_shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape | N
     """Shape of the load from calls by minute (minutes since 1970, ascending); None without calls."""
     if not calls.size:
         return None
-    inside = np.isin(minutes // (DAY_S // MINUTE_S), np.asarray(complete, dtype=np.int64))
+    inside = np.isin(minutes // 1440, np.asarray(complete, dtype=np.int64))
     whole = bool(complete) and bool(inside.any())
     if whole:
         minutes, calls = minutes[inside], calls[inside]
@@ -131,12 +142,13 @@ def load_shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape | N
 
 
 def _by_hour(minutes: Ints, calls: Ints) -> tuple[float, ...]:
+    """Shares of a mean day, midnight UTC first."""
     sums = np.bincount(minutes // 60 % 24, weights=calls, minlength=24)
     return tuple(float(x) for x in sums / sums.sum())
 
 
 def _by_weekday(minutes: Ints, calls: Ints, complete: Sequence[int]) -> tuple[float, ...]:
-    """1970-01-01 was a Thursday."""
+    """Mean calls of Monday to Sunday over the mean day's; 1970-01-01 was a Thursday."""
     days = minutes // 1440
     sums = np.bincount((days + 3) % 7, weights=calls, minlength=7)
     there = np.bincount((np.asarray(complete) + 3) % 7, minlength=7)

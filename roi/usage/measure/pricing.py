@@ -36,14 +36,9 @@ def day_of(number: int) -> date:
     return EPOCH + timedelta(days=number)
 
 
-def day_number(micros: int) -> int:
-    """Days since 1970 UTC."""
-    return micros // 86_400_000_000
-
-
-def price_spend(rows: Iterable[Spend], last_day: int) -> list[Priced]:
+def price_spend(rows: Iterable[Spend], last_day: int) -> tuple[Priced, ...]:
     """Each sum at the list price of its day; sums of many days at that of `last_day`."""
-    return [_price(row, last_day) for row in rows]
+    return tuple(_price(row, last_day) for row in rows)
 
 
 def _price(row: Spend, last_day: int) -> Priced:
@@ -66,7 +61,7 @@ def _tier(row: Spend, rates: TokenRates) -> tuple[int, str]:
     if len(rates.edges_tokens) == 1:
         return 0, ""
     if row.size_class is not None:
-        above = sorted(EDGES)[row.size_class - 1] if row.size_class else 0
+        above = EDGES[row.size_class - 1] if row.size_class else 0
         return sum(edge <= above for edge in rates.edges_tokens) - 1, ""
     if row.long_context:
         return 1, ""

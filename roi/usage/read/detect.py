@@ -6,8 +6,7 @@ from typing import Final
 
 from roi.errors import InputError, UnknownName, nearest
 from roi.usage.formats.generic import NAMES, generic_format
-from roi.usage.read.format import Document, Format
-from roi.usage.read.record import Asked
+from roi.usage.read.record import Document, FileOptions, Format
 
 SHOWN: Final = 8
 """Column names in a message."""
@@ -29,7 +28,7 @@ def format_named(name: str, formats: Sequence[Format]) -> Format:
     raise UnknownName("--from", name, [form.name for form in formats], "format")
 
 
-def of_header(header: Sequence[str], formats: Sequence[Format], shown: str, asked: Asked) -> Format:
+def of_header(header: Sequence[str], formats: Sequence[Format], shown: str, options: FileOptions) -> Format:
     """The format of a table with these columns: of those that it satisfies, the one that needs the most.
 
     What the user mapped comes first, a table of one's own last. Raises InputError where there is none, with the format that
@@ -39,8 +38,8 @@ def of_header(header: Sequence[str], formats: Sequence[Format], shown: str, aske
     fitting = sorted((form for form in formats if form.needs and form.needs <= own), key=lambda form: -len(form.needs))
     if not fitting:
         _check_header(header, shown)
-    generic = generic_format(asked, tuple(header))
-    if asked.columns and generic is not None:
+    generic = generic_format(options, tuple(header))
+    if options.columns and generic is not None:
         return generic
     if fitting:
         return fitting[0]
@@ -80,11 +79,11 @@ def _nearest_format(header: Sequence[str], formats: Sequence[Format]) -> str:
     return f"; nearest: {best.name}, which also has {', '.join(missing)}"
 
 
-def of_document(document: Document, formats: Sequence[Format], shown: str, asked: Asked) -> Format:
+def of_document(document: Document, formats: Sequence[Format], shown: str, options: FileOptions) -> Format:
     """The format of a JSON document; raises InputError with its keys where there is none."""
     flat = [key for key, value in document.items() if not isinstance(value, dict | list)]
-    generic = generic_format(asked, tuple(flat))
-    if asked.columns and generic is not None:
+    generic = generic_format(options, tuple(flat))
+    if options.columns and generic is not None:
         return generic
     for form in formats:
         if form.recognises is not None and form.recognises(document):

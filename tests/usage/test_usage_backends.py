@@ -446,20 +446,19 @@ TYPED = {
               "ChargePeriodStart": "timestamp", "ServiceCategory": "string", "ServiceName": "string"},
 }  # fmt: skip
 
-QUICK = ("anthropic-csv", "bedrock-log", "cursor-csv", "helicone-csv", "deepseek-csv")
+TEXT = {f"{form.name} as text": dict.fromkeys(sorted(form.columns), "string") for form in FORMATS}
 
-TEXT = [
-    pytest.param(dict.fromkeys(sorted(form.columns), "string"), id=f"{form.name} as text",
-                 marks=() if form.name in QUICK else pytest.mark.slow)  # Langfuse's JSON takes ten seconds
-    for form in FORMATS
-]  # fmt: skip
+QUICK = ("generic", "litellm-spendlogs", "anthropic-csv as text")
+"""Types of a database, JSON, and text: what the quick suite compiles."""
 
 ALLOWED = {ops.CountStar, ops.Count, ops.Sum, ops.Min, ops.Max}
 
 FORBIDDEN = ("APPROX", "QUANTILE", "PERCENTILE", "MEDIAN", "HLL", "NTILE")
 
 
-@pytest.mark.parametrize("columns", [*(pytest.param(columns, id=name) for name, columns in TYPED.items()), *TEXT])
+@pytest.mark.parametrize("columns", [
+    pytest.param(columns, id=name, marks=() if name in QUICK else pytest.mark.full)
+    for name, columns in (TYPED | TEXT).items()])
 @pytest.mark.parametrize("dialect", ["bigquery", "snowflake"])
 def test_every_question_compiles_to_counts_sums_and_extremes(dialect, columns):
     table = ibis.table(columns, name="log")

@@ -48,6 +48,15 @@ def largest_of(document: Column | None, paths: Sequence[Path]) -> Column:
     return counts[0] if len(counts) == 1 else ibis.greatest(*counts)
 
 
+def with_counts(table: Table, columns: Sequence[str], counts: Mapping[str, Sequence[Path]]) -> Table:
+    """The table with a column for each of `counts`, out of the first of the named JSON columns.
+
+    It is a view, so that SQL names a count where it is used again, and does not repeat how it is parsed.
+    """
+    document = json_of(table, *columns)
+    return table.mutate(**{name: largest_of(document, paths) for name, paths in counts.items()}).view()
+
+
 def object_of(value: object) -> object:
     """The value, parsed where it is JSON text; None where it is other text."""
     if not isinstance(value, str):

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from roi.catalog.prices.api_prices import ALIASES
-from roi.usage.formats.json_counts import Path, has_keys, items_of, json_of, largest_of, object_of, pruned, scalars
+from roi.usage.formats.json_counts import Path, has_keys, items_of, json_of, object_of, pruned, scalars, with_counts
 from roi.usage.read.columns import DAY_US, count, find, flag, real, text, utc, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Document, Fields, FileOptions, Format
@@ -40,10 +40,13 @@ def _both(*paths: Path) -> tuple[Path, ...]:
     return tuple((holder, *path) for holder in HOLDERS for path in paths)
 
 
-READ: Final = _both(("cache_read_input_tokens",), ("prompt_tokens_details", "cached_tokens"))
-WRITE: Final = _both(("cache_creation_input_tokens",), ("prompt_tokens_details", "cache_creation_tokens"))
-WRITE_1H: Final = _both(("prompt_tokens_details", "cache_creation_token_details", "ephemeral_1h_input_tokens"))
-REASONING: Final = _both(("completion_tokens_details", "reasoning_tokens"))
+COUNTS: Final = {
+    "n_read": _both(("cache_read_input_tokens",), ("prompt_tokens_details", "cached_tokens")),
+    "n_write": _both(("cache_creation_input_tokens",), ("prompt_tokens_details", "cache_creation_tokens")),
+    "n_write_1h": _both(("prompt_tokens_details", "cache_creation_token_details", "ephemeral_1h_input_tokens")),
+    "n_reasoning": _both(("completion_tokens_details", "reasoning_tokens")),
+}  # fmt: skip
+"""Counts in `metadata`, and where they may stand."""
 
 FAILED: Final = "failure"
 TAGGED: Final = "the table of tags, which counts a call once for each of its tags; export LiteLLM_DailyUserSpend"
@@ -75,16 +78,14 @@ def _model(table: Table, options: FileOptions) -> Column:
 
 def call_fields(table: Table, options: FileOptions) -> Fields:
     """What rows of the table of calls say."""
-    metadata = json_of(table, "metadata")
-    read, written = largest_of(metadata, READ), largest_of(metadata, WRITE)
-    left = whole(table, "prompt_tokens") - read - written
-    status = text(table, "status")
+    left = whole(table, "prompt_tokens") - table["n_read"] - table["n_write"]
+    status, metadata = text(table, "status"), json_of(table, "metadata")
     if metadata is not None:
         status = ibis.coalesce(status, metadata["status"].str)
     return Fields(
         at_us=utc(table, "starttime"), provider=_provider(table, options), model=_model(table, options),
-        uncached_input=left, cache_read=read, cache_write=written, cache_write_1h=largest_of(metadata, WRITE_1H),
-        output=count(table, "completion_tokens"), reasoning=largest_of(metadata, REASONING),
+        uncached_input=left, cache_read=table["n_read"], cache_write=table["n_write"], cache_write_1h=table["n_write_1h"],
+        output=count(table, "completion_tokens"), reasoning=table["n_reasoning"],
         cost_usd=real(table, "spend").nullif(0.0),
         reasons=(((status.lower() == FAILED).fill_null(False), "a failed call"),
                  (flag(table, "cache_hit"), "answered by the gateway's own cache"),
@@ -113,8 +114,8 @@ def day_fields(table: Table, options: FileOptions) -> Fields:
     )  # fmt: skip
 
 
-def with_tag_and_user(table: Table) -> Table:
-    """The table with the first tag for the list of tags, and the end user for the user. LiteLLM adds tags of its own."""
+def prepare_calls(table: Table) -> Table:
+    """The table of calls with its counts, the first tag for the list of them (LiteLLM adds its own), the end user for the user."""
     changed: dict[str, Column] = {}
     tags, name = json_of(table, "request_tags"), find(table, ["request_tags"])
     if tags is not None and name is not None:
@@ -124,7 +125,7 @@ def with_tag_and_user(table: Table) -> Table:
     user = find(table, ["user"])
     if user is not None and find(table, ["end_user"]) is not None:
         changed[user] = ibis.coalesce(text(table, "end_user"), text(table, "user"))
-    return table.mutate(**changed)
+    return with_counts(table.mutate(**changed), ("metadata",), COUNTS)
 
 
 def is_spend_log(document: Document) -> bool:
@@ -136,7 +137,7 @@ def spend_log_rows(document: Document) -> Iterator[Document]:
     """Rows of a document, `metadata` cut down to its counts and status, the tags to the first."""
     for item in items_of(document):
         row, metadata = scalars(item, LITELLM_SPENDLOGS.columns), item.get("metadata")
-        row["metadata"] = pruned(metadata, (*READ, *WRITE, *WRITE_1H, *REASONING))
+        row["metadata"] = pruned(metadata, [path for paths in COUNTS.values() for path in paths])
         words, tags = object_of(metadata), object_of(item.get("request_tags"))
         if isinstance(words, dict) and words.get("status") == FAILED:
             row["metadata"]["status"] = FAILED
@@ -146,7 +147,7 @@ def spend_log_rows(document: Document) -> Iterator[Document]:
 
 LITELLM_SPENDLOGS: Final = Format(
     name="litellm-spendlogs", title="LiteLLM spend logs", grain="call", needs=CALL_NEEDS, uses=CALL_USES, fields=call_fields,
-    prepare=with_tag_and_user, recognises=is_spend_log, flatten=spend_log_rows,
+    prepare=prepare_calls, recognises=is_spend_log, flatten=spend_log_rows,
     groups={"tag": "request_tags", "key": "api_key", "user": "user", "project": "team_id"},
 )  # fmt: skip
 

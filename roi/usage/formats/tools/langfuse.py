@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from roi.usage.formats.json_counts import Path, has_keys, items_of, json_of, largest_of, pruned, scalars
+from roi.usage.formats.json_counts import Path, has_keys, items_of, pruned, scalars, with_counts
 from roi.usage.read.columns import real, text, utc
 from roi.usage.read.lazy_ibis import Table, ibis
 from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
@@ -39,13 +39,10 @@ MODELS: Final = ("provided_model_name", "providedmodelname", "model")
 COSTS: Final = ("total_cost", "calculatedtotalcost", "totalcost")
 
 
-def with_counts(raw: Table) -> Table:
-    """The observations with a column for each count of usage_details.
-
-    They are a view, so that SQL names a count where it is used again, and does not repeat how it is parsed.
-    """
-    details = json_of(raw, "usage_details", "usagedetails")
-    return raw.mutate(**{f"n_{what}": largest_of(details, [(key,) for key in keys]) for what, keys in COUNTS.items()}).view()
+def prepare(raw: Table) -> Table:
+    """The observations with a column for each count of usage_details."""
+    counts = {f"n_{what}": [(key,) for key in keys] for what, keys in COUNTS.items()}
+    return with_counts(raw, ("usage_details", "usagedetails"), counts)
 
 
 def fields(table: Table, options: FileOptions) -> Fields:
@@ -101,7 +98,7 @@ LANGFUSE: Final = Format(
     name="langfuse", title="Langfuse observations", grain="call",
     needs=frozenset({"type", "start_time", "usage_details"}),
     uses=("id", "provided_model_name", "model", "level", "total_cost", "prompt_name", "environment", "user_id", "project_id"),
-    fields=fields, prepare=with_counts, recognises=is_blob, flatten=observation_rows,
+    fields=fields, prepare=prepare, recognises=is_blob, flatten=observation_rows,
     groups={"prompt": "prompt_name", "tag": "environment", "user": "user_id", "project": "project_id"},
 )  # fmt: skip
 

@@ -83,7 +83,10 @@ def find_copies(raws: Sequence[RawTable], engine: DuckDB, name: str) -> Copies |
         unread.notes.append(f"{len(files)} files are too large together to look for rows that stand in two of them")
         return None
     shared = frozenset.intersection(*(frozenset(c.lower() for c in raw.table.columns if c != FILE) for raw in raws))
-    by_file = readably(lambda: _keys(raws, shared, engine, name), engine, raws)
+    keys = [raw.table.select(key=_key(raw.table, shared), file=raw.table[FILE]) for raw in raws]
+    every = keys[0] if len(keys) == 1 else ibis.union(*keys)
+    counted = every.group_by(["key", "file"]).aggregate(rows=every.count())  # how often each row stands in each file
+    by_file = readably(lambda: engine.create_table(name, counted, temp=True), engine, raws)
     pairs = _lost(by_file)
     if raws[0].found[0].format.grain == "call" and not shared & IDS:
         whole = by_file.group_by("file").aggregate(rows=by_file.rows.sum())
@@ -103,15 +106,8 @@ def _sum(column: Column, engine: DuckDB) -> int:
     return int(engine.to_pyarrow(column.sum()).as_py() or 0)
 
 
-def _keys(raws: Sequence[RawTable], shared: frozenset[str], engine: DuckDB, name: str) -> Table:
-    """(key, file, rows): how often each row stands in each file."""
-    keys = [raw.table.select(key=_key(raw.table, shared), file=raw.table[FILE]) for raw in raws]
-    every = keys[0] if len(keys) == 1 else ibis.union(*keys)
-    return engine.create_table(name, every.group_by(["key", "file"]).aggregate(rows=every.count()), temp=True)
-
-
 def _lost(by_file: Table) -> Table:
-    """(key, file, rows) of the rows that count in another file."""
+    """(key, file, rows) of the rows that count in another file, out of how often each row stands in each file."""
     several = by_file.group_by("key").having(by_file.count() > 1).aggregate(files=by_file.count())
     sizes = by_file.group_by("file").aggregate(size=by_file.rows.sum())
     both = by_file.semi_join(several, "key").inner_join(sizes, "file")

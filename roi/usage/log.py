@@ -13,7 +13,7 @@ from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, read_raw, readably, rejected
 from roi.usage.read.record import COLUMNS, Document, FileOptions, Format
-from roi.usage.read.sniff import opened, read_head, sniff
+from roi.usage.read.sniff import DAMAGED_GZIP, opened, sniff
 from roi.usage.read.text_rows import document_rows, first_object, read_document
 
 
@@ -131,12 +131,12 @@ def _says_nothing(page: Document) -> bool:
 def _cut_short(file: SourceFile) -> bool:
     """True where a gzip ends before its end: DuckDB would refuse all of it."""
     with opened(file) as stream:
-        while True:
-            head, whole = read_head(stream, 1 << 24)
-            if whole:
-                return False
-            if len(head) < 1 << 24:
-                return True
+        try:
+            while stream.read(1 << 24):
+                pass
+        except DAMAGED_GZIP:
+            return True
+    return False
 
 
 def _source(found: SniffedFile) -> tuple[str, tuple[str, ...]]:

@@ -60,24 +60,21 @@ def generic_format(options: FileOptions, header: tuple[str, ...]) -> Format | No
 
 def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Fields:
     """What rows of a table say whose `columns` say what is what."""
-    def name(what: str) -> str:
-        return columns.get(what, "")
-
-    read, written = count(table, name("cached")), count(table, name("cache_write"))
-    given = ambiguous_input(whole(table, name("input")), read, written, options)
+    at = {what: columns.get(what, "") for what in NAMES}
+    given = ambiguous_input(whole(table, at["input"]), count(table, at["cached"]), count(table, at["cache_write"]), options)
     # not filled where nothing is said: DuckDB keeps a dictionary through lower and nullif, and loses it in coalesce
-    model: Column | str = text(table, name("model")) if "model" in columns else options.model or NO_MODEL
-    provider: Column | str | None = text(table, name("provider")).lower() if "provider" in columns else options.provider
+    model: Column | str = text(table, at["model"]) if "model" in columns else options.model or NO_MODEL
+    provider: Column | str | None = text(table, at["provider"]).lower() if "provider" in columns else options.provider
     if "model" in columns and options.model:
-        model = text(table, name("model")).fill_null(options.model)
+        model = text(table, at["model"]).fill_null(options.model)
     if "provider" in columns and options.provider:
-        provider = text(table, name("provider")).lower().fill_null(options.provider)
-    cost = real(table, name("cost")) if "cost" in columns else None
+        provider = text(table, at["provider"]).lower().fill_null(options.provider)
+    cost = real(table, at["cost"]) if "cost" in columns else None
     if cost is not None:
-        given["reasons"] += ((text(table, name("cost")).notnull() & cost.isnull(), UNREAD_COST),)
-    requests = whole(table, name("requests")) if "requests" in columns else None if "until" in columns else 1
+        given["reasons"] += ((text(table, at["cost"]).notnull() & cost.isnull(), UNREAD_COST),)
+    requests = whole(table, at["requests"]) if "requests" in columns else None if "until" in columns else 1
     return Fields(
-        at_us=instant(table, name("time")), until_us=instant(table, name("until")) if "until" in columns else None,
-        provider=provider, model=model, output=whole(table, name("output")), requests=requests,
-        batch=flag(table, name("batch")), cost_usd=cost, **given,
+        at_us=instant(table, at["time"]), until_us=instant(table, at["until"]) if "until" in columns else None,
+        provider=provider, model=model, output=whole(table, at["output"]), requests=requests,
+        batch=flag(table, at["batch"]), cost_usd=cost, **given,
     )  # fmt: skip

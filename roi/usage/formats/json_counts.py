@@ -21,7 +21,7 @@ Path = tuple[str, ...]
 
 def json_of(table: Table, *names: str) -> Column | None:
     """The first of the named columns as JSON, null where the cell holds none; None where there is no such column."""
-    found = find(table, names)
+    found = find(table, *names)
     if found is None:
         return None
     column = table[found]
@@ -94,12 +94,18 @@ def items_of(document: Document) -> Iterator[Document]:
         yield document
 
 
+def nested(document: Document, name: str) -> Document:
+    """The object under a key; an empty one where something else is there."""
+    inner = document.get(name)
+    return inner if isinstance(inner, dict) else {}
+
+
 def scalars(item: Document, columns: frozenset[str]) -> Document:
     """The item's values under these names (in lower case), objects and lists left out."""
     return {key: value for key, value in item.items() if key.lower() in columns and not isinstance(value, dict | list)}
 
 
-def has_keys(document: Mapping[str, object], keys: frozenset[str]) -> bool:
+def has_keys(keys: frozenset[str], document: Document) -> bool:
     """True where the document, or the first object of its page, has these keys (in lower case) in any case."""
-    first = next(items_of(dict(document)), {})
+    first = next(items_of(document), {})
     return keys <= {key.lower() for key in first}

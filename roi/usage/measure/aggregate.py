@@ -35,13 +35,13 @@ EDGES: Final = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 51
 number of edges that it exceeds, so that calls of one class pay one tier, whatever the model."""
 
 MOST_GROUPS: Final = 200
-"""Groups that are told apart, the largest by tokens; the rest is one line."""
+"""Groups that have sums of their own, the largest by tokens; the rest is one line."""
 
 TYPES: Final = {**COLUMNS, "costed": "boolean", "whole": "boolean"}
 """Of keys; days and size classes are integers."""
 
 KEYS: Final = ("kind", "source", "provider", "model", "batch", "tier", "size_class", "long_context", "costed")
-"""What sums are told apart by, beside the day or the group."""
+"""Columns that sums are made by, beside the day or the group."""
 
 SUMS: Final = (*TOKENS, "cache_write_1h", "reasoning", "perhaps_cached")
 
@@ -61,7 +61,7 @@ class Spend:
     batch: bool
     tier: str | None
     size_class: int | None
-    """Edges that each call exceeds; None for buckets, whose calls are not told apart."""
+    """Edges that each call exceeds; None for buckets, of whose calls only the sum is known."""
     long_context: bool
     costed: bool
     """True where the source reports what the rows cost."""
@@ -89,9 +89,9 @@ def spend_by_day(records: Table, backend: Backend) -> list[Spend]:
 
 
 def spend_by_group(records: Table, backend: Backend, whole: tuple[int, int] | None = None) -> list[Spend]:
-    """The same by group and not by day, rows that count alone; groups beyond the largest MOST_GROUPS left out.
+    """Sums by group in place of the day, of rows that count; groups beyond the largest MOST_GROUPS are left out.
 
-    `whole`: from when to when (microseconds) the log covers days whole; rows outside are told apart.
+    `whole`: from when to when (microseconds) the log covers days whole; rows outside have sums of their own.
     """
     kept = records.filter(records.dropped.isnull() & (records.kind != "cost") & records.group.notnull())
     inside = ibis.literal(True) if whole is None else (kept.at_us >= whole[0]) & (kept.at_us < whole[1])
@@ -207,7 +207,7 @@ def constants(table: Table) -> dict[str, Any]:
 
 
 def _spends(sums: Table, backend: Backend) -> list[Spend]:
-    """In the order of their keys, null first: a database gives them in an order of its own, and not always the same."""
+    """The sums in the order of their keys, null first: a database gives them in an order that is not always the same."""
     keys = [name for name in ("day", "group", *KEYS, "dropped") if name in sums.columns]
     rows = sorted(answer(sums, backend).to_pylist(), key=lambda row: [(row[key] is not None, row[key]) for key in keys])
     return [_spend(row) for row in rows]

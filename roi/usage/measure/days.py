@@ -17,7 +17,7 @@ CUT_SHARE: Final = 0.5
 off: an export of days does not say at what hour it was made."""
 
 CHANCE_BELOW: Final = 1.0
-"""Calls a minute below which the busiest minute is a matter of chance (Poisson), not of demand: the busiest hour is told."""
+"""Calls a minute below which the busiest minute is a matter of chance (Poisson), not of demand: the busiest hour stands in."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def complete_days(rows: Sequence[Spend]) -> Days | None:
         return None
     first_us = min(row.first_us for row in kept if row.first_us is not None)
     last_us = max(row.last_us for row in kept if row.last_us is not None)
-    daily = all(row.kind != "call" for row in kept) and all(_whole_days(row) for row in kept)
+    daily = all(row.kind != "call" and not (row.first_us or 0) % DAY_US and not (row.last_us or 0) % DAY_US for row in kept)
     first, end = first_us // DAY_US, last_us
     last = (end - 1) // DAY_US if all(row.kind != "call" for row in kept) else end // DAY_US
     last = max(last, first)
@@ -77,13 +77,6 @@ def whole_span(days: Days | None, rows: Sequence[Spend]) -> tuple[int, int] | No
 def _clock(micros: int) -> str:
     """Hour and minute, UTC."""
     return f"{micros // HOUR_US % 24:02d}:{micros // (HOUR_US // 60) % 60:02d}"
-
-
-def _whole_days(row: Spend) -> bool:
-    """True for buckets that begin and end at midnight UTC."""
-    assert row.first_us is not None
-    assert row.last_us is not None
-    return row.first_us % DAY_US == 0 and row.last_us % DAY_US == 0
 
 
 def _looks_cut(rows: Sequence[Spend], last: int) -> str:

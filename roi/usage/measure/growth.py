@@ -9,7 +9,7 @@ import numpy as np
 from roi.numerics.student import t95
 
 LEAST_WEEKS: Final = 6
-"""Weeks below which no trend is told: a year is read off a line through a ninth of it, with four degrees of freedom."""
+"""Weeks below which no trend is stated: a year is read off a line through a ninth of it, with four degrees of freedom."""
 
 WEEKS_PER_YEAR: Final = 365.0 / 7.0
 

@@ -1,7 +1,7 @@
-"""Whose workload is told: the model that the user names, the only one, or one with most of what was spent."""
+"""Whose workload is measured: the model that the user names, the only one, or one with most of what was spent."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from roi.errors import UnknownName
@@ -19,8 +19,12 @@ Model = tuple[str | None, str]
 def choose_incumbent(
     priced: Sequence[Priced], groups: Sequence[Priced], named: str | None, task: str | None,
 ) -> tuple[Choice | None, str]:
-    """(whose workload is told, why none is). `named` is a model and `task` a group, where the user says them."""
-    sizes = _sizes(priced)
+    """(whose workload is measured, why none is). `named` is a model and `task` a group, where the user says them.
+
+    Models are compared by what was spent, or by tokens where nothing has a price.
+    """
+    known_price = any(each.usd for each in priced)
+    sizes = _sizes(priced, lambda each: each.usd or 0.0) if known_price else _sizes(priced, _tokens)
     if not sizes:
         return None, "no row counts tokens of a model"
     if named is not None:
@@ -45,23 +49,22 @@ def choose_incumbent(
     return Choice(*model, task), ""
 
 
-def _sizes(priced: Sequence[Priced]) -> dict[Model, float]:
-    """What was spent by provider and model; tokens where nothing has a price."""
-    known = any(each.usd for each in priced)
+def _tokens(each: Priced) -> float:
+    return float(sum(each.spend.tokens[name] for name in TOKENS))
+
+
+def _sizes(rows: Iterable[Priced], size: Callable[[Priced], float]) -> dict[Model, float]:
+    """Sums of a size by provider and model."""
     sizes: dict[Model, float] = defaultdict(float)
-    for each in priced:
+    for each in rows:
         if each.spend.model is not None:
-            size = (each.usd or 0.0) if known else float(sum(each.spend.tokens[name] for name in TOKENS))
-            sizes[each.spend.provider, each.spend.model] += size
+            sizes[each.spend.provider, each.spend.model] += size(each)
     return dict(sizes)
 
 
 def _of_group(name: str, groups: Sequence[Priced]) -> Model | None:
     """The model on which a group runs with MAIN_SHARE of its tokens; None where there is none. Raises UnknownName."""
-    sizes: dict[Model, int] = defaultdict(int)
-    for each in groups:
-        if each.spend.group == name and each.spend.model is not None:
-            sizes[each.spend.provider, each.spend.model] += sum(each.spend.tokens[kind] for kind in TOKENS)
+    sizes = _sizes((each for each in groups if each.spend.group == name), _tokens)
     if not sizes:
         raise UnknownName("--task", name, sorted({each.spend.group or "" for each in groups}), "group")
     main = max(sizes, key=lambda key: sizes[key])

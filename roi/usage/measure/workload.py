@@ -1,8 +1,8 @@
 """The workload of one model (or one task on it), as far as a log settles it; what it cannot tell is listed, not invented."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from roi.catalog.prices.vendors import cache_minimum
 from roi.errors import InputError
@@ -55,7 +55,7 @@ class MeasuredWorkload:
     batch_share: float | None
     """Requests in batch over all."""
     uses_cache: bool
-    missing: tuple[tuple[str, str], ...]
+    missing: tuple[tuple[str, str], ...] = ()
     """(field of the scenario, why the log does not settle it)."""
 
 
@@ -86,14 +86,13 @@ def measure_workload(
                                    total_input / count if count else float("inf"))
     growth = trend(_by_day(rows), days.complete)
     batched = total_requests([row for row in rows if row.batch])
-    return MeasuredWorkload(
+    found = MeasuredWorkload(
         choice=choice, days=days, requests=requests, requests_per_day=per_day,
         input_tokens=total_input / count if count else None, output_tokens=tokens["output"] / count if count else None,
         lengths=lengths, prefix=prefix, shape=shape, growth=growth,
         batch_share=batched / requests if requests and batched is not None else None, uses_cache=tokens["cache_read"] > 0,
-        missing=tuple(_missing(calls=calls, requests=requests, per_day=per_day, days=days, growth=growth,
-                       cached=bool(tokens["cache_read"]), prefix=prefix, shape=shape, batched=bool(batched))),
     )  # fmt: skip
+    return replace(found, missing=tuple(_missing(found, calls=calls, batched=bool(batched))))
 
 
 def shortest_prefix(choice: Choice) -> float:
@@ -122,31 +121,26 @@ def _per_day(rows: Sequence[Spend], days: Days) -> float | None:
     return (sum(row.requests or 0 for row in rows if row.day in whole) / len(whole)) or None
 
 
-def _missing(
-    *, calls: bool, requests: int | None, per_day: float | None, days: Days, growth: Growth | None, cached: bool,
-    prefix: Prefix | None, shape: Shape | None, batched: bool,
-) -> list[tuple[str, str]]:
+def _missing(w: MeasuredWorkload, *, calls: bool, batched: bool) -> Iterator[tuple[str, str]]:
     """(field of the scenario, why the log does not settle it)."""
-    found = []
-    if requests is None and per_day is None:
-        found.append(("requests_per_day", "this export counts tokens, not requests: give --requests-per-day"))
-    elif per_day is None:
-        found.append(("requests_per_day", "no day is covered from midnight to midnight" if not days.complete
-                      else "no request on a day that is covered whole"))
-    if growth is None:
-        weeks = len(days.complete) // 7
+    if w.requests is None and w.requests_per_day is None:
+        yield "requests_per_day", "this export counts tokens, not requests: give --requests-per-day"
+    elif w.requests_per_day is None:
+        yield "requests_per_day", ("no day is covered from midnight to midnight" if not w.days.complete
+                                   else "no request on a day that is covered whole")
+    if w.growth is None:
+        weeks = len(w.days.complete) // 7
         why = "6 are the least for a trend" if weeks < LEAST_WEEKS else "one of them is empty"
-        found.append(("growth_per_year", f"{weeks} whole weeks; {why}"))
+        yield "growth_per_year", f"{weeks} whole weeks; {why}"
     if not calls:
-        found.append(("lengths", "rows are buckets: the mean length is known, not its spread"))
-        found.append(("peak_to_mean", "rows are buckets: give the busiest minute over the mean, or a log of calls"))
-    elif shape is not None and shape.hourly_weights is None:
-        found.append(("hourly_weights", "no day is covered from midnight to midnight"))
-    if not cached:
-        found.append(("shared_prefix_tokens", "nothing was read from a cache, so the log does not show what prompts share"))
-    elif prefix is None:
-        found.append(("shared_prefix_tokens", "cached tokens without a count of requests"))
+        yield "lengths", "rows are buckets: the mean length is known, not its spread"
+        yield "peak_to_mean", "rows are buckets: give the busiest minute over the mean, or a log of calls"
+    elif w.shape is not None and w.shape.hourly_weights is None:
+        yield "hourly_weights", "no day is covered from midnight to midnight"
+    if not w.uses_cache:
+        yield "shared_prefix_tokens", "nothing was read from a cache, so the log does not show what prompts share"
+    elif w.prefix is None:
+        yield "shared_prefix_tokens", "cached tokens without a count of requests"
     if not batched:
-        found.append(("can_wait_share", "how much may wait for a batch price is yours to say"))
-    found.append(("ttft_p95_s, tpot_p95_s", "the SLO is yours to say"))
-    return found
+        yield "can_wait_share", "how much may wait for a batch price is yours to say"
+    yield "ttft_p95_s, tpot_p95_s", "the SLO is yours to say"

@@ -4,7 +4,6 @@ Each function returns an Ibis expression over one column, or a typed null where 
 format's fields read the same on a CSV, a Parquet file and a table of a database. Names match in any case.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 from roi.usage.read.lazy_ibis import Column, Table, ibis
@@ -29,12 +28,7 @@ NO_OFFSET: Final = r"^[0-9-]+[ T][0-9:.]+$"
 DATE: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 
-def has(table: Table, *names: str) -> bool:
-    """True where the table has a column of one of these names."""
-    return find(table, names) is not None
-
-
-def find(table: Table, names: Sequence[str]) -> str | None:
+def find(table: Table, *names: str) -> str | None:
     """The table's own spelling of the first of `names` that it has; None where it has none."""
     own = {column.lower(): column for column in table.columns}
     return next((own[name.lower()] for name in names if name.lower() in own), None)
@@ -42,7 +36,7 @@ def find(table: Table, names: Sequence[str]) -> str | None:
 
 def text(table: Table, *names: str) -> Column:
     """The first of the named columns as text, empty cells as null."""
-    found = find(table, names)
+    found = find(table, *names)
     if found is None:
         return ibis.null("string")
     column = table[found]
@@ -51,7 +45,7 @@ def text(table: Table, *names: str) -> Column:
 
 def whole(table: Table, *names: str) -> Column:
     """The first of the named columns as int64; null where the cell is no whole number, or there is no such column."""
-    found = find(table, names)
+    found = find(table, *names)
     if found is None:
         return ibis.null("int64")
     if table[found].type().is_integer():
@@ -63,7 +57,7 @@ def whole(table: Table, *names: str) -> Column:
 
 def count(table: Table, *names: str) -> Column:
     """The same, but 0 where the cell is empty or the column absent; text that is no number stays null."""
-    found = find(table, names)
+    found = find(table, *names)
     if found is None:
         return ibis.literal(0, "int64")
     empty = text(table, found).isnull() if table[found].type().is_string() else table[found].isnull()
@@ -72,7 +66,7 @@ def count(table: Table, *names: str) -> Column:
 
 def real(table: Table, *names: str) -> Column:
     """The first of the named columns as float64; null where the cell is no number, or there is no such column."""
-    found = find(table, names)
+    found = find(table, *names)
     if found is None:
         return ibis.null("float64")
     column = table[found]
@@ -82,7 +76,7 @@ def real(table: Table, *names: str) -> Column:
 
 def flag(table: Table, *names: str) -> Column:
     """The first of the named columns as a truth value, false where it is absent, empty or another word than true, 1, yes."""
-    found = find(table, names)
+    found = find(table, *names)
     if found is None:
         return ibis.literal(False)
     if table[found].type().is_boolean():
@@ -96,7 +90,7 @@ def instant(table: Table, *names: str) -> Column:
     ISO 8601 with or without an offset (without one: the connection's time zone), or a number of seconds, milliseconds,
     microseconds or nanoseconds since 1970. A column of dates is midnight UTC.
     """
-    found = find(table, names)
+    found = find(table, *names)
     if found is None:
         return ibis.null("int64")
     column = table[found]
@@ -113,7 +107,7 @@ def instant(table: Table, *names: str) -> Column:
 
 def utc(table: Table, *names: str) -> Column:
     """The same; but a time without an offset is UTC whatever the connection's time zone."""
-    found = find(table, names)
+    found = find(table, *names)
     if found is None or not table[found].type().is_string():
         return instant(table, *names)
     words = table[found].strip()

@@ -154,7 +154,7 @@ class Format:
 
         Only the format's own kinds can be asked for, so that no column of prompts is read; InputError with what there is.
         """
-        there = {kind: name for kind, name in self.groups.items() if find(raw, [name])}
+        there = {kind: name for kind, name in self.groups.items() if find(raw, name)}
         kind = options.group_by if options.group_by is not None else next(iter(there), "model")
         if kind == "model":
             return None  # the record has it

@@ -142,7 +142,7 @@ def read_document(file: SourceFile, shape: Shape) -> object:
 
 
 def first_object(document: object, shown: str) -> Document:
-    """What tells the format of a document: itself, or the first object of a list."""
+    """The object by which the format is known: the document itself, or the first of a list."""
     found = next((item for item in document if isinstance(item, dict)), None) if isinstance(document, list) else document
     if not isinstance(found, dict):
         raise InputError(f"{shown}: JSON, but no object")

@@ -13,7 +13,7 @@ from functools import reduce
 from operator import or_
 from typing import Final
 
-from roi.usage.formats.json_counts import object_of
+from roi.usage.formats.json_counts import nested, object_of
 from roi.usage.read.columns import count, instant, text, whole
 from roi.usage.read.lazy_ibis import Column, Table
 from roi.usage.read.record import Document, Fields, FileOptions, Format
@@ -58,11 +58,8 @@ def entry_rows(document: Document) -> Iterator[Document]:
     for entry in _entries(document):
         row = {name: entry.get(name) for name in TAKEN}
         for part, names in COUNTS.items():
-            held = entry.get(part)
-            row |= {name: held.get(name) for name in names} if isinstance(held, dict) else {}
-        identity = entry.get("identity")
-        row["caller"] = _caller(identity.get("arn")) if isinstance(identity, dict) else None
-        yield row
+            row |= {name: nested(entry, part).get(name) for name in names}
+        yield row | {"caller": _caller(nested(entry, "identity").get("arn"))}
 
 
 def _entries(document: Document) -> Iterator[Document]:

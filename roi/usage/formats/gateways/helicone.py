@@ -49,7 +49,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
 
 def in_utc(table: Table) -> Table:
     """The table, with a Z behind times without a zone: ClickHouse writes UTC without saying so."""
-    name = find(table, ["request_created_at"])
+    name = find(table, "request_created_at")
     if name is None or not table[name].type().is_string():
         return table
     words = text(table, name)

@@ -15,6 +15,7 @@ Source: BerriAI/litellm, proxy/spend_tracking and proxy/db (2026-10).
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 from roi.catalog.prices.api_prices import ALIASES
@@ -115,26 +116,21 @@ def day_fields(table: Table, options: FileOptions) -> Fields:
 
 
 def prepare_calls(table: Table) -> Table:
-    """The table of calls with its counts, the first tag for the list of them (LiteLLM adds its own), the end user for the user."""
+    """The calls with their counts, the first tag for the list of tags (LiteLLM adds its own), the end user for the user."""
     changed: dict[str, Column] = {}
-    tags, name = json_of(table, "request_tags"), find(table, ["request_tags"])
+    tags, name = json_of(table, "request_tags"), find(table, "request_tags")
     if tags is not None and name is not None:
         first = tags[0].str
         own = first.startswith("User-Agent:") | first.startswith("Credential:")
         changed[name] = own.ifelse(ibis.null("string"), first)
-    user = find(table, ["user"])
-    if user is not None and find(table, ["end_user"]) is not None:
+    user = find(table, "user")
+    if user is not None and find(table, "end_user"):
         changed[user] = ibis.coalesce(text(table, "end_user"), text(table, "user"))
     return with_counts(table.mutate(**changed), ("metadata",), COUNTS)
 
 
-def is_spend_log(document: Document) -> bool:
-    """True for a row of the table, or a page of /spend/logs."""
-    return has_keys(document, CALL_NEEDS)
-
-
 def spend_log_rows(document: Document) -> Iterator[Document]:
-    """Rows of a document, `metadata` cut down to its counts and status, the tags to the first."""
+    """Rows of a row, or of a page of /spend/logs: `metadata` cut down to its counts and status, the tags to the first."""
     for item in items_of(document):
         row, metadata = scalars(item, LITELLM_SPENDLOGS.columns), item.get("metadata")
         row["metadata"] = pruned(metadata, [path for paths in COUNTS.values() for path in paths])
@@ -147,7 +143,7 @@ def spend_log_rows(document: Document) -> Iterator[Document]:
 
 LITELLM_SPENDLOGS: Final = Format(
     name="litellm-spendlogs", title="LiteLLM spend logs", grain="call", needs=CALL_NEEDS, uses=CALL_USES, fields=call_fields,
-    prepare=prepare_calls, recognises=is_spend_log, flatten=spend_log_rows,
+    prepare=prepare_calls, recognises=partial(has_keys, CALL_NEEDS), flatten=spend_log_rows,
     groups={"tag": "request_tags", "key": "api_key", "user": "user", "project": "team_id"},
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ reference, activity (2026-10); the CSV's columns as exported.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 from roi.usage.formats.json_counts import has_keys, items_of, scalars
@@ -53,16 +54,13 @@ def api_fields(table: Table, _: FileOptions) -> Fields:
     )  # fmt: skip
 
 
-def is_activity(document: Document) -> bool:
-    """True for a page of /api/v1/activity, or one of its items."""
-    return has_keys(document, OPENROUTER_API.needs)
-
-
 def activity_rows(document: Document) -> Iterator[Document]:
-    """The items of a page."""
+    """The items of a page of /api/v1/activity, or one of them."""
     for item in items_of(document):
         yield scalars(item, OPENROUTER_API.columns)
 
+
+API_NEEDS: Final = frozenset({"date", "model_permaslug", "usage", "requests", "prompt_tokens", "completion_tokens"})
 
 OPENROUTER_CSV: Final = Format(
     name="openrouter-csv", title="OpenRouter activity CSV", grain="call",
@@ -73,8 +71,7 @@ OPENROUTER_CSV: Final = Format(
 )  # fmt: skip
 
 OPENROUTER_API: Final = Format(
-    name="openrouter-api", title="OpenRouter Activity API", grain="bucket",
-    needs=frozenset({"date", "model_permaslug", "usage", "requests", "prompt_tokens", "completion_tokens"}),
+    name="openrouter-api", title="OpenRouter Activity API", grain="bucket", needs=API_NEEDS,
     uses=("model", "endpoint_id", "byok_usage_inference", "reasoning_tokens"), fields=api_fields,
-    recognises=is_activity, flatten=activity_rows,
+    recognises=partial(has_keys, API_NEEDS), flatten=activity_rows,
 )  # fmt: skip

@@ -12,8 +12,8 @@ from functools import reduce
 from operator import and_
 from typing import Final
 
-from roi.usage.read.columns import count, has, instant, text, whole
-from roi.usage.read.lazy_ibis import Column, Table
+from roi.usage.read.columns import count, find, instant, text, whole
+from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import Fields, FileOptions, Format
 
 WRITTEN: Final = "input (w/ cache write)"
@@ -33,19 +33,15 @@ def fields(table: Table, options: FileOptions) -> Fields:
     failed = kind.startswith("errored") | kind.startswith("aborted")
     empty = reduce(and_, [text(table, name).isnull() for name in COUNTS])
     reasons = [(failed.fill_null(False), FAILED), ((kind == "user api key").fill_null(False), OWN_KEY), (empty, EMPTY)]
-    if has(table, "total tokens"):
+    if find(table, "total tokens"):
         other = whole(table, "total tokens") != written + uncached + read + output
         reasons.append((other.fill_null(False), OTHER_TOTAL))
+    cost = text(table, "cost").replace("$", "").replace(",", "").strip().try_cast("float64")  # null where it is a word
     return Fields(
         at_us=instant(table, "date"), provider="cursor", model=text(table, "model").fill_null(options.model or ""),
-        uncached_input=uncached, cache_read=read, cache_write=written, output=output, cost_usd=_amount(table),
+        uncached_input=uncached, cache_read=read, cache_write=written, output=output, cost_usd=cost,
         reasons=reasons,
     )  # fmt: skip
-
-
-def _amount(table: Table) -> Column:
-    """Dollars of the Cost column, with or without a sign; null where it is a word."""
-    return text(table, "cost").replace("$", "").replace(",", "").strip().try_cast("float64")
 
 
 CURSOR_CSV: Final = Format(

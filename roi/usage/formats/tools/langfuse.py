@@ -10,6 +10,7 @@ ingestion types (2026-10).
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from roi.usage.formats.json_counts import Path, has_keys, items_of, pruned, scalars, with_counts
@@ -74,16 +75,6 @@ def fields(table: Table, options: FileOptions) -> Fields:
     )  # fmt: skip
 
 
-def is_blob(document: Document) -> bool:
-    """True for an observation of the blob storage export."""
-    return has_keys(document, LANGFUSE.needs)
-
-
-def is_ui(document: Document) -> bool:
-    """True for an observation of the UI's export, or a page of the API."""
-    return has_keys(document, LANGFUSE_UI.needs)
-
-
 def observation_rows(document: Document) -> Iterator[Document]:
     """Rows of a document, usage_details cut down to its counts."""
     for item in items_of(document):
@@ -94,18 +85,20 @@ def observation_rows(document: Document) -> Iterator[Document]:
         yield row
 
 
+NEEDS: Final = frozenset({"type", "start_time", "usage_details"})
+UI_NEEDS: Final = frozenset({"type", "starttime", "usagedetails"})
+
 LANGFUSE: Final = Format(
-    name="langfuse", title="Langfuse observations", grain="call",
-    needs=frozenset({"type", "start_time", "usage_details"}),
+    name="langfuse", title="Langfuse observations", grain="call", needs=NEEDS,
     uses=("id", "provided_model_name", "model", "level", "total_cost", "prompt_name", "environment", "user_id", "project_id"),
-    fields=fields, prepare=prepare, recognises=is_blob, flatten=observation_rows,
+    fields=fields, prepare=prepare, recognises=partial(has_keys, NEEDS), flatten=observation_rows,
     groups={"prompt": "prompt_name", "tag": "environment", "user": "user_id", "project": "project_id"},
 )  # fmt: skip
 
 LANGFUSE_UI: Final = replace(
-    LANGFUSE, name="langfuse-ui", title="Langfuse observations of the UI or API",
-    needs=frozenset({"type", "starttime", "usagedetails"}),
+    LANGFUSE, name="langfuse-ui", title="Langfuse observations of the UI or API", needs=UI_NEEDS,
     uses=("id", "providedmodelname", "model", "level", "calculatedtotalcost", "totalcost", "promptname", "environment",
           "userid", "projectid"),
-    recognises=is_ui, groups={"prompt": "promptname", "tag": "environment", "user": "userid", "project": "projectid"},
+    recognises=partial(has_keys, UI_NEEDS),
+    groups={"prompt": "promptname", "tag": "environment", "user": "userid", "project": "projectid"},
 )  # fmt: skip

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from roi.usage.formats.clouds.bedrock import without_arn
+from roi.usage.formats.json_counts import nested
+from roi.usage.formats.vendors.openai import STANDARD
 from roi.usage.read.columns import count, instant, text, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 from roi.usage.read.record import OVER, Document, Fields, FileOptions, Format
@@ -58,8 +60,6 @@ PROVIDERS: Final = {
     "gcp.vertex_ai": "google", "google_genai": "google", "mistral_ai": "mistral", "moonshot_ai": "moonshotai", "x_ai": "x-ai",
 }  # fmt: skip
 """The convention's words for providers that genai-prices spells otherwise."""
-
-STANDARD: Final = ("default", "standard", "auto")
 
 NO_CALL: Final = "a span of no model"
 EMBEDDINGS: Final = "embeddings"
@@ -125,7 +125,7 @@ def span_rows(document: Document) -> Iterator[Document]:
     if not groups:
         yield _row(document, _mapping(document, "resource").get("service.name"))
     for group in groups:
-        service = _value(_mapping(_objects([group.get("resource")]), "attributes").get("service.name"))
+        service = _value(_mapping(nested(group, "resource"), "attributes").get("service.name"))
         for scope in _list(group, "scopeSpans", "scope_spans", "instrumentationLibrarySpans"):
             for span in _list(scope, "spans"):
                 yield _row(span, service)
@@ -133,7 +133,7 @@ def span_rows(document: Document) -> Iterator[Document]:
 
 def _row(span: Document, service: object) -> Document:
     attributes = _mapping(span, "attributes")
-    context = _objects([span.get("context")])
+    context = nested(span, "context")
     trace = _first(span, "trace") or _first(context, "trace")
     own, parent = _first(span, "span") or _first(context, "span"), _first(span, "parent")
     row = {column: next((_value(attributes[name]) for name in (column, *OLDER.get(what, ())) if name in attributes), None)
@@ -188,10 +188,6 @@ def _list(holder: Document, *names: str) -> list[Document]:
 
 def _first(holder: Document, what: str) -> Any:  # Any: JSON as it was parsed
     return next((holder[name] for name in NAMES[what] if holder.get(name) not in (None, "")), None)
-
-
-def _objects(held: list[object]) -> Document:
-    return next((each for each in held if isinstance(each, dict)), {})
 
 
 OTEL_GENAI: Final = Format(

@@ -17,11 +17,12 @@ exports that users published between March and September 2026.
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
-from roi.usage.formats.vendors.pages import NO_TOKENS, OTHER_CURRENCY, buckets, nested, result_rows
+from roi.usage.formats.json_counts import nested
+from roi.usage.formats.vendors.pages import NO_TOKENS, OTHER_CURRENCY, buckets, result_rows
 from roi.usage.read.columns import DAY_US, count, instant, real, text, whole
-from roi.usage.read.lazy_ibis import Column, Table, ibis
+from roi.usage.read.lazy_ibis import Table, ibis
 from roi.usage.read.record import EMPTY_BUCKET, Document, Fields, FileOptions, Format
 
 STANDARD: Final = ("standard", "batch")
@@ -65,8 +66,7 @@ def csv_fields(table: Table, options: FileOptions) -> Fields:
         model=model.fill_null(options.model) if options.model else model,
         uncached_input=whole(table, "usage_input_tokens_no_cache"), cache_read=count(table, CSV_READ),
         cache_write=count(table, CSV_WRITE_5M) + written_1h + count(table, CSV_WRITE), cache_write_1h=written_1h,
-        output=whole(table, "usage_output_tokens"), requests=None,
-        batch=is_batch(table, "usage_type"), tier=tier(table, "usage_type"), long_context=above_edge(table),
+        output=whole(table, "usage_output_tokens"), requests=None, **kind_of_use(table, "usage_type"),
     )  # fmt: skip
 
 
@@ -79,8 +79,7 @@ def usage_fields(table: Table, options: FileOptions) -> Fields:
         model=model.fill_null(options.model) if options.model else model,
         uncached_input=whole(table, "uncached_input_tokens"), cache_read=count(table, "cache_read_input_tokens"),
         cache_write=count(table, WRITE_5M) + written_1h, cache_write_1h=written_1h, output=whole(table, "output_tokens"),
-        requests=None, batch=is_batch(table, "service_tier"), tier=tier(table, "service_tier"),
-        long_context=above_edge(table),
+        requests=None, **kind_of_use(table, "service_tier"),
         reasons=((empty, EMPTY_BUCKET), *(() if options.model else ((model.isnull(), UNGROUPED),))),
     )  # fmt: skip
 
@@ -91,30 +90,25 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
     empty = text(table, "amount").isnull() & text(table, "currency").isnull()
     return Fields(
         at_us=instant(table, "starting_at"), until_us=instant(table, "ending_at"), provider="anthropic",
-        model=text(table, "model"), uncached_input=0, output=0, requests=None,
-        batch=is_batch(table, "service_tier"), tier=tier(table, "service_tier"), long_context=above_edge(table),
+        model=text(table, "model"), uncached_input=0, output=0, requests=None, **kind_of_use(table, "service_tier"),
         cost_usd=real(table, "amount") / CENTS_PER_DOLLAR,
         reasons=((empty, EMPTY_BUCKET), (text(table, "currency").upper().fill_null("") != "USD", OTHER_CURRENCY),
                  (~of_tokens, NO_TOKENS)),
     )  # fmt: skip
 
 
-def is_batch(table: Table, column: str) -> Column:
-    """True where the kind of use is batch; false too where it is not stated."""
-    return (text(table, column).lower() == "batch").fill_null(False)
+def kind_of_use(table: Table, column: str) -> dict[str, Any]:  # Any: values of Fields
+    """The Fields that change the price: batch, the tier of a row that is not at the list price, and a long context.
 
-
-def tier(table: Table, column: str) -> Column:
-    """The word of a row that is not at the list price: fast, where it is both, before its service tier."""
-    service = text(table, column).lower()
-    return ibis.ifelse((text(table, "speed").lower() == "fast").fill_null(False), "fast",
-                       service.isin(STANDARD).ifelse(None, service))
-
-
-def above_edge(table: Table) -> Column:
-    """True for the window above 200,000 tokens: `200k-1M` in the API; the console writes its windows with ≤ and >."""
-    window = text(table, "context_window").lower()
-    return (window.contains("1m") | window.startswith(">")).fill_null(False)
+    Fast comes before a service tier. The window above 200,000 tokens is `200k-1M` in the API; the console writes ≤ and >.
+    """
+    kind, window = text(table, column).lower(), text(table, "context_window").lower()
+    fast = (text(table, "speed").lower() == "fast").fill_null(False)
+    return {
+        "batch": (kind == "batch").fill_null(False),
+        "tier": ibis.ifelse(fast, "fast", kind.isin(STANDARD).ifelse(None, kind)),
+        "long_context": (window.contains("1m") | window.startswith(">")).fill_null(False),
+    }
 
 
 def is_usage(document: Document) -> bool:

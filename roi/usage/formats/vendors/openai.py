@@ -19,18 +19,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from roi.usage.formats.vendors.pages import NO_TOKENS, OTHER_CURRENCY, buckets, nested, result_rows
-from roi.usage.read.columns import count, flag, has, instant, real, text, whole
+from roi.usage.formats.json_counts import nested
+from roi.usage.formats.vendors.pages import NO_TOKENS, OTHER_CURRENCY, buckets, result_rows
+from roi.usage.read.columns import count, find, flag, instant, real, text, whole
 from roi.usage.read.lazy_ibis import Table
-from roi.usage.read.record import (
-    CACHED_ABOVE_INPUT,
-    EMPTY_BUCKET,
-    UNREADABLE_COUNT,
-    Document,
-    Fields,
-    FileOptions,
-    Format,
-)
+from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, UNREADABLE_COUNT, Document, Fields, FileOptions, Format
 
 STANDARD: Final = ("default", "standard", "auto")
 """Tiers at the list price."""
@@ -60,7 +53,7 @@ def usage_fields(table: Table, options: FileOptions) -> Fields:
     written = text(table, WRITES[0]).isnull().ifelse(parts, count(table, WRITES[0]))
     left = total - read - written
     uncached = left
-    if has(table, "input_uncached_tokens"):
+    if find(table, "input_uncached_tokens"):
         uncached = text(table, "input_uncached_tokens").isnull().ifelse(left, whole(table, "input_uncached_tokens"))
     empty = text(table, "input_tokens").isnull() & text(table, "num_model_requests").isnull()
     tier = text(table, "service_tier").lower()

@@ -26,9 +26,3 @@ def result_rows(document: Document, *times: str) -> Iterator[tuple[Document, Doc
     for when, results in buckets(document, *times):
         for result in results or [{}]:
             yield when, result
-
-
-def nested(result: Document, name: str) -> Document:
-    """The object inside a result; an empty one where it is something else."""
-    inner = result.get(name)
-    return inner if isinstance(inner, dict) else {}

@@ -39,27 +39,26 @@ def complete_days(rows: Sequence[Spend]) -> Days | None:
     Calls and buckets shorter than a day: an edge day counts where something lies in its first (last) hour. Buckets of a day
     or more: every day they span, but a last day that looks cut off.
     """
-    kept = [row for row in rows if row.first_us is not None and row.last_us is not None]
-    if not kept:
+    timed = [(row, row.first_us, row.last_us) for row in rows if row.first_us is not None and row.last_us is not None]
+    if not timed:
         return None
-    first_us = min(row.first_us for row in kept if row.first_us is not None)
-    last_us = max(row.last_us for row in kept if row.last_us is not None)
-    daily = all(row.kind != "call" and not (row.first_us or 0) % DAY_US and not (row.last_us or 0) % DAY_US for row in kept)
-    first, end = first_us // DAY_US, last_us
-    last = (end - 1) // DAY_US if all(row.kind != "call" for row in kept) else end // DAY_US
-    last = max(last, first)
-    if daily and max((row.last_us or 0) - (row.first_us or 0) for row in kept) == 0:
+    kept, spans = [row for row, _, _ in timed], [(a, b) for _, a, b in timed]
+    calls = any(row.kind == "call" for row in kept)
+    daily = not calls and all(a % DAY_US == 0 and b % DAY_US == 0 for a, b in spans)
+    start, end = min(a for a, _ in spans), max(b for _, b in spans)
+    first = start // DAY_US
+    last = max((end if calls else end - 1) // DAY_US, first)
+    if daily and max(b - a for a, b in spans) == 0:
         last = max(row.day or first for row in kept)
     left_out: list[tuple[int, str]] = []
     if daily:
-        cut = _looks_cut(kept, last)
-        left_out = [(last, cut)] if cut else []
+        left_out = [(last, cut)] if (cut := _looks_cut(kept, last)) else []
     else:
-        late, early = first_us - first * DAY_US >= HOUR_US, (last + 1) * DAY_US - end > HOUR_US
+        late, early = start - first * DAY_US >= HOUR_US, (last + 1) * DAY_US - end > HOUR_US
         if first == last and (late or early):
-            left_out.append((first, f"is covered from {_clock(first_us)} to {_clock(end)} alone"))
+            left_out.append((first, f"is covered from {_clock(start)} to {_clock(end)} alone"))
         else:
-            left_out += [(first, f"begins at {_clock(first_us)}")] * late + [(last, f"ends at {_clock(end)}")] * early
+            left_out += [(first, f"begins at {_clock(start)}")] * late + [(last, f"ends at {_clock(end)}")] * early
     gone = {day for day, _ in left_out}
     complete = tuple(day for day in range(first, last + 1) if day not in gone)
     return Days(first, last, complete, tuple(left_out))
@@ -125,19 +124,14 @@ def load_shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape | N
     count = len(complete) * 1440 if whole else int(minutes[-1] - minutes[0] + 1)
     mean = float(calls.sum()) / count
     hours = _whole_hours(minutes, calls, whole=whole)
+    by_hour = np.bincount(minutes // 60 % 24, weights=calls, minlength=24)
     return Shape(
-        hourly_weights=_by_hour(minutes, calls) if whole else None,
+        hourly_weights=tuple((by_hour / by_hour.sum()).tolist()) if whole else None,
         weekday_weights=_by_weekday(minutes, calls, complete) if whole and len(complete) >= 7 else None,
         minute_peak_to_mean=float(calls.max()) / mean,
         hour_peak_to_mean=float(hours.max()) / (mean * 60.0) if hours.size > 1 else None,
         minutes=count, calls_per_minute=mean,
     )  # fmt: skip
-
-
-def _by_hour(minutes: Ints, calls: Ints) -> tuple[float, ...]:
-    """Shares of a mean day, midnight UTC first."""
-    sums = np.bincount(minutes // 60 % 24, weights=calls, minlength=24)
-    return tuple(float(x) for x in sums / sums.sum())
 
 
 def _by_weekday(minutes: Ints, calls: Ints, complete: Sequence[int]) -> tuple[float, ...]:

@@ -15,7 +15,7 @@ from roi.usage.read.database import as_utc, zone_of
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table
 from roi.usage.read.record import Format
-from roi.usage.read.sniff import Shape, opened
+from roi.usage.read.sniff import FileShape, opened
 from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, UnreadRows, line_rows, table_rows
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class SniffedFile:
     """A file, what it is made of, and its format."""
 
     file: SourceFile
-    shape: Shape
+    shape: FileShape
     format: Format
     rows: tuple[Cells, ...] = ()
     """Of a file that is one JSON document; its prompts are gone."""

@@ -45,7 +45,7 @@ LONGEST_FIELD: Final = 1 << 30
 
 
 @dataclass(frozen=True)
-class Shape:
+class FileShape:
     """What the first bytes of a file show."""
 
     kind: Literal["parquet", "table", "json", "lines"]
@@ -63,7 +63,7 @@ class Shape:
     """Names, in lower case, of more than one column."""
 
 
-def sniff(file: SourceFile) -> Shape | None:
+def sniff(file: SourceFile) -> FileShape | None:
     """What the file is; None where it holds nothing, or a header alone. Raises InputError where it is nothing that is read."""
     if file.path is None:
         head, whole, _ = _standard_input()
@@ -159,7 +159,7 @@ class _HeadThenRest(io.RawIOBase):
         return len(part)
 
 
-def _json_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> Shape:
+def _json_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> FileShape:
     """One document a line where the first line is one by itself and more follows; else one document."""
     line, ended, rest = text.partition("\n")
     if not ended and not whole and file.path is not None and text.startswith("{"):
@@ -167,13 +167,13 @@ def _json_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> S
     try:
         first = json.loads(line)
     except (ValueError, RecursionError):
-        return Shape("json", encoding=encoding)
+        return FileShape("json", encoding=encoding)
     if isinstance(first, list):
-        return Shape("json", encoding=encoding)
+        return FileShape("json", encoding=encoding)
     if not isinstance(first, dict):
         raise InputError(f"{file.shown}: line 1 is JSON, but no object")
     alone = not rest.strip() and whole
-    return Shape("json" if alone else "lines", encoding=encoding, first=first)
+    return FileShape("json" if alone else "lines", encoding=encoding, first=first)
 
 
 def _first_line(file: SourceFile, encoding: str) -> str:
@@ -184,7 +184,7 @@ def _first_line(file: SourceFile, encoding: str) -> str:
             return ""
 
 
-def _table_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> Shape | None:
+def _table_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> FileShape | None:
     csv.field_size_limit(LONGEST_FIELD)
     line = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(DELIMITERS, key=line.count)
@@ -200,7 +200,7 @@ def _table_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> 
     regular = "\n" in text and not text[: text.index(line)].strip(" ")
     names = tuple(_told_apart(header))
     twice = frozenset(name.lower() for name, own in zip(header, names, strict=True) if name and name != own)
-    return Shape("table", names, delimiter, encoding, gzipped=is_gzip(file), regular=regular, twice=twice)
+    return FileShape("table", names, delimiter, encoding, gzipped=is_gzip(file), regular=regular, twice=twice)
 
 
 def _told_apart(header: Sequence[str]) -> Iterator[str]:
@@ -211,7 +211,7 @@ def _told_apart(header: Sequence[str]) -> Iterator[str]:
         seen.add(name.lower())
 
 
-def _parquet_shape(file: SourceFile) -> Shape | None:
+def _parquet_shape(file: SourceFile) -> FileShape | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -222,4 +222,4 @@ def _parquet_shape(file: SourceFile) -> Shape | None:
             rows, names = opened_file.metadata.num_rows, opened_file.schema_arrow.names
     except (pa.ArrowException, OSError):
         raise InputError(f"{file.shown}: a damaged Parquet file: its footer cannot be read") from None
-    return Shape("parquet", tuple(names)) if rows else None
+    return FileShape("parquet", tuple(names)) if rows else None

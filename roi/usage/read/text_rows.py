@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from roi.errors import InputError
 from roi.usage.read.files import SourceFile
 from roi.usage.read.record import Document, Format
-from roi.usage.read.sniff import DAMAGED_GZIP, LONGEST_FIELD, Shape, opened
+from roi.usage.read.sniff import DAMAGED_GZIP, LONGEST_FIELD, FileShape, opened
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -49,7 +49,7 @@ class UnreadRows:
             self.where.setdefault(reason, where)
 
 
-def table_rows(file: SourceFile, shape: Shape, form: Format, unread: UnreadRows) -> Iterator[Cells]:
+def table_rows(file: SourceFile, shape: FileShape, form: Format, unread: UnreadRows) -> Iterator[Cells]:
     """Rows of a delimited table, the format's columns alone."""
     csv.field_size_limit(LONGEST_FIELD)
     with opened(file) as stream:
@@ -90,7 +90,7 @@ def _prunes(header: Sequence[str], form: Format) -> bool:
     return form.needs <= {name.lower() for name in next(form.flatten(row), {})}
 
 
-def line_rows(file: SourceFile, shape: Shape, form: Format, unread: UnreadRows) -> Iterator[Cells]:
+def line_rows(file: SourceFile, shape: FileShape, form: Format, unread: UnreadRows) -> Iterator[Cells]:
     """Rows of JSON with one document a line, the format's columns alone."""
     with opened(file) as stream:
         for number, line in enumerate(_lines(stream, file, shape, unread), start=1):
@@ -120,7 +120,7 @@ def document_rows(document: object, form: Format) -> Iterator[Cells]:
                 yield {name.lower(): _cell(value) for name, value in row.items() if name.lower() in form.columns}
 
 
-def read_document(file: SourceFile, shape: Shape) -> object:
+def read_document(file: SourceFile, shape: FileShape) -> object:
     """A file that is one JSON document, parsed; InputError with the line where it is none."""
     with opened(file) as stream:
         try:
@@ -149,7 +149,7 @@ def first_object(document: object, shown: str) -> Document:
     return found
 
 
-def _lines(stream: BinaryIO, file: SourceFile, shape: Shape, unread: UnreadRows) -> Iterator[str]:
+def _lines(stream: BinaryIO, file: SourceFile, shape: FileShape, unread: UnreadRows) -> Iterator[str]:
     """Lines of text; what follows a cut in a gzip is missing, and a last, half line with it."""
     text = io.TextIOWrapper(stream, encoding=shape.encoding, errors="replace", newline="")
     held = None

@@ -16,7 +16,7 @@ from roi.usage.measure.days import Days, complete_days, whole_span
 from roi.usage.measure.incumbent import choose_incumbent
 from roi.usage.measure.pricing import Priced, price_spend
 from roi.usage.measure.reconcile import Reconciliation, reconcile
-from roi.usage.measure.workload import Choice, MeasuredWorkload, measure_workload
+from roi.usage.measure.workload import MeasuredWorkload, measure_workload
 from roi.usage.read.database import local_engine, remote_engine, remote_table
 from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files
@@ -116,7 +116,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> Usage:
     choice, no_workload = choose_incumbent(priced, groups, question.incumbent, question.task)
     workload, rows = None, []
     if choice is not None and days is not None:
-        rows = [row for row in kept if Choice(choice.provider, choice.model).holds(row)]
+        rows = [row for row in kept if (row.provider, row.model) == (choice.provider, choice.model)]
         if choice.group is not None:
             rows = [row for row in spend_by_day(choice.filter(records), backend) if row.kind != "cost"]
         workload = measure_workload(records, backend, rows, days, choice, question.requests_per_day)

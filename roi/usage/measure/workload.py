@@ -24,11 +24,6 @@ class Choice:
     model: str
     group: str | None = None
 
-    def holds(self, row: Spend) -> bool:
-        """True for sums of the model, and of the group where there is one."""
-        same = row.provider == self.provider and row.model == self.model
-        return same and (self.group is None or row.group == self.group)
-
     def filter(self, records: Table) -> Table:
         """The model's (and group's) records that count."""
         found = records.filter(records.dropped.isnull() & (records.model == self.model))

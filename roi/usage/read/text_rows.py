@@ -33,7 +33,7 @@ LARGEST_DOCUMENT: Final = 1 << 28
 
 @dataclass
 class UnreadRows:
-    """Rows that could not be read: by reason how many, and where the first of them is."""
+    """Rows that are left out before they become records: by reason how many, and where the first of them is."""
 
     rows: dict[str, int] = field(default_factory=dict)
     where: dict[str, str] = field(default_factory=dict)

@@ -12,6 +12,14 @@ from roi.usage.read.files import find_files
 from roi.usage.read.record import TOKENS, FileOptions, Format
 
 DATA = Path(__file__).parents[1] / "data" / "usage"
+CANARY = "CANARY-7f3a"
+"""Stands in every fixture where a prompt or an answer would."""
+
+
+def fresh(tmp_path: Path, name: str) -> Path:
+    """A folder for one more reading."""
+    (tmp_path / name).mkdir()
+    return tmp_path / name
 
 
 def records(tmp_path: Path, *files: Path | str, formats: tuple[Format, ...] = FORMATS, zone: str = "UTC",

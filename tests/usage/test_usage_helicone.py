@@ -3,18 +3,11 @@
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from usage_support import DATA, records, totals
+from usage_support import CANARY, DATA, fresh, records, totals
 
 from roi.usage.formats.gateways.helicone import FAILED, FROM_CACHE, HELICONE_CSV, HELICONE_JSON
 
-CANARY = "CANARY-7f3a"
 BOTH = (HELICONE_CSV, HELICONE_JSON)
-
-
-def fresh(tmp_path: Path, name: str) -> Path:
-    """A folder for one more reading."""
-    (tmp_path / name).mkdir()
-    return tmp_path / name
 
 
 def test_csv_rows_count_with_a_model_that_the_user_names(tmp_path: Path) -> None:

@@ -13,13 +13,12 @@ from roi.answers.saved import read_saved, replay
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import CaseError, InputError
 from roi.facts.fact import Basis, Fact
-from roi.report.comparison.comparison_json import comparison_json
-from roi.report.comparison.comparison_markdown import comparison_markdown, render_markdown
+from roi.report.comparison.as_json import comparison_json
+from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.cost_tree import find_option
 from roi.report.comparison.scope import excluded, included
-from roi.report.comparison.story import comparison_text
 from roi.report.layout.blocks import Row, Table
-from roi.report.layout.render_text import render_text, wrap_arithmetic
+from roi.report.layout.render import render_markdown, render_text, wrap_arithmetic
 from roi.report.layout.wording import chance, fact_name, fact_range, figure, money_of, months, percent, requests, usd
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import load_scenario
@@ -275,7 +274,7 @@ def test_control_characters_of_a_file_do_not_reach_the_terminal() -> None:
 
 def test_markdown_holds_the_same_sections_as_the_terminal() -> None:
     c = answer(*BILL)
-    heads = re.findall(r"^## (.*)$", comparison_markdown(c, ("w",)), re.MULTILINE)
+    heads = re.findall(r"^## (.*)$", comparison_text(c, ("w",), form="markdown"), re.MULTILINE)
     text = comparison_text(c, ("w",), width=120)
     assert len(heads) > 10
     for head in heads:
@@ -283,7 +282,7 @@ def test_markdown_holds_the_same_sections_as_the_terminal() -> None:
 
 
 def test_markdown_tables_have_as_many_cells_in_each_row_as_heads() -> None:
-    for block in comparison_markdown(answer(*BILL), (), all_options=True).split("\n\n"):
+    for block in comparison_text(answer(*BILL), (), form="markdown", all_options=True).split("\n\n"):
         if block.startswith("|"):
             assert len({len(re.findall(r"(?<!\\)\|", row)) for row in block.split("\n")}) == 1, block
 

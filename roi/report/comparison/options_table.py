@@ -25,9 +25,8 @@ def options_table(c: Comparison, *, all_options: bool) -> list[Block]:
         if all_options or o.kind not in kinds or o.id == c.verdict.recommended:
             shown.append(o)
         kinds.add(o.kind)
-    horizon = _horizon(c)
     money = money_of([x for o in shown for x in (o.mean_monthly_usd, o.upfront_usd, o.expected_npv_usd)])
-    rows = tuple(_row(o, money, horizon, strong=o.id == c.verdict.recommended) for o in shown)
+    rows = tuple(_row(o, money, strong=o.id == c.verdict.recommended) for o in shown)
     heads = ("option", f"{money.unit}\n/month", f"set-up\n{money.unit}", "pay-\nback", f"NPV\n{money.unit}", "best\nin",
              "USD\n/Mtok", "GPUs", "ba-\nsis")
     hidden = len(c.options) - len(shown)
@@ -36,12 +35,12 @@ def options_table(c: Comparison, *, all_options: bool) -> list[Block]:
             Paragraph(_legend(c, shown)), Paragraph(_staying(c)), *_skewed(shown)]
 
 
-def _row(o: OptionResult, money: Money, horizon: int, *, strong: bool) -> Row:
+def _row(o: OptionResult, money: Money, *, strong: bool) -> Row:
     stay = o.id == "stay"
     name = ("> " if strong else "  ") + ("stay: " + o.label if stay else o.label)
     return Row(
         (name, money(o.mean_monthly_usd), money(o.upfront_usd),
-         "-" if stay else months(o.payback_months, horizon).replace("at once", "0.0"),
+         "-" if stay else months(o.payback_months, len(o.monthly_usd)).replace("at once", "0.0"),
          "-" if stay else money(o.expected_npv_usd),
          chance(o.probability_best), figure(o.usd_per_mtok), f"{o.fleet.gpus:,.0f}" if o.fleet else "-", marks(o)),
         strong=strong,
@@ -49,12 +48,15 @@ def _row(o: OptionResult, money: Money, horizon: int, *, strong: bool) -> Row:
 
 
 def marks(o: OptionResult) -> str:
-    """Bases of an option's lines, the one that carries most money first, and ? where nobody measured its quality."""
+    """The marks of the bases that an option's cost lines rest on, the one that carries most money first.
+
+    A question mark follows where nobody has evaluated the option's quality.
+    """
     weight: dict[str, float] = defaultdict(float)
     for line in o.lines:
         weight[MARKS[Basis(line.basis)]] += abs(line.upfront_usd) + sum(abs(x) for x in line.monthly_usd)
-    whole = sum(weight.values()) or 1.0
-    kept = [mark for mark, w in sorted(weight.items(), key=lambda item: -item[1]) if w / whole >= WORTH_A_MARK]
+    total = sum(weight.values()) or 1.0
+    kept = [mark for mark, w in sorted(weight.items(), key=lambda item: -item[1]) if w / total >= WORTH_A_MARK]
     return "".join(kept) + ("" if o.evaluated or o.id == "stay" else NOT_EVALUATED)
 
 
@@ -76,7 +78,8 @@ def _staying(c: Comparison) -> str:
     stay = next(o for o in c.options if o.id == "stay")
     parts: dict[str, float] = defaultdict(float)
     for line in stay.lines:
-        parts[_short(line.name)] += sum(line.monthly_usd) / len(line.monthly_usd)
+        name = "API" if line.name.startswith("API ") else line.name
+        parts["forced migrations" if name.endswith(": migration") else name] += sum(line.monthly_usd) / len(line.monthly_usd)
     words = " + ".join(f"{usd(x)} {name}" for name, x in parts.items() if x >= 0.005)
     return f"Staying costs {usd(stay.mean_monthly_usd)} a month: {words}."
 
@@ -91,21 +94,9 @@ def _skewed(shown: list[OptionResult]) -> list[Block]:
                       " (errors, prices, speed) weigh more than the good ones: hence a payback beside a negative NPV.")]
 
 
-def _short(name: str) -> str:
-    if name.startswith("API "):
-        return "API"
-    return "forced migrations" if name.endswith(": migration") else name
-
-
 def infeasible(c: Comparison) -> list[Block]:
     """Options that cannot work, each with the limit that binds."""
     if not c.infeasible:
         return []
     rows = tuple(Row((o.label, KINDS.get(o.kind, o.kind)), detail=o.reason) for o in c.infeasible)
-    return [Heading("Not possible"), Table(("option", "kind"), rows, left=2)]
-
-
-def _horizon(c: Comparison) -> int:
-    value = c.case["horizon_months"].value
-    assert isinstance(value, (int, float))
-    return int(value)
+    return [Heading("Not possible"), Table(("option", "kind"), rows, align="ll")]

@@ -189,6 +189,12 @@ def requests(x: float | None) -> str:
     return "any" if x <= 1 else figure(x)
 
 
+def case_number(case: Case, path: str, default: float = 0.0) -> float:
+    """The number at `path` of the Case, or `default` where there is none."""
+    value = case[path].value if path in case else default
+    return float(value) if isinstance(value, (int, float)) else 0.0
+
+
 def option_label(case: Case, id: str) -> str:
     """The label of an option by its id."""
     path = f"options.{id}.label"

@@ -1,16 +1,14 @@
-"""How a server's fitted step is told: coefficients with their intervals beside the roofline, and what it predicts unseen."""
+"""How the engine step fitted on a server is told: its coefficients beside the roofline, and how it predicts an unseen load."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from textwrap import wrap
 from typing import Any, Final
 
 from roi.estimate.serving.held_out import HoldOut
 from roi.estimate.serving.iteration import Iteration
 from roi.estimate.serving.runtime_adapters import AdapterSpeed
 from roi.estimate.serving.step_fit import Coefficient, StepFit, Together
-
-WIDTH: Final = 80
+from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table
 
 NAMES: Final = {
     "step_s": ("a", "a step, however small"), "experts_s": ("e", "reading every expert"),
@@ -31,23 +29,21 @@ TOLD: Final = 0.02
 UNITS: Final = (("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9), ("ps", 1e-12))
 """Units of time, largest first."""
 
-WIDTHS: Final = (32, 10, 19, 10, 3)
 
-
-def step_fit_lines(
+def step_fit_blocks(
     fit: StepFit, held_out: Iterable[HoldOut] = (), theory: Iteration | None = None, adapters: Iterable[AdapterSpeed] = (),
-) -> list[str]:
-    """The table and its remarks, no line wider than 80 columns."""
+) -> list[Block]:
+    """The table of coefficients and the remarks on them; where nothing is fitted, why."""
     if fit.iteration is None and not fit.coefficients:
         more = len(fit.rejected) - 1
         first = f"nothing is fitted: {fit.rejected[0]}" + (f" (and {more} more points)" if more > 0 else "")
-        return _wrapped([first, *fit.notes])
-    lines = [
-        "Engine step = a + b x sequences + c x KV tokens + d x prompt tokens", "",
-        _row(("", "value", "90% interval", "roofline" if theory else "", "")),
-        *(_row(_cells(c, theory)) for c in fit.coefficients), "",
+        return [Notes((first, *fit.notes))]
+    heads = ("", "value", "90% interval", "roofline" if theory else "", "")
+    return [
+        Paragraph("Engine step = a + b x sequences + c x KV tokens + d x prompt tokens"), Gap(),
+        Table(heads, tuple(Row(_cells(c, theory)) for c in fit.coefficients)), Gap(),
+        Notes(tuple(_remarks(fit, held_out, adapters))),
     ]
-    return [line.rstrip() for line in [*lines, *_wrapped(_remarks(fit, held_out, adapters))]]
 
 
 def step_fit_body(
@@ -135,12 +131,3 @@ def _three(value: float) -> str:
     if value == 0.0:
         return "0"
     return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:#.3g}"
-
-
-def _row(cells: tuple[str, ...]) -> str:
-    first = f"{cells[0]:<{WIDTHS[0]}s}"
-    return " ".join([first, *(f"{cell:>{width}s}" for cell, width in zip(cells[1:], WIDTHS[1:], strict=True))])
-
-
-def _wrapped(texts: Iterable[str]) -> list[str]:
-    return [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False)]

@@ -1,27 +1,24 @@
-"""How the plan of `roi profile serve` is told before anything is sent: which loads, how much at most; 80 columns, or JSON."""
+"""How the plan of `roi profile serve` is told before anything is sent: which loads, and how much at most."""
 
 import json
-from collections.abc import Iterable
-from textwrap import wrap
 
-from roi.profiling.server.load_design import PROBE_TOKENS, PROBES, PROMPT_RATE, STEP_S, PlannedPoint, ServePlan, planned_seconds
+from roi.profiling.server.load_design import PROBE_TOKENS, PROBES, PROMPT_RATE, STEP_S, ServePlan, planned_seconds
 from roi.profiling.server.server_facts import QUESTIONS
+from roi.report.layout.blocks import Gap, Notes, Row, Table
+from roi.report.layout.render import render_text
 from roi.report.layout.wording import span
 
 SCHEMA = "roi.serve-plan/1"
-WIDTH = 80
 
 HEADS = ("load", "in", "out", "requests", "prompt tokens", "output tokens")
-WIDTHS = (20, 6, 6, 9, 14, 14)
 
 
 def plan_text(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
-    """What will be sent, and at most how much of it; `key`: whether a key goes with it."""
-    lines = [_row(HEADS)]
-    lines += [_row((_load(point), f"{point.input_tokens:,}", f"{point.output_tokens:,}", f"{len(point.requests):,}",
-                    f"{point.prompt_tokens:,}", f"{point.asked_tokens:,}")) for point in plan.points]
-    totals = ("all", "", "", f"{plan.requests:,}", f"{plan.prompt_tokens:,}", f"{plan.output_tokens:,}")
-    lines += [_row(totals), ""]
+    """What will be sent, and at most how much of it; `key` is true where a key goes with it."""
+    rows = [Row((f"{point.load}, {point.adapters} lora" if point.adapters else point.load, f"{point.input_tokens:,}",
+                 f"{point.output_tokens:,}", f"{len(point.requests):,}", f"{point.prompt_tokens:,}", f"{point.asked_tokens:,}"))
+            for point in plan.points]
+    rows.append(Row(("all", "", "", f"{plan.requests:,}", f"{plan.prompt_tokens:,}", f"{plan.output_tokens:,}"), strong=True))
     about_s = planned_seconds(plan)
     trims = ": the budget would then trim the loads" if about_s > budget_s else ""
     remarks = [
@@ -34,8 +31,7 @@ def plan_text(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
     ]
     if any(point.arrivals == "poisson" and point.rate is None for point in plan.points):
         remarks.append("poisson: at 60% of the rate that the closed loops reach; a fit does not see it")
-    lines += [part for text in remarks for part in wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)]
-    return "\n".join(line.rstrip() for line in lines)
+    return render_text((Table(HEADS, tuple(rows)), Gap(), Notes(tuple(remarks))), width=80, colour=False)
 
 
 def plan_json(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
@@ -54,11 +50,3 @@ def plan_json(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
         },
     }
     return json.dumps(body, indent=1)
-
-
-def _load(point: PlannedPoint) -> str:
-    return f"{point.load}, {point.adapters} lora" if point.adapters else point.load
-
-
-def _row(cells: Iterable[str]) -> str:
-    return " ".join(f"{cell:>{width}s}" for cell, width in zip(cells, WIDTHS, strict=True))

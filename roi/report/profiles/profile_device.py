@@ -1,23 +1,20 @@
-"""How `roi profile device` is told: achieved rates beside the datasheet's, in 80 columns, or JSON."""
+"""How `roi profile device` is told: achieved rates beside the datasheet's, on a terminal or as JSON."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from textwrap import wrap
 
 from roi.estimate.step.rates import product_shape
 from roi.facts.environment import Environment
 from roi.facts.gpu import Gpu
 from roi.facts.profiles import DeviceProfile, Rate
-from roi.report.profiles.shared_remarks import INCOMPLETE, busy, kept
+from roi.report.layout.blocks import Row, Table
+from roi.report.profiles.shared_remarks import INCOMPLETE, busy, kept_blocks, profile_text
 
 SCHEMA = "roi.device/1"
-WIDTH = 80
 
 HEADS = ("regime", "dtype", "n", "best", "typical", "theory", "best/theory")
-WIDTHS = (26, 5, 7, 8, 8, 8, 11)
 
 SKINNY = 64
 """A product with a side up to this one counts as skinny: adapters, and decoding in small batches."""
@@ -54,10 +51,9 @@ def rate_lines(profile: DeviceProfile, gpu: Gpu | None) -> list[RateLine]:
 
 
 def device_text(profile: DeviceProfile, gpu: Gpu | None, path: Path | None = None) -> str:
-    """The table, no line wider than 80 columns but the one with the file's name."""
-    lines = [*_title(profile.environment), "", _row(HEADS)]
-    lines += [_row(_cells(line)) for line in rate_lines(profile, gpu)]
-    return "\n".join(line.rstrip() for line in [*lines, "", *_remarks(profile, gpu, path)])
+    """The report for a terminal, no line wider than 80 columns but the one with the file's name."""
+    table = Table(HEADS, tuple(Row(_cells(line)) for line in rate_lines(profile, gpu)), align="ll")
+    return profile_text([_title(profile.environment)], [table], _remarks(profile, gpu), kept_blocks(path))
 
 
 def device_json(profile: DeviceProfile, gpu: Gpu | None, path: Path | None = None) -> str:
@@ -79,22 +75,17 @@ def _group_name(rate: Rate) -> str:
 
 
 def _line(regime: str, name: str, dtype: str, rates: list[Rate], gpu: Gpu | None) -> RateLine:
-    calls = sum(len(rate.seconds) for rate in rates)
-    if regime == "launch":
-        seconds = [s for rate in rates for s in rate.seconds]
-        return RateLine(regime, name, dtype, "s", len(rates), calls, min(seconds), median(seconds), None)
+    seconds = [s for rate in rates for s in rate.seconds]
     speeds = [rate.work / median(rate.seconds) for rate in rates]
+    launch, theory = regime == "launch", None
+    if gpu and not launch:  # memory bandwidth, or the dense matrix rate of the type
+        theory = (gpu.bandwidth_bytes_per_s if rates[0].unit == "byte"
+                  else gpu.tf32_flops if dtype == "tf32" else gpu.matrix_flops(dtype))
     return RateLine(
-        regime, name, dtype, f"{rates[0].unit}/s", len(rates), calls, max(speeds), median(speeds),
-        _theory(rates[0], gpu) if gpu else None,
+        regime=regime, name=name, dtype=dtype, unit="s" if launch else f"{rates[0].unit}/s", shapes=len(rates),
+        calls=len(seconds), best=min(seconds) if launch else max(speeds), typical=median(seconds if launch else speeds),
+        theory=theory,
     )
-
-
-def _theory(rate: Rate, gpu: Gpu) -> float | None:
-    """The datasheet's dense matrix rate of the type, or its memory bandwidth."""
-    if rate.unit == "byte":
-        return gpu.bandwidth_bytes_per_s
-    return gpu.tf32_flops if rate.dtype == "tf32" else gpu.matrix_flops(rate.dtype)
 
 
 def _cells(line: RateLine) -> tuple[str, ...]:
@@ -117,13 +108,7 @@ def _quantity(shown: float) -> str:
     return f"{shown:,.0f}" if shown >= 1000 else f"{shown:.3g}"
 
 
-def _row(cells: Iterable[str]) -> str:
-    name, dtype, *numbers = cells
-    first = [f"{name:<{WIDTHS[0]}s}", f"{dtype:<{WIDTHS[1]}s}"]
-    return " ".join(first + [f"{c:>{w}s}" for c, w in zip(numbers, WIDTHS[2:], strict=True)])
-
-
-def _title(e: Environment) -> list[str]:
+def _title(e: Environment) -> str:
     facts: list[str] = [e.gpu_name or e.device]
     if e.device == "cuda":
         facts += [f"driver {e.driver}" if e.driver else "", f"CUDA {e.cuda}" if e.cuda else "",
@@ -133,10 +118,10 @@ def _title(e: Environment) -> list[str]:
         facts += [f"{e.threads} of {e.cores} cores used" if e.threads and e.cores else ""]
     load = f"load {e.load_average[0]:.1f}" if e.load_average else ""
     facts += [f"torch {e.versions['torch']}" if "torch" in e.versions else "", load]
-    return wrap(", ".join(fact for fact in facts if fact), WIDTH)
+    return ", ".join(fact for fact in facts if fact)
 
 
-def _remarks(profile: DeviceProfile, gpu: Gpu | None, path: Path | None) -> list[str]:
+def _remarks(profile: DeviceProfile, gpu: Gpu | None) -> list[str]:
     texts = list(profile.notes)
     if not profile.complete:
         texts.append(INCOMPLETE)
@@ -145,5 +130,4 @@ def _remarks(profile: DeviceProfile, gpu: Gpu | None, path: Path | None) -> list
                  f" most {SKINNY}. Copies and element-wise operators that fit the cache run above memory bandwidth.")
     if gpu:
         texts.append(f"theory: {gpu.id}, dense matrix rate or memory bandwidth ({gpu.source})")
-    lines = [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False)]
-    return [*lines, *(["", kept(path)] if path else [])]
+    return texts

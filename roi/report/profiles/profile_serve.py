@@ -1,38 +1,32 @@
-"""How `roi profile serve` is told: each load's latency, throughput and goodput, in 80 columns, or JSON."""
+"""How `roi profile serve` is told: each load's latency, throughput and goodput, and the step that is fitted on them."""
 
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from textwrap import wrap
 from typing import Any
 
 from roi.estimate.replay.metrics import PointMetrics, point_metrics
 from roi.evidence.server_fit import ServeFit, unused
 from roi.facts.serve_profile import ServePoint, ServeProfile
-from roi.report.profiles.fitted_step import step_fit_body, step_fit_lines
-from roi.report.profiles.shared_remarks import BUSY, INCOMPLETE, kept
+from roi.report.layout.blocks import Gap, Notes, Paragraph, Row, Table
+from roi.report.profiles.fitted_step import step_fit_blocks, step_fit_body
+from roi.report.profiles.shared_remarks import BUSY, INCOMPLETE, kept_blocks, profile_text
 
 SCHEMA = "roi.serve/1"
-WIDTH = 80
 
 HEADS = ("load", "in/out", "n", "err", "TTFT ms", "TPOT ms", "ITL ms", "tok/s", "req/s", "good")
-WIDTHS = (9, 11, 5, 3, 9, 9, 9, 6, 5, 4)
 
 
 def serve_text(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most_tpot_s: float, file: Path | None) -> str:
     """The report; `most_ttft_s` and `most_tpot_s` are the limits of goodput."""
-    lines = [*_title(profile), ""]
     told = _metrics(profile, most_ttft_s, most_tpot_s)
-    if told:
-        lines += [_cells(HEADS, WIDTHS), *(_cells(_point_cells(point, found), WIDTHS) for point, found in told), ""]
-    else:
-        lines += ["no load was measured", ""]
-    lines += [*_wrapped(_remarks(profile, [found for _, found in told], most_ttft_s, most_tpot_s)), ""]
-    lines += step_fit_lines(*fitted)
-    if file is not None:
-        lines += ["", kept(file), *_wrapped([_used(profile, fitted)])]
-    return "\n".join(line.rstrip() for line in lines)
+    rows = tuple(Row(_point_cells(point, found)) for point, found in told)
+    table = Table(HEADS, rows) if rows else Paragraph("no load was measured")
+    remarks = _remarks(profile, [found for _, found in told], most_ttft_s, most_tpot_s)
+    used = (Notes((_used(profile, fitted),)),) if file is not None else ()
+    after = (Gap(), *step_fit_blocks(*fitted), *kept_blocks(file), *used)
+    return profile_text(_title(profile), [table], remarks, after)
 
 
 def _used(profile: ServeProfile, fitted: ServeFit) -> str:
@@ -69,7 +63,7 @@ def _title(profile: ServeProfile) -> list[str]:
     types = ", ".join(f"{what} {dtype}" for what, dtype in dtypes if dtype)
     cache = f"KV cache {profile.kv_capacity_tokens:,.0f} tokens" if profile.kv_capacity_tokens else ""
     served = profile.served_model if profile.served_model == profile.model else f"{profile.served_model} ({profile.model})"
-    return _wrapped([f"{served} on {engine}, {card}", "; ".join(part for part in (profile.url, types, cache) if part)])
+    return [f"{served} on {engine}, {card}", "; ".join(part for part in (profile.url, types, cache) if part)]
 
 
 def _point_cells(point: ServePoint, found: PointMetrics) -> tuple[str, ...]:
@@ -123,11 +117,3 @@ def _remarks(profile: ServeProfile, told: Iterable[PointMetrics], most_ttft_s: f
                  "token; rates over the steady window: closed loop first to last sending, open loop one median E2E after the "
                  f"first arrival to the last; good: requests within TTFT {most_ttft_s:g} s and TPOT {most_tpot_s:g} s")
     return texts
-
-
-def _cells(cells: Iterable[str], widths: Iterable[int]) -> str:
-    return " ".join(f"{cell:>{width}s}" for cell, width in zip(cells, widths, strict=True))
-
-
-def _wrapped(texts: Iterable[str]) -> list[str]:
-    return [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)]

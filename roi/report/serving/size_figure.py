@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from roi.answers.size import Sizing
 from roi.errors import InputError, MissingExtra
-from roi.report.serving.size_report import frontier, plan_name, slo_words
+from roi.report.serving.size import frontier, plan_name, slo_words
 
 KINDS: Final = (".svg", ".png", ".html")
 

@@ -1,15 +1,14 @@
-"""How `roi validate` is told: tables for people (80 columns), Markdown, or JSON."""
+"""How `roi validate` is told for a table of training runs: on a terminal, as Markdown, or as JSON."""
 
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from roi.estimate.accuracy.training_errors import ErrorBlock, FitRow, Quantity, Score, Validation
-from roi.report.comparison.comparison_markdown import render_markdown
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.render_text import render_text
+from roi.report.layout.render import render
 from roi.units import GIB
 
 SCHEMA = "roi.validation/1"
@@ -19,10 +18,13 @@ WORST = 10
 """Rows of the list of largest errors."""
 
 NONE = ErrorBlock(0, 0)
-"""TPOT and TTFT of training runs: no row states one."""
+"""What the JSON holds for a figure that no row of such a table states: TPOT and TTFT of training, memory of serving."""
 
 FEW = 3
 """Rows of one reason that are named one by one."""
+
+LEGEND = ("Errors are 100 (predicted / measured - 1), percent; p90 is of their size. n of: rows predicted, of those that"
+          " state the figure. in 90%: measurements inside the 5-95% interval, percent.")
 
 HEADS = ("", "n", "of", "MAPE", "median", "bias", "p90", "in 90%")
 NAMES = {"source": "source", "method": "method", "gpu": "GPU", "kind": "memory kind"}
@@ -31,11 +33,7 @@ NAMES = {"source": "source", "method": "method", "gpu": "GPU", "kind": "memory k
 def validation_json(found: Validation, instrument: str, speed_model: str) -> str:
     """The answer as JSON: errors in percent, memory in GiB as tables have it; null where no row was predicted."""
     body = {
-        "schema": SCHEMA,
-        "instrument": instrument,
-        "units": {**UNITS, "errors": "percent, 100 (predicted / measured - 1)",
-                  "coverage90": "percent of measurements from low to high"},
-        "rows": found.rows,
+        **json_head(instrument, UNITS, found.rows),
         "memory": asdict(found.memory),
         "throughput": asdict(found.throughput),
         "tpot": asdict(NONE),
@@ -57,14 +55,19 @@ def validation_json(found: Validation, instrument: str, speed_model: str) -> str
     return json.dumps(body, indent=1, allow_nan=False)
 
 
-def validation_text(found: Validation, instrument: str, speed_model: str) -> str:
-    """The report for a terminal, no line longer than 80 columns."""
-    return render_text(_tell(found, instrument, speed_model), width=80, colour=False)
+def validation_text(found: Validation, instrument: str, speed_model: str, form: str = "table") -> str:
+    """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
+    return render(_blocks(found, instrument, speed_model), form)
 
 
-def validation_markdown(found: Validation, instrument: str, speed_model: str) -> str:
-    """The same as Markdown."""
-    return render_markdown(_tell(found, instrument, speed_model))
+def json_head(instrument: str, units: Mapping[str, str], rows: int) -> dict[str, object]:
+    """The keys that the JSON of both kinds of table begins with."""
+    return {
+        "schema": SCHEMA, "instrument": instrument,
+        "units": {**units, "errors": "percent, 100 (predicted / measured - 1)",
+                  "coverage90": "percent of measurements from low to high"},
+        "rows": rows,
+    }  # fmt: skip
 
 
 def _prediction(score: Score) -> dict[str, object]:
@@ -84,21 +87,17 @@ def _fit_row(row: FitRow) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _tell(found: Validation, instrument: str, speed_model: str) -> Iterable[Block]:
+def _blocks(found: Validation, instrument: str, speed_model: str) -> Iterable[Block]:
     used = found.rows - len(found.skipped)
     yield Title(f"{instrument} against {found.rows:,} measured rows: {used:,} used, {len(found.skipped):,} skipped")
-    yield Paragraph(
-        "Errors are 100 (predicted / measured - 1), percent; p90 is of their size. n of: rows predicted, of those that"
-        " state the figure. in 90%: measurements inside the 5-95% interval, percent.")
+    yield Paragraph(LEGEND)
     for quantity in ("memory", "throughput"):
         yield from _quantity(found, quantity, speed_model)
     yield from _fits(found)
     yield from reasons_told("Skipped rows", [(id, reason) for id, reason in found.skipped])
     yield from reasons_told("Rows without a prediction", [(id, f"{what}: {why}") for id, what, why in found.unpredicted])
-    if found.assumptions:
-        yield Heading("Defaults and habits used")
-        yield Paragraph("What a row does not say was taken so; each widens the interval by its other value's difference.")
-        yield Table(("taken", "rows"), tuple(Row((name, str(rows))) for name, rows in found.assumptions))
+    yield from defaults_told(found.assumptions, "Defaults and habits used",
+                             "What a row does not say was taken so; each widens the interval by its other value's difference.")
 
 
 def _quantity(found: Validation, quantity: Quantity, speed_model: str) -> Iterable[Block]:
@@ -162,6 +161,13 @@ def _fits(found: Validation) -> Iterable[Block]:
         yield Paragraph("Wrong, of the rows that state no figure: " + "; ".join(
             f"{row.id} {'ran' if row.fits_measured else 'did not fit'}, predicted {(row.predicted_bytes or 0.0) / GIB:.1f} of"
             f" {(row.card_bytes or 0.0) / GIB:.1f} GiB" for row in wrong))
+
+
+def defaults_told(found: Iterable[tuple[str, int]], title: str, words: str) -> Iterable[Block]:
+    """What was taken where a row does not say it, and for how many rows; nothing where every row says all."""
+    rows = tuple(Row((name, str(count))) for name, count in found)
+    if rows:
+        yield from (Heading(title), Paragraph(words), Table(("taken", "rows"), rows))
 
 
 def reasons_told(title: str, reasons: list[tuple[str, str]]) -> Iterable[Block]:

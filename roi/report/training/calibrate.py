@@ -1,4 +1,4 @@
-"""How `roi calibrate` is told: tables for people (80 columns), or JSON."""
+"""How `roi calibrate` is told: on a terminal, as Markdown, or as JSON."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -8,9 +8,8 @@ import numpy as np
 
 from roi.estimate.accuracy.training_left_out import AfterProfile, Calibration, LeftOut
 from roi.estimate.step.calibration import GroupFit, TimedRun, half_width
-from roi.report.comparison.comparison_markdown import render_markdown
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.render_text import render_text
+from roi.report.layout.render import render
 
 SCHEMA = "roi.calibration-report/1"
 LARGEST = 12
@@ -40,17 +39,12 @@ def calibration_json(found: Calibration) -> str:
     return json.dumps(body, indent=1, allow_nan=False)
 
 
-def calibration_text(found: Calibration) -> str:
-    """The report for a terminal, no line longer than 80 columns."""
-    return render_text(_tell(found), width=80, colour=False)
+def calibration_text(found: Calibration, form: str = "table") -> str:
+    """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
+    return render(_blocks(found), form)
 
 
-def calibration_markdown(found: Calibration) -> str:
-    """The same as Markdown."""
-    return render_markdown(_tell(found))
-
-
-def _tell(found: Calibration) -> Iterable[Block]:
+def _blocks(found: Calibration) -> Iterable[Block]:
     yield Title(f"Training speed against the roofline: {len(found.runs)} runs, {len(found.pairs)} sources and GPUs")
     yield Paragraph(
         "scale: roofline time over measured time, median of the runs, with the interval of one more run. left out: median "

@@ -1,8 +1,8 @@
-"""How `roi fit` is told: a table for people (80 columns), Markdown, or JSON."""
+"""How `roi fit` is told: on a terminal, as Markdown, or as JSON."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
-from textwrap import wrap
 
 from roi.answers.fit import FitReport, GpuLine
 from roi.catalog.rows import STALE_DAYS
@@ -11,42 +11,20 @@ from roi.estimate.training.memory import PHASES
 from roi.estimate.training.plan import TrainingPlan, trainer_habits, trains_experts
 from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
+from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim
+from roi.report.layout.render import render
 from roi.report.layout.timeline import timeline_rows
 from roi.units import GIB
 
 SCHEMA = "roi.fit/1"
-WIDTH = 80
 
 HEADS = ("GPU", "fits", "batch", "longest", "tokens/s", "hours", "5-95%", "USD")
 WIDTHS = (15, 5, 5, 9, 8, 7, 13, 10)
 
 
-def fit_text(report: FitReport, dry: DryRunProfile | None = None) -> str:
-    """The table, no line wider than 80 columns; with `dry` where the dry run's peak lies, and its timeline."""
-    lines = [*_title(report), "", *_memory_rows(report), ""]
-    if dry is not None:
-        lines += [*_peak_rows(dry), "", *timeline_rows(dry.timeline_bytes, dry.timeline_phases, _resident(dry)), ""]
-    rows = [_cells(line) for line in report.lines if line.fit.fits]
-    if rows:
-        lines += [_row(HEADS), *(_row(cells) for cells in rows), ""]
-    lines += _remarks(report)
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def fit_markdown(report: FitReport, dry: DryRunProfile | None = None) -> str:
-    """The same as Markdown tables."""
-    out = ["# " + _title(report)[0], "", *_title(report)[1:], "", "| part | GiB |", "|:--|--:|"]
-    out += [f"| {name} | {value / GIB:.2f} |" for name, value in _parts(report) if value > 0]
-    out += ["", f"Process: {_process(report)}", ""]
-    if dry is not None:
-        figure = timeline_rows(dry.timeline_bytes, dry.timeline_phases, _resident(dry))
-        out += ["```text", *_peak_rows(dry), "", *figure, "```", ""]
-    rows = [_cells(line) for line in report.lines if line.fit.fits]
-    if rows:
-        out += ["| " + " | ".join(HEADS) + " |", "|:--|:--|" + "--:|" * (len(HEADS) - 2)]
-        out += ["| " + " | ".join(cells) + " |" for cells in rows]
-    out += ["", *(f"- {line.strip()}" if line.strip() else "" for line in _remarks(report, wrapped=False))]
-    return "\n".join(out)
+def fit_text(report: FitReport, dry: DryRunProfile | None = None, form: str = "table") -> str:
+    """The report in a form of `--format`, "table" or "markdown"; with `dry` where the dry run's peak lies, and its timeline."""
+    return render(_blocks(report, dry), form)
 
 
 def fit_json(report: FitReport, dry: DryRunProfile | None = None) -> str:
@@ -89,11 +67,24 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
     }
 
 
-def _title(report: FitReport) -> list[str]:
+def _blocks(report: FitReport, dry: DryRunProfile | None) -> Iterable[Block]:
+    yield from _title(report)
+    yield from (Gap(), _memory_table(report), Gap())
+    if dry is not None:
+        yield from _peak(dry)
+        yield Gap()
+        yield Verbatim(tuple(timeline_rows(dry.timeline_bytes, dry.timeline_phases, dry.timeline_bytes[0])))
+        yield Gap()
+    rows = tuple(Row(_cells(line)) for line in report.lines if line.fit.fits)
+    if rows:
+        yield from (Table(HEADS, rows, align="ll", widths=WIDTHS), Gap())
+    yield Notes(tuple(_remarks(report)))
+
+
+def _title(report: FitReport) -> Iterable[Block]:
     plan = report.plan
     targets = plan.targets if isinstance(plan.targets, str) else ",".join(plan.targets)
     rank = f" r{plan.rank:g}, {targets}" if plan.adapter else ""
-    first = f"{report.model.id}: {plan.method}{rank}"
     second = (
         f"micro-batch {plan.micro_batch:g}, {plan.seq:,.0f} tokens, {plan.dtype}, {plan.attention}, {plan.optimizer}, "
         f"{'' if plan.checkpointing else 'no '}checkpointing, {TRAINER_WORDS[plan.trainer]}"
@@ -105,7 +96,7 @@ def _title(report: FitReport) -> list[str]:
     if report.training_set:
         data = report.training_set
         third += f"; {data.examples:,.0f} examples x {data.tokens_per_example:,.0f} tokens x {data.epochs:g} epochs"
-    return [line for text in (first, second, third) for line in wrap(text, WIDTH)]
+    yield from (Title(f"{report.model.id}: {plan.method}{rank}"), Paragraph(second), Paragraph(third))
 
 
 TRAINER_WORDS = {"plain": "plain loop", "hf": "HF Trainer", "trl": "TRL SFTTrainer"}
@@ -126,57 +117,40 @@ def _unusual(plan: TrainingPlan) -> list[str]:
     return [words for said, words in told if said]
 
 
-def _resident(dry: DryRunProfile) -> float:
-    """Bytes that the step finds in place."""
-    return dry.timeline_bytes[0]
-
-
-def _peak_rows(dry: DryRunProfile) -> list[str]:
+def _peak(dry: DryRunProfile) -> Iterable[Block]:
     """Where the peak lies, and the largest tensors that the step itself has made by then."""
     operator = dry.operator.removeprefix("aten.").removesuffix(".default")
-    where = dry.module or "the loss"
-    lines = wrap(f"Peak at {operator} in {where} ({dry.phase}); largest tensors of the step alive there, GiB:", WIDTH)
+    yield Paragraph(f"Peak at {operator} in {dry.module or 'the loss'} ({dry.phase}); largest tensors of the step alive there,"
+                    " GiB:")
+    rows = []
     for name, module, size in dry.largest[:6]:
         short = name.replace("aten.", "").replace(".default", "").replace("base_model.model.", "")
         where = module.replace("base_model.model.", "").replace("base_model.model", "model") or "-"
-        lines.append(f"  {size / GIB:8.3f}  {short[:34]:34s}  {where[-32:]}")
-    return lines
+        rows.append(Row((f"{size / GIB:.3f}", short[:34], where[-32:])))
+    yield Table(("GiB", "operator", "module"), tuple(rows), align="rll", widths=(10, 34), bare=True)
 
 
-def _parts(report: FitReport) -> list[tuple[str, float]]:
-    """The parts alive at the peak; they sum to the process's memory."""
-    m = report.lines[0].fit.memory
-    prepared = float(m.preparation_bytes)
-    spaces = "cuBLAS workspaces" if report.dry is None else "workspaces, blocks rounded up"
-    weights = f"weights (fp32 preparation {prepared / GIB:.2f} of it)" if prepared else "weights"
-    rows = [
-        (weights, m.weights_bytes), ("adapters", m.adapters_bytes), ("gathered layers", m.gathered_bytes),
-        ("gradients", m.gradients_bytes),
-        ("optimizer", m.optimizer_bytes), ("activations", m.activations_bytes),
-        ("logits, loss and their gradients", m.logits_bytes), (spaces, m.workspaces_bytes),
-        ("allocator slack", m.reserved_bytes - m.peak_allocated_bytes), ("CUDA context", m.context_bytes),
-    ]
-    return [(name, float(value)) for name, value in rows]
-
-
-def _process(report: FitReport) -> str:
+def _memory_table(report: FitReport) -> Table:
+    """The parts alive at the peak, each with what it rests on; they sum to the process's memory."""
     fit = report.lines[0].fit
-    return f"{float(fit.memory.process_bytes) / GIB:.2f} GiB ({fit.low_bytes / GIB:.2f} to {fit.high_bytes / GIB:.2f})"
-
-
-def _memory_rows(report: FitReport) -> list[str]:
-    memory = report.lines[0].fit.memory
-    marks = {"allocator slack": "c" if report.dry is None else "r", "CUDA context": "c"}
-    if _bucket(report):
-        marks["gradients"] = "df" if report.dry and report.dry.parts_bytes.get("gradients") else "f"
+    m, prepared = fit.memory, float(fit.memory.preparation_bytes)
     own = "f" if report.dry is None else "d"
-    head = f"Peak on {report.lines[0].fit.gpu.id}, phase: {PHASES[int(memory.peak_phase)]}"
-    rows = [f"{head:44s}{'GiB':>8s}"]
-    rows += [f"  {name:42s}{value / GIB:8.2f} {marks.get(name, own)}" for name, value in _parts(report) if value > 0]
-    fit = report.lines[0].fit
-    rows.append(f"  {'process':42s}{float(memory.process_bytes) / GIB:8.2f} c"
-                f"  5-95%: {fit.low_bytes / GIB:.2f}-{fit.high_bytes / GIB:.2f}")
-    return rows
+    slack, spaces = ("c", "cuBLAS workspaces") if report.dry is None else ("r", "workspaces, blocks rounded up")
+    gradients = own if not _bucket(report) else "df" if report.dry and report.dry.parts_bytes.get("gradients") else "f"
+    weights = f"weights (fp32 preparation {prepared / GIB:.2f} of it)" if prepared else "weights"
+    parts = [(name, float(value), mark) for name, value, mark in (
+        (weights, m.weights_bytes, own), ("adapters", m.adapters_bytes, own), ("gathered layers", m.gathered_bytes, own),
+        ("gradients", m.gradients_bytes, gradients), ("optimizer", m.optimizer_bytes, own),
+        ("activations", m.activations_bytes, own), ("logits, loss and their gradients", m.logits_bytes, own),
+        (spaces, m.workspaces_bytes, own), ("allocator slack", m.reserved_bytes - m.peak_allocated_bytes, slack),
+        ("CUDA context", m.context_bytes, "c"),
+    ) if value > 0]
+    wide = max(len(mark) for _, _, mark in parts)
+    rows = [Row((f"  {name}", f"{value / GIB:.2f} {mark:{wide}s}", "")) for name, value, mark in parts]
+    interval = f"5-95%: {fit.low_bytes / GIB:.2f}-{fit.high_bytes / GIB:.2f}"
+    rows.append(Row(("  process", f"{float(m.process_bytes) / GIB:.2f} {'c':{wide}s}", interval)))
+    heads = (f"Peak on {fit.gpu.id}, phase: {PHASES[int(m.peak_phase)]}", "GiB" + " " * (wide + 1), "")
+    return Table(heads, tuple(rows), align="lrl", widths=(44, 7 + wide))
 
 
 def _age(report: FitReport, offer: RentalOffer) -> str:
@@ -276,12 +250,7 @@ def _short(hours: float) -> str:
     return f"{hours:,.0f}" if hours >= 100 else f"{hours:.1f}" if hours >= 1 else f"{hours:.2f}"
 
 
-def _row(cells: tuple[str, ...]) -> str:
-    first = [f"{cells[0]:<{WIDTHS[0]}s}", f"{cells[1]:<{WIDTHS[1]}s}"]
-    return " ".join(first + [f"{c:>{w}s}" for c, w in zip(cells[2:], WIDTHS[2:], strict=True)])
-
-
-def _remarks(report: FitReport, *, wrapped: bool = True) -> list[str]:
+def _remarks(report: FitReport) -> list[str]:
     texts = []
     for line in report.lines:
         fit, room = line.fit, line.fit.gpu.memory_bytes / GIB
@@ -307,6 +276,4 @@ def _remarks(report: FitReport, *, wrapped: bool = True) -> list[str]:
     texts += _speed_sources(report)
     texts.append("c = calibrated; q = quoted. tight: fits, but not at the 95th percentile; dtype: would fit, but the card lacks"
                  " the number format")
-    if not wrapped:
-        return texts
-    return [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ")]
+    return texts

@@ -1,13 +1,13 @@
-"""How `roi usage` is told in a terminal, at most 80 columns: spend, chart by day, tasks, workload, reconciliation."""
+"""How `roi usage` is told on a terminal: spend, its chart by day, tasks, reconciliation, workload."""
 
 from collections.abc import Iterable, Sequence
 
 from roi.answers.usage_tasks import Task
-from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.render_text import render_text
+from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim
+from roi.report.layout.render import render_text
 from roi.report.layout.wording import chance, figure, percent, usd
-from roi.report.usage.usage_chart import spend_chart
-from roi.report.usage.usage_json import grouped, spent
+from roi.report.usage.spend_chart import spend_chart
+from roi.report.usage.spend_json import grouped, spent
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
@@ -21,14 +21,11 @@ MTOK = 1e6
 
 
 def usage_text(found: Usage, tasks: Sequence[Task] = (), *, width: int = 80, colour: bool = False) -> str:
-    """The report as text."""
-    before = render_text(_spend(found), width=width, colour=colour)
-    after = render_text(_rest(found, tasks), width=width, colour=colour)
-    chart = spend_chart(found)
-    return "\n".join([before, *(["", *chart] if chart else []), after])
+    """The report as text, no line longer than `width`."""
+    return render_text(_blocks(found, tasks), width=width, colour=colour)
 
 
-def _spend(found: Usage) -> Iterable[Block]:
+def _blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     yield Title("What was spent")
     yield Paragraph(_scope(found))
     if found.priced:
@@ -43,9 +40,9 @@ def _spend(found: Usage) -> Iterable[Block]:
     if len(groups) > 1:
         yield Heading("By group")
         yield _table("group", groups, MOST_GROUPS)
-
-
-def _rest(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
+    chart = spend_chart(found)
+    if chart:
+        yield from (Gap(), Verbatim(tuple(chart)))
     yield from _tasks(tasks)
     yield from _reconciliation(found)
     if found.workload is not None:
@@ -194,7 +191,7 @@ def _workload(w: MeasuredWorkload) -> Iterable[Block]:
     task = f", group {w.choice.group}" if w.choice.group is not None else ""
     yield Heading(f"Workload of {w.choice.model}{task}")
     rows = [Row((field, value), detail) for field, value, detail in _fields(w)]
-    yield Table(("field", "value"), tuple(rows), left=2)
+    yield Table(("field", "value"), tuple(rows), align="ll")
     yield Heading("What these records do not tell")
     yield Bullets(tuple(f"{field}: {why}" for field, why in w.missing))
 

@@ -1,4 +1,4 @@
-"""How `roi size` is told: tables for people (80 columns), Markdown, or JSON."""
+"""How `roi size` is told: on a terminal, as Markdown, or as JSON."""
 
 import json
 from collections.abc import Iterable
@@ -7,9 +7,8 @@ from dataclasses import asdict
 from roi.answers.size import FleetPoint, SizedPlan, Sizing
 from roi.answers.size_ways import Way
 from roi.estimate.replay.load_curve import Slo
-from roi.report.comparison.comparison_markdown import render_markdown
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.render_text import render_text
+from roi.report.layout.render import render
 from roi.report.layout.wording import figure, percent, span, usd
 from roi.store.traces import FEW_CALLS, LEAST_S
 
@@ -17,7 +16,7 @@ SCHEMA = "roi.sizing/1"
 MS = 1e3
 
 SEEN = 1.03
-"""Gain of a router from which it is told."""
+"""A router's gain is said from this factor on: what a replica behind it holds, over what one holds alone."""
 
 PLAN_HEADS = (
     "plan, USD per GPU and hour", "alone\nreq/s", "need", "5-95%", "GPUs", "USD\n/month", "TTFT\np95 s", "TPOT\np95 ms", "busy",
@@ -32,14 +31,9 @@ def size_json(sizing: Sizing) -> str:
     return json.dumps(body, indent=1, allow_nan=False)
 
 
-def size_text(sizing: Sizing) -> str:
-    """The report for a terminal, no line longer than 80 columns."""
-    return render_text(_tell(sizing), width=80, colour=False)
-
-
-def size_markdown(sizing: Sizing) -> str:
-    """The same as Markdown."""
-    return render_markdown(_tell(sizing))
+def size_text(sizing: Sizing, form: str = "table") -> str:
+    """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
+    return render(_blocks(sizing), form)
 
 
 def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
@@ -59,7 +53,7 @@ def plan_name(plan: SizedPlan) -> str:
     return f"{plan.tensor_parallel} x {plan.gpu} {plan.weight_dtype}, {plan.vendor}"
 
 
-def _tell(sizing: Sizing) -> Iterable[Block]:
+def _blocks(sizing: Sizing) -> Iterable[Block]:
     best = sizing.plans[0]
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
     yield Paragraph(_load(sizing))
@@ -71,9 +65,17 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
         "alone: what one replica holds at the SLO. need: replicas at the peak behind a router that picks the emptiest; 5-95%:"
         f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
         f" the peak, replayed.{_behind(best, trace=sizing.trace is not None)}")
-    yield from _measured(sizing)
+    measured = {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}
+    if measured:
+        others = " The others are estimates." if any(plan.basis != "measured" for plan in sizing.plans) else ""
+        yield Paragraph("Measured on your server: "
+                        + "; ".join(f"{name} ({why})" for why, name in measured.items()) + f".{others}")
     yield from _smaller(best)
-    yield from _day(sizing)
+    if sizing.day is not None:
+        load, good = sizing.day.load, percent(sizing.day.within_slo)
+        yield Paragraph(f"Over a day with the hourly shape, {best.replicas} of them: TTFT p95 {_s(load.ttft_p95_s)} s,"
+                        f" TPOT p95 {_ms(load.tpot_p95_s)} ms, busy {percent(load.utilisation)}; {good} of the requests within"
+                        " both limits.")
     if sizing.ways:
         yield Heading(f"Ways to run {plan_name(best)}")
         yield Table(("a month, USD", "replicas", "GPUs", "rent", "API", "in all"), tuple(_way(way) for way in sizing.ways))
@@ -177,23 +179,6 @@ def _smaller(best: SizedPlan) -> Iterable[Block]:
     holds = f"hold{s} the SLO still, without the headroom" if fewer[0].holds else f"break{s} the SLO"
     yield Paragraph(f"{best.replicas - 1} of the first plan {holds}: TTFT p95 {_s(load.ttft_p95_s)} s, TPOT p95"
                     f" {_ms(load.tpot_p95_s)} ms, {figure(load.mean_queue)} requests waiting on average.")
-
-
-def _measured(sizing: Sizing) -> Iterable[Block]:
-    """Which plans rest on a profile of the user's own server."""
-    found = {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}
-    if found:
-        rest = " The others are estimates." if any(plan.basis != "measured" for plan in sizing.plans) else ""
-        yield Paragraph("Measured on your server: " + "; ".join(f"{name} ({why})" for why, name in found.items()) + f".{rest}")
-
-
-def _day(sizing: Sizing) -> Iterable[Block]:
-    if sizing.day is None:
-        return
-    load, good = sizing.day.load, percent(sizing.day.within_slo)
-    yield Paragraph(f"Over a day with the hourly shape, {sizing.plans[0].replicas} of them: TTFT p95 {_s(load.ttft_p95_s)} s,"
-                    f" TPOT p95 {_ms(load.tpot_p95_s)} ms, busy {percent(load.utilisation)}; {good} of the requests within"
-                    " both limits.")
 
 
 def _arrivals(sizing: Sizing) -> str:

@@ -43,7 +43,7 @@ def compare(
     comparison, scenario, warnings, note = _answer(file, overrides, draws, seed, part, profiles)
     shown = None
     if explain is not None:
-        from roi.report.comparison.cost_tree import find_option
+        from roi.report.comparison.options import find_option
 
         shown = find_option(comparison, explain)
     if form == "json":

@@ -15,7 +15,7 @@ from roi.errors import CaseError, InputError
 from roi.facts.fact import Basis, Fact
 from roi.report.comparison.as_json import comparison_json
 from roi.report.comparison.compare import comparison_text
-from roi.report.comparison.cost_tree import find_option
+from roi.report.comparison.options import find_option
 from roi.report.comparison.scope import excluded, included
 from roi.report.layout.blocks import Row, Table
 from roi.report.layout.render import render_markdown, render_text, wrap_arithmetic

@@ -22,7 +22,7 @@ SKINNY = 64
 
 @dataclass(frozen=True)
 class RateLine:
-    """Rates of one group of like operators; FLOP/s, bytes/s, or seconds of a launch."""
+    """The rates of one group of like operators, in FLOP/s or bytes/s; of a launch, its seconds."""
 
     regime: str
     name: str
@@ -33,9 +33,9 @@ class RateLine:
     calls: int
     """Timed samples of all shapes."""
     best: float
-    """Of the shapes' medians the best; of launches the shortest sample."""
+    """The best of the shapes' medians; the shortest sample of a launch."""
     typical: float
-    """Median of the shapes' medians."""
+    """The median of the shapes' medians."""
     theory: float | None
     """The datasheet's figure; None on a CPU, for launches, and for cards that the catalog lacks."""
 
@@ -44,7 +44,9 @@ def rate_lines(profile: DeviceProfile, gpu: Gpu | None) -> list[RateLine]:
     """One line for each group of like operators."""
     groups: dict[tuple[str, str, str], list[Rate]] = {}
     for rate in profile.rates:
-        groups.setdefault((rate.regime, _group_name(rate), rate.dtype), []).append(rate)
+        batch, *sides = product_shape(rate.shape) if rate.regime == "matrix" else (0,)
+        name = f"{rate.name} skinny" if batch == 1 and min(sides) <= SKINNY else rate.name
+        groups.setdefault((rate.regime, name, rate.dtype), []).append(rate)
     order = ("matrix", "attention", "copy", "dequantise", "elementwise", "launch")
     keys = sorted(groups, key=lambda key: (order.index(key[0]), *key[1:]))
     return [_line(*key, groups[key], gpu) for key in keys]
@@ -67,13 +69,6 @@ def device_json(profile: DeviceProfile, gpu: Gpu | None, path: Path | None = Non
     return json.dumps(body, indent=1, allow_nan=False)
 
 
-def _group_name(rate: Rate) -> str:
-    if rate.regime != "matrix":
-        return rate.name
-    batch, m, n, k = product_shape(rate.shape)
-    return f"{rate.name} skinny" if batch == 1 and min(m, n, k) <= SKINNY else rate.name
-
-
 def _line(regime: str, name: str, dtype: str, rates: list[Rate], gpu: Gpu | None) -> RateLine:
     seconds = [s for rate in rates for s in rate.seconds]
     speeds = [rate.work / median(rate.seconds) for rate in rates]
@@ -89,19 +84,13 @@ def _line(regime: str, name: str, dtype: str, rates: list[Rate], gpu: Gpu | None
 
 
 def _cells(line: RateLine) -> tuple[str, ...]:
-    unit, scale = _unit(line)
+    large = ("TFLOP/s", 1e12) if line.best >= 1e12 else ("GFLOP/s", 1e9)
+    unit, scale = {"FLOP/s": large, "byte/s": ("GB/s", 1e9)}.get(line.unit, ("us", 1e-6))
     best, typical = _quantity(line.best / scale), _quantity(line.typical / scale)
     theory = "-" if line.theory is None else _quantity(line.theory / scale)
     ratio = "-" if line.theory is None else f"{line.best / line.theory:.2f}"
     name = f"{line.regime} {line.name}" if line.regime in ("dequantise", "launch") else line.name
     return f"{name}, {unit}", line.dtype, f"{line.shapes}/{line.calls}", best, typical, theory, ratio
-
-
-def _unit(line: RateLine) -> tuple[str, float]:
-    """The unit that is shown, and what it is in SI."""
-    if line.unit == "FLOP/s":
-        return ("TFLOP/s", 1e12) if line.best >= 1e12 else ("GFLOP/s", 1e9)
-    return ("GB/s", 1e9) if line.unit == "byte/s" else ("us", 1e-6)
 
 
 def _quantity(shown: float) -> str:

@@ -26,7 +26,7 @@ STORED_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "nf4": 0.516}
 
 @dataclass(frozen=True)
 class InferLine:
-    """One point, summarised; SI units."""
+    """What the timed steps of one point come to, in SI units."""
 
     batch: int
     prompt_tokens: int
@@ -42,7 +42,7 @@ class InferLine:
     decode_tokens_per_s: float
     """Of the whole batch."""
     memory_bytes: float | None
-    """Allocated by torch on a GPU, else the process's highest resident set."""
+    """What torch allocated on a GPU, else the highest resident set of the process."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,9 @@ class RatioLine:
 
 
 def infer_lines(profile: InferProfile) -> list[InferLine]:
-    """One line a point, by size."""
+    """One line for each point, ordered by size."""
     order = ("base", "merged", "unmerged")
-    points = sorted(profile.points, key=lambda p: (p.batch, p.prompt_tokens, order.index(p.adapter)))
-    return [_line(point) for point in points]
+    return [_line(p) for p in sorted(profile.points, key=lambda p: (p.batch, p.prompt_tokens, order.index(p.adapter)))]
 
 
 def ratio_lines(profile: InferProfile) -> list[RatioLine]:
@@ -80,7 +79,8 @@ def ratio_lines(profile: InferProfile) -> list[RatioLine]:
         for above, below in (("unmerged", "merged"), ("merged", "base")):
             if above in found and below in found:
                 for what in ("prefill", "decode"):
-                    ratio, low, high = step_ratio(_steps(found[above], what), _steps(found[below], what))
+                    a, b = ((p.prefill_s if what == "prefill" else p.decode_s) for p in (found[above], found[below]))
+                    ratio, low, high = step_ratio(a, b)
                     lines.append(RatioLine(what=what, batch=batch, prompt_tokens=prompt, over=f"{above}/{below}", ratio=ratio,
                                            low=low, high=high))
     return lines
@@ -127,10 +127,6 @@ def tpot_floor_s(dtype: str, shape: ModelShape, gpu: Gpu) -> float:
     return (stack + shape.head_parameters * wide) / gpu.bandwidth_bytes_per_s
 
 
-def _steps(point: InferPoint, what: str) -> tuple[float, ...]:
-    return point.prefill_s if what == "prefill" else point.decode_s
-
-
 def _line(p: InferPoint) -> InferLine:
     tpot, low, high = (float(x) for x in np.percentile(p.decode_s, (50, 5, 95)))
     memory = p.memory.allocated_bytes if p.memory.allocated_bytes is not None else p.memory.process_bytes
@@ -142,11 +138,10 @@ def _line(p: InferPoint) -> InferLine:
 
 
 def _cells(line: InferLine) -> tuple[str, ...]:
-    span = f"{_ms(line.tpot_p05_s)}-{_ms(line.tpot_p95_s)}"
-    memory = "-" if line.memory_bytes is None else f"{line.memory_bytes / GIB:.2f}"
     return (
         str(line.batch), f"{line.prompt_tokens:,}", line.adapter, f"{line.prefills}/{line.decodes}",
-        f"{line.prefill_tokens_per_s:,.0f}", _ms(line.tpot_s), span, f"{line.decode_tokens_per_s:,.0f}", memory,
+        f"{line.prefill_tokens_per_s:,.0f}", _ms(line.tpot_s), f"{_ms(line.tpot_p05_s)}-{_ms(line.tpot_p95_s)}",
+        f"{line.decode_tokens_per_s:,.0f}", "-" if line.memory_bytes is None else f"{line.memory_bytes / GIB:.2f}",
     )
 
 

@@ -8,8 +8,7 @@ from typing import Any
 from roi.answers.usage_tasks import Task
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import Shape
-from roi.usage.measure.growth import Growth
-from roi.usage.measure.lengths import Lengths, Prefix
+from roi.usage.measure.lengths import Lengths
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.workload import MeasuredWorkload
@@ -102,19 +101,19 @@ def _days(found: Usage) -> dict[str, Any] | None:
 
 
 def _workload(w: MeasuredWorkload) -> dict[str, Any]:
+    growth, prefix = w.growth, w.prefix
     return {
         "provider": w.choice.provider, "model": w.choice.model, "group": w.choice.group, "requests": w.requests,
-        "requests_per_day": w.requests_per_day, "growth_per_year": _growth(w.growth), "input_tokens": w.input_tokens,
-        "output_tokens": w.output_tokens, "lengths": _lengths(w.lengths), "prefix": _prefix(w.prefix),
+        "requests_per_day": w.requests_per_day,
+        "growth_per_year": growth and {
+            "value": growth.value, "low": growth.low, "high": growth.high, "weeks": growth.weeks,
+            "ahead": dict(zip(("value", "low", "high"), growth.ahead, strict=True))},
+        "input_tokens": w.input_tokens, "output_tokens": w.output_tokens, "lengths": _lengths(w.lengths),
+        "prefix": prefix and {"tokens": prefix.tokens, "low": prefix.low, "high": prefix.high,
+                              "cache_hit_rate": prefix.hit_rate, "how": prefix.how},
         "uses_cache": w.uses_cache, "batch_share": w.batch_share, "load": _shape(w.shape),
         "missing": [{"field": field, "reason": why} for field, why in w.missing],
     }  # fmt: skip
-
-
-def _growth(growth: Growth | None) -> dict[str, Any] | None:
-    return None if growth is None else {
-        "value": growth.value, "low": growth.low, "high": growth.high, "weeks": growth.weeks,
-        "ahead": dict(zip(("value", "low", "high"), growth.ahead, strict=True))}
 
 
 def _lengths(lengths: Lengths | None) -> dict[str, Any] | None:
@@ -127,13 +126,6 @@ def _lengths(lengths: Lengths | None) -> dict[str, Any] | None:
         "histogram": [{"input_tokens": b.input_tokens, "output_tokens": b.output_tokens, "share": b.share}
                       for b in lengths.bins],
     }  # fmt: skip
-
-
-def _prefix(prefix: Prefix | None) -> dict[str, Any] | None:
-    if prefix is None:
-        return None
-    return {"tokens": prefix.tokens, "low": prefix.low, "high": prefix.high, "cache_hit_rate": prefix.hit_rate,
-            "how": prefix.how}
 
 
 def _shape(shape: Shape | None) -> dict[str, Any] | None:

@@ -1,12 +1,14 @@
 """How `roi usage` is told on a terminal: spend, its chart by day, tasks, reconciliation, workload."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from roi.answers.usage_tasks import Task
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim
+from roi.report.layout.figures import bar_rows
 from roi.report.layout.render import render_text
 from roi.report.layout.wording import chance, figure, percent, usd
-from roi.report.usage.spend_chart import spend_chart
 from roi.report.usage.spend_json import grouped, spent
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
@@ -18,6 +20,9 @@ from roi.usage.summary import Usage
 MOST_MODELS = 12
 MOST_GROUPS = 10
 MTOK = 1e6
+WIDTH, HEIGHT = 64, 5
+LEAST_DAYS = 3
+"""Days below which a chart tells nothing."""
 
 
 def usage_text(found: Usage, tasks: Sequence[Task] = (), *, width: int = 80, colour: bool = False) -> str:
@@ -40,7 +45,7 @@ def _blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     if len(groups) > 1:
         yield Heading("By group")
         yield _table("group", groups, MOST_GROUPS)
-    chart = spend_chart(found)
+    chart = _chart(found)
     if chart:
         yield from (Gap(), Verbatim(tuple(chart)))
     yield from _tasks(tasks)
@@ -134,6 +139,34 @@ def _count(number: float) -> str:
 
 def _cents(amount: float) -> str:
     return f"{amount:,.2f}" if amount < 1000 else f"{amount:,.0f}"
+
+
+def _chart(found: Usage) -> list[str]:
+    """The spend by day as rows of at most 80 columns; empty where there are too few days.
+
+    The axis begins at 0. Tokens are shown where nothing has a price, weeks where there are more days than columns.
+    """
+    if found.days is None or found.days.last - found.days.first + 1 < LEAST_DAYS:
+        return []
+    priced = any(each.usd for each in found.priced)
+    volume: dict[int, float] = defaultdict(float)
+    for each in found.priced:
+        size = each.usd or 0.0 if priced else sum(each.spend.tokens[name] for name in TOKENS) / 1e6
+        volume[each.spend.day or found.days.first] += size
+    span = found.days.last - found.days.first + 1
+    count = min(span, WIDTH)
+    edges = [found.days.first + round(k * span / count) for k in range(count + 1)]
+    heights = [sum(volume[day] for day in range(a, b)) / (b - a) for a, b in pairwise(edges)]
+    top = max(heights) or 1.0
+    unit = "USD a day" if priced else "Mtok a day"
+    rows = [f"{unit}, {day_of(found.days.first)} to {day_of(found.days.last)}"
+            + (f", {span / count:.1f} days a column" if span > count else "")]
+    wide = max(1, min(4, WIDTH // count))
+    for level, bars in zip(range(HEIGHT, 0, -1), bar_rows([h / top for h in heights], HEIGHT, wide), strict=True):
+        label = (usd(top * level / HEIGHT) if priced else f"{top * level / HEIGHT:,.1f}") if level in {HEIGHT, 1} else ""
+        rows.append(f"{label:>11} |{bars}")
+    rows.append(" " * 11 + " +" + "-" * (count * wide))
+    return rows
 
 
 def _tasks(tasks: Sequence[Task]) -> Iterable[Block]:

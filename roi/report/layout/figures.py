@@ -1,4 +1,4 @@
-"""A step's allocation as a figure for the terminal: GiB upwards, the step's events to the right, phases below."""
+"""Figures made of characters: columns of blocks, and with them the timeline of a training step's memory."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,29 +11,30 @@ MIDDLE = 4
 """Level that gets a label beside the highest and the lowest."""
 
 
+def bar_rows(shares: Sequence[float], height: int, wide: int = 1) -> list[str]:
+    """The rows of a bar chart, highest first: each share from 0 to 1 is a column, `wide` characters wide."""
+    rows = ([min(max((share - level / height) * height, 0.0), 1.0) for share in shares] for level in range(height - 1, -1, -1))
+    return ["".join(BLOCKS[round(fill * (len(BLOCKS) - 1))] * wide for fill in row) for row in rows]
+
+
 def timeline_rows(heights: Sequence[float], phases: Sequence[tuple[str, int]], resident: float) -> list[str]:
-    """Rows of at most 80 columns. The vertical axis begins at the lowest height, so that what moves is seen.
+    """Rows of at most 80 columns: GiB upwards, the step's events to the right, its phases below.
+
+    The vertical axis begins at the lowest height, so that what moves is seen.
 
     `heights`: bytes in equal slices; `phases`: (name, slice where it begins); `resident`: bytes held before the step.
     """
-    columns = _columns(heights)
+    count = min(WIDTH, len(heights))
+    edges = [round(k * len(heights) / count) for k in range(count + 1)]
+    columns = [max(heights[a:b]) for a, b in pairwise(edges)]  # the highest slice of each column
     top, bottom = max(columns), min(*columns, resident)
     span = max(top - bottom, 1.0)
     rows = []
-    for level in range(HEIGHT, 0, -1):
-        low = (level - 1) / HEIGHT
-        cells = [min(max(((c - bottom) / span - low) * HEIGHT, 0.0), 1.0) for c in columns]
-        label = f"{(bottom + span * level / HEIGHT) / GIB:8.2f} |" if level in {HEIGHT, MIDDLE, 1} else " " * 8 + " |"
-        rows.append(label + "".join(BLOCKS[round(c * (len(BLOCKS) - 1))] for c in cells))
+    for level, bars in zip(range(HEIGHT, 0, -1), bar_rows([(c - bottom) / span for c in columns], HEIGHT), strict=True):
+        label = f"{(bottom + span * level / HEIGHT) / GIB:8.2f}" if level in {HEIGHT, MIDDLE, 1} else " " * 8
+        rows.append(f"{label} |{bars}")
     rows.append(f"{bottom / GIB:8.2f} +" + "-" * len(columns))
     return [*rows, _phase_row(phases, len(heights), len(columns))]
-
-
-def _columns(heights: Sequence[float]) -> list[float]:
-    """The highest slice of each column."""
-    count = min(WIDTH, len(heights))
-    edges = [round(k * len(heights) / count) for k in range(count + 1)]
-    return [max(heights[a:b]) for a, b in pairwise(edges)]
 
 
 def _phase_row(phases: Sequence[tuple[str, int]], slices: int, columns: int) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 from roi.answers.size import FleetPoint, SizedPlan, Sizing
-from roi.answers.size_ways import Way
 from roi.estimate.replay.load_curve import Slo
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.render import render
@@ -49,7 +48,7 @@ def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
 
 
 def plan_name(plan: SizedPlan) -> str:
-    """1 x L40S fp8, RunPod."""
+    """The words for a plan: 1 x L40S fp8, RunPod."""
     return f"{plan.tensor_parallel} x {plan.gpu} {plan.weight_dtype}, {plan.vendor}"
 
 
@@ -76,17 +75,11 @@ def _blocks(sizing: Sizing) -> Iterable[Block]:
         yield Paragraph(f"Over a day with the hourly shape, {best.replicas} of them: TTFT p95 {_s(load.ttft_p95_s)} s,"
                         f" TPOT p95 {_ms(load.tpot_p95_s)} ms, busy {percent(load.utilisation)}; {good} of the requests within"
                         " both limits.")
-    if sizing.ways:
-        yield Heading(f"Ways to run {plan_name(best)}")
-        yield Table(("a month, USD", "replicas", "GPUs", "rent", "API", "in all"), tuple(_way(way) for way in sizing.ways))
-        yield from _cheaper_api(sizing)
+    yield from _ways(sizing)
     yield Heading("Cost against latency: fleets that no cheaper one beats")
     yield Table(FLEET_HEADS, tuple(_fleet(plan, fleet) for plan, fleet in frontier(sizing)))
     yield Paragraph("Replicas that serve; spares are paid and idle. E2E: until the last token.")
-    yield Heading("What this rests on")
-    measure = "measure it: roi profile serve URL on your own server replaces the published speed."
-    own = () if best.basis == "measured" else (measure,)
-    yield Bullets((f"capacity: {best.source} ({best.basis}).", _limits(best), _arrivals(sizing), *own))
+    yield from _basis(sizing)
 
 
 def _behind(plan: SizedPlan, *, trace: bool) -> str:
@@ -109,15 +102,8 @@ def _load(sizing: Sizing) -> str:
     return f"{rate}; {lengths}. SLO: {slo_words(sizing.slo)}; {percent(sizing.headroom)} of the capacity stays free."
 
 
-def _limits(plan: SizedPlan) -> str:
-    whose = "as its server showed, else vLLM's defaults for this card" if plan.basis == "measured" else (
-        "vLLM's defaults for a server on this card")
-    return (f"engine: {plan.step_tokens:,.0f} tokens a step and {plan.sequence_limit:,.0f} sequences at most ({whose}); other"
-            " limits move TTFT and TPOT against each other.")
-
-
 def slo_words(slo: Slo) -> str:
-    """TTFT p95 2.00 s, TPOT p95 50.0 ms."""
+    """The words for the limits: TTFT p95 2.00 s, TPOT p95 50.0 ms."""
     limits = [f"{name} p95 {text}" for name, value, text in (
         ("TTFT", slo.ttft_p95_s, f"{_s(slo.ttft_p95_s)} s"), ("TPOT", slo.tpot_p95_s, f"{_ms(slo.tpot_p95_s)} ms"),
     ) if value != float("inf")]
@@ -148,18 +134,32 @@ def _plan(plan: SizedPlan) -> Row:
     ))
 
 
-def _way(way: Way) -> Row:
-    api = f"{way.api_usd:,.0f}" if way.api_usd else "-"
-    return Row((way.name, figure(way.replicas), figure(way.gpus), f"{way.rent_usd:,.0f}", api, f"{way.usd:,.0f}"), way.note)
-
-
-def _cheaper_api(sizing: Sizing) -> Iterable[Block]:
-    """Where the API that the floor spills to takes all of it for less than any way that needs a GPU."""
+def _ways(sizing: Sizing) -> Iterable[Block]:
+    """Ways to run the cheapest plan; and where its API alone costs less than all that need a GPU, that it does."""
+    if not sizing.ways:
+        return
+    yield Heading(f"Ways to run {plan_name(sizing.plans[0])}")
+    yield Table(("a month, USD", "replicas", "GPUs", "rent", "API", "in all"), tuple(
+        Row((way.name, figure(way.replicas), figure(way.gpus), f"{way.rent_usd:,.0f}",
+             f"{way.api_usd:,.0f}" if way.api_usd else "-", f"{way.usd:,.0f}"), way.note) for way in sizing.ways
+    ))  # fmt: skip
     api = [way for way in sizing.ways if not way.gpus]
     least = min((way.usd for way in sizing.ways if way.gpus), default=0.0)
     if api and api[0].usd < least:
         yield Paragraph(f"The API alone costs less than every way with a GPU ({usd(api[0].usd)} against {usd(least)} a month);"
                         " roi compare has its quality, and set-up.", strong=True)
+
+
+def _basis(sizing: Sizing) -> Iterable[Block]:
+    """What capacity, engine and arrivals rest on."""
+    best, measured = sizing.plans[0], sizing.plans[0].basis == "measured"
+    whose = "as its server showed, else vLLM's defaults for this card" if measured else (
+        "vLLM's defaults for a server on this card")
+    engine = (f"engine: {best.step_tokens:,.0f} tokens a step and {best.sequence_limit:,.0f} sequences at most ({whose}); other"
+              " limits move TTFT and TPOT against each other.")
+    measure = "measure it: roi profile serve URL on your own server replaces the published speed."
+    yield Heading("What this rests on")
+    yield Bullets((f"capacity: {best.source} ({best.basis}).", engine, _arrivals(sizing), *(() if measured else (measure,))))
 
 
 def _fleet(plan: SizedPlan, fleet: FleetPoint) -> Row:

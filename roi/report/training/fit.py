@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import date as Date
 
 from roi.answers.fit import FitReport, GpuLine
 from roi.catalog.rows import STALE_DAYS
@@ -17,6 +18,13 @@ from roi.report.layout.render import render
 from roi.units import GIB
 
 SCHEMA = "roi.fit/1"
+
+TRAINER_WORDS = {"plain": "plain loop", "hf": "HF Trainer", "trl": "TRL SFTTrainer"}
+SPEED_WORDS = {
+    "profile": "profiles measured here", "device": "a dry run's operators over rates measured here",
+    "gpu": "runs published for the card", "layout": "runs on other cards", "all": "runs on other cards",
+}
+"""What the levels of evidence for a speed are."""
 
 HEADS = ("GPU", "fits", "batch", "longest", "tokens/s", "hours", "5-95%", "USD")
 WIDTHS = (15, 5, 5, 9, 8, 7, 13, 10)
@@ -72,9 +80,6 @@ def _blocks(report: FitReport, dry: DryRunProfile | None) -> Iterable[Block]:
     yield from (Gap(), _memory_table(report), Gap())
     if dry is not None:
         yield from _peak(dry)
-        yield Gap()
-        yield Verbatim(tuple(timeline_rows(dry.timeline_bytes, dry.timeline_phases, dry.timeline_bytes[0])))
-        yield Gap()
     rows = tuple(Row(_cells(line)) for line in report.lines if line.fit.fits)
     if rows:
         yield from (Table(HEADS, rows, align="ll", widths=WIDTHS), Gap())
@@ -85,22 +90,16 @@ def _title(report: FitReport) -> Iterable[Block]:
     plan = report.plan
     targets = plan.targets if isinstance(plan.targets, str) else ",".join(plan.targets)
     rank = f" r{plan.rank:g}, {targets}" if plan.adapter else ""
-    second = (
-        f"micro-batch {plan.micro_batch:g}, {plan.seq:,.0f} tokens, {plan.dtype}, {plan.attention}, {plan.optimizer}, "
-        f"{'' if plan.checkpointing else 'no '}checkpointing, {TRAINER_WORDS[plan.trainer]}"
-    )
-    second = ", ".join([second, *_unusual(plan)])
+    second = (f"micro-batch {plan.micro_batch:g}, {plan.seq:,.0f} tokens, {plan.dtype}, {plan.attention}, {plan.optimizer},"
+              f" {'' if plan.checkpointing else 'no '}checkpointing, {TRAINER_WORDS[plan.trainer]}")
     third = f"{report.trained_parameters:,.0f} trained parameters"
     if plan.gpus > 1:
         third += f"; {plan.gpus} GPUs, {'data parallel' if plan.sharding == 'none' else plan.sharding}"
     if report.training_set:
         data = report.training_set
         third += f"; {data.examples:,.0f} examples x {data.tokens_per_example:,.0f} tokens x {data.epochs:g} epochs"
-    yield from (Title(f"{report.model.id}: {plan.method}{rank}"), Paragraph(second), Paragraph(third))
-
-
-TRAINER_WORDS = {"plain": "plain loop", "hf": "HF Trainer", "trl": "TRL SFTTrainer"}
-"""Whose loop it is."""
+    yield from (Title(f"{report.model.id}: {plan.method}{rank}"), Paragraph(", ".join([second, *_unusual(plan)])),
+                Paragraph(third))
 
 
 def _unusual(plan: TrainingPlan) -> list[str]:
@@ -118,7 +117,7 @@ def _unusual(plan: TrainingPlan) -> list[str]:
 
 
 def _peak(dry: DryRunProfile) -> Iterable[Block]:
-    """Where the peak lies, and the largest tensors that the step itself has made by then."""
+    """Where the peak lies, the largest tensors that the step itself has made by then, and the timeline of its memory."""
     operator = dry.operator.removeprefix("aten.").removesuffix(".default")
     yield Paragraph(f"Peak at {operator} in {dry.module or 'the loss'} ({dry.phase}); largest tensors of the step alive there,"
                     " GiB:")
@@ -128,6 +127,8 @@ def _peak(dry: DryRunProfile) -> Iterable[Block]:
         where = module.replace("base_model.model.", "").replace("base_model.model", "model") or "-"
         rows.append(Row((f"{size / GIB:.3f}", short[:34], where[-32:])))
     yield Table(("GiB", "operator", "module"), tuple(rows), align="rll", widths=(10, 34), bare=True)
+    timeline = timeline_rows(dry.timeline_bytes, dry.timeline_phases, dry.timeline_bytes[0])
+    yield from (Gap(), Verbatim(tuple(timeline)), Gap())
 
 
 def _memory_table(report: FitReport) -> Table:
@@ -153,10 +154,12 @@ def _memory_table(report: FitReport) -> Table:
     return Table(heads, tuple(rows), align="lrl", widths=(44, 7 + wide))
 
 
-def _age(report: FitReport, offer: RentalOffer) -> str:
-    """How old a price is, where it is stale."""
-    days = 0 if report.as_of is None else (report.as_of - offer.date).days
-    return f", {days} days old" if days > STALE_DAYS else ""
+def _offer(line: GpuLine, offer: RentalOffer, as_of: Date | None) -> str:
+    """An offer with every digit of its price, at least two decimals, and with its age where it is stale."""
+    dollars, _, digits = f"{offer.usd_per_gpu_hour:.6f}".rstrip("0").partition(".")
+    days = 0 if as_of is None else (as_of - offer.date).days
+    age = f", {days} days old" if days > STALE_DAYS else ""
+    return f"{line.fit.gpu.id} {dollars}.{digits:0<2s}/h {offer.vendor} ({offer.date}{age})"
 
 
 def _expert_remark(report: FitReport) -> str:
@@ -167,29 +170,19 @@ def _expert_remark(report: FitReport) -> str:
     return f"{stored}, and they carry no adapter" if report.plan.adapter else stored
 
 
-SPEED_WORDS = {
-    "profile": "profiles measured here", "device": "a dry run's operators over rates measured here",
-    "gpu": "runs published for the card", "layout": "runs on other cards",
-    "all": "runs on other cards",
-}
-"""What a level of evidence is."""
-
-
-def _speed_sources(report: FitReport) -> list[str]:
+def _speed_sources(report: FitReport) -> str:
     """What tokens/s and hours rest on, cards of the same evidence together."""
     cards: dict[tuple[str, str], list[str]] = {}
     for line in [line for line in report.lines if line.fit.fits] or report.lines:
         found = line.evidence
-        told = f"{SPEED_WORDS[found.level]} (n = {found.n})"
-        if found.level in {"profile", "device", "gpu"}:
-            told = f"{SPEED_WORDS[found.level]}, {', '.join(found.sources[:2])} (n = {found.n})"
+        sources = f", {', '.join(found.sources[:2])}" if found.level in {"profile", "device", "gpu"} else ""
+        told = f"{SPEED_WORDS[found.level]}{sources} (n = {found.n})"
         cards.setdefault((told, found.level), []).append(line.fit.gpu.id)
-    few = [f"{', '.join(names) if len(cards) > 1 else 'all'}: {told}" for (told, _), names in cards.items()]
-    return [f"tokens/s and hours (c; 5-95% from runs left out of the fit): {'; '.join(few)}"]
+    return "; ".join(f"{', '.join(names) if len(cards) > 1 else 'all'}: {told}" for (told, _), names in cards.items())
 
 
 def _limits(report: FitReport) -> str:
-    """What limits beside a dry run rest on."""
+    """What the largest micro-batch and the longest sequence rest on beside a dry run."""
     if report.dry is None:
         return ""
     fitting = [line.fit for line in report.lines if line.fit.fits] or [line.fit for line in report.lines]
@@ -217,23 +210,13 @@ def _bucket(report: FitReport) -> bool:
 
 
 def _cells(line: GpuLine) -> tuple[str, ...]:
-    fit = line.fit
+    fit, largest = line.fit, line.fit.largest_micro_batch
     hours = ("-", "-") if line.hours is None else (_three(line.hours[0]), f"{_short(line.hours[1])}-{_short(line.hours[2])}")
     return (
         fit.gpu.id[:15], "dtype" if line.note else "tight" if fit.tight else "yes",
-        _batch(fit.largest_micro_batch), f"{fit.longest_seq:,}",
+        f">{largest - 1}" if largest == int(MICRO_BATCHES[-1]) else str(largest), f"{fit.longest_seq:,}",
         f"{line.tokens_per_s:,.0f}", *hours, "-" if line.usd is None else f"{line.usd[0]:,.2f}",
     )
-
-
-def _rate(usd: float) -> str:
-    """USD an hour with every digit of the price list, at least two decimals."""
-    whole, _, digits = f"{usd:.6f}".rstrip("0").partition(".")
-    return f"{whole}.{digits:0<2s}"
-
-
-def _batch(largest: int) -> str:
-    return f">{largest - 1}" if largest == int(MICRO_BATCHES[-1]) else str(largest)
 
 
 def _three(hours: float) -> str:
@@ -245,6 +228,7 @@ def _three(hours: float) -> str:
 
 
 def _short(hours: float) -> str:
+    """Hours with as few digits as the ends of an interval need."""
     if 0.0 < hours < 0.005:
         return "<0.01"
     return f"{hours:,.0f}" if hours >= 100 else f"{hours:.1f}" if hours >= 1 else f"{hours:.2f}"
@@ -260,8 +244,7 @@ def _remarks(report: FitReport) -> list[str]:
             texts.append(f"{fit.gpu.id}: does not fit, {needed:.1f} of {room:.1f} GiB; {fit.binds} bind; {way}")
         if line.note:
             texts.append(f"{fit.gpu.id}: {line.note}")
-    offers = [f"{x.fit.gpu.id} {_rate(x.offer.usd_per_gpu_hour)}/h {x.offer.vendor} ({x.offer.date}{_age(report, x.offer)})"
-              for x in report.lines if x.offer and x.usd and x.fit.fits]
+    offers = [_offer(x, x.offer, report.as_of) for x in report.lines if x.offer and x.usd and x.fit.fits]
     if offers:
         texts.append("USD: cheapest on-demand offer of that date, for one successful run (q): " + "; ".join(offers))
     if any(k.experts > 1 for k in report.model.mlp):
@@ -273,7 +256,7 @@ def _remarks(report: FitReport) -> list[str]:
     texts.append("batch, longest: largest micro-batch at this length, longest sequence at this micro-batch (at most the model's"
                  f" context), central estimate{_limits(report)}")
     texts.append(f"Memory: {_memory_source(report)}")
-    texts += _speed_sources(report)
+    texts.append(f"tokens/s and hours (c; 5-95% from runs left out of the fit): {_speed_sources(report)}")
     texts.append("c = calibrated; q = quoted. tight: fits, but not at the 95th percentile; dtype: would fit, but the card lacks"
                  " the number format")
     return texts

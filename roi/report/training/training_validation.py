@@ -123,7 +123,7 @@ def _quantity(found: Validation, quantity: Quantity, speed_model: str) -> Iterab
     worst = sorted((s for s in found.scores if s.quantity == quantity), key=lambda s: -abs(s.error))[:WORST]
     if worst:
         yield Heading(f"Largest errors, {quantity}")
-        yield Table(("row", "measured", "predicted", "5-95%", "error"), tuple(Row(_worst(s)) for s in worst))
+        yield Table(("row", "measured", "predicted", "5-95%", "error"), tuple(Row(_largest_error(s)) for s in worst))
 
 
 def statistics_cells(name: str, block: ErrorBlock) -> tuple[str, ...]:
@@ -140,7 +140,7 @@ def percent(value: float, sign: str, places: int = 1) -> str:
     return f"{value:{sign}.{places}f}" if abs(value) < 1e4 else f"{value:{sign}.0e}"
 
 
-def _worst(score: Score) -> tuple[str, ...]:
+def _largest_error(score: Score) -> tuple[str, ...]:
     scale, places = SCALE[score.quantity], 2 if score.quantity == "memory" else 0
     low, high = f"{score.low / scale:,.{places}f}", f"{score.high / scale:,.{places}f}"
     return (f"{score.label.id} {score.label.method}", f"{score.measured / scale:,.{places}f}",

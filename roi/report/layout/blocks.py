@@ -53,7 +53,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Row:
-    """Cells of a table; `detail` stands below them."""
+    """Cells of a table, the last ones empty where there are fewer than heads; `detail` stands below them."""
 
     cells: tuple[str, ...]
     detail: str = ""

@@ -118,7 +118,7 @@ def _quantity(found: ServingValidation, quantity: ServingQuantity) -> Iterable[B
         rows.append(Row(statistics_cells("derived from TTFT and TPOT", found.derived)))
     for group, blocks in found.by.items():
         shown = [(name, block[quantity]) for name, block in blocks.items() if block[quantity].eligible]
-        rows += [Row((f"by {NAMES[group]}", *[""] * (len(HEADS) - 1)), strong=True)] if shown else []
+        rows += [Row((f"by {NAMES[group]}",), strong=True)] if shown else []
         starred = found.judged if group == "group" and found.left_out else frozenset[str]()
         rows += [Row(statistics_cells(f"  {_short(name)}{'*' if name in starred else ''}", block))
                  for name, block in sorted(shown, key=lambda x: -x[1].eligible)]

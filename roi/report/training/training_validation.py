@@ -94,7 +94,7 @@ def _blocks(found: Validation, instrument: str, speed_model: str) -> Iterable[Bl
     for quantity in ("memory", "throughput"):
         yield from _quantity(found, quantity, speed_model)
     yield from _fits(found)
-    yield from reasons_told("Skipped rows", [(id, reason) for id, reason in found.skipped])
+    yield from reasons_told("Skipped rows", list(found.skipped))
     yield from reasons_told("Rows without a prediction", [(id, f"{what}: {why}") for id, what, why in found.unpredicted])
     yield from defaults_told(found.assumptions, "Defaults and habits used",
                              "What a row does not say was taken so; each widens the interval by its other value's difference.")
@@ -111,13 +111,13 @@ def _quantity(found: Validation, quantity: Quantity, speed_model: str) -> Iterab
         if group == "kind" and place == 1:
             continue
         shown = [(name, pair[place]) for name, pair in blocks.items() if pair[place].eligible]
-        rows += [Row((f"by {NAMES[group]}", *[""] * (len(HEADS) - 1)), strong=True)] if shown else []
+        rows += [Row((f"by {NAMES[group]}",), strong=True)] if shown else []
         rows += [Row(statistics_cells(f"  {name}", block))
                  for name, block in sorted(shown, key=lambda x: -x[1].eligible) if block.n]
         bare = [name for name, block in shown if not block.n]
-        rows += [Row((f"  {len(bare)} more without a prediction", *[""] * (len(HEADS) - 1)))] if bare else []
+        rows += [Row((f"  {len(bare)} more without a prediction",))] if bare else []
     if place == 0 and found.second:
-        rows.append(Row(("second figures of the same rows", *[""] * (len(HEADS) - 1)), strong=True))
+        rows.append(Row(("second figures of the same rows",), strong=True))
         rows += [Row(statistics_cells(f"  {kind}", block)) for kind, block in found.second.items()]
     yield Table(HEADS, tuple(rows))
     worst = sorted((s for s in found.scores if s.quantity == quantity), key=lambda s: -abs(s.error))[:WORST]
@@ -127,7 +127,7 @@ def _quantity(found: Validation, quantity: Quantity, speed_model: str) -> Iterab
 
 
 def statistics_cells(name: str, block: ErrorBlock) -> tuple[str, ...]:
-    """One row of HEADS: the block's statistics under a name of at most 30 characters."""
+    """The cells of one row under HEADS: a name of at most 30 characters, and the statistics of its errors."""
     figures = (block.mape, block.median_ape, block.bias, block.p90, block.coverage90)
     signs = ("", "", "+", "", "")
     shown = ("-" if x is None else percent(x, sign, 0 if k == 4 else 1)
@@ -136,7 +136,7 @@ def statistics_cells(name: str, block: ErrorBlock) -> tuple[str, ...]:
 
 
 def percent(value: float, sign: str, places: int = 1) -> str:
-    """A percentage of at most seven characters; from 10,000 on by its order of size."""
+    """A percentage of at most seven characters; from 10,000 on its order of magnitude alone."""
     return f"{value:{sign}.{places}f}" if abs(value) < 1e4 else f"{value:{sign}.0e}"
 
 
@@ -171,7 +171,7 @@ def defaults_told(found: Iterable[tuple[str, int]], title: str, words: str) -> I
 
 
 def reasons_told(title: str, reasons: list[tuple[str, str]]) -> Iterable[Block]:
-    """Reasons without their values, each with its rows (by id where they are few) and the first values."""
+    """The reasons without their values, each with its rows (by id where they are few) and the first values."""
     if not reasons:
         return
     groups: dict[str, list[tuple[str, str]]] = defaultdict(list)

@@ -65,6 +65,7 @@ def _blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
 
 
 def _scope(found: Usage) -> str:
+    """The days, the requests and the money that the records cover, and the files that were read."""
     rows = [each.spend for each in found.priced]
     requests = total_requests(rows)
     parts = []
@@ -84,6 +85,7 @@ def _scope(found: Usage) -> str:
 
 
 def _total(found: Usage) -> str:
+    """What was spent in all, and whether sources report it or the price list says so."""
     known = [each for each in found.priced if each.usd is not None]
     if not known:
         return "no price known"
@@ -103,7 +105,8 @@ def _unpriced(found: Usage) -> str:
 
 def _table(name: str, groups: Sequence[tuple[tuple[object, ...], list[Priced]]], most: int) -> Table:
     total = sum(spent(group) for _, group in groups)
-    rows = [_row(_label(key), group, total) for key, group in groups[:most]]
+    labels = ("/".join(str(part) for part in key if part is not None) or "(no group)" for key, _ in groups)
+    rows = [_row(label, group, total) for label, (_, group) in zip(labels, groups[:most], strict=False)]
     if len(groups) > most:
         rest = [each for _, group in groups[most:] for each in group]
         rows.append(_row(f"{len(groups) - most} more", rest, total))
@@ -111,11 +114,6 @@ def _table(name: str, groups: Sequence[tuple[tuple[object, ...], list[Priced]]],
         rows.append(_row("total", [each for _, group in groups for each in group], total, strong=True))
     heads = (name, "requests", "input\nMtok", "cached", "output\nMtok", "list\nUSD", "reported\nUSD", "share")
     return Table(heads, tuple(rows))
-
-
-def _label(key: tuple[object, ...]) -> str:
-    """provider/model, or the group's name."""
-    return "/".join(str(part) for part in key if part is not None) or "(no group)"
 
 
 def _row(label: str, group: Sequence[Priced], total: float, *, strong: bool = False) -> Row:
@@ -173,16 +171,8 @@ def _tasks(tasks: Sequence[Task]) -> Iterable[Block]:
     if not tasks:
         return
     yield Heading("Which of these calls is worth a change")
-    rows = []
-    for task in tasks:
-        name = f"{task.group} on {task.model}" if task.group is not None else task.model
-        rows.append(Row((
-            name, "-" if task.requests_per_day is None else _count(task.requests_per_day), _cents(task.usd_per_month),
-            "-" if task.saves_share is None else percent(task.saves_share),
-            "-" if task.npv_usd is None else f"{task.npv_usd:,.0f}", chance(task.probability),
-        ), detail=_best(task) if task.best
-            else f"not compared: {task.reason}"))  # fmt: skip
-    yield Table(("group", "requests\n/day", "USD\n/month", "saves\nof it", "NPV\nUSD", "beats\nstaying"), tuple(rows))
+    heads = ("group", "requests\n/day", "USD\n/month", "saves\nof it", "NPV\nUSD", "beats\nstaying")
+    yield Table(heads, tuple(_task_row(task) for task in tasks))
     yield Paragraph(
         "Each group compared by itself, whole days alone, against the candidates of --scenario, else of the bundled one: the"
         " option with the highest expected NPV over the horizon, what the change costs included. Peak and growth are those of"
@@ -190,10 +180,17 @@ def _tasks(tasks: Sequence[Task]) -> Iterable[Block]:
         " --task GROUP --output part.yaml, then roi compare my.yaml --usage part.yaml.")
 
 
-def _best(task: Task) -> str:
-    if task.saves_share == 0.0:
-        return "best: stay; no change pays"
-    return f"best: {task.best}{'' if task.evaluated else ', quality not evaluated'}"
+def _task_row(task: Task) -> Row:
+    best = f"not compared: {task.reason}"
+    if task.best:
+        best = f"best: {task.best}{'' if task.evaluated else ', quality not evaluated'}"
+        best = "best: stay; no change pays" if task.saves_share == 0.0 else best
+    return Row((
+        f"{task.group} on {task.model}" if task.group is not None else task.model,
+        "-" if task.requests_per_day is None else _count(task.requests_per_day), _cents(task.usd_per_month),
+        "-" if task.saves_share is None else percent(task.saves_share),
+        "-" if task.npv_usd is None else f"{task.npv_usd:,.0f}", chance(task.probability),
+    ), detail=best)  # fmt: skip
 
 
 def _reconciliation(found: Usage) -> Iterable[Block]:
@@ -223,8 +220,7 @@ def _compared(each: Reconciliation) -> str:
 def _workload(w: MeasuredWorkload) -> Iterable[Block]:
     task = f", group {w.choice.group}" if w.choice.group is not None else ""
     yield Heading(f"Workload of {w.choice.model}{task}")
-    rows = [Row((field, value), detail) for field, value, detail in _fields(w)]
-    yield Table(("field", "value"), tuple(rows), align="ll")
+    yield Table(("field", "value"), tuple(Row((field, value), detail) for field, value, detail in _fields(w)), align="ll")
     yield Heading("What these records do not tell")
     yield Bullets(tuple(f"{field}: {why}" for field, why in w.missing))
 

@@ -1,5 +1,7 @@
 """`roi compare`: every option's cost, payback and risk; the verdict and why."""
 
+import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
 
 TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."})
 """The branches of the cost tree for an output that cannot show them."""
+NARROW, WIDE = 80, 120
 
 
 @click.command(short_help="Every option's cost, payback and risk; the verdict and why.")
@@ -38,24 +41,28 @@ def compare(
     scenario runs.
     """
     from roi import __version__
-    from roi.cli.output import has_colour, screen_width, write
+    from roi.cli.output import write
 
     comparison, scenario, warnings, note = _answer(file, overrides, draws, seed, part, profiles)
     shown = None
     if explain is not None:
-        from roi.report.comparison.options import find_option
+        from roi.report.comparison.options_table import find_option
 
         shown = find_option(comparison, explain)
     if form == "json":
         from roi.report.comparison.as_json import comparison_json
 
         text = comparison_json(comparison, version=__version__, scenario=scenario, warnings=warnings)
+    elif form == "markdown":
+        from roi.report.comparison.compare import comparison_text
+
+        text = comparison_text(comparison, warnings, shown, form, all_options=everything)
     else:
         from roi.report.comparison.compare import comparison_text
 
-        text = comparison_text(comparison, warnings, shown, form, all_options=everything, colour=has_colour(output),
-                               width=screen_width(output))
-        if form == "table" and output is None and "utf" not in (sys.stdout.encoding or "").lower():
+        text = comparison_text(comparison, warnings, shown, all_options=everything, colour=_colour(output),
+                               width=_width(output))
+        if output is None and "utf" not in (sys.stdout.encoding or "").lower():
             text = text.translate(TREE)
     if note:
         click.echo(f"roi: {note}", err=True)
@@ -96,3 +103,15 @@ def _answer(
     if part is not None:
         note += f"{'; ' if note else ''}workload and incumbent as {part} states them"
     return compare_case(resolved.case), scenario_data(scenario), resolved.warnings, note
+
+
+def _colour(output: Path | None) -> bool:
+    """True on a terminal that may be coloured (no-color.org)."""
+    return output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _width(output: Path | None) -> int:
+    """Columns to use: the terminal's, from 80 to 120; 80 for a file or a pipe."""
+    if output is not None or not sys.stdout.isatty():
+        return NARROW
+    return min(max(shutil.get_terminal_size((NARROW, 24)).columns, NARROW), WIDE)

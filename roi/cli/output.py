@@ -1,7 +1,6 @@
-"""Where an answer goes: stdout, with the terminal's width and colour, or a file that is either complete or untouched."""
+"""Where an answer goes: stdout, or a file that is either complete or untouched."""
 
 import os
-import shutil
 import stat
 import sys
 from pathlib import Path
@@ -9,21 +8,6 @@ from pathlib import Path
 import click
 
 from roi.errors import InputError, RoiError
-
-NARROW, WIDE = 80, 120
-"""Least and most columns of a report."""
-
-
-def has_colour(output: Path | None = None) -> bool:
-    """True where the answer goes to a terminal that may be coloured (no-color.org)."""
-    return output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def screen_width(output: Path | None = None) -> int:
-    """Columns to use: the terminal's, from 80 to 120; 80 for a file or a pipe."""
-    if output is not None or not sys.stdout.isatty():
-        return NARROW
-    return min(max(shutil.get_terminal_size((NARROW, 24)).columns, NARROW), WIDE)
 
 
 def write(text: str, output: Path | None = None) -> None:

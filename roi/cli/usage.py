@@ -1,6 +1,9 @@
 """`roi usage`: what was really spent, and the part of a scenario that it settles."""
 
 import math
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +52,7 @@ def usage(
     and any CSV, JSON lines or Parquet with a time, input and output tokens. Prompts and answers are never read.
     """
     from roi import __version__
-    from roi.cli.output import has_colour, replace_file, screen_width, write
+    from roi.cli.output import replace_file, write
     from roi.errors import InputError
     from roi.usage.summary import Question, summarize
 
@@ -83,7 +86,7 @@ def usage(
         return
     from roi.report.usage.spend_report import usage_text
 
-    write(usage_text(found, tasks, width=screen_width(), colour=has_colour()))
+    write(usage_text(found, tasks, width=_width(), colour=_colour()))
 
 
 def _check_target(option: str, target: Path | None, files: tuple[str, ...]) -> None:
@@ -123,3 +126,13 @@ def _scenario(file: Path | None) -> dict[str, Any] | None:  # Any: YAML as it wa
     from roi.scenario.file import load_scenario, scenario_data
 
     return scenario_data(load_scenario(file))
+
+
+def _colour() -> bool:
+    """True on a terminal that may be coloured (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _width() -> int:
+    """Columns to use: the terminal's, from 80 to 120; 80 for a pipe."""
+    return min(max(shutil.get_terminal_size((80, 24)).columns, 80), 120) if sys.stdout.isatty() else 80

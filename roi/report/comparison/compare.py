@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.gates import FAIL
 from roi.report.comparison.findings import break_even, drivers, returns, winner_changes
-from roi.report.comparison.options import cost_tree, infeasible, options_table
+from roi.report.comparison.options_table import cost_tree, infeasible, options_table
 from roi.report.comparison.scope import excluded, included
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.render import render

@@ -14,7 +14,7 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import CaseError, InputError
 from roi.report.comparison.as_json import comparison_json
 from roi.report.comparison.compare import comparison_text
-from roi.report.comparison.options import find_option
+from roi.report.comparison.options_table import find_option
 from roi.report.comparison.scope import excluded, included
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import load_scenario

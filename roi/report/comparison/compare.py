@@ -15,10 +15,10 @@ from roi.report.layout.wording import case_number, figure, option_label, percent
 def comparison_text(c: Comparison, warnings: Sequence[str], explain: str | None = None, form: str = "table", *,
                     all_options: bool = False, colour: bool = False, width: int = 80) -> str:
     """The report on `c`; `explain` is the id of the option whose cost tree is shown, None for the recommended one."""
-    return render(_blocks(c, warnings, explain, all_options=all_options), form, width=width, colour=colour)
+    return render(_tell(c, warnings, explain, all_options=all_options), form, width=width, colour=colour)
 
 
-def _blocks(c: Comparison, warnings: Sequence[str], explain: str | None, *, all_options: bool) -> Iterable[Block]:
+def _tell(c: Comparison, warnings: Sequence[str], explain: str | None, *, all_options: bool) -> Iterable[Block]:
     shown = explain or c.verdict.recommended
     yield from _headline(c)
     yield Heading("Gates: can the task be trained at all?")

@@ -44,10 +44,10 @@ def serving_validation_json(found: ServingValidation) -> str:
         **json_head(INSTRUMENT, UNITS, found.rows),
         "left_out": found.left_out or None,
         "memory": asdict(NONE),
-        **_errors(found.blocks),
+        **_blocks(found.blocks),
         "derived": {"throughput": {**asdict(found.derived), "how": "Little's law on stated TTFT and TPOT"}},
-        "implausible": _errors(found.implausible),
-        "by": {group: {name: {"memory": asdict(NONE), **_errors(blocks),
+        "implausible": _blocks(found.implausible),
+        "by": {group: {name: {"memory": asdict(NONE), **_blocks(blocks),
                               **({"judged": name in found.judged} if group == "group" else {})}
                        for name, blocks in some.items()} for group, some in found.by.items()},
         "bases": found.bases,
@@ -62,10 +62,10 @@ def serving_validation_json(found: ServingValidation) -> str:
 
 def serving_validation_text(found: ServingValidation, form: str = "table") -> str:
     """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
-    return render(_blocks(found), form)
+    return render(_tell(found), form)
 
 
-def _errors(blocks: Blocks) -> dict[str, dict[str, object]]:
+def _blocks(blocks: Blocks) -> dict[str, dict[str, object]]:
     return {name: asdict(block) for name, block in blocks.items()}
 
 
@@ -79,7 +79,7 @@ def _prediction(score: ServingScore, *, counted: bool) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _blocks(found: ServingValidation) -> Iterable[Block]:
+def _tell(found: ServingValidation) -> Iterable[Block]:
     used = found.rows - len(found.skipped) - len(found.unpredicted)
     yield Title(f"serving model against {found.rows:,} measured rows: {used:,} used, {found.rows - used:,} skipped")
     yield Paragraph(LEGEND)

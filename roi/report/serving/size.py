@@ -32,7 +32,7 @@ def size_json(sizing: Sizing) -> str:
 
 def size_text(sizing: Sizing, form: str = "table") -> str:
     """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
-    return render(_blocks(sizing), form)
+    return render(_tell(sizing), form)
 
 
 def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
@@ -52,7 +52,7 @@ def plan_name(plan: SizedPlan) -> str:
     return f"{plan.tensor_parallel} x {plan.gpu} {plan.weight_dtype}, {plan.vendor}"
 
 
-def _blocks(sizing: Sizing) -> Iterable[Block]:
+def _tell(sizing: Sizing) -> Iterable[Block]:
     best = sizing.plans[0]
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
     yield Paragraph(_load(sizing))

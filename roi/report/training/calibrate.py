@@ -44,10 +44,10 @@ def calibration_json(found: Calibration) -> str:
 
 def calibration_text(found: Calibration, form: str = "table") -> str:
     """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
-    return render(_blocks(found), form)
+    return render(_tell(found), form)
 
 
-def _blocks(found: Calibration) -> Iterable[Block]:
+def _tell(found: Calibration) -> Iterable[Block]:
     yield Title(f"Training speed against the roofline: {len(found.runs)} runs, {len(found.pairs)} sources and GPUs")
     yield Paragraph(
         "scale: roofline time over measured time, median of the runs, with the interval of one more run. left out: median "

@@ -32,7 +32,7 @@ WIDTHS = (15, 5, 5, 9, 8, 7, 13, 10)
 
 def fit_text(report: FitReport, dry: DryRunProfile | None = None, form: str = "table") -> str:
     """The report in a form of `--format`, "table" or "markdown"; with `dry` where the dry run's peak lies, and its timeline."""
-    return render(_blocks(report, dry), form)
+    return render(_tell(report, dry), form)
 
 
 def fit_json(report: FitReport, dry: DryRunProfile | None = None) -> str:
@@ -75,7 +75,7 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
     }
 
 
-def _blocks(report: FitReport, dry: DryRunProfile | None) -> Iterable[Block]:
+def _tell(report: FitReport, dry: DryRunProfile | None) -> Iterable[Block]:
     yield from _title(report)
     yield from (Gap(), _memory_table(report), Gap())
     if dry is not None:

@@ -57,7 +57,7 @@ def validation_json(found: Validation, instrument: str, speed_model: str) -> str
 
 def validation_text(found: Validation, instrument: str, speed_model: str, form: str = "table") -> str:
     """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
-    return render(_blocks(found, instrument, speed_model), form)
+    return render(_tell(found, instrument, speed_model), form)
 
 
 def json_head(instrument: str, units: Mapping[str, str], rows: int) -> dict[str, object]:
@@ -87,7 +87,7 @@ def _fit_row(row: FitRow) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _blocks(found: Validation, instrument: str, speed_model: str) -> Iterable[Block]:
+def _tell(found: Validation, instrument: str, speed_model: str) -> Iterable[Block]:
     used = found.rows - len(found.skipped)
     yield Title(f"{instrument} against {found.rows:,} measured rows: {used:,} used, {len(found.skipped):,} skipped")
     yield Paragraph(LEGEND)

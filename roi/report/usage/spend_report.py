@@ -27,10 +27,10 @@ LEAST_DAYS = 3
 
 def usage_text(found: Usage, tasks: Sequence[Task] = (), *, width: int = 80, colour: bool = False) -> str:
     """The report as text, no line longer than `width`."""
-    return render_text(_blocks(found, tasks), width=width, colour=colour)
+    return render_text(_tell(found, tasks), width=width, colour=colour)
 
 
-def _blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
+def _tell(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     yield Title("What was spent")
     yield Paragraph(_scope(found))
     if found.priced:

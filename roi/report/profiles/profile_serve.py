@@ -43,7 +43,7 @@ def plan_text(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
     ]
     if any(point.arrivals == "poisson" and point.rate is None for point in plan.points):
         remarks.append("poisson: at 60% of the rate that the closed loops reach; a fit does not see it")
-    return render_text((Table(PLAN_HEADS, tuple(rows)), Gap(), Notes(tuple(remarks))), width=80, colour=False)
+    return render_text((Table(PLAN_HEADS, tuple(rows), align=""), Gap(), Notes(tuple(remarks))), width=80, colour=False)
 
 
 def plan_json(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
@@ -68,7 +68,7 @@ def serve_text(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most
     """The report; `most_ttft_s` and `most_tpot_s` are the limits of goodput."""
     told = _metrics(profile, most_ttft_s, most_tpot_s)
     rows = tuple(Row(_point_cells(point, found)) for point, found in told)
-    table = Table(HEADS, rows) if rows else Paragraph("no load was measured")
+    table = Table(HEADS, rows, align="") if rows else Paragraph("no load was measured")
     remarks = _remarks(profile, [found for _, found in told], most_ttft_s, most_tpot_s)
     why = unused(profile, fitted.fit)
     used = f"nothing from it: {'; '.join(why)}" if why else (

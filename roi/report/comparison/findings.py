@@ -1,4 +1,4 @@
-"""What else the comparison found: delay, bounds, break-even, drivers, and when the winner changes."""
+"""What else the comparison found: what an option returns, break-even, drivers, and when the winner changes."""
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.drivers import Driver
@@ -21,11 +21,11 @@ from roi.report.layout.wording import (
 LARGEST_RATE = 10.0
 """Returns above 1,000% say no more than that the set-up is small."""
 ORDINARY = {"one crossing", "cheaper at every volume"}
-"""Reasons that the two figures say already."""
+"""Reasons that are not told, because the two figures of the row say them already."""
 
 
 def returns(c: Comparison, shown: str) -> list[Block]:
-    """Return, range, delay, views and bounds of the option whose tree is shown; for staying, of the next best."""
+    """What the option whose tree is shown returns, and how sure that is; for staying, what the next best one returns."""
     id = c.verdict.challenger if shown == "stay" else shown
     o = next((o for o in c.options if o.id == id), None)
     if o is None or o.id == "stay":
@@ -99,7 +99,7 @@ def break_even(c: Comparison, *, all_options: bool) -> list[Block]:
 
 
 def drivers(c: Comparison) -> list[Block]:
-    """The facts that move the answer."""
+    """The uncertain facts that move the answer most."""
     if not c.drivers or c.driver_option is None:
         return []
     money = money_of([x for d in c.drivers for x in (d.npv_at_low_usd, d.npv_at_high_usd)])

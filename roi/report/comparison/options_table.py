@@ -23,12 +23,12 @@ MONTH = re.compile(r"month (\d+): ")
 
 
 def rank(c: Comparison) -> list[OptionResult]:
-    """Feasible options: staying first, then by expected NPV."""
+    """The feasible options, staying first, the others by expected NPV."""
     return sorted(c.options, key=lambda o: (o.id != "stay", -o.expected_npv_usd))
 
 
 def options_table(c: Comparison, *, all_options: bool) -> list[Block]:
-    """The feasible options, the best of each kind or all of them."""
+    """The table of the feasible options, the best of each kind or all of them, and how to read it."""
     shown, kinds = [], set()
     for o in rank(c):
         if all_options or o.kind not in kinds or o.id == c.verdict.recommended:
@@ -83,7 +83,7 @@ def _legend(c: Comparison, shown: list[OptionResult]) -> str:
 
 
 def _staying(c: Comparison) -> str:
-    """What a month of staying is made of."""
+    """What a month of staying costs, and what that is made of."""
     stay = next(o for o in c.options if o.id == "stay")
     parts: dict[str, float] = defaultdict(float)
     for line in stay.lines:
@@ -94,7 +94,7 @@ def _staying(c: Comparison) -> str:
 
 
 def _skewed(shown: list[OptionResult]) -> list[Block]:
-    """Options whose payback and NPV seem to disagree, and why they do."""
+    """Why the payback and the NPV of some options seem to disagree, where they do."""
     names = [o.label for o in shown if o.npv_usd > 0 > o.expected_npv_usd]
     if not names:
         return []
@@ -104,7 +104,7 @@ def _skewed(shown: list[OptionResult]) -> list[Block]:
 
 
 def infeasible(c: Comparison) -> list[Block]:
-    """Options that cannot work, each with the limit that binds."""
+    """The options that cannot work, each with the limit that binds."""
     if not c.infeasible:
         return []
     rows = tuple(Row((o.label, KINDS.get(o.kind, o.kind)), detail=o.reason) for o in c.infeasible)

@@ -8,7 +8,7 @@ from roi.units import GIB
 BLOCKS = " ▁▂▃▄▅▆▇█"
 WIDTH, HEIGHT = 66, 7
 MIDDLE = 4
-"""Level that gets a label beside the highest and the lowest."""
+"""The level that has a label beside the highest and the lowest one."""
 
 
 def bar_rows(shares: Sequence[float], height: int, wide: int = 1) -> list[str]:
@@ -38,7 +38,7 @@ def timeline_rows(heights: Sequence[float], phases: Sequence[tuple[str, int]], r
 
 
 def _phase_row(phases: Sequence[tuple[str, int]], slices: int, columns: int) -> str:
-    """Names below the slices where they begin; one that would run into the next is cut short, one without room left out."""
+    """The names of the phases below the slices where they begin; a name is cut where the next one begins."""
     row = [" "] * columns
     places = [min(round(start * columns / slices), columns - 1) for _, start in phases] + [columns]
     for (name, _), place, after in zip(phases, places[:-1], places[1:], strict=True):

@@ -10,7 +10,7 @@ from roi.facts.environment import Environment
 from roi.facts.gpu import Gpu
 from roi.facts.profiles import DeviceProfile, Rate
 from roi.report.layout.blocks import Row, Table
-from roi.report.profiles.shared_remarks import INCOMPLETE, busy, kept_blocks, profile_text
+from roi.report.profiles.shared_remarks import cautions, kept_blocks, profile_text
 
 SCHEMA = "roi.device/1"
 
@@ -28,10 +28,10 @@ class RateLine:
     name: str
     dtype: str
     unit: str
-    """FLOP/s, byte/s or s."""
+    """The unit of the rates: FLOP/s, byte/s or s."""
     shapes: int
     calls: int
-    """Timed samples of all shapes."""
+    """How many samples of all shapes were timed."""
     best: float
     """The best of the shapes' medians; the shortest sample of a launch."""
     typical: float
@@ -111,10 +111,7 @@ def _title(e: Environment) -> str:
 
 
 def _remarks(profile: DeviceProfile, gpu: Gpu | None) -> list[str]:
-    texts = list(profile.notes)
-    if not profile.complete:
-        texts.append(INCOMPLETE)
-    texts += busy(profile.environment, "these rates are too low")
+    texts = [*profile.notes, *cautions(profile, "these rates are too low")]
     texts.append(f"n: shapes/timed samples. best, typical: largest and median of the shapes' median rates. skinny: a side of at"
                  f" most {SKINNY}. Copies and element-wise operators that fit the cache run above memory bandwidth.")
     if gpu:

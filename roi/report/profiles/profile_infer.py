@@ -12,7 +12,7 @@ from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import InferPoint, InferProfile
 from roi.report.layout.blocks import Block, Gap, Row, Table
-from roi.report.profiles.shared_remarks import INCOMPLETE, busy, kept_blocks, profile_text
+from roi.report.profiles.shared_remarks import cautions, kept_blocks, profile_text
 from roi.units import GIB
 
 SCHEMA = "roi.infer/1"
@@ -21,7 +21,7 @@ HEADS = ("batch", "prompt", "adapter", "n", "prefill", "TPOT ms", "5-95%", "deco
 RATIO_HEADS = ("seconds", "batch", "prompt", "ratio", "5-95%")
 
 STORED_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "nf4": 0.516}
-"""Bytes of a weight; NF4 with double quantisation: (4 + 8 / 64 + 32 / 16384) / 8."""
+"""Bytes that a weight takes; NF4 with double quantisation: (4 + 8 / 64 + 32 / 16384) / 8."""
 
 
 @dataclass(frozen=True)
@@ -36,31 +36,31 @@ class InferLine:
     prefill_tokens_per_s: float
     """Prompt tokens of the whole batch over the median prefill."""
     tpot_s: float
-    """Median decode step: seconds of each sequence's next token."""
+    """The median decode step: the seconds until each sequence's next token."""
     tpot_p05_s: float
     tpot_p95_s: float
     decode_tokens_per_s: float
-    """Of the whole batch."""
+    """Tokens of the whole batch over the median decode step."""
     memory_bytes: float | None
     """What torch allocated on a GPU, else the highest resident set of the process."""
 
 
 @dataclass(frozen=True)
 class RatioLine:
-    """Seconds of one adapter state over another's at the same size."""
+    """How much longer a step takes with the adapter in one state than in another, at the same size."""
 
     what: str
-    """prefill or decode."""
+    """The kind of step, prefill or decode."""
     batch: int
     prompt_tokens: int
     over: str
-    """unmerged/merged or merged/base."""
+    """The two states of the adapter: unmerged/merged or merged/base."""
     ratio: float
-    """Of the medians."""
+    """The ratio of the medians."""
     low: float
-    """5th percentile of the ratios of every pair of timed steps."""
+    """The 5th percentile of the ratios of every pair of timed steps."""
     high: float
-    """95th percentile."""
+    """The 95th percentile of the same ratios."""
 
 
 def infer_lines(profile: InferProfile) -> list[InferLine]:
@@ -70,7 +70,7 @@ def infer_lines(profile: InferProfile) -> list[InferLine]:
 
 
 def ratio_lines(profile: InferProfile) -> list[RatioLine]:
-    """Unmerged over merged, and merged over base, at every size that both were timed at."""
+    """The ratios of unmerged over merged, and of merged over base, at every size at which both were timed."""
     by_size: dict[tuple[int, int], dict[str, InferPoint]] = {}
     for point in profile.points:
         by_size.setdefault((point.batch, point.prompt_tokens), {})[point.adapter] = point
@@ -154,9 +154,7 @@ def _remarks(profile: InferProfile, shape: ModelShape | None, gpu: Gpu | None) -
     if shape and gpu:
         floor = tpot_floor_s(profile.dtype, shape, gpu)
         texts.append(f"theory: TPOT at least {floor * 1e3:.3g} ms, the base's weights read once at {gpu.id}'s bandwidth")
-    if not profile.complete:
-        texts.append(INCOMPLETE)
-    texts += busy(profile.environment, "these times are too long")
+    texts += cautions(profile, "these times are too long")
     texts.append("prefill, decode: tokens/s of the whole batch, by medians; n: timed prefills/decode steps; ratio: of medians,"
                  " 5-95% of every pair of steps; plain transformers, one step at a time: a server batches and is faster")
     return texts

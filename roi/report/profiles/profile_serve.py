@@ -65,7 +65,7 @@ def plan_json(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
 
 
 def serve_text(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most_tpot_s: float, file: Path | None) -> str:
-    """The report; `most_ttft_s` and `most_tpot_s` are the limits of goodput."""
+    """The report for a terminal; `most_ttft_s` and `most_tpot_s` are the limits of goodput."""
     told = _metrics(profile, most_ttft_s, most_tpot_s)
     rows = tuple(Row(_point_cells(point, found)) for point, found in told)
     table = Table(HEADS, rows, align="") if rows else Paragraph("no load was measured")

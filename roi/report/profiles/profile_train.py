@@ -15,12 +15,12 @@ from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import TrainPoint, TrainProfile
 from roi.report.layout.blocks import Block, Gap, Paragraph, Row, Table
-from roi.report.profiles.shared_remarks import INCOMPLETE, busy, kept_blocks, profile_text
+from roi.report.profiles.shared_remarks import cautions, kept_blocks, profile_text
 from roi.store.profiles.plan_record import read_plan
 from roi.units import GIB
 
 LEAST_SIZES: Final = 3
-"""Through two sizes a line always goes: it says nothing about a third."""
+"""Sizes that a line needs: through two of them one always goes, and says nothing about a third."""
 
 FURTHEST_OFF: Final = 0.2
 """A line that misses a measured step by more is not shown: products round tokens up to tiles of 64 to 256, so steps of a quiet
@@ -33,7 +33,7 @@ class StepLine(NamedTuple):
     fixed_s: float
     per_token_s: float
     worst_error: float
-    """Largest |line / median - 1|."""
+    """The largest |line / median - 1| of the points."""
 
 
 def timed_steps(point: TrainPoint) -> tuple[float, ...]:
@@ -61,7 +61,7 @@ def step_line(points: Sequence[TrainPoint]) -> StepLine | None:
 
 
 def step_remark(points: Sequence[TrainPoint]) -> str:
-    """The line in words, or why there is none; empty without points."""
+    """The words for the line through the points, or why there is none; empty without points."""
     if not points:
         return ""
     line, sizes = step_line(points), len({p.micro_batch * p.seq for p in points})
@@ -91,7 +91,7 @@ def train_text(profile: TrainProfile, shape: ModelShape | None, gpu: Gpu | None,
 
 
 def train_json(profile: TrainProfile) -> str:
-    """The profile itself."""
+    """The profile itself as JSON."""
     return profile.model_dump_json(by_alias=True, indent=1)
 
 
@@ -159,9 +159,7 @@ def _remarks(profile: TrainProfile, plan: TrainingPlan, shape: ModelShape | None
         if any(p.predicted_allocated_bytes for p in profile.points):
             texts[-1] += ". predicted: the closed form for a GPU; a CPU's memory does not follow it"
     texts += profile.notes
-    if not profile.complete:
-        texts.append(INCOMPLETE)
-    texts += busy(profile.environment, "these times are too long")
+    texts += cautions(profile, "these times are too long")
     return texts
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from roi.facts.environment import Environment
+from roi.facts.profiles import DeviceProfile, InferProfile, TrainProfile
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Title, Verbatim
 from roi.report.layout.render import render_text
 
@@ -31,8 +31,9 @@ def kept(file: Path) -> str:
     return f"kept as {file}"
 
 
-def busy(e: Environment, so: str) -> list[str]:
-    """A remark where other programs were using the host's cores at the start; `so` is what that does to the figures."""
-    if e.device != "cpu" or not e.load_average or not e.cores or e.load_average[0] < BUSY * e.cores:
-        return []
-    return [f"the host was busy (load {e.load_average[0]:.1f} on {e.cores} cores): {so}"]
+def cautions(profile: DeviceProfile | InferProfile | TrainProfile, so: str) -> list[str]:
+    """Remarks on a run that was cut, and on a host whose cores other programs used; `so` is what that does to the figures."""
+    texts, e = [] if profile.complete else [INCOMPLETE], profile.environment
+    if e.device == "cpu" and e.load_average and e.cores and e.load_average[0] >= BUSY * e.cores:
+        texts.append(f"the host was busy (load {e.load_average[0]:.1f} on {e.cores} cores): {so}")
+    return texts

@@ -130,7 +130,7 @@ def _quantity(found: ServingValidation, quantity: ServingQuantity) -> Iterable[B
 
 
 def _short(name: str) -> str:
-    """Card and engine, the form of the card left away: A100-40 vllm-2024."""
+    """The card and the engine, without the card's form: A100-40 vllm-2024."""
     card, _, engine = name.partition(" ")
     return f"{FORM.sub('', card)} {engine}" if engine else name
 

@@ -36,7 +36,7 @@ def size_text(sizing: Sizing, form: str = "table") -> str:
 
 
 def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
-    """Fleets than which no cheaper one answers faster (E2E p95), cheapest first."""
+    """The fleets that no cheaper one beats in E2E p95, the cheapest first."""
     every = sorted(((plan, fleet) for plan in sizing.plans for fleet in plan.fleets),
                    key=lambda each: (each[1].usd_per_month, each[1].load.e2e_p95_s))
     best, kept = float("inf"), []
@@ -83,7 +83,7 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
 
 
 def _behind(plan: SizedPlan, *, trace: bool) -> str:
-    """Why fewer replicas do than the load over what one holds alone."""
+    """Why fewer replicas are enough than the load over what one holds alone."""
     if trace:
         return " Alone, one meets every burst of the trace by itself: a fleet shares them."
     if plan.pooling < SEEN:
@@ -135,7 +135,7 @@ def _plan(plan: SizedPlan) -> Row:
 
 
 def _ways(sizing: Sizing) -> Iterable[Block]:
-    """Ways to run the cheapest plan; and where its API alone costs less than all that need a GPU, that it does."""
+    """The ways to run the cheapest plan, and whether the API alone costs less than every one that needs a GPU."""
     if not sizing.ways:
         return
     yield Heading(f"Ways to run {plan_name(sizing.plans[0])}")

@@ -11,7 +11,7 @@ KINDS: Final = (".svg", ".png", ".html")
 
 
 def check_figure(path: Path) -> None:
-    """Raise where the figure could not be written: said before the work, not after it."""
+    """Raise where the figure could not be written, before the work is done and not after it."""
     if path.suffix.lower() not in KINDS:
         raise InputError(f"--figure: {path.name!r} is not usable; a name that ends in {', '.join(KINDS)}")
     if not path.parent.is_dir():
@@ -20,7 +20,7 @@ def check_figure(path: Path) -> None:
 
 
 def write_figure(sizing: Sizing, path: Path) -> None:
-    """Write the figure to `path`, whole or not at all; nothing is fetched when it is looked at."""
+    """Write the figure to `path`, completely or not at all; a browser that shows it fetches nothing."""
     part = path.with_name(f".roi-{path.stem}{path.suffix.lower()}")
     try:
         _chart(sizing).save(str(part), **({"inline": True} if path.suffix.lower() == ".html" else {}))

@@ -13,7 +13,7 @@ from roi.report.layout.render import render
 
 SCHEMA = "roi.calibration-report/1"
 LARGEST = 12
-"""Runs shown with their residuals; JSON has all."""
+"""The most runs that are shown with their residuals; the JSON has all of them."""
 
 USUAL_SCATTER = 0.15
 """Standard deviation of the logarithm of a run's speed within a group, where no group has three runs to show its own."""

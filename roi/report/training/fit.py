@@ -24,7 +24,7 @@ SPEED_WORDS = {
     "profile": "profiles measured here", "device": "a dry run's operators over rates measured here",
     "gpu": "runs published for the card", "layout": "runs on other cards", "all": "runs on other cards",
 }
-"""What the levels of evidence for a speed are."""
+"""The words for each level of evidence that a speed may rest on."""
 
 HEADS = ("GPU", "fits", "batch", "longest", "tokens/s", "hours", "5-95%", "USD")
 WIDTHS = (15, 5, 5, 9, 8, 7, 13, 10)
@@ -103,7 +103,7 @@ def _title(report: FitReport) -> Iterable[Block]:
 
 
 def _unusual(plan: TrainingPlan) -> list[str]:
-    """Options that change memory or time, where they are not what the command takes by itself."""
+    """The options that change memory or time, where they are not the command's own defaults."""
     habits = trainer_habits(plan.trainer, plan.dtype)
     told = (
         (bool(plan.packed), "packed"),
@@ -163,7 +163,7 @@ def _offer(line: GpuLine, offer: RentalOffer, as_of: Date | None) -> str:
 
 
 def _expert_remark(report: FitReport) -> str:
-    """What adapters and quantisation do with the experts."""
+    """What adapters and quantisation do with the experts of the model."""
     stored = "Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised"
     if report.plan.adapter and trains_experts(report.model, report.plan.targets):
         return f"{stored}, and peft gives each of them an adapter (--targets attention leaves them out)"
@@ -205,7 +205,7 @@ def _memory_source(report: FitReport) -> str:
 
 
 def _bucket(report: FitReport) -> bool:
-    """True where the closed form adds to a dry run, which is of one GPU, what replicas exchange."""
+    """True where the closed form adds the buckets that replicas exchange to a dry run, which is one of a single GPU."""
     return report.dry is not None and report.plan.gpus > 1 and report.plan.adapter
 
 

@@ -15,13 +15,13 @@ SCHEMA = "roi.validation/1"
 UNITS = {"memory": "GiB", "throughput": "tokens/s"}
 SCALE = {"memory": float(GIB), "throughput": 1.0}
 WORST = 10
-"""Rows of the list of largest errors."""
+"""The most rows in a list of largest errors."""
 
 NONE = ErrorBlock(0, 0)
 """What the JSON holds for a figure that no row of such a table states: TPOT and TTFT of training, memory of serving."""
 
 FEW = 3
-"""Rows of one reason that are named one by one."""
+"""Up to this many rows with one reason are named one by one."""
 
 LEGEND = ("Errors are 100 (predicted / measured - 1), percent; p90 is of their size. n of: rows predicted, of those that"
           " state the figure. in 90%: measurements inside the 5-95% interval, percent.")

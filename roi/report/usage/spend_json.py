@@ -40,7 +40,7 @@ def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str
 
 
 def grouped(priced: Iterable[Priced], *names: str) -> list[tuple[tuple[Any, ...], list[Priced]]]:
-    """Sums under their values of the named fields, the most spent first; by day in order of time."""
+    """The sums grouped by their values of the named fields, the most spent first; by day in order of time."""
     groups: dict[tuple[Any, ...], list[Priced]] = defaultdict(list)
     for each in priced:
         groups[tuple(getattr(each.spend, name) for name in names)].append(each)
@@ -50,7 +50,7 @@ def grouped(priced: Iterable[Priced], *names: str) -> list[tuple[tuple[Any, ...]
 
 
 def spent(priced: Iterable[Priced]) -> float:
-    """USD of all that has a price or a reported cost."""
+    """The USD of all that has a price or a reported cost."""
     return sum(each.usd or 0.0 for each in priced)
 
 
@@ -59,7 +59,7 @@ def _size(priced: Iterable[Priced]) -> int:
 
 
 def _money(priced: Sequence[Priced]) -> dict[str, float | None]:
-    """total: what sources report, else list price; null where nothing is known. unpriced rows are named by_model."""
+    """The money of some rows, null where nothing is known; the total is what sources report, else the list price."""
     known = [each for each in priced if each.usd is not None]
     listed = [each.list_usd for each in priced if each.list_usd is not None]
     high = [each.list_high_usd for each in priced if each.list_high_usd is not None]
@@ -140,7 +140,7 @@ def _shape(shape: Shape | None) -> dict[str, Any] | None:
 
 
 def _reconciliation(found: Sequence[Reconciliation]) -> dict[str, Any] | None:
-    """The most direct comparison first, and all of them."""
+    """The most direct comparison with what was paid, and under "all" every one of them; null where there is none."""
     if not found:
         return None
     each = [{"basis": r.basis, "provider": r.provider, "list_usd": r.list_usd, "actual_usd": r.actual_usd, "factor": r.factor,

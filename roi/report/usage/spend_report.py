@@ -22,7 +22,7 @@ MOST_GROUPS = 10
 MTOK = 1e6
 WIDTH, HEIGHT = 64, 5
 LEAST_DAYS = 3
-"""Days below which a chart tells nothing."""
+"""A chart of fewer days tells nothing."""
 
 
 def usage_text(found: Usage, tasks: Sequence[Task] = (), *, width: int = 80, colour: bool = False) -> str:

@@ -32,17 +32,16 @@ def compare(
     from roi import __version__
     from roi.answers.compare import compare_file
     from roi.cli.output import columns, in_colour, write
-    from roi.report.comparison.comparison_json import comparison_json
-    from roi.report.comparison.comparison_markdown import comparison_markdown
-    from roi.report.comparison.cost_tree import find_option
-    from roi.report.comparison.story import comparison_text
+    from roi.report.comparison.as_json import comparison_json
+    from roi.report.comparison.compare import comparison_text
+    from roi.report.comparison.options_table import find_option
 
     found = compare_file(file, overrides=overrides, part=part, draws=draws, seed=seed, profiles=profiles, tell=tell)
     shown = None if explain is None else find_option(found.comparison, explain)
     if form == "json":
         text = comparison_json(found.comparison, version=__version__, scenario=found.scenario, warnings=found.warnings)
     elif form == "markdown":
-        text = comparison_markdown(found.comparison, found.warnings, shown, all_options=everything)
+        text = comparison_text(found.comparison, found.warnings, shown, form, all_options=everything)
     else:
         text = comparison_text(found.comparison, found.warnings, shown, all_options=everything, colour=in_colour(output),
                                width=columns(output))

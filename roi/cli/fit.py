@@ -65,7 +65,7 @@ def fit(
     from roi.cli.output import write
     from roi.cli.profile_words import check_new
     from roi.estimate.training.plan import TrainingPlan, trainer_habits
-    from roi.report.training.fit_report import fit_json, fit_markdown, fit_text
+    from roi.report.training.fit import fit_json, fit_text
 
     check_options(click.get_current_context())
     check_new(None, profiles[0] if dry and profiles else None)
@@ -84,7 +84,7 @@ def fit(
         model, plan, gpus=gpu, data=None if examples is None else TrainingSet(examples, mean, epochs),
         day=clock.today() if as_of is None else as_of.date(), run_dry=dry, profiles=profiles, tell=tell,
     )
-    write({"table": fit_text, "json": fit_json, "markdown": fit_markdown}[form](found, found.dry_run))
+    write(fit_json(found, found.dry_run) if form == "json" else fit_text(found, found.dry_run, form))
     if found.kept:
         click.echo(found.kept, err=True)
 

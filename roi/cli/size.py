@@ -33,7 +33,7 @@ def size(
     from roi.answers.size import size_file
     from roi.cli.output import write
     from roi.cli.profile_words import check_folder
-    from roi.report.serving.size_report import size_json, size_markdown, size_text
+    from roi.report.serving.size import size_json, size_text
 
     if not math.isfinite(times):
         raise click.UsageError(f"--times: {times} is not usable; a number above 0")
@@ -54,7 +54,7 @@ def size(
         tell(f"{figure} shows cost against latency")
     if file is None:
         tell(f"no FILE given: the bundled scenario, {sizing.title!r}")
-    text = {"table": size_text, "json": size_json, "markdown": size_markdown}[form](sizing)
+    text = size_json(sizing) if form == "json" else size_text(sizing, form)
     if output is None and form == "table" and "utf" not in (sys.stdout.encoding or "").lower():
         text = text.encode("ascii", errors="replace").decode()
     write(text, output)

@@ -10,7 +10,7 @@ from roi.cli.options import PATH, format_option, tell
 from roi.errors import InputError
 
 if TYPE_CHECKING:
-    from roi.usage.read.record import Asked
+    from roi.usage.read.record import FileOptions
 
 
 @click.command(short_help="What was spent, from usage logs; the workload they settle.")
@@ -53,16 +53,16 @@ def usage(
     from roi import __version__
     from roi.answers.usage import answer_usage
     from roi.cli.output import columns, in_colour, replace_file, write
-    from roi.report.usage.usage_json import usage_json
-    from roi.report.usage.usage_report import usage_text
+    from roi.report.usage.spend_json import usage_json
+    from roi.report.usage.spend_report import usage_text
     from roi.usage.summary import Question
 
     if bill is not None and not math.isfinite(bill):
         raise InputError(f"--bill: {bill} is not usable; USD above 0")
     question = Question(
-        files=files, asked=_asked(columns_given, input_includes_cache, provider, model, group_by), named=named, strict=strict,
-        zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill, requests_per_day=requests_per_day,
-        backend=backend, trace=trace,
+        files=files, options=_file_options(columns_given, input_includes_cache, provider, model, group_by), named=named,
+        strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,
+        requests_per_day=requests_per_day, backend=backend, trace=trace,
     )
     for option, target in (("--output", output), ("--trace", trace)):
         _check_target(option, target, files)
@@ -83,15 +83,16 @@ def _check_target(option: str, target: Path | None, files: tuple[str, ...]) -> N
     if target is None or not target.exists():
         return
     read = [file for argument in files if argument != STDIN and (Path(argument).exists() or "*" in argument)
-            for file in find_files([argument])[0]]
+            for file in find_files([argument])]
     if any(file.path is not None and file.path.samefile(target) for file in read):
         raise InputError(f"{option}: {target} is one of the files that are read; give another name")
 
 
-def _asked(columns: tuple[str, ...], includes: str | None, provider: str | None, model: str | None,
-           group_by: str | None) -> "Asked":
+def _file_options(
+    columns: tuple[str, ...], includes: str | None, provider: str | None, model: str | None, group_by: str | None,
+) -> "FileOptions":
     """What the options say of the files' rows."""
-    from roi.usage.read.record import Asked
+    from roi.usage.read.record import FileOptions
 
     pairs = [tuple(part.strip() for part in column.partition("=")[::2]) for column in columns]
     for pair, column in zip(pairs, columns, strict=True):
@@ -101,5 +102,7 @@ def _asked(columns: tuple[str, ...], includes: str | None, provider: str | None,
         from roi.catalog.prices.api_prices import find_provider
 
         provider = find_provider(provider, "--provider")
-    return Asked(group_by=group_by, includes_cache=None if includes is None else includes == "yes", provider=provider,
-                 model=model, columns=tuple((what, name) for what, name in pairs))
+    return FileOptions(
+        group_by=group_by, includes_cache=None if includes is None else includes == "yes", provider=provider, model=model,
+        columns=tuple((what, name) for what, name in pairs),
+    )

@@ -26,8 +26,8 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from roi.estimate.replay.held_out import fitted_server, predicted_point
 from roi.estimate.replay.metrics import PointMetrics, point_metrics
-from roi.estimate.serving.held_out import fitted_server, predicted_point
 from roi.estimate.serving.step_fit import fit_profile
 from roi.facts.serve_profile import ServePoint, ServeProfile
 

@@ -7,11 +7,10 @@ from typing import Final
 
 from roi.errors import InputError
 from roi.estimate.step.calibration import Evidence
-from roi.estimate.step.step_time import step_time
+from roi.estimate.step.step_time import step_time, training_hours
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.dry_peaks import DryPeaks
 from roi.estimate.training.fitting import GpuFit, Overhead, fit_plans
-from roi.estimate.training.hours import training_hours
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape

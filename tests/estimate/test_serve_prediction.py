@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from roi.estimate.replay.engine import Server
+from roi.estimate.replay.held_out import predicted_point
 from roi.estimate.replay.metrics import point_metrics
-from roi.estimate.serving.held_out import predicted_point
 from roi.estimate.serving.iteration import Iteration
 from roi.facts.serve_profile import ServedRequest, ServePoint
 

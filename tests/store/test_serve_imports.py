@@ -7,8 +7,8 @@ import pytest
 from step_simulator import Truth, simulate
 
 from roi.errors import InputError
+from roi.estimate.replay.held_out import held_out
 from roi.estimate.replay.metrics import point_metrics
-from roi.estimate.serving.held_out import held_out
 from roi.estimate.serving.step_fit import fit_profile
 from roi.store.imports.benchmarks import read_benchmark
 from roi.store.imports.imported_points import Stated

@@ -1,12 +1,25 @@
-"""Time of one training micro-step on one GPU: a roofline over its products, its element-wise passes and its launches."""
+"""Time of one training micro-step on one GPU, and the hours of a run: a roofline in closed form.
+
+A micro-step is forward, loss and backward of micro_batch x seq tokens. Each piece of its work (step/work.py lists it) takes
+what bounds it, and the device does one after the other while the host launches the next:
+
+    micro-step = (max(device, host) + idle) / overall efficiency + link
+    device     = products + attention + element-wise passes + dequantisation + DoRA's norm
+    product    = the longest of FLOPs / matrix rate, bytes / bandwidth, the weight's bytes / bandwidth, the shortest kernel
+    pass       = the longer of bytes / bandwidth (twice as fast inside the cache) and the shortest kernel
+    host       = operators x launch time
+    run        = micro-steps x micro-step + updates x (optimizer + synchronisation)
+
+The efficiencies are shares of the datasheet's figures that come from profiles or published runs (`StepEfficiency`).
+"""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
-from roi.estimate.step.rates import ELEMENT_BYTES, SMALLEST_TILE, TILE
+from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, SMALLEST_TILE, TILE
 from roi.estimate.step.work import Pass, Product, decomposition_passes, step_operators, step_passes, step_products
 from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, trained_parameters
 from roi.estimate.training.plan import TrainingPlan, adaptable
@@ -14,9 +27,7 @@ from roi.estimate.training.setting import read_setting
 from roi.estimate.training.sharding import link_seconds
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
-
-BACKWARD_ATTENTION: Final = 2.5
-"""Backward over forward FLOPs of fused attention: five products instead of two, scores recomputed (arXiv 2205.14135)."""
+from roi.units import SECONDS_PER_HOUR
 
 MASKED_ATTENTION: Final = 2.0
 """Work of SDPA under a padding or packing mask over causal attention: the kernel that takes a mask skips no masked block."""
@@ -134,6 +145,27 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
         micro_step_s=(np.maximum(device, host) + efficiency.idle_s) / efficiency.overall + link,
         flops=sum((p.flops for p in work), start=zero) + attention_flops, tokens=tokens,
     )
+
+
+def training_hours(
+    model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency, examples: Number,
+    tokens_per_example: Number, epochs: Number,
+) -> Number:
+    """Wall-clock hours of a run over `examples` of `tokens_per_example` tokens on average; broadcasts.
+
+    A micro-step is timed at the mean length, capped by plan.seq (longer ones are cut); plan.seq sets the memory.
+    micro-steps = ceil(examples / (micro_batch x gpus)) x epochs; the last one of an epoch may be partly empty.
+    Ignored: padding of a batch to its longest member (none at micro-batch 1 or sorted lengths, up to the ratio of longest
+    to mean otherwise), loading, evaluation and checkpoints: minutes, billed as set-up elsewhere.
+    """
+    mean = np.minimum(np.asarray(tokens_per_example, dtype=float), plan.seq)
+    step = step_time(model, replace(plan, seq=mean), gpu, efficiency)
+    share = np.asarray(plan.micro_batch, dtype=float) * plan.gpus
+    micro_steps = np.ceil(np.asarray(examples, dtype=float) / share) * epochs
+    updates = np.ceil(micro_steps / plan.accumulation)
+    seconds = micro_steps * step.micro_step_s + updates * (step.optimizer_s + step.synchronisation_s)
+    hours: Number = seconds / SECONDS_PER_HOUR
+    return hours
 
 
 def _matrix_rate(gpu: Gpu, efficiency: StepEfficiency, dtype: str) -> Number:

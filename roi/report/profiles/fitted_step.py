@@ -5,7 +5,7 @@ from dataclasses import asdict
 from textwrap import wrap
 from typing import Any, Final
 
-from roi.estimate.serving.held_out import HoldOut
+from roi.estimate.replay.held_out import HoldOut
 from roi.estimate.serving.iteration import Iteration
 from roi.estimate.serving.runtime_adapters import AdapterSpeed
 from roi.estimate.serving.step_fit import Coefficient, StepFit, Together

@@ -10,7 +10,7 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.catalog.models.shapes import find_model
 from roi.estimate.serving.iteration import roofline_iteration
-from roi.estimate.serving.plausibility import breaks_little, breaks_tokens, impossible, theory_step
+from roi.estimate.serving.plausibility import breaks_tokens, impossible, theory_step
 from roi.estimate.serving.step_fit import fit_profile
 from roi.evidence.measured_servers import find_served, kv_token_bytes, measured_servers
 from roi.facts.fact import Basis
@@ -42,13 +42,6 @@ def test_theory_stands_beside_the_fit_in_its_units():
     best = theory_step(simulate(**STATED), LLAMA, H100)
     assert best.kv_byte_s == pytest.approx(131072 / 3.35e12, rel=0.01)
     assert theory_step(simulate(), None, H100) is None
-
-
-def test_a_summary_that_breaks_littles_law_is_told():
-    """2 requests/s x 8 s = 16 in flight: 16 and 17 pass, 32 does not."""
-    assert breaks_little(2.0, 8.0, 16.0) is None
-    assert breaks_little(2.0, 8.0, 17.0) is None
-    assert breaks_little(2.0, 8.0, 32.0) == "2 requests/s x 8 s = 16 in flight, but 32 are stated (Little's law)"
 
 
 def test_a_summary_whose_token_rate_is_not_its_requests_times_their_output_is_told():

@@ -111,20 +111,21 @@ class EngineReplica:
         until_s = yield
         while True:
             head = queue[0] if queue else None
+            complete: list[Job] = []
             waits = head is not None and n + (partial is not None) < limit and held + head[5] <= capacity
             if partial is not None or (waits and head[0] <= t):  # type: ignore[index]
                 budget = tokens = budget_tokens - n
-                whole, more, rest, taken = [], None, 0.0, 0
+                more, rest, taken = None, 0.0, 0
                 if partial is not None:
                     if left > budget:
                         budget, more = 0.0, partial
                     else:
                         budget -= left
-                        whole.append(partial)
+                        complete.append(partial)
                 joins = held
                 while budget > 0.0 and taken < len(queue):
                     job = queue[taken]
-                    if job[0] > t or n + len(whole) >= limit or joins + job[5] > capacity:
+                    if job[0] > t or n + len(complete) >= limit or joins + job[5] > capacity:
                         break
                     taken += 1
                     joins += job[5]
@@ -132,7 +133,7 @@ class EngineReplica:
                         more, rest, budget = job, job[1] - budget, 0.0
                     else:
                         budget -= job[1]
-                        whole.append(job)
+                        complete.append(job)
                 tokens -= budget
                 spent = base[n] + per_kv * kv + per_prompt * tokens
                 if experts:
@@ -160,25 +161,6 @@ class EngineReplica:
                 busy += spent
                 steps += 1.0
                 kv += growth
-                while heap and heap[0][0] <= steps:
-                    job = heappop(heap)[2]
-                    n -= 1
-                    ended[job[6]] = t
-                    done += 1
-                    held -= job[5]
-                    growth -= job[4]
-                    kv -= job[3] + job[4] * (job[2] - 1.0)
-                for job in whole:
-                    first[job[6]] = t
-                    if job[2] <= 1.0:
-                        ended[job[6]] = t
-                        done += 1
-                        held -= job[5]
-                    else:
-                        heappush(heap, (steps + job[2] - 1.0, job[6], job))
-                        n += 1
-                        kv += job[3]
-                        growth += job[4]
             elif n:
                 step, faster = base[n] + per_kv * kv, per_kv * growth
                 count = heap[0][0] - steps
@@ -201,20 +183,33 @@ class EngineReplica:
                 kv += growth * count
                 if cut:
                     t = max(t, head[0])  # type: ignore[index]  # rounding must not put the step's end before the arrival
-                while heap and heap[0][0] <= steps:
-                    job = heappop(heap)[2]
-                    n -= 1
-                    ended[job[6]] = t
-                    done += 1
-                    held -= job[5]
-                    growth -= job[4]
-                    kv -= job[3] + job[4] * (job[2] - 1.0)
             elif head is None or head[0] > until_s:
                 self.next_s, self.busy_s, self._settled = inf if head is None else head[0], busy, False
                 self.outstanding -= done
                 done, until_s = 0, (yield)
+                continue
             else:
                 t, kv, growth, held = max(t, head[0]), 0.0, 0.0, 0.0
+                continue
+            while heap and heap[0][0] <= steps:
+                job = heappop(heap)[2]
+                n -= 1
+                ended[job[6]] = t
+                done += 1
+                held -= job[5]
+                growth -= job[4]
+                kv -= job[3] + job[4] * (job[2] - 1.0)
+            for job in complete:
+                first[job[6]] = t
+                if job[2] <= 1.0:
+                    ended[job[6]] = t
+                    done += 1
+                    held -= job[5]
+                else:
+                    heappush(heap, (steps + job[2] - 1.0, job[6], job))
+                    n += 1
+                    kv += job[3]
+                    growth += job[4]
 
 
 def decode_base(server: Server) -> list[float]:

@@ -1,6 +1,7 @@
-"""What the replay says of a measured point: the same requests, with the times that a fitted step gives them.
+"""What a fitted step predicts of a measured load that the fit has not seen: its requests, replayed, beside their own times.
 
-What a fitted step predicts of loads that it has not seen, beside what was measured.
+A profile of a server holds closed loops, to which the step is fitted, and open loops, which are held out. Replaying a held-out
+loop with the fitted step gives TPOT, TTFT and tokens/s as predicted; over those as measured they are the error of the fit.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 from roi.errors import InputError
 from roi.estimate.replay.engine import Server
-from roi.estimate.replay.metrics import successes
 from roi.estimate.replay.router import Replayed, Requests, replay, replay_closed
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, STEP_TOKENS
 from roi.estimate.serving.step_fit import StepFit, held_out_points, kv_reader
@@ -19,27 +19,6 @@ from roi.facts.model import ModelShape
 from roi.facts.serve_profile import ServedRequest, ServePoint, ServeProfile
 
 Array = NDArray[np.float64]
-
-
-def predicted_point(point: ServePoint, server: Server, kv_of: Callable[[Array], Array] | None = None) -> ServePoint:
-    """The point as the replay has it, for the same metrics as the measured one; requests that fit no replica are left out.
-
-    `server` counts KV in tokens; `kv_of` gives what a context of so many tokens reads (windows cap it), else all of it.
-    Requests that failed are left out too. Tokens come evenly between the first and the last, where the replay's steps differ
-    a little.
-    """
-    good = sorted(successes(point), key=lambda r: r.sent_s)
-    found = replay_served(good, server, point.concurrency, kv_of)
-    first, last = found.first_s + found.request_s, found.ended_s + found.request_s
-    requests = [
-        ServedRequest(
-            sent_s=float(found.arrival_s[i]), prompt_tokens=r.prompt_tokens, cached_tokens=r.cached_tokens,
-            asked_tokens=r.asked_tokens, output_tokens=r.output_tokens, model=r.model, ended_s=float(last[i]),
-            chunk_s=tuple(np.linspace(first[i], last[i], r.output_tokens).tolist()),
-        )
-        for i, r in enumerate(good) if found.served[i]
-    ]  # fmt: skip
-    return point.model_copy(update={"requests": tuple(requests)})
 
 
 def replay_served(

@@ -1,4 +1,9 @@
-"""How the latency of replicas rises with the load, replayed at a ladder of rates, and the rate at which the SLO still holds."""
+"""How the latency of replicas rises with the load, and the largest rate at which the SLO still holds.
+
+The same requests are replayed at a ladder of rates, each RUNG times the next below; another rate brings them closer together
+in time. A search climbs from a rung that holds the SLO to the first that breaks it, looks at FINE rates inside that rung, and
+takes the crossing on a straight line between the logarithms of rate and of the percentile over its limit.
+"""
 
 from dataclasses import dataclass, replace
 from math import exp, inf, isinf, log
@@ -161,7 +166,7 @@ class LoadCurve:
 
 
 def load_point(found: Replayed, requests_per_s: float) -> LoadPoint:
-    """Percentiles of a replay, its first WARM_UP and last COOL_DOWN of the requests left out."""
+    """The percentiles of a replay at this rate; the first WARM_UP and the last COOL_DOWN of its requests are left out."""
     place = (np.arange(found.arrival_s.size) + 0.5) / found.arrival_s.size
     ok = found.served & (place > WARM_UP) & (place < 1.0 - COOL_DOWN)
     several = ok & (found.output_tokens > 1.0)
@@ -169,9 +174,10 @@ def load_point(found: Replayed, requests_per_s: float) -> LoadPoint:
     tpot = (found.ended_s[several] - found.first_s[several]) / (found.output_tokens[several] - 1.0)
     (ttft_50, ttft_95), (tpot_50, tpot_95), (e2e_50, e2e_95) = _percentiles(ttft), _percentiles(tpot), _percentiles(e2e)
     return LoadPoint(
-        requests_per_s, ttft_50, ttft_95, tpot_50, tpot_95, e2e_50, e2e_95, found.utilisation,
-        requests_per_s * float(np.mean(e2e)) if e2e.size else 0.0, found.mean_queue,
-        float(np.mean(found.served)),
+        requests_per_s=requests_per_s, ttft_p50_s=ttft_50, ttft_p95_s=ttft_95, tpot_p50_s=tpot_50, tpot_p95_s=tpot_95,
+        e2e_p50_s=e2e_50, e2e_p95_s=e2e_95, utilisation=found.utilisation,
+        in_flight=requests_per_s * float(np.mean(e2e)) if e2e.size else 0.0, mean_queue=found.mean_queue,
+        served=float(np.mean(found.served)),
     )
 
 

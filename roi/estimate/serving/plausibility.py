@@ -90,17 +90,6 @@ def theory_step(profile: ServeProfile, shape: ModelShape | None, gpu: Gpu | None
     return replace(best, kv_byte_s=best.kv_byte_s * (two - one))
 
 
-def breaks_little(requests_per_s: float, e2e_s: float, concurrency: float) -> str | None:
-    """The sentence that a summary breaks Little's law: rate x mean latency must be the mean number in flight."""
-    inside = requests_per_s * e2e_s
-    if abs(inside - concurrency) <= LITTLE * concurrency:
-        return None
-    return (
-        f"{requests_per_s:.4g} requests/s x {e2e_s:.4g} s = {inside:.4g} in flight, but {concurrency:.4g} are stated"
-        " (Little's law)"
-    )
-
-
 def breaks_tokens(output_tokens_per_s: float, requests_per_s: float, output_tokens: float) -> str | None:
     """The sentence that a summary's token rate is not its request rate x its mean output."""
     product = requests_per_s * output_tokens

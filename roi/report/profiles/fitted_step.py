@@ -8,7 +8,7 @@ from typing import Any, Final
 from roi.estimate.replay.held_out import HoldOut
 from roi.estimate.serving.iteration import Iteration
 from roi.estimate.serving.runtime_adapters import AdapterSpeed
-from roi.estimate.serving.step_fit import Coefficient, StepFit, Together
+from roi.estimate.serving.step_fit import Coefficient, CoefficientSum, StepFit
 
 WIDTH: Final = 80
 
@@ -57,7 +57,7 @@ def step_fit_body(
     best = None if theory is None else {c.name: _theory(c, theory) for c in fit.coefficients}
     return {
         "coefficients": {c.name: {"value": c.value, "low": c.low, "high": c.high} for c in fit.coefficients},
-        "together": [asdict(one) for one in fit.together], "fitted": fit.iteration is not None,
+        "together": [asdict(one) for one in fit.sums], "fitted": fit.iteration is not None,
         "check_missing": fit.check_missing, "rejected": list(fit.rejected), "notes": list(fit.notes), "points": fit.points,
         "windows": fit.windows, "lone_first_tokens": fit.lone, "median_error": fit.median_error,
         "point_scatter": fit.point_scatter, "condition": fit.condition, "step_tokens": fit.step_tokens,
@@ -97,7 +97,7 @@ def _remarks(fit: StepFit, held_out: Iterable[HoldOut], adapters: Iterable[Adapt
     if fit.point_scatter and fit.point_scatter >= TOLD:
         off = f"{100.0 * fit.point_scatter:.1f}%"
         texts.append(f"whole points lie {off} off the line: a step is not quite a straight line in its parts")
-    texts += [_sum(one) for one in fit.together]
+    texts += [_sum(one) for one in fit.sums]
     if fit.step_tokens:
         texts.append(f"long prompts come in parts of {fit.step_tokens:,.0f} tokens a step, as lone first tokens show")
     if fit.sequence_limit and fit.sequence_limit > 1:
@@ -115,7 +115,7 @@ def _told(one: HoldOut) -> str:
     )
 
 
-def _sum(one: Together) -> str:
+def _sum(one: CoefficientSum) -> str:
     """Coefficients that are known as a sum only."""
     parts = [NAMES[name][0] or "request" for name in one.names]
     times = ["" if f"{per:.4g}" == "1" else f"{per:.4g} " for per in one.per]

@@ -118,4 +118,6 @@ def read_setting(model: ModelShape, plan: TrainingPlan) -> Setting:
     targets = resolve_targets(model, plan.targets) if plan.adapter else frozenset()
     padded = np.where(((batch > 1.0) & plan.padded) | plan.packed, 1.0, 0.0)
     dropped = np.where(np.asarray(plan.dropout, dtype=float) > 0.0, 1.0, 0.0)
-    return Setting(model, plan, targets, batch * seq, batch * seq * seq, padded, dropped)
+    return Setting(
+        model=model, plan=plan, targets=targets, tokens=batch * seq, pairs=batch * seq * seq, padded=padded, dropped=dropped,
+    )

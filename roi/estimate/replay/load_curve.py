@@ -116,11 +116,6 @@ class LoadCurve:
         self.saturated_requests_per_s = replicas * saturated_rate(requests, server)
         """With an endless queue, all replicas together; 0 where no request fits."""
 
-    @property
-    def points(self) -> tuple[LoadPoint, ...]:
-        """What has been replayed, by rate, ascending."""
-        return tuple(self._points[rate] for rate in sorted(self._points))
-
     def at(self, requests_per_s: float) -> LoadPoint:
         """The replicas under this rate."""
         if requests_per_s not in self._points:

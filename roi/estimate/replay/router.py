@@ -114,11 +114,6 @@ class Replayed:
         """Mean number of requests that wait for their prefill: arrivals x wait over the span (Little)."""
         return float(np.sum(self.queued_s[self.served])) / self.span_s if self.span_s > 0.0 else 0.0
 
-    @property
-    def requests_per_s(self) -> float:
-        """Requests served over the span."""
-        return float(np.count_nonzero(self.served)) / self.span_s if self.span_s > 0.0 else 0.0
-
 
 def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
     """Every request's times on `replicas` equal replicas behind a router that picks the one with the fewest requests.

@@ -90,8 +90,6 @@ class StepTime:
     """Element-wise passes: norms, rotary, activation, adapters' casts, loss."""
     dequantisation_s: Number
     """NF4 to 16 bits, or in backward int8 to the stream's type, and reading the result again."""
-    decomposition_s: Number
-    """DoRA's norm of the merged weight."""
     host_s: Number
     """Operator launches; they hide behind the device where it is slower."""
     optimizer_s: Number
@@ -139,9 +137,8 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
     each_micro_step, each_step = link_seconds(model, plan, gpu)
     link = each_micro_step / efficiency.bandwidth + zero
     return StepTime(
-        products_s=products + attention, passes_s=elementwise, dequantisation_s=dequantised, decomposition_s=merged,
-        host_s=host, optimizer_s=optimizer / efficiency.overall,
-        synchronisation_s=each_step / efficiency.bandwidth, link_s=link,
+        products_s=products + attention, passes_s=elementwise, dequantisation_s=dequantised, host_s=host,
+        optimizer_s=optimizer / efficiency.overall, synchronisation_s=each_step / efficiency.bandwidth, link_s=link,
         micro_step_s=(np.maximum(device, host) + efficiency.idle_s) / efficiency.overall + link,
         flops=sum((p.flops for p in work), start=zero) + attention_flops, tokens=tokens,
     )

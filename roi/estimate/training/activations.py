@@ -41,7 +41,7 @@ INT8_INPUT: Final = 6.0
 
 @dataclass(frozen=True)
 class LayerBytes:
-    """One layer's activations."""
+    """Bytes of one layer's activations; they broadcast as the plan's fields do."""
 
     saved: Number
     """Kept for backward, averaged over the layers of the model."""
@@ -54,7 +54,7 @@ class LayerBytes:
 
 
 def layer_bytes(s: Setting) -> LayerBytes:
-    """What one layer keeps and needs; kinds of layers are weighted by their number, the peak takes the widest."""
+    """Bytes that one layer keeps and needs; kinds of layers are weighted by their number, the peak takes the widest."""
     m = s.model
     mixing = [(attention_saved(s, a), a.layers) for a in m.attention]
     mlps = [(_mlp_saved(s, k), k.layers) for k in m.mlp]
@@ -74,7 +74,7 @@ def layer_bytes(s: Setting) -> LayerBytes:
 
 
 def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
-    """The layer at the highest of DoRA's merges, each with what the layer keeps by then; 0 without DoRA.
+    """Bytes of the layer at the highest of DoRA's merges, each with what the layer keeps by then; 0 without DoRA.
 
     The merge of gate and up comes before the activation, that of down beside its input.
     """
@@ -95,7 +95,7 @@ def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
 
 
 def unreached_bytes(s: Setting) -> Number:
-    """What the first layers do not keep where the embedding's output needs no gradient: nothing before the first adapter.
+    """Bytes that the first layers do not keep, since nothing before the first adapter needs a gradient; 0 for full training.
 
     That is the first norm; token mixing and the second norm too where adapters begin in the MLP; the MLP of a parallel block
     where they are in token mixing alone; and in a hybrid the run of linear layers before the first full one, where only full
@@ -143,12 +143,12 @@ def retained_input_bytes(s: Setting) -> Number:
 
 
 def _inner_width(k: Mlp) -> float:
-    """Inner width that one token passes through."""
+    """Width of an MLP that one token passes through, shared experts included, elements."""
     return float(k.intermediate * k.experts_per_token + k.shared_intermediate)
 
 
 def _mlp_saved(s: Setting, k: Mlp) -> Number:
-    """MLP: what the activation keeps; a trained down projection also keeps its input."""
+    """Bytes that an MLP keeps: what its activation reads and makes; a trained down projection also keeps its input."""
     w, t = s.w, s.tokens
     width = _activation_tensors(s, k) * w * _inner_width(k)
     if not s.plan.adapter:
@@ -157,7 +157,7 @@ def _mlp_saved(s: Setting, k: Mlp) -> Number:
 
 
 def _activation_tensors(s: Setting, k: Mlp) -> float:
-    """Tensors of the inner width: gate, activation and up; without a gate the activation's input alone.
+    """Number of tensors of the inner width that are kept: gate, activation and up; without a gate the activation's input alone.
 
     GELU written out (transformers' NewGELU) keeps the argument, its half, tanh and 1 + tanh. gpt-oss: gate and up, the
     clamped gate, its sigmoid, the product with it, and up + 1 (modeling_gpt_oss.py).
@@ -170,7 +170,7 @@ def _activation_tensors(s: Setting, k: Mlp) -> float:
 
 
 def _expert_saved(s: Setting, k: Mlp) -> Number:
-    """Mixtures: the products' outputs before they are weighted, and where weights get a gradient their inputs.
+    """Bytes that a mixture keeps on top: its products' outputs before they are weighted, inputs of weights with a gradient.
 
     Adapters on experts keep the folded weights of the layer's whole stack, and their factors.
     """
@@ -192,7 +192,7 @@ def _weight_gradients(s: Setting) -> bool:
 
 
 def _mlp_peak(s: Setting, k: Mlp) -> Number:
-    """MLP at its highest point, what it keeps included: recompute of the last product, or backward of the product.
+    """Bytes of an MLP at its highest point, kept ones included: in recompute of its last product, or in backward of the product.
 
     Gated backward holds gate, activation, up and the gradients of product, activation and up: 6 w I. With adapters on the
     MLP and a 16-bit stream the fp32 LoRA result and its scaled copy make 14 I, with dropout 17 I (19 I under autocast).
@@ -223,9 +223,9 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
 
 
 def _expert_peak(s: Setting, k: Mlp) -> Number:
-    """Backward of experts whose weights get a gradient: of the down projections, then of gate and up, each a whole stack.
+    """Bytes of the backward of experts whose weights get a gradient, at the higher of two moments; 0 where none does.
 
-    While gate and up have theirs, what the down projections kept is gone.
+    First all down projections of the layer have theirs, then all gates and ups, when what the down projections kept is gone.
     """
     if k.experts == 1 or not _weight_gradients(s):
         return 0.0
@@ -238,7 +238,7 @@ def _expert_peak(s: Setting, k: Mlp) -> Number:
 
 
 def _int8_backward(s: Setting, hidden: int, inner: float, *, targeted: bool) -> Number:
-    """An int8 product's backward at its highest point: the weight in the stream's type beside what is alive.
+    """Bytes of an int8 product's backward at its highest point: the weight in the stream's type beside what is alive.
 
     Down: gate, activation, up and the product's gradient (4 w I), a fifth from its adapter. Without an adapter nothing
     there is unpacked, so checkpointing recomputes later: the highest is then up, beside gate and two gradients (3 w I).
@@ -264,7 +264,7 @@ def _largest(parts: list[Number]) -> Number:
 
 
 def _norm_saved(s: Setting) -> Number:
-    """Norms: RMSNorm keeps its input in fp32 (LayerNorm in w); trained ones keep the normalised copy and the output."""
+    """Bytes that a layer's norms keep: the input in fp32 (LayerNorm in w), trained ones the normalised copy and the output."""
     m, w = s.model, s.w
     inputs = 1 if m.family in PARALLEL else m.norms_per_layer
     # autocast runs LayerNorm in fp32, on a copy where its input is not

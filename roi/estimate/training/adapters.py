@@ -1,4 +1,4 @@
-"""What a training run stores and trains: base weights, adapters, gradients' parameters and optimizer states, in closed form.
+"""What a training run stores and trains, in closed form: base weights, adapters and optimizer states.
 
     LoRA        rank x (inputs + outputs) trained parameters a target; DoRA one more an output
     NF4         half a byte a weight, and a scale for each 64 of them: 4.127 bits with double quantisation
@@ -34,7 +34,7 @@ def target_linears(model: ModelShape, plan: TrainingPlan) -> tuple[Linear, ...]:
 
 
 def largest_rank(model: ModelShape, plan: TrainingPlan) -> int:
-    """The rank from which no target gains: the full rank of the widest one, the smaller side of its weight.
+    """The largest rank that any target gains from: the full rank of the widest one, which is the smaller side of its weight.
 
     peft takes any rank, and narrow targets beside wide ones (a head of keys, a gate) are usual, so theirs is no limit.
     """

@@ -61,7 +61,7 @@ def reserved_range(memory: MemoryBreakdown, overhead: Overhead) -> tuple[float, 
 
 @dataclass(frozen=True)
 class GpuFit:
-    """One plan on one GPU."""
+    """What one plan needs on one GPU, whether it fits, and the nearest plan that does."""
 
     gpu: Gpu
     memory: MemoryBreakdown

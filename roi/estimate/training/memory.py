@@ -182,7 +182,7 @@ Live = tuple[Number, Number, Number, Number, Number]
 
 
 def _saved(s: Setting, layer: LayerBytes) -> Number:
-    """Activations kept at the end of forward, the last norm included."""
+    """Bytes of activations kept at the end of forward, the last norm included."""
     m = s.model
     if s.plan.checkpointing:
         # a mask built once is an argument of every layer, one byte an element
@@ -192,7 +192,7 @@ def _saved(s: Setting, layer: LayerBytes) -> Number:
 
 
 def _retained(s: Setting) -> Number:
-    """Inputs of int8 products, all layers: they live as long as the loss."""
+    """Bytes of the inputs of int8 products, all layers: they live as long as the loss."""
     return s.model.layers * retained_input_bytes(s)
 
 
@@ -201,7 +201,7 @@ def _head_gradient(s: Setting) -> float:
 
 
 def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
-    """Forward in the last layer, or its end where a kept output holds the last micro-step's graph, and int8's inputs.
+    """In forward's last layer, or at its end, where a kept output holds the last micro-step's graph and with it int8's inputs.
 
     Else only DoRA's merge can make it the highest phase: backward's recompute holds more.
     """
@@ -214,12 +214,13 @@ def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: 
 
 
 def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
+    """At the loss: everything that forward kept, the loss's own chain, and what autocast and TRL's head keep besides."""
     head = _chunked_head_gradient(s)
     return carried + head, _saved(s, layer) + _lowered_head_bytes(s), _loss_chain(s), 0.0, gathered.loss_bytes
 
 
 def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
-    """Backward in the last layer (or its norm): everything is still kept; the head's gradient has come."""
+    """In backward of the last layer (or its norm): everything is still kept, and the head's gradient is there."""
     stream = s.w * s.model.hidden * s.tokens
     working = layer.peak if s.plan.checkpointing else np.maximum(layer.transient, norm_backward_bytes(s))
     # a tied head's new gradient waits for the embedding's; an untied one's is added to the old at once
@@ -229,7 +230,7 @@ def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, car
 
 
 def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gradients: Number) -> Live:
-    """Backward in the first layer: every gradient has come but an untied embedding's."""
+    """In backward of the first layer: every gradient is there but an untied embedding's."""
     stream = s.w * s.model.hidden * s.tokens
     waiting = 0.0 if s.model.tied else _embedding_gradient(s) / (1.0 if s.plan.sharding == "none" else float(s.plan.gpus))
     others = _retained(s) - retained_input_bytes(s) * float(not s.plan.checkpointing)
@@ -240,7 +241,7 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
 
 
 def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number) -> Live:
-    """Backward of the embedding: a dense gradient of its size; a tied model sums it with the head's into a third.
+    """In backward of the embedding: a dense gradient of its size; a tied model sums it with the head's into a third.
 
     Where micro-steps accumulate, all of them stand beside the old one.
     """
@@ -261,7 +262,7 @@ def _embedding_gradient(s: Setting) -> float:
 
 
 def _choose(best: NDArray[np.intp], parts: list[Number]) -> Number:
-    """The part that belongs to the highest phase, element by element."""
+    """The element of `parts` that belongs to the highest phase, for each plan."""
     spread = np.stack([np.broadcast_to(np.asarray(p, dtype=np.float64), best.shape) for p in parts])
     chosen: NDArray[np.float64] = np.take_along_axis(spread, best[np.newaxis], axis=0)[0]
     return chosen
@@ -273,12 +274,12 @@ def _logit_bytes(s: Setting) -> float:
 
 
 def _kept_logits(s: Setting) -> Number:
-    """Logits that a loop holds through backward."""
+    """Bytes of logits that a loop holds through backward."""
     return _logit_bytes(s) * s.tokens * s.model.vocab * float(s.plan.logits_kept)
 
 
 def _loss_chain(s: Setting) -> Number:
-    """The loss's backward: log-softmax, its incoming and its outgoing gradient in fp32, and the logits that are kept.
+    """Bytes of the loss and its backward: log-softmax, its incoming and its outgoing gradient in fp32, and the kept logits.
 
     A soft-capped head also keeps its tanh. TRL's head holds one tile and the fp32 gradient of its input instead.
     """
@@ -289,7 +290,7 @@ def _loss_chain(s: Setting) -> Number:
 
 
 def _tile_bytes(s: Setting) -> Number:
-    """TRL's tile of logits, and 16-bit copies of the head's rows and of the input that it multiplies where they are fp32."""
+    """Bytes of TRL's tile of logits, and of 16-bit copies of the head's rows and of its input where those are fp32."""
     rows = np.minimum(s.tokens, TILE_TOKENS)
     narrow = 2.0 if s.plan.autocast else s.w
     copies = narrow * s.model.hidden * (TILE_VOCAB + rows) * float(narrow < s.w)
@@ -297,7 +298,7 @@ def _tile_bytes(s: Setting) -> Number:
 
 
 def _chunked_head_gradient(s: Setting) -> float:
-    """TRL's gradient of a trained head: fp32, and its copy in the head's type."""
+    """Bytes of TRL's gradient of a trained head: fp32, and its copy in the head's type."""
     if s.plan.adapter or not s.plan.chunked_head:
         return 0.0
     return (4.0 + s.plan.trained_bytes) * s.model.head_parameters

@@ -1,4 +1,9 @@
-"""How a model is trained on one GPU: everything that its memory and its step time depend on."""
+"""How a model is trained: the plan, which holds everything that memory and step time depend on, and what it means on a model.
+
+A plan names what peft and the Trainers name: a method, a rank, the modules that carry adapters (targets), types, attention,
+an optimizer and its loop. Every numeric field may be an array, so that one call answers many plans. The functions say which
+products of a model the targets are, and which plans peft would refuse.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -79,7 +84,7 @@ class TrainingPlan:
     double_quant: bool = True
     """NF4 block scales quantised once more."""
     logits_kept: bool = False
-    """True where the loop holds the model's output through backward (custom loops, TRL); the HF Trainer lets it go."""
+    """True where the loop holds the model's output through backward (custom loops, TRL); the HF Trainer frees it."""
     padded: bool = True
     """True where batches of more than one sequence carry padding: SDPA then takes a mask and repeated keys and values."""
     autocast: bool = False
@@ -214,7 +219,7 @@ def trains_experts(model: ModelShape, targets: str | tuple[str, ...]) -> bool:
 
 
 def fuse_linears(model: ModelShape, linears: Iterable[Linear]) -> list[Linear]:
-    """Matrix products as the checkpoint holds them: fused ones become one, under the first of their usual names."""
+    """The matrix products as the checkpoint holds them: fused ones become one, under the first of their usual names."""
     groups = {name: parts for _, *parts in model.module_names for name in parts}
     fused: dict[str, Linear] = {}
     alone: list[Linear] = []
@@ -235,9 +240,9 @@ def _asked(targets: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def resolve_targets(model: ModelShape, targets: str | tuple[str, ...], field: str = "targets") -> frozenset[str]:
-    """Names of the linear layers that carry an adapter; an InputError names the ones that the model has.
+    """The names of the linear layers that carry an adapter; an InputError names the ones that the model has.
 
-    A part of a fused product means the whole of it. Experts are apart: see `trains_experts`.
+    To name a part of a fused product is to name all of it. Experts are apart: see `trains_experts`.
     """
     names = {linear.name for linear in model.linears if adaptable(linear)}
     if trains_experts(model, targets):
@@ -294,7 +299,7 @@ class TrainerHabits(NamedTuple):
 
 
 def trainer_habits(trainer: Trainer, dtype: Dtype) -> TrainerHabits:
-    """Habits of a loop: a plain one keeps its output and casts nothing, the Trainers let it go and run bf16=True or fp16=True.
+    """The habits of a loop: a plain one keeps its output and casts nothing, Trainers free it and run bf16=True or fp16=True.
 
     SFTTrainer (TRL 1.10 and later) never makes whole logits: its head works in chunks.
     """

@@ -43,7 +43,7 @@ PREFETCH_SHARE: Final = 0.9
 
 @dataclass(frozen=True)
 class HeldStates:
-    """Bytes that one GPU holds between uses."""
+    """Bytes that one GPU holds for the whole step."""
 
     weights_bytes: Number
     """Base weights; NF4's scales are no parameters, so every GPU holds all of them."""

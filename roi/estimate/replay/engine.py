@@ -1,4 +1,12 @@
-"""One replica of an engine that batches continuously: its steps, taken together wherever nothing changes between them."""
+"""One replica of an engine that batches continuously, step by step; steps between which nothing changes are one event.
+
+In each step every decoding sequence gets one token, and prompts are computed first come, first served in what the step's
+tokens leave. Without prompts n sequences that read K of KV cache, which grows by G a step, take
+
+    k steps = k (A + c K) + c G k (k - 1) / 2          A = a + experts x touched(n) + b n
+
+so k steps up to the next end of a sequence, or to the step in which an admissible request arrives, are computed at once.
+"""
 
 from collections import deque
 from collections.abc import Callable, Generator
@@ -47,7 +55,7 @@ class Server:
 
 
 class Times(NamedTuple):
-    """When each request's prefill began, its first token and its last came out, s; inf until then. By its number."""
+    """When each request's prefill began, and when its first and its last token came out, s, by its number; inf until then."""
 
     admitted_s: list[float]
     first_s: list[float]
@@ -55,20 +63,18 @@ class Times(NamedTuple):
 
     @classmethod
     def unknown(cls, count: int) -> Self:
-        """Those of `count` requests of which nothing has happened."""
+        """The times of `count` requests to which nothing has happened yet: all inf."""
         return cls([inf] * count, [inf] * count, [inf] * count)
 
 
 class EngineReplica:
-    """The state of a replica between two steps; `run` moves it on. Times in s.
+    """The state of a replica between two steps; `run` takes further steps. Times in s.
 
     A step with n decoding sequences that read K of KV, and p prompt tokens, takes
 
         step_s + experts_s x touched(n + p) + sequence_s x n + kv_byte_s x K + prefill_token_s x p
 
-    and gives each decoding sequence one token and each prompt that is now complete its first. Without prompts, k steps
-    take k (A + c K) + c G k (k - 1) / 2 with A = all but the KV term and G = growth of K a step, so they are one event
-    that ends with the next last token, or with the step in which an admissible request arrives.
+    and gives each decoding sequence one token and each prompt that is now complete its first.
     """
 
     __slots__ = ("_capacity", "_settled", "busy_s", "next_s", "outstanding", "queue", "run")

@@ -1,6 +1,11 @@
-"""How many replicas, instances and GPUs a load needs, and the rent that follows.
+"""How many replicas, instances and GPUs a load needs.
 
-Months are the last axis; leading axes (draws, plans) broadcast. Rent never depends on utilisation at a fixed fleet.
+    replicas  = round up(those whose capacity x (1 - headroom) holds the demand) + spares, at least a minimum
+    instances = round up(replicas / replicas an instance holds), since vendors rent instances of some GPUs each
+
+A fixed fleet holds the peak in every hour; an autoscaled one follows the hours of the day. What one replica holds comes from
+a replay (load_curve.py); several behind one router hold more each, since they share their bursts (`fleet_capacity`).
+Months are the last axis; leading axes (draws, plans) broadcast.
 """
 
 from dataclasses import dataclass
@@ -45,7 +50,7 @@ class Fleet:
 
 
 def round_up(count: Number) -> Number:
-    """The least whole number that is not below `count`, float error aside (CEIL_TOLERANCE)."""
+    """The smallest integer that is not below `count`, float error aside (CEIL_TOLERANCE)."""
     return np.ceil(np.asarray(count, dtype=float) * (1.0 - CEIL_TOLERANCE))
 
 
@@ -65,13 +70,13 @@ def replicas_needed(
     demand: Number, capacity: Number, headroom: Number = 0.0, spares: Number = 1.0, minimum: Number = 1.0,
     pooling: Number = 1.0,
 ) -> Number:
-    """Fewest whole replicas whose `fleet_capacity` x (1 - headroom) holds the demand, + spares, at least `minimum`."""
+    """The fewest replicas whose `fleet_capacity` x (1 - headroom) holds the demand, + spares, at least `minimum`."""
     exact = replicas_to_hold(demand, np.asarray(capacity) * (1.0 - np.asarray(headroom)), pooling)
     return np.maximum(round_up(exact) + spares, minimum)[()]
 
 
 def replicas_to_hold(demand: Number, capacity: Number, pooling: Number = 1.0) -> Number:
-    """Replicas whose `fleet_capacity` is the demand, before rounding up; inf where one has no capacity.
+    """The number of replicas whose `fleet_capacity` is the demand, before rounding up; inf where one has no capacity.
 
     With p = pooling and x = demand / capacity, R = x / p from four replicas on; below that
     (2 p - 1) R - (2 p - 2) sqrt(R) = x. Never falls when the demand grows.
@@ -154,7 +159,7 @@ def size_autoscaled_fleet(
 
 
 def fleet_capacity(replicas: Number, capacity: Number, pooling: Number = 1.0) -> Number:
-    """Requests/s that replicas behind one router hold together at the SLO; 0 where one has no capacity.
+    """Requests/s that replicas behind one router hold in all at the SLO; 0 where one has no capacity.
 
         capacity x ((2 p - 1) R - (2 p - 2) sqrt(R)) up to POOL replicas,  capacity x p R from there on
 

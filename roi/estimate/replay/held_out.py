@@ -24,10 +24,11 @@ Array = NDArray[np.float64]
 def replay_served(
     requests: Sequence[ServedRequest], server: Server, concurrency: int | None, kv_of: Callable[[Array], Array] | None = None
 ) -> Replayed:
-    """Times of the requests (in order of sending) by the server's step; KV grows along the chord from first to last read.
+    """The requests, in order of sending, with the times that the server's step gives them.
 
     With `concurrency` in flight, as a closed loop: what was measured enters through the lengths alone. Without, at the times
-    at which they were sent.
+    at which they were sent. `kv_of` gives the tokens that a step reads for a context of so many (windows cap it); what is read
+    for a request grows evenly from its first to its last token.
     """
     read = kv_of or (lambda tokens: tokens)
     prompt, cached, output = (
@@ -66,7 +67,7 @@ class HoldOut:
 
 
 def held_out(profile: ServeProfile, fit: StepFit, shape: ModelShape | None = None) -> tuple[HoldOut, ...]:
-    """Each open loop of the profile that the fit has not seen, replayed; none where nothing was fitted."""
+    """Each open loop of the profile that the fit has not seen, measured and replayed; none where nothing was fitted."""
     if fit.iteration is None:
         return ()
     server = fitted_server(fit, profile.kv_capacity_tokens)
@@ -75,7 +76,7 @@ def held_out(profile: ServeProfile, fit: StepFit, shape: ModelShape | None = Non
 
 
 def fitted_server(fit: StepFit, kv_capacity_tokens: float | None = None) -> Server:
-    """The profiled replica for a replay, KV in tokens.
+    """The profiled replica as a server to replay, KV in tokens.
 
     Without a stated capacity its cache is endless; without a request that met an idle server TTFT lacks what lies outside
     the steps.
@@ -93,7 +94,7 @@ def fitted_server(fit: StepFit, kv_capacity_tokens: float | None = None) -> Serv
 def _replayed(
     number: int, point: ServePoint, server: Server, profile: ServeProfile, shape: ModelShape | None
 ) -> HoldOut | None:
-    """The point beside its replay; None where no request has two tokens or most got all at once, or none fits the cache."""
+    """The point beside its replay; None where no request has two tokens, most got all at once, or none fits the cache."""
     good = sorted((r for r in point.requests if r.error is None and len(r.chunk_s) > 1), key=lambda r: r.sent_s)
     if not good:
         return None

@@ -49,10 +49,10 @@ class Slo:
 
 @dataclass(frozen=True)
 class LoadPoint:
-    """Replicas under one rate."""
+    """How replicas do under one rate of requests."""
 
     requests_per_s: float
-    """Offered to all replicas together."""
+    """Offered to all replicas in sum."""
     ttft_p50_s: float
     ttft_p95_s: float
     tpot_p50_s: float
@@ -63,9 +63,9 @@ class LoadPoint:
     utilisation: float
     """Share of the time in which replicas run steps."""
     in_flight: float
-    """Mean number of requests between arrival and end, all replicas together (Little)."""
+    """Mean number of requests between arrival and end, summed over the replicas (Little's law)."""
     mean_queue: float
-    """Requests that wait for their prefill, all replicas together."""
+    """Mean number of requests that wait for their prefill, summed over the replicas."""
     served: float
     """Share of the requests that some replica could hold."""
 
@@ -83,7 +83,7 @@ class Capacity:
     """The largest rate that holds an SLO."""
 
     requests_per_s: float
-    """Of all replicas together; 0 where no rate holds."""
+    """Of all replicas in sum; 0 where no rate holds."""
     binding: str
     """TTFT, TPOT, KV memory (a request fits no replica), or saturation where the SLO never breaks."""
     rung: int = 0
@@ -94,7 +94,7 @@ class Capacity:
 
 @dataclass(frozen=True)
 class PlanCapacity:
-    """Requests/s at the SLO, with the engine at its central speed and at the ends of its spread."""
+    """What a plan holds at the SLO, requests/s, with the engine at its central speed and at the ends of its spread."""
 
     alone: Capacity
     slow: Capacity
@@ -114,10 +114,10 @@ class LoadCurve:
         self._requests, self._server, self._replicas = requests, server, replicas
         self._points: dict[float, LoadPoint] = {}
         self.saturated_requests_per_s = replicas * saturated_rate(requests, server)
-        """With an endless queue, all replicas together; 0 where no request fits."""
+        """With an endless queue, summed over the replicas; 0 where no request fits."""
 
     def at(self, requests_per_s: float) -> LoadPoint:
-        """The replicas under this rate."""
+        """How the replicas do under this rate."""
         if requests_per_s not in self._points:
             faster = replace(self._requests, arrival_s=self._requests.arrival_s / requests_per_s)
             found = replay(faster, self._server, self._replicas)
@@ -125,7 +125,7 @@ class LoadCurve:
         return self._points[requests_per_s]
 
     def rung(self, number: float) -> LoadPoint:
-        """The replicas under the rate of a rung: saturated x TOP / RUNG^number, whatever the SLO."""
+        """How the replicas do under the rate of a rung: saturated x TOP / RUNG^number, whatever the SLO."""
         return self.at(self.saturated_requests_per_s * TOP / RUNG**number)
 
     def capacity(self, slo: Slo, speed: float = 1.0, rung: int | None = None) -> Capacity:
@@ -140,6 +140,7 @@ class LoadCurve:
         return replace(found, requests_per_s=found.requests_per_s * speed)
 
     def _capacity(self, slo: Slo, number: int) -> Capacity:
+        """The same at the server's own speed, the search beginning at rung `number`."""
         full = self.saturated_requests_per_s
         if full <= 0.0:
             return Capacity(0.0, "KV memory")
@@ -209,13 +210,13 @@ def saturated_rate(requests: Requests, server: Server) -> float:
 
 
 def _percentiles(x: Array) -> tuple[float, float]:
-    """The 50th and the 95th; 0 where there is nothing."""
+    """The 50th and the 95th percentile; 0 where there is nothing."""
     middle, high = np.percentile(x, (50.0, 95.0)).tolist() if x.size else (0.0, 0.0)
     return middle, high
 
 
 def _crossing(low: LoadPoint, high: LoadPoint, slo: Slo) -> float:
-    """Where the strain passes 1 between a load that holds and one that does not: straight in the logs of both."""
+    """The rate at which the strain passes 1 between a load that holds and one that does not: straight in the logs of both."""
     below, above = max(low.strain(slo), 1e-9), high.strain(slo)
     if isinf(above):
         return low.requests_per_s
@@ -224,7 +225,7 @@ def _crossing(low: LoadPoint, high: LoadPoint, slo: Slo) -> float:
 
 
 def _binding(point: LoadPoint, slo: Slo) -> str:
-    """What a load that does not hold breaks."""
+    """The limit that a load breaks that does not hold the SLO."""
     if point.served < 1.0:
         return "KV memory"
     return "TTFT" if point.ttft_p95_s / slo.ttft_p95_s >= point.tpot_p95_s / slo.tpot_p95_s else "TPOT"

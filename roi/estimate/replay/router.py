@@ -56,7 +56,7 @@ class Requests:
 
 @dataclass(frozen=True)
 class Replayed:
-    """What became of every request, in order of arrival; inf where it was never admitted (its KV cache fits no replica)."""
+    """When every request was served, in order of arrival; inf where it was never admitted (its KV cache fits no replica)."""
 
     arrival_s: Array
     admitted_s: Array
@@ -101,7 +101,7 @@ class Replayed:
 
     @property
     def span_s(self) -> float:
-        """From the first arrival to the last token, s."""
+        """Time from the first arrival to the last token, s."""
         return float(np.max(self.ended_s[self.served], initial=self.arrival_s[0]) - self.arrival_s[0])
 
     @property
@@ -156,7 +156,7 @@ def _replayed(
 
 
 def _route(jobs: list[Job], engines: list[EngineReplica]) -> NDArray[np.intp]:
-    """Each job's replica; every replica has run to the last arrival."""
+    """The number of each job's replica; every replica has then run to the last arrival."""
     chosen, many = np.empty(len(jobs), dtype=np.intp), len(engines) > MANY
     next_s: Any = [e.next_s for e in engines]  # Any: a list, or an array of the same
     outstanding: Any = [0] * len(engines)

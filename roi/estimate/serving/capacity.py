@@ -35,7 +35,7 @@ WAIT_TAIL: Final = 0.05
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """A replica in steady state with a mean number of decoding sequences; arrays broadcast together."""
+    """A replica in steady state with a mean number of decoding sequences; the fields broadcast against each other."""
 
     requests_per_s: Number
     tpot_s: Number

@@ -1,4 +1,8 @@
-"""What a measurement of a server cannot be: faster than the roofline, against Little's law, or out of order in time."""
+"""What a measurement of a server cannot be: faster than the roofline, against Little's law, or out of order in time.
+
+No step is faster than reading its weights and KV cache once at the datasheet's bandwidth, nor than its products at the full
+rate. In a closed loop the mean number of requests in flight is the one that was asked for. A token comes after its request.
+"""
 
 from dataclasses import replace
 from typing import Final
@@ -76,7 +80,7 @@ def beats_roofline(profile: ServeProfile, number: int, shape: ModelShape, gpu: G
 
 
 def theory_step(profile: ServeProfile, shape: ModelShape | None, gpu: Gpu | None) -> Iteration | None:
-    """The roofline's step of what was profiled, KV per token: no engine is faster; None where shape, card or format is unknown.
+    """The roofline's step of what was profiled, KV per token; None where shape, card or format is unknown. No engine is faster.
 
     A prompt token's attention is taken at half the mean prompt.
     """
@@ -91,7 +95,7 @@ def theory_step(profile: ServeProfile, shape: ModelShape | None, gpu: Gpu | None
 
 
 def breaks_tokens(output_tokens_per_s: float, requests_per_s: float, output_tokens: float) -> str | None:
-    """The sentence that a summary's token rate is not its request rate x its mean output."""
+    """The sentence that a summary's token rate is not its request rate x its mean output; None where it is."""
     product = requests_per_s * output_tokens
     if abs(product - output_tokens_per_s) <= LITTLE * output_tokens_per_s:
         return None
@@ -102,7 +106,7 @@ def breaks_tokens(output_tokens_per_s: float, requests_per_s: float, output_toke
 
 
 def _out_of_order(number: int, point: ServePoint) -> str | None:
-    """A stamp before its cause."""
+    """The sentence that a timestamp comes before its cause; None where all are in order."""
     for place, r in enumerate(point.requests, 1):
         stamps = np.array([r.sent_s, *r.chunk_s, *([] if r.ended_s is None else [r.ended_s])])
         if np.any(np.diff(stamps) < -CLOCK_S):
@@ -115,7 +119,10 @@ def _out_of_order(number: int, point: ServePoint) -> str | None:
 
 
 def _not_in_flight(number: int, point: ServePoint) -> str | None:
-    """A closed loop that never had its requests in flight: mean over the time in which requests were still sent."""
+    """The sentence that a closed loop did not have its requests in flight; None where it did.
+
+    The mean is taken over the time in which requests were still sent.
+    """
     if point.concurrency is None or len(point.requests) < 2 * point.concurrency:
         return None
     sent = np.array([r.sent_s for r in point.requests])

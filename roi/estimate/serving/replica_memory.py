@@ -1,4 +1,10 @@
-"""What a replica holds on each GPU: weights, workspace, and the KV cache that is left."""
+"""What a replica holds on each GPU: weights, workspace, and the KV cache that is left.
+
+    KV cache = memory x gpu_memory_utilization - weights / GPUs - workspace - a shared prefix, once
+
+Each decoding sequence holds the keys and values of its own tokens, so the cache sets how many decode at a time. A plan fits
+where one long request (P95 prompt and output) does.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +42,7 @@ LARGE_CARD_BYTES: Final = 70.0 * GIB
 larger steps were measured to be slower (vllm-project/vllm EngineArgs.get_batch_defaults, PR 17885)."""
 
 SEQUENCE_LIMIT: Final = 256.0
-"""Sequences that an engine decodes together: vLLM's max_num_seqs on cards below LARGE_CARD_BYTES."""
+"""Sequences that an engine decodes at a time: vLLM's max_num_seqs on cards below LARGE_CARD_BYTES."""
 
 LARGE_SEQUENCE_LIMIT: Final = 1024.0
 """The same on cards from there on."""
@@ -107,7 +113,7 @@ def default_step_tokens(gpu: Gpu | Sequence[Gpu], *, since_0_28: bool = True) ->
 
 
 def default_sequence_limit(gpu: Gpu | Sequence[Gpu]) -> Number:
-    """Sequences that are decoded together at most on this card, or on one card a plan: vLLM's default for a server."""
+    """Sequences that are decoded at a time at most on this card, or on one card a plan: vLLM's default for a server."""
     return per_gpu(gpu, lambda g: LARGE_SEQUENCE_LIMIT if _large(g) else SEQUENCE_LIMIT)
 
 

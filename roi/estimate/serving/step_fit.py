@@ -185,7 +185,10 @@ def check_missing(profile: ServeProfile) -> str | None:
 
 
 def kv_reader(shape: ModelShape | None, gpus: int) -> Callable[[Array], Array]:
-    """What a context is read as, in tokens that every layer keeps; the context itself without a shape or without growth."""
+    """A function from tokens of context to what a step reads for it, in tokens that every layer keeps.
+
+    Without a shape, or where nothing grows with the context, it is the context itself.
+    """
     if shape is None:
         return kv_tokens
     token = float(kv_bytes_per_gpu(shape, 2.0, gpus)) - float(kv_bytes_per_gpu(shape, 1.0, gpus))
@@ -278,7 +281,7 @@ def _coefficient(name: str, i: int, fit: LinearFit, sums: Sequence[CoefficientSu
 def _sums(
     names: Sequence[str], columns: dict[str, Array], lone: NDArray[np.bool_], fit: LinearFit,
 ) -> tuple[CoefficientSum, ...]:
-    """The columns that look alike as the sums that windows and lone first tokens show, at their mean work.
+    """The sums of the columns that look alike, as windows and lone first tokens show them, at their mean work.
 
     What a row is fitted as is known however alike its columns are, and so is its part in the columns that are alike.
     """

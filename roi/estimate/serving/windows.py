@@ -138,10 +138,12 @@ def point_rows(
 
 
 def _succeeded(r: ServedRequest) -> bool:
+    """True where the stream of the request has a first token and an end."""
     return r.error is None and bool(r.chunk_s) and r.ended_s is not None
 
 
 def _stream(r: ServedRequest, kv_of: Callable[[Array], Array], ends_only: bool) -> _Stream:
+    """The request with its running sums; tokens are spread evenly over its chunks where a chunk carries several."""
     at_s = np.asarray(r.chunk_s)
     if ends_only and at_s.size == 2:
         at_s = np.linspace(at_s[0], at_s[1], max(r.output_tokens, 2))
@@ -251,7 +253,7 @@ def _most_decoding(first: Array, last: Array) -> int:
 
 
 def _touched(expert_share: float, steps: float, tokens: float, with_prompt: float, prefill: float) -> float:
-    """Sum over the steps of the share of experts read, at the mean number of sequences and of prompt tokens."""
+    """Sum over the steps of the share of experts that they read, at the mean number of sequences and of prompt tokens."""
     missed, sequences = 1.0 - expert_share, tokens / steps
     plain = (steps - with_prompt) * (1.0 - missed**sequences)
     return float(plain + with_prompt * (1.0 - missed ** (sequences + prefill / max(with_prompt, 1.0))))
@@ -273,7 +275,7 @@ def decoding_limit(points: Iterable[ServePoint]) -> tuple[int | None, str]:
 
 
 def _most_decoded(point: ServePoint) -> int | None:
-    """The most requests that decoded together in this point, where others waited for them; else None."""
+    """The most requests that decoded at a time in this point, where others waited for a slot; else None."""
     good = [r for r in point.requests if r.error is None and len(r.chunk_s) > 1]
     if len(good) < len(point.requests) or not good:
         return None

@@ -67,7 +67,7 @@ class TimedRun:
 
 @dataclass(frozen=True)
 class GroupFit:
-    """One source on one GPU in one layout."""
+    """The scale of one source on one GPU in one layout, and how its runs scatter around it."""
 
     source: str
     gpu: str
@@ -86,7 +86,7 @@ class GroupFit:
 
     @property
     def name(self) -> str:
-        """As reports quote it."""
+        """The group as reports quote it."""
         return f"{self.source} on {self.gpu}" + ("" if self.layout == ONE_GPU else f", {self.layout}")
 
 
@@ -108,14 +108,14 @@ class Evidence:
 
 
 def layout_of(plan: TrainingPlan) -> str:
-    """one GPU, or what several share: replicas (nothing), zero2, zero3, fsdp."""
+    """The name of the plan's layout: one GPU, or what several share: replicas (nothing), zero2, zero3, fsdp."""
     if plan.gpus == 1:
         return ONE_GPU
     return "replicas" if plan.sharding == "none" else plan.sharding
 
 
 def grouped(runs: Iterable[TimedRun]) -> tuple[tuple[TimedRun, ...], ...]:
-    """Runs of one GPU, source and layout together, in their order."""
+    """The runs by GPU, source and layout, groups and runs in their order."""
     found: dict[tuple[str, str, str], list[TimedRun]] = {}
     for run in runs:
         found.setdefault((run.gpu, run.source, run.layout), []).append(run)
@@ -123,7 +123,7 @@ def grouped(runs: Iterable[TimedRun]) -> tuple[tuple[TimedRun, ...], ...]:
 
 
 def scale_group(runs: Sequence[TimedRun]) -> GroupFit:
-    """The scale of one group. The median of the logarithms: a run that paged or spilled does not move it."""
+    """The scale of one group: the median of the logarithms, which a run that paged or spilled does not move."""
     if not runs:
         raise InputError("calibration: no runs to fit")
     logs = log_ratios(runs)
@@ -158,7 +158,7 @@ def evidence_for(
     everywhere = float(np.median(np.log([g.overall for g in groups]))) if groups else 0.0
 
     def spread(found: Sequence[GroupFit]) -> tuple[float, float]:
-        """(centre, half width) of a group that nobody measured, from those found."""
+        """Centre and half width, in logarithms, of a group that nobody measured, from those found."""
         scales, k = np.log([g.overall for g in found]), len(found)
         centre = (k * float(np.median(scales)) + PRIOR_GROUPS * everywhere) / (k + PRIOR_GROUPS)
         return centre, float(np.hypot(half_width(k, float(np.sum((scales - centre) ** 2)), across), TAIL * within))

@@ -100,7 +100,7 @@ def _key(group: OperatorGroup) -> tuple[str, str, tuple[int, ...]]:
 
 
 def _recomputed(groups: Iterable[OperatorGroup]) -> dict[tuple[str, str, tuple[int, ...]], float]:
-    """Calls of each forward operator, where backward runs forward attention again; empty without recompute."""
+    """Number of calls of each forward operator, where backward runs forward attention again; empty without recompute."""
     known = tuple(groups)
     again = any(g.kind == "attention" and g.phase == "backward" and "backward" not in g.name for g in known)
     calls: dict[tuple[str, str, tuple[int, ...]], float] = {}

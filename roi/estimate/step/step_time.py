@@ -22,7 +22,7 @@ import numpy as np
 from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, SMALLEST_TILE, TILE
 from roi.estimate.step.work import Pass, Product, decomposition_passes, step_operators, step_passes, step_products
 from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, trained_parameters
-from roi.estimate.training.plan import TrainingPlan, adaptable
+from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
 from roi.estimate.training.setting import read_setting
 from roi.estimate.training.sharding import link_seconds
 from roi.facts.gpu import Gpu
@@ -58,7 +58,10 @@ CACHE_GAIN: Final = 2.0
 
 @dataclass(frozen=True)
 class StepEfficiency:
-    """Achieved over theoretical; values come from a profile or from the catalog's efficiencies, never from here."""
+    """Shares of the datasheet's rates that a step reaches, and times that it pays besides.
+
+    Values come from a profile or from the catalog's efficiencies, never from here; each broadcasts.
+    """
 
     matrix: Number
     """Share of the datasheet's matrix rate that the best large product reaches, where `matrix_of` does not name the card."""
@@ -133,7 +136,7 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
     dequantised = _dequantised_bytes(model, plan) * (1.0 if plan.int8 else rounds) / bandwidth + zero
     host = step_operators(model, plan) * efficiency.launch_s + zero
     device = products + attention + elementwise + merged + dequantised
-    optimizer = trained_parameters(model, plan) * _update_bytes(plan) / bandwidth / _shards(plan)
+    optimizer = trained_parameters(model, plan) * _update_bytes(plan) / bandwidth / plan.shards
     each_micro_step, each_step = link_seconds(model, plan, gpu)
     link = each_micro_step / efficiency.bandwidth + zero
     return StepTime(
@@ -194,16 +197,17 @@ def _product_s(p: Product, gpu: Gpu, efficiency: StepEfficiency) -> Number:
 def _attention(
     model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency, tokens: Number,
 ) -> tuple[Number, Number]:
-    """FLOPs of token mixing that count, and its seconds; fp32 after k-bit preparation unless autocast casts it."""
+    """FLOPs of token mixing that count as work, and its seconds; fp32 after k-bit preparation unless autocast casts it."""
     seq = np.asarray(plan.seq, dtype=float)
     forwards = 2.0 if plan.checkpointing else 1.0
     flops = model.attention_flops(seq / 2.0) * tokens * (forwards + BACKWARD_ATTENTION)
+    bandwidth = gpu.bandwidth_bytes_per_s * efficiency.bandwidth
     rate = _matrix_rate(gpu, efficiency, "fp32" if plan.prepared and not plan.autocast else plan.dtype)
     if read_setting(model, plan).eager:
         scores = sum(a.layers * a.heads for a in model.attention if a.kind != "linear") * tokens * seq
         passes = EAGER_SCORE_BYTES + 22.0 * (forwards - 1.0)
-        whole = 2.0 * flops * (forwards + 2.0) / (forwards + BACKWARD_ATTENTION)
-        return flops, whole / rate + scores * passes / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth)
+        unskipped = 2.0 * flops * (forwards + 2.0) / (forwards + BACKWARD_ATTENTION)
+        return flops, unskipped / rate + scores * passes / bandwidth
     padded = plan.padded & (np.asarray(plan.micro_batch, dtype=float) > 1.0)
     masked = (padded | plan.packed) & (plan.attention == "sdpa")
     more = np.where(masked, MASKED_ATTENTION, 1.0)
@@ -211,14 +215,14 @@ def _attention(
     heads, scored = _scored_heads(model, plan)
     if not np.any(scored):
         return flops, fused
-    whole = 2.0 * flops * (forwards + 2.0) / (forwards + BACKWARD_ATTENTION)
+    unskipped = 2.0 * flops * (forwards + 2.0) / (forwards + BACKWARD_ATTENTION)
     passes = MATH_FORWARD_BYTES * forwards + MATH_BACKWARD_BYTES
-    math = whole * scored / heads / rate + scored * tokens * seq * passes / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth)
+    math = unskipped * scored / heads / rate + scored * tokens * seq * passes / bandwidth
     return flops, fused * (1.0 - scored / heads) + math
 
 
 def _scored_heads(model: ModelShape, plan: TrainingPlan) -> tuple[float, Number]:
-    """(heads of all layers, those whose scores SDPA's math path makes whole)."""
+    """Number of heads of all layers, and of those whose scores SDPA's math path writes to memory."""
     setting = read_setting(model, plan)
     mixing = [a for a in model.attention if a.kind != "linear"]
     heads = float(sum(a.layers * a.heads for a in mixing))
@@ -227,6 +231,7 @@ def _scored_heads(model: ModelShape, plan: TrainingPlan) -> tuple[float, Number]
 
 
 def _passes_s(passes: Iterable[Pass], gpu: Gpu, efficiency: StepEfficiency) -> Number:
+    """Seconds of all calls of all passes."""
     total: Number = 0.0
     for p in passes:
         total = total + p.calls * np.maximum(_bytes_s(p.bytes_each, gpu, efficiency), efficiency.kernel_s)
@@ -244,11 +249,6 @@ def _bytes_s(nbytes: Number, gpu: Gpu, efficiency: StepEfficiency) -> Number:
     gain = np.interp(np.log(size), [np.log(kept), np.log(4.0 * kept)], [np.log(CACHE_GAIN), 0.0])
     seconds: Number = np.asarray(nbytes, dtype=float) / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth * np.exp(gain))
     return seconds
-
-
-def _shards(plan: TrainingPlan) -> float:
-    """GPUs that the optimizer's work is divided over."""
-    return 1.0 if plan.sharding == "none" else float(plan.gpus)
 
 
 def _update_bytes(plan: TrainingPlan) -> float:
@@ -275,5 +275,5 @@ def _dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
         return each * sum(x.inputs * x.outputs * x.layers for x in model.linears if adaptable(x))
     if not plan.quantised:
         return 0.0
-    each = nf4_bytes_per_weight(double_quant=plan.double_quant) + plan.weight_bytes + (8.0 / NF4_BLOCK)
+    each = nf4_bytes_per_weight(double_quant=plan.double_quant) + DTYPE_BYTES[plan.dtype] + (8.0 / NF4_BLOCK)
     return each * sum(x.inputs * x.outputs * x.layers for x in model.linears if adaptable(x))

@@ -157,7 +157,7 @@ def _mlp_saved(s: Setting, k: Mlp) -> Number:
 
 
 def _activation_tensors(s: Setting, k: Mlp) -> float:
-    """Number of tensors of the inner width that are kept: gate, activation and up; without a gate the activation's input alone.
+    """Number of kept tensors of the inner width: gate, activation and up; without a gate the activation's input alone.
 
     GELU written out (transformers' NewGELU) keeps the argument, its half, tanh and 1 + tanh. gpt-oss: gate and up, the
     clamped gate, its sigmoid, the product with it, and up + 1 (modeling_gpt_oss.py).
@@ -170,7 +170,7 @@ def _activation_tensors(s: Setting, k: Mlp) -> float:
 
 
 def _expert_saved(s: Setting, k: Mlp) -> Number:
-    """Bytes that a mixture keeps on top: its products' outputs before they are weighted, inputs of weights with a gradient.
+    """Bytes that a mixture keeps on top: its products' outputs before they are weighted, inputs of trained weights.
 
     Adapters on experts keep the folded weights of the layer's whole stack, and their factors.
     """
@@ -192,7 +192,7 @@ def _weight_gradients(s: Setting) -> bool:
 
 
 def _mlp_peak(s: Setting, k: Mlp) -> Number:
-    """Bytes of an MLP at its highest point, kept ones included: in recompute of its last product, or in backward of the product.
+    """Bytes of an MLP at its highest point, kept ones included: in recompute of its last product, or in backward of it.
 
     Gated backward holds gate, activation, up and the gradients of product, activation and up: 6 w I. With adapters on the
     MLP and a 16-bit stream the fp32 LoRA result and its scaled copy make 14 I, with dropout 17 I (19 I under autocast).

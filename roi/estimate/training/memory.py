@@ -232,7 +232,7 @@ def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, car
 def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gradients: Number) -> Live:
     """In backward of the first layer: every gradient is there but an untied embedding's."""
     stream = s.w * s.model.hidden * s.tokens
-    waiting = 0.0 if s.model.tied else _embedding_gradient(s) / (1.0 if s.plan.sharding == "none" else float(s.plan.gpus))
+    waiting = 0.0 if s.model.tied else _embedding_gradient(s) / s.plan.shards
     others = _retained(s) - retained_input_bytes(s) * float(not s.plan.checkpointing)
     unreduced = gathered.layer_gradients_bytes + gathered.root_gradients_bytes
     if _adds_to_old(s) and s.model.tied:

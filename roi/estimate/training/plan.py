@@ -158,6 +158,11 @@ class TrainingPlan:
         return self.sharding in ("zero3", "fsdp")
 
     @property
+    def shards(self) -> float:
+        """Number of GPUs that gradients and the optimizer's states and work are divided over; 1 where nothing is sharded."""
+        return 1.0 if self.sharding == "none" else float(self.gpus)
+
+    @property
     def prepared(self) -> bool:
         """True where peft's prepare_model_for_kbit_training casts what is not quantised (embedding, norms, head) to fp32.
 
@@ -176,11 +181,6 @@ class TrainingPlan:
     def weight_decomposed(self) -> bool:
         """True for DoRA and QDoRA."""
         return self.method in ("dora", "qdora")
-
-    @property
-    def weight_bytes(self) -> float:
-        """Bytes of an unquantised stack weight: float32 parameters only where dtype is fp32."""
-        return DTYPE_BYTES[self.dtype]
 
     @property
     def stream_bytes(self) -> float:

@@ -128,14 +128,13 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
     jobs: list[Job] = list(zip(requests.arrival_s.tolist(), *_columns(requests), range(count), strict=True))
     times, base = Times.unknown(count), decode_base(server)
     engines = [EngineReplica(server, base, times) for _ in range(replicas)]
+    chosen = np.zeros(count, dtype=np.intp)
     if replicas == 1:
         engines[0].queue.extend(job for job in jobs if job[5] <= server.kv_capacity)
-        engines[0].run(np.inf)
-        chosen = np.zeros(count, dtype=np.intp)
     else:
         chosen = _route(jobs, engines)
-        for engine in engines:
-            engine.run(np.inf)
+    for engine in engines:
+        engine.run(np.inf)
     return _replayed(requests, server, requests.arrival_s, times, chosen, engines)
 
 

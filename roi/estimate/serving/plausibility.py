@@ -37,16 +37,14 @@ def impossible(profile: ServeProfile, shape: ModelShape | None = None, gpu: Gpu 
 
     The roofline is looked at where the shape, the card and the weights' format are known.
     """
-    found = [_out_of_order(number, point) for number, point in enumerate(profile.points, 1)]
-    found += [_not_in_flight(number, point) for number, point in enumerate(profile.points, 1)]
+    points = list(enumerate(profile.points, 1))
+    found = [check(number, point) for check in (_out_of_order, _not_in_flight) for number, point in points]
     if shape and gpu and profile.weight_dtype:
-        found += [
-            beats_roofline(profile, number, shape, gpu, profile.weight_dtype) for number in range(1, len(profile.points) + 1)
-        ]
+        found += [_beats_roofline(profile, number, shape, gpu, profile.weight_dtype) for number, _ in points]
     return tuple(sentence for sentence in found if sentence)
 
 
-def beats_roofline(profile: ServeProfile, number: int, shape: ModelShape, gpu: Gpu, weight_dtype: str) -> str | None:
+def _beats_roofline(profile: ServeProfile, number: int, shape: ModelShape, gpu: Gpu, weight_dtype: str) -> str | None:
     """The sentence that point `number` (from 1) decodes faster than the card can; None where it does not.
 
     A step can take no less than reading weights and KV cache once, nor less than its products at the full rate; the two

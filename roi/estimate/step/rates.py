@@ -231,7 +231,12 @@ def device_rates(profile: DeviceProfile) -> DeviceRates:
         kernel_s=launch.get("device", 0.0), launch_s=launch.get("host autograd", host),
         backward_launch_s=launch.get("host backward", host), multiprocessors=MULTIPROCESSORS if on_gpu else 0,
     )
-    return replace(plain, matrix_corrections={dtype: _product_corrections(plain, rates) for dtype, rates in products.items()})
+    corrections = {}
+    for dtype, rates in products.items():
+        shapes = [product_shape(rate.shape) for rate, _ in rates]
+        modelled = [float(plain.matrix_s(m, n, k, dtype, batch)) for batch, m, n, k in shapes]
+        corrections[dtype] = Corrections.of((shape, s / x) for shape, (_, s), x in zip(shapes, rates, modelled, strict=True))
+    return replace(plain, matrix_corrections=corrections)
 
 
 def _by_dtype(timed: Timed, regime: str, name: str = "") -> dict[str, Timed]:
@@ -245,11 +250,3 @@ def _by_dtype(timed: Timed, regime: str, name: str = "") -> dict[str, Timed]:
 
 def _best(by_dtype: Mapping[str, Timed]) -> dict[str, float]:
     return {dtype: max(rate.work / s for rate, s in rates) for dtype, rates in by_dtype.items()}
-
-
-def _product_corrections(plain: DeviceRates, rates: Timed) -> Corrections:
-    def one(rate: Rate, s: float) -> tuple[tuple[float, ...], float]:
-        batch, m, n, k = product_shape(rate.shape)
-        return (batch, m, n, k), s / float(plain.matrix_s(m, n, k, rate.dtype, batch))
-
-    return Corrections.of(one(rate, s) for rate, s in rates)

@@ -203,31 +203,22 @@ def _attention(
     flops = model.attention_flops(seq / 2.0) * tokens * (forwards + BACKWARD_ATTENTION)
     bandwidth = gpu.bandwidth_bytes_per_s * efficiency.bandwidth
     rate = _matrix_rate(gpu, efficiency, "fp32" if plan.prepared and not plan.autocast else plan.dtype)
-    if read_setting(model, plan).eager:
-        scores = sum(a.layers * a.heads for a in model.attention if a.kind != "linear") * tokens * seq
-        passes = EAGER_SCORE_BYTES + 22.0 * (forwards - 1.0)
-        unskipped = 2.0 * flops * (forwards + 2.0) / (forwards + BACKWARD_ATTENTION)
-        return flops, unskipped / rate + scores * passes / bandwidth
-    padded = plan.padded & (np.asarray(plan.micro_batch, dtype=float) > 1.0)
-    masked = (padded | plan.packed) & (plan.attention == "sdpa")
-    more = np.where(masked, MASKED_ATTENTION, 1.0)
-    fused = flops * more / (efficiency.attention * rate)
-    heads, scored = _scored_heads(model, plan)
-    if not np.any(scored):
-        return flops, fused
-    unskipped = 2.0 * flops * (forwards + 2.0) / (forwards + BACKWARD_ATTENTION)
-    passes = MATH_FORWARD_BYTES * forwards + MATH_BACKWARD_BYTES
-    math = unskipped * scored / heads / rate + scored * tokens * seq * passes / bandwidth
-    return flops, fused * (1.0 - scored / heads) + math
-
-
-def _scored_heads(model: ModelShape, plan: TrainingPlan) -> tuple[float, Number]:
-    """Number of heads of all layers, and of those whose scores SDPA's math path writes to memory."""
     setting = read_setting(model, plan)
     mixing = [a for a in model.attention if a.kind != "linear"]
     heads = float(sum(a.layers * a.heads for a in mixing))
+    # eager attention and SDPA's math path compute every score and write it to memory
+    unskipped = 2.0 * flops * (forwards + 2.0) / (forwards + BACKWARD_ATTENTION)
+    if setting.eager:
+        passes = EAGER_SCORE_BYTES + 22.0 * (forwards - 1.0)
+        return flops, unskipped / rate + heads * tokens * seq * passes / bandwidth
+    masked = (setting.padded > 0.0) & (plan.attention == "sdpa")
+    fused = flops * np.where(masked, MASKED_ATTENTION, 1.0) / (efficiency.attention * rate)
     scored: Number = sum((a.layers * a.heads * setting.scored(a) for a in mixing), start=np.float64(0.0))
-    return max(heads, 1.0), scored
+    if not np.any(scored):
+        return flops, fused
+    passes = MATH_FORWARD_BYTES * forwards + MATH_BACKWARD_BYTES
+    math = unskipped * scored / heads / rate + scored * tokens * seq * passes / bandwidth
+    return flops, fused * (1.0 - scored / heads) + math
 
 
 def _passes_s(passes: Iterable[Pass], gpu: Gpu, efficiency: StepEfficiency) -> Number:

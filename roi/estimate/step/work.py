@@ -169,7 +169,9 @@ def _own_gradient_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass
     w = plan.trained_bytes
     yield Pass(1.0, (5.0 if model.tied else 2.0) * w * model.vocab * model.hidden)
     if plan.accumulation > 1:
-        yield Pass(float(sum(x.layers * x.experts for x in model.linears)), 3.0 * w * _mean_weight(model))
+        products = sum(x.layers * x.experts for x in model.linears)
+        weights = sum(x.inputs * x.outputs * x.layers * x.experts for x in model.linears)
+        yield Pass(float(products), 3.0 * w * (weights / products))
 
 
 def _adapter_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again: float) -> Iterator[Pass]:
@@ -259,12 +261,6 @@ def _norms(model: ModelShape) -> Iterator[tuple[float, float]]:
         if a.kind in ("full", "sliding") and a.norm_parameters:
             yield float(a.layers), float(a.heads * a.head_dim)
             yield float(a.layers), float(a.kv_heads * a.head_dim)
-
-
-def _mean_weight(model: ModelShape) -> float:
-    """Mean weights of a product of the stack."""
-    return sum(x.inputs * x.outputs * x.layers * x.experts for x in model.linears) / sum(
-        x.layers * x.experts for x in model.linears)
 
 
 def _tokens(plan: TrainingPlan) -> Number:

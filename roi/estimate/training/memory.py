@@ -214,9 +214,23 @@ def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: 
 
 
 def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
-    """At the loss: everything that forward kept, the loss's own chain, and what autocast and TRL's head keep besides."""
-    head = _chunked_head_gradient(s)
-    return carried + head, _saved(s, layer) + _lowered_head_bytes(s), _loss_chain(s), 0.0, gathered.loss_bytes
+    """At the loss: what forward kept, log-softmax with its incoming and its outgoing gradient in fp32, and the kept logits.
+
+    A soft-capped head also keeps its tanh, and autocast a 16-bit copy of an fp32 head. TRL's head instead holds one tile of
+    logits (with 16-bit copies of the head's rows and of its input where those are fp32), the fp32 gradient of its input, and
+    where the head is trained its gradient in fp32 and in the head's type.
+    """
+    m, kept = s.model, _saved(s, layer)
+    if s.plan.chunked_head:
+        rows = np.minimum(s.tokens, TILE_TOKENS)
+        narrow = 2.0 if s.plan.autocast else s.w
+        tile = narrow * TILE_VOCAB * rows + narrow * m.hidden * (TILE_VOCAB + rows) * float(narrow < s.w)
+        head = 0.0 if s.plan.adapter else (4.0 + s.plan.trained_bytes) * m.head_parameters
+        return carried + head, kept, tile + 4.0 * m.hidden * s.tokens, 0.0, gathered.loss_bytes
+    lowered_head = 2.0 * m.head_parameters if s.lowered and s.w >= 4.0 else 0.0
+    capped = _logit_bytes(s) if m.family in SOFT_CAPPED else 0.0
+    chain = (12.0 + capped) * s.tokens * m.vocab + _kept_logits(s)
+    return carried, kept + lowered_head, chain, 0.0, gathered.loss_bytes
 
 
 def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
@@ -276,34 +290,3 @@ def _logit_bytes(s: Setting) -> float:
 def _kept_logits(s: Setting) -> Number:
     """Bytes of logits that a loop holds through backward."""
     return _logit_bytes(s) * s.tokens * s.model.vocab * float(s.plan.logits_kept)
-
-
-def _loss_chain(s: Setting) -> Number:
-    """Bytes of the loss and its backward: log-softmax, its incoming and its outgoing gradient in fp32, and the kept logits.
-
-    A soft-capped head also keeps its tanh. TRL's head holds one tile and the fp32 gradient of its input instead.
-    """
-    if s.plan.chunked_head:
-        return _tile_bytes(s) + 4.0 * s.model.hidden * s.tokens
-    capped = _logit_bytes(s) if s.model.family in SOFT_CAPPED else 0.0
-    return (12.0 + capped) * s.tokens * s.model.vocab + _kept_logits(s)
-
-
-def _tile_bytes(s: Setting) -> Number:
-    """Bytes of TRL's tile of logits, and of 16-bit copies of the head's rows and of its input where those are fp32."""
-    rows = np.minimum(s.tokens, TILE_TOKENS)
-    narrow = 2.0 if s.plan.autocast else s.w
-    copies = narrow * s.model.hidden * (TILE_VOCAB + rows) * float(narrow < s.w)
-    return narrow * TILE_VOCAB * rows + copies
-
-
-def _chunked_head_gradient(s: Setting) -> float:
-    """Bytes of TRL's gradient of a trained head: fp32, and its copy in the head's type."""
-    if s.plan.adapter or not s.plan.chunked_head:
-        return 0.0
-    return (4.0 + s.plan.trained_bytes) * s.model.head_parameters
-
-
-def _lowered_head_bytes(s: Setting) -> float:
-    """Bytes of the 16-bit copy of an fp32 head that autocast keeps for backward."""
-    return 2.0 * s.model.head_parameters if s.lowered and s.w >= 4.0 and not s.plan.chunked_head else 0.0

@@ -102,11 +102,11 @@ class TrainingPlan:
     """What is spread over the GPUs: none; zero2: gradients and optimizer states; zero3 and fsdp: parameters too."""
 
     def __post_init__(self) -> None:
-        for field, value, known in (
-            ("method", self.method, METHODS), ("dtype", self.dtype, DTYPES),
-            ("attention", self.attention, ATTENTIONS), ("optimizer", self.optimizer, OPTIMIZERS),
-            ("trainer", self.trainer, TRAINERS), ("sharding", self.sharding, SHARDINGS),
+        for field, known in (
+            ("method", METHODS), ("dtype", DTYPES), ("attention", ATTENTIONS), ("optimizer", OPTIMIZERS),
+            ("trainer", TRAINERS), ("sharding", SHARDINGS),
         ):
+            value = getattr(self, field)
             if value not in known:
                 near = nearest(str(value), known, 1)
                 hint = f"; nearest: {near[0]}" if near else ""

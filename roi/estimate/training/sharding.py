@@ -99,11 +99,11 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
             update_bytes=update, buckets_bytes=bucket,
         )
     share = 1.0 / np.asarray(gpus, dtype=float)
-    wide = _trained_wide(plan)
-    moments = states * (4.0 / plan.trained_bytes if plan.optimizer == "adamw" and wide else 1.0)
-    temporaries = update * (4.0 / plan.trained_bytes if plan.optimizer == "adamw" and wide else 1.0)
+    # what is trained in 16 bits has an fp32 home beside, or instead of, the 16-bit one that products see
+    wide = plan.trained_bytes < 4.0 and (plan.sharding != "fsdp" or plan.autocast)
+    grown = 4.0 / plan.trained_bytes if wide else 1.0
+    moments, temporaries = (x * (grown if plan.optimizer == "adamw" else 1.0) for x in (states, update))
     if plan.sharding == "fsdp":
-        grown = 4.0 / plan.trained_bytes if wide else 1.0
         weights = weights * (1.0 if plan.adapter else grown)
         return HeldStates(
             weights_bytes=_sharded_weights(model, plan, weights, share), adapters_bytes=adapters * grown * share,
@@ -215,13 +215,6 @@ def link_seconds(model: ModelShape, plan: TrainingPlan, gpu: Gpu) -> tuple[Numbe
         case "zero3":
             return ring * (2.0 * gathered_bytes(model, plan) + gradients), 0.0 * trained
     raise ValueError(f"no communication for sharding {plan.sharding!r}")
-
-
-def _trained_wide(plan: TrainingPlan) -> bool:
-    """True where what is trained has an fp32 home beside, or instead of, the 16-bit one that products see."""
-    if plan.trained_bytes >= 4.0:
-        return False
-    return plan.sharding != "fsdp" or plan.autocast
 
 
 def _sharded_weights(model: ModelShape, plan: TrainingPlan, weights: Number, share: Number) -> Number:

@@ -1,20 +1,13 @@
-"""Measurements that cannot be are refused with their figures; measured servers become the step of a plan."""
+"""Measurements that cannot be are refused with their figures."""
 
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from step_simulator import DESIGN, HOLD_OUT, Load, Truth, simulate
+from step_simulator import Load, Truth, simulate
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.catalog.models.shapes import find_model
-from roi.estimate.serving.iteration import roofline_iteration
 from roi.estimate.serving.plausibility import breaks_tokens, impossible, theory_step
 from roi.estimate.serving.step_fit import fit_profile
-from roi.evidence.measured_servers import find_served, kv_token_bytes, measured_servers
-from roi.facts.fact import Basis
-from roi.store.profiles.lookup import load_profiles, save_profile
 
 LLAMA, H100 = find_model("llama-3.1-8b"), find_gpu("H100-80GB-SXM")
 STATED = {"model": "llama-3.1-8b", "gpu": "H100-80GB-SXM", "weight_dtype": "bf16", "engine": "vllm"}
@@ -68,55 +61,3 @@ def test_stamps_out_of_order_are_refused():
     wrong = profile.model_copy(update={"points": (point.model_copy(update={"requests": requests}),)})
     assert "point 1, request 4" in impossible(wrong)[0]
     assert "not in order" in fit_profile(wrong).rejected[0]
-
-
-def stored(folder: Path, *profiles):
-    for profile in profiles:
-        save_profile(profile, folder)
-    return load_profiles([folder])
-
-
-def test_the_newest_profile_of_the_same_plan_is_the_step_as_measured(tmp_path):
-    """c of 0.2 us a token over 131,072 bytes a token = 1.53e-12 s a byte."""
-    old = simulate(Truth(a=12e-3), **STATED, started=datetime(2026, 11, 1, tzinfo=UTC))
-    new = simulate(Truth(a=8e-3), **STATED, started=datetime(2026, 11, 20, tzinfo=UTC))
-    servers, passed = measured_servers(stored(tmp_path, old, new), "H100-80GB-SXM")
-    assert (len(servers), passed) == (2, ())
-    served = find_served(servers, LLAMA, 1, "bf16", prefill_context=500.0)
-    assert served.iteration.step_s == pytest.approx(8e-3, rel=0.02)
-    assert served.iteration.kv_byte_s == pytest.approx(0.2e-6 / 131072, rel=0.1)
-    assert served.request_s == pytest.approx(4.3e-3, rel=0.15)
-    assert served.speed.basis == Basis.MEASURED
-    assert 0.85 < served.speed.low < 1.0 < served.speed.high < 1.15
-    assert "2026-11-20" in served.profiles[0]
-
-
-def test_another_plan_on_the_card_takes_the_speed_of_the_profile(tmp_path):
-    """A server at half the published speed of vLLM for this model: the same for another."""
-    known = find_engine("vllm").efficiencies
-    base = roofline_iteration(LLAMA, H100, 1, "bf16", 500.0, known).at_speed(0.5)
-    token = kv_token_bytes(LLAMA, 1, "bf16")
-    truth = Truth(
-        a=float(base.step_s), b=float(base.sequence_s), c=float(base.kv_byte_s) * token, d=float(base.prefill_token_s)
-    )
-    servers, _ = measured_servers(stored(tmp_path, simulate(truth, **STATED)), "H100")
-    other = find_model("qwen3-14b")
-    served = find_served(servers, other, 1, "fp8", prefill_context=500.0)
-    published = roofline_iteration(other, H100, 1, "fp8", 500.0, known)
-    assert published.step_s / served.iteration.step_s == pytest.approx(0.5, rel=0.1)
-    assert served.speed.basis == Basis.CALIBRATED
-    assert served.speed.high / served.speed.low > 1.1
-    assert find_served(servers, other, 1, "fp8", prefill_context=500.0, engine="sglang") is None
-    assert find_served((), other, 1, "fp8", prefill_context=500.0) is None
-
-
-def test_profiles_that_say_too_little_are_named_with_the_reason(tmp_path):
-    unnamed = simulate(**{**STATED, "weight_dtype": None})
-    cut = simulate(**STATED, complete=False, started=datetime(2026, 11, 2, tzinfo=UTC))
-    foreign = simulate(**{**STATED, "model": "house-model"}, loads=(*DESIGN, HOLD_OUT))
-    servers, passed = measured_servers(stored(tmp_path, unnamed, cut, foreign), "H100-80GB-SXM")
-    assert servers == ()
-    told = " ".join(reason for _, reason in passed)
-    assert "--weight-dtype" in told
-    assert "incomplete" in told
-    assert "unknown model 'house-model'" in told

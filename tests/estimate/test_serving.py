@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roi.catalog.efficiencies.serving_efficiencies import adapter_throughput, find_engine, load_serving_efficiencies
-from roi.errors import UnknownName
+from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.estimate.serving.capacity import operating_point, serving_capacity
 from roi.estimate.serving.iteration import (
     PERFECT,
@@ -256,21 +255,3 @@ def test_speed_multiplies_the_engine_and_costs_more_than_itself_under_a_tight_tp
     assert slow.requests_per_s == pytest.approx(0.9 * free.requests_per_s)
     free, slow = (serving_capacity(REQUESTS, ROUND, roomy(), tpot_s=0.012, speed=speed) for speed in (1.0, 0.9))
     assert slow.requests_per_s < 0.6 * free.requests_per_s
-
-
-def test_fitted_efficiencies_lie_below_one_and_name_their_evidence() -> None:
-    for row in load_serving_efficiencies().engines:
-        shares = (row.decode_mbu, row.kv_mbu, row.decode_mfu, row.prefill_mfu, row.link_efficiency)
-        assert max(shares) < 1.0
-        assert row.speed_low < 1.0 < row.speed_high
-        assert row.speed_low_elsewhere <= row.speed_low
-        assert row.runs >= 150
-        assert row.ttft_low < 1.0 < row.ttft_high
-    assert find_engine("SGLang").engine == "other"
-    assert find_engine("vllm").speed("L4").low == 0.65
-    with pytest.raises(UnknownName, match="engine: unknown engine 'vlm'; nearest: vllm"):
-        find_engine("vlm")
-
-
-def test_merged_adapters_cost_nothing_and_more_unmerged_ones_cost_more() -> None:
-    assert [adapter_throughput(n).value for n in (0, 1, 50, 100, 5000)] == [1.0, 0.9, 0.9, 0.87, 0.81]

@@ -60,7 +60,7 @@ class ReplicaMemory:
     usable_bytes: Number
     """The part that the engine takes."""
     resident_bytes: Number
-    """Weights of this GPU, and adapters held with them."""
+    """Weights of this GPU."""
     workspace_bytes: Number
     """Context, graphs, activations of the largest step, logits."""
     kv_capacity_bytes: Number
@@ -135,20 +135,20 @@ def activation_bytes(shape: ModelShape, tensor_parallel: Number, step_tokens: Nu
 
 def replica_memory(
     shape: ModelShape, gpu: Gpu | Sequence[Gpu], tensor_parallel: Number, weight_dtype: str | Sequence[str],
-    kv_dtype: str | Sequence[str], requests: RequestShape, *, gpu_memory_utilisation: Number = GPU_MEMORY_UTILISATION,
-    step_tokens: Number = STEP_TOKENS, sequence_limit: Number = SEQUENCE_LIMIT, adapter_bytes: Number = 0.0,
+    kv_dtype: str | Sequence[str], requests: RequestShape, *, step_tokens: Number = STEP_TOKENS,
+    sequence_limit: Number = SEQUENCE_LIMIT,
 ) -> ReplicaMemory:
     """Bytes on each GPU of a replica; `gpu` and the formats are one value or one a plan, the rest broadcasts.
 
-    KV capacity = memory x gpu_memory_utilisation - weights / tp - adapters / tp - workspace - the shared prefix, once.
-    Ignored: paging waste (half a block of 16 tokens a sequence, under 1% of 1,000), copied KV projections where tp
+    KV capacity = memory x GPU_MEMORY_UTILISATION - weights / tp - workspace - the shared prefix, once. Ignored: adapters that are
+    held beside the weights, paging waste (half a block of 16 tokens a sequence, under 1% of 1,000), copied KV projections where tp
     exceeds the KV heads, prefixes that belong to one user each (several conversations' histories compete for KV).
     """
     tp = np.asarray(tensor_parallel, dtype=float)
     device = per_gpu(gpu, lambda g: g.memory_bytes)
     element = per_format(kv_dtype, kv_element_bytes)
-    usable = device * gpu_memory_utilisation
-    resident = (per_format(weight_dtype, lambda w: weight_bytes(shape, w)) + adapter_bytes) / tp
+    usable = device * GPU_MEMORY_UTILISATION
+    resident = per_format(weight_dtype, lambda w: weight_bytes(shape, w)) / tp
     workspace = FIXED_WORKSPACE_BYTES + activation_bytes(shape, tp, step_tokens, sequence_limit)
 
     def kv(tokens: Number) -> Number:

@@ -267,10 +267,10 @@ def resolve_targets(model: ModelShape, targets: str | tuple[str, ...], field: st
     return frozenset(found | (joined & names))
 
 
-def check_context(model: ModelShape, plan: TrainingPlan, field: str = "seq") -> None:
+def check_context(model: ModelShape, plan: TrainingPlan) -> None:
     """Raise where the plan's sequence is longer than the model's context."""
     if np.any(np.asarray(plan.seq) > model.context_tokens):
-        raise InputError(f"{field}: {plan.seq:,.0f} tokens is not usable; {model.id} takes at most {model.context_tokens:,}")
+        raise InputError(f"seq: {plan.seq:,.0f} tokens is not usable; {model.id} takes at most {model.context_tokens:,}")
 
 
 def refusal(model: ModelShape, plan: TrainingPlan) -> str:

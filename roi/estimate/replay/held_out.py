@@ -37,7 +37,10 @@ def replay_served(
     start, end = read(prompt + 1.0), read(prompt + output)
     growth = (end - start) / np.maximum(output - 1.0, 1.0)
     sent = np.array([r.sent_s for r in requests])
-    load = Requests(sent, np.maximum(prompt - cached, 1.0), output, start, growth, end)
+    load = Requests(
+        arrival_s=sent, prefill_tokens=np.maximum(prompt - cached, 1.0), output_tokens=output, kv_start=start, kv_growth=growth,
+        kv_held=end,
+    )
     return replay(load, server) if concurrency is None else replay_closed(load, server, concurrency)
 
 

@@ -113,4 +113,7 @@ def as_requests(
     start, end = kv(prompt + 1.0), kv(prompt + lengths.output_tokens)
     growth = (end - start) / np.maximum(lengths.output_tokens - 1.0, 1.0)
     held = np.maximum(end - np.where(lengths.cached_tokens > 0.0, kv(lengths.cached_tokens), 0.0), 0.0)
-    return Requests(arrival_s, lengths.uncached_tokens, lengths.output_tokens, start, growth, held)
+    return Requests(
+        arrival_s=arrival_s, prefill_tokens=lengths.uncached_tokens, output_tokens=lengths.output_tokens, kv_start=start,
+        kv_growth=growth, kv_held=held,
+    )

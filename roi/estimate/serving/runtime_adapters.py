@@ -67,4 +67,5 @@ def _speed(adapters: int, logs: np.ndarray, fit: StepFit) -> AdapterSpeed:
     typical = max(fit.point_scatter or 0.0, fit.median_error or 0.0)
     half = half_width(logs.size, float(np.sum(np.square(logs - centre))), typical)
     speed = float(np.exp(centre))
-    return AdapterSpeed(adapters, speed, speed * float(np.exp(-half)), speed * float(np.exp(half)), logs.size)
+    low, high = speed * float(np.exp(-half)), speed * float(np.exp(half))
+    return AdapterSpeed(adapters=adapters, speed=speed, low=low, high=high, points=logs.size)

@@ -156,7 +156,9 @@ def _stream(r: ServedRequest, kv_of: Callable[[Array], Array], ends_only: bool) 
     read = np.interp(decoded, np.arange(reads.size), reads)
     prefill = float(max(r.prompt_tokens - r.cached_tokens, 1))
     ended = r.chunk_s[-1] if r.ended_s is None else r.ended_s
-    return _Stream(r.sent_s, at_s, ended, prefill, decoded, read, exact, ends_only)
+    return _Stream(
+        sent_s=r.sent_s, at_s=at_s, ended_s=ended, prefill=prefill, decoded=decoded, read=read, exact=exact, ends_only=ends_only,
+    )
 
 
 def _windows(

@@ -157,7 +157,8 @@ def _stream(r: ServedRequest, kv_of: Callable[[Array], Array], ends_only: bool) 
     prefill = float(max(r.prompt_tokens - r.cached_tokens, 1))
     ended = r.chunk_s[-1] if r.ended_s is None else r.ended_s
     return _Stream(
-        sent_s=r.sent_s, at_s=at_s, ended_s=ended, prefill=prefill, decoded=decoded, read=read, exact=exact, ends_only=ends_only,
+        sent_s=r.sent_s, at_s=at_s, ended_s=ended, prefill=prefill, decoded=decoded, read=read, exact=exact,
+        ends_only=ends_only,
     )
 
 

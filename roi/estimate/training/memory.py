@@ -14,7 +14,7 @@ several GPUs in sharding.py. On top of the peak come the caching allocator's sla
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,6 @@ TILE_VOCAB: Final = 32768.0
 
 CONTEXT_BYTES: Final = 0.45 * GIB
 """CUDA context and loaded kernels of torch, cuBLAS and bitsandbytes: 0.3 to 0.6 GiB by card and driver, outside torch."""
-
 
 LOOSE_DYNAMIC: Final = 0.08
 """Share of what comes and goes within a step that lies in the gaps of segments, beside one fp32 logits tensor: a freed
@@ -138,31 +137,29 @@ def training_memory(
     phases = [
         _forward(s, layer, gathered, carried), _loss(s, layer, gathered, carried), _backward_last(s, layer, gathered, carried),
         _backward_first(s, layer, gathered, gradients), _backward_embedding(s, gathered, gradients),
-        (gradients, _retained(s) * float(plan.logits_kept), _kept_logits(s), held.update_bytes, 0.0),  # optimizer
+        Live(gradients, _retained(s) * float(plan.logits_kept), _kept_logits(s), temporaries=held.update_bytes),  # optimizer
     ]
     weights, adapters, moments = held.weights_bytes, held.adapters_bytes, held.moments_bytes
     resident = weights + adapters + moments + workspace + bucket
     totals = np.broadcast_arrays(*[resident + sum(p, np.float64(0.0)) for p in phases])
     stacked = np.stack([np.asarray(x, dtype=float) for x in totals])
     best = np.argmax(stacked, axis=0)
-    live = [_choose(best, [p[i] for p in phases]) for i in range(5)]
+    live = Live(*(_choose(best, parts) for parts in zip(*phases, strict=True)))
     peak = stacked.max(axis=0)
     dynamic = peak - resident
     loose = (0.0 if plan.chunked_head else 4.0 * s.tokens * model.vocab) + LOOSE_DYNAMIC * dynamic
     reserved = peak + loose * np.asarray(slack, dtype=float)
     every = np.zeros_like(peak)
     return MemoryBreakdown(
-        weights_bytes=every + weights, adapters_bytes=every + adapters, gathered_bytes=live[4],
-        gradients_bytes=live[0] + bucket,
-        optimizer_bytes=every + moments + live[3], activations_bytes=live[1], logits_bytes=live[2],
-        workspaces_bytes=every + workspace, peak_allocated_bytes=peak,
-        peak_phase=np.asarray([0, 1, 2, 2, 2, 3])[best],
+        weights_bytes=every + weights, adapters_bytes=every + adapters, gathered_bytes=live.gathered,
+        gradients_bytes=live.gradients + bucket, optimizer_bytes=every + moments + live.temporaries,
+        activations_bytes=live.activations, logits_bytes=live.logits, workspaces_bytes=every + workspace,
+        peak_allocated_bytes=peak, peak_phase=np.asarray([0, 1, 2, 2, 2, 3])[best],
         phase_bytes=(stacked[0], stacked[1], stacked[2:5].max(axis=0), stacked[5]),
         preparation_bytes=every + kbit_preparation_bytes(model, plan),
         dequantisation_bytes=every + largest_dequantised_bytes(model, plan),
         dynamic_bytes=dynamic, loose_bytes=loose, saved_bytes=every + _saved(s, layer), reserved_bytes=reserved,
-        context_bytes=every + context,
-        process_bytes=reserved + context,
+        context_bytes=every + context, process_bytes=reserved + context,
     )
 
 
@@ -177,8 +174,16 @@ def largest_dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     return (plan.stream_bytes if plan.int8 else DTYPE_BYTES[plan.dtype]) * max(sizes, default=0)
 
 
-Live = tuple[Number, Number, Number, Number, Number]
-"""Gradients, activations, logits, optimizer temporaries and gathered parameters, bytes, beyond what is resident."""
+class Live(NamedTuple):
+    """Bytes alive at the highest point of a phase, beyond what is resident."""
+
+    gradients: Number
+    activations: Number
+    logits: Number
+    temporaries: Number = 0.0
+    """Of the optimizer."""
+    gathered: Number = 0.0
+    """Parameters of the layers in work, where they are sharded."""
 
 
 def _saved(s: Setting, layer: LayerBytes) -> Number:
@@ -210,7 +215,7 @@ def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: 
     last_step = _retained(s) * float(again)
     logits = _kept_logits(s) * 2.0 + 4.0 * s.tokens * s.model.vocab if s.plan.int8 and again else 0.0
     parameters = gathered.last_bytes if s.plan.weight_decomposed else gathered.loss_bytes
-    return carried, _saved(s, layer) + merging + last_step, logits, 0.0, parameters
+    return Live(carried, _saved(s, layer) + merging + last_step, logits, gathered=parameters)
 
 
 def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
@@ -226,11 +231,11 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
         narrow = 2.0 if s.plan.autocast else s.w
         tile = narrow * TILE_VOCAB * rows + narrow * m.hidden * (TILE_VOCAB + rows) * float(narrow < s.w)
         head = 0.0 if s.plan.adapter else (4.0 + s.plan.trained_bytes) * m.head_parameters
-        return carried + head, kept, tile + 4.0 * m.hidden * s.tokens, 0.0, gathered.loss_bytes
+        return Live(carried + head, kept, tile + 4.0 * m.hidden * s.tokens, gathered=gathered.loss_bytes)
     lowered_head = 2.0 * m.head_parameters if s.lowered and s.w >= 4.0 else 0.0
     capped = _logit_bytes(s) if m.family in SOFT_CAPPED else 0.0
     chain = (12.0 + capped) * s.tokens * m.vocab + _kept_logits(s)
-    return carried, kept + lowered_head, chain, 0.0, gathered.loss_bytes
+    return Live(carried, kept + lowered_head, chain, gathered=gathered.loss_bytes)
 
 
 def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
@@ -240,7 +245,8 @@ def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, car
     # a tied head's new gradient waits for the embedding's; an untied one's is added to the old at once
     head = _head_gradient(s) if s.model.tied or not _adds_to_old(s) else 0.0
     kept = _saved(s, layer) - final_norm_saved(s) * float(s.plan.checkpointing)
-    return carried + head + gathered.layer_gradients_bytes, kept + working + stream, _kept_logits(s), 0.0, gathered.last_bytes
+    unreduced = carried + head + gathered.layer_gradients_bytes
+    return Live(unreduced, kept + working + stream, _kept_logits(s), gathered=gathered.last_bytes)
 
 
 def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gradients: Number) -> Live:
@@ -251,7 +257,8 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
     unreduced = gathered.layer_gradients_bytes + gathered.root_gradients_bytes
     if _adds_to_old(s) and s.model.tied:
         unreduced = unreduced + _head_gradient(s)
-    return gradients - waiting + unreduced, layer.peak + stream + others, _kept_logits(s), 0.0, gathered.first_bytes
+    activations = layer.peak + stream + others
+    return Live(gradients - waiting + unreduced, activations, _kept_logits(s), gathered=gathered.first_bytes)
 
 
 def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number) -> Live:
@@ -263,7 +270,7 @@ def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number
     new = 2.0 + again if s.model.tied else max(again, float(s.plan.sharding != "none"))
     unreduced = new * _embedding_gradient(s) + gathered.root_gradients_bytes
     activations = s.w * s.model.hidden * s.tokens + _retained(s)
-    return gradients + unreduced, activations, _kept_logits(s), 0.0, gathered.embedding_bytes
+    return Live(gradients + unreduced, activations, _kept_logits(s), gathered=gathered.embedding_bytes)
 
 
 def _adds_to_old(s: Setting) -> bool:
@@ -275,7 +282,7 @@ def _embedding_gradient(s: Setting) -> float:
     return 0.0 if s.plan.adapter else s.model.embedding_parameters * s.plan.trained_bytes
 
 
-def _choose(best: NDArray[np.intp], parts: list[Number]) -> Number:
+def _choose(best: NDArray[np.intp], parts: tuple[Number, ...]) -> Number:
     """The element of `parts` that belongs to the highest phase, for each plan."""
     spread = np.stack([np.broadcast_to(np.asarray(p, dtype=np.float64), best.shape) for p in parts])
     chosen: NDArray[np.float64] = np.take_along_axis(spread, best[np.newaxis], axis=0)[0]

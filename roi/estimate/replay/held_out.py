@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 
 def replay_served(
-    requests: Sequence[ServedRequest], server: Server, concurrency: int | None, kv_of: Callable[[Array], Array] | None = None
+    requests: Sequence[ServedRequest], server: Server, concurrency: int | None, kv_of: Callable[[Array], Array] = np.asarray
 ) -> Replayed:
     """The requests, in order of sending, with the times that the server's step gives them.
 
@@ -30,11 +30,10 @@ def replay_served(
     at which they were sent. `kv_of` gives the tokens that a step reads for a context of so many (windows cap it); what is read
     for a request grows evenly from its first to its last token.
     """
-    read = kv_of or (lambda tokens: tokens)
     prompt, cached, output = (
         np.array([float(getattr(r, name)) for r in requests]) for name in ("prompt_tokens", "cached_tokens", "output_tokens")
     )
-    start, end = read(prompt + 1.0), read(prompt + output)
+    start, end = kv_of(prompt + 1.0), kv_of(prompt + output)
     growth = (end - start) / np.maximum(output - 1.0, 1.0)
     sent = np.array([r.sent_s for r in requests])
     load = Requests(
@@ -49,16 +48,21 @@ class HoldOut:
     """One open loop, measured and replayed with the fitted step; seconds and tokens/s."""
 
     point: int
-    """Its number, from 1."""
+    """Number of the point in the profile, from 1."""
     requests: int
+    """Requests that succeeded with two tokens or more, which are replayed."""
     tpot_s: float
     """Median over the requests, as measured."""
     predicted_tpot_s: float
+    """The same, as replayed."""
     ttft_s: float
+    """Median over the requests, as measured."""
     predicted_ttft_s: float
+    """The same, as replayed."""
     tokens_per_s: float
-    """Output tokens from the first sending to the last token."""
+    """Output tokens from the first sending to the last token, as measured."""
     predicted_tokens_per_s: float
+    """The same, as replayed."""
 
     @property
     def errors(self) -> tuple[float, float, float]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from roi.estimate.serving.iteration import Iteration, expert_share, kv_bytes_per_gpu
 from roi.estimate.serving.plausibility import impossible
-from roi.estimate.serving.windows import Array, StepRows, decoding_limit, in_chunks, join_rows, kv_tokens, point_rows
+from roi.estimate.serving.windows import Array, StepRows, decoding_limit, in_chunks, join_rows, point_rows
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.serve_profile import ServePoint, ServeProfile
@@ -189,11 +189,11 @@ def kv_reader(shape: ModelShape | None, gpus: int) -> Callable[[Array], Array]:
 
     Without a shape, or where nothing grows with the context, it is the context itself.
     """
-    if shape is None:
-        return kv_tokens
-    token = float(kv_bytes_per_gpu(shape, 2.0, gpus)) - float(kv_bytes_per_gpu(shape, 1.0, gpus))
-    if token <= 0.0:
-        return kv_tokens
+    token = 0.0
+    if shape is not None:
+        token = float(kv_bytes_per_gpu(shape, 2.0, gpus)) - float(kv_bytes_per_gpu(shape, 1.0, gpus))
+    if shape is None or token <= 0.0:
+        return np.asarray
     return lambda tokens: np.asarray(kv_bytes_per_gpu(shape, tokens, gpus)) / token
 
 

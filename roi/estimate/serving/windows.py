@@ -86,11 +86,6 @@ class _Stream:
     """True where only the first and the last stamp were measured."""
 
 
-def kv_tokens(tokens: Array) -> Array:
-    """The KV cache that a context of `tokens` tokens is read with: every token once (full attention)."""
-    return tokens
-
-
 def join_rows(parts: Sequence[StepRows]) -> StepRows:
     """The rows of several points as one table."""
     names = [f.name for f in fields(StepRows)]
@@ -104,7 +99,7 @@ def in_chunks(rows: StepRows, step_tokens: float) -> StepRows:
 
 
 def point_rows(
-    point: ServePoint, number: int = 0, kv_of: Callable[[Array], Array] = kv_tokens, expert_share: float = 0.0,
+    point: ServePoint, number: int = 0, kv_of: Callable[[Array], Array] = np.asarray, expert_share: float = 0.0,
     *, ends_only: bool = False,
 ) -> tuple[StepRows | None, str]:
     """The rows of one point and "", or None and why there are none.
@@ -118,8 +113,8 @@ def point_rows(
     warming up). With `ends_only` a request's two stamps are its first and its last token: those between are taken as even,
     and a window spans the whole of its reference.
 
-    `kv_of` gives what a context of so many tokens reads (windows cap it). Ignored: speculative decoding (its steps give
-    several tokens).
+    `kv_of` gives what a context of so many tokens reads (windows cap it; else every token once). Ignored: speculative decoding
+    (its steps give several tokens).
     """
     good = [r for r in point.requests if _succeeded(r)]
     carried = sum(r.output_tokens for r in good) / max(sum(len(r.chunk_s) for r in good), 1)

@@ -10,8 +10,8 @@ from roi.catalog.models.configs import model_config
 from roi.catalog.prices.gpu_offers import rental_offers
 from roi.errors import InputError
 from roi.estimate.step.calibration import Evidence, layout_of
+from roi.estimate.step.step_time import training_hours
 from roi.estimate.training.fitting import REPLAY_ENDS, reserved_range
-from roi.estimate.training.hours import training_run
 from roi.estimate.training.memory import training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan
 from roi.evidence.measured_servers import MeasuredServer, measured_servers
@@ -96,7 +96,7 @@ def cheapest_run(
             continue
         evidence = known.speed(gpu, layout_of(plan))
         examples, epochs = value_of(s.training.examples), value_of(s.training.epochs)
-        run = training_run(shape, plan, gpu, evidence.efficiency, examples, mean, epochs)
-        hours = float(run.gpu_hours) * offer.gpus_per_instance  # one GPU trains, but the whole instance is rented
+        hours = float(training_hours(shape, plan, gpu, evidence.efficiency, examples, mean, epochs) * plan.gpus)
+        hours *= offer.gpus_per_instance  # one GPU trains, but the whole instance is rented
         found.append(CheapestRun(gpu_hours=hours, offer=offer, memory=memory, gpu=gpu, evidence=evidence))
     return min(found, key=lambda run: run.gpu_hours * run.offer.usd_per_gpu_hour, default=None)

@@ -6,6 +6,7 @@ from itertools import cycle
 from math import ceil, prod
 from typing import Final
 
+from roi.estimate.training.adapters import NF4_BLOCK
 from roi.profiling.device.device_shapes import COLD, Case
 from roi.profiling.device.timing import Call
 from roi.profiling.stack import bitsandbytes as bnb
@@ -21,9 +22,6 @@ CHAIN: Final = 100
 """Tiny operators in one timed chain."""
 
 MOST_COPIES: Final = 32
-
-NF4_BLOCK: Final = 64
-"""Weights that share a scale, bitsandbytes' default."""
 
 DRAWN: Final = 2**20
 """Numbers drawn for an operand; larger ones repeat them. Random bits matter: switching them costs power, and clocks follow."""

@@ -1,4 +1,4 @@
-"""What no hardware does, whichever engine it runs: the roofline's ends of a serving run's figures."""
+"""Figures of a serving run that cannot be: beyond what its hardware does, or at odds with each other."""
 
 from typing import Final
 
@@ -8,6 +8,22 @@ from roi.estimate.serving.iteration import PERFECT, roofline_iteration
 BEYOND: Final = 5.0
 """Factor beyond the roofline from which a figure must be of another unit, precision or card: 4 bits in place of 16, guessed
 tokens and cached prefixes make less on most runs; milliseconds written as seconds make 1,000."""
+
+
+LITTLE: Final = 5.0
+"""Factor between the requests in flight that a run states and its rate x latency, from which one of its figures must be
+another's or of another unit: means against medians, ramps and spread lengths make less than 2."""
+
+
+def breaks_littles_law(run: ServingRun) -> bool:
+    """True where requests/s x (TTFT + (output - 1) x TPOT) is far from the concurrency; False where a figure is missing."""
+    load, rate = run.load, run.requests_per_s
+    if rate is None and run.output_tokens_per_s is not None:
+        rate = run.output_tokens_per_s / load.output_tokens
+    if load.concurrency is None or rate is None or run.ttft_s is None or run.tpot_s is None:
+        return False
+    found = rate * (run.ttft_s + (load.output_tokens - 1.0) * run.tpot_s)
+    return not load.concurrency / LITTLE <= found <= load.concurrency * LITTLE
 
 
 def beyond_roofline(run: ServingRun) -> bool:

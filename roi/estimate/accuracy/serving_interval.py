@@ -107,7 +107,7 @@ def derived_throughput(run: ServingRun) -> float | None:
     if run.load.kind != "closed" or stated is not None or run.ttft_s is None or run.tpot_s is None:
         return None
     o = run.load.output_tokens
-    if run.tpot_kind == "end to end":
+    if run.tpot_kind == "end-to-end":
         return (run.load.concurrency or 1.0) / run.tpot_s
-    steps = o if run.tpot_kind == "over all tokens" else o - 1.0
+    steps = o if run.tpot_kind == "over-all-tokens" else o - 1.0
     return (run.load.concurrency or 1.0) * o / (run.ttft_s + steps * run.tpot_s)

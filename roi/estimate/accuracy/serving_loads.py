@@ -238,13 +238,13 @@ def _over(value: float | None, replicas: float) -> float | None:
 def stated_tpot(run: ServingRun, figures: OperatingFigures) -> float:
     """The predicted TPOT as the row defines it.
 
-    end to end: mean of (TTFT + (O - 1) TPOT) / O over requests, where short outputs count more: O x E[1/O] is
+    end-to-end: mean of (TTFT + (O - 1) TPOT) / O over requests, where short outputs count more: O x E[1/O] is
     ln((1 + r) / (1 - r)) / 2r for lengths uniform within mean x (1 +- r), and 1 + cv^2 for lognormal ones.
     """
     o = figures.output_tokens
-    if run.tpot_kind == "over all tokens":
+    if run.tpot_kind == "over-all-tokens":
         return figures.tpot_s * (o - 1.0) / o
-    if run.tpot_kind == "end to end":
+    if run.tpot_kind == "end-to-end":
         cv = run.load.length_cv
         r = cv * math.sqrt(3.0)
         short = 1.0 if r < 1e-9 else math.log((1.0 + r) / (1.0 - r)) / (2.0 * r) if r < 1.0 else 1.0 + cv**2

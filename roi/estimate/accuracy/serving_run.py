@@ -13,9 +13,9 @@ LoadKind = Literal["static", "closed", "open", "saturated"]
 """static: a batch that starts together and ends together. closed: a fixed number of requests in flight. open: requests
 arrive at a rate. saturated: more requests than the server can take at once, all there from the start or endless."""
 
-TpotKind = Literal["between tokens", "over all tokens", "end to end"]
-"""between tokens: (end - first token) / (output - 1). over all tokens: (end - first token) / output, as GuideLLM counts it.
-end to end: (end - arrival) / output, the waiting included."""
+TpotKind = Literal["between-tokens", "over-all-tokens", "end-to-end"]
+"""between-tokens: (end - first token) / (output - 1). over-all-tokens: (end - first token) / output, as GuideLLM counts it.
+end-to-end: (end - arrival) / output, the waiting included."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class ServingRun:
     total_tokens_per_s: float | None = None
     ttft_s: float | None = None
     tpot_s: float | None = None
-    tpot_kind: TpotKind = "between tokens"
+    tpot_kind: TpotKind = "between-tokens"
     implausible: bool = False
     """True where the table marks the row as beyond what its stated hardware can do."""
     assumed: tuple[tuple[str, float], ...] = ()

@@ -32,6 +32,25 @@ class RowLabel(NamedTuple):
     """Kinds of memory that it states beside the headline's."""
 
 
+class SkippedRow(NamedTuple):
+    """A row of a table that became no run."""
+
+    line: int
+    """Line of the file."""
+    id: str
+    column: str
+    """The first column whose cell is not canonical, or that no configuration expresses."""
+    value: str
+    """Its cell."""
+    why: str
+    """What is allowed."""
+
+    @property
+    def reason(self) -> str:
+        """Column, value and what is allowed."""
+        return f"{self.column}: {self.value!r}; {self.why}"
+
+
 class Score(NamedTuple):
     """One figure predicted and measured, in SI units (bytes, tokens/s)."""
 
@@ -133,7 +152,7 @@ class Validation:
     fits: Fits
     fit_rows: tuple[FitRow, ...]
     """Rows that state whether they fitted, and neither memory nor speed."""
-    skipped: tuple[tuple[str, str], ...]
+    skipped: tuple[SkippedRow, ...]
     unpredicted: tuple[tuple[str, Quantity, str], ...]
     """(id, quantity, reason): a configuration, but no figure from the predictor."""
     assumptions: tuple[tuple[str, int], ...]
@@ -155,19 +174,17 @@ def summarise_errors(scores: Iterable[Scored], eligible: int) -> ErrorBlock:
 
 
 def validate_runs(
-    runs: Iterable[MeasuredRun], labels: Iterable[RowLabel], skipped: Iterable[tuple[str, str]],
+    runs: Iterable[MeasuredRun], labels: Iterable[RowLabel], skipped: Iterable[SkippedRow],
     memory: Predictor, throughput: Predictor, second: Iterable[MeasuredRun] = (),
-    unread: Iterable[tuple[str, str]] = (),
 ) -> Validation:
     """Every run's predictions beside its measurements; `labels` are all rows of the table, skipped ones included.
 
-    `second` are runs again, each with another kind of memory that its row states too; `unread` are (id, reason) of rows whose
-    speed could not be read, which stand among those without a prediction.
+    `second` are runs again, each with another kind of memory that its row states too.
     """
     every, known = tuple(labels), tuple(runs)
     by_id = {label.id: label for label in every}
     scores: list[Score] = []
-    missing: list[tuple[str, Quantity, str]] = [(id, "throughput", reason) for id, reason in unread]
+    missing: list[tuple[str, Quantity, str]] = []
     for run in known:
         for quantity, measured, predictor in (
             ("memory", run.memory_bytes, memory), ("throughput", run.tokens_per_s, throughput),

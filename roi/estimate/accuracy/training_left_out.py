@@ -144,7 +144,7 @@ class Calibration:
     gpu_left_out: dict[str, LeftOut]
 
 
-def calibrate(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> Calibration:
+def fit_calibration(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> Calibration:
     """Fits of every group, and their errors on runs, sources and GPUs left out."""
     pairs: dict[tuple[str, str], list[TimedRun]] = {}
     for run in runs:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from roi.estimate.accuracy.serving_errors import JUDGED_MODELS, Blocks, ServingScore, ServingValidation
+from roi.estimate.accuracy.serving_errors import Blocks, ServingScore, ServingValidation
 from roi.estimate.accuracy.serving_interval import QUANTITIES, ServingQuantity
 from roi.estimate.accuracy.training_errors import ErrorBlock
 from roi.report.comparison.comparison_markdown import render_markdown
@@ -19,8 +19,8 @@ SCALE: dict[ServingQuantity, float] = {"throughput": 1.0, "tpot": 1e3, "ttft": 1
 TITLES: dict[ServingQuantity, str] = {"throughput": "Throughput", "tpot": "TPOT", "ttft": "TTFT"}
 NAMES = {"source": "source", "gpu": "GPU", "engine": "engine", "group": "GPU and engine"}
 MADE_OF = {
-    "all": "counted, not derived, not implausible", "derived": "counted and derived", "implausible": "implausible",
-    "by source, gpu, engine": "as all, of that name", "by group": "not derived, not implausible, of that GPU and engine",
+    "all": "not derived, not implausible", "derived": "derived", "implausible": "implausible",
+    "by source, gpu, engine": "as all, of that name", "by group": "as all, of that GPU and engine",
     "n": "number of them", "mape": "mean of |error|", "median_ape": "median of |error|", "bias": "mean of error",
     "p90": "90th percentile of |error|, interpolated linearly", "coverage90": "percent with low <= measured <= high",
 }
@@ -40,19 +40,17 @@ def serving_validation_json(found: ServingValidation) -> str:
         "units": {**UNITS, "errors": "percent, 100 (predicted / measured - 1)",
                   "coverage90": "percent of measurements from low to high"},
         "rows": found.rows,
-        "left_out": found.left_out or None,
         "memory": asdict(NONE),
         **_blocks(found.blocks),
         "derived": {"throughput": {**asdict(found.derived), "how": "Little's law on stated TTFT and TPOT"}},
         "implausible": _blocks(found.implausible),
-        "by": {group: {name: {"memory": asdict(NONE), **_blocks(blocks),
-                              **({"judged": name in found.judged} if group == "group" else {})}
-                       for name, blocks in some.items()} for group, some in found.by.items()},
+        "by": {group: {name: {"memory": asdict(NONE), **_blocks(blocks)} for name, blocks in some.items()}
+               for group, some in found.by.items()},
         "bases": found.bases,
         "made_of": MADE_OF,
-        "predictions": [_prediction(score, counted=found.counted(score.label)) for score in (*found.scores, *found.apart)],
-        "skipped": [{"id": id, "reason": reason} for id, reason in found.skipped],
-        "not_predicted": [{"id": id, "reason": reason} for id, reason in (*found.unpredicted, *found.unread)],
+        "predictions": [_prediction(score) for score in (*found.scores, *found.apart)],
+        "skipped": [{"id": row.id, "line": row.line, "reason": row.reason} for row in found.skipped],
+        "not_predicted": [{"id": id, "reason": reason} for id, reason in found.unpredicted],
         "assumptions": [{"default": name, "rows": rows} for name, rows in found.assumptions],
     }
     return json.dumps(body, indent=1, allow_nan=False)
@@ -72,13 +70,12 @@ def _blocks(blocks: Blocks) -> dict[str, dict[str, object]]:
     return {name: asdict(block) for name, block in blocks.items()}
 
 
-def _prediction(score: ServingScore, *, counted: bool) -> dict[str, object]:
+def _prediction(score: ServingScore) -> dict[str, object]:
     scale, label = SCALE[score.quantity], score.label
     return {
         "id": label.id, "quantity": score.quantity, "measured": score.measured * scale, "predicted": score.predicted * scale,
         "low": score.low * scale, "high": score.high * scale, "source": label.source, "gpu": label.gpu, "engine": label.engine,
         "model": label.model, "basis": score.basis, "derived": score.derived, "implausible": label.implausible,
-        "counted": counted,
     }  # fmt: skip
 
 
@@ -88,24 +85,18 @@ def _tell(found: ServingValidation) -> Iterable[Block]:
     yield Paragraph(
         "Errors are 100 (predicted / measured - 1), percent; p90 is of their size. n of: rows predicted, of those that"
         " state the figure. in 90%: measurements inside the 5-95% interval, percent.")
-    if found.left_out:
-        yield Paragraph(
-            f"Each row is predicted by a fit of this table's other models, within its engine. Counted as a whole: groups of GPU"
-            f" and engine with at least {JUDGED_MODELS} models (marked *); the others are only listed.")
-    else:
-        yield Paragraph(
-            "The efficiencies that come with roi were fitted on published runs (docs/accuracy.md names them): rows of those are"
-            " not left out here. --left-out model predicts each row without its model.")
+    yield Paragraph(
+        "The efficiencies that come with roi were fitted on published runs (docs/accuracy.md names them): rows of those are"
+        " not left out here.")
     for quantity in QUANTITIES:
         yield from _quantity(found, quantity)
     if any(block.n for block in found.implausible.values()):
         yield Heading("Rows in no other figure")
-        yield Paragraph("Marked IMPLAUSIBLE, or by their own figures against Little's law or five times beyond the roofline.")
+        yield Paragraph("Marked implausible, or by their own figures against Little's law or five times beyond the roofline.")
         yield Table(HEADS, tuple(Row(statistics_cells(TITLES[name], block)) for name, block in found.implausible.items()
                                  if block.n))
-    yield from reasons_told("Skipped rows", list(found.skipped))
+    yield from reasons_told("Skipped rows", [(row.id, row.reason) for row in found.skipped])
     yield from reasons_told("Rows without a prediction", list(found.unpredicted))
-    yield from reasons_told("Figures without a prediction", list(found.unread))
     if found.assumptions:
         yield Heading("Defaults used")
         yield Paragraph("What a row does not say was taken so; each widens the interval.")
@@ -126,8 +117,7 @@ def _quantity(found: ServingValidation, quantity: ServingQuantity) -> Iterable[B
     for group, blocks in found.by.items():
         shown = [(name, block[quantity]) for name, block in blocks.items() if block[quantity].eligible]
         rows += [Row((f"by {NAMES[group]}", *[""] * (len(HEADS) - 1)), strong=True)] if shown else []
-        starred = found.judged if group == "group" and found.left_out else frozenset[str]()
-        rows += [Row(statistics_cells(f"  {_short(name)}{'*' if name in starred else ''}", block))
+        rows += [Row(statistics_cells(f"  {_short(name)}", block))
                  for name, block in sorted(shown, key=lambda x: -x[1].eligible)]
     yield Table(HEADS, tuple(rows))
     worst = sorted((s for s in found.scores if s.quantity == quantity), key=lambda s: -abs(s.error))[:WORST]

@@ -50,7 +50,7 @@ def validation_json(found: Validation, instrument: str, speed_model: str) -> str
         "fit_rows": [_fit_row(row) for row in found.fit_rows],
         "speed_model": speed_model,
         "predictions": [_prediction(score) for score in found.scores],
-        "skipped": [{"id": id, "reason": reason} for id, reason in found.skipped],
+        "skipped": [{"id": row.id, "line": row.line, "reason": row.reason} for row in found.skipped],
         "not_predicted": [{"id": id, "quantity": what, "reason": reason} for id, what, reason in found.unpredicted],
         "assumptions": [{"default": name, "rows": rows} for name, rows in found.assumptions],
     }
@@ -93,7 +93,7 @@ def _tell(found: Validation, instrument: str, speed_model: str) -> Iterable[Bloc
     for quantity in ("memory", "throughput"):
         yield from _quantity(found, quantity, speed_model)
     yield from _fits(found)
-    yield from reasons_told("Skipped rows", [(id, reason) for id, reason in found.skipped])
+    yield from reasons_told("Skipped rows", [(row.id, row.reason) for row in found.skipped])
     yield from reasons_told("Rows without a prediction", [(id, f"{what}: {why}") for id, what, why in found.unpredicted])
     if found.assumptions:
         yield Heading("Defaults and habits used")

@@ -1,5 +1,6 @@
 """`roi validate`: every row of a table of measured runs, predicted and compared."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,21 +39,22 @@ def validate(*, table: Path, instrument: str, strict: bool, form: str, output: P
     from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
     from roi.cli.output import write
     from roi.estimate.accuracy.serving_errors import ServingValidation
-    from roi.report.serving import serving_validation as serving
-    from roi.report.training import training_validation as training
+    from roi.report.serving.serving_validation import (
+        serving_validation_json,
+        serving_validation_markdown,
+        serving_validation_text,
+    )
+    from roi.report.training.training_validation import validation_json, validation_markdown, validation_text
 
     found = answer(table, None if instrument == INSTRUMENTS[0] else dry_instrument(), strict=strict)
     if isinstance(found, ServingValidation):
-        tell = {"table": serving.serving_validation_text, "json": serving.serving_validation_json,
-                "markdown": serving.serving_validation_markdown}[form]
-        write(tell(found), output)
+        told = {"table": serving_validation_text, "json": serving_validation_json, "markdown": serving_validation_markdown}
+        write(told[form](found), output)
         return
-    if instrument != INSTRUMENTS[0] and click.get_text_stream("stderr").isatty():
+    if instrument != INSTRUMENTS[0] and sys.stderr.isatty():
         click.echo(err=True)  # ends the line that counts the dry runs
-    show = training.validation_text
-    if form != "table":
-        show = training.validation_json if form == "json" else training.validation_markdown
-    write(show(found, instrument, training_efficiencies().speed_basis()), output)
+    tell = {"table": validation_text, "json": validation_json, "markdown": validation_markdown}[form]
+    write(tell(found, instrument, training_efficiencies().speed_basis()), output)
 
 
 def dry_instrument() -> "Predictor":
@@ -68,4 +70,4 @@ def dry_instrument() -> "Predictor":
         click.echo(f"\rdry runs: row {len(seen)}", nl=False, err=True)
         return predict(run)
 
-    return predict_and_say if click.get_text_stream("stderr").isatty() else predict
+    return predict_and_say if sys.stderr.isatty() else predict

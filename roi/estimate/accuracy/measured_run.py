@@ -104,7 +104,8 @@ Habit = Literal[
 
 HABITS: Final[dict[Habit, str]] = {
     "chunked_loss": CHUNKED_LOSS, "emptied_cache": EMPTIED_CACHE, "variable_lengths": VARIABLE_LENGTHS,
-    "unprepared": UNPREPARED, "step_in_backward": STEP_IN_BACKWARD, "head_adapter": HEAD_ADAPTER, "adapters_16bit": ADAPTERS_16BIT,
+    "unprepared": UNPREPARED, "step_in_backward": STEP_IN_BACKWARD, "head_adapter": HEAD_ADAPTER,
+    "adapters_16bit": ADAPTERS_16BIT,
 }  # fmt: skip
 """Word of a table -> the label that a report shows."""
 

@@ -178,8 +178,8 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     try:
         plan = TrainingPlan(
             method=method, rank=float(row.rank or 1.0), targets=_targets(row, model),
-            micro_batch=float(row.micro_batch), seq=float(row.seq_len_max), accumulation=row.grad_accum, gpus=row.n_gpus, trainer=row.trainer,
-            sharding=row.sharding, packed=row.packed, padded=row.padded, **values,
+            micro_batch=float(row.micro_batch), seq=float(row.seq_len_max), accumulation=row.grad_accum, gpus=row.n_gpus,
+            trainer=row.trainer, sharding=row.sharding, packed=row.packed, padded=row.padded, **values,
         )  # fmt: skip
     except InputError as error:
         field, _, why = str(error).partition(": ")

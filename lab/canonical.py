@@ -12,6 +12,7 @@ by row, and says why; what it takes away again is name-=word.
 
 import argparse
 import csv
+import io
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -151,11 +152,14 @@ def settle_training(row: Row, found: Row) -> None:
 def write_table(rows: Iterable[Row], path: Path | None) -> None:
     """Write the rows to a file, or to stdout."""
     every = list(rows)
-    with (open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False) if path is None  # noqa: PTH123
-          else path.open("w", encoding="utf-8", newline="")) as file:
-        out = csv.DictWriter(file, list(every[0]), lineterminator="\n")
-        out.writeheader()
-        out.writerows(every)
+    text = io.StringIO()
+    out = csv.DictWriter(text, list(every[0]), lineterminator="\n")
+    out.writeheader()
+    out.writerows(every)
+    if path is None:
+        sys.stdout.write(text.getvalue())
+    else:
+        path.write_text(text.getvalue(), encoding="utf-8")
 
 
 def main() -> None:

@@ -1,18 +1,35 @@
-"""How far predictions are off on runs of which something was left out of the fit: models, cards, engines."""
+"""How far predictions are off on runs of which something was left out of the fit: models, cards, engines.
 
+    python lab/left_out.py lab/tables/serving-1.csv --left-out model [--format table|json]
+
+Prints `roi validate`'s report with every row predicted by a fit of the table's other models, within its engine; the same
+architecture under another name is left out with it. Counted as a whole are groups of a GPU and an engine with at least three
+models, the judged ones; the JSON lists the others too.
+"""
+
+import argparse
+import json
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
+from efficiency_fit import StepEquation, equations_of, fit_efficiencies
 from numpy.typing import NDArray
 
-from roi.estimate.accuracy.efficiency_fit import StepEquation, equations_of, fit_efficiencies
+from roi.answers.validate import open_table
+from roi.errors import RoiError
+from roi.estimate.accuracy.serving_errors import ServingLabel, ServingValidation, validate_serving
+from roi.estimate.accuracy.serving_interval import ServingEvidence
 from roi.estimate.accuracy.serving_loads import operating_figures
 from roi.estimate.accuracy.serving_run import ServingRun
 from roi.estimate.serving.iteration import Efficiencies
 from roi.estimate.serving.replica import OperatingFigures
+from roi.evidence.serving_speed import engine_row, evidence_from
+from roi.report.serving.serving_validation import serving_validation_json, serving_validation_text
+from roi.store.tables.serving_table import ServingTable
 
 Array = NDArray[np.float64]
 
@@ -21,6 +38,9 @@ FEWEST: Final = 30
 
 FULL_ROWS: Final = 20
 """Rows of a (card, engine) from which it weighs as much as any other in the quantiles; fewer weigh by their number."""
+
+JUDGED_MODELS: Final = 3
+"""Models of a (card, engine) group from which leaving one out is a test: with fewer, the group says little of the rest."""
 
 Key = Callable[[ServingRun], Hashable]
 
@@ -112,3 +132,85 @@ def _in_pool(run: ServingRun, pool: str) -> bool:
     if pool in ("other", "other-2024"):
         return run.recent == (pool == "other") and "rocm" not in run.engine
     return run.engine == pool
+
+
+def without_its_model(runs: Sequence[ServingRun]) -> Callable[[ServingRun], ServingEvidence | None]:
+    """Evidence from a fit of `runs` themselves: of the run's engine family, its own model left out.
+
+    None where too few runs are left. The spread is the catalog's for the engine. A run's model is its architecture and size:
+    Llama-3-8B is left out with Llama-3.1-8B.
+    """
+    def pool_of(run: ServingRun) -> str:
+        row, own = engine_row(run.engine, recent=run.recent)
+        return run.engine if own else row.engine
+
+    fits = leave_models_out([run for run in runs if not run.implausible], pool_of)
+
+    def evidence(run: ServingRun) -> ServingEvidence | None:
+        found = fits.get((pool_of(run), same_model(run)))
+        row, own = engine_row(run.engine, recent=run.recent)
+        return None if found is None else evidence_from(run, row, found, own=own)
+
+    return evidence
+
+
+def judged_groups(runs: Iterable[ServingRun], labels: dict[str, ServingLabel]) -> frozenset[str]:
+    """The groups of a card and an engine with runs of at least JUDGED_MODELS models."""
+    models: dict[str, set[Hashable]] = defaultdict(set)
+    for run in runs:
+        if not run.implausible:
+            models[labels[run.id].group].add(same_model(run))
+    return frozenset(group for group, found in models.items() if len(found) >= JUDGED_MODELS)
+
+
+@dataclass(frozen=True)
+class LeftOutAnswer:
+    """A table's rows, each predicted without its model."""
+
+    every: ServingValidation
+    """Over all groups."""
+    counted: ServingValidation
+    """Over the judged groups alone."""
+    judged: frozenset[str]
+
+    def json(self) -> dict[str, Any]:  # Any: the JSON of `roi validate`
+        """`roi validate`'s JSON of the judged groups, with all groups listed and all rows told."""
+        every, counted = (json.loads(serving_validation_json(found)) for found in (self.every, self.counted))
+        groups = {name: {**block, "judged": name in self.judged} for name, block in every["by"]["group"].items()}
+        return {**every, "left_out": "model", **{name: counted[name] for name in ("throughput", "tpot", "ttft", "derived")},
+                "by": {**counted["by"], "group": groups}}
+
+
+def validate_without_model(table: ServingTable) -> LeftOutAnswer:
+    """Every run of the table predicted from a fit of the table's other models."""
+    evidence = without_its_model(table.runs)
+    judged = judged_groups(table.runs, {label.id: label for label in table.labels})
+    labels = [label for label in table.labels if label.group in judged]
+    inside = {label.id for label in labels}
+    return LeftOutAnswer(
+        every=validate_serving(table.runs, table.labels, table.skipped, evidence),
+        counted=validate_serving([run for run in table.runs if run.id in inside], labels,
+                                 [row for row in table.skipped if row.id in inside], evidence),
+        judged=judged,
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Print the report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", type=Path, help="canonical table of serving runs")
+    parser.add_argument("--left-out", choices=["model"], default="model", help="what is left out of each row's fit")
+    parser.add_argument("--format", choices=["table", "json"], default="table")
+    asked = parser.parse_args()
+    try:
+        table = open_table(asked.table)
+    except RoiError as error:
+        raise SystemExit(f"left_out: {error}") from None
+    if not isinstance(table, ServingTable):
+        raise SystemExit(f"left_out: {asked.table} is a table of training runs, whose fits `roi calibrate` leaves out in turn")
+    found = validate_without_model(table)
+    print(json.dumps(found.json(), indent=1) if asked.format == "json" else serving_validation_text(found.counted))
+
+
+if __name__ == "__main__":
+    main()

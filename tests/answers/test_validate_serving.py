@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import render_accuracy
 from click.testing import CliRunner
+from roi.store.tables.either_table import read_validation_table
 
 from roi.cli import main
 from roi.errors import InputError
@@ -15,7 +16,6 @@ from roi.estimate.accuracy.serving_interval import ServingEvidence
 from roi.estimate.accuracy.serving_loads import operating_figures
 from roi.evidence.serving_speed import serving_evidence, without_its_model
 from roi.report.serving.serving_validation import serving_validation_json, serving_validation_text
-from roi.store.tables.either_table import read_validation_table
 from roi.store.tables.serving_table import ServingTable, serving_table
 from roi.store.tables.training_table import RowTable
 

@@ -3,10 +3,10 @@
 from collections import defaultdict
 
 import pytest
+from roi.store.tables.serving_row_models import row_model
 
 from roi.catalog.models.shapes import find_model, key, load_models, names, without_endings
 from roi.errors import UnknownName
-from roi.store.tables.serving_row_models import row_model
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from roi.estimate.accuracy.efficiency_fit import MOST, equations_of, fit_efficiencies, speeds, step_equation
+from roi.estimate.accuracy.serving_left_out import balanced_quantiles, leave_out, same_model
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
-from roi.estimate.accuracy.efficiency_fit import MOST, equations_of, fit_efficiencies, speeds, step_equation
 from roi.estimate.accuracy.serving_interval import ServingEvidence, derived_throughput, measured_figures, predict_serving
-from roi.estimate.accuracy.serving_left_out import balanced_quantiles, leave_out, same_model
 from roi.estimate.accuracy.serving_loads import (
     closed_figures,
     disaggregated_figures,

@@ -3,10 +3,10 @@
 import csv
 
 import pytest
+from roi.store.tables.row_names import table_gpu, table_model
 
 from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import CHUNKED_LOSS, EMPTIED_CACHE, STEP_IN_BACKWARD, UNPREPARED, VARIABLE_LENGTHS
-from roi.store.tables.row_names import table_gpu, table_model
 from roi.store.tables.training_table import read_measured_rows
 from roi.units import GIB
 

@@ -1,10 +1,10 @@
 """Cells of tables of serving runs: what is read for what it certainly says, and what skips the row with its reason."""
 
 import pytest
-from test_serving_rows import ROW, defaults, run
-
 from roi.store.tables.row_fields import Unusable
 from roi.store.tables.serving_cells import stated_count, stated_number
+from test_serving_rows import ROW, defaults, run
+
 from roi.store.tables.serving_table import serving_table
 
 

@@ -1,10 +1,10 @@
 """Tables of serving runs as people keep them: their columns' names, rows without ids, and which kind a table is of."""
 
 import pytest
-
-from roi.errors import InputError
 from roi.store.tables.either_table import read_validation_table
 from roi.store.tables.serving_heads import usual_heads
+
+from roi.errors import InputError
 from roi.store.tables.serving_table import ServingTable
 
 OWN = """\

@@ -1,9 +1,8 @@
 """What the scenario of a serving run says: kind of load, requests in flight and arrivals, as public tables write them."""
 
 import pytest
-from test_serving_rows import defaults, run
-
 from roi.store.tables.row_fields import Unusable
+from test_serving_rows import defaults, run
 
 
 def told(scenario, concurrency=""):

@@ -1,9 +1,9 @@
 """Tables of serving runs: what a row becomes, what stands in for a blank, and why a row is left out."""
 
 import pytest
+from roi.store.tables.row_fields import Unusable
 
 from roi.catalog.models.shapes import find_model
-from roi.store.tables.row_fields import Unusable
 from roi.store.tables.serving_table import serving_run, serving_table
 
 ROW = {

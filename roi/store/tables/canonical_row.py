@@ -27,7 +27,7 @@ class CanonicalRow(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     id: Annotated[str, Field(min_length=1, max_length=200)]
-    """Name of the row, once in a table."""
+    """Name of the row, once in a table; without such a column its line."""
     source: Annotated[str, Field(max_length=200)] = "own"
     """Name of the group of rows that share software and habits; errors are shown by it."""
     reference: str | None = None
@@ -40,7 +40,8 @@ def _of_catalog(name: str, kind: str, ids: Iterable[str]) -> str:
     known = list(ids)
     if name not in known:
         near = nearest(name, known)
-        raise ValueError(f"no {kind} of the catalog; nearest: {', '.join(near)}" if near else f"no {kind} of the catalog")
+        hint = f"nearest: {', '.join(near)}" if near else f"known: {', '.join(known)}"
+        raise ValueError(f"no {kind} of the catalog; {hint}")
     return name
 
 

@@ -51,7 +51,7 @@ class TrainingRow(CanonicalRow):
     n_gpus: Whole = 1
     """GPUs of the job."""
     method: Method
-    """Method: full, or a kind of adapter."""
+    """Method: full, or a kind of adapter; quant says on which base (lora over nf4 is what others call qlora)."""
     quant: Literal["none", "nf4", "int8"] = "none"
     """Quantisation of the base's linear layers by bitsandbytes."""
     double_quant: Flag | None = None

@@ -111,7 +111,8 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
     out += ["### A model left out", "", (
         "`python lab/left_out.py`: every row predicted by a fit of the table's other models, within its engine; the same"
         " architecture under another name is left out with it. Judged are groups of a GPU and an engine with at least three"
-        " models; the others are listed in docs/accuracy/serving-left-out.json."), "", HEADS.format("quantity, source or group")]
+        " models; the others are listed in docs/accuracy/serving-left-out.json."), "",
+        HEADS.format("quantity, source or group")]
     for name in QUANTITIES:
         blocks = left["by"]["source"]
         out += [_line(f"**{TITLES[name]}, {source}**", block[name]) for source, block in blocks.items() if block[name]["n"]]

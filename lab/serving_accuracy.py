@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from left_out import Key, leave_out, same_card, same_engine, same_model, validate_without_model
 
+from roi.estimate.accuracy.error_blocks import summarise_errors
 from roi.estimate.accuracy.serving_errors import ServingValidation, validate_serving
 from roi.estimate.accuracy.serving_run import ServingRun
-from roi.estimate.accuracy.training_errors import summarise_errors
 from roi.evidence.serving_speed import engine_row, serving_evidence
 from roi.report.serving.serving_validation import serving_validation_json
 from roi.store.tables.csv_table import read_csv

@@ -10,9 +10,10 @@ from typing import Final
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.errors import InputError
 from roi.estimate.accuracy.closed_form import memory_predictor, throughput_predictor
+from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.measured_run import Predictor
 from roi.estimate.accuracy.serving_errors import ServingValidation, validate_serving
-from roi.estimate.accuracy.training_errors import SkippedRow, Validation, validate_runs
+from roi.estimate.accuracy.training_errors import Validation, validate_runs
 from roi.evidence.serving_speed import serving_evidence
 from roi.store.tables.csv_table import read_csv
 from roi.store.tables.serving_table import ServingTable, serving_table

@@ -12,6 +12,7 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.cli import main
 from roi.estimate.accuracy.closed_form import FORMULA_ERROR, memory_predictor, throughput_predictor
+from roi.estimate.accuracy.error_blocks import ErrorBlock, SkippedRow, summarise_errors
 from roi.estimate.accuracy.measured_run import (
     CHUNKED_LOSS,
     EMPTIED_CACHE,
@@ -23,7 +24,7 @@ from roi.estimate.accuracy.measured_run import (
     Prediction,
     widen,
 )
-from roi.estimate.accuracy.training_errors import ErrorBlock, RowLabel, Score, SkippedRow, summarise_errors, validate_runs
+from roi.estimate.accuracy.training_errors import RowLabel, Score, validate_runs
 from roi.estimate.step.step_time import StepEfficiency
 from roi.estimate.training.fitting import Overhead
 from roi.estimate.training.memory import training_memory

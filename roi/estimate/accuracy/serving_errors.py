@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from roi.estimate.accuracy.error_blocks import ErrorBlock, RowScore, SkippedRow, summarise_errors
 from roi.estimate.accuracy.serving_interval import (
     QUANTITIES,
     ServingEvidence,
@@ -14,7 +15,6 @@ from roi.estimate.accuracy.serving_interval import (
     predict_serving,
 )
 from roi.estimate.accuracy.serving_run import ServingRun
-from roi.estimate.accuracy.training_errors import ErrorBlock, SkippedRow, summarise_errors
 
 GROUPS: Final = ("source", "gpu", "engine", "group")
 """What blocks are split by; group is card and engine together."""
@@ -39,25 +39,7 @@ class ServingLabel(NamedTuple):
         return f"{self.gpu} {self.engine}"
 
 
-class ServingScore(NamedTuple):
-    """One figure predicted and measured, in SI units (seconds, tokens/s or requests/s)."""
-
-    label: ServingLabel
-    quantity: ServingQuantity
-    measured: float
-    predicted: float
-    low: float
-    high: float
-    basis: str
-    """Which fit, and what its interval left out."""
-    derived: bool = False
-    """True for throughput that follows from the row's TTFT and TPOT."""
-
-    @property
-    def error(self) -> float:
-        """Percent: 100 (predicted / measured - 1)."""
-        return 100.0 * (self.predicted / self.measured - 1.0)
-
+ServingScore = RowScore[ServingLabel, ServingQuantity]
 
 Blocks = dict[ServingQuantity, ErrorBlock]
 

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from roi.estimate.accuracy.error_blocks import ErrorBlock
 from roi.estimate.accuracy.serving_errors import Blocks, ServingScore, ServingValidation
 from roi.estimate.accuracy.serving_interval import QUANTITIES, ServingQuantity
-from roi.estimate.accuracy.training_errors import ErrorBlock
 from roi.report.comparison.comparison_markdown import render_markdown
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.render_text import render_text

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from roi.estimate.accuracy.training_errors import ErrorBlock, FitRow, Quantity, Score, Validation
+from roi.estimate.accuracy.error_blocks import ErrorBlock
+from roi.estimate.accuracy.training_errors import FitRow, Quantity, Score, Validation
 from roi.report.comparison.comparison_markdown import render_markdown
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.render_text import render_text

@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 from roi.catalog.cards.gpus import load_gpus
 from roi.catalog.models.shapes import load_models
 from roi.errors import nearest
-from roi.estimate.accuracy.training_errors import SkippedRow
+from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.store.tables.csv_table import TextRow
 
 

@@ -8,10 +8,17 @@ from pydantic import Field
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
-from roi.estimate.accuracy.serving_bounds import beyond_roofline, breaks_littles_law
+from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.serving_errors import ServingLabel
-from roi.estimate.accuracy.serving_run import LoadKind, ServingLoad, ServingRun, ServingSystem, TpotKind
-from roi.estimate.accuracy.training_errors import SkippedRow
+from roi.estimate.accuracy.serving_run import (
+    LoadKind,
+    ServingLoad,
+    ServingRun,
+    ServingSystem,
+    TpotKind,
+    beyond_roofline,
+    breaks_littles_law,
+)
 from roi.estimate.serving.iteration import weight_bytes
 from roi.estimate.serving.replica_memory import LARGE_SEQUENCE_LIMIT, SEQUENCE_LIMIT
 from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, ModelId, Positive, Several, UnusableCell, read_row

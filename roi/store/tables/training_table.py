@@ -9,8 +9,9 @@ from pydantic import Field
 from roi.catalog.cards.gpus import find_gpu, load_gpus
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
+from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.measured_run import HABITS, Habit, MeasuredRun, MemoryKind
-from roi.estimate.accuracy.training_errors import RowLabel, SkippedRow
+from roi.estimate.accuracy.training_errors import RowLabel
 from roi.estimate.training.adapters import base_weight_bytes, largest_rank, trained_parameters
 from roi.estimate.training.plan import TARGET_SETS, Attend, Dtype, Method, Optimizer, Sharding, Trainer, TrainingPlan
 from roi.facts.model import ModelShape

@@ -42,6 +42,11 @@ FULL_ROWS: Final = 20
 JUDGED_MODELS: Final = 3
 """Models of a (card, engine) group from which leaving one out is a test: with fewer, the group says little of the rest."""
 
+EVIDENCE: Final = (
+    "Each row is predicted by a fit of this table's other models, within its engine. Counted are the rows of groups of a GPU and"
+    f" an engine with at least {JUDGED_MODELS} models."
+)
+
 Key = Callable[[ServingRun], Hashable]
 
 
@@ -209,7 +214,7 @@ def main() -> None:
     if not isinstance(table, ServingTable):
         raise SystemExit(f"left_out: {asked.table} is a table of training runs, whose fits `roi calibrate` leaves out in turn")
     found = validate_without_model(table)
-    print(json.dumps(found.json(), indent=1) if asked.format == "json" else serving_validation_text(found.counted))
+    print(json.dumps(found.json(), indent=1) if asked.format == "json" else serving_validation_text(found.counted, EVIDENCE))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,12 @@ MADE_OF = {
 }
 """Which predictions each figure of the JSON is made of, by their flags."""
 
+PUBLISHED = (
+    "The efficiencies that come with roi were fitted on published runs (docs/accuracy.md names them): rows of those are not left"
+    " out here."
+)
+"""What the predictions of `roi validate` were fitted on."""
+
 NONE = ErrorBlock(0, 0)
 
 FORM = re.compile(r"(GB)?(-SXM|-PCIe)?$")
@@ -56,14 +62,14 @@ def serving_validation_json(found: ServingValidation) -> str:
     return json.dumps(body, indent=1, allow_nan=False)
 
 
-def serving_validation_text(found: ServingValidation) -> str:
-    """The report for a terminal, no line longer than 80 columns."""
-    return render_text(_tell(found), width=80, colour=False)
+def serving_validation_text(found: ServingValidation, evidence: str = PUBLISHED) -> str:
+    """The report for a terminal, no line longer than 80 columns; `evidence` says what the predictions were fitted on."""
+    return render_text(_tell(found, evidence), width=80, colour=False)
 
 
 def serving_validation_markdown(found: ServingValidation) -> str:
     """The same as Markdown."""
-    return render_markdown(_tell(found))
+    return render_markdown(_tell(found, PUBLISHED))
 
 
 def _blocks(blocks: Blocks) -> dict[str, dict[str, object]]:
@@ -79,15 +85,13 @@ def _prediction(score: ServingScore) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _tell(found: ServingValidation) -> Iterable[Block]:
+def _tell(found: ServingValidation, evidence: str) -> Iterable[Block]:
     used = found.rows - len(found.skipped) - len(found.unpredicted)
     yield Title(f"serving model against {found.rows:,} measured rows: {used:,} used, {found.rows - used:,} skipped")
     yield Paragraph(
         "Errors are 100 (predicted / measured - 1), percent; p90 is of their size. n of: rows predicted, of those that"
         " state the figure. in 90%: measurements inside the 5-95% interval, percent.")
-    yield Paragraph(
-        "The efficiencies that come with roi were fitted on published runs (docs/accuracy.md names them): rows of those are"
-        " not left out here.")
+    yield Paragraph(evidence)
     for quantity in QUANTITIES:
         yield from _quantity(found, quantity)
     if any(block.n for block in found.implausible.values()):

@@ -43,8 +43,8 @@ JUDGED_MODELS: Final = 3
 """Models of a (card, engine) group from which leaving one out is a test: with fewer, the group says little of the rest."""
 
 EVIDENCE: Final = (
-    "Each row is predicted by a fit of this table's other models, within its engine. Counted are the rows of groups of a GPU and"
-    f" an engine with at least {JUDGED_MODELS} models."
+    "Each row is predicted by a fit of this table's other models, within its engine. Counted are the rows of groups of a GPU"
+    f" and an engine with at least {JUDGED_MODELS} models."
 )
 
 Key = Callable[[ServingRun], Hashable]

@@ -43,8 +43,8 @@ docs/serving-table.schema.json. Tables of published runs are in lab/tables/.
 TITLES = {"training-table": "Training runs", "serving-table": "Serving runs"}
 
 EXAMPLES = {
-    "training-table": "id,model,gpu,method,rank,target_modules,micro_batch,seq_len_max,seq_len_mean,peak_mem_gib,peak_mem_kind\n"
-                      "a,qwen2.5-0.5b,RTX-4080,lora,16,q_proj+v_proj,2,1024,512,3.5,allocated\n",
+    "training-table": "id,model,gpu,method,rank,target_modules,micro_batch,seq_len_max,peak_mem_gib,peak_mem_kind\n"
+                      "a,qwen2.5-0.5b,RTX-4080,lora,16,q_proj+v_proj,2,1024,3.5,allocated\n",
     "serving-table": "id,model,gpu,engine,design,weight_dtype,kv_dtype,load,concurrency,isl,osl,output_tok_per_s\n"
                      "a,llama-3.1-8b,H100-80GB-SXM,vllm,recent,bf16,bf16,closed,16,1024,256,1000\n",
 }

@@ -198,13 +198,13 @@ def evidence(**change):
 
 def test_the_ends_are_operating_points_at_the_ends_of_the_speed():
     run = serving_run_of(**STATIC_ROW)
-    found = predict_serving(run, evidence()).figures["throughput"]
+    found = predict_serving(run, evidence())["throughput"]
     assert (found.low / found.value, found.high / found.value) == pytest.approx((0.8, 1.25))
 
 
 def test_an_open_loop_below_its_capacity_has_a_certain_throughput():
     run = serving_run_of(**{**CLOSED_ROW, "load": "open", "offered_req_per_s": "0.5"})
-    found = predict_serving(run, evidence()).figures
+    found = predict_serving(run, evidence())
     assert found["throughput"].high / found["throughput"].low < 1.05
     assert found["tpot"].high / found["tpot"].low > 1.3
 
@@ -212,13 +212,13 @@ def test_an_open_loop_below_its_capacity_has_a_certain_throughput():
 def test_defaults_widen_by_the_square_root_of_the_sum_of_squares():
     """Of logarithms: ln 1.25 = 0.223 with ln 1.2 = 0.182 and ln 1.1 = 0.095 is 0.303: a factor of 1.354."""
     run = replace(serving_run_of(**STATIC_ROW), assumed=(("tp 1", 1.2), ("kv bf16", 1.1)))
-    found = predict_serving(run, evidence()).figures["throughput"]
+    found = predict_serving(run, evidence())["throughput"]
     assert found.high / found.value == pytest.approx(1.354, rel=1e-3)
 
 
 def test_unmerged_adapters_slow_the_engine():
     run = serving_run_of(**{**STATIC_ROW, "adapters": "4"})
-    plain, shared = (predict_serving(r, serving_evidence(r)).figures["throughput"] for r in (serving_run_of(**STATIC_ROW), run))
+    plain, shared = (predict_serving(r, serving_evidence(r))["throughput"] for r in (serving_run_of(**STATIC_ROW), run))
     assert shared.value / plain.value == pytest.approx(0.9)
     assert shared.low / shared.value < plain.low / plain.value
 
@@ -227,7 +227,7 @@ def test_pcie_and_several_nodes_widen():
     one = serving_run_of(**{**STATIC_ROW, "gpu": "L4"})
     two = serving_run_of(**{**STATIC_ROW, "gpu": "L4", "tp": "2"})
     assert two.system.tensor_parallel == 2.0
-    ratio = [p.low / p.value for p in (predict_serving(r, evidence()).figures["throughput"] for r in (one, two))]
+    ratio = [p.low / p.value for p in (predict_serving(r, evidence())["throughput"] for r in (one, two))]
     assert ratio[1] < ratio[0]
 
 
@@ -260,8 +260,8 @@ def test_throughput_is_of_the_kind_that_the_row_states():
     assert measured_figures(run) == {"throughput": 137.24}
     requests = replace(run, output_tokens_per_s=None)
     assert measured_figures(requests) == {"throughput": 1.07222}
-    assert predict_serving(requests, evidence()).figures["throughput"].value == pytest.approx(
-        predict_serving(run, evidence()).figures["throughput"].value / 128)
+    assert predict_serving(requests, evidence())["throughput"].value == pytest.approx(
+        predict_serving(run, evidence())["throughput"].value / 128)
 
 
 def test_littles_law_gives_what_a_closed_loop_does_not_state():
@@ -294,6 +294,6 @@ def test_every_load_on_every_card_has_finite_ordered_figures(gpu, change):
                 row = {"gpu": gpu, "model": model, "isl": isl, "osl": osl, "tp": "32"}
                 run = serving_run_of(**{**CLOSED_ROW, "replicas": "8", "concurrency": "64", **change, **row})
                 run = replace(run, system=replace(run.system, tensor_parallel=tp))
-                for found in predict_serving(run, serving_evidence(run)).figures.values():
+                for found in predict_serving(run, serving_evidence(run)).values():
                     assert np.isfinite([found.low, found.value, found.high]).all(), row
                     assert 0.0 < found.low <= found.value * (1 + 1e-9) <= found.high * (1 + 2e-9), row

@@ -96,7 +96,7 @@ def validate_serving(
         stated += [] if rate is None else [("throughput", rate, True)]
         for name, value, from_law in stated:
             kept = derived if from_law else doubtful if run.implausible else scores
-            figure = found.figures[name]
+            figure = found[name]
             kept.append(ServingScore(
                 label=by_id[run.id], quantity=name, measured=value, predicted=figure.value, low=figure.low, high=figure.high,
                 basis=known.basis, derived=from_law))

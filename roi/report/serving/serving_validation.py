@@ -27,8 +27,8 @@ MADE_OF = {
 """Which predictions each figure of the JSON is made of, by their flags."""
 
 PUBLISHED = (
-    "The efficiencies that come with roi were fitted on published runs (docs/accuracy.md names them): rows of those are not left"
-    " out here."
+    "The efficiencies that come with roi were fitted on published runs (docs/accuracy.md names them): rows of those are not"
+    " left out here."
 )
 """What the predictions of `roi validate` were fitted on."""
 

@@ -33,6 +33,13 @@ QUANTISED: Final[dict[tuple[str, str], Method]] = {
 }  # fmt: skip
 """Method and quantisation of the base -> the plan's method."""
 
+FIELDS: Final = {
+    "lora_dropout": "dropout", "logits_kept": "logits_kept", "autocast": "autocast", "optimizer": "optimizer",
+    "optimizer_states": "optimizer", "base_dtype": "dtype", "attention_impl": "attention",
+    "gradient_checkpointing": "checkpointing", "double_quant": "double_quant",
+}  # fmt: skip
+"""Columns that the source may leave open -> fields of the plan."""
+
 SECOND: Final[dict[MemoryKind, str]] = {"reserved": "peak_mem_reserved_gib", "process": "peak_mem_process_gib"}
 """Columns of memory beside the headline's, by kind."""
 
@@ -172,46 +179,42 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     method = row.method if row.quant == "none" else QUANTISED.get((row.method, row.quant))
     if method is None or (row.quant == "none" and method in ("qlora", "qdora", "lora-int8")):
         raise UnusableCell("quant", f"{row.method} over such a base is no method here")
-    stand_in = _stand_ins(row, method)
-    blank = [column for column in stand_in if getattr(row, column, "") is None]
-    values = {field: value for field, value, _ in (stand_in[column] for column in blank)}
-    values |= {field: stated for column, (field, *_) in stand_in.items() if (stated := getattr(row, column, None)) is not None}
+    blank = {column: value for column, value in _stand_ins(row, method).items() if getattr(row, column) is None}
+    stated = {column: value for column in FIELDS if (value := getattr(row, column, None)) is not None}
     try:
         plan = TrainingPlan(
-            method=method, rank=float(row.rank or 1.0), targets=_targets(row, model),
-            micro_batch=float(row.micro_batch), seq=float(row.seq_len_max), accumulation=row.grad_accum, gpus=row.n_gpus,
-            trainer=row.trainer, sharding=row.sharding, packed=row.packed, padded=row.padded, **values,
+            method=method, rank=float(row.rank or 1.0), targets=_targets(row, model), micro_batch=float(row.micro_batch),
+            seq=float(row.seq_len_max), accumulation=row.grad_accum, gpus=row.n_gpus, trainer=row.trainer,
+            sharding=row.sharding, packed=row.packed, padded=row.padded,
+            **{FIELDS[column]: value for column, value in (blank | stated).items()},
         )  # fmt: skip
     except InputError as error:
         field, _, why = str(error).partition(": ")
         raise UnusableCell({"attention": "attention_impl", "dropout": "lora_dropout"}.get(field, field), why) from error
-    doubted = dict.fromkeys((*row.assumed, *(column for column in blank if stand_in[column][1] != stand_in[column][2])))
-    assumed = [(f"{name} {_word(getattr(plan, field))}", replace(plan, **{field: _other(plan, field, other)}))
-               for name in doubted for field, _, other in [stand_in[name]]]
+    assumed = [(f"{column} {_word(getattr(plan, FIELDS[column]))}",
+                replace(plan, **{FIELDS[column]: _other(column, getattr(plan, FIELDS[column]))}))
+               for column in dict.fromkeys((*row.assumed, *blank))]
     return plan, (*assumed, *((HABITS[habit], _habit_plan(habit, model, plan)) for habit in row.habits))
 
 
-def _stand_ins(row: TrainingRow, method: Method) -> dict[str, tuple[str, Any, Any]]:  # Any: values of a plan's fields
-    """Column -> field of the plan, the value that stands in for a blank cell, and its other value (None: the opposite)."""
-    on_four_bits = method in ("qlora", "qdora")
-    mixed = row.trainer != "plain" and row.base_dtype != "fp32"
-    return {
-        "lora_dropout": ("dropout", 0.0, 0.0 if method == "full" else 0.05),
-        "logits_kept": ("logits_kept", row.trainer != "hf", None),
-        "autocast": ("autocast", mixed, None if mixed else False),
-        "optimizer": ("optimizer", "adamw", "paged-adamw-8bit"), "optimizer_states": ("optimizer", "adamw", "adamw-bf16"),
-        "base_dtype": ("dtype", "bf16", "fp16"), "attention_impl": ("attention", "sdpa", "eager"),
-        "gradient_checkpointing": ("checkpointing", row.quant != "none", None),
-        "double_quant": ("double_quant", on_four_bits, None if on_four_bits else False),
+def _stand_ins(row: TrainingRow, method: Method) -> dict[str, Any]:  # Any: values of a plan's fields
+    """What stands in for a blank cell, by column: full training has no dropout, and a plain loop or fp32 no autocast."""
+    values: dict[str, Any] = {
+        "logits_kept": row.trainer != "hf", "optimizer": "adamw", "base_dtype": "bf16", "attention_impl": "sdpa",
+        "gradient_checkpointing": row.quant != "none",
     }  # fmt: skip
+    values |= {} if method == "full" else {"lora_dropout": 0.0}
+    values |= {"double_quant": True} if row.quant == "nf4" else {}
+    return values | ({"autocast": True} if row.trainer != "plain" and row.base_dtype != "fp32" else {})
 
 
-def _other(plan: TrainingPlan, field: str, other: Any) -> Any:  # Any: values of a plan's fields
-    """The value that a stand-in is exchanged for: the opposite of a boolean; of a dropout that is not 0, none."""
-    value = getattr(plan, field)
-    if field == "dropout" and value:
-        return 0.0
-    return not value if other is None else other
+def _other(column: str, value: Any) -> Any:  # Any: values of a plan's fields
+    """The value that an unstated one is exchanged for, so that the interval holds both."""
+    if isinstance(value, bool):
+        return not value
+    others = {"lora_dropout": 0.0 if value else 0.05, "optimizer": "paged-adamw-8bit", "optimizer_states": "adamw-bf16",
+              "base_dtype": "fp16", "attention_impl": "eager"}
+    return others[column]
 
 
 def _word(value: object) -> str:

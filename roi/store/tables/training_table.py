@@ -158,8 +158,13 @@ def _label(row: TextRow) -> RowLabel:
 def measured_runs(row: TrainingRow) -> list[MeasuredRun]:
     """The row as a run, and again with each other kind of memory that it states; UnusableCell where no plan expresses it."""
     model = find_model(row.model)
-    plan, assumed = _plan(row, model)
-    _check_sizes(row, model, plan)
+    try:
+        plan, assumed = _plan(row, model)
+        _check_sizes(row, model, plan)
+    except InputError as error:  # of the plan: its fields contradict each other, or the model has no such target
+        field, _, why = str(error).partition(": ")
+        columns = {"targets": "target_modules", "gpus": "n_gpus", "accumulation": "grad_accum"}
+        raise UnusableCell(columns.get(field) or next((c for c, f in FIELDS.items() if f == field), field), why) from error
     _check_figures(row, model, plan)
     run = MeasuredRun(
         id=row.id, source=row.source, method=row.method, gpu_name=row.gpu or "unstated", model=model, plan=plan,
@@ -181,16 +186,11 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
         raise UnusableCell("quant", f"{row.method} over such a base is no method here")
     blank = {column: value for column, value in _stand_ins(row, method).items() if getattr(row, column) is None}
     stated = {column: value for column in FIELDS if (value := getattr(row, column, None)) is not None}
-    try:
-        plan = TrainingPlan(
-            method=method, rank=float(row.rank or 1.0), targets=_targets(row, model), micro_batch=float(row.micro_batch),
-            seq=float(row.seq_len_max), accumulation=row.grad_accum, gpus=row.n_gpus, trainer=row.trainer,
-            sharding=row.sharding, packed=row.packed, padded=row.padded,
-            **{FIELDS[column]: value for column, value in (blank | stated).items()},
-        )  # fmt: skip
-    except InputError as error:
-        field, _, why = str(error).partition(": ")
-        raise UnusableCell({"attention": "attention_impl", "dropout": "lora_dropout"}.get(field, field), why) from error
+    plan = TrainingPlan(
+        method=method, rank=float(row.rank or 1.0), targets=_targets(row), micro_batch=float(row.micro_batch),
+        seq=float(row.seq_len_max), accumulation=row.grad_accum, gpus=row.n_gpus, trainer=row.trainer, sharding=row.sharding,
+        packed=row.packed, padded=row.padded, **{FIELDS[column]: value for column, value in (blank | stated).items()},
+    )  # fmt: skip
     assumed = [(f"{column} {_word(getattr(plan, FIELDS[column]))}",
                 replace(plan, **{FIELDS[column]: _other(column, getattr(plan, FIELDS[column]))}))
                for column in dict.fromkeys((*row.assumed, *blank))]
@@ -231,17 +231,13 @@ def _habit_plan(habit: Habit, model: ModelShape, plan: TrainingPlan) -> Training
     return replace(plan, autocast=not plan.autocast) if habit == "adapters_16bit" else plan
 
 
-def _targets(row: TrainingRow, model: ModelShape) -> str | tuple[str, ...]:
+def _targets(row: TrainingRow) -> str | tuple[str, ...]:
     if row.method == "full":
         return "all-linear"
     if not row.target_modules or row.rank is None:
         raise UnusableCell("rank" if row.target_modules else "target_modules", "blank, and an adapter needs it")
     if len(row.target_modules) == 1 and row.target_modules[0] in ("all-linear", *TARGET_SETS):
         return row.target_modules[0]
-    names = {linear.name for linear in model.linears}
-    for name in row.target_modules:
-        if name not in names:
-            raise UnusableCell("target_modules", f"{model.id} has no {name}; it has {', '.join(sorted(names))}")
     return row.target_modules
 
 

@@ -10,7 +10,7 @@ from roi.catalog.cards.gpus import load_gpus
 from roi.catalog.models.shapes import load_models
 from roi.errors import nearest
 from roi.estimate.accuracy.error_blocks import SkippedRow
-from roi.store.tables.csv_table import TextRow
+from roi.store.tables.csv_table import CsvTable, TextRow
 
 
 class UnusableCell(Exception):
@@ -67,8 +67,15 @@ R = TypeVar("R", bound=CanonicalRow)
 T = TypeVar("T")
 
 
-def read_row(kind: type[R], row: TextRow, convert: Callable[[R], T]) -> T | SkippedRow:
-    """What `convert` makes of the row's cells, or why the row is skipped: the first cell that is not canonical."""
+def read_rows(kind: type[R], table: CsvTable, convert: Callable[[R], T]) -> dict[str, T | SkippedRow]:
+    """Id -> what `convert` makes of the row, or why it is skipped; InputError where the columns are not those of the kind."""
+    known = kind.model_fields
+    table.check_columns(known, [name for name, field in known.items() if field.is_required() and name != "id"])
+    return {row.id: _read_row(kind, row, convert) for row in table.rows}
+
+
+def _read_row(kind: type[R], row: TextRow, convert: Callable[[R], T]) -> T | SkippedRow:
+    """What `convert` makes of the row's cells, or the first cell that is not canonical."""
     try:
         return convert(kind.model_validate({"id": row.id, **row.cells}))
     except ValidationError as error:

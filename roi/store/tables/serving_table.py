@@ -21,7 +21,7 @@ from roi.estimate.accuracy.serving_run import (
 )
 from roi.estimate.serving.iteration import weight_bytes
 from roi.estimate.serving.replica_memory import LARGE_SEQUENCE_LIMIT, SEQUENCE_LIMIT
-from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, ModelId, Positive, Several, UnusableCell, read_row
+from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, ModelId, Positive, Several, UnusableCell, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
 from roi.units import GIB
 
@@ -138,12 +138,10 @@ class ServingTable(NamedTuple):
 
 def serving_table(table: CsvTable) -> ServingTable:
     """The runs of a table, in its order; a row with a cell that is not canonical is skipped, with what is allowed."""
-    known = ServingRow.model_fields
-    table.check_columns(known, [name for name, field in known.items() if field.is_required() and name != "id"])
+    found = read_rows(ServingRow, table, serving_run)
     figures = (*RATES, "ttft_ms", "tpot_ms")
     if not any(name in table.columns for name in figures):
         raise InputError(f"TABLE: {table.path} has nothing to compare; one of the columns {', '.join(figures)} is needed")
-    found = {row.id: read_row(ServingRow, row, serving_run) for row in table.rows}
     return ServingTable(
         runs=tuple(each for each in found.values() if isinstance(each, ServingRun)),
         skipped=tuple(each for each in found.values() if isinstance(each, SkippedRow)),

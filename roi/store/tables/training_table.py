@@ -15,7 +15,7 @@ from roi.estimate.accuracy.training_errors import RowLabel
 from roi.estimate.training.adapters import base_weight_bytes, largest_rank, trained_parameters
 from roi.estimate.training.plan import TARGET_SETS, Attend, Dtype, Method, Optimizer, Sharding, Trainer, TrainingPlan
 from roi.facts.model import ModelShape
-from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, ModelId, Positive, Several, UnusableCell, Whole, read_row
+from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, ModelId, Positive, Several, UnusableCell, Whole, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
 from roi.units import GIB
 
@@ -136,9 +136,7 @@ class TrainingTable(NamedTuple):
 
 def training_table(table: CsvTable) -> TrainingTable:
     """The runs of a table, in its order; a row with a cell that is not canonical is skipped, with what is allowed."""
-    known = TrainingRow.model_fields
-    table.check_columns(known, [name for name, field in known.items() if field.is_required() and name != "id"])
-    found = [read_row(TrainingRow, row, measured_runs) for row in table.rows]
+    found = read_rows(TrainingRow, table, measured_runs).values()
     runs = [each for each in found if not isinstance(each, SkippedRow)]
     return TrainingTable(
         runs=tuple(first for first, *_ in runs), skipped=tuple(each for each in found if isinstance(each, SkippedRow)),

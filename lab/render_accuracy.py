@@ -21,7 +21,7 @@ import serving_accuracy
 
 from roi.answers.validate import open_training_table, validate
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
-from roi.cli.validate import INSTRUMENTS, dry_instrument
+from roi.cli.validate import INSTRUMENTS
 from roi.estimate.accuracy.training_errors import Validation
 from roi.estimate.accuracy.training_left_out import fit_calibration
 from roi.estimate.step.calibration import timed_run
@@ -73,7 +73,7 @@ def main() -> None:
 
 def run(table: Path, instrument: str) -> str:
     """The JSON of `roi validate` with this instrument."""
-    found = validate(table, dry_instrument() if instrument == "dry-run" else None)
+    found = validate(table, instrument)
     assert isinstance(found, Validation)
     return validation_json(found, instrument, training_efficiencies().speed_basis())
 

@@ -2,12 +2,8 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from roi.estimate.accuracy.measured_run import MeasuredRun, NoPrediction, Prediction, Predictor
 
 INSTRUMENTS = ("closed-form", "dry-run")
 
@@ -46,28 +42,14 @@ def validate(*, table: Path, instrument: str, strict: bool, form: str, output: P
     )
     from roi.report.training.training_validation import validation_json, validation_markdown, validation_text
 
-    found = answer(table, None if instrument == INSTRUMENTS[0] else dry_instrument(), strict=strict)
+    def announce(row: int, total: int) -> None:
+        click.echo(f"\rdry runs: row {row} of at most {total}", nl=row == total, err=True)
+
+    found = answer(table, instrument, strict=strict, announce=announce if sys.stderr.isatty() else None)
     if isinstance(found, ServingValidation):
         told = {"table": serving_validation_text, "json": serving_validation_json, "markdown": serving_validation_markdown}
         write(told[form](found), output)
         return
-    if instrument != INSTRUMENTS[0] and sys.stderr.isatty():
-        click.echo(err=True)  # ends the line that counts the dry runs
     tell = {"table": validation_text, "json": validation_json, "markdown": validation_markdown}[form]
     write(tell(found, instrument, training_efficiencies().speed_basis()), output)
 
-
-def dry_instrument() -> "Predictor":
-    """The dry run as a predictor of memory; on a terminal it says how far it is, since it takes seconds a row."""
-    from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
-    from roi.profiling.dry.dry_predictor import dry_run_predictor
-
-    predict = dry_run_predictor(training_efficiencies().overhead())
-    seen: set[str] = set()
-
-    def predict_and_say(run: "MeasuredRun") -> "Prediction | NoPrediction":
-        seen.add(run.id)
-        click.echo(f"\rdry runs: row {len(seen)}", nl=False, err=True)
-        return predict(run)
-
-    return predict_and_say if sys.stderr.isatty() else predict

@@ -189,7 +189,7 @@ def test_strict_exits_2_with_the_rows_that_cannot_be_used(tmp_path):
 def test_a_dry_run_is_for_training_tables(tmp_path):
     done = call(write_table(tmp_path / "s.csv", SERVING, {}), "--instrument", "dry-run")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "--instrument: for memory of training" in done.stderr
+    assert "--instrument dry-run: for memory of training" in done.stderr
 
 
 def test_the_accuracy_page_has_the_kept_serving_answers():

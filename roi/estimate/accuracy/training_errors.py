@@ -104,7 +104,8 @@ def validate_runs(
             return
         found = predictor(run)
         if not isinstance(found, NoPrediction):
-            into.append(Score(by_id[run.id], quantity, measured, found.value, found.low, found.high))
+            into.append(Score(label=by_id[run.id], quantity=quantity, measured=measured, predicted=found.value, low=found.low,
+                              high=found.high))
         elif into is scores:
             missing.append((run.id, quantity, found.reason))
 

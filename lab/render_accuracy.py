@@ -25,7 +25,7 @@ from roi.cli.validate import INSTRUMENTS
 from roi.estimate.accuracy.training_errors import Validation
 from roi.estimate.accuracy.training_left_out import fit_calibration
 from roi.estimate.step.calibration import timed_run
-from roi.report.training.calibration_report import calibration_json
+from roi.report.training.calibrate import calibration_json
 from roi.report.training.training_validation import validation_json
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -26,7 +26,7 @@ def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], strict: b
     from roi.cli.output import replace_file, write
     from roi.cli.profile_words import check_folder
     from roi.evidence.training_speed import calibration_text as file_text
-    from roi.report.training.calibration_report import calibration_json, calibration_markdown, calibration_text
+    from roi.report.training.calibrate import calibration_json, calibration_text
 
     check_folder(output)
     found = answer(tables, profiles, strict=strict)
@@ -36,5 +36,4 @@ def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], strict: b
     if output is not None:
         replace_file(output, file_text(groups, clock.today(), __version__, [table.name for table in tables]))
         click.echo(f"roi: {len(groups)} scales written to {output}", err=True)
-    tell = {"table": calibration_text, "json": calibration_json, "markdown": calibration_markdown}[form]
-    write(tell(found.calibration))
+    write(calibration_json(found.calibration) if form == "json" else calibration_text(found.calibration, form))

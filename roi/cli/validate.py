@@ -35,21 +35,16 @@ def validate(*, table: Path, instrument: str, strict: bool, form: str, output: P
     from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
     from roi.cli.output import write
     from roi.estimate.accuracy.serving_errors import ServingValidation
-    from roi.report.serving.serving_validation import (
-        serving_validation_json,
-        serving_validation_markdown,
-        serving_validation_text,
-    )
-    from roi.report.training.training_validation import validation_json, validation_markdown, validation_text
+    from roi.report.serving.serving_validation import serving_validation_json, serving_validation_text
+    from roi.report.training.training_validation import validation_json, validation_text
 
     def announce(row: int, total: int) -> None:
         click.echo(f"\rdry runs: row {row} of at most {total}", nl=row == total, err=True)
 
     found = answer(table, instrument, strict=strict, announce=announce if sys.stderr.isatty() else None)
     if isinstance(found, ServingValidation):
-        told = {"table": serving_validation_text, "json": serving_validation_json, "markdown": serving_validation_markdown}
-        write(told[form](found), output)
+        write(serving_validation_json(found) if form == "json" else serving_validation_text(found, form), output)
         return
-    tell = {"table": validation_text, "json": validation_json, "markdown": validation_markdown}[form]
-    write(tell(found, instrument, training_efficiencies().speed_basis()), output)
+    told = (found, instrument, training_efficiencies().speed_basis())
+    write(validation_json(*told) if form == "json" else validation_text(*told, form), output)
 

@@ -1,17 +1,25 @@
-"""How `roi validate` is told for a table of serving runs: tables for people (80 columns), Markdown, or JSON."""
+"""How `roi validate` is told for a table of serving runs: on a terminal, as Markdown, or as JSON."""
 
 import json
 import re
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from roi.estimate.accuracy.error_blocks import ErrorBlock
 from roi.estimate.accuracy.serving_errors import Blocks, ServingScore, ServingValidation
 from roi.estimate.accuracy.serving_interval import QUANTITIES, ServingQuantity
-from roi.report.comparison.comparison_markdown import render_markdown
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.render_text import render_text
-from roi.report.training.training_validation import HEADS, SCHEMA, WORST, percent, reasons_told, statistics_cells
+from roi.report.layout.render import render
+from roi.report.training.training_validation import (
+    HEADS,
+    LEGEND,
+    NONE,
+    WORST,
+    defaults_told,
+    json_head,
+    percent,
+    reasons_told,
+    statistics_cells,
+)
 
 INSTRUMENT = "serving"
 UNITS = {"throughput": "tokens/s as stated (output, else all; else requests/s)", "tpot": "ms", "ttft": "ms"}
@@ -32,8 +40,6 @@ PUBLISHED = (
 )
 """What the predictions of `roi validate` were fitted on."""
 
-NONE = ErrorBlock(0, 0)
-
 FORM = re.compile(r"(GB)?(-SXM|-PCIe)?$")
 """What a card's name ends with besides its memory."""
 
@@ -41,11 +47,7 @@ FORM = re.compile(r"(GB)?(-SXM|-PCIe)?$")
 def serving_validation_json(found: ServingValidation) -> str:
     """The answer as JSON, with the keys of a table of training runs where they mean the same; null for what has no figure."""
     body = {
-        "schema": SCHEMA,
-        "instrument": INSTRUMENT,
-        "units": {**UNITS, "errors": "percent, 100 (predicted / measured - 1)",
-                  "coverage90": "percent of measurements from low to high"},
-        "rows": found.rows,
+        **json_head(INSTRUMENT, UNITS, found.rows),
         "memory": asdict(NONE),
         **_blocks(found.blocks),
         "derived": {"throughput": {**asdict(found.derived), "how": "Little's law on stated TTFT and TPOT"}},
@@ -62,14 +64,12 @@ def serving_validation_json(found: ServingValidation) -> str:
     return json.dumps(body, indent=1, allow_nan=False)
 
 
-def serving_validation_text(found: ServingValidation, evidence: str = PUBLISHED) -> str:
-    """The report for a terminal, no line longer than 80 columns; `evidence` says what the predictions were fitted on."""
-    return render_text(_tell(found, evidence), width=80, colour=False)
+def serving_validation_text(found: ServingValidation, form: str = "table", evidence: str = PUBLISHED) -> str:
+    """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown".
 
-
-def serving_validation_markdown(found: ServingValidation) -> str:
-    """The same as Markdown."""
-    return render_markdown(_tell(found, PUBLISHED))
+    `evidence` says what the predictions were fitted on.
+    """
+    return render(_tell(found, evidence), form)
 
 
 def _blocks(blocks: Blocks) -> dict[str, dict[str, object]]:
@@ -88,9 +88,7 @@ def _prediction(score: ServingScore) -> dict[str, object]:
 def _tell(found: ServingValidation, evidence: str) -> Iterable[Block]:
     used = found.rows - len(found.skipped) - len(found.unpredicted)
     yield Title(f"serving model against {found.rows:,} measured rows: {used:,} used, {found.rows - used:,} skipped")
-    yield Paragraph(
-        "Errors are 100 (predicted / measured - 1), percent; p90 is of their size. n of: rows predicted, of those that"
-        " state the figure. in 90%: measurements inside the 5-95% interval, percent.")
+    yield Paragraph(LEGEND)
     yield Paragraph(evidence)
     for quantity in QUANTITIES:
         yield from _quantity(found, quantity)
@@ -101,10 +99,8 @@ def _tell(found: ServingValidation, evidence: str) -> Iterable[Block]:
                                  if block.n))
     yield from reasons_told("Skipped rows", [(row.id, row.reason) for row in found.skipped])
     yield from reasons_told("Rows without a prediction", list(found.unpredicted))
-    if found.assumptions:
-        yield Heading("Defaults used")
-        yield Paragraph("What a row does not say was taken so; each widens the interval.")
-        yield Table(("taken", "rows"), tuple(Row((name, str(rows))) for name, rows in found.assumptions))
+    yield from defaults_told(found.assumptions, "Defaults used",
+                             "What a row does not say was taken so; each widens the interval.")
     yield Heading("What the predictions rest on")
     yield Table(("fit, and what the interval left out of it", "rows"),
                 tuple(Row((name, str(rows))) for name, rows in sorted(found.bases.items(), key=lambda x: -x[1])))
@@ -120,7 +116,7 @@ def _quantity(found: ServingValidation, quantity: ServingQuantity) -> Iterable[B
         rows.append(Row(statistics_cells("derived from TTFT and TPOT", found.derived)))
     for group, blocks in found.by.items():
         shown = [(name, block[quantity]) for name, block in blocks.items() if block[quantity].eligible]
-        rows += [Row((f"by {NAMES[group]}", *[""] * (len(HEADS) - 1)), strong=True)] if shown else []
+        rows += [Row((f"by {NAMES[group]}",), strong=True)] if shown else []
         rows += [Row(statistics_cells(f"  {_short(name)}", block))
                  for name, block in sorted(shown, key=lambda x: -x[1].eligible)]
     yield Table(HEADS, tuple(rows))
@@ -131,7 +127,7 @@ def _quantity(found: ServingValidation, quantity: ServingQuantity) -> Iterable[B
 
 
 def _short(name: str) -> str:
-    """Card and engine, the form of the card left away: A100-40 vllm-2024."""
+    """The card and the engine, without the card's form: A100-40 vllm-2024."""
     card, _, engine = name.partition(" ")
     return f"{FORM.sub('', card)} {engine}" if engine else name
 

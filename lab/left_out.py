@@ -214,7 +214,9 @@ def main() -> None:
     if not isinstance(table, ServingTable):
         raise SystemExit(f"left_out: {asked.table} is a table of training runs, whose fits `roi calibrate` leaves out in turn")
     found = validate_without_model(table)
-    print(json.dumps(found.json(), indent=1) if asked.format == "json" else serving_validation_text(found.counted, evidence=EVIDENCE))
+    told = json.dumps(found.json(), indent=1) if asked.format == "json" else serving_validation_text(
+        found.counted, evidence=EVIDENCE)
+    print(told)
 
 
 if __name__ == "__main__":

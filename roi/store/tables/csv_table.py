@@ -43,11 +43,12 @@ class CsvTable(NamedTuple):
     def check_columns(self, known: Iterable[str], needed: Iterable[str]) -> None:
         """Raise where the table has a column that is not known, or lacks one that is needed, naming the nearest one."""
         names = list(known)
-        for column in self.columns:
-            if column not in names:
-                near = nearest(column, names, 1)
-                hint = f"; nearest: {near[0]}" if near else f"; known: {', '.join(names)}"
-                raise InputError(f"TABLE: {self.path} has the unknown column {column[:80]!r}{hint}")
+        unknown = [column for column in self.columns if column not in names]
+        if unknown:
+            near, more = nearest(unknown[0], names, 1), f" (and {len(unknown) - 1} more)" if unknown[1:] else ""
+            raise InputError(f"TABLE: {self.path} has the unknown column {unknown[0][:80]!r}{more}"
+                             f"{f'; nearest: {near[0]}' if near else ''}; `roi schema --of training-table` and `--of"
+                             " serving-table` list them all")
         missing = [name for name in needed if name not in self.columns]
         if missing:
             others = f" (and {', '.join(missing[1:])})" if missing[1:] else ""

@@ -1,18 +1,17 @@
 """Fit the efficiencies of an engine step on measured serving runs and write what the catalog holds.
 
-    python lab/fit_serving_efficiencies.py /path/to/serving_runs.csv [--write]
+    python lab/fit_serving_efficiencies.py lab/tables/serving-1.csv [--write]
 
 A step's time is linear in 1/efficiency and in the overheads, so each group of runs is one non-negative least-squares fit of
 relative residuals, reweighted towards least absolute ones (some labels are wrong), with every efficiency held below what
-hardware has been seen to reach (roi/estimate/accuracy/efficiency_fit.py). Fitted: the two large sources, anl and sil, without
-rows marked IMPLAUSIBLE, without batches that were inferred from several workers', and without static ones that ran in
+hardware has been seen to reach (lab/efficiency_fit.py). Fitted: the two large sources, anl and sil, without
+rows marked implausible, without batches that were inferred from several workers', and without static ones that ran in
 waves. The other sources check the answer and were never fitted.
 """
 
 import argparse
 import csv
 import json
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,10 +19,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-
-from roi.catalog.efficiencies.training_efficiencies import serving_efficiencies
-from roi.estimate.accuracy.efficiency_fit import equations_of, fit_efficiencies, speeds
-from roi.estimate.accuracy.serving_left_out import (
+from efficiency_fit import equations_of, fit_efficiencies, speeds
+from left_out import (
     FULL_ROWS,
     Key,
     LeftOut,
@@ -33,7 +30,10 @@ from roi.estimate.accuracy.serving_left_out import (
     same_engine,
     same_model,
 )
+
+from roi.catalog.efficiencies import serving_efficiencies
 from roi.estimate.accuracy.serving_run import ServingRun
+from roi.store.tables.csv_table import read_csv
 from roi.store.tables.serving_table import serving_table
 
 FITTED = ("anl", "sil")
@@ -81,13 +81,13 @@ GROUPS = (
 )  # fmt: skip
 
 
-def inferred(row: dict[str, str]) -> bool:
-    """True where a closed loop's batch of one worker was inferred from the load on several, or the whole load is not stated.
+def inferred() -> frozenset[str]:
+    """Ids of closed loops whose batch of one worker was inferred from the load on several, or whose whole load is not stated.
 
     A router spreads a load unevenly: the same worker's batch of 1 comes with a TPOT of 8 ms alone and of 42 ms as one of two.
     """
-    whole = re.search(r"silicon_concurrency=(\d+)", row["notes"])
-    return row["id"].startswith("sil") and (whole is None or float(whole.group(1)) != float(row["concurrency"]))
+    with (Path(__file__).parent / "tables" / "inferred_batches.csv").open(encoding="utf-8", newline="") as file:
+        return frozenset(row["id"] for row in csv.DictReader(file))
 
 
 def told(name: str, found: LeftOut) -> float:
@@ -125,9 +125,8 @@ def main() -> None:
     parser.add_argument("table", type=Path)
     parser.add_argument("--write", action="store_true", help="write roi/catalog/efficiencies/serving_efficiencies.json")
     asked = parser.parse_args()
-    with asked.table.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if not inferred(row)]
-    runs = [run for run in serving_table(rows).runs if run.source in FITTED and not run.implausible]
+    runs = [run for run in serving_table(read_csv(asked.table)).runs
+            if run.source in FITTED and not run.implausible and run.id not in inferred()]
     alone = (*RECENT[:2], *EARLY)
     cards = joined([leave_out(of(runs, (f,)), of(runs, (f,)), same_card) for f in alone])
     keys: dict[str, tuple[Key, ...]] = {"engine": (same_engine,), "engine and card": (same_engine, same_card)}

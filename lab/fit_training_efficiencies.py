@@ -2,8 +2,8 @@
 
     python lab/fit_training_efficiencies.py TABLE.csv
 
-TABLE has the columns of `roi validate --help`. `overall`: the median over sources of each source's median of roofline over
-measured time; its 5th and 95th percentile are those of measured over predicted speed with the row's own source left out.
+TABLE is a canonical table (lab/tables/training-1.csv). `overall`: the median over sources of each source's median of roofline
+over measured time; its 5th and 95th percentile are those of measured over predicted speed with the row's own source left out.
 The grid shows the scatter within sources (median distance from the source's scale) under other launch and idle times; it
 is flat, so both were taken inside their published or assumed range and not fitted.
 """
@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
+from roi.answers.validate import open_training_table
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.estimate.accuracy.measured_run import MeasuredRun
 from roi.estimate.accuracy.timed_runs import timed_run
 from roi.estimate.accuracy.training_left_out import leave_gpu_out, leave_source_out
 from roi.estimate.step.calibration import TimedRun, grouped, log_ratios
 from roi.estimate.step.step_time import StepEfficiency
-from roi.store.tables.training_table import read_measured_rows
 
 LAUNCHES_S = (8e-6, 1e-5, 1.2e-5, 1.5e-5)
 IDLES_S = (0.0, 0.01, 0.02, 0.03, 0.04)
@@ -30,7 +30,7 @@ FEWEST = 6
 
 def main() -> None:
     """Print the fit."""
-    runs = read_measured_rows(Path(sys.argv[1])).runs
+    runs = open_training_table(Path(sys.argv[1])).runs
     known = training_efficiencies().step()
     timed = _timed(runs, known)
     by_source: dict[str, list[float]] = {}

@@ -2,9 +2,9 @@
 
 python lab/render_accuracy.py [TABLE.csv] [--instrument closed-form] [--instrument dry-run] [--serving TABLE.csv]
 
-With a table of measured training runs the instruments named are run over it and their answers kept in docs/accuracy/; the
-same for a table of serving runs; without either the page is written from the answers kept there. The tables themselves are
-not part of the repository.
+With a canonical table of training runs (lab/tables/training-1.csv) the instruments named are run over it and their answers
+kept in docs/accuracy/; the same for a table of serving runs (lab/tables/serving-1.csv); without either the page is written
+from the answers kept there. A dry run of the whole table takes a quarter of an hour.
 """
 
 import argparse
@@ -19,15 +19,14 @@ from typing import Any
 import numpy as np
 import serving_accuracy
 
+from roi.answers.validate import open_training_table, validate
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
-from roi.cli.validate import INSTRUMENTS, memory_instrument
-from roi.estimate.accuracy.closed_form import throughput_predictor
+from roi.cli.validate import INSTRUMENTS
 from roi.estimate.accuracy.timed_runs import timed_run
-from roi.estimate.accuracy.training_errors import validate_runs
-from roi.estimate.accuracy.training_left_out import calibrate
+from roi.estimate.accuracy.training_errors import Validation
+from roi.estimate.accuracy.training_left_out import fit_calibration
 from roi.report.training.calibrate import calibration_json
 from roi.report.training.training_validation import validation_json
-from roi.store.tables.training_table import read_measured_rows
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, KEPT, PEERS = DOCS / "accuracy.md", DOCS / "accuracy", DOCS / "peers.csv"
@@ -44,6 +43,9 @@ SOURCES = DOCS / "sources.csv"
 
 NOT_PLAIN = ("peft-031", "peft-032")
 """Rows named lora whose trained parameters are not LoRA's (LoRA-FA, MiCA)."""
+
+ESTIMATES = Path(__file__).parent / "tables" / "canifinetune_estimates.csv"
+"""What canifinetune itself estimated for the rows that its author measured, GiB."""
 
 HEADS = "| {} | rows | MAPE % | median % | bias % | p90 % | in 90% |\n|:--|--:|--:|--:|--:|--:|--:|"
 
@@ -71,18 +73,16 @@ def main() -> None:
 
 def run(table: Path, instrument: str) -> str:
     """The JSON of `roi validate` with this instrument."""
-    rows, known = read_measured_rows(table), training_efficiencies()
-    speed = throughput_predictor(known.step(), known.overall.spread())
-    found = validate_runs(rows.runs, rows.labels, rows.skipped, memory_instrument(instrument), speed,
-                          rows.second, rows.unread)
-    return validation_json(found, instrument, known.speed_basis())
+    found = validate(table, instrument)
+    assert isinstance(found, Validation)
+    return validation_json(found, instrument, training_efficiencies().speed_basis())
 
 
 def scales(table: Path) -> str:
     """The JSON of `roi calibrate`, without its single runs."""
     known = training_efficiencies().step()
-    timed = [one for run in read_measured_rows(table).runs if (one := timed_run(run, known)) is not None]
-    told = json.loads(calibration_json(calibrate(timed, known)))
+    timed = [one for run in open_training_table(table).runs if (one := timed_run(run, known)) is not None]
+    told = json.loads(calibration_json(fit_calibration(timed, known)))
     return json.dumps({name: value for name, value in told.items() if name != "runs"}, indent=1)
 
 
@@ -99,38 +99,36 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def subsets(table: Path) -> Answer:
-    """Ids of the rows on which peers were run, by rule, and canifinetune's own figures for its rows (GiB, by id).
+    """Ids of the rows on which peers were run, by rule, and canifinetune's own estimates of its rows (GiB, by id).
 
     adapters: LoRA and bitsandbytes QLoRA rows of Hugging Face stacks on one GPU with a memory figure and a stated batch,
     without those whose own tool is among the peers. large-steps: full, LoRA and QLoRA rows with tokens/s on one A100, H100
     or L40S of stated size, at least 2,048 tokens a micro-step.
     """
-    adapters, large, own = [], [], {}
-    for row in read_rows(table):
-        source, single = re.sub(r"-\d+$", "", row["id"]), row["n_gpus"] == "1"
-        plain = row["quant"] == "none" or ("bnb" in row["quant"] and "not bnb" not in row["quant"])
-        if (source in ("peft", "qwen", "swift") and single and row["method"] in ("lora", "qlora") and plain
+    adapters, large, rows = [], [], read_rows(table)
+    for row in rows:
+        single, plain = row["n_gpus"] == "1", row["quant"] in ("none", "nf4", "int8")
+        if (row["source"] in ("peft", "qwen", "swift") and single and row["method"] in ("lora", "qlora") and plain
                 and row["peak_mem_gib"] and _number(row["micro_batch"]) and row["id"] not in NOT_PLAIN):
             adapters.append(row["id"])
         tokens = _number(row["micro_batch"]) * _number(row["seq_len_mean"])
         if (single and tokens >= 2048 and re.search("A100-|H100|L40S", row["gpu"])
                 and row["method"] in ("full", "lora", "qlora") and row["tokens_per_s"]):
             large.append(row["id"])
-        stated = re.search(r"tool itself estimated ([\d.]+) GiB", row["notes"])
-        if stated:
-            own[row["id"]] = float(stated.group(1))
-    return {"adapters": adapters, "large-steps": large, "canifinetune": own, "vintages": vintages(read_rows(table))}
+    ids = {row["id"] for row in rows}
+    own = {row["id"]: float(row["estimated_gib"]) for row in read_rows(ESTIMATES) if row["id"] in ids}
+    return {"adapters": adapters, "large-steps": large, "canifinetune": own, "vintages": vintages(rows)}
 
 
 def vintages(rows: list[dict[str, str]]) -> dict[str, str]:
     """LoRA and DoRA rows of PEFT's comparison -> the row of LoRA, rank 32 on q and v, of the same commit."""
     peft = [row for row in rows if row["id"].startswith("peft-") and row["method"] in ("lora", "dora")]
-    base = {_commit(row): row["id"] for row in peft if row["source"].endswith("/lora--llama-3.2-3B-rank32.json")}
+    base = {_commit(row): row["id"] for row in peft if row["reference"].endswith("/lora--llama-3.2-3B-rank32.json")}
     return {row["id"]: base[_commit(row)] for row in peft if _commit(row) in base and row["id"] not in base.values()}
 
 
 def _commit(row: dict[str, str]) -> str:
-    return row["source"].split()[0]
+    return row["reference"].split()[0]
 
 
 def _number(text: str) -> float:

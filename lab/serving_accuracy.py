@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from left_out import Key, leave_out, same_card, same_engine, same_model, validate_without_model
 
+from roi.estimate.accuracy.error_blocks import summarise_errors
 from roi.estimate.accuracy.serving_errors import ServingValidation, validate_serving
-from roi.estimate.accuracy.serving_left_out import Key, leave_out, same_card, same_engine, same_model
 from roi.estimate.accuracy.serving_run import ServingRun
-from roi.estimate.accuracy.training_errors import summarise_errors
-from roi.evidence.serving_speed import engine_row, serving_evidence, without_its_model
+from roi.evidence.serving_speed import engine_row, serving_evidence
 from roi.report.serving.serving_validation import serving_validation_json
-from roi.store.tables.serving_table import ServingTable, read_serving_rows
+from roi.store.tables.csv_table import read_csv
+from roi.store.tables.serving_table import ServingTable, serving_table
 
 Answer = dict[str, Any]  # Any: the JSON of `roi validate`
 
@@ -32,13 +33,12 @@ FITTED = ("anl", "sil")
 
 def keep(table: Path, folder: Path) -> None:
     """Run `roi validate` on the table, as it is and with models left out, and keep both answers without their single rows."""
-    rows = read_serving_rows(table)
-    for name, left_out, evidence in ((SERVING, "", serving_evidence), (LEFT_OUT, "model", without_its_model(rows.runs))):
-        found = validate_serving(rows.runs, rows.labels, rows.skipped, evidence, left_out)
-        body: Answer = json.loads(serving_validation_json(found))
-        body["subsets"] = subsets(rows, found)
-        if not left_out:
-            body["unseen"] = unseen(rows.runs)
+    rows = serving_table(read_csv(table))
+    plain, left = validate_serving(rows.runs, rows.labels, rows.skipped, serving_evidence), validate_without_model(rows)
+    bodies: dict[str, Answer] = {SERVING: {**json.loads(serving_validation_json(plain)), "subsets": subsets(rows, plain),
+                                           "unseen": unseen(rows.runs)},
+                                 LEFT_OUT: {**left.json(), "subsets": subsets(rows, left.every)}}
+    for name, body in bodies.items():
         kept = {key: value for key, value in body.items() if key not in ("made_of", "predictions", "skipped", "not_predicted")}
         kept["skipped"] = sorted({entry["reason"] for entry in body["skipped"]})
         (folder / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
@@ -109,9 +109,10 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
         out += [_line(f"- {group}", blocks[name]) for group, blocks in _largest(plain["by"]["group"], name)]
         out.append("")
     out += ["### A model left out", "", (
-        "`--left-out model`: every row predicted by a fit of the table's other models, within its engine; the same architecture"
-        " under another name is left out with it. Judged are groups of a GPU and an engine with at least three models; the"
-        " others are listed in docs/accuracy/serving-left-out.json."), "", HEADS.format("quantity, source or group")]
+        "`python lab/left_out.py`: every row predicted by a fit of the table's other models, within its engine; the same"
+        " architecture under another name is left out with it. Judged are groups of a GPU and an engine with at least three"
+        " models; the others are listed in docs/accuracy/serving-left-out.json."), "",
+        HEADS.format("quantity, source or group")]
     for name in QUANTITIES:
         blocks = left["by"]["source"]
         out += [_line(f"**{TITLES[name]}, {source}**", block[name]) for source, block in blocks.items() if block[name]["n"]]

@@ -1,15 +1,24 @@
-"""`roi schema`: the JSON Schema of the scenario file."""
+"""`roi schema`: the JSON Schema of what roi reads."""
 
 import click
 
+KINDS = ("scenario", "training-table", "serving-table")
 
-@click.command(short_help="JSON Schema of the scenario file, for editors.")
+
+@click.command(short_help="JSON Schema of the scenario file, or of a row of a table of measured runs.")
+@click.option("--of", "kind", type=click.Choice(KINDS), default=KINDS[0], show_default=True,
+              help="The scenario file, or a row of the tables that `roi validate` reads.")
 @click.option("--format", "form", type=click.Choice(["json"]), default="json", show_default=True, help="How to print.")
-def schema(*, form: str) -> None:  # noqa: ARG001 -- every command takes --format; a schema has one
-    """Print the JSON Schema of the scenario file; editors that know it complete and check the YAML."""
+def schema(*, kind: str, form: str) -> None:  # noqa: ARG001 -- every command takes --format; a schema has one
+    """Print a JSON Schema: of the scenario file, which editors complete and check the YAML by, or of a table's row."""
     import json
+
+    from pydantic import BaseModel
 
     from roi.cli.output import write
     from roi.scenario.schema import Scenario
+    from roi.store.tables.serving_table import ServingRow
+    from roi.store.tables.training_table import TrainingRow
 
-    write(json.dumps(Scenario.model_json_schema(by_alias=True), indent=1))
+    models: dict[str, type[BaseModel]] = {"scenario": Scenario, "training-table": TrainingRow, "serving-table": ServingRow}
+    write(json.dumps(models[kind].model_json_schema(by_alias=True), indent=1))

@@ -1,6 +1,6 @@
 """What a run's prediction rests on: the engine's fit, brought to the card, with the spread of what the fit has not seen."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -9,7 +9,6 @@ import numpy as np
 from roi.catalog.cards.matrix_rates import matrix_shares
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, adapter_throughput, load_serving_efficiencies
 from roi.estimate.accuracy.serving_interval import ServingEvidence
-from roi.estimate.accuracy.serving_left_out import leave_models_out, same_model
 from roi.estimate.accuracy.serving_run import ServingRun
 from roi.estimate.serving.iteration import Efficiencies
 from roi.facts.gpu import Gpu
@@ -72,23 +71,3 @@ def evidence_from(run: ServingRun, row: EngineEfficiencies, efficiencies: Effici
     new = " and ".join(word for word, missing in (("engine", not own), ("card", not fitted)) if missing) or "model"
     return ServingEvidence(efficiencies if fitted else reached(efficiencies, gpu), low, high, row.ttft_low, row.ttft_high,
                            ends, f"{row.engine}, {new} left out")
-
-
-def without_its_model(runs: Sequence[ServingRun]) -> Callable[[ServingRun], ServingEvidence | None]:
-    """Evidence from a fit of `runs` themselves: of the run's engine family, its own model left out.
-
-    None where too few runs are left. The spread is the catalog's for the engine. A run's model is its architecture and size:
-    Llama-3-8B is left out with Llama-3.1-8B.
-    """
-    def pool_of(run: ServingRun) -> str:
-        row, own = engine_row(run.engine, recent=run.recent)
-        return run.engine if own else row.engine
-
-    fits = leave_models_out([run for run in runs if not run.implausible], pool_of)
-
-    def evidence(run: ServingRun) -> ServingEvidence | None:
-        found = fits.get((pool_of(run), same_model(run)))
-        row, own = engine_row(run.engine, recent=run.recent)
-        return None if found is None else evidence_from(run, row, found, own=own)
-
-    return evidence

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tables_support import SERVING, write_table
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
@@ -18,7 +19,13 @@ from roi.cli import main
 from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import MeasuredRun
 from roi.estimate.accuracy.timed_runs import fit_group, timed_run
-from roi.estimate.accuracy.training_left_out import after_profile, calibrate, leave_gpu_out, leave_one_out, leave_source_out
+from roi.estimate.accuracy.training_left_out import (
+    after_profile,
+    fit_calibration,
+    leave_gpu_out,
+    leave_one_out,
+    leave_source_out,
+)
 from roi.estimate.step.calibration import (
     ONE_GPU,
     PRIOR_GROUPS,
@@ -185,7 +192,7 @@ def test_a_source_and_a_gpu_are_predicted_from_the_others():
 
 
 def test_a_pair_holds_all_layouts_and_groups_hold_one():
-    found = calibrate([run(1.0), run(0.5, layout="fsdp")], EFFICIENCY)
+    found = fit_calibration([run(1.0), run(0.5, layout="fsdp")], EFFICIENCY)
     assert [g.layout for g in found.groups] == [ONE_GPU, "fsdp"]
     assert [(p.layout, p.n) for p in found.pairs] == [("all", 2)]
 
@@ -249,13 +256,13 @@ def test_a_calibration_among_the_profiles_is_no_damaged_profile(tmp_path):
 
 
 HEAD = (
-    "id,model,gpu,method,rank,target_modules,quant,micro_batch,seq_len_max,gradient_checkpointing,peak_mem_gib,peak_mem_kind,"
+    "id,source,model,gpu,method,rank,target_modules,quant,micro_batch,seq_len_max,gradient_checkpointing,"
     "tokens_per_s,seq_len_mean,base_dtype"
 )
 
 
 def table(folder, rows=6):
-    lines = [f"t-{i:03},Qwen/Qwen2.5-0.5B,L40S,lora,16,q_proj+v_proj,none,{i},512,false,,,{4000 + 100 * i},512,bf16"
+    lines = [f"t-{i:03},t,qwen2.5-0.5b,L40S,lora,16,q_proj+v_proj,none,{i},512,false,{4000 + 100 * i},512,bf16"
              for i in range(1, rows + 1)]
     path = folder / "t.csv"
     path.write_text("\n".join([HEAD, *lines]) + "\n", encoding="utf-8")
@@ -313,3 +320,19 @@ def test_without_any_run_it_says_what_to_give(alone):
     result = call()
     assert result.exit_code == 2
     assert "give a TABLE.csv" in result.output
+
+
+def test_a_table_with_a_row_that_cannot_be_used_is_an_error_where_strict(alone):
+    path = table(alone)
+    path.write_text(path.read_text().replace("t-003,t,qwen2.5-0.5b", "t-003,t,qwen"))
+    assert call(path).exit_code == 0
+    told = call(path, "--strict")
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert "1 of 6 rows cannot be used; line 4, row 't-003', model: 'qwen'; no model of the catalog" in told.stderr
+
+
+def test_a_table_of_serving_runs_is_none(alone):
+    path = write_table(alone / "s.csv", SERVING, {})
+    told = call(path)
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert "is a table of serving runs, and training runs are needed" in told.stderr

@@ -12,6 +12,7 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.cli import main
 from roi.estimate.accuracy.closed_form import FORMULA_ERROR, memory_predictor, throughput_predictor
+from roi.estimate.accuracy.error_blocks import ErrorBlock, SkippedRow, summarise_errors
 from roi.estimate.accuracy.measured_run import (
     CHUNKED_LOSS,
     EMPTIED_CACHE,
@@ -23,7 +24,7 @@ from roi.estimate.accuracy.measured_run import (
     Prediction,
     widen,
 )
-from roi.estimate.accuracy.training_errors import ErrorBlock, RowLabel, Score, summarise_errors, validate_runs
+from roi.estimate.accuracy.training_errors import RowLabel, Score, validate_runs
 from roi.estimate.step.step_time import StepEfficiency
 from roi.estimate.training.fitting import Overhead
 from roi.estimate.training.memory import training_memory
@@ -100,7 +101,8 @@ def test_memory_of_an_unstated_kind_counts_by_source_and_kind_alone():
 
 def test_skipped_rows_stay_eligible():
     labels = [label("x-1"), label("x-2", method="peft:vera", throughput=True)]
-    found = validate_runs([make_run("x-1")], labels, [("x-2", "method: 'peft:vera'; none")], constant(5.0 * GIB), nothing)
+    left = [SkippedRow(3, "x-2", "method", "peft:vera", "none")]
+    found = validate_runs([make_run("x-1")], labels, left, constant(5.0 * GIB), nothing)
     assert (found.rows, found.memory.n, found.memory.eligible) == (2, 1, 2)
     assert found.throughput == ErrorBlock(0, 1)
     assert found.by["method"]["peft:vera"][0] == ErrorBlock(0, 1)
@@ -225,20 +227,21 @@ def test_throughput_needs_a_card_and_a_mean_length():
 
 
 TABLE = """\
-id,source,model,gpu,n_gpus,method,rank,target_modules,base_dtype,quant,micro_batch,grad_accum,seq_len_max,seq_len_mean,packing,\
-gradient_checkpointing,attention_impl,optimizer,framework,peak_mem_gib,peak_mem_kind,tokens_per_s,trainable_params,notes
-rtx-001,x,Qwen2.5-0.5B,RTX 4080,1,lora,16,q_proj+v_proj,bf16,none,1,1,1024,1024,full length,\
-true,sdpa,paged_adamw_8bit,canifinetune,3.0,max_memory_allocated,3700,,tool itself estimated 4.2 GiB
-rtx-002,x,Qwen2.5-1.5B,RTX 4080,1,qlora,16,q_proj+v_proj,bf16,nf4,1,1,1024,1024,full length,\
-true,sdpa,paged_adamw_8bit,canifinetune,4.0,max_memory_reserved,1900,,
-peft-001,x,Llama-3.2-3B,L40S,1,peft:ia3,,q_proj+v_proj,bf16,none,4,1,<=768,209.9,no,\
-false,sdpa,AdamW,custom loop,20.0,max_memory_reserved,6000,,
-peft-002,x,Llama-3.2-3B,L40S,1,lora,32,q_proj+v_proj,bf16,none,4,1,<=768,209.9,no,\
-false,sdpa,AdamW,custom loop,20.8,max_memory_reserved; empty_cache every 10 steps,6000,9175040,
-qwen-001,x,Qwen-7B,A100,1,lora,8,c_attn,bf16,none,1,8,512,512,no,\
-true,flash,AdamW,HF Trainer,18.0,printed GB,2000,,
-swift-001,x,Qwen-72B,A100-80GB,1,lora,8,c_attn,bf16,none,1,8,512,512,no,\
-true,flash,AdamW,HF Trainer,,OOM,,,
+id,source,reference,model,gpu,n_gpus,method,quant,double_quant,rank,target_modules,base_dtype,micro_batch,grad_accum,\
+seq_len_max,seq_len_mean,padded,gradient_checkpointing,attention_impl,optimizer,lora_dropout,trainer,logits_kept,autocast,\
+peak_mem_gib,peak_mem_kind,tokens_per_s,fits,trainable_params,assumed,habits
+rtx4080-001,rtx4080,,qwen2.5-0.5b,RTX-4080,1,lora,none,,16,q_proj+v_proj,bf16,1,1,1024,1024,false,true,sdpa,paged-adamw-8bit,\
+0.05,plain,true,false,3.0,allocated,3700,,,lora_dropout+logits_kept,
+rtx4080-002,rtx4080,,qwen2.5-1.5b,RTX-4080,1,qlora,nf4,false,16,q_proj+v_proj,bf16,1,1,1024,1024,false,true,sdpa,\
+paged-adamw-8bit,0.05,plain,true,false,4.0,reserved,1900,,,lora_dropout+logits_kept,
+peft-001,peft,peft@a x.json,llama-3.2-3b,L40S,1,peft:ia3,none,,,q_proj+v_proj,bf16,4,1,768,209.9,true,false,sdpa,adamw,0,\
+plain,true,false,20.0,reserved,6000,,,,
+peft-002,peft,peft@a y.json,llama-3.2-3b,L40S,1,lora,none,,32,q_proj+v_proj,bf16,4,1,768,209.9,true,false,sdpa,adamw,0,\
+plain,true,false,20.8,reserved,6000,,9175040,lora_dropout+logits_kept+optimizer_states,emptied_cache
+qwen-001,qwen,,qwen-7b,,1,lora,none,,8,q_proj+k_proj+v_proj,bf16,1,8,512,512,true,true,flash,adamw,0,hf,false,true,\
+18.0,unstated,2000,,,,variable_lengths
+swift-001,swift,,qwen-72b,A100-80GB-SXM,1,lora,none,,8,q_proj+k_proj+v_proj,bf16,1,8,512,512,true,true,flash,adamw,0,hf,\
+false,true,,unstated,,false,,,variable_lengths
 """
 """Six rows: two complete, one that is skipped, one of PEFT's, one without a card or a kind, one out of memory."""
 
@@ -267,7 +270,7 @@ def test_json_has_the_stated_keys_and_nothing_is_lost(table):
     assert (got["rows"], got["instrument"], got["units"]["memory"]) == (6, "closed-form", "GiB")
     assert set(got["memory"]) == set(got["throughput"]) == block
     assert set(got["by"]) == {"source", "method", "gpu", "kind"}
-    assert set(got["by"]["source"]["rtx"]) == {"memory", "throughput"}
+    assert set(got["by"]["source"]["rtx4080"]) == {"memory", "throughput"}
     assert set(got["by"]["kind"]["reserved"]["memory"]) == block
     assert {entry["id"] for entry in got["skipped"]} == {"peft-001"}
     assert [set(entry) for entry in got["predictions"]] == [
@@ -316,7 +319,7 @@ def test_a_table_of_which_nothing_is_left_exits_2_and_says_why(table):
     table.write_text(f"{lines[0]}\n{lines[3]}\n")
     told = call(table)
     assert (told.exit_code, told.stdout) == (2, "")
-    assert "no row of 1 could be used; row 'peft-001', method: 'peft:ia3'" in told.stderr
+    assert "no row of 1 could be used; line 2, row 'peft-001', method: 'peft:ia3'" in told.stderr
     assert told.stderr.count("\n") == 1
 
 
@@ -336,12 +339,12 @@ def test_every_row_is_a_prediction_a_fit_or_skipped(table):
 
 
 def test_second_figures_are_listed_one_by_one(table):
-    """rtx-001 states 3.0 GiB allocated; 3.3 reserved beside it."""
+    """rtx4080-001 states 3.0 GiB allocated; 3.3 reserved beside it."""
     lines = TABLE.splitlines()
     table.write_text(f"{lines[0]},peak_mem_reserved_gib\n{lines[1]},3.3\n")
     got = answer(table)
     (second,) = got["second_predictions"]
-    assert (second["id"], second["kind"], second["measured"]) == ("rtx-001", "reserved", pytest.approx(3.3))
+    assert (second["id"], second["kind"], second["measured"]) == ("rtx4080-001", "reserved", pytest.approx(3.3))
     assert got["second"]["reserved"]["bias"] == pytest.approx(100 * (second["predicted"] / 3.3 - 1))
 
 
@@ -352,17 +355,33 @@ def test_it_says_which_speed_it_used_and_that_published_rows_are_in_the_fit(tabl
     assert answer(table)["speed_model"] in told
 
 
-def test_a_speed_that_is_no_number_is_listed_with_its_row(table):
+def test_a_cell_that_is_not_canonical_skips_its_row_which_is_counted_with_line_column_value_and_what_is_allowed(table):
     table.write_text(table.read_text().replace(",3700,", ",fast,"))
-    assert "tokens_per_s: not a number (row rtx-001: 'fast')" in " ".join(call(table).stdout.split())
-    assert {"id": "rtx-001", "quantity": "throughput", "reason": "tokens_per_s: 'fast'; not a number"} in (
-        answer(table)["not_predicted"])
+    assert "tokens_per_s: not a number (row rtx4080-001: 'fast')" in " ".join(call(table).stdout.split())
+    assert {"id": "rtx4080-001", "line": 2, "reason": "tokens_per_s: 'fast'; not a number"} in answer(table)["skipped"]
+
+
+def test_strict_exits_2_with_the_rows_that_cannot_be_used(table):
+    told = call(table, "--strict")
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert "1 of 6 rows cannot be used; line 4, row 'peft-001', method: 'peft:ia3'; none of full, lora" in told.stderr
+    table.write_text(table.read_text().replace("peft:ia3,none,,,", "lora,none,,8,"))
+    assert call(table, "--strict").exit_code == 0
+
+
+def test_many_rows_that_cannot_be_used_are_counted(table):
+    table.write_text(table.read_text().replace(",sdpa,", ",torch,"))
+    told = call(table, "--strict").stderr
+    assert told.count("; line ") == 3
+    assert "; and 1 more" in told
+    assert told.count("\n") == 1
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [
-    ("id,source", "name,source", "has no column 'id'"),
-    ("rtx-002", "rtx-001", "occurs twice"),
-    (",3.0,", ",-3.0,", "peak_mem_gib: -3.0"),
+    ("id,source", "name,source", "has the unknown column 'name'"),
+    ("rtx4080-002", "rtx4080-001", "occurs twice"),
+    ("seq_len_max,", "seq_len,", "has the unknown column 'seq_len'; nearest: seq_len_max"),
+    ("q_proj+v_proj", "q,v", "cells under 31 columns"),
 ])
 def test_what_is_no_such_table_exits_2_with_the_reason(table, old, new, message):
     table.write_text(table.read_text().replace(old, new))
@@ -379,11 +398,11 @@ def test_a_missing_table_and_an_unknown_instrument_exit_2(tmp_path, table):
 
 
 def test_the_page_shows_peers_and_our_errors_on_the_same_rows(table):
-    """The table's one canifinetune row: 4.2 printed there against 3.0 measured is +40%."""
+    """canifinetune estimated 5.188 GiB where 3.0 were measured (+72.9%) and 5.0054 for 4.0 (+25.1%): 49.0% on average."""
     got = json.loads(render_accuracy.run(table, "closed-form"))
     chosen = render_accuracy.subsets(table)
-    assert chosen == {"adapters": ["peft-002", "qwen-001"], "large-steps": [], "canifinetune": {"rtx-001": 4.2},
-                      "vintages": {}}
+    assert chosen == {"adapters": ["peft-002", "qwen-001"], "large-steps": [],
+                      "canifinetune": {"rtx4080-001": 5.188, "rtx4080-002": 5.0054}, "vintages": {}}
     peers = [{"quantity": "memory", "rows": "adapters", "tool": "a tool", "n": "2", "mape": "20", "median_ape": "",
               "bias": "-5", "p90": "", "low_share": "50", "date": "2026-11-24"}]
     block = {"n": 3, "median_error": 5.0, "coverage": 90.0}
@@ -392,7 +411,7 @@ def test_the_page_shows_peers_and_our_errors_on_the_same_rows(table):
     sources = [{"id": "qwen", "where": "a README", "licence": "Apache-2.0", "unknown": "The rest."}]
     page = render_accuracy.page({"closed-form": got}, chosen, fits, peers, sources)
     assert "| a tool | 2 | 20 | - | -5 | - | 50 |" in page
-    assert "| canifinetune, as printed there | 1 | 40.0 | 40.0 | 40.0 | 40.0 | 0.0 |" in page
+    assert "| canifinetune, as printed there | 2 | 49.0 |" in page
     assert "| **roi, closed-form** | 2 |" in page
     assert "- qwen: a README (Apache-2.0). The rest." in page
     assert "- 1: method" in page
@@ -402,7 +421,7 @@ def test_variants_are_compared_with_their_vintage_s_lora():
     """Predicted 11 and 22 of 10 and 21 measured: (22/21) / (11/10) = 0.9524, so -4.76%."""
     told = ((1, "lora", "a", "lora--llama-3.2-3B-rank32"), (2, "dora", "a", "lora--llama-3.2-3B-rank32-dora"),
             (3, "dora", "b", "lora--llama-3.2-3B-rank32-dora"), (4, "full", "a", "full"))
-    rows = [{"id": f"peft-{k}", "method": method, "source": f"peft@{commit} results/{name}.json"}
+    rows = [{"id": f"peft-{k}", "method": method, "reference": f"peft@{commit} results/{name}.json"}
             for k, method, commit, name in told]
     pairs = render_accuracy.vintages(rows)
     assert pairs == {"peft-2": "peft-1"}

@@ -1,43 +1,40 @@
-"""`roi validate` on tables of serving runs: blocks and groups by hand, models left out, and what is printed."""
+"""`roi validate` on tables of serving runs: blocks and groups by hand, and what is printed."""
 
-import csv
 import json
 from dataclasses import replace
 
 import pytest
 import render_accuracy
 from click.testing import CliRunner
+from tables_support import SERVING, TRAINING, read_serving, write_table
 
+from roi.answers.validate import open_table
 from roi.cli import main
-from roi.errors import InputError
-from roi.estimate.accuracy.serving_errors import judged_groups, validate_serving
+from roi.estimate.accuracy.serving_errors import validate_serving
 from roi.estimate.accuracy.serving_interval import ServingEvidence
 from roi.estimate.accuracy.serving_loads import operating_figures
-from roi.evidence.serving_speed import serving_evidence, without_its_model
+from roi.evidence.serving_speed import serving_evidence
 from roi.report.serving.serving_validation import serving_validation_json, serving_validation_text
-from roi.store.tables.either_table import read_validation_table
-from roi.store.tables.serving_table import ServingTable, serving_table
-from roi.store.tables.training_table import RowTable
+from roi.store.tables.serving_table import ServingTable
+from roi.store.tables.training_table import TrainingTable
 
-HEADS = ("id", "date", "model", "params_b", "gpu", "n_gpus", "tp", "precision", "engine", "engine_version", "scenario", "isl",
-         "osl", "concurrency", "req_per_s", "output_tok_per_s", "total_tok_per_s", "ttft_ms", "tpot_ms", "tpot_stat", "lora",
-         "notes")  # fmt: skip
-
-STATIC = {"date": "2024-10", "model": "Llama-2-7B", "gpu": "H100-SXM", "n_gpus": "1", "tp": "1", "precision": "fp16/kv fp16",
-          "engine": "vLLM", "engine_version": "0.6.0", "scenario": "static batch", "isl": "128", "osl": "128",
-          "concurrency": "8", "output_tok_per_s": "1000"}
-CLOSED = {"date": "2025-10", "model": "Llama-3.1-8B", "gpu": "H200", "n_gpus": "1", "tp": "1", "precision": "bf16/kv bf16",
-          "engine": "vllm", "engine_version": "0.10.0", "scenario": "closed loop", "isl": "1024", "osl": "257",
-          "concurrency": "8", "ttft_ms": "100", "tpot_ms": "8"}
+STATIC = {"source": "t", "model": "llama-2-7b", "gpu": "H100-80GB-SXM", "design": "2024", "weight_dtype": "fp16",
+          "kv_dtype": "fp16", "load": "static", "isl": "128", "osl": "128", "concurrency": "8", "output_tok_per_s": "1000"}
+CLOSED = {"source": "t", "model": "llama-3.1-8b", "gpu": "H200-141GB-SXM", "osl": "257", "concurrency": "8",
+          "output_tok_per_s": "", "ttft_ms": "100", "tpot_ms": "8"}
 
 
-def rows(*changes):
-    return [{"id": f"t-{k}", **change} for k, change in enumerate(changes)]
+@pytest.fixture
+def table(tmp_path):
+    return lambda *changes: read_serving(tmp_path / "t.csv", *changes)
 
 
-def validated(*changes, **rest):
-    table = serving_table(rows(*changes))
-    return validate_serving(table.runs, table.labels, table.skipped, rest.pop("evidence", serving_evidence), **rest)
+@pytest.fixture
+def validated(table):
+    def one(*changes, evidence=serving_evidence):
+        found = table(*changes)
+        return validate_serving(found.runs, found.labels, found.skipped, evidence)
+    return one
 
 
 def twice_as_fast(run):
@@ -51,13 +48,13 @@ def twice_as_fast(run):
     return ServingEvidence(replace(known.efficiencies, **scaled), 0.9, 1.1, 0.5, 2.0, basis="twice")
 
 
-def test_a_prediction_of_twice_the_rate_is_off_by_100_percent():
+def test_a_prediction_of_twice_the_rate_is_off_by_100_percent(validated):
     found = validated(STATIC, evidence=twice_as_fast).blocks["throughput"]
     assert (found.n, found.eligible) == (1, 1)
     assert (found.mape, found.bias, found.coverage90) == (pytest.approx(100.0), pytest.approx(100.0), 0.0)
 
 
-def test_each_figure_has_its_block_and_derived_throughput_its_own():
+def test_each_figure_has_its_block_and_derived_throughput_its_own(validated):
     found = validated(STATIC, CLOSED)
     assert [found.blocks[q].n for q in ("throughput", "tpot", "ttft")] == [1, 1, 1]
     assert (found.derived.n, found.derived.eligible) == (1, 1)
@@ -65,66 +62,19 @@ def test_each_figure_has_its_block_and_derived_throughput_its_own():
     assert found.by["engine"]["vllm"]["throughput"].eligible == 0
 
 
-def test_skipped_rows_stay_eligible_and_implausible_ones_stand_apart():
-    found = validated(STATIC, {**STATIC, "gpu": "TPUv5"}, {**STATIC, "notes": "IMPLAUSIBLE (beats the roofline)"})
+def test_skipped_rows_stay_eligible_and_implausible_ones_stand_apart(validated):
+    found = validated(STATIC, {**STATIC, "gpu": "TPUv5"}, {**STATIC, "implausible": "true"})
     assert (found.blocks["throughput"].n, found.blocks["throughput"].eligible) == (1, 2)
     assert (found.implausible["throughput"].n, found.implausible["throughput"].eligible) == (1, 1)
-    assert [id for id, _ in found.skipped] == ["t-1"]
+    assert [row.id for row in found.skipped] == ["lab-2"]
 
 
-def test_a_group_is_judged_from_three_models_on():
-    """Llama-3-8B and 3.1-8B are one architecture: two models with Llama-2-7B, three with Qwen."""
-    two = rows(STATIC, {**STATIC, "model": "Llama-3-8B"}, {**STATIC, "model": "Llama-3.1-8B"})
-    table = serving_table(two)
-    assert judged_groups(table.runs, {x.id: x for x in table.labels}) == frozenset()
-    table = serving_table(rows(*two, {**STATIC, "model": "Qwen2-7B"}))
-    assert judged_groups(table.runs, {x.id: x for x in table.labels}) == {"H100-80GB-SXM vllm-2024"}
-
-
-TRAINING = """\
-id,model,gpu,method,rank,target_modules,quant,micro_batch,seq_len_max,gradient_checkpointing,peak_mem_gib,peak_mem_kind,tokens_per_s
-x-1,qwen2.5-0.5b,L40S,lora,8,qv,none,1,512,no,4,allocated,
-"""
-
-MODELS = ("Llama-2-7B", "Llama-2-13B", "Llama-3-8B", "Llama-2-70B")
-
-
-def made_table():
-    """48 static batches as the catalog's vLLM of 2024 runs them, on one card."""
-    changes = [{**STATIC, "model": model, "tp": tp, "n_gpus": tp, "concurrency": c, "isl": n, "osl": n, "output_tok_per_s": "1"}
-               for model in MODELS for tp in ("4", "8") for c in ("1", "16", "64") for n in ("128", "512")]
-    for change, run in zip(changes, serving_table(rows(*changes)).runs, strict=True):
-        at = operating_figures(run, serving_evidence(run).efficiencies)
-        change |= {"output_tok_per_s": str(at.output_tokens_per_s), "req_per_s": str(at.requests_per_s)}
-    return changes
-
-
-def test_a_model_left_out_is_predicted_from_the_others():
-    table = serving_table(rows(*made_table()))
-    found = validate_serving(table.runs, table.labels, table.skipped, without_its_model(table.runs), "model")
-    block = found.blocks["throughput"]
-    assert (block.n, block.eligible, found.unpredicted) == (48, 48, ())
-    assert block.median_ape < 3.0
-    assert found.judged == {"H100-80GB-SXM vllm-2024"}
-
-
-def test_a_table_too_small_to_leave_a_model_out_says_so():
-    table = serving_table(rows(STATIC, CLOSED))
-    found = validate_serving(table.runs, table.labels, table.skipped, without_its_model(table.runs), "model")
-    assert found.blocks["throughput"].n == 0
-    assert found.unpredicted[0] == ("t-0", "engine: 'vllm-2024'; too few runs of other models to fit")
-
-
-def write(path, changes, heads=HEADS):
-    with path.open("w", encoding="utf-8", newline="") as file:
-        out = csv.DictWriter(file, heads, extrasaction="ignore", restval="")
-        out.writeheader()
-        out.writerows(rows(*changes))
-    return path
+def call(path, *words):
+    return CliRunner().invoke(main, ["validate", str(path), *words])
 
 
 def test_the_command_answers_a_serving_table_in_the_same_json(tmp_path):
-    done = CliRunner().invoke(main, ["validate", str(write(tmp_path / "s.csv", [STATIC, CLOSED])), "--format", "json"])
+    done = call(write_table(tmp_path / "s.csv", SERVING, STATIC, CLOSED), "--format", "json")
     assert done.exit_code == 0, done.output
     body = json.loads(done.output)
     keys = ["n", "eligible", "mape", "median_ape", "bias", "p90", "coverage90"]
@@ -137,26 +87,17 @@ def test_the_command_answers_a_serving_table_in_the_same_json(tmp_path):
     assert next(p for p in body["predictions"] if p["quantity"] == "ttft")["measured"] == pytest.approx(100.0)
 
 
-def test_the_command_leaves_a_model_out(tmp_path):
-    done = CliRunner().invoke(main, ["validate", str(write(tmp_path / "s.csv", made_table())), "--left-out", "model"])
-    assert done.exit_code == 0, done.output
-    assert "H100-80 vllm-2024*" in done.output
-    assert "fit of this table's other models" in done.output.replace("\n", " ")
-
-
-def test_the_report_keeps_to_80_columns():
-    wrong = {**STATIC, "notes": "IMPLAUSIBLE", "model": "Llama-3-70B", "tp": "4", "n_gpus": "4"}
+def test_the_report_keeps_to_80_columns(validated):
+    wrong = {**STATIC, "implausible": "true", "model": "llama-3-70b", "tp": "4"}
     text = serving_validation_text(validated(STATIC, CLOSED, {**STATIC, "gpu": "TPUv5"}, wrong))
     assert max(len(line) for line in text.splitlines()) <= 80
-    assert "Marked IMPLAUSIBLE, or by their own figures" in text
-    assert "gpu: not in the catalog" in text
+    assert "Marked implausible, or by their own figures" in text
+    assert "gpu: no GPU of the catalog" in text
 
 
-def test_ids_are_printed_whole_however_long_they_are():
+def test_ids_are_printed_whole_however_long_they_are(validated):
     ids = ["lab-" + "x" * 30 + "-h100_8192x1024_c512_tp4_ep1_1130", "anl-1"]
-    table = serving_table([{**STATIC, "id": id} for id in ids])
-    found = validate_serving(table.runs, table.labels, table.skipped, serving_evidence)
-    lines = serving_validation_text(found).splitlines()
+    lines = serving_validation_text(validated(*({**STATIC, "id": id} for id in ids))).splitlines()
     assert max(len(line) for line in lines) <= 80
     assert all(any(line.split()[:1] == [id] for line in lines) for id in ids)
 
@@ -185,91 +126,70 @@ def same(block, again):
     return all(block[key] == (value if value is None else pytest.approx(value, rel=1e-9)) for key, value in again.items())
 
 
-@pytest.mark.parametrize("left_out", ["", "model"])
-def test_every_figure_of_the_json_follows_from_its_predictions_alone(left_out):
-    """Four models on one card are judged, one on another is not; a row is implausible; a closed loop has derived throughput."""
-    few = [{**change, "gpu": "A100-80GB", "scenario": "static batch", "ttft_ms": "900"} for change in made_table()[:6]]
-    off = [{**change, "output_tok_per_s": str(float(change["output_tok_per_s"]) * 1.3)} for change in made_table()[::5]]
-    wrong = {**STATIC, "notes": "IMPLAUSIBLE"}
-    table = serving_table(rows(*made_table(), *few, *off, wrong, *([] if left_out else [CLOSED])))
-    evidence = without_its_model(table.runs) if left_out else serving_evidence
-    body = json.loads(serving_validation_json(validate_serving(table.runs, table.labels, table.skipped, evidence, left_out)))
+def test_every_figure_of_the_json_follows_from_its_predictions_alone(validated):
+    """Two cards, a row that is implausible, and a closed loop with derived throughput."""
+    wrong = {**STATIC, "implausible": "true"}
+    cards = ("H100-80GB-SXM", "A100-80GB-SXM")
+    rows = [{**STATIC, "concurrency": held, "gpu": card} for held in ("2", "4", "16", "64") for card in cards]
+    body = json.loads(serving_validation_json(validated(*rows, wrong, CLOSED)))
     for quantity in ("throughput", "tpot", "ttft"):
-        assert same(body[quantity], redone(body, quantity, counted=True))
+        assert same(body[quantity], redone(body, quantity))
         assert same(body["implausible"][quantity], redone(body, quantity, implausible=True))
         for group in ("source", "gpu", "engine"):
-            assert all(same(blocks[quantity], redone(body, quantity, counted=True, **{group: name}))
+            assert all(same(blocks[quantity], redone(body, quantity, **{group: name}))
                        for name, blocks in body["by"][group].items())
         for name, blocks in body["by"]["group"].items():
             gpu, engine = name.split(" ")
             assert same(blocks[quantity], redone(body, quantity, gpu=gpu, engine=engine))
-    assert same(body["derived"]["throughput"], redone(body, "throughput", counted=True, derived=True))
-    assert body["throughput"]["n"] == (58 if left_out else 64)
-    assert (body["derived"]["throughput"]["n"], body["implausible"]["throughput"]["n"]) == (0 if left_out else 1, 1)
+    assert same(body["derived"]["throughput"], redone(body, "throughput", derived=True))
+    assert body["throughput"]["n"] == 8
+    assert (body["derived"]["throughput"]["n"], body["implausible"]["throughput"]["n"]) == (1, 1)
     assert sum(body["bases"].values()) == len({p["id"] for p in body["predictions"]})
     assert {p["basis"] for p in body["predictions"]} == set(body["bases"])
 
 
-def test_the_json_has_null_where_nothing_was_predicted():
+def test_the_json_has_null_where_nothing_was_predicted(validated):
     body = json.loads(serving_validation_json(validated(STATIC)))
     blank = dict.fromkeys(("mape", "median_ape", "bias", "p90", "coverage90"))
     assert body["tpot"] == {"n": 0, "eligible": 0, **blank}
 
 
 def test_markdown_has_tables(tmp_path):
-    done = CliRunner().invoke(main, ["validate", str(write(tmp_path / "s.csv", [STATIC])), "--format", "markdown"])
+    done = call(write_table(tmp_path / "s.csv", SERVING, STATIC), "--format", "markdown")
     assert done.exit_code == 0, done.output
     assert "| **all** | 1 | 1 |" in done.output
 
 
 def test_tables_are_told_apart_by_their_columns(tmp_path):
-    assert isinstance(read_validation_table(write(tmp_path / "s.csv", [STATIC])), ServingTable)
-    training = tmp_path / "t.csv"
-    training.write_text(TRAINING, encoding="utf-8")
-    assert isinstance(read_validation_table(training), RowTable)
+    assert isinstance(open_table(write_table(tmp_path / "s.csv", SERVING, {})), ServingTable)
+    assert isinstance(open_table(write_table(tmp_path / "t.csv", TRAINING, {})), TrainingTable)
 
 
-@pytest.mark.parametrize(("heads", "told"), [
-    (("id", "model", "engine", "isl", "osl", "req_per_s"), "has no column 'gpu'"),
-    (("id", "model", "gpu", "engine", "isl", "osl"), "has nothing to compare; one of the columns req_per_s,"),
-])  # fmt: skip
-def test_a_serving_table_without_what_it_needs_exits_2(tmp_path, heads, told):
-    path = write(tmp_path / "s.csv", [STATIC], heads)
-    with pytest.raises(InputError, match=told.replace("(", r"\(")):
-        read_validation_table(path)
-    done = CliRunner().invoke(main, ["validate", str(path)])
-    assert done.exit_code == 2
-    assert len(done.output.strip().splitlines()) == 1
+@pytest.mark.parametrize(("base", "told"), [
+    ({name: SERVING[name] for name in SERVING if name != "gpu"}, "has no column 'gpu'"),
+    ({name: SERVING[name] for name in SERVING if name != "engine"}, "has the unknown column 'design'"),
+    ({name: SERVING[name] for name in SERVING if name != "output_tok_per_s"}, "has nothing to compare; one of the columns"),
+    ({**SERVING, "gpu": "TPUv5"}, "no row of 1 could be used; line 2, row 'lab-1', gpu: 'TPUv5'"),
+])
+def test_a_table_of_which_nothing_can_be_used_exits_2_with_one_message(tmp_path, base, told):
+    done = call(write_table(tmp_path / "s.csv", base, {}))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_a_table_of_which_no_row_can_be_used_exits_2(tmp_path):
-    done = CliRunner().invoke(main, ["validate", str(write(tmp_path / "s.csv", [{**STATIC, "gpu": "TPUv5"}]))])
-    assert done.exit_code == 2
-    assert "no row of 1 could be used; row 't-0', gpu: 'TPUv5'" in done.output
-
-
-def test_left_out_is_for_serving_tables(tmp_path):
-    training = tmp_path / "t.csv"
-    training.write_text(TRAINING, encoding="utf-8")
-    done = CliRunner().invoke(main, ["validate", str(training), "--left-out", "model"])
-    assert done.exit_code == 2
-    assert "--left-out model: for tables of serving runs" in done.output
+def test_strict_exits_2_with_the_rows_that_cannot_be_used(tmp_path):
+    path = write_table(tmp_path / "s.csv", SERVING, {}, {"ttft_ms": "90", "ttft_stat": "p99"})
+    assert call(path).exit_code == 0
+    done = call(path, "--strict")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "1 of 2 rows cannot be used; line 3, row 'lab-2', ttft_stat: 'p99'; none of mean, median" in done.stderr
 
 
 def test_a_dry_run_is_for_training_tables(tmp_path):
-    done = CliRunner().invoke(main, ["validate", str(write(tmp_path / "s.csv", [STATIC])), "--instrument", "dry-run"])
+    done = call(write_table(tmp_path / "s.csv", SERVING, {}), "--instrument", "dry-run")
     assert (done.exit_code, done.stdout) == (2, "")
     assert "--instrument dry-run: for memory of training" in done.stderr
-
-
-def test_percentiles_are_told_with_their_rows(tmp_path):
-    row = {**CLOSED, "ttft_stat": "p99"}
-    path = write(tmp_path / "s.csv", [row], (*HEADS, "ttft_stat"))
-    told = [{"id": "t-0", "reason": "ttft_stat: 'p99'; a percentile, and means are predicted"}]
-    assert json.loads(CliRunner().invoke(main, ["validate", str(path), "--format", "json"]).stdout)["not_predicted"] == told
-    text = CliRunner().invoke(main, ["validate", str(path)]).stdout
-    assert "1 used, 0 skipped" in text
-    assert "Figures without a prediction: 1" in text
 
 
 def test_the_accuracy_page_has_the_kept_serving_answers():

@@ -6,7 +6,6 @@ import pytest
 
 from roi.catalog.models.shapes import find_model, key, load_models, names, without_endings
 from roi.errors import UnknownName
-from roi.store.tables.serving_row_models import row_model
 
 
 @pytest.mark.parametrize(
@@ -91,12 +90,3 @@ def test_the_model_of_a_profile_is_known_by_the_catalog_s_own_names_alone():
 
 def test_endings_come_off_one_by_one():
     assert without_endings("A-7B-Chat-GPTQ-Int4") == ["a-7b-chat-gptq-int4", "a-7b-chat-gptq", "a-7b-chat", "a-7b"]
-
-
-@pytest.mark.parametrize(("typed", "model_id"), [
-    ("llama2-70b-99.9", "llama-2-70b"), ("mixtral-8x7B tp2", "mixtral-8x7b"), ("gptoss-120b", "gpt-oss-120b"),
-    ("meta-llama/Llama-3.1-8B-Instruct (FP8)", "llama-3.1-8b"), ("gpt-j-99", "gpt-j-6b"), ("mistral 7b", "mistral-7b-v0.1"),
-    ("lmsys/vicuna-13b-v1.5", "llama-2-13b"), ("Llama-3.1-70B-Instruct-FP8-server", "llama-3.1-70b"),
-])  # fmt: skip
-def test_tables_of_serving_runs_add_words_of_the_test(typed, model_id):
-    assert row_model({"model": typed}) == (find_model(model_id), False)

@@ -1,15 +1,14 @@
-"""Operating points of measured loads by hand, fits that recover what made their data, and intervals."""
+"""Operating points of measured loads by hand, and intervals."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from tables_support import serving_run_of
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
-from roi.estimate.accuracy.efficiency_fit import MOST, equations_of, fit_efficiencies, speeds, step_equation
 from roi.estimate.accuracy.serving_interval import ServingEvidence, derived_throughput, measured_figures, predict_serving
-from roi.estimate.accuracy.serving_left_out import balanced_quantiles, leave_out, same_model
 from roi.estimate.accuracy.serving_loads import (
     closed_figures,
     disaggregated_figures,
@@ -21,11 +20,10 @@ from roi.estimate.accuracy.serving_loads import (
     system_figures,
 )
 from roi.estimate.accuracy.serving_replica import Replica
-from roi.estimate.accuracy.serving_run import ServingLoad, ServingRun, ServingSystem
+from roi.estimate.accuracy.serving_run import ServingLoad, ServingSystem
 from roi.estimate.serving.iteration import Efficiencies, Iteration, query_group
 from roi.evidence.serving_speed import engine_row, reached, serving_evidence
 from roi.numerics.least_squares import nnls
-from roi.store.tables.serving_table import serving_run
 
 STEP = Iteration(step_s=0.010, sequence_s=0.001, kv_byte_s=0.0, prefill_token_s=1e-5, request_s=0.005, request_steps=2.0)
 """10 ms + 1 ms a sequence; 10 us a prompt token."""
@@ -38,15 +36,14 @@ ROUND = Efficiencies(
 )  # fmt: skip
 
 STATIC_ROW = {
-    "id": "anl-1473", "date": "2024-10", "model": "meta-llama/Llama-2-7b-hf", "gpu": "H100-SXM", "n_gpus": "1", "tp": "1",
-    "precision": "w fp16/kv fp16", "engine": "vLLM", "engine_version": "", "scenario": "static batch, offline", "isl": "128",
-    "osl": "128", "concurrency": "1", "req_per_s": "1.07222", "output_tok_per_s": "137.24",
+    "id": "anl-1473", "model": "llama-2-7b", "gpu": "H100-80GB-SXM", "engine": "vllm", "design": "2024", "weight_dtype": "fp16",
+    "kv_dtype": "fp16", "load": "static", "isl": "128", "osl": "128", "concurrency": "1", "req_per_s": "1.07222",
+    "output_tok_per_s": "137.24",
 }  # fmt: skip
 
 CLOSED_ROW = {
-    "id": "sil-860", "date": "2025-10-29", "model": "meta-llama/Llama-3.1-70B", "gpu": "h200_sxm", "n_gpus": "4", "tp": "4",
-    "precision": "gemm fp8/kv n.s.", "engine": "vllm", "engine_version": "", "scenario": "closed loop batch 16.0",
-    "isl": "1024", "osl": "1024", "concurrency": "16", "ttft_ms": "126.211", "tpot_ms": "10.9372",
+    "id": "sil-860", "model": "llama-3.1-70b", "gpu": "H200-141GB-SXM", "tp": "4", "weight_dtype": "fp8", "kv_dtype": "",
+    "isl": "1024", "osl": "1024", "concurrency": "16", "output_tok_per_s": "", "ttft_ms": "126.211", "tpot_ms": "10.9372",
 }  # fmt: skip
 
 
@@ -146,11 +143,11 @@ def test_replicas_divide_the_load():
 def test_tpot_as_the_row_defines_it():
     """O = 101, TTFT 37 ms, TPOT 11.1 ms. Over all tokens: 100/101. End to end, lengths uniform within 8 to 512 of mean 260:
     E[1/O] = ln 64 / 504, 2.146 / 260."""
-    run = serving_run(CLOSED_ROW)
+    run = serving_run_of(**CLOSED_ROW)
     found = closed_figures(load("closed", concurrency=1.0), REPLICA)
-    assert stated_tpot(replace(run, tpot_kind="over all tokens"), found) == pytest.approx(found.tpot_s * 100 / 101)
-    assert stated_tpot(replace(run, tpot_kind="end to end"), found) == pytest.approx((found.ttft_s + 100 * found.tpot_s) / 101)
-    uneven = replace(run, tpot_kind="end to end", load=replace(run.load, length_cv=252 / 260 / 3**0.5))
+    assert stated_tpot(replace(run, tpot_kind="over-all-tokens"), found) == pytest.approx(found.tpot_s * 100 / 101)
+    assert stated_tpot(replace(run, tpot_kind="end-to-end"), found) == pytest.approx((found.ttft_s + 100 * found.tpot_s) / 101)
+    uneven = replace(run, tpot_kind="end-to-end", load=replace(run.load, length_cv=252 / 260 / 3**0.5))
     assert stated_tpot(uneven, found) == pytest.approx(found.ttft_s / 101 * 2.146 + 100 / 101 * found.tpot_s, rel=1e-3)
 
 
@@ -162,7 +159,7 @@ def test_a_static_row_by_hand():
     Together 6.6451 ms x 127 = 843.9 ms. Prefill: 6.57 + 128 x (2 x 6.476e9 + 2 x 2 x 32 x 32 x 128 x 64) / 494.7e12 s =
     6.57 + 3.36 ms. 853.9 ms.
     """
-    found = operating_figures(serving_run(STATIC_ROW), ROUND)
+    found = operating_figures(serving_run_of(**STATIC_ROW), ROUND)
     assert 1.0 / found.requests_per_s == pytest.approx(0.8539, rel=2e-3)
 
 
@@ -175,51 +172,8 @@ def test_a_closed_row_by_hand():
     Step 9.26 ms. Prefill: 1,024 x [(2 x 68.45e9 / 1,979e12 + 4 x 80 x 64 x 128 x 512 / 989e12) / 2 + 17.5 us] = 54 ms.
     At 1.6 requests a second TPOT = 9.26 / (1 - 1.6 x 0.054) = 10.1 ms.
     """
-    found = operating_figures(serving_run(CLOSED_ROW), ROUND)
+    found = operating_figures(serving_run_of(**CLOSED_ROW), ROUND)
     assert found.tpot_s == pytest.approx(0.0101, rel=0.01)
-
-
-def made(engine, models=("llama-2-7b", "llama-2-13b", "llama-3-8b", "llama-3-70b"), recent=False):
-    """Static batches as an engine of these efficiencies would run them."""
-    runs = []
-    for name in models:
-        for gpu in ("H100-80GB-SXM", "H200-141GB-SXM"):
-            for tp in (1.0, 4.0):
-                for batch, length in ((1.0, 128.0), (16.0, 512.0), (64.0, 128.0), (16.0, 2048.0)):
-                    system = ServingSystem(find_model(name), find_gpu(gpu), 1.0, tp, "bf16", "bf16")
-                    blank = ServingRun(f"{name}-{gpu}-{tp}-{batch}-{length}", "made", system, load(
-                        "static", isl=length, osl=length, concurrency=batch), "vllm-2024", recent, requests_per_s=1.0)
-                    equation = step_equation(blank)
-                    if equation is not None:
-                        values = vars(engine)
-                        c = np.array([values[k] if np.isinf(most) else 1 / values[k] for k, most in MOST.items()])
-                        c[-1] /= engine.kv_mbu
-                        seconds = float(equation.parts @ c)
-                        runs.append(replace(blank, requests_per_s=batch / (seconds * length)))
-    return runs
-
-
-def test_a_fit_recovers_the_efficiencies_that_made_its_runs():
-    engine = replace(ROUND, kv_reread=0.3)
-    found = fit_efficiencies(equations_of(made(engine)))
-    for name in MOST:
-        assert getattr(found, name) == pytest.approx(getattr(engine, name), rel=1e-3), name
-
-
-def test_engines_of_one_design_share_a_fit_and_a_model_left_out_is_not_in_it():
-    """Runs made without noise: whatever is left out, measured over predicted is 1."""
-    runs = made(ROUND)
-    found = leave_out(runs, runs, same_model)
-    assert len(found.runs) == len(runs)
-    assert found.speed == pytest.approx(np.ones(len(runs)), rel=0.05)
-    assert speeds(equations_of(runs), ROUND) == pytest.approx(np.ones(len(runs)))
-
-
-def test_nobody_is_faster_than_what_hardware_reaches():
-    fast = [replace(run, requests_per_s=3.0 * (run.requests_per_s or 0.0)) for run in made(ROUND)]
-    found = fit_efficiencies(equations_of(fast))
-    assert found.decode_mbu <= 0.93 + 1e-9
-    assert found.decode_mfu <= 0.80 + 1e-9
 
 
 def test_nnls_keeps_zeros_where_less_would_fit_better():
@@ -238,59 +192,51 @@ def test_query_groups():
     assert [query_group(find_model(m)) for m in ("llama-3.1-8b", "llama-2-7b", "deepseek-v3")] == [4.0, 1.0, 1.0]
 
 
-def test_cards_and_engines_weigh_the_same_whatever_their_rows():
-    """A card with 20 rows at 1 and another with 100 at 2: half of the weight at each, so the median lies between."""
-    first = [serving_run({**STATIC_ROW, "id": f"a-{k}"}) for k in range(20)]
-    second = [serving_run({**STATIC_ROW, "id": f"b-{k}", "gpu": "H200"}) for k in range(100)]
-    ratios = np.array([1.0] * 20 + [2.0] * 100)
-    assert balanced_quantiles(ratios, first + second, 0.25, 0.75) == pytest.approx((1.0, 2.0))
-
-
 def evidence(**change):
     return replace(ServingEvidence(ROUND, 0.8, 1.25, 0.5, 2.0), **change)
 
 
 def test_the_ends_are_operating_points_at_the_ends_of_the_speed():
-    run = serving_run(STATIC_ROW)
-    found = predict_serving(run, evidence()).figures["throughput"]
+    run = serving_run_of(**STATIC_ROW)
+    found = predict_serving(run, evidence())["throughput"]
     assert (found.low / found.value, found.high / found.value) == pytest.approx((0.8, 1.25))
 
 
 def test_an_open_loop_below_its_capacity_has_a_certain_throughput():
-    run = serving_run({**CLOSED_ROW, "scenario": "rate 0.5", "concurrency": ""})
-    found = predict_serving(run, evidence()).figures
+    run = serving_run_of(**{**CLOSED_ROW, "load": "open", "offered_req_per_s": "0.5"})
+    found = predict_serving(run, evidence())
     assert found["throughput"].high / found["throughput"].low < 1.05
     assert found["tpot"].high / found["tpot"].low > 1.3
 
 
 def test_defaults_widen_by_the_square_root_of_the_sum_of_squares():
     """Of logarithms: ln 1.25 = 0.223 with ln 1.2 = 0.182 and ln 1.1 = 0.095 is 0.303: a factor of 1.354."""
-    run = replace(serving_run(STATIC_ROW), assumed=(("tp 1", 1.2), ("kv bf16", 1.1)))
-    found = predict_serving(run, evidence()).figures["throughput"]
+    run = replace(serving_run_of(**STATIC_ROW), assumed=(("tp 1", 1.2), ("kv bf16", 1.1)))
+    found = predict_serving(run, evidence())["throughput"]
     assert found.high / found.value == pytest.approx(1.354, rel=1e-3)
 
 
 def test_unmerged_adapters_slow_the_engine():
-    run = serving_run({**STATIC_ROW, "lora": "unmerged 4"})
-    plain, shared = (predict_serving(r, serving_evidence(r)).figures["throughput"] for r in (serving_run(STATIC_ROW), run))
+    run = serving_run_of(**{**STATIC_ROW, "adapters": "4"})
+    plain, shared = (predict_serving(r, serving_evidence(r))["throughput"] for r in (serving_run_of(**STATIC_ROW), run))
     assert shared.value / plain.value == pytest.approx(0.9)
     assert shared.low / shared.value < plain.low / plain.value
 
 
 def test_pcie_and_several_nodes_widen():
-    one = serving_run({**STATIC_ROW, "gpu": "L4"})
-    two = serving_run({**STATIC_ROW, "gpu": "L4", "n_gpus": "2", "tp": "2"})
+    one = serving_run_of(**{**STATIC_ROW, "gpu": "L4"})
+    two = serving_run_of(**{**STATIC_ROW, "gpu": "L4", "tp": "2"})
     assert two.system.tensor_parallel == 2.0
-    ratio = [p.low / p.value for p in (predict_serving(r, evidence()).figures["throughput"] for r in (one, two))]
+    ratio = [p.low / p.value for p in (predict_serving(r, evidence())["throughput"] for r in (one, two))]
     assert ratio[1] < ratio[0]
 
 
 def test_what_a_fit_has_not_seen_widens_the_interval():
     """Engine and card known; card new; engine new; AMD new."""
-    known = serving_evidence(serving_run(CLOSED_ROW))
-    card = serving_evidence(serving_run({**CLOSED_ROW, "gpu": "L40S"}))
-    engine = serving_evidence(serving_run({**CLOSED_ROW, "engine": "lmdeploy"}))
-    amd = serving_evidence(serving_run({**CLOSED_ROW, "gpu": "MI300X"}))
+    known = serving_evidence(serving_run_of(**CLOSED_ROW))
+    card = serving_evidence(serving_run_of(**{**CLOSED_ROW, "gpu": "L40S"}))
+    engine = serving_evidence(serving_run_of(**{**CLOSED_ROW, "engine": "lmdeploy"}))
+    amd = serving_evidence(serving_run_of(**{**CLOSED_ROW, "gpu": "MI300X-192GB"}))
     assert known.basis == "vllm, model left out"
     assert card.basis == "vllm, card left out"
     assert engine.basis == "other, engine left out"
@@ -310,39 +256,44 @@ def test_a_card_reaches_what_people_measured_on_it_relative_to_the_h100():
 
 
 def test_throughput_is_of_the_kind_that_the_row_states():
-    run = serving_run(STATIC_ROW)
+    run = serving_run_of(**STATIC_ROW)
     assert measured_figures(run) == {"throughput": 137.24}
     requests = replace(run, output_tokens_per_s=None)
     assert measured_figures(requests) == {"throughput": 1.07222}
-    assert predict_serving(requests, evidence()).figures["throughput"].value == pytest.approx(
-        predict_serving(run, evidence()).figures["throughput"].value / 128)
+    assert predict_serving(requests, evidence())["throughput"].value == pytest.approx(
+        predict_serving(run, evidence())["throughput"].value / 128)
 
 
 def test_littles_law_gives_what_a_closed_loop_does_not_state():
     """16 x 1,024 / (0.126211 + 1,023 x 0.0109372) = 1,448 output tokens a second."""
-    assert derived_throughput(serving_run(CLOSED_ROW)) == pytest.approx(1448.0, rel=1e-3)
-    assert derived_throughput(serving_run(STATIC_ROW)) is None
+    assert derived_throughput(serving_run_of(**CLOSED_ROW)) == pytest.approx(1448.0, rel=1e-3)
+    assert derived_throughput(serving_run_of(**STATIC_ROW)) is None
 
 
 @pytest.mark.parametrize("kind", ["static", "closed"])
 def test_replicas_beyond_the_requests_in_flight_stand_idle(kind):
-    run = serving_run(CLOSED_ROW)
+    run = serving_run_of(**CLOSED_ROW)
     eight, one = (replace(run.system, replicas=n) for n in (8.0, 1.0))
     alone = load(kind, concurrency=1.0)
     assert system_figures(alone, eight, REPLICA) == system_figures(alone, one, REPLICA)
 
 
 
-@pytest.mark.parametrize("gpu", ["L4", "A10G", "L40S", "MI300X", "H200", "B200", "RTX 4090", "T4"])
-@pytest.mark.parametrize("scenario", ["static batch", "closed loop", "rate 3", "Offline", "Server", "P:D 1:3", "ShareGPT 200"])
-def test_every_load_on_every_card_has_finite_ordered_figures(gpu, scenario):
+LOADS = ({"load": "static"}, {"load": "closed"}, {"load": "open", "offered_req_per_s": "3"}, {"load": "saturated"},
+         {"load": "saturated", "held_to_slo": "true"}, {"load": "closed", "replicas": "4", "prefill_replicas": "1"},
+         {"load": "saturated", "prompts": "200", "length_cv": "1.2"})
+
+
+@pytest.mark.parametrize("gpu", ["L4", "A10G", "L40S", "MI300X-192GB", "H200-141GB-SXM", "B200-192GB-SXM", "RTX-4090", "T4"])
+@pytest.mark.parametrize("change", LOADS)
+def test_every_load_on_every_card_has_finite_ordered_figures(gpu, change):
     """Single tokens, long prompts, models that do not fit, dense and mixtures: 0 < low <= value <= high."""
-    for model in ("Llama-3.1-70B", "Mixtral-8x7B", "Llama-3.2-1B"):
+    for model in ("llama-3.1-70b", "mixtral-8x7b", "llama-3.2-1b"):
         for isl, osl in (("1", "1"), ("512", "128"), ("100000", "2")):
             for tp in (1.0, 8.0):
-                change = {"gpu": gpu, "scenario": scenario, "model": model, "isl": isl, "osl": osl, "tp": "8", "n_gpus": "64"}
-                run = serving_run({**CLOSED_ROW, **change, "concurrency": "" if scenario in ("rate 3", "Offline") else "64"})
+                row = {"gpu": gpu, "model": model, "isl": isl, "osl": osl, "tp": "32"}
+                run = serving_run_of(**{**CLOSED_ROW, "replicas": "8", "concurrency": "64", **change, **row})
                 run = replace(run, system=replace(run.system, tensor_parallel=tp))
-                for found in predict_serving(run, serving_evidence(run)).figures.values():
-                    assert np.isfinite([found.low, found.value, found.high]).all(), change
-                    assert 0.0 < found.low <= found.value * (1 + 1e-9) <= found.high * (1 + 2e-9), change
+                for found in predict_serving(run, serving_evidence(run)).values():
+                    assert np.isfinite([found.low, found.value, found.high]).all(), row
+                    assert 0.0 < found.low <= found.value * (1 + 1e-9) <= found.high * (1 + 2e-9), row

@@ -28,8 +28,6 @@ FORMULA_ERROR: Final = 0.015
 """Distance of the closed form from torch's count: 0.5% from the dry run (90% of 351 grid rows are within 0.32%, of 137 others
 within 0.42%), and up to 1% for blocks that the allocator hands out larger than asked (0 to 1.1% on 11 plans replayed)."""
 
-MEMORY_KINDS: Final[tuple[MemoryKind, ...]] = ("allocated", "reserved", "process")
-
 
 def memory_predictor(overhead: Overhead) -> Predictor:
     """Peak memory in bytes: allocated; reserved = with the allocator's slack; process = with the CUDA context too.

@@ -1,8 +1,6 @@
-"""One measured training run as the estimators take it: which model, which plan, and what was seen.
+"""One measured training run as the estimators take it, and what a predictor says of it.
 
-What a predictor says of a measured run, and how the spread of defaults widens it.
-
-Habits of a loop that no field of a plan says, as labels among a measured run's assumptions.
+Also the habits of a loop that no field of a plan says, and how they and the values that stand in widen a prediction.
 """
 
 from collections.abc import Callable
@@ -93,6 +91,23 @@ embedding, head and norms in 16 bits."""
 
 STEP_IN_BACKWARD: Final = "optimizer step inside backward, predicted after it"
 """Each gradient is freed as soon as its parameter is updated (torchtune's optimizer_in_bwd): the low end has no gradients."""
+
+HEAD_ADAPTER: Final = "adapter on the output head left out"
+"""The output head carries an adapter too, which a plan's targets do not hold."""
+
+ADAPTERS_16BIT: Final = "16-bit adapters as autocast false"
+"""The whole module, adapters included, was cast to 16 bits (Lightning's bf16-true): they are predicted in fp32."""
+
+Habit = Literal[
+    "chunked_loss", "emptied_cache", "variable_lengths", "unprepared", "step_in_backward", "head_adapter", "adapters_16bit",
+]
+
+HABITS: Final[dict[Habit, str]] = {
+    "chunked_loss": CHUNKED_LOSS, "emptied_cache": EMPTIED_CACHE, "variable_lengths": VARIABLE_LENGTHS,
+    "unprepared": UNPREPARED, "step_in_backward": STEP_IN_BACKWARD, "head_adapter": HEAD_ADAPTER,
+    "adapters_16bit": ADAPTERS_16BIT,
+}  # fmt: skip
+"""Word of a table -> the label that a report shows."""
 
 LOOSE: Final = frozenset({CHUNKED_LOSS, VARIABLE_LENGTHS, UNPREPARED, STEP_IN_BACKWARD})
 """Marks of loops that are not the one which the instruments run."""

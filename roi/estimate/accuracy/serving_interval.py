@@ -1,7 +1,6 @@
 """A prediction with its interval: the operating point at the engine's speed and at the ends of its spread."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -49,19 +48,8 @@ class ServingEvidence:
     """Which fit, and what was left out for the interval."""
 
 
-EvidenceOf = Callable[[ServingRun], ServingEvidence]
-
-
-@dataclass(frozen=True)
-class ServingPrediction:
-    """A run's figures; throughput is of the kind that the row states."""
-
-    figures: dict[ServingQuantity, Prediction]
-    operating: OperatingFigures
-
-
-def predict_serving(run: ServingRun, evidence: ServingEvidence) -> ServingPrediction:
-    """Throughput, TPOT and TTFT with their 5th and 95th percentiles, all three from one operating point.
+def predict_serving(run: ServingRun, evidence: ServingEvidence) -> dict[ServingQuantity, Prediction]:
+    """Throughput (of the kind that the row states), TPOT and TTFT with their ends, all from one operating point.
 
     The ends are the operating points at the ends of the speed: an open loop below its capacity has a certain throughput and
     an uncertain TPOT. Defaults, adapters and what no fit has seen widen the speed: squares of logarithms add.
@@ -82,15 +70,16 @@ def predict_serving(run: ServingRun, evidence: ServingEvidence) -> ServingPredic
     early = math.exp(-together([-math.log(evidence.ttft_low), *wait, *others]))
     late = math.exp(together([math.log(evidence.ttft_high), *wait, *others]))
     found["ttft"] = Prediction(point.ttft_s, min(point.ttft_s * early, faster.ttft_s), max(point.ttft_s * late, slower.ttft_s))
-    return ServingPrediction(found, point)
+    return found
 
 
 def _rate(run: ServingRun, at: OperatingFigures) -> float:
     """The rate of the kind that the row states: output tokens, else all tokens, else requests a second."""
-    if run.output_tokens_per_s is not None:
-        return at.output_tokens_per_s
-    return at.requests_per_s if run.total_tokens_per_s is None and run.requests_per_s is not None else at.total_tokens_per_s \
-        if run.total_tokens_per_s is not None else at.output_tokens_per_s
+    if run.output_tokens_per_s is None and run.total_tokens_per_s is not None:
+        return at.total_tokens_per_s
+    if run.output_tokens_per_s is None and run.requests_per_s is not None:
+        return at.requests_per_s
+    return at.output_tokens_per_s
 
 
 def measured_figures(run: ServingRun) -> dict[ServingQuantity, float]:
@@ -107,7 +96,7 @@ def derived_throughput(run: ServingRun) -> float | None:
     if run.load.kind != "closed" or stated is not None or run.ttft_s is None or run.tpot_s is None:
         return None
     o = run.load.output_tokens
-    if run.tpot_kind == "end to end":
+    if run.tpot_kind == "end-to-end":
         return (run.load.concurrency or 1.0) / run.tpot_s
-    steps = o if run.tpot_kind == "over all tokens" else o - 1.0
+    steps = o if run.tpot_kind == "over-all-tokens" else o - 1.0
     return (run.load.concurrency or 1.0) * o / (run.ttft_s + steps * run.tpot_s)

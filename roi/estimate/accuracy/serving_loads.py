@@ -63,16 +63,11 @@ def closed_figures(load: ServingLoad, replica: Replica) -> OperatingFigures:
     """
     held, further = load.concurrency or 1.0, _further(load)
     full = _steady(load, replica, min(replica.mean_slots, held), held)
-    if full.requests_per_s * (full.ttft_s + further * full.tpot_s) <= held:
+    if _inside(load, full) <= held:
         waiting = held / full.requests_per_s - further * full.tpot_s
         return replace(full, ttft_s=waiting)
-    low, high = math.log(1e-4), math.log(min(replica.mean_slots, held))
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2.0
-        point = _steady(load, replica, math.exp(middle), held)
-        inside = point.requests_per_s * (point.ttft_s + further * point.tpot_s)
-        low, high = (middle, high) if inside < held else (low, middle)
-    return _steady(load, replica, math.exp(low), held)
+    return _last(lambda b: _steady(load, replica, b, held), 1e-4, min(replica.mean_slots, held),
+                 lambda p: _inside(load, p) < held)
 
 
 def disaggregated_figures(load: ServingLoad, replica: Replica, prefilling: float, decoding: float) -> OperatingFigures:
@@ -92,14 +87,24 @@ def disaggregated_figures(load: ServingLoad, replica: Replica, prefilling: float
         ahead = float(replica.iteration.request_s) + float(replica.iteration.request_steps) * step
         return OperatingFigures(rate, ahead + prompt + wait, step, load.output_tokens, load.input_tokens)
 
-    low, high = math.log(1e-4), math.log(max(min(replica.mean_slots, held / decoding), 1.0))
+    point = _last(at, 1e-4, max(min(replica.mean_slots, held / decoding), 1.0), lambda p: _inside(load, p) < held)
+    return replace(point, ttft_s=max(held / point.requests_per_s - further * point.tpot_s, point.ttft_s))
+
+
+def _last(
+    at: Callable[[float], OperatingFigures], least: float, most: float, below: Callable[[OperatingFigures], bool],
+) -> OperatingFigures:
+    """The operating point of the most sequences decoding, from `least` to `most`, that is still `below` what is asked."""
+    low, high = math.log(least), math.log(most)
     for _ in range(BISECTIONS):
         middle = (low + high) / 2.0
-        point = at(math.exp(middle))
-        inside = point.requests_per_s * (point.ttft_s + further * point.tpot_s)
-        low, high = (middle, high) if inside < held else (low, middle)
-    point = at(math.exp(low))
-    return replace(point, ttft_s=max(held / point.requests_per_s - further * point.tpot_s, point.ttft_s))
+        low, high = (middle, high) if below(at(math.exp(middle))) else (low, middle)
+    return at(math.exp(low))
+
+
+def _inside(load: ServingLoad, point: OperatingFigures) -> float:
+    """Requests in flight at an operating point, by Little's law."""
+    return point.requests_per_s * (point.ttft_s + _further(load) * point.tpot_s)
 
 
 def _further(load: ServingLoad) -> float:
@@ -188,12 +193,8 @@ def open_figures(load: ServingLoad, replica: Replica) -> OperatingFigures:
     if rate >= capacity:
         point = full
     else:
-        low, high = math.log(1e-6), math.log(max(replica.mean_slots, 1.0))
-        for _ in range(BISECTIONS):
-            middle = (low + high) / 2.0
-            slower = _steady(load, replica, math.exp(middle), None).requests_per_s < rate
-            low, high = (middle, high) if slower else (low, middle)
-        point = _steady(load, replica, math.exp(low), None)
+        point = _last(lambda b: _steady(load, replica, b, None), 1e-6, max(replica.mean_slots, 1.0),
+                      lambda p: p.requests_per_s < rate)
     use = min(rate / capacity, 1.0)
     service = replica.mean_slots / capacity
     queue = math.inf if use >= 1.0 else use ** (math.sqrt(2.0 * (replica.mean_slots + 1.0)) - 1.0) * service / (
@@ -238,13 +239,13 @@ def _over(value: float | None, replicas: float) -> float | None:
 def stated_tpot(run: ServingRun, figures: OperatingFigures) -> float:
     """The predicted TPOT as the row defines it.
 
-    end to end: mean of (TTFT + (O - 1) TPOT) / O over requests, where short outputs count more: O x E[1/O] is
+    end-to-end: mean of (TTFT + (O - 1) TPOT) / O over requests, where short outputs count more: O x E[1/O] is
     ln((1 + r) / (1 - r)) / 2r for lengths uniform within mean x (1 +- r), and 1 + cv^2 for lognormal ones.
     """
     o = figures.output_tokens
-    if run.tpot_kind == "over all tokens":
+    if run.tpot_kind == "over-all-tokens":
         return figures.tpot_s * (o - 1.0) / o
-    if run.tpot_kind == "end to end":
+    if run.tpot_kind == "end-to-end":
         cv = run.load.length_cv
         r = cv * math.sqrt(3.0)
         short = 1.0 if r < 1e-9 else math.log((1.0 + r) / (1.0 - r)) / (2.0 * r) if r < 1.0 else 1.0 + cv**2

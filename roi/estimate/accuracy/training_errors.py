@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
-import numpy as np
-
+from roi.estimate.accuracy.error_blocks import ErrorBlock, RowScore, SkippedRow, summarise_errors
 from roi.estimate.accuracy.measured_run import MeasuredRun, NoPrediction, Predictor
 
 Quantity = Literal["memory", "throughput"]
@@ -32,60 +31,7 @@ class RowLabel(NamedTuple):
     """Kinds of memory that it states beside the headline's."""
 
 
-class Score(NamedTuple):
-    """One figure predicted and measured, in SI units (bytes, tokens/s)."""
-
-    label: RowLabel
-    quantity: Quantity
-    measured: float
-    predicted: float
-    low: float
-    high: float
-
-    @property
-    def error(self) -> float:
-        """Percent: 100 (predicted / measured - 1)."""
-        return 100.0 * (self.predicted / self.measured - 1.0)
-
-
-class Scored(Protocol):
-    """What the statistics of errors need of a score."""
-
-    @property
-    def measured(self) -> float:
-        """The measured figure."""
-
-    @property
-    def low(self) -> float:
-        """5th percentile of the prediction."""
-
-    @property
-    def high(self) -> float:
-        """95th percentile."""
-
-    @property
-    def error(self) -> float:
-        """Percent."""
-
-
-@dataclass(frozen=True)
-class ErrorBlock:
-    """Errors of one quantity over some rows, percent; None where no row was predicted."""
-
-    n: int
-    """Rows predicted."""
-    eligible: int
-    """Rows that state a figure: skipping lowers n, not this."""
-    mape: float | None = None
-    """Mean of the absolute errors."""
-    median_ape: float | None = None
-    """Median of the absolute errors."""
-    bias: float | None = None
-    """Mean of the errors with their signs."""
-    p90: float | None = None
-    """90th percentile of the absolute errors."""
-    coverage90: float | None = None
-    """Percent of measurements inside the 5-95% interval."""
+Score = RowScore[RowLabel, Quantity]
 
 
 class FitRow(NamedTuple):
@@ -133,68 +79,53 @@ class Validation:
     fits: Fits
     fit_rows: tuple[FitRow, ...]
     """Rows that state whether they fitted, and neither memory nor speed."""
-    skipped: tuple[tuple[str, str], ...]
+    skipped: tuple[SkippedRow, ...]
     unpredicted: tuple[tuple[str, Quantity, str], ...]
     """(id, quantity, reason): a configuration, but no figure from the predictor."""
     assumptions: tuple[tuple[str, int], ...]
     """Each default used and for how many rows, most used first."""
 
 
-def summarise_errors(scores: Iterable[Scored], eligible: int) -> ErrorBlock:
-    """The statistics of some scores; nulls where there are none."""
-    found = list(scores)
-    if not found:
-        return ErrorBlock(0, eligible)
-    errors = np.array([score.error for score in found])
-    inside = [score.low <= score.measured <= score.high for score in found]
-    size = np.abs(errors)
-    return ErrorBlock(
-        len(found), eligible, float(size.mean()), float(np.median(size)), float(errors.mean()),
-        float(np.percentile(size, 90.0)), 100.0 * float(np.mean(inside)),
-    )  # fmt: skip
-
-
 def validate_runs(
-    runs: Iterable[MeasuredRun], labels: Iterable[RowLabel], skipped: Iterable[tuple[str, str]],
+    runs: Iterable[MeasuredRun], labels: Iterable[RowLabel], skipped: Iterable[SkippedRow],
     memory: Predictor, throughput: Predictor, second: Iterable[MeasuredRun] = (),
-    unread: Iterable[tuple[str, str]] = (),
 ) -> Validation:
     """Every run's predictions beside its measurements; `labels` are all rows of the table, skipped ones included.
 
-    `second` are runs again, each with another kind of memory that its row states too; `unread` are (id, reason) of rows whose
-    speed could not be read, which stand among those without a prediction.
+    `second` are runs again, each with another kind of memory that its row states too.
     """
     every, known = tuple(labels), tuple(runs)
     by_id = {label.id: label for label in every}
     scores: list[Score] = []
-    missing: list[tuple[str, Quantity, str]] = [(id, "throughput", reason) for id, reason in unread]
+    missing: list[tuple[str, Quantity, str]] = []
+
+    def score(run: MeasuredRun, quantity: Quantity, measured: float | None, predictor: Predictor, into: list[Score]) -> None:
+        if measured is None:
+            return
+        found = predictor(run)
+        if not isinstance(found, NoPrediction):
+            into.append(Score(label=by_id[run.id], quantity=quantity, measured=measured, predicted=found.value, low=found.low,
+                              high=found.high))
+        elif into is scores:
+            missing.append((run.id, quantity, found.reason))
+
     for run in known:
-        for quantity, measured, predictor in (
-            ("memory", run.memory_bytes, memory), ("throughput", run.tokens_per_s, throughput),
-        ):
-            if measured is None:
-                continue
-            found = predictor(run)
-            kind: Quantity = "memory" if quantity == "memory" else "throughput"
-            if isinstance(found, NoPrediction):
-                missing.append((run.id, kind, found.reason))
-            else:
-                scores.append(Score(by_id[run.id], kind, measured, found.value, found.low, found.high))
-    again: dict[str, list[Score]] = {}
+        score(run, "memory", run.memory_bytes, memory, scores)
+        score(run, "throughput", run.tokens_per_s, throughput, scores)
+    again: dict[str, list[Score]] = {kind: [] for label in every for kind in label.second}
     for run in second:
-        found = memory(run)
-        if run.memory_bytes is not None and not isinstance(found, NoPrediction):
-            line = Score(by_id[run.id], "memory", run.memory_bytes, found.value, found.low, found.high)
-            again.setdefault(run.memory_kind, []).append(line)
-    used = Counter(label for run in known for label, _ in run.assumed)
+        score(run, "memory", run.memory_bytes, memory, again[run.memory_kind])
+    verdicts = [_fit_row(run, memory) for run in known]
+    figures = {run.id for run in known if run.memory_bytes is not None or run.tokens_per_s is not None}
+    eligible = Counter(kind for label in every for kind in label.second)
     return Validation(
-        len(every), _block(scores, every, "memory", lambda x: x.kind != "unstated"),
-        _block(scores, every, "throughput", lambda x: True), _groups(scores, every),
-        {kind: summarise_errors(again.get(kind, []), n) for kind, n in Counter(k for x in every for k in x.second).items()},
-        tuple((kind, score) for kind, some in again.items() for score in some), tuple(scores),
-        _fits(known, memory),
-        tuple(_fit_row(run, memory) for run in known if run.memory_bytes is None and run.tokens_per_s is None),
-        tuple(skipped), tuple(missing), tuple(used.most_common()),
+        rows=len(every), memory=_block(scores, every, "memory", lambda x: x.kind != "unstated"),
+        throughput=_block(scores, every, "throughput", lambda x: True), by=_groups(scores, every),
+        second={kind: summarise_errors(again[kind], n) for kind, n in eligible.items()},
+        second_scores=tuple((kind, score) for kind, some in again.items() for score in some), scores=tuple(scores),
+        fits=_fits(verdicts), fit_rows=tuple(row for row in verdicts if row.id not in figures), skipped=tuple(skipped),
+        unpredicted=tuple(missing),
+        assumptions=tuple(Counter(label for run in known for label, _ in run.assumed).most_common()),
     )  # fmt: skip
 
 
@@ -224,22 +155,18 @@ def _block(
 
 
 def _fit_row(run: MeasuredRun, memory: Predictor) -> FitRow:
+    """The process's predicted peak against the card's memory."""
     found = memory(replace(run, memory_kind="process"))
     card = None if run.gpu is None else run.gpu.memory_bytes
-    if isinstance(found, NoPrediction):
-        return FitRow(run.id, not run.out_of_memory, None, None, card, found.reason)
-    fits = None if card is None else found.value <= card
-    return FitRow(run.id, not run.out_of_memory, fits, found.value, card, "" if card else f"gpu: {run.gpu_name!r}; no one card")
+    peak, reason = (None, found.reason) if isinstance(found, NoPrediction) else (found.value, "")
+    return FitRow(
+        id=run.id, fits_measured=not run.out_of_memory, fits_predicted=None if card is None or peak is None else peak <= card,
+        predicted_bytes=peak, card_bytes=card, reason=reason or ("" if card else f"gpu: {run.gpu_name!r}; no one card"),
+    )  # fmt: skip
 
 
-def _fits(runs: tuple[MeasuredRun, ...], memory: Predictor) -> Fits:
-    """The process's predicted peak against the card's memory, for every run on a card of the catalog."""
-    counts: Counter[tuple[bool, bool]] = Counter()
-    for run in runs:
-        if run.gpu is None:
-            continue
-        found = memory(replace(run, memory_kind="process"))
-        if not isinstance(found, NoPrediction):
-            counts[run.out_of_memory, found.value <= run.gpu.memory_bytes] += 1
-    failed, ran = counts[True, True] + counts[True, False], counts[False, True] + counts[False, False]
-    return Fits(failed, counts[True, False], ran, counts[False, True])
+def _fits(rows: Iterable[FitRow]) -> Fits:
+    """How often the verdicts of runs on a card of the catalog were right."""
+    counts = Counter((row.fits_measured, row.fits_predicted) for row in rows if row.fits_predicted is not None)
+    return Fits(failed=counts[False, True] + counts[False, False], failed_right=counts[False, False],
+                ran=counts[True, True] + counts[True, False], ran_right=counts[True, True])

@@ -76,7 +76,8 @@ def _summary(errors: Sequence[tuple[float, float] | None]) -> LeftOut | None:
         return None
     apart, half = np.asarray(known).T
     low, high = np.exp(np.percentile(apart, [5.0, 95.0]))
-    return LeftOut(len(apart), median_error(-apart), float(low), float(high), 100.0 * float(np.mean(np.abs(apart) <= half)))
+    return LeftOut(n=len(apart), median_error=median_error(-apart), low_ratio=float(low), high_ratio=float(high),
+                   coverage=100.0 * float(np.mean(np.abs(apart) <= half)))
 
 
 @dataclass(frozen=True)
@@ -136,14 +137,17 @@ class Calibration:
     gpu_left_out: dict[str, LeftOut]
 
 
-def calibrate(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> Calibration:
+def fit_calibration(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> Calibration:
     """Fits of every group, and their errors on runs, sources and GPUs left out."""
     pairs: dict[tuple[str, str], list[TimedRun]] = {}
     for run in runs:
         pairs.setdefault((run.gpu, run.source), []).append(replace(run, layout="all"))
     return Calibration(
-        tuple(runs), tuple(fit_group(group) for group in grouped(runs)), tuple(fit_group(group) for group in pairs.values()),
-        {"runs on one GPU": after_profile(grouped([run for run in runs if run.layout == ONE_GPU])),
-         "each layout by itself": after_profile(grouped(runs)), "all layouts together": after_profile(pairs.values())},
-        leave_one_out(runs, efficiency), leave_source_out(runs, efficiency), leave_gpu_out(runs, efficiency),
+        runs=tuple(runs), groups=tuple(fit_group(group) for group in grouped(runs)),
+        pairs=tuple(fit_group(group) for group in pairs.values()),
+        after_profile={
+            "runs on one GPU": after_profile(grouped([run for run in runs if run.layout == ONE_GPU])),
+            "each layout by itself": after_profile(grouped(runs)), "all layouts together": after_profile(pairs.values())},
+        run_left_out=leave_one_out(runs, efficiency), source_left_out=leave_source_out(runs, efficiency),
+        gpu_left_out=leave_gpu_out(runs, efficiency),
     )

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from roi.estimate.accuracy.serving_errors import JUDGED_MODELS, Blocks, ServingScore, ServingValidation
+from roi.estimate.accuracy.serving_errors import Blocks, ServingScore, ServingValidation
 from roi.estimate.accuracy.serving_interval import QUANTITIES, ServingQuantity
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.render import render
@@ -27,12 +27,18 @@ SCALE: dict[ServingQuantity, float] = {"throughput": 1.0, "tpot": 1e3, "ttft": 1
 TITLES: dict[ServingQuantity, str] = {"throughput": "Throughput", "tpot": "TPOT", "ttft": "TTFT"}
 NAMES = {"source": "source", "gpu": "GPU", "engine": "engine", "group": "GPU and engine"}
 MADE_OF = {
-    "all": "counted, not derived, not implausible", "derived": "counted and derived", "implausible": "implausible",
-    "by source, gpu, engine": "as all, of that name", "by group": "not derived, not implausible, of that GPU and engine",
+    "all": "not derived, not implausible", "derived": "derived", "implausible": "implausible",
+    "by source, gpu, engine": "as all, of that name", "by group": "as all, of that GPU and engine",
     "n": "number of them", "mape": "mean of |error|", "median_ape": "median of |error|", "bias": "mean of error",
     "p90": "90th percentile of |error|, interpolated linearly", "coverage90": "percent with low <= measured <= high",
 }
 """Which predictions each figure of the JSON is made of, by their flags."""
+
+PUBLISHED = (
+    "The efficiencies that come with roi were fitted on published runs (docs/accuracy.md names them): rows of those are not"
+    " left out here."
+)
+"""What the predictions of `roi validate` were fitted on."""
 
 FORM = re.compile(r"(GB)?(-SXM|-PCIe)?$")
 """What a card's name ends with besides its memory."""
@@ -42,65 +48,57 @@ def serving_validation_json(found: ServingValidation) -> str:
     """The answer as JSON, with the keys of a table of training runs where they mean the same; null for what has no figure."""
     body = {
         **json_head(INSTRUMENT, UNITS, found.rows),
-        "left_out": found.left_out or None,
         "memory": asdict(NONE),
         **_blocks(found.blocks),
         "derived": {"throughput": {**asdict(found.derived), "how": "Little's law on stated TTFT and TPOT"}},
         "implausible": _blocks(found.implausible),
-        "by": {group: {name: {"memory": asdict(NONE), **_blocks(blocks),
-                              **({"judged": name in found.judged} if group == "group" else {})}
-                       for name, blocks in some.items()} for group, some in found.by.items()},
+        "by": {group: {name: {"memory": asdict(NONE), **_blocks(blocks)} for name, blocks in some.items()}
+               for group, some in found.by.items()},
         "bases": found.bases,
         "made_of": MADE_OF,
-        "predictions": [_prediction(score, counted=found.counted(score.label)) for score in (*found.scores, *found.apart)],
-        "skipped": [{"id": id, "reason": reason} for id, reason in found.skipped],
-        "not_predicted": [{"id": id, "reason": reason} for id, reason in (*found.unpredicted, *found.unread)],
+        "predictions": [_prediction(score) for score in (*found.scores, *found.apart)],
+        "skipped": [{"id": row.id, "line": row.line, "reason": row.reason} for row in found.skipped],
+        "not_predicted": [{"id": id, "reason": reason} for id, reason in found.unpredicted],
         "assumptions": [{"default": name, "rows": rows} for name, rows in found.assumptions],
     }
     return json.dumps(body, indent=1, allow_nan=False)
 
 
-def serving_validation_text(found: ServingValidation, form: str = "table") -> str:
-    """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
-    return render(_tell(found), form)
+def serving_validation_text(found: ServingValidation, form: str = "table", evidence: str = PUBLISHED) -> str:
+    """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown".
+
+    `evidence` says what the predictions were fitted on.
+    """
+    return render(_tell(found, evidence), form)
 
 
 def _blocks(blocks: Blocks) -> dict[str, dict[str, object]]:
     return {name: asdict(block) for name, block in blocks.items()}
 
 
-def _prediction(score: ServingScore, *, counted: bool) -> dict[str, object]:
+def _prediction(score: ServingScore) -> dict[str, object]:
     scale, label = SCALE[score.quantity], score.label
     return {
         "id": label.id, "quantity": score.quantity, "measured": score.measured * scale, "predicted": score.predicted * scale,
         "low": score.low * scale, "high": score.high * scale, "source": label.source, "gpu": label.gpu, "engine": label.engine,
         "model": label.model, "basis": score.basis, "derived": score.derived, "implausible": label.implausible,
-        "counted": counted,
     }  # fmt: skip
 
 
-def _tell(found: ServingValidation) -> Iterable[Block]:
+def _tell(found: ServingValidation, evidence: str) -> Iterable[Block]:
     used = found.rows - len(found.skipped) - len(found.unpredicted)
     yield Title(f"serving model against {found.rows:,} measured rows: {used:,} used, {found.rows - used:,} skipped")
     yield Paragraph(LEGEND)
-    if found.left_out:
-        yield Paragraph(
-            f"Each row is predicted by a fit of this table's other models, within its engine. Counted as a whole: groups of GPU"
-            f" and engine with at least {JUDGED_MODELS} models (marked *); the others are only listed.")
-    else:
-        yield Paragraph(
-            "The efficiencies that come with roi were fitted on published runs (docs/accuracy.md names them): rows of those are"
-            " not left out here. --left-out model predicts each row without its model.")
+    yield Paragraph(evidence)
     for quantity in QUANTITIES:
         yield from _quantity(found, quantity)
     if any(block.n for block in found.implausible.values()):
         yield Heading("Rows in no other figure")
-        yield Paragraph("Marked IMPLAUSIBLE, or by their own figures against Little's law or five times beyond the roofline.")
+        yield Paragraph("Marked implausible, or by their own figures against Little's law or five times beyond the roofline.")
         yield Table(HEADS, tuple(Row(statistics_cells(TITLES[name], block)) for name, block in found.implausible.items()
                                  if block.n))
-    yield from reasons_told("Skipped rows", list(found.skipped))
+    yield from reasons_told("Skipped rows", [(row.id, row.reason) for row in found.skipped])
     yield from reasons_told("Rows without a prediction", list(found.unpredicted))
-    yield from reasons_told("Figures without a prediction", list(found.unread))
     yield from defaults_told(found.assumptions, "Defaults used",
                              "What a row does not say was taken so; each widens the interval.")
     yield Heading("What the predictions rest on")
@@ -119,8 +117,7 @@ def _quantity(found: ServingValidation, quantity: ServingQuantity) -> Iterable[B
     for group, blocks in found.by.items():
         shown = [(name, block[quantity]) for name, block in blocks.items() if block[quantity].eligible]
         rows += [Row((f"by {NAMES[group]}",), strong=True)] if shown else []
-        starred = found.judged if group == "group" and found.left_out else frozenset[str]()
-        rows += [Row(statistics_cells(f"  {_short(name)}{'*' if name in starred else ''}", block))
+        rows += [Row(statistics_cells(f"  {_short(name)}", block))
                  for name, block in sorted(shown, key=lambda x: -x[1].eligible)]
     yield Table(HEADS, tuple(rows))
     worst = sorted((s for s in found.scores if s.quantity == quantity), key=lambda s: -abs(s.error))[:WORST]

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
-from roi.estimate.accuracy.training_errors import ErrorBlock, FitRow, Quantity, Score, Validation
+from roi.estimate.accuracy.error_blocks import ErrorBlock
+from roi.estimate.accuracy.training_errors import FitRow, Quantity, Score, Validation
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.render import render
 from roi.units import GIB
@@ -48,7 +49,7 @@ def validation_json(found: Validation, instrument: str, speed_model: str) -> str
         "fit_rows": [_fit_row(row) for row in found.fit_rows],
         "speed_model": speed_model,
         "predictions": [_prediction(score) for score in found.scores],
-        "skipped": [{"id": id, "reason": reason} for id, reason in found.skipped],
+        "skipped": [{"id": row.id, "line": row.line, "reason": row.reason} for row in found.skipped],
         "not_predicted": [{"id": id, "quantity": what, "reason": reason} for id, what, reason in found.unpredicted],
         "assumptions": [{"default": name, "rows": rows} for name, rows in found.assumptions],
     }
@@ -94,7 +95,7 @@ def _tell(found: Validation, instrument: str, speed_model: str) -> Iterable[Bloc
     for quantity in ("memory", "throughput"):
         yield from _quantity(found, quantity, speed_model)
     yield from _fits(found)
-    yield from reasons_told("Skipped rows", list(found.skipped))
+    yield from reasons_told("Skipped rows", [(row.id, row.reason) for row in found.skipped])
     yield from reasons_told("Rows without a prediction", [(id, f"{what}: {why}") for id, what, why in found.unpredicted])
     yield from defaults_told(found.assumptions, "Defaults and habits used",
                              "What a row does not say was taken so; each widens the interval by its other value's difference.")

@@ -1,229 +1,217 @@
-"""A table of measured serving runs (one row a run) as the estimators take it, and why rows are left out."""
+"""A table of measured serving runs, one row a run: its columns, and the run that a row becomes."""
 
-import re
 from dataclasses import replace
-from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
-from roi.catalog.efficiencies.serving_efficiencies import serving_family
+from pydantic import Field
+
+from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
-from roi.estimate.accuracy.serving_bounds import beyond_roofline
+from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.serving_errors import ServingLabel
-from roi.estimate.accuracy.serving_run import ServingLoad, ServingRun, ServingSystem
+from roi.estimate.accuracy.serving_run import (
+    LoadKind,
+    ServingLoad,
+    ServingRun,
+    ServingSystem,
+    TpotKind,
+    beyond_roofline,
+    breaks_littles_law,
+)
 from roi.estimate.serving.iteration import weight_bytes
-from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT
-from roi.facts.gpu import Gpu
-from roi.store.tables.row_fields import Row, Unusable, cell
-from roi.store.tables.serving_cells import BLANKS, check_commas, comma_doubt, readable_number, stated_number, stated_year
-from roi.store.tables.serving_heads import TRAINING
-from roi.store.tables.serving_plausibility import marked_implausible
-from roi.store.tables.serving_row_formats import row_formats
-from roi.store.tables.serving_row_layout import named_card, row_card, row_gpus, row_layout
-from roi.store.tables.serving_row_lengths import length_words, row_length_cv, row_lengths
-from roi.store.tables.serving_row_loads import LoadWords, row_load
-from roi.store.tables.serving_row_models import STAND_IN_SPREAD, RowModel, row_model
-from roi.store.tables.serving_row_names import Engine, is_percentile, row_adapters, row_engine, tpot_kind
-from roi.store.tables.table_files import check_heads, table_rows
+from roi.estimate.serving.replica_memory import LARGE_SEQUENCE_LIMIT, SEQUENCE_LIMIT
+from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, ModelId, Positive, Several, UnusableCell, read_rows
+from roi.store.tables.csv_table import CsvTable, TextRow
 from roi.units import GIB
 
-IDENTITY = ("id", "model", "gpu", "engine", "isl", "osl")
-"""Columns that a table of serving runs has."""
+RATES: Final = ("req_per_s", "output_tok_per_s", "total_tok_per_s")
+"""Columns of throughput."""
 
-FIGURES = ("req_per_s", "output_tok_per_s", "total_tok_per_s", "ttft_ms", "tpot_ms")
-"""Columns of which it has one."""
-
-STATISTICS = {"ttft_ms": "ttft_stat", "tpot_ms": "tpot_stat"}
-"""Figures -> the column that says which statistic they are."""
-
-NO_MEAN = "a percentile, and means are predicted"
-
-DEFAULT_PROMPTS = 1000.0
+DEFAULT_PROMPTS: Final = 1000.0
 """Requests of an open run that does not say: the default of vLLM's benchmark script, which most published runs use."""
 
-GUESSED_SPREAD = 1.5
-"""A load that nothing describes, or that is described twice, may be anything up to all that the server gives."""
+FACTORS: Final = {
+    "gpu": 1.2,  # of those that carry the name A100: 1,555 to 2,039 GB/s
+    "model": 1.35,  # of the same size: layers and KV heads differ (7B models: 28 to 32 layers, 4 to 32 KV heads)
+    "design": 1.2,  # engines of 2024 took 1.1 to 1.4 times the step
+    "weight_dtype": 1.3,
+    "kv_dtype": 1.1,  # halving KV or not, on most rows
+    "replicas": 1.1, "tp": 1.25,
+    "lengths": 1.2, "concurrency": 1.5,
+    "load": 1.5,  # anything up to all that the server gives
+}  # fmt: skip
+"""Columns whose cell may stand in for what the source does not say -> the factor by which the speed may be off."""
 
-LARGE_LIMIT = 1024.0
-"""vLLM's max_num_seqs since V1 on data-centre cards; TensorRT-LLM's max_batch_size is 2,048."""
+ONE_BATCH_TP: Final = 1.1
+"""The factor of tp where a static batch runs on all GPUs."""
 
-UNDATED_SPREAD = 1.2
-"""An engine without version or date may be of either design: 2024's took 1.1 to 1.4 times the step."""
-
-INT4_SPREAD = 1.25
+INT4_FACTOR: Final = 1.25
 """No run with weight-only 4 bits was fitted; their kernels unpack as they read."""
+
+Engine = Literal[
+    "vllm", "tensorrt-llm", "sglang", "tgi", "lmdeploy", "deepspeed-mii", "s-lora", "lorax", "llama.cpp", "ollama",
+    "transformers", "gpt-fast", "other",
+]
+
+
+class ServingRow(CanonicalRow):
+    """One measured serving run."""
+
+    model: ModelId
+    """Model, by its id in the catalog."""
+    gpu: GpuId
+    """Card, by its id in the catalog."""
+    engine: Engine
+    """Inference engine."""
+    design: Literal["recent", "2024", "rocm-2024"] | None = None
+    """Design of the engine's release: recent (vLLM from 0.8, TensorRT-LLM from 0.17, SGLang from 0.4, TGI from 3.0, LMDeploy
+    from 0.7; other engines from 2025 on), 2024 (all before), rocm-2024 (vLLM to 0.6.1 on AMD in 16 bits); blank: recent stands
+    in."""
+    weight_dtype: Literal["fp32", "bf16", "fp16", "fp8", "int8", "int4", "nvfp4", "mxfp4"] | None = None
+    """Number format of the weights; blank: bf16 stands in."""
+    kv_dtype: Literal["bf16", "fp16", "fp8", "int8"] | None = None
+    """Number format of the KV cache; blank: fp8 stands in for fp8 and nvfp4 weights on recent engines and TensorRT-LLM, else
+    bf16."""
+    tp: Annotated[float, Field(ge=1)] = 1.0
+    """GPUs of one replica."""
+    split: Literal["tensor"] = "tensor"
+    """How a replica's GPUs share the model: tensor parallelism. Layers on one GPU after the other are not predicted."""
+    replicas: Annotated[float, Field(ge=1)] = 1.0
+    """Equal replicas that share the load."""
+    prefill_replicas: Annotated[float, Field(ge=0)] = 0.0
+    """Of the replicas, those that compute prompts and nothing else (disaggregated serving)."""
+    load: LoadKind
+    """Kind of load: static (a batch that starts together), closed (so many requests in flight), open (arrivals at a rate),
+    saturated (more requests than the server takes at once)."""
+    isl: Annotated[float, Field(ge=1, le=1e7)]
+    """Mean prompt tokens."""
+    osl: Annotated[float, Field(ge=1, le=1e7)]
+    """Mean output tokens."""
+    length_cv: Annotated[float, Field(ge=0)] = 0.0
+    """Standard deviation over mean of both lengths."""
+    concurrency: Annotated[float, Field(ge=1, le=1e6)] | None = None
+    """Requests in flight or in the batch, over all replicas; static and closed loads need it."""
+    offered_req_per_s: Positive | None = None
+    """Arrivals a second over all replicas; open loads need it."""
+    prompts: Annotated[float, Field(ge=1)] | None = None
+    """Requests of the whole run; blank where it is endless or not stated (an open load: 1,000)."""
+    held_to_slo: Flag = False
+    """True where a saturated load is the most that keeps an SLO (MLPerf Server and Interactive)."""
+    adapters: Annotated[int, Field(ge=0)] = 0
+    """Unmerged LoRA adapters that share the batch."""
+    req_per_s: Positive | None = None
+    """Completed requests a second of the whole system."""
+    output_tok_per_s: Positive | None = None
+    """Output tokens a second of the whole system."""
+    total_tok_per_s: Positive | None = None
+    """Prompt and output tokens a second of the whole system."""
+    ttft_ms: Positive | None = None
+    """Time to the first token, ms."""
+    ttft_stat: Literal["mean", "median"] | None = None
+    """Statistic of ttft_ms: percentiles are not predicted."""
+    tpot_ms: Positive | None = None
+    """Time per output token, ms."""
+    tpot_stat: Literal["mean", "median"] | None = None
+    """Statistic of tpot_ms: percentiles are not predicted."""
+    tpot_kind: TpotKind = "between-tokens"
+    """What tpot_ms counts: between-tokens ((end - first token) / (output - 1)), over-all-tokens ((end - first token) / output,
+    as GuideLLM counts it), end-to-end ((end - arrival) / output)."""
+    implausible: Flag = False
+    """True where the figures cannot be those of the stated hardware: the row stands apart from all errors."""
+    assumed: Annotated[tuple[Literal[
+        "gpu", "model", "design", "weight_dtype", "kv_dtype", "replicas", "tp", "lengths", "concurrency", "load",
+    ], ...], Several] = ()
+    """Columns, joined by "+", whose cell is not what the source says but what stands in for it (lengths: isl and osl): each
+    widens the interval."""
 
 
 class ServingTable(NamedTuple):
     """What a table holds."""
 
     runs: tuple[ServingRun, ...]
-    skipped: tuple[tuple[str, str], ...]
-    """(id, reason) of rows that became no configuration; the reason begins with column and value."""
+    """Rows that became a run."""
+    skipped: tuple[SkippedRow, ...]
     labels: tuple[ServingLabel, ...]
-    """All rows."""
-    unread: tuple[tuple[str, str], ...] = ()
-    """(id, reason) of figures of used rows that are no mean."""
+    """What every row states, the skipped ones included."""
 
 
-def read_serving_rows(path: Path) -> ServingTable:
-    """The runs of the CSV at `path`; InputError where it is no table of serving runs."""
-    return serving_table(table_rows(path, check_serving))
+def serving_table(table: CsvTable) -> ServingTable:
+    """The runs of a table, in its order; a row with a cell that is not canonical is skipped, with what is allowed."""
+    found = read_rows(ServingRow, table, serving_run)
+    figures = (*RATES, "ttft_ms", "tpot_ms")
+    if not any(name in table.columns for name in figures):
+        raise InputError(f"TABLE: {table.path} has nothing to compare; one of the columns {', '.join(figures)} is needed")
+    return ServingTable(
+        runs=tuple(each for each in found.values() if isinstance(each, ServingRun)),
+        skipped=tuple(each for each in found.values() if isinstance(each, SkippedRow)),
+        labels=tuple(_label(row, found[row.id]) for row in table.rows),
+    )  # fmt: skip
 
 
-LEAST_HEADS = 2
-"""Columns of serving runs alone that a table of them has at least."""
-
-
-def is_serving(heads: list[str]) -> bool:
-    """True for the heads of a table of serving runs, whole or not: training has neither an engine nor request lengths."""
-    if any(name in heads for name in TRAINING):
-        return False
-    return sum(name in heads for name in ("engine", "isl", "osl", *FIGURES[3:])) >= LEAST_HEADS
-
-
-def check_serving(path: Path, heads: list[str]) -> None:
-    """Raise where the heads are not those of a table of serving runs."""
-    check_heads(path, heads, IDENTITY[1:])
-    if not any(name in heads for name in FIGURES):
-        raise InputError(f"TABLE: {path} has nothing to compare; one of the columns {', '.join(FIGURES)} is needed")
-
-
-def serving_table(rows: list[dict[str, str]]) -> ServingTable:
-    """The runs of a table's rows, in its order, and what could not be read; a row that is skipped costs no other."""
-    runs, skipped, labels = [], [], []
-    doubt = comma_doubt(rows)
-    for row in rows:
-        label = serving_label(row)
-        try:
-            check_commas(row, doubt)
-            runs.append(serving_run(row))
-            label = label._replace(implausible=runs[-1].implausible)
-        except Unusable as reason:
-            skipped.append((cell(row, "id"), str(reason)))
-        labels.append(label)
-    left = dict(skipped)
-    unread = [(cell(row, "id"), _no_mean(row, column)) for row in rows for column in STATISTICS if cell(row, "id") not in left
-              and _no_mean(row, column)]
-    return ServingTable(tuple(runs), tuple(skipped), tuple(labels), tuple(unread))
-
-
-def serving_label(row: Row) -> ServingLabel:
-    """What the row is called by and states."""
-    stated = {name for name, columns in (("throughput", FIGURES[:3]), ("ttft", FIGURES[3:4]), ("tpot", FIGURES[4:]))
-              if any(readable_number(row, column) is not None and not _no_mean(row, column) for column in columns)}
-    gpu = named_card(cell(row, "gpu"))
-    engine = row_engine(row, gpu)
+def _label(row: TextRow, found: ServingRun | SkippedRow) -> ServingLabel:
+    cells = row.cells
+    stated = {name for name, columns in (("throughput", RATES), ("ttft", ("ttft_ms",)), ("tpot", ("tpot_ms",)))
+              if any(column in cells for column in columns)}
+    engine, design = cells.get("engine", "unstated"), cells.get("design", "recent")
     return ServingLabel(
-        cell(row, "id"), _source(row), gpu.id if gpu else cell(row, "gpu") or "unstated",
-        serving_family(engine.name, recent=engine.recent, early_rocm=engine.early_rocm), cell(row, "model"),
-        frozenset(stated), marked_implausible(row),
+        id=row.id, source=cells.get("source", "own"), gpu=cells.get("gpu", "unstated"), engine=_family(engine, design),
+        model=cells.get("model", "unstated"), quantities=frozenset(stated),
+        implausible=found.implausible if isinstance(found, ServingRun) else cells.get("implausible") == "true",
     )  # fmt: skip
 
 
-def _source(row: Row) -> str:
-    """The id's first word ("anl-1302": anl); the source column's first word where the id is a number alone."""
-    word = re.sub(r"\d+$", "", re.split(r"[-_.#\s]", cell(row, "id"))[0])
-    return word or (cell(row, "source").split() or ["unstated"])[0]
+def _family(engine: str, design: str) -> str:
+    """The engine's group of one design: vllm, vllm-2024, vllm-rocm-2024, ..."""
+    return engine if design == "recent" else f"{engine}-{design}"
 
 
-def serving_run(row: Row) -> ServingRun:
-    """One row as a run; raises Unusable with column and value where a cell is not certain or no configuration expresses it."""
-    assumed: list[tuple[str, float]] = []
-    figures = _figures(row)
-    model = row_model(row)
-    words = row_load(row)
-    gpu = row_card(row, assumed)
-    engine = row_engine(row, gpu)
-    assumed += _unread_date(row, engine)
-    weight, kv, formats = row_formats(row, model.shape, engine)
-    tp, replicas = row_layout(row, model.shape, gpu, weight, assumed, one_batch=words.kind == "static")
-    load = _load(row, words, assumed)
-    prefill = 0.0
-    if words.split is not None:
-        workers = sum(words.split)
-        tp, replicas, prefill = max((row_gpus(row) or workers * tp) / workers, 1.0), workers, words.split[0]
-    _check_fits(row, model, gpu, weight, tp)
-    found = ServingRun(
-        id=cell(row, "id"), source=_source(row),
-        system=ServingSystem(model.shape, gpu, replicas, tp, weight, kv, _sequence_limit(engine, load), prefill),
-        load=load, engine=serving_family(engine.name, recent=engine.recent, early_rocm=engine.early_rocm), recent=engine.recent,
-        requests_per_s=figures["req_per_s"], output_tokens_per_s=figures["output_tok_per_s"],
-        total_tokens_per_s=figures["total_tok_per_s"],
-        ttft_s=_milliseconds(figures["ttft_ms"]), tpot_s=_milliseconds(figures["tpot_ms"]),
-        tpot_kind=tpot_kind(cell(row, "tpot_stat")),
-        assumed=(*assumed, *formats, *_widened(weight, model, engine)),
+def serving_run(row: ServingRow) -> ServingRun:
+    """The row as a run; UnusableCell where a figure, a size of the load, or room for the weights is missing."""
+    needed = {"static": "concurrency", "closed": "concurrency", "open": "offered_req_per_s"}.get(row.load)
+    if needed is not None and getattr(row, needed) is None:
+        raise UnusableCell(needed, f"blank, and load {row.load} needs it")
+    if all(getattr(row, name) is None for name in (*RATES, "ttft_ms", "tpot_ms")):
+        raise UnusableCell("req_per_s", "no figure to compare: no throughput, no TTFT, no TPOT")
+    if row.prefill_replicas >= row.replicas:
+        raise UnusableCell("prefill_replicas", f"less than the {row.replicas:g} replicas, of which some must decode")
+    shape, gpu = find_model(row.model), find_gpu(row.gpu)
+    recent = row.design in (None, "recent")
+    weight = row.weight_dtype or "bf16"
+    if weight_bytes(shape, weight) / row.tp > gpu.memory_bytes:
+        raise UnusableCell("tp", f"{weight} weights of {weight_bytes(shape, weight) / row.tp / GIB:,.0f} GiB a GPU are more"
+                           f" than one {gpu.id} holds")
+    kv = row.kv_dtype or ("fp8" if weight in ("fp8", "nvfp4") and (recent or row.engine == "tensorrt-llm") else "bf16")
+    large = recent or row.engine == "tensorrt-llm" or row.load == "saturated"
+    limit = LARGE_SEQUENCE_LIMIT if large else SEQUENCE_LIMIT
+    if row.load == "static":  # a batch is set as large as it is
+        limit = max(row.concurrency or 1.0, SEQUENCE_LIMIT)
+    run = ServingRun(
+        id=row.id, source=row.source,
+        system=ServingSystem(
+            shape=shape, gpu=gpu, replicas=row.replicas, tensor_parallel=row.tp, weight_dtype=weight, kv_dtype=kv,
+            sequence_limit=limit, prefill_replicas=row.prefill_replicas),
+        load=ServingLoad(
+            kind=row.load, input_tokens=row.isl, output_tokens=row.osl, length_cv=row.length_cv,
+            concurrency=row.concurrency if row.load in ("static", "closed") else None,
+            requests_per_s=row.offered_req_per_s if row.load == "open" else None,
+            prompts=row.prompts or (DEFAULT_PROMPTS if row.load == "open" else None),
+            held_to_slo=row.held_to_slo, adapters=row.adapters),
+        engine=_family(row.engine, row.design or "recent"), recent=recent,
+        requests_per_s=row.req_per_s, output_tokens_per_s=row.output_tok_per_s, total_tokens_per_s=row.total_tok_per_s,
+        ttft_s=None if row.ttft_ms is None else row.ttft_ms / 1e3, tpot_s=None if row.tpot_ms is None else row.tpot_ms / 1e3,
+        tpot_kind=row.tpot_kind, assumed=_assumed(row, weight, kv),
     )  # fmt: skip
-    return replace(found, implausible=marked_implausible(row) or beyond_roofline(found))
+    return replace(run, implausible=row.implausible or breaks_littles_law(run) or beyond_roofline(run))
 
 
-def _unread_date(row: Row, engine: Engine) -> list[tuple[str, float]]:
-    """A note where the date has no year and the version tells the engine's design; Unusable where only the date would."""
-    if cell(row, "date").lower() in BLANKS or stated_year(row) is not None:
-        return []
-    if not engine.dated:
-        raise Unusable("date", cell(row, "date"), "no year in it, and no engine_version; write 2025-06-30")
-    return [("engine_version in place of an unread date", 1.0)]
-
-
-def _figures(row: Row) -> dict[str, float | None]:
-    """What the row measured, by column, without percentiles; Unusable where nothing is left."""
-    figures = {column: stated_number(row, column) for column in FIGURES}
-    percentiles = [column for column in STATISTICS if figures[column] is not None and _no_mean(row, column)]
-    means = {column: None if column in percentiles else value for column, value in figures.items()}
-    if percentiles and not any(means.values()):
-        statistic = STATISTICS[percentiles[0]]
-        raise Unusable(statistic, cell(row, statistic), NO_MEAN)
-    if not any(means.values()):
-        raise Unusable("req_per_s", "", "no figure to compare: no throughput, no TTFT, no TPOT")
-    return means
-
-
-def _no_mean(row: Row, column: str) -> str:
-    """Why the figure is none that is predicted: it is a percentile; else empty."""
-    statistic = STATISTICS.get(column, "")
-    stated = readable_number(row, column) is not None and is_percentile(cell(row, statistic))
-    return f"{statistic}: {cell(row, statistic)!r}; {NO_MEAN}" if stated else ""
-
-
-def _check_fits(row: Row, model: RowModel, gpu: Gpu, weight: str, tp: float) -> None:
-    """Raise where the weights alone are more than the GPUs of a replica hold: it did not run that way."""
-    needed = weight_bytes(model.shape, weight) / tp
-    if needed > gpu.memory_bytes:
-        raise Unusable("tp" if cell(row, "tp") else "n_gpus", cell(row, "tp") or cell(row, "n_gpus"),
-                       f"{weight} weights of {needed / GIB:,.0f} GiB a GPU are more than one {gpu.id} holds")
-
-
-def _sequence_limit(engine: Engine, load: ServingLoad) -> float:
-    """Sequences together at most: vLLM's default of the time, unless who measured had it set.
-
-    A static batch is set as large as it is; throughput runs and TensorRT-LLM engines are built for what memory holds.
-    """
-    if load.kind == "static":
-        return max(load.concurrency or 1.0, SEQUENCE_LIMIT)
-    return LARGE_LIMIT if engine.recent or engine.name == "tensorrt-llm" or load.kind == "saturated" else SEQUENCE_LIMIT
-
-
-def _widened(weight: str, model: RowModel, engine: Engine) -> list[tuple[str, float]]:
-    """What a row leaves open besides its blank columns."""
-    out = [(f"{model.shape.id} in place of the model", STAND_IN_SPREAD)] if model.stand_in else []
-    if not engine.dated:
-        out.append(("recent engine", UNDATED_SPREAD))
-    return [*out, ("4-bit kernels", INT4_SPREAD)] if weight == "int4" else out
-
-
-def _milliseconds(value: float | None) -> float | None:
-    return None if value is None else value / 1e3
-
-
-def _load(row: Row, words: LoadWords, assumed: list[tuple[str, float]]) -> ServingLoad:
-    isl, osl = row_lengths(row, assumed)
-    if words.guessed:
-        assumed.append(("scenario offline", GUESSED_SPREAD))
-    if words.contradicted:
-        assumed.append(("concurrency of the column, not the scenario's", GUESSED_SPREAD))
-    duration = re.search(r"dur(?:ation)?\D{0,3}(\d+)\s*s", length_words(row))
-    prompts = words.prompts
-    if prompts is None and words.rate is not None:
-        prompts = (words.rate * float(duration.group(1)) if duration else 0.0) or DEFAULT_PROMPTS
-    return ServingLoad(words.kind, isl, osl, row_length_cv(row), words.concurrency, words.rate, prompts, words.held_to_slo,
-                       row_adapters(row))
+def _assumed(row: ServingRow, weight: str, kv: str) -> tuple[tuple[str, float], ...]:
+    """What stands in for what the source does not say, with the factor by which the speed may be off."""
+    values = {"design": row.design or "recent", "weight_dtype": weight, "kv_dtype": kv}
+    blank = [name for name in values if getattr(row, name) is None]
+    found = []
+    for name in dict.fromkeys((*row.assumed, *blank)):
+        factor = ONE_BATCH_TP if name == "tp" and row.load == "static" else FACTORS[name]
+        value = values.get(name, getattr(row, name, ""))
+        found.append((f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}".strip(), factor))
+    return (*found, ("4-bit kernels", INT4_FACTOR)) if weight == "int4" else tuple(found)

@@ -1,152 +1,281 @@
-"""A table of measured training runs (one row a run) as the estimators take it, and why rows are left out."""
+"""A table of measured training runs, one row a run: its columns, and the run that a row becomes."""
 
-import re
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
-from roi.catalog.cards.gpus import load_gpus
-from roi.estimate.accuracy.measured_run import MeasuredRun
+from pydantic import Field
+
+from roi.catalog.cards.gpus import find_gpu, load_gpus
+from roi.catalog.models.shapes import find_model
+from roi.errors import InputError
+from roi.estimate.accuracy.error_blocks import SkippedRow
+from roi.estimate.accuracy.measured_run import HABITS, Habit, MeasuredRun, MemoryKind
 from roi.estimate.accuracy.training_errors import RowLabel
-from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.adapters import base_weight_bytes, largest_rank, trained_parameters
+from roi.estimate.training.plan import TARGET_SETS, Attend, Dtype, Method, Optimizer, Sharding, Trainer, TrainingPlan
 from roi.facts.model import ModelShape
-from roi.store.tables.row_fields import Row, Unusable, cell, full_length, known_number, measured_number, memory_kind
-from roi.store.tables.row_names import table_gpu, table_model
-from roi.store.tables.row_plan import row_plan
-from roi.store.tables.table_files import check_heads, table_rows
+from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, ModelId, Positive, Several, UnusableCell, Whole, read_rows
+from roi.store.tables.csv_table import CsvTable, TextRow
 from roi.units import GIB
 
-REQUIRED = (
-    "id", "model", "gpu", "method", "rank", "target_modules", "quant", "micro_batch", "seq_len_max",
-    "gradient_checkpointing", "peak_mem_gib", "peak_mem_kind", "tokens_per_s",
-)  # fmt: skip
-"""Columns without which no plan can be made or nothing can be compared."""
+COUNT_TOLERANCE: Final = 0.01
+"""A stated count of trained parameters that is further off means another method than the row says."""
 
-SECOND = {"reserved": "peak_mem_reserved_gib", "process": "peak_mem_process_gib"}
+MOST_CONTEXTS: Final = 32.0
+"""Contexts that a stretched rotary embedding is trained over at most (YaRN, arXiv 2309.00071, goes to 32); a longer cell is a
+slip."""
+
+QUANTISED: Final[dict[tuple[str, str], Method]] = {
+    ("lora", "nf4"): "qlora", ("rslora", "nf4"): "qlora", ("qlora", "nf4"): "qlora", ("dora", "nf4"): "qdora",
+    ("qdora", "nf4"): "qdora", ("lora", "int8"): "lora-int8", ("lora-int8", "int8"): "lora-int8",
+    ("qlora", "int8"): "lora-int8",
+}  # fmt: skip
+"""Method and quantisation of the base -> the plan's method."""
+
+FIELDS: Final = {
+    "lora_dropout": "dropout", "logits_kept": "logits_kept", "autocast": "autocast", "optimizer": "optimizer",
+    "optimizer_states": "optimizer", "base_dtype": "dtype", "attention_impl": "attention",
+    "gradient_checkpointing": "checkpointing", "double_quant": "double_quant",
+}  # fmt: skip
+"""Columns that the source may leave open -> fields of the plan."""
+
+SECOND: Final[dict[MemoryKind, str]] = {"reserved": "peak_mem_reserved_gib", "process": "peak_mem_process_gib"}
 """Columns of memory beside the headline's, by kind."""
 
-SPEEDS = ("tokens_per_s", "samples_per_s")
-"""Columns of speed, in the order in which they are read."""
-
-POSITIVE = (
-    "params_b", "n_gpus", "rank", "micro_batch", "grad_accum", "seq_len_max", "seq_len_mean", "peak_mem_gib",
-    "peak_mem_reserved_gib", "peak_mem_process_gib", "tokens_per_s", "samples_per_s", "step_s", "train_hours",
-    "trainable_params",
-)  # fmt: skip
-"""Columns whose numbers are above 0."""
+Assumable = Literal[
+    "lora_dropout", "logits_kept", "autocast", "optimizer", "optimizer_states", "base_dtype", "attention_impl",
+    "gradient_checkpointing", "double_quant",
+]
 
 
-class RowTable(NamedTuple):
+class TrainingRow(CanonicalRow):
+    """One measured training run."""
+
+    model: ModelId
+    """Model, by its id in the catalog."""
+    gpu: GpuId | None = None
+    """Card, by its id in the catalog; blank where it is not known: memory is predicted all the same, speed is not."""
+    n_gpus: Whole = 1
+    """GPUs of the job."""
+    method: Method
+    """Method: full, or a kind of adapter; quant says on which base (lora over nf4 is what others call qlora)."""
+    quant: Literal["none", "nf4", "int8"] = "none"
+    """Quantisation of the base's linear layers by bitsandbytes."""
+    double_quant: Flag | None = None
+    """True where the scales of nf4 are quantised once more; blank: true stands in."""
+    rank: Annotated[int, Field(gt=0)] | None = None
+    """Rank of the adapter; blank for full."""
+    target_modules: Annotated[tuple[str, ...], Several] = ()
+    """What carries an adapter: all-linear, attention, qv, or the names of modules joined by "+"; blank for full."""
+    base_dtype: Dtype | None = None
+    """Storage of base weights that are not quantised, and compute type; blank: bf16 stands in."""
+    micro_batch: Annotated[int, Field(gt=0, le=65_536)]
+    """Sequences in one forward pass on one GPU."""
+    grad_accum: Whole = 1
+    """Micro-steps in one optimizer step."""
+    seq_len_max: Whole
+    """Tokens of the longest sequence, which memory follows."""
+    seq_len_mean: Positive | None = None
+    """Mean tokens of a sequence as the speed counts them; blank where it is not known: speed is not predicted."""
+    packed: Flag = False
+    """True where a row of the batch holds several examples."""
+    padded: Flag = True
+    """True where batches of more than one sequence carry padding."""
+    gradient_checkpointing: Flag | None = None
+    """True where activations are recomputed; blank: true stands in for a quantised base, else false."""
+    attention_impl: Attend | None = None
+    """Attention implementation; blank: sdpa stands in."""
+    optimizer: Optimizer | None = None
+    """Optimizer and the form of its states; blank: adamw stands in. Paged states of any width are paged-adamw-8bit."""
+    lora_dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Dropout of the adapter; blank: 0 stands in."""
+    trainer: Trainer = "plain"
+    """Whose loop runs: a plain one, the HF Trainer, or TRL's SFTTrainer."""
+    logits_kept: Flag | None = None
+    """True where the logits outlive the loss; blank: true stands in but for the HF Trainer."""
+    autocast: Flag | None = None
+    """True under torch.autocast; blank: true stands in for 16-bit runs of the HF Trainer and TRL, and plain loops have none."""
+    sharding: Sharding = "none"
+    """What is spread over the GPUs."""
+    peak_mem_gib: Positive | None = None
+    """Peak memory of one GPU, GiB (2^30 bytes)."""
+    peak_mem_kind: MemoryKind = "unstated"
+    """What the peak is: torch's allocated or reserved bytes, those of the process (nvidia-smi, NVML), or unstated."""
+    peak_mem_reserved_gib: Positive | None = None
+    """Reserved bytes beside a peak of another kind, GiB."""
+    peak_mem_process_gib: Positive | None = None
+    """Bytes of the process beside a peak of another kind, GiB."""
+    tokens_per_s: Positive | None = None
+    """Tokens a second of the whole job."""
+    fits: Flag | None = None
+    """For a row without figures: true where the run fitted its card, false where it ran out of memory."""
+    trainable_params: Whole | None = None
+    """Trained parameters as the source counts them: a row whose method, rank and targets train another number is skipped."""
+    assumed: Annotated[tuple[Assumable, ...], Several] = ()
+    """Columns, joined by "+", whose cell is not what the source says but what stands in for it: each widens the interval by the
+    difference that its other value makes. optimizer_states: AdamW is stated, the type of its states is not."""
+    habits: Annotated[tuple[Habit, ...], Several] = ()
+    """What the loop did and no column says, joined by "+": chunked_loss (the loss in chunks), emptied_cache (empty_cache was
+    called), variable_lengths (lengths vary and the cache is kept), unprepared (quantised without k-bit preparation),
+    step_in_backward (the optimizer steps inside backward), head_adapter (the output head carries an adapter too),
+    adapters_16bit (adapters and their states are 16 bits wide)."""
+
+
+class TrainingTable(NamedTuple):
     """What a table holds."""
 
     runs: tuple[MeasuredRun, ...]
-    """Rows that became a configuration."""
-    skipped: tuple[tuple[str, str], ...]
-    """(id, reason) of the others; the reason begins with column and value."""
-    rows: int
-    """All rows."""
+    """Rows that became a run."""
+    skipped: tuple[SkippedRow, ...]
     labels: tuple[RowLabel, ...]
     """What every row states, the skipped ones included."""
     second: tuple[MeasuredRun, ...]
     """The same runs with the other kinds of memory that their rows state beside the headline's."""
-    unread: tuple[tuple[str, str], ...]
-    """(id, reason) of used rows whose speed is text that is no number; the reason begins with column and value."""
 
 
-def read_measured_rows(path: Path) -> RowTable:
-    """The runs of the CSV at `path`, in its order; InputError where it is no such table.
-
-    Columns are those of `roi validate --help`; more are allowed. Rows that no plan expresses are skipped, each with the
-    column and the value that decided it.
-    """
-    return row_table(table_rows(path, check_training))
-
-
-def check_training(path: Path, heads: list[str]) -> None:
-    """Raise where the heads are not those of a table of training runs."""
-    check_heads(path, heads, REQUIRED)
-
-
-def row_table(rows: list[dict[str, str]]) -> RowTable:
-    """The runs of a table's rows; its columns are known to be there."""
-    runs, skipped, labels, second, unread = [], [], [], [], []
-    for row in rows:
-        for column in POSITIVE:
-            known_number(row, column)  # a figure of 0 or below is an error of the table, whatever becomes of the row
-        labels.append(_label(row))
-        try:
-            runs.append(measured_run(row))
-            second += [measured_run({**row, "peak_mem_gib": cell(row, SECOND[kind]), "peak_mem_kind": kind})
-                       for kind in labels[-1].second]
-            unread += [(cell(row, "id"), reason) for column in SPEEDS if (reason := _no_number(row, column))]
-        except Unusable as reason:
-            skipped.append((cell(row, "id"), str(reason)))
-    return RowTable(tuple(runs), tuple(skipped), len(rows), tuple(labels), tuple(second), tuple(unread))
-
-
-def _no_number(row: Row, column: str) -> str:
-    """Why the cell is no figure; empty where it is one, or is empty."""
-    try:
-        measured_number(row, column)
-    except Unusable as reason:
-        return str(reason)
-    return ""
-
-
-def measured_run(row: Row) -> MeasuredRun:
-    """One row as a run; raises Unusable with column and value where no plan expresses it or it states no figure."""
-    model = table_model(cell(row, "model"))
-    plan, assumed = row_plan(row, model)
-    peak = measured_number(row, "peak_mem_gib")
-    failed = _out_of_memory(row)
-    mean = known_number(row, "seq_len_mean")
-    if mean is None and full_length(cell(row, "packing")):
-        mean = float(plan.seq)
-    speed = _tokens_per_s(row)
-    _check_figures(row, model, plan, peak, speed)
-    if peak is None and speed is None and not failed and "fit" not in cell(row, "peak_mem_kind").lower():
-        raise Unusable("peak_mem_gib", "", "no figure to compare: no memory, no tokens/s, no out-of-memory")
-    return MeasuredRun(
-        cell(row, "id"), _source(row), cell(row, "method").lower(), cell(row, "gpu"), model, plan,
-        table_gpu(cell(row, "gpu")), mean, None if peak is None else peak * GIB, memory_kind(cell(row, "peak_mem_kind")),
-        speed, failed, assumed,
+def training_table(table: CsvTable) -> TrainingTable:
+    """The runs of a table, in its order; a row with a cell that is not canonical is skipped, with what is allowed."""
+    found = read_rows(TrainingRow, table, measured_runs).values()
+    runs = [each for each in found if not isinstance(each, SkippedRow)]
+    return TrainingTable(
+        runs=tuple(first for first, *_ in runs), skipped=tuple(each for each in found if isinstance(each, SkippedRow)),
+        labels=tuple(_label(row) for row in table.rows), second=tuple(run for _, *others in runs for run in others),
     )  # fmt: skip
 
 
-def _check_figures(row: Row, model: ModelShape, plan: TrainingPlan, peak: float | None, speed: float | None) -> None:
-    """Raise where a figure is beyond any card: more GiB than one holds, more tokens/s than its peak rate multiplies forward."""
-    holds = max(card.memory_bytes for card in load_gpus()) / GIB
-    if peak is not None and peak > holds:
-        raise Unusable("peak_mem_gib", cell(row, "peak_mem_gib"), f"no card holds more than {holds:,.0f} GiB; it is GiB of one"
-                       " GPU")
-    most = plan.gpus * max(card.matrix_flops("fp4") for card in load_gpus()) / (2.0 * model.active_parameters)
-    if speed is not None and speed > most:
-        raise Unusable("tokens_per_s", cell(row, "tokens_per_s") or cell(row, "samples_per_s"), f"at most {most:,.0f}, the peak"
-                       " rate of the fastest card over a forward pass alone")
-
-
-def _tokens_per_s(row: Row) -> float | None:
-    """Tokens/s of the whole job: as stated, else samples/s x a numeric mean length; never from step_s alone."""
-    stated = known_number(row, "tokens_per_s")
-    samples, mean = known_number(row, "samples_per_s"), known_number(row, "seq_len_mean")
-    return stated if stated is not None else samples * mean if samples and mean else None
-
-
-def _out_of_memory(row: Row) -> bool:
-    kind = cell(row, "peak_mem_kind").lower()
-    said = kind.startswith(("oom", "out of memory")) or "out of memory" in cell(row, "notes").lower()
-    return said and not cell(row, "peak_mem_gib")
-
-
-def _source(row: Row) -> str:
-    """The id without its number ("peft-001": peft); the source column's first word where the id has none."""
-    bare = re.sub(r"[-_.#]\d+$", "", cell(row, "id"))
-    return bare if bare != cell(row, "id") else (cell(row, "source").split() or [bare])[0]
-
-
-def _label(row: Row) -> RowLabel:
-    kind = memory_kind(cell(row, "peak_mem_kind"))
+def _label(row: TextRow) -> RowLabel:
+    cells, kind = row.cells, row.cells.get("peak_mem_kind", "unstated")
     return RowLabel(
-        cell(row, "id"), _source(row), cell(row, "method").lower() or "unstated", cell(row, "gpu") or "unstated",
-        kind, known_number(row, "peak_mem_gib") is not None, _tokens_per_s(row) is not None,
-        tuple(other for other, column in SECOND.items() if other != kind and known_number(row, column) is not None),
+        id=row.id, source=cells.get("source", "own"), method=cells.get("method", "unstated"), gpu=cells.get("gpu", "unstated"),
+        kind=kind, memory="peak_mem_gib" in cells, throughput="tokens_per_s" in cells,
+        second=tuple(other for other, column in SECOND.items() if other != kind and column in cells),
     )  # fmt: skip
+
+
+def measured_runs(row: TrainingRow) -> list[MeasuredRun]:
+    """The row as a run, and again with each other kind of memory that it states; UnusableCell where no plan expresses it."""
+    model = find_model(row.model)
+    try:
+        plan, assumed = _plan(row, model)
+        _check_sizes(row, model, plan)
+    except InputError as error:  # of the plan: its fields contradict each other, or the model has no such target
+        field, _, why = str(error).partition(": ")
+        columns = {"targets": "target_modules", "gpus": "n_gpus", "accumulation": "grad_accum"}
+        raise UnusableCell(columns.get(field) or next((c for c, f in FIELDS.items() if f == field), field), why) from error
+    _check_figures(row, model, plan)
+    run = MeasuredRun(
+        id=row.id, source=row.source, method=row.method, gpu_name=row.gpu or "unstated", model=model, plan=plan,
+        gpu=find_gpu(row.gpu) if row.gpu else None, mean_tokens=row.seq_len_mean,
+        memory_bytes=None if row.peak_mem_gib is None else row.peak_mem_gib * GIB, memory_kind=row.peak_mem_kind,
+        tokens_per_s=row.tokens_per_s, out_of_memory=row.fits is False, assumed=assumed,
+    )  # fmt: skip
+    others = [(kind, getattr(row, column)) for kind, column in SECOND.items() if kind != row.peak_mem_kind]
+    return [run, *(replace(run, memory_bytes=gib * GIB, memory_kind=kind) for kind, gib in others if gib is not None)]
+
+
+def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tuple[str, TrainingPlan], ...]]:
+    """The plan, and each value that stands in with the plan of its other value; each habit with the plan that shows it.
+
+    Values that stand in are set all at once and then exchanged one at a time, so that each difference stands alone.
+    """
+    method = row.method if row.quant == "none" else QUANTISED.get((row.method, row.quant))
+    if method is None or (row.quant == "none" and method in ("qlora", "qdora", "lora-int8")):
+        raise UnusableCell("quant", f"{row.method} over such a base is no method here")
+    blank = {column: value for column, value in _stand_ins(row, method).items() if getattr(row, column) is None}
+    stated = {column: value for column in FIELDS if (value := getattr(row, column, None)) is not None}
+    plan = TrainingPlan(
+        method=method, rank=float(row.rank or 1.0), targets=_targets(row), micro_batch=float(row.micro_batch),
+        seq=float(row.seq_len_max), accumulation=row.grad_accum, gpus=row.n_gpus, trainer=row.trainer, sharding=row.sharding,
+        packed=row.packed, padded=row.padded, **{FIELDS[column]: value for column, value in (blank | stated).items()},
+    )  # fmt: skip
+    assumed = [(f"{column} {_word(getattr(plan, FIELDS[column]))}",
+                replace(plan, **{FIELDS[column]: _other(column, getattr(plan, FIELDS[column]))}))
+               for column in dict.fromkeys((*row.assumed, *blank))]
+    return plan, (*assumed, *((HABITS[habit], _habit_plan(habit, model, plan)) for habit in row.habits))
+
+
+def _stand_ins(row: TrainingRow, method: Method) -> dict[str, Any]:  # Any: values of a plan's fields
+    """What stands in for a blank cell, by column: full training has no dropout, and a plain loop or fp32 no autocast."""
+    values: dict[str, Any] = {
+        "logits_kept": row.trainer != "hf", "optimizer": "adamw", "base_dtype": "bf16", "attention_impl": "sdpa",
+        "gradient_checkpointing": row.quant != "none",
+    }  # fmt: skip
+    values |= {} if method == "full" else {"lora_dropout": 0.0}
+    values |= {"double_quant": True} if row.quant == "nf4" else {}
+    return values | ({"autocast": True} if row.trainer != "plain" and row.base_dtype != "fp32" else {})
+
+
+def _other(column: str, value: Any) -> Any:  # Any: values of a plan's fields
+    """The value that an unstated one is exchanged for, so that the interval holds both."""
+    if isinstance(value, bool):
+        return not value
+    others = {"lora_dropout": 0.0 if value else 0.05, "optimizer": "paged-adamw-8bit", "optimizer_states": "adamw-bf16",
+              "base_dtype": "fp16", "attention_impl": "eager"}
+    return others[column]
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _habit_plan(habit: Habit, model: ModelShape, plan: TrainingPlan) -> TrainingPlan:
+    """The plan whose memory shows the habit; the plan itself for one that only an instrument knows."""
+    if habit == "head_adapter":
+        # the head's adapter: rank x (hidden + vocabulary), spread over the other targets' rank
+        more = 1.0 + float(plan.rank) * (model.hidden + model.vocab) / float(trained_parameters(model, plan))
+        return replace(plan, rank=float(plan.rank) * more)
+    # no field says 16-bit adapters; under autocast their inputs and products are 16 bits wide
+    return replace(plan, autocast=not plan.autocast) if habit == "adapters_16bit" else plan
+
+
+def _targets(row: TrainingRow) -> str | tuple[str, ...]:
+    if row.method == "full":
+        return "all-linear"
+    if not row.target_modules or row.rank is None:
+        raise UnusableCell("rank" if row.target_modules else "target_modules", "blank, and an adapter needs it")
+    if len(row.target_modules) == 1 and row.target_modules[0] in ("all-linear", *TARGET_SETS):
+        return row.target_modules[0]
+    return row.target_modules
+
+
+def _check_sizes(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> None:
+    """Raise where a size is beyond what model, targets or card can take, or belongs to another adapter."""
+    if float(plan.seq) > MOST_CONTEXTS * model.context_tokens:
+        raise UnusableCell("seq_len_max", f"more than {MOST_CONTEXTS:g} times the context of {model.id},"
+                           f" {model.context_tokens:,} tokens")
+    most = largest_rank(model, plan)
+    if plan.adapter and float(plan.rank) > most:
+        raise UnusableCell("rank", f"at most {most:,}, the full rank of the widest target of {model.id}")
+    gpu, weights = find_gpu(row.gpu) if row.gpu else None, float(base_weight_bytes(model, plan))
+    if plan.gpus > 1 and plan.sharding == "none" and gpu is not None and weights > gpu.memory_bytes:
+        # such a job is no set of replicas: its layers or its parameters are split
+        raise UnusableCell("n_gpus", f"the weights alone, {weights / GIB:.0f} GiB, are more than one {gpu.id} holds; how they"
+                           " are split is not stated")
+    counts = [float(trained_parameters(model, plan))]
+    if plan.adapter:
+        counts.append(counts[0] - _fused_saving(model, plan))
+    stated = row.trainable_params
+    if stated is not None and all(abs(stated / count - 1.0) > COUNT_TOLERANCE for count in counts):
+        raise UnusableCell("trainable_params", f"{plan.method} of this rank and targets trains {counts[0]:,.0f}; more than"
+                           " 1% off")
+
+
+def _fused_saving(model: ModelShape, plan: TrainingPlan) -> float:
+    """Parameters that an adapter on fused modules (c_attn for q, k and v) has less: their inputs enter once."""
+    on = set(plan.targets) if isinstance(plan.targets, tuple) else {linear.name for linear in model.linears}
+    inside: Iterable[list[int]] = ([linear.inputs * linear.layers for linear in model.linears if linear.name in held
+                                    and linear.name in on] for _, *held in model.module_names)
+    return float(plan.rank) * float(sum(sum(sizes) - max(sizes, default=0) for sizes in inside))
+
+
+def _check_figures(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> None:
+    """Raise where there is nothing to compare, or a figure is beyond any card."""
+    holds = max(card.memory_bytes for card in load_gpus()) / GIB
+    if row.peak_mem_gib is not None and row.peak_mem_gib > holds:
+        raise UnusableCell("peak_mem_gib", f"no card holds more than {holds:,.0f} GiB; it is GiB of one GPU")
+    most = plan.gpus * max(card.matrix_flops("fp4") for card in load_gpus()) / (2.0 * model.active_parameters)
+    if row.tokens_per_s is not None and row.tokens_per_s > most:
+        raise UnusableCell("tokens_per_s", f"at most {most:,.0f}, the peak rate of the fastest card over a forward pass alone")
+    if row.peak_mem_gib is None and row.tokens_per_s is None and row.fits is None:
+        raise UnusableCell("peak_mem_gib", "no figure to compare: no memory, no tokens/s, no verdict on whether it fits")

@@ -1,0 +1,51 @@
+"""What measured training runs say of the roofline: open profiles and tables, time every run, fit a scale a group."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from roi.answers.validate import open_training_table
+from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
+from roi.errors import InputError
+from roi.estimate.accuracy.measured_run import MeasuredRun
+from roi.estimate.accuracy.timed_runs import timed_run
+from roi.estimate.accuracy.training_left_out import Calibration, fit_calibration
+from roi.evidence.training_speed import profile_runs
+from roi.facts.profiles import TrainProfile
+from roi.store.profiles.lookup import StoredProfile, load_profiles, profile_folders
+
+
+@dataclass(frozen=True)
+class CalibrationAnswer:
+    """The scales, and what could not be read on the way."""
+
+    calibration: Calibration
+    damaged: tuple[tuple[Path, str], ...]
+    """(file, reason) of profiles that are no such files."""
+
+
+def calibrate(tables: Sequence[Path], profiles: Sequence[Path] = (), *, strict: bool = False) -> CalibrationAnswer:
+    """One scale per GPU, source and layout from training profiles and from tables of measured runs.
+
+    `profiles` are folders to search first. `strict`: a row of a table that is skipped is an InputError.
+    """
+    store = load_profiles(profile_folders(tuple(profiles)), kinds={"train"})
+    stored = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
+    runs = [run for profile in stored for run in profile_runs(profile)]
+    runs += [run for table in tables for run in open_training_table(table, strict=strict).runs]
+    known = training_efficiencies().step()
+    timed = [one for run in runs if (one := timed_run(run, known)) is not None]
+    if not timed:
+        raise InputError(_nothing(stored, runs))
+    return CalibrationAnswer(calibration=fit_calibration(timed, known), damaged=store.damaged)
+
+
+def _nothing(stored: Sequence[StoredProfile[TrainProfile]], runs: Sequence[MeasuredRun]) -> str:
+    """Why nothing can be compared with theory, in one line."""
+    cpu = sum(profile.profile.environment.device == "cpu" for profile in stored)
+    no_card, no_mean = sum(run.gpu is None for run in runs), sum(run.mean_tokens is None for run in runs)
+    no_speed = sum(run.tokens_per_s is None for run in runs)
+    return (
+        f"calibrate: nothing to compare with theory: of {len(stored)} training profiles {cpu} are of a CPU, which has no"
+        f" theory; of {len(runs)} runs {no_card} have no card of the catalog, {no_mean} no mean length (seq_len_mean),"
+        f" {no_speed} no speed; give a TABLE.csv, or run `roi profile train MODEL` on a GPU")

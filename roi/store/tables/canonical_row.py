@@ -1,0 +1,101 @@
+"""What the rows of both kinds of tables share: how a cell is checked, and what is said of one that is not canonical."""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Final, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from roi.catalog.cards.gpus import load_gpus
+from roi.catalog.models.shapes import load_models
+from roi.errors import nearest
+from roi.estimate.accuracy.error_blocks import SkippedRow
+from roi.store.tables.csv_table import CsvTable, TextRow
+
+
+class UnusableCell(Exception):
+    """A cell that is canonical by itself, but that no plan or configuration expresses beside the row's others."""
+
+    def __init__(self, column: str, why: str) -> None:
+        super().__init__(why)
+        self.column = column
+
+
+class CanonicalRow(BaseModel):
+    """What every row of a canonical table has: who it is, and where its figures were published."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    id: Annotated[str, Field(min_length=1, max_length=200)]
+    """Name of the row, once in a table; without such a column its line."""
+    source: Annotated[str, Field(max_length=200)] = "own"
+    """Name of the group of rows that share software and habits; errors are shown by it."""
+    reference: str | None = None
+    """Where the figures were published: repository or page, file, commit."""
+    date: Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$")] | None = None
+    """When they were published: an ISO date, or its year and month, or its year."""
+
+
+def _of_catalog(name: str, kind: str, ids: Iterable[str]) -> str:
+    known = list(ids)
+    if name not in known:
+        near = nearest(name, known)
+        hint = f"nearest: {', '.join(near)}" if near else f"known: {', '.join(known)}"
+        raise ValueError(f"no {kind} of the catalog; {hint}")
+    return name
+
+
+def _boolean(cell: object) -> object:
+    """True and False of the words true and false in any case, and nothing else: 1 and yes are no canonical words."""
+    return {"true": True, "false": False}.get(cell.lower(), f"{cell}!") if isinstance(cell, str) else cell
+
+
+def _words(cell: object) -> object:
+    return tuple(part.strip() for part in cell.split("+")) if isinstance(cell, str) else cell
+
+
+ModelId = Annotated[str, AfterValidator(lambda name: _of_catalog(name, "model", (model.id for model in load_models())))]
+GpuId = Annotated[str, AfterValidator(lambda name: _of_catalog(name, "GPU", (gpu.id for gpu in load_gpus())))]
+Flag = Annotated[bool, BeforeValidator(_boolean)]
+Several: Final = BeforeValidator(_words)
+"""For a tuple of words that a cell joins by "+"."""
+
+Whole = Annotated[int, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0)]
+
+R = TypeVar("R", bound=CanonicalRow)
+T = TypeVar("T")
+
+
+def read_rows(kind: type[R], table: CsvTable, convert: Callable[[R], T]) -> dict[str, T | SkippedRow]:
+    """Id -> what `convert` makes of the row, or why it is skipped; InputError where the columns are not those of the kind."""
+    known = kind.model_fields
+    table.check_columns(known, [name for name, field in known.items() if field.is_required() and name != "id"])
+    return {row.id: _read_row(kind, row, convert) for row in table.rows}
+
+
+def _read_row(kind: type[R], row: TextRow, convert: Callable[[R], T]) -> T | SkippedRow:
+    """What `convert` makes of the row's cells, or the first cell that is not canonical."""
+    try:
+        return convert(kind.model_validate({"id": row.id, **row.cells}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        column, why = str(first["loc"][0]), _allowed(first)
+    except UnusableCell as error:
+        column, why = error.column, str(error)
+    return SkippedRow(line=row.line, id=row.id, column=column, value=row.cells.get(column, ""), why=why)
+
+
+def _allowed(error: ErrorDetails) -> str:
+    """What the column takes, and of an enumerated one the word nearest to the cell."""
+    if error["type"] == "missing":
+        return "blank, and a row needs it"
+    if error["type"] == "literal_error":
+        known = str(error["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
+        near = nearest(str(error["input"]), known, 1)
+        return f"none of {', '.join(known)}" + (f"; nearest: {near[0]}" if near else "")
+    plain = {
+        "float_parsing": "not a number", "int_parsing": "not a whole number", "int_from_float": "not a whole number",
+        "bool_parsing": "neither true nor false", "string_pattern_mismatch": "not a date such as 2024-04-30, 2024-04 or 2024",
+    }  # fmt: skip
+    return plain.get(error["type"], error["msg"].removeprefix("Value error, ").replace("Input should be", "it should be"))

@@ -1,0 +1,105 @@
+"""A CSV of measured runs as rows of text: which program wrote it does not matter, its columns do."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from roi.errors import InputError, nearest
+
+SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+"""What may stand between cells; the one that cuts the head into the most cells does."""
+
+MOST_BYTES: Final = 64 * 2**20
+"""Size of a table above which it is not read: the largest public one has 1.3 MB."""
+
+TOLD: Final = re.compile(r"(?i)\W?sep=.\W*")
+"""The first line that Excel writes, "sep=;", which is no row."""
+
+
+class TextRow(NamedTuple):
+    """One row before its cells are checked."""
+
+    line: int
+    """Line of the file, the head being line 1."""
+    cells: dict[str, str]
+    """Column -> cell without outer blanks; blank cells are left out."""
+
+    @property
+    def id(self) -> str:
+        """The row's id; its line where the table has no ids."""
+        return self.cells.get("id", f"line {self.line}")
+
+
+class CsvTable(NamedTuple):
+    """A table's columns and rows."""
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: tuple[TextRow, ...]
+
+    def check_columns(self, known: Iterable[str], needed: Iterable[str]) -> None:
+        """Raise where the table has a column that is not known, or lacks one that is needed, naming the nearest one."""
+        names = list(known)
+        unknown = [column for column in self.columns if column not in names]
+        if unknown:
+            near, more = nearest(unknown[0], names, 1), f" (and {len(unknown) - 1} more)" if unknown[1:] else ""
+            raise InputError(f"TABLE: {self.path} has the unknown column {unknown[0][:80]!r}{more}"
+                             f"{f'; nearest: {near[0]}' if near else ''}; `roi schema --of training-table` and `--of"
+                             " serving-table` list them all")
+        missing = [name for name in needed if name not in self.columns]
+        if missing:
+            others = f" (and {', '.join(missing[1:])})" if missing[1:] else ""
+            raise InputError(f"TABLE: {self.path} has no column {missing[0]!r}{others}; its columns:"
+                             f" {', '.join(self.columns)[:200]}")
+
+
+def read_csv(path: Path) -> CsvTable:
+    """The table at `path`, its heads in small letters with "_" for blanks; what is no table is an InputError."""
+    text = _text(path)
+    head = next((line for line in text.splitlines() if line.strip() and not TOLD.fullmatch(line.strip())), "")
+    separator = max(SEPARATORS, key=lambda each: len(next(csv.reader([head], delimiter=each), [])))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        lines = [(reader.line_num, line) for line in reader if any(part.strip() for part in line)]
+    except csv.Error as error:
+        raise InputError(f"TABLE: {path} is not CSV: {error}") from error
+    if lines and TOLD.fullmatch(separator.join(lines[0][1]).strip()):
+        lines = lines[1:]
+    if not lines:
+        raise InputError(f"TABLE: {path} is empty")
+    columns = tuple(re.sub(r"[\s_-]+", "_", name.strip().lower()) for name in lines[0][1])
+    twice = [name for name in columns if columns.count(name) > 1]
+    if twice:
+        raise InputError(f"TABLE: {path} has the column {twice[0]!r} twice")
+    if len(lines) == 1:
+        raise InputError(f"TABLE: {path} has a head but no rows")
+    for number, line in lines[1:]:
+        if len(line) != len(columns):
+            raise InputError(f"TABLE: {path}, line {number}: {len(line)} cells under {len(columns)} columns, separated by"
+                             f" {SEPARATORS[separator]}; a cell that holds one needs quotes")
+    rows = tuple(TextRow(number, {name: cell.strip() for name, cell in zip(columns, line, strict=True) if cell.strip()})
+                 for number, line in lines[1:])
+    _check_ids(path, rows)
+    return CsvTable(path, columns, rows)
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise InputError(f"TABLE: {path} has more than {MOST_BYTES // 2**20} MiB")
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"TABLE: cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"TABLE: {path} is not UTF-8 text (byte {error.start}); save it as CSV in UTF-8") from error
+
+
+def _check_ids(path: Path, rows: Iterable[TextRow]) -> None:
+    seen: set[str] = set()
+    for row in rows:
+        if row.id in seen:
+            raise InputError(f"TABLE: {path}: the id {row.id!r} occurs twice; one row a run")
+        seen.add(row.id)

@@ -1,0 +1,248 @@
+"""Tables of measured training runs: what a row becomes, what stands in for a blank cell, and why a row is skipped."""
+
+import pytest
+from tables_support import TRAINING, read_training, training_runs
+
+from roi.errors import InputError
+from roi.estimate.accuracy.measured_run import HABITS
+from roi.store.tables.csv_table import read_csv
+from roi.store.tables.training_table import training_table
+from roi.units import GIB
+
+
+def run(**change):
+    return training_runs(**change)[0]
+
+
+@pytest.fixture
+def skipped(tmp_path):
+    def one(**change):
+        table = read_training(tmp_path / "t.csv", change)
+        assert table.runs == ()
+        return table.skipped[0]
+    return one
+
+
+def names(found):
+    return [name for name, _ in found.assumed]
+
+
+def test_a_full_row_becomes_its_plan():
+    """3.5 GiB = 3.5 x 2^30 bytes; 4 micro-steps an update."""
+    found = run()
+    plan = found.plan
+    assert (found.source, found.method, found.gpu_name, found.model.id) == ("own", "lora", "RTX-4080", "qwen2.5-0.5b")
+    assert (plan.method, plan.rank, plan.targets) == ("lora", 16.0, ("q_proj", "v_proj"))
+    assert (plan.micro_batch, plan.seq) == (2.0, 1024.0)
+    assert (plan.checkpointing, plan.dtype, plan.attention, plan.optimizer) == (True, "bf16", "sdpa", "adamw")
+    assert (plan.trainer, plan.logits_kept, plan.autocast, plan.padded, plan.packed) == ("hf", False, True, True, False)
+    assert (plan.accumulation, plan.gpus, plan.sharding) == (4, 1, "none")
+    assert (found.mean_tokens, found.memory_bytes, found.memory_kind) == (512.0, 3.5 * GIB, "allocated")
+    assert (found.tokens_per_s, found.out_of_memory, found.gpu.id) == (1000.0, False, "RTX-4080")
+    assert found.assumed == ()
+
+
+@pytest.mark.parametrize(("column", "label", "field", "used", "other"), [
+    ("lora_dropout", "lora_dropout 0", "dropout", 0.0, 0.05), ("logits_kept", "logits_kept false", "logits_kept", False, True),
+    ("autocast", "autocast true", "autocast", True, False), ("optimizer", "optimizer adamw", "optimizer", "adamw",
+                                                             "paged-adamw-8bit"),
+    ("base_dtype", "base_dtype bf16", "dtype", "bf16", "fp16"), ("attention_impl", "attention_impl sdpa", "attention", "sdpa",
+                                                                 "eager"),
+    ("gradient_checkpointing", "gradient_checkpointing false", "checkpointing", False, True),
+])
+def test_a_blank_cell_has_a_stand_in_which_is_named_with_the_plan_of_its_other_value(column, label, field, used, other):
+    found = run(**{column: ""})
+    assert names(found) == [label]
+    assert getattr(found.plan, field) == used
+    assert getattr(found.assumed[0][1], field) == other
+
+
+@pytest.mark.parametrize(("change", "label", "field", "other"), [
+    ({"assumed": "lora_dropout", "lora_dropout": "0.05"}, "lora_dropout 0.05", "dropout", 0.0),
+    ({"assumed": "optimizer_states"}, "optimizer_states adamw", "optimizer", "adamw-bf16"),
+    ({"assumed": "gradient_checkpointing"}, "gradient_checkpointing true", "checkpointing", False),
+    ({"assumed": "logits_kept", "logits_kept": "true"}, "logits_kept true", "logits_kept", False),
+])
+def test_a_cell_that_the_source_does_not_state_is_named_and_widens_too(change, label, field, other):
+    found = run(**change)
+    assert names(found) == [label]
+    assert getattr(found.assumed[0][1], field) == other
+
+
+def test_full_training_has_no_dropout_and_a_plain_loop_no_autocast_to_be_unsure_of():
+    assert names(run(method="full", rank="", target_modules="", lora_dropout="", base_dtype="bf16")) == []
+    assert names(run(trainer="plain", autocast="")) == []
+
+
+@pytest.mark.parametrize(("quant", "method", "plan_method"), [
+    ("nf4", "lora", "qlora"), ("nf4", "qlora", "qlora"), ("nf4", "dora", "qdora"), ("none", "rslora", "rslora"),
+    ("int8", "lora", "lora-int8"), ("int8", "lora-int8", "lora-int8"),
+])
+def test_the_base_decides_the_plan_s_method(quant, method, plan_method):
+    assert run(method=method, quant=quant).plan.method == plan_method
+
+
+def test_qlora_without_a_word_on_its_scales_takes_double_quantisation():
+    found = run(method="qlora", quant="nf4")
+    assert found.plan.double_quant
+    assert names(found) == ["double_quant true"]
+    assert not run(method="qlora", quant="nf4", double_quant="false").plan.double_quant
+
+
+@pytest.mark.parametrize(("quant", "on"), [("none", False), ("nf4", True)])
+def test_unstated_checkpointing_is_on_where_k_bit_preparation_turns_it_on(quant, on):
+    assert run(gradient_checkpointing="", method="lora", quant=quant, double_quant="true").plan.checkpointing is on
+
+
+def test_other_kinds_of_memory_that_a_row_states_are_runs_of_their_own(tmp_path):
+    """3.5 GiB allocated, 4.0 reserved."""
+    table = read_training(tmp_path / "t.csv", {"peak_mem_reserved_gib": "4.0"},
+                          {"peak_mem_kind": "reserved", "peak_mem_reserved_gib": "3.5"})
+    assert [(run.id, run.memory_kind, run.memory_bytes) for run in table.second] == [("own-1", "reserved", 4.0 * GIB)]
+    assert [label.second for label in table.labels] == [("reserved",), ()]
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_habits_that_no_column_says_are_marks_of_the_run(habit):
+    assert names(run(habits=habit)) == [HABITS[habit]]
+
+
+def test_an_adapter_on_the_head_is_left_out_and_said():
+    """TinyLlama, hidden 2,048, vocabulary 32,000: rank 8 on q and v of 22 layers trains 8 x 22 x (4,096 + 2,304) = 1,126,400;
+    the head's adapter 8 x 34,048 = 272,384 more, which is 24.18%."""
+    found = run(model="tinyllama-1.1b", rank="8", habits="head_adapter")
+    assert dict(found.assumed)["adapter on the output head left out"].rank == pytest.approx(8 * (1 + 272_384 / 1_126_400))
+
+
+def test_adapters_of_16_bits_are_predicted_as_fp32_ones_and_as_under_autocast():
+    found = run(habits="adapters_16bit", autocast="false", optimizer="adamw-bf16", trainer="plain")
+    assert found.assumed[0][1].autocast
+
+
+@pytest.mark.parametrize(("text", "targets"), [
+    ("all-linear", "all-linear"), ("attention", "attention"), ("q_proj + v_proj", ("q_proj", "v_proj")),
+])
+def test_targets(text, targets):
+    assert run(target_modules=text).plan.targets == targets
+
+
+def test_an_unknown_card_does_not_skip_the_row():
+    found = run(gpu="")
+    assert found.gpu is None
+    assert found.memory_bytes == 3.5 * GIB
+
+
+@pytest.mark.parametrize(("fits", "failed"), [("false", True), ("true", False)])
+def test_a_row_may_say_whether_it_fitted_and_nothing_else(fits, failed):
+    found = run(peak_mem_gib="", tokens_per_s="", fits=fits)
+    assert (found.out_of_memory, found.memory_bytes, found.tokens_per_s) == (failed, None, None)
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"micro_batch": "unknown"}, "micro_batch: 'unknown'; not a whole number"),
+    ({"micro_batch": ""}, "micro_batch: ''; blank, and a row needs it"),
+    ({"micro_batch": "1.5"}, "micro_batch: '1.5'; not a whole number"),
+    ({"micro_batch": "100000"}, "micro_batch: '100000'; it should be less than or equal to 65536"),
+    ({"rank": "unknown"}, "rank: 'unknown'; not a whole number"),
+    ({"rank": ""}, "rank: ''; blank, and an adapter needs it"),
+    ({"seq_len_max": "<=768"}, "seq_len_max: '<=768'; not a whole number"),
+    ({"peak_mem_gib": "3,5"}, "peak_mem_gib: '3,5'; not a number"),
+    ({"peak_mem_gib": "-3"}, "peak_mem_gib: '-3'; it should be greater than 0"),
+    ({"tokens_per_s": "0"}, "tokens_per_s: '0'; it should be greater than 0"),
+    ({"tokens_per_s": "nan"}, "tokens_per_s: 'nan'; it should be a finite number"),
+    ({"tokens_per_s": "fast"}, "tokens_per_s: 'fast'; not a number"),
+    ({"peak_mem_kind": "nvidia-smi"}, "peak_mem_kind: 'nvidia-smi'; none of allocated, reserved, process, unstated"),
+    ({"method": "peft:ia3"}, "method: 'peft:ia3'; none of full, lora, rslora, dora, qlora, qdora, lora-int8"),
+    ({"method": "LoRA"}, "method: 'LoRA'; none of full, lora, rslora, dora, qlora, qdora, lora-int8; nearest: lora"),
+    ({"quant": "gptq-int4"}, "quant: 'gptq-int4'; none of none, nf4, int8; nearest: int8"),
+    ({"method": "qlora", "quant": "none"}, "quant: 'none'; qlora over such a base is no method here"),
+    ({"method": "full", "quant": "nf4"}, "quant: 'nf4'; full over such a base is no method here"),
+    ({"model": "Qwen/Qwen2.5-0.5B-Instruct"}, "no model of the catalog; nearest: qwen2.5-0.5b"),
+    ({"gpu": "RTX 4080"}, "gpu: 'RTX 4080'; no GPU of the catalog; nearest: RTX-4080"),
+    ({"target_modules": "q_proj+wq"}, "target_modules: 'q_proj+wq'; qwen2.5-0.5b has no target 'wq'; it has attention, qv"),
+    ({"model": "kimi-k2-0905", "target_modules": "qv"}, "target_modules: 'qv'; 'qv' matches nothing in kimi-k2-0905"),
+    ({"target_modules": ""}, "target_modules: ''; blank, and an adapter needs it"),
+    ({"trainable_params": "500000"}, "trainable_params: '500000'; lora of this rank and targets trains 1,081,344"),
+    ({"optimizer": "lion"}, "optimizer: 'lion'; none of adamw, adamw-bf16, adamw-8bit, paged-adamw-8bit"),
+    ({"base_dtype": "fp8"}, "base_dtype: 'fp8'; none of bf16, fp16, fp32"),
+    ({"attention_impl": "flash_attention_2"}, "none of sdpa, flash, eager; nearest: flash"),
+    ({"attention_impl": "flash", "base_dtype": "fp32"}, "attention_impl: 'flash'; 'flash' is not usable with dtype: 'fp32'"),
+    ({"gradient_checkpointing": "yes"}, "gradient_checkpointing: 'yes'; neither true nor false"),
+    ({"gradient_checkpointing": "1"}, "gradient_checkpointing: '1'; neither true nor false"),
+    ({"lora_dropout": "1.5"}, "lora_dropout: '1.5'; it should be less than 1"),
+    ({"trainer": "keras"}, "trainer: 'keras'; none of plain, hf, trl"),
+    ({"sharding": "pipeline-parallel"}, "sharding: 'pipeline-parallel'; none of none, zero2, zero3, fsdp"),
+    ({"sharding": "zero3"}, "sharding: 'zero3'"),
+    ({"assumed": "gpu"}, "assumed: 'gpu'; none of lora_dropout, logits_kept"),
+    ({"date": "April 2024"}, "date: 'April 2024'; not a date such as 2024-04-30, 2024-04 or 2024"),
+    ({"peak_mem_gib": "", "tokens_per_s": ""}, "no figure to compare"),
+    ({"rank": "1000"}, "rank: '1000'; at most 896, the full rank of the widest target of qwen2.5-0.5b"),
+    ({"seq_len_max": "2000000"}, "more than 32 times the context of qwen2.5-0.5b, 32,768 tokens"),
+    ({"peak_mem_gib": "1e30"}, "peak_mem_gib: '1e30'; no card holds more than 288 GiB"),
+    ({"tokens_per_s": "1e30"}, "tokens_per_s: '1e30'; at most 15,182,528, the peak rate of the fastest card"),
+])
+def test_a_cell_that_is_not_canonical_skips_its_row_with_column_value_and_what_is_allowed(skipped, change, words):
+    """Rank 16 on q (896 + 896) and v (896 + 128) of 24 layers: 16 x 24 x 2,816 = 1,081,344. 15.0e15 FLOP/s (GB300, fp4) over
+    2 x 494M parameters = 15.2M tokens/s."""
+    found = skipped(**change)
+    assert words in found.reason
+    assert (found.line, found.id) == (2, "own-1")
+
+
+@pytest.mark.parametrize("count", ["1081344", "1090000"])
+def test_a_trained_count_within_one_percent_agrees(count):
+    """1,090,000 / 1,081,344 = 1.008."""
+    assert run(trainable_params=count).plan.rank == 16
+
+
+def test_a_trained_count_of_fused_modules_agrees():
+    """Qwen-7B, rank 8 on c_attn: 8 x 32 x (4,096 + 12,288) = 4,194,304, where three adapters would train 6,291,456."""
+    found = run(model="qwen-7b", rank="8", target_modules="q_proj+k_proj+v_proj", trainable_params="4194304")
+    assert found.plan.targets == ("q_proj", "k_proj", "v_proj")
+
+
+def test_several_gpus_that_share_nothing_must_each_hold_the_weights(skipped):
+    """Qwen-72B in bf16 is 135 GiB: two A100 of 80 GB hold no replica each; of Llama-2-7B (12.6 GiB) they do; and one card that
+    ran out of memory is a row like any other."""
+    huge = {"model": "qwen-72b", "gpu": "A100-80GB-SXM", "peak_mem_gib": "", "tokens_per_s": "", "fits": "false"}
+    told = "n_gpus: '2'; the weights alone, 135 GiB, are more than one A100-80GB-SXM holds"
+    assert skipped(**huge, n_gpus="2").reason.startswith(told)
+    assert run(**huge).out_of_memory
+    assert run(model="llama-2-7b", gpu="A100-80GB-SXM", n_gpus="2").plan.gpus == 2
+
+
+def test_skipped_rows_still_say_what_they_state(tmp_path):
+    table = read_training(tmp_path / "t.csv", {}, {"method": "peft:vera", "tokens_per_s": ""})
+    assert (len(table.labels), len(table.runs), len(table.skipped)) == (2, 1, 1)
+    assert [(label.method, label.memory, label.throughput) for label in table.labels] == [
+        ("lora", True, True), ("peft:vera", True, False)]
+
+
+def test_absent_optional_columns_are_stand_ins(tmp_path):
+    needed = ("id", "model", "gpu", "method", "rank", "target_modules", "micro_batch", "seq_len_max", "peak_mem_gib")
+    path = tmp_path / "t.csv"
+    path.write_text(",".join(needed) + "\n" + ",".join(TRAINING[name] for name in needed) + "\n")
+    found = training_table(read_csv(path)).runs[0]
+    assert (found.plan.optimizer, found.plan.attention, found.plan.dtype, found.plan.gpus) == ("adamw", "sdpa", "bf16", 1)
+    assert {"optimizer adamw", "attention_impl sdpa", "base_dtype bf16"} <= set(names(found))
+    assert found.memory_kind == "unstated"
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("micro_batch,", "microbatch,", "has the unknown column 'microbatch'; nearest: micro_batch"),
+    ("micro_batch", "notes", "has the unknown column 'notes'"),
+    ("attention_impl,optimizer", "attention_impl,attention_impl", "the column 'attention_impl' twice"),
+])
+def test_columns_that_are_not_canonical_are_an_error(tmp_path, old, new, message):
+    path = tmp_path / "t.csv"
+    read_training(path, {})
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(InputError, match=message):
+        training_table(read_csv(path))
+
+
+def test_a_column_that_is_needed_and_missing_is_an_error(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("id,model,method\na,qwen2.5-0.5b,full\n")
+    with pytest.raises(InputError, match=r"has no column 'micro_batch' \(and seq_len_max\); its columns: id, model, method"):
+        training_table(read_csv(path))

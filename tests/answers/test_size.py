@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 from click.testing import CliRunner
+from sizing_support import sized_scenario
 from step_simulator import Truth, simulate
 
 from roi.answers.opening import open_case
@@ -18,21 +19,10 @@ from roi.scenario.file import load_scenario
 from roi.store.profiles.lookup import load_profiles, save_profile
 from roi.store.traces import read_trace
 
-SCENARIO = """\
-title: sizing
-as_of: 2026-11-24
-workload: {requests_per_day: 200000, input_tokens: 600, output_tokens: 120, peak_to_mean: 3, ttft_p95_s: 1.0, tpot_p95_s: 0.05}
-incumbent: {provider: openai, model: gpt-6-luna}
-candidates: {self_hosted: [qwen3-8b], methods: [], gpus: [L40S], vendors: [RunPod]}
-serving: {weight_dtypes: [fp8], tensor_parallel: [1]}
-"""
-
 
 @pytest.fixture
 def file(tmp_path):
-    path = tmp_path / "sizing.yaml"
-    path.write_text(SCENARIO, encoding="utf-8")
-    return path
+    return sized_scenario(tmp_path)
 
 
 def sized(file, *overrides, **rest):

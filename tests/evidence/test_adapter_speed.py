@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from sizing_support import sized_scenario
 from step_simulator import DESIGN, Truth, simulate
-from test_size import file  # noqa: F401 -- a fixture
 
 from roi.catalog.models.shapes import find_model
 from roi.economics.reading import read_option, read_shared
@@ -76,8 +76,9 @@ def test_the_adapters_of_one_profile_stand_in_for_another_on_the_card(tmp_path) 
     assert "2026-11-01" in served.adapters_of
 
 
-def test_the_comparison_takes_the_measured_effect_with_its_spread(file, tmp_path) -> None:  # noqa: F811
+def test_the_comparison_takes_the_measured_effect_with_its_spread(tmp_path) -> None:
     """Adapters at 0.6 of the speed, 0.9 published: fewer requests a second, and a spread of their own in every draw."""
+    file = sized_scenario(tmp_path)
     save_profile(simulate(Truth(a=12e-3), loads=(*DESIGN, *SLOW), **STATED), tmp_path)
     shared = load_scenario(file, ("candidates.methods=[lora]", "serving.adapters=shared", "serving.adapters_on_base=1"))
     merged = load_scenario(file, ("candidates.methods=[lora]",))

@@ -1,0 +1,17 @@
+"""The scenario that tests of fleets begin with: one model, one card, one format of the weights."""
+
+SIZED_SCENARIO = """\
+title: sizing
+as_of: 2026-11-24
+workload: {requests_per_day: 200000, input_tokens: 600, output_tokens: 120, peak_to_mean: 3, ttft_p95_s: 1.0, tpot_p95_s: 0.05}
+incumbent: {provider: openai, model: gpt-6-luna}
+candidates: {self_hosted: [qwen3-8b], methods: [], gpus: [L40S], vendors: [RunPod]}
+serving: {weight_dtypes: [fp8], tensor_parallel: [1]}
+"""
+
+
+def sized_scenario(folder):
+    """The scenario's file, written into the folder."""
+    path = folder / "sizing.yaml"
+    path.write_text(SIZED_SCENARIO, encoding="utf-8")
+    return path

@@ -7,8 +7,9 @@ import numpy as np
 from roi.catalog.prices.api_prices import find_api_price, find_provider
 from roi.catalog.prices.vendors import retirement
 from roi.catalog.rows import STALE_DAYS, price_age_days
-from roi.economics.decision.evaluation import meets_bar, read_all
-from roi.economics.lines.api_service import service
+from roi.economics.decision.evaluation import read_all
+from roi.economics.decision.feasibility import meets_bar
+from roi.economics.lines.api_bill import service
 from roi.errors import InputError, ScenarioError
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roi.economics.decision.gates import QUESTIONS
+from roi.economics.decision.feasibility import QUESTIONS
 from roi.errors import ScenarioError
 from roi.estimate.replay.day_load import load_curve_from_peak
 from roi.evidence.known_runs import KnownRuns, known_runs

@@ -14,8 +14,8 @@ from roi.economics.decision import draws
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.draws import Drawn, draw, percentiles, probability_best
 from roi.economics.decision.drivers import find_drivers, worth_knowing
-from roi.economics.decision.evaluation import Choice, evaluate, meets_bar, read_all
-from roi.economics.decision.plan_choice import choose_plan
+from roi.economics.decision.evaluation import Choice, choose_plan, evaluate, read_all
+from roi.economics.decision.feasibility import meets_bar
 from roi.economics.finance import payback
 from roi.facts.case import Case
 from roi.facts.spread import quantile, triangle
@@ -212,7 +212,7 @@ def outcome(pv: dict[str, list[float]], may: dict[str, list[bool]] | None = None
     costs = {id: np.array(x) for id, x in pv.items()}
     allowed = {id: np.array((may or {}).get(id, [True] * n)) for id in pv}
     saved = {id: costs["stay"] - x for id, x in costs.items()}
-    return Drawn(n, costs, saved, {}, allowed, {})
+    return Drawn(n=n, pv=costs, npv=saved, payback={}, may_win=allowed, facts={})
 
 
 def test_the_chance_of_being_best_adds_up_and_leaves_out_infeasible_draws() -> None:
@@ -252,6 +252,7 @@ def test_knowing_a_fact_is_worth_what_it_would_let_one_avoid() -> None:
     x = np.repeat([0.0, 1.0], 32)
     gain = np.where(x == 0, 10.0, -6.0)
     nothing = np.zeros(64)
-    found = Drawn(64, {}, {"stay": nothing, "a": gain}, {}, {}, {"x": x, "y": np.tile(np.arange(32.0), 2)})
+    facts = {"x": x, "y": np.tile(np.arange(32.0), 2)}
+    found = Drawn(n=64, pv={}, npv={"stay": nothing, "a": gain}, payback={}, may_win={}, facts=facts)
     assert worth_knowing(found, "x", ["stay", "a"], "a") == pytest.approx(3.0)
     assert worth_knowing(found, "y", ["stay", "a"], "a") == pytest.approx(0.0)

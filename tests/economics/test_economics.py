@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.evaluation import Evaluated, evaluate, meets_bar, read_all
+from roi.economics.decision.evaluation import Evaluated, evaluate, read_all
+from roi.economics.decision.feasibility import meets_bar
 from roi.economics.decision.verdict import SURE, Verdict, decide
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.owned_hardware import purchases

@@ -27,20 +27,20 @@ class RequestCost:
 
     @property
     def usd(self) -> Number:
-        """All parts together."""
+        """USD of the request: the sum of its parts."""
         return self.input_usd + self.cache_read_usd + self.cache_write_usd + self.output_usd + self.batch_usd
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """Length bins in the option's own tokens, shape (B,) or (n, B)."""
+    """The length bins in the option's own tokens, shape (B,) or (n, B) each."""
 
     total: Array
     prefix: Array
     output: Array
 
 
-def seen_tokens(shared: Shared, tokens: Tokens) -> _Seen:
+def _seen_tokens(shared: Shared, tokens: Tokens) -> _Seen:
     """The length bins as the option's tokenizer, prompt and verbosity make them.
 
     prefix = min(shared prefix, input), scaled to `prefix_tokens` where a tuned model needs fewer instructions;
@@ -66,21 +66,15 @@ def _linear(shared: Shared, tokens: Tokens, api: Api) -> bool:
         return False
     if api.edges.size > 1 and np.max(shared.input_tokens) * np.max(tokens.ratio) > api.edges[1]:
         return False
-    caches = api.uses_cache and api.cache_read is not None and np.max(shared.prefix_tokens) > 0
-    return not caches
+    return not (api.uses_cache and api.cache_read is not None and np.max(shared.prefix_tokens) > 0)
 
 
-def pooled(shared: Shared) -> Shared:
+def _pooled(shared: Shared) -> Shared:
     """The record with one bin: the mean request."""
-    if "pooled" not in shared.memo:
-        shared.memo["pooled"] = replace(
-            shared,
-            input_tokens=np.atleast_1d(shared.weights @ shared.input_tokens),
-            output_tokens=np.atleast_1d(shared.weights @ shared.output_tokens),
-            weights=np.ones(1),
-        )
-    found = shared.memo["pooled"]
-    assert isinstance(found, Shared)
+    found = shared.memo.get("pooled")
+    if not isinstance(found, Shared):
+        given, made = (np.atleast_1d(shared.weights @ x) for x in (shared.input_tokens, shared.output_tokens))
+        found = shared.memo["pooled"] = replace(shared, input_tokens=given, output_tokens=made, weights=np.ones(1))
     return found
 
 
@@ -92,8 +86,8 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     that can wait, batch, with cached input only where the price list has a price for both. The cheapest per bin is taken.
     The tier of a call is set by its input tokens: the last edge strictly below them.
     """
-    shared = pooled(shared) if _linear(shared, tokens, api) else shared
-    seen = seen_tokens(shared, tokens)
+    shared = _pooled(shared) if _linear(shared, tokens, api) else shared
+    seen = _seen_tokens(shared, tokens)
     tier = np.searchsorted(api.edges, seen.total, side="left") - 1
     tier = np.maximum(tier, 0)
     scale = (1.0 - api.discount) / MTOK
@@ -126,11 +120,8 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
         if api.batch_cache_read is not None and api.uses_cache:
             rewrite = rate(api.batch_input if api.batch_cache_write is None else api.batch_cache_write)
             prefix_usd = hit_rate * rate(api.batch_cache_read) + (1.0 - hit_rate) * rewrite
-            in_batch = np.where(
-                cached,
-                np.minimum(in_batch, (seen.total - seen.prefix) * rate(api.batch_input) + seen.prefix * prefix_usd),
-                in_batch,
-            )
+            from_cache = (seen.total - seen.prefix) * rate(api.batch_input) + seen.prefix * prefix_usd
+            in_batch = np.where(cached, np.minimum(in_batch, from_cache), in_batch)
         whole = in_batch + seen.output * rate(api.batch_output)
         better = whole < input_usd + read_usd + write_usd + output_usd
         batched = np.where(better, api.batch_share, 0.0)
@@ -142,15 +133,9 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
         return float(total) if weighted.ndim == 1 else np.asarray(total)
 
     return RequestCost(
-        input_usd=mean(input_usd * now),
-        cache_read_usd=mean(read_usd * now),
-        cache_write_usd=mean(write_usd * now),
-        output_usd=mean(output_usd * now),
-        batch_usd=mean(batch_usd),
-        input_tokens=mean(input_tokens * now),
-        cache_read_tokens=mean(read_tokens * now),
-        cache_write_tokens=mean(write_tokens * now),
-        output_tokens=mean(seen.output * now),
-        batched=mean(1.0 - now),
-        batch_tokens=mean((seen.total + seen.output) * (1.0 - now)),
+        input_usd=mean(input_usd * now), input_tokens=mean(input_tokens * now),
+        cache_read_usd=mean(read_usd * now), cache_read_tokens=mean(read_tokens * now),
+        cache_write_usd=mean(write_usd * now), cache_write_tokens=mean(write_tokens * now),
+        output_usd=mean(output_usd * now), output_tokens=mean(seen.output * now),
+        batch_usd=mean(batch_usd), batch_tokens=mean((seen.total + seen.output) * (1.0 - now)), batched=mean(1.0 - now),
     )

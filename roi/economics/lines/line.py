@@ -5,21 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roi.economics.finance import present_value
 from roi.economics.inputs import Array, Number
 
 Arithmetic = Callable[[int], str]
 """Month index (0 = month 1) -> the product that gives the line's figure in that month."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Line:
-    """Costs are positive; a residual value is the one negative line."""
+    """What is paid for one thing. Costs are positive; a residual value is the one negative line."""
 
     name: str
     monthly: Array
     """USD at month ends 1..H, shape (H,) or (n, H)."""
-    upfront: Number
+    upfront: Number = 0.0
     """USD at month 0, float or (n, 1)."""
     facts: tuple[str, ...]
     """Paths of the facts that the line rests on, the shared ones included."""
@@ -40,7 +39,7 @@ class Totals:
 
     @classmethod
     def of(cls, lines: Iterable[Line], shape: Array) -> "Totals":
-        """Sum of lines; `shape` is any monthly array that says how many months (and draws) there are."""
+        """The sum of these lines; `shape` is any monthly array that says how many months (and draws) there are."""
         monthly = np.zeros(shape.shape)
         upfront: Number = np.zeros((shape.shape[0], 1)) if shape.ndim > 1 else 0.0
         for line in lines:
@@ -48,12 +47,8 @@ class Totals:
             upfront = upfront + line.upfront
         return cls(monthly, upfront if monthly.ndim > 1 else float(np.asarray(upfront)))
 
-    def present_value(self, annual_rate: float) -> Number:
-        """PV of the totals, USD."""
-        return present_value(self.upfront, self.monthly, annual_rate)
 
-
-def pick(x: Number | Array, month: int) -> float:
+def pick(x: Number | Array, month: int = 0) -> float:
     """The central figure of `x` in a month (index 0 = month 1); scalars and single rows are the same in every month."""
     row = np.asarray(x, dtype=np.float64)
     while row.ndim > 1:

@@ -8,7 +8,7 @@ The comparison on a terminal, 80 columns or more.
 from collections.abc import Sequence
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.gates import FAIL
+from roi.economics.decision.feasibility import FAIL
 from roi.report.comparison.cost_tree import cost_tree
 from roi.report.comparison.findings import break_even, drivers, returns, winner_changes
 from roi.report.comparison.options_table import infeasible, options_table

@@ -1,5 +1,6 @@
-"""The scenario: one YAML file that holds everything the user knows or assumes; and the names of what can answer, its systems."""
+"""The scenario: one YAML file that holds all that the user knows or assumes; and the systems that it names."""
 
+from collections.abc import Iterable
 from datetime import date as Date
 from typing import Annotated, Literal
 
@@ -84,8 +85,10 @@ def known_systems(s: Scenario) -> list[str]:
 def check_system_names(s: Scenario) -> None:
     """Every key under quality and tokens names a system of this scenario; else UnknownName with the nearest."""
     known = known_systems(s)
-    fields = ("quality.scores", "quality.escalated", "tokens")
-    for field, names in zip(fields, map(list, (s.quality.scores, s.quality.escalated, s.tokens)), strict=True):
-        unknown = next((name for name in names if name not in known), None)
-        if unknown is not None:
-            raise UnknownName(field, unknown, known, "system (neither the incumbent nor a candidate)")
+    given: dict[str, Iterable[str]] = {
+        "quality.scores": s.quality.scores, "quality.escalated": s.quality.escalated, "tokens": s.tokens,
+    }  # fmt: skip
+    for field, names in given.items():
+        for name in names:
+            if name not in known:
+                raise UnknownName(field, name, known, "system (neither the incumbent nor a candidate)")

@@ -2,6 +2,9 @@
 
 from typing import Final
 
+MIB: Final = 2**20
+"""Bytes in a MiB."""
+
 GIB: Final = 2**30
 """Bytes in a GiB."""
 
@@ -15,7 +18,7 @@ SECONDS_PER_DAY: Final = 86_400
 SECONDS_PER_HOUR: Final = 3_600
 
 HOURS_PER_MONTH: Final = 730
-"""A month is 730 hours (ECONOMICS: Time and money)."""
+"""A month is 730 hours (docs/economics.md: Time and money)."""
 
 DAYS_PER_MONTH: Final = 365 / 12
 """A month is 365/12 days."""

@@ -4,9 +4,10 @@ from datetime import date as Date
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Scalar = bool | int | float | str | None
+from roi.facts.record import Record
+
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Value = bool | int | Finite | str | None | tuple[Finite, ...]
 
@@ -28,14 +29,12 @@ class Basis(StrEnum):
         return list(Basis).index(self)
 
 
-class Fact(BaseModel):
+class Fact(Record):
     """A value with its spread, unit and source.
 
     `low` and `high` are the 5th and 95th percentiles; both None means that the value is taken as exact. Names, flags and
     lists carry no spread.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     value: Value
     """The central value, in `unit`."""

@@ -13,17 +13,16 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from roi.facts.linear import Linear
+from roi.facts.record import Record
 
 Number = float | NDArray[np.float64]
 
 
-class Attention(BaseModel):
+class Attention(Record):
     """One kind of token mixing and the number of layers that use it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     kind: Literal["full", "sliding", "latent", "linear"] = "full"
     """full; sliding (a window of tokens); latent (MLA: one compressed vector a token); linear (a fixed state)."""
@@ -120,10 +119,8 @@ class Attention(BaseModel):
         n, own = self.layers, self.layers - self.kv_reused_layers
         value = self.value_width
         if self.kind == "linear":
-            yield Linear("in_proj_qkv", hidden, self.conv_width, n)
-            yield Linear("in_proj_z", hidden, self.heads * value, n)
-            yield Linear("in_proj_b", hidden, self.heads, n)
-            yield Linear("in_proj_a", hidden, self.heads, n)
+            widths = {"qkv": self.conv_width, "z": self.heads * value, "b": self.heads, "a": self.heads}
+            yield from (Linear(f"in_proj_{name}", hidden, width, n) for name, width in widths.items())
             yield Linear("out_proj", self.heads * value, hidden, n)
             return
         if self.kind == "latent":
@@ -144,10 +141,8 @@ class Attention(BaseModel):
         yield Linear("o_proj", self.heads * value, hidden, n, bias=self.o_bias)
 
 
-class Mlp(BaseModel):
+class Mlp(Record):
     """One kind of MLP and the number of layers that use it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     layers: PositiveInt
     """How many layers use it."""
@@ -186,10 +181,8 @@ class Mlp(BaseModel):
             yield Linear("shared_expert_gate", hidden, 1, n)
 
 
-class ModelShape(BaseModel):
+class ModelShape(Record):
     """Architecture of one open-weight model, from its published configuration."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     id: str
     """Lower-case name in this catalog, for example llama-3.1-8b."""
@@ -300,22 +293,8 @@ class ModelShape(BaseModel):
 
         Windows cap what sliding layers keep; linear layers hold a state of fixed size from the first token on.
         """
-        total: Number = 0.0
-        for a in self.attention:
-            total = total + a.cache_bytes(tokens, bytes_per_element)
-        return total
+        return sum((a.cache_bytes(tokens, bytes_per_element) for a in self.attention), 0.0)
 
     def attention_flops(self, context: Number) -> Number:
         """Forward FLOPs of one token's mixing with `context` earlier tokens, all layers; broadcasts."""
-        total: Number = 0.0
-        for a in self.attention:
-            total = total + a.flops(context)
-        return total
-
-
-class ModelList(BaseModel):
-    """The file that holds the shapes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    models: tuple[ModelShape, ...] = Field(min_length=1)
+        return sum((a.flops(context) for a in self.attention), 0.0)

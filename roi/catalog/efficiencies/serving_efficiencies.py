@@ -2,18 +2,17 @@
 
 from datetime import date as Date
 from functools import cache
-from importlib.resources import files
 
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from roi.catalog.rows import read_json
 from roi.errors import UnknownName
 from roi.estimate.serving.iteration import Efficiencies
 from roi.facts.fact import Basis, Fact
+from roi.facts.record import Record
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
+class _Row(Record):
     source: str
     """Where the measurements are published."""
     date: Date
@@ -89,7 +88,6 @@ class EngineEfficiencies(_Row):
         basis = Basis.CALIBRATED if fitted else Basis.ASSUMED
         return Fact(value=1.0, low=low, high=high, unit="ratio", basis=basis, source=where, date=self.date)
 
-
     def speed_ends(self, gpu_id: str) -> tuple[float, float]:
         """P5 and P95 of measured over predicted speed on this GPU."""
         if gpu_id in self.gpus:
@@ -110,10 +108,8 @@ class AdapterThroughput(_Row):
     """95th percentile."""
 
 
-class ServingEfficiencies(BaseModel):
-    """The file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class ServingEfficiencies(Record):
+    """What serving_efficiencies.json holds."""
 
     engines: tuple[EngineEfficiencies, ...]
     adapters: tuple[AdapterThroughput, ...]
@@ -122,8 +118,7 @@ class ServingEfficiencies(BaseModel):
 @cache
 def load_serving_efficiencies() -> ServingEfficiencies:
     """Everything in the file; read on the first call."""
-    text = files("roi.catalog").joinpath("efficiencies", "serving_efficiencies.json").read_bytes()
-    return ServingEfficiencies.model_validate_json(text)
+    return ServingEfficiencies.model_validate(read_json("efficiencies/serving_efficiencies.json"))
 
 
 def find_engine(name: str, field: str = "engine") -> EngineEfficiencies:
@@ -139,10 +134,8 @@ def adapter_throughput(adapters: int) -> Fact:
     if adapters == 0:
         return Fact(value=1.0, unit="ratio", basis=Basis.STATED, source="merged into the weights: nothing to compute")
     row = max((r for r in load_serving_efficiencies().adapters if r.adapters <= adapters), key=lambda r: r.adapters)
-    return Fact(
-        value=row.throughput, low=row.low, high=row.high, unit="ratio", basis=Basis.PUBLISHED, source=row.source,
-        date=row.date,
-    )
+    ends = {"value": row.throughput, "low": row.low, "high": row.high}
+    return Fact(**ends, unit="ratio", basis=Basis.PUBLISHED, source=row.source, date=row.date)
 
 
 def serving_family(engine: str, *, recent: bool, early_rocm: bool = False) -> str:

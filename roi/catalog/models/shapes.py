@@ -1,17 +1,16 @@
-"""Other spellings of a model's name: separators, owners, number formats and packings, further trainings of one shape.
+"""Shapes of open models, from models.json, by id or Hub name in any spelling.
 
-Nothing here is near enough to be guessed: sizes, generations and variants must be the catalog's own.
-
-Open model shapes: the file `models.json`, by id or Hub name.
+A spelling may differ in separators, owner, number format and packing, and in a further training of the same shape. Nothing is
+near enough to be guessed: sizes, generations and variants must be the catalog's own.
 """
 
 import re
 from functools import cache
-from importlib.resources import files
 from typing import Final
 
+from roi.catalog.rows import read_json
 from roi.errors import UnknownName
-from roi.facts.model import ModelList, ModelShape
+from roi.facts.model import ModelShape
 
 FORMATS: Final = (
     r"(?:awq|gptq|fp8|fp4|nvfp4|mxfp4|int[48]|nf4|[wa]\d+a\d+|[2-8]-?bit|bf16|fp16|gguf|ggml|exl[23]|mlx|hqq|aqlm[-\w]*|marlin|bnb"
@@ -63,8 +62,7 @@ def spellings(name: str) -> list[str]:
 @cache
 def load_models() -> tuple[ModelShape, ...]:
     """Every shape of the catalog, in the file's order; read on the first call."""
-    text = files("roi.catalog").joinpath("models", "models.json").read_bytes()
-    return ModelList.model_validate_json(text).models
+    return tuple(ModelShape.model_validate(row) for row in read_json("models/models.json")["models"])
 
 
 def find_model(name: str, field: str = "model", *, exact: bool = False) -> ModelShape:

@@ -134,8 +134,7 @@ def linear_fit(columns: Array, seconds: Array, kind: Array, block: Array, point:
     return LinearFit(
         values=values / scale, covariance=(inside + extra) / np.outer(scale, scale),
         pulls=_pulls(weighted, block) / np.multiply.outer(scale, scale), residuals=fitted / seconds - 1.0,
-        misfit=_misfit(relative, kind),
-        point_scatter=point_scatter, condition=condition, alike=alike,
+        misfit=_misfit(relative, kind), point_scatter=point_scatter, condition=condition, alike=alike,
     )
 
 
@@ -181,9 +180,7 @@ def _pulls(weighted: Array, block: Array) -> Array:
     return np.array([inverse @ weighted[block == b].T @ weighted[block == b] @ inverse for b in np.unique(block)])
 
 
-def _between(
-    weighted: Array, relative: Array, per_share: Array, point: Array, block: Array
-) -> tuple[Array, float]:
+def _between(weighted: Array, relative: Array, per_share: Array, point: Array, block: Array) -> tuple[Array, float]:
     """(covariance, scatter) of shifts common to the rows of a point: the step is not quite linear in its columns.
 
     `per_share` is the weighted time of a row: what a shift by a share of 1 adds to its residual. The scatter is that of

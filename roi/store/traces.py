@@ -17,10 +17,8 @@ from roi.estimate.serving.request_shape import RequestShape
 Array = NDArray[np.float64]
 
 COLUMNS: Final = {
-    "arrival_s": ("arrival_s", "timestamp"),
-    "input_tokens": ("input_tokens", "contexttokens"),
-    "output_tokens": ("output_tokens", "generatedtokens"),
-    "cached_tokens": ("cached_tokens",),
+    "arrival_s": ("arrival_s", "timestamp"), "input_tokens": ("input_tokens", "contexttokens"),
+    "output_tokens": ("output_tokens", "generatedtokens"), "cached_tokens": ("cached_tokens",),
 }
 """Columns by meaning: those of `roi usage --trace`, and of the public Azure traces (TIMESTAMP is a date and time)."""
 

@@ -45,10 +45,8 @@ def list_price(provider: "Provider", model: "ModelInfo", asked: str, as_of: date
         batch_output_usd_per_mtok=tier_rates(batch, "output_mtok", edges),
         batch_cache_read_usd_per_mtok=tier_rates(combined, "cache_read_mtok", edges),
         batch_cache_write_usd_per_mtok=tier_rates(combined, "cache_write_mtok", edges),
-        cache_minimum_tokens=rule.minimum_tokens if rule else None,
-        changes_on=_next_change(model, as_of),
-        source=f"genai-prices {_version()}, {(provider.pricing_urls or ['no page named'])[0]}",
-        date=min(as_of, _stated_on()),
+        cache_minimum_tokens=rule.minimum_tokens if rule else None, changes_on=_next_change(model, as_of),
+        source=f"genai-prices {_version()}, {(provider.pricing_urls or ['no page named'])[0]}", date=min(as_of, _stated_on()),
         note="; ".join(_remarks(provider, model, asked, as_of, rule)),
     )
 

@@ -72,8 +72,7 @@ def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, repli
     spill = spill_share(shared.load_curve, burst_from_peak(shared.peak_to_mean, shared.load_curve), held / mean)
     fleet = Fleet(
         replicas=replicas + np.zeros_like(mean), spares=0.0, instances=instances, gpus=instances * plan.gpus_per_instance,
-        utilisation_mean=mean * (1.0 - spill) / full,
-        utilisation_peak=np.minimum(mean * shared.peak_to_mean, held) / full,
+        utilisation_mean=mean * (1.0 - spill) / full, utilisation_peak=np.minimum(mean * shared.peak_to_mean, held) / full,
     )
     gpus = np.asarray(fleet.gpus)
     return FleetMonths(fleet, gpus, gpus, np.asarray(spill))

@@ -12,7 +12,7 @@ from typing import Final
 
 from roi.errors import InputError
 from roi.facts.serve_profile import ServedRequest
-from roi.store.imports.imported_points import Imported, Json, Load, dig, made_point, named, number, optional
+from roi.store.imports.points import Imported, Json, Load, asked_load, dig, last_line, made_point, named, number, optional
 
 COMPLETION: Final = "usage_completion_tokens"
 PROMPT: Final = "usage_prompt_tokens"
@@ -37,9 +37,8 @@ def read_aiperf(records: list[Json], summary: Json, where: str) -> Imported:
     lines = [r for r in records if dig(r, "metadata", "benchmark_phase") in {None, "profiling"}]
     requests = [_request(record, f"{where}: line {i}") for i, record in enumerate(lines, 1)]
     config = dig(summary, "input_config")
-    model = named(dig(config, "endpoint"), ("model_name",)) or _first(dig(config, "endpoint", "model_names"))
-    items = dig(config, "models", "items")
-    model = model or (named(items[0], ("name",)) if isinstance(items, list) and items else None)
+    model = named(config, ("endpoint", "model_name")) or _first(dig(config, "endpoint", "model_names"))
+    model = model or _first([named(item, ("name",)) for item in dig(config, "models", "items") or []])
     load = _load(dig(config, "loadgen"), dig(config, "phases"))
     notes = [_counted(sum(_usage(record) for record in lines), len(lines))]
     if load == Load():
@@ -47,7 +46,8 @@ def read_aiperf(records: list[Json], summary: Json, where: str) -> Imported:
     version = named(summary, ("aiperf_version",))
     point = made_point(requests, load, where)
     started = datetime.fromtimestamp(min(r.sent_s for r in requests), UTC)
-    return Imported("aiperf", model, (point,), started, {"aiperf": version} if version else {}, tuple(notes))
+    versions = {"aiperf": version} if version else {}
+    return Imported(tool="aiperf", served_model=model, points=(point,), started=started, versions=versions, notes=tuple(notes))
 
 
 def _request(record: Json, where: str) -> ServedRequest:
@@ -76,7 +76,7 @@ def _error(record: Json) -> str | None:
     error = record.get("error")
     if error:
         text = named(error, ("message",), ("error_message",)) if isinstance(error, dict) else str(error)
-        return (text or "failed").strip().splitlines()[-1][:200]
+        return last_line(text or "failed")
     return "cancelled" if dig(record, "metadata", "was_cancelled") else None
 
 
@@ -109,15 +109,10 @@ def _load(loadgen: Json, phases: Json) -> Load:
     """
     phase = next((p for p in phases if dig(p, "kind") == "profiling"), None) if isinstance(phases, list) else None
     if phase is not None:
-        pace, most = optional(phase, "rate"), optional(phase, "concurrency")
-        if pace:
-            return Load(requests_per_s=pace, arrivals="poisson" if named(phase, ("type",)) == "poisson" else "trace")
-        return Load(concurrency=int(most) if most else None)
-    rate, most = optional(loadgen, "request_rate"), optional(loadgen, "concurrency")
-    if rate:
-        how = named(loadgen, ("request_rate_mode",), ("arrival_pattern",)) or "poisson"
-        return Load(requests_per_s=rate, arrivals="poisson" if how == "poisson" else "trace")
-    return Load(concurrency=int(most) if most else None)
+        how = named(phase, ("type",))
+        return asked_load(optional(phase, "rate"), optional(phase, "concurrency"), poisson=how == "poisson")
+    how = named(loadgen, ("request_rate_mode",), ("arrival_pattern",)) or "poisson"
+    return asked_load(optional(loadgen, "request_rate"), optional(loadgen, "concurrency"), poisson=how == "poisson")
 
 
 def _first(names: Json) -> str | None:

@@ -11,7 +11,7 @@ from typing import Final
 from roi.errors import InputError
 from roi.estimate.serving.plausibility import breaks_tokens
 from roi.facts.serve_profile import ServedRequest, ServePoint
-from roi.store.imports.imported_points import Imported, Json, Load, made_point, numbers, optional
+from roi.store.imports.points import Imported, Json, Load, asked_load, last_line, made_point, numbers, optional
 
 DETAILS: Final = ("input_lens", "output_lens", "ttfts", "itls")
 """Kept with --save-detailed only."""
@@ -28,7 +28,8 @@ def read_vllm(documents: list[Json], where: str) -> Imported:
     points = tuple(_point(document, where, notes) for document in documents)
     first = documents[0]
     return Imported(
-        "vllm bench serve", first.get("model_id"), points, _started(first), {}, tuple(dict.fromkeys(notes)),
+        tool="vllm bench serve", served_model=first.get("model_id"), points=points, started=_started(first),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
@@ -68,7 +69,7 @@ def _request(
     start: float, prompt: float, output: float, stamps: list[float], error: str, latency: float | None
 ) -> ServedRequest:
     times = tuple(accumulate(stamps, initial=start))[1:]
-    failed = error.strip().splitlines()[-1][:200] if error else None if times else "no token came"
+    failed = last_line(error) if error else None if times else "no token came"
     ended = start + latency if latency else times[-1] if times and not failed else None
     return ServedRequest(
         sent_s=start, prompt_tokens=int(prompt), asked_tokens=max(int(output), 1), output_tokens=int(output), chunk_s=times,
@@ -95,10 +96,8 @@ def _one_after_another(stamps: list[list[float]], load: Load, where: str) -> lis
 
 def _load(document: Json) -> Load:
     """Closed where all are sent as fast as --max-concurrency lets them; Poisson at burstiness 1."""
-    rate, most = optional(document, "request_rate"), optional(document, "max_concurrency")
-    if rate is None:
-        return Load(concurrency=int(most) if most else None)
-    return Load(requests_per_s=rate, arrivals="poisson" if optional(document, "burstiness") == 1.0 else "trace")
+    poisson = optional(document, "burstiness") == 1.0
+    return asked_load(optional(document, "request_rate"), optional(document, "max_concurrency"), poisson=poisson)
 
 
 def _started(document: Json) -> datetime | None:

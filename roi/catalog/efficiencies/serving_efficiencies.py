@@ -2,8 +2,9 @@
 
 from datetime import date as Date
 from functools import cache
+from typing import Any
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from roi.catalog.rows import read_json
 from roi.errors import UnknownName
@@ -28,30 +29,8 @@ class EngineEfficiencies(_Row):
     """Name in this catalog."""
     aliases: tuple[str, ...] = ()
     """Other names people type."""
-    decode_mbu: PositiveFloat
-    """Share of the memory bandwidth, reading weights."""
-    kv_mbu: PositiveFloat
-    """Share of the memory bandwidth, reading KV cache."""
-    decode_mfu: PositiveFloat
-    """Share of the matrix rate, decoding."""
-    prefill_mfu: PositiveFloat
-    """Share of the matrix rate, prompts."""
-    step_overhead_s: NonNegativeFloat
-    """Of one step, seconds."""
-    layer_overhead_s: NonNegativeFloat
-    """Of one layer in a step, seconds."""
-    sequence_overhead_s: NonNegativeFloat
-    """Of one sequence in a step, seconds."""
-    collective_latency_s: NonNegativeFloat
-    """Of one all-reduce, seconds."""
-    link_efficiency: PositiveFloat
-    """Share of the link bandwidth in an all-reduce."""
-    kv_reread: NonNegativeFloat = 0.0
-    """Of each further query head of a group, over one reading of its KV head."""
-    request_s: NonNegativeFloat = 0.0
-    """Before the first token, outside the steps, seconds."""
-    request_steps: NonNegativeFloat = 1.5
-    """Steps from arrival to first token besides the prefill."""
+    values: dict[str, NonNegativeFloat]
+    """The fields of `Efficiencies`, which says what each means."""
     gpus: tuple[str, ...]
     """Catalog ids of the GPUs it was fitted on."""
     models: tuple[str, ...]
@@ -75,10 +54,16 @@ class EngineEfficiencies(_Row):
     ttft_high: PositiveFloat = 3.0
     """P95 of the same."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _values_stand_beside_the_rest(cls, row: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
+        values = {name: row[name] for name in Efficiencies.__dataclass_fields__ if name in row}
+        return {**{name: value for name, value in row.items() if name not in values}, "values": values}
+
     @property
     def efficiencies(self) -> Efficiencies:
         """The values that `roofline_iteration` takes."""
-        return Efficiencies(**{name: getattr(self, name) for name in Efficiencies.__dataclass_fields__})
+        return Efficiencies(**self.values)
 
     def speed(self, gpu_id: str) -> Fact:
         """Measured over predicted speed on this GPU, 1 with its spread; multiply the engine's speed by a draw of it."""

@@ -19,7 +19,7 @@ from roi.estimate.step.step_time import StepEfficiency, step_time
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
-from roi.numerics.student import TAIL, student
+from roi.numerics.spreads import TAIL, student
 
 Level = Literal["profile", "device", "gpu", "layout", "all"]
 """What a scale rests on: runs of one's own on this GPU; its measured rates and a dry run; other sources on it; other GPUs in

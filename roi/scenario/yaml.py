@@ -20,7 +20,6 @@ DEPTH_LIMIT = 32
 """Nesting of mappings and lists; a scenario has six levels."""
 DIGIT_LIMIT = 300
 """Characters of a number."""
-
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")

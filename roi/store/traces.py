@@ -21,17 +21,12 @@ COLUMNS: Final = {
     "output_tokens": ("output_tokens", "generatedtokens"), "cached_tokens": ("cached_tokens",),
 }
 """Columns by meaning: those of `roi usage --trace`, and of the public Azure traces (TIMESTAMP is a date and time)."""
-
-
 LEAST_S: Final = 30.0
 """Seconds that a trace lasts at least when it is replayed: many times what a request takes."""
-
 SHORTEST_S: Final = 5.0
 """The same where it has so many calls that half a minute of them would take minutes to replay."""
-
 MOST_CALLS: Final = 20_000
 """Calls of a trace that is repeated, at most."""
-
 FEW_CALLS: Final = 200
 """Calls below which a 95th percentile rests on ten or fewer."""
 
@@ -71,7 +66,7 @@ class Trace:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal for equal traces."""
+        """The bytes of all its numbers: equal for equal traces, so that a cache can hold their replays."""
         return tuple(a.tobytes() for a in (self.arrival_s, self.input_tokens, self.cached_tokens, self.output_tokens))
 
     @property
@@ -129,7 +124,7 @@ def trace_of(table: Array, where: str) -> Trace:
 
 
 def _place(heads: list[str], names: tuple[str, ...], field: str, path: Path) -> int | None:
-    """Where a column stands; None for the optional one."""
+    """The index of the column with one of these names; None where it may be absent and is."""
     found = next((heads.index(name) for name in names if name in heads), None)
     if found is None and names != COLUMNS["cached_tokens"]:
         near = nearest(names[0], heads)
@@ -139,7 +134,7 @@ def _place(heads: list[str], names: tuple[str, ...], field: str, path: Path) -> 
 
 
 def _row(row: list[str], places: dict[str, int | None], where: str) -> tuple[float, ...]:
-    """arrival_s, input, output, cached tokens of one line."""
+    """Arrival time, input, output and cached tokens of one line."""
     values = []
     for name in ("arrival_s", "input_tokens", "output_tokens", "cached_tokens"):
         place = places[name]

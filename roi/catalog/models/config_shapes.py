@@ -41,7 +41,6 @@ ADD_IT: Final = "must be in the catalog (models.json says how to add one)"
 
 CAUSAL: Final = ("ForCausalLM", "LMHeadModel")
 """Endings of `architectures` that say a causal language model."""
-
 COUNT_TOLERANCE: Final = 0.005
 """How far the rules' count of a catalog model may be off for its family to be known."""
 

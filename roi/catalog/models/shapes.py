@@ -21,7 +21,6 @@ FORMATS: Final = (
 
 TRAININGS: Final = r"instruct|chat|hf|it|base|pt|beta|turbo|unsloth"
 """Endings that name another training of the same shape."""
-
 ACTIVE: Final = re.compile(r"-a\d+(?:\.\d+)?b(?=-|$)")
 """The active parameters in a mixture's name: Qwen3-235B(-A22B)."""
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 RELEASED = {"0.2.3": date(2026, 11, 10)}
 """Release day of each genai-prices version: its prices are stated as of that day. A later version counts as the last."""
-
 BATCH = {"processing": "batch"}
 RATES = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
 

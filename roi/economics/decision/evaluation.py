@@ -17,7 +17,6 @@ from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 FLOOR_STEPS = 64
 """Numbers of replicas that a hybrid's floor is tried with, at most."""
-
 NUMBERS = (
     "usd_per_gpu_hour", "gpus_per_instance", "gpus_per_replica", "capacity", "minimum_months", "watts", "usd_per_gpu",
     "pooling",

@@ -57,7 +57,7 @@ class FleetResult:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What training takes."""
+    """What training the option's model or adapter takes, and how often it is done again."""
 
     gpu_hours_per_run: float
     usd_per_run: float
@@ -68,10 +68,10 @@ class TrainingResult:
 
 @dataclass(frozen=True)
 class QualityResult:
-    """How good, and whether anyone measured it."""
+    """How often the option answers wrong, and whether anyone measured that."""
 
     status: str
-    """evaluated or not evaluated."""
+    """One of: evaluated; not evaluated."""
     error_rate: float
     """Used for the cost of wrong answers."""
     share_escalated: float

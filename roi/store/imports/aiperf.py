@@ -16,10 +16,9 @@ from roi.store.imports.points import Imported, Json, Load, asked_load, dig, last
 
 COMPLETION: Final = "usage_completion_tokens"
 PROMPT: Final = "usage_prompt_tokens"
-"""What the server's usage said."""
-
+"""Metrics that hold the tokens which the server's usage object counted."""
 SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0}
-"""Of one unit, as aiperf writes them."""
+"""Seconds of one unit, by the names that aiperf writes."""
 
 
 def is_aiperf(document: Json) -> bool:
@@ -81,7 +80,7 @@ def _error(record: Json) -> str | None:
 
 
 def _seconds(metrics: Json, key: str) -> list[float]:
-    """The metric in s, as a list of at most one."""
+    """The metric in seconds, as a list of at most one."""
     value = optional(dig(metrics, key), "value")
     return [] if value is None else [value * SECONDS.get(str(dig(metrics, key, "unit")), 1e-3)]
 
@@ -103,9 +102,9 @@ def _counted(told: int, requests: int) -> str:
 
 
 def _load(loadgen: Json, phases: Json) -> Load:
-    """--request-rate (Poisson unless --request-rate-mode or --arrival-pattern says otherwise), else --concurrency.
+    """The load of --request-rate (Poisson unless --request-rate-mode or --arrival-pattern says otherwise), else --concurrency.
 
-    From 0.13 on as phases: the type of the one that profiles is concurrency, or how arrivals are spaced.
+    From 0.13 on it stands in phases: the type of the one that profiles is concurrency, or how arrivals are spaced.
     """
     phase = next((p for p in phases if dig(p, "kind") == "profiling"), None) if isinstance(phases, list) else None
     if phase is not None:

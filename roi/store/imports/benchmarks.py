@@ -55,7 +55,7 @@ def read_benchmark(paths: Path | Sequence[Path], stated: Stated | None = None) -
 
 
 def _imported(path: Path) -> Imported:
-    """What one file holds."""
+    """The points of one file; which tool wrote it is seen from its first value."""
     if path.is_dir():
         path /= AIPERF_RECORDS if (path / AIPERF_RECORDS).is_file() else "benchmarks.json"
     where = f"--import: {path.name}"

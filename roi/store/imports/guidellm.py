@@ -13,7 +13,6 @@ from roi.store.imports.points import Imported, Json, Load, asked_load, dig, last
 
 STATES = ("successful", "incomplete", "errored")
 """Lists of requests in a benchmark; incomplete ones were cut off when its time was up."""
-
 NOTE = (
     "guidellm keeps a request's first and last token only: those between are taken as even, and TPOT is (last - first) /"
     " (output tokens - 1), not its time_per_output_token, which divides by all tokens"
@@ -89,7 +88,7 @@ def _error(record: Json) -> str:
 
 
 def _load(strategy: Json) -> Load:
-    """synchronous, concurrent, throughput (as many as it may), constant, poisson."""
+    """The load of a strategy: synchronous, concurrent, throughput (as many as it may), constant or poisson."""
     kind, rate = named(strategy, ("type_",)), optional(strategy, "rate")
     if kind == "synchronous":
         return Load(concurrency=1)

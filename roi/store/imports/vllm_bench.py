@@ -95,7 +95,7 @@ def _one_after_another(stamps: list[list[float]], load: Load, where: str) -> lis
 
 
 def _load(document: Json) -> Load:
-    """Closed where all are sent as fast as --max-concurrency lets them; Poisson at burstiness 1."""
+    """The load: closed where all are sent as fast as --max-concurrency lets them; Poisson arrivals at burstiness 1."""
     poisson = optional(document, "burstiness") == 1.0
     return asked_load(optional(document, "request_rate"), optional(document, "max_concurrency"), poisson=poisson)
 

@@ -21,10 +21,8 @@ from roi.store.profiles.plan_record import read_plan
 
 ANY_GPU: Final = "any"
 """Folder of dry runs: they hold for every card."""
-
 UNKNOWN_GPU: Final = "unknown-gpu"
 """Folder of servers whose card nobody named."""
-
 DEVICE_NAMES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """Names that Windows takes for devices, with any suffix."""
 

@@ -1,4 +1,4 @@
-"""The profile store: the questions asked of what was measured or run dry, and the doors to reading and writing it."""
+"""The profile store: what was measured or run dry, found by card, model and plan; reading and writing pass through it."""
 
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, TypeVar
@@ -20,7 +20,6 @@ __all__ = [
 
 SIZES: Final = ("micro_batch", "seq")
 """Fields of a plan in which dry runs of one plan differ."""
-
 P = TypeVar("P", bound=Profile)
 
 

@@ -14,7 +14,6 @@ from roi.facts.model import Number
 YOUNGER: Final[frozenset[str]] = frozenset()
 """Fields that TrainingPlan got after the first roi.profile/1 file: a file without them means their default. Any other
 field must be there, so that no default passes for what was run."""
-
 _HINTS: Final = {name: FiniteFloat if hint == Number else hint for name, hint in get_type_hints(TrainingPlan).items()}
 _CHECK: Final[type[BaseModel]] = create_model(
     "PlanRecord",

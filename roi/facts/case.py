@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.facts.fact import Fact, Value
-from roi.facts.record import Record
+from roi.facts.fact import Fact, Record, Value
 from roi.facts.spread import quantile
 
 Array = NDArray[np.float64]

@@ -1,15 +1,19 @@
-"""One number (or name, or list) that the answer rests on, with where it comes from and how far it may be off."""
+"""One number (or name, or list) that the answer rests on, where it comes from and how far it may be off; the base of records."""
 
 from datetime import date as Date
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
-
-from roi.facts.record import Record
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Value = bool | int | Finite | str | None | tuple[Finite, ...]
+
+
+class Record(BaseModel):
+    """What is read from a file: frozen, without unknown fields or NaN; a field's docstring is its description."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class Basis(StrEnum):

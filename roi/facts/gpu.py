@@ -4,7 +4,7 @@ from datetime import date as Date
 
 from pydantic import PositiveFloat, PositiveInt
 
-from roi.facts.record import Record
+from roi.facts.fact import Record
 
 
 class Gpu(Record):

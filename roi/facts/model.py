@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
+from roi.facts.fact import Record
 from roi.facts.linear import Linear
-from roi.facts.record import Record
 
 Number = float | NDArray[np.float64]
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import NonNegativeFloat, PositiveFloat
 
-from roi.facts.record import Record
+from roi.facts.fact import Record
 
 OperatorKind = Literal["matrix", "attention", "elementwise", "copy", "dequantise"]
 """matrix: products; attention: fused kernels; copy: moves without arithmetic; dequantise: 4-bit or int8 to 16 bits."""

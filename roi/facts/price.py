@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from roi.facts.record import Record
+from roi.facts.fact import Record
 
 
 class _Row(Record):

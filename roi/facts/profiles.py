@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from roi.facts.environment import Run
+from roi.facts.fact import Record
 from roi.facts.operator import OperatorGroup
-from roi.facts.record import Record
 from roi.facts.serve_profile import ServeProfile
 
 

@@ -9,8 +9,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveIn
 from roi.catalog.rows import read_json
 from roi.errors import UnknownName
 from roi.estimate.serving.iteration import Efficiencies
-from roi.facts.fact import Basis, Fact
-from roi.facts.record import Record
+from roi.facts.fact import Basis, Fact, Record
 
 
 class _Row(Record):

@@ -58,7 +58,7 @@ def rule_out(shared: Shared, options: Mapping[str, Option], gates: tuple[Gate, .
             return replace(option, infeasible=f"gate failed: {failed}")
         if meets_bar(shared, option, options).all():
             return option
-        score = 1.0 - float(_answered_wrong(option, options))
+        score = 1.0 - float(answered_wrong(option, options))
         return replace(option, infeasible=f"quality {score:.3f} is below the bar of {shared.quality_bar:.3f}")
 
     return {id: ruled(option) for id, option in options.items()}
@@ -68,10 +68,10 @@ def meets_bar(shared: Shared, option: Option, options: Mapping[str, Option]) -> 
     """Where the score reaches the bar, shape (n,). Staying, and options that nobody evaluated, are not held to it."""
     if not option.evaluated or option.kind in {"stay", "cache-batch"}:
         return np.ones(1, dtype=bool)
-    wrong = np.asarray(_answered_wrong(option, options), dtype=np.float64)
+    wrong = np.asarray(answered_wrong(option, options), dtype=np.float64)
     return np.asarray(1.0 - wrong >= shared.quality_bar - BAR_TOLERANCE).reshape(-1)
 
 
-def _answered_wrong(option: Option, options: Mapping[str, Option]) -> Number:
+def answered_wrong(option: Option, options: Mapping[str, Option]) -> Number:
     """Error rate of what the option answers: (1 - e) x its own + e x the fallback's, e the share escalated."""
     return (1.0 - option.escalated) * option.error_rate + option.escalated * options[option.escalates_to].error_rate

@@ -11,7 +11,7 @@ from roi.economics.inputs import Option, Shared
 from roi.economics.lines.people import evaluation_cost
 
 SURE = 0.60
-"""Share of draws in which the recommended option must beat staying (docs/economics.md: The verdict)."""
+"""Share of draws in which the recommended option must beat staying (docs/economics.md, 8.3)."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def decide(
     return Verdict(
         recommended=recommended, decision=decision, challenger=challenger, candidates=candidates,
         sentence=_sentence(results, recommended, challenger, unsure, chance) + _endings(options, recommended),
-        next_step=_next_step(shared, results, options, recommended, challenger, wins_at),
+        next_step=next_step(shared, results, options, recommended, challenger, wins_at),
         winner_changes_at_error_rate=at, error_rate_of=subject, challenger_wins_at_error_rate=wins_at,
     )
 
@@ -134,7 +134,7 @@ def _usd(x: float) -> str:
     return f"-${-x:,.0f}" if x < 0 else f"${x:,.0f}"
 
 
-def _next_step(
+def next_step(
     shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option], recommended: str,
     challenger: str | None, at: float | None,
 ) -> str:

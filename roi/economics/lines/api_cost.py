@@ -40,7 +40,7 @@ class _Seen:
     output: Array
 
 
-def _seen_tokens(shared: Shared, tokens: Tokens) -> _Seen:
+def seen_tokens(shared: Shared, tokens: Tokens) -> _Seen:
     """The length bins as the option's tokenizer, prompt and verbosity make them.
 
     prefix = min(shared prefix, input), scaled to `prefix_tokens` where a tuned model needs fewer instructions;
@@ -87,7 +87,7 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     The tier of a call is set by its input tokens: the last edge strictly below them.
     """
     shared = _pooled(shared) if _linear(shared, tokens, api) else shared
-    seen = _seen_tokens(shared, tokens)
+    seen = seen_tokens(shared, tokens)
     tier = np.searchsorted(api.edges, seen.total, side="left") - 1
     tier = np.maximum(tier, 0)
     scale = (1.0 - api.discount) / MTOK

@@ -1,4 +1,4 @@
-"""One number (or name, or list) that the answer rests on, where it comes from and how far it may be off; the base of records."""
+"""One number (or name, or list) that the answer rests on, with its source and its spread; and the base of every record."""
 
 from datetime import date as Date
 from enum import StrEnum

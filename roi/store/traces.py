@@ -62,7 +62,8 @@ class Trace:
         rounds = max(min(ceil(LEAST_S * rate / calls), MOST_CALLS // calls), 1)
         period = self.arrival_s[-1] / times + 1.0 / rate
         arrivals = (np.arange(rounds)[:, None] * period + self.arrival_s / times).ravel()
-        return Trace(arrivals, *(np.tile(x, rounds) for x in (self.input_tokens, self.cached_tokens, self.output_tokens)))
+        tokens = {name: np.tile(getattr(self, name), rounds) for name in ("input_tokens", "cached_tokens", "output_tokens")}
+        return Trace(arrival_s=arrivals, **tokens)
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -73,11 +74,12 @@ class Trace:
     def shape(self) -> RequestShape:
         """Means and spreads of its lengths."""
         drawn = self.drawn()
-        mean, spread = [], []
-        for x in (drawn.uncached_tokens, drawn.output_tokens):
-            mean.append(float(np.mean(x)))
-            spread.append(float(np.std(x) / np.mean(x)))
-        return RequestShape(mean[0], mean[1], float(np.mean(drawn.cached_tokens)), spread[0], spread[1])
+        given, made = drawn.uncached_tokens, drawn.output_tokens
+        return RequestShape(
+            uncached_tokens=float(np.mean(given)), output_tokens=float(np.mean(made)),
+            cached_tokens=float(np.mean(drawn.cached_tokens)), prompt_cv=float(np.std(given) / np.mean(given)),
+            output_cv=float(np.std(made) / np.mean(made)),
+        )
 
     def drawn(self, count: int | None = None) -> Lengths:  # noqa: ARG002 -- a trace is replayed whole
         """The lengths of all calls."""
@@ -92,8 +94,9 @@ class Trace:
     def seen_as(self, token_ratio: float, output_ratio: float, reasoning_tokens: float) -> "Trace":
         """The trace in another model's tokens."""
         return Trace(
-            self.arrival_s, self.input_tokens * token_ratio, self.cached_tokens * token_ratio,
-            self.output_tokens * token_ratio * output_ratio + reasoning_tokens,
+            arrival_s=self.arrival_s, input_tokens=self.input_tokens * token_ratio,
+            cached_tokens=self.cached_tokens * token_ratio,
+            output_tokens=self.output_tokens * token_ratio * output_ratio + reasoning_tokens,
         )
 
 
@@ -120,7 +123,8 @@ def trace_of(table: Array, where: str) -> Trace:
     table[:, 0] -= table[0, 0]
     if table[-1, 0] <= 0.0:
         raise InputError(f"{where}: all calls arrive at one time; a rate needs two")
-    return Trace(table[:, 0], np.maximum(table[:, 1], 1.0), table[:, 3], np.maximum(table[:, 2], 1.0))
+    given, made = np.maximum(table[:, 1], 1.0), np.maximum(table[:, 2], 1.0)
+    return Trace(arrival_s=table[:, 0], input_tokens=given, cached_tokens=table[:, 3], output_tokens=made)
 
 
 def _place(heads: list[str], names: tuple[str, ...], field: str, path: Path) -> int | None:
@@ -136,8 +140,7 @@ def _place(heads: list[str], names: tuple[str, ...], field: str, path: Path) -> 
 def _row(row: list[str], places: dict[str, int | None], where: str) -> tuple[float, ...]:
     """Arrival time, input, output and cached tokens of one line."""
     values = []
-    for name in ("arrival_s", "input_tokens", "output_tokens", "cached_tokens"):
-        place = places[name]
+    for name, place in places.items():
         text = "0" if place is None else row[place].strip() if place < len(row) else ""
         try:
             value = _seconds(text) if name == "arrival_s" else float(text)

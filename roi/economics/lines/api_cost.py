@@ -1,8 +1,10 @@
 """What one request costs at an API, split the way the price list bills it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.economics.inputs import Api, Array, Number, Shared, Tokens
 from roi.units import MTOK
@@ -88,17 +90,14 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     """
     shared = _pooled(shared) if _linear(shared, tokens, api) else shared
     seen = seen_tokens(shared, tokens)
-    tier = np.searchsorted(api.edges, seen.total, side="left") - 1
-    tier = np.maximum(tier, 0)
+    tier = np.maximum(np.searchsorted(api.edges, seen.total, side="left") - 1, 0)
     scale = (1.0 - api.discount) / MTOK
 
     def rate(row: Array) -> Array:
         return row[tier] * scale if row.size > 1 else np.asarray(row[0] * scale)
 
-    price_in, price_out = rate(api.input), rate(api.output)
-    output_usd = seen.output * price_out
-    plain = seen.total * price_in
-    cached = np.zeros(np.shape(plain), dtype=bool)
+    price_in, output_usd = rate(api.input), seen.output * rate(api.output)
+    cached = np.zeros(np.shape(seen.total * price_in), dtype=bool)
     read_tokens = write_tokens = np.zeros(())
     read_usd = write_usd = np.zeros(())
     if api.uses_cache and api.cache_read is not None:
@@ -115,17 +114,10 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
 
     now: Number = 1.0
     batch_usd: Array = np.zeros(())
-    if api.batch_input is not None and api.batch_output is not None and np.any(np.asarray(api.batch_share) > 0):
-        in_batch = seen.total * rate(api.batch_input)
-        if api.batch_cache_read is not None and api.uses_cache:
-            rewrite = rate(api.batch_input if api.batch_cache_write is None else api.batch_cache_write)
-            prefix_usd = hit_rate * rate(api.batch_cache_read) + (1.0 - hit_rate) * rewrite
-            from_cache = (seen.total - seen.prefix) * rate(api.batch_input) + seen.prefix * prefix_usd
-            in_batch = np.where(cached, np.minimum(in_batch, from_cache), in_batch)
-        whole = in_batch + seen.output * rate(api.batch_output)
-        better = whole < input_usd + read_usd + write_usd + output_usd
-        batched = np.where(better, api.batch_share, 0.0)
-        now, batch_usd = 1.0 - batched, batched * whole
+    in_batch = _usd_in_batch(seen, api, hit_rate, cached, rate)
+    if in_batch is not None:
+        batched = np.where(in_batch < input_usd + read_usd + write_usd + output_usd, api.batch_share, 0.0)
+        now, batch_usd = 1.0 - batched, batched * in_batch
 
     def mean(part: Number) -> Number:
         weighted = np.asarray(part) * shared.weights
@@ -139,3 +131,18 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
         output_usd=mean(output_usd * now), output_tokens=mean(seen.output * now),
         batch_usd=mean(batch_usd), batch_tokens=mean((seen.total + seen.output) * (1.0 - now)), batched=mean(1.0 - now),
     )
+
+
+def _usd_in_batch(
+    seen: _Seen, api: Api, hit_rate: Number, cached: NDArray[np.bool_], rate: Callable[[Array], Array]
+) -> Array | None:
+    """USD of the requests of each length bin in batch; None where nothing may go that way."""
+    if api.batch_input is None or api.batch_output is None or not np.any(np.asarray(api.batch_share) > 0):
+        return None
+    usd = seen.total * rate(api.batch_input)
+    if api.batch_cache_read is not None and api.uses_cache:
+        rewrite = rate(api.batch_input if api.batch_cache_write is None else api.batch_cache_write)
+        prefix_usd = hit_rate * rate(api.batch_cache_read) + (1.0 - hit_rate) * rewrite
+        from_cache = (seen.total - seen.prefix) * rate(api.batch_input) + seen.prefix * prefix_usd
+        usd = np.where(cached, np.minimum(usd, from_cache), usd)
+    return usd + seen.output * rate(api.batch_output)

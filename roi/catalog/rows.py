@@ -4,8 +4,9 @@ import csv
 import json
 from collections.abc import Callable, Hashable, Iterable
 from datetime import date
+from functools import cache
 from importlib.resources import files
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from pydantic import BaseModel
 
@@ -38,10 +39,15 @@ def read_json(name: str) -> Any:  # Any: JSON; the caller's records give it type
 
 
 def read_rows(name: str, row: type[Row]) -> tuple[Row, ...]:
-    """Every row of `roi/catalog/<name>` as a `row`.
+    """Every row of `roi/catalog/<name>` as a `row`; read on the first call.
 
     An empty cell means that the field keeps its default. In columns whose field is a tuple, `;` separates price tiers.
     """
+    return cast("tuple[Row, ...]", _rows(name, row))
+
+
+@cache
+def _rows(name: str, row: type[BaseModel]) -> tuple[BaseModel, ...]:
     tiered = {f for f, info in row.model_fields.items() if "tuple" in str(info.annotation)}
     return tuple(
         row.model_validate({k: v.split(";") if k in tiered else v for k, v in cells.items() if v})

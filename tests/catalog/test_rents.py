@@ -6,13 +6,14 @@ from datetime import date
 import pytest
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.prices.gpu_offers import load_rentals, purchase_prices, rental_offers
+from roi.catalog.prices.gpu_offers import purchase_prices, rental_offers
 from roi.catalog.prices.tuning import find_tuning_price, open_model_tuning, tuning_prices
 from roi.catalog.rows import newest_rows, read_rows
 from roi.errors import ScenarioError, UnknownName
 from roi.facts.price import PurchasePrice, RentalKind, RentalOffer, TuningPrice
 
 DAY = date(2026, 11, 24)
+RENTALS = read_rows("prices/rentals.csv", RentalOffer)
 HISTORY = [
     RentalOffer(gpu="G", vendor="V", kind=RentalKind.ON_DEMAND, usd_per_gpu_hour=usd, source="s", date=day)
     for day, usd in ((date(2026, 3, 1), 3.0), (date(2026, 1, 1), 1.0), (date(2026, 2, 1), 2.0))
@@ -51,17 +52,17 @@ def test_three_vendors_rent_each_common_gpu(names):
 
 
 def test_every_row_names_a_gpu_of_the_catalog_and_has_source_and_date():
-    rows = (*load_rentals(), *read_rows("prices/purchase.csv", PurchasePrice), *read_rows("prices/tuning.csv", TuningPrice))
+    rows = (*RENTALS, *read_rows("prices/purchase.csv", PurchasePrice), *read_rows("prices/tuning.csv", TuningPrice))
     for row in rows:
         assert row.gpu is None or find_gpu(row.gpu).id == row.gpu
         assert row.source
         assert row.date <= DAY
-    assert len(load_rentals()) > 80
+    assert len(RENTALS) > 80
 
 
 def test_no_offer_is_stated_twice_on_one_day():
     seen = defaultdict(list)
-    for o in load_rentals():
+    for o in RENTALS:
         seen[o.gpu, o.vendor, o.kind, o.gpus_per_instance, o.minimum_months, o.date].append(o)
     assert [key for key, offers in seen.items() if len(offers) > 1] == []
 

@@ -62,7 +62,6 @@ class ContextRow(Record):
         return (self.process_gib - self.allocated_gib) * GIB - self.unallocated_mib * MIB
 
 
-@cache
 def context_rows() -> tuple[ContextRow, ...]:
     """Every row of cuda_contexts.csv."""
     return read_rows("cards/cuda_contexts.csv", ContextRow)

@@ -2,6 +2,7 @@
 
 from datetime import date as Date
 from functools import cache
+from operator import attrgetter
 from typing import NamedTuple
 
 from roi.catalog.cards.gpus import find_gpu
@@ -13,25 +14,16 @@ from roi.scenario.schema import Scenario
 
 
 @cache
-def load_rentals() -> tuple[RentalOffer, ...]:
-    """Every row of the file, older ones included."""
-    return read_rows("prices/rentals.csv", RentalOffer)
-
-
-@cache
 def rental_offers(as_of: Date) -> tuple[RentalOffer, ...]:
     """The newest offer on or before `as_of` for each GPU, vendor, kind, instance size and commitment."""
-
-    def offer_key(row: RentalOffer) -> tuple[object, ...]:
-        return row.gpu, row.vendor, row.kind, row.gpus_per_instance, row.minimum_months
-
-    return priced_rows(load_rentals(), offer_key, as_of)
+    key = attrgetter("gpu", "vendor", "kind", "gpus_per_instance", "minimum_months")
+    return priced_rows(read_rows("prices/rentals.csv", RentalOffer), key, as_of)
 
 
 @cache
 def purchase_prices(as_of: Date) -> tuple[PurchasePrice, ...]:
     """The newest price on or before `as_of` for each GPU."""
-    return priced_rows(read_rows("prices/purchase.csv", PurchasePrice), lambda row: row.gpu, as_of)
+    return priced_rows(read_rows("prices/purchase.csv", PurchasePrice), attrgetter("gpu"), as_of)
 
 
 class Offer(NamedTuple):

@@ -25,20 +25,20 @@ ACTIVE: Final = re.compile(r"-a\d+(?:\.\d+)?b(?=-|$)")
 """The active parameters in a mixture's name: Qwen3-235B(-A22B)."""
 
 
-def soft(name: str) -> str:
+def dashed(name: str) -> str:
     """The name in lower case with dashes for spaces, underscores and colons, and points inside numbers (3_1)."""
     pointed = re.sub(r"(?<=\d)_(?=\d)", ".", name.strip().lower())
     return re.sub(r"[\s_:]+", "-", pointed)
 
 
 def key(name: str) -> str:
-    """What two spellings of one name share: `soft`, without the dash between a word and its number (llama-3 = llama3)."""
-    return re.sub(r"(?<=[a-z])-(?=\d)", "", soft(name))
+    """What two spellings of one name share: `dashed`, without the dash between a word and its number (llama-3 = llama3)."""
+    return re.sub(r"(?<=[a-z])-(?=\d)", "", dashed(name))
 
 
 def without_endings(name: str, endings: str = f"{FORMATS}|{TRAININGS}") -> list[str]:
-    """The soft name, then the same without its last ending, without the last two, and so on."""
-    out = [soft(name)]
+    """The dashed name, then the same without its last ending, without the last two, and so on."""
+    out = [dashed(name)]
     while shorter := re.fullmatch(f"(.+?)[-.](?:{endings})", out[-1]):
         out.append(shorter[1])
     return out
@@ -49,7 +49,7 @@ def spellings(name: str) -> list[str]:
 
     An owner is what stands before one slash; more slashes, or a point before the first, are a path, which is left whole.
     """
-    whole = soft(name)
+    whole = dashed(name)
     owned = re.fullmatch(r"[\w-][\w.-]*/([^/]+)", whole)
     bare = owned[1] if owned else whole
     out = [whole, *without_endings(bare), *without_endings(re.sub(r"^meta[-.]", "", bare))]

@@ -78,15 +78,6 @@ class Attention(Record):
         """linear: channels of the convolution."""
         return 2 * self.kv_heads * self.head_dim + self.heads * self.value_width
 
-    @property
-    def cache_elements_per_token(self) -> int:
-        """Elements that one token adds to the KV cache in one layer of this kind (before any window)."""
-        if self.kind == "linear":
-            return 0
-        if self.kind == "latent":
-            return (self.kv_rank or 0) + self.rope_dim
-        return self.kv_heads * (self.head_dim + self.value_width)
-
     def cache_elements(self, tokens: Number) -> Number:
         """Elements that one sequence of `tokens` tokens keeps over all layers of this kind; broadcasts.
 
@@ -95,7 +86,9 @@ class Attention(Record):
         if self.kind == "linear":
             return tokens * 0.0 + self.layers * (self.state_elements + (self.conv_kernel - 1) * self.conv_width)
         kept = np.minimum(tokens, self.window) if self.window else tokens
-        return (self.layers - self.kv_reused_layers) * self.cache_elements_per_token * kept
+        full = self.kv_heads * (self.head_dim + self.value_width)
+        each = (self.kv_rank or 0) + self.rope_dim if self.kind == "latent" else full
+        return (self.layers - self.kv_reused_layers) * each * kept
 
     def cache_bytes(self, tokens: Number, bytes_per_element: float) -> Number:
         """Bytes of `cache_elements`, the recurrent state at its own precision; broadcasts."""

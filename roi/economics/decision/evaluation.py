@@ -63,10 +63,7 @@ class Choice:
 def evaluate(shared: Shared, option: Option, options: Mapping[str, Option]) -> Evaluated:
     """Lines and totals of `option`; shapes follow the values."""
     costs = cost_lines(shared, option, options)
-    arrays = [a for line in costs.lines for a in (line.monthly, line.upfront) if isinstance(a, np.ndarray)]
-    rows = max((a.shape[0] for a in arrays if a.ndim > 1), default=0)
-    shape = np.zeros((rows, shared.horizon)) if rows else np.zeros(shared.horizon)
-    return Evaluated(option, costs, Totals.of(costs.lines, shape), shared.discount_rate)
+    return Evaluated(option, costs, Totals.of(costs.lines, shared.horizon), shared.discount_rate)
 
 
 def read_all(case: Case, values: Values, choices: Mapping[str, Choice] | None = None) -> tuple[Shared, dict[str, Option]]:
@@ -115,5 +112,5 @@ def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option])
 
 def _present_values(shared: Shared, option: Option, options: Mapping[str, Option]) -> Array:
     lines = [line for line in cost_lines(shared, option, options).lines if not line.is_error]
-    total = Totals.of(lines, max((line.monthly for line in lines), key=lambda m: (m.ndim, m.size)))
+    total = Totals.of(lines, shared.horizon)
     return np.asarray(present_value(total.upfront, total.monthly, shared.discount_rate)).reshape(-1)

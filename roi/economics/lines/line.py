@@ -1,6 +1,6 @@
 """One line of cost: what it is, what it costs month by month, and how to redo it by hand."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,14 +38,16 @@ class Totals:
     upfront: Number
 
     @classmethod
-    def of(cls, lines: Iterable[Line], shape: Array) -> "Totals":
-        """The sum of these lines; `shape` is any monthly array that says how many months (and draws) there are."""
-        monthly = np.zeros(shape.shape)
-        upfront: Number = np.zeros((shape.shape[0], 1)) if shape.ndim > 1 else 0.0
+    def of(cls, lines: Sequence[Line], horizon: int) -> "Totals":
+        """The sum of these lines; one row a draw where any of them has rows."""
+        arrays = [a for line in lines for a in (line.monthly, line.upfront) if isinstance(a, np.ndarray)]
+        rows = max((a.shape[0] for a in arrays if a.ndim > 1), default=0)
+        monthly = np.zeros((rows, horizon) if rows else horizon)
+        upfront: Number = np.zeros((rows, 1)) if rows else 0.0
         for line in lines:
             monthly += line.monthly
             upfront = upfront + line.upfront
-        return cls(monthly, upfront if monthly.ndim > 1 else float(np.asarray(upfront)))
+        return cls(monthly, upfront if rows else float(np.asarray(upfront)))
 
 
 def pick(x: Number | Array, month: int = 0) -> float:

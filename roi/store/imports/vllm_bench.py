@@ -42,7 +42,9 @@ def _point(document: Json, where: str, notes: list[str]) -> ServePoint:
     if not len(inputs) == len(outputs) == len(ttfts) == len(gaps):
         raise InputError(f"{where}: input_lens, output_lens, ttfts and itls differ in length")
     errors = document.get("errors") or [""] * len(inputs)
-    load = _load(document)
+    # closed where all are sent as fast as --max-concurrency lets them; Poisson arrivals at burstiness 1
+    rate, poisson = optional(document, "request_rate"), optional(document, "burstiness") == 1.0
+    load = asked_load(rate, optional(document, "max_concurrency"), poisson=poisson)
     stamps = [
         [ttft, *numbers({"itls": gap}, "itls", where)] if not error and ttft > 0.0 else []
         for ttft, gap, error in zip(ttfts, gaps, errors, strict=True)
@@ -56,9 +58,9 @@ def _point(document: Json, where: str, notes: list[str]) -> ServePoint:
         _request(*row) for row in zip(starts, inputs, outputs, stamps, errors, _latencies(document, len(inputs)), strict=True)
     ]
     done = [r for r in requests if r.error is None]
-    stated, rate = optional(document, "output_throughput"), optional(document, "request_throughput")
-    if done and stated and rate:
-        wrong = breaks_tokens(stated, rate, sum(r.output_tokens for r in done) / len(done))
+    stated, served = optional(document, "output_throughput"), optional(document, "request_throughput")
+    if done and stated and served:
+        wrong = breaks_tokens(stated, served, sum(r.output_tokens for r in done) / len(done))
         if wrong:
             raise InputError(f"{where}: {wrong}")
     notes.append("vllm bench serve: output tokens by the server's usage (else its tokenizer), prompt tokens by its tokenizer")
@@ -92,12 +94,6 @@ def _one_after_another(stamps: list[list[float]], load: Load, where: str) -> lis
             " --max-concurrency 1"
         )
     return list(accumulate((sum(s) for s in stamps[:-1]), initial=0.0))
-
-
-def _load(document: Json) -> Load:
-    """The load: closed where all are sent as fast as --max-concurrency lets them; Poisson arrivals at burstiness 1."""
-    poisson = optional(document, "burstiness") == 1.0
-    return asked_load(optional(document, "request_rate"), optional(document, "max_concurrency"), poisson=poisson)
 
 
 def _started(document: Json) -> datetime | None:

@@ -95,7 +95,7 @@ def serve(
     from roi.profiling.server.server_run import ServeRun
     from roi.profiling.server.wire import read_url
     from roi.profiling.stops import catch_stops
-    from roi.report.profiles.load_plan import plan_json, plan_text
+    from roi.report.profiles.profile_serve import plan_json, plan_text
     from roi.store.imports.benchmarks import read_benchmark
     from roi.store.imports.points import Stated
 

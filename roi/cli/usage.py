@@ -80,11 +80,11 @@ def usage(
 
         tasks = rank_tasks(found, base, most)
     if form == "json":
-        from roi.report.usage.usage_json import usage_json
+        from roi.report.usage.spend_json import usage_json
 
         write(usage_json(found, tasks, version=__version__))
         return
-    from roi.report.usage.usage_report import usage_text
+    from roi.report.usage.spend_report import usage_text
 
     write(usage_text(found, tasks, width=_width(), colour=_colour()))
 

@@ -24,7 +24,7 @@ from roi.profiling.dry.cuda_differences import hidden_bytes
 from roi.profiling.dry.cuda_kernels import choose_attention, cuda_kernels
 from roi.profiling.dry.dry_profile import profile_dry_run, settle_limits
 from roi.profiling.dry.dry_run import dry_run
-from roi.report.layout.timeline import timeline_rows
+from roi.report.layout.figures import timeline_rows
 
 torch.set_num_threads(1)
 TINY = {

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 import pytest
 from ibis.expr import operations as ops
 
-from roi.report.usage.usage_json import usage_json
+from roi.report.usage.spend_json import usage_json
 from roi.usage import summary
 from roi.usage.formats import FORMATS
 from roi.usage.measure import aggregate

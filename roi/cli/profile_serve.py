@@ -97,7 +97,7 @@ def serve(
     from roi.profiling.stops import catch_stops
     from roi.report.profiles.profile_serve import plan_json, plan_text
     from roi.store.imports.benchmarks import read_benchmark
-    from roi.store.imports.imported_points import Stated
+    from roi.store.imports.points import Stated
 
     stated = Stated(_catalog_model(catalog_model), _gpu(gpu), gpus, engine, weight_dtype, kv_dtype, kv_tokens)
     told = _Told(profiles, output, form, ttft_p95, tpot_p95)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roi.economics.decision.gates import QUESTIONS
+from roi.economics.decision.feasibility import QUESTIONS
 from roi.errors import ScenarioError
 from roi.estimate.replay.day_load import load_curve_from_peak
 from roi.evidence.known_runs import KnownRuns, known_runs
@@ -14,9 +14,9 @@ from roi.resolution.api_options import add_api_options
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.hosted_options import add_hosted_options
 from roi.resolution.reconciliation import add_reconciliation
+from roi.scenario.change import KINDS_OF_CHANGE
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.schema import Scenario
-from roi.scenario.systems import GROUPS
 from roi.units import DAYS_PER_MONTH
 
 PEAK_DEFAULT = Spread(
@@ -186,7 +186,7 @@ def _people(sheet: FactSheet, s: Scenario) -> None:
     sheet.add("changes.none.setup_hours", 0.0, "hours", basis=Basis.STATED, source="staying changes nothing")
     for name, unit in (("run_hours_per_month", "hours"), ("months_to_live", "months"), ("months_in_parallel", "months")):
         sheet.add(f"changes.none.{name}", 0.0, unit, basis=Basis.STATED, source="staying changes nothing")
-    for group in GROUPS:
+    for group in KINDS_OF_CHANGE:
         sheet.field(f"changes.{group}.setup_hours", p.setup_hours, group, "people.setup_hours")
         sheet.field(f"changes.{group}.run_hours_per_month", p.run_hours_per_month, group, "people.run_hours_per_month")
         sheet.field(f"changes.{group}.months_to_live", s.timing.months_to_live, group, "timing.months_to_live")

@@ -6,13 +6,14 @@ from datetime import date
 import pytest
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.prices.gpu_offers import load_rentals, purchase_price, purchase_prices, rental_offers, rental_spread
+from roi.catalog.prices.gpu_offers import purchase_prices, rental_offers
 from roi.catalog.prices.tuning import find_tuning_price, open_model_tuning, tuning_prices
 from roi.catalog.rows import newest_rows, read_rows
 from roi.errors import ScenarioError, UnknownName
 from roi.facts.price import PurchasePrice, RentalKind, RentalOffer, TuningPrice
 
 DAY = date(2026, 11, 24)
+RENTALS = read_rows("prices/rentals.csv", RentalOffer)
 HISTORY = [
     RentalOffer(gpu="G", vendor="V", kind=RentalKind.ON_DEMAND, usd_per_gpu_hour=usd, source="s", date=day)
     for day, usd in ((date(2026, 3, 1), 3.0), (date(2026, 1, 1), 1.0), (date(2026, 2, 1), 2.0))
@@ -51,17 +52,17 @@ def test_three_vendors_rent_each_common_gpu(names):
 
 
 def test_every_row_names_a_gpu_of_the_catalog_and_has_source_and_date():
-    rows = (*load_rentals(), *read_rows("prices/purchase.csv", PurchasePrice), *read_rows("prices/tuning.csv", TuningPrice))
+    rows = (*RENTALS, *read_rows("prices/purchase.csv", PurchasePrice), *read_rows("prices/tuning.csv", TuningPrice))
     for row in rows:
         assert row.gpu is None or find_gpu(row.gpu).id == row.gpu
         assert row.source
         assert row.date <= DAY
-    assert len(load_rentals()) > 80
+    assert len(RENTALS) > 80
 
 
 def test_no_offer_is_stated_twice_on_one_day():
     seen = defaultdict(list)
-    for o in load_rentals():
+    for o in RENTALS:
         seen[o.gpu, o.vendor, o.kind, o.gpus_per_instance, o.minimum_months, o.date].append(o)
     assert [key for key, offers in seen.items() if len(offers) > 1] == []
 
@@ -80,23 +81,11 @@ def test_reserved_offers_carry_a_commitment():
     assert all(o.minimum_months == 12 for o in reserved)
 
 
-def test_the_spread_of_an_h100_on_demand_is_about_threefold():
-    """Modal 3.95 to Azure 12.29: 12.29 / 3.95 = 3.1."""
-    assert rental_spread("H100", "on-demand", DAY) == (3.95, 12.29)
-
-
-def test_a_kind_that_nobody_offers_names_the_kinds_that_are():
-    with pytest.raises(ScenarioError, match="no reserved offer on 2026-11-24; known offers: on-demand, spot"):
-        rental_spread("T4", "reserved", DAY)
-
-
 def test_purchase_prices_hold_their_own_spread():
     assert {row.gpu for row in purchase_prices(DAY)} >= {find_gpu(g).id for g in ("H100", "H200", "B200", "A100-80", "4090")}
     for row in purchase_prices(DAY):
         assert row.low_usd_per_gpu < row.usd_per_gpu < row.high_usd_per_gpu
-    assert purchase_price("H100", DAY).usd_per_gpu == 31600
-    with pytest.raises(ScenarioError, match="no purchase price is known; known: H100-80GB-SXM"):
-        purchase_price("T4", DAY)
+    assert {row.gpu: row.usd_per_gpu for row in purchase_prices(DAY)}["H100-80GB-SXM"] == 31600
 
 
 def test_openai_takes_no_new_job_after_6_january_2027():

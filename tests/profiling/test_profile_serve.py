@@ -32,7 +32,7 @@ from roi.profiling.server.load_design import (
 from roi.profiling.server.server_facts import QUESTIONS
 from roi.profiling.server.wire import Wire, read_url
 from roi.report.profiles.profile_serve import serve_json, serve_text
-from roi.store.imports.imported_points import Stated
+from roi.store.imports.points import Stated
 from roi.store.profiles.lookup import load_profiles, serve_profiles
 
 ROOT = Path(__file__).parents[2]

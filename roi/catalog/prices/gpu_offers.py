@@ -1,13 +1,8 @@
-"""What GPUs rent for, from rentals.csv: dated offers, the newest on or before the scenario's date.
+"""GPUs that can be had on a scenario's date: rented by the hour (rentals.csv) or bought (purchase.csv)."""
 
-What GPUs cost to buy, from purchase.csv.
-
-GPUs that can be had: rented by the hour or bought, as the scenario admits them on its date.
-"""
-
-from datetime import date
 from datetime import date as Date
 from functools import cache
+from operator import attrgetter
 from typing import NamedTuple
 
 from roi.catalog.cards.gpus import find_gpu
@@ -19,45 +14,16 @@ from roi.scenario.schema import Scenario
 
 
 @cache
-def load_rentals() -> tuple[RentalOffer, ...]:
-    """Every row of the file, older ones included."""
-    return read_rows("prices/rentals.csv", RentalOffer)
-
-
-@cache
-def rental_offers(as_of: date) -> tuple[RentalOffer, ...]:
+def rental_offers(as_of: Date) -> tuple[RentalOffer, ...]:
     """The newest offer on or before `as_of` for each GPU, vendor, kind, instance size and commitment."""
-
-    def offer_key(row: RentalOffer) -> tuple[object, ...]:
-        return row.gpu, row.vendor, row.kind, row.gpus_per_instance, row.minimum_months
-
-    return priced_rows(load_rentals(), offer_key, as_of)
-
-
-def rental_spread(gpu: str, kind: RentalKind | str, as_of: date) -> tuple[float, float]:
-    """Lowest and highest USD per GPU-hour over all vendors that rent `gpu` as `kind` on `as_of`."""
-    wanted = find_gpu(gpu).id
-    of_gpu = [offer for offer in rental_offers(as_of) if offer.gpu == wanted]
-    prices = [offer.usd_per_gpu_hour for offer in of_gpu if offer.kind == kind]
-    if not prices:
-        kinds = ", ".join(sorted({offer.kind for offer in of_gpu})) or "none at all"
-        raise ScenarioError("gpu", gpu, f"no {kind} offer on {as_of}; known offers: {kinds}. State usd_per_gpu_hour")
-    return min(prices), max(prices)
+    key = attrgetter("gpu", "vendor", "kind", "gpus_per_instance", "minimum_months")
+    return priced_rows(read_rows("prices/rentals.csv", RentalOffer), key, as_of)
 
 
 @cache
-def purchase_prices(as_of: date) -> tuple[PurchasePrice, ...]:
+def purchase_prices(as_of: Date) -> tuple[PurchasePrice, ...]:
     """The newest price on or before `as_of` for each GPU."""
-    return priced_rows(read_rows("prices/purchase.csv", PurchasePrice), lambda row: row.gpu, as_of)
-
-
-def purchase_price(gpu: str, as_of: date) -> PurchasePrice:
-    """The price of one GPU on `as_of`; an error names the GPUs that have one."""
-    wanted = find_gpu(gpu).id
-    prices = {row.gpu: row for row in purchase_prices(as_of)}
-    if wanted not in prices:
-        raise ScenarioError("gpu", gpu, f"no purchase price is known; known: {', '.join(prices)}. State usd_per_gpu")
-    return prices[wanted]
+    return priced_rows(read_rows("prices/purchase.csv", PurchasePrice), attrgetter("gpu"), as_of)
 
 
 class Offer(NamedTuple):
@@ -66,12 +32,13 @@ class Offer(NamedTuple):
     gpu: str
     vendor: str
     kind: str
-    usd_per_gpu_hour: float
-    gpus_per_instance: int
-    minimum_months: int
+    """on-demand, spot, reserved; owned where it is bought."""
     source: str
     date: Date
-    usd_per_gpu: float
+    usd_per_gpu_hour: float = 0.0
+    gpus_per_instance: int = 1
+    minimum_months: int = 0
+    usd_per_gpu: float = 0.0
     low_usd_per_gpu: float | None = None
     high_usd_per_gpu: float | None = None
 
@@ -81,55 +48,60 @@ Offers = tuple[Offer, ...]
 
 def rented_offers(s: Scenario) -> Offers:
     """Offers of the as-of date that the scenario admits. Spot is never the only capacity behind an SLO."""
-    c = s.candidates
-    gpus = {find_gpu(g, "candidates.gpus").id for g in c.gpus}
-    all_offers = rental_offers(s.as_of)
+    c, all_offers = s.candidates, rental_offers(s.as_of)
+    gpus = _named_gpus(s)
     vendors = {o.vendor.lower(): o.vendor for o in all_offers}
     for vendor in c.vendors:
         if vendor.lower() not in vendors:
             raise UnknownName("candidates.vendors", vendor, vendors.values(), "GPU vendor")
     wanted = {v.lower() for v in c.vendors}
-    everything_waits = value_of(s.workload.can_wait_share) >= 1.0
-    kept = []
-    for o in all_offers:
-        if (gpus and o.gpu not in gpus) or (wanted and o.vendor.lower() not in wanted):
-            continue
-        if o.kind is RentalKind.SPOT and not (c.spot and everything_waits):
-            continue
-        if o.kind is RentalKind.RESERVED and not c.reserved:
-            continue
-        kept.append(
-            Offer(
-                o.gpu, o.vendor, o.kind.value, o.usd_per_gpu_hour, o.gpus_per_instance, o.minimum_months, o.source, o.date, 0.0
-            )
+    kinds = {RentalKind.ON_DEMAND}
+    kinds |= {RentalKind.SPOT} if c.spot and value_of(s.workload.can_wait_share) >= 1.0 else set()
+    kinds |= {RentalKind.RESERVED} if c.reserved else set()
+    kept = tuple(
+        Offer(
+            gpu=o.gpu, vendor=o.vendor, kind=o.kind.value, usd_per_gpu_hour=o.usd_per_gpu_hour, source=o.source, date=o.date,
+            gpus_per_instance=o.gpus_per_instance, minimum_months=o.minimum_months,
         )
-    if not kept and s.candidates.self_hosted:
-        raise ScenarioError(
-            "candidates.gpus", ", ".join(c.gpus) or "all", "no vendor of the scenario rents these on the as-of date"
-        )
-    return tuple(kept)
+        for o in all_offers
+        if o.kind in kinds and (not gpus or o.gpu in gpus) and (not wanted or o.vendor.lower() in wanted)
+    )
+    if not kept and c.self_hosted:
+        gpu_names = ", ".join(c.gpus) or "all"
+        raise ScenarioError("candidates.gpus", gpu_names, "no vendor of the scenario rents these on the as-of date")
+    return kept
 
 
 def owned_offers(s: Scenario, prices: tuple[PurchasePrice, ...]) -> Offers:
     """Cards that can be bought; a server holds `own_hardware.gpus_per_server` of them, smaller fleets fewer."""
-    gpus = {find_gpu(g, "candidates.gpus").id for g in s.candidates.gpus}
+    gpus, resale = _named_gpus(s), s.own_hardware.resale_usd_per_gpu
     sizes = (1, s.own_hardware.gpus_per_server)
-    resale = s.own_hardware.resale_usd_per_gpu
     if resale is not None:
+        field = "own_hardware.resale_usd_per_gpu"
         if len(gpus) != 1:
-            raise ScenarioError(
-                "own_hardware.resale_usd_per_gpu", value_of(resale), "name the one GPU that you own in candidates.gpus"
+            raise ScenarioError(field, value_of(resale), "name the one GPU that you own in candidates.gpus")
+        return tuple(
+            Offer(
+                gpu=gpu, vendor="owned", kind="owned", gpus_per_instance=size, usd_per_gpu=value_of(resale), date=s.as_of,
+                source=f"scenario {field}: owned already, charged at resale value",
             )
-        why = "scenario own_hardware.resale_usd_per_gpu: owned already, charged at resale value"
-        return tuple(Offer(g, "owned", "owned", 0.0, size, 0, why, s.as_of, value_of(resale)) for g in gpus for size in sizes)
+            for gpu in gpus for size in sizes
+        )  # fmt: skip
     return tuple(
-        Offer(p.gpu, "purchase", "owned", 0.0, size, 0, p.source, p.date, p.usd_per_gpu, p.low_usd_per_gpu, p.high_usd_per_gpu)
-        for p in prices
-        if not gpus or p.gpu in gpus
-        for size in (sizes[1:] if sold_by_the_server(p.gpu) else sizes)
-    )
+        Offer(
+            gpu=p.gpu, vendor="purchase", kind="owned", gpus_per_instance=size, source=p.source, date=p.date,
+            usd_per_gpu=p.usd_per_gpu, low_usd_per_gpu=p.low_usd_per_gpu, high_usd_per_gpu=p.high_usd_per_gpu,
+        )
+        for p in prices if not gpus or p.gpu in gpus
+        for size in (sizes[1:] if _sold_by_the_server(p.gpu) else sizes)
+    )  # fmt: skip
 
 
-def sold_by_the_server(gpu: str) -> bool:
+def _named_gpus(s: Scenario) -> set[str]:
+    """Catalog ids of the GPUs that the scenario names; empty = all."""
+    return {find_gpu(name, "candidates.gpus").id for name in s.candidates.gpus}
+
+
+def _sold_by_the_server(gpu: str) -> bool:
     """True for cards that are soldered to a board of eight (SXM, OAM), which nobody sells one by one."""
     return "SXM" in gpu or gpu.startswith("MI")

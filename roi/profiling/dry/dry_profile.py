@@ -18,7 +18,7 @@ from roi.profiling.dry.dry_run import dry_run
 from roi.profiling.dry.layer_line import STEPS_REPLAYED, LayerLine
 from roi.profiling.host.processor import package_versions
 from roi.profiling.host.this_machine import PACKAGES
-from roi.store.profiles.dry_runs import dry_peaks
+from roi.store.profiles.lookup import dry_peaks
 from roi.store.profiles.plan_record import plan_record
 
 MOST_SEQUENCES: Final = 1024

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from roi.profiling.server.load_design import ServePlan
 from roi.profiling.server.wire import Place
-from roi.store.imports.imported_points import Stated
+from roi.store.imports.points import Stated
 
 
 @dataclass(frozen=True)

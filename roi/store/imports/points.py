@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -31,15 +31,15 @@ class Stated:
     kv_capacity_tokens: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Imported:
-    """What one file holds."""
+    """The points that one file holds, and what it says of them."""
 
     tool: str
     served_model: str | None
     points: tuple[ServePoint, ...]
-    started: datetime | None
-    versions: dict[str, str]
+    started: datetime | None = None
+    versions: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     complete: bool = True
     """False where requests that loaded the server are missing, so that nothing may be fitted."""
@@ -47,31 +47,38 @@ class Imported:
 
 @dataclass(frozen=True)
 class Load:
-    """What a tool was asked to do, as far as its file says."""
+    """The load that a tool was asked for, as far as its file says."""
 
     concurrency: int | None = None
     requests_per_s: float | None = None
     arrivals: Literal["closed", "poisson", "trace"] = "closed"
 
 
+def asked_load(rate: float | None, concurrency: float | None, *, poisson: bool = False) -> Load:
+    """The open loop at this rate, where there is one, else the closed loop of so many requests in flight."""
+    if rate:
+        return Load(requests_per_s=rate, arrivals="poisson" if poisson else "trace")
+    return Load(concurrency=int(concurrency) if concurrency else None)
+
+
 def number(record: Json, key: str, where: str) -> float:
     """record[key] as a finite number; an InputError names it otherwise."""
-    value = record.get(key) if isinstance(record, dict) else None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise InputError(f"{where}: {key}: {str(value)[:40]!r} is no number")
-    return float(value)
+    value = optional(record, key)
+    if value is None:
+        raise InputError(f"{where}: {key}: {str(dig(record, key))[:40]!r} is no number")
+    return value
 
 
 def optional(record: Json, key: str) -> float | None:
     """record[key] as a finite number; None where there is none."""
-    value = record.get(key) if isinstance(record, dict) else None
+    value = dig(record, key)
     good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if good and value is not None else None
+    return float(value) if good else None
 
 
 def numbers(record: Json, key: str, where: str) -> list[float]:
     """record[key] as a list of finite numbers; an InputError names it otherwise."""
-    values = record.get(key) if isinstance(record, dict) else None
+    values = dig(record, key)
     if not isinstance(values, list):
         raise InputError(f"{where}: {key} is no list")
     return [number({key: value}, key, where) for value in values]
@@ -88,6 +95,11 @@ def named(record: Json, *paths: tuple[str, ...]) -> str | None:
     """The first of these paths that holds a text."""
     found = (dig(record, *path) for path in paths)
     return next((text for text in found if isinstance(text, str) and text), None)
+
+
+def last_line(text: str) -> str:
+    """The end of an error's text, which says most."""
+    return text.strip().splitlines()[-1][:200]
 
 
 def made_point(requests: Sequence[ServedRequest], load: Load, where: str, *, complete: bool = True) -> ServePoint:
@@ -130,9 +142,5 @@ def most_in_flight(requests: Sequence[ServedRequest]) -> int:
 
 def _earlier(r: ServedRequest, begin: float) -> ServedRequest:
     """The same request on a clock that starts at `begin`."""
-    return r.model_copy(
-        update={
-            "sent_s": r.sent_s - begin, "chunk_s": tuple(t - begin for t in r.chunk_s),
-            "ended_s": None if r.ended_s is None else r.ended_s - begin,
-        }
-    )
+    ended = None if r.ended_s is None else r.ended_s - begin
+    return r.model_copy(update={"sent_s": r.sent_s - begin, "chunk_s": tuple(t - begin for t in r.chunk_s), "ended_s": ended})

@@ -1,4 +1,4 @@
-"""Draws: a row of the vectorised engine is the scalar engine at that row; spreads hit their percentiles; drivers."""
+"""Draws: a row of the vectorised engine is the scalar engine at that row; chances; drivers."""
 
 import math
 from functools import cache
@@ -6,83 +6,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import spearmanr, triang
+from scipy.stats import spearmanr
 
 from roi.economics.decision import draws
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.draws import Drawn, draw, percentiles, probability_best
 from roi.economics.decision.drivers import find_drivers, worth_knowing
-from roi.economics.decision.evaluation import Choice, evaluate, meets_bar, read_all
-from roi.economics.decision.plan_choice import choose_plan
+from roi.economics.decision.evaluation import Choice, choose_plan, evaluate, read_all
+from roi.economics.decision.feasibility import meets_bar
 from roi.economics.finance import payback
 from roi.facts.case import Case
-from roi.facts.spread import quantile, triangle
 from roi.numerics.sequence import sobol
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, load_scenario
 
 ROWS = 24
-
-
-# ---------------------------------------------------------------- spreads
-
-
-@given(st.floats(1e-3, 1e3), st.floats(0.0, 3.0), st.floats(0.0, 3.0))
-def test_the_fifth_and_ninety_fifth_percentile_are_low_and_high(value: float, down: float, up: float) -> None:
-    """On the log: low = value / e^down, high = value x e^up, at probabilities 0.05 and 0.95."""
-    low, high = value * math.exp(-down), value * math.exp(up)
-    if low == high:
-        return
-    drawn = quantile(np.array([0.05, 0.95]), low, value, high, "USD")
-    assert drawn == pytest.approx([low, high], rel=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("low", "value", "high", "unit"),
-    [
-        (0.2, 0.3, 0.6, "share"),
-        (-0.35, 0.0, 0.55, "1/year"),
-        (-1.0, 0.0, 1.0, ""),
-        (10.0, 18.0, 32.0, "months"),
-        (5.0, 5.0, 9.0, "USD"),
-        (5.0, 9.0, 9.0, "USD"),
-    ],
-)
-def test_percentiles_are_hit_on_every_scale_and_draws_rise_with_probability(
-    low: float, value: float, high: float, unit: str
-) -> None:
-    u = np.array([0.001, 0.05, 0.3, 0.5, 0.7, 0.95, 0.999])
-    drawn = quantile(u, low, value, high, unit)
-    assert drawn[[1, 5]] == pytest.approx([low, high], abs=1e-9)
-    assert (np.diff(drawn) > 0).all()
-
-
-def test_the_mode_is_the_central_value() -> None:
-    """Signed quantities: SciPy's triangle with the same ends has its mode at the value and the same quantiles."""
-    low, value, high = -2.0, 1.0, 3.0
-    a, b = triangle(low, value, high)
-    theirs = triang((value - a) / (b - a), loc=a, scale=b - a)
-    u = np.linspace(0.01, 0.99, 50)
-    assert quantile(u, low, value, high, "") == pytest.approx(theirs.ppf(u), abs=1e-9)
-    grid = np.linspace(a, b, 10_001)
-    assert grid[np.argmax(theirs.pdf(grid))] == pytest.approx(value, abs=1e-3)
-
-
-def test_positive_quantities_are_triangular_in_the_log() -> None:
-    """1 to 100 about 10: symmetric in the log, so the median is 10 (a triangle on the plain scale has it near 35)."""
-    assert float(quantile(np.array([0.5]), 1.0, 10.0, 100.0, "USD")[0]) == pytest.approx(10.0)
-
-
-def test_rates_are_triangular_in_the_log_of_one_plus_the_rate() -> None:
-    """Halving and doubling about 0: ln 0.5 = -ln 2, so the median is no change."""
-    assert float(quantile(np.array([0.5]), -0.5, 0.0, 1.0, "1/year")[0]) == pytest.approx(0.0, abs=1e-9)
-
-
-def test_shares_stay_between_zero_and_one() -> None:
-    drawn = quantile(np.array([1e-6, 1 - 1e-6]), 0.0, 0.5, 1.0, "share")
-    assert (drawn.min(), drawn.max()) == (0.0, 1.0)
 
 
 # ---------------------------------------------------------------- vectorised = scalar
@@ -212,7 +150,7 @@ def outcome(pv: dict[str, list[float]], may: dict[str, list[bool]] | None = None
     costs = {id: np.array(x) for id, x in pv.items()}
     allowed = {id: np.array((may or {}).get(id, [True] * n)) for id in pv}
     saved = {id: costs["stay"] - x for id, x in costs.items()}
-    return Drawn(n, costs, saved, {}, allowed, {})
+    return Drawn(n=n, pv=costs, npv=saved, payback={}, may_win=allowed, facts={})
 
 
 def test_the_chance_of_being_best_adds_up_and_leaves_out_infeasible_draws() -> None:
@@ -252,6 +190,7 @@ def test_knowing_a_fact_is_worth_what_it_would_let_one_avoid() -> None:
     x = np.repeat([0.0, 1.0], 32)
     gain = np.where(x == 0, 10.0, -6.0)
     nothing = np.zeros(64)
-    found = Drawn(64, {}, {"stay": nothing, "a": gain}, {}, {}, {"x": x, "y": np.tile(np.arange(32.0), 2)})
+    facts = {"x": x, "y": np.tile(np.arange(32.0), 2)}
+    found = Drawn(n=64, pv={}, npv={"stay": nothing, "a": gain}, payback={}, may_win={}, facts=facts)
     assert worth_knowing(found, "x", ["stay", "a"], "a") == pytest.approx(3.0)
     assert worth_knowing(found, "y", ["stay", "a"], "a") == pytest.approx(0.0)

@@ -5,17 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roi.economics.lines.calendar import (
-    discount_factors,
-    events,
-    events_so_far,
-    growth_path,
-    incumbent_share,
-    live_share,
-    monthly_rate,
-    powers,
-    split,
-)
+from roi.economics.lines.calendar import events, events_so_far, growth_path, incumbent_share, live_share, powers, split
 
 
 def fired(first: float, every: float, horizon: int) -> list[int]:
@@ -94,12 +84,6 @@ def test_the_incumbent_is_paid_until_live_and_in_parallel() -> None:
 def test_a_parallel_month_pays_both() -> None:
     """Live after 1 month, 1 month in parallel: in month 2 both are paid in full."""
     assert live_share(1.0, 3)[1] + incumbent_share(1.0, 1.0, 3)[1] == 2.0
-
-
-def test_rates_are_effective_annual() -> None:
-    """12 months at the monthly rate of 21% make 21%; a dollar after 12 months at 25% is worth 0.80."""
-    assert (1.0 + monthly_rate(0.21)) ** 12 == pytest.approx(1.21)
-    assert discount_factors(0.25, 24)[[11, 23]] == pytest.approx([0.80, 0.64])
 
 
 def test_growth_leaves_month_one_at_todays_level() -> None:

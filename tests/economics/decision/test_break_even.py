@@ -8,8 +8,8 @@ import pytest
 
 from roi.economics.decision.break_even import BreakEven, break_evens
 from roi.economics.decision.evaluation import evaluate, read_all
+from roi.economics.finance import discount_factors
 from roi.economics.inputs import Option, Shared
-from roi.economics.lines.calendar import discount_factors
 from roi.facts.case import Case
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario

@@ -23,7 +23,7 @@ def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str
     from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
     from roi.cli import clock
     from roi.cli.output import replace_file, write
-    from roi.cli.profile_words import check_folder
+    from roi.cli.profile_options import check_folder
     from roi.errors import InputError
     from roi.estimate.accuracy.training_left_out import calibrate as fit
     from roi.estimate.step.calibration import timed_run

@@ -24,6 +24,7 @@ from roi.profiling.device.device_calls import Operands, build_call
 from roi.profiling.device.device_shapes import Case, Probe, choose_cases, every_case, product
 from roi.profiling.device.operator_rates import probe_device, profile_device
 from roi.profiling.device.timing import LEAST, MOST, time_call
+from roi.profiling.session import Session
 from roi.profiling.stack import torch
 
 CPU = Environment(device="cpu", versions={}, seed=0)
@@ -42,12 +43,11 @@ def run(*words):
 @pytest.fixture(scope="module")
 def measured():
     torch.set_num_threads(1)
-    return profile_device(CPU, 3.0)
+    return profile_device(Session(CPU, 3.0))
 
 
 def test_every_timed_call_is_positive_and_no_product_beats_physics(measured):
-    assert not measured.interrupted
-    for rate in measured.profile.rates:
+    for rate in measured.rates:
         assert all(s > 0.0 for s in rate.seconds)
         assert LEAST <= len(rate.seconds) <= MOST
         if rate.regime == "matrix":
@@ -55,15 +55,15 @@ def test_every_timed_call_is_positive_and_no_product_beats_physics(measured):
 
 
 def test_a_profile_survives_its_file(measured):
-    text = measured.profile.model_dump_json(by_alias=True)
-    assert DeviceProfile.model_validate_json(text) == measured.profile
+    text = measured.model_dump_json(by_alias=True)
+    assert DeviceProfile.model_validate_json(text) == measured
 
 
 def test_a_short_profile_has_something_of_every_regime_where_the_budget_allows(measured):
     """What is timed first, whatever the load of the machine: launches and copies; the rest while time is left."""
-    found = [rate.regime for rate in measured.profile.rates]
+    found = [rate.regime for rate in measured.rates]
     assert found[0] == "launch"
-    assert measured.profile.complete or "the budget ended" in " ".join(measured.profile.notes)
+    assert measured.complete or "the budget ended" in " ".join(measured.notes)
 
 
 @pytest.mark.parametrize("dtype", ["fp32", "bf16", "int8"])
@@ -335,10 +335,10 @@ def test_the_command_prints_the_table_or_json_and_keeps_the_profile(tmp_path):
 
 def test_measured_rates_estimate_the_shapes_they_were_read_from(measured):
     """At a shape that was timed the estimate is its median, less the operator's host time: never more."""
-    if not {"matrix", "copy"} <= {rate.regime for rate in measured.profile.rates}:
+    if not {"matrix", "copy"} <= {rate.regime for rate in measured.rates}:
         pytest.skip("the machine was too busy for a copy and a product within the budget")
-    rates = device_rates(measured.profile)
-    for rate in measured.profile.rates:
+    rates = device_rates(measured)
+    for rate in measured.rates:
         if rate.regime == "matrix" and len(rate.shape) == 3:
             m, n, k = rate.shape
             assert 0.0 < rates.matrix_s(m, n, k, rate.dtype) <= 1.01 * float(np.median(rate.seconds))

@@ -20,6 +20,7 @@ pytest.importorskip("torch", reason="the extra `profile` is not installed")
 from roi.profiling.infer import inference as infer_module
 from roi.profiling.infer.generation import LEAST, MOST, InferPlan, adapt, build, generate, prepare
 from roi.profiling.infer.inference import profile_infer
+from roi.profiling.session import Session
 from roi.profiling.stack import quiet, torch
 
 CPU = Environment(device="cpu", versions={}, seed=0)
@@ -41,7 +42,7 @@ def run(*words):
 @pytest.fixture(scope="module", params=["fp32", "bf16", "nf4"])
 def measured(request):
     torch.set_num_threads(1)
-    return profile_infer(replace(PLAN, dtype=request.param), CPU, 30.0).profile
+    return profile_infer(replace(PLAN, dtype=request.param), Session(CPU, 30.0))
 
 
 def test_base_unmerged_and_merged_are_timed_at_every_size(measured):
@@ -93,10 +94,10 @@ def test_decoding_with_the_cache_gives_the_logits_of_the_whole_sequence():
 
 
 def test_a_budget_that_ends_keeps_the_first_size_of_each_state():
-    run_ = profile_infer(PLAN, CPU, 1e-6)
-    assert [(p.adapter, p.batch) for p in run_.profile.points] == [("base", 1), ("unmerged", 1), ("merged", 1)]
-    assert not run_.profile.complete
-    assert "base: the budget ended before batch 2 x 8 tokens" in run_.profile.notes
+    profile = profile_infer(PLAN, Session(CPU, 1e-6))
+    assert [(p.adapter, p.batch) for p in profile.points] == [("base", 1), ("unmerged", 1), ("merged", 1)]
+    assert not profile.complete
+    assert "base: the budget ended before batch 2 x 8 tokens" in profile.notes
 
 
 def stop_after(count, error):
@@ -133,7 +134,7 @@ def test_running_out_of_memory_ends_a_state_and_the_next_still_runs(monkeypatch)
         return real(model, ids, *rest)
 
     monkeypatch.setattr(infer_module, "time_generation", measure)
-    profile = profile_infer(PLAN, CPU, 30.0).profile
+    profile = profile_infer(PLAN, Session(CPU, 30.0))
     assert [(p.adapter, p.batch) for p in profile.points] == [
         ("base", 1), ("unmerged", 1), ("unmerged", 2), ("merged", 1), ("merged", 2)]
     assert "base: out of memory at batch 2 x 8 tokens" in profile.notes

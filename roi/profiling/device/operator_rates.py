@@ -2,21 +2,17 @@
 
 import contextlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Final, NamedTuple
+from typing import Final
 
 from roi.errors import RoiError
-from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, Rate
 from roi.profiling.device.device_calls import CHAIN, DTYPES, Operands, build_call, build_chain, matrix_precision
 from roi.profiling.device.device_shapes import Case, Probe, choose_cases, product
 from roi.profiling.device.timing import LEAST, MOST, synchronise, time_call
-from roi.profiling.host.nvml import Board, PowerMeter
-from roi.profiling.progress import Silent, Watcher
-from roi.profiling.stack import quiet, torch
-from roi.profiling.stops import Stops
+from roi.profiling.session import Session
+from roi.profiling.stack import torch
 from roi.units import GIB
 
 CACHE_BYTES: Final = 32 * 2**20
@@ -32,81 +28,50 @@ PROBE_COPY: Final = {"cuda": 2**28, "cpu": 2**26}
 """Bytes of the copy that shows the bandwidth."""
 
 
-class DeviceRun(NamedTuple):
-    """What came of it."""
-
-    profile: DeviceProfile
-    interrupted: bool
-    """True after Ctrl-C or SIGTERM: the profile holds what was done until then."""
-
-
-def profile_device(
-    environment: Environment, budget_s: float, board: Board | None = None, watcher: Watcher | None = None,
-    stops: Stops | None = None,
-) -> DeviceRun:
-    """Rates of the environment's device, every timed call kept; Ctrl-C or the budget ends it early with complete=False.
+def profile_device(session: Session) -> DeviceProfile:
+    """Rates of the session's device, every timed call kept; Ctrl-C or the budget ends it early with complete=False.
 
     The first shape is measured whatever it takes. Ctrl-C before anything is timed is passed on.
     """
-    stops = stops or Stops()
-    started, deadline = datetime.now(tz=UTC), perf_counter() + budget_s
-    work = _Work(environment.device, environment.seed or 0, budget_s, deadline, watcher or Silent())
-    meter = PowerMeter(board)
-    meter.start()
-    interrupted = False
-    try:
-        with quiet():
-            stops.guard()
-            work.run()
-        stops.over()
-    except KeyboardInterrupt:
-        if not work.rates:
-            raise
-        interrupted = True
-        work.notes.append(stops.why)
-        stops.over()
-    finally:
-        draw = meter.stop()
-    if not work.rates:
-        raise RoiError(f"nothing was measured: {'; '.join(work.notes) or 'no shape suits this device'}")
-    clocks = {"sm_clock_hz": draw.sm_clock_hz, "memory_clock_hz": draw.memory_clock_hz}
-    return DeviceRun(DeviceProfile(
-        started=started, environment=environment.model_copy(update=clocks), rates=tuple(work.rates),
-        complete=work.complete and not interrupted, notes=tuple(work.notes),
-    ), interrupted)
+    timing = _Timing(session, perf_counter() + session.budget_s)
+    draw = session.measure(timing.run, lambda: timing.rates)
+    if not timing.rates:
+        raise RoiError(f"nothing was measured: {'; '.join(session.notes) or 'no shape suits this device'}")
+    return DeviceProfile(
+        started=session.started, environment=session.environment_under_load(draw), rates=tuple(timing.rates),
+        complete=timing.complete and not session.interrupted, notes=session.all_notes,
+    )
 
 
 @dataclass
-class _Work:
+class _Timing:
     """Rates as they come in; what is here when a run is interrupted is kept."""
 
-    device: str
-    seed: int
-    budget_s: float
+    session: Session
     deadline: float
-    watcher: Watcher
+    """On the clock of perf_counter."""
     rates: list[Rate] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
     complete: bool = True
 
     def run(self) -> None:
-        """Probe, choose, and time one case after the other."""
-        probe, unsupported = probe_device(self.device, self.seed)
-        cases, omitted = choose_cases(probe, self.budget_s)
-        self.notes += unsupported
+        """Probe the device, choose the cases, and time one after the other."""
+        session = self.session
+        probe, unsupported = probe_device(session.device, session.seed)
+        cases, omitted = choose_cases(probe, session.budget_s)
+        session.notes += unsupported
         if omitted:
-            self.notes.append(f"{omitted} shapes left out: too large, or too slow for a budget of {self.budget_s:g} s")
-        operands = Operands(self.device, probe.cache_bytes, self.seed)
+            session.notes.append(f"{omitted} shapes left out: too large, or too slow for a budget of {session.budget_s:g} s")
+        operands = Operands(session.device, probe.cache_bytes, session.seed)
         costs = [probe.cost_s(case) for case in cases]
         for done, case in enumerate(cases):
             left_s = self.deadline - perf_counter()
             if left_s <= 0.0 and self.rates:
                 self.complete = False
-                self.notes.append(f"the budget ended before {len(cases) - done} of {len(cases)} shapes")
+                session.notes.append(f"the budget ended before {len(cases) - done} of {len(cases)} shapes")
                 return
-            self.watcher.update(f"{case.name} {case.dtype}", done / len(cases), max(left_s, 0.0))
+            session.watcher.update(f"{case.name} {case.dtype}", done / len(cases), max(left_s, 0.0))
             slot_s = max(SHORTEST_SLOT_S, left_s * costs[done] / sum(costs[done:]))
-            rate = _measure(case, operands, slot_s, self.notes)
+            rate = _measure(case, operands, slot_s, session.notes)
             if rate is not None:
                 self.rates.append(rate)
 

@@ -16,8 +16,7 @@ from roi.facts.gpu import Gpu
 from roi.facts.profiles import DryRunLimit, DryRunProfile, DryRunSearch
 from roi.profiling.dry.dry_run import dry_run
 from roi.profiling.dry.layer_line import STEPS_REPLAYED, LayerLine
-from roi.profiling.host.processor import package_versions
-from roi.profiling.host.this_machine import PACKAGES
+from roi.profiling.host.host_facts import PACKAGES, package_versions
 from roi.store.profiles.dry_runs import dry_peaks
 from roi.store.profiles.plan_record import plan_record
 

@@ -26,7 +26,8 @@ from roi.profiling.dry.cuda_kernels import cuda_kernels
 from roi.profiling.dry.loops import forward_and_loss, fuse_head, lowers, triton_tiles
 from roi.profiling.dry.optimizers import Optimizer
 from roi.profiling.dry.recorder import Recorder
-from roi.profiling.dry.skeleton import TORCH_DTYPES, build_skeleton, quantisation_states
+from roi.profiling.dry.skeleton import build_skeleton, quantisation_states
+from roi.profiling.train.real_model import DTYPES
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Rehearsal:
         self.model = build_skeleton(config, plan)
         fuse_head(self.model, plan)
         if lowers(plan):
-            recompute_lowered(self.model, TORCH_DTYPES[plan.dtype])
+            recompute_lowered(self.model, DTYPES[plan.dtype])
 
     def run(self, plan: TrainingPlan, workspace_bytes: float, *, operators: bool = False) -> DryRun:
         """One step; `plan` differs from the one it was built for in micro-batch and length alone."""
@@ -73,7 +74,7 @@ class Rehearsal:
         optimizer = Optimizer(plan, trained)
         optimizer.create_states(recorder)
         recorder.timed = operators
-        flash = TORCH_DTYPES[plan.dtype] if plan.attention == "flash" and plan.dtype != "fp32" else None
+        flash = DTYPES[plan.dtype] if plan.attention == "flash" and plan.dtype != "fp32" else None
         with quiet(), cuda_kernels(flash), meta_asks_cuda(), triton_tiles(plan), _masks(plan), recorder.following(model):
             try:
                 _step(recorder, model, plan, optimizer)

@@ -13,12 +13,12 @@ from torch import nn
 from roi.errors import MissingExtra
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.profiling.dry.autocast import lowered
-from roi.profiling.dry.skeleton import TORCH_DTYPES
+from roi.profiling.train.real_model import DTYPES
 
 
 def forward_and_loss(model: nn.Module, plan: TrainingPlan, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, object]:
     """(loss, what the loop keeps alive through backward)."""
-    context = lowered(TORCH_DTYPES[plan.dtype]) if lowers(plan) else nullcontext()
+    context = lowered(DTYPES[plan.dtype]) if lowers(plan) else nullcontext()
     if plan.chunked_head:
         with context:
             output = model(**inputs, fused_lm_head=True)

@@ -11,12 +11,9 @@ from roi.catalog.models.configs import context_tokens
 from roi.errors import InputError, nearest
 from roi.estimate.training.plan import TrainingPlan
 from roi.profiling.device.timing import synchronise
-from roi.profiling.host.resident import available_bytes
 from roi.profiling.stack import peft, torch
-from roi.profiling.train.adapter import LINEARS, check_rank, prepare_training
-from roi.profiling.train.build import build_meta, build_model, load_model
-from roi.profiling.train.train_request import LARGE_ON_CPU
-from roi.units import GIB
+from roi.profiling.train.real_model import LINEARS, build_meta, build_model, check_module_ranks, load_model, prepare_training
+from roi.profiling.train.train_request import check_weights_fit
 
 Stored = Literal["bf16", "fp16", "fp32", "nf4"]
 
@@ -42,7 +39,7 @@ FACTOR_DEVIATION: Final = 0.01
 
 @dataclass(frozen=True)
 class InferPlan:
-    """What is measured."""
+    """The model, the adapter and the sizes that are measured."""
 
     name: str
     """The model as the profile names it."""
@@ -78,33 +75,27 @@ class InferPlan:
         """(batch, prompt), the smallest first."""
         return sorted(((b, p) for b in self.batches for p in self.prompts), key=lambda size: (size[0] * size[1], size))
 
-    def training_plan(self, *, whole: bool = False) -> TrainingPlan:
-        """The plan that `build_model` takes; `whole`: 16-bit weights even where the base is NF4."""
+    def training_plan(self, *, dequantised: bool = False) -> TrainingPlan:
+        """The plan that `build_model` takes; `dequantised`: 16-bit weights even where the base is NF4."""
         if self.dtype == "nf4":
-            return TrainingPlan(method="lora" if whole else "qlora", rank=self.rank, dtype="bf16", checkpointing=False)
+            return TrainingPlan(method="lora" if dequantised else "qlora", rank=self.rank, dtype="bf16", checkpointing=False)
         return TrainingPlan(method="lora", rank=self.rank, dtype=self.dtype, checkpointing=False)
 
 
 def check_size(plan: InferPlan, device: str) -> None:
     """Raise where the model is too large for the device, or the rank for the model."""
-    model = build_meta(plan.config, plan.training_plan(whole=True))
-    check_rank(model, plan.rank, "all-linear")
+    model = build_meta(plan.config, plan.training_plan(dequantised=True))
+    check_module_ranks(model, plan.rank, "all-linear")
     count = sum(p.numel() for p in model.parameters())
-    if device == "cpu" and count > LARGE_ON_CPU and not plan.shrunk:
-        raise InputError(
-            f"--device cpu: {plan.name} has {count / 1e9:.2f}e9 parameters, and a prefill takes minutes; --layers 2 --shrink 8 "
-            "makes a small model of it (the profile says so), and without MODEL a tiny one runs",
-        )
-    needed = count * {"fp32": 4.0, "nf4": 0.6}.get(plan.dtype, 2.0)
-    on_gpu = device == "cuda"
-    room = float(torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory) if on_gpu else available_bytes()
-    if room is not None and needed > room:
-        raise InputError(f"MODEL: the weights of {plan.name} take {needed / GIB:.1f} GiB, {room / GIB:.1f} are there")
+    check_weights_fit(
+        plan.name, count, count * {"fp32": 4.0, "nf4": 0.6}.get(plan.dtype, 2.0), device, shrunk=plan.shrunk,
+        slow="a prefill takes minutes", works="runs",
+    )
 
 
-def build(plan: InferPlan, device: str, seed: int, *, whole: bool = False) -> Any:
+def build(plan: InferPlan, device: str, seed: int, *, dequantised: bool = False) -> Any:
     """The model of a plan on the device. Any: transformers' classes are chosen at run time."""
-    how = plan.training_plan(whole=whole)
+    how = plan.training_plan(dequantised=dequantised)
     model = build_model(plan.config, how, device, seed) if plan.weights is None else load_model(plan.weights, how, device)
     if device == "cpu" and how.quantised:
         _check_widths(model)
@@ -114,7 +105,7 @@ def build(plan: InferPlan, device: str, seed: int, *, whole: bool = False) -> An
 def adapt(model: Any, plan: InferPlan, seed: int) -> Any:
     """The model with an adapter on every linear layer, no factor of which is zero."""
     torch.manual_seed(seed)
-    model = prepare_training(model, plan.training_plan(whole=True))  # a plan of plain LoRA: the base's dtypes stay
+    model = prepare_training(model, plan.training_plan(dequantised=True))  # a plan of plain LoRA: the base's dtypes stay
     with torch.no_grad():
         for name, factor in model.named_parameters():
             if "lora_B" in name:
@@ -161,7 +152,7 @@ def generate(model: Any, ids: torch.Tensor, decode: int, device: str) -> tuple[f
 
 
 def release(device: str) -> None:
-    """Give back what no name holds any more."""
+    """Give memory back that no name holds any more."""
     gc.collect()
     if device == "cuda":
         torch.cuda.empty_cache()

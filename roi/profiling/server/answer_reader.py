@@ -12,7 +12,7 @@ LONGEST_LINE: Final = 65_536
 
 @dataclass
 class Answer:
-    """Filled while it arrives, so that a request that is cut off keeps what came until then."""
+    """The answer to one request, filled while it arrives, so that one that is cut off keeps what came until then."""
 
     status: int | None = None
     """None until the head is there."""
@@ -43,7 +43,7 @@ class NotHttp(Exception):
 
 
 class AnswerReader:
-    """Takes bytes, fills an Answer."""
+    """Parses the bytes of one answer as they arrive, and fills an Answer with them."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer, self.buffer = answer, bytearray()
@@ -52,28 +52,28 @@ class AnswerReader:
         """Bytes until the part at hand ends."""
         self.until_close = False
         self.reusable = False
-        """True where the connection can carry another request once this one is over."""
-        self.over = False
+        """True where the connection can carry another request once this one has ended."""
+        self.ended = False
 
     def feed(self, data: bytes, now_s: float) -> bool:
-        """Take what arrived at the clock `now_s`; True once the answer is over. NotHttp where it makes no sense."""
+        """Take what arrived at the clock `now_s`; True once the answer has ended. NotHttp where it makes no sense."""
         self.buffer += data
         before = len(self.answer.body)
-        while not self.over and self.step():
+        while not self.ended and self.step():
             pass
         if len(self.answer.body) > before:
             self.answer.marks.append((now_s, len(self.answer.body)))
         if len(self.answer.body) > MOST_BYTES:
             raise NotHttp(f"more than {MOST_BYTES // 2**20} MiB for one request")
-        if self.over:
+        if self.ended:
             self.answer.ended_s = now_s
-        return self.over
+        return self.ended
 
     def close(self, now_s: float) -> bool:
         """True where the server's closing of the connection is the answer's end, because nothing else was to tell it."""
-        if self.until_close and not self.over:
-            self.over, self.answer.ended_s = True, now_s
-        return self.over
+        if self.until_close and not self.ended:
+            self.ended, self.answer.ended_s = True, now_s
+        return self.ended
 
     def _line(self, end: bytes) -> bytes | None:
         """Bytes up to `end`, which is taken away too; None where it has not come."""
@@ -105,12 +105,12 @@ class AnswerReader:
         if headers.get("transfer-encoding", "").lower().endswith("chunked"):
             self.step = self._size
         elif status in {204, 304}:
-            self.over = True
+            self.ended = True
         elif "content-length" in headers:
             if not headers["content-length"].isdigit():
                 raise NotHttp("an answer without a usable length")
             self.left, self.step = int(headers["content-length"]), self._rest
-            self.over = self.left == 0
+            self.ended = self.left == 0
         else:
             self.until_close, self.reusable, self.step = True, False, self._all
         return True
@@ -136,12 +136,12 @@ class AnswerReader:
 
     def _trailer(self) -> bool:
         line = self._line(b"\r\n")
-        self.over = line == b""
+        self.ended = line == b""
         return line is not None
 
     def _rest(self) -> bool:
         self._take()
-        self.over = self.left == 0
+        self.ended = self.left == 0
         return False
 
     def _all(self) -> bool:

@@ -22,7 +22,7 @@ BROKEN: Final = re.compile(rb'^data: ?(\{"error".*)$', re.MULTILINE)
 
 @dataclass(frozen=True)
 class Dialect:
-    """What one server accepts."""
+    """The endpoint and the fields of requests that one server accepts."""
 
     path: str = COMPLETIONS
     extras: tuple[str, ...] = EXTRAS
@@ -35,7 +35,7 @@ class Dialect:
         return not {"ignore_eos", "min_tokens"}.isdisjoint(self.extras)
 
     def body(self, model: str, prompt: str, output_tokens: int, *, stream: bool = True) -> bytes:
-        """The request, as JSON."""
+        """The body of a request, JSON."""
         asked: dict[str, Any] = {"model": model, self.limit: output_tokens, "temperature": 0}  # Any: JSON
         asked |= {"messages": [{"role": "user", "content": prompt}]} if self.path == CHAT else {"prompt": prompt}
         if stream:
@@ -54,7 +54,7 @@ class Usage(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What one answer says."""
+    """The chunks, the usage, the text and the error of one answer."""
 
     chunk_s: tuple[float, ...]
     """Clock of every chunk that carried output."""
@@ -128,14 +128,14 @@ def quick_usage(answer: Answer) -> Usage | None:
     return None
 
 
-def whole_usage(answer: Answer) -> Usage | None:
+def unstreamed_usage(answer: Answer) -> Usage | None:
     """The usage of an answer that was not streamed."""
     found = _json(bytes(answer.body))
     return _usage(found) if found is not None else None
 
 
-def served(answer: Answer, reading: Reading, origin_s: float, sent_s: float, asked: int, prompt_tokens: int, *,
-           output_tokens: int | None = None, model: str | None = None) -> ServedRequest:
+def served_request(answer: Answer, reading: Reading, *, origin_s: float, sent_s: float, asked: int, prompt_tokens: int,
+                   output_tokens: int | None = None, model: str | None = None) -> ServedRequest:
     """One request as the profile keeps it: seconds from the point's start. `prompt_tokens` stands where nobody counted."""
     usage = reading.usage
     counted = output_tokens if output_tokens is not None else len(reading.chunk_s)

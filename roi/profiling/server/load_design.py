@@ -15,6 +15,7 @@ from math import ceil, exp, log
 from typing import Final, Literal
 
 from roi.errors import InputError
+from roi.store.traces import Trace
 
 LONE_REQUESTS: Final = 6
 """Requests of a closed loop of one: enough for a median, few because each takes its time alone."""
@@ -57,7 +58,7 @@ Arrivals = Literal["closed", "poisson", "trace"]
 
 @dataclass(frozen=True)
 class PlannedRequest:
-    """One request to come."""
+    """One request of a plan."""
 
     input_tokens: int
     output_tokens: int
@@ -68,7 +69,7 @@ class PlannedRequest:
 
 @dataclass(frozen=True)
 class PlannedPoint:
-    """One load to come."""
+    """One load of a plan."""
 
     arrivals: Arrivals
     input_tokens: int
@@ -82,17 +83,17 @@ class PlannedPoint:
 
     @property
     def prompt_tokens(self) -> int:
-        """Of all its requests together."""
+        """Prompt tokens of all its requests."""
         return sum(request.input_tokens for request in self.requests)
 
     @property
     def asked_tokens(self) -> int:
-        """Output tokens of all its requests together."""
+        """Output tokens of all its requests."""
         return sum(request.output_tokens for request in self.requests)
 
     @property
     def label(self) -> str:
-        """It in a few words."""
+        """The load, its lengths and its adapters in a few words."""
         names = f", {self.adapters} adapter{'s' if self.adapters > 1 else ''}" if self.adapters else ""
         return f"{self.load}, {self.input_tokens:,} in, {self.output_tokens:,} out{names}"
 
@@ -117,34 +118,51 @@ class PlannedPoint:
 
 @dataclass(frozen=True)
 class ServePlan:
-    """All that will be sent."""
+    """All loads that will be put on the server, in order."""
 
     points: tuple[PlannedPoint, ...]
 
     @property
     def requests(self) -> int:
-        """Of all points; the probes come on top."""
+        """Requests of all points; the probes come on top."""
         return sum(len(point.requests) for point in self.points)
 
     @property
     def prompt_tokens(self) -> int:
-        """Aimed at, of all points."""
+        """Prompt tokens that are aimed at, of all points."""
         return sum(point.prompt_tokens for point in self.points)
 
     @property
     def most_prompt_tokens(self) -> int:
-        """That are sent at most; the run ends before more are."""
+        """Prompt tokens that are sent at most; the run ends before more are."""
         return ceil(MARGIN * self.prompt_tokens)
 
     @property
     def output_tokens(self) -> int:
-        """Asked for, of all points: more are never made."""
+        """Output tokens that are asked for, of all points: more are never made."""
         return sum(point.asked_tokens for point in self.points)
 
     @property
     def probe_words(self) -> int:
         """Words of all probes together, at most: two or three have many."""
         return PROBES * FEW_WORDS + 3 * MANY_WORDS
+
+
+def plan_loads(concurrency: Sequence[int], inputs: Sequence[int], outputs: Sequence[int], requests: int | None, seed: int, *,
+               arrivals: str, rate: float | None, trace: Trace | None, adapters: int) -> ServePlan:
+    """All loads: closed loops of the base, then of adapters, then an open loop, by the trace where there is one.
+
+    `arrivals`: both, closed or open. An open loop alone is spread over all adapters.
+    """
+    points: list[PlannedPoint] = []
+    if arrivals != "open":
+        points += closed_points(concurrency, inputs, outputs, requests, seed)
+        points += adapter_points(concurrency, inputs, outputs, requests, seed, adapters)
+    if arrivals != "closed":
+        point = poisson_point(inputs, outputs, requests, rate, seed) if trace is None else trace_point(
+            trace.arrival_s.tolist(), trace.input_tokens.tolist(), trace.output_tokens.tolist(), requests, rate)
+        points.append(replace(point, adapters=adapters) if arrivals == "open" else point)
+    return ServePlan(tuple(points))
 
 
 def closed_points(concurrency: Sequence[int], inputs: Sequence[int], outputs: Sequence[int], requests: int | None,

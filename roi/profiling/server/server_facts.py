@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from roi.errors import InputError, RoiError, nearest
 from roi.profiling.server.answer_reader import Answer
 from roi.profiling.server.dialect import failure, message
-from roi.profiling.server.wire import Wire
+from roi.profiling.server.http_client import HttpClient
 
 Json = dict[str, Any]  # Any: what a server answers
 
@@ -64,49 +64,49 @@ ENGINES: Final = (
 )
 
 
-async def ask_server(wire: Wire) -> ServerFacts:
+async def ask_server(client: HttpClient) -> ServerFacts:
     """The facts. Sends at most QUESTIONS GET requests.
 
     An InputError where what was typed leads to no such server, or the key is refused; a RoiError where the server fails.
     """
     answer = Answer()
-    await wire.send("/v1/models", None, answer, WAIT_S)
+    await client.send("/v1/models", None, answer, WAIT_S)
     listed = _json(answer)
-    _check_listed(answer, listed, wire)
+    _check_listed(answer, listed, client)
     rows = _rows(listed) if answer.status == 200 else []
     models = {row["id"]: row["root"] if isinstance(row.get("root"), str) else row["id"] for row in rows}
     adapters = frozenset(row["id"] for row in rows if row.get("parent"))
     owners = {OWNERS.get(str(row.get("owned_by")).lower()) for row in rows}
-    return await _ask_engine(wire, ServerFacts(models, adapters, asked=1), next(iter(owners)) if len(owners) == 1 else None)
+    return await _ask_engine(client, ServerFacts(models, adapters, asked=1), next(iter(owners)) if len(owners) == 1 else None)
 
 
-def _check_listed(answer: Answer, listed: Json | None, wire: Wire) -> None:
+def _check_listed(answer: Answer, listed: Json | None, client: HttpClient) -> None:
     """Raise where the answer to /v1/models says that no load can be sent. Without such a list (404) it can."""
-    url, status = wire.place.url, answer.status
+    url, status = client.endpoint.url, answer.status
     if status is None:
         refused = InputError if answer.foreign else RoiError
         raise refused(f"URL: no answer from {url}: {answer.problem or 'cut off'}")
     if status in REFUSED:
-        raise refused_key(wire, f"HTTP {status}: {message(bytes(answer.body))}")
-    said = wire.hide(failure(answer) or "")
+        raise refused_key(client, f"HTTP {status}: {message(bytes(answer.body))}")
+    said = client.hide(failure(answer) or "")
     if 300 <= status < 400:
         raise InputError(f"URL: {url}/v1/models: {said}")
     if status == 429 or (status >= 500 and status not in NO_SUCH_PATH):
         raise RoiError(f"URL: {url}/v1/models: {said}")
     if status == 200 and listed is None:
-        raise no_api(wire, "/v1/models", answer)
+        raise no_api(client, "/v1/models", answer)
 
 
-def refused_key(wire: Wire, said: str) -> InputError:
+def refused_key(client: HttpClient, said: str) -> InputError:
     """The error for a key that the server does not take, or for none."""
-    return InputError(f"{wire.place.url} refuses the key ({wire.hide(said)}); put it into OPENAI_API_KEY, or name its variable "
-                      "with --api-key-env")
+    return InputError(f"{client.endpoint.url} refuses the key ({client.hide(said)}); put it into OPENAI_API_KEY, or name its "
+                      "variable with --api-key-env")
 
 
-def no_api(wire: Wire, path: str, answer: Answer) -> InputError:
+def no_api(client: HttpClient, path: str, answer: Answer) -> InputError:
     """The error for a URL where pages are, not an API."""
     kind = answer.headers.get("content-type", "no type").split(";")[0]
-    return InputError(f"URL: {wire.place.url}{path} answers with {kind[:40]}, not JSON: no OpenAI-compatible server")
+    return InputError(f"URL: {client.endpoint.url}{path} answers with {kind[:40]}, not JSON: no OpenAI-compatible server")
 
 
 def choose_served(asked: str | None, facts: ServerFacts, adapters: Sequence[str] = ()) -> str:
@@ -128,21 +128,21 @@ def unknown_model(name: str, facts: ServerFacts, said: str, field: str = "--mode
     return InputError(f"{field}: the server does not serve {name[:80]!r}{f' ({said})' if said else ''}{hint}")
 
 
-async def _ask_engine(wire: Wire, facts: ServerFacts, owner: str | None) -> ServerFacts:
+async def _ask_engine(client: HttpClient, facts: ServerFacts, owner: str | None) -> ServerFacts:
     """`facts` with what the engine's own pages say; the owner of the models tells which pages to ask."""
     asked = facts.asked
     for engine in ENGINES:
         if owner is not None and engine.name != owner:
             continue
         asked += 1
-        found = await _get(wire, engine.path)
+        found = await _get(client, engine.path)
         if found is None or not all(key in found for key in engine.keys):
             continue
         version = found.get("version") or found.get("build_info")
         kv_tokens, kv_dtype = _kv(engine.name, found)
         if engine.name == "vllm":
             asked += 1
-            kv_tokens, kv_dtype = await _vllm_cache(wire)
+            kv_tokens, kv_dtype = await _vllm_cache(client)
             if owner is None and kv_tokens is None:  # others have a /version too
                 continue
         said = str(version)[:60] if version else None
@@ -165,10 +165,10 @@ def _kv(engine: str, found: Json) -> tuple[float | None, str | None]:
     return None, None
 
 
-async def _vllm_cache(wire: Wire) -> tuple[float | None, str | None]:
+async def _vllm_cache(client: HttpClient) -> tuple[float | None, str | None]:
     """(tokens, dtype) from vLLM's metrics: its own count, else blocks times their size; None where they are not there."""
     answer = Answer()
-    await wire.send("/metrics", None, answer, WAIT_S)
+    await client.send("/metrics", None, answer, WAIT_S)
     line = re.search(rb"^vllm:cache_config_info\{(.*)\} [\d.]+", bytes(answer.body), re.MULTILINE)
     if answer.status != 200 or line is None:
         return None, None
@@ -181,9 +181,9 @@ async def _vllm_cache(wire: Wire) -> tuple[float | None, str | None]:
     return tokens or None, None if dtype == "auto" else dtype
 
 
-async def _get(wire: Wire, path: str) -> Json | None:
+async def _get(client: HttpClient, path: str) -> Json | None:
     answer = Answer()
-    await wire.send(path, None, answer, WAIT_S)
+    await client.send(path, None, answer, WAIT_S)
     return _json(answer) if answer.status == 200 else None
 
 

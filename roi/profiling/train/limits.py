@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from roi.profiling.stack import torch
-from roi.profiling.train.training_loop import Rig, run_steps
+from roi.profiling.train.training_steps import TrainingSetup, run_steps
 
 CEILING: Final = 4096
 """No micro-batch above this is tried."""
@@ -33,20 +33,20 @@ def ran_out(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
 
 
-def recover(rig: Rig) -> None:
+def recover(setup: TrainingSetup) -> None:
     """Give back what a failed step left: gradients, half-made optimizer states, cached blocks.
 
     Call it outside the except block, where the traceback no longer holds the step's tensors.
     """
-    rig.optimizer = None
-    rig.model.zero_grad(set_to_none=True)
+    setup.optimizer = None
+    setup.model.zero_grad(set_to_none=True)
     gc.collect()
-    if rig.device == "cuda":
+    if setup.device == "cuda":
         torch.cuda.empty_cache()
 
 
-def try_size(rig: Rig, micro_batch: int, seq: int) -> bool:
-    """True where two steps of this size run; afterwards the rig is as before, but for its weights."""
+def try_size(setup: TrainingSetup, micro_batch: int, seq: int) -> bool:
+    """True where two steps of this size run; afterwards the setup is as before, but for its weights."""
     done = 0
 
     def count(_: object) -> bool:
@@ -55,11 +55,11 @@ def try_size(rig: Rig, micro_batch: int, seq: int) -> bool:
         return done < TRIAL_STEPS
 
     try:
-        run_steps(rig, micro_batch, seq, count, TRIAL_STEPS)
+        run_steps(setup, micro_batch, seq, count, TRIAL_STEPS)
     except (RuntimeError, MemoryError) as error:
         if not ran_out(error):
             raise
-    recover(rig)
+    recover(setup)
     return done == TRIAL_STEPS
 
 

@@ -3,17 +3,17 @@
 import gc
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from roi.errors import RoiError
 from roi.facts.profiles import MemoryReading, TrainPoint
-from roi.profiling.host import resident
+from roi.profiling.host.host_facts import peak_resident_bytes, reset_peak_resident
 from roi.profiling.host.nvml import Board, Draw, PowerMeter
 from roi.profiling.progress import Watcher
 from roi.profiling.stack import torch
-from roi.profiling.train.first_step import FirstStep
-from roi.profiling.train.training_loop import Rig, Step, run_steps
+from roi.profiling.train.training_steps import Step, TrainingSetup, run_steps
 
 WARMUP: Final = 3
 """Steps that are no measurement: the first makes the optimizer's states and picks kernels, the second meets the states'
@@ -94,13 +94,13 @@ def reset_memory(device: str) -> None:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     else:
-        resident.reset_peak()
+        reset_peak_resident()
 
 
 def read_memory(device: str, board: Board | None) -> MemoryReading:
     """The peaks since `reset_memory`. The caching allocator keeps what it took, so NVML's figure at the end is the peak."""
     if device != "cuda":
-        return MemoryReading(process_bytes=resident.peak_bytes())
+        return MemoryReading(process_bytes=peak_resident_bytes())
     free, total = torch.cuda.mem_get_info()
     used = board.used_bytes() if board else None
     return MemoryReading(
@@ -109,20 +109,72 @@ def read_memory(device: str, board: Board | None) -> MemoryReading:
     )
 
 
-def run_point(rig: Rig, run: PointRun) -> Draw:
+class StepTooLong(RoiError):
+    """The budget ended inside a step."""
+
+    def __init__(self, step_s: float) -> None:
+        self.step_s = step_s
+        """What the whole step would have taken, by the modules that were done."""
+        super().__init__("the budget ended inside a step")
+
+
+def computing_leaves(model: Any) -> list[Any]:  # Any: transformers' classes are chosen at run time
+    """The modules without parts that compute something: no empty containers, such as peft keeps beside its factors."""
+    nothing = torch.nn.Module.forward
+    return [m for m in model.modules() if not any(True for _ in m.children()) and type(m).forward is not nothing]
+
+
+class FirstStep:
+    """Looks at the clock whenever a module is done, forwards, recomputed or backwards, until it is told that the step is over.
+
+    Its hooks cost a microsecond or two each and see the first step alone, which is warm-up and never counted. A product that
+    is under way is not broken off: the step ends when it is done.
+    """
+
+    def __init__(self, setup: TrainingSetup, left_s: Callable[[], float]) -> None:
+        self.left_s = left_s
+        modules = computing_leaves(setup.model)
+        # each runs forwards once and backwards once, and with checkpointing forwards once more
+        self.passes = len(modules) * (3 if setup.plan.checkpointing else 2)
+        self.done = 0
+        self.began_s = time.monotonic()
+        self._hooks = [module.register_forward_hook(self._forwards) for module in modules]
+
+    def stop(self) -> None:
+        """Watch no further: the step is done."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks.clear()
+
+    def _forwards(self, _module: Any, _inputs: Any, output: Any) -> None:  # Any: what torch hands to hooks
+        if isinstance(output, torch.Tensor) and output.requires_grad:
+            output.register_hook(self._look)
+        self._look()
+
+    def _look(self, *_: Any) -> None:
+        if not self._hooks:
+            return
+        self.done += 1
+        if self.left_s() <= 0.0:
+            spent_s = time.monotonic() - self.began_s
+            self.stop()
+            raise StepTooLong(max(spent_s * self.passes / self.done, spent_s))
+
+
+def run_point(setup: TrainingSetup, run: PointRun) -> Draw:
     """Step until the point is done; the power of its timed steps. Power is read to the end even when a step fails.
 
     StepTooLong where the budget ends inside the first step.
     """
-    first = FirstStep(rig, lambda: run.budget.left_s)
+    first = FirstStep(setup, lambda: run.budget.left_s)
 
     def take(step: Step) -> bool:
-        first.over()
+        first.stop()
         return run.take(step)
 
     try:
-        run_steps(rig, run.micro_batch, run.seq, take)
+        run_steps(setup, run.micro_batch, run.seq, take)
     finally:
-        first.over()
+        first.stop()
         draw = run.meter.stop()
     return draw

@@ -7,13 +7,11 @@ from typing import Any, Final
 from roi.catalog.models.configs import context_tokens
 from roi.errors import InputError
 from roi.estimate.training.plan import TrainingPlan, resolve_targets
-from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
-from roi.profiling.choose_model import ChosenModel
-from roi.profiling.host.resident import available_bytes
+from roi.profiling.model_to_build import ModelToBuild
+from roi.profiling.session import device_bytes
 from roi.profiling.stack import torch
-from roi.profiling.train.adapter import check_rank
-from roi.profiling.train.build import build_meta
+from roi.profiling.train.real_model import build_meta, check_module_ranks
 from roi.units import GIB
 
 LARGE_ON_CPU: Final = 1e9
@@ -22,7 +20,7 @@ LARGE_ON_CPU: Final = 1e9
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """What to train, and for how long."""
+    """The model, the plan and the sizes to train."""
 
     model: str
     """Catalog name or path; says so where the model was shrunk."""
@@ -30,12 +28,8 @@ class TrainRequest:
     plan: TrainingPlan
     points: tuple[tuple[int, int], ...]
     """(micro-batch, tokens)."""
-    device: str
-    budget_s: float
-    seed: int = 0
     shape: ModelShape | None = None
     """For the closed form; None where the catalog does not know the model."""
-    gpu: Gpu | None = None
     weights: Path | None = None
     """Folder of real weights; None draws them."""
     find_largest: bool = True
@@ -44,7 +38,7 @@ class TrainRequest:
     """True where the model is a small one on purpose: a CPU then takes any size that its memory holds."""
 
 
-def closed_form(chosen: ChosenModel, plan: TrainingPlan) -> ChosenModel:
+def closed_form(chosen: ModelToBuild, plan: TrainingPlan) -> ModelToBuild:
     """The model, its shape left out, with a note, where the shape was read from a config.json and lacks the plan's targets.
 
     Targets that a model of the catalog lacks are an InputError: its names are known.
@@ -60,9 +54,9 @@ def closed_form(chosen: ChosenModel, plan: TrainingPlan) -> ChosenModel:
     return chosen
 
 
-def check_possible(request: TrainRequest) -> None:
+def check_possible(request: TrainRequest, device: str) -> None:
     """Raise an InputError, one sentence, where this plan cannot run on this device."""
-    plan, device = request.plan, request.device
+    plan = request.plan
     if device == "cpu":
         if plan.attention == "flash":
             raise InputError("--attention flash: FlashAttention needs a GPU; on a CPU take sdpa or eager")
@@ -76,29 +70,31 @@ def check_possible(request: TrainRequest) -> None:
         raise InputError(f"--seq: {longest:,} tokens is not usable; {request.model} takes at most {context:,}")
     model = build_meta(request.config, plan)
     if plan.adapter:
-        fused = request.shape.module_names if request.shape else ()
-        check_rank(model, plan.rank, plan.targets, fused)
-    if request.weights is None:
-        _check_size(request, model)
-
-
-def _check_size(request: TrainRequest, model: Any) -> None:  # Any: a transformers model without storage
-    """Raise where the model alone is too large for the device."""
-    count = sum(p.numel() for p in model.parameters())
-    head = model.get_output_embeddings()
+        check_module_ranks(model, plan.rank, plan.targets, request.shape.module_names if request.shape else ())
+    if request.weights is not None:
+        return
+    count, head = sum(p.numel() for p in model.parameters()), model.get_output_embeddings()
     linear = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head)
-    width = {"fp32": 4.0}.get(request.plan.dtype, 2.0)
-    stored = 0.55 if request.plan.quantised else 1.0 if request.plan.method == "lora-int8" else width
-    needed = linear * stored + (count - linear) * width
-    if request.device == "cpu":
-        if count > LARGE_ON_CPU and not request.shrunk:
-            raise InputError(
-                f"--device cpu: {request.model} has {count / 1e9:.2f}e9 parameters, and a step takes minutes; "
-                "--layers 2 --shrink 8 makes a small model of it (the profile says so), and without MODEL a tiny one trains",
-            )
-        room = available_bytes()
-    else:
-        room = float(torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory)
-    if room is not None and needed > room:
-        way = "" if request.plan.quantised else "; --method qlora stores them in 4 bits"
-        raise InputError(f"MODEL: the weights of {request.model} take {needed / GIB:.1f} GiB, {room / GIB:.1f} are there{way}")
+    width = {"fp32": 4.0}.get(plan.dtype, 2.0)
+    stored = 0.55 if plan.quantised else 1.0 if plan.int8 else width
+    check_weights_fit(
+        request.model, count, linear * stored + (count - linear) * width, device, shrunk=request.shrunk,
+        slow="a step takes minutes", works="trains", way="" if plan.quantised else "; --method qlora stores them in 4 bits",
+    )
+
+
+def check_weights_fit(
+    model: str, count: int, needed_bytes: float, device: str, *, shrunk: bool, slow: str, works: str, way: str = "",
+) -> None:
+    """Raise where a model of `count` parameters is too large for the device, or for a CPU's patience unless it is `shrunk`.
+
+    `slow`, `works` and `way` are words of the message: what would take minutes, what a tiny model does instead, a way out.
+    """
+    if device == "cpu" and count > LARGE_ON_CPU and not shrunk:
+        raise InputError(
+            f"--device cpu: {model} has {count / 1e9:.2f}e9 parameters, and {slow}; --layers 2 --shrink 8 makes a small model "
+            f"of it (the profile says so), and without MODEL a tiny one {works}",
+        )
+    room = device_bytes(device)
+    if room is not None and needed_bytes > room:
+        raise InputError(f"MODEL: the weights of {model} take {needed_bytes / GIB:.1f} GiB, {room / GIB:.1f} are there{way}")

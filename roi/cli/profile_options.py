@@ -1,24 +1,102 @@
-"""Words of the `roi profile` commands: times, lists of numbers, files that must be new; and how they end on a signal."""
+"""What the `roi profile` commands share: options, how their text is read and checked, and how a profile is kept and told."""
 
 import math
 import os
 import re
+from collections.abc import Callable
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+import click
 from click.exceptions import Exit
 
-from roi.errors import InputError, UnknownName
+from roi.errors import InputError, RoiError, UnknownName
 
 if TYPE_CHECKING:
+    from roi.facts.gpu import Gpu
+    from roi.facts.profiles import DeviceProfile, InferProfile, TrainProfile
+    from roi.profiling.session import Session
     from roi.profiling.stops import Stops
 
+    Profile = TypeVar("Profile", DeviceProfile, InferProfile, TrainProfile)
+
 UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-
 LONGEST_S: Final = 1e6
-
 MOST_SEQUENCES: Final = 4096
 """Sequences at once: the search for the largest micro-batch ends there too."""
+
+Command = Callable[..., None]
+
+device_option = click.option("--device", help="cuda or cpu.  [default: cuda where there is one]")
+rank_option = click.option("--rank", type=int, default=16, show_default=True, help="Rank of the adapter.")
+budget_option = partial(click.option, "--budget", show_default=True)
+seed_option = partial(click.option, "--seed", type=int, default=0, show_default=True)
+force_option = click.option("--force", is_flag=True, help="Run although other processes use the GPU.")
+file_option = partial(click.option, type=click.Path(path_type=Path))
+
+
+def model_options(command: Command) -> Command:
+    """The command with the options of a model that is built on the device: how small, from which seed or weights."""
+    for option in reversed((
+        click.option("--layers", type=int, help="Keep this many layers: a smaller model, named so."),
+        click.option("--shrink", type=int, default=1, help="Divide every width by this: a smaller model, named so."),
+        seed_option(help="Seed of weights and tokens."),
+        file_option("--weights", help="Folder of real weights; else they are drawn at random."), force_option,
+    )):
+        command = option(command)
+    return command
+
+
+class Keep(NamedTuple):
+    """Where a profile goes, and how it is told."""
+
+    output: Path | None
+    profiles: Path | None
+    form: str
+
+
+def keep_options(command: Command) -> Command:
+    """The command with --output, --profiles and --format, which it gets as one `keep`."""
+    @file_option("--output", help="File for the profile.  [default: a dated one in --profiles]")
+    @file_option("--profiles", help="Folder of profiles.  [default: ./profiles, else the user's]")
+    @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
+                  help="How to print.")
+    @wraps(command)
+    def gathered(*, output: Path | None, profiles: Path | None, form: str, **rest: Any) -> None:  # Any: the command's own
+        command(keep=Keep(output, profiles, form), **rest)
+
+    return gathered
+
+
+def measure_and_tell(
+    session: "Session", keep: Keep, measure: "Callable[[Session], Profile]",
+    tell: "Callable[[Profile, Gpu | None, Path | None], str]", *, say_kept: bool = False,
+) -> None:
+    """Measure, keep the profile and tell it; what cannot be written is told at least. Exits by a signal that came meanwhile.
+
+    `say_kept`: say on stderr where the profile is, because what is told does not.
+    """
+    from roi.catalog.cards.gpus import find_gpu
+    from roi.cli.output import write
+    from roi.profiling.progress import show_progress
+    from roi.profiling.stops import catch_stops
+    from roi.report.profiles.shared_remarks import kept
+    from roi.store.profiles.lookup import save_profile
+
+    gpu = find_gpu(session.environment.gpu) if session.environment.gpu else None
+    with catch_stops() as session.stops:
+        with show_progress() as session.watcher:
+            profile = measure(session)
+        try:
+            file = save_profile(profile, keep.profiles, keep.output)
+        except RoiError:
+            write(tell(profile, gpu, None))
+            raise
+        write(tell(profile, gpu, file))
+        if say_kept:
+            click.echo(kept(file), err=True)
+        leave_if_stopped(session.stops, interrupted=session.interrupted)
 
 
 def read_seconds(text: str, field: str) -> float:

@@ -8,7 +8,7 @@ import click
 from roi.cli import profile_options as shared
 
 if TYPE_CHECKING:
-    from roi.profiling.infer.generation import Stored
+    from roi.profiling.infer.inference import Stored
 
 
 @click.command(short_help="Prefill and decode: base, merged and unmerged adapter.")
@@ -35,8 +35,7 @@ def infer(
     asked_prompts = shared.read_counts(prompt, "--prompt") if prompt is not None else None
     shared.check_new(keep.output, keep.profiles)
 
-    from roi.profiling.infer.generation import InferPlan, check_size  # after the checks: torch takes seconds to import
-    from roi.profiling.infer.inference import profile_infer
+    from roi.profiling.infer.inference import InferPlan, check_size, profile_infer  # after the checks: torch takes seconds
     from roi.profiling.model_to_build import choose_model_to_build
     from roi.profiling.session import open_session, pick_device
     from roi.report.profiles.profile_infer import infer_json, infer_text

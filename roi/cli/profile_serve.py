@@ -98,7 +98,7 @@ def serve(
     from roi.profiling.server.http_client import read_url
     from roi.profiling.server.load_design import plan_loads
     from roi.profiling.server.measured_server import profile_serve
-    from roi.profiling.server.prompts import token_counter
+    from roi.profiling.server.probe import token_counter
     from roi.profiling.server.server_run import ServeRequest, ServeRun
     from roi.profiling.stops import catch_stops
     from roi.report.profiles.load_plan import plan_json, plan_text

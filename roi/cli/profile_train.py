@@ -51,8 +51,7 @@ def train(
     from roi.estimate.training.plan import TrainingPlan  # after the checks: torch takes seconds to import
     from roi.profiling.model_to_build import choose_model_to_build
     from roi.profiling.session import open_session, pick_device
-    from roi.profiling.train.short_run import profile_train
-    from roi.profiling.train.train_request import TrainRequest, check_possible, closed_form
+    from roi.profiling.train.short_run import TrainRequest, check_possible, closed_form, profile_train
     from roi.report.profiles.profile_train import train_json, train_text
 
     where = pick_device(device)

@@ -14,8 +14,12 @@ from roi.profiling.host.nvml import Board, Draw, PowerMeter, open_boards
 from roi.profiling.progress import Watcher
 from roi.profiling.stack import quiet, torch
 from roi.profiling.stops import Stops
+from roi.units import GIB
 
 DEVICES: Final = ("cuda", "cpu")
+
+LARGE_ON_CPU: Final = 1e9
+"""Parameters above which one step on a CPU takes minutes (6 FLOP a parameter and token, at most 1e11 FLOP/s a core)."""
 
 
 @dataclass
@@ -97,11 +101,22 @@ def pick_device(asked: str | None, field: str = "--device") -> str:
     return asked or ("cuda" if found else "cpu")
 
 
-def device_bytes(device: str) -> float | None:
-    """Memory that a model may take: all of the GPU's, or what the host has left; None where the system does not say."""
-    if device != "cuda":
-        return available_bytes()
-    return float(torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory)
+def check_weights_fit(
+    model: str, count: int, needed_bytes: float, device: str, *, shrunk: bool, slow: str, works: str, way: str = "",
+) -> None:
+    """Raise where a model of `count` parameters is too large for the device, or for a CPU's patience unless it is `shrunk`.
+
+    `slow`, `works` and `way` are words of the message: what would take minutes, what a tiny model does instead, a way out.
+    """
+    if device == "cpu" and count > LARGE_ON_CPU and not shrunk:
+        raise InputError(
+            f"--device cpu: {model} has {count / 1e9:.2f}e9 parameters, and {slow}; --layers 2 --shrink 8 makes a small model "
+            f"of it (the profile says so), and without MODEL a tiny one {works}",
+        )
+    on_gpu = device == "cuda"
+    room = float(torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory) if on_gpu else available_bytes()
+    if room is not None and needed_bytes > room:
+        raise InputError(f"MODEL: the weights of {model} take {needed_bytes / GIB:.1f} GiB, {room / GIB:.1f} are there{way}")
 
 
 def claim_board(device: str, *, force: bool = False) -> tuple[Board | None, tuple[str, ...]]:

@@ -19,11 +19,10 @@ from roi.estimate.training.dry_peaks import DryPeak, DryPeaks
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.tape import Block, Tape
-from roi.profiling.dry.autocast import lowered
-from roi.profiling.dry.cuda_differences import hidden_bytes
-from roi.profiling.dry.cuda_kernels import choose_attention, cuda_kernels
+from roi.profiling.dry.cuda_on_meta import choose_attention, cuda_kernels, lowered
 from roi.profiling.dry.dry_profile import profile_dry_run, settle_limits
 from roi.profiling.dry.dry_run import dry_run
+from roi.profiling.dry.recorder import hidden_bytes
 from roi.report.layout.timeline import timeline_rows
 
 torch.set_num_threads(1)

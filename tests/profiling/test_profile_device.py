@@ -18,12 +18,11 @@ from roi.report.profiles.profile_device import device_json, device_text, rate_li
 
 pytest.importorskip("torch", reason="the extra `profile` is not installed")
 
+from roi.profiling.device import device_calls
 from roi.profiling.device import operator_rates as device_module
-from roi.profiling.device import timing
-from roi.profiling.device.device_calls import Operands, build_call
+from roi.profiling.device.device_calls import LEAST, MOST, Operands, build_call, time_call
 from roi.profiling.device.device_shapes import Case, Probe, choose_cases, every_case, product
 from roi.profiling.device.operator_rates import probe_device, profile_device
-from roi.profiling.device.timing import LEAST, MOST, time_call
 from roi.profiling.session import Session
 from roi.profiling.stack import torch
 
@@ -134,9 +133,9 @@ class FakeGpu:
 def test_on_cuda_events_around_each_sample_give_the_seconds_of_one_call(monkeypatch):
     """30 us a call whatever the host does; never more calls in the queue than 900 kernels, eight a call: 112."""
     gpu, waits = FakeGpu(), []
-    monkeypatch.setattr(timing.torch.cuda, "Event", gpu.event)
-    monkeypatch.setattr(timing.torch.cuda, "_sleep", waits.append)
-    monkeypatch.setattr(timing.torch.cuda, "synchronize", gpu.synchronize)
+    monkeypatch.setattr(device_calls.torch.cuda, "Event", gpu.event)
+    monkeypatch.setattr(device_calls.torch.cuda, "_sleep", waits.append)
+    monkeypatch.setattr(device_calls.torch.cuda, "synchronize", gpu.synchronize)
     samples = time_call(gpu.call, "cuda", 1.0)
     assert samples.seconds == pytest.approx((30e-6,) * MOST)
     assert gpu.longest <= 1 + 900 // 8

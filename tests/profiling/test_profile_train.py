@@ -29,7 +29,6 @@ from roi.profiling.progress import Watcher, show_progress
 from roi.profiling.session import Session, catalog_gpu
 from roi.profiling.stack import known_warnings, peft, torch
 from roi.profiling.train import short_run, train_point
-from roi.profiling.train.limits import CEILING, Largest, largest_micro_batch, ran_out, try_size
 from roi.profiling.train.real_model import (
     build_meta,
     build_model,
@@ -38,8 +37,20 @@ from roi.profiling.train.real_model import (
     target_modules,
     trained_count,
 )
-from roi.profiling.train.train_point import WARMUP, Budget, FirstStep, PointRun, StepTooLong, computing_leaves
-from roi.profiling.train.train_request import TrainRequest, closed_form
+from roi.profiling.train.short_run import TrainRequest, closed_form
+from roi.profiling.train.train_point import (
+    CEILING,
+    WARMUP,
+    Budget,
+    FirstStep,
+    Largest,
+    PointRun,
+    StepTooLong,
+    computing_leaves,
+    largest_micro_batch,
+    ran_out,
+    try_size,
+)
 from roi.profiling.train.training_steps import AdamWBf16, Step, Stopwatch, TrainingSetup, draw_tokens, run_steps
 from roi.report.profiles.profile_train import step_line, step_remark, train_text, utilisation
 from roi.store.profiles.plan_record import plan_record, read_plan

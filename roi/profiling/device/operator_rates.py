@@ -8,9 +8,19 @@ from typing import Final
 
 from roi.errors import RoiError
 from roi.facts.profiles import DeviceProfile, Rate
-from roi.profiling.device.device_calls import CHAIN, DTYPES, Operands, build_call, build_chain, matrix_precision
+from roi.profiling.device.device_calls import (
+    CHAIN,
+    DTYPES,
+    LEAST,
+    MOST,
+    Operands,
+    build_call,
+    build_chain,
+    matrix_precision,
+    synchronise,
+    time_call,
+)
 from roi.profiling.device.device_shapes import Case, Probe, choose_cases, product
-from roi.profiling.device.timing import LEAST, MOST, synchronise, time_call
 from roi.profiling.session import Session
 from roi.profiling.stack import torch
 from roi.units import GIB

@@ -23,8 +23,8 @@ from roi.estimate.training.memory import training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.gpu import Gpu
 from roi.facts.tape import Tape
+from roi.profiling.dry.dry_profile import STEPS_REPLAYED
 from roi.profiling.dry.dry_run import dry_run
-from roi.profiling.dry.layer_line import STEPS_REPLAYED
 
 TAPE_ERROR = 0.01
 """Distance of a dry run from torch's own count where the configuration is known: DESIGN.md's target, held by `roi validate`."""

@@ -45,7 +45,8 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
         model.config.use_cache = False
         model.tie_weights()
         if plan.method == "full":
-            _enable_checkpointing(model, plan)
+            if plan.checkpointing:
+                model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=CHECKPOINTING)
             return model.train()
         if plan.quantised or plan.int8:
             _quantise(model, plan)
@@ -55,12 +56,9 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
             )
         targets = adapter_targets(model, plan.targets, config.name)
         adapted = get_peft_model(model, lora_settings(plan, targets), low_cpu_mem_usage=True)
-        if plan.weight_decomposed:
-            _magnitudes(adapted)
-        if plan.chunked_head and (plan.quantised or plan.int8):
-            _lower_adapters(adapted)
+        _set_types(adapted, plan)
         if plan.checkpointing:
-            _enable_checkpointing(adapted, plan)
+            adapted.gradient_checkpointing_enable(gradient_checkpointing_kwargs=CHECKPOINTING)
             adapted.enable_input_require_grads()
         return adapted.train()
 
@@ -83,11 +81,6 @@ def adapter_targets(model: nn.Module, targets: str | tuple[str, ...], name: str)
         near = nearest(wrong, leaves)
         raise InputError(f"targets: {name} has no module {wrong!r}; nearest: {', '.join(near or sorted(leaves))}")
     return sorted(set(found))
-
-
-def _enable_checkpointing(model: Any, plan: TrainingPlan) -> None:  # Any: a PreTrainedModel or a PeftModel
-    if plan.checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=CHECKPOINTING)
 
 
 def _quantise(model: Any, plan: TrainingPlan) -> None:
@@ -141,7 +134,19 @@ def _pack_8bit(module: Any) -> None:  # Any: bitsandbytes is untyped
     module.state.CB, module.state.SCB = packed, scales
     module.weight.CB = module.weight.SCB = None
     module.state.has_fp16_weights = False
-    module.state.threshold = 0.0  # outlier columns are few; what looking for them costs is in cuda_differences.py
+    module.state.threshold = 0.0  # outlier columns are few; what looking for them costs is in recorder.py
+
+
+def _set_types(adapted: Any, plan: TrainingPlan) -> None:
+    """Give the factors of the adapters the types that they have on a GPU."""
+    for layer in adapted.modules():  # DoRA's magnitudes have one entry an output, in fp32, whatever the base is stored in
+        if type(layer).__name__ == "DoraLinearLayer":
+            layer.weight = nn.Parameter(torch.empty(layer.weight.shape, dtype=torch.float32, device="meta"))
+    if plan.chunked_head and (plan.quantised or plan.int8):
+        # SFTTrainer turns the adapters of a quantised base to bf16, magnitudes excepted (trl/trainer/sft_trainer.py)
+        for name, parameter in adapted.named_parameters():
+            if parameter.requires_grad and "lora_magnitude_vector" not in name:
+                parameter.data = parameter.data.to(torch.bfloat16)
 
 
 def quantisation_states(model: nn.Module) -> list[torch.Tensor]:
@@ -156,19 +161,3 @@ def quantisation_states(model: nn.Module) -> list[torch.Tensor]:
         elif isinstance(module, bnb.nn.Linear8bitLt):
             found += [module.state.CB, module.state.SCB]
     return found
-
-
-def _magnitudes(model: nn.Module) -> None:
-    """DoRA's magnitudes have one entry an output, on meta and in fp32, whatever the base is stored in."""
-    module: Any  # Any: peft's layers are untyped
-    for module in model.modules():
-        if type(module).__name__ == "DoraLinearLayer":
-            weight = module.weight
-            module.weight = nn.Parameter(torch.empty(weight.shape, dtype=torch.float32, device="meta"))
-
-
-def _lower_adapters(model: nn.Module) -> None:
-    """SFTTrainer turns the adapters of a quantised base to bf16, DoRA's magnitudes excepted (trl/trainer/sft_trainer.py)."""
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad and "lora_magnitude_vector" not in name:
-            parameter.data = parameter.data.to(torch.bfloat16)

@@ -1,5 +1,7 @@
 """One HTTP/1.1 answer as it comes off the socket: its bytes, and when each part of them arrived."""
 
+import sys
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,11 +33,8 @@ class Answer:
 
     def seconds_at(self, length: int) -> float:
         """Clock at which the body first had `length` bytes."""
-        low, high = 0, len(self.marks) - 1
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self.marks[middle][1] >= length else (middle + 1, high)
-        return self.marks[low][0]
+        first = bisect_left(self.marks, length, key=lambda mark: mark[1])
+        return self.marks[min(first, len(self.marks) - 1)][0]
 
 
 class NotHttp(Exception):
@@ -112,7 +111,7 @@ class AnswerReader:
             self.left, self.step = int(headers["content-length"]), self._rest
             self.ended = self.left == 0
         else:
-            self.until_close, self.reusable, self.step = True, False, self._all
+            self.until_close, self.reusable, self.left, self.step = True, False, sys.maxsize, self._rest
         return True
 
     def _size(self) -> bool:
@@ -142,11 +141,6 @@ class AnswerReader:
     def _rest(self) -> bool:
         self._take()
         self.ended = self.left == 0
-        return False
-
-    def _all(self) -> bool:
-        self.left = len(self.buffer)
-        self._take()
         return False
 
     def _take(self) -> None:

@@ -12,8 +12,7 @@ from roi.profiling.server.dialect import failure
 from roi.profiling.server.http_client import HttpClient
 from roi.profiling.server.load import Allowance, Limits, Load, ScheduledRequest
 from roi.profiling.server.load_design import PlannedPoint, open_rate, planned_seconds
-from roi.profiling.server.probe import Prober, ProbeResult
-from roi.profiling.server.prompts import Prompts
+from roi.profiling.server.probe import Prober, ProbeResult, Prompts
 from roi.profiling.server.server_facts import ask_server, choose_served, unknown_model
 from roi.profiling.server.server_run import MeasuredLoad, RunRecord, ServeRequest, ServeRun
 from roi.profiling.stops import Stops

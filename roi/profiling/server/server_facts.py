@@ -1,6 +1,5 @@
 """What a server says of itself: its models, its engine and version, and the tokens that its KV cache holds."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from roi.errors import InputError, RoiError, nearest
 from roi.profiling.server.answer_reader import Answer
-from roi.profiling.server.dialect import failure, message
+from roi.profiling.server.dialect import failure, json_object, message
 from roi.profiling.server.http_client import HttpClient
 
 Json = dict[str, Any]  # Any: what a server answers
@@ -20,10 +19,8 @@ QUESTIONS: Final = 8
 """Most GET requests: /v1/models, six of ENGINES, and vLLM's /metrics."""
 
 REFUSED: Final = {401, 403}
-"""Statuses by which a key is refused."""
-
 NO_SUCH_PATH: Final = {404, 405, 501}
-"""Statuses of a path that a server does not have."""
+"""Statuses by which a key is refused, and of a path that a server does not have."""
 
 WAIT_S: Final = 10.0
 """For one of these answers; a server that is busy with others takes longer for tokens, not for these."""
@@ -31,7 +28,7 @@ WAIT_S: Final = 10.0
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """What it said; None or empty where it did not."""
+    """What a server says of itself; None or empty where it says nothing."""
 
     models: Mapping[str, str] = field(default_factory=dict)
     """Name -> where its weights come from (`root`), or the name again."""
@@ -69,11 +66,11 @@ async def ask_server(client: HttpClient) -> ServerFacts:
 
     An InputError where what was typed leads to no such server, or the key is refused; a RoiError where the server fails.
     """
-    answer = Answer()
-    await client.send("/v1/models", None, answer, WAIT_S)
-    listed = _json(answer)
+    answer = await _get(client, "/v1/models")
+    listed = json_object(bytes(answer.body))
     _check_listed(answer, listed, client)
-    rows = _rows(listed) if answer.status == 200 else []
+    data = (listed or {}).get("data") if answer.status == 200 else None
+    rows = [row for row in data if isinstance(row, dict) and isinstance(row.get("id"), str)] if isinstance(data, list) else []
     models = {row["id"]: row["root"] if isinstance(row.get("root"), str) else row["id"] for row in rows}
     adapters = frozenset(row["id"] for row in rows if row.get("parent"))
     owners = {OWNERS.get(str(row.get("owned_by")).lower()) for row in rows}
@@ -135,7 +132,8 @@ async def _ask_engine(client: HttpClient, facts: ServerFacts, owner: str | None)
         if owner is not None and engine.name != owner:
             continue
         asked += 1
-        found = await _get(client, engine.path)
+        answer = await _get(client, engine.path)
+        found = json_object(bytes(answer.body)) if answer.status == 200 else None
         if found is None or not all(key in found for key in engine.keys):
             continue
         version = found.get("version") or found.get("build_info")
@@ -167,8 +165,7 @@ def _kv(engine: str, found: Json) -> tuple[float | None, str | None]:
 
 async def _vllm_cache(client: HttpClient) -> tuple[float | None, str | None]:
     """(tokens, dtype) from vLLM's metrics: its own count, else blocks times their size; None where they are not there."""
-    answer = Answer()
-    await client.send("/metrics", None, answer, WAIT_S)
+    answer = await _get(client, "/metrics")
     line = re.search(rb"^vllm:cache_config_info\{(.*)\} [\d.]+", bytes(answer.body), re.MULTILINE)
     if answer.status != 200 or line is None:
         return None, None
@@ -181,23 +178,10 @@ async def _vllm_cache(client: HttpClient) -> tuple[float | None, str | None]:
     return tokens or None, None if dtype == "auto" else dtype
 
 
-async def _get(client: HttpClient, path: str) -> Json | None:
+async def _get(client: HttpClient, path: str) -> Answer:
     answer = Answer()
     await client.send(path, None, answer, WAIT_S)
-    return _json(answer) if answer.status == 200 else None
-
-
-def _json(answer: Answer) -> Json | None:
-    try:
-        found = json.loads(bytes(answer.body))
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _rows(listed: Json | None) -> list[Json]:
-    rows = (listed or {}).get("data")
-    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)] if isinstance(rows, list) else []
+    return answer
 
 
 def _positive(value: object) -> float | None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -137,18 +137,14 @@ class RunRecord:
         failed = sum(one.error is not None for one in requests)
         enough = max(planned.concurrency or 0, LEAST)
         unsent = len(planned.requests) - len(requests)
-        state, count = self._adapters(planned)
+        adapters = planned.adapters or int(self.served_model in self.facts.adapters)  # the loaded model may itself be one
         return ServePoint(
             input_tokens=planned.input_tokens, output_tokens=planned.output_tokens, concurrency=planned.concurrency,
-            requests_per_s=planned.rate, arrivals=planned.arrivals, adapter=state, adapters=count,
+            requests_per_s=planned.rate, arrivals=planned.arrivals, adapters=adapters,
+            adapter="unmerged" if adapters else "merged" if self.request.merged else "base",
             requests=tuple(requests),
             complete=failed == 0 and load.ended is None and (unsent == 0 or (load.trimmed and len(requests) >= enough)),
         )
-
-    def _adapters(self, planned: PlannedPoint) -> tuple[Literal["base", "merged", "unmerged"], int]:
-        """(state, number) of a point's adapters; the server says where the loaded model is itself one."""
-        count = planned.adapters or int(self.served_model in self.facts.adapters)
-        return ("unmerged" if count else "merged" if self.request.merged else "base"), count
 
     def _cut(self, points: Sequence[ServePoint], failure: str | None) -> Cut | None:
         """How it ended early; None where all that was planned was done."""
@@ -185,7 +181,8 @@ class RunRecord:
                 notes.append(f"{planned.label}: {sent}, by its share of the budget")
             if load.ended is not None:
                 notes.append(f"{planned.label}: {load.ended}")
-        late = delay_note([delay for _, load in self.loads for delay in load.delays_s], _shortest_itl_s(points))
+        medians = [float(sorted(gaps)[len(gaps) // 2]) for point in points if len(gaps := itl_s(successes(point)))]
+        late = delay_note([delay for _, load in self.loads for delay in load.delays_s], min(medians, default=None))
         return (*notes, *self.ended, *answer_notes(points), *([late] if late else []))
 
     def _failure(self, points: Sequence[ServePoint]) -> str | None:
@@ -207,8 +204,12 @@ class RunRecord:
 def answer_notes(points: Sequence[ServePoint]) -> list[str]:
     """Remarks on the answers of all points: from the cache, shorter than asked, several tokens a chunk."""
     good = [one for point in points for one in successes(point)]
-    cached = [(f"{share:.0%} at {point.input_tokens:,} tokens") for point in points if (share := _cached_share(point)) > CACHED]
-    notes = []
+    cached, notes = [], []
+    for point in points:
+        prompts = sum(one.prompt_tokens for one in successes(point))
+        share = sum(one.cached_tokens for one in successes(point)) / max(prompts, 1)
+        if share > CACHED:
+            cached.append(f"{share:.0%} at {point.input_tokens:,} tokens")
     if cached:
         notes.append(f"prompt tokens from the server's prefix cache: {', '.join(cached)}")
     short = sum(one.output_tokens < one.asked_tokens for one in good)
@@ -219,12 +220,6 @@ def answer_notes(points: Sequence[ServePoint]) -> list[str]:
     if tokens > MERGED * chunks:
         notes.append(f"a chunk carries {tokens / chunks:.3g} tokens; ITL is from chunk to chunk")
     return notes
-
-
-def _cached_share(point: ServePoint) -> float:
-    good = successes(point)
-    prompts = sum(one.prompt_tokens for one in good)
-    return sum(one.cached_tokens for one in good) / prompts if prompts else 0.0
 
 
 def delay_note(delays_s: Sequence[float], shortest_itl_s: float | None) -> str | None:
@@ -254,9 +249,3 @@ def guess_model(served: str, facts: ServerFacts) -> str:
             except InputError:
                 continue
     return served
-
-
-def _shortest_itl_s(points: Sequence[ServePoint]) -> float | None:
-    """Median ITL of the point where it is shortest."""
-    medians = [float(sorted(gaps)[len(gaps) // 2]) for point in points if len(gaps := itl_s(successes(point)))]
-    return min(medians, default=None)

@@ -1,30 +1,39 @@
-"""A short real training run: the model built, stepped through its points, and a profile made of it."""
+"""A short real training run: what cannot run is said first; then a model is built, stepped, and told as a profile."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil, sqrt
+from pathlib import Path
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.errors import RoiError
+from roi.catalog.models.configs import context_tokens
+from roi.errors import InputError, RoiError
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.memory import training_memory
+from roi.estimate.training.plan import TrainingPlan, resolve_targets
+from roi.facts.model import ModelShape
 from roi.facts.profiles import TrainPoint, TrainProfile
 from roi.profiling.host.nvml import Draw, PowerMeter
-from roi.profiling.session import Session
-from roi.profiling.stack import quiet
-from roi.profiling.train.limits import Largest, largest_micro_batch, ran_out, recover, try_size
-from roi.profiling.train.real_model import (
-    ATTENTION,
-    build_model,
-    load_model,
-    prepare_training,
-    quantised_layers,
-    trained_count,
+from roi.profiling.model_to_build import ModelToBuild
+from roi.profiling.session import Session, check_weights_fit
+from roi.profiling.stack import quiet, torch
+from roi.profiling.train import real_model
+from roi.profiling.train.real_model import ATTENTION, prepare_training, trained_count
+from roi.profiling.train.train_point import (
+    Budget,
+    Largest,
+    PointRun,
+    StepTooLong,
+    largest_micro_batch,
+    ran_out,
+    read_memory,
+    recover,
+    reset_memory,
+    run_point,
+    try_size,
 )
-from roi.profiling.train.train_point import Budget, PointRun, StepTooLong, read_memory, reset_memory, run_point
-from roi.profiling.train.train_request import TrainRequest
 from roi.profiling.train.training_steps import TrainingSetup
 from roi.store.profiles.plan_record import plan_record
 
@@ -33,6 +42,71 @@ SEARCH_SHARE: Final = 0.25
 
 ENOUGH: Final = 3.0
 """Steps that a budget must hold for one measurement: a slow first one, a timed one, and one to spare."""
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """The model, the plan and the sizes to train."""
+
+    model: str
+    """Catalog name or path; says so where the model was shrunk."""
+    config: dict[str, Any]  # Any: JSON, as transformers takes it
+    plan: TrainingPlan
+    points: tuple[tuple[int, int], ...]
+    """(micro-batch, tokens)."""
+    shape: ModelShape | None = None
+    """For the closed form; None where the catalog does not know the model."""
+    weights: Path | None = None
+    """Folder of real weights; None draws them."""
+    find_largest: bool = True
+    """Search the largest micro-batch too (on a GPU)."""
+    shrunk: bool = False
+    """True where the model is a small one on purpose: a CPU then takes any size that its memory holds."""
+
+
+def closed_form(chosen: ModelToBuild, plan: TrainingPlan) -> ModelToBuild:
+    """The model, its shape left out, with a note, where the shape was read from a config.json and lacks the plan's targets.
+
+    Targets that a model of the catalog lacks are an InputError: its names are known.
+    """
+    if chosen.shape is None or not plan.adapter:
+        return chosen
+    try:
+        resolve_targets(chosen.shape, plan.targets, "--targets")
+    except InputError as error:
+        if chosen.listed:
+            raise
+        return chosen._replace(shape=None, notes=(*chosen.notes, f"predicted: no closed form ({error})"))
+    return chosen
+
+
+def check_possible(request: TrainRequest, device: str) -> None:
+    """Raise an InputError, one sentence, where this plan cannot run on this device."""
+    plan = request.plan
+    if device == "cpu":
+        if plan.attention == "flash":
+            raise InputError("--attention flash: FlashAttention needs a GPU; on a CPU take sdpa or eager")
+        if plan.optimizer.startswith("paged"):
+            raise InputError(f"--optimizer {plan.optimizer}: paging needs a GPU; on a CPU take adamw-8bit")
+    if plan.dtype == "fp16" and plan.method == "full" and plan.trainer != "plain" and plan.autocast:
+        raise InputError("--dtype fp16: a Trainer's loss scaling refuses to train fp16 parameters; full training takes bf16")
+    context = context_tokens(request.config)
+    longest = max(seq for _, seq in request.points)
+    if context is not None and longest > context:
+        raise InputError(f"--seq: {longest:,} tokens is not usable; {request.model} takes at most {context:,}")
+    model = real_model.build_meta(request.config, plan, request.model)
+    if plan.adapter:
+        real_model.check_module_ranks(model, plan.rank, plan.targets, request.shape.module_names if request.shape else ())
+    if request.weights is not None:
+        return
+    count, head = sum(p.numel() for p in model.parameters()), model.get_output_embeddings()
+    linear = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head)
+    width = {"fp32": 4.0}.get(plan.dtype, 2.0)
+    stored = 0.55 if plan.quantised else 1.0 if plan.int8 else width
+    check_weights_fit(
+        request.model, count, linear * stored + (count - linear) * width, device, shrunk=request.shrunk,
+        slow="a step takes minutes", works="trains", way="" if plan.quantised else "; --method qlora stores them in 4 bits",
+    )
 
 
 def profile_train(request: TrainRequest, session: Session) -> TrainProfile:
@@ -64,9 +138,9 @@ def _set_up(request: TrainRequest, session: Session) -> TrainingSetup:
     session.watcher.say(f"building {request.model}: {plan.method}, {plan.dtype}, on {device}")
     try:
         if request.weights is None:
-            base = build_model(request.config, plan, device, session.seed)
+            base = real_model.build_model(request.config, plan, device, session.seed)
         else:
-            base = load_model(request.weights, plan, device)
+            base = real_model.load_model(request.weights, plan, device)
     except (RuntimeError, MemoryError) as error:
         if not ran_out(error):
             raise
@@ -75,7 +149,7 @@ def _set_up(request: TrainRequest, session: Session) -> TrainingSetup:
     if base.config._attn_implementation != ATTENTION[plan.attention]:
         plan = replace(plan, attention="eager")
         session.notes.append(f"this class has no {request.plan.attention} attention; eager ran")
-    if (plan.quantised or plan.int8) and not quantised_layers(base):
+    if (plan.quantised or plan.int8) and not real_model.quantised_layers(base):
         session.notes.append("bitsandbytes found no layer to quantise in this class; the base stayed whole")
     fused = request.shape.module_names if request.shape else ()
     model = prepare_training(base, plan, fused)

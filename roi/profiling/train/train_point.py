@@ -1,11 +1,11 @@
-"""One (micro-batch, length) of a profile: steps until its share of the budget is spent, with memory and power."""
+"""One (micro-batch, length) of a profile: steps until its share of the budget is spent or memory runs out, and the largest."""
 
 import gc
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from roi.errors import RoiError
 from roi.facts.profiles import MemoryReading, TrainPoint
@@ -21,6 +21,15 @@ allocations, the third the settled allocator."""
 
 TIMED: Final = 50
 """Timed steps after which a point ends: the median is then known to a fifth of the steps' spread."""
+
+CEILING: Final = 4096
+"""No micro-batch above this is tried."""
+
+TRIAL_STEPS: Final = 2
+"""The first step makes the optimizer's states; the second runs with them in place."""
+
+SIGNS: Final = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "can't allocate memory", "not enough memory")
+"""How errors that are no torch.OutOfMemoryError say it: cuBLAS, bitsandbytes, the CPU's allocator."""
 
 
 @dataclass
@@ -178,3 +187,69 @@ def run_point(setup: TrainingSetup, run: PointRun) -> Draw:
         first.stop()
         draw = run.meter.stop()
     return draw
+
+
+class Largest(NamedTuple):
+    """Where the search ended."""
+
+    micro_batch: int
+    """The largest that ran; 0 = not even one."""
+    proved: bool
+    """True where the next one failed (or the ceiling was reached); False where time ran out."""
+
+
+def ran_out(error: BaseException) -> bool:
+    """True where an error means that memory ran out."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
+
+
+def recover(setup: TrainingSetup) -> None:
+    """Give back what a failed step left: gradients, half-made optimizer states, cached blocks.
+
+    Call it outside the except block, where the traceback no longer holds the step's tensors.
+    """
+    setup.optimizer = None
+    setup.model.zero_grad(set_to_none=True)
+    gc.collect()
+    if setup.device == "cuda":
+        torch.cuda.empty_cache()
+
+
+def try_size(setup: TrainingSetup, micro_batch: int, seq: int) -> bool:
+    """True where two steps of this size run; afterwards the setup is as before, but for its weights."""
+    done = 0
+
+    def count(_: object) -> bool:
+        nonlocal done
+        done += 1
+        return done < TRIAL_STEPS
+
+    try:
+        run_steps(setup, micro_batch, seq, count, TRIAL_STEPS)
+    except (RuntimeError, MemoryError) as error:
+        if not ran_out(error):
+            raise
+    recover(setup)
+    return done == TRIAL_STEPS
+
+
+def largest_micro_batch(
+    fits: Callable[[int], bool], known: int = 0, failed: int | None = None, hurry: Callable[[], bool] = lambda: False,
+) -> Largest:
+    """The largest micro-batch that `fits`: doubled from `known` (which ran) until one fails, then halved in between.
+
+    `failed`: one that is known to fail. `hurry` is asked before each trial: True ends the search with what it has.
+    """
+    low, high = known, failed if failed is not None else CEILING + 1
+    while high - low > 1:
+        if hurry():
+            return Largest(low, proved=False)
+        ahead = max(2 * low, 1)
+        middle = ahead if failed is None and ahead < high else (low + high) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = failed = middle
+    return Largest(low, proved=True)

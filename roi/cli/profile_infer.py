@@ -43,9 +43,8 @@ def infer(
     where = pick_device(device)
     chosen = choose_model_to_build(model, weights, where, layers, shrink)
     plan = InferPlan(
-        name=chosen.name, config=chosen.config, dtype=dtype or ("fp32" if where == "cpu" else "bf16"), rank=rank,
-        batches=batches, prompts=asked_prompts or ((32, 128) if where == "cpu" else (128, 512)), decode=decode,
-        weights=weights, shrunk=chosen.shrunk,
+        model=chosen, dtype=dtype or ("fp32" if where == "cpu" else "bf16"), rank=rank, batches=batches,
+        prompts=asked_prompts or ((32, 128) if where == "cpu" else (128, 512)), decode=decode,
     )
     session = open_session(where, seed, seconds, force=force, notes=chosen.notes)
     check_size(plan, where)

@@ -66,10 +66,7 @@ def train(
     )
     chosen = closed_form(chosen, plan)
     session = open_session(where, seed, seconds, force=force, notes=chosen.notes)
-    request = TrainRequest(
-        model=chosen.name, config=chosen.config, plan=plan, points=tuple((b, t) for b in batches for t in lengths),
-        shape=chosen.shape, weights=weights, find_largest=find_largest, shrunk=chosen.shrunk,
-    )
+    request = TrainRequest(chosen, plan, points=tuple((b, t) for b in batches for t in lengths), find_largest=find_largest)
     check_possible(request, where)
     as_json = keep.form == "json"
     shared.measure_and_tell(

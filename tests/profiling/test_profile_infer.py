@@ -19,6 +19,7 @@ pytest.importorskip("torch", reason="the extra `profile` is not installed")
 
 from roi.profiling.infer import inference as infer_module
 from roi.profiling.infer.inference import LEAST, MOST, InferPlan, adapt, build, generate, prepare, profile_infer
+from roi.profiling.model_to_build import ModelToBuild
 from roi.profiling.session import Session
 from roi.profiling.stack import quiet, torch
 
@@ -30,7 +31,7 @@ SMALL = {
 }
 """A llama of 90,000 parameters; every width is a multiple of 64, as the 4-bit product on a CPU wants."""
 
-PLAN = InferPlan("small", SMALL, "fp32", 4, (1, 2), (8,), 3)
+PLAN = InferPlan(ModelToBuild("small", SMALL, None), "fp32", 4, (1, 2), (8,), 3)
 
 
 def run(*words):
@@ -175,7 +176,7 @@ def test_bad_input_is_one_line_with_exit_code_2(words, said):
 ])
 def test_nf4_on_a_cpu_wants_widths_that_its_kernel_packs(inner, said):
     """80 outputs are no multiple of 32; 96 are, but 96 inputs are no multiple of 64."""
-    plan = replace(PLAN, config=SMALL | {"intermediate_size": inner}, dtype="nf4")
+    plan = replace(PLAN, model=ModelToBuild("small", SMALL | {"intermediate_size": inner}, None), dtype="nf4")
     with quiet(), pytest.raises(InputError, match=said):
         build(plan, "cpu", 0)
 

@@ -111,8 +111,8 @@ def test_an_open_loop_sends_when_due_whatever_the_server_does():
 def test_timestamps_are_those_of_the_servers_steps():
     """Steps of 20 ms: the median chunk follows the end of one by what a socket and two loops take, not by a step."""
     with StepServer(Law(step_s=0.02)) as server:
-        client = HttpClient(read_url(server.url))
-        load = Load(client, COMPLETIONS, Limits(inf, inf, 10.0, 5.0), Allowance(16, 160, 96), Watcher(), "", (0.0, 1.0))
+        client, [planned] = HttpClient(read_url(server.url)), closed_points((8,), (3,), (6,), 16, 0)
+        load = Load(planned, client, COMPLETIONS, Limits(inf, inf, 10.0, 5.0), Allowance(16, 160, 96), Watcher(), (0.0, 1.0))
 
         async def send():
             await load.closed([ScheduledRequest(Dialect().body("tiny", f"one {i}", 6), 3, 6) for i in range(16)], 8)

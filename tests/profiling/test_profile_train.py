@@ -24,7 +24,7 @@ from roi.facts.environment import Environment
 from roi.facts.profiles import MemoryReading, TrainPoint, TrainProfile
 from roi.profiling import stack
 from roi.profiling.host.nvml import Board, Draw, PowerMeter
-from roi.profiling.model_to_build import TINY_CONFIG, choose_model_to_build, shrink_config, tiny_shape
+from roi.profiling.model_to_build import TINY, TINY_CONFIG, ModelToBuild, choose_model_to_build, shrink_config
 from roi.profiling.progress import Watcher, show_progress
 from roi.profiling.session import Session, catalog_gpu
 from roi.profiling.stack import known_warnings, peft, torch
@@ -61,6 +61,15 @@ LLAMA = {
     "num_key_value_heads": 2, "vocab_size": 256, "max_position_embeddings": 256,
 }  # fmt: skip
 """64 wide, 2 layers; every output width is a multiple of 32."""
+
+
+def tiny_shape():
+    return choose_model_to_build(TINY, None, "cpu").shape
+
+
+def test_the_tiny_model_has_three_and_a_half_million_parameters():
+    """A layer: 2 x 256 x 256 + 2 x 256 x 128 + 3 x 256 x 704 + 2 x 256 = 737,792; four, 2 x 1,024 x 256, and a norm of 256."""
+    assert tiny_shape().parameters == 4 * 737_792 + 2 * 262_144 + 256 == 3_475_712
 
 
 def setup_for(method, dtype="fp32", config=LLAMA, **rest):
@@ -423,7 +432,6 @@ def test_a_smaller_model_keeps_its_architecture_and_says_so():
     assert (small["hidden_size"], small["intermediate_size"], small["vocab_size"]) == (256, 896, 8000)
     assert (small["num_attention_heads"], small["num_key_value_heads"], small["head_dim"]) == (2, 1, 128)
     assert (small["num_hidden_layers"], len(small["layer_types"])) == (4, 4)
-    assert tiny_shape().parameters == tiny_shape().published_parameters
 
 
 def points(fixed_s, per_token_s, sizes):
@@ -815,9 +823,9 @@ def test_on_a_gpu_the_search_follows_the_points_and_starts_from_what_ran(monkeyp
 
     for name, fake in (("try_size", fits), ("run_point", step), ("reset_memory", lambda _: None), ("recover", lambda _: None),
                        ("read_memory", lambda *_: MemoryReading(allocated_bytes=1.0))):
-        monkeypatch.setattr(short_run, name, fake)
+        monkeypatch.setattr(train_point, name, fake)
     plan = TrainingPlan()
-    request = TrainRequest("m", LLAMA, plan, ((1, 32), (2, 32)), shape=tiny_shape())
+    request = TrainRequest(ModelToBuild("m", LLAMA, tiny_shape()), plan, ((1, 32), (2, 32)))
     session = Session(Environment(device="cuda", versions={}), 60.0)
     work = short_run._Stepping(request, TrainingSetup(None, plan, "cuda", 256), session)
     work.run()

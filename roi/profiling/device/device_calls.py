@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import cycle, pairwise
 from math import ceil, prod
 from time import perf_counter
@@ -23,32 +22,23 @@ DTYPES: Final = {
 
 CHAIN: Final = 100
 """Tiny operators in one timed chain."""
-
 MOST_COPIES: Final = 32
 
 DRAWN: Final = 2**20
 """Numbers drawn for an operand; larger ones repeat them. Random bits matter: switching them costs power, and clocks follow."""
-
 SHORTEST_S: Final = 20e-6
 """Shorter calls are timed several at once: events resolve about half a microsecond, perf_counter costs a tenth of one."""
-
 WARM_UP: Final = 2
 """Calls before the first timed one: the first loads kernels and allocates, the second finds the clocks up."""
-
 LEAST: Final = 3
-"""Timed samples at least."""
-
 MOST: Final = 40
-
+"""Timed samples."""
 QUEUE: Final = 900
 """Kernels issued ahead of the device: CUDA's launch queue holds about a thousand, and a host that finds it full waits."""
-
 KERNELS: Final = 8
 """Kernels of one call at most: a norm has seven."""
-
 CYCLES_PER_S: Final = 2.5e9
 """Above every GPU clock: a wait given in cycles then lasts at least as long as meant."""
-
 
 
 class Operands:
@@ -183,18 +173,8 @@ def _chain(x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-@dataclass(frozen=True)
-class Samples:
-    """Timed samples of one call."""
-
-    seconds: tuple[float, ...]
-    """Seconds of one call: each sample's time over its calls."""
-    calls: int
-    """Calls in one sample."""
-
-
-def time_call(call: Call, device: str, slot_s: float, kernels: int = KERNELS) -> Samples:
-    """Samples of `call` after warm-up, as many as fit into `slot_s` seconds, LEAST to MOST.
+def time_call(call: Call, device: str, slot_s: float, kernels: int = KERNELS) -> tuple[float, ...]:
+    """Seconds of one call in each sample after warm-up; as many samples as fit into `slot_s` seconds, LEAST to MOST.
 
     CUDA: device events around each sample while the host runs ahead, so that launching does not show; without a wait
     between calls, as in a training step; `kernels` of one call, at most. CPU: perf_counter around each sample.
@@ -205,11 +185,11 @@ def time_call(call: Call, device: str, slot_s: float, kernels: int = KERNELS) ->
     calls = max(1, min(QUEUE // kernels, ceil(SHORTEST_S / single)))
     count = max(LEAST, min(MOST, int(slot_s / (single * calls))))
     if device == "cpu":
-        return Samples(tuple(_elapsed(call, calls, device) / calls for _ in range(count)), calls)
+        return tuple(_elapsed(call, calls, device) / calls for _ in range(count))
     seconds: list[float] = []
     while len(seconds) < count:
         seconds += _between_events(call, calls, min(count - len(seconds), max(1, QUEUE // (calls * kernels))))
-    return Samples(tuple(seconds), calls)
+    return tuple(seconds)
 
 
 def _elapsed(call: Call, calls: int, device: str) -> float:

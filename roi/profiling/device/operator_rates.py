@@ -8,18 +8,7 @@ from typing import Final
 
 from roi.errors import RoiError
 from roi.facts.profiles import DeviceProfile, Rate
-from roi.profiling.device.device_calls import (
-    CHAIN,
-    DTYPES,
-    LEAST,
-    MOST,
-    Operands,
-    build_call,
-    build_chain,
-    matrix_precision,
-    synchronise,
-    time_call,
-)
+from roi.profiling.device import device_calls as calls
 from roi.profiling.device.device_shapes import Case, Probe, choose_cases, product
 from roi.profiling.session import Session
 from roi.profiling.stack import torch
@@ -27,13 +16,10 @@ from roi.units import GIB
 
 CACHE_BYTES: Final = 32 * 2**20
 """Last-level cache of a host that does not say: the share of one core complex in current server chips."""
-
 PROBE_SHAPE: Final = {"cuda": (2048, 4096, 4096), "cpu": (64, 512, 512)}
 """(m, n, k) that is large enough to show the rate of a type and small enough for the slowest one."""
-
 SHORTEST_SLOT_S: Final = 0.02
 """Every case gets this much: quick ones then have forty samples."""
-
 PROBE_COPY: Final = {"cuda": 2**28, "cpu": 2**26}
 """Bytes of the copy that shows the bandwidth."""
 
@@ -71,7 +57,7 @@ class _Timing:
         session.notes += unsupported
         if omitted:
             session.notes.append(f"{omitted} shapes left out: too large, or too slow for a budget of {session.budget_s:g} s")
-        operands = Operands(session.device, probe.cache_bytes, session.seed)
+        operands = calls.Operands(session.device, probe.cache_bytes, session.seed)
         costs = [probe.cost_s(case) for case in cases]
         for done, case in enumerate(cases):
             left_s = self.deadline - perf_counter()
@@ -88,10 +74,11 @@ class _Timing:
 
 def probe_device(device: str, seed: int = 0) -> tuple[Probe, list[str]]:
     """A first look at the device, and a note for each type that it does not compute in."""
-    cache, memory = _cache_bytes(device), _memory_bytes(device)
-    operands = Operands(device, 0.0, seed)
+    cache = _cache_bytes(device)
+    memory = torch.cuda.mem_get_info()[0] / 2.0 if device == "cuda" else float(GIB)  # half; others work on a host too
+    operands = calls.Operands(device, 0.0, seed)
     notes, flops = [], {}
-    for dtype in DTYPES:
+    for dtype in calls.DTYPES:
         if dtype == "tf32" and device == "cpu":
             continue
         case = product(dtype, *PROBE_SHAPE[device])
@@ -107,21 +94,21 @@ def probe_device(device: str, seed: int = 0) -> tuple[Probe, list[str]]:
     return Probe(device, flops, copy.work / seconds, cache, memory), notes
 
 
-def _first_look(case: Case, operands: Operands) -> float | None:
+def _first_look(case: Case, operands: calls.Operands) -> float | None:
     """Shortest of LEAST calls; None where torch has no kernel for the type."""
     try:
-        with matrix_precision(case.dtype):
-            return min(time_call(build_call(case, operands), operands.device, 0.0).seconds)
+        with calls.matrix_precision(case.dtype):
+            return min(calls.time_call(calls.build_call(case, operands), operands.device, 0.0))
     except (RuntimeError, NotImplementedError):
         return None
 
 
-def _measure(case: Case, operands: Operands, slot_s: float, notes: list[str]) -> Rate | None:
+def _measure(case: Case, operands: calls.Operands, slot_s: float, notes: list[str]) -> Rate | None:
     """The timed rate; None with a note where memory does not suffice or the operator has no kernel here."""
     try:
-        with matrix_precision(case.dtype):
+        with calls.matrix_precision(case.dtype):
             seconds = _chained(case.name, operands, slot_s) if case.regime == "launch" else (
-                time_call(build_call(case, operands), operands.device, slot_s).seconds)
+                calls.time_call(calls.build_call(case, operands), operands.device, slot_s))
     except torch.OutOfMemoryError:
         notes.append(f"{case.name} {case.dtype} {case.shape}: out of memory")
         return None
@@ -136,20 +123,20 @@ def _measure(case: Case, operands: Operands, slot_s: float, notes: list[str]) ->
     )
 
 
-def _chained(name: str, operands: Operands, slot_s: float) -> tuple[float, ...]:
+def _chained(name: str, operands: calls.Operands, slot_s: float) -> tuple[float, ...]:
     """Seconds of one tiny operator in a chain: on the device behind a host that runs ahead, or on the host alone."""
-    before, call = build_chain(name, operands)
+    before, call = calls.build_chain(name, operands)
     if name == "device":
-        return tuple(s / CHAIN for s in time_call(call, operands.device, slot_s, CHAIN).seconds)
+        return tuple(s / calls.CHAIN for s in calls.time_call(call, operands.device, slot_s, calls.CHAIN))
     samples: list[float] = []
     end = perf_counter() + slot_s
-    while len(samples) < LEAST + 1 or (perf_counter() < end and len(samples) <= MOST):
+    while len(samples) < calls.LEAST + 1 or (perf_counter() < end and len(samples) <= calls.MOST):
         before()
-        synchronise(operands.device)
+        calls.synchronise(operands.device)
         start = perf_counter()
         call()
-        samples.append((perf_counter() - start) / CHAIN)
-        synchronise(operands.device)
+        samples.append((perf_counter() - start) / calls.CHAIN)
+        calls.synchronise(operands.device)
     return tuple(samples[1:])  # the first one is warm-up
 
 
@@ -162,8 +149,3 @@ def _cache_bytes(device: str) -> float:
         with contextlib.suppress(OSError, ValueError):
             sizes.append(float(file.read_text(encoding="ascii").strip().removesuffix("K")) * 1024.0)
     return max(sizes, default=float(CACHE_BYTES))
-
-
-def _memory_bytes(device: str) -> float:
-    """What operands may take: half of the free device memory; 1 GiB on a host, where others work too."""
-    return torch.cuda.mem_get_info()[0] / 2.0 if device == "cuda" else float(GIB)

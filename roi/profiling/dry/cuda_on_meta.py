@@ -181,7 +181,6 @@ LOWER: Final = frozenset({
     torch.baddbmm, torch.nn.functional.conv1d, torch.conv1d, torch.einsum, torch.linalg.multi_dot,
 })
 """AT_FORALL_LOWER_PRECISION_FP, as far as language models use it; attention is lowered where it is replaced."""
-
 UPPER: Final = frozenset({
     torch.softmax, torch.nn.functional.softmax, torch.log_softmax, torch.nn.functional.log_softmax, torch.pow, torch.Tensor.pow,
     torch.rsqrt, torch.exp, torch.log, torch.nn.functional.layer_norm, torch.nn.functional.cross_entropy, torch.sum,

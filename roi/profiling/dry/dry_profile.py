@@ -29,7 +29,6 @@ Heights = dict[tuple[str, str, str], int]
 
 MOST_SEQUENCES: Final = 1024
 """Widest micro-batch of the ladder."""
-
 TRIES: Final = 2
 MOST_TRIES: Final = 4
 """Models with all layers that are run for one limit, and where none of them has fitted yet."""

@@ -29,7 +29,6 @@ from roi.profiling.train.real_model import DTYPES
 
 STACK: Final = frozenset({"layers", "h", "blocks", "decoder", "transformer", "embed_tokens", "norm"})
 """Names on the path of modules under the stack of layers, whatever the family."""
-
 BESIDE: Final = frozenset({"rotary_emb", "wte", "wpe", "embed_in", "final_layernorm", "ln_f"})
 """Names of modules beside it that run no loss."""
 

@@ -24,7 +24,6 @@ from roi.profiling.train.real_model import DTYPES
 SMALL_STATE: Final = 4096
 SMALL_PAGE: Final = 100_000
 """bitsandbytes/optim/optimizer.py: smaller tensors keep fp32 states (min_8bit_size), or are not paged (get_state_buffer)."""
-
 CODES: Final = 256
 """Entries of an 8-bit quantisation map, fp32; one signed and one unsigned map a device."""
 
@@ -107,7 +106,7 @@ class Optimizer:
         recorder.hold(self.held, f"{self.plan.optimizer} state", "optimizer")
 
     def step(self, recorder: Recorder) -> None:
-        """One update: torch's own, or a fused kernel that reads parameters, gradients and states, and writes all but gradients."""
+        """One update: torch's own, or a fused kernel that reads parameters, gradients, states and writes all but gradients."""
         if self.adamw is not None:
             self.adamw.step()
             return

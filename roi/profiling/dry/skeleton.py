@@ -22,7 +22,6 @@ from roi.profiling.train.real_model import DTYPES, build_meta, lora_settings, qu
 
 CHECKPOINTING: Final = {"use_reentrant": False}
 """The form that transformers 5 and peft recommend."""
-
 OTHER_NAMES: Final = {
     "q_proj": ("qkv_proj", "query_key_value", "c_attn", "Wqkv"), "k_proj": ("qkv_proj", "query_key_value", "c_attn", "Wqkv"),
     "v_proj": ("qkv_proj", "query_key_value", "c_attn", "Wqkv"), "o_proj": ("dense", "out_proj", "c_proj"),

@@ -13,7 +13,6 @@ from roi.facts.environment import Environment
 
 PACKAGES: Final = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "trl", "triton", "flash-attn", "nvidia-ml-py")
 """Whose versions a profile carries."""
-
 KIB: Final = 1024
 
 

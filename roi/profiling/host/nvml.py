@@ -64,27 +64,31 @@ class Board:
 
     def power_limit_w(self) -> float | None:
         """Enforced power limit."""
-        return _scaled(self._ask(self.nvml.nvmlDeviceGetEnforcedPowerLimit), 1e-3)
+        return self._scaled(1e-3, self.nvml.nvmlDeviceGetEnforcedPowerLimit)
 
     def power_w(self) -> float | None:
         """Power now."""
-        return _scaled(self._ask(self.nvml.nvmlDeviceGetPowerUsage), 1e-3)
+        return self._scaled(1e-3, self.nvml.nvmlDeviceGetPowerUsage)
 
     def energy_j(self) -> float | None:
         """Energy since the driver was loaded; None before Volta."""
-        return _scaled(self._ask(self.nvml.nvmlDeviceGetTotalEnergyConsumption), 1e-3)
+        return self._scaled(1e-3, self.nvml.nvmlDeviceGetTotalEnergyConsumption)
 
     def sm_clock_hz(self) -> float | None:
         """Clock of the multiprocessors now."""
-        return _scaled(self._ask(self.nvml.nvmlDeviceGetClockInfo, self.nvml.NVML_CLOCK_SM), 1e6)
+        return self._scaled(1e6, self.nvml.nvmlDeviceGetClockInfo, self.nvml.NVML_CLOCK_SM)
 
     def memory_clock_hz(self) -> float | None:
         """Clock of the memory now."""
-        return _scaled(self._ask(self.nvml.nvmlDeviceGetClockInfo, self.nvml.NVML_CLOCK_MEM), 1e6)
+        return self._scaled(1e6, self.nvml.nvmlDeviceGetClockInfo, self.nvml.NVML_CLOCK_MEM)
 
     def _processes(self) -> dict[int, int | None]:
         found = self._ask(self.nvml.nvmlDeviceGetComputeRunningProcesses) or []
         return {int(p.pid): p.usedGpuMemory for p in found}
+
+    def _scaled(self, factor: float, question: Callable[..., Any], *more: Any) -> float | None:  # Any: pynvml is untyped
+        value = self._ask(question, *more)
+        return None if value is None else float(value) * factor
 
     def _ask(self, question: Callable[..., Any], *more: Any) -> Any:  # Any: pynvml is untyped
         """The answer, or None where this board or driver has none."""
@@ -152,15 +156,8 @@ def open_boards() -> dict[str, Board]:
     try:
         pynvml.nvmlInit()
         handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
-        return {_plain(pynvml.nvmlDeviceGetUUID(handle)): Board(pynvml, handle) for handle in handles}
+        uuids = (pynvml.nvmlDeviceGetUUID(handle) for handle in handles)
+        names = [(uuid.decode() if isinstance(uuid, bytes) else uuid).removeprefix("GPU-") for uuid in uuids]
+        return {name: Board(pynvml, handle) for name, handle in zip(names, handles, strict=True)}
     except pynvml.NVMLError as error:
         raise RoiError(f"NVML does not answer: {error}") from error
-
-
-def _plain(uuid: str | bytes) -> str:
-    text = uuid.decode() if isinstance(uuid, bytes) else uuid
-    return text.removeprefix("GPU-")
-
-
-def _scaled(value: Any, factor: float) -> float | None:  # Any: pynvml is untyped
-    return None if value is None else float(value) * factor

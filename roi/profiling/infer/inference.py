@@ -3,7 +3,6 @@
 import gc
 import inspect
 from dataclasses import dataclass, field
-from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, Literal, get_args
 
@@ -13,6 +12,7 @@ from roi.estimate.training.plan import TrainingPlan
 from roi.facts.profiles import InferPoint, InferProfile, MemoryReading
 from roi.profiling.device.device_calls import synchronise
 from roi.profiling.host.host_facts import peak_resident_bytes, reset_peak_resident
+from roi.profiling.model_to_build import ModelToBuild
 from roi.profiling.session import Session, check_weights_fit
 from roi.profiling.stack import peft, torch
 from roi.profiling.train.real_model import LINEARS, build_meta, build_model, check_module_ranks, load_model, prepare_training
@@ -24,17 +24,14 @@ STORED: Final[tuple[str, ...]] = get_args(Stored)
 
 LEAST: Final = 3
 """Prefills at least, each with its decode steps."""
-
 MOST: Final = 20
 
 WARM_UP_DECODES: Final = 2
 """Untimed decode steps after the untimed first prefill."""
-
 CPU_OUTPUTS: Final = 32
 CPU_INPUTS: Final = 64
 """bitsandbytes' CPU kernel (AVX512-BF16) packs 4-bit rows in blocks of so many outputs when no gradient is asked for, and wants
 every row to hold full blocks of so many weights that share a scale."""
-
 FACTOR_DEVIATION: Final = 0.01
 """Of the adapter's second factor, which starts at zero: products with zeros would cost a GPU less power."""
 
@@ -48,9 +45,7 @@ STAGES: Final[tuple[Stage, ...]] = ("base", "unmerged", "merged")
 class InferPlan:
     """The model, the adapter and the sizes that are measured."""
 
-    name: str
-    """The model as the profile names it."""
-    config: dict[str, Any]  # Any: JSON, keys differ by architecture
+    model: ModelToBuild
     dtype: Stored
     """bf16, fp16, fp32 or nf4 (computes in bf16): how the base is stored."""
     rank: int
@@ -59,10 +54,6 @@ class InferPlan:
     """Prompt lengths, tokens."""
     decode: int
     """Decode steps after each prefill."""
-    weights: Path | None = None
-    """Folder of real weights; None: drawn at random."""
-    shrunk: bool = False
-    """True where the model is a small one on purpose."""
 
     def __post_init__(self) -> None:
         if self.dtype not in STORED:
@@ -72,10 +63,10 @@ class InferPlan:
         for option, value in (("--rank", self.rank), ("--decode", self.decode)):
             if value < 1:
                 raise InputError(f"{option}: {value} is not usable; at least 1")
-        longest = context_tokens(self.config)
+        longest = context_tokens(self.model.config)
         if longest is not None and max(self.prompts) + self.decode > longest:
             raise InputError(f"--prompt: {max(self.prompts):,} tokens and {self.decode:,} decoded ones are not usable; "
-                             f"{self.name} takes at most {longest:,}")
+                             f"{self.model.name} takes at most {longest:,}")
 
     @property
     def sizes(self) -> list[tuple[int, int]]:
@@ -91,19 +82,19 @@ class InferPlan:
 
 def check_size(plan: InferPlan, device: str) -> None:
     """Raise where the model is too large for the device, or the rank for the model."""
-    model = build_meta(plan.config, plan.training_plan(dequantised=True))
+    model = build_meta(plan.model.config, plan.training_plan(dequantised=True))
     check_module_ranks(model, plan.rank, "all-linear")
     count = sum(p.numel() for p in model.parameters())
     check_weights_fit(
-        plan.name, count, count * {"fp32": 4.0, "nf4": 0.6}.get(plan.dtype, 2.0), device, shrunk=plan.shrunk,
+        plan.model.name, count, count * {"fp32": 4.0, "nf4": 0.6}.get(plan.dtype, 2.0), device, shrunk=plan.model.shrunk,
         slow="a prefill takes minutes", works="runs",
     )
 
 
 def build(plan: InferPlan, device: str, seed: int, *, dequantised: bool = False) -> Any:
     """The model of a plan on the device. Any: transformers' classes are chosen at run time."""
-    how = plan.training_plan(dequantised=dequantised)
-    model = build_model(plan.config, how, device, seed) if plan.weights is None else load_model(plan.weights, how, device)
+    how, weights = plan.training_plan(dequantised=dequantised), plan.model.weights
+    model = build_model(plan.model.config, how, device, seed) if weights is None else load_model(weights, how, device)
     for name, layer in model.named_modules() if device == "cpu" and how.quantised else ():
         packed = isinstance(layer, LINEARS) and getattr(layer.weight, "quant_state", None) is not None
         if packed and (layer.out_features % CPU_OUTPUTS or layer.in_features % CPU_INPUTS):
@@ -189,7 +180,7 @@ def profile_infer(plan: InferPlan, session: Session) -> InferProfile:
     if not timing.points:
         raise RoiError(f"nothing was measured: {'; '.join(timing.missing)}")
     return InferProfile(
-        started=session.started, environment=session.environment_under_load(draw), model=plan.name, dtype=plan.dtype,
+        started=session.started, environment=session.environment_under_load(draw), model=plan.model.name, dtype=plan.dtype,
         rank=plan.rank, points=tuple(timing.points), complete=not (timing.missing or session.interrupted),
         notes=session.all_notes,
     )
@@ -209,7 +200,7 @@ class _Timing:
     def run(self) -> None:
         """Base, unmerged, merged: each is built from the one before and measured at every size."""
         budget_s, notes = self.session.budget_s, self.session.notes
-        if self.plan.weights is None:
+        if self.plan.model.weights is None:
             notes.append("weights drawn at random")
         if self.plan.dtype == "nf4":
             notes.append("merged: the adapter added into 16-bit weights, as it is served; base and unmerged: NF4")

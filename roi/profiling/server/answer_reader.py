@@ -7,7 +7,6 @@ from typing import Final
 
 MOST_BYTES: Final = 64 * 2**20
 """An answer that is longer is no stream of tokens that was asked for."""
-
 LONGEST_LINE: Final = 65_536
 """A head, or the size line of a chunk, that has not ended by then is no HTTP."""
 

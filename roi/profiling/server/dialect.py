@@ -14,7 +14,6 @@ CHAT: Final = "/v1/chat/completions"
 
 EXTRAS: Final = ("ignore_eos", "min_tokens", "stream_options")
 """Fields that not every server accepts. Without the first two an answer may end early, without the third nobody counts."""
-
 BROKEN: Final = re.compile(rb'^data: ?(\{"error".*)$', re.MULTILINE)
 """An event that tells of an error, after the answer began well."""
 

@@ -11,19 +11,16 @@ from roi.profiling.progress import Watcher
 from roi.profiling.server.answer_reader import Answer
 from roi.profiling.server.dialect import failure, quick_usage
 from roi.profiling.server.http_client import HttpClient
+from roi.profiling.server.load_design import PlannedPoint
 
 HOPELESS: Final = 5
 """Failures in a row after which a server is left alone."""
-
 FINAL: Final = {401, 403, 404, 429}
 """Statuses after which no further request is sent: another would be answered alike."""
-
 SLOWER: Final = 1.5
 """A request may take this much longer than the longest so far: none is sent that would then outlast the budget."""
-
 TICK_S: Final = 0.01
 """How often the client looks whether it is late."""
-
 DRAW_S: Final = 1.0
 """How often the bar is drawn, from the start on: it takes milliseconds, in which no chunk is read."""
 
@@ -90,11 +87,10 @@ class Limits:
 class Load:
     """The load of one point while it runs; an interrupt finds here what was sent."""
 
-    def __init__(self, client: HttpClient, path: str, limits: Limits, allowance: Allowance, watcher: Watcher, label: str,
-                 done: tuple[float, float]) -> None:
-        self.client, self.path, self.limits, self.allowance = client, path, limits, allowance
-        self.watcher, self.label = watcher, label
-        self.done = done
+    def __init__(self, planned: PlannedPoint, client: HttpClient, path: str, limits: Limits, allowance: Allowance,
+                 watcher: Watcher, done: tuple[float, float]) -> None:
+        self.planned, self.client, self.path, self.limits, self.allowance = planned, client, path, limits, allowance
+        self.watcher, self.done = watcher, done
         """Share of the run that is done before this point, and after it."""
         self.sent: list[SentRequest] = []
         self.origin_s = perf_counter()
@@ -210,7 +206,8 @@ class Load:
                 drawn_s = now_s
                 before, after = self.done
                 share = before + (after - before) * self._answered / requests
-                self.watcher.update(f"{self.label}: {self._answered} of {requests}", share, max(self.limits.end_s - now_s, 0.0))
+                text = f"{self.planned.label}: {self._answered} of {requests}"
+                self.watcher.update(text, share, max(self.limits.end_s - now_s, 0.0))
 
 
 async def sleep_until(due_s: float) -> None:

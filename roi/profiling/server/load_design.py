@@ -19,36 +19,26 @@ from roi.store.traces import Trace
 
 LONE_REQUESTS: Final = 6
 """Requests of a closed loop of one: enough for a median, few because each takes its time alone."""
-
 ROUNDS: Final = 4
 """Requests for each that is in flight: the first round starts all at once, the last drains."""
-
 OPEN_REQUESTS: Final = 64
 """Arrivals of the open loop: a mean latency is then known to an eighth of its scatter, 1 / sqrt(64)."""
-
 SPREAD: Final = 0.25
 """Output lengths are drawn evenly within this share of the aim, in pairs that keep its sum: requests of one length would start
 and end together, and no step would both prefill and decode."""
-
 OPEN_SHARE: Final = 0.6
 """Offered rate over the rate of the closed loop: busy, and stable (queues grow without bound near 1)."""
-
 STEP_S: Final = 0.02
 PROMPT_RATE: Final = 8000.0
 """Seconds of a step, prompt tokens a second: an 8B model on one data-centre card, to say how long a plan takes."""
-
 LEAST: Final = 3
 """Successes that a point needs which the budget trimmed; in a closed loop as many as are in flight."""
-
 MARGIN: Final = 1.1
 """Prompt tokens that may be sent over those aimed at: how far one prompt's count may lie from the calibrated one."""
-
 PROBES: Final = 10
 """Most requests that settle the dialect and the prompts, before the first point."""
-
 PROBE_TOKENS: Final = 4
 """Output tokens of each."""
-
 FEW_WORDS: Final = 8
 MANY_WORDS: Final = 256
 """Words of the two prompts that tell tokens a word."""

@@ -14,7 +14,7 @@ from roi.profiling.server.load import Allowance, Limits, Load, ScheduledRequest
 from roi.profiling.server.load_design import PlannedPoint, open_rate, planned_seconds
 from roi.profiling.server.probe import Prober, ProbeResult, Prompts
 from roi.profiling.server.server_facts import ask_server, choose_served, unknown_model
-from roi.profiling.server.server_run import MeasuredLoad, RunRecord, ServeRequest, ServeRun
+from roi.profiling.server.server_run import RunRecord, ServeRequest, ServeRun
 from roi.profiling.stops import Stops
 
 DRAIN_SHARE: Final = 0.1
@@ -24,7 +24,7 @@ DRAIN_SHARE: Final = 0.1
 def profile_serve(request: ServeRequest, watcher: Watcher, stops: Stops | None = None) -> ServeRun:
     """The profile of a server under the planned loads; the budget holds for all of it.
 
-    Sends what the plan says, before it at most PROBES requests and serve_facts.QUESTIONS questions, all to one endpoint. Where
+    Sends what the plan says, before it at most PROBES requests and QUESTIONS questions, all to one endpoint. Where
     the server fails, the budget ends or a signal comes (Ctrl-C, or what `stops` hears of), what was measured is kept and marked
     incomplete. A server that cannot be loaded at all is a RoiError; a signal before the first load is passed on.
     """
@@ -67,9 +67,9 @@ class _Run:
                     break
                 share_s = left_s * weights[i] / sum(weights[i:])
                 shares = (sum(weights[:i]) / sum(weights), sum(weights[: i + 1]) / sum(weights))
-                loaded = await self._measure(planned, probed, share_s, end_s, shares)
-                if loaded is not None:
-                    self.watcher.done(f"{i + 1} of {len(waiting)}: {_summary(loaded)}")
+                load = await self._measure(planned, probed, share_s, end_s, shares)
+                if load is not None:
+                    self.watcher.done(f"{i + 1} of {len(waiting)}: {_summary(load)}")
                 if self.record.fatal is not None:
                     break
             self.stops.finish()
@@ -122,8 +122,8 @@ class _Run:
                 "less (--requests, --concurrency)")
 
     async def _measure(self, planned: PlannedPoint, probed: ProbeResult, share_s: float, end_s: float,
-                       shares: tuple[float, float]) -> MeasuredLoad | None:
-        """One point, which is in `done` from its start on; None where it has no rate."""
+                       shares: tuple[float, float]) -> Load | None:
+        """The load of one point, which is in the record from its start on; None where it has no rate."""
         if planned.arrivals != "closed" and planned.rate is None:
             rate = self._open_rate()
             if rate is None:
@@ -135,16 +135,15 @@ class _Run:
         now_s = perf_counter()
         stop_s = now_s + share_s * (1.0 - DRAIN_SHARE)
         limits = Limits(stop_s, end_s, self.request.timeout_s, self.request.stall_s)
-        load = Load(self.client, probed.dialect.path, limits, self.allowance, self.watcher, planned.label, shares)
-        loaded = MeasuredLoad(planned, load)
-        self.record.loads.append(loaded)
+        load = Load(planned, self.client, probed.dialect.path, limits, self.allowance, self.watcher, shares)
+        self.record.loads.append(load)
         if planned.concurrency is not None:
             await load.closed(requests, planned.concurrency)
         else:
             await load.open(requests)
         if load.fatal:
             self.record.fatal = load.ended
-        return loaded
+        return load
 
     def _schedule(self, planned: PlannedPoint, probed: ProbeResult) -> list[ScheduledRequest]:
         """The requests of a point, ready to be sent, so that nothing is made while they run."""
@@ -159,20 +158,19 @@ class _Run:
 
     def _open_rate(self) -> float | None:
         """The rate of the open loop, from the closed loops with most in flight; None where they tell none."""
-        closed = [(planned.concurrency, self.record.point(i)) for i, (planned, _) in enumerate(self.record.loads)
-                  if planned.concurrency and not planned.adapters]
+        closed = [(load.planned.concurrency, self.record.point(i)) for i, load in enumerate(self.record.loads)
+                  if load.planned.concurrency and not load.planned.adapters]
         most = max((level for level, _ in closed), default=0)
         told = [point_metrics(point, 1.0, 1.0).requests_per_s for level, point in closed if level == most]
         rates = [rate for rate in told if rate]
         return open_rate(rates) if rates else None
 
 
-def _summary(loaded: MeasuredLoad) -> str:
-    """A point that has ended, in a line."""
-    planned, load = loaded
+def _summary(load: Load) -> str:
+    """A load that has ended, in a line."""
     sent, good = len(load.sent), sum(failure(one.answer) is None for one in load.sent)
     counts = f"{sent:,} request{'s' if sent != 1 else ''}{f', {good:,} succeeded' if good < sent else ''}"
-    return f"{planned.label}: {counts}, {perf_counter() - load.origin_s:.1f} s"
+    return f"{load.planned.label}: {counts}, {perf_counter() - load.origin_s:.1f} s"
 
 
 def _weight(point: PlannedPoint, points: Sequence[PlannedPoint]) -> float:

@@ -14,14 +14,11 @@ Json = dict[str, Any]  # Any: what a server answers
 
 OWNERS: Final = {"vllm": "vllm", "sglang": "sglang", "llamacpp": "llama.cpp", "library": "ollama"}
 """Who owns a model in /v1/models, where that tells the engine."""
-
 QUESTIONS: Final = 8
 """Most GET requests: /v1/models, six of ENGINES, and vLLM's /metrics."""
-
 REFUSED: Final = {401, 403}
 NO_SUCH_PATH: Final = {404, 405, 501}
 """Statuses by which a key is refused, and of a path that a server does not have."""
-
 WAIT_S: Final = 10.0
 """For one of these answers; a server that is busy with others takes longer for tokens, not for these."""
 

@@ -16,23 +16,19 @@ from roi.profiling.host.host_facts import client_environment
 from roi.profiling.server.dialect import read_answer, served_request
 from roi.profiling.server.http_client import Endpoint
 from roi.profiling.server.load import HOPELESS, TICK_S, Load
-from roi.profiling.server.load_design import LEAST, PlannedPoint, ServePlan
+from roi.profiling.server.load_design import LEAST, ServePlan
 from roi.profiling.server.probe import ProbeResult
 from roi.profiling.server.server_facts import ServerFacts
 from roi.store.imports.imported_points import Stated
 
 LATE: Final = 0.1
-"""Delay of the client's loop over the shortest ITL above which its own timestamps are in doubt."""
-
 RARE: Final = 0.05
-"""Share of the time in which it may be later."""
-
+"""Delay of the client's loop over the shortest ITL above which its own timestamps are in doubt; share of the time in which it
+may be later."""
 TIMER_S: Final = 0.001
 """Timers of epoll wake up to a millisecond late; what is below that is no delay of the loop."""
-
 CACHED: Final = 0.02
 """Prompt tokens from the prefix cache above which prefill looks faster than it is; a template's few are below."""
-
 MERGED: Final = 1.05
 """Tokens a chunk above which ITL is of chunks, not of tokens."""
 
@@ -70,13 +66,6 @@ class ServeRun(NamedTuple):
     """What went wrong, where requests failed or the server was given up."""
 
 
-class MeasuredLoad(NamedTuple):
-    """A point of the plan, and the load that was put on the server for it."""
-
-    planned: PlannedPoint
-    load: Load
-
-
 @dataclass
 class RunRecord:
     """The run so far, so that a signal finds what was sent."""
@@ -88,7 +77,7 @@ class RunRecord:
     facts: ServerFacts = field(default_factory=ServerFacts)
     served_model: str = ""
     probed: ProbeResult | None = None
-    loads: list[MeasuredLoad] = field(default_factory=list)
+    loads: list[Load] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     """What kept the plan from being done."""
@@ -104,7 +93,7 @@ class RunRecord:
     def point(self, i: int) -> ServePoint:
         """Point `i` as the profile keeps it, read once."""
         if i not in self.points:
-            self.points[i] = self._read(*self.loads[i])
+            self.points[i] = self._read(self.loads[i])
         return self.points[i]
 
     def make_run(self) -> ServeRun:
@@ -124,8 +113,8 @@ class RunRecord:
         )
         return ServeRun(profile, self.stopped is not None, failure)
 
-    def _read(self, planned: PlannedPoint, load: Load) -> ServePoint:
-        requests = []
+    def _read(self, load: Load) -> ServePoint:
+        planned, requests = load.planned, []
         for sent in load.sent:
             if sent.answer.ended_s is None and sent.answer.problem is None:
                 sent.answer.problem = load.ended or self.stopped
@@ -151,7 +140,7 @@ class RunRecord:
         planned = self.request.plan.points
         short = [f"{self.loads[i].planned.label}: too few requests in its share of the budget"
                  for i, point in enumerate(points) if not point.complete]
-        ended = [*self.ended, *(load.ended for _, load in self.loads if load.ended), *short]
+        ended = [*self.ended, *(load.ended for load in self.loads if load.ended), *short]
         why = failure or self.stopped or next(iter(ended), None)
         if why is None:
             return None
@@ -175,26 +164,26 @@ class RunRecord:
         if self._counted() == ("chunks", "stated"):
             notes.append("prompt tokens by the rate that unstreamed answers told" if self.probed.calibrated else
                          "prompt tokens: nobody counts them; a word is taken as one")
-        for planned, load in self.loads:
+        for load in self.loads:
+            label, planned = load.planned.label, load.planned.requests
             if load.trimmed:
-                sent = f"{len(load.sent)} of {len(planned.requests)} requests"
-                notes.append(f"{planned.label}: {sent}, by its share of the budget")
+                notes.append(f"{label}: {len(load.sent)} of {len(planned)} requests, by its share of the budget")
             if load.ended is not None:
-                notes.append(f"{planned.label}: {load.ended}")
+                notes.append(f"{label}: {load.ended}")
         medians = [float(sorted(gaps)[len(gaps) // 2]) for point in points if len(gaps := itl_s(successes(point)))]
-        late = delay_note([delay for _, load in self.loads for delay in load.delays_s], min(medians, default=None))
+        late = delay_note([delay for load in self.loads for delay in load.delays_s], min(medians, default=None))
         return (*notes, *self.ended, *answer_notes(points), *([late] if late else []))
 
     def _failure(self, points: Sequence[ServePoint]) -> str | None:
         """What went wrong, in one line; None where nothing did."""
-        cut = tuple(filter(None, (self.stopped, *(load.ended for _, load in self.loads if not load.fatal))))
+        cut = tuple(filter(None, (self.stopped, *(load.ended for load in self.loads if not load.fatal))))
         errors = [one.error for point in points for one in point.requests if one.error and not one.error.endswith(cut)]
         sent = sum(len(point.requests) for point in points)
         if self.fatal is None and not errors:
             return None
         kinds = Counter(errors).most_common(2)
         said = self.fatal or "; ".join(f"{error} ({n})" if len(kinds) > 1 else error for error, n in kinds)
-        if any(load.given_up for _, load in self.loads):
+        if any(load.given_up for load in self.loads):
             said = f"given up after {HOPELESS} in a row: {said}"
         if not any(successes(point) for point in points):
             return f"no request succeeded, of {sent:,} sent: {said}"

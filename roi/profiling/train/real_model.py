@@ -1,7 +1,6 @@
 """The real model of a plan: drawn at random from its configuration, or read from a folder; then its adapter attached."""
 
 import copy
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,13 +12,10 @@ from roi.profiling.stack import known_warnings, peft, quiet, torch, transformers
 
 DTYPES: Final = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 """torch's name of each type of a plan."""
-
 ATTENTION: Final = {"sdpa": "sdpa", "flash": "flash_attention_2", "eager": "eager"}
 """transformers' name of each attention of a plan."""
-
 STATED_BY_PLAN: Final = ("torch_dtype", "dtype", "quantization_config")
 """Entries of a configuration that a plan decides."""
-
 LINEARS: Final = (torch.nn.Linear, bnb.nn.Linear4bit, bnb.nn.Linear8bitLt)
 
 PRODUCTS: Final = (*LINEARS, transformers.pytorch_utils.Conv1D)
@@ -168,18 +164,17 @@ def _copied(weight: Any, layer: Any) -> Any:
 
 def _materialise(model: Any, device: str) -> None:
     """Give every tensor that is still on meta a storage of zeros; one tensor held twice (tied) stays one."""
+    def on_meta(held: dict[str, Any]) -> list[tuple[str, Any]]:
+        return [(name, tensor) for name, tensor in held.items() if tensor is not None and tensor.device.type == "meta"]
+
     made: dict[int, Any] = {}
     for module in model.modules():
-        for name, held in _on_meta(module._parameters):  # assigned there: setattr would register each tie anew
+        for name, held in on_meta(module._parameters):  # assigned there: setattr would register each tie anew
             if id(held) not in made:
                 made[id(held)] = torch.nn.Parameter(torch.zeros_like(held, device=device), requires_grad=held.requires_grad)
             module._parameters[name] = made[id(held)]
-        for name, held in _on_meta(module._buffers):
+        for name, held in on_meta(module._buffers):
             module._buffers[name] = torch.zeros_like(held, device=device)
-
-
-def _on_meta(held: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    yield from [(name, tensor) for name, tensor in held.items() if tensor is not None and tensor.device.type == "meta"]
 
 
 def prepare_training(model: Any, plan: TrainingPlan, fused: tuple[tuple[str, ...], ...] = ()) -> Any:
@@ -191,9 +186,14 @@ def prepare_training(model: Any, plan: TrainingPlan, fused: tuple[tuple[str, ...
     if plan.prepared:
         model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     if plan.checkpointing:
-        _checkpoint(model)
+        newer = hasattr(model, "activation_checkpointing_enable")  # the name from 5.2x on
+        enable = model.activation_checkpointing_enable if newer else model.gradient_checkpointing_enable
+        enable({"use_reentrant": False})
     if plan.adapter:
-        settings = lora_settings(plan, target_modules(model, plan.targets, fused), exclude_modules=_routers(model) or None)
+        # routers that are linear layers: llama 4's returns two results, which an adapter cannot add to
+        routes = any(name.endswith(".router") and isinstance(m, LINEARS) for name, m in model.named_modules())
+        targets = target_modules(model, plan.targets, fused)
+        settings = lora_settings(plan, targets, exclude_modules=["router"] if routes else None)
         try:
             with known_warnings():
                 model = peft.get_peft_model(model, settings)
@@ -210,15 +210,6 @@ def lora_settings(plan: TrainingPlan, targets: str | list[str], **more: Any) -> 
         r=int(plan.rank), lora_alpha=2 * int(plan.rank), lora_dropout=float(plan.dropout), target_modules=targets,
         use_dora=plan.weight_decomposed, use_rslora=plan.method == "rslora", task_type="CAUSAL_LM", **more,
     )
-
-
-def _checkpoint(model: Any) -> None:
-    """Turn checkpointing on, under the name that this transformers has for it."""
-    how = {"use_reentrant": False}
-    if hasattr(model, "activation_checkpointing_enable"):  # the name from 5.2x on
-        model.activation_checkpointing_enable(how)
-    else:
-        model.gradient_checkpointing_enable(how)
 
 
 def target_modules(model: Any, targets: str | tuple[str, ...], fused: tuple[tuple[str, ...], ...] = ()) -> str | list[str]:
@@ -255,11 +246,6 @@ def check_module_ranks(
     most = max((min(m.weight.shape) for name, m in carry if names == "all-linear" or name in names), default=None)
     if most is not None and rank > most:
         raise InputError(f"{field}: {rank:,} is not usable; at most {most:,}, the full rank of this model's widest target")
-
-
-def _routers(model: Any) -> list[str]:
-    """Routers that are linear layers: llama 4's returns two results, which an adapter cannot add to."""
-    return ["router"] if any(name.endswith(".router") and isinstance(m, LINEARS) for name, m in model.named_modules()) else []
 
 
 def trained_count(model: Any) -> int:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil, sqrt
-from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.configs import context_tokens
@@ -13,33 +12,19 @@ from roi.errors import InputError, RoiError
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan, resolve_targets
-from roi.facts.model import ModelShape
 from roi.facts.profiles import TrainPoint, TrainProfile
 from roi.profiling.host.nvml import Draw, PowerMeter
 from roi.profiling.model_to_build import ModelToBuild
 from roi.profiling.session import Session, check_weights_fit
 from roi.profiling.stack import quiet, torch
-from roi.profiling.train import real_model
-from roi.profiling.train.real_model import ATTENTION, prepare_training, trained_count
-from roi.profiling.train.train_point import (
-    Budget,
-    Largest,
-    PointRun,
-    StepTooLong,
-    largest_micro_batch,
-    ran_out,
-    read_memory,
-    recover,
-    reset_memory,
-    run_point,
-    try_size,
-)
+from roi.profiling.train import real_model, train_point
+from roi.profiling.train.real_model import ATTENTION, trained_count
+from roi.profiling.train.train_point import Budget, Largest, PointRun, StepTooLong, ran_out
 from roi.profiling.train.training_steps import TrainingSetup
 from roi.store.profiles.plan_record import plan_record
 
 SEARCH_SHARE: Final = 0.25
 """Part of the budget that the search for the largest micro-batch may take."""
-
 ENOUGH: Final = 3.0
 """Steps that a budget must hold for one measurement: a slow first one, a timed one, and one to spare."""
 
@@ -48,20 +33,12 @@ ENOUGH: Final = 3.0
 class TrainRequest:
     """The model, the plan and the sizes to train."""
 
-    model: str
-    """Catalog name or path; says so where the model was shrunk."""
-    config: dict[str, Any]  # Any: JSON, as transformers takes it
+    model: ModelToBuild
     plan: TrainingPlan
     points: tuple[tuple[int, int], ...]
     """(micro-batch, tokens)."""
-    shape: ModelShape | None = None
-    """For the closed form; None where the catalog does not know the model."""
-    weights: Path | None = None
-    """Folder of real weights; None draws them."""
     find_largest: bool = True
     """Search the largest micro-batch too (on a GPU)."""
-    shrunk: bool = False
-    """True where the model is a small one on purpose: a CPU then takes any size that its memory holds."""
 
 
 def closed_form(chosen: ModelToBuild, plan: TrainingPlan) -> ModelToBuild:
@@ -82,7 +59,7 @@ def closed_form(chosen: ModelToBuild, plan: TrainingPlan) -> ModelToBuild:
 
 def check_possible(request: TrainRequest, device: str) -> None:
     """Raise an InputError, one sentence, where this plan cannot run on this device."""
-    plan = request.plan
+    plan, shape = request.plan, request.model.shape
     if device == "cpu":
         if plan.attention == "flash":
             raise InputError("--attention flash: FlashAttention needs a GPU; on a CPU take sdpa or eager")
@@ -90,21 +67,21 @@ def check_possible(request: TrainRequest, device: str) -> None:
             raise InputError(f"--optimizer {plan.optimizer}: paging needs a GPU; on a CPU take adamw-8bit")
     if plan.dtype == "fp16" and plan.method == "full" and plan.trainer != "plain" and plan.autocast:
         raise InputError("--dtype fp16: a Trainer's loss scaling refuses to train fp16 parameters; full training takes bf16")
-    context = context_tokens(request.config)
+    context = context_tokens(request.model.config)
     longest = max(seq for _, seq in request.points)
     if context is not None and longest > context:
-        raise InputError(f"--seq: {longest:,} tokens is not usable; {request.model} takes at most {context:,}")
-    model = real_model.build_meta(request.config, plan, request.model)
+        raise InputError(f"--seq: {longest:,} tokens is not usable; {request.model.name} takes at most {context:,}")
+    model = real_model.build_meta(request.model.config, plan, request.model.name)
     if plan.adapter:
-        real_model.check_module_ranks(model, plan.rank, plan.targets, request.shape.module_names if request.shape else ())
-    if request.weights is not None:
+        real_model.check_module_ranks(model, plan.rank, plan.targets, shape.module_names if shape else ())
+    if request.model.weights is not None:
         return
     count, head = sum(p.numel() for p in model.parameters()), model.get_output_embeddings()
     linear = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head)
     width = {"fp32": 4.0}.get(plan.dtype, 2.0)
     stored = 0.55 if plan.quantised else 1.0 if plan.int8 else width
     check_weights_fit(
-        request.model, count, linear * stored + (count - linear) * width, device, shrunk=request.shrunk,
+        request.model.name, count, linear * stored + (count - linear) * width, device, shrunk=request.model.shrunk,
         slow="a step takes minutes", works="trains", way="" if plan.quantised else "; --method qlora stores them in 4 bits",
     )
 
@@ -125,8 +102,8 @@ def profile_train(request: TrainRequest, session: Session) -> TrainProfile:
     if not stepping.measured:
         raise RoiError(stepping.why_nothing())
     return TrainProfile(
-        started=session.started, environment=session.environment_under_load(stepping.last_draw), model=request.model,
-        plan=plan_record(setup.plan), weights="random" if request.weights is None else str(request.weights),
+        started=session.started, environment=session.environment_under_load(stepping.last_draw), model=request.model.name,
+        plan=plan_record(setup.plan), weights="random" if request.model.weights is None else str(request.model.weights),
         trained_parameters=trained_count(setup.model), points=tuple(stepping.points), largest_micro_batch=stepping.largest,
         budget_s=session.budget_s, complete=not (stepping.ended or session.interrupted), notes=session.all_notes,
     )
@@ -135,26 +112,26 @@ def profile_train(request: TrainRequest, session: Session) -> TrainProfile:
 def _set_up(request: TrainRequest, session: Session) -> TrainingSetup:
     """The model on its device, ready to train; the session notes what a reader of the times must know about it."""
     plan, device = request.plan, session.device
-    session.watcher.say(f"building {request.model}: {plan.method}, {plan.dtype}, on {device}")
+    session.watcher.say(f"building {request.model.name}: {plan.method}, {plan.dtype}, on {device}")
     try:
-        if request.weights is None:
-            base = real_model.build_model(request.config, plan, device, session.seed)
+        if request.model.weights is None:
+            base = real_model.build_model(request.model.config, plan, device, session.seed)
         else:
-            base = real_model.load_model(request.weights, plan, device)
+            base = real_model.load_model(request.model.weights, plan, device)
     except (RuntimeError, MemoryError) as error:
         if not ran_out(error):
             raise
         way = "" if plan.quantised else "; --method qlora stores it in 4 bits"
-        raise RoiError(f"out of memory while {request.model} was built on {device}{way}") from error
+        raise RoiError(f"out of memory while {request.model.name} was built on {device}{way}") from error
     if base.config._attn_implementation != ATTENTION[plan.attention]:
         plan = replace(plan, attention="eager")
         session.notes.append(f"this class has no {request.plan.attention} attention; eager ran")
     if (plan.quantised or plan.int8) and not real_model.quantised_layers(base):
         session.notes.append("bitsandbytes found no layer to quantise in this class; the base stayed whole")
-    fused = request.shape.module_names if request.shape else ()
-    model = prepare_training(base, plan, fused)
-    if request.shape is not None:
-        counted, wanted = trained_count(model), int(trained_parameters(request.shape, plan))
+    fused = request.model.shape.module_names if request.model.shape else ()
+    model = real_model.prepare_training(base, plan, fused)
+    if request.model.shape is not None:
+        counted, wanted = trained_count(model), int(trained_parameters(request.model.shape, plan))
         if counted != wanted:  # peft reaches fused experts and routers of some classes
             session.notes.append(f"{counted:,} parameters train, the closed form counts {wanted:,}")
     return TrainingSetup(model, plan, device, int(base.config.get_text_config().vocab_size), seed=session.seed)
@@ -220,12 +197,12 @@ class _Stepping:
             self.notes.append("largest micro-batch: not searched on a CPU, where running out of memory ends other programs")
 
     def _measure(self, micro_batch: int, seq: int, share_s: float) -> None:
-        reset_memory(self.setup.device)
+        train_point.reset_memory(self.setup.device)
         run = PointRun(micro_batch, seq, share_s, self.budget, PowerMeter(self.session.board), self.session.watcher)
         draw: Draw | None = None
         too_long_s: float | None = None
         try:
-            draw = run_point(self.setup, run)
+            draw = train_point.run_point(self.setup, run)
         except KeyboardInterrupt:
             self._keep(run, Draw(None, None, None, None))
             raise
@@ -235,12 +212,12 @@ class _Stepping:
             if not ran_out(error):
                 raise
         if too_long_s is not None:
-            recover(self.setup)
+            train_point.recover(self.setup)
             self.step_s = self.step_s or too_long_s
             self._ended(f"{micro_batch} x {seq:,}: the budget ended inside the first step")
             return
         if draw is None:  # outside the except block, where the traceback would hold the step's tensors
-            recover(self.setup)
+            train_point.recover(self.setup)
             self.failed[seq] = min(micro_batch, self.failed.get(seq, micro_batch))
             self.notes.append(f"{micro_batch} x {seq:,}: out of memory")
             return
@@ -250,23 +227,19 @@ class _Stepping:
 
     def _keep(self, run: PointRun, draw: Draw) -> None:
         if run.usable:
-            memory = read_memory(self.setup.device, self.session.board)
-            self.points.append(run.point(memory, draw, self._predicted(run.micro_batch, run.seq)))
+            shape, plan = self.request.model.shape, replace(self.setup.plan, micro_batch=run.micro_batch, seq=run.seq)
+            predicted = None if shape is None else float(training_memory(shape, plan, self.gpu).peak_allocated_bytes)
+            memory = train_point.read_memory(self.setup.device, self.session.board)
+            self.points.append(run.point(memory, draw, predicted))
         if self.budget.left_s <= 0.0 and not run.usable:
             self.step_s = self.step_s or max(step.seconds for step in run.steps)
             self._ended(f"{run.micro_batch} x {run.seq:,}: the budget ended in its warm-up")
-
-    def _predicted(self, micro_batch: int, seq: int) -> float | None:
-        if self.request.shape is None:
-            return None
-        plan = replace(self.setup.plan, micro_batch=micro_batch, seq=seq)
-        return float(training_memory(self.request.shape, plan, self.gpu).peak_allocated_bytes)
 
     def _search(self) -> None:
         """Largest micro-batch of each length, short lengths first."""
         for seq in sorted({seq for _, seq in self.request.points}):
             ran = max((p.micro_batch for p in self.points if p.seq == seq), default=0)
-            recover(self.setup)
+            train_point.recover(self.setup)
             found = self._search_length(seq, ran)
             if found.proved:
                 self.largest[str(seq)] = found.micro_batch
@@ -278,9 +251,9 @@ class _Stepping:
             left_s = max(self.budget.left_s, 0.0)
             spent = 1.0 - left_s / self.budget.seconds
             self.session.watcher.update(f"largest micro-batch at {seq:,}: {micro_batch}?", spent, left_s)
-            return try_size(self.setup, micro_batch, seq)
+            return train_point.try_size(self.setup, micro_batch, seq)
 
-        return largest_micro_batch(fits, ran, self.failed.get(seq), lambda: self.budget.left_s <= 0.0)
+        return train_point.largest_micro_batch(fits, ran, self.failed.get(seq), lambda: self.budget.left_s <= 0.0)
 
     def _ended(self, note: str) -> None:
         self.notes.append(note)

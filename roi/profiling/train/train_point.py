@@ -18,16 +18,12 @@ from roi.profiling.train.training_steps import Step, TrainingSetup, run_steps
 WARMUP: Final = 3
 """Steps that are no measurement: the first makes the optimizer's states and picks kernels, the second meets the states'
 allocations, the third the settled allocator."""
-
 TIMED: Final = 50
 """Timed steps after which a point ends: the median is then known to a fifth of the steps' spread."""
-
 CEILING: Final = 4096
 """No micro-batch above this is tried."""
-
 TRIAL_STEPS: Final = 2
 """The first step makes the optimizer's states; the second runs with them in place."""
-
 SIGNS: Final = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "can't allocate memory", "not enough memory")
 """How errors that are no torch.OutOfMemoryError say it: cuBLAS, bitsandbytes, the CPU's allocator."""
 

@@ -3,8 +3,8 @@
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
@@ -136,7 +136,11 @@ class _Timer(transformers.TrainerCallback):  # type: ignore[misc] # Any, see sta
 def _run_trainer(setup: TrainingSetup, tokens: torch.Tensor, on_step: OnStep, limit: int) -> None:
     """Train on rows of `tokens` for at most `limit` steps, as `plan.trainer` says; leaves nothing on disk."""
     make = {"hf": _hf, "trl": _trl}[setup.plan.trainer]
-    with tempfile.TemporaryDirectory() as folder, _errors_alone():
+    level = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()  # advice about tokenizers and arguments is for people who chose them
+    with ExitStack() as stack:
+        stack.callback(transformers.logging.set_verbosity, level)
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
         trainer = make(setup, tokens, limit, _arguments(setup, tokens.shape[0], limit, folder))
         trainer.remove_callback(transformers.PrinterCallback)
         trainer.add_callback(_Timer(setup.device, on_step))
@@ -146,17 +150,6 @@ def _run_trainer(setup: TrainingSetup, tokens: torch.Tensor, on_step: OnStep, li
             # accelerate wraps forward (autocast, results to fp32); the next Trainer would wrap the wrapper
             trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_fp32_wrapper=False)
             trainer.accelerator.free_memory()
-
-
-@contextmanager
-def _errors_alone() -> Iterator[None]:
-    """transformers' advice about tokenizers and arguments is for people who chose them."""
-    level = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        transformers.logging.set_verbosity(level)
 
 
 def _arguments(setup: TrainingSetup, micro_batch: int, limit: int, folder: str) -> dict[str, Any]:

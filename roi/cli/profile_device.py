@@ -17,7 +17,6 @@ def device(*, device: str | None, budget: str, seed: int, force: bool, keep: sha
     Every timed call is kept in the profile; the report shows rates beside the datasheet. Ctrl-C keeps what is done.
     """
     seconds = shared.read_seconds(budget, "--budget")
-    shared.check_new(keep.output, keep.profiles)
 
     from roi.profiling.device.operator_rates import profile_device  # after the checks: torch takes seconds to import
     from roi.profiling.session import open_session, pick_device

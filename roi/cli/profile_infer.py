@@ -33,7 +33,6 @@ def infer(
     """
     seconds, batches = shared.read_seconds(budget, "--budget"), shared.read_counts(batch, "--batch", shared.MOST_SEQUENCES)
     asked_prompts = shared.read_counts(prompt, "--prompt") if prompt is not None else None
-    shared.check_new(keep.output, keep.profiles)
 
     from roi.profiling.infer.inference import InferPlan, check_size, profile_infer  # after the checks: torch takes seconds
     from roi.profiling.model_to_build import choose_model_to_build

@@ -57,13 +57,14 @@ class Keep(NamedTuple):
 
 
 def keep_options(command: Command) -> Command:
-    """The command with --output, --profiles and --format, which it gets as one `keep`."""
+    """The command with --output, --profiles and --format, which it gets as one `keep` once they are known to be usable."""
     @file_option("--output", help="File for the profile.  [default: a dated one in --profiles]")
     @file_option("--profiles", help="Folder of profiles.  [default: ./profiles, else the user's]")
     @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
                   help="How to print.")
     @wraps(command)
     def gathered(*, output: Path | None, profiles: Path | None, form: str, **rest: Any) -> None:  # Any: the command's own
+        check_new(output, profiles)
         command(keep=Keep(output, profiles, form), **rest)
 
     return gathered

@@ -11,11 +11,10 @@ from roi.cli import profile_options as shared
 from roi.errors import InputError, RoiError
 
 if TYPE_CHECKING:
-    from roi.profiling.server.server_run import ServeRun
+    from roi.facts.serve_profile import ServeProfile
 
 KEY = "OPENAI_API_KEY"
 MOST_TOKENS = 1_000_000
-MOST_REQUESTS = 100_000
 
 
 @click.command(short_help="Load on a running server: TTFT, TPOT, throughput.")
@@ -24,7 +23,7 @@ MOST_REQUESTS = 100_000
 @click.option("--concurrency", default="1,8,32", show_default=True, help="Requests in flight of the closed loops, with commas.")
 @click.option("--input-tokens", default="128,1024", show_default=True, help="Prompt tokens, with commas.")
 @click.option("--output-tokens", default="64,192", show_default=True, help="Output tokens, with commas.")
-@click.option("--requests", type=click.IntRange(1, MOST_REQUESTS),
+@click.option("--requests", type=click.IntRange(1, 100_000),
               help="Requests of each load.  [default: 4 for each in flight, 64 of the open loop, the whole trace]")
 @click.option("--arrivals", type=click.Choice(["both", "closed", "open"]), default="both", show_default=True,
               help="Closed loops, an open loop, or both.")
@@ -87,7 +86,6 @@ def serve(
     levels = shared.read_counts(concurrency, "--concurrency", shared.MOST_SEQUENCES)
     inputs, outputs = (shared.read_counts(text, field, MOST_TOKENS) for text, field in (
         (input_tokens, "--input-tokens"), (output_tokens, "--output-tokens")))
-    shared.check_new(keep.output, keep.profiles)
     key = _key(api_key_env)
 
     from roi.catalog.cards.gpus import find_gpu
@@ -99,7 +97,7 @@ def serve(
     from roi.profiling.server.load_design import plan_loads
     from roi.profiling.server.measured_server import profile_serve
     from roi.profiling.server.probe import token_counter
-    from roi.profiling.server.server_run import ServeRequest, ServeRun
+    from roi.profiling.server.server_run import ServeRequest
     from roi.profiling.stops import catch_stops
     from roi.report.profiles.load_plan import plan_json, plan_text
     from roi.store.imports.benchmarks import read_benchmark
@@ -113,7 +111,7 @@ def serve(
     if imported:
         if url is not None:
             raise click.UsageError("--import: nothing is sent where files are read; leave out URL or --import")
-        _keep_and_tell(ServeRun(read_benchmark(imported, stated), interrupted=False, failure=None), keep, ttft_p95, tpot_p95)
+        _keep_and_tell(read_benchmark(imported, stated), keep, ttft_p95, tpot_p95)
         return
     if url is None:
         raise click.UsageError("URL: which server? for example http://localhost:8000; or --import FILE")
@@ -133,22 +131,22 @@ def serve(
     with catch_stops() as stops:
         with show_progress() as watcher:
             run = profile_serve(request, watcher, stops)
-        _keep_and_tell(run, keep, ttft_p95, tpot_p95)
+        _keep_and_tell(run.profile, keep, ttft_p95, tpot_p95)
         shared.leave_if_stopped(stops, interrupted=run.interrupted)
     if run.failure is not None:
         raise RoiError(f"{run.failure}; what was measured is kept, marked incomplete")
 
 
-def _keep_and_tell(run: "ServeRun", keep: shared.Keep, most_ttft_s: float, most_tpot_s: float) -> None:
+def _keep_and_tell(profile: "ServeProfile", keep: shared.Keep, most_ttft_s: float, most_tpot_s: float) -> None:
     """Keep the profile, and tell it with the step that is fitted on it."""
     from roi.cli.output import write
     from roi.evidence.server_fit import fit_serve
     from roi.report.profiles.profile_serve import serve_json, serve_text
     from roi.store.profiles.lookup import save_profile
 
-    file = save_profile(run.profile, keep.profiles, keep.output)
+    file = save_profile(profile, keep.profiles, keep.output)
     tell = {"table": serve_text, "json": serve_json}[keep.form]
-    write(tell(run.profile, fit_serve(run.profile), most_ttft_s, most_tpot_s, file))
+    write(tell(profile, fit_serve(profile), most_ttft_s, most_tpot_s, file))
 
 
 def _key(named: str | None) -> str | None:

@@ -46,7 +46,6 @@ def train(
     batches = shared.read_counts(micro_batch, "--micro-batch", shared.MOST_SEQUENCES)
     seconds = shared.read_seconds(budget, "--budget")
     asked_lengths = shared.read_counts(seq, "--seq") if seq is not None else None
-    shared.check_new(keep.output, keep.profiles)
 
     from roi.estimate.training.plan import TrainingPlan  # after the checks: torch takes seconds to import
     from roi.profiling.model_to_build import choose_model_to_build

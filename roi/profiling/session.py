@@ -91,13 +91,13 @@ def open_session(device: str, seed: int, budget_s: float, *, force: bool = False
     return Session(read_environment(device, seed, board), budget_s, board, opening_notes=(*notes, *shared))
 
 
-def pick_device(asked: str | None, field: str = "--device") -> str:
+def pick_device(asked: str | None) -> str:
     """`cuda` or `cpu`: what was asked for if it is there; without a wish the GPU if there is one."""
     if asked is not None and asked not in DEVICES:
-        raise InputError(f"{field}: {asked[:40]!r} is not one of {', '.join(DEVICES)}")
+        raise InputError(f"--device: {asked[:40]!r} is not one of {', '.join(DEVICES)}")
     found = torch.cuda.is_available()
     if asked == "cuda" and not found:
-        raise InputError(f"{field} cuda: this torch ({torch.__version__}) sees no GPU; {field} cpu runs a small model")
+        raise InputError(f"--device cuda: this torch ({torch.__version__}) sees no GPU; --device cpu runs a small model")
     return asked or ("cuda" if found else "cpu")
 
 

@@ -11,7 +11,7 @@ from roi.errors import MissingExtra
 
 
 class _Drop(logging.Filter):
-    """Keeps one message of one logger out."""
+    """A filter that keeps messages with one beginning out of a log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not str(record.msg).startswith(self.name)

@@ -22,9 +22,9 @@ class Stops:
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        """The first that came; None where none did."""
+        """Number of the first signal that came; None where none did."""
         self._first: Callable[[], object] | None = self._raise
-        """What the first signal does; None = nothing."""
+        """What the first signal does; None where it does nothing."""
         self._later: Callable[[], object] | None = self._raise
 
     @property
@@ -50,7 +50,7 @@ class Stops:
         return Terminated() if self.signal == signal.SIGTERM else KeyboardInterrupt()
 
     def take(self, number: int, frame: FrameType | None = None) -> None:  # noqa: ARG002 -- signal's signature
-        """Handle a signal."""
+        """Handle a signal: the handler that Python calls."""
         act = self._first if self.signal is None else self._later
         self.signal = self.signal or number
         if act is not None:

@@ -32,7 +32,7 @@ WARM_UP: Final = 2
 """Calls before the first timed one: the first loads kernels and allocates, the second finds the clocks up."""
 LEAST: Final = 3
 MOST: Final = 40
-"""Timed samples."""
+"""Timed samples of one call, at least and at most."""
 QUEUE: Final = 900
 """Kernels issued ahead of the device: CUDA's launch queue holds about a thousand, and a host that finds it full waits."""
 KERNELS: Final = 8

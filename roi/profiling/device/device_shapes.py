@@ -79,11 +79,11 @@ class Probe:
     flops: Mapping[str, float]
     """Rate of one middle-sized product by dtype, FLOP/s; a type that does not work is absent."""
     bytes_per_s: float
-    """Of one large copy."""
+    """Rate of one large copy."""
     cache_bytes: float
-    """Last-level cache."""
+    """Size of the last-level cache."""
     memory_bytes: float
-    """What operands may take."""
+    """Memory that operands may take."""
 
     def call_s(self, case: Case) -> float:
         """Seconds that one call may take: fused attention and composed operators are reckoned slower than their bound."""

@@ -45,7 +45,7 @@ class _Timing:
 
     session: Session
     deadline: float
-    """On the clock of perf_counter."""
+    """End of the budget on the clock of perf_counter."""
     rates: list[Rate] = field(default_factory=list)
     complete: bool = True
 

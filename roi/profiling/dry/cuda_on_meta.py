@@ -144,7 +144,7 @@ class HalfSoftmax(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, dim: int) -> torch.Tensor:  # Any: torch's own
-        """Keep the fp32 result alone."""
+        """Compute, and keep only the fp32 result for backward."""
         result = torch.ops.aten._softmax(x, dim, True)
         ctx.save_for_backward(result)
         ctx.dim = dim
@@ -187,7 +187,7 @@ UPPER: Final = frozenset({
     torch.Tensor.sum, torch.cumsum, torch.Tensor.cumsum, torch.norm, torch.linalg.vector_norm, torch.cosine_similarity,
     torch.nn.functional.nll_loss, torch.nn.functional.rms_norm,
 })
-"""AT_FORALL_FP32, likewise."""
+"""AT_FORALL_FP32, as far as language models use it."""
 
 
 class CudaAutocast(TorchFunctionMode):

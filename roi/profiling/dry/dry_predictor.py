@@ -83,7 +83,7 @@ def _peaks(run: MeasuredRun, plan: TrainingPlan) -> _Peaks | str:
 
 
 def _peak_without_loss(tape: Tape) -> float:
-    """The peak if logits and loss took nothing."""
+    """The peak of the step if logits and loss took no memory."""
     steps = zip(tape.events.tolist(), tape.signed_bytes.tolist(), strict=True)
     kept = [0 if tape.blocks[abs(event) - 1].part == "logits" else n for event, n in steps]
     live, highest = 0, 0

@@ -171,7 +171,7 @@ class LayerLine:
             self.rounding = own.allocated_bytes - peak_bytes
 
     def at(self, micro_batch: int, seq: int) -> DryRunSearch:
-        """Peaks at another size."""
+        """Peaks of the plan at another size."""
         if not self.exact:
             return _searched(self._tape(0, micro_batch, seq), micro_batch, seq)
         peak, replay = self._line(micro_batch, seq)

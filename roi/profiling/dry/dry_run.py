@@ -40,10 +40,10 @@ class DryRun:
     tape: Tape
     """Load, then one step that finds the optimizer's states in place; the cuBLAS workspace is a block of the load."""
     operators: tuple[OperatorGroup, ...]
-    """Work of the step; empty unless asked for."""
+    """Work of every operator of the step; empty unless asked for."""
     trained_parameters: int
     notes: tuple[str, ...]
-    """What was approximated."""
+    """Notes on what was approximated."""
     wall_s: float
     """Seconds of building and stepping."""
 

@@ -106,7 +106,7 @@ def _product(short: str, inputs: list[torch.Tensor]) -> tuple[tuple[int, ...], f
 
 
 def _four_bit_product(args: tuple[Any, ...], output: torch.Tensor, phase: str) -> list[OperatorGroup]:
-    """Dequantise, then multiply."""
+    """The 4-bit product as two operators: dequantise, then multiply."""
     a, packed, (n, k) = args[0], args[1], args[2]
     m = prod(a.shape[:-1])
     dtype, each = DTYPES[a.dtype], a.element_size()

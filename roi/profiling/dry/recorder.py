@@ -119,7 +119,7 @@ class Recorder(TorchDispatchMode):
         self.marks.append((phase, len(self.events)))
 
     def hold(self, tensors: Sequence[torch.Tensor], operator: str, part: str) -> None:
-        """Count tensors that exist already."""
+        """Count storages of tensors that exist already."""
         for tensor in tensors:
             self._add(tensor, operator, part)
 
@@ -141,7 +141,7 @@ class Recorder(TorchDispatchMode):
         self.events.append(-(index + 1))
 
     def tape(self) -> Tape:
-        """What was recorded so far."""
+        """The tape of what was recorded so far."""
         return Tape(tuple(self.blocks), np.asarray(self.events, dtype=np.int64), tuple(self.marks))
 
     @contextmanager

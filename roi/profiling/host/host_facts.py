@@ -12,7 +12,7 @@ from roi import __version__
 from roi.facts.environment import Environment
 
 PACKAGES: Final = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "trl", "triton", "flash-attn", "nvidia-ml-py")
-"""Whose versions a profile carries."""
+"""Packages whose versions a profile carries."""
 KIB: Final = 1024
 
 
@@ -36,7 +36,7 @@ def package_versions(packages: Sequence[str]) -> dict[str, str]:
 
 
 def usable_cores() -> int | None:
-    """Cores that this process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 

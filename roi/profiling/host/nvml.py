@@ -23,7 +23,7 @@ class Draw:
     power_w: float | None
     energy_j: float | None
     sm_clock_hz: float | None
-    """Median while running."""
+    """Median clock of the multiprocessors during the run."""
     memory_clock_hz: float | None
 
 
@@ -55,7 +55,7 @@ class Board:
         return None if memory is None else float(memory.used)
 
     def driver(self) -> str | None:
-        """Driver version."""
+        """Version of the driver."""
         try:
             said = self.nvml.nvmlSystemGetDriverVersion()
         except self.nvml.NVMLError:
@@ -63,11 +63,11 @@ class Board:
         return said.decode() if isinstance(said, bytes) else str(said)
 
     def power_limit_w(self) -> float | None:
-        """Enforced power limit."""
+        """Power limit that the board enforces."""
         return self._scaled(1e-3, self.nvml.nvmlDeviceGetEnforcedPowerLimit)
 
     def power_w(self) -> float | None:
-        """Power now."""
+        """Power that the board draws now."""
         return self._scaled(1e-3, self.nvml.nvmlDeviceGetPowerUsage)
 
     def energy_j(self) -> float | None:
@@ -111,7 +111,7 @@ class PowerMeter:
         self._began_j: float | None = None
 
     def start(self) -> None:
-        """Begin, or begin anew."""
+        """Begin to read, anew where it had begun."""
         self.stop()
         if self.board is None:
             return

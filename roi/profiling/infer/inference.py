@@ -51,7 +51,7 @@ class InferPlan:
     rank: int
     batches: tuple[int, ...]
     prompts: tuple[int, ...]
-    """Prompt lengths, tokens."""
+    """Lengths of prompts, tokens."""
     decode: int
     """Decode steps after each prefill."""
 
@@ -195,7 +195,7 @@ class _Timing:
     model: Any = None  # Any: transformers' classes are chosen at run time
     points: list[InferPoint] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    """Why what is missing is missing."""
+    """Notes on stages and sizes that were not measured, with the reason."""
 
     def run(self) -> None:
         """Base, unmerged, merged: each is built from the one before and measured at every size."""

@@ -16,17 +16,17 @@ class Answer:
     """The answer to one request, filled while it arrives, so that one that is cut off keeps what came until then."""
 
     status: int | None = None
-    """None until the head is there."""
+    """Status of the answer; None until its head has arrived."""
     headers: dict[str, str] = field(default_factory=dict)
-    """Names in lower case."""
+    """Header fields, names in lower case."""
     body: bytearray = field(default_factory=bytearray)
-    """Without the transfer's chunk sizes."""
+    """The body, without the sizes of the transfer's chunks."""
     marks: list[tuple[float, int]] = field(default_factory=list)
     """(clock of the arrival, length of the body by then)."""
     ended_s: float | None = None
-    """Clock of the end; None where it never came."""
+    """Clock of the end of the answer; None where it never came."""
     problem: str | None = None
-    """Why the end never came."""
+    """Why the end of the answer never came."""
     foreign: bool = False
     """True where what answers speaks no HTTP, or no TLS although the URL says so."""
 
@@ -37,7 +37,7 @@ class Answer:
 
 
 class NotHttp(Exception):
-    """What came is no HTTP/1.1 answer."""
+    """What the server sent is no HTTP/1.1 answer."""
 
 
 class AnswerReader:

@@ -44,7 +44,7 @@ class Dialect:
 
 
 class Usage(NamedTuple):
-    """Tokens as the server counted them."""
+    """Tokens of one request as the server counted them."""
 
     prompt: int
     cached: int

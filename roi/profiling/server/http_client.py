@@ -47,19 +47,19 @@ class Endpoint(NamedTuple):
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
-def read_url(text: str, field: str = "URL") -> Endpoint:
+def read_url(text: str) -> Endpoint:
     """The endpoint that `text` means: http://host:8000, also with /v1 at its end, or host:8000."""
     given = text.strip() if "://" in text else f"http://{text.strip()}"
     try:
         parts = urlsplit(given)
         port = parts.port
     except ValueError:
-        raise InputError(f"{field}: {text[:60]!r} is not usable; for example http://localhost:8000") from None
+        raise InputError(f"URL: {text[:60]!r} is not usable; for example http://localhost:8000") from None
     if "@" in parts.netloc:
-        raise InputError(f"{field}: leave out user and password; a key comes from the environment, --api-key-env names it")
+        raise InputError("URL: leave out user and password; a key comes from the environment, --api-key-env names it")
     strange = parts.query or parts.fragment or re.search(r"[\s\x00-\x1f]", given)
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname or strange:
-        raise InputError(f"{field}: {text[:60]!r} is not usable; for example http://localhost:8000")
+        raise InputError(f"URL: {text[:60]!r} is not usable; for example http://localhost:8000")
     prefix = re.sub(r"/v1(/(chat/)?completions|/models)?$", "", parts.path.rstrip("/"))
     return Endpoint(parts.scheme, parts.hostname, port or DEFAULT_PORTS[parts.scheme], prefix.rstrip("/"))
 
@@ -162,14 +162,14 @@ class _Connection(asyncio.Protocol):
         return not self.lost and (self.reader is None or (self.reader.ended and self.reader.reusable))
 
     async def exchange(self, request: bytes, answer: Answer) -> None:
-        """Send, and wait for the end of the answer."""
+        """Send a request, and wait for the end of its answer."""
         assert self.transport is not None
         self.reader, self.finished = AnswerReader(answer), asyncio.get_running_loop().create_future()
         self.transport.write(request)
         await self.finished
 
     def abort(self) -> None:
-        """Cut it."""
+        """Cut the connection, which tells the server to stop."""
         if self.transport is not None:
             self.transport.abort()
 
@@ -209,14 +209,15 @@ class _Connection(asyncio.Protocol):
 
 def reason(error: OSError) -> str:
     """Why a connection failed, in words without an address or a number."""
-    if isinstance(error, socket.gaierror):
-        return "no such host"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({error.verify_message})"
-    if isinstance(error, ssl.SSLError):
-        return "no TLS there (http:// instead of https://?)"
-    if isinstance(error, ConnectionRefusedError) or "Connect call failed" in str(error):
+    if "Connect call failed" in str(error):
         return "connection refused"
-    if isinstance(error, (ConnectionResetError, BrokenPipeError)):
-        return "the server closed the connection"
+    for kinds, said in (
+        (socket.gaierror, "no such host"), (ssl.SSLError, "no TLS there (http:// instead of https://?)"),
+        (ConnectionRefusedError, "connection refused"),
+        ((ConnectionResetError, BrokenPipeError), "the server closed the connection"),
+    ):
+        if isinstance(error, kinds):
+            return said
     return error.strerror or type(error).__name__

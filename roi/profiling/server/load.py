@@ -77,9 +77,9 @@ class Limits:
     stop_s: float
     """Clock after which no further request is sent; those in flight go on."""
     end_s: float
-    """Clock at which those in flight are cut off."""
+    """Clock at which requests in flight are cut off."""
     timeout_s: float
-    """Of one request."""
+    """Seconds that one request may take."""
     stall_s: float
     """Silence while requests are in flight, after which the server has stopped answering."""
 
@@ -95,15 +95,15 @@ class Load:
         self.sent: list[SentRequest] = []
         self.origin_s = perf_counter()
         self.ended: str | None = None
-        """Why it ended before its last request had been answered; None where it did not."""
+        """Why the load ended before its last request had been answered; None where all were answered."""
         self.fatal = False
-        """True where the server, not the time, ended it."""
+        """True where the server, not the time, ended the load."""
         self.given_up = False
         """True where it ended because HOPELESS requests failed in a row."""
         self.trimmed = False
         """True where its time ended before its last request was sent."""
         self.delays_s: list[float] = []
-        """How late the loop woke, every TICK_S."""
+        """How late the event loop woke from each sleep of TICK_S, s."""
         self._failures = self._in_flight = self._answered = 0
         self._longest_s = 0.0
         self._busy_s = self.origin_s

@@ -36,12 +36,12 @@ LEAST: Final = 3
 MARGIN: Final = 1.1
 """Prompt tokens that may be sent over those aimed at: how far one prompt's count may lie from the calibrated one."""
 PROBES: Final = 10
-"""Most requests that settle the dialect and the prompts, before the first point."""
+"""Probes at most: requests before the first point that find the dialect and calibrate the prompts."""
 PROBE_TOKENS: Final = 4
-"""Output tokens of each."""
+"""Output tokens that each probe asks for."""
 FEW_WORDS: Final = 8
 MANY_WORDS: Final = 256
-"""Words of the two prompts that tell tokens a word."""
+"""Words of the two probes whose token counts tell how many tokens a word has."""
 
 Arrivals = Literal["closed", "poisson", "trace"]
 

@@ -42,7 +42,7 @@ class Prompt(NamedTuple):
 
     text: str
     tokens: int
-    """As calibrated, or as the tokenizer counts."""
+    """Its tokens as the calibration foretells, or as the tokenizer counts."""
 
 
 class Prompts:
@@ -85,7 +85,7 @@ class Prompts:
         return Prompt(text, round(self.fixed) + self.count(text))
 
 
-def token_counter(path: Path, field: str = "--tokenizer") -> Callable[[str], int]:
+def token_counter(path: Path) -> Callable[[str], int]:
     """What counts the tokens of a text with the tokenizer.json at `path`, or in that folder; special tokens count."""
     try:
         from tokenizers import Tokenizer
@@ -93,16 +93,13 @@ def token_counter(path: Path, field: str = "--tokenizer") -> Callable[[str], int
         raise MissingExtra("serve", error.name or "tokenizers") from error
     file = path / "tokenizer.json" if path.is_dir() else path
     if not file.is_file():
-        raise InputError(f"{field}: no file {file}; a tokenizer.json, or the folder that holds one")
+        raise InputError(f"--tokenizer: no file {file}; a tokenizer.json, or the folder that holds one")
     try:
         tokenizer = Tokenizer.from_file(str(file))
     except Exception as error:  # what the package raises has no class of its own
-        raise InputError(f"{field}: {file} is no tokenizer.json: {str(error)[:80]}") from error
+        raise InputError(f"--tokenizer: {file} is no tokenizer.json: {str(error)[:80]}") from error
 
-    def count(text: str) -> int:
-        return len(tokenizer.encode(text).ids)
-
-    return count
+    return lambda text: len(tokenizer.encode(text).ids)
 
 
 class ProbeResult(NamedTuple):
@@ -118,7 +115,7 @@ class ProbeResult(NamedTuple):
 
 
 class Prober:
-    """Sends probes, at most PROBES of them."""
+    """Sends probes to a server, at most PROBES of them, and draws conclusions from the answers."""
 
     def __init__(self, client: HttpClient, model: str, facts: ServerFacts, prompts: Prompts, timeout_s: float) -> None:
         self.client, self.model, self.facts, self.prompts, self.timeout_s = client, model, facts, prompts, timeout_s
@@ -139,15 +136,13 @@ class Prober:
                 raise RoiError(f"a prompt of {MANY_WORDS} words: {counted.error or 'the server stopped counting tokens'}")
             self.prompts.calibrate(Prompt(few_text, usage.prompt), Prompt(self.text, counted.usage.prompt))
             return ProbeResult(dialect, usage=True, calibrated=True, tpot_s=min(self.tpots_s, default=None))
-        counted_by_server = []
+        told = []
         for words in (FEW_WORDS, MANY_WORDS):
             found = unstreamed_usage(await self._send(dialect, words, stream=False))
-            if found is not None:
-                counted_by_server.append(Prompt(self.text, found.prompt))
-        if len(counted_by_server) == 2:
-            self.prompts.calibrate(*counted_by_server)
-        calibrated = len(counted_by_server) == 2
-        return ProbeResult(dialect, usage=False, calibrated=calibrated, tpot_s=min(self.tpots_s, default=None))
+            told += [Prompt(self.text, found.prompt)] if found else []
+        if len(told) == 2:
+            self.prompts.calibrate(*told)
+        return ProbeResult(dialect, usage=False, calibrated=len(told) == 2, tpot_s=min(self.tpots_s, default=None))
 
     async def _find_dialect(self) -> tuple[Dialect, Answer]:
         """The first dialect that is answered with a stream, and that answer."""
@@ -194,7 +189,7 @@ class Prober:
         raise RoiError(f"the first request to {self.client.endpoint.url} failed, nothing was measured: {text}")
 
     async def _send(self, dialect: Dialect, words: int, *, stream: bool = True) -> Answer:
-        """The answer to one more probe."""
+        """The answer to one more probe of so many words."""
         if self.sent >= PROBES:
             raise RoiError(f"URL: {self.client.endpoint.url} did not settle within {PROBES} requests")
         self.sent += 1

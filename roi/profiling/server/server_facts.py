@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from roi.errors import InputError, RoiError, nearest
 from roi.profiling.server.answer_reader import Answer
@@ -19,6 +19,15 @@ QUESTIONS: Final = 8
 REFUSED: Final = {401, 403}
 NO_SUCH_PATH: Final = {404, 405, 501}
 """Statuses by which a key is refused, and of a path that a server does not have."""
+ENGINES: Final = (
+    ("/version", "vllm", {"version"}),
+    ("/get_server_info", "sglang", {"version", "max_total_num_tokens"}),
+    ("/server_info", "sglang", {"version", "max_total_num_tokens"}),
+    ("/info", "tgi", {"model_id", "version"}),
+    ("/props", "llama.cpp", {"default_generation_settings"}),
+    ("/api/version", "ollama", {"version"}),
+)
+"""(Path on which an engine tells of itself, its name, keys that its answer has)."""
 WAIT_S: Final = 10.0
 """For one of these answers; a server that is busy with others takes longer for tokens, not for these."""
 
@@ -30,32 +39,11 @@ class ServerFacts:
     models: Mapping[str, str] = field(default_factory=dict)
     """Name -> where its weights come from (`root`), or the name again."""
     adapters: frozenset[str] = frozenset()
-    """Names that have a parent among the models."""
+    """Names of models that are adapters: the server lists a parent of theirs."""
     engine: str | None = None
     version: str | None = None
     kv_dtype: str | None = None
     kv_tokens: float | None = None
-    asked: int = 0
-    """GET requests that were sent."""
-
-
-class Engine(NamedTuple):
-    """Where an engine tells of itself, and how the answer is known to be its."""
-
-    path: str
-    name: str
-    keys: tuple[str, ...]
-    """Every one is in the answer."""
-
-
-ENGINES: Final = (
-    Engine("/version", "vllm", ("version",)),
-    Engine("/get_server_info", "sglang", ("version", "max_total_num_tokens")),
-    Engine("/server_info", "sglang", ("version", "max_total_num_tokens")),
-    Engine("/info", "tgi", ("model_id", "version")),
-    Engine("/props", "llama.cpp", ("default_generation_settings",)),
-    Engine("/api/version", "ollama", ("version",)),
-)
 
 
 async def ask_server(client: HttpClient) -> ServerFacts:
@@ -71,7 +59,7 @@ async def ask_server(client: HttpClient) -> ServerFacts:
     models = {row["id"]: row["root"] if isinstance(row.get("root"), str) else row["id"] for row in rows}
     adapters = frozenset(row["id"] for row in rows if row.get("parent"))
     owners = {OWNERS.get(str(row.get("owned_by")).lower()) for row in rows}
-    return await _ask_engine(client, ServerFacts(models, adapters, asked=1), next(iter(owners)) if len(owners) == 1 else None)
+    return await _ask_engine(client, ServerFacts(models, adapters), next(iter(owners)) if len(owners) == 1 else None)
 
 
 def _check_listed(answer: Answer, listed: Json | None, client: HttpClient) -> None:
@@ -124,25 +112,22 @@ def unknown_model(name: str, facts: ServerFacts, said: str, field: str = "--mode
 
 async def _ask_engine(client: HttpClient, facts: ServerFacts, owner: str | None) -> ServerFacts:
     """`facts` with what the engine's own pages say; the owner of the models tells which pages to ask."""
-    asked = facts.asked
-    for engine in ENGINES:
-        if owner is not None and engine.name != owner:
+    for path, engine, keys in ENGINES:
+        if owner is not None and engine != owner:
             continue
-        asked += 1
-        answer = await _get(client, engine.path)
+        answer = await _get(client, path)
         found = json_object(bytes(answer.body)) if answer.status == 200 else None
-        if found is None or not all(key in found for key in engine.keys):
+        if found is None or not keys <= found.keys():
             continue
         version = found.get("version") or found.get("build_info")
-        kv_tokens, kv_dtype = _kv(engine.name, found)
-        if engine.name == "vllm":
-            asked += 1
+        kv_tokens, kv_dtype = _kv(engine, found)
+        if engine == "vllm":
             kv_tokens, kv_dtype = await _vllm_cache(client)
             if owner is None and kv_tokens is None:  # others have a /version too
                 continue
         said = str(version)[:60] if version else None
-        return ServerFacts(facts.models, facts.adapters, engine.name, said, kv_dtype, kv_tokens, asked)
-    return ServerFacts(facts.models, facts.adapters, owner, asked=asked)
+        return replace(facts, engine=engine, version=said, kv_dtype=kv_dtype, kv_tokens=kv_tokens)
+    return replace(facts, engine=owner)
 
 
 def _kv(engine: str, found: Json) -> tuple[float | None, str | None]:

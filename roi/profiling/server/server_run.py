@@ -39,7 +39,7 @@ class ServeRequest:
 
     endpoint: Endpoint
     key: str | None
-    """Sent to `endpoint`, written nowhere."""
+    """The API key: it is sent to `endpoint` and written nowhere."""
     served_model: str | None
     plan: ServePlan
     seed: int
@@ -47,13 +47,13 @@ class ServeRequest:
     timeout_s: float
     stall_s: float
     adapters: tuple[str, ...] = ()
-    """Names; a point takes the first so many."""
+    """Names of unmerged adapters; a point spreads its requests over the first so many."""
     merged: bool = False
-    """The served weights have an adapter merged into them."""
+    """True where the served weights have an adapter merged into them."""
     stated: Stated = field(default_factory=Stated)
-    """Where it says nothing, the server does."""
+    """What the user says of the server; the server is believed where this says nothing."""
     count: Callable[[str], int] | None = None
-    """Counts the tokens of a text; None = the server does."""
+    """A function that counts the tokens of a text; None where the server counts them."""
 
 
 class ServeRun(NamedTuple):
@@ -68,11 +68,11 @@ class ServeRun(NamedTuple):
 
 @dataclass
 class RunRecord:
-    """The run so far, so that a signal finds what was sent."""
+    """What a run has asked, sent and received so far, so that a signal loses nothing of it."""
 
     request: ServeRequest
     hide: Callable[[str], str]
-    """Takes the key out of what a server said."""
+    """A function that takes the key out of what a server said."""
     started: datetime = field(default_factory=lambda: datetime.now(tz=UTC))
     facts: ServerFacts = field(default_factory=ServerFacts)
     served_model: str = ""
@@ -82,7 +82,7 @@ class RunRecord:
     ended: list[str] = field(default_factory=list)
     """What kept the plan from being done."""
     fatal: str | None = None
-    """Why the server was left alone."""
+    """Why no further request was sent; None where the server did not fail for good."""
     stopped: str | None = None
     """The signal that ended it, in words."""
     points: dict[int, ServePoint] = field(default_factory=dict)
@@ -136,7 +136,7 @@ class RunRecord:
         )
 
     def _cut(self, points: Sequence[ServePoint], failure: str | None) -> Cut | None:
-        """How it ended early; None where all that was planned was done."""
+        """How the run ended early; None where all that was planned was done."""
         planned = self.request.plan.points
         short = [f"{self.loads[i].planned.label}: too few requests in its share of the budget"
                  for i, point in enumerate(points) if not point.complete]
@@ -149,7 +149,7 @@ class RunRecord:
         return Cut(why=why, failed=failure is not None, closed_loops=complete == wanted)
 
     def _counted(self) -> tuple[Counted, Counted]:
-        """Who counted output tokens, and prompt tokens."""
+        """(Who counted output tokens, who counted prompt tokens)."""
         assert self.probed is not None
         if self.probed.usage:
             return "server usage", "server usage"

@@ -238,16 +238,16 @@ def target_modules(model: Any, targets: str | tuple[str, ...], fused: tuple[tupl
 
 
 def check_module_ranks(
-    model: Any, rank: Number, targets: str | tuple[str, ...], fused: tuple[tuple[str, ...], ...] = (), field: str = "--rank",
+    model: Any, rank: Number, targets: str | tuple[str, ...], fused: tuple[tuple[str, ...], ...] = (),
 ) -> None:
     """Raise where the rank is above the full rank of every target, as `estimate` does from a shape."""
     names, head = target_modules(model, targets, fused), model.get_output_embeddings()
     carry = ((name.rpartition(".")[2], m) for name, m in model.named_modules() if isinstance(m, PRODUCTS) and m is not head)
     most = max((min(m.weight.shape) for name, m in carry if names == "all-linear" or name in names), default=None)
     if most is not None and rank > most:
-        raise InputError(f"{field}: {rank:,} is not usable; at most {most:,}, the full rank of this model's widest target")
+        raise InputError(f"--rank: {rank:,} is not usable; at most {most:,}, the full rank of this model's widest target")
 
 
 def trained_count(model: Any) -> int:
-    """Parameters that get a gradient."""
+    """Number of parameters that get a gradient."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

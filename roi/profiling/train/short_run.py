@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import ceil, sqrt
 from time import perf_counter
 from typing import Final
@@ -19,7 +20,7 @@ from roi.profiling.session import Session, check_weights_fit
 from roi.profiling.stack import quiet, torch
 from roi.profiling.train import real_model, train_point
 from roi.profiling.train.real_model import ATTENTION, trained_count
-from roi.profiling.train.train_point import Budget, Largest, PointRun, StepTooLong, ran_out
+from roi.profiling.train.train_point import Budget, PointRun, StepTooLong, ran_out
 from roi.profiling.train.training_steps import TrainingSetup
 from roi.store.profiles.plan_record import plan_record
 
@@ -36,7 +37,7 @@ class TrainRequest:
     model: ModelToBuild
     plan: TrainingPlan
     points: tuple[tuple[int, int], ...]
-    """(micro-batch, tokens)."""
+    """Sizes, each (micro-batch, tokens of a sequence)."""
     find_largest: bool = True
     """Search the largest micro-batch too (on a GPU)."""
 
@@ -159,7 +160,7 @@ class _Stepping:
         self.failed: dict[int, int] = {}
         """Smallest micro-batch that ran out of memory, by length."""
         self.ended: list[str] = []
-        """What the budget cut off."""
+        """Notes on what the budget cut off; empty where all was measured."""
         self.step_s: float | None = None
         """A step of the smallest size, as far as it is known when the budget ends before a measurement."""
 
@@ -240,20 +241,18 @@ class _Stepping:
         for seq in sorted({seq for _, seq in self.request.points}):
             ran = max((p.micro_batch for p in self.points if p.seq == seq), default=0)
             train_point.recover(self.setup)
-            found = self._search_length(seq, ran)
+            found = train_point.largest_micro_batch(
+                partial(self._fits, seq), ran, self.failed.get(seq), lambda: self.budget.left_s <= 0.0)
             if found.proved:
                 self.largest[str(seq)] = found.micro_batch
             else:
                 self._ended(f"largest micro-batch at {seq:,} tokens: at least {found.micro_batch}, the budget ended there")
 
-    def _search_length(self, seq: int, ran: int) -> Largest:
-        def fits(micro_batch: int) -> bool:
-            left_s = max(self.budget.left_s, 0.0)
-            spent = 1.0 - left_s / self.budget.seconds
-            self.session.watcher.update(f"largest micro-batch at {seq:,}: {micro_batch}?", spent, left_s)
-            return train_point.try_size(self.setup, micro_batch, seq)
-
-        return train_point.largest_micro_batch(fits, ran, self.failed.get(seq), lambda: self.budget.left_s <= 0.0)
+    def _fits(self, seq: int, micro_batch: int) -> bool:
+        left_s = max(self.budget.left_s, 0.0)
+        text = f"largest micro-batch at {seq:,}: {micro_batch}?"
+        self.session.watcher.update(text, 1.0 - left_s / self.budget.seconds, left_s)
+        return train_point.try_size(self.setup, micro_batch, seq)
 
     def _ended(self, note: str) -> None:
         self.notes.append(note)

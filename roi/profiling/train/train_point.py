@@ -68,10 +68,12 @@ class PointRun:
             self.warmup = 1  # steps this slow have no kernel set-up that shows; three would eat the share
         if done == self.warmup:
             self.meter.start()
-        self._tell(step)
+        left_s = self.budget.left_s
+        text = f"{self.micro_batch} x {self.seq:,}: step {done}, {1e3 * step.seconds:,.0f} ms, loss {step.loss:.2f}"
+        self.watcher.update(text, 1.0 - max(left_s, 0.0) / self.budget.seconds, max(left_s, 0.0))
         if done > self.warmup and (spent_s >= self.share_s or done >= self.warmup + TIMED):
             return False
-        return self.budget.left_s > 0.0
+        return left_s > 0.0
 
     @property
     def usable(self) -> bool:
@@ -85,11 +87,6 @@ class PointRun:
             losses=tuple(step.loss for step in self.steps), memory=memory, power_w=draw.power_w, energy_j=draw.energy_j,
             predicted_allocated_bytes=predicted_bytes,
         )
-
-    def _tell(self, step: Step) -> None:
-        left_s = max(self.budget.left_s, 0.0)
-        text = f"{self.micro_batch} x {self.seq:,}: step {len(self.steps)}, {1e3 * step.seconds:,.0f} ms, loss {step.loss:.2f}"
-        self.watcher.update(text, 1.0 - left_s / self.budget.seconds, left_s)
 
 
 def reset_memory(device: str) -> None:
@@ -186,10 +183,10 @@ def run_point(setup: TrainingSetup, run: PointRun) -> Draw:
 
 
 class Largest(NamedTuple):
-    """Where the search ended."""
+    """The end of a search for the largest micro-batch."""
 
     micro_batch: int
-    """The largest that ran; 0 = not even one."""
+    """The largest micro-batch that ran; 0 where not even one sequence did."""
     proved: bool
     """True where the next one failed (or the ceiling was reached); False where time ran out."""
 

@@ -24,9 +24,9 @@ class Step:
     """One micro-step with its optimizer step, finished."""
 
     seconds: float
-    """Forward, loss, backward and optimizer."""
+    """Time of forward, loss, backward and optimizer."""
     loss: float
-    """Before the update."""
+    """Loss of the batch before the update."""
 
 
 OnStep = Callable[[Step], bool]
@@ -45,7 +45,7 @@ class TrainingSetup:
     learning_rate: float = LEARNING_RATE
     seed: int = 0
     optimizer: torch.optim.Optimizer | None = None
-    """Of the plain loop; Trainers make their own. None until the first run."""
+    """Optimizer of the plain loop, None until its first run; Trainers make their own."""
 
 
 def run_steps(setup: TrainingSetup, micro_batch: int, seq: int, on_step: OnStep, limit: int = 1000) -> None:
@@ -120,11 +120,11 @@ class _Timer(transformers.TrainerCallback):  # type: ignore[misc] # Any, see sta
         self.watch, self.on_step, self.seconds = Stopwatch(device), on_step, 0.0
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
-        """The batch is there."""
+        """Start the clock: the batch is there."""
         self.watch.start()
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
-        """The optimizer step is done."""
+        """Stop the clock: the optimizer step is done."""
         self.seconds = self.watch.stop()
 
     def on_log(self, _args: Any, _state: Any, control: Any, logs: dict[str, float] | None = None, **__: Any) -> None:

@@ -42,7 +42,7 @@ def run(*words):
 @pytest.fixture(scope="module")
 def measured():
     torch.set_num_threads(1)
-    return profile_device(Session(CPU, 3.0))
+    return profile_device(Session(CPU, 1.5))
 
 
 def test_every_timed_call_is_positive_and_no_product_beats_physics(measured):
@@ -321,7 +321,7 @@ def test_an_accelerator_times_every_regime_and_every_type_within_a_minute():
 
 
 def test_the_command_prints_the_table_or_json_and_keeps_the_profile(tmp_path):
-    result = run("--device", "cpu", "--budget", "2s", "--profiles", str(tmp_path))
+    result = run("--device", "cpu", "--budget", "1s", "--profiles", str(tmp_path))
     assert result.exit_code == 0, result.output
     assert max(len(line) for line in result.stdout.splitlines()[:-1]) <= 80
     (file,) = tmp_path.rglob("*.json")
@@ -331,10 +331,15 @@ def test_the_command_prints_the_table_or_json_and_keeps_the_profile(tmp_path):
     assert sum(line["shapes"] for line in body["rates"]) == len(kept.rates)
 
 
-def test_measured_rates_estimate_the_shapes_they_were_read_from(measured):
-    """At a shape that was timed the estimate is its median, less the operator's host time: never more."""
-    if not {"matrix", "copy"} <= {rate.regime for rate in measured.rates}:
-        pytest.skip("the machine was too busy for a copy and a product within the budget")
+def test_measured_rates_estimate_the_shapes_they_were_read_from(monkeypatch):
+    """At a shape that was timed the estimate is its median, less the operator's host time: never more.
+
+    One shape of every group, which take a second, in a budget that a busy machine holds too.
+    """
+    torch.set_num_threads(1)
+    monkeypatch.setattr(device_module, "choose_cases", lambda probe, _: (choose_cases(probe, 60.0)[0][:20], 0))
+    measured = profile_device(Session(CPU, 60.0))
+    assert {"launch", "matrix", "copy"} <= {rate.regime for rate in measured.rates}
     rates = device_rates(measured)
     for rate in measured.rates:
         if rate.regime == "matrix" and len(rate.shape) == 3:

@@ -15,7 +15,7 @@ SECONDS_PER_DAY: Final = 86_400
 SECONDS_PER_HOUR: Final = 3_600
 
 HOURS_PER_MONTH: Final = 730
-"""A month is 730 hours (ECONOMICS: Time and money)."""
+"""A month is 730 hours (docs/economics.md, 1.1)."""
 
 DAYS_PER_MONTH: Final = 365 / 12
 """A month is 365/12 days."""

@@ -1,4 +1,4 @@
-"""Present value, payback, return and internal rate, as ECONOMICS.md defines them. Months are the last axis."""
+"""Present value, payback, return and internal rate, as docs/economics.md defines them. Months are the last axis."""
 
 import numpy as np
 

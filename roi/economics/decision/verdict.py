@@ -80,7 +80,7 @@ def _try(r: OptionResult, option: Option) -> str:
 
 
 SURE = 0.60
-"""Share of draws in which the recommended option must beat staying (ECONOMICS: The verdict)."""
+"""Share of draws in which the recommended option must beat staying (docs/economics.md, 8.3)."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ from roi.profiling.dry.dry_profile import STEPS_REPLAYED
 from roi.profiling.dry.dry_run import dry_run
 
 TAPE_ERROR = 0.01
-"""Distance of a dry run from torch's own count where the configuration is known: DESIGN.md's target, held by `roi validate`."""
+"""Distance of a dry run from torch's own count where the configuration is known: a target of
+docs/architecture.md, held by `roi validate`."""
 
 
 @dataclass(frozen=True)

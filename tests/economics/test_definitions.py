@@ -1,0 +1,823 @@
+"""Every numbered definition of docs/economics.md, held to a figure worked by hand. A test's docstring cites the number first.
+
+Most tests build the records of the engine themselves: 1,000,000 requests a month of 1,000 tokens in and 100 out at $2 and $10 a
+million tokens are $0.003 each, $3,000 a month. Where a definition lives in the comparison as a whole, a resolved Case is given
+those prices, with a candidate at half of them.
+"""
+
+import ast
+import re
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from roi.economics.decision.break_even import BreakEven, break_evens
+from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.draws import Drawn, draw, percentiles, probability_best
+from roi.economics.decision.drivers import worth_knowing
+from roi.economics.decision.evaluation import answered_wrong, meets_bar, read_all
+from roi.economics.decision.gates import read_gates
+from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.plan_choice import choose_plan
+from roi.economics.finance import internal_rate, payback, payback_status, present_value, return_on_investment
+from roi.economics.inputs import Api, Hardware, Option, Plan, Shared, Tokens, Training
+from roi.economics.lines.api import api_lines
+from roi.economics.lines.api_cost import request_cost, seen_tokens
+from roi.economics.lines.api_service import service
+from roi.economics.lines.calendar import (
+    billed_requests,
+    discount_factors,
+    events,
+    growth_path,
+    incumbent_share,
+    live_share,
+    monthly_rate,
+    requests,
+)
+from roi.economics.lines.line import Line
+from roi.economics.lines.option_lines import cost_lines
+from roi.economics.lines.owned_hardware import hardware_lines, purchases
+from roi.economics.lines.people import evaluation_cost, retraining_line, run_cost, run_lines, setup_lines
+from roi.economics.lines.self_hosting import fleet_lines, fleet_months
+from roi.economics.lines.vendor_events import commitment_line, error_line, migration_line, tuned_again
+from roi.economics.reading import read_shared
+from roi.estimate.replay.day_load import spill_share
+from roi.estimate.replay.fleet import demand_to_hold, fleet_capacity, size_autoscaled_fleet, size_fleet
+from roi.facts.case import Case
+from roi.facts.fact import Basis
+from roi.facts.spread import quantile
+from roi.numerics.sequence import sobol
+from roi.numerics.spreads import joint_high, joint_low
+from roi.resolution.resolution import resolve
+from roi.scenario.file import check_scenario
+from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
+
+DOCS = Path(__file__).parents[2] / "docs"
+MILLION = 1_000_000.0
+A_DAY = MILLION / DAYS_PER_MONTH
+A_SECOND = MILLION / HOURS_PER_MONTH / 3600
+THOUSAND_A_MONTH = 1000.0 / HOURS_PER_MONTH
+"""USD an hour that make $1,000 a month."""
+
+
+def shared(**changes: Any) -> Shared:
+    """A million requests a month over 24 months in which nothing moves; evaluating a model costs $100 + 300 labels x $1."""
+    facts: dict[str, Any] = {
+        "horizon": 24, "discount_rate": 0.0, "requests_per_day": A_DAY, "growth": 0.0, "volume_factor": 1.0,
+        "price_factor": 1.0, "can_wait": 0.0, "input_tokens": np.array([1000.0]), "output_tokens": np.array([100.0]),
+        "weights": np.ones(1),
+        "prefix_tokens": 0.0, "hit_rate": 0.0, "escalated_hit_rate": 0.0, "peak_to_mean": 1.0, "load_curve": np.ones(24),
+        "usd_per_error": 0.0, "quality_bar": 0.0, "evaluation_noise": 0.0, "usd_per_hour": 100.0, "wage_growth": 0.0,
+        "setup_existing": False, "run_existing": False, "rent_drift": 0.0, "successor_price_ratio": 1.0,
+        "successor_error_ratio": 1.0, "migration_hours": 40.0, "evaluation_usd": 100.0, "evaluation_labels": 300.0,
+        "usd_per_label": 1.0, "commitment_usd": 0.0, "commitment_months": 0.0,
+    }  # fmt: skip
+    return Shared(**{**facts, **changes})
+
+
+def api(scale: float = 1.0, **changes: Any) -> Api:
+    """$2 in and $10 out a million tokens, times `scale`; no cache and no batch unless given."""
+    rates: dict[str, Any] = dict.fromkeys(
+        ("cache_read", "cache_write", "batch_input", "batch_output", "batch_cache_read", "batch_cache_write")
+    )
+    facts = {
+        "edges": np.zeros(1), "input": np.array([2.0 * scale]), "output": np.array([10.0 * scale]), **rates,
+        "cache_minimum": 0.0, "discount": 0.0, "uses_cache": False, "batch_share": 0.0,
+    }  # fmt: skip
+    return Api(**{**facts, **changes})
+
+
+def option(kind: str, **changes: Any) -> Option:
+    """An option that is live from the first day and costs nothing but what is given."""
+    facts: dict[str, Any] = {
+        "id": kind, "kind": kind, "label": kind, "system": kind, "group": "api", "vendor": None, "infeasible": None,
+        "trains": False, "months_to_live": 0.0, "months_in_parallel": 0.0, "tokens": Tokens(), "error_rate": 0.0,
+        "evaluated": True, "setup_hours": 0.0, "run_hours": 0.0, "platform_usd": 0.0, "hosting_usd": 0.0,
+    }  # fmt: skip
+    return Option(**{**facts, **changes})
+
+
+def plan(**changes: Any) -> Plan:
+    """One GPU a replica at $1,000 a month; a replica holds a million requests a month."""
+    facts: dict[str, Any] = {
+        "path": "", "speed": "", "adapter_speed": None, "gpu": "H100-80GB-SXM", "weight_dtype": "bf16", "vendor": "any",
+        "usd_per_gpu_hour": THOUSAND_A_MONTH, "gpus_per_instance": 1.0, "gpus_per_replica": 1.0, "capacity": A_SECOND,
+        "minimum_months": 0.0, "watts": 1000.0, "usd_per_gpu": 9000.0,
+    }  # fmt: skip
+    return Plan(**{**facts, **changes})
+
+
+def hosted(p: Plan, **changes: Any) -> Option:
+    return option("self-hosted-base", plan=p, plans=(p,), **changes)
+
+
+STAY = option("stay", api=api(), vendor="openai/a", error_rate=0.05)
+CHEAPER = option("cheaper-api", api=api(0.5), vendor="other/b", error_rate=0.10)
+
+
+def named(lines: list[Line] | tuple[Line, ...], name: str) -> tuple[float, list[float]]:
+    """USD upfront, and by month, of the lines with this name."""
+    found = [line for line in lines if line.name == name]
+    monthly = sum((line.monthly for line in found), np.zeros(24))
+    return sum(float(np.asarray(line.upfront)) for line in found), np.asarray(monthly).tolist()
+
+
+def of(s: Shared, o: Option, *others: Option) -> tuple[Line, ...]:
+    """Every cost line of an option beside staying."""
+    return cost_lines(s, o, {each.id: each for each in (STAY, o, *others)}).lines
+
+
+def fleet_of(s: Shared, o: Option) -> list[Line]:
+    live = live_share(o.months_to_live, s.horizon)
+    return fleet_lines(s, o, fleet_months(s, o, live), live)
+
+
+# ---------------------------------------------------------------- a whole comparison
+
+KINDS = ("cache_batch", "api", "cascade", "vendor_tuned", "self_hosted", "self_hosted_adapter", "own_hardware")
+NONE = dict.fromkeys(KINDS, 0.0)
+LUNA = "cheaper-api:openai/gpt-6-luna"
+
+
+@cache
+def resolved() -> Case:
+    """Ten months at 0%: staying costs $3,000 a month, gpt-6-luna $1,500, its evaluation $1,500. No fact has a spread."""
+    case = resolve(check_scenario({
+        "as_of": "2026-11-24", "horizon_months": 10, "discount_rate": 0.0, "draws": 0,
+        "workload": {"requests_per_day": A_DAY, "growth_per_year": 0.0, "input_tokens": 1000.0, "output_tokens": 100.0,
+                     "peak_to_mean": 1.0},
+        "incumbent": {"provider": "openai", "model": "gpt-5.4"},
+        "quality": {"scores": {"gpt-5.4": 0.95, "gpt-6-luna": 0.90}},
+        "evaluation": {"usd": 1500.0, "labels": 0.0},
+        "people": {"usd_per_hour": 100.0, "wage_growth_per_year": 0.0, "setup_hours": NONE, "run_hours_per_month": NONE},
+        "timing": {"months_to_live": NONE, "months_in_parallel": 0.0},
+        "drift": {"model_life_months": 1200.0},
+        "candidates": {"api_models": ["openai/gpt-6-luna"]},
+    })).case  # fmt: skip
+    facts = {path: fact.model_copy(update={"low": None, "high": None}) for path, fact in case.facts.items()}
+    for id, scale in (("stay", 1.0), (LUNA, 0.5)):
+        for name, value in (("edges_tokens", 0.0), ("input_usd_per_mtok", 2.0 * scale), ("output_usd_per_mtok", 10.0 * scale)):
+            path = f"options.{id}.price.{name}"
+            facts[path] = facts[path].model_copy(update={"value": (value,)})
+    return Case(facts=facts)
+
+
+def case_with(changes: dict[str, Any] | None = None, **spread: tuple[float, float]) -> Case:
+    """The case with values changed, and with requests a day (`volume`) or other shares given a low and a high."""
+    facts = dict(resolved().facts)
+    for path, value in (changes or {}).items():
+        facts[path] = facts[path].model_copy(update={"value": value})
+    if "volume" in spread:
+        low, high = spread["volume"]
+        path = "workload.requests_per_day"
+        facts[path] = facts[path].model_copy(update={"low": A_DAY * low, "high": A_DAY * high})
+    return Case(facts=facts)
+
+
+def answer(changes: dict[str, Any] | None = None, **spread: tuple[float, float]) -> Comparison:
+    return compare(case_with(changes, **spread))
+
+
+def luna(c: Comparison) -> OptionResult:
+    return next(o for o in c.options if o.id == LUNA)
+
+
+# ---------------------------------------------------------------- 1 Time and money
+
+
+def test_a_month_has_730_hours_and_a_twelfth_of_365_days() -> None:
+    """docs/economics.md, 1.1. 730 h x 12 = 8,760 h = 365 days."""
+    hours, days = HOURS_PER_MONTH * 12, DAYS_PER_MONTH * 12
+    assert (hours, days) == (8760, pytest.approx(365.0))
+
+
+def test_a_dollar_after_a_year_at_25_percent_is_worth_80_cents() -> None:
+    """docs/economics.md, 1.2. 1 / 1.25 = 0.80 after 12 months, 0.64 after 24; twelve monthly rates make the year's."""
+    assert discount_factors(0.25, 24)[[11, 23]] == pytest.approx([0.80, 0.64])
+    assert (1.0 + monthly_rate(0.25)) ** 12 == pytest.approx(1.25)
+
+
+def test_set_up_is_not_discounted_and_months_are() -> None:
+    """docs/economics.md, 1.3. 100 now and 125 in 12 months at 25%: 100 + 125 / 1.25 = 200."""
+    assert present_value(100.0, np.array([0.0] * 11 + [125.0]), 0.25) == pytest.approx(200.0)
+
+
+def test_month_one_is_as_today_and_month_thirteen_a_year_above_it() -> None:
+    """docs/economics.md, 1.4. 44% a year: 1, 1.2 half a year later, 1.44 a year later."""
+    assert growth_path(0.44, 13)[[0, 6, 12]] == pytest.approx([1.0, 1.2, 1.44])
+
+
+def test_requests_are_answered_once_and_billed_with_the_volume_of_the_bill() -> None:
+    """docs/economics.md, 1.5. A million a month, 21% growth: 1,210,000 in month 13; a volume factor of 2 bills twice that."""
+    s = shared(growth=0.21, volume_factor=2.0)
+    assert requests(s)[[0, 12]] == pytest.approx([MILLION, 1.21 * MILLION])
+    assert billed_requests(s)[12] == pytest.approx(2.42 * MILLION)
+
+
+def test_tco_is_set_up_and_all_months_and_the_lines_add_up_to_it() -> None:
+    """docs/economics.md, 1.6. $1,500 + 10 x $1,500 = $16,500; at 0% its present value is the same."""
+    o = luna(answer())
+    assert o.tco_usd == pytest.approx(16_500.0)
+    assert o.pv_cost_usd == pytest.approx(16_500.0)
+    assert sum(line.upfront_usd + sum(line.monthly_usd) for line in o.lines) == pytest.approx(o.tco_usd, abs=1e-6)
+
+
+def test_npv_is_what_staying_costs_less_what_the_option_costs() -> None:
+    """docs/economics.md, 1.7. 30,000 - 16,500 = 13,500; wrong answers at $0.01: (10% - 5%) x 1M x $0.01 x 10 = 5,000 less."""
+    assert luna(answer()).npv_usd == pytest.approx(13_500.0)
+    o = luna(answer({"quality.usd_per_error": 0.01}))
+    assert (o.npv_usd, o.npv_without_errors_usd) == (pytest.approx(8500.0), pytest.approx(13_500.0))
+
+
+def test_the_cheapest_untrained_option_has_nothing_above_itself() -> None:
+    """docs/economics.md, 1.8. gpt-6-luna costs 16,500, staying 30,000: 0 and -13,500 against the best untrained option."""
+    c = answer()
+    assert luna(c).npv_vs_best_untrained_usd == pytest.approx(0.0)
+    assert c.options[0].npv_vs_best_untrained_usd == pytest.approx(-13_500.0)
+
+
+def test_a_request_costs_present_value_over_present_value() -> None:
+    """docs/economics.md, 1.9. 30,000 / 10 million requests = $0.003; / 1,100 tokens = $2.727 a million, at any rate."""
+    for rate in (0.0, 0.25):
+        stay = answer({"discount_rate_per_year": rate}).options[0]
+        assert stay.usd_per_request == pytest.approx(0.003)
+        assert stay.usd_per_mtok == pytest.approx(3000 / 1100)
+
+
+def test_the_mean_month_begins_when_the_option_serves_alone() -> None:
+    """docs/economics.md, 1.10. Live after 1.5 months, 0.5 in parallel: months 3 to 10 at $1,500, set-up not in it."""
+    o = luna(answer({"changes.api.months_to_live": 1.5, "changes.api.months_in_parallel": 0.5}))
+    assert o.mean_monthly_usd == pytest.approx(1500.0)
+    assert o.monthly_usd[:2] == pytest.approx((3000.0, 3750.0))
+
+
+def test_payback_is_when_the_savings_stay_above_zero() -> None:
+    """docs/economics.md, 1.11. -100, -60, -20, +20: half way into month 3. Up at +100, down to -50, up for good: 2.5 too."""
+    assert float(payback(-100.0, np.full(5, 40.0))) == 2.5
+    assert float(payback(-100.0, np.array([200.0, -150.0, 100.0, 0.0]))) == 2.5
+    assert [payback_status(float(payback(-100.0, np.full(5, x)))) for x in (40.0, 10.0)] == ["months", "never"]
+    assert payback_status(float(payback(0.0, np.ones(3)))) == "immediate"
+    assert luna(answer()).payback_months == pytest.approx(1.0)  # $1,500 at $1,500 a month
+
+
+def test_return_on_investment_is_savings_over_set_up() -> None:
+    """docs/economics.md, 1.12. (10 x 1,500 - 1,500) / 1,500 = 9; null without set-up."""
+    assert luna(answer()).roi == pytest.approx(9.0)
+    assert return_on_investment(0.0, np.ones(3)) is None
+
+
+def test_the_internal_rate_makes_the_flows_worth_nothing() -> None:
+    """docs/economics.md, 1.13. -100 now and +125 after 12 months: 25%. 10% and 20% a month both fit the second: null."""
+    assert internal_rate(-100.0, np.array([0.0] * 11 + [125.0])) == pytest.approx(0.25)
+    assert internal_rate(-100.0, np.array([230.0, -132.0])) is None
+
+
+def test_a_month_of_delay_loses_a_month_of_savings() -> None:
+    """docs/economics.md, 1.14. 3,000 - 1,500."""
+    assert luna(answer()).delay_usd == pytest.approx(1500.0)
+
+
+# ---------------------------------------------------------------- 2 Going live
+
+
+def test_the_month_of_going_live_counts_in_part() -> None:
+    """docs/economics.md, 2.1. Live after 1.25 months: 0, 75%, 100%."""
+    assert live_share(1.25, 3).tolist() == [0.0, 0.75, 1.0]
+
+
+def test_the_incumbent_is_paid_until_live_and_in_parallel_both_are() -> None:
+    """docs/economics.md, 2.2. Live after 1 month, 1 in parallel: $3,000, then $3,000 + $1,500, then $1,500."""
+    assert incumbent_share(1.25, 0.0, 3).tolist() == [1.0, 0.25, 0.0]
+    lines = of(shared(), replace(CHEAPER, months_to_live=1.0, months_in_parallel=1.0))
+    kept = named(lines, "incumbent, until live and in parallel")[1]
+    own = np.add(named(lines, "API input, uncached")[1], named(lines, "API output")[1])
+    assert kept[:3] == pytest.approx([3000.0, 3000.0, 0.0])
+    assert own[:3] == pytest.approx([0.0, 1500.0, 1500.0])
+
+
+def test_a_change_pays_hours_and_where_the_model_changes_an_evaluation() -> None:
+    """docs/economics.md, 2.3. 20 h x $100; $100 + 300 labels x $1 = $400, which cache and batch do not need."""
+    s = shared()
+    lines = setup_lines(s, replace(CHEAPER, setup_hours=20.0))
+    assert named(lines, "engineering, set-up")[0] == 2000.0
+    assert evaluation_cost(s) == named(lines, "evaluation before the change")[0] == 400.0
+    assert setup_lines(s, option("cache-batch")) == []
+
+
+def test_an_event_is_paid_at_the_start_of_what_it_serves_and_none_at_the_end() -> None:
+    """docs/economics.md, 2.4. First after 1.5, then every 12: month ends 1 and 13. Every 12 of 24: 12 alone."""
+    assert np.flatnonzero(events(1.5, 12.0, 24)).tolist() == [1, 13]
+    assert np.flatnonzero(events(12.0, 12.0, 24)).tolist() == [12]
+
+
+TRAINING = Training(
+    gpu_hours=5.0, usd_per_gpu_hour=4.0, vendor_usd=0.0, runs=3.0, labels=1000.0, every_months=6.0, retrain_runs=2.0,
+    retrain_hours=10.0, relabel_share=0.2,
+)  # fmt: skip
+TUNED = option("vendor-tuned", api=api(0.5), training=TRAINING, trains=True)
+
+
+def test_training_pays_the_run_that_is_kept_those_that_are_not_and_labels() -> None:
+    """docs/economics.md, 2.5. 5 GPU-hours x $4 = $20; two more runs are $40; 1,000 labels x $1."""
+    lines = setup_lines(shared(), TUNED)
+    assert run_cost(TRAINING) == 20.0
+    names = ("training, the run that is kept", "training, runs that are not", "training data, labels")
+    assert [named(lines, name)[0] for name in names] == [20.0, 40.0, 1000.0]
+
+
+def test_retraining_pays_runs_hours_labels_and_an_evaluation() -> None:
+    """docs/economics.md, 2.6. 2 x $20 + 10 h x $100 + 0.2 x 1,000 x $1 + $400 = $1,640 at month ends 6, 12, 18."""
+    (line,) = retraining_line(shared(), TUNED)
+    paid = {t + 1: usd for t, usd in enumerate(line.monthly.tolist()) if usd}
+    assert paid == pytest.approx({6: 1640.0, 12: 1640.0, 18: 1640.0})
+
+
+def test_operation_costs_hours_at_the_wage_of_the_month() -> None:
+    """docs/economics.md, 2.7. 10 h x $100, a year later x $110; half of the month in which it goes live."""
+    (line,) = run_lines(shared(wage_growth=0.10), replace(CHEAPER, run_hours=10.0, months_to_live=0.5))
+    assert line.monthly[[0, 12]] == pytest.approx([500.0, 1100.0])
+
+
+def test_npv_is_also_given_without_people_who_are_there_anyway() -> None:
+    """docs/economics.md, 2.8. 20 h x $100 = $2,000 that no one pays twice."""
+    o = luna(answer({"changes.api.setup_hours": 20.0, "people.setup_hours_existing": True}))
+    assert o.npv_usd == pytest.approx(11_500.0)
+    assert o.npv_incremental_people_usd == pytest.approx(13_500.0)
+
+
+# ---------------------------------------------------------------- 3 Vendors end models
+
+
+def catalog_case(**blocks: Any) -> Case:
+    """A case of the catalog's own prices as of 2026-11-24, with blocks of the scenario changed."""
+    data: dict[str, Any] = {
+        "as_of": "2026-11-24", "draws": 0,
+        "workload": {"requests_per_day": A_DAY, "input_tokens": 1000.0, "output_tokens": 100.0},
+        "incumbent": {"provider": "openai", "model": "gpt-5.4"},
+    }  # fmt: skip
+    return resolve(check_scenario({**data, **blocks})).case
+
+
+def test_a_retired_candidate_is_infeasible_with_its_date() -> None:
+    """docs/economics.md, 3.1. o4-mini ended on 2026-10-23, a month before the as-of date."""
+    case = catalog_case(candidates={"api_models": ["openai/o4-mini"]})
+    assert "2026-10-23" in str(case["options.cheaper-api:openai/o4-mini.infeasible"].value)
+
+
+def test_a_model_ends_on_its_announced_day_or_after_an_assumed_life() -> None:
+    """docs/economics.md, 3.2. gpt-4.1 has 51 days left; gpt-5.4 has no date and an assumed life, which repeats."""
+    case = catalog_case(candidates={"api_models": ["openai/gpt-4.1"]})
+    assert case["vendors.openai/gpt-4.1.first_end_months"].value == pytest.approx(51 / DAYS_PER_MONTH)
+    first, life = case["vendors.openai/gpt-5.4.first_end_months"], case["vendors.openai/gpt-5.4.life_months"]
+    assert (first.value, first.basis, first.uncertain) == (life.value, Basis.ASSUMED, True)
+
+
+def test_each_end_while_in_use_costs_a_migration() -> None:
+    """docs/economics.md, 3.3. Ends after 9 and 18 of 24 months: 40 h x $100 + $400. Live after 10: the first is free."""
+    ends = replace(CHEAPER, life_first=9.0, life_every=9.0)
+    (line,) = migration_line(shared(), ends)
+    assert {t + 1: usd for t, usd in enumerate(line.monthly.tolist()) if usd} == {9: 4400.0, 18: 4400.0}
+    (later,) = migration_line(shared(), ends, since=10.0)
+    assert np.flatnonzero(later.monthly).tolist() == [17]
+
+
+def test_a_tuned_model_is_trained_again_on_the_successor() -> None:
+    """docs/economics.md, 3.4. 3 runs x $20 = $60 besides 40 h x $100 + $400."""
+    assert tuned_again(TUNED) == 60.0
+    (line,) = migration_line(shared(), replace(TUNED, life_first=9.0, life_every=99.0), tuned_again(TUNED))
+    assert line.monthly[8] == 4460.0
+
+
+def test_a_list_price_is_flat_until_the_model_ends() -> None:
+    """docs/economics.md, 3.5. Ends every 5 months, half the price each time: 1, 0.5, 0.25; a stated first ratio 0.8: 0.8, 0.4.
+    Error rates x 2: 10%, 20%, 40%, and never above 1.
+    """
+    s = shared(successor_price_ratio=0.5, successor_error_ratio=2.0)
+    ends = replace(CHEAPER, life_first=5.0, life_every=5.0)
+    path = service(s, ends)
+    assert path.price[[0, 4, 5, 10]] == pytest.approx([1.0, 1.0, 0.5, 0.25])
+    assert path.error_rate[[0, 5, 10, 20]] == pytest.approx([0.1, 0.2, 0.4, 1.0])
+    assert service(s, replace(ends, first_price_ratio=0.8)).price[[0, 5, 10]] == pytest.approx([1.0, 0.8, 0.4])
+
+
+def test_rent_drifts_from_todays_level() -> None:
+    """docs/economics.md, 3.6. 44% a year: $1,000 in month 1, $1,440 in month 13."""
+    rent = named(fleet_of(shared(rent_drift=0.44), hosted(plan())), "GPU rent")[1]
+    assert [rent[0], rent[12]] == pytest.approx([1000.0, 1440.0])
+
+
+# ---------------------------------------------------------------- 4 What a request costs
+
+
+def test_tokens_follow_tokenizer_prompt_and_verbosity() -> None:
+    """docs/economics.md, 4.1. 400 of 1,000 are prefix, 100 stay after tuning: (1,000 - 400 + 100) x 2 = 1,400; out
+    100 x 2 x 1.5 + 50 = 350; prefix 100 x 2.
+    """
+    seen = seen_tokens(shared(prefix_tokens=400.0), Tokens(2.0, 100.0, 1.5, 50.0))
+    assert [seen.total.tolist(), seen.prefix.tolist(), seen.output.tolist()] == [[1400.0], [200.0], [350.0]]
+
+
+def test_the_whole_call_pays_the_tier_that_its_input_is_in() -> None:
+    """docs/economics.md, 4.2. Edge at 1,000: 1,000 tokens pay $2 and $10, 1,001 pay $4 and $20; 50% off halves both."""
+    tiered = api(edges=np.array([0.0, 1000.0]), input=np.array([2.0, 4.0]), output=np.array([10.0, 20.0]))
+    for tokens, usd in ((1000.0, 0.003), (1001.0, 1001 * 4e-6 + 100 * 20e-6)):
+        s = shared(input_tokens=np.array([tokens]))
+        assert request_cost(s, Tokens(), tiered, 0.0).usd == pytest.approx(usd)
+        assert request_cost(s, Tokens(), replace(tiered, discount=0.5), 0.0).usd == pytest.approx(usd / 2)
+
+
+def test_hits_read_the_prefix_and_misses_write_it() -> None:
+    """docs/economics.md, 4.3. 500 of 1,000 shared, 80% hits: 400 x $0.20/M + 100 x $2.50/M + 500 x $2/M = $0.00133. A minimum
+    of 600 caches nothing, nor does a hit rate at which it costs more: 10%: 0.1 x 0.2 + 0.9 x 2.5 > 2.
+    """
+    cached = api(cache_read=np.array([0.2]), cache_write=np.array([2.5]), uses_cache=True)
+    s = shared(prefix_tokens=500.0)
+    cost = request_cost(s, Tokens(), cached, 0.8)
+    assert cost.cache_read_usd == pytest.approx(80e-6)
+    assert cost.cache_write_usd == pytest.approx(250e-6)
+    assert cost.input_usd == pytest.approx(1000e-6)
+    assert request_cost(s, Tokens(), replace(cached, cache_minimum=600.0), 0.8).usd == pytest.approx(0.003)
+    assert request_cost(s, Tokens(), cached, 0.1).usd == pytest.approx(0.003)
+
+
+def test_what_can_wait_pays_batch_where_that_is_cheaper() -> None:
+    """docs/economics.md, 4.4. Half waits at half price: ($0.003 + $0.0015) / 2; at twice the price none does."""
+    for scale, usd in ((0.5, 0.00225), (2.0, 0.003)):
+        batch = api(batch_input=np.array([2.0 * scale]), batch_output=np.array([10.0 * scale]), batch_share=0.5)
+        assert request_cost(shared(), Tokens(), batch, 0.0).usd == pytest.approx(usd)
+
+
+def test_a_bill_is_requests_times_tokens_times_price() -> None:
+    """docs/economics.md, 4.5. A million x 1,000 x $2/M = $2,000 in; x 100 x $10/M = $1,000 out; a volume factor of 2: twice."""
+    for factor in (1.0, 2.0):
+        s = shared(volume_factor=factor)
+        lines = api_lines(s, service(s, STAY), np.ones(24))
+        assert {line.name: line.monthly[0] for line in lines} == pytest.approx(
+            {"API input, uncached": 2000.0 * factor, "API output": 1000.0 * factor}
+        )
+
+
+def test_wrong_answers_cost_requests_times_rate_times_usd() -> None:
+    """docs/economics.md, 4.6. A million x 5% x $0.01 = $500, however many are billed. Until live, the incumbent's rate."""
+    s = shared(usd_per_error=0.01, volume_factor=2.0)
+    assert error_line(s, np.full(24, 0.05), ()).monthly[0] == pytest.approx(500.0)
+    assert named(of(s, replace(CHEAPER, months_to_live=1.0)), "wrong answers")[1][:2] == pytest.approx([500.0, 1000.0])
+
+
+def test_in_a_cascade_all_pay_the_first_model_and_the_escalated_pay_both() -> None:
+    """docs/economics.md, 4.7. 20% of a million at $0.003 are $600 on top of $1,500; errors 0.8 x 10% + 0.2 x 5% = 9%."""
+    cascade = replace(CHEAPER, id="cascade", kind="cascade", escalated=0.2)
+    lines = of(shared(), cascade)
+    assert named(lines, "API input, uncached")[1][0] + named(lines, "API output")[1][0] == pytest.approx(1500.0)
+    assert named(lines, "escalated to stay")[1][0] == pytest.approx(600.0)
+    assert answered_wrong(cascade, {"stay": STAY}) == pytest.approx(0.09)
+
+
+def test_leaving_saves_nothing_below_a_commitment() -> None:
+    """docs/economics.md, 4.8. $5,000 for 1.5 months, $3,000 spent: $2,000 unused, then 2,500 - 3,000 is nothing, then none."""
+    (line,) = commitment_line(shared(commitment_usd=5000.0, commitment_months=1.5), np.full(24, 3000.0))
+    assert line.monthly[:3].tolist() == [2000.0, 0.0, 0.0]
+    (gone,) = commitment_line(shared(commitment_usd=5000.0, commitment_months=1.5), np.zeros(24))
+    assert gone.monthly[:3].tolist() == [5000.0, 2500.0, 0.0]
+
+
+def test_the_gap_to_the_bill_is_split_into_volume_and_price() -> None:
+    """docs/economics.md, 4.9. gpt-5.4: a million x (1,000 x $2.50/M + 100 x $15/M) = $4,000; a bill of $16,000 is 4 times that.
+    Half of it volume: 4^0.5 = 2 times the requests for all, twice the price for the incumbent.
+    """
+    incumbent = {"provider": "openai", "model": "gpt-5.4", "bill_usd_per_month": 16_000.0, "bill_is_volume_share": 0.5}
+    case = catalog_case(incumbent=incumbent)
+    assert case["reconciliation.factor"].value == pytest.approx(4.0)
+    s = read_shared(case.values())
+    assert [s.volume_factor, s.price_factor] == pytest.approx([2.0, 2.0])
+
+
+def test_the_bar_holds_what_was_evaluated_and_changes_the_model() -> None:
+    """docs/economics.md, 4.10. 90% right meets a bar of 0.90 and misses one of 0.91; staying and the unmeasured are free."""
+    everyone = {"stay": STAY}
+    for bar, passes in ((0.90, True), (0.91, False)):
+        assert meets_bar(shared(quality_bar=bar), CHEAPER, everyone).all() == passes
+    for free in (STAY, replace(CHEAPER, evaluated=False)):
+        assert meets_bar(shared(quality_bar=0.99), free, everyone).all()
+
+
+def test_an_unmeasured_system_is_as_the_incumbent_with_a_wide_spread() -> None:
+    """docs/economics.md, 4.11. 10% wrong x 1.0 (0.7 to 2.5): 10%, between 7% and 25%, marked as not evaluated."""
+    case = catalog_case(quality={"scores": {"gpt-5.4": 0.9}}, candidates={"api_models": ["openai/gpt-6-luna"]})
+    rate = case["systems.gpt-6-luna.error_rate"]
+    assert [rate.value, rate.low, rate.high] == pytest.approx([0.10, 0.07, 0.25])
+    assert case["systems.gpt-6-luna.evaluated"].value is False
+
+
+# ---------------------------------------------------------------- 5 What a fleet costs
+
+
+def test_what_can_wait_fills_the_valleys() -> None:
+    """docs/economics.md, 5.1. Peak 4/s, mean 1/s: half waits: 2/s; nearly all waits: the mean."""
+    assert [float(demand_to_hold(4.0, 1.0, wait)) for wait in (0.0, 0.5, 0.9)] == [4.0, 2.0, 1.0]
+
+
+def test_replicas_behind_a_router_hold_more_than_their_sum() -> None:
+    """docs/economics.md, 5.2. p = 1.5: one holds 1; four hold 2 x 4 - 1 x 2 = 6 = 1.5 each; eight hold 12."""
+    assert [float(fleet_capacity(r, 1.0, 1.5)) for r in (1.0, 4.0, 8.0)] == pytest.approx([1.0, 6.0, 12.0])
+
+
+def test_replicas_and_instances_are_whole() -> None:
+    """docs/economics.md, 5.3. 3/s with a quarter free: 4 replicas and a spare; two fit into 4 GPUs: 3 instances, 12 GPUs."""
+    fleet = size_fleet(3.0, 1.0, 1.0, headroom=0.25, spares=1, gpus_per_replica=2, gpus_per_instance=4)
+    assert [float(x) for x in (fleet.replicas, fleet.instances, fleet.gpus)] == [5.0, 3.0, 12.0]
+
+
+def test_rent_is_paid_for_every_hour_however_busy() -> None:
+    """docs/economics.md, 5.4. A peak of 3 million a month needs 3 GPUs: $3,000, and $1,000 for a spare. Half the load on as
+    many replicas costs the same; a quarter share of the base a quarter.
+    """
+    s, o = shared(peak_to_mean=3.0), hosted(plan(), spares=1)
+    lines = fleet_of(s, o)
+    assert (named(lines, "GPU rent")[1][0], named(lines, "GPU rent, redundancy")[1][0]) == pytest.approx((3000.0, 1000.0))
+    idle = fleet_of(shared(requests_per_day=A_DAY / 2), replace(o, replicas_least=3))
+    assert named(idle, "GPU rent")[1][0] + named(idle, "GPU rent, redundancy")[1][0] == pytest.approx(4000.0)
+    assert named(fleet_of(s, replace(o, fleet_share=0.25)), "GPU rent")[1][0] == pytest.approx(750.0)
+
+
+def test_a_commitment_is_paid_to_its_end() -> None:
+    """docs/economics.md, 5.5. Load -75% a year: 3 GPUs until month 12, then the peak of 0.75 million needs 1. Bound for 36
+    months of 24: 12 months x 3 GPUs x $1,000 in the last month.
+    """
+    s = shared(peak_to_mean=3.0, growth=-0.75)
+    rent = named(fleet_of(s, hosted(plan(minimum_months=12.0))), "GPU rent")[1]
+    assert [rent[0], rent[11], rent[12]] == pytest.approx([3000.0, 3000.0, 1000.0])
+    beyond = named(fleet_of(s, hosted(plan(minimum_months=36.0))), "GPU commitment beyond the horizon")[1]
+    assert (sum(beyond), beyond[-1]) == pytest.approx((36_000.0, 36_000.0))
+
+
+def test_a_fleet_that_follows_the_day_pays_the_mean_of_its_hours() -> None:
+    """docs/economics.md, 5.6. Twelve hours at 2/s need two replicas, twelve empty ones the floor of one: 1.5 in the mean."""
+    curve = np.repeat([0.0, 2.0], 12)
+    fleet = size_autoscaled_fleet(np.array([1.0]), 1.0, curve, startup_s=0.0, spares=0.0)
+    assert float(np.asarray(fleet.gpus)[0]) == pytest.approx(1.5)
+
+
+def test_what_lies_above_the_floor_spills_and_pays_the_api_once() -> None:
+    """docs/economics.md, 5.7. Even hours with bursts of twice the mean: a floor of the mean spills (2 - 1) / 2, $1,500."""
+    assert float(spill_share(np.ones(24), 2.0, 1.0)) == pytest.approx(0.5)
+    p = plan()
+    floor = option("hybrid", plan=p, plans=(p,), replicas_fixed=1, spills_to="stay", spares=3)
+    lines = of(shared(peak_to_mean=2.0), floor)
+    assert named(lines, "spilled to stay")[1][0] == pytest.approx(1500.0)
+    assert named(lines, "GPU rent")[1][0] == pytest.approx(1000.0)
+
+
+def test_the_platform_is_paid_while_live() -> None:
+    """docs/economics.md, 5.8. $60 a month, half of it in the month of going live."""
+    line = named(fleet_of(shared(), hosted(plan(), platform_usd=60.0, months_to_live=0.5)), "platform")
+    assert line[1][:2] == pytest.approx([30.0, 60.0])
+
+
+TERMS = Hardware(
+    host_usd=1000.0, install_share=0.1, pue=2.0, usd_per_kwh=0.10, power_share=0.5, colocation_usd_per_kw=100.0,
+    spare_share=0.0, life_months=48, kept_per_year=0.5,
+)  # fmt: skip
+
+
+def owned(**terms: float) -> list[Line]:
+    """Three cards of $9,000 and $1,000 of host each, 1 kW."""
+    return hardware_lines(shared(), hosted(plan()), replace(TERMS, **terms), np.full(24, 3.0), np.ones(24))
+
+
+def test_cards_are_bought_before_they_serve_and_replaced_when_worn_out() -> None:
+    """docs/economics.md, 5.9. 3 x $10,000 in month 0, 10% of it for installation; half more with spares; life 12: twice."""
+    assert named(owned(), "hardware, purchase and replacement")[0] == 30_000.0
+    assert named(owned(), "hardware, installation")[0] == pytest.approx(3000.0)
+    assert named(owned(spare_share=0.5), "hardware, purchase and replacement")[0] == 45_000.0
+    assert named(owned(life_months=12), "hardware, purchase and replacement")[1][11] == 30_000.0
+    assert purchases(np.array([2.0, 2, 3, 3]), 48).tolist() == [2.0, 0.0, 1.0, 0.0]
+
+
+def test_power_and_space_follow_the_kilowatts() -> None:
+    """docs/economics.md, 5.10. 3 kW x 0.5 x PUE 2 x 730 h x $0.10 = $219; 3 kW x $100."""
+    assert named(owned(), "electricity")[1][0] == pytest.approx(219.0)
+    assert named(owned(), "colocation")[1][0] == pytest.approx(300.0)
+
+
+def test_cards_fetch_less_each_year() -> None:
+    """docs/economics.md, 5.11. Half is kept each year: after two, a quarter of $30,000, the one negative line."""
+    resale = named(owned(), "hardware, resale")[1]
+    assert (sum(resale[:-1]), resale[-1]) == (0.0, pytest.approx(-7500.0))
+
+
+def test_an_option_takes_its_cheapest_plan() -> None:
+    """docs/economics.md, 5.12. A peak of 3 million: three small cards at $1,000, or one at $2,000 that holds 4 million."""
+    small, large = plan(), plan(gpu="B200", capacity=4 * A_SECOND, usd_per_gpu_hour=2 * THOUSAND_A_MONTH)
+    o = option("self-hosted-base", plans=(small, large), plan=small)
+    assert choose_plan(shared(peak_to_mean=3.0), o, {"stay": STAY, o.id: o}).plan == large
+
+
+# ---------------------------------------------------------------- 6 Break-even
+
+
+def crossing(capacity: float, baseline: str = "stay", basis: str = "run_rate", to_live: float = 0.0) -> BreakEven:
+    """One GPU a replica at $3,000 a month, holding `capacity` million requests; the API costs $3,000 a million."""
+    p = plan(capacity=capacity * A_SECOND, usd_per_gpu_hour=3 * THOUSAND_A_MONTH)
+    o = hosted(p, months_to_live=to_live)
+    options = {"stay": STAY, o.id: o, CHEAPER.id: CHEAPER}
+    found = break_evens(shared(), options, [o.id], [CHEAPER.id])
+    return next(b for b in found if (b.baseline, b.basis) == (baseline, basis))
+
+
+def in_millions(a_day: float | None) -> float:
+    assert a_day is not None
+    return a_day * DAYS_PER_MONTH / MILLION
+
+
+def test_the_run_rate_leaves_set_up_out_and_present_value_does_not() -> None:
+    """docs/economics.md, 6.1. $3,000 of rent / $0.003 = a million a month, however long it takes to go live; present value also
+    earns $400 of evaluation back in 24 months.
+    """
+    for to_live in (0.0, 12.0):
+        assert in_millions(crossing(10.0, to_live=to_live).first) == pytest.approx(1.0, rel=1e-4)
+    assert in_millions(crossing(10.0, basis="pv").first) == pytest.approx((3000 + 400 / 24) / 3000, rel=1e-4)
+
+
+def test_on_a_saw_the_first_win_is_not_for_good() -> None:
+    """docs/economics.md, 6.2. A replica holds 1.2 million and earns its rent from 1.0: n of them win from n to 1.2 n million,
+    which meets the next tooth from 5 on.
+    """
+    found = crossing(1.2)
+    assert in_millions(found.first) == pytest.approx(1.0, rel=1e-4)
+    assert in_millions(found.stays) == pytest.approx(5.0, rel=1e-4)
+
+
+def test_the_cheapest_untrained_option_is_the_harder_baseline() -> None:
+    """docs/economics.md, 6.3. Against the API at $0.0015: $3,000 / 0.0015 = 2 million."""
+    assert in_millions(crossing(10.0, baseline="best_untrained").first) == pytest.approx(2.0, rel=1e-4)
+
+
+def test_never_has_a_reason() -> None:
+    """docs/economics.md, 6.4. A full replica of 0.5 million costs $3,000 and saves $1,500."""
+    found = crossing(0.5)
+    assert (found.first, found.stays, found.reason) == (None, None, "marginal GPU cost exceeds the API price")
+
+
+# ---------------------------------------------------------------- 7 How sure
+
+
+def test_low_and_high_are_the_fifth_and_ninety_fifth_percentile() -> None:
+    """docs/economics.md, 7.1. At probabilities 0.05 and 0.95 the draw is 1 and 100."""
+    assert quantile(np.array([0.05, 0.95]), 1.0, 10.0, 100.0, "USD") == pytest.approx([1.0, 100.0])
+
+
+def test_the_scale_follows_the_quantity() -> None:
+    """docs/economics.md, 7.2. 1 to 100 about 10, and halving to doubling about 0, are symmetric in the log: medians 10 and 0.
+    A share between 0 and 1 stays there.
+    """
+    middle = np.array([0.5])
+    assert quantile(middle, 1.0, 10.0, 100.0, "USD") == pytest.approx([10.0])
+    assert quantile(middle, -0.5, 0.0, 1.0, "1/year") == pytest.approx([0.0], abs=1e-9)
+    assert quantile(np.array([1e-9, 1 - 1e-9]), 0.0, 0.5, 1.0, "share").tolist() == [0.0, 1.0]
+
+
+def test_independent_factors_add_their_squared_logarithms() -> None:
+    """docs/economics.md, 7.3. e^0.3 and e^0.4 make e^0.5, both ways (3, 4, 5)."""
+    assert float(joint_high(np.exp([0.3, 0.4]))) == pytest.approx(np.exp(0.5))
+    assert float(joint_low(np.exp([-0.3, -0.4]))) == pytest.approx(np.exp(-0.5))
+
+
+def test_one_draw_serves_every_option() -> None:
+    """docs/economics.md, 7.4. Only the volume is drawn: in every draw gpt-6-luna costs half of staying, its $1,500 aside."""
+    drawn = draw(case_with(volume=(0.5, 2.0)), ["stay", LUNA], {}, 8, 1)
+    assert np.unique(drawn.pv["stay"]).size == 8
+    assert drawn.pv[LUNA] - 1500.0 == pytest.approx(drawn.pv["stay"] / 2)
+    assert (sobol(0, 8, 3, 1) == sobol(0, 8, 3, 1)).all()
+
+
+def test_scores_move_along_one_shared_noise() -> None:
+    """docs/economics.md, 7.5. 90% right between 80% and 95%: +1 makes 5% wrong, -1 makes 20%, half way up 7.5%."""
+    score = {"value": 0.9, "low": 0.8, "high": 0.95}
+    scores = {"gpt-5.4": 0.9, "gpt-6-luna": score}
+    case = catalog_case(quality={"scores": scores}, candidates={"api_models": ["openai/gpt-6-luna"]})
+    for noise, wrong in ((-1.0, 0.20), (0.5, 0.075), (1.0, 0.05)):
+        _, options = read_all(case, {**case.values(), "quality.evaluation_noise": noise})
+        assert float(options[LUNA].error_rate) == pytest.approx(wrong)
+
+
+def test_percentiles_are_sample_points() -> None:
+    """docs/economics.md, 7.6. Ten paybacks, two of them never: P10 the second, P50 the sixth, P90 never."""
+    assert percentiles(np.array([1.0, 2, 3, 4, 5, 6, 7, 8, np.inf, np.inf])) == (2.0, 6.0, np.inf)
+
+
+def test_a_draw_in_which_the_bar_is_missed_cannot_be_won() -> None:
+    """docs/economics.md, 7.7. Of four draws the option is cheapest in three and may win two of them."""
+    pv = {"stay": np.array([5.0, 5, 5, 1]), "a": np.array([1.0, 1, 1, 2])}
+    may = {"stay": np.ones(4, dtype=bool), "a": np.array([True, True, False, True])}
+    drawn = Drawn(n=4, pv=pv, npv={}, payback={}, may_win=may, facts={})
+    assert probability_best(drawn, ["stay", "a"]) == {"stay": 0.5, "a": 0.5}
+
+
+def test_the_chance_to_beat_staying_is_a_share_of_draws() -> None:
+    """docs/economics.md, 7.8. Set-up eats the central saving of $15,000, and the volume halves or doubles: half the draws."""
+    o = luna(answer({"evaluation.usd": 15_000.0, "draws": 256}, volume=(0.5, 2.0)))
+    assert (o.probability_npv_positive, o.probability_beats_best_untrained) == (0.5, 0.5)
+
+
+def test_a_swing_is_the_distance_between_both_ends_of_one_fact() -> None:
+    """docs/economics.md, 7.9. Half and twice the volume: 7,500 - 1,500 and 30,000 - 1,500, 22,500 apart; NPV rises with it."""
+    (driver,) = answer({"draws": 64}, volume=(0.5, 2.0)).drivers
+    assert [driver.npv_at_low_usd, driver.npv_at_high_usd, driver.swing_usd] == pytest.approx([6000.0, 28_500.0, 22_500.0])
+    assert driver.rank_correlation == pytest.approx(1.0)
+
+
+def test_knowing_a_fact_is_worth_what_it_lets_one_avoid() -> None:
+    """docs/economics.md, 7.10. +10 while x is low, -6 while it is high: 2 on average, 5 with the choice: worth 3."""
+    x = np.repeat([0.0, 1.0], 32)
+    gain = {"stay": np.zeros(64), "a": np.where(x == 0, 10.0, -6.0)}
+    drawn = Drawn(n=64, pv={}, npv=gain, payback={}, may_win={}, facts={"x": x})
+    assert worth_knowing(drawn, "x", ["stay", "a"], "a") == pytest.approx(3.0)
+
+
+def test_a_line_is_as_good_as_its_weakest_fact() -> None:
+    """docs/economics.md, 7.11. The API's line is quoted; an evaluation whose label price is a default is assumed."""
+    assert [basis.value for basis in Basis] == ["measured", "calibrated", "dry run", "quoted", "stated", "published", "assumed"]
+    lines = {line.name: line.basis for line in luna(answer()).lines}
+    assert (lines["API output"], lines["evaluation before the change"]) == ("quoted", "assumed")
+
+
+# ---------------------------------------------------------------- 8 The verdict
+
+
+def test_a_gate_that_fails_rules_out_training_and_the_legal_one_only_for_the_vendors_labels() -> None:
+    """docs/economics.md, 8.1. "no" blocks, "unknown" does not; the vendor's terms do not matter where people label."""
+    blocks = {g.name: g.blocks for g in read_gates({"gates.one_task_type": "no", "gates.evaluation_set": "unknown"})}
+    assert (blocks["one_task_type"], blocks["evaluation_set"]) == (True, False)
+    legal = "vendor_allows_training_on_outputs"
+    for labels, barred in (("people", False), ("incumbent", True)):
+        gates = read_gates({f"gates.{legal}": "no", "training.labels_from": labels})
+        assert next(g.blocks for g in gates if g.name == legal) == barred
+
+
+def test_only_what_was_evaluated_is_a_candidate() -> None:
+    """docs/economics.md, 8.2. The same savings without a score are not recommended."""
+    assert answer().verdict.candidates == ("stay", LUNA)
+    found = answer({"systems.gpt-6-luna.evaluated": False}).verdict
+    assert (found.candidates, found.recommended) == (("stay",), "stay")
+
+
+def test_the_highest_expected_npv_wins_where_it_is_sure_enough() -> None:
+    """docs/economics.md, 8.3. $13,500 and sure: change. A mean above zero in half of the draws: stay, not sure."""
+    assert (answer().verdict.recommended, answer().verdict.decision) == (LUNA, "change")
+    unsure = answer({"evaluation.usd": 15_000.0, "draws": 256}, volume=(0.5, 2.0))
+    assert luna(unsure).expected_npv_usd > 0
+    assert (unsure.verdict.recommended, unsure.verdict.decision) == ("stay", "stay, not sure")
+
+
+def test_the_winner_changes_at_the_error_rate_that_costs_what_it_saves() -> None:
+    """docs/economics.md, 8.4. Staying 30,000 + 10 x $500; gpt-6-luna 16,500 + 100,000 e: equal at 18.5%; a bar of 0.85: 15%."""
+    error = {"quality.usd_per_error": 0.01}
+    assert answer(error).verdict.winner_changes_at_error_rate == pytest.approx(0.185)
+    assert answer({**error, "quality.bar": 0.85}).verdict.winner_changes_at_error_rate == pytest.approx(0.15)
+
+
+def test_the_next_step_is_cheap_and_can_be_undone() -> None:
+    """docs/economics.md, 8.5. An evaluated API gets 5% of the traffic; one that nobody measured is evaluated, for $1,500."""
+    assert answer().verdict.next_step.startswith("Send 5% of the traffic to gpt-6-luna")
+    step = answer({"systems.gpt-6-luna.evaluated": False}).verdict.next_step
+    assert step.startswith("Evaluate gpt-6-luna on your evaluation set, about $1,500")
+
+
+# ---------------------------------------------------------------- the page itself
+
+
+def headings() -> list[str]:
+    """Numbers of the definitions, in the order of the page."""
+    return re.findall(r"^### (\d+\.\d+) ", (DOCS / "economics.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def cited() -> list[str]:
+    """Numbers that the docstrings of this file's tests cite first."""
+    tests = [node for node in ast.parse(Path(__file__).read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)]
+    texts = [ast.get_docstring(test) or "" for test in tests if test.name.startswith("test_")]
+    return [found[1] for text in texts if (found := re.match(r"docs/economics\.md, (\d+\.\d+)\. ", text))]
+
+
+def test_every_definition_has_a_test_and_every_number_that_is_cited_exists() -> None:
+    assert cited() == headings()
+    assert len(set(headings())) == len(headings())
+
+
+def test_every_function_that_the_page_names_stands_where_it_says() -> None:
+    """`name` ... in `roi/folder/`: a function, class or constant of that name in some file of the folder."""
+    root, missing = DOCS.parent, []
+    for section in (DOCS / "economics.md").read_text(encoding="utf-8").split("\n### ")[1:]:
+        found = re.findall(r"((?:`\w+`(?:, | and )?)+) in `(roi/[\w/.]+)`", " ".join(section.split()))
+        assert found, section
+        for names, place in found:
+            files = [root / place] if place.endswith(".py") else sorted((root / place).glob("*.py"))
+            source = "\n".join(file.read_text(encoding="utf-8") for file in files)
+            defined = [name for name in re.findall(r"`(\w+)`", names)
+                       if re.search(rf"^(?:def|class) {name}\b|^{name}\b.* = ", source, re.MULTILINE)]
+            missing += [f"{name} in {place}" for name in re.findall(r"`(\w+)`", names) if name not in defined]
+    assert missing == []

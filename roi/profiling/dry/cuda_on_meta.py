@@ -107,20 +107,13 @@ def flash_on_cuda(
     return FusedAttention.apply(query, key, value, None)  # type: ignore[no-any-return]
 
 
-def dropout_on_cuda(self: nn.Dropout, x: torch.Tensor) -> torch.Tensor:
-    """`nn.Dropout.forward` by the fused kernel: a mask of one byte an element is kept.
+def dropout_on_cuda(
+    input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False,  # noqa: A002 -- torch's names
+) -> torch.Tensor:
+    """`torch.nn.functional.dropout`, which nn.Dropout calls too, by the fused kernel: a mask of one byte an element is kept.
 
     aten/src/ATen/native/Dropout.cpp, dropout: native_dropout where the tensor is on CUDA.
     """
-    if not self.training or self.p == 0:
-        return x
-    return torch.native_dropout(x, self.p, True)[0]
-
-
-def functional_dropout_on_cuda(
-    input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False,  # noqa: A002 -- torch's names
-) -> torch.Tensor:
-    """`torch.nn.functional.dropout` by the same kernel."""
     del inplace
     return torch.native_dropout(input, p, True)[0] if training and p > 0 else input
 
@@ -168,8 +161,7 @@ def cuda_kernels(flash: torch.dtype | None = None) -> Iterator[None]:
     with (
         patch.object(torch.nn.functional, "scaled_dot_product_attention", attend),
         patch.object(torch.nn.functional, "softmax", softmax_on_cuda),
-        patch.object(torch.nn.functional, "dropout", functional_dropout_on_cuda),
-        patch.object(nn.Dropout, "forward", dropout_on_cuda),
+        patch.object(torch.nn.functional, "dropout", dropout_on_cuda),
         # CUDA's grouped product serves bf16 experts alone (_grouped_mm_cuda); else there is a loop over the experts
         patch.object(moe, "_can_use_grouped_mm", lambda _x, weight, _offsets: weight.dtype == torch.bfloat16),
     ):

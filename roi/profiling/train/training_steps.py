@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any, Final
 
@@ -135,13 +136,12 @@ class _Timer(transformers.TrainerCallback):  # type: ignore[misc] # Any, see sta
 
 def _run_trainer(setup: TrainingSetup, tokens: torch.Tensor, on_step: OnStep, limit: int) -> None:
     """Train on rows of `tokens` for at most `limit` steps, as `plan.trainer` says; leaves nothing on disk."""
-    make = {"hf": _hf, "trl": _trl}[setup.plan.trainer]
     level = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()  # advice about tokenizers and arguments is for people who chose them
     with ExitStack() as stack:
         stack.callback(transformers.logging.set_verbosity, level)
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        trainer = make(setup, tokens, limit, _arguments(setup, tokens.shape[0], limit, folder))
+        trainer = _make_trainer(setup, tokens, limit, folder)
         trainer.remove_callback(transformers.PrinterCallback)
         trainer.add_callback(_Timer(setup.device, on_step))
         try:
@@ -152,53 +152,37 @@ def _run_trainer(setup: TrainingSetup, tokens: torch.Tensor, on_step: OnStep, li
             trainer.accelerator.free_memory()
 
 
-def _arguments(setup: TrainingSetup, micro_batch: int, limit: int, folder: str) -> dict[str, Any]:
-    lowers = setup.plan.autocast
-    return {
-        "output_dir": folder, "per_device_train_batch_size": micro_batch, "max_steps": limit, "logging_steps": 1,
+def _make_trainer(setup: TrainingSetup, tokens: torch.Tensor, limit: int, folder: str) -> Any:
+    """transformers' Trainer or TRL's SFTTrainer; it makes its own optimizer where it has a name for the plan's."""
+    plan = setup.plan
+    arguments: dict[str, Any] = {
+        "output_dir": folder, "per_device_train_batch_size": tokens.shape[0], "max_steps": limit, "logging_steps": 1,
         "logging_nan_inf_filter": False, "learning_rate": setup.learning_rate, "lr_scheduler_type": "constant",
-        "optim": HF_NAMES.get(setup.plan.optimizer, "adamw_torch"), "report_to": [], "save_strategy": "no",
-        "disable_tqdm": True, "bf16": lowers and setup.plan.dtype == "bf16", "fp16": lowers and setup.plan.dtype == "fp16",
+        "optim": HF_NAMES.get(plan.optimizer, "adamw_torch"), "report_to": [], "save_strategy": "no",
+        "disable_tqdm": True, "bf16": plan.autocast and plan.dtype == "bf16", "fp16": plan.autocast and plan.dtype == "fp16",
         "use_cpu": setup.device == "cpu", "seed": setup.seed, "gradient_checkpointing": False,  # prepare_training turned it on
         "dataloader_pin_memory": setup.device == "cuda",
     }
-
-
-def _one_device(arguments: Any) -> Any:
-    """The arguments for one GPU: with several in sight the Trainer would spread each batch over them (DataParallel)."""
-    if arguments.n_gpu > 1:
-        arguments._n_gpu = 1
-    return arguments
-
-
-def _own_optimizer(setup: TrainingSetup) -> tuple[Any, None]:
-    """(optimizer, no schedule) where the Trainer has no name for the plan's; else it makes its own."""
-    return (None if setup.plan.optimizer in HF_NAMES else make_optimizer(setup), None)
-
-
-def _hf(setup: TrainingSetup, tokens: torch.Tensor, limit: int, arguments: dict[str, Any]) -> Any:
-    rows = [{"input_ids": row, "labels": row} for row in tokens] * limit
-    return transformers.Trainer(
-        model=setup.model, args=_one_device(transformers.TrainingArguments(**arguments)), train_dataset=rows,
-        optimizers=_own_optimizer(setup),
-        data_collator=lambda batch: {name: torch.stack([row[name] for row in batch]) for name in ("input_ids", "labels")},
-    )
-
-
-def _trl(setup: TrainingSetup, tokens: torch.Tensor, limit: int, arguments: dict[str, Any]) -> Any:
-    try:
-        datasets: Any = import_module("datasets")
-        trl: Any = import_module("trl")
-    except ModuleNotFoundError as error:
-        raise MissingExtra("trl", error.name or "trl") from error
-    rows = datasets.Dataset.from_dict({"input_ids": tokens.tolist() * limit})
-    settings = trl.SFTConfig(
-        **arguments, max_length=tokens.shape[1], packing=False, dataset_kwargs={"skip_prepare_dataset": True},
-    )
-    return trl.SFTTrainer(
-        model=setup.model, args=_one_device(settings), train_dataset=rows, processing_class=_tokenizer(),
-        optimizers=_own_optimizer(setup),
-    )
+    if plan.trainer == "hf":
+        settings: Any = transformers.TrainingArguments(**arguments)
+        rows: Any = [{"input_ids": row, "labels": row} for row in tokens] * limit
+        make: Callable[..., Any] = partial(transformers.Trainer, data_collator=lambda batch: {
+            name: torch.stack([row[name] for row in batch]) for name in ("input_ids", "labels")})
+    else:
+        try:
+            datasets: Any = import_module("datasets")
+            trl: Any = import_module("trl")
+        except ModuleNotFoundError as error:
+            raise MissingExtra("trl", error.name or "trl") from error
+        settings = trl.SFTConfig(
+            **arguments, max_length=tokens.shape[1], packing=False, dataset_kwargs={"skip_prepare_dataset": True},
+        )
+        rows = datasets.Dataset.from_dict({"input_ids": tokens.tolist() * limit})
+        make = partial(trl.SFTTrainer, processing_class=_tokenizer())
+    if settings.n_gpu > 1:  # with several GPUs in sight the Trainer would spread each batch over them (DataParallel)
+        settings._n_gpu = 1
+    own = None if plan.optimizer in HF_NAMES else make_optimizer(setup)
+    return make(model=setup.model, args=settings, train_dataset=rows, optimizers=(own, None))
 
 
 def _tokenizer() -> Any:

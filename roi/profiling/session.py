@@ -1,5 +1,6 @@
 """One measured run on the device at hand: its device and environment, its budget, who watches it, and what ends it early."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -39,6 +40,18 @@ class Session:
     interrupted: bool = False
     """True after Ctrl-C or SIGTERM: the profile then holds what was done until that moment."""
     started: datetime = field(default_factory=lambda: datetime.now(tz=UTC))
+    began_s: float = field(default_factory=time.monotonic)
+    """Clock at which the budget began; `measure` begins it anew."""
+
+    @property
+    def left_s(self) -> float:
+        """Seconds of the budget that are left; negative when it is overdrawn."""
+        return self.budget_s - (time.monotonic() - self.began_s)
+
+    def show(self, text: str) -> None:
+        """Show what is going on, with the share of the budget that is spent."""
+        left_s = max(self.left_s, 0.0)
+        self.watcher.update(text, 1.0 - left_s / self.budget_s, left_s)
 
     @property
     def device(self) -> str:
@@ -56,12 +69,13 @@ class Session:
         return (*self.opening_notes, *self.notes)
 
     def measure(self, work: Callable[[], None], anything: Callable[[], object], *, metered: bool = True) -> Draw:
-        """Power and clocks while `work` ran, or what was done of it until Ctrl-C or SIGTERM.
+        """Power and clocks while `work` ran, or what was done of it until Ctrl-C or SIGTERM. The budget begins here.
 
         A signal before `anything()` was measured is passed on. Without `metered` the board is left to whoever runs inside.
         """
         meter = PowerMeter(self.board if metered else None)
         meter.start()
+        self.began_s = time.monotonic()
         try:
             with quiet():
                 self.stops.guard()

@@ -41,7 +41,6 @@ from roi.profiling.train.short_run import TrainRequest, closed_form
 from roi.profiling.train.train_point import (
     CEILING,
     WARMUP,
-    Budget,
     FirstStep,
     Largest,
     PointRun,
@@ -61,6 +60,9 @@ LLAMA = {
     "num_key_value_heads": 2, "vocab_size": 256, "max_position_embeddings": 256,
 }  # fmt: skip
 """64 wide, 2 layers; every output width is a multiple of 32."""
+
+
+CPU = Environment(device="cpu", versions={})
 
 
 def tiny_shape():
@@ -276,7 +278,7 @@ def test_trainers_run_the_same_steps_at_two_sizes(trainer):
 
 
 def test_a_loss_that_is_no_number_is_an_error():
-    run = PointRun(2, 1024, 1.0, Budget(10.0), PowerMeter(None), Watcher())
+    run = PointRun(2, 1024, 1.0, Session(CPU, 10.0))
     run.take(Step(0.1, 5.0))
     with pytest.raises(RoiError, match=r"the loss became nan at step 2 of micro-batch 2 x 1,024 tokens"):
         run.take(Step(0.1, math.nan))
@@ -287,15 +289,15 @@ def test_a_loss_that_is_no_number_is_an_error():
 
 def test_a_point_ends_with_its_share_and_keeps_its_warm_up():
     """Share 0: three warm-up steps, and the first timed one ends it. Slow steps (1 s of a share of 6): one warm-up step."""
-    run = PointRun(1, 16, 0.0, Budget(10.0), PowerMeter(None), Watcher())
+    run = PointRun(1, 16, 0.0, Session(CPU, 10.0))
     steps = 0
     while run.take(Step(1e-9, 1.0)):
         steps += 1
     assert (len(run.steps), run.warmup) in {(WARMUP + 1, WARMUP), (2, 1)}
-    slow = PointRun(1, 16, 6.0, Budget(10.0), PowerMeter(None), Watcher())
+    slow = PointRun(1, 16, 6.0, Session(CPU, 10.0))
     assert slow.take(Step(1.0, 1.0))
     assert slow.warmup == 1
-    spent = PointRun(1, 16, 5.0, Budget(1e-9), PowerMeter(None), Watcher())
+    spent = PointRun(1, 16, 5.0, Session(CPU, 1e-9))
     assert not spent.take(Step(0.001, 1.0))
     assert not spent.usable
 

@@ -29,7 +29,7 @@ def profile_device(session: Session) -> DeviceProfile:
 
     The first shape is measured whatever it takes. Ctrl-C before anything is timed is passed on.
     """
-    timing = _Timing(session, perf_counter() + session.budget_s)
+    timing = _Timing(session)
     draw = session.measure(timing.run, lambda: timing.rates)
     if not timing.rates:
         raise RoiError(f"nothing was measured: {'; '.join(session.notes) or 'no shape suits this device'}")
@@ -44,8 +44,6 @@ class _Timing:
     """Rates as they come in; what is here when a run is interrupted is kept."""
 
     session: Session
-    deadline: float
-    """End of the budget on the clock of perf_counter."""
     rates: list[Rate] = field(default_factory=list)
     complete: bool = True
 
@@ -60,7 +58,7 @@ class _Timing:
         operands = calls.Operands(session.device, probe.cache_bytes, session.seed)
         costs = [probe.cost_s(case) for case in cases]
         for done, case in enumerate(cases):
-            left_s = self.deadline - perf_counter()
+            left_s = session.left_s
             if left_s <= 0.0 and self.rates:
                 self.complete = False
                 session.notes.append(f"the budget ended before {len(cases) - done} of {len(cases)} shapes")

@@ -14,13 +14,13 @@ from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan, resolve_targets
 from roi.facts.profiles import TrainPoint, TrainProfile
-from roi.profiling.host.nvml import Draw, PowerMeter
+from roi.profiling.host.nvml import Draw
 from roi.profiling.model_to_build import ModelToBuild
 from roi.profiling.session import Session, check_weights_fit
 from roi.profiling.stack import quiet, torch
 from roi.profiling.train import real_model, train_point
 from roi.profiling.train.real_model import ATTENTION, trained_count
-from roi.profiling.train.train_point import Budget, PointRun, StepTooLong, ran_out
+from roi.profiling.train.train_point import PointRun, StepTooLong, ran_out
 from roi.profiling.train.training_steps import TrainingSetup
 from roi.store.profiles.plan_record import plan_record
 
@@ -180,11 +180,10 @@ class _Stepping:
     def run(self) -> None:
         """Points from few tokens to many, then the search."""
         searches = self.request.find_largest and self.session.device == "cuda"
-        self.budget = budget = Budget(self.session.budget_s)
         waiting = sorted(self.request.points, key=lambda point: (point[0] * point[1], point[0]))
         stepping_s = self.session.budget_s * (1.0 - SEARCH_SHARE * searches)
         for i, (micro_batch, seq) in enumerate(waiting):
-            left_s = stepping_s - (budget.seconds - budget.left_s)
+            left_s = stepping_s - (self.session.budget_s - self.session.left_s)
             if left_s <= 0.0 and i:
                 self._ended(f"the budget ended before {len(waiting) - i} of {len(waiting)} points")
                 break
@@ -199,7 +198,7 @@ class _Stepping:
 
     def _measure(self, micro_batch: int, seq: int, share_s: float) -> None:
         train_point.reset_memory(self.setup.device)
-        run = PointRun(micro_batch, seq, share_s, self.budget, PowerMeter(self.session.board), self.session.watcher)
+        run = PointRun(micro_batch, seq, share_s, self.session)
         draw: Draw | None = None
         too_long_s: float | None = None
         try:
@@ -232,7 +231,7 @@ class _Stepping:
             predicted = None if shape is None else float(training_memory(shape, plan, self.gpu).peak_allocated_bytes)
             memory = train_point.read_memory(self.setup.device, self.session.board)
             self.points.append(run.point(memory, draw, predicted))
-        if self.budget.left_s <= 0.0 and not run.usable:
+        if self.session.left_s <= 0.0 and not run.usable:
             self.step_s = self.step_s or max(step.seconds for step in run.steps)
             self._ended(f"{run.micro_batch} x {run.seq:,}: the budget ended in its warm-up")
 
@@ -242,16 +241,14 @@ class _Stepping:
             ran = max((p.micro_batch for p in self.points if p.seq == seq), default=0)
             train_point.recover(self.setup)
             found = train_point.largest_micro_batch(
-                partial(self._fits, seq), ran, self.failed.get(seq), lambda: self.budget.left_s <= 0.0)
+                partial(self._fits, seq), ran, self.failed.get(seq), lambda: self.session.left_s <= 0.0)
             if found.proved:
                 self.largest[str(seq)] = found.micro_batch
             else:
                 self._ended(f"largest micro-batch at {seq:,} tokens: at least {found.micro_batch}, the budget ended there")
 
     def _fits(self, seq: int, micro_batch: int) -> bool:
-        left_s = max(self.budget.left_s, 0.0)
-        text = f"largest micro-batch at {seq:,}: {micro_batch}?"
-        self.session.watcher.update(text, 1.0 - left_s / self.budget.seconds, left_s)
+        self.session.show(f"largest micro-batch at {seq:,}: {micro_batch}?")
         return train_point.try_size(self.setup, micro_batch, seq)
 
     def _ended(self, note: str) -> None:

@@ -11,7 +11,7 @@ from roi.errors import RoiError
 from roi.facts.profiles import MemoryReading, TrainPoint
 from roi.profiling.host.host_facts import peak_resident_bytes, reset_peak_resident
 from roi.profiling.host.nvml import Board, Draw, PowerMeter
-from roi.profiling.progress import Watcher
+from roi.profiling.session import Session
 from roi.profiling.stack import torch
 from roi.profiling.train.training_steps import Step, TrainingSetup, run_steps
 
@@ -29,31 +29,19 @@ SIGNS: Final = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "can't allocate m
 
 
 @dataclass
-class Budget:
-    """Seconds for stepping; the clock starts when it is made."""
-
-    seconds: float
-    began_s: float = field(default_factory=time.monotonic)
-
-    @property
-    def left_s(self) -> float:
-        """Seconds left; negative when overdrawn."""
-        return self.seconds - (time.monotonic() - self.began_s)
-
-
-@dataclass
 class PointRun:
     """The steps of one point as they come in; what is here when a run is interrupted is kept."""
 
     micro_batch: int
     seq: int
     share_s: float
-    budget: Budget
-    meter: PowerMeter
-    watcher: Watcher
+    session: Session
     steps: list[Step] = field(default_factory=list)
     warmup: int = WARMUP
     began_s: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.meter = PowerMeter(self.session.board)
 
     def take(self, step: Step) -> bool:
         """Keep a step; False where the point is done. A loss that is no number is an error: nothing is learned from it."""
@@ -68,12 +56,11 @@ class PointRun:
             self.warmup = 1  # steps this slow have no kernel set-up that shows; three would eat the share
         if done == self.warmup:
             self.meter.start()
-        left_s = self.budget.left_s
-        text = f"{self.micro_batch} x {self.seq:,}: step {done}, {1e3 * step.seconds:,.0f} ms, loss {step.loss:.2f}"
-        self.watcher.update(text, 1.0 - max(left_s, 0.0) / self.budget.seconds, max(left_s, 0.0))
+        size = f"{self.micro_batch} x {self.seq:,}"
+        self.session.show(f"{size}: step {done}, {1e3 * step.seconds:,.0f} ms, loss {step.loss:.2f}")
         if done > self.warmup and (spent_s >= self.share_s or done >= self.warmup + TIMED):
             return False
-        return left_s > 0.0
+        return self.session.left_s > 0.0
 
     @property
     def usable(self) -> bool:
@@ -168,7 +155,7 @@ def run_point(setup: TrainingSetup, run: PointRun) -> Draw:
 
     StepTooLong where the budget ends inside the first step.
     """
-    first = FirstStep(setup, lambda: run.budget.left_s)
+    first = FirstStep(setup, lambda: run.session.left_s)
 
     def take(step: Step) -> bool:
         first.stop()

@@ -55,6 +55,8 @@ from roi.report.profiles.profile_train import step_line, step_remark, train_text
 from roi.store.profiles.plan_record import plan_record, read_plan
 from roi.units import GIB
 
+torch.set_num_threads(1)  # tiny models: more threads wait for each other, longest where the machine is busy
+
 LLAMA = {
     "model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
     "num_key_value_heads": 2, "vocab_size": 256, "max_position_embeddings": 256,

@@ -66,7 +66,7 @@ def by_hand(file: str) -> dict[str, float]:
 def by_roi(file: str) -> dict[str, float]:
     """Seconds in which the backend answers, of the whole summary; compiling, which asking repeats, is taken off."""
     from roi.usage.measure import aggregate
-    from roi.usage.read.record import Asked
+    from roi.usage.read.record import FileOptions
     from roi.usage.summary import Question, summarize
 
     clock, compiling, ask = Clock(), Clock(), aggregate.answer
@@ -78,7 +78,7 @@ def by_roi(file: str) -> dict[str, float]:
             return ask(expression, backend)  # type: ignore[arg-type]
 
     aggregate.answer = timed  # type: ignore[assignment]
-    found = summarize(Question((file,), Asked(includes_cache=True), incumbent="openai/gpt-6-sol"))
+    found = summarize(Question((file,), FileOptions(includes_cache=True), incumbent="openai/gpt-6-sol"))
     aggregate.answer = ask
     assert found.workload is not None
     return {key: clock.spent()[key] - compiling.spent()[key] for key in clock.spent()}

@@ -1,10 +1,11 @@
-"""The comparison as a pandas table, for notebooks."""
+"""The comparison as a pandas table, for notebooks; needs the extra [frames]."""
 
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
+from roi.errors import MissingExtra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,8 +14,11 @@ SCALARS = (int, float, str, bool, type(None))
 
 
 def to_frame(comparison: Comparison) -> "pd.DataFrame":
-    """One row a feasible option, indexed by id: every figure that is a single number or name (USD, months, shares)."""
-    import pandas as pd
+    """One row for each feasible option, indexed by id: every figure that is a single number or name (USD, months, shares)."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingExtra("frames", "pandas") from error
 
     rows = [{f.name: getattr(o, f.name) for f in fields(OptionResult)} for o in comparison.options]
     plain = [{k: v for k, v in row.items() if isinstance(v, SCALARS)} for row in rows]

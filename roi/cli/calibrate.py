@@ -30,7 +30,7 @@ def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str
     from roi.evidence.training_speed import calibration_text as file_text
     from roi.evidence.training_speed import profile_runs
     from roi.facts.profiles import TrainProfile
-    from roi.report.training.calibration_report import calibration_json, calibration_markdown, calibration_text
+    from roi.report.training.calibrate import calibration_json, calibration_text
     from roi.store.profiles.lookup import StoredProfile, load_profiles, profile_folders
     from roi.store.tables.training_table import read_measured_rows
 
@@ -56,4 +56,4 @@ def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str
     if output is not None:
         replace_file(output, file_text(found.groups, clock.today(), __version__, [table.name for table in tables]))
         click.echo(f"roi: {len(found.groups)} scales written to {output}", err=True)
-    write({"table": calibration_text, "json": calibration_json, "markdown": calibration_markdown}[form](found))
+    write(calibration_json(found) if form == "json" else calibration_text(found, form))

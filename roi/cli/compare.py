@@ -46,19 +46,19 @@ def compare(
     comparison, scenario, warnings, note = _answer(file, overrides, draws, seed, part, profiles)
     shown = None
     if explain is not None:
-        from roi.report.comparison.cost_tree import find_option
+        from roi.report.comparison.options_table import find_option
 
         shown = find_option(comparison, explain)
     if form == "json":
-        from roi.report.comparison.comparison_json import comparison_json
+        from roi.report.comparison.as_json import comparison_json
 
         text = comparison_json(comparison, version=__version__, scenario=scenario, warnings=warnings)
     elif form == "markdown":
-        from roi.report.comparison.comparison_markdown import comparison_markdown
+        from roi.report.comparison.compare import comparison_text
 
-        text = comparison_markdown(comparison, warnings, shown, all_options=everything)
+        text = comparison_text(comparison, warnings, shown, form, all_options=everything)
     else:
-        from roi.report.comparison.story import comparison_text
+        from roi.report.comparison.compare import comparison_text
 
         text = comparison_text(comparison, warnings, shown, all_options=everything, colour=_colour(output),
                                width=_width(output))

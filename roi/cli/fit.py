@@ -67,7 +67,7 @@ def fit(
     from roi.errors import InputError
     from roi.estimate.training.plan import TrainingPlan, trainer_habits
     from roi.evidence.training_speed import find_calibrations, plan_speed
-    from roi.report.training.fit_report import fit_json, fit_markdown, fit_text
+    from roi.report.training.fit import fit_json, fit_text
     from roi.store.profiles.lookup import load_profiles, profile_folders
 
     check_options(click.get_current_context())
@@ -100,7 +100,6 @@ def fit(
         rental_offers(day), data, evidence.peaks, day,
         None if evidence.profile is None else evidence.profile.trained_parameters,
     )
-    tell = {"table": fit_text, "json": fit_json, "markdown": fit_markdown}[form]
-    write(tell(report, evidence.profile))
+    write(fit_json(report, evidence.profile) if form == "json" else fit_text(report, evidence.profile, form))
     for line in evidence.talk:
         click.echo(line, err=True)

@@ -99,7 +99,7 @@ def serve(
     from roi.profiling.server.probe import token_counter
     from roi.profiling.server.server_run import ServeRequest
     from roi.profiling.stops import catch_stops
-    from roi.report.profiles.load_plan import plan_json, plan_text
+    from roi.report.profiles.profile_serve import plan_json, plan_text
     from roi.store.imports.benchmarks import read_benchmark
     from roi.store.imports.imported_points import Stated
 

@@ -38,7 +38,7 @@ def size(
     from roi.cli.trace_file import open_trace
     from roi.evidence.known_runs import known_runs
     from roi.evidence.training_speed import find_calibrations
-    from roi.report.serving.size_report import size_json, size_markdown, size_text
+    from roi.report.serving.size import size_json, size_text
     from roi.resolution.resolution import resolve
     from roi.scenario.file import load_scenario
     from roi.store.profiles.lookup import load_profiles, profile_folders
@@ -73,8 +73,7 @@ def size(
         click.echo(f"roi: {figure} shows cost against latency", err=True)
     if file is None:
         click.echo(f"roi: no FILE given: the bundled scenario, {scenario.title!r}", err=True)
-    tell = {"table": size_text, "json": size_json, "markdown": size_markdown}[form]
-    text = tell(sizing)
+    text = size_json(sizing) if form == "json" else size_text(sizing, form)
     if output is None and form == "table" and "utf" not in (sys.stdout.encoding or "").lower():
         text = text.encode("ascii", errors="replace").decode()
     write(text, output)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from roi.usage.read.record import Asked
+    from roi.usage.read.record import FileOptions
 
 
 @click.command(short_help="What was spent, from usage logs; the workload they settle.")
@@ -80,11 +80,11 @@ def usage(
 
         tasks = rank_tasks(found, base, most)
     if form == "json":
-        from roi.report.usage.usage_json import usage_json
+        from roi.report.usage.spend_json import usage_json
 
         write(usage_json(found, tasks, version=__version__))
         return
-    from roi.report.usage.usage_report import usage_text
+    from roi.report.usage.spend_report import usage_text
 
     write(usage_text(found, tasks, width=_width(), colour=_colour()))
 
@@ -97,15 +97,15 @@ def _check_target(option: str, target: Path | None, files: tuple[str, ...]) -> N
     if target is None or not target.exists():
         return
     read = [file for argument in files if argument != STDIN and (Path(argument).exists() or "*" in argument)
-            for file in find_files([argument])[0]]
+            for file in find_files([argument])]
     if any(file.path is not None and file.path.samefile(target) for file in read):
         raise InputError(f"{option}: {target} is one of the files that are read; give another name")
 
 
 def _asked(columns: tuple[str, ...], includes: str | None, provider: str | None, model: str | None,
-           group_by: str | None) -> "Asked":
+           group_by: str | None) -> "FileOptions":
     from roi.errors import InputError
-    from roi.usage.read.record import Asked
+    from roi.usage.read.record import FileOptions
 
     pairs = [tuple(part.strip() for part in column.partition("=")[::2]) for column in columns]
     for pair, column in zip(pairs, columns, strict=True):
@@ -115,7 +115,7 @@ def _asked(columns: tuple[str, ...], includes: str | None, provider: str | None,
         from roi.catalog.prices.api_prices import find_provider
 
         provider = find_provider(provider, "--provider")
-    return Asked(group_by=group_by, includes_cache=None if includes is None else includes == "yes", provider=provider,
+    return FileOptions(group_by=group_by, includes_cache=None if includes is None else includes == "yes", provider=provider,
                  model=model, columns=tuple((what, name) for what, name in pairs))
 
 

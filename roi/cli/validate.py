@@ -69,7 +69,7 @@ def training_answer(table: Path, rows: "RowTable", instrument: str, form: str) -
     from roi.errors import InputError
     from roi.estimate.accuracy.closed_form import throughput_predictor
     from roi.estimate.accuracy.training_errors import validate_runs
-    from roi.report.training.training_validation import validation_json, validation_markdown, validation_text
+    from roi.report.training.training_validation import validation_json, validation_text
 
     if not rows.runs:
         raise InputError(f"TABLE: {table}: no row of {rows.rows} could be used; {reasons(rows.skipped)}")
@@ -79,8 +79,8 @@ def training_answer(table: Path, rows: "RowTable", instrument: str, form: str) -
         memory = announced(memory, len(rows.runs))
     found = validate_runs(rows.runs, rows.labels, rows.skipped, memory,
                           throughput_predictor(known.step(), known.overall.spread()), rows.second, rows.unread)
-    tell = {"table": validation_text, "json": validation_json, "markdown": validation_markdown}[form]
-    return tell(found, instrument, known.speed_basis())
+    told = (found, instrument, known.speed_basis())
+    return validation_json(*told) if form == "json" else validation_text(*told, form)
 
 
 def serving_answer(table: Path, rows: "ServingTable", left_out: str | None, form: str) -> str:
@@ -88,18 +88,13 @@ def serving_answer(table: Path, rows: "ServingTable", left_out: str | None, form
     from roi.errors import InputError
     from roi.estimate.accuracy.serving_errors import validate_serving
     from roi.evidence.serving_speed import serving_evidence, without_its_model
-    from roi.report.serving.serving_validation import (
-        serving_validation_json,
-        serving_validation_markdown,
-        serving_validation_text,
-    )
+    from roi.report.serving.serving_validation import serving_validation_json, serving_validation_text
 
     if not rows.runs:
         raise InputError(f"TABLE: {table}: no row of {len(rows.labels)} could be used; {reasons(rows.skipped)}")
     evidence = serving_evidence if left_out is None else without_its_model(rows.runs)
     found = validate_serving(rows.runs, rows.labels, rows.skipped, evidence, left_out or "", rows.unread)
-    tell = {"table": serving_validation_text, "json": serving_validation_json, "markdown": serving_validation_markdown}[form]
-    return tell(found)
+    return serving_validation_json(found) if form == "json" else serving_validation_text(found, form)
 
 
 def reasons(skipped: "Sequence[tuple[str, str]]") -> str:

@@ -1,8 +1,11 @@
-"""What was spent: logs and exports of many formats -> one table of records -> the workload, reconciled with the bill.
+"""What was spent: logs and exports of many formats, to one log of records, to the workload, reconciled with the bill.
 
-    files -sniff, detect-> format -records-> one table of disjoint token counts -aggregate-> counts, sums and log-bins
-    -> summary: spend, lengths, shape of the load, growth, list price against the bill -> part of a scenario
+    read/       files and what they are made of, their raw tables; the one record, and what a format is
+    formats/    what rows of each tool's exports say, in the fields of the record
+    log         files to one log of records; `duplicates` sees to it that the same calls never count twice
+    measure/    sums and log-bins of the log: days, lengths, growth, list prices against the bill, the workload
+    summary     the spine: a question, answered with `Usage`
 
-The only room that imports Ibis, DuckDB and Arrow, at the doors in `engine` and `read`. Text of prompts and answers is never a
+The only room that imports Ibis, DuckDB and Arrow (Ibis at one door, `read.lazy_ibis`). Text of prompts and answers is never a
 column here.
 """

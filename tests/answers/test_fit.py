@@ -140,7 +140,8 @@ def test_bad_input_exits_2_with_what_is_allowed(words, message):
 def test_markdown_holds_the_same_process_memory():
     body = answer("llama-3.1-8b", "--gpu", "H100")
     out = run("llama-3.1-8b", "--gpu", "H100", "--format", "markdown").stdout
-    assert f"{body['gpus'][0]['peak_bytes'] / GIB:.2f} GiB" in out
+    assert "| GiB |" in out
+    assert f"| process | {body['gpus'][0]['peak_bytes'] / GIB:.2f} c |" in out
 
 
 @pytest.mark.parametrize(("words", "told"), [

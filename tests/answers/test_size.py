@@ -12,7 +12,7 @@ from roi.cli import main
 from roi.errors import InputError
 from roi.evidence.known_runs import known_runs
 from roi.facts.fact import Basis
-from roi.report.serving.size_report import frontier, size_text
+from roi.report.serving.size import frontier, size_text
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 from roi.store.profiles.lookup import load_profiles, save_profile

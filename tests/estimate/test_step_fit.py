@@ -12,9 +12,11 @@ from roi.estimate.serving.held_out import fitted_server, held_out
 from roi.estimate.serving.runtime_adapters import adapter_speeds
 from roi.estimate.serving.step_fit import StepFit, fit_profile, held_out_points
 from roi.estimate.serving.windows import in_chunks, point_rows
+from roi.evidence.server_fit import ServeFit
 from roi.facts.serve_profile import ServedRequest, ServePoint
 from roi.numerics.least_squares import nnls
-from roi.report.profiles.fitted_step import step_fit_body, step_fit_lines
+from roi.report.layout.render import render
+from roi.report.profiles.fitted_step import step_fit_blocks, step_fit_body
 
 SILENT = Noise(step=0.0, drift=0.0, timer_s=0.0)
 
@@ -287,15 +289,15 @@ def test_the_report_fits_80_columns_and_its_json_has_every_interval():
     profile = simulate(seed=1)
     fit = fit_profile(profile)
     ahead = held_out(profile, fit)
-    lines = step_fit_lines(fit, ahead)
+    lines = render(step_fit_blocks(ServeFit(fit, ahead, None, ()))).splitlines()
     assert max(map(len, lines)) <= 80
     assert any(line.startswith("a  a step") and line.endswith("ms") for line in lines)
     assert any("held out, point 7 (n = 80)" in line for line in lines)
-    body = step_fit_body(fit, ahead)
+    body = step_fit_body(ServeFit(fit, ahead, None, ()))
     assert set(body["coefficients"]) == {"step_s", "sequence_s", "kv_token_s", "prefill_token_s", "request_s"}
     assert abs(body["held_out"][0]["errors"]["tpot"]) < 0.02
     for bad in (simulate(complete=False), simulate(loads=tuple(Load(i, 64, 1, requests=8) for i in (64, 512)))):
-        rejected = step_fit_lines(fit_profile(bad))
+        rejected = render(step_fit_blocks(ServeFit(fit_profile(bad), (), None, ()))).splitlines()
         assert max(map(len, rejected)) <= 80
         assert any("fitted" in line for line in rejected)
 

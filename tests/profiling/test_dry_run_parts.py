@@ -24,7 +24,7 @@ from roi.profiling.dry.cuda_on_meta import choose_attention, cuda_kernels, lower
 from roi.profiling.dry.dry_profile import profile_dry_run, settle_limits
 from roi.profiling.dry.dry_run import dry_run
 from roi.profiling.dry.recorder import hidden_bytes
-from roi.report.layout.timeline import timeline_rows
+from roi.report.layout.figures import timeline_rows
 
 torch.set_num_threads(1)
 TINY = {

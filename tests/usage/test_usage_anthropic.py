@@ -1,13 +1,13 @@
 """Anthropic's console CSV, usage report and cost report."""
 
 import pytest
-from usage_support import DATA, records, staged, totals
+from usage_support import DATA, records, totals
 
 from roi.errors import InputError
-from roi.usage.formats.vendors.anthropic_api import ANTHROPIC_USAGE_API, EMPTY, UNGROUPED
-from roi.usage.formats.vendors.anthropic_costs import ANTHROPIC_COST_API, NO_TOKENS, OTHER_CURRENCY
-from roi.usage.formats.vendors.anthropic_csv import ANTHROPIC_CSV
+from roi.usage.formats.vendors.anthropic import ANTHROPIC_COST_API, ANTHROPIC_CSV, ANTHROPIC_USAGE_API, UNGROUPED
+from roi.usage.formats.vendors.pages import NO_TOKENS, OTHER_CURRENCY
 from roi.usage.read.columns import MICRO
+from roi.usage.read.record import EMPTY_BUCKET
 
 ALL = (ANTHROPIC_CSV, ANTHROPIC_USAGE_API, ANTHROPIC_COST_API)
 AUG_5 = 1_785_888_000 * MICRO
@@ -59,7 +59,7 @@ def test_batch_priority_fast_and_long_rows_are_told_apart(tmp_path, file):
 
 
 def test_a_day_of_the_csv_is_utc_in_any_zone(tmp_path):
-    rows = staged(tmp_path, DATA / "anthropic-csv.csv", formats=ALL, zone="America/Los_Angeles")[0]
+    rows = records(tmp_path, DATA / "anthropic-csv.csv", formats=ALL, zone="America/Los_Angeles")
     assert {(row["at_us"], row["until_us"]) for row in rows} == {(AUG_5, AUG_5 + DAY), (AUG_5 + DAY, AUG_5 + 2 * DAY)}
 
 
@@ -106,7 +106,7 @@ def test_rows_are_grouped_by_key_unless_the_workspace_is_asked_for(tmp_path):
 
 def test_an_empty_bucket_is_said_and_not_counted(tmp_path):
     dropped = [row for row in records(tmp_path, DATA / "anthropic-usage-api.json", formats=ALL) if row["dropped"]]
-    assert [(row["at_us"], row["dropped"]) for row in dropped] == [(AUG_5 + 2 * DAY, EMPTY)]
+    assert [(row["at_us"], row["dropped"]) for row in dropped] == [(AUG_5 + 2 * DAY, EMPTY_BUCKET)]
 
 
 def test_a_report_that_was_not_grouped_counts_once_its_model_is_said(tmp_path):
@@ -149,7 +149,7 @@ def test_a_cost_is_stated_in_cents(tmp_path):
 def test_a_cost_that_cannot_count_says_why(tmp_path):
     rows = records(tmp_path, DATA / "anthropic-cost-api.json", formats=ALL)
     assert sorted(row["dropped"] for row in rows if row["dropped"]) == sorted(
-        [OTHER_CURRENCY, NO_TOKENS, NO_TOKENS, "no amount that can be read", EMPTY])
+        [OTHER_CURRENCY, NO_TOKENS, NO_TOKENS, "no amount that can be read", EMPTY_BUCKET])
 
 
 def test_a_description_is_neither_kept_nor_stored(tmp_path):

@@ -26,13 +26,13 @@ import pyarrow.parquet as pq
 import pytest
 from ibis.expr import operations as ops
 
-from roi.report.usage.usage_json import usage_json
+from roi.report.usage.spend_json import usage_json
 from roi.usage import summary
 from roi.usage.formats import FORMATS
 from roi.usage.measure import aggregate
 from roi.usage.read.database import remote_engine, remote_table
 from roi.usage.read.detect import of_header
-from roi.usage.read.record import Asked, seconds
+from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question
 
 ROWS = 5_000
@@ -319,9 +319,9 @@ def spark_url(folder) -> Iterator[str]:
 # -- what is compared -------------------------------------------------------------------------------------------------
 
 QUESTIONS = {
-    "typed_calls": Asked(), "text_calls": Asked(includes_cache=True),
-    "naive_calls": Asked(includes_cache=False, provider="openai"),
-    "openai_buckets": Asked(group_by="project"), "daily_costs": Asked(), "spend_logs": Asked(),
+    "typed_calls": FileOptions(), "text_calls": FileOptions(includes_cache=True),
+    "naive_calls": FileOptions(includes_cache=False, provider="openai"),
+    "openai_buckets": FileOptions(group_by="project"), "daily_costs": FileOptions(), "spend_logs": FileOptions(),
 }  # fmt: skip
 
 
@@ -333,26 +333,23 @@ INCUMBENT = {
 
 def answers(url: str, name: str) -> dict[str, Any]:
     """Every result that a backend gives for a table, in an order of its own values."""
-    asked = QUESTIONS[name]
+    options = QUESTIONS[name]
     backend = remote_engine(url)
     raw = remote_table(backend, name)
-    form = of_header(raw.columns, FORMATS, name, asked)
-    records = form.records(summary.wanted(raw, form), asked)
+    form = of_header(raw.columns, FORMATS, name, options)
+    records = form.records(summary.wanted(raw, form), options)
     kept = records.filter(records.dropped.isnull() & (records.kind == "call"))
     minutes, calls = aggregate.minute_counts(kept, backend)
-    grouped = [{"group": group, **asdict(cell)} for (group,), cell in aggregate.length_cells(kept, backend, ("group",))]
     found = {
         "records": backend.to_pyarrow(records).to_pylist(),
-        "seconds": backend.to_pyarrow(kept.select(second=seconds(kept.at_us))).to_pylist(),
         "spend_by_day": [asdict(row) for row in aggregate.spend_by_day(records, backend)],
         "spend_by_group": [asdict(row) for row in aggregate.spend_by_group(records, backend)],
         "minute_counts": [{"minute": m, "calls": n} for m, n in zip(minutes.tolist(), calls.tolist(), strict=True)],
-        "length_cells": [asdict(cell) for _, cell in aggregate.length_cells(kept, backend)],
-        "length_cells by group": grouped,
+        "length_cells": [asdict(cell) for cell in aggregate.length_cells(kept, backend)],
         "read_cells": [asdict(cell) for cell in aggregate.read_cells(kept, backend)],
     }  # fmt: skip
     found = {what: sorted(rows, key=rank) for what, rows in found.items()}
-    question = Question((name,), asked, backend=url, bill_usd_per_month=100.0, incumbent=INCUMBENT.get(name))
+    question = Question((name,), options, backend=url, bill_usd_per_month=100.0, incumbent=INCUMBENT.get(name))
     usage = summary.summarize(question)
     return found | {"usage": json.loads(usage_json(usage, version="test"))}
 
@@ -449,29 +446,28 @@ TYPED = {
               "ChargePeriodStart": "timestamp", "ServiceCategory": "string", "ServiceName": "string"},
 }  # fmt: skip
 
-QUICK = ("anthropic-csv", "bedrock-log", "cursor-csv", "helicone-csv", "deepseek-csv")
+TEXT = {f"{form.name} as text": dict.fromkeys(sorted(form.columns), "string") for form in FORMATS}
 
-TEXT = [
-    pytest.param(dict.fromkeys(sorted(form.columns), "string"), id=f"{form.name} as text",
-                 marks=() if form.name in QUICK else pytest.mark.slow)  # Langfuse's JSON takes ten seconds
-    for form in FORMATS
-]  # fmt: skip
+QUICK = ("generic", "litellm-spendlogs", "anthropic-csv as text")
+"""Types of a database, JSON, and text: what the quick suite compiles."""
 
 ALLOWED = {ops.CountStar, ops.Count, ops.Sum, ops.Min, ops.Max}
 
 FORBIDDEN = ("APPROX", "QUANTILE", "PERCENTILE", "MEDIAN", "HLL", "NTILE")
 
 
-@pytest.mark.parametrize("columns", [*(pytest.param(columns, id=name) for name, columns in TYPED.items()), *TEXT])
+@pytest.mark.parametrize("columns", [
+    pytest.param(columns, id=name, marks=() if name in QUICK else pytest.mark.full)
+    for name, columns in (TYPED | TEXT).items()])
 @pytest.mark.parametrize("dialect", ["bigquery", "snowflake"])
 def test_every_question_compiles_to_counts_sums_and_extremes(dialect, columns):
     table = ibis.table(columns, name="log")
-    form = of_header(table.columns, FORMATS, "log", Asked())
-    records = form.records(summary.wanted(table, form), Asked())
+    form = of_header(table.columns, FORMATS, "log", FileOptions())
+    records = form.records(summary.wanted(table, form), FileOptions())
     backend = Compiled(dialect)
     aggregate.spend_by_day(records, backend)
     aggregate.spend_by_group(records, backend)
-    aggregate.length_cells(records, backend, ("group",))
+    aggregate.length_cells(records, backend)
     aggregate.read_cells(records, backend)
     backend.to_pyarrow(aggregate_minutes(records))
     assert len(backend.sql) == 5

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from usage_support import records
 
 from roi.cli import main
-from roi.usage.read import copies, raw
+from roi.usage import duplicates
+from roi.usage.read import raw
 
 HEADER = "timestamp,model,input_tokens,output_tokens,cached_tokens,body"
 BUCKETS = "start_time,end_time,model,input_tokens,output_tokens,num_model_requests,input_cached_tokens"
@@ -248,7 +249,7 @@ def test_buckets_in_two_exports_count_once_however_the_second_is_written(tmp_pat
         other.write_bytes(gzip.compress(other.read_bytes()))
     found = usage(first, other)
     assert found.data["requests"] == 40
-    assert found.left_out == {copies.TWICE: 1}
+    assert found.left_out == {duplicates.TWICE: 1}
 
 
 def test_equal_rows_of_one_file_all_count_beside_other_files(tmp_path: Path) -> None:
@@ -257,7 +258,7 @@ def test_equal_rows_of_one_file_all_count_beside_other_files(tmp_path: Path) -> 
     files = [table(tmp_path / f"{k}.csv", [bucket(day) for day in each], BUCKETS) for k, each in enumerate(days)]
     found = usage(*files)
     assert found.data["requests"] == 50
-    assert found.left_out == {copies.TWICE: 1}
+    assert found.left_out == {duplicates.TWICE: 1}
 
 
 def test_calls_with_an_id_count_once_over_files(tmp_path: Path) -> None:
@@ -266,7 +267,7 @@ def test_calls_with_an_id_count_once_over_files(tmp_path: Path) -> None:
     files = [table(tmp_path / f"{k}.csv", [row.format(i) for i in ids], HELICONE) for k, ids in enumerate([(1, 2, 2), (2, 3)])]
     found = usage(*files)
     assert found.data["requests"] == 4
-    assert found.left_out == {copies.TWICE: 1}
+    assert found.left_out == {duplicates.TWICE: 1}
 
 
 def test_calls_without_an_id_are_copies_where_the_whole_file_is(tmp_path: Path) -> None:

@@ -6,18 +6,11 @@ import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from usage_support import DATA, records, totals
+from usage_support import CANARY, DATA, fresh, records, totals
 
 from roi.usage.formats.clouds.bedrock import BEDROCK_LOG, EMBEDDINGS, FAILED, NO_LANGUAGE
 
 FORMATS = (BEDROCK_LOG,)
-CANARY = "CANARY-7f3a"
-
-
-def fresh(tmp_path: Path, name: str) -> Path:
-    """A folder for one more reading."""
-    (tmp_path / name).mkdir()
-    return tmp_path / name
 
 
 def test_the_input_count_leaves_cached_tokens_out(tmp_path: Path) -> None:

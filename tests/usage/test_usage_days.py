@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from roi.usage.measure.aggregate import SUMS, Spend
-from roi.usage.measure.days import DAY_US, HOUR_US, complete_days, load_shape
+from roi.usage.measure.days import HOUR_US, complete_days, load_shape
+from roi.usage.read.columns import DAY_US
 
 MONDAY = 20_731
 """2026-10-05, a Monday, in days since 1970."""

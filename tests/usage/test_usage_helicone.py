@@ -3,18 +3,11 @@
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from usage_support import DATA, records, totals
+from usage_support import CANARY, DATA, fresh, records, totals
 
 from roi.usage.formats.gateways.helicone import FAILED, FROM_CACHE, HELICONE_CSV, HELICONE_JSON
 
-CANARY = "CANARY-7f3a"
 BOTH = (HELICONE_CSV, HELICONE_JSON)
-
-
-def fresh(tmp_path: Path, name: str) -> Path:
-    """A folder for one more reading."""
-    (tmp_path / name).mkdir()
-    return tmp_path / name
 
 
 def test_csv_rows_count_with_a_model_that_the_user_names(tmp_path: Path) -> None:
@@ -33,9 +26,7 @@ def test_a_row_without_any_model_is_dropped(tmp_path: Path) -> None:
 
 def test_times_without_a_zone_are_utc(tmp_path: Path) -> None:
     """2026-10-01 00:00:01.250 UTC = 1,790,812,801.25 s, whatever zone the user reads other files in."""
-    from usage_support import staged
-
-    rows, _ = staged(tmp_path, DATA / "helicone.csv", formats=BOTH, zone="Asia/Tokyo")
+    rows = records(tmp_path, DATA / "helicone.csv", formats=BOTH, zone="Asia/Tokyo")
     assert [row["at_us"] for row in rows[:2]] == [1_790_812_801_250_000, 1_790_812_802_000_000]
 
 

@@ -1,8 +1,9 @@
 """Lengths and the shared prefix from log-bins."""
 
 import pytest
+from usage_support import bin_of_count
 
-from roi.usage.measure.aggregate import LengthCell, ReadCell, bin_of_count
+from roi.usage.measure.aggregate import LengthCell, ReadCell
 from roi.usage.measure.lengths import MOST_BINS, measure_lengths, prefix_of_buckets, prefix_of_calls
 
 

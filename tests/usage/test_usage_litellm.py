@@ -8,8 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from usage_support import DATA, records, totals
 
-from roi.usage.formats.gateways.litellm import LITELLM_SPENDLOGS
-from roi.usage.formats.gateways.litellm_daily import LITELLM_DAILY
+from roi.usage.formats.gateways.litellm import LITELLM_DAILY, LITELLM_SPENDLOGS
 
 FORMS = (LITELLM_SPENDLOGS, LITELLM_DAILY)
 CALLS = DATA / "litellm_spendlogs.csv"

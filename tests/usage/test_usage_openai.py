@@ -3,9 +3,10 @@
 import pytest
 from usage_support import DATA, records, totals
 
-from roi.usage.formats.vendors.openai_costs import NO_TOKENS, OPENAI_COSTS_API, OTHER_CURRENCY
-from roi.usage.formats.vendors.openai_usage import EMPTY, OPENAI_CSV, OPENAI_USAGE_API, UNGROUPED
+from roi.usage.formats.vendors.openai import OPENAI_COSTS_API, OPENAI_CSV, OPENAI_USAGE_API, UNGROUPED
+from roi.usage.formats.vendors.pages import NO_TOKENS, OTHER_CURRENCY
 from roi.usage.read.columns import MICRO
+from roi.usage.read.record import EMPTY_BUCKET
 
 ALL = (OPENAI_CSV, OPENAI_USAGE_API, OPENAI_COSTS_API)
 OCT_1 = 1_790_812_800 * MICRO
@@ -60,7 +61,7 @@ def test_batch_flex_and_free_rows_are_told_apart(tmp_path, file):
 @pytest.mark.parametrize("file", ["openai-csv.csv", "openai-usage-api.json"])
 def test_an_empty_bucket_is_said_and_not_counted(tmp_path, file):
     rows = records(tmp_path, DATA / file, formats=ALL)
-    assert [(row["at_us"], row["dropped"]) for row in rows if row["dropped"]] == [(OCT_1 + 2 * DAY, EMPTY)]
+    assert [(row["at_us"], row["dropped"]) for row in rows if row["dropped"]] == [(OCT_1 + 2 * DAY, EMPTY_BUCKET)]
     assert {row["until_us"] - row["at_us"] for row in rows} == {DAY}
 
 
@@ -106,5 +107,5 @@ def test_a_cost_is_stated_in_dollars_and_its_model_in_the_line_item(tmp_path):
 def test_a_cost_that_cannot_count_says_why(tmp_path):
     rows = records(tmp_path, DATA / "openai-costs-api.json", formats=ALL)
     assert {row["cost_usd"]: row["dropped"] for row in rows if row["dropped"]} == {
-        0.25: NO_TOKENS, 0.1: NO_TOKENS, 9.99: OTHER_CURRENCY, None: EMPTY}
+        0.25: NO_TOKENS, 0.1: NO_TOKENS, 9.99: OTHER_CURRENCY, None: EMPTY_BUCKET}
     assert {row["group"] for row in rows if row["dropped"] is None} == {"proj_a", "proj_b", None}

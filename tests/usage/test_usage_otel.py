@@ -3,18 +3,12 @@
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from usage_support import DATA, records, totals
+from usage_support import CANARY, DATA, fresh, records, totals
 
-from roi.usage.formats.tools.otel import AROUND, EMBEDDINGS, FAILED, NO_CALL, NO_USAGE, OTEL_GENAI, OVER, PARENT
+from roi.usage.formats.tools.otel import AROUND, EMBEDDINGS, FAILED, NO_CALL, NO_USAGE, OTEL_GENAI, PARENT
+from roi.usage.read.record import OVER
 
 FORMATS = (OTEL_GENAI,)
-CANARY = "CANARY-7f3a"
-
-
-def fresh(tmp_path: Path, name: str) -> Path:
-    """A folder for one more reading."""
-    (tmp_path / name).mkdir()
-    return tmp_path / name
 
 
 def test_only_the_innermost_call_counts(tmp_path: Path) -> None:

@@ -12,13 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from usage_support import DATA
+from usage_support import CANARY, DATA
 
 from roi.cli import main
 from roi.usage.read import database as engine
 from roi.usage.read import raw
-
-CANARY = "CANARY-7f3a"
 
 BODIES = ("input", "output", "request_body", "response_body", "messages", "prompt", "response", "completion", "inputBodyJson",
           "gen_ai.prompt", "gen_ai.input.messages", "text", "user_message")  # fmt: skip

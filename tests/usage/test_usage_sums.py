@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from genai_prices.data_snapshot import get_snapshot
+from usage_support import bin_of_count
 
 from roi.usage.formats import FORMATS
+from roi.usage.log import read_log
 from roi.usage.measure.aggregate import (
     EDGES,
     NONE,
     bin_of,
-    bin_of_count,
     length_cells,
     minute_counts,
     read_cells,
@@ -21,8 +22,7 @@ from roi.usage.measure.aggregate import (
 )
 from roi.usage.read.database import local_engine
 from roi.usage.read.files import find_files
-from roi.usage.read.record import Asked
-from roi.usage.read.staging import stage, together
+from roi.usage.read.record import FileOptions
 
 TRACE_ROWS = 4000
 
@@ -41,8 +41,8 @@ def log(tmp_path_factory):
     frame["cached_tokens"] = np.where(rng.random(TRACE_ROWS) < 0.4, frame["input_tokens"] // 2, 0)
     frame.to_parquet(folder / "log.parquet")
     engine = local_engine(folder)
-    found = stage(find_files([str(folder / "log.parquet")])[0], FORMATS, Asked(includes_cache=True), engine, folder)
-    return frame, together(found.parts), engine
+    found = read_log(find_files([str(folder / "log.parquet")]), FORMATS, FileOptions(includes_cache=True), engine, folder)
+    return frame, found.records, engine
 
 
 def test_bins_are_floor_of_8_log2_and_powers_of_two_lie_on_their_own_edge(tmp_path):
@@ -89,14 +89,14 @@ def test_minutes_are_those_of_pandas(log):
 
 def test_length_cells_add_up_to_every_call_and_token(log):
     frame, records, engine = log
-    cells = [cell for _, cell in length_cells(records, engine)]
+    cells = length_cells(records, engine)
     assert sum(cell.calls for cell in cells) == TRACE_ROWS
     assert sum(cell.input_tokens for cell in cells) == frame["input_tokens"].sum()
     assert sum(cell.output_tokens for cell in cells) == frame["output_tokens"].sum()
     assert sum(cell.cached_calls for cell in cells) == (frame["cached_tokens"] > 0).sum()
+    input_bins, output_bins = frame["input_tokens"].map(bin_of_count), frame["output_tokens"].map(bin_of_count)
     for cell in cells:
-        inside = frame[(frame["input_tokens"].map(bin_of_count) == cell.input_bin)
-                       & (frame["output_tokens"].map(bin_of_count) == cell.output_bin)]
+        inside = frame[(input_bins == cell.input_bin) & (output_bins == cell.output_bin)]
         assert (cell.calls, cell.input_tokens) == (len(inside), inside["input_tokens"].sum())
 
 

@@ -1,12 +1,12 @@
-"""What else the comparison found: delay, bounds, break-even, drivers, and when the winner changes."""
+"""What else the comparison found: what an option returns, break-even, drivers, and when the winner changes."""
 
-from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.drivers import Driver
 from roi.economics.decision.option_result import OptionResult
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table
 from roi.report.layout.wording import (
     Money,
+    case_number,
     chance,
     fact_name,
     fact_range,
@@ -21,16 +21,20 @@ from roi.report.layout.wording import (
 LARGEST_RATE = 10.0
 """Returns above 1,000% say no more than that the set-up is small."""
 ORDINARY = {"one crossing", "cheaper at every volume"}
-"""Reasons that the two figures say already."""
+"""Reasons that are not told, because the two figures of the row say them already."""
 
 
 def returns(c: Comparison, shown: str) -> list[Block]:
-    """Return, range, delay, views and bounds of the option whose tree is shown; for staying, of the next best."""
+    """What the option whose tree is shown returns, and how sure that is; for staying, what the next best one returns."""
     id = c.verdict.challenger if shown == "stay" else shown
     o = next((o for o in c.options if o.id == id), None)
     if o is None or o.id == "stay":
         return []
-    notes = [_returns(o), *_range(o), _delay(o)]
+    notes = [_returns(o), *_range(o)]
+    if o.delay_usd >= 0:
+        notes.append(f"One month of delay costs {usd(o.delay_usd)} of NPV.")
+    else:
+        notes.append(f"One month of delay saves {usd(-o.delay_usd)} of NPV: the incumbent is cheaper meanwhile.")
     if abs(o.npv_usd - o.npv_without_errors_usd) >= 0.5:
         notes.append(f"Without the cost of wrong answers the NPV is {usd(o.npv_without_errors_usd)}.")
     if abs(o.npv_usd - o.npv_incremental_people_usd) >= 0.5:
@@ -44,14 +48,11 @@ def returns(c: Comparison, shown: str) -> list[Block]:
 
 def _returns(o: OptionResult) -> str:
     horizon = len(o.monthly_usd)
-    rates = "".join(f", {name} {_rate(x)}" for name, x in (("IRR", o.irr), ("ROI", o.roi)) if x is not None)
+    rates = "".join(f", {name} {percent(x) if x <= LARGEST_RATE else f'above {LARGEST_RATE:,.0%}'}"
+                    for name, x in (("IRR", o.irr), ("ROI", o.roi)) if x is not None)
     return (f"At the central values: NPV {usd(o.npv_usd)} against staying, {usd(o.npv_vs_best_untrained_usd)} against the best"
             f" option that trains nothing; payback (months) {months(o.payback_months, horizon)}, discounted"
             f" {months(o.payback_discounted_months, horizon)}{rates}.")
-
-
-def _rate(x: float) -> str:
-    return percent(x) if x <= LARGEST_RATE else f"above {LARGEST_RATE:,.0%}"
 
 
 def _range(o: OptionResult) -> list[str]:
@@ -66,12 +67,6 @@ def _range(o: OptionResult) -> list[str]:
         f" {chance(o.probability_npv_positive)} of them.")]
 
 
-def _delay(o: OptionResult) -> str:
-    if o.delay_usd >= 0:
-        return f"One month of delay costs {usd(o.delay_usd)} of NPV."
-    return f"One month of delay saves {usd(-o.delay_usd)} of NPV: the incumbent is cheaper meanwhile."
-
-
 def break_even(c: Comparison, *, all_options: bool) -> list[Block]:
     """From how many requests a day each option wins: over the whole horizon, and by running cost alone with --all."""
     if not c.break_even:
@@ -84,13 +79,14 @@ def break_even(c: Comparison, *, all_options: bool) -> list[Block]:
             if stay is None or untrained is None:
                 continue
             label = option_label(c.case, id)
-            rows.append(Row((label + (", running cost" if basis == "run_rate" else ""), *_cells(stay), *_cells(untrained))))
+            figures = (requests(x) for b in (stay, untrained) for x in (b.first, b.stays))
+            rows.append(Row((label + (", running cost" if basis == "run_rate" else ""), *figures)))
             for words, b in (("than staying", stay), ("than the cheapest untrained", untrained)):
                 if b.reason not in ORDINARY and label not in why.setdefault(f"{words}: {b.reason}", []):
                     why[f"{words}: {b.reason}"].append(label)
     heads = ("costs less than", "staying\nfrom", "\nfor good", "cheapest\nuntrained\nfrom", "\nfor good")
     blocks: list[Block] = [
-        Heading(f"Break-even in requests a day (today {requests(_number(c, 'workload.requests_per_day'))})"),
+        Heading(f"Break-even in requests a day (today {requests(case_number(c.case, 'workload.requests_per_day'))})"),
         Table(heads, tuple(rows)), Bullets(tuple(f"{reason} ({', '.join(names)})" for reason, names in why.items())),
         Paragraph("The best option of each kind, over the whole horizon, set-up included, each fleet sized at its own peak."
                   " Cheapest untrained: the cheapest other option that trains nothing. A further GPU costs before it is used,"
@@ -102,19 +98,15 @@ def break_even(c: Comparison, *, all_options: bool) -> list[Block]:
     return blocks
 
 
-def _cells(b: BreakEven) -> tuple[str, str]:
-    return requests(b.first), requests(b.stays)
-
-
 def drivers(c: Comparison) -> list[Block]:
-    """The facts that move the answer."""
+    """The uncertain facts that move the answer most."""
     if not c.drivers or c.driver_option is None:
         return []
     money = money_of([x for d in c.drivers for x in (d.npv_at_low_usd, d.npv_at_high_usd)])
     heads = ("fact", "5% to 95%", "NPV\nat 5%", "NPV\nat 95%", "rank\ncorr.", "worth\nknowing")
     return [
         Heading(f"What moves the NPV of {option_label(c.case, c.driver_option)}, {money.unit}"),
-        Table(heads, tuple(_driver(c, d, money) for d in c.drivers), left=2),
+        Table(heads, tuple(_driver(c, d, money) for d in c.drivers), align="ll"),
         Paragraph("One fact at its 5% and 95% end, the others central. Rank corr.: Spearman, over the draws. Worth knowing: the"
                   " most that any study of this one fact could be worth for this decision, for the three largest."),
     ]
@@ -141,10 +133,5 @@ def _limit(c: Comparison, id: str, at: float | None, wins: str) -> str:
     used = f"(used here: {percent(o.quality.error_rate)}, {o.quality.status})"
     if at is None:
         return f"{o.label} {used}: it costs more than the winner at any error rate."
-    bar = 1.0 - _number(c, "quality.bar")
+    bar = 1.0 - case_number(c.case, "quality.bar")
     return f"{o.label} {used}: {wins} up to {percent(at)}{', the quality bar' if abs(at - bar) < 1e-9 else ''}."
-
-
-def _number(c: Comparison, path: str) -> float:
-    value = c.case[path].value if path in c.case else 0.0
-    return float(value) if isinstance(value, (int, float)) else 0.0

@@ -1,33 +1,41 @@
-"""The table of options: what each costs, when it pays back, how good the odds are, and what the figures rest on."""
+"""The table of options, and the cost tree of one of them.
 
+The table says what each option costs, when it pays back, how good the odds are, and what the figures rest on; the tree shows
+every cost line with its arithmetic.
+"""
+
+import math
+import re
 from collections import defaultdict
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.option_result import FleetResult, LineResult, OptionResult
+from roi.errors import InputError, UnknownName, nearest
 from roi.facts.fact import Basis
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table
-from roi.report.layout.wording import KINDS, MARKS, Money, chance, figure, money_of, months, usd
+from roi.report.layout.wording import KINDS, MARKS, Money, case_number, chance, figure, money_of, months, percent, usd
 
 NOT_EVALUATED = "?"
 WORTH_A_MARK = 0.05
 """A basis that carries less than this part of an option's cost has no mark."""
+MONTH = re.compile(r"month (\d+): ")
+"""How the arithmetic of a cost line begins where it is that of one month."""
 
 
 def rank(c: Comparison) -> list[OptionResult]:
-    """Feasible options: staying first, then by expected NPV."""
+    """The feasible options, staying first, the others by expected NPV."""
     return sorted(c.options, key=lambda o: (o.id != "stay", -o.expected_npv_usd))
 
 
 def options_table(c: Comparison, *, all_options: bool) -> list[Block]:
-    """The feasible options, the best of each kind or all of them."""
+    """The table of the feasible options, the best of each kind or all of them, and how to read it."""
     shown, kinds = [], set()
     for o in rank(c):
         if all_options or o.kind not in kinds or o.id == c.verdict.recommended:
             shown.append(o)
         kinds.add(o.kind)
-    horizon = _horizon(c)
     money = money_of([x for o in shown for x in (o.mean_monthly_usd, o.upfront_usd, o.expected_npv_usd)])
-    rows = tuple(_row(o, money, horizon, strong=o.id == c.verdict.recommended) for o in shown)
+    rows = tuple(_row(o, money, strong=o.id == c.verdict.recommended) for o in shown)
     heads = ("option", f"{money.unit}\n/month", f"set-up\n{money.unit}", "pay-\nback", f"NPV\n{money.unit}", "best\nin",
              "USD\n/Mtok", "GPUs", "ba-\nsis")
     hidden = len(c.options) - len(shown)
@@ -36,12 +44,12 @@ def options_table(c: Comparison, *, all_options: bool) -> list[Block]:
             Paragraph(_legend(c, shown)), Paragraph(_staying(c)), *_skewed(shown)]
 
 
-def _row(o: OptionResult, money: Money, horizon: int, *, strong: bool) -> Row:
+def _row(o: OptionResult, money: Money, *, strong: bool) -> Row:
     stay = o.id == "stay"
     name = ("> " if strong else "  ") + ("stay: " + o.label if stay else o.label)
     return Row(
         (name, money(o.mean_monthly_usd), money(o.upfront_usd),
-         "-" if stay else months(o.payback_months, horizon).replace("at once", "0.0"),
+         "-" if stay else months(o.payback_months, len(o.monthly_usd)).replace("at once", "0.0"),
          "-" if stay else money(o.expected_npv_usd),
          chance(o.probability_best), figure(o.usd_per_mtok), f"{o.fleet.gpus:,.0f}" if o.fleet else "-", marks(o)),
         strong=strong,
@@ -49,12 +57,15 @@ def _row(o: OptionResult, money: Money, horizon: int, *, strong: bool) -> Row:
 
 
 def marks(o: OptionResult) -> str:
-    """Bases of an option's lines, the one that carries most money first, and ? where nobody measured its quality."""
+    """The marks of the bases that an option's cost lines rest on, the one that carries most money first.
+
+    A question mark follows where nobody has evaluated the option's quality.
+    """
     weight: dict[str, float] = defaultdict(float)
     for line in o.lines:
         weight[MARKS[Basis(line.basis)]] += abs(line.upfront_usd) + sum(abs(x) for x in line.monthly_usd)
-    whole = sum(weight.values()) or 1.0
-    kept = [mark for mark, w in sorted(weight.items(), key=lambda item: -item[1]) if w / whole >= WORTH_A_MARK]
+    total = sum(weight.values()) or 1.0
+    kept = [mark for mark, w in sorted(weight.items(), key=lambda item: -item[1]) if w / total >= WORTH_A_MARK]
     return "".join(kept) + ("" if o.evaluated or o.id == "stay" else NOT_EVALUATED)
 
 
@@ -72,17 +83,18 @@ def _legend(c: Comparison, shown: list[OptionResult]) -> str:
 
 
 def _staying(c: Comparison) -> str:
-    """What a month of staying is made of."""
+    """What a month of staying costs, and what that is made of."""
     stay = next(o for o in c.options if o.id == "stay")
     parts: dict[str, float] = defaultdict(float)
     for line in stay.lines:
-        parts[_short(line.name)] += sum(line.monthly_usd) / len(line.monthly_usd)
+        name = "API" if line.name.startswith("API ") else line.name
+        parts["forced migrations" if name.endswith(": migration") else name] += sum(line.monthly_usd) / len(line.monthly_usd)
     words = " + ".join(f"{usd(x)} {name}" for name, x in parts.items() if x >= 0.005)
     return f"Staying costs {usd(stay.mean_monthly_usd)} a month: {words}."
 
 
 def _skewed(shown: list[OptionResult]) -> list[Block]:
-    """Options whose payback and NPV seem to disagree, and why they do."""
+    """Why the payback and the NPV of some options seem to disagree, where they do."""
     names = [o.label for o in shown if o.npv_usd > 0 > o.expected_npv_usd]
     if not names:
         return []
@@ -91,21 +103,73 @@ def _skewed(shown: list[OptionResult]) -> list[Block]:
                       " (errors, prices, speed) weigh more than the good ones: hence a payback beside a negative NPV.")]
 
 
-def _short(name: str) -> str:
-    if name.startswith("API "):
-        return "API"
-    return "forced migrations" if name.endswith(": migration") else name
-
-
 def infeasible(c: Comparison) -> list[Block]:
-    """Options that cannot work, each with the limit that binds."""
+    """The options that cannot work, each with the limit that binds."""
     if not c.infeasible:
         return []
     rows = tuple(Row((o.label, KINDS.get(o.kind, o.kind)), detail=o.reason) for o in c.infeasible)
-    return [Heading("Not possible"), Table(("option", "kind"), rows, left=2)]
+    return [Heading("Not possible"), Table(("option", "kind"), rows, align="ll")]
 
 
-def _horizon(c: Comparison) -> int:
-    value = c.case["horizon_months"].value
-    assert isinstance(value, (int, float))
-    return int(value)
+def cost_tree(c: Comparison, id: str) -> list[Block]:
+    """The tree of a feasible option; for another one, why it cannot work."""
+    for barred in c.infeasible:
+        if barred.id == id:
+            kind = KINDS.get(barred.kind, barred.kind)
+            return [Heading(f"{barred.label} ({id}), {kind}: not possible"), Paragraph(barred.reason)]
+    o = next(o for o in c.options if o.id == id)
+    horizon = len(o.monthly_usd)
+    group = c.case[f"options.{o.id}.group"].value
+    parallel = case_number(c.case, f"changes.{group}.months_in_parallel")
+    start = min(math.ceil(o.months_to_live + parallel), horizon - 1)  # the first month in which it serves alone
+    money = money_of([o.tco_usd, *(sum(line.monthly_usd) for line in o.lines)])
+    rows = [_branch(line, start, money) for line in o.lines if line.upfront_usd or any(line.monthly_usd)]
+    total = Row(("total", "", money(o.mean_monthly_usd), money(o.upfront_usd), money(o.tco_usd)), strong=True)
+    handed = f", hands on {percent(o.quality.share_escalated)}" if o.quality.share_escalated else ""
+    heads = ("cost line", "", f"{money.unit}\n/month", f"set-up\n{money.unit}", f"{horizon} months\n{money.unit}")
+    return [
+        Heading(f"Cost of {o.label} ({o.id})"), Table(heads, (*rows, total), align="ll", tree=True),
+        Paragraph(f"/month: mean of months {start + 1} to {horizon}{'' if o.id == 'stay' else ', when it serves alone'}."
+                  f" Discounted cost {usd(o.pv_cost_usd)}.{_fleet(o.fleet)} Quality: {o.quality.status},"
+                  f" {percent(o.quality.error_rate)} wrong{handed}."),
+    ]
+
+
+def _branch(line: LineResult, start: int, money: Money) -> Row:
+    """A cost line; its detail is the arithmetic, and what that gives in its month or for the set-up."""
+    months, total = line.monthly_usd[start:], line.upfront_usd + sum(line.monthly_usd)
+    found = MONTH.match(line.arithmetic)
+    result = line.upfront_usd or max(line.monthly_usd) if found is None else line.monthly_usd[int(found[1]) - 1]
+    cells = (line.name, MARKS[Basis(line.basis)], money(sum(months) / len(months)), money(line.upfront_usd), money(total))
+    return Row(cells, detail=f"{line.arithmetic} = {usd(result)}")
+
+
+def _fleet(f: FleetResult | None) -> str:
+    if f is None:
+        return ""
+    most = f", {f.gpus_most:,.0f} at most over the horizon" if f.gpus_most != f.gpus else ""
+    all_of_them = "" if f.replicas <= 1 else f"all of them {figure(f.fleet_requests_per_s)} behind one router, "
+    terms = f"rented at {f.vendor}, {usd(f.usd_per_gpu_hour)} per GPU and hour" if f.usd_per_gpu_hour else "bought"
+    return (f" Fleet: {f.replicas:,.0f} replica{'' if f.replicas == 1 else 's'} on {f.gpus:,.0f} x {f.gpu},"
+            f" {f.weight_dtype} weights{most},"
+            f" {terms}; one alone holds {figure(f.capacity_requests_per_s)} requests a second at the SLO, {all_of_them}busy"
+            f" {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)} at the peak.")
+
+
+def find_option(c: Comparison, name: str) -> str:
+    """The id of the option called `name`: its id, its kind (the best of it), or the start of one id or label."""
+    ids = {**{o.id: o.label for o in c.options}, **{o.id: o.label for o in c.infeasible}}
+    if name in ids:
+        return name
+    of_kind = [o.id for o in rank(c) if o.kind == name] or [o.id for o in c.infeasible if o.kind == name]
+    if of_kind:
+        return of_kind[0]
+    found = [id for id, label in ids.items() if name and (id.startswith(name) or label.startswith(name))]
+    if len(found) > 1:
+        raise InputError(f"--explain: {name[:80]!r} could be {', '.join(found[:5])}")
+    if not found:
+        kinds = {o.kind for o in c.options} | {o.kind for o in c.infeasible}
+        if nearest(name, [*ids, *kinds]):
+            raise UnknownName("--explain", name, [*ids, *sorted(kinds)], "option")
+        raise InputError(f"--explain: unknown option {name[:80]!r}; kinds: {', '.join(k for k in KINDS if k in kinds)}")
+    return found[0]

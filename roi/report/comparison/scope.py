@@ -1,66 +1,56 @@
 """What a comparison counts and what it leaves out, so that nothing is left out in silence."""
 
-from collections.abc import Callable
-
 from roi.economics.decision.comparison import Comparison
-from roi.facts.case import Case
 from roi.facts.fact import Basis
-from roi.report.layout.wording import KINDS, figure, percent, usd
+from roi.report.layout.wording import KINDS, case_number, figure, percent, usd
 
-Test = Callable[[set[str]], bool]
-
-
-def _any(*starts: str) -> Test:
-    return lambda names: any(name.startswith(starts) for name in names)
-
-
-COUNTED: tuple[tuple[Test, str], ...] = (
-    (_any("API "), "API tokens at the price list of the as-of date: input, cache reads and writes, output, batch"),
-    (_any("incumbent, until live"), "the incumbent's bill until a change is live, and both bills in parallel"),
-    (_any("engineering", "evaluation"), "engineer hours and an evaluation before a change; porting is part of the hours"),
-    (_any("training"), "training: the run that is kept, runs that are not, labels"),
-    (_any("retraining"), "retraining: runs, hours, fresh labels, a new evaluation"),
-    (_any("GPU rent"), "GPU rent for every hour that an instance exists, busy or idle; spares; whole instances"),
-    (_any("GPU commitment"), "rent of a GPU commitment to its end, beyond the horizon too"),
-    (_any("vendor hosting"), "vendors' monthly fees for hosting a tuned model"),
-    (_any("platform"), "platform: load balancer, logs, staging, storage, egress, monitoring"),
-    (_any("hardware"), "own hardware: price, installation, power, space, replacement, resale"),
-    (_any("on-call"), "on-call and operation, hours a month"),
-    (_any("escalated"), "escalated requests, which pay the first model and the incumbent"),
-    (_any("spilled"), "requests above the floor's capacity, at the API's price and error rate"),
-    (_any("incumbent's model ends", "vendor's model ends"),
+COUNTED: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("API ",), "API tokens at the price list of the as-of date: input, cache reads and writes, output, batch"),
+    (("incumbent, until live",), "the incumbent's bill until a change is live, and both bills in parallel"),
+    (("engineering", "evaluation"), "engineer hours and an evaluation before a change; porting is part of the hours"),
+    (("training",), "training: the run that is kept, runs that are not, labels"),
+    (("retraining",), "retraining: runs, hours, fresh labels, a new evaluation"),
+    (("GPU rent",), "GPU rent for every hour that an instance exists, busy or idle; spares; whole instances"),
+    (("GPU commitment",), "rent of a GPU commitment to its end, beyond the horizon too"),
+    (("vendor hosting",), "vendors' monthly fees for hosting a tuned model"),
+    (("platform",), "platform: load balancer, logs, staging, storage, egress, monitoring"),
+    (("hardware",), "own hardware: price, installation, power, space, replacement, resale"),
+    (("on-call",), "on-call and operation, hours a month"),
+    (("escalated",), "escalated requests, which pay the first model and the incumbent"),
+    (("spilled",), "requests above the floor's capacity, at the API's price and error rate"),
+    (("incumbent's model ends", "vendor's model ends"),
      "forced migrations when a vendor ends a model, announced or assumed"),
-    (_any("commitment not used"), "committed spend that a change leaves unused"),
+    (("commitment not used",), "committed spend that a change leaves unused"),
 )
-"""A cost line that any option has, and how the list calls it."""
+"""How the names of cost lines begin, and what the list says where some option has such a line."""
 
 
 def included(c: Comparison) -> list[str]:
-    """What the comparison counts."""
+    """What the comparison counts, one sentence each."""
     names = {line.name for o in c.options for line in o.lines}
-    found = [words for test, words in COUNTED if test(names)]
-    if (errors := _number(c.case, "quality.usd_per_error")) > 0:
+    found = [words for starts, words in COUNTED if any(name.startswith(starts) for name in names)]
+    if (errors := case_number(c.case, "quality.usd_per_error")) > 0:
         found.append(f"wrong answers at {usd(errors)} each, for every option and for staying")
-    factor = _number(c.case, "reconciliation.factor", 1.0)
+    factor = case_number(c.case, "reconciliation.factor", 1.0)
     if factor != 1.0:
         found.append(f"the real bill: {figure(factor)} x the estimate from list prices, split into volume and price")
-    rate = percent(_number(c.case, "discount_rate_per_year"))
+    rate = percent(case_number(c.case, "discount_rate_per_year"))
     found.append(f"discounting at {rate} a year; growth of requests and wages, drift of GPU rent")
-    draws = _number(c.case, "draws")
+    draws = case_number(c.case, "draws")
     if draws > 0 and c.case.uncertain:
         found.append(f"uncertainty: {len(c.case.uncertain)} facts with a spread, {draws:,.0f} draws, the same for all options")
     return found
 
 
 def excluded(c: Comparison) -> list[str]:
-    """What the comparison leaves out."""
+    """What the comparison leaves out, one sentence each."""
     kinds = {str(c.case[f"options.{id}.kind"].value) for id in c.case.options}
     found = []
-    if _number(c.case, "quality.usd_per_error") <= 0:
+    if case_number(c.case, "quality.usd_per_error") <= 0:
         found.append("the cost of wrong answers: quality.usd_per_error is 0, so that options differ in price alone")
-    if _number(c.case, "reconciliation.factor", 1.0) == 1.0:
+    if case_number(c.case, "reconciliation.factor", 1.0) == 1.0:
         found.append("the real bill: incumbent.bill_usd_per_month is not given, so list prices and token counts are unchecked")
-    if _number(c.case, "draws") <= 0 or not c.case.uncertain:
+    if case_number(c.case, "draws") <= 0 or not c.case.uncertain:
         found.append("uncertainty: no draws, central values only")
     found += [
         "VAT and sales tax, income tax, depreciation, financing",
@@ -81,8 +71,3 @@ def excluded(c: Comparison) -> list[str]:
     if missing:
         found.append(f"options without a candidate in the scenario: {', '.join(missing)}")
     return found
-
-
-def _number(case: Case, path: str, default: float = 0.0) -> float:
-    value = case[path].value if path in case else default
-    return float(value) if isinstance(value, (int, float)) else default

@@ -16,7 +16,7 @@ MARKS = {
     Basis.MEASURED: "m", Basis.CALIBRATED: "c", Basis.DRY_RUN: "d", Basis.QUOTED: "q", Basis.STATED: "s", Basis.PUBLISHED: "p",
     Basis.ASSUMED: "*",
 }
-"""Basis marks of the tables."""
+"""The mark of each basis in the tables."""
 
 KINDS = {
     "stay": "stay", "cache-batch": "cache and batch", "cheaper-api": "cheaper API", "cascade": "cascade",
@@ -24,7 +24,7 @@ KINDS = {
     "self-hosted-base": "self-hosted model", "self-hosted-adapter": "self-hosted adapter", "hybrid": "floor + spill to the API",
     "own-hardware": "own hardware",
 }
-"""The option set of one comparison, in words."""
+"""The words for each kind of option."""
 
 GROUPS = {
     "none": "staying", "cache_batch": "caching and batch", "api": "another API model", "cascade": "a cascade",
@@ -89,7 +89,7 @@ PATTERNS = (
 
 
 SAID_BY_NAME = {"", "ratio", "requests/day", "tokens", "labels", "runs"}
-"""Units that the name of a fact says already."""
+"""Units that are not written, because the name of a fact says them already."""
 
 
 def fact_name(path: str) -> str:
@@ -116,7 +116,7 @@ def fact_range(fact: Fact) -> str:
 
 
 def quantity(value: object, unit: str) -> str:
-    """One value in its unit."""
+    """A value in its unit: $30/hour, 40%, +10.0% a year."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     if unit == SHARE:
@@ -134,7 +134,7 @@ def _unit(unit: str) -> tuple[str, str]:
 
 
 def figure(x: float) -> str:
-    """Three significant digits, thousands with commas: 24,300, 0.35."""
+    """A number with three significant digits, thousands with commas: 24,300, 0.35."""
     if x == 0 or not math.isfinite(x):
         return "0" if x == 0 else "never"
     if abs(x) >= 1e10:
@@ -146,7 +146,7 @@ def figure(x: float) -> str:
 
 
 def usd(x: float) -> str:
-    """$1,234, -$56, $0.715, $0.002."""
+    """An amount in USD: $1,234, -$56, $0.715, $0.002."""
     text = f"{abs(x):,.0f}" if abs(x) >= 9.995 else figure(abs(x))
     return f"-${text}" if x < 0 and text != "0" else f"${text}"
 
@@ -159,7 +159,7 @@ def months(x: float, horizon: int) -> str:
 
 
 def span(seconds: float) -> str:
-    """90 s, 57 min, 2.5 h."""
+    """A time in the unit that suits it: 90 s, 57 min, 2.5 h."""
     if seconds < 120.0:
         return f"{seconds:,.0f} s"
     return f"{seconds / 60:,.0f} min" if seconds < 7200.0 else f"{seconds / 3600:,.1f} h"
@@ -189,6 +189,12 @@ def requests(x: float | None) -> str:
     return "any" if x <= 1 else figure(x)
 
 
+def case_number(case: Case, path: str, default: float = 0.0) -> float:
+    """The number at `path` of the Case, or `default` where there is none."""
+    value = case[path].value if path in case else default
+    return float(value) if isinstance(value, (int, float)) else 0.0
+
+
 def option_label(case: Case, id: str) -> str:
     """The label of an option by its id."""
     path = f"options.{id}.label"
@@ -196,7 +202,7 @@ def option_label(case: Case, id: str) -> str:
 
 
 LARGE = (("kUSD", 1e3), ("MUSD", 1e6), ("bn USD", 1e9), ("tn USD", 1e12))
-"""Thousands, millions, billions (10^9), trillions (10^12)."""
+"""The larger units of money: thousands, millions, billions (10^9) and trillions (10^12) of USD."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +210,7 @@ class Money:
     """A unit that all money of a table shares."""
 
     unit: str
-    """USD, or one of LARGE."""
+    """The name of the unit: USD, or one of LARGE."""
     size: float
     cents: bool
 

@@ -1,69 +1,56 @@
-"""How a server's fitted step is told: coefficients with their intervals beside the roofline, and what it predicts unseen."""
+"""How the engine step fitted on a server is told: its coefficients beside the roofline, and how it predicts an unseen load."""
 
-from collections.abc import Iterable
 from dataclasses import asdict
-from textwrap import wrap
 from typing import Any, Final
 
 from roi.estimate.serving.held_out import HoldOut
 from roi.estimate.serving.iteration import Iteration
-from roi.estimate.serving.runtime_adapters import AdapterSpeed
-from roi.estimate.serving.step_fit import Coefficient, StepFit, Together
-
-WIDTH: Final = 80
+from roi.estimate.serving.step_fit import Coefficient, Together
+from roi.evidence.server_fit import ServeFit
+from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table
 
 NAMES: Final = {
     "step_s": ("a", "a step, however small"), "experts_s": ("e", "reading every expert"),
     "sequence_s": ("b", "each decoding sequence"), "kv_token_s": ("c", "each token of KV cache read"),
     "prefill_token_s": ("d", "each prompt token"), "request_s": ("", "a request outside the steps"),
 }
-"""Letter and words of a coefficient."""
+"""The letter and the words of each coefficient."""
 
-THEORY: Final = {
-    "step_s": "step_s", "experts_s": "experts_s", "sequence_s": "sequence_s", "kv_token_s": "kv_byte_s",
-    "prefill_token_s": "prefill_token_s",
-}
-"""The field of Iteration that is a coefficient's roofline."""
-
-TOLD: Final = 0.02
-"""Scatter of whole points from which it is told."""
+LEAST_SCATTER: Final = 0.02
+"""The scatter of whole points is told from this value on."""
 
 UNITS: Final = (("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9), ("ps", 1e-12))
 """Units of time, largest first."""
 
-WIDTHS: Final = (32, 10, 19, 10, 3)
 
-
-def step_fit_lines(
-    fit: StepFit, held_out: Iterable[HoldOut] = (), theory: Iteration | None = None, adapters: Iterable[AdapterSpeed] = (),
-) -> list[str]:
-    """The table and its remarks, no line wider than 80 columns."""
+def step_fit_blocks(found: ServeFit) -> list[Block]:
+    """The table of coefficients and the remarks on them; where nothing is fitted, the reason."""
+    fit = found.fit
     if fit.iteration is None and not fit.coefficients:
         more = len(fit.rejected) - 1
         first = f"nothing is fitted: {fit.rejected[0]}" + (f" (and {more} more points)" if more > 0 else "")
-        return _wrapped([first, *fit.notes])
-    lines = [
-        "Engine step = a + b x sequences + c x KV tokens + d x prompt tokens", "",
-        _row(("", "value", "90% interval", "roofline" if theory else "", "")),
-        *(_row(_cells(c, theory)) for c in fit.coefficients), "",
+        return [Notes((first, *fit.notes))]
+    heads = ("", "value", "90% interval", "roofline" if found.theory else "", "")
+    return [
+        Paragraph("Engine step = a + b x sequences + c x KV tokens + d x prompt tokens"), Gap(),
+        Table(heads, tuple(Row(_cells(c, found.theory)) for c in fit.coefficients)), Gap(),
+        Notes(tuple(_remarks(found))),
     ]
-    return [line.rstrip() for line in [*lines, *_wrapped(_remarks(fit, held_out, adapters))]]
 
 
-def step_fit_body(
-    fit: StepFit, held_out: Iterable[HoldOut] = (), theory: Iteration | None = None, adapters: Iterable[AdapterSpeed] = (),
-) -> dict[str, Any]:
-    """The same for JSON, seconds; Any: JSON. What could not be fitted is null."""
-    best = None if theory is None else {c.name: _theory(c, theory) for c in fit.coefficients}
+def step_fit_body(found: ServeFit) -> dict[str, Any]:  # Any: JSON
+    """The same for JSON, in seconds; what could not be fitted is null."""
+    fit = found.fit
+    best = None if found.theory is None else {c.name: _theory(c, found.theory) for c in fit.coefficients}
     return {
         "coefficients": {c.name: {"value": c.value, "low": c.low, "high": c.high} for c in fit.coefficients},
         "together": [asdict(one) for one in fit.together], "fitted": fit.iteration is not None,
         "check_missing": fit.check_missing, "rejected": list(fit.rejected), "notes": list(fit.notes), "points": fit.points,
         "windows": fit.windows, "lone_first_tokens": fit.lone, "median_error": fit.median_error,
         "point_scatter": fit.point_scatter, "condition": fit.condition, "step_tokens": fit.step_tokens,
-        "sequence_limit": fit.sequence_limit, "roofline": best, "adapters": [asdict(one) for one in adapters],
+        "sequence_limit": fit.sequence_limit, "roofline": best, "adapters": [asdict(one) for one in found.adapters],
         "held_out": [{**asdict(one), "errors": dict(zip(("tpot", "ttft", "tokens_per_s"), one.errors, strict=True))}
-                     for one in held_out],
+                     for one in found.held_out],
     }
 
 
@@ -76,25 +63,28 @@ def _cells(c: Coefficient, theory: Iteration | None) -> tuple[str, ...]:
 
 
 def _theory(c: Coefficient, theory: Iteration) -> float | None:
-    field = THEORY.get(c.name)
-    return None if field is None else float(getattr(theory, field))
+    """The coefficient by the roofline, whose KV coefficient is per token here; a request outside the steps has none."""
+    if c.name == "request_s":
+        return None
+    return float(getattr(theory, "kv_byte_s" if c.name == "kv_token_s" else c.name))
 
 
-def _remarks(fit: StepFit, held_out: Iterable[HoldOut], adapters: Iterable[AdapterSpeed]) -> list[str]:
+def _remarks(found: ServeFit) -> list[str]:
+    fit = found.fit
     texts = [f"not fitted: {why}" for why in fit.rejected]
-    texts += [_told(one) for one in held_out]
+    texts += [_unseen(one) for one in found.held_out]
     if fit.check_missing and fit.iteration is not None:
         texts.append(f"not checked: the open loop that is kept aside for it was cut short or is missing ({fit.check_missing})")
     texts += [
         f"{one.adapters} unmerged adapter{'s' if one.adapters > 1 else ''}: {one.speed:.2f} of the speed without"
-        f" ({one.low:.2f} to {one.high:.2f}, {one.points} points)" for one in adapters
+        f" ({one.low:.2f} to {one.high:.2f}, {one.points} points)" for one in found.adapters
     ]
     if fit.median_error is not None:
         texts.append(
             f"fitted on {fit.points} points: {fit.windows} windows of decoding (median error {100.0 * fit.median_error:.1f}%)"
             f" and {fit.lone} first tokens that met an idle server"
         )
-    if fit.point_scatter and fit.point_scatter >= TOLD:
+    if fit.point_scatter and fit.point_scatter >= LEAST_SCATTER:
         off = f"{100.0 * fit.point_scatter:.1f}%"
         texts.append(f"whole points lie {off} off the line: a step is not quite a straight line in its parts")
     texts += [_sum(one) for one in fit.together]
@@ -105,8 +95,8 @@ def _remarks(fit: StepFit, held_out: Iterable[HoldOut], adapters: Iterable[Adapt
     return [*texts, *fit.notes]
 
 
-def _told(one: HoldOut) -> str:
-    """A load that the fit has not seen."""
+def _unseen(one: HoldOut) -> str:
+    """How a load that the fit has not seen was predicted."""
     tpot, ttft, rate = (f"{100.0 * error:+.1f}%" for error in one.errors)
     return (
         f"held out, point {one.point} (n = {one.requests}): replayed TPOT {1e3 * one.predicted_tpot_s:.4g} ms against"
@@ -116,7 +106,7 @@ def _told(one: HoldOut) -> str:
 
 
 def _sum(one: Together) -> str:
-    """Coefficients that are known as a sum only."""
+    """The words for coefficients of which only a sum is known."""
     parts = [NAMES[name][0] or "request" for name in one.names]
     times = ["" if f"{per:.4g}" == "1" else f"{per:.4g} " for per in one.per]
     formula = " + ".join(f"{count}{part}" for count, part in zip(times, parts, strict=True))
@@ -135,12 +125,3 @@ def _three(value: float) -> str:
     if value == 0.0:
         return "0"
     return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:#.3g}"
-
-
-def _row(cells: tuple[str, ...]) -> str:
-    first = f"{cells[0]:<{WIDTHS[0]}s}"
-    return " ".join([first, *(f"{cell:>{width}s}" for cell, width in zip(cells[1:], WIDTHS[1:], strict=True))])
-
-
-def _wrapped(texts: Iterable[str]) -> list[str]:
-    return [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False)]

@@ -1,23 +1,20 @@
-"""How `roi profile device` is told: achieved rates beside the datasheet's, in 80 columns, or JSON."""
+"""How `roi profile device` is told: achieved rates beside the datasheet's, on a terminal or as JSON."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from textwrap import wrap
 
 from roi.estimate.step.rates import product_shape
 from roi.facts.environment import Environment
 from roi.facts.gpu import Gpu
 from roi.facts.profiles import DeviceProfile, Rate
-from roi.report.profiles.shared_remarks import INCOMPLETE, busy, kept
+from roi.report.layout.blocks import Row, Table
+from roi.report.profiles.shared_remarks import cautions, kept_blocks, profile_text
 
 SCHEMA = "roi.device/1"
-WIDTH = 80
 
 HEADS = ("regime", "dtype", "n", "best", "typical", "theory", "best/theory")
-WIDTHS = (26, 5, 7, 8, 8, 8, 11)
 
 SKINNY = 64
 """A product with a side up to this one counts as skinny: adapters, and decoding in small batches."""
@@ -25,20 +22,20 @@ SKINNY = 64
 
 @dataclass(frozen=True)
 class RateLine:
-    """Rates of one group of like operators; FLOP/s, bytes/s, or seconds of a launch."""
+    """The rates of one group of like operators, in FLOP/s or bytes/s; of a launch, its seconds."""
 
     regime: str
     name: str
     dtype: str
     unit: str
-    """FLOP/s, byte/s or s."""
+    """The unit of the rates: FLOP/s, byte/s or s."""
     shapes: int
     calls: int
-    """Timed samples of all shapes."""
+    """How many samples of all shapes were timed."""
     best: float
-    """Of the shapes' medians the best; of launches the shortest sample."""
+    """The best of the shapes' medians; the shortest sample of a launch."""
     typical: float
-    """Median of the shapes' medians."""
+    """The median of the shapes' medians."""
     theory: float | None
     """The datasheet's figure; None on a CPU, for launches, and for cards that the catalog lacks."""
 
@@ -47,17 +44,18 @@ def rate_lines(profile: DeviceProfile, gpu: Gpu | None) -> list[RateLine]:
     """One line for each group of like operators."""
     groups: dict[tuple[str, str, str], list[Rate]] = {}
     for rate in profile.rates:
-        groups.setdefault((rate.regime, _group_name(rate), rate.dtype), []).append(rate)
+        batch, *sides = product_shape(rate.shape) if rate.regime == "matrix" else (0,)
+        name = f"{rate.name} skinny" if batch == 1 and min(sides) <= SKINNY else rate.name
+        groups.setdefault((rate.regime, name, rate.dtype), []).append(rate)
     order = ("matrix", "attention", "copy", "dequantise", "elementwise", "launch")
     keys = sorted(groups, key=lambda key: (order.index(key[0]), *key[1:]))
     return [_line(*key, groups[key], gpu) for key in keys]
 
 
 def device_text(profile: DeviceProfile, gpu: Gpu | None, path: Path | None = None) -> str:
-    """The table, no line wider than 80 columns but the one with the file's name."""
-    lines = [*_title(profile.environment), "", _row(HEADS)]
-    lines += [_row(_cells(line)) for line in rate_lines(profile, gpu)]
-    return "\n".join(line.rstrip() for line in [*lines, "", *_remarks(profile, gpu, path)])
+    """The report for a terminal, no line wider than 80 columns but the one with the file's name."""
+    table = Table(HEADS, tuple(Row(_cells(line)) for line in rate_lines(profile, gpu)), align="ll")
+    return profile_text([_title(profile.environment)], [table], _remarks(profile, gpu), kept_blocks(path))
 
 
 def device_json(profile: DeviceProfile, gpu: Gpu | None, path: Path | None = None) -> str:
@@ -71,34 +69,23 @@ def device_json(profile: DeviceProfile, gpu: Gpu | None, path: Path | None = Non
     return json.dumps(body, indent=1, allow_nan=False)
 
 
-def _group_name(rate: Rate) -> str:
-    if rate.regime != "matrix":
-        return rate.name
-    batch, m, n, k = product_shape(rate.shape)
-    return f"{rate.name} skinny" if batch == 1 and min(m, n, k) <= SKINNY else rate.name
-
-
 def _line(regime: str, name: str, dtype: str, rates: list[Rate], gpu: Gpu | None) -> RateLine:
-    calls = sum(len(rate.seconds) for rate in rates)
-    if regime == "launch":
-        seconds = [s for rate in rates for s in rate.seconds]
-        return RateLine(regime, name, dtype, "s", len(rates), calls, min(seconds), median(seconds), None)
+    seconds = [s for rate in rates for s in rate.seconds]
     speeds = [rate.work / median(rate.seconds) for rate in rates]
+    launch, theory = regime == "launch", None
+    if gpu and not launch:  # memory bandwidth, or the dense matrix rate of the type
+        theory = (gpu.bandwidth_bytes_per_s if rates[0].unit == "byte"
+                  else gpu.tf32_flops if dtype == "tf32" else gpu.matrix_flops(dtype))
     return RateLine(
-        regime, name, dtype, f"{rates[0].unit}/s", len(rates), calls, max(speeds), median(speeds),
-        _theory(rates[0], gpu) if gpu else None,
+        regime=regime, name=name, dtype=dtype, unit="s" if launch else f"{rates[0].unit}/s", shapes=len(rates),
+        calls=len(seconds), best=min(seconds) if launch else max(speeds), typical=median(seconds if launch else speeds),
+        theory=theory,
     )
 
 
-def _theory(rate: Rate, gpu: Gpu) -> float | None:
-    """The datasheet's dense matrix rate of the type, or its memory bandwidth."""
-    if rate.unit == "byte":
-        return gpu.bandwidth_bytes_per_s
-    return gpu.tf32_flops if rate.dtype == "tf32" else gpu.matrix_flops(rate.dtype)
-
-
 def _cells(line: RateLine) -> tuple[str, ...]:
-    unit, scale = _unit(line)
+    large = ("TFLOP/s", 1e12) if line.best >= 1e12 else ("GFLOP/s", 1e9)
+    unit, scale = {"FLOP/s": large, "byte/s": ("GB/s", 1e9)}.get(line.unit, ("us", 1e-6))
     best, typical = _quantity(line.best / scale), _quantity(line.typical / scale)
     theory = "-" if line.theory is None else _quantity(line.theory / scale)
     ratio = "-" if line.theory is None else f"{line.best / line.theory:.2f}"
@@ -106,24 +93,11 @@ def _cells(line: RateLine) -> tuple[str, ...]:
     return f"{name}, {unit}", line.dtype, f"{line.shapes}/{line.calls}", best, typical, theory, ratio
 
 
-def _unit(line: RateLine) -> tuple[str, float]:
-    """The unit that is shown, and what it is in SI."""
-    if line.unit == "FLOP/s":
-        return ("TFLOP/s", 1e12) if line.best >= 1e12 else ("GFLOP/s", 1e9)
-    return ("GB/s", 1e9) if line.unit == "byte/s" else ("us", 1e-6)
-
-
 def _quantity(shown: float) -> str:
     return f"{shown:,.0f}" if shown >= 1000 else f"{shown:.3g}"
 
 
-def _row(cells: Iterable[str]) -> str:
-    name, dtype, *numbers = cells
-    first = [f"{name:<{WIDTHS[0]}s}", f"{dtype:<{WIDTHS[1]}s}"]
-    return " ".join(first + [f"{c:>{w}s}" for c, w in zip(numbers, WIDTHS[2:], strict=True)])
-
-
-def _title(e: Environment) -> list[str]:
+def _title(e: Environment) -> str:
     facts: list[str] = [e.gpu_name or e.device]
     if e.device == "cuda":
         facts += [f"driver {e.driver}" if e.driver else "", f"CUDA {e.cuda}" if e.cuda else "",
@@ -133,17 +107,13 @@ def _title(e: Environment) -> list[str]:
         facts += [f"{e.threads} of {e.cores} cores used" if e.threads and e.cores else ""]
     load = f"load {e.load_average[0]:.1f}" if e.load_average else ""
     facts += [f"torch {e.versions['torch']}" if "torch" in e.versions else "", load]
-    return wrap(", ".join(fact for fact in facts if fact), WIDTH)
+    return ", ".join(fact for fact in facts if fact)
 
 
-def _remarks(profile: DeviceProfile, gpu: Gpu | None, path: Path | None) -> list[str]:
-    texts = list(profile.notes)
-    if not profile.complete:
-        texts.append(INCOMPLETE)
-    texts += busy(profile.environment, "these rates are too low")
+def _remarks(profile: DeviceProfile, gpu: Gpu | None) -> list[str]:
+    texts = [*profile.notes, *cautions(profile, "these rates are too low")]
     texts.append(f"n: shapes/timed samples. best, typical: largest and median of the shapes' median rates. skinny: a side of at"
                  f" most {SKINNY}. Copies and element-wise operators that fit the cache run above memory bandwidth.")
     if gpu:
         texts.append(f"theory: {gpu.id}, dense matrix rate or memory bandwidth ({gpu.source})")
-    lines = [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False)]
-    return [*lines, *(["", kept(path)] if path else [])]
+    return texts

@@ -1,10 +1,9 @@
-"""How `roi profile infer` is told: prefill and decode by size, and what an unmerged adapter costs, in 80 columns, or JSON."""
+"""How `roi profile infer` is told: prefill and decode by size, and what an unmerged adapter costs."""
 
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from textwrap import wrap
 
 import numpy as np
 
@@ -12,22 +11,22 @@ from roi.estimate.training.plan import adaptable
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import InferPoint, InferProfile
-from roi.report.profiles.shared_remarks import INCOMPLETE, busy, kept
+from roi.report.layout.blocks import Block, Gap, Row, Table
+from roi.report.profiles.shared_remarks import cautions, kept_blocks, profile_text
 from roi.units import GIB
 
 SCHEMA = "roi.infer/1"
-WIDTH = 80
 
 HEADS = ("batch", "prompt", "adapter", "n", "prefill", "TPOT ms", "5-95%", "decode", "GiB")
-WIDTHS = (5, 7, 8, 9, 9, 7, 13, 8, 6)
+RATIO_HEADS = ("seconds", "batch", "prompt", "ratio", "5-95%")
 
 STORED_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "nf4": 0.516}
-"""Bytes of a weight; NF4 with double quantisation: (4 + 8 / 64 + 32 / 16384) / 8."""
+"""Bytes that a weight takes; NF4 with double quantisation: (4 + 8 / 64 + 32 / 16384) / 8."""
 
 
 @dataclass(frozen=True)
 class InferLine:
-    """One point, summarised; SI units."""
+    """What the timed steps of one point come to, in SI units."""
 
     batch: int
     prompt_tokens: int
@@ -37,42 +36,41 @@ class InferLine:
     prefill_tokens_per_s: float
     """Prompt tokens of the whole batch over the median prefill."""
     tpot_s: float
-    """Median decode step: seconds of each sequence's next token."""
+    """The median decode step: the seconds until each sequence's next token."""
     tpot_p05_s: float
     tpot_p95_s: float
     decode_tokens_per_s: float
-    """Of the whole batch."""
+    """Tokens of the whole batch over the median decode step."""
     memory_bytes: float | None
-    """Allocated by torch on a GPU, else the process's highest resident set."""
+    """What torch allocated on a GPU, else the highest resident set of the process."""
 
 
 @dataclass(frozen=True)
 class RatioLine:
-    """Seconds of one adapter state over another's at the same size."""
+    """How much longer a step takes with the adapter in one state than in another, at the same size."""
 
     what: str
-    """prefill or decode."""
+    """The kind of step, prefill or decode."""
     batch: int
     prompt_tokens: int
     over: str
-    """unmerged/merged or merged/base."""
+    """The two states of the adapter: unmerged/merged or merged/base."""
     ratio: float
-    """Of the medians."""
+    """The ratio of the medians."""
     low: float
-    """5th percentile of the ratios of every pair of timed steps."""
+    """The 5th percentile of the ratios of every pair of timed steps."""
     high: float
-    """95th percentile."""
+    """The 95th percentile of the same ratios."""
 
 
 def infer_lines(profile: InferProfile) -> list[InferLine]:
-    """One line a point, by size."""
+    """One line for each point, ordered by size."""
     order = ("base", "merged", "unmerged")
-    points = sorted(profile.points, key=lambda p: (p.batch, p.prompt_tokens, order.index(p.adapter)))
-    return [_line(point) for point in points]
+    return [_line(p) for p in sorted(profile.points, key=lambda p: (p.batch, p.prompt_tokens, order.index(p.adapter)))]
 
 
 def ratio_lines(profile: InferProfile) -> list[RatioLine]:
-    """Unmerged over merged, and merged over base, at every size that both were timed at."""
+    """The ratios of unmerged over merged, and of merged over base, at every size at which both were timed."""
     by_size: dict[tuple[int, int], dict[str, InferPoint]] = {}
     for point in profile.points:
         by_size.setdefault((point.batch, point.prompt_tokens), {})[point.adapter] = point
@@ -81,28 +79,30 @@ def ratio_lines(profile: InferProfile) -> list[RatioLine]:
         for above, below in (("unmerged", "merged"), ("merged", "base")):
             if above in found and below in found:
                 for what in ("prefill", "decode"):
-                    ratio = step_ratio(_steps(found[above], what), _steps(found[below], what))
-                    lines.append(RatioLine(what, batch, prompt, f"{above}/{below}", *ratio))
+                    a, b = ((p.prefill_s if what == "prefill" else p.decode_s) for p in (found[above], found[below]))
+                    ratio, low, high = step_ratio(a, b)
+                    lines.append(RatioLine(what=what, batch=batch, prompt_tokens=prompt, over=f"{above}/{below}", ratio=ratio,
+                                           low=low, high=high))
     return lines
 
 
 def step_ratio(above: Iterable[float], below: Iterable[float]) -> tuple[float, float, float]:
-    """(ratio of the medians, 5th and 95th percentile of the ratios of all pairs): how sure one step says it."""
+    """The ratio of the medians, and the 5th and 95th percentile of the ratios of all pairs of steps."""
     a, b = np.asarray(list(above)), np.asarray(list(below))
     low, high = np.percentile((a[:, None] / b[None, :]).ravel(), (5, 95))
     return float(np.median(a) / np.median(b)), float(low), float(high)
 
 
 def infer_text(profile: InferProfile, shape: ModelShape | None, gpu: Gpu | None, path: Path | None = None) -> str:
-    """The tables, no line wider than 80 columns but the one with the file's name."""
-    head = f"{profile.model}, {profile.dtype}, adapter r{profile.rank} on all linear layers"
-    lines = [*wrap(head, WIDTH), "", _row(HEADS), *(_row(_cells(line)) for line in infer_lines(profile))]
-    ratios = [line for line in ratio_lines(profile) if line.what == "decode" or line.over == "unmerged/merged"]
+    """The report for a terminal, no line wider than 80 columns but the one with the file's name."""
+    title = f"{profile.model}, {profile.dtype}, adapter r{profile.rank} on all linear layers"
+    tables: list[Block] = [Table(HEADS, tuple(Row(_cells(line)) for line in infer_lines(profile)), align="")]
+    ratios = tuple(
+        Row((f"{r.what} {r.over}", str(r.batch), f"{r.prompt_tokens:,}", f"{r.ratio:.2f}", f"{r.low:.2f}-{r.high:.2f}"))
+        for r in ratio_lines(profile) if r.what == "decode" or r.over == "unmerged/merged")
     if ratios:
-        lines += ["", f"{'seconds':22s} {'batch':>5s} {'prompt':>7s} {'ratio':>7s} {'5-95%':>13s}"]
-        lines += [f"{r.what + ' ' + r.over:22s} {r.batch:5d} {r.prompt_tokens:7,d} {r.ratio:7.2f} {r.low:6.2f}-{r.high:.2f}"
-                  for r in ratios]
-    return "\n".join(line.rstrip() for line in [*lines, "", *_remarks(profile, shape, gpu, path)])
+        tables += [Gap(), Table(RATIO_HEADS, ratios)]
+    return profile_text([title], tables, _remarks(profile, shape, gpu), kept_blocks(path))
 
 
 def infer_json(profile: InferProfile, shape: ModelShape | None, gpu: Gpu | None, path: Path | None = None) -> str:
@@ -127,25 +127,21 @@ def tpot_floor_s(dtype: str, shape: ModelShape, gpu: Gpu) -> float:
     return (stack + shape.head_parameters * wide) / gpu.bandwidth_bytes_per_s
 
 
-def _steps(point: InferPoint, what: str) -> tuple[float, ...]:
-    return point.prefill_s if what == "prefill" else point.decode_s
-
-
 def _line(p: InferPoint) -> InferLine:
     tpot, low, high = (float(x) for x in np.percentile(p.decode_s, (50, 5, 95)))
     memory = p.memory.allocated_bytes if p.memory.allocated_bytes is not None else p.memory.process_bytes
     return InferLine(
-        p.batch, p.prompt_tokens, p.adapter, len(p.prefill_s), len(p.decode_s),
-        p.batch * p.prompt_tokens / float(np.median(p.prefill_s)), tpot, low, high, p.batch / tpot, memory,
+        batch=p.batch, prompt_tokens=p.prompt_tokens, adapter=p.adapter, prefills=len(p.prefill_s), decodes=len(p.decode_s),
+        prefill_tokens_per_s=p.batch * p.prompt_tokens / float(np.median(p.prefill_s)), tpot_s=tpot, tpot_p05_s=low,
+        tpot_p95_s=high, decode_tokens_per_s=p.batch / tpot, memory_bytes=memory,
     )
 
 
 def _cells(line: InferLine) -> tuple[str, ...]:
-    span = f"{_ms(line.tpot_p05_s)}-{_ms(line.tpot_p95_s)}"
-    memory = "-" if line.memory_bytes is None else f"{line.memory_bytes / GIB:.2f}"
     return (
         str(line.batch), f"{line.prompt_tokens:,}", line.adapter, f"{line.prefills}/{line.decodes}",
-        f"{line.prefill_tokens_per_s:,.0f}", _ms(line.tpot_s), span, f"{line.decode_tokens_per_s:,.0f}", memory,
+        f"{line.prefill_tokens_per_s:,.0f}", _ms(line.tpot_s), f"{_ms(line.tpot_p05_s)}-{_ms(line.tpot_p95_s)}",
+        f"{line.decode_tokens_per_s:,.0f}", "-" if line.memory_bytes is None else f"{line.memory_bytes / GIB:.2f}",
     )
 
 
@@ -153,19 +149,12 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1e3:.4g}" if seconds < 1.0 else f"{seconds * 1e3:,.0f}"
 
 
-def _row(cells: Iterable[str]) -> str:
-    return " ".join(f"{cell:>{width}s}" for cell, width in zip(cells, WIDTHS, strict=True))
-
-
-def _remarks(profile: InferProfile, shape: ModelShape | None, gpu: Gpu | None, path: Path | None) -> list[str]:
+def _remarks(profile: InferProfile, shape: ModelShape | None, gpu: Gpu | None) -> list[str]:
     texts = list(profile.notes)
     if shape and gpu:
         floor = tpot_floor_s(profile.dtype, shape, gpu)
         texts.append(f"theory: TPOT at least {floor * 1e3:.3g} ms, the base's weights read once at {gpu.id}'s bandwidth")
-    if not profile.complete:
-        texts.append(INCOMPLETE)
-    texts += busy(profile.environment, "these times are too long")
+    texts += cautions(profile, "these times are too long")
     texts.append("prefill, decode: tokens/s of the whole batch, by medians; n: timed prefills/decode steps; ratio: of medians,"
                  " 5-95% of every pair of steps; plain transformers, one step at a time: a server batches and is faster")
-    lines = [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False)]
-    return [*lines, *(["", kept(path)] if path else [])]
+    return texts

@@ -1,13 +1,9 @@
-"""Step time as a fixed part and a part per token, through the points of a training profile, where such a line holds.
-
-How `roi profile train` is told: times, memory beside its prediction, power, and where the file is; 80 columns.
-"""
+"""How `roi profile train` is told: step times and the line through them, memory beside its prediction, power."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from textwrap import wrap
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,12 +14,13 @@ from roi.facts.environment import Environment
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import TrainPoint, TrainProfile
-from roi.report.profiles.shared_remarks import INCOMPLETE, busy, kept
+from roi.report.layout.blocks import Block, Gap, Paragraph, Row, Table
+from roi.report.profiles.shared_remarks import cautions, kept_blocks, profile_text
 from roi.store.profiles.plan_record import read_plan
 from roi.units import GIB
 
 LEAST_SIZES: Final = 3
-"""Through two sizes a line always goes: it says nothing about a third."""
+"""Sizes that a line needs: through two of them one always goes, and says nothing about a third."""
 
 FURTHEST_OFF: Final = 0.2
 """A line that misses a measured step by more is not shown: products round tokens up to tiles of 64 to 256, so steps of a quiet
@@ -31,12 +28,12 @@ device leave the line by up to a fifth; further off it is noise, or a cache that
 
 
 class StepLine(NamedTuple):
-    """step = fixed + per_token x tokens, through the medians of the points."""
+    """A line through the median step times of the points: step = fixed + per_token x tokens."""
 
     fixed_s: float
     per_token_s: float
     worst_error: float
-    """Largest |line / median - 1|."""
+    """The largest |line / median - 1| of the points."""
 
 
 def timed_steps(point: TrainPoint) -> tuple[float, ...]:
@@ -64,7 +61,7 @@ def step_line(points: Sequence[TrainPoint]) -> StepLine | None:
 
 
 def step_remark(points: Sequence[TrainPoint]) -> str:
-    """The line in words, or why there is none; empty without points."""
+    """The words for the line through the points, or why there is none; empty without points."""
     if not points:
         return ""
     line, sizes = step_line(points), len({p.micro_batch * p.seq for p in points})
@@ -78,30 +75,23 @@ def step_remark(points: Sequence[TrainPoint]) -> str:
     return f"step = {' + '.join(parts)}, through {len(points)} medians, the worst {100.0 * line.worst_error:.0f}% off"
 
 
-WIDTH = 80
 TIME_HEADS = ("batch", "tokens", "steps", "median ms", "min ms", "tokens/s", "MFU", "loss", "W", "J/token")
-TIME_WIDTHS = (5, 6, 5, 9, 8, 9, 5, 11, 5, 7)
 MEMORY_HEADS = ("batch", "tokens", "allocated", "predicted", "error", "reserved", "process", "device")
-MEMORY_WIDTHS = (5, 6, 9, 9, 7, 9, 9, 9)
 
 
 def train_text(profile: TrainProfile, shape: ModelShape | None, gpu: Gpu | None, file: Path | None) -> str:
     """The report, no line but the one with the file's name wider than 80 columns. `shape` and `gpu`, where known, give MFU."""
     plan = read_plan(profile.plan)
-    lines = [*_title(profile, plan), ""]
-    if profile.points:
-        lines += [_row(TIME_HEADS, TIME_WIDTHS), *(_time_row(p, plan, shape, gpu) for p in profile.points), ""]
-        lines += [*_memory_table(profile.points), ""]
-    else:
-        lines += ["no point was measured", ""]
-    lines += _wrapped(_remarks(profile, plan, shape, gpu))
-    if file is not None:
-        lines += ["", kept(file)]
-    return "\n".join(line.rstrip() for line in lines)
+    times = tuple(_time_row(p, plan, shape, gpu) for p in profile.points)
+    tables: list[Block] = [
+        Table(TIME_HEADS, times, align=""), Gap(),
+        Paragraph("peak memory, GiB"), Table(MEMORY_HEADS, tuple(map(_memory_row, profile.points)), align=""),
+    ] if times else [Paragraph("no point was measured")]
+    return profile_text(_title(profile, plan), tables, _remarks(profile, plan, shape, gpu), kept_blocks(file))
 
 
 def train_json(profile: TrainProfile) -> str:
-    """The profile itself."""
+    """The profile itself as JSON."""
     return profile.model_dump_json(by_alias=True, indent=1)
 
 
@@ -117,10 +107,8 @@ def _title(profile: TrainProfile, plan: TrainingPlan) -> list[str]:
     rank = f" r{plan.rank:g}, {targets}" if plan.adapter else ""
     how = (f"{plan.dtype}{' autocast' if plan.autocast else ''}, {plan.attention}, {plan.optimizer}, "
            f"{'' if plan.checkpointing else 'no '}checkpointing, {plan.trainer} loop; weights {profile.weights}")
-    return _wrapped([
-        f"{profile.model}: {plan.method}{rank}, {profile.trained_parameters:,} trained parameters", how,
-        _machine(profile.environment),
-    ])
+    return [f"{profile.model}: {plan.method}{rank}, {profile.trained_parameters:,} trained parameters", how,
+            _machine(profile.environment)]
 
 
 def _machine(e: Environment) -> str:
@@ -138,28 +126,23 @@ def _machine(e: Environment) -> str:
     return ", ".join([*parts, f"torch {e.versions.get('torch', '?')}"])
 
 
-def _time_row(point: TrainPoint, plan: TrainingPlan, shape: ModelShape | None, gpu: Gpu | None) -> str:
+def _time_row(point: TrainPoint, plan: TrainingPlan, shape: ModelShape | None, gpu: Gpu | None) -> Row:
     seconds, tokens = timed_steps(point), point.micro_batch * point.seq
     middle = median(seconds)
     mfu = f"{100.0 * utilisation(point, plan, shape, gpu):.0f}%" if shape and gpu else "-"
     joules = "-" if point.energy_j is None else f"{point.energy_j / (tokens * len(seconds)):.2g}"
     loss = f"{point.losses[0]:.2f}>{point.losses[-1]:.2f}" if point.losses else "-"
-    return _row((
+    return Row((
         f"{point.micro_batch}", f"{point.seq:,}", f"{len(seconds)}", f"{1e3 * middle:,.1f}", f"{1e3 * min(seconds):,.1f}",
         f"{tokens / middle:,.0f}", mfu, loss, "-" if point.power_w is None else f"{point.power_w:.0f}", joules,
-    ), TIME_WIDTHS)
+    ))
 
 
-def _memory_table(points: Sequence[TrainPoint]) -> list[str]:
-    rows = ["peak memory, GiB", _row(MEMORY_HEADS, MEMORY_WIDTHS)]
-    for p in points:
-        m, predicted = p.memory, p.predicted_allocated_bytes
-        error = f"{100.0 * (predicted / m.allocated_bytes - 1.0):+.1f}%" if predicted and m.allocated_bytes else "-"
-        rows.append(_row((
-            f"{p.micro_batch}", f"{p.seq:,}", _gib(m.allocated_bytes), _gib(predicted), error, _gib(m.reserved_bytes),
-            _gib(m.process_bytes), _gib(m.device_bytes),
-        ), MEMORY_WIDTHS))
-    return rows
+def _memory_row(p: TrainPoint) -> Row:
+    m, predicted = p.memory, p.predicted_allocated_bytes
+    error = f"{100.0 * (predicted / m.allocated_bytes - 1.0):+.1f}%" if predicted and m.allocated_bytes else "-"
+    return Row((f"{p.micro_batch}", f"{p.seq:,}", _gib(m.allocated_bytes), _gib(predicted), error, _gib(m.reserved_bytes),
+                _gib(m.process_bytes), _gib(m.device_bytes)))
 
 
 def _remarks(profile: TrainProfile, plan: TrainingPlan, shape: ModelShape | None, gpu: Gpu | None) -> list[str]:
@@ -176,19 +159,9 @@ def _remarks(profile: TrainProfile, plan: TrainingPlan, shape: ModelShape | None
         if any(p.predicted_allocated_bytes for p in profile.points):
             texts[-1] += ". predicted: the closed form for a GPU; a CPU's memory does not follow it"
     texts += profile.notes
-    if not profile.complete:
-        texts.append(INCOMPLETE)
-    texts += busy(profile.environment, "these times are too long")
+    texts += cautions(profile, "these times are too long")
     return texts
 
 
 def _gib(value: float | None) -> str:
     return "-" if value is None else f"{value / GIB:.2f}" if value >= 0.1 * GIB else f"{value / GIB:.3f}"
-
-
-def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return " ".join(f"{cell:>{width}s}" for cell, width in zip(cells, widths, strict=True))
-
-
-def _wrapped(texts: Sequence[str]) -> list[str]:
-    return [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ")]

@@ -1,4 +1,4 @@
-"""How `roi validate` is told for a table of serving runs: tables for people (80 columns), Markdown, or JSON."""
+"""How `roi validate` is told for a table of serving runs: on a terminal, as Markdown, or as JSON."""
 
 import json
 import re
@@ -7,11 +7,19 @@ from dataclasses import asdict
 
 from roi.estimate.accuracy.serving_errors import JUDGED_MODELS, Blocks, ServingScore, ServingValidation
 from roi.estimate.accuracy.serving_interval import QUANTITIES, ServingQuantity
-from roi.estimate.accuracy.training_errors import ErrorBlock
-from roi.report.comparison.comparison_markdown import render_markdown
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.render_text import render_text
-from roi.report.training.training_validation import HEADS, SCHEMA, WORST, percent, reasons_told, statistics_cells
+from roi.report.layout.render import render
+from roi.report.training.training_validation import (
+    HEADS,
+    LEGEND,
+    NONE,
+    WORST,
+    defaults_told,
+    json_head,
+    percent,
+    reasons_told,
+    statistics_cells,
+)
 
 INSTRUMENT = "serving"
 UNITS = {"throughput": "tokens/s as stated (output, else all; else requests/s)", "tpot": "ms", "ttft": "ms"}
@@ -26,8 +34,6 @@ MADE_OF = {
 }
 """Which predictions each figure of the JSON is made of, by their flags."""
 
-NONE = ErrorBlock(0, 0)
-
 FORM = re.compile(r"(GB)?(-SXM|-PCIe)?$")
 """What a card's name ends with besides its memory."""
 
@@ -35,11 +41,7 @@ FORM = re.compile(r"(GB)?(-SXM|-PCIe)?$")
 def serving_validation_json(found: ServingValidation) -> str:
     """The answer as JSON, with the keys of a table of training runs where they mean the same; null for what has no figure."""
     body = {
-        "schema": SCHEMA,
-        "instrument": INSTRUMENT,
-        "units": {**UNITS, "errors": "percent, 100 (predicted / measured - 1)",
-                  "coverage90": "percent of measurements from low to high"},
-        "rows": found.rows,
+        **json_head(INSTRUMENT, UNITS, found.rows),
         "left_out": found.left_out or None,
         "memory": asdict(NONE),
         **_blocks(found.blocks),
@@ -58,14 +60,9 @@ def serving_validation_json(found: ServingValidation) -> str:
     return json.dumps(body, indent=1, allow_nan=False)
 
 
-def serving_validation_text(found: ServingValidation) -> str:
-    """The report for a terminal, no line longer than 80 columns."""
-    return render_text(_tell(found), width=80, colour=False)
-
-
-def serving_validation_markdown(found: ServingValidation) -> str:
-    """The same as Markdown."""
-    return render_markdown(_tell(found))
+def serving_validation_text(found: ServingValidation, form: str = "table") -> str:
+    """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
+    return render(_tell(found), form)
 
 
 def _blocks(blocks: Blocks) -> dict[str, dict[str, object]]:
@@ -85,9 +82,7 @@ def _prediction(score: ServingScore, *, counted: bool) -> dict[str, object]:
 def _tell(found: ServingValidation) -> Iterable[Block]:
     used = found.rows - len(found.skipped) - len(found.unpredicted)
     yield Title(f"serving model against {found.rows:,} measured rows: {used:,} used, {found.rows - used:,} skipped")
-    yield Paragraph(
-        "Errors are 100 (predicted / measured - 1), percent; p90 is of their size. n of: rows predicted, of those that"
-        " state the figure. in 90%: measurements inside the 5-95% interval, percent.")
+    yield Paragraph(LEGEND)
     if found.left_out:
         yield Paragraph(
             f"Each row is predicted by a fit of this table's other models, within its engine. Counted as a whole: groups of GPU"
@@ -106,10 +101,8 @@ def _tell(found: ServingValidation) -> Iterable[Block]:
     yield from reasons_told("Skipped rows", list(found.skipped))
     yield from reasons_told("Rows without a prediction", list(found.unpredicted))
     yield from reasons_told("Figures without a prediction", list(found.unread))
-    if found.assumptions:
-        yield Heading("Defaults used")
-        yield Paragraph("What a row does not say was taken so; each widens the interval.")
-        yield Table(("taken", "rows"), tuple(Row((name, str(rows))) for name, rows in found.assumptions))
+    yield from defaults_told(found.assumptions, "Defaults used",
+                             "What a row does not say was taken so; each widens the interval.")
     yield Heading("What the predictions rest on")
     yield Table(("fit, and what the interval left out of it", "rows"),
                 tuple(Row((name, str(rows))) for name, rows in sorted(found.bases.items(), key=lambda x: -x[1])))
@@ -125,7 +118,7 @@ def _quantity(found: ServingValidation, quantity: ServingQuantity) -> Iterable[B
         rows.append(Row(statistics_cells("derived from TTFT and TPOT", found.derived)))
     for group, blocks in found.by.items():
         shown = [(name, block[quantity]) for name, block in blocks.items() if block[quantity].eligible]
-        rows += [Row((f"by {NAMES[group]}", *[""] * (len(HEADS) - 1)), strong=True)] if shown else []
+        rows += [Row((f"by {NAMES[group]}",), strong=True)] if shown else []
         starred = found.judged if group == "group" and found.left_out else frozenset[str]()
         rows += [Row(statistics_cells(f"  {_short(name)}{'*' if name in starred else ''}", block))
                  for name, block in sorted(shown, key=lambda x: -x[1].eligible)]
@@ -137,7 +130,7 @@ def _quantity(found: ServingValidation, quantity: ServingQuantity) -> Iterable[B
 
 
 def _short(name: str) -> str:
-    """Card and engine, the form of the card left away: A100-40 vllm-2024."""
+    """The card and the engine, without the card's form: A100-40 vllm-2024."""
     card, _, engine = name.partition(" ")
     return f"{FORM.sub('', card)} {engine}" if engine else name
 

@@ -5,13 +5,13 @@ from typing import Any, Final
 
 from roi.answers.size import Sizing
 from roi.errors import InputError, MissingExtra
-from roi.report.serving.size_report import frontier, plan_name, slo_words
+from roi.report.serving.size import frontier, plan_name, slo_words
 
 KINDS: Final = (".svg", ".png", ".html")
 
 
 def check_figure(path: Path) -> None:
-    """Raise where the figure could not be written: said before the work, not after it."""
+    """Raise where the figure could not be written, before the work is done and not after it."""
     if path.suffix.lower() not in KINDS:
         raise InputError(f"--figure: {path.name!r} is not usable; a name that ends in {', '.join(KINDS)}")
     if not path.parent.is_dir():
@@ -20,7 +20,7 @@ def check_figure(path: Path) -> None:
 
 
 def write_figure(sizing: Sizing, path: Path) -> None:
-    """Write the figure to `path`, whole or not at all; nothing is fetched when it is looked at."""
+    """Write the figure to `path`, completely or not at all; a browser that shows it fetches nothing."""
     part = path.with_name(f".roi-{path.stem}{path.suffix.lower()}")
     try:
         _chart(sizing).save(str(part), **({"inline": True} if path.suffix.lower() == ".html" else {}))

@@ -1,28 +1,30 @@
-"""How `roi validate` is told: tables for people (80 columns), Markdown, or JSON."""
+"""How `roi validate` is told for a table of training runs: on a terminal, as Markdown, or as JSON."""
 
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from roi.estimate.accuracy.training_errors import ErrorBlock, FitRow, Quantity, Score, Validation
-from roi.report.comparison.comparison_markdown import render_markdown
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.render_text import render_text
+from roi.report.layout.render import render
 from roi.units import GIB
 
 SCHEMA = "roi.validation/1"
 UNITS = {"memory": "GiB", "throughput": "tokens/s"}
 SCALE = {"memory": float(GIB), "throughput": 1.0}
 WORST = 10
-"""Rows of the list of largest errors."""
+"""The most rows in a list of largest errors."""
 
 NONE = ErrorBlock(0, 0)
-"""TPOT and TTFT of training runs: no row states one."""
+"""What the JSON holds for a figure that no row of such a table states: TPOT and TTFT of training, memory of serving."""
 
 FEW = 3
-"""Rows of one reason that are named one by one."""
+"""Up to this many rows with one reason are named one by one."""
+
+LEGEND = ("Errors are 100 (predicted / measured - 1), percent; p90 is of their size. n of: rows predicted, of those that"
+          " state the figure. in 90%: measurements inside the 5-95% interval, percent.")
 
 HEADS = ("", "n", "of", "MAPE", "median", "bias", "p90", "in 90%")
 NAMES = {"source": "source", "method": "method", "gpu": "GPU", "kind": "memory kind"}
@@ -31,11 +33,7 @@ NAMES = {"source": "source", "method": "method", "gpu": "GPU", "kind": "memory k
 def validation_json(found: Validation, instrument: str, speed_model: str) -> str:
     """The answer as JSON: errors in percent, memory in GiB as tables have it; null where no row was predicted."""
     body = {
-        "schema": SCHEMA,
-        "instrument": instrument,
-        "units": {**UNITS, "errors": "percent, 100 (predicted / measured - 1)",
-                  "coverage90": "percent of measurements from low to high"},
-        "rows": found.rows,
+        **json_head(instrument, UNITS, found.rows),
         "memory": asdict(found.memory),
         "throughput": asdict(found.throughput),
         "tpot": asdict(NONE),
@@ -57,14 +55,19 @@ def validation_json(found: Validation, instrument: str, speed_model: str) -> str
     return json.dumps(body, indent=1, allow_nan=False)
 
 
-def validation_text(found: Validation, instrument: str, speed_model: str) -> str:
-    """The report for a terminal, no line longer than 80 columns."""
-    return render_text(_tell(found, instrument, speed_model), width=80, colour=False)
+def validation_text(found: Validation, instrument: str, speed_model: str, form: str = "table") -> str:
+    """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
+    return render(_tell(found, instrument, speed_model), form)
 
 
-def validation_markdown(found: Validation, instrument: str, speed_model: str) -> str:
-    """The same as Markdown."""
-    return render_markdown(_tell(found, instrument, speed_model))
+def json_head(instrument: str, units: Mapping[str, str], rows: int) -> dict[str, object]:
+    """The keys that the JSON of both kinds of table begins with."""
+    return {
+        "schema": SCHEMA, "instrument": instrument,
+        "units": {**units, "errors": "percent, 100 (predicted / measured - 1)",
+                  "coverage90": "percent of measurements from low to high"},
+        "rows": rows,
+    }  # fmt: skip
 
 
 def _prediction(score: Score) -> dict[str, object]:
@@ -87,18 +90,14 @@ def _fit_row(row: FitRow) -> dict[str, object]:
 def _tell(found: Validation, instrument: str, speed_model: str) -> Iterable[Block]:
     used = found.rows - len(found.skipped)
     yield Title(f"{instrument} against {found.rows:,} measured rows: {used:,} used, {len(found.skipped):,} skipped")
-    yield Paragraph(
-        "Errors are 100 (predicted / measured - 1), percent; p90 is of their size. n of: rows predicted, of those that"
-        " state the figure. in 90%: measurements inside the 5-95% interval, percent.")
+    yield Paragraph(LEGEND)
     for quantity in ("memory", "throughput"):
         yield from _quantity(found, quantity, speed_model)
     yield from _fits(found)
-    yield from reasons_told("Skipped rows", [(id, reason) for id, reason in found.skipped])
+    yield from reasons_told("Skipped rows", list(found.skipped))
     yield from reasons_told("Rows without a prediction", [(id, f"{what}: {why}") for id, what, why in found.unpredicted])
-    if found.assumptions:
-        yield Heading("Defaults and habits used")
-        yield Paragraph("What a row does not say was taken so; each widens the interval by its other value's difference.")
-        yield Table(("taken", "rows"), tuple(Row((name, str(rows))) for name, rows in found.assumptions))
+    yield from defaults_told(found.assumptions, "Defaults and habits used",
+                             "What a row does not say was taken so; each widens the interval by its other value's difference.")
 
 
 def _quantity(found: Validation, quantity: Quantity, speed_model: str) -> Iterable[Block]:
@@ -112,23 +111,23 @@ def _quantity(found: Validation, quantity: Quantity, speed_model: str) -> Iterab
         if group == "kind" and place == 1:
             continue
         shown = [(name, pair[place]) for name, pair in blocks.items() if pair[place].eligible]
-        rows += [Row((f"by {NAMES[group]}", *[""] * (len(HEADS) - 1)), strong=True)] if shown else []
+        rows += [Row((f"by {NAMES[group]}",), strong=True)] if shown else []
         rows += [Row(statistics_cells(f"  {name}", block))
                  for name, block in sorted(shown, key=lambda x: -x[1].eligible) if block.n]
         bare = [name for name, block in shown if not block.n]
-        rows += [Row((f"  {len(bare)} more without a prediction", *[""] * (len(HEADS) - 1)))] if bare else []
+        rows += [Row((f"  {len(bare)} more without a prediction",))] if bare else []
     if place == 0 and found.second:
-        rows.append(Row(("second figures of the same rows", *[""] * (len(HEADS) - 1)), strong=True))
+        rows.append(Row(("second figures of the same rows",), strong=True))
         rows += [Row(statistics_cells(f"  {kind}", block)) for kind, block in found.second.items()]
     yield Table(HEADS, tuple(rows))
     worst = sorted((s for s in found.scores if s.quantity == quantity), key=lambda s: -abs(s.error))[:WORST]
     if worst:
         yield Heading(f"Largest errors, {quantity}")
-        yield Table(("row", "measured", "predicted", "5-95%", "error"), tuple(Row(_worst(s)) for s in worst))
+        yield Table(("row", "measured", "predicted", "5-95%", "error"), tuple(Row(_largest_error(s)) for s in worst))
 
 
 def statistics_cells(name: str, block: ErrorBlock) -> tuple[str, ...]:
-    """One row of HEADS: the block's statistics under a name of at most 30 characters."""
+    """The cells of one row under HEADS: a name of at most 30 characters, and the statistics of its errors."""
     figures = (block.mape, block.median_ape, block.bias, block.p90, block.coverage90)
     signs = ("", "", "+", "", "")
     shown = ("-" if x is None else percent(x, sign, 0 if k == 4 else 1)
@@ -137,11 +136,11 @@ def statistics_cells(name: str, block: ErrorBlock) -> tuple[str, ...]:
 
 
 def percent(value: float, sign: str, places: int = 1) -> str:
-    """A percentage of at most seven characters; from 10,000 on by its order of size."""
+    """A percentage of at most seven characters; from 10,000 on its order of magnitude alone."""
     return f"{value:{sign}.{places}f}" if abs(value) < 1e4 else f"{value:{sign}.0e}"
 
 
-def _worst(score: Score) -> tuple[str, ...]:
+def _largest_error(score: Score) -> tuple[str, ...]:
     scale, places = SCALE[score.quantity], 2 if score.quantity == "memory" else 0
     low, high = f"{score.low / scale:,.{places}f}", f"{score.high / scale:,.{places}f}"
     return (f"{score.label.id} {score.label.method}", f"{score.measured / scale:,.{places}f}",
@@ -164,8 +163,15 @@ def _fits(found: Validation) -> Iterable[Block]:
             f" {(row.card_bytes or 0.0) / GIB:.1f} GiB" for row in wrong))
 
 
+def defaults_told(found: Iterable[tuple[str, int]], title: str, words: str) -> Iterable[Block]:
+    """What was taken where a row does not say it, and for how many rows; nothing where every row says all."""
+    rows = tuple(Row((name, str(count))) for name, count in found)
+    if rows:
+        yield from (Heading(title), Paragraph(words), Table(("taken", "rows"), rows))
+
+
 def reasons_told(title: str, reasons: list[tuple[str, str]]) -> Iterable[Block]:
-    """Reasons without their values, each with its rows (by id where they are few) and the first values."""
+    """The reasons without their values, each with its rows (by id where they are few) and the first values."""
     if not reasons:
         return
     groups: dict[str, list[tuple[str, str]]] = defaultdict(list)

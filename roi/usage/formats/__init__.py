@@ -1,21 +1,20 @@
-"""The formats that `roi usage` reads, one small file each."""
+"""The formats that `roi usage` reads, a file for each tool, by family: vendors, clouds, gateways, tools of one's own.
+
+A format is what identifies it, what is read of it, and the fields of the record that its rows fill (`read.record.Format`).
+"""
 
 from roi.usage.formats.clouds.bedrock import BEDROCK_LOG
 from roi.usage.formats.clouds.focus import FOCUS
 from roi.usage.formats.gateways.helicone import HELICONE_CSV, HELICONE_JSON
-from roi.usage.formats.gateways.litellm import LITELLM_SPENDLOGS
-from roi.usage.formats.gateways.litellm_daily import LITELLM_DAILY
+from roi.usage.formats.gateways.litellm import LITELLM_DAILY, LITELLM_SPENDLOGS
 from roi.usage.formats.gateways.openrouter import OPENROUTER_API, OPENROUTER_CSV
 from roi.usage.formats.tools.cursor import CURSOR_CSV
 from roi.usage.formats.tools.langfuse import LANGFUSE, LANGFUSE_UI
 from roi.usage.formats.tools.otel import OTEL_GENAI
-from roi.usage.formats.vendors.anthropic_api import ANTHROPIC_USAGE_API
-from roi.usage.formats.vendors.anthropic_costs import ANTHROPIC_COST_API
-from roi.usage.formats.vendors.anthropic_csv import ANTHROPIC_CSV
+from roi.usage.formats.vendors.anthropic import ANTHROPIC_COST_API, ANTHROPIC_CSV, ANTHROPIC_USAGE_API
 from roi.usage.formats.vendors.deepseek import DEEPSEEK_CSV
-from roi.usage.formats.vendors.openai_costs import OPENAI_COSTS_API
-from roi.usage.formats.vendors.openai_usage import OPENAI_CSV, OPENAI_USAGE_API
-from roi.usage.read.format import Format
+from roi.usage.formats.vendors.openai import OPENAI_COSTS_API, OPENAI_CSV, OPENAI_USAGE_API
+from roi.usage.read.record import Format
 
 FORMATS: tuple[Format, ...] = (
     OPENAI_CSV, OPENAI_USAGE_API, OPENAI_COSTS_API, ANTHROPIC_CSV, ANTHROPIC_USAGE_API, ANTHROPIC_COST_API, BEDROCK_LOG,

@@ -1,4 +1,4 @@
-"""Counts from JSON columns, and times that are UTC where they name no zone.
+"""Counts from JSON columns and documents.
 
 A JSON column may be text (CSV), JSON (a database), or a struct or map (Parquet). Only numbers are taken out of it, and words
 that a format compares with its own; a JSON document is cut down to them before anything of it is written to disk.
@@ -6,59 +6,55 @@ that a format compares with its own; a JSON document is cut down to them before 
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final
 
-from roi.usage.read.columns import MICRO, find, instant
-from roi.usage.read.format import Document
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
+from roi.usage.read.columns import find
+from roi.usage.read.lazy_ibis import Column, Table, ibis
+from roi.usage.read.record import Document
 
 WHOLE: Final = r"^-?[0-9]+(\.0+)?$"
 """A whole number as JSON writes it, quoted (ClickHouse quotes 64 bits) or as a float."""
-
-NO_OFFSET: Final = r"^[0-9-]+[ T][0-9:.]+$"
-DATE: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-
-DAY_US: Final = 86_400 * MICRO
 
 Path = tuple[str, ...]
 """Keys from the outer object to a count."""
 
 
-def json_of(table: "ir.Table", *names: str) -> "ir.JSONValue | None":
+def json_of(table: Table, *names: str) -> Column | None:
     """The first of the named columns as JSON, null where the cell holds none; None where there is no such column."""
-    found = find(table, names)
+    found = find(table, *names)
     if found is None:
         return None
     column = table[found]
     if column.type().is_json():
-        return cast("ir.JSONValue", column)
-    if column.type().is_string():
-        return cast("ir.JSONValue", column.strip().nullif("").try_cast("json"))
-    return cast("ir.JSONValue", column.cast("json"))
+        return column
+    return column.strip().nullif("").try_cast("json") if column.type().is_string() else column.cast("json")
 
 
-def count_at(document: "ir.JSONValue", path: Path) -> "ir.IntegerValue":
+def count_at(document: Column, path: Path) -> Column:
     """The count under these keys as int64: 0 where it is absent or null, null where it is something else."""
-    import ibis
-
     item = document
     for key in path:
         item = item[key]
     words = item.cast("string").replace('"', "")
     number = words.re_search(WHOLE).ifelse(words.try_cast("float64"), ibis.null("float64")).cast("int64")
-    return cast("ir.IntegerValue", (words.isnull() | (words == "null")).ifelse(0, number))
+    return (words.isnull() | (words == "null")).ifelse(0, number)
 
 
-def largest_of(document: "ir.JSONValue | None", paths: Sequence[Path]) -> "ir.IntegerValue":
+def largest_of(document: Column | None, paths: Sequence[Path]) -> Column:
     """The largest of counts that are other names of the same tokens; 0 where there is no document."""
-    import ibis
-
     if document is None:
-        return cast("ir.IntegerValue", ibis.literal(0, "int64"))
+        return ibis.literal(0, "int64")
     counts = [count_at(document, path) for path in paths]
-    return cast("ir.IntegerValue", counts[0] if len(counts) == 1 else ibis.greatest(*counts))
+    return counts[0] if len(counts) == 1 else ibis.greatest(*counts)
+
+
+def with_counts(table: Table, columns: Sequence[str], counts: Mapping[str, Sequence[Path]]) -> Table:
+    """The table with a column for each of `counts`, out of the first of the named JSON columns.
+
+    It is a view, so that SQL names a count where it is used again, and does not repeat how it is parsed.
+    """
+    document = json_of(table, *columns)
+    return table.mutate(**{name: largest_of(document, paths) for name, paths in counts.items()}).view()
 
 
 def object_of(value: object) -> object:
@@ -98,33 +94,18 @@ def items_of(document: Document) -> Iterator[Document]:
         yield document
 
 
+def nested(document: Document, name: str) -> Document:
+    """The object under a key; an empty one where something else is there."""
+    inner = document.get(name)
+    return inner if isinstance(inner, dict) else {}
+
+
 def scalars(item: Document, columns: frozenset[str]) -> Document:
     """The item's values under these names (in lower case), objects and lists left out."""
     return {key: value for key, value in item.items() if key.lower() in columns and not isinstance(value, dict | list)}
 
 
-def has_keys(document: Mapping[str, object], keys: frozenset[str]) -> bool:
+def has_keys(keys: frozenset[str], document: Document) -> bool:
     """True where the document, or the first object of its page, has these keys (in lower case) in any case."""
-    first = next(items_of(dict(document)), {})
+    first = next(items_of(document), {})
     return keys <= {key.lower() for key in first}
-
-
-def utc(table: "ir.Table", *names: str) -> "ir.IntegerValue":
-    """The first of the named columns as microseconds since 1970; a time without an offset is UTC whatever --timezone says."""
-    import ibis
-
-    found = find(table, names)
-    if found is None:
-        return cast("ir.IntegerValue", ibis.null("int64"))
-    column, kind = table[found], table[found].type()
-    if kind.is_timestamp() and kind.timezone is None:
-        start = ibis.literal("1970-01-01").cast("timestamp")
-        return cast("ir.IntegerValue", column.delta(start, unit="microsecond").cast("int64"))
-    if not kind.is_string():
-        return instant(table, found)
-    words = column.strip()
-    zoned = ibis.cases((words.re_search(NO_OFFSET), words.concat("+00:00")),
-                       (words.re_search(DATE), words.concat(" 00:00:00+00:00")), else_=ibis.null("string"))
-    start = ibis.literal("1970-01-01T00:00:00+00:00").cast("timestamp('UTC')")
-    plain = zoned.try_cast("timestamp('UTC')").delta(start, unit="microsecond").cast("int64")
-    return cast("ir.IntegerValue", ibis.coalesce(plain, instant(table, found)))

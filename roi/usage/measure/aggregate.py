@@ -1,26 +1,22 @@
-"""Integer log-bins of a token count: what a backend is asked for in place of quantiles, which several do not define.
-
-The few questions that a backend is asked: counts, sums, and integer log-bins, by day, group, minute and length.
+"""The few questions that a backend is asked: counts, sums, and integer log-bins, by day, group, minute and length.
 
 Each answer is small whatever the number of rows: days x models, 200 groups, one row a minute, one row a length bin. All else is
-computed from them in `days`, `lengths`, `growth` and `pricing`.
+computed from them in `days`, `lengths`, `growth` and `pricing`. Log-bins of a token count stand in place of quantiles, which
+several backends do not define.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Final
+from operator import add
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from roi.usage.read.lazy_ibis import Backend, Column, Table, ibis
 from roi.usage.read.record import COLUMNS, TOKENS, bucket_index
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
-    from ibis.backends import BaseBackend
-
 
 PER_OCTAVE: Final = 8
 """Bins a doubling: a bin is 9% wide, so that its mean stands for any count in it to 4.5%."""
@@ -31,37 +27,21 @@ NONE: Final = -1
 GUARD: Final = 1e-9
 """Added before the floor: powers of two lie on an edge, and backends may round their logarithm either way by 1e-15."""
 
-
-def bin_of(count: "ir.Value") -> "ir.Value":
-    """floor(8 log2 count) as int64, NONE for 0; the same on every backend."""
-    import ibis
-
-    size = ibis.greatest(count, 1).cast("float64")
-    index = (size.ln() * (PER_OCTAVE / math.log(2.0)) + GUARD).floor().cast("int64")
-    return ibis.ifelse(count <= 0, NONE, index)
-
-
-def bin_of_count(count: int) -> int:
-    """The same for one number."""
-    return NONE if count <= 0 else math.floor(math.log(count) * (PER_OCTAVE / math.log(2.0)) + GUARD)
-
-
 DAY_S: Final = 86_400
-HOUR_S: Final = 3_600
 MINUTE_S: Final = 60
 
 EDGES: Final = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512_000, 524_288)
-"""Input tokens above which some call costs more: every tier edge of genai-prices 0.2.3. A call's size class is the number of
-edges that it exceeds, so that calls of one class pay one tier, whatever the model."""
+"""Input tokens above which some call costs more: every tier edge of genai-prices 0.2.3, ascending. A call's size class is the
+number of edges that it exceeds, so that calls of one class pay one tier, whatever the model."""
 
 MOST_GROUPS: Final = 200
-"""Groups that are told apart, the largest by tokens; the rest is one line."""
+"""Groups that have sums of their own, the largest by tokens; the rest is one line."""
 
 TYPES: Final = {**COLUMNS, "costed": "boolean", "whole": "boolean"}
 """Of keys; days and size classes are integers."""
 
 KEYS: Final = ("kind", "source", "provider", "model", "batch", "tier", "size_class", "long_context", "costed")
-"""What sums are told apart by, beside the day or the group."""
+"""Columns that sums are made by, beside the day or the group."""
 
 SUMS: Final = (*TOKENS, "cache_write_1h", "reasoning", "perhaps_cached")
 
@@ -81,7 +61,7 @@ class Spend:
     batch: bool
     tier: str | None
     size_class: int | None
-    """Edges that each call exceeds; None for buckets, whose calls are not told apart."""
+    """Edges that each call exceeds; None for buckets, of whose calls only the sum is known."""
     long_context: bool
     costed: bool
     """True where the source reports what the rows cost."""
@@ -100,37 +80,34 @@ class Spend:
     """True where the rows lie on days that the log covers whole (groups only)."""
 
 
-def spend_by_day(records: "ir.Table", backend: "BaseBackend") -> list[Spend]:
+def spend_by_day(records: Table, backend: Backend) -> list[Spend]:
     """Sums by day, source, model, batch, tier and reason of being dropped."""
-    import ibis
-
     table = records.mutate(day=bucket_index(records.at_us, DAY_S), size_class=_size_class(records), costed=_costed(records))
     last = ibis.coalesce(table.until_us, table.at_us)
     sums = _summed(table, ("day", *KEYS, "dropped"), first_us=table.at_us.min(), last_us=last.max())
     return _spends(sums, backend)
 
 
-def spend_by_group(records: "ir.Table", backend: "BaseBackend", whole: tuple[int, int] | None = None) -> list[Spend]:
-    """The same by group and not by day, rows that count alone; groups beyond the largest MOST_GROUPS left out.
+def spend_by_group(records: Table, backend: Backend, whole: tuple[int, int] | None = None) -> list[Spend]:
+    """Sums by group in place of the day, of rows that count; groups beyond the largest MOST_GROUPS are left out.
 
-    `whole`: from when to when (microseconds) the log covers days whole; rows outside are told apart.
+    `whole`: from when to when (microseconds) the log covers days whole; rows outside have sums of their own.
     """
-    import ibis
-
     kept = records.filter(records.dropped.isnull() & (records.kind != "cost") & records.group.notnull())
     inside = ibis.literal(True) if whole is None else (kept.at_us >= whole[0]) & (kept.at_us < whole[1])
     table = kept.mutate(size_class=_size_class(kept), costed=_costed(kept), whole=inside)
     sums = _summed(table, ("group", "whole", *KEYS))
-    sizes = sums.group_by("group").aggregate(size=reduce(lambda a, b: a + b, [sums[name] for name in TOKENS]).sum())
-    largest = sizes.order_by([_desc("size"), "group"]).limit(MOST_GROUPS)
+    sizes = sums.group_by("group").aggregate(size=reduce(add, [sums[name] for name in TOKENS]).sum())
+    largest = sizes.order_by([ibis.desc("size"), "group"]).limit(MOST_GROUPS)
     return _spends(sums.semi_join(largest, "group"), backend)
 
 
-def minute_counts(calls: "ir.Table", backend: "BaseBackend") -> tuple[Ints, Ints]:
+def minute_counts(calls: Table, backend: Backend) -> tuple[Ints, Ints]:
     """(minutes since 1970 UTC with at least one call, calls in each), in order of time."""
     table = calls.mutate(minute=bucket_index(calls.at_us, MINUTE_S))
     found = answer(table.group_by("minute").aggregate(calls=table.requests.sum().cast("int64")).order_by("minute"), backend)
-    return _column(found, "minute"), _column(found, "calls")
+    minutes, counts = (np.asarray(found.column(name).to_numpy(), dtype=np.int64) for name in ("minute", "calls"))
+    return minutes, counts
 
 
 @dataclass(frozen=True)
@@ -146,16 +123,16 @@ class LengthCell:
     """Of them, those that read from a prompt cache."""
 
 
-def length_cells(calls: "ir.Table", backend: "BaseBackend", by: Sequence[str] = ()) -> list[tuple[tuple[Any, ...], LengthCell]]:
-    """Joint histogram of input and output lengths; (values of the columns `by`, cell) where it is asked by group."""
+def length_cells(calls: Table, backend: Backend) -> list[LengthCell]:
+    """Joint histogram of input and output lengths."""
     total = calls.uncached_input + calls.cache_read + calls.cache_write
     table = calls.mutate(total_input=total, input_bin=bin_of(total), output_bin=bin_of(calls.output))
-    found = table.group_by([*by, "input_bin", "output_bin"]).aggregate(
+    found = table.group_by(["input_bin", "output_bin"]).aggregate(
         calls=table.requests.sum().cast("int64"), input_tokens=table.total_input.sum().cast("int64"),
         output_tokens=table.output.sum().cast("int64"), cached_calls=(table.cache_read > 0).sum().cast("int64"),
     )  # fmt: skip
-    cells = [(tuple(row.pop(name) for name in by), LengthCell(**row)) for row in _rows(found, backend)]
-    return sorted(cells, key=lambda cell: (cell[1].input_bin, cell[1].output_bin))
+    cells = [LengthCell(**row) for row in answer(found, backend).to_pylist()]
+    return sorted(cells, key=lambda cell: (cell.input_bin, cell.output_bin))
 
 
 @dataclass(frozen=True)
@@ -167,36 +144,36 @@ class ReadCell:
     cache_read: int
 
 
-def read_cells(calls: "ir.Table", backend: "BaseBackend") -> list[ReadCell]:
+def read_cells(calls: Table, backend: Backend) -> list[ReadCell]:
     """Histogram of cached tokens over the calls that read any."""
     hits = calls.filter(calls.cache_read > 0)
     table = hits.mutate(read_bin=bin_of(hits.cache_read))
     found = table.group_by("read_bin").aggregate(
         calls=table.requests.sum().cast("int64"), cache_read=table.cache_read.sum().cast("int64"))
-    return sorted((ReadCell(**row) for row in _rows(found, backend)), key=lambda cell: cell.read_bin)
+    return sorted((ReadCell(**row) for row in answer(found, backend).to_pylist()), key=lambda cell: cell.read_bin)
 
 
-def _size_class(records: "ir.Table") -> "ir.Value":
+def bin_of(count: Column) -> Column:
+    """floor(8 log2 count) as int64, NONE for 0; the same on every backend."""
+    size = ibis.greatest(count, 1).cast("float64")
+    index = (size.ln() * (PER_OCTAVE / math.log(2.0)) + GUARD).floor().cast("int64")
+    return ibis.ifelse(count <= 0, NONE, index)
+
+
+def _size_class(records: Table) -> Column:
     """Edges below the call's input, null for buckets; the smallest first, where nearly all calls lie."""
-    import ibis
-
-    edges = sorted(EDGES)
     total = records.uncached_input + records.cache_read + records.cache_write
-    steps = [(total <= edge, ibis.literal(k, "int64")) for k, edge in enumerate(edges)]
-    return ibis.ifelse(records.kind == "call", ibis.cases(*steps, else_=len(edges)), ibis.null("int64")).cast("int64")
+    steps = [(total <= edge, ibis.literal(k, "int64")) for k, edge in enumerate(EDGES)]
+    return ibis.ifelse(records.kind == "call", ibis.cases(*steps, else_=len(EDGES)), ibis.null("int64")).cast("int64")
 
 
-def _costed(records: "ir.Table") -> "ir.Value":
-    import ibis
-
+def _costed(records: Table) -> Column:
     known = constants(records.select("cost_usd"))
     return ibis.literal(known["cost_usd"] is not None) if "cost_usd" in known else records.cost_usd.notnull()
 
 
-def _summed(table: "ir.Table", keys: Sequence[str], **more: "ir.Value") -> "ir.Table":
+def _summed(table: Table, keys: Sequence[str], **more: Column) -> Table:
     """Sums by `keys`. What is the same in every row (a format without batch, say) is neither grouped by nor summed."""
-    import ibis
-
     same = constants(table)
     sums = {name: table[name].sum().cast("int64") for name in (*SUMS, "requests") if name not in same}
     if "cost_usd" not in same:
@@ -215,7 +192,7 @@ def _summed(table: "ir.Table", keys: Sequence[str], **more: "ir.Value") -> "ir.T
     return found.mutate(**filled)
 
 
-def constants(table: "ir.Table") -> dict[str, Any]:
+def constants(table: Table) -> dict[str, Any]:
     """Columns whose value is written in the expression itself, and that value."""
     import ibis.expr.operations as ops
 
@@ -229,10 +206,10 @@ def constants(table: "ir.Table") -> dict[str, Any]:
     return found
 
 
-def _spends(sums: "ir.Table", backend: "BaseBackend") -> list[Spend]:
-    """In the order of their keys, null first: a database gives them in an order of its own, and not always the same."""
+def _spends(sums: Table, backend: Backend) -> list[Spend]:
+    """The sums in the order of their keys, null first: a database gives them in an order that is not always the same."""
     keys = [name for name in ("day", "group", *KEYS, "dropped") if name in sums.columns]
-    rows = sorted(_rows(sums, backend), key=lambda row: [(row[key] is not None, row[key]) for key in keys])
+    rows = sorted(answer(sums, backend).to_pylist(), key=lambda row: [(row[key] is not None, row[key]) for key in keys])
     return [_spend(row) for row in rows]
 
 
@@ -244,21 +221,6 @@ def _spend(row: dict[str, Any]) -> Spend:
                  requests=int(requests) if counted and counted == row["rows"] else None)
 
 
-def _desc(name: str) -> "ir.Value":
-    import ibis
-
-    return ibis.desc(name)
-
-
-def _rows(expression: "ir.Table", backend: "BaseBackend") -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = answer(expression, backend).to_pylist()
-    return found
-
-
-def answer(expression: "ir.Table", backend: "BaseBackend") -> Any:  # Any: a pyarrow table
+def answer(expression: Table, backend: Backend) -> Any:  # Any: a pyarrow table
     """What the backend says, as a pyarrow table: the one place where it is asked."""
     return backend.to_pyarrow(expression)
-
-
-def _column(table: Any, name: str) -> Ints:  # Any: a pyarrow table
-    return np.asarray(table.column(name).to_numpy(), dtype=np.int64)

@@ -2,22 +2,18 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from roi.errors import InputError, MissingExtra
-from roi.store.traces import trace_of
+from roi.store.traces import Trace, trace_of
 from roi.usage.read.columns import MICRO
+from roi.usage.read.lazy_ibis import DuckDB, Table
 
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
-    from ibis.backends.duckdb import Backend as DuckDB
-
-    from roi.store.traces import Trace
+COLUMNS = ("arrival_s", "input_tokens", "output_tokens", "cached_tokens")
 
 
-def write_trace(calls: "ir.Table", engine: "DuckDB", target: Path) -> None:
+def write_trace(calls: Table, engine: DuckDB, target: Path) -> None:
     """Write arrival_s (float64, from 0, ascending), input_tokens, cached_tokens and output_tokens (int64) to `target`.
 
     `calls` are records of kind call that count. Cached tokens are part of the input. Raises InputError where there is no call.
@@ -43,7 +39,7 @@ def write_trace(calls: "ir.Table", engine: "DuckDB", target: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def read_parquet_trace(path: Path, field: str = "--trace") -> "Trace":
+def read_parquet_trace(path: Path, field: str = "--trace") -> Trace:
     """The trace in a Parquet file with the columns that `write_trace` writes; cached_tokens may be absent."""
     try:
         import duckdb
@@ -53,15 +49,14 @@ def read_parquet_trace(path: Path, field: str = "--trace") -> "Trace":
         raise InputError(f"{field}: no file {path}")
     try:
         rows = duckdb.connect().read_parquet(str(path))
-        lacking = [name for name in ("arrival_s", "input_tokens", "output_tokens") if name not in rows.columns]
+        lacking = [name for name in COLUMNS[:3] if name not in rows.columns]
         if lacking:
             raise InputError(f"{field}: {path} has no column {lacking[0]}; it has {', '.join(rows.columns)[:200]}")
         cached = "cached_tokens" if "cached_tokens" in rows.columns else "0"
         table = rows.project(f"arrival_s, input_tokens, output_tokens, {cached} as cached_tokens").fetchnumpy()
     except duckdb.Error as error:
         raise InputError(f"{field}: {path} is no Parquet file that can be read: {str(error).splitlines()[0]}") from None
-    columns = [np.ma.filled(np.ma.asarray(table[name], dtype=np.float64), np.nan)
-               for name in ("arrival_s", "input_tokens", "output_tokens", "cached_tokens")]
+    columns = [np.ma.filled(np.ma.asarray(table[name], dtype=np.float64), np.nan) for name in COLUMNS]
     if any(not np.all(np.isfinite(column)) or np.any(column < 0) for column in columns):
         raise InputError(f"{field}: {path} holds a time or a number of tokens that is missing or below 0")
     return trace_of(np.stack(columns, axis=1), f"{field}: {path}")

@@ -7,21 +7,22 @@ from typing import Final
 
 import numpy as np
 
-from roi.usage.measure.aggregate import DAY_S, HOUR_S, MINUTE_S, Ints, Spend
+from roi.usage.measure.aggregate import Ints, Spend
+from roi.usage.read.columns import DAY_US
 
-DAY_US: Final = DAY_S * 1_000_000
-HOUR_US: Final = HOUR_S * 1_000_000
+HOUR_US: Final = DAY_US // 24
+
 CUT_SHARE: Final = 0.5
 """A last day with less than this share of the smallest of the seven days before it, a whole week with its week-end, looks cut
 off: an export of days does not say at what hour it was made."""
 
 CHANCE_BELOW: Final = 1.0
-"""Calls a minute below which the busiest minute is a matter of chance (Poisson), not of demand: the busiest hour is told."""
+"""Calls a minute below which the busiest minute is a matter of chance (Poisson), not of demand: the busiest hour stands in."""
 
 
 @dataclass(frozen=True)
 class Days:
-    """What of the calendar is covered."""
+    """Days that a log covers, whole or in part."""
 
     first: int
     last: int
@@ -38,45 +39,47 @@ def complete_days(rows: Sequence[Spend]) -> Days | None:
     Calls and buckets shorter than a day: an edge day counts where something lies in its first (last) hour. Buckets of a day
     or more: every day they span, but a last day that looks cut off.
     """
-    kept = [row for row in rows if row.first_us is not None and row.last_us is not None]
-    if not kept:
+    timed = [(row, row.first_us, row.last_us) for row in rows if row.first_us is not None and row.last_us is not None]
+    if not timed:
         return None
-    first_us = min(row.first_us for row in kept if row.first_us is not None)
-    last_us = max(row.last_us for row in kept if row.last_us is not None)
-    daily = all(row.kind != "call" for row in kept) and all(_whole_days(row) for row in kept)
-    first, end = first_us // DAY_US, last_us
-    last = (end - 1) // DAY_US if all(row.kind != "call" for row in kept) else end // DAY_US
-    last = max(last, first)
-    if daily and max((row.last_us or 0) - (row.first_us or 0) for row in kept) == 0:
+    kept, spans = [row for row, _, _ in timed], [(a, b) for _, a, b in timed]
+    calls = any(row.kind == "call" for row in kept)
+    daily = not calls and all(a % DAY_US == 0 and b % DAY_US == 0 for a, b in spans)
+    start, end = min(a for a, _ in spans), max(b for _, b in spans)
+    first = start // DAY_US
+    last = max((end if calls else end - 1) // DAY_US, first)
+    if daily and max(b - a for a, b in spans) == 0:
         last = max(row.day or first for row in kept)
     left_out: list[tuple[int, str]] = []
     if daily:
-        cut = _looks_cut(kept, last)
-        left_out = [(last, cut)] if cut else []
+        left_out = [(last, cut)] if (cut := _looks_cut(kept, last)) else []
     else:
-        late, early = first_us - first * DAY_US >= HOUR_US, (last + 1) * DAY_US - end > HOUR_US
+        late, early = start - first * DAY_US >= HOUR_US, (last + 1) * DAY_US - end > HOUR_US
         if first == last and (late or early):
-            left_out.append((first, f"is covered from {_clock(first_us)} to {_clock(end)} alone"))
+            left_out.append((first, f"is covered from {_clock(start)} to {_clock(end)} alone"))
         else:
-            left_out += [(first, f"begins at {_clock(first_us)}")] * late + [(last, f"ends at {_clock(end)}")] * early
+            left_out += [(first, f"begins at {_clock(start)}")] * late + [(last, f"ends at {_clock(end)}")] * early
     gone = {day for day, _ in left_out}
     complete = tuple(day for day in range(first, last + 1) if day not in gone)
     return Days(first, last, complete, tuple(left_out))
 
 
+def whole_span(days: Days | None, rows: Sequence[Spend]) -> tuple[int, int] | None:
+    """From when to when (microseconds) days are covered whole; None where that is everything, or nothing."""
+    if days is None or not days.complete:
+        return None
+    first, end = days.complete[0] * DAY_US, (days.complete[-1] + 1) * DAY_US
+    outside = any((row.first_us or first) < first or (row.last_us or first) > end for row in rows)
+    return (first, end) if outside else None
+
+
 def _clock(micros: int) -> str:
     """Hour and minute, UTC."""
-    return f"{micros // HOUR_US % 24:02d}:{micros // (MINUTE_S * 1_000_000) % 60:02d}"
-
-
-def _whole_days(row: Spend) -> bool:
-    """True for buckets that begin and end at midnight UTC."""
-    assert row.first_us is not None
-    assert row.last_us is not None
-    return row.first_us % DAY_US == 0 and row.last_us % DAY_US == 0
+    return f"{micros // HOUR_US % 24:02d}:{micros // (HOUR_US // 60) % 60:02d}"
 
 
 def _looks_cut(rows: Sequence[Spend], last: int) -> str:
+    """Why the last day looks cut off; empty where it does not."""
     volume: dict[int, int] = defaultdict(int)
     for row in rows:
         volume[row.day or 0] += sum(row.tokens.values())
@@ -114,15 +117,16 @@ def load_shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape | N
     """Shape of the load from calls by minute (minutes since 1970, ascending); None without calls."""
     if not calls.size:
         return None
-    inside = np.isin(minutes // (DAY_S // MINUTE_S), np.asarray(complete, dtype=np.int64))
+    inside = np.isin(minutes // 1440, np.asarray(complete, dtype=np.int64))
     whole = bool(complete) and bool(inside.any())
     if whole:
         minutes, calls = minutes[inside], calls[inside]
     count = len(complete) * 1440 if whole else int(minutes[-1] - minutes[0] + 1)
     mean = float(calls.sum()) / count
     hours = _whole_hours(minutes, calls, whole=whole)
+    by_hour = np.bincount(minutes // 60 % 24, weights=calls, minlength=24)
     return Shape(
-        hourly_weights=_by_hour(minutes, calls) if whole else None,
+        hourly_weights=tuple((by_hour / by_hour.sum()).tolist()) if whole else None,
         weekday_weights=_by_weekday(minutes, calls, complete) if whole and len(complete) >= 7 else None,
         minute_peak_to_mean=float(calls.max()) / mean,
         hour_peak_to_mean=float(hours.max()) / (mean * 60.0) if hours.size > 1 else None,
@@ -130,13 +134,8 @@ def load_shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape | N
     )  # fmt: skip
 
 
-def _by_hour(minutes: Ints, calls: Ints) -> tuple[float, ...]:
-    sums = np.bincount(minutes // 60 % 24, weights=calls, minlength=24)
-    return tuple(float(x) for x in sums / sums.sum())
-
-
 def _by_weekday(minutes: Ints, calls: Ints, complete: Sequence[int]) -> tuple[float, ...]:
-    """1970-01-01 was a Thursday."""
+    """Mean calls of Monday to Sunday over the mean day's; 1970-01-01 was a Thursday."""
     days = minutes // 1440
     sums = np.bincount((days + 3) % 7, weights=calls, minlength=7)
     there = np.bincount((np.asarray(complete) + 3) % 7, minlength=7)

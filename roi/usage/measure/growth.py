@@ -9,14 +9,13 @@ import numpy as np
 from roi.numerics.student import t95
 
 LEAST_WEEKS: Final = 6
-"""Weeks below which no trend is told: a year is read off a line through a ninth of it, with four degrees of freedom."""
+"""Weeks below which no trend is stated: a year is read off a line through a ninth of it, with four degrees of freedom."""
 
 WEEKS_PER_YEAR: Final = 365.0 / 7.0
 
 UNKNOWN_CHANGE: Final = (0.223, 0.336)
 """How far growth may depart from what is reckoned with, down and up, in the log: the spread that a scenario assumes without
 any trend (-20% to +40% a year). It is added in quadrature, since a past trend is no promise."""
-
 
 HORIZON_WEEKS: Final = 3.0 * WEEKS_PER_YEAR
 """Weeks over which a scenario takes growth to be the same, its usual horizon."""
@@ -66,4 +65,4 @@ def trend(volume: Mapping[int, float], complete: Sequence[int]) -> Growth | None
     down, up = (float(np.hypot(np.hypot(wide, a_year) * part, change)) for change in UNKNOWN_CHANGE)
     value, low, high, ahead, least, most = (float(np.expm1(x)) for x in (
         a_year, a_year - wide, a_year + wide, a_year * part, a_year * part - down, a_year * part + up))
-    return Growth(value, low, high, weeks, (ahead, least, most))
+    return Growth(value=value, low=low, high=high, weeks=weeks, ahead=(ahead, least, most))

@@ -46,15 +46,16 @@ def measure_lengths(cells: Sequence[LengthCell]) -> Lengths | None:
     if not calls:
         return None
     return Lengths(
-        sum(cell.input_tokens for cell in cells) / calls, sum(cell.output_tokens for cell in cells) / calls,
-        _percentiles([(cell.input_bin, cell.calls, cell.input_tokens) for cell in cells]),
-        _percentiles([(cell.output_bin, cell.calls, cell.output_tokens) for cell in cells]),
-        _coarsened(cells, calls),
+        input_mean=sum(cell.input_tokens for cell in cells) / calls,
+        output_mean=sum(cell.output_tokens for cell in cells) / calls,
+        input_percentiles=_percentiles([(cell.input_bin, cell.calls, cell.input_tokens) for cell in cells]),
+        output_percentiles=_percentiles([(cell.output_bin, cell.calls, cell.output_tokens) for cell in cells]),
+        bins=_coarsened(cells, calls),
     )  # fmt: skip
 
 
 def _percentiles(marginal: list[tuple[int, int, int]]) -> tuple[float, ...]:
-    """Of (bin, calls, tokens)."""
+    """PERCENTILES of a histogram of (bin, calls, tokens): the mean of the bin that holds each."""
     bins: dict[int, tuple[int, int]] = {}
     for index, calls, tokens in marginal:
         had = bins.get(index, (0, 0))
@@ -106,18 +107,18 @@ def prefix_of_calls(cells: Sequence[LengthCell], reads: Sequence[ReadCell]) -> P
     calls, hits = sum(cell.calls for cell in cells), sum(cell.calls for cell in reads)
     if not calls or not hits:
         return None
-    ordered = sorted(reads, key=lambda cell: cell.read_bin)
-    low, high = (_read_at(ordered, share * hits) for share in (0.1, 0.9))
+    low, high = (_read_at(reads, share * hits) for share in (0.1, 0.9))
     mean = sum(cell.cache_read for cell in reads) / hits
     wide = high > 2.0 * low
     how = f"mean cached tokens of the {hits:,} calls that read any" + (
         "; they differ widely, so part is history and no fixed prefix" if wide else "")
-    return Prefix(mean, min(low, mean), max(high, mean), hits / calls, how)
+    return Prefix(tokens=mean, low=min(low, mean), high=max(high, mean), hit_rate=hits / calls, how=how)
 
 
-def _read_at(ordered: Sequence[ReadCell], rank: float) -> float:
+def _read_at(reads: Sequence[ReadCell], rank: float) -> float:
+    """The mean of the bin that holds the call of this rank, the shortest read first."""
     seen = 0
-    for cell in ordered:
+    for cell in sorted(reads, key=lambda cell: cell.read_bin):
         seen += cell.calls
         if seen >= rank:
             return cell.cache_read / cell.calls
@@ -127,7 +128,7 @@ def _read_at(ordered: Sequence[ReadCell], rank: float) -> float:
 def prefix_of_buckets(
     requests: float | None, cache_read: int, cache_write: int, minimum: float = 0.0, longest: float = float("inf"),
 ) -> Prefix | None:
-    """The same from sums; None where nothing is cached or requests are not counted.
+    """Shared prefix and hit rate from sums; None where nothing is cached or requests are not counted.
 
     With writes: prefix = (read + written) / requests, hit rate = read / (read + written). Without: only the product of the
     two is known, so the prefix is what is read on average, with a hit rate of 1. `minimum`: the shortest prefix that the
@@ -139,4 +140,4 @@ def prefix_of_buckets(
     mean = cache_read / requests
     prefix = min(max((cache_read + cache_write) / requests, minimum), max(longest, mean))
     how = "tokens read and written, over requests" if cache_write else BUCKETS_TELL
-    return Prefix(prefix, prefix, prefix, mean / prefix, how)
+    return Prefix(tokens=prefix, low=prefix, high=prefix, hit_rate=mean / prefix, how=how)

@@ -1,7 +1,6 @@
 """Sums of tokens priced at the list of their day, beside what the source reports that they cost."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -36,14 +35,9 @@ def day_of(number: int) -> date:
     return EPOCH + timedelta(days=number)
 
 
-def day_number(micros: int) -> int:
-    """Days since 1970 UTC."""
-    return micros // 86_400_000_000
-
-
-def price_spend(rows: Iterable[Spend], last_day: int) -> list[Priced]:
+def price_spend(rows: Iterable[Spend], last_day: int) -> tuple[Priced, ...]:
     """Each sum at the list price of its day; sums of many days at that of `last_day`."""
-    return [_price(row, last_day) for row in rows]
+    return tuple(_price(row, last_day) for row in rows)
 
 
 def _price(row: Spend, last_day: int) -> Priced:
@@ -66,7 +60,7 @@ def _tier(row: Spend, rates: TokenRates) -> tuple[int, str]:
     if len(rates.edges_tokens) == 1:
         return 0, ""
     if row.size_class is not None:
-        above = sorted(EDGES)[row.size_class - 1] if row.size_class else 0
+        above = EDGES[row.size_class - 1] if row.size_class else 0
         return sum(edge <= above for edge in rates.edges_tokens) - 1, ""
     if row.long_context:
         return 1, ""
@@ -85,17 +79,12 @@ def _rates(provider: str | None, model: str, day: int, *, batch: bool, tier: str
     return price_or_reason(provider, model, on, batch=batch, tier=tier)
 
 
-def total_tokens(rows: Iterable[Spend]) -> dict[str, int]:
+def total_tokens(rows: Sequence[Spend]) -> dict[str, int]:
     """Sums of every token count."""
-    found: dict[str, int] = defaultdict(int)
-    for row in rows:
-        for name, count in row.tokens.items():
-            found[name] += count
-    return {name: found[name] for name in SUMS}
+    return {name: sum(row.tokens[name] for row in rows) for name in SUMS}
 
 
-def total_requests(rows: Iterable[Spend]) -> int | None:
+def total_requests(rows: Sequence[Spend]) -> int | None:
     """Requests; None where some row does not count them."""
-    counts = [row.requests for row in rows]
-    known = [count for count in counts if count is not None]
-    return sum(known) if len(known) == len(counts) else None
+    known = [row.requests for row in rows if row.requests is not None]
+    return sum(known) if len(known) == len(rows) else None

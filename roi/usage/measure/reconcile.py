@@ -48,7 +48,10 @@ class Reconciliation:
 
 def reconcile(priced: Sequence[Priced], costs: Sequence[Spend], bill_usd_per_month: float | None,
               complete: Sequence[int]) -> list[Reconciliation]:
-    """Every comparison that the sources allow: row by row, by provider against a cost export, and against the bill."""
+    """Every comparison that the sources allow: row by row, by provider against a cost export, and against the bill.
+
+    `complete` are the days that the log covers whole.
+    """
     return [*_of_rows(priced), *_of_costs(priced, costs), *_of_bill(priced, bill_usd_per_month, complete)]
 
 
@@ -61,7 +64,7 @@ def _of_rows(priced: Sequence[Priced]) -> list[Reconciliation]:
             sums[each.spend.provider][0] += each.list_usd
             sums[each.spend.provider][1] += each.spend.cost_usd
             days[each.spend.provider].add(each.spend.day)
-    return [Reconciliation("calls", provider, listed, cost, len(days[provider]))
+    return [Reconciliation(basis="calls", provider=provider, list_usd=listed, actual_usd=cost, days=len(days[provider]))
             for provider, (listed, cost) in sorted(sums.items(), key=lambda x: -x[1][0])]
 
 
@@ -79,8 +82,8 @@ def _of_costs(priced: Sequence[Priced], costs: Sequence[Spend]) -> list[Reconcil
     for provider, by_day in paid.items():
         both = sorted(set(by_day) & set(listed.get(provider, {})))
         if both:
-            found.append(Reconciliation("costs", provider, sum(listed[provider][day] for day in both),
-                                        sum(by_day[day] for day in both), len(both)))
+            found.append(Reconciliation(basis="costs", provider=provider, list_usd=sum(listed[provider][day] for day in both),
+                                        actual_usd=sum(by_day[day] for day in both), days=len(both)))
     return found
 
 
@@ -90,4 +93,5 @@ def _of_bill(priced: Sequence[Priced], bill: float | None, complete: Sequence[in
     if bill is None or not days:
         return []
     listed = sum(each.list_usd or 0.0 for each in priced if each.spend.day in days)
-    return [Reconciliation("bill", None, listed / len(days) * DAYS_PER_MONTH, bill, len(days))]
+    return [Reconciliation(basis="bill", provider=None, list_usd=listed / len(days) * DAYS_PER_MONTH, actual_usd=bill,
+                           days=len(days))]

@@ -16,7 +16,7 @@ from roi.usage.summary import Usage
 def part_yaml(found: Usage, bill_usd_per_month: float | None = None) -> str:
     """YAML with `workload` and `incumbent`, and as comments where it comes from and what the log does not settle.
 
-    Raises InputError where no workload is told, or its provider is not known.
+    Raises InputError where the log settles no workload, or its provider is not known.
     """
     w = found.workload
     if w is None:

@@ -1,14 +1,10 @@
 """The database that aggregates: DuckDB in the process, or any that an Ibis URL names."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from roi.errors import InputError, MissingExtra, RoiError, UnknownName
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
-    from ibis.backends import BaseBackend
-    from ibis.backends.duckdb import Backend as DuckDB
+from roi.errors import InputError, RoiError, UnknownName
+from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 
 ZONES = {"postgres": "SET TIME ZONE 'UTC'", "duckdb": "SET TimeZone = 'UTC'", "pyspark": "SET TIME ZONE 'UTC'"}
 """How a session is told that times without an offset are UTC, where it has a zone of its own."""
@@ -34,13 +30,12 @@ MEMORY_LIMIT = "640MB"
 """DuckDB's own part of the gibibyte that a run may take; Python, Arrow and Ibis take some 250 MB."""
 
 
-def local_engine(folder: "Path", zone: str = "UTC") -> "DuckDB":
+def local_engine(folder: Path, zone: str = "UTC") -> DuckDB:
     """DuckDB in memory, for files. What does not fit goes to `folder`: counts and names of groups, never a prompt.
 
     `zone`: how times without an offset are read. Nothing is fetched from a network.
     """
-    ibis = load_ibis()
-    backend: DuckDB = ibis.duckdb.connect(
+    backend = ibis.duckdb.connect(
         temp_directory=str(folder), memory_limit=MEMORY_LIMIT, preserve_insertion_order=False,
         autoinstall_known_extensions=False,
     )  # fmt: skip
@@ -52,18 +47,16 @@ def local_engine(folder: "Path", zone: str = "UTC") -> "DuckDB":
     return backend
 
 
-def zone_of(engine: "DuckDB") -> str:
+def zone_of(engine: DuckDB) -> str:
     """The zone in which the engine reads times without an offset."""
     return str(engine.raw_sql("SELECT current_setting('TimeZone')").fetchall()[0][0])
 
 
-def as_utc(table: "ir.Table", zone: str) -> "ir.Table":
+def as_utc(table: Table, zone: str) -> Table:
     """A table of files with its typed times in UTC and without a zone; those that have none are read in `zone`, the engine's.
 
     DuckDB's difference of zoned times takes twenty times as long as that of plain ones.
     """
-    ibis = load_ibis()
-
     @ibis.udf.scalar.builtin(name="epoch_us", signature=((ibis.dtype("timestamp('UTC')"),), ibis.dtype("int64")))
     def epoch_us(stamp):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 -- a name of DuckDB's, without a body
         ...
@@ -77,9 +70,9 @@ def as_utc(table: "ir.Table", zone: str) -> "ir.Table":
     return table.mutate(**changed) if changed else table
 
 
-def remote_engine(url: str) -> "BaseBackend":
+def remote_engine(url: str) -> Backend:
     """The backend of an Ibis URL, for example postgres://user@host/database; passwords never reach a message."""
-    ibis = load_ibis()
+    connect = ibis.connect  # which says where Ibis is not installed
     scheme = url.partition("://")[0]
     if scheme not in SCHEMES:
         raise UnknownName("--backend", scheme, SCHEMES, "scheme")
@@ -87,7 +80,7 @@ def remote_engine(url: str) -> "BaseBackend":
     if scheme == "duckdb" and not Path(path).is_file():
         raise InputError(f"--backend: no DuckDB file {path or '(none named)'}; duckdb:///absolute/path.ddb, or duckdb://relative.ddb")
     try:
-        backend: BaseBackend = ibis.connect(url)
+        backend: Backend = connect(url)
     except (ImportError, ModuleNotFoundError):
         raise RoiError(f"--backend: {scheme} needs its driver: pip install 'ibis-framework[{scheme}]'") from None
     except Exception as error:  # noqa: BLE001 -- each driver has its own
@@ -131,7 +124,7 @@ def _with_json_text(compiler: Any) -> Any:  # Any: as above
     return JSONText()
 
 
-def remote_table(backend: "BaseBackend", name: str) -> "ir.Table":
+def remote_table(backend: Backend, name: str) -> Table:
     """A table of the backend, by its name or as schema.name; UnknownName with the nearest where there is none."""
     schema, _, table = name.rpartition(".")
     try:
@@ -140,19 +133,9 @@ def remote_table(backend: "BaseBackend", name: str) -> "ir.Table":
         raise UnknownName("FILES", name, _tables(backend), "table") from None
 
 
-def _tables(backend: "BaseBackend") -> list[str]:
+def _tables(backend: Backend) -> list[str]:
     """Names of its tables; none where the driver cannot list them."""
     try:
         return list(backend.list_tables())
     except Exception:  # noqa: BLE001 -- each driver has its own, and the names are a help alone
         return []
-
-
-def load_ibis() -> Any:  # Any: the module
-    """Ibis, or one sentence where the extra is missing."""
-    try:
-        import ibis
-        import pyarrow as pa  # noqa: F401 -- part of the extra
-    except ImportError as error:
-        raise MissingExtra("usage", error.name or "ibis-framework") from error
-    return ibis

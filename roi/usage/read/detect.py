@@ -6,8 +6,7 @@ from typing import Final
 
 from roi.errors import InputError, UnknownName, nearest
 from roi.usage.formats.generic import NAMES, generic_format
-from roi.usage.read.format import Document, Format
-from roi.usage.read.record import Asked
+from roi.usage.read.record import Document, FileOptions, Format
 
 SHOWN: Final = 8
 """Column names in a message."""
@@ -29,23 +28,19 @@ def format_named(name: str, formats: Sequence[Format]) -> Format:
     raise UnknownName("--from", name, [form.name for form in formats], "format")
 
 
-def of_header(header: Sequence[str], formats: Sequence[Format], shown: str, asked: Asked) -> Format:
+def of_header(header: Sequence[str], formats: Sequence[Format], shown: str, options: FileOptions) -> Format:
     """The format of a table with these columns: of those that it satisfies, the one that needs the most.
 
     What the user mapped comes first, a table of one's own last. Raises InputError where there is none, with the format that
     comes nearest and what it misses.
     """
     own = {column.lower() for column in header}
-    fitting = sorted((form for form in formats if form.needs and form.needs <= own), key=lambda form: -len(form.needs))
+    fitting = [form for form in formats if form.needs and form.needs <= own]
     if not fitting:
         _check_header(header, shown)
-    generic = generic_format(asked, tuple(header))
-    if asked.columns and generic is not None:
-        return generic
-    if fitting:
-        return fitting[0]
-    if generic is not None:
-        return generic
+    found = _chosen(fitting, header, options)
+    if found is not None:
+        return found
     raise InputError(f"{shown}: no known export has {_shown(header, formats, 'columns')}"
                      f"{_nearest_format(header, formats)}; {MAP}")
 
@@ -80,19 +75,21 @@ def _nearest_format(header: Sequence[str], formats: Sequence[Format]) -> str:
     return f"; nearest: {best.name}, which also has {', '.join(missing)}"
 
 
-def of_document(document: Document, formats: Sequence[Format], shown: str, asked: Asked) -> Format:
+def of_document(document: Document, formats: Sequence[Format], shown: str, options: FileOptions) -> Format:
     """The format of a JSON document; raises InputError with its keys where there is none."""
     flat = [key for key, value in document.items() if not isinstance(value, dict | list)]
-    generic = generic_format(asked, tuple(flat))
-    if asked.columns and generic is not None:
-        return generic
-    for form in formats:
-        if form.recognises is not None and form.recognises(document):
-            return form
-    fitting = sorted((form for form in formats if form.needs and form.flatten is None
-                      and form.needs <= {key.lower() for key in flat}), key=lambda form: -len(form.needs))
-    if fitting:
-        return fitting[0]
-    if generic is not None:
-        return generic
+    own = {key.lower() for key in flat}
+    known = next((form for form in formats if form.recognises is not None and form.recognises(document)), None)
+    tables = [form for form in formats if form.needs and form.flatten is None and form.needs <= own]
+    found = _chosen(tables if known is None else [known], flat, options)
+    if found is not None:
+        return found
     raise InputError(f"{shown}: no known export has {_shown(list(document), formats, 'keys')}; {MAP}")
+
+
+def _chosen(fitting: Sequence[Format], columns: Sequence[str], options: FileOptions) -> Format | None:
+    """What the user mapped, else the format that needs the most, else a table of one's own; None where nothing fits."""
+    generic = generic_format(options, tuple(columns))
+    if generic is not None and (options.columns or not fitting):
+        return generic
+    return max(fitting, key=lambda form: len(form.needs), default=None)

@@ -8,18 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from roi.errors import InputError
 from roi.usage.read.database import as_utc, zone_of
 from roi.usage.read.files import SourceFile
-from roi.usage.read.format import Format
-from roi.usage.read.sniff import Shape, opened
-from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, Trouble, line_rows, table_rows
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
-    from ibis.backends.duckdb import Backend as DuckDB
+from roi.usage.read.lazy_ibis import DuckDB, Table
+from roi.usage.read.record import Format
+from roi.usage.read.sniff import FileShape, opened
+from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, UnreadRows, line_rows, table_rows
 
 T = TypeVar("T")
 
@@ -50,33 +47,33 @@ MOST_REJECTS: Final = 1000
 
 
 @dataclass(frozen=True)
-class Sniffed:
-    """A file of which it is known what it is."""
+class SniffedFile:
+    """A file, what it is made of, and its format."""
 
     file: SourceFile
-    shape: Shape
+    shape: FileShape
     format: Format
     rows: tuple[Cells, ...] = ()
     """Of a file that is one JSON document; its prompts are gone."""
     cut_short: bool = False
+    """True where its gzip is cut short."""
 
-
-def goes_through_duckdb(found: Sniffed) -> bool:
-    """True for Parquet, and for tables whose text DuckDB's reader takes as it is; the others are read in Python."""
-    shape = found.shape
-    return (shape.kind in ("parquet", "table") and shape.encoding.startswith("utf-8") and shape.regular
-            and found.file.path is not None and not found.cut_short)
+    @property
+    def suits_duckdb(self) -> bool:
+        """True for Parquet, and for tables whose text DuckDB's reader takes as it is; the others are read in Python."""
+        return (self.shape.kind in ("parquet", "table") and self.shape.encoding.startswith("utf-8") and self.shape.regular
+                and self.file.path is not None and not self.cut_short)
 
 
 @dataclass(frozen=True)
-class Raw:
+class RawTable:
     """Files that are read together, as the format's columns and FILE."""
 
-    found: tuple[Sniffed, ...]
-    table: "ir.Table"
-    trouble: Trouble
-    again: bool = False
-    """True where it is read in Python although DuckDB could."""
+    found: tuple[SniffedFile, ...]
+    table: Table
+    unread: UnreadRows
+    in_python: bool = False
+    """True where Python read it, and no other reader is left to try."""
 
     @property
     def in_place(self) -> bool:
@@ -85,42 +82,49 @@ class Raw:
 
     @property
     def files(self) -> tuple[SourceFile, ...]:
-        """Its files."""
+        """The files, in the order in which they were given."""
         return tuple(each.file for each in self.found)
 
 
-def read_raw(found: list[Sniffed], engine: "DuckDB", target: Path) -> Raw:
+@dataclass(frozen=True)
+class LogTable:
+    """One file, or several alike, as records."""
+
+    format: Format
+    files: tuple[SourceFile, ...]
+    records: Table
+    unread: UnreadRows
+
+
+def read_raw(found: Sequence[SniffedFile], engine: DuckDB, target: Path) -> RawTable:
     """Files that are alike as one raw table; what is read in Python is written to `target` first."""
-    if not goes_through_duckdb(found[0]):
-        return through_python(tuple(found), engine, target)
+    shape, form = found[0].shape, found[0].format
+    if not found[0].suits_duckdb:
+        return read_in_python(found, engine, target)
     paths = [GLOB.sub(r"[\g<0>]", str(each.file.path)) for each in found]
-    if found[0].shape.kind == "parquet":
-        zone = zone_of(engine) if found[0].format.local_times else "UTC"
+    if shape.kind == "parquet":
+        zone = zone_of(engine) if form.local_times else "UTC"
         table = as_utc(engine.read_parquet(paths, filename=FILE, hive_partitioning=False), zone)
     else:
-        table = _delimited(found[0].shape, paths, engine)
-    return Raw(tuple(found), wanted(table, found[0].format, FILE), Trouble())
+        table = engine.read_csv(
+            paths, columns=dict.fromkeys(shape.header, "string"), auto_detect=False, header=True, delim=shape.delimiter,
+            quote='"', escape='"', store_rejects=True, rejects_limit=MOST_REJECTS, max_line_size=LONGEST_ROW,
+            buffer_size=LONGEST_ROW, compression="gzip" if shape.gzipped else "none", filename=FILE,
+            hive_partitioning=False,
+        )  # fmt: skip
+    return RawTable(tuple(found), wanted(table, form, FILE), UnreadRows())
 
 
-def wanted(raw: "ir.Table", form: Format, *more: str) -> "ir.Table":
+def wanted(raw: Table, form: Format, *more: str) -> Table:
     """The format's columns, and those that are named besides; no other is ever read."""
     return raw.select(*[column for column in raw.columns if column.lower() in form.columns or column in more])
 
 
-def _delimited(shape: Shape, paths: list[str], engine: "DuckDB") -> "ir.Table":
-    return engine.read_csv(
-        paths, columns=dict.fromkeys(shape.header, "string"), auto_detect=False, header=True, delim=shape.delimiter,
-        quote='"', escape='"', store_rejects=True, rejects_limit=MOST_REJECTS, max_line_size=LONGEST_ROW,
-        buffer_size=LONGEST_ROW, compression="gzip" if shape.gzipped else "none", filename=FILE,
-        hive_partitioning=False,
-    )  # fmt: skip
+def rejected(engine: DuckDB, raw: RawTable) -> bool:
+    """Whether a file has more rejected lines than DuckDB notes; where none has, they are counted as unread.
 
-
-def rejected(engine: "DuckDB", raw: Raw) -> bool:
-    """What DuckDB's reader left out, noted; True where a file has more of it than DuckDB notes, and nothing is noted here.
-
-    Its tables hold whole lines, are in memory, and are emptied here. A line is counted from the bytes before it, since DuckDB
-    counts rows.
+    DuckDB's tables of them hold whole lines, are in memory, and are emptied here. The number of a line is counted from the
+    bytes before it, since DuckDB counts rows.
     """
     names = {row[0] for row in engine.raw_sql("SELECT table_name FROM duckdb_tables() WHERE temporary").fetchall()}
     if "reject_errors" not in names:
@@ -136,7 +140,7 @@ def rejected(engine: "DuckDB", raw: Raw) -> bool:
         return True
     for kind, lines, path, start in rows:
         file = next((file for file in raw.files if str(file.path) == path), raw.files[0])
-        raw.trouble.add(REJECTS.get(kind, "a line that cannot be read"), f"{file.shown}, line {_line_at(file, start)}", lines)
+        raw.unread.add(REJECTS.get(kind, "a line that cannot be read"), f"{file.shown}, line {_line_at(file, start)}", lines)
     return False
 
 
@@ -150,50 +154,41 @@ def _line_at(file: SourceFile, position: int) -> int:
     return line
 
 
-def through_python(found: tuple[Sniffed, ...], engine: "DuckDB", target: Path) -> Raw:
-    """The same, read in Python whatever they are."""
-    trouble = Trouble()
-    return Raw(found, engine.read_parquet(_written(found, target, trouble)), trouble, again=True)
-
-
-def _written(found: Sequence[Sniffed], target: Path, trouble: Trouble) -> Path:
-    """The format's columns as text, written batch by batch."""
+def read_in_python(found: Sequence[SniffedFile], engine: DuckDB, target: Path) -> RawTable:
+    """The same as `read_raw`, but read in Python whatever the files are: columns as text, written batch by batch."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names = sorted(set().union(*(_names(each) for each in found)))
+    unread = UnreadRows()
+    names = sorted(set().union(*(_columns(each) for each in found)))
     schema = pa.schema([(name, pa.string()) for name in (*names, FILE)])
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
         for each in found:
-            for batch in _batches(_rows(each, trouble)):
+            rows = _rows(each, unread)
+            while batch := list(islice(rows, BATCH)):
                 columns = {name: [row.get(name) for row in batch] for name in names}
                 for name in names:
                     if "token" in name:
                         columns[name] = [x if x is None or NUMBER.fullmatch(x) else "no number" for x in columns[name]]
                 writer.write_table(pa.table({**columns, FILE: [each.file.shown] * len(batch)}, schema=schema))
-    return target
+    return RawTable(tuple(found), engine.read_parquet(target), unread, in_python=True)
 
 
-def _names(found: Sniffed) -> frozenset[str]:
+def _columns(found: SniffedFile) -> frozenset[str]:
+    """The format's columns that the file may have: those of a table's header, any of JSON."""
     if found.shape.kind == "table":
         return frozenset(column.lower() for column in found.shape.header) & found.format.columns
     return found.format.columns
 
 
-def _rows(found: Sniffed, trouble: Trouble) -> Iterator[Cells]:
-    if found.shape.kind == "table":
-        return table_rows(found.file, found.shape, found.format, trouble)
-    if found.shape.kind == "lines":
-        return line_rows(found.file, found.shape, found.format, trouble)
-    return iter(found.rows)
+def _rows(found: SniffedFile, unread: UnreadRows) -> Iterator[Cells]:
+    if found.shape.kind == "json":
+        return iter(found.rows)
+    read = table_rows if found.shape.kind == "table" else line_rows
+    return read(found.file, found.shape, found.format, unread)
 
 
-def _batches(rows: Iterator[Cells]) -> Iterator[list[Cells]]:
-    while batch := list(islice(rows, BATCH)):
-        yield batch
-
-
-def readably(act: Callable[[], T], engine: "DuckDB", raws: list[Raw]) -> T:
+def readably(act: Callable[[], T], engine: DuckDB, raws: Sequence[RawTable]) -> T:
     """What `act` gives; InputError with the file that cannot be read where DuckDB stops."""
     import duckdb
 
@@ -209,11 +204,11 @@ def readably(act: Callable[[], T], engine: "DuckDB", raws: list[Raw]) -> T:
         raise InputError(f"{shown}: the table cannot be read, perhaps damaged: {type(error).__name__}") from None
 
 
-def _readable(file: SourceFile, engine: "DuckDB", raw: Raw) -> bool:
+def _readable(file: SourceFile, engine: DuckDB, raw: RawTable) -> bool:
     """False for a Parquet file whose columns cannot be read."""
     import duckdb
 
-    if raw.found[0].shape.kind != "parquet":
+    if not raw.in_place:
         return True
     table = wanted(engine.read_parquet(GLOB.sub(r"[\g<0>]", str(file.path))), raw.found[0].format)
     try:

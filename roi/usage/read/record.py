@@ -1,15 +1,23 @@
-"""The one record that every format becomes: disjoint token counts, one row a call, a bucket of calls, or a cost."""
+"""What a format is, and the one record that each becomes: disjoint token counts of a call, a bucket of calls, or a cost."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+from typing import Any, Final, Literal
 
-from roi.usage.read.columns import MICRO
+from roi.errors import InputError
+from roi.usage.read.columns import MICRO, find, text
+from roi.usage.read.lazy_ibis import Column, Table, ibis
 
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
+Document = dict[str, Any]  # Any: JSON as it was parsed
 
 NO_TIME: Final = "no time that can be read"
+UNREADABLE_COUNT: Final = "a token count that cannot be read"
+EMPTY_BUCKET: Final = "empty bucket"
+CACHED_ABOVE_INPUT: Final = "cached tokens above the input"
+OVER: Final = f"{CACHED_ABOVE_INPUT}; if the input leaves them out: --input-includes-cache no"
+"""Reasons for which rows of several formats do not count."""
 
 FIRST_US: Final = 946_684_800_000_000
 """2000-01-01 UTC: what lies before, or from 2100 on, is no time of a call but another number."""
@@ -26,27 +34,11 @@ NO_MODEL: Final = "model not stated"
 """Stands for the model of a table of one's own where neither it nor --model names one."""
 
 COLUMNS: Final = {
-    "source": "string",
-    "kind": "string",
-    "provider": "string",
-    "model": "string",
-    "group": "string",
-    "at_us": "int64",
-    "until_us": "int64",
-    "batch": "boolean",
-    "tier": "string",
-    "long_context": "boolean",
-    "requests": "int64",
-    "uncached_input": "int64",
-    "cache_read": "int64",
-    "cache_write": "int64",
-    "cache_write_1h": "int64",
-    "output": "int64",
-    "reasoning": "int64",
-    "perhaps_cached": "int64",
-    "cost_usd": "float64",
-    "dropped": "string",
-}
+    **dict.fromkeys(("source", "kind", "provider", "model", "group"), "string"), "at_us": "int64", "until_us": "int64",
+    "batch": "boolean", "tier": "string", "long_context": "boolean", "requests": "int64", "uncached_input": "int64",
+    "cache_read": "int64", "cache_write": "int64", "cache_write_1h": "int64", "output": "int64", "reasoning": "int64",
+    "perhaps_cached": "int64", "cost_usd": "float64", "dropped": "string",
+}  # fmt: skip
 """Columns of the record, in order. Tokens are counts of the row; times are microseconds since 1970 UTC.
 
 source: name of the format. kind: call, bucket (many calls, until_us ends it) or cost (money without tokens).
@@ -59,11 +51,11 @@ nobody said so; 0 where it is known. cost_usd: what the source reports. dropped:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the user said about the files, for a format's `records`."""
+class FileOptions:
+    """What the user said about the files."""
 
     group_by: str | None = None
-    """A kind of group (tag, prompt, key, user, project, model) or a column's own name; None: the format's first."""
+    """A kind of group (tag, prompt, key, user, project, model); None: the format's first."""
     includes_cache: bool | None = None
     """Whether the input column counts cached tokens too, where the format does not settle it; None: not said."""
     provider: str | None = None
@@ -78,89 +70,116 @@ class Asked:
 class Fields:
     """What a format reads, as Ibis expressions over its raw table; what it does not say is left as it is here."""
 
-    at_us: "ir.Value"
-    provider: "ir.Value | str | None"
-    model: "ir.Value | str | None"
-    uncached_input: "ir.Value | int"
-    output: "ir.Value | int"
-    cache_read: "ir.Value | int" = 0
-    cache_write: "ir.Value | int" = 0
-    cache_write_1h: "ir.Value | int" = 0
-    reasoning: "ir.Value | int" = 0
-    requests: "ir.Value | int | None" = 1
-    until_us: "ir.Value | None" = None
-    batch: "ir.Value | bool" = False
-    tier: "ir.Value | None" = None
-    long_context: "ir.Value | bool" = False
-    group: "ir.Value | None" = None
-    perhaps_cached: "ir.Value | int" = 0
-    cost_usd: "ir.Value | None" = None
-    kind: str = "call"
-    reasons: Sequence[tuple["ir.Value", str]] = ()
+    at_us: Column
+    provider: Column | str | None
+    model: Column | str | None
+    uncached_input: Column | int
+    output: Column | int
+    cache_read: Column | int = 0
+    cache_write: Column | int = 0
+    cache_write_1h: Column | int = 0
+    reasoning: Column | int = 0
+    requests: Column | int | None = 1
+    until_us: Column | None = None
+    batch: Column | bool = False
+    tier: Column | None = None
+    long_context: Column | bool = False
+    perhaps_cached: Column | int = 0
+    cost_usd: Column | None = None
+    reasons: Sequence[tuple[Column, str]] = ()
     """(condition, why the row is dropped) of the format's own, looked at first and in order."""
 
 
-def record(table: "ir.Table", source: str, fields: Fields) -> "ir.Table":
-    """The raw table as records: typed, with the first reason that drops a row. Rows are never filtered here, only marked.
+@dataclass(frozen=True, eq=False)
+class Format:
+    """One source of usage records: how it is recognised, and what its raw rows say."""
 
-    A row is dropped for a reason of its format, then: no time, no model, a token count that is missing or no number, a
-    negative count. (A cost needs a time and an amount alone.)
-    """
-    import ibis
+    name: str
+    """Name for `--from`: openai-csv, bedrock-log ..."""
+    title: str
+    """What people call it."""
+    grain: Literal["call", "bucket", "cost"]
+    """A row is one call, a bucket of calls, or an amount of money."""
+    needs: frozenset[str]
+    """Column names, in lower case, that a header must have to be this format."""
+    uses: tuple[str, ...]
+    """Other columns that are read where they are there, in lower case. No column outside `needs` and `uses` is ever read."""
+    fields: Callable[[Table, FileOptions], Fields]
+    """What the raw rows say."""
+    prepare: Callable[[Table], Table] = lambda raw: raw
+    """The raw table with columns that `fields` and groups need besides, or need otherwise."""
+    recognises: Callable[[Document], bool] | None = None
+    """True where a JSON document (a file, or one line of it) is of this format; None: tables alone."""
+    flatten: Callable[[Document], Iterator[Document]] | None = None
+    """Raw rows of a JSON document, with the column names of `needs` and `uses`; no other value may leave it."""
+    local_times: bool = False
+    """True where times without an offset may be local (--timezone); a vendor's are UTC."""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """Kind of group (tag, prompt, key, user, project) to the column that holds it; the first is the default."""
 
-    columns = {name: _typed(getattr(fields, name), kind) for name, kind in COLUMNS.items()
-               if name not in {"source", "dropped", "kind"}}
-    columns["source"] = ibis.literal(source)
-    columns["kind"] = ibis.literal(fields.kind)
-    columns["model"] = columns["model"].nullif("")
-    columns["group"] = ibis.ifelse(columns["group"].length() > LONGEST_GROUP, "(too long for a name)", columns["group"])
-    checks = list(fields.reasons)
-    checks.append((columns["at_us"].isnull(), NO_TIME))
-    checks.append(((columns["at_us"] < FIRST_US) | (columns["at_us"] >= LAST_US), "a time outside 2000 to 2099"))
-    if fields.kind == "cost":
-        checks.append((columns["cost_usd"].isnull(), "no amount that can be read"))
-    else:
-        checks.append((columns["model"].isnull(), "no model named"))
-        counts = [columns[name] for name in (*TOKENS, "cache_write_1h", "reasoning")]
-        checks.append((_any([x.isnull() for x in counts]), "a token count that cannot be read"))
-        checks.append((_any([x < 0 for x in counts]), "a negative token count"))
-        if fields.requests is not None:
-            checks.append(((columns["requests"] < 0).fill_null(False), "a negative number of requests"))
-    columns["dropped"] = ibis.cases(*checks, else_=ibis.null("string"))
-    return table.select(**{name: columns[name] for name in COLUMNS})
+    @property
+    def columns(self) -> frozenset[str]:
+        """Every column that may be read."""
+        return self.needs | frozenset(self.uses)
+
+    def records(self, raw: Table, options: FileOptions) -> Table:
+        """The raw table as records: typed, with the first reason that drops a row. Rows are never filtered here, only marked.
+
+        A row is dropped for a reason of its format, then: no time, no model, a token count that is missing or no number, a
+        negative count. (A cost needs a time and an amount alone.)
+        """
+        raw = self.prepare(raw)
+        fields = self.fields(raw, options)
+        values = {**vars(fields), "source": self.name, "kind": self.grain, "group": self._group(raw, options)}
+        columns = {name: _typed(values[name], kind) for name, kind in COLUMNS.items() if name != "dropped"}
+        columns["model"] = columns["model"].nullif("")
+        columns["group"] = ibis.ifelse(columns["group"].length() > LONGEST_GROUP, "(too long for a name)", columns["group"])
+        checks = list(fields.reasons)
+        checks.append((columns["at_us"].isnull(), NO_TIME))
+        checks.append(((columns["at_us"] < FIRST_US) | (columns["at_us"] >= LAST_US), "a time outside 2000 to 2099"))
+        if self.grain == "cost":
+            checks.append((columns["cost_usd"].isnull(), "no amount that can be read"))
+        else:
+            checks.append((columns["model"].isnull(), "no model named"))
+            counts = [columns[name] for name in (*TOKENS, "cache_write_1h", "reasoning")]
+            checks.append((reduce(or_, [x.isnull() for x in counts]), UNREADABLE_COUNT))
+            checks.append((reduce(or_, [x < 0 for x in counts]), "a negative token count"))
+            if fields.requests is not None:
+                checks.append(((columns["requests"] < 0).fill_null(False), "a negative number of requests"))
+        columns["dropped"] = ibis.cases(*checks, else_=ibis.null("string"))
+        return raw.select(**{name: columns[name] for name in COLUMNS})
+
+    def _group(self, raw: Table, options: FileOptions) -> Column | None:
+        """The group that the user asked for, else the format's first kind that the table has.
+
+        Only the format's own kinds can be asked for, so that no column of prompts is read; InputError with what there is.
+        """
+        there = {kind: name for kind, name in self.groups.items() if find(raw, name)}
+        kind = options.group_by if options.group_by is not None else next(iter(there), "model")
+        if kind == "model":
+            return None  # the record has it
+        if kind not in there:
+            raise InputError(f"--group-by: {kind!r} is not in {self.title}; there is {', '.join([*there, 'model'])}")
+        return text(raw, there[kind])
 
 
-def null_text() -> "ir.Value":
-    """A text that is null in every row."""
-    import ibis
-
-    found: ir.Value = ibis.null("string")
-    return found
-
-
-def _typed(value: object, kind: str) -> "ir.Value":
-    import ibis
-
+def _typed(value: Any, kind: str) -> Column:  # Any: a value of Fields
+    """The value as an expression of this type."""
     if value is None:
         return ibis.null(kind)
-    if isinstance(value, (int, float, str)):
-        return ibis.literal(value, type=kind)
-    typed: ir.Value = value.cast(kind)  # type: ignore[attr-defined]  # an Ibis expression
-    return typed
+    return ibis.literal(value, type=kind) if isinstance(value, int | float | str) else value.cast(kind)
 
 
-def _any(conditions: "Sequence[ir.Value]") -> "ir.Value":
-    found = conditions[0]
-    for condition in conditions[1:]:
-        found = found | condition
-    return found
+def ambiguous_input(total: Column, read: Column, written: Column, options: FileOptions) -> dict[str, Any]:  # Any: of Fields
+    """The Fields of input and cache where it is open whether `total` counts cached tokens too; unsaid, it is taken to."""
+    left = total - read - written
+    over = ((left < 0) & (read + written > 0)).fill_null(False)
+    includes = options.includes_cache is not False
+    return {"uncached_input": left if includes else total, "cache_read": read, "cache_write": written,
+            "perhaps_cached": read + written if options.includes_cache is None else 0,
+            "reasons": ((over, OVER),) if includes else ()}
 
 
-def seconds(micros: "ir.Value") -> "ir.Value":
-    """Whole seconds of an `at_us` column, as int64."""
-    return (micros.cast("float64") / float(MICRO)).floor().cast("int64")
-
-
-def bucket_index(micros: "ir.Value", length_s: int) -> "ir.Value":
+def bucket_index(micros: Column, length_s: int) -> Column:
     """Number of the bucket of `length_s` seconds since 1970 UTC in which a moment lies, as int64."""
     return (micros.cast("float64") / (float(MICRO) * length_s)).floor().cast("int64")

@@ -1,6 +1,6 @@
-"""Standard input, whose beginning can be looked at before it is read, and the beginning of any other stream.
+"""What a file is made of: Parquet, a delimited table with a header, one JSON document, or a JSON document a line.
 
-What a file is made of: Parquet, a delimited table with a header, one JSON document, or a JSON document a line.
+Standard input is looked at too before it is read: its beginning is kept, and stands before the rest of the stream.
 """
 
 import codecs
@@ -8,7 +8,6 @@ import csv
 import gzip
 import io
 import json
-import os
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
@@ -19,17 +18,129 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Literal, cast
 
 from roi.errors import InputError
 from roi.usage.read.files import SourceFile
-from roi.usage.read.format import Document
+from roi.usage.read.record import Document
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-
 GZIP: Final = b"\x1f\x8b"
 """First bytes of a gzip, whatever its name is."""
 
+DAMAGED_GZIP: Final = (EOFError, zlib.error, gzip.BadGzipFile)
+"""What is raised where a gzip ends early, or is damaged."""
 
-class _Ahead(io.RawIOBase):
+PEEK: Final = 1 << 20
+"""Bytes in which the header, or the first JSON document of a line, must end."""
+
+DELIMITERS: Final = (",", ";", "\t", "|")
+
+MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+"""Byte order marks and the encodings that they announce."""
+
+LONGEST_LINE: Final = 1 << 28
+"""Bytes of a first line that is looked at whole, where it is a JSON document longer than PEEK."""
+
+LONGEST_FIELD: Final = 1 << 30
+"""Characters of one cell: a prompt may be long, and is skipped whole."""
+
+
+@dataclass(frozen=True)
+class FileShape:
+    """What the first bytes of a file show."""
+
+    kind: Literal["parquet", "table", "json", "lines"]
+    header: tuple[str, ...] = ()
+    """Column names of a table or of Parquet."""
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    first: Document | None = None
+    """The first JSON document of a file with one a line."""
+    gzipped: bool = False
+    """True where the bytes are gzip, whatever the name says."""
+    regular: bool = True
+    """False for a table that Python's reader alone takes: lines before the header, or carriage returns as line ends."""
+    twice: frozenset[str] = frozenset()
+    """Names, in lower case, of more than one column."""
+
+
+def sniff(file: SourceFile) -> FileShape | None:
+    """What the file is; None where it holds nothing, or a header alone. Raises InputError where it is nothing that is read."""
+    if file.path is None:
+        head, whole, _ = _standard_input()
+    else:
+        with opened(file) as stream:
+            head, whole = read_head(stream, PEEK)
+    if not head.strip(b"\x00 \r\n\t"):
+        if not whole and len(head) < PEEK:
+            raise InputError(f"{file.shown}: a damaged gzip: nothing of it can be read")
+        return None
+    if head[:4] == b"PAR1":
+        return _parquet_shape(file)
+    encoding = next((name for mark, name in MARKS if head.startswith(mark)), "utf-8")
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(head)  # whose last characters may be cut
+    except UnicodeDecodeError:
+        encoding, text = "latin-1", head.decode("latin-1")
+    start = text.lstrip("\ufeff \r\n\t")
+    if start.startswith(("{", "[")):
+        return _json_shape(file, start, encoding, whole=whole)
+    return _table_shape(file, text.lstrip("\ufeff"), encoding, whole=whole)
+
+
+@contextmanager
+def opened(file: SourceFile) -> Iterator[BinaryIO]:
+    """The file's bytes, decompressed; a missing right or a folder is one sentence."""
+    try:
+        if file.path is None:
+            yield _standard_input()[2]
+            return
+        with file.path.open("rb") as raw:
+            yield gzip.GzipFile(fileobj=raw) if is_gzip(file) else raw  # type: ignore[misc]  # reads alike
+    except (IsADirectoryError, PermissionError) as error:
+        raise InputError(f"FILES: cannot read {file.shown}: {error.strerror}") from error
+
+
+def is_gzip(file: SourceFile) -> bool:
+    """True where the file's bytes are gzip; standard input is unpacked already."""
+    if file.path is None:
+        return False
+    with file.path.open("rb") as raw:
+        return raw.read(len(GZIP)) == GZIP
+
+
+def read_head(stream: BinaryIO, size: int) -> tuple[bytes, bool]:
+    """Up to `size` bytes, and True where that was everything; what a damaged gzip still gives is taken."""
+    head = bytearray()
+    try:
+        while len(head) < size:
+            part = _some(stream, min(size - len(head), 1 << 16))
+            if not part:
+                return bytes(head), True
+            head += part
+    except DAMAGED_GZIP:
+        pass
+    return bytes(head), False
+
+
+def _some(stream: BinaryIO, size: int) -> bytes:
+    """Up to `size` bytes by one read, so that what stands before a damaged place is not lost with it."""
+    return cast("io.BufferedReader", stream).read1(size)
+
+
+@cache
+def _standard_input() -> tuple[bytes, bool, BinaryIO]:
+    """(up to PEEK bytes of standard input, True where that is everything, the whole of it as a stream), unpacked."""
+    if sys.stdin is None:
+        raise InputError("FILES: standard input is closed")
+    first, _ = read_head(sys.stdin.buffer, len(GZIP))
+    stream: BinaryIO = io.BufferedReader(_HeadThenRest(first, sys.stdin.buffer))
+    if first == GZIP:
+        stream = gzip.GzipFile(fileobj=stream)  # type: ignore[assignment]  # reads alike
+    head, whole = read_head(stream, PEEK)
+    return head, whole, io.BufferedReader(_HeadThenRest(head, stream))
+
+
+class _HeadThenRest(io.RawIOBase):
     """What was read already, then the rest of a stream."""
 
     def __init__(self, head: bytes, rest: BinaryIO) -> None:
@@ -48,160 +159,32 @@ class _Ahead(io.RawIOBase):
         return len(part)
 
 
-def _some(stream: BinaryIO, size: int) -> bytes:
-    """Up to `size` bytes by one read, so that what stands before a damaged place is not lost with it."""
-    return cast("io.BufferedReader", stream).read1(size)
-
-
-def read_head(stream: BinaryIO, size: int) -> tuple[bytes, bool]:
-    """Up to `size` bytes, and True where that was everything; what a damaged gzip still gives is taken."""
-    parts: list[bytes] = []
-    length = 0
-    try:
-        while length < size:
-            part = _some(stream, min(size - length, 1 << 16))
-            if not part:
-                return b"".join(parts), True
-            parts.append(part)
-            length += len(part)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        pass
-    return b"".join(parts), False
-
-
-@cache
-def read_stdin(size: int) -> tuple[bytes, bool, BinaryIO]:
-    """(up to `size` bytes of standard input, True where that is everything, the whole of it as a stream), unpacked."""
-    if sys.stdin is None:
-        raise InputError("FILES: standard input is closed")
-    first = b""
-    while len(first) < len(GZIP) and (part := os.read(sys.stdin.fileno(), 1 << 16)):
-        first += part
-    stream: BinaryIO = io.BufferedReader(_Ahead(first, sys.stdin.buffer))
-    if first.startswith(GZIP):
-        stream = gzip.GzipFile(fileobj=stream)  # type: ignore[assignment]  # reads alike
-    head, whole = read_head(stream, size)
-    return head, whole, io.BufferedReader(_Ahead(head, stream))
-
-
-Kind = Literal["parquet", "table", "json", "lines"]
-
-PEEK: Final = 1 << 20
-"""Bytes in which the header, or the first JSON document of a line, must end."""
-
-DELIMITERS: Final = (",", ";", "\t", "|")
-
-MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-"""Byte order marks and the encodings that they announce."""
-
-LONGEST_LINE: Final = 1 << 28
-"""Bytes of a first line that is looked at whole, where it is a JSON document longer than PEEK."""
-
-LONGEST_FIELD: Final = 1 << 30
-"""Characters of one cell: a prompt may be long, and is skipped whole."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What the first bytes of a file show."""
-
-    kind: Kind
-    header: tuple[str, ...] = ()
-    """Column names of a table or of Parquet."""
-    delimiter: str = ","
-    encoding: str = "utf-8"
-    first: Document | None = None
-    """The first JSON document of a file with one a line."""
-    gzipped: bool = False
-    """True where the bytes are gzip, whatever the name says."""
-    regular: bool = True
-    """False for a table that Python's reader alone takes: lines before the header, or carriage returns as line ends."""
-    twice: frozenset[str] = frozenset()
-    """Names, in lower case, of more than one column."""
-
-
-def sniff(file: SourceFile) -> Shape | None:
-    """What the file is; None where it holds nothing, or a header alone. Raises InputError where it is nothing that is read."""
-    if file.path is None:
-        head, whole, _ = read_stdin(PEEK)
-    else:
-        with opened(file) as stream:
-            head, whole = read_head(stream, PEEK)
-    if not head.strip(b"\x00 \r\n\t"):
-        if not whole and len(head) < PEEK:
-            raise InputError(f"{file.shown}: a damaged gzip: nothing of it can be read")
-        return None
-    if head[:4] == b"PAR1":
-        return _parquet_shape(file)
-    encoding = next((name for mark, name in MARKS if head.startswith(mark)), "utf-8")
-    text = _decoded(head, encoding)
-    if text is None:
-        encoding, text = "latin-1", head.decode("latin-1")
-    start = text.lstrip("\ufeff \r\n\t")
-    if start.startswith(("{", "[")):
-        return _json_shape(file, start, encoding, whole=whole)
-    return _table_shape(file, text.lstrip("\ufeff"), encoding, whole=whole)
-
-
-@contextmanager
-def opened(file: SourceFile) -> Iterator[BinaryIO]:
-    """The file's bytes, decompressed; a missing right or a folder is one sentence."""
-    try:
-        if file.path is None:
-            yield read_stdin(PEEK)[2]
-            return
-        with file.path.open("rb") as raw:
-            packed = raw.read(2) == GZIP
-            raw.seek(0)
-            stream: BinaryIO = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]  # reads alike
-            yield stream
-    except (IsADirectoryError, PermissionError) as error:
-        raise InputError(f"FILES: cannot read {file.shown}: {error.strerror}") from error
-
-
-def is_gzip(file: SourceFile) -> bool:
-    """True where the file's bytes are gzip."""
-    if file.path is None:
-        return False
-    with file.path.open("rb") as raw:
-        return raw.read(2) == GZIP
-
-
-def _decoded(head: bytes, encoding: str) -> str | None:
-    """The text, its last characters perhaps cut; None where the bytes are not of this encoding."""
-    try:
-        return codecs.getincrementaldecoder(encoding)().decode(head)
-    except UnicodeDecodeError:
-        return None
-
-
-def _json_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> Shape:
+def _json_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> FileShape:
     """One document a line where the first line is one by itself and more follows; else one document."""
     line, ended, rest = text.partition("\n")
     if not ended and not whole and file.path is not None and text.startswith("{"):
-        line = _first_line(file, encoding)
-        ended, rest = line[-1:], ""
+        line, rest = _first_line(file, encoding), ""
     try:
         first = json.loads(line)
     except (ValueError, RecursionError):
-        return Shape("json", encoding=encoding)
+        return FileShape("json", encoding=encoding)
+    if isinstance(first, list):
+        return FileShape("json", encoding=encoding)
     if not isinstance(first, dict):
-        if isinstance(first, list):
-            return Shape("json", encoding=encoding)
         raise InputError(f"{file.shown}: line 1 is JSON, but no object")
     alone = not rest.strip() and whole
-    return Shape("json" if alone else "lines", encoding=encoding, first=first)
+    return FileShape("json" if alone else "lines", encoding=encoding, first=first)
 
 
 def _first_line(file: SourceFile, encoding: str) -> str:
     with opened(file) as stream:
         try:
             return stream.readline(LONGEST_LINE).decode(encoding, errors="replace").lstrip("\ufeff")
-        except (EOFError, zlib.error, gzip.BadGzipFile):
+        except DAMAGED_GZIP:
             return ""
 
 
-def _table_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> Shape | None:
+def _table_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> FileShape | None:
     csv.field_size_limit(LONGEST_FIELD)
     line = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(DELIMITERS, key=line.count)
@@ -217,7 +200,7 @@ def _table_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> 
     regular = "\n" in text and not text[: text.index(line)].strip(" ")
     names = tuple(_told_apart(header))
     twice = frozenset(name.lower() for name, own in zip(header, names, strict=True) if name and name != own)
-    return Shape("table", names, delimiter, encoding, gzipped=is_gzip(file), regular=regular, twice=twice)
+    return FileShape("table", names, delimiter, encoding, gzipped=is_gzip(file), regular=regular, twice=twice)
 
 
 def _told_apart(header: Sequence[str]) -> Iterator[str]:
@@ -228,7 +211,7 @@ def _told_apart(header: Sequence[str]) -> Iterator[str]:
         seen.add(name.lower())
 
 
-def _parquet_shape(file: SourceFile) -> Shape | None:
+def _parquet_shape(file: SourceFile) -> FileShape | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -239,4 +222,4 @@ def _parquet_shape(file: SourceFile) -> Shape | None:
             rows, names = opened_file.metadata.num_rows, opened_file.schema_arrow.names
     except (pa.ArrowException, OSError):
         raise InputError(f"{file.shown}: a damaged Parquet file: its footer cannot be read") from None
-    return Shape("parquet", tuple(names)) if rows else None
+    return FileShape("parquet", tuple(names)) if rows else None

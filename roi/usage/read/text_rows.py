@@ -5,18 +5,16 @@ neither kept nor shown.
 """
 
 import csv
-import gzip
 import io
 import json
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from roi.errors import InputError
 from roi.usage.read.files import SourceFile
-from roi.usage.read.format import Document, Format
-from roi.usage.read.sniff import LONGEST_FIELD, Shape, opened
+from roi.usage.read.record import Document, Format
+from roi.usage.read.sniff import DAMAGED_GZIP, LONGEST_FIELD, FileShape, opened
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -34,42 +32,42 @@ LARGEST_DOCUMENT: Final = 1 << 28
 
 
 @dataclass
-class Trouble:
-    """What could not be read, by reason: how many rows, and where the first of them is."""
+class UnreadRows:
+    """Rows that are left out before they become records: by reason how many, and where the first of them is."""
 
     rows: dict[str, int] = field(default_factory=dict)
     where: dict[str, str] = field(default_factory=dict)
     cut_short: list[str] = field(default_factory=list)
-    """Files that end inside a gzip stream."""
+    """Names of files that end inside a gzip stream."""
     notes: list[str] = field(default_factory=list)
-    """What a reader must know besides."""
+    """Sentences for the reader of the answer."""
 
     def add(self, reason: str, where: str, rows: int = 1) -> None:
-        """More rows, the first of them at `where` (file and line)."""
+        """Count more rows, the first of them at `where` (file and line)."""
         if rows:
             self.rows[reason] = self.rows.get(reason, 0) + rows
             self.where.setdefault(reason, where)
 
 
-def table_rows(file: SourceFile, shape: Shape, form: Format, trouble: Trouble) -> Iterator[Cells]:
+def table_rows(file: SourceFile, shape: FileShape, form: Format, unread: UnreadRows) -> Iterator[Cells]:
     """Rows of a delimited table, the format's columns alone."""
     csv.field_size_limit(LONGEST_FIELD)
     with opened(file) as stream:
-        reader = csv.reader(_lines(stream, file, shape, trouble), delimiter=shape.delimiter, strict=True)
-        filled = _filled(reader, file, trouble)
+        reader = csv.reader(_lines(stream, file, shape, unread), delimiter=shape.delimiter, strict=True)
+        filled = _filled(reader, file, unread)
         next(filled)  # the header, as the shape has it
         prune = _prunes(shape.header, form)
         places = {name.lower(): k for k, name in enumerate(shape.header) if name.lower() in form.columns}
         for line, row in filled:
             if len(row) != len(shape.header):
-                trouble.add(TOO_FEW if len(row) < len(shape.header) else TOO_MANY, f"{file.shown}, line {line}")
+                unread.add(TOO_FEW if len(row) < len(shape.header) else TOO_MANY, f"{file.shown}, line {line}")
             elif prune:
                 yield from document_rows(dict(zip(shape.header, row, strict=True)), form)
             else:
                 yield {name: row[k] or None for name, k in places.items()}
 
 
-def _filled(reader: "Reader", file: SourceFile, trouble: Trouble) -> Iterator[tuple[int, list[str]]]:
+def _filled(reader: "Reader", file: SourceFile, unread: UnreadRows) -> Iterator[tuple[int, list[str]]]:
     """(line on which it begins, row) of rows with something in them; the others that cannot be read are counted by line."""
     while True:
         line = reader.line_num + 1
@@ -78,7 +76,7 @@ def _filled(reader: "Reader", file: SourceFile, trouble: Trouble) -> Iterator[tu
         except StopIteration:
             return
         except csv.Error:
-            trouble.add(NOT_CLOSED, f"{file.shown}, line {line}", max(reader.line_num + 1 - line, 1))
+            unread.add(NOT_CLOSED, f"{file.shown}, line {line}", max(reader.line_num + 1 - line, 1))
             continue
         if any(cell.strip() for cell in row):
             yield line, row
@@ -92,44 +90,37 @@ def _prunes(header: Sequence[str], form: Format) -> bool:
     return form.needs <= {name.lower() for name in next(form.flatten(row), {})}
 
 
-def line_rows(file: SourceFile, shape: Shape, form: Format, trouble: Trouble) -> Iterator[Cells]:
+def line_rows(file: SourceFile, shape: FileShape, form: Format, unread: UnreadRows) -> Iterator[Cells]:
     """Rows of JSON with one document a line, the format's columns alone."""
     with opened(file) as stream:
-        for number, line in enumerate(_lines(stream, file, shape, trouble), start=1):
+        for number, line in enumerate(_lines(stream, file, shape, unread), start=1):
             if line.strip():
-                yield from _of_line(line, f"{file.shown}, line {number}", form, trouble)
+                yield from _line_rows(line, f"{file.shown}, line {number}", form, unread)
 
 
-def _of_line(line: str, where: str, form: Format, trouble: Trouble) -> Iterator[Cells]:
+def _line_rows(line: str, where: str, form: Format, unread: UnreadRows) -> list[Cells]:
+    """Rows of one line; none where it cannot be read, which is counted."""
     try:
         document = json.loads(line)
-        rows = list(document_rows(document, form)) if isinstance(document, dict) else None
+        if isinstance(document, dict):
+            return list(document_rows(document, form))
+        unread.add(NOT_JSON, where)
     except ValueError:  # no JSON, or a number of more digits than Python reads
-        rows = None
+        unread.add(NOT_JSON, where)
     except RecursionError:
-        trouble.add(TOO_DEEP, where)
-        return
-    if rows is None:
-        trouble.add(NOT_JSON, where)
-        return
-    yield from rows
+        unread.add(TOO_DEEP, where)
+    return []
 
 
 def document_rows(document: object, form: Format) -> Iterator[Cells]:
-    """Rows of one JSON document, the format's columns alone; a list is a document an item."""
-    if isinstance(document, list):
-        for item in document:
-            if isinstance(item, dict):
-                yield from document_rows(item, form)
-        return
-    if not isinstance(document, dict):
-        return
-    rows = form.flatten(document) if form.flatten is not None else iter([document])
-    for row in rows:
-        yield {name.lower(): _cell(value) for name, value in row.items() if name.lower() in form.columns}
+    """Rows of one JSON document, the format's columns alone; each item of a list is a document."""
+    for item in document if isinstance(document, list) else [document]:
+        if isinstance(item, dict):
+            for row in form.flatten(item) if form.flatten is not None else [item]:
+                yield {name.lower(): _cell(value) for name, value in row.items() if name.lower() in form.columns}
 
 
-def read_document(file: SourceFile, shape: Shape) -> object:
+def read_document(file: SourceFile, shape: FileShape) -> object:
     """A file that is one JSON document, parsed; InputError with the line where it is none."""
     with opened(file) as stream:
         try:
@@ -138,7 +129,7 @@ def read_document(file: SourceFile, shape: Shape) -> object:
                 raise InputError(f"{file.shown}: one JSON document of more than {LARGEST_DOCUMENT >> 20} MiB; write one object"
                                  " a line: jq -c '.[]'")
             return json.loads(text.decode(shape.encoding))
-        except (EOFError, zlib.error, gzip.BadGzipFile):
+        except DAMAGED_GZIP:
             raise InputError(f"{file.shown}: the gzip is cut short, and half a JSON document cannot be read") from None
         except json.JSONDecodeError as error:
             raise InputError(f"{file.shown}: line {error.lineno}: no JSON: {error.msg}") from None
@@ -151,14 +142,14 @@ def read_document(file: SourceFile, shape: Shape) -> object:
 
 
 def first_object(document: object, shown: str) -> Document:
-    """What tells the format of a document: itself, or the first object of a list."""
+    """The object by which the format is known: the document itself, or the first of a list."""
     found = next((item for item in document if isinstance(item, dict)), None) if isinstance(document, list) else document
     if not isinstance(found, dict):
         raise InputError(f"{shown}: JSON, but no object")
     return found
 
 
-def _lines(stream: BinaryIO, file: SourceFile, shape: Shape, trouble: Trouble) -> Iterator[str]:
+def _lines(stream: BinaryIO, file: SourceFile, shape: FileShape, unread: UnreadRows) -> Iterator[str]:
     """Lines of text; what follows a cut in a gzip is missing, and a last, half line with it."""
     text = io.TextIOWrapper(stream, encoding=shape.encoding, errors="replace", newline="")
     held = None
@@ -167,8 +158,8 @@ def _lines(stream: BinaryIO, file: SourceFile, shape: Shape, trouble: Trouble) -
             if held is not None:
                 yield held
             held = line
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        trouble.cut_short.append(file.shown)
+    except DAMAGED_GZIP:
+        unread.cut_short.append(file.shown)
         held = held if held is not None and held.endswith("\n") else None
     finally:
         if not stream.closed:

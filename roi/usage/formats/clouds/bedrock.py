@@ -8,16 +8,15 @@ part, which for an application inference profile or provisioned throughput is an
 guide, Monitor model invocation; public parsers of the log (Panther's schema AWS.BedrockModelInvocation).
 """
 
-import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from functools import reduce
+from operator import or_
+from typing import Final
 
+from roi.usage.formats.json_counts import nested, object_of
 from roi.usage.read.columns import count, instant, text, whole
-from roi.usage.read.format import Document, Format, group_column
-from roi.usage.read.record import Asked, Fields, record
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
+from roi.usage.read.lazy_ibis import Column, Table
+from roi.usage.read.record import Document, Fields, FileOptions, Format
 
 COUNTS: Final = {
     "input": ("inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"), "output": ("outputTokenCount",)}
@@ -31,23 +30,20 @@ NO_LANGUAGE: Final = "an image, video, speech or rerank model"
 OTHER_MODELS: Final = ("titan-image", "nova-canvas", "nova-reel", "nova-sonic", "stability.", "rerank", "twelvelabs.")
 
 
-def records(table: "ir.Table", asked: Asked) -> "ir.Table":
-    """Records of log entries."""
+def fields(table: Table, options: FileOptions) -> Fields:
+    """What log entries say."""
     model = without_arn(text(table, "modelid"))
-    other = model.contains(OTHER_MODELS[0])
-    for part in OTHER_MODELS[1:]:
-        other = other | model.contains(part)
-    return record(table, BEDROCK_LOG.name, Fields(
-        at_us=instant(table, "timestamp"), provider="aws", model=model.fill_null(asked.model or ""),
+    other = reduce(or_, [model.contains(part) for part in OTHER_MODELS])
+    return Fields(
+        at_us=instant(table, "timestamp"), provider="aws", model=model.fill_null(options.model or ""),
         uncached_input=whole(table, "inputtokencount"), cache_read=count(table, "cachereadinputtokencount"),
         cache_write=count(table, "cachewriteinputtokencount"), output=whole(table, "outputtokencount"),
-        group=group_column(BEDROCK_LOG, table, asked),
         reasons=((text(table, "errorcode").notnull(), FAILED), (model.contains("embed").fill_null(False), EMBEDDINGS),
                  (other.fill_null(False), NO_LANGUAGE)),
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
-def without_arn(model: "ir.StringValue") -> "ir.StringValue":
+def without_arn(model: Column) -> Column:
     """The model, or the last part of its ARN."""
     return model.re_replace(r"^arn:.*/", "")
 
@@ -62,11 +58,8 @@ def entry_rows(document: Document) -> Iterator[Document]:
     for entry in _entries(document):
         row = {name: entry.get(name) for name in TAKEN}
         for part, names in COUNTS.items():
-            held = entry.get(part)
-            row |= {name: held.get(name) for name in names} if isinstance(held, dict) else {}
-        identity = entry.get("identity")
-        row["caller"] = _caller(identity.get("arn")) if isinstance(identity, dict) else None
-        yield row
+            row |= {name: nested(entry, part).get(name) for name in names}
+        yield row | {"caller": _caller(nested(entry, "identity").get("arn"))}
 
 
 def _entries(document: Document) -> Iterator[Document]:
@@ -77,17 +70,9 @@ def _entries(document: Document) -> Iterator[Document]:
     events = next((document[name] for name in ("events", "logEvents") if isinstance(document.get(name), list)), [document])
     for event in events:
         message = (event.get("message") or event.get("@message")) if isinstance(event, dict) else None
-        entry = _parsed(message) if isinstance(message, str) else message
+        entry = object_of(message)  # None for other lines of the log group
         if isinstance(entry, dict) and "modelId" in entry:
             yield from _entries(entry)
-
-
-def _parsed(message: str) -> object:
-    """The JSON of a message; None for other lines of the log group."""
-    try:
-        return json.loads(message)
-    except json.JSONDecodeError:
-        return None
 
 
 def _caller(arn: object) -> str | None:
@@ -100,6 +85,5 @@ BEDROCK_LOG: Final = Format(
     name="bedrock-log", title="AWS Bedrock invocation log", grain="call",
     needs=frozenset({"timestamp", "modelid", "inputtokencount", "outputtokencount"}),
     uses=("cachereadinputtokencount", "cachewriteinputtokencount", "accountid", "errorcode", "caller", "requestid"),
-    records=records,
-    recognises=is_log, flatten=entry_rows, groups={"key": "caller", "project": "accountid"},
+    fields=fields, recognises=is_log, flatten=entry_rows, groups={"key": "caller", "project": "accountid"},
 )  # fmt: skip

@@ -9,14 +9,11 @@ category. "Token" as a PricingUnit may be a vendor's billing credit and is not r
 Usage (ServiceProviderName is new in 1.3).
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from roi.usage.read.columns import instant, real, text
-from roi.usage.read.format import Format, group_column
-from roi.usage.read.record import Asked, Fields, record
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
+from roi.usage.read.lazy_ibis import Column, Table, ibis
+from roi.usage.read.record import Fields, FileOptions, Format
 
 NEEDS: Final = ("effectivecost", "billingcurrency", "chargecategory", "chargeperiodstart", "servicecategory")
 USES: Final = ("chargeperiodend", "servicename", "serviceprovidername", "providername", "subaccountname")
@@ -39,33 +36,31 @@ OTHER_CURRENCY: Final = "not billed in USD"
 UNKNOWN_CHARGE: Final = "a kind of charge other than usage or purchase"
 
 
-def records(table: "ir.Table", asked: Asked) -> "ir.Table":
-    """Records of cost rows."""
+def fields(table: Table, options: FileOptions) -> Fields:
+    """What cost rows say."""
     service = text(table, "servicename").lower()
     ai = (text(table, "servicecategory").lower() == AI).fill_null(False) | service.contains("bedrock").fill_null(False)
     charge = text(table, "chargecategory").lower()
     dollars = (text(table, "billingcurrency").upper() == "USD").fill_null(False)
     reasons = [(~ai, OTHER_SERVICE), *(((charge == word).fill_null(False), why) for word, why in OTHER_CHARGES.items()),
                (~charge.isin(("usage", "purchase")).fill_null(False), UNKNOWN_CHARGE), (~dollars, OTHER_CURRENCY)]
-    return record(table, FOCUS.name, Fields(
-        kind="cost", at_us=instant(table, "chargeperiodstart"), until_us=instant(table, "chargeperiodend"),
-        provider=_paid(table, asked), model=None, uncached_input=0, output=0, requests=None,
-        cost_usd=real(table, "effectivecost"), group=group_column(FOCUS, table, asked), reasons=reasons,
-    ))  # fmt: skip
+    return Fields(
+        at_us=instant(table, "chargeperiodstart"), until_us=instant(table, "chargeperiodend"),
+        provider=_paid(table, options), model=None, uncached_input=0, output=0, requests=None,
+        cost_usd=real(table, "effectivecost"), reasons=reasons,
+    )  # fmt: skip
 
 
-def _paid(table: "ir.Table", asked: Asked) -> "ir.Value":
+def _paid(table: Table, options: FileOptions) -> Column:
     """Who is paid: by the service's provider, else its service, else as asked; a name that is not known stays itself."""
-    import ibis
-
     named = ibis.coalesce(text(table, "serviceprovidername"), text(table, "providername")).lower()
     service = text(table, "servicename").lower()
     known = [(column.contains(part), who) for column in (named, service) for part, who in PAID]
-    other = ibis.coalesce(named, ibis.literal(asked.provider, type="string"))
+    other = ibis.coalesce(named, ibis.literal(options.provider, type="string"))
     return ibis.cases((service.contains("bedrock"), "aws"), *known, else_=other)
 
 
 FOCUS: Final = Format(
-    name="focus", title="FOCUS cost and usage", grain="cost", needs=frozenset(NEEDS), uses=(*USES, *KEYS), records=records,
+    name="focus", title="FOCUS cost and usage", grain="cost", needs=frozenset(NEEDS), uses=(*USES, *KEYS), fields=fields,
     groups={"tag": "servicename", "project": "subaccountname"},
 )  # fmt: skip

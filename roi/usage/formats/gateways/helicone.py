@@ -8,16 +8,12 @@ negative: pending, cancelled) is a failed call; an answer from Helicone's own ca
 dollars. Bodies are never read. Source: Helicone/helicone, examples/export/typescript and jawn's request store.
 """
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import Final
 
 from roi.usage.read.columns import count, find, instant, real, text, whole
-from roi.usage.read.format import Format, group_column
-from roi.usage.read.record import Asked, Fields, record
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
-    from roi.usage.read.format import Document
+from roi.usage.read.lazy_ibis import Table, ibis
+from roi.usage.read.record import Document, Fields, FileOptions, Format, ambiguous_input
 
 NEEDS: Final = frozenset({"response_id", "response_status", "request_created_at", "prompt_tokens", "completion_tokens"})
 USES: Final = ("model", "request_user_id", "cost", "cost_usd")
@@ -26,7 +22,6 @@ JSON_USES: Final = ("request_model", "response_model", "model_override", "provid
 
 FAILED: Final = "failed call"
 FROM_CACHE: Final = "answered from Helicone's cache"
-OVER: Final = "cached tokens above the input; if the input leaves them out: --input-includes-cache no"
 NO_CACHE_ID: Final = "00000000-0000-0000-0000-000000000000"
 """The cache reference of an answer that came from the provider."""
 
@@ -35,66 +30,43 @@ PROVIDERS: Final = {"google_gemini": "google", "google_vertex": "google", "aws-b
 """Helicone's words that are neither genai-prices' nor common other names."""
 
 
-def csv_records(table: "ir.Table", asked: Asked) -> "ir.Table":
-    """Records of the CSV."""
-    return _records(table, asked, HELICONE_CSV)
-
-
-def json_records(table: "ir.Table", asked: Asked) -> "ir.Table":
-    """Records of the JSON lines."""
-    return _records(table, asked, HELICONE_JSON)
-
-
-def _records(table: "ir.Table", asked: Asked, form: Format) -> "ir.Table":
-    import ibis
-
-    table = _in_utc(table)
-    total = whole(table, "prompt_tokens")
-    read, written = count(table, "prompt_cache_read_tokens"), count(table, "prompt_cache_write_tokens")
-    left = total - read - written
-    over = ((left < 0) & (read + written > 0)).fill_null(False)
-    includes = asked.includes_cache is not False
+def fields(table: Table, options: FileOptions) -> Fields:
+    """What rows of the CSV and of the JSON say."""
+    given = ambiguous_input(whole(table, "prompt_tokens"), count(table, "prompt_cache_read_tokens"),
+                            count(table, "prompt_cache_write_tokens"), options)
     status = whole(table, "response_status")
     own_answer = ~text(table, "cache_reference_id").isin((NO_CACHE_ID,)).fill_null(True)
-    reasons = [(status.isnull() | (status < 0) | (status >= 400), FAILED),
-               (own_answer, FROM_CACHE)]
-    if includes:
-        reasons.append((over, OVER))
+    failed = status.isnull() | (status < 0) | (status >= 400)
     provider = text(table, "provider").lower().substitute(PROVIDERS)
-    return record(table, form.name, Fields(
-        at_us=instant(table, "request_created_at"), provider=provider.fill_null(asked.provider or "").nullif(""),
-        model=ibis.coalesce(*(text(table, name) for name in MODELS)).fill_null(asked.model or ""),
-        uncached_input=left if includes else total, cache_read=read, cache_write=written,
+    return Fields(
+        at_us=instant(table, "request_created_at"), provider=provider.fill_null(options.provider or "").nullif(""),
+        model=ibis.coalesce(*(text(table, name) for name in MODELS)).fill_null(options.model or ""),
         output=whole(table, "completion_tokens"), reasoning=count(table, "reasoning_tokens"),
-        perhaps_cached=read + written if asked.includes_cache is None else 0,
         cost_usd=ibis.coalesce(real(table, "cost_usd"), real(table, "cost")),
-        group=group_column(form, table, asked), reasons=reasons,
-    ))  # fmt: skip
+        **{**given, "reasons": ((failed, FAILED), (own_answer, FROM_CACHE), *given["reasons"])},
+    )  # fmt: skip
 
 
-def _in_utc(table: "ir.Table") -> "ir.Table":
+def in_utc(table: Table) -> Table:
     """The table, with a Z behind times without a zone: ClickHouse writes UTC without saying so."""
-    import ibis
-
-    name = find(table, ["request_created_at"])
+    name = find(table, "request_created_at")
     if name is None or not table[name].type().is_string():
         return table
     words = text(table, name)
     return table.mutate(**{name: ibis.ifelse(words.re_search(r"(Z|[+-][0-9]{2}:?[0-9]{2})$"), words, words + "Z")})
 
 
-def is_call(document: "Document") -> bool:
+def is_call(document: Document) -> bool:
     """True for a call as the API sends it."""
     return {*NEEDS, "request_model"} <= document.keys()
 
 
 HELICONE_CSV: Final = Format(
-    name="helicone-csv", title="Helicone CSV", grain="call", needs=NEEDS, uses=USES, records=csv_records,
+    name="helicone-csv", title="Helicone CSV", grain="call", needs=NEEDS, uses=USES, fields=fields, prepare=in_utc,
     groups={"user": "request_user_id"},
 )  # fmt: skip
 
-HELICONE_JSON: Final = Format(
-    name="helicone-json", title="Helicone JSON", grain="call", needs=NEEDS | {"request_model"}, uses=(*USES, *JSON_USES),
-    records=json_records, recognises=is_call, ambiguous_cache=True,
-    groups={"prompt": "prompt_id", "user": "request_user_id"},
+HELICONE_JSON: Final = replace(
+    HELICONE_CSV, name="helicone-json", title="Helicone JSON", needs=NEEDS | {"request_model"}, uses=(*USES, *JSON_USES),
+    recognises=is_call, groups={"prompt": "prompt_id", "user": "request_user_id"},
 )  # fmt: skip

@@ -8,15 +8,13 @@ reference, activity (2026-10); the CSV's columns as exported.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import Final
 
-from roi.usage.formats.json_counts import DAY_US, has_keys, items_of, scalars, utc
-from roi.usage.read.columns import count, flag, real, text, whole
-from roi.usage.read.format import Document, Format, group_column
-from roi.usage.read.record import Asked, Fields, record
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
+from roi.usage.formats.json_counts import has_keys, items_of, scalars
+from roi.usage.read.columns import DAY_US, count, flag, real, text, utc, whole
+from roi.usage.read.lazy_ibis import Table, ibis
+from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Document, Fields, FileOptions, Format
 
 PROVIDER: Final = "openrouter"
 
@@ -24,64 +22,56 @@ PRICED_VARIANTS: Final = ("free", "thinking", "extended")
 """Variants with prices of their own, which are part of the model's name; the others route alone."""
 
 
-def csv_records(table: "ir.Table", asked: Asked) -> "ir.Table":
-    """Records of the activity CSV."""
-    import ibis
-
+def csv_fields(table: Table, _: FileOptions) -> Fields:
+    """What rows of the activity CSV say."""
     read, total, output = count(table, "tokens_cached"), whole(table, "tokens_prompt"), whole(table, "tokens_completion")
     cost, own_key = real(table, "cost_total"), real(table, "byok_usage_inference").fill_null(0.0) > 0
     model, variant = text(table, "model_permaslug"), text(table, "variant").lower()
     priced = variant.isin(PRICED_VARIANTS).fill_null(False) & ~model.contains(":").fill_null(False)
     nothing = ((output == 0) & (cost.fill_null(0.0) == 0) & ~own_key).fill_null(False)
     failed = (text(table, "finish_reason_normalized").lower() == "error").fill_null(False)
-    return record(table, OPENROUTER_CSV.name, Fields(
+    return Fields(
         at_us=utc(table, "created_at"), provider=PROVIDER, model=priced.ifelse(model.concat(":", variant), model),
         uncached_input=total - read, cache_read=read, output=output, reasoning=count(table, "tokens_reasoning"),
-        cost_usd=own_key.ifelse(ibis.null("float64"), cost), group=group_column(OPENROUTER_CSV, table, asked),
+        cost_usd=own_key.ifelse(ibis.null("float64"), cost),
         reasons=((flag(table, "cancelled") & nothing, "cancelled before any output, unbilled"),
                  (failed & nothing, "a failed call"),
-                 ((read > total).fill_null(False), "cached tokens above the input")),
-    ))  # fmt: skip
+                 ((read > total).fill_null(False), CACHED_ABOVE_INPUT)),
+    )  # fmt: skip
 
 
-def api_records(table: "ir.Table", asked: Asked) -> "ir.Table":
-    """Records of Activity API pages."""
-    import ibis
-
+def api_fields(table: Table, _: FileOptions) -> Fields:
+    """What items of Activity API pages say."""
     start, total, output = utc(table, "date"), whole(table, "prompt_tokens"), whole(table, "completion_tokens")
     own_key = real(table, "byok_usage_inference").fill_null(0.0) > 0
     empty = ((total + output == 0) & (whole(table, "requests") == 0)).fill_null(False)
-    return record(table, OPENROUTER_API.name, Fields(
-        kind="bucket", at_us=start, until_us=start + DAY_US, provider=PROVIDER,
+    return Fields(
+        at_us=start, until_us=start + DAY_US, provider=PROVIDER,
         model=ibis.coalesce(text(table, "model"), text(table, "model_permaslug")), uncached_input=total, output=output,
         reasoning=count(table, "reasoning_tokens"), requests=whole(table, "requests"),
         cost_usd=own_key.ifelse(ibis.null("float64"), real(table, "usage")),
-        group=group_column(OPENROUTER_API, table, asked), reasons=((empty, "empty bucket"),),
-    ))  # fmt: skip
-
-
-def is_activity(document: Document) -> bool:
-    """True for a page of /api/v1/activity, or one of its items."""
-    return has_keys(document, OPENROUTER_API.needs)
+        reasons=((empty, EMPTY_BUCKET),),
+    )  # fmt: skip
 
 
 def activity_rows(document: Document) -> Iterator[Document]:
-    """The items of a page."""
+    """The items of a page of /api/v1/activity, or one of them."""
     for item in items_of(document):
         yield scalars(item, OPENROUTER_API.columns)
 
 
-OPENROUTER_CSV = Format(
+API_NEEDS: Final = frozenset({"date", "model_permaslug", "usage", "requests", "prompt_tokens", "completion_tokens"})
+
+OPENROUTER_CSV: Final = Format(
     name="openrouter-csv", title="OpenRouter activity CSV", grain="call",
     needs=frozenset({"created_at", "cost_total", "tokens_prompt", "tokens_completion", "model_permaslug"}),
     uses=("generation_id", "tokens_cached", "tokens_reasoning", "byok_usage_inference", "variant", "cancelled",
           "finish_reason_normalized", "api_key_name", "app_name", "user"),
-    records=csv_records, groups={"key": "api_key_name", "tag": "app_name", "user": "user"},
+    fields=csv_fields, groups={"key": "api_key_name", "tag": "app_name", "user": "user"},
 )  # fmt: skip
 
-OPENROUTER_API = Format(
-    name="openrouter-api", title="OpenRouter Activity API", grain="bucket",
-    needs=frozenset({"date", "model_permaslug", "usage", "requests", "prompt_tokens", "completion_tokens"}),
-    uses=("model", "endpoint_id", "byok_usage_inference", "reasoning_tokens"), records=api_records,
-    recognises=is_activity, flatten=activity_rows,
+OPENROUTER_API: Final = Format(
+    name="openrouter-api", title="OpenRouter Activity API", grain="bucket", needs=API_NEEDS,
+    uses=("model", "endpoint_id", "byok_usage_inference", "reasoning_tokens"), fields=api_fields,
+    recognises=partial(has_keys, API_NEEDS), flatten=activity_rows,
 )  # fmt: skip

@@ -8,14 +8,13 @@ Cursor; its model names (claude-4.6-opus-high-thinking, auto) are mostly not tho
 public parsers of the export, and the review of t3code PR #6046 (2026-08-11).
 """
 
-from typing import TYPE_CHECKING, Final, cast
+from functools import reduce
+from operator import and_
+from typing import Final
 
-from roi.usage.read.columns import count, has, instant, text, whole
-from roi.usage.read.format import Format, group_column
-from roi.usage.read.record import Asked, Fields, record
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
+from roi.usage.read.columns import count, find, instant, text, whole
+from roi.usage.read.lazy_ibis import Table
+from roi.usage.read.record import Fields, FileOptions, Format
 
 WRITTEN: Final = "input (w/ cache write)"
 UNCACHED: Final = "input (w/o cache write)"
@@ -27,32 +26,25 @@ EMPTY: Final = "no token counts"
 OTHER_TOTAL: Final = "Total Tokens is not the sum of the four counts"
 
 
-def records(table: "ir.Table", asked: Asked) -> "ir.Table":
-    """Records of usage events."""
+def fields(table: Table, options: FileOptions) -> Fields:
+    """What usage events say."""
     written, uncached, read, output = (count(table, name) for name in COUNTS)
     kind = text(table, "kind").lower()
     failed = kind.startswith("errored") | kind.startswith("aborted")
-    empty = text(table, WRITTEN).isnull()
-    for name in COUNTS[1:]:
-        empty = empty & text(table, name).isnull()
+    empty = reduce(and_, [text(table, name).isnull() for name in COUNTS])
     reasons = [(failed.fill_null(False), FAILED), ((kind == "user api key").fill_null(False), OWN_KEY), (empty, EMPTY)]
-    if has(table, "total tokens"):
+    if find(table, "total tokens"):
         other = whole(table, "total tokens") != written + uncached + read + output
         reasons.append((other.fill_null(False), OTHER_TOTAL))
-    return record(table, CURSOR_CSV.name, Fields(
-        at_us=instant(table, "date"), provider="cursor", model=text(table, "model").fill_null(asked.model or ""),
-        uncached_input=uncached, cache_read=read, cache_write=written, output=output, cost_usd=_amount(table),
-        group=group_column(CURSOR_CSV, table, asked), reasons=reasons,
-    ))  # fmt: skip
-
-
-def _amount(table: "ir.Table") -> "ir.FloatingValue":
-    """Dollars of the Cost column, with or without a sign; null where it is a word."""
-    plain = text(table, "cost").replace("$", "").replace(",", "").strip()
-    return cast("ir.FloatingValue", plain.try_cast("float64"))
+    cost = text(table, "cost").replace("$", "").replace(",", "").strip().try_cast("float64")  # null where it is a word
+    return Fields(
+        at_us=instant(table, "date"), provider="cursor", model=text(table, "model").fill_null(options.model or ""),
+        uncached_input=uncached, cache_read=read, cache_write=written, output=output, cost_usd=cost,
+        reasons=reasons,
+    )  # fmt: skip
 
 
 CURSOR_CSV: Final = Format(
     name="cursor-csv", title="Cursor usage CSV", grain="call", needs=frozenset({"date", "model", *COUNTS}),
-    uses=("kind", "user", "total tokens", "cost"), records=records, groups={"user": "user"},
+    uses=("kind", "user", "total tokens", "cost"), fields=fields, groups={"user": "user"},
 )  # fmt: skip

@@ -8,18 +8,17 @@ cost of 0 is that of a model without a price, so it is no cost. Source: langfuse
 ingestion types (2026-10).
 """
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Final
 
-from roi.usage.formats.json_counts import Path, has_keys, items_of, json_of, largest_of, pruned, scalars, utc
-from roi.usage.read.columns import real, text
-from roi.usage.read.format import Document, Format, group_column
-from roi.usage.read.record import Asked, Fields, record
+from roi.usage.formats.json_counts import Path, has_keys, items_of, pruned, scalars, with_counts
+from roi.usage.read.columns import real, text, utc
+from roi.usage.read.lazy_ibis import Table, ibis
+from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
 
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
-NAMES: Final = {
+COUNTS: Final = {
     "input": ("input", "input_tokens", "prompt_tokens", "promptTokens"),
     "output": ("output", "output_tokens", "completion_tokens", "completionTokens"),
     "total": ("total", "total_tokens", "totalTokens"),
@@ -35,25 +34,21 @@ NAMES: Final = {
 }  # fmt: skip
 """What a key of usage_details counts, and the keys that integrations give it."""
 
-ALL: Final[tuple[Path, ...]] = tuple((key,) for keys in NAMES.values() for key in keys)
-
+ALL: Final[tuple[Path, ...]] = tuple((key,) for keys in COUNTS.values() for key in keys)
 
 MODELS: Final = ("provided_model_name", "providedmodelname", "model")
 COSTS: Final = ("total_cost", "calculatedtotalcost", "totalcost")
 
 
-def _first(read: "Callable[..., ir.Value]", table: "ir.Table", names: tuple[str, ...]) -> "ir.Value":
-    """The first of several columns that holds something; a JSON document gives every column, most of them empty."""
-    import ibis
+def prepare(raw: Table) -> Table:
+    """The observations with a column for each count of usage_details."""
+    counts = {f"n_{what}": [(key,) for key in keys] for what, keys in COUNTS.items()}
+    return with_counts(raw, ("usage_details", "usagedetails"), counts)
 
-    return ibis.coalesce(*(read(table, name) for name in names))
 
-
-def _records(table: "ir.Table", asked: Asked, form: Format) -> "ir.Table":
-    import ibis
-
-    details = json_of(table, "usage_details", "usagedetails")
-    n = {what: largest_of(details, [(key,) for key in keys]) for what, keys in NAMES.items()}
+def fields(table: Table, options: FileOptions) -> Fields:
+    """What observations say; a JSON document gives all columns of one meaning, and the first that holds something counts."""
+    n = {what: table[f"n_{what}"] for what in COUNTS}
     read, written = n["read"], ibis.greatest(n["write"], n["write_5m"] + n["write_1h"])
     cached = read + written
     rest = n["total"] - n["input"] - n["output"]
@@ -61,44 +56,23 @@ def _records(table: "ir.Table", asked: Asked, form: Format) -> "ir.Table":
     outside = (cached > n["input"]) & ~inside
     beside = rest >= n["reasoning"] + n["input_audio"] + n["output_audio"]
     uncached = n["input"] + beside.ifelse(n["input_audio"], 0)
-    counts_cache = inside if asked.includes_cache is False else ~outside
+    counts_cache = inside if options.includes_cache is False else ~outside
     kind = text(table, "type").upper().fill_null("")
     empty = n["input"] + n["output"] + cached + n["total"] == 0
     failed = (text(table, "level").upper() == "ERROR").fill_null(False)
-    return record(table, form.name, Fields(
-        at_us=utc(table, "start_time", "starttime"), provider=asked.provider,
-        model=_first(text, table, MODELS).fill_null(asked.model or ""),
+    return Fields(
+        at_us=utc(table, "start_time", "starttime"), provider=options.provider,
+        model=ibis.coalesce(*(text(table, name) for name in MODELS)).fill_null(options.model or ""),
         uncached_input=counts_cache.ifelse(uncached - cached, uncached), cache_read=read, cache_write=written,
         cache_write_1h=n["write_1h"], output=n["output"] + beside.ifelse(n["reasoning"] + n["output_audio"], 0),
         reasoning=n["reasoning"],
-        perhaps_cached=0 if asked.includes_cache is not None else (inside | outside).ifelse(0, cached),
-        cost_usd=_first(real, table, COSTS).nullif(0.0),
-        group=group_column(form, table, asked),
+        perhaps_cached=0 if options.includes_cache is not None else (inside | outside).ifelse(0, cached),
+        cost_usd=ibis.coalesce(*(real(table, name) for name in COSTS)).nullif(0.0),
         reasons=((kind == "EMBEDDING", "an embedding, no completion"),
                  (kind != "GENERATION", "no call of a model (a span, event, tool or the like)"),
                  (failed & empty, "a failed call"), (empty, "no token counts"),
-                 (inside & (cached > n["input"]), "cached tokens above the input")),
-    ))  # fmt: skip
-
-
-def blob_records(table: "ir.Table", asked: Asked) -> "ir.Table":
-    """Records of the blob storage export."""
-    return _records(table, asked, LANGFUSE)
-
-
-def ui_records(table: "ir.Table", asked: Asked) -> "ir.Table":
-    """Records of what the UI or the API gives."""
-    return _records(table, asked, LANGFUSE_UI)
-
-
-def is_blob(document: Document) -> bool:
-    """True for an observation of the blob storage export."""
-    return has_keys(document, LANGFUSE.needs)
-
-
-def is_ui(document: Document) -> bool:
-    """True for an observation of the UI's export, or a page of the API."""
-    return has_keys(document, LANGFUSE_UI.needs)
+                 (inside & (cached > n["input"]), CACHED_ABOVE_INPUT)),
+    )  # fmt: skip
 
 
 def observation_rows(document: Document) -> Iterator[Document]:
@@ -111,20 +85,20 @@ def observation_rows(document: Document) -> Iterator[Document]:
         yield row
 
 
-LANGFUSE = Format(
-    name="langfuse", title="Langfuse observations", grain="call",
-    needs=frozenset({"type", "start_time", "usage_details"}),
+NEEDS: Final = frozenset({"type", "start_time", "usage_details"})
+UI_NEEDS: Final = frozenset({"type", "starttime", "usagedetails"})
+
+LANGFUSE: Final = Format(
+    name="langfuse", title="Langfuse observations", grain="call", needs=NEEDS,
     uses=("id", "provided_model_name", "model", "level", "total_cost", "prompt_name", "environment", "user_id", "project_id"),
-    records=blob_records, recognises=is_blob, flatten=observation_rows,
-    ambiguous_cache=True,
+    fields=fields, prepare=prepare, recognises=partial(has_keys, NEEDS), flatten=observation_rows,
     groups={"prompt": "prompt_name", "tag": "environment", "user": "user_id", "project": "project_id"},
 )  # fmt: skip
 
-LANGFUSE_UI = Format(
-    name="langfuse-ui", title="Langfuse observations of the UI or API", grain="call",
-    needs=frozenset({"type", "starttime", "usagedetails"}),
+LANGFUSE_UI: Final = replace(
+    LANGFUSE, name="langfuse-ui", title="Langfuse observations of the UI or API", needs=UI_NEEDS,
     uses=("id", "providedmodelname", "model", "level", "calculatedtotalcost", "totalcost", "promptname", "environment",
           "userid", "projectid"),
-    records=ui_records, recognises=is_ui, flatten=observation_rows,
-    ambiguous_cache=True, groups={"prompt": "promptname", "tag": "environment", "user": "userid", "project": "projectid"},
+    recognises=partial(has_keys, UI_NEEDS),
+    groups={"prompt": "promptname", "tag": "environment", "user": "userid", "project": "projectid"},
 )  # fmt: skip

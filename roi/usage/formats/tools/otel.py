@@ -9,15 +9,14 @@ open-telemetry/semantic-conventions-genai, registry of gen_ai (2026-11; `cache_c
 """
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from roi.usage.formats.clouds.bedrock import without_arn
+from roi.usage.formats.json_counts import nested
+from roi.usage.formats.vendors.openai import STANDARD
 from roi.usage.read.columns import count, instant, text, whole
-from roi.usage.read.format import Document, Format, group_column
-from roi.usage.read.record import Asked, Fields, record
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
+from roi.usage.read.lazy_ibis import Column, Table, ibis
+from roi.usage.read.record import OVER, Document, Fields, FileOptions, Format
 
 ATTRIBUTES: Final = {
     "operation": "gen_ai.operation.name", "provider": "gen_ai.provider.name", "asked": "gen_ai.request.model",
@@ -62,39 +61,34 @@ PROVIDERS: Final = {
 }  # fmt: skip
 """The convention's words for providers that genai-prices spells otherwise."""
 
-STANDARD: Final = ("default", "standard", "auto")
-
 NO_CALL: Final = "a span of no model"
 EMBEDDINGS: Final = "embeddings"
 AROUND: Final = "an agent, tool or other span, which repeats the counts of its calls"
 PARENT: Final = "a span around another span of the same call"
 FAILED: Final = "failed call"
 NO_USAGE: Final = "a call without token counts"
-OVER: Final = "cached tokens above the input; if the input leaves them out: --input-includes-cache no"
 
 
-def records(table: "ir.Table", asked: Asked) -> "ir.Table":
-    """Records of spans."""
-    import ibis
-
+def fields(table: Table, options: FileOptions) -> Fields:
+    """What spans say."""
     total, output = whole(table, ATTRIBUTES["input"]), whole(table, ATTRIBUTES["output"])
     read, written = count(table, ATTRIBUTES["read"]), count(table, ATTRIBUTES["written"])
     left = total - read - written
     over = ((left < 0) & (read + written > 0)).fill_null(False)
-    apart = over if asked.includes_cache is None else ibis.literal(asked.includes_cache is False)
+    apart = over if options.includes_cache is None else ibis.literal(options.includes_cache is False)
     provider = text(table, ATTRIBUTES["provider"]).lower().substitute(PROVIDERS)
     tier = text(table, ATTRIBUTES["tier"]).lower()
-    return record(table, OTEL_GENAI.name, Fields(
-        at_us=instant(table, "start_time"), provider=provider.fill_null(asked.provider or "").nullif(""),
-        model=_model(table, provider).fill_null(asked.model or ""), uncached_input=ibis.ifelse(apart, total, left),
+    return Fields(
+        at_us=instant(table, "start_time"), provider=provider.fill_null(options.provider or "").nullif(""),
+        model=_model(table, provider).fill_null(options.model or ""), uncached_input=ibis.ifelse(apart, total, left),
         cache_read=read, cache_write=written, output=output, reasoning=count(table, ATTRIBUTES["reasoning"]),
-        perhaps_cached=ibis.ifelse(over, 0, read + written) if asked.includes_cache is None else 0,
-        tier=tier.isin(STANDARD).ifelse(None, tier), group=group_column(OTEL_GENAI, table, asked),
-        reasons=_reasons(table, over if asked.includes_cache else ibis.literal(False)),
-    ))  # fmt: skip
+        perhaps_cached=ibis.ifelse(over, 0, read + written) if options.includes_cache is None else 0,
+        tier=tier.isin(STANDARD).ifelse(None, tier),
+        reasons=_reasons(table, over if options.includes_cache else ibis.literal(False)),
+    )  # fmt: skip
 
 
-def _reasons(table: "ir.Table", over: "ir.BooleanValue") -> "list[tuple[ir.BooleanValue, str]]":
+def _reasons(table: Table, over: Column) -> list[tuple[Column, str]]:
     operation = text(table, ATTRIBUTES["operation"]).lower()
     counted = text(table, ATTRIBUTES["input"]).notnull() & text(table, ATTRIBUTES["output"]).notnull()
     named = text(table, ATTRIBUTES["asked"]).notnull() | text(table, ATTRIBUTES["answered"]).notnull()
@@ -110,14 +104,11 @@ def _reasons(table: "ir.Table", over: "ir.BooleanValue") -> "list[tuple[ir.Boole
     ]
 
 
-def _model(table: "ir.Table", provider: "ir.StringValue") -> "ir.StringValue":
+def _model(table: Table, provider: Column) -> Column:
     """The model that answered; at AWS the one that was asked for, since its region's prefix has a price of its own."""
-    import ibis
-
     asked, answered = without_arn(text(table, ATTRIBUTES["asked"])), without_arn(text(table, ATTRIBUTES["answered"]))
     first = ibis.ifelse((provider == "aws").fill_null(False), asked, answered)
-    model: ir.StringValue = ibis.coalesce(first, answered, asked)
-    return model
+    return ibis.coalesce(first, answered, asked)
 
 
 def has_spans(document: Document) -> bool:
@@ -134,7 +125,7 @@ def span_rows(document: Document) -> Iterator[Document]:
     if not groups:
         yield _row(document, _mapping(document, "resource").get("service.name"))
     for group in groups:
-        service = _value(_mapping(_objects([group.get("resource")]), "attributes").get("service.name"))
+        service = _value(_mapping(nested(group, "resource"), "attributes").get("service.name"))
         for scope in _list(group, "scopeSpans", "scope_spans", "instrumentationLibrarySpans"):
             for span in _list(scope, "spans"):
                 yield _row(span, service)
@@ -142,7 +133,7 @@ def span_rows(document: Document) -> Iterator[Document]:
 
 def _row(span: Document, service: object) -> Document:
     attributes = _mapping(span, "attributes")
-    context = _objects([span.get("context")])
+    context = nested(span, "context")
     trace = _first(span, "trace") or _first(context, "trace")
     own, parent = _first(span, "span") or _first(context, "span"), _first(span, "parent")
     row = {column: next((_value(attributes[name]) for name in (column, *OLDER.get(what, ())) if name in attributes), None)
@@ -199,13 +190,9 @@ def _first(holder: Document, what: str) -> Any:  # Any: JSON as it was parsed
     return next((holder[name] for name in NAMES[what] if holder.get(name) not in (None, "")), None)
 
 
-def _objects(held: list[object]) -> Document:
-    return next((each for each in held if isinstance(each, dict)), {})
-
-
 OTEL_GENAI: Final = Format(
     name="otel-genai", title="OpenTelemetry GenAI spans", grain="call",
     needs=frozenset({"span_id", "parent_span_id", "start_time", ATTRIBUTES["input"], ATTRIBUTES["output"]}), uses=COLUMNS,
-    records=records, recognises=has_spans, flatten=span_rows, ambiguous_cache=True,
+    fields=fields, recognises=has_spans, flatten=span_rows,
     groups={"project": "service.name", "tag": ATTRIBUTES["agent"], "prompt": ATTRIBUTES["prompt"]},
 )  # fmt: skip

@@ -6,15 +6,11 @@ instead. `price` is in the wallet's currency, dollars or yuan, which only the co
 platform.deepseek.com, usage export, its columns as exported (2026-08).
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from roi.usage.formats.json_counts import DAY_US, utc
-from roi.usage.read.columns import text, whole
-from roi.usage.read.format import Format, group_column
-from roi.usage.read.record import Asked, Fields, record
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
+from roi.usage.read.columns import DAY_US, text, utc, whole
+from roi.usage.read.lazy_ibis import Table, ibis
+from roi.usage.read.record import EMPTY_BUCKET, Fields, FileOptions, Format
 
 TYPES: Final = {
     "uncached_input": "input_cache_miss_tokens", "cache_read": "input_cache_hit_tokens", "output": "output_tokens",
@@ -23,27 +19,22 @@ TYPES: Final = {
 """A column of the record and the type of row that fills it."""
 
 
-def records(table: "ir.Table", asked: Asked) -> "ir.Table":
-    """Records of the amount CSV."""
-    import ibis
-
+def fields(table: Table, options: FileOptions) -> Fields:
+    """What rows of the amount CSV say."""
     kind, amount = text(table, "type").lower(), whole(table, "amount")
     start = ibis.coalesce(utc(table, "start_time_iso"), utc(table, "utc_date"))
-    until = ibis.coalesce(utc(table, "end_time_iso"), start + DAY_US)
     counts = {name: (kind == own).ifelse(amount, ibis.literal(0, "int64")) for name, own in TYPES.items()}
-    return record(table, DEEPSEEK_CSV.name, Fields(
-        kind="bucket", at_us=start, until_us=until, provider="deepseek",
-        model=text(table, "model").fill_null(asked.model or ""), uncached_input=counts["uncached_input"],
-        cache_read=counts["cache_read"], output=counts["output"], requests=counts["requests"],
-        group=group_column(DEEPSEEK_CSV, table, asked),
+    return Fields(
+        at_us=start, until_us=ibis.coalesce(utc(table, "end_time_iso"), start + DAY_US), provider="deepseek",
+        model=text(table, "model").fill_null(options.model or ""), **counts,
         reasons=((~kind.isin(tuple(TYPES.values())).fill_null(False), "a type of row that is no known count"),
-                 (amount.isnull(), "a count that cannot be read"), ((amount == 0).fill_null(False), "empty bucket")),
-    ))  # fmt: skip
+                 (amount.isnull(), "a count that cannot be read"), ((amount == 0).fill_null(False), EMPTY_BUCKET)),
+    )  # fmt: skip
 
 
-DEEPSEEK_CSV = Format(
+DEEPSEEK_CSV: Final = Format(
     name="deepseek-csv", title="DeepSeek amount CSV", grain="bucket",
     needs=frozenset({"model", "api_key_name", "type", "price", "amount"}),
-    uses=("start_time_iso", "end_time_iso", "utc_date", "user_id"), records=records,
+    uses=("start_time_iso", "end_time_iso", "utc_date", "user_id"), fields=fields,
     groups={"key": "api_key_name", "user": "user_id"},
 )  # fmt: skip

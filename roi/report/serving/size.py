@@ -1,15 +1,13 @@
-"""How `roi size` is told: tables for people (80 columns), Markdown, or JSON."""
+"""How `roi size` is told: on a terminal, as Markdown, or as JSON."""
 
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
 
 from roi.answers.size import FleetPoint, SizedPlan, Sizing
-from roi.answers.size_ways import Way
 from roi.estimate.replay.load_curve import Slo
-from roi.report.comparison.comparison_markdown import render_markdown
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.render_text import render_text
+from roi.report.layout.render import render
 from roi.report.layout.wording import figure, percent, span, usd
 from roi.store.traces import FEW_CALLS, LEAST_S
 
@@ -17,7 +15,7 @@ SCHEMA = "roi.sizing/1"
 MS = 1e3
 
 SEEN = 1.03
-"""Gain of a router from which it is told."""
+"""A router's gain is said from this factor on: what a replica behind it holds, over what one holds alone."""
 
 PLAN_HEADS = (
     "plan, USD per GPU and hour", "alone\nreq/s", "need", "5-95%", "GPUs", "USD\n/month", "TTFT\np95 s", "TPOT\np95 ms", "busy",
@@ -32,18 +30,13 @@ def size_json(sizing: Sizing) -> str:
     return json.dumps(body, indent=1, allow_nan=False)
 
 
-def size_text(sizing: Sizing) -> str:
-    """The report for a terminal, no line longer than 80 columns."""
-    return render_text(_tell(sizing), width=80, colour=False)
-
-
-def size_markdown(sizing: Sizing) -> str:
-    """The same as Markdown."""
-    return render_markdown(_tell(sizing))
+def size_text(sizing: Sizing, form: str = "table") -> str:
+    """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
+    return render(_tell(sizing), form)
 
 
 def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
-    """Fleets than which no cheaper one answers faster (E2E p95), cheapest first."""
+    """The fleets that no cheaper one beats in E2E p95, the cheapest first."""
     every = sorted(((plan, fleet) for plan in sizing.plans for fleet in plan.fleets),
                    key=lambda each: (each[1].usd_per_month, each[1].load.e2e_p95_s))
     best, kept = float("inf"), []
@@ -55,7 +48,7 @@ def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
 
 
 def plan_name(plan: SizedPlan) -> str:
-    """1 x L40S fp8, RunPod."""
+    """The words for a plan: 1 x L40S fp8, RunPod."""
     return f"{plan.tensor_parallel} x {plan.gpu} {plan.weight_dtype}, {plan.vendor}"
 
 
@@ -71,24 +64,26 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
         "alone: what one replica holds at the SLO. need: replicas at the peak behind a router that picks the emptiest; 5-95%:"
         f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
         f" the peak, replayed.{_behind(best, trace=sizing.trace is not None)}")
-    yield from _measured(sizing)
+    measured = {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}
+    if measured:
+        others = " The others are estimates." if any(plan.basis != "measured" for plan in sizing.plans) else ""
+        yield Paragraph("Measured on your server: "
+                        + "; ".join(f"{name} ({why})" for why, name in measured.items()) + f".{others}")
     yield from _smaller(best)
-    yield from _day(sizing)
-    if sizing.ways:
-        yield Heading(f"Ways to run {plan_name(best)}")
-        yield Table(("a month, USD", "replicas", "GPUs", "rent", "API", "in all"), tuple(_way(way) for way in sizing.ways))
-        yield from _cheaper_api(sizing)
+    if sizing.day is not None:
+        load, good = sizing.day.load, percent(sizing.day.within_slo)
+        yield Paragraph(f"Over a day with the hourly shape, {best.replicas} of them: TTFT p95 {_s(load.ttft_p95_s)} s,"
+                        f" TPOT p95 {_ms(load.tpot_p95_s)} ms, busy {percent(load.utilisation)}; {good} of the requests within"
+                        " both limits.")
+    yield from _ways(sizing)
     yield Heading("Cost against latency: fleets that no cheaper one beats")
     yield Table(FLEET_HEADS, tuple(_fleet(plan, fleet) for plan, fleet in frontier(sizing)))
     yield Paragraph("Replicas that serve; spares are paid and idle. E2E: until the last token.")
-    yield Heading("What this rests on")
-    measure = "measure it: roi profile serve URL on your own server replaces the published speed."
-    own = () if best.basis == "measured" else (measure,)
-    yield Bullets((f"capacity: {best.source} ({best.basis}).", _limits(best), _arrivals(sizing), *own))
+    yield from _basis(sizing)
 
 
 def _behind(plan: SizedPlan, *, trace: bool) -> str:
-    """Why fewer replicas do than the load over what one holds alone."""
+    """Why fewer replicas are enough than the load over what one holds alone."""
     if trace:
         return " Alone, one meets every burst of the trace by itself: a fleet shares them."
     if plan.pooling < SEEN:
@@ -107,15 +102,8 @@ def _load(sizing: Sizing) -> str:
     return f"{rate}; {lengths}. SLO: {slo_words(sizing.slo)}; {percent(sizing.headroom)} of the capacity stays free."
 
 
-def _limits(plan: SizedPlan) -> str:
-    whose = "as its server showed, else vLLM's defaults for this card" if plan.basis == "measured" else (
-        "vLLM's defaults for a server on this card")
-    return (f"engine: {plan.step_tokens:,.0f} tokens a step and {plan.sequence_limit:,.0f} sequences at most ({whose}); other"
-            " limits move TTFT and TPOT against each other.")
-
-
 def slo_words(slo: Slo) -> str:
-    """TTFT p95 2.00 s, TPOT p95 50.0 ms."""
+    """The words for the limits: TTFT p95 2.00 s, TPOT p95 50.0 ms."""
     limits = [f"{name} p95 {text}" for name, value, text in (
         ("TTFT", slo.ttft_p95_s, f"{_s(slo.ttft_p95_s)} s"), ("TPOT", slo.tpot_p95_s, f"{_ms(slo.tpot_p95_s)} ms"),
     ) if value != float("inf")]
@@ -146,18 +134,32 @@ def _plan(plan: SizedPlan) -> Row:
     ))
 
 
-def _way(way: Way) -> Row:
-    api = f"{way.api_usd:,.0f}" if way.api_usd else "-"
-    return Row((way.name, figure(way.replicas), figure(way.gpus), f"{way.rent_usd:,.0f}", api, f"{way.usd:,.0f}"), way.note)
-
-
-def _cheaper_api(sizing: Sizing) -> Iterable[Block]:
-    """Where the API that the floor spills to takes all of it for less than any way that needs a GPU."""
+def _ways(sizing: Sizing) -> Iterable[Block]:
+    """The ways to run the cheapest plan, and whether the API alone costs less than every one that needs a GPU."""
+    if not sizing.ways:
+        return
+    yield Heading(f"Ways to run {plan_name(sizing.plans[0])}")
+    yield Table(("a month, USD", "replicas", "GPUs", "rent", "API", "in all"), tuple(
+        Row((way.name, figure(way.replicas), figure(way.gpus), f"{way.rent_usd:,.0f}",
+             f"{way.api_usd:,.0f}" if way.api_usd else "-", f"{way.usd:,.0f}"), way.note) for way in sizing.ways
+    ))  # fmt: skip
     api = [way for way in sizing.ways if not way.gpus]
     least = min((way.usd for way in sizing.ways if way.gpus), default=0.0)
     if api and api[0].usd < least:
         yield Paragraph(f"The API alone costs less than every way with a GPU ({usd(api[0].usd)} against {usd(least)} a month);"
                         " roi compare has its quality, and set-up.", strong=True)
+
+
+def _basis(sizing: Sizing) -> Iterable[Block]:
+    """What capacity, engine and arrivals rest on."""
+    best, measured = sizing.plans[0], sizing.plans[0].basis == "measured"
+    whose = "as its server showed, else vLLM's defaults for this card" if measured else (
+        "vLLM's defaults for a server on this card")
+    engine = (f"engine: {best.step_tokens:,.0f} tokens a step and {best.sequence_limit:,.0f} sequences at most ({whose}); other"
+              " limits move TTFT and TPOT against each other.")
+    measure = "measure it: roi profile serve URL on your own server replaces the published speed."
+    yield Heading("What this rests on")
+    yield Bullets((f"capacity: {best.source} ({best.basis}).", engine, _arrivals(sizing), *(() if measured else (measure,))))
 
 
 def _fleet(plan: SizedPlan, fleet: FleetPoint) -> Row:
@@ -177,23 +179,6 @@ def _smaller(best: SizedPlan) -> Iterable[Block]:
     holds = f"hold{s} the SLO still, without the headroom" if fewer[0].holds else f"break{s} the SLO"
     yield Paragraph(f"{best.replicas - 1} of the first plan {holds}: TTFT p95 {_s(load.ttft_p95_s)} s, TPOT p95"
                     f" {_ms(load.tpot_p95_s)} ms, {figure(load.mean_queue)} requests waiting on average.")
-
-
-def _measured(sizing: Sizing) -> Iterable[Block]:
-    """Which plans rest on a profile of the user's own server."""
-    found = {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}
-    if found:
-        rest = " The others are estimates." if any(plan.basis != "measured" for plan in sizing.plans) else ""
-        yield Paragraph("Measured on your server: " + "; ".join(f"{name} ({why})" for why, name in found.items()) + f".{rest}")
-
-
-def _day(sizing: Sizing) -> Iterable[Block]:
-    if sizing.day is None:
-        return
-    load, good = sizing.day.load, percent(sizing.day.within_slo)
-    yield Paragraph(f"Over a day with the hourly shape, {sizing.plans[0].replicas} of them: TTFT p95 {_s(load.ttft_p95_s)} s,"
-                    f" TPOT p95 {_ms(load.tpot_p95_s)} ms, busy {percent(load.utilisation)}; {good} of the requests within"
-                    " both limits.")
 
 
 def _arrivals(sizing: Sizing) -> str:

@@ -1,4 +1,4 @@
-"""What is told: every figure with its arithmetic, nothing wider than the screen, nothing left out in silence."""
+"""What `roi compare` tells: every figure with its arithmetic, nothing wider than the screen, nothing left out in silence."""
 
 import json
 import math
@@ -12,15 +12,10 @@ import pytest
 from roi.answers.saved import read_saved, replay
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import CaseError, InputError
-from roi.facts.fact import Basis, Fact
-from roi.report.comparison.comparison_json import comparison_json
-from roi.report.comparison.comparison_markdown import comparison_markdown, render_markdown
-from roi.report.comparison.cost_tree import find_option
+from roi.report.comparison.as_json import comparison_json
+from roi.report.comparison.compare import comparison_text
+from roi.report.comparison.options_table import find_option
 from roi.report.comparison.scope import excluded, included
-from roi.report.comparison.story import comparison_text
-from roi.report.layout.blocks import Row, Table
-from roi.report.layout.render_text import render_text, wrap_arithmetic
-from roi.report.layout.wording import chance, fact_name, fact_range, figure, money_of, months, percent, requests, usd
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import load_scenario
 
@@ -61,6 +56,7 @@ def save(tmp_path: Path, c: Comparison) -> Path:
     path = tmp_path / "saved.json"
     path.write_text(comparison_json(c, version="9.9", scenario=None, warnings=("w",)))
     return path
+
 
 
 def test_json_holds_every_promised_key() -> None:
@@ -275,7 +271,7 @@ def test_control_characters_of_a_file_do_not_reach_the_terminal() -> None:
 
 def test_markdown_holds_the_same_sections_as_the_terminal() -> None:
     c = answer(*BILL)
-    heads = re.findall(r"^## (.*)$", comparison_markdown(c, ("w",)), re.MULTILINE)
+    heads = re.findall(r"^## (.*)$", comparison_text(c, ("w",), form="markdown"), re.MULTILINE)
     text = comparison_text(c, ("w",), width=120)
     assert len(heads) > 10
     for head in heads:
@@ -283,25 +279,9 @@ def test_markdown_holds_the_same_sections_as_the_terminal() -> None:
 
 
 def test_markdown_tables_have_as_many_cells_in_each_row_as_heads() -> None:
-    for block in comparison_markdown(answer(*BILL), (), all_options=True).split("\n\n"):
+    for block in comparison_text(answer(*BILL), (), form="markdown", all_options=True).split("\n\n"):
         if block.startswith("|"):
             assert len({len(re.findall(r"(?<!\\)\|", row)) for row in block.split("\n")}) == 1, block
-
-
-def test_markdown_signs_in_names_are_escaped() -> None:
-    table = Table(("a", "b"), (Row(("x|y", "*1*")),))
-    assert render_markdown([table]).split("\n")[-1] == r"| x\|y | \*1\* |"
-
-
-def test_a_name_too_long_for_its_column_stands_on_its_own_line() -> None:
-    """Three figures of 6 and 3 gaps leave 20 - 9 = 11 < 16 columns for a name of 24: it goes above its figures."""
-    table = Table(("name", "figure"), (Row(("n" * 24, "123456")), Row(("short", "7"))))
-    assert render_text([table], width=24, colour=False).split("\n") == [
-        "name              figure", "n" * 24, "                  123456", "short                  7"]
-
-
-def test_arithmetic_breaks_before_its_operators() -> None:
-    assert wrap_arithmetic("1,000 requests x 20 tok x $2/Mtok = $4", 26) == ["1,000 requests x 20 tok", "x $2/Mtok = $4"]
 
 
 def test_what_is_counted_follows_from_the_lines() -> None:
@@ -331,63 +311,6 @@ def test_an_option_is_found_by_id_kind_or_the_start_of_one_name() -> None:
         find_option(c, "casade")
     with pytest.raises(InputError, match="kinds: stay"):
         find_option(c, "\U0001f4a5")
-
-
-@pytest.mark.parametrize(("x", "words"), [
-    (1234.4, "$1,234"), (-56.7, "-$57"), (0.42, "$0.42"), (0.0020, "$0.002"), (0.715, "$0.715"), (0.0, "$0"), (9.999, "$10"),
-])
-def test_usd_is_rounded_as_people_write_it(x: float, words: str) -> None:
-    assert usd(x) == words
-
-
-def test_figures_have_three_digits() -> None:
-    assert [figure(x) for x in (24336.2, 0.3512, 1.0, 999.6, 1e6, 0.0)] == ["24,300", "0.351", "1", "1,000", "1,000,000", "0"]
-
-
-def test_shares_and_chances_never_round_to_none_or_all() -> None:
-    assert [percent(x) for x in (0.0, 0.129, 0.1, 1.0, 0.0001, 5.0)] == ["0%", "12.9%", "10%", "100%", "<0.1%", "500%"]
-    assert [chance(x) for x in (None, 0.0, 0.001, 0.5, 0.999, 1.0)] == ["-", "0%", "<1%", "50%", ">99%", "100%"]
-
-
-def test_months_and_requests_name_their_ends() -> None:
-    assert [months(x, 36) for x in (0.0, 12.34, 36.0, math.inf)] == ["at once", "12.3", "36.0", "never"]
-    assert [requests(x) for x in (None, 0.0, 24336.0)] == ["never", "any", "24,300"]
-
-
-def test_money_of_a_table_shares_one_unit_of_at_most_nine_characters() -> None:
-    assert money_of([5.0, -0.004])(-0.004) == "0.00"
-    for most, unit in ((99.0, "USD"), (9_999_999.0, "USD"), (4.2e9, "kUSD"), (7e12, "MUSD"), (4e18, "tn USD")):
-        money = money_of([most])
-        assert money.unit == unit
-        assert len(money(most)) <= 9
-
-
-@pytest.mark.parametrize(("path", "name"), [
-    ("workload.requests_per_day", "requests a day"),
-    ("drift.gpu_rent_per_year", "GPU rent drift"),
-    ("vendors.openai/gpt-4.1.first_end_months", "end of openai/gpt-4.1"),
-    ("systems.qwen3-8b+lora.error_rate", "error rate of qwen3-8b+lora"),
-    ("changes.api.setup_hours", "set-up hours, another API model"),
-    ("platform.load_balancer_usd_per_month", "platform: load_balancer"),
-    ("some.new_fact", "new fact (some)"),
-])
-def test_facts_have_names(path: str, name: str) -> None:
-    assert fact_name(path) == name
-
-
-def test_every_uncertain_fact_of_the_bundled_case_has_a_name_of_its_own() -> None:
-    names = [fact_name(path) for path in resolved().case.uncertain]
-    assert len(set(names)) == len(names)
-    assert not [name for name in names if name.endswith(")") and "(tuned)" not in name and name != "power overhead (PUE)"]
-
-
-@pytest.mark.parametrize(("low", "high", "unit", "words"), [
-    (0.05, 0.5, "share", "5% to 50%"), (-0.2, 0.4, "1/year", "-20% to +40%/year"), (16.0, 100.0, "hours", "16 to 100 hours"),
-    (70.0, 150.0, "USD/hour", "$70 to $150/hour"), (0.4, 1.6, "ratio", "0.4 to 1.6"),
-])
-def test_ranges_are_told_in_their_unit(low: float, high: float, unit: str, words: str) -> None:
-    fact = Fact(value=(low + high) / 2, low=low, high=high, unit=unit, basis=Basis.ASSUMED, source="test")
-    assert fact_range(fact) == words
 
 
 def test_the_drivers_of_the_json_are_those_of_the_comparison() -> None:

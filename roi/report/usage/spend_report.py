@@ -1,13 +1,15 @@
-"""How `roi usage` is told in a terminal, at most 80 columns: spend, chart by day, tasks, workload, reconciliation."""
+"""How `roi usage` is told on a terminal: spend, its chart by day, tasks, reconciliation, workload."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from roi.answers.usage_tasks import Task
-from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.render_text import render_text
+from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim
+from roi.report.layout.figures import bar_rows
+from roi.report.layout.render import render_text
 from roi.report.layout.wording import chance, figure, percent, usd
-from roi.report.usage.usage_chart import spend_chart
-from roi.report.usage.usage_json import grouped, spent
+from roi.report.usage.spend_json import grouped, spent
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
@@ -18,17 +20,17 @@ from roi.usage.summary import Usage
 MOST_MODELS = 12
 MOST_GROUPS = 10
 MTOK = 1e6
+WIDTH, HEIGHT = 64, 5
+LEAST_DAYS = 3
+"""A chart of fewer days tells nothing."""
 
 
 def usage_text(found: Usage, tasks: Sequence[Task] = (), *, width: int = 80, colour: bool = False) -> str:
-    """The report as text."""
-    before = render_text(_spend(found), width=width, colour=colour)
-    after = render_text(_rest(found, tasks), width=width, colour=colour)
-    chart = spend_chart(found)
-    return "\n".join([before, *(["", *chart] if chart else []), after])
+    """The report as text, no line longer than `width`."""
+    return render_text(_tell(found, tasks), width=width, colour=colour)
 
 
-def _spend(found: Usage) -> Iterable[Block]:
+def _tell(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     yield Title("What was spent")
     yield Paragraph(_scope(found))
     if found.priced:
@@ -43,9 +45,9 @@ def _spend(found: Usage) -> Iterable[Block]:
     if len(groups) > 1:
         yield Heading("By group")
         yield _table("group", groups, MOST_GROUPS)
-
-
-def _rest(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
+    chart = _chart(found)
+    if chart:
+        yield from (Gap(), Verbatim(tuple(chart)))
     yield from _tasks(tasks)
     yield from _reconciliation(found)
     if found.workload is not None:
@@ -63,6 +65,7 @@ def _rest(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
 
 
 def _scope(found: Usage) -> str:
+    """The days, the requests and the money that the records cover, and the files that were read."""
     rows = [each.spend for each in found.priced]
     requests = total_requests(rows)
     parts = []
@@ -82,6 +85,7 @@ def _scope(found: Usage) -> str:
 
 
 def _total(found: Usage) -> str:
+    """What was spent in all, and whether sources report it or the price list says so."""
     known = [each for each in found.priced if each.usd is not None]
     if not known:
         return "no price known"
@@ -101,7 +105,8 @@ def _unpriced(found: Usage) -> str:
 
 def _table(name: str, groups: Sequence[tuple[tuple[object, ...], list[Priced]]], most: int) -> Table:
     total = sum(spent(group) for _, group in groups)
-    rows = [_row(_label(key), group, total) for key, group in groups[:most]]
+    labels = ("/".join(str(part) for part in key if part is not None) or "(no group)" for key, _ in groups)
+    rows = [_row(label, group, total) for label, (_, group) in zip(labels, groups[:most], strict=False)]
     if len(groups) > most:
         rest = [each for _, group in groups[most:] for each in group]
         rows.append(_row(f"{len(groups) - most} more", rest, total))
@@ -109,11 +114,6 @@ def _table(name: str, groups: Sequence[tuple[tuple[object, ...], list[Priced]]],
         rows.append(_row("total", [each for _, group in groups for each in group], total, strong=True))
     heads = (name, "requests", "input\nMtok", "cached", "output\nMtok", "list\nUSD", "reported\nUSD", "share")
     return Table(heads, tuple(rows))
-
-
-def _label(key: tuple[object, ...]) -> str:
-    """provider/model, or the group's name."""
-    return "/".join(str(part) for part in key if part is not None) or "(no group)"
 
 
 def _row(label: str, group: Sequence[Priced], total: float, *, strong: bool = False) -> Row:
@@ -139,20 +139,40 @@ def _cents(amount: float) -> str:
     return f"{amount:,.2f}" if amount < 1000 else f"{amount:,.0f}"
 
 
+def _chart(found: Usage) -> list[str]:
+    """The spend by day as rows of at most 80 columns; empty where there are too few days.
+
+    The axis begins at 0. Tokens are shown where nothing has a price, weeks where there are more days than columns.
+    """
+    if found.days is None or found.days.last - found.days.first + 1 < LEAST_DAYS:
+        return []
+    priced = any(each.usd for each in found.priced)
+    volume: dict[int, float] = defaultdict(float)
+    for each in found.priced:
+        size = each.usd or 0.0 if priced else sum(each.spend.tokens[name] for name in TOKENS) / 1e6
+        volume[each.spend.day or found.days.first] += size
+    span = found.days.last - found.days.first + 1
+    count = min(span, WIDTH)
+    edges = [found.days.first + round(k * span / count) for k in range(count + 1)]
+    heights = [sum(volume[day] for day in range(a, b)) / (b - a) for a, b in pairwise(edges)]
+    top = max(heights) or 1.0
+    unit = "USD a day" if priced else "Mtok a day"
+    rows = [f"{unit}, {day_of(found.days.first)} to {day_of(found.days.last)}"
+            + (f", {span / count:.1f} days a column" if span > count else "")]
+    wide = max(1, min(4, WIDTH // count))
+    for level, bars in zip(range(HEIGHT, 0, -1), bar_rows([h / top for h in heights], HEIGHT, wide), strict=True):
+        label = (usd(top * level / HEIGHT) if priced else f"{top * level / HEIGHT:,.1f}") if level in {HEIGHT, 1} else ""
+        rows.append(f"{label:>11} |{bars}")
+    rows.append(" " * 11 + " +" + "-" * (count * wide))
+    return rows
+
+
 def _tasks(tasks: Sequence[Task]) -> Iterable[Block]:
     if not tasks:
         return
     yield Heading("Which of these calls is worth a change")
-    rows = []
-    for task in tasks:
-        name = f"{task.group} on {task.model}" if task.group is not None else task.model
-        rows.append(Row((
-            name, "-" if task.requests_per_day is None else _count(task.requests_per_day), _cents(task.usd_per_month),
-            "-" if task.saves_share is None else percent(task.saves_share),
-            "-" if task.npv_usd is None else f"{task.npv_usd:,.0f}", chance(task.probability),
-        ), detail=_best(task) if task.best
-            else f"not compared: {task.reason}"))  # fmt: skip
-    yield Table(("group", "requests\n/day", "USD\n/month", "saves\nof it", "NPV\nUSD", "beats\nstaying"), tuple(rows))
+    heads = ("group", "requests\n/day", "USD\n/month", "saves\nof it", "NPV\nUSD", "beats\nstaying")
+    yield Table(heads, tuple(_task_row(task) for task in tasks))
     yield Paragraph(
         "Each group compared by itself, whole days alone, against the candidates of --scenario, else of the bundled one: the"
         " option with the highest expected NPV over the horizon, what the change costs included. Peak and growth are those of"
@@ -160,10 +180,17 @@ def _tasks(tasks: Sequence[Task]) -> Iterable[Block]:
         " --task GROUP --output part.yaml, then roi compare my.yaml --usage part.yaml.")
 
 
-def _best(task: Task) -> str:
-    if task.saves_share == 0.0:
-        return "best: stay; no change pays"
-    return f"best: {task.best}{'' if task.evaluated else ', quality not evaluated'}"
+def _task_row(task: Task) -> Row:
+    best = f"not compared: {task.reason}"
+    if task.best:
+        best = f"best: {task.best}{'' if task.evaluated else ', quality not evaluated'}"
+        best = "best: stay; no change pays" if task.saves_share == 0.0 else best
+    return Row((
+        f"{task.group} on {task.model}" if task.group is not None else task.model,
+        "-" if task.requests_per_day is None else _count(task.requests_per_day), _cents(task.usd_per_month),
+        "-" if task.saves_share is None else percent(task.saves_share),
+        "-" if task.npv_usd is None else f"{task.npv_usd:,.0f}", chance(task.probability),
+    ), detail=best)  # fmt: skip
 
 
 def _reconciliation(found: Usage) -> Iterable[Block]:
@@ -193,8 +220,7 @@ def _compared(each: Reconciliation) -> str:
 def _workload(w: MeasuredWorkload) -> Iterable[Block]:
     task = f", group {w.choice.group}" if w.choice.group is not None else ""
     yield Heading(f"Workload of {w.choice.model}{task}")
-    rows = [Row((field, value), detail) for field, value, detail in _fields(w)]
-    yield Table(("field", "value"), tuple(rows), left=2)
+    yield Table(("field", "value"), tuple(Row((field, value), detail) for field, value, detail in _fields(w)), align="ll")
     yield Heading("What these records do not tell")
     yield Bullets(tuple(f"{field}: {why}" for field, why in w.missing))
 

@@ -8,8 +8,7 @@ from typing import Any
 from roi.answers.usage_tasks import Task
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import Shape
-from roi.usage.measure.growth import Growth
-from roi.usage.measure.lengths import Lengths, Prefix
+from roi.usage.measure.lengths import Lengths
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.workload import MeasuredWorkload
@@ -41,7 +40,7 @@ def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str
 
 
 def grouped(priced: Iterable[Priced], *names: str) -> list[tuple[tuple[Any, ...], list[Priced]]]:
-    """Sums under their values of the named fields, the most spent first; by day in order of time."""
+    """The sums grouped by their values of the named fields, the most spent first; by day in order of time."""
     groups: dict[tuple[Any, ...], list[Priced]] = defaultdict(list)
     for each in priced:
         groups[tuple(getattr(each.spend, name) for name in names)].append(each)
@@ -51,7 +50,7 @@ def grouped(priced: Iterable[Priced], *names: str) -> list[tuple[tuple[Any, ...]
 
 
 def spent(priced: Iterable[Priced]) -> float:
-    """USD of all that has a price or a reported cost."""
+    """The USD of all that has a price or a reported cost."""
     return sum(each.usd or 0.0 for each in priced)
 
 
@@ -60,7 +59,7 @@ def _size(priced: Iterable[Priced]) -> int:
 
 
 def _money(priced: Sequence[Priced]) -> dict[str, float | None]:
-    """total: what sources report, else list price; null where nothing is known. unpriced rows are named by_model."""
+    """The money of some rows, null where nothing is known; the total is what sources report, else the list price."""
     known = [each for each in priced if each.usd is not None]
     listed = [each.list_usd for each in priced if each.list_usd is not None]
     high = [each.list_high_usd for each in priced if each.list_high_usd is not None]
@@ -102,19 +101,19 @@ def _days(found: Usage) -> dict[str, Any] | None:
 
 
 def _workload(w: MeasuredWorkload) -> dict[str, Any]:
+    growth, prefix = w.growth, w.prefix
     return {
         "provider": w.choice.provider, "model": w.choice.model, "group": w.choice.group, "requests": w.requests,
-        "requests_per_day": w.requests_per_day, "growth_per_year": _growth(w.growth), "input_tokens": w.input_tokens,
-        "output_tokens": w.output_tokens, "lengths": _lengths(w.lengths), "prefix": _prefix(w.prefix),
+        "requests_per_day": w.requests_per_day,
+        "growth_per_year": growth and {
+            "value": growth.value, "low": growth.low, "high": growth.high, "weeks": growth.weeks,
+            "ahead": dict(zip(("value", "low", "high"), growth.ahead, strict=True))},
+        "input_tokens": w.input_tokens, "output_tokens": w.output_tokens, "lengths": _lengths(w.lengths),
+        "prefix": prefix and {"tokens": prefix.tokens, "low": prefix.low, "high": prefix.high,
+                              "cache_hit_rate": prefix.hit_rate, "how": prefix.how},
         "uses_cache": w.uses_cache, "batch_share": w.batch_share, "load": _shape(w.shape),
         "missing": [{"field": field, "reason": why} for field, why in w.missing],
     }  # fmt: skip
-
-
-def _growth(growth: Growth | None) -> dict[str, Any] | None:
-    return None if growth is None else {
-        "value": growth.value, "low": growth.low, "high": growth.high, "weeks": growth.weeks,
-        "ahead": dict(zip(("value", "low", "high"), growth.ahead, strict=True))}
 
 
 def _lengths(lengths: Lengths | None) -> dict[str, Any] | None:
@@ -129,13 +128,6 @@ def _lengths(lengths: Lengths | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _prefix(prefix: Prefix | None) -> dict[str, Any] | None:
-    if prefix is None:
-        return None
-    return {"tokens": prefix.tokens, "low": prefix.low, "high": prefix.high, "cache_hit_rate": prefix.hit_rate,
-            "how": prefix.how}
-
-
 def _shape(shape: Shape | None) -> dict[str, Any] | None:
     if shape is None:
         return None
@@ -148,7 +140,7 @@ def _shape(shape: Shape | None) -> dict[str, Any] | None:
 
 
 def _reconciliation(found: Sequence[Reconciliation]) -> dict[str, Any] | None:
-    """The most direct comparison first, and all of them."""
+    """The most direct comparison with what was paid, and under "all" every one of them; null where there is none."""
     if not found:
         return None
     each = [{"basis": r.basis, "provider": r.provider, "list_usd": r.list_usd, "actual_usd": r.actual_usd, "factor": r.factor,

@@ -1,20 +1,22 @@
-"""How `roi calibrate` is told: tables for people (80 columns), or JSON."""
+"""How `roi calibrate` is told: on a terminal, as Markdown, or as JSON."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 
 import numpy as np
 
-from roi.estimate.accuracy.training_left_out import AfterProfile, Calibration, LeftOut
+from roi.estimate.accuracy.training_left_out import Calibration, LeftOut
 from roi.estimate.step.calibration import GroupFit, TimedRun, half_width
-from roi.report.comparison.comparison_markdown import render_markdown
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.render_text import render_text
+from roi.report.layout.render import render
 
 SCHEMA = "roi.calibration-report/1"
 LARGEST = 12
-"""Runs shown with their residuals; JSON has all."""
+"""The most runs that are shown with their residuals; the JSON has all of them."""
+
+USUAL_SCATTER = 0.15
+"""Standard deviation of the logarithm of a run's speed within a group, where no group has three runs to show its own."""
 
 GROUP_HEADS = ("GPU, source", "n", "scale", "5-95%", "left out", "from 3", "first 3")
 LEFT_HEADS = ("left out", "n", "median error", "measured/predicted 5-95%", "in 90%")
@@ -40,14 +42,9 @@ def calibration_json(found: Calibration) -> str:
     return json.dumps(body, indent=1, allow_nan=False)
 
 
-def calibration_text(found: Calibration) -> str:
-    """The report for a terminal, no line longer than 80 columns."""
-    return render_text(_tell(found), width=80, colour=False)
-
-
-def calibration_markdown(found: Calibration) -> str:
-    """The same as Markdown."""
-    return render_markdown(_tell(found))
+def calibration_text(found: Calibration, form: str = "table") -> str:
+    """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
+    return render(_tell(found), form)
 
 
 def _tell(found: Calibration) -> Iterable[Block]:
@@ -58,11 +55,16 @@ def _tell(found: Calibration) -> Iterable[Block]:
         "3: from the first three. Percent. A GPU and source with several layouts has a line for each below."
     )
     yield Table(GROUP_HEADS, tuple(_group_rows(found)))
-    yield Bullets(tuple(_after(name, block) for name, block in found.after_profile.items() if block is not None))
+    yield Bullets(tuple(
+        (f"after one profile, {name}: {block.quartiles:.1f}% median error of the {block.n} runs that it has not seen, one scale"
+         f" from the three at the quartiles of the roofline's step time; {block.any_three:.1f}% from any three")
+        for name, block in found.after_profile.items() if block is not None
+    ))  # fmt: skip
     yield Heading("Left out in turn")
     rows = [] if found.run_left_out is None else [Row(_left_cells("a run, by its group", found.run_left_out), strong=True)]
     for what, blocks in (("source", found.source_left_out), ("GPU", found.gpu_left_out)):
-        rows += _left_rows(what, blocks)
+        rows += [Row(_left_cells(f"a {what}, by the others", blocks["all"]), strong=True)] if "all" in blocks else []
+        rows += [Row(_left_cells(f"  {name}", block)) for name, block in blocks.items() if name != "all"]
     yield Table(LEFT_HEADS, tuple(rows))
     yield Heading("Largest residuals beside theory")
     largest = sorted(_scaled(found), key=lambda pair: -abs(np.log(pair[1] / pair[0].measured_s)))[:LARGEST]
@@ -74,13 +76,9 @@ def _tell(found: Calibration) -> Iterable[Block]:
     yield Bullets(("theory: the roofline at scale 1. scaled: at the scale of the run's GPU, source and layout.",))
 
 
-def _after(name: str, block: AfterProfile) -> str:
-    return (f"after one profile, {name}: {block.quartiles:.1f}% median error of the {block.n} runs that it has not seen, one"
-            f" scale from the three at the quartiles of the roofline's step time; {block.any_three:.1f}% from any three")
-
-
 def _group_rows(found: Calibration) -> Iterable[Row]:
-    within = _typical(found.groups)
+    scatters = [fit.log_scatter for fit in found.groups if fit.n >= 3]
+    within = float(np.median(scatters)) if scatters else USUAL_SCATTER
     for pair in sorted(found.pairs, key=lambda fit: (fit.gpu, fit.source)):
         yield Row(_group_cells(f"{pair.gpu} {pair.source}", pair, within))
         inside = [fit for fit in found.groups if (fit.gpu, fit.source) == (pair.gpu, pair.source)]
@@ -88,21 +86,11 @@ def _group_rows(found: Calibration) -> Iterable[Row]:
             yield Row(_group_cells(f"  {fit.layout}", fit, within))
 
 
-def _typical(groups: Iterable[GroupFit]) -> float:
-    known = [fit.log_scatter for fit in groups if fit.n >= 3]
-    return float(np.median(known)) if known else 0.15
-
-
 def _group_cells(name: str, fit: GroupFit, within: float) -> tuple[str, ...]:
     half = half_width(fit.n, fit.n * fit.log_scatter**2, within)
     errors = ("-" if x is None else f"{x:.1f}" for x in (fit.left_out, fit.from_three, fit.from_first_three))
     return (name[:30], str(fit.n), f"{fit.overall:.2f}",
             f"{fit.overall * np.exp(-half):.2f}-{fit.overall * np.exp(half):.2f}", *errors)
-
-
-def _left_rows(what: str, blocks: Mapping[str, LeftOut]) -> list[Row]:
-    rows = [Row(_left_cells(f"a {what}, by the others", blocks["all"]), strong=True)] if "all" in blocks else []
-    return rows + [Row(_left_cells(f"  {name}", block)) for name, block in blocks.items() if name != "all"]
 
 
 def _left_cells(name: str, block: LeftOut) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from typing import Any
 from roi.answers.saved import SCHEMA
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
-from roi.facts.case import Case
 from roi.report.comparison.scope import excluded, included
 
 FACT = ("value", "low", "high", "unit", "basis", "source", "date")
@@ -19,13 +18,18 @@ Json = dict[str, Any]  # Any: plain JSON values
 
 def comparison_json(c: Comparison, *, version: str, scenario: Json | None, warnings: Sequence[str]) -> str:
     """The comparison as JSON text. Infinity ("never") is null; a NaN would be a bug and raises ValueError."""
+    verdict = c.verdict.sentence[:1].lower() + c.verdict.sentence[1:]  # begins with stay, change, or "stay, not sure"
+    found: Mapping[str, Json] = {
+        **{o.id: {"feasible": True, "reason": None, **asdict(o)} for o in c.options},
+        **{o.id: _infeasible(o) for o in c.infeasible},
+    }
     body = {
         "schema": SCHEMA,
         "roi_version": version,
         "scenario": scenario,
-        "case": case_json(c.case),
+        "case": {path: {name: fact[name] for name in FACT} for path, fact in c.case.model_dump(mode="json")["facts"].items()},
         "recommended": c.verdict.recommended,
-        "verdict": verdict_text(c),
+        "verdict": verdict if verdict.startswith(c.verdict.decision) else f"{c.verdict.decision}: {c.verdict.sentence}",
         "decision": c.verdict.decision,
         "sentence": c.verdict.sentence,
         "next_step": c.verdict.next_step,
@@ -34,7 +38,7 @@ def comparison_json(c: Comparison, *, version: str, scenario: Json | None, warni
         "error_rate_of": c.verdict.error_rate_of,
         "challenger_wins_at_error_rate": c.verdict.challenger_wins_at_error_rate,
         "gates": [asdict(gate) for gate in c.gates],
-        "options": _options(c),
+        "options": [found[id] for id in c.case.options if id in found],
         "break_even": [asdict(b) for b in c.break_even],
         "break_even_requests_per_day": c.break_even_requests_per_day,
         "drivers": [asdict(d) for d in c.drivers],
@@ -49,28 +53,8 @@ def comparison_json(c: Comparison, *, version: str, scenario: Json | None, warni
     return json.dumps(_no_infinity(body), indent=1, allow_nan=False)
 
 
-def case_json(case: Case) -> Json:
-    """Path to value, low, high, unit, basis, source, date."""
-    return {path: {name: fact[name] for name in FACT} for path, fact in case.model_dump(mode="json")["facts"].items()}
-
-
-def verdict_text(c: Comparison) -> str:
-    """The verdict as one string that begins with the decision: stay, change, or "stay, not sure"."""
-    sentence = c.verdict.sentence
-    text = sentence[:1].lower() + sentence[1:]
-    return text if text.startswith(c.verdict.decision) else f"{c.verdict.decision}: {sentence}"
-
-
-def _options(c: Comparison) -> list[Json]:
-    """Every option in the Case's order, each with every key."""
-    found: Mapping[str, Json] = {
-        **{o.id: {"feasible": True, "reason": None, **asdict(o)} for o in c.options},
-        **{o.id: _infeasible(o) for o in c.infeasible},
-    }
-    return [found[id] for id in c.case.options if id in found]
-
-
 def _infeasible(o: InfeasibleOption) -> Json:
+    """An option that cannot work, with every key of one that can."""
     empty = {f.name: None for f in fields(OptionResult)}
     known = {"evaluated": o.quality.status == "evaluated", "monthly_usd": [], "lines": []}
     return {"feasible": False, "reason": o.reason, **empty, **asdict(o), **known}

@@ -1,8 +1,9 @@
-"""How `roi fit` is told: a table for people (80 columns), Markdown, or JSON."""
+"""How `roi fit` is told: on a terminal, as Markdown, or as JSON."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
-from textwrap import wrap
+from datetime import date as Date
 
 from roi.answers.fit import FitReport, GpuLine
 from roi.catalog.rows import STALE_DAYS
@@ -11,42 +12,27 @@ from roi.estimate.training.memory import PHASES
 from roi.estimate.training.plan import TrainingPlan, trainer_habits, trains_experts
 from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
-from roi.report.layout.timeline import timeline_rows
+from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim
+from roi.report.layout.figures import timeline_rows
+from roi.report.layout.render import render
 from roi.units import GIB
 
 SCHEMA = "roi.fit/1"
-WIDTH = 80
+
+TRAINER_WORDS = {"plain": "plain loop", "hf": "HF Trainer", "trl": "TRL SFTTrainer"}
+SPEED_WORDS = {
+    "profile": "profiles measured here", "device": "a dry run's operators over rates measured here",
+    "gpu": "runs published for the card", "layout": "runs on other cards", "all": "runs on other cards",
+}
+"""The words for each level of evidence that a speed may rest on."""
 
 HEADS = ("GPU", "fits", "batch", "longest", "tokens/s", "hours", "5-95%", "USD")
 WIDTHS = (15, 5, 5, 9, 8, 7, 13, 10)
 
 
-def fit_text(report: FitReport, dry: DryRunProfile | None = None) -> str:
-    """The table, no line wider than 80 columns; with `dry` where the dry run's peak lies, and its timeline."""
-    lines = [*_title(report), "", *_memory_rows(report), ""]
-    if dry is not None:
-        lines += [*_peak_rows(dry), "", *timeline_rows(dry.timeline_bytes, dry.timeline_phases, _resident(dry)), ""]
-    rows = [_cells(line) for line in report.lines if line.fit.fits]
-    if rows:
-        lines += [_row(HEADS), *(_row(cells) for cells in rows), ""]
-    lines += _remarks(report)
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def fit_markdown(report: FitReport, dry: DryRunProfile | None = None) -> str:
-    """The same as Markdown tables."""
-    out = ["# " + _title(report)[0], "", *_title(report)[1:], "", "| part | GiB |", "|:--|--:|"]
-    out += [f"| {name} | {value / GIB:.2f} |" for name, value in _parts(report) if value > 0]
-    out += ["", f"Process: {_process(report)}", ""]
-    if dry is not None:
-        figure = timeline_rows(dry.timeline_bytes, dry.timeline_phases, _resident(dry))
-        out += ["```text", *_peak_rows(dry), "", *figure, "```", ""]
-    rows = [_cells(line) for line in report.lines if line.fit.fits]
-    if rows:
-        out += ["| " + " | ".join(HEADS) + " |", "|:--|:--|" + "--:|" * (len(HEADS) - 2)]
-        out += ["| " + " | ".join(cells) + " |" for cells in rows]
-    out += ["", *(f"- {line.strip()}" if line.strip() else "" for line in _remarks(report, wrapped=False))]
-    return "\n".join(out)
+def fit_text(report: FitReport, dry: DryRunProfile | None = None, form: str = "table") -> str:
+    """The report in a form of `--format`, "table" or "markdown"; with `dry` where the dry run's peak lies, and its timeline."""
+    return render(_tell(report, dry), form)
 
 
 def fit_json(report: FitReport, dry: DryRunProfile | None = None) -> str:
@@ -89,31 +75,35 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
     }
 
 
-def _title(report: FitReport) -> list[str]:
+def _tell(report: FitReport, dry: DryRunProfile | None) -> Iterable[Block]:
+    yield from _title(report)
+    yield from (Gap(), _memory_table(report), Gap())
+    if dry is not None:
+        yield from _peak(dry)
+    rows = tuple(Row(_cells(line)) for line in report.lines if line.fit.fits)
+    if rows:
+        yield from (Table(HEADS, rows, align="ll", widths=WIDTHS), Gap())
+    yield Notes(tuple(_remarks(report)))
+
+
+def _title(report: FitReport) -> Iterable[Block]:
     plan = report.plan
     targets = plan.targets if isinstance(plan.targets, str) else ",".join(plan.targets)
     rank = f" r{plan.rank:g}, {targets}" if plan.adapter else ""
-    first = f"{report.model.id}: {plan.method}{rank}"
-    second = (
-        f"micro-batch {plan.micro_batch:g}, {plan.seq:,.0f} tokens, {plan.dtype}, {plan.attention}, {plan.optimizer}, "
-        f"{'' if plan.checkpointing else 'no '}checkpointing, {TRAINER_WORDS[plan.trainer]}"
-    )
-    second = ", ".join([second, *_unusual(plan)])
+    second = (f"micro-batch {plan.micro_batch:g}, {plan.seq:,.0f} tokens, {plan.dtype}, {plan.attention}, {plan.optimizer},"
+              f" {'' if plan.checkpointing else 'no '}checkpointing, {TRAINER_WORDS[plan.trainer]}")
     third = f"{report.trained_parameters:,.0f} trained parameters"
     if plan.gpus > 1:
         third += f"; {plan.gpus} GPUs, {'data parallel' if plan.sharding == 'none' else plan.sharding}"
     if report.training_set:
         data = report.training_set
         third += f"; {data.examples:,.0f} examples x {data.tokens_per_example:,.0f} tokens x {data.epochs:g} epochs"
-    return [line for text in (first, second, third) for line in wrap(text, WIDTH)]
-
-
-TRAINER_WORDS = {"plain": "plain loop", "hf": "HF Trainer", "trl": "TRL SFTTrainer"}
-"""Whose loop it is."""
+    yield from (Title(f"{report.model.id}: {plan.method}{rank}"), Paragraph(", ".join([second, *_unusual(plan)])),
+                Paragraph(third))
 
 
 def _unusual(plan: TrainingPlan) -> list[str]:
-    """Options that change memory or time, where they are not what the command takes by itself."""
+    """The options that change memory or time, where they are not the command's own defaults."""
     habits = trainer_habits(plan.trainer, plan.dtype)
     told = (
         (bool(plan.packed), "packed"),
@@ -126,96 +116,73 @@ def _unusual(plan: TrainingPlan) -> list[str]:
     return [words for said, words in told if said]
 
 
-def _resident(dry: DryRunProfile) -> float:
-    """Bytes that the step finds in place."""
-    return dry.timeline_bytes[0]
-
-
-def _peak_rows(dry: DryRunProfile) -> list[str]:
-    """Where the peak lies, and the largest tensors that the step itself has made by then."""
+def _peak(dry: DryRunProfile) -> Iterable[Block]:
+    """Where the peak lies, the largest tensors that the step itself has made by then, and the timeline of its memory."""
     operator = dry.operator.removeprefix("aten.").removesuffix(".default")
-    where = dry.module or "the loss"
-    lines = wrap(f"Peak at {operator} in {where} ({dry.phase}); largest tensors of the step alive there, GiB:", WIDTH)
+    yield Paragraph(f"Peak at {operator} in {dry.module or 'the loss'} ({dry.phase}); largest tensors of the step alive there,"
+                    " GiB:")
+    rows = []
     for name, module, size in dry.largest[:6]:
         short = name.replace("aten.", "").replace(".default", "").replace("base_model.model.", "")
         where = module.replace("base_model.model.", "").replace("base_model.model", "model") or "-"
-        lines.append(f"  {size / GIB:8.3f}  {short[:34]:34s}  {where[-32:]}")
-    return lines
+        rows.append(Row((f"{size / GIB:.3f}", short[:34], where[-32:])))
+    yield Table(("GiB", "operator", "module"), tuple(rows), align="rll", widths=(10, 34), bare=True)
+    timeline = timeline_rows(dry.timeline_bytes, dry.timeline_phases, dry.timeline_bytes[0])
+    yield from (Gap(), Verbatim(tuple(timeline)), Gap())
 
 
-def _parts(report: FitReport) -> list[tuple[str, float]]:
-    """The parts alive at the peak; they sum to the process's memory."""
-    m = report.lines[0].fit.memory
-    prepared = float(m.preparation_bytes)
-    spaces = "cuBLAS workspaces" if report.dry is None else "workspaces, blocks rounded up"
-    weights = f"weights (fp32 preparation {prepared / GIB:.2f} of it)" if prepared else "weights"
-    rows = [
-        (weights, m.weights_bytes), ("adapters", m.adapters_bytes), ("gathered layers", m.gathered_bytes),
-        ("gradients", m.gradients_bytes),
-        ("optimizer", m.optimizer_bytes), ("activations", m.activations_bytes),
-        ("logits, loss and their gradients", m.logits_bytes), (spaces, m.workspaces_bytes),
-        ("allocator slack", m.reserved_bytes - m.peak_allocated_bytes), ("CUDA context", m.context_bytes),
-    ]
-    return [(name, float(value)) for name, value in rows]
-
-
-def _process(report: FitReport) -> str:
+def _memory_table(report: FitReport) -> Table:
+    """The parts alive at the peak, each with what it rests on; they sum to the process's memory."""
     fit = report.lines[0].fit
-    return f"{float(fit.memory.process_bytes) / GIB:.2f} GiB ({fit.low_bytes / GIB:.2f} to {fit.high_bytes / GIB:.2f})"
-
-
-def _memory_rows(report: FitReport) -> list[str]:
-    memory = report.lines[0].fit.memory
-    marks = {"allocator slack": "c" if report.dry is None else "r", "CUDA context": "c"}
-    if _bucket(report):
-        marks["gradients"] = "df" if report.dry and report.dry.parts_bytes.get("gradients") else "f"
+    m, prepared = fit.memory, float(fit.memory.preparation_bytes)
     own = "f" if report.dry is None else "d"
-    head = f"Peak on {report.lines[0].fit.gpu.id}, phase: {PHASES[int(memory.peak_phase)]}"
-    rows = [f"{head:44s}{'GiB':>8s}"]
-    rows += [f"  {name:42s}{value / GIB:8.2f} {marks.get(name, own)}" for name, value in _parts(report) if value > 0]
-    fit = report.lines[0].fit
-    rows.append(f"  {'process':42s}{float(memory.process_bytes) / GIB:8.2f} c"
-                f"  5-95%: {fit.low_bytes / GIB:.2f}-{fit.high_bytes / GIB:.2f}")
-    return rows
+    slack, spaces = ("c", "cuBLAS workspaces") if report.dry is None else ("r", "workspaces, blocks rounded up")
+    gradients = own if not _bucket(report) else "df" if report.dry and report.dry.parts_bytes.get("gradients") else "f"
+    weights = f"weights (fp32 preparation {prepared / GIB:.2f} of it)" if prepared else "weights"
+    parts = [(name, float(value), mark) for name, value, mark in (
+        (weights, m.weights_bytes, own), ("adapters", m.adapters_bytes, own), ("gathered layers", m.gathered_bytes, own),
+        ("gradients", m.gradients_bytes, gradients), ("optimizer", m.optimizer_bytes, own),
+        ("activations", m.activations_bytes, own), ("logits, loss and their gradients", m.logits_bytes, own),
+        (spaces, m.workspaces_bytes, own), ("allocator slack", m.reserved_bytes - m.peak_allocated_bytes, slack),
+        ("CUDA context", m.context_bytes, "c"),
+    ) if value > 0]
+    wide = max(len(mark) for _, _, mark in parts)
+    rows = [Row((f"  {name}", f"{value / GIB:.2f} {mark:{wide}s}", "")) for name, value, mark in parts]
+    interval = f"5-95%: {fit.low_bytes / GIB:.2f}-{fit.high_bytes / GIB:.2f}"
+    rows.append(Row(("  process", f"{float(m.process_bytes) / GIB:.2f} {'c':{wide}s}", interval)))
+    heads = (f"Peak on {fit.gpu.id}, phase: {PHASES[int(m.peak_phase)]}", "GiB" + " " * (wide + 1), "")
+    return Table(heads, tuple(rows), align="lrl", widths=(44, 7 + wide))
 
 
-def _age(report: FitReport, offer: RentalOffer) -> str:
-    """How old a price is, where it is stale."""
-    days = 0 if report.as_of is None else (report.as_of - offer.date).days
-    return f", {days} days old" if days > STALE_DAYS else ""
+def _offer(line: GpuLine, offer: RentalOffer, as_of: Date | None) -> str:
+    """An offer with every digit of its price, at least two decimals, and with its age where it is stale."""
+    dollars, _, digits = f"{offer.usd_per_gpu_hour:.6f}".rstrip("0").partition(".")
+    days = 0 if as_of is None else (as_of - offer.date).days
+    age = f", {days} days old" if days > STALE_DAYS else ""
+    return f"{line.fit.gpu.id} {dollars}.{digits:0<2s}/h {offer.vendor} ({offer.date}{age})"
 
 
 def _expert_remark(report: FitReport) -> str:
-    """What adapters and quantisation do with the experts."""
+    """What adapters and quantisation do with the experts of the model."""
     stored = "Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised"
     if report.plan.adapter and trains_experts(report.model, report.plan.targets):
         return f"{stored}, and peft gives each of them an adapter (--targets attention leaves them out)"
     return f"{stored}, and they carry no adapter" if report.plan.adapter else stored
 
 
-SPEED_WORDS = {
-    "profile": "profiles measured here", "device": "a dry run's operators over rates measured here",
-    "gpu": "runs published for the card", "layout": "runs on other cards",
-    "all": "runs on other cards",
-}
-"""What a level of evidence is."""
-
-
-def _speed_sources(report: FitReport) -> list[str]:
+def _speed_sources(report: FitReport) -> str:
     """What tokens/s and hours rest on, cards of the same evidence together."""
     cards: dict[tuple[str, str], list[str]] = {}
     for line in [line for line in report.lines if line.fit.fits] or report.lines:
         found = line.evidence
-        told = f"{SPEED_WORDS[found.level]} (n = {found.n})"
-        if found.level in {"profile", "device", "gpu"}:
-            told = f"{SPEED_WORDS[found.level]}, {', '.join(found.sources[:2])} (n = {found.n})"
+        sources = f", {', '.join(found.sources[:2])}" if found.level in {"profile", "device", "gpu"} else ""
+        told = f"{SPEED_WORDS[found.level]}{sources} (n = {found.n})"
         cards.setdefault((told, found.level), []).append(line.fit.gpu.id)
-    few = [f"{', '.join(names) if len(cards) > 1 else 'all'}: {told}" for (told, _), names in cards.items()]
-    return [f"tokens/s and hours (c; 5-95% from runs left out of the fit): {'; '.join(few)}"]
+    return "; ".join(f"{', '.join(names) if len(cards) > 1 else 'all'}: {told}" for (told, _), names in cards.items())
 
 
 def _limits(report: FitReport) -> str:
-    """What limits beside a dry run rest on."""
+    """What the largest micro-batch and the longest sequence rest on beside a dry run."""
     if report.dry is None:
         return ""
     fitting = [line.fit for line in report.lines if line.fit.fits] or [line.fit for line in report.lines]
@@ -238,28 +205,18 @@ def _memory_source(report: FitReport) -> str:
 
 
 def _bucket(report: FitReport) -> bool:
-    """True where the closed form adds to a dry run, which is of one GPU, what replicas exchange."""
+    """True where the closed form adds the buckets that replicas exchange to a dry run, which is one of a single GPU."""
     return report.dry is not None and report.plan.gpus > 1 and report.plan.adapter
 
 
 def _cells(line: GpuLine) -> tuple[str, ...]:
-    fit = line.fit
+    fit, largest = line.fit, line.fit.largest_micro_batch
     hours = ("-", "-") if line.hours is None else (_three(line.hours[0]), f"{_short(line.hours[1])}-{_short(line.hours[2])}")
     return (
         fit.gpu.id[:15], "dtype" if line.note else "tight" if fit.tight else "yes",
-        _batch(fit.largest_micro_batch), f"{fit.longest_seq:,}",
+        f">{largest - 1}" if largest == int(MICRO_BATCHES[-1]) else str(largest), f"{fit.longest_seq:,}",
         f"{line.tokens_per_s:,.0f}", *hours, "-" if line.usd is None else f"{line.usd[0]:,.2f}",
     )
-
-
-def _rate(usd: float) -> str:
-    """USD an hour with every digit of the price list, at least two decimals."""
-    whole, _, digits = f"{usd:.6f}".rstrip("0").partition(".")
-    return f"{whole}.{digits:0<2s}"
-
-
-def _batch(largest: int) -> str:
-    return f">{largest - 1}" if largest == int(MICRO_BATCHES[-1]) else str(largest)
 
 
 def _three(hours: float) -> str:
@@ -271,17 +228,13 @@ def _three(hours: float) -> str:
 
 
 def _short(hours: float) -> str:
+    """Hours with as few digits as the ends of an interval need."""
     if 0.0 < hours < 0.005:
         return "<0.01"
     return f"{hours:,.0f}" if hours >= 100 else f"{hours:.1f}" if hours >= 1 else f"{hours:.2f}"
 
 
-def _row(cells: tuple[str, ...]) -> str:
-    first = [f"{cells[0]:<{WIDTHS[0]}s}", f"{cells[1]:<{WIDTHS[1]}s}"]
-    return " ".join(first + [f"{c:>{w}s}" for c, w in zip(cells[2:], WIDTHS[2:], strict=True)])
-
-
-def _remarks(report: FitReport, *, wrapped: bool = True) -> list[str]:
+def _remarks(report: FitReport) -> list[str]:
     texts = []
     for line in report.lines:
         fit, room = line.fit, line.fit.gpu.memory_bytes / GIB
@@ -291,8 +244,7 @@ def _remarks(report: FitReport, *, wrapped: bool = True) -> list[str]:
             texts.append(f"{fit.gpu.id}: does not fit, {needed:.1f} of {room:.1f} GiB; {fit.binds} bind; {way}")
         if line.note:
             texts.append(f"{fit.gpu.id}: {line.note}")
-    offers = [f"{x.fit.gpu.id} {_rate(x.offer.usd_per_gpu_hour)}/h {x.offer.vendor} ({x.offer.date}{_age(report, x.offer)})"
-              for x in report.lines if x.offer and x.usd and x.fit.fits]
+    offers = [_offer(x, x.offer, report.as_of) for x in report.lines if x.offer and x.usd and x.fit.fits]
     if offers:
         texts.append("USD: cheapest on-demand offer of that date, for one successful run (q): " + "; ".join(offers))
     if any(k.experts > 1 for k in report.model.mlp):
@@ -304,9 +256,7 @@ def _remarks(report: FitReport, *, wrapped: bool = True) -> list[str]:
     texts.append("batch, longest: largest micro-batch at this length, longest sequence at this micro-batch (at most the model's"
                  f" context), central estimate{_limits(report)}")
     texts.append(f"Memory: {_memory_source(report)}")
-    texts += _speed_sources(report)
+    texts.append(f"tokens/s and hours (c; 5-95% from runs left out of the fit): {_speed_sources(report)}")
     texts.append("c = calibrated; q = quoted. tight: fits, but not at the 95th percentile; dtype: would fit, but the card lacks"
                  " the number format")
-    if not wrapped:
-        return texts
-    return [part for text in texts for part in wrap(text, WIDTH, subsequent_indent="  ")]
+    return texts

@@ -1,0 +1,153 @@
+"""The same calls never count twice: four ways in which they can lie in what is read twice over, each looked for where it shows.
+
+    the same bytes in two files              before anything is read      the later file is left out, and a note says so
+    the same row in several exports          once the rows are read       it counts in one of them, and the others are counted
+    one model on one day in two formats      once the sums are made       the run is refused
+    the same sums in two kinds of file       once the sums are made       the run is refused
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from roi.errors import InputError
+from roi.usage.measure.aggregate import Spend, spend_by_day
+from roi.usage.measure.pricing import day_of
+from roi.usage.read.files import SourceFile
+from roi.usage.read.lazy_ibis import Backend, Column, DuckDB, Table, ibis
+from roi.usage.read.raw import FILE, LogTable, RawTable, readably
+
+EDGE: Final = 1 << 16
+"""Bytes at each end of a file that are compared before all of it is."""
+
+LOOK_FOR_COPIES: Final = 2 << 30
+"""Bytes of files up to which rows are compared with one another; beyond, comparing takes more memory than the rest."""
+
+TWICE: Final = "a row that stands in another export too"
+
+IDS: Final = frozenset({"id", "request_id", "requestid", "response_id", "span_id", "generation_id"})
+"""Columns that name one call. Without one, two equal calls in two logs may be two calls, and both count."""
+
+
+def identical_files(files: Iterable[SourceFile]) -> Iterator[tuple[str, str]]:
+    """(name of a file, name of an earlier one with the same bytes). Size and both ends are compared before whole contents."""
+    alike: dict[tuple[int, bytes], list[SourceFile]] = {}
+    for file in files:
+        if file.path is None:
+            continue
+        try:
+            size = file.path.stat().st_size
+            if not size or not file.path.is_file():
+                continue
+            with file.path.open("rb") as stream:
+                head = stream.read(EDGE)
+                stream.seek(max(size - EDGE, 0))
+                edges = size, hashlib.sha256(head + stream.read(EDGE)).digest()
+        except OSError as error:
+            raise InputError(f"FILES: cannot read {file.shown}: {error.strerror}") from error
+        alike.setdefault(edges, []).append(file)
+    for group in alike.values():
+        seen: dict[str, str] = {}
+        for file in group if len(group) > 1 else ():
+            assert file.path is not None
+            with file.path.open("rb") as stream:
+                first = seen.setdefault(hashlib.file_digest(stream, "sha256").hexdigest(), file.shown)
+            if first != file.shown:
+                yield file.shown, first
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Rows that stand in another file too: those of a `key` count in every `file` but these pairs'."""
+
+    pairs: Table
+    columns: frozenset[str]
+    """Columns, in lower case, that the key is made of."""
+
+
+def find_copies(raws: Sequence[RawTable], engine: DuckDB, name: str) -> Copies | None:
+    """Rows of several files compared with one another, where looking is cheap; equal rows of one file all count.
+
+    A row that stands in several files counts in that which has it most often, then in the largest. It is known by a hash of
+    all columns that the files share, so that no text is held. Calls without an id are left out where the whole file stands
+    in others; single ones are told and count. `name` is that of a temporary table. How many copies there are is added to
+    what could not be read of the first table.
+    """
+    files = [each for raw in raws for each in raw.files]
+    size = sum(file.path.stat().st_size for file in files if file.path is not None)
+    if len(files) == 1:
+        return None
+    unread = raws[0].unread
+    if size > LOOK_FOR_COPIES:
+        unread.notes.append(f"{len(files)} files are too large together to look for rows that stand in two of them")
+        return None
+    shared = frozenset.intersection(*(frozenset(c.lower() for c in raw.table.columns if c != FILE) for raw in raws))
+    keys = [raw.table.select(key=_key(raw.table, shared), file=raw.table[FILE]) for raw in raws]
+    every = keys[0] if len(keys) == 1 else ibis.union(*keys)
+    counted = every.group_by(["key", "file"]).aggregate(rows=every.count())  # how often each row stands in each file
+    by_file = readably(lambda: engine.create_table(name, counted, temp=True), engine, raws)
+    pairs = _lost(by_file)
+    if raws[0].found[0].format.grain == "call" and not shared & IDS:
+        whole = by_file.group_by("file").aggregate(rows=by_file.rows.sum())
+        lost = pairs.group_by("file").aggregate(rows=pairs.rows.sum())
+        single = _sum(pairs.rows, engine)
+        pairs = pairs.semi_join(lost.semi_join(whole, ["file", "rows"]), "file")
+        single -= _sum(pairs.rows, engine)
+        if single:
+            unread.notes.append(f"{single:,} calls stand in two files alike; without an id they may be different calls, and"
+                                " count")
+    copied = _sum(pairs.rows, engine)
+    unread.add(TWICE, "the later of two exports", copied)
+    return Copies(pairs, shared) if copied else None
+
+
+def _sum(column: Column, engine: DuckDB) -> int:
+    return int(engine.to_pyarrow(column.sum()).as_py() or 0)
+
+
+def _lost(by_file: Table) -> Table:
+    """(key, file, rows) of the rows that count in another file, out of how often each row stands in each file."""
+    several = by_file.group_by("key").having(by_file.count() > 1).aggregate(files=by_file.count())
+    sizes = by_file.group_by("file").aggregate(size=by_file.rows.sum())
+    both = by_file.semi_join(several, "key").inner_join(sizes, "file")
+    place = ibis.row_number().over(group_by="key", order_by=[ibis.desc("rows"), ibis.desc("size"), "file"])
+    return both.mutate(place=place).filter(lambda t: t.place > 0).select("key", "file", "rows")
+
+
+def _key(table: Table, shared: frozenset[str]) -> Column:
+    names = sorted((column for column in table.columns if column.lower() in shared), key=str.lower)
+    return ibis.struct({name.lower(): table[name].cast("string").strip().fill_null("") for name in names}).hash()
+
+
+def without_copies(table: Table, copies: Copies | None) -> Table:
+    """The raw table without the rows that count in another file."""
+    if copies is None:
+        return table
+    keyed = table.mutate(roi_key=_key(table, copies.columns))
+    return keyed.anti_join(copies.pairs, [keyed.roi_key == copies.pairs.key, keyed[FILE] == copies.pairs.file])
+
+
+def refuse_double_counts(kept: Sequence[Spend], tables: Sequence[LogTable], backend: Backend) -> None:
+    """Raise InputError where two sources count the same calls; `kept` are the sums by day of all rows that count.
+
+    Two formats that count one model of one provider on the same day count the same calls, most likely. So do files that were
+    read in two ways (a CSV and its Parquet, say) and have the same number and the same tokens on a day.
+    """
+    counted: dict[tuple[str | None, int], tuple[str | None, str]] = {}
+    for row in kept:
+        if row.day is None:
+            continue
+        provider, source = counted.setdefault((row.model, row.day), (row.provider, row.source))
+        if source != row.source and (provider == row.provider or None in (provider, row.provider)):
+            raise InputError(f"FILES: {source} and {row.source} both count {row.model} on {day_of(row.day)}; the same calls"
+                             " would count twice: give one of them")
+    seen: dict[tuple[object, ...], str] = {}
+    names = [table.format.name for table in tables]
+    for table in tables if len(set(names)) < len(names) else ():
+        for row in spend_by_day(table.records, backend):
+            key = (row.source, row.day, row.provider, row.model, row.rows, *sorted(row.tokens.items()))
+            other, shown = seen.setdefault(key, table.files[0].shown), table.files[0].shown
+            if other != shown and row.dropped is None and row.day is not None and row.rows > 1:
+                raise InputError(f"FILES: {other} and {shown} have the same calls on {day_of(row.day)}: the same"
+                                 " number and the same tokens; give one of them")

@@ -1,0 +1,156 @@
+"""Anthropic: the Claude Console's usage CSV, and pages of the usage report and the cost report.
+
+Usage. The four input columns are disjoint: one leaves out what was read from the cache and what was written to it, for five
+minutes or an hour (in the report cache writes lie one level deeper). Output counts thinking too. A row of the CSV is one UTC
+day of a model, a key, a workspace and a kind of use. Calls are not counted. Priority and fast rows are kept with that word as
+their tier. What the report was not grouped by is null: without the model nothing can be priced, and without the service tier
+batch calls cannot be told from others. A bucket without use has no results. Ignored: web searches, which are billed a piece,
+and `inference_geo`, which may change the price.
+
+Costs. `amount` is a decimal number in text and counts cents, whatever its digits look like: "123.45" is 1.23 dollars. The
+model is stated where the report was grouped by description, for tokens alone. Web searches, code execution and sessions are
+billed too; no token count explains them, so they are dropped with that reason (an ungrouped report holds them inside its one
+sum). Priority Tier is never in this report.
+
+Sources: Anthropic's API reference, Get Messages Usage Report and Get Cost Report (2026-11-24); the CSV's column names as in
+exports that users published between March and September 2026.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from roi.usage.formats.json_counts import nested
+from roi.usage.formats.vendors.pages import NO_TOKENS, OTHER_CURRENCY, buckets, result_rows
+from roi.usage.read.columns import DAY_US, count, instant, real, text, whole
+from roi.usage.read.lazy_ibis import Table, ibis
+from roi.usage.read.record import EMPTY_BUCKET, Document, Fields, FileOptions, Format
+
+STANDARD: Final = ("standard", "batch")
+"""Kinds of use that are no tier: batch is a column of its own."""
+
+CSV_READ: Final = "usage_input_tokens_cache_read"
+CSV_WRITE_5M: Final = "usage_input_tokens_cache_write_5m"
+CSV_WRITE_1H: Final = "usage_input_tokens_cache_write_1h"
+CSV_WRITE: Final = "usage_input_tokens_cache_write"
+"""Of exports from before there were two lives."""
+
+WRITE_5M: Final = "cache_creation.ephemeral_5m_input_tokens"
+WRITE_1H: Final = "cache_creation.ephemeral_1h_input_tokens"
+"""Names with a dot: where a library has flattened the page to a table, it writes them so."""
+
+TIMES: Final = ("starting_at", "ending_at")
+
+USAGE: Final = (
+    "uncached_input_tokens", "cache_read_input_tokens", "output_tokens", "model", "service_tier", "context_window", "speed",
+    "api_key_id", "workspace_id", "account_id",
+)  # fmt: skip
+"""Values of a result of the usage report that are taken as they are."""
+
+COSTS: Final = ("amount", "currency", "cost_type", "model", "service_tier", "context_window", "workspace_id")
+"""Values of a result of the cost report that are read; its description and token type are not."""
+
+UNGROUPED: Final = "no model: the report was not grouped by model"
+CENTS_PER_DOLLAR: Final = 100.0
+
+
+def with_day(raw: Table) -> Table:
+    """The CSV with its day as a date: UTC whatever zone other files are read in, which text without an offset would take."""
+    return raw.mutate(utc_day=text(raw, "usage_date_utc").left(10).try_cast("date"))
+
+
+def csv_fields(table: Table, options: FileOptions) -> Fields:
+    """What rows of the console's CSV say."""
+    day, written_1h, model = instant(table, "utc_day"), count(table, CSV_WRITE_1H), text(table, "model_version")
+    return Fields(
+        at_us=day, until_us=day + DAY_US, provider="anthropic",
+        model=model.fill_null(options.model) if options.model else model,
+        uncached_input=whole(table, "usage_input_tokens_no_cache"), cache_read=count(table, CSV_READ),
+        cache_write=count(table, CSV_WRITE_5M) + written_1h + count(table, CSV_WRITE), cache_write_1h=written_1h,
+        output=whole(table, "usage_output_tokens"), requests=None, **kind_of_use(table, "usage_type"),
+    )  # fmt: skip
+
+
+def usage_fields(table: Table, options: FileOptions) -> Fields:
+    """What results of the usage report say."""
+    written_1h, model = count(table, WRITE_1H), text(table, "model")
+    empty = text(table, "uncached_input_tokens").isnull() & text(table, "output_tokens").isnull()
+    return Fields(
+        at_us=instant(table, "starting_at"), until_us=instant(table, "ending_at"), provider="anthropic",
+        model=model.fill_null(options.model) if options.model else model,
+        uncached_input=whole(table, "uncached_input_tokens"), cache_read=count(table, "cache_read_input_tokens"),
+        cache_write=count(table, WRITE_5M) + written_1h, cache_write_1h=written_1h, output=whole(table, "output_tokens"),
+        requests=None, **kind_of_use(table, "service_tier"),
+        reasons=((empty, EMPTY_BUCKET), *(() if options.model else ((model.isnull(), UNGROUPED),))),
+    )  # fmt: skip
+
+
+def cost_fields(table: Table, _: FileOptions) -> Fields:
+    """What results of the cost report say, in dollars."""
+    of_tokens = text(table, "cost_type").fill_null("tokens") == "tokens"
+    empty = text(table, "amount").isnull() & text(table, "currency").isnull()
+    return Fields(
+        at_us=instant(table, "starting_at"), until_us=instant(table, "ending_at"), provider="anthropic",
+        model=text(table, "model"), uncached_input=0, output=0, requests=None, **kind_of_use(table, "service_tier"),
+        cost_usd=real(table, "amount") / CENTS_PER_DOLLAR,
+        reasons=((empty, EMPTY_BUCKET), (text(table, "currency").upper().fill_null("") != "USD", OTHER_CURRENCY),
+                 (~of_tokens, NO_TOKENS)),
+    )  # fmt: skip
+
+
+def kind_of_use(table: Table, column: str) -> dict[str, Any]:  # Any: values of Fields
+    """The Fields that change the price: batch, the tier of a row that is not at the list price, and a long context.
+
+    Fast comes before a service tier. The window above 200,000 tokens is `200k-1M` in the API; the console writes ≤ and >.
+    """
+    kind, window = text(table, column).lower(), text(table, "context_window").lower()
+    fast = (text(table, "speed").lower() == "fast").fill_null(False)
+    return {
+        "batch": (kind == "batch").fill_null(False),
+        "tier": ibis.ifelse(fast, "fast", kind.isin(STANDARD).ifelse(None, kind)),
+        "long_context": (window.contains("1m") | window.startswith(">")).fill_null(False),
+    }
+
+
+def is_usage(document: Document) -> bool:
+    """True for a page of the usage report, or one bucket of it, in which something was used."""
+    return any("uncached_input_tokens" in result for _, results in buckets(document, *TIMES) for result in results)
+
+
+def usage_rows(document: Document) -> Iterator[Document]:
+    """A row for each result of the usage report, with its bucket's times."""
+    for times, result in result_rows(document, *TIMES):
+        creation = nested(result, "cache_creation")
+        yield {**times, **{name: result.get(name) for name in USAGE},
+               WRITE_5M: creation.get("ephemeral_5m_input_tokens"), WRITE_1H: creation.get("ephemeral_1h_input_tokens")}
+
+
+def is_cost(document: Document) -> bool:
+    """True for a page of the cost report, or one bucket of it, in which something was billed."""
+    return any(result.keys() >= {"amount", "currency"} for _, results in buckets(document, *TIMES) for result in results)
+
+
+def cost_rows(document: Document) -> Iterator[Document]:
+    """A row for each result of the cost report, with its bucket's times."""
+    for times, result in result_rows(document, *TIMES):
+        yield {**times, **{name: result.get(name) for name in COSTS}}
+
+
+ANTHROPIC_CSV: Final = Format(
+    name="anthropic-csv", title="Anthropic console CSV", grain="bucket",
+    needs=frozenset({"usage_date_utc", "model_version", "usage_input_tokens_no_cache", "usage_output_tokens"}),
+    uses=(CSV_READ, CSV_WRITE_5M, CSV_WRITE_1H, CSV_WRITE, "usage_type", "context_window", "speed", "api_key", "workspace"),
+    fields=csv_fields, prepare=with_day, groups={"key": "api_key", "project": "workspace"},
+)  # fmt: skip
+
+ANTHROPIC_USAGE_API: Final = Format(
+    name="anthropic-usage-api", title="Anthropic usage report", grain="bucket",
+    needs=frozenset({"starting_at", "uncached_input_tokens", "cache_read_input_tokens", "output_tokens", WRITE_5M, WRITE_1H}),
+    uses=("ending_at", *USAGE), fields=usage_fields, recognises=is_usage, flatten=usage_rows,
+    groups={"key": "api_key_id", "project": "workspace_id", "user": "account_id"},
+)  # fmt: skip
+
+ANTHROPIC_COST_API: Final = Format(
+    name="anthropic-cost-api", title="Anthropic cost report", grain="cost",
+    needs=frozenset({"starting_at", "ending_at", "amount", "currency", "cost_type", "workspace_id"}),
+    uses=COSTS, fields=cost_fields, recognises=is_cost, flatten=cost_rows, groups={"project": "workspace_id"},
+)  # fmt: skip

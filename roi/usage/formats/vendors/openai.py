@@ -1,0 +1,139 @@
+"""OpenAI: the dashboard's CSV and the Usage API's pages, which have the same columns, and pages of the Costs API.
+
+Usage. `input_tokens` counts cached reads and cache writes too; `input_uncached_tokens`, where it is there, is what is left. A
+bucket holds several rows, one for each combination of what the export was grouped by. Empty buckets have only their times.
+Times are UTC. The service tier "incentivized-tier" is free.
+
+Costs, in dollars. The model stands nowhere but in the text of the line item, where the page was grouped by it: "gpt-6-luna,
+cached input", with "priority | " before it or ", long context" after it, and the modality after a model that has several
+("gpt-image-2 text, input"). Line items of tools ("web search tool calls") and of seconds ("whisper") are dropped with their
+reason, since no token count explains them; a page that was not grouped holds them inside its one sum. `quantity` is not read:
+the usage export counts tokens.
+
+Sources: OpenAI's API reference, Usage, completions, and Costs (2026-11-24); line items as published readers of it saw them in
+2026.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from roi.usage.formats.json_counts import nested
+from roi.usage.formats.vendors.pages import NO_TOKENS, OTHER_CURRENCY, buckets, result_rows
+from roi.usage.read.columns import count, find, flag, instant, real, text, whole
+from roi.usage.read.lazy_ibis import Table
+from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, UNREADABLE_COUNT, Document, Fields, FileOptions, Format
+
+STANDARD: Final = ("default", "standard", "auto")
+"""Tiers at the list price."""
+
+WRITES: Final = ("input_cache_write_tokens", "input_cache_write_30m_tokens", "input_cache_write_12h_tokens")
+"""Tokens written to the cache: in all, and by how long they are kept."""
+
+TIMES: Final = ("start_time", "end_time")
+
+USES: Final = (
+    "output_tokens", "input_cached_tokens", "input_uncached_tokens", *WRITES, "num_model_requests", "end_time", "batch",
+    "service_tier", "project_id", "user_id", "api_key_id",
+)  # fmt: skip
+
+LINE_ITEM: Final = re.compile(
+    r"(?:(?P<tier>[\w-]+) \| )?(?P<model>[^\s,|]+)(?: (?:text|audio|image|video))?"
+    r", (?:(?:cached )?input|output|cache writes?)\b(?P<rest>.*)", re.IGNORECASE)  # fmt: skip
+"""A line item of a model's tokens."""
+
+UNGROUPED: Final = "no model: the export was not grouped by model"
+
+
+def usage_fields(table: Table, options: FileOptions) -> Fields:
+    """What rows of the dashboard's CSV and results of the Usage API say."""
+    total, read, model = count(table, "input_tokens"), count(table, "input_cached_tokens"), text(table, "model")
+    parts = count(table, WRITES[1]) + count(table, WRITES[2])
+    written = text(table, WRITES[0]).isnull().ifelse(parts, count(table, WRITES[0]))
+    left = total - read - written
+    uncached = left
+    if find(table, "input_uncached_tokens"):
+        uncached = text(table, "input_uncached_tokens").isnull().ifelse(left, whole(table, "input_uncached_tokens"))
+    empty = text(table, "input_tokens").isnull() & text(table, "num_model_requests").isnull()
+    tier = text(table, "service_tier").lower()
+    return Fields(
+        at_us=instant(table, "start_time"), until_us=instant(table, "end_time"), provider="openai",
+        model=model.fill_null(options.model) if options.model else model,
+        uncached_input=uncached, cache_read=read, cache_write=written, output=count(table, "output_tokens"),
+        requests=whole(table, "num_model_requests"), batch=flag(table, "batch"), tier=tier.isin(STANDARD).ifelse(None, tier),
+        reasons=((empty, EMPTY_BUCKET), ((left < 0).fill_null(False), CACHED_ABOVE_INPUT), (left.isnull(), UNREADABLE_COUNT),
+                 (empty if options.model else model.isnull(), UNGROUPED)),
+    )  # fmt: skip
+
+
+def cost_fields(table: Table, _: FileOptions) -> Fields:
+    """What results of the Costs API say."""
+    currency = text(table, "currency")
+    empty = currency.isnull() & text(table, "value").isnull()
+    return Fields(
+        at_us=instant(table, "start_time"), until_us=instant(table, "end_time"), provider="openai",
+        model=text(table, "model"), uncached_input=0, output=0, requests=None, tier=text(table, "tier"),
+        long_context=flag(table, "long_context"), cost_usd=real(table, "value"),
+        reasons=((empty, EMPTY_BUCKET), (currency.lower().fill_null("") != "usd", OTHER_CURRENCY),
+                 (flag(table, "other_cost"), NO_TOKENS)),
+    )  # fmt: skip
+
+
+def _kinds(document: Document) -> list[object]:
+    """Kinds of the results of a page, or of one bucket of it."""
+    return [result.get("object") for _, results in buckets(document, *TIMES) for result in results]
+
+
+def is_usage(document: Document) -> bool:
+    """True for a page of /v1/organization/usage/completions."""
+    return document.get("object") == "page" and "organization.usage.completions.result" in _kinds(document)
+
+
+def usage_rows(document: Document) -> Iterator[Document]:
+    """A row for each result of the Usage API, with its bucket's times."""
+    for times, result in result_rows(document, *TIMES):
+        yield {**{name: result[name] for name in ("model", "input_tokens", *USES) if name in result}, **times}
+
+
+def is_cost(document: Document) -> bool:
+    """True for a page of /v1/organization/costs, or one bucket of it, in which something was billed."""
+    return "organization.costs.result" in _kinds(document)
+
+
+def cost_rows(document: Document) -> Iterator[Document]:
+    """A row for each result of the Costs API, with its bucket's times."""
+    for times, result in result_rows(document, *TIMES):
+        amount = nested(result, "amount")
+        yield {**times, "value": amount.get("value"), "currency": amount.get("currency"),
+               "project_id": result.get("project_id"), "api_key_id": result.get("api_key_id"), **_item(result)}
+
+
+def _item(result: Document) -> Document:
+    """The model, tier and context of a line item; whether it is of something else than tokens."""
+    item, unit = result.get("line_item"), result.get("quantity_unit")
+    found = LINE_ITEM.fullmatch(item.strip()) if isinstance(item, str) else None
+    other = unit != "tokens" if unit else bool(item) and found is None
+    if found is None:
+        return {"other_cost": other}
+    return {"model": found["model"], "tier": found["tier"], "long_context": "long context" in found["rest"].lower(),
+            "other_cost": other}
+
+
+OPENAI_CSV: Final = Format(
+    name="openai-csv", title="OpenAI dashboard CSV", grain="bucket",
+    needs=frozenset({"start_time", "num_model_requests", "input_tokens", "model"}), uses=USES, fields=usage_fields,
+    groups={"project": "project_id", "key": "api_key_id", "user": "user_id"},
+)  # fmt: skip
+
+OPENAI_USAGE_API: Final = replace(
+    OPENAI_CSV, name="openai-usage-api", title="OpenAI Usage API", needs=OPENAI_CSV.needs | {"object"}, recognises=is_usage,
+    flatten=usage_rows,
+)  # fmt: skip
+
+OPENAI_COSTS_API: Final = Format(
+    name="openai-costs-api", title="OpenAI Costs API", grain="cost",
+    needs=frozenset({"start_time", "value", "currency", "other_cost"}),  # `other_cost` is made here: no table has it
+    uses=("end_time", "model", "tier", "long_context", "project_id", "api_key_id"), fields=cost_fields, recognises=is_cost,
+    flatten=cost_rows, groups={"project": "project_id", "key": "api_key_id"},
+)  # fmt: skip

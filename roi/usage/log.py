@@ -1,0 +1,184 @@
+"""Files to one log: each file is sniffed, its format found, its rows read once, counted once, and typed as records."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from roi.errors import InputError, UnknownName
+from roi.usage.duplicates import Copies, find_copies, identical_files, without_copies
+from roi.usage.formats.generic import NAMES
+from roi.usage.read.detect import format_named, of_document, of_header
+from roi.usage.read.files import SourceFile
+from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
+from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, read_raw, readably, rejected
+from roi.usage.read.record import COLUMNS, Document, FileOptions, Format
+from roi.usage.read.sniff import DAMAGED_GZIP, opened, sniff
+from roi.usage.read.text_rows import document_rows, first_object, read_document
+
+
+@dataclass
+class Log:
+    """Everything that was read, and what was not."""
+
+    tables: list[LogTable] = field(default_factory=list)
+    raws: list[RawTable] = field(default_factory=list)
+    """What the tables were made of."""
+    empty: list[str] = field(default_factory=list)
+    """Names of files without a row."""
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    """(file, why) of copies of others, then of those that are no export."""
+
+    @property
+    def records(self) -> Table:
+        """The records of all tables as one."""
+        tables = [each.records.select(**{name: each.records[name].cast(kind) for name, kind in COLUMNS.items()})
+                  for each in self.tables]
+        return tables[0] if len(tables) == 1 else ibis.union(*tables)
+
+
+def read_log(
+    files: Sequence[SourceFile], formats: Sequence[Format], options: FileOptions, engine: DuckDB, folder: Path, *,
+    named: str | None = None, strict: bool = False,
+) -> Log:
+    """The log that the files hold, its records in `folder`; `named` is the format that the user says.
+
+    A file that is no export is left out and said so, or refuses the run where `strict` holds or it is the only one.
+    """
+    _check_names(named, formats, options)
+    copies = dict(identical_files(files))
+    files = [file for file in files if file.shown not in copies]
+    log, known, others = Log(), [], []
+    for file in files:
+        try:
+            found = _sniffed(file, formats, options, named)
+        except InputError as error:
+            if strict or len(files) == 1:
+                raise
+            others.append((file.shown, str(error).removeprefix(f"{file.shown}: ")))
+            continue
+        if found is None:
+            log.empty.append(file.shown)
+        else:
+            known.append(found)
+    log.left_out = [*((name, f"a copy of {other}") for name, other in copies.items()), *others]
+    for k, (_, alike) in enumerate(groupby(sorted(known, key=_source), key=_source)):
+        _read_source(list(alike), log, options, engine, folder / f"{k}")
+    if others and not log.tables:
+        raise InputError("; ".join(f"{name}: {why}" for name, why in others[:3]))
+    if strict:
+        _check_complete(log)
+    if not log.tables:
+        raise InputError(f"FILES: nothing to read; empty: {', '.join(log.empty[:5])}")
+    return log
+
+
+def _check_names(named: str | None, formats: Sequence[Format], options: FileOptions) -> None:
+    """Raise for a name that fits no file whatever is in it."""
+    if named:
+        format_named(named, formats)
+    kinds = [what for what, _ in options.columns]
+    for what in kinds:
+        if what not in NAMES:
+            raise UnknownName("--map", what, NAMES, "kind of column")
+        if kinds.count(what) > 1:
+            raise InputError(f"--map: {what!r} is given twice; a kind has one column")
+
+
+def _check_complete(log: Log) -> None:
+    """Raise where a file is empty or cut short: rows may be missing, and no count says how many."""
+    cut = [name for table in log.tables for name in table.unread.cut_short]
+    if cut:
+        raise InputError(f"--strict: {cut[0]} ends inside its gzip stream, or is damaged there")
+    if log.empty:
+        raise InputError(f"--strict: {log.empty[0]} is empty")
+
+
+def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, named: str | None) -> SniffedFile | None:
+    """The file with its shape and format; None where it is empty."""
+    shape = sniff(file)
+    if shape is None:
+        return None
+    form = format_named(named, formats) if named else None
+    if shape.kind in ("parquet", "table"):
+        missing = sorted(form.needs - {column.lower() for column in shape.header}) if form else []
+        if form and missing:
+            raise InputError(f"{file.shown}: {form.name} needs the columns {', '.join(missing)}; there are"
+                             f" {', '.join(shape.header[:12])}")
+        form = form or of_header(shape.header, formats, file.shown, options)
+        if shape.twice & form.columns:
+            name = min(shape.twice & form.columns)
+            raise InputError(f"{file.shown}: two columns are named {name}; rename the one that is not meant")
+        return SniffedFile(file, shape, form, cut_short=shape.gzipped and _cut_short(file))
+    if shape.kind == "lines":
+        return SniffedFile(file, shape, form or of_document(shape.first or {}, formats, file.shown, options))
+    document = read_document(file, shape)
+    if document == []:
+        return None
+    first = first_object(document, file.shown)
+    if not first or _says_nothing(first):
+        return None
+    form = form or of_document(first, formats, file.shown, options)
+    return SniffedFile(file, shape, form, tuple(document_rows(document, form)))
+
+
+def _says_nothing(page: Document) -> bool:
+    """True for a page of an API without a row: no bucket, or buckets without results."""
+    data = page.get("data")
+    return isinstance(data, list) and all(isinstance(item, dict) and item.get("results") == [] for item in data)
+
+
+def _cut_short(file: SourceFile) -> bool:
+    """True where a gzip ends before its end: DuckDB would refuse all of it."""
+    with opened(file) as stream:
+        try:
+            while stream.read(1 << 24):
+                pass
+        except DAMAGED_GZIP:
+            return True
+    return False
+
+
+def _source(found: SniffedFile) -> tuple[str, tuple[str, ...]]:
+    """What files of one format have alike; for tables of one's own, the same columns."""
+    return found.format.name, tuple(sorted(found.format.columns)) if found.format.name == "generic" else ()
+
+
+def _likeness(found: SniffedFile) -> tuple[bool, str, str, bool, tuple[str, ...]]:
+    """What files have alike that one reader takes at once: everything for DuckDB's, the format for Python's."""
+    shape = found.shape
+    if found.suits_duckdb:
+        return True, shape.kind, shape.delimiter, shape.gzipped, shape.header
+    return False, "", "", False, ()
+
+
+def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, engine: DuckDB, target: Path) -> None:
+    """Add the files of one format to the log: one table for each way of reading, without rows that stand in two of them."""
+    raws = [read_raw(list(alike), engine, target.with_name(f"{target.name}-{k}.raw.parquet"))
+            for k, (_, alike) in enumerate(groupby(sorted(found, key=_likeness), key=_likeness))]
+    copies = find_copies(raws, engine, f"roi_keys_{target.name}")
+    log.raws += raws
+    log.tables += [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
+                   for k, raw in enumerate(raws)]
+
+
+def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine: DuckDB, target: Path) -> LogTable:
+    """The records of one raw table, written as typed Parquet, so that text is parsed once, and a damaged file is found here.
+
+    Where DuckDB's reader gives up (mixed line ends, for one), or leaves out more lines than it notes, Python's reads it again.
+    """
+    form = raw.found[0].format
+    records = form.records(without_copies(raw.table, copies), options)
+    if raw.in_place:
+        return LogTable(form, raw.files, records, raw.unread)
+    gave_up = False
+    try:
+        readably(lambda: engine.to_parquet(records, target, compression="zstd"), engine, [raw])
+    except InputError:
+        if raw.in_python:
+            raise
+        gave_up = True
+    if rejected(engine, raw) or gave_up:
+        again = read_in_python(raw.found, engine, target.with_suffix(".raw.parquet"))
+        return _records(again, copies, options, engine, target)
+    return LogTable(form, raw.files, engine.read_parquet(target), raw.unread)

@@ -1,0 +1,72 @@
+"""Blocks on a terminal and as Markdown: nothing wider than the screen, nothing left out."""
+
+import pytest
+
+from roi.report.layout.blocks import Bullets, Gap, Heading, Notes, Paragraph, Row, Table, Title, Verbatim
+from roi.report.layout.render import render, render_markdown, render_text, wrap_arithmetic
+
+
+def test_markdown_signs_in_names_are_escaped() -> None:
+    table = Table(("a", "b"), (Row(("x|y", "*1*")),))
+    assert render_markdown([table]).split("\n")[-1] == r"| x\|y | \*1\* |"
+
+
+def test_a_name_too_long_for_its_column_stands_on_its_own_line() -> None:
+    """Three figures of 6 and 3 gaps leave 20 - 9 = 11 < 16 columns for a name of 24: it goes above its figures."""
+    table = Table(("name", "figure"), (Row(("n" * 24, "123456")), Row(("short", "7"))))
+    assert render_text([table], width=24, colour=False).split("\n") == [
+        "name              figure", "n" * 24, "                  123456", "short                  7"]
+
+
+def test_arithmetic_breaks_before_its_operators() -> None:
+    assert wrap_arithmetic("1,000 requests x 20 tok x $2/Mtok = $4", 26) == ["1,000 requests x 20 tok", "x $2/Mtok = $4"]
+
+
+def test_columns_are_as_wide_as_their_widest_cell_and_figures_stand_right():
+    table = Table(("name", "kind", "figure"), (Row(("a", "x", "1")), Row(("bb", "long", "1,000"))), align="ll")
+    assert render([table]).split("\n") == [
+        "name  kind  figure",
+        "a     x          1",
+        "bb    long   1,000"]
+
+
+def test_a_column_may_have_a_least_width_and_a_table_no_heads():
+    table = Table(("GiB", "name"), (Row(("1.5", "x")),), align="rl", widths=(8,), bare=True)
+    assert render([table]) == "     1.5  x"
+    assert render([table], "markdown") == "| GiB | name |\n|--:|:--|\n| 1.5 | x |"
+
+
+@pytest.mark.parametrize("digits", [1, 7, 8, 20, 90])
+@pytest.mark.parametrize("tree", [False, True])
+def test_no_line_is_wider_than_the_screen_whatever_the_figures(digits, tree):
+    """Nine figures of 8 digits and a name are wider than 80 columns with gaps of 1: each figure then stands beside its head."""
+    figures = tuple(str(k) * digits for k in range(1, 10))
+    rows = tuple(Row((name, *figures), detail="1 x 2 = 2") for name in ("first", "n" * 200, "last"))
+    text = render([Table(("name", *(f"head {k}\nunit" for k in range(1, 10))), rows, tree=tree)])
+    assert max(map(len, text.split("\n"))) <= 80
+    plain = "".join(text.replace("│", "").split())
+    assert all(plain.count(figure) >= 3 for figure in figures)
+    assert plain.count("1x2=2") == 3
+
+
+def test_every_block_but_a_verbatim_one_wraps():
+    long = "word " * 50
+    blocks = (Title(long), Heading(long), Paragraph(long), Bullets((long,)), Notes((long, "x" * 200)))
+    assert max(map(len, render(blocks).split("\n"))) <= 80
+    assert render([Verbatim(("x" * 200,))]) == "x" * 200
+
+
+def test_the_later_lines_of_a_note_are_indented():
+    assert render_text([Notes(("one two three", "four"))], width=9, colour=False).split("\n") == ["one two", "  three", "four"]
+
+
+def test_the_parts_of_a_report_stand_in_markdown_too():
+    blocks = (Title("t"), Gap(), Notes(("n",)), Verbatim(("  a|b",)), Paragraph("p", strong=True))
+    assert render(blocks, "markdown") == "# t\n\n- n\n\n```text\n  a|b\n```\n\n**p**"
+
+
+def test_control_characters_become_spaces_in_every_block():
+    dirty = "a\x1b[2Jb"
+    blocks = (Title(dirty), Heading(dirty), Paragraph(dirty), Bullets((dirty,)), Notes((dirty,)), Verbatim((dirty,)),
+              Table((dirty,), (Row((dirty,), detail=dirty),)))
+    assert "\x1b" not in render(blocks)

@@ -1,0 +1,67 @@
+"""Figures and facts in the words of the reader."""
+
+import math
+
+import pytest
+
+from roi.facts.fact import Basis, Fact
+from roi.report.layout.wording import chance, fact_name, fact_range, figure, money_of, months, percent, requests, usd
+from roi.resolution.resolution import resolve
+from roi.scenario.file import load_scenario
+
+
+@pytest.mark.parametrize(("x", "words"), [
+    (1234.4, "$1,234"), (-56.7, "-$57"), (0.42, "$0.42"), (0.0020, "$0.002"), (0.715, "$0.715"), (0.0, "$0"), (9.999, "$10"),
+])
+def test_usd_is_rounded_as_people_write_it(x: float, words: str) -> None:
+    assert usd(x) == words
+
+
+def test_figures_have_three_digits() -> None:
+    assert [figure(x) for x in (24336.2, 0.3512, 1.0, 999.6, 1e6, 0.0)] == ["24,300", "0.351", "1", "1,000", "1,000,000", "0"]
+
+
+def test_shares_and_chances_never_round_to_none_or_all() -> None:
+    assert [percent(x) for x in (0.0, 0.129, 0.1, 1.0, 0.0001, 5.0)] == ["0%", "12.9%", "10%", "100%", "<0.1%", "500%"]
+    assert [chance(x) for x in (None, 0.0, 0.001, 0.5, 0.999, 1.0)] == ["-", "0%", "<1%", "50%", ">99%", "100%"]
+
+
+def test_months_and_requests_name_their_ends() -> None:
+    assert [months(x, 36) for x in (0.0, 12.34, 36.0, math.inf)] == ["at once", "12.3", "36.0", "never"]
+    assert [requests(x) for x in (None, 0.0, 24336.0)] == ["never", "any", "24,300"]
+
+
+def test_money_of_a_table_shares_one_unit_of_at_most_nine_characters() -> None:
+    assert money_of([5.0, -0.004])(-0.004) == "0.00"
+    for most, unit in ((99.0, "USD"), (9_999_999.0, "USD"), (4.2e9, "kUSD"), (7e12, "MUSD"), (4e18, "tn USD")):
+        money = money_of([most])
+        assert money.unit == unit
+        assert len(money(most)) <= 9
+
+
+@pytest.mark.parametrize(("path", "name"), [
+    ("workload.requests_per_day", "requests a day"),
+    ("drift.gpu_rent_per_year", "GPU rent drift"),
+    ("vendors.openai/gpt-4.1.first_end_months", "end of openai/gpt-4.1"),
+    ("systems.qwen3-8b+lora.error_rate", "error rate of qwen3-8b+lora"),
+    ("changes.api.setup_hours", "set-up hours, another API model"),
+    ("platform.load_balancer_usd_per_month", "platform: load_balancer"),
+    ("some.new_fact", "new fact (some)"),
+])
+def test_facts_have_names(path: str, name: str) -> None:
+    assert fact_name(path) == name
+
+
+def test_every_uncertain_fact_of_the_bundled_case_has_a_name_of_its_own() -> None:
+    names = [fact_name(path) for path in resolve(load_scenario()).case.uncertain]
+    assert len(set(names)) == len(names)
+    assert not [name for name in names if name.endswith(")") and "(tuned)" not in name and name != "power overhead (PUE)"]
+
+
+@pytest.mark.parametrize(("low", "high", "unit", "words"), [
+    (0.05, 0.5, "share", "5% to 50%"), (-0.2, 0.4, "1/year", "-20% to +40%/year"), (16.0, 100.0, "hours", "16 to 100 hours"),
+    (70.0, 150.0, "USD/hour", "$70 to $150/hour"), (0.4, 1.6, "ratio", "0.4 to 1.6"),
+])
+def test_ranges_are_told_in_their_unit(low: float, high: float, unit: str, words: str) -> None:
+    fact = Fact(value=(low + high) / 2, low=low, high=high, unit=unit, basis=Basis.ASSUMED, source="test")
+    assert fact_range(fact) == words

@@ -26,10 +26,13 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from roi.estimate.replay.metrics import PointMetrics, point_metrics
-from roi.estimate.serving.held_out import fitted_server, predicted_point
+import numpy as np
+
+from roi.estimate.replay.engine import Server
+from roi.estimate.replay.held_out import fitted_server, replay_served
+from roi.estimate.replay.metrics import PointMetrics, point_metrics, successes
 from roi.estimate.serving.step_fit import fit_profile
-from roi.facts.serve_profile import ServePoint, ServeProfile
+from roi.facts.serve_profile import ServedRequest, ServePoint, ServeProfile
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from serving_server import StepServer
@@ -89,6 +92,26 @@ def profiled(target: Target) -> ServeProfile:
             [*command, "--output", str(file)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
         )
         return ServeProfile.model_validate_json(file.read_text(encoding="utf-8"))
+
+
+def predicted_point(point: ServePoint, server: Server) -> ServePoint:
+    """The point as the replay has it, for the same metrics as the measured one; requests that fit no replica are left out.
+
+    Requests that failed are left out too. Tokens come evenly between the first and the last, where the replay's steps differ
+    a little.
+    """
+    good = sorted(successes(point), key=lambda r: r.sent_s)
+    found = replay_served(good, server, point.concurrency)
+    first, last = found.first_s + found.request_s, found.ended_s + found.request_s
+    requests = [
+        ServedRequest(
+            sent_s=float(found.arrival_s[i]), prompt_tokens=r.prompt_tokens, cached_tokens=r.cached_tokens,
+            asked_tokens=r.asked_tokens, output_tokens=r.output_tokens, model=r.model, ended_s=float(last[i]),
+            chunk_s=tuple(np.linspace(first[i], last[i], r.output_tokens).tolist()),
+        )
+        for i, r in enumerate(good) if found.served[i]
+    ]
+    return point.model_copy(update={"requests": tuple(requests)})
 
 
 def is_fitted(point: ServePoint) -> bool:

@@ -22,9 +22,9 @@ import serving_accuracy
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.cli.validate import INSTRUMENTS, memory_instrument
 from roi.estimate.accuracy.closed_form import throughput_predictor
+from roi.estimate.accuracy.timed_runs import timed_run
 from roi.estimate.accuracy.training_errors import validate_runs
 from roi.estimate.accuracy.training_left_out import calibrate
-from roi.estimate.step.calibration import timed_run
 from roi.report.training.calibrate import calibration_json
 from roi.report.training.training_validation import validation_json
 from roi.store.tables.training_table import read_measured_rows

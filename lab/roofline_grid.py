@@ -10,10 +10,11 @@ import csv
 import sys
 from pathlib import Path
 
+from datasheet_device import datasheet_rates
+
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.configs import model_config
 from roi.catalog.models.shapes import find_model
-from roi.estimate.step.device_rates import datasheet_rates
 from roi.estimate.step.roofline import step_seconds
 from roi.estimate.training.plan import Method, TrainingPlan
 from roi.profiling.dry.dry_run import dry_run

@@ -122,8 +122,8 @@ def eight_b_claim() -> Claim:
         own = [full_load_usd(mix, v.usd_per_gpu_hour) for v in vendors]
         at = [own[0] / load for load in LOADS]
         outcomes += [0.2 <= x <= 0.4 for x in at]
-        rows.append([f"{mix[0]:,.0f} / {mix[1]:,.0f}", f"{float(one.requests_per_s):.2f}", f"{float(one.tokens_per_s):,.0f}",
-                     *(usd(x) for x in at), *(_window(x) for x in own)])
+        rows.append([f"{mix[0]:,.0f} / {mix[1]:,.0f}", f"{float(one.requests_per_s):.2f}",
+                     f"{float(one.requests_per_s) * mix[1]:,.0f}", *(usd(x) for x in at), *(_window(x) for x in own)])
     return Claim(
         "A self-hosted 8B costs $0.20 to $0.40 per million tokens",
         '"costing $0.20–0.40 per million tokens"',

@@ -9,7 +9,7 @@ from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.estimate.training.adapters import base_weight_bytes, optimizer_state_bytes, trained_parameters
 from roi.estimate.training.memory import training_memory
-from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.units import GIB
 
 SEVENTY = "llama-3-70b"
@@ -40,7 +40,7 @@ def sharded(plan: TrainingPlan, ranks: int) -> Shard:
     trained = float(trained_parameters(shape, plan))
     weights, moments = base_weight_bytes(shape, plan), float(optimizer_state_bytes(shape, plan))
     adapters = trained * plan.trained_bytes if plan.adapter else 0.0
-    layer = sum(x.inputs * x.outputs * x.layers for x in shape.linears) / shape.layers * plan.weight_bytes
+    layer = sum(x.inputs * x.outputs * x.layers for x in shape.linears) / shape.layers * DTYPE_BYTES[plan.dtype]
     alone = training_memory(shape, replace(plan, accumulation=1), find_gpu(CARD_80))
     resident = weights + adapters + moments + float(alone.workspaces_bytes)
     return Shard((weights + adapters + trained * plan.trained_bytes + moments) / ranks, layer,

@@ -8,8 +8,8 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.gpu_offers import rental_offers
+from roi.estimate.step.step_time import training_hours
 from roi.estimate.training.adapters import base_weight_bytes, trained_parameters
-from roi.estimate.training.hours import training_hours
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.price import RentalKind, RentalOffer

@@ -7,11 +7,10 @@ from typing import Final
 
 from roi.errors import InputError
 from roi.estimate.step.calibration import Evidence
-from roi.estimate.step.step_time import step_time
+from roi.estimate.step.step_time import step_time, training_hours
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.dry_peaks import DryPeaks
-from roi.estimate.training.fitting import GpuFit, Overhead, fit_plans
-from roi.estimate.training.hours import training_hours
+from roi.estimate.training.fitting import GpuFit, Overhead, fit_plan
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -86,8 +85,8 @@ def report_fit(
     the formula's.
     """
     known = list(offers)
-    lines = [_line(model, plan, fit, speed(fit.gpu), known, training_set)
-             for fit in fit_plans(model, plan, gpus, overhead, dry)]
+    fits = [fit_plan(model, plan, gpu, overhead(gpu), dry) for gpu in gpus]
+    lines = [_line(model, plan, fit, speed(fit.gpu), known, training_set) for fit in fits]
     lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
     count = float(trained_parameters(model, plan)) if trained is None else float(trained)
     return FitReport(model, plan, count, training_set, tuple(lines), dry, as_of)

@@ -25,8 +25,8 @@ def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str
     from roi.cli.output import replace_file, write
     from roi.cli.profile_options import check_folder
     from roi.errors import InputError
+    from roi.estimate.accuracy.timed_runs import timed_run
     from roi.estimate.accuracy.training_left_out import calibrate as fit
-    from roi.estimate.step.calibration import timed_run
     from roi.evidence.training_speed import calibration_text as file_text
     from roi.evidence.training_speed import profile_runs
     from roi.facts.profiles import TrainProfile

@@ -10,8 +10,8 @@ from roi.catalog.models.configs import model_config
 from roi.catalog.prices.gpu_offers import rental_offers
 from roi.errors import InputError
 from roi.estimate.step.calibration import Evidence, layout_of
+from roi.estimate.step.step_time import training_hours
 from roi.estimate.training.fitting import REPLAY_ENDS, reserved_range
-from roi.estimate.training.hours import training_run
 from roi.estimate.training.memory import training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan
 from roi.evidence.measured_servers import MeasuredServer, measured_servers
@@ -104,9 +104,9 @@ def cheapest_run(
             continue
         evidence = known.speed(gpu, layout_of(plan))
         examples, epochs = value_of(s.training.examples), value_of(s.training.epochs)
-        run = training_run(shape, plan, gpu, evidence.efficiency, examples, mean, epochs)
+        hours = training_hours(shape, plan, gpu, evidence.efficiency, examples, mean, epochs)
         # one GPU trains, but the whole instance is rented
-        found = CheapestRun(float(run.gpu_hours) * offer.gpus_per_instance, offer, memory, gpu, evidence)
+        found = CheapestRun(float(hours * plan.gpus) * offer.gpus_per_instance, offer, memory, gpu, evidence)
         if best is None or found.gpu_hours * offer.usd_per_gpu_hour < best.gpu_hours * best.offer.usd_per_gpu_hour:
             best = found
     return best

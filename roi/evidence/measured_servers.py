@@ -10,7 +10,7 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
-from roi.estimate.serving.held_out import HoldOut, held_out
+from roi.estimate.replay.held_out import HoldOut, held_out
 from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
 from roi.estimate.serving.runtime_adapters import AdapterSpeed, adapter_speeds
 from roi.estimate.serving.step_fit import StepFit, fit_profile

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
-from roi.estimate.serving.held_out import HoldOut, held_out
+from roi.estimate.replay.held_out import HoldOut, held_out
 from roi.estimate.serving.iteration import Iteration
 from roi.estimate.serving.plausibility import theory_step
 from roi.estimate.serving.runtime_adapters import AdapterSpeed, adapter_speeds

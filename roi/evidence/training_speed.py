@@ -20,8 +20,9 @@ from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import MeasuredRun
-from roi.estimate.step.calibration import ONE_GPU, Evidence, GroupFit, evidence_for, grouped, layout_of, scale_group, timed_run
-from roi.estimate.step.device_rates import device_rates
+from roi.estimate.accuracy.timed_runs import timed_run
+from roi.estimate.step.calibration import ONE_GPU, Evidence, GroupFit, evidence_for, grouped, layout_of, scale_group
+from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import device_evidence
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.gpu import Gpu

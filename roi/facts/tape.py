@@ -29,8 +29,8 @@ class Tape:
     blocks: tuple[Block, ...]
     events: NDArray[np.int64]
     """Shape (n,): +(i + 1) where block i is allocated, -(i + 1) where it is freed."""
-    marks: tuple[tuple[str, int], ...] = ()
-    """(name, index into events): where a phase begins, in order; repeated for every step."""
+    phase_starts: tuple[tuple[str, int], ...] = ()
+    """Pairs (name of a phase, index into events at which it begins), in order; repeated for every step."""
 
     @property
     def signed_bytes(self) -> NDArray[np.int64]:

@@ -17,19 +17,17 @@ from roi.catalog.models.shapes import find_model
 from roi.cli import main
 from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import MeasuredRun
+from roi.estimate.accuracy.timed_runs import fit_group, timed_run
 from roi.estimate.accuracy.training_left_out import after_profile, calibrate, leave_gpu_out, leave_one_out, leave_source_out
 from roi.estimate.step.calibration import (
     ONE_GPU,
     PRIOR_GROUPS,
     GroupFit,
     TimedRun,
-    calibrated_step,
     evidence_for,
-    fit_group,
     grouped,
     half_width,
     layout_of,
-    timed_run,
 )
 from roi.estimate.step.step_time import StepEfficiency, step_time
 from roi.estimate.training.plan import TrainingPlan
@@ -190,15 +188,6 @@ def test_a_pair_holds_all_layouts_and_groups_hold_one():
     found = calibrate([run(1.0), run(0.5, layout="fsdp")], EFFICIENCY)
     assert [g.layout for g in found.groups] == [ONE_GPU, "fsdp"]
     assert [(p.layout, p.n) for p in found.pairs] == [("all", 2)]
-
-
-def test_a_calibrated_step_is_the_roofline_over_the_scale_slow_at_the_low_end():
-    evidence = evidence_for("L40S", ONE_GPU, [fit(0.5, "mine")], EFFICIENCY, ["mine"])
-    found = calibrated_step(SMALL, PLAN, L40S, evidence)
-    theory = float(step_time(SMALL, PLAN, L40S, EFFICIENCY).micro_step_s)
-    assert float(found.central) == pytest.approx(theory / 0.5)
-    assert float(found.low) < float(found.central) < float(found.high)
-    assert (found.basis, found.sources) == ("profile", ("mine on L40S",))
 
 
 def profile(step_s=0.5, gpu="L40S"):

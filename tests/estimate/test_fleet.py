@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from roi.errors import ScenarioError
 from roi.estimate.replay.day_load import burst_from_peak, load_curve_from_peak, spill_share
-from roi.estimate.replay.fleet import rent_usd_per_month, size_autoscaled_fleet, size_fleet
+from roi.estimate.replay.fleet import size_autoscaled_fleet, size_fleet
 
 FLAT = np.ones(24)
 DAY_AND_NIGHT = np.repeat([1.5, 0.5], 12)
@@ -18,7 +18,7 @@ DAY_AND_NIGHT = np.repeat([1.5, 0.5], 12)
 def test_replicas_are_whole_and_spares_come_on_top() -> None:
     """Peak 10/s, 3/s a replica, 1/4 kept free: 10 / 2.25 = 4.44 -> 5, + 1 spare = 6; mean use 4.5 / 18 = 1/4."""
     fleet = size_fleet(10.0, 4.5, 3.0, headroom=0.25)
-    assert (fleet.replicas, fleet.spares, fleet.gpus) == (6.0, 1.0, 6.0)
+    assert (fleet.replicas, fleet.gpus) == (6.0, 6.0)
     assert fleet.utilisation_mean == pytest.approx(0.25)
     assert fleet.utilisation_peak == pytest.approx(10 / 18)
 
@@ -49,14 +49,13 @@ def test_a_replica_larger_than_an_instance_needs_the_flag() -> None:
     assert size_fleet(3.0, 3.0, 1.0, across_instances=True, **sizes).gpus == 48.0
 
 
-def test_halving_the_load_at_fixed_replicas_changes_no_rent() -> None:
-    """10 -> 9.5/s at 3/s a replica: 4 replicas both times; 4 x 2 USD x 730 = 5,840 USD; use falls, rent does not.
+def test_halving_the_load_at_fixed_replicas_changes_no_gpu_that_is_paid_for() -> None:
+    """10 -> 9.5/s at 3/s a replica: 4 replicas, and as many GPUs, both times; use falls, what is rented does not.
 
-    Half of it, 5/s, is two replicas, unless a minimum of four stands: then rent is the same and use is halved.
+    Half of it, 5/s, is two replicas, unless a minimum of four stands: then the GPUs are the same and use is halved.
     """
     full, less, half = (size_fleet(peak, peak / 2, 3.0, spares=0.0, replicas_minimum=4.0) for peak in (10.0, 9.5, 5.0))
-    assert rent_usd_per_month(full.gpus, 2.0) == 5840.0
-    assert rent_usd_per_month(less.gpus, 2.0) == rent_usd_per_month(half.gpus, 2.0) == 5840.0
+    assert full.gpus == less.gpus == half.gpus == 4.0
     assert half.utilisation_mean == pytest.approx(full.utilisation_mean / 2)
 
 

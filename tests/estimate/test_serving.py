@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roi.catalog.efficiencies.serving_efficiencies import adapter_throughput, find_engine, load_serving_efficiencies
-from roi.errors import UnknownName
+from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.estimate.serving.capacity import operating_point, serving_capacity
 from roi.estimate.serving.iteration import (
     PERFECT,
@@ -137,7 +136,6 @@ def test_a_time_limit_by_hand() -> None:
     found = serving_capacity(REQUESTS, ROUND, roomy(), tpot_s=0.040)
     assert found.sequences == pytest.approx(50.0)
     assert found.requests_per_s == pytest.approx(12.5)
-    assert found.tokens_per_s == pytest.approx(1250.0)
     assert found.binding == "TPOT"
 
 
@@ -146,7 +144,6 @@ def test_the_cache_leaves_room_for_chance() -> None:
     found = serving_capacity(REQUESTS, ROUND, roomy(16.0))
     assert found.sequences + 1.645 * np.sqrt(found.sequences) == pytest.approx(16.0)
     assert found.binding == "KV memory"
-    assert found.saturated_requests_per_s == pytest.approx(1 / (0.010 + 100 * 0.018 / 16))
 
 
 def test_without_limits_compute_binds_and_with_a_tight_first_token_that_does() -> None:
@@ -186,7 +183,6 @@ def test_a_model_that_does_not_fit_says_what_it_needs() -> None:
     memory = replica_memory(LLAMA, SMALL, 1, "bf16", "bf16", REQUESTS)
     found = serving_capacity(REQUESTS, ROUND, memory)
     assert found.requests_per_s == 0.0
-    assert found.saturated_requests_per_s == 0.0
     assert found.binding == "does not fit: weights need 15.0 GiB, GPU has 14.9 GiB"
     tight = SMALL.model_copy(update={"memory_bytes": 18e9})
     short = serving_capacity(REQUESTS, ROUND, replica_memory(LLAMA, tight, 1, "bf16", "bf16", REQUESTS))
@@ -234,7 +230,6 @@ def test_littles_law_holds_and_nothing_beats_the_roofline(
     assert real.requests_per_s <= perfect.requests_per_s * (1 + 1e-9)
     rate = H100.matrix_flops("bf16" if dtype == "int4" else dtype) * tp
     assert perfect.requests_per_s * (output + prompt) * 2 * (LLAMA.active_parameters - LLAMA.head_parameters) <= rate
-    assert real.requests_per_s <= real.saturated_requests_per_s * (1 + 1e-9)
 
 
 def test_many_plans_at_once_equal_each_alone() -> None:
@@ -260,21 +255,3 @@ def test_speed_multiplies_the_engine_and_costs_more_than_itself_under_a_tight_tp
     assert slow.requests_per_s == pytest.approx(0.9 * free.requests_per_s)
     free, slow = (serving_capacity(REQUESTS, ROUND, roomy(), tpot_s=0.012, speed=speed) for speed in (1.0, 0.9))
     assert slow.requests_per_s < 0.6 * free.requests_per_s
-
-
-def test_fitted_efficiencies_lie_below_one_and_name_their_evidence() -> None:
-    for row in load_serving_efficiencies().engines:
-        shares = (row.decode_mbu, row.kv_mbu, row.decode_mfu, row.prefill_mfu, row.link_efficiency)
-        assert max(shares) < 1.0
-        assert row.speed_low < 1.0 < row.speed_high
-        assert row.speed_low_elsewhere <= row.speed_low
-        assert row.runs >= 150
-        assert row.ttft_low < 1.0 < row.ttft_high
-    assert find_engine("SGLang").engine == "other"
-    assert find_engine("vllm").speed("L4").low == 0.65
-    with pytest.raises(UnknownName, match="engine: unknown engine 'vlm'; nearest: vllm"):
-        find_engine("vlm")
-
-
-def test_merged_adapters_cost_nothing_and_more_unmerged_ones_cost_more() -> None:
-    assert [adapter_throughput(n).value for n in (0, 1, 50, 100, 5000)] == [1.0, 0.9, 0.9, 0.87, 0.81]

@@ -20,9 +20,9 @@ from roi.estimate.accuracy.serving_loads import (
     static_figures,
     system_figures,
 )
+from roi.estimate.accuracy.serving_replica import Replica
 from roi.estimate.accuracy.serving_run import ServingLoad, ServingRun, ServingSystem
 from roi.estimate.serving.iteration import Efficiencies, Iteration, query_group
-from roi.estimate.serving.replica import Replica
 from roi.evidence.serving_speed import engine_row, reached, serving_evidence
 from roi.numerics.least_squares import nnls
 from roi.store.tables.serving_table import serving_run

@@ -15,11 +15,11 @@ from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import (
     gathered_bytes,
+    gathered_tensors,
     held_states,
     layer_unit_bytes,
     link_seconds,
     root_unit_bytes,
-    whole_tensors,
 )
 from roi.units import GIB
 
@@ -114,9 +114,9 @@ def test_units_of_llama_8b():
 
 def test_fsdp_gathers_the_root_and_two_layers_in_backward():
     """Root 2.101e9 + 2 x (436,224,000 + adapter 41,943,040 / 32 x 4 bytes)."""
-    whole = whole_tensors(LLAMA, plan_of(sharding="fsdp"))
-    assert whole.loss_bytes == 2 * 1_050_677_248
-    assert whole.last_bytes == 2 * 1_050_677_248 + 2 * (436_224_000 + ADAPTER / 32 * 4)
+    gathered = gathered_tensors(LLAMA, plan_of(sharding="fsdp"))
+    assert gathered.loss_bytes == 2 * 1_050_677_248
+    assert gathered.last_bytes == 2 * 1_050_677_248 + 2 * (436_224_000 + ADAPTER / 32 * 4)
 
 
 def test_zero3_keeps_what_it_uses_again_soon():
@@ -125,10 +125,10 @@ def test_zero3_keeps_what_it_uses_again_soon():
     Mistral's head of 134,217,728: (1e9 - 268,435,456) / 3 = 243,854,848 parameters, 2 bytes each.
     """
     layer = 436_224_000 + ADAPTER / 32 * 2
-    whole = whole_tensors(LLAMA, plan_of(sharding="zero3"))
-    assert whole.loss_bytes == pytest.approx(2 * 525_336_576 + layer)
-    assert whole.first_bytes == pytest.approx(layer + 0.9 * 4096**2 * 2)
-    mistral = whole_tensors(find_model("mistral-7b-v0.3"), plan_of(sharding="zero3"))
+    gathered = gathered_tensors(LLAMA, plan_of(sharding="zero3"))
+    assert gathered.loss_bytes == pytest.approx(2 * 525_336_576 + layer)
+    assert gathered.first_bytes == pytest.approx(layer + 0.9 * 4096**2 * 2)
+    mistral = gathered_tensors(find_model("mistral-7b-v0.3"), plan_of(sharding="zero3"))
     assert mistral.loss_bytes == pytest.approx(2 * 134_217_728 + 2 * (1e9 - 2 * 134_217_728) / 3)
 
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from step_simulator import DESIGN, HOLD_OUT, Load, Noise, Truth, simulate, simulate_point
+from step_simulator import DESIGN, HOLD_OUT, Load, Noise, Truth, coefficient, simulate, simulate_point
 
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
-from roi.estimate.serving.held_out import fitted_server, held_out
+from roi.estimate.replay.held_out import fitted_server, held_out
 from roi.estimate.serving.runtime_adapters import adapter_speeds
 from roi.estimate.serving.step_fit import StepFit, fit_profile, held_out_points
 from roi.estimate.serving.windows import in_chunks, point_rows
@@ -88,7 +88,7 @@ def test_windows_beside_a_failed_request_are_left_out():
     for name, load in (("whole", whole), ("failing", failing)):
         point = simulate_point(load, noise=SILENT)
         rows, _ = point_rows(point)
-        count[name] = len(rows)
+        count[name] = rows.seconds.size
         assert predicted(rows, Truth()) == pytest.approx(rows.seconds, rel=0.02)
     assert count["failing"] < count["whole"]
 
@@ -98,14 +98,14 @@ def test_a_request_that_never_ended_spoils_the_rest_of_its_point():
     lost = point.requests[5].model_copy(update={"ended_s": None, "error": "stopped answering"})
     rows, _ = point_rows(point.model_copy(update={"requests": (*point.requests[:5], lost, *point.requests[6:])}))
     full, _ = point_rows(point)
-    assert 0 < len(rows) < len(full)
+    assert 0 < rows.seconds.size < full.seconds.size
 
 
 def test_chunks_of_two_tokens_are_counted_by_the_tokens_in_them():
     """The first token comes with the second, so its share of a window's work is known to a token of 32."""
     simulated = simulate(noise=SILENT, loads=tuple(replace(load, merged=2) for load in (*DESIGN, HOLD_OUT)))
     fit = fit_profile(simulated)
-    assert fit.coefficient("step_s").value == pytest.approx(Truth().a, rel=0.03)
+    assert coefficient(fit, "step_s").value == pytest.approx(Truth().a, rel=0.03)
 
 
 def test_a_stream_in_few_large_chunks_is_refused():
@@ -118,7 +118,7 @@ def test_a_stream_in_few_large_chunks_is_refused():
 def test_without_noise_the_coefficients_are_the_true_ones():
     fit = fit_profile(simulate(noise=SILENT))
     for name, true in true_values(Truth()).items():
-        assert fit.coefficient(name).value == pytest.approx(true, rel=0.02), name
+        assert coefficient(fit, name).value == pytest.approx(true, rel=0.02), name
 
 
 @pytest.mark.parametrize(
@@ -142,13 +142,13 @@ def test_intervals_hold_the_true_coefficients_in_200_profiles():
 def test_pauses_of_the_client_do_not_move_the_fit():
     """A step in 200 takes 20 times as long: a mean would be 1 + 19 / 200 = 9.5% too slow."""
     fit = fit_profile(simulate(noise=Noise(step=0.01, drift=0.0, stall=0.005)))
-    assert fit.coefficient("step_s").value == pytest.approx(Truth().a, rel=0.02)
+    assert coefficient(fit, "step_s").value == pytest.approx(Truth().a, rel=0.02)
 
 
 def test_a_prompt_in_parts_shows_the_tokens_of_a_step():
     fit = fit_profile(simulate(Truth(step_tokens=512)))
     assert fit.step_tokens == 512.0
-    assert fit.coefficient("prefill_token_s").value == pytest.approx(Truth().d, rel=0.05)
+    assert coefficient(fit, "prefill_token_s").value == pytest.approx(Truth().d, rel=0.05)
     assert fit_profile(simulate()).step_tokens is None
 
 
@@ -173,7 +173,7 @@ def test_coefficients_do_not_depend_on_the_held_out_load():
 def test_one_prompt_length_leaves_sequences_and_kv_known_together_only():
     fit = fit_profile(simulate(seed=1, loads=tuple(Load(256, 64, c, requests=max(8, 2 * c)) for c in (1, 4, 16))))
     assert fit.iteration is not None
-    [one] = fit.together
+    [one] = fit.sums
     assert set(one.names) == {"sequence_s", "kv_token_s"}
     true = Truth().b + Truth().c * one.per[1]
     assert one.low <= true <= one.high
@@ -185,15 +185,15 @@ def test_one_request_at_a_time_cannot_tell_a_step_from_a_sequence_and_gives_no_i
     assert fit.iteration is None
     assert "cannot tell step_s and sequence_s apart" in fit.rejected[0]
     assert "another number of requests in flight" in fit.rejected[0]
-    both = fit.together[0]
+    both = fit.sums[0]
     assert both.low <= Truth().a + Truth().b <= both.high
-    assert (fit.coefficient("step_s").low, fit.coefficient("sequence_s").low) == (0.0, 0.0)
+    assert (coefficient(fit, "step_s").low, coefficient(fit, "sequence_s").low) == (0.0, 0.0)
 
 
 def test_without_an_idle_server_the_request_time_is_not_known_rather_than_zero():
     fit = fit_profile(simulate(seed=2, loads=(Load(512, 64, 8, requests=32), Load(64, 64, 16, requests=64))))
     assert fit.request_s is None
-    assert fit.coefficient("request_s") is None
+    assert coefficient(fit, "request_s") is None
     assert any("no row shows request_s" in note for note in fit.notes)
 
 
@@ -207,7 +207,7 @@ def test_without_a_prompt_in_any_row_there_is_no_iteration():
 
 def test_a_term_that_is_nothing_gets_a_one_sided_interval():
     fits = [fit_profile(simulate(Truth(c=1e-12), seed=seed)) for seed in range(4)]
-    found = [fit.coefficient("kv_token_s") for fit in fits]
+    found = [coefficient(fit, "kv_token_s") for fit in fits]
     assert all(kv.high < 0.05e-6 for kv in found)  # a quarter of what the design is made for
     none = [kv for kv in found if kv.value == 0.0]
     assert none
@@ -221,8 +221,8 @@ def test_experts_have_their_own_column_where_the_shape_is_known():
     loads = (*DESIGN, Load(256, 96, 3, requests=16), Load(256, 96, 64, requests=128))
     fit = fit_profile(simulate(truth, Noise(timer_s=0.1e-3), loads=loads), shape)
     assert fit.iteration.expert_share == pytest.approx(0.125)
-    assert fit.coefficient("experts_s").value == pytest.approx(8e-3, rel=0.15)
-    assert fit.coefficient("step_s").value == pytest.approx(3e-3, rel=0.35)
+    assert coefficient(fit, "experts_s").value == pytest.approx(8e-3, rel=0.15)
+    assert coefficient(fit, "step_s").value == pytest.approx(3e-3, rel=0.35)
 
 
 def test_an_incomplete_profile_and_few_successes_fit_nothing():
@@ -247,13 +247,13 @@ def test_unmerged_adapters_are_not_mixed_with_the_base():
     profile = simulate(loads=(*DESIGN, *slow))
     fit = fit_profile(profile)
     assert fit.points == len(DESIGN)
-    assert fit.coefficient("step_s").value == pytest.approx(Truth().a, rel=0.02)
+    assert coefficient(fit, "step_s").value == pytest.approx(Truth().a, rel=0.02)
     [told] = adapter_speeds(profile, fit)
     assert (told.adapters, told.points) == (1, len(DESIGN))
     assert told.low <= 0.5 <= told.high
     assert told.speed == pytest.approx(0.5, rel=0.02)
     alone = fit_profile(simulate(loads=slow))
-    assert alone.coefficient("step_s").value == pytest.approx(2.0 * Truth().a, rel=0.02)
+    assert coefficient(alone, "step_s").value == pytest.approx(2.0 * Truth().a, rel=0.02)
 
 
 def test_first_and_last_stamps_alone_still_give_the_step():
@@ -266,8 +266,8 @@ def test_first_and_last_stamps_alone_still_give_the_step():
         for point in profile.points
     )
     fit = fit_profile(profile.model_copy(update={"points": ends, "tool": "guidellm"}))
-    assert fit.coefficient("step_s").value == pytest.approx(Truth().a, rel=0.03)
-    assert fit.coefficient("prefill_token_s").value == pytest.approx(Truth().d, rel=0.05)
+    assert coefficient(fit, "step_s").value == pytest.approx(Truth().a, rel=0.03)
+    assert coefficient(fit, "prefill_token_s").value == pytest.approx(Truth().d, rel=0.05)
 
 
 def test_non_negative_least_squares_equal_scipy():
@@ -318,7 +318,7 @@ def test_a_server_that_runs_one_request_at_a_time_has_no_term_for_sequences():
     profile = simulate(Truth(slots=1), seed=1, loads=(*DESIGN, Load(512, 96, requests_per_s=0.4, requests=80)))
     fit = fit_profile(profile)
     assert fit.sequence_limit == 1
-    assert fit.coefficient("sequence_s") is None
+    assert coefficient(fit, "sequence_s") is None
     assert fit.iteration.step_s == pytest.approx(8.1e-3, rel=0.01)
     assert fit.iteration.sequence_s == 0.0
     tpot, ttft, rate = (abs(error) for error in held_out(profile, fit)[0].errors)

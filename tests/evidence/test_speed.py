@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from datasheet_device import datasheet_rates
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
-from roi.estimate.step.device_rates import datasheet_rates, device_rates
+from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import OPERATORS_APART, device_evidence, step_seconds
 from roi.estimate.step.step_time import step_time
 from roi.estimate.training.plan import TrainingPlan

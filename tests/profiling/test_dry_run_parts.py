@@ -62,7 +62,7 @@ def test_trained_parameters_are_those_of_the_closed_form(method):
 
 def test_a_step_frees_what_it_allocates():
     run = dry_run(CONFIG, PLAN, workspace_bytes=0.0)
-    live, start = run.tape.live_bytes, dict(run.tape.marks)["step"]
+    live, start = run.tape.live_bytes, dict(run.tape.phase_starts)["step"]
     assert live[-1] <= live[start - 1]
 
 

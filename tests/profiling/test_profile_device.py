@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.cli import Door, House
-from roi.estimate.step.device_rates import device_rates
+from roi.estimate.step.rates import device_rates
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, Rate
 from roi.report.profiles.profile_device import device_json, device_text, rate_lines

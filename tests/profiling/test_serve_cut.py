@@ -9,7 +9,7 @@ from serving_server import Law, StepServer
 from step_simulator import DESIGN, HOLD_OUT, simulate
 
 from roi.catalog.models.shapes import find_model
-from roi.estimate.serving.held_out import held_out
+from roi.estimate.replay.held_out import held_out
 from roi.estimate.serving.runtime_adapters import adapter_speeds
 from roi.estimate.serving.step_fit import fit_profile
 from roi.evidence.measured_servers import find_served, measured_servers

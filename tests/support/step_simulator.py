@@ -153,3 +153,8 @@ def simulate(truth=Truth(), noise=Noise(), seed=0, loads=(*DESIGN, HOLD_OUT), **
         "prompt_counted_by": "server usage", "points": points,
     }
     return ServeProfile(**{**usual, **fields})
+
+
+def coefficient(fit, name):
+    """The fit's coefficient called `name`; None where no point shows it."""
+    return next((c for c in fit.coefficients if c.name == name), None)

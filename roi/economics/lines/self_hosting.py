@@ -94,7 +94,6 @@ def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, capac
     peak = np.minimum(mean * shared.peak_to_mean, held)
     fleet = Fleet(
         replicas=replicas + np.zeros_like(mean),
-        spares=0.0,
         instances=instances,
         gpus=instances * plan.gpus_per_instance,
         utilisation_mean=served / full,

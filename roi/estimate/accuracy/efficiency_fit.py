@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.estimate.accuracy.serving_loads import FIRST_WAVE_SHARE
+from roi.estimate.accuracy.serving_replica import replica_of
 from roi.estimate.accuracy.serving_run import ServingRun
 from roi.estimate.serving.iteration import (
     PERFECT,
@@ -20,7 +21,6 @@ from roi.estimate.serving.iteration import (
     roofline_iteration,
     weight_format,
 )
-from roi.estimate.serving.replica import replica_of
 from roi.numerics.least_squares import nnls
 
 Array = NDArray[np.float64]

@@ -7,9 +7,9 @@ from typing import Final, Literal
 
 from roi.estimate.accuracy.measured_run import Prediction
 from roi.estimate.accuracy.serving_loads import operating_figures, stated_tpot
+from roi.estimate.accuracy.serving_replica import OperatingFigures
 from roi.estimate.accuracy.serving_run import ServingRun
 from roi.estimate.serving.iteration import Efficiencies
-from roi.estimate.serving.replica import OperatingFigures
 from roi.numerics.spreads import together
 
 ServingQuantity = Literal["throughput", "tpot", "ttft"]

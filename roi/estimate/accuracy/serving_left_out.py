@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from roi.estimate.accuracy.efficiency_fit import StepEquation, equations_of, fit_efficiencies
 from roi.estimate.accuracy.serving_loads import operating_figures
+from roi.estimate.accuracy.serving_replica import OperatingFigures
 from roi.estimate.accuracy.serving_run import ServingRun
 from roi.estimate.serving.iteration import Efficiencies
-from roi.estimate.serving.replica import OperatingFigures
 
 Array = NDArray[np.float64]
 

@@ -7,16 +7,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.estimate.step.calibration import (
-    ONE_GPU,
-    GroupFit,
-    TimedRun,
-    evidence_for,
-    fit_group,
-    grouped,
-    median_error,
-    scale_group,
-)
+from roi.estimate.accuracy.timed_runs import fit_group, median_error
+from roi.estimate.step.calibration import ONE_GPU, GroupFit, TimedRun, evidence_for, grouped, scale_group
 from roi.estimate.step.step_time import StepEfficiency
 
 

@@ -1,4 +1,4 @@
-"""Where a tape is highest, what is alive there, and how the allocation moves over the step."""
+"""Where most of a tape is allocated at once, which tensors are alive there, and how allocation moves over the step."""
 
 import re
 from collections import Counter
@@ -38,11 +38,16 @@ class TapePeak:
 
 
 def read_peak(tape: Tape) -> TapePeak:
-    """The first highest point of the tape, and the step's timeline."""
+    """The first point of the tape at which most bytes are allocated, and the timeline of its last step."""
     live = tape.live_bytes
     top = int(np.argmax(live))
-    start = dict(tape.marks)["step"]
-    alive = _alive(tape, top)
+    start = dict(tape.phase_starts)["step"]
+    alive: set[int] = set()  # indices of the blocks that are allocated after the event `top`
+    for number in tape.events[: top + 1].tolist():
+        if number > 0:
+            alive.add(number - 1)
+        else:
+            alive.discard(-number - 1)
     parts: Counter[str] = Counter()
     groups: dict[tuple[str, str, int], int] = {}
     for index in alive:
@@ -62,20 +67,10 @@ def read_peak(tape: Tape) -> TapePeak:
     heights = tuple(float(step[a:b].max()) for a, b in pairwise(edges.tolist()))
     phases = tuple(
         (name, int(np.searchsorted(edges, index - start, side="right") - 1))
-        for name, index in tape.marks if name != "step" and start <= index < len(live)
+        for name, index in tape.phase_starts if name != "step" and start <= index < len(live)
     )
     return TapePeak(
-        int(live[top]), tape.blocks[abs(int(tape.events[top])) - 1], dict(parts), largest, int(live[start - 1]), heights,
-        phases,
+        nbytes=int(live[top]), block=tape.blocks[abs(int(tape.events[top])) - 1], parts_bytes=dict(parts), largest=largest,
+        resident_bytes=int(live[start - 1]), timeline_bytes=heights, timeline_phases=phases,
     )
 
-
-def _alive(tape: Tape, event: int) -> set[int]:
-    """Indices of the blocks that are allocated after `event`."""
-    alive: set[int] = set()
-    for number in tape.events[: event + 1].tolist():
-        if number > 0:
-            alive.add(number - 1)
-        else:
-            alive.discard(-number - 1)
-    return alive

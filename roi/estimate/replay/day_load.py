@@ -1,4 +1,4 @@
-"""How the load of a day spreads over its hours, and what lies above a floor of replicas.
+"""How the load of a day spreads over its hours, and what share of it lies above a fixed number of replicas.
 
 A load curve is 24 hourly means as multiples of the day's mean (last axis, mean 1); `burst` is how far the traffic
 inside an hour rises above that hour's mean, so that peak = mean x max(curve) x burst.
@@ -24,7 +24,7 @@ LARGEST_LOG_RANGE: Final = 200.0
 
 
 def peak_from_log_range(log_range: Number) -> Number:
-    """Peak over mean of the family peak x q^(p - 1), given ln q: ln q / (1 - 1/q); 1 where q is 1."""
+    """Peak over mean of a day whose load is peak x q^(p - 1), given ln q: ln q / (1 - 1/q); 1 where q is 1."""
     x = np.asarray(log_range, dtype=float)
     return np.where(x < 1e-6, 1.0 + x / 2.0, x / -np.expm1(-np.maximum(x, 1e-6)))
 

@@ -1,4 +1,12 @@
-"""One replica of an engine that batches continuously: its steps, taken together wherever nothing changes between them."""
+"""One replica of an engine that batches continuously, step by step; steps between which nothing changes are one event.
+
+In each step every decoding sequence gets one token, and prompts are computed first come, first served in what the step's
+tokens leave. Without prompts n sequences that read K of KV cache, which grows by G a step, take
+
+    k steps = k (A + c K) + c G k (k - 1) / 2          A = a + experts x touched(n) + b n
+
+so k steps up to the next end of a sequence, or to the step in which an admissible request arrives, are computed at once.
+"""
 
 from collections import deque
 from collections.abc import Callable, Generator
@@ -47,7 +55,7 @@ class Server:
 
 
 class Times(NamedTuple):
-    """When each request's prefill began, its first token and its last came out, s; inf until then. By its number."""
+    """When each request's prefill began, and when its first and its last token came out, s, by its number; inf until then."""
 
     admitted_s: list[float]
     first_s: list[float]
@@ -55,20 +63,18 @@ class Times(NamedTuple):
 
     @classmethod
     def unknown(cls, count: int) -> Self:
-        """Those of `count` requests of which nothing has happened."""
+        """The times of `count` requests to which nothing has happened yet: all inf."""
         return cls([inf] * count, [inf] * count, [inf] * count)
 
 
 class EngineReplica:
-    """The state of a replica between two steps; `run` moves it on. Times in s.
+    """The state of a replica between two steps; `run` takes further steps. Times in s.
 
     A step with n decoding sequences that read K of KV, and p prompt tokens, takes
 
         step_s + experts_s x touched(n + p) + sequence_s x n + kv_byte_s x K + prefill_token_s x p
 
-    and gives each decoding sequence one token and each prompt that is now complete its first. Without prompts, k steps
-    take k (A + c K) + c G k (k - 1) / 2 with A = all but the KV term and G = growth of K a step, so they are one event
-    that ends with the next last token, or with the step in which an admissible request arrives.
+    and gives each decoding sequence one token and each prompt that is now complete its first.
     """
 
     __slots__ = ("_capacity", "_settled", "busy_s", "next_s", "outstanding", "queue", "run")
@@ -111,20 +117,21 @@ class EngineReplica:
         until_s = yield
         while True:
             head = queue[0] if queue else None
+            complete: list[Job] = []
             waits = head is not None and n + (partial is not None) < limit and held + head[5] <= capacity
             if partial is not None or (waits and head[0] <= t):  # type: ignore[index]
                 budget = tokens = budget_tokens - n
-                whole, more, rest, taken = [], None, 0.0, 0
+                more, rest, taken = None, 0.0, 0
                 if partial is not None:
                     if left > budget:
                         budget, more = 0.0, partial
                     else:
                         budget -= left
-                        whole.append(partial)
+                        complete.append(partial)
                 joins = held
                 while budget > 0.0 and taken < len(queue):
                     job = queue[taken]
-                    if job[0] > t or n + len(whole) >= limit or joins + job[5] > capacity:
+                    if job[0] > t or n + len(complete) >= limit or joins + job[5] > capacity:
                         break
                     taken += 1
                     joins += job[5]
@@ -132,7 +139,7 @@ class EngineReplica:
                         more, rest, budget = job, job[1] - budget, 0.0
                     else:
                         budget -= job[1]
-                        whole.append(job)
+                        complete.append(job)
                 tokens -= budget
                 spent = base[n] + per_kv * kv + per_prompt * tokens
                 if experts:
@@ -160,25 +167,6 @@ class EngineReplica:
                 busy += spent
                 steps += 1.0
                 kv += growth
-                while heap and heap[0][0] <= steps:
-                    job = heappop(heap)[2]
-                    n -= 1
-                    ended[job[6]] = t
-                    done += 1
-                    held -= job[5]
-                    growth -= job[4]
-                    kv -= job[3] + job[4] * (job[2] - 1.0)
-                for job in whole:
-                    first[job[6]] = t
-                    if job[2] <= 1.0:
-                        ended[job[6]] = t
-                        done += 1
-                        held -= job[5]
-                    else:
-                        heappush(heap, (steps + job[2] - 1.0, job[6], job))
-                        n += 1
-                        kv += job[3]
-                        growth += job[4]
             elif n:
                 step, faster = base[n] + per_kv * kv, per_kv * growth
                 count = heap[0][0] - steps
@@ -201,20 +189,33 @@ class EngineReplica:
                 kv += growth * count
                 if cut:
                     t = max(t, head[0])  # type: ignore[index]  # rounding must not put the step's end before the arrival
-                while heap and heap[0][0] <= steps:
-                    job = heappop(heap)[2]
-                    n -= 1
-                    ended[job[6]] = t
-                    done += 1
-                    held -= job[5]
-                    growth -= job[4]
-                    kv -= job[3] + job[4] * (job[2] - 1.0)
             elif head is None or head[0] > until_s:
                 self.next_s, self.busy_s, self._settled = inf if head is None else head[0], busy, False
                 self.outstanding -= done
                 done, until_s = 0, (yield)
+                continue
             else:
                 t, kv, growth, held = max(t, head[0]), 0.0, 0.0, 0.0
+                continue
+            while heap and heap[0][0] <= steps:
+                job = heappop(heap)[2]
+                n -= 1
+                ended[job[6]] = t
+                done += 1
+                held -= job[5]
+                growth -= job[4]
+                kv -= job[3] + job[4] * (job[2] - 1.0)
+            for job in complete:
+                first[job[6]] = t
+                if job[2] <= 1.0:
+                    ended[job[6]] = t
+                    done += 1
+                    held -= job[5]
+                else:
+                    heappush(heap, (steps + job[2] - 1.0, job[6], job))
+                    n += 1
+                    kv += job[3]
+                    growth += job[4]
 
 
 def decode_base(server: Server) -> list[float]:

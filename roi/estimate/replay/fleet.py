@@ -1,6 +1,11 @@
-"""How many replicas, instances and GPUs a load needs, and the rent that follows.
+"""How many replicas, instances and GPUs a load needs.
 
-Months are the last axis; leading axes (draws, plans) broadcast. Rent never depends on utilisation at a fixed fleet.
+    replicas  = round up(those whose capacity x (1 - headroom) holds the demand) + spares, at least a minimum
+    instances = round up(replicas / replicas an instance holds), since vendors rent instances of some GPUs each
+
+A fixed fleet holds the peak in every hour; an autoscaled one follows the hours of the day. What one replica holds comes from
+a replay (load_curve.py); several behind one router hold more each, since they share their bursts (`fleet_capacity`).
+Months are the last axis; leading axes (draws, plans) broadcast.
 """
 
 from dataclasses import dataclass
@@ -12,7 +17,7 @@ from numpy.typing import NDArray
 
 from roi.errors import ScenarioError
 from roi.facts.model import Number
-from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
+from roi.units import SECONDS_PER_HOUR
 
 CEIL_TOLERANCE: Final = 1e-9
 """A demand that exceeds whole replicas by less than this share of itself needs no further one.
@@ -34,8 +39,6 @@ class Fleet:
 
     replicas: Number
     """Replicas that run, spares included; the mean over the day's hours where the fleet follows the load."""
-    spares: Number
-    """Those of them that stand by."""
     instances: Number
     """Whole instances rented; the mean over the hours where the fleet follows the load."""
     gpus: Number
@@ -46,13 +49,13 @@ class Fleet:
     """Demand at the peak, after what can wait has moved, over the capacity of all replicas."""
 
 
-def whole(count: Number) -> Number:
-    """The least whole number that is not below `count`, float error aside (CEIL_TOLERANCE)."""
+def round_up(count: Number) -> Number:
+    """The smallest integer that is not below `count`, float error aside (CEIL_TOLERANCE)."""
     return np.ceil(np.asarray(count, dtype=float) * (1.0 - CEIL_TOLERANCE))
 
 
-def over(demand: Number, capacity: Number) -> Number:
-    """demand / capacity; inf where there is no capacity, 0 where there is no demand either."""
+def load_ratio(demand: Number, capacity: Number) -> Number:
+    """Demand over capacity; inf where there is no capacity, 0 where there is no demand either."""
     demand, capacity = np.broadcast_arrays(np.asarray(demand, dtype=float), np.asarray(capacity, dtype=float))
     none = np.where(demand > 0.0, np.inf, 0.0)
     return np.divide(demand, capacity, out=none, where=capacity > 0.0)[()]
@@ -67,18 +70,18 @@ def replicas_needed(
     demand: Number, capacity: Number, headroom: Number = 0.0, spares: Number = 1.0, minimum: Number = 1.0,
     pooling: Number = 1.0,
 ) -> Number:
-    """Fewest whole replicas whose `fleet_capacity` x (1 - headroom) holds the demand, + spares, at least `minimum`."""
+    """The fewest replicas whose `fleet_capacity` x (1 - headroom) holds the demand, + spares, at least `minimum`."""
     exact = replicas_to_hold(demand, np.asarray(capacity) * (1.0 - np.asarray(headroom)), pooling)
-    return np.maximum(whole(exact) + spares, minimum)[()]
+    return np.maximum(round_up(exact) + spares, minimum)[()]
 
 
 def replicas_to_hold(demand: Number, capacity: Number, pooling: Number = 1.0) -> Number:
-    """Replicas whose `fleet_capacity` is the demand, before rounding up; inf where one has no capacity.
+    """The number of replicas whose `fleet_capacity` is the demand, before rounding up; inf where one has no capacity.
 
     With p = pooling and x = demand / capacity, R = x / p from four replicas on; below that
     (2 p - 1) R - (2 p - 2) sqrt(R) = x. Never falls when the demand grows.
     """
-    x, p = over(demand, capacity), np.asarray(pooling, dtype=float)
+    x, p = load_ratio(demand, capacity), np.asarray(pooling, dtype=float)
     first, second = 2.0 * p - 1.0, 2.0 * p - 2.0
     few = np.square((second + np.sqrt(np.square(second) + 4.0 * first * np.minimum(x, POOL * p))) / (2.0 * first))
     return np.where(p > 1.0, np.where(x < POOL * p, few, x / p), x)[()]
@@ -96,8 +99,8 @@ def instances_needed(
     if not across_instances and np.any(need > have):
         largest = f"at most {np.min(have):g} GPUs, one instance, hold a replica"
         raise ScenarioError("gpus_per_replica", float(np.max(need)), largest)
-    shared = whole(replicas / np.maximum(np.floor(have / need), 1.0))
-    return np.where(need > have, replicas * whole(need / have), shared)[()]
+    shared = round_up(replicas / np.maximum(np.floor(have / need), 1.0))
+    return np.where(need > have, replicas * round_up(need / have), shared)[()]
 
 
 def size_fleet(
@@ -116,9 +119,8 @@ def size_fleet(
     instances = instances_needed(replicas, gpus_per_replica, gpus_per_instance, across_instances=across_instances)
     served = fleet_capacity(replicas, capacity_requests_per_s, pooling)
     return Fleet(
-        replicas=replicas, spares=np.broadcast_to(spares, np.shape(replicas))[()],
-        instances=instances, gpus=instances * gpus_per_instance,
-        utilisation_mean=over(mean_requests_per_s, served), utilisation_peak=over(demand, served),
+        replicas=replicas, instances=instances, gpus=instances * gpus_per_instance,
+        utilisation_mean=load_ratio(mean_requests_per_s, served), utilisation_peak=load_ratio(demand, served),
     )
 
 
@@ -147,18 +149,17 @@ def size_autoscaled_fleet(
         replicas, np.asarray(gpus_per_replica)[..., None], np.asarray(gpus_per_instance)[..., None],
         across_instances=across_instances,
     )
-    busiest = np.max(over(hourly, fleet_capacity(replicas, capacity, rules[-1])), axis=-1)
+    busiest = np.max(load_ratio(hourly, fleet_capacity(replicas, capacity, rules[-1])), axis=-1)
     day_replicas, day_instances = np.mean(replicas, axis=-1), np.mean(instances, axis=-1)
     return Fleet(
-        replicas=day_replicas, spares=np.broadcast_to(spares, np.shape(day_replicas))[()],
-        instances=day_instances, gpus=day_instances * gpus_per_instance,
-        utilisation_mean=over(mean_requests_per_s, fleet_capacity(day_replicas, capacity_requests_per_s, pooling)),
+        replicas=day_replicas, instances=day_instances, gpus=day_instances * gpus_per_instance,
+        utilisation_mean=load_ratio(mean_requests_per_s, fleet_capacity(day_replicas, capacity_requests_per_s, pooling)),
         utilisation_peak=busiest,
     )
 
 
 def fleet_capacity(replicas: Number, capacity: Number, pooling: Number = 1.0) -> Number:
-    """Requests/s that replicas behind one router hold together at the SLO; 0 where one has no capacity.
+    """Requests/s that replicas behind one router hold in all at the SLO; 0 where one has no capacity.
 
         capacity x ((2 p - 1) R - (2 p - 2) sqrt(R)) up to POOL replicas,  capacity x p R from there on
 
@@ -172,8 +173,3 @@ def fleet_capacity(replicas: Number, capacity: Number, pooling: Number = 1.0) ->
     alone = np.multiply(replicas, capacity, out=np.zeros(replicas.shape), where=capacity > 0.0)
     p, root = np.asarray(pooling, dtype=float), np.sqrt(np.clip(replicas, 1.0, POOL))
     return (alone * (2.0 * p - 1.0 - (2.0 * p - 2.0) / root))[()]
-
-
-def rent_usd_per_month(gpus: Number, usd_per_gpu_hour: Number) -> Number:
-    """USD a month for GPUs that exist every hour of it: gpus x USD x 730, however busy they are; broadcasts."""
-    return gpus * usd_per_gpu_hour * HOURS_PER_MONTH

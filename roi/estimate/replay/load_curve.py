@@ -1,4 +1,9 @@
-"""How the latency of replicas rises with the load, replayed at a ladder of rates, and the rate at which the SLO still holds."""
+"""How the latency of replicas rises with the load, and the largest rate at which the SLO still holds.
+
+The same requests are replayed at a ladder of rates, each RUNG times the next below; another rate brings them closer together
+in time. A search climbs from a rung that holds the SLO to the first that breaks it, looks at FINE rates inside that rung, and
+takes the crossing on a straight line between the logarithms of rate and of the percentile over its limit.
+"""
 
 from dataclasses import dataclass, replace
 from math import exp, inf, isinf, log
@@ -44,10 +49,10 @@ class Slo:
 
 @dataclass(frozen=True)
 class LoadPoint:
-    """Replicas under one rate."""
+    """How replicas do under one rate of requests."""
 
     requests_per_s: float
-    """Offered to all replicas together."""
+    """Offered to all replicas in sum."""
     ttft_p50_s: float
     ttft_p95_s: float
     tpot_p50_s: float
@@ -58,9 +63,9 @@ class LoadPoint:
     utilisation: float
     """Share of the time in which replicas run steps."""
     in_flight: float
-    """Mean number of requests between arrival and end, all replicas together (Little)."""
+    """Mean number of requests between arrival and end, summed over the replicas (Little's law)."""
     mean_queue: float
-    """Requests that wait for their prefill, all replicas together."""
+    """Mean number of requests that wait for their prefill, summed over the replicas."""
     served: float
     """Share of the requests that some replica could hold."""
 
@@ -78,7 +83,7 @@ class Capacity:
     """The largest rate that holds an SLO."""
 
     requests_per_s: float
-    """Of all replicas together; 0 where no rate holds."""
+    """Of all replicas in sum; 0 where no rate holds."""
     binding: str
     """TTFT, TPOT, KV memory (a request fits no replica), or saturation where the SLO never breaks."""
     rung: int = 0
@@ -89,7 +94,7 @@ class Capacity:
 
 @dataclass(frozen=True)
 class PlanCapacity:
-    """Requests/s at the SLO, with the engine at its central speed and at the ends of its spread."""
+    """What a plan holds at the SLO, requests/s, with the engine at its central speed and at the ends of its spread."""
 
     alone: Capacity
     slow: Capacity
@@ -109,15 +114,10 @@ class LoadCurve:
         self._requests, self._server, self._replicas = requests, server, replicas
         self._points: dict[float, LoadPoint] = {}
         self.saturated_requests_per_s = replicas * saturated_rate(requests, server)
-        """With an endless queue, all replicas together; 0 where no request fits."""
-
-    @property
-    def points(self) -> tuple[LoadPoint, ...]:
-        """What has been replayed, by rate, ascending."""
-        return tuple(self._points[rate] for rate in sorted(self._points))
+        """With an endless queue, summed over the replicas; 0 where no request fits."""
 
     def at(self, requests_per_s: float) -> LoadPoint:
-        """The replicas under this rate."""
+        """How the replicas do under this rate."""
         if requests_per_s not in self._points:
             faster = replace(self._requests, arrival_s=self._requests.arrival_s / requests_per_s)
             found = replay(faster, self._server, self._replicas)
@@ -125,7 +125,7 @@ class LoadCurve:
         return self._points[requests_per_s]
 
     def rung(self, number: float) -> LoadPoint:
-        """The replicas under the rate of a rung: saturated x TOP / RUNG^number, whatever the SLO."""
+        """How the replicas do under the rate of a rung: saturated x TOP / RUNG^number, whatever the SLO."""
         return self.at(self.saturated_requests_per_s * TOP / RUNG**number)
 
     def capacity(self, slo: Slo, speed: float = 1.0, rung: int | None = None) -> Capacity:
@@ -140,6 +140,7 @@ class LoadCurve:
         return replace(found, requests_per_s=found.requests_per_s * speed)
 
     def _capacity(self, slo: Slo, number: int) -> Capacity:
+        """The same at the server's own speed, the search beginning at rung `number`."""
         full = self.saturated_requests_per_s
         if full <= 0.0:
             return Capacity(0.0, "KV memory")
@@ -161,7 +162,7 @@ class LoadCurve:
 
 
 def load_point(found: Replayed, requests_per_s: float) -> LoadPoint:
-    """Percentiles of a replay, its first WARM_UP and last COOL_DOWN of the requests left out."""
+    """The percentiles of a replay at this rate; the first WARM_UP and the last COOL_DOWN of its requests are left out."""
     place = (np.arange(found.arrival_s.size) + 0.5) / found.arrival_s.size
     ok = found.served & (place > WARM_UP) & (place < 1.0 - COOL_DOWN)
     several = ok & (found.output_tokens > 1.0)
@@ -169,9 +170,10 @@ def load_point(found: Replayed, requests_per_s: float) -> LoadPoint:
     tpot = (found.ended_s[several] - found.first_s[several]) / (found.output_tokens[several] - 1.0)
     (ttft_50, ttft_95), (tpot_50, tpot_95), (e2e_50, e2e_95) = _percentiles(ttft), _percentiles(tpot), _percentiles(e2e)
     return LoadPoint(
-        requests_per_s, ttft_50, ttft_95, tpot_50, tpot_95, e2e_50, e2e_95, found.utilisation,
-        requests_per_s * float(np.mean(e2e)) if e2e.size else 0.0, found.mean_queue,
-        float(np.mean(found.served)),
+        requests_per_s=requests_per_s, ttft_p50_s=ttft_50, ttft_p95_s=ttft_95, tpot_p50_s=tpot_50, tpot_p95_s=tpot_95,
+        e2e_p50_s=e2e_50, e2e_p95_s=e2e_95, utilisation=found.utilisation,
+        in_flight=requests_per_s * float(np.mean(e2e)) if e2e.size else 0.0, mean_queue=found.mean_queue,
+        served=float(np.mean(found.served)),
     )
 
 
@@ -208,13 +210,13 @@ def saturated_rate(requests: Requests, server: Server) -> float:
 
 
 def _percentiles(x: Array) -> tuple[float, float]:
-    """The 50th and the 95th; 0 where there is nothing."""
+    """The 50th and the 95th percentile; 0 where there is nothing."""
     middle, high = np.percentile(x, (50.0, 95.0)).tolist() if x.size else (0.0, 0.0)
     return middle, high
 
 
 def _crossing(low: LoadPoint, high: LoadPoint, slo: Slo) -> float:
-    """Where the strain passes 1 between a load that holds and one that does not: straight in the logs of both."""
+    """The rate at which the strain passes 1 between a load that holds and one that does not: straight in the logs of both."""
     below, above = max(low.strain(slo), 1e-9), high.strain(slo)
     if isinf(above):
         return low.requests_per_s
@@ -223,7 +225,7 @@ def _crossing(low: LoadPoint, high: LoadPoint, slo: Slo) -> float:
 
 
 def _binding(point: LoadPoint, slo: Slo) -> str:
-    """What a load that does not hold breaks."""
+    """The limit that a load breaks that does not hold the SLO."""
     if point.served < 1.0:
         return "KV memory"
     return "TTFT" if point.ttft_p95_s / slo.ttft_p95_s >= point.tpot_p95_s / slo.tpot_p95_s else "TPOT"

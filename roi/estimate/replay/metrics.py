@@ -17,7 +17,7 @@ from roi.facts.serve_profile import ServedRequest, ServePoint
 Seconds = NDArray[np.float64]
 
 FEWEST: Final = 4
-"""Requests that must end in a window for its rate to be told from it."""
+"""Requests that must end in a window for a rate to be read from it."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,17 @@ class Window:
     begin_s: float
     end_s: float
     steady: bool
-    """False where the point was too short: the window is then all of it, with its start and its end."""
+    """False where the point was too short: the window is then all of it, filling and draining included."""
 
     @property
     def seconds(self) -> float:
-        """Its length."""
+        """Length of the window."""
         return self.end_s - self.begin_s
 
 
 @dataclass(frozen=True)
 class PointMetrics:
-    """One point, summarised; None where no request tells."""
+    """The figures of one point; None where no request shows them."""
 
     succeeded: int
     failed: int
@@ -88,7 +88,7 @@ def itl_s(requests: Iterable[ServedRequest]) -> Seconds:
 
 
 def successes(point: ServePoint) -> list[ServedRequest]:
-    """Its requests without an error."""
+    """The requests of the point that ended without an error."""
     return [request for request in point.requests if request.error is None and request.chunk_s]
 
 
@@ -101,7 +101,7 @@ def keeps(request: ServedRequest, most_ttft_s: float, most_tpot_s: float) -> boo
 
 
 def steady_window(point: ServePoint) -> Window | None:
-    """When the load was what the point says; None without a success.
+    """The time in which the load was what the point states; None without a success.
 
     Closed loop: from the first sending to the last, while as many were in flight as asked; what follows drains. Open loop:
     from one median E2E after the first arrival, when the first have been served, to the last arrival. Where fewer than
@@ -121,7 +121,10 @@ def steady_window(point: ServePoint) -> Window | None:
 
 
 def point_metrics(point: ServePoint, most_ttft_s: float, most_tpot_s: float, *, ends_only: bool = False) -> PointMetrics:
-    """The point's figures; a request is good that keeps both limits, seconds. `ends_only`: nothing is known between tokens."""
+    """The point's figures; a request is good that keeps both limits, in seconds.
+
+    `ends_only`: the stamps of a request are its first and its last token, so nothing is known of those between.
+    """
     good = successes(point)
     ttft = np.array([ttft_s(request) for request in good])
     tpot = np.array([value for request in good if (value := tpot_s(request)) is not None])

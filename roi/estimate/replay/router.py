@@ -1,6 +1,8 @@
 """Continuous batching over arrivals and lengths, from event to event: when each request starts, answers and ends.
 
-A closed loop through the replay: a fixed number of requests in flight, each replaced when it ends.
+Two kinds of load go through it. In an open loop requests arrive at times of their own, whatever the server does, and a router
+gives each to the replica with the fewest requests. In a closed loop a load generator keeps a fixed number of requests in
+flight on one replica, and sends the next when one ends.
 """
 
 from dataclasses import dataclass
@@ -16,6 +18,10 @@ Array = NDArray[np.float64]
 
 MANY: Final = 64
 """Replicas from which arrays are searched faster than lists."""
+
+SEND_S: Final = 1e-4
+"""Least time between two requests of a client: building and writing one takes an event loop about 0.1 ms. What matters
+is that it is more than nothing: the first of them finds the engine idle and starts a step, which the others wait for."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class Requests:
 
 @dataclass(frozen=True)
 class Replayed:
-    """What became of every request, in order of arrival; inf where it was never admitted (its KV cache fits no replica)."""
+    """When every request was served, in order of arrival; inf where it was never admitted (its KV cache fits no replica)."""
 
     arrival_s: Array
     admitted_s: Array
@@ -84,7 +90,7 @@ class Replayed:
 
     @property
     def tpot_s(self) -> Array:
-        """(E2E - TTFT) / (output tokens - 1) of requests with two tokens or more, in their order, s."""
+        """Time per output token after the first, (E2E - TTFT) / (tokens - 1), of served requests with two tokens or more, s."""
         several = self.served & (self.output_tokens > 1.0)
         return (self.ended_s[several] - self.first_s[several]) / (self.output_tokens[several] - 1.0)
 
@@ -95,7 +101,7 @@ class Replayed:
 
     @property
     def span_s(self) -> float:
-        """From the first arrival to the last token, s."""
+        """Time from the first arrival to the last token, s."""
         return float(np.max(self.ended_s[self.served], initial=self.arrival_s[0]) - self.arrival_s[0])
 
     @property
@@ -108,11 +114,6 @@ class Replayed:
         """Mean number of requests that wait for their prefill: arrivals x wait over the span (Little)."""
         return float(np.sum(self.queued_s[self.served])) / self.span_s if self.span_s > 0.0 else 0.0
 
-    @property
-    def requests_per_s(self) -> float:
-        """Requests served over the span."""
-        return float(np.count_nonzero(self.served)) / self.span_s if self.span_s > 0.0 else 0.0
-
 
 def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
     """Every request's times on `replicas` equal replicas behind a router that picks the one with the fewest requests.
@@ -124,26 +125,37 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
     limit. Ignored: time between router and replica, failures, priorities, speculative decoding.
     """
     count = requests.arrival_s.size
-    columns = (requests.prefill_tokens, requests.output_tokens, requests.kv_start, requests.kv_growth, requests.kv_held)
-    jobs: list[Job] = list(zip(requests.arrival_s.tolist(), *(c.tolist() for c in columns), range(count), strict=True))
-    times = Times.unknown(count)
-    base = decode_base(server)
+    jobs: list[Job] = list(zip(requests.arrival_s.tolist(), *_columns(requests), range(count), strict=True))
+    times, base = Times.unknown(count), decode_base(server)
     engines = [EngineReplica(server, base, times) for _ in range(replicas)]
+    chosen = np.zeros(count, dtype=np.intp)
     if replicas == 1:
         engines[0].queue.extend(job for job in jobs if job[5] <= server.kv_capacity)
-        engines[0].run(np.inf)
-        chosen = np.zeros(count, dtype=np.intp)
     else:
         chosen = _route(jobs, engines)
-        for engine in engines:
-            engine.run(np.inf)
-    busy = np.array([engine.busy_s for engine in engines])
-    admitted, first, ended = (np.array(column) for column in times)
-    return Replayed(requests.arrival_s, admitted, first, ended, requests.output_tokens, chosen, busy, server.request_s)
+    for engine in engines:
+        engine.run(np.inf)
+    return _replayed(requests, server, requests.arrival_s, times, chosen, engines)
+
+
+def _columns(requests: Requests) -> list[list[float]]:
+    """The numbers of a job, but its arrival, for all requests: lists are read faster than arrays, one number at a time."""
+    columns = (requests.prefill_tokens, requests.output_tokens, requests.kv_start, requests.kv_growth, requests.kv_held)
+    return [column.tolist() for column in columns]
+
+
+def _replayed(
+    requests: Requests, server: Server, arrival_s: Array, times: Times, chosen: NDArray[np.intp], engines: list[EngineReplica],
+) -> Replayed:
+    return Replayed(
+        arrival_s=arrival_s, admitted_s=np.array(times.admitted_s), first_s=np.array(times.first_s),
+        ended_s=np.array(times.ended_s), output_tokens=requests.output_tokens, replica=chosen,
+        busy_s=np.array([engine.busy_s for engine in engines]), request_s=server.request_s,
+    )
 
 
 def _route(jobs: list[Job], engines: list[EngineReplica]) -> NDArray[np.intp]:
-    """Each job's replica; every replica has run to the last arrival."""
+    """The number of each job's replica; every replica has then run to the last arrival."""
     chosen, many = np.empty(len(jobs), dtype=np.intp), len(engines) > MANY
     next_s: Any = [e.next_s for e in engines]  # Any: a list, or an array of the same
     outstanding: Any = [0] * len(engines)
@@ -164,11 +176,6 @@ def _route(jobs: list[Job], engines: list[EngineReplica]) -> NDArray[np.intp]:
     return chosen
 
 
-SEND_S: Final = 1e-4
-"""Least time between two requests of a client: building and writing one takes an event loop about 0.1 ms. What matters
-is that it is more than nothing: the first of them finds the engine idle and starts a step, which the others wait for."""
-
-
 def replay_closed(requests: Requests, server: Server, concurrency: int) -> Replayed:
     """Every request's times on one replica with `concurrency` of them in flight, sent in their order; `arrival_s` is when.
 
@@ -183,28 +190,23 @@ def replay_closed(requests: Requests, server: Server, concurrency: int) -> Repla
     engine = EngineReplica(server, decode_base(server), times)
     sent = np.full(count, np.inf)
     waiting = iter(np.flatnonzero(requests.kv_held <= server.kv_capacity).tolist())
-    columns = (requests.prefill_tokens, requests.output_tokens, requests.kv_start, requests.kv_growth, requests.kv_held)
-    rows = [column.tolist() for column in columns]
-    flying: set[int] = set()
+    rows = _columns(requests)
+    in_flight: set[int] = set()
     last_s = -np.inf
 
     def send(slots: int, at_s: float) -> None:
         nonlocal last_s
         for _, number in zip(range(slots), waiting, strict=False):
             last_s = at_s = max(at_s, last_s + SEND_S)
-            job: Job = (at_s, rows[0][number], rows[1][number], rows[2][number], rows[3][number], rows[4][number], number)
-            engine.take(job)
+            engine.take((at_s, rows[0][number], rows[1][number], rows[2][number], rows[3][number], rows[4][number], number))
             sent[number] = at_s
-            flying.add(number)
+            in_flight.add(number)
 
     send(concurrency, 0.0)
-    while flying:
+    while in_flight:
         engine.run(engine.next_s)  # one event; all that end with it end at one time
-        over = {number for number in flying if times.ended_s[number] < np.inf}
-        if over:
-            flying -= over
-            send(len(over), times.ended_s[over.pop()] + server.request_s)
-    replica = np.zeros(count, dtype=np.intp)
-    admitted, first, ended = (np.array(column) for column in times)
-    busy = np.array([engine.busy_s])
-    return Replayed(sent, admitted, first, ended, requests.output_tokens, replica, busy, server.request_s)
+        ended = {number for number in in_flight if times.ended_s[number] < np.inf}
+        if ended:
+            in_flight -= ended
+            send(len(ended), times.ended_s[ended.pop()] + server.request_s)
+    return _replayed(requests, server, sent, times, np.zeros(count, dtype=np.intp), [engine])

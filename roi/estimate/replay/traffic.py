@@ -1,4 +1,8 @@
-"""Requests to replay: seeded arrivals and lengths, the same on every machine, so that two servers see one traffic."""
+"""Requests to replay: seeded arrivals and lengths, the same on every machine, so that two servers see one traffic.
+
+Arrivals are a Poisson process, or one whose rate follows the hours of a day. Lengths are drawn from the joint histogram of
+prompt and output tokens. Draws come from a counter (splitmix64), not from a library's generator, whose stream may change.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -86,7 +90,7 @@ def histogram_lengths(
 
 
 def _exponential(u: Array) -> Array:
-    """Exponential numbers at the probabilities `u`, of mean 1 over these numbers."""
+    """Exponential numbers at the probabilities `u`, scaled so that their mean is 1."""
     drawn = -np.log(u)
     return np.asarray(drawn / np.mean(drawn))
 
@@ -109,4 +113,7 @@ def as_requests(
     start, end = kv(prompt + 1.0), kv(prompt + lengths.output_tokens)
     growth = (end - start) / np.maximum(lengths.output_tokens - 1.0, 1.0)
     held = np.maximum(end - np.where(lengths.cached_tokens > 0.0, kv(lengths.cached_tokens), 0.0), 0.0)
-    return Requests(arrival_s, lengths.uncached_tokens, lengths.output_tokens, start, growth, held)
+    return Requests(
+        arrival_s=arrival_s, prefill_tokens=lengths.uncached_tokens, output_tokens=lengths.output_tokens, kv_start=start,
+        kv_growth=growth, kv_held=held,
+    )

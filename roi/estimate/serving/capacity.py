@@ -1,4 +1,13 @@
-"""What one replica serves: the largest request rate whose TTFT, TPOT and KV cache still hold."""
+"""What one replica serves at its SLO in closed form: the figure by which plans are ranked before a few are replayed.
+
+In a steady state with B sequences decoding on average, a second of the server goes to prefills and to decode steps:
+
+    rate x (prefill + output tokens x step(B) / B) = 1          TPOT = step(B) / (1 - rate x prefill)
+
+so B = rate x output tokens x TPOT (Little's law) holds exactly. Rate, TPOT and TTFT grow with B: the capacity is the rate at
+the largest B at which KV cache, sequence limit, TPOT and TTFT still hold. A few of the plans that come out best are then
+replayed request by request (estimate/replay), and the replay's answer is the one that is shown.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -26,7 +35,7 @@ WAIT_TAIL: Final = 0.05
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """A replica in steady state with a mean number of decoding sequences; arrays broadcast together."""
+    """A replica in steady state with a mean number of decoding sequences; the fields broadcast against each other."""
 
     requests_per_s: Number
     tpot_s: Number
@@ -43,20 +52,12 @@ class ServingCapacity:
 
     requests_per_s: Number
     """Largest rate at which TTFT, TPOT and KV cache hold; 0 where nothing holds."""
-    saturated_requests_per_s: Number
-    """Rate with every slot full and no SLO; 0 where the model does not fit."""
     sequences: Number
     """Mean decoding sequences at requests_per_s: requests/s x output tokens x TPOT (Little); 0 where nothing holds."""
     tpot_s: Number
     """Mean TPOT at requests_per_s; at the lightest load where nothing holds."""
     ttft_s: Number
     """P95 TTFT, estimated, at requests_per_s; at the lightest load where nothing holds."""
-    tokens_per_s: Number
-    """Output tokens a second at requests_per_s."""
-    kv_limited_sequences: Number
-    """Sequences whose KV cache fits at their mean length."""
-    kv_limited_long_sequences: Number
-    """Sequences whose KV cache fits at the P95 length."""
     binding: NDArray[np.str_] | np.str_
     """KV memory, sequence limit, TPOT, TTFT, compute, or does not fit with the GiB that it needs."""
 
@@ -67,13 +68,8 @@ def operating_point(
 ) -> OperatingPoint:
     """The steady state with `sequences` sequences decoding on average; everything broadcasts.
 
-    `kv_read_bytes` is what a step reads for one sequence on each GPU. The server's second is spent on prefills and
-    decode steps, B sequences a step and O output tokens a request:
-
-        rate x (prefill + O x step(B) / B) = 1        TPOT = step(B) / (1 - rate x prefill)
-
-    so Little's law, B = rate x O x TPOT, holds exactly. Below one sequence on average, a step still holds one. The
-    prefill of a request counts as one step for the experts that it touches.
+    `kv_read_bytes` is what a step reads for one sequence on each GPU. Below one sequence on average, a step still holds one.
+    The prefill of a request counts as one step for the experts that it touches.
 
     P95 of TTFT = the step in progress + the request's own step with its prefill, at the P95 prompt length + the P95 wait
     behind other prompts: M/G/1 (M/D/1 at prompt_cv 0) with service s = prefill + its share of steps of `step_tokens`
@@ -81,9 +77,9 @@ def operating_point(
     the sum. Arrivals are Poisson within the period that the rate is a mean of; burstier ones need headroom. No measured
     TTFT was fitted: peers are off by 49% in the median, so read it as good to a factor of 2.
     """
-    together = np.maximum(sequences, 1.0)
-    step = iteration.decode_s(together, kv_read_bytes * together)
-    untouched = iteration.experts_s * (1.0 - iteration.touched(together))
+    in_step = np.maximum(sequences, 1.0)
+    step = iteration.decode_s(in_step, kv_read_bytes * in_step)
+    untouched = iteration.experts_s * (1.0 - iteration.touched(in_step))
     prefill = iteration.prefill_token_s * requests.uncached_tokens + untouched
     rate = 1.0 / (prefill + requests.output_tokens * step / sequences)
     shared_steps = step * requests.uncached_tokens / step_tokens
@@ -93,7 +89,7 @@ def operating_point(
     wait = tail * np.log(np.maximum(busy / WAIT_TAIL, 1.0))
     own = prefill * lognormal_p95(requests.prompt_cv) + np.maximum(step, shared_steps)
     ttft = np.where(busy < 1.0, wait + step + own, np.inf)
-    return OperatingPoint(rate, step / (1.0 - rate * prefill), ttft, prefill)
+    return OperatingPoint(requests_per_s=rate, tpot_s=step / (1.0 - rate * prefill), ttft_s=ttft, prefill_s=prefill)
 
 
 def serving_capacity(
@@ -136,21 +132,16 @@ def serving_capacity(
     works = fits & np.logical_and.reduce(limits(batch))
     point = at(batch)
     rate = np.where(works, point.requests_per_s, 0.0)
-    stable = np.minimum(slots, requests.output_tokens * step_tokens / np.maximum(requests.uncached_tokens, 1.0))
-    full = at(stable)
     room, paced, prompt, _ = limits(np.exp(high))
+    stable = np.minimum(slots, requests.output_tokens * step_tokens / np.maximum(requests.uncached_tokens, 1.0))
     step_of_one = engine.sequence_s + engine.kv_byte_s * memory.kv_read_bytes
-    endless = 1.0 / (full.prefill_s + requests.output_tokens * step_of_one)
+    endless = 1.0 / (at(stable).prefill_s + requests.output_tokens * step_of_one)
     saturated = point.requests_per_s >= SATURATED * endless
     return ServingCapacity(
         requests_per_s=rate[()],
-        saturated_requests_per_s=np.where(fits, full.requests_per_s, np.zeros(shape))[()],
         sequences=np.where(works, batch, 0.0)[()],
         tpot_s=np.broadcast_to(point.tpot_s, shape)[()],
         ttft_s=np.broadcast_to(point.ttft_s, shape)[()],
-        tokens_per_s=(rate * requests.output_tokens)[()],
-        kv_limited_sequences=np.broadcast_to(memory.sequences, shape)[()],
-        kv_limited_long_sequences=np.broadcast_to(memory.long_sequences, shape)[()],
         binding=np.select(
             [~fits, ~paced, ~prompt, saturated | room, np.broadcast_to(memory.sequences <= sequence_limit, shape)],
             [np.broadcast_to(memory.shortage(), shape), "TPOT", "TTFT", "compute", "KV memory"],

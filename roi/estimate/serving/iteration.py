@@ -1,7 +1,16 @@
 """The time of one engine step: a + b x sequences + c x KV bytes read + d x prefill tokens.
 
-The coefficients come from a roofline with fitted efficiencies (`roofline_iteration`) or, later, from a profile of the
-user's own server; everything that uses them sees an `Iteration` and does not know which.
+An engine that batches continuously repeats one step: each decoding sequence gets one token, and prompt tokens that wait are
+computed beside them. What a step costs follows from what it must read and compute:
+
+    a   reading the weights once, whatever the batch, and the engine's own overhead
+    b   2 FLOPs a parameter and sequence
+    c   reading the KV cache of the sequences
+    d   2 FLOPs a parameter and prompt token, and attention over the tokens before it
+
+A mixture also reads the experts that its tokens touch, more of them in larger batches. The coefficients come from a roofline
+with fitted efficiencies (`roofline_iteration`) or from a profile of the user's own server (serving/step_fit); everything that
+uses them sees an `Iteration` and does not know which.
 """
 
 from collections.abc import Callable, Sequence
@@ -120,7 +129,7 @@ class Iteration:
         return 1.0 - (1.0 - np.asarray(self.expert_share, dtype=float)) ** sequences
 
     def decode_s(self, sequences: Number, kv_bytes: Number) -> Number:
-        """Seconds of a step that decodes `sequences` sequences, which read `kv_bytes` on each GPU together."""
+        """Seconds of a step that decodes `sequences` sequences, whose KV cache is `kv_bytes` in all on each GPU."""
         read = self.step_s + self.experts_s * self.touched(sequences)
         return read + self.sequence_s * sequences + self.kv_byte_s * kv_bytes
 
@@ -145,7 +154,7 @@ def kv_element_bytes(name: str) -> float:
 
 
 def stack_bytes(shape: ModelShape, weight_dtype: str) -> tuple[float, float]:
-    """Bytes of the matrices of all layers: (dense, experts). Routers stay 16 bit."""
+    """Bytes of the matrices of all layers, dense ones and experts. Routers stay 16 bit."""
     form = weight_format(weight_dtype)
     wide = max(form.bytes_per_parameter, SIXTEEN_BIT)
     dense = sum(
@@ -164,7 +173,7 @@ def weight_bytes(shape: ModelShape, weight_dtype: str) -> float:
 
 
 def step_read_bytes(shape: ModelShape, weight_dtype: str) -> tuple[float, float]:
-    """Bytes of weights that a decode step reads: (always, if every expert is touched).
+    """Bytes of weights that a decode step always reads, and those it reads besides if every expert is touched.
 
     The embedding is a look-up of a few rows; the head is read in full, tied or not.
     """

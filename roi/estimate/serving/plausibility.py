@@ -1,4 +1,8 @@
-"""What a measurement of a server cannot be: faster than the roofline, against Little's law, or out of order in time."""
+"""What a measurement of a server cannot be: faster than the roofline, against Little's law, or out of order in time.
+
+No step is faster than reading its weights and KV cache once at the datasheet's bandwidth, nor than its products at the full
+rate. In a closed loop the mean number of requests in flight is the one that was asked for. A token comes after its request.
+"""
 
 from dataclasses import replace
 from typing import Final
@@ -33,16 +37,14 @@ def impossible(profile: ServeProfile, shape: ModelShape | None = None, gpu: Gpu 
 
     The roofline is looked at where the shape, the card and the weights' format are known.
     """
-    found = [_out_of_order(number, point) for number, point in enumerate(profile.points, 1)]
-    found += [_not_in_flight(number, point) for number, point in enumerate(profile.points, 1)]
+    points = list(enumerate(profile.points, 1))
+    found = [check(number, point) for check in (_out_of_order, _not_in_flight) for number, point in points]
     if shape and gpu and profile.weight_dtype:
-        found += [
-            beats_roofline(profile, number, shape, gpu, profile.weight_dtype) for number in range(1, len(profile.points) + 1)
-        ]
+        found += [_beats_roofline(profile, number, shape, gpu, profile.weight_dtype) for number, _ in points]
     return tuple(sentence for sentence in found if sentence)
 
 
-def beats_roofline(profile: ServeProfile, number: int, shape: ModelShape, gpu: Gpu, weight_dtype: str) -> str | None:
+def _beats_roofline(profile: ServeProfile, number: int, shape: ModelShape, gpu: Gpu, weight_dtype: str) -> str | None:
     """The sentence that point `number` (from 1) decodes faster than the card can; None where it does not.
 
     A step can take no less than reading weights and KV cache once, nor less than its products at the full rate; the two
@@ -76,7 +78,7 @@ def beats_roofline(profile: ServeProfile, number: int, shape: ModelShape, gpu: G
 
 
 def theory_step(profile: ServeProfile, shape: ModelShape | None, gpu: Gpu | None) -> Iteration | None:
-    """The roofline's step of what was profiled, KV per token: no engine is faster; None where shape, card or format is unknown.
+    """The roofline's step of what was profiled, KV per token; None where shape, card or format is unknown. No engine is faster.
 
     A prompt token's attention is taken at half the mean prompt.
     """
@@ -90,19 +92,8 @@ def theory_step(profile: ServeProfile, shape: ModelShape | None, gpu: Gpu | None
     return replace(best, kv_byte_s=best.kv_byte_s * (two - one))
 
 
-def breaks_little(requests_per_s: float, e2e_s: float, concurrency: float) -> str | None:
-    """The sentence that a summary breaks Little's law: rate x mean latency must be the mean number in flight."""
-    inside = requests_per_s * e2e_s
-    if abs(inside - concurrency) <= LITTLE * concurrency:
-        return None
-    return (
-        f"{requests_per_s:.4g} requests/s x {e2e_s:.4g} s = {inside:.4g} in flight, but {concurrency:.4g} are stated"
-        " (Little's law)"
-    )
-
-
 def breaks_tokens(output_tokens_per_s: float, requests_per_s: float, output_tokens: float) -> str | None:
-    """The sentence that a summary's token rate is not its request rate x its mean output."""
+    """The sentence that a summary's token rate is not its request rate x its mean output; None where it is."""
     product = requests_per_s * output_tokens
     if abs(product - output_tokens_per_s) <= LITTLE * output_tokens_per_s:
         return None
@@ -113,7 +104,7 @@ def breaks_tokens(output_tokens_per_s: float, requests_per_s: float, output_toke
 
 
 def _out_of_order(number: int, point: ServePoint) -> str | None:
-    """A stamp before its cause."""
+    """The sentence that a timestamp comes before its cause; None where all are in order."""
     for place, r in enumerate(point.requests, 1):
         stamps = np.array([r.sent_s, *r.chunk_s, *([] if r.ended_s is None else [r.ended_s])])
         if np.any(np.diff(stamps) < -CLOCK_S):
@@ -126,7 +117,10 @@ def _out_of_order(number: int, point: ServePoint) -> str | None:
 
 
 def _not_in_flight(number: int, point: ServePoint) -> str | None:
-    """A closed loop that never had its requests in flight: mean over the time in which requests were still sent."""
+    """The sentence that a closed loop did not have its requests in flight; None where it did.
+
+    The mean is taken over the time in which requests were still sent.
+    """
     if point.concurrency is None or len(point.requests) < 2 * point.concurrency:
         return None
     sent = np.array([r.sent_s for r in point.requests])

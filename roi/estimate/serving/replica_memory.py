@@ -1,4 +1,10 @@
-"""What a replica holds on each GPU: weights, workspace, and the KV cache that is left."""
+"""What a replica holds on each GPU: weights, workspace, and the KV cache that is left.
+
+    KV cache = memory x gpu_memory_utilization - weights / GPUs - workspace - a shared prefix, once
+
+Each decoding sequence holds the keys and values of its own tokens, so the cache sets how many decode at a time. A plan fits
+where one long request (P95 prompt and output) does.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +42,7 @@ LARGE_CARD_BYTES: Final = 70.0 * GIB
 larger steps were measured to be slower (vllm-project/vllm EngineArgs.get_batch_defaults, PR 17885)."""
 
 SEQUENCE_LIMIT: Final = 256.0
-"""Sequences that an engine decodes together: vLLM's max_num_seqs on cards below LARGE_CARD_BYTES."""
+"""Sequences that an engine decodes at a time: vLLM's max_num_seqs on cards below LARGE_CARD_BYTES."""
 
 LARGE_SEQUENCE_LIMIT: Final = 1024.0
 """The same on cards from there on."""
@@ -54,7 +60,7 @@ class ReplicaMemory:
     usable_bytes: Number
     """The part that the engine takes."""
     resident_bytes: Number
-    """Weights of this GPU, and adapters held with them."""
+    """Weights of this GPU."""
     workspace_bytes: Number
     """Context, graphs, activations of the largest step, logits."""
     kv_capacity_bytes: Number
@@ -107,7 +113,7 @@ def default_step_tokens(gpu: Gpu | Sequence[Gpu], *, since_0_28: bool = True) ->
 
 
 def default_sequence_limit(gpu: Gpu | Sequence[Gpu]) -> Number:
-    """Sequences that are decoded together at most on this card, or on one card a plan: vLLM's default for a server."""
+    """Sequences that are decoded at a time at most on this card, or on one card a plan: vLLM's default for a server."""
     return per_gpu(gpu, lambda g: LARGE_SEQUENCE_LIMIT if _large(g) else SEQUENCE_LIMIT)
 
 
@@ -129,20 +135,21 @@ def activation_bytes(shape: ModelShape, tensor_parallel: Number, step_tokens: Nu
 
 def replica_memory(
     shape: ModelShape, gpu: Gpu | Sequence[Gpu], tensor_parallel: Number, weight_dtype: str | Sequence[str],
-    kv_dtype: str | Sequence[str], requests: RequestShape, *, gpu_memory_utilisation: Number = GPU_MEMORY_UTILISATION,
-    step_tokens: Number = STEP_TOKENS, sequence_limit: Number = SEQUENCE_LIMIT, adapter_bytes: Number = 0.0,
+    kv_dtype: str | Sequence[str], requests: RequestShape, *, step_tokens: Number = STEP_TOKENS,
+    sequence_limit: Number = SEQUENCE_LIMIT,
 ) -> ReplicaMemory:
     """Bytes on each GPU of a replica; `gpu` and the formats are one value or one a plan, the rest broadcasts.
 
-    KV capacity = memory x gpu_memory_utilisation - weights / tp - adapters / tp - workspace - the shared prefix, once.
-    Ignored: paging waste (half a block of 16 tokens a sequence, under 1% of 1,000), copied KV projections where tp
-    exceeds the KV heads, prefixes that belong to one user each (several conversations' histories compete for KV).
+    KV capacity = memory x GPU_MEMORY_UTILISATION - weights / tp - workspace - the shared prefix, once.
+    Ignored: adapters that are held beside the weights, paging waste (half a block of 16 tokens a sequence, under 1% of 1,000),
+    copied KV projections where tp exceeds the KV heads, prefixes that belong to one user each (several conversations'
+    histories compete for KV).
     """
     tp = np.asarray(tensor_parallel, dtype=float)
     device = per_gpu(gpu, lambda g: g.memory_bytes)
     element = per_format(kv_dtype, kv_element_bytes)
-    usable = device * gpu_memory_utilisation
-    resident = (per_format(weight_dtype, lambda w: weight_bytes(shape, w)) + adapter_bytes) / tp
+    usable = device * GPU_MEMORY_UTILISATION
+    resident = per_format(weight_dtype, lambda w: weight_bytes(shape, w)) / tp
     workspace = FIXED_WORKSPACE_BYTES + activation_bytes(shape, tp, step_tokens, sequence_limit)
 
     def kv(tokens: Number) -> Number:

@@ -1,4 +1,8 @@
-"""The tokens of the requests that a replica serves, and what follows from their spread."""
+"""The tokens of the requests that a replica serves, and what follows from their means and spreads.
+
+A decoding sequence that is looked at at a random moment is more often a long one, and half done on average; a prompt token has
+half of its prompt before it. So spreads count beside means: both grow with 1 + CV^2, CV the standard deviation over the mean.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +16,7 @@ P95_NORMAL: Final = 1.645
 
 
 def lognormal_quantile(cv: Number, deviations: float) -> Number:
-    """Quantile over mean of a lognormal variable, `deviations` standard deviations of its logarithm up; 1 at cv 0."""
+    """Quantile over mean of a lognormal variable of this CV, `deviations` standard deviations of its logarithm up."""
     variance = np.log1p(np.square(cv))
     return np.exp(deviations * np.sqrt(variance) - variance / 2.0)
 

@@ -1,4 +1,9 @@
-"""What adapters that are applied at run time leave of the engine's speed: their points against the base's fitted step."""
+"""What adapters that are applied at run time leave of the engine's speed.
+
+    speed = seconds that the step fitted without them takes for the work of a point / seconds that were measured
+
+over the windows of each point with unmerged adapters; several points with as many adapters are averaged in logarithms.
+"""
 
 from dataclasses import dataclass
 
@@ -14,7 +19,7 @@ from roi.facts.serve_profile import ServeProfile
 
 @dataclass(frozen=True)
 class AdapterSpeed:
-    """Speed with unmerged adapters over that without, the same work."""
+    """Speed with unmerged adapters over the speed without, for the same work."""
 
     adapters: int
     """Different ones among the requests."""
@@ -29,7 +34,7 @@ class AdapterSpeed:
 def adapter_speeds(profile: ServeProfile, fit: StepFit, shape: ModelShape | None = None) -> tuple[AdapterSpeed, ...]:
     """The speed with each number of unmerged adapters, fewest first; none where the fit is of such points itself.
 
-    Of each whole point: seconds that the fitted step takes for the work of its windows over the seconds measured.
+    Points that were cut short are left out.
     """
     used = {number for number, _ in fitted_points(profile)}
     slower = [(i, p) for i, p in enumerate(profile.points) if p.adapter == "unmerged" and p.complete and i not in used]
@@ -62,4 +67,5 @@ def _speed(adapters: int, logs: np.ndarray, fit: StepFit) -> AdapterSpeed:
     typical = max(fit.point_scatter or 0.0, fit.median_error or 0.0)
     half = half_width(logs.size, float(np.sum(np.square(logs - centre))), typical)
     speed = float(np.exp(centre))
-    return AdapterSpeed(adapters, speed, speed * float(np.exp(-half)), speed * float(np.exp(half)), logs.size)
+    low, high = speed * float(np.exp(-half)), speed * float(np.exp(half))
+    return AdapterSpeed(adapters=adapters, speed=speed, low=low, high=high, points=logs.size)

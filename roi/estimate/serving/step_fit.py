@@ -1,4 +1,12 @@
-"""Coefficients of an engine's step from a profile of the server: values, 90% intervals, and what the profile cannot say."""
+"""Coefficients of an engine's step from a profile of the server: values, 90% intervals, and what the profile cannot say.
+
+Each row of time that a client sees (serving/windows) is a sum over the engine steps in it, linear in what a step costs:
+
+    seconds = a x steps + b x decoding sequences + c x KV tokens read + d x prompt tokens + request + e x experts touched
+
+so non-negative least squares over the rows of all closed loops gives the coefficients. Where two columns look alike (every
+point has the same prompt length, say) only their sum is known, and the fit says which further point would tell them apart.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,8 +17,7 @@ from numpy.typing import NDArray
 
 from roi.estimate.serving.iteration import Iteration, expert_share, kv_bytes_per_gpu
 from roi.estimate.serving.plausibility import impossible
-from roi.estimate.serving.sequence_limit import sequence_limit
-from roi.estimate.serving.windows import Array, StepRows, in_chunks, joined, kv_tokens, point_rows
+from roi.estimate.serving.windows import Array, StepRows, decoding_limit, in_chunks, join_rows, point_rows
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.serve_profile import ServePoint, ServeProfile
@@ -63,15 +70,17 @@ class Coefficient:
 
 
 @dataclass(frozen=True)
-class Together:
-    """Coefficients that the profile knows only as a sum, at the mean work of its rows."""
+class CoefficientSum:
+    """Coefficients that the profile knows only as a sum, at the mean work of its rows; seconds."""
 
     names: tuple[str, ...]
     per: tuple[float, ...]
     """What each is multiplied with: units of it for one unit of the first."""
     value: float
     low: float
+    """5th percentile."""
     high: float
+    """95th percentile."""
     add: str
     """The point that would tell them apart."""
 
@@ -86,40 +95,38 @@ class StepFit:
     """Seconds of a request outside the engine's steps (network, HTTP, tokenizer): in TTFT only; None where no request met an
     idle server."""
     coefficients: tuple[Coefficient, ...] = ()
-    together: tuple[Together, ...] = ()
+    sums: tuple[CoefficientSum, ...] = ()
+    """Coefficients that are known as a sum only; empty where each is known well enough by itself."""
     windows: int = 0
+    """Windows of decoding that were fitted."""
     lone: int = 0
-    """First tokens that met an idle server."""
+    """First tokens, of requests that met an idle server, that were fitted."""
     points: int = 0
+    """Points that these rows come from."""
     median_error: float | None = None
     """Median of |fitted / measured - 1| over the windows that were fitted."""
     point_scatter: float | None = None
-    """Standard deviation of whole points around the line, relative, noise within them left out."""
+    """Standard deviation of points around the fit, relative, the noise inside a point left out."""
     condition: float | None = None
     """Condition index of the columns."""
     step_tokens: float | None = None
     """Prompt tokens that a step computes at most, where lone prompts show that they are cut; None where they do not."""
     sequence_limit: int | None = None
-    """Requests that the server decodes together at most, where others waited for them; None where none had to."""
+    """Requests that the server decodes at a time at most, where others waited for a slot; None where none had to."""
     check_missing: str | None = None
-    """Why the profile holds no whole open loop to check the fit by, where it was cut short and fitted all the same."""
+    """Why the profile holds no complete open loop to check the fit by, where it was cut short and fitted all the same."""
     rejected: tuple[str, ...] = ()
     """Why nothing was fitted."""
     notes: tuple[str, ...] = ()
     """Points that were left out, coefficients that no point shows."""
 
-    def coefficient(self, name: str) -> Coefficient | None:
-        """The coefficient called `name`; None where no point shows it."""
-        return next((c for c in self.coefficients if c.name == name), None)
-
 
 def fit_profile(profile: ServeProfile, shape: ModelShape | None = None, gpu: Gpu | None = None) -> StepFit:
     """The step's coefficients from the profile's closed loops (all its points, where it has nothing else).
 
-    step = a + b x decoding sequences + c x KV tokens + d x prompt tokens [+ e x share of experts touched]. Open loops are
-    held out. With `shape`, KV tokens are counted as the model's attention reads them (windows cap it, in units of a token
-    that every layer keeps) and experts get a column; with `gpu` too, a profile that beats the card's roofline is rejected.
-    Points of unmerged adapters are not mixed with others.
+    Open loops are held out. With `shape`, KV tokens are counted as the model's attention reads them (windows cap it, in units
+    of a token that every layer keeps) and experts get a column; with `gpu` too, a profile that beats the card's roofline is
+    rejected. Points of unmerged adapters are not mixed with others.
     """
     bad = _unusable(profile) or impossible(profile, shape, gpu)
     if bad:
@@ -139,32 +146,31 @@ def fit_profile(profile: ServeProfile, shape: ModelShape | None = None, gpu: Gpu
         return StepFit(None, rejected=(why,), notes=tuple(notes))
     if profile.cut is not None and not profile.cut.closed_loops:
         notes.append(f"the run was cut short: fitted on the {len(chosen)} closed loops that are whole")
-    limit, why = sequence_limit(point for _, point in chosen)
-    fit = _fitted(joined(found), share, [*notes, *([why] if why else [])], alone=limit == 1)
+    limit, why = decoding_limit(point for _, point in chosen)
+    fit = _fitted(join_rows(found), share, [*notes, *([why] if why else [])], alone=limit == 1)
     return replace(fit, sequence_limit=limit, check_missing=check_missing(profile))
 
 
 def fitted_points(profile: ServeProfile) -> list[tuple[int, ServePoint]]:
-    """(number from 0, point) of those that a fit uses: whole, one adapter state, closed loops where there are two or more."""
-    whole = [(i, p) for i, p in enumerate(profile.points) if p.complete]
-    merged = [(i, p) for i, p in whole if p.adapter != "unmerged"]
-    mine = merged or whole
-    closed = [(i, p) for i, p in mine if p.arrivals == "closed"]
-    return closed if len(closed) > 1 else mine
+    """Pairs (number from 0, point) that a fit uses: complete, of one adapter state, closed loops where there are two."""
+    complete = [(i, p) for i, p in enumerate(profile.points) if p.complete]
+    usable = [(i, p) for i, p in complete if p.adapter != "unmerged"] or complete
+    closed = [(i, p) for i, p in usable if p.arrivals == "closed"]
+    return closed if len(closed) > 1 else usable
 
 
 def held_out_points(profile: ServeProfile) -> list[tuple[int, ServePoint]]:
-    """(number from 0, point) of the whole open loops that the fit has not seen; of a cut one only quick answers are there."""
+    """Pairs (number from 0, point) of the complete open loops that the fit has not seen; a cut one holds only quick answers."""
     used = {i for i, _ in fitted_points(profile)}
     return [(i, p) for i, p in enumerate(profile.points) if i not in used and p.adapter != "unmerged" and p.complete]
 
 
 def usable_though_cut(profile: ServeProfile) -> bool:
-    """True for a profile that was cut short and may be fitted all the same: the rule of cut profiles, for all who read them.
+    """True for a profile that was cut short and may be fitted all the same: the one rule, for all who read such a profile.
 
-    Where time or a signal cut it, the closed loops that are whole are as good as those of a whole run, and a fit sees nothing
-    else; LEAST_LOOPS of them are needed, and whether they tell the coefficients apart is the fit's to say. Where requests
-    failed, nothing is fitted.
+    Where time or a signal cut it, the closed loops that are complete are as good as those of a complete run, and a fit sees
+    nothing else; LEAST_LOOPS of them are needed, and whether they tell the coefficients apart is the fit's to say. Where
+    requests failed, nothing is fitted.
     """
     if profile.cut is None or profile.cut.failed:
         return False
@@ -173,18 +179,21 @@ def usable_though_cut(profile: ServeProfile) -> bool:
 
 
 def check_missing(profile: ServeProfile) -> str | None:
-    """Why no whole open loop checks the fit of a profile that was cut short; None where one does, or none was cut."""
+    """Why no complete open loop checks the fit of a profile that was cut short; None where one does, or it was not cut."""
     unchecked = profile.cut is not None and usable_though_cut(profile) and not held_out_points(profile)
     return profile.cut.why if profile.cut and unchecked else None
 
 
 def kv_reader(shape: ModelShape | None, gpus: int) -> Callable[[Array], Array]:
-    """What a context is read as, in tokens that every layer keeps; the context itself without a shape or without growth."""
-    if shape is None:
-        return kv_tokens
-    token = float(kv_bytes_per_gpu(shape, 2.0, gpus)) - float(kv_bytes_per_gpu(shape, 1.0, gpus))
-    if token <= 0.0:
-        return kv_tokens
+    """A function from tokens of context to what a step reads for it, in tokens that every layer keeps.
+
+    Without a shape, or where nothing grows with the context, it is the context itself.
+    """
+    token = 0.0
+    if shape is not None:
+        token = float(kv_bytes_per_gpu(shape, 2.0, gpus)) - float(kv_bytes_per_gpu(shape, 1.0, gpus))
+    if shape is None or token <= 0.0:
+        return np.asarray
     return lambda tokens: np.asarray(kv_bytes_per_gpu(shape, tokens, gpus)) / token
 
 
@@ -214,18 +223,18 @@ def _fitted(rows: StepRows, share: float, notes: Sequence[str], *, alone: bool) 
     coefficients = tuple(_coefficient(name, i, fit, sums) for i, name in enumerate(names))
     value = {c.name: c.value for c in coefficients}
     coarse = any(c.high - c.value > COARSE * c.value for i, c in enumerate(coefficients) if i in fit.alike)
-    together = sums if coarse else ()
+    reported = sums if coarse else ()
     rejected = [f"no row shows {name}: add {MORE[name]}" for name in NEEDED if name in unseen]
-    if fit.condition > SAME and together:
-        rejected.append(f"the points cannot tell {' and '.join(together[0].names)} apart: add {together[0].add}")
+    if fit.condition > SAME and reported:
+        rejected.append(f"the points cannot tell {' and '.join(reported[0].names)} apart: add {reported[0].add}")
     iteration = None if rejected else Iteration(
         step_s=value["step_s"], sequence_s=value.get("sequence_s", 0.0), kv_byte_s=value["kv_token_s"],
         prefill_token_s=value["prefill_token_s"], experts_s=value.get("experts_s", 0.0), expert_share=share,
     )
     lone = rows.request > 0
     return StepFit(
-        iteration, value.get("request_s"), coefficients, together, windows=int(np.count_nonzero(~lone)),
-        lone=int(np.count_nonzero(lone)), points=int(np.unique(rows.point).size),
+        iteration, request_s=value.get("request_s"), coefficients=coefficients, sums=reported,
+        windows=int(np.count_nonzero(~lone)), lone=int(np.count_nonzero(lone)), points=int(np.unique(rows.point).size),
         median_error=float(np.median(np.abs(fit.residuals[~lone]))), point_scatter=fit.point_scatter,
         condition=fit.condition, step_tokens=step_tokens, rejected=tuple(rejected), notes=tuple(said),
     )
@@ -241,7 +250,10 @@ def _columns(rows: StepRows, share: float) -> dict[str, Array]:
 
 
 def _best_chunks(rows: StepRows, names: Sequence[str], share: float) -> tuple[LinearFit, float | None, StepRows]:
-    """The fit, the tokens of a step (None: a lone prompt takes one) and the rows with its steps; the largest that fits best."""
+    """The fit, the prompt tokens of a step (None: a lone prompt takes one step), and the rows with the steps of that size.
+
+    Of the sizes tried the one that fits best, the larger among equals, if it fits better than none by BETTER.
+    """
     longest = float(np.max(rows.prefill[rows.request > 0.0], initial=0.0))
     best: tuple[LinearFit, float | None, StepRows] | None = None
     for tokens in (None, *(size for size in CHUNKS if size < longest)):
@@ -256,18 +268,20 @@ def _best_chunks(rows: StepRows, names: Sequence[str], share: float) -> tuple[Li
     return best
 
 
-def _coefficient(name: str, i: int, fit: LinearFit, sums: Sequence[Together]) -> Coefficient:
-    """The coefficient; where columns are one it is known as part of their sum, of which it is at least none and at most all."""
+def _coefficient(name: str, i: int, fit: LinearFit, sums: Sequence[CoefficientSum]) -> Coefficient:
+    """The coefficient; where its column equals others it is known as part of their sum: at least none of it, at most all."""
     value, half = float(fit.values[i]), fit.half_width(np.eye(fit.values.size)[i])
     low, high = max(value - half, 0.0), value + half
-    wholes = [one.high / one.per[one.names.index(name)] for one in sums if name in one.names]
+    most = [one.high / one.per[one.names.index(name)] for one in sums if name in one.names]
     if fit.condition > SAME and i in fit.alike:
-        low, high = 0.0, min(wholes, default=high)
-    return Coefficient(name, value, low, max(min([high, *wholes]), value))
+        low, high = 0.0, min(most, default=high)
+    return Coefficient(name, value, low, max(min([high, *most]), value))
 
 
-def _sums(names: Sequence[str], columns: dict[str, Array], lone: NDArray[np.bool_], fit: LinearFit) -> tuple[Together, ...]:
-    """The columns that look alike as the sums that windows and lone first tokens show, at their mean work.
+def _sums(
+    names: Sequence[str], columns: dict[str, Array], lone: NDArray[np.bool_], fit: LinearFit,
+) -> tuple[CoefficientSum, ...]:
+    """The sums of the columns that look alike, as windows and lone first tokens show them, at their mean work.
 
     What a row is fitted as is known however alike its columns are, and so is its part in the columns that are alike.
     """
@@ -282,10 +296,8 @@ def _sums(names: Sequence[str], columns: dict[str, Array], lone: NDArray[np.bool
         combination[held] = per
         value, half = float(combination @ fit.values), fit.half_width(combination)
         worst = max(held, key=lambda i: fit.half_width(np.eye(fit.values.size)[i]) / max(float(fit.values[i]), 1e-30))
-        found.append(
-            Together(
-                tuple(names[i] for i in held), tuple(float(x) for x in per), value, max(value - half, 0.0), value + half,
-                MORE[names[worst]],
-            )
-        )
+        found.append(CoefficientSum(
+            names=tuple(names[i] for i in held), per=tuple(float(x) for x in per), value=value, low=max(value - half, 0.0),
+            high=value + half, add=MORE[names[worst]],
+        ))
     return tuple(found)

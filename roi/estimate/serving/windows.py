@@ -1,6 +1,15 @@
-"""Rows of time and work from a served point: windows between tokens of one request, and first tokens from an idle server."""
+"""What a client's timestamps say of the engine's steps: rows of time with the work that was done in it.
 
-from collections.abc import Callable, Iterator, Sequence
+A client sees when tokens arrive, not when steps run. Two kinds of spans hold a known number of steps all the same:
+
+    window        between two tokens of a request that decodes throughout: one step a token of that request
+    lone prompt   from sending to the first token of a request that met an idle server: the step(s) of its prompt
+
+For each span the row counts steps, decoding sequences, KV tokens read and prompt tokens; step_fit turns rows into seconds of
+each. How many requests the server decodes at a time shows where others waited for one of its slots.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Final
@@ -24,6 +33,13 @@ TOKENS_PER_CHUNK: Final = 4.0
 BLOCKS: Final = 2
 """Parts of a point in time. Noise that lasts (another program, a clock that falls) counts once a part, so parts must be long:
 of 80 simulated profiles with noise 50 steps long, intervals from two parts held 1 to 2% more often than from four."""
+
+WAITING: Final = 0.8
+"""Share of the time with somebody waiting in which all slots but one, or all, must be taken: a server that is busy with
+prompts leaves its slots empty while requests wait."""
+
+FULL: Final = 0.5
+"""The same of all slots."""
 
 EVERY_ONE: Final = "every request waits for another's prefill or failed, so no window has a clean end"
 
@@ -50,9 +66,6 @@ class StepRows:
     block: Array
     """Number of the part of the point in time."""
 
-    def __len__(self) -> int:
-        return self.seconds.size
-
 
 @dataclass(frozen=True)
 class _Stream:
@@ -73,13 +86,8 @@ class _Stream:
     """True where only the first and the last stamp were measured."""
 
 
-def kv_tokens(tokens: Array) -> Array:
-    """The KV cache that a context of `tokens` tokens is read with: every token once (full attention)."""
-    return tokens
-
-
-def joined(parts: Sequence[StepRows]) -> StepRows:
-    """The rows of several points."""
+def join_rows(parts: Sequence[StepRows]) -> StepRows:
+    """The rows of several points as one table."""
     names = [f.name for f in fields(StepRows)]
     return StepRows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
@@ -91,10 +99,10 @@ def in_chunks(rows: StepRows, step_tokens: float) -> StepRows:
 
 
 def point_rows(
-    point: ServePoint, number: int = 0, kv_of: Callable[[Array], Array] = kv_tokens, expert_share: float = 0.0,
+    point: ServePoint, number: int = 0, kv_of: Callable[[Array], Array] = np.asarray, expert_share: float = 0.0,
     *, ends_only: bool = False,
 ) -> tuple[StepRows | None, str]:
-    """(rows of one point, "") or (None, why there are none).
+    """The rows of one point and "", or None and why there are none.
 
     A window lies between two tokens of a request that decodes throughout. Its steps are that request's tokens; its
     sequences all tokens that arrive in it, each of which read its own context; its prompt tokens those of the requests
@@ -105,8 +113,8 @@ def point_rows(
     warming up). With `ends_only` a request's two stamps are its first and its last token: those between are taken as even,
     and a window spans the whole of its reference.
 
-    `kv_of` gives what a context of so many tokens reads (windows cap it). Ignored: speculative decoding (its steps give
-    several tokens).
+    `kv_of` gives what a context of so many tokens reads (windows cap it; else every token once). Ignored: speculative decoding
+    (its steps give several tokens).
     """
     good = [r for r in point.requests if _succeeded(r)]
     carried = sum(r.output_tokens for r in good) / max(sum(len(r.chunk_s) for r in good), 1)
@@ -125,10 +133,12 @@ def point_rows(
 
 
 def _succeeded(r: ServedRequest) -> bool:
+    """True where the stream of the request has a first token and an end."""
     return r.error is None and bool(r.chunk_s) and r.ended_s is not None
 
 
 def _stream(r: ServedRequest, kv_of: Callable[[Array], Array], ends_only: bool) -> _Stream:
+    """The request with its running sums; tokens are spread evenly over its chunks where a chunk carries several."""
     at_s = np.asarray(r.chunk_s)
     if ends_only and at_s.size == 2:
         at_s = np.linspace(at_s[0], at_s[1], max(r.output_tokens, 2))
@@ -141,13 +151,16 @@ def _stream(r: ServedRequest, kv_of: Callable[[Array], Array], ends_only: bool) 
     read = np.interp(decoded, np.arange(reads.size), reads)
     prefill = float(max(r.prompt_tokens - r.cached_tokens, 1))
     ended = r.chunk_s[-1] if r.ended_s is None else r.ended_s
-    return _Stream(r.sent_s, at_s, ended, prefill, decoded, read, exact, ends_only)
+    return _Stream(
+        sent_s=r.sent_s, at_s=at_s, ended_s=ended, prefill=prefill, decoded=decoded, read=read, exact=exact,
+        ends_only=ends_only,
+    )
 
 
 def _windows(
     streams: list[_Stream], failed: list[tuple[float, float]], expert_share: float
 ) -> Iterator[tuple[float, ...]]:
-    """(start, seconds, steps, touched, sequences, kv, prefill, 0) of each window, in time."""
+    """For each window, in time: start, seconds, steps, touched, sequences, kv, prefill, 0."""
     if not streams:
         return
     first = np.array([s.at_s[0] for s in streams])
@@ -183,7 +196,7 @@ def _windows(
 
 
 def _lone(streams: list[_Stream], failed: list[tuple[float, float]], expert_share: float) -> Iterator[tuple[float, ...]]:
-    """The same of first tokens that met an idle server: (sent, TTFT, 1, touched, 0, 0, prefill, 1)."""
+    """The same for each first token of a request that met an idle server: sent, TTFT, 1, touched, 0, 0, prefill, 1."""
     spans = [(s.sent_s, s.ended_s) for s in streams]
     spans = sorted([*spans, *failed])
     starts, ends = np.array([s for s, _ in spans]), np.maximum.accumulate(np.array([e for _, e in spans]))
@@ -216,7 +229,7 @@ def _cuts(clean: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
 
 
 def _between(streams: list[_Stream], low: float, high: float) -> tuple[float, float]:
-    """(output tokens without first ones, KV tokens read for them) that arrive in (low, high]."""
+    """Output tokens that arrive in (low, high], first ones left out, and the KV tokens read for them."""
     tokens = kv = 0.0
     for s in streams:
         i, j = np.searchsorted(s.at_s, (low, high), "right")
@@ -232,13 +245,50 @@ def _earlier_first(first: Array, tie_s: float) -> Array:
 
 
 def _most_decoding(first: Array, last: Array) -> int:
-    """Largest number of requests that decode together: with so many, the next one waits for a slot and is not computed."""
+    """Largest number of requests that decode at a time: with so many, the next one waits for a slot and is not computed."""
     order = np.sort(last)
     return int(np.max(np.searchsorted(first, first, "right") - np.searchsorted(order, first, "right")))
 
 
 def _touched(expert_share: float, steps: float, tokens: float, with_prompt: float, prefill: float) -> float:
-    """Sum over the steps of the share of experts read, at the mean number of sequences and of prompt tokens."""
+    """Sum over the steps of the share of experts that they read, at the mean number of sequences and of prompt tokens."""
     missed, sequences = 1.0 - expert_share, tokens / steps
     plain = (steps - with_prompt) * (1.0 - missed**sequences)
     return float(plain + with_prompt * (1.0 - missed ** (sequences + prefill / max(with_prompt, 1.0))))
+
+
+def decoding_limit(points: Iterable[ServePoint]) -> tuple[int | None, str]:
+    """How many requests the server decodes at a time at most, and "" or why it is not known although requests waited.
+
+    The number is None where no load shows that requests waited for a slot. Points that hit a limit must agree within one:
+    where they do not, it is the KV cache that is full, which holds more short requests than long ones.
+    """
+    found = [limit for point in points if (limit := _most_decoded(point)) is not None]
+    if not found:
+        return None, ""
+    if max(found) - min(found) > 1:
+        told = f"{min(found)} to {max(found)}"
+        return None, f"requests wait while {told} others decode, by length: the KV cache binds; state its size (--kv-tokens)"
+    return max(found), ""
+
+
+def _most_decoded(point: ServePoint) -> int | None:
+    """The most requests that decoded at a time in this point, where others waited for a slot; else None."""
+    good = [r for r in point.requests if r.error is None and len(r.chunk_s) > 1]
+    if len(good) < len(point.requests) or not good:
+        return None
+    sent, first, last = (np.sort(x) for x in zip(*((r.sent_s, r.chunk_s[0], r.chunk_s[-1]) for r in good), strict=True))
+    times = np.unique(np.concatenate([sent, first, last]))
+
+    def begun(events: Array) -> NDArray[np.intp]:
+        return np.searchsorted(events, times[:-1], "right")
+
+    decoding, waiting = begun(first) - begun(last), begun(sent) - begun(first)
+    most = int(decoding.max(initial=0))
+    seconds = np.diff(times) * ((waiting > 0) & (np.cumsum(decoding == most) > 0))
+    total = float(seconds.sum())
+    if total <= 0.0 or int(waiting[seconds > 0.0].max()) < 2:
+        return None
+    near = float(seconds[decoding >= most - 1].sum()) / total
+    full = float(seconds[decoding == most].sum()) / total
+    return most if near > WAITING and full > FULL else None

@@ -1,24 +1,25 @@
-"""How far measured training steps lie from the roofline, and what that says of steps nobody measured.
+"""How far measured training steps lie from the roofline, and what that says of steps that nobody measured.
 
 A group is the runs of one source (a profile, or a table's source) on one GPU in one layout: the same software and habits.
-Within a group one scale carries over; between groups, and between GPUs, it scatters, and the intervals show by how much.
+Its scale, the overall efficiency, is the median of roofline time over measured time. Within a group one scale carries over;
+between groups, and between GPUs, it scatters. The 90% interval of the next run's scale is taken in logarithms:
+
+    centre +- t x sqrt(variance x (1 + 1 / n))
+
+with the variance of the n scales that are known, the typical variance counted for a few more values, and t the factor of
+Student's distribution for that many degrees of freedom.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
-from math import comb
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roi.errors import InputError
-from roi.estimate.accuracy.measured_run import MeasuredRun
-from roi.estimate.step.step_time import StepEfficiency, step_time
+from roi.estimate.step.step_time import StepEfficiency
 from roi.estimate.training.plan import TrainingPlan
-from roi.facts.gpu import Gpu
-from roi.facts.model import ModelShape, Number
 from roi.numerics.student import TAIL, student
 
 Level = Literal["profile", "device", "gpu", "layout", "all"]
@@ -40,10 +41,6 @@ LONE_SCATTER: Final = 0.15
 
 LONE_BETWEEN: Final = 0.35
 """Scatter between groups where there is a single one: compiled against eager loops differ by a factor of two."""
-
-SUBSETS: Final = 2000
-"""Most choices of three runs that are averaged; beyond, every so-many-th is taken."""
-
 
 @dataclass(frozen=True)
 class TimedRun:
@@ -70,7 +67,7 @@ class TimedRun:
 
 @dataclass(frozen=True)
 class GroupFit:
-    """One source on one GPU in one layout."""
+    """The scale of one source on one GPU in one layout, and how its runs scatter around it."""
 
     source: str
     gpu: str
@@ -89,7 +86,7 @@ class GroupFit:
 
     @property
     def name(self) -> str:
-        """As reports quote it."""
+        """The group as reports quote it."""
         return f"{self.source} on {self.gpu}" + ("" if self.layout == ONE_GPU else f", {self.layout}")
 
 
@@ -110,41 +107,15 @@ class Evidence:
     """Groups behind it."""
 
 
-@dataclass(frozen=True)
-class CalibratedStep:
-    """Seconds of one micro-step."""
-
-    central: Number
-    low: Number
-    """5th percentile."""
-    high: Number
-    """95th percentile."""
-    basis: Level
-    sources: tuple[str, ...]
-
-
 def layout_of(plan: TrainingPlan) -> str:
-    """one GPU, or what several share: replicas (nothing), zero2, zero3, fsdp."""
+    """The name of the plan's layout: one GPU, or what several share: replicas (nothing), zero2, zero3, fsdp."""
     if plan.gpus == 1:
         return ONE_GPU
     return "replicas" if plan.sharding == "none" else plan.sharding
 
 
-def timed_run(run: MeasuredRun, efficiency: StepEfficiency) -> TimedRun | None:
-    """The run beside the roofline at its mean length; None where its card, its speed or its mean length is unknown."""
-    if run.gpu is None or not run.tokens_per_s or run.mean_tokens is None:
-        return None
-    plan = replace(run.plan, seq=min(run.mean_tokens, float(run.plan.seq)))
-    step = step_time(run.model, plan, run.gpu, replace(efficiency, overall=1.0))
-    updates = float(step.optimizer_s + step.synchronisation_s) / plan.accumulation
-    measured = float(step.tokens) * plan.gpus / run.tokens_per_s
-    return TimedRun(
-        run.id, run.source, run.gpu.id, layout_of(plan), run.method, measured, float(step.micro_step_s) + updates,
-    )
-
-
 def grouped(runs: Iterable[TimedRun]) -> tuple[tuple[TimedRun, ...], ...]:
-    """Runs of one GPU, source and layout together, in their order."""
+    """The runs by GPU, source and layout, groups and runs in their order."""
     found: dict[tuple[str, str, str], list[TimedRun]] = {}
     for run in runs:
         found.setdefault((run.gpu, run.source, run.layout), []).append(run)
@@ -152,7 +123,7 @@ def grouped(runs: Iterable[TimedRun]) -> tuple[tuple[TimedRun, ...], ...]:
 
 
 def scale_group(runs: Sequence[TimedRun]) -> GroupFit:
-    """The scale of one group. The median of the logarithms: a run that paged or spilled does not move it."""
+    """The scale of one group: the median of the logarithms, which a run that paged or spilled does not move."""
     if not runs:
         raise InputError("calibration: no runs to fit")
     logs = log_ratios(runs)
@@ -160,16 +131,6 @@ def scale_group(runs: Sequence[TimedRun]) -> GroupFit:
     return GroupFit(
         source=runs[0].source, gpu=runs[0].gpu, layout=runs[0].layout, n=len(runs), overall=float(np.exp(centre)),
         log_scatter=float(np.sqrt(np.mean((logs - centre) ** 2))),
-    )
-
-
-def fit_group(runs: Sequence[TimedRun]) -> GroupFit:
-    """The scale of one group and its errors on runs of the group that it has not seen."""
-    logs = log_ratios(runs)
-    apart = [float(np.median(np.delete(logs, i))) - logs[i] for i in range(len(logs)) if len(logs) > 1]
-    return replace(
-        scale_group(runs), left_out=median_error(np.asarray(apart)) if apart else None, from_three=_from_three(logs),
-        from_first_three=_rest(logs, (0, 1, 2)),
     )
 
 
@@ -197,7 +158,7 @@ def evidence_for(
     everywhere = float(np.median(np.log([g.overall for g in groups]))) if groups else 0.0
 
     def spread(found: Sequence[GroupFit]) -> tuple[float, float]:
-        """(centre, half width) of a group that nobody measured, from those found."""
+        """Centre and half width, in logarithms, of a group that nobody measured, from those found."""
         scales, k = np.log([g.overall for g in found]), len(found)
         centre = (k * float(np.median(scales)) + PRIOR_GROUPS * everywhere) / (k + PRIOR_GROUPS)
         return centre, float(np.hypot(half_width(k, float(np.sum((scales - centre) ** 2)), across), TAIL * within))
@@ -209,15 +170,6 @@ def evidence_for(
             half = min(half, spread(groups)[1])
             return _evidence(efficiency, centre, half, level, found)  # type: ignore[arg-type]  # one of Level
     return None
-
-
-def calibrated_step(model: ModelShape, plan: TrainingPlan, gpu: Gpu, evidence: Evidence) -> CalibratedStep:
-    """Seconds of one micro-step under the evidence, with their 5th and 95th percentile; broadcasts as `step_time` does."""
-    central, low, high = (
-        step_time(model, plan, gpu, replace(evidence.efficiency, overall=x)).micro_step_s
-        for x in (evidence.efficiency.overall, evidence.high, evidence.low)
-    )
-    return CalibratedStep(central, low, high, evidence.level, evidence.sources)
 
 
 def half_width(n: int, squares: float, typical: float) -> float:
@@ -236,15 +188,10 @@ def log_ratios(runs: Sequence[TimedRun]) -> NDArray[np.float64]:
     return np.asarray([run.log_ratio for run in runs])
 
 
-def median_error(logs: NDArray[np.float64]) -> float:
-    """Median of |ratio - 1| over logarithms of ratios, percent."""
-    return 100.0 * float(np.median(np.abs(np.expm1(logs))))
-
-
 def _evidence(efficiency: StepEfficiency, centre: float, half: float, level: Level, groups: Sequence[GroupFit]) -> Evidence:
     return Evidence(
-        replace(efficiency, overall=float(np.exp(centre))), float(np.exp(centre - half)), float(np.exp(centre + half)), level,
-        sum(g.n for g in groups), tuple(g.name for g in groups),
+        efficiency=replace(efficiency, overall=float(np.exp(centre))), low=float(np.exp(centre - half)),
+        high=float(np.exp(centre + half)), level=level, n=sum(g.n for g in groups), sources=tuple(g.name for g in groups),
     )
 
 
@@ -258,20 +205,3 @@ def _between_scatter(groups: Sequence[GroupFit]) -> float:
     """Root mean square of the groups' scales around their median."""
     scales = np.log([g.overall for g in groups])
     return float(np.sqrt(np.mean((scales - np.median(scales)) ** 2))) if len(scales) > 2 else LONE_BETWEEN
-
-
-def _from_three(logs: NDArray[np.float64]) -> float | None:
-    """Median error of the rest, averaged over the choices of three."""
-    if len(logs) < 4:
-        return None
-    step = max(1, comb(len(logs), 3) // SUBSETS)
-    chosen = (three for i, three in enumerate(combinations(range(len(logs)), 3)) if i % step == 0)
-    return float(np.mean([_rest(logs, three) for three in chosen]))
-
-
-def _rest(logs: NDArray[np.float64], chosen: tuple[int, ...]) -> float | None:
-    """Median error of the others from the mean scale of the chosen, percent."""
-    if len(logs) <= len(chosen):
-        return None
-    # log(predicted speed / measured): the speed is the measured one's at the scale of its own
-    return median_error(float(np.mean(logs[list(chosen)])) - np.delete(logs, list(chosen)))

@@ -1,10 +1,16 @@
-"""Measured over modelled seconds at known sizes, carried to sizes between them.
+"""How fast a device is, operator by operator: rates read from its profile.
 
-How fast a device is, operator by operator.
+A matrix product (m, k) x (k, n) takes the slower of its arithmetic and of moving its operands:
+
+    arithmetic   2 m n k / (rate of large products x share of the multiprocessors that its tiles keep busy)
+    moving       bytes of both operands and the result / bandwidth at that size (small operands stay in the cache)
+
+times the ratio of measured over modelled seconds that products of nearby sizes showed. Attention has a rate of its own;
+whatever else an operator does is bound by the bytes that it moves.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 import numpy as np
@@ -12,49 +18,10 @@ from numpy.typing import NDArray
 
 from roi.errors import InputError
 from roi.facts.model import Number
+from roi.facts.profiles import DeviceProfile, Rate
 
 NEAR: Final = 1e-3
 """Doublings within which a size counts as the measured one."""
-
-
-@dataclass(frozen=True)
-class Corrections:
-    """Ratios at measured sizes; between them an average of their logarithms, weighted by distance in doublings ** -4.
-
-    The fourth power keeps an estimate close to its nearest neighbours: kernels are chosen by size, so a far shape says
-    little. Beyond the measured sizes the nearest ones hold. Without points the ratio is 1.
-    """
-
-    points: tuple[tuple[float, ...], ...] = ()
-    """log2 of each measured size."""
-    ratios: tuple[float, ...] = ()
-    """Measured over modelled seconds."""
-
-    @classmethod
-    def of(cls, measured: Iterable[tuple[tuple[float, ...], float]]) -> Self:
-        """From (sizes, ratio) pairs."""
-        rows = list(measured)
-        return cls(
-            tuple(tuple(float(x) for x in np.log2(np.asarray(sizes, dtype=float))) for sizes, _ in rows),
-            tuple(ratio for _, ratio in rows),
-        )
-
-    def at(self, *sizes: Number) -> Number:
-        """Ratio at `sizes`, one for each axis; they broadcast."""
-        if not self.points:
-            return 1.0
-        axes = np.broadcast_arrays(*(np.log2(np.asarray(size, dtype=float)) for size in sizes))
-        asked: NDArray[np.float64] = np.stack(axes, axis=-1)[..., None, :]
-        squared = ((asked - np.asarray(self.points)) ** 2).sum(axis=-1)
-        weights = 1.0 / (squared + NEAR**2) ** 2
-        logs = (weights * np.log(self.ratios)).sum(axis=-1) / weights.sum(axis=-1)
-        ratio: Number = np.exp(logs)
-        return ratio
-
-
-NONE: Final = Corrections()
-"""Nothing measured: the model as it stands."""
-
 
 ELEMENT_BYTES: Final = {"fp32": 4.0, "tf32": 4.0, "bf16": 2.0, "fp16": 2.0, "int8": 1.0}
 """Bytes of one operand element."""
@@ -87,6 +54,42 @@ matrix units' operations, between its two products (arXiv 2307.08691: 0.5 to 0.7
 
 
 @dataclass(frozen=True)
+class Corrections:
+    """Ratios of measured over modelled seconds at measured sizes, carried to the sizes between them.
+
+    Between two sizes the ratio is the average of the logarithms, weighted by distance in doublings ** -4. The fourth power
+    keeps an estimate close to its nearest neighbours: kernels are chosen by size, so a far shape says little. Beyond the
+    measured sizes the nearest ones hold. Without points the ratio is 1.
+    """
+
+    points: tuple[tuple[float, ...], ...] = ()
+    """log2 of each measured size."""
+    ratios: tuple[float, ...] = ()
+    """Measured over modelled seconds."""
+
+    @classmethod
+    def of(cls, measured: Iterable[tuple[tuple[float, ...], float]]) -> Self:
+        """The table of these (sizes, ratio) pairs."""
+        rows = list(measured)
+        return cls(
+            tuple(tuple(float(x) for x in np.log2(np.asarray(sizes, dtype=float))) for sizes, _ in rows),
+            tuple(ratio for _, ratio in rows),
+        )
+
+    def at(self, *sizes: Number) -> Number:
+        """The ratio at `sizes`, one argument for each axis; they broadcast."""
+        if not self.points:
+            return 1.0
+        axes = np.broadcast_arrays(*(np.log2(np.asarray(size, dtype=float)) for size in sizes))
+        asked: NDArray[np.float64] = np.stack(axes, axis=-1)[..., None, :]
+        squared = ((asked - np.asarray(self.points)) ** 2).sum(axis=-1)
+        weights = 1.0 / (squared + NEAR**2) ** 2
+        logs = (weights * np.log(self.ratios)).sum(axis=-1) / weights.sum(axis=-1)
+        ratio: Number = np.exp(logs)
+        return ratio
+
+
+@dataclass(frozen=True)
 class DeviceRates:
     """Rates of one device; the methods ending in _s return seconds of one call and broadcast.
 
@@ -95,7 +98,7 @@ class DeviceRates:
     """
 
     source: str
-    """device profile, or datasheet, with the device's name."""
+    """What the rates were read from, with the device's name, for error messages."""
     matrix_flops: Mapping[str, float]
     """Rate of large products by dtype, FLOP/s."""
     sizes_bytes: tuple[float, ...]
@@ -108,25 +111,16 @@ class DeviceRates:
     """The same, backward, counted as BACKWARD_ATTENTION times the forward FLOPs."""
     dequantise_peak_bytes_per_s: float
     """NF4 dequantisation where its operands lie best: its arithmetic bounds it on a CPU, bandwidth on a GPU."""
-    elementwise_peak_bytes_per_s: float
-    """The same for element-wise operators: the middle one of those timed."""
     kernel_s: float
     """Device time from one tiny kernel to the next where the host runs ahead; 0 on a CPU."""
     launch_s: float
     """Host time of one operator that Python calls and autograd records."""
-    plain_launch_s: float
-    """The same without autograd: inference, the optimizer."""
     backward_launch_s: float
     """Host time of one operator that the autograd engine calls."""
-    overlaps: bool = True
-    """True where the device works while the host issues the next operators (a GPU); False on a CPU: times add."""
     multiprocessors: int = MULTIPROCESSORS
     """Units that a product is tiled over; 0: no tiles (a CPU)."""
     matrix_corrections: Mapping[str, Corrections] = field(default_factory=dict)
     """Measured over modelled seconds by dtype, over log2 (batch, m, n, k)."""
-    attention_corrections: Mapping[str, Corrections] = field(default_factory=dict)
-    """The same for attention forward, over log2 (batch x heads, tokens, head_dim)."""
-    attention_backward_corrections: Mapping[str, Corrections] = field(default_factory=dict)
 
     def matrix_s(self, m: Number, n: Number, k: Number, dtype: str, batch: Number = 1.0) -> Number:
         """Seconds of `batch` products (m, k) x (k, n): the slower of arithmetic and moving operands, as far as measured.
@@ -142,7 +136,7 @@ class DeviceRates:
         filled = units / (units + self.multiprocessors / 2.0)
         arithmetic = 2.0 * batch * rows * columns * k / (self.matrix_flops[known] * filled)
         moved = self.bytes_s(ELEMENT_BYTES[dtype] * batch * (m * k + k * n + m * n))
-        ratio = self.matrix_corrections.get(known, NONE).at(batch, m, n, k)
+        ratio = self.matrix_corrections.get(known, Corrections()).at(batch, m, n, k)
         return np.maximum(arithmetic, moved) * ratio
 
     def bytes_s(self, nbytes: Number) -> Number:
@@ -152,42 +146,14 @@ class DeviceRates:
         seconds: Number = np.asarray(nbytes, dtype=float) / speed
         return seconds
 
-    def elementwise_s(self, nbytes: Number) -> Number:
-        """Seconds of an element-wise operator that reads and writes `nbytes` in all: the slower of moving and arithmetic."""
-        seconds: Number = np.maximum(self.bytes_s(nbytes), np.asarray(nbytes) / self.elementwise_peak_bytes_per_s)
-        return seconds
-
-    def dequantise_s(self, nbytes: Number) -> Number:
-        """Seconds of an NF4 dequantisation that reads and writes `nbytes` in all."""
-        seconds: Number = np.maximum(self.bytes_s(nbytes), np.asarray(nbytes) / self.dequantise_peak_bytes_per_s)
-        return seconds
-
-    def attention_s(
-        self, batch: Number, heads: Number, tokens: Number, head_dim: Number, dtype: str, *, backward: bool = False,
-        causal: bool = True,
-    ) -> Number:
-        """Seconds of fused attention (SDPA) of `tokens` queries on as many keys.
-
-        4 x batch x heads x tokens^2 x head_dim FLOPs, half of that where causal; BACKWARD_ATTENTION times it backward.
-        """
-        rates = self.attention_backward_flops if backward else self.attention_flops
-        table = self.attention_backward_corrections if backward else self.attention_corrections
-        rows = np.asarray(batch, dtype=float) * heads
-        work = attention_flops(batch, heads, tokens, head_dim, backward=backward, causal=causal)
-        if not rates:
-            known = self._known(dtype, self.matrix_flops)
-            return work / (ATTENTION_SHARE * self.matrix_flops[known])
-        known = self._known(dtype, rates)
-        return work / rates[known] * table.get(known, NONE).at(rows, tokens, head_dim)
-
     @property
     def bandwidth_bytes_per_s(self) -> float:
-        """Of operands far beyond the cache."""
+        """Bandwidth of operands far beyond the cache."""
         return self.speeds_bytes_per_s[-1]
 
     @property
     def cache_bytes_per_s(self) -> float:
-        """Of operands that the cache holds: the best size."""
+        """Bandwidth of operands that the cache holds: that of the best size."""
         return max(self.speeds_bytes_per_s)
 
     @property
@@ -228,10 +194,59 @@ def product_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:
     return batch, m, n, k
 
 
-def attention_flops(
-    batch: Number, heads: Number, tokens: Number, head_dim: Number, *, backward: bool = False, causal: bool = True,
-) -> Number:
-    """FLOPs of one call of fused attention; broadcasts."""
-    whole = 4.0 * np.asarray(batch, dtype=float) * heads * np.asarray(tokens, dtype=float) ** 2 * head_dim
-    work: Number = whole * (0.5 if causal else 1.0) * (BACKWARD_ATTENTION if backward else 1.0)
-    return work
+Timed = list[tuple[Rate, float]]
+"""Rates of a profile, each with the seconds of one call."""
+
+
+def device_rates(profile: DeviceProfile) -> DeviceRates:
+    """Rates that a device profile shows: medians of the timed calls; the best shape gives a rate, every shape a correction.
+
+    On a CPU the operator's host time is taken off every call, because estimators add it; of a call at most nine tenths,
+    since tiny calls are all overhead and noise must not turn the sign. A profile without a matrix or a copy rate is an
+    InputError: nothing can be estimated from it.
+    """
+    on_gpu = profile.environment.device == "cuda"
+    name = profile.environment.gpu or profile.environment.gpu_name or profile.environment.device
+    calls = [(rate, float(np.median(rate.seconds))) for rate in profile.rates]
+    launch = {rate.name: s for rate, s in reversed(calls) if rate.regime == "launch"}
+    host = launch.get("host", 0.0)
+    timed = [(rate, max(s - (0.0 if on_gpu else host), 0.1 * s)) for rate, s in calls]
+    copies = [(rate, s) for rate, s in timed if rate.regime == "copy"]
+    products = _by_dtype(timed, "matrix")
+    if not copies or not products:
+        lacks = "matrix" if copies else "copy"
+        raise InputError(f"profile: that of {name} holds no {lacks} rate; run `roi profile device` again")
+    sizes = sorted({rate.work for rate, _ in copies})
+    fastest_copy = max(rate.work / s for rate, s in copies)
+    dequantise: dict[str, float] = {}  # the best bytes/s of each operator, of which the middle one counts
+    for rate, s in timed:
+        if rate.regime == "dequantise":
+            dequantise[rate.name] = max(dequantise.get(rate.name, 0.0), rate.work / s)
+    plain = DeviceRates(
+        source=f"device profile of {name}", matrix_flops=_best(products), sizes_bytes=tuple(sizes),
+        speeds_bytes_per_s=tuple(float(np.median([r.work / s for r, s in copies if r.work == size])) for size in sizes),
+        attention_flops=_best(_by_dtype(timed, "attention", "forward")),
+        attention_backward_flops=_best(_by_dtype(timed, "attention", "backward")),
+        dequantise_peak_bytes_per_s=float(np.median(list(dequantise.values()))) if dequantise else fastest_copy,
+        kernel_s=launch.get("device", 0.0), launch_s=launch.get("host autograd", host),
+        backward_launch_s=launch.get("host backward", host), multiprocessors=MULTIPROCESSORS if on_gpu else 0,
+    )
+    corrections = {}
+    for dtype, rates in products.items():
+        shapes = [product_shape(rate.shape) for rate, _ in rates]
+        modelled = [float(plain.matrix_s(m, n, k, dtype, batch)) for batch, m, n, k in shapes]
+        corrections[dtype] = Corrections.of((shape, s / x) for shape, (_, s), x in zip(shapes, rates, modelled, strict=True))
+    return replace(plain, matrix_corrections=corrections)
+
+
+def _by_dtype(timed: Timed, regime: str, name: str = "") -> dict[str, Timed]:
+    """The rates of a regime whose name holds `name`, by dtype."""
+    found: dict[str, Timed] = {}
+    for rate, s in timed:
+        if rate.regime == regime and name in rate.name:
+            found.setdefault(rate.dtype, []).append((rate, s))
+    return found
+
+
+def _best(by_dtype: Mapping[str, Timed]) -> dict[str, float]:
+    return {dtype: max(rate.work / s for rate, s in rates) for dtype, rates in by_dtype.items()}

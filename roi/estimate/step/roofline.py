@@ -1,13 +1,20 @@
-"""Time of a training step from its operators: the dry run's list over a device's rates.
+"""Time of a training step from its operators: a dry run's list over the measured rates of a device.
 
-Training speed from a device's measured rates and a dry run's operators, as a scale of the closed form.
+A dry run lists every operator of a step with its FLOPs and bytes, a device profile says what the device reaches in each
+regime. An operator takes the longest of three times (the roofline of that operator, and its launch):
+
+    max(FLOPs / rate of its shape, bytes / bandwidth, kernels x shortest kernel)
+
+The device's sum over all operators and the host's sum of launches hide behind each other over the whole step, so the step
+takes the larger of the two. The answer is used as a scale of the closed form (step_time), which carries it to other lengths.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final
 
 from roi.estimate.step.calibration import Evidence
+from roi.estimate.step.rates import DeviceRates
 from roi.estimate.step.step_time import StepEfficiency, step_time
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.gpu import Gpu
@@ -16,44 +23,6 @@ from roi.facts.operator import OperatorGroup
 
 FURTHER_KERNEL: Final = 0.25
 """Host time of an operator's second and later kernels over that of the operator."""
-
-
-class OperatorRates(Protocol):
-    """What a device reaches, by regime; a device profile or a datasheet with published shares gives it."""
-
-    @property
-    def bandwidth_bytes_per_s(self) -> float:
-        """Device memory."""
-
-    @property
-    def cache_bytes(self) -> float:
-        """Last-level cache."""
-
-    @property
-    def cache_bytes_per_s(self) -> float:
-        """Operands that lie in the last-level cache."""
-
-    @property
-    def dequantise_bytes_per_s(self) -> float:
-        """4-bit or int8 weights to 16 bits: bytes read and written."""
-
-    @property
-    def kernel_s(self) -> float:
-        """Shortest time of one kernel on the device, its gap to the next included, s."""
-
-    @property
-    def launch_s(self) -> float:
-        """Host time of one operator that Python calls, s."""
-
-    @property
-    def backward_launch_s(self) -> float:
-        """Host time of one operator that the autograd engine calls, without Python, s."""
-
-    def matrix_flops_per_s(self, dtype: str, shape: tuple[int, ...]) -> float:
-        """Arithmetic rate of a product of that shape, memory left out."""
-
-    def attention_flops_per_s(self, dtype: str, name: str) -> float:
-        """Arithmetic rate of a fused attention kernel."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +44,8 @@ class StepSeconds:
     optimizer_s: float
     """The same of one optimizer step."""
 
-    @property
-    def device_s(self) -> float:
-        """Sum of the device's parts of the micro-step."""
-        return self.matrix_s + self.attention_s + self.elementwise_s + self.dequantise_s
 
-
-def operator_seconds(group: OperatorGroup, rates: OperatorRates) -> float:
+def operator_seconds(group: OperatorGroup, rates: DeviceRates) -> float:
     """Device seconds of one call: the slowest of arithmetic, bytes, and the shortest kernel.
 
     Products: arithmetic at the rate of their shape, weights and activations from device memory (a weight is not met
@@ -90,11 +54,12 @@ def operator_seconds(group: OperatorGroup, rates: OperatorRates) -> float:
     """
     moved = group.bytes_read + group.bytes_written
     floor = group.launches * rates.kernel_s
-    if group.kind == "matrix":
-        arithmetic = group.flops / rates.matrix_flops_per_s(group.dtype, group.shape) if group.flops else 0.0
-        return max(arithmetic, moved / rates.bandwidth_bytes_per_s, floor)
-    if group.kind == "attention":
-        arithmetic = group.flops / rates.attention_flops_per_s(group.dtype, group.name) if group.flops else 0.0
+    if group.kind in ("matrix", "attention"):
+        arithmetic = 0.0
+        if group.flops and group.kind == "matrix":
+            arithmetic = group.flops / rates.matrix_flops_per_s(group.dtype, group.shape)
+        elif group.flops:
+            arithmetic = group.flops / rates.attention_flops_per_s(group.dtype, group.name)
         return max(arithmetic, moved / rates.bandwidth_bytes_per_s, floor)
     if group.kind == "dequantise":
         return max(moved / rates.dequantise_bytes_per_s, floor)
@@ -102,7 +67,7 @@ def operator_seconds(group: OperatorGroup, rates: OperatorRates) -> float:
     return max(moved / speed, floor)
 
 
-def step_seconds(groups: Iterable[OperatorGroup], rates: OperatorRates, idle_s: float = 0.0) -> StepSeconds:
+def step_seconds(groups: Iterable[OperatorGroup], rates: DeviceRates, idle_s: float = 0.0) -> StepSeconds:
     """Seconds of the micro-step and of the optimizer step of a dry run's operator list.
 
     Host time counts operators, not kernels: an operator of several kernels pays Python and the dispatcher once, its
@@ -135,7 +100,7 @@ def _key(group: OperatorGroup) -> tuple[str, str, tuple[int, ...]]:
 
 
 def _recomputed(groups: Iterable[OperatorGroup]) -> dict[tuple[str, str, tuple[int, ...]], float]:
-    """Calls of each forward operator, where backward runs forward attention again; empty without recompute."""
+    """Number of calls of each forward operator, where backward runs forward attention again; empty without recompute."""
     known = tuple(groups)
     again = any(g.kind == "attention" and g.phase == "backward" and "backward" not in g.name for g in known)
     calls: dict[tuple[str, str, tuple[int, ...]], float] = {}
@@ -152,7 +117,7 @@ this is the span of the only three comparisons that are known (Llama-3.2-3B on a
 
 
 def device_evidence(
-    model: ModelShape, plan: TrainingPlan, gpu: Gpu, operators: Iterable[OperatorGroup], rates: OperatorRates,
+    model: ModelShape, plan: TrainingPlan, gpu: Gpu, operators: Iterable[OperatorGroup], rates: DeviceRates,
     efficiency: StepEfficiency, source: str,
 ) -> Evidence:
     """The scale at which the closed form gives the operators' time at the plan's own size.
@@ -163,4 +128,6 @@ def device_evidence(
     theory = step_time(model, plan, gpu, replace(efficiency, overall=1.0))
     overall = float(theory.micro_step_s) / found.micro_step_s
     low, high = (overall / apart for apart in reversed(OPERATORS_APART))
-    return Evidence(replace(efficiency, overall=overall), low, high, "device", 1, (source,))
+    return Evidence(
+        efficiency=replace(efficiency, overall=overall), low=low, high=high, level="device", n=1, sources=(source,),
+    )

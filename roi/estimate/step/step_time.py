@@ -1,22 +1,33 @@
-"""Time of one training micro-step on one GPU: a roofline over its products, its element-wise passes and its launches."""
+"""Time of one training micro-step on one GPU, and the hours of a run: a roofline in closed form.
+
+A micro-step is forward, loss and backward of micro_batch x seq tokens. Each piece of its work (step/work.py lists it) takes
+what bounds it, and the device does one after the other while the host launches the next:
+
+    micro-step = (max(device, host) + idle) / overall efficiency + link
+    device     = products + attention + element-wise passes + dequantisation + DoRA's norm
+    product    = the longest of FLOPs / matrix rate, bytes / bandwidth, the weight's bytes / bandwidth, the shortest kernel
+    pass       = the longer of bytes / bandwidth (twice as fast inside the cache) and the shortest kernel
+    host       = operators x launch time
+    run        = micro-steps x micro-step + updates x (optimizer + synchronisation)
+
+The efficiencies are shares of the datasheet's figures that come from profiles or published runs (`StepEfficiency`).
+"""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
-from roi.estimate.step.rates import ELEMENT_BYTES, SMALLEST_TILE, TILE
+from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, SMALLEST_TILE, TILE
 from roi.estimate.step.work import Pass, Product, decomposition_passes, step_operators, step_passes, step_products
 from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, trained_parameters
-from roi.estimate.training.plan import TrainingPlan, adaptable
+from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
 from roi.estimate.training.setting import read_setting
 from roi.estimate.training.sharding import link_seconds
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
-
-BACKWARD_ATTENTION: Final = 2.5
-"""Backward over forward FLOPs of fused attention: five products instead of two, scores recomputed (arXiv 2205.14135)."""
+from roi.units import SECONDS_PER_HOUR
 
 MASKED_ATTENTION: Final = 2.0
 """Work of SDPA under a padding or packing mask over causal attention: the kernel that takes a mask skips no masked block."""
@@ -47,7 +58,10 @@ CACHE_GAIN: Final = 2.0
 
 @dataclass(frozen=True)
 class StepEfficiency:
-    """Achieved over theoretical; values come from a profile or from the catalog's efficiencies, never from here."""
+    """Shares of the datasheet's rates that a step reaches, and times that it pays besides.
+
+    Values come from a profile or from the catalog's efficiencies, never from here; each broadcasts.
+    """
 
     matrix: Number
     """Share of the datasheet's matrix rate that the best large product reaches, where `matrix_of` does not name the card."""
@@ -79,8 +93,6 @@ class StepTime:
     """Element-wise passes: norms, rotary, activation, adapters' casts, loss."""
     dequantisation_s: Number
     """NF4 to 16 bits, or in backward int8 to the stream's type, and reading the result again."""
-    decomposition_s: Number
-    """DoRA's norm of the merged weight."""
     host_s: Number
     """Operator launches; they hide behind the device where it is slower."""
     optimizer_s: Number
@@ -124,16 +136,36 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
     dequantised = _dequantised_bytes(model, plan) * (1.0 if plan.int8 else rounds) / bandwidth + zero
     host = step_operators(model, plan) * efficiency.launch_s + zero
     device = products + attention + elementwise + merged + dequantised
-    optimizer = trained_parameters(model, plan) * _update_bytes(plan) / bandwidth / _shards(plan)
+    optimizer = trained_parameters(model, plan) * _update_bytes(plan) / bandwidth / plan.shards
     each_micro_step, each_step = link_seconds(model, plan, gpu)
     link = each_micro_step / efficiency.bandwidth + zero
     return StepTime(
-        products_s=products + attention, passes_s=elementwise, dequantisation_s=dequantised, decomposition_s=merged,
-        host_s=host, optimizer_s=optimizer / efficiency.overall,
-        synchronisation_s=each_step / efficiency.bandwidth, link_s=link,
+        products_s=products + attention, passes_s=elementwise, dequantisation_s=dequantised, host_s=host,
+        optimizer_s=optimizer / efficiency.overall, synchronisation_s=each_step / efficiency.bandwidth, link_s=link,
         micro_step_s=(np.maximum(device, host) + efficiency.idle_s) / efficiency.overall + link,
         flops=sum((p.flops for p in work), start=zero) + attention_flops, tokens=tokens,
     )
+
+
+def training_hours(
+    model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency, examples: Number,
+    tokens_per_example: Number, epochs: Number,
+) -> Number:
+    """Wall-clock hours of a run over `examples` of `tokens_per_example` tokens on average; broadcasts.
+
+    A micro-step is timed at the mean length, capped by plan.seq (longer ones are cut); plan.seq sets the memory.
+    micro-steps = ceil(examples / (micro_batch x gpus)) x epochs; the last one of an epoch may be partly empty.
+    Ignored: padding of a batch to its longest member (none at micro-batch 1 or sorted lengths, up to the ratio of longest
+    to mean otherwise), loading, evaluation and checkpoints: minutes, billed as set-up elsewhere.
+    """
+    mean = np.minimum(np.asarray(tokens_per_example, dtype=float), plan.seq)
+    step = step_time(model, replace(plan, seq=mean), gpu, efficiency)
+    share = np.asarray(plan.micro_batch, dtype=float) * plan.gpus
+    micro_steps = np.ceil(np.asarray(examples, dtype=float) / share) * epochs
+    updates = np.ceil(micro_steps / plan.accumulation)
+    seconds = micro_steps * step.micro_step_s + updates * (step.optimizer_s + step.synchronisation_s)
+    hours: Number = seconds / SECONDS_PER_HOUR
+    return hours
 
 
 def _matrix_rate(gpu: Gpu, efficiency: StepEfficiency, dtype: str) -> Number:
@@ -165,39 +197,32 @@ def _product_s(p: Product, gpu: Gpu, efficiency: StepEfficiency) -> Number:
 def _attention(
     model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency, tokens: Number,
 ) -> tuple[Number, Number]:
-    """FLOPs of token mixing that count, and its seconds; fp32 after k-bit preparation unless autocast casts it."""
+    """FLOPs of token mixing that count as work, and its seconds; fp32 after k-bit preparation unless autocast casts it."""
     seq = np.asarray(plan.seq, dtype=float)
     forwards = 2.0 if plan.checkpointing else 1.0
     flops = model.attention_flops(seq / 2.0) * tokens * (forwards + BACKWARD_ATTENTION)
+    bandwidth = gpu.bandwidth_bytes_per_s * efficiency.bandwidth
     rate = _matrix_rate(gpu, efficiency, "fp32" if plan.prepared and not plan.autocast else plan.dtype)
-    if read_setting(model, plan).eager:
-        scores = sum(a.layers * a.heads for a in model.attention if a.kind != "linear") * tokens * seq
-        passes = EAGER_SCORE_BYTES + 22.0 * (forwards - 1.0)
-        whole = 2.0 * flops * (forwards + 2.0) / (forwards + BACKWARD_ATTENTION)
-        return flops, whole / rate + scores * passes / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth)
-    padded = plan.padded & (np.asarray(plan.micro_batch, dtype=float) > 1.0)
-    masked = (padded | plan.packed) & (plan.attention == "sdpa")
-    more = np.where(masked, MASKED_ATTENTION, 1.0)
-    fused = flops * more / (efficiency.attention * rate)
-    heads, scored = _scored_heads(model, plan)
-    if not np.any(scored):
-        return flops, fused
-    whole = 2.0 * flops * (forwards + 2.0) / (forwards + BACKWARD_ATTENTION)
-    passes = MATH_FORWARD_BYTES * forwards + MATH_BACKWARD_BYTES
-    math = whole * scored / heads / rate + scored * tokens * seq * passes / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth)
-    return flops, fused * (1.0 - scored / heads) + math
-
-
-def _scored_heads(model: ModelShape, plan: TrainingPlan) -> tuple[float, Number]:
-    """(heads of all layers, those whose scores SDPA's math path makes whole)."""
     setting = read_setting(model, plan)
     mixing = [a for a in model.attention if a.kind != "linear"]
     heads = float(sum(a.layers * a.heads for a in mixing))
+    # eager attention and SDPA's math path compute every score and write it to memory
+    unskipped = 2.0 * flops * (forwards + 2.0) / (forwards + BACKWARD_ATTENTION)
+    if setting.eager:
+        passes = EAGER_SCORE_BYTES + 22.0 * (forwards - 1.0)
+        return flops, unskipped / rate + heads * tokens * seq * passes / bandwidth
+    masked = (setting.padded > 0.0) & (plan.attention == "sdpa")
+    fused = flops * np.where(masked, MASKED_ATTENTION, 1.0) / (efficiency.attention * rate)
     scored: Number = sum((a.layers * a.heads * setting.scored(a) for a in mixing), start=np.float64(0.0))
-    return max(heads, 1.0), scored
+    if not np.any(scored):
+        return flops, fused
+    passes = MATH_FORWARD_BYTES * forwards + MATH_BACKWARD_BYTES
+    math = unskipped * scored / heads / rate + scored * tokens * seq * passes / bandwidth
+    return flops, fused * (1.0 - scored / heads) + math
 
 
 def _passes_s(passes: Iterable[Pass], gpu: Gpu, efficiency: StepEfficiency) -> Number:
+    """Seconds of all calls of all passes."""
     total: Number = 0.0
     for p in passes:
         total = total + p.calls * np.maximum(_bytes_s(p.bytes_each, gpu, efficiency), efficiency.kernel_s)
@@ -215,11 +240,6 @@ def _bytes_s(nbytes: Number, gpu: Gpu, efficiency: StepEfficiency) -> Number:
     gain = np.interp(np.log(size), [np.log(kept), np.log(4.0 * kept)], [np.log(CACHE_GAIN), 0.0])
     seconds: Number = np.asarray(nbytes, dtype=float) / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth * np.exp(gain))
     return seconds
-
-
-def _shards(plan: TrainingPlan) -> float:
-    """GPUs that the optimizer's work is divided over."""
-    return 1.0 if plan.sharding == "none" else float(plan.gpus)
 
 
 def _update_bytes(plan: TrainingPlan) -> float:
@@ -246,5 +266,5 @@ def _dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
         return each * sum(x.inputs * x.outputs * x.layers for x in model.linears if adaptable(x))
     if not plan.quantised:
         return 0.0
-    each = nf4_bytes_per_weight(double_quant=plan.double_quant) + plan.weight_bytes + (8.0 / NF4_BLOCK)
+    each = nf4_bytes_per_weight(double_quant=plan.double_quant) + DTYPE_BYTES[plan.dtype] + (8.0 / NF4_BLOCK)
     return each * sum(x.inputs * x.outputs * x.layers for x in model.linears if adaptable(x))

@@ -1,5 +1,9 @@
 """What one micro-step does: its matrix products, its element-wise passes and the operators that the host launches.
 
+A product (m, k) x (k, n) is 2 m n k FLOPs. For T tokens every frozen weight is used twice, in forward and for the gradient of
+its input, once more where layers are recomputed, and once more for its own gradient where it is trained; an adapter's pair of
+products is done twice forward and four times backward. Element-wise kernels move bytes and compute next to nothing.
+
 Counted on transformers 5 and peft's LoRA layer in eager PyTorch, operator by operator (docs: the dry run prints them), for
 the shapes of a decoder. Every numeric field of the plan broadcasts.
 """
@@ -25,7 +29,6 @@ sums of broadcast operands and copies (7)."""
 SHARED_INPUTS: Final = 5.0
 """Gradients added up on the residual stream in one layer: query, key and value, gate and up, and both residuals."""
 
-
 INT8_INPUT_BYTES: Final = 17.0
 """Bytes per input element of an int8 product: cast to fp16 (4 + 2), magnitude (4), compared with the threshold (3), any (1),
 quantised (3)."""
@@ -40,7 +43,7 @@ dequantisation, bias."""
 
 @dataclass(frozen=True)
 class Product:
-    """Equal products (m, k) x (k, n)."""
+    """`calls` equal products (m, k) x (k, n) of `dtype`."""
 
     calls: Number
     m: Number
@@ -54,7 +57,7 @@ class Product:
 
     @property
     def flops(self) -> Number:
-        """Arithmetic of all calls and rounds."""
+        """FLOPs of all calls and rounds."""
         return 2.0 * self.calls * self.m * self.n * self.k * self.rounds
 
 
@@ -75,7 +78,7 @@ def step_products(model: ModelShape, plan: TrainingPlan) -> Iterator[Product]:
     """
     tokens = _tokens(plan)
     again = 2.0 if plan.checkpointing else 1.0
-    each = plan.weight_bytes
+    each = DTYPE_BYTES[plan.dtype]
     wide = "fp32" if plan.stream_bytes >= 4.0 else plan.dtype
     for x in model.linears:
         packed = plan.int8 and adaptable(x)
@@ -97,7 +100,7 @@ def step_products(model: ModelShape, plan: TrainingPlan) -> Iterator[Product]:
 
 
 def _adapter_products(model: ModelShape, plan: TrainingPlan, tokens: Number, again: float) -> Iterator[Product]:
-    """Two products a target forward, four backward; DoRA also multiplies them out on an identity of the input's width."""
+    """Every product of the adapters: two a target forward, four backward; DoRA also multiplies B A out on an identity."""
     rank = np.asarray(plan.rank, dtype=float)
     wide = adapter_dtype(plan)
     for x in target_linears(model, plan):
@@ -114,7 +117,7 @@ def _adapter_products(model: ModelShape, plan: TrainingPlan, tokens: Number, aga
 
 
 def adapter_dtype(plan: TrainingPlan) -> str:
-    """Type of the adapters' products: fp32 as peft holds them, `dtype` under autocast or where an engine casts them."""
+    """The type of the adapters' products: fp32 as peft holds them, `dtype` under autocast or where an engine casts them."""
     return plan.dtype if plan.autocast or plan.trained_bytes < 4.0 else "fp32"
 
 
@@ -144,7 +147,7 @@ def step_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass]:
 
 
 def _mixing_passes(model: ModelShape, tokens: Number, w: float, again: float) -> Iterator[Pass]:
-    """Rotary, the attention's result laid out again, the activation, and the tokens sent to experts and back."""
+    """Passes of rotary, of the attention's result laid out again, of the activation, and of tokens sent to experts and back."""
     for a in model.attention:
         if a.kind != "linear":
             turned = tokens * (a.heads + a.kv_heads) * a.head_dim
@@ -159,18 +162,20 @@ def _mixing_passes(model: ModelShape, tokens: Number, w: float, again: float) ->
 
 
 def _own_gradient_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass]:
-    """Gradients of trained weights beside their products: the embedding's is dense, and a tied one is added to the head's.
+    """Passes over gradients of trained weights: the embedding's is dense, and a tied one is added to the head's.
 
     With accumulation each gradient is added to what the micro-steps before left.
     """
     w = plan.trained_bytes
     yield Pass(1.0, (5.0 if model.tied else 2.0) * w * model.vocab * model.hidden)
     if plan.accumulation > 1:
-        yield Pass(float(sum(x.layers * x.experts for x in model.linears)), 3.0 * w * _mean_weight(model))
+        products = sum(x.layers * x.experts for x in model.linears)
+        weights = sum(x.inputs * x.outputs * x.layers * x.experts for x in model.linears)
+        yield Pass(float(products), 3.0 * w * (weights / products))
 
 
 def _adapter_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again: float) -> Iterator[Pass]:
-    """Casts, dropout, scaling and the addition of each target.
+    """Passes of each target: casts, dropout, scaling and the addition.
 
     peft casts the input to the adapter's type (6 an element) and autocast casts it back for the product (6) together with
     the weights; the scaled result is added in the wider type and cast back (fp32: 24 an output element; 16-bit: 10).
@@ -196,7 +201,7 @@ def _adapter_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again
 
 
 def decomposition_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass]:
-    """DoRA's norm of the merged weight, once a forward whatever the tokens.
+    """Passes of DoRA's norm of the merged weight, once a forward whatever the tokens.
 
     The weight is widened (6 bytes an element), B A scaled (8), both added (12), squared and summed (4); the identity of the
     input's width is written (4).
@@ -208,7 +213,7 @@ def decomposition_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass
 
 
 def _cast_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again: float) -> Iterator[Pass]:
-    """Casts around bitsandbytes' products, which run in `dtype` or int8.
+    """Passes of the casts around bitsandbytes' products, which run in `dtype` or int8.
 
     NF4: input and result are cast from and to the fp32 stream, and the result copied.
     """
@@ -227,7 +232,7 @@ def _cast_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again: f
 
 
 def step_operators(model: ModelShape, plan: TrainingPlan) -> Number:
-    """Operators that the host launches in a micro-step, the loss and the embedding left out (some thirty).
+    """Number of operators that the host launches in a micro-step, the loss and the embedding left out (some thirty).
 
     A target adds its two products, casts, scaling and addition (6 forward, 9 backward; 2 more each under autocast, one with
     dropout; DoRA 12 and 10); an NF4 product dequantises in two kernels and casts (4).
@@ -250,18 +255,12 @@ def step_operators(model: ModelShape, plan: TrainingPlan) -> Number:
 
 
 def _norms(model: ModelShape) -> Iterator[tuple[float, float]]:
-    """(norms, elements of a token in each): of the residual stream, and of queries and keys where a model has them."""
+    """Pairs (number of norms, elements of a token in each): of the stream, and of queries and keys where a model has them."""
     yield float(model.layers * model.norms_per_layer), float(model.hidden)
     for a in model.attention:
         if a.kind in ("full", "sliding") and a.norm_parameters:
             yield float(a.layers), float(a.heads * a.head_dim)
             yield float(a.layers), float(a.kv_heads * a.head_dim)
-
-
-def _mean_weight(model: ModelShape) -> float:
-    """Weights of the stack over its products."""
-    return sum(x.inputs * x.outputs * x.layers * x.experts for x in model.linears) / sum(
-        x.layers * x.experts for x in model.linears)
 
 
 def _tokens(plan: TrainingPlan) -> Number:

@@ -1,7 +1,14 @@
 """What one layer keeps for backward, and what backward needs on top, in bytes; kinds of layers weighted by their number.
 
-Token mixing, MLPs and adapters have files of their own. T = micro-batch x sequence tokens, w = bytes of the residual stream,
-h = hidden.
+A layer is norms, token mixing and an MLP. Backward needs what each of their operators read or made, so forward keeps
+
+    norms           the input in fp32 (LayerNorm: in the stream's type)
+    token mixing    attention.py
+    MLP             gate, activation and up (3 w I a token), and the input of a trained down projection
+    adapters        adapter_activations.py, on the products of both
+
+unless the layer is checkpointed: then its input alone is kept, and the layer is computed anew when backward reaches it.
+T = micro-batch x sequence tokens, w = bytes of the residual stream, h = hidden, I = inner width of the MLP.
 """
 
 from dataclasses import dataclass
@@ -9,19 +16,32 @@ from typing import Final
 
 import numpy as np
 
-from roi.estimate.training.adapter_activations import adapter_saved, int8_inputs, merge_bytes
+from roi.estimate.training.adapter_activations import (
+    adapter_saved,
+    expert_factor_bytes,
+    expert_stack_bytes,
+    int8_inputs,
+    merge_bytes,
+)
 from roi.estimate.training.attention import attention_saved, attention_transient
-from roi.estimate.training.mlp import inner_width, mlp_peak, mlp_saved
+from roi.estimate.training.plan import DTYPE_BYTES
 from roi.estimate.training.setting import Setting
-from roi.facts.model import Number
+from roi.facts.model import Mlp, Number
 
 PARALLEL: Final = ("gpt_neox", "falcon", "phi", "cohere")
 """Families whose token mixing and MLP read the same stream, side by side."""
 
+WRITTEN_OUT_GELU: Final = ("phi", "gpt2")
+"""Families whose activation is gelu_new, five operators instead of one."""
+
+INT8_INPUT: Final = 6.0
+"""Bytes an element of an int8 product's input while it is quantised: fp16 copy 2, its absolute 2, outliers 1, result 1
+(bitsandbytes/backends/cuda/ops.py, int8_vectorwise_quant)."""
+
 
 @dataclass(frozen=True)
 class LayerBytes:
-    """One layer's activations."""
+    """Bytes of one layer's activations; they broadcast as the plan's fields do."""
 
     saved: Number
     """Kept for backward, averaged over the layers of the model."""
@@ -34,24 +54,27 @@ class LayerBytes:
 
 
 def layer_bytes(s: Setting) -> LayerBytes:
-    """What one layer keeps and needs; kinds of layers are weighted by their number, the peak takes the widest."""
+    """Bytes that one layer keeps and needs; kinds of layers are weighted by their number, the peak takes the widest."""
     m = s.model
     mixing = [(attention_saved(s, a), a.layers) for a in m.attention]
-    mlps = [(mlp_saved(s, k), k.layers) for k in m.mlp]
+    mlps = [(_mlp_saved(s, k), k.layers) for k in m.mlp]
     norms = _norm_saved(s)
     saved = norms + _mean(mixing, m.layers) + _mean(mlps, m.layers)
     widest_mixing = _largest([x for x, _ in mixing])
     kept = norms + widest_mixing + _largest([x for x, _ in mlps])
-    peak = norms + widest_mixing + _largest([mlp_peak(s, k) for k in m.mlp])
+    peak = norms + widest_mixing + _largest([_mlp_peak(s, k) for k in m.mlp])
     scores = _largest([x + attention_transient(s, a) for (x, _), a in zip(mixing, m.attention, strict=True)])
     peak = np.maximum(peak, norms + scores)
     merged = _merge_peak(s, norms, widest_mixing)
     highest = np.maximum(peak, merged) if s.plan.checkpointing else peak
-    return LayerBytes(saved, np.maximum(highest, kept), np.maximum(peak - kept, 0.0), np.maximum(merged - kept, 0.0))
+    return LayerBytes(
+        saved=saved, peak=np.maximum(highest, kept), transient=np.maximum(peak - kept, 0.0),
+        merging=np.maximum(merged - kept, 0.0),
+    )
 
 
 def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
-    """The layer at the highest of DoRA's merges, each with what the layer keeps by then; 0 without DoRA.
+    """Bytes of the layer at the highest of DoRA's merges, each with what the layer keeps by then; 0 without DoRA.
 
     The merge of gate and up comes before the activation, that of down beside its input.
     """
@@ -65,14 +88,14 @@ def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
         for n, x in enumerate(on):
             made = {"gate_proj": 0.0, "up_proj": 1.0 * k.gated}.get(x.name, 4.0 if k.gated else 2.0)
             before = adapter_saved(s, on[: n + 1])
-            highest.append(mixing + before + made * s.w * inner_width(k) * s.tokens + merge_bytes(s, x))
+            highest.append(mixing + before + made * s.w * _inner_width(k) * s.tokens + merge_bytes(s, x))
     # checkpointing recomputes when backward first asks, beside the fp32 gradients of the last target's result
     begun = (4.0 + (4.0 if s.w < 4.0 else 0.0)) * h * s.tokens * float(s.plan.checkpointing)
     return norms + begun + _largest(highest)
 
 
 def unreached_bytes(s: Setting) -> Number:
-    """What the first layers do not keep where the embedding's output needs no gradient: nothing before the first adapter.
+    """Bytes that the first layers do not keep, since nothing before the first adapter needs a gradient; 0 for full training.
 
     That is the first norm; token mixing and the second norm too where adapters begin in the MLP; the MLP of a parallel block
     where they are in token mixing alone; and in a hybrid the run of linear layers before the first full one, where only full
@@ -86,11 +109,11 @@ def unreached_bytes(s: Setting) -> Number:
     inside = any(s.adapted(list(k.linears(m.hidden))) for k in m.mlp) or s.expert_adapters
     if not mixing:
         return 2.0 * norm + attention_saved(s, m.attention[0])
-    first = norm + (mlp_saved(s, m.mlp[0]) if m.family in PARALLEL and not inside else 0.0)
+    first = norm + (_mlp_saved(s, m.mlp[0]) if m.family in PARALLEL and not inside else 0.0)
     for a in m.attention:
         if a.kind == "linear" and a not in mixing and not inside:
             before = a.layers // sum(b.layers for b in mixing)
-            first = first + before * (_norm_saved(s) + attention_saved(s, a) + mlp_saved(s, m.mlp[0]))
+            first = first + before * (_norm_saved(s) + attention_saved(s, a) + _mlp_saved(s, m.mlp[0]))
     return first
 
 
@@ -119,6 +142,113 @@ def retained_input_bytes(s: Setting) -> Number:
     return _mean(mixing, m.layers) + _mean(mlps, m.layers)
 
 
+def _inner_width(k: Mlp) -> float:
+    """Width of an MLP that one token passes through, shared experts included, elements."""
+    return float(k.intermediate * k.experts_per_token + k.shared_intermediate)
+
+
+def _mlp_saved(s: Setting, k: Mlp) -> Number:
+    """Bytes that an MLP keeps: what its activation reads and makes; a trained down projection also keeps its input."""
+    w, t = s.w, s.tokens
+    width = _activation_tensors(s, k) * w * _inner_width(k)
+    if not s.plan.adapter:
+        width += w * _inner_width(k)
+    return width * t + _expert_saved(s, k) + adapter_saved(s, list(k.linears(s.model.hidden)))
+
+
+def _activation_tensors(s: Setting, k: Mlp) -> float:
+    """Number of kept tensors of the inner width: gate, activation and up; without a gate the activation's input alone.
+
+    GELU written out (transformers' NewGELU) keeps the argument, its half, tanh and 1 + tanh. gpt-oss: gate and up, the
+    clamped gate, its sigmoid, the product with it, and up + 1 (modeling_gpt_oss.py).
+    """
+    if s.model.family in WRITTEN_OUT_GELU:
+        return 4.0
+    if s.model.family == "gpt_oss":
+        return 6.0
+    return 3.0 if k.gated else 1.0
+
+
+def _expert_saved(s: Setting, k: Mlp) -> Number:
+    """Bytes that a mixture keeps on top: its products' outputs before they are weighted, inputs of trained weights.
+
+    Adapters on experts keep the folded weights of the layer's whole stack, and their factors.
+    """
+    if k.experts == 1:
+        return 0.0
+    gradients = _weight_gradients(s) or not s.plan.adapter
+    width = s.w * s.model.hidden * k.experts_per_token * (1.0 + float(gradients))
+    width += s.w * k.intermediate * k.experts_per_token * float(_weight_gradients(s))
+    return width * s.tokens + expert_stack_bytes(s, k) * float(s.expert_adapters) + expert_factor_bytes(s, k)
+
+
+def _weight_gradients(s: Setting) -> bool:
+    """True where backward of frozen experts makes the gradient of their weights.
+
+    For adapters on them; and wherever weights are not bf16, since transformers' loop over experts then stands in for torch's
+    grouped product and always makes both gradients (integrations/moe.py, _grouped_mm_fallback_bwd).
+    """
+    return s.plan.adapter and (s.expert_adapters or s.w >= 4.0 or s.plan.dtype != "bf16")
+
+
+def _mlp_peak(s: Setting, k: Mlp) -> Number:
+    """Bytes of an MLP at its highest point, kept ones included: in recompute of its last product, or in backward of it.
+
+    Gated backward holds gate, activation, up and the gradients of product, activation and up: 6 w I. With adapters on the
+    MLP and a 16-bit stream the fp32 LoRA result and its scaled copy make 14 I, with dropout 17 I (19 I under autocast).
+    With NF4, backward of down also holds the dequantised weight beside gate, activation, up, the adapter's gradient (4 w I)
+    and the product's 16-bit one. Int8 dequantises to the stream's type, and the product's gradient has it too.
+    """
+    h, w, t, inner = s.model.hidden, s.w, s.tokens, _inner_width(k)
+    width = (6.0 if k.gated else 3.0) * w * inner
+    linears = list(k.linears(h))
+    on = s.adapted(linears)
+    peak: Number = width * t
+    if on and s.recast:
+        with_lora = (14.0 if k.gated else 10.0) * inner
+        dropped = ((17.0 if k.gated else 13.0) + (2.0 if s.lowered else 0.0)) * inner
+        results = (4.0 + 3.0 * w) * h  # the result's fp32 sum, its copies and the residual
+        peak = np.maximum(peak, t * (results + with_lora * (1.0 - s.dropped) + dropped * s.dropped))
+    recomputed = adapter_saved(s, [x for x in linears if x.name != "down_proj"])
+    peak = peak + recomputed
+    if s.plan.quantised and k.experts == 1:
+        dequantised = DTYPE_BYTES[s.plan.dtype] * h * inner
+        peak = np.maximum(peak, (4.0 * w + 2.0) * inner * t + dequantised)
+    if s.plan.int8 and k.experts == 1:
+        peak = np.maximum(peak, (4.0 * w + INT8_INPUT) * inner * t + recomputed)
+        peak = np.maximum(peak, _int8_backward(s, h, inner, targeted=any(x.name == "down_proj" for x in on)))
+        if not s.plan.checkpointing:
+            peak = peak + w * inner * t  # the down projection's input outlives its backward
+    return np.maximum(peak, _expert_peak(s, k))
+
+
+def _expert_peak(s: Setting, k: Mlp) -> Number:
+    """Bytes of the backward of experts whose weights get a gradient, at the higher of two moments; 0 where none does.
+
+    First all down projections of the layer have theirs, then all gates and ups, when what the down projections kept is gone.
+    """
+    if k.experts == 1 or not _weight_gradients(s):
+        return 0.0
+    stack, first = expert_stack_bytes(s, k), (2.0 if k.gated else 1.0)
+    each = stack / (first + 1.0)
+    width = s.w * k.experts_per_token * s.tokens
+    down = _mlp_saved(s, k) + each + (k.intermediate + s.model.hidden) * width
+    others = (first * k.intermediate + 2.0 * s.model.hidden) * width
+    return np.maximum(down, first * each * (1.0 + float(s.expert_adapters)) + others)
+
+
+def _int8_backward(s: Setting, hidden: int, inner: float, *, targeted: bool) -> Number:
+    """Bytes of an int8 product's backward at its highest point: the weight in the stream's type beside what is alive.
+
+    Down: gate, activation, up and the product's gradient (4 w I), a fifth from its adapter. Without an adapter nothing
+    there is unpacked, so checkpointing recomputes later: the highest is then up, beside gate and two gradients (3 w I).
+    """
+    weight = s.w * hidden * inner
+    if targeted or not s.plan.checkpointing:
+        return (4.0 + float(targeted)) * s.w * inner * s.tokens + weight
+    return s.w * (3.0 * inner + hidden) * s.tokens + weight
+
+
 def _mean(parts: list[tuple[Number, int]], layers: int) -> Number:
     total: Number = 0.0
     for value, count in parts:
@@ -134,7 +264,7 @@ def _largest(parts: list[Number]) -> Number:
 
 
 def _norm_saved(s: Setting) -> Number:
-    """Norms: RMSNorm keeps its input in fp32 (LayerNorm in w); trained ones keep the normalised copy and the output."""
+    """Bytes that a layer's norms keep: the input in fp32 (LayerNorm in w), trained ones the normalised copy and the output."""
     m, w = s.model, s.w
     inputs = 1 if m.family in PARALLEL else m.norms_per_layer
     # autocast runs LayerNorm in fp32, on a copy where its input is not

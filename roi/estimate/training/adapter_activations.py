@@ -1,5 +1,8 @@
 """What adapters and int8 products of one layer keep for backward, in bytes.
 
+An adapter adds B(A x) to a frozen product W x. The gradient of A needs x, that of B needs A x: an input of the target's width
+and `rank` elements a token. How wide x is stored, and whether targets share it, follows from the types that the plan mixes.
+
 Read off peft's LoRA, DoRA and ParamWrapper layers and bitsandbytes' MatMul8bitLt.
 """
 
@@ -12,7 +15,7 @@ from roi.facts.model import Mlp, Number
 
 
 def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
-    """Inputs that targets keep for the gradient of A, A's output, and DoRA's two results.
+    """Bytes that targets keep: their inputs for the gradient of A, A's output, and DoRA's two results.
 
     With a 16-bit stream every target casts its input to fp32 and keeps that copy; with an fp32 stream targets share the
     tensor that they read. Dropout gives every target its own output (fp32) and mask (1 byte). Under autocast every target
@@ -61,7 +64,7 @@ def expert_stack_bytes(s: Setting, k: Mlp) -> float:
 
 
 def expert_factor_bytes(s: Setting, k: Mlp) -> Number:
-    """Copies of the experts' A and B in the weights' type, which the fold of W keeps for backward; 0 where both are fp32."""
+    """Bytes of copies of the experts' A and B in the weights' type, which the sum with W keeps; 0 where both are fp32."""
     if k.experts == 1 or not s.expert_adapters or s.w >= s.plan.trained_bytes:
         return 0.0
     fused = (2.0 if k.gated else 1.0) * (s.model.hidden + (2.0 if k.gated else 1.0) * k.intermediate)
@@ -69,7 +72,7 @@ def expert_factor_bytes(s: Setting, k: Mlp) -> Number:
 
 
 def int8_inputs(s: Setting, linears: list[Linear], *, output: bool = False) -> Number:
-    """Distinct inputs of int8 products: the norm's output once, and each output or down projection's own.
+    """Bytes of the distinct inputs of int8 products: the norm's output once, and each output or down projection's own.
 
     The output projection's input is the attention's output, counted where `output` is asked for: without checkpointing the
     attention keeps the same tensor.
@@ -82,7 +85,7 @@ def int8_inputs(s: Setting, linears: list[Linear], *, output: bool = False) -> N
 
 
 def decomposed_saved(s: Setting, on: list[Linear]) -> Number:
-    """DoRA's base and low-rank results; with dropout the base result is computed anew from a copy of the weight."""
+    """Bytes of DoRA's base and low-rank results; with dropout the base result is computed anew from a copy of the weight."""
     if not s.plan.weight_decomposed:
         return 0.0
     result = 2.0 if s.lowered else s.plan.trained_bytes
@@ -96,7 +99,7 @@ def decomposed_saved(s: Setting, on: list[Linear]) -> Number:
 
 
 def merge_bytes(s: Setting, x: Linear) -> Number:
-    """DoRA above what a target keeps, `decomposed_saved` included: its norm, or its result where tokens are many.
+    """Bytes of DoRA's merge above what a target keeps (`decomposed_saved`): its norm, or its result where tokens are many.
 
     Norm of V + s B A: an identity of inputs x inputs in the type that its product runs in, B A, its scaled copy, the weight
     and the sum in fp32; the target's results are still to come. Result: magnitude x base, magnitude x low-rank and their

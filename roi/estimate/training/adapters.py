@@ -1,4 +1,10 @@
-"""Parameters that a training run holds and trains."""
+"""What a training run stores and trains, in closed form: base weights, adapters and optimizer states.
+
+    LoRA        rank x (inputs + outputs) trained parameters a target; DoRA one more an output
+    NF4         half a byte a weight, and a scale for each 64 of them: 4.127 bits with double quantisation
+    int8        one byte a weight, and an fp32 scale a row
+    AdamW       two moments a trained parameter: in its dtype, or one byte each in 8 bits
+"""
 
 from typing import Final
 
@@ -28,7 +34,7 @@ def target_linears(model: ModelShape, plan: TrainingPlan) -> tuple[Linear, ...]:
 
 
 def largest_rank(model: ModelShape, plan: TrainingPlan) -> int:
-    """The rank from which no target gains: the full rank of the widest one, the smaller side of its weight.
+    """The largest rank that any target gains from: the full rank of the widest one, which is the smaller side of its weight.
 
     peft takes any rank, and narrow targets beside wide ones (a head of keys, a gate) are usual, so theirs is no limit.
     """
@@ -89,11 +95,6 @@ def nf4_bytes_per_weight(*, double_quant: bool) -> float:
     return 0.5 + scale / NF4_BLOCK
 
 
-def int8_scale_bytes(model: ModelShape) -> float:
-    """Bytes of the int8 base's scales: one fp32 a row of each weight (Int8Params.SCB)."""
-    return 4.0 * sum(s.outputs * s.layers for s in model.linears if adaptable(s))
-
-
 def quantised_parameters(model: ModelShape) -> int:
     """Weights that bitsandbytes quantises: the linear layers of the stack, without head, experts and biases."""
     return sum(s.inputs * s.outputs * s.layers for s in model.linears if adaptable(s))
@@ -102,14 +103,16 @@ def quantised_parameters(model: ModelShape) -> int:
 def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     """Bytes of the base model on the device.
 
-    NF4 holds the linear layers in 4 bits, int8 in 8; what is left is fp32 after peft's prepare_model_for_kbit_training.
+    NF4 holds the linear layers in 4 bits, int8 in 8 with one fp32 scale a row of each weight (Int8Params.SCB); what is left is
+    fp32 after peft's prepare_model_for_kbit_training.
     """
     if not (plan.quantised or plan.int8):
         return model.parameters * DTYPE_BYTES[plan.dtype]
     packed = quantised_parameters(model)
     left = (model.parameters - packed) * plan.stream_bytes
     if plan.int8:
-        return packed + int8_scale_bytes(model) + left
+        scales = 4.0 * sum(s.outputs * s.layers for s in model.linears if adaptable(s))
+        return packed + scales + left
     return packed * nf4_bytes_per_weight(double_quant=plan.double_quant) + left
 
 

@@ -1,5 +1,9 @@
 """What token mixing keeps for backward, and what its backward needs on top, in bytes.
 
+Fused attention (FlashAttention, memory-efficient SDPA) keeps queries, keys, values and output, and a log-sum a row: bytes in
+proportion to the tokens. Eager attention and SDPA's math path also keep the scores of every pair of tokens, and their backward
+holds three more copies of them in fp32 for a moment: bytes in proportion to the square of the sequence.
+
 Read off transformers 5 (rotary, repeat_kv, SDPA and eager attention) and torch's three SDPA paths on CUDA.
 """
 
@@ -15,7 +19,7 @@ DELTA_CHUNK: Final = 64.0
 
 
 def attention_saved(s: Setting, a: Attention) -> Number:
-    """Token mixing: queries, keys, values, output, mask or scores, q/k norms, and the adapters on its projections."""
+    """Bytes that token mixing keeps: queries, keys, values, output, mask or scores, q/k norms, adapters on its projections."""
     w, t = s.attended, s.tokens
     linears = list(a.linears(s.model.hidden))
     if a.kind == "linear":
@@ -34,10 +38,11 @@ def attention_saved(s: Setting, a: Attention) -> Number:
 
 
 def attention_transient(s: Setting, a: Attention) -> Number:
-    """Backward of materialised scores above what the layer keeps: CUDA's softmax backward makes gradient x output.
+    """Bytes of the backward of materialised scores above what the layer keeps; 0 for fused attention.
 
-    Gradient, product and result in fp32 (12), less the copy of the weights in the compute type that was freed before. From
-    fp16 to fp32 softmax is one kernel, so its result is fp16 (SoftMax.cpp, half_to_float). 0 for fused attention.
+    CUDA's softmax backward makes gradient x output: gradient, product and result in fp32 (12), less the copy of the weights
+    in the compute type that was freed before. From fp16 to fp32 softmax is one kernel, so its result is fp16 (SoftMax.cpp,
+    half_to_float).
     """
     if a.kind == "linear":
         return s.pairs * 0.0
@@ -51,7 +56,7 @@ def attention_transient(s: Setting, a: Attention) -> Number:
 
 
 def _linear_saved(s: Setting, a: Attention) -> Number:
-    """The chunked gated delta rule as torch runs it without the flash-linear-attention package, in fp32.
+    """Bytes of the chunked gated delta rule as torch runs it without the flash-linear-attention package, in fp32.
 
     Fourteen tensors of a head's width (padded and scaled queries, keys and values, the triangular solutions, each chunk's new
     values, the gated norm), five of a chunk's width a token (decay and scores inside a chunk), a state a chunk; in the
@@ -63,7 +68,7 @@ def _linear_saved(s: Setting, a: Attention) -> Number:
 
 
 def _eager_pair_bytes(s: Setting, a: Attention) -> float:
-    """Bytes a score: softmax in fp32 and its copy in the compute type; a soft cap's tanh too.
+    """Bytes kept for each score: softmax in fp32 and its copy in the compute type; a soft cap's tanh too.
 
     Sinks: softmax stays in the compute type (modeling_gpt_oss.py).
     """
@@ -74,7 +79,7 @@ def _eager_pair_bytes(s: Setting, a: Attention) -> float:
 
 
 def _scores_saved(s: Setting, a: Attention, w: float, pair: float) -> Number:
-    """Queries, repeated keys and values, scores at `pair` bytes each, and the output where it is read.
+    """Bytes of queries, repeated keys and values, scores at `pair` bytes each, and of the output where it is read.
 
     The output projection alone reads the output: full fine-tuning, an adapter on it that shares the tensor, int8.
     """
@@ -88,7 +93,7 @@ def _scores_saved(s: Setting, a: Attention, w: float, pair: float) -> Number:
 
 
 def _fused_saved(s: Setting, a: Attention) -> Number:
-    """Queries, keys, values and output, a log-sum a row, and the additive mask of every layer.
+    """Bytes that fused attention keeps: queries, keys, values and output, a log-sum a row, and the additive mask of a layer.
 
     A mask makes transformers repeat keys and values for all heads. The value of a fused projection is a view: the product's
     whole output lives as long as it does.
@@ -107,12 +112,12 @@ def _value_width(s: Setting, a: Attention) -> int:
     if a.kind == "latent":
         return a.heads * a.value_width
     fused = {x.name: x.outputs for x in fuse_linears(s.model, list(a.linears(s.model.hidden)))}
-    whole = "v_proj" not in fused and not a.shared_kv and s.attended == s.w
-    return fused["q_proj"] if whole else a.kv_heads * a.value_width
+    is_view = "v_proj" not in fused and not a.shared_kv and s.attended == s.w
+    return fused["q_proj"] if is_view else a.kv_heads * a.value_width
 
 
 def mask_bytes(s: Setting) -> Number:
-    """Masks that are arguments of every layer: booleans, one byte a pair; eager attention's additive one in the stream's type.
+    """Bytes of masks that all layers share: booleans, one byte a pair; eager attention's additive one in the stream's type.
 
     Windows have one of their own.
     """

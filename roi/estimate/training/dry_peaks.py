@@ -1,4 +1,9 @@
-"""Peaks of one plan at the sizes that were run dry, and what they say between them."""
+"""Peak memory of one plan at the sizes that were run dry, and what it says of sizes between them.
+
+A dry run takes seconds, so a plan is run at its own size, at a ladder of sequence lengths and at a ladder of micro-batches.
+Between two sizes of a ladder memory is taken on a straight line, which gives the largest micro-batch and the longest sequence
+that fit a card.
+"""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class DryPeak:
-    """One size."""
+    """What a dry run of one size allocates and reserves at its peak, cuBLAS workspaces included."""
 
     micro_batch: int
     seq: int

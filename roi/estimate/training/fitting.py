@@ -1,6 +1,11 @@
-"""Which GPUs a training plan fits on, what binds where it does not, and the nearest plan that fits."""
+"""Which GPUs a training plan fits on, what binds where it does not, and the nearest plan that fits.
 
-from collections.abc import Callable, Iterator, Sequence
+The process must fit the card: torch's reserved memory + CUDA context <= memory of the card. Reserved memory is that of a dry
+run where there is one, else the closed form's (memory.py) plus the caching allocator's slack. The central estimate decides
+whether the plan fits; one that fits only by it, and not at the 95th percentile, is called tight.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -22,8 +27,7 @@ SEQ_STEP: Final = 128
 """Longest sequences are found to this many tokens."""
 
 PARTS: Final = ("weights", "adapters", "gathered", "gradients", "optimizer", "activations", "logits")
-"""Parts that can bind."""
-
+"""Parts of the peak that can be the largest, which is the one that binds."""
 
 REPLAY_ENDS: Final = (0.95, 1.07)
 """5th and 95th percentile of measured over replayed reserved memory: the order of allocation while a model loads is not
@@ -36,7 +40,7 @@ class Overhead:
     """Memory beyond torch's allocated peak: central, low (5th) and high (95th percentile)."""
 
     slack: tuple[float, float, float]
-    """(reserved - allocated) / what the allocator typically holds loose (MemoryBreakdown.loose_bytes)."""
+    """(reserved - allocated) / what the allocator typically holds beyond the peak (MemoryBreakdown.loose_bytes)."""
     context_bytes: tuple[float, float, float]
     """CUDA context, bytes."""
 
@@ -57,7 +61,7 @@ def reserved_range(memory: MemoryBreakdown, overhead: Overhead) -> tuple[float, 
 
 @dataclass(frozen=True)
 class GpuFit:
-    """One plan on one GPU."""
+    """What one plan needs on one GPU, whether it fits, and the nearest plan that does."""
 
     gpu: Gpu
     memory: MemoryBreakdown
@@ -85,7 +89,7 @@ class GpuFit:
 
 
 def fit_plan(model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: DryPeaks | None = None) -> GpuFit:
-    """The plan (scalar fields) on one GPU, with the search around it; memory from `dry` where there is a dry run.
+    """Whether the plan (scalar fields) fits on one GPU, and the search around it; memory from `dry` where there is a dry run.
 
     The nearest smaller plan is always searched in closed form, which is held to dry runs.
     """
@@ -103,19 +107,11 @@ def fit_plan(model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead
     nearest, needed = ("", 0.0) if fits else _nearest_plan(model, plan, gpu, overhead)
     seqs = np.arange(float(SEQ_STEP), model.context_tokens + 1.0, SEQ_STEP)
     return GpuFit(
-        gpu, memory, low, high, fits, fits and high > gpu.memory_bytes,
-        _largest(model, replace(plan, micro_batch=MICRO_BATCHES), MICRO_BATCHES, gpu, overhead),
-        _largest(model, replace(plan, seq=seqs), seqs, gpu, overhead),
-        PARTS[int(np.argmax(parts))], nearest, needed,
+        gpu=gpu, memory=memory, low_bytes=low, high_bytes=high, fits=fits, tight=fits and high > gpu.memory_bytes,
+        largest_micro_batch=_largest(model, replace(plan, micro_batch=MICRO_BATCHES), MICRO_BATCHES, gpu, overhead),
+        longest_seq=_largest(model, replace(plan, seq=seqs), seqs, gpu, overhead),
+        binds=PARTS[int(np.argmax(parts))], nearest=nearest, nearest_bytes=needed,
     )
-
-
-def fit_plans(
-    model: ModelShape, plan: TrainingPlan, gpus: Sequence[Gpu], overhead: Callable[[Gpu], Overhead],
-    dry: DryPeaks | None = None,
-) -> list[GpuFit]:
-    """`fit_plan` on every GPU, in the order given."""
-    return [fit_plan(model, plan, gpu, overhead(gpu), dry) for gpu in gpus]
 
 
 def _fit_dry(
@@ -147,10 +143,10 @@ def _fit_dry(
         nearest, needed = f"micro-batch {batch}", dry.reserved_at(batch) + context + more + bucket
     elif not fits:
         nearest, needed = _nearest_plan(model, plan, gpu, overhead, skip="micro-batch")
-    binding = [parts[name] for name in PARTS]
     return GpuFit(
-        gpu, memory, reserved * REPLAY_ENDS[0] + least, high, fits, fits and high > gpu.memory_bytes,
-        batch, longest, PARTS[int(np.argmax(binding))], nearest, needed, ran,
+        gpu=gpu, memory=memory, low_bytes=reserved * REPLAY_ENDS[0] + least, high_bytes=high, fits=fits,
+        tight=fits and high > gpu.memory_bytes, largest_micro_batch=batch, longest_seq=longest,
+        binds=PARTS[int(np.argmax([parts[name] for name in PARTS]))], nearest=nearest, nearest_bytes=needed, limits_run=ran,
     )
 
 
@@ -160,7 +156,7 @@ def _process_bytes(model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Ov
 
 
 def _largest(model: ModelShape, plan: TrainingPlan, tried: NDArray[np.float64], gpu: Gpu, overhead: Overhead) -> int:
-    """The largest tried value whose plan fits; memory rises with it."""
+    """The largest of the tried values whose plan fits, 0 where none does; memory rises with the value."""
     room = _process_bytes(model, plan, gpu, overhead) <= gpu.memory_bytes
     return int(tried[room][-1]) if bool(room.any()) else 0
 
@@ -168,7 +164,7 @@ def _largest(model: ModelShape, plan: TrainingPlan, tried: NDArray[np.float64], 
 def _nearest_plan(
     model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, skip: str = "no plan",
 ) -> tuple[str, float]:
-    """(the smallest change of plan that fits in closed form, its bytes); those whose name begins with `skip` are left out."""
+    """The smallest change of plan that fits in closed form, and its bytes; those whose name begins with `skip` are left out."""
     for name, other in _smaller_plans(model, plan):
         if name.startswith(skip) or refusal(model, other):
             continue

@@ -1,7 +1,20 @@
-"""Peak memory of one training step, phase by phase."""
+"""Peak memory of one training step on one GPU in closed form, phase by phase.
+
+What torch has allocated at a moment is what is resident (weights, adapters, Adam's moments, workspaces) and what comes and
+goes within the step. The peak is the highest of these phases, with T = tokens of a micro-batch and V = vocabulary:
+
+    forward     resident + kept activations (+ DoRA's merge of the last layer)
+    loss        resident + kept + T x V x (kept logits + 12 bytes): log-softmax, its gradient and the incoming one, fp32
+    backward    resident + kept or checkpoints + the working layer + gradients so far: in the last layer, in the first layer,
+                and at the embedding
+    optimizer   resident + gradients + temporaries (sqrt(v) of torch's multi-tensor AdamW)
+
+What a layer keeps for backward stands in activations.py, what is trained and stored in adapters.py, what is spread over
+several GPUs in sharding.py. On top of the peak come the caching allocator's slack (reserved memory) and the CUDA context.
+"""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +29,9 @@ from roi.estimate.training.activations import (
 )
 from roi.estimate.training.adapters import kbit_preparation_bytes
 from roi.estimate.training.attention import mask_bytes
-from roi.estimate.training.head import chunked_head_gradient, kept_logits, loss_chain, lowered_head_bytes
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
 from roi.estimate.training.setting import Setting, read_setting
-from roi.estimate.training.sharding import WholeTensors, held_states, whole_tensors
+from roi.estimate.training.sharding import GatheredTensors, gathered_tensors, held_states
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 from roi.units import GIB
@@ -35,8 +47,23 @@ CUBLAS_WORKSPACE_BYTES: Final = 2 * 8.125 * MIB
 CUBLAS_WORKSPACE_HOPPER_BYTES: Final = 2 * 32.0 * MIB
 """The same from compute capability 9.0 on, where torch takes 32 MiB a handle (NVIDIA's advice for Hopper)."""
 
+SOFT_CAPPED: Final = ("gemma2", "gemma3n", "gemma3n_text", "gemma4", "gemma4_text")
+"""Families whose head ends in cap x tanh(logits / cap)."""
+
+TILE_TOKENS: Final = 4096.0
+"""Tokens of a tile of TRL's fused head (trl/kernels/chunked_logprob.py, TOKEN_CHUNK_SIZE)."""
+
+TILE_VOCAB: Final = 32768.0
+"""Rows of the head in a tile (trl/trainer/utils.py, add_fused_lm_head)."""
+
 CONTEXT_BYTES: Final = 0.45 * GIB
 """CUDA context and loaded kernels of torch, cuBLAS and bitsandbytes: 0.3 to 0.6 GiB by card and driver, outside torch."""
+
+LOOSE_DYNAMIC: Final = 0.08
+"""Share of what comes and goes within a step that lies in the gaps of segments, beside one fp32 logits tensor: a freed
+logits-sized block is cut up by the tensors of backward, and the next large one opens a segment of its own. One rule with and
+without checkpointing, so that what reserves rises with what is kept (120 replays: mean error of reserved memory 3.7%, as with
+half a tensor without checkpointing; efficiencies.json)."""
 
 
 @dataclass(frozen=True)
@@ -94,68 +121,46 @@ def training_memory(
 ) -> MemoryBreakdown:
     """Peak memory of one training step on one GPU, bytes; every numeric field of the plan broadcasts.
 
-    The peak is the highest of four phases, taken in a step that finds the optimizer's state in place:
-
-        forward    resident + kept activations (+ DoRA's merge of the last layer)
-        loss       resident + kept + T x V x (kept logits + 12): log-softmax, its gradient and the incoming one, fp32
-        backward   resident + kept or checkpoints + the working layer + gradients so far; the last and the first layer
-        optimizer  resident + gradients + sqrt(v)
-
-    resident = weights + adapters + moments + workspaces. With sharding they are one GPU's part, and whole parameters and
-    unreduced gradients come on top in each phase (see sharding). `slack` is (reserved - allocated) / dynamic: weights and
-    moments are never freed, so they leave no holes (see efficiencies).
+    It is that of a step that finds the optimizer's state in place. With sharding the resident states are one GPU's part, and
+    gathered parameters and unreduced gradients come on top in each phase. `slack` is (reserved - allocated) over
+    `loose_bytes`: weights and moments are never freed, so they leave no holes (efficiencies.json has its value).
 
     Not modelled: fused losses but TRL's, torch.compile, offload to the host, int8's outlier columns, evaluation and loading
-    peaks. Checkpointing is non-reentrant, as transformers 5 does it. tests/test_dry_run.py holds it to dry runs.
+    peaks. Checkpointing is non-reentrant, as transformers 5 does it. tests/profiling/test_dry_run.py holds it to dry runs.
     """
     s = read_setting(model, plan)
     layer = layer_bytes(s)
-    held, whole = held_states(model, plan, float(plan.gpus)), whole_tensors(model, plan)
+    held, gathered = held_states(model, plan, float(plan.gpus)), gathered_tensors(model, plan)
     gradients, bucket = held.gradients_bytes, held.buckets_bytes
     workspace = workspace_bytes(gpu)
     carried = gradients if plan.accumulation > 1 else gradients * 0.0
     phases = [
-        _forward(s, layer, whole, carried), _loss(s, layer, whole, carried), _backward_last(s, layer, whole, carried),
-        _backward_first(s, layer, whole, gradients), _backward_embedding(s, whole, gradients),
-        _optimizer_step(s, gradients, held.update_bytes),
+        _forward(s, layer, gathered, carried), _loss(s, layer, gathered, carried), _backward_last(s, layer, gathered, carried),
+        _backward_first(s, layer, gathered, gradients), _backward_embedding(s, gathered, gradients),
+        Live(gradients, _retained(s) * float(plan.logits_kept), _kept_logits(s), temporaries=held.update_bytes),  # optimizer
     ]
     weights, adapters, moments = held.weights_bytes, held.adapters_bytes, held.moments_bytes
     resident = weights + adapters + moments + workspace + bucket
     totals = np.broadcast_arrays(*[resident + sum(p, np.float64(0.0)) for p in phases])
     stacked = np.stack([np.asarray(x, dtype=float) for x in totals])
     best = np.argmax(stacked, axis=0)
-    live = [_choose(best, [p[i] for p in phases]) for i in range(5)]
+    live = Live(*(_choose(best, parts) for parts in zip(*phases, strict=True)))
     peak = stacked.max(axis=0)
     dynamic = peak - resident
-    loose = _loose(s, dynamic)
+    loose = (0.0 if plan.chunked_head else 4.0 * s.tokens * model.vocab) + LOOSE_DYNAMIC * dynamic
     reserved = peak + loose * np.asarray(slack, dtype=float)
     every = np.zeros_like(peak)
     return MemoryBreakdown(
-        weights_bytes=every + weights, adapters_bytes=every + adapters, gathered_bytes=live[4],
-        gradients_bytes=live[0] + bucket,
-        optimizer_bytes=every + moments + live[3], activations_bytes=live[1], logits_bytes=live[2],
-        workspaces_bytes=every + workspace, peak_allocated_bytes=peak,
-        peak_phase=np.asarray([0, 1, 2, 2, 2, 3])[best],
+        weights_bytes=every + weights, adapters_bytes=every + adapters, gathered_bytes=live.gathered,
+        gradients_bytes=live.gradients + bucket, optimizer_bytes=every + moments + live.temporaries,
+        activations_bytes=live.activations, logits_bytes=live.logits, workspaces_bytes=every + workspace,
+        peak_allocated_bytes=peak, peak_phase=np.asarray([0, 1, 2, 2, 2, 3])[best],
         phase_bytes=(stacked[0], stacked[1], stacked[2:5].max(axis=0), stacked[5]),
         preparation_bytes=every + kbit_preparation_bytes(model, plan),
         dequantisation_bytes=every + largest_dequantised_bytes(model, plan),
         dynamic_bytes=dynamic, loose_bytes=loose, saved_bytes=every + _saved(s, layer), reserved_bytes=reserved,
-        context_bytes=every + context,
-        process_bytes=reserved + context,
+        context_bytes=every + context, process_bytes=reserved + context,
     )
-
-
-LOOSE_DYNAMIC: Final = 0.08
-"""Share of what comes and goes within a step that lies in the gaps of segments, beside one fp32 logits tensor: a freed
-logits-sized block is cut up by the tensors of backward, and the next large one opens a segment of its own. One rule with and
-without checkpointing, so that what reserves rises with what is kept (120 replays: mean error of reserved memory 3.7%, as with
-half a tensor without checkpointing; efficiencies.json)."""
-
-
-def _loose(s: Setting, dynamic: Number) -> Number:
-    """Bytes that the allocator's slack is counted in."""
-    logits = 0.0 if s.plan.chunked_head else 4.0 * s.tokens * s.model.vocab
-    return logits + LOOSE_DYNAMIC * dynamic
 
 
 def largest_dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
@@ -169,12 +174,20 @@ def largest_dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     return (plan.stream_bytes if plan.int8 else DTYPE_BYTES[plan.dtype]) * max(sizes, default=0)
 
 
-Live = tuple[Number, Number, Number, Number, Number]
-"""Gradients, activations, logits, optimizer temporaries and gathered parameters, bytes, beyond what is resident."""
+class Live(NamedTuple):
+    """Bytes alive at the highest point of a phase, beyond what is resident."""
+
+    gradients: Number
+    activations: Number
+    logits: Number
+    temporaries: Number = 0.0
+    """Of the optimizer."""
+    gathered: Number = 0.0
+    """Parameters of the layers in work, where they are sharded."""
 
 
 def _saved(s: Setting, layer: LayerBytes) -> Number:
-    """Activations kept at the end of forward, the last norm included."""
+    """Bytes of activations kept at the end of forward, the last norm included."""
     m = s.model
     if s.plan.checkpointing:
         # a mask built once is an argument of every layer, one byte an element
@@ -184,68 +197,80 @@ def _saved(s: Setting, layer: LayerBytes) -> Number:
 
 
 def _retained(s: Setting) -> Number:
-    """Inputs of int8 products, all layers: they live as long as the loss."""
+    """Bytes of the inputs of int8 products, all layers: they live as long as the loss."""
     return s.model.layers * retained_input_bytes(s)
-
-
-def _shards(s: Setting) -> float:
-    """GPUs that a gradient is divided over."""
-    return 1.0 if s.plan.sharding == "none" else float(s.plan.gpus)
 
 
 def _head_gradient(s: Setting) -> float:
     return 0.0 if s.plan.adapter else s.model.head_parameters * s.plan.trained_bytes
 
 
-def _forward(s: Setting, layer: LayerBytes, whole: WholeTensors, carried: Number) -> Live:
-    """Forward in the last layer, or its end where a kept output holds the last micro-step's graph, and int8's inputs.
+def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
+    """In forward's last layer, or at its end, where a kept output holds the last micro-step's graph and with it int8's inputs.
 
     Else only DoRA's merge can make it the highest phase: backward's recompute holds more.
     """
     merging = float(s.plan.weight_decomposed) * (layer.peak if s.plan.checkpointing else layer.merging)
     again = s.plan.logits_kept and s.plan.accumulation > 1
     last_step = _retained(s) * float(again)
-    logits = kept_logits(s) * 2.0 + 4.0 * s.tokens * s.model.vocab if s.plan.int8 and again else 0.0
-    gathered = whole.last_bytes if s.plan.weight_decomposed else whole.loss_bytes
-    return carried, _saved(s, layer) + merging + last_step, logits, 0.0, gathered
+    logits = _kept_logits(s) * 2.0 + 4.0 * s.tokens * s.model.vocab if s.plan.int8 and again else 0.0
+    parameters = gathered.last_bytes if s.plan.weight_decomposed else gathered.loss_bytes
+    return Live(carried, _saved(s, layer) + merging + last_step, logits, gathered=parameters)
 
 
-def _loss(s: Setting, layer: LayerBytes, whole: WholeTensors, carried: Number) -> Live:
-    head = chunked_head_gradient(s)
-    return carried + head, _saved(s, layer) + lowered_head_bytes(s), loss_chain(s), 0.0, whole.loss_bytes
+def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
+    """At the loss: what forward kept, log-softmax with its incoming and its outgoing gradient in fp32, and the kept logits.
+
+    A soft-capped head also keeps its tanh, and autocast a 16-bit copy of an fp32 head. TRL's head instead holds one tile of
+    logits (with 16-bit copies of the head's rows and of its input where those are fp32), the fp32 gradient of its input, and
+    where the head is trained its gradient in fp32 and in the head's type.
+    """
+    m, kept = s.model, _saved(s, layer)
+    if s.plan.chunked_head:
+        rows = np.minimum(s.tokens, TILE_TOKENS)
+        narrow = 2.0 if s.plan.autocast else s.w
+        tile = narrow * TILE_VOCAB * rows + narrow * m.hidden * (TILE_VOCAB + rows) * float(narrow < s.w)
+        head = 0.0 if s.plan.adapter else (4.0 + s.plan.trained_bytes) * m.head_parameters
+        return Live(carried + head, kept, tile + 4.0 * m.hidden * s.tokens, gathered=gathered.loss_bytes)
+    lowered_head = 2.0 * m.head_parameters if s.lowered and s.w >= 4.0 else 0.0
+    capped = _logit_bytes(s) if m.family in SOFT_CAPPED else 0.0
+    chain = (12.0 + capped) * s.tokens * m.vocab + _kept_logits(s)
+    return Live(carried, kept + lowered_head, chain, gathered=gathered.loss_bytes)
 
 
-def _backward_last(s: Setting, layer: LayerBytes, whole: WholeTensors, carried: Number) -> Live:
-    """Backward in the last layer (or its norm): everything is still kept; the head's gradient has come."""
+def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
+    """In backward of the last layer (or its norm): everything is still kept, and the head's gradient is there."""
     stream = s.w * s.model.hidden * s.tokens
     working = layer.peak if s.plan.checkpointing else np.maximum(layer.transient, norm_backward_bytes(s))
     # a tied head's new gradient waits for the embedding's; an untied one's is added to the old at once
     head = _head_gradient(s) if s.model.tied or not _adds_to_old(s) else 0.0
     kept = _saved(s, layer) - final_norm_saved(s) * float(s.plan.checkpointing)
-    return carried + head + whole.layer_gradients_bytes, kept + working + stream, kept_logits(s), 0.0, whole.last_bytes
+    unreduced = carried + head + gathered.layer_gradients_bytes
+    return Live(unreduced, kept + working + stream, _kept_logits(s), gathered=gathered.last_bytes)
 
 
-def _backward_first(s: Setting, layer: LayerBytes, whole: WholeTensors, gradients: Number) -> Live:
-    """Backward in the first layer: every gradient has come but an untied embedding's."""
+def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gradients: Number) -> Live:
+    """In backward of the first layer: every gradient is there but an untied embedding's."""
     stream = s.w * s.model.hidden * s.tokens
-    waiting = 0.0 if s.model.tied else _embedding_gradient(s) / _shards(s)
+    waiting = 0.0 if s.model.tied else _embedding_gradient(s) / s.plan.shards
     others = _retained(s) - retained_input_bytes(s) * float(not s.plan.checkpointing)
-    unreduced = whole.layer_gradients_bytes + whole.root_gradients_bytes
+    unreduced = gathered.layer_gradients_bytes + gathered.root_gradients_bytes
     if _adds_to_old(s) and s.model.tied:
         unreduced = unreduced + _head_gradient(s)
-    return gradients - waiting + unreduced, layer.peak + stream + others, kept_logits(s), 0.0, whole.first_bytes
+    activations = layer.peak + stream + others
+    return Live(gradients - waiting + unreduced, activations, _kept_logits(s), gathered=gathered.first_bytes)
 
 
-def _backward_embedding(s: Setting, whole: WholeTensors, gradients: Number) -> Live:
-    """Backward of the embedding: a dense gradient of its size; a tied model sums it with the head's into a third.
+def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number) -> Live:
+    """In backward of the embedding: a dense gradient of its size; a tied model sums it with the head's into a third.
 
     Where micro-steps accumulate, all of them stand beside the old one.
     """
     again = float(_adds_to_old(s))
     new = 2.0 + again if s.model.tied else max(again, float(s.plan.sharding != "none"))
-    unreduced = new * _embedding_gradient(s) + whole.root_gradients_bytes
+    unreduced = new * _embedding_gradient(s) + gathered.root_gradients_bytes
     activations = s.w * s.model.hidden * s.tokens + _retained(s)
-    return gradients + unreduced, activations, kept_logits(s), 0.0, whole.embedding_bytes
+    return Live(gradients + unreduced, activations, _kept_logits(s), gathered=gathered.embedding_bytes)
 
 
 def _adds_to_old(s: Setting) -> bool:
@@ -257,12 +282,18 @@ def _embedding_gradient(s: Setting) -> float:
     return 0.0 if s.plan.adapter else s.model.embedding_parameters * s.plan.trained_bytes
 
 
-def _optimizer_step(s: Setting, gradients: Number, temporaries: Number) -> Live:
-    return gradients, _retained(s) * float(s.plan.logits_kept), kept_logits(s), temporaries, 0.0
-
-
-def _choose(best: NDArray[np.intp], parts: list[Number]) -> Number:
-    """The part that belongs to the highest phase, element by element."""
+def _choose(best: NDArray[np.intp], parts: tuple[Number, ...]) -> Number:
+    """The element of `parts` that belongs to the highest phase, for each plan."""
     spread = np.stack([np.broadcast_to(np.asarray(p, dtype=np.float64), best.shape) for p in parts])
     chosen: NDArray[np.float64] = np.take_along_axis(spread, best[np.newaxis], axis=0)[0]
     return chosen
+
+
+def _logit_bytes(s: Setting) -> float:
+    """Bytes of one logit: the head is fp32 after k-bit preparation, and runs in 16 bits under autocast."""
+    return 2.0 if s.lowered else s.w
+
+
+def _kept_logits(s: Setting) -> Number:
+    """Bytes of logits that a loop holds through backward."""
+    return _logit_bytes(s) * s.tokens * s.model.vocab * float(s.plan.logits_kept)

@@ -1,4 +1,9 @@
-"""How a model is trained on one GPU: everything that its memory and its step time depend on."""
+"""How a model is trained: the plan, which holds everything that memory and step time depend on, and what it means on a model.
+
+A plan names what peft and the Trainers name: a method, a rank, the modules that carry adapters (targets), types, attention,
+an optimizer and its loop. Every numeric field may be an array, so that one call answers many plans. The functions say which
+products of a model the targets are, and which plans peft would refuse.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -79,7 +84,7 @@ class TrainingPlan:
     double_quant: bool = True
     """NF4 block scales quantised once more."""
     logits_kept: bool = False
-    """True where the loop holds the model's output through backward (custom loops, TRL); the HF Trainer lets it go."""
+    """True where the loop holds the model's output through backward (custom loops, TRL); the HF Trainer frees it."""
     padded: bool = True
     """True where batches of more than one sequence carry padding: SDPA then takes a mask and repeated keys and values."""
     autocast: bool = False
@@ -97,11 +102,11 @@ class TrainingPlan:
     """What is spread over the GPUs: none; zero2: gradients and optimizer states; zero3 and fsdp: parameters too."""
 
     def __post_init__(self) -> None:
-        for field, value, known in (
-            ("method", self.method, METHODS), ("dtype", self.dtype, DTYPES),
-            ("attention", self.attention, ATTENTIONS), ("optimizer", self.optimizer, OPTIMIZERS),
-            ("trainer", self.trainer, TRAINERS), ("sharding", self.sharding, SHARDINGS),
+        for field, known in (
+            ("method", METHODS), ("dtype", DTYPES), ("attention", ATTENTIONS), ("optimizer", OPTIMIZERS),
+            ("trainer", TRAINERS), ("sharding", SHARDINGS),
         ):
+            value = getattr(self, field)
             if value not in known:
                 near = nearest(str(value), known, 1)
                 hint = f"; nearest: {near[0]}" if near else ""
@@ -153,6 +158,11 @@ class TrainingPlan:
         return self.sharding in ("zero3", "fsdp")
 
     @property
+    def shards(self) -> float:
+        """Number of GPUs that gradients and the optimizer's states and work are divided over; 1 where nothing is sharded."""
+        return 1.0 if self.sharding == "none" else float(self.gpus)
+
+    @property
     def prepared(self) -> bool:
         """True where peft's prepare_model_for_kbit_training casts what is not quantised (embedding, norms, head) to fp32.
 
@@ -171,11 +181,6 @@ class TrainingPlan:
     def weight_decomposed(self) -> bool:
         """True for DoRA and QDoRA."""
         return self.method in ("dora", "qdora")
-
-    @property
-    def weight_bytes(self) -> float:
-        """Bytes of an unquantised stack weight: float32 parameters only where dtype is fp32."""
-        return DTYPE_BYTES[self.dtype]
 
     @property
     def stream_bytes(self) -> float:
@@ -214,7 +219,7 @@ def trains_experts(model: ModelShape, targets: str | tuple[str, ...]) -> bool:
 
 
 def fuse_linears(model: ModelShape, linears: Iterable[Linear]) -> list[Linear]:
-    """Matrix products as the checkpoint holds them: fused ones become one, under the first of their usual names."""
+    """The matrix products as the checkpoint holds them: fused ones become one, under the first of their usual names."""
     groups = {name: parts for _, *parts in model.module_names for name in parts}
     fused: dict[str, Linear] = {}
     alone: list[Linear] = []
@@ -235,9 +240,9 @@ def _asked(targets: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def resolve_targets(model: ModelShape, targets: str | tuple[str, ...], field: str = "targets") -> frozenset[str]:
-    """Names of the linear layers that carry an adapter; an InputError names the ones that the model has.
+    """The names of the linear layers that carry an adapter; an InputError names the ones that the model has.
 
-    A part of a fused product means the whole of it. Experts are apart: see `trains_experts`.
+    To name a part of a fused product is to name all of it. Experts are apart: see `trains_experts`.
     """
     names = {linear.name for linear in model.linears if adaptable(linear)}
     if trains_experts(model, targets):
@@ -262,10 +267,10 @@ def resolve_targets(model: ModelShape, targets: str | tuple[str, ...], field: st
     return frozenset(found | (joined & names))
 
 
-def check_context(model: ModelShape, plan: TrainingPlan, field: str = "seq") -> None:
+def check_context(model: ModelShape, plan: TrainingPlan) -> None:
     """Raise where the plan's sequence is longer than the model's context."""
     if np.any(np.asarray(plan.seq) > model.context_tokens):
-        raise InputError(f"{field}: {plan.seq:,.0f} tokens is not usable; {model.id} takes at most {model.context_tokens:,}")
+        raise InputError(f"seq: {plan.seq:,.0f} tokens is not usable; {model.id} takes at most {model.context_tokens:,}")
 
 
 def refusal(model: ModelShape, plan: TrainingPlan) -> str:
@@ -294,7 +299,7 @@ class TrainerHabits(NamedTuple):
 
 
 def trainer_habits(trainer: Trainer, dtype: Dtype) -> TrainerHabits:
-    """Habits of a loop: a plain one keeps its output and casts nothing, the Trainers let it go and run bf16=True or fp16=True.
+    """The habits of a loop: a plain one keeps its output and casts nothing, Trainers free it and run bf16=True or fp16=True.
 
     SFTTrainer (TRL 1.10 and later) never makes whole logits: its head works in chunks.
     """

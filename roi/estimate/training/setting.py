@@ -1,4 +1,8 @@
-"""The numbers that every activation formula uses: a plan on a model, broadcast once."""
+"""What every activation formula asks of a plan on a model: tokens and pairs, and in which type each tensor is kept.
+
+Types decide most of the bytes. The residual stream has 2 bytes an element, or 4 after k-bit preparation; adapters are fp32
+unless an engine casts them; autocast runs products in 16 bits on copies of wider inputs; attention has kernels of its own.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -40,7 +44,7 @@ class Setting:
 
     @property
     def w(self) -> float:
-        """Bytes of a stream element.
+        """Bytes of an element of the residual stream.
 
         peft casts what a quantised layer adds back to the layer's type, but not under autocast (peft/tuners/lora/bnb.py,
         requires_conversion): DoRA's fp32 magnitudes then make the stream fp32.
@@ -80,7 +84,7 @@ class Setting:
 
     @property
     def eager(self) -> bool:
-        """True where scores are materialised by the class itself."""
+        """True where the model's class computes attention with scores of its own, not by a fused kernel."""
         return self.plan.attention == "eager" or (self.plan.attention == "sdpa" and self.model.family in WITHOUT_SDPA)
 
     @property
@@ -89,7 +93,7 @@ class Setting:
         return self.plan.adapter and trains_experts(self.model, self.plan.targets)
 
     def adapted(self, linears: list[Linear]) -> list[Linear]:
-        """Those of a layer's products that carry an adapter; fused ones are one."""
+        """Those of a layer's products that carry an adapter; fused ones count as one."""
         return [x for x in fuse_linears(self.model, linears) if adaptable(x) and x.name in self.targets]
 
     def masked(self, a: Attention) -> Number:
@@ -113,9 +117,11 @@ class Setting:
 
 
 def read_setting(model: ModelShape, plan: TrainingPlan) -> Setting:
-    """The plan's numbers, ready for the formulas."""
+    """The plan on the model, its numeric fields as arrays of floats that broadcast."""
     batch, seq = np.asarray(plan.micro_batch, dtype=float), np.asarray(plan.seq, dtype=float)
     targets = resolve_targets(model, plan.targets) if plan.adapter else frozenset()
     padded = np.where(((batch > 1.0) & plan.padded) | plan.packed, 1.0, 0.0)
     dropped = np.where(np.asarray(plan.dropout, dtype=float) > 0.0, 1.0, 0.0)
-    return Setting(model, plan, targets, batch * seq, batch * seq * seq, padded, dropped)
+    return Setting(
+        model=model, plan=plan, targets=targets, tokens=batch * seq, pairs=batch * seq * seq, padded=padded, dropped=dropped,
+    )

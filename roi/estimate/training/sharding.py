@@ -1,7 +1,7 @@
 """What one GPU of a sharded job holds, gathers and sends: ZeRO-2, ZeRO-3 and FSDP in closed form.
 
-States that live between uses are divided by the number of GPUs; on top come whole tensors for a moment: the parameters of
-the layers in work and the gradients that are not reduced yet. P = parameters, N = GPUs.
+States that live between uses are divided by the number of GPUs; on top come unsharded tensors for a moment: the parameters
+of the layers in work and the gradients that are not reduced yet. P = parameters, N = GPUs.
 
     zero2   P + (gradients + fp32 copy of what is trained + moments) / N
     zero3   (P + gradients + fp32 copy + moments) / N + the module in work, what is prefetched and what is soon used again
@@ -43,7 +43,7 @@ PREFETCH_SHARE: Final = 0.9
 
 @dataclass(frozen=True)
 class HeldStates:
-    """Bytes that one GPU holds between uses."""
+    """Bytes that one GPU holds for the whole step."""
 
     weights_bytes: Number
     """Base weights; NF4's scales are no parameters, so every GPU holds all of them."""
@@ -60,20 +60,20 @@ class HeldStates:
 
 
 @dataclass(frozen=True)
-class WholeTensors:
-    """Bytes of tensors that are whole for a moment; zero where nothing is sharded."""
+class GatheredTensors:
+    """Bytes of unsharded tensors that a GPU holds for a moment: gathered parameters, gradients that are not reduced yet."""
 
-    loss_bytes: Number
+    loss_bytes: Number = 0.0
     """Parameters at the loss."""
-    last_bytes: Number
+    last_bytes: Number = 0.0
     """Parameters in the last layer's backward."""
-    first_bytes: Number
+    first_bytes: Number = 0.0
     """Parameters in the first layer's backward."""
-    embedding_bytes: Number
+    embedding_bytes: Number = 0.0
     """Parameters in the embedding's backward."""
-    layer_gradients_bytes: Number
+    layer_gradients_bytes: Number = 0.0
     """Gradients of the layers in work that are not reduced yet."""
-    root_gradients_bytes: Number
+    root_gradients_bytes: Number = 0.0
     """The head's gradient, where it waits for the embedding's: in FSDP's root unit, and wherever the two are tied."""
 
 
@@ -84,7 +84,7 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     DeepSpeed keeps an fp32 copy of what is trained in 16 bits and its moments in fp32, and casts a gradient to fp32 to
     update (ZeRO-3 a sub-group at a time). FSDP under autocast holds its shard of what is trained in fp32, gradients and
     moments too, and casts what it gathers (mixed precision); without, everything stays in the model's dtype.
-    Gradients are reduced in every micro-step; a loop that accumulates under no_sync() holds them whole instead.
+    Gradients are reduced in every micro-step; a loop that accumulates under no_sync() holds them unsharded instead.
     """
     trained = trained_parameters(model, plan)
     weights = base_weight_bytes(model, plan)
@@ -94,17 +94,21 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     adapters = gradients if plan.adapter else trained * 0.0
     if plan.sharding == "none":
         bucket = np.where(np.asarray(gpus) > 1.0, gradients, 0.0)
-        return HeldStates(weights, adapters, states, gradients, update, bucket)
+        return HeldStates(
+            weights_bytes=weights, adapters_bytes=adapters, moments_bytes=states, gradients_bytes=gradients,
+            update_bytes=update, buckets_bytes=bucket,
+        )
     share = 1.0 / np.asarray(gpus, dtype=float)
-    wide = _trained_wide(plan)
-    moments = states * (4.0 / plan.trained_bytes if plan.optimizer == "adamw" and wide else 1.0)
-    temporaries = update * (4.0 / plan.trained_bytes if plan.optimizer == "adamw" and wide else 1.0)
+    # what is trained in 16 bits has an fp32 home beside, or instead of, the 16-bit one that products see
+    wide = plan.trained_bytes < 4.0 and (plan.sharding != "fsdp" or plan.autocast)
+    grown = 4.0 / plan.trained_bytes if wide else 1.0
+    moments, temporaries = (x * (grown if plan.optimizer == "adamw" else 1.0) for x in (states, update))
     if plan.sharding == "fsdp":
-        grown = 4.0 / plan.trained_bytes if wide else 1.0
         weights = weights * (1.0 if plan.adapter else grown)
         return HeldStates(
-            _sharded_weights(model, plan, weights, share), adapters * grown * share, moments * share,
-            gradients * grown * share, temporaries * share, 0.0,
+            weights_bytes=_sharded_weights(model, plan, weights, share), adapters_bytes=adapters * grown * share,
+            moments_bytes=moments * share, gradients_bytes=gradients * grown * share, update_bytes=temporaries * share,
+            buckets_bytes=0.0,
         )
     copy = 4.0 * trained if wide else 0.0 * trained
     part = trained * share
@@ -115,27 +119,26 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     flat = plan.trained_bytes * at_once
     widened = 4.0 * at_once + np.maximum(flat, temporaries - flat) if wide else temporaries
     bucket = 2.0 * plan.trained_bytes * np.minimum(float(model.hidden) ** 2, trained)
-    if plan.sharding == "zero2":
-        return HeldStates(weights, adapters, (moments + copy) * share, gradients * share, widened, bucket)
+    parameters = plan.sharding == "zero3"
     return HeldStates(
-        _sharded_weights(model, plan, weights, share), adapters * share, (moments + copy) * share, gradients * share,
-        widened, bucket,
+        weights_bytes=_sharded_weights(model, plan, weights, share) if parameters else weights,
+        adapters_bytes=adapters * share if parameters else adapters, moments_bytes=(moments + copy) * share,
+        gradients_bytes=gradients * share, update_bytes=widened, buckets_bytes=bucket,
     )
 
 
-def whole_tensors(model: ModelShape, plan: TrainingPlan) -> WholeTensors:
+def gathered_tensors(model: ModelShape, plan: TrainingPlan) -> GatheredTensors:
     """Parameters gathered, and gradients not yet reduced, at four moments of a step, bytes.
 
-    fsdp: the root unit stays whole from the first forward to the end of backward (it is not resharded after forward); in
-    backward the layer in work and the prefetched one are whole; a layer's gradients wait for their reduction beside the
+    fsdp: the root unit stays gathered from the first forward to the end of backward (it is not resharded after forward); in
+    backward the layer in work and the prefetched one are gathered; a layer's gradients wait for their reduction beside the
     next one's. zero3: modules are gathered one by one, ahead by the prefetch bucket, and stay where they are used again
     within the reuse distance: the head and the last layers at the loss, a layer between recompute and backward.
     zero2: a layer's gradients wait until their bucket is full.
     """
     trained = trained_parameters(model, plan)
     if plan.sharding == "none":
-        nothing = trained * 0.0
-        return WholeTensors(nothing, nothing, nothing, nothing, nothing, nothing)
+        return GatheredTensors()
     b = DTYPE_BYTES[plan.dtype]
     unit = layer_unit_bytes(model, plan)
     adapters = trained / model.layers * plan.trained_bytes if plan.adapter else 0.0 * trained
@@ -144,20 +147,22 @@ def whole_tensors(model: ModelShape, plan: TrainingPlan) -> WholeTensors:
     head, embedding = b * model.head_parameters, b * model.embedding_parameters
     summed = head + 0.0 * trained if model.tied and not plan.adapter else 0.0 * trained
     if plan.sharding == "zero2":
-        nothing = trained * 0.0
-        return WholeTensors(nothing, nothing, nothing, nothing, waiting, summed)
+        return GatheredTensors(layer_gradients_bytes=waiting, root_gradients_bytes=summed)
     if plan.sharding == "fsdp":
         root = root_unit_bytes(model, plan) + 0.0 * trained
         both = FSDP_LAYERS * layer
         kept = 0.0 * trained if plan.adapter else head + 0.0 * trained
-        return WholeTensors(root, root + both, root + both, root, FSDP_LAYERS * waiting, kept)
+        return GatheredTensors(
+            loss_bytes=root, last_bytes=root + both, first_bytes=root + both, embedding_bytes=root,
+            layer_gradients_bytes=FSDP_LAYERS * waiting, root_gradients_bytes=kept,
+        )
     ahead = PREFETCH_SHARE * b * float(model.hidden) ** 2
     passes = 3.0 if plan.checkpointing else 2.0  # uses that count into the distance: forward, recompute, backward
     window = b * max(REUSE_PARAMETERS - 2.0 * model.head_parameters, 0.0) / passes
     reused = np.minimum(np.maximum(window, layer), layer * model.layers)
-    return WholeTensors(
-        head + reused, head + np.maximum(reused, layer + ahead), layer + ahead, embedding + 0.0 * trained, waiting,
-        summed,
+    return GatheredTensors(
+        loss_bytes=head + reused, last_bytes=head + np.maximum(reused, layer + ahead), first_bytes=layer + ahead,
+        embedding_bytes=embedding + 0.0 * trained, layer_gradients_bytes=waiting, root_gradients_bytes=summed,
     )
 
 
@@ -210,13 +215,6 @@ def link_seconds(model: ModelShape, plan: TrainingPlan, gpu: Gpu) -> tuple[Numbe
         case "zero3":
             return ring * (2.0 * gathered_bytes(model, plan) + gradients), 0.0 * trained
     raise ValueError(f"no communication for sharding {plan.sharding!r}")
-
-
-def _trained_wide(plan: TrainingPlan) -> bool:
-    """True where what is trained has an fp32 home beside, or instead of, the 16-bit one that products see."""
-    if plan.trained_bytes >= 4.0:
-        return False
-    return plan.sharding != "fsdp" or plan.autocast
 
 
 def _sharded_weights(model: ModelShape, plan: TrainingPlan, weights: Number, share: Number) -> Number:

@@ -75,7 +75,7 @@ def _peaks(run: MeasuredRun, plan: TrainingPlan) -> _Peaks | str:
     except InputError as error:
         return str(error)
     replay = replay_allocator(tape, repeats=STEPS_REPLAYED)
-    start = dict(tape.marks)["step"]
+    start = dict(tape.phase_starts)["step"]
     gradients = sum(block.nbytes for block in tape.blocks if block.part == "gradients")
     return _Peaks(
         float(replay.peak_active_bytes), float(replay.peak_reserved_bytes), float(tape.live_bytes[start - 1]),

@@ -3,9 +3,9 @@
 from dataclasses import asdict
 from typing import Any, Final
 
-from roi.estimate.serving.held_out import HoldOut
+from roi.estimate.replay.held_out import HoldOut
 from roi.estimate.serving.iteration import Iteration
-from roi.estimate.serving.step_fit import Coefficient, Together
+from roi.estimate.serving.step_fit import Coefficient, CoefficientSum
 from roi.evidence.server_fit import ServeFit
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table
 
@@ -44,7 +44,7 @@ def step_fit_body(found: ServeFit) -> dict[str, Any]:  # Any: JSON
     best = None if found.theory is None else {c.name: _theory(c, found.theory) for c in fit.coefficients}
     return {
         "coefficients": {c.name: {"value": c.value, "low": c.low, "high": c.high} for c in fit.coefficients},
-        "together": [asdict(one) for one in fit.together], "fitted": fit.iteration is not None,
+        "together": [asdict(one) for one in fit.sums], "fitted": fit.iteration is not None,
         "check_missing": fit.check_missing, "rejected": list(fit.rejected), "notes": list(fit.notes), "points": fit.points,
         "windows": fit.windows, "lone_first_tokens": fit.lone, "median_error": fit.median_error,
         "point_scatter": fit.point_scatter, "condition": fit.condition, "step_tokens": fit.step_tokens,
@@ -87,7 +87,7 @@ def _remarks(found: ServeFit) -> list[str]:
     if fit.point_scatter and fit.point_scatter >= LEAST_SCATTER:
         off = f"{100.0 * fit.point_scatter:.1f}%"
         texts.append(f"whole points lie {off} off the line: a step is not quite a straight line in its parts")
-    texts += [_sum(one) for one in fit.together]
+    texts += [_sum(one) for one in fit.sums]
     if fit.step_tokens:
         texts.append(f"long prompts come in parts of {fit.step_tokens:,.0f} tokens a step, as lone first tokens show")
     if fit.sequence_limit and fit.sequence_limit > 1:
@@ -105,7 +105,7 @@ def _unseen(one: HoldOut) -> str:
     )
 
 
-def _sum(one: Together) -> str:
+def _sum(one: CoefficientSum) -> str:
     """The words for coefficients of which only a sum is known."""
     parts = [NAMES[name][0] or "request" for name in one.names]
     times = ["" if f"{per:.4g}" == "1" else f"{per:.4g} " for per in one.per]

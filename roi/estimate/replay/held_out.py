@@ -1,6 +1,7 @@
-"""What the replay says of a measured point: the same requests, with the times that a fitted step gives them.
+"""What a fitted step predicts of a measured load that the fit has not seen: its requests, replayed, beside their own times.
 
-What a fitted step predicts of loads that it has not seen, beside what was measured.
+A profile of a server holds closed loops, to which the step is fitted, and open loops, which are held out. Replaying a held-out
+loop with the fitted step gives TPOT, TTFT and tokens/s as predicted; over those as measured they are the error of the fit.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 from roi.errors import InputError
 from roi.estimate.replay.engine import Server
-from roi.estimate.replay.metrics import successes
 from roi.estimate.replay.router import Replayed, Requests, replay, replay_closed
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, STEP_TOKENS
 from roi.estimate.serving.step_fit import StepFit, held_out_points, kv_reader
@@ -21,43 +21,25 @@ from roi.facts.serve_profile import ServedRequest, ServePoint, ServeProfile
 Array = NDArray[np.float64]
 
 
-def predicted_point(point: ServePoint, server: Server, kv_of: Callable[[Array], Array] | None = None) -> ServePoint:
-    """The point as the replay has it, for the same metrics as the measured one; requests that fit no replica are left out.
-
-    `server` counts KV in tokens; `kv_of` gives what a context of so many tokens reads (windows cap it), else all of it.
-    Requests that failed are left out too. Tokens come evenly between the first and the last, where the replay's steps differ
-    a little.
-    """
-    good = sorted(successes(point), key=lambda r: r.sent_s)
-    found = replay_served(good, server, point.concurrency, kv_of)
-    first, last = found.first_s + found.request_s, found.ended_s + found.request_s
-    requests = [
-        ServedRequest(
-            sent_s=float(found.arrival_s[i]), prompt_tokens=r.prompt_tokens, cached_tokens=r.cached_tokens,
-            asked_tokens=r.asked_tokens, output_tokens=r.output_tokens, model=r.model, ended_s=float(last[i]),
-            chunk_s=tuple(np.linspace(first[i], last[i], r.output_tokens).tolist()),
-        )
-        for i, r in enumerate(good) if found.served[i]
-    ]  # fmt: skip
-    return point.model_copy(update={"requests": tuple(requests)})
-
-
 def replay_served(
-    requests: Sequence[ServedRequest], server: Server, concurrency: int | None, kv_of: Callable[[Array], Array] | None = None
+    requests: Sequence[ServedRequest], server: Server, concurrency: int | None, kv_of: Callable[[Array], Array] = np.asarray
 ) -> Replayed:
-    """Times of the requests (in order of sending) by the server's step; KV grows along the chord from first to last read.
+    """The requests, in order of sending, with the times that the server's step gives them.
 
     With `concurrency` in flight, as a closed loop: what was measured enters through the lengths alone. Without, at the times
-    at which they were sent.
+    at which they were sent. `kv_of` gives the tokens that a step reads for a context of so many (windows cap it); what is read
+    for a request grows evenly from its first to its last token.
     """
-    read = kv_of or (lambda tokens: tokens)
     prompt, cached, output = (
         np.array([float(getattr(r, name)) for r in requests]) for name in ("prompt_tokens", "cached_tokens", "output_tokens")
     )
-    start, end = read(prompt + 1.0), read(prompt + output)
+    start, end = kv_of(prompt + 1.0), kv_of(prompt + output)
     growth = (end - start) / np.maximum(output - 1.0, 1.0)
     sent = np.array([r.sent_s for r in requests])
-    load = Requests(sent, np.maximum(prompt - cached, 1.0), output, start, growth, end)
+    load = Requests(
+        arrival_s=sent, prefill_tokens=np.maximum(prompt - cached, 1.0), output_tokens=output, kv_start=start, kv_growth=growth,
+        kv_held=end,
+    )
     return replay(load, server) if concurrency is None else replay_closed(load, server, concurrency)
 
 
@@ -66,16 +48,21 @@ class HoldOut:
     """One open loop, measured and replayed with the fitted step; seconds and tokens/s."""
 
     point: int
-    """Its number, from 1."""
+    """Number of the point in the profile, from 1."""
     requests: int
+    """Requests that succeeded with two tokens or more, which are replayed."""
     tpot_s: float
     """Median over the requests, as measured."""
     predicted_tpot_s: float
+    """The same, as replayed."""
     ttft_s: float
+    """Median over the requests, as measured."""
     predicted_ttft_s: float
+    """The same, as replayed."""
     tokens_per_s: float
-    """Output tokens from the first sending to the last token."""
+    """Output tokens from the first sending to the last token, as measured."""
     predicted_tokens_per_s: float
+    """The same, as replayed."""
 
     @property
     def errors(self) -> tuple[float, float, float]:
@@ -87,7 +74,7 @@ class HoldOut:
 
 
 def held_out(profile: ServeProfile, fit: StepFit, shape: ModelShape | None = None) -> tuple[HoldOut, ...]:
-    """Each open loop of the profile that the fit has not seen, replayed; none where nothing was fitted."""
+    """Each open loop of the profile that the fit has not seen, measured and replayed; none where nothing was fitted."""
     if fit.iteration is None:
         return ()
     server = fitted_server(fit, profile.kv_capacity_tokens)
@@ -96,7 +83,7 @@ def held_out(profile: ServeProfile, fit: StepFit, shape: ModelShape | None = Non
 
 
 def fitted_server(fit: StepFit, kv_capacity_tokens: float | None = None) -> Server:
-    """The profiled replica for a replay, KV in tokens.
+    """The profiled replica as a server to replay, KV in tokens.
 
     Without a stated capacity its cache is endless; without a request that met an idle server TTFT lacks what lies outside
     the steps.
@@ -114,7 +101,7 @@ def fitted_server(fit: StepFit, kv_capacity_tokens: float | None = None) -> Serv
 def _replayed(
     number: int, point: ServePoint, server: Server, profile: ServeProfile, shape: ModelShape | None
 ) -> HoldOut | None:
-    """The point beside its replay; None where no request has two tokens or most got all at once, or none fits the cache."""
+    """The point beside its replay; None where no request has two tokens, most got all at once, or none fits the cache."""
     good = sorted((r for r in point.requests if r.error is None and len(r.chunk_s) > 1), key=lambda r: r.sent_s)
     if not good:
         return None

@@ -1,0 +1,36 @@
+"""Fitted efficiencies: within what a card can do, with their evidence, spread and reason."""
+
+import pytest
+
+from roi.catalog.efficiencies.serving_efficiencies import adapter_throughput, find_engine, load_serving_efficiencies
+from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
+from roi.errors import UnknownName
+
+KNOWN = training_efficiencies()
+
+
+def test_fitted_efficiencies_lie_below_one_and_name_their_evidence() -> None:
+    for row in load_serving_efficiencies().engines:
+        shares = (row.decode_mbu, row.kv_mbu, row.decode_mfu, row.prefill_mfu, row.link_efficiency)
+        assert max(shares) < 1.0
+        assert row.speed_low < 1.0 < row.speed_high
+        assert row.speed_low_elsewhere <= row.speed_low
+        assert row.runs >= 150
+        assert row.ttft_low < 1.0 < row.ttft_high
+    assert find_engine("SGLang").engine == "other"
+    assert find_engine("vllm").speed("L4").low == 0.65
+    with pytest.raises(UnknownName, match="engine: unknown engine 'vlm'; nearest: vllm"):
+        find_engine("vlm")
+
+
+def test_merged_adapters_cost_nothing_and_more_unmerged_ones_cost_more() -> None:
+    assert [adapter_throughput(n).value for n in (0, 1, 50, 100, 5000)] == [1.0, 0.9, 0.9, 0.87, 0.81]
+
+
+def test_every_efficiency_states_its_source_spread_and_reason():
+    for name in type(KNOWN).model_fields:
+        e = getattr(KNOWN, name)
+        assert e.low < e.number() < e.high, name
+        assert e.source, name
+        assert e.reason, name
+        assert (e.n > 0) == (e.basis in {"calibrated", "dry run"}), name

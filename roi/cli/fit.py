@@ -63,7 +63,7 @@ def fit(
     from roi.cli.fit_memory import memory_evidence
     from roi.cli.fit_options import check_options
     from roi.cli.output import write
-    from roi.cli.profile_words import check_new
+    from roi.cli.profile_options import check_new
     from roi.errors import InputError
     from roi.estimate.training.plan import TrainingPlan, trainer_habits
     from roi.evidence.training_speed import find_calibrations, plan_speed

@@ -34,7 +34,7 @@ def size(
     """
     from roi.answers.size import size_service
     from roi.cli.output import write
-    from roi.cli.profile_words import check_folder
+    from roi.cli.profile_options import check_folder
     from roi.cli.trace_file import open_trace
     from roi.evidence.known_runs import known_runs
     from roi.evidence.training_speed import find_calibrations

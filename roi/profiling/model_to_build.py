@@ -3,7 +3,6 @@
 Small models: the one that a CPU trains when none is named, and smaller ones of a catalog architecture.
 """
 
-from datetime import date as Date
 from math import lcm
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -12,89 +11,19 @@ from roi.catalog.models.config_shapes import shape_of_config
 from roi.catalog.models.configs import ModelConfig, model_config, read_config
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
-from roi.facts.model import Attention, Mlp, ModelShape
-
-
-class ChosenModel(NamedTuple):
-    """What is built."""
-
-    name: str
-    """As the profile has it; a shrunk model says what was done."""
-    config: dict[str, Any]  # Any: JSON
-    shape: ModelShape | None
-    """For the closed form: the catalog's, or as `roi fit` reads it from a config.json; None where there is none."""
-    shrunk: bool = False
-    notes: tuple[str, ...] = ()
-    """What a reader must know; says why where there is no closed form."""
-    listed: bool = True
-    """True where the shape is the catalog's."""
-
-
-def choose_model(
-    model: str | None, weights: Path | None, device: str, layers: int | None = None, divisor: int = 1,
-) -> ChosenModel:
-    """The model that was asked for: a path where one exists, else a name of the catalog, else (on a CPU) a tiny one."""
-    if weights is not None and (layers is not None or divisor != 1):
-        raise InputError("--weights: real weights keep their shape; leave out --layers and --shrink")
-    if weights is not None and not weights.is_dir():
-        raise InputError(f"--weights: {weights} is not a folder; it should hold config.json and safetensors")
-    whole = _named(model, weights, device)
-    if layers is None and divisor == 1:
-        return whole._replace(shrunk=whole.name == TINY)
-    small, said = shrink_config(whole.config, layers, divisor)
-    made = _read(ModelConfig(f"{whole.name} ({said})", small, ""))
-    return made._replace(shrunk=True, notes=(
-        *(whole.notes if whole.listed else ()), *made.notes,
-        f"not {whole.name} itself but {said}: times and memory are not those of the whole model",
-    ))
-
-
-def _named(model: str | None, weights: Path | None, device: str) -> ChosenModel:
-    if model is None and weights is None:
-        if device != "cpu":
-            raise InputError("MODEL: none was given; a name of the catalog (llama-3.1-8b), or a folder with a config.json")
-        note = "no MODEL was given: a llama of 3.5 million parameters ran"
-        return ChosenModel(TINY, dict(TINY_CONFIG), tiny_shape(), notes=(note,))
-    if model is None or Path(model).exists():
-        return _read(read_config(weights if model is None and weights is not None else Path(str(model))))
-    if model == TINY:
-        return ChosenModel(TINY, dict(TINY_CONFIG), tiny_shape())
-    shape = find_model(model, "MODEL")
-    found = model_config(shape)
-    if weights is not None:
-        _check_same(shape, read_config(weights, "--weights").entries, weights)
-    return ChosenModel(shape.id, found.entries, shape, notes=(found.differs,) if found.differs else ())
-
-
-def _read(config: ModelConfig) -> ChosenModel:
-    """A model of no catalog name, with the shape that `roi fit` reads from the same entries, or a note why there is none."""
-    try:
-        return ChosenModel(config.name, config.entries, shape_of_config(config), listed=False)
-    except InputError as error:
-        why = str(error).removeprefix("MODEL: ").removeprefix(f"{config.name}: ")
-        return ChosenModel(config.name, config.entries, None, notes=(f"predicted: no closed form ({why})",), listed=False)
-
-
-def _check_same(shape: ModelShape, config: dict[str, Any], weights: Path) -> None:
-    """Raise where the folder holds another shape than the model that was named."""
-    for entry, wanted in (("hidden_size", shape.hidden), ("num_hidden_layers", shape.layers), ("vocab_size", shape.vocab)):
-        held = config.get(entry)
-        if held is not None and held != wanted:
-            raise InputError(f"--weights: {weights} has {entry} {held}, but {shape.id} has {wanted}; leave MODEL out")
-
+from roi.facts.model import ModelShape
 
 TINY: Final = "tiny-llama"
 """Name of the model that a CPU trains when none is given."""
-
 TINY_CONFIG: Final[dict[str, Any]] = {
     "model_type": "llama", "hidden_size": 256, "intermediate_size": 704, "num_hidden_layers": 4, "num_attention_heads": 4,
     "num_key_value_heads": 2, "head_dim": 64, "vocab_size": 1024, "max_position_embeddings": 4096, "tie_word_embeddings": False,
 }
 """A llama of 3.5 million parameters. Every output width is a multiple of 32: bitsandbytes' CPU kernel packs 4-bit rows so."""
+TINY_MODEL: Final = ModelConfig(TINY, TINY_CONFIG, "")
 
 MULTIPLE: Final = 32
 """Widths of shrunk models are rounded to it, for the same reason."""
-
 LAYER_ENTRIES: Final = ("num_hidden_layers", "n_layer")
 WIDTH_ENTRIES: Final = (
     "hidden_size", "intermediate_size", "moe_intermediate_size", "shared_expert_intermediate_size", "intermediate_size_mlp",
@@ -106,21 +35,70 @@ PER_LAYER: Final = ("layer_types", "mlp_layer_types", "no_rope_layers")
 """Lists with one entry a layer."""
 
 
-def tiny_shape() -> ModelShape:
-    """The shape of TINY_CONFIG, so that the closed form stands beside its measurement."""
-    c = TINY_CONFIG
-    hidden, inner, vocab, layers = c["hidden_size"], c["intermediate_size"], c["vocab_size"], c["num_hidden_layers"]
-    kv = c["num_key_value_heads"] * c["head_dim"]
-    each = 2 * hidden * hidden + 2 * hidden * kv + 3 * hidden * inner + 2 * hidden
-    return ModelShape(
-        id=TINY, family="llama", licence="none: random weights", context_tokens=c["max_position_embeddings"], hidden=hidden,
-        vocab=vocab, attention=(Attention(
-            layers=layers, heads=c["num_attention_heads"], kv_heads=c["num_key_value_heads"], head_dim=c["head_dim"],
-        ),),
-        mlp=(Mlp(layers=layers, intermediate=inner),),
-        published_parameters=layers * each + 2 * vocab * hidden + hidden, source="TINY_CONFIG",
-        date=Date(2026, 11, 25),
-    )
+class ModelToBuild(NamedTuple):
+    """A model as transformers takes it, with the name that the profile gives it."""
+
+    name: str
+    """As the profile has it; a shrunk model says what was done."""
+    config: dict[str, Any]  # Any: JSON
+    shape: ModelShape | None
+    """For the closed form: the catalog's, or as `roi fit` reads it from a config.json; None where there is none."""
+    shrunk: bool = False
+    """True where the model is a small one on purpose: a CPU then takes any size that its memory holds."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know; says why where there is no closed form."""
+    listed: bool = True
+    """True where the name is one that is known: targets that its shape lacks are then an error."""
+    weights: Path | None = None
+    """Folder of real weights; None: drawn at random."""
+
+
+def choose_model_to_build(
+    model: str | None, weights: Path | None, device: str, layers: int | None = None, divisor: int = 1,
+) -> ModelToBuild:
+    """The model that was asked for: a path where one exists, else a name of the catalog, else (on a CPU) a tiny one."""
+    if weights is not None and (layers is not None or divisor != 1):
+        raise InputError("--weights: real weights keep their shape; leave out --layers and --shrink")
+    if weights is not None and not weights.is_dir():
+        raise InputError(f"--weights: {weights} is not a folder; it should hold config.json and safetensors")
+    named = _named(model, weights, device)
+    if layers is None and divisor == 1:
+        return named._replace(shrunk=named.name == TINY, weights=weights)
+    small, said = shrink_config(named.config, layers, divisor)
+    made = _read(ModelConfig(f"{named.name} ({said})", small, ""))
+    return made._replace(shrunk=True, notes=(
+        *(named.notes if named.listed else ()), *made.notes,
+        f"not {named.name} itself but {said}: times and memory are not those of the whole model",
+    ))
+
+
+def _named(model: str | None, weights: Path | None, device: str) -> ModelToBuild:
+    if model is None and weights is None:
+        if device != "cpu":
+            raise InputError("MODEL: none was given; a name of the catalog (llama-3.1-8b), or a folder with a config.json")
+        return _read(TINY_MODEL)._replace(listed=True, notes=("no MODEL was given: a llama of 3.5 million parameters ran",))
+    if model is None or Path(model).exists():
+        return _read(read_config(weights if model is None and weights is not None else Path(str(model))))
+    if model == TINY:
+        return _read(TINY_MODEL)._replace(listed=True)
+    shape = find_model(model, "MODEL")
+    found = model_config(shape)
+    if weights is not None:
+        config = read_config(weights, "--weights").entries
+        for entry, wanted in (("hidden_size", shape.hidden), ("num_hidden_layers", shape.layers), ("vocab_size", shape.vocab)):
+            held = config.get(entry)
+            if held is not None and held != wanted:
+                raise InputError(f"--weights: {weights} has {entry} {held}, but {shape.id} has {wanted}; leave MODEL out")
+    return ModelToBuild(shape.id, found.entries, shape, notes=(found.differs,) if found.differs else ())
+
+
+def _read(config: ModelConfig) -> ModelToBuild:
+    """A model of no catalog name, with the shape that `roi fit` reads from the same entries, or a note why there is none."""
+    try:
+        return ModelToBuild(config.name, config.entries, shape_of_config(config), listed=False)
+    except InputError as error:
+        why = str(error).removeprefix("MODEL: ").removeprefix(f"{config.name}: ")
+        return ModelToBuild(config.name, config.entries, None, notes=(f"predicted: no closed form ({why})",), listed=False)
 
 
 def shrink_config(config: dict[str, Any], layers: int | None, divisor: int) -> tuple[dict[str, Any], str]:
@@ -141,7 +119,8 @@ def shrink_config(config: dict[str, Any], layers: int | None, divisor: int) -> t
         small |= {name: list(config[name])[:layers] for name in PER_LAYER if isinstance(config.get(name), list)}
         said.append(f"{layers} of {depth} layers")
     if divisor > 1:
-        small |= {name: _divided(int(config[name]), divisor) for name in WIDTH_ENTRIES if config.get(name)}
+        small |= {name: max(MULTIPLE, int(config[name]) // divisor // MULTIPLE * MULTIPLE)
+                  for name in WIDTH_ENTRIES if config.get(name)}
         small |= _fewer_heads(config, divisor)
         small |= dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"))  # they may lie beyond the smaller vocabulary
         said.append(f"widths divided by {divisor} to multiples of {MULTIPLE}")
@@ -153,7 +132,3 @@ def _fewer_heads(config: dict[str, Any], divisor: int) -> dict[str, int]:
     fewer = {name: max(1, int(config[name]) // divisor) for name in HEAD_ENTRIES if config.get(name)}
     shared = lcm(*(heads for name, heads in fewer.items() if name not in QUERY_HEADS))
     return fewer | {name: shared * max(1, fewer[name] // shared) for name in QUERY_HEADS if name in fewer}
-
-
-def _divided(width: int, divisor: int) -> int:
-    return max(MULTIPLE, width // divisor // MULTIPLE * MULTIPLE)

@@ -8,8 +8,8 @@ import pytest
 
 from roi.errors import InputError
 from roi.profiling.server.answer_reader import Answer, AnswerReader, NotHttp
-from roi.profiling.server.dialect import CHAT, Dialect, Usage, failure, message, quick_usage, read_answer, whole_usage
-from roi.profiling.server.wire import Wire, read_url, reason
+from roi.profiling.server.dialect import CHAT, Dialect, Usage, failure, message, quick_usage, read_answer, unstreamed_usage
+from roi.profiling.server.http_client import HttpClient, read_url, reason
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -147,9 +147,9 @@ def test_a_stream_that_was_cut_keeps_its_chunks():
 
 
 def test_a_key_that_a_server_quotes_is_hidden():
-    wire = Wire(read_url("http://h"), "sk-1234")
+    client = HttpClient(read_url("http://h"), "sk-1234")
     answer = Answer(401, body=bytearray(b'{"error": "Incorrect API key sk-1234"}'), ended_s=1.0)
-    assert read_answer(answer, wire.hide).error == "HTTP 401: Incorrect API key ***"
+    assert read_answer(answer, client.hide).error == "HTTP 401: Incorrect API key ***"
 
 
 @pytest.mark.parametrize(("error", "said"), [
@@ -177,5 +177,5 @@ def test_a_body_holds_only_what_the_server_takes():
 
 
 def test_usage_that_is_no_usage_counts_nothing():
-    assert whole_usage(Answer(200, body=bytearray(b'{"usage": {"prompt_tokens": "7"}}'))) is None
-    assert whole_usage(Answer(200, body=bytearray(b"[]"))) is None
+    assert unstreamed_usage(Answer(200, body=bytearray(b'{"usage": {"prompt_tokens": "7"}}'))) is None
+    assert unstreamed_usage(Answer(200, body=bytearray(b"[]"))) is None

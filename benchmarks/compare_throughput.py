@@ -18,8 +18,7 @@ from collections.abc import Callable
 import numpy as np
 
 from roi.economics.decision.draws import CHUNK, draw
-from roi.economics.decision.evaluation import Choice, evaluate, read_all
-from roi.economics.decision.plan_choice import choose_plan
+from roi.economics.decision.evaluation import Choice, choose_plan, evaluate, read_all
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 

@@ -107,8 +107,8 @@ def _play(places: list[int]) -> Iterator[tuple[object, ...]]:
     import torch
 
     from roi.estimate.allocator.caching_allocator import replay_allocator
+    from roi.profiling.dry.dry_profile import STEPS_REPLAYED
     from roi.profiling.dry.dry_run import dry_run
-    from roi.profiling.dry.layer_line import STEPS_REPLAYED
 
     torch.set_num_threads(1)
     rows = grid_rows()

@@ -2,22 +2,19 @@
 
 from typing import Final
 
+MIB: Final = 2**20
+"""Bytes in a MiB."""
 GIB: Final = 2**30
 """Bytes in a GiB."""
-
 GB: Final = 10**9
 """Bytes in a decimal GB."""
-
 MTOK: Final = 1_000_000
 """Tokens in a Mtok, the unit of API price lists."""
-
 SECONDS_PER_DAY: Final = 86_400
 SECONDS_PER_HOUR: Final = 3_600
 
 HOURS_PER_MONTH: Final = 730
 """A month is 730 hours (docs/economics.md, 1.1)."""
-
 DAYS_PER_MONTH: Final = 365 / 12
 """A month is 365/12 days."""
-
 MONTHS_PER_YEAR: Final = 12

@@ -16,8 +16,7 @@ from roi.estimate.training.memory import workspace_bytes
 from roi.estimate.training.plan import TrainingPlan, check_context, refusal, resolve_targets
 from roi.facts.gpu import Gpu
 from roi.facts.profiles import DryRunProfile
-from roi.store.profiles.dry_runs import dry_peaks, equal_dry_run, stored_peaks
-from roi.store.profiles.lookup import Store, find_dry_run, save_profile
+from roi.store.profiles.lookup import Store, dry_peaks, equal_dry_run, find_dry_run, save_profile
 
 
 class MemoryEvidence(NamedTuple):
@@ -42,7 +41,9 @@ def memory_evidence(
     if chosen.config is None:
         return MemoryEvidence(None, None, "")
     stored = find_dry_run(store, chosen.shape.id, plan, chosen.config.config_hash)
-    return MemoryEvidence(None, None, "") if stored is None else MemoryEvidence(stored_peaks(stored), stored.profile, "")
+    if stored is None:
+        return MemoryEvidence(None, None, "")
+    return MemoryEvidence(dry_peaks(stored.profile, stored.name), stored.profile, "")
 
 
 def _run_now(

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from roi.economics.inputs import Option, Shared
-from roi.economics.lines.api_service import service
+from roi.economics.lines.api_bill import service
 from roi.estimate.replay.day_load import burst_from_peak, spill_share
 from roi.estimate.replay.fleet import (
     Fleet,

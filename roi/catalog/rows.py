@@ -1,10 +1,12 @@
-"""Dated rows as the catalog keeps them: read from packaged CSV, the newest on or before a date, and their age."""
+"""The catalog's data files: rows of CSV and values of JSON, the newest row on or before a date, and its age."""
 
 import csv
+import json
 from collections.abc import Callable, Hashable, Iterable
 from datetime import date
+from functools import cache
 from importlib.resources import files
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from pydantic import BaseModel
 
@@ -26,16 +28,30 @@ Row = TypeVar("Row", bound=BaseModel)
 AnyDated = TypeVar("AnyDated", bound=Dated)
 
 
+def read_text(name: str) -> str:
+    """The text of `roi/catalog/<name>`."""
+    return (files("roi.catalog") / name).read_text(encoding="utf-8")
+
+
+def read_json(name: str) -> Any:  # Any: JSON; the caller's records give it types
+    """The value that `roi/catalog/<name>` holds."""
+    return json.loads(read_text(name))
+
+
 def read_rows(name: str, row: type[Row]) -> tuple[Row, ...]:
-    """Every row of `roi/catalog/<name>` as a `row`.
+    """Every row of `roi/catalog/<name>` as a `row`; read on the first call.
 
     An empty cell means that the field keeps its default. In columns whose field is a tuple, `;` separates price tiers.
     """
+    return cast("tuple[Row, ...]", _rows(name, row))
+
+
+@cache
+def _rows(name: str, row: type[BaseModel]) -> tuple[BaseModel, ...]:
     tiered = {f for f, info in row.model_fields.items() if "tuple" in str(info.annotation)}
-    text = (files("roi.catalog") / name).read_text(encoding="utf-8")
     return tuple(
         row.model_validate({k: v.split(";") if k in tiered else v for k, v in cells.items() if v})
-        for cells in csv.DictReader(text.splitlines(), strict=True)
+        for cells in csv.DictReader(read_text(name).splitlines(), strict=True)
     )
 
 

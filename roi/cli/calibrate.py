@@ -24,7 +24,7 @@ def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], strict: b
     from roi.answers.calibrate import calibrate as answer
     from roi.cli import clock
     from roi.cli.output import replace_file, write
-    from roi.cli.profile_words import check_folder
+    from roi.cli.profile_options import check_folder
     from roi.evidence.training_speed import calibration_text as file_text
     from roi.report.training.calibrate import calibration_json, calibration_text
 

@@ -63,7 +63,7 @@ def fit(
     from roi.answers.fit import TrainingSet, fit_model
     from roi.cli import clock
     from roi.cli.output import write
-    from roi.cli.profile_words import check_new
+    from roi.cli.profile_options import check_new
     from roi.estimate.training.plan import TrainingPlan, trainer_habits
     from roi.report.training.fit import fit_json, fit_text
 

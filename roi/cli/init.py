@@ -2,7 +2,7 @@
 
 import click
 
-TEMPLATES = ("classification", "extraction", "generation")
+from roi.scenario import TEMPLATES
 
 
 @click.command(short_help="Write a commented scenario to start from.")

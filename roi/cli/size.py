@@ -32,7 +32,7 @@ def size(
     """
     from roi.answers.size import size_file
     from roi.cli.output import write
-    from roi.cli.profile_words import check_folder
+    from roi.cli.profile_options import check_folder
     from roi.report.serving.size import size_json, size_text
 
     if not math.isfinite(times):

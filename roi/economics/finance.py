@@ -3,17 +3,21 @@
 import numpy as np
 
 from roi.economics.inputs import Array, Number
-from roi.economics.lines.calendar import discount_factors
+from roi.units import MONTHS_PER_YEAR
 
 NOTHING = 1e-9
 """USD below which a flow is nothing."""
 LARGEST_RATE = 1e9
 """An annual rate above this says only that nothing was invested."""
-IMMEDIATE, MONTHS, NEVER, NOT_APPLICABLE = "immediate", "months", "never", "not_applicable"
+
+
+def discount_factors(annual: float, horizon: int) -> Array:
+    """What a dollar of month t = 1..H is worth today, shape (H,): (1 + R)^(-t/12)."""
+    return np.asarray((1.0 + annual) ** (-np.arange(1, horizon + 1, dtype=np.float64) / MONTHS_PER_YEAR))
 
 
 def present_value(upfront: Number, monthly: Array, annual_rate: float) -> Number:
-    """upfront + sum over t of monthly_t (1 + R)^(-t/12); shape of `upfront` broadcast with monthly[..., :1]."""
+    """USD today: upfront + sum over t of monthly_t (1 + R)^(-t/12); shape of `upfront` broadcast with monthly[..., :1]."""
     total = (monthly * discount_factors(annual_rate, monthly.shape[-1])).sum(axis=-1, keepdims=monthly.ndim > 1)
     return upfront + (total if monthly.ndim > 1 else float(total))
 
@@ -43,17 +47,13 @@ def payback(upfront_saving: Number, monthly_saving: Array, tolerance: float = 1e
 
 
 def payback_status(months: float) -> str:
-    """immediate, months or never."""
-    if np.isinf(months):
-        return NEVER
-    return IMMEDIATE if months == 0 else MONTHS
+    """The word for a payback time: immediate, months or never."""
+    return "never" if np.isinf(months) else "immediate" if months == 0 else "months"
 
 
 def return_on_investment(upfront: float, monthly_saving: Array) -> float | None:
     """(undiscounted savings - upfront) / upfront; None at zero (or negative) upfront."""
-    if upfront <= 0:
-        return None
-    return float((monthly_saving.sum() - upfront) / upfront)
+    return float((monthly_saving.sum() - upfront) / upfront) if upfront > 0 else None
 
 
 RATES = np.concatenate([np.linspace(-3.0, 0.0, 1201), np.linspace(0.0, 12.0, 2401)[1:]])

@@ -21,7 +21,7 @@ from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.serve_profile import ServeProfile
-from roi.numerics.student import TAIL
+from roi.numerics.spreads import TAIL
 from roi.store.profiles.folders import canonical_model
 from roi.store.profiles.loading import Store, StoredProfile
 from roi.store.profiles.lookup import serve_profiles

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from roi.catalog.cards.matrix_rates import matrix_shares
+from roi.catalog.cards.gpus import matrix_shares
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, adapter_throughput, load_serving_efficiencies
 from roi.estimate.accuracy.serving_interval import ServingEvidence
 from roi.estimate.accuracy.serving_run import ServingRun

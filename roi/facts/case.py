@@ -4,19 +4,16 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
-from roi.facts.fact import Fact, Value
+from roi.facts.fact import Fact, Record, Value
 from roi.facts.spread import quantile
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Value | Array]
 
 
-class Case(BaseModel):
+class Case(Record):
     """An ordered map from path to Fact."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     facts: dict[str, Fact]
 

@@ -1,17 +1,14 @@
-"""The machine and the software of a measured run."""
+"""What every profile says of the run that made it: its machine, its software, its start."""
 
+from datetime import datetime
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from roi.facts.fact import Record
 
 SCHEMA: Final = "roi.profile/1"
 """Of every profile file; written into each."""
-
-
-class Record(BaseModel):
-    """What is read from a profile: frozen, no unknown fields, no NaN."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class Environment(Record):
@@ -47,3 +44,13 @@ class Environment(Record):
     """Seed of weights and data."""
     commit: str | None = None
     """Commit of roi, or its version."""
+
+
+class Run(Record):
+    """What every profile says of the run that made it."""
+
+    kind: str
+    """What was profiled."""
+    schema_: Literal["roi.profile/1"] = Field(SCHEMA, alias="schema")
+    started: datetime
+    environment: Environment

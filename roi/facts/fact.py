@@ -1,4 +1,4 @@
-"""One number (or name, or list) that the answer rests on, with where it comes from and how far it may be off."""
+"""One number (or name, or list) that the answer rests on, with its source and its spread; and the base of every record."""
 
 from datetime import date as Date
 from enum import StrEnum
@@ -6,9 +6,14 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Scalar = bool | int | float | str | None
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Value = bool | int | Finite | str | None | tuple[Finite, ...]
+
+
+class Record(BaseModel):
+    """What is read from a file: frozen, without unknown fields or NaN; a field's docstring is its description."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class Basis(StrEnum):
@@ -28,14 +33,12 @@ class Basis(StrEnum):
         return list(Basis).index(self)
 
 
-class Fact(BaseModel):
+class Fact(Record):
     """A value with its spread, unit and source.
 
     `low` and `high` are the 5th and 95th percentiles; both None means that the value is taken as exact. Names, flags and
     lists carry no spread.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     value: Value
     """The central value, in `unit`."""

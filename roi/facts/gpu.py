@@ -2,13 +2,13 @@
 
 from datetime import date as Date
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt
+
+from roi.facts.fact import Record
 
 
-class Gpu(BaseModel):
+class Gpu(Record):
     """Datasheet figures of one GPU, in SI units; rates are dense (no structured sparsity)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     id: str
     """Name in this catalog, for example H100-80GB-SXM."""
@@ -59,17 +59,10 @@ class Gpu(BaseModel):
         int8 products are the slower ones (B300).
         """
         half = self.bf16_flops or self.fp16_flops
-        match dtype:
-            case "fp32":
-                return self.fp32_flops
-            case "fp16":
-                return self.fp16_flops
-            case "bf16":
-                return half
-            case "fp8":
-                return self.fp8_flops or half
-            case "int8":
-                return max(self.int8_ops or half, half)
-            case "fp4":
-                return self.fp4_flops or self.fp8_flops or half
-        raise ValueError(f"no matrix rate for dtype {dtype!r}")
+        rates = {
+            "fp32": self.fp32_flops, "fp16": self.fp16_flops, "bf16": half, "fp8": self.fp8_flops or half,
+            "int8": max(self.int8_ops or half, half), "fp4": self.fp4_flops or self.fp8_flops or half,
+        }  # fmt: skip
+        if dtype not in rates:
+            raise ValueError(f"no matrix rate for dtype {dtype!r}")
+        return rates[dtype]

@@ -13,17 +13,16 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import NonNegativeInt, PositiveInt, model_validator
 
+from roi.facts.fact import Record
 from roi.facts.linear import Linear
 
 Number = float | NDArray[np.float64]
 
 
-class Attention(BaseModel):
+class Attention(Record):
     """One kind of token mixing and the number of layers that use it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     kind: Literal["full", "sliding", "latent", "linear"] = "full"
     """full; sliding (a window of tokens); latent (MLA: one compressed vector a token); linear (a fixed state)."""
@@ -79,15 +78,6 @@ class Attention(BaseModel):
         """linear: channels of the convolution."""
         return 2 * self.kv_heads * self.head_dim + self.heads * self.value_width
 
-    @property
-    def cache_elements_per_token(self) -> int:
-        """Elements that one token adds to the KV cache in one layer of this kind (before any window)."""
-        if self.kind == "linear":
-            return 0
-        if self.kind == "latent":
-            return (self.kv_rank or 0) + self.rope_dim
-        return self.kv_heads * (self.head_dim + self.value_width)
-
     def cache_elements(self, tokens: Number) -> Number:
         """Elements that one sequence of `tokens` tokens keeps over all layers of this kind; broadcasts.
 
@@ -96,7 +86,9 @@ class Attention(BaseModel):
         if self.kind == "linear":
             return tokens * 0.0 + self.layers * (self.state_elements + (self.conv_kernel - 1) * self.conv_width)
         kept = np.minimum(tokens, self.window) if self.window else tokens
-        return (self.layers - self.kv_reused_layers) * self.cache_elements_per_token * kept
+        full = self.kv_heads * (self.head_dim + self.value_width)
+        each = (self.kv_rank or 0) + self.rope_dim if self.kind == "latent" else full
+        return (self.layers - self.kv_reused_layers) * each * kept
 
     def cache_bytes(self, tokens: Number, bytes_per_element: float) -> Number:
         """Bytes of `cache_elements`, the recurrent state at its own precision; broadcasts."""
@@ -120,10 +112,8 @@ class Attention(BaseModel):
         n, own = self.layers, self.layers - self.kv_reused_layers
         value = self.value_width
         if self.kind == "linear":
-            yield Linear("in_proj_qkv", hidden, self.conv_width, n)
-            yield Linear("in_proj_z", hidden, self.heads * value, n)
-            yield Linear("in_proj_b", hidden, self.heads, n)
-            yield Linear("in_proj_a", hidden, self.heads, n)
+            widths = {"qkv": self.conv_width, "z": self.heads * value, "b": self.heads, "a": self.heads}
+            yield from (Linear(f"in_proj_{name}", hidden, width, n) for name, width in widths.items())
             yield Linear("out_proj", self.heads * value, hidden, n)
             return
         if self.kind == "latent":
@@ -144,10 +134,8 @@ class Attention(BaseModel):
         yield Linear("o_proj", self.heads * value, hidden, n, bias=self.o_bias)
 
 
-class Mlp(BaseModel):
+class Mlp(Record):
     """One kind of MLP and the number of layers that use it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     layers: PositiveInt
     """How many layers use it."""
@@ -186,10 +174,8 @@ class Mlp(BaseModel):
             yield Linear("shared_expert_gate", hidden, 1, n)
 
 
-class ModelShape(BaseModel):
+class ModelShape(Record):
     """Architecture of one open-weight model, from its published configuration."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     id: str
     """Lower-case name in this catalog, for example llama-3.1-8b."""
@@ -300,22 +286,8 @@ class ModelShape(BaseModel):
 
         Windows cap what sliding layers keep; linear layers hold a state of fixed size from the first token on.
         """
-        total: Number = 0.0
-        for a in self.attention:
-            total = total + a.cache_bytes(tokens, bytes_per_element)
-        return total
+        return sum((a.cache_bytes(tokens, bytes_per_element) for a in self.attention), 0.0)
 
     def attention_flops(self, context: Number) -> Number:
         """Forward FLOPs of one token's mixing with `context` earlier tokens, all layers; broadcasts."""
-        total: Number = 0.0
-        for a in self.attention:
-            total = total + a.flops(context)
-        return total
-
-
-class ModelList(BaseModel):
-    """The file that holds the shapes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    models: tuple[ModelShape, ...] = Field(min_length=1)
+        return sum((a.flops(context) for a in self.attention), 0.0)

@@ -2,16 +2,16 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat
+from pydantic import NonNegativeFloat, PositiveFloat
+
+from roi.facts.fact import Record
 
 OperatorKind = Literal["matrix", "attention", "elementwise", "copy", "dequantise"]
 """matrix: products; attention: fused kernels; copy: moves without arithmetic; dequantise: 4-bit or int8 to 16 bits."""
 
 
-class OperatorGroup(BaseModel):
+class OperatorGroup(Record):
     """Equal operators: same name, shapes and dtype; figures are of one call."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: str
     """Operator, for example aten.mm."""

@@ -3,12 +3,12 @@
 from datetime import date as Date
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from roi.facts.fact import Record
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
+class _Row(Record):
     source: str
     """Page, document or data set that states the figure."""
     date: Date
@@ -139,7 +139,7 @@ class CacheMinimum(_Row):
 
     provider: str
     """Who serves the model."""
-    model_prefix: str = Field(default="")
+    model_prefix: str = ""
     """Applies to model names that start with this; the longest match wins."""
     minimum_tokens: NonNegativeInt
     """Shortest cached prefix, tokens."""

@@ -3,12 +3,12 @@
 One file a run, written once. Raw times are kept; warm-up is cut when they are read. SI units; null = not known.
 """
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from roi.facts.environment import SCHEMA, Environment, Record
+from roi.facts.environment import Run
+from roi.facts.fact import Record
 from roi.facts.operator import OperatorGroup
 from roi.facts.serve_profile import ServeProfile
 
@@ -52,13 +52,10 @@ class DryRunLimit(Record):
     """At the plan's micro-batch, tokens; 0 = none."""
 
 
-class DryRunProfile(Record):
+class DryRunProfile(Run):
     """A training step on tensors without storage."""
 
     kind: Literal["dry-run"] = "dry-run"
-    schema_: Literal["roi.profile/1"] = Field(SCHEMA, alias="schema")
-    started: datetime
-    environment: Environment
     model: str
     """Catalog name, or the path or Hub id that was given."""
     config_hash: str
@@ -118,13 +115,10 @@ class Rate(Record):
     """Every timed call, after warm-up, s."""
 
 
-class DeviceProfile(Record):
+class DeviceProfile(Run):
     """Achieved rates of a device."""
 
     kind: Literal["device"] = "device"
-    schema_: Literal["roi.profile/1"] = Field(SCHEMA, alias="schema")
-    started: datetime
-    environment: Environment
     rates: tuple[Rate, ...]
     complete: bool = True
     """False where the run was stopped; what was measured is kept."""
@@ -152,13 +146,10 @@ class TrainPoint(Record):
     """What the closed form said before the run."""
 
 
-class TrainProfile(Record):
+class TrainProfile(Run):
     """A short real training run."""
 
     kind: Literal["train"] = "train"
-    schema_: Literal["roi.profile/1"] = Field(SCHEMA, alias="schema")
-    started: datetime
-    environment: Environment
     model: str
     """Catalog name, or the path that was given."""
     plan: dict[str, Any]  # Any: as above
@@ -188,13 +179,10 @@ class InferPoint(Record):
     memory: MemoryReading
 
 
-class InferProfile(Record):
+class InferProfile(Run):
     """Prefill and decode through transformers: base model, merged adapter, unmerged adapter."""
 
     kind: Literal["infer"] = "infer"
-    schema_: Literal["roi.profile/1"] = Field(SCHEMA, alias="schema")
-    started: datetime
-    environment: Environment
     model: str
     dtype: str
     """bf16, fp16, fp32 or nf4: how the base is stored."""

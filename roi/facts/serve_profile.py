@@ -3,12 +3,12 @@
 Times are seconds on one monotonic clock of the client, from the start of the point; nothing is averaged before it is kept.
 """
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from roi.facts.environment import SCHEMA, Environment, Record
+from roi.facts.environment import Run
+from roi.facts.fact import Record
 
 Counted = Literal["server usage", "tokenizer", "chunks", "stated"]
 """Who counted tokens: the server's usage object, a tokenizer here, one a streamed chunk, or the file that was imported."""
@@ -72,14 +72,10 @@ class Cut(Record):
     """True where every closed loop that was planned is here and whole, those of unmerged adapters aside."""
 
 
-class ServeProfile(Record):
-    """Load on an OpenAI-compatible server, measured from outside."""
+class ServeProfile(Run):
+    """Load on an OpenAI-compatible server, measured from outside: the environment is the client's, the server's card `gpu`."""
 
     kind: Literal["serve"] = "serve"
-    schema_: Literal["roi.profile/1"] = Field(SCHEMA, alias="schema")
-    started: datetime
-    environment: Environment
-    """The client's machine; the server's card is `gpu`."""
     url: str
     """Where the load went, without credentials; for an import the tool that measured."""
     served_model: str

@@ -5,13 +5,12 @@ Positive quantities are triangular in the log, yearly rates in log(1 + rate), sh
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-Scale = Literal["log", "log1p", "linear"]
 
 SHARE = "share"
 """Unit of a quantity that lies in 0..1."""
@@ -22,39 +21,23 @@ PER_YEAR = "1/year"
 class Axis(NamedTuple):
     """The scale on which a spread is a triangle, and the bounds that a draw cannot leave."""
 
-    scale: Scale
+    forward: Callable[[float], float]
+    """A value on the scale of the triangle."""
+    backward: Callable[[Array], Array]
+    """The inverse, for arrays."""
     least: float
-    most: float
-
-    def forward(self, x: float) -> float:
-        """`x` on the scale of the triangle."""
-        match self.scale:
-            case "log":
-                return float(np.log(x))
-            case "log1p":
-                return float(np.log1p(x))
-        return x
-
-    @property
-    def backward(self) -> Callable[[Array], Array]:
-        """The inverse of `forward`, for arrays."""
-        match self.scale:
-            case "log":
-                return np.exp
-            case "log1p":
-                return np.expm1
-        return np.asarray
+    most: float = np.inf
 
 
 def axis(unit: str, low: float) -> Axis:
     """The axis of a fact with this unit whose 5th percentile is `low`."""
     if unit == SHARE:
-        return Axis("linear", 0.0, 1.0)
+        return Axis(float, np.asarray, 0.0, 1.0)
     if unit == PER_YEAR:
-        return Axis("log1p", -1.0, np.inf) if low > -1 else Axis("linear", -1.0, np.inf)
+        return Axis(np.log1p, np.expm1, -1.0) if low > -1 else Axis(float, np.asarray, -1.0)
     if low > 0:
-        return Axis("log", 0.0, np.inf)
-    return Axis("linear", 0.0 if low == 0 else -np.inf, np.inf)
+        return Axis(np.log, np.exp, 0.0)
+    return Axis(float, np.asarray, 0.0 if low == 0 else -np.inf)
 
 
 @lru_cache(maxsize=4096)
@@ -83,8 +66,8 @@ def triangle(low: float, mode: float, high: float) -> tuple[float, float]:
 def quantile(u: Array, low: float, value: float, high: float, unit: str) -> Array:
     """The fact's value at the probabilities `u`, same shape; u = 0.05 gives low and u = 0.95 gives high."""
     scale = axis(unit, low)
-    a, b = triangle(scale.forward(low), scale.forward(value), scale.forward(high))
-    mode = scale.forward(value)
+    mode = float(scale.forward(value))
+    a, b = triangle(float(scale.forward(low)), mode, float(scale.forward(high)))
     q = (mode - a) / (b - a)
     rising = a + np.sqrt(u * q) * (b - a)
     falling = b - np.sqrt((1 - u) * (1 - q)) * (b - a)

@@ -1,7 +1,4 @@
-"""Non-negative least squares for few columns.
-
-Non-negative weighted least squares of a few columns, with intervals from parts left out, and which columns look alike.
-"""
+"""Non-negative weighted least squares of a few columns, with intervals from parts left out, and which columns look alike."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.numerics.student import student
+from roi.numerics.spreads import student
 
 Array = NDArray[np.float64]
 
@@ -51,25 +48,18 @@ def _within(gram: Array, moment: Array, x: Array, free: NDArray[np.bool_]) -> Ar
 
 HUBER: Final = 2.0
 """Residuals beyond this many standard deviations weigh less, 1 / distance (Huber 1964); 5% of normal ones do."""
-
 ROUNDS: Final = 12
 """Reweighting rounds; weights move by under 1% after six."""
-
 LEAST_SCATTER: Final = 1e-4
 """Relative; below it a timer's own grain would decide the weights."""
-
 LEAST_FREEDOM: Final = 2.0
 """Degrees of freedom below which the expansion of Student's factor no longer holds."""
-
 PRIOR_ROWS: Final = 8.0
 """Rows that the scatter of all points counts for beside a point's own: eight know theirs to about a quarter."""
-
 LIKE: Final = 30.0
 """Condition index from which columns harm each other (Belsley, Kuh and Welsch 1980)."""
-
 SHARE: Final = 0.5
 """Share of a coefficient's variance in that direction from which it is one of them (the same)."""
-
 SAME: Final = 1e3
 """Condition index from which columns are one: noise of 0.1% in the rows makes 100% in a coefficient."""
 
@@ -134,8 +124,7 @@ def linear_fit(columns: Array, seconds: Array, kind: Array, block: Array, point:
     return LinearFit(
         values=values / scale, covariance=(inside + extra) / np.outer(scale, scale),
         pulls=_pulls(weighted, block) / np.multiply.outer(scale, scale), residuals=fitted / seconds - 1.0,
-        misfit=_misfit(relative, kind),
-        point_scatter=point_scatter, condition=condition, alike=alike,
+        misfit=_misfit(relative, kind), point_scatter=point_scatter, condition=condition, alike=alike,
     )
 
 
@@ -181,9 +170,7 @@ def _pulls(weighted: Array, block: Array) -> Array:
     return np.array([inverse @ weighted[block == b].T @ weighted[block == b] @ inverse for b in np.unique(block)])
 
 
-def _between(
-    weighted: Array, relative: Array, per_share: Array, point: Array, block: Array
-) -> tuple[Array, float]:
+def _between(weighted: Array, relative: Array, per_share: Array, point: Array, block: Array) -> tuple[Array, float]:
     """(covariance, scatter) of shifts common to the rows of a point: the step is not quite linear in its columns.
 
     `per_share` is the weighted time of a row: what a shift by a share of 1 adds to its residual. The scatter is that of

@@ -1,11 +1,11 @@
-"""A progress bar with the time left, on stderr, where a person watches; elsewhere a line for each part that is over."""
+"""Progress of a run on stderr: a bar with the time left where a person watches, elsewhere a line for each part that is done."""
 
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from textwrap import fill
-from typing import Final, Protocol, TextIO
+from typing import Final, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -13,55 +13,39 @@ from rich.progress import BarColumn, Progress, TextColumn
 WIDTH: Final = 80
 
 
-class Watcher(Protocol):
-    """Is told how a run goes."""
+class Watcher:
+    """Receives the progress of a run. This one shows nothing; `Lines` and `Bar` show it."""
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """Show a line that stays, on a terminal alone."""
 
     def update(self, text: str, spent: float, left_s: float) -> None:
-        """What is going on, the share that is done (0 to 1), and the seconds left at most."""
+        """Show what is going on, the share that is done (0 to 1), and the seconds left at most."""
 
     def done(self, text: str) -> None:
-        """A part is over: a line where no bar shows it."""
+        """Write that a part has ended, where no bar shows it."""
 
     def warn(self, text: str) -> None:
-        """What the user should know at once, on a terminal and in a log."""
+        """Show what the user should know at once, on a terminal and in a log."""
 
 
-class Silent:
-    """Tells nobody."""
-
-    def say(self, text: str) -> None:
-        """Nothing."""
-
-    def update(self, text: str, spent: float, left_s: float) -> None:
-        """Nothing."""
-
-    def done(self, text: str) -> None:
-        """Nothing."""
-
-    def warn(self, text: str) -> None:
-        """Nothing."""
-
-
-class Lines(Silent):
-    """Plain lines for a log."""
+class Lines(Watcher):
+    """Writes plain lines to a log."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
 
     def done(self, text: str) -> None:
-        """A line."""
+        """Write one line."""
         print(text, file=self.stream, flush=True)
 
     def warn(self, text: str) -> None:
-        """A line, or more where it is long."""
+        """Write one line, or more where it is long."""
         self.done(fill(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False))
 
 
-class Bar:
-    """A bar of rich; lines go above it. Redrawn at most five times a second, so that it costs a run nothing."""
+class Bar(Watcher):
+    """Draws a bar of rich, with lines above it; at most five times a second, so that it costs a run nothing."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
@@ -69,8 +53,10 @@ class Bar:
         self.drawn_s = 0.0
 
     def say(self, text: str) -> None:
-        """A line above the bar."""
+        """Print a line above the bar."""
         self.progress.console.print(text, markup=False, highlight=False)
+
+    warn = say
 
     def update(self, text: str, spent: float, left_s: float) -> None:
         """Move the bar."""
@@ -82,13 +68,6 @@ class Bar:
         left = f"at most {minutes}:{seconds:02d} left"
         self.progress.update(self.task, completed=spent, description=text, left=left)
         self.progress.refresh()
-
-    def done(self, text: str) -> None:
-        """Nothing: the bar has shown it."""
-
-    def warn(self, text: str) -> None:
-        """A line above the bar."""
-        self.say(text)
 
 
 @contextmanager

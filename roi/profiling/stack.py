@@ -10,22 +10,17 @@ from typing import Any
 from roi.errors import MissingExtra
 
 
-class _Drop(logging.Filter):
-    """Keeps one message of one logger out."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not str(record.msg).startswith(self.name)
-
-
 @contextmanager
 def _without(logger: str, message: str) -> Iterator[None]:
     """The logger says everything but messages that begin so."""
-    drop = _Drop(message)
-    logging.getLogger(logger).addFilter(drop)
+    def keep(record: logging.LogRecord) -> bool:
+        return not str(record.msg).startswith(message)
+
+    logging.getLogger(logger).addFilter(keep)
     try:
         yield
     finally:
-        logging.getLogger(logger).removeFilter(drop)
+        logging.getLogger(logger).removeFilter(keep)
 
 
 try:

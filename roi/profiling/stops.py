@@ -2,7 +2,7 @@
 
 Three phases. Before there is anything to keep each signal raises, as Python does by itself. From `guard` on the first ends the
 measuring and later ones do nothing: a second Ctrl-C, or the scheduler's SIGTERM after it, would otherwise end what the first
-one began, the keeping. From `over` on, while the profile is made, written and told, a signal only shows in the exit code.
+one began, the keeping. From `finish` on, while the profile is made, written and told, a signal only shows in the exit code.
 """
 
 import signal
@@ -18,13 +18,13 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stops:
-    """What asked this run to end, and what is done about it. Without `catch_stops` it hears of nothing."""
+    """The signals that asked a run to end, and what they do. Without `catch_stops` no signal arrives here."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        """The first that came; None where none did."""
+        """Number of the first signal that came; None where none did."""
         self._first: Callable[[], object] | None = self._raise
-        """What the first signal does; None = nothing."""
+        """What the first signal does; None where it does nothing."""
         self._later: Callable[[], object] | None = self._raise
 
     @property
@@ -41,8 +41,8 @@ class Stops:
         """From here on there is something to keep: the first signal calls `end` (else raises), later ones do nothing."""
         self._first, self._later = end or self._raise, None
 
-    def over(self) -> None:
-        """From here on signals are noted only: the measuring is over."""
+    def finish(self) -> None:
+        """From here on signals are noted only, for the exit code: the measuring has ended."""
         self._first = self._later = None
 
     def error(self) -> KeyboardInterrupt:
@@ -50,7 +50,7 @@ class Stops:
         return Terminated() if self.signal == signal.SIGTERM else KeyboardInterrupt()
 
     def take(self, number: int, frame: FrameType | None = None) -> None:  # noqa: ARG002 -- signal's signature
-        """Handle a signal."""
+        """Handle a signal: the handler that Python calls."""
         act = self._first if self.signal is None else self._later
         self.signal = self.signal or number
         if act is not None:

@@ -8,9 +8,10 @@ import numpy as np
 from roi.catalog.prices.api_prices import find_api_price, find_provider
 from roi.catalog.prices.vendors import retirement
 from roi.catalog.rows import STALE_DAYS, price_age_days
-from roi.economics.decision.evaluation import meets_bar, read_all
+from roi.economics.decision.evaluation import read_all
+from roi.economics.decision.feasibility import meets_bar
 from roi.economics.inputs import Api, BillFacts, Option, OptionFacts, path_of
-from roi.economics.lines.api_service import service
+from roi.economics.lines.api_bill import service
 from roi.economics.reading import PLAIN
 from roi.errors import InputError, ScenarioError
 from roi.facts.fact import Basis
@@ -18,8 +19,7 @@ from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.system_facts import add_system
 from roi.scenario.quantity import Share, Spread, as_spread, value_of
-from roi.scenario.schema import Scenario
-from roi.scenario.systems import check_system_names, model_part
+from roi.scenario.schema import Scenario, check_system_names, model_part
 from roi.units import DAYS_PER_MONTH
 
 RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_output", "batch_cache_read", "batch_cache_write")

@@ -4,7 +4,7 @@ import numpy as np
 
 from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import BillFacts, path_of
-from roi.economics.lines.api_service import service
+from roi.economics.lines.api_bill import service
 from roi.errors import ScenarioError
 from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roi.economics.decision.gates import QUESTIONS
+from roi.economics.decision.feasibility import QUESTIONS
 from roi.errors import ScenarioError
 from roi.estimate.replay.day_load import load_curve_from_peak
 from roi.evidence.known_runs import KnownRuns, known_runs
@@ -16,9 +16,9 @@ from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.hosted_options import add_hosted_options
 from roi.resolution.plan_evidence import FleetPlan
 from roi.resolution.reconciliation import add_reconciliation
+from roi.scenario.change import KINDS_OF_CHANGE
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.schema import Scenario
-from roi.scenario.systems import GROUPS
 from roi.units import DAYS_PER_MONTH
 
 PEAK_DEFAULT = Spread(
@@ -152,7 +152,7 @@ def _add_people(sheet: FactSheet, s: Scenario) -> None:
                ("months_in_parallel", "months"))
     for name, unit in changes:
         sheet.state(f"changes.none.{name}", 0.0, "staying changes nothing", unit)
-    for group in GROUPS:
+    for group in KINDS_OF_CHANGE:
         own = f"changes.{group}"
         sheet.field(f"{own}.setup_hours", p.setup_hours, group, "people.setup_hours")
         sheet.field(f"{own}.run_hours_per_month", p.run_hours_per_month, group, "people.run_hours_per_month")

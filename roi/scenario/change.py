@@ -1,12 +1,12 @@
 """Scenario blocks about making a change: engineers, hours, and how long it takes."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from roi.scenario.quantity import Hours, Months, PerYear, Positive, Section, spread, unit
 
 
 class ByKind(Section):
-    """One quantity for each kind of change."""
+    """One quantity for each kind of change; the blocks below give each its default."""
 
     cache_batch: Months
     """Switching caching and batch on at the same API."""
@@ -23,62 +23,51 @@ class ByKind(Section):
     own_hardware: Months
     """Buying the GPUs."""
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:  # Any: pydantic's signature
+        """Give a block's fields, which state a default alone, the meanings above."""
+        for name, field in cls.model_fields.items():
+            field.description = ByKind.model_fields[name].description
+        cls.model_rebuild(force=True)
+
+
+KINDS_OF_CHANGE = tuple(ByKind.model_fields)
+
 
 class SetupHours(ByKind):
     """Engineer hours until live, by kind: porting, prompts, evaluation, deployment."""
 
     cache_batch: Hours = spread(16.0, 6.0, 40.0, "two days: prompt order, batch endpoint")
-    """Switching caching and batch on at the same API."""
     api: Hours = spread(40.0, 16.0, 100.0, "a week: prompts, evaluation, roll-out")
-    """Another API model, hosted open models included."""
     cascade: Hours = spread(80.0, 32.0, 200.0, "two weeks: confidence rule besides")
-    """A cheap model first, the incumbent for what it escalates."""
     vendor_tuned: Hours = spread(80.0, 40.0, 240.0, "two weeks: data, jobs, evaluation")
-    """A vendor's fine-tuned model, hosted adapters included."""
     self_hosted: Hours = spread(120.0, 60.0, 320.0, "three weeks: deployment, load test, monitoring")
-    """Serving an open model as it is."""
     self_hosted_adapter: Hours = spread(200.0, 80.0, 480.0, "five weeks: data cleaning takes most of it")
-    """Training an adapter and serving it; hybrids included."""
     own_hardware: Hours = spread(320.0, 160.0, 800.0, "two months: purchase, racking, and the above")
-    """Buying the GPUs."""
 
 
 class RunHours(ByKind):
     """Engineer hours a month once live, by kind: on-call, upgrades, incidents."""
 
     cache_batch: Hours = 0.0
-    """Switching caching and batch on at the same API."""
     api: Hours = 0.0
-    """Another API model, hosted open models included."""
     cascade: Hours = spread(4.0, 1.0, 10.0, "watching the escalation rate")
-    """A cheap model first, the incumbent for what it escalates."""
     vendor_tuned: Hours = spread(4.0, 1.0, 10.0, "watching drift")
-    """A vendor's fine-tuned model, hosted adapters included."""
     self_hosted: Hours = spread(30.0, 10.0, 80.0, "0.1 to 0.5 FTE (published thresholds), low end for one model")
-    """Serving an open model as it is."""
     self_hosted_adapter: Hours = spread(35.0, 10.0, 80.0, "0.1 to 0.5 FTE (published thresholds), low end for one model")
-    """Training an adapter and serving it; hybrids included."""
     own_hardware: Hours = spread(50.0, 20.0, 120.0, "besides the above, hands in the data centre")
-    """Buying the GPUs."""
 
 
 class MonthsToLive(ByKind):
     """Months until the option answers users, by kind."""
 
     cache_batch: Months = spread(0.5, 0.25, 1.0, "one release")
-    """Switching caching and batch on at the same API."""
     api: Months = spread(1.0, 0.5, 2.0, "evaluation and roll-out")
-    """Another API model, hosted open models included."""
     cascade: Months = spread(1.5, 0.75, 3.0, "evaluation and roll-out")
-    """A cheap model first, the incumbent for what it escalates."""
     vendor_tuned: Months = spread(2.0, 1.0, 4.0, "data, training, evaluation, roll-out")
-    """A vendor's fine-tuned model, hosted adapters included."""
     self_hosted: Months = spread(2.0, 1.0, 4.0, "deployment, load test, roll-out")
-    """Serving an open model as it is."""
     self_hosted_adapter: Months = spread(3.0, 1.5, 6.0, "data, training, deployment, roll-out")
-    """Training an adapter and serving it; hybrids included."""
     own_hardware: Months = spread(5.0, 3.0, 9.0, "lead time of servers")
-    """Buying the GPUs."""
 
 
 class People(Section):

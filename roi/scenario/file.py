@@ -8,16 +8,21 @@ from typing import Any
 from pydantic import ValidationError
 
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
+from roi.scenario import TEMPLATES
 from roi.scenario.overlay import overlay, read_part
 from roi.scenario.schema import Scenario
-from roi.scenario.yaml import dump_yaml, parse_yaml, read_yaml
+from roi.scenario.yaml import parse_yaml, read_yaml
 
-TEMPLATES = ("classification", "extraction", "generation")
 BUNDLED = "bundled"
 SHOWN = 3
 """Mistakes in one message; the others are counted."""
 LONGEST_VALUE = 60
 """Characters of a wrong value that are shown."""
+WORDS = {
+    "Value error, ": "", "Input should be": "it should be", "an object": "a block of keys", "array": "list",
+    "dictionary": "block of keys",
+}  # fmt: skip
+"""Words of pydantic's messages, and what a reader of the file calls the same."""
 NAMED_FROM = 2
 """Keys before the name of a system in the shortest path that holds one."""
 
@@ -58,13 +63,11 @@ def check_scenario(data: dict[str, Any]) -> Scenario:
         raise InputError(f"scenario: {error}") from None
 
 
-def scenario_yaml(scenario: Scenario) -> str:
-    """The scenario as YAML; reading it again gives an equal scenario."""
-    return dump_yaml(scenario_data(scenario))
-
-
 def scenario_data(scenario: Scenario) -> dict[str, Any]:
-    """What the user set, as plain data; defaults are left out, so that they stay defaults."""
+    """What the user set, as plain data; defaults are left out, so that they stay defaults.
+
+    `dump_yaml` writes it; reading that again gives an equal scenario.
+    """
     data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return data
 
@@ -104,9 +107,8 @@ def _explain(error: ValidationError) -> InputError:
         places = [str(x) for x in e["loc"] if not _is_branch(str(x))]
         path = ".".join(places) or "scenario"
         problems.setdefault(path, f"{path}: {_problem(places, e['type'], e.get('input'), e['msg'])}")
-    shown = list(problems.values())[:SHOWN]
-    more = len(problems) - len(shown)
-    return InputError("; ".join(shown) + (f"; and {more} more" if more else ""))
+    shown, more = list(problems.values())[:SHOWN], len(problems) - SHOWN
+    return InputError("; ".join(shown) + (f"; and {more} more" if more > 0 else ""))
 
 
 def _of_another_branch(place: str, value: object) -> bool:
@@ -123,7 +125,9 @@ def _problem(places: list[str], kind: str, value: object, message: str) -> str:
         return "needed and not given"
     text = repr(value)
     text = text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
-    return f"{text} is not usable; {_allowed(message)}"
+    for said, meant in WORDS.items():
+        message = message.replace(said, meant)
+    return f"{text} is not usable; {message}"
 
 
 def _is_branch(place: str) -> bool:
@@ -131,23 +135,10 @@ def _is_branch(place: str) -> bool:
     return place in {"float", "Spread", "Score", "str", "int"} or "[" in place or place.startswith(("literal", "constrained"))
 
 
-def _allowed(message: str) -> str:
-    return (
-        message.removeprefix("Value error, ")
-        .replace("Input should be", "it should be")
-        .replace("an object", "a block of keys")
-        .replace("array", "list")
-        .replace("dictionary", "block of keys")
-    )
-
-
 def _fields_at(places: list[str]) -> list[str]:
     """Keys that the schema allows at a path."""
     kind: Any = Scenario
     for place in places:
         info = getattr(kind, "model_fields", {}).get(place)
-        if info is None:
-            return []
-        kind = info.annotation
-    fields = getattr(kind, "model_fields", {})
-    return [info.alias or name for name, info in fields.items()]
+        kind = info.annotation if info is not None else None
+    return [info.alias or name for name, info in getattr(kind, "model_fields", {}).items()]

@@ -24,13 +24,12 @@ def read_part(path: Path) -> dict[str, Any]:
     return data
 
 
-def overlay(data: dict[str, Any], part: dict[str, Any]) -> list[str]:
-    """Lay `part` over the scenario's plain data in place; the paths that it replaced or added.
+def overlay(data: dict[str, Any], part: dict[str, Any]) -> None:
+    """Lay `part` over the scenario's plain data, in place.
 
     Lengths and means of lengths exclude each other, so one takes the other's place. A bill, a discount and a commitment of
     another model than the part's would be wrong: they go with the model.
     """
-    set_paths = []
     for block in BLOCKS:
         new = part.get(block) or {}
         old = data.setdefault(block, {})
@@ -39,24 +38,19 @@ def overlay(data: dict[str, Any], part: dict[str, Any]) -> list[str]:
         if block == "workload":
             _make_room(old, new)
         if block == "incumbent" and old.get("model") != new.get("model"):
-            for key in [key for key in old if key not in ("provider", "model")]:
+            for key in old.keys() - {"provider", "model"}:
                 del old[key]
             _forget(data, old.get("model"))
         old.update(new)
-        set_paths += [f"{block}.{key}" for key in new]
-    return set_paths
 
 
 def _forget(data: dict[str, Any], model: object) -> None:
     """Take out what is said of the old incumbent by name, where it is no candidate either."""
-    candidates = data.get("candidates")
-    named = [name for names in candidates.values() if isinstance(names, list) for name in names] if isinstance(
-        candidates, dict) else []
+    candidates, quality = (data[name] if isinstance(data.get(name), dict) else {} for name in ("candidates", "quality"))
+    named = [name for names in candidates.values() if isinstance(names, list) for name in names]
     if any(str(name).rpartition("/")[2] == model for name in named):
         return
-    quality = data.get("quality")
-    blocks = [data.get("tokens"), *((quality.get("scores"), quality.get("escalated")) if isinstance(quality, dict) else ())]
-    for block in blocks:
+    for block in (data.get("tokens"), quality.get("scores"), quality.get("escalated")):
         if isinstance(block, dict):
             block.pop(model, None)
 

@@ -1,15 +1,16 @@
-"""The scenario: one YAML file that holds everything the user knows or assumes."""
+"""The scenario: one YAML file that holds all that the user knows or assumes; and the systems that it names."""
 
+from collections.abc import Iterable
 from datetime import date as Date
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from roi.errors import UnknownName
 from roi.scenario.change import People, Timing
 from roi.scenario.demand import Gates, Incumbent, Name, Quality, Tokens, Workload
-from roi.scenario.price_terms import Drift, OwnHardware
 from roi.scenario.quantity import Section
-from roi.scenario.supply import Candidates, Evaluation, Platform, Serving, Training
+from roi.scenario.supply import Candidates, Drift, Evaluation, OwnHardware, Platform, Serving, Training
 
 
 class Scenario(Section):
@@ -59,3 +60,35 @@ class Scenario(Section):
     """Terms of buying GPUs."""
     candidates: Candidates = Candidates()
     """What to compare with."""
+
+
+def model_part(name: str) -> str:
+    """The model of provider/model; a plain name is itself."""
+    return name.partition("/")[2] or name
+
+
+def tuned(model: str, method: str) -> str:
+    """The system that results from tuning a model."""
+    return f"{model}+{method}"
+
+
+def known_systems(s: Scenario) -> list[str]:
+    """Every system that the scenario's candidates can produce, the incumbent first."""
+    c = s.candidates
+    plain = [model_part(n) for n in (*c.api_models, *c.hosted_models, *c.cascade_first)] + [m.lower() for m in c.self_hosted]
+    tunable = [*c.vendor_tuned, *c.hosted_adapters]
+    adapters = [tuned(m.lower(), method) for m in c.self_hosted for method in c.methods]
+    adapters += [tuned(model_part(n), "tuned") for n in tunable]
+    return list(dict.fromkeys([s.incumbent.model, *plain, *adapters]))
+
+
+def check_system_names(s: Scenario) -> None:
+    """Every key under quality and tokens names a system of this scenario; else UnknownName with the nearest."""
+    known = known_systems(s)
+    given: dict[str, Iterable[str]] = {
+        "quality.scores": s.quality.scores, "quality.escalated": s.quality.escalated, "tokens": s.tokens,
+    }  # fmt: skip
+    for field, names in given.items():
+        for name in names:
+            if name not in known:
+                raise UnknownName(field, name, known, "system (neither the incumbent nor a candidate)")

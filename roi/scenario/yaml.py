@@ -16,13 +16,10 @@ from roi.errors import InputError
 
 SIZE_LIMIT = 2 * 2**20
 """Bytes; a scenario has a few hundred lines."""
-
 DEPTH_LIMIT = 32
 """Nesting of mappings and lists; a scenario has six levels."""
-
 DIGIT_LIMIT = 300
 """Characters of a number."""
-
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -44,7 +41,7 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:  # Any: as read_yaml
     if bad:
         _refuse(name, text.count("\n", 0, bad.start()) + 1, f"control character {bad.group()!r}; this must be plain text")
     try:
-        document = _Builder(name).build(yaml.parse(text, Loader=_Parser))
+        document = _document(name, yaml.parse(text, Loader=_Parser))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         lines = text.split("\n")[line - 1 : line]
@@ -55,7 +52,8 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:  # Any: as read_yaml
     if document is None:
         raise InputError(f"{name}: empty; `roi init` writes a scenario to start from")
     if not isinstance(document, dict):
-        _refuse(name, 1, f"a scenario is a mapping of names to values, not {_kind(document)}")
+        found = "a list" if isinstance(document, list) else f"the single value {str(document)[:60]!r}"
+        _refuse(name, 1, f"a scenario is a mapping of names to values, not {found}")
     return document
 
 
@@ -112,108 +110,60 @@ def _refuse(name: str, line: int, problem: str) -> NoReturn:
     raise InputError(f"{name}:{line}: {problem}")
 
 
-def _kind(value: object) -> str:
-    return "a list" if isinstance(value, list) else f"the single value {str(value)[:60]!r}"
+def _document(name: str, events: Iterator[Any]) -> Any:
+    """The value of the one document; None where there is none.
 
-
-class _Open:
-    """A mapping or list whose end has not been read yet."""
-
-    def __init__(self, value: dict[str, Any] | list[Any]) -> None:
-        self.value = value
-        self.at_key = isinstance(value, dict)
-        self.key = ""
-        self.index = -1
-        self.lines: dict[str, int] = {}
-
-    @property
-    def here(self) -> str:
-        """The place inside it that is being filled, for messages."""
-        return f"[{self.index}]" if isinstance(self.value, list) else f".{self.key[:60]}"
-
-
-class _Builder:
-    """Turns parser events into values without recursion, refusing what a scenario may not hold as it meets it.
-
-    Working on events means that an alias is refused before it is expanded and that nesting is counted, not suffered.
+    Working on the parser's events means that an alias is refused before it is expanded, and that nesting ends at DEPTH_LIMIT.
     """
+    found, documents = None, 0
+    for event in events:
+        if isinstance(event, yaml.NodeEvent):
+            found = _node(name, events, event, "", 0)
+        documents += isinstance(event, yaml.DocumentStartEvent)
+        if documents > 1:
+            _refuse(name, event.start_mark.line + 1, "a second document (---); a scenario is one document")
+    return found
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.open: list[_Open] = []
-        self.root: Any = None
-        self.documents = 0
 
-    def build(self, events: Iterator[Any]) -> Any:
-        """The document's value; None where there is none."""
-        for event in events:
-            line = event.start_mark.line + 1
-            match event:
-                case yaml.AliasEvent():
-                    _refuse(self.name, line, f"alias *{str(event.anchor)[:60]}; write the value out instead")
-                case yaml.DocumentStartEvent():
-                    self.documents += 1
-                    if self.documents > 1:
-                        _refuse(self.name, line, "a second document (---); a scenario is one document")
-                case yaml.ScalarEvent():
-                    self._check(event, line)
-                    self._scalar(event, line)
-                case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
-                    self._check(event, line)
-                    self._start({} if isinstance(event, yaml.MappingStartEvent) else [], line)
-                case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                    self.open.pop()
-        return self.root
-
-    def _check(self, event: Any, line: int) -> None:
-        """Refuse anchors and tags; step on where a list is being filled."""
-        if self.open:
-            self.open[-1].index += 1
-        if event.anchor:
-            _refuse(self.name, line, f"anchor &{event.anchor[:60]}; anchors and aliases are not used here")
-        if event.tag:
-            _refuse(self.name, line, f"tag {event.tag[:60]}; tags are not used here, quote a value to make it text")
-
-    def _start(self, value: dict[str, Any] | list[Any], line: int) -> None:
-        if len(self.open) >= DEPTH_LIMIT:
-            _refuse(self.name, line, f"nested deeper than {DEPTH_LIMIT} levels")
-        if self._at_key():
-            _refuse(self.name, line, "a key is a name, not a list or mapping")
-        self._put(value)
-        self.open.append(_Open(value))
-
-    def _scalar(self, event: Any, line: int) -> None:
-        if self._at_key():
-            self._key(event.value, line)
-            return
+def _node(name: str, events: Iterator[Any], event: Any, path: str, depth: int) -> Any:
+    """The value that begins with `event`, its end read too; `path` is its place, for messages."""
+    line = _checked_line(name, event, depth)
+    if isinstance(event, yaml.ScalarEvent):
         try:
-            self._put(scalar(event.value) if event.implicit[0] else event.value)
+            return scalar(event.value) if event.implicit[0] else event.value
         except ValueError as error:
-            _refuse(self.name, line, f"{self._path()}: {str(error)[:100]}")
+            _refuse(name, line, f"{path.lstrip('.') or 'document'}: {str(error)[:100]}")
+    if isinstance(event, yaml.SequenceStartEvent):
+        items: list[Any] = []
+        while not isinstance(event := next(events), yaml.SequenceEndEvent):
+            items.append(_node(name, events, event, f"{path}[{len(items)}]", depth + 1))
+        return items
+    mapping: dict[str, Any] = {}
+    lines: dict[str, int] = {}
+    while not isinstance(event := next(events), yaml.MappingEndEvent):
+        line = _checked_line(name, event, depth + 1)
+        if not isinstance(event, yaml.ScalarEvent):
+            _refuse(name, line, "a key is a name, not a list or mapping")
+        key, inside = event.value, f"{path}.{event.value[:60]}"
+        if key in lines:
+            _refuse(name, line, f"{inside.lstrip('.')}: given twice, first in line {lines[key]}")
+        lines[key] = line
+        mapping[key] = _node(name, events, next(events), inside, depth + 1)
+    return mapping
 
-    def _key(self, key: str, line: int) -> None:
-        inside = self.open[-1]
-        inside.key, inside.at_key = key, False
-        if key in inside.lines:
-            _refuse(self.name, line, f"{self._path()}: given twice, first in line {inside.lines[key]}")
-        inside.lines[key] = line
 
-    def _put(self, value: Any) -> None:
-        if not self.open:
-            self.root = value
-            return
-        inside = self.open[-1]
-        if isinstance(inside.value, dict):
-            inside.value[inside.key] = value
-            inside.at_key = True
-        else:
-            inside.value.append(value)
-
-    def _at_key(self) -> bool:
-        return bool(self.open) and self.open[-1].at_key
-
-    def _path(self) -> str:
-        return "".join(part.here for part in self.open).lstrip(".") or "document"
+def _checked_line(name: str, event: Any, depth: int) -> int:
+    """The line of a node, which is refused where it has what no value may have: an alias, an anchor, a tag, too much depth."""
+    line: int = event.start_mark.line + 1
+    if isinstance(event, yaml.AliasEvent):
+        _refuse(name, line, f"alias *{str(event.anchor)[:60]}; write the value out instead")
+    if event.anchor:
+        _refuse(name, line, f"anchor &{event.anchor[:60]}; anchors and aliases are not used here")
+    if event.tag:
+        _refuse(name, line, f"tag {event.tag[:60]}; tags are not used here, quote a value to make it text")
+    if depth >= DEPTH_LIMIT and not isinstance(event, yaml.ScalarEvent):
+        _refuse(name, line, f"nested deeper than {DEPTH_LIMIT} levels")
+    return line
 
 
 class _Dumper(yaml.SafeDumper):
@@ -225,17 +175,13 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: _Dumper, data: str) -> yaml.ScalarNode:
-    style = "'" if _is_not_text(data) else None
+    try:
+        style = None if isinstance(scalar(data), str) else "'"
+    except ValueError:
+        style = "'"
     if _LINE_BREAK_OF_1_1.search(data):  # PyYAML loses these inside single quotes
         style = '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
-
-
-def _is_not_text(data: str) -> bool:
-    try:
-        return not isinstance(scalar(data), str)
-    except ValueError:
-        return True
 
 
 def _float(dumper: _Dumper, data: float) -> yaml.ScalarNode:

@@ -17,23 +17,16 @@ from roi.estimate.serving.request_shape import RequestShape
 Array = NDArray[np.float64]
 
 COLUMNS: Final = {
-    "arrival_s": ("arrival_s", "timestamp"),
-    "input_tokens": ("input_tokens", "contexttokens"),
-    "output_tokens": ("output_tokens", "generatedtokens"),
-    "cached_tokens": ("cached_tokens",),
+    "arrival_s": ("arrival_s", "timestamp"), "input_tokens": ("input_tokens", "contexttokens"),
+    "output_tokens": ("output_tokens", "generatedtokens"), "cached_tokens": ("cached_tokens",),
 }
 """Columns by meaning: those of `roi usage --trace`, and of the public Azure traces (TIMESTAMP is a date and time)."""
-
-
 LEAST_S: Final = 30.0
 """Seconds that a trace lasts at least when it is replayed: many times what a request takes."""
-
 SHORTEST_S: Final = 5.0
 """The same where it has so many calls that half a minute of them would take minutes to replay."""
-
 MOST_CALLS: Final = 20_000
 """Calls of a trace that is repeated, at most."""
-
 FEW_CALLS: Final = 200
 """Calls below which a 95th percentile rests on ten or fewer."""
 
@@ -69,22 +62,24 @@ class Trace:
         rounds = max(min(ceil(LEAST_S * rate / calls), MOST_CALLS // calls), 1)
         period = self.arrival_s[-1] / times + 1.0 / rate
         arrivals = (np.arange(rounds)[:, None] * period + self.arrival_s / times).ravel()
-        return Trace(arrivals, *(np.tile(x, rounds) for x in (self.input_tokens, self.cached_tokens, self.output_tokens)))
+        tokens = {name: np.tile(getattr(self, name), rounds) for name in ("input_tokens", "cached_tokens", "output_tokens")}
+        return Trace(arrival_s=arrivals, **tokens)
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal for equal traces."""
+        """The bytes of all its numbers: equal for equal traces, so that a cache can hold their replays."""
         return tuple(a.tobytes() for a in (self.arrival_s, self.input_tokens, self.cached_tokens, self.output_tokens))
 
     @property
     def shape(self) -> RequestShape:
         """Means and spreads of its lengths."""
         drawn = self.drawn()
-        mean, spread = [], []
-        for x in (drawn.uncached_tokens, drawn.output_tokens):
-            mean.append(float(np.mean(x)))
-            spread.append(float(np.std(x) / np.mean(x)))
-        return RequestShape(mean[0], mean[1], float(np.mean(drawn.cached_tokens)), spread[0], spread[1])
+        given, made = drawn.uncached_tokens, drawn.output_tokens
+        return RequestShape(
+            uncached_tokens=float(np.mean(given)), output_tokens=float(np.mean(made)),
+            cached_tokens=float(np.mean(drawn.cached_tokens)), prompt_cv=float(np.std(given) / np.mean(given)),
+            output_cv=float(np.std(made) / np.mean(made)),
+        )
 
     def drawn(self, count: int | None = None) -> Lengths:  # noqa: ARG002 -- a trace is replayed whole
         """The lengths of all calls."""
@@ -99,8 +94,9 @@ class Trace:
     def seen_as(self, token_ratio: float, output_ratio: float, reasoning_tokens: float) -> "Trace":
         """The trace in another model's tokens."""
         return Trace(
-            self.arrival_s, self.input_tokens * token_ratio, self.cached_tokens * token_ratio,
-            self.output_tokens * token_ratio * output_ratio + reasoning_tokens,
+            arrival_s=self.arrival_s, input_tokens=self.input_tokens * token_ratio,
+            cached_tokens=self.cached_tokens * token_ratio,
+            output_tokens=self.output_tokens * token_ratio * output_ratio + reasoning_tokens,
         )
 
 
@@ -127,11 +123,12 @@ def trace_of(table: Array, where: str) -> Trace:
     table[:, 0] -= table[0, 0]
     if table[-1, 0] <= 0.0:
         raise InputError(f"{where}: all calls arrive at one time; a rate needs two")
-    return Trace(table[:, 0], np.maximum(table[:, 1], 1.0), table[:, 3], np.maximum(table[:, 2], 1.0))
+    given, made = np.maximum(table[:, 1], 1.0), np.maximum(table[:, 2], 1.0)
+    return Trace(arrival_s=table[:, 0], input_tokens=given, cached_tokens=table[:, 3], output_tokens=made)
 
 
 def _place(heads: list[str], names: tuple[str, ...], field: str, path: Path) -> int | None:
-    """Where a column stands; None for the optional one."""
+    """The index of the column with one of these names; None where it may be absent and is."""
     found = next((heads.index(name) for name in names if name in heads), None)
     if found is None and names != COLUMNS["cached_tokens"]:
         near = nearest(names[0], heads)
@@ -141,10 +138,9 @@ def _place(heads: list[str], names: tuple[str, ...], field: str, path: Path) -> 
 
 
 def _row(row: list[str], places: dict[str, int | None], where: str) -> tuple[float, ...]:
-    """arrival_s, input, output, cached tokens of one line."""
+    """Arrival time, input, output and cached tokens of one line."""
     values = []
-    for name in ("arrival_s", "input_tokens", "output_tokens", "cached_tokens"):
-        place = places[name]
+    for name, place in places.items():
         text = "0" if place is None else row[place].strip() if place < len(row) else ""
         try:
             value = _seconds(text) if name == "arrival_s" else float(text)

@@ -5,7 +5,6 @@ import pytest
 
 from roi.catalog.cards.cuda_contexts import ContextRow, context_rows, cuda_context, fit_context
 from roi.catalog.cards.gpus import find_gpu, load_gpus
-from roi.errors import InputError
 from roi.estimate.training.fitting import Overhead
 from roi.facts.fact import Basis
 from roi.units import GIB
@@ -57,19 +56,6 @@ def test_the_context_grows_with_the_threads_that_the_card_can_hold():
     """H100: 132 x 2,048 threads, L4: 58 x 1,536: 3.03 times as many."""
     ratio = cuda_context(find_gpu("H100-80GB-SXM")).number() / cuda_context(find_gpu("L4")).number()
     assert ratio == pytest.approx(132 * 2048 / (58 * 1536))
-
-
-def test_cuda_before_11_7_loads_every_kernel():
-    """379.6 MB more than with lazy loading (666,632,192 - 287,047,680 bytes)."""
-    gpu = find_gpu("A100-80GB-SXM")
-    lazy = cuda_context(gpu).number()
-    assert cuda_context(gpu, "11.6").number() - lazy == pytest.approx(666_632_192 - 287_047_680)
-    assert [cuda_context(gpu, cuda).number() for cuda in ("11.7", "12.8", "13.0.1")] == [lazy] * 3
-
-
-def test_a_cuda_version_that_is_none_is_an_error():
-    with pytest.raises(InputError, match="cuda: 'twelve' is not usable"):
-        cuda_context(find_gpu("T4"), "twelve")
 
 
 def test_every_row_names_a_gpu_of_the_catalog_and_every_observation_its_source():

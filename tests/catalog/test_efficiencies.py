@@ -11,7 +11,8 @@ KNOWN = training_efficiencies()
 
 def test_fitted_efficiencies_lie_below_one_and_name_their_evidence() -> None:
     for row in load_serving_efficiencies().engines:
-        shares = (row.decode_mbu, row.kv_mbu, row.decode_mfu, row.prefill_mfu, row.link_efficiency)
+        e = row.efficiencies
+        shares = (e.decode_mbu, e.kv_mbu, e.decode_mfu, e.prefill_mfu, e.link_efficiency)
         assert max(shares) < 1.0
         assert row.speed_low < 1.0 < row.speed_high
         assert row.speed_low_elsewhere <= row.speed_low

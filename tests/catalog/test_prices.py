@@ -9,9 +9,10 @@ import pytest
 from genai_prices import Usage, calc_price
 
 from roi.catalog.prices.api_prices import find_api_price, model_names, provider_names
-from roi.catalog.prices.vendors import cache_minimum, load_cache_minimums, load_retirements, retirement
-from roi.catalog.rows import STALE_DAYS, price_age_days
+from roi.catalog.prices.vendors import cache_minimum, retirement
+from roi.catalog.rows import STALE_DAYS, price_age_days, read_rows
 from roi.errors import ScenarioError, UnknownName
+from roi.facts.price import CacheMinimum, Retirement
 
 DAY = date(2026, 11, 24)
 OUTPUT = 500
@@ -290,7 +291,7 @@ def test_an_end_that_has_passed_is_known_whenever_it_was_read():
 
 
 def test_rows_about_vendors_have_a_source_and_a_date():
-    rows = (*load_retirements(), *load_cache_minimums())
+    rows = (*read_rows("prices/retirements.csv", Retirement), *read_rows("prices/cache_minimums.csv", CacheMinimum))
     assert len(rows) > 40
     assert all(row.source and row.date <= DAY for row in rows)
 

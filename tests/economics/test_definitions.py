@@ -19,23 +19,26 @@ from roi.economics.decision.break_even import BreakEven, break_evens
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.draws import Drawn, draw, percentiles, probability_best
 from roi.economics.decision.drivers import worth_knowing
-from roi.economics.decision.evaluation import answered_wrong, meets_bar, read_all
-from roi.economics.decision.gates import read_gates
+from roi.economics.decision.evaluation import choose_plan, read_all
+from roi.economics.decision.feasibility import answered_wrong, meets_bar, read_gates
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.decision.plan_choice import choose_plan
-from roi.economics.finance import internal_rate, payback, payback_status, present_value, return_on_investment
+from roi.economics.finance import (
+    discount_factors,
+    internal_rate,
+    payback,
+    payback_status,
+    present_value,
+    return_on_investment,
+)
 from roi.economics.inputs import Api, Hardware, Option, Plan, Shared, Tokens, Training
-from roi.economics.lines.api import api_lines
+from roi.economics.lines.api_bill import api_lines, service
 from roi.economics.lines.api_cost import request_cost, seen_tokens
-from roi.economics.lines.api_service import service
 from roi.economics.lines.calendar import (
     billed_requests,
-    discount_factors,
     events,
     growth_path,
     incumbent_share,
     live_share,
-    monthly_rate,
     requests,
 )
 from roi.economics.lines.line import Line
@@ -198,7 +201,6 @@ def test_a_month_has_730_hours_and_a_twelfth_of_365_days() -> None:
 def test_a_dollar_after_a_year_at_25_percent_is_worth_80_cents() -> None:
     """docs/economics.md, 1.2. 1 / 1.25 = 0.80 after 12 months, 0.64 after 24; twelve monthly rates make the year's."""
     assert discount_factors(0.25, 24)[[11, 23]] == pytest.approx([0.80, 0.64])
-    assert (1.0 + monthly_rate(0.25)) ** 12 == pytest.approx(1.25)
 
 
 def test_set_up_is_not_discounted_and_months_are() -> None:

@@ -9,17 +9,7 @@ import pyxirr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roi.economics.finance import (
-    IMMEDIATE,
-    MONTHS,
-    NEVER,
-    internal_rate,
-    payback,
-    payback_status,
-    present_value,
-    return_on_investment,
-)
-from roi.economics.lines.calendar import monthly_rate
+from roi.economics.finance import discount_factors, internal_rate, payback, payback_status, present_value, return_on_investment
 
 usd = st.integers(-1_000_000, 1_000_000).map(lambda cents: cents / 100)
 flows = st.lists(usd, min_size=1, max_size=60)
@@ -30,10 +20,15 @@ rates = st.floats(0.0, 1.0)
 def test_present_value_is_npv_of_numpy_financial_and_pyxirr(upfront: float, monthly: list[float], annual: float) -> None:
     """Month 0 undiscounted, month t at (1 + R)^(-t/12); both libraries take the monthly rate (1 + R)^(1/12) - 1."""
     mine = present_value(upfront, np.array(monthly), annual)
-    month = float(monthly_rate(annual))
+    month = (1.0 + annual) ** (1.0 / 12.0) - 1.0
     scale = sum(abs(x) for x in (upfront, *monthly)) + 1.0
     assert mine == pytest.approx(npf.npv(month, [upfront, *monthly]), abs=1e-9 * scale)
     assert mine == pytest.approx(pyxirr.npv(month, [upfront, *monthly]), abs=1e-9 * scale)
+
+
+def test_rates_are_effective_annual() -> None:
+    """A dollar after 12 months at 25% is worth 0.80."""
+    assert discount_factors(0.25, 24)[[11, 23]] == pytest.approx([0.80, 0.64])
 
 
 def test_present_value_by_hand() -> None:
@@ -136,7 +131,7 @@ def test_discounted_payback_is_later() -> None:
 
 
 def test_payback_status_names_the_three_cases() -> None:
-    assert [payback_status(x) for x in (0.0, 7.5, math.inf)] == [IMMEDIATE, MONTHS, NEVER]
+    assert [payback_status(x) for x in (0.0, 7.5, math.inf)] == ["immediate", "months", "never"]
 
 
 def test_return_on_investment_is_null_without_investment() -> None:

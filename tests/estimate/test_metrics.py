@@ -13,7 +13,7 @@ from roi.estimate.replay.metrics import (
     ttft_s,
 )
 from roi.facts.serve_profile import ServedRequest, ServePoint
-from roi.profiling.server.run_notes import delay_note
+from roi.profiling.server.server_run import delay_note
 
 
 def request(sent, chunks, *, output=None, ended=None, error=None, prompt=100, cached=0):

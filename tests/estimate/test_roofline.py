@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from datasheet_device import datasheet_rates
 
-from roi.catalog.cards.gpus import find_gpu, load_gpus
-from roi.catalog.cards.matrix_rates import matrix_shares
+from roi.catalog.cards.gpus import find_gpu, load_gpus, matrix_shares
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.estimate.step.roofline import operator_seconds, step_seconds

@@ -18,8 +18,9 @@ from roi.report.profiles.profile_infer import infer_json, infer_lines, infer_tex
 pytest.importorskip("torch", reason="the extra `profile` is not installed")
 
 from roi.profiling.infer import inference as infer_module
-from roi.profiling.infer.generation import LEAST, MOST, InferPlan, adapt, build, generate, prepare
-from roi.profiling.infer.inference import profile_infer
+from roi.profiling.infer.inference import LEAST, MOST, InferPlan, adapt, build, generate, prepare, profile_infer
+from roi.profiling.model_to_build import ModelToBuild
+from roi.profiling.session import Session
 from roi.profiling.stack import quiet, torch
 
 CPU = Environment(device="cpu", versions={}, seed=0)
@@ -30,7 +31,7 @@ SMALL = {
 }
 """A llama of 90,000 parameters; every width is a multiple of 64, as the 4-bit product on a CPU wants."""
 
-PLAN = InferPlan("small", SMALL, "fp32", 4, (1, 2), (8,), 3)
+PLAN = InferPlan(ModelToBuild("small", SMALL, None), "fp32", 4, (1, 2), (8,), 3)
 
 
 def run(*words):
@@ -41,7 +42,7 @@ def run(*words):
 @pytest.fixture(scope="module", params=["fp32", "bf16", "nf4"])
 def measured(request):
     torch.set_num_threads(1)
-    return profile_infer(replace(PLAN, dtype=request.param), CPU, 30.0).profile
+    return profile_infer(replace(PLAN, dtype=request.param), Session(CPU, 30.0))
 
 
 def test_base_unmerged_and_merged_are_timed_at_every_size(measured):
@@ -93,10 +94,10 @@ def test_decoding_with_the_cache_gives_the_logits_of_the_whole_sequence():
 
 
 def test_a_budget_that_ends_keeps_the_first_size_of_each_state():
-    run_ = profile_infer(PLAN, CPU, 1e-6)
-    assert [(p.adapter, p.batch) for p in run_.profile.points] == [("base", 1), ("unmerged", 1), ("merged", 1)]
-    assert not run_.profile.complete
-    assert "base: the budget ended before batch 2 x 8 tokens" in run_.profile.notes
+    profile = profile_infer(PLAN, Session(CPU, 1e-6))
+    assert [(p.adapter, p.batch) for p in profile.points] == [("base", 1), ("unmerged", 1), ("merged", 1)]
+    assert not profile.complete
+    assert "base: the budget ended before batch 2 x 8 tokens" in profile.notes
 
 
 def stop_after(count, error):
@@ -133,7 +134,7 @@ def test_running_out_of_memory_ends_a_state_and_the_next_still_runs(monkeypatch)
         return real(model, ids, *rest)
 
     monkeypatch.setattr(infer_module, "time_generation", measure)
-    profile = profile_infer(PLAN, CPU, 30.0).profile
+    profile = profile_infer(PLAN, Session(CPU, 30.0))
     assert [(p.adapter, p.batch) for p in profile.points] == [
         ("base", 1), ("unmerged", 1), ("unmerged", 2), ("merged", 1), ("merged", 2)]
     assert "base: out of memory at batch 2 x 8 tokens" in profile.notes
@@ -175,7 +176,7 @@ def test_bad_input_is_one_line_with_exit_code_2(words, said):
 ])
 def test_nf4_on_a_cpu_wants_widths_that_its_kernel_packs(inner, said):
     """80 outputs are no multiple of 32; 96 are, but 96 inputs are no multiple of 64."""
-    plan = replace(PLAN, config=SMALL | {"intermediate_size": inner}, dtype="nf4")
+    plan = replace(PLAN, model=ModelToBuild("small", SMALL | {"intermediate_size": inner}, None), dtype="nf4")
     with quiet(), pytest.raises(InputError, match=said):
         build(plan, "cpu", 0)
 

@@ -18,9 +18,10 @@ from roi.cli import main
 from roi.evidence.measured_servers import fit_serve
 from roi.facts.environment import Environment
 from roi.facts.serve_profile import ServedRequest, ServePoint, ServeProfile
-from roi.profiling.progress import Silent
+from roi.profiling.progress import Watcher
 from roi.profiling.server.dialect import COMPLETIONS, Dialect, read_answer
-from roi.profiling.server.load import Allowance, Limits, Load, Shot
+from roi.profiling.server.http_client import HttpClient, read_url
+from roi.profiling.server.load import Allowance, Limits, Load, ScheduledRequest
 from roi.profiling.server.load_design import (
     FEW_WORDS,
     MANY_WORDS,
@@ -30,9 +31,8 @@ from roi.profiling.server.load_design import (
     poisson_point,
 )
 from roi.profiling.server.server_facts import QUESTIONS
-from roi.profiling.server.wire import Wire, read_url
 from roi.report.profiles.profile_serve import serve_json, serve_text
-from roi.store.imports.imported_points import Stated
+from roi.store.imports.points import Stated
 from roi.store.profiles.lookup import load_profiles, serve_profiles
 
 ROOT = Path(__file__).parents[2]
@@ -111,16 +111,16 @@ def test_an_open_loop_sends_when_due_whatever_the_server_does():
 def test_timestamps_are_those_of_the_servers_steps():
     """Steps of 20 ms: the median chunk follows the end of one by what a socket and two loops take, not by a step."""
     with StepServer(Law(step_s=0.02)) as server:
-        wire = Wire(read_url(server.url))
-        load = Load(wire, COMPLETIONS, Limits(inf, inf, 10.0, 5.0), Allowance(16, 160, 96), Silent(), "", (0.0, 1.0))
+        client, [planned] = HttpClient(read_url(server.url)), closed_points((8,), (3,), (6,), 16, 0)
+        load = Load(planned, client, COMPLETIONS, Limits(inf, inf, 10.0, 5.0), Allowance(16, 160, 96), Watcher(), (0.0, 1.0))
 
         async def send():
-            await load.closed([Shot(Dialect().body("tiny", f"one {i}", 6), 3, 6) for i in range(16)], 8)
-            wire.close()
+            await load.closed([ScheduledRequest(Dialect().body("tiny", f"one {i}", 6), 3, 6) for i in range(16)], 8)
+            client.close()
 
         asyncio.run(send())
         ends = np.array(server.ends)
-    seen = np.array([at for fired in load.fired for at in read_answer(fired.answer).chunk_s])
+    seen = np.array([at for sent in load.sent for at in read_answer(sent.answer).chunk_s])
     assert seen.size == 16 * 6
     assert np.median(seen - ends[np.searchsorted(ends, seen) - 1]) < 0.01
 

@@ -23,31 +23,39 @@ from roi.estimate.training.plan import TrainingPlan
 from roi.facts.environment import Environment
 from roi.facts.profiles import MemoryReading, TrainPoint, TrainProfile
 from roi.profiling import stack
-from roi.profiling.choose_model import TINY_CONFIG, choose_model, shrink_config, tiny_shape
 from roi.profiling.host.nvml import Board, Draw, PowerMeter
-from roi.profiling.host.this_machine import catalog_gpu
-from roi.profiling.progress import Silent, show_progress
-from roi.profiling.stack import torch
-from roi.profiling.train import first_step, train_point
-from roi.profiling.train import short_run as train_room
-from roi.profiling.train.adamw import AdamWBf16
-from roi.profiling.train.adapter import (
-    load_adapter,
-    merge_adapter,
+from roi.profiling.model_to_build import TINY, TINY_CONFIG, ModelToBuild, choose_model_to_build, shrink_config
+from roi.profiling.progress import Watcher, show_progress
+from roi.profiling.session import Session, catalog_gpu
+from roi.profiling.stack import known_warnings, peft, torch
+from roi.profiling.train import short_run, train_point
+from roi.profiling.train.real_model import (
+    build_meta,
+    build_model,
+    load_model,
     prepare_training,
-    save_adapter,
     target_modules,
     trained_count,
 )
-from roi.profiling.train.build import build_meta, build_model, load_model
-from roi.profiling.train.first_step import FirstStep, StepTooLong, computing_leaves
-from roi.profiling.train.limits import CEILING, Largest, largest_micro_batch, ran_out, try_size
-from roi.profiling.train.train_point import WARMUP, Budget, PointRun
-from roi.profiling.train.train_request import TrainRequest, closed_form
-from roi.profiling.train.training_loop import Rig, Step, Stopwatch, draw_tokens, run_steps
+from roi.profiling.train.short_run import TrainRequest, closed_form
+from roi.profiling.train.train_point import (
+    CEILING,
+    WARMUP,
+    FirstStep,
+    Largest,
+    PointRun,
+    StepTooLong,
+    computing_leaves,
+    largest_micro_batch,
+    ran_out,
+    try_size,
+)
+from roi.profiling.train.training_steps import AdamWBf16, Step, Stopwatch, TrainingSetup, draw_tokens, run_steps
 from roi.report.profiles.profile_train import step_line, step_remark, train_text, utilisation
 from roi.store.profiles.plan_record import plan_record, read_plan
 from roi.units import GIB
+
+torch.set_num_threads(1)  # tiny models: more threads wait for each other, longest where the machine is busy
 
 LLAMA = {
     "model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -56,20 +64,32 @@ LLAMA = {
 """64 wide, 2 layers; every output width is a multiple of 32."""
 
 
-def rig_for(method, dtype="fp32", config=LLAMA, **rest):
+CPU = Environment(device="cpu", versions={})
+
+
+def tiny_shape():
+    return choose_model_to_build(TINY, None, "cpu").shape
+
+
+def test_the_tiny_model_has_three_and_a_half_million_parameters():
+    """A layer: 2 x 256 x 256 + 2 x 256 x 128 + 3 x 256 x 704 + 2 x 256 = 737,792; four, 2 x 1,024 x 256, and a norm of 256."""
+    assert tiny_shape().parameters == 4 * 737_792 + 2 * 262_144 + 256 == 3_475_712
+
+
+def setup_for(method, dtype="fp32", config=LLAMA, **rest):
     plan = TrainingPlan(method=method, dtype=dtype, rank=8, seq=32, padded=False, **rest)
     model = prepare_training(build_model(config, plan, "cpu", seed=1), plan)
-    return Rig(model, plan, "cpu", config["vocab_size"], learning_rate=1e-2, seed=3)
+    return TrainingSetup(model, plan, "cpu", config["vocab_size"], learning_rate=1e-2, seed=3)
 
 
-def train(rig, steps=10, micro_batch=2, seq=16):
+def train(setup, steps=10, micro_batch=2, seq=16):
     losses = []
 
     def keep(step):
         losses.append(step.loss)
         return len(losses) < steps
 
-    run_steps(rig, micro_batch, seq, keep)
+    run_steps(setup, micro_batch, seq, keep)
     return losses
 
 
@@ -83,22 +103,37 @@ def logits(model, tokens):
 @pytest.mark.parametrize("method", ["full", "lora", "rslora", "dora", "qlora", "qdora", "lora-int8"])
 def test_the_loss_of_a_fixed_batch_falls(method):
     """Random tokens of 256: the first loss is near ln 256 = 5.55, and it falls by more than a tenth in 10 steps."""
-    losses = train(rig_for(method))
+    losses = train(setup_for(method))
     assert len(losses) == 10
     assert losses[0] == pytest.approx(math.log(256), abs=0.5)
     assert losses[-1] < 0.9 * losses[0]
 
 
+def save_adapter(model, folder):
+    """The adapter alone; nothing is asked of the Hub."""
+    model.save_pretrained(folder, save_embedding_layers=False)
+
+
+def load_adapter(base, folder):
+    with known_warnings():
+        return peft.PeftModel.from_pretrained(base, folder)
+
+
+def merge_adapter(base, folder):
+    """The adapter added into the base's weights; a 4-bit base is dequantised first, or the sum would be rounded again."""
+    return load_adapter(base.dequantize() if getattr(base, "is_quantized", False) else base, folder).merge_and_unload()
+
+
 @pytest.mark.parametrize(("method", "tolerance"), [("lora", 1e-4), ("rslora", 1e-4), ("dora", 1e-4)])
 def test_an_adapter_saved_loaded_and_merged_gives_equal_logits(method, tolerance, tmp_path):
-    rig = rig_for(method)
-    train(rig)
-    tokens = draw_tokens(rig, 2, 16)
-    wanted = logits(rig.model, tokens)
-    untrained = logits(build_model(LLAMA, rig.plan, "cpu", seed=1), tokens)
-    save_adapter(rig.model, tmp_path)
-    loaded = logits(load_adapter(build_model(LLAMA, rig.plan, "cpu", seed=1), tmp_path), tokens)
-    merged = merge_adapter(build_model(LLAMA, rig.plan, "cpu", seed=1), tmp_path)
+    setup = setup_for(method)
+    train(setup)
+    tokens = draw_tokens(setup, 2, 16)
+    wanted = logits(setup.model, tokens)
+    untrained = logits(build_model(LLAMA, setup.plan, "cpu", seed=1), tokens)
+    save_adapter(setup.model, tmp_path)
+    loaded = logits(load_adapter(build_model(LLAMA, setup.plan, "cpu", seed=1), tmp_path), tokens)
+    merged = merge_adapter(build_model(LLAMA, setup.plan, "cpu", seed=1), tmp_path)
     assert (wanted - untrained).abs().max() > 0.1  # training has changed something
     assert (wanted - loaded).abs().max() < tolerance
     assert (wanted - logits(merged, tokens)).abs().max() < tolerance
@@ -110,14 +145,15 @@ def test_an_adapter_of_a_4_bit_base_merges_into_the_dequantised_base_of_a_freshl
     base = build_model(LLAMA, TrainingPlan(method=method, dtype=dtype), "cpu", seed=1)
     base.save_pretrained(tmp_path / "base")
     plan = TrainingPlan(method=method, dtype=dtype, rank=8, seq=32, padded=False)
-    rig = Rig(prepare_training(load_model(tmp_path / "base", plan, "cpu"), plan), plan, "cpu", 256, learning_rate=1e-2)
-    losses = train(rig)
+    model = prepare_training(load_model(tmp_path / "base", plan, "cpu"), plan)
+    setup = TrainingSetup(model, plan, "cpu", 256, learning_rate=1e-2)
+    losses = train(setup)
     assert losses[-1] < 0.9 * losses[0]
-    save_adapter(rig.model, tmp_path / "adapter")
-    tokens = draw_tokens(rig, 2, 16)
+    save_adapter(setup.model, tmp_path / "adapter")
+    tokens = draw_tokens(setup, 2, 16)
     merged = merge_adapter(load_model(tmp_path / "base", plan, "cpu"), tmp_path / "adapter")
     assert all(type(layer) is torch.nn.Linear for layer in merged.modules() if isinstance(layer, torch.nn.Linear))
-    assert (logits(rig.model, tokens) - logits(merged, tokens)).abs().max() < 1e-2
+    assert (logits(setup.model, tokens) - logits(merged, tokens)).abs().max() < 1e-2
 
 
 def test_layers_of_one_shape_are_copies_of_one_quantisation_in_storage_of_their_own():
@@ -149,7 +185,7 @@ def test_tied_weights_stay_tied_and_buffers_are_what_the_class_computes():
     inverse = [buffer for name, buffer in model.named_buffers() if name.endswith("inv_freq")]
     assert inverse
     assert all(float(buffer[0]) == 1.0 for buffer in inverse)
-    assert train(rig_for("qlora", config=config), steps=4)[-1] < 6.0
+    assert train(setup_for("qlora", config=config), steps=4)[-1] < 6.0
 
 
 def test_a_class_without_sdpa_takes_eager_and_the_trained_parameters_are_the_closed_forms():
@@ -167,9 +203,9 @@ QWEN_MOE = {
 
 
 def test_a_mixture_of_experts_trains_on_a_4_bit_base_and_peft_says_what_its_experts_do_not_take():
-    assert train(rig_for("qlora", config=QWEN_MOE), 6)[-1] < 5.5
+    assert train(setup_for("qlora", config=QWEN_MOE), 6)[-1] < 5.5
     with pytest.raises(InputError, match="peft refuses this model"):
-        rig_for("lora", config=QWEN_MOE, dropout=0.1)
+        setup_for("lora", config=QWEN_MOE, dropout=0.1)
 
 
 def test_the_stored_bytes_are_the_closed_forms():
@@ -204,11 +240,11 @@ def test_targets_are_modules_that_the_model_has():
 
 @pytest.mark.parametrize("kind", ["adamw-bf16", "adamw-8bit"])
 def test_other_optimizers_train_and_hold_small_states(kind):
-    rig = rig_for("lora", optimizer=kind)
-    losses = train(rig)
+    setup = setup_for("lora", optimizer=kind)
+    losses = train(setup)
     assert losses[-1] < 0.9 * losses[0]
     if kind == "adamw-bf16":
-        assert {state["exp_avg"].dtype for state in rig.optimizer.state.values()} == {torch.bfloat16}
+        assert {state["exp_avg"].dtype for state in setup.optimizer.state.values()} == {torch.bfloat16}
 
 
 def test_adamw_in_bf16_follows_torchs_to_the_precision_of_its_states():
@@ -225,7 +261,7 @@ def test_adamw_in_bf16_follows_torchs_to_the_precision_of_its_states():
 
 
 def test_autocast_and_held_logits_train_too():
-    assert train(rig_for("lora", "bf16", autocast=True, logits_kept=True, checkpointing=False, dropout=0.05), 6)[-1] < 5.5
+    assert train(setup_for("lora", "bf16", autocast=True, logits_kept=True, checkpointing=False, dropout=0.05), 6)[-1] < 5.5
 
 
 @pytest.mark.parametrize("trainer", ["hf", "trl"])
@@ -234,17 +270,17 @@ def test_trainers_run_the_same_steps_at_two_sizes(trainer):
     """The plain loop and the Trainers see the same tokens and weights: the first loss agrees to bf16."""
     if trainer == "trl":
         pytest.importorskip("trl", reason="the extra trl is not installed")
-    first = train(rig_for("lora"), 2, micro_batch=1)[0]
-    rig = rig_for("lora", trainer=trainer)
-    losses = train(rig, 6, micro_batch=1)
+    first = train(setup_for("lora"), 2, micro_batch=1)[0]
+    setup = setup_for("lora", trainer=trainer)
+    losses = train(setup, 6, micro_batch=1)
     assert len(losses) == 6
     assert losses[0] == pytest.approx(first, abs=0.02)
     assert losses[-1] < losses[0]
-    assert len(train(rig, 2, micro_batch=2)) == 2
+    assert len(train(setup, 2, micro_batch=2)) == 2
 
 
 def test_a_loss_that_is_no_number_is_an_error():
-    run = PointRun(2, 1024, 1.0, Budget(10.0), PowerMeter(None), Silent())
+    run = PointRun(2, 1024, 1.0, Session(CPU, 10.0))
     run.take(Step(0.1, 5.0))
     with pytest.raises(RoiError, match=r"the loss became nan at step 2 of micro-batch 2 x 1,024 tokens"):
         run.take(Step(0.1, math.nan))
@@ -255,15 +291,15 @@ def test_a_loss_that_is_no_number_is_an_error():
 
 def test_a_point_ends_with_its_share_and_keeps_its_warm_up():
     """Share 0: three warm-up steps, and the first timed one ends it. Slow steps (1 s of a share of 6): one warm-up step."""
-    run = PointRun(1, 16, 0.0, Budget(10.0), PowerMeter(None), Silent())
+    run = PointRun(1, 16, 0.0, Session(CPU, 10.0))
     steps = 0
     while run.take(Step(1e-9, 1.0)):
         steps += 1
     assert (len(run.steps), run.warmup) in {(WARMUP + 1, WARMUP), (2, 1)}
-    slow = PointRun(1, 16, 6.0, Budget(10.0), PowerMeter(None), Silent())
+    slow = PointRun(1, 16, 6.0, Session(CPU, 10.0))
     assert slow.take(Step(1.0, 1.0))
     assert slow.warmup == 1
-    spent = PointRun(1, 16, 5.0, Budget(1e-9), PowerMeter(None), Silent())
+    spent = PointRun(1, 16, 5.0, Session(CPU, 1e-9))
     assert not spent.take(Step(0.001, 1.0))
     assert not spent.usable
 
@@ -288,10 +324,10 @@ def test_the_search_stops_at_its_ceiling_and_when_time_is_up():
     assert largest_micro_batch(lambda _: True, known=4, hurry=lambda: True) == Largest(4, proved=False)
 
 
-def test_running_out_of_memory_leaves_a_rig_that_trains_again(monkeypatch):
+def test_running_out_of_memory_leaves_a_model_that_trains_again(monkeypatch):
     """A layer that refuses more than 2 sequences, as a full GPU would: 1 and 2 run, 3 does not, and 1 runs again."""
-    rig = rig_for("lora")
-    inner = rig.model.get_base_model().model.layers[1]
+    setup = setup_for("lora")
+    inner = setup.model.get_base_model().model.layers[1]
     forward = inner.forward
 
     def full(hidden, *rest, **more):
@@ -300,13 +336,13 @@ def test_running_out_of_memory_leaves_a_rig_that_trains_again(monkeypatch):
         return forward(hidden, *rest, **more)
 
     monkeypatch.setattr(inner, "forward", full)
-    assert largest_micro_batch(lambda n: try_size(rig, n, 16)) == Largest(2, proved=True)
-    assert all(p.grad is None for p in rig.model.parameters())
-    assert rig.optimizer is None
-    assert len(train(rig, 2, micro_batch=1)) == 2
+    assert largest_micro_batch(lambda n: try_size(setup, n, 16)) == Largest(2, proved=True)
+    assert all(p.grad is None for p in setup.model.parameters())
+    assert setup.optimizer is None
+    assert len(train(setup, 2, micro_batch=1)) == 2
     monkeypatch.setattr(inner, "forward", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        try_size(rig, 1, 16)
+        try_size(setup, 1, 16)
 
 
 def test_what_counts_as_out_of_memory():
@@ -400,7 +436,6 @@ def test_a_smaller_model_keeps_its_architecture_and_says_so():
     assert (small["hidden_size"], small["intermediate_size"], small["vocab_size"]) == (256, 896, 8000)
     assert (small["num_attention_heads"], small["num_key_value_heads"], small["head_dim"]) == (2, 1, 128)
     assert (small["num_hidden_layers"], len(small["layer_types"])) == (4, 4)
-    assert tiny_shape().parameters == tiny_shape().published_parameters
 
 
 def points(fixed_s, per_token_s, sizes):
@@ -516,7 +551,7 @@ def test_the_command_trains_on_a_cpu_and_keeps_what_it_measured(tmp_path):
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path, monkeypatch):
-    def interrupted(_rig, micro_batch, _seq, on_step, _limit=0):
+    def interrupted(_setup, micro_batch, _seq, on_step, _limit=0):
         for number in range(6):
             if micro_batch == 2 and number == 5:
                 raise KeyboardInterrupt
@@ -534,12 +569,12 @@ def test_ctrl_c_keeps_what_is_done(tmp_path, monkeypatch):
     assert "incomplete" in result.stdout
 
 
-def watched(rig, looks):
+def watched(setup, looks):
     """A step of 16 tokens whose budget ends after so many looks at the clock; None where it did not end."""
     left = iter([1.0] * looks)
-    first = FirstStep(rig, lambda: next(left, -1.0))
+    first = FirstStep(setup, lambda: next(left, -1.0))
     try:
-        run_steps(rig, 1, 16, lambda _: first.over())
+        run_steps(setup, 1, 16, lambda _: first.stop())
     except StepTooLong as error:
         assert next(left, None) is None
         return error.step_s
@@ -548,25 +583,25 @@ def watched(rig, looks):
 
 @pytest.mark.parametrize(("trainer", "checkpointing"), [("plain", True), ("plain", False), ("hf", True)])
 @pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning:torch")
-def test_a_first_step_ends_where_the_budget_does_forwards_and_backwards_and_the_rig_trains_on(trainer, checkpointing):
+def test_a_first_step_ends_where_the_budget_does_forwards_and_backwards_and_the_model_trains_on(trainer, checkpointing):
     """Half as many looks as modules end in forward, 1.2 times as many in recompute or backward, 100 times as many nowhere."""
-    rig = rig_for("lora", trainer=trainer, checkpointing=checkpointing)
-    modules = len(computing_leaves(rig.model))
-    hooks = sum(len(module._forward_hooks) for module in rig.model.modules())
-    assert watched(rig, modules // 2) > 0.0
-    assert watched(rig, int(1.2 * modules)) > 0.0
-    assert watched(rig, 100 * modules) is None
-    assert sum(len(module._forward_hooks) for module in rig.model.modules()) == hooks
-    assert len(train(rig, 2)) == 2
+    setup = setup_for("lora", trainer=trainer, checkpointing=checkpointing)
+    modules = len(computing_leaves(setup.model))
+    hooks = sum(len(module._forward_hooks) for module in setup.model.modules())
+    assert watched(setup, modules // 2) > 0.0
+    assert watched(setup, int(1.2 * modules)) > 0.0
+    assert watched(setup, 100 * modules) is None
+    assert sum(len(module._forward_hooks) for module in setup.model.modules()) == hooks
+    assert len(train(setup, 2)) == 2
 
 
 def test_what_a_whole_step_takes_follows_from_the_modules_that_were_done(monkeypatch):
     """A quarter of (modules x 2) looks in 3 s: 12 s the whole, without checkpointing."""
-    rig = rig_for("lora", checkpointing=False)
+    setup = setup_for("lora", checkpointing=False)
     clock = iter([100.0, 103.0])
-    monkeypatch.setattr(first_step.time, "monotonic", lambda: next(clock))
-    modules = len(computing_leaves(rig.model))
-    assert watched(rig, modules // 2 - 1) == pytest.approx(12.0, rel=0.05)
+    monkeypatch.setattr(train_point.time, "monotonic", lambda: next(clock))
+    modules = len(computing_leaves(setup.model))
+    assert watched(setup, modules // 2 - 1) == pytest.approx(12.0, rel=0.05)
 
 
 def test_a_budget_that_holds_no_step_is_one_message_with_one_that_does(tmp_path):
@@ -581,7 +616,7 @@ def test_a_budget_that_holds_no_step_is_one_message_with_one_that_does(tmp_path)
 
 
 def test_ctrl_c_before_a_measurement_keeps_nothing_and_says_so(tmp_path, monkeypatch):
-    def interrupted(_rig, _micro_batch, _seq, on_step, _limit=0):
+    def interrupted(_setup, _micro_batch, _seq, on_step, _limit=0):
         on_step(Step(0.25, 5.0))
         raise KeyboardInterrupt
 
@@ -609,21 +644,21 @@ def test_a_config_json_has_the_closed_form_that_fit_has_or_says_why_not(tmp_path
     """The tiny llama's entries give the tiny llama's shape; a mixture has none; targets that the shape lacks leave it out."""
     file = tmp_path / "config.json"
     file.write_text(json.dumps(TINY_CONFIG))
-    read = choose_model(str(file), None, "cpu")
+    read = choose_model_to_build(str(file), None, "cpu")
     assert (read.listed, read.shape.parameters) == (False, tiny_shape().parameters)
     assert closed_form(read, TrainingPlan()).shape == read.shape
     other = closed_form(read, TrainingPlan(targets="query"))
     assert other.shape is None
     assert "predicted: no closed form (--targets:" in said(other)
-    smaller = choose_model(None, None, "cpu", layers=1)
+    smaller = choose_model_to_build(None, None, "cpu", layers=1)
     assert smaller.shape.layers == 1
     assert smaller.name == "tiny-llama (1 of 4 layers)"
     file.write_text(json.dumps(QWEN_MOE))
-    mixture = choose_model(str(file), None, "cpu")
+    mixture = choose_model_to_build(str(file), None, "cpu")
     assert mixture.shape is None
     assert "predicted: no closed form (num_experts = 4: only dense models" in said(mixture)
     with pytest.raises(InputError, match="--targets: tiny-llama has no target 'query'"):
-        closed_form(choose_model(None, None, "cpu"), TrainingPlan(targets="query"))
+        closed_form(choose_model_to_build(None, None, "cpu"), TrainingPlan(targets="query"))
 
 
 @pytest.mark.parametrize(("heads", "shared", "divisor", "wanted"), [
@@ -695,7 +730,7 @@ def test_out_of_memory_leaves_a_point_out_and_bounds_the_search(tmp_path, monkey
     """Micro-batch 2 fails at 32 tokens: 4 x 32 is not tried, the others are kept."""
     tried = []
 
-    def full(_rig, micro_batch, seq, on_step, _limit=0):
+    def full(_setup, micro_batch, seq, on_step, _limit=0):
         tried.append((micro_batch, seq))
         if micro_batch * seq >= 64:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -761,7 +796,7 @@ def test_a_gpu_that_is_not_there_or_is_used_is_refused(monkeypatch):
         assert "sees no GPU; --device cpu runs a small model" in result.stderr
     board = SimpleNamespace(others=lambda: ["process 4242 (3.1 GiB)"])
     properties = SimpleNamespace(uuid="1-2")
-    environment = sys.modules["roi.profiling.host.this_machine"]
+    environment = sys.modules["roi.profiling.session"]
     monkeypatch.setattr(environment, "open_boards", lambda: {"1-2": board})
     monkeypatch.setattr(environment.torch.cuda, "current_device", lambda: 0)
     monkeypatch.setattr(environment.torch.cuda, "get_device_properties", lambda _: properties)
@@ -772,7 +807,7 @@ def test_a_gpu_that_is_not_there_or_is_used_is_refused(monkeypatch):
 
 def test_the_bar_is_drawn_on_a_terminal_alone():
     with show_progress(SimpleNamespace(isatty=lambda: False)) as watcher:
-        assert isinstance(watcher, Silent)
+        assert isinstance(watcher, Watcher)
         watcher.say("x")
         watcher.update("x", 0.5, 1.0)
 
@@ -781,26 +816,28 @@ def test_on_a_gpu_the_search_follows_the_points_and_starts_from_what_ran(monkeyp
     """A GPU that holds 6 sequences of 32 tokens: 2 ran, so 4 and 8 are tried, then 6 and 7; clocks are those under load."""
     tried = []
 
-    def fits(_rig, micro_batch, _seq):
+    def fits(_setup, micro_batch, _seq):
         tried.append(micro_batch)
         return micro_batch <= 6
 
-    def step(_rig, run):
+    def step(_setup, run):
         while run.take(Step(0.01, 5.0)):
             pass
         return Draw(300.0, 6.0, 1.98e9, 2.6e9)
 
     for name, fake in (("try_size", fits), ("run_point", step), ("reset_memory", lambda _: None), ("recover", lambda _: None),
                        ("read_memory", lambda *_: MemoryReading(allocated_bytes=1.0))):
-        monkeypatch.setattr(train_room, name, fake)
+        monkeypatch.setattr(train_point, name, fake)
     plan = TrainingPlan()
-    request = TrainRequest("m", LLAMA, plan, ((1, 32), (2, 32)), "cuda", 60.0, shape=tiny_shape())
-    work = train_room._Work(request, Rig(None, plan, "cuda", 256), None, Silent(), [])
+    request = TrainRequest(ModelToBuild("m", LLAMA, tiny_shape()), plan, ((1, 32), (2, 32)))
+    session = Session(Environment(device="cuda", versions={}), 60.0)
+    work = short_run._Stepping(request, TrainingSetup(None, plan, "cuda", 256), session)
     work.run()
     assert tried == [4, 8, 6, 7]
     assert work.largest == {"32": 6}
-    assert work.complete
-    assert work.clocks() == {"sm_clock_hz": 1.98e9, "memory_clock_hz": 2.6e9}
+    assert not work.ended
+    under_load = session.environment_under_load(work.last_draw)
+    assert (under_load.sm_clock_hz, under_load.memory_clock_hz) == (1.98e9, 2.6e9)
     assert all(p.power_w == 300.0 and p.predicted_allocated_bytes > 1e6 for p in work.points)
 
 
@@ -828,8 +865,8 @@ def test_a_gpu_is_timed_by_its_own_events(monkeypatch):
 
 def test_shares_of_the_budget_grow_as_the_root_of_the_tokens():
     """1 x 100 and 1 x 400: 10 to 20, a third and what is left."""
-    assert train_room._share([(1, 100), (1, 400)]) == pytest.approx(1 / 3)
-    assert train_room._share([(1, 400)]) == 1.0
+    assert short_run._share([(1, 100), (1, 400)]) == pytest.approx(1 / 3)
+    assert short_run._share([(1, 400)]) == 1.0
 
 
 def test_a_folder_that_is_a_file_is_refused_before_the_run(tmp_path):

@@ -14,11 +14,11 @@ from roi.estimate.serving.runtime_adapters import adapter_speeds
 from roi.estimate.serving.step_fit import fit_profile
 from roi.evidence.measured_servers import find_served, fit_serve, measured_servers
 from roi.facts.serve_profile import Cut
-from roi.profiling.progress import Silent
+from roi.profiling.progress import Watcher
+from roi.profiling.server.http_client import read_url
 from roi.profiling.server.load_design import ServePlan, closed_points, poisson_point
 from roi.profiling.server.measured_server import profile_serve
-from roi.profiling.server.server_request import ServeRequest
-from roi.profiling.server.wire import read_url
+from roi.profiling.server.server_run import ServeRequest
 from roi.report.profiles.profile_serve import serve_json, serve_text
 from roi.store.profiles.lookup import load_profiles, save_profile
 
@@ -101,7 +101,7 @@ def profiled(watcher, **server):
 
 
 def test_a_signal_in_the_open_loop_is_told_beside_the_fit():
-    class Stop(Silent):
+    class Stop(Watcher):
         def update(self, text, *_):
             if text.startswith("poisson"):
                 raise KeyboardInterrupt
@@ -122,7 +122,7 @@ def test_a_signal_in_the_open_loop_is_told_beside_the_fit():
 
 def test_requests_that_fail_in_the_open_loop_leave_nothing_fitted():
     """Two probes and four loops of 12 are served, and of the open loop two; then the server breaks."""
-    run = profiled(Silent(), faults=("break after",), after=2 + 48 + 2)
+    run = profiled(Watcher(), faults=("break after",), after=2 + 48 + 2)
     assert run.failure.endswith("HTTP 500: CUDA error: out of memory")
     assert (run.profile.cut.failed, run.profile.cut.closed_loops) == (True, True)
     fitted = fit_serve(run.profile)

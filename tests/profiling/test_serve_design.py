@@ -21,7 +21,7 @@ from roi.profiling.server.load_design import (
     spread_lengths,
     trace_point,
 )
-from roi.profiling.server.prompts import WORDS, Prompt, Prompts, token_counter
+from roi.profiling.server.probe import WORDS, Prompt, Prompts, token_counter
 
 
 def chance():

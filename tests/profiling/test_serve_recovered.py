@@ -6,11 +6,11 @@ from serving_server import Law, StepServer
 from roi.estimate.replay.held_out import held_out
 from roi.estimate.serving.runtime_adapters import adapter_speeds
 from roi.estimate.serving.step_fit import fit_profile
-from roi.profiling.progress import Silent
+from roi.profiling.progress import Watcher
+from roi.profiling.server.http_client import read_url
 from roi.profiling.server.load_design import ServePlan, adapter_points, closed_points, poisson_point
 from roi.profiling.server.measured_server import profile_serve
-from roi.profiling.server.server_request import ServeRequest
-from roi.profiling.server.wire import read_url
+from roi.profiling.server.server_run import ServeRequest
 
 LAW = Law(step_s=0.006, sequence_s=2e-4, kv_token_s=1e-6, prefill_token_s=3e-5, request_s=0.003)
 
@@ -24,7 +24,7 @@ def profile():
     plan = ServePlan((*closed, poisson_point((32, 384), (24, 48), 40, None, 1)))
     with StepServer(LAW) as server:
         request = ServeRequest(read_url(server.url), None, None, plan, 7, 60.0, 20.0, 10.0)
-        run = profile_serve(request, Silent())
+        run = profile_serve(request, Watcher())
     assert run.failure is None
     assert run.profile.complete
     return run.profile
@@ -55,7 +55,7 @@ def test_the_speed_with_unmerged_adapters_is_found_against_the_base():
     plan = ServePlan((*closed_points(*design, 1), *adapter_points(*design, 1, 2)))
     with StepServer(LAW, adapters=("support", "sales"), adapter_speed=0.7) as server:
         request = ServeRequest(read_url(server.url), None, None, plan, 7, 60.0, 20.0, 10.0, adapters=("support", "sales"))
-        profile = profile_serve(request, Silent()).profile
+        profile = profile_serve(request, Watcher()).profile
     one, both = adapter_speeds(profile, fit_profile(profile))
     assert (one.adapters, both.adapters) == (1, 2)
     assert one.speed == pytest.approx(0.7, rel=NOISE)

@@ -17,7 +17,7 @@ from roi.errors import Terminated
 from roi.evidence.measured_servers import fit_serve
 from roi.facts.serve_profile import ServeProfile
 from roi.profiling.server.dialect import quick_usage
-from roi.profiling.server.server_run import Done
+from roi.profiling.server.server_run import RunRecord
 from roi.profiling.stops import SIGNALS, Stops, catch_stops
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def test_once_there_is_something_to_keep_the_first_signal_ends_and_later_ones_do
 def test_once_the_measuring_is_over_a_signal_shows_in_the_exit_code_only():
     stops = Stops()
     stops.guard()
-    stops.over()
+    stops.finish()
     assert stops.signal is None
     stops.take(signal.SIGTERM)
     assert stops.exit_code == 143
@@ -142,7 +142,7 @@ def test_signals_after_the_first_lose_nothing_whenever_they_come(first, code, wh
         return acted
 
     monkeypatch.setattr("roi.profiling.server.load.quick_usage", both_at_the_twelfth)
-    monkeypatch.setattr(Done, "told", with_a_signal(Done.told, "made"))
+    monkeypatch.setattr(RunRecord, "make_run", with_a_signal(RunRecord.make_run, "made"))
     monkeypatch.setattr(os, "fsync", with_a_signal(real, "written"))
     monkeypatch.setattr("roi.evidence.measured_servers.fit_serve", with_a_signal(fit_serve, "told"))
     output, before = tmp_path / "kept.json", handlers()

@@ -11,7 +11,7 @@ from roi.estimate.replay.held_out import held_out
 from roi.estimate.replay.metrics import point_metrics
 from roi.estimate.serving.step_fit import fit_profile
 from roi.store.imports.benchmarks import read_benchmark
-from roi.store.imports.imported_points import Stated
+from roi.store.imports.points import Stated
 
 DATA = Path(__file__).parents[1] / "data" / "serve_imports"
 TRUTH = Truth()

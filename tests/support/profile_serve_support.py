@@ -5,11 +5,11 @@ from serving_server import Law
 
 from roi.cli import main
 from roi.facts.serve_profile import ServeProfile
-from roi.profiling.progress import Silent
+from roi.profiling.progress import Watcher
+from roi.profiling.server.http_client import read_url
 from roi.profiling.server.load_design import ServePlan
 from roi.profiling.server.measured_server import profile_serve
-from roi.profiling.server.server_request import ServeRequest
-from roi.profiling.server.wire import read_url
+from roi.profiling.server.server_run import ServeRequest
 
 FAST = Law(step_s=0.001, sequence_s=1e-5, kv_token_s=1e-8, prefill_token_s=1e-6)
 SMALL = ("--concurrency", "1,4", "--input-tokens", "16,64", "--output-tokens", "8", "--requests", "8", "--budget", "20s")
@@ -24,4 +24,4 @@ def run(server, tmp_path, *words, url=None, **more):
 
 def served(server, *points, watcher=None, **fields):
     request = {"key": None, "served_model": None, "seed": 5, "budget_s": 20.0, "timeout_s": 10.0, "stall_s": 5.0, **fields}
-    return profile_serve(ServeRequest(read_url(server.url), plan=ServePlan(points), **request), watcher or Silent())
+    return profile_serve(ServeRequest(read_url(server.url), plan=ServePlan(points), **request), watcher or Watcher())

@@ -1,4 +1,4 @@
-"""What a CUDA process holds outside torch's allocator, by GPU and CUDA version, from cuda_contexts.csv.
+"""What a CUDA process holds outside torch's allocator, by GPU, from cuda_contexts.csv.
 
 Each observation is an out-of-memory message of torch: what the driver counts for the process, less what torch reserved.
 They follow one law, so many bytes for every thread that the GPU can hold at once: the driver sets local memory aside for all
@@ -8,41 +8,27 @@ allocator. Not counted: the buffers of collectives (a job on several GPUs shows 
 compiled extensions, CUDA graphs, other processes.
 """
 
-import re
 from datetime import date as Date
 from functools import cache
 from statistics import median
 from typing import Final
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 
 from roi.catalog.efficiencies.training_efficiencies import Efficiency, training_efficiencies
 from roi.catalog.rows import read_rows
-from roi.errors import InputError
 from roi.estimate.training.fitting import Overhead
-from roi.facts.fact import Basis
+from roi.facts.fact import Basis, Record
 from roi.facts.gpu import Gpu
-from roi.units import GIB
-
-MIB: Final = 2**20
-"""Bytes in a MiB."""
-
-LAZY_SINCE: Final = (11, 7)
-"""CUDA version that loads a kernel when it is first launched; torch switches it on from 1.13 (CUDA_MODULE_LOADING=LAZY)."""
-
-EAGER_BYTES: Final = (379_584_512.0, 379_584_512.0, 1e9)
-"""Central, low, high: what loading every kernel at the start adds before that. pytorch pull request 86509 (2022-10-07):
-666,632,192 - 287,047,680 bytes for one tensor; pytorch issue 107667 (2023-08-28): above 1000 MB in all."""
+from roi.units import GIB, MIB
 
 UNKNOWN_BYTES: Final = (0.5 * GIB, 0.1 * GIB, 1.0 * GIB)
 """Central, low, high for a GPU without threads in the file (AMD): no source read; the span of all cards that have one."""
 
 
-class ContextRow(BaseModel):
+class ContextRow(Record):
     """One GPU, and where there is one, an observation on it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     gpu: str
     """Name in this catalog."""
@@ -76,9 +62,8 @@ class ContextRow(BaseModel):
         return (self.process_gib - self.allocated_gib) * GIB - self.unallocated_mib * MIB
 
 
-@cache
 def context_rows() -> tuple[ContextRow, ...]:
-    """Every row of the file."""
+    """Every row of cuda_contexts.csv."""
     return read_rows("cards/cuda_contexts.csv", ContextRow)
 
 
@@ -94,12 +79,11 @@ def fit_context(rows: tuple[ContextRow, ...]) -> tuple[float, float, float, int]
     return central, float(low), float(high), len(seen)
 
 
-def cuda_context(gpu: Gpu, cuda: str | None = None) -> Efficiency:
+def cuda_context(gpu: Gpu) -> Efficiency:
     """Bytes outside torch's allocator on that GPU, with its spread; `Overhead.context_bytes` takes `number()` and `spread()`.
 
-    `cuda` is a version such as "12.8"; None means one that loads kernels lazily (11.7 or later).
+    CUDA is of a version that loads kernels lazily (11.7 or later).
     """
-    eager = _is_eager(cuda)
     row = next((row for row in context_rows() if row.gpu == gpu.id), None)
     if row is None:
         value, low, high = UNKNOWN_BYTES
@@ -109,14 +93,12 @@ def cuda_context(gpu: Gpu, cuda: str | None = None) -> Efficiency:
             reason="Driver's context and loaded kernels, outside torch's allocator.",
         )
     *per_thread, n = _fitted()
-    value, low, high = (
-        rate * row.threads + (more if eager else 0.0) for rate, more in zip(per_thread, EAGER_BYTES, strict=True)
-    )
+    value, low, high = (rate * row.threads for rate in per_thread)
     newest = max(row.date for row in context_rows() if row.date is not None)
     return Efficiency(
         value=value, low=low, high=high, unit="bytes", basis=Basis.CALIBRATED, n=n, date=newest,
         source=f"cuda_contexts.csv: out-of-memory messages, process less reserved; {per_thread[0] / 1024:.2f} KiB for each of "
-        f"{row.threads:,} resident threads" + (f"; CUDA {cuda} loads every kernel at the start" if eager else ""),
+        f"{row.threads:,} resident threads",
         reason="The driver sets local memory aside for every thread that can be resident; kernels and cuBLAS come on top.",
     )
 
@@ -124,15 +106,6 @@ def cuda_context(gpu: Gpu, cuda: str | None = None) -> Efficiency:
 @cache
 def _fitted() -> tuple[float, float, float, int]:
     return fit_context(context_rows())
-
-
-def _is_eager(cuda: str | None) -> bool:
-    if cuda is None:
-        return False
-    parts = re.fullmatch(r"(\d+)\.(\d+)(?:\.\d+)*", cuda)
-    if parts is None:
-        raise InputError(f"cuda: {cuda!r} is not usable; a version such as 12.8")
-    return (int(parts[1]), int(parts[2])) < LAZY_SINCE
 
 
 def training_overhead(gpu: Gpu) -> Overhead:

@@ -1,11 +1,17 @@
-"""GPUs by any name that people type, from gpus.json (datasheet figures, each with its source)."""
+"""GPUs by any name that people type, from gpus.json (datasheet figures, each with its source).
 
-import json
+The best matrix product that people measured on a card is in matrix_rates.csv: datasheets do not say what is reached.
+"""
+
 import re
+from datetime import date as Date
 from functools import cache
-from importlib.resources import files
 
+from pydantic import PositiveFloat
+
+from roi.catalog.rows import read_json, read_rows
 from roi.errors import ScenarioError, UnknownName
+from roi.facts.fact import Record
 from roi.facts.gpu import Gpu
 
 _NOISE = re.compile(r"nvidia|geforce|tesla|amd|instinct|quadro|[^a-z0-9]")
@@ -14,8 +20,7 @@ _NOISE = re.compile(r"nvidia|geforce|tesla|amd|instinct|quadro|[^a-z0-9]")
 @cache
 def load_gpus() -> tuple[Gpu, ...]:
     """Every GPU of the catalog, in the file's order (oldest family first)."""
-    text = (files("roi.catalog") / "cards" / "gpus.json").read_text(encoding="utf-8")
-    return tuple(Gpu.model_validate(row) for row in json.loads(text)["gpus"])
+    return tuple(Gpu.model_validate(row) for row in read_json("cards/gpus.json")["gpus"])
 
 
 def find_gpu(name: str, field: str = "gpu") -> Gpu:
@@ -43,3 +48,26 @@ def _gpus_by_name() -> dict[str, tuple[Gpu, ...]]:
 
 def _plain(name: str) -> str:
     return _NOISE.sub("", name.lower())
+
+
+class MatrixRate(Record):
+    """One measurement."""
+
+    gpu: str
+    """Name in the catalog."""
+    flops: PositiveFloat
+    """Best bf16 product over a search of shapes, FLOP/s."""
+    source: str
+    """Who measured it."""
+    date: Date
+    """When it was read."""
+
+
+@cache
+def matrix_shares() -> dict[str, float]:
+    """Best measured over the datasheet's 16-bit rate, by GPU.
+
+    0.5 where power or software limits it, above 1 where clocks exceed the datasheet's.
+    """
+    rates = read_rows("cards/matrix_rates.csv", MatrixRate)
+    return {rate.gpu: rate.flops / find_gpu(rate.gpu).matrix_flops("bf16") for rate in rates}

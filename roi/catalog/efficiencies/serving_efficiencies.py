@@ -2,18 +2,17 @@
 
 from datetime import date as Date
 from functools import cache
-from importlib.resources import files
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from roi.catalog.rows import read_json
 from roi.errors import UnknownName
 from roi.estimate.serving.iteration import Efficiencies
-from roi.facts.fact import Basis, Fact
+from roi.facts.fact import Basis, Fact, Record
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
+class _Row(Record):
     source: str
     """Where the measurements are published."""
     date: Date
@@ -29,30 +28,8 @@ class EngineEfficiencies(_Row):
     """Name in this catalog."""
     aliases: tuple[str, ...] = ()
     """Other names people type."""
-    decode_mbu: PositiveFloat
-    """Share of the memory bandwidth, reading weights."""
-    kv_mbu: PositiveFloat
-    """Share of the memory bandwidth, reading KV cache."""
-    decode_mfu: PositiveFloat
-    """Share of the matrix rate, decoding."""
-    prefill_mfu: PositiveFloat
-    """Share of the matrix rate, prompts."""
-    step_overhead_s: NonNegativeFloat
-    """Of one step, seconds."""
-    layer_overhead_s: NonNegativeFloat
-    """Of one layer in a step, seconds."""
-    sequence_overhead_s: NonNegativeFloat
-    """Of one sequence in a step, seconds."""
-    collective_latency_s: NonNegativeFloat
-    """Of one all-reduce, seconds."""
-    link_efficiency: PositiveFloat
-    """Share of the link bandwidth in an all-reduce."""
-    kv_reread: NonNegativeFloat = 0.0
-    """Of each further query head of a group, over one reading of its KV head."""
-    request_s: NonNegativeFloat = 0.0
-    """Before the first token, outside the steps, seconds."""
-    request_steps: NonNegativeFloat = 1.5
-    """Steps from arrival to first token besides the prefill."""
+    values: dict[str, NonNegativeFloat]
+    """The fields of `Efficiencies`, which says what each means."""
     gpus: tuple[str, ...]
     """Catalog ids of the GPUs it was fitted on."""
     models: tuple[str, ...]
@@ -76,10 +53,16 @@ class EngineEfficiencies(_Row):
     ttft_high: PositiveFloat = 3.0
     """P95 of the same."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _values_stand_beside_the_rest(cls, row: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
+        values = {name: row[name] for name in Efficiencies.__dataclass_fields__ if name in row}
+        return {**{name: value for name, value in row.items() if name not in values}, "values": values}
+
     @property
     def efficiencies(self) -> Efficiencies:
         """The values that `roofline_iteration` takes."""
-        return Efficiencies(**{name: getattr(self, name) for name in Efficiencies.__dataclass_fields__})
+        return Efficiencies(**self.values)
 
     def speed(self, gpu_id: str) -> Fact:
         """Measured over predicted speed on this GPU, 1 with its spread; multiply the engine's speed by a draw of it."""
@@ -88,7 +71,6 @@ class EngineEfficiencies(_Row):
         where = f"{self.runs} runs of {self.engine}, " + ("models left out" if fitted else f"{gpu_id} not among them")
         basis = Basis.CALIBRATED if fitted else Basis.ASSUMED
         return Fact(value=1.0, low=low, high=high, unit="ratio", basis=basis, source=where, date=self.date)
-
 
     def speed_ends(self, gpu_id: str) -> tuple[float, float]:
         """P5 and P95 of measured over predicted speed on this GPU."""
@@ -110,10 +92,8 @@ class AdapterThroughput(_Row):
     """95th percentile."""
 
 
-class ServingEfficiencies(BaseModel):
-    """The file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class ServingEfficiencies(Record):
+    """What serving_efficiencies.json holds."""
 
     engines: tuple[EngineEfficiencies, ...]
     adapters: tuple[AdapterThroughput, ...]
@@ -122,8 +102,7 @@ class ServingEfficiencies(BaseModel):
 @cache
 def load_serving_efficiencies() -> ServingEfficiencies:
     """Everything in the file; read on the first call."""
-    text = files("roi.catalog").joinpath("efficiencies", "serving_efficiencies.json").read_bytes()
-    return ServingEfficiencies.model_validate_json(text)
+    return ServingEfficiencies.model_validate(read_json("efficiencies/serving_efficiencies.json"))
 
 
 def find_engine(name: str, field: str = "engine") -> EngineEfficiencies:
@@ -139,10 +118,8 @@ def adapter_throughput(adapters: int) -> Fact:
     if adapters == 0:
         return Fact(value=1.0, unit="ratio", basis=Basis.STATED, source="merged into the weights: nothing to compute")
     row = max((r for r in load_serving_efficiencies().adapters if r.adapters <= adapters), key=lambda r: r.adapters)
-    return Fact(
-        value=row.throughput, low=row.low, high=row.high, unit="ratio", basis=Basis.PUBLISHED, source=row.source,
-        date=row.date,
-    )
+    ends = {"value": row.throughput, "low": row.low, "high": row.high}
+    return Fact(**ends, unit="ratio", basis=Basis.PUBLISHED, source=row.source, date=row.date)
 
 
 def serving_family(engine: str, *, recent: bool, early_rocm: bool = False) -> str:

@@ -1,15 +1,14 @@
 """How near training comes to the roofline, and what the allocator adds: efficiencies.json."""
 
-import json
 from functools import cache
-from importlib.resources import files
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt
+from pydantic import NonNegativeInt
 
-from roi.catalog.cards.matrix_rates import matrix_shares
+from roi.catalog.cards.gpus import matrix_shares
+from roi.catalog.rows import read_json
 from roi.estimate.step.step_time import StepEfficiency
 from roi.estimate.training.fitting import Overhead
-from roi.facts.fact import Fact
+from roi.facts.fact import Fact, Record
 
 
 class Efficiency(Fact):
@@ -30,10 +29,8 @@ class Efficiency(Fact):
         return (self.number(), self.number()) if self.low is None or self.high is None else (self.low, self.high)
 
 
-class TrainingEfficiencies(BaseModel):
+class TrainingEfficiencies(Record):
     """What `estimate` takes as values for training."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     matrix: Efficiency
     """Share of the datasheet's matrix rate that the best large product reaches, on cards that matrix_rates.csv lacks."""
@@ -58,11 +55,8 @@ class TrainingEfficiencies(BaseModel):
 
     def step(self) -> StepEfficiency:
         """The central values, as `step_time` takes them."""
-        return StepEfficiency(
-            matrix=self.matrix.number(), bandwidth=self.bandwidth.number(), launch_s=self.launch_s.number(),
-            overall=self.overall.number(), attention=self.attention.number(), kernel_s=self.kernel_s.number(),
-            idle_s=self.idle_s.number(), multiprocessors=self.multiprocessors.number(), matrix_of=matrix_shares(),
-        )
+        names = ("matrix", "bandwidth", "launch_s", "overall", "attention", "kernel_s", "idle_s", "multiprocessors")
+        return StepEfficiency(**{name: getattr(self, name).number() for name in names}, matrix_of=matrix_shares())
 
     def speed_basis(self) -> str:
         """What tokens/s of published cards rest on, and what follows for a table that holds the same rows."""
@@ -82,5 +76,4 @@ class TrainingEfficiencies(BaseModel):
 @cache
 def training_efficiencies() -> TrainingEfficiencies:
     """The file's training figures."""
-    text = (files("roi.catalog") / "efficiencies" / "efficiencies.json").read_text(encoding="utf-8")
-    return TrainingEfficiencies.model_validate(json.loads(text)["training"])
+    return TrainingEfficiencies.model_validate(read_json("efficiencies/efficiencies.json")["training"])

@@ -3,10 +3,9 @@
 A config.json says widths and counts; biases, norms, the kind of MLP and whether the head is tied unless stated are the class's.
 Those are read off the catalog's model of the same family whose width is nearest, and a family counts as known only where the
 same rules give every one of the catalog's own models its parameters.
-
-The model that the user names: of the catalog, or of a config.json.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -17,7 +16,7 @@ from pydantic import ValidationError
 from roi.catalog.models.configs import ModelConfig, model_config, read_config
 from roi.catalog.models.shapes import find_model, load_models
 from roi.errors import InputError, UnknownName, nearest
-from roi.facts.model import Attention, ModelShape
+from roi.facts.model import ModelShape
 
 MIXTURES: Final = ("num_experts", "num_local_experts", "n_routed_experts", "kv_lora_rank", "full_attention_interval")
 """Entries of architectures whose shape these rules do not give."""
@@ -38,49 +37,52 @@ OTHER_KINDS: Final = {
 }  # fmt: skip
 """Types of transformers that are no decoder-only causal language model of attention and MLPs."""
 
+ADD_IT: Final = "must be in the catalog (models.json says how to add one)"
+
 CAUSAL: Final = ("ForCausalLM", "LMHeadModel")
 """Endings of `architectures` that say a causal language model."""
-
 COUNT_TOLERANCE: Final = 0.005
 """How far the rules' count of a catalog model may be off for its family to be known."""
 
 
-def shape_of_config(config: ModelConfig, field: str = "MODEL") -> ModelShape:
+def shape_of_config(config: ModelConfig) -> ModelShape:
     """The shape of a dense decoder; an InputError names the type or the entry that is missing, unknown or of another kind."""
-    e, family = config.entries, str(config.entries["model_type"])
-    other = next((name for name in MIXTURES if e.get(name)), None)
+    family = _family(config)
+    other = next((name for name in MIXTURES if config.entries.get(name)), None)
     if other is not None:
-        raise InputError(
-            f"{field}: {config.name}: {other} = {e[other]}: only dense models are read from a config.json; a mixture or another"
-            " kind of attention must be in the catalog (models.json says how to add one)",
-        )
-    _check_kind(config, field)
+        raise _refusal(config, f"{other} = {config.entries[other]}: only dense models are read from a config.json; a mixture or"
+                       f" another kind of attention {ADD_IT}")
+    _check_kind(config)
     if _siblings(family) and not _counted(family):
-        raise InputError(
-            f"{field}: {config.name}: model_type {family!r} has parts that its config.json does not give; such a model must be"
-            " in the catalog (models.json says how to add one)",
-        )
-    return _read(config, field)
+        raise _refusal(config, f"model_type {family!r} has parts that its config.json does not give; such a model {ADD_IT}")
+    return _read(config)
 
 
-def _check_kind(config: ModelConfig, field: str) -> None:
+def _refusal(config: ModelConfig, why: str) -> InputError:
+    return InputError(f"MODEL: {config.name}: {why}")
+
+
+def _family(config: ModelConfig) -> str:
+    """Architecture as transformers names it."""
+    return str(config.entries["model_type"])
+
+
+def _check_kind(config: ModelConfig) -> None:
     """Raise where the type is no decoder-only causal model, or is unknown and nothing else says that it is one."""
-    e, family = config.entries, str(config.entries["model_type"])
+    e, family = config.entries, _family(config)
     kind = next((kind for kind, types in OTHER_KINDS.items() if family.lower() in types), None)
     if kind is None and e.get("is_encoder_decoder"):
         kind = "an encoder and a decoder"
     if kind is not None:
-        raise InputError(f"{field}: {config.name}: model_type {family!r} is {kind}; only decoder-only causal language models of"
-                         " attention and MLPs are read")
+        raise _refusal(config, f"model_type {family!r} is {kind}; only decoder-only causal language models of attention and"
+                       " MLPs are read")
     named = e.get("architectures")
     causal = isinstance(named, list) and any(str(name).endswith(CAUSAL) for name in named)
     if not _siblings(family) and not causal:
         known = sorted({model.family for model in load_models()})
         near = nearest(family, known)
-        raise InputError(
-            f"{field}: {config.name}: model_type {family[:60]!r} is unknown, and no entry of architectures ends in"
-            f" {' or '.join(CAUSAL)}; {'nearest' if near else 'known'}: {', '.join(near or known)}",
-        )
+        raise _refusal(config, f"model_type {family[:60]!r} is unknown, and no entry of architectures ends in"
+                       f" {' or '.join(CAUSAL)}; {'nearest' if near else 'known'}: {', '.join(near or known)}")
 
 
 def _siblings(family: str) -> tuple[ModelShape, ...]:
@@ -88,18 +90,23 @@ def _siblings(family: str) -> tuple[ModelShape, ...]:
     return tuple(m for m in load_models() if m.family == family and len(m.mlp) == 1 and m.mlp[0].experts == 1)
 
 
+def _sibling_configs(family: str) -> Iterator[tuple[ModelShape, ModelConfig]]:
+    """Those of them that transformers has a class for, with their configurations."""
+    for model in _siblings(family):
+        try:
+            yield model, model_config(model)
+        except InputError:
+            continue
+
+
 @cache
 def _counted(family: str) -> bool:
     """True where the rules give each of the catalog's models of this type its parameters; those without a class left out."""
-    for model in _siblings(family):
-        try:
-            config = model_config(model)
-        except InputError:
-            continue
-        if config.entries["model_type"] != family:
+    for model, config in _sibling_configs(family):
+        if _family(config) != family:
             continue
         try:
-            found = _read(config, "MODEL").parameters
+            found = _read(config).parameters
         except InputError:
             return False
         if abs(found / model.parameters - 1.0) > COUNT_TOLERANCE:
@@ -107,21 +114,22 @@ def _counted(family: str) -> bool:
     return True
 
 
-def _read(config: ModelConfig, field: str) -> ModelShape:
-    e, family = config.entries, str(config.entries["model_type"])
-    heads = _count(config, field, "num_attention_heads", "n_head")
-    hidden = _count(config, field, "hidden_size", "n_embd", "d_model")
-    layers = _count(config, field, "num_hidden_layers", "n_layer")
+def _read(config: ModelConfig) -> ModelShape:
+    e, family = config.entries, _family(config)
+    heads = _count(config, "num_attention_heads", "n_head")
+    hidden = _count(config, "hidden_size", "n_embd", "d_model")
+    layers = _count(config, "num_hidden_layers", "n_layer")
     like = min(_siblings(family), key=lambda m: abs(m.hidden - hidden), default=None)
     head_dim = int(e.get("head_dim") or hidden // heads)
-    kv_heads = _key_value_heads(e, heads)
+    # Falcon's multi_query has one head of keys and values, unless it is of the newer kind that counts them
+    single = bool(e.get("multi_query")) and not e.get("new_decoder_architecture")
+    kv_heads = int(e.get("num_key_value_heads") or e.get("num_kv_heads") or (1 if single else heads))
     if heads % kv_heads:
-        raise InputError(f"{field}: {config.name}: num_key_value_heads {kv_heads} does not divide num_attention_heads {heads}")
-    context = _context(config, field, like)
-    inner = _inner(config, field, like, hidden)
+        raise _refusal(config, f"num_key_value_heads {kv_heads} does not divide num_attention_heads {heads}")
+    context, inner = _context(config, like), _inner(config, like, hidden)
     shape: dict[str, Any] = {  # Any: fields of ModelShape
         "id": config.name, "family": family, "licence": "unknown", "hidden": hidden, "context_tokens": context,
-        "vocab": _count(config, field, "vocab_size"), "tied": bool(e.get("tie_word_embeddings", _tied_by_default(family))),
+        "vocab": _count(config, "vocab_size"), "tied": bool(e.get("tie_word_embeddings", _tied_by_default(family))),
         "attention": [{
             "layers": layers, "heads": heads, "kv_heads": kv_heads, "head_dim": head_dim,
             **_biases(e, like), "norm_parameters": _head_norms(like, head_dim, heads, kv_heads),
@@ -145,35 +153,23 @@ def _read(config: ModelConfig, field: str) -> ModelShape:
         made = ModelShape.model_validate(shape)
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(f"{field}: {config.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise _refusal(config, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     return made.model_copy(update={"published_parameters": made.parameters})
-
-
-def _key_value_heads(e: dict[str, Any], heads: int) -> int:  # Any: JSON
-    """Heads of keys and values; Falcon's multi_query has one, unless it is of the newer kind that counts them."""
-    stated = e.get("num_key_value_heads") or e.get("num_kv_heads")
-    single = bool(e.get("multi_query")) and not e.get("new_decoder_architecture")
-    return int(stated or (1 if single else heads))
 
 
 def _tied_by_default(family: str) -> bool:
     """What the class does where the entry is absent: as the catalog's models whose configuration leaves it out."""
-    for model in _siblings(family):
-        try:
-            if "tie_word_embeddings" not in model_config(model).entries:
-                return model.tied
-        except InputError:
-            continue
-    return False
+    silent = (model.tied for model, config in _sibling_configs(family) if "tie_word_embeddings" not in config.entries)
+    return next(silent, False)
 
 
 def _biases(e: dict[str, Any], like: ModelShape | None) -> dict[str, bool]:  # Any: JSON
     """Biases of the projections: as attention_bias says, else the class's; qwen2 and its kin have none on the output."""
-    own = Attention(layers=1, heads=1, kv_heads=1, head_dim=1) if like is None else like.attention[0]
+    qkv, o = (like.attention[0].qkv_bias, like.attention[0].o_bias) if like is not None else (False, False)
     stated = e.get("attention_bias")
     if stated is None:
-        return {"qkv_bias": own.qkv_bias, "o_bias": own.o_bias}
-    return {"qkv_bias": bool(stated), "o_bias": bool(stated) and (own.o_bias or not own.qkv_bias)}
+        return {"qkv_bias": qkv, "o_bias": o}
+    return {"qkv_bias": bool(stated), "o_bias": bool(stated) and (o or not qkv)}
 
 
 def _head_norms(like: ModelShape | None, head_dim: int, heads: int, kv_heads: int) -> int:
@@ -184,55 +180,55 @@ def _head_norms(like: ModelShape | None, head_dim: int, heads: int, kv_heads: in
     return 2 * head_dim if by_head else (heads + kv_heads) * head_dim
 
 
-def _context(config: ModelConfig, field: str, like: ModelShape | None) -> int:
+def _context(config: ModelConfig, like: ModelShape | None) -> int:
     """Longest sequence; BLOOM's ALiBi has no limit of its own, so the family's holds."""
     names = ("max_position_embeddings", "n_positions", "seq_length")
-    if like is not None and not any(config.entries.get(name) for name in names):
-        return like.context_tokens
-    return _count(config, field, *names)
+    silent = not any(config.entries.get(name) for name in names)
+    return like.context_tokens if like is not None and silent else _count(config, *names)
 
 
-def _inner(config: ModelConfig, field: str, like: ModelShape | None, hidden: int) -> int:
+def _inner(config: ModelConfig, like: ModelShape | None, hidden: int) -> int:
     """Width of the MLP; where the entry is absent or null, four hidden widths in classes that say so (GPT-2, BLOOM, Falcon)."""
     names = ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size")
-    if like is not None and not any(config.entries.get(name) for name in names) and like.mlp[0].intermediate == 4 * like.hidden:
-        return 4 * hidden
-    return _count(config, field, *names)
+    silent = not any(config.entries.get(name) for name in names)
+    four = like is not None and like.mlp[0].intermediate == 4 * like.hidden
+    return 4 * hidden if silent and four else _count(config, *names)
 
 
-def _count(config: ModelConfig, field: str, *names: str) -> int:
+def _count(config: ModelConfig, *names: str) -> int:
+    """The first of these entries that is a whole number from 1."""
     for name in names:
         value = config.entries.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             return value
     held = next((name for name in names if name in config.entries), None)
     if held is None:
-        raise InputError(f"{field}: {config.name}: no {' or '.join(names)}")
-    raise InputError(f"{field}: {config.name}: {held}: {str(config.entries[held])[:40]} is not usable; a whole number from 1")
+        raise _refusal(config, f"no {' or '.join(names)}")
+    raise _refusal(config, f"{held}: {str(config.entries[held])[:40]} is not usable; a whole number from 1")
 
 
 class ChosenModel(NamedTuple):
-    """What the user named."""
+    """The model that the user named."""
 
     shape: ModelShape
     config: ModelConfig | None
     """None where transformers has no class for it."""
 
 
-def choose_model(name: str, field: str = "MODEL") -> ChosenModel:
+def choose_model(name: str) -> ChosenModel:
     """A catalog name, a Hub name that the catalog knows, a config.json, or the folder that holds one."""
     path = Path(name)
-    if path.suffix == ".json" or path.is_dir():
-        config = read_config(path, field)
-        return ChosenModel(shape_of_config(config, field), config)
+    listed = None
+    if path.suffix != ".json" and not path.is_dir():
+        try:
+            listed = find_model(name, "MODEL")
+        except UnknownName as error:
+            if not path.is_file():
+                raise InputError(f"{error}; or give the path of its config.json") from error
+    if listed is None:
+        config = read_config(path)
+        return ChosenModel(shape_of_config(config), config)
     try:
-        shape = find_model(name, field)
-    except UnknownName as error:
-        if path.is_file():
-            config = read_config(path, field)
-            return ChosenModel(shape_of_config(config, field), config)
-        raise InputError(f"{error}; or give the path of its config.json") from error
-    try:
-        return ChosenModel(shape, model_config(shape, field))
+        return ChosenModel(listed, model_config(listed))
     except InputError:
-        return ChosenModel(shape, None)
+        return ChosenModel(listed, None)

@@ -4,10 +4,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from roi.catalog.rows import read_json
 from roi.errors import InputError
 from roi.facts.model import ModelShape
 
@@ -28,20 +28,18 @@ class ModelConfig(NamedTuple):
     @property
     def config_hash(self) -> str:
         """SHA-256 of the entries, 12 hex digits."""
-        text = json.dumps(self.entries, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps(self.entries, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def model_config(shape: ModelShape, field: str = "MODEL") -> ModelConfig:
+def model_config(shape: ModelShape) -> ModelConfig:
     """The configuration of a model of the catalog; an InputError where its code is not part of transformers."""
-    known = _known()
-    if shape.id in known["configs"]:
-        return ModelConfig(shape.id, dict(known["configs"][shape.id]), "")
-    if shape.id in known["stand_ins"]:
-        found = known["stand_ins"][shape.id]
-        return ModelConfig(shape.id, dict(found["config"]), found["differs"])
+    configs, stand_ins = _known()["configs"], _known()["stand_ins"]
+    if shape.id in configs:
+        return ModelConfig(shape.id, dict(configs[shape.id]), "")
+    if shape.id in stand_ins:
+        return ModelConfig(shape.id, dict(stand_ins[shape.id]["config"]), stand_ins[shape.id]["differs"])
     raise InputError(
-        f"{field}: {shape.id} ({shape.family}) has its own code, no class of transformers; the closed form takes it "
+        f"MODEL: {shape.id} ({shape.family}) has its own code, no class of transformers; the closed form takes it "
         "(leave out --dry-run)",
     )
 
@@ -71,6 +69,5 @@ def context_tokens(entries: Mapping[str, Any]) -> int | None:  # Any: JSON
 
 @cache
 def _known() -> dict[str, dict[str, Any]]:  # Any: JSON
-    text = files("roi.catalog").joinpath("models", "configs.json").read_text(encoding="utf-8")
-    known: dict[str, dict[str, Any]] = json.loads(text)
+    known: dict[str, dict[str, Any]] = read_json("models/configs.json")
     return known

@@ -1,17 +1,16 @@
-"""Other spellings of a model's name: separators, owners, number formats and packings, further trainings of one shape.
+"""Shapes of open models, from models.json, by id or Hub name in any spelling.
 
-Nothing here is near enough to be guessed: sizes, generations and variants must be the catalog's own.
-
-Open model shapes: the file `models.json`, by id or Hub name.
+A spelling may differ in separators, owner, number format and packing, and in a further training of the same shape. Nothing is
+near enough to be guessed: sizes, generations and variants must be the catalog's own.
 """
 
 import re
 from functools import cache
-from importlib.resources import files
 from typing import Final
 
+from roi.catalog.rows import read_json
 from roi.errors import UnknownName
-from roi.facts.model import ModelList, ModelShape
+from roi.facts.model import ModelShape
 
 FORMATS: Final = (
     r"(?:awq|gptq|fp8|fp4|nvfp4|mxfp4|int[48]|nf4|[wa]\d+a\d+|[2-8]-?bit|bf16|fp16|gguf|ggml|exl[23]|mlx|hqq|aqlm[-\w]*|marlin|bnb"
@@ -22,25 +21,24 @@ FORMATS: Final = (
 
 TRAININGS: Final = r"instruct|chat|hf|it|base|pt|beta|turbo|unsloth"
 """Endings that name another training of the same shape."""
-
 ACTIVE: Final = re.compile(r"-a\d+(?:\.\d+)?b(?=-|$)")
 """The active parameters in a mixture's name: Qwen3-235B(-A22B)."""
 
 
-def soft(name: str) -> str:
+def dashed(name: str) -> str:
     """The name in lower case with dashes for spaces, underscores and colons, and points inside numbers (3_1)."""
     pointed = re.sub(r"(?<=\d)_(?=\d)", ".", name.strip().lower())
     return re.sub(r"[\s_:]+", "-", pointed)
 
 
 def key(name: str) -> str:
-    """What two spellings of one name share: `soft`, without the dash between a word and its number (llama-3 = llama3)."""
-    return re.sub(r"(?<=[a-z])-(?=\d)", "", soft(name))
+    """What two spellings of one name share: `dashed`, without the dash between a word and its number (llama-3 = llama3)."""
+    return re.sub(r"(?<=[a-z])-(?=\d)", "", dashed(name))
 
 
 def without_endings(name: str, endings: str = f"{FORMATS}|{TRAININGS}") -> list[str]:
-    """The soft name, then the same without its last ending, without the last two, and so on."""
-    out = [soft(name)]
+    """The dashed name, then the same without its last ending, without the last two, and so on."""
+    out = [dashed(name)]
     while shorter := re.fullmatch(f"(.+?)[-.](?:{endings})", out[-1]):
         out.append(shorter[1])
     return out
@@ -51,7 +49,7 @@ def spellings(name: str) -> list[str]:
 
     An owner is what stands before one slash; more slashes, or a point before the first, are a path, which is left whole.
     """
-    whole = soft(name)
+    whole = dashed(name)
     owned = re.fullmatch(r"[\w-][\w.-]*/([^/]+)", whole)
     bare = owned[1] if owned else whole
     out = [whole, *without_endings(bare), *without_endings(re.sub(r"^meta[-.]", "", bare))]
@@ -63,8 +61,7 @@ def spellings(name: str) -> list[str]:
 @cache
 def load_models() -> tuple[ModelShape, ...]:
     """Every shape of the catalog, in the file's order; read on the first call."""
-    text = files("roi.catalog").joinpath("models", "models.json").read_bytes()
-    return ModelList.model_validate_json(text).models
+    return tuple(ModelShape.model_validate(row) for row in read_json("models/models.json")["models"])
 
 
 def find_model(name: str, field: str = "model", *, exact: bool = False) -> ModelShape:

@@ -119,6 +119,5 @@ def _providers() -> "dict[str, Provider]":
     return {provider.id: provider for provider in get_snapshot().providers}
 
 
-@cache
 def _hosted_rows() -> tuple[ApiPrice, ...]:
     return read_rows("prices/hosted.csv", ApiPrice)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 RELEASED = {"0.2.3": date(2026, 11, 10)}
 """Release day of each genai-prices version: its prices are stated as of that day. A later version counts as the last."""
-
 BATCH = {"processing": "batch"}
 RATES = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
 
@@ -26,19 +25,17 @@ def list_price(provider: "Provider", model: "ModelInfo", asked: str, as_of: date
     from its maker's list has no batch variant there. Batch cache rates are given only where cache_minimums.csv says
     that the provider combines the two.
     """
-    noon = datetime.combine(as_of, time(12), UTC)
+    noon = at_noon(as_of)
     standard = model.get_prices(noon)
     unmodelled = _unmodelled(standard)
     if unmodelled:
         raise ScenarioError(field, f"{provider.id}/{asked}", f"{unmodelled}; state a price")
-    batch = _batch_prices(provider, model, noon)
+    batch = variant_prices(model, BATCH, noon) if _lists(provider, model) else None
     edges = sorted(tier_edges(standard) | (tier_edges(batch) if batch else set()))
     rule = cache_minimum(provider.id, model.id) if standard.cache_read_mtok is not None else None
     combined = batch if rule is not None and rule.combines_with_batch else None
     return ApiPrice(
-        provider=provider.id,
-        model=model.id,
-        edges_tokens=tuple(edges),
+        provider=provider.id, model=model.id, edges_tokens=tuple(edges),
         input_usd_per_mtok=tier_rates(standard, "input_mtok", edges) or (),
         output_usd_per_mtok=tier_rates(standard, "output_mtok", edges) or (),
         cache_read_usd_per_mtok=tier_rates(standard, "cache_read_mtok", edges),
@@ -47,12 +44,15 @@ def list_price(provider: "Provider", model: "ModelInfo", asked: str, as_of: date
         batch_output_usd_per_mtok=tier_rates(batch, "output_mtok", edges),
         batch_cache_read_usd_per_mtok=tier_rates(combined, "cache_read_mtok", edges),
         batch_cache_write_usd_per_mtok=tier_rates(combined, "cache_write_mtok", edges),
-        cache_minimum_tokens=rule.minimum_tokens if rule else None,
-        changes_on=_next_change(model, as_of),
-        source=f"genai-prices {_version()}, {(provider.pricing_urls or ['no page named'])[0]}",
-        date=min(as_of, _stated_on()),
+        cache_minimum_tokens=rule.minimum_tokens if rule else None, changes_on=_next_change(model, as_of),
+        source=f"genai-prices {_version()}, {(provider.pricing_urls or ['no page named'])[0]}", date=min(as_of, _stated_on()),
         note="; ".join(_remarks(provider, model, asked, as_of, rule)),
     )
+
+
+def at_noon(day: date) -> datetime:
+    """12:00 UTC of that day."""
+    return datetime.combine(day, time(12), UTC)
 
 
 def _unmodelled(prices: "ModelPrice") -> str:
@@ -66,12 +66,11 @@ def _unmodelled(prices: "ModelPrice") -> str:
     return ""
 
 
-def _batch_prices(provider: "Provider", model: "ModelInfo", at: datetime) -> "ModelPrice | None":
-    if not _lists(provider, model):
-        return None
+def variant_prices(model: "ModelInfo", service: dict[str, str], at: datetime) -> "ModelPrice | None":
+    """Prices of a service (batch processing, a tier) that are listed for that time; None where none are."""
     for variant in model.price_variants or ():
-        if variant.when == BATCH and (variant.constraint is None or variant.constraint.active(at)):
-            return model.get_prices(at, BATCH)
+        if variant.when == service and (variant.constraint is None or variant.constraint.active(at)):
+            return model.get_prices(at, service)
     return None
 
 

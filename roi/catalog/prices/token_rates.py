@@ -4,12 +4,12 @@ A scenario's price (api_prices) leaves tiers of service out; a log of what was s
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from roi.catalog.prices.api_prices import find_api_price, find_provider, genai_model
-from roi.catalog.prices.genai import tier_edges, tier_rates
+from roi.catalog.prices.genai import BATCH, at_noon, tier_edges, tier_rates, variant_prices
 from roi.errors import InputError
 from roi.facts.price import ApiPrice
 
@@ -47,10 +47,10 @@ class TokenRates:
         ) / 1e6  # fmt: skip
 
 
-def price_context(*, batch: bool, tier: str | None) -> dict[str, str]:
+def _price_context(*, batch: bool, tier: str | None) -> dict[str, str]:
     """What genai-prices calls this service: batch processing, or a tier without its ending (flex-tier is flex)."""
     if batch:
-        return {"processing": "batch"}
+        return BATCH
     name = (tier or "").removesuffix("-tier").removesuffix("_tier")
     return {"service_tier": name} if name and name not in ("default", "standard") else {}
 
@@ -69,25 +69,18 @@ def token_rates(provider: str | None, model: str, on: date, *, batch: bool = Fal
     has no listed price, the standard one stands, with a note.
     """
     if tier in FREE_TIERS:
-        return TokenRates((0.0,), (0.0,), (0.0,), (0.0,), (0.0,), (0.0,), f"free tier {tier}")
+        return _rates((0.0,), (0.0,), None, None, (0.0,), source=f"free tier {tier}")
     standard = find_api_price(provider, model, on)
     listed = genai_model(find_provider(standard.provider, "provider"), model)
-    context = price_context(batch=batch, tier=tier)
+    context = _price_context(batch=batch, tier=tier)
     if listed is None:
         return _of_hosted(standard, batch=batch, context=context)
-    noon = datetime.combine(on, time(12), UTC)
+    noon = at_noon(on)
     prices, note = listed.get_prices(noon), ""
     if context:
-        found = next((x for each in _contexts(context) if (x := _variant(listed, each, noon)) is not None), None)
+        found = next((x for each in _contexts(context) if (x := variant_prices(listed, each, noon)) is not None), None)
         prices, note = (found, "") if found is not None else (prices, _unlisted(context, _first_day(listed, context)))
     return _of_prices(prices, standard, note)
-
-
-def _variant(model: "ModelInfo", context: dict[str, str], noon: datetime) -> "ModelPrice | None":
-    for variant in model.price_variants or ():
-        if variant.when == context and (variant.constraint is None or variant.constraint.active(noon)):
-            return model.get_prices(noon, context)
-    return None
 
 
 def _first_day(model: "ModelInfo", context: dict[str, str]) -> date | None:
@@ -105,12 +98,9 @@ def _unlisted(context: dict[str, str], since: date | None = None) -> str:
 def _of_prices(prices: "ModelPrice", standard: ApiPrice, note: str) -> TokenRates:
     edges = sorted(tier_edges(prices))
     given = tier_rates(prices, "input_mtok", edges) or standard.input_usd_per_mtok
-    read = tier_rates(prices, "cache_read_mtok", edges) or given
-    write = tier_rates(prices, "cache_write_mtok", edges) or given
-    return TokenRates(
-        tuple(edges), given, read, write, tier_rates(prices, "cache_write_1h_mtok", edges) or write,
-        tier_rates(prices, "output_mtok", edges) or standard.output_usd_per_mtok, standard.source, note,
-    )  # fmt: skip
+    output = tier_rates(prices, "output_mtok", edges) or standard.output_usd_per_mtok
+    read, write, kept = (tier_rates(prices, f"cache_{name}_mtok", edges) for name in ("read", "write", "write_1h"))
+    return _rates(tuple(edges), given, read, write, output, kept, source=standard.source, note=note)
 
 
 def _of_hosted(price: ApiPrice, *, batch: bool, context: dict[str, str]) -> TokenRates:
@@ -122,7 +112,19 @@ def _of_hosted(price: ApiPrice, *, batch: bool, context: dict[str, str]) -> Toke
         read, write = price.batch_cache_read_usd_per_mtok, price.batch_cache_write_usd_per_mtok
     elif context:
         note = _unlisted(context)
-    return TokenRates(price.edges_tokens, given, read or given, write or given, write or given, out, price.source, note)
+    return _rates(price.edges_tokens, given, read, write, out, source=price.source, note=note)
+
+
+def _rates(
+    edges: Rates, given: Rates, read: Rates | None, write: Rates | None, output: Rates, kept: Rates | None = None, *,
+    source: str, note: str = "",
+) -> TokenRates:
+    """The rates, those without one of their own at what the provider bills instead; `kept` is of writes kept an hour."""
+    write = write or given
+    return TokenRates(
+        edges_tokens=edges, uncached_input=given, cache_read=read or given, cache_write=write, cache_write_1h=kept or write,
+        output=output, source=source, note=note,
+    )
 
 
 def price_or_reason(

@@ -6,6 +6,7 @@ Vendors price open models by size class: such a row's `model` is the class, "<=1
 import re
 from datetime import date
 from functools import cache
+from operator import attrgetter
 
 from roi.catalog.rows import priced_rows, read_rows
 from roi.errors import UnknownName
@@ -15,11 +16,7 @@ from roi.facts.price import TuningPrice
 @cache
 def tuning_prices(as_of: date) -> tuple[TuningPrice, ...]:
     """The newest row on or before `as_of` for each vendor, base model, method and deployment GPU."""
-
-    def tuning_key(row: TuningPrice) -> tuple[object, ...]:
-        return row.vendor, row.model, row.method, row.gpu
-
-    return priced_rows(read_rows("prices/tuning.csv", TuningPrice), tuning_key, as_of)
+    return priced_rows(read_rows("prices/tuning.csv", TuningPrice), attrgetter("vendor", "model", "method", "gpu"), as_of)
 
 
 def find_tuning_price(vendor: str, model: str, as_of: date, field: str = "tuning") -> tuple[TuningPrice, ...]:

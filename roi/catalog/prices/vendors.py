@@ -2,24 +2,11 @@
 
 import re
 from datetime import date
-from functools import cache
 
 from roi.catalog.rows import read_rows
 from roi.facts.price import CacheMinimum, Retirement
 
 _SNAPSHOT = re.compile(r"[-@]20\d{2}-?\d{2}-?\d{2}(-v\d+:\d+)?$")
-
-
-@cache
-def load_retirements() -> tuple[Retirement, ...]:
-    """Every announcement, later known ones included."""
-    return read_rows("prices/retirements.csv", Retirement)
-
-
-@cache
-def load_cache_minimums() -> tuple[CacheMinimum, ...]:
-    """Every rule about the shortest cached prefix."""
-    return read_rows("prices/cache_minimums.csv", CacheMinimum)
 
 
 def retirement(provider: str, model: str, as_of: date) -> Retirement | None:
@@ -31,7 +18,7 @@ def retirement(provider: str, model: str, as_of: date) -> Retirement | None:
     """
     by_model = {
         row.model.lower(): row
-        for row in sorted(load_retirements(), key=lambda row: row.date)
+        for row in sorted(read_rows("prices/retirements.csv", Retirement), key=lambda row: row.date)
         if row.provider == provider.lower() and min(row.date, row.retires_on) <= as_of
     }
     return by_model.get(model.lower()) or by_model.get(_SNAPSHOT.sub("", tuned_base(model)))
@@ -49,5 +36,6 @@ def cache_minimum(provider: str, model: str) -> CacheMinimum | None:
     A provider whose documentation was not read gets the row of provider "*", an assumption that says so.
     """
     name, providers = model.lower(), (provider.lower(), "*")
-    rules = [r for r in load_cache_minimums() if r.provider in providers and name.startswith(r.model_prefix)]
+    every = read_rows("prices/cache_minimums.csv", CacheMinimum)
+    rules = [rule for rule in every if rule.provider in providers and name.startswith(rule.model_prefix)]
     return max(rules, key=lambda rule: (rule.provider != "*", len(rule.model_prefix)), default=None)

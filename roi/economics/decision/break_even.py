@@ -1,6 +1,6 @@
 """From how many requests a day an option wins, each fleet sized at its own peak along the curve."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,35 +52,32 @@ def break_evens(
     everyone = list(dict.fromkeys(["stay", *untrained, *ids]))
     tries = {id: _tries(options[id]) for id in everyone}
 
-    def curve(id: str, v: Array, keep: Sequence[int]) -> list[Curve]:
+    def curves(id: str, v: Array, keep: Iterable[int]) -> list[Curve]:
         there = replace(shared, requests_per_day=v[:, None])
         return [_costs(there, tries[id][k], options) for k in keep]
 
-    wide = {id: curve(id, volumes, range(len(tries[id]))) for id in everyone}
+    on_curve = {id: curves(id, volumes, range(len(tries[id]))) for id in everyone}
+
+    def cheapest(id: str, basis: str, v: Array, at: int) -> Array:
+        """Cost of the option on the cheapest of its plans; between points, of the plans in use at either."""
+        costs = [getattr(c, basis) for c in on_curve[id]]
+        if v is not volumes:
+            keep = sorted({int(k) for k in np.stack(costs)[:, at - 1 : at + 1].argmin(axis=0)})
+            costs = [getattr(c, basis) for c in curves(id, v, keep)]
+        return np.asarray(np.min(costs, axis=0))
+
+    def gain_over(id: str, rivals: Sequence[str], basis: str) -> Gain:
+        return lambda v, at: np.asarray(
+            np.min([cheapest(rival, basis, v, at) for rival in rivals], axis=0) - cheapest(id, basis, v, at)
+        )
+
     found: list[BreakEven] = []
     for id in ids:
-        rivals = {"stay": ["stay"], "best_untrained": ["stay", *(u for u in untrained if u not in {id, "stay"})]}
-        for baseline, names in rivals.items():
-            for basis in ("run_rate", "pv"):
-                costs = {n: np.stack([getattr(c, basis) for c in wide[n]]) for n in (id, *names)}
-
-                def gain(
-                    v: Array,
-                    at: int,
-                    names: list[str] = names,
-                    basis: str = basis,
-                    id: str = id,
-                    costs: dict[str, Array] = costs,
-                ) -> Array:
-                    def least(n: str) -> Array:
-                        if v is volumes:
-                            return np.asarray(costs[n].min(axis=0))
-                        keep = sorted({int(k) for k in costs[n][:, at - 1 : at + 1].argmin(axis=0)})
-                        return np.asarray(np.min([getattr(c, basis) for c in curve(n, v, keep)], axis=0))
-
-                    return np.asarray(np.min([least(n) for n in names], axis=0) - least(id))
-
-                found.append(_crossing(options[id], baseline, basis, volumes, gain, found[-1] if basis == "pv" else None))
+        others = ["stay", *(u for u in untrained if u not in {id, "stay"})]
+        for baseline, rivals in (("stay", ["stay"]), ("best_untrained", others)):
+            run_rate = _crossing(options[id], baseline, "run_rate", volumes, gain_over(id, rivals, "run_rate"), None)
+            pv = _crossing(options[id], baseline, "pv", volumes, gain_over(id, rivals, "pv"), run_rate)
+            found += [run_rate, pv]
     return tuple(found)
 
 
@@ -117,19 +114,23 @@ def _costs(shared: Shared, option: Option, options: Mapping[str, Option]) -> Cur
 def _crossing(option: Option, baseline: str, basis: str, volumes: Array, gain: Gain, run_rate: BreakEven | None) -> BreakEven:
     """Where `gain(volumes)` >= 0 first, and from where on for ever."""
     g = gain(volumes, 0)
-    wins, id = g >= 0, option.id
-    if not wins[-1]:
-        if not wins.any():
-            return BreakEven(id, baseline, basis, None, None, _never(option, g, volumes, run_rate))
-        first = _refine(gain, volumes, int(np.argmax(wins)), last=False) if not wins[0] else LEAST
-        return BreakEven(id, baseline, basis, first, None, "wins only in between: at large volume the baseline is cheaper")
+    wins = g >= 0
+
+    def crossing(first: float | None, stays: float | None, reason: str) -> BreakEven:
+        return BreakEven(option=option.id, baseline=baseline, basis=basis, first=first, stays=stays, reason=reason)
+
     if wins.all():
-        return BreakEven(id, baseline, basis, 0.0, 0.0, "cheaper at every volume")
+        return crossing(0.0, 0.0, "cheaper at every volume")
+    if not wins.any():
+        return crossing(None, None, _never(option, g, volumes, run_rate))
+    if not wins[-1]:
+        first = _refine(gain, volumes, int(np.argmax(wins)), last=False) if not wins[0] else LEAST
+        return crossing(first, None, "wins only in between: at large volume the baseline is cheaper")
     first = 0.0 if wins[0] else _refine(gain, volumes, int(np.argmax(wins)), last=False)
     losing = volumes.size - 1 - int(np.argmax(~wins[::-1]))
     stays = _refine(gain, volumes, losing + 1, last=True)
     why = "one crossing" if first == stays else "a saw: a new replica costs before it is used"
-    return BreakEven(id, baseline, basis, first, max(stays, first), why)
+    return crossing(first, max(stays, first), why)
 
 
 def _never(option: Option, g: Array, volumes: Array, run_rate: BreakEven | None) -> str:

@@ -1,8 +1,8 @@
 """The spine: compare(case) -> Comparison. Reads no file, clock or environment; the Case names its own draws.
 
-central values ──▶ plans chosen ──▶ lines, totals, NPV, payback of every option
-                               ──▶ draws: the same rows for all ──▶ chances, P10/P50/P90, drivers
-                               ──▶ break-even along volumes      ──▶ the verdict
+central values ──▶ who may win ──▶ plans chosen ──▶ lines, totals, NPV, payback of every option
+                                                ──▶ draws: the same rows for all ──▶ chances, P10/P50/P90, drivers
+                                                ──▶ break-even along volumes      ──▶ the verdict
 """
 
 from collections.abc import Mapping
@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from roi.economics.decision.break_even import BreakEven, break_evens
 from roi.economics.decision.draws import draw, probability_best
 from roi.economics.decision.drivers import Driver, find_drivers
-from roi.economics.decision.evaluation import Choice, Evaluated, answered_wrong, evaluate, meets_bar, read_all
-from roi.economics.decision.gates import Gate, read_gates
+from roi.economics.decision.evaluation import Choice, Evaluated, choose_plan, evaluate, read_all
+from roi.economics.decision.feasibility import Gate, read_gates, rule_out
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
-from roi.economics.decision.plan_choice import choose_plan
 from roi.economics.decision.verdict import Verdict, decide
 from roi.economics.inputs import Option, Shared
 from roi.facts.case import Case
@@ -63,59 +62,36 @@ def compare(case: Case) -> Comparison:
     values = case.values()
     shared, options = read_all(case, values)
     gates = read_gates(values)
-    options = {id: _barred(shared, option, options, gates) for id, option in options.items()}
-    options = _planned(shared, options)
-    choices = {id: Choice(_index(o), o.replicas_fixed) for id, o in options.items() if o.plan is not None}
+    options = rule_out(shared, options, gates)
+    options = {id: choose_plan(shared, option, options) for id, option in options.items()}
+    choices = {id: Choice(o.plans.index(o.plan), o.replicas_fixed) for id, o in options.items() if o.plan is not None}
+
     live = [id for id, o in options.items() if o.infeasible is None]
+    untrained = [id for id in live if not options[id].trains]
     central = {id: evaluate(shared, options[id], options) for id in live}
-    n, seed = int(_number(values["draws"])), int(_number(values["seed"]))
+    n, seed = (int(_number(values[name])) for name in ("draws", "seed"))
     drawn = draw(case, live, choices, n, seed) if n and case.uncertain else None
     best = probability_best(drawn, live) if drawn is not None else {}
-    untrained = [id for id in live if not options[id].trains]
-    delayed = {id: _delay_cost(shared, options, central, id) for id in live}
-    results = tuple(option_result(shared, central, id, untrained, drawn, best.get(id), delayed[id], case) for id in live)
-    barred = tuple(infeasible_result(o) for o in options.values() if o.infeasible is not None)
-    verdict = decide(shared, {r.id: r for r in results}, options, central)
-    crossings, headline = _break_evens(shared, options, results, untrained, verdict.recommended)
+    results = {
+        id: option_result(
+            case, shared, central, id, untrained, drawn=drawn, chance=best.get(id),
+            delay_usd=_delay_cost(shared, options, central, id),
+        )
+        for id in live
+    }
+
+    verdict = decide(shared, results, options, central)
+    crossings, headline = _break_evens(shared, options, tuple(results.values()), untrained, verdict.recommended)
     target = verdict.recommended if verdict.recommended != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:
         drivers = find_drivers(case, drawn, target, choices, verdict.candidates, verdict.recommended)
     return Comparison(
-        case,
-        verdict,
-        gates,
-        results,
-        barred,
-        crossings,
-        headline,
-        drivers,
-        target if drivers else None,
-        target,
-        _reconciled(case, choices, target),
+        case=case, verdict=verdict, gates=gates, options=tuple(results.values()),
+        infeasible=tuple(infeasible_result(o) for o in options.values() if o.infeasible is not None),
+        break_even=crossings, break_even_requests_per_day=headline, drivers=drivers, driver_option=target if drivers else None,
+        reconciled_option=target, reconciled_npv_usd=_reconciled(case, choices, target),
     )
-
-
-def _barred(shared: Shared, option: Option, options: Mapping[str, Option], gates: tuple[Gate, ...]) -> Option:
-    """The option, infeasible where a gate or the quality bar rules it out."""
-    if option.infeasible is not None:
-        return option
-    failed = [gate.question for gate in gates if gate.blocks]
-    if option.trains and failed:
-        return replace(option, infeasible=f"gate failed: {failed[0]}")
-    if not meets_bar(shared, option, options).all():
-        score = 1.0 - float(answered_wrong(option, options))
-        return replace(option, infeasible=f"quality {score:.3f} is below the bar of {shared.quality_bar:.3f}")
-    return option
-
-
-def _planned(shared: Shared, options: Mapping[str, Option]) -> dict[str, Option]:
-    """Every option on its cheapest plan."""
-    return {id: choose_plan(shared, option, options) for id, option in options.items()}
-
-
-def _index(option: Option) -> int | None:
-    return option.plans.index(option.plan) if option.plan is not None else None
 
 
 def _number(value: object) -> float:
@@ -139,13 +115,9 @@ def _break_evens(
     for r in results:
         if r.kind != "stay" and (r.kind not in best or r.expected_npv_usd > best[r.kind].expected_npv_usd):
             best[r.kind] = r
-    rivals: dict[str, str] = {}
-    for id in untrained:
-        kind = options[id].kind
-        if kind in best:
-            rivals[kind] = best[kind].id
+    rivals = dict.fromkeys(best[options[id].kind].id for id in untrained if options[id].kind in best)
     ids = [r.id for r in results if r.id != "stay" and (r in best.values() or r.id == recommended)]
-    crossings = break_evens(shared, options, ids, list(rivals.values()))
+    crossings = break_evens(shared, options, ids, list(rivals))
     hosted = [r for r in best.values() if options[r.id].self_hosted]
     if not hosted:
         return crossings, None
@@ -159,8 +131,9 @@ def _reconciled(case: Case, choices: Mapping[str, Choice], id: str | None) -> tu
     values = case.values()
     if values.get("reconciliation.factor") in (None, 1, 1.0) or id is None:
         return None
-    ends = []
-    for volume_share in (0.0, 1.0):
+
+    def npv(volume_share: float) -> float:
         shared, options = read_all(case, {**values, "reconciliation.volume_share": volume_share}, choices)
-        ends.append(float(evaluate(shared, options["stay"], options).pv) - float(evaluate(shared, options[id], options).pv))
-    return ends[0], ends[1]
+        return float(evaluate(shared, options["stay"], options).pv) - float(evaluate(shared, options[id], options).pv)
+
+    return npv(0.0), npv(1.0)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.economics.decision.evaluation import Choice, evaluate, meets_bar, read_all
+from roi.economics.decision.evaluation import Choice, evaluate, read_all
+from roi.economics.decision.feasibility import meets_bar
 from roi.economics.finance import payback
 from roi.economics.inputs import Array
 from roi.facts.case import Case
@@ -34,46 +35,37 @@ class Drawn:
 
 
 def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, seed: int) -> Drawn:
-    """`n` draws of the options `ids` (staying among them)."""
+    """The outcomes of `n` draws for the options `ids` (staying among them)."""
     uncertain = case.uncertain
-    pv: dict[str, list[Array]] = {id: [] for id in ids}
-    npv: dict[str, list[Array]] = {id: [] for id in ids}
-    paid: dict[str, list[Array]] = {id: [] for id in ids}
-    may: dict[str, list[NDArray[np.bool_]]] = {id: [] for id in ids}
-    facts: dict[str, list[Array]] = {path: [] for path in uncertain}
+    pv, npv, paid = ({id: np.empty(n) for id in ids} for _ in range(3))
+    drawn = Drawn(
+        n=n, pv=pv, npv=npv, payback=paid, may_win={id: np.empty(n, dtype=bool) for id in ids},
+        facts={path: np.empty(n) for path in uncertain},
+    )
     for start in range(0, n, CHUNK):
         stop = min(start + CHUNK, n)
-        rows = stop - start
+        rows = slice(start, stop)
         values = case.values(sobol(start, stop, len(uncertain), seed))
         for path in uncertain:
-            facts[path].append(np.asarray(values[path], dtype=np.float64)[:, 0])
+            drawn.facts[path][rows] = np.asarray(values[path], dtype=np.float64)[:, 0]
         shared, options = read_all(case, values, choices)
         stay = evaluate(shared, options["stay"], options)
         for id in ids:
             done = stay if id == "stay" else evaluate(shared, options[id], options)
-            pv[id].append(_column(done.pv, rows))
-            npv[id].append(_column(np.asarray(stay.pv) - done.pv, rows))
+            pv[id][rows] = np.asarray(done.pv).reshape(-1)
+            npv[id][rows] = np.asarray(stay.pv - done.pv).reshape(-1)
             saving = np.asarray(stay.total.monthly - done.total.monthly)
             first = np.asarray(stay.total.upfront) - done.total.upfront
-            paid[id].append(np.broadcast_to(payback(first, np.atleast_2d(saving)), rows))
-            may[id].append(np.broadcast_to(meets_bar(shared, options[id], options), rows))
-    join = {
-        name: {k: np.concatenate(v) for k, v in d.items()}
-        for name, d in (("pv", pv), ("npv", npv), ("payback", paid), ("facts", facts))
-    }
-    won = {id: np.concatenate(parts) for id, parts in may.items()}
-    return Drawn(n, join["pv"], join["npv"], join["payback"], won, join["facts"])
-
-
-def _column(x: object, rows: int) -> Array:
-    return np.broadcast_to(np.asarray(x, dtype=np.float64).reshape(-1), rows)
+            paid[id][rows] = payback(first, np.atleast_2d(saving))
+            drawn.may_win[id][rows] = meets_bar(shared, options[id], options)
+    return drawn
 
 
 def percentiles(x: Array) -> tuple[float, float, float]:
     """P10, P50, P90 by the lower sample point, so that infinity stays infinity."""
     ranked = np.sort(x)
-    at = [min(int(p * ranked.size), ranked.size - 1) for p in (0.1, 0.5, 0.9)]
-    return float(ranked[at[0]]), float(ranked[at[1]]), float(ranked[at[2]])
+    low, middle, high = (float(ranked[min(int(p * ranked.size), ranked.size - 1)]) for p in (0.1, 0.5, 0.9))
+    return low, middle, high
 
 
 def probability_best(drawn: Drawn, ids: Sequence[str]) -> dict[str, float]:

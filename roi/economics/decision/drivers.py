@@ -28,36 +28,37 @@ class Driver:
     """NPV with the fact at its P5 and P95, all others central."""
     swing_usd: float
     """Distance between the two."""
-    worth_knowing_usd: float | None = None
+    worth_knowing_usd: float | None
     """The most that knowing the fact exactly could be worth: expected value of partial perfect information."""
 
 
+MOST, KNOWN = 10, 3
+"""Drivers that are listed, and those of them for which the value of knowing them is worked out."""
+
+
 def find_drivers(
-    case: Case,
-    drawn: Drawn,
-    option: str,
-    choices: Mapping[str, Choice],
-    candidates: Sequence[str],
-    recommended: str,
-    keep: int = 10,
+    case: Case, drawn: Drawn, option: str, choices: Mapping[str, Choice], candidates: Sequence[str], recommended: str
 ) -> tuple[Driver, ...]:
     """The facts that move `option`'s NPV most, by swing; the first three with the value of knowing them."""
     paths = case.uncertain
     low, high = _swings(case, option, choices)
-    order = sorted(range(len(paths)), key=lambda k: -round(float(abs(high[k] - low[k])), CENTS))[:keep]
+    order = sorted(range(len(paths)), key=lambda k: -round(float(abs(high[k] - low[k])), CENTS))[:MOST]
     target = _ranks(drawn.npv[option])
     found = []
     for position, k in enumerate(order):
-        worth = worth_knowing(drawn, paths[k], candidates, recommended) if position < 3 else None
-        rho = _correlation(_ranks(drawn.facts[paths[k]]), target)
-        found.append(Driver(paths[k], rho, float(low[k]), float(high[k]), float(abs(high[k] - low[k])), worth))
+        worth = worth_knowing(drawn, paths[k], candidates, recommended) if position < KNOWN else None
+        found.append(Driver(
+            path=paths[k], rank_correlation=_correlation(_ranks(drawn.facts[paths[k]]), target),
+            npv_at_low_usd=float(low[k]), npv_at_high_usd=float(high[k]), swing_usd=float(abs(high[k] - low[k])),
+            worth_knowing_usd=worth,
+        ))
     return tuple(d for d in found if d.swing_usd > 0)
 
 
 def worth_knowing(drawn: Drawn, path: str, candidates: Sequence[str], recommended: str) -> float:
-    """E[max over candidates of E[NPV | fact]] - E[NPV of the recommended one], by bins of the fact's draws, USD.
+    """USD that any study of this one fact could be worth at most, by bins of its draws; never below zero.
 
-    An upper bound on what any study of this one fact could be worth; never below zero.
+    E[max over candidates of E[NPV | fact]] - E[NPV of the recommended one].
     """
     order = np.argsort(drawn.facts[path], kind="stable")
     table = np.stack([drawn.npv[id] for id in candidates])[:, order]
@@ -68,9 +69,8 @@ def worth_knowing(drawn: Drawn, path: str, candidates: Sequence[str], recommende
 
 def _swings(case: Case, option: str, choices: Mapping[str, Choice]) -> tuple[Array, Array]:
     """NPV of the option with each fact alone at its P5, and at its P95: one row a fact, evaluated together."""
-    paths = case.uncertain
+    paths, values = case.uncertain, case.values()
     n = len(paths)
-    values = case.values()
     for k, path in enumerate(paths):
         fact = case[path]
         column = np.full((2 * n, 1), float(fact.value))  # type: ignore[arg-type]  # an uncertain fact is a number

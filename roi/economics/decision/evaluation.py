@@ -1,20 +1,27 @@
-"""An option costed: its lines, their totals, and the question whether it may win."""
+"""An option costed: its lines and their totals, on the cheapest of its plans at the central values, chosen before any draw."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.economics.finance import present_value
-from roi.economics.inputs import Number, Option, Shared
+from roi.economics.inputs import Array, Number, Option, Plan, Shared
+from roi.economics.lines.calendar import billed_requests
 from roi.economics.lines.line import Line, Totals
 from roi.economics.lines.option_lines import Costs, cost_lines
 from roi.economics.reading import read_option, read_shared
 from roi.facts.case import Case, Values
+from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
-BAR_TOLERANCE = 1e-12
+FLOOR_STEPS = 64
+"""Numbers of replicas that a hybrid's floor is tried with, at most."""
+NUMBERS = (
+    "usd_per_gpu_hour", "gpus_per_instance", "gpus_per_replica", "capacity", "minimum_months", "watts", "usd_per_gpu",
+    "pooling",
+)
+"""Fields of a plan that are numbers."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +31,12 @@ class Evaluated:
     option: Option
     costs: Costs
     total: Totals
-    pv: Number
-    """Present value of the total, USD."""
     discount_rate: float
+
+    @cached_property
+    def pv(self) -> Number:
+        """Present value of the total, USD."""
+        return present_value(self.total.upfront, self.total.monthly, self.discount_rate)
 
     @cached_property
     def pv_without_errors(self) -> Number:
@@ -53,15 +63,11 @@ class Choice:
 def evaluate(shared: Shared, option: Option, options: Mapping[str, Option]) -> Evaluated:
     """Lines and totals of `option`; shapes follow the values."""
     costs = cost_lines(shared, option, options)
-    arrays = [a for line in costs.lines for a in (line.monthly, line.upfront) if isinstance(a, np.ndarray)]
-    rows = max((a.shape[0] for a in arrays if a.ndim > 1), default=0)
-    shape = np.zeros((rows, shared.horizon)) if rows else np.zeros(shared.horizon)
-    total = Totals.of(costs.lines, shape)
-    return Evaluated(option, costs, total, total.present_value(shared.discount_rate), shared.discount_rate)
+    return Evaluated(option, costs, Totals.of(costs.lines, shared.horizon), shared.discount_rate)
 
 
 def read_all(case: Case, values: Values, choices: Mapping[str, Choice] | None = None) -> tuple[Shared, dict[str, Option]]:
-    """Shared record and options of a Case's values, each option on its chosen plan."""
+    """The shared record and the options of a Case's values, each option on its chosen plan."""
     shared = read_shared(values)
     options = {id: read_option(values, id, shared) for id in case.options}
     for id, choice in (choices or {}).items():
@@ -71,14 +77,40 @@ def read_all(case: Case, values: Values, choices: Mapping[str, Choice] | None = 
     return shared, options
 
 
-def answered_wrong(option: Option, options: Mapping[str, Option]) -> Number:
-    """Error rate of what the option answers: (1 - e) x its own + e x the fallback's, e the share escalated."""
-    return (1.0 - option.escalated) * option.error_rate + option.escalated * options[option.escalates_to].error_rate
+def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:
+    """The option on its cheapest plan by present value, errors aside (the same for all its plans).
+
+    A hybrid's floor is chosen with it: replicas from 1 to what the peak needs.
+    """
+    if not option.plans or option.infeasible is not None:
+        return option
+    if option.kind == "hybrid":
+        return _choose_floor(shared, option, options)
+    costs = _present_values(shared, replace(option, plan=_stacked(option.plans)), options)
+    return replace(option, plan=option.plans[int(np.argmin(costs))])
 
 
-def meets_bar(shared: Shared, option: Option, options: Mapping[str, Option]) -> NDArray[np.bool_]:
-    """Where the score reaches the bar, shape (n,). Staying, and options that nobody evaluated, are not held to it."""
-    if not option.evaluated or option.kind in {"stay", "cache-batch"}:
-        return np.ones(1, dtype=bool)
-    wrong = np.asarray(answered_wrong(option, options), dtype=np.float64)
-    return np.asarray(1.0 - wrong >= shared.quality_bar - BAR_TOLERANCE).reshape(-1)
+def _stacked(plans: tuple[Plan, ...]) -> Plan:
+    """Plans as one Plan whose numbers are columns, shape (n, 1)."""
+    columns = {name: np.array([[getattr(p, name)] for p in plans], dtype=np.float64) for name in NUMBERS}
+    return Plan(path="", speed="", adapter_speed=None, gpu="", weight_dtype="", vendor="", **columns)
+
+
+def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:
+    mean = billed_requests(shared).max() / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
+    best, found = np.inf, option
+    for plan in option.plans:
+        capacity = float(plan.capacity * (1.0 - option.headroom))
+        most = int(np.ceil(mean * np.max(shared.peak_to_mean) / capacity))
+        for replicas in np.unique(np.geomspace(1, max(most, 1), FLOOR_STEPS).round().astype(int)):
+            tried = replace(option, plan=plan, replicas_fixed=int(replicas))
+            cost = float(_present_values(shared, tried, options)[0])
+            if cost < best:
+                best, found = cost, tried
+    return found
+
+
+def _present_values(shared: Shared, option: Option, options: Mapping[str, Option]) -> Array:
+    lines = [line for line in cost_lines(shared, option, options).lines if not line.is_error]
+    total = Totals.of(lines, shared.horizon)
+    return np.asarray(present_value(total.upfront, total.monthly, shared.discount_rate)).reshape(-1)

@@ -1,15 +1,15 @@
-"""One option of the answer, in the words and units of the report."""
+"""One option of the answer, in the units that are printed; money is in USD."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from roi.economics import finance
 from roi.economics.decision.draws import Drawn, percentiles
 from roi.economics.decision.evaluation import Evaluated
+from roi.economics.finance import discount_factors, internal_rate, payback, payback_status, return_on_investment
 from roi.economics.inputs import Option, Shared
-from roi.economics.lines.calendar import discount_factors, requests
+from roi.economics.lines.calendar import requests
 from roi.economics.lines.line import Line
 from roi.economics.lines.people import run_cost
 from roi.estimate.replay.fleet import fleet_capacity
@@ -57,7 +57,7 @@ class FleetResult:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What training takes."""
+    """What training the option's model or adapter takes, and how often it is done again."""
 
     gpu_hours_per_run: float
     usd_per_run: float
@@ -68,10 +68,10 @@ class TrainingResult:
 
 @dataclass(frozen=True)
 class QualityResult:
-    """How good, and whether anyone measured it."""
+    """How often the option answers wrong, and whether anyone measured that."""
 
     status: str
-    """evaluated or not evaluated."""
+    """One of: evaluated; not evaluated."""
     error_rate: float
     """Used for the cost of wrong answers."""
     share_escalated: float
@@ -134,82 +134,51 @@ class OptionResult:
 
 
 def option_result(
-    shared: Shared,
-    central: Mapping[str, Evaluated],
-    id: str,
-    untrained: Sequence[str],
-    drawn: Drawn | None,
-    chance: float | None,
-    delay_usd: float,
-    case: Case,
+    case: Case, shared: Shared, central: Mapping[str, Evaluated], id: str, untrained: Sequence[str], *, drawn: Drawn | None,
+    chance: float | None, delay_usd: float,
 ) -> OptionResult:
-    """The result of a feasible option."""
+    """The result of a feasible option; `chance` is how probable it is to be best."""
     done, stay = central[id], central["stay"]
     option, monthly, upfront = done.option, done.total.monthly, float(done.total.upfront)
     saving, first = stay.total.monthly - monthly, float(stay.total.upfront) - upfront
     pv, npv = float(done.pv), float(stay.pv) - float(done.pv)
     factors = discount_factors(shared.discount_rate, shared.horizon)
     served = float((requests(shared) * factors).sum())
-    months = float(finance.payback(first, saving))
-    discounted = float(finance.payback(first, saving * factors))
+    months = float(payback(first, saving))
     is_stay = id == "stay"
     start = min(int(np.ceil(float(option.months_to_live) + float(option.months_in_parallel))), shared.horizon - 1)
     # best untrained: the cheapest untrained option, itself included, so an untrained winner shows zero
     rival = min((float(central[u].pv) for u in untrained), default=float(stay.pv))
-    npvs, beats, paid = None, None, None
+    npvs, beats, paid, positive = None, None, None, None
     if drawn is not None:
         npvs = drawn.npv[id]
         beats = float(np.mean(drawn.pv[id] <= np.min([drawn.pv[u] for u in untrained], axis=0) + 1e-9))
         paid = percentiles(drawn.payback[id]) if not is_stay else None
+        positive = float(np.mean((npvs > 0) & drawn.may_win[id])) if not is_stay else None
     return OptionResult(
-        id=id,
-        kind=option.kind,
-        label=option.label,
-        trains=option.trains,
-        evaluated=option.evaluated,
-        upfront_usd=upfront,
-        monthly_usd=tuple(float(x) for x in monthly),
-        mean_monthly_usd=float(monthly[start:].mean()),
-        tco_usd=upfront + float(monthly.sum()),
-        pv_cost_usd=pv,
-        npv_usd=npv,
+        id=id, kind=option.kind, label=option.label, trains=option.trains, evaluated=option.evaluated,
+        upfront_usd=upfront, monthly_usd=tuple(float(x) for x in monthly), mean_monthly_usd=float(monthly[start:].mean()),
+        tco_usd=upfront + float(monthly.sum()), pv_cost_usd=pv, npv_usd=npv,
         npv_without_errors_usd=float(stay.pv_without_errors) - float(done.pv_without_errors),
         npv_incremental_people_usd=float(stay.pv_incremental) - float(done.pv_incremental),
-        npv_vs_best_untrained_usd=rival - pv,
-        expected_npv_usd=float(npvs.mean()) if npvs is not None else npv,
-        roi=None if is_stay else finance.return_on_investment(-first, saving),
-        irr=None if is_stay else finance.internal_rate(first, saving),
-        payback_months=months,
-        payback_discounted_months=discounted,
-        payback_status=finance.NOT_APPLICABLE if is_stay else finance.payback_status(months),
-        usd_per_request=pv / served,
-        usd_per_mtok=pv / (served * shared.mean_tokens) * MTOK,
-        delay_usd=delay_usd,
-        months_to_live=float(option.months_to_live),
-        npv_p10_p50_p90=percentiles(npvs) if npvs is not None else None,
-        payback_p10_p50_p90=paid,
-        probability_best=chance,
-        probability_npv_positive=float(np.mean((npvs > 0) & drawn.may_win[id]))
-        if drawn is not None and npvs is not None and not is_stay
-        else None,
-        probability_beats_best_untrained=beats,
+        npv_vs_best_untrained_usd=rival - pv, expected_npv_usd=float(npvs.mean()) if npvs is not None else npv,
+        roi=None if is_stay else return_on_investment(-first, saving), irr=None if is_stay else internal_rate(first, saving),
+        payback_months=months, payback_discounted_months=float(payback(first, saving * factors)),
+        payback_status="not_applicable" if is_stay else payback_status(months),
+        usd_per_request=pv / served, usd_per_mtok=pv / (served * shared.mean_tokens) * MTOK,
+        delay_usd=delay_usd, months_to_live=float(option.months_to_live),
+        npv_p10_p50_p90=percentiles(npvs) if npvs is not None else None, payback_p10_p50_p90=paid,
+        probability_best=chance, probability_npv_positive=positive, probability_beats_best_untrained=beats,
         lines=tuple(_line(line, case, start) for line in done.costs.lines),
-        fleet=_fleet(done, start),
-        training=_training(option),
-        quality=_quality(option),
+        fleet=_fleet(done, start), training=_training(option), quality=_quality(option),
     )
 
 
 def infeasible_result(option: Option) -> InfeasibleOption:
-    """An option that cannot work, with the limit that binds."""
+    """The result of an option that cannot work, with the limit that binds."""
     return InfeasibleOption(
-        option.id,
-        option.kind,
-        option.label,
-        option.infeasible or "",
-        option.trains,
-        float(option.months_to_live),
-        _quality(option),
+        id=option.id, kind=option.kind, label=option.label, reason=option.infeasible or "", trains=option.trains,
+        months_to_live=float(option.months_to_live), quality=_quality(option),
     )
 
 
@@ -224,12 +193,8 @@ def _line(line: Line, case: Case, start: int) -> LineResult:
         month = start if start in busy or not busy.size else int(busy[0])
         text = f"month {month + 1}: {line.arithmetic(month)}"
     return LineResult(
-        line.name,
-        tuple(float(x) for x in line.monthly),
-        float(np.asarray(line.upfront)),
-        weakest.basis if weakest else Basis.ASSUMED,
-        weakest.source if weakest else "",
-        text,
+        name=line.name, monthly_usd=tuple(float(x) for x in line.monthly), upfront_usd=float(np.asarray(line.upfront)),
+        basis=weakest.basis if weakest else Basis.ASSUMED, source=weakest.source if weakest else "", arithmetic=text,
     )
 
 
@@ -244,18 +209,11 @@ def _fleet(done: Evaluated, start: int) -> FleetResult | None:
 
     f = months.fleet
     return FleetResult(
-        plan.gpu,
-        plan.weight_dtype,
-        plan.vendor,
-        at(f.instances),
-        at(f.replicas),
-        at(f.gpus),
-        float(np.max(f.gpus)),
-        at(f.utilisation_mean),
-        at(f.utilisation_peak),
-        float(plan.usd_per_gpu_hour),
-        float(plan.capacity),
-        float(fleet_capacity(at(f.replicas), float(plan.capacity), float(plan.pooling))),
+        gpu=plan.gpu, weight_dtype=plan.weight_dtype, vendor=plan.vendor,
+        instances=at(f.instances), replicas=at(f.replicas), gpus=at(f.gpus), gpus_most=float(np.max(f.gpus)),
+        utilisation_mean=at(f.utilisation_mean), utilisation_peak=at(f.utilisation_peak),
+        usd_per_gpu_hour=float(plan.usd_per_gpu_hour), capacity_requests_per_s=float(plan.capacity),
+        fleet_requests_per_s=float(fleet_capacity(at(f.replicas), float(plan.capacity), float(plan.pooling))),
     )
 
 
@@ -263,11 +221,12 @@ def _training(option: Option) -> TrainingResult | None:
     t = option.training
     if t is None:
         return None
-    every = None if t.every_months is None else float(t.every_months)
-    return TrainingResult(float(t.gpu_hours), float(run_cost(t)), float(t.runs), float(t.labels), every)
+    return TrainingResult(
+        gpu_hours_per_run=float(t.gpu_hours), usd_per_run=float(run_cost(t)), runs=float(t.runs), labels_to_buy=float(t.labels),
+        retrain_every_months=None if t.every_months is None else float(t.every_months),
+    )
 
 
 def _quality(option: Option) -> QualityResult:
-    return QualityResult(
-        "evaluated" if option.evaluated else "not evaluated", float(option.error_rate), float(option.escalated)
-    )
+    status = "evaluated" if option.evaluated else "not evaluated"
+    return QualityResult(status=status, error_rate=float(option.error_rate), share_escalated=float(option.escalated))

@@ -1,8 +1,10 @@
 """What one request costs at an API, split the way the price list bills it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.economics.inputs import Api, Array, Number, Shared, Tokens
 from roi.units import MTOK
@@ -27,13 +29,13 @@ class RequestCost:
 
     @property
     def usd(self) -> Number:
-        """All parts together."""
+        """USD of the request: the sum of its parts."""
         return self.input_usd + self.cache_read_usd + self.cache_write_usd + self.output_usd + self.batch_usd
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """Length bins in the option's own tokens, shape (B,) or (n, B)."""
+    """The length bins in the option's own tokens, shape (B,) or (n, B) each."""
 
     total: Array
     prefix: Array
@@ -66,21 +68,15 @@ def _linear(shared: Shared, tokens: Tokens, api: Api) -> bool:
         return False
     if api.edges.size > 1 and np.max(shared.input_tokens) * np.max(tokens.ratio) > api.edges[1]:
         return False
-    caches = api.uses_cache and api.cache_read is not None and np.max(shared.prefix_tokens) > 0
-    return not caches
+    return not (api.uses_cache and api.cache_read is not None and np.max(shared.prefix_tokens) > 0)
 
 
-def pooled(shared: Shared) -> Shared:
+def _pooled(shared: Shared) -> Shared:
     """The record with one bin: the mean request."""
-    if "pooled" not in shared.memo:
-        shared.memo["pooled"] = replace(
-            shared,
-            input_tokens=np.atleast_1d(shared.weights @ shared.input_tokens),
-            output_tokens=np.atleast_1d(shared.weights @ shared.output_tokens),
-            weights=np.ones(1),
-        )
-    found = shared.memo["pooled"]
-    assert isinstance(found, Shared)
+    found = shared.memo.get("pooled")
+    if not isinstance(found, Shared):
+        given, made = (np.atleast_1d(shared.weights @ x) for x in (shared.input_tokens, shared.output_tokens))
+        found = shared.memo["pooled"] = replace(shared, input_tokens=given, output_tokens=made, weights=np.ones(1))
     return found
 
 
@@ -92,19 +88,16 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     that can wait, batch, with cached input only where the price list has a price for both. The cheapest per bin is taken.
     The tier of a call is set by its input tokens: the last edge strictly below them.
     """
-    shared = pooled(shared) if _linear(shared, tokens, api) else shared
+    shared = _pooled(shared) if _linear(shared, tokens, api) else shared
     seen = seen_tokens(shared, tokens)
-    tier = np.searchsorted(api.edges, seen.total, side="left") - 1
-    tier = np.maximum(tier, 0)
+    tier = np.maximum(np.searchsorted(api.edges, seen.total, side="left") - 1, 0)
     scale = (1.0 - api.discount) / MTOK
 
     def rate(row: Array) -> Array:
         return row[tier] * scale if row.size > 1 else np.asarray(row[0] * scale)
 
-    price_in, price_out = rate(api.input), rate(api.output)
-    output_usd = seen.output * price_out
-    plain = seen.total * price_in
-    cached = np.zeros(np.shape(plain), dtype=bool)
+    price_in, output_usd = rate(api.input), seen.output * rate(api.output)
+    cached = np.zeros(np.shape(seen.total * price_in), dtype=bool)
     read_tokens = write_tokens = np.zeros(())
     read_usd = write_usd = np.zeros(())
     if api.uses_cache and api.cache_read is not None:
@@ -121,20 +114,10 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
 
     now: Number = 1.0
     batch_usd: Array = np.zeros(())
-    if api.batch_input is not None and api.batch_output is not None and np.any(np.asarray(api.batch_share) > 0):
-        in_batch = seen.total * rate(api.batch_input)
-        if api.batch_cache_read is not None and api.uses_cache:
-            rewrite = rate(api.batch_input if api.batch_cache_write is None else api.batch_cache_write)
-            prefix_usd = hit_rate * rate(api.batch_cache_read) + (1.0 - hit_rate) * rewrite
-            in_batch = np.where(
-                cached,
-                np.minimum(in_batch, (seen.total - seen.prefix) * rate(api.batch_input) + seen.prefix * prefix_usd),
-                in_batch,
-            )
-        whole = in_batch + seen.output * rate(api.batch_output)
-        better = whole < input_usd + read_usd + write_usd + output_usd
-        batched = np.where(better, api.batch_share, 0.0)
-        now, batch_usd = 1.0 - batched, batched * whole
+    in_batch = _usd_in_batch(seen, api, hit_rate, cached, rate)
+    if in_batch is not None:
+        batched = np.where(in_batch < input_usd + read_usd + write_usd + output_usd, api.batch_share, 0.0)
+        now, batch_usd = 1.0 - batched, batched * in_batch
 
     def mean(part: Number) -> Number:
         weighted = np.asarray(part) * shared.weights
@@ -142,15 +125,24 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
         return float(total) if weighted.ndim == 1 else np.asarray(total)
 
     return RequestCost(
-        input_usd=mean(input_usd * now),
-        cache_read_usd=mean(read_usd * now),
-        cache_write_usd=mean(write_usd * now),
-        output_usd=mean(output_usd * now),
-        batch_usd=mean(batch_usd),
-        input_tokens=mean(input_tokens * now),
-        cache_read_tokens=mean(read_tokens * now),
-        cache_write_tokens=mean(write_tokens * now),
-        output_tokens=mean(seen.output * now),
-        batched=mean(1.0 - now),
-        batch_tokens=mean((seen.total + seen.output) * (1.0 - now)),
+        input_usd=mean(input_usd * now), input_tokens=mean(input_tokens * now),
+        cache_read_usd=mean(read_usd * now), cache_read_tokens=mean(read_tokens * now),
+        cache_write_usd=mean(write_usd * now), cache_write_tokens=mean(write_tokens * now),
+        output_usd=mean(output_usd * now), output_tokens=mean(seen.output * now),
+        batch_usd=mean(batch_usd), batch_tokens=mean((seen.total + seen.output) * (1.0 - now)), batched=mean(1.0 - now),
     )
+
+
+def _usd_in_batch(
+    seen: _Seen, api: Api, hit_rate: Number, cached: NDArray[np.bool_], rate: Callable[[Array], Array]
+) -> Array | None:
+    """USD of the requests of each length bin in batch; None where nothing may go that way."""
+    if api.batch_input is None or api.batch_output is None or not np.any(np.asarray(api.batch_share) > 0):
+        return None
+    usd = seen.total * rate(api.batch_input)
+    if api.batch_cache_read is not None and api.uses_cache:
+        rewrite = rate(api.batch_input if api.batch_cache_write is None else api.batch_cache_write)
+        prefix_usd = hit_rate * rate(api.batch_cache_read) + (1.0 - hit_rate) * rewrite
+        from_cache = (seen.total - seen.prefix) * rate(api.batch_input) + seen.prefix * prefix_usd
+        usd = np.where(cached, np.minimum(usd, from_cache), usd)
+    return usd + seen.output * rate(api.batch_output)

@@ -1,4 +1,4 @@
-"""Months: volume, going live, events that recur, and what one dollar is worth. Months 1..H are the last axis."""
+"""Months: volume, wages, going live and events that recur. Months 1..H are the last axis."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,35 +11,24 @@ EXACT = 1e-9
 
 
 def months(horizon: int) -> Array:
-    """1..H, shape (H,)."""
+    """The months 1..H, shape (H,)."""
     return np.arange(1, horizon + 1, dtype=np.float64)
 
 
-def monthly_rate(annual: Number) -> Number:
-    """Effective monthly rate r = (1 + R)^(1/12) - 1."""
-    return (1.0 + annual) ** (1.0 / MONTHS_PER_YEAR) - 1.0
-
-
-def discount_factors(annual: float, horizon: int) -> Array:
-    """(1 + R)^(-t/12) for t = 1..H, shape (H,)."""
-    return np.asarray((1.0 + annual) ** (-months(horizon) / MONTHS_PER_YEAR))
-
-
 def powers(base: Number, exponents: Array) -> Array:
-    """base ** exponents for a positive base, through one logarithm a row; an exponent of 0 gives exactly 1; broadcasts."""
+    """`base` to each of the exponents, for a positive base: one logarithm a row; exponent 0 gives exactly 1; broadcasts."""
     return np.asarray(np.exp(np.log(base) * exponents))
 
 
 def growth_path(annual: Number, horizon: int) -> Array:
-    """(1 + g)^((t - 1)/12): a level holds through a month as at its start, so month 1 is today's. Shape (..., H)."""
+    """Growth since today in each month, shape (..., H): (1 + g)^((t - 1)/12), so a month has the level of its start."""
     return powers(1.0 + annual, (months(horizon) - 1.0) / MONTHS_PER_YEAR)
 
 
 def requests(shared: Shared) -> Array:
-    """Requests that are answered in each month: a day's requests x 365/12 x growth. Shape (..., H)."""
-    return shared.once(
-        "requests", lambda: shared.requests_per_day * DAYS_PER_MONTH * growth_path(shared.growth, shared.horizon)
-    )
+    """Requests that are answered in each month, shape (..., H): a day's requests x 365/12 x growth."""
+    each_day, growth, horizon = shared.requests_per_day, shared.growth, shared.horizon
+    return shared.once("requests", lambda: each_day * DAYS_PER_MONTH * growth_path(growth, horizon))
 
 
 def billed_requests(shared: Shared) -> Array:
@@ -82,7 +71,7 @@ def events(first: Number, every: Number, horizon: int, since: Number = 0.0, unti
 
 
 def events_so_far(first: Number, every: Number, horizon: int, until: Number = np.inf) -> Array:
-    """Events at month ends 0..t together, for t = 0..H, those at H included; shape (..., H + 1)."""
+    """How many events fell up to each month end t = 0..H, those at H included; shape (..., H + 1)."""
     ends = np.arange(1.0, horizon + 2.0)
     reached = ends if isinstance(until, float) and until == np.inf else np.minimum(ends, until)
     so_far = (reached - (np.maximum(first, 0.0) + EXACT)) / every
@@ -91,6 +80,6 @@ def events_so_far(first: Number, every: Number, horizon: int, until: Number = np
 
 
 def split(at_ends: Array) -> tuple[NDArray[np.float64], Array]:
-    """Amounts at month ends 0..H as (upfront, monthly): shapes (..., 1) and (..., H); a plain row gives a 0-d upfront."""
+    """(upfront, monthly) of amounts at month ends 0..H: shapes (..., 1) and (..., H); a plain row gives a 0-d upfront."""
     upfront = at_ends[..., :1]
     return (upfront if at_ends.ndim > 1 else upfront.reshape(())), at_ends[..., 1:]

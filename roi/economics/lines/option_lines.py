@@ -1,23 +1,22 @@
 """The cost lines of one option: what is paid to whom, in the order in which the report tells it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from roi.economics.inputs import Array, Number, Option, Shared
-from roi.economics.lines.api import api_lines, whole_request_line
-from roi.economics.lines.api_service import Service, service
+from roi.economics.lines.api_bill import Service, api_lines, service, whole_request_line
 from roi.economics.lines.calendar import incumbent_share, live_share
-from roi.economics.lines.line import Line
+from roi.economics.lines.line import Line, pick
 from roi.economics.lines.people import retraining_line, run_lines, setup_lines
-from roi.economics.lines.self_hosting import FleetMonths, fleet_lines, fleet_months, hosting_line
+from roi.economics.lines.self_hosting import FleetMonths, fleet_lines, fleet_months
 from roi.economics.lines.vendor_events import commitment_line, error_line, migration_line, tuned_again
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Lines of one option and the fleet they rest on."""
+    """The lines of one option, and the fleet that they rest on."""
 
     lines: tuple[Line, ...]
     fleet: FleetMonths | None
@@ -35,8 +34,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     live, kept, alone = _shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own, wrong = _own_lines(shared, option, fleet, live)
-    seen = alone if fleet is None else alone * (1.0 - fleet.spill)  # what is spilled never reaches the option
-    handed = [*_escalated(shared, option, options, seen), *_spilled(shared, option, options, fleet, alone)]
+    handed = list(_handed_on(shared, option, options, fleet, alone))
     lines = [*setup_lines(shared, option), *own, *run_lines(shared, option), *retraining_line(shared, option)]
     for h in handed:
         lines.append(h.line)
@@ -70,23 +68,24 @@ class _Handed:
     fraction: Number
     """Share of what the option serves."""
     to: Service
-    to_provider: bool
-    """To the incumbent's provider, whose commitment it helps to use up."""
     to_incumbent: bool
-    """To the incumbent's model."""
+    """True where the incumbent's model answers them."""
 
 
 def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: Array) -> tuple[list[Line], Array]:
     """What serving costs, by fleet or by the token, and the error rate of what the option answers itself."""
     lines = fleet_lines(shared, option, fleet, live) if fleet is not None else []
-    if option.api is None:
-        lines += migration_line(shared, option, tuned_again(option), _first_use(option))  # a vendor's deployment ends too
-        return lines, np.asarray(option.error_rate + np.zeros(shared.horizon))
-    own = service(shared, option)
-    lines += api_lines(shared, own, live)
-    if fleet is None and np.any(np.asarray(option.hosting_usd) > 0):
-        lines.append(hosting_line(option, live))
-    return lines + migration_line(shared, option, tuned_again(option), _first_use(option)), own.error_rate
+    wrong = np.asarray(option.error_rate + np.zeros(shared.horizon))
+    if option.api is not None:
+        own = service(shared, option)
+        lines, wrong = lines + api_lines(shared, own, live), own.error_rate
+    if np.any(np.asarray(option.hosting_usd) > 0):
+        lines.append(Line(
+            name="vendor hosting fee", monthly=np.asarray(live * option.hosting_usd),
+            facts=(f"options.{option.id}.hosting_usd_per_month",),
+            arithmetic=lambda _: f"${pick(option.hosting_usd):,.6g} a month",
+        ))
+    return lines + migration_line(shared, option, tuned_again(option), _first_use(option)), wrong
 
 
 def _same_provider(option: Option, stay: Option) -> bool:
@@ -99,28 +98,23 @@ def _first_use(option: Option) -> Number:
     return 0.0 if option.kind == "cache-batch" else option.months_to_live
 
 
-def _escalated(shared: Shared, option: Option, options: Mapping[str, Option], alone: Array) -> list[_Handed]:
-    """Requests that the option answered and hands on all the same: both models are paid."""
-    if not np.any(np.asarray(option.escalated) > 0):
-        return []
-    target = options[option.escalates_to]
-    to, share = service(shared, target, shared.escalated_hit_rate), np.asarray(option.escalated * alone)
-    facts = (f"options.{option.id}.escalated_share", f"systems.{option.system}.escalated_share")
-    line = whole_request_line(shared, f"escalated to {target.label}", share, to, facts)
-    return [_Handed(line, option.escalated, to, _same_provider(target, options["stay"]), target.kind == "stay")]
-
-
-def _spilled(
+def _handed_on(
     shared: Shared, option: Option, options: Mapping[str, Option], fleet: FleetMonths | None, alone: Array
-) -> list[_Handed]:
-    """Requests above a hybrid's floor."""
-    if option.spills_to is None or fleet is None:
-        return []
-    target = options[option.spills_to]
-    to, share = service(shared, target), np.asarray(fleet.spill * alone)
-    facts = (f"{option.plan.path if option.plan else ''}capacity_requests_per_s", "workload.peak_to_mean")
-    line = whole_request_line(shared, f"spilled to {target.label}", share, to, facts)
-    return [_Handed(line, fleet.spill, to, _same_provider(target, options["stay"]), target.kind in {"stay", "cache-batch"})]
+) -> Iterator[_Handed]:
+    """What the option escalates (it answered first, so both models are paid), and what lies above a hybrid's floor."""
+    if np.any(np.asarray(option.escalated) > 0):
+        target = options[option.escalates_to]
+        seen = alone if fleet is None else alone * (1.0 - fleet.spill)  # what is spilled never reaches the option
+        to, share = service(shared, target, shared.escalated_hit_rate), np.asarray(option.escalated * seen)
+        facts = (f"options.{option.id}.escalated_share", f"systems.{option.system}.escalated_share")
+        line = whole_request_line(shared, f"escalated to {target.label}", share, to, facts)
+        yield _Handed(line, option.escalated, to, target.kind == "stay")
+    if option.spills_to is not None and fleet is not None:
+        target = options[option.spills_to]
+        to, share = service(shared, target), np.asarray(fleet.spill * alone)
+        facts = (f"{option.plan.path if option.plan else ''}capacity_requests_per_s", "workload.peak_to_mean")
+        line = whole_request_line(shared, f"spilled to {target.label}", share, to, facts)
+        yield _Handed(line, fleet.spill, to, target.kind in {"stay", "cache-batch"})
 
 
 def _incumbent_lines(
@@ -130,18 +124,11 @@ def _incumbent_lines(
     lines, bill = [], np.zeros(shared.horizon) if own_bill is None else own_bill
     if np.any(kept > 0):
         change = f"changes.{option.group}."
-        lines.append(
-            whole_request_line(
-                shared,
-                "incumbent, until live and in parallel",
-                kept,
-                stay,
-                (change + "months_to_live", change + "months_in_parallel"),
-            )
-        )
+        facts = (change + "months_to_live", change + "months_in_parallel")
+        lines.append(whole_request_line(shared, "incumbent, until live and in parallel", kept, stay, facts))
         bill = bill + lines[-1].monthly
     for h in handed:
-        if h.to_provider:
+        if _same_provider(h.to.option, stay.option):
             bill = bill + h.line.monthly
     if option.kind != "cache-batch":
         left = option.months_to_live + option.months_in_parallel
@@ -150,13 +137,9 @@ def _incumbent_lines(
 
 
 def _stay_lines(shared: Shared, stay: Service) -> tuple[Line, ...]:
-    everything = np.ones(shared.horizon)
-    lines = api_lines(shared, stay, everything)
-    bill = _bill(lines)
-    lines += migration_line(shared, stay.option)
-    lines += commitment_line(shared, bill)
-    lines.append(error_line(shared, stay.error_rate, (f"systems.{stay.option.system}.error_rate",)))
-    return tuple(lines)
+    billed = api_lines(shared, stay, np.ones(shared.horizon))
+    wrong = error_line(shared, stay.error_rate, (f"systems.{stay.option.system}.error_rate",))
+    return (*billed, *migration_line(shared, stay.option), *commitment_line(shared, _bill(billed)), wrong)
 
 
 def _bill(lines: list[Line]) -> Array:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import TypedDict
+from typing import Any
 
 import numpy as np
 
-from roi.economics.inputs import PLATFORM, Array, Number, Option, Plan, Shared
+from roi.economics.inputs import PLATFORM, Array, Option, Plan, Shared
 from roi.economics.lines.calendar import billed_requests, incumbent_share
 from roi.economics.lines.line import Line, pick
 from roi.economics.lines.owned_hardware import hardware_lines
@@ -34,70 +34,45 @@ def fleet_months(shared: Shared, option: Option, live: Array) -> FleetMonths:
     """
     assert option.plan is not None
     plan, mean = option.plan, billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
-    capacity = plan.capacity
     if option.replicas_fixed is not None:
-        return _floor_months(shared, option, plan, mean, capacity)
-    sized = _sized(shared, option, plan, mean, capacity, option.spares)
-    bare = sized if option.spares == 0 else _sized(shared, option, plan, mean, capacity, 0)
+        return _floor_months(shared, option, plan, mean, float(option.replicas_fixed or 1))
+    sized = _sized(shared, option, plan, mean, option.spares)
+    bare = sized if option.spares == 0 else _sized(shared, option, plan, mean, 0)
     running = live > 0
     return FleetMonths(sized, np.where(running, sized.gpus, 0.0), np.where(running, bare.gpus, 0.0), np.zeros(shared.horizon))
 
 
-class _Sizing(TypedDict):
-    gpus_per_replica: Number
-    gpus_per_instance: Number
-    headroom: Number
-    spares: Number
-    can_wait: Number
-    pooling: Number
-
-
-def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, capacity: Number, spares: int) -> Fleet:
+def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int) -> Fleet:
     """The fleet; only what is rented by the hour, without a commitment, can follow the hours of the day."""
     least = option.replicas_least + spares
-    common: _Sizing = {
-        "gpus_per_replica": plan.gpus_per_replica,
-        "gpus_per_instance": plan.gpus_per_instance,
-        "headroom": option.headroom,
-        "spares": spares,
-        "can_wait": shared.can_wait,
-        "pooling": plan.pooling,
-    }
-    peak = mean * shared.peak_to_mean
+    common: dict[str, Any] = {  # Any: keywords that both functions take
+        "gpus_per_replica": plan.gpus_per_replica, "gpus_per_instance": plan.gpus_per_instance, "headroom": option.headroom,
+        "spares": spares, "can_wait": shared.can_wait, "pooling": plan.pooling,
+    }  # fmt: skip
     bound = option.hardware is not None or np.asarray(plan.minimum_months) > 0
+    fixed = size_fleet(mean * shared.peak_to_mean, mean, plan.capacity, replicas_minimum=least, **common)
     if not option.autoscale or np.all(bound):
-        return size_fleet(peak, mean, capacity, replicas_minimum=least, **common)
+        return fixed
     hourly = size_autoscaled_fleet(
-        mean,
-        capacity,
-        shared.load_curve,
-        burst=burst_from_peak(shared.peak_to_mean, shared.load_curve),
-        startup_s=option.startup_hours * SECONDS_PER_HOUR,
-        replicas_minimum=max(option.autoscale_floor + spares, least),
+        mean, plan.capacity, shared.load_curve, burst=burst_from_peak(shared.peak_to_mean, shared.load_curve),
+        startup_s=option.startup_hours * SECONDS_PER_HOUR, replicas_minimum=max(option.autoscale_floor + spares, least),
         **common,
     )
     if not np.any(bound):
         return hourly
-    fixed = size_fleet(peak, mean, capacity, replicas_minimum=least, **common)
-    return Fleet(*(np.where(bound, getattr(fixed, f.name), getattr(hourly, f.name)) for f in fields(Fleet)))
+    return Fleet(**{f.name: np.where(bound, getattr(fixed, f.name), getattr(hourly, f.name)) for f in fields(Fleet)})
 
 
-def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, capacity: Number) -> FleetMonths:
-    replicas = float(option.replicas_fixed or 1)
+def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, replicas: float) -> FleetMonths:
+    """The fleet of a hybrid: `replicas` in every month, as full as they may be, and what spills beyond them."""
     per_instance = np.maximum(np.floor(plan.gpus_per_instance / plan.gpus_per_replica), 1.0)
     instances = np.ceil(replicas / per_instance) + np.zeros_like(mean)
-    full = fleet_capacity(replicas, capacity, plan.pooling)
+    full = fleet_capacity(replicas, plan.capacity, plan.pooling)
     held = full * (1.0 - option.headroom)
-    burst = burst_from_peak(shared.peak_to_mean, shared.load_curve)
-    spill = spill_share(shared.load_curve, burst, held / mean)
-    served = mean * (1.0 - spill)
-    peak = np.minimum(mean * shared.peak_to_mean, held)
+    spill = spill_share(shared.load_curve, burst_from_peak(shared.peak_to_mean, shared.load_curve), held / mean)
     fleet = Fleet(
-        replicas=replicas + np.zeros_like(mean),
-        instances=instances,
-        gpus=instances * plan.gpus_per_instance,
-        utilisation_mean=served / full,
-        utilisation_peak=peak / full,
+        replicas=replicas + np.zeros_like(mean), instances=instances, gpus=instances * plan.gpus_per_instance,
+        utilisation_mean=mean * (1.0 - spill) / full, utilisation_peak=np.minimum(mean * shared.peak_to_mean, held) / full,
     )
     gpus = np.asarray(fleet.gpus)
     return FleetMonths(fleet, gpus, gpus, np.asarray(spill))
@@ -111,73 +86,44 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
     else:
         lines = _rent_lines(shared, option, option.plan, months, live)
     if np.any(np.asarray(option.platform_usd) > 0):
-        lines.append(
-            Line(
-                "platform",
-                np.asarray(live * option.platform_usd),
-                0.0,
-                tuple(f"platform.{n}_usd_per_month" for n in PLATFORM),
-                lambda month: (
-                    f"${pick(option.platform_usd, 0):,.6g} a month: balancer, logs, staging, storage, egress, monitoring"
-                ),
-            )
-        )
-    if np.any(np.asarray(option.hosting_usd) > 0):
-        lines.append(hosting_line(option, live))
+        usd = f"${pick(option.platform_usd):,.6g} a month"
+        lines.append(Line(
+            name="platform", monthly=np.asarray(live * option.platform_usd),
+            facts=tuple(f"platform.{n}_usd_per_month" for n in PLATFORM),
+            arithmetic=lambda _: f"{usd}: balancer, logs, staging, storage, egress, monitoring",
+        ))
     return lines
-
-
-def hosting_line(option: Option, live: Array) -> Line:
-    """A vendor's monthly fee for holding or hosting the model."""
-    return Line(
-        "vendor hosting fee",
-        np.asarray(live * option.hosting_usd),
-        0.0,
-        (f"options.{option.id}.hosting_usd_per_month",),
-        lambda month: f"${pick(option.hosting_usd, 0):,.6g} a month",
-    )
 
 
 def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths, live: Array) -> list[Line]:
     drift = np.asarray((1.0 + shared.rent_drift) ** (np.arange(shared.horizon) / 12.0))
     rate = plan.usd_per_gpu_hour * drift * option.fleet_share
-    facts = (
-        plan.path + "usd_per_gpu_hour",
-        plan.path + "capacity_requests_per_s",
-        plan.speed,
-        *([plan.adapter_speed] if plan.adapter_speed else []),
-    )
+    price, speeds = plan.path + "usd_per_gpu_hour", (plan.speed, plan.adapter_speed) if plan.adapter_speed else (plan.speed,)
 
     def text(gpus: Array) -> Callable[[int], str]:
         def arithmetic(month: int) -> str:
-            share = pick(option.fleet_share, 0)
-            moved = "" if abs(pick(drift, month) - 1) < 1e-12 else f" x {pick(drift, month):.4f} drift"
+            share, moved = pick(option.fleet_share), pick(drift, month)
+            drifted = "" if abs(moved - 1) < 1e-12 else f" x {moved:.4f} drift"
             part = "" if share == 1.0 else f" x {share:.4g} of the fleet"
             return (
-                f"{pick(gpus, month):,.6g} GPU x ${pick(plan.usd_per_gpu_hour, 0):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
-                f" x {pick(live, month):.4g} of the month{moved}{part}"
+                f"{pick(gpus, month):,.6g} GPU x ${pick(plan.usd_per_gpu_hour):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
+                f" x {pick(live, month):.4g} of the month{drifted}{part}"
             )
 
         return arithmetic
 
     gpus, bare = (_committed(shared, option, plan, g) for g in (months.gpus, months.gpus_without_spares))
     needed, spare = bare * live, (gpus - bare) * live
-    lines = [Line("GPU rent", np.asarray(needed * rate * HOURS_PER_MONTH), 0.0, facts, text(bare))]
+    lines = [Line(
+        name="GPU rent", monthly=np.asarray(needed * rate * HOURS_PER_MONTH), arithmetic=text(bare),
+        facts=(price, plan.path + "capacity_requests_per_s", *speeds),
+    )]
     if np.any(spare > 0):
-        lines.append(
-            Line(
-                "GPU rent, redundancy",
-                np.asarray(spare * rate * HOURS_PER_MONTH),
-                0.0,
-                (plan.path + "usd_per_gpu_hour", "serving.spares"),
-                text(gpus - bare),
-            )
-        )
-    if np.any(np.asarray(plan.minimum_months) > 0):
-        owed = _owed_beyond(shared, option, plan, gpus)
-        if np.any(owed > 0):
-            lines.append(_unused_commitment(shared, np.asarray(rate), owed, plan))
-    return lines
+        lines.append(Line(
+            name="GPU rent, redundancy", monthly=np.asarray(spare * rate * HOURS_PER_MONTH), arithmetic=text(gpus - bare),
+            facts=(price, "serving.spares"),
+        ))
+    return lines + _unused_commitment(shared, option, plan, gpus, np.asarray(rate))
 
 
 def _committed(shared: Shared, option: Option, plan: Plan, gpus: Array) -> Array:
@@ -188,21 +134,22 @@ def _committed(shared: Shared, option: Option, plan: Plan, gpus: Array) -> Array
     return np.where(bound, np.maximum.accumulate(gpus, axis=-1), gpus)
 
 
-def _owed_beyond(shared: Shared, option: Option, plan: Plan, gpus: Array) -> Array:
-    """GPU-months of commitments beyond the horizon, shape (..., 1): each GPU's from the month in which it was added."""
+def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, rate: Array) -> list[Line]:
+    """Rent beyond the horizon, at the last month's rate, paid in the last month: a commitment is paid to its end.
+
+    What is owed is GPU-months, shape (..., 1): each GPU's commitment runs from the month in which it was added.
+    """
+    bound = np.asarray(plan.minimum_months) > 0
     added = np.diff(np.maximum.accumulate(gpus, axis=-1), axis=-1, prepend=0.0)
     start = np.maximum(np.arange(shared.horizon, dtype=np.float64), option.months_to_live)
-    left = np.maximum(plan.minimum_months - (shared.horizon - start), 0.0) * (np.asarray(plan.minimum_months) > 0)
-    return np.asarray((added * left).sum(axis=-1, keepdims=True))
-
-
-def _unused_commitment(shared: Shared, rate: Array, owed: Array, plan: Plan) -> Line:
-    """Rent beyond the horizon, at the last month's rate, paid in the last month: a commitment is paid to its end."""
+    left = np.maximum(plan.minimum_months - (shared.horizon - start), 0.0) * bound
+    owed = (added * left).sum(axis=-1, keepdims=True)
+    if not np.any(owed > 0):
+        return []
     last = np.zeros(shared.horizon)
     last[-1] = 1.0
-
-    def arithmetic(month: int) -> str:
-        return f"{pick(owed, 0):,.6g} GPU-months x ${pick(rate, month):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
-
-    monthly = np.asarray(rate * HOURS_PER_MONTH * owed * last)
-    return Line("GPU commitment beyond the horizon", monthly, 0.0, (plan.path + "minimum_months",), arithmetic)
+    return [Line(
+        name="GPU commitment beyond the horizon", monthly=np.asarray(rate * HOURS_PER_MONTH * owed * last),
+        facts=(plan.path + "minimum_months",),
+        arithmetic=lambda month: f"{pick(owed):,.6g} GPU-months x ${pick(rate, month):,.6g}/GPU-h x {HOURS_PER_MONTH} h",
+    )]

@@ -10,16 +10,12 @@ from roi.units import MONTHS_PER_YEAR
 
 
 def _migration_cost(shared: Shared) -> tuple[Array, Array]:
-    """USD an hour, and USD of one migration, at month ends 0..H."""
+    """USD of an engineer hour, and USD of one migration, at month ends 0..H."""
     found = shared.memo.get("migration")
     if not isinstance(found, tuple):
         wage = shared.usd_per_hour * powers(1.0 + shared.wage_growth, np.arange(shared.horizon + 1) / MONTHS_PER_YEAR)
         found = shared.memo["migration"] = (wage, np.asarray(shared.migration_hours * wage + evaluation_cost(shared)))
     return found
-
-
-def _nothing(x: Number) -> bool:
-    return isinstance(x, float) and x == 0.0
 
 
 def migration_line(
@@ -31,26 +27,28 @@ def migration_line(
     `extra_usd` is what a tuned model pays besides: training again on the successor.
     """
     first, every = option.life_first, option.life_every
-    if first is None or every is None:
-        return []
-    if np.all(np.maximum(first, since) >= until):
+    if first is None or every is None or np.all(np.maximum(first, since) >= until):
         return []
     counts = events(first, every, shared.horizon, since, until)
     if not counts.any():
         return []
     wage, each = _migration_cost(shared)
-    upfront, monthly = split(np.asarray(counts * (each if _nothing(extra_usd) else each + extra_usd)))
+    nothing_more = isinstance(extra_usd, float) and extra_usd == 0.0
+    upfront, monthly = split(np.asarray(counts * (each if nothing_more else each + extra_usd)))
 
     def arithmetic(month: int) -> str:
-        again = f" + ${pick(extra_usd, 0):,.6g} to train again" if np.any(np.asarray(extra_usd) > 0) else ""
+        again = f" + ${pick(extra_usd):,.6g} to train again" if np.any(np.asarray(extra_usd) > 0) else ""
         return (
-            f"{pick(counts, month + 1):.0f} x ({pick(shared.migration_hours, 0):,.6g} h x ${pick(wage, month + 1):,.6g}/h"
-            f" + ${pick(evaluation_cost(shared), 0):,.6g} evaluation{again})"
+            f"{pick(counts, month + 1):.0f} x ({pick(shared.migration_hours):,.6g} h x ${pick(wage, month + 1):,.6g}/h"
+            f" + ${pick(evaluation_cost(shared)):,.6g} evaluation{again})"
         )
 
     own = f"vendors.{option.vendor}."
-    label = "incumbent's model ends: migration" if option.kind == "stay" else "vendor's model ends: migration"
-    return [Line(label, monthly, upfront, (own + "first_end_months", own + "life_months", "migration.hours"), arithmetic)]
+    return [Line(
+        name="incumbent's model ends: migration" if option.kind == "stay" else "vendor's model ends: migration",
+        monthly=monthly, upfront=upfront, arithmetic=arithmetic,
+        facts=(own + "first_end_months", own + "life_months", "migration.hours"),
+    )]
 
 
 def tuned_again(option: Option) -> Number:
@@ -62,29 +60,21 @@ def commitment_line(shared: Shared, spent: Array) -> list[Line]:
     """What a commitment with the incumbent costs beyond the incumbent's bill: leaving saves nothing below it before it ends."""
     if not np.any(np.asarray(shared.commitment_usd) > 0):
         return []
-    bound = np.clip(shared.commitment_months - (months(shared.horizon) - 1.0), 0.0, 1.0)
-    short = np.maximum(shared.commitment_usd * bound - spent, 0.0)
-
-    def arithmetic(month: int) -> str:
-        return f"${pick(shared.commitment_usd * bound, month):,.2f} committed - ${pick(spent, month):,.2f} spent, at least 0"
-
-    return [Line("commitment not used", np.asarray(short), 0.0, ("commitment.usd_per_month", "commitment.months"), arithmetic)]
+    owed = shared.commitment_usd * np.clip(shared.commitment_months - (months(shared.horizon) - 1.0), 0.0, 1.0)
+    return [Line(
+        name="commitment not used", monthly=np.asarray(np.maximum(owed - spent, 0.0)),
+        facts=("commitment.usd_per_month", "commitment.months"),
+        arithmetic=lambda month: f"${pick(owed, month):,.2f} committed - ${pick(spent, month):,.2f} spent, at least 0",
+    )]
 
 
 def error_line(shared: Shared, rate: Array, facts: tuple[str, ...]) -> Line:
-    """requests x error rate x USD per error, for every option and for staying."""
+    """The cost of wrong answers, for every option and for staying: requests x error rate x USD per error."""
     volume = requests(shared)
 
     def arithmetic(month: int) -> str:
-        return (
-            f"{pick(volume, month):,.0f} requests x {pick(rate, month):.5g} wrong x ${pick(shared.usd_per_error, 0):,.6g} each"
-        )
+        return f"{pick(volume, month):,.0f} requests x {pick(rate, month):.5g} wrong x ${pick(shared.usd_per_error):,.6g} each"
 
-    return Line(
-        "wrong answers",
-        rate * shared.once("usd of errors", lambda: volume * shared.usd_per_error),
-        0.0,
-        ("quality.usd_per_error", *facts),
-        arithmetic,
-        is_error=True,
-    )
+    monthly = rate * shared.once("usd of errors", lambda: volume * shared.usd_per_error)
+    facts = ("quality.usd_per_error", *facts)
+    return Line(name="wrong answers", monthly=monthly, facts=facts, arithmetic=arithmetic, is_error=True)

@@ -9,7 +9,7 @@ from roi.estimate.accuracy.serving_loads import operating_figures, stated_tpot
 from roi.estimate.accuracy.serving_replica import OperatingFigures
 from roi.estimate.accuracy.serving_run import ServingRun
 from roi.estimate.serving.iteration import Efficiencies
-from roi.numerics.spreads import together
+from roi.numerics.spreads import joint_deviation
 
 ServingQuantity = Literal["throughput", "tpot", "ttft"]
 
@@ -59,16 +59,16 @@ def predict_serving(run: ServingRun, evidence: ServingEvidence) -> dict[ServingQ
     others += [math.log(RAW_LENGTHS)] if run.load.length_cv else []
     tp, link = run.system.tensor_parallel, run.system.gpu.link_bytes_per_s
     others += [math.log(NO_FAST_LINK)] if tp > NODE_GPUS or (tp > 1.0 and link < SLOW_LINK) else []
-    slow = middle * math.exp(-together([-math.log(evidence.speed_low), math.log(middle / low), *others]))
-    fast = middle * math.exp(together([math.log(evidence.speed_high), math.log(high / middle), *others]))
+    slow = middle * math.exp(-joint_deviation([-math.log(evidence.speed_low), math.log(middle / low), *others]))
+    fast = middle * math.exp(joint_deviation([math.log(evidence.speed_high), math.log(high / middle), *others]))
     point, slower, faster = (operating_figures(run, evidence.efficiencies, speed) for speed in (middle, slow, fast))
     found: dict[ServingQuantity, Prediction] = {
         "throughput": Prediction(_rate(run, point), _rate(run, slower), _rate(run, faster)),
         "tpot": Prediction(stated_tpot(run, point), stated_tpot(run, faster), stated_tpot(run, slower)),
     }
     wait = [] if run.load.kind in ("static", "closed") else [math.log(WAITING)]
-    early = math.exp(-together([-math.log(evidence.ttft_low), *wait, *others]))
-    late = math.exp(together([math.log(evidence.ttft_high), *wait, *others]))
+    early = math.exp(-joint_deviation([-math.log(evidence.ttft_low), *wait, *others]))
+    late = math.exp(joint_deviation([math.log(evidence.ttft_high), *wait, *others]))
     found["ttft"] = Prediction(point.ttft_s, min(point.ttft_s * early, faster.ttft_s), max(point.ttft_s * late, slower.ttft_s))
     return found
 

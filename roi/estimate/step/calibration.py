@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from roi.errors import InputError
 from roi.estimate.step.step_time import StepEfficiency
 from roi.estimate.training.plan import TrainingPlan
-from roi.numerics.student import TAIL, student
+from roi.numerics.spreads import TAIL, student
 
 Level = Literal["profile", "device", "gpu", "layout", "all"]
 """What a scale rests on: runs of one's own on this GPU; its measured rates and a dry run; other sources on it; other GPUs in

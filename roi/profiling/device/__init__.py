@@ -1,0 +1,1 @@
+"""The rates that a device reaches: which operators are timed, how each is called, and the run through them."""

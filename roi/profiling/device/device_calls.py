@@ -1,16 +1,18 @@
-"""The operators of `roi profile device` as calls without arguments, operands made beforehand."""
+"""The operators of `roi profile device` as calls without arguments, operands made beforehand; and the seconds of a call."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import cycle
+from itertools import cycle, pairwise
 from math import ceil, prod
+from time import perf_counter
 from typing import Final
 
 from roi.estimate.training.adapters import NF4_BLOCK
 from roi.profiling.device.device_shapes import COLD, Case
-from roi.profiling.device.timing import Call
 from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import torch
+
+Call = Callable[[], object]
 
 functional = torch.nn.functional
 
@@ -20,11 +22,23 @@ DTYPES: Final = {
 
 CHAIN: Final = 100
 """Tiny operators in one timed chain."""
-
 MOST_COPIES: Final = 32
 
 DRAWN: Final = 2**20
 """Numbers drawn for an operand; larger ones repeat them. Random bits matter: switching them costs power, and clocks follow."""
+SHORTEST_S: Final = 20e-6
+"""Shorter calls are timed several at once: events resolve about half a microsecond, perf_counter costs a tenth of one."""
+WARM_UP: Final = 2
+"""Calls before the first timed one: the first loads kernels and allocates, the second finds the clocks up."""
+LEAST: Final = 3
+MOST: Final = 40
+"""Timed samples of one call, at least and at most."""
+QUEUE: Final = 900
+"""Kernels issued ahead of the device: CUDA's launch queue holds about a thousand, and a host that finds it full waits."""
+KERNELS: Final = 8
+"""Kernels of one call at most: a norm has seven."""
+CYCLES_PER_S: Final = 2.5e9
+"""Above every GPU clock: a wait given in cycles then lasts at least as long as meant."""
 
 
 class Operands:
@@ -45,20 +59,20 @@ class Operands:
             block = torch.randn(drawn, generator=self.generator, device=self.device).to(DTYPES[dtype])
         return block.repeat(ceil(count / drawn))[:count].view(*shape)
 
-    def cold(self, *shape: int, dtype: str) -> Iterator[torch.Tensor]:
-        """Copies of one operand in turn, so that none is found in the cache."""
-        return self.in_turn(self.normal(*shape, dtype=dtype))
-
     def in_turn(self, first: torch.Tensor) -> Iterator[torch.Tensor]:
-        """`first` and copies of it, endlessly."""
+        """`first` and copies of it, endlessly, so that none is found in the cache."""
         copies = min(MOST_COPIES, max(1, ceil(COLD * self.cache_bytes / first.nbytes)))
         return cycle([first, *(first.clone() for _ in range(copies - 1))])
 
 
 def build_call(case: Case, operands: Operands) -> Call:
     """The call of one case; its operands live as long as the call."""
+    if case.regime == "copy":
+        source = operands.normal(*case.shape)
+        target = torch.empty_like(source)
+        return lambda: target.copy_(source)
     builders: dict[str, Callable[[Case, Operands], Call]] = {
-        "matrix": _matrix, "copy": _copy, "dequantise": _dequantise, "attention": _attention, "elementwise": _elementwise,
+        "matrix": _matrix, "dequantise": _dequantise, "attention": _attention, "elementwise": _elementwise,
     }
     return builders[case.regime](case, operands)
 
@@ -81,16 +95,10 @@ def _matrix(case: Case, operands: Operands) -> Call:
         left, right = operands.normal(batch, m, k, dtype=case.dtype), operands.normal(batch, n, k, dtype=case.dtype)
         return lambda: torch.bmm(left, right.transpose(1, 2))
     m, n, k = case.shape
-    inputs, weights = operands.normal(m, k, dtype=case.dtype), operands.cold(n, k, dtype=case.dtype)
+    inputs, weights = operands.normal(m, k, dtype=case.dtype), operands.in_turn(operands.normal(n, k, dtype=case.dtype))
     if case.dtype == "int8":
         return lambda: torch._int_mm(inputs, next(weights).t())  # torch's only int8 product
     return lambda: torch.mm(inputs, next(weights).t())
-
-
-def _copy(case: Case, operands: Operands) -> Call:
-    source = operands.normal(*case.shape)
-    target = torch.empty_like(source)
-    return lambda: target.copy_(source)
 
 
 def _dequantise(case: Case, operands: Operands) -> Call:
@@ -163,3 +171,57 @@ def _chain(x: torch.Tensor) -> torch.Tensor:
     for _ in range(CHAIN):
         x = x * 1.0
     return x
+
+
+def time_call(call: Call, device: str, slot_s: float, kernels: int = KERNELS) -> tuple[float, ...]:
+    """Seconds of one call in each sample after warm-up; as many samples as fit into `slot_s` seconds, LEAST to MOST.
+
+    CUDA: device events around each sample while the host runs ahead, so that launching does not show; without a wait
+    between calls, as in a training step; `kernels` of one call, at most. CPU: perf_counter around each sample.
+    """
+    for _ in range(WARM_UP):
+        call()
+    single = max(_elapsed(call, 1, device), 1e-7)
+    calls = max(1, min(QUEUE // kernels, ceil(SHORTEST_S / single)))
+    count = max(LEAST, min(MOST, int(slot_s / (single * calls))))
+    if device == "cpu":
+        return tuple(_elapsed(call, calls, device) / calls for _ in range(count))
+    seconds: list[float] = []
+    while len(seconds) < count:
+        seconds += _between_events(call, calls, min(count - len(seconds), max(1, QUEUE // (calls * kernels))))
+    return tuple(seconds)
+
+
+def _elapsed(call: Call, calls: int, device: str) -> float:
+    """Seconds of so many calls, on a device that is done before and after."""
+    synchronise(device)
+    start = perf_counter()
+    for _ in range(calls):
+        call()
+    synchronise(device)
+    return perf_counter() - start
+
+
+def _between_events(call: Call, calls: int, samples: int) -> list[float]:
+    """Seconds of one call in each sample, by events; the device waits first until the host has issued everything."""
+    synchronise("cuda")
+    start = perf_counter()
+    call()
+    issue_s = perf_counter() - start  # what the host takes to issue one call
+    synchronise("cuda")
+    events = [torch.cuda.Event(enable_timing=True) for _ in range(samples + 1)]
+    wait = int(2.0 * issue_s * calls * samples * CYCLES_PER_S)
+    torch.cuda._sleep(wait)  # torch offers no other wait on the device
+    events[0].record()
+    for after in events[1:]:
+        for _ in range(calls):
+            call()
+        after.record()
+    synchronise("cuda")
+    return [before.elapsed_time(after) / 1e3 / calls for before, after in pairwise(events)]
+
+
+def synchronise(device: str) -> None:
+    """Wait until the device has done what was issued."""
+    if device == "cuda":
+        torch.cuda.synchronize()

@@ -13,34 +13,23 @@ Regime = Literal["matrix", "copy", "dequantise", "attention", "elementwise", "la
 
 TOKENS: Final = (64, 512, 4096, 16384)
 """Rows of a product: tokens of one micro-step."""
-
 LAYERS: Final = (
     (256, 256), (576, 576), (1536, 576), (896, 896), (4864, 896), (2048, 2048), (8192, 2048), (1024, 4096), (4096, 4096),
     (14336, 4096), (4096, 14336), (128256, 4096),
 )
 """(outputs, inputs) of layers: a test model, SmolLM2-135M, Qwen2.5-0.5B, Llama-3.2-1B, Llama-3.1-8B with its head."""
-
 RANKS: Final = (8, 16, 64)
-"""Ranks of adapters."""
-
 ADAPTED: Final = (1024, 4096)
-"""Width of a layer with an adapter."""
-
 ADAPTED_TOKENS: Final = (512, 4096)
-
+"""Ranks of adapters, widths of layers that carry one, and tokens that pass them."""
 ATTENTION_TOKENS: Final = (128, 512, 2048, 8192)
-
 HEAD_DIMS: Final = (64, 128)
 
 WIDTH: Final = 4096
-"""Width of the rows that element-wise operators see."""
-
 VOCABULARY: Final = 32768
-"""Columns of the logits in the loss."""
-
+"""Columns of the rows that element-wise operators see, and of the logits in the loss."""
 NF4_BYTES: Final = 0.5 + 4.0 / 64.0
 """Bytes of an NF4 weight and its share of a block's fp32 scale."""
-
 ELEMENTWISE_BYTES: Final = {
     # widen (w + 4), square (8), mean (4), scale (8), narrow (4 + w), weight (3 w less the shared read: 2 w)
     "rms_norm": {"bf16": 36.0, "fp16": 36.0, "fp32": 36.0},
@@ -49,27 +38,20 @@ ELEMENTWISE_BYTES: Final = {
     "cross_entropy": {"fp32": 8.0},  # log-softmax reads and writes every logit; picking the labels reads few
 }
 """Bytes that each operator reads and writes for one element."""
-
 CALLS: Final = 8
 """Calls to reckon with for one case: warm-up and timed ones."""
-
 CASE_OVERHEAD_S: Final = 2e-3
 """Making operands and bookkeeping of one case beyond filling memory."""
-
 PLANNED: Final = 0.4
 """Share of the budget that the least number of calls may take; the rest goes to more timed calls, or to a device that others
 slow down."""
-
 LONGEST_CALL_S: Final = 0.2
 """No shape that takes longer: three of them would say no more than one does."""
-
 SHORTEST_RUN: Final = 1000
 """Calls of the longest shape that the budget must hold."""
-
 COLD: Final = 2.0
 """Copies of a weight take this many times the last-level cache: in training other layers' weights pass before the same one
 comes again."""
-
 FILL_SLOWDOWN: Final = 4.0
 """Filling operands with numbers over copying them."""
 
@@ -97,11 +79,11 @@ class Probe:
     flops: Mapping[str, float]
     """Rate of one middle-sized product by dtype, FLOP/s; a type that does not work is absent."""
     bytes_per_s: float
-    """Of one large copy."""
+    """Rate of one large copy."""
     cache_bytes: float
-    """Last-level cache."""
+    """Size of the last-level cache."""
     memory_bytes: float
-    """What operands may take."""
+    """Memory that operands may take."""
 
     def call_s(self, case: Case) -> float:
         """Seconds that one call may take: fused attention and composed operators are reckoned slower than their bound."""
@@ -132,7 +114,8 @@ def choose_cases(probe: Probe, budget_s: float) -> tuple[list[Case], int]:
         if probe.call_s(case) <= longest_s and case.nbytes <= probe.memory_bytes:
             groups.setdefault((case.regime, _likeness(case)), []).append(case)
     chosen, spent = [], 0.0
-    for turn in zip_longest(*(_ends_first(group) for group in groups.values())):
+    ends_first = ([group[i // 2] if i % 2 == 0 else group[-1 - i // 2] for i in range(len(group))] for group in groups.values())
+    for turn in zip_longest(*ends_first):
         for case in turn:
             cost = probe.cost_s(case) if case else 0.0
             if case and spent + cost <= PLANNED * budget_s:
@@ -149,18 +132,15 @@ def _likeness(case: Case) -> str:
     return f"{case.name} {case.dtype}{' skinny' if skinny else ''}"
 
 
-def _ends_first(group: list[Case]) -> list[Case]:
-    """First, last, second, last but one, ..."""
-    return [group[i // 2] if i % 2 == 0 else group[-1 - i // 2] for i in range(len(group))]
-
-
 def every_case(device: str, cache_bytes: float) -> list[Case]:
     """Every shape once, whether or not the device can run it in reasonable time."""
     return list(dict.fromkeys(_cases(device, cache_bytes)))
 
 
 def _cases(device: str, cache_bytes: float) -> Iterator[Case]:
-    yield from _launches(device)
+    for name in ("device", "host", "host autograd", "host backward"):
+        if name != "device" or device == "cuda":
+            yield Case("launch", name, "fp32", (1,), 1.0, "launch", 4.0)
     yield from _copies(device, cache_bytes)
     types = ("bf16", "fp32", "fp16", "tf32") if device == "cuda" else ("bf16", "fp32", "fp16")
     for dtype in types:
@@ -221,9 +201,3 @@ def _elementwise(dtype: str) -> Iterator[Case]:
                 count = rows * columns
                 yield Case("elementwise", name, dtype, (rows, columns), bytes_by_dtype[dtype] * count, "byte",
                            4.0 * ELEMENT_BYTES[dtype] * count)
-
-
-def _launches(device: str) -> Iterator[Case]:
-    names = ("device", "host", "host autograd", "host backward") if device == "cuda" else (
-        "host", "host autograd", "host backward")
-    yield from (Case("launch", name, "fp32", (1,), 1.0, "launch", 4.0) for name in names)

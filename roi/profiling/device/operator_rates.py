@@ -2,121 +2,81 @@
 
 import contextlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Final, NamedTuple
+from typing import Final
 
 from roi.errors import RoiError
-from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, Rate
-from roi.profiling.device.device_calls import CHAIN, DTYPES, Operands, build_call, build_chain, matrix_precision
+from roi.profiling.device import device_calls as calls
 from roi.profiling.device.device_shapes import Case, Probe, choose_cases, product
-from roi.profiling.device.timing import LEAST, MOST, synchronise, time_call
-from roi.profiling.host.nvml import Board, PowerMeter
-from roi.profiling.progress import Silent, Watcher
-from roi.profiling.stack import quiet, torch
-from roi.profiling.stops import Stops
+from roi.profiling.session import Session
+from roi.profiling.stack import torch
 from roi.units import GIB
 
 CACHE_BYTES: Final = 32 * 2**20
 """Last-level cache of a host that does not say: the share of one core complex in current server chips."""
-
 PROBE_SHAPE: Final = {"cuda": (2048, 4096, 4096), "cpu": (64, 512, 512)}
 """(m, n, k) that is large enough to show the rate of a type and small enough for the slowest one."""
-
 SHORTEST_SLOT_S: Final = 0.02
 """Every case gets this much: quick ones then have forty samples."""
-
 PROBE_COPY: Final = {"cuda": 2**28, "cpu": 2**26}
 """Bytes of the copy that shows the bandwidth."""
 
 
-class DeviceRun(NamedTuple):
-    """What came of it."""
-
-    profile: DeviceProfile
-    interrupted: bool
-    """True after Ctrl-C or SIGTERM: the profile holds what was done until then."""
-
-
-def profile_device(
-    environment: Environment, budget_s: float, board: Board | None = None, watcher: Watcher | None = None,
-    stops: Stops | None = None,
-) -> DeviceRun:
-    """Rates of the environment's device, every timed call kept; Ctrl-C or the budget ends it early with complete=False.
+def profile_device(session: Session) -> DeviceProfile:
+    """Rates of the session's device, every timed call kept; Ctrl-C or the budget ends it early with complete=False.
 
     The first shape is measured whatever it takes. Ctrl-C before anything is timed is passed on.
     """
-    stops = stops or Stops()
-    started, deadline = datetime.now(tz=UTC), perf_counter() + budget_s
-    work = _Work(environment.device, environment.seed or 0, budget_s, deadline, watcher or Silent())
-    meter = PowerMeter(board)
-    meter.start()
-    interrupted = False
-    try:
-        with quiet():
-            stops.guard()
-            work.run()
-        stops.over()
-    except KeyboardInterrupt:
-        if not work.rates:
-            raise
-        interrupted = True
-        work.notes.append(stops.why)
-        stops.over()
-    finally:
-        draw = meter.stop()
-    if not work.rates:
-        raise RoiError(f"nothing was measured: {'; '.join(work.notes) or 'no shape suits this device'}")
-    clocks = {"sm_clock_hz": draw.sm_clock_hz, "memory_clock_hz": draw.memory_clock_hz}
-    return DeviceRun(DeviceProfile(
-        started=started, environment=environment.model_copy(update=clocks), rates=tuple(work.rates),
-        complete=work.complete and not interrupted, notes=tuple(work.notes),
-    ), interrupted)
+    timing = _Timing(session)
+    draw = session.measure(timing.run, lambda: timing.rates)
+    if not timing.rates:
+        raise RoiError(f"nothing was measured: {'; '.join(session.notes) or 'no shape suits this device'}")
+    return DeviceProfile(
+        started=session.started, environment=session.environment_under_load(draw), rates=tuple(timing.rates),
+        complete=timing.complete and not session.interrupted, notes=session.all_notes,
+    )
 
 
 @dataclass
-class _Work:
+class _Timing:
     """Rates as they come in; what is here when a run is interrupted is kept."""
 
-    device: str
-    seed: int
-    budget_s: float
-    deadline: float
-    watcher: Watcher
+    session: Session
     rates: list[Rate] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
     complete: bool = True
 
     def run(self) -> None:
-        """Probe, choose, and time one case after the other."""
-        probe, unsupported = probe_device(self.device, self.seed)
-        cases, omitted = choose_cases(probe, self.budget_s)
-        self.notes += unsupported
+        """Probe the device, choose the cases, and time one after the other."""
+        session = self.session
+        probe, unsupported = probe_device(session.device, session.seed)
+        cases, omitted = choose_cases(probe, session.budget_s)
+        session.notes += unsupported
         if omitted:
-            self.notes.append(f"{omitted} shapes left out: too large, or too slow for a budget of {self.budget_s:g} s")
-        operands = Operands(self.device, probe.cache_bytes, self.seed)
+            session.notes.append(f"{omitted} shapes left out: too large, or too slow for a budget of {session.budget_s:g} s")
+        operands = calls.Operands(session.device, probe.cache_bytes, session.seed)
         costs = [probe.cost_s(case) for case in cases]
         for done, case in enumerate(cases):
-            left_s = self.deadline - perf_counter()
+            left_s = session.left_s
             if left_s <= 0.0 and self.rates:
                 self.complete = False
-                self.notes.append(f"the budget ended before {len(cases) - done} of {len(cases)} shapes")
+                session.notes.append(f"the budget ended before {len(cases) - done} of {len(cases)} shapes")
                 return
-            self.watcher.update(f"{case.name} {case.dtype}", done / len(cases), max(left_s, 0.0))
+            session.watcher.update(f"{case.name} {case.dtype}", done / len(cases), max(left_s, 0.0))
             slot_s = max(SHORTEST_SLOT_S, left_s * costs[done] / sum(costs[done:]))
-            rate = _measure(case, operands, slot_s, self.notes)
+            rate = _measure(case, operands, slot_s, session.notes)
             if rate is not None:
                 self.rates.append(rate)
 
 
 def probe_device(device: str, seed: int = 0) -> tuple[Probe, list[str]]:
     """A first look at the device, and a note for each type that it does not compute in."""
-    cache, memory = _cache_bytes(device), _memory_bytes(device)
-    operands = Operands(device, 0.0, seed)
+    cache = _cache_bytes(device)
+    memory = torch.cuda.mem_get_info()[0] / 2.0 if device == "cuda" else float(GIB)  # half; others work on a host too
+    operands = calls.Operands(device, 0.0, seed)
     notes, flops = [], {}
-    for dtype in DTYPES:
+    for dtype in calls.DTYPES:
         if dtype == "tf32" and device == "cpu":
             continue
         case = product(dtype, *PROBE_SHAPE[device])
@@ -132,21 +92,21 @@ def probe_device(device: str, seed: int = 0) -> tuple[Probe, list[str]]:
     return Probe(device, flops, copy.work / seconds, cache, memory), notes
 
 
-def _first_look(case: Case, operands: Operands) -> float | None:
+def _first_look(case: Case, operands: calls.Operands) -> float | None:
     """Shortest of LEAST calls; None where torch has no kernel for the type."""
     try:
-        with matrix_precision(case.dtype):
-            return min(time_call(build_call(case, operands), operands.device, 0.0).seconds)
+        with calls.matrix_precision(case.dtype):
+            return min(calls.time_call(calls.build_call(case, operands), operands.device, 0.0))
     except (RuntimeError, NotImplementedError):
         return None
 
 
-def _measure(case: Case, operands: Operands, slot_s: float, notes: list[str]) -> Rate | None:
+def _measure(case: Case, operands: calls.Operands, slot_s: float, notes: list[str]) -> Rate | None:
     """The timed rate; None with a note where memory does not suffice or the operator has no kernel here."""
     try:
-        with matrix_precision(case.dtype):
+        with calls.matrix_precision(case.dtype):
             seconds = _chained(case.name, operands, slot_s) if case.regime == "launch" else (
-                time_call(build_call(case, operands), operands.device, slot_s).seconds)
+                calls.time_call(calls.build_call(case, operands), operands.device, slot_s))
     except torch.OutOfMemoryError:
         notes.append(f"{case.name} {case.dtype} {case.shape}: out of memory")
         return None
@@ -161,20 +121,20 @@ def _measure(case: Case, operands: Operands, slot_s: float, notes: list[str]) ->
     )
 
 
-def _chained(name: str, operands: Operands, slot_s: float) -> tuple[float, ...]:
+def _chained(name: str, operands: calls.Operands, slot_s: float) -> tuple[float, ...]:
     """Seconds of one tiny operator in a chain: on the device behind a host that runs ahead, or on the host alone."""
-    before, call = build_chain(name, operands)
+    before, call = calls.build_chain(name, operands)
     if name == "device":
-        return tuple(s / CHAIN for s in time_call(call, operands.device, slot_s, CHAIN).seconds)
+        return tuple(s / calls.CHAIN for s in calls.time_call(call, operands.device, slot_s, calls.CHAIN))
     samples: list[float] = []
     end = perf_counter() + slot_s
-    while len(samples) < LEAST + 1 or (perf_counter() < end and len(samples) <= MOST):
+    while len(samples) < calls.LEAST + 1 or (perf_counter() < end and len(samples) <= calls.MOST):
         before()
-        synchronise(operands.device)
+        calls.synchronise(operands.device)
         start = perf_counter()
         call()
-        samples.append((perf_counter() - start) / CHAIN)
-        synchronise(operands.device)
+        samples.append((perf_counter() - start) / calls.CHAIN)
+        calls.synchronise(operands.device)
     return tuple(samples[1:])  # the first one is warm-up
 
 
@@ -187,8 +147,3 @@ def _cache_bytes(device: str) -> float:
         with contextlib.suppress(OSError, ValueError):
             sizes.append(float(file.read_text(encoding="ascii").strip().removesuffix("K")) * 1024.0)
     return max(sizes, default=float(CACHE_BYTES))
-
-
-def _memory_bytes(device: str) -> float:
-    """What operands may take: half of the free device memory; 1 GiB on a host, where others work too."""
-    return torch.cuda.mem_get_info()[0] / 2.0 if device == "cuda" else float(GIB)

@@ -23,8 +23,8 @@ from roi.estimate.training.memory import training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.gpu import Gpu
 from roi.facts.tape import Tape
+from roi.profiling.dry.dry_profile import STEPS_REPLAYED
 from roi.profiling.dry.dry_run import dry_run
-from roi.profiling.dry.layer_line import STEPS_REPLAYED
 
 TAPE_ERROR = 0.01
 """Distance of a dry run from torch's own count where the configuration is known: a target of
@@ -84,7 +84,7 @@ def _peaks(run: MeasuredRun, plan: TrainingPlan) -> _Peaks | str:
 
 
 def _peak_without_loss(tape: Tape) -> float:
-    """The peak if logits and loss took nothing."""
+    """The peak of the step if logits and loss took no memory."""
     steps = zip(tape.events.tolist(), tape.signed_bytes.tolist(), strict=True)
     kept = [0 if tape.blocks[abs(event) - 1].part == "logits" else n for event, n in steps]
     live, highest = 0, 0

@@ -1,5 +1,6 @@
-"""A dry run as a profile: the peak, what reserves, and the same plan at other sizes."""
+"""A dry run as a profile: the peak, what reserves, and the same plan at other sizes, mostly from models of a few layers."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,15 +15,23 @@ from roi.estimate.training.plan import TrainingPlan
 from roi.facts.environment import Environment
 from roi.facts.gpu import Gpu
 from roi.facts.profiles import DryRunLimit, DryRunProfile, DryRunSearch
-from roi.profiling.dry.dry_run import dry_run
-from roi.profiling.dry.layer_line import STEPS_REPLAYED, LayerLine
-from roi.profiling.host.processor import package_versions
-from roi.profiling.host.this_machine import PACKAGES
-from roi.store.profiles.dry_runs import dry_peaks
+from roi.facts.tape import Tape
+from roi.profiling.dry.dry_run import MetaModel, dry_run
+from roi.profiling.host.host_facts import PACKAGES, package_versions
+from roi.store.profiles.lookup import dry_peaks
 from roi.store.profiles.plan_record import plan_record
+
+STEPS_REPLAYED: Final = 3
+"""Steps that the allocator's model plays: the second finds the holes of the first, the third those of the second."""
+
+Heights = dict[tuple[str, str, str], int]
+"""Highest allocation at each place of the step: (phase, operator, module without layer numbers) -> bytes."""
 
 MOST_SEQUENCES: Final = 1024
 """Widest micro-batch of the ladder."""
+TRIES: Final = 2
+MOST_TRIES: Final = 4
+"""Models with all layers that are run for one limit, and where none of them has fitted yet."""
 
 
 def profile_dry_run(
@@ -92,22 +101,22 @@ def _multiplied(start: int, limit: int) -> Iterator[int]:
 def settle_limits(
     profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan, rooms: Mapping[str, float], step: int,
 ) -> DryRunProfile:
-    """The profile with limits of the cards in `rooms` (name: bytes that the plan may reserve), each run with the whole model.
+    """The profile with limits of the cards in `rooms` (name: bytes that the plan may reserve), each run with all layers.
 
-    What the ladder promises is run; with that point the ladder promises anew, more or less, and that is run too. Every card
+    What the ladder promises is run; with that point the ladder promises another size, and that is run too. Every card
     starts from the profile as it is given, so that its limit does not depend on which others are asked for.
     """
     sizes = {(s.micro_batch, s.seq): s for s in profile.searched}
     limits = [limit for limit in profile.limits if limit.gpu not in rooms]
     made: dict[tuple[int, int], DryRunSearch] = {}
     for gpu, room in rooms.items():
-        largest = _settle(profile, config, plan, room, made, 1, by_length=False)
-        longest = _settle(profile, config, plan, room, made, step, by_length=True)
+        largest = _find_limit(profile, config, plan, room, made, 1, by_length=False)
+        longest = _find_limit(profile, config, plan, room, made, step, by_length=True)
         limits.append(DryRunLimit(gpu=gpu, largest_micro_batch=largest, longest_seq=longest))
     return profile.model_copy(update={"searched": tuple((sizes | made).values()), "limits": tuple(limits)})
 
 
-def _settle(
+def _find_limit(
     profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan, room: float, made: dict[tuple[int, int], DryRunSearch],
     step: int, *, by_length: bool,
 ) -> int:
@@ -123,7 +132,8 @@ def _settle(
             break
         batch, seq = (int(plan.micro_batch), size) if by_length else (size, int(plan.seq))
         if (batch, seq) not in made:
-            made[batch, seq] = _run(config, replace(plan, micro_batch=batch, seq=seq), profile.workspace_bytes)
+            sized = replace(plan, micro_batch=batch, seq=seq)
+            made[batch, seq] = _searched(dry_run(config, sized, workspace_bytes=profile.workspace_bytes).tape, batch, seq)
         one = made[batch, seq]
         kept = (s for s in found.searched if (s.micro_batch, s.seq) != (batch, seq))
         found = found.model_copy(update={"searched": (*kept, one)})
@@ -131,17 +141,74 @@ def _settle(
     return fitting
 
 
-TRIES: Final = 2
-"""Whole models run for one limit,"""
-
-MOST_TRIES: Final = 4
-"""and where none of them has fitted yet."""
-
-
-def _run(config: ModelConfig, plan: TrainingPlan, workspace: float) -> DryRunSearch:
-    """One size with the whole model."""
-    replay = replay_allocator(dry_run(config, plan, workspace_bytes=workspace).tape, repeats=STEPS_REPLAYED)
+def _searched(tape: Tape, micro_batch: int, seq: int) -> DryRunSearch:
+    """Peaks of one size that was run with all layers."""
+    replay = replay_allocator(tape, repeats=STEPS_REPLAYED)
     return DryRunSearch(
-        micro_batch=int(plan.micro_batch), seq=int(plan.seq), allocated_bytes=replay.peak_active_bytes,
-        reserved_bytes=replay.peak_reserved_bytes,
+        micro_batch=micro_batch, seq=seq, allocated_bytes=replay.peak_active_bytes, reserved_bytes=replay.peak_reserved_bytes,
     )
+
+
+class LayerLine:
+    """The highest allocation at every place of the step is a line in the number of layers, and the peak the highest of them.
+
+    The allocator's slack hardly depends on depth: it is that of the small model, moved by what the whole model's exceeds it
+    at the plan's own size. There the lines are checked too; where they miss the whole model by more than 0.1%, or layers
+    differ, every size is run with all layers.
+    """
+
+    FEW: Final = (1, 2)
+
+    def __init__(self, config: ModelConfig, plan: TrainingPlan, workspace: float, own: DryRunSearch, peak_bytes: int) -> None:
+        self.config, self.plan, self.workspace = config, plan, workspace
+        self._built: dict[int, MetaModel] = {}
+        self.layers = int(config.entries.get("num_hidden_layers", 0))
+        self.exact, self.slack, self.rounding = False, 0.0, 0.0
+        if "layer_types" not in config.entries and self.layers > 4 * self.FEW[1]:
+            peak, replay = self._line(own.micro_batch, own.seq)
+            self.exact = abs(peak / peak_bytes - 1.0) < 1e-3
+            self.slack = own.reserved_bytes - peak_bytes - (replay.peak_reserved_bytes - replay.peak_allocated_bytes)
+            self.rounding = own.allocated_bytes - peak_bytes
+
+    def at(self, micro_batch: int, seq: int) -> DryRunSearch:
+        """Peaks of the plan at another size."""
+        if not self.exact:
+            return _searched(self._tape(0, micro_batch, seq), micro_batch, seq)
+        peak, replay = self._line(micro_batch, seq)
+        slack = max(replay.peak_reserved_bytes - replay.peak_allocated_bytes + self.slack, 0.0)
+        return DryRunSearch(
+            micro_batch=micro_batch, seq=seq, allocated_bytes=peak + self.rounding, reserved_bytes=peak + slack, ran=False,
+        )
+
+    def _line(self, micro_batch: int, seq: int) -> tuple[float, AllocatorReplay]:
+        """(peak of the whole model, replay of the deeper small one)."""
+        few, more = self.FEW
+        tapes = [self._tape(n, micro_batch, seq) for n in self.FEW]
+        low, high = (place_heights(tape) for tape in tapes)
+        ahead = (self.layers - more) / (more - few)
+        peak = max(height + (height - low.get(place, height)) * ahead for place, height in high.items())
+        return peak, replay_allocator(tapes[1], repeats=STEPS_REPLAYED)
+
+    def _tape(self, layers: int, micro_batch: int, seq: int) -> Tape:
+        plan = replace(self.plan, micro_batch=micro_batch, seq=seq)
+        if layers not in self._built:
+            entries = {**self.config.entries, "num_hidden_layers": layers} if layers else self.config.entries
+            self._built[layers] = MetaModel(self.config._replace(entries=entries), plan)
+        return self._built[layers].run(plan, self.workspace).tape
+
+
+def place_heights(tape: Tape) -> Heights:
+    """The highest allocation at each place of the step."""
+    found: Heights = {}
+    patterns: dict[str, str] = {}
+    for event, height in zip(tape.events.tolist(), tape.live_bytes.tolist(), strict=True):
+        if event < 0:
+            continue
+        block = tape.blocks[event - 1]
+        if block.phase == "load":
+            continue
+        pattern = patterns.setdefault(block.module, re.sub(r"\.\d+(?=\.|$)", ".N", block.module))
+        place = (block.phase, block.operator, pattern)
+        if height > found.get(place, 0):
+            found[place] = height
+    return found

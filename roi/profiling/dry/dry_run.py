@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from unittest.mock import patch
 
 import transformers.masking_utils as masking
@@ -21,12 +21,16 @@ from roi.errors import InputError
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.operator import OperatorGroup
 from roi.facts.tape import Tape
-from roi.profiling.dry.autocast import meta_asks_cuda, recompute_lowered
-from roi.profiling.dry.cuda_kernels import cuda_kernels
-from roi.profiling.dry.loops import forward_and_loss, fuse_head, lowers, triton_tiles
-from roi.profiling.dry.optimizers import Optimizer
+from roi.profiling.dry.cuda_on_meta import cuda_kernels, meta_asks_cuda, recompute_lowered
+from roi.profiling.dry.loops import Optimizer, forward_and_loss, fuse_head, lowers, triton_tiles
 from roi.profiling.dry.recorder import Recorder
-from roi.profiling.dry.skeleton import TORCH_DTYPES, build_skeleton, quantisation_states
+from roi.profiling.dry.skeleton import build_skeleton, quantisation_states
+from roi.profiling.train.real_model import DTYPES
+
+STACK: Final = frozenset({"layers", "h", "blocks", "decoder", "transformer", "embed_tokens", "norm"})
+"""Names on the path of modules under the stack of layers, whatever the family."""
+BESIDE: Final = frozenset({"rotary_emb", "wte", "wpe", "embed_in", "final_layernorm", "ln_f"})
+"""Names of modules beside it that run no loss."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,10 @@ class DryRun:
     tape: Tape
     """Load, then one step that finds the optimizer's states in place; the cuBLAS workspace is a block of the load."""
     operators: tuple[OperatorGroup, ...]
-    """Work of the step; empty unless asked for."""
+    """Work of every operator of the step; empty unless asked for."""
     trained_parameters: int
     notes: tuple[str, ...]
-    """What was approximated."""
+    """Notes on what was approximated."""
     wall_s: float
     """Seconds of building and stepping."""
 
@@ -50,11 +54,11 @@ def dry_run(config: ModelConfig, plan: TrainingPlan, *, workspace_bytes: float, 
     Backward frees what it no longer needs, so the tape has the order in which a GPU would allocate. An InputError says what
     a class of transformers cannot do on meta, in one sentence.
     """
-    return Rehearsal(config, plan).run(plan, workspace_bytes, operators=operators)
+    return MetaModel(config, plan).run(plan, workspace_bytes, operators=operators)
 
 
-class Rehearsal:
-    """A model that is built once and stepped at several sizes."""
+class MetaModel:
+    """A model on the meta device: built once, stepped at several sizes."""
 
     def __init__(self, config: ModelConfig, plan: TrainingPlan) -> None:
         self.config = config
@@ -62,7 +66,7 @@ class Rehearsal:
         self.model = build_skeleton(config, plan)
         fuse_head(self.model, plan)
         if lowers(plan):
-            recompute_lowered(self.model, TORCH_DTYPES[plan.dtype])
+            recompute_lowered(self.model, DTYPES[plan.dtype])
 
     def run(self, plan: TrainingPlan, workspace_bytes: float, *, operators: bool = False) -> DryRun:
         """One step; `plan` differs from the one it was built for in micro-batch and length alone."""
@@ -73,22 +77,27 @@ class Rehearsal:
         optimizer = Optimizer(plan, trained)
         optimizer.create_states(recorder)
         recorder.timed = operators
-        flash = TORCH_DTYPES[plan.dtype] if plan.attention == "flash" and plan.dtype != "fp32" else None
+        flash = DTYPES[plan.dtype] if plan.attention == "flash" and plan.dtype != "fp32" else None
         with quiet(), cuda_kernels(flash), meta_asks_cuda(), triton_tiles(plan), _masks(plan), recorder.following(model):
             try:
                 _step(recorder, model, plan, optimizer)
             except (NotImplementedError, RuntimeError, TypeError, ValueError, AttributeError) as error:
-                raise InputError(f"MODEL: {self.config.name}: {_why(error)}") from error
+                said = (str(error).strip().splitlines() or [""])[0][:140] or type(error).__name__
+                raise InputError(f"MODEL: {self.config.name}: its training step does not run on tensors without storage "
+                                 f"({type(error).__name__}: {said})") from error
         micro_steps = float(min(plan.accumulation, 2))
         groups = tuple(
             group.model_copy(update={"calls": n / (1.0 if group.phase == "optimizer" else micro_steps)})
             for group, n in recorder.operators.items()
         )
-        notes = (self.config.differs,) if self.config.differs else ()
+        notes = [self.config.differs] if self.config.differs else []
+        if any(p.dim() == 3 for p in model.parameters()) and plan.prepared:
+            notes.append("experts are 3-D parameters: bitsandbytes leaves them unquantised, k-bit preparation casts them to "
+                         "fp32")
         self.begun = time.perf_counter()
         return DryRun(
-            recorder.tape(), groups, sum(p.numel() for p in trained), (*notes, *_notes(model, plan)),
-            time.perf_counter() - begun,
+            tape=recorder.tape(), operators=groups, trained_parameters=sum(p.numel() for p in trained), notes=tuple(notes),
+            wall_s=time.perf_counter() - begun,
         )
 
 
@@ -104,7 +113,8 @@ def _load(recorder: Recorder, model: nn.Module, plan: TrainingPlan, workspace: f
 def _step(recorder: Recorder, model: nn.Module, plan: TrainingPlan, optimizer: Optimizer) -> None:
     inputs, kept = _batch(plan), None
     recorder.marks.append(("step", len(recorder.events)))
-    handles = [_on_gradient(p, recorder) for p in optimizer.trained]
+    hooked: list[Any] = optimizer.trained  # Any: torch leaves the hook untyped
+    handles = [p.register_post_accumulate_grad_hook(lambda p: recorder.relabel(p.grad, "gradients")) for p in hooked]
     with recorder:
         for _ in range(min(plan.accumulation, 2)):
             recorder.begin("forward")
@@ -120,10 +130,6 @@ def _step(recorder: Recorder, model: nn.Module, plan: TrainingPlan, optimizer: O
         del kept
     for handle in handles:
         handle.remove()
-
-
-def _on_gradient(parameter: Any, recorder: Recorder) -> Any:  # Any: torch leaves the hook untyped
-    return parameter.register_post_accumulate_grad_hook(lambda p: recorder.relabel(p.grad, "gradients"))
 
 
 def _batch(plan: TrainingPlan) -> dict[str, torch.Tensor]:
@@ -165,38 +171,11 @@ def _parts(model: Any) -> Any:  # Any: a PreTrainedModel or a PeftModel; returns
             return "workspaces"
         if phase == "optimizer":
             return "optimizer"
-        if "_to_copy" in operator and head is not None and _same_storage(arguments[0], head.weight):
+        if "_to_copy" in operator and head is not None and (
+                arguments[0].untyped_storage()._cdata == head.weight.untyped_storage()._cdata):
             return "activations"  # a 16-bit copy of the head that autocast keeps for backward, as it keeps the stack's
-        in_stack = module and module not in names and _below_head(module)
+        path = module.split(".")  # the model itself and its wrappers run the loss
+        in_stack = module and module not in names and (STACK & set(path) or path[-1] in BESIDE)
         return "activations" if in_stack else "logits"
 
     return parts
-
-
-def _same_storage(a: torch.Tensor, b: torch.Tensor) -> bool:
-    return bool(a.untyped_storage()._cdata == b.untyped_storage()._cdata)
-
-
-STACK = frozenset({"layers", "h", "blocks", "decoder", "transformer", "embed_tokens", "norm"})
-"""Names on the path of modules under the stack of layers, whatever the family."""
-
-BESIDE = frozenset({"rotary_emb", "wte", "wpe", "embed_in", "final_layernorm", "ln_f"})
-"""Names of modules beside it that run no loss."""
-
-
-def _below_head(module: str) -> bool:
-    """True for modules of the stack; the model itself and its wrappers run the loss."""
-    path = module.split(".")
-    return bool(STACK & set(path)) or path[-1] in BESIDE
-
-
-def _notes(model: nn.Module, plan: TrainingPlan) -> tuple[str, ...]:
-    notes = []
-    if any(p.dim() == 3 for p in model.parameters()) and plan.prepared:
-        notes.append("experts are 3-D parameters: bitsandbytes leaves them unquantised, k-bit preparation casts them to fp32")
-    return tuple(notes)
-
-
-def _why(error: Exception) -> str:
-    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return f"its training step does not run on tensors without storage ({type(error).__name__}: {text[:140]})"

@@ -1,24 +1,36 @@
-"""Forward and loss as a plain loop, the HF Trainer and TRL's SFTTrainer run them; they differ in what outlives the loss."""
+"""Forward, loss and optimizer as a plain loop, the HF Trainer and TRL's SFTTrainer run them, on tensors without storage.
+
+The loops differ in what outlives the loss. torch's AdamW runs as it is, other optimizers by what their source allocates.
+"""
 
 from roi.profiling.stack import torch
 
 # isort: split
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from typing import Any
+from typing import Any, Final
 from unittest.mock import patch
 
 from torch import nn
 
 from roi.errors import MissingExtra
+from roi.estimate.training.adapters import EIGHT_BIT_BLOCK
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
-from roi.profiling.dry.autocast import lowered
-from roi.profiling.dry.skeleton import TORCH_DTYPES
+from roi.facts.operator import OperatorGroup
+from roi.profiling.dry.cuda_on_meta import lowered
+from roi.profiling.dry.recorder import Recorder
+from roi.profiling.train.real_model import DTYPES
+
+SMALL_STATE: Final = 4096
+SMALL_PAGE: Final = 100_000
+"""bitsandbytes/optim/optimizer.py: smaller tensors keep fp32 states (min_8bit_size), or are not paged (get_state_buffer)."""
+CODES: Final = 256
+"""Entries of an 8-bit quantisation map, fp32; one signed and one unsigned map a device."""
 
 
 def forward_and_loss(model: nn.Module, plan: TrainingPlan, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, object]:
     """(loss, what the loop keeps alive through backward)."""
-    context = lowered(TORCH_DTYPES[plan.dtype]) if lowers(plan) else nullcontext()
+    context = lowered(DTYPES[plan.dtype]) if lowers(plan) else nullcontext()
     if plan.chunked_head:
         with context:
             output = model(**inputs, fused_lm_head=True)
@@ -63,12 +75,67 @@ def triton_tiles(plan: TrainingPlan) -> Iterator[None]:
         return
     from trl.kernels import chunked_logprob
 
-    def nothing(*_: object, **__: object) -> None:
-        """A kernel that works in place."""
-
-    folded: Callable[..., None] = nothing
-    names = [name for name in ("_forward_tile", "_backward_tile", "_addmm_fp32") if hasattr(chunked_logprob, name)]
     with ExitStack() as stack:
-        for name in names:
-            stack.enter_context(patch.object(chunked_logprob, name, folded))
+        for name in ("_forward_tile", "_backward_tile", "_addmm_fp32"):
+            if hasattr(chunked_logprob, name):
+                stack.enter_context(patch.object(chunked_logprob, name, lambda *_, **__: None))  # it works in place
         yield
+
+
+class Optimizer:
+    """The optimizer of a plan over the trained parameters."""
+
+    def __init__(self, plan: TrainingPlan, trained: Sequence[nn.Parameter]) -> None:
+        self.plan = plan
+        self.trained = list(trained)
+        # torch.optim takes its multi-tensor form on CUDA; the HF Trainer asks for the fused one (optim="adamw_torch_fused")
+        own = plan.optimizer == "adamw" and plan.trainer == "plain"
+        self.adamw = torch.optim.AdamW(self.trained, foreach=True) if own else None
+        self.held: list[torch.Tensor] = []
+
+    def create_states(self, recorder: Recorder) -> None:
+        """Allocate the states, as the first step does."""
+        if self.adamw is not None:
+            for p in self.trained:
+                state = self.adamw.state[p]
+                state["step"] = torch.tensor(0.0)
+                state["exp_avg"], state["exp_avg_sq"] = torch.empty_like(p), torch.empty_like(p)
+                self.held += [state["exp_avg"], state["exp_avg_sq"]]
+        else:
+            self.held += [torch.empty(size, dtype=kind, device="meta") for size, kind in self._state_sizes()]
+        recorder.hold(self.held, f"{self.plan.optimizer} state", "optimizer")
+
+    def step(self, recorder: Recorder) -> None:
+        """One update: torch's own, or a fused kernel that reads parameters, gradients, states and writes all but gradients."""
+        if self.adamw is not None:
+            self.adamw.step()
+            return
+        parameters = sum(p.numel() * p.element_size() for p in self.trained)
+        states = sum(t.numel() * t.element_size() for t in self.held)
+        launches = float(-(-len(self.trained) // 48)) if self.plan.optimizer == "adamw" else float(len(self.trained))
+        recorder.operators[OperatorGroup(
+            name=self.plan.optimizer, kind="elementwise", dtype="fp32", shape=(len(self.trained),), calls=1.0, flops=0.0,
+            bytes_read=2.0 * parameters + states, bytes_written=parameters + states, launches=launches, phase="optimizer",
+        )] += 1
+
+    def zero_grad(self) -> None:
+        """Drop the gradients."""
+        for p in self.trained:
+            p.grad = None
+
+    def _state_sizes(self) -> list[tuple[int, torch.dtype]]:
+        kind = self.plan.optimizer
+        if kind in ("adamw", "adamw-bf16"):
+            return [(p.numel(), p.dtype if kind == "adamw" else torch.bfloat16) for p in self.trained for _ in range(2)]
+        sizes: list[tuple[int, torch.dtype]] = [(CODES, torch.float32)] * 2
+        paged = kind.startswith("paged")
+        for p in self.trained:
+            n = p.numel()
+            if n < SMALL_STATE:
+                sizes += [(n, torch.float32)] * 2
+                continue
+            # the block scales are never paged
+            sizes += [(-(-n // EIGHT_BIT_BLOCK), torch.float32)] * 2
+            if not paged or n < SMALL_PAGE:
+                sizes += [(n, torch.uint8)] * 2
+        return sizes

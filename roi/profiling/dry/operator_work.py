@@ -15,7 +15,6 @@ DTYPES: Final = {
 
 COPIES: Final = ("_to_copy", "clone", "copy_", "cat", "_unsafe_view", "constant_pad_nd", "slice_backward", "index", "fill_")
 """Operators that move without arithmetic."""
-
 SILENT: Final = ("empty", "detach", "new_empty", "scalar_tensor", "_local_scalar_dense", "lift_fresh", "is_same_size", "item")
 """Operators that start no kernel."""
 
@@ -43,8 +42,10 @@ def describe(func: Any, args: tuple[Any, ...], outputs: list[torch.Tensor], phas
     launches, flops = 1.0, 0.0
     if short in ("mm", "addmm", "bmm", "baddbmm", "_grouped_mm"):
         kind, shape, flops = "matrix", *_product(short, inputs)
-        if short == "_grouped_mm":
-            read -= _idle_expert_bytes(inputs)
+        experts = next((x for x in inputs if x.dim() == 3), None) if short == "_grouped_mm" else None
+        if experts is not None:  # a group of m rows reads at most m of the experts
+            idle = max(experts.shape[0] - inputs[0].shape[0], 0)
+            read -= float(idle * experts.shape[1] * experts.shape[2] * experts.element_size())
     elif short == "gemm_4bit":
         return _four_bit_product(args, outputs[0], phase)
     elif short.startswith("dequantize"):
@@ -98,26 +99,14 @@ def _product(short: str, inputs: list[torch.Tensor]) -> tuple[tuple[int, ...], f
         n = b.shape[2]
         return (batch, m, n, k), 2.0 * batch * m * n * k
     if short == "_grouped_mm":
-        if b.dim() == 3:
-            m, k, n = a.shape[0], a.shape[-1], b.shape[-1]
-        else:  # the gradient of the weights: (k, tokens) x (tokens, n)
-            m, k, n = a.shape[0], a.shape[-1], b.shape[-1]
+        m, k, n = a.shape[0], a.shape[-1], b.shape[-1]  # the gradient of the weights: (k, tokens) x (tokens, n)
         return (m, n, k), 2.0 * m * n * k
     m, k = a.shape
     return (m, b.shape[1], k), 2.0 * m * k * b.shape[1]
 
 
-def _idle_expert_bytes(inputs: list[torch.Tensor]) -> float:
-    """Bytes of the expert weights that no row can reach: a group of m rows reads at most m of the experts."""
-    weight = next((x for x in inputs if x.dim() == 3), None)
-    if weight is None:
-        return 0.0
-    idle = max(weight.shape[0] - inputs[0].shape[0], 0)
-    return float(idle * weight.shape[1] * weight.shape[2] * weight.element_size())
-
-
 def _four_bit_product(args: tuple[Any, ...], output: torch.Tensor, phase: str) -> list[OperatorGroup]:
-    """Dequantise, then multiply."""
+    """The 4-bit product as two operators: dequantise, then multiply."""
     a, packed, (n, k) = args[0], args[1], args[2]
     m = prod(a.shape[:-1])
     dtype, each = DTYPES[a.dtype], a.element_size()

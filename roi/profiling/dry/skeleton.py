@@ -4,15 +4,13 @@ from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import quiet, torch
 
 # isort: split
-import re
 from typing import Any, Final
 from unittest.mock import patch
 
 from bitsandbytes.functional import QuantState
-from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+from peft import get_peft_model, prepare_model_for_kbit_training
 from peft.tuners.lora import dora
 from torch import nn
-from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedConfig
 from transformers.integrations.bitsandbytes import replace_with_bnb_linear
 from transformers.pytorch_utils import Conv1D
 
@@ -20,12 +18,10 @@ from roi.catalog.models.configs import ModelConfig
 from roi.errors import InputError, nearest
 from roi.estimate.training.adapters import DOUBLE_QUANT_BLOCK, NF4_BLOCK
 from roi.estimate.training.plan import TARGET_SETS, TrainingPlan
-
-TORCH_DTYPES: Final = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+from roi.profiling.train.real_model import DTYPES, build_meta, lora_settings, quantisation
 
 CHECKPOINTING: Final = {"use_reentrant": False}
 """The form that transformers 5 and peft recommend."""
-
 OTHER_NAMES: Final = {
     "q_proj": ("qkv_proj", "query_key_value", "c_attn", "Wqkv"), "k_proj": ("qkv_proj", "query_key_value", "c_attn", "Wqkv"),
     "v_proj": ("qkv_proj", "query_key_value", "c_attn", "Wqkv"), "o_proj": ("dense", "out_proj", "c_proj"),
@@ -35,7 +31,7 @@ OTHER_NAMES: Final = {
 """Modules of other families that hold what llama calls by the first name."""
 
 
-def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> nn.Module:
+def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: transformers' classes are chosen at run time
     """The model with its adapters, ready to train, every tensor without storage.
 
     An InputError names what stops it: an architecture that this transformers does not know, a configuration that it
@@ -43,9 +39,13 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> nn.Module:
     """
     # peft copies a 4-bit layer before it reads its norm, for FSDP alone; a copy of meta parameters fails
     with quiet(), patch.object(dora, "deepcopy", lambda layer: layer):
-        model = _base(config, plan)
+        attention = "eager" if plan.attention == "eager" else "sdpa"  # flash is put in its place while the step runs
+        model = build_meta(config.entries, plan, config.name, attention)
+        model.config.use_cache = False
+        model.tie_weights()
         if plan.method == "full":
-            _enable_checkpointing(model, plan)
+            if plan.checkpointing:
+                model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=CHECKPOINTING)
             return model.train()
         if plan.quantised or plan.int8:
             _quantise(model, plan)
@@ -54,13 +54,10 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> nn.Module:
                 model, use_gradient_checkpointing=plan.checkpointing, gradient_checkpointing_kwargs=CHECKPOINTING,
             )
         targets = adapter_targets(model, plan.targets, config.name)
-        adapted = get_peft_model(model, _lora(plan, targets), low_cpu_mem_usage=True)
-        if plan.weight_decomposed:
-            _magnitudes(adapted)
-        if plan.chunked_head and (plan.quantised or plan.int8):
-            _lower_adapters(adapted)
+        adapted = get_peft_model(model, lora_settings(plan, targets), low_cpu_mem_usage=True)
+        _set_types(adapted, plan)
         if plan.checkpointing:
-            _enable_checkpointing(adapted, plan)
+            adapted.gradient_checkpointing_enable(gradient_checkpointing_kwargs=CHECKPOINTING)
             adapted.enable_input_require_grads()
         return adapted.train()
 
@@ -85,87 +82,26 @@ def adapter_targets(model: nn.Module, targets: str | tuple[str, ...], name: str)
     return sorted(set(found))
 
 
-def _base(config: ModelConfig, plan: TrainingPlan) -> nn.Module:
-    other = ("torch_dtype", "dtype", "quantization_config")  # the plan says these
-    entries = {name: value for name, value in config.entries.items() if name not in other}
-    kind = str(entries.pop("model_type"))
-    attention = "eager" if plan.attention == "eager" else "sdpa"
-    try:
-        made = AutoConfig.for_model(kind, **entries)
-    except ValueError as error:
-        near = nearest(kind, list(CONFIG_MAPPING))
-        hint = f"; nearest: {', '.join(near)}" if near else ""
-        raise InputError(f"MODEL: {config.name}: this transformers has no class for model_type {kind!r}{hint}") from error
-    except Exception as error:  # whatever a configuration class raises about what it was given
-        raise InputError(f"MODEL: {config.name}: transformers refuses its configuration: {_first_line(error)}") from error
-    made.use_cache = False
-    try:
-        with torch.device("meta"):
-            return _from_config(made, TORCH_DTYPES[plan.dtype], attention)
-    except InputError:
-        raise
-    except Exception as error:  # a class may need a package or a device that is not here
-        raise InputError(f"MODEL: {config.name}: transformers cannot build {kind} on meta: {_first_line(error)}") from error
-
-
-def _from_config(config: PreTrainedConfig, dtype: torch.dtype, attention: str) -> nn.Module:
-    """The causal language model; a class without SDPA (Gemma-2's soft cap, ALiBi) takes eager, as on a GPU."""
-    try:
-        model = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation=attention, trust_remote_code=False)
-    except ValueError:
-        if attention == "eager":
-            raise
-        model = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation="eager", trust_remote_code=False)
-    model.tie_weights()
-    return model  # type: ignore[no-any-return]
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return re.sub(r"\s+", " ", lines[0])[:160]
-
-
-def _enable_checkpointing(model: Any, plan: TrainingPlan) -> None:  # Any: a PreTrainedModel or a PeftModel
-    if plan.checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=CHECKPOINTING)
-
-
-def _lora(plan: TrainingPlan, targets: list[str] | str) -> LoraConfig:
-    return LoraConfig(
-        r=int(plan.rank), lora_alpha=2 * int(plan.rank), lora_dropout=float(plan.dropout), target_modules=targets,
-        use_dora=plan.weight_decomposed, use_rslora=plan.method == "rslora", task_type="CAUSAL_LM",
-    )
-
-
-def _quantise(model: nn.Module, plan: TrainingPlan) -> None:
+def _quantise(model: Any, plan: TrainingPlan) -> None:
     """Put bitsandbytes' layers in place of the linear ones, as transformers does when it loads, packed on meta."""
-    four = plan.quantised
-    config = BitsAndBytesConfig(
-        load_in_4bit=four, load_in_8bit=not four, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=plan.double_quant,
-        bnb_4bit_compute_dtype=TORCH_DTYPES[plan.dtype],
-    )
-    skip = ["lm_head", *(name for name, m in model.named_modules() if m is _output_head(model))]
-    replace_with_bnb_linear(model, modules_to_not_convert=skip, quantization_config=config)
+    head = model.get_output_embeddings()
+    skip = ["lm_head", *(name for name, m in model.named_modules() if m is head)]
+    replace_with_bnb_linear(model, modules_to_not_convert=skip, quantization_config=quantisation(plan))
     for module in model.modules():
         if isinstance(module, bnb.nn.Linear4bit):
             _pack_4bit(module, plan)
         elif isinstance(module, bnb.nn.Linear8bitLt):
             _pack_8bit(module)
-    for name, value in (("is_loaded_in_4bit", four), ("is_loaded_in_8bit", not four), ("is_quantized", True),
+    for name, value in (("is_loaded_in_4bit", plan.quantised), ("is_loaded_in_8bit", plan.int8), ("is_quantized", True),
                         ("quantization_method", "bitsandbytes")):
         setattr(model, name, value)
-
-
-def _output_head(model: Any) -> nn.Module | None:  # Any: a PreTrainedModel
-    head = model.get_output_embeddings()
-    return head if isinstance(head, nn.Module) else None
 
 
 def _pack_4bit(module: Any, plan: TrainingPlan) -> None:  # Any: bitsandbytes is untyped
     shape = module.weight.shape
     n = shape.numel()
     blocks = -(-n // NF4_BLOCK)
-    dtype = TORCH_DTYPES[plan.dtype]
+    dtype = DTYPES[plan.dtype]
 
     def make(count: int, kind: torch.dtype) -> torch.Tensor:
         return torch.empty(count, dtype=kind, device="meta")
@@ -197,7 +133,19 @@ def _pack_8bit(module: Any) -> None:  # Any: bitsandbytes is untyped
     module.state.CB, module.state.SCB = packed, scales
     module.weight.CB = module.weight.SCB = None
     module.state.has_fp16_weights = False
-    module.state.threshold = 0.0  # outlier columns are few; what looking for them costs is in cuda_differences.py
+    module.state.threshold = 0.0  # outlier columns are few; what looking for them costs is in recorder.py
+
+
+def _set_types(adapted: Any, plan: TrainingPlan) -> None:
+    """Give the factors of the adapters the types that they have on a GPU."""
+    for layer in adapted.modules():  # DoRA's magnitudes have one entry an output, in fp32, whatever the base is stored in
+        if type(layer).__name__ == "DoraLinearLayer":
+            layer.weight = nn.Parameter(torch.empty(layer.weight.shape, dtype=torch.float32, device="meta"))
+    if plan.chunked_head and (plan.quantised or plan.int8):
+        # SFTTrainer turns the adapters of a quantised base to bf16, magnitudes excepted (trl/trainer/sft_trainer.py)
+        for name, parameter in adapted.named_parameters():
+            if parameter.requires_grad and "lora_magnitude_vector" not in name:
+                parameter.data = parameter.data.to(torch.bfloat16)
 
 
 def quantisation_states(model: nn.Module) -> list[torch.Tensor]:
@@ -212,19 +160,3 @@ def quantisation_states(model: nn.Module) -> list[torch.Tensor]:
         elif isinstance(module, bnb.nn.Linear8bitLt):
             found += [module.state.CB, module.state.SCB]
     return found
-
-
-def _magnitudes(model: nn.Module) -> None:
-    """DoRA's magnitudes have one entry an output, on meta and in fp32, whatever the base is stored in."""
-    module: Any  # Any: peft's layers are untyped
-    for module in model.modules():
-        if type(module).__name__ == "DoraLinearLayer":
-            weight = module.weight
-            module.weight = nn.Parameter(torch.empty(weight.shape, dtype=torch.float32, device="meta"))
-
-
-def _lower_adapters(model: nn.Module) -> None:
-    """SFTTrainer turns the adapters of a quantised base to bf16, DoRA's magnitudes excepted (trl/trainer/sft_trainer.py)."""
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad and "lora_magnitude_vector" not in name:
-            parameter.data = parameter.data.to(torch.bfloat16)

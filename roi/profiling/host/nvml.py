@@ -23,7 +23,7 @@ class Draw:
     power_w: float | None
     energy_j: float | None
     sm_clock_hz: float | None
-    """Median while running."""
+    """Median clock of the multiprocessors during the run."""
     memory_clock_hz: float | None
 
 
@@ -55,7 +55,7 @@ class Board:
         return None if memory is None else float(memory.used)
 
     def driver(self) -> str | None:
-        """Driver version."""
+        """Version of the driver."""
         try:
             said = self.nvml.nvmlSystemGetDriverVersion()
         except self.nvml.NVMLError:
@@ -63,28 +63,32 @@ class Board:
         return said.decode() if isinstance(said, bytes) else str(said)
 
     def power_limit_w(self) -> float | None:
-        """Enforced power limit."""
-        return _scaled(self._ask(self.nvml.nvmlDeviceGetEnforcedPowerLimit), 1e-3)
+        """Power limit that the board enforces."""
+        return self._scaled(1e-3, self.nvml.nvmlDeviceGetEnforcedPowerLimit)
 
     def power_w(self) -> float | None:
-        """Power now."""
-        return _scaled(self._ask(self.nvml.nvmlDeviceGetPowerUsage), 1e-3)
+        """Power that the board draws now."""
+        return self._scaled(1e-3, self.nvml.nvmlDeviceGetPowerUsage)
 
     def energy_j(self) -> float | None:
         """Energy since the driver was loaded; None before Volta."""
-        return _scaled(self._ask(self.nvml.nvmlDeviceGetTotalEnergyConsumption), 1e-3)
+        return self._scaled(1e-3, self.nvml.nvmlDeviceGetTotalEnergyConsumption)
 
     def sm_clock_hz(self) -> float | None:
         """Clock of the multiprocessors now."""
-        return _scaled(self._ask(self.nvml.nvmlDeviceGetClockInfo, self.nvml.NVML_CLOCK_SM), 1e6)
+        return self._scaled(1e6, self.nvml.nvmlDeviceGetClockInfo, self.nvml.NVML_CLOCK_SM)
 
     def memory_clock_hz(self) -> float | None:
         """Clock of the memory now."""
-        return _scaled(self._ask(self.nvml.nvmlDeviceGetClockInfo, self.nvml.NVML_CLOCK_MEM), 1e6)
+        return self._scaled(1e6, self.nvml.nvmlDeviceGetClockInfo, self.nvml.NVML_CLOCK_MEM)
 
     def _processes(self) -> dict[int, int | None]:
         found = self._ask(self.nvml.nvmlDeviceGetComputeRunningProcesses) or []
         return {int(p.pid): p.usedGpuMemory for p in found}
+
+    def _scaled(self, factor: float, question: Callable[..., Any], *more: Any) -> float | None:  # Any: pynvml is untyped
+        value = self._ask(question, *more)
+        return None if value is None else float(value) * factor
 
     def _ask(self, question: Callable[..., Any], *more: Any) -> Any:  # Any: pynvml is untyped
         """The answer, or None where this board or driver has none."""
@@ -107,7 +111,7 @@ class PowerMeter:
         self._began_j: float | None = None
 
     def start(self) -> None:
-        """Begin, or begin anew."""
+        """Begin to read, anew where it had begun."""
         self.stop()
         if self.board is None:
             return
@@ -152,15 +156,8 @@ def open_boards() -> dict[str, Board]:
     try:
         pynvml.nvmlInit()
         handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
-        return {_plain(pynvml.nvmlDeviceGetUUID(handle)): Board(pynvml, handle) for handle in handles}
+        uuids = (pynvml.nvmlDeviceGetUUID(handle) for handle in handles)
+        names = [(uuid.decode() if isinstance(uuid, bytes) else uuid).removeprefix("GPU-") for uuid in uuids]
+        return {name: Board(pynvml, handle) for name, handle in zip(names, handles, strict=True)}
     except pynvml.NVMLError as error:
         raise RoiError(f"NVML does not answer: {error}") from error
-
-
-def _plain(uuid: str | bytes) -> str:
-    text = uuid.decode() if isinstance(uuid, bytes) else uuid
-    return text.removeprefix("GPU-")
-
-
-def _scaled(value: Any, factor: float) -> float | None:  # Any: pynvml is untyped
-    return None if value is None else float(value) * factor

@@ -1,20 +1,39 @@
 """`roi profile infer`: prefill and decode of the base model, with an adapter beside it, and with the adapter merged into it."""
 
+import gc
+import inspect
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, get_args
 
-from roi.errors import RoiError
-from roi.facts.environment import Environment
+from roi.catalog.models.configs import context_tokens
+from roi.errors import InputError, RoiError, nearest
+from roi.estimate.training.plan import TrainingPlan
 from roi.facts.profiles import InferPoint, InferProfile, MemoryReading
-from roi.profiling.host import resident
-from roi.profiling.host.nvml import Board, PowerMeter
-from roi.profiling.infer.generation import InferPlan, adapt, build, prepare, release, time_generation
-from roi.profiling.progress import Silent, Watcher
-from roi.profiling.stack import quiet, torch
-from roi.profiling.stops import Stops
-from roi.profiling.train.limits import ran_out
+from roi.profiling.device.device_calls import synchronise
+from roi.profiling.host.host_facts import peak_resident_bytes, reset_peak_resident
+from roi.profiling.model_to_build import ModelToBuild
+from roi.profiling.session import Session, check_weights_fit
+from roi.profiling.stack import peft, torch
+from roi.profiling.train.real_model import LINEARS, build_meta, build_model, check_module_ranks, load_model, prepare_training
+from roi.profiling.train.train_point import ran_out
+
+Stored = Literal["bf16", "fp16", "fp32", "nf4"]
+
+STORED: Final[tuple[str, ...]] = get_args(Stored)
+
+LEAST: Final = 3
+"""Prefills at least, each with its decode steps."""
+MOST: Final = 20
+
+WARM_UP_DECODES: Final = 2
+"""Untimed decode steps after the untimed first prefill."""
+CPU_OUTPUTS: Final = 32
+CPU_INPUTS: Final = 64
+"""bitsandbytes' CPU kernel (AVX512-BF16) packs 4-bit rows in blocks of so many outputs when no gradient is asked for, and wants
+every row to hold full blocks of so many weights that share a scale."""
+FACTOR_DEVIATION: Final = 0.01
+"""Of the adapter's second factor, which starts at zero: products with zeros would cost a GPU less power."""
 
 Stage = Literal["base", "unmerged", "merged"]
 
@@ -22,154 +41,238 @@ STAGES: Final[tuple[Stage, ...]] = ("base", "unmerged", "merged")
 """In this order one model after the other is in memory: the adapter is put on the base, then added into it."""
 
 
-class InferRun(NamedTuple):
-    """What came of it."""
+@dataclass(frozen=True)
+class InferPlan:
+    """The model, the adapter and the sizes that are measured."""
 
-    profile: InferProfile
-    interrupted: bool
-    """True after Ctrl-C or SIGTERM: the profile holds what was done until then."""
+    model: ModelToBuild
+    dtype: Stored
+    """bf16, fp16, fp32 or nf4 (computes in bf16): how the base is stored."""
+    rank: int
+    batches: tuple[int, ...]
+    prompts: tuple[int, ...]
+    """Lengths of prompts, tokens."""
+    decode: int
+    """Decode steps after each prefill."""
+
+    def __post_init__(self) -> None:
+        if self.dtype not in STORED:
+            near = nearest(self.dtype, STORED, 1)
+            hint = f"; nearest: {near[0]}" if near else ""
+            raise InputError(f"--dtype: {self.dtype!r} is not one of {', '.join(STORED)}{hint}")
+        for option, value in (("--rank", self.rank), ("--decode", self.decode)):
+            if value < 1:
+                raise InputError(f"{option}: {value} is not usable; at least 1")
+        longest = context_tokens(self.model.config)
+        if longest is not None and max(self.prompts) + self.decode > longest:
+            raise InputError(f"--prompt: {max(self.prompts):,} tokens and {self.decode:,} decoded ones are not usable; "
+                             f"{self.model.name} takes at most {longest:,}")
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """(batch, prompt), the smallest first."""
+        return sorted(((b, p) for b in self.batches for p in self.prompts), key=lambda size: (size[0] * size[1], size))
+
+    def training_plan(self, *, dequantised: bool = False) -> TrainingPlan:
+        """The plan that `build_model` takes; `dequantised`: 16-bit weights even where the base is NF4."""
+        if self.dtype == "nf4":
+            return TrainingPlan(method="lora" if dequantised else "qlora", rank=self.rank, dtype="bf16", checkpointing=False)
+        return TrainingPlan(method="lora", rank=self.rank, dtype=self.dtype, checkpointing=False)
 
 
-def profile_infer(
-    plan: InferPlan, environment: Environment, budget_s: float, board: Board | None = None, watcher: Watcher | None = None,
-    stops: Stops | None = None,
-) -> InferRun:
+def check_size(plan: InferPlan, device: str) -> None:
+    """Raise where the model is too large for the device, or the rank for the model."""
+    model = build_meta(plan.model.config, plan.training_plan(dequantised=True))
+    check_module_ranks(model, plan.rank, "all-linear")
+    count = sum(p.numel() for p in model.parameters())
+    check_weights_fit(
+        plan.model.name, count, count * {"fp32": 4.0, "nf4": 0.6}.get(plan.dtype, 2.0), device, shrunk=plan.model.shrunk,
+        slow="a prefill takes minutes", works="runs",
+    )
+
+
+def build(plan: InferPlan, device: str, seed: int, *, dequantised: bool = False) -> Any:
+    """The model of a plan on the device. Any: transformers' classes are chosen at run time."""
+    how, weights = plan.training_plan(dequantised=dequantised), plan.model.weights
+    model = build_model(plan.model.config, how, device, seed) if weights is None else load_model(weights, how, device)
+    for name, layer in model.named_modules() if device == "cpu" and how.quantised else ():
+        packed = isinstance(layer, LINEARS) and getattr(layer.weight, "quant_state", None) is not None
+        if packed and (layer.out_features % CPU_OUTPUTS or layer.in_features % CPU_INPUTS):
+            raise InputError(
+                f"--dtype nf4: {name} has {layer.in_features} inputs and {layer.out_features} outputs, but bitsandbytes' 4-bit"
+                f" product on a CPU wants multiples of {CPU_INPUTS} and {CPU_OUTPUTS}; use --dtype bf16, or a GPU",
+            )
+    return model
+
+
+def adapt(model: Any, plan: InferPlan, seed: int) -> Any:
+    """The model with an adapter on every linear layer, no factor of which is zero."""
+    torch.manual_seed(seed)
+    model = prepare_training(model, plan.training_plan(dequantised=True))  # a plan of plain LoRA: the base's dtypes stay
+    with torch.no_grad():
+        for name, factor in model.named_parameters():
+            if "lora_B" in name:
+                factor.normal_(0.0, FACTOR_DEVIATION)
+    return prepare(model)
+
+
+def prepare(model: Any) -> Any:
+    """The model in evaluation mode, with a KV cache."""
+    model.config.use_cache = True
+    model.eval()
+    return model
+
+
+def time_generation(
+    model: Any, ids: torch.Tensor, decode: int, device: str, slot_s: float,
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """(seconds of each prefill, seconds of each decode step): LEAST to MOST rounds within the slot, after an untimed one."""
+    prefill_s: list[float] = []
+    decode_s: list[float] = []
+    with torch.no_grad():
+        generate(model, ids, min(WARM_UP_DECODES, decode), device)
+        start = perf_counter()
+        while len(prefill_s) < LEAST or (len(prefill_s) < MOST and perf_counter() - start < slot_s):
+            first, steps = generate(model, ids, decode, device)
+            prefill_s.append(first)
+            decode_s += steps
+    return tuple(prefill_s), tuple(decode_s)
+
+
+def generate(model: Any, ids: torch.Tensor, decode: int, device: str) -> tuple[float, list[float]]:
+    """(seconds of the prefill, seconds of each decode step), greedy, with the growing cache that transformers makes."""
+    base = model.get_base_model() if isinstance(model, peft.PeftModel) else model
+    # logits of the last position alone where the class computes them if asked, as transformers' generate() asks
+    keep = {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(base.forward).parameters else {}
+    start = _now(device)
+    output = model(input_ids=ids, use_cache=True, **keep)
+    prefill_s = _now(device) - start
+    steps = []
+    for _ in range(decode):
+        token = output.logits[:, -1:].argmax(-1)
+        start = _now(device)
+        output = model(input_ids=token, past_key_values=output.past_key_values, use_cache=True, **keep)
+        steps.append(_now(device) - start)
+    return prefill_s, steps
+
+
+def release(device: str) -> None:
+    """Give memory back that no name holds any more."""
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.empty_cache()
+
+
+def _now(device: str) -> float:
+    """The clock, once the device is done with what was issued: a decode step is as long as its host makes it."""
+    synchronise(device)
+    return perf_counter()
+
+
+def profile_infer(plan: InferPlan, session: Session) -> InferProfile:
     """Raw times of every prefill and decode step; Ctrl-C or the budget ends it early with complete=False.
 
     The budget is for generating; building comes on top. A third of it goes to each of base, unmerged and merged, a share
     of that to each size; the first size of each is measured whatever it takes. Ctrl-C before the first point is passed on.
     """
-    stops = stops or Stops()
-    started = datetime.now(tz=UTC)
-    work = _Work(plan, environment.device, environment.seed or 0, budget_s, board, watcher or Silent())
-    meter = PowerMeter(board)
-    meter.start()
-    interrupted = False
-    try:
-        with quiet():
-            stops.guard()
-            work.run()
-        stops.over()
-    except KeyboardInterrupt:
-        if not work.points:
-            raise
-        interrupted = True
-        work.notes.append(stops.why)
-        stops.over()
-    finally:
-        draw = meter.stop()
-    if not work.points:
-        raise RoiError(f"nothing was measured: {'; '.join(work.stopped)}")
-    clocks = {"sm_clock_hz": draw.sm_clock_hz, "memory_clock_hz": draw.memory_clock_hz}
-    return InferRun(InferProfile(
-        started=started, environment=environment.model_copy(update=clocks), model=plan.name, dtype=plan.dtype,
-        rank=plan.rank, points=tuple(work.points), complete=work.complete and not interrupted, notes=tuple(work.notes),
-    ), interrupted)
+    timing = _Timing(plan, session)
+    draw = session.measure(timing.run, lambda: timing.points)
+    if not timing.points:
+        raise RoiError(f"nothing was measured: {'; '.join(timing.missing)}")
+    return InferProfile(
+        started=session.started, environment=session.environment_under_load(draw), model=plan.model.name, dtype=plan.dtype,
+        rank=plan.rank, points=tuple(timing.points), complete=not (timing.missing or session.interrupted),
+        notes=session.all_notes,
+    )
 
 
 @dataclass
-class _Work:
+class _Timing:
     """Points as they come in; what is here when a run is interrupted is kept."""
 
     plan: InferPlan
-    device: str
-    seed: int
-    budget_s: float
-    board: Board | None
-    watcher: Watcher
+    session: Session
     model: Any = None  # Any: transformers' classes are chosen at run time
     points: list[InferPoint] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    stopped: list[str] = field(default_factory=list)
-    """Why what is missing is missing."""
-
-    @property
-    def complete(self) -> bool:
-        """False where something is missing."""
-        return not self.stopped
+    missing: list[str] = field(default_factory=list)
+    """Notes on stages and sizes that were not measured, with the reason."""
 
     def run(self) -> None:
         """Base, unmerged, merged: each is built from the one before and measured at every size."""
-        if self.plan.weights is None:
-            self.notes.append("weights drawn at random")
+        budget_s, notes = self.session.budget_s, self.session.notes
+        if self.plan.model.weights is None:
+            notes.append("weights drawn at random")
         if self.plan.dtype == "nf4":
-            self.notes.append("merged: the adapter added into 16-bit weights, as it is served; base and unmerged: NF4")
+            notes.append("merged: the adapter added into 16-bit weights, as it is served; base and unmerged: NF4")
         for done, stage in enumerate(STAGES):
-            self.watcher.update(f"{stage}: building", done / len(STAGES), self.budget_s * (1.0 - done / len(STAGES)))
+            self.session.watcher.update(f"{stage}: building", done / len(STAGES), budget_s * (1.0 - done / len(STAGES)))
             try:
-                self._stage(stage)
+                self._build_stage(stage)
             except (RuntimeError, MemoryError) as error:
                 if not ran_out(error):
                     raise
-                self._stop(f"{stage}: out of memory while building")
+                self._miss(f"{stage}: out of memory while building")
                 return
-            self._sizes(stage, done)
+            self._time_sizes(stage, done)
 
-    def _stage(self, stage: Stage) -> None:
+    def _build_stage(self, stage: Stage) -> None:
         """Put the model of a stage in the place of the one before."""
+        device, seed, four_bit = self.session.device, self.session.seed, self.plan.dtype == "nf4"
         if stage == "base":
-            self.model = prepare(build(self.plan, self.device, self.seed))
-            if self.plan.dtype == "nf4" and any(p.dim() == 3 for p in self.model.parameters()):
-                self.notes.append("experts stay in 16 bits: they are 3-D parameters, which bitsandbytes leaves alone")
+            self.model = prepare(build(self.plan, device, seed))
+            if four_bit and any(p.dim() == 3 for p in self.model.parameters()):
+                self.session.notes.append("experts stay in 16 bits: they are 3-D parameters, which bitsandbytes leaves alone")
             return
-        if stage == "merged" and self.plan.dtype == "nf4":
+        if stage == "merged" and four_bit:
             self.model = None
-            release(self.device)
-            self.model = prepare(build(self.plan, self.device, self.seed, whole=True))
-        if stage == "unmerged" or self.plan.dtype == "nf4":
-            self.model = adapt(self.model, self.plan, self.seed)
+            release(device)
+            self.model = prepare(build(self.plan, device, seed, dequantised=True))
+        if stage == "unmerged" or four_bit:
+            self.model = adapt(self.model, self.plan, seed)
         if stage == "merged":
             self.model = prepare(self.model.merge_and_unload())
 
-    def _sizes(self, stage: Stage, done: int) -> None:
+    def _time_sizes(self, stage: Stage, done: int) -> None:
         """Measure the model at every size, the smallest first, until its third of the budget is spent."""
-        sizes = self.plan.sizes
-        end = perf_counter() + self.budget_s / len(STAGES)
+        sizes, budget_s = self.plan.sizes, self.session.budget_s
+        end = perf_counter() + budget_s / len(STAGES)
         for index, (batch, prompt) in enumerate(sizes):
             left_s = end - perf_counter()
             if index and left_s <= 0.0:
-                self._stop(f"{stage}: the budget ended before batch {batch} x {prompt:,} tokens")
+                self._miss(f"{stage}: the budget ended before batch {batch} x {prompt:,} tokens")
                 return
             share = (done + index / len(sizes)) / len(STAGES)
-            later_s = self.budget_s * (len(STAGES) - 1 - done) / len(STAGES)
-            self.watcher.update(f"{stage}, {batch} x {prompt:,} tokens", share, max(0.0, left_s) + later_s)
+            later_s = budget_s * (len(STAGES) - 1 - done) / len(STAGES)
+            self.session.watcher.update(f"{stage}, {batch} x {prompt:,} tokens", share, max(0.0, left_s) + later_s)
             point = None
             try:
-                point = self._point(stage, batch, prompt, left_s / (len(sizes) - index))
+                point = self._time_point(stage, batch, prompt, left_s / (len(sizes) - index))
             except (RuntimeError, MemoryError) as error:
                 if not ran_out(error):
                     raise
             if point is None:  # outside the block of the error, whose traceback holds the tensors
-                release(self.device)
-                self._stop(f"{stage}: out of memory at batch {batch} x {prompt:,} tokens")
+                release(self.session.device)
+                self._miss(f"{stage}: out of memory at batch {batch} x {prompt:,} tokens")
                 return
             self.points.append(point)
 
-    def _point(self, stage: Stage, batch: int, prompt: int, slot_s: float) -> InferPoint:
-        source = torch.Generator().manual_seed(self.seed)
-        ids = torch.randint(0, int(self.model.config.vocab_size), (batch, prompt), generator=source).to(self.device)
-        _forget_peaks(self.device)
-        prefill_s, decode_s = time_generation(self.model, ids, self.plan.decode, self.device, slot_s)
+    def _time_point(self, stage: Stage, batch: int, prompt: int, slot_s: float) -> InferPoint:
+        device, board = self.session.device, self.session.board
+        source = torch.Generator().manual_seed(self.session.seed)
+        ids = torch.randint(0, int(self.model.config.vocab_size), (batch, prompt), generator=source).to(device)
+        reset_peak_resident()
+        if device == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        prefill_s, decode_s = time_generation(self.model, ids, self.plan.decode, device, slot_s)
+        memory = MemoryReading(process_bytes=peak_resident_bytes()) if device != "cuda" else MemoryReading(
+            allocated_bytes=torch.cuda.max_memory_allocated(), reserved_bytes=torch.cuda.max_memory_reserved(),
+            process_bytes=board.process_bytes() if board else None, device_bytes=board.used_bytes() if board else None,
+        )
         return InferPoint(
             adapter=stage, batch=batch, prompt_tokens=prompt, decoded_tokens=self.plan.decode, prefill_s=prefill_s,
-            decode_s=decode_s, memory=_memory(self.device, self.board),
+            decode_s=decode_s, memory=memory,
         )
 
-    def _stop(self, why: str) -> None:
-        self.stopped.append(why)
-        self.notes.append(why)
-
-
-def _forget_peaks(device: str) -> None:
-    resident.reset_peak()
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-
-
-def _memory(device: str, board: Board | None) -> MemoryReading:
-    if device != "cuda":
-        return MemoryReading(process_bytes=resident.peak_bytes())
-    return MemoryReading(
-        allocated_bytes=torch.cuda.max_memory_allocated(), reserved_bytes=torch.cuda.max_memory_reserved(),
-        process_bytes=board.process_bytes() if board else None, device_bytes=board.used_bytes() if board else None,
-    )
+    def _miss(self, why: str) -> None:
+        self.missing.append(why)
+        self.session.notes.append(why)

@@ -1,49 +1,47 @@
 """One HTTP/1.1 answer as it comes off the socket: its bytes, and when each part of them arrived."""
 
+import sys
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Final
 
 MOST_BYTES: Final = 64 * 2**20
 """An answer that is longer is no stream of tokens that was asked for."""
-
 LONGEST_LINE: Final = 65_536
 """A head, or the size line of a chunk, that has not ended by then is no HTTP."""
 
 
 @dataclass
 class Answer:
-    """Filled while it arrives, so that a request that is cut off keeps what came until then."""
+    """The answer to one request, filled while it arrives, so that one that is cut off keeps what came until then."""
 
     status: int | None = None
-    """None until the head is there."""
+    """Status of the answer; None until its head has arrived."""
     headers: dict[str, str] = field(default_factory=dict)
-    """Names in lower case."""
+    """Header fields, names in lower case."""
     body: bytearray = field(default_factory=bytearray)
-    """Without the transfer's chunk sizes."""
+    """The body, without the sizes of the transfer's chunks."""
     marks: list[tuple[float, int]] = field(default_factory=list)
     """(clock of the arrival, length of the body by then)."""
     ended_s: float | None = None
-    """Clock of the end; None where it never came."""
+    """Clock of the end of the answer; None where it never came."""
     problem: str | None = None
-    """Why the end never came."""
+    """Why the end of the answer never came."""
     foreign: bool = False
     """True where what answers speaks no HTTP, or no TLS although the URL says so."""
 
     def seconds_at(self, length: int) -> float:
         """Clock at which the body first had `length` bytes."""
-        low, high = 0, len(self.marks) - 1
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self.marks[middle][1] >= length else (middle + 1, high)
-        return self.marks[low][0]
+        first = bisect_left(self.marks, length, key=lambda mark: mark[1])
+        return self.marks[min(first, len(self.marks) - 1)][0]
 
 
 class NotHttp(Exception):
-    """What came is no HTTP/1.1 answer."""
+    """What the server sent is no HTTP/1.1 answer."""
 
 
 class AnswerReader:
-    """Takes bytes, fills an Answer."""
+    """Parses the bytes of one answer as they arrive, and fills an Answer with them."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer, self.buffer = answer, bytearray()
@@ -52,28 +50,28 @@ class AnswerReader:
         """Bytes until the part at hand ends."""
         self.until_close = False
         self.reusable = False
-        """True where the connection can carry another request once this one is over."""
-        self.over = False
+        """True where the connection can carry another request once this one has ended."""
+        self.ended = False
 
     def feed(self, data: bytes, now_s: float) -> bool:
-        """Take what arrived at the clock `now_s`; True once the answer is over. NotHttp where it makes no sense."""
+        """Take what arrived at the clock `now_s`; True once the answer has ended. NotHttp where it makes no sense."""
         self.buffer += data
         before = len(self.answer.body)
-        while not self.over and self.step():
+        while not self.ended and self.step():
             pass
         if len(self.answer.body) > before:
             self.answer.marks.append((now_s, len(self.answer.body)))
         if len(self.answer.body) > MOST_BYTES:
             raise NotHttp(f"more than {MOST_BYTES // 2**20} MiB for one request")
-        if self.over:
+        if self.ended:
             self.answer.ended_s = now_s
-        return self.over
+        return self.ended
 
     def close(self, now_s: float) -> bool:
         """True where the server's closing of the connection is the answer's end, because nothing else was to tell it."""
-        if self.until_close and not self.over:
-            self.over, self.answer.ended_s = True, now_s
-        return self.over
+        if self.until_close and not self.ended:
+            self.ended, self.answer.ended_s = True, now_s
+        return self.ended
 
     def _line(self, end: bytes) -> bytes | None:
         """Bytes up to `end`, which is taken away too; None where it has not come."""
@@ -105,14 +103,14 @@ class AnswerReader:
         if headers.get("transfer-encoding", "").lower().endswith("chunked"):
             self.step = self._size
         elif status in {204, 304}:
-            self.over = True
+            self.ended = True
         elif "content-length" in headers:
             if not headers["content-length"].isdigit():
                 raise NotHttp("an answer without a usable length")
             self.left, self.step = int(headers["content-length"]), self._rest
-            self.over = self.left == 0
+            self.ended = self.left == 0
         else:
-            self.until_close, self.reusable, self.step = True, False, self._all
+            self.until_close, self.reusable, self.left, self.step = True, False, sys.maxsize, self._rest
         return True
 
     def _size(self) -> bool:
@@ -136,17 +134,12 @@ class AnswerReader:
 
     def _trailer(self) -> bool:
         line = self._line(b"\r\n")
-        self.over = line == b""
+        self.ended = line == b""
         return line is not None
 
     def _rest(self) -> bool:
         self._take()
-        self.over = self.left == 0
-        return False
-
-    def _all(self) -> bool:
-        self.left = len(self.buffer)
-        self._take()
+        self.ended = self.left == 0
         return False
 
     def _take(self) -> None:

@@ -14,15 +14,13 @@ CHAT: Final = "/v1/chat/completions"
 
 EXTRAS: Final = ("ignore_eos", "min_tokens", "stream_options")
 """Fields that not every server accepts. Without the first two an answer may end early, without the third nobody counts."""
-
-
 BROKEN: Final = re.compile(rb'^data: ?(\{"error".*)$', re.MULTILINE)
 """An event that tells of an error, after the answer began well."""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """What one server accepts."""
+    """The endpoint and the fields of requests that one server accepts."""
 
     path: str = COMPLETIONS
     extras: tuple[str, ...] = EXTRAS
@@ -35,7 +33,7 @@ class Dialect:
         return not {"ignore_eos", "min_tokens"}.isdisjoint(self.extras)
 
     def body(self, model: str, prompt: str, output_tokens: int, *, stream: bool = True) -> bytes:
-        """The request, as JSON."""
+        """The body of a request, JSON."""
         asked: dict[str, Any] = {"model": model, self.limit: output_tokens, "temperature": 0}  # Any: JSON
         asked |= {"messages": [{"role": "user", "content": prompt}]} if self.path == CHAT else {"prompt": prompt}
         if stream:
@@ -46,7 +44,7 @@ class Dialect:
 
 
 class Usage(NamedTuple):
-    """Tokens as the server counted them."""
+    """Tokens of one request as the server counted them."""
 
     prompt: int
     cached: int
@@ -54,7 +52,7 @@ class Usage(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What one answer says."""
+    """The chunks, the usage, the text and the error of one answer."""
 
     chunk_s: tuple[float, ...]
     """Clock of every chunk that carried output."""
@@ -89,8 +87,8 @@ def read_answer(answer: Answer, hide: Callable[[str], str] = str) -> Reading:
             if text:
                 filled.append(at_s)
                 texts.append(text)
-            if text or (choice.get("finish_reason") is None and not _opens(choice)):
-                every.append(at_s)
+            if text or (choice.get("finish_reason") is None and "role" not in (choice.get("delta") or {})):
+                every.append(at_s)  # a chunk with a role opens a chat, and is no token
             break
     one_a_token = usage is not None and len(every) == usage.output > len(filled)
     chunks = every if one_a_token else filled
@@ -122,40 +120,37 @@ def quick_usage(answer: Answer) -> Usage | None:
     tail = bytes(answer.body[-4000:])
     for line in reversed(tail.split(b"\n")):
         if line.startswith(b"data:") and b'"usage"' in line:
-            event = _json(line[5:])
-            if event is not None and (found := _usage(event)):
+            event = json_object(line[5:])
+            if found := _usage(event or {}):
                 return found
     return None
 
 
-def whole_usage(answer: Answer) -> Usage | None:
+def unstreamed_usage(answer: Answer) -> Usage | None:
     """The usage of an answer that was not streamed."""
-    found = _json(bytes(answer.body))
-    return _usage(found) if found is not None else None
+    return _usage(json_object(bytes(answer.body)) or {})
 
 
-def served(answer: Answer, reading: Reading, origin_s: float, sent_s: float, asked: int, prompt_tokens: int, *,
-           output_tokens: int | None = None, model: str | None = None) -> ServedRequest:
+def served_request(answer: Answer, reading: Reading, *, origin_s: float, sent_s: float, asked: int, prompt_tokens: int,
+                   output_tokens: int | None = None, model: str | None = None) -> ServedRequest:
     """One request as the profile keeps it: seconds from the point's start. `prompt_tokens` stands where nobody counted."""
+    def since(at_s: float) -> float:  # to the microsecond: a socket and a loop take tens of them
+        return round(max(at_s - origin_s, 0.0), 6)
+
     usage = reading.usage
     counted = output_tokens if output_tokens is not None else len(reading.chunk_s)
     return ServedRequest(
-        sent_s=_since(origin_s, sent_s), prompt_tokens=usage.prompt if usage else prompt_tokens,
+        sent_s=since(sent_s), prompt_tokens=usage.prompt if usage else prompt_tokens,
         cached_tokens=min(usage.cached, usage.prompt) if usage else 0, asked_tokens=asked,
         output_tokens=usage.output if usage else counted,
-        chunk_s=tuple(_since(origin_s, at_s) for at_s in reading.chunk_s),
-        ended_s=None if answer.ended_s is None else _since(origin_s, answer.ended_s), model=model, error=reading.error,
+        chunk_s=tuple(since(at_s) for at_s in reading.chunk_s),
+        ended_s=None if answer.ended_s is None else since(answer.ended_s), model=model, error=reading.error,
     )
-
-
-def _since(origin_s: float, at_s: float) -> float:
-    """Seconds from the start, to the microsecond: a socket and a loop take tens of them."""
-    return round(max(at_s - origin_s, 0.0), 6)
 
 
 def message(body: bytes | dict[str, Any]) -> str:  # Any: JSON
     """What a server said was wrong, in one short line."""
-    found = _json(body) if isinstance(body, bytes) else body
+    found = json_object(body) if isinstance(body, bytes) else body
     if found is None:
         raw = body.decode("utf-8", errors="replace") if isinstance(body, bytes) else ""
         return _short(re.sub(r"<[^>]*>", " ", raw)) or "nothing said"
@@ -182,10 +177,11 @@ def _events(answer: Answer) -> Iterator[tuple[float, dict[str, Any] | None]]:  #
         line, start = body[start:end].strip(), end + 1
         data = line[5:].strip() if line.startswith(b"data:") else b""
         if data and data != b"[DONE]":
-            yield answer.seconds_at(end + 1), _json(data)
+            yield answer.seconds_at(end + 1), json_object(data)
 
 
-def _json(data: bytes) -> dict[str, Any] | None:  # Any: JSON
+def json_object(data: bytes) -> dict[str, Any] | None:  # Any: JSON
+    """The JSON object that `data` is; None where it is none."""
     try:
         found = json.loads(data)
     except ValueError:
@@ -198,11 +194,6 @@ def _text(choice: dict[str, Any]) -> str:  # Any: JSON
     delta = choice.get("delta") or {}
     found = choice.get("text") or delta.get("content") or delta.get("reasoning_content") or delta.get("reasoning")
     return found if isinstance(found, str) else ""
-
-
-def _opens(choice: dict[str, Any]) -> bool:  # Any: JSON
-    """True for the chunk that only tells the role."""
-    return "role" in (choice.get("delta") or {})
 
 
 def _usage(event: dict[str, Any]) -> Usage | None:  # Any: JSON

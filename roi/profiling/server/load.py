@@ -10,25 +10,24 @@ from typing import Any, Final
 from roi.profiling.progress import Watcher
 from roi.profiling.server.answer_reader import Answer
 from roi.profiling.server.dialect import failure, quick_usage
-from roi.profiling.server.run_notes import TICK_S
-from roi.profiling.server.wire import Wire
+from roi.profiling.server.http_client import HttpClient
+from roi.profiling.server.load_design import PlannedPoint
 
 HOPELESS: Final = 5
 """Failures in a row after which a server is left alone."""
-
 FINAL: Final = {401, 403, 404, 429}
 """Statuses after which no further request is sent: another would be answered alike."""
-
 SLOWER: Final = 1.5
 """A request may take this much longer than the longest so far: none is sent that would then outlast the budget."""
-
+TICK_S: Final = 0.01
+"""How often the client looks whether it is late."""
 DRAW_S: Final = 1.0
 """How often the bar is drawn, from the start on: it takes milliseconds, in which no chunk is read."""
 
 
 @dataclass
 class Allowance:
-    """What may still be sent; counts down, never below nothing."""
+    """What may still be sent; it counts down, and never below zero."""
 
     requests: int
     prompt_tokens: int
@@ -44,13 +43,13 @@ class Allowance:
         return True
 
     def correct(self, held: int, counted: int) -> None:
-        """A prompt was held to have `held` tokens, and the server counted others."""
+        """Take the difference off where a prompt was held to have `held` tokens and the server counted others."""
         self.prompt_tokens -= counted - held
 
 
 @dataclass(frozen=True)
-class Shot:
-    """One request, ready to be sent."""
+class ScheduledRequest:
+    """One request of a point, its body made, so that nothing is made while the load runs."""
 
     body: bytes
     prompt_tokens: int
@@ -58,14 +57,14 @@ class Shot:
     at_s: float | None = None
     """Due this long after the point's start (open loop)."""
     model: str | None = None
-    """The adapter's name, where it is one's."""
+    """Name of the adapter that it asks for; None for the base."""
 
 
 @dataclass
-class Fired:
+class SentRequest:
     """A request that was sent, and what came back so far."""
 
-    shot: Shot
+    scheduled: ScheduledRequest
     sent_s: float
     """Clock at which it was sent; in an open loop at which it was due."""
     answer: Answer = field(default_factory=Answer)
@@ -73,76 +72,75 @@ class Fired:
 
 @dataclass(frozen=True)
 class Limits:
-    """When a point ends, clock or seconds."""
+    """Clocks and seconds at which sending, or waiting, ends."""
 
     stop_s: float
     """Clock after which no further request is sent; those in flight go on."""
     end_s: float
-    """Clock at which those in flight are cut off."""
+    """Clock at which requests in flight are cut off."""
     timeout_s: float
-    """Of one request."""
+    """Seconds that one request may take."""
     stall_s: float
-    """Without a byte from the server while requests are in flight: it has stopped answering."""
+    """Silence while requests are in flight, after which the server has stopped answering."""
 
 
 class Load:
-    """A point as it goes, so that an interrupt finds what was sent."""
+    """The load of one point while it runs; an interrupt finds here what was sent."""
 
-    def __init__(self, wire: Wire, path: str, limits: Limits, allowance: Allowance, watcher: Watcher, label: str,
-                 done: tuple[float, float]) -> None:
-        self.wire, self.path, self.limits, self.allowance = wire, path, limits, allowance
-        self.watcher, self.label = watcher, label
-        self.done = done
+    def __init__(self, planned: PlannedPoint, client: HttpClient, path: str, limits: Limits, allowance: Allowance,
+                 watcher: Watcher, done: tuple[float, float]) -> None:
+        self.planned, self.client, self.path, self.limits, self.allowance = planned, client, path, limits, allowance
+        self.watcher, self.done = watcher, done
         """Share of the run that is done before this point, and after it."""
-        self.fired: list[Fired] = []
+        self.sent: list[SentRequest] = []
         self.origin_s = perf_counter()
         self.ended: str | None = None
-        """Why it ended before its last request had been answered; None where it did not."""
+        """Why the load ended before its last request had been answered; None where all were answered."""
         self.fatal = False
-        """True where the server, not the time, ended it."""
+        """True where the server, not the time, ended the load."""
         self.given_up = False
         """True where it ended because HOPELESS requests failed in a row."""
         self.trimmed = False
-        """True where the time for it was over before its last request was sent."""
+        """True where its time ended before its last request was sent."""
         self.delays_s: list[float] = []
-        """How late the loop woke, every TICK_S."""
-        self._failures = self._in_flight = self._over = 0
+        """How late the event loop woke from each sleep of TICK_S, s."""
+        self._failures = self._in_flight = self._answered = 0
         self._longest_s = 0.0
         self._busy_s = self.origin_s
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def closed(self, shots: Sequence[Shot], concurrency: int) -> None:
-        """Send all shots, `concurrency` at a time; each that ends makes room for the next."""
-        waiting = iter(shots)
+    async def closed(self, requests: Sequence[ScheduledRequest], concurrency: int) -> None:
+        """Send all requests, `concurrency` at a time; each that ends makes room for the next."""
+        waiting = iter(requests)
 
         async def worker() -> None:
-            while (shot := next(waiting, None)) is not None and self._may_send(shot):
-                await self._fire(shot, perf_counter())
+            while (request := next(waiting, None)) is not None and self._may_send(request):
+                await self._send(request, perf_counter())
 
-        await self._run([worker() for _ in range(min(concurrency, len(shots)))], len(shots))
+        await self._run([worker() for _ in range(min(concurrency, len(requests)))], len(requests))
 
-    async def open(self, shots: Sequence[Shot]) -> None:
-        """Send every shot when it is due."""
+    async def open(self, requests: Sequence[ScheduledRequest]) -> None:
+        """Send every request when it is due."""
 
         async def schedule() -> None:
             async with asyncio.TaskGroup() as group:
-                for shot in shots:
-                    due_s = self.origin_s + (shot.at_s or 0.0)
+                for request in requests:
+                    due_s = self.origin_s + (request.at_s or 0.0)
                     await sleep_until(due_s)
-                    if not self._may_send(shot):
+                    if not self._may_send(request):
                         break
-                    group.create_task(self._fire(shot, due_s))
+                    group.create_task(self._send(request, due_s))
 
-        await self._run([schedule()], len(shots))
+        await self._run([schedule()], len(requests))
 
-    async def _run(self, work: Sequence[Coroutine[Any, Any, None]], shots: int) -> None:
+    async def _run(self, work: Sequence[Coroutine[Any, Any, None]], requests: int) -> None:
         collects = gc.isenabled()
         gc.collect()
         gc.disable()  # a collection stops the clock of every stream for tens of milliseconds
         try:
             self.origin_s = self._busy_s = perf_counter()
             self._tasks = [asyncio.create_task(one) for one in work]
-            watch = asyncio.create_task(self._watch(shots))
+            watch = asyncio.create_task(self._watch(requests))
             try:
                 done = await asyncio.gather(*self._tasks, return_exceptions=True)
             finally:
@@ -154,38 +152,38 @@ class Load:
             if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
                 raise result
 
-    def _may_send(self, shot: Shot) -> bool:
+    def _may_send(self, request: ScheduledRequest) -> bool:
         if self.ended is not None:
             return False
         now_s = perf_counter()
         if now_s >= self.limits.stop_s or now_s + SLOWER * self._longest_s > self.limits.end_s:
             self.trimmed = True
             return False
-        if not self.allowance.take(shot.prompt_tokens, shot.output_tokens):
+        if not self.allowance.take(request.prompt_tokens, request.output_tokens):
             self.ended = "prompts turned out longer than announced"
             return False
         return True
 
-    async def _fire(self, shot: Shot, sent_s: float) -> None:
+    async def _send(self, request: ScheduledRequest, sent_s: float) -> None:
         if self._in_flight == 0:
             self._busy_s = perf_counter()
-        fired = Fired(shot, sent_s)
-        self.fired.append(fired)
+        sent = SentRequest(request, sent_s)
+        self.sent.append(sent)
         self._in_flight += 1
         try:
-            await self.wire.send(self.path, shot.body, fired.answer, self.limits.timeout_s)
+            await self.client.send(self.path, request.body, sent.answer, self.limits.timeout_s)
         finally:
             self._in_flight -= 1
-            self._over += 1
+            self._answered += 1
         self._longest_s = max(self._longest_s, perf_counter() - sent_s)
-        usage = quick_usage(fired.answer)
+        usage = quick_usage(sent.answer)
         if usage is not None:
-            self.allowance.correct(shot.prompt_tokens, usage.prompt)
-        failed = failure(fired.answer)
+            self.allowance.correct(request.prompt_tokens, usage.prompt)
+        failed = failure(sent.answer)
         self._failures = self._failures + 1 if failed else 0
-        if failed and (fired.answer.status in FINAL or self._failures >= HOPELESS):
-            self.given_up = fired.answer.status not in FINAL
-            self._halt(self.wire.hide(failed), fatal=True)
+        if failed and (sent.answer.status in FINAL or self._failures >= HOPELESS):
+            self.given_up = sent.answer.status not in FINAL
+            self._halt(self.client.hide(failed), fatal=True)
 
     def _halt(self, why: str, *, fatal: bool) -> None:
         self.ended = self.ended or why
@@ -193,22 +191,23 @@ class Load:
         for task in self._tasks:
             task.cancel()
 
-    async def _watch(self, shots: int) -> None:
+    async def _watch(self, requests: int) -> None:
         drawn_s = 0.0
         while True:
             before_s = perf_counter()
             await asyncio.sleep(TICK_S)
             now_s = perf_counter()
             self.delays_s.append(max(now_s - before_s - TICK_S, 0.0))
-            if self._in_flight and now_s - max(self.wire.heard_s, self._busy_s) > self.limits.stall_s:
+            if self._in_flight and now_s - max(self.client.heard_s, self._busy_s) > self.limits.stall_s:
                 self._halt(f"the server stopped answering: nothing came for {self.limits.stall_s:g} s", fatal=True)
             if now_s >= self.limits.end_s:
                 self._halt("the budget ended with requests in flight", fatal=False)
             if now_s - drawn_s >= DRAW_S:
                 drawn_s = now_s
                 before, after = self.done
-                self.watcher.update(f"{self.label}: {self._over} of {shots}", before + (after - before) * self._over / shots,
-                                    max(self.limits.end_s - now_s, 0.0))
+                share = before + (after - before) * self._answered / requests
+                text = f"{self.planned.label}: {self._answered} of {requests}"
+                self.watcher.update(text, share, max(self.limits.end_s - now_s, 0.0))
 
 
 async def sleep_until(due_s: float) -> None:

@@ -15,49 +15,40 @@ from math import ceil, exp, log
 from typing import Final, Literal
 
 from roi.errors import InputError
+from roi.store.traces import Trace
 
 LONE_REQUESTS: Final = 6
 """Requests of a closed loop of one: enough for a median, few because each takes its time alone."""
-
 ROUNDS: Final = 4
 """Requests for each that is in flight: the first round starts all at once, the last drains."""
-
 OPEN_REQUESTS: Final = 64
 """Arrivals of the open loop: a mean latency is then known to an eighth of its scatter, 1 / sqrt(64)."""
-
 SPREAD: Final = 0.25
 """Output lengths are drawn evenly within this share of the aim, in pairs that keep its sum: requests of one length would start
 and end together, and no step would both prefill and decode."""
-
 OPEN_SHARE: Final = 0.6
 """Offered rate over the rate of the closed loop: busy, and stable (queues grow without bound near 1)."""
-
 STEP_S: Final = 0.02
 PROMPT_RATE: Final = 8000.0
 """Seconds of a step, prompt tokens a second: an 8B model on one data-centre card, to say how long a plan takes."""
-
 LEAST: Final = 3
 """Successes that a point needs which the budget trimmed; in a closed loop as many as are in flight."""
-
 MARGIN: Final = 1.1
 """Prompt tokens that may be sent over those aimed at: how far one prompt's count may lie from the calibrated one."""
-
 PROBES: Final = 10
-"""Most requests that settle the dialect and the prompts, before the first point."""
-
+"""Probes at most: requests before the first point that find the dialect and calibrate the prompts."""
 PROBE_TOKENS: Final = 4
-"""Output tokens of each."""
-
+"""Output tokens that each probe asks for."""
 FEW_WORDS: Final = 8
 MANY_WORDS: Final = 256
-"""Words of the two prompts that tell tokens a word."""
+"""Words of the two probes whose token counts tell how many tokens a word has."""
 
 Arrivals = Literal["closed", "poisson", "trace"]
 
 
 @dataclass(frozen=True)
 class PlannedRequest:
-    """One request to come."""
+    """One request of a plan."""
 
     input_tokens: int
     output_tokens: int
@@ -68,7 +59,7 @@ class PlannedRequest:
 
 @dataclass(frozen=True)
 class PlannedPoint:
-    """One load to come."""
+    """One load of a plan."""
 
     arrivals: Arrivals
     input_tokens: int
@@ -82,17 +73,17 @@ class PlannedPoint:
 
     @property
     def prompt_tokens(self) -> int:
-        """Of all its requests together."""
+        """Prompt tokens of all its requests."""
         return sum(request.input_tokens for request in self.requests)
 
     @property
     def asked_tokens(self) -> int:
-        """Output tokens of all its requests together."""
+        """Output tokens of all its requests."""
         return sum(request.output_tokens for request in self.requests)
 
     @property
     def label(self) -> str:
-        """It in a few words."""
+        """The load, its lengths and its adapters in a few words."""
         names = f", {self.adapters} adapter{'s' if self.adapters > 1 else ''}" if self.adapters else ""
         return f"{self.load}, {self.input_tokens:,} in, {self.output_tokens:,} out{names}"
 
@@ -117,34 +108,51 @@ class PlannedPoint:
 
 @dataclass(frozen=True)
 class ServePlan:
-    """All that will be sent."""
+    """All loads that will be put on the server, in order."""
 
     points: tuple[PlannedPoint, ...]
 
     @property
     def requests(self) -> int:
-        """Of all points; the probes come on top."""
+        """Requests of all points; the probes come on top."""
         return sum(len(point.requests) for point in self.points)
 
     @property
     def prompt_tokens(self) -> int:
-        """Aimed at, of all points."""
+        """Prompt tokens that are aimed at, of all points."""
         return sum(point.prompt_tokens for point in self.points)
 
     @property
     def most_prompt_tokens(self) -> int:
-        """That are sent at most; the run ends before more are."""
+        """Prompt tokens that are sent at most; the run ends before more are."""
         return ceil(MARGIN * self.prompt_tokens)
 
     @property
     def output_tokens(self) -> int:
-        """Asked for, of all points: more are never made."""
+        """Output tokens that are asked for, of all points: more are never made."""
         return sum(point.asked_tokens for point in self.points)
 
     @property
     def probe_words(self) -> int:
         """Words of all probes together, at most: two or three have many."""
         return PROBES * FEW_WORDS + 3 * MANY_WORDS
+
+
+def plan_loads(concurrency: Sequence[int], inputs: Sequence[int], outputs: Sequence[int], requests: int | None, seed: int, *,
+               arrivals: str, rate: float | None, trace: Trace | None, adapters: int) -> ServePlan:
+    """All loads: closed loops of the base, then of adapters, then an open loop, by the trace where there is one.
+
+    `arrivals`: both, closed or open. An open loop alone is spread over all adapters.
+    """
+    points: list[PlannedPoint] = []
+    if arrivals != "open":
+        points += closed_points(concurrency, inputs, outputs, requests, seed)
+        points += adapter_points(concurrency, inputs, outputs, requests, seed, adapters)
+    if arrivals != "closed":
+        point = poisson_point(inputs, outputs, requests, rate, seed) if trace is None else trace_point(
+            trace.arrival_s.tolist(), trace.input_tokens.tolist(), trace.output_tokens.tolist(), requests, rate)
+        points.append(replace(point, adapters=adapters) if arrivals == "open" else point)
+    return ServePlan(tuple(points))
 
 
 def closed_points(concurrency: Sequence[int], inputs: Sequence[int], outputs: Sequence[int], requests: int | None,

@@ -1,66 +1,148 @@
-"""A few small requests before the first point: which endpoint and fields a server takes, and how it counts tokens."""
+"""A few small requests before the first point: which endpoint and fields a server takes, and how it counts tokens.
 
+Prompts are random common words that no server has seen, from a seed that no other run has; the probes tell tokens a word.
+"""
+
+import random
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, NamedTuple
 
-from roi.errors import InputError, RoiError
+from roi.errors import InputError, MissingExtra, RoiError
 from roi.profiling.server.answer_reader import Answer
-from roi.profiling.server.dialect import CHAT, COMPLETIONS, EXTRAS, Dialect, Reading, failure, message, read_answer, whole_usage
+from roi.profiling.server.dialect import CHAT, COMPLETIONS, EXTRAS, Dialect, failure, message, read_answer, unstreamed_usage
+from roi.profiling.server.http_client import HttpClient
 from roi.profiling.server.load_design import FEW_WORDS, MANY_WORDS, PROBE_TOKENS, PROBES
-from roi.profiling.server.prompts import Prompt, Prompts
 from roi.profiling.server.server_facts import NO_SUCH_PATH, REFUSED, ServerFacts, no_api, refused_key, unknown_model
-from roi.profiling.server.wire import Wire
+
+_TEXT: Final = (
+    "about after again air all along also always an and animal another any are around as ask at away back be because been "
+    "before began below between big book both boy but by call came can car carry change children city close come could "
+    "country cut day did different do does down each earth eat end enough even every example eye face family far father "
+    "feet few find first follow food for form found four from get girl give go good got great group grow had hand hard has "
+    "have he head hear help her here high him his home house how idea if important in into is it just keep kind know land "
+    "large last late learn leave left let letter life light like line list little live long look made make man many may me "
+    "mean men might mile more most mother move much must my name near need never new next night no not now number of off "
+    "often old on once one only open or other our out over own page paper part people place plant play point put question "
+    "quick read really right river run said same saw say school sea second see seem sentence set she should show side small "
+    "so some something sometimes song soon sound spell start state still stop story study such take talk tell than that the "
+    "their them then there these they thing think this those thought three through time to together too took tree try turn "
+    "two under until up us use very walk want was watch water way we well went were what when where which while white who "
+    "why will with without word work world would write year you young your"
+)
+WORDS: Final = tuple(_TEXT.split())
+"""Common words: nearly every tokenizer has each of them as one token, so that words count tokens."""
 
 REFUSED_BODY: Final = {400, 422}
 
 
-class Settled(NamedTuple):
-    """How to ask, and who counts."""
+class Prompt(NamedTuple):
+    """A prompt, and how many tokens it is held to have."""
+
+    text: str
+    tokens: int
+    """Its tokens as the calibration foretells, or as the tokenizer counts."""
+
+
+class Prompts:
+    """Makes prompts of about so many tokens: tokens = fixed + per_word x words, or as a tokenizer says."""
+
+    def __init__(self, seed: int, count: Callable[[str], int] | None = None) -> None:
+        self.chance = random.Random(seed)  # noqa: S311 -- words, not secrets
+        self.count = count
+        self.per_word, self.fixed = 1.0, 0.0
+
+    def words(self, n: int) -> str:
+        """`n` words in random order."""
+        return " ".join(self.chance.choices(WORDS, k=n))
+
+    def calibrate(self, few: Prompt, many: Prompt) -> None:
+        """Take two prompts, with the tokens that the server counted, as the rule: what it adds, and tokens a word."""
+        few_words, many_words = (len(prompt.text.split()) for prompt in (few, many))
+        self.per_word = max((many.tokens - few.tokens) / (many_words - few_words), 1e-3)
+        own = self.per_word * few_words if self.count is None else self.count(few.text)
+        self.fixed = max(few.tokens - own, 0.0)
+
+    @property
+    def least(self) -> int:
+        """Tokens of the shortest prompt: one word, and what the server adds."""
+        return round(self.fixed + self.per_word)
+
+    def make(self, tokens: int) -> Prompt:
+        """A prompt of `tokens` tokens as nearly as words allow, at least one word."""
+        words = max(round((tokens - self.fixed) / self.per_word), 1)
+        text = self.words(words)
+        if self.count is None:
+            return Prompt(text, round(self.fixed + self.per_word * words))
+        for _ in range(8):  # words of a small vocabulary take several tokens each: a few corrections find the length
+            short = round(tokens - self.fixed) - self.count(text)
+            if short == 0 or (short < 0 and words == 1):
+                break
+            step = round(short / max(self.per_word, 1.0)) or (1 if short > 0 else -1)
+            words = max(words + step, 1)
+            text = f"{text} {self.words(step)}" if step > 0 else " ".join(text.split()[:words])
+        return Prompt(text, round(self.fixed) + self.count(text))
+
+
+def token_counter(path: Path) -> Callable[[str], int]:
+    """What counts the tokens of a text with the tokenizer.json at `path`, or in that folder; special tokens count."""
+    try:
+        from tokenizers import Tokenizer
+    except ModuleNotFoundError as error:
+        raise MissingExtra("serve", error.name or "tokenizers") from error
+    file = path / "tokenizer.json" if path.is_dir() else path
+    if not file.is_file():
+        raise InputError(f"--tokenizer: no file {file}; a tokenizer.json, or the folder that holds one")
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:  # what the package raises has no class of its own
+        raise InputError(f"--tokenizer: {file} is no tokenizer.json: {str(error)[:80]}") from error
+
+    return lambda text: len(tokenizer.encode(text).ids)
+
+
+class ProbeResult(NamedTuple):
+    """How to ask the server for tokens, and who counts them."""
 
     dialect: Dialect
     usage: bool
     """True where the stream ends with the tokens as the server counts them."""
     calibrated: bool
     """True where prompts follow the server's counts, streamed or not."""
-    probes: int
-    """Requests that it took."""
     tpot_s: float | None
     """Seconds a token after the first, of the quickest probe; None where no stream told."""
 
 
 class Prober:
-    """Sends probes, at most PROBES of them."""
+    """Sends probes to a server, at most PROBES of them, and draws conclusions from the answers."""
 
-    def __init__(self, wire: Wire, model: str, facts: ServerFacts, prompts: Prompts, timeout_s: float) -> None:
-        self.wire, self.model, self.facts, self.prompts, self.timeout_s = wire, model, facts, prompts, timeout_s
+    def __init__(self, client: HttpClient, model: str, facts: ServerFacts, prompts: Prompts, timeout_s: float) -> None:
+        self.client, self.model, self.facts, self.prompts, self.timeout_s = client, model, facts, prompts, timeout_s
         self.sent = 0
         self.text = ""
         """Prompt of the last probe."""
         self.tpots_s: list[float] = []
         """Seconds a token of each probe that was streamed."""
 
-    async def settle(self) -> Settled:
+    async def probe(self) -> ProbeResult:
         """What the server takes; prompts are calibrated on the way. An error where it serves nothing."""
         dialect, few = await self._find_dialect()
         few_text, usage = self.text, read_answer(few).usage
         if usage is not None:
-            many = await self._probe(dialect, MANY_WORDS)
-            counted = read_answer(many, self.wire.hide)
+            many = await self._send(dialect, MANY_WORDS)
+            counted = read_answer(many, self.client.hide)
             if counted.error is not None or counted.usage is None:
                 raise RoiError(f"a prompt of {MANY_WORDS} words: {counted.error or 'the server stopped counting tokens'}")
             self.prompts.calibrate(Prompt(few_text, usage.prompt), Prompt(self.text, counted.usage.prompt))
-            return self._settled(dialect, usage=True, calibrated=True)
-        counted_by_server = []
+            return ProbeResult(dialect, usage=True, calibrated=True, tpot_s=min(self.tpots_s, default=None))
+        told = []
         for words in (FEW_WORDS, MANY_WORDS):
-            found = whole_usage(await self._probe(dialect, words, stream=False))
-            if found is not None:
-                counted_by_server.append(Prompt(self.text, found.prompt))
-        if len(counted_by_server) == 2:
-            self.prompts.calibrate(*counted_by_server)
-        return self._settled(dialect, usage=False, calibrated=len(counted_by_server) == 2)
-
-    def _settled(self, dialect: Dialect, *, usage: bool, calibrated: bool) -> Settled:
-        return Settled(dialect, usage, calibrated, self.sent, min(self.tpots_s, default=None))
+            found = unstreamed_usage(await self._send(dialect, words, stream=False))
+            told += [Prompt(self.text, found.prompt)] if found else []
+        if len(told) == 2:
+            self.prompts.calibrate(*told)
+        return ProbeResult(dialect, usage=False, calibrated=len(told) == 2, tpot_s=min(self.tpots_s, default=None))
 
     async def _find_dialect(self) -> tuple[Dialect, Answer]:
         """The first dialect that is answered with a stream, and that answer."""
@@ -68,25 +150,25 @@ class Prober:
         for path in (COMPLETIONS, CHAT):
             dialect: Dialect | None = Dialect(path)
             while dialect is not None:
-                answer = await self._probe(dialect, FEW_WORDS)
+                answer = await self._send(dialect, FEW_WORDS)
                 if answer.status in NO_SUCH_PATH:
                     said = self._missing(answer)
                     break
                 if answer.status not in REFUSED_BODY:
                     self._check(path, answer)
                     return dialect, answer
-                said, there = self.wire.hide(message(bytes(answer.body))), True
+                said, there = self.client.hide(message(bytes(answer.body))), True
                 dialect = _plainer(dialect, said)
         if self.facts.models and self.model not in self.facts.models:
             raise unknown_model(self.model, self.facts, said)
-        url = self.wire.place.url
+        url = self.client.endpoint.url
         if not there:
             raise InputError(f"URL: {url} has neither {COMPLETIONS} nor {CHAT} ({said}): no OpenAI-compatible server")
         raise RoiError(f"{url} takes no request to {COMPLETIONS} or {CHAT}: {said}")
 
     def _missing(self, answer: Answer) -> str:
         """What a 404 said, where it means the path; an error where it means the model."""
-        said = self.wire.hide(f"HTTP {answer.status}: {message(bytes(answer.body))}")
+        said = self.client.hide(f"HTTP {answer.status}: {message(bytes(answer.body))}")
         quoted = self.model.lower() in bytes(answer.body).decode("utf-8", errors="replace").lower()
         if (self.facts.models and self.model not in self.facts.models) or quoted:
             raise unknown_model(self.model, self.facts, said)
@@ -94,38 +176,33 @@ class Prober:
 
     def _check(self, path: str, answer: Answer) -> None:
         """Raise where the answer is no stream with output."""
-        error = failure(answer)
-        if error is None:
-            error = read_answer(answer).error
+        error = failure(answer) or read_answer(answer).error
         if error is None:
             return
-        text = self.wire.hide(error)
+        text = self.client.hide(error)
         if answer.status in REFUSED:
-            raise refused_key(self.wire, text)
+            raise refused_key(self.client, text)
         if answer.status == 200 and "html" in answer.headers.get("content-type", "").lower():
-            raise no_api(self.wire, path, answer)
+            raise no_api(self.client, path, answer)
         if self.facts.models and self.model not in self.facts.models:
             raise unknown_model(self.model, self.facts, text)
-        raise RoiError(f"the first request to {self.wire.place.url} failed, nothing was measured: {text}")
+        raise RoiError(f"the first request to {self.client.endpoint.url} failed, nothing was measured: {text}")
 
-    async def _probe(self, dialect: Dialect, words: int, *, stream: bool = True) -> Answer:
-        """The answer to one more probe."""
+    async def _send(self, dialect: Dialect, words: int, *, stream: bool = True) -> Answer:
+        """The answer to one more probe of so many words."""
         if self.sent >= PROBES:
-            raise RoiError(f"URL: {self.wire.place.url} did not settle within {PROBES} requests")
+            raise RoiError(f"URL: {self.client.endpoint.url} did not settle within {PROBES} requests")
         self.sent += 1
         answer = Answer()
         self.text = self.prompts.words(words)
         body = dialect.body(self.model, self.text, PROBE_TOKENS, stream=stream)
-        await self.wire.send(dialect.path, body, answer, self.timeout_s)
-        if stream and (told_s := _tpot_s(read_answer(answer))) is not None:
-            self.tpots_s.append(told_s)
+        await self.client.send(dialect.path, body, answer, self.timeout_s)
+        if stream:
+            reading = read_answer(answer)
+            tokens = reading.usage.output if reading.usage else len(reading.chunk_s)
+            if min(len(reading.chunk_s), tokens) >= 2:
+                self.tpots_s.append((reading.chunk_s[-1] - reading.chunk_s[0]) / (tokens - 1))
         return answer
-
-
-def _tpot_s(reading: Reading) -> float | None:
-    """Seconds a token after the first; None for fewer than two chunks."""
-    tokens = reading.usage.output if reading.usage else len(reading.chunk_s)
-    return None if min(len(reading.chunk_s), tokens) < 2 else (reading.chunk_s[-1] - reading.chunk_s[0]) / (tokens - 1)
 
 
 def _plainer(dialect: Dialect, said: str) -> Dialect | None:

@@ -1,112 +1,94 @@
 """What a server says of itself: its models, its engine and version, and the tokens that its KV cache holds."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from roi.errors import InputError, RoiError, nearest
 from roi.profiling.server.answer_reader import Answer
-from roi.profiling.server.dialect import failure, message
-from roi.profiling.server.wire import Wire
+from roi.profiling.server.dialect import failure, json_object, message
+from roi.profiling.server.http_client import HttpClient
 
 Json = dict[str, Any]  # Any: what a server answers
 
 OWNERS: Final = {"vllm": "vllm", "sglang": "sglang", "llamacpp": "llama.cpp", "library": "ollama"}
 """Who owns a model in /v1/models, where that tells the engine."""
-
 QUESTIONS: Final = 8
 """Most GET requests: /v1/models, six of ENGINES, and vLLM's /metrics."""
-
 REFUSED: Final = {401, 403}
-"""Statuses by which a key is refused."""
-
 NO_SUCH_PATH: Final = {404, 405, 501}
-"""Statuses of a path that a server does not have."""
-
+"""Statuses by which a key is refused, and of a path that a server does not have."""
+ENGINES: Final = (
+    ("/version", "vllm", {"version"}),
+    ("/get_server_info", "sglang", {"version", "max_total_num_tokens"}),
+    ("/server_info", "sglang", {"version", "max_total_num_tokens"}),
+    ("/info", "tgi", {"model_id", "version"}),
+    ("/props", "llama.cpp", {"default_generation_settings"}),
+    ("/api/version", "ollama", {"version"}),
+)
+"""(Path on which an engine tells of itself, its name, keys that its answer has)."""
 WAIT_S: Final = 10.0
 """For one of these answers; a server that is busy with others takes longer for tokens, not for these."""
 
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """What it said; None or empty where it did not."""
+    """What a server says of itself; None or empty where it says nothing."""
 
     models: Mapping[str, str] = field(default_factory=dict)
     """Name -> where its weights come from (`root`), or the name again."""
     adapters: frozenset[str] = frozenset()
-    """Names that have a parent among the models."""
+    """Names of models that are adapters: the server lists a parent of theirs."""
     engine: str | None = None
     version: str | None = None
     kv_dtype: str | None = None
     kv_tokens: float | None = None
-    asked: int = 0
-    """GET requests that were sent."""
 
 
-class Engine(NamedTuple):
-    """Where an engine tells of itself, and how the answer is known to be its."""
-
-    path: str
-    name: str
-    keys: tuple[str, ...]
-    """Every one is in the answer."""
-
-
-ENGINES: Final = (
-    Engine("/version", "vllm", ("version",)),
-    Engine("/get_server_info", "sglang", ("version", "max_total_num_tokens")),
-    Engine("/server_info", "sglang", ("version", "max_total_num_tokens")),
-    Engine("/info", "tgi", ("model_id", "version")),
-    Engine("/props", "llama.cpp", ("default_generation_settings",)),
-    Engine("/api/version", "ollama", ("version",)),
-)
-
-
-async def ask_server(wire: Wire) -> ServerFacts:
+async def ask_server(client: HttpClient) -> ServerFacts:
     """The facts. Sends at most QUESTIONS GET requests.
 
     An InputError where what was typed leads to no such server, or the key is refused; a RoiError where the server fails.
     """
-    answer = Answer()
-    await wire.send("/v1/models", None, answer, WAIT_S)
-    listed = _json(answer)
-    _check_listed(answer, listed, wire)
-    rows = _rows(listed) if answer.status == 200 else []
+    answer = await _get(client, "/v1/models")
+    listed = json_object(bytes(answer.body))
+    _check_listed(answer, listed, client)
+    data = (listed or {}).get("data") if answer.status == 200 else None
+    rows = [row for row in data if isinstance(row, dict) and isinstance(row.get("id"), str)] if isinstance(data, list) else []
     models = {row["id"]: row["root"] if isinstance(row.get("root"), str) else row["id"] for row in rows}
     adapters = frozenset(row["id"] for row in rows if row.get("parent"))
     owners = {OWNERS.get(str(row.get("owned_by")).lower()) for row in rows}
-    return await _ask_engine(wire, ServerFacts(models, adapters, asked=1), next(iter(owners)) if len(owners) == 1 else None)
+    return await _ask_engine(client, ServerFacts(models, adapters), next(iter(owners)) if len(owners) == 1 else None)
 
 
-def _check_listed(answer: Answer, listed: Json | None, wire: Wire) -> None:
+def _check_listed(answer: Answer, listed: Json | None, client: HttpClient) -> None:
     """Raise where the answer to /v1/models says that no load can be sent. Without such a list (404) it can."""
-    url, status = wire.place.url, answer.status
+    url, status = client.endpoint.url, answer.status
     if status is None:
         refused = InputError if answer.foreign else RoiError
         raise refused(f"URL: no answer from {url}: {answer.problem or 'cut off'}")
     if status in REFUSED:
-        raise refused_key(wire, f"HTTP {status}: {message(bytes(answer.body))}")
-    said = wire.hide(failure(answer) or "")
+        raise refused_key(client, f"HTTP {status}: {message(bytes(answer.body))}")
+    said = client.hide(failure(answer) or "")
     if 300 <= status < 400:
         raise InputError(f"URL: {url}/v1/models: {said}")
     if status == 429 or (status >= 500 and status not in NO_SUCH_PATH):
         raise RoiError(f"URL: {url}/v1/models: {said}")
     if status == 200 and listed is None:
-        raise no_api(wire, "/v1/models", answer)
+        raise no_api(client, "/v1/models", answer)
 
 
-def refused_key(wire: Wire, said: str) -> InputError:
+def refused_key(client: HttpClient, said: str) -> InputError:
     """The error for a key that the server does not take, or for none."""
-    return InputError(f"{wire.place.url} refuses the key ({wire.hide(said)}); put it into OPENAI_API_KEY, or name its variable "
-                      "with --api-key-env")
+    return InputError(f"{client.endpoint.url} refuses the key ({client.hide(said)}); put it into OPENAI_API_KEY, or name its "
+                      "variable with --api-key-env")
 
 
-def no_api(wire: Wire, path: str, answer: Answer) -> InputError:
+def no_api(client: HttpClient, path: str, answer: Answer) -> InputError:
     """The error for a URL where pages are, not an API."""
     kind = answer.headers.get("content-type", "no type").split(";")[0]
-    return InputError(f"URL: {wire.place.url}{path} answers with {kind[:40]}, not JSON: no OpenAI-compatible server")
+    return InputError(f"URL: {client.endpoint.url}{path} answers with {kind[:40]}, not JSON: no OpenAI-compatible server")
 
 
 def choose_served(asked: str | None, facts: ServerFacts, adapters: Sequence[str] = ()) -> str:
@@ -128,26 +110,24 @@ def unknown_model(name: str, facts: ServerFacts, said: str, field: str = "--mode
     return InputError(f"{field}: the server does not serve {name[:80]!r}{f' ({said})' if said else ''}{hint}")
 
 
-async def _ask_engine(wire: Wire, facts: ServerFacts, owner: str | None) -> ServerFacts:
+async def _ask_engine(client: HttpClient, facts: ServerFacts, owner: str | None) -> ServerFacts:
     """`facts` with what the engine's own pages say; the owner of the models tells which pages to ask."""
-    asked = facts.asked
-    for engine in ENGINES:
-        if owner is not None and engine.name != owner:
+    for path, engine, keys in ENGINES:
+        if owner is not None and engine != owner:
             continue
-        asked += 1
-        found = await _get(wire, engine.path)
-        if found is None or not all(key in found for key in engine.keys):
+        answer = await _get(client, path)
+        found = json_object(bytes(answer.body)) if answer.status == 200 else None
+        if found is None or not keys <= found.keys():
             continue
         version = found.get("version") or found.get("build_info")
-        kv_tokens, kv_dtype = _kv(engine.name, found)
-        if engine.name == "vllm":
-            asked += 1
-            kv_tokens, kv_dtype = await _vllm_cache(wire)
+        kv_tokens, kv_dtype = _kv(engine, found)
+        if engine == "vllm":
+            kv_tokens, kv_dtype = await _vllm_cache(client)
             if owner is None and kv_tokens is None:  # others have a /version too
                 continue
         said = str(version)[:60] if version else None
-        return ServerFacts(facts.models, facts.adapters, engine.name, said, kv_dtype, kv_tokens, asked)
-    return ServerFacts(facts.models, facts.adapters, owner, asked=asked)
+        return replace(facts, engine=engine, version=said, kv_dtype=kv_dtype, kv_tokens=kv_tokens)
+    return replace(facts, engine=owner)
 
 
 def _kv(engine: str, found: Json) -> tuple[float | None, str | None]:
@@ -165,10 +145,9 @@ def _kv(engine: str, found: Json) -> tuple[float | None, str | None]:
     return None, None
 
 
-async def _vllm_cache(wire: Wire) -> tuple[float | None, str | None]:
+async def _vllm_cache(client: HttpClient) -> tuple[float | None, str | None]:
     """(tokens, dtype) from vLLM's metrics: its own count, else blocks times their size; None where they are not there."""
-    answer = Answer()
-    await wire.send("/metrics", None, answer, WAIT_S)
+    answer = await _get(client, "/metrics")
     line = re.search(rb"^vllm:cache_config_info\{(.*)\} [\d.]+", bytes(answer.body), re.MULTILINE)
     if answer.status != 200 or line is None:
         return None, None
@@ -181,23 +160,10 @@ async def _vllm_cache(wire: Wire) -> tuple[float | None, str | None]:
     return tokens or None, None if dtype == "auto" else dtype
 
 
-async def _get(wire: Wire, path: str) -> Json | None:
+async def _get(client: HttpClient, path: str) -> Answer:
     answer = Answer()
-    await wire.send(path, None, answer, WAIT_S)
-    return _json(answer) if answer.status == 200 else None
-
-
-def _json(answer: Answer) -> Json | None:
-    try:
-        found = json.loads(bytes(answer.body))
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _rows(listed: Json | None) -> list[Json]:
-    rows = (listed or {}).get("data")
-    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)] if isinstance(rows, list) else []
+    await client.send(path, None, answer, WAIT_S)
+    return answer
 
 
 def _positive(value: object) -> float | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.gates import FAIL
+from roi.economics.decision.feasibility import FAIL
 from roi.report.comparison.findings import break_even, drivers, returns, winner_changes
 from roi.report.comparison.options_table import cost_tree, infeasible, options_table
 from roi.report.comparison.scope import excluded, included

@@ -12,14 +12,13 @@ from typing import Final
 
 from roi.errors import InputError
 from roi.facts.serve_profile import ServedRequest
-from roi.store.imports.imported_points import Imported, Json, Load, dig, made_point, named, number, optional
+from roi.store.imports.points import Imported, Json, Load, asked_load, dig, last_line, made_point, named, number, optional
 
 COMPLETION: Final = "usage_completion_tokens"
 PROMPT: Final = "usage_prompt_tokens"
-"""What the server's usage said."""
-
+"""Metrics that hold the tokens which the server's usage object counted."""
 SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0}
-"""Of one unit, as aiperf writes them."""
+"""Seconds of one unit, by the names that aiperf writes."""
 
 
 def is_aiperf(document: Json) -> bool:
@@ -37,9 +36,8 @@ def read_aiperf(records: list[Json], summary: Json, where: str) -> Imported:
     lines = [r for r in records if dig(r, "metadata", "benchmark_phase") in {None, "profiling"}]
     requests = [_request(record, f"{where}: line {i}") for i, record in enumerate(lines, 1)]
     config = dig(summary, "input_config")
-    model = named(dig(config, "endpoint"), ("model_name",)) or _first(dig(config, "endpoint", "model_names"))
-    items = dig(config, "models", "items")
-    model = model or (named(items[0], ("name",)) if isinstance(items, list) and items else None)
+    model = named(config, ("endpoint", "model_name")) or _first(dig(config, "endpoint", "model_names"))
+    model = model or _first([named(item, ("name",)) for item in dig(config, "models", "items") or []])
     load = _load(dig(config, "loadgen"), dig(config, "phases"))
     notes = [_counted(sum(_usage(record) for record in lines), len(lines))]
     if load == Load():
@@ -47,7 +45,8 @@ def read_aiperf(records: list[Json], summary: Json, where: str) -> Imported:
     version = named(summary, ("aiperf_version",))
     point = made_point(requests, load, where)
     started = datetime.fromtimestamp(min(r.sent_s for r in requests), UTC)
-    return Imported("aiperf", model, (point,), started, {"aiperf": version} if version else {}, tuple(notes))
+    versions = {"aiperf": version} if version else {}
+    return Imported(tool="aiperf", served_model=model, points=(point,), started=started, versions=versions, notes=tuple(notes))
 
 
 def _request(record: Json, where: str) -> ServedRequest:
@@ -76,12 +75,12 @@ def _error(record: Json) -> str | None:
     error = record.get("error")
     if error:
         text = named(error, ("message",), ("error_message",)) if isinstance(error, dict) else str(error)
-        return (text or "failed").strip().splitlines()[-1][:200]
+        return last_line(text or "failed")
     return "cancelled" if dig(record, "metadata", "was_cancelled") else None
 
 
 def _seconds(metrics: Json, key: str) -> list[float]:
-    """The metric in s, as a list of at most one."""
+    """The metric in seconds, as a list of at most one."""
     value = optional(dig(metrics, key), "value")
     return [] if value is None else [value * SECONDS.get(str(dig(metrics, key, "unit")), 1e-3)]
 
@@ -103,21 +102,16 @@ def _counted(told: int, requests: int) -> str:
 
 
 def _load(loadgen: Json, phases: Json) -> Load:
-    """--request-rate (Poisson unless --request-rate-mode or --arrival-pattern says otherwise), else --concurrency.
+    """The load of --request-rate (Poisson unless --request-rate-mode or --arrival-pattern says otherwise), else --concurrency.
 
-    From 0.13 on as phases: the type of the one that profiles is concurrency, or how arrivals are spaced.
+    From 0.13 on it stands in phases: the type of the one that profiles is concurrency, or how arrivals are spaced.
     """
     phase = next((p for p in phases if dig(p, "kind") == "profiling"), None) if isinstance(phases, list) else None
     if phase is not None:
-        pace, most = optional(phase, "rate"), optional(phase, "concurrency")
-        if pace:
-            return Load(requests_per_s=pace, arrivals="poisson" if named(phase, ("type",)) == "poisson" else "trace")
-        return Load(concurrency=int(most) if most else None)
-    rate, most = optional(loadgen, "request_rate"), optional(loadgen, "concurrency")
-    if rate:
-        how = named(loadgen, ("request_rate_mode",), ("arrival_pattern",)) or "poisson"
-        return Load(requests_per_s=rate, arrivals="poisson" if how == "poisson" else "trace")
-    return Load(concurrency=int(most) if most else None)
+        how = named(phase, ("type",))
+        return asked_load(optional(phase, "rate"), optional(phase, "concurrency"), poisson=how == "poisson")
+    how = named(loadgen, ("request_rate_mode",), ("arrival_pattern",)) or "poisson"
+    return asked_load(optional(loadgen, "request_rate"), optional(loadgen, "concurrency"), poisson=how == "poisson")
 
 
 def _first(names: Json) -> str | None:

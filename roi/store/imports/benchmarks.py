@@ -15,7 +15,7 @@ from roi.facts.serve_profile import ServeProfile
 from roi.store.imports.aiperf import is_aiperf, is_aiperf_summary, read_aiperf
 from roi.store.imports.genai_perf import is_genai_perf, read_genai_perf
 from roi.store.imports.guidellm import is_guidellm, read_guidellm
-from roi.store.imports.imported_points import Imported, Json, Stated
+from roi.store.imports.points import Imported, Json, Stated
 from roi.store.imports.vllm_bench import is_vllm, read_vllm
 
 TOOLS: Final = "vllm bench serve (--save-detailed), guidellm (benchmarks.json), aiperf (profile_export.jsonl), genai-perf"
@@ -55,7 +55,7 @@ def read_benchmark(paths: Path | Sequence[Path], stated: Stated | None = None) -
 
 
 def _imported(path: Path) -> Imported:
-    """What one file holds."""
+    """The points of one file; which tool wrote it is seen from its first value."""
     if path.is_dir():
         path /= AIPERF_RECORDS if (path / AIPERF_RECORDS).is_file() else "benchmarks.json"
     where = f"--import: {path.name}"

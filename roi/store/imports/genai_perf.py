@@ -11,7 +11,7 @@ from typing import Final
 
 from roi.errors import InputError
 from roi.facts.serve_profile import ServedRequest, ServePoint
-from roi.store.imports.imported_points import Imported, Json, Load, dig, made_point, named, number, numbers, optional
+from roi.store.imports.points import Imported, Json, asked_load, dig, made_point, named, number, numbers, optional
 
 DATA: Final = "data:"
 """Prefix of an event."""
@@ -29,15 +29,13 @@ def read_genai_perf(document: Json, where: str) -> Imported:
     models: list[str] = []
     points = tuple(_point(e, f"{where}: experiment {i}", models) for i, e in enumerate(document["experiments"], 1))
     notes = ("genai-perf: tokens by the usage object of the stream; chunks without text are left out",)
-    return Imported("genai-perf", models[0] if models else None, points, None, {}, notes)
+    return Imported(tool="genai-perf", served_model=models[0] if models else None, points=points, notes=notes)
 
 
 def _point(experiment: Json, where: str, models: list[str]) -> ServePoint:
     requests = [_request(r, where, models) for r in dig(experiment, "requests") or []]
     mode, value = named(experiment, ("experiment", "mode")), optional(dig(experiment, "experiment"), "value")
-    rate = value if mode == "request_rate" else None
-    load = Load(requests_per_s=rate, arrivals="trace") if rate else Load(concurrency=int(value) if value else None)
-    return made_point(requests, load, where)
+    return made_point(requests, asked_load(value if mode == "request_rate" else None, value), where)
 
 
 def _request(record: Json, where: str, models: list[str]) -> ServedRequest:

@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 
 from roi.errors import InputError
 from roi.facts.serve_profile import ServedRequest, ServePoint
-from roi.store.imports.imported_points import Imported, Json, Load, dig, made_point, named, optional
+from roi.store.imports.points import Imported, Json, Load, asked_load, dig, last_line, made_point, named, optional
 
 STATES = ("successful", "incomplete", "errored")
 """Lists of requests in a benchmark; incomplete ones were cut off when its time was up."""
-
 NOTE = (
     "guidellm keeps a request's first and last token only: those between are taken as even, and TPOT is (last - first) /"
     " (output tokens - 1), not its time_per_output_token, which divides by all tokens"
@@ -37,8 +36,9 @@ def read_guidellm(document: Json, where: str) -> Imported:
     model = model or named(document, ("args", "model"), ("args", "backend_kwargs", "model"))
     version = named(document, ("metadata", "guidellm_version"))
     return Imported(
-        "guidellm", model, tuple(point for point, _, _ in found), datetime.fromtimestamp(found[0][1], UTC),
-        {"guidellm": version} if version else {}, tuple(notes), not any(why for _, _, why in found),
+        tool="guidellm", served_model=model, points=tuple(point for point, _, _ in found),
+        started=datetime.fromtimestamp(found[0][1], UTC), versions={"guidellm": version} if version else {},
+        notes=tuple(notes), complete=not any(why for _, _, why in found),
     )
 
 
@@ -84,19 +84,16 @@ def _request(record: Json, state: str, where: str) -> ServedRequest | None:
 
 
 def _error(record: Json) -> str:
-    text = named(record, ("error",), ("info", "error")) or "failed"
-    return text.strip().splitlines()[-1][:200]
+    return last_line(named(record, ("error",), ("info", "error")) or "failed")
 
 
 def _load(strategy: Json) -> Load:
-    """synchronous, concurrent, throughput (as many as it may), constant, poisson."""
+    """The load of a strategy: synchronous, concurrent, throughput (as many as it may), constant or poisson."""
     kind, rate = named(strategy, ("type_",)), optional(strategy, "rate")
     if kind == "synchronous":
         return Load(concurrency=1)
-    streams = optional(strategy, "streams")
-    if rate and kind in {"poisson", "constant", "async"}:
-        return Load(requests_per_s=rate, arrivals="poisson" if kind == "poisson" else "trace")
-    return Load(concurrency=int(streams) if streams and kind == "concurrent" else None)
+    streams = optional(strategy, "streams") if kind == "concurrent" else None
+    return asked_load(rate if kind in {"poisson", "constant", "async"} else None, streams, poisson=kind == "poisson")
 
 
 def _missing(benchmark: Json, kept: int) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 from roi.errors import InputError
 from roi.estimate.serving.plausibility import breaks_tokens
 from roi.facts.serve_profile import ServedRequest, ServePoint
-from roi.store.imports.imported_points import Imported, Json, Load, made_point, numbers, optional
+from roi.store.imports.points import Imported, Json, Load, asked_load, last_line, made_point, numbers, optional
 
 DETAILS: Final = ("input_lens", "output_lens", "ttfts", "itls")
 """Kept with --save-detailed only."""
@@ -28,7 +28,8 @@ def read_vllm(documents: list[Json], where: str) -> Imported:
     points = tuple(_point(document, where, notes) for document in documents)
     first = documents[0]
     return Imported(
-        "vllm bench serve", first.get("model_id"), points, _started(first), {}, tuple(dict.fromkeys(notes)),
+        tool="vllm bench serve", served_model=first.get("model_id"), points=points, started=_started(first),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
@@ -41,7 +42,9 @@ def _point(document: Json, where: str, notes: list[str]) -> ServePoint:
     if not len(inputs) == len(outputs) == len(ttfts) == len(gaps):
         raise InputError(f"{where}: input_lens, output_lens, ttfts and itls differ in length")
     errors = document.get("errors") or [""] * len(inputs)
-    load = _load(document)
+    # closed where all are sent as fast as --max-concurrency lets them; Poisson arrivals at burstiness 1
+    rate, poisson = optional(document, "request_rate"), optional(document, "burstiness") == 1.0
+    load = asked_load(rate, optional(document, "max_concurrency"), poisson=poisson)
     stamps = [
         [ttft, *numbers({"itls": gap}, "itls", where)] if not error and ttft > 0.0 else []
         for ttft, gap, error in zip(ttfts, gaps, errors, strict=True)
@@ -55,9 +58,9 @@ def _point(document: Json, where: str, notes: list[str]) -> ServePoint:
         _request(*row) for row in zip(starts, inputs, outputs, stamps, errors, _latencies(document, len(inputs)), strict=True)
     ]
     done = [r for r in requests if r.error is None]
-    stated, rate = optional(document, "output_throughput"), optional(document, "request_throughput")
-    if done and stated and rate:
-        wrong = breaks_tokens(stated, rate, sum(r.output_tokens for r in done) / len(done))
+    stated, served = optional(document, "output_throughput"), optional(document, "request_throughput")
+    if done and stated and served:
+        wrong = breaks_tokens(stated, served, sum(r.output_tokens for r in done) / len(done))
         if wrong:
             raise InputError(f"{where}: {wrong}")
     notes.append("vllm bench serve: output tokens by the server's usage (else its tokenizer), prompt tokens by its tokenizer")
@@ -68,7 +71,7 @@ def _request(
     start: float, prompt: float, output: float, stamps: list[float], error: str, latency: float | None
 ) -> ServedRequest:
     times = tuple(accumulate(stamps, initial=start))[1:]
-    failed = error.strip().splitlines()[-1][:200] if error else None if times else "no token came"
+    failed = last_line(error) if error else None if times else "no token came"
     ended = start + latency if latency else times[-1] if times and not failed else None
     return ServedRequest(
         sent_s=start, prompt_tokens=int(prompt), asked_tokens=max(int(output), 1), output_tokens=int(output), chunk_s=times,
@@ -91,14 +94,6 @@ def _one_after_another(stamps: list[list[float]], load: Load, where: str) -> lis
             " --max-concurrency 1"
         )
     return list(accumulate((sum(s) for s in stamps[:-1]), initial=0.0))
-
-
-def _load(document: Json) -> Load:
-    """Closed where all are sent as fast as --max-concurrency lets them; Poisson at burstiness 1."""
-    rate, most = optional(document, "request_rate"), optional(document, "max_concurrency")
-    if rate is None:
-        return Load(concurrency=int(most) if most else None)
-    return Load(requests_per_s=rate, arrivals="poisson" if optional(document, "burstiness") == 1.0 else "trace")
 
 
 def _started(document: Json) -> datetime | None:

@@ -21,10 +21,8 @@ from roi.store.profiles.plan_record import read_plan
 
 ANY_GPU: Final = "any"
 """Folder of dry runs: they hold for every card."""
-
 UNKNOWN_GPU: Final = "unknown-gpu"
 """Folder of servers whose card nobody named."""
-
 DEVICE_NAMES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """Names that Windows takes for devices, with any suffix."""
 
@@ -38,9 +36,8 @@ def profile_folders(given: Sequence[Path] = ()) -> tuple[Path, ...]:
         if not folder.is_dir():
             raise InputError(f"--profiles: {folder} is not a folder" if folder.exists() else f"--profiles: no folder {folder}")
     usual = (Path("profiles"), user_folder(sys.platform, os.environ), shipped_folder())
-    found = [*given, *(folder for folder in usual if folder.is_dir())]
     distinct: dict[Path, Path] = {}
-    for folder in found:
+    for folder in (*given, *(folder for folder in usual if folder.is_dir())):
         distinct.setdefault(folder.resolve(), folder)
     return tuple(distinct.values())
 
@@ -61,8 +58,7 @@ def user_folder(platform: str, environment: Mapping[str, str]) -> Path:
 def shipped_folder() -> Path:
     """The profiles that came with roi: roi/_profiles of a wheel (setup.py puts them there), profiles/ of a checkout."""
     package = Path(str(files("roi")))
-    shipped = package / "_profiles"
-    checkout = package.parent
+    shipped, checkout = package / "_profiles", package.parent
     return checkout / "profiles" if not shipped.is_dir() and (checkout / "pyproject.toml").is_file() else shipped
 
 
@@ -81,7 +77,9 @@ def save_profile(profile: Profile, folder: Path | None = None, output: Path | No
             return _write_new(text, output)
         except FileExistsError:
             raise InputError(f"--output: {output} is there already; profiles are never overwritten") from None
-    place = (folder or new_profiles_folder()) / profile_place(profile)
+    own = Path("profiles")
+    usual = own if own.is_dir() else user_folder(sys.platform, os.environ)
+    place = (folder or usual) / profile_place(profile)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -94,18 +92,11 @@ def save_profile(profile: Profile, folder: Path | None = None, output: Path | No
     raise AssertionError(place)
 
 
-def new_profiles_folder() -> Path:
-    """Where a new profile goes unless the user says otherwise: ./profiles where it exists, else the user's folder."""
-    own = Path("profiles")
-    return own if own.is_dir() else user_folder(sys.platform, os.environ)
-
-
 def profile_place(profile: Profile) -> Path:
     """The path of a profile inside its folder; a device has no model."""
     gpu = ANY_GPU if isinstance(profile, DryRunProfile) else profile_gpu(profile)
     what = f"train-{profile.plan['method']}" if isinstance(profile, TrainProfile) else profile.kind
-    started = profile.started
-    day = (started.astimezone(UTC) if started.tzinfo else started).date()
+    day = (profile.started.astimezone(UTC) if profile.started.tzinfo else profile.started).date()
     folder = Path(file_name(gpu.replace("/", "-")))
     folder = folder if isinstance(profile, DeviceProfile) else folder / file_name(canonical_model(profile.model))
     return folder / f"{file_name(what)}-{day.isoformat()}.json"
@@ -187,4 +178,3 @@ def _take_name(part: Path, target: Path) -> None:
         except OSError:
             target.unlink(missing_ok=True)
             raise
-

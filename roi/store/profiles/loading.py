@@ -23,7 +23,6 @@ KINDS: Final[tuple[Kind, ...]] = ("dry-run", "device", "train", "infer", "serve"
 
 HEAD_BYTES: Final = 256
 """Enough for `{"kind": ...`, which save_profile writes first, so that files of other kinds are passed over unread."""
-
 _FIRST_KIND: Final = re.compile(rb'\s*\{\s*"kind"\s*:\s*"([a-z-]+)"')
 _MODEL: Final = re.compile(rb'"model"\s*:\s*"([^"\\]*)"')
 _PROFILE: Final[TypeAdapter[Profile]] = TypeAdapter(Profile)

@@ -1,25 +1,25 @@
-"""The profile store: the questions asked of what was measured or run dry, and the doors to reading and writing it."""
+"""The profile store: what was measured or run dry, found by card, model and plan; reading and writing pass through it."""
 
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
+from roi.estimate.training.dry_peaks import DryPeak, DryPeaks
 from roi.estimate.training.plan import TrainingPlan
-from roi.facts.profiles import DeviceProfile, DryRunProfile, Profile, TrainProfile
+from roi.facts.profiles import DeviceProfile, DryRunProfile, Profile
 from roi.facts.serve_profile import ServeProfile
-from roi.store.profiles.folders import canonical_gpu, canonical_model, gpu_id, profile_folders, profile_gpu, save_profile
+from roi.store.profiles.folders import canonical_model, gpu_id, profile_folders, profile_gpu, save_profile
 from roi.store.profiles.loading import Store, StoredProfile, is_of, load_profiles
 from roi.store.profiles.plan_record import memory_record, plan_record, read_plan
 
 __all__ = [
-    "PeakBytes", "Store", "StoredProfile", "device_profiles", "dry_run_at", "find_dry_peak", "find_dry_run", "load_profiles",
-    "plan_record", "profile_folders", "read_plan", "save_profile", "serve_profiles", "train_profiles",
+    "PeakBytes", "Store", "StoredProfile", "device_profiles", "dry_peaks", "dry_run_at", "equal_dry_run", "find_dry_peak",
+    "find_dry_run", "load_profiles", "plan_record", "profile_folders", "read_plan", "save_profile", "serve_profiles",
 ]  # fmt: skip
 
 SIZES: Final = ("micro_batch", "seq")
 """Fields of a plan in which dry runs of one plan differ."""
-
 P = TypeVar("P", bound=Profile)
 
 
@@ -59,26 +59,37 @@ def find_dry_peak(
     return None
 
 
+def equal_dry_run(store: Store, profile: DryRunProfile) -> StoredProfile[DryRunProfile] | None:
+    """The newest stored run that says the same of the same model, plan and library versions; the clock alone may differ."""
+
+    def said(run: DryRunProfile) -> dict[str, Any]:  # Any: JSON
+        return run.model_dump(mode="json", exclude={"started", "wall_s"})
+
+    return next((stored for stored in _of_type(store, DryRunProfile) if said(stored.profile) == said(profile)), None)
+
+
+def dry_peaks(profile: DryRunProfile, source: str) -> DryPeaks:
+    """Peaks of the profile's plan at its own size and around it, as the estimators take them; `source` names it in reports."""
+    plan = profile.plan
+    own = DryPeak(int(plan["micro_batch"]), int(plan["seq"]), profile.allocated_bytes, profile.reserved_bytes)
+    ladder = tuple(DryPeak(p.micro_batch, p.seq, p.allocated_bytes, p.reserved_bytes) for p in profile.searched)
+    return DryPeaks(
+        own=own, ladder=ladder or (own,), parts_bytes=dict(profile.parts_bytes), phase=profile.phase,
+        workspace_bytes=profile.workspace_bytes, source=source,
+        limits={limit.gpu: (limit.largest_micro_batch, limit.longest_seq) for limit in profile.limits},
+    )
+
+
 def device_profiles(store: Store, gpu: str) -> tuple[StoredProfile[DeviceProfile], ...]:
     """Rates measured on this card (any of its names, or cpu), newest first."""
-    return tuple(s for s in _of_type(store, DeviceProfile) if canonical_gpu(s.profile.environment) == gpu_id(gpu))
-
-
-def train_profiles(store: Store, gpu: str, model_id: str | None = None) -> tuple[StoredProfile[TrainProfile], ...]:
-    """Training runs on this card (any of its names, or cpu), of one model where it is named, newest first."""
-    wanted = None if model_id is None else canonical_model(model_id)
-    return tuple(
-        s for s in _of_type(store, TrainProfile)
-        if canonical_gpu(s.profile.environment) == gpu_id(gpu) and is_of(s.profile.model, wanted)
-    )  # fmt: skip
+    return tuple(s for s in _of_type(store, DeviceProfile) if profile_gpu(s.profile) == gpu_id(gpu))
 
 
 def serve_profiles(store: Store, gpu: str, model_id: str | None = None) -> tuple[StoredProfile[ServeProfile], ...]:
     """Servers measured on this card (any of its names, or cpu), of one model where it is named, newest first."""
     wanted = None if model_id is None else canonical_model(model_id)
-    return tuple(
-        s for s in _of_type(store, ServeProfile) if profile_gpu(s.profile) == gpu_id(gpu) and is_of(s.profile.model, wanted)
-    )
+    on_card = (s for s in _of_type(store, ServeProfile) if profile_gpu(s.profile) == gpu_id(gpu))
+    return tuple(s for s in on_card if is_of(s.profile.model, wanted))
 
 
 def dry_run_at(run: DryRunProfile, micro_batch: float, seq: float) -> PeakBytes | None:

@@ -14,7 +14,6 @@ from roi.facts.model import Number
 YOUNGER: Final[frozenset[str]] = frozenset()
 """Fields that TrainingPlan got after the first roi.profile/1 file: a file without them means their default. Any other
 field must be there, so that no default passes for what was run."""
-
 _HINTS: Final = {name: FiniteFloat if hint == Number else hint for name, hint in get_type_hints(TrainingPlan).items()}
 _CHECK: Final[type[BaseModel]] = create_model(
     "PlanRecord",
@@ -56,14 +55,9 @@ def memory_record(plan: TrainingPlan) -> dict[str, Any]:  # Any: JSON
     """
     whole = not plan.adapter
     same = replace(
-        plan,
-        gpus=1,
-        accumulation=min(plan.accumulation, 2),
-        method="lora" if plan.method == "rslora" else plan.method,
-        rank=1.0 if whole else plan.rank,
-        targets="all-linear" if whole else plan.targets,
-        dropout=0.0 if whole else plan.dropout,
-        double_quant=plan.double_quant and plan.quantised,
+        plan, gpus=1, accumulation=min(plan.accumulation, 2), method="lora" if plan.method == "rslora" else plan.method,
+        rank=1.0 if whole else plan.rank, targets="all-linear" if whole else plan.targets,
+        dropout=0.0 if whole else plan.dropout, double_quant=plan.double_quant and plan.quantised,
     )
     return {**plan_record(same), "targets": _target_names(same.targets)}
 

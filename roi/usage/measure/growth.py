@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from roi.numerics.student import t95
+from roi.numerics.spreads import t95
 
 LEAST_WEEKS: Final = 6
 """Weeks below which no trend is stated: a year is read off a line through a ninth of it, with four degrees of freedom."""

@@ -1,0 +1,173 @@
+"""What the `roi profile` commands share: options, how their text is read and checked, and how a profile is kept and told."""
+
+import math
+import os
+import re
+from collections.abc import Callable
+from functools import partial, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+import click
+from click.exceptions import Exit
+
+from roi.errors import InputError, RoiError, UnknownName
+
+if TYPE_CHECKING:
+    from roi.facts.gpu import Gpu
+    from roi.facts.profiles import DeviceProfile, InferProfile, TrainProfile
+    from roi.profiling.session import Session
+    from roi.profiling.stops import Stops
+
+    Profile = TypeVar("Profile", DeviceProfile, InferProfile, TrainProfile)
+
+UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+LONGEST_S: Final = 1e6
+MOST_SEQUENCES: Final = 4096
+"""Sequences at once: the search for the largest micro-batch ends there too."""
+
+Command = Callable[..., None]
+
+device_option = click.option("--device", help="cuda or cpu.  [default: cuda where there is one]")
+rank_option = click.option("--rank", type=int, default=16, show_default=True, help="Rank of the adapter.")
+budget_option = partial(click.option, "--budget", show_default=True)
+seed_option = partial(click.option, "--seed", type=int, default=0, show_default=True)
+force_option = click.option("--force", is_flag=True, help="Run although other processes use the GPU.")
+file_option = partial(click.option, type=click.Path(path_type=Path))
+
+
+def model_options(command: Command) -> Command:
+    """The command with the options of a model that is built on the device: how small, from which seed or weights."""
+    for option in reversed((
+        click.option("--layers", type=int, help="Keep this many layers: a smaller model, named so."),
+        click.option("--shrink", type=int, default=1, help="Divide every width by this: a smaller model, named so."),
+        seed_option(help="Seed of weights and tokens."),
+        file_option("--weights", help="Folder of real weights; else they are drawn at random."), force_option,
+    )):
+        command = option(command)
+    return command
+
+
+class Keep(NamedTuple):
+    """Where a profile goes, and how it is told."""
+
+    output: Path | None
+    profiles: Path | None
+    form: str
+
+
+def keep_options(command: Command) -> Command:
+    """The command with --output, --profiles and --format, which it gets as one `keep` once they are known to be usable."""
+    @file_option("--output", help="File for the profile.  [default: a dated one in --profiles]")
+    @file_option("--profiles", help="Folder of profiles.  [default: ./profiles, else the user's]")
+    @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
+                  help="How to print.")
+    @wraps(command)
+    def gathered(*, output: Path | None, profiles: Path | None, form: str, **rest: Any) -> None:  # Any: the command's own
+        check_new(output, profiles)
+        command(keep=Keep(output, profiles, form), **rest)
+
+    return gathered
+
+
+def measure_and_tell(
+    session: "Session", keep: Keep, measure: "Callable[[Session], Profile]",
+    tell: "Callable[[Profile, Gpu | None, Path | None], str]", *, say_kept: bool = False,
+) -> None:
+    """Measure, keep the profile and tell it; what cannot be written is told at least. Exits by a signal that came meanwhile.
+
+    `say_kept`: say on stderr where the profile is, because what is told does not.
+    """
+    from roi.catalog.cards.gpus import find_gpu
+    from roi.cli.output import write
+    from roi.profiling.progress import show_progress
+    from roi.profiling.stops import catch_stops
+    from roi.report.profiles.shared_remarks import kept
+    from roi.store.profiles.lookup import save_profile
+
+    gpu = find_gpu(session.environment.gpu) if session.environment.gpu else None
+    with catch_stops() as session.stops:
+        with show_progress() as session.watcher:
+            profile = measure(session)
+        try:
+            file = save_profile(profile, keep.profiles, keep.output)
+        except RoiError:
+            write(tell(profile, gpu, None))
+            raise
+        write(tell(profile, gpu, file))
+        if say_kept:
+            click.echo(kept(file), err=True)
+        leave_if_stopped(session.stops, interrupted=session.interrupted)
+
+
+def read_seconds(text: str, field: str) -> float:
+    """Seconds that `text` means: 90, 90s, 2m or 1.5h."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)", text.strip().lower())
+    seconds = float(found[1]) * UNITS[found[2]] if found else 0.0
+    if not 0.0 < seconds <= LONGEST_S:
+        raise InputError(f"{field}: {text[:40]!r} is not usable; a time above 0 such as 90s, 2m or 0.5h")
+    return seconds
+
+
+def read_counts(text: str, field: str, most: int | None = None) -> tuple[int, ...]:
+    """Whole numbers from 1 (to `most`) with commas, each once, in order; without `most` the model says what is too many."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(re.fullmatch(r"[1-9]\d{0,17}", word) for word in words):
+        raise InputError(f"{field}: {text[:60]!r} is not usable; whole numbers from 1 with commas, for example 1,2,4")
+    counts = tuple(sorted({int(word) for word in words}))
+    if most is not None and counts[-1] > most:
+        raise InputError(f"{field}: {counts[-1]:,} is not usable; at most {most:,}")
+    return counts
+
+
+def check_new(output: Path | None, profiles: Path | None = None) -> None:
+    """Raise where --output is there already, or --profiles is no folder: said before the run, not after it."""
+    if profiles is not None and profiles.exists() and not profiles.is_dir():
+        raise InputError(f"--profiles: {profiles} is not a folder")
+    if profiles is not None and not profiles.exists():
+        above = next((p for p in profiles.absolute().parents if p.exists()), None)
+        if above is not None and not above.is_dir():
+            raise InputError(f"--profiles: {profiles} cannot be a folder: {above} is a file")
+    if output is not None and os.path.lexists(output):
+        raise InputError(f"--output: {output} is there already; profiles are never overwritten")
+    check_folder(output)
+
+
+def check_folder(output: Path | None) -> None:
+    """Raise where the folder of --output is not there or takes no files: said before the run, not after it."""
+    if output is not None and not output.parent.is_dir():
+        raise InputError(f"--output: no folder {output.parent}")
+    if output is not None and not os.access(output.parent, os.W_OK):
+        raise InputError(f"--output: {output.parent} does not let you write")
+
+
+def read_names(text: str | None, field: str) -> tuple[str, ...]:
+    """Names with commas, each once, in their order; none for no text."""
+    if text is None:
+        return ()
+    names = tuple(dict.fromkeys(name for word in text.split(",") if (name := word.strip())))
+    if not names:
+        raise InputError(f"{field}: {text[:60]!r} names nothing; names with commas, for example support,sales")
+    return names
+
+
+def leave_if_stopped(stops: "Stops", *, interrupted: bool) -> None:
+    """Exit with 130 or 143 where a signal came, also one that came when everything was measured."""
+    if interrupted or stops.signal is not None:
+        raise Exit(stops.exit_code)
+
+
+def check_numbers(*named: tuple[str, float | None]) -> None:
+    """Raise where an option is nan or inf, which ranges let through."""
+    for field, value in named:
+        if value is not None and not math.isfinite(value):
+            raise InputError(f"{field}: {value} is not usable; a number")
+
+
+def check_formats(weight_dtype: str | None, kv_dtype: str | None) -> None:
+    """Raise where a format is none that an engine stores weights or KV cache in."""
+    from roi.estimate.serving.iteration import KV_BYTES, WEIGHT_FORMATS
+
+    for field, name, known in (("--weight-dtype", weight_dtype, WEIGHT_FORMATS), ("--kv-dtype", kv_dtype, KV_BYTES)):
+        if name is not None and name not in known:
+            raise UnknownName(field, name, known, "format", known)

@@ -1,0 +1,77 @@
+"""Which options may win: the questions that rule training out, and the quality bar. An unknown gate does not block."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.economics.inputs import Number, Option, Shared
+from roi.facts.case import Values
+
+PASS, FAIL, UNKNOWN = "pass", "fail", "unknown"
+
+QUESTIONS = {
+    "one_task_type": "one task type, not a general assistant",
+    "learnable_from_examples": "learnable from examples: one right answer each",
+    "evaluation_set": "an evaluation set with known answers exists",
+    "facts_are_stable": "the facts it needs do not change week by week",
+    "prompt_engineering_tried": "prompt engineering was tried first",
+    "vendor_allows_training_on_outputs": "legal: the vendor's outputs may train another model",
+}
+
+BAR_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One question about the task, and its answer."""
+
+    name: str
+    question: str
+    status: str
+    """pass, fail or unknown."""
+    blocks: bool
+    """True where the answer rules options that train out."""
+
+
+def read_gates(values: Values) -> tuple[Gate, ...]:
+    """The gates of a Case. The legal one blocks only where the labels are the vendor's outputs."""
+    status = {"yes": PASS, "no": FAIL}
+    from_vendor = values.get("training.labels_from") == "incumbent"
+    gates = []
+    for name, question in QUESTIONS.items():
+        answer = status.get(str(values.get(f"gates.{name}", "unknown")), UNKNOWN)
+        matters = name != "vendor_allows_training_on_outputs" or from_vendor
+        gates.append(Gate(name, question, answer, answer == FAIL and matters))
+    return tuple(gates)
+
+
+def rule_out(shared: Shared, options: Mapping[str, Option], gates: tuple[Gate, ...]) -> dict[str, Option]:
+    """The options, each infeasible where a gate or the quality bar rules it out."""
+    failed = next((gate.question for gate in gates if gate.blocks), None)
+
+    def ruled(option: Option) -> Option:
+        if option.infeasible is not None:
+            return option
+        if option.trains and failed is not None:
+            return replace(option, infeasible=f"gate failed: {failed}")
+        if meets_bar(shared, option, options).all():
+            return option
+        score = 1.0 - float(answered_wrong(option, options))
+        return replace(option, infeasible=f"quality {score:.3f} is below the bar of {shared.quality_bar:.3f}")
+
+    return {id: ruled(option) for id, option in options.items()}
+
+
+def meets_bar(shared: Shared, option: Option, options: Mapping[str, Option]) -> NDArray[np.bool_]:
+    """Where the score reaches the bar, shape (n,). Staying, and options that nobody evaluated, are not held to it."""
+    if not option.evaluated or option.kind in {"stay", "cache-batch"}:
+        return np.ones(1, dtype=bool)
+    wrong = np.asarray(answered_wrong(option, options), dtype=np.float64)
+    return np.asarray(1.0 - wrong >= shared.quality_bar - BAR_TOLERANCE).reshape(-1)
+
+
+def answered_wrong(option: Option, options: Mapping[str, Option]) -> Number:
+    """Error rate of what the option answers: (1 - e) x its own + e x the fallback's, e the share escalated."""
+    return (1.0 - option.escalated) * option.error_rate + option.escalated * options[option.escalates_to].error_rate

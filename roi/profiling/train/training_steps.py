@@ -1,0 +1,242 @@
+"""Training steps, timed: one batch of random tokens, again and again, through a plain loop, a Trainer or an SFTTrainer."""
+
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import Any, Final
+
+from roi.errors import InputError, MissingExtra
+from roi.estimate.training.plan import TrainingPlan
+from roi.profiling.stack import bitsandbytes as bnb
+from roi.profiling.stack import known_warnings, torch, transformers
+from roi.profiling.train.real_model import DTYPES
+
+LEARNING_RATE: Final = 1e-4
+"""Usual for adapters; the time of a step does not depend on it."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One micro-step with its optimizer step, finished."""
+
+    seconds: float
+    """Time of forward, loss, backward and optimizer."""
+    loss: float
+    """Loss of the batch before the update."""
+
+
+OnStep = Callable[[Step], bool]
+"""Takes a finished step; False ends the run."""
+
+
+@dataclass
+class TrainingSetup:
+    """A model that is ready to train on a device."""
+
+    model: Any  # Any: transformers' classes are chosen at run time
+    plan: TrainingPlan
+    device: str
+    vocab: int
+    """Token ids are drawn below this."""
+    learning_rate: float = LEARNING_RATE
+    seed: int = 0
+    optimizer: torch.optim.Optimizer | None = None
+    """Optimizer of the plain loop, None until its first run; Trainers make their own."""
+
+
+def run_steps(setup: TrainingSetup, micro_batch: int, seq: int, on_step: OnStep, limit: int = 1000) -> None:
+    """Train on one batch until `on_step` says stop, or `limit` steps.
+
+    All sequences are full, and every step sees the same tokens: time and memory do not depend on which, and a loss that
+    falls shows that it trains.
+    """
+    tokens = draw_tokens(setup, micro_batch, seq)
+    with known_warnings():
+        run = _run_plain if setup.plan.trainer == "plain" else _run_trainer
+        run(setup, tokens, on_step, limit)
+
+
+def draw_tokens(setup: TrainingSetup, micro_batch: int, seq: int) -> torch.Tensor:
+    """Shape (micro_batch, seq): token ids, the same for the same seed."""
+    source = torch.Generator().manual_seed(setup.seed)
+    return torch.randint(0, setup.vocab, (micro_batch, seq), generator=source)
+
+
+class Stopwatch:
+    """Seconds between `start` and `stop`: CUDA events on an idle device, else the clock."""
+
+    def __init__(self, device: str) -> None:
+        self.on_gpu = device == "cuda"
+        self.began_s = 0.0
+        self.events: tuple[Any, Any] | None = None
+
+    def start(self) -> None:
+        """Begin; waits for what the device still has to do."""
+        if self.on_gpu:
+            torch.cuda.synchronize()
+            event: Any = torch.cuda.Event  # Any: torch leaves it untyped
+            self.events = (event(enable_timing=True), event(enable_timing=True))
+            self.events[0].record()
+        self.began_s = time.perf_counter()
+
+    def stop(self) -> float:
+        """Seconds since `start`; waits until the device is done."""
+        if self.events is None:
+            return time.perf_counter() - self.began_s
+        begin, end = self.events
+        end.record()
+        end.synchronize()
+        return float(begin.elapsed_time(end)) / 1e3
+
+
+def _run_plain(setup: TrainingSetup, tokens: torch.Tensor, on_step: OnStep, limit: int) -> None:
+    plan, tokens = setup.plan, tokens.to(setup.device)
+    if setup.optimizer is None:
+        setup.optimizer = make_optimizer(setup)
+    lowers = plan.autocast and plan.dtype != "fp32"
+    watch = Stopwatch(setup.device)
+    for _ in range(limit):
+        watch.start()
+        with torch.autocast(setup.device, DTYPES[plan.dtype]) if lowers else nullcontext():
+            output = setup.model(input_ids=tokens, labels=tokens)
+        loss = output.loss
+        if not plan.logits_kept:
+            del output
+        loss.backward()
+        setup.optimizer.step()
+        setup.optimizer.zero_grad(set_to_none=True)
+        if not on_step(Step(watch.stop(), float(loss.item()))):
+            return
+
+
+class _Timer(transformers.TrainerCallback):  # type: ignore[misc] # Any, see stack
+    """Times each step from the batch in hand to the end of the optimizer step; the loss comes with the log after it."""
+
+    def __init__(self, device: str, on_step: OnStep) -> None:
+        self.watch, self.on_step, self.seconds = Stopwatch(device), on_step, 0.0
+
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        """Start the clock: the batch is there."""
+        self.watch.start()
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        """Stop the clock: the optimizer step is done."""
+        self.seconds = self.watch.stop()
+
+    def on_log(self, _args: Any, _state: Any, control: Any, logs: dict[str, float] | None = None, **__: Any) -> None:
+        """The loss of that step; training ends where the listener says so."""
+        if logs and "loss" in logs and not self.on_step(Step(self.seconds, float(logs["loss"]))):
+            control.should_training_stop = True
+
+
+def _run_trainer(setup: TrainingSetup, tokens: torch.Tensor, on_step: OnStep, limit: int) -> None:
+    """Train on rows of `tokens` for at most `limit` steps, as `plan.trainer` says; leaves nothing on disk."""
+    level = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()  # advice about tokenizers and arguments is for people who chose them
+    with ExitStack() as stack:
+        stack.callback(transformers.logging.set_verbosity, level)
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        trainer = _make_trainer(setup, tokens, limit, folder)
+        trainer.remove_callback(transformers.PrinterCallback)
+        trainer.add_callback(_Timer(setup.device, on_step))
+        try:
+            trainer.train()
+        finally:
+            # accelerate wraps forward (autocast, results to fp32); the next Trainer would wrap the wrapper
+            trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_fp32_wrapper=False)
+            trainer.accelerator.free_memory()
+
+
+def _make_trainer(setup: TrainingSetup, tokens: torch.Tensor, limit: int, folder: str) -> Any:
+    """transformers' Trainer or TRL's SFTTrainer; it makes its own optimizer where it has a name for the plan's."""
+    plan = setup.plan
+    arguments: dict[str, Any] = {
+        "output_dir": folder, "per_device_train_batch_size": tokens.shape[0], "max_steps": limit, "logging_steps": 1,
+        "logging_nan_inf_filter": False, "learning_rate": setup.learning_rate, "lr_scheduler_type": "constant",
+        "optim": HF_NAMES.get(plan.optimizer, "adamw_torch"), "report_to": [], "save_strategy": "no",
+        "disable_tqdm": True, "bf16": plan.autocast and plan.dtype == "bf16", "fp16": plan.autocast and plan.dtype == "fp16",
+        "use_cpu": setup.device == "cpu", "seed": setup.seed, "gradient_checkpointing": False,  # prepare_training turned it on
+        "dataloader_pin_memory": setup.device == "cuda",
+    }
+    if plan.trainer == "hf":
+        settings: Any = transformers.TrainingArguments(**arguments)
+        rows: Any = [{"input_ids": row, "labels": row} for row in tokens] * limit
+        make: Callable[..., Any] = partial(transformers.Trainer, data_collator=lambda batch: {
+            name: torch.stack([row[name] for row in batch]) for name in ("input_ids", "labels")})
+    else:
+        try:
+            datasets: Any = import_module("datasets")
+            trl: Any = import_module("trl")
+        except ModuleNotFoundError as error:
+            raise MissingExtra("trl", error.name or "trl") from error
+        settings = trl.SFTConfig(
+            **arguments, max_length=tokens.shape[1], packing=False, dataset_kwargs={"skip_prepare_dataset": True},
+        )
+        rows = datasets.Dataset.from_dict({"input_ids": tokens.tolist() * limit})
+        make = partial(trl.SFTTrainer, processing_class=_tokenizer())
+    if settings.n_gpu > 1:  # with several GPUs in sight the Trainer would spread each batch over them (DataParallel)
+        settings._n_gpu = 1
+    own = None if plan.optimizer in HF_NAMES else make_optimizer(setup)
+    return make(model=setup.model, args=settings, train_dataset=rows, optimizers=(own, None))
+
+
+def _tokenizer() -> Any:
+    """A tokenizer that is never asked to tokenize: SFTTrainer wants its padding and end tokens."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+
+    words = Tokenizer(WordLevel({"<pad>": 0, "<eos>": 1}, unk_token="<eos>"))  # noqa: S106 -- a token of text
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="<eos>")  # noqa: S106
+
+
+HF_NAMES: Final = {"adamw": "adamw_torch_fused", "adamw-8bit": "adamw_bnb_8bit", "paged-adamw-8bit": "paged_adamw_8bit"}
+"""What the HF Trainer calls them; the fused AdamW is its default. The bf16 one is handed to it."""
+
+
+def make_optimizer(setup: TrainingSetup) -> torch.optim.Optimizer:
+    """AdamW over the parameters that train, its states kept as the plan says."""
+    kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
+        "adamw": torch.optim.AdamW, "adamw-bf16": AdamWBf16, "adamw-8bit": bnb.optim.AdamW8bit,
+        "paged-adamw-8bit": bnb.optim.PagedAdamW8bit,
+    }
+    if setup.plan.optimizer not in kinds:
+        raise InputError(f"--optimizer: {setup.plan.optimizer!r} has no implementation here")
+    return kinds[setup.plan.optimizer]([p for p in setup.model.parameters() if p.requires_grad], lr=setup.learning_rate)
+
+
+class AdamWBf16(torch.optim.Optimizer):
+    """AdamW whose two moments are stored in bf16 and computed in fp32: torch's own keeps the parameter's type."""
+
+    def __init__(self, parameters: Iterable[Any], lr: float, weight_decay: float = 0.01) -> None:
+        super().__init__(parameters, {"lr": lr, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override] # no closure is used here
+        """One update (arXiv 1711.05101, algorithm 2)."""
+        assert closure is None
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    self._update(p, group)
+
+    def _update(self, p: Any, group: dict[str, Any]) -> None:
+        state = self.state[p]
+        if not state:
+            state["step"] = 0
+            state["exp_avg"] = torch.zeros_like(p, dtype=torch.bfloat16)
+            state["exp_avg_sq"] = torch.zeros_like(p, dtype=torch.bfloat16)
+        state["step"] += 1
+        first, second = group["betas"]
+        gradient = p.grad.float()
+        mean = state["exp_avg"].float().lerp_(gradient, 1.0 - first)
+        square = state["exp_avg_sq"].float().lerp_(gradient * gradient, 1.0 - second)
+        state["exp_avg"].copy_(mean)
+        state["exp_avg_sq"].copy_(square)
+        spread = square.div_(1.0 - second ** state["step"]).sqrt_().add_(group["eps"])
+        p.mul_(1.0 - group["lr"] * group["weight_decay"])
+        p.sub_((mean / spread).mul_(group["lr"] / (1.0 - math.pow(first, state["step"]))).to(p.dtype))

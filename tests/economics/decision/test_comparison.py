@@ -1,0 +1,97 @@
+"""The comparison as a whole: sums, units, repeatability, and where a figure comes from."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from quiet_scenario import CHEAPER, LUNA_EACH, QUIET, SELF, STAY, case_of, world
+
+from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.evaluation import evaluate, read_all
+from roi.economics.inputs import Option, Shared
+from roi.facts.case import Case
+from roi.resolution.resolution import resolve
+from roi.scenario.file import load_scenario
+
+
+@cache
+def bundled() -> Comparison:
+    return compare(resolve(load_scenario(overrides=("draws=256",))).case)
+
+
+def test_lines_add_up_to_totals() -> None:
+    """Each month and upfront to 1e-6 USD; TCO = upfront + months; NPV = PV(stay) - PV(option)."""
+    c = bundled()
+    stay = c.options[0]
+    assert stay.id == "stay"
+    for o in c.options:
+        months = np.sum([line.monthly_usd for line in o.lines], axis=0)
+        assert np.abs(months - np.array(o.monthly_usd)).max() < 1e-6, o.id
+        assert sum(line.upfront_usd for line in o.lines) == pytest.approx(o.upfront_usd, abs=1e-6)
+        assert o.tco_usd == pytest.approx(o.upfront_usd + sum(o.monthly_usd), abs=1e-6)
+        assert o.npv_usd == pytest.approx(stay.pv_cost_usd - o.pv_cost_usd, abs=1e-6)
+
+
+def test_only_a_residual_value_is_negative() -> None:
+    for o in bundled().options:
+        for line in o.lines:
+            assert line.upfront_usd >= 0, (o.id, line.name)
+            assert min(line.monthly_usd) >= 0 or line.name == "hardware, resale", (o.id, line.name)
+
+
+def test_a_case_survives_json_and_gives_the_same_answer_to_the_cent() -> None:
+    c = bundled()
+    again = Case.model_validate_json(c.case.model_dump_json())
+    assert again == c.case
+    assert compare(again) == c
+
+
+def test_compare_gives_the_same_answer_twice() -> None:
+    case = case_of()
+    assert compare(case) == compare(case)
+
+
+def test_month_zero_is_undiscounted_and_months_fall_at_their_end() -> None:
+    """$10,512 x 24 months; PV = 10,512 x sum of 1.1^(-t/12)."""
+    found = world().costed("stay")
+    assert float(found.total.monthly.sum()) == pytest.approx(24 * STAY)
+    assert float(found.pv) == pytest.approx(STAY * sum(1.1 ** (-t / 12) for t in range(1, 25)))
+
+
+def test_usd_per_request_and_per_mtok_are_pv_over_pv() -> None:
+    """Nothing but the API: $0.004 a request, and 0.004 / 1,100 tokens = $3.636 per million of the incumbent's tokens."""
+    stay = compare(case_of(quality={"usd_per_error": 0.0})).options[0]
+    assert stay.usd_per_request == pytest.approx(0.004)
+    assert stay.usd_per_mtok == pytest.approx(0.004 / 1100 * 1e6)
+
+
+def test_another_tokenizer_is_reported_in_the_incumbents_tokens() -> None:
+    """Twice the tokens cost twice, over the same 1,100 tokens of the incumbent: 0.0003 / 1,100."""
+    w = compare(case_of(tokens={"gpt-6-luna": {"ratio": 2.0}}, evaluation={"usd": 0.0, "labels": 0.0}))
+    option = next(o for o in w.options if o.id == CHEAPER)
+    assert option.usd_per_mtok == pytest.approx(2 * LUNA_EACH / 1100 * 1e6)
+
+
+def test_a_line_names_the_source_of_the_plan_that_was_chosen() -> None:
+    """Plan 0 made dear: another plan is chosen, and the rent line rests on that plan's facts."""
+    case = case_of()
+    dear = case["options." + SELF + ".plans.0.usd_per_gpu_hour"].model_copy(update={"value": 500.0})
+    case = Case(facts={**case.facts, f"options.{SELF}.plans.0.usd_per_gpu_hour": dear})
+    shared, options = read_all(case, case.values())
+    chosen = replace(options[SELF], plan=options[SELF].plans[1])
+    rent = next(line for line in evaluate(shared, chosen, options).costs.lines if line.name == "GPU rent")
+    assert f"options.{SELF}.plans.1.usd_per_gpu_hour" in rent.facts
+
+
+def costs_of(shared: Shared, option: Option, options: dict[str, Option]) -> float:
+    return float(evaluate(shared, option, options).pv)
+
+
+def test_an_option_is_put_on_its_cheapest_plan() -> None:
+    """No other plan of the self-hosted option costs less over the horizon."""
+    case = case_of(candidates={**QUIET["candidates"], "gpus": []})
+    shared, options = read_all(case, case.values())
+    best = min(costs_of(shared, replace(options[SELF], plan=p), options) for p in options[SELF].plans)
+    found = next(o for o in compare(case).options if o.id == SELF)
+    assert found.pv_cost_usd == pytest.approx(best)

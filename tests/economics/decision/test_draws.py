@@ -1,0 +1,196 @@
+"""Draws: a row of the vectorised engine is the scalar engine at that row; chances; drivers."""
+
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from roi.economics.decision import draws
+from roi.economics.decision.comparison import compare
+from roi.economics.decision.draws import Drawn, draw, percentiles, probability_best
+from roi.economics.decision.drivers import find_drivers, worth_knowing
+from roi.economics.decision.evaluation import Choice, choose_plan, evaluate, read_all
+from roi.economics.decision.feasibility import meets_bar
+from roi.economics.finance import payback
+from roi.facts.case import Case
+from roi.numerics.sequence import sobol
+from roi.resolution.resolution import resolve
+from roi.scenario.file import check_scenario, load_scenario
+
+ROWS = 24
+
+
+# ---------------------------------------------------------------- vectorised = scalar
+
+
+@cache
+def bundled() -> tuple[Case, dict[str, Choice], list[str]]:
+    """The bundled scenario with every option allowed to be costed, on its chosen plan."""
+    case = resolve(load_scenario(overrides=("quality.bar=0.0",))).case
+    shared, options = read_all(case, case.values())
+    planned = {id: choose_plan(shared, option, options) for id, option in options.items() if option.infeasible is None}
+    choices = {id: Choice(o.plans.index(o.plan), o.replicas_fixed) for id, o in planned.items() if o.plan is not None}
+    return case, choices, list(planned)
+
+
+@cache
+def drawn() -> Drawn:
+    case, choices, ids = bundled()
+    return draw(case, ids, choices, ROWS, 1)
+
+
+def scalars(case: Case, row: int) -> dict[str, Any]:
+    """The values of one draw as plain numbers, as if the scenario had stated them."""
+    point = sobol(row, row + 1, len(case.uncertain), 1)
+    return {path: float(value[0, 0]) if isinstance(value, np.ndarray) else value for path, value in case.values(point).items()}
+
+
+@pytest.mark.parametrize("row", [0, 1, 7, 23])
+def test_each_draw_is_the_scalar_engine_at_that_row_for_every_option(row: int) -> None:
+    case, choices, ids = bundled()
+    shared, options = read_all(case, scalars(case, row), choices)
+    stay = evaluate(shared, options["stay"], options)
+    assert len(ids) > 10
+    for id in ids:
+        done = evaluate(shared, options[id], options)
+        assert drawn().pv[id][row] == pytest.approx(float(done.pv), rel=1e-9), id
+        assert drawn().npv[id][row] == pytest.approx(float(stay.pv) - float(done.pv), rel=1e-9, abs=1e-4), id
+        months = payback(float(stay.total.upfront) - float(done.total.upfront), stay.total.monthly - done.total.monthly)
+        assert drawn().payback[id][row] == pytest.approx(float(months), rel=1e-6, abs=1e-6), id
+        assert drawn().may_win[id][row] == meets_bar(shared, options[id], options)[0], id
+
+
+def test_every_option_of_the_bundled_scenario_is_drawn() -> None:
+    kinds = {id.partition(":")[0] for id in bundled()[2]}
+    assert kinds >= {
+        "stay",
+        "cheaper-api",
+        "hosted-open",
+        "cascade",
+        "vendor-tuned",
+        "hosted-adapter",
+        "self-hosted-base",
+        "self-hosted-adapter",
+        "hybrid",
+        "own-hardware",
+    }
+
+
+def test_chunks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    case, choices, ids = bundled()
+    monkeypatch.setattr(draws, "CHUNK", 7)
+    small = draw(case, ids, choices, ROWS, 1)
+    for id in ids:
+        assert small.pv[id] == pytest.approx(drawn().pv[id], rel=1e-12)
+
+
+def test_a_case_without_spreads_has_no_chances() -> None:
+    case = bundled()[0]
+    exact = Case(facts={p: f.model_copy(update={"low": None, "high": None}) for p, f in case.facts.items()})
+    assert exact.uncertain == ()
+    assert all(o.probability_best is None for o in compare(exact).options)
+
+
+def test_shared_facts_are_drawn_once_for_all_options() -> None:
+    """A discount with a spread is one fact for staying and for switching the cache on; so is the share that can wait."""
+    case = resolve(
+        check_scenario(
+            {
+                "as_of": "2026-11-24",
+                "workload": {
+                    "requests_per_day": 1000.0,
+                    "input_tokens": 3000.0,
+                    "output_tokens": 100.0,
+                    "shared_prefix_tokens": 2000.0,
+                    "cache_hit_rate": {"value": 0.8, "low": 0.5, "high": 0.9},
+                    "can_wait_share": {"value": 0.3, "low": 0.1, "high": 0.5},
+                },
+                "incumbent": {
+                    "provider": "openai",
+                    "model": "gpt-5.4",
+                    "discount": {"value": 0.2, "low": 0.1, "high": 0.3},
+                },
+            }
+        )
+    ).case
+    assert [p for p in case.uncertain if "discount" in p] == ["options.stay.price.discount"]
+    assert [p for p in case.uncertain if "batch_share" in p or "wait" in p] == ["workload.can_wait_share"]
+    values = case.values(sobol(0, 8, len(case.uncertain), 1))
+    _, options = read_all(case, values)
+    stay, cached = options["stay"].api, options["cache-batch"].api
+    assert stay is not None
+    assert cached is not None
+    assert np.array_equal(stay.discount, cached.discount)
+    assert np.array_equal(np.asarray(cached.batch_share), np.asarray(values["workload.can_wait_share"], dtype=float))
+
+
+# ---------------------------------------------------------------- what is said of them
+
+
+def test_percentiles_keep_never_as_never() -> None:
+    """Ten paybacks of which two never come: P50 is the sixth, P90 is never."""
+    months = np.array([1.0, 2, 3, 4, 5, 6, 7, 8, np.inf, np.inf])
+    assert percentiles(months[::-1]) == (2.0, 6.0, math.inf)
+
+
+def test_p10_is_the_bad_end_of_npv_and_the_good_end_of_payback() -> None:
+    for o in compare(resolve(load_scenario(overrides=("draws=128",))).case).options:
+        if o.id != "stay":
+            assert o.npv_p10_p50_p90 is not None
+            assert o.payback_p10_p50_p90 is not None
+            assert list(o.npv_p10_p50_p90) == sorted(o.npv_p10_p50_p90)
+            assert list(o.payback_p10_p50_p90) == sorted(o.payback_p10_p50_p90)
+
+
+def outcome(pv: dict[str, list[float]], may: dict[str, list[bool]] | None = None) -> Drawn:
+    n = len(next(iter(pv.values())))
+    costs = {id: np.array(x) for id, x in pv.items()}
+    allowed = {id: np.array((may or {}).get(id, [True] * n)) for id in pv}
+    saved = {id: costs["stay"] - x for id, x in costs.items()}
+    return Drawn(n=n, pv=costs, npv=saved, payback={}, may_win=allowed, facts={})
+
+
+def test_the_chance_of_being_best_adds_up_and_leaves_out_infeasible_draws() -> None:
+    """a costs least in draws 1 to 3, but may win in draws 1 and 2 alone; b takes the third, staying the fourth."""
+    found = outcome({"stay": [5.0, 5, 5, 1], "a": [1.0, 1, 1, 2], "b": [2.0, 2, 2, 3]}, {"a": [True, True, False, True]})
+    assert probability_best(found, ["stay", "a", "b"]) == {"stay": 0.25, "a": 0.5, "b": 0.25}
+
+
+def test_no_draws_leave_the_chances_unknown() -> None:
+    for o in compare(resolve(load_scenario(overrides=("draws=0",))).case).options:
+        assert o.probability_best is None
+        assert o.npv_p10_p50_p90 is None
+        assert o.expected_npv_usd == o.npv_usd
+
+
+# ---------------------------------------------------------------- drivers
+
+
+def test_rank_correlations_are_spearmans_and_swings_are_the_scalar_engines() -> None:
+    case, choices, ids = bundled()
+    option = "self-hosted-adapter:qwen3-8b+lora"
+    many = draw(case, ids, choices, 256, 1)
+    for driver in find_drivers(case, many, option, choices, ["stay", option], option)[:4]:
+        expected = spearmanr(many.facts[driver.path], many.npv[option]).statistic
+        assert driver.rank_correlation == pytest.approx(expected, abs=1e-9), driver.path
+        ends = []
+        for end in (case[driver.path].low, case[driver.path].high):
+            shared, options = read_all(case, {**case.values(), driver.path: end}, choices)
+            stay, own = (evaluate(shared, options[id], options) for id in ("stay", option))
+            ends.append(float(stay.pv) - float(own.pv))
+        assert [driver.npv_at_low_usd, driver.npv_at_high_usd] == pytest.approx(ends, rel=1e-9), driver.path
+        assert driver.swing_usd == pytest.approx(abs(ends[1] - ends[0]), rel=1e-9)
+
+
+def test_knowing_a_fact_is_worth_what_it_would_let_one_avoid() -> None:
+    """a gains 10 while x is low and loses 6 while it is high: +2 on average. Who knows x stays when it is high: +5."""
+    x = np.repeat([0.0, 1.0], 32)
+    gain = np.where(x == 0, 10.0, -6.0)
+    nothing = np.zeros(64)
+    facts = {"x": x, "y": np.tile(np.arange(32.0), 2)}
+    found = Drawn(n=64, pv={}, npv={"stay": nothing, "a": gain}, payback={}, may_win={}, facts=facts)
+    assert worth_knowing(found, "x", ["stay", "a"], "a") == pytest.approx(3.0)
+    assert worth_knowing(found, "y", ["stay", "a"], "a") == pytest.approx(0.0)

@@ -1,0 +1,102 @@
+"""Months: when things recur, when options go live, what a level is in month t."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roi.economics.lines.calendar import events, events_so_far, growth_path, incumbent_share, live_share, powers, split
+
+
+def fired(first: float, every: float, horizon: int) -> list[int]:
+    """Month ends at which something happens, as often as it happens."""
+    counts = events(first, every, horizon)
+    return [month for month, n in enumerate(counts) for _ in range(int(n))]
+
+
+def test_retraining_months_by_hand() -> None:
+    """First after 8 months, every 6, 36 months: 8, 14, 20, 26, 32; 38 is beyond."""
+    assert fired(8, 6, 36) == [8, 14, 20, 26, 32]
+
+
+def test_nothing_is_paid_in_the_last_month() -> None:
+    """Every 12 from 12: 12 and 24; what falls at 36 would serve months beyond the horizon."""
+    assert fired(12, 12, 36) == [12, 24]
+    assert fired(36, 12, 36) == []
+    assert fired(35, 12, 36) == [35]
+
+
+def test_an_event_within_a_month_is_paid_at_the_start_of_that_month() -> None:
+    """A model that ends after 1.7 months is replaced at month end 1: month 2 pays for the successor. 0.4: in set-up."""
+    assert fired(1.7, 18, 36) == [1, 19]
+    assert fired(0.4, 100, 36) == [0]
+
+
+def test_several_events_can_fall_into_one_month() -> None:
+    """Every half month from 1: 1, 1.5, 2, 2.5 before month 3."""
+    assert fired(1.0, 0.5, 3) == [1, 1, 2, 2]
+
+
+def test_a_very_long_life_does_not_move_the_first_end() -> None:
+    """An announced end after 2.9 months holds, however long the successors live."""
+    for life in (24.0, 1e4, 1e9):
+        assert fired(2.9999, life, 12) == [2]
+
+
+@given(st.floats(0.0, 50.0), st.floats(0.3, 40.0), st.integers(1, 48))
+def test_events_are_those_of_a_plain_loop(first: float, every: float, horizon: int) -> None:
+    """first, first + every, ... below the horizon, each at the month end before it."""
+    expected = np.zeros(horizon + 1)
+    k = 0
+    while (when := first + k * every) < horizon:
+        if abs(when - round(when)) < 1e-6 and when != round(when):
+            return  # a draw that lies on a month end within rounding may fall on either side
+        expected[int(when)] += 1
+        k += 1
+    assert events(first, every, horizon).tolist() == expected.tolist()
+
+
+def test_events_of_many_rows_are_those_of_each() -> None:
+    first, every = np.array([[8.0], [1.7], [40.0]]), np.array([[6.0], [18.0], [6.0]])
+    many = events(first, every, 36)
+    for row, (f, e) in enumerate(zip(first.ravel(), every.ravel(), strict=True)):
+        assert many[row].tolist() == events(float(f), float(e), 36).tolist()
+
+
+def test_events_so_far_are_the_running_total() -> None:
+    """At 2, 5, 8 months: none by month end 1, one by 2, two by 5."""
+    assert events_so_far(2.0, 3.0, 6).tolist() == [0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 2.0]
+
+
+def test_going_live_within_a_month_takes_the_rest_of_it() -> None:
+    """Live after 1.25 months: none of month 1, 75% of month 2, all of month 3."""
+    assert live_share(1.25, 3).tolist() == [0.0, 0.75, 1.0]
+    assert live_share(0.0, 3).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_the_incumbent_is_paid_until_live_and_in_parallel() -> None:
+    """Live after 1.25 months without parallel: 100%, 25%, 0: together always one. With one month more: 100%, 100%, 25%."""
+    assert incumbent_share(1.25, 0.0, 3).tolist() == [1.0, 0.25, 0.0]
+    assert (incumbent_share(1.25, 0.0, 3) + live_share(1.25, 3)).tolist() == [1.0, 1.0, 1.0]
+    assert incumbent_share(1.25, 1.0, 3).tolist() == [1.0, 1.0, 0.25]
+
+
+def test_a_parallel_month_pays_both() -> None:
+    """Live after 1 month, 1 month in parallel: in month 2 both are paid in full."""
+    assert live_share(1.0, 3)[1] + incumbent_share(1.0, 1.0, 3)[1] == 2.0
+
+
+def test_growth_leaves_month_one_at_todays_level() -> None:
+    """44% a year: month 1 at 1, month 7 at 1.2, month 13 at 1.44."""
+    assert growth_path(0.44, 13)[[0, 6, 12]] == pytest.approx([1.0, 1.2, 1.44])
+    assert growth_path(0.0, 5).tolist() == [1.0] * 5
+
+
+def test_powers_are_exact_where_nothing_has_happened() -> None:
+    assert powers(0.7, np.array([0.0, 1.0, 2.0])) == pytest.approx([1.0, 0.7, 0.49])
+    assert powers(0.7, np.zeros(3)).tolist() == [1.0] * 3
+
+
+def test_month_zero_is_upfront() -> None:
+    upfront, monthly = split(np.array([5.0, 1.0, 2.0]))
+    assert (float(upfront), monthly.tolist()) == (5.0, [1.0, 2.0])

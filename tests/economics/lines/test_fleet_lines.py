@@ -1,0 +1,142 @@
+"""What a fleet of one's own costs, hybrids included: by hand on one request a second."""
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from quiet_scenario import CHEAPER, HYBRID, LUNA_EACH, PER_MONTH, PLATFORM, SELF, STAY_EACH, World, case_of, plan
+
+from roi.economics.lines.self_hosting import fleet_months
+from roi.facts.case import Case
+
+
+def test_a_fleet_is_sized_at_its_peak_and_paid_for_every_hour() -> None:
+    """Mean 1/s, peak 3/s, 1/s a replica: 3 replicas, one spare: 3 x $2 x 730 = $4,380 and $1,460 of redundancy."""
+    w = World(case_of(serving={"spares": 1, "headroom": 0.0}), **plan(SELF))
+    assert w.line(SELF, "GPU rent")[1] == pytest.approx([4380.0] * 24)
+    assert w.line(SELF, "GPU rent, redundancy")[1] == pytest.approx([1460.0] * 24)
+
+
+def test_halving_the_load_at_fixed_replicas_changes_no_rent() -> None:
+    """Six replicas at least: 86,400 and 43,200 a day rent the same; staying halves."""
+    full, half = (
+        World(
+            case_of(serving={"spares": 1, "replicas_least": 6}),
+            **{**plan(SELF), "workload.requests_per_day": daily},
+        )
+        for daily in (86_400.0, 43_200.0)
+    )
+    assert full.line(SELF, "GPU rent") == half.line(SELF, "GPU rent")
+    assert full.line(SELF, "GPU rent")[1][0] == 6 * 2 * 730
+    assert float(full.costed("stay").pv) == pytest.approx(2 * float(half.costed("stay").pv))
+
+
+@given(st.lists(st.floats(1.0, 1e7), min_size=2, max_size=20), st.floats(0.05, 50.0), st.integers(1, 8), st.booleans())
+def test_more_volume_never_lowers_the_fleet(daily: list[float], capacity: float, instance: int, follow: bool) -> None:
+    """Replicas, GPUs and rent rise with volume or stay, whatever the capacity and the instance size."""
+    case = autoscaled() if follow else steady()
+    facts = plan(SELF, capacity_requests_per_s=capacity, gpus_per_instance=instance)
+    volumes = np.sort(np.array(daily))[:, None]
+    w = World(case, **{**facts, "workload.requests_per_day": volumes})
+    fleet = fleet_months(w.shared, w.options[SELF], np.ones(24))
+    assert (np.diff(np.asarray(fleet.gpus), axis=0) >= 0).all()
+    assert (np.diff(np.asarray(fleet.fleet.replicas), axis=0) >= 0).all()
+
+
+@cache
+def steady() -> Case:
+    return case_of()
+
+
+@cache
+def autoscaled() -> Case:
+    return case_of(serving={"spares": 1, "autoscale": True})
+
+
+def test_a_rental_commitment_is_paid_to_its_end_beyond_the_horizon() -> None:
+    """Live from the first day, 36 months bound, 24 compared: 12 months more of 3 x $2 x 730, in the last month."""
+    w = World(case_of(), **plan(SELF, minimum_months=36.0))
+    beyond = w.line(SELF, "GPU commitment beyond the horizon")[1]
+    assert beyond[-1] == pytest.approx(12 * 4380.0)
+    assert sum(beyond[:-1]) == 0.0
+
+
+def test_a_rental_commitment_holds_while_the_load_falls() -> None:
+    """Load -75% a year, bound for 12 months: 3 GPUs through month 12, then what the peak of 3 x 0.25 = 0.75/s needs: 1."""
+    case = case_of(workload={"growth_per_year": -0.75})
+    free, bound = (World(case, **plan(SELF, minimum_months=m)) for m in (0.0, 12.0))
+    assert free.line(SELF, "GPU rent")[1][11] == pytest.approx(1460.0)
+    assert sum(bound.line(SELF, "GPU rent")[1][:12]) == pytest.approx(12 * 4380.0)
+    assert bound.line(SELF, "GPU rent")[1][12] == pytest.approx(1460.0)
+
+
+def test_a_shared_base_pays_its_share_of_the_fleet() -> None:
+    """Four adapters on one base: a quarter of 3 x $2 x 730."""
+    w = World(case_of(serving={"spares": 0, "headroom": 0.0, "adapters": "shared", "adapters_on_base": 4}), **plan(SELF))
+    assert w.line(SELF, "GPU rent")[1][0] == pytest.approx(4380.0 / 4)
+
+
+def test_platform_is_a_line_of_its_own() -> None:
+    w = World(case_of(platform={**PLATFORM, "logs": 50.0, "egress": 10.0}), **plan(SELF))
+    assert w.line(SELF, "platform")[1] == [60.0] * 24
+
+
+def hybrid(replicas: int, **changes: Any) -> World:
+    w = World(case_of(**changes), **plan(HYBRID))
+    w.options[HYBRID] = replace(w.options[HYBRID], replicas_fixed=replicas)
+    return w
+
+
+def test_what_a_hybrid_serves_and_spills_is_everything() -> None:
+    """One replica of 1/s at mean 1/s and peak 3/s: served + spilled = 1/s; the spill pays the API, once."""
+    w = hybrid(1)
+    done = w.costed(HYBRID)
+    assert done.costs.fleet is not None
+    spill = float(done.costs.fleet.spill[0])
+    assert 0.1 < spill < 0.9
+    assert float(np.asarray(done.costs.fleet.fleet.utilisation_mean)[0]) == pytest.approx(1.0 - spill)
+    name = next(n for n in w.names(HYBRID) if n.startswith("spilled to "))
+    each = LUNA_EACH if "luna" in name else STAY_EACH
+    assert w.line(HYBRID, name)[1][0] == pytest.approx(PER_MONTH * spill * each)
+    assert w.line(HYBRID, "GPU rent")[1][0] == pytest.approx(1460.0)
+
+
+def test_a_hybrid_has_no_spare_and_spills_nothing_above_its_peak() -> None:
+    """Three replicas hold the peak of 3/s: no spill, no spare even where one is asked for."""
+    w = hybrid(3, serving={"spares": 1, "headroom": 0.0})
+    assert w.line(HYBRID, "GPU rent")[1][0] == pytest.approx(3 * 1460.0)
+    assert "GPU rent, redundancy" not in w.names(HYBRID)
+    done = w.costed(HYBRID)
+    assert done.costs.fleet is not None
+    assert float(done.costs.fleet.spill.max()) == 0.0
+
+
+def test_a_hybrid_spills_to_the_cheapest_api_that_passes_the_bar() -> None:
+    """gpt-6-luna at 90% passes a bar of 0.9; at 0.92 only the incumbent is left."""
+    assert hybrid(1, quality={"bar": 0.90}).options[HYBRID].spills_to == CHEAPER
+    assert hybrid(1, quality={"bar": 0.92}).options[HYBRID].spills_to == "stay"
+    unknown = {"gpt-5.4": 0.95, "qwen3-8b": 0.9}
+    assert hybrid(1, quality={"scores": unknown}).options[HYBRID].spills_to == "stay"
+
+
+def test_the_spill_makes_the_errors_of_its_api() -> None:
+    """(1 - s) x 10% + s x 5% where the spill goes to the incumbent."""
+    w = hybrid(1, quality={"usd_per_error": 0.01, "scores": {"gpt-5.4": 0.95, "qwen3-8b": 0.9}})
+    fleet = w.costed(HYBRID).costs.fleet
+    assert fleet is not None
+    spill = float(fleet.spill[0])
+    wrong = w.line(HYBRID, "wrong answers")[1][0]
+    assert wrong == pytest.approx(PER_MONTH * 0.01 * (0.1 * (1 - spill) + 0.05 * spill))
+
+
+def test_a_spilled_request_is_not_escalated_as_well() -> None:
+    """The model that escalates 20% never saw what was spilled: 0.2 x (1 - s) of the requests are escalated."""
+    w = hybrid(1, quality={"escalated": {"qwen3-8b": 0.2}})
+    fleet = w.costed(HYBRID).costs.fleet
+    assert fleet is not None
+    expected = PER_MONTH * STAY_EACH * 0.2 * (1.0 - float(fleet.spill[0]))
+    assert w.line(HYBRID, "escalated to gpt-5.4")[1][0] == pytest.approx(expected)

@@ -1,0 +1,90 @@
+"""Going live takes time, models end, levels move: by hand on one request a second."""
+
+
+import numpy as np
+import pytest
+from quiet_scenario import CASCADE, CHEAPER, LUNA, NONE, PER_MONTH, QUIET, SELF, STAY, World, case_of, plan, world
+
+from roi.economics.decision.comparison import compare
+
+
+def test_until_live_the_incumbent_is_paid_and_in_parallel_both() -> None:
+    """Live after 1.5 months, 0.5 in parallel: the incumbent for 2 months; the option for half of month 2."""
+    w = world(timing={"months_to_live": {**NONE, "api": 1.5}, "months_in_parallel": 0.5})
+    kept = w.line(CHEAPER, "incumbent, until live and in parallel")[1]
+    own = np.add(w.line(CHEAPER, "API input, uncached")[1], w.line(CHEAPER, "API output")[1])
+    assert kept[:4] == pytest.approx([STAY, STAY, 0.0, 0.0])
+    assert own[:4] == pytest.approx([0.0, LUNA / 2, LUNA, LUNA])
+
+
+def test_a_month_of_delay_costs_the_saving_of_a_month() -> None:
+    """At 0% a month later loses 10,512 - 394.20."""
+    c = compare(case_of(discount_rate=0.0, quality={"usd_per_error": 0.0}))
+    option = next(o for o in c.options if o.id == CHEAPER)
+    assert option.delay_usd == pytest.approx(STAY - LUNA)
+
+
+def test_a_change_of_model_pays_hours_and_evaluation() -> None:
+    """20 h x $100, and $100 + 300 labels x $1. Switching the cache on changes no model."""
+    w = world(
+        people={"setup_hours": {**NONE, "api": 20.0}},
+        workload={"shared_prefix_tokens": 1000.0, "input_tokens": 2000.0, "cache_hit_rate": 0.5, "can_wait_share": 0.5},
+    )
+    assert w.line(CHEAPER, "engineering, set-up")[0] == 2000.0
+    assert w.line(CHEAPER, "evaluation before the change")[0] == 400.0
+    assert "evaluation before the change" not in w.names("cache-batch")
+
+
+def test_an_announced_end_forces_a_migration_and_so_does_each_life_after_it() -> None:
+    """gpt-4.1 ends 51 days (1.68 months) after 2026-11-24, its successors after 10 each: paid at month ends 1, 11, 21:
+    40 h x $100 + $400. From the month after, the price is 0.5 of what it was: $0.0028 -> 0.0014 -> 0.0007 -> 0.00035.
+    """
+    w = world(
+        incumbent={"model": "gpt-4.1"},
+        quality={"scores": {"gpt-4.1": 0.95}},
+        drift={"model_life_months": 10.0, "successor_price_ratio": 0.5},
+    )
+    paid = w.line("stay", "incumbent's model ends: migration")[1]
+    assert {t + 1: usd for t, usd in enumerate(paid) if usd} == {1: 4400.0, 11: 4400.0, 21: 4400.0}
+    bill = np.add(w.line("stay", "API input, uncached")[1], w.line("stay", "API output")[1])
+    each = PER_MONTH * 0.0028
+    assert bill[[0, 1, 10, 11, 20, 21]] == pytest.approx(each * np.array([1, 0.5, 0.5, 0.25, 0.25, 0.125]))
+
+
+def test_a_model_without_announced_end_has_an_assumed_life_staying_included() -> None:
+    """Life 9 months: ends at 9 and 18 of 24; the new model of an option likewise. Errors x 1.5 after each."""
+    w = world(drift={"model_life_months": 9.0, "successor_error_ratio": 1.5}, quality={"usd_per_error": 0.01})
+    for id, name in (("stay", "incumbent's model ends: migration"), (CHEAPER, "vendor's model ends: migration")):
+        assert [t + 1 for t, usd in enumerate(w.line(id, name)[1]) if usd] == [9, 18]
+    wrong = w.line("stay", "wrong answers")[1]
+    assert np.array(wrong)[[8, 9, 18]] == pytest.approx(PER_MONTH * 0.05 * 0.01 * np.array([1.0, 1.5, 2.25]))
+
+
+def test_the_incumbent_is_not_migrated_once_nobody_uses_it() -> None:
+    """Its model ends after 9 months; an option that is live after 1 leaves it before, a cascade still escalates to it."""
+    w = world(drift={"model_life_months": 9.0}, timing={"months_to_live": {**NONE, "api": 1.0, "cascade": 1.0}})
+    assert "incumbent's model ends: migration" not in w.names(CHEAPER)
+    assert "incumbent's model ends: migration" in w.names(CASCADE)
+
+
+def test_a_model_retired_on_the_day_is_infeasible_with_its_date() -> None:
+    c = compare(case_of(candidates={**QUIET["candidates"], "api_models": ["openai/gpt-6-luna", "openai/o4-mini"]}))
+    reasons = {o.id: o.reason for o in c.infeasible}
+    assert reasons["cheaper-api:openai/o4-mini"] == "retired on 2026-10-23"
+
+
+def test_growth_wages_and_rent_are_effective_annual() -> None:
+    """21% growth: month 13 at 1.21; wages 10%: on-call of month 13 at 1.1; rent +44%: month 13 at 1.44."""
+    case = case_of(
+        workload={"growth_per_year": 0.21},
+        people={"wage_growth_per_year": 0.10, "run_hours_per_month": {**NONE, "self_hosted": 10.0}},
+        drift={"gpu_rent_per_year": 0.44},
+        serving={"spares": 0, "replicas_least": 9},
+    )
+    w = World(case, **plan(SELF))
+    stay = w.line("stay", "API output")[1]
+    assert stay[12] / stay[0] == pytest.approx(1.21)
+    assert np.array(w.line(SELF, "on-call and operation")[1])[[0, 12]] == pytest.approx([1000.0, 1100.0])
+    rent = w.line(SELF, "GPU rent")[1]
+    assert rent[0] == pytest.approx(9 * 2 * 730)
+    assert rent[12] / rent[0] == pytest.approx(1.44)

@@ -1,0 +1,62 @@
+"""What owned GPUs cost, and fetch in the end: by hand on one request a second."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from quiet_scenario import OWN, QUIET, World, case_of, plan
+
+from roi.economics.lines.owned_hardware import purchases
+
+HARDWARE = {
+    "host_usd_per_gpu": 2000.0,
+    "install_share": 0.1,
+    "pue": 1.5,
+    "usd_per_kwh": 0.10,
+    "power_share": 0.5,
+    "colocation_usd_per_kw_month": 100.0,
+    "spare_share": 0.0,
+    "life_months": 48,
+    "value_kept_per_year": 0.5,
+}
+
+
+def owned(**hardware: Any) -> World:
+    case = case_of(
+        candidates={**QUIET["candidates"], "own_hardware": True}, own_hardware={**HARDWARE, **hardware}, discount_rate=0.0
+    )
+    prices = {path: 28_000.0 for path in case.facts if path.startswith("purchase.")}
+    return World(case, **plan(OWN), **prices)
+
+
+def test_own_gpus_cost_purchase_installation_power_and_space_and_fetch_a_price_at_the_end() -> None:
+    """3 GPUs of $28,000, $2,000 of host each, 1 kW: $90,000, 10% installation; 3 kW x 0.5 x 1.5 x 730 h x $0.10 = $164.25;
+    3 x $100; after two years half of half is left: -$22,500.
+    """
+    w = owned()
+    assert w.line(OWN, "hardware, purchase and replacement") == (90_000.0, [0.0] * 24)
+    assert w.line(OWN, "hardware, installation") == (9000.0, [0.0] * 24)
+    assert w.line(OWN, "electricity")[1] == pytest.approx([164.25] * 24)
+    assert w.line(OWN, "colocation")[1] == [300.0] * 24
+    resale = w.line(OWN, "hardware, resale")[1]
+    assert sum(resale[:-1]) == 0.0
+    assert resale[-1] == pytest.approx(-22_500.0)
+
+
+def test_gpus_whose_life_ends_inside_the_horizon_are_sold_and_replaced() -> None:
+    """Life 12 of 24 months: bought at 0 and at month end 12, sold at 12 and at 24 for half: -$45,000 each time."""
+    w = owned(life_months=12)
+    upfront, later = w.line(OWN, "hardware, purchase and replacement")
+    assert (upfront, {t + 1: usd for t, usd in enumerate(later) if usd}) == (90_000.0, {12: 90_000.0})
+    resale = {t + 1: usd for t, usd in enumerate(w.line(OWN, "hardware, resale")[1]) if usd}
+    assert resale == pytest.approx({12: -45_000.0, 24: -45_000.0})
+
+
+def test_spare_cards_are_bought_too() -> None:
+    assert owned(spare_share=0.5).line(OWN, "hardware, purchase and replacement")[0] == 135_000.0
+
+
+def test_purchases_follow_growth_and_replacement() -> None:
+    """2 GPUs, a third from month 3, life 4: 2 at month end 0, 1 at 2, 2 again at 4, 1 again at 6."""
+    assert purchases(np.array([2.0, 2, 3, 3, 3, 3, 3, 3]), 4).tolist() == [2.0, 0, 1, 0, 2, 0, 1, 0]
+    assert purchases(np.array([0.0, 2, 1, 1]), 48).tolist() == [0.0, 2, 0, 0]

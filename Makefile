@@ -6,18 +6,28 @@ CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11 python
 FITS := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c "$(FITS)" >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
+PARALLEL := --numprocesses=2 --dist=loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint types bench readme claims clean
+.PHONY: help demo test test-all test-slow fuzz lint types bench readme claims clean
 
 help:  ## Show this list
-	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 demo: .venv/base  ## Install if needed, then compare the options of the bundled workload
 	@$(BIN)/roi compare
 
-test: .venv/dev  ## Run the quick test suite
-	@$(BIN)/python -m pytest
+test: .venv/dev  ## Run the quick test suite, before every commit
+	@$(BIN)/python -m pytest $(PARALLEL)
+
+test-all: .venv/dev  ## Run what `make test` leaves out, but what needs minutes a test, other databases or a GPU
+	@$(BIN)/python -m pytest $(PARALLEL) -m "full and not slow and not gpu and not backend"
+
+test-slow: .venv/dev  ## Run the tests that take minutes or start Postgres and Spark
+	@$(BIN)/python -m pytest -m "(slow or backend) and not gpu"
+
+fuzz: .venv/dev  ## Let Hypothesis explore: other examples at every run, ten times as many
+	@$(BIN)/python -m pytest $(PARALLEL) --hypothesis-profile=explore -m "hypothesis and not gpu and not backend"
 
 lint: .venv/dev  ## Check style and the floors of the house
 	@$(BIN)/ruff check .

@@ -15,6 +15,9 @@ from roi.estimate.training.adapters import base_weight_bytes, trained_parameters
 from roi.estimate.training.plan import TrainingPlan
 from roi.units import GB, GIB
 
+pytestmark = pytest.mark.full
+
+
 FOUR_O = api_usd("openai", "gpt-4o")
 
 

@@ -90,6 +90,7 @@ SAMPLE = [
 ]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("method", "trainer"), SAMPLE)
 def test_a_row_of_the_grid_comes_out_again(method, trainer):
     """The row with the lowest peak among the smallest models, to the byte on the releases that the grid was made with."""

@@ -200,6 +200,7 @@ def test_a_profile_of_a_dry_run_holds_its_own_size_and_a_ladder_that_passes_the_
     assert {s.seq for s in profile.searched} == {128, 512}
 
 
+@pytest.mark.full
 def test_a_ladder_from_few_layers_is_the_whole_model_run_dry():
     config = ModelConfig("deep", {**TINY, "num_hidden_layers": 12}, "")
     profile = profile_dry_run(config, PLAN, cards_bytes=[1e8], context_tokens=512)
@@ -208,6 +209,7 @@ def test_a_ladder_from_few_layers_is_the_whole_model_run_dry():
         assert size.allocated_bytes == pytest.approx(peak(plan, config, profile.workspace_bytes), rel=1e-3)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("method", ["full", "qlora"])
 def test_a_ladder_holds_where_the_peak_lies_elsewhere_in_a_small_model(method):
     """With adamw in full the optimizer's temporaries grow with depth and logits do not: the peak of 12 layers at 128 tokens is
@@ -221,6 +223,7 @@ def test_a_ladder_holds_where_the_peak_lies_elsewhere_in_a_small_model(method):
         assert size.allocated_bytes == pytest.approx(whole, rel=2e-3)
 
 
+@pytest.mark.full
 def test_limits_of_a_card_are_sizes_that_were_run_and_fit_whichever_others_are_asked_for(monkeypatch):
     """Each card starts from the ladder as it is, whatever was run for the others before. A size that was run is not run again
     here: a dry run says the same each time."""
@@ -274,6 +277,7 @@ def test_work_is_that_of_one_micro_step_however_many_accumulate():
     assert products[0] == products[1]
 
 
+@pytest.mark.full
 @settings(max_examples=12, deadline=None)
 @given(st.integers(1, 4), st.sampled_from([32, 64, 128]), st.booleans())
 def test_memory_never_falls_with_batch_or_length(batch, seq, checkpointing):

@@ -12,6 +12,9 @@ from roi.estimate.replay.metrics import e2e_s, ttft_s
 from roi.facts.serve_profile import ServeProfile
 from roi.store.profiles.lookup import load_profiles, serve_profiles
 
+pytestmark = pytest.mark.full
+
+
 LOADS = ("--concurrency", "1,3", "--input-tokens", "24,96", "--output-tokens", "12,20", "--requests", "8", "--rate", "8")
 """Four closed loops and an open one, eight requests each."""
 

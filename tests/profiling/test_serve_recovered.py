@@ -12,6 +12,9 @@ from roi.profiling.server.load_design import ServePlan, adapter_points, closed_p
 from roi.profiling.server.measured_server import profile_serve
 from roi.profiling.server.server_run import ServeRequest
 
+pytestmark = pytest.mark.full
+
+
 LAW = Law(step_s=0.006, sequence_s=2e-4, kv_token_s=1e-6, prefill_token_s=3e-5, request_s=0.003)
 
 NOISE = 0.05

@@ -9,7 +9,7 @@ from roi.evidence.training_speed import find_calibrations
 from roi.facts.case import Case
 from roi.resolution.plan_evidence import FleetPlan
 from roi.resolution.resolution import resolve
-from roi.scenario.schema import Scenario
+from roi.scenario.scenario import Scenario
 from roi.store.profiles.lookup import load_profiles, profile_folders
 
 Tell = Callable[[str], None]

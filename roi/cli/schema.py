@@ -16,7 +16,7 @@ def schema(*, kind: str, form: str) -> None:  # noqa: ARG001 -- every command ta
     from pydantic import BaseModel
 
     from roi.cli.output import write
-    from roi.scenario.schema import Scenario
+    from roi.scenario.scenario import Scenario
     from roi.store.tables.serving_table import ServingRow
     from roi.store.tables.training_table import TrainingRow
 

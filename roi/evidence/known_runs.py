@@ -21,7 +21,7 @@ from roi.facts.model import ModelShape
 from roi.facts.price import RentalKind, RentalOffer
 from roi.facts.profiles import DryRunProfile
 from roi.scenario.quantity import value_of
-from roi.scenario.schema import Scenario
+from roi.scenario.scenario import Scenario
 from roi.store.profiles.lookup import PeakBytes, Store, StoredProfile, find_dry_peak
 
 

@@ -19,7 +19,7 @@ from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.system_facts import add_system
 from roi.scenario.quantity import Share, Spread, as_spread, value_of
-from roi.scenario.schema import Scenario, check_system_names, model_part
+from roi.scenario.scenario import Scenario, check_system_names, model_part
 from roi.units import DAYS_PER_MONTH
 
 RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_output", "batch_cache_read", "batch_cache_write")

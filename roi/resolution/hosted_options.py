@@ -18,7 +18,7 @@ from roi.resolution.plan_facts import add_published_speeds
 from roi.resolution.plans import add_plans
 from roi.resolution.system_facts import add_system
 from roi.resolution.training_facts import add_training, training_tokens
-from roi.scenario.schema import Scenario, model_part, tuned
+from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.units import HOURS_PER_MONTH, MTOK
 
 

@@ -9,7 +9,7 @@ from roi.facts.fact import Basis, Fact
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plan_capacity import ENGINE
 from roi.resolution.plan_evidence import FleetPlan, published_engine_speed
-from roi.scenario.schema import Scenario
+from roi.scenario.scenario import Scenario
 
 
 def engine_speed_path(name: str) -> str:

@@ -27,7 +27,7 @@ from roi.resolution.plan_evidence import FleetPlan, plan_evidence
 from roi.resolution.plan_facts import adapter_speed_path, add_plan_facts, add_speed, engine_speed_path
 from roi.resolution.request_lengths import SystemLengths, system_lengths
 from roi.scenario.quantity import value_of
-from roi.scenario.schema import Scenario
+from roi.scenario.scenario import Scenario
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
 
 Array = NDArray[np.float64]

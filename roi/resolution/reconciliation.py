@@ -9,7 +9,7 @@ from roi.errors import ScenarioError
 from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
 from roi.scenario.quantity import value_of
-from roi.scenario.schema import Scenario
+from roi.scenario.scenario import Scenario
 from roi.units import DAYS_PER_MONTH
 
 FAR_OFF = 2.0

@@ -18,7 +18,7 @@ from roi.resolution.plan_evidence import FleetPlan
 from roi.resolution.reconciliation import add_reconciliation
 from roi.scenario.change import KINDS_OF_CHANGE
 from roi.scenario.quantity import Spread, as_spread, value_of
-from roi.scenario.schema import Scenario
+from roi.scenario.scenario import Scenario
 from roi.units import DAYS_PER_MONTH
 
 PEAK_DEFAULT = Spread(

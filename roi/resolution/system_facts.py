@@ -9,7 +9,7 @@ from roi.resolution.fact_sheet import FactSheet
 from roi.scenario.demand import Score
 from roi.scenario.demand import Tokens as TokenRatios
 from roi.scenario.quantity import as_spread, value_of
-from roi.scenario.schema import Scenario
+from roi.scenario.scenario import Scenario
 
 UNKNOWN_ERROR = (0.05, 0.01, 0.2)
 """Error rate of an incumbent that nobody evaluated, where a wrong answer costs nothing: it moves no money."""

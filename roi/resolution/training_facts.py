@@ -14,7 +14,7 @@ from roi.facts.fact import Basis
 from roi.facts.model import ModelShape
 from roi.resolution.fact_sheet import FactSheet
 from roi.scenario.quantity import value_of
-from roi.scenario.schema import Scenario
+from roi.scenario.scenario import Scenario
 from roi.units import GIB
 
 LONGEST_OVER_MEAN = 4.0

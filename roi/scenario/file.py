@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
 from roi.scenario import TEMPLATES
 from roi.scenario.overlay import overlay, read_part
-from roi.scenario.schema import Scenario
+from roi.scenario.scenario import Scenario
 from roi.scenario.yaml import parse_yaml, read_yaml
 
 BUNDLED = "bundled"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from roi.errors import InputError
 from roi.scenario import TEMPLATES
 from roi.scenario.file import check_scenario, load_scenario, scenario_data, template
-from roi.scenario.schema import Scenario
+from roi.scenario.scenario import Scenario
 from roi.scenario.yaml import dump_yaml, parse_yaml
 
 positive = st.floats(1e-6, 1e6)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from roi.scenario.schema import Scenario
+from roi.scenario.scenario import Scenario
 
 
 def test_the_schema_in_docs_is_the_schema_of_the_code():

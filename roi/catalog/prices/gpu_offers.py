@@ -10,7 +10,7 @@ from roi.catalog.rows import priced_rows, read_rows
 from roi.errors import ScenarioError, UnknownName
 from roi.facts.price import PurchasePrice, RentalKind, RentalOffer
 from roi.scenario.quantity import value_of
-from roi.scenario.schema import Scenario
+from roi.scenario.scenario import Scenario
 
 
 @cache

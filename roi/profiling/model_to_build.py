@@ -21,7 +21,6 @@ TINY_CONFIG: Final[dict[str, Any]] = {
 }
 """A llama of 3.5 million parameters. Every output width is a multiple of 32: bitsandbytes' CPU kernel packs 4-bit rows so."""
 TINY_MODEL: Final = ModelConfig(TINY, TINY_CONFIG, "")
-
 MULTIPLE: Final = 32
 """Widths of shrunk models are rounded to it, for the same reason."""
 LAYER_ENTRIES: Final = ("num_hidden_layers", "n_layer")

@@ -10,15 +10,24 @@ from roi import __version__
 from roi.catalog.cards.gpus import find_gpu, load_gpus
 from roi.errors import InputError, RoiError
 from roi.facts.environment import Environment
-from roi.profiling.host.host_facts import PACKAGES, available_bytes, cpu_name, load_average, package_versions, usable_cores
-from roi.profiling.host.nvml import Board, Draw, PowerMeter, open_boards
+from roi.profiling.machine import (
+    PACKAGES,
+    Board,
+    Draw,
+    PowerMeter,
+    available_bytes,
+    cpu_name,
+    load_average,
+    open_boards,
+    package_versions,
+    usable_cores,
+)
 from roi.profiling.progress import Watcher
 from roi.profiling.stack import quiet, torch
 from roi.profiling.stops import Stops
 from roi.units import GIB
 
 DEVICES: Final = ("cuda", "cpu")
-
 LARGE_ON_CPU: Final = 1e9
 """Parameters above which one step on a CPU takes minutes (6 FLOP a parameter and token, at most 1e11 FLOP/s a core)."""
 

@@ -17,7 +17,7 @@ from roi.facts.gpu import Gpu
 from roi.facts.profiles import DryRunLimit, DryRunProfile, DryRunSearch
 from roi.facts.tape import Tape
 from roi.profiling.dry.dry_run import MetaModel, dry_run
-from roi.profiling.host.host_facts import PACKAGES, package_versions
+from roi.profiling.machine import PACKAGES, package_versions
 from roi.store.profiles.lookup import dry_peaks
 from roi.store.profiles.plan_record import plan_record
 
@@ -26,7 +26,6 @@ STEPS_REPLAYED: Final = 3
 
 Heights = dict[tuple[str, str, str], int]
 """Highest allocation at each place of the step: (phase, operator, module without layer numbers) -> bytes."""
-
 MOST_SEQUENCES: Final = 1024
 """Widest micro-batch of the ladder."""
 TRIES: Final = 2

@@ -10,8 +10,8 @@ from roi.catalog.models.configs import context_tokens
 from roi.errors import InputError, RoiError, nearest
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.profiles import InferPoint, InferProfile, MemoryReading
-from roi.profiling.device.device_calls import synchronise
-from roi.profiling.host.host_facts import peak_resident_bytes, reset_peak_resident
+from roi.profiling.device.operator_rates import synchronise
+from roi.profiling.machine import peak_resident_bytes, reset_peak_resident
 from roi.profiling.model_to_build import ModelToBuild
 from roi.profiling.session import Session, check_weights_fit
 from roi.profiling.stack import peft, torch
@@ -21,11 +21,9 @@ from roi.profiling.train.train_point import ran_out
 Stored = Literal["bf16", "fp16", "fp32", "nf4"]
 
 STORED: Final[tuple[str, ...]] = get_args(Stored)
-
 LEAST: Final = 3
 """Prefills at least, each with its decode steps."""
 MOST: Final = 20
-
 WARM_UP_DECODES: Final = 2
 """Untimed decode steps after the untimed first prefill."""
 CPU_OUTPUTS: Final = 32

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from roi.facts.serve_profile import ServedRequest
-from roi.profiling.server.answer_reader import Answer
+from roi.profiling.server.http_client import Answer
 
 COMPLETIONS: Final = "/v1/completions"
 CHAT: Final = "/v1/chat/completions"
-
 EXTRAS: Final = ("ignore_eos", "min_tokens", "stream_options")
 """Fields that not every server accepts. Without the first two an answer may end early, without the third nobody counts."""
 BROKEN: Final = re.compile(rb'^data: ?(\{"error".*)$', re.MULTILINE)

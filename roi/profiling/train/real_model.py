@@ -17,7 +17,6 @@ ATTENTION: Final = {"sdpa": "sdpa", "flash": "flash_attention_2", "eager": "eage
 STATED_BY_PLAN: Final = ("torch_dtype", "dtype", "quantization_config")
 """Entries of a configuration that a plan decides."""
 LINEARS: Final = (torch.nn.Linear, bnb.nn.Linear4bit, bnb.nn.Linear8bitLt)
-
 PRODUCTS: Final = (*LINEARS, transformers.pytorch_utils.Conv1D)
 """Conv1D: gpt2's linear layer with its weight the other way round."""
 

@@ -14,7 +14,7 @@ from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan, resolve_targets
 from roi.facts.profiles import TrainPoint, TrainProfile
-from roi.profiling.host.nvml import Draw
+from roi.profiling.machine import Draw
 from roi.profiling.model_to_build import ModelToBuild
 from roi.profiling.session import Session, check_weights_fit
 from roi.profiling.stack import quiet, torch

@@ -9,8 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from roi.errors import RoiError
 from roi.facts.profiles import MemoryReading, TrainPoint
-from roi.profiling.host.host_facts import peak_resident_bytes, reset_peak_resident
-from roi.profiling.host.nvml import Board, Draw, PowerMeter
+from roi.profiling.machine import Board, Draw, PowerMeter, peak_resident_bytes, reset_peak_resident
 from roi.profiling.session import Session
 from roi.profiling.stack import torch
 from roi.profiling.train.training_steps import Step, TrainingSetup, run_steps

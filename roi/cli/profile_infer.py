@@ -8,7 +8,7 @@ import click
 from roi.cli import profile_options as shared
 
 if TYPE_CHECKING:
-    from roi.profiling.infer.inference import Stored
+    from roi.profiling.inference import Stored
 
 
 @click.command(short_help="Prefill and decode: base, merged and unmerged adapter.")
@@ -32,7 +32,7 @@ def infer(
     MODEL is a name of the catalog, or a folder (or file) with a config.json. Weights are drawn at random from its shape:
     nothing is downloaded. On a CPU without MODEL a model of 3.5 million parameters runs.
     """
-    from roi.profiling.infer.inference import InferPlan, check_size, profile_infer  # after the checks: torch takes seconds
+    from roi.profiling.inference import InferPlan, check_size, profile_infer  # after the checks: torch takes seconds
     from roi.profiling.model_to_build import choose_model_to_build
     from roi.profiling.session import open_session, pick_device
     from roi.report.profiles.profile_infer import infer_json, infer_text

@@ -133,7 +133,7 @@ def _dequantise(case: Case, operands: Operands) -> Call:
 def _attention(case: Case, operands: Operands) -> Call:
     query, key, value = (operands.normal(*case.shape, dtype=case.dtype) for _ in range(3))
     if case.name == "sdpa forward":
-        return _without_grad(lambda: functional.scaled_dot_product_attention(query, key, value, is_causal=True))
+        return torch.no_grad()(lambda: functional.scaled_dot_product_attention(query, key, value, is_causal=True))
     inputs = tuple(x.requires_grad_() for x in (query, key, value))
     out = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
     gradient = operands.normal(*case.shape, dtype=case.dtype)
@@ -145,14 +145,14 @@ def _elementwise(case: Case, operands: Operands) -> Call:
     x = operands.normal(rows, columns, dtype=case.dtype)
     if case.name == "rms_norm":
         weight = operands.normal(columns, dtype=case.dtype)
-        return _without_grad(lambda: _rms_norm(x, weight))
+        return torch.no_grad()(lambda: _rms_norm(x, weight))
     if case.name == "silu_mul":
         up = operands.normal(rows, columns, dtype=case.dtype)
-        return _without_grad(lambda: functional.silu(x) * up)
+        return torch.no_grad()(lambda: functional.silu(x) * up)
     if case.name == "softmax":
-        return _without_grad(lambda: functional.softmax(x, dim=-1, dtype=torch.float32))
+        return torch.no_grad()(lambda: functional.softmax(x, dim=-1, dtype=torch.float32))
     labels = torch.randint(0, columns, (rows,), generator=operands.generator, device=operands.device)
-    return _without_grad(lambda: functional.cross_entropy(x, labels))
+    return torch.no_grad()(lambda: functional.cross_entropy(x, labels))
 
 
 def _rms_norm(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -160,14 +160,6 @@ def _rms_norm(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     wide = x.to(torch.float32)
     scaled = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + 1e-6)
     return weight * scaled.to(x.dtype)
-
-
-def _without_grad(call: Call) -> Call:
-    def run() -> object:
-        with torch.no_grad():
-            return call()
-
-    return run
 
 
 def build_chain(name: str, operands: Operands) -> tuple[Call, Call]:

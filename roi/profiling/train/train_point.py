@@ -75,11 +75,17 @@ class PointRun:
         )
 
 
-def reset_memory(device: str) -> None:
-    """Begin a new peak; what the last point left in cycles goes first."""
+def release(device: str) -> None:
+    """Give memory back that no name holds any more."""
     gc.collect()
     if device == "cuda":
         torch.cuda.empty_cache()
+
+
+def reset_memory(device: str) -> None:
+    """Begin a new peak; what the last point left in cycles goes first."""
+    release(device)
+    if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     else:
         reset_peak_resident()
@@ -191,9 +197,7 @@ def recover(setup: TrainingSetup) -> None:
     """
     setup.optimizer = None
     setup.model.zero_grad(set_to_none=True)
-    gc.collect()
-    if setup.device == "cuda":
-        torch.cuda.empty_cache()
+    release(setup.device)
 
 
 def try_size(setup: TrainingSetup, micro_batch: int, seq: int) -> bool:

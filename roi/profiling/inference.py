@@ -1,6 +1,5 @@
 """`roi profile infer`: prefill and decode of the base model, with an adapter beside it, and with the adapter merged into it."""
 
-import gc
 import inspect
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -16,7 +15,7 @@ from roi.profiling.model_to_build import ModelToBuild
 from roi.profiling.session import Session, check_weights_fit
 from roi.profiling.stack import peft, torch
 from roi.profiling.train.real_model import LINEARS, build_meta, build_model, check_module_ranks, load_model, prepare_training
-from roi.profiling.train.train_point import ran_out
+from roi.profiling.train.train_point import ran_out, release
 
 Stored = Literal["bf16", "fp16", "fp32", "nf4"]
 
@@ -152,13 +151,6 @@ def generate(model: Any, ids: torch.Tensor, decode: int, device: str) -> tuple[f
         output = model(input_ids=token, past_key_values=output.past_key_values, use_cache=True, **keep)
         steps.append(_now(device) - start)
     return prefill_s, steps
-
-
-def release(device: str) -> None:
-    """Give memory back that no name holds any more."""
-    gc.collect()
-    if device == "cuda":
-        torch.cuda.empty_cache()
 
 
 def _now(device: str) -> float:

@@ -39,10 +39,8 @@ def infer(
 
     where = pick_device(device)
     chosen = choose_model_to_build(model, weights, where, layers, shrink)
-    plan = InferPlan(
-        model=chosen, dtype=dtype or ("fp32" if where == "cpu" else "bf16"), rank=rank, batches=batch,
-        prompts=prompt or ((32, 128) if where == "cpu" else (128, 512)), decode=decode,
-    )
+    plan = InferPlan(model=chosen, dtype=dtype or ("fp32" if where == "cpu" else "bf16"), rank=rank, batches=batch,
+                     prompts=prompt or ((32, 128) if where == "cpu" else (128, 512)), decode=decode)
     session = open_session(where, seed, budget, force=force, notes=chosen.notes)
     check_size(plan, where)
     tell = {"table": infer_text, "json": infer_json}[keep.form]

@@ -116,10 +116,8 @@ def keep_options(command: Command) -> Command:
     return gathered
 
 
-def measure_and_tell(
-    session: "Session", keep: Keep, measure: "Callable[[Session], Profile]",
-    tell: "Callable[[Profile, Gpu | None, Path | None], str]", *, say_kept: bool = False,
-) -> None:
+def measure_and_tell(session: "Session", keep: Keep, measure: "Callable[[Session], Profile]",
+                     tell: "Callable[[Profile, Gpu | None, Path | None], str]", *, say_kept: bool = False) -> None:
     """Measure, keep the profile and tell it; what cannot be written is told at least. Exits by a signal that came meanwhile.
 
     `say_kept`: say on stderr where the profile is, because what is told does not.

@@ -102,11 +102,9 @@ def serve(
     from roi.store.imports.benchmarks import read_benchmark
     from roi.store.imports.points import Stated
 
-    stated = Stated(
-        model=None if catalog_model is None else find_model(catalog_model, "--catalog-model").id,
-        gpu=gpu if gpu is None else "cpu" if gpu.lower() == "cpu" else find_gpu(gpu, "--gpu").id,
-        gpus=gpus, engine=engine, weight_dtype=weight_dtype, kv_dtype=kv_dtype, kv_capacity_tokens=kv_tokens,
-    )
+    stated = Stated(model=None if catalog_model is None else find_model(catalog_model, "--catalog-model").id,
+                    gpu=gpu if gpu is None else "cpu" if gpu.lower() == "cpu" else find_gpu(gpu, "--gpu").id, gpus=gpus,
+                    engine=engine, weight_dtype=weight_dtype, kv_dtype=kv_dtype, kv_capacity_tokens=kv_tokens)
     if imported:
         if url is not None:
             raise click.UsageError("--import: nothing is sent where files are read; leave out URL or --import")
@@ -123,10 +121,8 @@ def serve(
         return
     count = None if tokenizer is None else token_counter(tokenizer)
     click.echo(plan_text(plan, endpoint.url, budget, key=key is not None), err=True)
-    request = ServeRequest(
-        endpoint=endpoint, key=key, served_model=served, plan=plan, seed=seed, budget_s=budget, timeout_s=timeout,
-        stall_s=stall, adapters=adapters, merged=merged, stated=stated, count=count,
-    )
+    request = ServeRequest(endpoint=endpoint, key=key, served_model=served, plan=plan, seed=seed, budget_s=budget,
+                           timeout_s=timeout, stall_s=stall, adapters=adapters, merged=merged, stated=stated, count=count)
     with catch_stops() as stops:
         with show_progress() as watcher:
             run = profile_serve(request, watcher, stops)

@@ -82,10 +82,8 @@ def check_size(plan: InferPlan, device: str) -> None:
     model = build_meta(plan.model.config, plan.training_plan(dequantised=True))
     check_module_ranks(model, plan.rank, "all-linear")
     count = sum(p.numel() for p in model.parameters())
-    check_weights_fit(
-        plan.model.name, count, count * {"fp32": 4.0, "nf4": 0.6}.get(plan.dtype, 2.0), device, shrunk=plan.model.shrunk,
-        slow="a prefill takes minutes", works="runs",
-    )
+    check_weights_fit(plan.model.name, count, count * {"fp32": 4.0, "nf4": 0.6}.get(plan.dtype, 2.0), device,
+                      shrunk=plan.model.shrunk, slow="a prefill takes minutes", works="runs")
 
 
 def build(plan: InferPlan, device: str, seed: int, *, dequantised: bool = False) -> Any:
@@ -120,9 +118,8 @@ def prepare(model: Any) -> Any:
     return model
 
 
-def time_generation(
-    model: Any, ids: torch.Tensor, decode: int, device: str, slot_s: float,
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def time_generation(model: Any, ids: torch.Tensor, decode: int, device: str,
+                    slot_s: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """(seconds of each prefill, seconds of each decode step): LEAST to MOST rounds within the slot, after an untimed one."""
     prefill_s: list[float] = []
     decode_s: list[float] = []
@@ -169,11 +166,9 @@ def profile_infer(plan: InferPlan, session: Session) -> InferProfile:
     draw = session.measure(timing.run, lambda: timing.points)
     if not timing.points:
         raise RoiError(f"nothing was measured: {'; '.join(timing.missing)}")
-    return InferProfile(
-        started=session.started, environment=session.environment_under_load(draw), model=plan.model.name, dtype=plan.dtype,
-        rank=plan.rank, points=tuple(timing.points), complete=not (timing.missing or session.interrupted),
-        notes=session.all_notes,
-    )
+    return InferProfile(started=session.started, environment=session.environment_under_load(draw), model=plan.model.name,
+                        dtype=plan.dtype, rank=plan.rank, points=tuple(timing.points),
+                        complete=not (timing.missing or session.interrupted), notes=session.all_notes)
 
 
 @dataclass
@@ -258,10 +253,8 @@ class _Timing:
             allocated_bytes=torch.cuda.max_memory_allocated(), reserved_bytes=torch.cuda.max_memory_reserved(),
             process_bytes=board.process_bytes() if board else None, device_bytes=board.used_bytes() if board else None,
         )
-        return InferPoint(
-            adapter=stage, batch=batch, prompt_tokens=prompt, decoded_tokens=self.plan.decode, prefill_s=prefill_s,
-            decode_s=decode_s, memory=memory,
-        )
+        return InferPoint(adapter=stage, batch=batch, prompt_tokens=prompt, decoded_tokens=self.plan.decode,
+                          prefill_s=prefill_s, decode_s=decode_s, memory=memory)
 
     def _miss(self, why: str) -> None:
         self.missing.append(why)

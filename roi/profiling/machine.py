@@ -30,10 +30,8 @@ SAMPLE_S: Final = 0.05
 
 def client_environment(seed: int) -> Environment:
     """The machine that sends a load: no tensors lie here; `seed` is that of its prompts and arrivals."""
-    return Environment(
-        device="none", gpu_name=cpu_name(), cores=usable_cores(), load_average=load_average(), versions=package_versions(()),
-        seed=seed, commit=f"roi {__version__}",
-    )
+    return Environment(device="none", gpu_name=cpu_name(), cores=usable_cores(), load_average=load_average(),
+                       versions=package_versions(()), seed=seed, commit=f"roi {__version__}")
 
 
 def package_versions(packages: Sequence[str]) -> dict[str, str]:

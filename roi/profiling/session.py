@@ -124,9 +124,8 @@ def pick_device(asked: str | None) -> str:
     return asked or ("cuda" if found else "cpu")
 
 
-def check_weights_fit(
-    model: str, count: int, needed_bytes: float, device: str, *, shrunk: bool, slow: str, works: str, way: str = "",
-) -> None:
+def check_weights_fit(model: str, count: int, needed_bytes: float, device: str, *, shrunk: bool, slow: str, works: str,
+                      way: str = "") -> None:
     """Raise where a model of `count` parameters is too large for the device, or for a CPU's patience unless it is `shrunk`.
 
     `slow`, `works` and `way` are words of the message: what would take minutes, what a tiny model does instead, a way out.
@@ -170,16 +169,14 @@ def read_environment(device: str, seed: int, board: Board | None = None) -> Envi
     """The machine and the software as they are now; clocks are read under load and come later."""
     on_gpu = device == "cuda"
     properties = torch.cuda.get_device_properties(torch.cuda.current_device()) if on_gpu else None
-    return Environment(
-        device="cuda" if on_gpu else "cpu",
-        gpu=catalog_gpu(properties.name, properties.total_memory) if properties else None,
-        gpu_name=properties.name if properties else cpu_name(),
-        gpu_memory_bytes=float(properties.total_memory) if properties else None,
-        driver=board.driver() if board else None, cuda=torch.version.cuda,
-        power_limit_w=board.power_limit_w() if board else None,
-        cores=usable_cores(), threads=torch.get_num_threads(), load_average=load_average(),
-        versions=package_versions(PACKAGES), seed=seed, commit=f"roi {__version__}",
-    )
+    return Environment(device="cuda" if on_gpu else "cpu",
+                       gpu=catalog_gpu(properties.name, properties.total_memory) if properties else None,
+                       gpu_name=properties.name if properties else cpu_name(),
+                       gpu_memory_bytes=float(properties.total_memory) if properties else None,
+                       driver=board.driver() if board else None, cuda=torch.version.cuda,
+                       power_limit_w=board.power_limit_w() if board else None, cores=usable_cores(),
+                       threads=torch.get_num_threads(), load_average=load_average(), versions=package_versions(PACKAGES),
+                       seed=seed, commit=f"roi {__version__}")
 
 
 def catalog_gpu(name: str, memory_bytes: float) -> str | None:

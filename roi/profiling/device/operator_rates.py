@@ -244,10 +244,8 @@ def profile_device(session: Session) -> DeviceProfile:
     draw = session.measure(timing.run, lambda: timing.rates)
     if not timing.rates:
         raise RoiError(f"nothing was measured: {'; '.join(session.notes) or 'no shape suits this device'}")
-    return DeviceProfile(
-        started=session.started, environment=session.environment_under_load(draw), rates=tuple(timing.rates),
-        complete=timing.complete and not session.interrupted, notes=session.all_notes,
-    )
+    return DeviceProfile(started=session.started, environment=session.environment_under_load(draw), rates=tuple(timing.rates),
+                         complete=timing.complete and not session.interrupted, notes=session.all_notes)
 
 
 @dataclass
@@ -327,9 +325,8 @@ def _measure(case: Case, operands: Operands, slot_s: float, notes: list[str]) ->
     finally:
         if operands.device == "cuda":
             torch.cuda.empty_cache()  # the next case needs blocks of other sizes
-    return Rate(
-        regime=case.regime, name=case.name, dtype=case.dtype, shape=case.shape, work=case.work, unit=case.unit, seconds=seconds,
-    )
+    return Rate(regime=case.regime, name=case.name, dtype=case.dtype, shape=case.shape, work=case.work, unit=case.unit,
+                seconds=seconds)
 
 
 def _chained(name: str, operands: Operands, slot_s: float) -> tuple[float, ...]:

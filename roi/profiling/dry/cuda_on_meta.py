@@ -32,9 +32,8 @@ def _forward(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> tuple[Tens
     return out, torch.empty((batch, heads, tokens), dtype=torch.float32, device=q.device)
 
 
-def _backward(
-    g: Tensor, q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor, mask: Tensor | None,
-) -> tuple[Tensor, Tensor, Tensor]:
+def _backward(g: Tensor, q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor,
+              mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of queries, keys and values, laid out as their arguments."""
     del g, out, lse, mask
     return torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
@@ -71,10 +70,8 @@ def choose_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropo
     return "fused" if flash or efficient else "math"
 
 
-def attention_on_cuda(
-    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0, is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False,
-) -> Tensor:
+def attention_on_cuda(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
+                      is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False) -> Tensor:
     """`torch.nn.functional.scaled_dot_product_attention` as CUDA would run it, on tensors without storage."""
     if torch.is_autocast_enabled("cuda"):  # scaled_dot_product_attention is on autocast's 16-bit list
         query, key, value = (x.to(torch.get_autocast_dtype("cuda")) for x in (query, key, value))

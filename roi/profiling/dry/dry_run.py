@@ -112,10 +112,8 @@ class MetaModel:
             notes.append("experts are 3-D parameters: bitsandbytes leaves them unquantised, k-bit preparation casts them to "
                          "fp32")
         self.begun = time.perf_counter()
-        return DryRun(
-            tape=recorder.tape(), operators=groups, trained_parameters=sum(p.numel() for p in trained), notes=tuple(notes),
-            wall_s=time.perf_counter() - begun,
-        )
+        return DryRun(tape=recorder.tape(), operators=groups, trained_parameters=sum(p.numel() for p in trained),
+                      notes=tuple(notes), wall_s=time.perf_counter() - begun)
 
 
 def _load(recorder: Recorder, model: nn.Module, plan: TrainingPlan, workspace: float) -> None:
@@ -217,9 +215,8 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
         if plan.quantised or plan.int8:
             _quantise(model, plan)
         if plan.prepared:
-            model = prepare_model_for_kbit_training(
-                model, use_gradient_checkpointing=plan.checkpointing, gradient_checkpointing_kwargs=CHECKPOINTING,
-            )
+            model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=plan.checkpointing,
+                                                    gradient_checkpointing_kwargs=CHECKPOINTING)
         targets = adapter_targets(model, plan.targets, config.name)
         adapted = get_peft_model(model, lora_settings(plan, targets), low_cpu_mem_usage=True)
         _set_types(adapted, plan)
@@ -275,20 +272,15 @@ def _pack_4bit(module: Any, plan: TrainingPlan) -> None:  # Any: bitsandbytes is
 
     nested = {}
     if plan.double_quant:
-        second = QuantState(
-            absmax=make(-(-blocks // DOUBLE_QUANT_BLOCK), torch.float32), blocksize=DOUBLE_QUANT_BLOCK,
-            code=make(256, torch.float32), dtype=torch.float32,
-        )
+        second = QuantState(absmax=make(-(-blocks // DOUBLE_QUANT_BLOCK), torch.float32), blocksize=DOUBLE_QUANT_BLOCK,
+                            code=make(256, torch.float32), dtype=torch.float32)
         nested = {"offset": torch.empty((), device="meta"), "state2": second}
-    state = QuantState(
-        absmax=make(blocks, torch.uint8 if plan.double_quant else torch.float32), shape=shape, code=make(16, torch.float32),
-        blocksize=NF4_BLOCK, quant_type="nf4", dtype=dtype, **nested,
-    )
+    state = QuantState(absmax=make(blocks, torch.uint8 if plan.double_quant else torch.float32), shape=shape,
+                       code=make(16, torch.float32), blocksize=NF4_BLOCK, quant_type="nf4", dtype=dtype, **nested)
     packed = torch.empty((-(-n // 2), 1), dtype=torch.uint8, device="meta")
-    module.weight = bnb.nn.Params4bit(
-        packed, requires_grad=False, quant_state=state, quant_type="nf4", blocksize=NF4_BLOCK,
-        compress_statistics=plan.double_quant, quant_storage=torch.uint8, bnb_quantized=True, module=module,
-    )
+    module.weight = bnb.nn.Params4bit(packed, requires_grad=False, quant_state=state, quant_type="nf4", blocksize=NF4_BLOCK,
+                                      compress_statistics=plan.double_quant, quant_storage=torch.uint8, bnb_quantized=True,
+                                      module=module)
     module.quant_state = state
 
 

@@ -264,10 +264,8 @@ def describe(func: Any, args: tuple[Any, ...], outputs: list[torch.Tensor], phas
         count = max(len(args[0]), 1) if isinstance(args[0], (list, tuple)) else 1
         launches, shape = float(max(1, -(-count // 48))), (count,)
         read = written = _bytes(inputs)
-    return [OperatorGroup(
-        name=name, kind=kind, dtype=DTYPES.get(dtype, str(dtype)[6:]), shape=shape, calls=1.0, flops=flops,
-        bytes_read=read, bytes_written=written, launches=launches, phase=phase,
-    )]
+    return [OperatorGroup(name=name, kind=kind, dtype=DTYPES.get(dtype, str(dtype)[6:]), shape=shape, calls=1.0, flops=flops,
+                          bytes_read=read, bytes_written=written, launches=launches, phase=phase)]
 
 
 def _tensors(args: Any) -> list[torch.Tensor]:
@@ -309,13 +307,9 @@ def _four_bit_product(args: tuple[Any, ...], output: torch.Tensor, phase: str) -
     m = prod(a.shape[:-1])
     dtype, each = DTYPES[a.dtype], a.element_size()
     return [
-        OperatorGroup(
-            name="bitsandbytes.dequantize_4bit", kind="dequantise", dtype=dtype, shape=(n, k), calls=1.0, flops=0.0,
-            bytes_read=float(packed.numel() * packed.element_size()), bytes_written=float(n * k * each), phase=phase,
-            launches=2.0,
-        ),
-        OperatorGroup(
-            name="aten.mm", kind="matrix", dtype=dtype, shape=(m, n, k), calls=1.0, flops=2.0 * m * n * k,
-            bytes_read=float((m * k + n * k) * each), bytes_written=float(output.numel() * each), phase=phase,
-        ),
+        OperatorGroup(name="bitsandbytes.dequantize_4bit", kind="dequantise", dtype=dtype, shape=(n, k), calls=1.0, flops=0.0,
+                      bytes_read=float(packed.numel() * packed.element_size()), bytes_written=float(n * k * each), phase=phase,
+                      launches=2.0),
+        OperatorGroup(name="aten.mm", kind="matrix", dtype=dtype, shape=(m, n, k), calls=1.0, flops=2.0 * m * n * k,
+                      bytes_read=float((m * k + n * k) * each), bytes_written=float(output.numel() * each), phase=phase),
     ]

@@ -138,13 +138,11 @@ def served_request(answer: Answer, reading: Reading, *, origin_s: float, sent_s:
 
     usage = reading.usage
     counted = output_tokens if output_tokens is not None else len(reading.chunk_s)
-    return ServedRequest(
-        sent_s=since(sent_s), prompt_tokens=usage.prompt if usage else prompt_tokens,
-        cached_tokens=min(usage.cached, usage.prompt) if usage else 0, asked_tokens=asked,
-        output_tokens=usage.output if usage else counted,
-        chunk_s=tuple(since(at_s) for at_s in reading.chunk_s),
-        ended_s=None if answer.ended_s is None else since(answer.ended_s), model=model, error=reading.error,
-    )
+    return ServedRequest(sent_s=since(sent_s), prompt_tokens=usage.prompt if usage else prompt_tokens,
+                         cached_tokens=min(usage.cached, usage.prompt) if usage else 0, asked_tokens=asked,
+                         output_tokens=usage.output if usage else counted,
+                         chunk_s=tuple(since(at_s) for at_s in reading.chunk_s),
+                         ended_s=None if answer.ended_s is None else since(answer.ended_s), model=model, error=reading.error)
 
 
 def message(body: bytes | dict[str, Any]) -> str:  # Any: JSON

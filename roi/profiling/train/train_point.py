@@ -68,11 +68,9 @@ class PointRun:
 
     def point(self, memory: MemoryReading, draw: Draw, predicted_bytes: float | None) -> TrainPoint:
         """The point as a profile keeps it."""
-        return TrainPoint(
-            micro_batch=self.micro_batch, seq=self.seq, step_s=tuple(step.seconds for step in self.steps), warmup=self.warmup,
-            losses=tuple(step.loss for step in self.steps), memory=memory, power_w=draw.power_w, energy_j=draw.energy_j,
-            predicted_allocated_bytes=predicted_bytes,
-        )
+        return TrainPoint(micro_batch=self.micro_batch, seq=self.seq, step_s=tuple(step.seconds for step in self.steps),
+                          warmup=self.warmup, losses=tuple(step.loss for step in self.steps), memory=memory,
+                          power_w=draw.power_w, energy_j=draw.energy_j, predicted_allocated_bytes=predicted_bytes)
 
 
 def release(device: str) -> None:
@@ -97,10 +95,9 @@ def read_memory(device: str, board: Board | None) -> MemoryReading:
         return MemoryReading(process_bytes=peak_resident_bytes())
     free, total = torch.cuda.mem_get_info()
     used = board.used_bytes() if board else None
-    return MemoryReading(
-        allocated_bytes=torch.cuda.max_memory_allocated(), reserved_bytes=torch.cuda.max_memory_reserved(),
-        process_bytes=board.process_bytes() if board else None, device_bytes=float(total - free) if used is None else used,
-    )
+    return MemoryReading(allocated_bytes=torch.cuda.max_memory_allocated(), reserved_bytes=torch.cuda.max_memory_reserved(),
+                         process_bytes=board.process_bytes() if board else None,
+                         device_bytes=float(total - free) if used is None else used)
 
 
 class StepTooLong(RoiError):
@@ -218,9 +215,8 @@ def try_size(setup: TrainingSetup, micro_batch: int, seq: int) -> bool:
     return done == TRIAL_STEPS
 
 
-def largest_micro_batch(
-    fits: Callable[[int], bool], known: int = 0, failed: int | None = None, hurry: Callable[[], bool] = lambda: False,
-) -> Largest:
+def largest_micro_batch(fits: Callable[[int], bool], known: int = 0, failed: int | None = None,
+                        hurry: Callable[[], bool] = lambda: False) -> Largest:
     """The largest micro-batch that `fits`: doubled from `known` (which ran) until one fails, then halved in between.
 
     `failed`: one that is known to fail. `hurry` is asked before each trial: True ends the search with what it has.

@@ -93,10 +93,9 @@ def build(plan: InferPlan, device: str, seed: int, *, dequantised: bool = False)
     for name, layer in model.named_modules() if device == "cpu" and how.quantised else ():
         packed = isinstance(layer, LINEARS) and getattr(layer.weight, "quant_state", None) is not None
         if packed and (layer.out_features % CPU_OUTPUTS or layer.in_features % CPU_INPUTS):
-            raise InputError(
-                f"--dtype nf4: {name} has {layer.in_features} inputs and {layer.out_features} outputs, but bitsandbytes' 4-bit"
-                f" product on a CPU wants multiples of {CPU_INPUTS} and {CPU_OUTPUTS}; use --dtype bf16, or a GPU",
-            )
+            raise InputError(f"--dtype nf4: {name} has {layer.in_features} inputs and {layer.out_features} outputs, but "
+                             f"bitsandbytes' 4-bit product on a CPU wants multiples of {CPU_INPUTS} and {CPU_OUTPUTS}; "
+                             "use --dtype bf16, or a GPU")
     return model
 
 
@@ -251,8 +250,7 @@ class _Timing:
         prefill_s, decode_s = time_generation(self.model, ids, self.plan.decode, device, slot_s)
         memory = MemoryReading(process_bytes=peak_resident_bytes()) if device != "cuda" else MemoryReading(
             allocated_bytes=torch.cuda.max_memory_allocated(), reserved_bytes=torch.cuda.max_memory_reserved(),
-            process_bytes=board.process_bytes() if board else None, device_bytes=board.used_bytes() if board else None,
-        )
+            process_bytes=board.process_bytes() if board else None, device_bytes=board.used_bytes() if board else None)
         return InferPoint(adapter=stage, batch=batch, prompt_tokens=prompt, decoded_tokens=self.plan.decode,
                           prefill_s=prefill_s, decode_s=decode_s, memory=memory)
 

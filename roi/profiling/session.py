@@ -131,10 +131,8 @@ def check_weights_fit(model: str, count: int, needed_bytes: float, device: str, 
     `slow`, `works` and `way` are words of the message: what would take minutes, what a tiny model does instead, a way out.
     """
     if device == "cpu" and count > LARGE_ON_CPU and not shrunk:
-        raise InputError(
-            f"--device cpu: {model} has {count / 1e9:.2f}e9 parameters, and {slow}; --layers 2 --shrink 8 makes a small model "
-            f"of it (the profile says so), and without MODEL a tiny one {works}",
-        )
+        raise InputError(f"--device cpu: {model} has {count / 1e9:.2f}e9 parameters, and {slow}; --layers 2 --shrink 8 makes a "
+                         f"small model of it (the profile says so), and without MODEL a tiny one {works}")
     on_gpu = device == "cuda"
     room = float(torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory) if on_gpu else available_bytes()
     if room is not None and needed_bytes > room:

@@ -45,10 +45,8 @@ class PointRun:
     def take(self, step: Step) -> bool:
         """Keep a step; False where the point is done. A loss that is no number is an error: nothing is learned from it."""
         if not math.isfinite(step.loss):
-            raise RoiError(
-                f"the loss became {step.loss} at step {len(self.steps) + 1} of micro-batch {self.micro_batch} x {self.seq:,} "
-                "tokens; fp16 without loss scaling does this, bf16 does not",
-            )
+            raise RoiError(f"the loss became {step.loss} at step {len(self.steps) + 1} of micro-batch {self.micro_batch} x "
+                           f"{self.seq:,} tokens; fp16 without loss scaling does this, bf16 does not")
         self.steps.append(step)
         done, spent_s = len(self.steps), time.monotonic() - self.began_s
         if done == 1 and WARMUP * step.seconds > self.share_s / 3.0:

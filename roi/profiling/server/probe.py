@@ -15,7 +15,7 @@ from roi.profiling.server.http_client import Answer, HttpClient
 from roi.profiling.server.load_design import FEW_WORDS, MANY_WORDS, PROBE_TOKENS, PROBES
 from roi.profiling.server.server_facts import NO_SUCH_PATH, REFUSED, ServerFacts, no_api, refused_key, unknown_model
 
-WORDS: Final = tuple((
+_TEXT: Final = (
     "about after again air all along also always an and animal another any are around as ask at away back be because been "
     "before began below between big book both boy but by call came can car carry change children city close come could "
     "country cut day did different do does down each earth eat end enough even every example eye face family far father "
@@ -29,7 +29,8 @@ WORDS: Final = tuple((
     "their them then there these they thing think this those thought three through time to together too took tree try turn "
     "two under until up us use very walk want was watch water way we well went were what when where which while white who "
     "why will with without word work world would write year you young your"
-).split())
+)
+WORDS: Final = tuple(_TEXT.split())
 """Common words: nearly every tokenizer has each of them as one token, so that words count tokens."""
 REFUSED_BODY: Final = {400, 422}
 

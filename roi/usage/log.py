@@ -1,6 +1,7 @@
 """Files to one log: each file is sniffed, its format found, its rows read once, counted once, and typed as records."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -153,10 +154,23 @@ def _likeness(found: SniffedFile) -> tuple[bool, str, str, bool, tuple[str, ...]
 
 
 def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, engine: DuckDB, target: Path) -> None:
-    """Add the files of one format to the log: one table for each way of reading, without rows that stand in two of them."""
+    """Add the files of one format to the log: one table for each way of reading, without rows that stand in two of them.
+
+    Where DuckDB's reader gives up while copies are looked for, Python reads the tables of text in its place.
+    """
     raws = [read_raw(list(alike), engine, target.with_name(f"{target.name}-{k}.raw.parquet"))
             for k, (_, alike) in enumerate(groupby(sorted(found, key=_likeness), key=_likeness))]
-    copies = find_copies(raws, engine, f"roi_keys_{target.name}")
+    keys = f"roi_keys_{target.name}"
+    try:
+        copies = find_copies(raws, engine, keys)
+    except InputError:
+        if all(raw.in_python or raw.in_place for raw in raws):
+            raise
+        rejected(engine, raws[0])  # DuckDB's notes on this reading go: Python's reader counts for itself
+        raws = [raw if raw.in_python or raw.in_place else
+                read_in_python(raw.found, engine, target.with_name(f"{target.name}-{k}.again.parquet"))
+                for k, raw in enumerate(raws)]
+        copies = find_copies(raws, engine, keys)
     log.raws += raws
     log.tables += [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
                    for k, raw in enumerate(raws)]
@@ -171,7 +185,7 @@ def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine:
     records = form.records(without_copies(raw.table, copies), options)
     if raw.in_place:
         return LogTable(form, raw.files, records, raw.unread)
-    gave_up = False
+    gave_up, of_copies = False, deepcopy(raw.unread)
     try:
         readably(lambda: engine.to_parquet(records, target, compression="zstd"), engine, [raw])
     except InputError:
@@ -179,6 +193,6 @@ def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine:
             raise
         gave_up = True
     if rejected(engine, raw) or gave_up:
-        again = read_in_python(raw.found, engine, target.with_suffix(".raw.parquet"))
+        again = read_in_python(raw.found, engine, target.with_suffix(".raw.parquet"), of_copies)
         return _records(again, copies, options, engine, target)
     return LogTable(form, raw.files, engine.read_parquet(target), raw.unread)

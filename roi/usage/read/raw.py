@@ -154,12 +154,17 @@ def _line_at(file: SourceFile, position: int) -> int:
     return line
 
 
-def read_in_python(found: Sequence[SniffedFile], engine: DuckDB, target: Path) -> RawTable:
-    """The same as `read_raw`, but read in Python whatever the files are: columns as text, written batch by batch."""
+def read_in_python(
+    found: Sequence[SniffedFile], engine: DuckDB, target: Path, unread: UnreadRows | None = None,
+) -> RawTable:
+    """The same as `read_raw`, but read in Python whatever the files are: columns as text, written batch by batch.
+
+    `unread` is what is known of rows left out before this reading; its own are added.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    unread = UnreadRows()
+    unread = unread or UnreadRows()
     names = sorted(set().union(*(_columns(each) for each in found)))
     schema = pa.schema([(name, pa.string()) for name in (*names, FILE)])
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:

@@ -170,7 +170,7 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
         raws = [raw if raw.in_python or raw.in_place else
                 read_in_python(raw.found, engine, target.with_name(f"{target.name}-{k}.again.parquet"))
                 for k, raw in enumerate(raws)]
-        copies = find_copies(raws, engine, keys)
+        copies = find_copies(raws, engine, f"{keys}_again")
     log.raws += raws
     log.tables += [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
                    for k, raw in enumerate(raws)]

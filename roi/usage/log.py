@@ -164,12 +164,12 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
     try:
         copies = find_copies(raws, engine, keys)
     except InputError:
-        if all(raw.in_python or raw.in_place for raw in raws):
+        tables = [raw for raw in raws if not (raw.in_python or raw.in_place)]
+        if not tables:
             raise
-        rejected(engine, raws[0])  # DuckDB's notes on this reading go: Python's reader counts for itself
-        raws = [raw if raw.in_python or raw.in_place else
-                read_in_python(raw.found, engine, target.with_name(f"{target.name}-{k}.again.parquet"))
-                for k, raw in enumerate(raws)]
+        rejected(engine, tables[0])  # DuckDB's notes on this reading go: Python's reader counts for itself
+        raws = [read_in_python(raw.found, engine, target.with_name(f"{target.name}-{k}.again.parquet"))
+                if raw in tables else raw for k, raw in enumerate(raws)]
         copies = find_copies(raws, engine, f"{keys}_again")
     log.raws += raws
     log.tables += [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))

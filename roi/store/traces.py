@@ -15,7 +15,6 @@ from roi.estimate.replay.traffic import Lengths
 from roi.estimate.serving.request_shape import RequestShape
 
 Array = NDArray[np.float64]
-
 COLUMNS: Final = {
     "arrival_s": ("arrival_s", "timestamp"), "input_tokens": ("input_tokens", "contexttokens"),
     "output_tokens": ("output_tokens", "generatedtokens"), "cached_tokens": ("cached_tokens",),

@@ -164,12 +164,12 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
     try:
         copies = find_copies(raws, engine, keys)
     except InputError:
-        tables = [raw for raw in raws if not (raw.in_python or raw.in_place)]
+        tables = [raw for raw in raws if raw.by_csv_reader]
         if not tables:
             raise
         rejected(engine, tables[0])  # DuckDB's notes on this reading go: Python's reader counts for itself
         raws = [read_in_python(raw.found, engine, target.with_name(f"{target.name}-{k}.again.parquet"))
-                if raw in tables else raw for k, raw in enumerate(raws)]
+                if raw.by_csv_reader else raw for k, raw in enumerate(raws)]
         copies = find_copies(raws, engine, f"{keys}_again")
     log.raws += raws
     log.tables += [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
@@ -189,7 +189,7 @@ def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine:
     try:
         readably(lambda: engine.to_parquet(records, target, compression="zstd"), engine, [raw])
     except InputError:
-        if raw.in_python:
+        if not raw.by_csv_reader:
             raise
         gave_up = True
     if rejected(engine, raw) or gave_up:

@@ -19,7 +19,6 @@ from roi.store.imports.points import Imported, Json, Stated
 from roi.store.imports.vllm_bench import is_vllm, read_vllm
 
 TOOLS: Final = "vllm bench serve (--save-detailed), guidellm (benchmarks.json), aiperf (profile_export.jsonl), genai-perf"
-
 AIPERF_SUMMARY: Final = "profile_export_aiperf.json"
 AIPERF_RECORDS: Final = "profile_export.jsonl"
 

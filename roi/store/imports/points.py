@@ -12,7 +12,6 @@ from roi.errors import InputError
 from roi.facts.serve_profile import ServedRequest, ServePoint
 
 Json = Any  # what json.loads gives
-
 FULL: Final = 0.9
 """Mean over largest number in flight from which a load of unknown kind is a closed loop: one that starts and drains."""
 

@@ -17,7 +17,6 @@ __all__ = [
     "PeakBytes", "Store", "StoredProfile", "device_profiles", "dry_peaks", "dry_run_at", "equal_dry_run", "find_dry_peak",
     "find_dry_run", "load_profiles", "plan_record", "profile_folders", "read_plan", "save_profile", "serve_profiles",
 ]  # fmt: skip
-
 SIZES: Final = ("micro_batch", "seq")
 """Fields of a plan in which dry runs of one plan differ."""
 P = TypeVar("P", bound=Profile)

@@ -59,10 +59,8 @@ GpuId = Annotated[str, AfterValidator(lambda name: _of_catalog(name, "GPU", (gpu
 Flag = Annotated[bool, BeforeValidator(_boolean)]
 Several: Final = BeforeValidator(_words)
 """For a tuple of words that a cell joins by "+"."""
-
 Whole = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
-
 R = TypeVar("R", bound=CanonicalRow)
 T = TypeVar("T")
 

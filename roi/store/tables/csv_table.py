@@ -11,10 +11,8 @@ from roi.errors import InputError, nearest
 
 SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 """What may stand between cells; the one that cuts the head into the most cells does."""
-
 MOST_BYTES: Final = 64 * 2**20
 """Size of a table above which it is not read: the largest public one has 1.3 MB."""
-
 TOLD: Final = re.compile(r"(?i)\W?sep=.\W*")
 """The first line that Excel writes, "sep=;", which is no row."""
 

@@ -27,10 +27,8 @@ from roi.units import GIB
 
 RATES: Final = ("req_per_s", "output_tok_per_s", "total_tok_per_s")
 """Columns of throughput."""
-
 DEFAULT_PROMPTS: Final = 1000.0
 """Requests of an open run that does not say: the default of vLLM's benchmark script, which most published runs use."""
-
 FACTORS: Final = {
     "gpu": 1.2,  # of those that carry the name A100: 1,555 to 2,039 GB/s
     "model": 1.35,  # of the same size: layers and KV heads differ (7B models: 28 to 32 layers, 4 to 32 KV heads)
@@ -42,13 +40,10 @@ FACTORS: Final = {
     "load": 1.5,  # anything up to all that the server gives
 }  # fmt: skip
 """Columns whose cell may stand in for what the source does not say -> the factor by which the speed may be off."""
-
 ONE_BATCH_TP: Final = 1.1
 """The factor of tp where a static batch runs on all GPUs."""
-
 INT4_FACTOR: Final = 1.25
 """No run with weight-only 4 bits was fitted; their kernels unpack as they read."""
-
 Engine = Literal[
     "vllm", "tensorrt-llm", "sglang", "tgi", "lmdeploy", "deepspeed-mii", "s-lora", "lorax", "llama.cpp", "ollama",
     "transformers", "gpt-fast", "other",

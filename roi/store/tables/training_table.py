@@ -21,28 +21,23 @@ from roi.units import GIB
 
 COUNT_TOLERANCE: Final = 0.01
 """A stated count of trained parameters that is further off means another method than the row says."""
-
 MOST_CONTEXTS: Final = 32.0
 """Contexts that a stretched rotary embedding is trained over at most (YaRN, arXiv 2309.00071, goes to 32); a longer cell is a
 slip."""
-
 QUANTISED: Final[dict[tuple[str, str], Method]] = {
     ("lora", "nf4"): "qlora", ("rslora", "nf4"): "qlora", ("qlora", "nf4"): "qlora", ("dora", "nf4"): "qdora",
     ("qdora", "nf4"): "qdora", ("lora", "int8"): "lora-int8", ("lora-int8", "int8"): "lora-int8",
     ("qlora", "int8"): "lora-int8",
 }  # fmt: skip
 """Method and quantisation of the base -> the plan's method."""
-
 FIELDS: Final = {
     "lora_dropout": "dropout", "logits_kept": "logits_kept", "autocast": "autocast", "optimizer": "optimizer",
     "optimizer_states": "optimizer", "base_dtype": "dtype", "attention_impl": "attention",
     "gradient_checkpointing": "checkpointing", "double_quant": "double_quant",
 }  # fmt: skip
 """Columns that the source may leave open -> fields of the plan."""
-
 SECOND: Final[dict[MemoryKind, str]] = {"reserved": "peak_mem_reserved_gib", "process": "peak_mem_process_gib"}
 """Columns of memory beside the headline's, by kind."""
-
 Assumable = Literal[
     "lora_dropout", "logits_kept", "autocast", "optimizer", "optimizer_states", "base_dtype", "attention_impl",
     "gradient_checkpointing", "double_quant",

@@ -29,7 +29,6 @@ NAMES: Final = {
     "batch": ("batch", "is_batch"),
 }  # fmt: skip
 """What a column holds, and the names by which it is found."""
-
 UNREAD_COST: Final = "a cost that is no number with a decimal point"
 
 

@@ -14,7 +14,6 @@ from roi.usage.read.record import Document
 
 WHOLE: Final = r"^-?[0-9]+(\.0+)?$"
 """A whole number as JSON writes it, quoted (ClickHouse quotes 64 bits) or as a float."""
-
 Path = tuple[str, ...]
 """Keys from the outer object to a count."""
 

@@ -20,31 +20,22 @@ from roi.usage.read.record import COLUMNS, TOKENS, bucket_index
 
 PER_OCTAVE: Final = 8
 """Bins a doubling: a bin is 9% wide, so that its mean stands for any count in it to 4.5%."""
-
 NONE: Final = -1
 """The bin of 0."""
-
 GUARD: Final = 1e-9
 """Added before the floor: powers of two lie on an edge, and backends may round their logarithm either way by 1e-15."""
-
 DAY_S: Final = 86_400
 MINUTE_S: Final = 60
-
 EDGES: Final = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512_000, 524_288)
 """Input tokens above which some call costs more: every tier edge of genai-prices 0.2.3, ascending. A call's size class is the
 number of edges that it exceeds, so that calls of one class pay one tier, whatever the model."""
-
 MOST_GROUPS: Final = 200
 """Groups that have sums of their own, the largest by tokens; the rest is one line."""
-
 TYPES: Final = {**COLUMNS, "costed": "boolean", "whole": "boolean"}
 """Of keys; days and size classes are integers."""
-
 KEYS: Final = ("kind", "source", "provider", "model", "batch", "tier", "size_class", "long_context", "costed")
 """Columns that sums are made by, beside the day or the group."""
-
 SUMS: Final = (*TOKENS, "cache_write_1h", "reasoning", "perhaps_cached")
-
 Ints = NDArray[np.int64]
 
 

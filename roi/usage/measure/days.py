@@ -11,11 +11,9 @@ from roi.usage.measure.aggregate import Ints, Spend
 from roi.usage.read.columns import DAY_US
 
 HOUR_US: Final = DAY_US // 24
-
 CUT_SHARE: Final = 0.5
 """A last day with less than this share of the smallest of the seven days before it, a whole week with its week-end, looks cut
 off: an export of days does not say at what hour it was made."""
-
 CHANCE_BELOW: Final = 1.0
 """Calls a minute below which the busiest minute is a matter of chance (Poisson), not of demand: the busiest hour stands in."""
 

@@ -10,13 +10,10 @@ from roi.numerics.spreads import t95
 
 LEAST_WEEKS: Final = 6
 """Weeks below which no trend is stated: a year is read off a line through a ninth of it, with four degrees of freedom."""
-
 WEEKS_PER_YEAR: Final = 365.0 / 7.0
-
 UNKNOWN_CHANGE: Final = (0.223, 0.336)
 """How far growth may depart from what is reckoned with, down and up, in the log: the spread that a scenario assumes without
 any trend (-20% to +40% a year). It is added in quadrature, since a past trend is no promise."""
-
 HORIZON_WEEKS: Final = 3.0 * WEEKS_PER_YEAR
 """Weeks over which a scenario takes growth to be the same, its usual horizon."""
 

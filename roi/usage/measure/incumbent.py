@@ -11,7 +11,6 @@ from roi.usage.read.record import TOKENS
 
 MAIN_SHARE: Final = 0.9
 """A model with at least this share of what was spent is the incumbent without being named."""
-
 Model = tuple[str | None, str]
 """Provider and name."""
 

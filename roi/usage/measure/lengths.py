@@ -8,12 +8,9 @@ from roi.usage.measure.aggregate import LengthCell, ReadCell
 
 MOST_BINS: Final = 24
 """Cells of the histogram that a scenario gets: as many lines as a person reads. Its means are exact whatever their number."""
-
 WIDTHS: Final = (1, 2, 4, 8, 16, 32, 64, 128)
 """Log-bins that one cell of the histogram may span each way; with the last, every length is in one of four cells."""
-
 PERCENTILES: Final = (0.5, 0.95, 0.99)
-
 BUCKETS_TELL: Final = (
     "buckets tell prefix times hit rate alone; the shortest prefix that the provider caches stands in, or the mean read")
 

@@ -19,29 +19,22 @@ from roi.usage.read.sniff import FileShape, opened
 from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, UnreadRows, line_rows, table_rows
 
 T = TypeVar("T")
-
 BATCH: Final = 100_000
 """Rows that Python gathers before they are written."""
-
 FILE: Final = "roi file of this row"
 """Column that says in which file a raw row stands."""
-
 GLOB: Final = re.compile(r"[*?\[]")
 """What DuckDB would take for a pattern of several names; here a name means one file."""
-
 NUMBER: Final = re.compile(r"\s*[-+]?[0-9_.,]+([eE][-+]?[0-9]+)?\s*")
 """What may be written of a column of tokens: where the cells of a row are shifted, a prompt may stand there."""
-
 LONGEST_ROW: Final = 1 << 26
 """Bytes of one row of a table, its prompts included; the buffer of DuckDB's reader, of which each thread holds one."""
-
 REJECTS: Final = {
     "CAST": "a cell that cannot be read", "TOO MANY COLUMNS": TOO_MANY, "MISSING COLUMNS": TOO_FEW,
     "UNQUOTED VALUE": NOT_CLOSED, "LINE SIZE OVER MAXIMUM": "a line that is too long",
     "INVALID ENCODING": "text that is not UTF-8",
 }  # fmt: skip
 """DuckDB's kinds of rejected lines, in words; its messages quote the line, which may hold a prompt, and are not shown."""
-
 MOST_REJECTS: Final = 1000
 """Rejected cells of a file that DuckDB notes, each with its whole line in memory; a file with more is read in Python."""
 
@@ -79,6 +72,11 @@ class RawTable:
     def in_place(self) -> bool:
         """True for Parquet, which is typed as it lies; text is parsed once and written as typed Parquet."""
         return self.found[0].shape.kind == "parquet"
+
+    @property
+    def by_csv_reader(self) -> bool:
+        """True where DuckDB's reader of text read it, which gives up on some tables that Python reads."""
+        return not (self.in_python or self.in_place)
 
     @property
     def files(self) -> tuple[SourceFile, ...]:

@@ -21,9 +21,7 @@ from roi.usage.read.record import Document, Fields, FileOptions, Format
 COUNTS: Final = {
     "input": ("inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"), "output": ("outputTokenCount",)}
 """Counts, by the part of a log entry that holds them beside the body."""
-
 TAKEN: Final = ("timestamp", "modelId", "accountId", "errorCode", "requestId")
-
 FAILED: Final = "failed call"
 EMBEDDINGS: Final = "an embedding model"
 NO_LANGUAGE: Final = "an image, video, speech or rerank model"

@@ -20,16 +20,13 @@ USES: Final = ("chargeperiodend", "servicename", "serviceprovidername", "provide
 KEYS: Final = ("billingaccountid", "subaccountid", "resourceid", "regionid", "skuid", "skupriceid", "commitmentdiscountid",
                "consumedquantity", "pricingquantity")  # fmt: skip
 """Not shown; they tell one row from another of the same day, service and cost, where copies in other exports are looked for."""
-
 AI: Final = "ai and machine learning"
-
 PAID: Final = (
     ("amazon", "aws"), ("aws", "aws"), ("azure", "azure"), ("microsoft", "azure"), ("google", "google"),
     ("gcp", "google"), ("openai", "openai"), ("anthropic", "anthropic"), ("mistral", "mistral"), ("openrouter", "openrouter"),
     ("databricks", "databricks"), ("together", "together"), ("fireworks", "fireworks"), ("groq", "groq"),
 )  # fmt: skip
 """Part of a provider's or a service's name, and who is paid; the first that fits."""
-
 OTHER_SERVICE: Final = "a service other than AI"
 OTHER_CHARGES: Final = {"tax": "tax", "credit": "credit", "adjustment": "adjustment"}
 OTHER_CURRENCY: Final = "not billed in USD"

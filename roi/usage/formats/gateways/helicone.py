@@ -19,12 +19,10 @@ NEEDS: Final = frozenset({"response_id", "response_status", "request_created_at"
 USES: Final = ("model", "request_user_id", "cost", "cost_usd")
 JSON_USES: Final = ("request_model", "response_model", "model_override", "provider", "prompt_cache_read_tokens",
                     "prompt_cache_write_tokens", "reasoning_tokens", "cache_reference_id", "prompt_id")  # fmt: skip
-
 FAILED: Final = "failed call"
 FROM_CACHE: Final = "answered from Helicone's cache"
 NO_CACHE_ID: Final = "00000000-0000-0000-0000-000000000000"
 """The cache reference of an answer that came from the provider."""
-
 MODELS: Final = ("response_model", "model_override", "request_model", "model")
 PROVIDERS: Final = {"google_gemini": "google", "google_vertex": "google", "aws-bedrock": "aws", "x.ai": "x-ai", "grok": "x-ai"}
 """Helicone's words that are neither genai-prices' nor common other names."""
@@ -65,7 +63,6 @@ HELICONE_CSV: Final = Format(
     name="helicone-csv", title="Helicone CSV", grain="call", needs=NEEDS, uses=USES, fields=fields, prepare=in_utc,
     groups={"user": "request_user_id"},
 )  # fmt: skip
-
 HELICONE_JSON: Final = replace(
     HELICONE_CSV, name="helicone-json", title="Helicone JSON", needs=NEEDS | {"request_model"}, uses=(*USES, *JSON_USES),
     recognises=is_call, groups={"prompt": "prompt_id", "user": "request_user_id"},

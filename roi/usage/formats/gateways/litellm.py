@@ -33,7 +33,6 @@ DAY_USES: Final = (
     "custom_llm_provider", "api_key", "cache_read_input_tokens", "cache_creation_input_tokens", "successful_requests",
     "failed_requests", "mcp_namespaced_tool_name", "user_id", "end_user_id", "team_id", "organization_id", "tag",
 )  # fmt: skip
-
 HOLDERS: Final = ("usage_object", "additional_usage_values")
 
 
@@ -48,13 +47,10 @@ COUNTS: Final = {
     "n_reasoning": _both(("completion_tokens_details", "reasoning_tokens")),
 }  # fmt: skip
 """Counts in `metadata`, and where they may stand."""
-
 FAILED: Final = "failure"
 TAGGED: Final = "the table of tags, which counts a call once for each of its tags; export LiteLLM_DailyUserSpend"
-
 OTHER_CALLS: Final = "embedding|image|transcription|speech|moderation|rerank|ocr|search|video|vector_store|mcp|file|batch"
 """Words of call types that are no completion. A batch job's row holds many calls and comes again with each look at the job."""
-
 PROVIDERS: Final = ALIASES | {
     "text-completion-openai": "openai", "custom_openai": "openai", "cohere_chat": "cohere", "codestral": "mistral",
 }  # fmt: skip
@@ -146,7 +142,6 @@ LITELLM_SPENDLOGS: Final = Format(
     prepare=prepare_calls, recognises=partial(has_keys, CALL_NEEDS), flatten=spend_log_rows,
     groups={"tag": "request_tags", "key": "api_key", "user": "user", "project": "team_id"},
 )  # fmt: skip
-
 LITELLM_DAILY: Final = Format(
     name="litellm-daily", title="LiteLLM daily spend", grain="bucket",
     needs=frozenset({"date", "model", "prompt_tokens", "completion_tokens", "spend", "api_requests"}), uses=DAY_USES,

@@ -17,7 +17,6 @@ from roi.usage.read.lazy_ibis import Table, ibis
 from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Document, Fields, FileOptions, Format
 
 PROVIDER: Final = "openrouter"
-
 PRICED_VARIANTS: Final = ("free", "thinking", "extended")
 """Variants with prices of their own, which are part of the model's name; the others route alone."""
 
@@ -61,7 +60,6 @@ def activity_rows(document: Document) -> Iterator[Document]:
 
 
 API_NEEDS: Final = frozenset({"date", "model_permaslug", "usage", "requests", "prompt_tokens", "completion_tokens"})
-
 OPENROUTER_CSV: Final = Format(
     name="openrouter-csv", title="OpenRouter activity CSV", grain="call",
     needs=frozenset({"created_at", "cost_total", "tokens_prompt", "tokens_completion", "model_permaslug"}),
@@ -69,7 +67,6 @@ OPENROUTER_CSV: Final = Format(
           "finish_reason_normalized", "api_key_name", "app_name", "user"),
     fields=csv_fields, groups={"key": "api_key_name", "tag": "app_name", "user": "user"},
 )  # fmt: skip
-
 OPENROUTER_API: Final = Format(
     name="openrouter-api", title="OpenRouter Activity API", grain="bucket", needs=API_NEEDS,
     uses=("model", "endpoint_id", "byok_usage_inference", "reasoning_tokens"), fields=api_fields,

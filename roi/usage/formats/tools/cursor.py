@@ -19,7 +19,6 @@ from roi.usage.read.record import Fields, FileOptions, Format
 WRITTEN: Final = "input (w/ cache write)"
 UNCACHED: Final = "input (w/o cache write)"
 COUNTS: Final = (WRITTEN, UNCACHED, "cache read", "output tokens")
-
 FAILED: Final = "failed or aborted call, not charged"
 OWN_KEY: Final = "paid with the user's own key: the provider's export has it"
 EMPTY: Final = "no token counts"

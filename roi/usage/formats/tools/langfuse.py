@@ -33,9 +33,7 @@ COUNTS: Final = {
     "output_audio": ("output_audio_tokens", "output_audio"),
 }  # fmt: skip
 """What a key of usage_details counts, and the keys that integrations give it."""
-
 ALL: Final[tuple[Path, ...]] = tuple((key,) for keys in COUNTS.values() for key in keys)
-
 MODELS: Final = ("provided_model_name", "providedmodelname", "model")
 COSTS: Final = ("total_cost", "calculatedtotalcost", "totalcost")
 
@@ -87,14 +85,12 @@ def observation_rows(document: Document) -> Iterator[Document]:
 
 NEEDS: Final = frozenset({"type", "start_time", "usage_details"})
 UI_NEEDS: Final = frozenset({"type", "starttime", "usagedetails"})
-
 LANGFUSE: Final = Format(
     name="langfuse", title="Langfuse observations", grain="call", needs=NEEDS,
     uses=("id", "provided_model_name", "model", "level", "total_cost", "prompt_name", "environment", "user_id", "project_id"),
     fields=fields, prepare=prepare, recognises=partial(has_keys, NEEDS), flatten=observation_rows,
     groups={"prompt": "prompt_name", "tag": "environment", "user": "user_id", "project": "project_id"},
 )  # fmt: skip
-
 LANGFUSE_UI: Final = replace(
     LANGFUSE, name="langfuse-ui", title="Langfuse observations of the UI or API", needs=UI_NEEDS,
     uses=("id", "providedmodelname", "model", "level", "calculatedtotalcost", "totalcost", "promptname", "environment",

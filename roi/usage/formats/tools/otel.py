@@ -26,7 +26,6 @@ ATTRIBUTES: Final = {
     "agent": "gen_ai.agent.name", "prompt": "gen_ai.prompt.name",
 }  # fmt: skip
 """What is read, and the attribute that holds it."""
-
 OLDER: Final = {
     "operation": ("llm.request.type",), "provider": ("gen_ai.system",), "input": ("gen_ai.usage.prompt_tokens",),
     "output": ("gen_ai.usage.completion_tokens",),
@@ -36,9 +35,7 @@ OLDER: Final = {
     "tier": ("gen_ai.openai.response.service_tier",),
 }  # fmt: skip
 """Other names of the same, older, newer or one vendor's, in the order in which they are tried after the convention's."""
-
 COLUMNS: Final = (*ATTRIBUTES.values(), "span_id", "parent_span_id", "start_time", "error", "service.name")
-
 NAMES: Final = {
     "span": ("spanId", "span_id", "SpanId"), "trace": ("traceId", "trace_id", "TraceId"),
     "parent": ("parentSpanId", "parent_span_id", "parent_id", "ParentSpanId"),
@@ -47,20 +44,16 @@ NAMES: Final = {
     "resource": ("resource", "ResourceAttributes"),
 }  # fmt: skip
 """Keys of a span in OTLP/JSON, in SDKs' JSON, and in the collector's ClickHouse table."""
-
 NANOSECONDS: Final = 10**17
 """A number of this size or more is nanoseconds: as microseconds it would lie beyond the year 5138."""
-
 CALLS: Final = ("chat", "text_completion", "generate_content", "completion", "chat.completions", "text.completions")
 """Operations that are one call of a language model; the last three are older words."""
-
 PROVIDERS: Final = {
     "aws.bedrock": "aws", "aws_bedrock": "aws", "az.ai.inference": "azure", "az.ai.openai": "azure",
     "azure.ai.inference": "azure", "azure.ai.openai": "azure", "gcp.gemini": "google", "gcp.gen_ai": "google",
     "gcp.vertex_ai": "google", "google_genai": "google", "mistral_ai": "mistral", "moonshot_ai": "moonshotai", "x_ai": "x-ai",
 }  # fmt: skip
 """The convention's words for providers that genai-prices spells otherwise."""
-
 NO_CALL: Final = "a span of no model"
 EMBEDDINGS: Final = "embeddings"
 AROUND: Final = "an agent, tool or other span, which repeats the counts of its calls"

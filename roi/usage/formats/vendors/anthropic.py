@@ -27,28 +27,22 @@ from roi.usage.read.record import EMPTY_BUCKET, Document, Fields, FileOptions, F
 
 STANDARD: Final = ("standard", "batch")
 """Kinds of use that are no tier: batch is a column of its own."""
-
 CSV_READ: Final = "usage_input_tokens_cache_read"
 CSV_WRITE_5M: Final = "usage_input_tokens_cache_write_5m"
 CSV_WRITE_1H: Final = "usage_input_tokens_cache_write_1h"
 CSV_WRITE: Final = "usage_input_tokens_cache_write"
 """Of exports from before there were two lives."""
-
 WRITE_5M: Final = "cache_creation.ephemeral_5m_input_tokens"
 WRITE_1H: Final = "cache_creation.ephemeral_1h_input_tokens"
 """Names with a dot: where a library has flattened the page to a table, it writes them so."""
-
 TIMES: Final = ("starting_at", "ending_at")
-
 USAGE: Final = (
     "uncached_input_tokens", "cache_read_input_tokens", "output_tokens", "model", "service_tier", "context_window", "speed",
     "api_key_id", "workspace_id", "account_id",
 )  # fmt: skip
 """Values of a result of the usage report that are taken as they are."""
-
 COSTS: Final = ("amount", "currency", "cost_type", "model", "service_tier", "context_window", "workspace_id")
 """Values of a result of the cost report that are read; its description and token type are not."""
-
 UNGROUPED: Final = "no model: the report was not grouped by model"
 CENTS_PER_DOLLAR: Final = 100.0
 
@@ -141,14 +135,12 @@ ANTHROPIC_CSV: Final = Format(
     uses=(CSV_READ, CSV_WRITE_5M, CSV_WRITE_1H, CSV_WRITE, "usage_type", "context_window", "speed", "api_key", "workspace"),
     fields=csv_fields, prepare=with_day, groups={"key": "api_key", "project": "workspace"},
 )  # fmt: skip
-
 ANTHROPIC_USAGE_API: Final = Format(
     name="anthropic-usage-api", title="Anthropic usage report", grain="bucket",
     needs=frozenset({"starting_at", "uncached_input_tokens", "cache_read_input_tokens", "output_tokens", WRITE_5M, WRITE_1H}),
     uses=("ending_at", *USAGE), fields=usage_fields, recognises=is_usage, flatten=usage_rows,
     groups={"key": "api_key_id", "project": "workspace_id", "user": "account_id"},
 )  # fmt: skip
-
 ANTHROPIC_COST_API: Final = Format(
     name="anthropic-cost-api", title="Anthropic cost report", grain="cost",
     needs=frozenset({"starting_at", "ending_at", "amount", "currency", "cost_type", "workspace_id"}),

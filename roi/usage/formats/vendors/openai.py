@@ -27,22 +27,17 @@ from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, UNREADABLE_C
 
 STANDARD: Final = ("default", "standard", "auto")
 """Tiers at the list price."""
-
 WRITES: Final = ("input_cache_write_tokens", "input_cache_write_30m_tokens", "input_cache_write_12h_tokens")
 """Tokens written to the cache: in all, and by how long they are kept."""
-
 TIMES: Final = ("start_time", "end_time")
-
 USES: Final = (
     "output_tokens", "input_cached_tokens", "input_uncached_tokens", *WRITES, "num_model_requests", "end_time", "batch",
     "service_tier", "project_id", "user_id", "api_key_id",
 )  # fmt: skip
-
 LINE_ITEM: Final = re.compile(
     r"(?:(?P<tier>[\w-]+) \| )?(?P<model>[^\s,|]+)(?: (?:text|audio|image|video))?"
     r", (?:(?:cached )?input|output|cache writes?)\b(?P<rest>.*)", re.IGNORECASE)  # fmt: skip
 """A line item of a model's tokens."""
-
 UNGROUPED: Final = "no model: the export was not grouped by model"
 
 
@@ -125,12 +120,10 @@ OPENAI_CSV: Final = Format(
     needs=frozenset({"start_time", "num_model_requests", "input_tokens", "model"}), uses=USES, fields=usage_fields,
     groups={"project": "project_id", "key": "api_key_id", "user": "user_id"},
 )  # fmt: skip
-
 OPENAI_USAGE_API: Final = replace(
     OPENAI_CSV, name="openai-usage-api", title="OpenAI Usage API", needs=OPENAI_CSV.needs | {"object"}, recognises=is_usage,
     flatten=usage_rows,
 )  # fmt: skip
-
 OPENAI_COSTS_API: Final = Format(
     name="openai-costs-api", title="OpenAI Costs API", grain="cost",
     needs=frozenset({"start_time", "value", "currency", "other_cost"}),  # `other_cost` is made here: no table has it

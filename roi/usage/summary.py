@@ -13,10 +13,9 @@ from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, spend_by_day, spend_by_group
 from roi.usage.measure.call_trace import write_trace
 from roi.usage.measure.days import Days, complete_days, whole_span
-from roi.usage.measure.incumbent import choose_incumbent
 from roi.usage.measure.pricing import Priced, price_spend
 from roi.usage.measure.reconcile import Reconciliation, reconcile
-from roi.usage.measure.workload import MeasuredWorkload, measure_workload
+from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
 from roi.usage.read.database import local_engine, remote_engine, remote_table
 from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files

@@ -1,7 +1,7 @@
 """The few questions that a backend is asked: counts, sums, and integer log-bins, by day, group, minute and length.
 
 Each answer is small whatever the number of rows: days x models, 200 groups, one row a minute, one row a length bin. All else is
-computed from them in `days`, `lengths`, `growth` and `pricing`. Log-bins of a token count stand in place of quantiles, which
+computed from them in `days`, `lengths` and `pricing`. Log-bins of a token count stand in place of quantiles, which
 several backends do not define.
 """
 
@@ -96,7 +96,8 @@ def spend_by_group(records: Table, backend: Backend, whole: tuple[int, int] | No
 def minute_counts(calls: Table, backend: Backend) -> tuple[Ints, Ints]:
     """(minutes since 1970 UTC with at least one call, calls in each), in order of time."""
     table = calls.mutate(minute=bucket_index(calls.at_us, MINUTE_S))
-    found = answer(table.group_by("minute").aggregate(calls=table.requests.sum().cast("int64")).order_by("minute"), backend)
+    found = backend.to_pyarrow(
+        table.group_by("minute").aggregate(calls=table.requests.sum().cast("int64")).order_by("minute"))
     minutes, counts = (np.asarray(found.column(name).to_numpy(), dtype=np.int64) for name in ("minute", "calls"))
     return minutes, counts
 
@@ -122,7 +123,7 @@ def length_cells(calls: Table, backend: Backend) -> list[LengthCell]:
         calls=table.requests.sum().cast("int64"), input_tokens=table.total_input.sum().cast("int64"),
         output_tokens=table.output.sum().cast("int64"), cached_calls=(table.cache_read > 0).sum().cast("int64"),
     )  # fmt: skip
-    cells = [LengthCell(**row) for row in answer(found, backend).to_pylist()]
+    cells = [LengthCell(**row) for row in backend.to_pyarrow(found).to_pylist()]
     return sorted(cells, key=lambda cell: (cell.input_bin, cell.output_bin))
 
 
@@ -141,7 +142,7 @@ def read_cells(calls: Table, backend: Backend) -> list[ReadCell]:
     table = hits.mutate(read_bin=bin_of(hits.cache_read))
     found = table.group_by("read_bin").aggregate(
         calls=table.requests.sum().cast("int64"), cache_read=table.cache_read.sum().cast("int64"))
-    return sorted((ReadCell(**row) for row in answer(found, backend).to_pylist()), key=lambda cell: cell.read_bin)
+    return sorted((ReadCell(**row) for row in backend.to_pyarrow(found).to_pylist()), key=lambda cell: cell.read_bin)
 
 
 def bin_of(count: Column) -> Column:
@@ -200,7 +201,7 @@ def constants(table: Table) -> dict[str, Any]:
 def _spends(sums: Table, backend: Backend) -> list[Spend]:
     """The sums in the order of their keys, null first: a database gives them in an order that is not always the same."""
     keys = [name for name in ("day", "group", *KEYS, "dropped") if name in sums.columns]
-    rows = sorted(answer(sums, backend).to_pylist(), key=lambda row: [(row[key] is not None, row[key]) for key in keys])
+    rows = sorted(backend.to_pyarrow(sums).to_pylist(), key=lambda row: [(row[key] is not None, row[key]) for key in keys])
     return [_spend(row) for row in rows]
 
 
@@ -210,8 +211,3 @@ def _spend(row: dict[str, Any]) -> Spend:
     cost = float(row.pop("cost_usd") or 0.0)
     return Spend(**{"day": None, "dropped": None, "first_us": None, "last_us": None, **row}, tokens=tokens, cost_usd=cost,
                  requests=int(requests) if counted and counted == row["rows"] else None)
-
-
-def answer(expression: Table, backend: Backend) -> Any:  # Any: a pyarrow table
-    """What the backend says, as a pyarrow table: the one place where it is asked."""
-    return backend.to_pyarrow(expression)

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Final
 
 from roi.catalog.prices.api_prices import ALIASES
-from roi.usage.formats.json_counts import Path, has_keys, items_of, json_of, object_of, pruned, scalars, with_counts
+from roi.usage.formats.json_counts import has_keys, items_of, json_of, object_of, pruned, scalars, with_counts
 from roi.usage.read.columns import DAY_US, count, find, flag, real, text, utc, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Document, Fields, FileOptions, Format
@@ -33,19 +33,15 @@ DAY_USES: Final = (
     "custom_llm_provider", "api_key", "cache_read_input_tokens", "cache_creation_input_tokens", "successful_requests",
     "failed_requests", "mcp_namespaced_tool_name", "user_id", "end_user_id", "team_id", "organization_id", "tag",
 )  # fmt: skip
-HOLDERS: Final = ("usage_object", "additional_usage_values")
-
-
-def _both(*paths: Path) -> tuple[Path, ...]:
-    return tuple((holder, *path) for holder in HOLDERS for path in paths)
-
-
 COUNTS: Final = {
-    "n_read": _both(("cache_read_input_tokens",), ("prompt_tokens_details", "cached_tokens")),
-    "n_write": _both(("cache_creation_input_tokens",), ("prompt_tokens_details", "cache_creation_tokens")),
-    "n_write_1h": _both(("prompt_tokens_details", "cache_creation_token_details", "ephemeral_1h_input_tokens")),
-    "n_reasoning": _both(("completion_tokens_details", "reasoning_tokens")),
-}  # fmt: skip
+    name: tuple((holder, *path) for holder in ("usage_object", "additional_usage_values") for path in paths)
+    for name, paths in {
+        "n_read": (("cache_read_input_tokens",), ("prompt_tokens_details", "cached_tokens")),
+        "n_write": (("cache_creation_input_tokens",), ("prompt_tokens_details", "cache_creation_tokens")),
+        "n_write_1h": (("prompt_tokens_details", "cache_creation_token_details", "ephemeral_1h_input_tokens"),),
+        "n_reasoning": (("completion_tokens_details", "reasoning_tokens"),),
+    }.items()
+}
 """Counts in `metadata`, and where they may stand."""
 FAILED: Final = "failure"
 TAGGED: Final = "the table of tags, which counts a call once for each of its tags; export LiteLLM_DailyUserSpend"

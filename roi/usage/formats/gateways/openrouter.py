@@ -7,14 +7,13 @@ in neither. Times and days are UTC. The provider is OpenRouter, whose prices are
 reference, activity (2026-10); the CSV's columns as exported.
 """
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
 from roi.usage.formats.json_counts import has_keys, items_of, scalars
 from roi.usage.read.columns import DAY_US, count, flag, real, text, utc, whole
 from roi.usage.read.lazy_ibis import Table, ibis
-from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Document, Fields, FileOptions, Format
+from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Fields, FileOptions, Format
 
 PROVIDER: Final = "openrouter"
 PRICED_VARIANTS: Final = ("free", "thinking", "extended")
@@ -53,12 +52,7 @@ def api_fields(table: Table, _: FileOptions) -> Fields:
     )  # fmt: skip
 
 
-def activity_rows(document: Document) -> Iterator[Document]:
-    """The items of a page of /api/v1/activity, or one of them."""
-    for item in items_of(document):
-        yield scalars(item, OPENROUTER_API.columns)
-
-
+API_USES: Final = ("model", "endpoint_id", "byok_usage_inference", "reasoning_tokens")
 API_NEEDS: Final = frozenset({"date", "model_permaslug", "usage", "requests", "prompt_tokens", "completion_tokens"})
 OPENROUTER_CSV: Final = Format(
     name="openrouter-csv", title="OpenRouter activity CSV", grain="call",
@@ -68,7 +62,7 @@ OPENROUTER_CSV: Final = Format(
     fields=csv_fields, groups={"key": "api_key_name", "tag": "app_name", "user": "user"},
 )  # fmt: skip
 OPENROUTER_API: Final = Format(
-    name="openrouter-api", title="OpenRouter Activity API", grain="bucket", needs=API_NEEDS,
-    uses=("model", "endpoint_id", "byok_usage_inference", "reasoning_tokens"), fields=api_fields,
-    recognises=partial(has_keys, API_NEEDS), flatten=activity_rows,
+    name="openrouter-api", title="OpenRouter Activity API", grain="bucket", needs=API_NEEDS, uses=API_USES, fields=api_fields,
+    recognises=partial(has_keys, API_NEEDS),
+    flatten=lambda document: (scalars(item, API_NEEDS | {*API_USES}) for item in items_of(document)),
 )  # fmt: skip

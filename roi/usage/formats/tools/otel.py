@@ -35,7 +35,6 @@ OLDER: Final = {
     "tier": ("gen_ai.openai.response.service_tier",),
 }  # fmt: skip
 """Other names of the same, older, newer or one vendor's, in the order in which they are tried after the convention's."""
-COLUMNS: Final = (*ATTRIBUTES.values(), "span_id", "parent_span_id", "start_time", "error", "service.name")
 NAMES: Final = {
     "span": ("spanId", "span_id", "SpanId"), "trace": ("traceId", "trace_id", "TraceId"),
     "parent": ("parentSpanId", "parent_span_id", "parent_id", "ParentSpanId"),
@@ -44,6 +43,7 @@ NAMES: Final = {
     "resource": ("resource", "ResourceAttributes"),
 }  # fmt: skip
 """Keys of a span in OTLP/JSON, in SDKs' JSON, and in the collector's ClickHouse table."""
+RESOURCE_SPANS: Final = ("resourceSpans", "resource_spans")
 NANOSECONDS: Final = 10**17
 """A number of this size or more is nanoseconds: as microseconds it would lie beyond the year 5138."""
 CALLS: Final = ("chat", "text_completion", "generate_content", "completion", "chat.completions", "text.completions")
@@ -54,12 +54,6 @@ PROVIDERS: Final = {
     "gcp.vertex_ai": "google", "google_genai": "google", "mistral_ai": "mistral", "moonshot_ai": "moonshotai", "x_ai": "x-ai",
 }  # fmt: skip
 """The convention's words for providers that genai-prices spells otherwise."""
-NO_CALL: Final = "a span of no model"
-EMBEDDINGS: Final = "embeddings"
-AROUND: Final = "an agent, tool or other span, which repeats the counts of its calls"
-PARENT: Final = "a span around another span of the same call"
-FAILED: Final = "failed call"
-NO_USAGE: Final = "a call without token counts"
 
 
 def fields(table: Table, options: FileOptions) -> Fields:
@@ -91,10 +85,10 @@ def _reasons(table: Table, over: Column) -> list[tuple[Column, str]]:
     around = text(table, "span_id").isin(text(children, "parent_span_id")).fill_null(False)
     failed = (text(table, "error") == "true").fill_null(False)
     return [
-        (operation.isnull() & ~older, NO_CALL), (operation.startswith("embed").fill_null(False), EMBEDDINGS),
-        (~(call | older), AROUND), (around, PARENT), (failed & ~counted, FAILED), (~counted, NO_USAGE),
-        (over, OVER),
-    ]
+        (operation.isnull() & ~older, "a span of no model"), (operation.startswith("embed").fill_null(False), "embeddings"),
+        (~(call | older), "an agent, tool or other span, which repeats the counts of its calls"),
+        (around, "a span around another span of the same call"), (failed & ~counted, "failed call"),
+        (~counted, "a call without token counts"), (over, OVER)]
 
 
 def _model(table: Table, provider: Column) -> Column:
@@ -106,7 +100,7 @@ def _model(table: Table, provider: Column) -> Column:
 
 def has_spans(document: Document) -> bool:
     """True for OTLP/JSON traces, and for one flat span with attributes."""
-    if _resource_spans(document):
+    if _list(document, *RESOURCE_SPANS):
         return True
     ids = _first(document, "span") or document.get("context")
     return bool(ids) and isinstance(_first(document, "attributes"), dict | list)
@@ -114,7 +108,7 @@ def has_spans(document: Document) -> bool:
 
 def span_rows(document: Document) -> Iterator[Document]:
     """A row for each span."""
-    groups = _resource_spans(document)
+    groups = _list(document, *RESOURCE_SPANS)
     if not groups:
         yield _row(document, _mapping(document, "resource").get("service.name"))
     for group in groups:
@@ -170,10 +164,6 @@ def _mapping(span: Document, what: str) -> Mapping[str, Any]:  # Any: attributes
         if isinstance(held, list) else {}
 
 
-def _resource_spans(document: Document) -> list[Document]:
-    return _list(document, "resourceSpans", "resource_spans")
-
-
 def _list(holder: Document, *names: str) -> list[Document]:
     held: list[object] = next((holder[name] for name in names if isinstance(holder.get(name), list)), [])
     return [each for each in held if isinstance(each, dict)]
@@ -185,7 +175,8 @@ def _first(holder: Document, what: str) -> Any:  # Any: JSON as it was parsed
 
 OTEL_GENAI: Final = Format(
     name="otel-genai", title="OpenTelemetry GenAI spans", grain="call",
-    needs=frozenset({"span_id", "parent_span_id", "start_time", ATTRIBUTES["input"], ATTRIBUTES["output"]}), uses=COLUMNS,
-    fields=fields, recognises=has_spans, flatten=span_rows,
+    needs=frozenset({"span_id", "parent_span_id", "start_time", ATTRIBUTES["input"], ATTRIBUTES["output"]}),
+    uses=(*ATTRIBUTES.values(), "span_id", "parent_span_id", "start_time", "error", "service.name"), fields=fields,
+    recognises=has_spans, flatten=span_rows,
     groups={"project": "service.name", "tag": ATTRIBUTES["agent"], "prompt": ATTRIBUTES["prompt"]},
 )  # fmt: skip

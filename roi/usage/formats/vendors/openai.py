@@ -19,8 +19,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from roi.usage.formats.json_counts import nested
-from roi.usage.formats.vendors.pages import NO_TOKENS, OTHER_CURRENCY, buckets, result_rows
+from roi.usage.formats.json_counts import NO_TOKENS, OTHER_CURRENCY, buckets, nested, result_rows
 from roi.usage.read.columns import count, find, flag, instant, real, text, whole
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, UNREADABLE_COUNT, Document, Fields, FileOptions, Format
@@ -80,20 +79,10 @@ def _kinds(document: Document) -> list[object]:
     return [result.get("object") for _, results in buckets(document, *TIMES) for result in results]
 
 
-def is_usage(document: Document) -> bool:
-    """True for a page of /v1/organization/usage/completions."""
-    return document.get("object") == "page" and "organization.usage.completions.result" in _kinds(document)
-
-
 def usage_rows(document: Document) -> Iterator[Document]:
     """A row for each result of the Usage API, with its bucket's times."""
     for times, result in result_rows(document, *TIMES):
         yield {**{name: result[name] for name in ("model", "input_tokens", *USES) if name in result}, **times}
-
-
-def is_cost(document: Document) -> bool:
-    """True for a page of /v1/organization/costs, or one bucket of it, in which something was billed."""
-    return "organization.costs.result" in _kinds(document)
 
 
 def cost_rows(document: Document) -> Iterator[Document]:
@@ -121,12 +110,13 @@ OPENAI_CSV: Final = Format(
     groups={"project": "project_id", "key": "api_key_id", "user": "user_id"},
 )  # fmt: skip
 OPENAI_USAGE_API: Final = replace(
-    OPENAI_CSV, name="openai-usage-api", title="OpenAI Usage API", needs=OPENAI_CSV.needs | {"object"}, recognises=is_usage,
-    flatten=usage_rows,
+    OPENAI_CSV, name="openai-usage-api", title="OpenAI Usage API", needs=OPENAI_CSV.needs | {"object"}, flatten=usage_rows,
+    recognises=lambda page: page.get("object") == "page" and "organization.usage.completions.result" in _kinds(page),
 )  # fmt: skip
 OPENAI_COSTS_API: Final = Format(
     name="openai-costs-api", title="OpenAI Costs API", grain="cost",
     needs=frozenset({"start_time", "value", "currency", "other_cost"}),  # `other_cost` is made here: no table has it
-    uses=("end_time", "model", "tier", "long_context", "project_id", "api_key_id"), fields=cost_fields, recognises=is_cost,
-    flatten=cost_rows, groups={"project": "project_id", "key": "api_key_id"},
+    uses=("end_time", "model", "tier", "long_context", "project_id", "api_key_id"), fields=cost_fields, flatten=cost_rows,
+    recognises=lambda document: "organization.costs.result" in _kinds(document),
+    groups={"project": "project_id", "key": "api_key_id"},
 )  # fmt: skip

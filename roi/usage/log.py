@@ -13,7 +13,7 @@ from roi.usage.read.detect import format_named, of_document, of_header
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, read_raw, readably, rejected
-from roi.usage.read.record import COLUMNS, Document, FileOptions, Format
+from roi.usage.read.record import COLUMNS, FileOptions, Format
 from roi.usage.read.sniff import DAMAGED_GZIP, opened, sniff
 from roi.usage.read.text_rows import document_rows, first_object, read_document
 
@@ -117,16 +117,11 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
     if document == []:
         return None
     first = first_object(document, file.shown)
-    if not first or _says_nothing(first):
+    buckets = first.get("data")  # none of which has results, in a page of an API without a row
+    if not first or (isinstance(buckets, list) and all(isinstance(x, dict) and x.get("results") == [] for x in buckets)):
         return None
     form = form or of_document(first, formats, file.shown, options)
     return SniffedFile(file, shape, form, tuple(document_rows(document, form)))
-
-
-def _says_nothing(page: Document) -> bool:
-    """True for a page of an API without a row: no bucket, or buckets without results."""
-    data = page.get("data")
-    return isinstance(data, list) and all(isinstance(item, dict) and item.get("results") == [] for item in data)
 
 
 def _cut_short(file: SourceFile) -> bool:
@@ -147,10 +142,8 @@ def _source(found: SniffedFile) -> tuple[str, tuple[str, ...]]:
 
 def _likeness(found: SniffedFile) -> tuple[bool, str, str, bool, tuple[str, ...]]:
     """What files have alike that one reader takes at once: everything for DuckDB's, the format for Python's."""
-    shape = found.shape
-    if found.suits_duckdb:
-        return True, shape.kind, shape.delimiter, shape.gzipped, shape.header
-    return False, "", "", False, ()
+    of = found.shape
+    return (True, of.kind, of.delimiter, of.gzipped, of.header) if found.suits_duckdb else (False, "", "", False, ())
 
 
 def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, engine: DuckDB, target: Path) -> None:

@@ -21,16 +21,6 @@ SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0}
 """Seconds of one unit, by the names that aiperf writes."""
 
 
-def is_aiperf(document: Json) -> bool:
-    """True for a line of aiperf's records."""
-    return dig(document, "metadata", "request_start_ns") is not None
-
-
-def is_aiperf_summary(document: Json) -> bool:
-    """True for profile_export_aiperf.json (or genai-perf's profile_export_genai_perf.json)."""
-    return isinstance(document, dict) and "input_config" in document and "request_latency" in document
-
-
 def read_aiperf(records: list[Json], summary: Json, where: str) -> Imported:
     """The requests of one run as a point; `summary` is profile_export_aiperf.json, or None."""
     lines = [r for r in records if dig(r, "metadata", "benchmark_phase") in {None, "profiling"}]

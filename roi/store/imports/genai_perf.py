@@ -17,11 +17,6 @@ DATA: Final = "data:"
 """Prefix of an event."""
 
 
-def is_genai_perf(document: Json) -> bool:
-    """True for genai-perf's raw data."""
-    return isinstance(document, dict) and isinstance(document.get("experiments"), list)
-
-
 def read_genai_perf(document: Json, where: str) -> Imported:
     """The experiments of one file, a point each."""
     if not document["experiments"]:

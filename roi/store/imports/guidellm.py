@@ -19,11 +19,6 @@ NOTE = (
 )
 
 
-def is_guidellm(document: Json) -> bool:
-    """True for a report of guidellm."""
-    return isinstance(document, dict) and isinstance(document.get("benchmarks"), list)
-
-
 def read_guidellm(document: Json, where: str) -> Imported:
     """The benchmarks of one report, a point each."""
     benchmarks = document["benchmarks"]
@@ -103,7 +98,5 @@ def _missing(benchmark: Json, kept: int) -> str:
     total = optional(dig(benchmark, "request_totals"), "total") or sum(counts)
     if total <= kept:
         return ""
-    return (
-        f"{total - kept:,.0f} of {total:,.0f} requests are not in the file (warm-up, cool-down or --sample-requests), so what"
-        " ran together is unknown: leave those options out"
-    )
+    return (f"{total - kept:,.0f} of {total:,.0f} requests are not in the file (warm-up, cool-down or --sample-requests), so"
+            " what ran together is unknown: leave those options out")

@@ -21,7 +21,7 @@ from roi.estimate.accuracy.serving_run import (
 )
 from roi.estimate.serving.iteration import weight_bytes
 from roi.estimate.serving.replica_memory import LARGE_SEQUENCE_LIMIT, SEQUENCE_LIMIT
-from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, ModelId, Positive, Several, UnusableCell, read_rows
+from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Positive, Several, UnusableCell, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
 from roi.units import GIB
 
@@ -53,8 +53,6 @@ Engine = Literal[
 class ServingRow(CanonicalRow):
     """One measured serving run."""
 
-    model: ModelId
-    """Model, by its id in the catalog."""
     gpu: GpuId
     """Card, by its id in the catalog."""
     engine: Engine

@@ -15,7 +15,7 @@ from roi.estimate.accuracy.training_errors import RowLabel
 from roi.estimate.training.adapters import base_weight_bytes, largest_rank, trained_parameters
 from roi.estimate.training.plan import TARGET_SETS, Attend, Dtype, Method, Optimizer, Sharding, Trainer, TrainingPlan
 from roi.facts.model import ModelShape
-from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, ModelId, Positive, Several, UnusableCell, Whole, read_rows
+from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Positive, Several, UnusableCell, Whole, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
 from roi.units import GIB
 
@@ -47,8 +47,6 @@ Assumable = Literal[
 class TrainingRow(CanonicalRow):
     """One measured training run."""
 
-    model: ModelId
-    """Model, by its id in the catalog."""
     gpu: GpuId | None = None
     """Card, by its id in the catalog; blank where it is not known: memory is predicted all the same, speed is not."""
     n_gpus: Whole = 1

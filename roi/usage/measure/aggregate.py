@@ -202,12 +202,10 @@ def _spends(sums: Table, backend: Backend) -> list[Spend]:
     """The sums in the order of their keys, null first: a database gives them in an order that is not always the same."""
     keys = [name for name in ("day", "group", *KEYS, "dropped") if name in sums.columns]
     rows = sorted(backend.to_pyarrow(sums).to_pylist(), key=lambda row: [(row[key] is not None, row[key]) for key in keys])
-    return [_spend(row) for row in rows]
-
-
-def _spend(row: dict[str, Any]) -> Spend:
-    tokens = {name: int(row.pop(name) or 0) for name in SUMS}
-    counted, requests = row.pop("counted"), row.pop("requests")
-    cost = float(row.pop("cost_usd") or 0.0)
-    return Spend(**{"day": None, "dropped": None, "first_us": None, "last_us": None, **row}, tokens=tokens, cost_usd=cost,
-                 requests=int(requests) if counted and counted == row["rows"] else None)
+    found = []
+    for row in rows:
+        tokens = {name: int(row.pop(name) or 0) for name in SUMS}
+        counted, requests, cost = (row.pop(name) for name in ("counted", "requests", "cost_usd"))
+        found.append(Spend(**{"day": None, "dropped": None, "first_us": None, "last_us": None, **row}, tokens=tokens,
+                           cost_usd=float(cost or 0.0), requests=int(requests) if counted and counted == row["rows"] else None))
+    return found

@@ -122,8 +122,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> Usage:
     return Usage(
         sources=tuple(_sources(log, (*kept, *costs))), priced=priced, costs=costs, groups=groups, days=days, dropped=dropped,
         reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, complete)), workload=workload,
-        chosen=price_spend(rows, last), no_workload=no_workload, notes=tuple(_notes(log, priced, question.zone)),
-    )  # fmt: skip
+        chosen=price_spend(rows, last), no_workload=no_workload, notes=tuple(_notes(log, priced, question.zone)))
 
 
 def _summary_and_trace(question: Question, log: Log, engine: DuckDB) -> Usage:

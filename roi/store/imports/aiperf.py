@@ -57,8 +57,7 @@ def _request(record: Json, where: str) -> ServedRequest:
     prompt = _count(metrics, PROMPT) if usage else _count(metrics, "input_sequence_length") or _count(metrics, "error_isl")
     return ServedRequest(
         sent_s=sent, prompt_tokens=prompt, asked_tokens=max(output, 1), output_tokens=output, chunk_s=times,
-        ended_s=None if ended is None else max(ended * 1e-9, *times, sent), error=error,
-    )
+        ended_s=None if ended is None else max(ended * 1e-9, *times, sent), error=error)
 
 
 def _error(record: Json) -> str | None:

@@ -49,8 +49,7 @@ def read_benchmark(paths: Path | Sequence[Path], stated: Stated | None = None) -
         weight_dtype=stated.weight_dtype, kv_dtype=stated.kv_dtype, kv_capacity_tokens=stated.kv_capacity_tokens,
         counted_by="stated", prompt_counted_by="stated", points=tuple(p for one in found for p in one.points),
         complete=all(one.complete for one in found), tool=found[0].tool,
-        notes=tuple(dict.fromkeys(note for one in found for note in one.notes)),
-    )
+        notes=tuple(dict.fromkeys(note for one in found for note in one.notes)))
 
 
 def _imported(path: Path) -> Imported:

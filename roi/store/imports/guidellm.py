@@ -33,8 +33,7 @@ def read_guidellm(document: Json, where: str) -> Imported:
     return Imported(
         tool="guidellm", served_model=model, points=tuple(point for point, _, _ in found),
         started=datetime.fromtimestamp(found[0][1], UTC), versions={"guidellm": version} if version else {},
-        notes=tuple(notes), complete=not any(why for _, _, why in found),
-    )
+        notes=tuple(notes), complete=not any(why for _, _, why in found))
 
 
 def _point(benchmark: Json, where: str) -> tuple[ServePoint, float, str]:
@@ -74,8 +73,7 @@ def _request(record: Json, state: str, where: str) -> ServedRequest | None:
     return ServedRequest(
         sent_s=sent, prompt_tokens=int(prompt or 0), cached_tokens=int(optional(record, "cached_tokens") or 0),
         asked_tokens=max(int(output), 1), output_tokens=int(output), chunk_s=stamps,
-        ended_s=None if ended is None else max(ended, *stamps, sent), error=failed,
-    )
+        ended_s=None if ended is None else max(ended, *stamps, sent), error=failed)
 
 
 def _error(record: Json) -> str:

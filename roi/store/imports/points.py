@@ -113,8 +113,7 @@ def made_point(requests: Sequence[ServedRequest], load: Load, where: str, *, com
         input_tokens=max(round(float(np.median([r.prompt_tokens for r in good]))), 1),
         output_tokens=max(round(float(np.median([r.output_tokens for r in good]))), 1),
         concurrency=load.concurrency if load.requests_per_s is None else None, requests_per_s=load.requests_per_s,
-        arrivals="closed" if load.requests_per_s is None else load.arrivals, requests=tuple(shifted), complete=complete,
-    )
+        arrivals="closed" if load.requests_per_s is None else load.arrivals, requests=tuple(shifted), complete=complete)
 
 
 def _seen(requests: Sequence[ServedRequest]) -> Load:

@@ -64,8 +64,7 @@ def _request(start: float, prompt: float, output: float, stamps: list[float], er
     ended = start + latency if latency else times[-1] if times and not failed else None
     return ServedRequest(
         sent_s=start, prompt_tokens=int(prompt), asked_tokens=max(int(output), 1), output_tokens=int(output), chunk_s=times,
-        ended_s=None if ended is None else max(ended, *times, start), error=failed,
-    )
+        ended_s=None if ended is None else max(ended, *times, start), error=failed)
 
 
 def _latencies(document: Json, count: int) -> list[float | None]:

@@ -75,8 +75,7 @@ def dry_peaks(profile: DryRunProfile, source: str) -> DryPeaks:
     return DryPeaks(
         own=own, ladder=ladder or (own,), parts_bytes=dict(profile.parts_bytes), phase=profile.phase,
         workspace_bytes=profile.workspace_bytes, source=source,
-        limits={limit.gpu: (limit.largest_micro_batch, limit.longest_seq) for limit in profile.limits},
-    )
+        limits={limit.gpu: (limit.largest_micro_batch, limit.longest_seq) for limit in profile.limits})
 
 
 def device_profiles(store: Store, gpu: str) -> tuple[StoredProfile[DeviceProfile], ...]:

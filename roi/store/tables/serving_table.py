@@ -138,8 +138,7 @@ def serving_table(table: CsvTable) -> ServingTable:
     return ServingTable(
         runs=tuple(each for each in found.values() if isinstance(each, ServingRun)),
         skipped=tuple(each for each in found.values() if isinstance(each, SkippedRow)),
-        labels=tuple(_label(row, found[row.id]) for row in table.rows),
-    )  # fmt: skip
+        labels=tuple(_label(row, found[row.id]) for row in table.rows))
 
 
 def _label(row: TextRow, found: ServingRun | SkippedRow) -> ServingLabel:
@@ -150,8 +149,7 @@ def _label(row: TextRow, found: ServingRun | SkippedRow) -> ServingLabel:
     return ServingLabel(
         id=row.id, source=cells.get("source", "own"), gpu=cells.get("gpu", "unstated"), engine=_family(engine, design),
         model=cells.get("model", "unstated"), quantities=frozenset(stated),
-        implausible=found.implausible if isinstance(found, ServingRun) else cells.get("implausible") == "true",
-    )  # fmt: skip
+        implausible=found.implausible if isinstance(found, ServingRun) else cells.get("implausible") == "true")
 
 
 def _family(engine: str, design: str) -> str:
@@ -193,8 +191,7 @@ def serving_run(row: ServingRow) -> ServingRun:
         engine=_family(row.engine, row.design or "recent"), recent=recent,
         requests_per_s=row.req_per_s, output_tokens_per_s=row.output_tok_per_s, total_tokens_per_s=row.total_tok_per_s,
         ttft_s=None if row.ttft_ms is None else row.ttft_ms / 1e3, tpot_s=None if row.tpot_ms is None else row.tpot_ms / 1e3,
-        tpot_kind=row.tpot_kind, assumed=_assumed(row, weight, kv),
-    )  # fmt: skip
+        tpot_kind=row.tpot_kind, assumed=_assumed(row, weight, kv))
     return replace(run, implausible=row.implausible or breaks_littles_law(run) or beyond_roofline(run))
 
 

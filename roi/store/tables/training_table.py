@@ -133,8 +133,7 @@ def training_table(table: CsvTable) -> TrainingTable:
     runs = [each for each in found if not isinstance(each, SkippedRow)]
     return TrainingTable(
         runs=tuple(first for first, *_ in runs), skipped=tuple(each for each in found if isinstance(each, SkippedRow)),
-        labels=tuple(_label(row) for row in table.rows), second=tuple(run for _, *others in runs for run in others),
-    )  # fmt: skip
+        labels=tuple(_label(row) for row in table.rows), second=tuple(run for _, *others in runs for run in others))
 
 
 def _label(row: TextRow) -> RowLabel:
@@ -142,8 +141,7 @@ def _label(row: TextRow) -> RowLabel:
     return RowLabel(
         id=row.id, source=cells.get("source", "own"), method=cells.get("method", "unstated"), gpu=cells.get("gpu", "unstated"),
         kind=kind, memory="peak_mem_gib" in cells, throughput="tokens_per_s" in cells,
-        second=tuple(other for other, column in SECOND.items() if other != kind and column in cells),
-    )  # fmt: skip
+        second=tuple(other for other, column in SECOND.items() if other != kind and column in cells))
 
 
 def measured_runs(row: TrainingRow) -> list[MeasuredRun]:
@@ -161,8 +159,7 @@ def measured_runs(row: TrainingRow) -> list[MeasuredRun]:
         id=row.id, source=row.source, method=row.method, gpu_name=row.gpu or "unstated", model=model, plan=plan,
         gpu=find_gpu(row.gpu) if row.gpu else None, mean_tokens=row.seq_len_mean,
         memory_bytes=None if row.peak_mem_gib is None else row.peak_mem_gib * GIB, memory_kind=row.peak_mem_kind,
-        tokens_per_s=row.tokens_per_s, out_of_memory=row.fits is False, assumed=assumed,
-    )  # fmt: skip
+        tokens_per_s=row.tokens_per_s, out_of_memory=row.fits is False, assumed=assumed)
     others = [(kind, getattr(row, column)) for kind, column in SECOND.items() if kind != row.peak_mem_kind]
     return [run, *(replace(run, memory_bytes=gib * GIB, memory_kind=kind) for kind, gib in others if gib is not None)]
 
@@ -180,8 +177,7 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     plan = TrainingPlan(
         method=method, rank=float(row.rank or 1.0), targets=_targets(row), micro_batch=float(row.micro_batch),
         seq=float(row.seq_len_max), accumulation=row.grad_accum, gpus=row.n_gpus, trainer=row.trainer, sharding=row.sharding,
-        packed=row.packed, padded=row.padded, **{FIELDS[column]: value for column, value in (blank | stated).items()},
-    )  # fmt: skip
+        packed=row.packed, padded=row.padded, **{FIELDS[column]: value for column, value in (blank | stated).items()})
     assumed = [(f"{column} {_word(getattr(plan, FIELDS[column]))}",
                 replace(plan, **{FIELDS[column]: _other(column, getattr(plan, FIELDS[column]))}))
                for column in dict.fromkeys((*row.assumed, *blank))]

@@ -121,8 +121,7 @@ def length_cells(calls: Table, backend: Backend) -> list[LengthCell]:
     table = calls.mutate(total_input=total, input_bin=bin_of(total), output_bin=bin_of(calls.output))
     found = table.group_by(["input_bin", "output_bin"]).aggregate(
         calls=table.requests.sum().cast("int64"), input_tokens=table.total_input.sum().cast("int64"),
-        output_tokens=table.output.sum().cast("int64"), cached_calls=(table.cache_read > 0).sum().cast("int64"),
-    )  # fmt: skip
+        output_tokens=table.output.sum().cast("int64"), cached_calls=(table.cache_read > 0).sum().cast("int64"))
     cells = [LengthCell(**row) for row in backend.to_pyarrow(found).to_pylist()]
     return sorted(cells, key=lambda cell: (cell.input_bin, cell.output_bin))
 

@@ -137,8 +137,7 @@ def load_shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape | N
         weekday_weights=_by_weekday(minutes, calls, complete) if whole and len(complete) >= 7 else None,
         minute_peak_to_mean=float(calls.max()) / mean,
         hour_peak_to_mean=float(hours.max()) / (mean * 60.0) if hours.size > 1 else None,
-        minutes=count, calls_per_minute=mean,
-    )  # fmt: skip
+        minutes=count, calls_per_minute=mean)
 
 
 def _by_weekday(minutes: Ints, calls: Ints, complete: Sequence[int]) -> tuple[float, ...]:

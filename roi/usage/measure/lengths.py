@@ -47,8 +47,7 @@ def measure_lengths(cells: Sequence[LengthCell]) -> Lengths | None:
         output_mean=sum(cell.output_tokens for cell in cells) / calls,
         input_percentiles=_percentiles([(cell.input_bin, cell.calls, cell.input_tokens) for cell in cells]),
         output_percentiles=_percentiles([(cell.output_bin, cell.calls, cell.output_tokens) for cell in cells]),
-        bins=_coarsened(cells, calls),
-    )  # fmt: skip
+        bins=_coarsened(cells, calls))
 
 
 def _percentiles(marginal: list[tuple[int, int, int]]) -> tuple[float, ...]:

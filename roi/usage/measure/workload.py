@@ -159,8 +159,7 @@ def measure_workload(
         choice=choice, days=days, requests=requests, requests_per_day=per_day,
         input_tokens=total_input / count if count else None, output_tokens=tokens["output"] / count if count else None,
         lengths=lengths, prefix=prefix, shape=shape, growth=growth,
-        batch_share=batched / requests if requests and batched is not None else None, uses_cache=tokens["cache_read"] > 0,
-    )  # fmt: skip
+        batch_share=batched / requests if requests and batched is not None else None, uses_cache=tokens["cache_read"] > 0)
     return replace(found, missing=tuple(_missing(found, calls=calls, batched=bool(batched))))
 
 

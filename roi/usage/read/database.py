@@ -32,8 +32,7 @@ def local_engine(folder: Path, zone: str = "UTC") -> DuckDB:
     """
     backend = ibis.duckdb.connect(
         temp_directory=str(folder), memory_limit=MEMORY_LIMIT, preserve_insertion_order=False,
-        autoinstall_known_extensions=False,
-    )  # fmt: skip
+        autoinstall_known_extensions=False)
     try:
         backend.raw_sql("SET enable_progress_bar = false")
         backend.raw_sql(f"SET TimeZone = '{zone}'")

@@ -108,8 +108,7 @@ def read_raw(found: Sequence[SniffedFile], engine: DuckDB, target: Path) -> RawT
             paths, columns=dict.fromkeys(shape.header, "string"), auto_detect=False, header=True, delim=shape.delimiter,
             quote='"', escape='"', store_rejects=True, rejects_limit=MOST_REJECTS, max_line_size=LONGEST_ROW,
             buffer_size=LONGEST_ROW, compression="gzip" if shape.gzipped else "none", filename=FILE,
-            hive_partitioning=False,
-        )  # fmt: skip
+            hive_partitioning=False)
     return RawTable(tuple(found), wanted(table, form, FILE), UnreadRows())
 
 

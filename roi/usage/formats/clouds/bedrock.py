@@ -35,8 +35,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
         cache_write=count(table, "cachewriteinputtokencount"), output=whole(table, "outputtokencount"),
         reasons=((text(table, "errorcode").notnull(), "failed call"),
                  (model.contains("embed").fill_null(False), "an embedding model"),
-                 (other.fill_null(False), "an image, video, speech or rerank model")),
-    )  # fmt: skip
+                 (other.fill_null(False), "an image, video, speech or rerank model")))
 
 
 def without_arn(model: Column) -> Column:
@@ -77,5 +76,4 @@ BEDROCK_LOG: Final = Format(
     needs=frozenset({"timestamp", "modelid", "inputtokencount", "outputtokencount"}),
     uses=("cachereadinputtokencount", "cachewriteinputtokencount", "accountid", "errorcode", "caller", "requestid"),
     fields=fields, recognises=lambda document: next(_entries(document), None) is not None, flatten=entry_rows,
-    groups={"key": "caller", "project": "accountid"},
-)  # fmt: skip
+    groups={"key": "caller", "project": "accountid"})

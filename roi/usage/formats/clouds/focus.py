@@ -23,8 +23,7 @@ KEYS: Final = ("billingaccountid", "subaccountid", "resourceid", "regionid", "sk
 PAID: Final = (
     ("amazon", "aws"), ("aws", "aws"), ("azure", "azure"), ("microsoft", "azure"), ("google", "google"),
     ("gcp", "google"), ("openai", "openai"), ("anthropic", "anthropic"), ("mistral", "mistral"), ("openrouter", "openrouter"),
-    ("databricks", "databricks"), ("together", "together"), ("fireworks", "fireworks"), ("groq", "groq"),
-)  # fmt: skip
+    ("databricks", "databricks"), ("together", "together"), ("fireworks", "fireworks"), ("groq", "groq"))
 """Part of a provider's or a service's name, and who is paid; the first that fits."""
 
 
@@ -43,8 +42,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
     return Fields(
         at_us=instant(table, "chargeperiodstart"), until_us=instant(table, "chargeperiodend"),
         provider=_paid(table, options), model=None, uncached_input=0, output=0, requests=None,
-        cost_usd=real(table, "effectivecost"), reasons=reasons,
-    )  # fmt: skip
+        cost_usd=real(table, "effectivecost"), reasons=reasons)
 
 
 def _paid(table: Table, options: FileOptions) -> Column:
@@ -58,5 +56,4 @@ def _paid(table: Table, options: FileOptions) -> Column:
 
 FOCUS: Final = Format(
     name="focus", title="FOCUS cost and usage", grain="cost", needs=frozenset(NEEDS), uses=(*USES, *KEYS), fields=fields,
-    groups={"tag": "servicename", "project": "subaccountname"},
-)  # fmt: skip
+    groups={"tag": "servicename", "project": "subaccountname"})

@@ -39,8 +39,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
         model=ibis.coalesce(*(text(table, name) for name in MODELS)).fill_null(options.model or ""),
         output=whole(table, "completion_tokens"), reasoning=count(table, "reasoning_tokens"),
         cost_usd=ibis.coalesce(real(table, "cost_usd"), real(table, "cost")),
-        **{**given, "reasons": ((failed, "failed call"), (own_answer, "answered from Helicone's cache"), *given["reasons"])},
-    )  # fmt: skip
+        **{**given, "reasons": ((failed, "failed call"), (own_answer, "answered from Helicone's cache"), *given["reasons"])})
 
 
 def in_utc(table: Table) -> Table:
@@ -54,10 +53,8 @@ def in_utc(table: Table) -> Table:
 
 HELICONE_CSV: Final = Format(
     name="helicone-csv", title="Helicone CSV", grain="call", needs=NEEDS, uses=USES, fields=fields, prepare=in_utc,
-    groups={"user": "request_user_id"},
-)  # fmt: skip
+    groups={"user": "request_user_id"})
 HELICONE_JSON: Final = replace(
     HELICONE_CSV, name="helicone-json", title="Helicone JSON", needs=NEEDS | {"request_model"}, uses=(*USES, *JSON_USES),
     recognises=lambda document: document.keys() >= {*NEEDS, "request_model"},
-    groups={"prompt": "prompt_id", "user": "request_user_id"},
-)  # fmt: skip
+    groups={"prompt": "prompt_id", "user": "request_user_id"})

@@ -27,12 +27,10 @@ from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Document, Fi
 CALL_NEEDS: Final = frozenset({"starttime", "prompt_tokens", "completion_tokens", "model", "spend"})
 CALL_USES: Final = (
     "request_id", "call_type", "custom_llm_provider", "metadata", "cache_hit", "status", "request_tags", "api_key", "end_user",
-    "user", "team_id",
-)  # fmt: skip
+    "user", "team_id")
 DAY_USES: Final = (
     "custom_llm_provider", "api_key", "cache_read_input_tokens", "cache_creation_input_tokens", "successful_requests",
-    "failed_requests", "mcp_namespaced_tool_name", "user_id", "end_user_id", "team_id", "organization_id", "tag",
-)  # fmt: skip
+    "failed_requests", "mcp_namespaced_tool_name", "user_id", "end_user_id", "team_id", "organization_id", "tag")
 COUNTS: Final = {
     name: tuple((holder, *path) for holder in ("usage_object", "additional_usage_values") for path in paths)
     for name, paths in {
@@ -84,8 +82,7 @@ def call_fields(table: Table, options: FileOptions) -> Fields:
                  (flag(table, "cache_hit"), "answered by the gateway's own cache"),
                  (text(table, "call_type").lower().re_search(OTHER_CALLS).fill_null(False),
                   "no completion (an embedding, image, batch job or the like)"),
-                 ((left < 0).fill_null(False), CACHED_ABOVE_INPUT)),
-    )  # fmt: skip
+                 ((left < 0).fill_null(False), CACHED_ABOVE_INPUT)))
 
 
 def day_fields(table: Table, options: FileOptions) -> Fields:
@@ -103,8 +100,7 @@ def day_fields(table: Table, options: FileOptions) -> Fields:
         cost_usd=real(table, "spend").nullif(0.0),
         reasons=((text(table, "tag").notnull(), TAGGED), (tool, "calls of a tool, not of a model"),
                  ((failed & (count(table, "failed_requests") > 0)).fill_null(False), "failed calls"),
-                 (failed.fill_null(False), EMPTY_BUCKET), ((left < 0).fill_null(False), CACHED_ABOVE_INPUT)),
-    )  # fmt: skip
+                 (failed.fill_null(False), EMPTY_BUCKET), ((left < 0).fill_null(False), CACHED_ABOVE_INPUT)))
 
 
 def prepare_calls(table: Table) -> Table:
@@ -136,10 +132,8 @@ def spend_log_rows(document: Document) -> Iterator[Document]:
 LITELLM_SPENDLOGS: Final = Format(
     name="litellm-spendlogs", title="LiteLLM spend logs", grain="call", needs=CALL_NEEDS, uses=CALL_USES, fields=call_fields,
     prepare=prepare_calls, recognises=partial(has_keys, CALL_NEEDS), flatten=spend_log_rows,
-    groups={"tag": "request_tags", "key": "api_key", "user": "user", "project": "team_id"},
-)  # fmt: skip
+    groups={"tag": "request_tags", "key": "api_key", "user": "user", "project": "team_id"})
 LITELLM_DAILY: Final = Format(
     name="litellm-daily", title="LiteLLM daily spend", grain="bucket",
     needs=frozenset({"date", "model", "prompt_tokens", "completion_tokens", "spend", "api_requests"}), uses=DAY_USES,
-    fields=day_fields, groups={"key": "api_key", "user": "user_id", "project": "team_id"},
-)  # fmt: skip
+    fields=day_fields, groups={"key": "api_key", "user": "user_id", "project": "team_id"})

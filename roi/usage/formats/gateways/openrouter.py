@@ -34,8 +34,7 @@ def csv_fields(table: Table, _: FileOptions) -> Fields:
         cost_usd=own_key.ifelse(ibis.null("float64"), cost),
         reasons=((flag(table, "cancelled") & nothing, "cancelled before any output, unbilled"),
                  (failed & nothing, "a failed call"),
-                 ((read > total).fill_null(False), CACHED_ABOVE_INPUT)),
-    )  # fmt: skip
+                 ((read > total).fill_null(False), CACHED_ABOVE_INPUT)))
 
 
 def api_fields(table: Table, _: FileOptions) -> Fields:
@@ -48,8 +47,7 @@ def api_fields(table: Table, _: FileOptions) -> Fields:
         model=ibis.coalesce(text(table, "model"), text(table, "model_permaslug")), uncached_input=total, output=output,
         reasoning=count(table, "reasoning_tokens"), requests=whole(table, "requests"),
         cost_usd=own_key.ifelse(ibis.null("float64"), real(table, "usage")),
-        reasons=((empty, EMPTY_BUCKET),),
-    )  # fmt: skip
+        reasons=((empty, EMPTY_BUCKET),))
 
 
 API_USES: Final = ("model", "endpoint_id", "byok_usage_inference", "reasoning_tokens")
@@ -59,10 +57,8 @@ OPENROUTER_CSV: Final = Format(
     needs=frozenset({"created_at", "cost_total", "tokens_prompt", "tokens_completion", "model_permaslug"}),
     uses=("generation_id", "tokens_cached", "tokens_reasoning", "byok_usage_inference", "variant", "cancelled",
           "finish_reason_normalized", "api_key_name", "app_name", "user"),
-    fields=csv_fields, groups={"key": "api_key_name", "tag": "app_name", "user": "user"},
-)  # fmt: skip
+    fields=csv_fields, groups={"key": "api_key_name", "tag": "app_name", "user": "user"})
 OPENROUTER_API: Final = Format(
     name="openrouter-api", title="OpenRouter Activity API", grain="bucket", needs=API_NEEDS, uses=API_USES, fields=api_fields,
     recognises=partial(has_keys, API_NEEDS),
-    flatten=lambda document: (scalars(item, API_NEEDS | {*API_USES}) for item in items_of(document)),
-)  # fmt: skip
+    flatten=lambda document: (scalars(item, API_NEEDS | {*API_USES}) for item in items_of(document)))

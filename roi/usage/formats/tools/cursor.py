@@ -35,11 +35,9 @@ def fields(table: Table, options: FileOptions) -> Fields:
     return Fields(
         at_us=instant(table, "date"), provider="cursor", model=text(table, "model").fill_null(options.model or ""),
         uncached_input=uncached, cache_read=read, cache_write=written, output=output, cost_usd=cost,
-        reasons=reasons,
-    )  # fmt: skip
+        reasons=reasons)
 
 
 CURSOR_CSV: Final = Format(
     name="cursor-csv", title="Cursor usage CSV", grain="call", needs=frozenset({"date", "model", *COUNTS}),
-    uses=("kind", "user", "total tokens", "cost"), fields=fields, groups={"user": "user"},
-)  # fmt: skip
+    uses=("kind", "user", "total tokens", "cost"), fields=fields, groups={"user": "user"})

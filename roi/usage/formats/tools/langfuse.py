@@ -67,8 +67,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
         reasons=((kind == "EMBEDDING", "an embedding, no completion"),
                  (kind != "GENERATION", "no call of a model (a span, event, tool or the like)"),
                  (failed & empty, "a failed call"), (empty, "no token counts"),
-                 (inside & (cached > n["input"]), CACHED_ABOVE_INPUT)),
-    )  # fmt: skip
+                 (inside & (cached > n["input"]), CACHED_ABOVE_INPUT)))
 
 
 def observation_rows(document: Document) -> Iterator[Document]:
@@ -87,12 +86,10 @@ LANGFUSE: Final = Format(
     name="langfuse", title="Langfuse observations", grain="call", needs=NEEDS,
     uses=("id", "provided_model_name", "model", "level", "total_cost", "prompt_name", "environment", "user_id", "project_id"),
     fields=fields, prepare=prepare, recognises=partial(has_keys, NEEDS), flatten=observation_rows,
-    groups={"prompt": "prompt_name", "tag": "environment", "user": "user_id", "project": "project_id"},
-)  # fmt: skip
+    groups={"prompt": "prompt_name", "tag": "environment", "user": "user_id", "project": "project_id"})
 LANGFUSE_UI: Final = replace(
     LANGFUSE, name="langfuse-ui", title="Langfuse observations of the UI or API", needs=UI_NEEDS,
     uses=("id", "providedmodelname", "model", "level", "calculatedtotalcost", "totalcost", "promptname", "environment",
           "userid", "projectid"),
     recognises=partial(has_keys, UI_NEEDS),
-    groups={"prompt": "promptname", "tag": "environment", "user": "userid", "project": "projectid"},
-)  # fmt: skip
+    groups={"prompt": "promptname", "tag": "environment", "user": "userid", "project": "projectid"})

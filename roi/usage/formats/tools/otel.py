@@ -71,8 +71,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
         cache_read=read, cache_write=written, output=output, reasoning=count(table, ATTRIBUTES["reasoning"]),
         perhaps_cached=ibis.ifelse(over, 0, read + written) if options.includes_cache is None else 0,
         tier=tier.isin(STANDARD).ifelse(None, tier),
-        reasons=_reasons(table, over if options.includes_cache else ibis.literal(False)),
-    )  # fmt: skip
+        reasons=_reasons(table, over if options.includes_cache else ibis.literal(False)))
 
 
 def _reasons(table: Table, over: Column) -> list[tuple[Column, str]]:
@@ -178,5 +177,4 @@ OTEL_GENAI: Final = Format(
     needs=frozenset({"span_id", "parent_span_id", "start_time", ATTRIBUTES["input"], ATTRIBUTES["output"]}),
     uses=(*ATTRIBUTES.values(), "span_id", "parent_span_id", "start_time", "error", "service.name"), fields=fields,
     recognises=has_spans, flatten=span_rows,
-    groups={"project": "service.name", "tag": ATTRIBUTES["agent"], "prompt": ATTRIBUTES["prompt"]},
-)  # fmt: skip
+    groups={"project": "service.name", "tag": ATTRIBUTES["agent"], "prompt": ATTRIBUTES["prompt"]})

@@ -38,8 +38,7 @@ UNGROUPED: Final = "no model: the report was not grouped by model"
 TIMES: Final = ("starting_at", "ending_at")
 USAGE: Final = (
     "uncached_input_tokens", "cache_read_input_tokens", "output_tokens", "model", "service_tier", "context_window", "speed",
-    "api_key_id", "workspace_id", "account_id",
-)  # fmt: skip
+    "api_key_id", "workspace_id", "account_id")
 """Values of a result of the usage report that are taken as they are."""
 COSTS: Final = ("amount", "currency", "cost_type", "model", "service_tier", "context_window", "workspace_id")
 """Values of a result of the cost report that are read; its description and token type are not."""
@@ -58,8 +57,7 @@ def csv_fields(table: Table, options: FileOptions) -> Fields:
         model=model.fill_null(options.model) if options.model else model,
         uncached_input=whole(table, "usage_input_tokens_no_cache"), cache_read=count(table, CSV_READ),
         cache_write=count(table, CSV_WRITE_5M) + written_1h + count(table, CSV_WRITE), cache_write_1h=written_1h,
-        output=whole(table, "usage_output_tokens"), requests=None, **kind_of_use(table, "usage_type"),
-    )  # fmt: skip
+        output=whole(table, "usage_output_tokens"), requests=None, **kind_of_use(table, "usage_type"))
 
 
 def usage_fields(table: Table, options: FileOptions) -> Fields:
@@ -72,8 +70,7 @@ def usage_fields(table: Table, options: FileOptions) -> Fields:
         uncached_input=whole(table, "uncached_input_tokens"), cache_read=count(table, "cache_read_input_tokens"),
         cache_write=count(table, WRITE_5M) + written_1h, cache_write_1h=written_1h, output=whole(table, "output_tokens"),
         requests=None, **kind_of_use(table, "service_tier"),
-        reasons=((empty, EMPTY_BUCKET), *(() if options.model else ((model.isnull(), UNGROUPED),))),
-    )  # fmt: skip
+        reasons=((empty, EMPTY_BUCKET), *(() if options.model else ((model.isnull(), UNGROUPED),))))
 
 
 def cost_fields(table: Table, _: FileOptions) -> Fields:
@@ -85,8 +82,7 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
         model=text(table, "model"), uncached_input=0, output=0, requests=None, **kind_of_use(table, "service_tier"),
         cost_usd=real(table, "amount") / 100.0,  # cents
         reasons=((empty, EMPTY_BUCKET), (text(table, "currency").upper().fill_null("") != "USD", OTHER_CURRENCY),
-                 (~of_tokens, NO_TOKENS)),
-    )  # fmt: skip
+                 (~of_tokens, NO_TOKENS)))
 
 
 def kind_of_use(table: Table, column: str) -> dict[str, Any]:  # Any: values of Fields
@@ -126,17 +122,14 @@ ANTHROPIC_CSV: Final = Format(
     name="anthropic-csv", title="Anthropic console CSV", grain="bucket",
     needs=frozenset({"usage_date_utc", "model_version", "usage_input_tokens_no_cache", "usage_output_tokens"}),
     uses=(CSV_READ, CSV_WRITE_5M, CSV_WRITE_1H, CSV_WRITE, "usage_type", "context_window", "speed", "api_key", "workspace"),
-    fields=csv_fields, prepare=with_day, groups={"key": "api_key", "project": "workspace"},
-)  # fmt: skip
+    fields=csv_fields, prepare=with_day, groups={"key": "api_key", "project": "workspace"})
 ANTHROPIC_USAGE_API: Final = Format(
     name="anthropic-usage-api", title="Anthropic usage report", grain="bucket",
     needs=frozenset({"starting_at", "uncached_input_tokens", "cache_read_input_tokens", "output_tokens", WRITE_5M, WRITE_1H}),
     uses=("ending_at", *USAGE), fields=usage_fields, recognises=_has_results("uncached_input_tokens"), flatten=usage_rows,
-    groups={"key": "api_key_id", "project": "workspace_id", "user": "account_id"},
-)  # fmt: skip
+    groups={"key": "api_key_id", "project": "workspace_id", "user": "account_id"})
 ANTHROPIC_COST_API: Final = Format(
     name="anthropic-cost-api", title="Anthropic cost report", grain="cost",
     needs=frozenset({"starting_at", "ending_at", "amount", "currency", "cost_type", "workspace_id"}),
     uses=COSTS, fields=cost_fields, recognises=_has_results("amount", "currency"), flatten=cost_rows,
-    groups={"project": "workspace_id"},
-)  # fmt: skip
+    groups={"project": "workspace_id"})

@@ -31,8 +31,7 @@ WRITES: Final = ("input_cache_write_tokens", "input_cache_write_30m_tokens", "in
 TIMES: Final = ("start_time", "end_time")
 USES: Final = (
     "output_tokens", "input_cached_tokens", "input_uncached_tokens", *WRITES, "num_model_requests", "end_time", "batch",
-    "service_tier", "project_id", "user_id", "api_key_id",
-)  # fmt: skip
+    "service_tier", "project_id", "user_id", "api_key_id")
 LINE_ITEM: Final = re.compile(
     r"(?:(?P<tier>[\w-]+) \| )?(?P<model>[^\s,|]+)(?: (?:text|audio|image|video))?"
     r", (?:(?:cached )?input|output|cache writes?)\b(?P<rest>.*)", re.IGNORECASE)  # fmt: skip
@@ -57,8 +56,7 @@ def usage_fields(table: Table, options: FileOptions) -> Fields:
         uncached_input=uncached, cache_read=read, cache_write=written, output=count(table, "output_tokens"),
         requests=whole(table, "num_model_requests"), batch=flag(table, "batch"), tier=tier.isin(STANDARD).ifelse(None, tier),
         reasons=((empty, EMPTY_BUCKET), ((left < 0).fill_null(False), CACHED_ABOVE_INPUT), (left.isnull(), UNREADABLE_COUNT),
-                 (empty if options.model else model.isnull(), UNGROUPED)),
-    )  # fmt: skip
+                 (empty if options.model else model.isnull(), UNGROUPED)))
 
 
 def cost_fields(table: Table, _: FileOptions) -> Fields:
@@ -70,8 +68,7 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
         model=text(table, "model"), uncached_input=0, output=0, requests=None, tier=text(table, "tier"),
         long_context=flag(table, "long_context"), cost_usd=real(table, "value"),
         reasons=((empty, EMPTY_BUCKET), (currency.lower().fill_null("") != "usd", OTHER_CURRENCY),
-                 (flag(table, "other_cost"), NO_TOKENS)),
-    )  # fmt: skip
+                 (flag(table, "other_cost"), NO_TOKENS)))
 
 
 def _kinds(document: Document) -> list[object]:
@@ -107,16 +104,13 @@ def _item(result: Document) -> Document:
 OPENAI_CSV: Final = Format(
     name="openai-csv", title="OpenAI dashboard CSV", grain="bucket",
     needs=frozenset({"start_time", "num_model_requests", "input_tokens", "model"}), uses=USES, fields=usage_fields,
-    groups={"project": "project_id", "key": "api_key_id", "user": "user_id"},
-)  # fmt: skip
+    groups={"project": "project_id", "key": "api_key_id", "user": "user_id"})
 OPENAI_USAGE_API: Final = replace(
     OPENAI_CSV, name="openai-usage-api", title="OpenAI Usage API", needs=OPENAI_CSV.needs | {"object"}, flatten=usage_rows,
-    recognises=lambda page: page.get("object") == "page" and "organization.usage.completions.result" in _kinds(page),
-)  # fmt: skip
+    recognises=lambda page: page.get("object") == "page" and "organization.usage.completions.result" in _kinds(page))
 OPENAI_COSTS_API: Final = Format(
     name="openai-costs-api", title="OpenAI Costs API", grain="cost",
     needs=frozenset({"start_time", "value", "currency", "other_cost"}),  # `other_cost` is made here: no table has it
     uses=("end_time", "model", "tier", "long_context", "project_id", "api_key_id"), fields=cost_fields, flatten=cost_rows,
     recognises=lambda document: "organization.costs.result" in _kinds(document),
-    groups={"project": "project_id", "key": "api_key_id"},
-)  # fmt: skip
+    groups={"project": "project_id", "key": "api_key_id"})

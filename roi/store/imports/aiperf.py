@@ -43,12 +43,13 @@ def _request(record: Json, where: str) -> ServedRequest:
     meta, metrics = record["metadata"], record.get("metrics") or {}
     sent, ended = number(meta, "request_start_ns", where) * 1e-9, optional(meta, "request_end_ns")
     error = _error(record)
-    ttft, gaps = _seconds(metrics, "time_to_first_token"), dig(metrics, "inter_chunk_latency")
-    if error is None and not ttft:
+    first, gaps = dig(metrics, "time_to_first_token"), dig(metrics, "inter_chunk_latency")
+    ttft = optional(first, "value")
+    if error is None and ttft is None:
         raise InputError(f"{where}: no time_to_first_token: run aiperf with --streaming")
-    unit = SECONDS.get(str(dig(gaps, "unit")), 1e-3)
+    first_unit, unit = (SECONDS.get(str(dig(each, "unit")), 1e-3) for each in (first, gaps))
     steps = [float(gap) * unit for gap in dig(gaps, "value") or []]
-    times = tuple(accumulate([*([ttft[0]] if ttft else []), *steps], initial=sent))[1:] if ttft else ()
+    times = () if ttft is None else tuple(accumulate([ttft * first_unit, *steps], initial=sent))[1:]
     usage = _usage(record)
     output = _count(metrics, COMPLETION) if usage else _count(metrics, "output_sequence_length") or _count(
         metrics, "output_token_count")
@@ -66,12 +67,6 @@ def _error(record: Json) -> str | None:
         text = named(error, ("message",), ("error_message",)) if isinstance(error, dict) else str(error)
         return last_line(text or "failed")
     return "cancelled" if dig(record, "metadata", "was_cancelled") else None
-
-
-def _seconds(metrics: Json, key: str) -> list[float]:
-    """The metric in seconds, as a list of at most one."""
-    value = optional(dig(metrics, key), "value")
-    return [] if value is None else [value * SECONDS.get(str(dig(metrics, key, "unit")), 1e-3)]
 
 
 def _count(metrics: Json, key: str) -> int:

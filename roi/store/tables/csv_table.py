@@ -80,7 +80,11 @@ def read_csv(path: Path) -> CsvTable:
                              f" {SEPARATORS[separator]}; a cell that holds one needs quotes")
     rows = tuple(TextRow(number, {name: cell.strip() for name, cell in zip(columns, line, strict=True) if cell.strip()})
                  for number, line in lines[1:])
-    _check_ids(path, rows)
+    seen: set[str] = set()
+    for row in rows:
+        if row.id in seen:
+            raise InputError(f"TABLE: {path}: the id {row.id!r} occurs twice; one row a run")
+        seen.add(row.id)
     return CsvTable(path, columns, rows)
 
 
@@ -93,11 +97,3 @@ def _text(path: Path) -> str:
         raise InputError(f"TABLE: cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"TABLE: {path} is not UTF-8 text (byte {error.start}); save it as CSV in UTF-8") from error
-
-
-def _check_ids(path: Path, rows: Iterable[TextRow]) -> None:
-    seen: set[str] = set()
-    for row in rows:
-        if row.id in seen:
-            raise InputError(f"TABLE: {path}: the id {row.id!r} occurs twice; one row a run")
-        seen.add(row.id)

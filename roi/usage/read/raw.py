@@ -151,9 +151,7 @@ def _line_at(file: SourceFile, position: int) -> int:
     return line
 
 
-def read_in_python(
-    found: Sequence[SniffedFile], engine: DuckDB, target: Path, unread: UnreadRows | None = None,
-) -> RawTable:
+def read_in_python(found: Sequence[SniffedFile], engine: DuckDB, target: Path, unread: UnreadRows | None = None) -> RawTable:
     """The same as `read_raw`, but read in Python whatever the files are: columns as text, written batch by batch.
 
     `unread` is what is known of rows left out before this reading; its own are added.

@@ -9,14 +9,45 @@ mixture of experts). Kinds are listed with the number of layers that use them, s
 from collections.abc import Iterator
 from datetime import date as Date
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from roi.facts.fact import Record
-from roi.facts.linear import Linear
+
+
+class Linear(NamedTuple):
+    """A linear layer of shape (inputs, outputs), repeated over layers and experts."""
+
+    name: str
+    """Module name as LoRA targets spell it: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj ..."""
+    inputs: int
+    outputs: int
+    layers: int
+    """Layers that hold it."""
+    experts: int = 1
+    """Copies in one layer."""
+    active: int = 1
+    """Copies that one token passes through."""
+    bias: bool = False
+
+    @property
+    def parameters_each(self) -> int:
+        """Parameters of one copy."""
+        return self.inputs * self.outputs + (self.outputs if self.bias else 0)
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of all copies in all layers."""
+        return self.parameters_each * self.layers * self.experts
+
+    @property
+    def active_parameters(self) -> int:
+        """Parameters of the copies that one token passes through."""
+        return self.parameters_each * self.layers * self.active
+
 
 Number = float | NDArray[np.float64]
 
@@ -266,10 +297,8 @@ class ModelShape(Record):
         """All parameters; a tied head counts once."""
         head = 0 if self.tied else self.head_parameters
         stack = sum(linear.parameters for linear in self.linears)
-        return (
-            self.embedding_parameters + head + self.positions * self.hidden
-            + stack + self.norm_parameters + self.extra_parameters
-        )
+        inside = stack + self.norm_parameters + self.extra_parameters
+        return self.embedding_parameters + head + self.positions * self.hidden + inside
 
     @cached_property
     def active_parameters(self) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.prices.gpu_offers import purchase_prices, rental_offers
-from roi.catalog.prices.tuning import find_tuning_price, open_model_tuning, tuning_prices
+from roi.catalog.prices.vendors import find_tuning_price, open_model_tuning, tuning_prices
 from roi.catalog.rows import newest_rows, read_rows
 from roi.errors import ScenarioError, UnknownName
 from roi.facts.price import PurchasePrice, RentalKind, RentalOffer, TuningPrice

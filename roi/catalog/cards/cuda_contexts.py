@@ -110,5 +110,4 @@ def _fitted() -> tuple[float, float, float, int]:
 
 def training_overhead(gpu: Gpu) -> Overhead:
     """Slack as replayed from dry runs, context as observed on cards with as many resident threads."""
-    slack, context = training_efficiencies().allocator_slack, cuda_context(gpu)
-    return Overhead((slack.number(), *slack.spread()), (context.number(), *context.spread()))
+    return training_efficiencies().overhead(cuda_context(gpu))

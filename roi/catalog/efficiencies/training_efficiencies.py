@@ -67,9 +67,9 @@ class TrainingEfficiencies(Record):
             " those of rows unseen, which `roi calibrate TABLE.csv` prints (each source, card and run left out)."
         )
 
-    def overhead(self) -> Overhead:
-        """Memory beyond torch's allocated peak, as `fit_plan` takes it."""
-        slack, context = self.allocator_slack, self.context_bytes
+    def overhead(self, context: Efficiency | None = None) -> Overhead:
+        """Memory beyond torch's allocated peak, as `fit_plan` takes it; `context` is of one GPU where that is known."""
+        slack, context = self.allocator_slack, context or self.context_bytes
         return Overhead((slack.number(), *slack.spread()), (context.number(), *context.spread()))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -17,11 +18,6 @@ from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 FLOOR_STEPS = 64
 """Numbers of replicas that a hybrid's floor is tried with, at most."""
-NUMBERS = (
-    "usd_per_gpu_hour", "gpus_per_instance", "gpus_per_replica", "capacity", "minimum_months", "watts", "usd_per_gpu",
-    "pooling",
-)
-"""Fields of a plan that are numbers."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ class Evaluated:
 class Choice:
     """The plan that was chosen for an option at the central values."""
 
-    plan: int | None
+    plan: int
     replicas_fixed: int | None
 
 
@@ -71,9 +67,8 @@ def read_all(case: Case, values: Values, choices: Mapping[str, Choice] | None = 
     shared = read_shared(values)
     options = {id: read_option(values, id, shared) for id in case.options}
     for id, choice in (choices or {}).items():
-        if choice.plan is not None:
-            option = options[id]
-            options[id] = replace(option, plan=option.plans[choice.plan], replicas_fixed=choice.replicas_fixed)
+        option = options[id]
+        options[id] = replace(option, plan=option.plans[choice.plan], replicas_fixed=choice.replicas_fixed)
     return shared, options
 
 
@@ -92,8 +87,9 @@ def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -
 
 def _stacked(plans: tuple[Plan, ...]) -> Plan:
     """Plans as one Plan whose numbers are columns, shape (n, 1)."""
-    columns = {name: np.array([[getattr(p, name)] for p in plans], dtype=np.float64) for name in NUMBERS}
-    return Plan(path="", speed="", adapter_speed=None, gpu="", weight_dtype="", vendor="", **columns)
+    numbers = [name for name, value in vars(plans[0]).items() if isinstance(value, float)]
+    columns: dict[str, Any] = {name: np.array([[getattr(p, name)] for p in plans], dtype=np.float64) for name in numbers}
+    return replace(plans[0], path="", speed="", adapter_speed=None, **columns)
 
 
 def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:

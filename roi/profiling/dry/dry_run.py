@@ -19,7 +19,7 @@ from torch import nn
 from roi.catalog.models.configs import ModelConfig
 from roi.errors import InputError
 from roi.estimate.training.plan import TrainingPlan
-from roi.facts.operator import OperatorGroup
+from roi.facts.profiles import OperatorGroup
 from roi.facts.tape import Tape
 from roi.profiling.dry.cuda_on_meta import cuda_kernels, meta_asks_cuda, recompute_lowered
 from roi.profiling.dry.loops import Optimizer, forward_and_loss, fuse_head, lowers, triton_tiles

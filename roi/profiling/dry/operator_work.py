@@ -6,7 +6,7 @@ from roi.profiling.stack import torch
 from math import prod
 from typing import Any, Final
 
-from roi.facts.operator import OperatorGroup, OperatorKind
+from roi.facts.profiles import OperatorGroup, OperatorKind
 
 DTYPES: Final = {
     torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32", torch.float64: "fp64", torch.int8: "int8",

@@ -19,7 +19,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from roi.facts.operator import OperatorGroup
+from roi.facts.profiles import OperatorGroup
 from roi.facts.tape import Block, Tape
 from roi.profiling.dry.operator_work import describe, is_view
 

@@ -75,7 +75,7 @@ class People(Section):
 
     usd_per_hour: Annotated[Positive, unit("USD/hour")] = spread(100.0, 70.0, 150.0, "USD 150k to 250k a year, fully loaded")
     """Fully loaded cost of an engineer hour."""
-    wage_growth_per_year: Annotated[PerYear, unit("1/year")] = 0.03
+    wage_growth_per_year: PerYear = 0.03
     """Wage inflation, effective annual."""
     setup_hours: SetupHours = SetupHours()
     """Hours until live."""

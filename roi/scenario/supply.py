@@ -6,6 +6,7 @@ from pydantic import Field
 
 from roi.scenario.quantity import (
     AtLeastOne,
+    Fraction,
     Headroom,
     Hours,
     Months,
@@ -13,10 +14,9 @@ from roi.scenario.quantity import (
     PerYear,
     Positive,
     Section,
-    Share,
     spread,
     unit,
-)  # fmt: skip
+)
 
 UsdPerMonth = Annotated[NonNegative, unit("USD/month")]
 
@@ -46,7 +46,7 @@ class Training(Section):
     """Runs of one retraining."""
     retrain_hours: Hours = spread(40.0, 16.0, 80.0, "a week of one engineer")
     """Engineer hours of one retraining."""
-    relabel_share: Annotated[Share, unit("share")] = 0.2
+    relabel_share: Fraction = 0.2
     """Share of the examples that is labelled afresh for a retraining."""
     labels_owned: bool = False
     """True where the training labels are already paid for."""
@@ -82,9 +82,7 @@ class Serving(Section):
     """Replicas at least, spares not counted."""
     spares: Annotated[int, Field(ge=0, le=1000)] = 1
     """Replicas beyond what the peak needs, so that one may fail."""
-    headroom: Annotated[Headroom, unit("share")] = spread(
-        0.2, 0.05, 0.4, "deploys, uneven routing; queueing is in the SLO already"
-    )
+    headroom: Headroom = spread(0.2, 0.05, 0.4, "deploys, uneven routing; queueing is in the SLO already")
     """Share of a replica's capacity at the SLO that is left free at the peak."""
     autoscale: bool = False
     """Follow the hourly load instead of the peak."""
@@ -120,7 +118,7 @@ class Platform(Section):
 class Drift(Section):
     """How prices move, each both ways."""
 
-    gpu_rent_per_year: Annotated[PerYear, unit("1/year")] = spread(
+    gpu_rent_per_year: PerYear = spread(
         0.0, -0.35, 0.55, "H100: 8 USD (2023), 1.70 (Oct 2025), 2.69 to 3.99 (Nov 2026); mean zero, sd 25 to 30%"
     )
     """Drift of GPU rent, effective annual."""
@@ -150,25 +148,23 @@ class OwnHardware(Section):
         3500.0, 1500.0, 12000.0, "8-GPU node at 300 to 350k less its cards: 2 to 12k a GPU; small hosts 1.5 to 3k"
     )
     """Chassis, CPU, memory, network for one GPU, where the price of the GPU is the card's alone."""
-    install_share: Annotated[Share, unit("share")] = spread(0.15, 0.05, 0.3, "racks, network, shipping over GPU price")
+    install_share: Fraction = spread(0.15, 0.05, 0.3, "racks, network, shipping over GPU price")
     """Installation over purchase price."""
     pue: Annotated[Positive, unit("ratio")] = spread(1.4, 1.15, 1.6, "vendors 1.1 to 1.2, industry mean 1.55 to 1.58")
     """Power usage effectiveness."""
     usd_per_kwh: Annotated[NonNegative, unit("USD/kWh")] = 0.0
     """Electricity on your own premises (USD 0.06 to 0.20); 0 = colocation, whose price per kW includes it."""
-    power_share: Annotated[Share, unit("share")] = spread(0.7, 0.4, 1.0, "mean draw over board limit; idle cards draw a fifth")
+    power_share: Fraction = spread(0.7, 0.4, 1.0, "mean draw over board limit; idle cards draw a fifth")
     """Mean power draw over the board limit."""
     colocation_usd_per_kw_month: Annotated[NonNegative, unit("USD/kW/month")] = spread(
         180.0, 150.0, 250.0, "USD 150 to 250, power included"
     )
     """Space and power, per kW of board power; 0 where usd_per_kwh is stated and this is not."""
-    spare_share: Annotated[Share, unit("share")] = 0.0
+    spare_share: Fraction = 0.0
     """Spare GPUs in the cupboard over those in use."""
     life_months: Annotated[int, Field(ge=6, le=240)] = 48
     """Months until a GPU is replaced."""
-    value_kept_per_year: Annotated[Share, unit("share")] = spread(
-        0.65, 0.5, 0.8, "20 to 40% left after 36 months, newer cards more"
-    )
+    value_kept_per_year: Fraction = spread(0.65, 0.5, 0.8, "20 to 40% left after 36 months, newer cards more")
     """Resale value kept from year to year."""
     gpus_per_server: Annotated[int, Field(ge=1, le=16)] = 8
     """GPUs are bought in servers of this size, or smaller where the fleet is smaller than one."""

@@ -5,6 +5,7 @@ The price moves, and the model ends, as the facts of its vendor say.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,11 +82,8 @@ def _linear(shared: Shared, tokens: Tokens, api: Api) -> bool:
 
 def _pooled(shared: Shared) -> Shared:
     """The record with one bin: the mean request."""
-    found = shared.memo.get("pooled")
-    if not isinstance(found, Shared):
-        given, made = (np.atleast_1d(shared.weights @ x) for x in (shared.input_tokens, shared.output_tokens))
-        found = shared.memo["pooled"] = replace(shared, input_tokens=given, output_tokens=made, weights=np.ones(1))
-    return found
+    given, made = (np.atleast_1d(shared.weights @ x) for x in (shared.input_tokens, shared.output_tokens))
+    return replace(shared, input_tokens=given, output_tokens=made, weights=np.ones(1))
 
 
 def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> RequestCost:
@@ -96,7 +94,8 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     that can wait, batch, with cached input only where the price list has a price for both. The cheapest per bin is taken.
     The tier of a call is set by its input tokens: the last edge strictly below them.
     """
-    shared = _pooled(shared) if _linear(shared, tokens, api) else shared
+    if _linear(shared, tokens, api):
+        shared = shared.once("pooled", partial(_pooled, shared))
     seen = seen_tokens(shared, tokens)
     tier = np.maximum(np.searchsorted(api.edges, seen.total, side="left") - 1, 0)
     scale = (1.0 - api.discount) / MTOK

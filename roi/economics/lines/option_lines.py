@@ -152,11 +152,8 @@ def _bill(lines: list[Line]) -> Array:
 
 def _migration_cost(shared: Shared) -> tuple[Array, Array]:
     """USD of an engineer hour, and USD of one migration, at month ends 0..H."""
-    found = shared.memo.get("migration")
-    if not isinstance(found, tuple):
-        wage = shared.usd_per_hour * powers(1.0 + shared.wage_growth, np.arange(shared.horizon + 1) / MONTHS_PER_YEAR)
-        found = shared.memo["migration"] = (wage, np.asarray(shared.migration_hours * wage + evaluation_cost(shared)))
-    return found
+    wage = shared.usd_per_hour * powers(1.0 + shared.wage_growth, np.arange(shared.horizon + 1) / MONTHS_PER_YEAR)
+    return wage, np.asarray(shared.migration_hours * wage + evaluation_cost(shared))
 
 
 def migration_line(
@@ -173,7 +170,7 @@ def migration_line(
     counts = events(first, every, shared.horizon, since, until)
     if not counts.any():
         return []
-    wage, each = _migration_cost(shared)
+    wage, each = shared.once("migration", lambda: _migration_cost(shared))
     nothing_more = isinstance(extra_usd, float) and extra_usd == 0.0
     upfront, monthly = split(np.asarray(counts * (each if nothing_more else each + extra_usd)))
 

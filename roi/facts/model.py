@@ -192,15 +192,12 @@ class Mlp(Record):
         n, e, k = self.layers, self.experts, self.experts_per_token
         if self.experts > 1:
             yield Linear("router", hidden, e, n, bias=self.router_bias)
-        if self.gated:
-            yield Linear("gate_proj", hidden, self.intermediate, n, e, k, bias=self.bias)
-        yield Linear("up_proj", hidden, self.intermediate, n, e, k, bias=self.bias)
-        yield Linear("down_proj", self.intermediate, hidden, n, e, k, bias=self.bias)
-        if self.shared_intermediate:
+        routed, shared = ("", self.intermediate, e, k, self.bias), ("shared_", self.shared_intermediate, 1, 1, False)
+        for prefix, width, copies, active, bias in (routed, shared) if self.shared_intermediate else (routed,):
             if self.gated:
-                yield Linear("shared_gate_proj", hidden, self.shared_intermediate, n)
-            yield Linear("shared_up_proj", hidden, self.shared_intermediate, n)
-            yield Linear("shared_down_proj", self.shared_intermediate, hidden, n)
+                yield Linear(f"{prefix}gate_proj", hidden, width, n, copies, active, bias)
+            yield Linear(f"{prefix}up_proj", hidden, width, n, copies, active, bias)
+            yield Linear(f"{prefix}down_proj", width, hidden, n, copies, active, bias)
         if self.shared_gate:
             yield Linear("shared_expert_gate", hidden, 1, n)
 

@@ -31,7 +31,8 @@ from roi.economics.finance import (
 )
 from roi.economics.inputs import Api, Hardware, Option, Plan, Shared, Tokens, Training
 from roi.economics.lines.api_bill import api_lines, request_cost, seen_tokens, service
-from roi.economics.lines.calendar import (
+from roi.economics.lines.line import (
+    Line,
     billed_requests,
     events,
     growth_path,
@@ -39,7 +40,6 @@ from roi.economics.lines.calendar import (
     live_share,
     requests,
 )
-from roi.economics.lines.line import Line
 from roi.economics.lines.option_lines import commitment_line, cost_lines, error_line, migration_line, tuned_again
 from roi.economics.lines.people import evaluation_cost, retraining_line, run_cost, run_lines, setup_lines
 from roi.economics.lines.self_hosting import fleet_lines, fleet_months, hardware_lines, purchases

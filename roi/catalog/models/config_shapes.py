@@ -20,7 +20,6 @@ from roi.facts.model import ModelShape
 
 MIXTURES: Final = ("num_experts", "num_local_experts", "n_routed_experts", "kv_lora_rank", "full_attention_interval")
 """Entries of architectures whose shape these rules do not give."""
-
 OTHER_KINDS: Final = {
     "an encoder": (
         "albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "eurobert", "longformer", "modernbert",
@@ -36,7 +35,6 @@ OTHER_KINDS: Final = {
     ),
 }  # fmt: skip
 """Types of transformers that are no decoder-only causal language model of attention and MLPs."""
-
 ADD_IT: Final = "must be in the catalog (models.json says how to add one)"
 
 CAUSAL: Final = ("ForCausalLM", "LMHeadModel")

@@ -1,6 +1,6 @@
 """An option costed: its lines and their totals, on the cheapest of its plans at the central values, chosen before any draw."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -9,8 +9,7 @@ import numpy as np
 
 from roi.economics.finance import present_value
 from roi.economics.inputs import Array, Number, Option, Plan, Shared
-from roi.economics.lines.calendar import billed_requests
-from roi.economics.lines.line import Line, Totals
+from roi.economics.lines.line import Line, Totals, billed_requests
 from roi.economics.lines.option_lines import Costs, cost_lines
 from roi.economics.reading import read_option, read_shared
 from roi.facts.case import Case, Values
@@ -34,17 +33,9 @@ class Evaluated:
         """Present value of the total, USD."""
         return present_value(self.total.upfront, self.total.monthly, self.discount_rate)
 
-    @cached_property
-    def pv_without_errors(self) -> Number:
-        """Present value without the cost of wrong answers, USD."""
-        return self._without([line for line in self.costs.lines if line.is_error])
-
-    @cached_property
-    def pv_incremental(self) -> Number:
-        """Present value without hours of people who are paid anyway, USD."""
-        return self._without([line for line in self.costs.lines if line.existing_staff])
-
-    def _without(self, lines: list[Line]) -> Number:
+    def pv_without(self, left_out: Callable[[Line], bool]) -> Number:
+        """Present value without some of the lines, USD."""
+        lines = filter(left_out, self.costs.lines)
         return self.pv - sum((present_value(x.upfront, x.monthly, self.discount_rate) for x in lines), 0.0)
 
 

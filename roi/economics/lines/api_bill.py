@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.economics.inputs import Api, Array, Number, Option, Shared, Tokens
-from roi.economics.lines.calendar import billed_requests, events_so_far, powers, requests
-from roi.economics.lines.line import Line, pick
+from roi.economics.lines.line import Line, billed_requests, events_so_far, pick, powers, requests
 from roi.units import MTOK
 
 SAME = 1e-12

@@ -10,8 +10,7 @@ import numpy as np
 
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.api_bill import Service, api_lines, service, whole_request_line
-from roi.economics.lines.calendar import events, incumbent_share, live_share, months, powers, requests, split
-from roi.economics.lines.line import Line, pick
+from roi.economics.lines.line import Line, events, incumbent_share, live_share, months, pick, powers, requests, split
 from roi.economics.lines.people import evaluation_cost, retraining_line, run_cost, run_lines, setup_lines
 from roi.economics.lines.self_hosting import FleetMonths, fleet_lines, fleet_months
 from roi.units import MONTHS_PER_YEAR

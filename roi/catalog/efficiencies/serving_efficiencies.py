@@ -120,8 +120,3 @@ def adapter_throughput(adapters: int) -> Fact:
     row = max((r for r in load_serving_efficiencies().adapters if r.adapters <= adapters), key=lambda r: r.adapters)
     ends = {"value": row.throughput, "low": row.low, "high": row.high}
     return Fact(**ends, unit="ratio", basis=Basis.PUBLISHED, source=row.source, date=row.date)
-
-
-def serving_family(engine: str, *, recent: bool, early_rocm: bool = False) -> str:
-    """The engine's group of one design: vllm, vllm-2024, vllm-rocm-2024, ...; engines without one keep their name and era."""
-    return f"{engine}-rocm-2024" if early_rocm else engine if recent else f"{engine}-2024"

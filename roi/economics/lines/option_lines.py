@@ -32,7 +32,9 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     """
     stay = service(shared, options["stay"])
     if option.kind == "stay":
-        return Costs(_stay_lines(shared, stay), None)
+        billed = api_lines(shared, stay, np.ones(shared.horizon))
+        errors = error_line(shared, stay.error_rate, (f"systems.{option.system}.error_rate",))
+        return Costs((*billed, *migration_line(shared, option), *commitment_line(shared, _bill(billed)), errors), None)
     live, kept, alone = _shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own, wrong = _own_lines(shared, option, fleet, live)
@@ -136,12 +138,6 @@ def _incumbent_lines(
         left = option.months_to_live + option.months_in_parallel
         lines += migration_line(shared, stay.option, until=np.inf if any(h.to_incumbent for h in handed) else left)
     return lines + commitment_line(shared, np.asarray(bill))
-
-
-def _stay_lines(shared: Shared, stay: Service) -> tuple[Line, ...]:
-    billed = api_lines(shared, stay, np.ones(shared.horizon))
-    wrong = error_line(shared, stay.error_rate, (f"systems.{stay.option.system}.error_rate",))
-    return (*billed, *migration_line(shared, stay.option), *commitment_line(shared, _bill(billed)), wrong)
 
 
 def _bill(lines: list[Line]) -> Array:

@@ -4,8 +4,8 @@ Rent is paid for every hour that an instance exists; what is owned costs its pur
 replacement, less what the cards still fetch at the end.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -102,28 +102,25 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
     rate = plan.usd_per_gpu_hour * drift * option.fleet_share
     price, speeds = plan.path + "usd_per_gpu_hour", (plan.speed, plan.adapter_speed) if plan.adapter_speed else (plan.speed,)
 
-    def text(gpus: Array) -> Callable[[int], str]:
-        def arithmetic(month: int) -> str:
-            share, moved = pick(option.fleet_share), pick(drift, month)
-            drifted = "" if abs(moved - 1) < 1e-12 else f" x {moved:.4f} drift"
-            part = "" if share == 1.0 else f" x {share:.4g} of the fleet"
-            return (
-                f"{pick(gpus, month):,.6g} GPU x ${pick(plan.usd_per_gpu_hour):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
-                f" x {pick(live, month):.4g} of the month{drifted}{part}"
-            )
-
-        return arithmetic
+    def arithmetic(gpus: Array, month: int) -> str:
+        share, moved = pick(option.fleet_share), pick(drift, month)
+        drifted = "" if abs(moved - 1) < 1e-12 else f" x {moved:.4f} drift"
+        part = "" if share == 1.0 else f" x {share:.4g} of the fleet"
+        return (
+            f"{pick(gpus, month):,.6g} GPU x ${pick(plan.usd_per_gpu_hour):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
+            f" x {pick(live, month):.4g} of the month{drifted}{part}"
+        )
 
     gpus, bare = (_committed(shared, option, plan, g) for g in (months.gpus, months.gpus_without_spares))
     needed, spare = bare * live, (gpus - bare) * live
     lines = [Line(
-        name="GPU rent", monthly=np.asarray(needed * rate * HOURS_PER_MONTH), arithmetic=text(bare),
+        name="GPU rent", monthly=np.asarray(needed * rate * HOURS_PER_MONTH), arithmetic=partial(arithmetic, bare),
         facts=(price, plan.path + "capacity_requests_per_s", *speeds),
     )]
     if np.any(spare > 0):
         lines.append(Line(
-            name="GPU rent, redundancy", monthly=np.asarray(spare * rate * HOURS_PER_MONTH), arithmetic=text(gpus - bare),
-            facts=(price, "serving.spares"),
+            name="GPU rent, redundancy", monthly=np.asarray(spare * rate * HOURS_PER_MONTH),
+            facts=(price, "serving.spares"), arithmetic=partial(arithmetic, gpus - bare),
         ))
     return lines + _unused_commitment(shared, option, plan, gpus, np.asarray(rate))
 
@@ -169,23 +166,17 @@ def purchases(gpus: Array, life_months: int) -> Array:
     return bought
 
 
-def ordered_ahead(bought: Array) -> Array:
-    """The same purchases with the first fleet paid in month 0, when it is ordered; later ones stay where they are."""
-    before_or_first = np.cumsum(bought, axis=-1) == bought
-    first = (bought * before_or_first).sum(axis=-1, keepdims=True)
-    later = np.where(before_or_first, 0.0, bought)
-    return np.concatenate([later[..., :1] + first, later[..., 1:]], axis=-1)
-
-
 def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array, live: Array) -> list[Line]:
-    """Lines of an owned fleet with `gpus` in use, shape (..., H)."""
+    """Lines of an owned fleet with `gpus` in use, shape (..., H); the first fleet is paid in month 0, when it is ordered."""
     assert option.plan is not None
     plan = option.plan
     bought = purchases(gpus, terms.life_months) * (1.0 + terms.spare_share)
     price = plan.usd_per_gpu + terms.host_usd
-    ordered = ordered_ahead(bought)
-    upfront, later = ordered[..., :1], np.concatenate([ordered[..., 1:], np.zeros_like(ordered[..., :1])], axis=-1)
-    first = upfront if bought.ndim > 1 else float(upfront[0])
+    before_or_first = np.cumsum(bought, axis=-1) == bought
+    later = np.where(before_or_first, 0.0, bought)
+    ordered = later[..., :1] + (bought * before_or_first).sum(axis=-1, keepdims=True)
+    later = np.concatenate([later[..., 1:], np.zeros_like(ordered)], axis=-1)
+    first = ordered if bought.ndim > 1 else float(ordered[0])
     resale = -price * _left_of_purchases(shared.horizon, terms, bought)
     kw = gpus * live * plan.watts / 1000.0
     each = f"(${pick(plan.usd_per_gpu):,.6g} + ${pick(terms.host_usd):,.6g} host)"

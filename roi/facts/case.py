@@ -102,8 +102,6 @@ class Case(Record):
             return flat
         for k, path in enumerate(self.uncertain):
             fact = self.facts[path]
-            assert fact.low is not None
-            assert fact.high is not None
-            assert isinstance(fact.value, (int, float))
-            flat[path] = quantile(points[:, k : k + 1], fact.low, float(fact.value), fact.high, fact.unit)
+            low, high = fact.spread()
+            flat[path] = quantile(points[:, k : k + 1], low, fact.number(), high, fact.unit)
         return flat

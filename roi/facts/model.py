@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
-from roi.facts.fact import Record
+from roi.facts.fact import DatedRow, Record
 
 
 class Linear(NamedTuple):
@@ -202,8 +202,8 @@ class Mlp(Record):
             yield Linear("shared_expert_gate", hidden, 1, n)
 
 
-class ModelShape(Record):
-    """Architecture of one open-weight model, from its published configuration."""
+class ModelShape(DatedRow):
+    """Architecture of one open-weight model, from its published configuration; `date` is when that was read."""
 
     id: str
     """Lower-case name in this catalog, for example llama-3.1-8b."""
@@ -247,12 +247,6 @@ class ModelShape(Record):
     """Active count that the publisher states, for mixtures of experts."""
     released: Date | None = None
     """Day of release."""
-    note: str = ""
-    """What is special about it."""
-    source: str
-    """Configuration file that the row was read from."""
-    date: Date
-    """When it was read."""
 
     @model_validator(mode="after")
     def _layers_agree(self) -> Self:

@@ -5,18 +5,7 @@ from enum import StrEnum
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from roi.facts.fact import Record
-
-
-class DatedRow(Record):
-    """A figure with the source and the day that it was stated."""
-
-    source: str
-    """Page, document or data set that states the figure."""
-    date: Date
-    """Day on which the source stated it."""
-    note: str = ""
-    """Anything a reader must know before using the row."""
+from roi.facts.fact import DatedRow
 
 
 class RentalKind(StrEnum):

@@ -160,13 +160,10 @@ class Evaluation(Section):
     """Cost of running one evaluation."""
 
 
-WeightDtype = Literal["bf16", "fp8", "int8", "int4"]
-
-
 class Serving(Section):
     """How a self-hosted model is served."""
 
-    weight_dtypes: Annotated[tuple[WeightDtype, ...], Field(min_length=1)] = ("bf16", "fp8")
+    weight_dtypes: Annotated[tuple[Literal["bf16", "fp8", "int8", "int4"], ...], Field(min_length=1)] = ("bf16", "fp8")
     """Weight formats to consider; the cheapest plan that keeps the SLO is taken."""
     kv_dtype: Literal["bf16", "fp8"] = "bf16"
     """Format of the KV cache."""

@@ -1,6 +1,5 @@
 """How near engines come to the roofline, fitted on measured runs: serving_efficiencies.json."""
 
-from datetime import date as Date
 from functools import cache
 from typing import Any
 
@@ -9,19 +8,10 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveIn
 from roi.catalog.rows import read_json
 from roi.errors import UnknownName
 from roi.estimate.serving.iteration import Efficiencies
-from roi.facts.fact import Basis, Fact, Record
+from roi.facts.fact import Basis, DatedRow, Fact, Record
 
 
-class _Row(Record):
-    source: str
-    """Where the measurements are published."""
-    date: Date
-    """When the figures were fitted or read."""
-    note: str
-    """What they rest on and what to mind."""
-
-
-class EngineEfficiencies(_Row):
+class EngineEfficiencies(DatedRow):
     """Fitted efficiencies of one engine, and how far its speed was off on runs that were left out of the fit."""
 
     engine: str
@@ -79,7 +69,7 @@ class EngineEfficiencies(_Row):
         return self.speed_low_elsewhere, self.speed_high_elsewhere
 
 
-class AdapterThroughput(_Row):
+class AdapterThroughput(DatedRow):
     """Throughput with unmerged LoRA adapters over that of the merged model on the same GPU."""
 
     adapters: NonNegativeInt

@@ -19,15 +19,6 @@ class Efficiency(Fact):
     reason: str
     """What it stands for and what moves it."""
 
-    def number(self) -> float:
-        """The central value."""
-        assert isinstance(self.value, (int, float)), self.source
-        return float(self.value)
-
-    def spread(self) -> tuple[float, float]:
-        """5th and 95th percentile; the value twice where it has none."""
-        return (self.number(), self.number()) if self.low is None or self.high is None else (self.low, self.high)
-
 
 class TrainingEfficiencies(Record):
     """What `estimate` takes as values for training."""

@@ -138,8 +138,8 @@ def _swings(case: Case, option: str, choices: Mapping[str, Choice]) -> tuple[Arr
     n = len(paths)
     for k, path in enumerate(paths):
         fact = case[path]
-        column = np.full((2 * n, 1), float(fact.value))  # type: ignore[arg-type]  # an uncertain fact is a number
-        column[k, 0], column[n + k, 0] = float(fact.low or 0.0), float(fact.high or 0.0)
+        column = np.full((2 * n, 1), fact.number())
+        column[k, 0], column[n + k, 0] = fact.spread()
         values[path] = column
     shared, options = read_all(case, values, choices)
     stay, own = evaluate(shared, options["stay"], options), evaluate(shared, options[option], options)

@@ -19,7 +19,7 @@ from roi.estimate.step.step_time import StepEfficiency, step_time
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
-from roi.facts.operator import OperatorGroup
+from roi.facts.profiles import OperatorGroup
 
 FURTHER_KERNEL: Final = 0.25
 """Host time of an operator's second and later kernels over that of the operator."""

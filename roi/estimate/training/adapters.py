@@ -12,8 +12,7 @@ import numpy as np
 
 from roi.errors import InputError
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable, fuse_linears, resolve_targets, trains_experts
-from roi.facts.linear import Linear
-from roi.facts.model import ModelShape, Number
+from roi.facts.model import Linear, ModelShape, Number
 
 NF4_BLOCK: Final = 64
 """Weights that share one scale (bitsandbytes' blocksize)."""

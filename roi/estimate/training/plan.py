@@ -12,8 +12,7 @@ from typing import Final, Literal, NamedTuple, get_args
 import numpy as np
 
 from roi.errors import InputError, nearest
-from roi.facts.linear import Linear
-from roi.facts.model import ModelShape, Number
+from roi.facts.model import Linear, ModelShape, Number
 
 Method = Literal["full", "lora", "rslora", "dora", "qlora", "qdora", "lora-int8"]
 Dtype = Literal["bf16", "fp16", "fp32"]

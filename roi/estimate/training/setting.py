@@ -10,8 +10,7 @@ from typing import Final
 import numpy as np
 
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable, fuse_linears, resolve_targets, trains_experts
-from roi.facts.linear import Linear
-from roi.facts.model import Attention, ModelShape, Number
+from roi.facts.model import Attention, Linear, ModelShape, Number
 
 OWN_INPUT: Final = ("down_proj", "shared_down_proj", "q_b_proj", "kv_b_proj")
 """Products that alone read their input."""

@@ -77,24 +77,18 @@ def widen(found: Prediction, others: list[float]) -> Prediction:
 
 CHUNKED_LOSS: Final = "loss computed in chunks, predicted whole"
 """The loss never holds its fp32 chain for all tokens at once (LitGPT, torchtune): the low end leaves the loss phase out."""
-
 EMPTIED_CACHE: Final = "cache emptied by the loop"
 """The loop calls torch.cuda.empty_cache: freed blocks do not pile up, so the allocator adds little to the peak."""
-
 VARIABLE_LENGTHS: Final = "lengths vary, cache kept"
 """A sequence longer than all before opens new segments while those of shorter ones stay, so the allocator may hold up to as
 much again as a step needs; at one fixed length it reuses them."""
-
 UNPREPARED: Final = "no k-bit preparation, predicted with it"
 """What is not quantised stays in 16 bits (LitGPT; peft's prepare_model_for_kbit_training casts it to fp32): the low end has
 embedding, head and norms in 16 bits."""
-
 STEP_IN_BACKWARD: Final = "optimizer step inside backward, predicted after it"
 """Each gradient is freed as soon as its parameter is updated (torchtune's optimizer_in_bwd): the low end has no gradients."""
-
 HEAD_ADAPTER: Final = "adapter on the output head left out"
 """The output head carries an adapter too, which a plan's targets do not hold."""
-
 ADAPTERS_16BIT: Final = "16-bit adapters as autocast false"
 """The whole module, adapters included, was cast to 16 bits (Lightning's bf16-true): they are predicted in fp32."""
 
@@ -108,10 +102,8 @@ HABITS: Final[dict[Habit, str]] = {
     "adapters_16bit": ADAPTERS_16BIT,
 }  # fmt: skip
 """Word of a table -> the label that a report shows."""
-
 LOOSE: Final = frozenset({CHUNKED_LOSS, VARIABLE_LENGTHS, UNPREPARED, STEP_IN_BACKWARD})
 """Marks of loops that are not the one which the instruments run."""
-
 STACKS_APART: Final = (0.86, 1.70)
 """Memory of one nominal configuration on another stack: Qwen's README and ms-swift state the same model, card, length, batch,
 LoRA, checkpointing and attention, and differ by -14% to +70% (1.8B, 7B and 14B at 2,048 and 8,192 tokens)."""

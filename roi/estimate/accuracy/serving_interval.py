@@ -17,16 +17,12 @@ QUANTITIES: Final[tuple[ServingQuantity, ...]] = ("throughput", "tpot", "ttft")
 
 RAW_LENGTHS: Final = 1.15
 """Loads of real text: their mean lengths say nothing of their tails, which decide how a run drains and how full steps are."""
-
 NO_FAST_LINK: Final = 1.3
 """Tensor parallelism over PCIe, or over nodes: latency of one all-reduce is 2 to 3 times NVLink's, and none was fitted."""
-
 NODE_GPUS: Final = 8.0
 """GPUs that NVLink joins on most machines."""
-
 SLOW_LINK: Final = 70e9
 """Links below this are PCIe (5.0 x16: 63 GB/s)."""
-
 WAITING: Final = 3.0
 """TTFT of open and saturated loads follows the queue: a few percent of rate move it by a factor."""
 

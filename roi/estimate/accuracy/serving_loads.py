@@ -18,13 +18,10 @@ from roi.estimate.serving.request_shape import lognormal_quantile
 FIRST_WAVE_SHARE: Final = 0.1
 """Share of a closed loop's requests that all start at its first moment: load generators send 10 requests for each one in
 flight (InferenceX, vLLM's serving sweeps). The more prompts, the smaller; between 0.05 and 0.2 on published recipes."""
-
 HELD_SHARE: Final = 0.9
 """Rate at an SLO over the rate without one, median of MLPerf v4.1 Server over Offline: 0.905 H100, 0.951 H200, 0.87 L40S."""
-
 BISECTIONS: Final = 60
 """Halvings of the interval of log B; leaves no more than rounding."""
-
 LAST_ONE: Final = 2.33
 """Standard deviations of the longest of some hundred outputs, which a finite run waits for (P99)."""
 

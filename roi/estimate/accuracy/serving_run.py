@@ -12,7 +12,6 @@ from roi.facts.model import ModelShape
 LoadKind = Literal["static", "closed", "open", "saturated"]
 """static: a batch that starts together and ends together. closed: a fixed number of requests in flight. open: requests
 arrive at a rate. saturated: more requests than the server can take at once, all there from the start or endless."""
-
 TpotKind = Literal["between-tokens", "over-all-tokens", "end-to-end"]
 """between-tokens: (end - first token) / (output - 1). over-all-tokens: (end - first token) / output, as GuideLLM counts it.
 end-to-end: (end - arrival) / output, the waiting included."""
@@ -98,8 +97,6 @@ class ServingRun:
 BEYOND: Final = 5.0
 """Factor beyond the roofline from which a figure must be of another unit, precision or card: 4 bits in place of 16, guessed
 tokens and cached prefixes make less on most runs; milliseconds written as seconds make 1,000."""
-
-
 LITTLE: Final = 5.0
 """Factor between the requests in flight that a run states and its rate x latency, from which one of its figures must be
 another's or of another unit: means against medians, ramps and spread lengths make less than 2."""

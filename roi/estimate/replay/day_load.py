@@ -15,10 +15,8 @@ Array = NDArray[np.float64]
 
 HOURS: Final = 24
 """Hours of a load curve."""
-
 RANGE_HALVINGS: Final = 60
 """Bisections for the range of the load; 60 are exact to rounding."""
-
 LARGEST_LOG_RANGE: Final = 200.0
 """Natural log of the largest ratio of peak to valley: beyond it, peak_to_mean exceeds 200."""
 

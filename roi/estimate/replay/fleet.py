@@ -25,10 +25,8 @@ CEIL_TOLERANCE: Final = 1e-9
 Without it 0.3 / 0.1 = 2.9999999999999996 and 0.7 / 0.1 = 6.999999999999999 round as wished but 3 x 0.1 / 0.1 =
 3.0000000000000004 would rent a fourth replica. At most a billionth of the peak goes unserved.
 """
-
 POOL: Final = 4.0
 """Replicas that `pooling` is measured on."""
-
 NEGLIGIBLE_START_S: Final = 60.0
 """A replica that starts within a minute follows the hourly curve without running ahead of it."""
 

@@ -19,22 +19,16 @@ Array = NDArray[np.float64]
 
 WARM_UP, COOL_DOWN = 0.15, 0.1
 """Shares of the requests that find the replicas emptier than they will be, or leave them emptying; left out of percentiles."""
-
 TOP: Final = 1.1
 """Highest rung over the rate of an endless queue, which means of the requests give within some 10%."""
-
 RUNG: Final = 1.25
 """Ratio of the ladder's rates."""
-
 FINE: Final = 2
 """Rates inside the rung in which the SLO breaks: 1.25^(1/2), 12% apart, a straight line between them."""
-
 FIRST_RUNG: Final = 7
 """Where the search begins: 0.23 of the saturated rate, which most SLOs hold."""
-
 DESCENT: Final = 3
 """Rungs down at a time while the SLO does not hold: half the rate."""
-
 LOWEST: Final = 0.01
 """Where not even this share of the saturated rate holds the SLO, no rate does."""
 

@@ -22,13 +22,10 @@ from roi.facts.model import Number
 
 SATURATED: Final = 0.9
 """Where no SLO binds and the slots in use give this share of the rate of endless slots, compute is what binds."""
-
 LONE_BATCH: Final = 1e-6
 """Smallest mean number of decoding sequences that is looked at: a replica that is idle but for one prompt now and then."""
-
 BISECTIONS: Final = 52
 """Halvings of the interval of log B; 52 leave no more than rounding."""
-
 WAIT_TAIL: Final = 0.05
 """1 - 0.95: the share of requests that may wait longer than the P95."""
 

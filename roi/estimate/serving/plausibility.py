@@ -24,10 +24,8 @@ from roi.facts.serve_profile import ServePoint, ServeProfile
 
 FASTER: Final = 0.02
 """Share by which rounding and the datasheet's own figures may put a step below the roofline."""
-
 LITTLE: Final = 0.10
 """Share by which rate x latency may differ from the requests in flight: the start and the end of a finite run."""
-
 CLOCK_S: Final = 1e-3
 """Seconds by which a stamp may come before its cause: two clocks of one machine, rounding of exports to a millisecond."""
 

@@ -23,21 +23,16 @@ Array = NDArray[np.float64]
 
 WINDOW_STEPS: Final = 16
 """Steps of a window: a millisecond of the client's clock is then under 1% of a window of 10 ms steps."""
-
 LEAST_STEPS: Final = 4
 """A shorter window is mostly the clock's noise."""
-
 TOKENS_PER_CHUNK: Final = 4.0
 """Above this the tokens of a request no longer say which steps it took part in."""
-
 BLOCKS: Final = 2
 """Parts of a point in time. Noise that lasts (another program, a clock that falls) counts once a part, so parts must be long:
 of 80 simulated profiles with noise 50 steps long, intervals from two parts held 1 to 2% more often than from four."""
-
 WAITING: Final = 0.8
 """Share of the time with somebody waiting in which all slots but one, or all, must be taken: a server that is busy with
 prompts leaves its slots empty while requests wait."""
-
 FULL: Final = 0.5
 """The same of all slots."""
 

@@ -25,20 +25,15 @@ from roi.numerics.spreads import TAIL, student
 Level = Literal["profile", "device", "gpu", "layout", "all"]
 """What a scale rests on: runs of one's own on this GPU; its measured rates and a dry run; other sources on it; other GPUs in
 the same layout; everything."""
-
 ONE_GPU: Final = "one GPU"
 """Layout of a job on a single card; others are named by what they share."""
-
 PRIOR_RUNS: Final = 4.0
 """Runs that the typical scatter counts for where a group is small: three values know their scatter to a factor of two only."""
-
 PRIOR_GROUPS: Final = 2.0
 """Groups that the median of all groups counts for beside those of a card or a layout: software moves a source's scale as much
 as the card does, so one source on a card says little of the next on it."""
-
 LONE_SCATTER: Final = 0.15
 """Within-group scatter of log(roofline / measured) where no group has three runs: between one code's batches and methods."""
-
 LONE_BETWEEN: Final = 0.35
 """Scatter between groups where there is a single one: compiled against eager loops differ by a factor of two."""
 

@@ -22,32 +22,24 @@ from roi.facts.profiles import DeviceProfile, Rate
 
 NEAR: Final = 1e-3
 """Doublings within which a size counts as the measured one."""
-
 ELEMENT_BYTES: Final = {"fp32": 4.0, "tf32": 4.0, "bf16": 2.0, "fp16": 2.0, "int8": 1.0}
 """Bytes of one operand element."""
-
 NEAREST_DTYPES: Final = {"fp16": ("bf16",), "bf16": ("fp16", "fp32"), "tf32": ("fp32",), "int8": ("bf16", "fp16")}
 """What stands in for a type that was not measured: 16-bit types share one matrix unit at one rate; a card without the type
 computes in the wider one."""
-
 TILE: Final = 128
 """Rows and columns of the result that one multiprocessor computes at a time: cuBLAS's large kernels use 128 x 128 to
 128 x 256, so a product smaller than multiprocessors x TILE^2 leaves some of them idle (wave quantisation)."""
-
 SMALLEST_TILE: Final = 32
 """Smallest tile side among matrix kernels: a rank-8 adapter still computes 32 columns."""
-
 SPLIT_K: Final = 1024
 """Depth of one slice when a kernel splits the inner dimension to keep more multiprocessors busy; below about a thousand
 the partial results cost more to add than they save."""
-
 MULTIPROCESSORS: Final = 100
 """Streaming multiprocessors of a typical card: T4 40, L4 58, A10 72, RTX 4080 76, A100 108, RTX 4090 128, H100 132. The
 datasheet figures of the catalog leave the number out; it moves products below one wave only."""
-
 BACKWARD_ATTENTION: Final = 2.5
 """Backward over forward FLOPs of fused attention: five products instead of two, scores recomputed (arXiv 2205.14135)."""
-
 ATTENTION_SHARE: Final = 0.7
 """Fused attention's share of the matrix rate: each score passes the exponential units, which do a 16th to a 64th of the
 matrix units' operations, between its two products (arXiv 2307.08691: 0.5 to 0.73 of an A100's peak)."""

@@ -31,27 +31,21 @@ from roi.units import SECONDS_PER_HOUR
 
 MASKED_ATTENTION: Final = 2.0
 """Work of SDPA under a padding or packing mask over causal attention: the kernel that takes a mask skips no masked block."""
-
 EAGER_SCORE_BYTES: Final = 50.0
 """Bytes per score of eager attention, forward and backward: product, mask, softmax in fp32 and casts (22), the same again
 with gradients (28)."""
-
 MATH_FORWARD_BYTES: Final = 30.0
 """Bytes per score of SDPA's math path, one forward in fp32: the mask added (8), softmax (8), and the look for rows without any
 key (aten's _safe_softmax: compare 5, reduce 1, choose 8). The products' own reads and writes are hidden behind their
 arithmetic."""
-
 MATH_BACKWARD_BYTES: Final = 24.0
 """Bytes per score of its backward: gradient times softmax (12), and softmax's own kernel (12)."""
-
 FP32_SHARE: Final = 0.75
 """Most of the fp32 rate outside tensor cores that products reach (cuBLAS on an RTX A6000: 23 of 30 TFLOP/s at its clock,
 siboehm.com/articles/22/CUDA-MMM); torch leaves TF32 off."""
-
 CACHED_SHARE: Final = 0.25
 """Share of the last-level cache that the bytes of one pass may fill and still be met there: A100 and H100 keep two copies of
 a line, one in each half, and saved activations and weights pass through between two passes."""
-
 CACHE_GAIN: Final = 2.0
 """Speed of passes in the cache over memory: what they read is there, what they write goes to memory, half of the bytes."""
 

@@ -17,10 +17,8 @@ from roi.facts.model import ModelShape, Number
 
 NF4_BLOCK: Final = 64
 """Weights that share one scale (bitsandbytes' blocksize)."""
-
 DOUBLE_QUANT_BLOCK: Final = 256
 """Scales that share one second-level scale."""
-
 EIGHT_BIT_BLOCK: Final = 256
 """Elements of an 8-bit optimizer state that share one fp32 scale."""
 

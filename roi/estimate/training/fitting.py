@@ -22,13 +22,10 @@ from roi.facts.model import ModelShape
 
 MICRO_BATCHES: Final = np.arange(1.0, 1025.0)
 """Micro-batches that the search tries."""
-
 SEQ_STEP: Final = 128
 """Longest sequences are found to this many tokens."""
-
 PARTS: Final = ("weights", "adapters", "gathered", "gradients", "optimizer", "activations", "logits")
 """Parts of the peak that can be the largest, which is the one that binds."""
-
 REPLAY_ENDS: Final = (0.95, 1.07)
 """5th and 95th percentile of measured over replayed reserved memory: the order of allocation while a model loads is not
 recorded, and there is one source of equal lengths to hold the replay to (11 rows of train_runs.csv, RTX 4080: measured

@@ -40,25 +40,18 @@ MIB: Final = 2**20
 
 PHASES: Final = ("forward", "loss", "backward", "optimizer")
 """Where the peak can lie."""
-
 CUBLAS_WORKSPACE_BYTES: Final = 2 * 8.125 * MIB
 """torch gives each cuBLAS handle :4096:2:16:8 = 8.125 MiB; forward and the autograd thread have one each."""
-
 CUBLAS_WORKSPACE_HOPPER_BYTES: Final = 2 * 32.0 * MIB
 """The same from compute capability 9.0 on, where torch takes 32 MiB a handle (NVIDIA's advice for Hopper)."""
-
 SOFT_CAPPED: Final = ("gemma2", "gemma3n", "gemma3n_text", "gemma4", "gemma4_text")
 """Families whose head ends in cap x tanh(logits / cap)."""
-
 TILE_TOKENS: Final = 4096.0
 """Tokens of a tile of TRL's fused head (trl/kernels/chunked_logprob.py, TOKEN_CHUNK_SIZE)."""
-
 TILE_VOCAB: Final = 32768.0
 """Rows of the head in a tile (trl/trainer/utils.py, add_fused_lm_head)."""
-
 CONTEXT_BYTES: Final = 0.45 * GIB
 """CUDA context and loaded kernels of torch, cuBLAS and bitsandbytes: 0.3 to 0.6 GiB by card and driver, outside torch."""
-
 LOOSE_DYNAMIC: Final = 0.08
 """Share of what comes and goes within a step that lies in the gaps of segments, beside one fp32 logits tensor: a freed
 logits-sized block is cut up by the tensors of backward, and the next large one opens a segment of its own. One rule with and

@@ -60,8 +60,7 @@ class ServingCapacity:
 
 
 def operating_point(
-    requests: RequestShape, iteration: Iteration, kv_read_bytes: Number, sequences: Number,
-    step_tokens: Number = STEP_TOKENS,
+    requests: RequestShape, iteration: Iteration, kv_read_bytes: Number, sequences: Number, step_tokens: Number = STEP_TOKENS,
 ) -> OperatingPoint:
     """The steady state with `sequences` sequences decoding on average; everything broadcasts.
 
@@ -96,13 +95,12 @@ def serving_capacity(
 ) -> ServingCapacity:
     """The largest rate of one replica under its SLO; requests, iteration and memory broadcast, one element a plan.
 
-    `ttft_p95_s` and `tpot_s` are limits (None: no limit); `tpot_s` holds for the mean TPOT. The number of decoding
-    sequences is taken as Poisson (M/G/inf), so B + 1.645 sqrt(B) must stay within the KV cache and `sequence_limit`
-    (vLLM's max_num_seqs): at P95 nobody waits for a slot. Rate, TPOT and TTFT grow with B, so the largest B that holds
-    is found by bisection over log B, to rounding. `speed` multiplies the speed of the engine: unmerged LoRA adapters, or
-    an end of the efficiencies' spread. Under a tight TPOT a slow engine loses more capacity than speed, so spread the
-    speed and ask again rather than spread the capacity. Where weights, workspace and one long request do not fit, the
-    capacity is 0 and `binding` says what is missing.
+    `ttft_p95_s` and `tpot_s` are limits (None: no limit); `tpot_s` holds for the mean TPOT. The number of decoding sequences is
+    taken as Poisson (M/G/inf), so B + 1.645 sqrt(B) must stay within the KV cache and `sequence_limit` (vLLM's max_num_seqs):
+    at P95 nobody waits for a slot. Rate, TPOT and TTFT grow with B, so the largest B that holds is found by bisection over log
+    B, to rounding. `speed` multiplies the speed of the engine: unmerged LoRA adapters, or an end of the efficiencies' spread.
+    Under a tight TPOT a slow engine loses more capacity than speed, so spread the speed and ask again rather than spread the
+    capacity. Where weights, workspace and one long request do not fit, the capacity is 0 and `binding` says what is missing.
     """
     engine = iteration.at_speed(speed)
     fits = np.asarray(memory.long_sequences) >= 1.0
@@ -141,7 +139,6 @@ def serving_capacity(
         ttft_s=np.broadcast_to(point.ttft_s, shape)[()],
         binding=np.select(
             [~fits, ~paced, ~prompt, saturated | room, np.broadcast_to(memory.sequences <= sequence_limit, shape)],
-            [np.broadcast_to(memory.shortage(), shape), "TPOT", "TTFT", "compute", "KV memory"],
-            "sequence limit",
+            [np.broadcast_to(memory.shortage(), shape), "TPOT", "TTFT", "compute", "KV memory"], "sequence limit",
         )[()],
     )

@@ -177,9 +177,7 @@ def step_read_bytes(shape: ModelShape, weight_dtype: str) -> tuple[float, float]
     return dense + rest * max(weight_format(weight_dtype).bytes_per_parameter, SIXTEEN_BIT), experts
 
 
-def kv_bytes_per_gpu(
-    shape: ModelShape, tokens: Number, tensor_parallel: Number, element_bytes: Number = SIXTEEN_BIT,
-) -> Number:
+def kv_bytes_per_gpu(shape: ModelShape, tokens: Number, tensor_parallel: Number, element_bytes: Number = SIXTEEN_BIT) -> Number:
     """Bytes of KV cache that a sequence of `tokens` tokens holds on each GPU; broadcasts.
 
     Engines split heads over GPUs and copy them where there are fewer heads than GPUs; MLA's one vector is on every GPU.
@@ -228,12 +226,8 @@ def matrix_rate(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str]) -> 
 
 
 def roofline_iteration(
-    shape: ModelShape,
-    gpu: Gpu | Sequence[Gpu],
-    tensor_parallel: Number,
-    weight_dtype: str | Sequence[str],
-    prefill_context: Number,
-    efficiencies: Efficiencies,
+    shape: ModelShape, gpu: Gpu | Sequence[Gpu], tensor_parallel: Number, weight_dtype: str | Sequence[str],
+    prefill_context: Number, efficiencies: Efficiencies,
 ) -> Iteration:
     """Coefficients of an engine step from the roofline and its efficiencies.
 
@@ -264,8 +258,6 @@ def roofline_iteration(
         sequence_s=2.0 * shape.active_parameters / (rate * e.decode_mfu * tp) + e.sequence_overhead_s + ring,
         kv_byte_s=(1.0 + e.kv_reread * (query_group(shape) - 1.0)) / (bandwidth * e.kv_mbu),
         prefill_token_s=(products / rate + attention / rate16) / (e.prefill_mfu * tp) + ring,
-        experts_s=experts / (bandwidth * e.decode_mbu * tp),
-        expert_share=expert_share(shape),
-        request_s=e.request_s,
+        experts_s=experts / (bandwidth * e.decode_mbu * tp), expert_share=expert_share(shape), request_s=e.request_s,
         request_steps=e.request_steps,
     )

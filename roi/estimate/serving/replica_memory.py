@@ -149,7 +149,6 @@ def replica_memory(
     return ReplicaMemory(
         device_bytes=device, usable_bytes=usable, resident_bytes=resident, workspace_bytes=workspace,
         kv_capacity_bytes=np.maximum(usable - resident - workspace - kv(requests.cached_tokens), 0.0),
-        kv_read_bytes=kv(requests.cached_tokens + requests.own_tokens),
-        kv_held_bytes=kv(requests.own_tokens),
+        kv_read_bytes=kv(requests.cached_tokens + requests.own_tokens), kv_held_bytes=kv(requests.own_tokens),
         kv_long_bytes=kv(requests.long_tokens),
     )

@@ -252,9 +252,7 @@ def _best_chunks(rows: StepRows, names: Sequence[str], share: float) -> tuple[Li
     for tokens in (None, *(size for size in CHUNKS if size < longest)):
         cut = rows if tokens is None else in_chunks(rows, tokens)
         columns = _columns(cut, share)
-        fit = linear_fit(
-            np.stack([columns[name] for name in names], axis=1), cut.seconds, cut.request, cut.block, cut.point
-        )
+        fit = linear_fit(np.stack([columns[name] for name in names], axis=1), cut.seconds, cut.request, cut.block, cut.point)
         if best is None or fit.misfit < best[0].misfit - (BETTER if best[1] is None else 0.0):
             best = fit, tokens, cut
     assert best is not None

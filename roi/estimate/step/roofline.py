@@ -128,6 +128,4 @@ def device_evidence(
     theory = step_time(model, plan, gpu, replace(efficiency, overall=1.0))
     overall = float(theory.micro_step_s) / found.micro_step_s
     low, high = (overall / apart for apart in reversed(OPERATORS_APART))
-    return Evidence(
-        efficiency=replace(efficiency, overall=overall), low=low, high=high, level="device", n=1, sources=(source,),
-    )
+    return Evidence(efficiency=replace(efficiency, overall=overall), low=low, high=high, level="device", n=1, sources=(source,))

@@ -59,9 +59,8 @@ def _linear_saved(s: Setting, a: Attention) -> Number:
     """Bytes of the chunked gated delta rule as torch runs it without the flash-linear-attention package, in fp32.
 
     Fourteen tensors of a head's width (padded and scaled queries, keys and values, the triangular solutions, each chunk's new
-    values, the gated norm), five of a chunk's width a token (decay and scores inside a chunk), a state a chunk; in the
-    stream's type the convolution's input and output and the norm's result (modeling_qwen3_next.py,
-    torch_chunk_gated_delta_rule).
+    values, the gated norm), five of a chunk's width a token (decay and scores inside a chunk), a state a chunk; in the stream's
+    type the convolution's input and output and the norm's result (modeling_qwen3_next.py, torch_chunk_gated_delta_rule).
     """
     heads = 14.0 * a.head_dim + 5.0 * DELTA_CHUNK + a.head_dim * a.value_width / DELTA_CHUNK
     return s.tokens * (4.0 * a.heads * heads + s.w * (2.0 * a.conv_width + a.heads * a.value_width))

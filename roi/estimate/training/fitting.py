@@ -126,8 +126,7 @@ def _fit_dry(
         closed, weights_bytes=parts["weights"], adapters_bytes=parts["adapters"], gradients_bytes=parts["gradients"],
         optimizer_bytes=parts["optimizer"], activations_bytes=parts["activations"], logits_bytes=parts["logits"],
         workspaces_bytes=parts["workspaces"], gathered_bytes=0.0, peak_allocated_bytes=allocated,
-        peak_phase=PHASES.index(dry.phase), reserved_bytes=reserved, context_bytes=context,
-        process_bytes=reserved + context,
+        peak_phase=PHASES.index(dry.phase), reserved_bytes=reserved, context_bytes=context, process_bytes=reserved + context,
     )
     fits = reserved + context <= gpu.memory_bytes
     high = reserved * REPLAY_ENDS[1] + most

@@ -16,8 +16,7 @@ import numpy as np
 
 from roi.answers.validate import open_training_table
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
-from roi.estimate.accuracy.measured_run import MeasuredRun
-from roi.estimate.accuracy.timed_runs import timed_run
+from roi.estimate.accuracy.measured_run import MeasuredRun, timed_run
 from roi.estimate.accuracy.training_left_out import leave_gpu_out, leave_source_out
 from roi.estimate.step.calibration import TimedRun, grouped, log_ratios
 from roi.estimate.step.step_time import StepEfficiency

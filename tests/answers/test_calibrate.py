@@ -17,11 +17,11 @@ from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.cli import main
 from roi.errors import InputError
-from roi.estimate.accuracy.measured_run import MeasuredRun
-from roi.estimate.accuracy.timed_runs import fit_group, timed_run
+from roi.estimate.accuracy.measured_run import MeasuredRun, timed_run
 from roi.estimate.accuracy.training_left_out import (
     after_profile,
     fit_calibration,
+    fit_group,
     leave_gpu_out,
     leave_one_out,
     leave_source_out,

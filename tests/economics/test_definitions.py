@@ -48,8 +48,7 @@ from roi.economics.lines.people import evaluation_cost, retraining_line, run_cos
 from roi.economics.lines.self_hosting import fleet_lines, fleet_months
 from roi.economics.lines.vendor_events import commitment_line, error_line, migration_line, tuned_again
 from roi.economics.reading import read_shared
-from roi.estimate.replay.day_load import spill_share
-from roi.estimate.replay.fleet import demand_to_hold, fleet_capacity, size_autoscaled_fleet, size_fleet
+from roi.estimate.replay.fleet import demand_to_hold, fleet_capacity, size_autoscaled_fleet, size_fleet, spill_share
 from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.facts.spread import quantile

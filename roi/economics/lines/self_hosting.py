@@ -10,8 +10,7 @@ from roi.economics.inputs import PLATFORM, Array, Option, Plan, Shared
 from roi.economics.lines.calendar import billed_requests, incumbent_share
 from roi.economics.lines.line import Line, pick
 from roi.economics.lines.owned_hardware import hardware_lines
-from roi.estimate.replay.day_load import burst_from_peak, spill_share
-from roi.estimate.replay.fleet import Fleet, fleet_capacity, size_autoscaled_fleet, size_fleet
+from roi.estimate.replay.fleet import Fleet, burst_from_peak, fleet_capacity, size_autoscaled_fleet, size_fleet, spill_share
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 

@@ -10,8 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from roi.estimate.accuracy.serving_replica import OperatingFigures, Replica, replica_of
-from roi.estimate.accuracy.serving_run import ServingLoad, ServingRun, ServingSystem
+from roi.estimate.accuracy.serving_run import OperatingFigures, Replica, ServingLoad, ServingRun, ServingSystem, replica_of
 from roi.estimate.serving.iteration import Efficiencies
 from roi.estimate.serving.request_shape import lognormal_quantile
 

@@ -169,19 +169,20 @@ def throughput_predictor(efficiency: StepEfficiency, overall_spread: tuple[float
             return NoPrediction(f"gpu: {run.gpu_name!r}; not one card of the catalog, so no rates")
         if run.mean_tokens is None:
             return NoPrediction("seq_len_mean: no number; time follows the mean length")
-        value = tokens_per_s(run, run.plan, run.gpu, efficiency)
+        steps = [_micro_step(run, plan, run.gpu, efficiency) for plan in (run.plan, *_other_plans(run))]
+        value, *others = (tokens / seconds for tokens, seconds in steps)
         low, high = (value * end / float(efficiency.overall) for end in overall_spread)
-        return widen(Prediction(value, low, high), [tokens_per_s(run, p, run.gpu, efficiency) for p in _other_plans(run)])
+        return widen(Prediction(value, low, high), others)
 
     return predict
 
 
-def tokens_per_s(run: MeasuredRun, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency) -> float:
-    """Tokens/s of all GPUs under `plan` at the run's mean length."""
+def _micro_step(run: MeasuredRun, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency) -> tuple[float, float]:
+    """Tokens of one micro-step of all GPUs at the run's mean length, and its seconds with its share of the optimizer step."""
     mean = min(run.mean_tokens or float(plan.seq), float(plan.seq))
     step = step_time(run.model, replace(plan, seq=mean), gpu, efficiency)
-    seconds = float(step.micro_step_s) + float(step.optimizer_s + step.synchronisation_s) / plan.accumulation
-    return float(step.tokens) * plan.gpus / seconds
+    updates = float(step.optimizer_s + step.synchronisation_s) / plan.accumulation
+    return float(step.tokens) * plan.gpus, float(step.micro_step_s) + updates
 
 
 def _other_plans(run: MeasuredRun) -> list[TrainingPlan]:
@@ -215,11 +216,6 @@ def timed_run(run: MeasuredRun, efficiency: StepEfficiency) -> TimedRun | None:
     """The run beside the roofline at its mean length; None where its card, its speed or its mean length is unknown."""
     if run.gpu is None or not run.tokens_per_s or run.mean_tokens is None:
         return None
-    plan = replace(run.plan, seq=min(run.mean_tokens, float(run.plan.seq)))
-    step = step_time(run.model, plan, run.gpu, replace(efficiency, overall=1.0))
-    updates = float(step.optimizer_s + step.synchronisation_s) / plan.accumulation
-    measured = float(step.tokens) * plan.gpus / run.tokens_per_s
-    return TimedRun(
-        id=run.id, source=run.source, gpu=run.gpu.id, layout=layout_of(plan), method=run.method, measured_s=measured,
-        theory_s=float(step.micro_step_s) + updates,
-    )
+    tokens, seconds = _micro_step(run, run.plan, run.gpu, replace(efficiency, overall=1.0))
+    return TimedRun(id=run.id, source=run.source, gpu=run.gpu.id, layout=layout_of(run.plan), method=run.method,
+                    measured_s=tokens / run.tokens_per_s, theory_s=seconds)

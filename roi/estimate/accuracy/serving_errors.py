@@ -12,13 +12,15 @@ from typing import Final, Literal, NamedTuple
 from roi.estimate.accuracy.error_blocks import ErrorBlock, RowScore, SkippedRow, summarise_errors
 from roi.estimate.accuracy.measured_run import Prediction
 from roi.estimate.accuracy.serving_loads import operating_figures, stated_tpot
-from roi.estimate.accuracy.serving_run import OperatingFigures, ServingRun
+from roi.estimate.accuracy.serving_run import ServingRun
 from roi.estimate.serving.iteration import Efficiencies
 from roi.numerics.spreads import joint_deviation
 
 ServingQuantity = Literal["throughput", "tpot", "ttft"]
 
 QUANTITIES: Final[tuple[ServingQuantity, ...]] = ("throughput", "tpot", "ttft")
+RATES: Final = ("output_tokens_per_s", "total_tokens_per_s", "requests_per_s")
+"""Throughput as rows state it, the first of them that is there."""
 
 RAW_LENGTHS: Final = 1.15
 """Loads of real text: their mean lengths say nothing of their tails, which decide how a run drains and how full steps are."""
@@ -64,7 +66,7 @@ def predict_serving(run: ServingRun, evidence: ServingEvidence) -> dict[ServingQ
     fast = middle * math.exp(joint_deviation([math.log(evidence.speed_high), math.log(high / middle), *others]))
     point, slower, faster = (operating_figures(run, evidence.efficiencies, speed) for speed in (middle, slow, fast))
     found: dict[ServingQuantity, Prediction] = {
-        "throughput": Prediction(_rate(run, point), _rate(run, slower), _rate(run, faster)),
+        "throughput": Prediction(*(getattr(at, _stated_rate(run)) for at in (point, slower, faster))),
         "tpot": Prediction(stated_tpot(run, point), stated_tpot(run, faster), stated_tpot(run, slower)),
     }
     wait = [] if run.load.kind in ("static", "closed") else [math.log(WAITING)]
@@ -74,19 +76,14 @@ def predict_serving(run: ServingRun, evidence: ServingEvidence) -> dict[ServingQ
     return found
 
 
-def _rate(run: ServingRun, at: OperatingFigures) -> float:
-    """The rate of the kind that the row states: output tokens, else all tokens, else requests a second."""
-    if run.output_tokens_per_s is None and run.total_tokens_per_s is not None:
-        return at.total_tokens_per_s
-    if run.output_tokens_per_s is None and run.requests_per_s is not None:
-        return at.requests_per_s
-    return at.output_tokens_per_s
+def _stated_rate(run: ServingRun) -> str:
+    """The name of the rate that the row states: output tokens (also where it states none), else all tokens, else requests."""
+    return next((name for name in RATES if getattr(run, name) is not None), RATES[0])
 
 
 def measured_figures(run: ServingRun) -> dict[ServingQuantity, float]:
     """What the row states, in SI units; throughput is output tokens a second, else all tokens, else requests."""
-    rates = (run.output_tokens_per_s, run.total_tokens_per_s, run.requests_per_s)
-    rate = next((x for x in rates if x is not None), None)
+    rate = getattr(run, _stated_rate(run))
     found: dict[ServingQuantity, float | None] = {"throughput": rate, "tpot": run.tpot_s, "ttft": run.ttft_s}
     return {name: value for name, value in found.items() if value is not None}
 
@@ -189,17 +186,15 @@ def validate_serving(
                 basis=known.basis, derived=from_law))
     plain = [label for label in labels if not label.implausible]
     return ServingValidation(
-        rows=len(labels), blocks=_blocks(scores, plain), by={group: _split(scores, plain, group) for group in GROUPS},
+        rows=len(labels), blocks=_blocks(scores, plain), by={
+            group: {name: _blocks(scores, [label for label in plain if getattr(label, group) == name])
+                    for name in dict.fromkeys(str(getattr(label, group)) for label in plain)}
+            for group in GROUPS},
         derived=summarise_errors(derived, len(derived)),
         implausible=_blocks(doubtful, [label for label in labels if label.implausible]),
         scores=tuple(scores), apart=(*derived, *doubtful), skipped=tuple(skipped), unpredicted=tuple(unpredicted),
         assumptions=tuple(Counter(name for run in runs for name, _ in run.assumed).most_common()), bases=dict(bases),
     )  # fmt: skip
-
-
-def _split(scores: Sequence[ServingScore], labels: Sequence[ServingLabel], group: str) -> dict[str, Blocks]:
-    names = dict.fromkeys(str(getattr(label, group)) for label in labels)
-    return {name: _blocks(scores, [label for label in labels if getattr(label, group) == name]) for name in names}
 
 
 def _blocks(scores: Iterable[ServingScore], labels: Sequence[ServingLabel]) -> Blocks:

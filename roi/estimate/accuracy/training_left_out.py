@@ -1,10 +1,10 @@
-"""Errors of a calibration on runs that it has not seen: one run, one source, or one GPU left out."""
+"""Errors of a calibration on runs that it has not seen: of the same group, one run, one source, or one GPU left out."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,21 +74,12 @@ def leave_one_out(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> LeftO
     return _summary(found)
 
 
-def leave_source_out(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> dict[str, LeftOut]:
-    """Each source from all the others (on the same GPU where there are any), and "all" of them."""
-    return _leave_out(runs, efficiency, lambda run: run.source)
-
-
-def leave_gpu_out(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> dict[str, LeftOut]:
-    """Each GPU from all the others, and "all" of them."""
-    return _leave_out(runs, efficiency, lambda run: run.gpu)
-
-
-def _leave_out(runs: Sequence[TimedRun], efficiency: StepEfficiency, key: Callable[[TimedRun], str]) -> dict[str, LeftOut]:
+def leave_out(runs: Sequence[TimedRun], efficiency: StepEfficiency, by: Literal["source", "gpu"]) -> dict[str, LeftOut]:
+    """Each source from all the others (on the same GPU where there are any), or each GPU from all the others; and "all"."""
     found: dict[str, list[tuple[float, float] | None]] = {}
-    for name in dict.fromkeys(key(run) for run in runs):
-        rest = [run for run in runs if key(run) != name]
-        found[name] = [_against(run, rest, efficiency) for run in runs if key(run) == name]
+    for name in dict.fromkeys(getattr(run, by) for run in runs):
+        rest = [run for run in runs if getattr(run, by) != name]
+        found[name] = [_against(run, rest, efficiency) for run in runs if getattr(run, by) == name]
     found["all"] = [error for errors in found.values() for error in errors]
     summaries = {name: _summary(errors) for name, errors in found.items()}
     return {name: summary for name, summary in summaries.items() if summary is not None}
@@ -184,6 +175,6 @@ def fit_calibration(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> Cal
         after_profile={
             "runs on one GPU": after_profile(grouped([run for run in runs if run.layout == ONE_GPU])),
             "each layout by itself": after_profile(grouped(runs)), "all layouts together": after_profile(pairs.values())},
-        run_left_out=leave_one_out(runs, efficiency), source_left_out=leave_source_out(runs, efficiency),
-        gpu_left_out=leave_gpu_out(runs, efficiency),
+        run_left_out=leave_one_out(runs, efficiency), source_left_out=leave_out(runs, efficiency, "source"),
+        gpu_left_out=leave_out(runs, efficiency, "gpu"),
     )

@@ -15,13 +15,15 @@ uses them sees an `Iteration` and does not know which.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
 from roi.errors import UnknownName
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
+
+T = TypeVar("T", Gpu, str)
 
 
 @dataclass(frozen=True)
@@ -206,20 +208,15 @@ def query_group(shape: ModelShape) -> float:
     return sum(elements * (1.0 if a.kind == "latent" else a.heads / a.kv_heads) for a, elements in cached) / total
 
 
-def per_gpu(gpu: Gpu | Sequence[Gpu], figure: Callable[[Gpu], float]) -> Number:
-    """`figure` of one GPU, or an array of it with one element a plan."""
-    return figure(gpu) if isinstance(gpu, Gpu) else np.array([figure(g) for g in gpu])
-
-
-def per_format(dtype: str | Sequence[str], figure: Callable[[str], float]) -> Number:
-    """`figure` of one format's name, or an array of it with one element a plan."""
-    return figure(dtype) if isinstance(dtype, str) else np.array([figure(d) for d in dtype])
+def per_plan(fact: T | Sequence[T], figure: Callable[[T], float]) -> Number:
+    """`figure` of one GPU or one format's name, or an array of it with one element a plan."""
+    return figure(fact) if isinstance(fact, (Gpu, str)) else np.array([figure(one) for one in fact])
 
 
 def matrix_rate(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str]) -> Number:
     """Matrix rate of each plan, FLOP/s, in the format that its weights compute in."""
     if isinstance(gpu, Gpu):
-        return per_format(weight_dtype, lambda w: gpu.matrix_flops(weight_format(w).computes_in))
+        return per_plan(weight_dtype, lambda w: gpu.matrix_flops(weight_format(w).computes_in))
     names = [weight_dtype] * len(gpu) if isinstance(weight_dtype, str) else weight_dtype
     pairs = zip(gpu, names, strict=True)
     return np.array([g.matrix_flops(weight_format(w).computes_in) for g, w in pairs])
@@ -244,10 +241,10 @@ def roofline_iteration(
     expert parallelism, pipeline parallelism, speculative decoding.
     """
     e, tp = efficiencies, np.asarray(tensor_parallel, dtype=float)
-    bandwidth, link = per_gpu(gpu, lambda g: g.bandwidth_bytes_per_s), per_gpu(gpu, lambda g: g.link_bytes_per_s)
-    rate, rate16 = matrix_rate(gpu, weight_dtype), per_gpu(gpu, lambda g: g.matrix_flops("bf16"))
-    dense = per_format(weight_dtype, lambda w: step_read_bytes(shape, w)[0])
-    experts = per_format(weight_dtype, lambda w: step_read_bytes(shape, w)[1])
+    bandwidth, link = per_plan(gpu, lambda g: g.bandwidth_bytes_per_s), per_plan(gpu, lambda g: g.link_bytes_per_s)
+    rate, rate16 = matrix_rate(gpu, weight_dtype), per_plan(gpu, lambda g: g.matrix_flops("bf16"))
+    dense = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[0])
+    experts = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[1])
     sums = ALL_REDUCES_PER_LAYER * shape.layers
     ring = 2.0 * (tp - 1.0) / tp * sums * shape.hidden * SIXTEEN_BIT / (link * e.link_efficiency)
     products = 2.0 * (shape.active_parameters - shape.head_parameters)

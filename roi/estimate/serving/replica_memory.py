@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.estimate.serving.iteration import SIXTEEN_BIT, kv_bytes_per_gpu, kv_element_bytes, per_format, per_gpu, weight_bytes
+from roi.estimate.serving.iteration import SIXTEEN_BIT, kv_bytes_per_gpu, kv_element_bytes, per_plan, weight_bytes
 from roi.estimate.serving.request_shape import RequestShape
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
@@ -75,11 +75,9 @@ class ReplicaMemory:
 
     def shortage(self) -> NDArray[np.str_]:
         """For each plan, the sentence that says which bytes do not fit; only read where they do not."""
-        names = (self.usable_bytes, self.resident_bytes, self.workspace_bytes, self.kv_long_bytes, self.device_bytes)
-        rows = np.broadcast_arrays(*names)
-        return np.array([_shortage(*map(float, row)) for row in zip(*(r.ravel() for r in rows), strict=True)]).reshape(
-            rows[0].shape
-        )
+        named = np.vectorize(_shortage, otypes=[str])
+        return np.asarray(
+            named(self.usable_bytes, self.resident_bytes, self.workspace_bytes, self.kv_long_bytes, self.device_bytes))
 
 
 def _shortage(usable: float, resident: float, workspace: float, long: float, device: float) -> str:
@@ -100,12 +98,12 @@ def default_step_tokens(gpu: Gpu | Sequence[Gpu], *, since_0_28: bool = True) ->
             return HUGE_STEP_TOKENS
         return STEP_TOKENS if _large(g) else SMALL_STEP_TOKENS
 
-    return per_gpu(gpu, tokens)
+    return per_plan(gpu, tokens)
 
 
 def default_sequence_limit(gpu: Gpu | Sequence[Gpu]) -> Number:
     """Sequences that are decoded at a time at most on this card, or on one card a plan: vLLM's default for a server."""
-    return per_gpu(gpu, lambda g: LARGE_SEQUENCE_LIMIT if _large(g) else SEQUENCE_LIMIT)
+    return per_plan(gpu, lambda g: LARGE_SEQUENCE_LIMIT if _large(g) else SEQUENCE_LIMIT)
 
 
 def _large(gpu: Gpu) -> bool:
@@ -137,10 +135,10 @@ def replica_memory(
     histories compete for KV).
     """
     tp = np.asarray(tensor_parallel, dtype=float)
-    device = per_gpu(gpu, lambda g: g.memory_bytes)
-    element = per_format(kv_dtype, kv_element_bytes)
+    device = per_plan(gpu, lambda g: g.memory_bytes)
+    element = per_plan(kv_dtype, kv_element_bytes)
     usable = device * GPU_MEMORY_UTILISATION
-    resident = per_format(weight_dtype, lambda w: weight_bytes(shape, w)) / tp
+    resident = per_plan(weight_dtype, lambda w: weight_bytes(shape, w)) / tp
     workspace = FIXED_WORKSPACE_BYTES + activation_bytes(shape, tp, step_tokens, sequence_limit)
 
     def kv(tokens: Number) -> Number:

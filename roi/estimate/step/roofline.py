@@ -99,12 +99,11 @@ def _key(group: OperatorGroup) -> tuple[str, str, tuple[int, ...]]:
     return group.name, group.dtype, group.shape
 
 
-def _recomputed(groups: Iterable[OperatorGroup]) -> dict[tuple[str, str, tuple[int, ...]], float]:
+def _recomputed(groups: tuple[OperatorGroup, ...]) -> dict[tuple[str, str, tuple[int, ...]], float]:
     """Number of calls of each forward operator, where backward runs forward attention again; empty without recompute."""
-    known = tuple(groups)
-    again = any(g.kind == "attention" and g.phase == "backward" and "backward" not in g.name for g in known)
+    again = any(g.kind == "attention" and g.phase == "backward" and "backward" not in g.name for g in groups)
     calls: dict[tuple[str, str, tuple[int, ...]], float] = {}
-    for group in known if again else ():
+    for group in groups if again else ():
         if group.phase == "forward":
             calls[_key(group)] = calls.get(_key(group), 0.0) + group.calls
     return calls

@@ -21,8 +21,8 @@ import numpy as np
 
 from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, SMALLEST_TILE, TILE
 from roi.estimate.step.work import Pass, Product, decomposition_passes, step_operators, step_passes, step_products
-from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, trained_parameters
-from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
+from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, quantised_parameters, trained_parameters
+from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.setting import read_setting
 from roi.estimate.training.sharding import link_seconds
 from roi.facts.gpu import Gpu
@@ -217,10 +217,8 @@ def _attention(
 
 def _passes_s(passes: Iterable[Pass], gpu: Gpu, efficiency: StepEfficiency) -> Number:
     """Seconds of all calls of all passes."""
-    total: Number = 0.0
-    for p in passes:
-        total = total + p.calls * np.maximum(_bytes_s(p.bytes_each, gpu, efficiency), efficiency.kernel_s)
-    return total
+    each = (p.calls * np.maximum(_bytes_s(p.bytes_each, gpu, efficiency), efficiency.kernel_s) for p in passes)
+    return sum(each, np.float64(0.0))
 
 
 def _bytes_s(nbytes: Number, gpu: Gpu, efficiency: StepEfficiency) -> Number:
@@ -256,9 +254,8 @@ def _dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     Int8: read (1), written in the stream's type w, read and written once more to scale it: 1 + 3 w.
     """
     if plan.int8:
-        each = 1.0 + 3.0 * plan.stream_bytes
-        return each * sum(x.inputs * x.outputs * x.layers for x in model.linears if adaptable(x))
+        return (1.0 + 3.0 * plan.stream_bytes) * quantised_parameters(model)
     if not plan.quantised:
         return 0.0
     each = nf4_bytes_per_weight(double_quant=plan.double_quant) + DTYPE_BYTES[plan.dtype] + (8.0 / NF4_BLOCK)
-    return each * sum(x.inputs * x.outputs * x.layers for x in model.linears if adaptable(x))
+    return each * quantised_parameters(model)

@@ -248,10 +248,7 @@ def _int8_backward(s: Setting, hidden: int, inner: float, *, targeted: bool) -> 
 
 
 def _mean(parts: list[tuple[Number, int]], layers: int) -> Number:
-    total: Number = 0.0
-    for value, count in parts:
-        total = total + value * count
-    return total / layers
+    return sum((value * count for value, count in parts), np.float64(0.0)) / layers
 
 
 def _largest(parts: list[Number]) -> Number:

@@ -9,6 +9,8 @@ Read off transformers 5 (rotary, repeat_kv, SDPA and eager attention) and torch'
 
 from typing import Final
 
+import numpy as np
+
 from roi.estimate.training.adapter_activations import adapter_saved
 from roi.estimate.training.plan import fuse_linears
 from roi.estimate.training.setting import Setting
@@ -123,7 +125,4 @@ def mask_bytes(s: Setting) -> Number:
     kinds = {(a.kind, a.window): a for a in s.model.attention if a.kind != "linear"}
     if s.eager:
         return s.w * s.pairs * float(len(kinds))
-    total: Number = 0.0
-    for a in kinds.values():
-        total = total + s.masked(a)
-    return total * s.pairs
+    return sum((s.masked(a) for a in kinds.values()), np.float64(0.0)) * s.pairs

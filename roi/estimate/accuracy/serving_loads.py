@@ -222,14 +222,10 @@ def system_figures(load: ServingLoad, system: ServingSystem, replica: Replica) -
     if system.prefill_replicas and load.kind == "closed":
         return disaggregated_figures(load, replica, system.prefill_replicas, system.replicas - system.prefill_replicas)
     n = system.replicas if load.concurrency is None else min(system.replicas, max(load.concurrency, 1.0))
-    share = replace(load, concurrency=_over(load.concurrency, n), requests_per_s=_over(load.requests_per_s, n),
-                    prompts=_over(load.prompts, n))
+    sizes = {name: getattr(load, name) for name in ("concurrency", "requests_per_s", "prompts")}
+    share = replace(load, **{name: size / n for name, size in sizes.items() if size is not None})
     found = BY_KIND[load.kind](share, replica)
     return replace(found, requests_per_s=found.requests_per_s * n)
-
-
-def _over(value: float | None, replicas: float) -> float | None:
-    return None if value is None else value / replicas
 
 
 def stated_tpot(run: ServingRun, figures: OperatingFigures) -> float:

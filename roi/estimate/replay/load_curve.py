@@ -125,10 +125,9 @@ class LoadCurve:
     def capacity(self, slo: Slo, speed: float = 1.0, rung: int | None = None) -> Capacity:
         """The largest rate that holds the SLO with the engine at `speed` times its speed.
 
-        From a rung that holds upwards the first rung that breaks is looked for, then the first of FINE rates inside, then
-        the crossing on a straight line in the logs. So a tighter SLO never has more capacity, scatter or not. Another
-        speed is another clock: all times divided by it, so the same replays answer with the SLO and the rate rescaled.
-        `rung` is where to begin, one that is thought to hold.
+        Since the search goes upwards, a tighter SLO never has more capacity, scatter or not. Another speed is another clock:
+        all times divided by it, so the same replays answer with the SLO and the rate rescaled. `rung` is where to begin, one
+        that is thought to hold.
         """
         found = self._capacity(Slo(slo.ttft_p95_s * speed, slo.tpot_p95_s * speed), FIRST_RUNG if rung is None else rung)
         return replace(found, requests_per_s=found.requests_per_s * speed)

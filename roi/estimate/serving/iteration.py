@@ -1,16 +1,10 @@
 """The time of one engine step: a + b x sequences + c x KV bytes read + d x prefill tokens.
 
 An engine that batches continuously repeats one step: each decoding sequence gets one token, and prompt tokens that wait are
-computed beside them. What a step costs follows from what it must read and compute:
-
-    a   reading the weights once, whatever the batch, and the engine's own overhead
-    b   2 FLOPs a parameter and sequence
-    c   reading the KV cache of the sequences
-    d   2 FLOPs a parameter and prompt token, and attention over the tokens before it
-
-A mixture also reads the experts that its tokens touch, more of them in larger batches. The coefficients come from a roofline
-with fitted efficiencies (`roofline_iteration`) or from a profile of the user's own server (serving/step_fit); everything that
-uses them sees an `Iteration` and does not know which.
+computed beside them. What a step costs follows from what it must read and compute (`Iteration`). A mixture also reads the
+experts that its tokens touch, more of them in larger batches. The coefficients come from a roofline with fitted efficiencies
+(`roofline_iteration`) or from a profile of the user's own server (serving/step_fit); everything that uses them sees an
+`Iteration` and does not know which.
 """
 
 from collections.abc import Callable, Sequence
@@ -102,13 +96,13 @@ class Iteration:
     """Coefficients of one engine step, in seconds; each broadcasts."""
 
     step_s: Number
-    """a: a step however small: overhead, dense weights read, all-reduce latency."""
+    """a: a step however small: overhead, dense weights read once, all-reduce latency."""
     sequence_s: Number
-    """b: each decoding sequence: matrix products, per-sequence overhead, all-reduce bytes."""
+    """b: each decoding sequence: 2 FLOPs a parameter, per-sequence overhead, all-reduce bytes."""
     kv_byte_s: Number
     """c: each byte of KV cache that one GPU reads."""
     prefill_token_s: Number
-    """d: each prompt token that is computed: matrix products, attention, all-reduce bytes."""
+    """d: each prompt token that is computed: 2 FLOPs a parameter, attention over the tokens before it, all-reduce bytes."""
     experts_s: Number = 0.0
     """Mixture of experts: reading every expert once."""
     expert_share: Number = 0.0

@@ -129,7 +129,6 @@ def replica_memory(
 ) -> ReplicaMemory:
     """Bytes on each GPU of a replica; `gpu` and the formats are one value or one a plan, the rest broadcasts.
 
-    KV capacity = memory x GPU_MEMORY_UTILISATION - weights / tp - workspace - the shared prefix, once.
     Ignored: adapters that are held beside the weights, paging waste (half a block of 16 tokens a sequence, under 1% of 1,000),
     copied KV projections where tp exceeds the KV heads, prefixes that belong to one user each (several conversations'
     histories compete for KV).

@@ -99,13 +99,13 @@ def point_rows(
 ) -> tuple[StepRows | None, str]:
     """The rows of one point and "", or None and why there are none.
 
-    A window lies between two tokens of a request that decodes throughout. Its steps are that request's tokens; its sequences
-    all tokens that arrive in it, each of which read its own context; its prompt tokens those of the requests that get their
-    first token in it. Windows are disjoint and end where no prompt is half computed, so a prompt that the engine spreads over
-    several steps lies in one of them. Arrivals are counted to the middle between two tokens of the reference, since streams of
-    one step arrive a little apart. The first token of a request that met an idle server took one step (`in_chunks`: several)
-    and the request's own time; the point's first request is left out (it pays for warming up). With `ends_only` a request's two
-    stamps are its first and its last token: those between are taken as even, and a window spans the whole of its reference.
+    A window's steps are its reference's tokens; its sequences all tokens that arrive in it, each of which read its own context;
+    its prompt tokens those of the requests that get their first token in it. Windows are disjoint and end where no prompt is
+    half computed, so a prompt that the engine spreads over several steps lies in one of them. Arrivals are counted to the
+    middle between two tokens of the reference, since streams of one step arrive a little apart. The first token of a request
+    that met an idle server took one step (`in_chunks`: several) and the request's own time; the point's first request is left
+    out (it pays for warming up). With `ends_only` a request's two stamps are its first and its last token: those between are
+    taken as even, and a window spans the whole of its reference.
 
     `kv_of` gives what a context of so many tokens reads (windows cap it; else every token once). Ignored: speculative decoding
     (its steps give several tokens).

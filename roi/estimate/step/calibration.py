@@ -172,8 +172,7 @@ def evidence_for(
 def half_width(n: int, squares: float, typical: float) -> float:
     """Half of the 90% interval of one more value, in logarithms, from the sum of squared distances of n values.
 
-    Their variance with the typical one counted for PRIOR_RUNS more, times 1 + 1 / n for the centre's own error, times
-    Student's factor for that many degrees of freedom.
+    The typical variance counts for PRIOR_RUNS more; 1 + 1 / n is for the centre's own error.
     """
     freedom = n - 1.0 + PRIOR_RUNS
     variance = (squares + PRIOR_RUNS * typical**2) / freedom

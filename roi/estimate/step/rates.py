@@ -117,9 +117,8 @@ class DeviceRates:
     def matrix_s(self, m: Number, n: Number, k: Number, dtype: str, batch: Number = 1.0) -> Number:
         """Seconds of `batch` products (m, k) x (k, n): the slower of arithmetic and moving operands, as far as measured.
 
-        Arithmetic: 2 m n k FLOPs (sides below SMALLEST_TILE padded to it) at the rate of large products, times the share
-        of multiprocessors that its tiles fill: u / (u + p/2) for u units of work on p multiprocessors, the mean of
-        u/p over ceil(u/p) waves. Moving: each operand once. Then the ratio that near shapes showed.
+        Sides below SMALLEST_TILE are padded to it. Tiles fill a share u / (u + p/2) of p multiprocessors for u units of work,
+        the mean of u/p over ceil(u/p) waves. Each operand is moved once.
         """
         known = self._known(dtype, self.matrix_flops)
         m, n, k, batch = (np.asarray(x, dtype=float) for x in (m, n, k, batch))

@@ -48,7 +48,7 @@ class StepSeconds:
 def operator_seconds(group: OperatorGroup, rates: DeviceRates) -> float:
     """Device seconds of one call: the slowest of arithmetic, bytes, and the shortest kernel.
 
-    Products: arithmetic at the rate of their shape, weights and activations from device memory (a weight is not met
+    Products: weights and activations from device memory (a weight is not met
     again before the next pass). Others: bytes, at the cache's rate where all operands of the call fit in it, since
     the operator before has just written them. Ignored: reuse between operators that together exceed the cache.
     """

@@ -108,11 +108,7 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
 
     products: 2 FLOPs a weight and token forward; backward 2x for full training, 1x for a frozen base (the gradient of
     its input alone); the stack once more with checkpointing. Adapters: 1 forward, 2 backward, in fp32 as peft holds
-    them (under autocast in dtype). A product takes the longest of its arithmetic at the rate of its shape, its operands'
-    bytes, its weight read from memory, and the shortest kernel. Causal attention sees half of the sequence on average;
-    its backward is 2.5x its forward.
-    passes: bytes of each element-wise operator over the bandwidth, twice as fast where they stay in the cache.
-    host: operators x launch_s; it hides behind the device over the whole step.
+    them (under autocast in dtype). Causal attention sees half of the sequence on average; its backward is 2.5x its forward.
     link: added, not hidden. On two RTX 4090 full sharding took 0.52 s more a micro-step than replicas, which is what its
     gathers need at the datasheet's PCIe (Llama-2-7B LoRA, fsdp_qlora's benchmarks): collectives run on the same
     multiprocessors and memory as the products.

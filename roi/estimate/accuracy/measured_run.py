@@ -19,6 +19,40 @@ from roi.facts.model import ModelShape
 
 MemoryKind = Literal["allocated", "reserved", "process", "unstated"]
 """torch.cuda.max_memory_allocated, max_memory_reserved, NVML or nvidia-smi; unstated: the source does not say."""
+Habit = Literal[
+    "chunked_loss", "emptied_cache", "variable_lengths", "unprepared", "step_in_backward", "head_adapter", "adapters_16bit",
+]
+
+CHUNKED_LOSS: Final = "loss computed in chunks, predicted whole"
+"""The loss never holds its fp32 chain for all tokens at once (LitGPT, torchtune): the low end leaves the loss phase out."""
+EMPTIED_CACHE: Final = "cache emptied by the loop"
+"""The loop calls torch.cuda.empty_cache: freed blocks do not pile up, so the allocator adds little to the peak."""
+VARIABLE_LENGTHS: Final = "lengths vary, cache kept"
+"""A sequence longer than all before opens new segments while those of shorter ones stay, so the allocator may hold up to as
+much again as a step needs; at one fixed length it reuses them."""
+UNPREPARED: Final = "no k-bit preparation, predicted with it"
+"""What is not quantised stays in 16 bits (LitGPT; peft's prepare_model_for_kbit_training casts it to fp32): the low end has
+embedding, head and norms in 16 bits."""
+STEP_IN_BACKWARD: Final = "optimizer step inside backward, predicted after it"
+"""Each gradient is freed as soon as its parameter is updated (torchtune's optimizer_in_bwd): the low end has no gradients."""
+HEAD_ADAPTER: Final = "adapter on the output head left out"
+"""The output head carries an adapter too, which a plan's targets do not hold."""
+ADAPTERS_16BIT: Final = "16-bit adapters as autocast false"
+"""The whole module, adapters included, was cast to 16 bits (Lightning's bf16-true): they are predicted in fp32."""
+HABITS: Final[dict[Habit, str]] = {
+    "chunked_loss": CHUNKED_LOSS, "emptied_cache": EMPTIED_CACHE, "variable_lengths": VARIABLE_LENGTHS,
+    "unprepared": UNPREPARED, "step_in_backward": STEP_IN_BACKWARD, "head_adapter": HEAD_ADAPTER,
+    "adapters_16bit": ADAPTERS_16BIT,
+}  # fmt: skip
+"""Word of a table -> the label that a report shows."""
+OTHER_LOOPS: Final = frozenset({CHUNKED_LOSS, VARIABLE_LENGTHS, UNPREPARED, STEP_IN_BACKWARD})
+"""Habits of loops that are not the one which the instruments run."""
+STACKS_APART: Final = (0.86, 1.70)
+"""Memory of one nominal configuration on another stack: Qwen's README and ms-swift state the same model, card, length, batch,
+LoRA, checkpointing and attention, and differ by -14% to +70% (1.8B, 7B and 14B at 2,048 and 8,192 tokens)."""
+FORMULA_ERROR: Final = 0.015
+"""Distance of the closed form from torch's count: 0.5% from the dry run (90% of 351 grid rows are within 0.32%, of 137 others
+within 0.42%), and up to 1% for blocks that the allocator hands out larger than asked (0 to 1.1% on 11 plans replayed)."""
 
 
 @dataclass(frozen=True)
@@ -81,52 +115,13 @@ def widen(found: Prediction, others: list[float]) -> Prediction:
     return Prediction(found.value, max(found.low - below, 0.05 * found.value), found.high + above)
 
 
-CHUNKED_LOSS: Final = "loss computed in chunks, predicted whole"
-"""The loss never holds its fp32 chain for all tokens at once (LitGPT, torchtune): the low end leaves the loss phase out."""
-EMPTIED_CACHE: Final = "cache emptied by the loop"
-"""The loop calls torch.cuda.empty_cache: freed blocks do not pile up, so the allocator adds little to the peak."""
-VARIABLE_LENGTHS: Final = "lengths vary, cache kept"
-"""A sequence longer than all before opens new segments while those of shorter ones stay, so the allocator may hold up to as
-much again as a step needs; at one fixed length it reuses them."""
-UNPREPARED: Final = "no k-bit preparation, predicted with it"
-"""What is not quantised stays in 16 bits (LitGPT; peft's prepare_model_for_kbit_training casts it to fp32): the low end has
-embedding, head and norms in 16 bits."""
-STEP_IN_BACKWARD: Final = "optimizer step inside backward, predicted after it"
-"""Each gradient is freed as soon as its parameter is updated (torchtune's optimizer_in_bwd): the low end has no gradients."""
-HEAD_ADAPTER: Final = "adapter on the output head left out"
-"""The output head carries an adapter too, which a plan's targets do not hold."""
-ADAPTERS_16BIT: Final = "16-bit adapters as autocast false"
-"""The whole module, adapters included, was cast to 16 bits (Lightning's bf16-true): they are predicted in fp32."""
-
-Habit = Literal[
-    "chunked_loss", "emptied_cache", "variable_lengths", "unprepared", "step_in_backward", "head_adapter", "adapters_16bit",
-]
-
-HABITS: Final[dict[Habit, str]] = {
-    "chunked_loss": CHUNKED_LOSS, "emptied_cache": EMPTIED_CACHE, "variable_lengths": VARIABLE_LENGTHS,
-    "unprepared": UNPREPARED, "step_in_backward": STEP_IN_BACKWARD, "head_adapter": HEAD_ADAPTER,
-    "adapters_16bit": ADAPTERS_16BIT,
-}  # fmt: skip
-"""Word of a table -> the label that a report shows."""
-LOOSE: Final = frozenset({CHUNKED_LOSS, VARIABLE_LENGTHS, UNPREPARED, STEP_IN_BACKWARD})
-"""Marks of loops that are not the one which the instruments run."""
-STACKS_APART: Final = (0.86, 1.70)
-"""Memory of one nominal configuration on another stack: Qwen's README and ms-swift state the same model, card, length, batch,
-LoRA, checkpointing and attention, and differ by -14% to +70% (1.8B, 7B and 14B at 2,048 and 8,192 tokens)."""
-
-
-def loosen(found: Prediction, run: MeasuredRun) -> Prediction:
+def allow_for_other_stacks(found: Prediction, run: MeasuredRun) -> Prediction:
     """The prediction with the spread of other stacks where the run's loop, or what its figure is, is not known."""
     marks = {label for label, _ in run.assumed}
-    if run.memory_kind != "unstated" and not marks & LOOSE:
+    if run.memory_kind != "unstated" and not marks & OTHER_LOOPS:
         return found
     below, above = STACKS_APART
     return Prediction(found.value, found.low * below, max(found.high, found.value * above))
-
-
-FORMULA_ERROR: Final = 0.015
-"""Distance of the closed form from torch's count: 0.5% from the dry run (90% of 351 grid rows are within 0.32%, of 137 others
-within 0.42%), and up to 1% for blocks that the allocator hands out larger than asked (0 to 1.1% on 11 plans replayed)."""
 
 
 def memory_predictor(overhead: Overhead) -> Predictor:
@@ -156,7 +151,7 @@ def memory_predictor(overhead: Overhead) -> Predictor:
             others.append(found.value - float(memory.preparation_bytes))
         if STEP_IN_BACKWARD in marks:
             others.append(found.value - float(trained_parameters(run.model, run.plan)) * run.plan.trained_bytes)
-        return loosen(widen(found, others), run)
+        return allow_for_other_stacks(widen(found, others), run)
 
     return predict
 

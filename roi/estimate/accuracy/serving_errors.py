@@ -32,6 +32,8 @@ SLOW_LINK: Final = 70e9
 """Links below this are PCIe (5.0 x16: 63 GB/s)."""
 WAITING: Final = 3.0
 """TTFT of open and saturated loads follows the queue: a few percent of rate move it by a factor."""
+GROUPS: Final = ("source", "gpu", "engine", "group")
+"""What blocks are split by; group is card and engine together."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,6 @@ def derived_throughput(run: ServingRun) -> float | None:
         return (run.load.concurrency or 1.0) / run.tpot_s
     steps = o if run.tpot_kind == "over-all-tokens" else o - 1.0
     return (run.load.concurrency or 1.0) * o / (run.ttft_s + steps * run.tpot_s)
-
-
-GROUPS: Final = ("source", "gpu", "engine", "group")
-"""What blocks are split by; group is card and engine together."""
 
 
 class ServingLabel(NamedTuple):

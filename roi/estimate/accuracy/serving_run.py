@@ -20,6 +20,12 @@ arrive at a rate. saturated: more requests than the server can take at once, all
 TpotKind = Literal["between-tokens", "over-all-tokens", "end-to-end"]
 """between-tokens: (end - first token) / (output - 1). over-all-tokens: (end - first token) / output, as GuideLLM counts it.
 end-to-end: (end - arrival) / output, the waiting included."""
+BEYOND: Final = 5.0
+"""Factor beyond the roofline from which a figure must be of another unit, precision or card: 4 bits in place of 16, guessed
+tokens and cached prefixes make less on most runs; milliseconds written as seconds make 1,000."""
+LITTLE: Final = 5.0
+"""Factor between the requests in flight that a run states and its rate x latency, from which one of its figures must be
+another's or of another unit: means against medians, ramps and spread lengths make less than 2."""
 
 
 @dataclass(frozen=True)
@@ -97,14 +103,6 @@ class ServingRun:
     """True where the table marks the row as beyond what its stated hardware can do."""
     assumed: tuple[tuple[str, float], ...] = ()
     """Each default that stands in for a blank column ("kv_dtype fp8"), with the factor by which it may be off."""
-
-
-BEYOND: Final = 5.0
-"""Factor beyond the roofline from which a figure must be of another unit, precision or card: 4 bits in place of 16, guessed
-tokens and cached prefixes make less on most runs; milliseconds written as seconds make 1,000."""
-LITTLE: Final = 5.0
-"""Factor between the requests in flight that a run states and its rate x latency, from which one of its figures must be
-another's or of another unit: means against medians, ramps and spread lengths make less than 2."""
 
 
 def breaks_littles_law(run: ServingRun) -> bool:

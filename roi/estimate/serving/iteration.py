@@ -19,6 +19,15 @@ from roi.facts.model import ModelShape, Number
 
 T = TypeVar("T", Gpu, str)
 
+KV_BYTES: Final = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0}
+"""Bytes of one KV cache element by format."""
+SIXTEEN_BIT: Final = 2.0
+"""Bytes of an activation, and of a weight that quantisation leaves alone."""
+ALL_REDUCES_PER_LAYER: Final = 2
+"""Tensor parallelism sums partial results after attention and after the MLP (Megatron)."""
+COUNTS: Final = ("expert_share", "request_steps")
+"""Fields of an iteration that are no seconds."""
+
 
 @dataclass(frozen=True)
 class WeightFormat:
@@ -42,14 +51,6 @@ WEIGHT_FORMATS: Final = {
     "mxfp4": WeightFormat(0.53125, "bf16", experts_only=True),  # gpt-oss: 4 bit + an 8 bit scale for 32 weights
 }
 """Weight formats by name."""
-KV_BYTES: Final = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0}
-"""Bytes of one KV cache element by format."""
-SIXTEEN_BIT: Final = 2.0
-"""Bytes of an activation, and of a weight that quantisation leaves alone."""
-ALL_REDUCES_PER_LAYER: Final = 2
-"""Tensor parallelism sums partial results after attention and after the MLP (Megatron)."""
-
-
 @dataclass(frozen=True)
 class Efficiencies:
     """Achieved over theoretical, and what theory leaves out; each broadcasts (catalog: serving_efficiencies)."""
@@ -87,10 +88,6 @@ PERFECT: Final = Efficiencies(
     sequence_overhead_s=0.0, collective_latency_s=0.0, link_efficiency=1.0,
 )
 """The roofline itself: no engine is faster."""
-COUNTS: Final = ("expert_share", "request_steps")
-"""Fields of an iteration that are no seconds."""
-
-
 @dataclass(frozen=True)
 class Iteration:
     """Coefficients of one engine step, in seconds; each broadcasts."""

@@ -43,6 +43,8 @@ BACKWARD_ATTENTION: Final = 2.5
 ATTENTION_SHARE: Final = 0.7
 """Fused attention's share of the matrix rate: each score passes the exponential units, which do a 16th to a 64th of the
 matrix units' operations, between its two products (arXiv 2307.08691: 0.5 to 0.73 of an A100's peak)."""
+Timed = list[tuple[Rate, float]]
+"""Rates of a profile, each with the seconds of one call."""
 
 
 @dataclass(frozen=True)
@@ -183,10 +185,6 @@ def product_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:
     """(batch, m, n, k) of a product given as (m, n, k) or (batch, m, n, k)."""
     batch, m, n, k = (1, *shape) if len(shape) == 3 else shape
     return batch, m, n, k
-
-
-Timed = list[tuple[Rate, float]]
-"""Rates of a profile, each with the seconds of one call."""
 
 
 def device_rates(profile: DeviceProfile) -> DeviceRates:

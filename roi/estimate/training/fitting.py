@@ -19,6 +19,21 @@ from roi.estimate.training.plan import TrainingPlan, check_context, refusal, tra
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 
+MICRO_BATCHES: Final = np.arange(1.0, 1025.0)
+"""Micro-batches that the search tries."""
+SEQ_STEP: Final = 128
+"""Longest sequences are found to this many tokens."""
+PARTS: Final = ("weights", "adapters", "gathered", "gradients", "optimizer", "activations", "logits")
+"""Parts of the peak that can be the largest, which is the one that binds."""
+REPLAY_ENDS: Final = (0.95, 1.07)
+"""5th and 95th percentile of measured over replayed reserved memory: the order of allocation while a model loads is not
+recorded, and there is one source of equal lengths to hold the replay to (11 rows of train_runs.csv, RTX 4080: measured
+0.95 to 1.07 of the replay)."""
+SLACK_OF_PEAK: Final = (0.09, 0.12)
+"""How far below and above the closed form reserved memory may lie, as a share of the allocated peak: 5th and 95th percentile
+over 120 replays of the grid's dry runs. A plan with hardly any logits has a narrow unit of slack, one with many a wide one, so
+the narrower of this and of the slack's own spread holds."""
+
 
 @dataclass(frozen=True)
 class DryPeak:
@@ -84,18 +99,6 @@ class DryPeaks:
         return max([int(guess // step) * step, *exact, 0])
 
 
-MICRO_BATCHES: Final = np.arange(1.0, 1025.0)
-"""Micro-batches that the search tries."""
-SEQ_STEP: Final = 128
-"""Longest sequences are found to this many tokens."""
-PARTS: Final = ("weights", "adapters", "gathered", "gradients", "optimizer", "activations", "logits")
-"""Parts of the peak that can be the largest, which is the one that binds."""
-REPLAY_ENDS: Final = (0.95, 1.07)
-"""5th and 95th percentile of measured over replayed reserved memory: the order of allocation while a model loads is not
-recorded, and there is one source of equal lengths to hold the replay to (11 rows of train_runs.csv, RTX 4080: measured
-0.95 to 1.07 of the replay)."""
-
-
 @dataclass(frozen=True)
 class Overhead:
     """Memory beyond torch's allocated peak: central, low (5th) and high (95th percentile)."""
@@ -104,12 +107,6 @@ class Overhead:
     """(reserved - allocated) / what the allocator typically holds beyond the peak (MemoryBreakdown.loose_bytes)."""
     context_bytes: tuple[float, float, float]
     """CUDA context, bytes."""
-
-
-SLACK_OF_PEAK: Final = (0.09, 0.12)
-"""How far below and above the closed form reserved memory may lie, as a share of the allocated peak: 5th and 95th percentile
-over 120 replays of the grid's dry runs. A plan with hardly any logits has a narrow unit of slack, one with many a wide one, so
-the narrower of this and of the slack's own spread holds."""
 
 
 def reserved_range(memory: MemoryBreakdown, overhead: Overhead) -> tuple[float, float, float]:

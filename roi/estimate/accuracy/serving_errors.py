@@ -184,10 +184,9 @@ def validate_serving(
                 basis=known.basis, derived=from_law))
     plain = [label for label in labels if not label.implausible]
     return ServingValidation(
-        rows=len(labels), blocks=_blocks(scores, plain), by={
-            group: {name: _blocks(scores, [label for label in plain if getattr(label, group) == name])
-                    for name in dict.fromkeys(str(getattr(label, group)) for label in plain)}
-            for group in GROUPS},
+        rows=len(labels), blocks=_blocks(scores, plain),
+        by={group: {name: _blocks(scores, [label for label in plain if getattr(label, group) == name])
+                    for name in dict.fromkeys(str(getattr(label, group)) for label in plain)} for group in GROUPS},
         derived=summarise_errors(derived, len(derived)),
         implausible=_blocks(doubtful, [label for label in labels if label.implausible]),
         scores=tuple(scores), apart=(*derived, *doubtful), skipped=tuple(skipped), unpredicted=tuple(unpredicted),

@@ -117,12 +117,13 @@ def validate_runs(
         score(run, "memory", run.memory_bytes, memory, again[run.memory_kind])
     verdicts = [_fit_row(run, memory) for run in known]
     figures = {run.id for run in known if run.memory_bytes is not None or run.tokens_per_s is not None}
+    stating = [label for label in every if label.memory or label.throughput]
     eligible = Counter(kind for label in every for kind in label.second)
     return Validation(
         rows=len(every), memory=_block(scores, every, "memory", lambda x: x.kind != "unstated"),
-        throughput=_block(scores, every, "throughput", lambda x: True), by={group: {
-            name: _pair(scores, every, group, name)
-            for name in dict.fromkeys(getattr(x, group) for x in every if x.memory or x.throughput)} for group in GROUPS},
+        throughput=_block(scores, every, "throughput", lambda x: True),
+        by={group: {name: _pair(scores, every, group, name) for name in dict.fromkeys(getattr(x, group) for x in stating)}
+            for group in GROUPS},
         second={kind: summarise_errors(again[kind], n) for kind, n in eligible.items()},
         second_scores=tuple((kind, score) for kind, some in again.items() for score in some), scores=tuple(scores),
         fits=_fits(verdicts), fit_rows=tuple(row for row in verdicts if row.id not in figures), skipped=tuple(skipped),

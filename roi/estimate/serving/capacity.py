@@ -133,10 +133,8 @@ def serving_capacity(
     endless = 1.0 / (at(stable).prefill_s + requests.output_tokens * step_of_one)
     saturated = point.requests_per_s >= SATURATED * endless
     return ServingCapacity(
-        requests_per_s=rate[()],
-        sequences=np.where(works, batch, 0.0)[()],
-        tpot_s=np.broadcast_to(point.tpot_s, shape)[()],
-        ttft_s=np.broadcast_to(point.ttft_s, shape)[()],
+        requests_per_s=rate[()], sequences=np.where(works, batch, 0.0)[()],
+        tpot_s=np.broadcast_to(point.tpot_s, shape)[()], ttft_s=np.broadcast_to(point.ttft_s, shape)[()],
         binding=np.select(
             [~fits, ~paced, ~prompt, saturated | room, np.broadcast_to(memory.sequences <= sequence_limit, shape)],
             [np.broadcast_to(memory.shortage(), shape), "TPOT", "TTFT", "compute", "KV memory"], "sequence limit",

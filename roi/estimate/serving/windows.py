@@ -189,8 +189,7 @@ def _windows(streams: list[_Stream], failed: list[tuple[float, float]], expert_s
 
 def _lone(streams: list[_Stream], failed: list[tuple[float, float]], expert_share: float) -> Iterator[tuple[float, ...]]:
     """The same for each first token of a request that met an idle server: sent, TTFT, 1, touched, 0, 0, prefill, 1."""
-    spans = [(s.sent_s, s.ended_s) for s in streams]
-    spans = sorted([*spans, *failed])
+    spans = sorted([*((s.sent_s, s.ended_s) for s in streams), *failed])
     starts, ends = np.array([s for s, _ in spans]), np.maximum.accumulate(np.array([e for _, e in spans]))
     for s in streams:
         earlier, met = np.searchsorted(starts, s.sent_s, "left"), np.searchsorted(starts, s.at_s[0], "left")

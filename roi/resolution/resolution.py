@@ -7,7 +7,7 @@ import numpy as np
 
 from roi.economics.decision.feasibility import QUESTIONS
 from roi.errors import ScenarioError
-from roi.estimate.replay.day_load import load_curve_from_peak
+from roi.estimate.replay.fleet import load_curve_from_peak
 from roi.evidence.known_runs import KnownRuns, known_runs
 from roi.facts.case import Case
 from roi.facts.fact import Basis

@@ -44,8 +44,7 @@ from roi.economics.lines.option_lines import commitment_line, cost_lines, error_
 from roi.economics.lines.people import evaluation_cost, retraining_line, run_cost, run_lines, setup_lines
 from roi.economics.lines.self_hosting import fleet_lines, fleet_months, hardware_lines, purchases
 from roi.economics.reading import read_shared
-from roi.estimate.replay.day_load import spill_share
-from roi.estimate.replay.fleet import demand_to_hold, fleet_capacity, size_autoscaled_fleet, size_fleet
+from roi.estimate.replay.fleet import demand_to_hold, fleet_capacity, size_autoscaled_fleet, size_fleet, spill_share
 from roi.facts.case import Case, quantile
 from roi.facts.fact import Basis
 from roi.numerics.sequence import sobol

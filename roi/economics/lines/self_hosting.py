@@ -12,8 +12,7 @@ import numpy as np
 
 from roi.economics.inputs import PLATFORM, Array, Hardware, Option, Plan, Shared
 from roi.economics.lines.line import Line, billed_requests, incumbent_share, pick
-from roi.estimate.replay.day_load import burst_from_peak, spill_share
-from roi.estimate.replay.fleet import Fleet, fleet_capacity, size_autoscaled_fleet, size_fleet
+from roi.estimate.replay.fleet import Fleet, burst_from_peak, fleet_capacity, size_autoscaled_fleet, size_fleet, spill_share
 from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR, SECONDS_PER_HOUR
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
-from roi.estimate.training.dry_peaks import DryPeak, DryPeaks
+from roi.estimate.training.fitting import DryPeak, DryPeaks
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.profiles import DeviceProfile, DryRunProfile, Profile
 from roi.facts.serve_profile import ServeProfile

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import serving_accuracy
 
-from roi.answers.validate import open_training_table, validate
+from roi.answers.validate import open_training_table, validate_table
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.cli.validate import INSTRUMENTS
 from roi.estimate.accuracy.measured_run import timed_run
@@ -73,7 +73,7 @@ def main() -> None:
 
 def run(table: Path, instrument: str) -> str:
     """The JSON of `roi validate` with this instrument."""
-    found = validate(table, instrument)
+    found = validate_table(table, instrument)
     assert isinstance(found, Validation)
     return validation_json(found, instrument, training_efficiencies().speed_basis())
 

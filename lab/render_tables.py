@@ -24,7 +24,7 @@ INTRO = """# Tables of measured runs
 
 Written by `lab/render_tables.py`; do not edit. `roi validate` reads a table of training runs or of serving runs, `roi
 calibrate` one of training runs: a CSV in UTF-8 with one row a run, commas, semicolons, tabs or bars between cells, and decimal
-points. A table with a column `engine` is one of serving runs.
+points. A table is of the kind that has more of its columns.
 
 - A cell is a number without its unit, a date, `true` or `false`, a name of the catalog, or one of the words below. Columns of
   several words join them by `+`.

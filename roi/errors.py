@@ -62,9 +62,9 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM came: from a job scheduler, `timeout` or `kill`."""
 
 
-def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
-    """Up to `n` known names that look most like `name`, best first."""
+def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) -> list[str]:
+    """Up to `n` known names that look most like `name`, best first; less alike than `cutoff` (0 to 1) is none."""
     names = list(known)
     by_lower = {k.lower(): k for k in names}
-    found = get_close_matches(name.lower()[:80], list(by_lower), n=n, cutoff=0.4)
+    found = get_close_matches(name.lower()[:80], list(by_lower), n=n, cutoff=cutoff)
     return [by_lower[f] for f in found]

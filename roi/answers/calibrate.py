@@ -1,12 +1,13 @@
 """What measured training runs say of the roofline: open profiles and tables, time every run, fit a scale a group."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from roi.answers.validate import open_training_table
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.errors import InputError
+from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.measured_run import MeasuredRun, timed_run
 from roi.estimate.accuracy.training_left_out import Calibration, fit_calibration
 from roi.evidence.training_speed import profile_runs
@@ -21,22 +22,44 @@ class CalibrationAnswer:
     calibration: Calibration
     damaged: tuple[tuple[Path, str], ...]
     """(file, reason) of profiles that are no such files."""
+    skipped: tuple[tuple[Path, SkippedRow], ...]
+    """(table, row) of rows that could not be used."""
+    untimed: int
+    """Runs that say nothing of the speed: without a card of the catalog, a mean length, or a figure."""
 
 
-def calibrate(tables: Sequence[Path], profiles: Sequence[Path] = (), *, strict: bool = False) -> CalibrationAnswer:
+def calibrate_runs(tables: Sequence[Path], profiles: Sequence[Path] = (), *, strict: bool = False) -> CalibrationAnswer:
     """One scale per GPU, source and layout from training profiles and from tables of measured runs.
 
-    `profiles` are folders to search first. `strict`: a row of a table that is skipped is an InputError.
+    `profiles` are folders to search first. `strict`: a row of a table that is skipped is an InputError. A run that is given
+    twice is one, too: it would narrow the interval.
     """
     store = load_profiles(profile_folders(tuple(profiles)), kinds={"train"})
     stored = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
     runs = [run for profile in stored for run in profile_runs(profile)]
-    runs += [run for table in tables for run in open_training_table(table, strict=strict).runs]
+    opened = [(path, open_training_table(path, strict=strict)) for path in tables]
+    _check_each_run_once([(path, run) for path, table in opened for run in table.runs])
+    runs += [run for _, table in opened for run in table.runs]
     known = training_efficiencies().step()
     timed = [one for run in runs if (one := timed_run(run, known)) is not None]
     if not timed:
         raise InputError(_nothing(stored, runs))
-    return CalibrationAnswer(calibration=fit_calibration(timed, known), damaged=store.damaged)
+    return CalibrationAnswer(
+        calibration=fit_calibration(timed, known), damaged=store.damaged, untimed=len(runs) - len(timed),
+        skipped=tuple((path, row) for path, table in opened for row in table.skipped))
+
+
+def _check_each_run_once(runs: Iterable[tuple[Path, MeasuredRun]]) -> None:
+    """Raise where a table is given twice, or two tables have a row of the same source and id."""
+    seen: dict[tuple[str, str], tuple[Path, MeasuredRun]] = {}
+    for path, run in runs:
+        first, earlier = seen.setdefault((run.source, run.id), (path, run))
+        if first == path and earlier is not run:
+            raise InputError(f"TABLE: {path} is given twice; a run counts once")
+        # without a column id, rows of different tables are named alike: "line 2"
+        if first != path and (run == earlier or not run.id.startswith("line ")):
+            raise InputError(f"TABLE: {first} and {path} both have the row {run.id!r} of source {run.source!r}; a run counts"
+                             " once, and different ones need ids or sources of their own")
 
 
 def _nothing(stored: Sequence[StoredProfile[TrainProfile]], runs: Sequence[MeasuredRun]) -> str:

@@ -3,7 +3,7 @@
 The table is one of training runs or one of serving runs (docs/tables.md names the columns of both).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +22,8 @@ from roi.estimate.accuracy.serving_errors import ServingValidation, validate_ser
 from roi.estimate.accuracy.training_errors import Validation, validate_runs
 from roi.evidence.serving_speed import serving_evidence
 from roi.store.tables.csv_table import read_csv
-from roi.store.tables.serving_table import ServingTable, serving_table
-from roi.store.tables.training_table import TrainingTable, training_table
+from roi.store.tables.serving_table import ServingRow, ServingTable, serving_table
+from roi.store.tables.training_table import TrainingRow, TrainingTable, training_table
 
 CLOSED_FORM: Final = "closed-form"
 """The instrument that needs no torch."""
@@ -36,7 +36,7 @@ Announce = Callable[[int, int], None]
 """A function of the number of rows that have been run dry so far, and of the most that there may be."""
 
 
-def validate(
+def validate_table(
     path: Path, instrument: str = CLOSED_FORM, *, strict: bool = False, announce: Announce | None = None,
 ) -> Validation | ServingValidation:
     """The errors of every prediction for the table at `path`.
@@ -56,12 +56,12 @@ def validate(
 
 
 def open_table(path: Path, *, strict: bool = False) -> TrainingTable | ServingTable:
-    """The table at `path`, of either kind: one with a column `engine` is of serving runs.
+    """The table at `path`, of the kind that knows more of its columns.
 
     InputError where no row can be used; `strict`: where any row is skipped.
     """
     rows = read_csv(path)
-    table = serving_table(rows) if "engine" in rows.columns else training_table(rows)
+    table = serving_table(rows) if _of_serving(rows.columns) else training_table(rows)
     if strict and table.skipped:
         raise InputError(f"TABLE: {path}: {len(table.skipped)} of {len(rows.rows)} rows cannot be used; {_told(table.skipped)}")
     if not table.runs:
@@ -75,6 +75,12 @@ def open_training_table(path: Path, *, strict: bool = False) -> TrainingTable:
     if isinstance(table, ServingTable):
         raise InputError(f"TABLE: {path} is a table of serving runs, and training runs are needed")
     return table
+
+
+def _of_serving(columns: Sequence[str]) -> bool:
+    """True where more of the columns are those of serving runs; of as many, where `engine` is among them."""
+    serving, training = (sum(name in kind.model_fields for name in columns) for kind in (ServingRow, TrainingRow))
+    return serving > training or (serving == training and "engine" in columns)
 
 
 def _dry_runs(total: int, announce: Announce | None) -> Predictor:

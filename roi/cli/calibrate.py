@@ -18,10 +18,11 @@ def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], strict: b
 
     Profiles are those that `roi profile train` kept; docs/tables.md names the columns of a table of training runs (`roi
     schema --of training-table`). Prints each scale with its errors on runs that it has not seen, and what predicting a whole
-    source or GPU from the others costs. Nothing is written without --output.
+    source or GPU from the others costs. Rows that cannot be used are skipped and told; a row that is given twice is an error.
+    Nothing is written without --output.
     """
     from roi import __version__
-    from roi.answers.calibrate import calibrate as answer
+    from roi.answers.calibrate import calibrate_runs
     from roi.cli import clock
     from roi.cli.output import replace_file, write
     from roi.cli.profile_options import check_folder
@@ -29,11 +30,12 @@ def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], strict: b
     from roi.report.training.calibrate import calibration_json, calibration_text
 
     check_folder(output)
-    found = answer(tables, profiles, strict=strict)
+    found = calibrate_runs(tables, profiles, strict=strict)
     for path, reason in found.damaged:
         click.echo(f"roi: {path} is left out: {reason}", err=True)
     groups = found.calibration.groups
     if output is not None:
         replace_file(output, file_text(groups, clock.today(), __version__, [table.name for table in tables]))
         click.echo(f"roi: {len(groups)} scales written to {output}", err=True)
-    write(calibration_json(found.calibration) if form == "json" else calibration_text(found.calibration, form))
+    told = (found.calibration, found.skipped, found.untimed)
+    write(calibration_json(*told) if form == "json" else calibration_text(*told, form))

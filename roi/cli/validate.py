@@ -20,8 +20,8 @@ def validate(*, table: Path, instrument: str, strict: bool, form: str, output: P
     """Predict every row of TABLE, a CSV of measured runs, and print how far off the predictions are.
 
     docs/tables.md names the columns, and `roi schema --of training-table` and `--of serving-table` print them as JSON Schema.
-    A table with a column engine is one of serving runs. A row with a cell that is not canonical is skipped, counted, and told
-    with line, column, value and what is allowed.
+    The columns say which kind a table is. A row with a cell that is not canonical is skipped, counted, and told with line,
+    column, value and what is allowed.
 
     TRAINING needs model, method, micro_batch, seq_len_max. Memory is compared with its like: peak_mem_kind says whether it is
     allocated, reserved, or that of the process (nvidia-smi and NVML).
@@ -31,7 +31,7 @@ def validate(*, table: Path, instrument: str, strict: bool, form: str, output: P
 
     Commas, semicolons, tabs or bars between cells; decimal points.
     """
-    from roi.answers.validate import validate as answer
+    from roi.answers.validate import validate_table
     from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
     from roi.cli.output import write
     from roi.estimate.accuracy.serving_errors import ServingValidation
@@ -41,7 +41,7 @@ def validate(*, table: Path, instrument: str, strict: bool, form: str, output: P
     def announce(row: int, total: int) -> None:
         click.echo(f"\rdry runs: row {row} of at most {total}", nl=row == total, err=True)
 
-    found = answer(table, instrument, strict=strict, announce=announce if sys.stderr.isatty() else None)
+    found = validate_table(table, instrument, strict=strict, announce=announce if sys.stderr.isatty() else None)
     if isinstance(found, ServingValidation):
         write(serving_validation_json(found) if form == "json" else serving_validation_text(found, form), output)
         return

@@ -335,3 +335,56 @@ def test_a_table_of_serving_runs_is_none(alone):
     told = call(path)
     assert (told.exit_code, told.stdout) == (2, "")
     assert "is a table of serving runs, and training runs are needed" in told.stderr
+
+
+def test_skipped_rows_are_told_with_line_id_and_reason_in_every_form(alone):
+    """Row 3 names no model of the catalog, and row 4 no speed but its memory."""
+    path = table(alone)
+    lines = path.read_text().replace("t-003,t,qwen2.5-0.5b", "t-003,t,qwen").splitlines()
+    lines[4] = lines[4].replace(",4400,", ",,")
+    path.write_text("\n".join([f"{lines[0]},peak_mem_gib", *(f"{line},3.5" for line in lines[1:])]) + "\n")
+    body = json.loads(call(path, "--format", "json").stdout)
+    (skipped,) = body["skipped"]
+    assert skipped.pop("reason").startswith("model: 'qwen'; no model of the catalog; nearest: ")
+    assert skipped == {"table": "t.csv", "id": "t-003", "line": 4, "column": "model"}
+    assert (len(body["runs"]), body["untimed"]) == (4, 1)
+    for form in ("table", "markdown"):
+        told = " ".join(call(path, "--format", form).stdout.split())
+        assert "1 row of the tables could not be used and was skipped" in told
+        assert "1 run is not compared: no card of the catalog" in told
+        assert "model: no model of the catalog (line 4, row 't-003': 'qwen')" in told
+
+
+def test_skipped_rows_of_several_tables_are_told_with_their_table(alone):
+    first, second = table(alone), alone / "u.csv"
+    second.write_text(first.read_text().replace(",t,", ",u,").replace("t-002,u,qwen2.5-0.5b", "t-002,u,qwen"))
+    first.write_text(first.read_text().replace("t-003,t,qwen2.5-0.5b", "t-003,t,qwen"))
+    told = " ".join(call(first, second).stdout.split())
+    assert "(t.csv, line 4, row 't-003': 'qwen'; u.csv, line 3, row 't-002': 'qwen')" in told
+
+
+def test_a_table_or_a_run_that_is_given_twice_is_an_error_of_one_line(alone):
+    path = table(alone)
+    copy = alone / "copy.csv"
+    copy.write_text(path.read_text())
+    for second, words in ((path, "t.csv is given twice"), (copy, "copy.csv both have the row 't-001' of source 't'")):
+        told = call(path, second)
+        assert (told.exit_code, told.stdout, told.stderr.count("\n")) == (2, "", 1)
+        assert words in told.stderr
+
+
+def test_rows_without_ids_are_the_same_run_only_where_all_their_cells_are_the_same(alone):
+    path, other = table(alone), alone / "other.csv"
+    bare = "\n".join(line.partition(",")[2] for line in path.read_text().splitlines()) + "\n"
+    path.write_text(bare)
+    other.write_text(bare)
+    assert "both have the row 'line 2'" in call(path, other).stderr
+    other.write_text(bare.replace(",4", ",5"))
+    assert json.loads(call(path, other, "--format", "json").stdout)["pairs"][0]["n"] == 12
+
+
+def test_one_run_prints_no_table_of_runs_left_out(alone):
+    told = call(table(alone, rows=1))
+    assert told.exit_code == 0, told.output
+    assert "Left out in turn" not in told.stdout
+    assert "Left out in turn" in call(table(alone)).stdout

@@ -359,8 +359,17 @@ def test_it_says_which_speed_it_used_and_that_published_rows_are_in_the_fit(tabl
 
 def test_a_cell_that_is_not_canonical_skips_its_row_which_is_counted_with_line_column_value_and_what_is_allowed(table):
     table.write_text(table.read_text().replace(",3700,", ",fast,"))
-    assert "tokens_per_s: not a number (row rtx4080-001: 'fast')" in " ".join(call(table).stdout.split())
+    assert "tokens_per_s: not a number (line 2, row 'rtx4080-001': 'fast')" in " ".join(call(table).stdout.split())
     assert {"id": "rtx4080-001", "line": 2, "reason": "tokens_per_s: 'fast'; not a number"} in answer(table)["skipped"]
+
+
+def test_many_rows_skipped_for_one_reason_name_the_first_with_its_line_in_text_and_markdown(table):
+    lines = TABLE.splitlines()
+    others = [lines[3].replace("peft-001", f"peft-{i}").replace("ia3", f"x{i}") for i in range(10, 15)]
+    table.write_text("\n".join([*lines, *others]) + "\n")
+    for form in ("table", "markdown"):
+        told = " ".join(call(table, "--format", form).stdout.split())
+        assert "(first: line 4, row 'peft-001'; 'peft:ia3', 'peft:x10', 'peft:x11' and 3 more)" in told
 
 
 def test_strict_exits_2_with_the_rows_that_cannot_be_used(table):

@@ -166,7 +166,9 @@ def test_tables_are_told_apart_by_their_columns(tmp_path):
 
 @pytest.mark.parametrize(("base", "told"), [
     ({name: SERVING[name] for name in SERVING if name != "gpu"}, "has no column 'gpu'"),
-    ({name: SERVING[name] for name in SERVING if name != "engine"}, "has the unknown column 'design'"),
+    ({name: SERVING[name] for name in SERVING if name != "engine"}, "has no column 'engine'"),
+    ({("engin" if name == "engine" else name): cell for name, cell in SERVING.items()},
+     "has the unknown column 'engin'; nearest: engine;"),
     ({name: SERVING[name] for name in SERVING if name != "output_tok_per_s"}, "has nothing to compare; one of the columns"),
     ({**SERVING, "gpu": "TPUv5"}, "no row of 1 could be used; line 2, row 'lab-1', gpu: 'TPUv5'"),
 ])
@@ -183,6 +185,13 @@ def test_strict_exits_2_with_the_rows_that_cannot_be_used(tmp_path):
     done = call(path, "--strict")
     assert (done.exit_code, done.stdout) == (2, "")
     assert "1 of 2 rows cannot be used; line 3, row 'lab-2', ttft_stat: 'p99'; none of mean, median" in done.stderr
+
+
+def test_skipped_rows_are_told_with_line_and_id_and_a_blank_cell_as_blank(tmp_path):
+    path = write_table(tmp_path / "s.csv", SERVING, {}, {"gpu": ""}, *({"output_tok_per_s": ""} for _ in range(4)))
+    told = " ".join(call(path).stdout.split())
+    assert "1: gpu: blank, and a row needs it (line 3, row 'lab-2': (blank))" in told
+    assert "no TTFT, no TPOT (first: line 4, row 'lab-3'; (blank))" in told
 
 
 def test_a_dry_run_is_for_training_tables(tmp_path):

@@ -7,7 +7,7 @@ import render_accuracy
 import serving_accuracy
 from canonical import CELLS
 
-from roi.answers.validate import validate
+from roi.answers.validate import validate_table
 from roi.report.serving.serving_validation import serving_validation_json
 
 TABLES = CELLS.parent / "tables"
@@ -26,7 +26,7 @@ def test_the_kept_answer_on_training_runs_is_the_one_of_today():
 
 
 def test_the_kept_answer_on_serving_runs_is_the_one_of_today():
-    found = json.loads(serving_validation_json(validate(TABLES / "serving-1.csv")))
+    found = json.loads(serving_validation_json(validate_table(TABLES / "serving-1.csv")))
     kept = render_accuracy.read(serving_accuracy.SERVING)
     assert all(same(found[name], kept[name]) for name in serving_accuracy.QUANTITIES)
     assert found["rows"] == kept["rows"] == 3922

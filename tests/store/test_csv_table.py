@@ -5,6 +5,7 @@ import pytest
 from roi.errors import InputError
 from roi.store.tables import csv_table
 from roi.store.tables.csv_table import read_csv
+from roi.store.tables.training_table import TrainingRow
 
 HEADS = "id,model,gpu,weight_dtype,engine,load,isl,osl,concurrency,output_tok_per_s,reference"
 ROWS = ("own-1,llama-3.1-8b,H100-80GB-SXM,bf16,vllm,closed,1024,256,16,1000.5,",
@@ -44,11 +45,22 @@ def test_rows_without_ids_are_named_by_their_line(tmp_path):
     ("", "is empty"), ("\n\n", "is empty"), ("sep=;\n", "is empty"), (HEADS, "has a head but no rows"),
     (PLAIN.replace("reference", "ISL"), "the column 'isl' twice"),
     (PLAIN.replace(",1024,", ",1,024,"), "line 2: 12 cells under 11 columns, separated by commas; a cell that holds one"),
-    (PLAIN.replace("own-2", "own-1"), "the id 'own-1' occurs twice"), ('id,a\n1,"x\n', "is not CSV"),
+    (PLAIN.replace("own-2", "own-1"), "the id 'own-1' occurs twice, in lines 2 and 3; one row"), ('id,a\n1,"x\n', "is not CSV"),
 ])  # fmt: skip
 def test_what_is_no_table_is_one_message_of_what_was_found(tmp_path, text, told):
     with pytest.raises(InputError) as error:
         read_csv(write(tmp_path / "t.csv", text))
+    assert told in str(error.value)
+
+
+@pytest.mark.parametrize(("column", "told"), [
+    ("a", "the unknown column 'a'; `roi schema"),
+    ("micro_batches", "the unknown column 'micro_batches'; nearest: micro_batch;"),
+    ("batch_size", "the unknown column 'batch_size'; nearest: micro_batch;"),
+])
+def test_an_unknown_column_has_a_nearest_one_where_one_is_alike(tmp_path, column, told):
+    with pytest.raises(InputError) as error:
+        read_csv(write(tmp_path / "t.csv", f"id,{column}\nx,1\n")).check_columns(TrainingRow.model_fields, ())
     assert told in str(error.value)
 
 

@@ -5,8 +5,9 @@ from tables_support import TRAINING, read_training, training_runs
 
 from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import HABITS
+from roi.store.tables.canonical_row import UnusableCell
 from roi.store.tables.csv_table import read_csv
-from roi.store.tables.training_table import training_table
+from roi.store.tables.training_table import TrainingRow, training_table
 from roi.units import GIB
 
 
@@ -82,6 +83,30 @@ def test_the_base_decides_the_plan_s_method(quant, method, plan_method):
     assert run(method=method, quant=quant).plan.method == plan_method
 
 
+NEEDED = {
+    "full": ("none",), "lora": ("none", "nf4", "int8"), "rslora": ("none", "nf4"), "dora": ("none", "nf4"),
+    "qlora": ("nf4", "int8"), "qdora": ("nf4",), "lora-int8": ("int8",),
+}  # fmt: skip
+"""Method -> the bases that it runs on."""
+
+
+@pytest.mark.parametrize("quant", ["none", "nf4", "int8"])
+@pytest.mark.parametrize("method", NEEDED)
+def test_a_method_over_another_base_names_the_bases_that_it_needs(method, quant):
+    change = {"rank": "", "target_modules": "", "lora_dropout": ""} if method == "full" else {}
+    if quant in NEEDED[method]:
+        assert run(method=method, quant=quant, **change).method == method
+        return
+    with pytest.raises(UnusableCell, match=f"^{method} needs {' or '.join(NEEDED[method])}$"):
+        run(method=method, quant=quant, **change)
+
+
+def test_the_column_quant_says_which_base_each_method_needs():
+    told = " ".join(TrainingRow.model_fields["quant"].description.split())
+    assert "full needs none; lora needs none, nf4 or int8; rslora and dora need none or nf4" in told
+    assert "qlora needs nf4 or int8; qdora needs nf4; lora-int8 needs int8" in told
+
+
 def test_qlora_without_a_word_on_its_scales_takes_double_quantisation():
     found = run(method="qlora", quant="nf4")
     assert found.plan.double_quant
@@ -155,8 +180,9 @@ def test_a_row_may_say_whether_it_fitted_and_nothing_else(fits, failed):
     ({"method": "peft:ia3"}, "method: 'peft:ia3'; none of full, lora, rslora, dora, qlora, qdora, lora-int8"),
     ({"method": "LoRA"}, "method: 'LoRA'; none of full, lora, rslora, dora, qlora, qdora, lora-int8; nearest: lora"),
     ({"quant": "gptq-int4"}, "quant: 'gptq-int4'; none of none, nf4, int8; nearest: int8"),
-    ({"method": "qlora", "quant": "none"}, "quant: 'none'; qlora over such a base is no method here"),
-    ({"method": "full", "quant": "nf4"}, "quant: 'nf4'; full over such a base is no method here"),
+    ({"method": "qlora", "quant": ""}, "quant: ''; qlora needs nf4 or int8"),
+    ({"method": "qlora", "quant": "none"}, "quant: 'none'; qlora needs nf4 or int8"),
+    ({"method": "full", "quant": "nf4"}, "quant: 'nf4'; full needs none"),
     ({"model": "Qwen/Qwen2.5-0.5B-Instruct"}, "no model of the catalog; nearest: qwen2.5-0.5b"),
     ({"gpu": "RTX 4080"}, "gpu: 'RTX 4080'; no GPU of the catalog; nearest: RTX-4080"),
     ({"target_modules": "q_proj+wq"}, "target_modules: 'q_proj+wq'; qwen2.5-0.5b has no target 'wq'; it has attention, qv"),

@@ -16,6 +16,7 @@ from roi.report.training.training_validation import (
     defaults_told,
     json_head,
     percent,
+    place_of,
     reasons_told,
     statistics_cells,
 )
@@ -96,8 +97,8 @@ def _tell(found: ServingValidation, evidence: str) -> Iterable[Block]:
         yield Paragraph("Marked implausible, or by their own figures against Little's law or five times beyond the roofline.")
         yield Table(HEADS, tuple(Row(statistics_cells(TITLES[name], block)) for name, block in found.implausible.items()
                                  if block.n))
-    yield from reasons_told("Skipped rows", [(row.id, row.reason) for row in found.skipped])
-    yield from reasons_told("Rows without a prediction", list(found.unpredicted))
+    yield from reasons_told("Skipped rows", [(place_of(row), row.reason) for row in found.skipped])
+    yield from reasons_told("Rows without a prediction", [(f"row {id}", why) for id, why in found.unpredicted])
     yield from defaults_told(found.assumptions, "Defaults used",
                              "What a row does not say was taken so; each widens the interval.")
     yield Heading("What the predictions rest on")

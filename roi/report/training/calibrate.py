@@ -1,15 +1,20 @@
 """How `roi calibrate` is told: on a terminal, as Markdown, or as JSON."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 
+from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.training_left_out import Calibration, LeftOut
 from roi.estimate.step.calibration import GroupFit, TimedRun, half_width
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.render import render
+from roi.report.training.training_validation import place_of, reasons_told
+
+Skipped = Sequence[tuple[Path, SkippedRow]]
 
 SCHEMA = "roi.calibration-report/1"
 LARGEST = 12
@@ -22,8 +27,11 @@ GROUP_HEADS = ("GPU, source", "n", "scale", "5-95%", "left out", "from 3", "firs
 LEFT_HEADS = ("left out", "n", "median error", "measured/predicted 5-95%", "in 90%")
 
 
-def calibration_json(found: Calibration) -> str:
-    """The answer as JSON: seconds, ratios, errors in percent; null where a group is too small."""
+def calibration_json(found: Calibration, skipped: Skipped = (), untimed: int = 0) -> str:
+    """The answer as JSON: seconds, ratios, errors in percent; null where a group is too small.
+
+    `skipped` are rows that could not be used, each with its table; `untimed` counts the runs that say nothing of the speed.
+    """
     body = {
         "schema": SCHEMA,
         "units": {"overall": "roofline time / measured time", "errors": "percent, |predicted / measured - 1|",
@@ -38,17 +46,26 @@ def calibration_json(found: Calibration) -> str:
             {**asdict(run), "scaled_s": scaled, "residual": 100.0 * (scaled / run.measured_s - 1.0)}
             for run, scaled in _scaled(found)
         ],
+        "skipped": [{"table": path.name, "id": row.id, "line": row.line, "column": row.column, "reason": row.reason}
+                    for path, row in skipped],
+        "untimed": untimed,
     }  # fmt: skip
     return json.dumps(body, indent=1, allow_nan=False)
 
 
-def calibration_text(found: Calibration, form: str = "table") -> str:
+def calibration_text(found: Calibration, skipped: Skipped = (), untimed: int = 0, form: str = "table") -> str:
     """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
-    return render(_tell(found), form)
+    return render(_tell(found, skipped, untimed), form)
 
 
-def _tell(found: Calibration) -> Iterable[Block]:
+def _tell(found: Calibration, skipped: Skipped, untimed: int) -> Iterable[Block]:
     yield Title(f"Training speed against the roofline: {len(found.runs)} runs, {len(found.pairs)} sources and GPUs")
+    if skipped:
+        yield Paragraph(f"{len(skipped):,} {'rows' if skipped[1:] else 'row'} of the tables could not be used and"
+                        f" {'were' if skipped[1:] else 'was'} skipped; why stands at the end.")
+    if untimed:
+        yield Paragraph(f"{untimed:,} {'run is' if untimed == 1 else 'runs are'} not compared: no card of the catalog, no mean"
+                        " length (seq_len_mean) or no speed.")
     yield Paragraph(
         "scale: roofline time over measured time, median of the runs, with the interval of one more run. left out: median "
         "error of a run from the others' scale. from 3: of the rest from three runs' scale, averaged over the choices; first "
@@ -60,12 +77,12 @@ def _tell(found: Calibration) -> Iterable[Block]:
          f" from the three at the quartiles of the roofline's step time; {block.any_three:.1f}% from any three")
         for name, block in found.after_profile.items() if block is not None
     ))  # fmt: skip
-    yield Heading("Left out in turn")
     rows = [] if found.run_left_out is None else [Row(_left_cells("a run, by its group", found.run_left_out), strong=True)]
     for what, blocks in (("source", found.source_left_out), ("GPU", found.gpu_left_out)):
         rows += [Row(_left_cells(f"a {what}, by the others", blocks["all"]), strong=True)] if "all" in blocks else []
         rows += [Row(_left_cells(f"  {name}", block)) for name, block in blocks.items() if name != "all"]
-    yield Table(LEFT_HEADS, tuple(rows))
+    if rows:
+        yield from (Heading("Left out in turn"), Table(LEFT_HEADS, tuple(rows)))
     yield Heading("Largest residuals beside theory")
     largest = sorted(_scaled(found), key=lambda pair: -abs(np.log(pair[1] / pair[0].measured_s)))[:LARGEST]
     yield Table(("run", "measured s", "theory s", "scaled s", "error"), tuple(
@@ -74,6 +91,9 @@ def _tell(found: Calibration) -> Iterable[Block]:
         for run, scaled in largest
     ))  # fmt: skip
     yield Bullets(("theory: the roofline at scale 1. scaled: at the scale of the run's GPU, source and layout.",))
+    several = len({path for path, _ in skipped}) > 1
+    yield from reasons_told("Skipped rows", [
+        (f"{path.name}, {place_of(row)}" if several else place_of(row), row.reason) for path, row in skipped])
 
 
 def _group_rows(found: Calibration) -> Iterable[Row]:

@@ -3,10 +3,10 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
-from roi.estimate.accuracy.error_blocks import ErrorBlock
+from roi.estimate.accuracy.error_blocks import ErrorBlock, SkippedRow
 from roi.estimate.accuracy.training_errors import FitRow, Quantity, Score, Validation
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.render import render
@@ -95,8 +95,9 @@ def _tell(found: Validation, instrument: str, speed_model: str) -> Iterable[Bloc
     for quantity in ("memory", "throughput"):
         yield from _quantity(found, quantity, speed_model)
     yield from _fits(found)
-    yield from reasons_told("Skipped rows", [(row.id, row.reason) for row in found.skipped])
-    yield from reasons_told("Rows without a prediction", [(id, f"{what}: {why}") for id, what, why in found.unpredicted])
+    yield from reasons_told("Skipped rows", [(place_of(row), row.reason) for row in found.skipped])
+    yield from reasons_told("Rows without a prediction",
+                            [(f"row {id}", f"{what}: {why}") for id, what, why in found.unpredicted])
     yield from defaults_told(found.assumptions, "Defaults and habits used",
                              "What a row does not say was taken so; each widens the interval by its other value's difference.")
 
@@ -171,26 +172,36 @@ def defaults_told(found: Iterable[tuple[str, int]], title: str, words: str) -> I
         yield from (Heading(title), Paragraph(words), Table(("taken", "rows"), rows))
 
 
-def reasons_told(title: str, reasons: list[tuple[str, str]]) -> Iterable[Block]:
-    """The reasons without their values, each with its rows (by id where they are few) and the first values."""
+def place_of(row: SkippedRow) -> str:
+    """Line and id of a skipped row."""
+    return f"line {row.line}, row {row.id!r}"
+
+
+def reasons_told(title: str, reasons: Sequence[tuple[str, str]]) -> Iterable[Block]:
+    """The reasons without their values, each with its rows: all where they are few, else the first and some values.
+
+    `reasons` are (where the row stands, why).
+    """
     if not reasons:
         return
     groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for id, reason in reasons:
+    for place, reason in reasons:
         value = re.search(r": ('.*?'|\".*?\"); ", reason)
         why = reason if value is None else f"{reason[:value.start()]}: {reason[value.end():]}"
         why = re.sub(r"; nearest: .*| \(nearest: .*\)", "", why)
         why = re.sub(r" trains [\d,]+", " trains another number", why)
-        groups[why].append((id, "" if value is None else value.group(1)))
+        cell = "" if value is None else "(blank)" if value.group(1) == "''" else value.group(1)
+        groups[why].append((place, cell))
     rows = []
     for why, found in sorted(groups.items(), key=lambda x: -len(x[1])):
         values = [value for _, value in found]
         if len(found) <= FEW:
-            told = ", ".join(f"row {id}" + (f": {value[:60]}" if value not in ("", "''") else "") for id, value in found)
+            told = "; ".join(place + (f": {value[:60]}" if value else "") for place, value in found)
             rows.append(f"{len(found)}: {why} ({told})")
             continue
-        distinct = [value for value in dict.fromkeys(values) if value not in ("", "''")]
+        distinct = [value for value in dict.fromkeys(values) if value]
         more = f" and {len(distinct) - 3} more" if len(distinct) > 3 else ""
-        rows.append(f"{len(values)}: {why}" + (f" ({', '.join(x[:60] for x in distinct[:3])}{more})" if distinct else ""))
+        shown = f"; {', '.join(x[:60] for x in distinct[:3])}{more}" if distinct else ""
+        rows.append(f"{len(values)}: {why} (first: {found[0][0]}{shown})")
     yield Heading(f"{title}: {len(reasons)}")
     yield Bullets(tuple(rows))

@@ -13,6 +13,8 @@ SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"
 """What may stand between cells; the one that cuts the head into the most cells does."""
 MOST_BYTES: Final = 64 * 2**20
 """Size of a table above which it is not read: the largest public one has 1.3 MB."""
+ALIKE: Final = 0.45
+"""How alike a column and an unknown one are at least, so that "a" is not taken for "rank"."""
 TOLD: Final = re.compile(r"(?i)\W?sep=.\W*")
 """The first line that Excel writes, "sep=;", which is no row."""
 
@@ -43,7 +45,7 @@ class CsvTable(NamedTuple):
         names = list(known)
         unknown = [column for column in self.columns if column not in names]
         if unknown:
-            near, more = nearest(unknown[0], names, 1), f" (and {len(unknown) - 1} more)" if unknown[1:] else ""
+            near, more = nearest(unknown[0], names, 1, ALIKE), f" (and {len(unknown) - 1} more)" if unknown[1:] else ""
             raise InputError(f"TABLE: {self.path} has the unknown column {unknown[0][:80]!r}{more}"
                              f"{f'; nearest: {near[0]}' if near else ''}; `roi schema --of training-table` and `--of"
                              " serving-table` list them all")
@@ -80,11 +82,11 @@ def read_csv(path: Path) -> CsvTable:
                              f" {SEPARATORS[separator]}; a cell that holds one needs quotes")
     rows = tuple(TextRow(number, {name: cell.strip() for name, cell in zip(columns, line, strict=True) if cell.strip()})
                  for number, line in lines[1:])
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     for row in rows:
-        if row.id in seen:
-            raise InputError(f"TABLE: {path}: the id {row.id!r} occurs twice; one row a run")
-        seen.add(row.id)
+        first = seen.setdefault(row.id, row.line)
+        if first != row.line:
+            raise InputError(f"TABLE: {path}: the id {row.id!r} occurs twice, in lines {first} and {row.line}; one row a run")
     return CsvTable(path, columns, rows)
 
 

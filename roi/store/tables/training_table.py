@@ -24,7 +24,8 @@ COUNT_TOLERANCE: Final = 0.01
 MOST_CONTEXTS: Final = 32.0
 """Contexts that a stretched rotary embedding is trained over at most (YaRN, arXiv 2309.00071, goes to 32); a longer cell is a
 slip."""
-QUANTISED: Final[dict[tuple[str, str], Method]] = {
+ON_BASE: Final[dict[tuple[str, str], Method]] = {
+    ("full", "none"): "full", ("lora", "none"): "lora", ("rslora", "none"): "rslora", ("dora", "none"): "dora",
     ("lora", "nf4"): "qlora", ("rslora", "nf4"): "qlora", ("qlora", "nf4"): "qlora", ("dora", "nf4"): "qdora",
     ("qdora", "nf4"): "qdora", ("lora", "int8"): "lora-int8", ("lora-int8", "int8"): "lora-int8",
     ("qlora", "int8"): "lora-int8",
@@ -54,7 +55,8 @@ class TrainingRow(CanonicalRow):
     method: Method
     """Method: full, or a kind of adapter; quant says on which base (lora over nf4 is what others call qlora)."""
     quant: Literal["none", "nf4", "int8"] = "none"
-    """Quantisation of the base's linear layers by bitsandbytes."""
+    """Quantisation of the base's linear layers by bitsandbytes. full needs none; lora needs none, nf4 or int8; rslora and dora
+    need none or nf4; qlora needs nf4 or int8; qdora needs nf4; lora-int8 needs int8."""
     double_quant: Flag | None = None
     """True where the scales of nf4 are quantised once more; blank: true stands in."""
     rank: Annotated[int, Field(gt=0)] | None = None
@@ -169,9 +171,9 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
 
     Values that stand in are set all at once and then exchanged one at a time, so that each difference stands alone.
     """
-    method = row.method if row.quant == "none" else QUANTISED.get((row.method, row.quant))
-    if method is None or (row.quant == "none" and method in ("qlora", "qdora", "lora-int8")):
-        raise UnusableCell("quant", f"{row.method} over such a base is no method here")
+    method = ON_BASE.get((row.method, row.quant))
+    if method is None:
+        raise UnusableCell("quant", f"{row.method} needs {' or '.join(base for name, base in ON_BASE if name == row.method)}")
     blank = {column: value for column, value in _stand_ins(row, method).items() if getattr(row, column) is None}
     stated = {column: value for column in FIELDS if (value := getattr(row, column, None)) is not None}
     plan = TrainingPlan(

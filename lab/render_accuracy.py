@@ -26,7 +26,7 @@ from roi.estimate.accuracy.timed_runs import timed_run
 from roi.estimate.accuracy.training_errors import Validation
 from roi.estimate.accuracy.training_left_out import fit_calibration
 from roi.report.training.calibrate import calibration_json
-from roi.report.training.training_validation import validation_json
+from roi.report.validate import validation_json
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, KEPT, PEERS = DOCS / "accuracy.md", DOCS / "accuracy", DOCS / "peers.csv"

@@ -35,8 +35,7 @@ def validate(*, table: Path, instrument: str, strict: bool, form: str, output: P
     from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
     from roi.cli.output import write
     from roi.estimate.accuracy.serving_errors import ServingValidation
-    from roi.report.serving.serving_validation import serving_validation_json, serving_validation_text
-    from roi.report.training.training_validation import validation_json, validation_text
+    from roi.report.validate import serving_validation_json, serving_validation_text, validation_json, validation_text
 
     def announce(row: int, total: int) -> None:
         click.echo(f"\rdry runs: row {row} of at most {total}", nl=row == total, err=True)

@@ -1,15 +1,27 @@
-"""How `roi compare` is told: the verdict first, then how it comes about, then what it rests on."""
+"""How `roi compare` is told: the verdict first, then how it comes about, then what it rests on; and the answer as JSON.
 
-from collections.abc import Iterable, Sequence
+The JSON is one object, schema roi.comparison/1. It holds its own Case, so that it can be replayed.
+"""
 
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from roi.answers.saved import SCHEMA
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import FAIL
-from roi.report.comparison.findings import break_even, drivers, returns, winner_changes
+from roi.economics.decision.option_result import InfeasibleOption, OptionResult
+from roi.report.comparison.findings import break_even, returns, winner_changes
 from roi.report.comparison.options_table import cost_tree, infeasible, options_table
 from roi.report.comparison.scope import excluded, included
-from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.render import render
-from roi.report.layout.wording import case_number, figure, option_label, percent
+from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
+from roi.report.layout.wording import case_number, fact_name, fact_range, figure, money_of, option_label, percent
+
+FACT = ("value", "low", "high", "unit", "basis", "source", "date")
+
+Json = dict[str, Any]  # Any: plain JSON values
 
 
 def comparison_text(c: Comparison, warnings: Sequence[str], explain: str | None = None, form: str = "table", *,
@@ -24,14 +36,14 @@ def _tell(c: Comparison, warnings: Sequence[str], explain: str | None, *, all_op
     yield Heading("Gates: can the task be trained at all?")
     yield Table(("answer", "question"), tuple(
         Row((g.status, g.question + ("; rules training out" if g.blocks else "")), strong=g.status == FAIL) for g in c.gates
-    ), align="ll")  # fmt: skip
+    ), align="ll")
     yield from options_table(c, all_options=all_options)
     yield from infeasible(c)
     yield from cost_tree(c, shown)
     if explain != "stay":
         yield from returns(c, shown)
     yield from break_even(c, all_options=all_options)
-    yield from drivers(c)
+    yield from _drivers(c)
     yield from winner_changes(c)
     if warnings:
         yield from (Heading("Warnings"), Bullets(tuple(warnings)))
@@ -58,3 +70,62 @@ def _headline(c: Comparison) -> Iterable[Block]:
     yield Heading("Verdict")
     yield Paragraph(c.verdict.sentence, strong=True)
     yield Paragraph(f"Next step: {c.verdict.next_step}")
+
+
+def _drivers(c: Comparison) -> list[Block]:
+    """The uncertain facts that move the answer most."""
+    if not c.drivers or c.driver_option is None:
+        return []
+    money = money_of([x for d in c.drivers for x in (d.npv_at_low_usd, d.npv_at_high_usd)])
+    heads = ("fact", "5% to 95%", "NPV\nat 5%", "NPV\nat 95%", "rank\ncorr.", "worth\nknowing")
+    return [
+        Heading(f"What moves the NPV of {option_label(c.case, c.driver_option)}, {money.unit}"),
+        Table(heads, tuple(
+            Row((fact_name(d.path), fact_range(c.case[d.path]), money(d.npv_at_low_usd), money(d.npv_at_high_usd),
+                 f"{d.rank_correlation:+.2f}", "" if d.worth_knowing_usd is None else money(d.worth_knowing_usd)))
+            for d in c.drivers), align="ll"),
+        Paragraph("One fact at its 5% and 95% end, the others central. Rank corr.: Spearman, over the draws. Worth knowing: the"
+                  " most that any study of this one fact could be worth for this decision, for the three largest."),
+    ]
+
+
+def comparison_json(c: Comparison, *, version: str, scenario: Json | None, warnings: Sequence[str]) -> str:
+    """The comparison as JSON text. Infinity ("never") is null; a NaN would be a bug and raises ValueError."""
+    verdict = c.verdict.sentence[:1].lower() + c.verdict.sentence[1:]  # begins with stay, change, or "stay, not sure"
+    found: Mapping[str, Json] = {
+        **{o.id: {"feasible": True, "reason": None, **asdict(o)} for o in c.options},
+        **{o.id: _infeasible(o) for o in c.infeasible},
+    }
+    body = {
+        "schema": SCHEMA, "roi_version": version, "scenario": scenario,
+        "case": {path: {name: fact[name] for name in FACT} for path, fact in c.case.model_dump(mode="json")["facts"].items()},
+        "recommended": c.verdict.recommended,
+        "verdict": verdict if verdict.startswith(c.verdict.decision) else f"{c.verdict.decision}: {c.verdict.sentence}",
+        "decision": c.verdict.decision, "sentence": c.verdict.sentence,
+        "next_step": c.verdict.next_step, "challenger": c.verdict.challenger,
+        "winner_changes_at_error_rate": c.verdict.winner_changes_at_error_rate, "error_rate_of": c.verdict.error_rate_of,
+        "challenger_wins_at_error_rate": c.verdict.challenger_wins_at_error_rate,
+        "gates": [asdict(gate) for gate in c.gates],
+        "options": [found[id] for id in c.case.options if id in found],
+        "break_even": [asdict(b) for b in c.break_even],
+        "break_even_requests_per_day": c.break_even_requests_per_day,
+        "drivers": [asdict(d) for d in c.drivers], "driver_option": c.driver_option,
+        "reconciled_option": c.reconciled_option, "reconciled_npv_usd": c.reconciled_npv_usd,
+        "probability_best_by_kind": c.probability_best_by_kind,
+        "included": included(c), "excluded": excluded(c), "warnings": list(warnings),
+    }
+    return json.dumps(_no_infinity(body), indent=1, allow_nan=False)
+
+
+def _infeasible(o: InfeasibleOption) -> Json:
+    """An option that cannot work, with every key of one that can."""
+    return {"feasible": False, "reason": o.reason, **{f.name: None for f in fields(OptionResult)}, **asdict(o),
+            "evaluated": o.quality.status == "evaluated", "monthly_usd": [], "lines": []}
+
+
+def _no_infinity(x: object) -> object:
+    if isinstance(x, dict):
+        return {key: _no_infinity(value) for key, value in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [_no_infinity(value) for value in x]
+    return None if isinstance(x, float) and math.isinf(x) else x

@@ -8,8 +8,7 @@ import numpy as np
 
 from roi.estimate.accuracy.training_left_out import Calibration, LeftOut
 from roi.estimate.step.calibration import GroupFit, TimedRun, half_width
-from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.render import render
+from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
 
 SCHEMA = "roi.calibration-report/1"
 LARGEST = 12

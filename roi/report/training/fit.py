@@ -12,9 +12,8 @@ from roi.estimate.training.memory import PHASES
 from roi.estimate.training.plan import TrainingPlan, trainer_habits, trains_experts
 from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
-from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim
+from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim, render
 from roi.report.layout.figures import timeline_rows
-from roi.report.layout.render import render
 from roi.units import GIB
 
 SCHEMA = "roi.fit/1"

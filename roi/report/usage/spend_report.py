@@ -5,9 +5,8 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from roi.answers.usage_tasks import Task
-from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim
+from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim, render
 from roi.report.layout.figures import bar_rows
-from roi.report.layout.render import render_text
 from roi.report.layout.wording import chance, figure, percent, usd
 from roi.report.usage.spend_json import grouped, spent
 from roi.usage.measure.aggregate import Spend
@@ -27,7 +26,7 @@ LEAST_DAYS = 3
 
 def usage_text(found: Usage, tasks: Sequence[Task] = (), *, width: int = 80, colour: bool = False) -> str:
     """The report as text, no line longer than `width`."""
-    return render_text(_tell(found, tasks), width=width, colour=colour)
+    return render(_tell(found, tasks), width=width, colour=colour)
 
 
 def _tell(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:

@@ -78,7 +78,7 @@ def serving_validation_json(found: ServingValidation) -> str:
 def _json(found: Validation | ServingValidation, instrument: str, units: Mapping[str, str], figures: Mapping[str, object],
           unpredicted: list[dict[str, str]]) -> str:
     """The JSON of either kind of table: `figures`, with what stands before and after them in both."""
-    body = {
+    return json.dumps({
         "schema": SCHEMA, "instrument": instrument,
         "units": {**units, "errors": "percent, 100 (predicted / measured - 1)",
                   "coverage90": "percent of measurements from low to high"},
@@ -86,8 +86,7 @@ def _json(found: Validation | ServingValidation, instrument: str, units: Mapping
         "skipped": [{"id": row.id, "line": row.line, "reason": row.reason} for row in found.skipped],
         "not_predicted": unpredicted,
         "assumptions": [{"default": name, "rows": rows} for name, rows in found.assumptions],
-    }
-    return json.dumps(body, indent=1, allow_nan=False)
+    }, indent=1, allow_nan=False)
 
 
 def _blocks(blocks: Mapping[Any, ErrorBlock]) -> dict[str, dict[str, object]]:  # Any: a quantity or a memory kind, all strings

@@ -72,8 +72,7 @@ PATTERNS = (
     (r"systems\.(.+)\.output_ratio", "length of answers of {0}"),
     (r"systems\.(.+)\.reasoning_tokens", "reasoning tokens of {0}"),
     (r"systems\.(.+)\.prefix_tokens", "prompt of {0} after tuning"),
-    (r"systems\.(.+)\.escalated_share", "share {0} escalates"),
-    (r"options\.[^:]+:(.+)\.escalated_share", "share {0} escalates"),
+    (r"(?:systems\.|options\.[^:]+:)(.+)\.escalated_share", "share {0} escalates"),
     (r"options\.[^:]+:(.+)\.batch_share", "batch share of {0}"),
     (r"options\.(?:[^:]+:)?(.+)\.price\.discount", "discount at {0}"),
     (r"options\.[^:]+:(.+)\.plans\.\d+\.capacity_requests_per_s", "capacity of a replica, {0}"),
@@ -223,9 +222,7 @@ class Money:
 def money_of(amounts: Iterable[float]) -> Money:
     """The unit in which the largest of `amounts` takes at most nine characters."""
     most = max((abs(x) for x in amounts), default=0.0)
-    if most < 100:
-        return Money("USD", 1.0, cents=True)
     if most < 1e7:
-        return Money("USD", 1.0, cents=False)
+        return Money("USD", 1.0, cents=most < 100)
     unit, size = next(((u, s) for u, s in LARGE if most / s < 1e7), LARGE[-1])
     return Money(unit, size, cents=False)

@@ -16,10 +16,8 @@ from roi.report.profiles.shared_remarks import cautions, kept_blocks, profile_te
 from roi.units import GIB
 
 SCHEMA = "roi.infer/1"
-
 HEADS = ("batch", "prompt", "adapter", "n", "prefill", "TPOT ms", "5-95%", "decode", "GiB")
 RATIO_HEADS = ("seconds", "batch", "prompt", "ratio", "5-95%")
-
 STORED_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "nf4": 0.516}
 """Bytes that a weight takes; NF4 with double quantisation: (4 + 8 / 64 + 32 / 16384) / 8."""
 
@@ -78,11 +76,9 @@ def ratio_lines(profile: InferProfile) -> list[RatioLine]:
     for (batch, prompt), found in sorted(by_size.items()):
         for above, below in (("unmerged", "merged"), ("merged", "base")):
             if above in found and below in found:
-                for what in ("prefill", "decode"):
-                    a, b = ((p.prefill_s if what == "prefill" else p.decode_s) for p in (found[above], found[below]))
-                    ratio, low, high = step_ratio(a, b)
-                    lines.append(RatioLine(what=what, batch=batch, prompt_tokens=prompt, over=f"{above}/{below}", ratio=ratio,
-                                           low=low, high=high))
+                a, b = found[above], found[below]
+                for what, timed in (("prefill", (a.prefill_s, b.prefill_s)), ("decode", (a.decode_s, b.decode_s))):
+                    lines.append(RatioLine(what, batch, prompt, f"{above}/{below}", *step_ratio(*timed)))
     return lines
 
 
@@ -107,14 +103,13 @@ def infer_text(profile: InferProfile, shape: ModelShape | None, gpu: Gpu | None,
 
 def infer_json(profile: InferProfile, shape: ModelShape | None, gpu: Gpu | None, path: Path | None = None) -> str:
     """The same as JSON, SI units; every timed step is in the profile's file."""
-    body = {
+    return json.dumps({
         "schema": SCHEMA, "started": profile.started.isoformat(), "complete": profile.complete, "model": profile.model,
         "dtype": profile.dtype, "rank": profile.rank, "environment": profile.environment.model_dump(mode="json"),
         "points": [asdict(line) for line in infer_lines(profile)], "ratios": [asdict(line) for line in ratio_lines(profile)],
         "theory": {"tpot_s": tpot_floor_s(profile.dtype, shape, gpu)} if shape and gpu else None,
         "notes": profile.notes, "file": str(path) if path else None,
-    }
-    return json.dumps(body, indent=1, allow_nan=False)
+    }, indent=1, allow_nan=False)
 
 
 def tpot_floor_s(dtype: str, shape: ModelShape, gpu: Gpu) -> float:
@@ -129,12 +124,11 @@ def tpot_floor_s(dtype: str, shape: ModelShape, gpu: Gpu) -> float:
 
 def _line(p: InferPoint) -> InferLine:
     tpot, low, high = (float(x) for x in np.percentile(p.decode_s, (50, 5, 95)))
-    memory = p.memory.allocated_bytes if p.memory.allocated_bytes is not None else p.memory.process_bytes
     return InferLine(
         batch=p.batch, prompt_tokens=p.prompt_tokens, adapter=p.adapter, prefills=len(p.prefill_s), decodes=len(p.decode_s),
         prefill_tokens_per_s=p.batch * p.prompt_tokens / float(np.median(p.prefill_s)), tpot_s=tpot, tpot_p05_s=low,
-        tpot_p95_s=high, decode_tokens_per_s=p.batch / tpot, memory_bytes=memory,
-    )
+        tpot_p95_s=high, decode_tokens_per_s=p.batch / tpot,
+        memory_bytes=p.memory.process_bytes if p.memory.allocated_bytes is None else p.memory.allocated_bytes)
 
 
 def _cells(line: InferLine) -> tuple[str, ...]:

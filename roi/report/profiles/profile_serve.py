@@ -23,7 +23,6 @@ from roi.report.layout.wording import span
 from roi.report.profiles.shared_remarks import BUSY, INCOMPLETE, kept_blocks, profile_text
 
 SCHEMA, PLAN_SCHEMA = "roi.serve/1", "roi.serve-plan/1"
-
 HEADS = ("load", "in/out", "n", "err", "TTFT ms", "TPOT ms", "ITL ms", "tok/s", "req/s", "good")
 PLAN_HEADS = ("load", "in", "out", "requests", "prompt tokens", "output tokens")
 
@@ -33,10 +32,8 @@ NAMES = {
     "prefill_token_s": ("d", "each prompt token"), "request_s": ("", "a request outside the steps"),
 }
 """The letter and the words of each coefficient."""
-
 LEAST_SCATTER = 0.02
 """The scatter of whole points is told from this value on."""
-
 UNITS = (("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9), ("ps", 1e-12))
 """Units of time, largest first."""
 
@@ -64,7 +61,7 @@ def plan_text(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
 
 def plan_json(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
     """The same as JSON."""
-    body = {
+    return json.dumps({
         "schema": PLAN_SCHEMA, "url": url, "key": key, "budget_s": budget_s, "about_s": planned_seconds(plan),
         "points": [{
             "arrivals": point.arrivals, "concurrency": point.concurrency, "requests_per_s": point.rate,
@@ -72,19 +69,16 @@ def plan_json(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
             "prompt_tokens": point.prompt_tokens, "asked_tokens": point.asked_tokens, "adapters": point.adapters,
         } for point in plan.points],
         "requests": plan.requests, "prompt_tokens": plan.prompt_tokens, "most_prompt_tokens": plan.most_prompt_tokens,
-        "output_tokens": plan.output_tokens,
-        "before": {
-            "questions": QUESTIONS, "requests": PROBES, "output_tokens": PROBES * PROBE_TOKENS, "words": plan.probe_words,
-        },
-    }
-    return json.dumps(body, indent=1)
+        "output_tokens": plan.output_tokens, "before": {"questions": QUESTIONS, "requests": PROBES,
+                                                        "output_tokens": PROBES * PROBE_TOKENS, "words": plan.probe_words},
+    }, indent=1)
 
 
 def serve_text(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most_tpot_s: float, file: Path | None) -> str:
     """The report for a terminal; `most_ttft_s` and `most_tpot_s` are the limits of goodput."""
     told = _metrics(profile, most_ttft_s, most_tpot_s)
-    rows = tuple(Row(_point_cells(point, found)) for point, found in told)
-    table = Table(HEADS, rows, align="") if rows else Paragraph("no load was measured")
+    table = Table(HEADS, tuple(Row(_point_cells(point, found)) for point, found in told), align="") if told else (
+        Paragraph("no load was measured"))
     remarks = _remarks(profile, [found for _, found in told], most_ttft_s, most_tpot_s)
     why = unused(profile, fitted.fit)
     used = f"nothing from it: {'; '.join(why)}" if why else (
@@ -97,13 +91,12 @@ def serve_text(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most
 def serve_json(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most_tpot_s: float, file: Path | None) -> str:
     """The same as JSON, SI units; every request with its timestamps is in the profile's file."""
     head = profile.model_dump(mode="json", exclude={"points", "kind", "schema_"})
-    body = {
+    return json.dumps({
         "schema": SCHEMA, **head, "slo": {"ttft_s": most_ttft_s, "tpot_s": most_tpot_s},
         "points": [{**point.model_dump(mode="json", exclude={"requests"}), "requests": len(point.requests), **asdict(found)}
                    for point, found in _metrics(profile, most_ttft_s, most_tpot_s)],
         "step": step_fit_body(fitted), "unused": list(unused(profile, fitted.fit)), "file": str(file) if file else None,
-    }
-    return json.dumps(body, indent=1, allow_nan=False)
+    }, indent=1, allow_nan=False)
 
 
 def _metrics(profile: ServeProfile, most_ttft_s: float, most_tpot_s: float) -> list[tuple[ServePoint, PointMetrics]]:
@@ -123,9 +116,9 @@ def _title(profile: ServeProfile) -> list[str]:
 def _point_cells(point: ServePoint, found: PointMetrics) -> tuple[str, ...]:
     load = f"{point.concurrency}" if point.concurrency is not None else f"{_rate(point.requests_per_s)}/s"
     load += f"+{point.adapters}" if point.adapters else ""
-    mark = "" if point.complete else "*"
     return (
-        f"{load}{mark}", f"{point.input_tokens}/{point.output_tokens}", f"{found.succeeded}", f"{found.failed}",
+        f"{load}{'' if point.complete else '*'}", f"{point.input_tokens}/{point.output_tokens}",
+        f"{found.succeeded}", f"{found.failed}",
         _pair(found.ttft_p50_s, found.ttft_p95_s), _pair(found.tpot_p50_s, found.tpot_p95_s),
         _pair(found.itl_p50_s, found.itl_p99_s), _rate(found.output_tokens_per_s), _rate(found.requests_per_s),
         f"{found.good_share:.0%}",
@@ -152,8 +145,7 @@ def _rate(value: float | None) -> str:
 
 
 def _remarks(profile: ServeProfile, told: Iterable[PointMetrics], most_ttft_s: float, most_tpot_s: float) -> list[str]:
-    texts = list(profile.notes)
-    e = profile.environment
+    texts, e = list(profile.notes), profile.environment
     if e.load_average and e.cores and e.load_average[0] >= BUSY * e.cores:
         texts.append(f"this host was busy (load {e.load_average[0]:.1f} on {e.cores} cores): its own clock may be late")
     if not profile.complete:
@@ -221,22 +213,17 @@ def _theory(c: Coefficient, theory: Iteration) -> float | None:
 
 def _step_remarks(found: ServeFit) -> list[str]:
     fit = found.fit
-    texts = [f"not fitted: {why}" for why in fit.rejected]
-    texts += [_unseen(one) for one in found.held_out]
+    texts = [*(f"not fitted: {why}" for why in fit.rejected), *map(_unseen, found.held_out)]
     if fit.check_missing and fit.iteration is not None:
         texts.append(f"not checked: the open loop that is kept aside for it was cut short or is missing ({fit.check_missing})")
-    texts += [
-        f"{one.adapters} unmerged adapter{'s' if one.adapters > 1 else ''}: {one.speed:.2f} of the speed without"
-        f" ({one.low:.2f} to {one.high:.2f}, {one.points} points)" for one in found.adapters
-    ]
+    texts += [f"{one.adapters} unmerged adapter{'s' if one.adapters > 1 else ''}: {one.speed:.2f} of the speed without"
+              f" ({one.low:.2f} to {one.high:.2f}, {one.points} points)" for one in found.adapters]
     if fit.median_error is not None:
-        texts.append(
-            f"fitted on {fit.points} points: {fit.windows} windows of decoding (median error {100.0 * fit.median_error:.1f}%)"
-            f" and {fit.lone} first tokens that met an idle server"
-        )
+        texts.append(f"fitted on {fit.points} points: {fit.windows} windows of decoding (median error"
+                     f" {100.0 * fit.median_error:.1f}%) and {fit.lone} first tokens that met an idle server")
     if fit.point_scatter and fit.point_scatter >= LEAST_SCATTER:
-        off = f"{100.0 * fit.point_scatter:.1f}%"
-        texts.append(f"whole points lie {off} off the line: a step is not quite a straight line in its parts")
+        texts.append(f"whole points lie {100.0 * fit.point_scatter:.1f}% off the line: a step is not quite a straight line in"
+                     " its parts")
     texts += [_sum(one) for one in fit.sums]
     if fit.step_tokens:
         texts.append(f"long prompts come in parts of {fit.step_tokens:,.0f} tokens a step, as lone first tokens show")

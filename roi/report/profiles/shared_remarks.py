@@ -8,7 +8,6 @@ from roi.facts.profiles import DeviceProfile, InferProfile, TrainProfile
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Title, Verbatim, render
 
 INCOMPLETE: Final = "incomplete: what was measured is kept"
-
 BUSY: Final = 0.5
 """Load average over cores above which others are likely to have taken time from the run."""
 

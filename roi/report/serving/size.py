@@ -6,6 +6,7 @@ The figure shows every fleet that was replayed, the ones that no cheaper one bea
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,8 @@ from roi.store.traces import FEW_CALLS, LEAST_S
 
 SCHEMA = "roi.sizing/1"
 FIGURES = (".svg", ".png", ".html")
-MS = 1e3
-
 SEEN = 1.03
 """A router's gain is said from this factor on: what a replica behind it holds, over what one holds alone."""
-
 PLAN_HEADS = (
     "plan, USD per GPU and hour", "alone\nreq/s", "need", "5-95%", "GPUs", "USD\n/month", "TTFT\np95 s", "TPOT\np95 ms", "busy",
 )
@@ -46,12 +44,8 @@ def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
     """The fleets that no cheaper one beats in E2E p95, the cheapest first."""
     every = sorted(((plan, fleet) for plan in sizing.plans for fleet in plan.fleets),
                    key=lambda each: (each[1].usd_per_month, each[1].load.e2e_p95_s))
-    best, kept = float("inf"), []
-    for plan, fleet in every:
-        if fleet.load.e2e_p95_s < best:
-            best = fleet.load.e2e_p95_s
-            kept.append((plan, fleet))
-    return tuple(kept)
+    before = accumulate((fleet.load.e2e_p95_s for _, fleet in every), min, initial=float("inf"))
+    return tuple(each for each, best in zip(every, before, strict=False) if each[1].load.e2e_p95_s < best)
 
 
 def plan_name(plan: SizedPlan) -> str:
@@ -65,17 +59,15 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     yield Paragraph(_load(sizing))
     yield Paragraph(_answer(best, sizing.fleet_share), strong=True)
     yield Heading("Plans, cheapest first")
-    yield Table(PLAN_HEADS, tuple(_plan(plan) for plan in sizing.plans))
+    yield Table(PLAN_HEADS, tuple(map(_plan, sizing.plans)))
     spares = f" GPUs and USD hold {best.spares} spare{'' if best.spares == 1 else 's'} more." if best.spares else ""
     yield Paragraph(
         "alone: what one replica holds at the SLO. need: replicas at the peak behind a router that picks the emptiest; 5-95%:"
         f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
         f" the peak, replayed.{_behind(best, trace=sizing.trace is not None)}")
-    measured = {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}
-    if measured:
+    if measured := {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}:
         others = " The others are estimates." if any(plan.basis != "measured" for plan in sizing.plans) else ""
-        yield Paragraph("Measured on your server: "
-                        + "; ".join(f"{name} ({why})" for why, name in measured.items()) + f".{others}")
+        yield Paragraph(f"Measured on your server: {'; '.join(f'{name} ({why})' for why, name in measured.items())}.{others}")
     yield from _smaller(best)
     if sizing.day is not None:
         load, good = sizing.day.load, percent(sizing.day.within_slo)
@@ -148,8 +140,7 @@ def _ways(sizing: Sizing) -> Iterable[Block]:
     yield Heading(f"Ways to run {plan_name(sizing.plans[0])}")
     yield Table(("a month, USD", "replicas", "GPUs", "rent", "API", "in all"), tuple(
         Row((way.name, figure(way.replicas), figure(way.gpus), f"{way.rent_usd:,.0f}",
-             f"{way.api_usd:,.0f}" if way.api_usd else "-", f"{way.usd:,.0f}"), way.note) for way in sizing.ways
-    ))  # fmt: skip
+             f"{way.api_usd:,.0f}" if way.api_usd else "-", f"{way.usd:,.0f}"), way.note) for way in sizing.ways))
     api = [way for way in sizing.ways if not way.gpus]
     least = min((way.usd for way in sizing.ways if way.gpus), default=0.0)
     if api and api[0].usd < least:
@@ -160,8 +151,8 @@ def _ways(sizing: Sizing) -> Iterable[Block]:
 def _basis(sizing: Sizing) -> Iterable[Block]:
     """What capacity, engine and arrivals rest on."""
     best, measured = sizing.plans[0], sizing.plans[0].basis == "measured"
-    whose = "as its server showed, else vLLM's defaults for this card" if measured else (
-        "vLLM's defaults for a server on this card")
+    whose = ("as its server showed, else vLLM's defaults for this card" if measured else
+             "vLLM's defaults for a server on this card")
     engine = (f"engine: {best.step_tokens:,.0f} tokens a step and {best.sequence_limit:,.0f} sequences at most ({whose}); other"
               " limits move TTFT and TPOT against each other.")
     measure = "measure it: roi profile serve URL on your own server replaces the published speed."
@@ -205,7 +196,7 @@ def _s(x: float) -> str:
 
 
 def _ms(x: float) -> str:
-    return f"{x * MS:.1f}" if x * MS < 100.0 else f"{x * MS:,.0f}"
+    return f"{x * 1e3:.1f}" if x * 1e3 < 100.0 else f"{x * 1e3:,.0f}"
 
 
 def check_figure(path: Path) -> None:

@@ -13,32 +13,26 @@ from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Ta
 SCHEMA = "roi.calibration-report/1"
 LARGEST = 12
 """The most runs that are shown with their residuals; the JSON has all of them."""
-
 USUAL_SCATTER = 0.15
 """Standard deviation of the logarithm of a run's speed within a group, where no group has three runs to show its own."""
-
 GROUP_HEADS = ("GPU, source", "n", "scale", "5-95%", "left out", "from 3", "first 3")
 LEFT_HEADS = ("left out", "n", "median error", "measured/predicted 5-95%", "in 90%")
 
 
 def calibration_json(found: Calibration) -> str:
     """The answer as JSON: seconds, ratios, errors in percent; null where a group is too small."""
-    body = {
+    return json.dumps({
         "schema": SCHEMA,
         "units": {"overall": "roofline time / measured time", "errors": "percent, |predicted / measured - 1|",
                   "seconds": "of one micro-step, its share of the optimizer step included"},
-        "pairs": [asdict(fit) for fit in found.pairs],
-        "groups": [asdict(fit) for fit in found.groups],
+        "pairs": [asdict(fit) for fit in found.pairs], "groups": [asdict(fit) for fit in found.groups],
         "after_profile": {name: None if block is None else asdict(block) for name, block in found.after_profile.items()},
         "run_left_out": None if found.run_left_out is None else asdict(found.run_left_out),
         "source_left_out": {name: asdict(block) for name, block in found.source_left_out.items()},
         "gpu_left_out": {name: asdict(block) for name, block in found.gpu_left_out.items()},
-        "runs": [
-            {**asdict(run), "scaled_s": scaled, "residual": 100.0 * (scaled / run.measured_s - 1.0)}
-            for run, scaled in _scaled(found)
-        ],
-    }  # fmt: skip
-    return json.dumps(body, indent=1, allow_nan=False)
+        "runs": [{**asdict(run), "scaled_s": scaled, "residual": 100.0 * (scaled / run.measured_s - 1.0)}
+                 for run, scaled in _scaled(found)],
+    }, indent=1, allow_nan=False)
 
 
 def calibration_text(found: Calibration, form: str = "table") -> str:
@@ -57,21 +51,18 @@ def _tell(found: Calibration) -> Iterable[Block]:
     yield Bullets(tuple(
         (f"after one profile, {name}: {block.quartiles:.1f}% median error of the {block.n} runs that it has not seen, one scale"
          f" from the three at the quartiles of the roofline's step time; {block.any_three:.1f}% from any three")
-        for name, block in found.after_profile.items() if block is not None
-    ))  # fmt: skip
+        for name, block in found.after_profile.items() if block is not None))
     yield Heading("Left out in turn")
-    rows = [] if found.run_left_out is None else [Row(_left_cells("a run, by its group", found.run_left_out), strong=True)]
+    rows = [] if found.run_left_out is None else [_left_out("a run, by its group", found.run_left_out, strong=True)]
     for what, blocks in (("source", found.source_left_out), ("GPU", found.gpu_left_out)):
-        rows += [Row(_left_cells(f"a {what}, by the others", blocks["all"]), strong=True)] if "all" in blocks else []
-        rows += [Row(_left_cells(f"  {name}", block)) for name, block in blocks.items() if name != "all"]
+        rows += [_left_out(f"a {what}, by the others", blocks["all"], strong=True)] if "all" in blocks else []
+        rows += [_left_out(f"  {name}", block) for name, block in blocks.items() if name != "all"]
     yield Table(LEFT_HEADS, tuple(rows))
     yield Heading("Largest residuals beside theory")
     largest = sorted(_scaled(found), key=lambda pair: -abs(np.log(pair[1] / pair[0].measured_s)))[:LARGEST]
     yield Table(("run", "measured s", "theory s", "scaled s", "error"), tuple(
         Row((f"{run.id} {run.method}"[:28], f"{run.measured_s:.3f}", f"{run.theory_s:.3f}", f"{scaled:.3f}",
-             f"{100.0 * (scaled / run.measured_s - 1.0):+.0f}%"))
-        for run, scaled in largest
-    ))  # fmt: skip
+             f"{100.0 * (scaled / run.measured_s - 1.0):+.0f}%")) for run, scaled in largest))
     yield Bullets(("theory: the roofline at scale 1. scaled: at the scale of the run's GPU, source and layout.",))
 
 
@@ -92,9 +83,9 @@ def _group_cells(name: str, fit: GroupFit, within: float) -> tuple[str, ...]:
             f"{fit.overall * np.exp(-half):.2f}-{fit.overall * np.exp(half):.2f}", *errors)
 
 
-def _left_cells(name: str, block: LeftOut) -> tuple[str, ...]:
-    return (name[:30], str(block.n), f"{block.median_error:.1f}%", f"{block.low_ratio:.2f} to {block.high_ratio:.2f}",
-            f"{block.coverage:.0f}%")
+def _left_out(name: str, block: LeftOut, *, strong: bool = False) -> Row:
+    return Row((name[:30], str(block.n), f"{block.median_error:.1f}%", f"{block.low_ratio:.2f} to {block.high_ratio:.2f}",
+                f"{block.coverage:.0f}%"), strong=strong)
 
 
 def _scaled(found: Calibration) -> list[tuple[TimedRun, float]]:

@@ -21,7 +21,7 @@ SCHEMA = "roi.usage/1"
 def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str:
     """The whole answer as JSON; null where something is not known."""
     rows = [each.spend for each in found.priced]
-    body = {
+    return json.dumps({
         "schema": SCHEMA, "roi_version": version,
         "sources": [{"file": name, "format": title, "rows": count} for name, title, count in found.sources],
         **_money(found.priced), "cost_export_usd": sum(row.cost_usd for row in found.costs) if found.costs else None,
@@ -35,8 +35,7 @@ def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str
         "tasks": [_task(task) for task in tasks],
         "dropped": [{"source": d.source, "reason": d.reason, "rows": d.rows, "where": d.where or None} for d in found.dropped],
         "notes": list(found.notes),
-    }  # fmt: skip
-    return json.dumps(body, indent=1, allow_nan=False)
+    }, indent=1, allow_nan=False)
 
 
 def grouped(priced: Iterable[Priced], *names: str) -> list[tuple[tuple[Any, ...], list[Priced]]]:
@@ -67,7 +66,7 @@ def _money(priced: Sequence[Priced]) -> dict[str, float | None]:
     return {
         "total_usd": spent(known) if known else None, "list_usd": sum(listed) if listed else None,
         "list_usd_high": sum(high) if high else None, "reported_usd": sum(reported) if reported else None,
-    }  # fmt: skip
+    }
 
 
 def _tokens(rows: Sequence[Spend]) -> dict[str, int]:
@@ -97,7 +96,7 @@ def _days(found: Usage) -> dict[str, Any] | None:
         "first": day_of(found.days.first).isoformat(), "last": day_of(found.days.last).isoformat(),
         "complete": len(found.days.complete),
         "left_out": [{"day": day_of(day).isoformat(), "reason": why} for day, why in found.days.left_out],
-    }  # fmt: skip
+    }
 
 
 def _workload(w: MeasuredWorkload) -> dict[str, Any]:
@@ -113,7 +112,7 @@ def _workload(w: MeasuredWorkload) -> dict[str, Any]:
                               "cache_hit_rate": prefix.hit_rate, "how": prefix.how},
         "uses_cache": w.uses_cache, "batch_share": w.batch_share, "load": _shape(w.shape),
         "missing": [{"field": field, "reason": why} for field, why in w.missing],
-    }  # fmt: skip
+    }
 
 
 def _lengths(lengths: Lengths | None) -> dict[str, Any] | None:
@@ -125,7 +124,7 @@ def _lengths(lengths: Lengths | None) -> dict[str, Any] | None:
         "output_tokens": {"mean": lengths.output_mean, **dict(zip(names, lengths.output_percentiles, strict=True))},
         "histogram": [{"input_tokens": b.input_tokens, "output_tokens": b.output_tokens, "share": b.share}
                       for b in lengths.bins],
-    }  # fmt: skip
+    }
 
 
 def _shape(shape: Shape | None) -> dict[str, Any] | None:
@@ -136,7 +135,7 @@ def _shape(shape: Shape | None) -> dict[str, Any] | None:
         "hour_peak_to_mean": shape.hour_peak_to_mean, "calendar_minutes": shape.minutes,
         "requests_per_minute": shape.calls_per_minute, "hourly_weights": shape.hourly_weights,
         "weekday_weights": shape.weekday_weights,
-    }  # fmt: skip
+    }
 
 
 def _reconciliation(found: Sequence[Reconciliation]) -> dict[str, Any] | None:

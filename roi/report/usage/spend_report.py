@@ -127,7 +127,7 @@ def _row(label: str, group: Sequence[Priced], total: float, *, strong: bool = Fa
         percent(tokens["cache_read"] / given) if given else "-", figure(tokens["output"] / MTOK),
         _cents(sum(listed)) if listed else "-", _cents(sum(reported)) if reported else "-",
         percent(money / total) if total else "-",
-    ), strong=strong)  # fmt: skip
+    ), strong=strong)
 
 
 def _count(number: float) -> str:
@@ -189,7 +189,7 @@ def _task_row(task: Task) -> Row:
         "-" if task.requests_per_day is None else _count(task.requests_per_day), _cents(task.usd_per_month),
         "-" if task.saves_share is None else percent(task.saves_share),
         "-" if task.npv_usd is None else f"{task.npv_usd:,.0f}", chance(task.probability),
-    ), detail=best)  # fmt: skip
+    ), detail=best)
 
 
 def _reconciliation(found: Usage) -> Iterable[Block]:

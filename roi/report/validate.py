@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from roi.estimate.accuracy.error_blocks import ErrorBlock, RowScore
 from roi.estimate.accuracy.serving_errors import ServingScore, ServingValidation
 from roi.estimate.accuracy.serving_interval import QUANTITIES, ServingQuantity
-from roi.estimate.accuracy.training_errors import FitRow, Quantity, Score, Validation
+from roi.estimate.accuracy.training_errors import Quantity, Score, Validation
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
 from roi.units import GIB
 
@@ -57,7 +57,12 @@ def validation_json(found: Validation, instrument: str, speed_model: str) -> str
         },
         "second": _blocks(found.second),
         "second_predictions": [{**_prediction(score), "kind": kind} for kind, score in found.second_scores],
-        "fits": found.fits._asdict(), "fit_rows": [_fit_row(row) for row in found.fit_rows], "speed_model": speed_model,
+        "fits": found.fits._asdict(), "fit_rows": [
+            {"id": row.id, "fits_measured": row.fits_measured, "fits_predicted": row.fits_predicted,
+             "predicted": None if row.predicted_bytes is None else row.predicted_bytes / GIB,
+             "card": None if row.card_bytes is None else row.card_bytes / GIB, "reason": row.reason or None}
+            for row in found.fit_rows],
+        "speed_model": speed_model,
         "predictions": [_prediction(score) for score in found.scores],
     }, [{"id": id, "quantity": what, "reason": reason} for id, what, reason in found.unpredicted])
 
@@ -71,7 +76,10 @@ def serving_validation_json(found: ServingValidation) -> str:
         "by": {group: {name: {"memory": NONE, **_blocks(blocks)} for name, blocks in some.items()}
                for group, some in found.by.items()},
         "bases": found.bases, "made_of": MADE_OF,
-        "predictions": [_serving_prediction(score) for score in (*found.scores, *found.apart)],
+        "predictions": [
+            {**_prediction(score), "source": score.label.source, "gpu": score.label.gpu, "engine": score.label.engine,
+             "model": score.label.model, "basis": score.basis, "derived": score.derived, "implausible": score.label.implausible}
+            for score in (*found.scores, *found.apart)],
     }, [{"id": id, "reason": reason} for id, reason in found.unpredicted])
 
 
@@ -97,21 +105,6 @@ def _prediction(score: RowScore[Any, Any]) -> dict[str, object]:  # Any: both ki
     scale = SCALE[score.quantity]
     return {"id": score.label.id, "quantity": score.quantity, "measured": score.measured * scale,
             "predicted": score.predicted * scale, "low": score.low * scale, "high": score.high * scale}
-
-
-def _serving_prediction(score: ServingScore) -> dict[str, object]:
-    label = score.label
-    return {**_prediction(score), "source": label.source, "gpu": label.gpu, "engine": label.engine, "model": label.model,
-            "basis": score.basis, "derived": score.derived, "implausible": label.implausible}
-
-
-def _fit_row(row: FitRow) -> dict[str, object]:
-    """One row that says "fits" or "out of memory", GiB; null where nothing was predicted or the card is not known."""
-    return {
-        "id": row.id, "fits_measured": row.fits_measured, "fits_predicted": row.fits_predicted,
-        "predicted": None if row.predicted_bytes is None else row.predicted_bytes / GIB,
-        "card": None if row.card_bytes is None else row.card_bytes / GIB, "reason": row.reason or None,
-    }
 
 
 def validation_text(found: Validation, instrument: str, speed_model: str, form: str = "table") -> str:

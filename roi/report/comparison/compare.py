@@ -12,7 +12,7 @@ from typing import Any
 from roi.answers.saved import SCHEMA
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import FAIL
-from roi.economics.decision.option_result import InfeasibleOption, OptionResult
+from roi.economics.decision.option_result import OptionResult
 from roi.report.comparison.findings import break_even, returns, winner_changes
 from roi.report.comparison.options_table import cost_tree, infeasible, options_table
 from roi.report.comparison.scope import excluded, included
@@ -92,9 +92,10 @@ def _drivers(c: Comparison) -> list[Block]:
 def comparison_json(c: Comparison, *, version: str, scenario: Json | None, warnings: Sequence[str]) -> str:
     """The comparison as JSON text. Infinity ("never") is null; a NaN would be a bug and raises ValueError."""
     verdict = c.verdict.sentence[:1].lower() + c.verdict.sentence[1:]  # begins with stay, change, or "stay, not sure"
-    found: Mapping[str, Json] = {
+    found: Mapping[str, Json] = {  # an option that cannot work has every key of one that can
         **{o.id: {"feasible": True, "reason": None, **asdict(o)} for o in c.options},
-        **{o.id: _infeasible(o) for o in c.infeasible},
+        **{o.id: {"feasible": False, "reason": o.reason, **{f.name: None for f in fields(OptionResult)}, **asdict(o),
+                  "evaluated": o.quality.status == "evaluated", "monthly_usd": [], "lines": []} for o in c.infeasible},
     }
     body = {
         "schema": SCHEMA, "roi_version": version, "scenario": scenario,
@@ -115,12 +116,6 @@ def comparison_json(c: Comparison, *, version: str, scenario: Json | None, warni
         "included": included(c), "excluded": excluded(c), "warnings": list(warnings),
     }
     return json.dumps(_no_infinity(body), indent=1, allow_nan=False)
-
-
-def _infeasible(o: InfeasibleOption) -> Json:
-    """An option that cannot work, with every key of one that can."""
-    return {"feasible": False, "reason": o.reason, **{f.name: None for f in fields(OptionResult)}, **asdict(o),
-            "evaluated": o.quality.status == "evaluated", "monthly_usd": [], "lines": []}
 
 
 def _no_infinity(x: object) -> object:

@@ -1,7 +1,6 @@
 """What else the comparison found: what an option returns, break-even, and when the winner changes."""
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.option_result import OptionResult
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table
 from roi.report.layout.wording import case_number, chance, months, option_label, percent, requests, usd
 
@@ -17,7 +16,18 @@ def returns(c: Comparison, shown: str) -> list[Block]:
     o = next((o for o in c.options if o.id == id), None)
     if o is None or o.id == "stay":
         return []
-    notes = [_returns(o), *_range(o)]
+    horizon = len(o.monthly_usd)
+    rates = "".join(f", {name} {percent(x) if x <= LARGEST_RATE else f'above {LARGEST_RATE:,.0%}'}"
+                    for name, x in (("IRR", o.irr), ("ROI", o.roi)) if x is not None)
+    notes = [(f"At the central values: NPV {usd(o.npv_usd)} against staying, {usd(o.npv_vs_best_untrained_usd)} against the"
+              f" best option that trains nothing; payback (months) {months(o.payback_months, horizon)}, discounted"
+              f" {months(o.payback_discounted_months, horizon)}{rates}.")]
+    if o.npv_p10_p50_p90 and o.payback_p10_p50_p90 and o.probability_npv_positive is not None:
+        low, middle, high = map(usd, o.npv_p10_p50_p90)
+        early, median, late = (months(x, horizon) for x in o.payback_p10_p50_p90)
+        notes.append(f"Over the draws: NPV {low} in a bad case (P10), {middle} in the middle (P50), {high} in a good one (P90);"
+                     f" mean {usd(o.expected_npv_usd)}; payback in months {early} (P10), {median} (P50), {late} (P90); cheaper"
+                     f" than staying in {chance(o.probability_npv_positive)} of them.")
     notes.append(f"One month of delay costs {usd(o.delay_usd)} of NPV." if o.delay_usd >= 0 else
                  f"One month of delay saves {usd(-o.delay_usd)} of NPV: the incumbent is cheaper meanwhile.")
     if abs(o.npv_usd - o.npv_without_errors_usd) >= 0.5:
@@ -29,26 +39,6 @@ def returns(c: Comparison, shown: str) -> list[Block]:
         notes.append(f"Gap to the real bill: NPV {usd(price)} if it is all the incumbent's price, {usd(volume)} if it is all"
                      " volume.")
     return [Heading(f"What {o.label} returns"), Bullets(tuple(notes))]
-
-
-def _returns(o: OptionResult) -> str:
-    horizon = len(o.monthly_usd)
-    rates = "".join(f", {name} {percent(x) if x <= LARGEST_RATE else f'above {LARGEST_RATE:,.0%}'}"
-                    for name, x in (("IRR", o.irr), ("ROI", o.roi)) if x is not None)
-    return (f"At the central values: NPV {usd(o.npv_usd)} against staying, {usd(o.npv_vs_best_untrained_usd)} against the best"
-            f" option that trains nothing; payback (months) {months(o.payback_months, horizon)}, discounted"
-            f" {months(o.payback_discounted_months, horizon)}{rates}.")
-
-
-def _range(o: OptionResult) -> list[str]:
-    if o.npv_p10_p50_p90 is None or o.payback_p10_p50_p90 is None or o.probability_npv_positive is None:
-        return []
-    horizon = len(o.monthly_usd)
-    low, middle, high = (usd(x) for x in o.npv_p10_p50_p90)
-    early, median, late = (months(x, horizon) for x in o.payback_p10_p50_p90)
-    return [(f"Over the draws: NPV {low} in a bad case (P10), {middle} in the middle (P50), {high} in a good one (P90); mean"
-             f" {usd(o.expected_npv_usd)}; payback in months {early} (P10), {median} (P50), {late} (P90); cheaper than staying"
-             f" in {chance(o.probability_npv_positive)} of them.")]
 
 
 def break_even(c: Comparison, *, all_options: bool) -> list[Block]:

@@ -92,7 +92,11 @@ def step_ratio(above: Iterable[float], below: Iterable[float]) -> tuple[float, f
 def infer_text(profile: InferProfile, shape: ModelShape | None, gpu: Gpu | None, path: Path | None = None) -> str:
     """The report for a terminal, no line wider than 80 columns but the one with the file's name."""
     title = f"{profile.model}, {profile.dtype}, adapter r{profile.rank} on all linear layers"
-    tables: list[Block] = [Table(HEADS, tuple(Row(_cells(line)) for line in infer_lines(profile)), align="")]
+    tables: list[Block] = [Table(HEADS, tuple(Row((
+        str(line.batch), f"{line.prompt_tokens:,}", line.adapter, f"{line.prefills}/{line.decodes}",
+        f"{line.prefill_tokens_per_s:,.0f}", _ms(line.tpot_s), f"{_ms(line.tpot_p05_s)}-{_ms(line.tpot_p95_s)}",
+        f"{line.decode_tokens_per_s:,.0f}", "-" if line.memory_bytes is None else f"{line.memory_bytes / GIB:.2f}",
+    )) for line in infer_lines(profile)), align="")]
     ratios = tuple(
         Row((f"{r.what} {r.over}", str(r.batch), f"{r.prompt_tokens:,}", f"{r.ratio:.2f}", f"{r.low:.2f}-{r.high:.2f}"))
         for r in ratio_lines(profile) if r.what == "decode" or r.over == "unmerged/merged")
@@ -129,14 +133,6 @@ def _line(p: InferPoint) -> InferLine:
         prefill_tokens_per_s=p.batch * p.prompt_tokens / float(np.median(p.prefill_s)), tpot_s=tpot, tpot_p05_s=low,
         tpot_p95_s=high, decode_tokens_per_s=p.batch / tpot,
         memory_bytes=p.memory.process_bytes if p.memory.allocated_bytes is None else p.memory.allocated_bytes)
-
-
-def _cells(line: InferLine) -> tuple[str, ...]:
-    return (
-        str(line.batch), f"{line.prompt_tokens:,}", line.adapter, f"{line.prefills}/{line.decodes}",
-        f"{line.prefill_tokens_per_s:,.0f}", _ms(line.tpot_s), f"{_ms(line.tpot_p05_s)}-{_ms(line.tpot_p95_s)}",
-        f"{line.decode_tokens_per_s:,.0f}", "-" if line.memory_bytes is None else f"{line.memory_bytes / GIB:.2f}",
-    )
 
 
 def _ms(seconds: float) -> str:

@@ -76,7 +76,10 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
                         " both limits.")
     yield from _ways(sizing)
     yield Heading("Cost against latency: fleets that no cheaper one beats")
-    yield Table(FLEET_HEADS, tuple(_fleet(plan, fleet) for plan, fleet in frontier(sizing)))
+    yield Table(FLEET_HEADS, tuple(Row((
+        f"{fleet.replicas} of {plan_name(plan)}", f"{fleet.usd_per_month:,.0f}", _s(fleet.load.ttft_p50_s),
+        _s(fleet.load.ttft_p95_s), _ms(fleet.load.tpot_p95_s), _s(fleet.load.e2e_p95_s), "holds" if fleet.holds else "broken",
+    )) for plan, fleet in frontier(sizing)))
     yield Paragraph("Replicas that serve; spares are paid and idle. E2E: until the last token.")
     yield from _basis(sizing)
 
@@ -124,12 +127,11 @@ def _answer(best: SizedPlan, share: float) -> str:
 
 
 def _plan(plan: SizedPlan) -> Row:
-    slow = "?" if plan.replicas_slow is None else str(plan.replicas_slow)
     load = plan.fleet.load
     return Row((
         f"{plan_name(plan)} {plan.usd_per_gpu_hour:.3g}", figure(plan.alone_requests_per_s), str(plan.replicas),
-        f"{plan.replicas_fast}-{slow}", str(plan.fleet.gpus), f"{plan.fleet.usd_per_month:,.0f}", _s(load.ttft_p95_s),
-        _ms(load.tpot_p95_s), percent(load.utilisation),
+        f"{plan.replicas_fast}-{'?' if plan.replicas_slow is None else plan.replicas_slow}", str(plan.fleet.gpus),
+        f"{plan.fleet.usd_per_month:,.0f}", _s(load.ttft_p95_s), _ms(load.tpot_p95_s), percent(load.utilisation),
     ))
 
 
@@ -158,14 +160,6 @@ def _basis(sizing: Sizing) -> Iterable[Block]:
     measure = "measure it: roi profile serve URL on your own server replaces the published speed."
     yield Heading("What this rests on")
     yield Bullets((f"capacity: {best.source} ({best.basis}).", engine, _arrivals(sizing), *(() if measured else (measure,))))
-
-
-def _fleet(plan: SizedPlan, fleet: FleetPoint) -> Row:
-    load = fleet.load
-    return Row((
-        f"{fleet.replicas} of {plan_name(plan)}", f"{fleet.usd_per_month:,.0f}", _s(load.ttft_p50_s), _s(load.ttft_p95_s),
-        _ms(load.tpot_p95_s), _s(load.e2e_p95_s), "holds" if fleet.holds else "broken",
-    ))
 
 
 def _smaller(best: SizedPlan) -> Iterable[Block]:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from roi.answers.usage_tasks import Task
-from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import Shape
 from roi.usage.measure.lengths import Lengths
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
@@ -20,19 +19,21 @@ SCHEMA = "roi.usage/1"
 
 def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str:
     """The whole answer as JSON; null where something is not known."""
-    rows = [each.spend for each in found.priced]
     return json.dumps({
         "schema": SCHEMA, "roi_version": version,
         "sources": [{"file": name, "format": title, "rows": count} for name, title, count in found.sources],
         **_money(found.priced), "cost_export_usd": sum(row.cost_usd for row in found.costs) if found.costs else None,
-        "requests": total_requests(rows), "tokens": _tokens(rows),
+        **_counts(found.priced),
         "by_model": [_model(key, group) for key, group in grouped(found.priced, "provider", "model")],
         "by_day": [_day(int(key[0]), group, found) for key, group in grouped(found.priced, "day")],
-        "by_group": [{"group": key[0], **_money(group), "requests": total_requests([x.spend for x in group]),
-                      "tokens": _tokens([x.spend for x in group])} for key, group in grouped(found.groups, "group")],
+        "by_group": [{"group": key[0], **_money(group), **_counts(group)} for key, group in grouped(found.groups, "group")],
         "days": _days(found), "workload": _workload(found.workload) if found.workload else None,
         "no_workload": found.no_workload or None, "reconciliation": _reconciliation(found.reconciliations),
-        "tasks": [_task(task) for task in tasks],
+        "tasks": [{
+            "group": task.group, "provider": task.provider, "model": task.model, "requests_per_day": task.requests_per_day,
+            "usd_per_month": task.usd_per_month, "best": task.best, "evaluated": task.evaluated,
+            "saves_share": task.saves_share, "npv_usd": task.npv_usd, "probability_npv_positive": task.probability,
+            "reason": task.reason or None} for task in tasks],
         "dropped": [{"source": d.source, "reason": d.reason, "rows": d.rows, "where": d.where or None} for d in found.dropped],
         "notes": list(found.notes),
     }, indent=1, allow_nan=False)
@@ -45,7 +46,7 @@ def grouped(priced: Iterable[Priced], *names: str) -> list[tuple[tuple[Any, ...]
         groups[tuple(getattr(each.spend, name) for name in names)].append(each)
     if names == ("day",):
         return sorted(groups.items(), key=lambda item: item[0][0] or 0)
-    return sorted(groups.items(), key=lambda item: (-spent(item[1]), -_size(item[1])))
+    return sorted(groups.items(), key=lambda item: (-spent(item[1]), -tokens_of(item[1])))
 
 
 def spent(priced: Iterable[Priced]) -> float:
@@ -53,7 +54,8 @@ def spent(priced: Iterable[Priced]) -> float:
     return sum(each.usd or 0.0 for each in priced)
 
 
-def _size(priced: Iterable[Priced]) -> int:
+def tokens_of(priced: Iterable[Priced]) -> int:
+    """The tokens of all, each kind counted once."""
     return sum(each.spend.tokens[name] for each in priced for name in TOKENS)
 
 
@@ -69,24 +71,23 @@ def _money(priced: Sequence[Priced]) -> dict[str, float | None]:
     }
 
 
-def _tokens(rows: Sequence[Spend]) -> dict[str, int]:
+def _counts(priced: Sequence[Priced]) -> dict[str, Any]:
+    """Requests and tokens of each kind."""
+    rows = [each.spend for each in priced]
     sums = total_tokens(rows)
-    return {name: sums[name] for name in (*TOKENS, "cache_write_1h", "reasoning", "perhaps_cached")}
+    kinds = (*TOKENS, "cache_write_1h", "reasoning", "perhaps_cached")
+    return {"requests": total_requests(rows), "tokens": {kind: sums[kind] for kind in kinds}}
 
 
 def _model(key: tuple[Any, ...], group: list[Priced]) -> dict[str, Any]:
-    rows = [each.spend for each in group]
-    unpriced = sum(sum(each.spend.tokens[name] for name in TOKENS) for each in group if each.usd is None)
-    notes = list(dict.fromkeys(each.note for each in group if each.note))
-    return {"provider": key[0], "model": key[1], "requests": total_requests(rows), "tokens": _tokens(rows), **_money(group),
-            "unpriced_tokens": unpriced, "notes": notes}
+    return {"provider": key[0], "model": key[1], **_counts(group), **_money(group),
+            "unpriced_tokens": tokens_of(each for each in group if each.usd is None),
+            "notes": list(dict.fromkeys(each.note for each in group if each.note))}
 
 
 def _day(number: int, group: list[Priced], found: Usage) -> dict[str, Any]:
-    rows = [each.spend for each in group]
     whole = found.days is not None and number in found.days.complete
-    return {"day": day_of(number).isoformat(), "complete": whole, "total_usd": _money(group)["total_usd"],
-            "requests": total_requests(rows), "tokens": _tokens(rows)}
+    return {"day": day_of(number).isoformat(), "complete": whole, "total_usd": _money(group)["total_usd"], **_counts(group)}
 
 
 def _days(found: Usage) -> dict[str, Any] | None:
@@ -145,10 +146,3 @@ def _reconciliation(found: Sequence[Reconciliation]) -> dict[str, Any] | None:
     each = [{"basis": r.basis, "provider": r.provider, "list_usd": r.list_usd, "actual_usd": r.actual_usd, "factor": r.factor,
              "price_factor": r.price_factor, "volume_factor": r.volume_factor, "days": r.days} for r in found]
     return {**each[0], "all": each}
-
-
-def _task(task: Task) -> dict[str, Any]:
-    return {"group": task.group, "provider": task.provider, "model": task.model, "requests_per_day": task.requests_per_day,
-            "usd_per_month": task.usd_per_month, "best": task.best, "evaluated": task.evaluated,
-            "saves_share": task.saves_share,
-            "npv_usd": task.npv_usd, "probability_npv_positive": task.probability, "reason": task.reason or None}

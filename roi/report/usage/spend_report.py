@@ -8,12 +8,11 @@ from roi.answers.usage_tasks import Task
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim, render
 from roi.report.layout.figures import bar_rows
 from roi.report.layout.wording import chance, figure, percent, usd
-from roi.report.usage.spend_json import grouped, spent
+from roi.report.usage.spend_json import grouped, spent, tokens_of
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.workload import MeasuredWorkload
-from roi.usage.read.record import TOKENS
 from roi.usage.summary import Usage
 
 MOST_MODELS = 12
@@ -76,7 +75,7 @@ def _scope(found: Usage) -> str:
         parts += [f"{day_of(day)} {why}" for day, why in found.days.left_out]
     if rows:
         parts.append(f"{requests:,} requests" if requests is not None else "requests not counted by this export")
-        parts.append(f"{figure(sum(total_tokens(rows)[name] for name in TOKENS) / MTOK)} Mtok")
+        parts.append(f"{figure(tokens_of(found.priced) / MTOK)} Mtok")
         parts.append(_total(found))
     sources = [f"{title} ({name}, {count:,} rows)" for name, title, count in found.sources]
     return (f"{'; '.join(parts)}. " if parts else "") + f"Read: {', '.join(sources[:4])}" + (
@@ -98,8 +97,7 @@ def _unpriced(found: Usage) -> str:
     bare = [each for each in found.priced if each.usd is None]
     if not bare:
         return ""
-    tokens = sum(each.spend.tokens[name] for each in bare for name in TOKENS)
-    return f" -: no price is known; {figure(tokens / MTOK)} Mtok have none, see Notes."
+    return f" -: no price is known; {figure(tokens_of(bare) / MTOK)} Mtok have none, see Notes."
 
 
 def _table(name: str, groups: Sequence[tuple[tuple[object, ...], list[Priced]]], most: int) -> Table:
@@ -148,8 +146,7 @@ def _chart(found: Usage) -> list[str]:
     priced = any(each.usd for each in found.priced)
     volume: dict[int, float] = defaultdict(float)
     for each in found.priced:
-        size = each.usd or 0.0 if priced else sum(each.spend.tokens[name] for name in TOKENS) / 1e6
-        volume[each.spend.day or found.days.first] += size
+        volume[each.spend.day or found.days.first] += (each.usd or 0.0) if priced else tokens_of([each]) / MTOK
     span = found.days.last - found.days.first + 1
     count = min(span, WIDTH)
     edges = [found.days.first + round(k * span / count) for k in range(count + 1)]
@@ -171,7 +168,7 @@ def _tasks(tasks: Sequence[Task]) -> Iterable[Block]:
         return
     yield Heading("Which of these calls is worth a change")
     heads = ("group", "requests\n/day", "USD\n/month", "saves\nof it", "NPV\nUSD", "beats\nstaying")
-    yield Table(heads, tuple(_task_row(task) for task in tasks))
+    yield Table(heads, tuple(map(_task_row, tasks)))
     yield Paragraph(
         "Each group compared by itself, whole days alone, against the candidates of --scenario, else of the bundled one: the"
         " option with the highest expected NPV over the horizon, what the change costs included. Peak and growth are those of"

@@ -109,43 +109,35 @@ def _prediction(score: RowScore[Any, Any]) -> dict[str, object]:  # Any: both ki
 
 def validation_text(found: Validation, instrument: str, speed_model: str, form: str = "table") -> str:
     """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
-    return render(_tell(found, instrument, speed_model), form)
+    used = found.rows - len(found.skipped)
+    return render((
+        Title(f"{instrument} against {found.rows:,} measured rows: {used:,} used, {len(found.skipped):,} skipped"),
+        Paragraph(LEGEND), *_quantity(found, "memory", found.memory),
+        *_quantity(found, "throughput", found.throughput, speed_model), *_fits(found),
+        *_reasons("Skipped rows", [(row.id, row.reason) for row in found.skipped]),
+        *_reasons("Rows without a prediction", [(id, f"{what}: {why}") for id, what, why in found.unpredicted]),
+        *_defaults(found.assumptions, "Defaults and habits used",
+                   "What a row does not say was taken so; each widens the interval by its other value's difference."),
+    ), form)
 
 
 def serving_validation_text(found: ServingValidation, form: str = "table", evidence: str = PUBLISHED) -> str:
     """The same for serving runs; `evidence` says what the predictions were fitted on."""
-    return render(_tell_serving(found, evidence), form)
-
-
-def _tell(found: Validation, instrument: str, speed_model: str) -> Iterable[Block]:
-    used = found.rows - len(found.skipped)
-    yield Title(f"{instrument} against {found.rows:,} measured rows: {used:,} used, {len(found.skipped):,} skipped")
-    yield Paragraph(LEGEND)
-    yield from _quantity(found, "memory", found.memory)
-    yield from _quantity(found, "throughput", found.throughput, speed_model)
-    yield from _fits(found)
-    yield from _reasons("Skipped rows", [(row.id, row.reason) for row in found.skipped])
-    yield from _reasons("Rows without a prediction", [(id, f"{what}: {why}") for id, what, why in found.unpredicted])
-    yield from _defaults(found.assumptions, "Defaults and habits used",
-                         "What a row does not say was taken so; each widens the interval by its other value's difference.")
-
-
-def _tell_serving(found: ServingValidation, evidence: str) -> Iterable[Block]:
     used = found.rows - len(found.skipped) - len(found.unpredicted)
-    yield Title(f"serving model against {found.rows:,} measured rows: {used:,} used, {found.rows - used:,} skipped")
-    yield from (Paragraph(LEGEND), Paragraph(evidence))
-    for quantity in QUANTITIES:
-        yield from _serving_quantity(found, quantity)
-    if any(block.n for block in found.implausible.values()):
-        yield Heading("Rows in no other figure")
-        yield Paragraph("Marked implausible, or by their own figures against Little's law or five times beyond the roofline.")
-        yield Table(HEADS, tuple(_statistics(TITLES[name], block) for name, block in found.implausible.items() if block.n))
-    yield from _reasons("Skipped rows", [(row.id, row.reason) for row in found.skipped])
-    yield from _reasons("Rows without a prediction", list(found.unpredicted))
-    yield from _defaults(found.assumptions, "Defaults used", "What a row does not say was taken so; each widens the interval.")
-    yield Heading("What the predictions rest on")
-    yield Table(("fit, and what the interval left out of it", "rows"),
-                tuple(Row((name, str(rows))) for name, rows in sorted(found.bases.items(), key=lambda x: -x[1])))
+    apart = tuple(_statistics(TITLES[name], block) for name, block in found.implausible.items() if block.n)
+    why = "Marked implausible, or by their own figures against Little's law or five times beyond the roofline."
+    bases = sorted(found.bases.items(), key=lambda x: -x[1])
+    return render((
+        Title(f"serving model against {found.rows:,} measured rows: {used:,} used, {found.rows - used:,} skipped"),
+        Paragraph(LEGEND), Paragraph(evidence),
+        *(block for quantity in QUANTITIES for block in _serving_quantity(found, quantity)),
+        *((Heading("Rows in no other figure"), Paragraph(why), Table(HEADS, apart)) if apart else ()),
+        *_reasons("Skipped rows", [(row.id, row.reason) for row in found.skipped]),
+        *_reasons("Rows without a prediction", list(found.unpredicted)),
+        *_defaults(found.assumptions, "Defaults used", "What a row does not say was taken so; each widens the interval."),
+        Heading("What the predictions rest on"),
+        Table(("fit, and what the interval left out of it", "rows"), tuple(Row((name, str(rows))) for name, rows in bases)),
+    ), form)
 
 
 def _quantity(found: Validation, quantity: Quantity, overall: ErrorBlock, speed_model: str = "") -> Iterable[Block]:

@@ -5,7 +5,7 @@ The JSON is one object, schema roi.comparison/1. It holds its own Case, so that 
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -27,49 +27,31 @@ Json = dict[str, Any]  # Any: plain JSON values
 def comparison_text(c: Comparison, warnings: Sequence[str], explain: str | None = None, form: str = "table", *,
                     all_options: bool = False, colour: bool = False, width: int = 80) -> str:
     """The report on `c`; `explain` is the id of the option whose cost tree is shown, None for the recommended one."""
-    return render(_tell(c, warnings, explain, all_options=all_options), form, width=width, colour=colour)
-
-
-def _tell(c: Comparison, warnings: Sequence[str], explain: str | None, *, all_options: bool) -> Iterable[Block]:
-    shown = explain or c.verdict.recommended
-    yield from _headline(c)
-    yield Heading("Gates: can the task be trained at all?")
-    yield Table(("answer", "question"), tuple(
-        Row((g.status, g.question + ("; rules training out" if g.blocks else "")), strong=g.status == FAIL) for g in c.gates
-    ), align="ll")
-    yield from options_table(c, all_options=all_options)
-    yield from infeasible(c)
-    yield from cost_tree(c, shown)
-    if explain != "stay":
-        yield from returns(c, shown)
-    yield from break_even(c, all_options=all_options)
-    yield from _drivers(c)
-    yield from winner_changes(c)
-    if warnings:
-        yield from (Heading("Warnings"), Bullets(tuple(warnings)))
-    yield from (Heading("Included"), Bullets(tuple(included(c))), Heading("Excluded"), Bullets(tuple(excluded(c))))
-    others = (c.verdict.challenger, c.verdict.recommended, "stay")
-    other = next((id for id in others if id is not None and id != shown), shown)
-    yield Heading("More")
-    yield Bullets((
-        f"--explain OPTION: the cost tree of another option, for example {other}",
-        "--all: every option and every break-even",
-        "--format json: every figure and every fact with its source; roi compare reads it again",
-    ))
-
-
-def _headline(c: Comparison) -> Iterable[Block]:
-    """What is decided, the verdict with its reason, and the next step."""
-    case = c.case
+    case, shown = c.case, explain or c.verdict.recommended
     rate = percent(case_number(case, "discount_rate_per_year"))
     draws = f"{case['draws'].value:,} draws" if case["draws"].value else "no draws"
-    yield Title(str(case["title"].value))
-    yield Paragraph(f"as of {case['as_of'].value}; {case['horizon_months'].value} months; {rate} a year; {draws};"
-                    f" {figure(case_number(case, 'workload.requests_per_day'))} requests a day to {option_label(case, 'stay')};"
-                    " USD before tax")
-    yield Heading("Verdict")
-    yield Paragraph(c.verdict.sentence, strong=True)
-    yield Paragraph(f"Next step: {c.verdict.next_step}")
+    others = (c.verdict.challenger, c.verdict.recommended, "stay")
+    other = next((id for id in others if id is not None and id != shown), shown)
+    return render((
+        Title(str(case["title"].value)),
+        Paragraph(f"as of {case['as_of'].value}; {case['horizon_months'].value} months; {rate} a year; {draws};"
+                  f" {figure(case_number(case, 'workload.requests_per_day'))} requests a day to {option_label(case, 'stay')};"
+                  " USD before tax"),
+        Heading("Verdict"), Paragraph(c.verdict.sentence, strong=True), Paragraph(f"Next step: {c.verdict.next_step}"),
+        Heading("Gates: can the task be trained at all?"),
+        Table(("answer", "question"), tuple(
+            Row((g.status, g.question + ("; rules training out" if g.blocks else "")), strong=g.status == FAIL)
+            for g in c.gates), align="ll"),
+        *options_table(c, all_options=all_options), *infeasible(c), *cost_tree(c, shown),
+        *(returns(c, shown) if explain != "stay" else ()), *break_even(c, all_options=all_options), *_drivers(c),
+        *winner_changes(c), *((Heading("Warnings"), Bullets(tuple(warnings))) if warnings else ()),
+        Heading("Included"), Bullets(tuple(included(c))), Heading("Excluded"), Bullets(tuple(excluded(c))),
+        Heading("More"), Bullets((
+            f"--explain OPTION: the cost tree of another option, for example {other}",
+            "--all: every option and every break-even",
+            "--format json: every figure and every fact with its source; roi compare reads it again",
+        )),
+    ), form, width=width, colour=colour)
 
 
 def _drivers(c: Comparison) -> list[Block]:

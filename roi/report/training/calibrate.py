@@ -8,7 +8,7 @@ import numpy as np
 
 from roi.estimate.accuracy.training_left_out import Calibration, LeftOut
 from roi.estimate.step.calibration import GroupFit, TimedRun, half_width
-from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
+from roi.report.layout.blocks import Bullets, Heading, Paragraph, Row, Table, Title, render
 
 SCHEMA = "roi.calibration-report/1"
 LARGEST = 12
@@ -37,33 +37,29 @@ def calibration_json(found: Calibration) -> str:
 
 def calibration_text(found: Calibration, form: str = "table") -> str:
     """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
-    return render(_tell(found), form)
-
-
-def _tell(found: Calibration) -> Iterable[Block]:
-    yield Title(f"Training speed against the roofline: {len(found.runs)} runs, {len(found.pairs)} sources and GPUs")
-    yield Paragraph(
-        "scale: roofline time over measured time, median of the runs, with the interval of one more run. left out: median "
-        "error of a run from the others' scale. from 3: of the rest from three runs' scale, averaged over the choices; first "
-        "3: from the first three. Percent. A GPU and source with several layouts has a line for each below."
-    )
-    yield Table(GROUP_HEADS, tuple(_group_rows(found)))
-    yield Bullets(tuple(
-        (f"after one profile, {name}: {block.quartiles:.1f}% median error of the {block.n} runs that it has not seen, one scale"
-         f" from the three at the quartiles of the roofline's step time; {block.any_three:.1f}% from any three")
-        for name, block in found.after_profile.items() if block is not None))
-    yield Heading("Left out in turn")
     rows = [] if found.run_left_out is None else [_left_out("a run, by its group", found.run_left_out, strong=True)]
     for what, blocks in (("source", found.source_left_out), ("GPU", found.gpu_left_out)):
         rows += [_left_out(f"a {what}, by the others", blocks["all"], strong=True)] if "all" in blocks else []
         rows += [_left_out(f"  {name}", block) for name, block in blocks.items() if name != "all"]
-    yield Table(LEFT_HEADS, tuple(rows))
-    yield Heading("Largest residuals beside theory")
     largest = sorted(_scaled(found), key=lambda pair: -abs(np.log(pair[1] / pair[0].measured_s)))[:LARGEST]
-    yield Table(("run", "measured s", "theory s", "scaled s", "error"), tuple(
-        Row((f"{run.id} {run.method}"[:28], f"{run.measured_s:.3f}", f"{run.theory_s:.3f}", f"{scaled:.3f}",
-             f"{100.0 * (scaled / run.measured_s - 1.0):+.0f}%")) for run, scaled in largest))
-    yield Bullets(("theory: the roofline at scale 1. scaled: at the scale of the run's GPU, source and layout.",))
+    return render((
+        Title(f"Training speed against the roofline: {len(found.runs)} runs, {len(found.pairs)} sources and GPUs"),
+        Paragraph(
+            "scale: roofline time over measured time, median of the runs, with the interval of one more run. left out: median"
+            " error of a run from the others' scale. from 3: of the rest from three runs' scale, averaged over the choices;"
+            " first 3: from the first three. Percent. A GPU and source with several layouts has a line for each below."),
+        Table(GROUP_HEADS, tuple(_group_rows(found))),
+        Bullets(tuple(
+            (f"after one profile, {name}: {block.quartiles:.1f}% median error of the {block.n} runs that it has not seen, one"
+             f" scale from the three at the quartiles of the roofline's step time; {block.any_three:.1f}% from any three")
+            for name, block in found.after_profile.items() if block is not None)),
+        Heading("Left out in turn"), Table(LEFT_HEADS, tuple(rows)),
+        Heading("Largest residuals beside theory"),
+        Table(("run", "measured s", "theory s", "scaled s", "error"), tuple(
+            Row((f"{run.id} {run.method}"[:28], f"{run.measured_s:.3f}", f"{run.theory_s:.3f}", f"{scaled:.3f}",
+                 f"{100.0 * (scaled / run.measured_s - 1.0):+.0f}%")) for run, scaled in largest)),
+        Bullets(("theory: the roofline at scale 1. scaled: at the scale of the run's GPU, source and layout.",)),
+    ), form)
 
 
 def _group_rows(found: Calibration) -> Iterable[Row]:

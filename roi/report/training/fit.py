@@ -29,7 +29,10 @@ WIDTHS = (15, 5, 5, 9, 8, 7, 13, 10)
 
 def fit_text(report: FitReport, dry: DryRunProfile | None = None, form: str = "table") -> str:
     """The report in a form of `--format`, "table" or "markdown"; with `dry` where the dry run's peak lies, and its timeline."""
-    return render(_tell(report, dry), form)
+    blocks: list[Block] = [*_title(report), Gap(), _memory_table(report), Gap(), *(() if dry is None else _peak(dry))]
+    if rows := tuple(Row(_cells(line)) for line in report.lines if line.fit.fits):
+        blocks += (Table(HEADS, rows, align="ll", widths=WIDTHS), Gap())
+    return render([*blocks, Notes(tuple(_remarks(report)))], form)
 
 
 def fit_json(report: FitReport, dry: DryRunProfile | None = None) -> str:
@@ -67,18 +70,7 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
     }
 
 
-def _tell(report: FitReport, dry: DryRunProfile | None) -> Iterable[Block]:
-    yield from _title(report)
-    yield from (Gap(), _memory_table(report), Gap())
-    if dry is not None:
-        yield from _peak(dry)
-    rows = tuple(Row(_cells(line)) for line in report.lines if line.fit.fits)
-    if rows:
-        yield from (Table(HEADS, rows, align="ll", widths=WIDTHS), Gap())
-    yield Notes(tuple(_remarks(report)))
-
-
-def _title(report: FitReport) -> Iterable[Block]:
+def _title(report: FitReport) -> tuple[Block, ...]:
     plan = report.plan
     second = (f"micro-batch {plan.micro_batch:g}, {plan.seq:,.0f} tokens, {plan.dtype}, {plan.attention}, {plan.optimizer},"
               f" {'' if plan.checkpointing else 'no '}checkpointing, {TRAINER_WORDS[plan.trainer]}")
@@ -88,8 +80,8 @@ def _title(report: FitReport) -> Iterable[Block]:
     if report.training_set:
         data = report.training_set
         third += f"; {data.examples:,.0f} examples x {data.tokens_per_example:,.0f} tokens x {data.epochs:g} epochs"
-    yield from (Title(f"{report.model.id}: {method_words(plan)}"), Paragraph(", ".join([second, *_unusual(plan)])),
-                Paragraph(third))
+    return (Title(f"{report.model.id}: {method_words(plan)}"), Paragraph(", ".join([second, *_unusual(plan)])),
+            Paragraph(third))
 
 
 def method_words(plan: TrainingPlan) -> str:

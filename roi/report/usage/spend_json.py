@@ -3,11 +3,10 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from roi.answers.usage_tasks import Task
-from roi.usage.measure.days import Shape
-from roi.usage.measure.lengths import Lengths
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.workload import MeasuredWorkload
@@ -27,7 +26,11 @@ def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str
         "by_model": [_model(key, group) for key, group in grouped(found.priced, "provider", "model")],
         "by_day": [_day(int(key[0]), group, found) for key, group in grouped(found.priced, "day")],
         "by_group": [{"group": key[0], **_money(group), **_counts(group)} for key, group in grouped(found.groups, "group")],
-        "days": _days(found), "workload": _workload(found.workload) if found.workload else None,
+        "days": found.days and {
+            "first": day_of(found.days.first).isoformat(), "last": day_of(found.days.last).isoformat(),
+            "complete": len(found.days.complete),
+            "left_out": [{"day": day_of(day).isoformat(), "reason": why} for day, why in found.days.left_out]},
+        "workload": _workload(found.workload) if found.workload else None,
         "no_workload": found.no_workload or None, "reconciliation": _reconciliation(found.reconciliations),
         "tasks": [{
             "group": task.group, "provider": task.provider, "model": task.model, "requests_per_day": task.requests_per_day,
@@ -90,52 +93,26 @@ def _day(number: int, group: list[Priced], found: Usage) -> dict[str, Any]:
     return {"day": day_of(number).isoformat(), "complete": whole, "total_usd": _money(group)["total_usd"], **_counts(group)}
 
 
-def _days(found: Usage) -> dict[str, Any] | None:
-    if found.days is None:
-        return None
-    return {
-        "first": day_of(found.days.first).isoformat(), "last": day_of(found.days.last).isoformat(),
-        "complete": len(found.days.complete),
-        "left_out": [{"day": day_of(day).isoformat(), "reason": why} for day, why in found.days.left_out],
-    }
-
-
 def _workload(w: MeasuredWorkload) -> dict[str, Any]:
-    growth, prefix = w.growth, w.prefix
+    growth, prefix, lengths, shape, names = w.growth, w.prefix, w.lengths, w.shape, ("p50", "p95", "p99")
     return {
         "provider": w.choice.provider, "model": w.choice.model, "group": w.choice.group, "requests": w.requests,
         "requests_per_day": w.requests_per_day,
         "growth_per_year": growth and {
             "value": growth.value, "low": growth.low, "high": growth.high, "weeks": growth.weeks,
             "ahead": dict(zip(("value", "low", "high"), growth.ahead, strict=True))},
-        "input_tokens": w.input_tokens, "output_tokens": w.output_tokens, "lengths": _lengths(w.lengths),
+        "input_tokens": w.input_tokens, "output_tokens": w.output_tokens, "lengths": lengths and {
+            "input_tokens": {"mean": lengths.input_mean, **dict(zip(names, lengths.input_percentiles, strict=True))},
+            "output_tokens": {"mean": lengths.output_mean, **dict(zip(names, lengths.output_percentiles, strict=True))},
+            "histogram": [asdict(b) for b in lengths.bins]},
         "prefix": prefix and {"tokens": prefix.tokens, "low": prefix.low, "high": prefix.high,
                               "cache_hit_rate": prefix.hit_rate, "how": prefix.how},
-        "uses_cache": w.uses_cache, "batch_share": w.batch_share, "load": _shape(w.shape),
+        "uses_cache": w.uses_cache, "batch_share": w.batch_share, "load": shape and {
+            "peak_to_mean": shape.peak_to_mean, "minute_peak_to_mean": shape.minute_peak_to_mean,
+            "hour_peak_to_mean": shape.hour_peak_to_mean, "calendar_minutes": shape.minutes,
+            "requests_per_minute": shape.calls_per_minute, "hourly_weights": shape.hourly_weights,
+            "weekday_weights": shape.weekday_weights},
         "missing": [{"field": field, "reason": why} for field, why in w.missing],
-    }
-
-
-def _lengths(lengths: Lengths | None) -> dict[str, Any] | None:
-    if lengths is None:
-        return None
-    names = ("p50", "p95", "p99")
-    return {
-        "input_tokens": {"mean": lengths.input_mean, **dict(zip(names, lengths.input_percentiles, strict=True))},
-        "output_tokens": {"mean": lengths.output_mean, **dict(zip(names, lengths.output_percentiles, strict=True))},
-        "histogram": [{"input_tokens": b.input_tokens, "output_tokens": b.output_tokens, "share": b.share}
-                      for b in lengths.bins],
-    }
-
-
-def _shape(shape: Shape | None) -> dict[str, Any] | None:
-    if shape is None:
-        return None
-    return {
-        "peak_to_mean": shape.peak_to_mean, "minute_peak_to_mean": shape.minute_peak_to_mean,
-        "hour_peak_to_mean": shape.hour_peak_to_mean, "calendar_minutes": shape.minutes,
-        "requests_per_minute": shape.calls_per_minute, "hourly_weights": shape.hourly_weights,
-        "weekday_weights": shape.weekday_weights,
     }
 
 

@@ -15,8 +15,7 @@ from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.summary import Usage
 
-MOST_MODELS = 12
-MOST_GROUPS = 10
+MOST_MODELS, MOST_GROUPS = 12, 10
 MTOK = 1e6
 WIDTH, HEIGHT = 64, 5
 LEAST_DAYS = 3
@@ -34,46 +33,42 @@ def _tell(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     if found.priced:
         yield Heading("By model")
         yield _table("model", grouped(found.priced, "provider", "model"), MOST_MODELS)
+        bare = [each for each in found.priced if each.usd is None]
         yield Paragraph("Mtok: million tokens; input includes what was read from and written to a prompt cache, cached is the"
                         " share read. list: at the list price of each day. reported: what the source says that it cost."
-                        + _unpriced(found))
+                        + (f" -: no price is known; {figure(tokens_of(bare) / MTOK)} Mtok have none, see Notes." if bare
+                           else ""))
     if found.costs:
         yield Paragraph(f"Cost exports report {usd(sum(row.cost_usd for row in found.costs))} in all.")
     groups = grouped(found.groups, "group")
     if len(groups) > 1:
-        yield Heading("By group")
-        yield _table("group", groups, MOST_GROUPS)
-    chart = _chart(found)
-    if chart:
+        yield from (Heading("By group"), _table("group", groups, MOST_GROUPS))
+    if chart := _chart(found):
         yield from (Gap(), Verbatim(tuple(chart)))
     yield from _tasks(tasks)
     yield from _reconciliation(found)
     if found.workload is not None:
         yield from _workload(found.workload)
     elif found.no_workload:
-        yield Heading("Workload")
-        yield Paragraph(f"Not told: {found.no_workload}.")
+        yield from (Heading("Workload"), Paragraph(f"Not told: {found.no_workload}."))
     if found.dropped:
         yield Heading("Rows left out")
         yield Bullets(tuple(f"{d.rows:,}: {d.reason} ({d.source}{f'; first: {d.where}' if d.where else ''})"
                             for d in found.dropped))
     if found.notes:
-        yield Heading("Notes")
-        yield Bullets(found.notes)
+        yield from (Heading("Notes"), Bullets(found.notes))
 
 
 def _scope(found: Usage) -> str:
     """The days, the requests and the money that the records cover, and the files that were read."""
-    rows = [each.spend for each in found.priced]
-    requests = total_requests(rows)
     parts = []
     if found.days is not None:
-        whole = len(found.days.complete)
-        span = found.days.last - found.days.first + 1
+        whole, span = len(found.days.complete), found.days.last - found.days.first + 1
         until = f" to {day_of(found.days.last)}" if span > 1 else ""
         parts.append(f"{day_of(found.days.first)}{until}, UTC; {whole:,} of {span:,} day{'s' * (span > 1)} whole")
         parts += [f"{day_of(day)} {why}" for day, why in found.days.left_out]
-    if rows:
+    if found.priced:
+        requests = total_requests([each.spend for each in found.priced])
         parts.append(f"{requests:,} requests" if requests is not None else "requests not counted by this export")
         parts.append(f"{figure(tokens_of(found.priced) / MTOK)} Mtok")
         parts.append(_total(found))
@@ -91,13 +86,6 @@ def _total(found: Usage) -> str:
     basis = "as reported" if costed == len(known) else "at list price" if not costed else "as reported, else at list price"
     low, high = spent(known), sum((each.usd if each.spend.costed else each.list_high_usd) or 0.0 for each in known)
     return f"{usd(low)}{f' to {usd(high)}' if high > low * 1.0005 else ''} {basis}"
-
-
-def _unpriced(found: Usage) -> str:
-    bare = [each for each in found.priced if each.usd is None]
-    if not bare:
-        return ""
-    return f" -: no price is known; {figure(tokens_of(bare) / MTOK)} Mtok have none, see Notes."
 
 
 def _table(name: str, groups: Sequence[tuple[tuple[object, ...], list[Priced]]], most: int) -> Table:

@@ -17,7 +17,6 @@ MARKS = {
     Basis.ASSUMED: "*",
 }
 """The mark of each basis in the tables."""
-
 KINDS = {
     "stay": "stay", "cache-batch": "cache and batch", "cheaper-api": "cheaper API", "cascade": "cascade",
     "hosted-open": "hosted open model", "vendor-tuned": "vendor fine-tuning", "hosted-adapter": "hosted adapter",
@@ -25,13 +24,11 @@ KINDS = {
     "own-hardware": "own hardware",
 }
 """The words for each kind of option."""
-
 GROUPS = {
     "none": "staying", "cache_batch": "caching and batch", "api": "another API model", "cascade": "a cascade",
     "vendor_tuned": "a vendor-tuned model", "self_hosted": "a self-hosted model",
     "self_hosted_adapter": "a self-hosted adapter", "own_hardware": "own hardware",
 }
-
 NAMES = {
     "workload.requests_per_day": "requests a day", "workload.growth_per_year": "growth of requests",
     "workload.can_wait_share": "share that can wait", "workload.shared_prefix_tokens": "tokens of the shared prefix",
@@ -60,7 +57,6 @@ NAMES = {
     "own_hardware.value_kept_per_year": "GPU value kept a year",
     "own_hardware.spare_share": "spare GPUs", "discount_rate_per_year": "discount rate",
 }
-
 PATTERNS = (
     (r"purchase\.(.+)\.usd_per_gpu", "price of a {0}"),
     (r"vendors\.(.+)\.first_end_months", "end of {0}"),
@@ -85,8 +81,6 @@ PATTERNS = (
     (r"changes\.(\w+)\.months_in_parallel", "months in parallel, {1}"),
     (r"platform\.(\w+)_usd_per_month", "platform: {0}"),
 )
-
-
 SAID_BY_NAME = {"", "ratio", "requests/day", "tokens", "labels", "runs"}
 """Units that are not written, because the name of a fact says them already."""
 

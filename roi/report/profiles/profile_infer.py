@@ -64,7 +64,15 @@ class RatioLine:
 def infer_lines(profile: InferProfile) -> list[InferLine]:
     """One line for each point, ordered by size."""
     order = ("base", "merged", "unmerged")
-    return [_line(p) for p in sorted(profile.points, key=lambda p: (p.batch, p.prompt_tokens, order.index(p.adapter)))]
+    lines = []
+    for p in sorted(profile.points, key=lambda p: (p.batch, p.prompt_tokens, order.index(p.adapter))):
+        tpot, low, high = (float(x) for x in np.percentile(p.decode_s, (50, 5, 95)))
+        lines.append(InferLine(
+            batch=p.batch, prompt_tokens=p.prompt_tokens, adapter=p.adapter, prefills=len(p.prefill_s), decodes=len(p.decode_s),
+            prefill_tokens_per_s=p.batch * p.prompt_tokens / float(np.median(p.prefill_s)), tpot_s=tpot, tpot_p05_s=low,
+            tpot_p95_s=high, decode_tokens_per_s=p.batch / tpot,
+            memory_bytes=p.memory.process_bytes if p.memory.allocated_bytes is None else p.memory.allocated_bytes))
+    return lines
 
 
 def ratio_lines(profile: InferProfile) -> list[RatioLine]:
@@ -124,15 +132,6 @@ def tpot_floor_s(dtype: str, shape: ModelShape, gpu: Gpu) -> float:
     wide = STORED_BYTES["bf16"] if dtype == "nf4" else STORED_BYTES[dtype]
     stack = sum(x.active_parameters * (STORED_BYTES[dtype] if adaptable(x) else wide) for x in shape.linears)
     return (stack + shape.head_parameters * wide) / gpu.bandwidth_bytes_per_s
-
-
-def _line(p: InferPoint) -> InferLine:
-    tpot, low, high = (float(x) for x in np.percentile(p.decode_s, (50, 5, 95)))
-    return InferLine(
-        batch=p.batch, prompt_tokens=p.prompt_tokens, adapter=p.adapter, prefills=len(p.prefill_s), decodes=len(p.decode_s),
-        prefill_tokens_per_s=p.batch * p.prompt_tokens / float(np.median(p.prefill_s)), tpot_s=tpot, tpot_p05_s=low,
-        tpot_p95_s=high, decode_tokens_per_s=p.batch / tpot,
-        memory_bytes=p.memory.process_bytes if p.memory.allocated_bytes is None else p.memory.allocated_bytes)
 
 
 def _ms(seconds: float) -> str:

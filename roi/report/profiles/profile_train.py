@@ -21,9 +21,10 @@ from roi.report.training.fit import method_words
 from roi.store.profiles.plan_record import read_plan
 from roi.units import GIB
 
+TIME_HEADS = ("batch", "tokens", "steps", "median ms", "min ms", "tokens/s", "MFU", "loss", "W", "J/token")
+MEMORY_HEADS = ("batch", "tokens", "allocated", "predicted", "error", "reserved", "process", "device")
 LEAST_SIZES: Final = 3
 """Sizes that a line needs: through two of them one always goes, and says nothing about a third."""
-
 FURTHEST_OFF: Final = 0.2
 """A line that misses a measured step by more is not shown: products round tokens up to tiles of 64 to 256, so steps of a quiet
 device leave the line by up to a fifth; further off it is noise, or a cache that overflowed."""
@@ -69,10 +70,6 @@ def step_remark(points: Sequence[TrainPoint]) -> str:
     parts = [f"{1e3 * line.fixed_s:,.2f} ms"] if line.fixed_s else []
     parts += [f"{1e6 * line.per_token_s:,.3f} us x tokens"] if line.per_token_s else []
     return f"step = {' + '.join(parts)}, through {len(points)} medians, the worst {100.0 * line.worst_error:.0f}% off"
-
-
-TIME_HEADS = ("batch", "tokens", "steps", "median ms", "min ms", "tokens/s", "MFU", "loss", "W", "J/token")
-MEMORY_HEADS = ("batch", "tokens", "allocated", "predicted", "error", "reserved", "process", "device")
 
 
 def train_text(profile: TrainProfile, shape: ModelShape | None, gpu: Gpu | None, file: Path | None) -> str:

@@ -148,14 +148,6 @@ def _offer(line: GpuLine, offer: RentalOffer, as_of: Date | None) -> str:
     return f"{line.fit.gpu.id} {dollars}.{digits:0<2s}/h {offer.vendor} ({offer.date}{age})"
 
 
-def _expert_remark(report: FitReport) -> str:
-    """What adapters and quantisation do with the experts of the model."""
-    stored = "Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised"
-    if report.plan.adapter and trains_experts(report.model, report.plan.targets):
-        return f"{stored}, and peft gives each of them an adapter (--targets attention leaves them out)"
-    return f"{stored}, and they carry no adapter" if report.plan.adapter else stored
-
-
 def _speed_sources(report: FitReport) -> str:
     """What tokens/s and hours rest on, cards of the same evidence together."""
     cards: dict[tuple[str, str], list[str]] = {}
@@ -233,11 +225,14 @@ def _remarks(report: FitReport) -> list[str]:
     if offers:
         texts.append("USD: cheapest on-demand offer of that date, for one successful run (q): " + "; ".join(offers))
     if any(k.experts > 1 for k in report.model.mlp):
-        texts.append(_expert_remark(report))
+        trained = trains_experts(report.model, report.plan.targets)
+        adapters = ", and peft gives each of them an adapter (--targets attention leaves them out)" if trained else (
+            ", and they carry no adapter")
+        texts.append("Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised"
+                     + (adapters if report.plan.adapter else ""))
     if report.model.licence == "unknown":
-        more = "" if report.dry else "; --dry-run builds the architecture itself"
         texts.append(f"{report.model.id} is read as a dense decoder ({report.model.family}) of {report.model.parameters:,}"
-                     f" parameters{more}")
+                     f" parameters{'' if report.dry else '; --dry-run builds the architecture itself'}")
     texts.append("batch, longest: largest micro-batch at this length, longest sequence at this micro-batch (at most the model's"
                  f" context), central estimate{_limits(report)}")
     texts.append(f"Memory: {_memory_source(report)}")

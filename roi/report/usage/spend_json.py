@@ -23,8 +23,15 @@ def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str
         "sources": [{"file": name, "format": title, "rows": count} for name, title, count in found.sources],
         **_money(found.priced), "cost_export_usd": sum(row.cost_usd for row in found.costs) if found.costs else None,
         **_counts(found.priced),
-        "by_model": [_model(key, group) for key, group in grouped(found.priced, "provider", "model")],
-        "by_day": [_day(int(key[0]), group, found) for key, group in grouped(found.priced, "day")],
+        "by_model": [{
+            "provider": provider, "model": model, **_counts(group), **_money(group),
+            "unpriced_tokens": tokens_of(each for each in group if each.usd is None),
+            "notes": list(dict.fromkeys(each.note for each in group if each.note)),
+        } for (provider, model), group in grouped(found.priced, "provider", "model")],
+        "by_day": [{
+            "day": day_of(day).isoformat(), "complete": found.days is not None and day in found.days.complete,
+            "total_usd": _money(group)["total_usd"], **_counts(group),
+        } for (day,), group in grouped(found.priced, "day")],
         "by_group": [{"group": key[0], **_money(group), **_counts(group)} for key, group in grouped(found.groups, "group")],
         "days": found.days and {
             "first": day_of(found.days.first).isoformat(), "last": day_of(found.days.last).isoformat(),
@@ -80,17 +87,6 @@ def _counts(priced: Sequence[Priced]) -> dict[str, Any]:
     sums = total_tokens(rows)
     kinds = (*TOKENS, "cache_write_1h", "reasoning", "perhaps_cached")
     return {"requests": total_requests(rows), "tokens": {kind: sums[kind] for kind in kinds}}
-
-
-def _model(key: tuple[Any, ...], group: list[Priced]) -> dict[str, Any]:
-    return {"provider": key[0], "model": key[1], **_counts(group), **_money(group),
-            "unpriced_tokens": tokens_of(each for each in group if each.usd is None),
-            "notes": list(dict.fromkeys(each.note for each in group if each.note))}
-
-
-def _day(number: int, group: list[Priced], found: Usage) -> dict[str, Any]:
-    whole = found.days is not None and number in found.days.complete
-    return {"day": day_of(number).isoformat(), "complete": whole, "total_usd": _money(group)["total_usd"], **_counts(group)}
 
 
 def _workload(w: MeasuredWorkload) -> dict[str, Any]:

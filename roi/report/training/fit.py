@@ -225,11 +225,10 @@ def _remarks(report: FitReport) -> list[str]:
     if offers:
         texts.append("USD: cheapest on-demand offer of that date, for one successful run (q): " + "; ".join(offers))
     if any(k.experts > 1 for k in report.model.mlp):
-        trained = trains_experts(report.model, report.plan.targets)
-        adapters = ", and peft gives each of them an adapter (--targets attention leaves them out)" if trained else (
-            ", and they carry no adapter")
-        texts.append("Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised"
-                     + (adapters if report.plan.adapter else ""))
+        adapters = "" if not report.plan.adapter else (
+            ", and peft gives each of them an adapter (--targets attention leaves them out)"
+            if trains_experts(report.model, report.plan.targets) else ", and they carry no adapter")
+        texts.append(f"Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised{adapters}")
     if report.model.licence == "unknown":
         texts.append(f"{report.model.id} is read as a dense decoder ({report.model.family}) of {report.model.parameters:,}"
                      f" parameters{'' if report.dry else '; --dry-run builds the architecture itself'}")

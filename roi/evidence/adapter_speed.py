@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from roi.catalog.efficiencies.serving_efficiencies import adapter_throughput
-from roi.estimate.serving.runtime_adapters import AdapterSpeed
+from roi.estimate.replay.held_out import AdapterSpeed
 from roi.facts.fact import Basis, Fact
 from roi.numerics.spreads import joint_high, joint_low
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from roi.catalog.cards.gpus import matrix_shares
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, adapter_throughput, load_serving_efficiencies
-from roi.estimate.accuracy.serving_interval import ServingEvidence
+from roi.estimate.accuracy.serving_errors import ServingEvidence
 from roi.estimate.accuracy.serving_run import ServingRun
 from roi.estimate.serving.iteration import Efficiencies
 from roi.facts.gpu import Gpu

@@ -8,8 +8,7 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from roi.estimate.accuracy.error_blocks import ErrorBlock, RowScore
-from roi.estimate.accuracy.serving_errors import ServingScore, ServingValidation
-from roi.estimate.accuracy.serving_interval import QUANTITIES, ServingQuantity
+from roi.estimate.accuracy.serving_errors import QUANTITIES, ServingQuantity, ServingScore, ServingValidation
 from roi.estimate.accuracy.training_errors import Quantity, Score, Validation
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
 from roi.units import GIB

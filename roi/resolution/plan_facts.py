@@ -3,7 +3,7 @@
 from functools import partial
 
 from roi.catalog.efficiencies.serving_efficiencies import find_engine
-from roi.catalog.rows import STALE_DAYS, price_age_days
+from roi.catalog.rows import STALE_DAYS
 from roi.economics.inputs import Plan, PlanFacts, path_of
 from roi.facts.fact import Basis, Fact
 from roi.resolution.fact_sheet import FactSheet
@@ -54,7 +54,7 @@ def add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: Fl
     else:
         sheet.add(path("usd_per_gpu_hour"), o.usd_per_gpu_hour, "USD/GPU-hour", basis=Basis.QUOTED,
                   source=f"{o.vendor} {o.kind}: {o.source}", date=o.date)
-        age = price_age_days(o, s.as_of)
+        age = (s.as_of - o.date).days
         if age > STALE_DAYS:
             sheet.warnings.append(f"{o.vendor} {o.gpu} at ${o.usd_per_gpu_hour:g}/h is {age} days old ({o.date})")
     quoted = partial(sheet.add, basis=Basis.QUOTED, source=o.source, date=o.date)

@@ -4,10 +4,10 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-from roi.answers.opening import open_case
 from roi.catalog.prices.api_prices import find_api_price
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import InputError
+from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, template
 from roi.scenario.overlay import overlay
 from roi.scenario.yaml import parse_yaml
@@ -19,7 +19,6 @@ from roi.usage.summary import Usage
 
 LEAST_SHARE: Final = 0.01
 """Groups with less of what was spent are not compared."""
-
 DRAWS: Final = 256
 """Enough to rank groups by their expected saving; `compare` on one of them takes more."""
 
@@ -112,7 +111,7 @@ def _compared(found: Usage, key: GroupKey, group: list[Priced], base: dict[str, 
         data = {**base, "title": key.group or key.model, "draws": DRAWS}
         data = {name: dict(value) if isinstance(value, dict) else value for name, value in data.items()}
         overlay(data, part)
-        return _with_best(task, compare(open_case(check_scenario(data)).case))
+        return _with_best(task, compare(resolve(check_scenario(data)).case))
     except InputError as error:
         return replace(task, reason=str(error))
 

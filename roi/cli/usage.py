@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Refuse where a row or a file is left out.")
 @click.option("--backend", metavar="URL", help="Ibis URL of the database that holds the log; FILES is then one table's name.")
 @format_option("table", "json")
-@click.option("--output", type=PATH,
-              help="Write workload, incumbent and bill as YAML, for compare --usage.")
+@click.option("--output", type=PATH, help="Write workload, incumbent and bill as YAML, for compare --usage.")
 @click.option("--trace", type=PATH, help="Write arrivals and lengths of the calls as Parquet.")
 def usage(
     *, files: tuple[str, ...], named: str | None, columns_given: tuple[str, ...], input_includes_cache: str | None,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from roi.answers.opening import open_case, open_runs
+from roi.answers.opening import open_runs
+from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 
 
@@ -45,7 +46,7 @@ def test_a_file_that_cannot_be_used_is_told_of_once_with_its_reason(tmp_path: Pa
 
 def test_an_opened_case_is_of_its_scenario():
     scenario = load_scenario(None, ("title=Mine",))
-    opened = open_case(scenario)
+    opened = resolve(scenario)
     assert opened.scenario is scenario
     assert opened.case["title"].value == "Mine"
     assert set(opened.plans) <= set(opened.case.options)

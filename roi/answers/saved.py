@@ -14,7 +14,6 @@ from roi.facts.fact import Fact
 
 SCHEMA = "roi.comparison/1"
 """Version of a saved comparison's form."""
-
 SIZE_LIMIT = 64 * 2**20
 """Bytes; 100 options over 120 months take about 8 MiB."""
 BOUNDS = {"horizon_months": (1, 120), "draws": (0, 1_048_576), "seed": (0, 2**63)}

@@ -17,12 +17,11 @@ from roi.estimate.replay.fleet import (
     size_autoscaled_fleet,
     size_fleet,
 )
-from roi.resolution.plan_evidence import FleetPlan
+from roi.resolution.plan_capacity import FleetPlan
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 FLOORS: Final = 64
 """Floors that a spill is tried with, at most."""
-
 MIGHT_WAIT: Final = 0.5
 """Share of requests of the what-if where the scenario lets none wait."""
 
@@ -36,8 +35,8 @@ class Way:
     """Spares included; the mean over the hours where the fleet follows the load."""
     gpus: float
     rent_usd: float
-    api_usd: float
-    spilled: float
+    api_usd: float = 0.0
+    spilled: float = 0.0
     """Share of the requests that goes to the API."""
     note: str
 
@@ -47,9 +46,7 @@ class Way:
         return self.rent_usd + self.api_usd
 
 
-def ways(
-    shared: Shared, options: Mapping[str, Option], option: Option, plan: FleetPlan, mean: float,
-) -> tuple[Way, ...]:
+def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: FleetPlan, mean: float) -> tuple[Way, ...]:
     """Each way that the scenario allows to run the option's plan; `mean` is today's requests/s."""
     peak = float(mean * shared.peak_to_mean)
     burst = float(burst_from_peak(shared.peak_to_mean, shared.load_curve))
@@ -57,9 +54,8 @@ def ways(
     replica, instance = float(plan.serving.tensor_parallel), float(plan.offer.gpus_per_instance)
 
     def way(name: str, fleet: Fleet, note: str) -> Way:
-        gpus = float(fleet.gpus)
-        return Way(name=name, replicas=float(fleet.replicas), gpus=gpus, rent_usd=_rent(option, plan, gpus), api_usd=0.0,
-                   spilled=0.0, note=note)
+        gpus, replicas = float(fleet.gpus), float(fleet.replicas)
+        return Way(name=name, replicas=replicas, gpus=gpus, rent_usd=_rent(option, plan, gpus), note=note)
 
     def fixed(can_wait: float) -> Fleet:
         return size_fleet(

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from roi.catalog.prices.api_prices import find_api_price
 from roi.economics.decision.comparison import Comparison, compare
@@ -21,14 +21,6 @@ LEAST_SHARE: Final = 0.01
 """Groups with less of what was spent are not compared."""
 DRAWS: Final = 256
 """Enough to rank groups by their expected saving; `compare` on one of them takes more."""
-
-
-class GroupKey(NamedTuple):
-    """What a group of calls is told apart by."""
-
-    group: str | None
-    provider: str | None
-    model: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,22 +65,23 @@ def rank_tasks(found: Usage, scenario: dict[str, Any] | None = None, most: int =
         return []  # a part of a day says nothing of a month
     days = set(found.days.complete)
     total = sum(each.usd or 0.0 for each in found.priced if each.spend.day in days)
-    groups: dict[GroupKey, list[Priced]] = defaultdict(list)
+    groups: dict[tuple[str | None, str | None, str], list[Priced]] = defaultdict(list)
     for each in found.groups or found.priced:
         spend = each.spend
         if spend.model is not None and each.usd and spend.whole and (spend.day is None or spend.day in days):
-            groups[GroupKey(spend.group, spend.provider, spend.model)].append(each)
+            groups[spend.group, spend.provider, spend.model].append(each)
     usd = {key: sum(each.usd or 0.0 for each in group) for key, group in groups.items()}
     largest = sorted((key for key in groups if usd[key] >= LEAST_SHARE * total), key=lambda key: -usd[key])[:most]
     tasks = [
-        _compared(found, key, groups[key], base, Task(
-            **key._asdict(), requests_per_day=None, usd_per_month=usd[key] / len(days) * DAYS_PER_MONTH, share=usd[key] / total,
+        _compared(found, groups[key], base, Task(
+            group=key[0], provider=key[1], model=key[2], requests_per_day=None, share=usd[key] / total,
+            usd_per_month=usd[key] / len(days) * DAYS_PER_MONTH,
         )) for key in largest
     ]  # fmt: skip
     return sorted(tasks, key=lambda task: (-(task.npv_usd or 0.0), -task.usd_per_month))
 
 
-def _compared(found: Usage, key: GroupKey, group: list[Priced], base: dict[str, Any], task: Task) -> Task:
+def _compared(found: Usage, group: list[Priced], base: dict[str, Any], task: Task) -> Task:
     """The task with its requests and its best option: the group's workload laid over the base scenario, and compared."""
     rows = [each.spend for each in group]
     requests = total_requests(rows)
@@ -97,18 +90,18 @@ def _compared(found: Usage, key: GroupKey, group: list[Priced], base: dict[str, 
     a_day, tokens = requests / float(len(found.days.complete)), total_tokens(rows)
     task = replace(task, requests_per_day=a_day)
     given = (tokens["uncached_input"] + tokens["cache_read"] + tokens["cache_write"]) / requests
-    shortest = shortest_prefix(Choice(key.provider, key.model))
+    shortest = shortest_prefix(Choice(task.provider, task.model))
     prefix = prefix_of_buckets(requests, tokens["cache_read"], tokens["cache_write"], shortest, given)
     cached = {} if prefix is None else {"shared_prefix_tokens": prefix.tokens, "cache_hit_rate": prefix.hit_rate}
     part: dict[str, dict[str, Any]] = {
         "workload": {"requests_per_day": a_day, "input_tokens": given, "output_tokens": tokens["output"] / requests, **cached,
                      **_load(found)},
-        "incumbent": {"model": key.model, "uses_cache": tokens["cache_read"] > 0,
+        "incumbent": {"model": task.model, "uses_cache": tokens["cache_read"] > 0,
                       "batch_share": (total_requests([row for row in rows if row.batch]) or 0) / requests},
     }  # fmt: skip
     try:
-        part["incumbent"]["provider"] = find_api_price(key.provider, key.model, day_of(found.days.last)).provider
-        data = {**base, "title": key.group or key.model, "draws": DRAWS}
+        part["incumbent"]["provider"] = find_api_price(task.provider, task.model, day_of(found.days.last)).provider
+        data = {**base, "title": task.group or task.model, "draws": DRAWS}
         data = {name: dict(value) if isinstance(value, dict) else value for name, value in data.items()}
         overlay(data, part)
         return _with_best(task, compare(resolve(check_scenario(data)).case))

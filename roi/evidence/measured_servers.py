@@ -29,7 +29,6 @@ from roi.store.profiles.lookup import serve_profiles
 REPEATS: Final = 0.039
 """Standard deviation of log speed between runs of one server, until hold-outs say otherwise: MLPerf Llama-2-70B on 8 H100,
 Server scenario, v4.1, coefficient of variation over 20 submissions."""
-
 STAND_IN: Final = "vllm"
 """The engine whose published efficiencies shape a transfer where the catalog lacks the profile's own."""
 

@@ -29,7 +29,6 @@ from roi.store.profiles.folders import canonical_gpu
 from roi.store.profiles.lookup import Store, StoredProfile, device_profiles, read_plan
 
 SCHEMA: Final = "roi.calibration/1"
-
 SUFFIX: Final = ".calibration"
 """Files among the profiles that hold fits (JSON); not .json, which is a profile."""
 

@@ -6,7 +6,7 @@ from typing import Any
 from roi.estimate.replay.load_curve import PlanCapacity
 from roi.facts.case import Case
 from roi.facts.fact import Basis, Fact, Value
-from roi.resolution.plan_evidence import FleetPlan
+from roi.resolution.plan_capacity import FleetPlan
 from roi.scenario.quantity import Section, Spread, as_spread
 
 

@@ -14,8 +14,7 @@ from roi.facts.model import ModelShape
 from roi.facts.price import ApiPrice, RentalKind, TuningPrice
 from roi.resolution.api_options import add_option, add_price, add_vendor, cheapest_spill
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.plan_facts import add_published_speeds
-from roi.resolution.plans import add_plans
+from roi.resolution.plans import add_plans, add_published_speeds
 from roi.resolution.system_facts import add_system
 from roi.resolution.training_facts import add_training, training_tokens
 from roi.scenario.scenario import Scenario, model_part, tuned

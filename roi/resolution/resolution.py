@@ -17,7 +17,7 @@ from roi.facts.fact import Basis
 from roi.resolution.api_options import add_api_options
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.hosted_options import add_hosted_options
-from roi.resolution.plan_evidence import FleetPlan
+from roi.resolution.plan_capacity import FleetPlan
 from roi.scenario.change import KINDS_OF_CHANGE
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario

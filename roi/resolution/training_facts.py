@@ -1,20 +1,33 @@
 """Facts of training an adapter oneself: hours of a run, and the cheapest rented card that it fits on."""
 
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
+from roi.catalog.cards.cuda_contexts import training_overhead
+from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
+from roi.catalog.models.configs import model_config
+from roi.catalog.prices.gpu_offers import rental_offers
 from roi.economics.inputs import Option, Training, TrainingFacts, path_of
-from roi.errors import ScenarioError
+from roi.errors import InputError, ScenarioError
+from roi.estimate.step.calibration import Evidence, layout_of
+from roi.estimate.step.step_time import training_hours
+from roi.estimate.training.fitting import REPLAY_ENDS, reserved_range
+from roi.estimate.training.memory import training_memory, workspace_bytes
 from roi.estimate.training.plan import Method, TrainingPlan, refusal, trainer_habits
-from roi.evidence.known_runs import CheapestRun, DryPeak, KnownRuns, cheapest_run, dry_peak
+from roi.evidence.known_runs import KnownRuns
 from roi.evidence.training_speed import evidence_line
 from roi.facts.fact import Basis
+from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
+from roi.facts.price import RentalKind, RentalOffer
+from roi.facts.profiles import DryRunProfile
 from roi.resolution.fact_sheet import FactSheet
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario
+from roi.store.profiles.lookup import PeakBytes, Store, StoredProfile, find_dry_peak
 from roi.units import GIB
 
 LONGEST_OVER_MEAN = 4.0
@@ -38,6 +51,67 @@ def training_tokens(s: Scenario) -> float:
     return value_of(s.training.examples) * mean_tokens(s) * value_of(s.training.epochs)
 
 
+class _CheapestRun(NamedTuple):
+    """One run on the card that makes it cheapest."""
+
+    gpu_hours: float
+    offer: RentalOffer
+    memory: tuple[float, float, float]
+    """Bytes of the process: central, 5th and 95th percentile."""
+    gpu: Gpu
+    evidence: Evidence
+    """What its speed rests on."""
+
+
+DryPeak = tuple[StoredProfile[DryRunProfile], PeakBytes]
+
+
+def _dry_peak(store: Store, shape: ModelShape, plan: TrainingPlan) -> DryPeak | None:
+    """The stored dry run of this plan, with its peak; None where there is none, or no class that could have run it."""
+    try:
+        config = model_config(shape)
+    except InputError:
+        return None
+    return find_dry_peak(store, shape.id, plan, config.config_hash)
+
+
+def _memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | None) -> tuple[float, float, float]:
+    """Bytes of the process on this card: central, 5th and 95th percentile."""
+    overhead = training_overhead(gpu)
+    if dry is not None:
+        reserved = dry[1].reserved_bytes + workspace_bytes(gpu) - dry[0].profile.workspace_bytes
+        held = (reserved, reserved * REPLAY_ENDS[0], reserved * REPLAY_ENDS[1])
+    else:
+        held = reserved_range(training_memory(shape, plan, gpu), overhead)
+    central, low, high = (a + b for a, b in zip(held, overhead.context_bytes, strict=True))
+    return central, low, high
+
+
+def _cheapest_run(
+    s: Scenario, shape: ModelShape, plan: TrainingPlan, mean: float, dry: DryPeak | None, known: KnownRuns,
+) -> _CheapestRun | None:
+    """The run that costs least over the cards that it fits on, each at its cheapest offer; spot will do for training."""
+    wanted, vendors = {find_gpu(g).id for g in s.candidates.gpus}, {v.lower() for v in s.candidates.vendors}
+    cheapest: dict[str, RentalOffer] = {}
+    for offer in sorted(rental_offers(s.as_of), key=lambda o: o.usd_per_gpu_hour * o.gpus_per_instance):
+        # no measured training run on AMD cards stands behind the estimate: only where the user names one
+        admitted = offer.gpu in wanted if wanted else not offer.gpu.startswith("MI")
+        if admitted and offer.kind is not RentalKind.RESERVED and (not vendors or offer.vendor.lower() in vendors):
+            cheapest.setdefault(offer.gpu, offer)
+    found = []
+    for name, offer in cheapest.items():
+        gpu = find_gpu(name)
+        memory = _memory(shape, plan, gpu, dry)
+        if memory[0] > gpu.memory_bytes:
+            continue
+        evidence = known.speed(gpu, layout_of(plan))
+        examples, epochs = value_of(s.training.examples), value_of(s.training.epochs)
+        hours = float(training_hours(shape, plan, gpu, evidence.efficiency, examples, mean, epochs) * plan.gpus)
+        hours *= offer.gpus_per_instance  # one GPU trains, but the whole instance is rented
+        found.append(_CheapestRun(gpu_hours=hours, offer=offer, memory=memory, gpu=gpu, evidence=evidence))
+    return min(found, key=lambda run: run.gpu_hours * run.offer.usd_per_gpu_hour, default=None)
+
+
 def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, method: Method, known: KnownRuns) -> None:
     """GPU hours of one run on the rented card that makes it cheapest; infeasible where it fits on none.
 
@@ -52,8 +126,8 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         trainer="hf", autocast=trainer_habits("hf", "bf16").autocast,
     )
     refused = refusal(shape, plan)
-    dry = None if refused else dry_peak(known.store, shape, plan)
-    best = None if refused else cheapest_run(s, shape, plan, mean, dry, known)
+    dry = None if refused else _dry_peak(known.store, shape, plan)
+    best = None if refused else _cheapest_run(s, shape, plan, mean, dry, known)
     _add_hours_factor(sheet, best)
     if best is None:
         why = (f"{method} of {shape.id} at {longest:,.0f} tokens fits on no single rented GPU;"
@@ -89,7 +163,7 @@ def _dry_source(dry: DryPeak, plan: TrainingPlan) -> str:
     return f"dry run {dry[0].name}" + ("" if same else f", between the sizes run, at {plan.seq:,.0f} tokens")
 
 
-def _add_hours_factor(sheet: FactSheet, run: CheapestRun | None) -> None:
+def _add_hours_factor(sheet: FactSheet, run: _CheapestRun | None) -> None:
     """How far hours may be off: one factor for every run, as wide as the widest of them."""
     path, known = path_of(TrainingFacts, "hours_factor"), training_efficiencies().overall
     low, high = known.spread()

@@ -50,6 +50,5 @@ def compare_file(
     notes = [f"no FILE given: the bundled scenario, {scenario.title!r}"] if file is None else []
     if part is not None:
         notes.append(f"workload and incumbent as {part} states them")
-    return ComparisonAnswer(
-        comparison=compare(resolved.case), scenario=scenario_data(scenario), warnings=resolved.warnings, note="; ".join(notes),
-    )
+    return ComparisonAnswer(comparison=compare(resolved.case), scenario=scenario_data(scenario), warnings=resolved.warnings,
+                            note="; ".join(notes))

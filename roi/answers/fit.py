@@ -114,10 +114,9 @@ def fit_model(
     lines = [_line(shape, plan, fit, speed(fit.gpu), offers, data) for fit in fits]
     lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
     built = None if dry_run is None else dry_run.trained_parameters
-    return FitReport(
-        model=shape, plan=plan, trained_parameters=float(trained_parameters(shape, plan) if built is None else built),
-        training_set=data, lines=tuple(lines), dry=peaks, dry_run=dry_run, kept=kept, as_of=day,
-    )
+    return FitReport(model=shape, plan=plan,
+                     trained_parameters=float(trained_parameters(shape, plan) if built is None else built), training_set=data,
+                     lines=tuple(lines), dry=peaks, dry_run=dry_run, kept=kept, as_of=day)
 
 
 def _line(

@@ -53,10 +53,8 @@ def read_saved(path: Path) -> Saved | None:
             return None
         _refuse(path, f"schema: {str(schema)[:60]!r} cannot be replayed; it should be {SCHEMA!r}")
     scenario, warnings = data.get("scenario"), data.get("warnings")
-    return Saved(
-        path, _case(path, data.get("case")), scenario if isinstance(scenario, dict) else None,
-        tuple(str(w) for w in warnings) if isinstance(warnings, list) else (), str(data.get("roi_version"))[:40],
-    )
+    return Saved(path, _case(path, data.get("case")), scenario if isinstance(scenario, dict) else None,
+                 tuple(str(w) for w in warnings) if isinstance(warnings, list) else (), str(data.get("roi_version"))[:40])
 
 
 def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None) -> Comparison:

@@ -58,10 +58,9 @@ def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: Fl
         return Way(name=name, replicas=replicas, gpus=gpus, rent_usd=_rent(option, plan, gpus), note=note)
 
     def fixed(can_wait: float) -> Fleet:
-        return size_fleet(
-            peak, mean, alone, gpus_per_replica=replica, gpus_per_instance=instance, headroom=option.headroom,
-            spares=option.spares, replicas_minimum=option.replicas_least + option.spares, can_wait=can_wait, pooling=pooling,
-        )
+        return size_fleet(peak, mean, alone, gpus_per_replica=replica, gpus_per_instance=instance, headroom=option.headroom,
+                          spares=option.spares, replicas_minimum=option.replicas_least + option.spares, can_wait=can_wait,
+                          pooling=pooling)
 
     waits = float(shared.can_wait)
     found = [way("for the peak, all day", fixed(waits), f"{option.spares:g} spare{'' if option.spares == 1 else 's'}")]
@@ -105,8 +104,6 @@ def _spilling(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean
             api_usd=spill * mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=spill,
             note=f"{priced.option.label} at ${each:.3g} a request; no spare, the API is the failover",
         ))  # fmt: skip
-    everything = Way(
-        name="all of it to the API", replicas=0.0, gpus=0.0, rent_usd=0.0,
-        api_usd=mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=1.0, note=priced.option.label,
-    )
+    everything = Way(name="all of it to the API", replicas=0.0, gpus=0.0, rent_usd=0.0,
+                     api_usd=mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=1.0, note=priced.option.label)
     return [min(tried, key=lambda w: w.usd), everything]

@@ -72,12 +72,11 @@ def rank_tasks(found: Usage, scenario: dict[str, Any] | None = None, most: int =
             groups[spend.group, spend.provider, spend.model].append(each)
     usd = {key: sum(each.usd or 0.0 for each in group) for key, group in groups.items()}
     largest = sorted((key for key in groups if usd[key] >= LEAST_SHARE * total), key=lambda key: -usd[key])[:most]
-    tasks = [
-        _compared(found, groups[key], base, Task(
-            group=key[0], provider=key[1], model=key[2], requests_per_day=None, share=usd[key] / total,
-            usd_per_month=usd[key] / len(days) * DAYS_PER_MONTH,
-        )) for key in largest
-    ]  # fmt: skip
+    tasks = []
+    for key in largest:
+        task = Task(group=key[0], provider=key[1], model=key[2], requests_per_day=None, share=usd[key] / total,
+                    usd_per_month=usd[key] / len(days) * DAYS_PER_MONTH)
+        tasks.append(_compared(found, groups[key], base, task))
     return sorted(tasks, key=lambda task: (-(task.npv_usd or 0.0), -task.usd_per_month))
 
 
@@ -125,7 +124,6 @@ def _with_best(task: Task, answer: Comparison) -> Task:
     best = max(answer.options, key=lambda option: option.expected_npv_usd)
     if best.id == "stay":
         return replace(task, best=stay.label, evaluated=True, saves_share=0.0, npv_usd=0.0)
-    return replace(
-        task, best=best.label, evaluated=best.evaluated, saves_share=1.0 - best.mean_monthly_usd / stay.mean_monthly_usd,
-        npv_usd=best.expected_npv_usd, probability=best.probability_npv_positive,
-    )
+    return replace(task, best=best.label, evaluated=best.evaluated,
+                   saves_share=1.0 - best.mean_monthly_usd / stay.mean_monthly_usd, npv_usd=best.expected_npv_usd,
+                   probability=best.probability_npv_positive)

@@ -58,11 +58,9 @@ def usage(
 
     if bill is not None and not math.isfinite(bill):
         raise InputError(f"--bill: {bill} is not usable; USD above 0")
-    question = Question(
-        files=files, options=_file_options(columns_given, input_includes_cache, provider, model, group_by), named=named,
-        strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,
-        requests_per_day=requests_per_day, backend=backend, trace=trace,
-    )
+    question = Question(files=files, options=_file_options(columns_given, input_includes_cache, provider, model, group_by),
+                        named=named, strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,
+                        requests_per_day=requests_per_day, backend=backend, trace=trace)
     for option, target in (("--output", output), ("--trace", trace)):
         _check_target(option, target, files)
     found = answer_usage(question, scenario=scenario, most=most, with_part=output is not None, tell=tell)
@@ -101,7 +99,5 @@ def _file_options(
         from roi.catalog.prices.api_prices import find_provider
 
         provider = find_provider(provider, "--provider")
-    return FileOptions(
-        group_by=group_by, includes_cache=None if includes is None else includes == "yes", provider=provider, model=model,
-        columns=tuple((what, name) for what, name in pairs),
-    )
+    return FileOptions(group_by=group_by, includes_cache=None if includes is None else includes == "yes", provider=provider,
+                       model=model, columns=tuple((what, name) for what, name in pairs))

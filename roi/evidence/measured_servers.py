@@ -202,17 +202,14 @@ def _transferred(
     # what one model's speed says of the next: the published error with models left out, until several profiles show it
     half = half_width(logs.size, float(np.sum(np.square(logs - centre))), fitted)
     names = tuple(s.stored.name for s in alike)
-    base = roofline_iteration(
-        shape, servers[0].gpu, tensor_parallel, weight_dtype, prefill_context, find_engine(published).efficiencies
-    )
+    base = roofline_iteration(shape, servers[0].gpu, tensor_parallel, weight_dtype, prefill_context,
+                              find_engine(published).efficiencies)
     outside = [s.fit.request_s for s in alike if s.fit.request_s is not None]
     of = f"{len(alike)} profile{'s' if len(alike) > 1 else ''} of other plans"
     source = f"published {published} step at {np.exp(centre):.2f} of its speed, by {of}"
-    return Served(
-        iteration=base.at_speed(float(np.exp(centre))), request_s=float(np.median(outside)) if outside else None,
-        speed=_speed(half, Basis.CALIBRATED, f"{source}: {', '.join(names)}", newest), profiles=names,
-        step_tokens=servers[0].fit.step_tokens,
-    )
+    return Served(iteration=base.at_speed(float(np.exp(centre))), request_s=float(np.median(outside)) if outside else None,
+                  speed=_speed(half, Basis.CALIBRATED, f"{source}: {', '.join(names)}", newest), profiles=names,
+                  step_tokens=servers[0].fit.step_tokens)
 
 
 def speed_over(server: MeasuredServer, engine: str) -> float:
@@ -223,9 +220,8 @@ def speed_over(server: MeasuredServer, engine: str) -> float:
     done = [r for p in whole for r in p.requests if r.error is None and r.output_tokens > 1]
     prompt, output = (float(np.mean([getattr(r, name) for r in done])) for name in ("prompt_tokens", "output_tokens"))
     sequences = float(np.median([p.concurrency for p in profile.points if p.concurrency] or [1]))
-    base = roofline_iteration(
-        server.shape, server.gpu, profile.gpus, profile.weight_dtype, prompt / 2.0, find_engine(engine).efficiencies
-    )
+    base = roofline_iteration(server.shape, server.gpu, profile.gpus, profile.weight_dtype, prompt / 2.0,
+                              find_engine(engine).efficiencies)
     context = prompt + output / 2.0
     kv = float(kv_bytes_per_gpu(server.shape, context, profile.gpus, kv_element_bytes(profile.kv_dtype or "bf16")))
 

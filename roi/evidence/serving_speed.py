@@ -109,10 +109,8 @@ def adapter_effect(adapters: int, measured: Sequence[AdapterSpeed], profile: str
         spread = _relative(published)
         lows, highs = [*lows, _number(spread.low)], [*highs, _number(spread.high)]
         source += f", brought to {adapters} by published runs"
-    fact = Fact(
-        value=1.0, low=float(joint_low(lows)), high=float(joint_high(highs)), unit="ratio",
-        basis=Basis.MEASURED if near.adapters == adapters else Basis.CALIBRATED, source=source,
-    )
+    fact = Fact(value=1.0, low=float(joint_low(lows)), high=float(joint_high(highs)), unit="ratio",
+                basis=Basis.MEASURED if near.adapters == adapters else Basis.CALIBRATED, source=source)
     return AdapterEffect(f"serving.adapter_speed.measured-{adapters}", speed, fact)
 
 

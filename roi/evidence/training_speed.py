@@ -81,11 +81,8 @@ def read_calibration(path: Path) -> CalibrationFile:
 
 def calibration_text(fits: Iterable[GroupFit], day: Date, version: str, tables: Sequence[str]) -> str:
     """The fits as the text of a file."""
-    kept = tuple(
-        CalibrationGroup(source=f.source, gpu=f.gpu, layout=f.layout, n=f.n, overall=round(f.overall, 4),
-                         log_scatter=round(f.log_scatter, 4))
-        for f in fits
-    )  # fmt: skip
+    kept = tuple(CalibrationGroup(source=f.source, gpu=f.gpu, layout=f.layout, n=f.n, overall=round(f.overall, 4),
+                                  log_scatter=round(f.log_scatter, 4)) for f in fits)
     file = CalibrationFile(schema=SCHEMA, date=day, roi=version, tables=tuple(tables), groups=kept)
     return json.dumps(file.model_dump(mode="json", by_alias=True), indent=1) + "\n"
 

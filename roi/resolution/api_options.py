@@ -88,10 +88,8 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) ->
     cached = price.cache_read_usd_per_mtok is not None and prefix > 0 and value_of(w.cache_hit_rate) > 0
     if cached and prefix < (price.cache_minimum_tokens or 0):
         cached = False
-        sheet.warnings.append(
-            f"the shared prefix of {prefix:.0f} tokens is below {price.provider}'s"
-            f" cache minimum of {price.cache_minimum_tokens}: nothing is cached"
-        )
+        sheet.warnings.append(f"the shared prefix of {prefix:.0f} tokens is below {price.provider}'s"
+                              f" cache minimum of {price.cache_minimum_tokens}: nothing is cached")
     waits = value_of(w.can_wait_share) > value_of(i.batch_share)
     batched = waits and price.batch_input_usd_per_mtok is not None
     if waits and not batched:

@@ -88,10 +88,8 @@ def _tuned_elsewhere(
     id, model = f"{kind}:{name}", model_part(name)
     system = tuned(model, "tuned")
     add_system(sheet, s, system)
-    price = ApiPrice(
-        provider=row.vendor, model=f"{model} fine-tunes", input_usd_per_mtok=(row.input_usd_per_mtok or 0.0,),
-        output_usd_per_mtok=(row.output_usd_per_mtok or 0.0,), source=row.source, date=row.date, note=row.note,
-    )
+    price = ApiPrice(provider=row.vendor, model=f"{model} fine-tunes", input_usd_per_mtok=(row.input_usd_per_mtok or 0.0,),
+                     output_usd_per_mtok=(row.output_usd_per_mtok or 0.0,), source=row.source, date=row.date, note=row.note)
     vendor = add_vendor(sheet, s, price, row.retires_on)
     add_option(sheet, id, kind, f"{model} tuned @ {row.vendor}", system, "vendor_tuned", vendor, trains=True)
     if "unverified" in row.note:
@@ -122,10 +120,8 @@ def _dedicated(
 ) -> None:
     """A deployment on the vendor's GPUs, rented by the hour whether used or not."""
     offers: Offers = tuple(
-        Offer(
-            gpu=r.gpu, vendor=r.vendor, kind=RentalKind.ON_DEMAND, usd_per_gpu_hour=r.usd_per_hosting_hour, gpus_per_instance=1,
-            minimum_months=0, source=r.source, date=r.date, usd_per_gpu=0.0,
-        )
+        Offer(gpu=r.gpu, vendor=r.vendor, kind=RentalKind.ON_DEMAND, usd_per_gpu_hour=r.usd_per_hosting_hour,
+              gpus_per_instance=1, minimum_months=0, source=r.source, date=r.date, usd_per_gpu=0.0)
         for r in rows if r.gpu is not None and r.usd_per_hosting_hour > 0
     )  # fmt: skip
     shape = find_model(model_part(id.partition(":")[2]), "candidates.hosted_adapters")

@@ -84,14 +84,11 @@ def published_server(plan: ServingPlan, traffic: Traffic) -> Server:
     known = on_card(find_engine(plan.engine or ENGINE), plan.gpu)
     engine = roofline_iteration(plan.shape, plan.gpu, degree, plan.weight_dtype, requests.prefill_context, known)
     tokens, limit = (float(np.asarray(default(plan.gpu))) for default in (default_step_tokens, default_sequence_limit))
-    memory = replica_memory(
-        plan.shape, plan.gpu, degree, plan.weight_dtype, plan.kv_dtype, requests, step_tokens=tokens, sequence_limit=limit,
-    )
+    memory = replica_memory(plan.shape, plan.gpu, degree, plan.weight_dtype, plan.kv_dtype, requests, step_tokens=tokens,
+                            sequence_limit=limit)
     ahead = max(float(engine.request_steps) - REPLAYED_STEPS, 0.0) * float(engine.step_s)
-    return Server(
-        engine, float(np.asarray(memory.kv_capacity_bytes)), sequence_limit=limit, step_tokens=tokens,
-        request_s=float(engine.request_s) + ahead,
-    )
+    return Server(engine, float(np.asarray(memory.kv_capacity_bytes)), sequence_limit=limit, step_tokens=tokens,
+                  request_s=float(engine.request_s) + ahead)
 
 
 def load_curve(plan: ServingPlan, traffic: Traffic, server: Server, replicas: int, count: int) -> LoadCurve:
@@ -125,10 +122,8 @@ def plan_capacity(
             return 1.0
         return max(few.capacity(slo, speed, one.rung).requests_per_s / POOL / one.requests_per_s, 1.0)
 
-    return PlanCapacity(
-        alone=alone, slow=slow, fast=fast, pooling=pooling(alone, centre), pooling_slow=pooling(slow, slowest),
-        pooling_fast=pooling(fast, fastest),
-    )
+    return PlanCapacity(alone=alone, slow=slow, fast=fast, pooling=pooling(alone, centre), pooling_slow=pooling(slow, slowest),
+                        pooling_fast=pooling(fast, fastest))
 
 
 @dataclass(frozen=True)
@@ -171,10 +166,8 @@ class FleetPlan:
 def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> PlanEvidence:
     """The best evidence for this plan: a profile of a server on its card, else published runs."""
     base = published_server(plan, traffic)
-    served = find_served(
-        known.servers(plan.gpu.id)[0], plan.shape, plan.tensor_parallel, plan.weight_dtype, plan.kv_dtype,
-        prefill_context=float(traffic.shape.prefill_context), engine=plan.engine,
-    )
+    served = find_served(known.servers(plan.gpu.id)[0], plan.shape, plan.tensor_parallel, plan.weight_dtype, plan.kv_dtype,
+                         prefill_context=float(traffic.shape.prefill_context), engine=plan.engine)
     if served is None:
         engine = find_engine(plan.engine or ENGINE)
         path, speed = published_engine_speed(engine, plan.gpu.id)
@@ -221,7 +214,5 @@ def _measured(base: Server, served: Served, plan: ServingPlan) -> Server:
         capacity = served.kv_capacity_tokens * kv_token_bytes(plan.shape, plan.tensor_parallel, plan.kv_dtype)
     tokens = served.step_tokens or base.step_tokens
     limit = min(served.sequence_limit or base.sequence_limit, tokens)
-    return replace(
-        base, iteration=served.iteration, kv_capacity=float(np.asarray(capacity)), sequence_limit=limit,
-        step_tokens=tokens, request_s=served.request_s or 0.0,
-    )
+    return replace(base, iteration=served.iteration, kv_capacity=float(np.asarray(capacity)), sequence_limit=limit,
+                   step_tokens=tokens, request_s=served.request_s or 0.0)

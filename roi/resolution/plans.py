@@ -95,10 +95,8 @@ def _find_plans(
     while found and not held:
         chosen = _with_measured(sheet, _cheapest(sheet, found), found, known)
         for each in chosen:
-            serving = ServingPlan(
-                shape=shape, gpu=gpus[each.offer.gpu], tensor_parallel=each.gpus, weight_dtype=each.dtype,
-                kv_dtype=s.serving.kv_dtype, adapters=adapters, engine=s.serving.engine,
-            )
+            serving = ServingPlan(shape=shape, gpu=gpus[each.offer.gpu], tensor_parallel=each.gpus, weight_dtype=each.dtype,
+                                  kv_dtype=s.serving.kv_dtype, adapters=adapters, engine=s.serving.engine)
             plan = _replayed(sheet, s, each.offer, serving, lengths, known)
             if plan.capacity.alone.requests_per_s > 0:
                 held.append(plan)

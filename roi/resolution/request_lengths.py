@@ -75,7 +75,6 @@ def system_lengths(facts: Mapping[str, Fact], system: str) -> SystemLengths:
     if path_of(Tokens, "prefix_tokens", system=system) in facts and shared > 0:
         new = prefix * float(row(Tokens, "prefix_tokens")[0]) / shared
     output = row(Shared, "output_tokens") * ratio * row(Tokens, "output_ratio") + row(Tokens, "reasoning_tokens")
-    return SystemLengths(
-        prompt_tokens=(prompt - prefix + new) * ratio, prefix_tokens=new * ratio, output_tokens=np.maximum(output, 1.0),
-        weights=row(Shared, "weights"), hit_rate=float(row(Shared, "hit_rate")[0]),
-    )
+    return SystemLengths(prompt_tokens=(prompt - prefix + new) * ratio, prefix_tokens=new * ratio,
+                         output_tokens=np.maximum(output, 1.0), weights=row(Shared, "weights"),
+                         hit_rate=float(row(Shared, "hit_rate")[0]))

@@ -27,10 +27,8 @@ PEAK_DEFAULT = Spread(
     value=3.0, low=2.0, high=5.0,
     source="busiest minutes over mean: 1.5 to 3.9 in one hour, 1.9 to 3.3 over 14 days (Azure 2023, ServeGen)",
 )
-BURST_WITHIN_HOUR = Spread(
-    value=1.5, low=1.1, high=2.5,
-    source="busiest 10 minutes over the busiest hour, 0.93 to 1.8 (ServeGen, 14 days); minutes more",
-)
+BURST_WITHIN_HOUR = Spread(value=1.5, low=1.1, high=2.5,
+                           source="busiest 10 minutes over the busiest hour, 0.93 to 1.8 (ServeGen, 14 days); minutes more")
 FAR_OFF = 2.0
 CHECK_FIRST = "; so far off, check requests_per_day, the lengths and the model before believing anything here"
 GAP_WORTH_SAYING = 0.10
@@ -105,10 +103,8 @@ def _add_workload(sheet: FactSheet, s: Scenario) -> None:
     else:
         curve = load_curve_from_peak(value_of(peak))
     sheet.quantity("workload.peak_to_mean", peak, "ratio", stated=w.peak_to_mean is not None, source=why)
-    sheet.add(
-        "workload.load_curve", tuple(float(x) for x in curve), "ratio", basis=_basis(w.hourly_weights is not None),
-        source="scenario workload.hourly_weights" if w.hourly_weights else "straight line in the log up to peak_to_mean",
-    )
+    sheet.add("workload.load_curve", tuple(float(x) for x in curve), "ratio", basis=_basis(w.hourly_weights is not None),
+              source="scenario workload.hourly_weights" if w.hourly_weights else "straight line in the log up to peak_to_mean")
     sheet.fields("workload", w, "ttft_p95_s", "tpot_p95_s")
     i = s.incumbent
     sheet.field("commitment.usd_per_month", i, "committed_usd_per_month", "incumbent")
@@ -119,10 +115,8 @@ def _add_workload(sheet: FactSheet, s: Scenario) -> None:
 def _peak_of_hours(busiest: float) -> Spread:
     """Peak over mean where the hours' weights are known, the busiest being `busiest` times the mean."""
     b = BURST_WITHIN_HOUR
-    return Spread(
-        value=busiest * b.value, low=busiest * (b.low or 1), high=busiest * (b.high or 1),
-        source=f"busiest hour {busiest:.2f} x {b.source}",
-    )
+    return Spread(value=busiest * b.value, low=busiest * (b.low or 1), high=busiest * (b.high or 1),
+                  source=f"busiest hour {busiest:.2f} x {b.source}")
 
 
 def _lengths(sheet: FactSheet, s: Scenario) -> tuple[tuple[float, ...], ...]:

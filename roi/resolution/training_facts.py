@@ -121,10 +121,8 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     longest = float(t.longest_tokens or min(np.ceil(mean * LONGEST_OVER_MEAN), shape.context_tokens))
     if longest > shape.context_tokens:
         raise ScenarioError("training.longest_tokens", longest, f"{shape.id} reads at most {shape.context_tokens} tokens")
-    plan = TrainingPlan(
-        method=method, rank=float(t.rank), micro_batch=float(t.micro_batch), seq=longest, checkpointing=t.checkpointing,
-        trainer="hf", autocast=trainer_habits("hf", "bf16").autocast,
-    )
+    plan = TrainingPlan(method=method, rank=float(t.rank), micro_batch=float(t.micro_batch), seq=longest,
+                        checkpointing=t.checkpointing, trainer="hf", autocast=trainer_habits("hf", "bf16").autocast)
     refused = refusal(shape, plan)
     dry = None if refused else _dry_peak(known.store, shape, plan)
     best = None if refused else _cheapest_run(s, shape, plan, mean, dry, known)
@@ -140,12 +138,10 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     sheet.state(f"options.{id}.training.gpu", offer.gpu, "cheapest run among the cards that it fits on")
     held = "closed form held to dry runs" if dry is None else _dry_source(dry, plan)
     low, high = (each / GIB for each in best.memory[1:])
-    sheet.add(
-        f"options.{id}.training.memory_bytes", best.memory[0], "bytes",
-        basis=Basis.CALIBRATED if dry is None else Basis.DRY_RUN,
-        source=f"peak of the process on {offer.gpu}, {held}; 5-95%: {low:.1f} to {high:.1f} GiB",
-        date=None if dry is None else dry[0].profile.started.date(),
-    )
+    sheet.add(f"options.{id}.training.memory_bytes", best.memory[0], "bytes",
+              basis=Basis.CALIBRATED if dry is None else Basis.DRY_RUN,
+              source=f"peak of the process on {offer.gpu}, {held}; 5-95%: {low:.1f} to {high:.1f} GiB",
+              date=None if dry is None else dry[0].profile.started.date())
     sheet.add(
         path("gpu_hours"), best.gpu_hours, "GPU-hours",
         basis=Basis.MEASURED if best.evidence.level == "profile" else Basis.CALIBRATED,

@@ -58,16 +58,13 @@ def _run_now(
     alone = replace(plan, gpus=1)
     cards_bytes = [card.memory_bytes for card in load_gpus()]
     profile = profile_dry_run(chosen.config, alone, cards_bytes=cards_bytes, context_tokens=chosen.shape.context_tokens)
-    rooms = {card.id: _room(card, profile) for card in named}
+    rooms = {}  # bytes that the plan may reserve on each card, the card's own cuBLAS workspace counted as the profile's
+    for card in named:
+        more = workspace_bytes(card) - profile.workspace_bytes
+        rooms[card.id] = card.memory_bytes - training_overhead(card).context_bytes[0] - more
     profile = settle_limits(profile, chosen.config, alone, rooms, SEQ_STEP)
     held = equal_dry_run(store, profile)
     if held is not None:
         return dry_peaks(profile, held.path.name), profile, f"already kept as {held.path}, which says the same"
     place = save_profile(profile, folder)
     return dry_peaks(profile, place.name), profile, f"kept as {place}"
-
-
-def _room(card: Gpu, profile: DryRunProfile) -> float:
-    """Bytes that the profile's plan may reserve on the card, the card's own cuBLAS workspace counted as the profile's."""
-    more = workspace_bytes(card) - profile.workspace_bytes
-    return card.memory_bytes - training_overhead(card).context_bytes[0] - more

@@ -121,15 +121,13 @@ def _option(options: Mapping[str, Option], model: str | None) -> Option:
     hosted = [option for kind in KINDS for option in options.values() if option.kind == kind]
     if not hosted:
         raise InputError("candidates.self_hosted: names no model; `roi size` sizes a model that you serve yourself")
-    if model is None:
-        return next((o for o in hosted if o.infeasible is None), hosted[0])
-    named = [o for o in hosted if o.system.lower() == model.lower()]
-    if named:
-        return named[0]
-    found = [o for o in hosted if o.system.lower().partition("+")[0] == model.lower()]
-    if not found:
-        names = [o.system for o in hosted]
-        raise UnknownName("--model", model, names, "self-hosted system of the scenario", names)
+    found = hosted
+    if model is not None:
+        exact = [o for o in hosted if o.system.lower() == model.lower()]
+        found = exact or [o for o in hosted if o.system.lower().partition("+")[0] == model.lower()]
+        if not found:
+            names = [o.system for o in hosted]
+            raise UnknownName("--model", model, names, "self-hosted system of the scenario", names)
     return next((o for o in found if o.infeasible is None), found[0])
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
@@ -22,6 +22,7 @@ from roi.estimate.step.calibration import ONE_GPU, Evidence, GroupFit, evidence_
 from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import device_evidence
 from roi.estimate.training.plan import TrainingPlan
+from roi.facts.fact import Record
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import DryRunProfile, TrainProfile
@@ -33,11 +34,7 @@ SUFFIX: Final = ".calibration"
 """Files among the profiles that hold fits (JSON); not .json, which is a profile."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
-
-class CalibrationGroup(_Record):
+class CalibrationGroup(Record):
     """One source on one GPU in one layout."""
 
     source: str
@@ -54,7 +51,7 @@ class CalibrationGroup(_Record):
     """Root mean square of log(roofline / measured) around it."""
 
 
-class CalibrationFile(_Record):
+class CalibrationFile(Record):
     """Fits of training speed, as `roi calibrate --output` writes them."""
 
     schema_: Literal["roi.calibration/1"] = Field(SCHEMA, alias="schema")

@@ -15,8 +15,7 @@ from roi.facts.price import ApiPrice, RentalKind, TuningPrice
 from roi.resolution.api_options import add_option, add_price, add_vendor, cheapest_spill
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plans import add_plans, add_published_speeds
-from roi.resolution.system_facts import add_system
-from roi.resolution.training_facts import add_training, training_tokens
+from roi.resolution.system_facts import add_system, add_training, training_tokens
 from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.units import HOURS_PER_MONTH, MTOK
 

@@ -5,13 +5,12 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.catalog.prices.gpu_offers import Offer, Offers
 from roi.catalog.rows import STALE_DAYS, price_age_days
-from roi.economics.inputs import Option, Plan, PlanFacts, Shared, path_of
+from roi.economics.inputs import Array, Option, Plan, PlanFacts, Shared, path_of
 from roi.estimate.replay.load_curve import Slo
 from roi.estimate.serving.capacity import ServingCapacity, serving_capacity
 from roi.estimate.serving.iteration import roofline_iteration
@@ -30,7 +29,6 @@ from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
 
-Array = NDArray[np.float64]
 Grid = list[tuple[Gpu, int, str]]
 
 MOST_PLANS = 6
@@ -50,11 +48,6 @@ class _Found(NamedTuple):
     dtype: str
     capacity: float
     """Requests/s of the closed form, which ranks plans; those that are kept are replayed."""
-
-    @property
-    def replica(self) -> tuple[str, int, str]:
-        """What is replayed, whoever rents it."""
-        return self.offer.gpu, self.gpus, self.dtype
 
 
 def add_plans(
@@ -100,8 +93,8 @@ def _find_plans(
             plan = _replayed(sheet, s, each.offer, serving, lengths, known)
             if plan.capacity.alone.requests_per_s > 0:
                 held.append(plan)
-        tried = {each.replica for each in chosen}
-        found = [each for each in found if each.replica not in tried]
+        tried = {(each.offer.gpu, each.gpus, each.dtype) for each in chosen}  # whoever rents them
+        found = [each for each in found if (each.offer.gpu, each.gpus, each.dtype) not in tried]
     why_none = "" if held else _too_small(grid, rates, offers) or _why_none_holds(s, grid, result)
     return tuple(held), why_none, "replay of the serving plans"
 

@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from roi.economics.inputs import Shared, Tokens, path_of
+from roi.economics.inputs import Array, Shared, Tokens, path_of
 from roi.estimate.replay.traffic import Lengths, histogram_lengths, poisson_arrivals
 from roi.estimate.serving.request_shape import RequestShape
 from roi.facts.fact import Fact
-
-Array = NDArray[np.float64]
 
 ARRIVALS: Final = 7
 """Seed of the arrivals."""

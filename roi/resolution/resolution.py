@@ -99,7 +99,9 @@ def _add_workload(sheet: FactSheet, s: Scenario) -> None:
         weights = np.asarray(w.hourly_weights)
         curve = weights / weights.mean()
         if w.peak_to_mean is None:
-            peak, why = _peak_of_hours(float(curve.max())), ""
+            b, busiest, why = BURST_WITHIN_HOUR, float(curve.max()), ""
+            peak = Spread(value=busiest * b.value, low=busiest * (b.low or 1), high=busiest * (b.high or 1),
+                          source=f"busiest hour {busiest:.2f} x {b.source}")
     else:
         curve = load_curve_from_peak(value_of(peak))
     sheet.quantity("workload.peak_to_mean", peak, "ratio", stated=w.peak_to_mean is not None, source=why)
@@ -110,13 +112,6 @@ def _add_workload(sheet: FactSheet, s: Scenario) -> None:
     sheet.field("commitment.usd_per_month", i, "committed_usd_per_month", "incumbent")
     months = 0.0 if i.committed_until is None else max((i.committed_until - s.as_of).days / DAYS_PER_MONTH, 0.0)
     sheet.state("commitment.months", months, "scenario incumbent.committed_until", "months")
-
-
-def _peak_of_hours(busiest: float) -> Spread:
-    """Peak over mean where the hours' weights are known, the busiest being `busiest` times the mean."""
-    b = BURST_WITHIN_HOUR
-    return Spread(value=busiest * b.value, low=busiest * (b.low or 1), high=busiest * (b.high or 1),
-                  source=f"busiest hour {busiest:.2f} x {b.source}")
 
 
 def _lengths(sheet: FactSheet, s: Scenario) -> tuple[tuple[float, ...], ...]:

@@ -214,8 +214,6 @@ def cheapest_spill(sheet: FactSheet) -> str:
     case = sheet.case()
     no_bill = {path_of(BillFacts, "factor"): 1.0, path_of(BillFacts, "volume_share"): 0.0}
     shared, options = read_all(case, {**case.values(), **no_bill})
-    passing = [
-        o for o in options.values() if o.api is not None and o.infeasible is None
-        and (o.kind == "stay" or (o.kind in PLAIN and o.evaluated and meets_bar(shared, o, options).all()))
-    ]  # fmt: skip
+    passing = [o for o in options.values() if o.api is not None and o.infeasible is None
+               and (o.kind == "stay" or (o.kind in PLAIN and o.evaluated and meets_bar(shared, o, options).all()))]
     return min(passing, key=lambda o: float(np.asarray(service(shared, o).cost.usd))).id

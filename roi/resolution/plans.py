@@ -16,7 +16,6 @@ from roi.estimate.serving.capacity import ServingCapacity, serving_capacity
 from roi.estimate.serving.iteration import roofline_iteration
 from roi.estimate.serving.replica_memory import default_sequence_limit, default_step_tokens, replica_memory
 from roi.estimate.serving.request_shape import RequestShape
-from roi.evidence.known_runs import KnownRuns
 from roi.evidence.serving_speed import on_card, published_speed
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
@@ -51,12 +50,12 @@ class _Found(NamedTuple):
 
 
 def add_plans(
-    sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, system: str, offers: Offers, known: KnownRuns, *,
+    sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, system: str, offers: Offers, *,
     shared_adapters: bool,
 ) -> None:
     """The plans of an option, as records and as facts; infeasible, with the limit that binds, where no plan holds the SLO."""
     adapters = s.serving.adapters_on_base if shared_adapters and s.serving.adapters == "shared" else 0
-    plans, why_none, source = _find_plans(sheet, s, shape, system_lengths(sheet.facts, system), offers, known, adapters)
+    plans, why_none, source = _find_plans(sheet, s, shape, system_lengths(sheet.facts, system), offers, adapters)
     if plans:
         sheet.plans[id] = plans
     else:
@@ -66,31 +65,27 @@ def add_plans(
 
 
 def _find_plans(
-    sheet: FactSheet, s: Scenario, shape: ModelShape, lengths: SystemLengths, offers: Offers, known: KnownRuns, adapters: int,
+    sheet: FactSheet, s: Scenario, shape: ModelShape, lengths: SystemLengths, offers: Offers, adapters: int,
 ) -> tuple[tuple[FleetPlan, ...], str, str]:
     """The cheapest plans that hold the SLO, replayed; where none does, why, and who says so."""
     if not offers:
         return (), "none of these GPUs has a purchase price in the catalog", "catalog"
     gpus = {o.gpu: find_gpu(o.gpu) for o in offers}
-    grid: Grid = [
-        (gpu, tp, dtype) for gpu in gpus.values() for tp in s.serving.tensor_parallel for dtype in s.serving.weight_dtypes
-        if _runs(gpu, dtype, s.serving.engine)
-    ]  # fmt: skip
+    grid: Grid = [(gpu, tp, dtype) for gpu in gpus.values() for tp in s.serving.tensor_parallel
+                  for dtype in s.serving.weight_dtypes if _runs(gpu, dtype, s.serving.engine)]
     if not grid:
         return (), _why_none_runs(s, gpus), "catalog"
     result = _closed_form(s, shape, lengths.shape, grid, published_speed(adapters))
     rates = np.atleast_1d(np.asarray(result.requests_per_s, dtype=np.float64))
-    found = [
-        _Found(o, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
-        for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp
-    ]  # fmt: skip
+    found = [_Found(o, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
+             for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp]
     held: list[FleetPlan] = []
     while found and not held:
-        chosen = _with_measured(sheet, _cheapest(sheet, found), found, known)
+        chosen = _with_measured(sheet, _cheapest(sheet, found), found)
         for each in chosen:
             serving = ServingPlan(shape=shape, gpu=gpus[each.offer.gpu], tensor_parallel=each.gpus, weight_dtype=each.dtype,
                                   kv_dtype=s.serving.kv_dtype, adapters=adapters, engine=s.serving.engine)
-            plan = _replayed(sheet, s, each.offer, serving, lengths, known)
+            plan = _replayed(sheet, s, each.offer, serving, lengths)
             if plan.capacity.alone.requests_per_s > 0:
                 held.append(plan)
         tried = {(each.offer.gpu, each.gpus, each.dtype) for each in chosen}  # whoever rents them
@@ -99,20 +94,18 @@ def _find_plans(
     return tuple(held), why_none, "replay of the serving plans"
 
 
-def _with_measured(sheet: FactSheet, chosen: list[_Found], found: list[_Found], known: KnownRuns) -> list[_Found]:
+def _with_measured(sheet: FactSheet, chosen: list[_Found], found: list[_Found]) -> list[_Found]:
     """The chosen plans, and the cheapest on cards whose server was profiled: published speeds may have passed them over."""
-    servers = {each.offer.gpu: known.servers(each.offer.gpu) for each in found}
+    servers = {each.offer.gpu: sheet.known.servers(each.offer.gpu) for each in found}
     for _, passed in servers.values():
         sheet.warnings += [f"profile {name} says nothing of serving speed: {reason}" for name, reason in passed]
     measured = [each for each in found if servers[each.offer.gpu][0]]
     return list(dict.fromkeys([*chosen, *(_cheapest(sheet, measured)[:2] if measured else [])]))
 
 
-def _replayed(
-    sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, lengths: SystemLengths, known: KnownRuns,
-) -> FleetPlan:
+def _replayed(sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, lengths: SystemLengths) -> FleetPlan:
     """The plan with its capacity, which is replayed once for all options and vendors that share the replica."""
-    evidence = plan_evidence(known, plan, lengths)
+    evidence = plan_evidence(sheet.known, plan, lengths)
     spreads = [_add_speed(sheet, evidence.speed_path, evidence.speed)]
     if evidence.profiled:
         what = f"{plan.shape.id} {plan.weight_dtype} on {plan.tensor_parallel} x {plan.gpu.id}"

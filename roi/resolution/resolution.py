@@ -54,7 +54,7 @@ def resolve(scenario: Scenario, runs: KnownRuns | None = None) -> Resolved:
 
     `runs` are profiles and calibrations whose evidence replaces formulas; without them the published ones do.
     """
-    sheet, known = FactSheet(), runs or known_runs()
+    sheet = FactSheet(runs or known_runs())
     _add_frame(sheet, scenario)
     _add_workload(sheet, scenario)
     _add_quality(sheet, scenario)
@@ -62,10 +62,10 @@ def resolve(scenario: Scenario, runs: KnownRuns | None = None) -> Resolved:
     _add_training(sheet, scenario)
     _add_serving(sheet, scenario)
     add_api_options(sheet, scenario)
-    add_hosted_options(sheet, scenario, known)
+    add_hosted_options(sheet, scenario)
     _add_reconciliation(sheet, scenario)
     warnings = tuple(dict.fromkeys(sheet.warnings))
-    return Resolved(scenario=scenario, case=sheet.case(), plans=sheet.plans, known=known, warnings=warnings)
+    return Resolved(scenario=scenario, case=sheet.case(), plans=sheet.plans, known=sheet.known, warnings=warnings)
 
 
 def _add_frame(sheet: FactSheet, s: Scenario) -> None:

@@ -1,4 +1,4 @@
-"""Facts of a system (what answers): its error rate, how it tokenises; of an adapter, what its training takes and on which card."""
+"""Facts of a system (what answers): its error rate, how it tokenises; of an adapter, what its training takes."""
 
 from functools import partial
 from typing import NamedTuple
@@ -178,7 +178,7 @@ def _cheapest_run(
     return min(found, key=lambda run: run.gpu_hours * run.offer.usd_per_gpu_hour, default=None)
 
 
-def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, method: Method, known: KnownRuns) -> None:
+def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, method: Method) -> None:
     """GPU hours of one run on the rented card that makes it cheapest; infeasible where it fits on none.
 
     Memory is that of a known dry run where there is one of this plan (the HF Trainer's loop), else the closed form.
@@ -190,8 +190,8 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     plan = TrainingPlan(method=method, rank=float(t.rank), micro_batch=float(t.micro_batch), seq=longest,
                         checkpointing=t.checkpointing, trainer="hf", autocast=trainer_habits("hf", "bf16").autocast)
     refused = refusal(shape, plan)
-    dry = None if refused else _dry_peak(known.store, shape, plan)
-    best = None if refused else _cheapest_run(s, shape, plan, mean, dry, known)
+    dry = None if refused else _dry_peak(sheet.known.store, shape, plan)
+    best = None if refused else _cheapest_run(s, shape, plan, mean, dry, sheet.known)
     _add_hours_factor(sheet, best)
     if best is None:
         why = (f"{method} of {shape.id} at {longest:,.0f} tokens fits on no single rented GPU;"

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from roi.answers.usage_tasks import Task
+from roi.answers.usage import Task
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import Shape
 from roi.usage.measure.lengths import Lengths

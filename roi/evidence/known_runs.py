@@ -1,4 +1,4 @@
-"""What was run before, dry or on a card; and the rented card on which one training run costs least by it."""
+"""What was run before, dry or on a card: the evidence that a scenario is resolved with."""
 
 from collections.abc import Callable, Sequence
 from functools import cache

@@ -154,12 +154,9 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
 
 def evidence_line(gpu: Gpu, evidence: Evidence) -> str:
     """One sentence on what the speed rests on."""
-    kind = {
-        "profile": "measured here", "device": "a dry run over rates measured here", "gpu": "other sources on this card",
-        "layout": "other cards", "all": "other cards",
-    }
+    kind = {"profile": "measured here", "device": "a dry run over rates measured here", "gpu": "other sources on this card"}
     told = "; ".join(evidence.sources[:3]) + (f" and {len(evidence.sources) - 3} more" if len(evidence.sources) > 3 else "")
-    return f"{gpu.id}: speed {kind[evidence.level]} ({told}; n {evidence.n})"
+    return f"{gpu.id}: speed {kind.get(evidence.level, 'other cards')} ({told}; n {evidence.n})"
 
 
 def plan_speed(

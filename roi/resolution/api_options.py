@@ -59,11 +59,9 @@ def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> N
         return
     ratio = _suggested_ratio(price, announced.successor, s)
     if ratio is not None:
-        sheet.warnings.append(
-            f"{price.provider} suggests {announced.successor} after {price.model}, at {ratio:.2f} x its price;"
-            f" staying is priced at {value_of(s.drift.successor_price_ratio):g} x: if you would follow, set"
-            f" incumbent.successor_price_ratio={ratio:.2f}"
-        )
+        sheet.warnings.append(f"{price.provider} suggests {announced.successor} after {price.model}, at {ratio:.2f} x its"
+                              f" price; staying is priced at {value_of(s.drift.successor_price_ratio):g} x: if you would follow, set"
+                              f" incumbent.successor_price_ratio={ratio:.2f}")
 
 
 def _suggested_ratio(price: ApiPrice, successor: str, s: Scenario) -> float | None:

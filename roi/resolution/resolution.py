@@ -126,9 +126,8 @@ def _lengths(sheet: FactSheet, s: Scenario) -> tuple[tuple[float, ...], ...]:
     if prefix > prompt:
         raise ScenarioError("workload.shared_prefix_tokens", prefix, f"at most the mean prompt, input_tokens {prompt:g}")
     if as_spread(w.input_tokens).low is not None or as_spread(w.output_tokens).low is not None:
-        sheet.warnings.append(
-            "workload.input_tokens and output_tokens: low and high are not drawn; mean lengths are taken as exact"
-        )
+        sheet.warnings.append("workload.input_tokens and output_tokens: low and high are not drawn; mean lengths are taken as"
+                              " exact")
     return (value_of(w.input_tokens),), (value_of(w.output_tokens),), (1.0,)
 
 
@@ -221,8 +220,6 @@ def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
     told = f"bill ${bill:,.2f} / estimate ${estimate:,.2f} a month (scenario incumbent.bill_usd_per_month)"
     sheet.state(factor, gap, told, "ratio")
     if abs(gap - 1) > GAP_WORTH_SAYING:
-        sheet.warnings.append(
-            f"the bill is {gap:.2f} x the estimate from list prices (${bill:,.0f} against ${estimate:,.0f}"
-            " a month): missing tokens, retries, or a negotiated price"
-            + (CHECK_FIRST if not 1 / FAR_OFF < gap < FAR_OFF else "")
-        )
+        sheet.warnings.append(f"the bill is {gap:.2f} x the estimate from list prices (${bill:,.0f} against ${estimate:,.0f} a"
+                              " month): missing tokens, retries, or a negotiated price"
+                              + (CHECK_FIRST if not 1 / FAR_OFF < gap < FAR_OFF else ""))

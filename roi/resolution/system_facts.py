@@ -70,9 +70,8 @@ def _add_score(sheet: FactSheet, s: Scenario, system: str) -> None:
     score, incumbent = s.quality.scores.get(system), system == s.incumbent.model
     held = score.value if isinstance(score, Score) else score
     if incumbent and isinstance(held, float) and held < s.quality.bar:
-        sheet.warnings.append(
-            f"the incumbent itself is below the bar: {held:.3g} against {s.quality.bar:.3g}; staying is still shown"
-        )
+        told = f"the incumbent itself is below the bar: {held:.3g} against {s.quality.bar:.3g}; staying is still shown"
+        sheet.warnings.append(told)
     path = partial(path_of, ErrorRate, system=system)
     sheet.state(path_of(Option, "evaluated", system=system), score is not None and score != "not evaluated")
     source = f"scenario quality.scores.{system}"

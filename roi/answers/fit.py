@@ -114,9 +114,9 @@ def fit_model(
     lines = [_line(shape, plan, fit, speed(fit.gpu), offers, data) for fit in fits]
     lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
     built = None if dry_run is None else dry_run.trained_parameters
-    return FitReport(model=shape, plan=plan,
-                     trained_parameters=float(trained_parameters(shape, plan) if built is None else built), training_set=data,
-                     lines=tuple(lines), dry=peaks, dry_run=dry_run, kept=kept, as_of=day)
+    count = float(trained_parameters(shape, plan) if built is None else built)
+    return FitReport(model=shape, plan=plan, trained_parameters=count, training_set=data, lines=tuple(lines), dry=peaks,
+                     dry_run=dry_run, kept=kept, as_of=day)
 
 
 def _line(
@@ -136,11 +136,9 @@ def _line(
     line = GpuLine(fit=fit, tokens_per_s=float(step.tokens * plan.gpus / seconds), offer=offer, note=note, evidence=evidence)
     if data is None:
         return line
-    mid, short, long = (
-        float(training_hours(model, plan, gpu, replace(efficiency, overall=x), data.examples, data.tokens_per_example,
-                             data.epochs))
-        for x in (efficiency.overall, evidence.high, evidence.low)
-    )
+    run = data.examples, data.tokens_per_example, data.epochs
+    mid, short, long = (float(training_hours(model, plan, gpu, replace(efficiency, overall=x), *run))
+                        for x in (efficiency.overall, evidence.high, evidence.low))
     rent = None if offer is None else _usd_per_hour(offer, plan.gpus)
     return replace(line, hours=(mid, short, long), usd=None if rent is None else (rent * mid, rent * short, rent * long))
 

@@ -166,28 +166,25 @@ def find_served(
     published coefficients of the plan. `prefill_context` is the mean number of tokens before a computed prompt token.
     """
     mine = [s for s in servers if engine is None or s.stored.profile.engine in {None, engine}]
-    beside = next((s for s in mine if s.adapters), None)
+    served, adapted = None, next((s for s in mine if s.adapters), None)
     for server in mine:
         p = server.stored.profile
         same = (canonical_model(p.model), p.gpus, p.weight_dtype, p.kv_dtype or "bf16")
         if same == (shape.id, tensor_parallel, weight_dtype, kv_dtype):
-            half, loaded = server.half_log_speed, server if server.adapters else beside
+            adapted = server if server.adapters else adapted
             unchecked = ", whose open loop was cut short: not checked" if server.fit.check_missing else ""
             against = float(np.exp(speed_over(server, _published(p.engine, server.gpu)[0])))
             said = f"profile {server.stored.name}, at {against:.2f} of the published speed{unchecked}"
-            return _with_adapters_of(loaded, Served(
-                iteration=server.step, request_s=server.fit.request_s, speed=_speed(half, Basis.MEASURED, said, p),
-                profiles=(server.stored.name,), step_tokens=server.fit.step_tokens, sequence_limit=server.fit.sequence_limit,
-                kv_capacity_tokens=p.kv_capacity_tokens,
-            ))
-    if not mine:
-        return None
-    return _with_adapters_of(beside, _transferred(mine, shape, tensor_parallel, weight_dtype, prefill_context))
-
-
-def _with_adapters_of(server: MeasuredServer | None, served: Served) -> Served:
-    """The step with what this server shows of unmerged adapters."""
-    return served if server is None else replace(served, adapters=server.adapters, adapters_of=server.stored.name)
+            speed = _speed(server.half_log_speed, Basis.MEASURED, said, p)
+            served = Served(iteration=server.step, request_s=server.fit.request_s, speed=speed, profiles=(server.stored.name,),
+                            step_tokens=server.fit.step_tokens, sequence_limit=server.fit.sequence_limit,
+                            kv_capacity_tokens=p.kv_capacity_tokens)
+            break
+    if served is None and mine:
+        served = _transferred(mine, shape, tensor_parallel, weight_dtype, prefill_context)
+    if served is None or adapted is None:
+        return served
+    return replace(served, adapters=adapted.adapters, adapters_of=adapted.stored.name)
 
 
 def _transferred(

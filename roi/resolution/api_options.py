@@ -60,8 +60,8 @@ def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> N
     ratio = _suggested_ratio(price, announced.successor, s)
     if ratio is not None:
         sheet.warnings.append(f"{price.provider} suggests {announced.successor} after {price.model}, at {ratio:.2f} x its"
-                              f" price; staying is priced at {value_of(s.drift.successor_price_ratio):g} x: if you would follow, set"
-                              f" incumbent.successor_price_ratio={ratio:.2f}")
+                              f" price; staying is priced at {value_of(s.drift.successor_price_ratio):g} x: if you would"
+                              f" follow, set incumbent.successor_price_ratio={ratio:.2f}")
 
 
 def _suggested_ratio(price: ApiPrice, successor: str, s: Scenario) -> float | None:
@@ -106,7 +106,9 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) ->
 def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str) -> None:
     """Another model at its list price: alone, or first in a cascade that hands on to the incumbent."""
     price, model = find_api_price(None, name, s.as_of, f"candidates.{field}"), model_part(name)
-    id, label, cascade = f"{kind}:{name}", short_label(price), kind == "cascade"
+    id, label, cascade = f"{kind}:{name}", price.model.rsplit("/", 1)[-1], kind == "cascade"
+    if price.provider not in {"openai", "anthropic", "google"}:  # who serves it is not obvious
+        label = f"{label} @ {price.provider}"
     add_system(sheet, s, model)
     vendor = add_vendor(sheet, s, price)
     label, group = (f"{label} > {s.incumbent.model}", "cascade") if cascade else (label, "api")
@@ -130,12 +132,6 @@ def _warn_of_age(sheet: FactSheet, s: Scenario, price: ApiPrice) -> None:
     age = price_age_days(price, s.as_of)
     if age > STALE_DAYS:
         sheet.warnings.append(f"price of {price.provider}/{price.model} is {age} days old ({price.date})")
-
-
-def short_label(price: ApiPrice) -> str:
-    """The model's own part of its name, and who serves it where that is not obvious."""
-    tail = price.model.rsplit("/", 1)[-1]
-    return tail if price.provider in {"openai", "anthropic", "google"} else f"{tail} @ {price.provider}"
 
 
 def add_option(

@@ -126,8 +126,8 @@ def _lengths(sheet: FactSheet, s: Scenario) -> tuple[tuple[float, ...], ...]:
     if prefix > prompt:
         raise ScenarioError("workload.shared_prefix_tokens", prefix, f"at most the mean prompt, input_tokens {prompt:g}")
     if as_spread(w.input_tokens).low is not None or as_spread(w.output_tokens).low is not None:
-        sheet.warnings.append("workload.input_tokens and output_tokens: low and high are not drawn; mean lengths are taken as"
-                              " exact")
+        told = "workload.input_tokens and output_tokens: low and high are not drawn; mean lengths are taken as exact"
+        sheet.warnings.append(told)
     return (value_of(w.input_tokens),), (value_of(w.output_tokens),), (1.0,)
 
 

@@ -8,7 +8,7 @@ import click
 from roi.cli import profile_options as shared
 
 if TYPE_CHECKING:
-    from roi.profiling.infer.inference import Stored
+    from roi.profiling.inference import Stored
 
 
 @click.command(short_help="Prefill and decode: base, merged and unmerged adapter.")
@@ -16,37 +16,33 @@ if TYPE_CHECKING:
 @shared.device_option
 @click.option("--dtype", help="bf16, fp16, fp32 or nf4: how the base is stored.  [default: bf16; fp32 on a CPU]")
 @shared.rank_option
-@click.option("--batch", default="1,4", show_default=True, help="Sequences at once, with commas.")
-@click.option("--prompt", help="Prompt tokens, with commas.  [default: 128,512; 32,128 on a CPU]")
+@shared.sequences_option("--batch", default="1,4", help="Sequences at once, with commas.")
+@shared.counts_option("--prompt", help="Prompt tokens, with commas.  [default: 128,512; 32,128 on a CPU]")
 @click.option("--decode", type=int, default=32, show_default=True, help="Decode steps after each prefill.")
-@shared.budget_option(default="60s", help="Time for generating; building the model comes on top.")
+@shared.seconds_option("--budget", default="60s", help="Time for generating; building the model comes on top.")
 @shared.model_options
 @shared.keep_options
 def infer(
-    *, model: str | None, device: str | None, dtype: "Stored | None", rank: int, batch: str, prompt: str | None, decode: int,
-    budget: str, layers: int | None, shrink: int, seed: int, weights: Path | None, force: bool, keep: shared.Keep,
+    *, model: str | None, device: str | None, dtype: "Stored | None", rank: int, batch: tuple[int, ...],
+    prompt: tuple[int, ...], decode: int, budget: float, layers: int | None, shrink: int, seed: int, weights: Path | None,
+    force: bool, keep: shared.Keep,
 ) -> None:
     """Time prefill and decode of MODEL alone, with an adapter beside it, and with the adapter merged into it.
 
     MODEL is a name of the catalog, or a folder (or file) with a config.json. Weights are drawn at random from its shape:
     nothing is downloaded. On a CPU without MODEL a model of 3.5 million parameters runs.
     """
-    seconds, batches = shared.read_seconds(budget, "--budget"), shared.read_counts(batch, "--batch", shared.MOST_SEQUENCES)
-    asked_prompts = shared.read_counts(prompt, "--prompt") if prompt is not None else None
-
-    from roi.profiling.infer.inference import InferPlan, check_size, profile_infer  # after the checks: torch takes seconds
+    from roi.profiling.inference import InferPlan, check_size, profile_infer  # after the checks: torch takes seconds
     from roi.profiling.model_to_build import choose_model_to_build
     from roi.profiling.session import open_session, pick_device
     from roi.report.profiles.profile_infer import infer_json, infer_text
 
     where = pick_device(device)
     chosen = choose_model_to_build(model, weights, where, layers, shrink)
-    plan = InferPlan(
-        model=chosen, dtype=dtype or ("fp32" if where == "cpu" else "bf16"), rank=rank, batches=batches,
-        prompts=asked_prompts or ((32, 128) if where == "cpu" else (128, 512)), decode=decode,
-    )
-    session = open_session(where, seed, seconds, force=force, notes=chosen.notes)
+    plan = InferPlan(model=chosen, dtype=dtype or ("fp32" if where == "cpu" else "bf16"), rank=rank, batches=batch,
+                     prompts=prompt or ((32, 128) if where == "cpu" else (128, 512)), decode=decode)
+    session = open_session(where, seed, budget, force=force, notes=chosen.notes)
     check_size(plan, where)
     tell = {"table": infer_text, "json": infer_json}[keep.form]
     shared.measure_and_tell(session, keep, lambda run: profile_infer(plan, run),
-                     lambda profile, gpu, file: tell(profile, chosen.shape, gpu, file))
+                            lambda profile, gpu, file: tell(profile, chosen.shape, gpu, file))

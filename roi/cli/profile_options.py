@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 import click
 from click.exceptions import Exit
 
+from roi.cli.options import PATH, format_option
 from roi.errors import InputError, RoiError, UnknownName
 
 if TYPE_CHECKING:
@@ -28,12 +29,58 @@ MOST_SEQUENCES: Final = 4096
 
 Command = Callable[..., None]
 
+
+def read_seconds(_: click.Context, option: click.Parameter, text: str) -> float:
+    """Seconds that `text` means: 90, 90s, 2m or 1.5h."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)", text.strip().lower())
+    seconds = float(found[1]) * UNITS[found[2]] if found else 0.0
+    if not 0.0 < seconds <= LONGEST_S:
+        raise InputError(f"{option.opts[0]}: {text[:40]!r} is not usable; a time above 0 such as 90s, 2m or 0.5h")
+    return seconds
+
+
+def read_counts(_: click.Context, option: click.Parameter, text: str | None, most: int | None = None) -> tuple[int, ...]:
+    """Whole numbers from 1 (to `most`) with commas, each once, in order; none for no text.
+
+    Without `most` the model says what is too many.
+    """
+    if text is None:
+        return ()
+    words = [word.strip() for word in text.split(",")]
+    if not all(re.fullmatch(r"[1-9]\d{0,17}", word) for word in words):
+        raise InputError(f"{option.opts[0]}: {text[:60]!r} is not usable; whole numbers from 1 with commas, for example 1,2,4")
+    counts = tuple(sorted({int(word) for word in words}))
+    if most is not None and counts[-1] > most:
+        raise InputError(f"{option.opts[0]}: {counts[-1]:,} is not usable; at most {most:,}")
+    return counts
+
+
+def read_names(_: click.Context, option: click.Parameter, text: str | None) -> tuple[str, ...]:
+    """Names with commas, each once, in their order; none for no text."""
+    if text is None:
+        return ()
+    names = tuple(dict.fromkeys(name for word in text.split(",") if (name := word.strip())))
+    if not names:
+        raise InputError(f"{option.opts[0]}: {text[:60]!r} names nothing; names with commas, for example support,sales")
+    return names
+
+
+def read_number(_: click.Context, option: click.Parameter, value: float | None) -> float | None:
+    """The value, which is neither nan nor inf: ranges let both through."""
+    if value is not None and not math.isfinite(value):
+        raise InputError(f"{option.opts[0]}: {value} is not usable; a number")
+    return value
+
+
 device_option = click.option("--device", help="cuda or cpu.  [default: cuda where there is one]")
 rank_option = click.option("--rank", type=int, default=16, show_default=True, help="Rank of the adapter.")
-budget_option = partial(click.option, "--budget", show_default=True)
+seconds_option = partial(click.option, callback=read_seconds, show_default=True)
+counts_option = partial(click.option, callback=read_counts)
+sequences_option = partial(click.option, callback=partial(read_counts, most=MOST_SEQUENCES), show_default=True)
+number_option = partial(click.option, callback=read_number)
 seed_option = partial(click.option, "--seed", type=int, default=0, show_default=True)
 force_option = click.option("--force", is_flag=True, help="Run although other processes use the GPU.")
-file_option = partial(click.option, type=click.Path(path_type=Path))
+file_option = partial(click.option, type=PATH)
 
 
 def model_options(command: Command) -> Command:
@@ -60,8 +107,7 @@ def keep_options(command: Command) -> Command:
     """The command with --output, --profiles and --format, which it gets as one `keep` once they are known to be usable."""
     @file_option("--output", help="File for the profile.  [default: a dated one in --profiles]")
     @file_option("--profiles", help="Folder of profiles.  [default: ./profiles, else the user's]")
-    @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
-                  help="How to print.")
+    @format_option("table", "json")
     @wraps(command)
     def gathered(*, output: Path | None, profiles: Path | None, form: str, **rest: Any) -> None:  # Any: the command's own
         check_new(output, profiles)
@@ -70,10 +116,8 @@ def keep_options(command: Command) -> Command:
     return gathered
 
 
-def measure_and_tell(
-    session: "Session", keep: Keep, measure: "Callable[[Session], Profile]",
-    tell: "Callable[[Profile, Gpu | None, Path | None], str]", *, say_kept: bool = False,
-) -> None:
+def measure_and_tell(session: "Session", keep: Keep, measure: "Callable[[Session], Profile]",
+                     tell: "Callable[[Profile, Gpu | None, Path | None], str]", *, say_kept: bool = False) -> None:
     """Measure, keep the profile and tell it; what cannot be written is told at least. Exits by a signal that came meanwhile.
 
     `say_kept`: say on stderr where the profile is, because what is told does not.
@@ -100,26 +144,6 @@ def measure_and_tell(
         leave_if_stopped(session.stops, interrupted=session.interrupted)
 
 
-def read_seconds(text: str, field: str) -> float:
-    """Seconds that `text` means: 90, 90s, 2m or 1.5h."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)", text.strip().lower())
-    seconds = float(found[1]) * UNITS[found[2]] if found else 0.0
-    if not 0.0 < seconds <= LONGEST_S:
-        raise InputError(f"{field}: {text[:40]!r} is not usable; a time above 0 such as 90s, 2m or 0.5h")
-    return seconds
-
-
-def read_counts(text: str, field: str, most: int | None = None) -> tuple[int, ...]:
-    """Whole numbers from 1 (to `most`) with commas, each once, in order; without `most` the model says what is too many."""
-    words = [word.strip() for word in text.split(",")]
-    if not all(re.fullmatch(r"[1-9]\d{0,17}", word) for word in words):
-        raise InputError(f"{field}: {text[:60]!r} is not usable; whole numbers from 1 with commas, for example 1,2,4")
-    counts = tuple(sorted({int(word) for word in words}))
-    if most is not None and counts[-1] > most:
-        raise InputError(f"{field}: {counts[-1]:,} is not usable; at most {most:,}")
-    return counts
-
-
 def check_new(output: Path | None, profiles: Path | None = None) -> None:
     """Raise where --output is there already, or --profiles is no folder: said before the run, not after it."""
     if profiles is not None and profiles.exists() and not profiles.is_dir():
@@ -141,27 +165,10 @@ def check_folder(output: Path | None) -> None:
         raise InputError(f"--output: {output.parent} does not let you write")
 
 
-def read_names(text: str | None, field: str) -> tuple[str, ...]:
-    """Names with commas, each once, in their order; none for no text."""
-    if text is None:
-        return ()
-    names = tuple(dict.fromkeys(name for word in text.split(",") if (name := word.strip())))
-    if not names:
-        raise InputError(f"{field}: {text[:60]!r} names nothing; names with commas, for example support,sales")
-    return names
-
-
 def leave_if_stopped(stops: "Stops", *, interrupted: bool) -> None:
     """Exit with 130 or 143 where a signal came, also one that came when everything was measured."""
     if interrupted or stops.signal is not None:
         raise Exit(stops.exit_code)
-
-
-def check_numbers(*named: tuple[str, float | None]) -> None:
-    """Raise where an option is nan or inf, which ranges let through."""
-    for field, value in named:
-        if value is not None and not math.isfinite(value):
-            raise InputError(f"{field}: {value} is not usable; a number")
 
 
 def check_formats(weight_dtype: str | None, kv_dtype: str | None) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,49 +17,54 @@ if TYPE_CHECKING:
 KEY = "OPENAI_API_KEY"
 MOST_TOKENS = 1_000_000
 
+tokens_option = partial(click.option, callback=partial(shared.read_counts, most=MOST_TOKENS), show_default=True)
+
 
 @click.command(short_help="Load on a running server: TTFT, TPOT, throughput.")
 @click.argument("url", required=False)
 @click.option("--model", "served", help="Name that the server knows the model by.  [default: the only one it lists]")
-@click.option("--concurrency", default="1,8,32", show_default=True, help="Requests in flight of the closed loops, with commas.")
-@click.option("--input-tokens", default="128,1024", show_default=True, help="Prompt tokens, with commas.")
-@click.option("--output-tokens", default="64,192", show_default=True, help="Output tokens, with commas.")
+@shared.sequences_option("--concurrency", default="1,8,32", help="Requests in flight of the closed loops, with commas.")
+@tokens_option("--input-tokens", default="128,1024", help="Prompt tokens, with commas.")
+@tokens_option("--output-tokens", default="64,192", help="Output tokens, with commas.")
 @click.option("--requests", type=click.IntRange(1, 100_000),
               help="Requests of each load.  [default: 4 for each in flight, 64 of the open loop, the whole trace]")
 @click.option("--arrivals", type=click.Choice(["both", "closed", "open"]), default="both", show_default=True,
               help="Closed loops, an open loop, or both.")
-@click.option("--rate", type=click.FloatRange(0.0, 1e5, min_open=True),
-              help="Requests a second of the open loop.  [default: 60% of what the closed loops reach; a trace's own]")
+@shared.number_option("--rate", type=click.FloatRange(0.0, 1e5, min_open=True),
+                      help="Requests a second of the open loop.  [default: 60% of what the closed loops reach; a trace's own]")
 @shared.file_option("--trace", help="Open loop by these arrivals and lengths: CSV or Parquet of roi usage --trace, or a "
                     "public Azure trace.")
 @shared.file_option("--import", "imported", multiple=True,
                     help="Instead of a load: requests that vLLM's bench serve, guidellm, aiperf or genai-perf measured.")
-@click.option("--adapters", help="Names of unmerged adapters, with commas: loads with one and with all of them follow.")
+@click.option("--adapters", callback=shared.read_names,
+              help="Names of unmerged adapters, with commas: loads with one and with all of them follow.")
 @click.option("--merged", is_flag=True, help="The served weights have an adapter merged into them.")
 @click.option("--gpu", help="The server's card, as the catalog names it; cpu for a server without.")
 @click.option("--gpus", type=click.IntRange(1, 1024), default=1, show_default=True, help="Tensor-parallel GPUs of the server.")
 @click.option("--engine", help="vllm, sglang, tgi, ...  [default: as the server says]")
 @click.option("--weight-dtype", help="bf16, fp8, ...: how the weights are stored.")
 @click.option("--kv-dtype", help="How the KV cache is stored.  [default: as the server says]")
-@click.option("--kv-tokens", type=click.FloatRange(1.0, 1e12), help="Tokens of its KV cache.  [default: as the server says]")
+@shared.number_option("--kv-tokens", type=click.FloatRange(1.0, 1e12),
+                      help="Tokens of its KV cache.  [default: as the server says]")
 @click.option("--catalog-model", help="Catalog name of the model's shape.  [default: by the served name]")
 @shared.file_option("--tokenizer", help="tokenizer.json (or its folder) that counts tokens here.")
 @click.option("--api-key-env", metavar="NAME", help=f"Variable that holds the key; sent to URL only.  [default: {KEY}]")
-@click.option("--ttft-p95", type=click.FloatRange(0.0, 1e6, min_open=True), default=2.0, show_default=True,
-              help="Limit of goodput on TTFT, s.")
-@click.option("--tpot-p95", type=click.FloatRange(0.0, 1e6, min_open=True), default=0.05, show_default=True,
-              help="Limit of goodput on TPOT, s.")
-@shared.budget_option(default="5m", help="Time for all of it.")
-@click.option("--timeout", default="120s", show_default=True, help="Time for one request.")
-@click.option("--stall", default="60s", show_default=True, help="Silence after which the server counts as gone.")
+@shared.number_option("--ttft-p95", type=click.FloatRange(0.0, 1e6, min_open=True), default=2.0, show_default=True,
+                      help="Limit of goodput on TTFT, s.")
+@shared.number_option("--tpot-p95", type=click.FloatRange(0.0, 1e6, min_open=True), default=0.05, show_default=True,
+                      help="Limit of goodput on TPOT, s.")
+@shared.seconds_option("--budget", default="5m", help="Time for all of it.")
+@shared.seconds_option("--timeout", default="120s", help="Time for one request.")
+@shared.seconds_option("--stall", default="60s", help="Silence after which the server counts as gone.")
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be sent, and send nothing.")
 @shared.keep_options
 def serve(
-    *, url: str | None, served: str | None, concurrency: str, input_tokens: str, output_tokens: str, requests: int | None,
-    arrivals: str, rate: float | None, trace: Path | None, imported: tuple[Path, ...], adapters: str | None, merged: bool,
-    gpu: str | None, gpus: int, engine: str | None, weight_dtype: str | None, kv_dtype: str | None, kv_tokens: float | None,
-    catalog_model: str | None, tokenizer: Path | None, api_key_env: str | None, ttft_p95: float, tpot_p95: float, budget: str,
-    timeout: str, stall: str, only_plan: bool, keep: shared.Keep,
+    *, url: str | None, served: str | None, concurrency: tuple[int, ...], input_tokens: tuple[int, ...],
+    output_tokens: tuple[int, ...], requests: int | None, arrivals: str, rate: float | None, trace: Path | None,
+    imported: tuple[Path, ...], adapters: tuple[str, ...], merged: bool, gpu: str | None, gpus: int, engine: str | None,
+    weight_dtype: str | None, kv_dtype: str | None, kv_tokens: float | None, catalog_model: str | None, tokenizer: Path | None,
+    api_key_env: str | None, ttft_p95: float, tpot_p95: float, budget: float, timeout: float, stall: float, only_plan: bool,
+    keep: shared.Keep,
 ) -> None:
     """Put load on the OpenAI-compatible server at URL, and keep every request's timestamps.
 
@@ -69,23 +75,16 @@ def serve(
     Exit code: 0 measured; 2 the URL, the key, the model or an option is unusable; 1 the server failed or cannot be reached; 130
     Ctrl-C, 143 SIGTERM: what was measured is kept, also after 1.
     """
-    shared.check_numbers(("--rate", rate), ("--ttft-p95", ttft_p95), ("--tpot-p95", tpot_p95), ("--kv-tokens", kv_tokens))
     shared.check_formats(weight_dtype, kv_dtype)
-    names = shared.read_names(adapters, "--adapters")
     for clash, why in (
         (imported and only_plan, "--plan says what would be sent; --import sends nothing: leave out one of them"),
         (arrivals == "open" and rate is None and trace is None, "--arrivals open: at which rate? --rate 2, or --trace FILE"),
         (arrivals == "closed" and not (rate is None and trace is None),
          "--arrivals closed: leave out --rate and --trace, which are for an open loop"),
-        (names and merged, "--merged: adapters are merged or spread over names; leave out --merged or --adapters"),
+        (adapters and merged, "--merged: adapters are merged or spread over names; leave out --merged or --adapters"),
     ):
         if clash:
             raise click.UsageError(why)
-    seconds, timeout_s, stall_s = (shared.read_seconds(text, field) for text, field in (
-        (budget, "--budget"), (timeout, "--timeout"), (stall, "--stall")))
-    levels = shared.read_counts(concurrency, "--concurrency", shared.MOST_SEQUENCES)
-    inputs, outputs = (shared.read_counts(text, field, MOST_TOKENS) for text, field in (
-        (input_tokens, "--input-tokens"), (output_tokens, "--output-tokens")))
     key = _key(api_key_env)
 
     from roi.answers.opening import open_trace
@@ -103,11 +102,9 @@ def serve(
     from roi.store.imports.benchmarks import read_benchmark
     from roi.store.imports.points import Stated
 
-    stated = Stated(
-        model=None if catalog_model is None else find_model(catalog_model, "--catalog-model").id,
-        gpu=gpu if gpu is None else "cpu" if gpu.lower() == "cpu" else find_gpu(gpu, "--gpu").id,
-        gpus=gpus, engine=engine, weight_dtype=weight_dtype, kv_dtype=kv_dtype, kv_capacity_tokens=kv_tokens,
-    )
+    stated = Stated(model=None if catalog_model is None else find_model(catalog_model, "--catalog-model").id,
+                    gpu=gpu if gpu is None else "cpu" if gpu.lower() == "cpu" else find_gpu(gpu, "--gpu").id, gpus=gpus,
+                    engine=engine, weight_dtype=weight_dtype, kv_dtype=kv_dtype, kv_capacity_tokens=kv_tokens)
     if imported:
         if url is not None:
             raise click.UsageError("--import: nothing is sent where files are read; leave out URL or --import")
@@ -117,17 +114,15 @@ def serve(
         raise click.UsageError("URL: which server? for example http://localhost:8000; or --import FILE")
     endpoint = read_url(url)
     seed = secrets.randbits(31)  # a new one each time: a server's prefix cache knows the prompts of the last
-    plan = plan_loads(levels, inputs, outputs, requests, seed, arrivals=arrivals, rate=rate, adapters=len(names),
-                      trace=None if trace is None else open_trace(trace))
+    plan = plan_loads(concurrency, input_tokens, output_tokens, requests, seed, arrivals=arrivals, rate=rate,
+                      adapters=len(adapters), trace=None if trace is None else open_trace(trace))
     if only_plan:
-        write({"table": plan_text, "json": plan_json}[keep.form](plan, endpoint.url, seconds, key=key is not None))
+        write({"table": plan_text, "json": plan_json}[keep.form](plan, endpoint.url, budget, key=key is not None))
         return
     count = None if tokenizer is None else token_counter(tokenizer)
-    click.echo(plan_text(plan, endpoint.url, seconds, key=key is not None), err=True)
-    request = ServeRequest(
-        endpoint=endpoint, key=key, served_model=served, plan=plan, seed=seed, budget_s=seconds, timeout_s=timeout_s,
-        stall_s=stall_s, adapters=names, merged=merged, stated=stated, count=count,
-    )
+    click.echo(plan_text(plan, endpoint.url, budget, key=key is not None), err=True)
+    request = ServeRequest(endpoint=endpoint, key=key, served_model=served, plan=plan, seed=seed, budget_s=budget,
+                           timeout_s=timeout, stall_s=stall, adapters=adapters, merged=merged, stated=stated, count=count)
     with catch_stops() as stops:
         with show_progress() as watcher:
             run = profile_serve(request, watcher, stops)

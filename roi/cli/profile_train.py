@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 @click.option("--trainer", default="plain", show_default=True, help="plain loop, hf (Trainer) or trl (SFTTrainer).")
 @click.option("--autocast/--no-autocast", default=None,
               help="Under torch.autocast.  [default: with hf and trl, unless dtype is fp32]")
-@click.option("--micro-batch", default="1,2,4", show_default=True, help="Sequences in one forward pass, with commas.")
-@click.option("--seq", help="Tokens of a sequence, with commas.  [default: 512,1024,2048; 64,128,256 on a CPU]")
-@shared.budget_option(default="120s", help="Time for stepping; building the model comes on top.")
+@shared.sequences_option("--micro-batch", default="1,2,4", help="Sequences in one forward pass, with commas.")
+@shared.counts_option("--seq", help="Tokens of a sequence, with commas.  [default: 512,1024,2048; 64,128,256 on a CPU]")
+@shared.seconds_option("--budget", default="120s", help="Time for stepping; building the model comes on top.")
 @shared.device_option
 @click.option("--find-largest/--no-find-largest", default=True, show_default=True, help="Search the largest micro-batch (GPU).")
 @shared.model_options
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def train(
     *, model: str | None, method: "Method", rank: int, targets: str, dtype: "Dtype | None", optimizer: "Optimizer",
     attention: "Attend", checkpointing: bool, dropout: float, double_quant: bool, trainer: "Trainer", autocast: bool | None,
-    micro_batch: str, seq: str | None, budget: str, device: str | None, layers: int | None, shrink: int,
+    micro_batch: tuple[int, ...], seq: tuple[int, ...], budget: float, device: str | None, layers: int | None, shrink: int,
     find_largest: bool, seed: int, weights: Path | None, force: bool, keep: shared.Keep,
 ) -> None:
     """Train MODEL for a short time and keep what was measured.
@@ -43,10 +43,6 @@ def train(
     MODEL is a name of the catalog, or a folder (or file) with a config.json. Weights are drawn at random from its shape:
     nothing is downloaded. On a CPU without MODEL a model of 3.5 million parameters trains.
     """
-    batches = shared.read_counts(micro_batch, "--micro-batch", shared.MOST_SEQUENCES)
-    seconds = shared.read_seconds(budget, "--budget")
-    asked_lengths = shared.read_counts(seq, "--seq") if seq is not None else None
-
     from roi.estimate.training.plan import TrainingPlan  # after the checks: torch takes seconds to import
     from roi.profiling.model_to_build import choose_model_to_build
     from roi.profiling.session import open_session, pick_device
@@ -55,17 +51,17 @@ def train(
 
     where = pick_device(device)
     chosen = choose_model_to_build(model, weights, where, layers, shrink)
-    lengths = asked_lengths or ((64, 128, 256) if where == "cpu" else (512, 1024, 2048))
+    lengths = seq or ((64, 128, 256) if where == "cpu" else (512, 1024, 2048))
     stored: Dtype = dtype or ("fp32" if where == "cpu" else "bf16")
     plan = TrainingPlan(
-        method=method, rank=rank, targets=targets, micro_batch=batches[0], seq=lengths[0], checkpointing=checkpointing,
+        method=method, rank=rank, targets=targets, micro_batch=micro_batch[0], seq=lengths[0], checkpointing=checkpointing,
         dtype=stored, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, trainer=trainer,
         autocast=autocast if autocast is not None else trainer != "plain" and stored != "fp32",
         padded=False,  # every sequence is full
     )
     chosen = closed_form(chosen, plan)
-    session = open_session(where, seed, seconds, force=force, notes=chosen.notes)
-    request = TrainRequest(chosen, plan, points=tuple((b, t) for b in batches for t in lengths), find_largest=find_largest)
+    session = open_session(where, seed, budget, force=force, notes=chosen.notes)
+    request = TrainRequest(chosen, plan, points=tuple((b, t) for b in micro_batch for t in lengths), find_largest=find_largest)
     check_possible(request, where)
     as_json = keep.form == "json"
     shared.measure_and_tell(

@@ -21,7 +21,6 @@ TINY_CONFIG: Final[dict[str, Any]] = {
 }
 """A llama of 3.5 million parameters. Every output width is a multiple of 32: bitsandbytes' CPU kernel packs 4-bit rows so."""
 TINY_MODEL: Final = ModelConfig(TINY, TINY_CONFIG, "")
-
 MULTIPLE: Final = 32
 """Widths of shrunk models are rounded to it, for the same reason."""
 LAYER_ENTRIES: Final = ("num_hidden_layers", "n_layer")
@@ -53,9 +52,8 @@ class ModelToBuild(NamedTuple):
     """Folder of real weights; None: drawn at random."""
 
 
-def choose_model_to_build(
-    model: str | None, weights: Path | None, device: str, layers: int | None = None, divisor: int = 1,
-) -> ModelToBuild:
+def choose_model_to_build(model: str | None, weights: Path | None, device: str, layers: int | None = None,
+                          divisor: int = 1) -> ModelToBuild:
     """The model that was asked for: a path where one exists, else a name of the catalog, else (on a CPU) a tiny one."""
     if weights is not None and (layers is not None or divisor != 1):
         raise InputError("--weights: real weights keep their shape; leave out --layers and --shrink")

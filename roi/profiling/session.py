@@ -10,15 +10,24 @@ from roi import __version__
 from roi.catalog.cards.gpus import find_gpu, load_gpus
 from roi.errors import InputError, RoiError
 from roi.facts.environment import Environment
-from roi.profiling.host.host_facts import PACKAGES, available_bytes, cpu_name, load_average, package_versions, usable_cores
-from roi.profiling.host.nvml import Board, Draw, PowerMeter, open_boards
+from roi.profiling.machine import (
+    PACKAGES,
+    Board,
+    Draw,
+    PowerMeter,
+    available_bytes,
+    cpu_name,
+    load_average,
+    open_boards,
+    package_versions,
+    usable_cores,
+)
 from roi.profiling.progress import Watcher
 from roi.profiling.stack import quiet, torch
 from roi.profiling.stops import Stops
 from roi.units import GIB
 
 DEVICES: Final = ("cuda", "cpu")
-
 LARGE_ON_CPU: Final = 1e9
 """Parameters above which one step on a CPU takes minutes (6 FLOP a parameter and token, at most 1e11 FLOP/s a core)."""
 
@@ -115,18 +124,15 @@ def pick_device(asked: str | None) -> str:
     return asked or ("cuda" if found else "cpu")
 
 
-def check_weights_fit(
-    model: str, count: int, needed_bytes: float, device: str, *, shrunk: bool, slow: str, works: str, way: str = "",
-) -> None:
+def check_weights_fit(model: str, count: int, needed_bytes: float, device: str, *, shrunk: bool, slow: str, works: str,
+                      way: str = "") -> None:
     """Raise where a model of `count` parameters is too large for the device, or for a CPU's patience unless it is `shrunk`.
 
     `slow`, `works` and `way` are words of the message: what would take minutes, what a tiny model does instead, a way out.
     """
     if device == "cpu" and count > LARGE_ON_CPU and not shrunk:
-        raise InputError(
-            f"--device cpu: {model} has {count / 1e9:.2f}e9 parameters, and {slow}; --layers 2 --shrink 8 makes a small model "
-            f"of it (the profile says so), and without MODEL a tiny one {works}",
-        )
+        raise InputError(f"--device cpu: {model} has {count / 1e9:.2f}e9 parameters, and {slow}; --layers 2 --shrink 8 makes a "
+                         f"small model of it (the profile says so), and without MODEL a tiny one {works}")
     on_gpu = device == "cuda"
     room = float(torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory) if on_gpu else available_bytes()
     if room is not None and needed_bytes > room:
@@ -161,16 +167,14 @@ def read_environment(device: str, seed: int, board: Board | None = None) -> Envi
     """The machine and the software as they are now; clocks are read under load and come later."""
     on_gpu = device == "cuda"
     properties = torch.cuda.get_device_properties(torch.cuda.current_device()) if on_gpu else None
-    return Environment(
-        device="cuda" if on_gpu else "cpu",
-        gpu=catalog_gpu(properties.name, properties.total_memory) if properties else None,
-        gpu_name=properties.name if properties else cpu_name(),
-        gpu_memory_bytes=float(properties.total_memory) if properties else None,
-        driver=board.driver() if board else None, cuda=torch.version.cuda,
-        power_limit_w=board.power_limit_w() if board else None,
-        cores=usable_cores(), threads=torch.get_num_threads(), load_average=load_average(),
-        versions=package_versions(PACKAGES), seed=seed, commit=f"roi {__version__}",
-    )
+    return Environment(device="cuda" if on_gpu else "cpu",
+                       gpu=catalog_gpu(properties.name, properties.total_memory) if properties else None,
+                       gpu_name=properties.name if properties else cpu_name(),
+                       gpu_memory_bytes=float(properties.total_memory) if properties else None,
+                       driver=board.driver() if board else None, cuda=torch.version.cuda,
+                       power_limit_w=board.power_limit_w() if board else None, cores=usable_cores(),
+                       threads=torch.get_num_threads(), load_average=load_average(), versions=package_versions(PACKAGES),
+                       seed=seed, commit=f"roi {__version__}")
 
 
 def catalog_gpu(name: str, memory_bytes: float) -> str | None:

@@ -18,11 +18,9 @@ from roi.report.profiles.profile_device import device_json, device_text, rate_li
 
 pytest.importorskip("torch", reason="the extra `profile` is not installed")
 
-from roi.profiling.device import device_calls
 from roi.profiling.device import operator_rates as device_module
-from roi.profiling.device.device_calls import LEAST, MOST, Operands, build_call, time_call
 from roi.profiling.device.device_shapes import Case, Probe, choose_cases, every_case, product
-from roi.profiling.device.operator_rates import probe_device, profile_device
+from roi.profiling.device.operator_rates import LEAST, MOST, Operands, build_call, probe_device, profile_device, time_call
 from roi.profiling.session import Session
 from roi.profiling.stack import torch
 
@@ -133,9 +131,9 @@ class FakeGpu:
 def test_on_cuda_events_around_each_sample_give_the_seconds_of_one_call(monkeypatch):
     """30 us a call whatever the host does; never more calls in the queue than 900 kernels, eight a call: 112."""
     gpu, waits = FakeGpu(), []
-    monkeypatch.setattr(device_calls.torch.cuda, "Event", gpu.event)
-    monkeypatch.setattr(device_calls.torch.cuda, "_sleep", waits.append)
-    monkeypatch.setattr(device_calls.torch.cuda, "synchronize", gpu.synchronize)
+    monkeypatch.setattr(device_module.torch.cuda, "Event", gpu.event)
+    monkeypatch.setattr(device_module.torch.cuda, "_sleep", waits.append)
+    monkeypatch.setattr(device_module.torch.cuda, "synchronize", gpu.synchronize)
     assert time_call(gpu.call, "cuda", 1.0) == pytest.approx((30e-6,) * MOST)
     assert gpu.longest <= 1 + 900 // 8
     assert all(wait > 0 for wait in waits)
@@ -235,14 +233,14 @@ def test_a_device_on_which_nothing_runs_is_an_error_and_no_file(monkeypatch, tmp
 
 
 def test_an_operator_without_a_kernel_is_noted_and_the_run_goes_on(monkeypatch):
-    real = device_calls.build_call
+    real = device_module.build_call
 
     def build(case, operands):
         if case.regime == "dequantise":
             raise NotImplementedError("no kernel image\nmore")
         return real(case, operands)
 
-    monkeypatch.setattr(device_calls, "build_call", build)
+    monkeypatch.setattr(device_module, "build_call", build)
     notes = []
     case = Case("dequantise", "nf4", "nf4", (64, 64), 1.0, "byte", 1.0)
     assert device_module._measure(case, Operands("cpu", 0.0), 0.0, notes) is None

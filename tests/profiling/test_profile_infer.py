@@ -17,8 +17,8 @@ from roi.report.profiles.profile_infer import infer_json, infer_lines, infer_tex
 
 pytest.importorskip("torch", reason="the extra `profile` is not installed")
 
-from roi.profiling.infer import inference as infer_module
-from roi.profiling.infer.inference import LEAST, MOST, InferPlan, adapt, build, generate, prepare, profile_infer
+from roi.profiling import inference as infer_module
+from roi.profiling.inference import LEAST, MOST, InferPlan, adapt, build, generate, prepare, profile_infer
 from roi.profiling.model_to_build import ModelToBuild
 from roi.profiling.session import Session
 from roi.profiling.stack import quiet, torch

@@ -23,7 +23,7 @@ from roi.estimate.training.plan import TrainingPlan
 from roi.facts.environment import Environment
 from roi.facts.profiles import MemoryReading, TrainPoint, TrainProfile
 from roi.profiling import stack
-from roi.profiling.host.nvml import Board, Draw, PowerMeter
+from roi.profiling.machine import Board, Draw, PowerMeter
 from roi.profiling.model_to_build import TINY, TINY_CONFIG, ModelToBuild, choose_model_to_build, shrink_config
 from roi.profiling.progress import Watcher, show_progress
 from roi.profiling.session import Session, catalog_gpu

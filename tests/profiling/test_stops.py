@@ -153,7 +153,7 @@ def test_signals_after_the_first_lose_nothing_whenever_they_come(first, code, wh
     kept = ServeProfile.model_validate_json(output.read_bytes())
     assert [p.complete for p in kept.points] == [True, False]
     assert (len(kept.points[0].requests), kept.cut.why) == (8, why)
-    assert sum(r.error is None for r in kept.points[1].requests) == 4
+    assert sum(r.error is None for r in kept.points[1].requests) in {4, 5}  # the other one in flight may have ended as well
     assert "kept.json" in result.stdout
     assert handlers() == before
 

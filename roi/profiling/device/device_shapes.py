@@ -24,7 +24,6 @@ ADAPTED_TOKENS: Final = (512, 4096)
 """Ranks of adapters, widths of layers that carry one, and tokens that pass them."""
 ATTENTION_TOKENS: Final = (128, 512, 2048, 8192)
 HEAD_DIMS: Final = (64, 128)
-
 WIDTH: Final = 4096
 VOCABULARY: Final = 32768
 """Columns of the rows that element-wise operators see, and of the logits in the loss."""

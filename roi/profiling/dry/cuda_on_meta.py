@@ -9,26 +9,22 @@ from roi.profiling.stack import torch
 # isort: split
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial, wraps
+from functools import partial
 from typing import Any, Final
 from unittest.mock import patch
 
-from torch import nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 from transformers.integrations import moe
 
 _LIBRARY = torch.library.Library("roi", "DEF")
 _LIBRARY.define("attention_forward(Tensor q, Tensor k, Tensor v, Tensor? mask) -> (Tensor, Tensor)")
-_LIBRARY.define(
-    "attention_backward(Tensor g, Tensor q, Tensor k, Tensor v, Tensor out, Tensor lse, Tensor? mask)"
-    " -> (Tensor, Tensor, Tensor)",
-)
+_LIBRARY.define("attention_backward(Tensor g, Tensor q, Tensor k, Tensor v, Tensor out, Tensor lse, Tensor? mask)"
+                " -> (Tensor, Tensor, Tensor)")
 
 
-def _forward(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None,
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _forward(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     """Output in (batch, tokens, heads, dim) order behind the usual view, and one fp32 log-sum a row, as both kernels do."""
     del k, mask
     batch, heads, tokens, _ = q.shape
@@ -36,10 +32,8 @@ def _forward(
     return out, torch.empty((batch, heads, tokens), dtype=torch.float32, device=q.device)
 
 
-def _backward(
-    g: torch.Tensor, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, out: torch.Tensor, lse: torch.Tensor,
-    mask: torch.Tensor | None,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _backward(g: Tensor, q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor,
+              mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of queries, keys and values, laid out as their arguments."""
     del g, out, lse, mask
     return torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
@@ -53,9 +47,7 @@ class FusedAttention(torch.autograd.Function):
     """FlashAttention-2 or memory-efficient attention: nothing of size tokens x tokens is kept."""
 
     @staticmethod
-    def forward(
-        ctx: Any, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None,  # Any: torch's own
-    ) -> torch.Tensor:
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:  # Any: torch's own
         """Keep the arguments, the output and the row sums."""
         out, lse = torch.ops.roi.attention_forward(q, k, v, mask)
         ctx.save_for_backward(q, k, v, out, lse, mask)
@@ -67,25 +59,19 @@ class FusedAttention(torch.autograd.Function):
         return (*torch.ops.roi.attention_backward(gradients[0], *ctx.saved_tensors), None)
 
 
-def choose_attention(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None, dropout: float, *, grouped: bool,
-) -> str:
+def choose_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float, *, grouped: bool) -> str:
     """fused or math: what torch's SDPA takes on CUDA.
 
     aten/src/ATen/native/transformers/cuda/sdp_utils.cpp: FlashAttention takes 16-bit types without a mask, head dimensions
     up to 256, and grouped heads; memory-efficient attention takes fp32 and masks, but not grouped heads; else the math path.
     """
     flash = mask is None and q.dtype in (torch.bfloat16, torch.float16) and q.shape[-1] <= 256 and q.shape[-1] == v.shape[-1]
-    if flash:
-        return "fused"
     efficient = not (grouped and q.shape[1] != k.shape[1]) and dropout == 0.0
-    return "fused" if efficient else "math"
+    return "fused" if flash or efficient else "math"
 
 
-def attention_on_cuda(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attn_mask: torch.Tensor | None = None,
-    dropout_p: float = 0.0, is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False,
-) -> torch.Tensor:
+def attention_on_cuda(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
+                      is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False) -> Tensor:
     """`torch.nn.functional.scaled_dot_product_attention` as CUDA would run it, on tensors without storage."""
     if torch.is_autocast_enabled("cuda"):  # scaled_dot_product_attention is on autocast's 16-bit list
         query, key, value = (x.to(torch.get_autocast_dtype("cuda")) for x in (query, key, value))
@@ -99,17 +85,15 @@ def attention_on_cuda(
     return FusedAttention.apply(query, key, value, attn_mask)  # type: ignore[no-any-return]
 
 
-def flash_on_cuda(
-    dtype: torch.dtype, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *_: object, **__: object,
-) -> torch.Tensor:
+def flash_on_cuda(dtype: torch.dtype, query: Tensor, key: Tensor, value: Tensor, *_: object, **__: object) -> Tensor:
     """FlashAttention-2 called by name: 16-bit copies of wider tensors, no mask."""
     query, key, value = (x.to(dtype) if x.dtype == torch.float32 else x for x in (query, key, value))
     return FusedAttention.apply(query, key, value, None)  # type: ignore[no-any-return]
 
 
 def dropout_on_cuda(
-    input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False,  # noqa: A002 -- torch's names
-) -> torch.Tensor:
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False,  # noqa: A002 -- torch's names
+) -> Tensor:
     """`torch.nn.functional.dropout`, which nn.Dropout calls too, by the fused kernel: a mask of one byte an element is kept.
 
     aten/src/ATen/native/Dropout.cpp, dropout: native_dropout where the tensor is on CUDA.
@@ -119,9 +103,9 @@ def dropout_on_cuda(
 
 
 def softmax_on_cuda(
-    input: torch.Tensor,  # noqa: A002 -- torch's name, which callers may use
+    input: Tensor,  # noqa: A002 -- torch's name, which callers may use
     dim: int | None = None, _stacklevel: int = 3, dtype: torch.dtype | None = None,
-) -> torch.Tensor:
+) -> Tensor:
     """`torch.nn.functional.softmax`: fp16 to fp32 is one kernel, whose gradient is fp16 again; other types are cast first.
 
     aten/src/ATen/native/SoftMax.cpp, softmax: half_to_float where the input is Half on CUDA and the result Float.
@@ -136,7 +120,7 @@ class HalfSoftmax(torch.autograd.Function):
     """Softmax of an fp16 tensor in fp32."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, dim: int) -> torch.Tensor:  # Any: torch's own
+    def forward(ctx: Any, x: Tensor, dim: int) -> Tensor:  # Any: torch's own
         """Compute, and keep only the fp32 result for backward."""
         result = torch.ops.aten._softmax(x, dim, True)
         ctx.save_for_backward(result)
@@ -169,14 +153,14 @@ def cuda_kernels(flash: torch.dtype | None = None) -> Iterator[None]:
 
 
 LOWER: Final = frozenset({
-    torch.nn.functional.linear, torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__, torch.mm, torch.bmm, torch.addmm,
+    torch.nn.functional.linear, torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.mm, torch.bmm, torch.addmm,
     torch.baddbmm, torch.nn.functional.conv1d, torch.conv1d, torch.einsum, torch.linalg.multi_dot,
 })
 """AT_FORALL_LOWER_PRECISION_FP, as far as language models use it; attention is lowered where it is replaced."""
 UPPER: Final = frozenset({
-    torch.softmax, torch.nn.functional.softmax, torch.log_softmax, torch.nn.functional.log_softmax, torch.pow, torch.Tensor.pow,
+    torch.softmax, torch.nn.functional.softmax, torch.log_softmax, torch.nn.functional.log_softmax, torch.pow, Tensor.pow,
     torch.rsqrt, torch.exp, torch.log, torch.nn.functional.layer_norm, torch.nn.functional.cross_entropy, torch.sum,
-    torch.Tensor.sum, torch.cumsum, torch.Tensor.cumsum, torch.norm, torch.linalg.vector_norm, torch.cosine_similarity,
+    Tensor.sum, torch.cumsum, Tensor.cumsum, torch.norm, torch.linalg.vector_norm, torch.cosine_similarity,
     torch.nn.functional.nll_loss, torch.nn.functional.rms_norm,
 })
 """AT_FORALL_FP32, as far as language models use it."""
@@ -188,7 +172,7 @@ class CudaAutocast(TorchFunctionMode):
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
         self.dtype = dtype
-        self.cache: dict[int, torch.Tensor] = {}
+        self.cache: dict[int, Tensor] = {}
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None,  # Any: torch's own
@@ -203,17 +187,16 @@ class CudaAutocast(TorchFunctionMode):
         return func(*args, **kwargs)
 
     def _lower(self, x: object) -> object:
-        if not isinstance(x, torch.Tensor) or x.dtype != torch.float32:
+        if not isinstance(x, Tensor) or x.dtype != torch.float32:
             return x
         if not (x.requires_grad and x.is_leaf):
             return x.to(self.dtype)
-        key = id(x)
-        if key not in self.cache:
-            self.cache[key] = x.to(self.dtype)
-        return self.cache[key]
+        if id(x) not in self.cache:
+            self.cache[id(x)] = x.to(self.dtype)
+        return self.cache[id(x)]
 
     def _raise(self, x: object) -> object:
-        return x.float() if isinstance(x, torch.Tensor) and x.dtype in (torch.bfloat16, torch.float16) else x
+        return x.float() if isinstance(x, Tensor) and x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 @contextmanager
@@ -238,19 +221,13 @@ def recompute_lowered(model: nn.Module, dtype: torch.dtype) -> None:
     module: Any  # Any: layers get the function as an attribute
     for module in model.modules():
         if getattr(module, "gradient_checkpointing", None) is True and hasattr(module, "_gradient_checkpointing_func"):
-            module._gradient_checkpointing_func = _lowering(module._gradient_checkpointing_func, dtype)
+            module._gradient_checkpointing_func = partial(_checkpoint_lowered, module._gradient_checkpointing_func, dtype)
 
 
-def _lowering(checkpoint: Callable[..., Any], dtype: torch.dtype) -> Callable[..., Any]:  # Any: torch's own
-    @wraps(checkpoint)
-    def under_autocast(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        def body(*inner: Any, **named: Any) -> Any:
-            with lowered(dtype):
-                return function(*inner, **named)
-
-        return checkpoint(body, *args, **kwargs)
-
-    return under_autocast
+def _checkpoint_lowered(  # Any: torch's own
+    checkpoint: Callable[..., Any], dtype: torch.dtype, function: Callable[..., Any], *args: Any, **kwargs: Any,
+) -> Any:
+    return checkpoint(lowered(dtype)(function), *args, **kwargs)
 
 
 @contextmanager

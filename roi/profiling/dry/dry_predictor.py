@@ -77,10 +77,8 @@ def _peaks(run: MeasuredRun, plan: TrainingPlan) -> _Peaks | str:
     replay = replay_allocator(tape, repeats=STEPS_REPLAYED)
     start = dict(tape.phase_starts)["step"]
     gradients = sum(block.nbytes for block in tape.blocks if block.part == "gradients")
-    return _Peaks(
-        float(replay.peak_active_bytes), float(replay.peak_reserved_bytes), float(tape.live_bytes[start - 1]),
-        _peak_without_loss(tape), float(gradients),
-    )
+    return _Peaks(float(replay.peak_active_bytes), float(replay.peak_reserved_bytes), float(tape.live_bytes[start - 1]),
+                  _peak_without_loss(tape), float(gradients))
 
 
 def _peak_without_loss(tape: Tape) -> float:

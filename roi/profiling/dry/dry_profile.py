@@ -17,7 +17,7 @@ from roi.facts.gpu import Gpu
 from roi.facts.profiles import DryRunLimit, DryRunProfile, DryRunSearch
 from roi.facts.tape import Tape
 from roi.profiling.dry.dry_run import MetaModel, dry_run
-from roi.profiling.host.host_facts import PACKAGES, package_versions
+from roi.profiling.machine import PACKAGES, package_versions
 from roi.store.profiles.lookup import dry_peaks
 from roi.store.profiles.plan_record import plan_record
 
@@ -26,7 +26,6 @@ STEPS_REPLAYED: Final = 3
 
 Heights = dict[tuple[str, str, str], int]
 """Highest allocation at each place of the step: (phase, operator, module without layer numbers) -> bytes."""
-
 MOST_SEQUENCES: Final = 1024
 """Widest micro-batch of the ladder."""
 TRIES: Final = 2
@@ -34,10 +33,8 @@ MOST_TRIES: Final = 4
 """Models with all layers that are run for one limit, and where none of them has fitted yet."""
 
 
-def profile_dry_run(
-    config: ModelConfig, plan: TrainingPlan, *, cards_bytes: Sequence[float], context_tokens: int, gpu: Gpu | None = None,
-    search: bool = True,
-) -> DryRunProfile:
+def profile_dry_run(config: ModelConfig, plan: TrainingPlan, *, cards_bytes: Sequence[float], context_tokens: int,
+                    gpu: Gpu | None = None, search: bool = True) -> DryRunProfile:
     """One dry run of the plan, and with `search` a ladder of lengths and of micro-batches up to the largest of `cards_bytes`.
 
     Steps of four: between two of them a peak that bends upwards lies below the straight line. `gpu` gives the cuBLAS
@@ -52,9 +49,8 @@ def profile_dry_run(
     parts = {**peak.parts_bytes, "rounding": float(max(replay.peak_active_bytes - peak.nbytes, 0))}
     return DryRunProfile(
         schema="roi.profile/1", started=datetime.now(tz=UTC),
-        environment=Environment(
-            device="none", gpu=gpu.id if gpu else None, versions=package_versions(PACKAGES), commit=__version__,
-        ),
+        environment=Environment(device="none", gpu=gpu.id if gpu else None, versions=package_versions(PACKAGES),
+                                commit=__version__),
         model=config.name, config_hash=config.config_hash, plan=plan_record(plan), trained_parameters=run.trained_parameters,
         allocated_bytes=sum(parts.values()), reserved_bytes=float(replay.peak_reserved_bytes), parts_bytes=parts,
         workspace_bytes=workspace,
@@ -64,16 +60,12 @@ def profile_dry_run(
     )
 
 
-def _ladder(
-    config: ModelConfig, plan: TrainingPlan, peak: TapePeak, replay: AllocatorReplay, workspace: float,
-    cards: Sequence[float], context: int,
-) -> Iterator[DryRunSearch]:
+def _ladder(config: ModelConfig, plan: TrainingPlan, peak: TapePeak, replay: AllocatorReplay, workspace: float,
+            cards: Sequence[float], context: int) -> Iterator[DryRunSearch]:
     """The plan's own size, longer and wider ones until they pass the largest card, smaller ones where a card is too small."""
     seq, batch = int(plan.seq), int(plan.micro_batch)
-    own = DryRunSearch(
-        micro_batch=batch, seq=seq, allocated_bytes=max(replay.peak_active_bytes, peak.nbytes),
-        reserved_bytes=replay.peak_reserved_bytes,
-    )
+    own = DryRunSearch(micro_batch=batch, seq=seq, allocated_bytes=max(replay.peak_active_bytes, peak.nbytes),
+                       reserved_bytes=replay.peak_reserved_bytes)
     yield own
     layers = LayerLine(config, plan, workspace, own, peak.nbytes)
     shorter = [(batch, seq // 4)] if seq >= 256 else []
@@ -98,9 +90,8 @@ def _multiplied(start: int, limit: int) -> Iterator[int]:
         yield value
 
 
-def settle_limits(
-    profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan, rooms: Mapping[str, float], step: int,
-) -> DryRunProfile:
+def settle_limits(profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan, rooms: Mapping[str, float],
+                  step: int) -> DryRunProfile:
     """The profile with limits of the cards in `rooms` (name: bytes that the plan may reserve), each run with all layers.
 
     What the ladder promises is run; with that point the ladder promises another size, and that is run too. Every card
@@ -116,10 +107,8 @@ def settle_limits(
     return profile.model_copy(update={"searched": tuple((sizes | made).values()), "limits": tuple(limits)})
 
 
-def _find_limit(
-    profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan, room: float, made: dict[tuple[int, int], DryRunSearch],
-    step: int, *, by_length: bool,
-) -> int:
+def _find_limit(profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan, room: float,
+                made: dict[tuple[int, int], DryRunSearch], step: int, *, by_length: bool) -> int:
     """The largest of the sizes that were run and fit; 0 = none. What is run is put into `made`, and not run again."""
     own = int(plan.seq) if by_length else int(plan.micro_batch)
     start = own if profile.reserved_bytes <= room else 0
@@ -144,9 +133,8 @@ def _find_limit(
 def _searched(tape: Tape, micro_batch: int, seq: int) -> DryRunSearch:
     """Peaks of one size that was run with all layers."""
     replay = replay_allocator(tape, repeats=STEPS_REPLAYED)
-    return DryRunSearch(
-        micro_batch=micro_batch, seq=seq, allocated_bytes=replay.peak_active_bytes, reserved_bytes=replay.peak_reserved_bytes,
-    )
+    return DryRunSearch(micro_batch=micro_batch, seq=seq, allocated_bytes=replay.peak_active_bytes,
+                        reserved_bytes=replay.peak_reserved_bytes)
 
 
 class LayerLine:
@@ -176,9 +164,8 @@ class LayerLine:
             return _searched(self._tape(0, micro_batch, seq), micro_batch, seq)
         peak, replay = self._line(micro_batch, seq)
         slack = max(replay.peak_reserved_bytes - replay.peak_allocated_bytes + self.slack, 0.0)
-        return DryRunSearch(
-            micro_batch=micro_batch, seq=seq, allocated_bytes=peak + self.rounding, reserved_bytes=peak + slack, ran=False,
-        )
+        return DryRunSearch(micro_batch=micro_batch, seq=seq, allocated_bytes=peak + self.rounding, reserved_bytes=peak + slack,
+                            ran=False)
 
     def _line(self, micro_batch: int, seq: int) -> tuple[float, AllocatorReplay]:
         """(peak of the whole model, replay of the deeper small one)."""

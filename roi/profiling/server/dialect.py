@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from roi.facts.serve_profile import ServedRequest
-from roi.profiling.server.answer_reader import Answer
+from roi.profiling.server.http_client import Answer
 
 COMPLETIONS: Final = "/v1/completions"
 CHAT: Final = "/v1/chat/completions"
-
 EXTRAS: Final = ("ignore_eos", "min_tokens", "stream_options")
 """Fields that not every server accepts. Without the first two an answer may end early, without the third nobody counts."""
 BROKEN: Final = re.compile(rb'^data: ?(\{"error".*)$', re.MULTILINE)
@@ -139,13 +138,11 @@ def served_request(answer: Answer, reading: Reading, *, origin_s: float, sent_s:
 
     usage = reading.usage
     counted = output_tokens if output_tokens is not None else len(reading.chunk_s)
-    return ServedRequest(
-        sent_s=since(sent_s), prompt_tokens=usage.prompt if usage else prompt_tokens,
-        cached_tokens=min(usage.cached, usage.prompt) if usage else 0, asked_tokens=asked,
-        output_tokens=usage.output if usage else counted,
-        chunk_s=tuple(since(at_s) for at_s in reading.chunk_s),
-        ended_s=None if answer.ended_s is None else since(answer.ended_s), model=model, error=reading.error,
-    )
+    return ServedRequest(sent_s=since(sent_s), prompt_tokens=usage.prompt if usage else prompt_tokens,
+                         cached_tokens=min(usage.cached, usage.prompt) if usage else 0, asked_tokens=asked,
+                         output_tokens=usage.output if usage else counted,
+                         chunk_s=tuple(since(at_s) for at_s in reading.chunk_s),
+                         ended_s=None if answer.ended_s is None else since(answer.ended_s), model=model, error=reading.error)
 
 
 def message(body: bytes | dict[str, Any]) -> str:  # Any: JSON

@@ -8,9 +8,8 @@ from time import perf_counter
 from typing import Any, Final
 
 from roi.profiling.progress import Watcher
-from roi.profiling.server.answer_reader import Answer
 from roi.profiling.server.dialect import failure, quick_usage
-from roi.profiling.server.http_client import HttpClient
+from roi.profiling.server.http_client import Answer, HttpClient
 from roi.profiling.server.load_design import PlannedPoint
 
 HOPELESS: Final = 5

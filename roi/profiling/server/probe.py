@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from roi.errors import InputError, MissingExtra, RoiError
-from roi.profiling.server.answer_reader import Answer
 from roi.profiling.server.dialect import CHAT, COMPLETIONS, EXTRAS, Dialect, failure, message, read_answer, unstreamed_usage
-from roi.profiling.server.http_client import HttpClient
+from roi.profiling.server.http_client import Answer, HttpClient
 from roi.profiling.server.load_design import FEW_WORDS, MANY_WORDS, PROBE_TOKENS, PROBES
 from roi.profiling.server.server_facts import NO_SUCH_PATH, REFUSED, ServerFacts, no_api, refused_key, unknown_model
 
@@ -33,7 +32,6 @@ _TEXT: Final = (
 )
 WORDS: Final = tuple(_TEXT.split())
 """Common words: nearly every tokenizer has each of them as one token, so that words count tokens."""
-
 REFUSED_BODY: Final = {400, 422}
 
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from roi.errors import InputError, RoiError, nearest
-from roi.profiling.server.answer_reader import Answer
 from roi.profiling.server.dialect import failure, json_object, message
-from roi.profiling.server.http_client import HttpClient
+from roi.profiling.server.http_client import Answer, HttpClient
 
 Json = dict[str, Any]  # Any: what a server answers
 

@@ -12,7 +12,7 @@ from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.replay.metrics import itl_s, successes
 from roi.facts.serve_profile import Counted, Cut, ServePoint, ServeProfile
-from roi.profiling.host.host_facts import client_environment
+from roi.profiling.machine import client_environment
 from roi.profiling.server.dialect import read_answer, served_request
 from roi.profiling.server.http_client import Endpoint
 from roi.profiling.server.load import HOPELESS, TICK_S, Load

@@ -17,7 +17,6 @@ ATTENTION: Final = {"sdpa": "sdpa", "flash": "flash_attention_2", "eager": "eage
 STATED_BY_PLAN: Final = ("torch_dtype", "dtype", "quantization_config")
 """Entries of a configuration that a plan decides."""
 LINEARS: Final = (torch.nn.Linear, bnb.nn.Linear4bit, bnb.nn.Linear8bitLt)
-
 PRODUCTS: Final = (*LINEARS, transformers.pytorch_utils.Conv1D)
 """Conv1D: gpt2's linear layer with its weight the other way round."""
 
@@ -117,10 +116,9 @@ def load_model(folder: Path, plan: TrainingPlan, device: str) -> Any:
 def quantisation(plan: TrainingPlan) -> Any:
     """bitsandbytes' settings of a plan, or None where the base stays in its own type. Any: transformers' class is untyped."""
     if plan.quantised:
-        return transformers.BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=plan.double_quant,
-            bnb_4bit_compute_dtype=DTYPES[plan.dtype],
-        )
+        return transformers.BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4",
+                                               bnb_4bit_use_double_quant=plan.double_quant,
+                                               bnb_4bit_compute_dtype=DTYPES[plan.dtype])
     return transformers.BitsAndBytesConfig(load_in_8bit=True) if plan.method == "lora-int8" else None
 
 
@@ -155,11 +153,9 @@ def _copied(weight: Any, layer: Any) -> Any:
         return bnb.nn.Int8Params(packed, requires_grad=False, has_fp16_weights=False, CB=packed, SCB=weight.SCB.clone())
     state = copy.deepcopy(weight.quant_state)
     layer.quant_state = state
-    return bnb.nn.Params4bit(
-        weight.data.clone(), requires_grad=False, quant_state=state, blocksize=weight.blocksize,
-        compress_statistics=weight.compress_statistics, quant_type=weight.quant_type, quant_storage=weight.quant_storage,
-        module=layer, bnb_quantized=True,
-    )
+    return bnb.nn.Params4bit(weight.data.clone(), requires_grad=False, quant_state=state, blocksize=weight.blocksize,
+                             compress_statistics=weight.compress_statistics, quant_type=weight.quant_type,
+                             quant_storage=weight.quant_storage, module=layer, bnb_quantized=True)
 
 
 def _materialise(model: Any, device: str) -> None:
@@ -206,10 +202,9 @@ def prepare_training(model: Any, plan: TrainingPlan, fused: tuple[tuple[str, ...
 
 def lora_settings(plan: TrainingPlan, targets: str | list[str], **more: Any) -> Any:
     """peft's settings of the plan's adapter on `targets`. Any: peft's class is untyped."""
-    return peft.LoraConfig(
-        r=int(plan.rank), lora_alpha=2 * int(plan.rank), lora_dropout=float(plan.dropout), target_modules=targets,
-        use_dora=plan.weight_decomposed, use_rslora=plan.method == "rslora", task_type="CAUSAL_LM", **more,
-    )
+    return peft.LoraConfig(r=int(plan.rank), lora_alpha=2 * int(plan.rank), lora_dropout=float(plan.dropout),
+                           target_modules=targets, use_dora=plan.weight_decomposed, use_rslora=plan.method == "rslora",
+                           task_type="CAUSAL_LM", **more)
 
 
 def target_modules(model: Any, targets: str | tuple[str, ...], fused: tuple[tuple[str, ...], ...] = ()) -> str | list[str]:
@@ -237,9 +232,8 @@ def target_modules(model: Any, targets: str | tuple[str, ...], fused: tuple[tupl
     return sorted(found)
 
 
-def check_module_ranks(
-    model: Any, rank: Number, targets: str | tuple[str, ...], fused: tuple[tuple[str, ...], ...] = (),
-) -> None:
+def check_module_ranks(model: Any, rank: Number, targets: str | tuple[str, ...],
+                       fused: tuple[tuple[str, ...], ...] = ()) -> None:
     """Raise where the rank is above the full rank of every target, as `estimate` does from a shape."""
     names, head = target_modules(model, targets, fused), model.get_output_embeddings()
     carry = ((name.rpartition(".")[2], m) for name, m in model.named_modules() if isinstance(m, PRODUCTS) and m is not head)

@@ -14,7 +14,7 @@ from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan, resolve_targets
 from roi.facts.profiles import TrainPoint, TrainProfile
-from roi.profiling.host.nvml import Draw
+from roi.profiling.machine import Draw
 from roi.profiling.model_to_build import ModelToBuild
 from roi.profiling.session import Session, check_weights_fit
 from roi.profiling.stack import quiet, torch
@@ -81,10 +81,9 @@ def check_possible(request: TrainRequest, device: str) -> None:
     linear = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head)
     width = {"fp32": 4.0}.get(plan.dtype, 2.0)
     stored = 0.55 if plan.quantised else 1.0 if plan.int8 else width
-    check_weights_fit(
-        request.model.name, count, linear * stored + (count - linear) * width, device, shrunk=request.model.shrunk,
-        slow="a step takes minutes", works="trains", way="" if plan.quantised else "; --method qlora stores them in 4 bits",
-    )
+    check_weights_fit(request.model.name, count, linear * stored + (count - linear) * width, device,
+                      shrunk=request.model.shrunk, slow="a step takes minutes", works="trains",
+                      way="" if plan.quantised else "; --method qlora stores them in 4 bits")
 
 
 def profile_train(request: TrainRequest, session: Session) -> TrainProfile:

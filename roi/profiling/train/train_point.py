@@ -9,8 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from roi.errors import RoiError
 from roi.facts.profiles import MemoryReading, TrainPoint
-from roi.profiling.host.host_facts import peak_resident_bytes, reset_peak_resident
-from roi.profiling.host.nvml import Board, Draw, PowerMeter
+from roi.profiling.machine import Board, Draw, PowerMeter, peak_resident_bytes, reset_peak_resident
 from roi.profiling.session import Session
 from roi.profiling.stack import torch
 from roi.profiling.train.training_steps import Step, TrainingSetup, run_steps
@@ -46,10 +45,8 @@ class PointRun:
     def take(self, step: Step) -> bool:
         """Keep a step; False where the point is done. A loss that is no number is an error: nothing is learned from it."""
         if not math.isfinite(step.loss):
-            raise RoiError(
-                f"the loss became {step.loss} at step {len(self.steps) + 1} of micro-batch {self.micro_batch} x {self.seq:,} "
-                "tokens; fp16 without loss scaling does this, bf16 does not",
-            )
+            raise RoiError(f"the loss became {step.loss} at step {len(self.steps) + 1} of micro-batch {self.micro_batch} x "
+                           f"{self.seq:,} tokens; fp16 without loss scaling does this, bf16 does not")
         self.steps.append(step)
         done, spent_s = len(self.steps), time.monotonic() - self.began_s
         if done == 1 and WARMUP * step.seconds > self.share_s / 3.0:
@@ -69,18 +66,22 @@ class PointRun:
 
     def point(self, memory: MemoryReading, draw: Draw, predicted_bytes: float | None) -> TrainPoint:
         """The point as a profile keeps it."""
-        return TrainPoint(
-            micro_batch=self.micro_batch, seq=self.seq, step_s=tuple(step.seconds for step in self.steps), warmup=self.warmup,
-            losses=tuple(step.loss for step in self.steps), memory=memory, power_w=draw.power_w, energy_j=draw.energy_j,
-            predicted_allocated_bytes=predicted_bytes,
-        )
+        return TrainPoint(micro_batch=self.micro_batch, seq=self.seq, step_s=tuple(step.seconds for step in self.steps),
+                          warmup=self.warmup, losses=tuple(step.loss for step in self.steps), memory=memory,
+                          power_w=draw.power_w, energy_j=draw.energy_j, predicted_allocated_bytes=predicted_bytes)
+
+
+def release(device: str) -> None:
+    """Give memory back that no name holds any more."""
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.empty_cache()
 
 
 def reset_memory(device: str) -> None:
     """Begin a new peak; what the last point left in cycles goes first."""
-    gc.collect()
+    release(device)
     if device == "cuda":
-        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     else:
         reset_peak_resident()
@@ -92,10 +93,9 @@ def read_memory(device: str, board: Board | None) -> MemoryReading:
         return MemoryReading(process_bytes=peak_resident_bytes())
     free, total = torch.cuda.mem_get_info()
     used = board.used_bytes() if board else None
-    return MemoryReading(
-        allocated_bytes=torch.cuda.max_memory_allocated(), reserved_bytes=torch.cuda.max_memory_reserved(),
-        process_bytes=board.process_bytes() if board else None, device_bytes=float(total - free) if used is None else used,
-    )
+    return MemoryReading(allocated_bytes=torch.cuda.max_memory_allocated(), reserved_bytes=torch.cuda.max_memory_reserved(),
+                         process_bytes=board.process_bytes() if board else None,
+                         device_bytes=float(total - free) if used is None else used)
 
 
 class StepTooLong(RoiError):
@@ -192,9 +192,7 @@ def recover(setup: TrainingSetup) -> None:
     """
     setup.optimizer = None
     setup.model.zero_grad(set_to_none=True)
-    gc.collect()
-    if setup.device == "cuda":
-        torch.cuda.empty_cache()
+    release(setup.device)
 
 
 def try_size(setup: TrainingSetup, micro_batch: int, seq: int) -> bool:
@@ -215,9 +213,8 @@ def try_size(setup: TrainingSetup, micro_batch: int, seq: int) -> bool:
     return done == TRIAL_STEPS
 
 
-def largest_micro_batch(
-    fits: Callable[[int], bool], known: int = 0, failed: int | None = None, hurry: Callable[[], bool] = lambda: False,
-) -> Largest:
+def largest_micro_batch(fits: Callable[[int], bool], known: int = 0, failed: int | None = None,
+                        hurry: Callable[[], bool] = lambda: False) -> Largest:
     """The largest micro-batch that `fits`: doubled from `known` (which ran) until one fails, then halved in between.
 
     `failed`: one that is known to fail. `hurry` is asked before each trial: True ends the search with what it has.

@@ -174,9 +174,8 @@ def _make_trainer(setup: TrainingSetup, tokens: torch.Tensor, limit: int, folder
             trl: Any = import_module("trl")
         except ModuleNotFoundError as error:
             raise MissingExtra("trl", error.name or "trl") from error
-        settings = trl.SFTConfig(
-            **arguments, max_length=tokens.shape[1], packing=False, dataset_kwargs={"skip_prepare_dataset": True},
-        )
+        settings = trl.SFTConfig(**arguments, max_length=tokens.shape[1], packing=False,
+                                 dataset_kwargs={"skip_prepare_dataset": True})
         rows = datasets.Dataset.from_dict({"input_ids": tokens.tolist() * limit})
         make = partial(trl.SFTTrainer, processing_class=_tokenizer())
     if settings.n_gpu > 1:  # with several GPUs in sight the Trainer would spread each batch over them (DataParallel)

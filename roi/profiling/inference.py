@@ -1,6 +1,5 @@
 """`roi profile infer`: prefill and decode of the base model, with an adapter beside it, and with the adapter merged into it."""
 
-import gc
 import inspect
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -10,22 +9,20 @@ from roi.catalog.models.configs import context_tokens
 from roi.errors import InputError, RoiError, nearest
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.profiles import InferPoint, InferProfile, MemoryReading
-from roi.profiling.device.device_calls import synchronise
-from roi.profiling.host.host_facts import peak_resident_bytes, reset_peak_resident
+from roi.profiling.device.operator_rates import synchronise
+from roi.profiling.machine import peak_resident_bytes, reset_peak_resident
 from roi.profiling.model_to_build import ModelToBuild
 from roi.profiling.session import Session, check_weights_fit
 from roi.profiling.stack import peft, torch
 from roi.profiling.train.real_model import LINEARS, build_meta, build_model, check_module_ranks, load_model, prepare_training
-from roi.profiling.train.train_point import ran_out
+from roi.profiling.train.train_point import ran_out, release
 
 Stored = Literal["bf16", "fp16", "fp32", "nf4"]
 
 STORED: Final[tuple[str, ...]] = get_args(Stored)
-
 LEAST: Final = 3
 """Prefills at least, each with its decode steps."""
 MOST: Final = 20
-
 WARM_UP_DECODES: Final = 2
 """Untimed decode steps after the untimed first prefill."""
 CPU_OUTPUTS: Final = 32
@@ -85,10 +82,8 @@ def check_size(plan: InferPlan, device: str) -> None:
     model = build_meta(plan.model.config, plan.training_plan(dequantised=True))
     check_module_ranks(model, plan.rank, "all-linear")
     count = sum(p.numel() for p in model.parameters())
-    check_weights_fit(
-        plan.model.name, count, count * {"fp32": 4.0, "nf4": 0.6}.get(plan.dtype, 2.0), device, shrunk=plan.model.shrunk,
-        slow="a prefill takes minutes", works="runs",
-    )
+    check_weights_fit(plan.model.name, count, count * {"fp32": 4.0, "nf4": 0.6}.get(plan.dtype, 2.0), device,
+                      shrunk=plan.model.shrunk, slow="a prefill takes minutes", works="runs")
 
 
 def build(plan: InferPlan, device: str, seed: int, *, dequantised: bool = False) -> Any:
@@ -98,10 +93,9 @@ def build(plan: InferPlan, device: str, seed: int, *, dequantised: bool = False)
     for name, layer in model.named_modules() if device == "cpu" and how.quantised else ():
         packed = isinstance(layer, LINEARS) and getattr(layer.weight, "quant_state", None) is not None
         if packed and (layer.out_features % CPU_OUTPUTS or layer.in_features % CPU_INPUTS):
-            raise InputError(
-                f"--dtype nf4: {name} has {layer.in_features} inputs and {layer.out_features} outputs, but bitsandbytes' 4-bit"
-                f" product on a CPU wants multiples of {CPU_INPUTS} and {CPU_OUTPUTS}; use --dtype bf16, or a GPU",
-            )
+            raise InputError(f"--dtype nf4: {name} has {layer.in_features} inputs and {layer.out_features} outputs, but "
+                             f"bitsandbytes' 4-bit product on a CPU wants multiples of {CPU_INPUTS} and {CPU_OUTPUTS}; "
+                             "use --dtype bf16, or a GPU")
     return model
 
 
@@ -123,9 +117,8 @@ def prepare(model: Any) -> Any:
     return model
 
 
-def time_generation(
-    model: Any, ids: torch.Tensor, decode: int, device: str, slot_s: float,
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def time_generation(model: Any, ids: torch.Tensor, decode: int, device: str,
+                    slot_s: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """(seconds of each prefill, seconds of each decode step): LEAST to MOST rounds within the slot, after an untimed one."""
     prefill_s: list[float] = []
     decode_s: list[float] = []
@@ -156,13 +149,6 @@ def generate(model: Any, ids: torch.Tensor, decode: int, device: str) -> tuple[f
     return prefill_s, steps
 
 
-def release(device: str) -> None:
-    """Give memory back that no name holds any more."""
-    gc.collect()
-    if device == "cuda":
-        torch.cuda.empty_cache()
-
-
 def _now(device: str) -> float:
     """The clock, once the device is done with what was issued: a decode step is as long as its host makes it."""
     synchronise(device)
@@ -179,11 +165,9 @@ def profile_infer(plan: InferPlan, session: Session) -> InferProfile:
     draw = session.measure(timing.run, lambda: timing.points)
     if not timing.points:
         raise RoiError(f"nothing was measured: {'; '.join(timing.missing)}")
-    return InferProfile(
-        started=session.started, environment=session.environment_under_load(draw), model=plan.model.name, dtype=plan.dtype,
-        rank=plan.rank, points=tuple(timing.points), complete=not (timing.missing or session.interrupted),
-        notes=session.all_notes,
-    )
+    return InferProfile(started=session.started, environment=session.environment_under_load(draw), model=plan.model.name,
+                        dtype=plan.dtype, rank=plan.rank, points=tuple(timing.points),
+                        complete=not (timing.missing or session.interrupted), notes=session.all_notes)
 
 
 @dataclass
@@ -266,12 +250,9 @@ class _Timing:
         prefill_s, decode_s = time_generation(self.model, ids, self.plan.decode, device, slot_s)
         memory = MemoryReading(process_bytes=peak_resident_bytes()) if device != "cuda" else MemoryReading(
             allocated_bytes=torch.cuda.max_memory_allocated(), reserved_bytes=torch.cuda.max_memory_reserved(),
-            process_bytes=board.process_bytes() if board else None, device_bytes=board.used_bytes() if board else None,
-        )
-        return InferPoint(
-            adapter=stage, batch=batch, prompt_tokens=prompt, decoded_tokens=self.plan.decode, prefill_s=prefill_s,
-            decode_s=decode_s, memory=memory,
-        )
+            process_bytes=board.process_bytes() if board else None, device_bytes=board.used_bytes() if board else None)
+        return InferPoint(adapter=stage, batch=batch, prompt_tokens=prompt, decoded_tokens=self.plan.decode,
+                          prefill_s=prefill_s, decode_s=decode_s, memory=memory)
 
     def _miss(self, why: str) -> None:
         self.missing.append(why)

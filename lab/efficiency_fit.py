@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.estimate.accuracy.serving_loads import FIRST_WAVE_SHARE
-from roi.estimate.accuracy.serving_replica import replica_of
-from roi.estimate.accuracy.serving_run import ServingRun
+from roi.estimate.accuracy.serving_run import ServingRun, replica_of
 from roi.estimate.serving.iteration import (
     PERFECT,
     SIXTEEN_BIT,

@@ -16,9 +16,8 @@ import numpy as np
 
 from roi.answers.validate import open_training_table
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
-from roi.estimate.accuracy.measured_run import MeasuredRun
-from roi.estimate.accuracy.timed_runs import timed_run
-from roi.estimate.accuracy.training_left_out import leave_gpu_out, leave_source_out
+from roi.estimate.accuracy.measured_run import MeasuredRun, timed_run
+from roi.estimate.accuracy.training_left_out import leave_out
 from roi.estimate.step.calibration import TimedRun, grouped, log_ratios
 from roi.estimate.step.step_time import StepEfficiency
 
@@ -38,10 +37,10 @@ def main() -> None:
         by_source.setdefault(run.source, []).append(run.log_ratio)
     scales = {source: float(np.median(logs)) for source, logs in by_source.items()}
     overall = float(np.exp(np.median(list(scales.values()))))
-    left = leave_source_out(timed, known)["all"]
+    left = leave_out(timed, known, "source")["all"]
     print(f"overall {overall:.3f}, low {overall * left.low_ratio:.3f}, high {overall * left.high_ratio:.3f}, n {left.n}")
     print(f"  source left out: median error {left.median_error:.1f}%, 5-95% {left.low_ratio:.3f} to {left.high_ratio:.3f}")
-    gpu = leave_gpu_out(timed, known)["all"]
+    gpu = leave_out(timed, known, "gpu")["all"]
     print(f"  GPU left out: median error {gpu.median_error:.1f}%, 5-95% {gpu.low_ratio:.3f} to {gpu.high_ratio:.3f}")
     for source, scale in scales.items():
         print(f"  {source:10s} {np.exp(scale):.2f} (n {len(by_source[source])})")

@@ -21,11 +21,9 @@ from numpy.typing import NDArray
 
 from roi.answers.validate import open_table
 from roi.errors import RoiError
-from roi.estimate.accuracy.serving_errors import ServingLabel, ServingValidation, validate_serving
-from roi.estimate.accuracy.serving_interval import ServingEvidence
+from roi.estimate.accuracy.serving_errors import ServingEvidence, ServingLabel, ServingValidation, validate_serving
 from roi.estimate.accuracy.serving_loads import operating_figures
-from roi.estimate.accuracy.serving_replica import OperatingFigures
-from roi.estimate.accuracy.serving_run import ServingRun
+from roi.estimate.accuracy.serving_run import OperatingFigures, ServingRun
 from roi.estimate.serving.iteration import Efficiencies
 from roi.evidence.serving_speed import engine_row, evidence_from
 from roi.report.serving.serving_validation import serving_validation_json, serving_validation_text

@@ -22,7 +22,7 @@ import serving_accuracy
 from roi.answers.validate import open_training_table, validate
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.cli.validate import INSTRUMENTS
-from roi.estimate.accuracy.timed_runs import timed_run
+from roi.estimate.accuracy.measured_run import timed_run
 from roi.estimate.accuracy.training_errors import Validation
 from roi.estimate.accuracy.training_left_out import fit_calibration
 from roi.report.training.calibrate import calibration_json

@@ -7,8 +7,7 @@ from roi.answers.opening import Tell, keep_quiet, tell_left_out
 from roi.answers.validate import open_training_table
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.errors import InputError
-from roi.estimate.accuracy.measured_run import MeasuredRun
-from roi.estimate.accuracy.timed_runs import timed_run
+from roi.estimate.accuracy.measured_run import MeasuredRun, timed_run
 from roi.estimate.accuracy.training_left_out import Calibration, fit_calibration
 from roi.evidence.training_speed import profile_runs
 from roi.facts.profiles import TrainProfile

@@ -20,8 +20,7 @@ from roi.errors import InputError
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import step_time, training_hours
 from roi.estimate.training.adapters import trained_parameters
-from roi.estimate.training.dry_peaks import DryPeaks
-from roi.estimate.training.fitting import GpuFit, fit_plan
+from roi.estimate.training.fitting import DryPeaks, GpuFit, fit_plan
 from roi.estimate.training.plan import TrainingPlan
 from roi.evidence.training_speed import find_calibrations, plan_speed
 from roi.facts.model import ModelShape

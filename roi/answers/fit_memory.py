@@ -9,8 +9,7 @@ from roi.catalog.cards.gpus import load_gpus
 from roi.catalog.models.config_shapes import ChosenModel
 from roi.errors import InputError
 from roi.estimate.training.adapters import check_rank
-from roi.estimate.training.dry_peaks import DryPeaks
-from roi.estimate.training.fitting import SEQ_STEP
+from roi.estimate.training.fitting import SEQ_STEP, DryPeaks
 from roi.estimate.training.memory import workspace_bytes
 from roi.estimate.training.plan import TrainingPlan, check_context, refusal, resolve_targets
 from roi.facts.gpu import Gpu

@@ -8,14 +8,15 @@ import numpy as np
 
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.api_bill import service
-from roi.estimate.replay.day_load import burst_from_peak, spill_share
 from roi.estimate.replay.fleet import (
     Fleet,
+    burst_from_peak,
     fleet_capacity,
     instances_needed,
     replicas_needed,
     size_autoscaled_fleet,
     size_fleet,
+    spill_share,
 )
 from roi.resolution.plan_capacity import FleetPlan
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR

@@ -9,9 +9,15 @@ from typing import Final
 
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.errors import InputError
-from roi.estimate.accuracy.closed_form import memory_predictor, throughput_predictor
 from roi.estimate.accuracy.error_blocks import SkippedRow
-from roi.estimate.accuracy.measured_run import MeasuredRun, NoPrediction, Prediction, Predictor
+from roi.estimate.accuracy.measured_run import (
+    MeasuredRun,
+    NoPrediction,
+    Prediction,
+    Predictor,
+    memory_predictor,
+    throughput_predictor,
+)
 from roi.estimate.accuracy.serving_errors import ServingValidation, validate_serving
 from roi.estimate.accuracy.training_errors import Validation, validate_runs
 from roi.evidence.serving_speed import serving_evidence

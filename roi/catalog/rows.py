@@ -6,26 +6,19 @@ from collections.abc import Callable, Hashable, Iterable
 from datetime import date
 from functools import cache
 from importlib.resources import files
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel
 
 from roi.errors import ScenarioError
+from roi.facts.fact import DatedRow
 
 STALE_DAYS = 90
 """A price older than this many days on the scenario's date is reported as stale: rents moved 30% in less (H100, 2026)."""
 
 
-class Dated(Protocol):
-    """Anything with the day on which its source stated it."""
-
-    @property
-    def date(self) -> date:
-        """Day of the statement."""
-
-
 Row = TypeVar("Row", bound=BaseModel)
-AnyDated = TypeVar("AnyDated", bound=Dated)
+AnyDated = TypeVar("AnyDated", bound=DatedRow)
 
 
 def read_text(name: str) -> str:
@@ -33,8 +26,9 @@ def read_text(name: str) -> str:
     return (files("roi.catalog") / name).read_text(encoding="utf-8")
 
 
+@cache
 def read_json(name: str) -> Any:  # Any: JSON; the caller's records give it types
-    """The value that `roi/catalog/<name>` holds."""
+    """The value that `roi/catalog/<name>` holds, read on the first call; nobody may change it."""
     return json.loads(read_text(name))
 
 
@@ -72,8 +66,3 @@ def priced_rows(rows: tuple[AnyDated, ...], key: Callable[[AnyDated], Hashable],
         earliest = min(row.date for row in rows)
         raise ScenarioError("as_of", as_of.isoformat(), f"the earliest price in this catalog is of {earliest}")
     return found
-
-
-def price_age_days(row: Dated, as_of: date) -> int:
-    """Days between the row's statement and `as_of`; stale above STALE_DAYS."""
-    return (as_of - row.date).days

@@ -22,18 +22,13 @@ def present_value(upfront: Number, monthly: Array, annual_rate: float) -> Number
     return upfront + (total if monthly.ndim > 1 else float(total))
 
 
-def cumulative(upfront_saving: Number, monthly_saving: Array) -> Array:
-    """Savings so far at month ends 0..H, shape (..., H + 1)."""
-    start = np.broadcast_to(np.asarray(upfront_saving, dtype=np.float64), (*monthly_saving.shape[:-1], 1))
-    return np.concatenate([start, start + np.cumsum(monthly_saving, axis=-1)], axis=-1)
-
-
 def payback(upfront_saving: Number, monthly_saving: Array, tolerance: float = 1e-6) -> Array:
     """Months until cumulative savings stay >= 0 to the horizon, linear within the month; inf = never. Shape (...).
 
     0 where they are never negative. `tolerance` USD counts as zero, so that rounding does not turn a tie into a loss.
     """
-    total = cumulative(upfront_saving, monthly_saving)
+    start = np.broadcast_to(np.asarray(upfront_saving, dtype=np.float64), (*monthly_saving.shape[:-1], 1))
+    total = np.concatenate([start, start + np.cumsum(monthly_saving, axis=-1)], axis=-1)  # savings at month ends 0..H
     negative = total < -tolerance
     any_negative = negative.any(axis=-1)
     last = total.shape[-1] - 1 - np.argmax(negative[..., ::-1], axis=-1)

@@ -8,13 +8,14 @@ there, and `resolution` writes to the same places (`path_of`). A field without o
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Number = float | Array
+T = TypeVar("T")
 
 NEEDED: Final = object()
 
@@ -79,14 +80,14 @@ class Shared:
     commitment_usd: Annotated[Number, At("commitment.usd_per_month")]
     commitment_months: Annotated[Number, At("commitment.months")]
 
-    memo: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+    memo: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)  # Any: whatever `once` made
     """What was worked out once from these values; a replaced record starts an empty one."""
 
-    def once(self, key: object, make: Callable[[], Array]) -> Array:
+    def once(self, key: object, make: Callable[[], T]) -> T:
         """What `make` gives, worked out at the first call with this key. A key must tell apart all that `make` depends on."""
-        found = self.memo.get(key)
-        if not isinstance(found, np.ndarray):
-            found = self.memo[key] = np.asarray(make())
+        if key not in self.memo:
+            self.memo[key] = make()
+        found: T = self.memo[key]
         return found
 
     @property

@@ -36,7 +36,6 @@ T = TypeVar("T")
 
 PLAIN: Final = frozenset({"stay", "cache-batch", "cheaper-api", "hosted-open"})
 """Kinds that answer alone: with an escalation they would be a cascade, which is an option of its own."""
-
 LEAST_CAPACITY: Final = 0.1
 """A draw in which the SLO cannot be held at all counts as a tenth of the central capacity: ten times the fleet, not endless."""
 

@@ -11,10 +11,9 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
-from roi.estimate.replay.held_out import HoldOut, held_out
+from roi.estimate.replay.held_out import AdapterSpeed, HoldOut, adapter_speeds, held_out
 from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
 from roi.estimate.serving.plausibility import theory_step
-from roi.estimate.serving.runtime_adapters import AdapterSpeed, adapter_speeds
 from roi.estimate.serving.step_fit import StepFit, fit_profile
 from roi.estimate.step.calibration import half_width
 from roi.facts.fact import Basis, Fact

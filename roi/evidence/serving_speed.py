@@ -8,10 +8,10 @@ import numpy as np
 
 from roi.catalog.cards.gpus import matrix_shares
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, adapter_throughput, load_serving_efficiencies
-from roi.estimate.accuracy.serving_interval import ServingEvidence
+from roi.estimate.accuracy.serving_errors import ServingEvidence
 from roi.estimate.accuracy.serving_run import ServingRun
+from roi.estimate.replay.held_out import AdapterSpeed
 from roi.estimate.serving.iteration import Efficiencies
-from roi.estimate.serving.runtime_adapters import AdapterSpeed
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.numerics.spreads import joint_high, joint_low

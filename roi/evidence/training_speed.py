@@ -16,8 +16,7 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
-from roi.estimate.accuracy.measured_run import MeasuredRun
-from roi.estimate.accuracy.timed_runs import timed_run
+from roi.estimate.accuracy.measured_run import MeasuredRun, timed_run
 from roi.estimate.step.calibration import ONE_GPU, Evidence, GroupFit, evidence_for, grouped, layout_of, scale_group
 from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import device_evidence

@@ -1,15 +1,70 @@
-"""A Case: every fact that an answer rests on, in order. It reproduces the answer alone, without catalog, file or clock."""
+"""A Case: every fact that an answer rests on, in order. It reproduces the answer alone, without catalog, file or clock.
 
-from collections.abc import Iterator, Mapping
+A fact's spread is a triangle that holds 5% below `low` and 5% above `high`, its mode at `value`: for positive quantities in
+the log, for yearly rates in log(1 + rate), for shares and signed quantities on their own scale.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roi.facts.fact import Fact, Record, Value
-from roi.facts.spread import quantile
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Value | Array]
+
+SHARE = "share"
+"""Unit of a quantity that lies in 0..1."""
+PER_YEAR = "1/year"
+"""Unit of a growth or drift rate, effective annual."""
+
+
+def axis(unit: str, low: float) -> tuple[Callable[[float], float], Callable[[Array], Array], float, float]:
+    """The scale on which the spread of a fact with this unit, its 5th percentile `low`, is a triangle.
+
+    A value on the scale, the inverse for arrays, and the least and the most that a draw can be.
+    """
+    if unit == SHARE:
+        return float, np.asarray, 0.0, 1.0
+    if unit == PER_YEAR:
+        return (np.log1p, np.expm1, -1.0, np.inf) if low > -1 else (float, np.asarray, -1.0, np.inf)
+    return (np.log, np.exp, 0.0, np.inf) if low > 0 else (float, np.asarray, 0.0 if low == 0 else -np.inf, np.inf)
+
+
+@lru_cache(maxsize=4096)
+def triangle(low: float, mode: float, high: float) -> tuple[float, float]:
+    """Ends (a, b) of the triangular density with this mode whose 5th and 95th percentiles are low and high.
+
+    With q = (mode - a)/(b - a), the percentiles give (mode - low)/w = q - sqrt(0.05 q) and
+    (high - mode)/w = (1-q) - sqrt(0.05 (1-q)), w = b - a. Their ratio rises with q on [0.05, 0.95], so bisection finds q.
+    """
+    left, right = mode - low, high - mode
+    if left + right <= 0:
+        return mode, mode
+    lower, upper = 0.05, 0.95
+    for _ in range(60):
+        q = (lower + upper) / 2
+        down, up = q - np.sqrt(0.05 * q), (1 - q) - np.sqrt(0.05 * (1 - q))
+        if down * right < up * left:
+            lower = q
+        else:
+            upper = q
+    q = (lower + upper) / 2
+    width = (left + right) / (1 - np.sqrt(0.05 * q) - np.sqrt(0.05 * (1 - q)))
+    return mode - q * width, mode + (1 - q) * width
+
+
+def quantile(u: Array, low: float, value: float, high: float, unit: str) -> Array:
+    """The fact's value at the probabilities `u`, same shape; u = 0.05 gives low and u = 0.95 gives high."""
+    forward, backward, least, most = axis(unit, low)
+    mode = float(forward(value))
+    a, b = triangle(float(forward(low)), mode, float(forward(high)))
+    q = (mode - a) / (b - a)
+    rising = a + np.sqrt(u * q) * (b - a)
+    falling = b - np.sqrt((1 - u) * (1 - q)) * (b - a)
+    return np.clip(backward(np.where(u < q, rising, falling)), least, most)
 
 
 class Case(Record):
@@ -47,8 +102,6 @@ class Case(Record):
             return flat
         for k, path in enumerate(self.uncertain):
             fact = self.facts[path]
-            assert fact.low is not None
-            assert fact.high is not None
-            assert isinstance(fact.value, (int, float))
-            flat[path] = quantile(points[:, k : k + 1], fact.low, float(fact.value), fact.high, fact.unit)
+            low, high = fact.spread()
+            flat[path] = quantile(points[:, k : k + 1], low, fact.number(), high, fact.unit)
         return flat

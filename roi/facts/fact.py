@@ -16,6 +16,17 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
+class DatedRow(Record):
+    """A figure with the source and the day that it was stated."""
+
+    source: str
+    """Page, document or data set that states the figure."""
+    date: Date
+    """Day on which the source stated it."""
+    note: str = ""
+    """Anything a reader must know before using the row."""
+
+
 class Basis(StrEnum):
     """Where a figure comes from, best evidence first."""
 
@@ -65,6 +76,15 @@ class Fact(Record):
             if not self.low <= self.value <= self.high:
                 raise ValueError(f"low <= value <= high does not hold: {self.low}, {self.value}, {self.high}")
         return self
+
+    def number(self) -> float:
+        """The central value, of a fact that is a number."""
+        assert isinstance(self.value, (int, float)), self.source
+        return float(self.value)
+
+    def spread(self) -> tuple[float, float]:
+        """5th and 95th percentile; the value twice where it has none."""
+        return (self.number(), self.number()) if self.low is None or self.high is None else (self.low, self.high)
 
     @property
     def uncertain(self) -> bool:

@@ -1,14 +1,12 @@
 """A GPU as its datasheet states it. Fitted efficiencies are kept elsewhere, never beside datasheet figures."""
 
-from datetime import date as Date
-
 from pydantic import PositiveFloat, PositiveInt
 
-from roi.facts.fact import Record
+from roi.facts.fact import DatedRow
 
 
-class Gpu(Record):
-    """Datasheet figures of one GPU, in SI units; rates are dense (no structured sparsity)."""
+class Gpu(DatedRow):
+    """Datasheet figures of one GPU, in SI units; rates are dense (no structured sparsity); `date` is when they were read."""
 
     id: str
     """Name in this catalog, for example H100-80GB-SXM."""
@@ -44,12 +42,6 @@ class Gpu(Record):
     """Board power limit (TDP), W."""
     year: PositiveInt
     """Year of release."""
-    source: str
-    """Datasheet or specification page."""
-    date: Date
-    """When the datasheet was read."""
-    note: str = ""
-    """What a reader of the figures must know."""
 
     def matrix_flops(self, dtype: str) -> float:
         """Peak dense matrix rate, FLOP/s, for products computed in `dtype`.

@@ -9,14 +9,45 @@ mixture of experts). Kinds are listed with the number of layers that use them, s
 from collections.abc import Iterator
 from datetime import date as Date
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
-from roi.facts.fact import Record
-from roi.facts.linear import Linear
+from roi.facts.fact import DatedRow, Record
+
+
+class Linear(NamedTuple):
+    """A linear layer of shape (inputs, outputs), repeated over layers and experts."""
+
+    name: str
+    """Module name as LoRA targets spell it: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj ..."""
+    inputs: int
+    outputs: int
+    layers: int
+    """Layers that hold it."""
+    experts: int = 1
+    """Copies in one layer."""
+    active: int = 1
+    """Copies that one token passes through."""
+    bias: bool = False
+
+    @property
+    def parameters_each(self) -> int:
+        """Parameters of one copy."""
+        return self.inputs * self.outputs + (self.outputs if self.bias else 0)
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of all copies in all layers."""
+        return self.parameters_each * self.layers * self.experts
+
+    @property
+    def active_parameters(self) -> int:
+        """Parameters of the copies that one token passes through."""
+        return self.parameters_each * self.layers * self.active
+
 
 Number = float | NDArray[np.float64]
 
@@ -161,21 +192,18 @@ class Mlp(Record):
         n, e, k = self.layers, self.experts, self.experts_per_token
         if self.experts > 1:
             yield Linear("router", hidden, e, n, bias=self.router_bias)
-        if self.gated:
-            yield Linear("gate_proj", hidden, self.intermediate, n, e, k, bias=self.bias)
-        yield Linear("up_proj", hidden, self.intermediate, n, e, k, bias=self.bias)
-        yield Linear("down_proj", self.intermediate, hidden, n, e, k, bias=self.bias)
-        if self.shared_intermediate:
+        routed, shared = ("", self.intermediate, e, k, self.bias), ("shared_", self.shared_intermediate, 1, 1, False)
+        for prefix, width, copies, active, bias in (routed, shared) if self.shared_intermediate else (routed,):
             if self.gated:
-                yield Linear("shared_gate_proj", hidden, self.shared_intermediate, n)
-            yield Linear("shared_up_proj", hidden, self.shared_intermediate, n)
-            yield Linear("shared_down_proj", self.shared_intermediate, hidden, n)
+                yield Linear(f"{prefix}gate_proj", hidden, width, n, copies, active, bias)
+            yield Linear(f"{prefix}up_proj", hidden, width, n, copies, active, bias)
+            yield Linear(f"{prefix}down_proj", width, hidden, n, copies, active, bias)
         if self.shared_gate:
             yield Linear("shared_expert_gate", hidden, 1, n)
 
 
-class ModelShape(Record):
-    """Architecture of one open-weight model, from its published configuration."""
+class ModelShape(DatedRow):
+    """Architecture of one open-weight model, from its published configuration; `date` is when that was read."""
 
     id: str
     """Lower-case name in this catalog, for example llama-3.1-8b."""
@@ -219,12 +247,6 @@ class ModelShape(Record):
     """Active count that the publisher states, for mixtures of experts."""
     released: Date | None = None
     """Day of release."""
-    note: str = ""
-    """What is special about it."""
-    source: str
-    """Configuration file that the row was read from."""
-    date: Date
-    """When it was read."""
 
     @model_validator(mode="after")
     def _layers_agree(self) -> Self:
@@ -266,10 +288,8 @@ class ModelShape(Record):
         """All parameters; a tied head counts once."""
         head = 0 if self.tied else self.head_parameters
         stack = sum(linear.parameters for linear in self.linears)
-        return (
-            self.embedding_parameters + head + self.positions * self.hidden
-            + stack + self.norm_parameters + self.extra_parameters
-        )
+        inside = stack + self.norm_parameters + self.extra_parameters
+        return self.embedding_parameters + head + self.positions * self.hidden + inside
 
     @cached_property
     def active_parameters(self) -> int:

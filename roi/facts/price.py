@@ -5,16 +5,7 @@ from enum import StrEnum
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from roi.facts.fact import Record
-
-
-class _Row(Record):
-    source: str
-    """Page, document or data set that states the figure."""
-    date: Date
-    """Day on which the source stated it."""
-    note: str = ""
-    """Anything a reader must know before using the row."""
+from roi.facts.fact import DatedRow
 
 
 class RentalKind(StrEnum):
@@ -25,7 +16,7 @@ class RentalKind(StrEnum):
     RESERVED = "reserved"
 
 
-class RentalOffer(_Row):
+class RentalOffer(DatedRow):
     """What one GPU costs by the hour at one vendor."""
 
     gpu: str
@@ -42,7 +33,7 @@ class RentalOffer(_Row):
     """Commitment: rent is paid for at least this long."""
 
 
-class PurchasePrice(_Row):
+class PurchasePrice(DatedRow):
     """What one GPU costs to buy, as a share of its server."""
 
     gpu: str
@@ -55,7 +46,7 @@ class PurchasePrice(_Row):
     """95th percentile of offers."""
 
 
-class ApiPrice(_Row):
+class ApiPrice(DatedRow):
     """Price of one model's API at one date, USD per million tokens.
 
     Each rate is one number per tier; the tier is the last whose edge is below the input tokens of the call, and the whole
@@ -90,7 +81,7 @@ class ApiPrice(_Row):
     """First day of the next price that the vendor has announced; look the model up on that day for its rates."""
 
 
-class TuningPrice(_Row):
+class TuningPrice(DatedRow):
     """What a vendor takes to fine-tune a model and to serve the result."""
 
     vendor: str
@@ -121,7 +112,7 @@ class TuningPrice(_Row):
     """lora, full, or unstated where the vendor does not say how it trains."""
 
 
-class Retirement(_Row):
+class Retirement(DatedRow):
     """The announced end of a vendor's model."""
 
     provider: str
@@ -134,7 +125,7 @@ class Retirement(_Row):
     """What the vendor suggests instead."""
 
 
-class CacheMinimum(_Row):
+class CacheMinimum(DatedRow):
     """The shortest prompt prefix that a provider caches, and whether batch and cache discounts combine."""
 
     provider: str

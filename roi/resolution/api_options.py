@@ -7,7 +7,7 @@ import numpy as np
 
 from roi.catalog.prices.api_prices import find_api_price, find_provider
 from roi.catalog.prices.vendors import retirement
-from roi.catalog.rows import STALE_DAYS, price_age_days
+from roi.catalog.rows import STALE_DAYS
 from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import meets_bar
 from roi.economics.inputs import Api, BillFacts, Option, OptionFacts, path_of
@@ -129,7 +129,7 @@ def _warn_of_no_batch(sheet: FactSheet, price: ApiPrice) -> None:
 
 
 def _warn_of_age(sheet: FactSheet, s: Scenario, price: ApiPrice) -> None:
-    age = price_age_days(price, s.as_of)
+    age = (s.as_of - price.date).days
     if age > STALE_DAYS:
         sheet.warnings.append(f"price of {price.provider}/{price.model} is {age} days old ({price.date})")
 

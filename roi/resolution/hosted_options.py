@@ -4,7 +4,7 @@ from functools import partial
 
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.gpu_offers import Offer, Offers, owned_offers, purchase_prices, rented_offers
-from roi.catalog.prices.tuning import find_tuning_price, open_model_tuning
+from roi.catalog.prices.vendors import find_tuning_price, open_model_tuning
 from roi.economics.inputs import Option, OptionFacts, Training, TrainingFacts, path_of
 from roi.errors import ScenarioError, UnknownName
 from roi.estimate.training.plan import Method

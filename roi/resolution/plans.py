@@ -9,7 +9,7 @@ import numpy as np
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.catalog.prices.gpu_offers import Offer, Offers
-from roi.catalog.rows import STALE_DAYS, price_age_days
+from roi.catalog.rows import STALE_DAYS
 from roi.economics.inputs import Array, Option, Plan, PlanFacts, Shared, path_of
 from roi.estimate.replay.load_curve import Slo
 from roi.estimate.serving.capacity import ServingCapacity, serving_capacity
@@ -235,7 +235,7 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
     else:
         sheet.add(path("usd_per_gpu_hour"), o.usd_per_gpu_hour, "USD/GPU-hour", basis=Basis.QUOTED,
                   source=f"{o.vendor} {o.kind}: {o.source}", date=o.date)
-        age = price_age_days(o, s.as_of)
+        age = (s.as_of - o.date).days
         if age > STALE_DAYS:
             sheet.warnings.append(f"{o.vendor} {o.gpu} at ${o.usd_per_gpu_hour:g}/h is {age} days old ({o.date})")
     quoted = partial(sheet.add, basis=Basis.QUOTED, source=o.source, date=o.date)

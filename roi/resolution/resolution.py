@@ -10,7 +10,7 @@ from roi.economics.decision.feasibility import QUESTIONS
 from roi.economics.inputs import BillFacts, path_of
 from roi.economics.lines.api_bill import service
 from roi.errors import ScenarioError
-from roi.estimate.replay.day_load import load_curve_from_peak
+from roi.estimate.replay.fleet import load_curve_from_peak
 from roi.evidence.known_runs import KnownRuns, known_runs
 from roi.facts.case import Case
 from roi.facts.fact import Basis
@@ -18,9 +18,9 @@ from roi.resolution.api_options import add_api_options
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.hosted_options import add_hosted_options
 from roi.resolution.plan_capacity import FleetPlan
-from roi.scenario.change import KINDS_OF_CHANGE
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario
+from roi.scenario.supply import KINDS_OF_CHANGE
 from roi.units import DAYS_PER_MONTH
 
 PEAK_DEFAULT = Spread(

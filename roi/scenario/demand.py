@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from roi.scenario.quantity import AtLeastOne, NonNegative, PerYear, Positive, Section, Share, as_spread, spread, unit
+from roi.scenario.quantity import AtLeastOne, Fraction, NonNegative, PerYear, Positive, Section, Share, as_spread, spread, unit
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -26,7 +26,7 @@ class Workload(Section):
 
     requests_per_day: Annotated[Positive, unit("requests/day")]
     """Requests on a mean day, today."""
-    growth_per_year: Annotated[PerYear, unit("1/year")] = spread(0.0, -0.2, 0.4, "no trend known; both ways, wider upward")
+    growth_per_year: PerYear = spread(0.0, -0.2, 0.4, "no trend known; both ways, wider upward")
     """Growth of requests, effective annual."""
     input_tokens: Annotated[Positive, unit("tokens")] | None = None
     """Mean prompt tokens of a request, in the incumbent's tokens; or give `lengths`."""
@@ -36,11 +36,11 @@ class Workload(Section):
     """Joint histogram of lengths; shares add up to 1."""
     shared_prefix_tokens: Annotated[NonNegative, unit("tokens")] = 0.0
     """Tokens at the start of every prompt that do not change (instructions, examples, schema)."""
-    cache_hit_rate: Annotated[Share, unit("share")] = 0.0
+    cache_hit_rate: Fraction = 0.0
     """Share of requests that find the shared prefix in a cache."""
-    escalated_cache_hit_rate: Annotated[Share, unit("share")] | None = None
+    escalated_cache_hit_rate: Fraction | None = None
     """The same for requests that are escalated; left out = as cache_hit_rate."""
-    can_wait_share: Annotated[Share, unit("share")] = 0.0
+    can_wait_share: Fraction = 0.0
     """Share of requests that may wait for hours (batch)."""
     peak_to_mean: Annotated[AtLeastOne, unit("ratio")] | None = None
     """Busiest minute over the mean; left out = from hourly_weights, else 3."""
@@ -75,11 +75,11 @@ class Incumbent(Section):
     """Provider as genai-prices names it: openai, anthropic, google, groq ..."""
     model: Name
     """The provider's name of the model."""
-    discount: Annotated[Share, unit("share")] = 0.0
+    discount: Fraction = 0.0
     """Negotiated discount on the list price."""
     uses_cache: bool = False
     """True where prompt caching is on today."""
-    batch_share: Annotated[Share, unit("share")] = 0.0
+    batch_share: Fraction = 0.0
     """Share of requests that goes through the batch price today."""
     committed_usd_per_month: Annotated[NonNegative, unit("USD/month")] = 0.0
     """Spend that is owed whether used or not."""
@@ -91,7 +91,7 @@ class Incumbent(Section):
     """Error rate of that model over the present one's; left out = drift.successor_error_ratio."""
     bill_usd_per_month: Annotated[Positive, unit("USD/month")] | None = None
     """The real bill of a month for this workload, to reconcile the estimate with."""
-    bill_is_volume_share: Annotated[Share, unit("share")] = spread(
+    bill_is_volume_share: Fraction = spread(
         0.5, 0.0, 1.0, "unsplit: how much of the gap to the bill is volume (all options) and how much price (incumbent)"
     )
     """Part of the gap between bill and estimate that is volume; the rest is the incumbent's price."""
@@ -156,7 +156,7 @@ class Quality(Section):
     """Score by system: a model name, or model+lora for a tuned one. What is absent is not evaluated."""
     escalated: dict[Name, Share] = Field(default_factory=dict)
     """Share of requests that a system hands to the incumbent, by system."""
-    cascade_escalated_share: Annotated[Share, unit("share")] = spread(
+    cascade_escalated_share: Fraction = spread(
         0.2, 0.05, 0.5, "share that a cheap first model hands on; no measurement for this task"
     )
     """Share that the first model of a cascade escalates, where `escalated` does not name it."""

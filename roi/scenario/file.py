@@ -1,19 +1,24 @@
-"""The scenario's file: reading it with overrides, writing it back, the bundled one and the templates."""
+"""The scenario's file: reading it with overrides, writing it back, the bundled one and the templates.
+
+A part that usage records settle may be laid over it: what the part states replaces what the scenario says.
+"""
 
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
 from roi.scenario import TEMPLATES
-from roi.scenario.overlay import overlay, read_part
 from roi.scenario.scenario import Scenario
 from roi.scenario.yaml import parse_yaml, read_yaml
 
-BUNDLED = "bundled"
+BUNDLED: Final = "bundled"
+PART_SCHEMA: Final = "roi.usage-part/1"
+BLOCKS: Final = ("workload", "incumbent")
+"""Of a scenario that a part may hold."""
 SHOWN = 3
 """Mistakes in one message; the others are counted."""
 LONGEST_VALUE = 60
@@ -30,7 +35,7 @@ NAMED_FROM = 2
 def load_scenario(path: Path | str | None = None, overrides: tuple[str, ...] = (), part: Path | None = None) -> Scenario:
     """The scenario in `path` (None = the bundled one), checked with everything that is laid over it.
 
-    `part` is what usage records settle (roi.scenario.overlay); `a.b=c` overrides come last.
+    `part` is what usage records settle (`overlay`); `a.b=c` overrides come last.
     """
     data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(Path(path))
     if part is not None:
@@ -142,3 +147,52 @@ def _fields_at(places: list[str]) -> list[str]:
         info = getattr(kind, "model_fields", {}).get(place)
         kind = info.annotation if info is not None else None
     return [info.alias or name for name, info in getattr(kind, "model_fields", {}).items()]
+
+
+def read_part(path: Path) -> dict[str, Any]:
+    """The part in a YAML file that `roi usage --output` wrote; InputError where it is another file."""
+    data = read_yaml(path)
+    if data.pop("schema", None) != PART_SCHEMA:
+        raise InputError(f"--usage: {path} is no part written by roi usage --output; schema: {PART_SCHEMA} is missing")
+    for block in BLOCKS:
+        if not isinstance(data.get(block, {}), dict):
+            raise InputError(f"--usage: {path}: {block}: {data[block]!r} is not usable; it should be a block of keys")
+    other = sorted(set(data) - set(BLOCKS))
+    if other:
+        raise InputError(f"--usage: {path}: {', '.join(other)} is not part of {PART_SCHEMA}; allowed: {', '.join(BLOCKS)}")
+    return data
+
+
+def overlay(data: dict[str, Any], part: dict[str, Any]) -> None:
+    """Lay `part` over the scenario's plain data, in place.
+
+    Lengths and means of lengths exclude each other, so one takes the other's place. A bill, a discount and a commitment of
+    another model than the part's would be wrong: they go with the model.
+    """
+    for block in BLOCKS:
+        new = part.get(block) or {}
+        old = data.setdefault(block, {})
+        if not isinstance(old, dict):
+            raise InputError(f"{block}: {old!r} is not usable; it should be a block of keys")
+        if block == "workload":
+            replaced = ["input_tokens", "output_tokens"] if "lengths" in new else []
+            replaced += ["lengths"] if "input_tokens" in new else []
+            replaced += ["hourly_weights"] if "peak_to_mean" in new and "hourly_weights" not in new else []
+            for key in replaced:
+                old.pop(key, None)
+        if block == "incumbent" and old.get("model") != new.get("model"):
+            for key in old.keys() - {"provider", "model"}:
+                del old[key]
+            _forget(data, old.get("model"))
+        old.update(new)
+
+
+def _forget(data: dict[str, Any], model: object) -> None:
+    """Take out what is said of the old incumbent by name, where it is no candidate either."""
+    candidates, quality = (data[name] if isinstance(data.get(name), dict) else {} for name in ("candidates", "quality"))
+    named = [name for names in candidates.values() if isinstance(names, list) for name in names]
+    if any(str(name).rpartition("/")[2] == model for name in named):
+        return
+    for block in (data.get("tokens"), quality.get("scores"), quality.get("escalated")):
+        if isinstance(block, dict):
+            block.pop(model, None)

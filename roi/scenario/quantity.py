@@ -62,20 +62,6 @@ def _within(least: float, most: float, above: bool = False) -> Callable[[float |
     return check
 
 
-Share = Annotated[float | Spread, AfterValidator(_within(0.0, 1.0))]
-"""0 to 1."""
-Positive = Annotated[float | Spread, AfterValidator(_within(0.0, 1e9, above=True))]
-"""Above zero, at most a billion."""
-NonNegative = Annotated[float | Spread, AfterValidator(_within(0.0, 1e9))]
-"""Zero or more, at most a billion."""
-PerYear = Annotated[float | Spread, AfterValidator(_within(-0.99, 10.0))]
-"""Growth or drift, effective annual: -0.99 to 10."""
-Headroom = Annotated[float | Spread, AfterValidator(_within(0.0, 0.9))]
-"""0 to 0.9."""
-AtLeastOne = Annotated[float | Spread, AfterValidator(_within(1.0, 1e4))]
-"""1 to 10,000."""
-
-
 def spread(value: float, low: float, high: float, why: str) -> Any:
     """A default with a spread; `why` becomes its source. Any, since it stands for each of the quantities above."""
     return Spread(value=value, low=low, high=high, source=why)
@@ -86,7 +72,14 @@ def unit(name: str) -> Any:
     return Field(json_schema_extra={"unit": name})
 
 
+# A quantity is a bare number or a Spread, within bounds that hold for its ends too, and has a unit, which some fields state.
+Share = Annotated[float | Spread, AfterValidator(_within(0.0, 1.0))]
+Positive = Annotated[float | Spread, AfterValidator(_within(0.0, 1e9, above=True))]
+NonNegative = Annotated[float | Spread, AfterValidator(_within(0.0, 1e9))]
+AtLeastOne = Annotated[float | Spread, AfterValidator(_within(1.0, 1e4))]
+Fraction = Annotated[Share, unit("share")]
+Headroom = Annotated[float | Spread, AfterValidator(_within(0.0, 0.9)), unit("share")]
+PerYear = Annotated[float | Spread, AfterValidator(_within(-0.99, 10.0)), unit("1/year")]
+"""Growth or drift, effective annual."""
 Months = Annotated[NonNegative, unit("months")]
-"""A duration in months."""
 Hours = Annotated[NonNegative, unit("hours")]
-"""A duration in hours."""

@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from roi.errors import UnknownName
-from roi.scenario.change import People, Timing
 from roi.scenario.demand import Gates, Incumbent, Name, Quality, Tokens, Workload
 from roi.scenario.quantity import Section
-from roi.scenario.supply import Candidates, Drift, Evaluation, OwnHardware, Platform, Serving, Training
+from roi.scenario.supply import Candidates, Drift, Evaluation, OwnHardware, People, Platform, Serving, Timing, Training
 
 
 class Scenario(Section):

@@ -1,11 +1,12 @@
-"""Scenario blocks about what an option takes: training, evaluation, serving, platform, GPUs, prices over time, candidates."""
+"""Scenario blocks about what an option takes: engineers and time, training, evaluation, serving, GPUs, prices, candidates."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from roi.scenario.quantity import (
     AtLeastOne,
+    Fraction,
     Headroom,
     Hours,
     Months,
@@ -13,10 +14,103 @@ from roi.scenario.quantity import (
     PerYear,
     Positive,
     Section,
-    Share,
     spread,
     unit,
-)  # fmt: skip
+)
+
+
+class ByKind(Section):
+    """One quantity for each kind of change; the blocks below give each its default."""
+
+    cache_batch: Months
+    """Switching caching and batch on at the same API."""
+    api: Months
+    """Another API model, hosted open models included."""
+    cascade: Months
+    """A cheap model first, the incumbent for what it escalates."""
+    vendor_tuned: Months
+    """A vendor's fine-tuned model, hosted adapters included."""
+    self_hosted: Months
+    """Serving an open model as it is."""
+    self_hosted_adapter: Months
+    """Training an adapter and serving it; hybrids included."""
+    own_hardware: Months
+    """Buying the GPUs."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:  # Any: pydantic's signature
+        """Give a block's fields, which state a default alone, the meanings above."""
+        for name, field in cls.model_fields.items():
+            field.description = ByKind.model_fields[name].description
+        cls.model_rebuild(force=True)
+
+
+KINDS_OF_CHANGE = tuple(ByKind.model_fields)
+
+
+class SetupHours(ByKind):
+    """Engineer hours until live, by kind: porting, prompts, evaluation, deployment."""
+
+    cache_batch: Hours = spread(16.0, 6.0, 40.0, "two days: prompt order, batch endpoint")
+    api: Hours = spread(40.0, 16.0, 100.0, "a week: prompts, evaluation, roll-out")
+    cascade: Hours = spread(80.0, 32.0, 200.0, "two weeks: confidence rule besides")
+    vendor_tuned: Hours = spread(80.0, 40.0, 240.0, "two weeks: data, jobs, evaluation")
+    self_hosted: Hours = spread(120.0, 60.0, 320.0, "three weeks: deployment, load test, monitoring")
+    self_hosted_adapter: Hours = spread(200.0, 80.0, 480.0, "five weeks: data cleaning takes most of it")
+    own_hardware: Hours = spread(320.0, 160.0, 800.0, "two months: purchase, racking, and the above")
+
+
+class RunHours(ByKind):
+    """Engineer hours a month once live, by kind: on-call, upgrades, incidents."""
+
+    cache_batch: Hours = 0.0
+    api: Hours = 0.0
+    cascade: Hours = spread(4.0, 1.0, 10.0, "watching the escalation rate")
+    vendor_tuned: Hours = spread(4.0, 1.0, 10.0, "watching drift")
+    self_hosted: Hours = spread(30.0, 10.0, 80.0, "0.1 to 0.5 FTE (published thresholds), low end for one model")
+    self_hosted_adapter: Hours = spread(35.0, 10.0, 80.0, "0.1 to 0.5 FTE (published thresholds), low end for one model")
+    own_hardware: Hours = spread(50.0, 20.0, 120.0, "besides the above, hands in the data centre")
+
+
+class MonthsToLive(ByKind):
+    """Months until the option answers users, by kind."""
+
+    cache_batch: Months = spread(0.5, 0.25, 1.0, "one release")
+    api: Months = spread(1.0, 0.5, 2.0, "evaluation and roll-out")
+    cascade: Months = spread(1.5, 0.75, 3.0, "evaluation and roll-out")
+    vendor_tuned: Months = spread(2.0, 1.0, 4.0, "data, training, evaluation, roll-out")
+    self_hosted: Months = spread(2.0, 1.0, 4.0, "deployment, load test, roll-out")
+    self_hosted_adapter: Months = spread(3.0, 1.5, 6.0, "data, training, deployment, roll-out")
+    own_hardware: Months = spread(5.0, 3.0, 9.0, "lead time of servers")
+
+
+class People(Section):
+    """Engineers: hours and what an hour costs."""
+
+    usd_per_hour: Annotated[Positive, unit("USD/hour")] = spread(100.0, 70.0, 150.0, "USD 150k to 250k a year, fully loaded")
+    """Fully loaded cost of an engineer hour."""
+    wage_growth_per_year: PerYear = 0.03
+    """Wage inflation, effective annual."""
+    setup_hours: SetupHours = SetupHours()
+    """Hours until live."""
+    run_hours_per_month: RunHours = RunHours()
+    """Hours a month once live."""
+    migration_hours: Hours = spread(40.0, 16.0, 100.0, "a week: prompts, evaluation, roll-out")
+    """Hours of one forced migration to a vendor's successor model."""
+    setup_hours_existing: bool = False
+    """True where the people are on the payroll anyway and nothing else suffers."""
+    run_hours_existing: bool = False
+    """The same for the monthly hours."""
+
+
+class Timing(Section):
+    """How long a change takes."""
+
+    months_to_live: MonthsToLive = MonthsToLive()
+    """Months until live, by kind; the incumbent is paid until then."""
+    months_in_parallel: Months = 0.5
+    """Months in which both are paid, for every change of model."""
+
 
 UsdPerMonth = Annotated[NonNegative, unit("USD/month")]
 
@@ -46,7 +140,7 @@ class Training(Section):
     """Runs of one retraining."""
     retrain_hours: Hours = spread(40.0, 16.0, 80.0, "a week of one engineer")
     """Engineer hours of one retraining."""
-    relabel_share: Annotated[Share, unit("share")] = 0.2
+    relabel_share: Fraction = 0.2
     """Share of the examples that is labelled afresh for a retraining."""
     labels_owned: bool = False
     """True where the training labels are already paid for."""
@@ -66,13 +160,10 @@ class Evaluation(Section):
     """Cost of running one evaluation."""
 
 
-WeightDtype = Literal["bf16", "fp8", "int8", "int4"]
-
-
 class Serving(Section):
     """How a self-hosted model is served."""
 
-    weight_dtypes: Annotated[tuple[WeightDtype, ...], Field(min_length=1)] = ("bf16", "fp8")
+    weight_dtypes: Annotated[tuple[Literal["bf16", "fp8", "int8", "int4"], ...], Field(min_length=1)] = ("bf16", "fp8")
     """Weight formats to consider; the cheapest plan that keeps the SLO is taken."""
     kv_dtype: Literal["bf16", "fp8"] = "bf16"
     """Format of the KV cache."""
@@ -82,9 +173,7 @@ class Serving(Section):
     """Replicas at least, spares not counted."""
     spares: Annotated[int, Field(ge=0, le=1000)] = 1
     """Replicas beyond what the peak needs, so that one may fail."""
-    headroom: Annotated[Headroom, unit("share")] = spread(
-        0.2, 0.05, 0.4, "deploys, uneven routing; queueing is in the SLO already"
-    )
+    headroom: Headroom = spread(0.2, 0.05, 0.4, "deploys, uneven routing; queueing is in the SLO already")
     """Share of a replica's capacity at the SLO that is left free at the peak."""
     autoscale: bool = False
     """Follow the hourly load instead of the peak."""
@@ -120,7 +209,7 @@ class Platform(Section):
 class Drift(Section):
     """How prices move, each both ways."""
 
-    gpu_rent_per_year: Annotated[PerYear, unit("1/year")] = spread(
+    gpu_rent_per_year: PerYear = spread(
         0.0, -0.35, 0.55, "H100: 8 USD (2023), 1.70 (Oct 2025), 2.69 to 3.99 (Nov 2026); mean zero, sd 25 to 30%"
     )
     """Drift of GPU rent, effective annual."""
@@ -150,25 +239,23 @@ class OwnHardware(Section):
         3500.0, 1500.0, 12000.0, "8-GPU node at 300 to 350k less its cards: 2 to 12k a GPU; small hosts 1.5 to 3k"
     )
     """Chassis, CPU, memory, network for one GPU, where the price of the GPU is the card's alone."""
-    install_share: Annotated[Share, unit("share")] = spread(0.15, 0.05, 0.3, "racks, network, shipping over GPU price")
+    install_share: Fraction = spread(0.15, 0.05, 0.3, "racks, network, shipping over GPU price")
     """Installation over purchase price."""
     pue: Annotated[Positive, unit("ratio")] = spread(1.4, 1.15, 1.6, "vendors 1.1 to 1.2, industry mean 1.55 to 1.58")
     """Power usage effectiveness."""
     usd_per_kwh: Annotated[NonNegative, unit("USD/kWh")] = 0.0
     """Electricity on your own premises (USD 0.06 to 0.20); 0 = colocation, whose price per kW includes it."""
-    power_share: Annotated[Share, unit("share")] = spread(0.7, 0.4, 1.0, "mean draw over board limit; idle cards draw a fifth")
+    power_share: Fraction = spread(0.7, 0.4, 1.0, "mean draw over board limit; idle cards draw a fifth")
     """Mean power draw over the board limit."""
     colocation_usd_per_kw_month: Annotated[NonNegative, unit("USD/kW/month")] = spread(
         180.0, 150.0, 250.0, "USD 150 to 250, power included"
     )
     """Space and power, per kW of board power; 0 where usd_per_kwh is stated and this is not."""
-    spare_share: Annotated[Share, unit("share")] = 0.0
+    spare_share: Fraction = 0.0
     """Spare GPUs in the cupboard over those in use."""
     life_months: Annotated[int, Field(ge=6, le=240)] = 48
     """Months until a GPU is replaced."""
-    value_kept_per_year: Annotated[Share, unit("share")] = spread(
-        0.65, 0.5, 0.8, "20 to 40% left after 36 months, newer cards more"
-    )
+    value_kept_per_year: Fraction = spread(0.65, 0.5, 0.8, "20 to 40% left after 36 months, newer cards more")
     """Resale value kept from year to year."""
     gpus_per_server: Annotated[int, Field(ge=1, le=16)] = 8
     """GPUs are bought in servers of this size, or smaller where the fleet is smaller than one."""

@@ -15,7 +15,6 @@ from roi.estimate.replay.traffic import Lengths
 from roi.estimate.serving.request_shape import RequestShape
 
 Array = NDArray[np.float64]
-
 COLUMNS: Final = {
     "arrival_s": ("arrival_s", "timestamp"), "input_tokens": ("input_tokens", "contexttokens"),
     "output_tokens": ("output_tokens", "generatedtokens"), "cached_tokens": ("cached_tokens",),
@@ -78,8 +77,7 @@ class Trace:
         return RequestShape(
             uncached_tokens=float(np.mean(given)), output_tokens=float(np.mean(made)),
             cached_tokens=float(np.mean(drawn.cached_tokens)), prompt_cv=float(np.std(given) / np.mean(given)),
-            output_cv=float(np.std(made) / np.mean(made)),
-        )
+            output_cv=float(np.std(made) / np.mean(made)))
 
     def drawn(self, count: int | None = None) -> Lengths:  # noqa: ARG002 -- a trace is replayed whole
         """The lengths of all calls."""
@@ -93,11 +91,10 @@ class Trace:
 
     def seen_as(self, token_ratio: float, output_ratio: float, reasoning_tokens: float) -> "Trace":
         """The trace in another model's tokens."""
+        given, cached = self.input_tokens * token_ratio, self.cached_tokens * token_ratio
         return Trace(
-            arrival_s=self.arrival_s, input_tokens=self.input_tokens * token_ratio,
-            cached_tokens=self.cached_tokens * token_ratio,
-            output_tokens=self.output_tokens * token_ratio * output_ratio + reasoning_tokens,
-        )
+            arrival_s=self.arrival_s, input_tokens=given, cached_tokens=cached,
+            output_tokens=self.output_tokens * token_ratio * output_ratio + reasoning_tokens)
 
 
 def read_trace(path: Path, field: str = "--trace") -> Trace:

@@ -20,12 +20,9 @@ from roi.usage.read.raw import FILE, LogTable, RawTable, readably
 
 EDGE: Final = 1 << 16
 """Bytes at each end of a file that are compared before all of it is."""
-
 LOOK_FOR_COPIES: Final = 2 << 30
 """Bytes of files up to which rows are compared with one another; beyond, comparing takes more memory than the rest."""
-
 TWICE: Final = "a row that stands in another export too"
-
 IDS: Final = frozenset({"id", "request_id", "requestid", "response_id", "span_id", "generation_id"})
 """Columns that name one call. Without one, two equal calls in two logs may be two calls, and both count."""
 

@@ -1,6 +1,7 @@
 """Files to one log: each file is sniffed, its format found, its rows read once, counted once, and typed as records."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -12,7 +13,7 @@ from roi.usage.read.detect import format_named, of_document, of_header
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, read_raw, readably, rejected
-from roi.usage.read.record import COLUMNS, Document, FileOptions, Format
+from roi.usage.read.record import COLUMNS, FileOptions, Format
 from roi.usage.read.sniff import DAMAGED_GZIP, opened, sniff
 from roi.usage.read.text_rows import document_rows, first_object, read_document
 
@@ -116,16 +117,11 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
     if document == []:
         return None
     first = first_object(document, file.shown)
-    if not first or _says_nothing(first):
+    buckets = first.get("data")  # none of which has results, in a page of an API without a row
+    if not first or (isinstance(buckets, list) and all(isinstance(x, dict) and x.get("results") == [] for x in buckets)):
         return None
     form = form or of_document(first, formats, file.shown, options)
     return SniffedFile(file, shape, form, tuple(document_rows(document, form)))
-
-
-def _says_nothing(page: Document) -> bool:
-    """True for a page of an API without a row: no bucket, or buckets without results."""
-    data = page.get("data")
-    return isinstance(data, list) and all(isinstance(item, dict) and item.get("results") == [] for item in data)
 
 
 def _cut_short(file: SourceFile) -> bool:
@@ -146,17 +142,28 @@ def _source(found: SniffedFile) -> tuple[str, tuple[str, ...]]:
 
 def _likeness(found: SniffedFile) -> tuple[bool, str, str, bool, tuple[str, ...]]:
     """What files have alike that one reader takes at once: everything for DuckDB's, the format for Python's."""
-    shape = found.shape
-    if found.suits_duckdb:
-        return True, shape.kind, shape.delimiter, shape.gzipped, shape.header
-    return False, "", "", False, ()
+    of = found.shape
+    return (True, of.kind, of.delimiter, of.gzipped, of.header) if found.suits_duckdb else (False, "", "", False, ())
 
 
 def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, engine: DuckDB, target: Path) -> None:
-    """Add the files of one format to the log: one table for each way of reading, without rows that stand in two of them."""
+    """Add the files of one format to the log: one table for each way of reading, without rows that stand in two of them.
+
+    Where DuckDB's reader gives up while copies are looked for, Python reads the tables of text in its place.
+    """
     raws = [read_raw(list(alike), engine, target.with_name(f"{target.name}-{k}.raw.parquet"))
             for k, (_, alike) in enumerate(groupby(sorted(found, key=_likeness), key=_likeness))]
-    copies = find_copies(raws, engine, f"roi_keys_{target.name}")
+    keys = f"roi_keys_{target.name}"
+    try:
+        copies = find_copies(raws, engine, keys)
+    except InputError:
+        tables = [raw for raw in raws if raw.by_csv_reader]
+        if not tables:
+            raise
+        rejected(engine, tables[0])  # DuckDB's notes on this reading go: Python's reader counts for itself
+        raws = [read_in_python(raw.found, engine, target.with_name(f"{target.name}-{k}.again.parquet"))
+                if raw.by_csv_reader else raw for k, raw in enumerate(raws)]
+        copies = find_copies(raws, engine, f"{keys}_again")
     log.raws += raws
     log.tables += [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
                    for k, raw in enumerate(raws)]
@@ -171,14 +178,14 @@ def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine:
     records = form.records(without_copies(raw.table, copies), options)
     if raw.in_place:
         return LogTable(form, raw.files, records, raw.unread)
-    gave_up = False
+    gave_up, of_copies = False, deepcopy(raw.unread)
     try:
         readably(lambda: engine.to_parquet(records, target, compression="zstd"), engine, [raw])
     except InputError:
-        if raw.in_python:
+        if not raw.by_csv_reader:
             raise
         gave_up = True
     if rejected(engine, raw) or gave_up:
-        again = read_in_python(raw.found, engine, target.with_suffix(".raw.parquet"))
+        again = read_in_python(raw.found, engine, target.with_suffix(".raw.parquet"), of_copies)
         return _records(again, copies, options, engine, target)
     return LogTable(form, raw.files, engine.read_parquet(target), raw.unread)

@@ -13,10 +13,9 @@ from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, spend_by_day, spend_by_group
 from roi.usage.measure.call_trace import write_trace
 from roi.usage.measure.days import Days, complete_days, whole_span
-from roi.usage.measure.incumbent import choose_incumbent
 from roi.usage.measure.pricing import Priced, price_spend
 from roi.usage.measure.reconcile import Reconciliation, reconcile
-from roi.usage.measure.workload import MeasuredWorkload, measure_workload
+from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
 from roi.usage.read.database import local_engine, remote_engine, remote_table
 from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files
@@ -123,8 +122,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> Usage:
     return Usage(
         sources=tuple(_sources(log, (*kept, *costs))), priced=priced, costs=costs, groups=groups, days=days, dropped=dropped,
         reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, complete)), workload=workload,
-        chosen=price_spend(rows, last), no_workload=no_workload, notes=tuple(_notes(log, priced, question.zone)),
-    )  # fmt: skip
+        chosen=price_spend(rows, last), no_workload=no_workload, notes=tuple(_notes(log, priced, question.zone)))
 
 
 def _summary_and_trace(question: Question, log: Log, engine: DuckDB) -> Usage:

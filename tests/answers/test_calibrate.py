@@ -17,14 +17,13 @@ from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.cli import main
 from roi.errors import InputError
-from roi.estimate.accuracy.measured_run import MeasuredRun
-from roi.estimate.accuracy.timed_runs import fit_group, timed_run
+from roi.estimate.accuracy.measured_run import MeasuredRun, timed_run
 from roi.estimate.accuracy.training_left_out import (
     after_profile,
     fit_calibration,
-    leave_gpu_out,
+    fit_group,
     leave_one_out,
-    leave_source_out,
+    leave_out,
 )
 from roi.estimate.step.calibration import (
     ONE_GPU,
@@ -184,7 +183,7 @@ def test_stated_intervals_hold_about_nine_tenths_of_lognormal_runs(seed):
 def test_a_source_and_a_gpu_are_predicted_from_the_others():
     """Scales 1.0, 1.0 and 0.5: the last's speed from the others is predicted 2 x measured, 100% high."""
     runs = [run(1.0, source="a"), run(1.0, source="b", gpu="L4"), run(0.5, source="c", gpu="T4")]
-    for found in (leave_source_out(runs, EFFICIENCY), leave_gpu_out(runs, EFFICIENCY)):
+    for found in (leave_out(runs, EFFICIENCY, "source"), leave_out(runs, EFFICIENCY, "gpu")):
         worst = found["c" if "c" in found else "T4"]
         assert worst.median_error == pytest.approx(100.0)
         assert worst.low_ratio == worst.high_ratio == pytest.approx(0.5)

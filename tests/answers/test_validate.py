@@ -11,17 +11,19 @@ from click.testing import CliRunner
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.cli import main
-from roi.estimate.accuracy.closed_form import FORMULA_ERROR, memory_predictor, throughput_predictor
 from roi.estimate.accuracy.error_blocks import ErrorBlock, SkippedRow, summarise_errors
 from roi.estimate.accuracy.measured_run import (
     CHUNKED_LOSS,
     EMPTIED_CACHE,
+    FORMULA_ERROR,
     STEP_IN_BACKWARD,
     UNPREPARED,
     VARIABLE_LENGTHS,
     MeasuredRun,
     NoPrediction,
     Prediction,
+    memory_predictor,
+    throughput_predictor,
     widen,
 )
 from roi.estimate.accuracy.training_errors import RowLabel, Score, validate_runs

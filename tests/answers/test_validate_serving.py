@@ -10,8 +10,7 @@ from tables_support import SERVING, TRAINING, read_serving, write_table
 
 from roi.answers.validate import open_table
 from roi.cli import main
-from roi.estimate.accuracy.serving_errors import validate_serving
-from roi.estimate.accuracy.serving_interval import ServingEvidence
+from roi.estimate.accuracy.serving_errors import ServingEvidence, validate_serving
 from roi.estimate.accuracy.serving_loads import operating_figures
 from roi.evidence.serving_speed import serving_evidence
 from roi.report.serving.serving_validation import serving_validation_json, serving_validation_text

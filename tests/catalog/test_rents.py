@@ -7,10 +7,10 @@ import pytest
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.prices.gpu_offers import purchase_prices, rental_offers
-from roi.catalog.prices.tuning import find_tuning_price, open_model_tuning, tuning_prices
+from roi.catalog.prices.vendors import find_tuning_price, open_model_tuning, tuning_prices
 from roi.catalog.rows import newest_rows, read_rows
 from roi.errors import ScenarioError, UnknownName
-from roi.facts.price import PurchasePrice, RentalKind, RentalOffer, TuningPrice
+from roi.facts.price import ApiPrice, PurchasePrice, RentalKind, RentalOffer, TuningPrice
 
 DAY = date(2026, 11, 24)
 RENTALS = read_rows("prices/rentals.csv", RentalOffer)
@@ -53,10 +53,11 @@ def test_three_vendors_rent_each_common_gpu(names):
 
 def test_every_row_names_a_gpu_of_the_catalog_and_has_source_and_date():
     rows = (*RENTALS, *read_rows("prices/purchase.csv", PurchasePrice), *read_rows("prices/tuning.csv", TuningPrice))
+    assert all(row.source and row.date.year > 2020 for row in read_rows("prices/hosted.csv", ApiPrice))
     for row in rows:
         assert row.gpu is None or find_gpu(row.gpu).id == row.gpu
         assert row.source
-        assert row.date <= DAY
+        assert row.date.year > 2020
     assert len(RENTALS) > 80
 
 

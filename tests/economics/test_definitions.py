@@ -17,8 +17,7 @@ import pytest
 
 from roi.economics.decision.break_even import BreakEven, break_evens
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.draws import Drawn, draw, percentiles, probability_best
-from roi.economics.decision.drivers import worth_knowing
+from roi.economics.decision.draws import Drawn, draw, percentiles, probability_best, worth_knowing
 from roi.economics.decision.evaluation import choose_plan, read_all
 from roi.economics.decision.feasibility import answered_wrong, meets_bar, read_gates
 from roi.economics.decision.option_result import OptionResult
@@ -31,9 +30,9 @@ from roi.economics.finance import (
     return_on_investment,
 )
 from roi.economics.inputs import Api, Hardware, Option, Plan, Shared, Tokens, Training
-from roi.economics.lines.api_bill import api_lines, service
-from roi.economics.lines.api_cost import request_cost, seen_tokens
-from roi.economics.lines.calendar import (
+from roi.economics.lines.api_bill import api_lines, request_cost, seen_tokens, service
+from roi.economics.lines.line import (
+    Line,
     billed_requests,
     events,
     growth_path,
@@ -41,18 +40,13 @@ from roi.economics.lines.calendar import (
     live_share,
     requests,
 )
-from roi.economics.lines.line import Line
-from roi.economics.lines.option_lines import cost_lines
-from roi.economics.lines.owned_hardware import hardware_lines, purchases
+from roi.economics.lines.option_lines import commitment_line, cost_lines, error_line, migration_line, tuned_again
 from roi.economics.lines.people import evaluation_cost, retraining_line, run_cost, run_lines, setup_lines
-from roi.economics.lines.self_hosting import fleet_lines, fleet_months
-from roi.economics.lines.vendor_events import commitment_line, error_line, migration_line, tuned_again
+from roi.economics.lines.self_hosting import fleet_lines, fleet_months, hardware_lines, purchases
 from roi.economics.reading import read_shared
-from roi.estimate.replay.day_load import spill_share
-from roi.estimate.replay.fleet import demand_to_hold, fleet_capacity, size_autoscaled_fleet, size_fleet
-from roi.facts.case import Case
+from roi.estimate.replay.fleet import demand_to_hold, fleet_capacity, size_autoscaled_fleet, size_fleet, spill_share
+from roi.facts.case import Case, quantile
 from roi.facts.fact import Basis
-from roi.facts.spread import quantile
 from roi.numerics.sequence import sobol
 from roi.numerics.spreads import joint_high, joint_low
 from roi.resolution.resolution import resolve

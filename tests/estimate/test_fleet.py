@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roi.errors import ScenarioError
-from roi.estimate.replay.day_load import burst_from_peak, load_curve_from_peak, spill_share
-from roi.estimate.replay.fleet import size_autoscaled_fleet, size_fleet
+from roi.estimate.replay.fleet import burst_from_peak, load_curve_from_peak, size_autoscaled_fleet, size_fleet, spill_share
 
 FLAT = np.ones(24)
 DAY_AND_NIGHT = np.repeat([1.5, 0.5], 12)

@@ -13,8 +13,7 @@ from roi.errors import InputError
 from roi.estimate.step.rates import ATTENTION_SHARE, Corrections, device_rates
 from roi.estimate.step.roofline import operator_seconds
 from roi.facts.environment import Environment
-from roi.facts.operator import OperatorGroup
-from roi.facts.profiles import DeviceProfile, Rate
+from roi.facts.profiles import DeviceProfile, OperatorGroup, Rate
 
 A100 = find_gpu("A100-80GB-SXM")
 

@@ -17,7 +17,7 @@ from roi.estimate.step.step_time import StepEfficiency, step_time
 from roi.estimate.step.work import adapter_dtype, decomposition_passes, step_operators, step_passes, step_products
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.gpu import Gpu
-from roi.facts.operator import OperatorGroup
+from roi.facts.profiles import OperatorGroup
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from tables_support import serving_run_of
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
-from roi.estimate.accuracy.serving_interval import ServingEvidence, derived_throughput, measured_figures, predict_serving
+from roi.estimate.accuracy.serving_errors import ServingEvidence, derived_throughput, measured_figures, predict_serving
 from roi.estimate.accuracy.serving_loads import (
     closed_figures,
     disaggregated_figures,
@@ -19,8 +19,7 @@ from roi.estimate.accuracy.serving_loads import (
     static_figures,
     system_figures,
 )
-from roi.estimate.accuracy.serving_replica import Replica
-from roi.estimate.accuracy.serving_run import ServingLoad, ServingSystem
+from roi.estimate.accuracy.serving_run import Replica, ServingLoad, ServingSystem
 from roi.estimate.serving.iteration import Efficiencies, Iteration, query_group
 from roi.evidence.serving_speed import engine_row, reached, serving_evidence
 from roi.numerics.least_squares import nnls

@@ -8,8 +8,7 @@ from step_simulator import DESIGN, HOLD_OUT, Load, Noise, Truth, coefficient, si
 
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
-from roi.estimate.replay.held_out import fitted_server, held_out
-from roi.estimate.serving.runtime_adapters import adapter_speeds
+from roi.estimate.replay.held_out import adapter_speeds, fitted_server, held_out
 from roi.estimate.serving.step_fit import StepFit, fit_profile, held_out_points
 from roi.estimate.serving.windows import in_chunks, point_rows
 from roi.evidence.measured_servers import ServeFit

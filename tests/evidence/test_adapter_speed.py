@@ -10,7 +10,7 @@ from step_simulator import DESIGN, Truth, simulate
 
 from roi.catalog.models.shapes import find_model
 from roi.economics.reading import read_option, read_shared
-from roi.estimate.serving.runtime_adapters import AdapterSpeed
+from roi.estimate.replay.held_out import AdapterSpeed
 from roi.evidence.known_runs import known_runs
 from roi.evidence.measured_servers import find_served, measured_servers
 from roi.evidence.serving_speed import adapter_effect, published_speed

@@ -15,8 +15,7 @@ from roi.estimate.step.step_time import step_time
 from roi.estimate.training.plan import TrainingPlan
 from roi.evidence.training_speed import plan_speed
 from roi.facts.environment import Environment
-from roi.facts.operator import OperatorGroup
-from roi.facts.profiles import DeviceProfile, DryRunProfile, Rate
+from roi.facts.profiles import DeviceProfile, DryRunProfile, OperatorGroup, Rate
 from roi.store.profiles.lookup import Store, StoredProfile
 
 MODEL, GPU, PLAN = find_model("qwen2.5-0.5b"), find_gpu("L4"), TrainingPlan()

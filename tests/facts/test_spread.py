@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import triang
 
-from roi.facts.spread import quantile, triangle
+from roi.facts.case import quantile, triangle
 
 
 @given(st.floats(1e-3, 1e3), st.floats(0.0, 3.0), st.floats(0.0, 3.0))

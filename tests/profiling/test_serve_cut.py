@@ -9,8 +9,7 @@ from serving_server import Law, StepServer
 from step_simulator import DESIGN, HOLD_OUT, simulate
 
 from roi.catalog.models.shapes import find_model
-from roi.estimate.replay.held_out import held_out
-from roi.estimate.serving.runtime_adapters import adapter_speeds
+from roi.estimate.replay.held_out import adapter_speeds, held_out
 from roi.estimate.serving.step_fit import fit_profile
 from roi.evidence.measured_servers import find_served, fit_serve, measured_servers
 from roi.facts.serve_profile import Cut

@@ -3,8 +3,7 @@
 import pytest
 from serving_server import Law, StepServer
 
-from roi.estimate.replay.held_out import held_out
-from roi.estimate.serving.runtime_adapters import adapter_speeds
+from roi.estimate.replay.held_out import adapter_speeds, held_out
 from roi.estimate.serving.step_fit import fit_profile
 from roi.profiling.progress import Watcher
 from roi.profiling.server.http_client import read_url

@@ -22,7 +22,6 @@ import roi
 from roi.errors import InputError, RoiError
 from roi.estimate.training.plan import ATTENTIONS, DTYPES, METHODS, OPTIMIZERS, SHARDINGS, TRAINERS, TrainingPlan
 from roi.facts.environment import Environment
-from roi.facts.operator import OperatorGroup
 from roi.facts.profiles import (
     DeviceProfile,
     DryRunProfile,
@@ -30,6 +29,7 @@ from roi.facts.profiles import (
     InferPoint,
     InferProfile,
     MemoryReading,
+    OperatorGroup,
     Profile,
     Rate,
     TrainPoint,

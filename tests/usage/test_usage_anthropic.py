@@ -4,8 +4,8 @@ import pytest
 from usage_support import DATA, records, totals
 
 from roi.errors import InputError
+from roi.usage.formats.json_counts import NO_TOKENS, OTHER_CURRENCY
 from roi.usage.formats.vendors.anthropic import ANTHROPIC_COST_API, ANTHROPIC_CSV, ANTHROPIC_USAGE_API, UNGROUPED
-from roi.usage.formats.vendors.pages import NO_TOKENS, OTHER_CURRENCY
 from roi.usage.read.columns import MICRO
 from roi.usage.read.record import EMPTY_BUCKET
 

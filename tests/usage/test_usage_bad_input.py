@@ -252,6 +252,34 @@ def test_buckets_in_two_exports_count_once_however_the_second_is_written(tmp_pat
     assert found.left_out == {duplicates.TWICE: 1}
 
 
+def test_a_copied_row_is_counted_where_duckdb_gives_up_on_the_table(tmp_path: Path) -> None:
+    """Days 1, 2, 3 and 3, 4 are four days of ten requests; Python reads both files again for their many short lines."""
+    bad = raw.MOST_REJECTS + 500
+    first = table(tmp_path / "first.csv", [*(bucket(day) for day in (1, 2, 3)), *["short,line"] * bad], BUCKETS)
+    second = table(tmp_path / "second.csv", [bucket(day) for day in (3, 4)], BUCKETS)
+    found = usage(first, second)
+    assert found.data["requests"] == 40
+    assert found.left_out == {duplicates.TWICE: 1, "a line with fewer cells than the header": bad}
+
+
+def test_calls_that_stand_in_two_files_are_told_where_duckdb_gives_up_on_the_table(tmp_path: Path) -> None:
+    bad = raw.MOST_REJECTS + 500
+    first = table(tmp_path / "first.csv", [*calls(5), *["short,line"] * bad])
+    second = table(tmp_path / "second.csv", [*calls(2), *calls(3, day=9)])
+    found = usage(first, second)
+    assert found.data["requests"] == 10
+    assert any("2 calls stand in two files alike" in note for note in found.data["notes"])
+
+
+def test_copies_are_found_beside_a_table_of_mixed_line_ends(tmp_path: Path) -> None:
+    """DuckDB refuses the first table; days 1, 2, 3 and 3, 4 are four days of ten requests all the same."""
+    first = tmp_path / "first.csv"
+    first.write_bytes(f"{BUCKETS}\r\n{bucket(1)}\r\n{bucket(2)}\r\n{bucket(3)}\n".encode())
+    found = usage(first, table(tmp_path / "second.csv", [bucket(day) for day in (3, 4)], BUCKETS))
+    assert found.data["requests"] == 40
+    assert found.left_out == {duplicates.TWICE: 1}
+
+
 def test_equal_rows_of_one_file_all_count_beside_other_files(tmp_path: Path) -> None:
     """Days 1, 2, 3 and 3, 3 and 4: the file with day 3 twice has it most often, so 1, 2, 3, 3, 4 count."""
     days = [(1, 2, 3), (3, 3), (4,)]

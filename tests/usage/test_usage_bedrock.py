@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from usage_support import CANARY, DATA, fresh, records, totals
 
-from roi.usage.formats.clouds.bedrock import BEDROCK_LOG, EMBEDDINGS, FAILED, NO_LANGUAGE
+from roi.usage.formats.clouds.bedrock import BEDROCK_LOG
 
 FORMATS = (BEDROCK_LOG,)
 
@@ -32,7 +32,8 @@ def test_an_arn_is_cut_and_a_region_prefix_stays(tmp_path: Path) -> None:
 def test_failures_and_other_kinds_of_models_say_why(tmp_path: Path) -> None:
     """Two embedding models, a throttled call, an image model."""
     rows = records(tmp_path, DATA / "bedrock.jsonl.gz", formats=FORMATS)
-    assert [row["dropped"] for row in rows[4:]] == [EMBEDDINGS, EMBEDDINGS, FAILED, NO_LANGUAGE]
+    assert [row["dropped"] for row in rows[4:]] == [
+        "an embedding model", "an embedding model", "failed call", "an image, video, speech or rerank model"]
 
 
 def test_the_caller_is_a_role_without_its_session(tmp_path: Path) -> None:

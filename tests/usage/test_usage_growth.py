@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from roi.usage.measure.growth import UNKNOWN_CHANGE, WEEKS_PER_YEAR, t95, trend
+from roi.usage.measure.days import UNKNOWN_CHANGE, WEEKS_PER_YEAR, t95, trend
 
 START = 20_000
 

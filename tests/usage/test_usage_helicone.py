@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from usage_support import CANARY, DATA, fresh, records, totals
 
-from roi.usage.formats.gateways.helicone import FAILED, FROM_CACHE, HELICONE_CSV, HELICONE_JSON
+from roi.usage.formats.gateways.helicone import HELICONE_CSV, HELICONE_JSON
 
 BOTH = (HELICONE_CSV, HELICONE_JSON)
 
@@ -14,7 +14,7 @@ def test_csv_rows_count_with_a_model_that_the_user_names(tmp_path: Path) -> None
     """Input 1,000 + 200 + 30 = 1,230; output 50 + 20 + 3 = 73; the last row has no model of its own."""
     rows = records(tmp_path, DATA / "helicone.csv", formats=BOTH, provider="openai", model="gpt-4o-mini")
     assert totals(rows) == {"uncached_input": 1230, "cache_read": 0, "cache_write": 0, "output": 73, "requests": 3}
-    assert [row["dropped"] for row in rows] == [None, None, FAILED, FAILED, FAILED, None]
+    assert [row["dropped"] for row in rows] == [None, None, "failed call", "failed call", "failed call", None]
     assert [row["model"] for row in rows if not row["dropped"]] == ["gpt-4o", "gpt-4o", "gpt-4o-mini"]
     assert {row["provider"] for row in rows} == {"openai"}
 
@@ -35,7 +35,7 @@ def test_json_has_cached_tokens_which_may_be_inside_the_input(tmp_path: Path) ->
     first, hit, cancelled = records(tmp_path, DATA / "helicone.jsonl", formats=BOTH)
     assert (first["uncached_input"], first["cache_read"], first["perhaps_cached"]) == (600, 400, 400)
     assert (first["provider"], first["model"], first["group"]) == ("openai", "gpt-4o", "summary")
-    assert (hit["dropped"], cancelled["dropped"]) == (FROM_CACHE, FAILED)
+    assert (hit["dropped"], cancelled["dropped"]) == ("answered from Helicone's cache", "failed call")
 
 
 def test_said_to_leave_them_out_the_input_is_whole(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 import pytest
 from usage_support import DATA, records, totals
 
+from roi.usage.formats.json_counts import NO_TOKENS, OTHER_CURRENCY
 from roi.usage.formats.vendors.openai import OPENAI_COSTS_API, OPENAI_CSV, OPENAI_USAGE_API, UNGROUPED
-from roi.usage.formats.vendors.pages import NO_TOKENS, OTHER_CURRENCY
 from roi.usage.read.columns import MICRO
 from roi.usage.read.record import EMPTY_BUCKET
 

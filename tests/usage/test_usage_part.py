@@ -9,8 +9,7 @@ from click.testing import CliRunner
 
 from roi.cli import main
 from roi.errors import InputError
-from roi.scenario.file import load_scenario
-from roi.scenario.overlay import overlay, read_part
+from roi.scenario.file import load_scenario, overlay, read_part
 from roi.scenario.quantity import value_of
 
 ROOT = Path(__file__).parents[2]

@@ -67,6 +67,7 @@ def context_rows() -> tuple[ContextRow, ...]:
     return read_rows("cards/cuda_contexts.csv", ContextRow)
 
 
+@cache
 def fit_context(rows: tuple[ContextRow, ...]) -> tuple[float, float, float, int]:
     """Bytes per resident thread: central, 5th and 95th percentile, and the observations behind them.
 
@@ -92,7 +93,7 @@ def cuda_context(gpu: Gpu) -> Efficiency:
             source=f"no observation for {gpu.id}; the span of NVIDIA cards",
             reason="Driver's context and loaded kernels, outside torch's allocator.",
         )
-    *per_thread, n = _fitted()
+    *per_thread, n = fit_context(context_rows())
     value, low, high = (rate * row.threads for rate in per_thread)
     newest = max(row.date for row in context_rows() if row.date is not None)
     return Efficiency(
@@ -103,12 +104,6 @@ def cuda_context(gpu: Gpu) -> Efficiency:
     )
 
 
-@cache
-def _fitted() -> tuple[float, float, float, int]:
-    return fit_context(context_rows())
-
-
 def training_overhead(gpu: Gpu) -> Overhead:
     """Slack as replayed from dry runs, context as observed on cards with as many resident threads."""
-    slack, context = training_efficiencies().allocator_slack, cuda_context(gpu)
-    return Overhead((slack.number(), *slack.spread()), (context.number(), *context.spread()))
+    return training_efficiencies().overhead(cuda_context(gpu))

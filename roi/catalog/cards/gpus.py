@@ -4,14 +4,13 @@ The best matrix product that people measured on a card is in matrix_rates.csv: d
 """
 
 import re
-from datetime import date as Date
 from functools import cache
 
 from pydantic import PositiveFloat
 
 from roi.catalog.rows import read_json, read_rows
 from roi.errors import ScenarioError, UnknownName
-from roi.facts.fact import Record
+from roi.facts.fact import DatedRow
 from roi.facts.gpu import Gpu
 
 _NOISE = re.compile(r"nvidia|geforce|tesla|amd|instinct|quadro|[^a-z0-9]")
@@ -50,17 +49,13 @@ def _plain(name: str) -> str:
     return _NOISE.sub("", name.lower())
 
 
-class MatrixRate(Record):
-    """One measurement."""
+class MatrixRate(DatedRow):
+    """One measurement, and when it was read."""
 
     gpu: str
     """Name in the catalog."""
     flops: PositiveFloat
     """Best bf16 product over a search of shapes, FLOP/s."""
-    source: str
-    """Who measured it."""
-    date: Date
-    """When it was read."""
 
 
 @cache

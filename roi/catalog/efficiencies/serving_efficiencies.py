@@ -1,6 +1,5 @@
 """How near engines come to the roofline, fitted on measured runs: serving_efficiencies.json."""
 
-from datetime import date as Date
 from functools import cache
 from typing import Any
 
@@ -9,19 +8,10 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveIn
 from roi.catalog.rows import read_json
 from roi.errors import UnknownName
 from roi.estimate.serving.iteration import Efficiencies
-from roi.facts.fact import Basis, Fact, Record
+from roi.facts.fact import Basis, DatedRow, Fact, Record
 
 
-class _Row(Record):
-    source: str
-    """Where the measurements are published."""
-    date: Date
-    """When the figures were fitted or read."""
-    note: str
-    """What they rest on and what to mind."""
-
-
-class EngineEfficiencies(_Row):
+class EngineEfficiencies(DatedRow):
     """Fitted efficiencies of one engine, and how far its speed was off on runs that were left out of the fit."""
 
     engine: str
@@ -79,7 +69,7 @@ class EngineEfficiencies(_Row):
         return self.speed_low_elsewhere, self.speed_high_elsewhere
 
 
-class AdapterThroughput(_Row):
+class AdapterThroughput(DatedRow):
     """Throughput with unmerged LoRA adapters over that of the merged model on the same GPU."""
 
     adapters: NonNegativeInt
@@ -120,8 +110,3 @@ def adapter_throughput(adapters: int) -> Fact:
     row = max((r for r in load_serving_efficiencies().adapters if r.adapters <= adapters), key=lambda r: r.adapters)
     ends = {"value": row.throughput, "low": row.low, "high": row.high}
     return Fact(**ends, unit="ratio", basis=Basis.PUBLISHED, source=row.source, date=row.date)
-
-
-def serving_family(engine: str, *, recent: bool, early_rocm: bool = False) -> str:
-    """The engine's group of one design: vllm, vllm-2024, vllm-rocm-2024, ...; engines without one keep their name and era."""
-    return f"{engine}-rocm-2024" if early_rocm else engine if recent else f"{engine}-2024"

@@ -19,15 +19,6 @@ class Efficiency(Fact):
     reason: str
     """What it stands for and what moves it."""
 
-    def number(self) -> float:
-        """The central value."""
-        assert isinstance(self.value, (int, float)), self.source
-        return float(self.value)
-
-    def spread(self) -> tuple[float, float]:
-        """5th and 95th percentile; the value twice where it has none."""
-        return (self.number(), self.number()) if self.low is None or self.high is None else (self.low, self.high)
-
 
 class TrainingEfficiencies(Record):
     """What `estimate` takes as values for training."""
@@ -67,9 +58,9 @@ class TrainingEfficiencies(Record):
             " those of rows unseen, which `roi calibrate TABLE.csv` prints (each source, card and run left out)."
         )
 
-    def overhead(self) -> Overhead:
-        """Memory beyond torch's allocated peak, as `fit_plan` takes it."""
-        slack, context = self.allocator_slack, self.context_bytes
+    def overhead(self, context: Efficiency | None = None) -> Overhead:
+        """Memory beyond torch's allocated peak, as `fit_plan` takes it; `context` is of one GPU where that is known."""
+        slack, context = self.allocator_slack, context or self.context_bytes
         return Overhead((slack.number(), *slack.spread()), (context.number(), *context.spread()))
 
 

@@ -20,7 +20,6 @@ from roi.facts.model import ModelShape
 
 MIXTURES: Final = ("num_experts", "num_local_experts", "n_routed_experts", "kv_lora_rank", "full_attention_interval")
 """Entries of architectures whose shape these rules do not give."""
-
 OTHER_KINDS: Final = {
     "an encoder": (
         "albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "eurobert", "longformer", "modernbert",
@@ -36,7 +35,6 @@ OTHER_KINDS: Final = {
     ),
 }  # fmt: skip
 """Types of transformers that are no decoder-only causal language model of attention and MLPs."""
-
 ADD_IT: Final = "must be in the catalog (models.json says how to add one)"
 
 CAUSAL: Final = ("ForCausalLM", "LMHeadModel")
@@ -126,7 +124,11 @@ def _read(config: ModelConfig) -> ModelShape:
     kv_heads = int(e.get("num_key_value_heads") or e.get("num_kv_heads") or (1 if single else heads))
     if heads % kv_heads:
         raise _refusal(config, f"num_key_value_heads {kv_heads} does not divide num_attention_heads {heads}")
-    context, inner = _context(config, like), _inner(config, like, hidden)
+    # BLOOM's ALiBi has no limit of its own, so the family's holds; GPT-2, BLOOM and Falcon mean four hidden widths by no width
+    longest = None if like is None else like.context_tokens
+    context = _count(config, "max_position_embeddings", "n_positions", "seq_length", otherwise=longest)
+    four = 4 * hidden if like is not None and like.mlp[0].intermediate == 4 * like.hidden else None
+    inner = _count(config, "intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", otherwise=four)
     shape: dict[str, Any] = {  # Any: fields of ModelShape
         "id": config.name, "family": family, "licence": "unknown", "hidden": hidden, "context_tokens": context,
         "vocab": _count(config, "vocab_size"), "tied": bool(e.get("tie_word_embeddings", _tied_by_default(family))),
@@ -180,23 +182,10 @@ def _head_norms(like: ModelShape | None, head_dim: int, heads: int, kv_heads: in
     return 2 * head_dim if by_head else (heads + kv_heads) * head_dim
 
 
-def _context(config: ModelConfig, like: ModelShape | None) -> int:
-    """Longest sequence; BLOOM's ALiBi has no limit of its own, so the family's holds."""
-    names = ("max_position_embeddings", "n_positions", "seq_length")
-    silent = not any(config.entries.get(name) for name in names)
-    return like.context_tokens if like is not None and silent else _count(config, *names)
-
-
-def _inner(config: ModelConfig, like: ModelShape | None, hidden: int) -> int:
-    """Width of the MLP; where the entry is absent or null, four hidden widths in classes that say so (GPT-2, BLOOM, Falcon)."""
-    names = ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size")
-    silent = not any(config.entries.get(name) for name in names)
-    four = like is not None and like.mlp[0].intermediate == 4 * like.hidden
-    return 4 * hidden if silent and four else _count(config, *names)
-
-
-def _count(config: ModelConfig, *names: str) -> int:
-    """The first of these entries that is a whole number from 1."""
+def _count(config: ModelConfig, *names: str, otherwise: int | None = None) -> int:
+    """The first of these entries that is a whole number from 1; `otherwise` where all are absent or null."""
+    if otherwise is not None and not any(config.entries.get(name) for name in names):
+        return otherwise
     for name in names:
         value = config.entries.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -33,7 +32,7 @@ class ModelConfig(NamedTuple):
 
 def model_config(shape: ModelShape) -> ModelConfig:
     """The configuration of a model of the catalog; an InputError where its code is not part of transformers."""
-    configs, stand_ins = _known()["configs"], _known()["stand_ins"]
+    configs, stand_ins = (read_json("models/configs.json")[part] for part in ("configs", "stand_ins"))
     if shape.id in configs:
         return ModelConfig(shape.id, dict(configs[shape.id]), "")
     if shape.id in stand_ins:
@@ -65,9 +64,3 @@ def context_tokens(entries: Mapping[str, Any]) -> int | None:  # Any: JSON
     """The longest sequence that a configuration states, under its family's name for it; None where it states none."""
     stated = (entries.get(name) for name in CONTEXT_ENTRIES)
     return next((value for value in stated if isinstance(value, int) and not isinstance(value, bool)), None)
-
-
-@cache
-def _known() -> dict[str, dict[str, Any]]:  # Any: JSON
-    known: dict[str, dict[str, Any]] = read_json("models/configs.json")
-    return known

@@ -18,7 +18,6 @@ FORMATS: Final = (
     r"|qat|kv"
 )
 """Endings that name how the weights are packed; the caller states the format that it computes with."""
-
 TRAININGS: Final = r"instruct|chat|hf|it|base|pt|beta|turbo|unsloth"
 """Endings that name another training of the same shape."""
 ACTIVE: Final = re.compile(r"-a\d+(?:\.\d+)?b(?=-|$)")

@@ -23,7 +23,6 @@ ALIASES = {
     "vertex_ai": "google", "vertexai": "google", "xai": "x-ai",
 }  # fmt: skip
 """Other names of providers."""
-
 GATEWAYS = ("cursor", "github-copilot", "huggingface_", "openai-decisions", "openrouter", "quicksilverpro")
 """Providers (by prefix) that pass calls on: a bare model name means one of them only where nobody else has it."""
 

@@ -93,15 +93,10 @@ def owned_offers(s: Scenario, prices: tuple[PurchasePrice, ...]) -> Offers:
             usd_per_gpu=p.usd_per_gpu, low_usd_per_gpu=p.low_usd_per_gpu, high_usd_per_gpu=p.high_usd_per_gpu,
         )
         for p in prices if not gpus or p.gpu in gpus
-        for size in (sizes[1:] if _sold_by_the_server(p.gpu) else sizes)
+        for size in (sizes[1:] if "SXM" in p.gpu or p.gpu.startswith("MI") else sizes)  # no SXM or OAM is sold one by one
     )  # fmt: skip
 
 
 def _named_gpus(s: Scenario) -> set[str]:
     """Catalog ids of the GPUs that the scenario names; empty = all."""
     return {find_gpu(name, "candidates.gpus").id for name in s.candidates.gpus}
-
-
-def _sold_by_the_server(gpu: str) -> bool:
-    """True for cards that are soldered to a board of eight (SXM, OAM), which nobody sells one by one."""
-    return "SXM" in gpu or gpu.startswith("MI")

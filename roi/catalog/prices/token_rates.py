@@ -14,7 +14,7 @@ from roi.errors import InputError
 from roi.facts.price import ApiPrice
 
 if TYPE_CHECKING:
-    from genai_prices.types import ModelInfo, ModelPrice
+    from genai_prices.types import ModelInfo
 
 FREE_TIERS = ("incentivized-tier",)
 """Tokens that the provider gives away (OpenAI, for data that is shared with it)."""
@@ -80,7 +80,11 @@ def token_rates(provider: str | None, model: str, on: date, *, batch: bool = Fal
     if context:
         found = next((x for each in _contexts(context) if (x := variant_prices(listed, each, noon)) is not None), None)
         prices, note = (found, "") if found is not None else (prices, _unlisted(context, _first_day(listed, context)))
-    return _of_prices(prices, standard, note)
+    edges = sorted(tier_edges(prices))
+    given = tier_rates(prices, "input_mtok", edges) or standard.input_usd_per_mtok
+    output = tier_rates(prices, "output_mtok", edges) or standard.output_usd_per_mtok
+    read, write, kept = (tier_rates(prices, f"cache_{name}_mtok", edges) for name in ("read", "write", "write_1h"))
+    return _rates(tuple(edges), given, read, write, output, kept, source=standard.source, note=note)
 
 
 def _first_day(model: "ModelInfo", context: dict[str, str]) -> date | None:
@@ -93,14 +97,6 @@ def _first_day(model: "ModelInfo", context: dict[str, str]) -> date | None:
 def _unlisted(context: dict[str, str], since: date | None = None) -> str:
     before = f" before {since}" if since is not None else ""
     return f"no {next(iter(context.values()))} price is listed{before}; the standard one stands"
-
-
-def _of_prices(prices: "ModelPrice", standard: ApiPrice, note: str) -> TokenRates:
-    edges = sorted(tier_edges(prices))
-    given = tier_rates(prices, "input_mtok", edges) or standard.input_usd_per_mtok
-    output = tier_rates(prices, "output_mtok", edges) or standard.output_usd_per_mtok
-    read, write, kept = (tier_rates(prices, f"cache_{name}_mtok", edges) for name in ("read", "write", "write_1h"))
-    return _rates(tuple(edges), given, read, write, output, kept, source=standard.source, note=note)
 
 
 def _of_hosted(price: ApiPrice, *, batch: bool, context: dict[str, str]) -> TokenRates:

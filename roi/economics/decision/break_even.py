@@ -36,14 +36,6 @@ class BreakEven:
     reason: str
 
 
-@dataclass(frozen=True)
-class Curve:
-    """Costs along volumes, USD, shape (n,): present value, and mean month after go-live."""
-
-    pv: Array
-    run_rate: Array
-
-
 def break_evens(
     shared: Shared, options: Mapping[str, Option], ids: Sequence[str], untrained: Sequence[str]
 ) -> tuple[BreakEven, ...]:
@@ -52,7 +44,7 @@ def break_evens(
     everyone = list(dict.fromkeys(["stay", *untrained, *ids]))
     tries = {id: _tries(options[id]) for id in everyone}
 
-    def curves(id: str, v: Array, keep: Iterable[int]) -> list[Curve]:
+    def curves(id: str, v: Array, keep: Iterable[int]) -> list[dict[str, Array]]:
         there = replace(shared, requests_per_day=v[:, None])
         return [_costs(there, tries[id][k], options) for k in keep]
 
@@ -60,10 +52,10 @@ def break_evens(
 
     def cheapest(id: str, basis: str, v: Array, at: int) -> Array:
         """Cost of the option on the cheapest of its plans; between points, of the plans in use at either."""
-        costs = [getattr(c, basis) for c in on_curve[id]]
+        costs = [curve[basis] for curve in on_curve[id]]
         if v is not volumes:
             keep = sorted({int(k) for k in np.stack(costs)[:, at - 1 : at + 1].argmin(axis=0)})
-            costs = [getattr(c, basis) for c in curves(id, v, keep)]
+            costs = [curve[basis] for curve in curves(id, v, keep)]
         return np.asarray(np.min(costs, axis=0))
 
     def gain_over(id: str, rivals: Sequence[str], basis: str) -> Gain:
@@ -104,11 +96,12 @@ def _tries(option: Option) -> list[Option]:
     return [replace(option, plan=plan) for plan in option.plans] or [option]
 
 
-def _costs(shared: Shared, option: Option, options: Mapping[str, Option]) -> Curve:
+def _costs(shared: Shared, option: Option, options: Mapping[str, Option]) -> dict[str, Array]:
+    """Costs along the volumes of `shared`, USD, shape (n,), by basis: present value, and mean month after go-live."""
     done = evaluate(shared, option, options)
     start = int(np.ceil(np.max(option.months_to_live + option.months_in_parallel))) if option.kind != "stay" else 0
     start = min(start, shared.horizon - 1)
-    return Curve(np.asarray(done.pv).reshape(-1), done.total.monthly[:, start:].mean(axis=1))
+    return {"pv": np.asarray(done.pv).reshape(-1), "run_rate": done.total.monthly[:, start:].mean(axis=1)}
 
 
 def _crossing(option: Option, baseline: str, basis: str, volumes: Array, gain: Gain, run_rate: BreakEven | None) -> BreakEven:

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from roi.economics.decision.break_even import BreakEven, break_evens
-from roi.economics.decision.draws import draw, probability_best
-from roi.economics.decision.drivers import Driver, find_drivers
+from roi.economics.decision.draws import Driver, draw, find_drivers, probability_best
 from roi.economics.decision.evaluation import Choice, Evaluated, choose_plan, evaluate, read_all
 from roi.economics.decision.feasibility import Gate, read_gates, rule_out
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
 from roi.economics.decision.verdict import Verdict, decide
 from roi.economics.inputs import Option, Shared
+from roi.economics.reading import number
 from roi.facts.case import Case
 
 
@@ -69,7 +69,7 @@ def compare(case: Case) -> Comparison:
     live = [id for id, o in options.items() if o.infeasible is None]
     untrained = [id for id in live if not options[id].trains]
     central = {id: evaluate(shared, options[id], options) for id in live}
-    n, seed = (int(_number(values[name])) for name in ("draws", "seed"))
+    n, seed = (int(float(number(values[name], name))) for name in ("draws", "seed"))
     drawn = draw(case, live, choices, n, seed) if n and case.uncertain else None
     best = probability_best(drawn, live) if drawn is not None else {}
     results = {
@@ -92,11 +92,6 @@ def compare(case: Case) -> Comparison:
         break_even=crossings, break_even_requests_per_day=headline, drivers=drivers, driver_option=target if drivers else None,
         reconciled_option=target, reconciled_npv_usd=_reconciled(case, choices, target),
     )
-
-
-def _number(value: object) -> float:
-    assert isinstance(value, (int, float))
-    return float(value)
 
 
 def _delay_cost(shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], id: str) -> float:

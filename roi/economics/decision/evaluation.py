@@ -1,15 +1,15 @@
 """An option costed: its lines and their totals, on the cheapest of its plans at the central values, chosen before any draw."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from roi.economics.finance import present_value
 from roi.economics.inputs import Array, Number, Option, Plan, Shared
-from roi.economics.lines.calendar import billed_requests
-from roi.economics.lines.line import Line, Totals
+from roi.economics.lines.line import Line, Totals, billed_requests
 from roi.economics.lines.option_lines import Costs, cost_lines
 from roi.economics.reading import read_option, read_shared
 from roi.facts.case import Case, Values
@@ -17,11 +17,6 @@ from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 FLOOR_STEPS = 64
 """Numbers of replicas that a hybrid's floor is tried with, at most."""
-NUMBERS = (
-    "usd_per_gpu_hour", "gpus_per_instance", "gpus_per_replica", "capacity", "minimum_months", "watts", "usd_per_gpu",
-    "pooling",
-)
-"""Fields of a plan that are numbers."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +33,9 @@ class Evaluated:
         """Present value of the total, USD."""
         return present_value(self.total.upfront, self.total.monthly, self.discount_rate)
 
-    @cached_property
-    def pv_without_errors(self) -> Number:
-        """Present value without the cost of wrong answers, USD."""
-        return self._without([line for line in self.costs.lines if line.is_error])
-
-    @cached_property
-    def pv_incremental(self) -> Number:
-        """Present value without hours of people who are paid anyway, USD."""
-        return self._without([line for line in self.costs.lines if line.existing_staff])
-
-    def _without(self, lines: list[Line]) -> Number:
+    def pv_without(self, left_out: Callable[[Line], bool]) -> Number:
+        """Present value without some of the lines, USD."""
+        lines = filter(left_out, self.costs.lines)
         return self.pv - sum((present_value(x.upfront, x.monthly, self.discount_rate) for x in lines), 0.0)
 
 
@@ -56,7 +43,7 @@ class Evaluated:
 class Choice:
     """The plan that was chosen for an option at the central values."""
 
-    plan: int | None
+    plan: int
     replicas_fixed: int | None
 
 
@@ -71,9 +58,8 @@ def read_all(case: Case, values: Values, choices: Mapping[str, Choice] | None = 
     shared = read_shared(values)
     options = {id: read_option(values, id, shared) for id in case.options}
     for id, choice in (choices or {}).items():
-        if choice.plan is not None:
-            option = options[id]
-            options[id] = replace(option, plan=option.plans[choice.plan], replicas_fixed=choice.replicas_fixed)
+        option = options[id]
+        options[id] = replace(option, plan=option.plans[choice.plan], replicas_fixed=choice.replicas_fixed)
     return shared, options
 
 
@@ -92,8 +78,9 @@ def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -
 
 def _stacked(plans: tuple[Plan, ...]) -> Plan:
     """Plans as one Plan whose numbers are columns, shape (n, 1)."""
-    columns = {name: np.array([[getattr(p, name)] for p in plans], dtype=np.float64) for name in NUMBERS}
-    return Plan(path="", speed="", adapter_speed=None, gpu="", weight_dtype="", vendor="", **columns)
+    numbers = [name for name, value in vars(plans[0]).items() if isinstance(value, float)]
+    columns: dict[str, Any] = {name: np.array([[getattr(p, name)] for p in plans], dtype=np.float64) for name in numbers}
+    return replace(plans[0], path="", speed="", adapter_speed=None, **columns)
 
 
 def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:

@@ -1,6 +1,6 @@
 """One option of the answer, in the units that are printed; money is in USD."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +9,7 @@ from roi.economics.decision.draws import Drawn, percentiles
 from roi.economics.decision.evaluation import Evaluated
 from roi.economics.finance import discount_factors, internal_rate, payback, payback_status, return_on_investment
 from roi.economics.inputs import Option, Shared
-from roi.economics.lines.calendar import requests
-from roi.economics.lines.line import Line
+from roi.economics.lines.line import Line, requests
 from roi.economics.lines.people import run_cost
 from roi.estimate.replay.fleet import fleet_capacity
 from roi.facts.case import Case
@@ -147,6 +146,10 @@ def option_result(
     months = float(payback(first, saving))
     is_stay = id == "stay"
     start = min(int(np.ceil(float(option.months_to_live) + float(option.months_in_parallel))), shared.horizon - 1)
+
+    def npv_without(left_out: Callable[[Line], bool]) -> float:
+        return float(stay.pv_without(left_out)) - float(done.pv_without(left_out))
+
     # best untrained: the cheapest untrained option, itself included, so an untrained winner shows zero
     rival = min((float(central[u].pv) for u in untrained), default=float(stay.pv))
     npvs, beats, paid, positive = None, None, None, None
@@ -159,8 +162,8 @@ def option_result(
         id=id, kind=option.kind, label=option.label, trains=option.trains, evaluated=option.evaluated,
         upfront_usd=upfront, monthly_usd=tuple(float(x) for x in monthly), mean_monthly_usd=float(monthly[start:].mean()),
         tco_usd=upfront + float(monthly.sum()), pv_cost_usd=pv, npv_usd=npv,
-        npv_without_errors_usd=float(stay.pv_without_errors) - float(done.pv_without_errors),
-        npv_incremental_people_usd=float(stay.pv_incremental) - float(done.pv_incremental),
+        npv_without_errors_usd=npv_without(lambda line: line.is_error),
+        npv_incremental_people_usd=npv_without(lambda line: line.existing_staff),
         npv_vs_best_untrained_usd=rival - pv, expected_npv_usd=float(npvs.mean()) if npvs is not None else npv,
         roi=None if is_stay else return_on_investment(-first, saving), irr=None if is_stay else internal_rate(first, saving),
         payback_months=months, payback_discounted_months=float(payback(first, saving * factors)),

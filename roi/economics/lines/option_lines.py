@@ -1,4 +1,7 @@
-"""The cost lines of one option: what is paid to whom, in the order in which the report tells it."""
+"""The cost lines of one option, in the order in which the report tells it.
+
+Those that follow from vendors and from mistakes (forced migrations, commitments, wrong answers) are made here.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,11 +10,10 @@ import numpy as np
 
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.api_bill import Service, api_lines, service, whole_request_line
-from roi.economics.lines.calendar import incumbent_share, live_share
-from roi.economics.lines.line import Line, pick
-from roi.economics.lines.people import retraining_line, run_lines, setup_lines
+from roi.economics.lines.line import Line, events, incumbent_share, live_share, months, pick, powers, requests, split
+from roi.economics.lines.people import evaluation_cost, retraining_line, run_cost, run_lines, setup_lines
 from roi.economics.lines.self_hosting import FleetMonths, fleet_lines, fleet_months
-from roi.economics.lines.vendor_events import commitment_line, error_line, migration_line, tuned_again
+from roi.units import MONTHS_PER_YEAR
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,9 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     """
     stay = service(shared, options["stay"])
     if option.kind == "stay":
-        return Costs(_stay_lines(shared, stay), None)
+        billed = api_lines(shared, stay, np.ones(shared.horizon))
+        errors = error_line(shared, stay.error_rate, (f"systems.{option.system}.error_rate",))
+        return Costs((*billed, *migration_line(shared, option), *commitment_line(shared, _bill(billed)), errors), None)
     live, kept, alone = _shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own, wrong = _own_lines(shared, option, fleet, live)
@@ -136,16 +140,74 @@ def _incumbent_lines(
     return lines + commitment_line(shared, np.asarray(bill))
 
 
-def _stay_lines(shared: Shared, stay: Service) -> tuple[Line, ...]:
-    billed = api_lines(shared, stay, np.ones(shared.horizon))
-    wrong = error_line(shared, stay.error_rate, (f"systems.{stay.option.system}.error_rate",))
-    return (*billed, *migration_line(shared, stay.option), *commitment_line(shared, _bill(billed)), wrong)
-
-
 def _bill(lines: list[Line]) -> Array:
     """USD a month of the lines that the API bills."""
-    total: Array = np.zeros(1)
-    for line in lines:
-        if line.name.startswith("API "):
-            total = total + line.monthly
-    return total
+    return np.asarray(sum((line.monthly for line in lines if line.name.startswith("API ")), np.zeros(1)))
+
+
+def _migration_cost(shared: Shared) -> tuple[Array, Array]:
+    """USD of an engineer hour, and USD of one migration, at month ends 0..H."""
+    wage = shared.usd_per_hour * powers(1.0 + shared.wage_growth, np.arange(shared.horizon + 1) / MONTHS_PER_YEAR)
+    return wage, np.asarray(shared.migration_hours * wage + evaluation_cost(shared))
+
+
+def migration_line(
+    shared: Shared, option: Option, extra_usd: Number = 0.0, since: Number = 0.0, until: Number = np.inf
+) -> list[Line]:
+    """Porting hours and a new evaluation each time the vendor ends the model while it is used, from `since` to `until` months.
+
+    A model that ends before an option goes live costs it nothing more: the option starts on the successor, at its price.
+    `extra_usd` is what a tuned model pays besides: training again on the successor.
+    """
+    first, every = option.life_first, option.life_every
+    if first is None or every is None or np.all(np.maximum(first, since) >= until):
+        return []
+    counts = events(first, every, shared.horizon, since, until)
+    if not counts.any():
+        return []
+    wage, each = shared.once("migration", lambda: _migration_cost(shared))
+    nothing_more = isinstance(extra_usd, float) and extra_usd == 0.0
+    upfront, monthly = split(np.asarray(counts * (each if nothing_more else each + extra_usd)))
+
+    def arithmetic(month: int) -> str:
+        again = f" + ${pick(extra_usd):,.6g} to train again" if np.any(np.asarray(extra_usd) > 0) else ""
+        return (
+            f"{pick(counts, month + 1):.0f} x ({pick(shared.migration_hours):,.6g} h x ${pick(wage, month + 1):,.6g}/h"
+            f" + ${pick(evaluation_cost(shared)):,.6g} evaluation{again})"
+        )
+
+    own = f"vendors.{option.vendor}."
+    return [Line(
+        name="incumbent's model ends: migration" if option.kind == "stay" else "vendor's model ends: migration",
+        monthly=monthly, upfront=upfront, arithmetic=arithmetic,
+        facts=(own + "first_end_months", own + "life_months", "migration.hours"),
+    )]
+
+
+def tuned_again(option: Option) -> Number:
+    """USD of training a vendor-tuned model again on its successor, one set of runs."""
+    return option.training.runs * run_cost(option.training) if option.training is not None else 0.0
+
+
+def commitment_line(shared: Shared, spent: Array) -> list[Line]:
+    """What a commitment with the incumbent costs beyond the incumbent's bill: leaving saves nothing below it before it ends."""
+    if not np.any(np.asarray(shared.commitment_usd) > 0):
+        return []
+    owed = shared.commitment_usd * np.clip(shared.commitment_months - (months(shared.horizon) - 1.0), 0.0, 1.0)
+    return [Line(
+        name="commitment not used", monthly=np.asarray(np.maximum(owed - spent, 0.0)),
+        facts=("commitment.usd_per_month", "commitment.months"),
+        arithmetic=lambda month: f"${pick(owed, month):,.2f} committed - ${pick(spent, month):,.2f} spent, at least 0",
+    )]
+
+
+def error_line(shared: Shared, rate: Array, facts: tuple[str, ...]) -> Line:
+    """The cost of wrong answers, for every option and for staying: requests x error rate x USD per error."""
+    volume = requests(shared)
+
+    def arithmetic(month: int) -> str:
+        return f"{pick(volume, month):,.0f} requests x {pick(rate, month):.5g} wrong x ${pick(shared.usd_per_error):,.6g} each"
+
+    monthly = rate * shared.once("usd of errors", lambda: volume * shared.usd_per_error)
+    facts = ("quality.usd_per_error", *facts)
+    return Line(name="wrong answers", monthly=monthly, facts=facts, arithmetic=arithmetic, is_error=True)

@@ -3,8 +3,7 @@
 import numpy as np
 
 from roi.economics.inputs import Number, Option, Shared, Training
-from roi.economics.lines.calendar import events, live_share, split, wages
-from roi.economics.lines.line import Line, pick
+from roi.economics.lines.line import Line, events, live_share, pick, split, wages
 from roi.units import MONTHS_PER_YEAR
 
 

@@ -1,18 +1,19 @@
-"""Lines of serving a model oneself: rent or hardware, redundancy, platform. Rent is paid for every hour an instance exists."""
+"""Lines of serving a model oneself: rent, or hardware of one's own, redundancy, platform.
 
-from collections.abc import Callable
+Rent is paid for every hour that an instance exists; what is owned costs its purchase, installation, power, space and
+replacement, less what the cards still fetch at the end.
+"""
+
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from roi.economics.inputs import PLATFORM, Array, Option, Plan, Shared
-from roi.economics.lines.calendar import billed_requests, incumbent_share
-from roi.economics.lines.line import Line, pick
-from roi.economics.lines.owned_hardware import hardware_lines
-from roi.estimate.replay.day_load import burst_from_peak, spill_share
-from roi.estimate.replay.fleet import Fleet, fleet_capacity, size_autoscaled_fleet, size_fleet
-from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
+from roi.economics.inputs import PLATFORM, Array, Hardware, Option, Plan, Shared
+from roi.economics.lines.line import Line, billed_requests, incumbent_share, pick
+from roi.estimate.replay.fleet import Fleet, burst_from_peak, fleet_capacity, size_autoscaled_fleet, size_fleet, spill_share
+from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR, SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True)
@@ -100,28 +101,25 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
     rate = plan.usd_per_gpu_hour * drift * option.fleet_share
     price, speeds = plan.path + "usd_per_gpu_hour", (plan.speed, plan.adapter_speed) if plan.adapter_speed else (plan.speed,)
 
-    def text(gpus: Array) -> Callable[[int], str]:
-        def arithmetic(month: int) -> str:
-            share, moved = pick(option.fleet_share), pick(drift, month)
-            drifted = "" if abs(moved - 1) < 1e-12 else f" x {moved:.4f} drift"
-            part = "" if share == 1.0 else f" x {share:.4g} of the fleet"
-            return (
-                f"{pick(gpus, month):,.6g} GPU x ${pick(plan.usd_per_gpu_hour):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
-                f" x {pick(live, month):.4g} of the month{drifted}{part}"
-            )
-
-        return arithmetic
+    def arithmetic(gpus: Array, month: int) -> str:
+        share, moved = pick(option.fleet_share), pick(drift, month)
+        drifted = "" if abs(moved - 1) < 1e-12 else f" x {moved:.4f} drift"
+        part = "" if share == 1.0 else f" x {share:.4g} of the fleet"
+        return (
+            f"{pick(gpus, month):,.6g} GPU x ${pick(plan.usd_per_gpu_hour):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
+            f" x {pick(live, month):.4g} of the month{drifted}{part}"
+        )
 
     gpus, bare = (_committed(shared, option, plan, g) for g in (months.gpus, months.gpus_without_spares))
     needed, spare = bare * live, (gpus - bare) * live
     lines = [Line(
-        name="GPU rent", monthly=np.asarray(needed * rate * HOURS_PER_MONTH), arithmetic=text(bare),
+        name="GPU rent", monthly=np.asarray(needed * rate * HOURS_PER_MONTH), arithmetic=partial(arithmetic, bare),
         facts=(price, plan.path + "capacity_requests_per_s", *speeds),
     )]
     if np.any(spare > 0):
         lines.append(Line(
-            name="GPU rent, redundancy", monthly=np.asarray(spare * rate * HOURS_PER_MONTH), arithmetic=text(gpus - bare),
-            facts=(price, "serving.spares"),
+            name="GPU rent, redundancy", monthly=np.asarray(spare * rate * HOURS_PER_MONTH),
+            facts=(price, "serving.spares"), arithmetic=partial(arithmetic, gpus - bare),
         ))
     return lines + _unused_commitment(shared, option, plan, gpus, np.asarray(rate))
 
@@ -153,3 +151,83 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
         facts=(plan.path + "minimum_months",),
         arithmetic=lambda month: f"{pick(owed):,.6g} GPU-months x ${pick(rate, month):,.6g}/GPU-h x {HOURS_PER_MONTH} h",
     )]
+
+
+def purchases(gpus: Array, life_months: int) -> Array:
+    """GPUs bought at month ends 0..H-1 so that `gpus` (..., H) exist: what the fleet grows by, and what is worn out.
+
+    Bought at the end of the month before it serves; replaced `life_months` later; a shrinking fleet sells nothing early.
+    """
+    most = np.maximum.accumulate(gpus, axis=-1)
+    bought = np.diff(most, axis=-1, prepend=0.0)
+    for month in range(life_months, bought.shape[-1]):
+        bought[..., month] += bought[..., month - life_months]
+    return bought
+
+
+def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array, live: Array) -> list[Line]:
+    """Lines of an owned fleet with `gpus` in use, shape (..., H); the first fleet is paid in month 0, when it is ordered."""
+    assert option.plan is not None
+    plan = option.plan
+    bought = purchases(gpus, terms.life_months) * (1.0 + terms.spare_share)
+    price = plan.usd_per_gpu + terms.host_usd
+    before_or_first = np.cumsum(bought, axis=-1) == bought
+    later = np.where(before_or_first, 0.0, bought)
+    ordered = later[..., :1] + (bought * before_or_first).sum(axis=-1, keepdims=True)
+    later = np.concatenate([later[..., 1:], np.zeros_like(ordered)], axis=-1)
+    first = ordered if bought.ndim > 1 else float(ordered[0])
+    resale = -price * _left_of_purchases(shared.horizon, terms, bought)
+    kw = gpus * live * plan.watts / 1000.0
+    each = f"(${pick(plan.usd_per_gpu):,.6g} + ${pick(terms.host_usd):,.6g} host)"
+
+    def paid(month: int) -> str:
+        now = f"month 0: {pick(ordered):,.6g} GPU x {each}"
+        return f"{pick(later, month):,.6g} GPU x {each}" if pick(later, month) else now
+
+    def sold(month: int) -> str:
+        in_month = -pick(resale, month) / pick(price, month)
+        return f"{in_month:,.6g} of a GPU's price is left x {each}, at {pick(terms.kept_per_year):.4g} kept a year"
+
+    def powered(month: int) -> str:
+        return (
+            f"{pick(kw, month):,.6g} kW x {pick(terms.power_share):.4g} x PUE {pick(terms.pue):.4g}"
+            f" x {HOURS_PER_MONTH} h x ${pick(terms.usd_per_kwh):.4g}/kWh"
+        )
+
+    def facts(*names: str) -> tuple[str, ...]:
+        return tuple(f"own_hardware.{name}" for name in names)
+
+    return [
+        Line(
+            name="hardware, purchase and replacement", monthly=np.asarray(later * price), upfront=first * price,
+            facts=(f"purchase.{plan.gpu}.usd_per_gpu", *facts("host_usd_per_gpu")), arithmetic=paid,
+        ),
+        Line(
+            name="hardware, installation", monthly=np.asarray(later * price * terms.install_share),
+            upfront=first * price * terms.install_share, facts=facts("install_share"),
+            arithmetic=lambda month: f"{paid(month)} x {pick(terms.install_share):.4g}",
+        ),
+        Line(
+            name="electricity", monthly=np.asarray(kw * terms.power_share * terms.pue * HOURS_PER_MONTH * terms.usd_per_kwh),
+            facts=facts("usd_per_kwh", "pue", "power_share"), arithmetic=powered,
+        ),
+        Line(
+            name="colocation", monthly=np.asarray(kw * terms.colocation_usd_per_kw), facts=facts("colocation_usd_per_kw_month"),
+            arithmetic=lambda month: f"{pick(kw, month):,.6g} kW x ${pick(terms.colocation_usd_per_kw):,.6g}/kW",
+        ),
+        Line(name="hardware, resale", monthly=np.asarray(resale), facts=facts("value_kept_per_year"), arithmetic=sold),
+    ]
+
+
+def _left_of_purchases(horizon: int, terms: Hardware, bought: Array) -> Array:
+    """GPUs' worth that is sold in each month: what is worn out as it is replaced, the rest at the horizon, at its age."""
+    start = np.arange(horizon)
+    in_use = start + terms.life_months > horizon
+    left = (bought * in_use * terms.kept_per_year ** ((horizon - start) / MONTHS_PER_YEAR)).sum(axis=-1, keepdims=True)
+    last = np.zeros(horizon)
+    last[-1] = 1.0
+    sold_later = np.zeros_like(bought)
+    if terms.life_months <= horizon:
+        worn = np.where(in_use, 0.0, bought)
+        sold_later[..., terms.life_months - 1 :] = worn[..., : horizon - terms.life_months + 1]
+    return np.asarray(left * last + sold_later * terms.kept_per_year ** (terms.life_months / MONTHS_PER_YEAR))

@@ -1,23 +1,105 @@
-"""How predictions of serving runs compare with measurements, by source, card and engine."""
+"""Predictions of serving runs with their intervals, and their errors by source, card and engine.
 
+A prediction is the operating point at the engine's speed, its interval those at the ends of the speed's spread.
+"""
+
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from roi.estimate.accuracy.error_blocks import ErrorBlock, RowScore, SkippedRow, summarise_errors
-from roi.estimate.accuracy.serving_interval import (
-    QUANTITIES,
-    ServingEvidence,
-    ServingQuantity,
-    derived_throughput,
-    measured_figures,
-    predict_serving,
-)
+from roi.estimate.accuracy.measured_run import Prediction
+from roi.estimate.accuracy.serving_loads import operating_figures, stated_tpot
 from roi.estimate.accuracy.serving_run import ServingRun
+from roi.estimate.serving.iteration import Efficiencies
+from roi.numerics.spreads import joint_deviation
 
+ServingQuantity = Literal["throughput", "tpot", "ttft"]
+
+QUANTITIES: Final[tuple[ServingQuantity, ...]] = ("throughput", "tpot", "ttft")
+RATES: Final = ("output_tokens_per_s", "total_tokens_per_s", "requests_per_s")
+"""Throughput as rows state it, the first of them that is there."""
+
+RAW_LENGTHS: Final = 1.15
+"""Loads of real text: their mean lengths say nothing of their tails, which decide how a run drains and how full steps are."""
+NO_FAST_LINK: Final = 1.3
+"""Tensor parallelism over PCIe, or over nodes: latency of one all-reduce is 2 to 3 times NVLink's, and none was fitted."""
+NODE_GPUS: Final = 8.0
+"""GPUs that NVLink joins on most machines."""
+SLOW_LINK: Final = 70e9
+"""Links below this are PCIe (5.0 x16: 63 GB/s)."""
+WAITING: Final = 3.0
+"""TTFT of open and saturated loads follows the queue: a few percent of rate move it by a factor."""
 GROUPS: Final = ("source", "gpu", "engine", "group")
 """What blocks are split by; group is card and engine together."""
+
+
+@dataclass(frozen=True)
+class ServingEvidence:
+    """What an engine's figures rest on, for one run."""
+
+    efficiencies: Efficiencies
+    speed_low: float
+    """P5 of measured over predicted speed, where what the run has new was left out of the fit."""
+    speed_high: float
+    ttft_low: float
+    """P5 of measured over predicted TTFT of closed loops."""
+    ttft_high: float
+    adapters: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Throughput with the run's unmerged adapters over that without: middle, low, high."""
+    basis: str = ""
+    """Which fit, and what was left out for the interval."""
+
+
+def predict_serving(run: ServingRun, evidence: ServingEvidence) -> dict[ServingQuantity, Prediction]:
+    """Throughput (of the kind that the row states), TPOT and TTFT with their ends, all from one operating point.
+
+    The ends are the operating points at the ends of the speed: an open loop below its capacity has a certain throughput and
+    an uncertain TPOT. Defaults, adapters and what no fit has seen widen the speed: squares of logarithms add.
+    """
+    middle, low, high = evidence.adapters
+    others = [math.log(factor) for _, factor in run.assumed]
+    others += [math.log(RAW_LENGTHS)] if run.load.length_cv else []
+    tp, link = run.system.tensor_parallel, run.system.gpu.link_bytes_per_s
+    others += [math.log(NO_FAST_LINK)] if tp > NODE_GPUS or (tp > 1.0 and link < SLOW_LINK) else []
+    slow = middle * math.exp(-joint_deviation([-math.log(evidence.speed_low), math.log(middle / low), *others]))
+    fast = middle * math.exp(joint_deviation([math.log(evidence.speed_high), math.log(high / middle), *others]))
+    point, slower, faster = (operating_figures(run, evidence.efficiencies, speed) for speed in (middle, slow, fast))
+    found: dict[ServingQuantity, Prediction] = {
+        "throughput": Prediction(*(getattr(at, _stated_rate(run)) for at in (point, slower, faster))),
+        "tpot": Prediction(stated_tpot(run, point), stated_tpot(run, faster), stated_tpot(run, slower)),
+    }
+    wait = [] if run.load.kind in ("static", "closed") else [math.log(WAITING)]
+    early = math.exp(-joint_deviation([-math.log(evidence.ttft_low), *wait, *others]))
+    late = math.exp(joint_deviation([math.log(evidence.ttft_high), *wait, *others]))
+    found["ttft"] = Prediction(point.ttft_s, min(point.ttft_s * early, faster.ttft_s), max(point.ttft_s * late, slower.ttft_s))
+    return found
+
+
+def _stated_rate(run: ServingRun) -> str:
+    """The name of the rate that the row states: output tokens (also where it states none), else all tokens, else requests."""
+    return next((name for name in RATES if getattr(run, name) is not None), RATES[0])
+
+
+def measured_figures(run: ServingRun) -> dict[ServingQuantity, float]:
+    """What the row states, in SI units; throughput is output tokens a second, else all tokens, else requests."""
+    rate = getattr(run, _stated_rate(run))
+    found: dict[ServingQuantity, float | None] = {"throughput": rate, "tpot": run.tpot_s, "ttft": run.ttft_s}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def derived_throughput(run: ServingRun) -> float | None:
+    """Output tokens a second by Little's law, for a closed loop that states TTFT and TPOT and no rate; None for others."""
+    stated = run.output_tokens_per_s or run.total_tokens_per_s or run.requests_per_s
+    if run.load.kind != "closed" or stated is not None or run.ttft_s is None or run.tpot_s is None:
+        return None
+    o = run.load.output_tokens
+    if run.tpot_kind == "end-to-end":
+        return (run.load.concurrency or 1.0) / run.tpot_s
+    steps = o if run.tpot_kind == "over-all-tokens" else o - 1.0
+    return (run.load.concurrency or 1.0) * o / (run.ttft_s + steps * run.tpot_s)
 
 
 class ServingLabel(NamedTuple):
@@ -102,17 +184,14 @@ def validate_serving(
                 basis=known.basis, derived=from_law))
     plain = [label for label in labels if not label.implausible]
     return ServingValidation(
-        rows=len(labels), blocks=_blocks(scores, plain), by={group: _split(scores, plain, group) for group in GROUPS},
+        rows=len(labels), blocks=_blocks(scores, plain),
+        by={group: {name: _blocks(scores, [label for label in plain if getattr(label, group) == name])
+                    for name in dict.fromkeys(str(getattr(label, group)) for label in plain)} for group in GROUPS},
         derived=summarise_errors(derived, len(derived)),
         implausible=_blocks(doubtful, [label for label in labels if label.implausible]),
         scores=tuple(scores), apart=(*derived, *doubtful), skipped=tuple(skipped), unpredicted=tuple(unpredicted),
         assumptions=tuple(Counter(name for run in runs for name, _ in run.assumed).most_common()), bases=dict(bases),
     )  # fmt: skip
-
-
-def _split(scores: Sequence[ServingScore], labels: Sequence[ServingLabel], group: str) -> dict[str, Blocks]:
-    names = dict.fromkeys(str(getattr(label, group)) for label in labels)
-    return {name: _blocks(scores, [label for label in labels if getattr(label, group) == name]) for name in names}
 
 
 def _blocks(scores: Iterable[ServingScore], labels: Sequence[ServingLabel]) -> Blocks:

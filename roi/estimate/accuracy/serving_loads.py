@@ -10,21 +10,17 @@ from typing import Final
 
 import numpy as np
 
-from roi.estimate.accuracy.serving_replica import OperatingFigures, Replica, replica_of
-from roi.estimate.accuracy.serving_run import ServingLoad, ServingRun, ServingSystem
+from roi.estimate.accuracy.serving_run import OperatingFigures, Replica, ServingLoad, ServingRun, ServingSystem, replica_of
 from roi.estimate.serving.iteration import Efficiencies
 from roi.estimate.serving.request_shape import lognormal_quantile
 
 FIRST_WAVE_SHARE: Final = 0.1
 """Share of a closed loop's requests that all start at its first moment: load generators send 10 requests for each one in
 flight (InferenceX, vLLM's serving sweeps). The more prompts, the smaller; between 0.05 and 0.2 on published recipes."""
-
 HELD_SHARE: Final = 0.9
 """Rate at an SLO over the rate without one, median of MLPerf v4.1 Server over Offline: 0.905 H100, 0.951 H200, 0.87 L40S."""
-
 BISECTIONS: Final = 60
 """Halvings of the interval of log B; leaves no more than rounding."""
-
 LAST_ONE: Final = 2.33
 """Standard deviations of the longest of some hundred outputs, which a finite run waits for (P99)."""
 
@@ -226,14 +222,10 @@ def system_figures(load: ServingLoad, system: ServingSystem, replica: Replica) -
     if system.prefill_replicas and load.kind == "closed":
         return disaggregated_figures(load, replica, system.prefill_replicas, system.replicas - system.prefill_replicas)
     n = system.replicas if load.concurrency is None else min(system.replicas, max(load.concurrency, 1.0))
-    share = replace(load, concurrency=_over(load.concurrency, n), requests_per_s=_over(load.requests_per_s, n),
-                    prompts=_over(load.prompts, n))
+    sizes = {name: getattr(load, name) for name in ("concurrency", "requests_per_s", "prompts")}
+    share = replace(load, **{name: size / n for name, size in sizes.items() if size is not None})
     found = BY_KIND[load.kind](share, replica)
     return replace(found, requests_per_s=found.requests_per_s * n)
-
-
-def _over(value: float | None, replicas: float) -> float | None:
-    return None if value is None else value / replicas
 
 
 def stated_tpot(run: ServingRun, figures: OperatingFigures) -> float:

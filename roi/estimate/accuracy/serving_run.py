@@ -1,10 +1,15 @@
-"""One measured serving run as the estimators take it: what ran under which load, what was seen, and whether that can be."""
+"""One measured serving run as the estimators take it: what ran under which load, what was seen, and whether that can be.
+
+Also one replica of its system, as the engine's step and memory make it, and what a system does under a load.
+"""
 
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from roi.estimate.serving.iteration import PERFECT, kv_element_bytes, roofline_iteration
-from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT
+import numpy as np
+
+from roi.estimate.serving.iteration import PERFECT, Efficiencies, Iteration, kv_element_bytes, roofline_iteration
+from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, default_step_tokens, replica_memory
 from roi.estimate.serving.request_shape import RequestShape
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -12,10 +17,15 @@ from roi.facts.model import ModelShape
 LoadKind = Literal["static", "closed", "open", "saturated"]
 """static: a batch that starts together and ends together. closed: a fixed number of requests in flight. open: requests
 arrive at a rate. saturated: more requests than the server can take at once, all there from the start or endless."""
-
 TpotKind = Literal["between-tokens", "over-all-tokens", "end-to-end"]
 """between-tokens: (end - first token) / (output - 1). over-all-tokens: (end - first token) / output, as GuideLLM counts it.
 end-to-end: (end - arrival) / output, the waiting included."""
+BEYOND: Final = 5.0
+"""Factor beyond the roofline from which a figure must be of another unit, precision or card: 4 bits in place of 16, guessed
+tokens and cached prefixes make less on most runs; milliseconds written as seconds make 1,000."""
+LITTLE: Final = 5.0
+"""Factor between the requests in flight that a run states and its rate x latency, from which one of its figures must be
+another's or of another unit: means against medians, ramps and spread lengths make less than 2."""
 
 
 @dataclass(frozen=True)
@@ -95,16 +105,6 @@ class ServingRun:
     """Each default that stands in for a blank column ("kv_dtype fp8"), with the factor by which it may be off."""
 
 
-BEYOND: Final = 5.0
-"""Factor beyond the roofline from which a figure must be of another unit, precision or card: 4 bits in place of 16, guessed
-tokens and cached prefixes make less on most runs; milliseconds written as seconds make 1,000."""
-
-
-LITTLE: Final = 5.0
-"""Factor between the requests in flight that a run states and its rate x latency, from which one of its figures must be
-another's or of another unit: means against medians, ramps and spread lengths make less than 2."""
-
-
 def breaks_littles_law(run: ServingRun) -> bool:
     """True where requests/s x (TTFT + (output - 1) x TPOT) is far from the concurrency; False where a figure is missing."""
     load, rate = run.load, run.requests_per_s
@@ -138,3 +138,66 @@ def beyond_roofline(run: ServingRun) -> bool:
     short = ((run.ttft_s, max(step, prompt)), (run.tpot_s, step))
     return (any(stated is not None and stated > BEYOND * most for stated, most in bounds)
             or any(stated is not None and stated * BEYOND < least for stated, least in short))
+
+
+@dataclass(frozen=True)
+class Replica:
+    """What one replica does in a step, and how much it holds."""
+
+    iteration: Iteration
+    kv_read_bytes: float
+    """KV cache that a step reads for one sequence of mean length, on each GPU."""
+    slots: float
+    """Sequences of full length that it holds, at most its sequence_limit; at least 1, since the run was measured."""
+    mean_slots: float
+    """The same of mean length: a server that is never empty holds sequences of every age."""
+    step_tokens: float
+
+    def step_s(self, sequences: float) -> float:
+        """Seconds of a step that decodes so many sequences of mean length."""
+        return float(self.iteration.decode_s(sequences, self.kv_read_bytes * sequences))
+
+    def prefill_s(self, input_tokens: float, sequences: float) -> float:
+        """Seconds that one prompt takes from `sequences` that decode: its tokens, and the experts that it touches besides."""
+        chunks = max(input_tokens / self.step_tokens, 1.0)
+        besides = float(self.iteration.experts_s) * (1.0 - float(self.iteration.touched(sequences)))
+        return float(self.iteration.prefill_token_s) * input_tokens + chunks * besides
+
+
+@dataclass(frozen=True)
+class OperatingFigures:
+    """What a system does under a load, SI units; the parts agree: concurrency = rate x (TTFT + (O - 1) x TPOT)."""
+
+    requests_per_s: float
+    ttft_s: float
+    """Mean."""
+    tpot_s: float
+    """Mean, between tokens."""
+    output_tokens: float
+    input_tokens: float
+
+    @property
+    def output_tokens_per_s(self) -> float:
+        """Generated tokens a second."""
+        return self.requests_per_s * self.output_tokens
+
+    @property
+    def total_tokens_per_s(self) -> float:
+        """Prompt and generated tokens a second."""
+        return self.requests_per_s * (self.output_tokens + self.input_tokens)
+
+
+def replica_of(run: ServingRun, efficiencies: Efficiencies, speed: float = 1.0) -> Replica:
+    """One replica of the run's system with an engine of these efficiencies at `speed` times its speed."""
+    system, requests = run.system, run.load.requests
+    tokens = float(default_step_tokens(system.gpu, since_0_28=False))
+    iteration = roofline_iteration(system.shape, system.gpu, system.tensor_parallel, system.weight_dtype,
+                                   requests.prefill_context, efficiencies).at_speed(speed)
+    memory = replica_memory(system.shape, system.gpu, system.tensor_parallel, system.weight_dtype, system.kv_dtype, requests,
+                            step_tokens=tokens, sequence_limit=system.sequence_limit)
+
+    def slots(found: float) -> float:
+        return float(np.clip(found, 1.0, system.sequence_limit))
+
+    return Replica(iteration, float(memory.kv_read_bytes), slots(float(memory.long_sequences)),
+                   slots(float(memory.sequences)), tokens)

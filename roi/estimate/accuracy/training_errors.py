@@ -117,24 +117,19 @@ def validate_runs(
         score(run, "memory", run.memory_bytes, memory, again[run.memory_kind])
     verdicts = [_fit_row(run, memory) for run in known]
     figures = {run.id for run in known if run.memory_bytes is not None or run.tokens_per_s is not None}
+    stating = [label for label in every if label.memory or label.throughput]
     eligible = Counter(kind for label in every for kind in label.second)
     return Validation(
         rows=len(every), memory=_block(scores, every, "memory", lambda x: x.kind != "unstated"),
-        throughput=_block(scores, every, "throughput", lambda x: True), by=_groups(scores, every),
+        throughput=_block(scores, every, "throughput", lambda x: True),
+        by={group: {name: _pair(scores, every, group, name) for name in dict.fromkeys(getattr(x, group) for x in stating)}
+            for group in GROUPS},
         second={kind: summarise_errors(again[kind], n) for kind, n in eligible.items()},
         second_scores=tuple((kind, score) for kind, some in again.items() for score in some), scores=tuple(scores),
         fits=_fits(verdicts), fit_rows=tuple(row for row in verdicts if row.id not in figures), skipped=tuple(skipped),
         unpredicted=tuple(missing),
         assumptions=tuple(Counter(label for run in known for label, _ in run.assumed).most_common()),
     )  # fmt: skip
-
-
-def _groups(scores: list[Score], labels: tuple[RowLabel, ...]) -> dict[str, dict[str, tuple[ErrorBlock, ErrorBlock]]]:
-    out: dict[str, dict[str, tuple[ErrorBlock, ErrorBlock]]] = {}
-    for group in GROUPS:
-        names = dict.fromkeys(getattr(x, group) for x in labels if x.memory or x.throughput)
-        out[group] = {name: _pair(scores, labels, group, name) for name in names}
-    return out
 
 
 def _pair(scores: list[Score], labels: tuple[RowLabel, ...], group: str, name: str) -> tuple[ErrorBlock, ErrorBlock]:

@@ -1,15 +1,51 @@
-"""Errors of a calibration on runs that it has not seen: one run, one source, or one GPU left out."""
+"""Errors of a calibration on runs that it has not seen: of the same group, one run, one source, or one GPU left out."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from math import comb
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.estimate.accuracy.timed_runs import fit_group, median_error
-from roi.estimate.step.calibration import ONE_GPU, GroupFit, TimedRun, evidence_for, grouped, scale_group
+from roi.estimate.step.calibration import ONE_GPU, GroupFit, TimedRun, evidence_for, grouped, log_ratios, scale_group
 from roi.estimate.step.step_time import StepEfficiency
+
+SUBSETS: Final = 2000
+"""Most choices of three runs that are averaged; beyond, every so-many-th is taken."""
+
+
+def fit_group(runs: Sequence[TimedRun]) -> GroupFit:
+    """The scale of one group and its errors on runs of the group that it has not seen."""
+    logs = log_ratios(runs)
+    apart = [float(np.median(np.delete(logs, i))) - logs[i] for i in range(len(logs)) if len(logs) > 1]
+    return replace(
+        scale_group(runs), left_out=median_error(np.asarray(apart)) if apart else None, from_three=_from_three(logs),
+        from_first_three=_rest(logs, (0, 1, 2)),
+    )
+
+
+def median_error(logs: NDArray[np.float64]) -> float:
+    """Median of |ratio - 1| over logarithms of ratios, percent."""
+    return 100.0 * float(np.median(np.abs(np.expm1(logs))))
+
+
+def _from_three(logs: NDArray[np.float64]) -> float | None:
+    """Median error of the rest, averaged over the choices of three."""
+    if len(logs) < 4:
+        return None
+    step = max(1, comb(len(logs), 3) // SUBSETS)
+    chosen = (three for i, three in enumerate(combinations(range(len(logs)), 3)) if i % step == 0)
+    return float(np.mean([_rest(logs, three) for three in chosen]))
+
+
+def _rest(logs: NDArray[np.float64], chosen: tuple[int, ...]) -> float | None:
+    """Median error of the others from the mean scale of the chosen, percent."""
+    if len(logs) <= len(chosen):
+        return None
+    # log(predicted speed / measured): the speed is the measured one's at the scale of its own
+    return median_error(float(np.mean(logs[list(chosen)])) - np.delete(logs, list(chosen)))
 
 
 @dataclass(frozen=True)
@@ -38,21 +74,12 @@ def leave_one_out(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> LeftO
     return _summary(found)
 
 
-def leave_source_out(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> dict[str, LeftOut]:
-    """Each source from all the others (on the same GPU where there are any), and "all" of them."""
-    return _leave_out(runs, efficiency, lambda run: run.source)
-
-
-def leave_gpu_out(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> dict[str, LeftOut]:
-    """Each GPU from all the others, and "all" of them."""
-    return _leave_out(runs, efficiency, lambda run: run.gpu)
-
-
-def _leave_out(runs: Sequence[TimedRun], efficiency: StepEfficiency, key: Callable[[TimedRun], str]) -> dict[str, LeftOut]:
+def leave_out(runs: Sequence[TimedRun], efficiency: StepEfficiency, by: Literal["source", "gpu"]) -> dict[str, LeftOut]:
+    """Each source from all the others (on the same GPU where there are any), or each GPU from all the others; and "all"."""
     found: dict[str, list[tuple[float, float] | None]] = {}
-    for name in dict.fromkeys(key(run) for run in runs):
-        rest = [run for run in runs if key(run) != name]
-        found[name] = [_against(run, rest, efficiency) for run in runs if key(run) == name]
+    for name in dict.fromkeys(getattr(run, by) for run in runs):
+        rest = [run for run in runs if getattr(run, by) != name]
+        found[name] = [_against(run, rest, efficiency) for run in runs if getattr(run, by) == name]
     found["all"] = [error for errors in found.values() for error in errors]
     summaries = {name: _summary(errors) for name, errors in found.items()}
     return {name: summary for name, summary in summaries.items() if summary is not None}
@@ -148,6 +175,6 @@ def fit_calibration(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> Cal
         after_profile={
             "runs on one GPU": after_profile(grouped([run for run in runs if run.layout == ONE_GPU])),
             "each layout by itself": after_profile(grouped(runs)), "all layouts together": after_profile(pairs.values())},
-        run_left_out=leave_one_out(runs, efficiency), source_left_out=leave_source_out(runs, efficiency),
-        gpu_left_out=leave_gpu_out(runs, efficiency),
+        run_left_out=leave_one_out(runs, efficiency), source_left_out=leave_out(runs, efficiency, "source"),
+        gpu_left_out=leave_out(runs, efficiency, "gpu"),
     )

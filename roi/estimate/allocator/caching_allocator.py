@@ -10,10 +10,9 @@ and go, not on their sum alone:
     segment     where no block fits: 2 MiB (small pool), 20 MiB (below 10 MiB), else the request rounded up to 2 MiB
     free        the block joins the free blocks before and after it in its segment
 
-Source of every rule: pytorch, c10/cuda/CUDACachingAllocator.cpp, class DeviceCachingAllocator (2025); the function of each
-rule is named beside it. The constants stand in c10/core/AllocatorConfig.h (namespace c10::CachingAllocator) of 2.13, and in
-the .cpp of older versions, with the same values; new is that the 20 MiB segment can be set
-(PYTORCH_ALLOC_CONF=large_segment_size_mb).
+Source of every rule: pytorch, c10/cuda/CUDACachingAllocator.cpp, class DeviceCachingAllocator (2025); the function of each rule
+is named beside it. The constants stand in c10/core/AllocatorConfig.h (namespace c10::CachingAllocator) of 2.13, and in the .cpp
+of older versions, with the same values; new is that the 20 MiB segment can be set (PYTORCH_ALLOC_CONF=large_segment_size_mb).
 
 Modelled with its defaults: max_split_size unlimited, no rounding to powers of two, no garbage collection, no expandable
 segments, one stream, no graph pools, and a card that never runs full. One thing is assumed: cudaMalloc's addresses rise in

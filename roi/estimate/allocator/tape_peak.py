@@ -12,7 +12,6 @@ from roi.facts.tape import Block, Tape
 
 SLICES: Final = 200
 """Points of the timeline."""
-
 LARGEST: Final = 12
 """Groups of equal blocks that a report names."""
 

@@ -23,7 +23,6 @@ from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, STEP_TOKENS
 
 ROUNDING: Final = 1e-9
 """Share of a step by which an arrival may seem to miss its end through rounding."""
-
 Job = tuple[float, float, float, float, float, float, int]
 """arrival_s, prefill tokens, output tokens, KV at the start, KV growth a token, KV held at the end, number."""
 

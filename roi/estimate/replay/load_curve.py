@@ -19,22 +19,16 @@ Array = NDArray[np.float64]
 
 WARM_UP, COOL_DOWN = 0.15, 0.1
 """Shares of the requests that find the replicas emptier than they will be, or leave them emptying; left out of percentiles."""
-
 TOP: Final = 1.1
 """Highest rung over the rate of an endless queue, which means of the requests give within some 10%."""
-
 RUNG: Final = 1.25
 """Ratio of the ladder's rates."""
-
 FINE: Final = 2
 """Rates inside the rung in which the SLO breaks: 1.25^(1/2), 12% apart, a straight line between them."""
-
 FIRST_RUNG: Final = 7
 """Where the search begins: 0.23 of the saturated rate, which most SLOs hold."""
-
 DESCENT: Final = 3
 """Rungs down at a time while the SLO does not hold: half the rate."""
-
 LOWEST: Final = 0.01
 """Where not even this share of the saturated rate holds the SLO, no rate does."""
 
@@ -131,10 +125,9 @@ class LoadCurve:
     def capacity(self, slo: Slo, speed: float = 1.0, rung: int | None = None) -> Capacity:
         """The largest rate that holds the SLO with the engine at `speed` times its speed.
 
-        From a rung that holds upwards the first rung that breaks is looked for, then the first of FINE rates inside, then
-        the crossing on a straight line in the logs. So a tighter SLO never has more capacity, scatter or not. Another
-        speed is another clock: all times divided by it, so the same replays answer with the SLO and the rate rescaled.
-        `rung` is where to begin, one that is thought to hold.
+        Since the search goes upwards, a tighter SLO never has more capacity, scatter or not. Another speed is another clock:
+        all times divided by it, so the same replays answer with the SLO and the rate rescaled. `rung` is where to begin, one
+        that is thought to hold.
         """
         found = self._capacity(Slo(slo.ttft_p95_s * speed, slo.tpot_p95_s * speed), FIRST_RUNG if rung is None else rung)
         return replace(found, requests_per_s=found.requests_per_s * speed)

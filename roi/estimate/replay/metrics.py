@@ -133,11 +133,10 @@ def point_metrics(point: ServePoint, most_ttft_s: float, most_tpot_s: float, *, 
     ended = [] if window is None else [r for r in good if window.begin_s < r.sent_s + e2e_s(r) <= window.end_s]
     kept = [request for request in point.requests if keeps(request, most_ttft_s, most_tpot_s)]
     return PointMetrics(
-        succeeded=len(good), failed=len(point.requests) - len(good),
-        ttft_p50_s=_percentile(ttft, 50), ttft_p95_s=_percentile(ttft, 95),
-        tpot_p50_s=_percentile(tpot, 50), tpot_p95_s=_percentile(tpot, 95),
-        itl_p50_s=_percentile(itl, 50), itl_p99_s=_percentile(itl, 99),
-        e2e_p50_s=_percentile(e2e, 50), e2e_p95_s=_percentile(e2e, 95), window=window,
+        succeeded=len(good), failed=len(point.requests) - len(good), ttft_p50_s=_percentile(ttft, 50),
+        ttft_p95_s=_percentile(ttft, 95), tpot_p50_s=_percentile(tpot, 50), tpot_p95_s=_percentile(tpot, 95),
+        itl_p50_s=_percentile(itl, 50), itl_p99_s=_percentile(itl, 99), e2e_p50_s=_percentile(e2e, 50),
+        e2e_p95_s=_percentile(e2e, 95), window=window,
         output_tokens_per_s=None if window is None else _tokens_within(point, window) / window.seconds,
         requests_per_s=None if window is None else len(ended) / window.seconds,
         goodput_per_s=None if window is None else sum(keeps(r, most_ttft_s, most_tpot_s) for r in ended) / window.seconds,

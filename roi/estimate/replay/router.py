@@ -18,7 +18,6 @@ Array = NDArray[np.float64]
 
 MANY: Final = 64
 """Replicas from which arrays are searched faster than lists."""
-
 SEND_S: Final = 1e-4
 """Least time between two requests of a client: building and writing one takes an event loop about 0.1 ms. What matters
 is that it is more than nothing: the first of them finds the engine idle and starts a step, which the others wait for."""

@@ -77,8 +77,8 @@ def histogram_lengths(
     `prefix_tokens` (of each bin) begin the prompt and are found cached by `hit_rate` of the requests.
     """
     if input_tokens.size == 1:
-        stretch = [_exponential(spread_evenly(count, seed + 4 * k)) for k in (2, 3)]
-        prompt, output = input_tokens[0] * stretch[0], output_tokens[0] * stretch[1]
+        drawn = [-np.log(spread_evenly(count, seed + 4 * k)) for k in (2, 3)]
+        prompt, output = (x[0] * (d / np.mean(d)) for x, d in zip((input_tokens, output_tokens), drawn, strict=True))
         prefix = np.minimum(np.broadcast_to(prefix_tokens, count), prompt)
     else:
         edges = np.cumsum(weights) / np.sum(weights)
@@ -87,12 +87,6 @@ def histogram_lengths(
         prefix = np.broadcast_to(prefix_tokens, input_tokens.shape)[bins]
     cached = np.where(spread_evenly(count, seed + 100) < hit_rate, prefix, 0.0)
     return Lengths(np.maximum(np.rint(prompt - cached), 1.0), np.maximum(np.rint(output), 1.0), np.rint(cached))
-
-
-def _exponential(u: Array) -> Array:
-    """Exponential numbers at the probabilities `u`, scaled so that their mean is 1."""
-    drawn = -np.log(u)
-    return np.asarray(drawn / np.mean(drawn))
 
 
 def as_requests(

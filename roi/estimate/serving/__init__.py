@@ -2,7 +2,5 @@
 
 `iteration` is the time of a step, `request_shape` the tokens of the requests, `replica_memory` the bytes on each GPU, and
 `capacity` the closed form that ranks plans. For a profiled server `windows` turns timestamps into rows of time and work,
-`plausibility` refuses what cannot be, `step_fit` finds the coefficients, and `runtime_adapters` what unmerged adapters cost.
-Each imports only those before it in: iteration | request_shape | windows, replica_memory | plausibility, capacity | step_fit,
-runtime_adapters.
+`plausibility` refuses what cannot be, and `step_fit` finds the coefficients.
 """

@@ -17,18 +17,15 @@ from numpy.typing import NDArray
 
 from roi.estimate.serving.iteration import Iteration
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, STEP_TOKENS, ReplicaMemory
-from roi.estimate.serving.request_shape import P95_NORMAL, RequestShape, lognormal_p95
+from roi.estimate.serving.request_shape import P95_NORMAL, RequestShape, lognormal_quantile
 from roi.facts.model import Number
 
 SATURATED: Final = 0.9
 """Where no SLO binds and the slots in use give this share of the rate of endless slots, compute is what binds."""
-
 LONE_BATCH: Final = 1e-6
 """Smallest mean number of decoding sequences that is looked at: a replica that is idle but for one prompt now and then."""
-
 BISECTIONS: Final = 52
 """Halvings of the interval of log B; 52 leave no more than rounding."""
-
 WAIT_TAIL: Final = 0.05
 """1 - 0.95: the share of requests that may wait longer than the P95."""
 
@@ -63,8 +60,7 @@ class ServingCapacity:
 
 
 def operating_point(
-    requests: RequestShape, iteration: Iteration, kv_read_bytes: Number, sequences: Number,
-    step_tokens: Number = STEP_TOKENS,
+    requests: RequestShape, iteration: Iteration, kv_read_bytes: Number, sequences: Number, step_tokens: Number = STEP_TOKENS,
 ) -> OperatingPoint:
     """The steady state with `sequences` sequences decoding on average; everything broadcasts.
 
@@ -87,7 +83,7 @@ def operating_point(
     busy = rate * service
     tail = service * (1.0 + np.square(requests.prompt_cv)) / (2.0 * np.maximum(1.0 - busy, 1e-12))  # E[W] / rho
     wait = tail * np.log(np.maximum(busy / WAIT_TAIL, 1.0))
-    own = prefill * lognormal_p95(requests.prompt_cv) + np.maximum(step, shared_steps)
+    own = prefill * lognormal_quantile(requests.prompt_cv) + np.maximum(step, shared_steps)
     ttft = np.where(busy < 1.0, wait + step + own, np.inf)
     return OperatingPoint(requests_per_s=rate, tpot_s=step / (1.0 - rate * prefill), ttft_s=ttft, prefill_s=prefill)
 
@@ -99,13 +95,12 @@ def serving_capacity(
 ) -> ServingCapacity:
     """The largest rate of one replica under its SLO; requests, iteration and memory broadcast, one element a plan.
 
-    `ttft_p95_s` and `tpot_s` are limits (None: no limit); `tpot_s` holds for the mean TPOT. The number of decoding
-    sequences is taken as Poisson (M/G/inf), so B + 1.645 sqrt(B) must stay within the KV cache and `sequence_limit`
-    (vLLM's max_num_seqs): at P95 nobody waits for a slot. Rate, TPOT and TTFT grow with B, so the largest B that holds
-    is found by bisection over log B, to rounding. `speed` multiplies the speed of the engine: unmerged LoRA adapters, or
-    an end of the efficiencies' spread. Under a tight TPOT a slow engine loses more capacity than speed, so spread the
-    speed and ask again rather than spread the capacity. Where weights, workspace and one long request do not fit, the
-    capacity is 0 and `binding` says what is missing.
+    `ttft_p95_s` and `tpot_s` are limits (None: no limit); `tpot_s` holds for the mean TPOT. The number of decoding sequences is
+    taken as Poisson (M/G/inf), so B + 1.645 sqrt(B) must stay within the KV cache and `sequence_limit` (vLLM's max_num_seqs):
+    at P95 nobody waits for a slot. Rate, TPOT and TTFT grow with B, so the largest B that holds is found by bisection over log
+    B, to rounding. `speed` multiplies the speed of the engine: unmerged LoRA adapters, or an end of the efficiencies' spread.
+    Under a tight TPOT a slow engine loses more capacity than speed, so spread the speed and ask again rather than spread the
+    capacity. Where weights, workspace and one long request do not fit, the capacity is 0 and `binding` says what is missing.
     """
     engine = iteration.at_speed(speed)
     fits = np.asarray(memory.long_sequences) >= 1.0
@@ -138,13 +133,10 @@ def serving_capacity(
     endless = 1.0 / (at(stable).prefill_s + requests.output_tokens * step_of_one)
     saturated = point.requests_per_s >= SATURATED * endless
     return ServingCapacity(
-        requests_per_s=rate[()],
-        sequences=np.where(works, batch, 0.0)[()],
-        tpot_s=np.broadcast_to(point.tpot_s, shape)[()],
-        ttft_s=np.broadcast_to(point.ttft_s, shape)[()],
+        requests_per_s=rate[()], sequences=np.where(works, batch, 0.0)[()],
+        tpot_s=np.broadcast_to(point.tpot_s, shape)[()], ttft_s=np.broadcast_to(point.ttft_s, shape)[()],
         binding=np.select(
             [~fits, ~paced, ~prompt, saturated | room, np.broadcast_to(memory.sequences <= sequence_limit, shape)],
-            [np.broadcast_to(memory.shortage(), shape), "TPOT", "TTFT", "compute", "KV memory"],
-            "sequence limit",
+            [np.broadcast_to(memory.shortage(), shape), "TPOT", "TTFT", "compute", "KV memory"], "sequence limit",
         )[()],
     )

@@ -1,27 +1,32 @@
 """The time of one engine step: a + b x sequences + c x KV bytes read + d x prefill tokens.
 
 An engine that batches continuously repeats one step: each decoding sequence gets one token, and prompt tokens that wait are
-computed beside them. What a step costs follows from what it must read and compute:
-
-    a   reading the weights once, whatever the batch, and the engine's own overhead
-    b   2 FLOPs a parameter and sequence
-    c   reading the KV cache of the sequences
-    d   2 FLOPs a parameter and prompt token, and attention over the tokens before it
-
-A mixture also reads the experts that its tokens touch, more of them in larger batches. The coefficients come from a roofline
-with fitted efficiencies (`roofline_iteration`) or from a profile of the user's own server (serving/step_fit); everything that
-uses them sees an `Iteration` and does not know which.
+computed beside them. What a step costs follows from what it must read and compute (`Iteration`). A mixture also reads the
+experts that its tokens touch, more of them in larger batches. The coefficients come from a roofline with fitted efficiencies
+(`roofline_iteration`) or from a profile of the user's own server (serving/step_fit); everything that uses them sees an
+`Iteration` and does not know which.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
 from roi.errors import UnknownName
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
+
+T = TypeVar("T", Gpu, str)
+
+KV_BYTES: Final = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0}
+"""Bytes of one KV cache element by format."""
+SIXTEEN_BIT: Final = 2.0
+"""Bytes of an activation, and of a weight that quantisation leaves alone."""
+ALL_REDUCES_PER_LAYER: Final = 2
+"""Tensor parallelism sums partial results after attention and after the MLP (Megatron)."""
+COUNTS: Final = ("expert_share", "request_steps")
+"""Fields of an iteration that are no seconds."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +51,6 @@ WEIGHT_FORMATS: Final = {
     "mxfp4": WeightFormat(0.53125, "bf16", experts_only=True),  # gpt-oss: 4 bit + an 8 bit scale for 32 weights
 }
 """Weight formats by name."""
-
-KV_BYTES: Final = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0}
-"""Bytes of one KV cache element by format."""
-
-SIXTEEN_BIT: Final = 2.0
-"""Bytes of an activation, and of a weight that quantisation leaves alone."""
-
-ALL_REDUCES_PER_LAYER: Final = 2
-"""Tensor parallelism sums partial results after attention and after the MLP (Megatron)."""
-
-
 @dataclass(frozen=True)
 class Efficiencies:
     """Achieved over theoretical, and what theory leaves out; each broadcasts (catalog: serving_efficiencies)."""
@@ -94,24 +88,18 @@ PERFECT: Final = Efficiencies(
     sequence_overhead_s=0.0, collective_latency_s=0.0, link_efficiency=1.0,
 )
 """The roofline itself: no engine is faster."""
-
-
-COUNTS: Final = ("expert_share", "request_steps")
-"""Fields of an iteration that are no seconds."""
-
-
 @dataclass(frozen=True)
 class Iteration:
     """Coefficients of one engine step, in seconds; each broadcasts."""
 
     step_s: Number
-    """a: a step however small: overhead, dense weights read, all-reduce latency."""
+    """a: a step however small: overhead, dense weights read once, all-reduce latency."""
     sequence_s: Number
-    """b: each decoding sequence: matrix products, per-sequence overhead, all-reduce bytes."""
+    """b: each decoding sequence: 2 FLOPs a parameter, per-sequence overhead, all-reduce bytes."""
     kv_byte_s: Number
     """c: each byte of KV cache that one GPU reads."""
     prefill_token_s: Number
-    """d: each prompt token that is computed: matrix products, attention, all-reduce bytes."""
+    """d: each prompt token that is computed: 2 FLOPs a parameter, attention over the tokens before it, all-reduce bytes."""
     experts_s: Number = 0.0
     """Mixture of experts: reading every expert once."""
     expert_share: Number = 0.0
@@ -182,9 +170,7 @@ def step_read_bytes(shape: ModelShape, weight_dtype: str) -> tuple[float, float]
     return dense + rest * max(weight_format(weight_dtype).bytes_per_parameter, SIXTEEN_BIT), experts
 
 
-def kv_bytes_per_gpu(
-    shape: ModelShape, tokens: Number, tensor_parallel: Number, element_bytes: Number = SIXTEEN_BIT,
-) -> Number:
+def kv_bytes_per_gpu(shape: ModelShape, tokens: Number, tensor_parallel: Number, element_bytes: Number = SIXTEEN_BIT) -> Number:
     """Bytes of KV cache that a sequence of `tokens` tokens holds on each GPU; broadcasts.
 
     Engines split heads over GPUs and copy them where there are fewer heads than GPUs; MLA's one vector is on every GPU.
@@ -213,32 +199,23 @@ def query_group(shape: ModelShape) -> float:
     return sum(elements * (1.0 if a.kind == "latent" else a.heads / a.kv_heads) for a, elements in cached) / total
 
 
-def per_gpu(gpu: Gpu | Sequence[Gpu], figure: Callable[[Gpu], float]) -> Number:
-    """`figure` of one GPU, or an array of it with one element a plan."""
-    return figure(gpu) if isinstance(gpu, Gpu) else np.array([figure(g) for g in gpu])
-
-
-def per_format(dtype: str | Sequence[str], figure: Callable[[str], float]) -> Number:
-    """`figure` of one format's name, or an array of it with one element a plan."""
-    return figure(dtype) if isinstance(dtype, str) else np.array([figure(d) for d in dtype])
+def per_plan(fact: T | Sequence[T], figure: Callable[[T], float]) -> Number:
+    """`figure` of one GPU or one format's name, or an array of it with one element a plan."""
+    return figure(fact) if isinstance(fact, (Gpu, str)) else np.array([figure(one) for one in fact])
 
 
 def matrix_rate(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str]) -> Number:
     """Matrix rate of each plan, FLOP/s, in the format that its weights compute in."""
     if isinstance(gpu, Gpu):
-        return per_format(weight_dtype, lambda w: gpu.matrix_flops(weight_format(w).computes_in))
+        return per_plan(weight_dtype, lambda w: gpu.matrix_flops(weight_format(w).computes_in))
     names = [weight_dtype] * len(gpu) if isinstance(weight_dtype, str) else weight_dtype
     pairs = zip(gpu, names, strict=True)
     return np.array([g.matrix_flops(weight_format(w).computes_in) for g, w in pairs])
 
 
 def roofline_iteration(
-    shape: ModelShape,
-    gpu: Gpu | Sequence[Gpu],
-    tensor_parallel: Number,
-    weight_dtype: str | Sequence[str],
-    prefill_context: Number,
-    efficiencies: Efficiencies,
+    shape: ModelShape, gpu: Gpu | Sequence[Gpu], tensor_parallel: Number, weight_dtype: str | Sequence[str],
+    prefill_context: Number, efficiencies: Efficiencies,
 ) -> Iteration:
     """Coefficients of an engine step from the roofline and its efficiencies.
 
@@ -255,10 +232,10 @@ def roofline_iteration(
     expert parallelism, pipeline parallelism, speculative decoding.
     """
     e, tp = efficiencies, np.asarray(tensor_parallel, dtype=float)
-    bandwidth, link = per_gpu(gpu, lambda g: g.bandwidth_bytes_per_s), per_gpu(gpu, lambda g: g.link_bytes_per_s)
-    rate, rate16 = matrix_rate(gpu, weight_dtype), per_gpu(gpu, lambda g: g.matrix_flops("bf16"))
-    dense = per_format(weight_dtype, lambda w: step_read_bytes(shape, w)[0])
-    experts = per_format(weight_dtype, lambda w: step_read_bytes(shape, w)[1])
+    bandwidth, link = per_plan(gpu, lambda g: g.bandwidth_bytes_per_s), per_plan(gpu, lambda g: g.link_bytes_per_s)
+    rate, rate16 = matrix_rate(gpu, weight_dtype), per_plan(gpu, lambda g: g.matrix_flops("bf16"))
+    dense = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[0])
+    experts = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[1])
     sums = ALL_REDUCES_PER_LAYER * shape.layers
     ring = 2.0 * (tp - 1.0) / tp * sums * shape.hidden * SIXTEEN_BIT / (link * e.link_efficiency)
     products = 2.0 * (shape.active_parameters - shape.head_parameters)
@@ -269,8 +246,6 @@ def roofline_iteration(
         sequence_s=2.0 * shape.active_parameters / (rate * e.decode_mfu * tp) + e.sequence_overhead_s + ring,
         kv_byte_s=(1.0 + e.kv_reread * (query_group(shape) - 1.0)) / (bandwidth * e.kv_mbu),
         prefill_token_s=(products / rate + attention / rate16) / (e.prefill_mfu * tp) + ring,
-        experts_s=experts / (bandwidth * e.decode_mbu * tp),
-        expert_share=expert_share(shape),
-        request_s=e.request_s,
+        experts_s=experts / (bandwidth * e.decode_mbu * tp), expert_share=expert_share(shape), request_s=e.request_s,
         request_steps=e.request_steps,
     )

@@ -24,10 +24,8 @@ from roi.facts.serve_profile import ServePoint, ServeProfile
 
 FASTER: Final = 0.02
 """Share by which rounding and the datasheet's own figures may put a step below the roofline."""
-
 LITTLE: Final = 0.10
 """Share by which rate x latency may differ from the requests in flight: the start and the end of a finite run."""
-
 CLOCK_S: Final = 1e-3
 """Seconds by which a stamp may come before its cause: two clocks of one machine, rounding of exports to a millisecond."""
 
@@ -52,23 +50,18 @@ def _beats_roofline(profile: ServeProfile, number: int, shape: ModelShape, gpu: 
     """
     point, tp = profile.points[number - 1], profile.gpus
     element = kv_element_bytes(profile.kv_dtype or "bf16")
-
-    def kv(tokens: np.ndarray) -> np.ndarray:
-        return np.asarray(kv_bytes_per_gpu(shape, tokens, tp, element))
-
-    rows, _ = point_rows(point, number, kv, ends_only=profile.ends_only)
+    rows, _ = point_rows(point, number, lambda tokens: np.asarray(kv_bytes_per_gpu(shape, tokens, tp, element)),
+                         ends_only=profile.ends_only)
     if rows is None:
         return None
     windows = rows.request == 0.0
-    if not windows.any():
-        return None
     best = roofline_iteration(shape, gpu, tp, weight_dtype, 0.0, PERFECT)
     weights = float(best.step_s) + float(best.experts_s) * expert_share(shape)
     reading = weights * rows.steps + float(best.kv_byte_s) * rows.kv
     products = float(best.sequence_s) * rows.sequences + float(best.prefill_token_s) * rows.prefill
     floor = float(np.maximum(reading, products)[windows].sum())
     measured, steps = float(rows.seconds[windows].sum()), float(rows.steps[windows].sum())
-    if measured >= floor * (1.0 - FASTER):
+    if not windows.any() or measured >= floor * (1.0 - FASTER):
         return None
     return (
         f"point {number}: a step takes {1e3 * measured / steps:.3g} ms, the roofline of {shape.id} in {weight_dtype} on"

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.estimate.serving.iteration import SIXTEEN_BIT, kv_bytes_per_gpu, kv_element_bytes, per_format, per_gpu, weight_bytes
+from roi.estimate.serving.iteration import SIXTEEN_BIT, kv_bytes_per_gpu, kv_element_bytes, per_plan, weight_bytes
 from roi.estimate.serving.request_shape import RequestShape
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
@@ -21,32 +21,23 @@ from roi.units import GIB
 
 GPU_MEMORY_UTILISATION: Final = 0.90
 """Share of the device that an engine takes, the default of vLLM's gpu_memory_utilization."""
-
 FIXED_WORKSPACE_BYTES: Final = 1.5 * GIB
 """CUDA context and libraries (about 0.5 GiB), CUDA graphs and collective buffers (0.5 to 1.5 GiB in engine logs)."""
-
 STEP_TOKENS: Final = 8192.0
 """Tokens of the largest step: vLLM's max_num_batched_tokens on data-centre cards."""
-
 HUGE_STEP_TOKENS: Final = 16384.0
 """The same on cards from HUGE_CARD_BYTES, since vLLM 0.28."""
-
 HUGE_CARD_BYTES: Final = 160.0 * GIB
 """Memory from which it takes those (B200, MI300X): vllm-project/vllm PR 51726, 2026-08-11; so in 0.33.0 too."""
-
 SMALL_STEP_TOKENS: Final = 2048.0
 """The same on cards below LARGE_CARD_BYTES."""
-
 LARGE_CARD_BYTES: Final = 70.0 * GIB
 """Memory from which vLLM takes the larger steps and more sequences (H100, H200, MI300X); not on an A100 of 80 GB, where
 larger steps were measured to be slower (vllm-project/vllm EngineArgs.get_batch_defaults, PR 17885)."""
-
 SEQUENCE_LIMIT: Final = 256.0
 """Sequences that an engine decodes at a time: vLLM's max_num_seqs on cards below LARGE_CARD_BYTES."""
-
 LARGE_SEQUENCE_LIMIT: Final = 1024.0
 """The same on cards from there on."""
-
 LOGIT_BYTES: Final = 4.0
 """Engines sample from fp32 logits, one row a sequence."""
 
@@ -84,11 +75,9 @@ class ReplicaMemory:
 
     def shortage(self) -> NDArray[np.str_]:
         """For each plan, the sentence that says which bytes do not fit; only read where they do not."""
-        names = (self.usable_bytes, self.resident_bytes, self.workspace_bytes, self.kv_long_bytes, self.device_bytes)
-        rows = np.broadcast_arrays(*names)
-        return np.array([_shortage(*map(float, row)) for row in zip(*(r.ravel() for r in rows), strict=True)]).reshape(
-            rows[0].shape
-        )
+        named = np.vectorize(_shortage, otypes=[str])
+        return np.asarray(
+            named(self.usable_bytes, self.resident_bytes, self.workspace_bytes, self.kv_long_bytes, self.device_bytes))
 
 
 def _shortage(usable: float, resident: float, workspace: float, long: float, device: float) -> str:
@@ -109,12 +98,12 @@ def default_step_tokens(gpu: Gpu | Sequence[Gpu], *, since_0_28: bool = True) ->
             return HUGE_STEP_TOKENS
         return STEP_TOKENS if _large(g) else SMALL_STEP_TOKENS
 
-    return per_gpu(gpu, tokens)
+    return per_plan(gpu, tokens)
 
 
 def default_sequence_limit(gpu: Gpu | Sequence[Gpu]) -> Number:
     """Sequences that are decoded at a time at most on this card, or on one card a plan: vLLM's default for a server."""
-    return per_gpu(gpu, lambda g: LARGE_SEQUENCE_LIMIT if _large(g) else SEQUENCE_LIMIT)
+    return per_plan(gpu, lambda g: LARGE_SEQUENCE_LIMIT if _large(g) else SEQUENCE_LIMIT)
 
 
 def _large(gpu: Gpu) -> bool:
@@ -140,16 +129,15 @@ def replica_memory(
 ) -> ReplicaMemory:
     """Bytes on each GPU of a replica; `gpu` and the formats are one value or one a plan, the rest broadcasts.
 
-    KV capacity = memory x GPU_MEMORY_UTILISATION - weights / tp - workspace - the shared prefix, once.
     Ignored: adapters that are held beside the weights, paging waste (half a block of 16 tokens a sequence, under 1% of 1,000),
     copied KV projections where tp exceeds the KV heads, prefixes that belong to one user each (several conversations'
     histories compete for KV).
     """
     tp = np.asarray(tensor_parallel, dtype=float)
-    device = per_gpu(gpu, lambda g: g.memory_bytes)
-    element = per_format(kv_dtype, kv_element_bytes)
+    device = per_plan(gpu, lambda g: g.memory_bytes)
+    element = per_plan(kv_dtype, kv_element_bytes)
     usable = device * GPU_MEMORY_UTILISATION
-    resident = per_format(weight_dtype, lambda w: weight_bytes(shape, w)) / tp
+    resident = per_plan(weight_dtype, lambda w: weight_bytes(shape, w)) / tp
     workspace = FIXED_WORKSPACE_BYTES + activation_bytes(shape, tp, step_tokens, sequence_limit)
 
     def kv(tokens: Number) -> Number:
@@ -158,7 +146,6 @@ def replica_memory(
     return ReplicaMemory(
         device_bytes=device, usable_bytes=usable, resident_bytes=resident, workspace_bytes=workspace,
         kv_capacity_bytes=np.maximum(usable - resident - workspace - kv(requests.cached_tokens), 0.0),
-        kv_read_bytes=kv(requests.cached_tokens + requests.own_tokens),
-        kv_held_bytes=kv(requests.own_tokens),
+        kv_read_bytes=kv(requests.cached_tokens + requests.own_tokens), kv_held_bytes=kv(requests.own_tokens),
         kv_long_bytes=kv(requests.long_tokens),
     )

@@ -25,26 +25,19 @@ from roi.numerics.least_squares import SAME, LinearFit, linear_fit
 
 LEAST_SUCCESSES: Final = 8
 """Requests that must have succeeded: fewer say little about six coefficients."""
-
 LEAST_WINDOWS: Final = 8
 """The same of windows."""
-
 LEAST_LOOPS: Final = 4
 """Closed loops that a run that was cut short must hold: as many as a step has coefficients."""
-
 NEEDED: Final = ("sequence_s", "kv_token_s", "prefill_token_s")
 """Coefficients without which no load can be predicted; a step itself is in every row."""
-
 COARSE: Final = 0.5
 """Half width over value from which columns that look alike are reported as not known apart."""
-
 CHUNKS: Final = tuple(float(2**i) for i in range(14, 6, -1))
 """Prompt tokens of a step that are tried, 16,384 to 128: engines' defaults are powers of two."""
-
 BETTER: Final = 6.0
 """Log-likelihood by which a chunk size must be better than none, 0.05% of a chi-squared of one: a wrong one cuts every
 prompt of a replay."""
-
 MORE: Final = {
     "step_s": "a point with another number of requests in flight (for example 1 beside 16)",
     "experts_s": "points with 1, 4 and 32 requests in flight",
@@ -259,9 +252,7 @@ def _best_chunks(rows: StepRows, names: Sequence[str], share: float) -> tuple[Li
     for tokens in (None, *(size for size in CHUNKS if size < longest)):
         cut = rows if tokens is None else in_chunks(rows, tokens)
         columns = _columns(cut, share)
-        fit = linear_fit(
-            np.stack([columns[name] for name in names], axis=1), cut.seconds, cut.request, cut.block, cut.point
-        )
+        fit = linear_fit(np.stack([columns[name] for name in names], axis=1), cut.seconds, cut.request, cut.block, cut.point)
         if best is None or fit.misfit < best[0].misfit - (BETTER if best[1] is None else 0.0):
             best = fit, tokens, cut
     assert best is not None

@@ -23,21 +23,16 @@ Array = NDArray[np.float64]
 
 WINDOW_STEPS: Final = 16
 """Steps of a window: a millisecond of the client's clock is then under 1% of a window of 10 ms steps."""
-
 LEAST_STEPS: Final = 4
 """A shorter window is mostly the clock's noise."""
-
 TOKENS_PER_CHUNK: Final = 4.0
 """Above this the tokens of a request no longer say which steps it took part in."""
-
 BLOCKS: Final = 2
 """Parts of a point in time. Noise that lasts (another program, a clock that falls) counts once a part, so parts must be long:
 of 80 simulated profiles with noise 50 steps long, intervals from two parts held 1 to 2% more often than from four."""
-
 WAITING: Final = 0.8
 """Share of the time with somebody waiting in which all slots but one, or all, must be taken: a server that is busy with
 prompts leaves its slots empty while requests wait."""
-
 FULL: Final = 0.5
 """The same of all slots."""
 
@@ -104,14 +99,13 @@ def point_rows(
 ) -> tuple[StepRows | None, str]:
     """The rows of one point and "", or None and why there are none.
 
-    A window lies between two tokens of a request that decodes throughout. Its steps are that request's tokens; its
-    sequences all tokens that arrive in it, each of which read its own context; its prompt tokens those of the requests
-    that get their first token in it. Windows are disjoint and end where no prompt is half computed, so a prompt that the
-    engine spreads over several steps lies in one of them. Arrivals are counted to the middle between two tokens of the
-    reference, since streams of one step arrive a little apart. The first token of a request that met an idle server
-    took one step (`in_chunks`: several) and the request's own time; the point's first request is left out (it pays for
-    warming up). With `ends_only` a request's two stamps are its first and its last token: those between are taken as even,
-    and a window spans the whole of its reference.
+    A window's steps are its reference's tokens; its sequences all tokens that arrive in it, each of which read its own context;
+    its prompt tokens those of the requests that get their first token in it. Windows are disjoint and end where no prompt is
+    half computed, so a prompt that the engine spreads over several steps lies in one of them. Arrivals are counted to the
+    middle between two tokens of the reference, since streams of one step arrive a little apart. The first token of a request
+    that met an idle server took one step (`in_chunks`: several) and the request's own time; the point's first request is left
+    out (it pays for warming up). With `ends_only` a request's two stamps are its first and its last token: those between are
+    taken as even, and a window spans the whole of its reference.
 
     `kv_of` gives what a context of so many tokens reads (windows cap it; else every token once). Ignored: speculative decoding
     (its steps give several tokens).
@@ -157,9 +151,7 @@ def _stream(r: ServedRequest, kv_of: Callable[[Array], Array], ends_only: bool) 
     )
 
 
-def _windows(
-    streams: list[_Stream], failed: list[tuple[float, float]], expert_share: float
-) -> Iterator[tuple[float, ...]]:
+def _windows(streams: list[_Stream], failed: list[tuple[float, float]], expert_share: float) -> Iterator[tuple[float, ...]]:
     """For each window, in time: start, seconds, steps, touched, sequences, kv, prefill, 0."""
     if not streams:
         return
@@ -197,8 +189,7 @@ def _windows(
 
 def _lone(streams: list[_Stream], failed: list[tuple[float, float]], expert_share: float) -> Iterator[tuple[float, ...]]:
     """The same for each first token of a request that met an idle server: sent, TTFT, 1, touched, 0, 0, prefill, 1."""
-    spans = [(s.sent_s, s.ended_s) for s in streams]
-    spans = sorted([*spans, *failed])
+    spans = sorted([*((s.sent_s, s.ended_s) for s in streams), *failed])
     starts, ends = np.array([s for s, _ in spans]), np.maximum.accumulate(np.array([e for _, e in spans]))
     for s in streams:
         earlier, met = np.searchsorted(starts, s.sent_s, "left"), np.searchsorted(starts, s.at_s[0], "left")

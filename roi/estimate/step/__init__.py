@@ -2,5 +2,5 @@
 
 `rates` reads how fast a device is; `work` lists what a micro-step does. `step_time` puts a datasheet's roofline over that work,
 `calibration` says how far measured steps lie from it, and `roofline` times the operators of a dry run at a device's measured
-rates, as a scale of step_time. Each imports only those before it in: rates | work, step_time, calibration, roofline.
+rates, as a scale of step_time.
 """

@@ -25,20 +25,15 @@ from roi.numerics.spreads import TAIL, student
 Level = Literal["profile", "device", "gpu", "layout", "all"]
 """What a scale rests on: runs of one's own on this GPU; its measured rates and a dry run; other sources on it; other GPUs in
 the same layout; everything."""
-
 ONE_GPU: Final = "one GPU"
 """Layout of a job on a single card; others are named by what they share."""
-
 PRIOR_RUNS: Final = 4.0
 """Runs that the typical scatter counts for where a group is small: three values know their scatter to a factor of two only."""
-
 PRIOR_GROUPS: Final = 2.0
 """Groups that the median of all groups counts for beside those of a card or a layout: software moves a source's scale as much
 as the card does, so one source on a card says little of the next on it."""
-
 LONE_SCATTER: Final = 0.15
 """Within-group scatter of log(roofline / measured) where no group has three runs: between one code's batches and methods."""
-
 LONE_BETWEEN: Final = 0.35
 """Scatter between groups where there is a single one: compiled against eager loops differ by a factor of two."""
 
@@ -142,11 +137,13 @@ def evidence_for(
     In this order: runs of `own` sources on this GPU, weighted by their number; the groups of other sources on it; groups
     of this layout on other GPUs; all. Between groups each counts once, since many rows of one source say nothing of the
     next, and all groups count for PRIOR_GROUPS more. The interval is that of one more run: of the same group, or of a group
-    nobody measured.
+    nobody measured. Within a group scales scatter as in the median group of three runs or more; between groups by the root
+    mean square around the median.
     """
     mine = set(own)
-    within = _typical_scatter(groups)
-    across = _between_scatter(groups)
+    scatters, scales = [g.log_scatter for g in groups if g.n >= 3], np.log([g.overall for g in groups])
+    within = float(np.median(scatters)) if scatters else LONE_SCATTER
+    across = float(np.sqrt(np.mean((scales - np.median(scales)) ** 2))) if len(scales) > 2 else LONE_BETWEEN
     here = [g for g in groups if g.gpu == gpu and g.layout == layout]
     profiled = [g for g in here if g.source in mine]
     if profiled:
@@ -155,13 +152,13 @@ def evidence_for(
         squares = sum(g.n * (g.log_scatter**2 + (np.log(g.overall) - centre) ** 2) for g in profiled)
         return _evidence(efficiency, float(centre), half_width(n, float(squares), within), "profile", profiled)
     like = [g for g in groups if g.layout == layout]
-    everywhere = float(np.median(np.log([g.overall for g in groups]))) if groups else 0.0
+    everywhere = float(np.median(scales)) if groups else 0.0
 
     def spread(found: Sequence[GroupFit]) -> tuple[float, float]:
         """Centre and half width, in logarithms, of a group that nobody measured, from those found."""
-        scales, k = np.log([g.overall for g in found]), len(found)
-        centre = (k * float(np.median(scales)) + PRIOR_GROUPS * everywhere) / (k + PRIOR_GROUPS)
-        return centre, float(np.hypot(half_width(k, float(np.sum((scales - centre) ** 2)), across), TAIL * within))
+        those, k = np.log([g.overall for g in found]), len(found)
+        centre = (k * float(np.median(those)) + PRIOR_GROUPS * everywhere) / (k + PRIOR_GROUPS)
+        return centre, float(np.hypot(half_width(k, float(np.sum((those - centre) ** 2)), across), TAIL * within))
 
     for level, found in (("gpu", here), ("layout", like), ("all", groups)):
         if found:
@@ -175,8 +172,7 @@ def evidence_for(
 def half_width(n: int, squares: float, typical: float) -> float:
     """Half of the 90% interval of one more value, in logarithms, from the sum of squared distances of n values.
 
-    Their variance with the typical one counted for PRIOR_RUNS more, times 1 + 1 / n for the centre's own error, times
-    Student's factor for that many degrees of freedom.
+    The typical variance counts for PRIOR_RUNS more; 1 + 1 / n is for the centre's own error.
     """
     freedom = n - 1.0 + PRIOR_RUNS
     variance = (squares + PRIOR_RUNS * typical**2) / freedom
@@ -193,15 +189,3 @@ def _evidence(efficiency: StepEfficiency, centre: float, half: float, level: Lev
         efficiency=replace(efficiency, overall=float(np.exp(centre))), low=float(np.exp(centre - half)),
         high=float(np.exp(centre + half)), level=level, n=sum(g.n for g in groups), sources=tuple(g.name for g in groups),
     )
-
-
-def _typical_scatter(groups: Iterable[GroupFit]) -> float:
-    """Median scatter within a group, over groups of three runs or more."""
-    found = [g.log_scatter for g in groups if g.n >= 3]
-    return float(np.median(found)) if found else LONE_SCATTER
-
-
-def _between_scatter(groups: Sequence[GroupFit]) -> float:
-    """Root mean square of the groups' scales around their median."""
-    scales = np.log([g.overall for g in groups])
-    return float(np.sqrt(np.mean((scales - np.median(scales)) ** 2))) if len(scales) > 2 else LONE_BETWEEN

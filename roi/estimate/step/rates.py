@@ -22,35 +22,29 @@ from roi.facts.profiles import DeviceProfile, Rate
 
 NEAR: Final = 1e-3
 """Doublings within which a size counts as the measured one."""
-
 ELEMENT_BYTES: Final = {"fp32": 4.0, "tf32": 4.0, "bf16": 2.0, "fp16": 2.0, "int8": 1.0}
 """Bytes of one operand element."""
-
 NEAREST_DTYPES: Final = {"fp16": ("bf16",), "bf16": ("fp16", "fp32"), "tf32": ("fp32",), "int8": ("bf16", "fp16")}
 """What stands in for a type that was not measured: 16-bit types share one matrix unit at one rate; a card without the type
 computes in the wider one."""
-
 TILE: Final = 128
 """Rows and columns of the result that one multiprocessor computes at a time: cuBLAS's large kernels use 128 x 128 to
 128 x 256, so a product smaller than multiprocessors x TILE^2 leaves some of them idle (wave quantisation)."""
-
 SMALLEST_TILE: Final = 32
 """Smallest tile side among matrix kernels: a rank-8 adapter still computes 32 columns."""
-
 SPLIT_K: Final = 1024
 """Depth of one slice when a kernel splits the inner dimension to keep more multiprocessors busy; below about a thousand
 the partial results cost more to add than they save."""
-
 MULTIPROCESSORS: Final = 100
 """Streaming multiprocessors of a typical card: T4 40, L4 58, A10 72, RTX 4080 76, A100 108, RTX 4090 128, H100 132. The
 datasheet figures of the catalog leave the number out; it moves products below one wave only."""
-
 BACKWARD_ATTENTION: Final = 2.5
 """Backward over forward FLOPs of fused attention: five products instead of two, scores recomputed (arXiv 2205.14135)."""
-
 ATTENTION_SHARE: Final = 0.7
 """Fused attention's share of the matrix rate: each score passes the exponential units, which do a 16th to a 64th of the
 matrix units' operations, between its two products (arXiv 2307.08691: 0.5 to 0.73 of an A100's peak)."""
+Timed = list[tuple[Rate, float]]
+"""Rates of a profile, each with the seconds of one call."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +119,8 @@ class DeviceRates:
     def matrix_s(self, m: Number, n: Number, k: Number, dtype: str, batch: Number = 1.0) -> Number:
         """Seconds of `batch` products (m, k) x (k, n): the slower of arithmetic and moving operands, as far as measured.
 
-        Arithmetic: 2 m n k FLOPs (sides below SMALLEST_TILE padded to it) at the rate of large products, times the share
-        of multiprocessors that its tiles fill: u / (u + p/2) for u units of work on p multiprocessors, the mean of
-        u/p over ceil(u/p) waves. Moving: each operand once. Then the ratio that near shapes showed.
+        Sides below SMALLEST_TILE are padded to it. Tiles fill a share u / (u + p/2) of p multiprocessors for u units of work,
+        the mean of u/p over ceil(u/p) waves. Each operand is moved once.
         """
         known = self._known(dtype, self.matrix_flops)
         m, n, k, batch = (np.asarray(x, dtype=float) for x in (m, n, k, batch))
@@ -192,10 +185,6 @@ def product_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:
     """(batch, m, n, k) of a product given as (m, n, k) or (batch, m, n, k)."""
     batch, m, n, k = (1, *shape) if len(shape) == 3 else shape
     return batch, m, n, k
-
-
-Timed = list[tuple[Rate, float]]
-"""Rates of a profile, each with the seconds of one call."""
 
 
 def device_rates(profile: DeviceProfile) -> DeviceRates:

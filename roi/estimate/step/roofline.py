@@ -19,10 +19,14 @@ from roi.estimate.step.step_time import StepEfficiency, step_time
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
-from roi.facts.operator import OperatorGroup
+from roi.facts.profiles import OperatorGroup
 
 FURTHER_KERNEL: Final = 0.25
 """Host time of an operator's second and later kernels over that of the operator."""
+OPERATORS_APART: Final = (0.79, 1.28)
+"""5th and 95th percentile of measured over summed operator times. No profile of a step beside one of its device is at hand:
+this is the span of the only three comparisons that are known (Llama-3.2-3B on an L40S at datasheet rates: LoRA -16%, DoRA
+-22%, full +27%), for measured rates an assumption on the wide side."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class StepSeconds:
 def operator_seconds(group: OperatorGroup, rates: DeviceRates) -> float:
     """Device seconds of one call: the slowest of arithmetic, bytes, and the shortest kernel.
 
-    Products: arithmetic at the rate of their shape, weights and activations from device memory (a weight is not met
+    Products: weights and activations from device memory (a weight is not met
     again before the next pass). Others: bytes, at the cache's rate where all operands of the call fit in it, since
     the operator before has just written them. Ignored: reuse between operators that together exceed the cache.
     """
@@ -99,21 +103,14 @@ def _key(group: OperatorGroup) -> tuple[str, str, tuple[int, ...]]:
     return group.name, group.dtype, group.shape
 
 
-def _recomputed(groups: Iterable[OperatorGroup]) -> dict[tuple[str, str, tuple[int, ...]], float]:
+def _recomputed(groups: tuple[OperatorGroup, ...]) -> dict[tuple[str, str, tuple[int, ...]], float]:
     """Number of calls of each forward operator, where backward runs forward attention again; empty without recompute."""
-    known = tuple(groups)
-    again = any(g.kind == "attention" and g.phase == "backward" and "backward" not in g.name for g in known)
+    again = any(g.kind == "attention" and g.phase == "backward" and "backward" not in g.name for g in groups)
     calls: dict[tuple[str, str, tuple[int, ...]], float] = {}
-    for group in known if again else ():
+    for group in groups if again else ():
         if group.phase == "forward":
             calls[_key(group)] = calls.get(_key(group), 0.0) + group.calls
     return calls
-
-
-OPERATORS_APART: Final = (0.79, 1.28)
-"""5th and 95th percentile of measured over summed operator times. No profile of a step beside one of its device is at hand:
-this is the span of the only three comparisons that are known (Llama-3.2-3B on an L40S at datasheet rates: LoRA -16%, DoRA
--22%, full +27%), for measured rates an assumption on the wide side."""
 
 
 def device_evidence(
@@ -128,6 +125,4 @@ def device_evidence(
     theory = step_time(model, plan, gpu, replace(efficiency, overall=1.0))
     overall = float(theory.micro_step_s) / found.micro_step_s
     low, high = (overall / apart for apart in reversed(OPERATORS_APART))
-    return Evidence(
-        efficiency=replace(efficiency, overall=overall), low=low, high=high, level="device", n=1, sources=(source,),
-    )
+    return Evidence(efficiency=replace(efficiency, overall=overall), low=low, high=high, level="device", n=1, sources=(source,))

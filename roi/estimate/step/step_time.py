@@ -21,8 +21,8 @@ import numpy as np
 
 from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, SMALLEST_TILE, TILE
 from roi.estimate.step.work import Pass, Product, decomposition_passes, step_operators, step_passes, step_products
-from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, trained_parameters
-from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
+from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, quantised_parameters, trained_parameters
+from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.setting import read_setting
 from roi.estimate.training.sharding import link_seconds
 from roi.facts.gpu import Gpu
@@ -31,27 +31,21 @@ from roi.units import SECONDS_PER_HOUR
 
 MASKED_ATTENTION: Final = 2.0
 """Work of SDPA under a padding or packing mask over causal attention: the kernel that takes a mask skips no masked block."""
-
 EAGER_SCORE_BYTES: Final = 50.0
 """Bytes per score of eager attention, forward and backward: product, mask, softmax in fp32 and casts (22), the same again
 with gradients (28)."""
-
 MATH_FORWARD_BYTES: Final = 30.0
 """Bytes per score of SDPA's math path, one forward in fp32: the mask added (8), softmax (8), and the look for rows without any
 key (aten's _safe_softmax: compare 5, reduce 1, choose 8). The products' own reads and writes are hidden behind their
 arithmetic."""
-
 MATH_BACKWARD_BYTES: Final = 24.0
 """Bytes per score of its backward: gradient times softmax (12), and softmax's own kernel (12)."""
-
 FP32_SHARE: Final = 0.75
 """Most of the fp32 rate outside tensor cores that products reach (cuBLAS on an RTX A6000: 23 of 30 TFLOP/s at its clock,
 siboehm.com/articles/22/CUDA-MMM); torch leaves TF32 off."""
-
 CACHED_SHARE: Final = 0.25
 """Share of the last-level cache that the bytes of one pass may fill and still be met there: A100 and H100 keep two copies of
 a line, one in each half, and saved activations and weights pass through between two passes."""
-
 CACHE_GAIN: Final = 2.0
 """Speed of passes in the cache over memory: what they read is there, what they write goes to memory, half of the bytes."""
 
@@ -114,11 +108,7 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
 
     products: 2 FLOPs a weight and token forward; backward 2x for full training, 1x for a frozen base (the gradient of
     its input alone); the stack once more with checkpointing. Adapters: 1 forward, 2 backward, in fp32 as peft holds
-    them (under autocast in dtype). A product takes the longest of its arithmetic at the rate of its shape, its operands'
-    bytes, its weight read from memory, and the shortest kernel. Causal attention sees half of the sequence on average;
-    its backward is 2.5x its forward.
-    passes: bytes of each element-wise operator over the bandwidth, twice as fast where they stay in the cache.
-    host: operators x launch_s; it hides behind the device over the whole step.
+    them (under autocast in dtype). Causal attention sees half of the sequence on average; its backward is 2.5x its forward.
     link: added, not hidden. On two RTX 4090 full sharding took 0.52 s more a micro-step than replicas, which is what its
     gathers need at the datasheet's PCIe (Llama-2-7B LoRA, fsdp_qlora's benchmarks): collectives run on the same
     multiprocessors and memory as the products.
@@ -223,10 +213,8 @@ def _attention(
 
 def _passes_s(passes: Iterable[Pass], gpu: Gpu, efficiency: StepEfficiency) -> Number:
     """Seconds of all calls of all passes."""
-    total: Number = 0.0
-    for p in passes:
-        total = total + p.calls * np.maximum(_bytes_s(p.bytes_each, gpu, efficiency), efficiency.kernel_s)
-    return total
+    each = (p.calls * np.maximum(_bytes_s(p.bytes_each, gpu, efficiency), efficiency.kernel_s) for p in passes)
+    return sum(each, np.float64(0.0))
 
 
 def _bytes_s(nbytes: Number, gpu: Gpu, efficiency: StepEfficiency) -> Number:
@@ -262,9 +250,8 @@ def _dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     Int8: read (1), written in the stream's type w, read and written once more to scale it: 1 + 3 w.
     """
     if plan.int8:
-        each = 1.0 + 3.0 * plan.stream_bytes
-        return each * sum(x.inputs * x.outputs * x.layers for x in model.linears if adaptable(x))
+        return (1.0 + 3.0 * plan.stream_bytes) * quantised_parameters(model)
     if not plan.quantised:
         return 0.0
     each = nf4_bytes_per_weight(double_quant=plan.double_quant) + DTYPE_BYTES[plan.dtype] + (8.0 / NF4_BLOCK)
-    return each * sum(x.inputs * x.outputs * x.layers for x in model.linears if adaptable(x))
+    return each * quantised_parameters(model)

@@ -21,21 +21,16 @@ from roi.facts.model import ModelShape, Number
 FORWARD_OPERATORS: Final = 36.0
 """Operators of one layer's forward beside its products: two norms (12), rotary (10), attention with its copies and mask (6),
 residuals (2), activation (2), casts and copies (4)."""
-
 BACKWARD_OPERATORS: Final = 58.0
 """Of its backward: norms (24), rotary (14), gradients of one input added up (5), attention and its copies (5), activation (3),
 sums of broadcast operands and copies (7)."""
-
 SHARED_INPUTS: Final = 5.0
 """Gradients added up on the residual stream in one layer: query, key and value, gate and up, and both residuals."""
-
 INT8_INPUT_BYTES: Final = 17.0
 """Bytes per input element of an int8 product: cast to fp16 (4 + 2), magnitude (4), compared with the threshold (3), any (1),
 quantised (3)."""
-
 INT8_OUTPUT_BYTES: Final = 16.0
 """Bytes per output element: int32 written and read (8), fp16 written and read (4), fp32 written (4)."""
-
 INT8_OPERATORS: Final = 13.0
 """Operators of one int8 product beside the product: casts, magnitude, comparison, two any and their sync, quantisation,
 dequantisation, bias."""

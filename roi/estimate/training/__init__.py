@@ -2,7 +2,5 @@
 
 `plan` is read first: it names the method, the targets and the loop. `adapters` says what is stored and trained. `setting` asks
 in which type each tensor is kept, on which `adapter_activations`, `attention` and `activations` count what a layer keeps for
-backward; `sharding` divides it over GPUs, `memory` adds the phases of a step up, and `fitting`, with the sizes of `dry_peaks`,
-says which cards hold the plan. Each imports only those before it in: plan | dry_peaks, setting | adapters,
-adapter_activations | sharding, attention, activations, memory, fitting.
+backward; `sharding` divides it over GPUs, `memory` adds the phases of a step up, and `fitting` says which cards hold the plan.
 """

@@ -30,10 +30,8 @@ from roi.facts.model import Mlp, Number
 
 PARALLEL: Final = ("gpt_neox", "falcon", "phi", "cohere")
 """Families whose token mixing and MLP read the same stream, side by side."""
-
 WRITTEN_OUT_GELU: Final = ("phi", "gpt2")
 """Families whose activation is gelu_new, five operators instead of one."""
-
 INT8_INPUT: Final = 6.0
 """Bytes an element of an int8 product's input while it is quantised: fp16 copy 2, its absolute 2, outliers 1, result 1
 (bitsandbytes/backends/cuda/ops.py, int8_vectorwise_quant)."""
@@ -250,10 +248,7 @@ def _int8_backward(s: Setting, hidden: int, inner: float, *, targeted: bool) -> 
 
 
 def _mean(parts: list[tuple[Number, int]], layers: int) -> Number:
-    total: Number = 0.0
-    for value, count in parts:
-        total = total + value * count
-    return total / layers
+    return sum((value * count for value, count in parts), np.float64(0.0)) / layers
 
 
 def _largest(parts: list[Number]) -> Number:

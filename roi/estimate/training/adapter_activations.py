@@ -10,8 +10,7 @@ import numpy as np
 
 from roi.estimate.training.plan import ATTENTION_INPUTS, adaptable
 from roi.estimate.training.setting import MIXED_INPUT, OWN_INPUT, Setting
-from roi.facts.linear import Linear
-from roi.facts.model import Mlp, Number
+from roi.facts.model import Linear, Mlp, Number
 
 
 def adapter_saved(s: Setting, linears: list[Linear]) -> Number:

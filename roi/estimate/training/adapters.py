@@ -12,15 +12,12 @@ import numpy as np
 
 from roi.errors import InputError
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable, fuse_linears, resolve_targets, trains_experts
-from roi.facts.linear import Linear
-from roi.facts.model import ModelShape, Number
+from roi.facts.model import Linear, ModelShape, Number
 
 NF4_BLOCK: Final = 64
 """Weights that share one scale (bitsandbytes' blocksize)."""
-
 DOUBLE_QUANT_BLOCK: Final = 256
 """Scales that share one second-level scale."""
-
 EIGHT_BIT_BLOCK: Final = 256
 """Elements of an 8-bit optimizer state that share one fp32 scale."""
 
@@ -131,8 +128,7 @@ def optimizer_state_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     bitsandbytes keeps tensors under 4,096 elements in fp32 (under 0.1% of an adapter).
     """
     each = {
-        "adamw": plan.trained_bytes, "adamw-bf16": 2.0,
-        "adamw-8bit": 1.0 + 4.0 / EIGHT_BIT_BLOCK, "paged-adamw-8bit": 0.0,
+        "adamw": plan.trained_bytes, "adamw-bf16": 2.0, "adamw-8bit": 1.0 + 4.0 / EIGHT_BIT_BLOCK, "paged-adamw-8bit": 0.0,
     }[plan.optimizer]
     return 2.0 * each * trained_parameters(model, plan)
 

@@ -9,6 +9,8 @@ Read off transformers 5 (rotary, repeat_kv, SDPA and eager attention) and torch'
 
 from typing import Final
 
+import numpy as np
+
 from roi.estimate.training.adapter_activations import adapter_saved
 from roi.estimate.training.plan import fuse_linears
 from roi.estimate.training.setting import Setting
@@ -59,9 +61,8 @@ def _linear_saved(s: Setting, a: Attention) -> Number:
     """Bytes of the chunked gated delta rule as torch runs it without the flash-linear-attention package, in fp32.
 
     Fourteen tensors of a head's width (padded and scaled queries, keys and values, the triangular solutions, each chunk's new
-    values, the gated norm), five of a chunk's width a token (decay and scores inside a chunk), a state a chunk; in the
-    stream's type the convolution's input and output and the norm's result (modeling_qwen3_next.py,
-    torch_chunk_gated_delta_rule).
+    values, the gated norm), five of a chunk's width a token (decay and scores inside a chunk), a state a chunk; in the stream's
+    type the convolution's input and output and the norm's result (modeling_qwen3_next.py, torch_chunk_gated_delta_rule).
     """
     heads = 14.0 * a.head_dim + 5.0 * DELTA_CHUNK + a.head_dim * a.value_width / DELTA_CHUNK
     return s.tokens * (4.0 * a.heads * heads + s.w * (2.0 * a.conv_width + a.heads * a.value_width))
@@ -124,7 +125,4 @@ def mask_bytes(s: Setting) -> Number:
     kinds = {(a.kind, a.window): a for a in s.model.attention if a.kind != "linear"}
     if s.eager:
         return s.w * s.pairs * float(len(kinds))
-    total: Number = 0.0
-    for a in kinds.values():
-        total = total + s.masked(a)
-    return total * s.pairs
+    return sum((s.masked(a) for a in kinds.values()), np.float64(0.0)) * s.pairs

@@ -6,7 +6,7 @@ whether the plan fits; one that fits only by it, and not at the 95th percentile,
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from roi.errors import InputError
 from roi.estimate.training.adapters import check_rank
-from roi.estimate.training.dry_peaks import DryPeaks
 from roi.estimate.training.memory import PHASES, MemoryBreakdown, training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan, check_context, refusal, trains_experts
 from roi.facts.gpu import Gpu
@@ -22,17 +21,82 @@ from roi.facts.model import ModelShape
 
 MICRO_BATCHES: Final = np.arange(1.0, 1025.0)
 """Micro-batches that the search tries."""
-
 SEQ_STEP: Final = 128
 """Longest sequences are found to this many tokens."""
-
 PARTS: Final = ("weights", "adapters", "gathered", "gradients", "optimizer", "activations", "logits")
 """Parts of the peak that can be the largest, which is the one that binds."""
-
 REPLAY_ENDS: Final = (0.95, 1.07)
 """5th and 95th percentile of measured over replayed reserved memory: the order of allocation while a model loads is not
 recorded, and there is one source of equal lengths to hold the replay to (11 rows of train_runs.csv, RTX 4080: measured
 0.95 to 1.07 of the replay)."""
+SLACK_OF_PEAK: Final = (0.09, 0.12)
+"""How far below and above the closed form reserved memory may lie, as a share of the allocated peak: 5th and 95th percentile
+over 120 replays of the grid's dry runs. A plan with hardly any logits has a narrow unit of slack, one with many a wide one, so
+the narrower of this and of the slack's own spread holds."""
+
+
+@dataclass(frozen=True)
+class DryPeak:
+    """What a dry run of one size allocates and reserves at its peak, cuBLAS workspaces included."""
+
+    micro_batch: int
+    seq: int
+    allocated_bytes: float
+    reserved_bytes: float
+
+
+@dataclass(frozen=True)
+class DryPeaks:
+    """A plan's own size first, then a ladder of lengths and one of micro-batches."""
+
+    own: DryPeak
+    ladder: tuple[DryPeak, ...]
+    parts_bytes: dict[str, float]
+    """What is alive at the own peak, by part."""
+    phase: str
+    workspace_bytes: float
+    """cuBLAS workspace that is part of every figure."""
+    source: str
+    """The profile's name."""
+    limits: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By card: (largest micro-batch, longest sequence) that were run with the whole model."""
+
+    def largest_micro_batch(self, room_bytes: float) -> int:
+        """Most sequences of the plan's length whose reserved memory is at most `room_bytes`; 0 = none."""
+        return self._largest([(p.micro_batch, p.reserved_bytes) for p in self.ladder if p.seq == self.own.seq], room_bytes, 1)
+
+    def reserved_at(self, micro_batch: int) -> float:
+        """Reserved bytes at the plan's length, on the line through the ladder."""
+        points = dict(sorted((p.micro_batch, p.reserved_bytes) for p in self.ladder if p.seq == self.own.seq))
+        return float(np.interp(micro_batch, list(points), list(points.values())))
+
+    def longest_seq(self, room_bytes: float, step: int) -> int:
+        """Longest sequence at the plan's micro-batch, in multiples of `step` tokens or the ladder's end; 0 = none."""
+        points = [(p.seq, p.reserved_bytes) for p in self.ladder if p.micro_batch == self.own.micro_batch]
+        return self._largest(points, room_bytes, step)
+
+    @staticmethod
+    def _largest(points: list[tuple[int, float]], room: float, step: int) -> int:
+        """The largest size on the line through the points, sorted by size, that stays within `room`.
+
+        Below the smallest point the line of the two smallest goes on: towards zero tokens memory falls to what is
+        resident, and a peak that bends upwards lies above that line, so a little too much may be promised there.
+        """
+        known = sorted(dict(points).items())
+        sizes, heights = np.array([p[0] for p in known], dtype=float), np.array([p[1] for p in known])
+        if len(known) == 1:
+            return int(sizes[0]) if heights[0] <= room else 0
+        if heights[-1] <= room:
+            return int(sizes[-1])
+        if heights[0] > room:
+            slope = (heights[1] - heights[0]) / (sizes[1] - sizes[0])
+            guess = sizes[0] - (heights[0] - room) / slope if slope > 0.0 else 0.0
+        else:
+            above = int(np.argmax(heights > room))
+            share = (room - heights[above - 1]) / (heights[above] - heights[above - 1])
+            guess = sizes[above - 1] + share * (sizes[above] - sizes[above - 1])
+        exact = [int(size) for size, height in known if height <= room]
+        return max([int(guess // step) * step, *exact, 0])
 
 
 @dataclass(frozen=True)
@@ -43,12 +107,6 @@ class Overhead:
     """(reserved - allocated) / what the allocator typically holds beyond the peak (MemoryBreakdown.loose_bytes)."""
     context_bytes: tuple[float, float, float]
     """CUDA context, bytes."""
-
-
-SLACK_OF_PEAK: Final = (0.09, 0.12)
-"""How far below and above the closed form reserved memory may lie, as a share of the allocated peak: 5th and 95th percentile
-over 120 replays of the grid's dry runs. A plan with hardly any logits has a narrow unit of slack, one with many a wide one, so
-the narrower of this and of the slack's own spread holds."""
 
 
 def reserved_range(memory: MemoryBreakdown, overhead: Overhead) -> tuple[float, float, float]:
@@ -129,8 +187,7 @@ def _fit_dry(
         closed, weights_bytes=parts["weights"], adapters_bytes=parts["adapters"], gradients_bytes=parts["gradients"],
         optimizer_bytes=parts["optimizer"], activations_bytes=parts["activations"], logits_bytes=parts["logits"],
         workspaces_bytes=parts["workspaces"], gathered_bytes=0.0, peak_allocated_bytes=allocated,
-        peak_phase=PHASES.index(dry.phase), reserved_bytes=reserved, context_bytes=context,
-        process_bytes=reserved + context,
+        peak_phase=PHASES.index(dry.phase), reserved_bytes=reserved, context_bytes=context, process_bytes=reserved + context,
     )
     fits = reserved + context <= gpu.memory_bytes
     high = reserved * REPLAY_ENDS[1] + most

@@ -40,25 +40,18 @@ MIB: Final = 2**20
 
 PHASES: Final = ("forward", "loss", "backward", "optimizer")
 """Where the peak can lie."""
-
 CUBLAS_WORKSPACE_BYTES: Final = 2 * 8.125 * MIB
 """torch gives each cuBLAS handle :4096:2:16:8 = 8.125 MiB; forward and the autograd thread have one each."""
-
 CUBLAS_WORKSPACE_HOPPER_BYTES: Final = 2 * 32.0 * MIB
 """The same from compute capability 9.0 on, where torch takes 32 MiB a handle (NVIDIA's advice for Hopper)."""
-
 SOFT_CAPPED: Final = ("gemma2", "gemma3n", "gemma3n_text", "gemma4", "gemma4_text")
 """Families whose head ends in cap x tanh(logits / cap)."""
-
 TILE_TOKENS: Final = 4096.0
 """Tokens of a tile of TRL's fused head (trl/kernels/chunked_logprob.py, TOKEN_CHUNK_SIZE)."""
-
 TILE_VOCAB: Final = 32768.0
 """Rows of the head in a tile (trl/trainer/utils.py, add_fused_lm_head)."""
-
 CONTEXT_BYTES: Final = 0.45 * GIB
 """CUDA context and loaded kernels of torch, cuBLAS and bitsandbytes: 0.3 to 0.6 GiB by card and driver, outside torch."""
-
 LOOSE_DYNAMIC: Final = 0.08
 """Share of what comes and goes within a step that lies in the gaps of segments, beside one fp32 logits tensor: a freed
 logits-sized block is cut up by the tensors of backward, and the next large one opens a segment of its own. One rule with and
@@ -201,8 +194,9 @@ def _retained(s: Setting) -> Number:
     return s.model.layers * retained_input_bytes(s)
 
 
-def _head_gradient(s: Setting) -> float:
-    return 0.0 if s.plan.adapter else s.model.head_parameters * s.plan.trained_bytes
+def _gradient(s: Setting, parameters: float) -> float:
+    """Bytes of the gradient of so many of the base's parameters; 0 where the base is frozen."""
+    return 0.0 if s.plan.adapter else parameters * s.plan.trained_bytes
 
 
 def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
@@ -243,7 +237,7 @@ def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, car
     stream = s.w * s.model.hidden * s.tokens
     working = layer.peak if s.plan.checkpointing else np.maximum(layer.transient, norm_backward_bytes(s))
     # a tied head's new gradient waits for the embedding's; an untied one's is added to the old at once
-    head = _head_gradient(s) if s.model.tied or not _adds_to_old(s) else 0.0
+    head = _gradient(s, s.model.head_parameters) if s.model.tied or not _adds_to_old(s) else 0.0
     kept = _saved(s, layer) - final_norm_saved(s) * float(s.plan.checkpointing)
     unreduced = carried + head + gathered.layer_gradients_bytes
     return Live(unreduced, kept + working + stream, _kept_logits(s), gathered=gathered.last_bytes)
@@ -252,11 +246,11 @@ def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, car
 def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gradients: Number) -> Live:
     """In backward of the first layer: every gradient is there but an untied embedding's."""
     stream = s.w * s.model.hidden * s.tokens
-    waiting = 0.0 if s.model.tied else _embedding_gradient(s) / s.plan.shards
+    waiting = 0.0 if s.model.tied else _gradient(s, s.model.embedding_parameters) / s.plan.shards
     others = _retained(s) - retained_input_bytes(s) * float(not s.plan.checkpointing)
     unreduced = gathered.layer_gradients_bytes + gathered.root_gradients_bytes
     if _adds_to_old(s) and s.model.tied:
-        unreduced = unreduced + _head_gradient(s)
+        unreduced = unreduced + _gradient(s, s.model.head_parameters)
     activations = layer.peak + stream + others
     return Live(gradients - waiting + unreduced, activations, _kept_logits(s), gathered=gathered.first_bytes)
 
@@ -268,7 +262,7 @@ def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number
     """
     again = float(_adds_to_old(s))
     new = 2.0 + again if s.model.tied else max(again, float(s.plan.sharding != "none"))
-    unreduced = new * _embedding_gradient(s) + gathered.root_gradients_bytes
+    unreduced = new * _gradient(s, s.model.embedding_parameters) + gathered.root_gradients_bytes
     activations = s.w * s.model.hidden * s.tokens + _retained(s)
     return Live(gradients + unreduced, activations, _kept_logits(s), gathered=gathered.embedding_bytes)
 
@@ -276,10 +270,6 @@ def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number
 def _adds_to_old(s: Setting) -> bool:
     """True where a gradient of an earlier micro-step waits for the new one; shards are reduced in every micro-step."""
     return s.plan.accumulation > 1 and s.plan.sharding == "none"
-
-
-def _embedding_gradient(s: Setting) -> float:
-    return 0.0 if s.plan.adapter else s.model.embedding_parameters * s.plan.trained_bytes
 
 
 def _choose(best: NDArray[np.intp], parts: tuple[Number, ...]) -> Number:

@@ -12,8 +12,7 @@ from typing import Final, Literal, NamedTuple, get_args
 import numpy as np
 
 from roi.errors import InputError, nearest
-from roi.facts.linear import Linear
-from roi.facts.model import ModelShape, Number
+from roi.facts.model import Linear, ModelShape, Number
 
 Method = Literal["full", "lora", "rslora", "dora", "qlora", "qdora", "lora-int8"]
 Dtype = Literal["bf16", "fp16", "fp32"]
@@ -31,28 +30,23 @@ SHARDINGS: Final[tuple[str, ...]] = get_args(Sharding)
 
 DTYPE_BYTES: Final = {"bf16": 2.0, "fp16": 2.0, "fp32": 4.0}
 """Bytes of one element."""
-
 ATTENTION_INPUTS: Final = ("q_proj", "k_proj", "v_proj", "q_a_proj", "kv_a_proj_with_mqa", "linear_attn")
 """Products that read the first norm's output."""
-
 MOST: Final = {
     "rank": float("inf"), "micro_batch": 65_536, "seq": 100_000_000, "accumulation": 1_000_000, "gpus": 100_000,
 }  # fmt: skip
 """Largest values of a plan's sizes: beyond any model's width and context, and any job that was published (the largest, Llama
 3's pre-training, had 16,384 GPUs). Closer limits are the model's own: `check_context`, `check_rank`."""
-
 TARGET_SETS: Final = {
     "attention": ("q_proj", "k_proj", "v_proj", "o_proj", "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj"),
     "qv": ("q_proj", "v_proj"),
 }
 """Named target sets; "all-linear" is every product that an adapter can attach to."""
-
 EXPERT_FAMILIES: Final = (
     "mixtral", "qwen3_moe", "qwen3_next", "deepseek_v2", "deepseek_v3", "kimi_k2", "glm4_moe", "minimax_m2",
 )
 """Families whose experts peft adapts as 3-D parameters (peft/utils/transformers_weight_conversion.py); it then takes every
 gate, up and down for an expert's, so shared and dense MLPs carry none. Others' experts carry none."""
-
 MLP_TARGETS: Final = ("gate_proj", "up_proj", "down_proj")
 """What an expert's products are called."""
 

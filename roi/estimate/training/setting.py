@@ -10,18 +10,14 @@ from typing import Final
 import numpy as np
 
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable, fuse_linears, resolve_targets, trains_experts
-from roi.facts.linear import Linear
-from roi.facts.model import Attention, ModelShape, Number
+from roi.facts.model import Attention, Linear, ModelShape, Number
 
 OWN_INPUT: Final = ("down_proj", "shared_down_proj", "q_b_proj", "kv_b_proj")
 """Products that alone read their input."""
-
 MIXED_INPUT: Final = ("o_proj", "out_proj")
 """Products that read the output of token mixing."""
-
 FLASH_HEAD_DIM: Final = 256
 """FlashAttention-2 takes head dimensions up to this (torch, sdp_utils.cpp)."""
-
 WITHOUT_SDPA: Final = ("gemma2", "gpt_oss", "bloom")
 """Families whose class has no SDPA (soft-capped scores, sinks, ALiBi): transformers gives them eager attention."""
 

@@ -30,13 +30,10 @@ from roi.facts.model import ModelShape, Number
 
 FSDP_LAYERS: Final = 2.0
 """Gathered layers alive at once: the one in work and the one prefetched (torch's rate limiter lets two all-gathers run)."""
-
 REUSE_PARAMETERS: Final = 1e9
 """DeepSpeed's stage3_max_reuse_distance: parameters used again within so many others stay gathered."""
-
 SUB_GROUP_PARAMETERS: Final = 1e9
 """DeepSpeed's sub_group_size: ZeRO-3 updates so many parameters at a time."""
-
 PREFETCH_SHARE: Final = 0.9
 """transformers sets stage3_prefetch_bucket_size: auto to 0.9 x hidden^2 elements, and reduce_bucket_size to hidden^2."""
 

@@ -14,7 +14,7 @@ from roi.estimate.accuracy.measured_run import (
     NoPrediction,
     Prediction,
     Predictor,
-    loosen,
+    allow_for_other_stacks,
     widen,
 )
 from roi.estimate.allocator.caching_allocator import replay_allocator
@@ -64,7 +64,7 @@ def dry_run_predictor(overhead: Overhead) -> Predictor:
             others.append(found.value - share * (peaks.allocated - peaks.without_loss))
         if STEP_IN_BACKWARD in marks:
             others.append(found.value - share * peaks.gradients)
-        return loosen(widen(found, others), run)
+        return allow_for_other_stacks(widen(found, others), run)
 
     return predict
 

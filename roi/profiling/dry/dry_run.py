@@ -28,7 +28,7 @@ from roi.catalog.models.configs import ModelConfig
 from roi.errors import InputError, nearest
 from roi.estimate.training.adapters import DOUBLE_QUANT_BLOCK, NF4_BLOCK
 from roi.estimate.training.plan import TARGET_SETS, TrainingPlan
-from roi.facts.operator import OperatorGroup
+from roi.facts.profiles import OperatorGroup
 from roi.facts.tape import Tape
 from roi.profiling.dry.cuda_on_meta import cuda_kernels, meta_asks_cuda, recompute_lowered
 from roi.profiling.dry.loops import Optimizer, forward_and_loss, fuse_head, lowers, triton_tiles

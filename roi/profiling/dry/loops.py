@@ -16,7 +16,7 @@ from torch import nn
 from roi.errors import MissingExtra
 from roi.estimate.training.adapters import EIGHT_BIT_BLOCK
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
-from roi.facts.operator import OperatorGroup
+from roi.facts.profiles import OperatorGroup
 from roi.profiling.dry.cuda_on_meta import lowered
 from roi.profiling.dry.recorder import Recorder
 from roi.profiling.train.real_model import DTYPES

@@ -20,7 +20,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from roi.facts.operator import OperatorGroup, OperatorKind
+from roi.facts.profiles import OperatorGroup, OperatorKind
 from roi.facts.tape import Block, Tape
 
 HEAD_DIM_STEP: Final = 32

@@ -1,7 +1,7 @@
 """What else the comparison found: what an option returns, break-even, drivers, and when the winner changes."""
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.drivers import Driver
+from roi.economics.decision.draws import Driver
 from roi.economics.decision.option_result import OptionResult
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table
 from roi.report.layout.wording import (

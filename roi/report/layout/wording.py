@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from roi.facts.case import Case
+from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import Basis, Fact
-from roi.facts.spread import PER_YEAR, SHARE
 
 MARKS = {
     Basis.MEASURED: "m", Basis.CALIBRATED: "c", Basis.DRY_RUN: "d", Basis.QUOTED: "q", Basis.STATED: "s", Basis.PUBLISHED: "p",

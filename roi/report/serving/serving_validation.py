@@ -5,8 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from roi.estimate.accuracy.serving_errors import Blocks, ServingScore, ServingValidation
-from roi.estimate.accuracy.serving_interval import QUANTITIES, ServingQuantity
+from roi.estimate.accuracy.serving_errors import QUANTITIES, Blocks, ServingQuantity, ServingScore, ServingValidation
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.render import render
 from roi.report.training.training_validation import (

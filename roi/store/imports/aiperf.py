@@ -21,16 +21,6 @@ SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0}
 """Seconds of one unit, by the names that aiperf writes."""
 
 
-def is_aiperf(document: Json) -> bool:
-    """True for a line of aiperf's records."""
-    return dig(document, "metadata", "request_start_ns") is not None
-
-
-def is_aiperf_summary(document: Json) -> bool:
-    """True for profile_export_aiperf.json (or genai-perf's profile_export_genai_perf.json)."""
-    return isinstance(document, dict) and "input_config" in document and "request_latency" in document
-
-
 def read_aiperf(records: list[Json], summary: Json, where: str) -> Imported:
     """The requests of one run as a point; `summary` is profile_export_aiperf.json, or None."""
     lines = [r for r in records if dig(r, "metadata", "benchmark_phase") in {None, "profiling"}]
@@ -53,12 +43,13 @@ def _request(record: Json, where: str) -> ServedRequest:
     meta, metrics = record["metadata"], record.get("metrics") or {}
     sent, ended = number(meta, "request_start_ns", where) * 1e-9, optional(meta, "request_end_ns")
     error = _error(record)
-    ttft, gaps = _seconds(metrics, "time_to_first_token"), dig(metrics, "inter_chunk_latency")
-    if error is None and not ttft:
+    first, gaps = dig(metrics, "time_to_first_token"), dig(metrics, "inter_chunk_latency")
+    ttft = optional(first, "value")
+    if error is None and ttft is None:
         raise InputError(f"{where}: no time_to_first_token: run aiperf with --streaming")
-    unit = SECONDS.get(str(dig(gaps, "unit")), 1e-3)
+    first_unit, unit = (SECONDS.get(str(dig(each, "unit")), 1e-3) for each in (first, gaps))
     steps = [float(gap) * unit for gap in dig(gaps, "value") or []]
-    times = tuple(accumulate([*([ttft[0]] if ttft else []), *steps], initial=sent))[1:] if ttft else ()
+    times = () if ttft is None else tuple(accumulate([ttft * first_unit, *steps], initial=sent))[1:]
     usage = _usage(record)
     output = _count(metrics, COMPLETION) if usage else _count(metrics, "output_sequence_length") or _count(
         metrics, "output_token_count")
@@ -67,8 +58,7 @@ def _request(record: Json, where: str) -> ServedRequest:
     prompt = _count(metrics, PROMPT) if usage else _count(metrics, "input_sequence_length") or _count(metrics, "error_isl")
     return ServedRequest(
         sent_s=sent, prompt_tokens=prompt, asked_tokens=max(output, 1), output_tokens=output, chunk_s=times,
-        ended_s=None if ended is None else max(ended * 1e-9, *times, sent), error=error,
-    )
+        ended_s=None if ended is None else max(ended * 1e-9, *times, sent), error=error)
 
 
 def _error(record: Json) -> str | None:
@@ -77,12 +67,6 @@ def _error(record: Json) -> str | None:
         text = named(error, ("message",), ("error_message",)) if isinstance(error, dict) else str(error)
         return last_line(text or "failed")
     return "cancelled" if dig(record, "metadata", "was_cancelled") else None
-
-
-def _seconds(metrics: Json, key: str) -> list[float]:
-    """The metric in seconds, as a list of at most one."""
-    value = optional(dig(metrics, key), "value")
-    return [] if value is None else [value * SECONDS.get(str(dig(metrics, key, "unit")), 1e-3)]
 
 
 def _count(metrics: Json, key: str) -> int:

@@ -12,14 +12,13 @@ from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.facts.environment import Environment
 from roi.facts.serve_profile import ServeProfile
-from roi.store.imports.aiperf import is_aiperf, is_aiperf_summary, read_aiperf
-from roi.store.imports.genai_perf import is_genai_perf, read_genai_perf
-from roi.store.imports.guidellm import is_guidellm, read_guidellm
-from roi.store.imports.points import Imported, Json, Stated
-from roi.store.imports.vllm_bench import is_vllm, read_vllm
+from roi.store.imports.aiperf import read_aiperf
+from roi.store.imports.genai_perf import read_genai_perf
+from roi.store.imports.guidellm import read_guidellm
+from roi.store.imports.points import Imported, Json, Stated, dig
+from roi.store.imports.vllm_bench import read_vllm
 
 TOOLS: Final = "vllm bench serve (--save-detailed), guidellm (benchmarks.json), aiperf (profile_export.jsonl), genai-perf"
-
 AIPERF_SUMMARY: Final = "profile_export_aiperf.json"
 AIPERF_RECORDS: Final = "profile_export.jsonl"
 
@@ -50,8 +49,7 @@ def read_benchmark(paths: Path | Sequence[Path], stated: Stated | None = None) -
         weight_dtype=stated.weight_dtype, kv_dtype=stated.kv_dtype, kv_capacity_tokens=stated.kv_capacity_tokens,
         counted_by="stated", prompt_counted_by="stated", points=tuple(p for one in found for p in one.points),
         complete=all(one.complete for one in found), tool=found[0].tool,
-        notes=tuple(dict.fromkeys(note for one in found for note in one.notes)),
-    )
+        notes=tuple(dict.fromkeys(note for one in found for note in one.notes)))
 
 
 def _imported(path: Path) -> Imported:
@@ -60,15 +58,15 @@ def _imported(path: Path) -> Imported:
         path /= AIPERF_RECORDS if (path / AIPERF_RECORDS).is_file() else "benchmarks.json"
     where = f"--import: {path.name}"
     documents = _documents(path, where)
-    first = documents[0]
+    first = documents[0] if isinstance(documents[0], dict) else {}
     try:
-        if is_vllm(first):
+        if first.keys() >= {"request_throughput", "total_input_tokens"}:
             return read_vllm(documents, where)
-        if is_guidellm(first):
+        if isinstance(first.get("benchmarks"), list):
             return read_guidellm(first, where)
-        if is_genai_perf(first):
+        if isinstance(first.get("experiments"), list):
             return read_genai_perf(first, where)
-        if is_aiperf(first):
+        if dig(first, "metadata", "request_start_ns") is not None:
             beside = path.with_name(AIPERF_SUMMARY)
             return read_aiperf(documents, _documents(beside, where)[0] if beside.is_file() else None, where)
     except ValidationError as error:
@@ -77,7 +75,7 @@ def _imported(path: Path) -> Imported:
         raise InputError(f"{where}: {field}: {problem['msg'].lower()}, {str(problem['input'])[:40]}") from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # a field of another type than its tool writes
         raise InputError(f"{where}: is not as its tool writes it: {type(error).__name__}: {error}") from None
-    if is_aiperf_summary(first):
+    if first.keys() >= {"input_config", "request_latency"}:  # of aiperf or of genai-perf
         raise InputError(f"{where}: holds only the summary: give {AIPERF_RECORDS} beside it (aiperf --export-level records)")
     raise InputError(f"{where}: is of no tool known here; {TOOLS}")
 

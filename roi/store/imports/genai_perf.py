@@ -17,11 +17,6 @@ DATA: Final = "data:"
 """Prefix of an event."""
 
 
-def is_genai_perf(document: Json) -> bool:
-    """True for genai-perf's raw data."""
-    return isinstance(document, dict) and isinstance(document.get("experiments"), list)
-
-
 def read_genai_perf(document: Json, where: str) -> Imported:
     """The experiments of one file, a point each."""
     if not document["experiments"]:
@@ -54,8 +49,7 @@ def _request(record: Json, where: str, models: list[str]) -> ServedRequest:
         raise InputError(f"{where}: counts no tokens: its stream has no usage object (include_usage); aiperf counts")
     return ServedRequest(
         sent_s=sent, prompt_tokens=int(prompt or 0), asked_tokens=max(int(output or 1), 1), output_tokens=int(output or 0),
-        chunk_s=tuple(texts), ended_s=stamps[-1] if stamps else None, error=None if texts else "no token came",
-    )
+        chunk_s=tuple(texts), ended_s=stamps[-1] if stamps else None, error=None if texts else "no token came")
 
 
 def _events(response: Json) -> Iterator[dict[str, Json]]:

@@ -19,11 +19,6 @@ NOTE = (
 )
 
 
-def is_guidellm(document: Json) -> bool:
-    """True for a report of guidellm."""
-    return isinstance(document, dict) and isinstance(document.get("benchmarks"), list)
-
-
 def read_guidellm(document: Json, where: str) -> Imported:
     """The benchmarks of one report, a point each."""
     benchmarks = document["benchmarks"]
@@ -38,8 +33,7 @@ def read_guidellm(document: Json, where: str) -> Imported:
     return Imported(
         tool="guidellm", served_model=model, points=tuple(point for point, _, _ in found),
         started=datetime.fromtimestamp(found[0][1], UTC), versions={"guidellm": version} if version else {},
-        notes=tuple(notes), complete=not any(why for _, _, why in found),
-    )
+        notes=tuple(notes), complete=not any(why for _, _, why in found))
 
 
 def _point(benchmark: Json, where: str) -> tuple[ServePoint, float, str]:
@@ -79,8 +73,7 @@ def _request(record: Json, state: str, where: str) -> ServedRequest | None:
     return ServedRequest(
         sent_s=sent, prompt_tokens=int(prompt or 0), cached_tokens=int(optional(record, "cached_tokens") or 0),
         asked_tokens=max(int(output), 1), output_tokens=int(output), chunk_s=stamps,
-        ended_s=None if ended is None else max(ended, *stamps, sent), error=failed,
-    )
+        ended_s=None if ended is None else max(ended, *stamps, sent), error=failed)
 
 
 def _error(record: Json) -> str:
@@ -103,7 +96,5 @@ def _missing(benchmark: Json, kept: int) -> str:
     total = optional(dig(benchmark, "request_totals"), "total") or sum(counts)
     if total <= kept:
         return ""
-    return (
-        f"{total - kept:,.0f} of {total:,.0f} requests are not in the file (warm-up, cool-down or --sample-requests), so what"
-        " ran together is unknown: leave those options out"
-    )
+    return (f"{total - kept:,.0f} of {total:,.0f} requests are not in the file (warm-up, cool-down or --sample-requests), so"
+            " what ran together is unknown: leave those options out")

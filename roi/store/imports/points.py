@@ -12,7 +12,6 @@ from roi.errors import InputError
 from roi.facts.serve_profile import ServedRequest, ServePoint
 
 Json = Any  # what json.loads gives
-
 FULL: Final = 0.9
 """Mean over largest number in flight from which a load of unknown kind is a closed loop: one that starts and drains."""
 
@@ -114,8 +113,7 @@ def made_point(requests: Sequence[ServedRequest], load: Load, where: str, *, com
         input_tokens=max(round(float(np.median([r.prompt_tokens for r in good]))), 1),
         output_tokens=max(round(float(np.median([r.output_tokens for r in good]))), 1),
         concurrency=load.concurrency if load.requests_per_s is None else None, requests_per_s=load.requests_per_s,
-        arrivals="closed" if load.requests_per_s is None else load.arrivals, requests=tuple(shifted), complete=complete,
-    )
+        arrivals="closed" if load.requests_per_s is None else load.arrivals, requests=tuple(shifted), complete=complete)
 
 
 def _seen(requests: Sequence[ServedRequest]) -> Load:

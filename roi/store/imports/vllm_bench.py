@@ -17,20 +17,13 @@ DETAILS: Final = ("input_lens", "output_lens", "ttfts", "itls")
 """Kept with --save-detailed only."""
 
 
-def is_vllm(document: Json) -> bool:
-    """True for a result of vllm bench serve (or benchmark_serving.py)."""
-    return isinstance(document, dict) and {"request_throughput", "total_input_tokens"} <= document.keys()
-
-
 def read_vllm(documents: list[Json], where: str) -> Imported:
-    """The runs of one file, a point each."""
+    """The runs of one file of vllm bench serve (or benchmark_serving.py), a point each."""
     notes: list[str] = []
     points = tuple(_point(document, where, notes) for document in documents)
     first = documents[0]
-    return Imported(
-        tool="vllm bench serve", served_model=first.get("model_id"), points=points, started=_started(first),
-        notes=tuple(dict.fromkeys(notes)),
-    )
+    return Imported(tool="vllm bench serve", served_model=first.get("model_id"), points=points, started=_started(first),
+                    notes=tuple(dict.fromkeys(notes)))
 
 
 def _point(document: Json, where: str, notes: list[str]) -> ServePoint:
@@ -45,18 +38,15 @@ def _point(document: Json, where: str, notes: list[str]) -> ServePoint:
     # closed where all are sent as fast as --max-concurrency lets them; Poisson arrivals at burstiness 1
     rate, poisson = optional(document, "request_rate"), optional(document, "burstiness") == 1.0
     load = asked_load(rate, optional(document, "max_concurrency"), poisson=poisson)
-    stamps = [
-        [ttft, *numbers({"itls": gap}, "itls", where)] if not error and ttft > 0.0 else []
-        for ttft, gap, error in zip(ttfts, gaps, errors, strict=True)
-    ]
+    stamps = [[ttft, *numbers({"itls": gap}, "itls", where)] if not error and ttft > 0.0 else []
+              for ttft, gap, error in zip(ttfts, gaps, errors, strict=True)]
     if "start_times" in document:
         starts = numbers(document, "start_times", where)
     else:
         starts = _one_after_another(stamps, load, where)
         notes.append("the file has no start_times; one request at a time, so each was sent when the one before ended")
-    requests = [
-        _request(*row) for row in zip(starts, inputs, outputs, stamps, errors, _latencies(document, len(inputs)), strict=True)
-    ]
+    rows = zip(starts, inputs, outputs, stamps, errors, _latencies(document, len(inputs)), strict=True)
+    requests = [_request(*row) for row in rows]
     done = [r for r in requests if r.error is None]
     stated, served = optional(document, "output_throughput"), optional(document, "request_throughput")
     if done and stated and served:
@@ -67,16 +57,14 @@ def _point(document: Json, where: str, notes: list[str]) -> ServePoint:
     return made_point(requests, load, where)
 
 
-def _request(
-    start: float, prompt: float, output: float, stamps: list[float], error: str, latency: float | None
-) -> ServedRequest:
+def _request(start: float, prompt: float, output: float, stamps: list[float], error: str,
+             latency: float | None) -> ServedRequest:
     times = tuple(accumulate(stamps, initial=start))[1:]
     failed = last_line(error) if error else None if times else "no token came"
     ended = start + latency if latency else times[-1] if times and not failed else None
     return ServedRequest(
         sent_s=start, prompt_tokens=int(prompt), asked_tokens=max(int(output), 1), output_tokens=int(output), chunk_s=times,
-        ended_s=None if ended is None else max(ended, *times, start), error=failed,
-    )
+        ended_s=None if ended is None else max(ended, *times, start), error=failed)
 
 
 def _latencies(document: Json, count: int) -> list[float | None]:
@@ -89,10 +77,8 @@ def _latencies(document: Json, count: int) -> list[float | None]:
 
 def _one_after_another(stamps: list[list[float]], load: Load, where: str) -> list[float]:
     if load.concurrency != 1:
-        raise InputError(
-            f"{where}: has no start_times, so which requests ran together is unknown: use a newer vllm bench serve, or"
-            " --max-concurrency 1"
-        )
+        raise InputError(f"{where}: has no start_times, so which requests ran together is unknown: use a newer vllm bench"
+                         " serve, or --max-concurrency 1")
     return list(accumulate((sum(s) for s in stamps[:-1]), initial=0.0))
 
 

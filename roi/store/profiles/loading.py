@@ -20,13 +20,11 @@ from roi.store.profiles.plan_record import read_plan
 
 Kind = Literal["dry-run", "device", "train", "infer", "serve"]
 KINDS: Final[tuple[Kind, ...]] = ("dry-run", "device", "train", "infer", "serve")
-
 HEAD_BYTES: Final = 256
 """Enough for `{"kind": ...`, which save_profile writes first, so that files of other kinds are passed over unread."""
 _FIRST_KIND: Final = re.compile(rb'\s*\{\s*"kind"\s*:\s*"([a-z-]+)"')
 _MODEL: Final = re.compile(rb'"model"\s*:\s*"([^"\\]*)"')
 _PROFILE: Final[TypeAdapter[Profile]] = TypeAdapter(Profile)
-
 P_co = TypeVar("P_co", bound=Profile, covariant=True)
 
 

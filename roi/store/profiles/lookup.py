@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
-from roi.estimate.training.dry_peaks import DryPeak, DryPeaks
+from roi.estimate.training.fitting import DryPeak, DryPeaks
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.profiles import DeviceProfile, DryRunProfile, Profile
 from roi.facts.serve_profile import ServeProfile
@@ -17,7 +17,6 @@ __all__ = [
     "PeakBytes", "Store", "StoredProfile", "device_profiles", "dry_peaks", "dry_run_at", "equal_dry_run", "find_dry_peak",
     "find_dry_run", "load_profiles", "plan_record", "profile_folders", "read_plan", "save_profile", "serve_profiles",
 ]  # fmt: skip
-
 SIZES: Final = ("micro_batch", "seq")
 """Fields of a plan in which dry runs of one plan differ."""
 P = TypeVar("P", bound=Profile)
@@ -76,8 +75,7 @@ def dry_peaks(profile: DryRunProfile, source: str) -> DryPeaks:
     return DryPeaks(
         own=own, ladder=ladder or (own,), parts_bytes=dict(profile.parts_bytes), phase=profile.phase,
         workspace_bytes=profile.workspace_bytes, source=source,
-        limits={limit.gpu: (limit.largest_micro_batch, limit.longest_seq) for limit in profile.limits},
-    )
+        limits={limit.gpu: (limit.largest_micro_batch, limit.longest_seq) for limit in profile.limits})
 
 
 def device_profiles(store: Store, gpu: str) -> tuple[StoredProfile[DeviceProfile], ...]:

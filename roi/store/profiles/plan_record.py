@@ -57,8 +57,7 @@ def memory_record(plan: TrainingPlan) -> dict[str, Any]:  # Any: JSON
     same = replace(
         plan, gpus=1, accumulation=min(plan.accumulation, 2), method="lora" if plan.method == "rslora" else plan.method,
         rank=1.0 if whole else plan.rank, targets="all-linear" if whole else plan.targets,
-        dropout=0.0 if whole else plan.dropout, double_quant=plan.double_quant and plan.quantised,
-    )
+        dropout=0.0 if whole else plan.dropout, double_quant=plan.double_quant and plan.quantised)
     return {**plan_record(same), "targets": _target_names(same.targets)}
 
 

@@ -21,6 +21,15 @@ class UnusableCell(Exception):
         self.column = column
 
 
+def _of_catalog(name: str, kind: str, ids: Iterable[str]) -> str:
+    known = list(ids)
+    if name not in known:
+        near = nearest(name, known)
+        hint = f"nearest: {', '.join(near)}" if near else f"known: {', '.join(known)}"
+        raise ValueError(f"no {kind} of the catalog; {hint}")
+    return name
+
+
 class CanonicalRow(BaseModel):
     """What every row of a canonical table has: who it is, and where its figures were published."""
 
@@ -34,15 +43,8 @@ class CanonicalRow(BaseModel):
     """Where the figures were published: repository or page, file, commit."""
     date: Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$")] | None = None
     """When they were published: an ISO date, or its year and month, or its year."""
-
-
-def _of_catalog(name: str, kind: str, ids: Iterable[str]) -> str:
-    known = list(ids)
-    if name not in known:
-        near = nearest(name, known)
-        hint = f"nearest: {', '.join(near)}" if near else f"known: {', '.join(known)}"
-        raise ValueError(f"no {kind} of the catalog; {hint}")
-    return name
+    model: Annotated[str, AfterValidator(lambda name: _of_catalog(name, "model", (model.id for model in load_models())))]
+    """Model, by its id in the catalog."""
 
 
 def _boolean(cell: object) -> object:
@@ -50,19 +52,13 @@ def _boolean(cell: object) -> object:
     return {"true": True, "false": False}.get(cell.lower(), f"{cell}!") if isinstance(cell, str) else cell
 
 
-def _words(cell: object) -> object:
-    return tuple(part.strip() for part in cell.split("+")) if isinstance(cell, str) else cell
-
-
-ModelId = Annotated[str, AfterValidator(lambda name: _of_catalog(name, "model", (model.id for model in load_models())))]
 GpuId = Annotated[str, AfterValidator(lambda name: _of_catalog(name, "GPU", (gpu.id for gpu in load_gpus())))]
 Flag = Annotated[bool, BeforeValidator(_boolean)]
-Several: Final = BeforeValidator(_words)
+Several: Final = BeforeValidator(
+    lambda cell: tuple(part.strip() for part in cell.split("+")) if isinstance(cell, str) else cell)
 """For a tuple of words that a cell joins by "+"."""
-
 Whole = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
-
 R = TypeVar("R", bound=CanonicalRow)
 T = TypeVar("T")
 

@@ -11,10 +11,8 @@ from roi.errors import InputError, nearest
 
 SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 """What may stand between cells; the one that cuts the head into the most cells does."""
-
 MOST_BYTES: Final = 64 * 2**20
 """Size of a table above which it is not read: the largest public one has 1.3 MB."""
-
 TOLD: Final = re.compile(r"(?i)\W?sep=.\W*")
 """The first line that Excel writes, "sep=;", which is no row."""
 
@@ -82,7 +80,11 @@ def read_csv(path: Path) -> CsvTable:
                              f" {SEPARATORS[separator]}; a cell that holds one needs quotes")
     rows = tuple(TextRow(number, {name: cell.strip() for name, cell in zip(columns, line, strict=True) if cell.strip()})
                  for number, line in lines[1:])
-    _check_ids(path, rows)
+    seen: set[str] = set()
+    for row in rows:
+        if row.id in seen:
+            raise InputError(f"TABLE: {path}: the id {row.id!r} occurs twice; one row a run")
+        seen.add(row.id)
     return CsvTable(path, columns, rows)
 
 
@@ -95,11 +97,3 @@ def _text(path: Path) -> str:
         raise InputError(f"TABLE: cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"TABLE: {path} is not UTF-8 text (byte {error.start}); save it as CSV in UTF-8") from error
-
-
-def _check_ids(path: Path, rows: Iterable[TextRow]) -> None:
-    seen: set[str] = set()
-    for row in rows:
-        if row.id in seen:
-            raise InputError(f"TABLE: {path}: the id {row.id!r} occurs twice; one row a run")
-        seen.add(row.id)

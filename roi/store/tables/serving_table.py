@@ -21,16 +21,14 @@ from roi.estimate.accuracy.serving_run import (
 )
 from roi.estimate.serving.iteration import weight_bytes
 from roi.estimate.serving.replica_memory import LARGE_SEQUENCE_LIMIT, SEQUENCE_LIMIT
-from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, ModelId, Positive, Several, UnusableCell, read_rows
+from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Positive, Several, UnusableCell, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
 from roi.units import GIB
 
 RATES: Final = ("req_per_s", "output_tok_per_s", "total_tok_per_s")
 """Columns of throughput."""
-
 DEFAULT_PROMPTS: Final = 1000.0
 """Requests of an open run that does not say: the default of vLLM's benchmark script, which most published runs use."""
-
 FACTORS: Final = {
     "gpu": 1.2,  # of those that carry the name A100: 1,555 to 2,039 GB/s
     "model": 1.35,  # of the same size: layers and KV heads differ (7B models: 28 to 32 layers, 4 to 32 KV heads)
@@ -42,13 +40,10 @@ FACTORS: Final = {
     "load": 1.5,  # anything up to all that the server gives
 }  # fmt: skip
 """Columns whose cell may stand in for what the source does not say -> the factor by which the speed may be off."""
-
 ONE_BATCH_TP: Final = 1.1
 """The factor of tp where a static batch runs on all GPUs."""
-
 INT4_FACTOR: Final = 1.25
 """No run with weight-only 4 bits was fitted; their kernels unpack as they read."""
-
 Engine = Literal[
     "vllm", "tensorrt-llm", "sglang", "tgi", "lmdeploy", "deepspeed-mii", "s-lora", "lorax", "llama.cpp", "ollama",
     "transformers", "gpt-fast", "other",
@@ -58,8 +53,6 @@ Engine = Literal[
 class ServingRow(CanonicalRow):
     """One measured serving run."""
 
-    model: ModelId
-    """Model, by its id in the catalog."""
     gpu: GpuId
     """Card, by its id in the catalog."""
     engine: Engine
@@ -145,8 +138,7 @@ def serving_table(table: CsvTable) -> ServingTable:
     return ServingTable(
         runs=tuple(each for each in found.values() if isinstance(each, ServingRun)),
         skipped=tuple(each for each in found.values() if isinstance(each, SkippedRow)),
-        labels=tuple(_label(row, found[row.id]) for row in table.rows),
-    )  # fmt: skip
+        labels=tuple(_label(row, found[row.id]) for row in table.rows))
 
 
 def _label(row: TextRow, found: ServingRun | SkippedRow) -> ServingLabel:
@@ -157,8 +149,7 @@ def _label(row: TextRow, found: ServingRun | SkippedRow) -> ServingLabel:
     return ServingLabel(
         id=row.id, source=cells.get("source", "own"), gpu=cells.get("gpu", "unstated"), engine=_family(engine, design),
         model=cells.get("model", "unstated"), quantities=frozenset(stated),
-        implausible=found.implausible if isinstance(found, ServingRun) else cells.get("implausible") == "true",
-    )  # fmt: skip
+        implausible=found.implausible if isinstance(found, ServingRun) else cells.get("implausible") == "true")
 
 
 def _family(engine: str, design: str) -> str:
@@ -200,8 +191,7 @@ def serving_run(row: ServingRow) -> ServingRun:
         engine=_family(row.engine, row.design or "recent"), recent=recent,
         requests_per_s=row.req_per_s, output_tokens_per_s=row.output_tok_per_s, total_tokens_per_s=row.total_tok_per_s,
         ttft_s=None if row.ttft_ms is None else row.ttft_ms / 1e3, tpot_s=None if row.tpot_ms is None else row.tpot_ms / 1e3,
-        tpot_kind=row.tpot_kind, assumed=_assumed(row, weight, kv),
-    )  # fmt: skip
+        tpot_kind=row.tpot_kind, assumed=_assumed(row, weight, kv))
     return replace(run, implausible=row.implausible or breaks_littles_law(run) or beyond_roofline(run))
 
 

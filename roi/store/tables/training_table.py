@@ -15,34 +15,29 @@ from roi.estimate.accuracy.training_errors import RowLabel
 from roi.estimate.training.adapters import base_weight_bytes, largest_rank, trained_parameters
 from roi.estimate.training.plan import TARGET_SETS, Attend, Dtype, Method, Optimizer, Sharding, Trainer, TrainingPlan
 from roi.facts.model import ModelShape
-from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, ModelId, Positive, Several, UnusableCell, Whole, read_rows
+from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Positive, Several, UnusableCell, Whole, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
 from roi.units import GIB
 
 COUNT_TOLERANCE: Final = 0.01
 """A stated count of trained parameters that is further off means another method than the row says."""
-
 MOST_CONTEXTS: Final = 32.0
 """Contexts that a stretched rotary embedding is trained over at most (YaRN, arXiv 2309.00071, goes to 32); a longer cell is a
 slip."""
-
 QUANTISED: Final[dict[tuple[str, str], Method]] = {
     ("lora", "nf4"): "qlora", ("rslora", "nf4"): "qlora", ("qlora", "nf4"): "qlora", ("dora", "nf4"): "qdora",
     ("qdora", "nf4"): "qdora", ("lora", "int8"): "lora-int8", ("lora-int8", "int8"): "lora-int8",
     ("qlora", "int8"): "lora-int8",
 }  # fmt: skip
 """Method and quantisation of the base -> the plan's method."""
-
 FIELDS: Final = {
     "lora_dropout": "dropout", "logits_kept": "logits_kept", "autocast": "autocast", "optimizer": "optimizer",
     "optimizer_states": "optimizer", "base_dtype": "dtype", "attention_impl": "attention",
     "gradient_checkpointing": "checkpointing", "double_quant": "double_quant",
 }  # fmt: skip
 """Columns that the source may leave open -> fields of the plan."""
-
 SECOND: Final[dict[MemoryKind, str]] = {"reserved": "peak_mem_reserved_gib", "process": "peak_mem_process_gib"}
 """Columns of memory beside the headline's, by kind."""
-
 Assumable = Literal[
     "lora_dropout", "logits_kept", "autocast", "optimizer", "optimizer_states", "base_dtype", "attention_impl",
     "gradient_checkpointing", "double_quant",
@@ -52,8 +47,6 @@ Assumable = Literal[
 class TrainingRow(CanonicalRow):
     """One measured training run."""
 
-    model: ModelId
-    """Model, by its id in the catalog."""
     gpu: GpuId | None = None
     """Card, by its id in the catalog; blank where it is not known: memory is predicted all the same, speed is not."""
     n_gpus: Whole = 1
@@ -140,8 +133,7 @@ def training_table(table: CsvTable) -> TrainingTable:
     runs = [each for each in found if not isinstance(each, SkippedRow)]
     return TrainingTable(
         runs=tuple(first for first, *_ in runs), skipped=tuple(each for each in found if isinstance(each, SkippedRow)),
-        labels=tuple(_label(row) for row in table.rows), second=tuple(run for _, *others in runs for run in others),
-    )  # fmt: skip
+        labels=tuple(_label(row) for row in table.rows), second=tuple(run for _, *others in runs for run in others))
 
 
 def _label(row: TextRow) -> RowLabel:
@@ -149,8 +141,7 @@ def _label(row: TextRow) -> RowLabel:
     return RowLabel(
         id=row.id, source=cells.get("source", "own"), method=cells.get("method", "unstated"), gpu=cells.get("gpu", "unstated"),
         kind=kind, memory="peak_mem_gib" in cells, throughput="tokens_per_s" in cells,
-        second=tuple(other for other, column in SECOND.items() if other != kind and column in cells),
-    )  # fmt: skip
+        second=tuple(other for other, column in SECOND.items() if other != kind and column in cells))
 
 
 def measured_runs(row: TrainingRow) -> list[MeasuredRun]:
@@ -168,8 +159,7 @@ def measured_runs(row: TrainingRow) -> list[MeasuredRun]:
         id=row.id, source=row.source, method=row.method, gpu_name=row.gpu or "unstated", model=model, plan=plan,
         gpu=find_gpu(row.gpu) if row.gpu else None, mean_tokens=row.seq_len_mean,
         memory_bytes=None if row.peak_mem_gib is None else row.peak_mem_gib * GIB, memory_kind=row.peak_mem_kind,
-        tokens_per_s=row.tokens_per_s, out_of_memory=row.fits is False, assumed=assumed,
-    )  # fmt: skip
+        tokens_per_s=row.tokens_per_s, out_of_memory=row.fits is False, assumed=assumed)
     others = [(kind, getattr(row, column)) for kind, column in SECOND.items() if kind != row.peak_mem_kind]
     return [run, *(replace(run, memory_bytes=gib * GIB, memory_kind=kind) for kind, gib in others if gib is not None)]
 
@@ -187,8 +177,7 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     plan = TrainingPlan(
         method=method, rank=float(row.rank or 1.0), targets=_targets(row), micro_batch=float(row.micro_batch),
         seq=float(row.seq_len_max), accumulation=row.grad_accum, gpus=row.n_gpus, trainer=row.trainer, sharding=row.sharding,
-        packed=row.packed, padded=row.padded, **{FIELDS[column]: value for column, value in (blank | stated).items()},
-    )  # fmt: skip
+        packed=row.packed, padded=row.padded, **{FIELDS[column]: value for column, value in (blank | stated).items()})
     assumed = [(f"{column} {_word(getattr(plan, FIELDS[column]))}",
                 replace(plan, **{FIELDS[column]: _other(column, getattr(plan, FIELDS[column]))}))
                for column in dict.fromkeys((*row.assumed, *blank))]

@@ -19,6 +19,5 @@ from roi.usage.read.record import Format
 FORMATS: tuple[Format, ...] = (
     OPENAI_CSV, OPENAI_USAGE_API, OPENAI_COSTS_API, ANTHROPIC_CSV, ANTHROPIC_USAGE_API, ANTHROPIC_COST_API, BEDROCK_LOG,
     OTEL_GENAI, LITELLM_SPENDLOGS, LITELLM_DAILY, LANGFUSE, LANGFUSE_UI, OPENROUTER_CSV, OPENROUTER_API, HELICONE_CSV,
-    HELICONE_JSON, CURSOR_CSV, DEEPSEEK_CSV, FOCUS,
-)  # fmt: skip
+    HELICONE_JSON, CURSOR_CSV, DEEPSEEK_CSV, FOCUS)
 """Every known format, in the order in which JSON documents are tried; a table of one's own is none of them (generic)."""

@@ -29,7 +29,6 @@ NAMES: Final = {
     "batch": ("batch", "is_batch"),
 }  # fmt: skip
 """What a column holds, and the names by which it is found."""
-
 UNREAD_COST: Final = "a cost that is no number with a decimal point"
 
 
@@ -54,8 +53,7 @@ def generic_format(options: FileOptions, header: tuple[str, ...]) -> Format | No
         name="generic", title="table of your own", grain="bucket" if {"requests", "until"} & columns.keys() else "call",
         needs=frozenset(columns[what] for what in ("time", "input", "output")), uses=tuple(columns.values()),
         fields=lambda table, said: fields(table, said, columns), local_times=True,
-        groups={"tag": columns["group"]} if "group" in columns else {},
-    )  # fmt: skip
+        groups={"tag": columns["group"]} if "group" in columns else {})
 
 
 def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Fields:
@@ -76,5 +74,4 @@ def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Field
     return Fields(
         at_us=instant(table, at["time"]), until_us=instant(table, at["until"]) if "until" in columns else None,
         provider=provider, model=model, output=whole(table, at["output"]), requests=requests,
-        batch=flag(table, at["batch"]), cost_usd=cost, **given,
-    )  # fmt: skip
+        batch=flag(table, at["batch"]), cost_usd=cost, **given)

@@ -1,4 +1,4 @@
-"""Counts from JSON columns and documents.
+"""Counts from JSON columns and documents, and the pages of APIs that hold them.
 
 A JSON column may be text (CSV), JSON (a database), or a struct or map (Parquet). Only numbers are taken out of it, and words
 that a format compares with its own; a JSON document is cut down to them before anything of it is written to disk.
@@ -14,7 +14,8 @@ from roi.usage.read.record import Document
 
 WHOLE: Final = r"^-?[0-9]+(\.0+)?$"
 """A whole number as JSON writes it, quoted (ClickHouse quotes 64 bits) or as a float."""
-
+OTHER_CURRENCY: Final = "an amount that is not stated in USD"
+NO_TOKENS: Final = "a cost of something else than tokens"
 Path = tuple[str, ...]
 """Keys from the outer object to a count."""
 
@@ -109,3 +110,22 @@ def has_keys(keys: frozenset[str], document: Document) -> bool:
     """True where the document, or the first object of its page, has these keys (in lower case) in any case."""
     first = next(items_of(document), {})
     return keys <= {key.lower() for key in first}
+
+
+def buckets(document: Document, *times: str) -> Iterator[tuple[Document, list[Document]]]:
+    """(times, results) of each bucket of a page of a usage or cost API.
+
+    A bucket alone, as pages joined by hand have it, is one too. `times` are the keys of its beginning and its end.
+    """
+    data = document.get("data", [document])
+    for bucket in data if isinstance(data, list) else ():
+        if isinstance(bucket, dict) and "results" in bucket and (times[0] in bucket or bucket.get("object") == "bucket"):
+            results = bucket["results"] if isinstance(bucket["results"], list) else []
+            yield {name: bucket.get(name) for name in times}, [each for each in results if isinstance(each, dict)]
+
+
+def result_rows(document: Document, *times: str) -> Iterator[tuple[Document, Document]]:
+    """(times of its bucket, result) for each result; a bucket without results has an empty one."""
+    for when, results in buckets(document, *times):
+        for result in results or [{}]:
+            yield when, result

@@ -1,7 +1,7 @@
 """The few questions that a backend is asked: counts, sums, and integer log-bins, by day, group, minute and length.
 
 Each answer is small whatever the number of rows: days x models, 200 groups, one row a minute, one row a length bin. All else is
-computed from them in `days`, `lengths`, `growth` and `pricing`. Log-bins of a token count stand in place of quantiles, which
+computed from them in `days`, `lengths` and `pricing`. Log-bins of a token count stand in place of quantiles, which
 several backends do not define.
 """
 
@@ -20,31 +20,22 @@ from roi.usage.read.record import COLUMNS, TOKENS, bucket_index
 
 PER_OCTAVE: Final = 8
 """Bins a doubling: a bin is 9% wide, so that its mean stands for any count in it to 4.5%."""
-
 NONE: Final = -1
 """The bin of 0."""
-
 GUARD: Final = 1e-9
 """Added before the floor: powers of two lie on an edge, and backends may round their logarithm either way by 1e-15."""
-
 DAY_S: Final = 86_400
 MINUTE_S: Final = 60
-
 EDGES: Final = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512_000, 524_288)
 """Input tokens above which some call costs more: every tier edge of genai-prices 0.2.3, ascending. A call's size class is the
 number of edges that it exceeds, so that calls of one class pay one tier, whatever the model."""
-
 MOST_GROUPS: Final = 200
 """Groups that have sums of their own, the largest by tokens; the rest is one line."""
-
 TYPES: Final = {**COLUMNS, "costed": "boolean", "whole": "boolean"}
 """Of keys; days and size classes are integers."""
-
 KEYS: Final = ("kind", "source", "provider", "model", "batch", "tier", "size_class", "long_context", "costed")
 """Columns that sums are made by, beside the day or the group."""
-
 SUMS: Final = (*TOKENS, "cache_write_1h", "reasoning", "perhaps_cached")
-
 Ints = NDArray[np.int64]
 
 
@@ -105,7 +96,8 @@ def spend_by_group(records: Table, backend: Backend, whole: tuple[int, int] | No
 def minute_counts(calls: Table, backend: Backend) -> tuple[Ints, Ints]:
     """(minutes since 1970 UTC with at least one call, calls in each), in order of time."""
     table = calls.mutate(minute=bucket_index(calls.at_us, MINUTE_S))
-    found = answer(table.group_by("minute").aggregate(calls=table.requests.sum().cast("int64")).order_by("minute"), backend)
+    found = backend.to_pyarrow(
+        table.group_by("minute").aggregate(calls=table.requests.sum().cast("int64")).order_by("minute"))
     minutes, counts = (np.asarray(found.column(name).to_numpy(), dtype=np.int64) for name in ("minute", "calls"))
     return minutes, counts
 
@@ -129,9 +121,8 @@ def length_cells(calls: Table, backend: Backend) -> list[LengthCell]:
     table = calls.mutate(total_input=total, input_bin=bin_of(total), output_bin=bin_of(calls.output))
     found = table.group_by(["input_bin", "output_bin"]).aggregate(
         calls=table.requests.sum().cast("int64"), input_tokens=table.total_input.sum().cast("int64"),
-        output_tokens=table.output.sum().cast("int64"), cached_calls=(table.cache_read > 0).sum().cast("int64"),
-    )  # fmt: skip
-    cells = [LengthCell(**row) for row in answer(found, backend).to_pylist()]
+        output_tokens=table.output.sum().cast("int64"), cached_calls=(table.cache_read > 0).sum().cast("int64"))
+    cells = [LengthCell(**row) for row in backend.to_pyarrow(found).to_pylist()]
     return sorted(cells, key=lambda cell: (cell.input_bin, cell.output_bin))
 
 
@@ -150,7 +141,7 @@ def read_cells(calls: Table, backend: Backend) -> list[ReadCell]:
     table = hits.mutate(read_bin=bin_of(hits.cache_read))
     found = table.group_by("read_bin").aggregate(
         calls=table.requests.sum().cast("int64"), cache_read=table.cache_read.sum().cast("int64"))
-    return sorted((ReadCell(**row) for row in answer(found, backend).to_pylist()), key=lambda cell: cell.read_bin)
+    return sorted((ReadCell(**row) for row in backend.to_pyarrow(found).to_pylist()), key=lambda cell: cell.read_bin)
 
 
 def bin_of(count: Column) -> Column:
@@ -209,18 +200,11 @@ def constants(table: Table) -> dict[str, Any]:
 def _spends(sums: Table, backend: Backend) -> list[Spend]:
     """The sums in the order of their keys, null first: a database gives them in an order that is not always the same."""
     keys = [name for name in ("day", "group", *KEYS, "dropped") if name in sums.columns]
-    rows = sorted(answer(sums, backend).to_pylist(), key=lambda row: [(row[key] is not None, row[key]) for key in keys])
-    return [_spend(row) for row in rows]
-
-
-def _spend(row: dict[str, Any]) -> Spend:
-    tokens = {name: int(row.pop(name) or 0) for name in SUMS}
-    counted, requests = row.pop("counted"), row.pop("requests")
-    cost = float(row.pop("cost_usd") or 0.0)
-    return Spend(**{"day": None, "dropped": None, "first_us": None, "last_us": None, **row}, tokens=tokens, cost_usd=cost,
-                 requests=int(requests) if counted and counted == row["rows"] else None)
-
-
-def answer(expression: Table, backend: Backend) -> Any:  # Any: a pyarrow table
-    """What the backend says, as a pyarrow table: the one place where it is asked."""
-    return backend.to_pyarrow(expression)
+    rows = sorted(backend.to_pyarrow(sums).to_pylist(), key=lambda row: [(row[key] is not None, row[key]) for key in keys])
+    found = []
+    for row in rows:
+        tokens = {name: int(row.pop(name) or 0) for name in SUMS}
+        counted, requests, cost = (row.pop(name) for name in ("counted", "requests", "cost_usd"))
+        found.append(Spend(**{"day": None, "dropped": None, "first_us": None, "last_us": None, **row}, tokens=tokens,
+                           cost_usd=float(cost or 0.0), requests=int(requests) if counted and counted == row["rows"] else None))
+    return found

@@ -1,6 +1,6 @@
 """Lengths of requests from the log-bins: means, percentiles, the scenario's histogram, and the shared prefix."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,12 +8,9 @@ from roi.usage.measure.aggregate import LengthCell, ReadCell
 
 MOST_BINS: Final = 24
 """Cells of the histogram that a scenario gets: as many lines as a person reads. Its means are exact whatever their number."""
-
 WIDTHS: Final = (1, 2, 4, 8, 16, 32, 64, 128)
 """Log-bins that one cell of the histogram may span each way; with the last, every length is in one of four cells."""
-
 PERCENTILES: Final = (0.5, 0.95, 0.99)
-
 BUCKETS_TELL: Final = (
     "buckets tell prefix times hit rate alone; the shortest prefix that the provider caches stands in, or the mean read")
 
@@ -50,8 +47,7 @@ def measure_lengths(cells: Sequence[LengthCell]) -> Lengths | None:
         output_mean=sum(cell.output_tokens for cell in cells) / calls,
         input_percentiles=_percentiles([(cell.input_bin, cell.calls, cell.input_tokens) for cell in cells]),
         output_percentiles=_percentiles([(cell.output_bin, cell.calls, cell.output_tokens) for cell in cells]),
-        bins=_coarsened(cells, calls),
-    )  # fmt: skip
+        bins=_coarsened(cells, calls))
 
 
 def _percentiles(marginal: list[tuple[int, int, int]]) -> tuple[float, ...]:
@@ -60,15 +56,19 @@ def _percentiles(marginal: list[tuple[int, int, int]]) -> tuple[float, ...]:
     for index, calls, tokens in marginal:
         had = bins.get(index, (0, 0))
         bins[index] = (had[0] + calls, had[1] + tokens)
-    total, found = sum(calls for calls, _ in bins.values()), []
-    for share in PERCENTILES:
-        seen = 0
-        for _, (calls, tokens) in sorted(bins.items()):
-            seen += calls
-            if seen >= share * total:
-                found.append(tokens / calls)
-                break
-    return tuple(found)
+    ascending = [bins[index] for index in sorted(bins)]
+    total = sum(calls for calls, _ in ascending)
+    return tuple(_mean_at(ascending, share * total) for share in PERCENTILES)
+
+
+def _mean_at(bins: Iterable[tuple[int, int]], rank: float) -> float:
+    """The mean of the bin that holds the call of this rank; `bins` are (calls, tokens), the shortest first."""
+    seen = 0
+    for calls, tokens in bins:
+        seen += calls
+        if seen >= rank:
+            return tokens / calls
+    return 0.0
 
 
 def _coarsened(cells: Sequence[LengthCell], calls: int) -> tuple[LengthBin, ...]:
@@ -107,22 +107,12 @@ def prefix_of_calls(cells: Sequence[LengthCell], reads: Sequence[ReadCell]) -> P
     calls, hits = sum(cell.calls for cell in cells), sum(cell.calls for cell in reads)
     if not calls or not hits:
         return None
-    low, high = (_read_at(reads, share * hits) for share in (0.1, 0.9))
+    bins = [(cell.calls, cell.cache_read) for cell in sorted(reads, key=lambda cell: cell.read_bin)]
+    low, high = (_mean_at(bins, share * hits) for share in (0.1, 0.9))
     mean = sum(cell.cache_read for cell in reads) / hits
-    wide = high > 2.0 * low
-    how = f"mean cached tokens of the {hits:,} calls that read any" + (
-        "; they differ widely, so part is history and no fixed prefix" if wide else "")
+    how = f"mean cached tokens of the {hits:,} calls that read any"
+    how += "; they differ widely, so part is history and no fixed prefix" if high > 2.0 * low else ""
     return Prefix(tokens=mean, low=min(low, mean), high=max(high, mean), hit_rate=hits / calls, how=how)
-
-
-def _read_at(reads: Sequence[ReadCell], rank: float) -> float:
-    """The mean of the bin that holds the call of this rank, the shortest read first."""
-    seen = 0
-    for cell in sorted(reads, key=lambda cell: cell.read_bin):
-        seen += cell.calls
-        if seen >= rank:
-            return cell.cache_read / cell.calls
-    return 0.0
 
 
 def prefix_of_buckets(

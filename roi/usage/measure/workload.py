@@ -1,19 +1,27 @@
-"""The workload of one model (or one task on it), as far as a log settles it; what it cannot tell is listed, not invented."""
+"""The workload of one model (or one task on it), as far as a log settles it; what it cannot tell is listed, not invented.
+
+The model is the one that the user names, the only one, or one with most of what was spent.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from roi.catalog.prices.vendors import cache_minimum
-from roi.errors import InputError
+from roi.errors import InputError, UnknownName
 from roi.usage.measure.aggregate import Spend, length_cells, minute_counts, read_cells
-from roi.usage.measure.days import Days, Shape, load_shape
-from roi.usage.measure.growth import LEAST_WEEKS, Growth, trend
+from roi.usage.measure.days import LEAST_WEEKS, Days, Growth, Shape, load_shape, trend
 from roi.usage.measure.lengths import Lengths, Prefix, measure_lengths, prefix_of_buckets, prefix_of_calls
-from roi.usage.measure.pricing import total_requests, total_tokens
+from roi.usage.measure.pricing import Priced, total_requests, total_tokens
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.lazy_ibis import Backend, Table
 from roi.usage.read.record import TOKENS
+
+MAIN_SHARE: Final = 0.9
+"""A model with at least this share of what was spent is the incumbent without being named."""
+Model = tuple[str | None, str]
+"""Provider and name."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,72 @@ class Choice:
         found = records.filter(records.dropped.isnull() & (records.model == self.model))
         found = found.filter(found.provider == self.provider if self.provider is not None else found.provider.isnull())
         return found if self.group is None else found.filter(found.group == self.group)
+
+
+def choose_incumbent(
+    priced: Sequence[Priced], groups: Sequence[Priced], named: str | None, task: str | None,
+) -> tuple[Choice | None, str]:
+    """(whose workload is measured, why none is). `named` is a model and `task` a group, where the user says them.
+
+    Models are compared by what was spent, or by tokens where nothing has a price.
+    """
+    known_price = any(each.usd for each in priced)
+    sizes = _sizes(priced, lambda each: each.usd or 0.0) if known_price else _sizes(priced, _tokens)
+    if not sizes:
+        return None, "no row counts tokens of a model"
+    if named is not None:
+        model = _named(named, list(sizes))
+    elif task is not None:
+        found = _of_group(task, groups)
+        if found is None:
+            return None, f"group {task} runs on several models: say which one, --incumbent provider/model"
+        model = found
+    else:
+        total = sum(sizes.values()) or 1.0
+        model = max(sizes, key=lambda key: sizes[key])
+        if len(sizes) > 1 and sizes[model] / total < MAIN_SHARE:
+            shares = ", ".join(f"{name} {size / total:.0%}" for (_, name), size in
+                               sorted(sizes.items(), key=lambda x: -x[1])[:4])
+            return None, f"several models ({shares}): say which one is the incumbent, --incumbent provider/model"
+    if task is not None:
+        there = {each.spend.group for each in groups if (each.spend.provider, each.spend.model) == model}
+        known = sorted(name for name in there if name is not None)
+        if task not in known:
+            raise UnknownName("--task", task, known, f"group of {model[1]}")
+    return Choice(*model, task), ""
+
+
+def _tokens(each: Priced) -> float:
+    return float(sum(each.spend.tokens[name] for name in TOKENS))
+
+
+def _sizes(rows: Iterable[Priced], size: Callable[[Priced], float]) -> dict[Model, float]:
+    """Sums of a size by provider and model."""
+    sizes: dict[Model, float] = defaultdict(float)
+    for each in rows:
+        if each.spend.model is not None:
+            sizes[each.spend.provider, each.spend.model] += size(each)
+    return dict(sizes)
+
+
+def _of_group(name: str, groups: Sequence[Priced]) -> Model | None:
+    """The model on which a group runs with MAIN_SHARE of its tokens; None where there is none. Raises UnknownName."""
+    sizes = _sizes((each for each in groups if each.spend.group == name), _tokens)
+    if not sizes:
+        raise UnknownName("--task", name, sorted({each.spend.group or "" for each in groups}), "group")
+    main = max(sizes, key=lambda key: sizes[key])
+    return main if sizes[main] >= MAIN_SHARE * sum(sizes.values()) else None
+
+
+def _named(name: str, known: Sequence[Model]) -> Model:
+    """The one that `provider/model` or `model` names."""
+    spelled = {f"{provider}/{model}" if provider else model: (provider, model) for provider, model in known}
+    if name in spelled:
+        return spelled[name]
+    fitting = [key for key in known if key[1] == name]
+    if len(fitting) == 1:
+        return fitting[0]
+    raise UnknownName("--incumbent", name, spelled, "model of these files:" if not fitting else "model, several have it:")
 
 
 @dataclass(frozen=True)
@@ -85,8 +159,7 @@ def measure_workload(
         choice=choice, days=days, requests=requests, requests_per_day=per_day,
         input_tokens=total_input / count if count else None, output_tokens=tokens["output"] / count if count else None,
         lengths=lengths, prefix=prefix, shape=shape, growth=growth,
-        batch_share=batched / requests if requests and batched is not None else None, uses_cache=tokens["cache_read"] > 0,
-    )  # fmt: skip
+        batch_share=batched / requests if requests and batched is not None else None, uses_cache=tokens["cache_read"] > 0)
     return replace(found, missing=tuple(_missing(found, calls=calls, batched=bool(batched))))
 
 

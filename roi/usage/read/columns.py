@@ -10,20 +10,15 @@ from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 EPOCH_MS: Final = 100_000_000_000
 """A number of this size or more is milliseconds: as seconds it would lie beyond the year 5138."""
-
 EPOCH_US: Final = 100_000_000_000_000
 """And from here on microseconds."""
-
 EPOCH_NS: Final = 100_000_000_000_000_000
 """And from here on nanoseconds."""
-
 MICRO: Final = 1_000_000
 DAY_US: Final = 86_400 * MICRO
 """Microseconds of a second, and of a day."""
-
 MOST: Final = 2.0**62
 """A number of this size or more is no count, amount or time. Infinity is none either, nor NaN, which is above all numbers."""
-
 NO_OFFSET: Final = r"^[0-9-]+[ T][0-9:.]+$"
 DATE: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 

@@ -8,24 +8,19 @@ from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 
 ZONES = {"postgres": "SET TIME ZONE 'UTC'", "duckdb": "SET TimeZone = 'UTC'", "pyspark": "SET TIME ZONE 'UTC'"}
 """How a session is told that times without an offset are UTC, where it has a zone of its own."""
-
 DAY = (
     r"((19|20|21)[0-9]{2}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
     r"|((19|20|21)(0[48]|[2468][048]|[13579][26])|2000)-02-29)"
 )
 """A day that there is."""
-
 CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?( ?(Z|UTC|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?))?"
-
 CASTABLE = {
     "integer": r"^[+-]?[0-9]{1,18}$", "floating": r"^[+-]?([0-9]{1,99}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$",
     "date": f"^{DAY}$", "timestamp": f"^{DAY}([T ]{CLOCK})?$",
 }  # fmt: skip
 """Text that Postgres can cast, by kind of type, as regular expressions: no NaN, no `tomorrow`, no 30 February."""
-
 SCHEMES = ("postgres", "pyspark", "duckdb", "bigquery", "snowflake", "databricks", "clickhouse", "trino", "athena", "mysql")
 """Beginnings of an Ibis URL. The first three are tested, the next two compiled in tests; the others are Ibis's word alone."""
-
 MEMORY_LIMIT = "640MB"
 """DuckDB's own part of the gibibyte that a run may take; Python, Arrow and Ibis take some 250 MB."""
 
@@ -37,8 +32,7 @@ def local_engine(folder: Path, zone: str = "UTC") -> DuckDB:
     """
     backend = ibis.duckdb.connect(
         temp_directory=str(folder), memory_limit=MEMORY_LIMIT, preserve_insertion_order=False,
-        autoinstall_known_extensions=False,
-    )  # fmt: skip
+        autoinstall_known_extensions=False)
     try:
         backend.raw_sql("SET enable_progress_bar = false")
         backend.raw_sql(f"SET TimeZone = '{zone}'")

@@ -10,13 +10,10 @@ from roi.usage.read.record import Document, FileOptions, Format
 
 SHOWN: Final = 8
 """Column names in a message."""
-
 NAME: Final = re.compile(r"[^\W\d][\w .:/()-]{0,47}")
 """What may stand in a message as a name: it begins with a letter and is short."""
-
 VALUE: Final = re.compile(r"[-+]?[0-9][0-9.,]*(e[-+]?[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*", re.IGNORECASE)
 """A number or a time: a first line that has one is a row, perhaps with a prompt in it, and none of it is shown."""
-
 MAP: Final = "for your own table name the columns: --map time=COLUMN --map input=COLUMN --map output=COLUMN"
 
 

@@ -9,7 +9,6 @@ from typing import Final
 from roi.errors import InputError, nearest
 
 STDIN: Final = "-"
-
 ENDINGS: Final = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".log")
 """What a folder is searched for, each with .gz too."""
 

@@ -19,29 +19,22 @@ from roi.usage.read.sniff import FileShape, opened
 from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, UnreadRows, line_rows, table_rows
 
 T = TypeVar("T")
-
 BATCH: Final = 100_000
 """Rows that Python gathers before they are written."""
-
 FILE: Final = "roi file of this row"
 """Column that says in which file a raw row stands."""
-
 GLOB: Final = re.compile(r"[*?\[]")
 """What DuckDB would take for a pattern of several names; here a name means one file."""
-
 NUMBER: Final = re.compile(r"\s*[-+]?[0-9_.,]+([eE][-+]?[0-9]+)?\s*")
 """What may be written of a column of tokens: where the cells of a row are shifted, a prompt may stand there."""
-
 LONGEST_ROW: Final = 1 << 26
 """Bytes of one row of a table, its prompts included; the buffer of DuckDB's reader, of which each thread holds one."""
-
 REJECTS: Final = {
     "CAST": "a cell that cannot be read", "TOO MANY COLUMNS": TOO_MANY, "MISSING COLUMNS": TOO_FEW,
     "UNQUOTED VALUE": NOT_CLOSED, "LINE SIZE OVER MAXIMUM": "a line that is too long",
     "INVALID ENCODING": "text that is not UTF-8",
 }  # fmt: skip
 """DuckDB's kinds of rejected lines, in words; its messages quote the line, which may hold a prompt, and are not shown."""
-
 MOST_REJECTS: Final = 1000
 """Rejected cells of a file that DuckDB notes, each with its whole line in memory; a file with more is read in Python."""
 
@@ -81,6 +74,11 @@ class RawTable:
         return self.found[0].shape.kind == "parquet"
 
     @property
+    def by_csv_reader(self) -> bool:
+        """True where DuckDB's reader of text read it, which gives up on some tables that Python reads."""
+        return not (self.in_python or self.in_place)
+
+    @property
     def files(self) -> tuple[SourceFile, ...]:
         """The files, in the order in which they were given."""
         return tuple(each.file for each in self.found)
@@ -110,8 +108,7 @@ def read_raw(found: Sequence[SniffedFile], engine: DuckDB, target: Path) -> RawT
             paths, columns=dict.fromkeys(shape.header, "string"), auto_detect=False, header=True, delim=shape.delimiter,
             quote='"', escape='"', store_rejects=True, rejects_limit=MOST_REJECTS, max_line_size=LONGEST_ROW,
             buffer_size=LONGEST_ROW, compression="gzip" if shape.gzipped else "none", filename=FILE,
-            hive_partitioning=False,
-        )  # fmt: skip
+            hive_partitioning=False)
     return RawTable(tuple(found), wanted(table, form, FILE), UnreadRows())
 
 
@@ -154,12 +151,15 @@ def _line_at(file: SourceFile, position: int) -> int:
     return line
 
 
-def read_in_python(found: Sequence[SniffedFile], engine: DuckDB, target: Path) -> RawTable:
-    """The same as `read_raw`, but read in Python whatever the files are: columns as text, written batch by batch."""
+def read_in_python(found: Sequence[SniffedFile], engine: DuckDB, target: Path, unread: UnreadRows | None = None) -> RawTable:
+    """The same as `read_raw`, but read in Python whatever the files are: columns as text, written batch by batch.
+
+    `unread` is what is known of rows left out before this reading; its own are added.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    unread = UnreadRows()
+    unread = unread or UnreadRows()
     names = sorted(set().union(*(_columns(each) for each in found)))
     schema = pa.schema([(name, pa.string()) for name in (*names, FILE)])
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:

@@ -11,28 +11,21 @@ from roi.usage.read.columns import MICRO, find, text
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 Document = dict[str, Any]  # Any: JSON as it was parsed
-
 NO_TIME: Final = "no time that can be read"
 UNREADABLE_COUNT: Final = "a token count that cannot be read"
 EMPTY_BUCKET: Final = "empty bucket"
 CACHED_ABOVE_INPUT: Final = "cached tokens above the input"
 OVER: Final = f"{CACHED_ABOVE_INPUT}; if the input leaves them out: --input-includes-cache no"
 """Reasons for which rows of several formats do not count."""
-
 FIRST_US: Final = 946_684_800_000_000
 """2000-01-01 UTC: what lies before, or from 2100 on, is no time of a call but another number."""
-
 LAST_US: Final = 4_102_444_800_000_000
-
 LONGEST_GROUP: Final = 120
 """Characters of a group's name; what is longer is a text, and is not kept."""
-
 TOKENS: Final = ("uncached_input", "cache_read", "cache_write", "output")
 """The disjoint counts that are billed; cache_write holds both lives of a cache entry."""
-
 NO_MODEL: Final = "model not stated"
 """Stands for the model of a table of one's own where neither it nor --model names one."""
-
 COLUMNS: Final = {
     **dict.fromkeys(("source", "kind", "provider", "model", "group"), "string"), "at_us": "int64", "until_us": "int64",
     "batch": "boolean", "tier": "string", "long_context": "boolean", "requests": "int64", "uncached_input": "int64",

@@ -25,21 +25,15 @@ if TYPE_CHECKING:
 
 GZIP: Final = b"\x1f\x8b"
 """First bytes of a gzip, whatever its name is."""
-
 DAMAGED_GZIP: Final = (EOFError, zlib.error, gzip.BadGzipFile)
 """What is raised where a gzip ends early, or is damaged."""
-
 PEEK: Final = 1 << 20
 """Bytes in which the header, or the first JSON document of a line, must end."""
-
 DELIMITERS: Final = (",", ";", "\t", "|")
-
 MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 """Byte order marks and the encodings that they announce."""
-
 LONGEST_LINE: Final = 1 << 28
 """Bytes of a first line that is looked at whole, where it is a JSON document longer than PEEK."""
-
 LONGEST_FIELD: Final = 1 << 30
 """Characters of one cell: a prompt may be long, and is skipped whole."""
 

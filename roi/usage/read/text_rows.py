@@ -20,13 +20,11 @@ if TYPE_CHECKING:
     from _csv import Reader
 
 Cells = dict[str, str | None]
-
 NOT_JSON: Final = "a line that is no JSON object"
 TOO_DEEP: Final = "a line that is nested too deeply"
 TOO_FEW: Final = "a line with fewer cells than the header"
 TOO_MANY: Final = "a line with more cells than the header"
 NOT_CLOSED: Final = "a line of a cell whose quotes do not match"
-
 LARGEST_DOCUMENT: Final = 1 << 28
 """Bytes of one JSON document: it is parsed as a whole, in some four times its size."""
 

@@ -10,8 +10,7 @@ from scipy.stats import spearmanr
 
 from roi.economics.decision import draws
 from roi.economics.decision.comparison import compare
-from roi.economics.decision.draws import Drawn, draw, percentiles, probability_best
-from roi.economics.decision.drivers import find_drivers, worth_knowing
+from roi.economics.decision.draws import Drawn, draw, find_drivers, percentiles, probability_best, worth_knowing
 from roi.economics.decision.evaluation import Choice, choose_plan, evaluate, read_all
 from roi.economics.decision.feasibility import meets_bar
 from roi.economics.finance import payback

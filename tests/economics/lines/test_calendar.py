@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roi.economics.lines.calendar import events, events_so_far, growth_path, incumbent_share, live_share, powers, split
+from roi.economics.lines.line import events, events_so_far, growth_path, incumbent_share, live_share, powers, split
 
 
 def fired(first: float, every: float, horizon: int) -> list[int]:

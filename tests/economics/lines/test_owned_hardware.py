@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from quiet_scenario import OWN, QUIET, World, case_of, plan
 
-from roi.economics.lines.owned_hardware import purchases
+from roi.economics.lines.self_hosting import purchases
 
 HARDWARE = {
     "host_usd_per_gpu": 2000.0,

@@ -21,12 +21,7 @@ from roi.usage.read.record import Document, Fields, FileOptions, Format
 COUNTS: Final = {
     "input": ("inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"), "output": ("outputTokenCount",)}
 """Counts, by the part of a log entry that holds them beside the body."""
-
 TAKEN: Final = ("timestamp", "modelId", "accountId", "errorCode", "requestId")
-
-FAILED: Final = "failed call"
-EMBEDDINGS: Final = "an embedding model"
-NO_LANGUAGE: Final = "an image, video, speech or rerank model"
 OTHER_MODELS: Final = ("titan-image", "nova-canvas", "nova-reel", "nova-sonic", "stability.", "rerank", "twelvelabs.")
 
 
@@ -38,19 +33,14 @@ def fields(table: Table, options: FileOptions) -> Fields:
         at_us=instant(table, "timestamp"), provider="aws", model=model.fill_null(options.model or ""),
         uncached_input=whole(table, "inputtokencount"), cache_read=count(table, "cachereadinputtokencount"),
         cache_write=count(table, "cachewriteinputtokencount"), output=whole(table, "outputtokencount"),
-        reasons=((text(table, "errorcode").notnull(), FAILED), (model.contains("embed").fill_null(False), EMBEDDINGS),
-                 (other.fill_null(False), NO_LANGUAGE)),
-    )  # fmt: skip
+        reasons=((text(table, "errorcode").notnull(), "failed call"),
+                 (model.contains("embed").fill_null(False), "an embedding model"),
+                 (other.fill_null(False), "an image, video, speech or rerank model")))
 
 
 def without_arn(model: Column) -> Column:
     """The model, or the last part of its ARN."""
     return model.re_replace(r"^arn:.*/", "")
-
-
-def is_log(document: Document) -> bool:
-    """True for a log entry, and for what CloudWatch wraps around entries."""
-    return next(_entries(document), None) is not None
 
 
 def entry_rows(document: Document) -> Iterator[Document]:
@@ -85,5 +75,5 @@ BEDROCK_LOG: Final = Format(
     name="bedrock-log", title="AWS Bedrock invocation log", grain="call",
     needs=frozenset({"timestamp", "modelid", "inputtokencount", "outputtokencount"}),
     uses=("cachereadinputtokencount", "cachewriteinputtokencount", "accountid", "errorcode", "caller", "requestid"),
-    fields=fields, recognises=is_log, flatten=entry_rows, groups={"key": "caller", "project": "accountid"},
-)  # fmt: skip
+    fields=fields, recognises=lambda document: next(_entries(document), None) is not None, flatten=entry_rows,
+    groups={"key": "caller", "project": "accountid"})

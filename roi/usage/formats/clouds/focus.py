@@ -20,35 +20,29 @@ USES: Final = ("chargeperiodend", "servicename", "serviceprovidername", "provide
 KEYS: Final = ("billingaccountid", "subaccountid", "resourceid", "regionid", "skuid", "skupriceid", "commitmentdiscountid",
                "consumedquantity", "pricingquantity")  # fmt: skip
 """Not shown; they tell one row from another of the same day, service and cost, where copies in other exports are looked for."""
-
-AI: Final = "ai and machine learning"
-
 PAID: Final = (
     ("amazon", "aws"), ("aws", "aws"), ("azure", "azure"), ("microsoft", "azure"), ("google", "google"),
     ("gcp", "google"), ("openai", "openai"), ("anthropic", "anthropic"), ("mistral", "mistral"), ("openrouter", "openrouter"),
-    ("databricks", "databricks"), ("together", "together"), ("fireworks", "fireworks"), ("groq", "groq"),
-)  # fmt: skip
+    ("databricks", "databricks"), ("together", "together"), ("fireworks", "fireworks"), ("groq", "groq"))
 """Part of a provider's or a service's name, and who is paid; the first that fits."""
-
-OTHER_SERVICE: Final = "a service other than AI"
-OTHER_CHARGES: Final = {"tax": "tax", "credit": "credit", "adjustment": "adjustment"}
-OTHER_CURRENCY: Final = "not billed in USD"
-UNKNOWN_CHARGE: Final = "a kind of charge other than usage or purchase"
 
 
 def fields(table: Table, options: FileOptions) -> Fields:
     """What cost rows say."""
     service = text(table, "servicename").lower()
-    ai = (text(table, "servicecategory").lower() == AI).fill_null(False) | service.contains("bedrock").fill_null(False)
+    ai = text(table, "servicecategory").lower() == "ai and machine learning"
+    counted = ai.fill_null(False) | service.contains("bedrock").fill_null(False)
     charge = text(table, "chargecategory").lower()
     dollars = (text(table, "billingcurrency").upper() == "USD").fill_null(False)
-    reasons = [(~ai, OTHER_SERVICE), *(((charge == word).fill_null(False), why) for word, why in OTHER_CHARGES.items()),
-               (~charge.isin(("usage", "purchase")).fill_null(False), UNKNOWN_CHARGE), (~dollars, OTHER_CURRENCY)]
+    reasons = [
+        (~counted, "a service other than AI"),
+        *(((charge == word).fill_null(False), word) for word in ("tax", "credit", "adjustment")),
+        (~charge.isin(("usage", "purchase")).fill_null(False), "a kind of charge other than usage or purchase"),
+        (~dollars, "not billed in USD")]
     return Fields(
         at_us=instant(table, "chargeperiodstart"), until_us=instant(table, "chargeperiodend"),
         provider=_paid(table, options), model=None, uncached_input=0, output=0, requests=None,
-        cost_usd=real(table, "effectivecost"), reasons=reasons,
-    )  # fmt: skip
+        cost_usd=real(table, "effectivecost"), reasons=reasons)
 
 
 def _paid(table: Table, options: FileOptions) -> Column:
@@ -62,5 +56,4 @@ def _paid(table: Table, options: FileOptions) -> Column:
 
 FOCUS: Final = Format(
     name="focus", title="FOCUS cost and usage", grain="cost", needs=frozenset(NEEDS), uses=(*USES, *KEYS), fields=fields,
-    groups={"tag": "servicename", "project": "subaccountname"},
-)  # fmt: skip
+    groups={"tag": "servicename", "project": "subaccountname"})

@@ -13,18 +13,14 @@ from typing import Final
 
 from roi.usage.read.columns import count, find, instant, real, text, whole
 from roi.usage.read.lazy_ibis import Table, ibis
-from roi.usage.read.record import Document, Fields, FileOptions, Format, ambiguous_input
+from roi.usage.read.record import Fields, FileOptions, Format, ambiguous_input
 
 NEEDS: Final = frozenset({"response_id", "response_status", "request_created_at", "prompt_tokens", "completion_tokens"})
 USES: Final = ("model", "request_user_id", "cost", "cost_usd")
 JSON_USES: Final = ("request_model", "response_model", "model_override", "provider", "prompt_cache_read_tokens",
                     "prompt_cache_write_tokens", "reasoning_tokens", "cache_reference_id", "prompt_id")  # fmt: skip
-
-FAILED: Final = "failed call"
-FROM_CACHE: Final = "answered from Helicone's cache"
 NO_CACHE_ID: Final = "00000000-0000-0000-0000-000000000000"
 """The cache reference of an answer that came from the provider."""
-
 MODELS: Final = ("response_model", "model_override", "request_model", "model")
 PROVIDERS: Final = {"google_gemini": "google", "google_vertex": "google", "aws-bedrock": "aws", "x.ai": "x-ai", "grok": "x-ai"}
 """Helicone's words that are neither genai-prices' nor common other names."""
@@ -43,8 +39,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
         model=ibis.coalesce(*(text(table, name) for name in MODELS)).fill_null(options.model or ""),
         output=whole(table, "completion_tokens"), reasoning=count(table, "reasoning_tokens"),
         cost_usd=ibis.coalesce(real(table, "cost_usd"), real(table, "cost")),
-        **{**given, "reasons": ((failed, FAILED), (own_answer, FROM_CACHE), *given["reasons"])},
-    )  # fmt: skip
+        **{**given, "reasons": ((failed, "failed call"), (own_answer, "answered from Helicone's cache"), *given["reasons"])})
 
 
 def in_utc(table: Table) -> Table:
@@ -56,17 +51,10 @@ def in_utc(table: Table) -> Table:
     return table.mutate(**{name: ibis.ifelse(words.re_search(r"(Z|[+-][0-9]{2}:?[0-9]{2})$"), words, words + "Z")})
 
 
-def is_call(document: Document) -> bool:
-    """True for a call as the API sends it."""
-    return {*NEEDS, "request_model"} <= document.keys()
-
-
 HELICONE_CSV: Final = Format(
     name="helicone-csv", title="Helicone CSV", grain="call", needs=NEEDS, uses=USES, fields=fields, prepare=in_utc,
-    groups={"user": "request_user_id"},
-)  # fmt: skip
-
+    groups={"user": "request_user_id"})
 HELICONE_JSON: Final = replace(
     HELICONE_CSV, name="helicone-json", title="Helicone JSON", needs=NEEDS | {"request_model"}, uses=(*USES, *JSON_USES),
-    recognises=is_call, groups={"prompt": "prompt_id", "user": "request_user_id"},
-)  # fmt: skip
+    recognises=lambda document: document.keys() >= {*NEEDS, "request_model"},
+    groups={"prompt": "prompt_id", "user": "request_user_id"})

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Final
 
 from roi.catalog.prices.api_prices import ALIASES
-from roi.usage.formats.json_counts import Path, has_keys, items_of, json_of, object_of, pruned, scalars, with_counts
+from roi.usage.formats.json_counts import has_keys, items_of, json_of, object_of, pruned, scalars, with_counts
 from roi.usage.read.columns import DAY_US, count, find, flag, real, text, utc, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Document, Fields, FileOptions, Format
@@ -27,34 +27,24 @@ from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Document, Fi
 CALL_NEEDS: Final = frozenset({"starttime", "prompt_tokens", "completion_tokens", "model", "spend"})
 CALL_USES: Final = (
     "request_id", "call_type", "custom_llm_provider", "metadata", "cache_hit", "status", "request_tags", "api_key", "end_user",
-    "user", "team_id",
-)  # fmt: skip
+    "user", "team_id")
 DAY_USES: Final = (
     "custom_llm_provider", "api_key", "cache_read_input_tokens", "cache_creation_input_tokens", "successful_requests",
-    "failed_requests", "mcp_namespaced_tool_name", "user_id", "end_user_id", "team_id", "organization_id", "tag",
-)  # fmt: skip
-
-HOLDERS: Final = ("usage_object", "additional_usage_values")
-
-
-def _both(*paths: Path) -> tuple[Path, ...]:
-    return tuple((holder, *path) for holder in HOLDERS for path in paths)
-
-
+    "failed_requests", "mcp_namespaced_tool_name", "user_id", "end_user_id", "team_id", "organization_id", "tag")
 COUNTS: Final = {
-    "n_read": _both(("cache_read_input_tokens",), ("prompt_tokens_details", "cached_tokens")),
-    "n_write": _both(("cache_creation_input_tokens",), ("prompt_tokens_details", "cache_creation_tokens")),
-    "n_write_1h": _both(("prompt_tokens_details", "cache_creation_token_details", "ephemeral_1h_input_tokens")),
-    "n_reasoning": _both(("completion_tokens_details", "reasoning_tokens")),
-}  # fmt: skip
+    name: tuple((holder, *path) for holder in ("usage_object", "additional_usage_values") for path in paths)
+    for name, paths in {
+        "n_read": (("cache_read_input_tokens",), ("prompt_tokens_details", "cached_tokens")),
+        "n_write": (("cache_creation_input_tokens",), ("prompt_tokens_details", "cache_creation_tokens")),
+        "n_write_1h": (("prompt_tokens_details", "cache_creation_token_details", "ephemeral_1h_input_tokens"),),
+        "n_reasoning": (("completion_tokens_details", "reasoning_tokens"),),
+    }.items()
+}
 """Counts in `metadata`, and where they may stand."""
-
 FAILED: Final = "failure"
 TAGGED: Final = "the table of tags, which counts a call once for each of its tags; export LiteLLM_DailyUserSpend"
-
 OTHER_CALLS: Final = "embedding|image|transcription|speech|moderation|rerank|ocr|search|video|vector_store|mcp|file|batch"
 """Words of call types that are no completion. A batch job's row holds many calls and comes again with each look at the job."""
-
 PROVIDERS: Final = ALIASES | {
     "text-completion-openai": "openai", "custom_openai": "openai", "cohere_chat": "cohere", "codestral": "mistral",
 }  # fmt: skip
@@ -92,8 +82,7 @@ def call_fields(table: Table, options: FileOptions) -> Fields:
                  (flag(table, "cache_hit"), "answered by the gateway's own cache"),
                  (text(table, "call_type").lower().re_search(OTHER_CALLS).fill_null(False),
                   "no completion (an embedding, image, batch job or the like)"),
-                 ((left < 0).fill_null(False), CACHED_ABOVE_INPUT)),
-    )  # fmt: skip
+                 ((left < 0).fill_null(False), CACHED_ABOVE_INPUT)))
 
 
 def day_fields(table: Table, options: FileOptions) -> Fields:
@@ -111,8 +100,7 @@ def day_fields(table: Table, options: FileOptions) -> Fields:
         cost_usd=real(table, "spend").nullif(0.0),
         reasons=((text(table, "tag").notnull(), TAGGED), (tool, "calls of a tool, not of a model"),
                  ((failed & (count(table, "failed_requests") > 0)).fill_null(False), "failed calls"),
-                 (failed.fill_null(False), EMPTY_BUCKET), ((left < 0).fill_null(False), CACHED_ABOVE_INPUT)),
-    )  # fmt: skip
+                 (failed.fill_null(False), EMPTY_BUCKET), ((left < 0).fill_null(False), CACHED_ABOVE_INPUT)))
 
 
 def prepare_calls(table: Table) -> Table:
@@ -144,11 +132,8 @@ def spend_log_rows(document: Document) -> Iterator[Document]:
 LITELLM_SPENDLOGS: Final = Format(
     name="litellm-spendlogs", title="LiteLLM spend logs", grain="call", needs=CALL_NEEDS, uses=CALL_USES, fields=call_fields,
     prepare=prepare_calls, recognises=partial(has_keys, CALL_NEEDS), flatten=spend_log_rows,
-    groups={"tag": "request_tags", "key": "api_key", "user": "user", "project": "team_id"},
-)  # fmt: skip
-
+    groups={"tag": "request_tags", "key": "api_key", "user": "user", "project": "team_id"})
 LITELLM_DAILY: Final = Format(
     name="litellm-daily", title="LiteLLM daily spend", grain="bucket",
     needs=frozenset({"date", "model", "prompt_tokens", "completion_tokens", "spend", "api_requests"}), uses=DAY_USES,
-    fields=day_fields, groups={"key": "api_key", "user": "user_id", "project": "team_id"},
-)  # fmt: skip
+    fields=day_fields, groups={"key": "api_key", "user": "user_id", "project": "team_id"})

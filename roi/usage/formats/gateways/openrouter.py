@@ -7,17 +7,15 @@ in neither. Times and days are UTC. The provider is OpenRouter, whose prices are
 reference, activity (2026-10); the CSV's columns as exported.
 """
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
 from roi.usage.formats.json_counts import has_keys, items_of, scalars
 from roi.usage.read.columns import DAY_US, count, flag, real, text, utc, whole
 from roi.usage.read.lazy_ibis import Table, ibis
-from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Document, Fields, FileOptions, Format
+from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Fields, FileOptions, Format
 
 PROVIDER: Final = "openrouter"
-
 PRICED_VARIANTS: Final = ("free", "thinking", "extended")
 """Variants with prices of their own, which are part of the model's name; the others route alone."""
 
@@ -36,8 +34,7 @@ def csv_fields(table: Table, _: FileOptions) -> Fields:
         cost_usd=own_key.ifelse(ibis.null("float64"), cost),
         reasons=((flag(table, "cancelled") & nothing, "cancelled before any output, unbilled"),
                  (failed & nothing, "a failed call"),
-                 ((read > total).fill_null(False), CACHED_ABOVE_INPUT)),
-    )  # fmt: skip
+                 ((read > total).fill_null(False), CACHED_ABOVE_INPUT)))
 
 
 def api_fields(table: Table, _: FileOptions) -> Fields:
@@ -50,28 +47,18 @@ def api_fields(table: Table, _: FileOptions) -> Fields:
         model=ibis.coalesce(text(table, "model"), text(table, "model_permaslug")), uncached_input=total, output=output,
         reasoning=count(table, "reasoning_tokens"), requests=whole(table, "requests"),
         cost_usd=own_key.ifelse(ibis.null("float64"), real(table, "usage")),
-        reasons=((empty, EMPTY_BUCKET),),
-    )  # fmt: skip
+        reasons=((empty, EMPTY_BUCKET),))
 
 
-def activity_rows(document: Document) -> Iterator[Document]:
-    """The items of a page of /api/v1/activity, or one of them."""
-    for item in items_of(document):
-        yield scalars(item, OPENROUTER_API.columns)
-
-
+API_USES: Final = ("model", "endpoint_id", "byok_usage_inference", "reasoning_tokens")
 API_NEEDS: Final = frozenset({"date", "model_permaslug", "usage", "requests", "prompt_tokens", "completion_tokens"})
-
 OPENROUTER_CSV: Final = Format(
     name="openrouter-csv", title="OpenRouter activity CSV", grain="call",
     needs=frozenset({"created_at", "cost_total", "tokens_prompt", "tokens_completion", "model_permaslug"}),
     uses=("generation_id", "tokens_cached", "tokens_reasoning", "byok_usage_inference", "variant", "cancelled",
           "finish_reason_normalized", "api_key_name", "app_name", "user"),
-    fields=csv_fields, groups={"key": "api_key_name", "tag": "app_name", "user": "user"},
-)  # fmt: skip
-
+    fields=csv_fields, groups={"key": "api_key_name", "tag": "app_name", "user": "user"})
 OPENROUTER_API: Final = Format(
-    name="openrouter-api", title="OpenRouter Activity API", grain="bucket", needs=API_NEEDS,
-    uses=("model", "endpoint_id", "byok_usage_inference", "reasoning_tokens"), fields=api_fields,
-    recognises=partial(has_keys, API_NEEDS), flatten=activity_rows,
-)  # fmt: skip
+    name="openrouter-api", title="OpenRouter Activity API", grain="bucket", needs=API_NEEDS, uses=API_USES, fields=api_fields,
+    recognises=partial(has_keys, API_NEEDS),
+    flatten=lambda document: (scalars(item, API_NEEDS | {*API_USES}) for item in items_of(document)))

@@ -16,14 +16,7 @@ from roi.usage.read.columns import count, find, instant, text, whole
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import Fields, FileOptions, Format
 
-WRITTEN: Final = "input (w/ cache write)"
-UNCACHED: Final = "input (w/o cache write)"
-COUNTS: Final = (WRITTEN, UNCACHED, "cache read", "output tokens")
-
-FAILED: Final = "failed or aborted call, not charged"
-OWN_KEY: Final = "paid with the user's own key: the provider's export has it"
-EMPTY: Final = "no token counts"
-OTHER_TOTAL: Final = "Total Tokens is not the sum of the four counts"
+COUNTS: Final = ("input (w/ cache write)", "input (w/o cache write)", "cache read", "output tokens")
 
 
 def fields(table: Table, options: FileOptions) -> Fields:
@@ -32,19 +25,19 @@ def fields(table: Table, options: FileOptions) -> Fields:
     kind = text(table, "kind").lower()
     failed = kind.startswith("errored") | kind.startswith("aborted")
     empty = reduce(and_, [text(table, name).isnull() for name in COUNTS])
-    reasons = [(failed.fill_null(False), FAILED), ((kind == "user api key").fill_null(False), OWN_KEY), (empty, EMPTY)]
+    reasons = [(failed.fill_null(False), "failed or aborted call, not charged"),
+               ((kind == "user api key").fill_null(False), "paid with the user's own key: the provider's export has it"),
+               (empty, "no token counts")]
     if find(table, "total tokens"):
         other = whole(table, "total tokens") != written + uncached + read + output
-        reasons.append((other.fill_null(False), OTHER_TOTAL))
+        reasons.append((other.fill_null(False), "Total Tokens is not the sum of the four counts"))
     cost = text(table, "cost").replace("$", "").replace(",", "").strip().try_cast("float64")  # null where it is a word
     return Fields(
         at_us=instant(table, "date"), provider="cursor", model=text(table, "model").fill_null(options.model or ""),
         uncached_input=uncached, cache_read=read, cache_write=written, output=output, cost_usd=cost,
-        reasons=reasons,
-    )  # fmt: skip
+        reasons=reasons)
 
 
 CURSOR_CSV: Final = Format(
     name="cursor-csv", title="Cursor usage CSV", grain="call", needs=frozenset({"date", "model", *COUNTS}),
-    uses=("kind", "user", "total tokens", "cost"), fields=fields, groups={"user": "user"},
-)  # fmt: skip
+    uses=("kind", "user", "total tokens", "cost"), fields=fields, groups={"user": "user"})

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from roi.usage.formats.json_counts import Path, has_keys, items_of, pruned, scalars, with_counts
+from roi.usage.formats.json_counts import has_keys, items_of, pruned, scalars, with_counts
 from roi.usage.read.columns import real, text, utc
 from roi.usage.read.lazy_ibis import Table, ibis
 from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
@@ -33,11 +33,6 @@ COUNTS: Final = {
     "output_audio": ("output_audio_tokens", "output_audio"),
 }  # fmt: skip
 """What a key of usage_details counts, and the keys that integrations give it."""
-
-ALL: Final[tuple[Path, ...]] = tuple((key,) for keys in COUNTS.values() for key in keys)
-
-MODELS: Final = ("provided_model_name", "providedmodelname", "model")
-COSTS: Final = ("total_cost", "calculatedtotalcost", "totalcost")
 
 
 def prepare(raw: Table) -> Table:
@@ -62,17 +57,17 @@ def fields(table: Table, options: FileOptions) -> Fields:
     failed = (text(table, "level").upper() == "ERROR").fill_null(False)
     return Fields(
         at_us=utc(table, "start_time", "starttime"), provider=options.provider,
-        model=ibis.coalesce(*(text(table, name) for name in MODELS)).fill_null(options.model or ""),
+        model=ibis.coalesce(*(text(table, name) for name in ("provided_model_name", "providedmodelname", "model"))).fill_null(
+            options.model or ""),
         uncached_input=counts_cache.ifelse(uncached - cached, uncached), cache_read=read, cache_write=written,
         cache_write_1h=n["write_1h"], output=n["output"] + beside.ifelse(n["reasoning"] + n["output_audio"], 0),
         reasoning=n["reasoning"],
         perhaps_cached=0 if options.includes_cache is not None else (inside | outside).ifelse(0, cached),
-        cost_usd=ibis.coalesce(*(real(table, name) for name in COSTS)).nullif(0.0),
+        cost_usd=ibis.coalesce(*(real(table, name) for name in ("total_cost", "calculatedtotalcost", "totalcost"))).nullif(0.0),
         reasons=((kind == "EMBEDDING", "an embedding, no completion"),
                  (kind != "GENERATION", "no call of a model (a span, event, tool or the like)"),
                  (failed & empty, "a failed call"), (empty, "no token counts"),
-                 (inside & (cached > n["input"]), CACHED_ABOVE_INPUT)),
-    )  # fmt: skip
+                 (inside & (cached > n["input"]), CACHED_ABOVE_INPUT)))
 
 
 def observation_rows(document: Document) -> Iterator[Document]:
@@ -81,24 +76,20 @@ def observation_rows(document: Document) -> Iterator[Document]:
         row = scalars(item, LANGFUSE.columns | LANGFUSE_UI.columns)
         for name in ("usage_details", "usageDetails"):
             if name in item:
-                row[name] = pruned(item[name], ALL)
+                row[name] = pruned(item[name], [(key,) for keys in COUNTS.values() for key in keys])
         yield row
 
 
 NEEDS: Final = frozenset({"type", "start_time", "usage_details"})
 UI_NEEDS: Final = frozenset({"type", "starttime", "usagedetails"})
-
 LANGFUSE: Final = Format(
     name="langfuse", title="Langfuse observations", grain="call", needs=NEEDS,
     uses=("id", "provided_model_name", "model", "level", "total_cost", "prompt_name", "environment", "user_id", "project_id"),
     fields=fields, prepare=prepare, recognises=partial(has_keys, NEEDS), flatten=observation_rows,
-    groups={"prompt": "prompt_name", "tag": "environment", "user": "user_id", "project": "project_id"},
-)  # fmt: skip
-
+    groups={"prompt": "prompt_name", "tag": "environment", "user": "user_id", "project": "project_id"})
 LANGFUSE_UI: Final = replace(
     LANGFUSE, name="langfuse-ui", title="Langfuse observations of the UI or API", needs=UI_NEEDS,
     uses=("id", "providedmodelname", "model", "level", "calculatedtotalcost", "totalcost", "promptname", "environment",
           "userid", "projectid"),
     recognises=partial(has_keys, UI_NEEDS),
-    groups={"prompt": "promptname", "tag": "environment", "user": "userid", "project": "projectid"},
-)  # fmt: skip
+    groups={"prompt": "promptname", "tag": "environment", "user": "userid", "project": "projectid"})

@@ -26,7 +26,6 @@ ATTRIBUTES: Final = {
     "agent": "gen_ai.agent.name", "prompt": "gen_ai.prompt.name",
 }  # fmt: skip
 """What is read, and the attribute that holds it."""
-
 OLDER: Final = {
     "operation": ("llm.request.type",), "provider": ("gen_ai.system",), "input": ("gen_ai.usage.prompt_tokens",),
     "output": ("gen_ai.usage.completion_tokens",),
@@ -36,9 +35,6 @@ OLDER: Final = {
     "tier": ("gen_ai.openai.response.service_tier",),
 }  # fmt: skip
 """Other names of the same, older, newer or one vendor's, in the order in which they are tried after the convention's."""
-
-COLUMNS: Final = (*ATTRIBUTES.values(), "span_id", "parent_span_id", "start_time", "error", "service.name")
-
 NAMES: Final = {
     "span": ("spanId", "span_id", "SpanId"), "trace": ("traceId", "trace_id", "TraceId"),
     "parent": ("parentSpanId", "parent_span_id", "parent_id", "ParentSpanId"),
@@ -47,26 +43,17 @@ NAMES: Final = {
     "resource": ("resource", "ResourceAttributes"),
 }  # fmt: skip
 """Keys of a span in OTLP/JSON, in SDKs' JSON, and in the collector's ClickHouse table."""
-
+RESOURCE_SPANS: Final = ("resourceSpans", "resource_spans")
 NANOSECONDS: Final = 10**17
 """A number of this size or more is nanoseconds: as microseconds it would lie beyond the year 5138."""
-
 CALLS: Final = ("chat", "text_completion", "generate_content", "completion", "chat.completions", "text.completions")
 """Operations that are one call of a language model; the last three are older words."""
-
 PROVIDERS: Final = {
     "aws.bedrock": "aws", "aws_bedrock": "aws", "az.ai.inference": "azure", "az.ai.openai": "azure",
     "azure.ai.inference": "azure", "azure.ai.openai": "azure", "gcp.gemini": "google", "gcp.gen_ai": "google",
     "gcp.vertex_ai": "google", "google_genai": "google", "mistral_ai": "mistral", "moonshot_ai": "moonshotai", "x_ai": "x-ai",
 }  # fmt: skip
 """The convention's words for providers that genai-prices spells otherwise."""
-
-NO_CALL: Final = "a span of no model"
-EMBEDDINGS: Final = "embeddings"
-AROUND: Final = "an agent, tool or other span, which repeats the counts of its calls"
-PARENT: Final = "a span around another span of the same call"
-FAILED: Final = "failed call"
-NO_USAGE: Final = "a call without token counts"
 
 
 def fields(table: Table, options: FileOptions) -> Fields:
@@ -84,8 +71,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
         cache_read=read, cache_write=written, output=output, reasoning=count(table, ATTRIBUTES["reasoning"]),
         perhaps_cached=ibis.ifelse(over, 0, read + written) if options.includes_cache is None else 0,
         tier=tier.isin(STANDARD).ifelse(None, tier),
-        reasons=_reasons(table, over if options.includes_cache else ibis.literal(False)),
-    )  # fmt: skip
+        reasons=_reasons(table, over if options.includes_cache else ibis.literal(False)))
 
 
 def _reasons(table: Table, over: Column) -> list[tuple[Column, str]]:
@@ -98,10 +84,10 @@ def _reasons(table: Table, over: Column) -> list[tuple[Column, str]]:
     around = text(table, "span_id").isin(text(children, "parent_span_id")).fill_null(False)
     failed = (text(table, "error") == "true").fill_null(False)
     return [
-        (operation.isnull() & ~older, NO_CALL), (operation.startswith("embed").fill_null(False), EMBEDDINGS),
-        (~(call | older), AROUND), (around, PARENT), (failed & ~counted, FAILED), (~counted, NO_USAGE),
-        (over, OVER),
-    ]
+        (operation.isnull() & ~older, "a span of no model"), (operation.startswith("embed").fill_null(False), "embeddings"),
+        (~(call | older), "an agent, tool or other span, which repeats the counts of its calls"),
+        (around, "a span around another span of the same call"), (failed & ~counted, "failed call"),
+        (~counted, "a call without token counts"), (over, OVER)]
 
 
 def _model(table: Table, provider: Column) -> Column:
@@ -113,7 +99,7 @@ def _model(table: Table, provider: Column) -> Column:
 
 def has_spans(document: Document) -> bool:
     """True for OTLP/JSON traces, and for one flat span with attributes."""
-    if _resource_spans(document):
+    if _list(document, *RESOURCE_SPANS):
         return True
     ids = _first(document, "span") or document.get("context")
     return bool(ids) and isinstance(_first(document, "attributes"), dict | list)
@@ -121,7 +107,7 @@ def has_spans(document: Document) -> bool:
 
 def span_rows(document: Document) -> Iterator[Document]:
     """A row for each span."""
-    groups = _resource_spans(document)
+    groups = _list(document, *RESOURCE_SPANS)
     if not groups:
         yield _row(document, _mapping(document, "resource").get("service.name"))
     for group in groups:
@@ -177,10 +163,6 @@ def _mapping(span: Document, what: str) -> Mapping[str, Any]:  # Any: attributes
         if isinstance(held, list) else {}
 
 
-def _resource_spans(document: Document) -> list[Document]:
-    return _list(document, "resourceSpans", "resource_spans")
-
-
 def _list(holder: Document, *names: str) -> list[Document]:
     held: list[object] = next((holder[name] for name in names if isinstance(holder.get(name), list)), [])
     return [each for each in held if isinstance(each, dict)]
@@ -192,7 +174,7 @@ def _first(holder: Document, what: str) -> Any:  # Any: JSON as it was parsed
 
 OTEL_GENAI: Final = Format(
     name="otel-genai", title="OpenTelemetry GenAI spans", grain="call",
-    needs=frozenset({"span_id", "parent_span_id", "start_time", ATTRIBUTES["input"], ATTRIBUTES["output"]}), uses=COLUMNS,
-    fields=fields, recognises=has_spans, flatten=span_rows,
-    groups={"project": "service.name", "tag": ATTRIBUTES["agent"], "prompt": ATTRIBUTES["prompt"]},
-)  # fmt: skip
+    needs=frozenset({"span_id", "parent_span_id", "start_time", ATTRIBUTES["input"], ATTRIBUTES["output"]}),
+    uses=(*ATTRIBUTES.values(), "span_id", "parent_span_id", "start_time", "error", "service.name"), fields=fields,
+    recognises=has_spans, flatten=span_rows,
+    groups={"project": "service.name", "tag": ATTRIBUTES["agent"], "prompt": ATTRIBUTES["prompt"]})

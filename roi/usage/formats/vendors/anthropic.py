@@ -16,41 +16,32 @@ Sources: Anthropic's API reference, Get Messages Usage Report and Get Cost Repor
 exports that users published between March and September 2026.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from roi.usage.formats.json_counts import nested
-from roi.usage.formats.vendors.pages import NO_TOKENS, OTHER_CURRENCY, buckets, result_rows
+from roi.usage.formats.json_counts import NO_TOKENS, OTHER_CURRENCY, buckets, nested, result_rows
 from roi.usage.read.columns import DAY_US, count, instant, real, text, whole
 from roi.usage.read.lazy_ibis import Table, ibis
 from roi.usage.read.record import EMPTY_BUCKET, Document, Fields, FileOptions, Format
 
 STANDARD: Final = ("standard", "batch")
 """Kinds of use that are no tier: batch is a column of its own."""
-
 CSV_READ: Final = "usage_input_tokens_cache_read"
 CSV_WRITE_5M: Final = "usage_input_tokens_cache_write_5m"
 CSV_WRITE_1H: Final = "usage_input_tokens_cache_write_1h"
 CSV_WRITE: Final = "usage_input_tokens_cache_write"
 """Of exports from before there were two lives."""
-
 WRITE_5M: Final = "cache_creation.ephemeral_5m_input_tokens"
 WRITE_1H: Final = "cache_creation.ephemeral_1h_input_tokens"
 """Names with a dot: where a library has flattened the page to a table, it writes them so."""
-
+UNGROUPED: Final = "no model: the report was not grouped by model"
 TIMES: Final = ("starting_at", "ending_at")
-
 USAGE: Final = (
     "uncached_input_tokens", "cache_read_input_tokens", "output_tokens", "model", "service_tier", "context_window", "speed",
-    "api_key_id", "workspace_id", "account_id",
-)  # fmt: skip
+    "api_key_id", "workspace_id", "account_id")
 """Values of a result of the usage report that are taken as they are."""
-
 COSTS: Final = ("amount", "currency", "cost_type", "model", "service_tier", "context_window", "workspace_id")
 """Values of a result of the cost report that are read; its description and token type are not."""
-
-UNGROUPED: Final = "no model: the report was not grouped by model"
-CENTS_PER_DOLLAR: Final = 100.0
 
 
 def with_day(raw: Table) -> Table:
@@ -66,8 +57,7 @@ def csv_fields(table: Table, options: FileOptions) -> Fields:
         model=model.fill_null(options.model) if options.model else model,
         uncached_input=whole(table, "usage_input_tokens_no_cache"), cache_read=count(table, CSV_READ),
         cache_write=count(table, CSV_WRITE_5M) + written_1h + count(table, CSV_WRITE), cache_write_1h=written_1h,
-        output=whole(table, "usage_output_tokens"), requests=None, **kind_of_use(table, "usage_type"),
-    )  # fmt: skip
+        output=whole(table, "usage_output_tokens"), requests=None, **kind_of_use(table, "usage_type"))
 
 
 def usage_fields(table: Table, options: FileOptions) -> Fields:
@@ -80,8 +70,7 @@ def usage_fields(table: Table, options: FileOptions) -> Fields:
         uncached_input=whole(table, "uncached_input_tokens"), cache_read=count(table, "cache_read_input_tokens"),
         cache_write=count(table, WRITE_5M) + written_1h, cache_write_1h=written_1h, output=whole(table, "output_tokens"),
         requests=None, **kind_of_use(table, "service_tier"),
-        reasons=((empty, EMPTY_BUCKET), *(() if options.model else ((model.isnull(), UNGROUPED),))),
-    )  # fmt: skip
+        reasons=((empty, EMPTY_BUCKET), *(() if options.model else ((model.isnull(), UNGROUPED),))))
 
 
 def cost_fields(table: Table, _: FileOptions) -> Fields:
@@ -91,10 +80,9 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
     return Fields(
         at_us=instant(table, "starting_at"), until_us=instant(table, "ending_at"), provider="anthropic",
         model=text(table, "model"), uncached_input=0, output=0, requests=None, **kind_of_use(table, "service_tier"),
-        cost_usd=real(table, "amount") / CENTS_PER_DOLLAR,
+        cost_usd=real(table, "amount") / 100.0,  # cents
         reasons=((empty, EMPTY_BUCKET), (text(table, "currency").upper().fill_null("") != "USD", OTHER_CURRENCY),
-                 (~of_tokens, NO_TOKENS)),
-    )  # fmt: skip
+                 (~of_tokens, NO_TOKENS)))
 
 
 def kind_of_use(table: Table, column: str) -> dict[str, Any]:  # Any: values of Fields
@@ -111,9 +99,9 @@ def kind_of_use(table: Table, column: str) -> dict[str, Any]:  # Any: values of 
     }
 
 
-def is_usage(document: Document) -> bool:
-    """True for a page of the usage report, or one bucket of it, in which something was used."""
-    return any("uncached_input_tokens" in result for _, results in buckets(document, *TIMES) for result in results)
+def _has_results(*keys: str) -> Callable[[Document], bool]:
+    """Whether a document is a page of a report, or one bucket of it, with a result that has these keys."""
+    return lambda document: any(result.keys() >= {*keys} for _, results in buckets(document, *TIMES) for result in results)
 
 
 def usage_rows(document: Document) -> Iterator[Document]:
@@ -122,11 +110,6 @@ def usage_rows(document: Document) -> Iterator[Document]:
         creation = nested(result, "cache_creation")
         yield {**times, **{name: result.get(name) for name in USAGE},
                WRITE_5M: creation.get("ephemeral_5m_input_tokens"), WRITE_1H: creation.get("ephemeral_1h_input_tokens")}
-
-
-def is_cost(document: Document) -> bool:
-    """True for a page of the cost report, or one bucket of it, in which something was billed."""
-    return any(result.keys() >= {"amount", "currency"} for _, results in buckets(document, *TIMES) for result in results)
 
 
 def cost_rows(document: Document) -> Iterator[Document]:
@@ -139,18 +122,14 @@ ANTHROPIC_CSV: Final = Format(
     name="anthropic-csv", title="Anthropic console CSV", grain="bucket",
     needs=frozenset({"usage_date_utc", "model_version", "usage_input_tokens_no_cache", "usage_output_tokens"}),
     uses=(CSV_READ, CSV_WRITE_5M, CSV_WRITE_1H, CSV_WRITE, "usage_type", "context_window", "speed", "api_key", "workspace"),
-    fields=csv_fields, prepare=with_day, groups={"key": "api_key", "project": "workspace"},
-)  # fmt: skip
-
+    fields=csv_fields, prepare=with_day, groups={"key": "api_key", "project": "workspace"})
 ANTHROPIC_USAGE_API: Final = Format(
     name="anthropic-usage-api", title="Anthropic usage report", grain="bucket",
     needs=frozenset({"starting_at", "uncached_input_tokens", "cache_read_input_tokens", "output_tokens", WRITE_5M, WRITE_1H}),
-    uses=("ending_at", *USAGE), fields=usage_fields, recognises=is_usage, flatten=usage_rows,
-    groups={"key": "api_key_id", "project": "workspace_id", "user": "account_id"},
-)  # fmt: skip
-
+    uses=("ending_at", *USAGE), fields=usage_fields, recognises=_has_results("uncached_input_tokens"), flatten=usage_rows,
+    groups={"key": "api_key_id", "project": "workspace_id", "user": "account_id"})
 ANTHROPIC_COST_API: Final = Format(
     name="anthropic-cost-api", title="Anthropic cost report", grain="cost",
     needs=frozenset({"starting_at", "ending_at", "amount", "currency", "cost_type", "workspace_id"}),
-    uses=COSTS, fields=cost_fields, recognises=is_cost, flatten=cost_rows, groups={"project": "workspace_id"},
-)  # fmt: skip
+    uses=COSTS, fields=cost_fields, recognises=_has_results("amount", "currency"), flatten=cost_rows,
+    groups={"project": "workspace_id"})

@@ -28,13 +28,11 @@ def fields(table: Table, options: FileOptions) -> Fields:
         at_us=start, until_us=ibis.coalesce(utc(table, "end_time_iso"), start + DAY_US), provider="deepseek",
         model=text(table, "model").fill_null(options.model or ""), **counts,
         reasons=((~kind.isin(tuple(TYPES.values())).fill_null(False), "a type of row that is no known count"),
-                 (amount.isnull(), "a count that cannot be read"), ((amount == 0).fill_null(False), EMPTY_BUCKET)),
-    )  # fmt: skip
+                 (amount.isnull(), "a count that cannot be read"), ((amount == 0).fill_null(False), EMPTY_BUCKET)))
 
 
 DEEPSEEK_CSV: Final = Format(
     name="deepseek-csv", title="DeepSeek amount CSV", grain="bucket",
     needs=frozenset({"model", "api_key_name", "type", "price", "amount"}),
     uses=("start_time_iso", "end_time_iso", "utc_date", "user_id"), fields=fields,
-    groups={"key": "api_key_name", "user": "user_id"},
-)  # fmt: skip
+    groups={"key": "api_key_name", "user": "user_id"})

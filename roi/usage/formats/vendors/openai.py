@@ -19,30 +19,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from roi.usage.formats.json_counts import nested
-from roi.usage.formats.vendors.pages import NO_TOKENS, OTHER_CURRENCY, buckets, result_rows
+from roi.usage.formats.json_counts import NO_TOKENS, OTHER_CURRENCY, buckets, nested, result_rows
 from roi.usage.read.columns import count, find, flag, instant, real, text, whole
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, UNREADABLE_COUNT, Document, Fields, FileOptions, Format
 
 STANDARD: Final = ("default", "standard", "auto")
 """Tiers at the list price."""
-
 WRITES: Final = ("input_cache_write_tokens", "input_cache_write_30m_tokens", "input_cache_write_12h_tokens")
 """Tokens written to the cache: in all, and by how long they are kept."""
-
 TIMES: Final = ("start_time", "end_time")
-
 USES: Final = (
     "output_tokens", "input_cached_tokens", "input_uncached_tokens", *WRITES, "num_model_requests", "end_time", "batch",
-    "service_tier", "project_id", "user_id", "api_key_id",
-)  # fmt: skip
-
+    "service_tier", "project_id", "user_id", "api_key_id")
 LINE_ITEM: Final = re.compile(
     r"(?:(?P<tier>[\w-]+) \| )?(?P<model>[^\s,|]+)(?: (?:text|audio|image|video))?"
     r", (?:(?:cached )?input|output|cache writes?)\b(?P<rest>.*)", re.IGNORECASE)  # fmt: skip
 """A line item of a model's tokens."""
-
 UNGROUPED: Final = "no model: the export was not grouped by model"
 
 
@@ -63,8 +56,7 @@ def usage_fields(table: Table, options: FileOptions) -> Fields:
         uncached_input=uncached, cache_read=read, cache_write=written, output=count(table, "output_tokens"),
         requests=whole(table, "num_model_requests"), batch=flag(table, "batch"), tier=tier.isin(STANDARD).ifelse(None, tier),
         reasons=((empty, EMPTY_BUCKET), ((left < 0).fill_null(False), CACHED_ABOVE_INPUT), (left.isnull(), UNREADABLE_COUNT),
-                 (empty if options.model else model.isnull(), UNGROUPED)),
-    )  # fmt: skip
+                 (empty if options.model else model.isnull(), UNGROUPED)))
 
 
 def cost_fields(table: Table, _: FileOptions) -> Fields:
@@ -76,8 +68,7 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
         model=text(table, "model"), uncached_input=0, output=0, requests=None, tier=text(table, "tier"),
         long_context=flag(table, "long_context"), cost_usd=real(table, "value"),
         reasons=((empty, EMPTY_BUCKET), (currency.lower().fill_null("") != "usd", OTHER_CURRENCY),
-                 (flag(table, "other_cost"), NO_TOKENS)),
-    )  # fmt: skip
+                 (flag(table, "other_cost"), NO_TOKENS)))
 
 
 def _kinds(document: Document) -> list[object]:
@@ -85,20 +76,10 @@ def _kinds(document: Document) -> list[object]:
     return [result.get("object") for _, results in buckets(document, *TIMES) for result in results]
 
 
-def is_usage(document: Document) -> bool:
-    """True for a page of /v1/organization/usage/completions."""
-    return document.get("object") == "page" and "organization.usage.completions.result" in _kinds(document)
-
-
 def usage_rows(document: Document) -> Iterator[Document]:
     """A row for each result of the Usage API, with its bucket's times."""
     for times, result in result_rows(document, *TIMES):
         yield {**{name: result[name] for name in ("model", "input_tokens", *USES) if name in result}, **times}
-
-
-def is_cost(document: Document) -> bool:
-    """True for a page of /v1/organization/costs, or one bucket of it, in which something was billed."""
-    return "organization.costs.result" in _kinds(document)
 
 
 def cost_rows(document: Document) -> Iterator[Document]:
@@ -123,17 +104,13 @@ def _item(result: Document) -> Document:
 OPENAI_CSV: Final = Format(
     name="openai-csv", title="OpenAI dashboard CSV", grain="bucket",
     needs=frozenset({"start_time", "num_model_requests", "input_tokens", "model"}), uses=USES, fields=usage_fields,
-    groups={"project": "project_id", "key": "api_key_id", "user": "user_id"},
-)  # fmt: skip
-
+    groups={"project": "project_id", "key": "api_key_id", "user": "user_id"})
 OPENAI_USAGE_API: Final = replace(
-    OPENAI_CSV, name="openai-usage-api", title="OpenAI Usage API", needs=OPENAI_CSV.needs | {"object"}, recognises=is_usage,
-    flatten=usage_rows,
-)  # fmt: skip
-
+    OPENAI_CSV, name="openai-usage-api", title="OpenAI Usage API", needs=OPENAI_CSV.needs | {"object"}, flatten=usage_rows,
+    recognises=lambda page: page.get("object") == "page" and "organization.usage.completions.result" in _kinds(page))
 OPENAI_COSTS_API: Final = Format(
     name="openai-costs-api", title="OpenAI Costs API", grain="cost",
     needs=frozenset({"start_time", "value", "currency", "other_cost"}),  # `other_cost` is made here: no table has it
-    uses=("end_time", "model", "tier", "long_context", "project_id", "api_key_id"), fields=cost_fields, recognises=is_cost,
-    flatten=cost_rows, groups={"project": "project_id", "key": "api_key_id"},
-)  # fmt: skip
+    uses=("end_time", "model", "tier", "long_context", "project_id", "api_key_id"), fields=cost_fields, flatten=cost_rows,
+    recognises=lambda document: "organization.costs.result" in _kinds(document),
+    groups={"project": "project_id", "key": "api_key_id"})

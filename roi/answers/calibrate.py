@@ -1,9 +1,9 @@
 """What measured training runs say of the roofline: open profiles and tables, time every run, fit a scale a group."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from roi.answers.opening import Tell, keep_quiet, tell_left_out
 from roi.answers.validate import open_training_table
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.errors import InputError
@@ -14,19 +14,13 @@ from roi.facts.profiles import TrainProfile
 from roi.store.profiles.lookup import StoredProfile, load_profiles, profile_folders
 
 
-@dataclass(frozen=True)
-class CalibrationAnswer:
-    """The scales, and what could not be read on the way."""
-
-    calibration: Calibration
-    damaged: tuple[tuple[Path, str], ...]
-    """(file, reason) of profiles that are no such files."""
-
-
-def calibrate(tables: Sequence[Path], profiles: Sequence[Path] = (), *, strict: bool = False) -> CalibrationAnswer:
+def calibrate(
+    tables: Sequence[Path], profiles: Sequence[Path] = (), *, strict: bool = False, tell: Tell = keep_quiet,
+) -> Calibration:
     """One scale per GPU, source and layout from training profiles and from tables of measured runs.
 
-    `profiles` are folders to search first. `strict`: a row of a table that is skipped is an InputError.
+    `profiles` are folders to search first. `strict`: a row of a table that is skipped is an InputError. `tell` hears of each
+    file that is no profile.
     """
     store = load_profiles(profile_folders(tuple(profiles)), kinds={"train"})
     stored = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
@@ -36,7 +30,8 @@ def calibrate(tables: Sequence[Path], profiles: Sequence[Path] = (), *, strict: 
     timed = [one for run in runs if (one := timed_run(run, known)) is not None]
     if not timed:
         raise InputError(_nothing(stored, runs))
-    return CalibrationAnswer(calibration=fit_calibration(timed, known), damaged=store.damaged)
+    tell_left_out(store.damaged, tell)
+    return fit_calibration(timed, known)
 
 
 def _nothing(stored: Sequence[StoredProfile[TrainProfile]], runs: Sequence[MeasuredRun]) -> str:

@@ -26,7 +26,7 @@ from roi.estimate.accuracy.serving_loads import operating_figures
 from roi.estimate.accuracy.serving_run import OperatingFigures, ServingRun
 from roi.estimate.serving.iteration import Efficiencies
 from roi.evidence.serving_speed import engine_row, evidence_from
-from roi.report.serving.serving_validation import serving_validation_json, serving_validation_text
+from roi.report.validate import serving_validation_json, serving_validation_text
 from roi.store.tables.serving_table import ServingTable
 
 Array = NDArray[np.float64]

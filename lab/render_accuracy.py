@@ -26,7 +26,7 @@ from roi.estimate.accuracy.measured_run import timed_run
 from roi.estimate.accuracy.training_errors import Validation
 from roi.estimate.accuracy.training_left_out import fit_calibration
 from roi.report.training.calibrate import calibration_json
-from roi.report.training.training_validation import validation_json
+from roi.report.validate import validation_json
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, KEPT, PEERS = DOCS / "accuracy.md", DOCS / "accuracy", DOCS / "peers.csv"
@@ -79,11 +79,11 @@ def run(table: Path, instrument: str) -> str:
 
 
 def scales(table: Path) -> str:
-    """The JSON of `roi calibrate`, without its single runs."""
+    """The JSON of `roi calibrate`, without its single runs and rows."""
     known = training_efficiencies().step()
     timed = [one for run in open_training_table(table).runs if (one := timed_run(run, known)) is not None]
     told = json.loads(calibration_json(fit_calibration(timed, known)))
-    return json.dumps({name: value for name, value in told.items() if name != "runs"}, indent=1)
+    return json.dumps({name: value for name, value in told.items() if name not in ("runs", "skipped", "untimed")}, indent=1)
 
 
 def read(name: str) -> Answer:

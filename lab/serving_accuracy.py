@@ -14,7 +14,7 @@ from roi.estimate.accuracy.error_blocks import summarise_errors
 from roi.estimate.accuracy.serving_errors import ServingValidation, validate_serving
 from roi.estimate.accuracy.serving_run import ServingRun
 from roi.evidence.serving_speed import engine_row, serving_evidence
-from roi.report.serving.serving_validation import serving_validation_json
+from roi.report.validate import serving_validation_json
 from roi.store.tables.csv_table import read_csv
 from roi.store.tables.serving_table import ServingTable, serving_table
 

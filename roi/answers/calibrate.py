@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from roi.answers.opening import Tell, keep_quiet, tell_left_out
 from roi.answers.validate import open_training_table
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.errors import InputError
@@ -17,22 +18,22 @@ from roi.store.profiles.lookup import StoredProfile, load_profiles, profile_fold
 
 @dataclass(frozen=True)
 class CalibrationAnswer:
-    """The scales, and what could not be read on the way."""
+    """The scales, and what was given but says nothing of them."""
 
     calibration: Calibration
-    damaged: tuple[tuple[Path, str], ...]
-    """(file, reason) of profiles that are no such files."""
     skipped: tuple[tuple[Path, SkippedRow], ...]
     """(table, row) of rows that could not be used."""
     untimed: int
     """Runs that say nothing of the speed: without a card of the catalog, a mean length, or a figure."""
 
 
-def calibrate_runs(tables: Sequence[Path], profiles: Sequence[Path] = (), *, strict: bool = False) -> CalibrationAnswer:
+def calibrate_runs(
+    tables: Sequence[Path], profiles: Sequence[Path] = (), *, strict: bool = False, tell: Tell = keep_quiet,
+) -> CalibrationAnswer:
     """One scale per GPU, source and layout from training profiles and from tables of measured runs.
 
-    `profiles` are folders to search first. `strict`: a row of a table that is skipped is an InputError. A run that is given
-    twice is one, too: it would narrow the interval.
+    `profiles` are folders to search first. `strict`: a row of a table that is skipped is an InputError. `tell` hears of each
+    file that is no profile. A run that is given twice is an InputError, too: it would narrow the interval.
     """
     store = load_profiles(profile_folders(tuple(profiles)), kinds={"train"})
     stored = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
@@ -44,9 +45,9 @@ def calibrate_runs(tables: Sequence[Path], profiles: Sequence[Path] = (), *, str
     timed = [one for run in runs if (one := timed_run(run, known)) is not None]
     if not timed:
         raise InputError(_nothing(stored, runs))
-    return CalibrationAnswer(
-        calibration=fit_calibration(timed, known), damaged=store.damaged, untimed=len(runs) - len(timed),
-        skipped=tuple((path, row) for path, table in opened for row in table.skipped))
+    tell_left_out(store.damaged, tell)
+    return CalibrationAnswer(calibration=fit_calibration(timed, known), untimed=len(runs) - len(timed),
+                             skipped=tuple((path, row) for path, table in opened for row in table.skipped))
 
 
 def _check_each_run_once(runs: Iterable[tuple[Path, MeasuredRun]]) -> None:

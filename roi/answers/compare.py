@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from roi.answers.opening import Tell, keep_quiet, open_case, open_runs
-from roi.answers.saved import Saved, read_saved, replay
+from roi.answers.opening import Tell, keep_quiet, open_case
+from roi.answers.saved import read_saved, replay
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import InputError
 from roi.scenario.file import load_scenario, scenario_data
@@ -40,19 +40,14 @@ def compare_file(
     if saved is not None:
         if overrides or part:
             raise InputError(f"{'--set' if overrides else '--usage'} changes a scenario; {file} is a saved comparison")
-        return _replayed(saved, draws, seed)
+        note = f"replaying {saved.path}, saved by roi {saved.roi_version}: prices and facts of that file"
+        found = replay(saved, draws=draws, seed=seed)
+        return ComparisonAnswer(comparison=found, scenario=saved.scenario, warnings=saved.warnings, note=note)
     asked = [f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None]
     scenario = load_scenario(file, (*overrides, *asked), part)
-    opened = open_case(scenario, open_runs(profiles, tell))
+    resolved = open_case(scenario, profiles, tell)
     notes = [f"no FILE given: the bundled scenario, {scenario.title!r}"] if file is None else []
     if part is not None:
         notes.append(f"workload and incumbent as {part} states them")
-    return ComparisonAnswer(
-        comparison=compare(opened.case), scenario=scenario_data(scenario), warnings=opened.warnings, note="; ".join(notes),
-    )
-
-
-def _replayed(saved: Saved, draws: int | None, seed: int | None) -> ComparisonAnswer:
-    note = f"replaying {saved.path}, saved by roi {saved.roi_version}: prices and facts of that file"
-    found = replay(saved, draws=draws, seed=seed)
-    return ComparisonAnswer(comparison=found, scenario=saved.scenario, warnings=saved.warnings, note=note)
+    return ComparisonAnswer(comparison=compare(resolved.case), scenario=scenario_data(scenario), warnings=resolved.warnings,
+                            note="; ".join(notes))

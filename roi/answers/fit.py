@@ -106,16 +106,16 @@ def fit_model(
     store = load_profiles(folders, kinds={"dry-run"}, model=shape.id)
     trained, (calibrations, unread) = load_profiles(folders, kinds={"train", "device"}), find_calibrations(folders)
     tell_left_out((*store.damaged, *trained.damaged, *unread), tell)
-    memory = memory_evidence(chosen, plan, named, store, run_dry=run_dry, folder=profiles[0] if profiles else None)
-    speed, offers = plan_speed(shape, plan, memory.profile, trained, calibrations), rental_offers(day)
-    fits = [fit_plan(shape, plan, gpu, training_overhead(gpu), memory.peaks) for gpu in named or load_gpus()]
+    folder = profiles[0] if profiles else None
+    peaks, dry_run, kept = memory_evidence(chosen, plan, named, store, run_dry=run_dry, folder=folder)
+    speed, offers = plan_speed(shape, plan, dry_run, trained, calibrations), rental_offers(day)
+    fits = [fit_plan(shape, plan, gpu, training_overhead(gpu), peaks) for gpu in named or load_gpus()]
     lines = [_line(shape, plan, fit, speed(fit.gpu), offers, data) for fit in fits]
     lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
-    built = None if memory.profile is None else memory.profile.trained_parameters
-    return FitReport(
-        model=shape, plan=plan, trained_parameters=float(trained_parameters(shape, plan) if built is None else built),
-        training_set=data, lines=tuple(lines), dry=memory.peaks, dry_run=memory.profile, kept=memory.kept, as_of=day,
-    )
+    built = None if dry_run is None else dry_run.trained_parameters
+    count = float(trained_parameters(shape, plan) if built is None else built)
+    return FitReport(model=shape, plan=plan, trained_parameters=count, training_set=data, lines=tuple(lines), dry=peaks,
+                     dry_run=dry_run, kept=kept, as_of=day)
 
 
 def _line(
@@ -132,16 +132,12 @@ def _line(
     note = "no bf16 units: use --dtype fp16" if plan.dtype == "bf16" and gpu.bf16_flops is None else ""
     if plan.attention == "flash" and gpu.bf16_flops is None:
         note = "FlashAttention-2 needs Ampere or newer" + (f"; {note}" if note else "")
-    line = GpuLine(
-        fit=fit, tokens_per_s=float(step.tokens * plan.gpus / seconds), offer=offer, note=note, evidence=evidence,
-    )
+    line = GpuLine(fit=fit, tokens_per_s=float(step.tokens * plan.gpus / seconds), offer=offer, note=note, evidence=evidence)
     if data is None:
         return line
-    mid, short, long = (
-        float(training_hours(model, plan, gpu, replace(efficiency, overall=x), data.examples, data.tokens_per_example,
-                             data.epochs))
-        for x in (efficiency.overall, evidence.high, evidence.low)
-    )
+    run = data.examples, data.tokens_per_example, data.epochs
+    mid, short, long = (float(training_hours(model, plan, gpu, replace(efficiency, overall=x), *run))
+                        for x in (efficiency.overall, evidence.high, evidence.low))
     rent = None if offer is None else _usd_per_hour(offer, plan.gpus)
     return replace(line, hours=(mid, short, long), usd=None if rent is None else (rent * mid, rent * short, rent * long))
 

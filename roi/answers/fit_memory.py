@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from roi.catalog.cards.cuda_contexts import training_overhead
 from roi.catalog.cards.gpus import load_gpus
@@ -17,15 +16,8 @@ from roi.facts.gpu import Gpu
 from roi.facts.profiles import DryRunProfile
 from roi.store.profiles.lookup import Store, dry_peaks, equal_dry_run, find_dry_run, save_profile
 
-
-class MemoryEvidence(NamedTuple):
-    """What the report says of memory."""
-
-    peaks: DryPeaks | None
-    profile: DryRunProfile | None
-    """The dry run; None: the closed form."""
-    kept: str
-    """What became of a dry run that was made now; else empty."""
+MemoryEvidence = tuple[DryPeaks | None, DryRunProfile | None, str]
+"""Peaks and the dry run that they come from, None: the closed form; what became of a dry run that was made now, else empty."""
 
 
 def memory_evidence(
@@ -37,17 +29,15 @@ def memory_evidence(
     """
     if run_dry:
         return _run_now(chosen, plan, named, store, folder)
-    if chosen.config is None:
-        return MemoryEvidence(None, None, "")
-    stored = find_dry_run(store, chosen.shape.id, plan, chosen.config.config_hash)
-    if stored is None:
-        return MemoryEvidence(None, None, "")
-    return MemoryEvidence(dry_peaks(stored.profile, stored.name), stored.profile, "")
+    config = chosen.config
+    stored = None if config is None else find_dry_run(store, chosen.shape.id, plan, config.config_hash)
+    return (None, None, "") if stored is None else (dry_peaks(stored.profile, stored.name), stored.profile, "")
 
 
 def _run_now(
     chosen: ChosenModel, plan: TrainingPlan, named: Sequence[Gpu], store: Store, folder: Path | None,
 ) -> MemoryEvidence:
+    """The evidence of a dry run that is made now."""
     from roi.profiling.dry.dry_profile import profile_dry_run, settle_limits
     from roi.profiling.stack import torch
 
@@ -65,21 +55,15 @@ def _run_now(
     check_rank(chosen.shape, plan)
     torch.set_num_threads(1)  # shapes alone are worked out
     alone = replace(plan, gpus=1)
-    profile = profile_dry_run(
-        chosen.config, alone, cards_bytes=[card.memory_bytes for card in load_gpus()],
-        context_tokens=chosen.shape.context_tokens,
-    )
-    rooms = {card.id: _room(card, profile) for card in named}
+    cards_bytes = [card.memory_bytes for card in load_gpus()]
+    profile = profile_dry_run(chosen.config, alone, cards_bytes=cards_bytes, context_tokens=chosen.shape.context_tokens)
+    rooms = {}  # bytes that the plan may reserve on each card, the card's own cuBLAS workspace counted as the profile's
+    for card in named:
+        more = workspace_bytes(card) - profile.workspace_bytes
+        rooms[card.id] = card.memory_bytes - training_overhead(card).context_bytes[0] - more
     profile = settle_limits(profile, chosen.config, alone, rooms, SEQ_STEP)
     held = equal_dry_run(store, profile)
     if held is not None:
-        said = f"already kept as {held.path}, which says the same"
-        return MemoryEvidence(dry_peaks(profile, held.path.name), profile, said)
+        return dry_peaks(profile, held.path.name), profile, f"already kept as {held.path}, which says the same"
     place = save_profile(profile, folder)
-    return MemoryEvidence(dry_peaks(profile, place.name), profile, f"kept as {place}")
-
-
-def _room(card: Gpu, profile: DryRunProfile) -> float:
-    """Bytes that the profile's plan may reserve on the card, the card's own cuBLAS workspace counted as the profile's."""
-    more = workspace_bytes(card) - profile.workspace_bytes
-    return card.memory_bytes - training_overhead(card).context_bytes[0] - more
+    return dry_peaks(profile, place.name), profile, f"kept as {place}"

@@ -1,16 +1,14 @@
-"""A scenario opened: its Case, its plans, and the runs that stand behind them. Every question begins here."""
+"""What questions open: a scenario's Case with the runs that were measured, a trace; and where they say what was left out."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from roi.evidence.known_runs import KnownRuns, known_runs
+from roi.evidence.known_runs import known_runs
 from roi.evidence.training_speed import find_calibrations
-from roi.facts.case import Case
-from roi.resolution.plan_evidence import FleetPlan
-from roi.resolution.resolution import resolve
+from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.scenario import Scenario
 from roi.store.profiles.lookup import load_profiles, profile_folders
+from roi.store.traces import Trace, read_trace
 
 Tell = Callable[[str], None]
 """Takes one line for the person who asked, beside the answer."""
@@ -20,40 +18,29 @@ def keep_quiet(line: str) -> None:
     """Take a line and tell it to nobody."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpenCase:
-    """What a question is answered from."""
+def open_case(scenario: Scenario, profiles: Sequence[Path] = (), tell: Tell = keep_quiet) -> Resolved:
+    """The scenario's Case and plans, resolved with what was run dry or measured.
 
-    scenario: Scenario
-    case: Case
-    plans: Mapping[str, tuple[FleetPlan, ...]]
-    """The plans of each option that runs GPUs, as the Case numbers them, by the option's id."""
-    known: KnownRuns
-    """What the Case was resolved with."""
-    warnings: tuple[str, ...]
-    """What a reader should know about how the Case was made."""
-
-
-def open_case(scenario: Scenario, known: KnownRuns | None = None) -> OpenCase:
-    """The scenario with its Case, resolved with the runs that are known; None is published runs alone."""
-    runs = known or known_runs()
-    found = resolve(scenario, runs)
-    return OpenCase(scenario=scenario, case=found.case, plans=found.plans, known=runs, warnings=found.warnings)
-
-
-def open_runs(profiles: Sequence[Path] = (), tell: Tell = keep_quiet) -> KnownRuns:
-    """What was run dry or measured: profiles and calibrations in `profiles` and in the folders that are searched always.
-
-    `tell` hears of each file that cannot be used.
+    That is: the profiles and calibrations in `profiles` and in the folders that are searched always. `tell` hears of each file
+    that cannot be used.
     """
     folders = profile_folders(profiles)
     store = load_profiles(folders, kinds={"dry-run", "train", "serve"})
     calibrations, unread = find_calibrations(folders)
     tell_left_out((*store.damaged, *unread), tell)
-    return known_runs(store, calibrations)
+    return resolve(scenario, known_runs(store, calibrations))
 
 
 def tell_left_out(files: Iterable[tuple[Path, str]], tell: Tell) -> None:
     """Tell of each file once, with the reason why it is left out."""
     for path, reason in dict.fromkeys(files):
         tell(f"{path} is left out: {reason}")
+
+
+def open_trace(path: Path) -> Trace:
+    """The trace in a CSV or Parquet file; Parquet goes through the usage room, which alone reads it."""
+    if path.suffix.lower() in {".parquet", ".pq"}:
+        from roi.usage.measure.call_trace import read_parquet_trace
+
+        return read_parquet_trace(path)
+    return read_trace(path)

@@ -14,7 +14,6 @@ from roi.facts.fact import Fact
 
 SCHEMA = "roi.comparison/1"
 """Version of a saved comparison's form."""
-
 SIZE_LIMIT = 64 * 2**20
 """Bytes; 100 options over 120 months take about 8 MiB."""
 BOUNDS = {"horizon_months": (1, 120), "draws": (0, 1_048_576), "seed": (0, 2**63)}
@@ -54,10 +53,8 @@ def read_saved(path: Path) -> Saved | None:
             return None
         _refuse(path, f"schema: {str(schema)[:60]!r} cannot be replayed; it should be {SCHEMA!r}")
     scenario, warnings = data.get("scenario"), data.get("warnings")
-    return Saved(
-        path, _case(path, data.get("case")), scenario if isinstance(scenario, dict) else None,
-        tuple(str(w) for w in warnings) if isinstance(warnings, list) else (), str(data.get("roi_version"))[:40],
-    )
+    return Saved(path, _case(path, data.get("case")), scenario if isinstance(scenario, dict) else None,
+                 tuple(str(w) for w in warnings) if isinstance(warnings, list) else (), str(data.get("roi_version"))[:40])
 
 
 def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None) -> Comparison:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from roi.answers.opening import OpenCase, Tell, keep_quiet, open_case, open_runs
+from roi.answers.opening import Tell, keep_quiet, open_case, open_trace
 from roi.answers.size_plan import Day, Load, SizedPlan, replay_day, size_plan
 from roi.answers.size_ways import Way, ways
-from roi.answers.trace_file import open_trace
 from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import Option, Shared
 from roi.errors import InputError, UnknownName
@@ -20,6 +19,7 @@ from roi.estimate.replay.fleet import demand_to_hold
 from roi.estimate.replay.load_curve import Slo
 from roi.resolution.plans import slo_of
 from roi.resolution.request_lengths import system_lengths
+from roi.resolution.resolution import Resolved
 from roi.scenario.file import load_scenario
 from roi.store.traces import Trace
 from roi.units import SECONDS_PER_DAY
@@ -71,15 +71,15 @@ def size_file(
     """The fleets of the scenario in `file` (None: the bundled one), with the arrivals of the file `trace` where given."""
     scenario = load_scenario(file, overrides, part)
     arrivals = None if trace is None else open_trace(trace)
-    opened = open_case(scenario, open_runs(profiles, tell))
-    for warning in opened.warnings:
+    resolved = open_case(scenario, profiles, tell)
+    for warning in resolved.warnings:
         if warning.startswith(("profile ", "serving speed")):
             tell(warning)
-    return size_service(opened, model, arrivals, times, status)
+    return size_service(resolved, model, arrivals, times, status)
 
 
 def size_service(
-    opened: OpenCase, model: str | None = None, trace: Trace | None = None, times: float = 1.0, status: Tell = keep_quiet,
+    resolved: Resolved, model: str | None = None, trace: Trace | None = None, times: float = 1.0, status: Tell = keep_quiet,
 ) -> Sizing:
     """The fleets of one self-hosted option of the Case, at today's volume and central values.
 
@@ -87,16 +87,16 @@ def size_service(
     own arrivals and lengths are replayed, `times` as fast; else Poisson arrivals of the scenario's lengths at its peak.
     `status` hears which plan is being replayed. InputError where no plan holds the SLO.
     """
-    shared, options = read_all(opened.case, opened.case.values())
+    shared, options = read_all(resolved.case, resolved.case.values())
     option = _option(options, model)
     if option.infeasible is not None:
         raise InputError(f"{option.system}: {option.infeasible}")
-    plans, mean, load = opened.plans[option.id], *_load(opened, shared, option, trace, times)
+    plans, mean, load = resolved.plans[option.id], *_load(resolved, shared, option, trace, times)
     sized = []
     for number, plan in enumerate(plans, start=1):
         replica = f"{plan.serving.tensor_parallel} x {plan.offer.gpu} {plan.serving.weight_dtype}"
         status(f"replaying {replica}, plan {number} of {len(plans)}")
-        found = size_plan(plan, option, load, opened.known)
+        found = size_plan(plan, option, load, resolved.known)
         if found is not None:
             sized.append((found, plan))
     if not sized:
@@ -105,7 +105,7 @@ def size_service(
     best, plan = sized[0]
     shape = load.traffic.shape
     return Sizing(
-        title=opened.scenario.title, system=option.system, option=option.id, mean_requests_per_s=mean,
+        title=resolved.scenario.title, system=option.system, option=option.id, mean_requests_per_s=mean,
         peak_requests_per_s=load.requests_per_s, headroom=float(option.headroom), fleet_share=float(option.fleet_share),
         slo=load.slo, prompt_tokens=float(shape.uncached_tokens + shape.cached_tokens),
         cached_tokens=float(shape.cached_tokens), output_tokens=float(shape.output_tokens),
@@ -121,21 +121,19 @@ def _option(options: Mapping[str, Option], model: str | None) -> Option:
     hosted = [option for kind in KINDS for option in options.values() if option.kind == kind]
     if not hosted:
         raise InputError("candidates.self_hosted: names no model; `roi size` sizes a model that you serve yourself")
-    if model is None:
-        return next((o for o in hosted if o.infeasible is None), hosted[0])
-    named = [o for o in hosted if o.system.lower() == model.lower()]
-    if named:
-        return named[0]
-    found = [o for o in hosted if o.system.lower().partition("+")[0] == model.lower()]
-    if not found:
-        names = [o.system for o in hosted]
-        raise UnknownName("--model", model, names, "self-hosted system of the scenario", names)
+    found = hosted
+    if model is not None:
+        exact = [o for o in hosted if o.system.lower() == model.lower()]
+        found = exact or [o for o in hosted if o.system.lower().partition("+")[0] == model.lower()]
+        if not found:
+            names = [o.system for o in hosted]
+            raise UnknownName("--model", model, names, "self-hosted system of the scenario", names)
     return next((o for o in found if o.infeasible is None), found[0])
 
 
-def _load(opened: OpenCase, shared: Shared, option: Option, trace: Trace | None, times: float) -> tuple[float, Load]:
+def _load(resolved: Resolved, shared: Shared, option: Option, trace: Trace | None, times: float) -> tuple[float, Load]:
     """Mean requests/s, and the load that must hold the SLO: of the trace where there is one, else of the scenario."""
-    slo = slo_of(opened.scenario)
+    slo = slo_of(resolved.scenario)
     if trace is not None:
         tokens = option.tokens
         seen = trace.seen_as(float(tokens.ratio), float(tokens.output_ratio), float(tokens.reasoning_tokens))
@@ -143,5 +141,5 @@ def _load(opened: OpenCase, shared: Shared, option: Option, trace: Trace | None,
         return mean, Load(traffic=seen.at(times), requests_per_s=mean, slo=slo, is_trace=True)
     mean = float(shared.requests_per_day * shared.volume_factor) / SECONDS_PER_DAY
     peak = float(demand_to_hold(mean * shared.peak_to_mean, mean, shared.can_wait))
-    lengths = system_lengths(opened.case.facts, option.system)
+    lengths = system_lengths(resolved.case.facts, option.system)
     return mean, Load(traffic=lengths, requests_per_s=peak, slo=slo, is_trace=False)

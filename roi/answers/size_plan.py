@@ -12,26 +12,20 @@ from roi.estimate.replay.load_curve import LoadPoint, Slo, goodput_share, load_p
 from roi.estimate.replay.router import replay
 from roi.estimate.replay.traffic import day_arrivals
 from roi.evidence.known_runs import KnownRuns
-from roi.resolution.plan_capacity import Traffic, load_curve, load_of, plan_capacity
-from roi.resolution.plan_evidence import FleetPlan, plan_evidence
+from roi.resolution.plan_capacity import FleetPlan, Traffic, load_curve, load_of, plan_capacity, plan_evidence
 from roi.resolution.request_lengths import ARRIVALS
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
 
 MOST_REPLAYED: Final = 6000
 """Requests of a fleet's replay at most: 600 a replica up to ten replicas."""
-
 EACH_REPLAYED: Final = 600
 """Requests of a fleet's replay for each replica."""
-
 MOST_OF_A_DAY: Final = 300_000
 """Requests of a day that is replayed in full, at most: a second or two."""
-
 MOST_REPLICAS: Final = 500
 """Fleets above this are replayed alone, without smaller and larger ones beside them: the router asks every replica."""
-
 MOST_OF_THE_LAW: Final = 4
 """Times the law's fleet from which on a trace is given up: its bursts, not their number, break the SLO."""
-
 SPREAD_OF_FLEETS: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Fleets of the frontier over the one that the SLO needs."""
 
@@ -177,10 +171,8 @@ def _fleet(plan: FleetPlan, option: Option, server: Server, load: Load, replicas
     held = plan.offer.gpus_per_instance
     instances = int(instances_needed(replicas + option.spares, float(plan.serving.tensor_parallel), float(held)))
     rent = float(instances * held * plan.offer.usd_per_gpu_hour * option.fleet_share * HOURS_PER_MONTH)
-    return FleetPoint(
-        replicas=replicas, instances=instances, gpus=instances * held, usd_per_month=rent, load=found,
-        holds=found.holds(load.slo),
-    )
+    return FleetPoint(replicas=replicas, instances=instances, gpus=instances * held, usd_per_month=rent, load=found,
+                      holds=found.holds(load.slo))
 
 
 def replay_day(plan: FleetPlan, load: Load, replicas: int, mean: float, hourly: Array) -> Day | None:

@@ -18,12 +18,11 @@ from roi.estimate.replay.fleet import (
     size_fleet,
     spill_share,
 )
-from roi.resolution.plan_evidence import FleetPlan
+from roi.resolution.plan_capacity import FleetPlan
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 FLOORS: Final = 64
 """Floors that a spill is tried with, at most."""
-
 MIGHT_WAIT: Final = 0.5
 """Share of requests of the what-if where the scenario lets none wait."""
 
@@ -37,8 +36,8 @@ class Way:
     """Spares included; the mean over the hours where the fleet follows the load."""
     gpus: float
     rent_usd: float
-    api_usd: float
-    spilled: float
+    api_usd: float = 0.0
+    spilled: float = 0.0
     """Share of the requests that goes to the API."""
     note: str
 
@@ -48,9 +47,7 @@ class Way:
         return self.rent_usd + self.api_usd
 
 
-def ways(
-    shared: Shared, options: Mapping[str, Option], option: Option, plan: FleetPlan, mean: float,
-) -> tuple[Way, ...]:
+def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: FleetPlan, mean: float) -> tuple[Way, ...]:
     """Each way that the scenario allows to run the option's plan; `mean` is today's requests/s."""
     peak = float(mean * shared.peak_to_mean)
     burst = float(burst_from_peak(shared.peak_to_mean, shared.load_curve))
@@ -58,15 +55,13 @@ def ways(
     replica, instance = float(plan.serving.tensor_parallel), float(plan.offer.gpus_per_instance)
 
     def way(name: str, fleet: Fleet, note: str) -> Way:
-        gpus = float(fleet.gpus)
-        return Way(name=name, replicas=float(fleet.replicas), gpus=gpus, rent_usd=_rent(option, plan, gpus), api_usd=0.0,
-                   spilled=0.0, note=note)
+        gpus, replicas = float(fleet.gpus), float(fleet.replicas)
+        return Way(name=name, replicas=replicas, gpus=gpus, rent_usd=_rent(option, plan, gpus), note=note)
 
     def fixed(can_wait: float) -> Fleet:
-        return size_fleet(
-            peak, mean, alone, gpus_per_replica=replica, gpus_per_instance=instance, headroom=option.headroom,
-            spares=option.spares, replicas_minimum=option.replicas_least + option.spares, can_wait=can_wait, pooling=pooling,
-        )
+        return size_fleet(peak, mean, alone, gpus_per_replica=replica, gpus_per_instance=instance, headroom=option.headroom,
+                          spares=option.spares, replicas_minimum=option.replicas_least + option.spares, can_wait=can_wait,
+                          pooling=pooling)
 
     waits = float(shared.can_wait)
     found = [way("for the peak, all day", fixed(waits), f"{option.spares:g} spare{'' if option.spares == 1 else 's'}")]
@@ -110,8 +105,6 @@ def _spilling(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean
             api_usd=spill * mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=spill,
             note=f"{priced.option.label} at ${each:.3g} a request; no spare, the API is the failover",
         ))  # fmt: skip
-    everything = Way(
-        name="all of it to the API", replicas=0.0, gpus=0.0, rent_usd=0.0,
-        api_usd=mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=1.0, note=priced.option.label,
-    )
+    everything = Way(name="all of it to the API", replicas=0.0, gpus=0.0, rent_usd=0.0,
+                     api_usd=mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=1.0, note=priced.option.label)
     return [min(tried, key=lambda w: w.usd), everything]

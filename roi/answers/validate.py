@@ -27,7 +27,6 @@ from roi.store.tables.training_table import TrainingRow, TrainingTable, training
 
 CLOSED_FORM: Final = "closed-form"
 """The instrument that needs no torch."""
-
 SHOWN: Final = 3
 """Skipped rows in one message; the others are counted."""
 

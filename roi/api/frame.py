@@ -20,6 +20,6 @@ def to_frame(comparison: Comparison) -> "pd.DataFrame":
     except ImportError as error:
         raise MissingExtra("frames", "pandas") from error
 
-    rows = [{f.name: getattr(o, f.name) for f in fields(OptionResult)} for o in comparison.options]
-    plain = [{k: v for k, v in row.items() if isinstance(v, SCALARS)} for row in rows]
-    return pd.DataFrame(plain).set_index("id")
+    rows = [{f.name: value for f in fields(OptionResult) if isinstance(value := getattr(o, f.name), SCALARS)}
+            for o in comparison.options]
+    return pd.DataFrame(rows).set_index("id")

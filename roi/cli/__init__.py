@@ -103,12 +103,8 @@ def _stop(message: str, exit_code: int) -> NoReturn:
     raise Exit(exit_code)
 
 
-@click.group(
-    cls=LazyGroup,
-    doors=COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="`roi compare` without a file runs a bundled example.",
-)
+@click.group(cls=LazyGroup, doors=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+             epilog="`roi compare` without a file runs a bundled example.")
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def main() -> None:
     """Stay with an API, pay less for it, or train an adapter and serve it: costs, payback, and how sure."""

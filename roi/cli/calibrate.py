@@ -4,14 +4,15 @@ from pathlib import Path
 
 import click
 
+from roi.cli.options import PATH, format_option, profiles_option, tell
+
 
 @click.command(short_help="Training speed measured against theory: scales, errors, intervals.")
-@click.argument("tables", nargs=-1, type=click.Path(path_type=Path), metavar="[TABLE.csv]...")
-@click.option("--profiles", multiple=True, type=click.Path(path_type=Path), help="Folder of profiles to search first.")
+@click.argument("tables", nargs=-1, type=PATH, metavar="[TABLE.csv]...")
+@profiles_option
 @click.option("--strict", is_flag=True, help="Exit 2 where a row of a table cannot be used, in place of skipping it.")
-@click.option("--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table", show_default=True,
-              help="How to print.")
-@click.option("--output", type=click.Path(path_type=Path),
+@format_option("table", "json", "markdown")
+@click.option("--output", type=PATH,
               help="Also write the scales to this file; among the profiles, named *.calibration, it is used from then on.")
 def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], strict: bool, form: str, output: Path | None) -> None:
     """Fit one scale per GPU, source and layout from training profiles and from TABLEs of measured runs.
@@ -30,12 +31,10 @@ def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], strict: b
     from roi.report.training.calibrate import calibration_json, calibration_text
 
     check_folder(output)
-    found = calibrate_runs(tables, profiles, strict=strict)
-    for path, reason in found.damaged:
-        click.echo(f"roi: {path} is left out: {reason}", err=True)
+    found = calibrate_runs(tables, profiles, strict=strict, tell=tell)
     groups = found.calibration.groups
     if output is not None:
         replace_file(output, file_text(groups, clock.today(), __version__, [table.name for table in tables]))
-        click.echo(f"roi: {len(groups)} scales written to {output}", err=True)
+        tell(f"{len(groups)} scales written to {output}")
     told = (found.calibration, found.skipped, found.untimed)
     write(calibration_json(*told) if form == "json" else calibration_text(*told, form))

@@ -32,8 +32,7 @@ def compare(
     from roi import __version__
     from roi.answers.compare import compare_file
     from roi.cli.output import columns, in_colour, write
-    from roi.report.comparison.as_json import comparison_json
-    from roi.report.comparison.compare import comparison_text
+    from roi.report.comparison.compare import comparison_json, comparison_text
     from roi.report.comparison.options_table import find_option
 
     found = compare_file(file, overrides=overrides, part=part, draws=draws, seed=seed, profiles=profiles, tell=tell)

@@ -80,10 +80,8 @@ def fit(
     mean = seq if tokens_per_example is None else tokens_per_example
     if mean > seq and not packed:
         raise InputError(f"--tokens-per-example: {mean:g} is above --seq {seq}: longer examples would be cut; raise --seq")
-    found = fit_model(
-        model, plan, gpus=gpu, data=None if examples is None else TrainingSet(examples, mean, epochs),
-        day=clock.today() if as_of is None else as_of.date(), run_dry=dry, profiles=profiles, tell=tell,
-    )
+    found = fit_model(model, plan, gpus=gpu, data=None if examples is None else TrainingSet(examples, mean, epochs),
+                      day=clock.today() if as_of is None else as_of.date(), run_dry=dry, profiles=profiles, tell=tell)
     write(fit_json(found, found.dry_run) if form == "json" else fit_text(found, found.dry_run, form))
     if found.kept:
         click.echo(found.kept, err=True)

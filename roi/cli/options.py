@@ -8,7 +8,6 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 """A command's function."""
-
 PATH = click.Path(path_type=Path)
 
 file_argument = click.argument("file", required=False, type=PATH)

@@ -87,7 +87,7 @@ def serve(
             raise click.UsageError(why)
     key = _key(api_key_env)
 
-    from roi.answers.trace_file import open_trace
+    from roi.answers.opening import open_trace
     from roi.catalog.cards.gpus import find_gpu
     from roi.catalog.models.shapes import find_model
     from roi.cli.output import write

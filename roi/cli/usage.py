@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Refuse where a row or a file is left out.")
 @click.option("--backend", metavar="URL", help="Ibis URL of the database that holds the log; FILES is then one table's name.")
 @format_option("table", "json")
-@click.option("--output", type=PATH,
-              help="Write workload, incumbent and bill as YAML, for compare --usage.")
+@click.option("--output", type=PATH, help="Write workload, incumbent and bill as YAML, for compare --usage.")
 @click.option("--trace", type=PATH, help="Write arrivals and lengths of the calls as Parquet.")
 def usage(
     *, files: tuple[str, ...], named: str | None, columns_given: tuple[str, ...], input_includes_cache: str | None,
@@ -59,11 +58,9 @@ def usage(
 
     if bill is not None and not math.isfinite(bill):
         raise InputError(f"--bill: {bill} is not usable; USD above 0")
-    question = Question(
-        files=files, options=_file_options(columns_given, input_includes_cache, provider, model, group_by), named=named,
-        strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,
-        requests_per_day=requests_per_day, backend=backend, trace=trace,
-    )
+    question = Question(files=files, options=_file_options(columns_given, input_includes_cache, provider, model, group_by),
+                        named=named, strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,
+                        requests_per_day=requests_per_day, backend=backend, trace=trace)
     for option, target in (("--output", output), ("--trace", trace)):
         _check_target(option, target, files)
     found = answer_usage(question, scenario=scenario, most=most, with_part=output is not None, tell=tell)
@@ -102,7 +99,5 @@ def _file_options(
         from roi.catalog.prices.api_prices import find_provider
 
         provider = find_provider(provider, "--provider")
-    return FileOptions(
-        group_by=group_by, includes_cache=None if includes is None else includes == "yes", provider=provider, model=model,
-        columns=tuple((what, name) for what, name in pairs),
-    )
+    return FileOptions(group_by=group_by, includes_cache=None if includes is None else includes == "yes", provider=provider,
+                       model=model, columns=tuple((what, name) for what, name in pairs))

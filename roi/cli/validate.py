@@ -5,17 +5,18 @@ from pathlib import Path
 
 import click
 
+from roi.cli.options import PATH, format_option, output_option
+
 INSTRUMENTS = ("closed-form", "dry-run")
 
 
 @click.command(short_help="Predictions against a table of measured training or serving runs.")
-@click.argument("table", type=click.Path(path_type=Path))
+@click.argument("table", type=PATH)
 @click.option("--instrument", type=click.Choice(INSTRUMENTS), default="closed-form", show_default=True,
               help="What predicts memory of training: the formula, or the real training step on fake tensors (seconds a row).")
 @click.option("--strict", is_flag=True, help="Exit 2 where a row cannot be used, in place of skipping it.")
-@click.option("--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table", show_default=True,
-              help="How to print.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write to this file, whole or not at all.")
+@format_option("table", "json", "markdown")
+@output_option
 def validate(*, table: Path, instrument: str, strict: bool, form: str, output: Path | None) -> None:
     """Predict every row of TABLE, a CSV of measured runs, and print how far off the predictions are.
 
@@ -35,8 +36,7 @@ def validate(*, table: Path, instrument: str, strict: bool, form: str, output: P
     from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
     from roi.cli.output import write
     from roi.estimate.accuracy.serving_errors import ServingValidation
-    from roi.report.serving.serving_validation import serving_validation_json, serving_validation_text
-    from roi.report.training.training_validation import validation_json, validation_text
+    from roi.report.validate import serving_validation_json, serving_validation_text, validation_json, validation_text
 
     def announce(row: int, total: int) -> None:
         click.echo(f"\rdry runs: row {row} of at most {total}", nl=row == total, err=True)

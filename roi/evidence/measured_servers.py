@@ -28,7 +28,6 @@ from roi.store.profiles.lookup import serve_profiles
 REPEATS: Final = 0.039
 """Standard deviation of log speed between runs of one server, until hold-outs say otherwise: MLPerf Llama-2-70B on 8 H100,
 Server scenario, v4.1, coefficient of variation over 20 submissions."""
-
 STAND_IN: Final = "vllm"
 """The engine whose published efficiencies shape a transfer where the catalog lacks the profile's own."""
 
@@ -166,28 +165,25 @@ def find_served(
     published coefficients of the plan. `prefill_context` is the mean number of tokens before a computed prompt token.
     """
     mine = [s for s in servers if engine is None or s.stored.profile.engine in {None, engine}]
-    beside = next((s for s in mine if s.adapters), None)
+    served, adapted = None, next((s for s in mine if s.adapters), None)
     for server in mine:
         p = server.stored.profile
         same = (canonical_model(p.model), p.gpus, p.weight_dtype, p.kv_dtype or "bf16")
         if same == (shape.id, tensor_parallel, weight_dtype, kv_dtype):
-            half, loaded = server.half_log_speed, server if server.adapters else beside
+            adapted = server if server.adapters else adapted
             unchecked = ", whose open loop was cut short: not checked" if server.fit.check_missing else ""
             against = float(np.exp(speed_over(server, _published(p.engine, server.gpu)[0])))
             said = f"profile {server.stored.name}, at {against:.2f} of the published speed{unchecked}"
-            return _with_adapters_of(loaded, Served(
-                iteration=server.step, request_s=server.fit.request_s, speed=_speed(half, Basis.MEASURED, said, p),
-                profiles=(server.stored.name,), step_tokens=server.fit.step_tokens, sequence_limit=server.fit.sequence_limit,
-                kv_capacity_tokens=p.kv_capacity_tokens,
-            ))
-    if not mine:
-        return None
-    return _with_adapters_of(beside, _transferred(mine, shape, tensor_parallel, weight_dtype, prefill_context))
-
-
-def _with_adapters_of(server: MeasuredServer | None, served: Served) -> Served:
-    """The step with what this server shows of unmerged adapters."""
-    return served if server is None else replace(served, adapters=server.adapters, adapters_of=server.stored.name)
+            speed = _speed(server.half_log_speed, Basis.MEASURED, said, p)
+            served = Served(iteration=server.step, request_s=server.fit.request_s, speed=speed, profiles=(server.stored.name,),
+                            step_tokens=server.fit.step_tokens, sequence_limit=server.fit.sequence_limit,
+                            kv_capacity_tokens=p.kv_capacity_tokens)
+            break
+    if served is None and mine:
+        served = _transferred(mine, shape, tensor_parallel, weight_dtype, prefill_context)
+    if served is None or adapted is None:
+        return served
+    return replace(served, adapters=adapted.adapters, adapters_of=adapted.stored.name)
 
 
 def _transferred(
@@ -202,17 +198,14 @@ def _transferred(
     # what one model's speed says of the next: the published error with models left out, until several profiles show it
     half = half_width(logs.size, float(np.sum(np.square(logs - centre))), fitted)
     names = tuple(s.stored.name for s in alike)
-    base = roofline_iteration(
-        shape, servers[0].gpu, tensor_parallel, weight_dtype, prefill_context, find_engine(published).efficiencies
-    )
+    base = roofline_iteration(shape, servers[0].gpu, tensor_parallel, weight_dtype, prefill_context,
+                              find_engine(published).efficiencies)
     outside = [s.fit.request_s for s in alike if s.fit.request_s is not None]
     of = f"{len(alike)} profile{'s' if len(alike) > 1 else ''} of other plans"
     source = f"published {published} step at {np.exp(centre):.2f} of its speed, by {of}"
-    return Served(
-        iteration=base.at_speed(float(np.exp(centre))), request_s=float(np.median(outside)) if outside else None,
-        speed=_speed(half, Basis.CALIBRATED, f"{source}: {', '.join(names)}", newest), profiles=names,
-        step_tokens=servers[0].fit.step_tokens,
-    )
+    return Served(iteration=base.at_speed(float(np.exp(centre))), request_s=float(np.median(outside)) if outside else None,
+                  speed=_speed(half, Basis.CALIBRATED, f"{source}: {', '.join(names)}", newest), profiles=names,
+                  step_tokens=servers[0].fit.step_tokens)
 
 
 def speed_over(server: MeasuredServer, engine: str) -> float:
@@ -223,9 +216,8 @@ def speed_over(server: MeasuredServer, engine: str) -> float:
     done = [r for p in whole for r in p.requests if r.error is None and r.output_tokens > 1]
     prompt, output = (float(np.mean([getattr(r, name) for r in done])) for name in ("prompt_tokens", "output_tokens"))
     sequences = float(np.median([p.concurrency for p in profile.points if p.concurrency] or [1]))
-    base = roofline_iteration(
-        server.shape, server.gpu, profile.gpus, profile.weight_dtype, prompt / 2.0, find_engine(engine).efficiencies
-    )
+    base = roofline_iteration(server.shape, server.gpu, profile.gpus, profile.weight_dtype, prompt / 2.0,
+                              find_engine(engine).efficiencies)
     context = prompt + output / 2.0
     kv = float(kv_bytes_per_gpu(server.shape, context, profile.gpus, kv_element_bytes(profile.kv_dtype or "bf16")))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
@@ -21,6 +21,7 @@ from roi.estimate.step.calibration import ONE_GPU, Evidence, GroupFit, evidence_
 from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import device_evidence
 from roi.estimate.training.plan import TrainingPlan
+from roi.facts.fact import Record
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import DryRunProfile, TrainProfile
@@ -28,16 +29,11 @@ from roi.store.profiles.folders import canonical_gpu
 from roi.store.profiles.lookup import Store, StoredProfile, device_profiles, read_plan
 
 SCHEMA: Final = "roi.calibration/1"
-
 SUFFIX: Final = ".calibration"
 """Files among the profiles that hold fits (JSON); not .json, which is a profile."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
-
-class CalibrationGroup(_Record):
+class CalibrationGroup(Record):
     """One source on one GPU in one layout."""
 
     source: str
@@ -54,7 +50,7 @@ class CalibrationGroup(_Record):
     """Root mean square of log(roofline / measured) around it."""
 
 
-class CalibrationFile(_Record):
+class CalibrationFile(Record):
     """Fits of training speed, as `roi calibrate --output` writes them."""
 
     schema_: Literal["roi.calibration/1"] = Field(SCHEMA, alias="schema")
@@ -81,11 +77,8 @@ def read_calibration(path: Path) -> CalibrationFile:
 
 def calibration_text(fits: Iterable[GroupFit], day: Date, version: str, tables: Sequence[str]) -> str:
     """The fits as the text of a file."""
-    kept = tuple(
-        CalibrationGroup(source=f.source, gpu=f.gpu, layout=f.layout, n=f.n, overall=round(f.overall, 4),
-                         log_scatter=round(f.log_scatter, 4))
-        for f in fits
-    )  # fmt: skip
+    kept = tuple(CalibrationGroup(source=f.source, gpu=f.gpu, layout=f.layout, n=f.n, overall=round(f.overall, 4),
+                                  log_scatter=round(f.log_scatter, 4)) for f in fits)
     file = CalibrationFile(schema=SCHEMA, date=day, roi=version, tables=tuple(tables), groups=kept)
     return json.dumps(file.model_dump(mode="json", by_alias=True), indent=1) + "\n"
 
@@ -160,12 +153,9 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
 
 def evidence_line(gpu: Gpu, evidence: Evidence) -> str:
     """One sentence on what the speed rests on."""
-    kind = {
-        "profile": "measured here", "device": "a dry run over rates measured here", "gpu": "other sources on this card",
-        "layout": "other cards", "all": "other cards",
-    }
+    kind = {"profile": "measured here", "device": "a dry run over rates measured here", "gpu": "other sources on this card"}
     told = "; ".join(evidence.sources[:3]) + (f" and {len(evidence.sources) - 3} more" if len(evidence.sources) > 3 else "")
-    return f"{gpu.id}: speed {kind[evidence.level]} ({told}; n {evidence.n})"
+    return f"{gpu.id}: speed {kind.get(evidence.level, 'other cards')} ({told}; n {evidence.n})"
 
 
 def plan_speed(

@@ -1,5 +1,4 @@
 """Scenario -> Case: `resolution` writes the scenario's own fields, `api_options` and `hosted_options` what can be had.
 
-`system_facts` says how well a model answers, `training_facts` what a run takes, `plans` (with `plan_capacity`, `plan_evidence`
-and `plan_facts`) what GPUs hold, `reconciliation` what the real bill says of the estimate.
+`system_facts` says how well a model answers and what a training run takes, `plans` (with `plan_capacity`) what GPUs hold.
 """

@@ -59,11 +59,9 @@ def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> N
         return
     ratio = _suggested_ratio(price, announced.successor, s)
     if ratio is not None:
-        sheet.warnings.append(
-            f"{price.provider} suggests {announced.successor} after {price.model}, at {ratio:.2f} x its price;"
-            f" staying is priced at {value_of(s.drift.successor_price_ratio):g} x: if you would follow, set"
-            f" incumbent.successor_price_ratio={ratio:.2f}"
-        )
+        sheet.warnings.append(f"{price.provider} suggests {announced.successor} after {price.model}, at {ratio:.2f} x its"
+                              f" price; staying is priced at {value_of(s.drift.successor_price_ratio):g} x: if you would"
+                              f" follow, set incumbent.successor_price_ratio={ratio:.2f}")
 
 
 def _suggested_ratio(price: ApiPrice, successor: str, s: Scenario) -> float | None:
@@ -88,10 +86,8 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) ->
     cached = price.cache_read_usd_per_mtok is not None and prefix > 0 and value_of(w.cache_hit_rate) > 0
     if cached and prefix < (price.cache_minimum_tokens or 0):
         cached = False
-        sheet.warnings.append(
-            f"the shared prefix of {prefix:.0f} tokens is below {price.provider}'s"
-            f" cache minimum of {price.cache_minimum_tokens}: nothing is cached"
-        )
+        sheet.warnings.append(f"the shared prefix of {prefix:.0f} tokens is below {price.provider}'s"
+                              f" cache minimum of {price.cache_minimum_tokens}: nothing is cached")
     waits = value_of(w.can_wait_share) > value_of(i.batch_share)
     batched = waits and price.batch_input_usd_per_mtok is not None
     if waits and not batched:
@@ -110,7 +106,9 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) ->
 def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str) -> None:
     """Another model at its list price: alone, or first in a cascade that hands on to the incumbent."""
     price, model = find_api_price(None, name, s.as_of, f"candidates.{field}"), model_part(name)
-    id, label, cascade = f"{kind}:{name}", short_label(price), kind == "cascade"
+    id, label, cascade = f"{kind}:{name}", price.model.rsplit("/", 1)[-1], kind == "cascade"
+    if price.provider not in {"openai", "anthropic", "google"}:  # who serves it is not obvious
+        label = f"{label} @ {price.provider}"
     add_system(sheet, s, model)
     vendor = add_vendor(sheet, s, price)
     label, group = (f"{label} > {s.incumbent.model}", "cascade") if cascade else (label, "api")
@@ -134,12 +132,6 @@ def _warn_of_age(sheet: FactSheet, s: Scenario, price: ApiPrice) -> None:
     age = (s.as_of - price.date).days
     if age > STALE_DAYS:
         sheet.warnings.append(f"price of {price.provider}/{price.model} is {age} days old ({price.date})")
-
-
-def short_label(price: ApiPrice) -> str:
-    """The model's own part of its name, and who serves it where that is not obvious."""
-    tail = price.model.rsplit("/", 1)[-1]
-    return tail if price.provider in {"openai", "anthropic", "google"} else f"{tail} @ {price.provider}"
 
 
 def add_option(
@@ -216,8 +208,6 @@ def cheapest_spill(sheet: FactSheet) -> str:
     case = sheet.case()
     no_bill = {path_of(BillFacts, "factor"): 1.0, path_of(BillFacts, "volume_share"): 0.0}
     shared, options = read_all(case, {**case.values(), **no_bill})
-    passing = [
-        o for o in options.values() if o.api is not None and o.infeasible is None
-        and (o.kind == "stay" or (o.kind in PLAIN and o.evaluated and meets_bar(shared, o, options).all()))
-    ]  # fmt: skip
+    passing = [o for o in options.values() if o.api is not None and o.infeasible is None
+               and (o.kind == "stay" or (o.kind in PLAIN and o.evaluated and meets_bar(shared, o, options).all()))]
     return min(passing, key=lambda o: float(np.asarray(service(shared, o).cost.usd))).id

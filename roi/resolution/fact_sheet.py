@@ -4,16 +4,21 @@ from datetime import date as Date
 from typing import Any
 
 from roi.estimate.replay.load_curve import PlanCapacity
+from roi.evidence.known_runs import KnownRuns
 from roi.facts.case import Case
 from roi.facts.fact import Basis, Fact, Value
-from roi.resolution.plan_evidence import FleetPlan
+from roi.resolution.plan_capacity import FleetPlan
 from roi.scenario.quantity import Section, Spread, as_spread
 
 
 class FactSheet:
-    """Facts in the order in which they are added: the first to name a path stays. With them, what else was found."""
+    """Facts in the order in which they are added: the first to name a path stays. With them, what else was found.
 
-    def __init__(self) -> None:
+    `known` are the runs that stand behind the facts of training and serving.
+    """
+
+    def __init__(self, known: KnownRuns) -> None:
+        self.known = known
         self.facts: dict[str, Fact] = {}
         self.warnings: list[str] = []
         self.plans: dict[str, tuple[FleetPlan, ...]] = {}

@@ -8,21 +8,18 @@ from roi.catalog.prices.vendors import find_tuning_price, open_model_tuning
 from roi.economics.inputs import Option, OptionFacts, Training, TrainingFacts, path_of
 from roi.errors import ScenarioError, UnknownName
 from roi.estimate.training.plan import Method
-from roi.evidence.known_runs import KnownRuns
 from roi.facts.fact import Basis
 from roi.facts.model import ModelShape
 from roi.facts.price import ApiPrice, RentalKind, TuningPrice
 from roi.resolution.api_options import add_option, add_price, add_vendor, cheapest_spill
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.plan_facts import add_published_speeds
-from roi.resolution.plans import add_plans
-from roi.resolution.system_facts import add_system
-from roi.resolution.training_facts import add_training, training_tokens
+from roi.resolution.plans import add_plans, add_published_speeds
+from roi.resolution.system_facts import add_system, add_training, training_tokens
 from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.units import HOURS_PER_MONTH, MTOK
 
 
-def add_hosted_options(sheet: FactSheet, s: Scenario, known: KnownRuns) -> None:
+def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     """Facts of every option that serves or tunes a model outside the list-price APIs."""
     add_published_speeds(sheet, s)
     offers = rented_offers(s)
@@ -31,11 +28,11 @@ def add_hosted_options(sheet: FactSheet, s: Scenario, known: KnownRuns) -> None:
         shape = find_model(name, "candidates.self_hosted")
         methods: list[Method | None] = [None] if s.candidates.base else []
         for method in (*methods, *s.candidates.methods):
-            _self_hosted(sheet, s, shape, name.lower(), method, offers, spill, known)
+            _self_hosted(sheet, s, shape, name.lower(), method, offers, spill)
     for name in s.candidates.vendor_tuned:
         vendor, model = _vendor_and_model("candidates.vendor_tuned", name)
         rows = find_tuning_price(vendor, model, s.as_of, "candidates.vendor_tuned")
-        _tuned_elsewhere(sheet, s, "vendor-tuned", name, rows, known)
+        _tuned_elsewhere(sheet, s, "vendor-tuned", name, rows)
     for name in s.candidates.hosted_adapters:
         vendor, model = _vendor_and_model("candidates.hosted_adapters", name)
         shape = find_model(model, "candidates.hosted_adapters")
@@ -43,7 +40,7 @@ def add_hosted_options(sheet: FactSheet, s: Scenario, known: KnownRuns) -> None:
         rows = tuple(row for row in every if row.vendor.lower() == vendor.lower())
         if not rows:
             raise UnknownName("candidates.hosted_adapters", vendor, {row.vendor for row in every}, "vendor")
-        _tuned_elsewhere(sheet, s, "hosted-adapter", name, rows, known)
+        _tuned_elsewhere(sheet, s, "hosted-adapter", name, rows)
 
 
 def _vendor_and_model(field: str, name: str) -> tuple[str, str]:
@@ -55,7 +52,6 @@ def _vendor_and_model(field: str, name: str) -> tuple[str, str]:
 
 def _self_hosted(
     sheet: FactSheet, s: Scenario, shape: ModelShape, name: str, method: Method | None, offers: Offers, spill: str,
-    known: KnownRuns,
 ) -> None:
     """The plain option, and where asked for the hybrid and the owned one, of a base model or of an adapter on it."""
     system = name if method is None else tuned(name, method)
@@ -76,23 +72,19 @@ def _self_hosted(
         if kind == "own-hardware":
             sheet.state(path_of(OptionFacts, "owned", option=id), True, "roi")
             found = owned_offers(s, purchase_prices(s.as_of))
-        add_plans(sheet, s, id, shape, system, found, known, shared_adapters=method is not None)
+        add_plans(sheet, s, id, shape, system, found, shared_adapters=method is not None)
         if method is not None:
-            add_training(sheet, s, id, shape, method, known)
+            add_training(sheet, s, id, shape, method)
 
 
-def _tuned_elsewhere(
-    sheet: FactSheet, s: Scenario, kind: str, name: str, rows: tuple[TuningPrice, ...], known: KnownRuns,
-) -> None:
+def _tuned_elsewhere(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: tuple[TuningPrice, ...]) -> None:
     """A model that a vendor tunes and serves: billed by the token where it can be, else on the vendor's dedicated GPUs."""
     row = next((r for r in rows if r.input_usd_per_mtok is not None), rows[0])
     id, model = f"{kind}:{name}", model_part(name)
     system = tuned(model, "tuned")
     add_system(sheet, s, system)
-    price = ApiPrice(
-        provider=row.vendor, model=f"{model} fine-tunes", input_usd_per_mtok=(row.input_usd_per_mtok or 0.0,),
-        output_usd_per_mtok=(row.output_usd_per_mtok or 0.0,), source=row.source, date=row.date, note=row.note,
-    )
+    price = ApiPrice(provider=row.vendor, model=f"{model} fine-tunes", input_usd_per_mtok=(row.input_usd_per_mtok or 0.0,),
+                     output_usd_per_mtok=(row.output_usd_per_mtok or 0.0,), source=row.source, date=row.date, note=row.note)
     vendor = add_vendor(sheet, s, price, row.retires_on)
     add_option(sheet, id, kind, f"{model} tuned @ {row.vendor}", system, "vendor_tuned", vendor, trains=True)
     if "unverified" in row.note:
@@ -115,23 +107,17 @@ def _tuned_elsewhere(
     if row.input_usd_per_mtok is not None and row.output_usd_per_mtok is not None:
         add_price(sheet, id, price, discount=0.0, uses_cache=False, batch_share=0.0)
     else:
-        _dedicated(sheet, s, id, system, rows, known)
+        _dedicated(sheet, s, id, system, rows)
 
 
-def _dedicated(
-    sheet: FactSheet, s: Scenario, id: str, system: str, rows: tuple[TuningPrice, ...], known: KnownRuns,
-) -> None:
+def _dedicated(sheet: FactSheet, s: Scenario, id: str, system: str, rows: tuple[TuningPrice, ...]) -> None:
     """A deployment on the vendor's GPUs, rented by the hour whether used or not."""
-    offers: Offers = tuple(
-        Offer(
-            gpu=r.gpu, vendor=r.vendor, kind=RentalKind.ON_DEMAND, usd_per_gpu_hour=r.usd_per_hosting_hour, gpus_per_instance=1,
-            minimum_months=0, source=r.source, date=r.date, usd_per_gpu=0.0,
-        )
-        for r in rows if r.gpu is not None and r.usd_per_hosting_hour > 0
-    )  # fmt: skip
+    offers = tuple(Offer(gpu=r.gpu, vendor=r.vendor, kind=RentalKind.ON_DEMAND, usd_per_gpu_hour=r.usd_per_hosting_hour,
+                         gpus_per_instance=1, minimum_months=0, source=r.source, date=r.date, usd_per_gpu=0.0)
+                   for r in rows if r.gpu is not None and r.usd_per_hosting_hour > 0)
     shape = find_model(model_part(id.partition(":")[2]), "candidates.hosted_adapters")
     if offers:
-        add_plans(sheet, s, id, shape, system, offers, known, shared_adapters=True)
+        add_plans(sheet, s, id, shape, system, offers, shared_adapters=True)
     else:
         why = "the catalog has no price for serving it there"
         sheet.state(path_of(Option, "infeasible", option=id), why, rows[0].source)

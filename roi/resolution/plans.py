@@ -1,44 +1,39 @@
-"""Serving plans: every GPU, tensor-parallel degree and weight format at once, each with its capacity at the SLO."""
+"""Serving plans: every GPU, tensor-parallel degree and weight format at once, each with its capacity and its facts."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.catalog.prices.gpu_offers import Offer, Offers
-from roi.economics.inputs import Option, Shared, path_of
+from roi.catalog.rows import STALE_DAYS
+from roi.economics.inputs import Array, Option, Plan, PlanFacts, Shared, path_of
 from roi.estimate.replay.load_curve import Slo
 from roi.estimate.serving.capacity import ServingCapacity, serving_capacity
 from roi.estimate.serving.iteration import roofline_iteration
 from roi.estimate.serving.replica_memory import default_sequence_limit, default_step_tokens, replica_memory
 from roi.estimate.serving.request_shape import RequestShape
-from roi.evidence.adapter_speed import published_speed
-from roi.evidence.known_runs import KnownRuns
-from roi.evidence.serving_speed import on_card
+from roi.evidence.serving_speed import on_card, published_speed
+from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.numerics.spreads import joint_high, joint_low
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.plan_capacity import ENGINE, ServingPlan, plan_capacity
-from roi.resolution.plan_evidence import FleetPlan, plan_evidence
-from roi.resolution.plan_facts import adapter_speed_path, add_plan_facts, add_speed, engine_speed_path
+from roi.resolution.plan_capacity import ENGINE, FleetPlan, ServingPlan, plan_capacity, plan_evidence, published_engine_speed
 from roi.resolution.request_lengths import SystemLengths, system_lengths
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
 
-Array = NDArray[np.float64]
 Grid = list[tuple[Gpu, int, str]]
 
 MOST_PLANS = 6
 """Plans of one option that go into the Case, the cheapest at today's volume first."""
-
 NVIDIA_ONLY = "tensorrt-llm"
 """An engine that is written in CUDA alone."""
-
 WRITE_OFF_HOURS = 48 * HOURS_PER_MONTH
 """Hours over which a bought card's price is spread to rank plans; the comparison itself writes nothing off."""
 
@@ -53,85 +48,72 @@ class _Found(NamedTuple):
     capacity: float
     """Requests/s of the closed form, which ranks plans; those that are kept are replayed."""
 
-    @property
-    def replica(self) -> tuple[str, int, str]:
-        """What is replayed, whoever rents it."""
-        return self.offer.gpu, self.gpus, self.dtype
-
 
 def add_plans(
-    sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, system: str, offers: Offers, known: KnownRuns, *,
+    sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, system: str, offers: Offers, *,
     shared_adapters: bool,
 ) -> None:
     """The plans of an option, as records and as facts; infeasible, with the limit that binds, where no plan holds the SLO."""
     adapters = s.serving.adapters_on_base if shared_adapters and s.serving.adapters == "shared" else 0
-    plans, why_none, source = _find_plans(sheet, s, shape, system_lengths(sheet.facts, system), offers, known, adapters)
+    plans, why_none, source = _find_plans(sheet, s, shape, system_lengths(sheet.facts, system), offers, adapters)
     if plans:
         sheet.plans[id] = plans
     else:
         sheet.state(path_of(Option, "infeasible", option=id), why_none, source)
     for number, plan in enumerate(plans):
-        add_plan_facts(sheet, s, id, number, plan)
+        _add_plan_facts(sheet, s, id, number, plan)
 
 
 def _find_plans(
-    sheet: FactSheet, s: Scenario, shape: ModelShape, lengths: SystemLengths, offers: Offers, known: KnownRuns, adapters: int,
+    sheet: FactSheet, s: Scenario, shape: ModelShape, lengths: SystemLengths, offers: Offers, adapters: int,
 ) -> tuple[tuple[FleetPlan, ...], str, str]:
     """The cheapest plans that hold the SLO, replayed; where none does, why, and who says so."""
     if not offers:
         return (), "none of these GPUs has a purchase price in the catalog", "catalog"
     gpus = {o.gpu: find_gpu(o.gpu) for o in offers}
-    grid: Grid = [
-        (gpu, tp, dtype) for gpu in gpus.values() for tp in s.serving.tensor_parallel for dtype in s.serving.weight_dtypes
-        if _runs(gpu, dtype, s.serving.engine)
-    ]  # fmt: skip
+    grid: Grid = [(gpu, tp, dtype) for gpu in gpus.values() for tp in s.serving.tensor_parallel
+                  for dtype in s.serving.weight_dtypes if _runs(gpu, dtype, s.serving.engine)]
     if not grid:
         return (), _why_none_runs(s, gpus), "catalog"
     result = _closed_form(s, shape, lengths.shape, grid, published_speed(adapters))
     rates = np.atleast_1d(np.asarray(result.requests_per_s, dtype=np.float64))
-    found = [
-        _Found(o, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
-        for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp
-    ]  # fmt: skip
+    found = [_Found(o, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
+             for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp]
     held: list[FleetPlan] = []
     while found and not held:
-        chosen = _with_measured(sheet, _cheapest(sheet, found), found, known)
+        chosen = _with_measured(sheet, _cheapest(sheet, found), found)
         for each in chosen:
-            serving = ServingPlan(
-                shape=shape, gpu=gpus[each.offer.gpu], tensor_parallel=each.gpus, weight_dtype=each.dtype,
-                kv_dtype=s.serving.kv_dtype, adapters=adapters, engine=s.serving.engine,
-            )
-            plan = _replayed(sheet, s, each.offer, serving, lengths, known)
+            serving = ServingPlan(shape=shape, gpu=gpus[each.offer.gpu], tensor_parallel=each.gpus, weight_dtype=each.dtype,
+                                  kv_dtype=s.serving.kv_dtype, adapters=adapters, engine=s.serving.engine)
+            plan = _replayed(sheet, s, each.offer, serving, lengths)
             if plan.capacity.alone.requests_per_s > 0:
                 held.append(plan)
-        tried = {each.replica for each in chosen}
-        found = [each for each in found if each.replica not in tried]
+        tried = {(each.offer.gpu, each.gpus, each.dtype) for each in chosen}  # whoever rents them
+        found = [each for each in found if (each.offer.gpu, each.gpus, each.dtype) not in tried]
     why_none = "" if held else _too_small(grid, rates, offers) or _why_none_holds(s, grid, result)
     return tuple(held), why_none, "replay of the serving plans"
 
 
-def _with_measured(sheet: FactSheet, chosen: list[_Found], found: list[_Found], known: KnownRuns) -> list[_Found]:
+def _with_measured(sheet: FactSheet, chosen: list[_Found], found: list[_Found]) -> list[_Found]:
     """The chosen plans, and the cheapest on cards whose server was profiled: published speeds may have passed them over."""
-    servers = {each.offer.gpu: known.servers(each.offer.gpu) for each in found}
+    servers = {each.offer.gpu: sheet.known.servers(each.offer.gpu) for each in found}
     for _, passed in servers.values():
         sheet.warnings += [f"profile {name} says nothing of serving speed: {reason}" for name, reason in passed]
     measured = [each for each in found if servers[each.offer.gpu][0]]
     return list(dict.fromkeys([*chosen, *(_cheapest(sheet, measured)[:2] if measured else [])]))
 
 
-def _replayed(
-    sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, lengths: SystemLengths, known: KnownRuns,
-) -> FleetPlan:
+def _replayed(sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, lengths: SystemLengths) -> FleetPlan:
     """The plan with its capacity, which is replayed once for all options and vendors that share the replica."""
-    evidence = plan_evidence(known, plan, lengths)
-    spreads = [add_speed(sheet, engine_speed_path(evidence.speed_name), evidence.speed)]
+    evidence = plan_evidence(sheet.known, plan, lengths)
+    spreads = [_add_speed(sheet, evidence.speed_path, evidence.speed)]
     if evidence.profiled:
         what = f"{plan.shape.id} {plan.weight_dtype} on {plan.tensor_parallel} x {plan.gpu.id}"
         sheet.warnings.append(f"serving speed of {what} is {evidence.speed.basis.value}: {evidence.speed.source}")
     if evidence.adapters is not None:
-        spreads.append(add_speed(sheet, adapter_speed_path(evidence.adapters.name), evidence.adapters.spread))
+        spreads.append(_add_speed(sheet, evidence.adapters.path, evidence.adapters.spread))
     speeds = float(joint_low(f.low or 1.0 for f in spreads)), 1.0, float(joint_high(f.high or 1.0 for f in spreads))
-    key = plan, lengths.key, evidence.speed_name
+    key = plan, lengths.key, evidence.speed_path
     if key not in sheet.replayed:
         sheet.replayed[key] = plan_capacity(plan, lengths, evidence.server, slo_of(s), speeds)
     return FleetPlan(offer=offer, serving=plan, evidence=evidence, speeds=speeds, capacity=sheet.replayed[key])
@@ -220,3 +202,57 @@ def _cheapest(sheet: FactSheet, found: list[_Found]) -> list[_Found]:
     half = MOST_PLANS // 2
     first = [*by_rent[:half], *by_scale[:2], smallest, *by_rent[half:]]
     return [found[k] for k in dict.fromkeys(int(k) for k in first)][:MOST_PLANS]
+
+
+def _add_speed(sheet: FactSheet, path: str, fact: Fact) -> Fact:
+    """The fact that the Case has for this speed, this one if none before; its ends are facts of their own, for the draws."""
+    sheet.facts.setdefault(path, fact)
+    for end, value in (("low", fact.low), ("high", fact.high)):
+        sheet.add(f"{path}_{end}", value, fact.unit, basis=fact.basis, source=fact.source, date=fact.date)
+    return sheet.facts[path]
+
+
+def add_published_speeds(sheet: FactSheet, s: Scenario) -> None:
+    """How far the roofline may be off: for the cards it was fitted on, for all others, for AMD's."""
+    engine = find_engine(s.serving.engine or ENGINE)
+    for gpu in (engine.gpus[0], "other GPUs", "MI"):
+        _add_speed(sheet, *published_engine_speed(engine, gpu))
+
+
+def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: FleetPlan) -> None:
+    """The facts of the option's plan with this number: its offer, its speed, and its rates at three speeds of the engine."""
+    o, evidence, capacity = plan.offer, plan.evidence, plan.capacity
+    path, held = (partial(path_of, record, option=id, plan=number) for record in (Plan, PlanFacts))
+    sheet.state(path("gpu"), o.gpu, "catalog")
+    sheet.state(path("vendor"), o.vendor, o.source)
+    sheet.state(f"options.{id}.plans.{number}.rental", o.kind, o.source)
+    sheet.state(path("weight_dtype"), plan.serving.weight_dtype, "scenario serving.weight_dtypes")
+    if o.usd_per_gpu > 0:
+        price = f"purchase.{o.gpu}.usd_per_gpu"
+        sheet.add(price, o.usd_per_gpu, "USD", basis=Basis.PUBLISHED, source=o.source, date=o.date, low=o.low_usd_per_gpu,
+                  high=o.high_usd_per_gpu)
+        sheet.state(held("price"), price, "catalog")
+    else:
+        sheet.add(path("usd_per_gpu_hour"), o.usd_per_gpu_hour, "USD/GPU-hour", basis=Basis.QUOTED,
+                  source=f"{o.vendor} {o.kind}: {o.source}", date=o.date)
+        age = (s.as_of - o.date).days
+        if age > STALE_DAYS:
+            sheet.warnings.append(f"{o.vendor} {o.gpu} at ${o.usd_per_gpu_hour:g}/h is {age} days old ({o.date})")
+    quoted = partial(sheet.add, basis=Basis.QUOTED, source=o.source, date=o.date)
+    quoted(path("gpus_per_instance"), o.gpus_per_instance, "GPUs")
+    sheet.state(path("gpus_per_replica"), plan.serving.tensor_parallel, "tensor-parallel degree of the plan", "GPUs")
+    quoted(path("minimum_months"), float(o.minimum_months), "months")
+    gpu = plan.serving.gpu
+    sheet.add(path("watts"), gpu.power_w, "W", basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date)
+    sheet.state(path("speed"), evidence.speed_path, evidence.source)
+    if evidence.adapters is not None:
+        sheet.state(path("adapter_speed"), evidence.adapters.path, evidence.adapters.spread.source)
+    rates = (("", capacity.alone, capacity.pooling), ("slow", capacity.slow, capacity.pooling_slow),
+             ("fast", capacity.fast, capacity.pooling_fast))
+    ends = {end: f" at the {end} end of the engine's speed" if end else "" for end, _, _ in rates}
+    for end, alone, _ in rates:
+        sheet.add(held(f"{end or 'central'}_requests_per_s"), alone.requests_per_s, "requests/s", basis=evidence.basis,
+                  source=plan.source + ends[end])
+    for end, _, gain in rates:
+        sheet.add(held(f"{end or 'central'}_pooling"), gain, "ratio", basis=evidence.basis,
+                  source=f"replay of four replicas behind one router: each over one alone{ends[end]}")

@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from roi.economics.inputs import Shared, Tokens, path_of
+from roi.economics.inputs import Array, Shared, Tokens, path_of
 from roi.estimate.replay.traffic import Lengths, histogram_lengths, poisson_arrivals
 from roi.estimate.serving.request_shape import RequestShape
 from roi.facts.fact import Fact
-
-Array = NDArray[np.float64]
 
 ARRIVALS: Final = 7
 """Seed of the arrivals."""
@@ -75,7 +72,6 @@ def system_lengths(facts: Mapping[str, Fact], system: str) -> SystemLengths:
     if path_of(Tokens, "prefix_tokens", system=system) in facts and shared > 0:
         new = prefix * float(row(Tokens, "prefix_tokens")[0]) / shared
     output = row(Shared, "output_tokens") * ratio * row(Tokens, "output_ratio") + row(Tokens, "reasoning_tokens")
-    return SystemLengths(
-        prompt_tokens=(prompt - prefix + new) * ratio, prefix_tokens=new * ratio, output_tokens=np.maximum(output, 1.0),
-        weights=row(Shared, "weights"), hit_rate=float(row(Shared, "hit_rate")[0]),
-    )
+    return SystemLengths(prompt_tokens=(prompt - prefix + new) * ratio, prefix_tokens=new * ratio,
+                         output_tokens=np.maximum(output, 1.0), weights=row(Shared, "weights"),
+                         hit_rate=float(row(Shared, "hit_rate")[0]))

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import QUESTIONS
+from roi.economics.inputs import BillFacts, path_of
+from roi.economics.lines.api_bill import service
 from roi.errors import ScenarioError
 from roi.estimate.replay.fleet import load_curve_from_peak
 from roi.evidence.known_runs import KnownRuns, known_runs
@@ -14,8 +17,7 @@ from roi.facts.fact import Basis
 from roi.resolution.api_options import add_api_options
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.hosted_options import add_hosted_options
-from roi.resolution.plan_evidence import FleetPlan
-from roi.resolution.reconciliation import add_reconciliation
+from roi.resolution.plan_capacity import FleetPlan
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario
 from roi.scenario.supply import KINDS_OF_CHANGE
@@ -25,29 +27,34 @@ PEAK_DEFAULT = Spread(
     value=3.0, low=2.0, high=5.0,
     source="busiest minutes over mean: 1.5 to 3.9 in one hour, 1.9 to 3.3 over 14 days (Azure 2023, ServeGen)",
 )
-BURST_WITHIN_HOUR = Spread(
-    value=1.5, low=1.1, high=2.5,
-    source="busiest 10 minutes over the busiest hour, 0.93 to 1.8 (ServeGen, 14 days); minutes more",
-)
+BURST_WITHIN_HOUR = Spread(value=1.5, low=1.1, high=2.5,
+                           source="busiest 10 minutes over the busiest hour, 0.93 to 1.8 (ServeGen, 14 days); minutes more")
+FAR_OFF = 2.0
+CHECK_FIRST = "; so far off, check requests_per_day, the lengths and the model before believing anything here"
+GAP_WORTH_SAYING = 0.10
+"""A bill further from the estimate than this gets a warning."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Resolved:
-    """The Case, and what was found on the way to it."""
+    """A scenario with its Case, and what was found on the way to it: what a question about a scenario is answered from."""
 
+    scenario: Scenario
     case: Case
-    warnings: tuple[str, ...]
-    """What a reader should know about how the Case was made."""
     plans: Mapping[str, tuple[FleetPlan, ...]]
     """The plans of each option that runs GPUs, as the Case numbers them, by the option's id."""
+    known: KnownRuns
+    """What the Case was resolved with."""
+    warnings: tuple[str, ...]
+    """What a reader should know about how the Case was made."""
 
 
 def resolve(scenario: Scenario, runs: KnownRuns | None = None) -> Resolved:
-    """The Case of a scenario. Raises ScenarioError or UnknownName for what the catalog does not hold.
+    """The scenario with its Case. Raises ScenarioError or UnknownName for what the catalog does not hold.
 
     `runs` are profiles and calibrations whose evidence replaces formulas; without them the published ones do.
     """
-    sheet = FactSheet()
+    sheet = FactSheet(runs or known_runs())
     _add_frame(sheet, scenario)
     _add_workload(sheet, scenario)
     _add_quality(sheet, scenario)
@@ -55,9 +62,10 @@ def resolve(scenario: Scenario, runs: KnownRuns | None = None) -> Resolved:
     _add_training(sheet, scenario)
     _add_serving(sheet, scenario)
     add_api_options(sheet, scenario)
-    add_hosted_options(sheet, scenario, runs or known_runs())
-    add_reconciliation(sheet, scenario)
-    return Resolved(case=sheet.case(), warnings=tuple(dict.fromkeys(sheet.warnings)), plans=sheet.plans)
+    add_hosted_options(sheet, scenario)
+    _add_reconciliation(sheet, scenario)
+    warnings = tuple(dict.fromkeys(sheet.warnings))
+    return Resolved(scenario=scenario, case=sheet.case(), plans=sheet.plans, known=sheet.known, warnings=warnings)
 
 
 def _add_frame(sheet: FactSheet, s: Scenario) -> None:
@@ -91,28 +99,19 @@ def _add_workload(sheet: FactSheet, s: Scenario) -> None:
         weights = np.asarray(w.hourly_weights)
         curve = weights / weights.mean()
         if w.peak_to_mean is None:
-            peak, why = _peak_of_hours(float(curve.max())), ""
+            b, busiest, why = BURST_WITHIN_HOUR, float(curve.max()), ""
+            peak = Spread(value=busiest * b.value, low=busiest * (b.low or 1), high=busiest * (b.high or 1),
+                          source=f"busiest hour {busiest:.2f} x {b.source}")
     else:
         curve = load_curve_from_peak(value_of(peak))
     sheet.quantity("workload.peak_to_mean", peak, "ratio", stated=w.peak_to_mean is not None, source=why)
-    sheet.add(
-        "workload.load_curve", tuple(float(x) for x in curve), "ratio", basis=_basis(w.hourly_weights is not None),
-        source="scenario workload.hourly_weights" if w.hourly_weights else "straight line in the log up to peak_to_mean",
-    )
+    sheet.add("workload.load_curve", tuple(float(x) for x in curve), "ratio", basis=_basis(w.hourly_weights is not None),
+              source="scenario workload.hourly_weights" if w.hourly_weights else "straight line in the log up to peak_to_mean")
     sheet.fields("workload", w, "ttft_p95_s", "tpot_p95_s")
     i = s.incumbent
     sheet.field("commitment.usd_per_month", i, "committed_usd_per_month", "incumbent")
     months = 0.0 if i.committed_until is None else max((i.committed_until - s.as_of).days / DAYS_PER_MONTH, 0.0)
     sheet.state("commitment.months", months, "scenario incumbent.committed_until", "months")
-
-
-def _peak_of_hours(busiest: float) -> Spread:
-    """Peak over mean where the hours' weights are known, the busiest being `busiest` times the mean."""
-    b = BURST_WITHIN_HOUR
-    return Spread(
-        value=busiest * b.value, low=busiest * (b.low or 1), high=busiest * (b.high or 1),
-        source=f"busiest hour {busiest:.2f} x {b.source}",
-    )
 
 
 def _lengths(sheet: FactSheet, s: Scenario) -> tuple[tuple[float, ...], ...]:
@@ -127,9 +126,8 @@ def _lengths(sheet: FactSheet, s: Scenario) -> tuple[tuple[float, ...], ...]:
     if prefix > prompt:
         raise ScenarioError("workload.shared_prefix_tokens", prefix, f"at most the mean prompt, input_tokens {prompt:g}")
     if as_spread(w.input_tokens).low is not None or as_spread(w.output_tokens).low is not None:
-        sheet.warnings.append(
-            "workload.input_tokens and output_tokens: low and high are not drawn; mean lengths are taken as exact"
-        )
+        told = "workload.input_tokens and output_tokens: low and high are not drawn; mean lengths are taken as exact"
+        sheet.warnings.append(told)
     return (value_of(w.input_tokens),), (value_of(w.output_tokens),), (1.0,)
 
 
@@ -202,3 +200,26 @@ def _add_serving(sheet: FactSheet, s: Scenario) -> None:
         left = {"resale_usd_per_gpu", "host_usd_per_gpu"} if owned else {"resale_usd_per_gpu"}
         sheet.fields("own_hardware", own, *(name for name in type(own).model_fields if name not in left))
         sheet.state("own_hardware.host_usd_per_gpu", 0.0, "in own_hardware.resale_usd_per_gpu", "USD")
+
+
+def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
+    """Add bill / (requests a month x list cost of a request, discount included) as a factor; 1 without a bill."""
+    i = s.incumbent
+    factor, share = path_of(BillFacts, "factor"), path_of(BillFacts, "volume_share")
+    sheet.field(share, i, "bill_is_volume_share", "incumbent")
+    if i.bill_usd_per_month is None:
+        sheet.facts[share] = sheet.facts[share].model_copy(update={"low": None, "high": None})
+        sheet.add(factor, 1.0, "ratio", basis=Basis.ASSUMED, source="no bill given: the estimate is not reconciled")
+        return
+    shared, options = read_all(sheet.case(), {**sheet.case().values(), factor: 1.0})
+    a_request = float(np.asarray(service(shared, options["stay"]).cost.usd))
+    estimate, bill = value_of(s.workload.requests_per_day) * DAYS_PER_MONTH * a_request, value_of(i.bill_usd_per_month)
+    if estimate <= 0:
+        raise ScenarioError("incumbent.bill_usd_per_month", bill, "leave it out: at this discount the estimate is 0")
+    gap = bill / estimate
+    told = f"bill ${bill:,.2f} / estimate ${estimate:,.2f} a month (scenario incumbent.bill_usd_per_month)"
+    sheet.state(factor, gap, told, "ratio")
+    if abs(gap - 1) > GAP_WORTH_SAYING:
+        sheet.warnings.append(f"the bill is {gap:.2f} x the estimate from list prices (${bill:,.0f} against ${estimate:,.0f} a"
+                              " month): missing tokens, retries, or a negotiated price"
+                              + (CHECK_FIRST if not 1 / FAR_OFF < gap < FAR_OFF else ""))

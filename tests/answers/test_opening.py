@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from roi.answers.opening import open_case, open_runs
+from roi.answers.opening import open_case
+from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 
 
@@ -38,14 +39,14 @@ def test_a_file_that_cannot_be_used_is_told_of_once_with_its_reason(tmp_path: Pa
     profile.write_text('{"schema": "roi.profile/1", "kind": "serve"}', encoding="utf-8")
     calibration.write_text("{}", encoding="utf-8")
     told: list[str] = []
-    open_runs([tmp_path], told.append)
+    open_case(load_scenario(), [tmp_path], told.append)
     assert [line.partition(" is left out: ")[0] for line in told] == [str(profile), str(calibration)]
     assert all(line.partition(" is left out: ")[2] for line in told)
 
 
 def test_an_opened_case_is_of_its_scenario():
     scenario = load_scenario(None, ("title=Mine",))
-    opened = open_case(scenario)
+    opened = resolve(scenario)
     assert opened.scenario is scenario
     assert opened.case["title"].value == "Mine"
     assert set(opened.plans) <= set(opened.case.options)

@@ -8,13 +8,13 @@ from click.testing import CliRunner
 from sizing_support import sized_scenario
 from step_simulator import Truth, simulate
 
-from roi.answers.opening import open_case
 from roi.answers.size import size_service
 from roi.cli import main
 from roi.errors import InputError
 from roi.evidence.known_runs import known_runs
 from roi.facts.fact import Basis
 from roi.report.serving.size import frontier, size_text
+from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 from roi.store.profiles.lookup import load_profiles, save_profile
 from roi.store.traces import read_trace
@@ -26,7 +26,7 @@ def file(tmp_path):
 
 
 def sized(file, *overrides, **rest):
-    return size_service(open_case(load_scenario(file, overrides)), **rest)
+    return size_service(resolve(load_scenario(file, overrides)), **rest)
 
 
 def test_the_fleet_holds_the_slo_at_the_peak_and_is_what_compare_pays(file):
@@ -135,7 +135,7 @@ def test_a_profile_of_the_server_replaces_the_published_speed(file, tmp_path):
     folder = tmp_path / "profiles"
     stated = {"model": "qwen3-8b", "gpu": "L40S", "engine": "vllm", "weight_dtype": "fp8", "kv_dtype": "bf16"}
     save_profile(simulate(Truth(a=20e-3), **stated), folder)
-    opened = open_case(load_scenario(file), known_runs(load_profiles([folder])))
+    opened = resolve(load_scenario(file), known_runs(load_profiles([folder])))
     case = opened.case
     path = str(case["options.self-hosted-base:qwen3-8b.plans.0.speed"].value)
     assert case[path].basis == Basis.MEASURED
@@ -156,7 +156,7 @@ def test_the_engine_of_the_scenario_is_the_one_whose_speed_is_taken(file, tmp_pa
     known = known_runs(load_profiles([folder]))
     for engine, said in (("vllm", "profile L40S/qwen3-8b"), ("sglang", "fitted efficiencies (several engines)")):
         scenario = load_scenario(file, (f"serving.engine={engine}",))
-        assert said in size_service(open_case(scenario, known)).plans[0].source
+        assert said in size_service(resolve(scenario, known)).plans[0].source
 
 
 def test_an_engine_written_in_cuda_has_no_plan_on_amd(file):

@@ -13,7 +13,7 @@ from roi.cli import main
 from roi.estimate.accuracy.serving_errors import ServingEvidence, validate_serving
 from roi.estimate.accuracy.serving_loads import operating_figures
 from roi.evidence.serving_speed import serving_evidence
-from roi.report.serving.serving_validation import serving_validation_json, serving_validation_text
+from roi.report.validate import serving_validation_json, serving_validation_text
 from roi.store.tables.serving_table import ServingTable
 from roi.store.tables.training_table import TrainingTable
 

@@ -14,8 +14,8 @@ from roi.estimate.serving.windows import in_chunks, point_rows
 from roi.evidence.measured_servers import ServeFit
 from roi.facts.serve_profile import ServedRequest, ServePoint
 from roi.numerics.least_squares import nnls
-from roi.report.layout.render import render
-from roi.report.profiles.fitted_step import step_fit_blocks, step_fit_body
+from roi.report.layout.blocks import render
+from roi.report.profiles.profile_serve import step_fit_blocks, step_fit_body
 
 SILENT = Noise(step=0.0, drift=0.0, timer_s=0.0)
 

@@ -11,9 +11,9 @@ from step_simulator import DESIGN, Truth, simulate
 from roi.catalog.models.shapes import find_model
 from roi.economics.reading import read_option, read_shared
 from roi.estimate.replay.held_out import AdapterSpeed
-from roi.evidence.adapter_speed import adapter_effect, published_speed
 from roi.evidence.known_runs import known_runs
 from roi.evidence.measured_servers import find_served, measured_servers
+from roi.evidence.serving_speed import adapter_effect, published_speed
 from roi.facts.fact import Basis
 from roi.numerics.spreads import joint_high, joint_low
 from roi.resolution.resolution import resolve

@@ -8,7 +8,7 @@ import serving_accuracy
 from canonical import CELLS
 
 from roi.answers.validate import validate_table
-from roi.report.serving.serving_validation import serving_validation_json
+from roi.report.validate import serving_validation_json
 
 TABLES = CELLS.parent / "tables"
 

@@ -1,22 +1,8 @@
-"""What else the comparison found: what an option returns, break-even, drivers, and when the winner changes."""
+"""What else the comparison found: what an option returns, break-even, and when the winner changes."""
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.draws import Driver
-from roi.economics.decision.option_result import OptionResult
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table
-from roi.report.layout.wording import (
-    Money,
-    case_number,
-    chance,
-    fact_name,
-    fact_range,
-    money_of,
-    months,
-    option_label,
-    percent,
-    requests,
-    usd,
-)
+from roi.report.layout.wording import case_number, chance, months, option_label, percent, requests, usd
 
 LARGEST_RATE = 10.0
 """Returns above 1,000% say no more than that the set-up is small."""
@@ -30,11 +16,20 @@ def returns(c: Comparison, shown: str) -> list[Block]:
     o = next((o for o in c.options if o.id == id), None)
     if o is None or o.id == "stay":
         return []
-    notes = [_returns(o), *_range(o)]
-    if o.delay_usd >= 0:
-        notes.append(f"One month of delay costs {usd(o.delay_usd)} of NPV.")
-    else:
-        notes.append(f"One month of delay saves {usd(-o.delay_usd)} of NPV: the incumbent is cheaper meanwhile.")
+    horizon = len(o.monthly_usd)
+    rates = "".join(f", {name} {percent(x) if x <= LARGEST_RATE else f'above {LARGEST_RATE:,.0%}'}"
+                    for name, x in (("IRR", o.irr), ("ROI", o.roi)) if x is not None)
+    notes = [(f"At the central values: NPV {usd(o.npv_usd)} against staying, {usd(o.npv_vs_best_untrained_usd)} against the"
+              f" best option that trains nothing; payback (months) {months(o.payback_months, horizon)}, discounted"
+              f" {months(o.payback_discounted_months, horizon)}{rates}.")]
+    if o.npv_p10_p50_p90 and o.payback_p10_p50_p90 and o.probability_npv_positive is not None:
+        low, middle, high = map(usd, o.npv_p10_p50_p90)
+        early, median, late = (months(x, horizon) for x in o.payback_p10_p50_p90)
+        notes.append(f"Over the draws: NPV {low} in a bad case (P10), {middle} in the middle (P50), {high} in a good one (P90);"
+                     f" mean {usd(o.expected_npv_usd)}; payback in months {early} (P10), {median} (P50), {late} (P90); cheaper"
+                     f" than staying in {chance(o.probability_npv_positive)} of them.")
+    notes.append(f"One month of delay costs {usd(o.delay_usd)} of NPV." if o.delay_usd >= 0 else
+                 f"One month of delay saves {usd(-o.delay_usd)} of NPV: the incumbent is cheaper meanwhile.")
     if abs(o.npv_usd - o.npv_without_errors_usd) >= 0.5:
         notes.append(f"Without the cost of wrong answers the NPV is {usd(o.npv_without_errors_usd)}.")
     if abs(o.npv_usd - o.npv_incremental_people_usd) >= 0.5:
@@ -44,27 +39,6 @@ def returns(c: Comparison, shown: str) -> list[Block]:
         notes.append(f"Gap to the real bill: NPV {usd(price)} if it is all the incumbent's price, {usd(volume)} if it is all"
                      " volume.")
     return [Heading(f"What {o.label} returns"), Bullets(tuple(notes))]
-
-
-def _returns(o: OptionResult) -> str:
-    horizon = len(o.monthly_usd)
-    rates = "".join(f", {name} {percent(x) if x <= LARGEST_RATE else f'above {LARGEST_RATE:,.0%}'}"
-                    for name, x in (("IRR", o.irr), ("ROI", o.roi)) if x is not None)
-    return (f"At the central values: NPV {usd(o.npv_usd)} against staying, {usd(o.npv_vs_best_untrained_usd)} against the best"
-            f" option that trains nothing; payback (months) {months(o.payback_months, horizon)}, discounted"
-            f" {months(o.payback_discounted_months, horizon)}{rates}.")
-
-
-def _range(o: OptionResult) -> list[str]:
-    if o.npv_p10_p50_p90 is None or o.payback_p10_p50_p90 is None or o.probability_npv_positive is None:
-        return []
-    horizon = len(o.monthly_usd)
-    low, middle, high = (usd(x) for x in o.npv_p10_p50_p90)
-    early, median, late = (months(x, horizon) for x in o.payback_p10_p50_p90)
-    return [(
-        f"Over the draws: NPV {low} in a bad case (P10), {middle} in the middle (P50), {high} in a good one (P90); mean"
-        f" {usd(o.expected_npv_usd)}; payback in months {early} (P10), {median} (P50), {late} (P90); cheaper than staying in"
-        f" {chance(o.probability_npv_positive)} of them.")]
 
 
 def break_even(c: Comparison, *, all_options: bool) -> list[Block]:
@@ -96,26 +70,6 @@ def break_even(c: Comparison, *, all_options: bool) -> list[Block]:
         blocks.append(Paragraph("The best self-hosted option stays ahead of the best option without training from"
                                 f" {requests(c.break_even_requests_per_day)} requests a day on."))
     return blocks
-
-
-def drivers(c: Comparison) -> list[Block]:
-    """The uncertain facts that move the answer most."""
-    if not c.drivers or c.driver_option is None:
-        return []
-    money = money_of([x for d in c.drivers for x in (d.npv_at_low_usd, d.npv_at_high_usd)])
-    heads = ("fact", "5% to 95%", "NPV\nat 5%", "NPV\nat 95%", "rank\ncorr.", "worth\nknowing")
-    return [
-        Heading(f"What moves the NPV of {option_label(c.case, c.driver_option)}, {money.unit}"),
-        Table(heads, tuple(_driver(c, d, money) for d in c.drivers), align="ll"),
-        Paragraph("One fact at its 5% and 95% end, the others central. Rank corr.: Spearman, over the draws. Worth knowing: the"
-                  " most that any study of this one fact could be worth for this decision, for the three largest."),
-    ]
-
-
-def _driver(c: Comparison, d: Driver, money: Money) -> Row:
-    worth = "" if d.worth_knowing_usd is None else money(d.worth_knowing_usd)
-    return Row((fact_name(d.path), fact_range(c.case[d.path]), money(d.npv_at_low_usd), money(d.npv_at_high_usd),
-                f"{d.rank_correlation:+.2f}", worth))
 
 
 def winner_changes(c: Comparison) -> list[Block]:

@@ -46,14 +46,12 @@ def options_table(c: Comparison, *, all_options: bool) -> list[Block]:
 
 def _row(o: OptionResult, money: Money, *, strong: bool) -> Row:
     stay = o.id == "stay"
-    name = ("> " if strong else "  ") + ("stay: " + o.label if stay else o.label)
-    return Row(
-        (name, money(o.mean_monthly_usd), money(o.upfront_usd),
-         "-" if stay else months(o.payback_months, len(o.monthly_usd)).replace("at once", "0.0"),
-         "-" if stay else money(o.expected_npv_usd),
-         chance(o.probability_best), figure(o.usd_per_mtok), f"{o.fleet.gpus:,.0f}" if o.fleet else "-", marks(o)),
-        strong=strong,
-    )
+    return Row((
+        ("> " if strong else "  ") + ("stay: " + o.label if stay else o.label), money(o.mean_monthly_usd), money(o.upfront_usd),
+        "-" if stay else months(o.payback_months, len(o.monthly_usd)).replace("at once", "0.0"),
+        "-" if stay else money(o.expected_npv_usd),
+        chance(o.probability_best), figure(o.usd_per_mtok), f"{o.fleet.gpus:,.0f}" if o.fleet else "-", marks(o),
+    ), strong=strong)
 
 
 def marks(o: OptionResult) -> str:
@@ -98,9 +96,9 @@ def _skewed(shown: list[OptionResult]) -> list[Block]:
     names = [o.label for o in shown if o.npv_usd > 0 > o.expected_npv_usd]
     if not names:
         return []
-    verb = "pays" if len(names) == 1 else "pay"
-    return [Paragraph(f"{', '.join(names)} {verb} back at the central values, but on average over the draws the bad cases"
-                      " (errors, prices, speed) weigh more than the good ones: hence a payback beside a negative NPV.")]
+    return [Paragraph(f"{', '.join(names)} {'pays' if len(names) == 1 else 'pay'} back at the central values, but on average"
+                      " over the draws the bad cases (errors, prices, speed) weigh more than the good ones: hence a payback"
+                      " beside a negative NPV.")]
 
 
 def infeasible(c: Comparison) -> list[Block]:

@@ -1,6 +1,14 @@
-"""The parts that a report is made of. Every report builds them, and roi.report.layout.render shows them."""
+"""The parts that a report is made of, and how they are shown: as text for a terminal, or as GitHub Markdown.
 
-from dataclasses import dataclass
+On a terminal no line is longer than the width, whatever the figures, but for Verbatim ones.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from textwrap import TextWrapper
+
+BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
 
 
 @dataclass(frozen=True)
@@ -78,3 +86,164 @@ class Table:
 
 
 Block = Title | Heading | Paragraph | Bullets | Notes | Verbatim | Gap | Table
+
+
+def render(blocks: Iterable[Block], form: str = "table", *, width: int = 80, colour: bool = False) -> str:
+    """The report in one of the forms of `--format`: "table" for a terminal, or "markdown"."""
+    return render_markdown(blocks) if form == "markdown" else render_text(blocks, width=width, colour=colour)
+
+
+def render_text(blocks: Iterable[Block], *, width: int, colour: bool) -> str:
+    """The blocks below each other: aligned columns, bold text only with `colour`."""
+    lines: list[str] = []
+    for block in blocks:
+        match block:
+            case Title(text):
+                lines += [_bold(line, colour) for line in wrap(text, width)]
+            case Heading(text):
+                lines += ["", *(_bold(line, colour) for line in wrap(text, width))]
+            case Paragraph(text, strong):
+                lines += [_bold(line, colour and strong) for line in wrap(text, width)]
+            case Bullets(items):
+                lines += [line for item in items for line in wrap(item, width, "  - ", "    ")]
+            case Notes(items):
+                lines += [line for item in items for line in wrap(item, width, "", "  ", hyphens=True)]
+            case Verbatim(shown):
+                lines += [printable(line) for line in shown]
+            case Gap():
+                lines.append("")
+            case Table():
+                lines += _table(block, width, colour)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def wrap(text: str, width: int, first: str = "", later: str = "", *, hyphens: bool = False) -> list[str]:
+    """Lines of at most `width`, broken between words and, with `hyphens`, after the hyphens of a word."""
+    return TextWrapper(width, first, later, break_on_hyphens=hyphens).wrap(printable(text))
+
+
+def printable(text: str) -> str:
+    """The text on one line, without the control characters that a saved file may hold."""
+    return "".join(ch if ch.isprintable() else " " for ch in text)
+
+
+def _bold(line: str, colour: bool) -> str:
+    line = line.rstrip()
+    return f"{BOLD}{line}{PLAIN}" if colour and line else line
+
+
+def _table(table: Table, width: int, colour: bool) -> list[str]:
+    heads = [head.split("\n") for head in table.heads]
+    tall = 0 if table.bare else max(len(head) for head in heads)
+    above = [Row(tuple(([""] * (tall - len(head)) + head)[k] for head in heads)) for k in range(tall)]
+    rows = [*above, *_full_rows(table)]
+    least = [*table.widths, *[0] * len(heads)]
+    columns = [max(least[k], *(len(row.cells[k]) for row in rows)) for k in range(len(heads))]
+    indent = 3 if table.tree else 0
+    wanted, others, gaps = columns[0] + indent, sum(columns[1:]), len(columns) - 1
+    gap = 2 if wanted + others + 2 * gaps <= width else 1
+    left = width - others - gap * gaps
+    if left < indent:
+        return _stacked(table, width, colour)
+    columns[0] = min(wanted, left)
+    lines = []
+    for k, row in enumerate(rows, start=-tall):
+        branch, below = "", ""
+        if table.tree and 0 <= k < len(table.rows) - 1:
+            branch, below = ("└─ ", "   ") if k == len(table.rows) - 2 else ("├─ ", "│  ")
+        shown = _row(row, columns, table.align, gap, width, branch, below)
+        lines += [_bold(line, colour and (row.strong or k < 0)) for line in shown]
+    return lines
+
+
+def _row(row: Row, columns: Sequence[int], align: str, gap: int, width: int, branch: str, below: str) -> list[str]:
+    """A row's lines. A name that is longer than the first column stands on lines of its own, its figures below it."""
+    sides = align.ljust(len(columns), "r")
+    name, *cells = (printable(cell) for cell in row.cells)
+    placed = [cell.ljust(w) if side == "l" else cell.rjust(w)
+              for cell, w, side in zip(cells, columns[1:], sides[1:], strict=True)]
+    lines = []
+    if len(branch + name) > columns[0]:
+        first, *more = wrap(name, width - len(branch)) or [""]
+        lines = [branch + first, *(below + line for line in more)]
+        name, branch = "", below
+    if any(cells) or not lines:
+        name = branch + name
+        lines.append((" " * gap).join([name.ljust(columns[0]) if sides[0] == "l" else name.rjust(columns[0]), *placed]))
+    lead = below + "   " if branch else "    "
+    return lines + [lead + line for line in wrap_arithmetic(printable(row.detail), width - len(lead))]
+
+
+def _stacked(table: Table, width: int, colour: bool) -> list[str]:
+    """A table whose figures are wider than the screen: each row as its name, and below it every figure with its head."""
+    heads = _flat(table.heads)
+    lines: list[str] = []
+    for row in _full_rows(table):
+        told = "; ".join(f"{head} {cell}".strip() for head, cell in zip(heads[1:], row.cells[1:], strict=True) if cell)
+        lines += [_bold(line, colour and row.strong) for line in wrap(row.cells[0], width)]
+        lines += [line for text in (told, row.detail) for line in wrap(text, width, "    ", "    ")]
+    return lines
+
+
+def wrap_arithmetic(text: str, width: int) -> list[str]:
+    """Lines of a product or sum, broken before its operators; words break only where one operand is too long."""
+    lines: list[str] = []
+    for piece in re.split(r" (?=[x+=/-] |\()", text):
+        if lines and len(lines[-1]) + 1 + len(piece) <= width:
+            lines[-1] += " " + piece
+            continue
+        lines += wrap(piece, width) if piece else []
+    return lines
+
+
+def _full_rows(table: Table) -> list[Row]:
+    """The rows, each with a cell for every head."""
+    return [replace(row, cells=row.cells + ("",) * (len(table.heads) - len(row.cells))) for row in table.rows]
+
+
+def _flat(heads: Iterable[str]) -> list[str]:
+    """Heads on one line each."""
+    return [head.replace("-\n", "").replace("\n/", "/").replace("\n", " ").strip() for head in heads]
+
+
+def render_markdown(blocks: Iterable[Block]) -> str:
+    """The blocks as Markdown; signs that Markdown would read as its own are escaped."""
+    lines: list[str] = []
+    for block in blocks:
+        match block:
+            case Title(text):
+                lines += [f"# {_plain(text)}", ""]
+            case Heading(text):
+                lines += [f"## {_plain(text)}", ""]
+            case Paragraph(text, strong):
+                lines += [f"**{_plain(text)}**" if strong else _plain(text), ""]
+            case Bullets(items) | Notes(items):
+                lines += [*(f"- {_plain(item)}" for item in items), ""]
+            case Verbatim(shown):
+                lines += ["```text", *(printable(line) for line in shown), "```", ""]
+            case Table():
+                lines += [*_markdown_table(block), ""]
+    return "\n".join(lines).rstrip()
+
+
+def _markdown_table(table: Table) -> list[str]:
+    detailed = any(row.detail for row in table.rows)
+    heads = _flat(table.heads)
+    rule = [":--" if side == "l" else "--:" for side in table.align.ljust(len(heads), "r")]
+    if detailed:
+        heads, rule = [*heads, "how" if table.tree else "why"], [*rule, ":--"]
+    rows = []
+    for row in _full_rows(table):
+        cells = [_plain(cell) for cell in (*row.cells, *([row.detail] if detailed else []))]
+        rows.append([f"**{cells[0]}**" if row.strong else cells[0], *cells[1:]])
+    return [_line(heads), "|" + "|".join(rule) + "|", *map(_line, rows)]
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _plain(text: str) -> str:
+    for sign in "\\|*_<`[$":
+        text = text.replace(sign, "\\" + sign)
+    return " ".join(text.split())

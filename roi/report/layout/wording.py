@@ -16,7 +16,6 @@ MARKS = {
     Basis.ASSUMED: "*",
 }
 """The mark of each basis in the tables."""
-
 KINDS = {
     "stay": "stay", "cache-batch": "cache and batch", "cheaper-api": "cheaper API", "cascade": "cascade",
     "hosted-open": "hosted open model", "vendor-tuned": "vendor fine-tuning", "hosted-adapter": "hosted adapter",
@@ -24,13 +23,11 @@ KINDS = {
     "own-hardware": "own hardware",
 }
 """The words for each kind of option."""
-
 GROUPS = {
     "none": "staying", "cache_batch": "caching and batch", "api": "another API model", "cascade": "a cascade",
     "vendor_tuned": "a vendor-tuned model", "self_hosted": "a self-hosted model",
     "self_hosted_adapter": "a self-hosted adapter", "own_hardware": "own hardware",
 }
-
 NAMES = {
     "workload.requests_per_day": "requests a day", "workload.growth_per_year": "growth of requests",
     "workload.can_wait_share": "share that can wait", "workload.shared_prefix_tokens": "tokens of the shared prefix",
@@ -59,7 +56,6 @@ NAMES = {
     "own_hardware.value_kept_per_year": "GPU value kept a year",
     "own_hardware.spare_share": "spare GPUs", "discount_rate_per_year": "discount rate",
 }
-
 PATTERNS = (
     (r"purchase\.(.+)\.usd_per_gpu", "price of a {0}"),
     (r"vendors\.(.+)\.first_end_months", "end of {0}"),
@@ -71,8 +67,7 @@ PATTERNS = (
     (r"systems\.(.+)\.output_ratio", "length of answers of {0}"),
     (r"systems\.(.+)\.reasoning_tokens", "reasoning tokens of {0}"),
     (r"systems\.(.+)\.prefix_tokens", "prompt of {0} after tuning"),
-    (r"systems\.(.+)\.escalated_share", "share {0} escalates"),
-    (r"options\.[^:]+:(.+)\.escalated_share", "share {0} escalates"),
+    (r"(?:systems\.|options\.[^:]+:)(.+)\.escalated_share", "share {0} escalates"),
     (r"options\.[^:]+:(.+)\.batch_share", "batch share of {0}"),
     (r"options\.(?:[^:]+:)?(.+)\.price\.discount", "discount at {0}"),
     (r"options\.[^:]+:(.+)\.plans\.\d+\.capacity_requests_per_s", "capacity of a replica, {0}"),
@@ -85,8 +80,6 @@ PATTERNS = (
     (r"changes\.(\w+)\.months_in_parallel", "months in parallel, {1}"),
     (r"platform\.(\w+)_usd_per_month", "platform: {0}"),
 )
-
-
 SAID_BY_NAME = {"", "ratio", "requests/day", "tokens", "labels", "runs"}
 """Units that are not written, because the name of a fact says them already."""
 
@@ -222,9 +215,7 @@ class Money:
 def money_of(amounts: Iterable[float]) -> Money:
     """The unit in which the largest of `amounts` takes at most nine characters."""
     most = max((abs(x) for x in amounts), default=0.0)
-    if most < 100:
-        return Money("USD", 1.0, cents=True)
     if most < 1e7:
-        return Money("USD", 1.0, cents=False)
+        return Money("USD", 1.0, cents=most < 100)
     unit, size = next(((u, s) for u, s in LARGE if most / s < 1e7), LARGE[-1])
     return Money(unit, size, cents=False)

@@ -13,9 +13,7 @@ from roi.report.layout.blocks import Row, Table
 from roi.report.profiles.shared_remarks import cautions, kept_blocks, profile_text
 
 SCHEMA = "roi.device/1"
-
 HEADS = ("regime", "dtype", "n", "best", "typical", "theory", "best/theory")
-
 SKINNY = 64
 """A product with a side up to this one counts as skinny: adapters, and decoding in small batches."""
 
@@ -60,13 +58,12 @@ def device_text(profile: DeviceProfile, gpu: Gpu | None, path: Path | None = Non
 
 def device_json(profile: DeviceProfile, gpu: Gpu | None, path: Path | None = None) -> str:
     """The same as JSON, SI units; every timed call is in the profile's file."""
-    body = {
+    return json.dumps({
         "schema": SCHEMA, "started": profile.started.isoformat(), "complete": profile.complete,
         "environment": profile.environment.model_dump(mode="json"), "gpu": gpu.id if gpu else None,
         "rates": [asdict(line) for line in rate_lines(profile, gpu)],
         "notes": profile.notes, "file": str(path) if path else None,
-    }
-    return json.dumps(body, indent=1, allow_nan=False)
+    }, indent=1, allow_nan=False)
 
 
 def _line(regime: str, name: str, dtype: str, rates: list[Rate], gpu: Gpu | None) -> RateLine:
@@ -77,24 +74,18 @@ def _line(regime: str, name: str, dtype: str, rates: list[Rate], gpu: Gpu | None
         theory = (gpu.bandwidth_bytes_per_s if rates[0].unit == "byte"
                   else gpu.tf32_flops if dtype == "tf32" else gpu.matrix_flops(dtype))
     return RateLine(
-        regime=regime, name=name, dtype=dtype, unit="s" if launch else f"{rates[0].unit}/s", shapes=len(rates),
-        calls=len(seconds), best=min(seconds) if launch else max(speeds), typical=median(seconds if launch else speeds),
-        theory=theory,
-    )
+        regime=regime, name=name, dtype=dtype, unit="s" if launch else f"{rates[0].unit}/s", shapes=len(rates), theory=theory,
+        calls=len(seconds), best=min(seconds) if launch else max(speeds), typical=median(seconds if launch else speeds))
 
 
 def _cells(line: RateLine) -> tuple[str, ...]:
     large = ("TFLOP/s", 1e12) if line.best >= 1e12 else ("GFLOP/s", 1e9)
     unit, scale = {"FLOP/s": large, "byte/s": ("GB/s", 1e9)}.get(line.unit, ("us", 1e-6))
-    best, typical = _quantity(line.best / scale), _quantity(line.typical / scale)
-    theory = "-" if line.theory is None else _quantity(line.theory / scale)
+    rates = ("-" if x is None else f"{x / scale:,.0f}" if x / scale >= 1000 else f"{x / scale:.3g}"
+             for x in (line.best, line.typical, line.theory))
     ratio = "-" if line.theory is None else f"{line.best / line.theory:.2f}"
     name = f"{line.regime} {line.name}" if line.regime in ("dequantise", "launch") else line.name
-    return f"{name}, {unit}", line.dtype, f"{line.shapes}/{line.calls}", best, typical, theory, ratio
-
-
-def _quantity(shown: float) -> str:
-    return f"{shown:,.0f}" if shown >= 1000 else f"{shown:.3g}"
+    return f"{name}, {unit}", line.dtype, f"{line.shapes}/{line.calls}", *rates, ratio
 
 
 def _title(e: Environment) -> str:
@@ -105,8 +96,8 @@ def _title(e: Environment) -> str:
                   f"limit {e.power_limit_w:.0f} W" if e.power_limit_w else ""]
     else:
         facts += [f"{e.threads} of {e.cores} cores used" if e.threads and e.cores else ""]
-    load = f"load {e.load_average[0]:.1f}" if e.load_average else ""
-    facts += [f"torch {e.versions['torch']}" if "torch" in e.versions else "", load]
+    facts += [f"torch {e.versions['torch']}" if "torch" in e.versions else "",
+              f"load {e.load_average[0]:.1f}" if e.load_average else ""]
     return ", ".join(fact for fact in facts if fact)
 
 

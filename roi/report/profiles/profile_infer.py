@@ -16,10 +16,8 @@ from roi.report.profiles.shared_remarks import cautions, kept_blocks, profile_te
 from roi.units import GIB
 
 SCHEMA = "roi.infer/1"
-
 HEADS = ("batch", "prompt", "adapter", "n", "prefill", "TPOT ms", "5-95%", "decode", "GiB")
 RATIO_HEADS = ("seconds", "batch", "prompt", "ratio", "5-95%")
-
 STORED_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "nf4": 0.516}
 """Bytes that a weight takes; NF4 with double quantisation: (4 + 8 / 64 + 32 / 16384) / 8."""
 
@@ -66,7 +64,15 @@ class RatioLine:
 def infer_lines(profile: InferProfile) -> list[InferLine]:
     """One line for each point, ordered by size."""
     order = ("base", "merged", "unmerged")
-    return [_line(p) for p in sorted(profile.points, key=lambda p: (p.batch, p.prompt_tokens, order.index(p.adapter)))]
+    lines = []
+    for p in sorted(profile.points, key=lambda p: (p.batch, p.prompt_tokens, order.index(p.adapter))):
+        tpot, low, high = (float(x) for x in np.percentile(p.decode_s, (50, 5, 95)))
+        lines.append(InferLine(
+            batch=p.batch, prompt_tokens=p.prompt_tokens, adapter=p.adapter, prefills=len(p.prefill_s), decodes=len(p.decode_s),
+            prefill_tokens_per_s=p.batch * p.prompt_tokens / float(np.median(p.prefill_s)), tpot_s=tpot, tpot_p05_s=low,
+            tpot_p95_s=high, decode_tokens_per_s=p.batch / tpot,
+            memory_bytes=p.memory.process_bytes if p.memory.allocated_bytes is None else p.memory.allocated_bytes))
+    return lines
 
 
 def ratio_lines(profile: InferProfile) -> list[RatioLine]:
@@ -78,11 +84,9 @@ def ratio_lines(profile: InferProfile) -> list[RatioLine]:
     for (batch, prompt), found in sorted(by_size.items()):
         for above, below in (("unmerged", "merged"), ("merged", "base")):
             if above in found and below in found:
-                for what in ("prefill", "decode"):
-                    a, b = ((p.prefill_s if what == "prefill" else p.decode_s) for p in (found[above], found[below]))
-                    ratio, low, high = step_ratio(a, b)
-                    lines.append(RatioLine(what=what, batch=batch, prompt_tokens=prompt, over=f"{above}/{below}", ratio=ratio,
-                                           low=low, high=high))
+                a, b = found[above], found[below]
+                for what, timed in (("prefill", (a.prefill_s, b.prefill_s)), ("decode", (a.decode_s, b.decode_s))):
+                    lines.append(RatioLine(what, batch, prompt, f"{above}/{below}", *step_ratio(*timed)))
     return lines
 
 
@@ -96,7 +100,11 @@ def step_ratio(above: Iterable[float], below: Iterable[float]) -> tuple[float, f
 def infer_text(profile: InferProfile, shape: ModelShape | None, gpu: Gpu | None, path: Path | None = None) -> str:
     """The report for a terminal, no line wider than 80 columns but the one with the file's name."""
     title = f"{profile.model}, {profile.dtype}, adapter r{profile.rank} on all linear layers"
-    tables: list[Block] = [Table(HEADS, tuple(Row(_cells(line)) for line in infer_lines(profile)), align="")]
+    tables: list[Block] = [Table(HEADS, tuple(Row((
+        str(line.batch), f"{line.prompt_tokens:,}", line.adapter, f"{line.prefills}/{line.decodes}",
+        f"{line.prefill_tokens_per_s:,.0f}", _ms(line.tpot_s), f"{_ms(line.tpot_p05_s)}-{_ms(line.tpot_p95_s)}",
+        f"{line.decode_tokens_per_s:,.0f}", "-" if line.memory_bytes is None else f"{line.memory_bytes / GIB:.2f}",
+    )) for line in infer_lines(profile)), align="")]
     ratios = tuple(
         Row((f"{r.what} {r.over}", str(r.batch), f"{r.prompt_tokens:,}", f"{r.ratio:.2f}", f"{r.low:.2f}-{r.high:.2f}"))
         for r in ratio_lines(profile) if r.what == "decode" or r.over == "unmerged/merged")
@@ -107,14 +115,13 @@ def infer_text(profile: InferProfile, shape: ModelShape | None, gpu: Gpu | None,
 
 def infer_json(profile: InferProfile, shape: ModelShape | None, gpu: Gpu | None, path: Path | None = None) -> str:
     """The same as JSON, SI units; every timed step is in the profile's file."""
-    body = {
+    return json.dumps({
         "schema": SCHEMA, "started": profile.started.isoformat(), "complete": profile.complete, "model": profile.model,
         "dtype": profile.dtype, "rank": profile.rank, "environment": profile.environment.model_dump(mode="json"),
         "points": [asdict(line) for line in infer_lines(profile)], "ratios": [asdict(line) for line in ratio_lines(profile)],
         "theory": {"tpot_s": tpot_floor_s(profile.dtype, shape, gpu)} if shape and gpu else None,
         "notes": profile.notes, "file": str(path) if path else None,
-    }
-    return json.dumps(body, indent=1, allow_nan=False)
+    }, indent=1, allow_nan=False)
 
 
 def tpot_floor_s(dtype: str, shape: ModelShape, gpu: Gpu) -> float:
@@ -125,24 +132,6 @@ def tpot_floor_s(dtype: str, shape: ModelShape, gpu: Gpu) -> float:
     wide = STORED_BYTES["bf16"] if dtype == "nf4" else STORED_BYTES[dtype]
     stack = sum(x.active_parameters * (STORED_BYTES[dtype] if adaptable(x) else wide) for x in shape.linears)
     return (stack + shape.head_parameters * wide) / gpu.bandwidth_bytes_per_s
-
-
-def _line(p: InferPoint) -> InferLine:
-    tpot, low, high = (float(x) for x in np.percentile(p.decode_s, (50, 5, 95)))
-    memory = p.memory.allocated_bytes if p.memory.allocated_bytes is not None else p.memory.process_bytes
-    return InferLine(
-        batch=p.batch, prompt_tokens=p.prompt_tokens, adapter=p.adapter, prefills=len(p.prefill_s), decodes=len(p.decode_s),
-        prefill_tokens_per_s=p.batch * p.prompt_tokens / float(np.median(p.prefill_s)), tpot_s=tpot, tpot_p05_s=low,
-        tpot_p95_s=high, decode_tokens_per_s=p.batch / tpot, memory_bytes=memory,
-    )
-
-
-def _cells(line: InferLine) -> tuple[str, ...]:
-    return (
-        str(line.batch), f"{line.prompt_tokens:,}", line.adapter, f"{line.prefills}/{line.decodes}",
-        f"{line.prefill_tokens_per_s:,.0f}", _ms(line.tpot_s), f"{_ms(line.tpot_p05_s)}-{_ms(line.tpot_p95_s)}",
-        f"{line.decode_tokens_per_s:,.0f}", "-" if line.memory_bytes is None else f"{line.memory_bytes / GIB:.2f}",
-    )
 
 
 def _ms(seconds: float) -> str:

@@ -1,28 +1,41 @@
 """How `roi profile serve` is told: before anything is sent, the plan of its loads; then what each load showed.
 
-After the loads' latency, throughput and goodput stands the engine step that is fitted on them.
+After the loads' latency, throughput and goodput stands the engine step that is fitted on them: its coefficients beside the
+roofline, and how it predicts a load that it has not seen.
 """
 
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from roi.estimate.replay.held_out import HoldOut
 from roi.estimate.replay.metrics import PointMetrics, point_metrics
+from roi.estimate.serving.iteration import Iteration
+from roi.estimate.serving.step_fit import Coefficient, CoefficientSum
 from roi.evidence.measured_servers import ServeFit, unused
 from roi.facts.serve_profile import ServePoint, ServeProfile
 from roi.profiling.server.load_design import PROBE_TOKENS, PROBES, PROMPT_RATE, STEP_S, ServePlan, planned_seconds
 from roi.profiling.server.server_facts import QUESTIONS
-from roi.report.layout.blocks import Gap, Notes, Paragraph, Row, Table
-from roi.report.layout.render import render_text
+from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, render
 from roi.report.layout.wording import span
-from roi.report.profiles.fitted_step import step_fit_blocks, step_fit_body
 from roi.report.profiles.shared_remarks import BUSY, INCOMPLETE, kept_blocks, profile_text
 
 SCHEMA, PLAN_SCHEMA = "roi.serve/1", "roi.serve-plan/1"
-
 HEADS = ("load", "in/out", "n", "err", "TTFT ms", "TPOT ms", "ITL ms", "tok/s", "req/s", "good")
 PLAN_HEADS = ("load", "in", "out", "requests", "prompt tokens", "output tokens")
+
+NAMES = {
+    "step_s": ("a", "a step, however small"), "experts_s": ("e", "reading every expert"),
+    "sequence_s": ("b", "each decoding sequence"), "kv_token_s": ("c", "each token of KV cache read"),
+    "prefill_token_s": ("d", "each prompt token"), "request_s": ("", "a request outside the steps"),
+}
+"""The letter and the words of each coefficient."""
+LEAST_SCATTER = 0.02
+"""The scatter of whole points is told from this value on."""
+UNITS = (("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9), ("ps", 1e-12))
+"""Units of time, largest first."""
 
 
 def plan_text(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
@@ -43,12 +56,12 @@ def plan_text(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
     ]
     if any(point.arrivals == "poisson" and point.rate is None for point in plan.points):
         remarks.append("poisson: at 60% of the rate that the closed loops reach; a fit does not see it")
-    return render_text((Table(PLAN_HEADS, tuple(rows), align=""), Gap(), Notes(tuple(remarks))), width=80, colour=False)
+    return render((Table(PLAN_HEADS, tuple(rows), align=""), Gap(), Notes(tuple(remarks))))
 
 
 def plan_json(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
     """The same as JSON."""
-    body = {
+    return json.dumps({
         "schema": PLAN_SCHEMA, "url": url, "key": key, "budget_s": budget_s, "about_s": planned_seconds(plan),
         "points": [{
             "arrivals": point.arrivals, "concurrency": point.concurrency, "requests_per_s": point.rate,
@@ -56,19 +69,16 @@ def plan_json(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
             "prompt_tokens": point.prompt_tokens, "asked_tokens": point.asked_tokens, "adapters": point.adapters,
         } for point in plan.points],
         "requests": plan.requests, "prompt_tokens": plan.prompt_tokens, "most_prompt_tokens": plan.most_prompt_tokens,
-        "output_tokens": plan.output_tokens,
-        "before": {
-            "questions": QUESTIONS, "requests": PROBES, "output_tokens": PROBES * PROBE_TOKENS, "words": plan.probe_words,
-        },
-    }
-    return json.dumps(body, indent=1)
+        "output_tokens": plan.output_tokens, "before": {"questions": QUESTIONS, "requests": PROBES,
+                                                        "output_tokens": PROBES * PROBE_TOKENS, "words": plan.probe_words},
+    }, indent=1)
 
 
 def serve_text(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most_tpot_s: float, file: Path | None) -> str:
     """The report for a terminal; `most_ttft_s` and `most_tpot_s` are the limits of goodput."""
     told = _metrics(profile, most_ttft_s, most_tpot_s)
-    rows = tuple(Row(_point_cells(point, found)) for point, found in told)
-    table = Table(HEADS, rows, align="") if rows else Paragraph("no load was measured")
+    table = Table(HEADS, tuple(Row(_point_cells(point, found)) for point, found in told), align="") if told else (
+        Paragraph("no load was measured"))
     remarks = _remarks(profile, [found for _, found in told], most_ttft_s, most_tpot_s)
     why = unused(profile, fitted.fit)
     used = f"nothing from it: {'; '.join(why)}" if why else (
@@ -81,13 +91,12 @@ def serve_text(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most
 def serve_json(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most_tpot_s: float, file: Path | None) -> str:
     """The same as JSON, SI units; every request with its timestamps is in the profile's file."""
     head = profile.model_dump(mode="json", exclude={"points", "kind", "schema_"})
-    body = {
+    return json.dumps({
         "schema": SCHEMA, **head, "slo": {"ttft_s": most_ttft_s, "tpot_s": most_tpot_s},
         "points": [{**point.model_dump(mode="json", exclude={"requests"}), "requests": len(point.requests), **asdict(found)}
                    for point, found in _metrics(profile, most_ttft_s, most_tpot_s)],
         "step": step_fit_body(fitted), "unused": list(unused(profile, fitted.fit)), "file": str(file) if file else None,
-    }
-    return json.dumps(body, indent=1, allow_nan=False)
+    }, indent=1, allow_nan=False)
 
 
 def _metrics(profile: ServeProfile, most_ttft_s: float, most_tpot_s: float) -> list[tuple[ServePoint, PointMetrics]]:
@@ -107,9 +116,9 @@ def _title(profile: ServeProfile) -> list[str]:
 def _point_cells(point: ServePoint, found: PointMetrics) -> tuple[str, ...]:
     load = f"{point.concurrency}" if point.concurrency is not None else f"{_rate(point.requests_per_s)}/s"
     load += f"+{point.adapters}" if point.adapters else ""
-    mark = "" if point.complete else "*"
     return (
-        f"{load}{mark}", f"{point.input_tokens}/{point.output_tokens}", f"{found.succeeded}", f"{found.failed}",
+        f"{load}{'' if point.complete else '*'}", f"{point.input_tokens}/{point.output_tokens}",
+        f"{found.succeeded}", f"{found.failed}",
         _pair(found.ttft_p50_s, found.ttft_p95_s), _pair(found.tpot_p50_s, found.tpot_p95_s),
         _pair(found.itl_p50_s, found.itl_p99_s), _rate(found.output_tokens_per_s), _rate(found.requests_per_s),
         f"{found.good_share:.0%}",
@@ -136,8 +145,7 @@ def _rate(value: float | None) -> str:
 
 
 def _remarks(profile: ServeProfile, told: Iterable[PointMetrics], most_ttft_s: float, most_tpot_s: float) -> list[str]:
-    texts = list(profile.notes)
-    e = profile.environment
+    texts, e = list(profile.notes), profile.environment
     if e.load_average and e.cores and e.load_average[0] >= BUSY * e.cores:
         texts.append(f"this host was busy (load {e.load_average[0]:.1f} on {e.cores} cores): its own clock may be late")
     if not profile.complete:
@@ -155,3 +163,102 @@ def _remarks(profile: ServeProfile, told: Iterable[PointMetrics], most_ttft_s: f
                  "token; rates over the steady window: closed loop first to last sending, open loop one median E2E after the "
                  f"first arrival to the last; good: requests within TTFT {most_ttft_s:g} s and TPOT {most_tpot_s:g} s")
     return texts
+
+
+def step_fit_blocks(found: ServeFit) -> list[Block]:
+    """The table of coefficients and the remarks on them; where nothing is fitted, the reason."""
+    fit = found.fit
+    if fit.iteration is None and not fit.coefficients:
+        more = len(fit.rejected) - 1
+        first = f"nothing is fitted: {fit.rejected[0]}" + (f" (and {more} more points)" if more > 0 else "")
+        return [Notes((first, *fit.notes))]
+    heads = ("", "value", "90% interval", "roofline" if found.theory else "", "")
+    return [
+        Paragraph("Engine step = a + b x sequences + c x KV tokens + d x prompt tokens"), Gap(),
+        Table(heads, tuple(Row(_coefficient_cells(c, found.theory)) for c in fit.coefficients)), Gap(),
+        Notes(tuple(_step_remarks(found))),
+    ]
+
+
+def step_fit_body(found: ServeFit) -> dict[str, Any]:  # Any: JSON
+    """The same for JSON, in seconds; what could not be fitted is null."""
+    fit = found.fit
+    best = None if found.theory is None else {c.name: _theory(c, found.theory) for c in fit.coefficients}
+    return {
+        "coefficients": {c.name: {"value": c.value, "low": c.low, "high": c.high} for c in fit.coefficients},
+        "together": [asdict(one) for one in fit.sums], "fitted": fit.iteration is not None,
+        "check_missing": fit.check_missing, "rejected": list(fit.rejected), "notes": list(fit.notes), "points": fit.points,
+        "windows": fit.windows, "lone_first_tokens": fit.lone, "median_error": fit.median_error,
+        "point_scatter": fit.point_scatter, "condition": fit.condition, "step_tokens": fit.step_tokens,
+        "sequence_limit": fit.sequence_limit, "roofline": best, "adapters": [asdict(one) for one in found.adapters],
+        "held_out": [{**asdict(one), "errors": dict(zip(("tpot", "ttft", "tokens_per_s"), one.errors, strict=True))}
+                     for one in found.held_out],
+    }
+
+
+def _coefficient_cells(c: Coefficient, theory: Iteration | None) -> tuple[str, ...]:
+    letter, words = NAMES[c.name]
+    unit, scale = _unit(c.value or c.high)
+    best = _theory(c, theory) if theory else None
+    span = f"{_three(c.low / scale)} to {_three(c.high / scale)}" if c.value > 0.0 else f"below {_three(c.high / scale)}"
+    return f"{letter:2s} {words}", _three(c.value / scale), span, "" if best is None else _three(best / scale), unit
+
+
+def _theory(c: Coefficient, theory: Iteration) -> float | None:
+    """The coefficient by the roofline, whose KV coefficient is per token here; a request outside the steps has none."""
+    if c.name == "request_s":
+        return None
+    return float(getattr(theory, "kv_byte_s" if c.name == "kv_token_s" else c.name))
+
+
+def _step_remarks(found: ServeFit) -> list[str]:
+    fit = found.fit
+    texts = [*(f"not fitted: {why}" for why in fit.rejected), *map(_unseen, found.held_out)]
+    if fit.check_missing and fit.iteration is not None:
+        texts.append(f"not checked: the open loop that is kept aside for it was cut short or is missing ({fit.check_missing})")
+    texts += [f"{one.adapters} unmerged adapter{'s' if one.adapters > 1 else ''}: {one.speed:.2f} of the speed without"
+              f" ({one.low:.2f} to {one.high:.2f}, {one.points} points)" for one in found.adapters]
+    if fit.median_error is not None:
+        texts.append(f"fitted on {fit.points} points: {fit.windows} windows of decoding (median error"
+                     f" {100.0 * fit.median_error:.1f}%) and {fit.lone} first tokens that met an idle server")
+    if fit.point_scatter and fit.point_scatter >= LEAST_SCATTER:
+        texts.append(f"whole points lie {100.0 * fit.point_scatter:.1f}% off the line: a step is not quite a straight line in"
+                     " its parts")
+    texts += [_sum(one) for one in fit.sums]
+    if fit.step_tokens:
+        texts.append(f"long prompts come in parts of {fit.step_tokens:,.0f} tokens a step, as lone first tokens show")
+    if fit.sequence_limit and fit.sequence_limit > 1:
+        texts.append(f"at most {fit.sequence_limit} requests decode together: others waited for them")
+    return [*texts, *fit.notes]
+
+
+def _unseen(one: HoldOut) -> str:
+    """How a load that the fit has not seen was predicted."""
+    tpot, ttft, rate = (f"{100.0 * error:+.1f}%" for error in one.errors)
+    return (
+        f"held out, point {one.point} (n = {one.requests}): replayed TPOT {1e3 * one.predicted_tpot_s:.4g} ms against"
+        f" {1e3 * one.tpot_s:.4g} measured ({tpot}), TTFT {1e3 * one.predicted_ttft_s:.4g} against {1e3 * one.ttft_s:.4g} ms"
+        f" ({ttft}), {one.predicted_tokens_per_s:.4g} against {one.tokens_per_s:.4g} tokens/s ({rate}); medians"
+    )
+
+
+def _sum(one: CoefficientSum) -> str:
+    """The words for coefficients of which only a sum is known."""
+    parts = [NAMES[name][0] or "request" for name in one.names]
+    times = ["" if f"{per:.4g}" == "1" else f"{per:.4g} " for per in one.per]
+    formula = " + ".join(f"{count}{part}" for count, part in zip(times, parts, strict=True))
+    unit, scale = _unit(one.value or one.high)
+    span = f"{_three(one.low / scale)} to {_three(one.high / scale)}"
+    return f"known together only: {formula} = {_three(one.value / scale)} {unit} ({span}); add {one.add}"
+
+
+def _unit(seconds: float) -> tuple[str, float]:
+    """The unit in which this time has one to three digits before the point."""
+    return next((unit for unit in UNITS if seconds >= unit[1]), UNITS[-1])
+
+
+def _three(value: float) -> str:
+    """Three digits, without an exponent below a million."""
+    if value == 0.0:
+        return "0"
+    return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:#.3g}"

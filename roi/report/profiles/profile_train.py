@@ -14,14 +14,17 @@ from roi.facts.environment import Environment
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import TrainPoint, TrainProfile
+from roi.numerics.least_squares import nnls
 from roi.report.layout.blocks import Block, Gap, Paragraph, Row, Table
 from roi.report.profiles.shared_remarks import cautions, kept_blocks, profile_text
+from roi.report.training.fit import method_words
 from roi.store.profiles.plan_record import read_plan
 from roi.units import GIB
 
+TIME_HEADS = ("batch", "tokens", "steps", "median ms", "min ms", "tokens/s", "MFU", "loss", "W", "J/token")
+MEMORY_HEADS = ("batch", "tokens", "allocated", "predicted", "error", "reserved", "process", "device")
 LEAST_SIZES: Final = 3
 """Sizes that a line needs: through two of them one always goes, and says nothing about a third."""
-
 FURTHEST_OFF: Final = 0.2
 """A line that misses a measured step by more is not shown: products round tokens up to tiles of 64 to 256, so steps of a quiet
 device leave the line by up to a fifth; further off it is noise, or a cache that overflowed."""
@@ -44,26 +47,20 @@ def timed_steps(point: TrainPoint) -> tuple[float, ...]:
 def step_line(points: Sequence[TrainPoint]) -> StepLine | None:
     """The line through the points' medians that is smallest in relative squares; None with fewer than LEAST_SIZES sizes.
 
-    Relative, because the steps differ by orders of magnitude and the short ones hold the fixed part. Neither part is below 0:
-    where one would be, the best line without it.
+    Relative, because the steps differ by orders of magnitude and the short ones hold the fixed part. Neither part is below 0.
     """
     tokens = np.asarray([float(p.micro_batch * p.seq) for p in points])
     seconds = np.asarray([median(timed_steps(p)) for p in points])
     if len(set(tokens.tolist())) < LEAST_SIZES:
         return None
     system = np.stack([1.0 / seconds, tokens / seconds], axis=1)
-    both = np.linalg.lstsq(system, np.ones_like(seconds))[0]
-    alone = system.sum(axis=0) / (system * system).sum(axis=0)  # least squares with one of the two parts
-    ways = [both] if (both >= 0.0).all() else [np.asarray([alone[0], 0.0]), np.asarray([0.0, alone[1]])]
-    fixed, slope = min(ways, key=lambda way: float(((system @ way - 1.0) ** 2).sum()))
+    fixed, slope = nnls(system, np.ones_like(seconds))
     errors = np.abs((fixed + slope * tokens) / seconds - 1.0)
     return StepLine(float(fixed), float(slope), float(errors.max()))
 
 
 def step_remark(points: Sequence[TrainPoint]) -> str:
-    """The words for the line through the points, or why there is none; empty without points."""
-    if not points:
-        return ""
+    """The words for the line through the points (at least one), or why there is none."""
     line, sizes = step_line(points), len({p.micro_batch * p.seq for p in points})
     if line is None:
         return f"step time by tokens: no line through {sizes} size{'s' if sizes > 1 else ''}; it wants {LEAST_SIZES} at least"
@@ -73,10 +70,6 @@ def step_remark(points: Sequence[TrainPoint]) -> str:
     parts = [f"{1e3 * line.fixed_s:,.2f} ms"] if line.fixed_s else []
     parts += [f"{1e6 * line.per_token_s:,.3f} us x tokens"] if line.per_token_s else []
     return f"step = {' + '.join(parts)}, through {len(points)} medians, the worst {100.0 * line.worst_error:.0f}% off"
-
-
-TIME_HEADS = ("batch", "tokens", "steps", "median ms", "min ms", "tokens/s", "MFU", "loss", "W", "J/token")
-MEMORY_HEADS = ("batch", "tokens", "allocated", "predicted", "error", "reserved", "process", "device")
 
 
 def train_text(profile: TrainProfile, shape: ModelShape | None, gpu: Gpu | None, file: Path | None) -> str:
@@ -103,27 +96,20 @@ def utilisation(point: TrainPoint, plan: TrainingPlan, shape: ModelShape, gpu: G
 
 
 def _title(profile: TrainProfile, plan: TrainingPlan) -> list[str]:
-    targets = plan.targets if isinstance(plan.targets, str) else ",".join(plan.targets)
-    rank = f" r{plan.rank:g}, {targets}" if plan.adapter else ""
     how = (f"{plan.dtype}{' autocast' if plan.autocast else ''}, {plan.attention}, {plan.optimizer}, "
            f"{'' if plan.checkpointing else 'no '}checkpointing, {plan.trainer} loop; weights {profile.weights}")
-    return [f"{profile.model}: {plan.method}{rank}, {profile.trained_parameters:,} trained parameters", how,
+    return [f"{profile.model}: {method_words(plan)}, {profile.trained_parameters:,} trained parameters", how,
             _machine(profile.environment)]
 
 
 def _machine(e: Environment) -> str:
-    parts = [e.gpu or e.gpu_name or e.device]
-    if e.device == "cpu":
-        parts.append(f"{e.threads} threads")
-    if e.sm_clock_hz:
-        parts.append(f"{e.sm_clock_hz / 1e6:,.0f} MHz")
-    if e.power_limit_w:
-        parts.append(f"limit {e.power_limit_w:.0f} W")
-    if e.driver:
-        parts.append(f"driver {e.driver}")
-    if e.load_average:
-        parts.append(f"load {e.load_average[0]:.1f}")
-    return ", ".join([*parts, f"torch {e.versions.get('torch', '?')}"])
+    parts = (
+        e.gpu or e.gpu_name or e.device, f"{e.threads} threads" if e.device == "cpu" else "",
+        f"{e.sm_clock_hz / 1e6:,.0f} MHz" if e.sm_clock_hz else "",
+        f"limit {e.power_limit_w:.0f} W" if e.power_limit_w else "", f"driver {e.driver}" if e.driver else "",
+        f"load {e.load_average[0]:.1f}" if e.load_average else "", f"torch {e.versions.get('torch', '?')}",
+    )
+    return ", ".join(part for part in parts if part)
 
 
 def _time_row(point: TrainPoint, plan: TrainingPlan, shape: ModelShape | None, gpu: Gpu | None) -> Row:
@@ -146,8 +132,7 @@ def _memory_row(p: TrainPoint) -> Row:
 
 
 def _remarks(profile: TrainProfile, plan: TrainingPlan, shape: ModelShape | None, gpu: Gpu | None) -> list[str]:
-    remark = step_remark(profile.points)
-    texts = [remark] if remark else []
+    texts = [step_remark(profile.points)] if profile.points else []
     if profile.largest_micro_batch:
         found = "; ".join(f"{int(seq):,} tokens: {batch}" for seq, batch in profile.largest_micro_batch.items())
         texts.append(f"largest micro-batch that ran: {found}")
@@ -158,9 +143,7 @@ def _remarks(profile: TrainProfile, plan: TrainingPlan, shape: ModelShape | None
         texts.append("process: highest resident set")
         if any(p.predicted_allocated_bytes for p in profile.points):
             texts[-1] += ". predicted: the closed form for a GPU; a CPU's memory does not follow it"
-    texts += profile.notes
-    texts += cautions(profile, "these times are too long")
-    return texts
+    return [*texts, *profile.notes, *cautions(profile, "these times are too long")]
 
 
 def _gib(value: float | None) -> str:

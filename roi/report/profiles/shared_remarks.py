@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from roi.facts.profiles import DeviceProfile, InferProfile, TrainProfile
-from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Title, Verbatim
-from roi.report.layout.render import render_text
+from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Title, Verbatim, render
 
 INCOMPLETE: Final = "incomplete: what was measured is kept"
-
 BUSY: Final = 0.5
 """Load average over cores above which others are likely to have taken time from the run."""
 
@@ -18,7 +16,7 @@ def profile_text(title: Sequence[str], tables: Iterable[Block], remarks: Iterabl
     """A report for a terminal: what was measured, the tables, remarks on them, and the blocks `after` them."""
     first, *more = title
     blocks = (Title(first), *map(Paragraph, more), Gap(), *tables, Gap(), Notes(tuple(remarks)), *after)
-    return render_text(blocks, width=80, colour=False)
+    return render(blocks)
 
 
 def kept_blocks(file: Path | None) -> tuple[Block, ...]:

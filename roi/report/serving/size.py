@@ -1,23 +1,27 @@
-"""How `roi size` is told: on a terminal, as Markdown, or as JSON."""
+"""How `roi size` is told: on a terminal, as Markdown, as JSON, or as a figure of cost against latency.
+
+The figure shows every fleet that was replayed, the ones that no cheaper one beats joined by a line.
+"""
 
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
 
 from roi.answers.size import Sizing
 from roi.answers.size_plan import FleetPoint, SizedPlan
+from roi.errors import InputError, MissingExtra
 from roi.estimate.replay.load_curve import Slo
-from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.render import render
+from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
 from roi.report.layout.wording import figure, percent, span, usd
 from roi.store.traces import FEW_CALLS, LEAST_S
 
 SCHEMA = "roi.sizing/1"
-MS = 1e3
-
+FIGURES = (".svg", ".png", ".html")
 SEEN = 1.03
 """A router's gain is said from this factor on: what a replica behind it holds, over what one holds alone."""
-
 PLAN_HEADS = (
     "plan, USD per GPU and hour", "alone\nreq/s", "need", "5-95%", "GPUs", "USD\n/month", "TTFT\np95 s", "TPOT\np95 ms", "busy",
 )
@@ -40,12 +44,8 @@ def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
     """The fleets that no cheaper one beats in E2E p95, the cheapest first."""
     every = sorted(((plan, fleet) for plan in sizing.plans for fleet in plan.fleets),
                    key=lambda each: (each[1].usd_per_month, each[1].load.e2e_p95_s))
-    best, kept = float("inf"), []
-    for plan, fleet in every:
-        if fleet.load.e2e_p95_s < best:
-            best = fleet.load.e2e_p95_s
-            kept.append((plan, fleet))
-    return tuple(kept)
+    before = accumulate((fleet.load.e2e_p95_s for _, fleet in every), min, initial=float("inf"))
+    return tuple(each for each, best in zip(every, before, strict=False) if each[1].load.e2e_p95_s < best)
 
 
 def plan_name(plan: SizedPlan) -> str:
@@ -59,17 +59,15 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     yield Paragraph(_load(sizing))
     yield Paragraph(_answer(best, sizing.fleet_share), strong=True)
     yield Heading("Plans, cheapest first")
-    yield Table(PLAN_HEADS, tuple(_plan(plan) for plan in sizing.plans))
+    yield Table(PLAN_HEADS, tuple(map(_plan, sizing.plans)))
     spares = f" GPUs and USD hold {best.spares} spare{'' if best.spares == 1 else 's'} more." if best.spares else ""
     yield Paragraph(
         "alone: what one replica holds at the SLO. need: replicas at the peak behind a router that picks the emptiest; 5-95%:"
         f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
         f" the peak, replayed.{_behind(best, trace=sizing.trace is not None)}")
-    measured = {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}
-    if measured:
+    if measured := {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}:
         others = " The others are estimates." if any(plan.basis != "measured" for plan in sizing.plans) else ""
-        yield Paragraph("Measured on your server: "
-                        + "; ".join(f"{name} ({why})" for why, name in measured.items()) + f".{others}")
+        yield Paragraph(f"Measured on your server: {'; '.join(f'{name} ({why})' for why, name in measured.items())}.{others}")
     yield from _smaller(best)
     if sizing.day is not None:
         load, good = sizing.day.load, percent(sizing.day.within_slo)
@@ -78,7 +76,10 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
                         " both limits.")
     yield from _ways(sizing)
     yield Heading("Cost against latency: fleets that no cheaper one beats")
-    yield Table(FLEET_HEADS, tuple(_fleet(plan, fleet) for plan, fleet in frontier(sizing)))
+    yield Table(FLEET_HEADS, tuple(Row((
+        f"{fleet.replicas} of {plan_name(plan)}", f"{fleet.usd_per_month:,.0f}", _s(fleet.load.ttft_p50_s),
+        _s(fleet.load.ttft_p95_s), _ms(fleet.load.tpot_p95_s), _s(fleet.load.e2e_p95_s), "holds" if fleet.holds else "broken",
+    )) for plan, fleet in frontier(sizing)))
     yield Paragraph("Replicas that serve; spares are paid and idle. E2E: until the last token.")
     yield from _basis(sizing)
 
@@ -126,12 +127,11 @@ def _answer(best: SizedPlan, share: float) -> str:
 
 
 def _plan(plan: SizedPlan) -> Row:
-    slow = "?" if plan.replicas_slow is None else str(plan.replicas_slow)
     load = plan.fleet.load
     return Row((
         f"{plan_name(plan)} {plan.usd_per_gpu_hour:.3g}", figure(plan.alone_requests_per_s), str(plan.replicas),
-        f"{plan.replicas_fast}-{slow}", str(plan.fleet.gpus), f"{plan.fleet.usd_per_month:,.0f}", _s(load.ttft_p95_s),
-        _ms(load.tpot_p95_s), percent(load.utilisation),
+        f"{plan.replicas_fast}-{'?' if plan.replicas_slow is None else plan.replicas_slow}", str(plan.fleet.gpus),
+        f"{plan.fleet.usd_per_month:,.0f}", _s(load.ttft_p95_s), _ms(load.tpot_p95_s), percent(load.utilisation),
     ))
 
 
@@ -142,8 +142,7 @@ def _ways(sizing: Sizing) -> Iterable[Block]:
     yield Heading(f"Ways to run {plan_name(sizing.plans[0])}")
     yield Table(("a month, USD", "replicas", "GPUs", "rent", "API", "in all"), tuple(
         Row((way.name, figure(way.replicas), figure(way.gpus), f"{way.rent_usd:,.0f}",
-             f"{way.api_usd:,.0f}" if way.api_usd else "-", f"{way.usd:,.0f}"), way.note) for way in sizing.ways
-    ))  # fmt: skip
+             f"{way.api_usd:,.0f}" if way.api_usd else "-", f"{way.usd:,.0f}"), way.note) for way in sizing.ways))
     api = [way for way in sizing.ways if not way.gpus]
     least = min((way.usd for way in sizing.ways if way.gpus), default=0.0)
     if api and api[0].usd < least:
@@ -154,21 +153,13 @@ def _ways(sizing: Sizing) -> Iterable[Block]:
 def _basis(sizing: Sizing) -> Iterable[Block]:
     """What capacity, engine and arrivals rest on."""
     best, measured = sizing.plans[0], sizing.plans[0].basis == "measured"
-    whose = "as its server showed, else vLLM's defaults for this card" if measured else (
-        "vLLM's defaults for a server on this card")
+    whose = ("as its server showed, else vLLM's defaults for this card" if measured else
+             "vLLM's defaults for a server on this card")
     engine = (f"engine: {best.step_tokens:,.0f} tokens a step and {best.sequence_limit:,.0f} sequences at most ({whose}); other"
               " limits move TTFT and TPOT against each other.")
     measure = "measure it: roi profile serve URL on your own server replaces the published speed."
     yield Heading("What this rests on")
     yield Bullets((f"capacity: {best.source} ({best.basis}).", engine, _arrivals(sizing), *(() if measured else (measure,))))
-
-
-def _fleet(plan: SizedPlan, fleet: FleetPoint) -> Row:
-    load = fleet.load
-    return Row((
-        f"{fleet.replicas} of {plan_name(plan)}", f"{fleet.usd_per_month:,.0f}", _s(load.ttft_p50_s), _s(load.ttft_p95_s),
-        _ms(load.tpot_p95_s), _s(load.e2e_p95_s), "holds" if fleet.holds else "broken",
-    ))
 
 
 def _smaller(best: SizedPlan) -> Iterable[Block]:
@@ -199,4 +190,65 @@ def _s(x: float) -> str:
 
 
 def _ms(x: float) -> str:
-    return f"{x * MS:.1f}" if x * MS < 100.0 else f"{x * MS:,.0f}"
+    return f"{x * 1e3:.1f}" if x * 1e3 < 100.0 else f"{x * 1e3:,.0f}"
+
+
+def check_figure(path: Path) -> None:
+    """Raise where the figure could not be written, before the work is done and not after it."""
+    if path.suffix.lower() not in FIGURES:
+        raise InputError(f"--figure: {path.name!r} is not usable; a name that ends in {', '.join(FIGURES)}")
+    if not path.parent.is_dir():
+        raise InputError(f"--figure: no folder {path.parent}")
+    _altair()
+
+
+def write_figure(sizing: Sizing, path: Path) -> None:
+    """Write the figure to `path`, completely or not at all; a browser that shows it fetches nothing."""
+    part = path.with_name(f".roi-{path.stem}{path.suffix.lower()}")
+    try:
+        _chart(sizing).save(str(part), **({"inline": True} if path.suffix.lower() == ".html" else {}))
+        part.replace(path)
+    except OSError as error:
+        raise InputError(f"--figure: cannot write {path}: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _altair() -> Any:  # Any: altair ships no types for its charts' keywords
+    try:
+        import altair as alt
+        import vl_convert  # noqa: F401 -- altair needs it to draw without a browser
+    except ImportError as error:
+        raise MissingExtra("report", "Altair and vl-convert") from error
+    return alt
+
+
+def _chart(sizing: Sizing) -> Any:  # Any: as above
+    alt = _altair()
+    rows = [
+        {"plan": plan_name(plan), "replicas": fleet.replicas, "USD a month": round(fleet.usd_per_month),
+         "E2E p95, s": fleet.load.e2e_p95_s, "SLO": "holds" if fleet.holds else "broken",
+         "TTFT p95, s": fleet.load.ttft_p95_s, "TPOT p95, ms": 1e3 * fleet.load.tpot_p95_s}
+        for plan in sizing.plans for fleet in plan.fleets
+    ]
+    best = [{"USD a month": round(f.usd_per_month), "E2E p95, s": f.load.e2e_p95_s, "order": k}
+            for k, (_, f) in enumerate(frontier(sizing))]
+    x = alt.X("E2E p95, s:Q", scale=alt.Scale(type="log", nice=False, padding=20), title="time to the last token, p95, s")
+    rent = "rent, USD a month, spares included"
+    y = alt.Y("USD a month:Q", scale=alt.Scale(zero=True), title=rent, axis=alt.Axis(format=",.0f"))
+    points = alt.Chart(alt.Data(values=rows)).mark_point(size=70, filled=True).encode(
+        x=x, y=y, color=alt.Color("plan:N", title="plan", legend=alt.Legend(labelLimit=300)),
+        shape=alt.Shape("SLO:N", scale=alt.Scale(domain=["holds", "broken"], range=["circle", "cross"]), title="SLO"),
+        tooltip=[alt.Tooltip("plan:N"), alt.Tooltip("replicas:Q"), alt.Tooltip("USD a month:Q", format=",.0f"),
+                 alt.Tooltip("TTFT p95, s:Q", format=".2f"), alt.Tooltip("TPOT p95, ms:Q", format=".1f")],
+    )
+    line = alt.Chart(alt.Data(values=best)).mark_line(strokeDash=[4, 3], color="#666").encode(x=x, y=y, order="order:Q")
+    labels = alt.Chart(alt.Data(values=rows)).mark_text(dy=-14, fontSize=9).encode(x=x, y=y, text="replicas:Q")
+    first = sizing.plans[0].fleet
+    ring = alt.Chart(alt.Data(values=[{"E2E p95, s": first.load.e2e_p95_s, "USD a month": round(first.usd_per_month)}]))
+    ring = ring.mark_point(size=320, filled=False, strokeWidth=2, color="#000").encode(x=x, y=y)
+    rate = f"{'the trace at ' if sizing.trace else ''}{sizing.peak_requests_per_s:.3g} requests a second"
+    below = [f"SLO: {slo_words(sizing.slo)}; ring: the cheapest plan with the replicas that it needs",
+             "numbers: replicas that serve; dashed: fleets that no cheaper one beats"]
+    title = alt.Title(f"{sizing.system} under {rate}", subtitle=below)
+    return (line + points + labels + ring).properties(width=520, height=340, title=title)

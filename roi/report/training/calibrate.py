@@ -10,19 +10,16 @@ import numpy as np
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.training_left_out import Calibration, LeftOut
 from roi.estimate.step.calibration import GroupFit, TimedRun, half_width
-from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.render import render
-from roi.report.training.training_validation import place_of, reasons_told
+from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
+from roi.report.validate import place_of, reasons_told
 
 Skipped = Sequence[tuple[Path, SkippedRow]]
-
+"""(table, row) of rows that could not be used."""
 SCHEMA = "roi.calibration-report/1"
 LARGEST = 12
 """The most runs that are shown with their residuals; the JSON has all of them."""
-
 USUAL_SCATTER = 0.15
 """Standard deviation of the logarithm of a run's speed within a group, where no group has three runs to show its own."""
-
 GROUP_HEADS = ("GPU, source", "n", "scale", "5-95%", "left out", "from 3", "first 3")
 LEFT_HEADS = ("left out", "n", "median error", "measured/predicted 5-95%", "in 90%")
 
@@ -30,70 +27,64 @@ LEFT_HEADS = ("left out", "n", "median error", "measured/predicted 5-95%", "in 9
 def calibration_json(found: Calibration, skipped: Skipped = (), untimed: int = 0) -> str:
     """The answer as JSON: seconds, ratios, errors in percent; null where a group is too small.
 
-    `skipped` are rows that could not be used, each with its table; `untimed` counts the runs that say nothing of the speed.
+    `untimed` counts the runs that say nothing of the speed.
     """
-    body = {
+    return json.dumps({
         "schema": SCHEMA,
         "units": {"overall": "roofline time / measured time", "errors": "percent, |predicted / measured - 1|",
                   "seconds": "of one micro-step, its share of the optimizer step included"},
-        "pairs": [asdict(fit) for fit in found.pairs],
-        "groups": [asdict(fit) for fit in found.groups],
+        "pairs": [asdict(fit) for fit in found.pairs], "groups": [asdict(fit) for fit in found.groups],
         "after_profile": {name: None if block is None else asdict(block) for name, block in found.after_profile.items()},
         "run_left_out": None if found.run_left_out is None else asdict(found.run_left_out),
         "source_left_out": {name: asdict(block) for name, block in found.source_left_out.items()},
         "gpu_left_out": {name: asdict(block) for name, block in found.gpu_left_out.items()},
-        "runs": [
-            {**asdict(run), "scaled_s": scaled, "residual": 100.0 * (scaled / run.measured_s - 1.0)}
-            for run, scaled in _scaled(found)
-        ],
+        "runs": [{**asdict(run), "scaled_s": scaled, "residual": 100.0 * (scaled / run.measured_s - 1.0)}
+                 for run, scaled in _scaled(found)],
         "skipped": [{"table": path.name, "id": row.id, "line": row.line, "column": row.column, "reason": row.reason}
                     for path, row in skipped],
         "untimed": untimed,
-    }  # fmt: skip
-    return json.dumps(body, indent=1, allow_nan=False)
+    }, indent=1, allow_nan=False)
 
 
 def calibration_text(found: Calibration, skipped: Skipped = (), untimed: int = 0, form: str = "table") -> str:
     """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
-    return render(_tell(found, skipped, untimed), form)
+    rows = [] if found.run_left_out is None else [_left_out("a run, by its group", found.run_left_out, strong=True)]
+    for what, blocks in (("source", found.source_left_out), ("GPU", found.gpu_left_out)):
+        rows += [_left_out(f"a {what}, by the others", blocks["all"], strong=True)] if "all" in blocks else []
+        rows += [_left_out(f"  {name}", block) for name, block in blocks.items() if name != "all"]
+    several = len({path for path, _ in skipped}) > 1
+    largest = sorted(_scaled(found), key=lambda pair: -abs(np.log(pair[1] / pair[0].measured_s)))[:LARGEST]
+    return render((
+        Title(f"Training speed against the roofline: {len(found.runs)} runs, {len(found.pairs)} sources and GPUs"),
+        *_not_compared(len(skipped), untimed),
+        Paragraph(
+            "scale: roofline time over measured time, median of the runs, with the interval of one more run. left out: median"
+            " error of a run from the others' scale. from 3: of the rest from three runs' scale, averaged over the choices;"
+            " first 3: from the first three. Percent. A GPU and source with several layouts has a line for each below."),
+        Table(GROUP_HEADS, tuple(_group_rows(found))),
+        Bullets(tuple(
+            (f"after one profile, {name}: {block.quartiles:.1f}% median error of the {block.n} runs that it has not seen, one"
+             f" scale from the three at the quartiles of the roofline's step time; {block.any_three:.1f}% from any three")
+            for name, block in found.after_profile.items() if block is not None)),
+        *((Heading("Left out in turn"), Table(LEFT_HEADS, tuple(rows))) if rows else ()),
+        Heading("Largest residuals beside theory"),
+        Table(("run", "measured s", "theory s", "scaled s", "error"), tuple(
+            Row((f"{run.id} {run.method}"[:28], f"{run.measured_s:.3f}", f"{run.theory_s:.3f}", f"{scaled:.3f}",
+                 f"{100.0 * (scaled / run.measured_s - 1.0):+.0f}%")) for run, scaled in largest)),
+        Bullets(("theory: the roofline at scale 1. scaled: at the scale of the run's GPU, source and layout.",)),
+        *reasons_told("Skipped rows", [
+            (f"{path.name}, {place_of(row)}" if several else place_of(row), row.reason) for path, row in skipped]),
+    ), form)
 
 
-def _tell(found: Calibration, skipped: Skipped, untimed: int) -> Iterable[Block]:
-    yield Title(f"Training speed against the roofline: {len(found.runs)} runs, {len(found.pairs)} sources and GPUs")
+def _not_compared(skipped: int, untimed: int) -> Iterable[Block]:
+    """How many rows could not be used, and how many runs say nothing of the speed."""
     if skipped:
-        yield Paragraph(f"{len(skipped):,} {'rows' if skipped[1:] else 'row'} of the tables could not be used and"
-                        f" {'were' if skipped[1:] else 'was'} skipped; why stands at the end.")
+        rows = "1 row of the tables was" if skipped == 1 else f"{skipped:,} rows of the tables were"
+        yield Paragraph(f"{rows} skipped; the reasons stand at the end.")
     if untimed:
         yield Paragraph(f"{untimed:,} {'run is' if untimed == 1 else 'runs are'} not compared: no card of the catalog, no mean"
                         " length (seq_len_mean) or no speed.")
-    yield Paragraph(
-        "scale: roofline time over measured time, median of the runs, with the interval of one more run. left out: median "
-        "error of a run from the others' scale. from 3: of the rest from three runs' scale, averaged over the choices; first "
-        "3: from the first three. Percent. A GPU and source with several layouts has a line for each below."
-    )
-    yield Table(GROUP_HEADS, tuple(_group_rows(found)))
-    yield Bullets(tuple(
-        (f"after one profile, {name}: {block.quartiles:.1f}% median error of the {block.n} runs that it has not seen, one scale"
-         f" from the three at the quartiles of the roofline's step time; {block.any_three:.1f}% from any three")
-        for name, block in found.after_profile.items() if block is not None
-    ))  # fmt: skip
-    rows = [] if found.run_left_out is None else [Row(_left_cells("a run, by its group", found.run_left_out), strong=True)]
-    for what, blocks in (("source", found.source_left_out), ("GPU", found.gpu_left_out)):
-        rows += [Row(_left_cells(f"a {what}, by the others", blocks["all"]), strong=True)] if "all" in blocks else []
-        rows += [Row(_left_cells(f"  {name}", block)) for name, block in blocks.items() if name != "all"]
-    if rows:
-        yield from (Heading("Left out in turn"), Table(LEFT_HEADS, tuple(rows)))
-    yield Heading("Largest residuals beside theory")
-    largest = sorted(_scaled(found), key=lambda pair: -abs(np.log(pair[1] / pair[0].measured_s)))[:LARGEST]
-    yield Table(("run", "measured s", "theory s", "scaled s", "error"), tuple(
-        Row((f"{run.id} {run.method}"[:28], f"{run.measured_s:.3f}", f"{run.theory_s:.3f}", f"{scaled:.3f}",
-             f"{100.0 * (scaled / run.measured_s - 1.0):+.0f}%"))
-        for run, scaled in largest
-    ))  # fmt: skip
-    yield Bullets(("theory: the roofline at scale 1. scaled: at the scale of the run's GPU, source and layout.",))
-    several = len({path for path, _ in skipped}) > 1
-    yield from reasons_told("Skipped rows", [
-        (f"{path.name}, {place_of(row)}" if several else place_of(row), row.reason) for path, row in skipped])
 
 
 def _group_rows(found: Calibration) -> Iterable[Row]:
@@ -113,9 +104,9 @@ def _group_cells(name: str, fit: GroupFit, within: float) -> tuple[str, ...]:
             f"{fit.overall * np.exp(-half):.2f}-{fit.overall * np.exp(half):.2f}", *errors)
 
 
-def _left_cells(name: str, block: LeftOut) -> tuple[str, ...]:
-    return (name[:30], str(block.n), f"{block.median_error:.1f}%", f"{block.low_ratio:.2f} to {block.high_ratio:.2f}",
-            f"{block.coverage:.0f}%")
+def _left_out(name: str, block: LeftOut, *, strong: bool = False) -> Row:
+    return Row((name[:30], str(block.n), f"{block.median_error:.1f}%", f"{block.low_ratio:.2f} to {block.high_ratio:.2f}",
+                f"{block.coverage:.0f}%"), strong=strong)
 
 
 def _scaled(found: Calibration) -> list[tuple[TimedRun, float]]:

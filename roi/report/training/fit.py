@@ -12,38 +12,34 @@ from roi.estimate.training.memory import PHASES
 from roi.estimate.training.plan import TrainingPlan, trainer_habits, trains_experts
 from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
-from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim
+from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim, render
 from roi.report.layout.figures import timeline_rows
-from roi.report.layout.render import render
 from roi.units import GIB
 
 SCHEMA = "roi.fit/1"
-
 TRAINER_WORDS = {"plain": "plain loop", "hf": "HF Trainer", "trl": "TRL SFTTrainer"}
 SPEED_WORDS = {
     "profile": "profiles measured here", "device": "a dry run's operators over rates measured here",
     "gpu": "runs published for the card", "layout": "runs on other cards", "all": "runs on other cards",
 }
 """The words for each level of evidence that a speed may rest on."""
-
 HEADS = ("GPU", "fits", "batch", "longest", "tokens/s", "hours", "5-95%", "USD")
 WIDTHS = (15, 5, 5, 9, 8, 7, 13, 10)
 
 
 def fit_text(report: FitReport, dry: DryRunProfile | None = None, form: str = "table") -> str:
     """The report in a form of `--format`, "table" or "markdown"; with `dry` where the dry run's peak lies, and its timeline."""
-    return render(_tell(report, dry), form)
+    blocks: list[Block] = [*_title(report), Gap(), _memory_table(report), Gap(), *(() if dry is None else _peak(dry))]
+    if rows := tuple(Row(_cells(line)) for line in report.lines if line.fit.fits):
+        blocks += (Table(HEADS, rows, align="ll", widths=WIDTHS), Gap())
+    return render([*blocks, Notes(tuple(_remarks(report)))], form)
 
 
 def fit_json(report: FitReport, dry: DryRunProfile | None = None) -> str:
     """The answer as JSON: bytes, hours, USD; null where a figure was not asked for or no offer gives it."""
-    plan = asdict(report.plan)
     memory = report.lines[0].fit.memory
-    body = {
-        "schema": SCHEMA,
-        "model": report.model.id,
-        "method": report.plan.method,
-        "plan": plan,
+    return json.dumps({
+        "schema": SCHEMA, "model": report.model.id, "method": report.plan.method, "plan": asdict(report.plan),
         "training_set": asdict(report.training_set) if report.training_set else None,
         "trained_parameters": report.trained_parameters,
         "memory": {
@@ -55,8 +51,7 @@ def fit_json(report: FitReport, dry: DryRunProfile | None = None) -> str:
         },
         "dry_run": None if dry is None else dry.model_dump(mode="json", by_alias=True, exclude={"operators"}),
         "gpus": [_gpu_json(line) for line in report.lines],
-    }
-    return json.dumps(body, indent=1, allow_nan=False)
+    }, indent=1, allow_nan=False)
 
 
 def _gpu_json(line: GpuLine) -> dict[str, object]:
@@ -75,21 +70,8 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
     }
 
 
-def _tell(report: FitReport, dry: DryRunProfile | None) -> Iterable[Block]:
-    yield from _title(report)
-    yield from (Gap(), _memory_table(report), Gap())
-    if dry is not None:
-        yield from _peak(dry)
-    rows = tuple(Row(_cells(line)) for line in report.lines if line.fit.fits)
-    if rows:
-        yield from (Table(HEADS, rows, align="ll", widths=WIDTHS), Gap())
-    yield Notes(tuple(_remarks(report)))
-
-
-def _title(report: FitReport) -> Iterable[Block]:
+def _title(report: FitReport) -> tuple[Block, ...]:
     plan = report.plan
-    targets = plan.targets if isinstance(plan.targets, str) else ",".join(plan.targets)
-    rank = f" r{plan.rank:g}, {targets}" if plan.adapter else ""
     second = (f"micro-batch {plan.micro_batch:g}, {plan.seq:,.0f} tokens, {plan.dtype}, {plan.attention}, {plan.optimizer},"
               f" {'' if plan.checkpointing else 'no '}checkpointing, {TRAINER_WORDS[plan.trainer]}")
     third = f"{report.trained_parameters:,.0f} trained parameters"
@@ -98,8 +80,14 @@ def _title(report: FitReport) -> Iterable[Block]:
     if report.training_set:
         data = report.training_set
         third += f"; {data.examples:,.0f} examples x {data.tokens_per_example:,.0f} tokens x {data.epochs:g} epochs"
-    yield from (Title(f"{report.model.id}: {plan.method}{rank}"), Paragraph(", ".join([second, *_unusual(plan)])),
-                Paragraph(third))
+    return (Title(f"{report.model.id}: {method_words(plan)}"), Paragraph(", ".join([second, *_unusual(plan)])),
+            Paragraph(third))
+
+
+def method_words(plan: TrainingPlan) -> str:
+    """The method of training, with the rank and the targets of its adapters: qlora r16, all."""
+    targets = plan.targets if isinstance(plan.targets, str) else ",".join(plan.targets)
+    return f"{plan.method} r{plan.rank:g}, {targets}" if plan.adapter else plan.method
 
 
 def _unusual(plan: TrainingPlan) -> list[str]:
@@ -121,14 +109,12 @@ def _peak(dry: DryRunProfile) -> Iterable[Block]:
     operator = dry.operator.removeprefix("aten.").removesuffix(".default")
     yield Paragraph(f"Peak at {operator} in {dry.module or 'the loss'} ({dry.phase}); largest tensors of the step alive there,"
                     " GiB:")
-    rows = []
-    for name, module, size in dry.largest[:6]:
-        short = name.replace("aten.", "").replace(".default", "").replace("base_model.model.", "")
-        where = module.replace("base_model.model.", "").replace("base_model.model", "model") or "-"
-        rows.append(Row((f"{size / GIB:.3f}", short[:34], where[-32:])))
-    yield Table(("GiB", "operator", "module"), tuple(rows), align="rll", widths=(10, 34), bare=True)
-    timeline = timeline_rows(dry.timeline_bytes, dry.timeline_phases, dry.timeline_bytes[0])
-    yield from (Gap(), Verbatim(tuple(timeline)), Gap())
+    rows = tuple(Row((
+        f"{size / GIB:.3f}", name.replace("aten.", "").replace(".default", "").replace("base_model.model.", "")[:34],
+        (module.replace("base_model.model.", "").replace("base_model.model", "model") or "-")[-32:],
+    )) for name, module, size in dry.largest[:6])
+    yield Table(("GiB", "operator", "module"), rows, align="rll", widths=(10, 34), bare=True)
+    yield from (Gap(), Verbatim(tuple(timeline_rows(dry.timeline_bytes, dry.timeline_phases, dry.timeline_bytes[0]))), Gap())
 
 
 def _memory_table(report: FitReport) -> Table:
@@ -162,22 +148,13 @@ def _offer(line: GpuLine, offer: RentalOffer, as_of: Date | None) -> str:
     return f"{line.fit.gpu.id} {dollars}.{digits:0<2s}/h {offer.vendor} ({offer.date}{age})"
 
 
-def _expert_remark(report: FitReport) -> str:
-    """What adapters and quantisation do with the experts of the model."""
-    stored = "Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised"
-    if report.plan.adapter and trains_experts(report.model, report.plan.targets):
-        return f"{stored}, and peft gives each of them an adapter (--targets attention leaves them out)"
-    return f"{stored}, and they carry no adapter" if report.plan.adapter else stored
-
-
 def _speed_sources(report: FitReport) -> str:
     """What tokens/s and hours rest on, cards of the same evidence together."""
     cards: dict[tuple[str, str], list[str]] = {}
     for line in [line for line in report.lines if line.fit.fits] or report.lines:
         found = line.evidence
         sources = f", {', '.join(found.sources[:2])}" if found.level in {"profile", "device", "gpu"} else ""
-        told = f"{SPEED_WORDS[found.level]}{sources} (n = {found.n})"
-        cards.setdefault((told, found.level), []).append(line.fit.gpu.id)
+        cards.setdefault((f"{SPEED_WORDS[found.level]}{sources} (n = {found.n})", found.level), []).append(line.fit.gpu.id)
     return "; ".join(f"{', '.join(names) if len(cards) > 1 else 'all'}: {told}" for (told, _), names in cards.items())
 
 
@@ -248,11 +225,13 @@ def _remarks(report: FitReport) -> list[str]:
     if offers:
         texts.append("USD: cheapest on-demand offer of that date, for one successful run (q): " + "; ".join(offers))
     if any(k.experts > 1 for k in report.model.mlp):
-        texts.append(_expert_remark(report))
+        adapters = "" if not report.plan.adapter else (
+            ", and peft gives each of them an adapter (--targets attention leaves them out)"
+            if trains_experts(report.model, report.plan.targets) else ", and they carry no adapter")
+        texts.append(f"Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised{adapters}")
     if report.model.licence == "unknown":
-        more = "" if report.dry else "; --dry-run builds the architecture itself"
         texts.append(f"{report.model.id} is read as a dense decoder ({report.model.family}) of {report.model.parameters:,}"
-                     f" parameters{more}")
+                     f" parameters{'' if report.dry else '; --dry-run builds the architecture itself'}")
     texts.append("batch, longest: largest micro-batch at this length, longest sequence at this micro-batch (at most the model's"
                  f" context), central estimate{_limits(report)}")
     texts.append(f"Memory: {_memory_source(report)}")

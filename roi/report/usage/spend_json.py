@@ -3,12 +3,10 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from roi.answers.usage_tasks import Task
-from roi.usage.measure.aggregate import Spend
-from roi.usage.measure.days import Shape
-from roi.usage.measure.lengths import Lengths
+from roi.answers.usage import Task
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.workload import MeasuredWorkload
@@ -20,23 +18,35 @@ SCHEMA = "roi.usage/1"
 
 def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str:
     """The whole answer as JSON; null where something is not known."""
-    rows = [each.spend for each in found.priced]
-    body = {
+    return json.dumps({
         "schema": SCHEMA, "roi_version": version,
         "sources": [{"file": name, "format": title, "rows": count} for name, title, count in found.sources],
         **_money(found.priced), "cost_export_usd": sum(row.cost_usd for row in found.costs) if found.costs else None,
-        "requests": total_requests(rows), "tokens": _tokens(rows),
-        "by_model": [_model(key, group) for key, group in grouped(found.priced, "provider", "model")],
-        "by_day": [_day(int(key[0]), group, found) for key, group in grouped(found.priced, "day")],
-        "by_group": [{"group": key[0], **_money(group), "requests": total_requests([x.spend for x in group]),
-                      "tokens": _tokens([x.spend for x in group])} for key, group in grouped(found.groups, "group")],
-        "days": _days(found), "workload": _workload(found.workload) if found.workload else None,
+        **_counts(found.priced),
+        "by_model": [{
+            "provider": provider, "model": model, **_counts(group), **_money(group),
+            "unpriced_tokens": tokens_of(each for each in group if each.usd is None),
+            "notes": list(dict.fromkeys(each.note for each in group if each.note)),
+        } for (provider, model), group in grouped(found.priced, "provider", "model")],
+        "by_day": [{
+            "day": day_of(day).isoformat(), "complete": found.days is not None and day in found.days.complete,
+            "total_usd": _money(group)["total_usd"], **_counts(group),
+        } for (day,), group in grouped(found.priced, "day")],
+        "by_group": [{"group": key[0], **_money(group), **_counts(group)} for key, group in grouped(found.groups, "group")],
+        "days": found.days and {
+            "first": day_of(found.days.first).isoformat(), "last": day_of(found.days.last).isoformat(),
+            "complete": len(found.days.complete),
+            "left_out": [{"day": day_of(day).isoformat(), "reason": why} for day, why in found.days.left_out]},
+        "workload": _workload(found.workload) if found.workload else None,
         "no_workload": found.no_workload or None, "reconciliation": _reconciliation(found.reconciliations),
-        "tasks": [_task(task) for task in tasks],
+        "tasks": [{
+            "group": task.group, "provider": task.provider, "model": task.model, "requests_per_day": task.requests_per_day,
+            "usd_per_month": task.usd_per_month, "best": task.best, "evaluated": task.evaluated,
+            "saves_share": task.saves_share, "npv_usd": task.npv_usd, "probability_npv_positive": task.probability,
+            "reason": task.reason or None} for task in tasks],
         "dropped": [{"source": d.source, "reason": d.reason, "rows": d.rows, "where": d.where or None} for d in found.dropped],
         "notes": list(found.notes),
-    }  # fmt: skip
-    return json.dumps(body, indent=1, allow_nan=False)
+    }, indent=1, allow_nan=False)
 
 
 def grouped(priced: Iterable[Priced], *names: str) -> list[tuple[tuple[Any, ...], list[Priced]]]:
@@ -46,7 +56,7 @@ def grouped(priced: Iterable[Priced], *names: str) -> list[tuple[tuple[Any, ...]
         groups[tuple(getattr(each.spend, name) for name in names)].append(each)
     if names == ("day",):
         return sorted(groups.items(), key=lambda item: item[0][0] or 0)
-    return sorted(groups.items(), key=lambda item: (-spent(item[1]), -_size(item[1])))
+    return sorted(groups.items(), key=lambda item: (-spent(item[1]), -tokens_of(item[1])))
 
 
 def spent(priced: Iterable[Priced]) -> float:
@@ -54,7 +64,8 @@ def spent(priced: Iterable[Priced]) -> float:
     return sum(each.usd or 0.0 for each in priced)
 
 
-def _size(priced: Iterable[Priced]) -> int:
+def tokens_of(priced: Iterable[Priced]) -> int:
+    """The tokens of all, each kind counted once."""
     return sum(each.spend.tokens[name] for each in priced for name in TOKENS)
 
 
@@ -67,76 +78,38 @@ def _money(priced: Sequence[Priced]) -> dict[str, float | None]:
     return {
         "total_usd": spent(known) if known else None, "list_usd": sum(listed) if listed else None,
         "list_usd_high": sum(high) if high else None, "reported_usd": sum(reported) if reported else None,
-    }  # fmt: skip
+    }
 
 
-def _tokens(rows: Sequence[Spend]) -> dict[str, int]:
+def _counts(priced: Sequence[Priced]) -> dict[str, Any]:
+    """Requests and tokens of each kind."""
+    rows = [each.spend for each in priced]
     sums = total_tokens(rows)
-    return {name: sums[name] for name in (*TOKENS, "cache_write_1h", "reasoning", "perhaps_cached")}
-
-
-def _model(key: tuple[Any, ...], group: list[Priced]) -> dict[str, Any]:
-    rows = [each.spend for each in group]
-    unpriced = sum(sum(each.spend.tokens[name] for name in TOKENS) for each in group if each.usd is None)
-    notes = list(dict.fromkeys(each.note for each in group if each.note))
-    return {"provider": key[0], "model": key[1], "requests": total_requests(rows), "tokens": _tokens(rows), **_money(group),
-            "unpriced_tokens": unpriced, "notes": notes}
-
-
-def _day(number: int, group: list[Priced], found: Usage) -> dict[str, Any]:
-    rows = [each.spend for each in group]
-    whole = found.days is not None and number in found.days.complete
-    return {"day": day_of(number).isoformat(), "complete": whole, "total_usd": _money(group)["total_usd"],
-            "requests": total_requests(rows), "tokens": _tokens(rows)}
-
-
-def _days(found: Usage) -> dict[str, Any] | None:
-    if found.days is None:
-        return None
-    return {
-        "first": day_of(found.days.first).isoformat(), "last": day_of(found.days.last).isoformat(),
-        "complete": len(found.days.complete),
-        "left_out": [{"day": day_of(day).isoformat(), "reason": why} for day, why in found.days.left_out],
-    }  # fmt: skip
+    kinds = (*TOKENS, "cache_write_1h", "reasoning", "perhaps_cached")
+    return {"requests": total_requests(rows), "tokens": {kind: sums[kind] for kind in kinds}}
 
 
 def _workload(w: MeasuredWorkload) -> dict[str, Any]:
-    growth, prefix = w.growth, w.prefix
+    growth, prefix, lengths, shape, names = w.growth, w.prefix, w.lengths, w.shape, ("p50", "p95", "p99")
     return {
         "provider": w.choice.provider, "model": w.choice.model, "group": w.choice.group, "requests": w.requests,
         "requests_per_day": w.requests_per_day,
         "growth_per_year": growth and {
             "value": growth.value, "low": growth.low, "high": growth.high, "weeks": growth.weeks,
             "ahead": dict(zip(("value", "low", "high"), growth.ahead, strict=True))},
-        "input_tokens": w.input_tokens, "output_tokens": w.output_tokens, "lengths": _lengths(w.lengths),
+        "input_tokens": w.input_tokens, "output_tokens": w.output_tokens, "lengths": lengths and {
+            "input_tokens": {"mean": lengths.input_mean, **dict(zip(names, lengths.input_percentiles, strict=True))},
+            "output_tokens": {"mean": lengths.output_mean, **dict(zip(names, lengths.output_percentiles, strict=True))},
+            "histogram": [asdict(b) for b in lengths.bins]},
         "prefix": prefix and {"tokens": prefix.tokens, "low": prefix.low, "high": prefix.high,
                               "cache_hit_rate": prefix.hit_rate, "how": prefix.how},
-        "uses_cache": w.uses_cache, "batch_share": w.batch_share, "load": _shape(w.shape),
+        "uses_cache": w.uses_cache, "batch_share": w.batch_share, "load": shape and {
+            "peak_to_mean": shape.peak_to_mean, "minute_peak_to_mean": shape.minute_peak_to_mean,
+            "hour_peak_to_mean": shape.hour_peak_to_mean, "calendar_minutes": shape.minutes,
+            "requests_per_minute": shape.calls_per_minute, "hourly_weights": shape.hourly_weights,
+            "weekday_weights": shape.weekday_weights},
         "missing": [{"field": field, "reason": why} for field, why in w.missing],
-    }  # fmt: skip
-
-
-def _lengths(lengths: Lengths | None) -> dict[str, Any] | None:
-    if lengths is None:
-        return None
-    names = ("p50", "p95", "p99")
-    return {
-        "input_tokens": {"mean": lengths.input_mean, **dict(zip(names, lengths.input_percentiles, strict=True))},
-        "output_tokens": {"mean": lengths.output_mean, **dict(zip(names, lengths.output_percentiles, strict=True))},
-        "histogram": [{"input_tokens": b.input_tokens, "output_tokens": b.output_tokens, "share": b.share}
-                      for b in lengths.bins],
-    }  # fmt: skip
-
-
-def _shape(shape: Shape | None) -> dict[str, Any] | None:
-    if shape is None:
-        return None
-    return {
-        "peak_to_mean": shape.peak_to_mean, "minute_peak_to_mean": shape.minute_peak_to_mean,
-        "hour_peak_to_mean": shape.hour_peak_to_mean, "calendar_minutes": shape.minutes,
-        "requests_per_minute": shape.calls_per_minute, "hourly_weights": shape.hourly_weights,
-        "weekday_weights": shape.weekday_weights,
-    }  # fmt: skip
+    }
 
 
 def _reconciliation(found: Sequence[Reconciliation]) -> dict[str, Any] | None:
@@ -146,10 +119,3 @@ def _reconciliation(found: Sequence[Reconciliation]) -> dict[str, Any] | None:
     each = [{"basis": r.basis, "provider": r.provider, "list_usd": r.list_usd, "actual_usd": r.actual_usd, "factor": r.factor,
              "price_factor": r.price_factor, "volume_factor": r.volume_factor, "days": r.days} for r in found]
     return {**each[0], "all": each}
-
-
-def _task(task: Task) -> dict[str, Any]:
-    return {"group": task.group, "provider": task.provider, "model": task.model, "requests_per_day": task.requests_per_day,
-            "usd_per_month": task.usd_per_month, "best": task.best, "evaluated": task.evaluated,
-            "saves_share": task.saves_share,
-            "npv_usd": task.npv_usd, "probability_npv_positive": task.probability, "reason": task.reason or None}

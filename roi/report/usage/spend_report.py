@@ -4,21 +4,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from roi.answers.usage_tasks import Task
-from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim
+from roi.answers.usage import Task
+from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim, render
 from roi.report.layout.figures import bar_rows
-from roi.report.layout.render import render_text
 from roi.report.layout.wording import chance, figure, percent, usd
-from roi.report.usage.spend_json import grouped, spent
+from roi.report.usage.spend_json import grouped, spent, tokens_of
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.workload import MeasuredWorkload
-from roi.usage.read.record import TOKENS
 from roi.usage.summary import Usage
 
-MOST_MODELS = 12
-MOST_GROUPS = 10
+MOST_MODELS, MOST_GROUPS = 12, 10
 MTOK = 1e6
 WIDTH, HEIGHT = 64, 5
 LEAST_DAYS = 3
@@ -27,7 +24,7 @@ LEAST_DAYS = 3
 
 def usage_text(found: Usage, tasks: Sequence[Task] = (), *, width: int = 80, colour: bool = False) -> str:
     """The report as text, no line longer than `width`."""
-    return render_text(_tell(found, tasks), width=width, colour=colour)
+    return render(_tell(found, tasks), width=width, colour=colour)
 
 
 def _tell(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
@@ -36,48 +33,44 @@ def _tell(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     if found.priced:
         yield Heading("By model")
         yield _table("model", grouped(found.priced, "provider", "model"), MOST_MODELS)
+        bare = [each for each in found.priced if each.usd is None]
         yield Paragraph("Mtok: million tokens; input includes what was read from and written to a prompt cache, cached is the"
                         " share read. list: at the list price of each day. reported: what the source says that it cost."
-                        + _unpriced(found))
+                        + (f" -: no price is known; {figure(tokens_of(bare) / MTOK)} Mtok have none, see Notes." if bare
+                           else ""))
     if found.costs:
         yield Paragraph(f"Cost exports report {usd(sum(row.cost_usd for row in found.costs))} in all.")
     groups = grouped(found.groups, "group")
     if len(groups) > 1:
-        yield Heading("By group")
-        yield _table("group", groups, MOST_GROUPS)
-    chart = _chart(found)
-    if chart:
+        yield from (Heading("By group"), _table("group", groups, MOST_GROUPS))
+    if chart := _chart(found):
         yield from (Gap(), Verbatim(tuple(chart)))
     yield from _tasks(tasks)
     yield from _reconciliation(found)
     if found.workload is not None:
         yield from _workload(found.workload)
     elif found.no_workload:
-        yield Heading("Workload")
-        yield Paragraph(f"Not told: {found.no_workload}.")
+        yield from (Heading("Workload"), Paragraph(f"Not told: {found.no_workload}."))
     if found.dropped:
         yield Heading("Rows left out")
         yield Bullets(tuple(f"{d.rows:,}: {d.reason} ({d.source}{f'; first: {d.where}' if d.where else ''})"
                             for d in found.dropped))
     if found.notes:
-        yield Heading("Notes")
-        yield Bullets(found.notes)
+        yield from (Heading("Notes"), Bullets(found.notes))
 
 
 def _scope(found: Usage) -> str:
     """The days, the requests and the money that the records cover, and the files that were read."""
-    rows = [each.spend for each in found.priced]
-    requests = total_requests(rows)
     parts = []
     if found.days is not None:
-        whole = len(found.days.complete)
-        span = found.days.last - found.days.first + 1
+        whole, span = len(found.days.complete), found.days.last - found.days.first + 1
         until = f" to {day_of(found.days.last)}" if span > 1 else ""
         parts.append(f"{day_of(found.days.first)}{until}, UTC; {whole:,} of {span:,} day{'s' * (span > 1)} whole")
         parts += [f"{day_of(day)} {why}" for day, why in found.days.left_out]
-    if rows:
+    if found.priced:
+        requests = total_requests([each.spend for each in found.priced])
         parts.append(f"{requests:,} requests" if requests is not None else "requests not counted by this export")
-        parts.append(f"{figure(sum(total_tokens(rows)[name] for name in TOKENS) / MTOK)} Mtok")
+        parts.append(f"{figure(tokens_of(found.priced) / MTOK)} Mtok")
         parts.append(_total(found))
     sources = [f"{title} ({name}, {count:,} rows)" for name, title, count in found.sources]
     return (f"{'; '.join(parts)}. " if parts else "") + f"Read: {', '.join(sources[:4])}" + (
@@ -93,14 +86,6 @@ def _total(found: Usage) -> str:
     basis = "as reported" if costed == len(known) else "at list price" if not costed else "as reported, else at list price"
     low, high = spent(known), sum((each.usd if each.spend.costed else each.list_high_usd) or 0.0 for each in known)
     return f"{usd(low)}{f' to {usd(high)}' if high > low * 1.0005 else ''} {basis}"
-
-
-def _unpriced(found: Usage) -> str:
-    bare = [each for each in found.priced if each.usd is None]
-    if not bare:
-        return ""
-    tokens = sum(each.spend.tokens[name] for each in bare for name in TOKENS)
-    return f" -: no price is known; {figure(tokens / MTOK)} Mtok have none, see Notes."
 
 
 def _table(name: str, groups: Sequence[tuple[tuple[object, ...], list[Priced]]], most: int) -> Table:
@@ -128,7 +113,7 @@ def _row(label: str, group: Sequence[Priced], total: float, *, strong: bool = Fa
         percent(tokens["cache_read"] / given) if given else "-", figure(tokens["output"] / MTOK),
         _cents(sum(listed)) if listed else "-", _cents(sum(reported)) if reported else "-",
         percent(money / total) if total else "-",
-    ), strong=strong)  # fmt: skip
+    ), strong=strong)
 
 
 def _count(number: float) -> str:
@@ -149,8 +134,7 @@ def _chart(found: Usage) -> list[str]:
     priced = any(each.usd for each in found.priced)
     volume: dict[int, float] = defaultdict(float)
     for each in found.priced:
-        size = each.usd or 0.0 if priced else sum(each.spend.tokens[name] for name in TOKENS) / 1e6
-        volume[each.spend.day or found.days.first] += size
+        volume[each.spend.day or found.days.first] += (each.usd or 0.0) if priced else tokens_of([each]) / MTOK
     span = found.days.last - found.days.first + 1
     count = min(span, WIDTH)
     edges = [found.days.first + round(k * span / count) for k in range(count + 1)]
@@ -172,7 +156,7 @@ def _tasks(tasks: Sequence[Task]) -> Iterable[Block]:
         return
     yield Heading("Which of these calls is worth a change")
     heads = ("group", "requests\n/day", "USD\n/month", "saves\nof it", "NPV\nUSD", "beats\nstaying")
-    yield Table(heads, tuple(_task_row(task) for task in tasks))
+    yield Table(heads, tuple(map(_task_row, tasks)))
     yield Paragraph(
         "Each group compared by itself, whole days alone, against the candidates of --scenario, else of the bundled one: the"
         " option with the highest expected NPV over the horizon, what the change costs included. Peak and growth are those of"
@@ -190,7 +174,7 @@ def _task_row(task: Task) -> Row:
         "-" if task.requests_per_day is None else _count(task.requests_per_day), _cents(task.usd_per_month),
         "-" if task.saves_share is None else percent(task.saves_share),
         "-" if task.npv_usd is None else f"{task.npv_usd:,.0f}", chance(task.probability),
-    ), detail=best)  # fmt: skip
+    ), detail=best)
 
 
 def _reconciliation(found: Usage) -> Iterable[Block]:

@@ -12,8 +12,7 @@ import pytest
 from roi.answers.saved import read_saved, replay
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import CaseError, InputError
-from roi.report.comparison.as_json import comparison_json
-from roi.report.comparison.compare import comparison_text
+from roi.report.comparison.compare import comparison_json, comparison_text
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.scope import excluded, included
 from roi.resolution.resolution import Resolved, resolve

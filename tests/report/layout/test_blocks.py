@@ -2,8 +2,21 @@
 
 import pytest
 
-from roi.report.layout.blocks import Bullets, Gap, Heading, Notes, Paragraph, Row, Table, Title, Verbatim
-from roi.report.layout.render import render, render_markdown, render_text, wrap_arithmetic
+from roi.report.layout.blocks import (
+    Bullets,
+    Gap,
+    Heading,
+    Notes,
+    Paragraph,
+    Row,
+    Table,
+    Title,
+    Verbatim,
+    render,
+    render_markdown,
+    render_text,
+    wrap_arithmetic,
+)
 
 
 def test_markdown_signs_in_names_are_escaped() -> None:

@@ -109,7 +109,7 @@ def test_a_saved_comparison_is_replayed_to_the_cent_whatever_the_catalog_says(
     def gone(*_: object, **__: object) -> None:
         raise AssertionError("the catalog was asked")
 
-    monkeypatch.setattr("roi.answers.compare.resolve", gone)
+    monkeypatch.setattr("roi.answers.opening.resolve", gone)
     monkeypatch.setattr("roi.resolution.api_options.find_api_price", gone)
     monkeypatch.setattr("roi.catalog.rows.read_rows", gone)
     result = ask("compare", path, "--format", "json")

@@ -84,19 +84,22 @@ def test_a_wrong_model_is_answered_with_the_nearest(tmp_path):
     ("hang", ("--timeout", "0.2s"), 5, "given up after 5 in a row: in mid-stream: timed out after 0.2 s"),
 ])  # fmt: skip
 def test_a_server_that_breaks_keeps_what_was_measured_marked_incomplete(fault, words, failed, said, tmp_path):
-    """The first twelve completions are served: two probes, eight of the first load, two of the second."""
+    """The first twelve completions are served: two probes, eight of the first load, two of the second.
+
+    Two requests are in flight: where they are given up after a time, the other may be over in the same moment.
+    """
     with StepServer(FAST, faults=(fault,), after=12) as server:
         result, profile = run(server, tmp_path, *words)
     assert result.exit_code == 1
     errors = [r.error for p in profile.points for r in p.requests if r.error]
     assert result.stderr.splitlines()[-1] == (
-        f"roi: {len(errors)} of {10 + failed} requests failed: {said}; what was measured is kept, marked incomplete")
-    assert len(errors) == failed
+        f"roi: {len(errors)} of {10 + len(errors)} requests failed: {said}; what was measured is kept, marked incomplete")
+    assert len(errors) - failed in ({0, 1} if "--timeout" in words else {0})
     assert not profile.complete
     assert [p.complete for p in profile.points] == [True, False]
     assert "incomplete: what was measured is kept" in result.stdout
     assert "nothing is fitted" in result.stdout
-    assert server.completions == 12 + failed
+    assert server.completions == 12 + len(errors)
 
 
 def test_tokens_that_came_before_a_cut_are_kept(tmp_path):

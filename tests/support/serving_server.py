@@ -106,15 +106,20 @@ class StepServer:
         self._waiting: deque[Running] = deque()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task] = set()
+        self._transports: set[asyncio.WriteTransport] = set()
         server = await asyncio.start_server(self._client, "127.0.0.1", 0, backlog=1024)
         self.port = server.sockets[0].getsockname()[1]
         engine = asyncio.create_task(self._engine())
         ready.set()
         await self._stop.wait()
         server.close()
+        await asyncio.sleep(0)  # connections that were accepted a moment ago begin, so that they can be ended
         for task in [engine, *self._tasks]:
             task.cancel()
         await asyncio.gather(engine, *self._tasks, return_exceptions=True)
+        for transport in self._transports:
+            transport.abort()
+        await asyncio.sleep(0)  # a transport gives its socket back at the loop's next turn
 
     async def _engine(self) -> None:
         running: list[Running] = []
@@ -145,6 +150,7 @@ class StepServer:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._transports.add(writer.transport)
         try:
             while await self._answer(reader, writer):
                 pass

@@ -240,9 +240,9 @@ class Option:
         return self.kind in SELF_HOSTED
 
     @property
-    def changes_model(self) -> bool:
-        """True where another model answers, so that porting and evaluation are paid."""
-        return self.kind not in {"stay", "cache-batch"}
+    def keeps_model(self) -> bool:
+        """True where the incumbent answers as today: nothing is ported or evaluated, and no bar is held against it."""
+        return self.kind in KEEPS_MODEL
 
 
 # Facts from which fields above without a place are worked out, as `reading` says.
@@ -308,4 +308,6 @@ class TrainingFacts:
 
 
 PLATFORM = ("load_balancer", "logs", "staging", "storage", "egress", "monitoring")
+KEEPS_MODEL = frozenset({"stay", "cache-batch", "flexible-tier", "provisioned"})
+"""Kinds in which the incumbent answers as it does today, for less or at another speed."""
 SELF_HOSTED = frozenset({"self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware"})

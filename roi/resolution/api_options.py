@@ -10,7 +10,7 @@ from roi.catalog.prices.vendors import retirement
 from roi.catalog.rows import STALE_DAYS
 from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import meets_bar
-from roi.economics.inputs import Api, BillFacts, Option, OptionFacts, path_of
+from roi.economics.inputs import KEEPS_MODEL, Api, BillFacts, Option, OptionFacts, path_of
 from roi.economics.lines.api_bill import service
 from roi.economics.reading import PLAIN
 from roi.errors import InputError, ScenarioError
@@ -144,7 +144,7 @@ def add_option(
     if vendor is None:
         return
     sheet.state(path("vendor"), vendor, "roi")
-    if kind in {"stay", "cache-batch"}:
+    if kind in KEEPS_MODEL:
         return
     names = {"vendor": vendor, "group": group}
     day = sheet.facts.get(path_of(Option, "retires_on", **names))

@@ -66,7 +66,7 @@ def rule_out(shared: Shared, options: Mapping[str, Option], gates: tuple[Gate, .
 
 def meets_bar(shared: Shared, option: Option, options: Mapping[str, Option]) -> NDArray[np.bool_]:
     """Where the score reaches the bar, shape (n,). Staying, and options that nobody evaluated, are not held to it."""
-    if not option.evaluated or option.kind in {"stay", "cache-batch"}:
+    if not option.evaluated or option.keeps_model:
         return np.ones(1, dtype=bool)
     wrong = np.asarray(answered_wrong(option, options), dtype=np.float64)
     return np.asarray(1.0 - wrong >= shared.quality_bar - BAR_TOLERANCE).reshape(-1)

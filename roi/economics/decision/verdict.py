@@ -46,7 +46,7 @@ def decide(
     def best(ids: Iterable[str]) -> str | None:
         return max(ids, key=lambda id: results[id].expected_npv_usd, default=None)
 
-    candidates = tuple(id for id, r in results.items() if r.evaluated or options[id].kind in {"stay", "cache-batch"})
+    candidates = tuple(id for id, r in results.items() if r.evaluated or options[id].keeps_model)
     top = best(id for id in candidates if results[id].expected_npv_usd > 0) or "stay"
     chance = results[top].probability_npv_positive
     unsure = top != "stay" and chance is not None and chance < SURE
@@ -55,7 +55,7 @@ def decide(
     wins_at = _error_rate_that_decides(shared, options, central, challenger, recommended) if challenger is not None else None
     if recommended == "stay":
         subject, at = challenger, wins_at
-    elif recommended == "cache-batch":
+    elif options[recommended].keeps_model:
         subject, at = None, None  # the same model answers: no error rate of its own
     else:
         subject, runner_up = recommended, best(id for id in candidates if id != recommended) or "stay"

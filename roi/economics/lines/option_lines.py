@@ -99,7 +99,7 @@ def _same_provider(option: Option, stay: Option) -> bool:
 
 def _first_use(option: Option) -> Number:
     """Months until the option's own model is needed; caching and batch keep the model that is in use already."""
-    return 0.0 if option.kind == "cache-batch" else option.months_to_live
+    return 0.0 if option.keeps_model else option.months_to_live
 
 
 def _handed_on(
@@ -112,13 +112,13 @@ def _handed_on(
         to, share = service(shared, target, shared.escalated_hit_rate), np.asarray(option.escalated * seen)
         facts = (f"options.{option.id}.escalated_share", f"systems.{option.system}.escalated_share")
         line = whole_request_line(shared, f"escalated to {target.label}", share, to, facts)
-        yield _Handed(line, option.escalated, to, target.kind == "stay")
+        yield _Handed(line, option.escalated, to, target.keeps_model)
     if option.spills_to is not None and fleet is not None:
         target = options[option.spills_to]
         to, share = service(shared, target), np.asarray(fleet.spill * alone)
         facts = (f"{option.plan.path if option.plan else ''}capacity_requests_per_s", "workload.peak_to_mean")
         line = whole_request_line(shared, f"spilled to {target.label}", share, to, facts)
-        yield _Handed(line, fleet.spill, to, target.kind in {"stay", "cache-batch"})
+        yield _Handed(line, fleet.spill, to, target.keeps_model)
 
 
 def _incumbent_lines(
@@ -134,7 +134,7 @@ def _incumbent_lines(
     for h in handed:
         if _same_provider(h.to.option, stay.option):
             bill = bill + h.line.monthly
-    if option.kind != "cache-batch":
+    if not option.keeps_model:
         left = option.months_to_live + option.months_in_parallel
         lines += migration_line(shared, stay.option, until=np.inf if any(h.to_incumbent for h in handed) else left)
     return lines + commitment_line(shared, np.asarray(bill))

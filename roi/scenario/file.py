@@ -28,6 +28,11 @@ WORDS = {
     "dictionary": "block of keys",
 }  # fmt: skip
 """Words of pydantic's messages, and what a reader of the file calls the same."""
+RENAMED: Final = dict.fromkeys(
+    ("setup_hours_existing", "run_hours_existing"),
+    "no longer a field; write people.existing_hours_per_month, the hours a month that are paid anyway",
+)
+"""Fields of older scenarios, and what to write in their place."""
 NAMED_FROM = 2
 """Keys before the name of a system in the shortest path that holds one."""
 
@@ -98,6 +103,8 @@ def _steps(path: str) -> list[str]:
         name, _, end = ".".join(keys[2:]).rpartition(".")
         ends = name and end in {"value", "low", "high", "source"}
         return [*keys[:2], name, end] if ends else [*keys[:2], ".".join(keys[2:])]
+    if keys[0] == "gpu_discounts" and len(keys) > 1:
+        return [keys[0], ".".join(keys[1:])]
     if keys[0] == "tokens" and len(keys) > NAMED_FROM:
         return ["tokens", ".".join(keys[1:-1]), keys[-1]]
     return keys
@@ -124,6 +131,8 @@ def _of_another_branch(place: str, value: object) -> bool:
 
 def _problem(places: list[str], kind: str, value: object, message: str) -> str:
     if kind == "extra_forbidden":
+        if places[-1] in RENAMED:
+            return RENAMED[places[-1]]
         near = nearest(places[-1], _fields_at(places[:-1]))
         return "unknown key" + (f"; nearest: {', '.join(near)}" if near else "")
     if kind == "missing":

@@ -9,7 +9,18 @@ from pydantic import Field
 from roi.errors import UnknownName
 from roi.scenario.demand import Gates, Incumbent, Name, Quality, Tokens, Workload
 from roi.scenario.quantity import Section
-from roi.scenario.supply import Candidates, Drift, Evaluation, OwnHardware, People, Platform, Serving, Timing, Training
+from roi.scenario.supply import (
+    Candidates,
+    Drift,
+    Evaluation,
+    GpuRent,
+    OwnHardware,
+    People,
+    Platform,
+    Serving,
+    Timing,
+    Training,
+)
 
 
 class Scenario(Section):
@@ -51,12 +62,16 @@ class Scenario(Section):
     """How long a change takes."""
     serving: Serving = Serving()
     """Serving a model of one's own."""
+    gpu_rents: tuple[GpuRent, ...] = ()
+    """Rents of your own contracts."""
+    gpu_discounts: dict[Name, Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]] = Field(default_factory=dict)
+    """Discount on the catalog's rents, by vendor."""
     platform: Platform = Platform()
     """What serving costs besides GPUs."""
     drift: Drift = Drift()
     """How prices move."""
     own_hardware: OwnHardware = OwnHardware()
-    """Terms of buying GPUs."""
+    """Terms of buying GPUs, and cards that are owned."""
     candidates: Candidates = Candidates()
     """What to compare with."""
 

@@ -107,7 +107,9 @@ class OptionResult:
     npv_usd: float
     npv_without_errors_usd: float
     npv_incremental_people_usd: float
-    """NPV with the hours of people who are paid anyway left out."""
+    """NPV with the hours left out that an older scenario marked as paid anyway; else as `npv_usd`."""
+    npv_all_hours_usd: float
+    """NPV with a price on every hour, also on those of people who are paid anyway, which `npv_usd` leaves out."""
     npv_vs_best_untrained_usd: float
     expected_npv_usd: float
     """Mean over the draws; the central value without draws."""
@@ -164,6 +166,7 @@ def option_result(
         tco_usd=upfront + float(monthly.sum()), pv_cost_usd=pv, npv_usd=npv,
         npv_without_errors_usd=npv_without(lambda line: line.is_error),
         npv_incremental_people_usd=npv_without(lambda line: line.existing_staff),
+        npv_all_hours_usd=float(stay.pv_all_hours) - float(done.pv_all_hours),
         npv_vs_best_untrained_usd=rival - pv, expected_npv_usd=float(npvs.mean()) if npvs is not None else npv,
         roi=None if is_stay else return_on_investment(-first, saving), irr=None if is_stay else internal_rate(first, saving),
         payback_months=months, payback_discounted_months=float(payback(first, saving * factors)),

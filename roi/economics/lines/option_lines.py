@@ -10,8 +10,15 @@ import numpy as np
 
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.api_bill import Service, api_lines, service, whole_request_line
-from roi.economics.lines.line import Line, events, incumbent_share, live_share, months, pick, powers, requests, split
-from roi.economics.lines.people import evaluation_cost, retraining_line, run_cost, run_lines, setup_lines
+from roi.economics.lines.line import Hours, Line, events, incumbent_share, live_share, months, pick, powers, requests, split
+from roi.economics.lines.people import (
+    evaluation_cost,
+    leave_out_paid_anyway,
+    retraining_line,
+    run_cost,
+    run_lines,
+    setup_lines,
+)
 from roi.economics.lines.self_hosting import FleetMonths, fleet_lines, fleet_months
 from roi.units import MONTHS_PER_YEAR
 
@@ -34,7 +41,8 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     if option.kind == "stay":
         billed = api_lines(shared, stay, np.ones(shared.horizon))
         errors = error_line(shared, stay.error_rate, (f"systems.{option.system}.error_rate",))
-        return Costs((*billed, *migration_line(shared, option), *commitment_line(shared, _bill(billed)), errors), None)
+        lines = [*billed, *migration_line(shared, option), *commitment_line(shared, _bill(billed)), errors]
+        return Costs(leave_out_paid_anyway(shared, option, lines), None)
     live, kept, alone = _shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own, wrong = _own_lines(shared, option, fleet, live)
@@ -48,7 +56,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     lines += _incumbent_lines(shared, option, stay, kept, handed, _bill(own) if _same_provider(option, stay.option) else None)
     rate = np.asarray(kept * stay.error_rate + (1.0 - kept) * wrong)
     lines.append(error_line(shared, rate, (f"systems.{option.system}.error_rate",)))
-    return Costs(tuple(lines), fleet)
+    return Costs(leave_out_paid_anyway(shared, option, lines), fleet)
 
 
 def _shares(shared: Shared, option: Option) -> tuple[Array, Array, Array]:
@@ -180,6 +188,7 @@ def migration_line(
     return [Line(
         name="incumbent's model ends: migration" if option.kind == "stay" else "vendor's model ends: migration",
         monthly=monthly, upfront=upfront, arithmetic=arithmetic,
+        hours=Hours("event", counts[..., :-1], shared.migration_hours, wage[..., :-1]),
         facts=(own + "first_end_months", own + "life_months", "migration.hours"),
     )]
 

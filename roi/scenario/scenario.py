@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from roi.errors import UnknownName
-from roi.scenario.demand import Gates, Incumbent, Name, Quality, Tokens, Workload
-from roi.scenario.quantity import Section
+from roi.scenario.demand import Gates, Incumbent, Quality, Tokens, Workload
+from roi.scenario.quantity import Name, Section
 from roi.scenario.supply import (
     Candidates,
     Drift,

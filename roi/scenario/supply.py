@@ -4,13 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from roi.scenario.demand import Name
 from roi.scenario.quantity import (
     AtLeastOne,
     Fraction,
     Headroom,
     Hours,
     Months,
+    Name,
     NonNegative,
     PerYear,
     Positive,
@@ -133,8 +133,8 @@ class Training(Section):
     checkpointing: bool = True
     """Gradient checkpointing."""
     longest_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-    """Longest training sequence, which sets the peak memory; left out = four times the mean, at most the largest cell of
-    workload.lengths and the context, and no longer than what fits on one GPU."""
+    """Longest training sequence, which sets the peak memory; left out = four times the mean, at most twice the
+    largest cell of workload.lengths and the context, and no longer than what fits on one GPU."""
     gpu: Name | None = None
     """Card that trains; left out = the one on which a run is cheapest among those that it fits on."""
     gpu_hours: Annotated[Positive, unit("GPU-hours")] | None = None

@@ -84,29 +84,15 @@ def _find_plans(
         if s.own_hardware.cards:
             return (), "serving.tensor_parallel names no replica as small as the cards that are owned", "scenario"
         return (), "none of these GPUs has a purchase price in the catalog", "catalog"
-    lengths, gpus = system_lengths(sheet.facts, system), {o.gpu: find_gpu(o.gpu) for o in offers}
-    stated = _stated_capacities(s, system)
-    found = [_Found(o, tp, s.serving.weight_dtypes[0], value_of(row.requests_per_s), number)
-             for (gpu_id, tp), (number, row) in stated.items() for o in offers if o.gpu == gpu_id and o.gpus_per_instance >= tp]
-    known = {gpu_id for gpu_id, _ in stated}
-    grid: Grid = [(gpu, tp, dtype) for gpu in gpus.values() if gpu.id not in known for tp in s.serving.tensor_parallel
-                  for dtype in s.serving.weight_dtypes if _runs(gpu, dtype, s.serving.engine)]
-    if not grid and not found:
-        if known & set(gpus):
-            return (), "no instance of these offers is as large as a replica of serving.capacities", "scenario"
-        return (), _why_none_runs(s, gpus), "catalog"
-    why_none = ""
-    if grid:
-        result = _closed_form(s, shape, lengths.shape, grid, published_speed(adapters))
-        rates = np.atleast_1d(np.asarray(result.requests_per_s, dtype=np.float64))
-        found += [_Found(o, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
-                  for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp]
-        why_none = _too_small(grid, rates, offers) or _why_none_holds(s, grid, result)
+    lengths = system_lengths(sheet.facts, system)
+    found, why_none = _candidates(s, shape, system, lengths, offers, adapters)
     held: list[FleetPlan] = []
+    largest = 0.0
     while found and not held:
         chosen = _with_measured(sheet, _cheapest(sheet, found), found)
         for each in chosen:
-            serving = ServingPlan(shape=shape, gpu=gpus[each.offer.gpu], tensor_parallel=each.gpus, weight_dtype=each.dtype,
+            gpu = find_gpu(each.offer.gpu)
+            serving = ServingPlan(shape=shape, gpu=gpu, tensor_parallel=each.gpus, weight_dtype=each.dtype,
                                   kv_dtype=s.serving.kv_dtype, adapters=adapters, engine=s.serving.engine)
             if each.stated is None:
                 plan = _replayed(sheet, s, each.offer, serving, lengths)
@@ -114,9 +100,34 @@ def _find_plans(
                 plan = _as_stated(sheet, s, each.offer, serving, lengths, each.stated)
             if plan.capacity.alone.requests_per_s > 0:
                 held.append(plan)
+            elif each.gpus * gpu.memory_bytes > largest:
+                why_none = _why_none_holds(s, (gpu, each.gpus, each.dtype), plan.capacity.alone.binding)
+                largest = each.gpus * gpu.memory_bytes
         tried = {(each.offer.gpu, each.gpus, each.dtype) for each in chosen}  # whoever rents them
         found = [each for each in found if (each.offer.gpu, each.gpus, each.dtype) not in tried]
-    return tuple(held), "" if held else why_none, "replay of the serving plans"
+    return tuple(held), "" if held else why_none, "serving plans, in closed form and replayed"
+
+
+def _candidates(
+    s: Scenario, shape: ModelShape, system: str, lengths: SystemLengths, offers: Offers, adapters: int,
+) -> tuple[list[_Found], str]:
+    """Every plan that may hold the SLO, as stated or by the closed form; and why there is none, if none does."""
+    stated, gpus = _stated_capacities(s, system), {o.gpu: find_gpu(o.gpu) for o in offers}
+    found = [_Found(o, tp, s.serving.weight_dtypes[0], value_of(row.requests_per_s), number)
+             for (gpu_id, tp), (number, row) in stated.items() for o in offers if o.gpu == gpu_id and o.gpus_per_instance >= tp]
+    known = {gpu_id for gpu_id, _ in stated}
+    grid: Grid = [(gpu, tp, dtype) for gpu in gpus.values() if gpu.id not in known for tp in s.serving.tensor_parallel
+                  for dtype in s.serving.weight_dtypes if _runs(gpu, dtype, s.serving.engine)]
+    if not grid:
+        too_large = "no instance of these offers is as large as a replica of serving.capacities"
+        return found, too_large if known & set(gpus) else _why_none_runs(s, gpus)
+    result = _closed_form(s, shape, lengths.shape, grid, published_speed(adapters))
+    rates = np.atleast_1d(np.asarray(result.requests_per_s, dtype=np.float64))
+    found += [_Found(o, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
+              for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp]
+    largest = int(np.argmax([g.memory_bytes * tp for g, tp, _ in grid]))
+    binding = str(np.atleast_1d(result.binding)[largest])
+    return found, _too_small(grid, rates, offers) or _why_none_holds(s, grid[largest], binding)
 
 
 def _stated_capacities(s: Scenario, system: str) -> dict[tuple[str, int], tuple[int, StatedCapacity]]:
@@ -234,11 +245,9 @@ def _too_small(grid: Grid, rates: Array, offers: Offers) -> str | None:
     return f"a replica needs {tp} x {gpu} in one instance; the largest that these vendors rent has {most}"
 
 
-def _why_none_holds(s: Scenario, grid: Grid, result: ServingCapacity) -> str:
+def _why_none_holds(s: Scenario, largest: tuple[Gpu, int, str], binding: str) -> str:
     """The limit that binds on the largest plan, and what would have to change."""
-    largest = int(np.argmax([g.memory_bytes * tp for g, tp, _ in grid]))
-    binding = str(np.atleast_1d(result.binding)[largest])
-    gpu, tp, dtype = grid[largest]
+    gpu, tp, dtype = largest
     change = {
         "TTFT": f"ttft_p95_s {value_of(s.workload.ttft_p95_s):g} s is too short",
         "TPOT": f"tpot_p95_s {value_of(s.workload.tpot_p95_s):g} s is too short",

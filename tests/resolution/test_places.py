@@ -28,7 +28,9 @@ from roi.scenario.file import load_scenario
 RECORDS = (Shared, Tokens, Api, Plan, Training, Hardware, Option, BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts)
 
 EVERYTHING = (
-    "candidates.own_hardware=true", "candidates.methods=[lora]", "serving.adapters=shared", "serving.adapters_on_base=2",
+    "own_hardware.cards={A100-80GB-SXM: 8}", "serving.spill_share=0.1",
+    "gpu_rents=[{gpu: h100-sxm, vendor: CoreWeave, usd_per_gpu_hour: 1.5, minimum_months: 12, cancel_usd: 500}]",
+    "candidates.methods=[lora]", "serving.adapters=shared", "serving.adapters_on_base=2",
     "workload.escalated_cache_hit_rate=0.1", "incumbent.successor_price_ratio=0.9", "incumbent.successor_error_ratio=1",
     "training.retrain_every_months=6", "tokens.gpt-6-luna.prompt_tokens_after_tuning=10",
     "candidates.api_models=[openai/gpt-6-luna,anthropic/claude-haiku-5-5,openai/gpt-4.1]",
@@ -36,10 +38,13 @@ EVERYTHING = (
 )
 """Fields with which every fact that a scenario can lead to is written."""
 
+OF_OLD = {"people.setup_hours_existing", "people.run_hours_existing"}
+"""Paths of older Cases, which are still read."""
+
 ONLY_TOLD = (
     r"title", r"as_of", r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"options\..+\.plans\.\d+\.rental", r"options\..+\.training\.(gpu|memory_bytes)", r"own_hardware\.gpus_per_server",
-    r"serving\.speed\.\w+_(low|high)", r"serving\.adapter_speed\..+_(low|high)",
+    r"changes\.own_hardware\.\w+", r"serving\.speed\.\w+_(low|high)", r"serving\.adapter_speed\..+_(low|high)",
 )
 """Facts that the report tells or the draws need, and no record holds."""
 
@@ -82,6 +87,8 @@ def test_every_fact_is_read_into_a_record_or_is_one_that_is_only_told(resolved):
 )
 def test_every_place_of_a_field_is_written_by_resolution(resolved: Resolved, field: str, at: At) -> None:
     for path in at.paths:
+        if path in OF_OLD:
+            continue
         pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(path))
         assert any(re.fullmatch(pattern, written) for written in resolved.case.facts), (field, path)
 

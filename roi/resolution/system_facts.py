@@ -160,7 +160,8 @@ def _cheapest_run(
 ) -> _CheapestRun | None:
     """The run that costs least over the cards that it fits on, each at its cheapest offer; spot will do for training.
 
-    A stated number of GPU-hours is that of the card; where the card is stated too, it is taken without a look at its memory.
+    No list price with a commitment is taken for it, but a rent that the user states is. A stated number of GPU-hours is that
+    of the card; where the card is stated too, it is taken without a look at its memory.
     """
     t, vendors = s.training, {v.lower() for v in s.candidates.vendors}
     named = {t.gpu: "training.gpu"} if t.gpu is not None else dict.fromkeys(s.candidates.gpus, "candidates.gpus")
@@ -169,10 +170,12 @@ def _cheapest_run(
     for offer in sorted(rents(s), key=lambda o: o.usd_per_gpu_hour * o.gpus_per_instance):
         # no measured training run on AMD cards stands behind the estimate: only where the user names one
         admitted = offer.gpu in wanted if wanted else not offer.gpu.startswith("MI")
-        if admitted and offer.minimum_months == 0 and (not vendors or offer.vendor.lower() in vendors):
+        free = offer.minimum_months == 0 or offer.stated is not None
+        if admitted and free and (not vendors or offer.vendor.lower() in vendors):
             cheapest.setdefault(offer.gpu, offer)
     if t.gpu is not None and not cheapest:
-        raise ScenarioError("training.gpu", t.gpu, "no vendor of the scenario rents it without a commitment on the as-of date")
+        told = "no vendor of the scenario rents it without a commitment; state your rent in gpu_rents"
+        raise ScenarioError("training.gpu", t.gpu, told)
     found = []
     for name, offer in cheapest.items():
         gpu = find_gpu(name)

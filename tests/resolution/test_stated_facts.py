@@ -77,10 +77,11 @@ def test_a_discount_lowers_every_rent_of_its_vendor() -> None:
         resolved(gpu_discounts={"Runpot": 0.25})
 
 
-def test_training_rents_at_the_stated_price_too_but_binds_itself_to_nothing() -> None:
-    path = f"options.{ADAPTER}.training.usd_per_gpu_hour"
-    assert resolved(gpu_rents=[RENT]).case[path].value == 1.25
-    assert resolved(gpu_rents=[{**RENT, "minimum_months": 12}]).case[path].value != 1.25
+def test_training_rents_at_the_stated_price_too() -> None:
+    """Also at one with a commitment, which is the user's own."""
+    for rent in (RENT, {**RENT, "minimum_months": 12}):
+        fact = resolved(gpu_rents=[rent]).case[f"options.{ADAPTER}.training.usd_per_gpu_hour"]
+        assert (fact.value, fact.basis) == (1.25, Basis.STATED)
 
 
 def test_a_rent_that_the_candidates_leave_out_is_told() -> None:

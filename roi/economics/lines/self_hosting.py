@@ -185,12 +185,13 @@ def purchases(gpus: Array, life_months: int) -> Array:
 def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array, live: Array) -> list[Line]:
     """Lines of an owned fleet with `gpus` in use, shape (..., H); the first fleet is paid in month 0, when it is ordered.
 
-    Cards that are there already are not bought: in the same months they cost what selling them would bring.
+    Cards that are there already are not bought: as many as are ever used cost in month 0 what selling them would bring.
     """
     assert option.plan is not None
     plan = option.plan
     there = bool(np.all(np.isfinite(plan.gpus_owned)))
-    bought = purchases(gpus, terms.life_months) * (1.0 + terms.spare_share)
+    kept = np.max(gpus, axis=-1, keepdims=True) * np.ones(shared.horizon) if there else gpus
+    bought = purchases(kept, terms.life_months) * (1.0 + terms.spare_share)
     price = plan.usd_per_gpu + terms.host_usd
     before_or_first = np.cumsum(bought, axis=-1) == bought
     later = np.where(before_or_first, 0.0, bought)

@@ -14,7 +14,7 @@ from roi.catalog.prices.genai import fetch_providers, list_price, package_name, 
 from roi.catalog.prices.gpu_offers import RENT_KEY, purchase_prices, rental_offers
 from roi.catalog.prices.gpuhunt_offers import VENDORS, as_rentals, fetch_items, source_name
 from roi.catalog.prices.own_prices import NAMES, csv_text, own_rows, prices_folder
-from roi.catalog.prices.vendors import tuning_prices
+from roi.catalog.prices.vendors import cache_minimum, tuning_prices
 from roi.catalog.rows import read_rows
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
 from roi.facts.fact import DatedRow
@@ -120,6 +120,9 @@ def add_price(row: RentalOffer | PurchasePrice | ApiPrice, today: Date) -> Addit
     """The user's file with this row at its end. Never overwrites: one of the same day with another price is an InputError."""
     if row.date > today:
         raise InputError(f"--date: {row.date} is after today, {today}; a price has the day on which it was stated")
+    if isinstance(row, ApiPrice) and row.cache_read_usd_per_mtok and row.cache_minimum_tokens is None:
+        rule = cache_minimum(row.provider, row.model)
+        row = row.model_copy(update={"cache_minimum_tokens": rule.minimum_tokens if rule else None})
     kind, key = type(row), KEYS[type(row)]
     path, remarks = prices_folder() / f"{NAMES[kind]}.csv", _remarks(row, today)
     for held in own_rows(kind):
@@ -144,7 +147,7 @@ def _remarks(row: DatedRow, today: Date) -> tuple[str, ...]:
         name, field, known = row.provider, "provider", set(provider_names())
     else:
         return ()
-    near = nearest(name, known)
+    near = nearest(name, known, cutoff=0.7)
     told = f"{name} is a {field} that had no price until now" + (f"; nearest: {', '.join(near)}" if near else "")
     return () if name in known else (told,)
 
@@ -192,8 +195,8 @@ class Refresh:
 
 
 def refresh_prices(
-    day: Date, *, gpus: bool = True, apis: bool = True, fetch_gpus: Callable[[], Sequence[Any]] = fetch_items,
-    fetch_apis: Callable[[], Sequence[Any]] = fetch_providers,  # Any: records of gpuhunt and of genai-prices
+    day: Date, *, gpus: bool = True, apis: bool = True, fetch_gpus: Callable[[], Sequence[Any]] | None = None,
+    fetch_apis: Callable[[], Sequence[Any]] | None = None,  # Any: records of gpuhunt and of genai-prices
 ) -> Refresh:
     """Today's GPU offers and API prices as files of the user's folder, dated `day`, and what they change.
 
@@ -204,7 +207,8 @@ def refresh_prices(
     for path in paths.values():
         if path.exists():
             raise InputError(f"{path} is there already: prices of a day are fetched once; remove it to fetch them again")
-    items, providers = fetch_gpus() if gpus else (), fetch_apis() if apis else ()
+    items = (fetch_gpus or fetch_items)() if gpus else ()
+    providers = (fetch_apis or fetch_providers)() if apis else ()
     rents, left_out = as_rentals(items, day, source_name())
     prices, unpriced = _listed(providers, day)
     files, changes, same = [], [], 0
@@ -215,7 +219,8 @@ def refresh_prices(
         files, changes, same = [(paths[RentalOffer], csv_text(RentalOffer, rents))], found, equal
     if apis:
         listed = {row.provider for row in prices}
-        known, _ = _priced([(p, m) for p in provider_names() if p in listed for m in model_names(p)], day)
+        every, _ = _priced([(p, m) for p in provider_names() if p in listed for m in model_names(p)], day)
+        known = [row for row in every if row.source.startswith("genai-prices")]
         now = [row for row in prices if row.date == day]
         found, equal = _changes(known, now, API_KEY, lambda row: f"{row.provider}/{row.model}", "USD/Mtok",
                                 lambda row: (row.input_usd_per_mtok[0], row.output_usd_per_mtok[0]))

@@ -62,17 +62,18 @@ def dated(command: F) -> F:
 @click.group(cls=ListingGroup, doors=DOORS, subcommand_metavar="[WHAT] | add ... | refresh",
              short_help="What is known of prices, with age and source; add or refresh.")
 def prices() -> None:
-    """List the prices of WHAT: a card, an API model, a vendor or a provider. Without WHAT: what is known at all, and how old.
+    r"""List the prices of WHAT: a card, an API model, a vendor or a provider; without WHAT where prices come from, and how old.
 
     \b
-    roi prices h100-sxm                            who rents it, for how much, since when
-    roi prices openai/gpt-6-luna --as-of 2026-10-01
-    roi prices CoreWeave --format json
-    roi prices add rent --gpu h100-sxm --vendor CoreWeave --usd-per-gpu-hour 2.1 --source "contract of 2026-11"
-    roi prices refresh
+      roi prices h100-sxm         who rents it or sells it, for how much, since when
+      roi prices openai/gpt-6-luna --as-of 2026-10-01
+      roi prices CoreWeave --format json
+      roi prices add rent --gpu h100-sxm --vendor CoreWeave \
+          --usd-per-gpu-hour 2.1 --source "contract of 2026-11"
+      roi prices refresh          what gpuhunt and genai-prices hold today
 
-    Your own prices lie in your data folder and are used by every command: of the rows on or before a scenario's `as_of` the
-    newest wins. docs/prices.md has the rules. `roi prices show --help` has the options of a list.
+    Prices that are added or fetched lie in your data folder, and every command uses them: of the rows on or before a scenario's
+    as_of the newest wins (docs/prices.md). `roi prices show --help` has the options of a list.
     """
 
 
@@ -102,9 +103,12 @@ def add() -> None:
 @priced("--usd-per-gpu-hour|USD per GPU and hour.")
 @click.option("--kind", type=click.Choice(["on-demand", "spot", "reserved"]), default="on-demand", show_default=True)
 @click.option("--minimum-months", type=click.IntRange(0, 120), default=0, show_default=True, help="Commitment, if reserved.")
-@click.option("--gpus-per-instance", type=click.IntRange(1, 1024), default=1, show_default=True, help="GPUs come in such numbers.")
+@click.option("--gpus-per-instance", type=click.IntRange(1, 1024), default=1, show_default=True,
+              help="GPUs come in this number.")
 @dated
-def rent(*, gpu: str, vendor: str, kind: str, minimum_months: int, day: datetime | None, **rest: Any) -> None:  # Any: fields
+def rent(
+    *, gpu: str, vendor: str, kind: str, minimum_months: int, day: datetime | None, **rest: Any,  # Any: fields of the row
+) -> None:
     """Add a rent: roi prices add rent --gpu l40s --vendor Nebius --usd-per-gpu-hour 1.1 --source "quote of 2026-11-20"."""
     from roi.answers.prices import vendor_spelling
     from roi.catalog.cards.gpus import find_gpu
@@ -112,8 +116,8 @@ def rent(*, gpu: str, vendor: str, kind: str, minimum_months: int, day: datetime
     from roi.facts.price import RentalKind, RentalOffer
 
     if (kind == "reserved") != (minimum_months > 0):
-        raise InputError(f"--minimum-months: {minimum_months} does not go with --kind {kind}; reserved has a commitment of months"
-                         ", on-demand and spot have none")
+        raise InputError(f"--minimum-months: {minimum_months} does not go with --kind {kind}; reserved has a commitment,"
+                         " on-demand and spot have none")
     _add(RentalOffer(gpu=find_gpu(gpu, "--gpu").id, vendor=vendor_spelling(vendor, clock.today()), kind=RentalKind(kind),
                      minimum_months=minimum_months, date=_day(day), **rest))
 
@@ -126,10 +130,13 @@ def rent(*, gpu: str, vendor: str, kind: str, minimum_months: int, day: datetime
 @priced("--cache-write|Input written to the cache.  [default: as input]")
 @priced("--batch-input|Input in batch processing.  [default: no batch]")
 @priced("--batch-output|Output in batch processing.  [default: no batch]")
-@click.option("--cache-minimum-tokens", type=click.IntRange(0), help="Shortest prefix that is cached.  [default: none known]")
+@click.option("--cache-minimum-tokens", type=click.IntRange(0),
+              help="Shortest prefix that is cached.  [default: the provider's rule]")
 @dated
-def api(*, model: str, cache_minimum_tokens: int | None, source: str, day: datetime | None, note: str, **usd: float | None) -> None:
-    """Add the price of a model: roi prices add api openai/gpt-6-luna --input 0.1 --output 0.5 --source "contract of 2026-11"."""
+def api(
+    *, model: str, cache_minimum_tokens: int | None, source: str, day: datetime | None, note: str, **usd: float | None,
+) -> None:
+    """Add a model's price: roi prices add api openai/gpt-6-luna --input 0.1 --output 0.5 --source "contract of 2026-11"."""
     from roi.catalog.prices.api_prices import provider_id
     from roi.facts.price import ApiPrice
 
@@ -149,7 +156,9 @@ def api(*, model: str, cache_minimum_tokens: int | None, source: str, day: datet
 @priced("--low|5th percentile of offers.  [default: --usd]")
 @priced("--high|95th percentile of offers.  [default: --usd]")
 @dated
-def card(*, gpu: str, usd: float, low: float | None, high: float | None, day: datetime | None, **rest: Any) -> None:  # Any: fields
+def card(
+    *, gpu: str, usd: float, low: float | None, high: float | None, day: datetime | None, **rest: Any,  # Any: source and note
+) -> None:
     """Add the price of a card: roi prices add card --gpu l40s --usd 7000 --source "quote of 2026-11-20"."""
     from roi.catalog.cards.gpus import find_gpu
     from roi.facts.price import PurchasePrice

@@ -22,7 +22,7 @@ MOST_CHANGES = 20
 
 
 def prices_json(found: PriceList) -> str:
-    """The list as JSON, every row with its fields, its age in days and whether it is stale; without WHAT only where they lie."""
+    """The list as JSON: each row with its fields, its age in days and whether it is stale; without WHAT, where prices lie."""
     rows = {} if found.what is None else {
         name: [{**row.model_dump(mode="json"), "age_days": _days(row, found.as_of), "stale": _stale(row, found.as_of)}
                for row in each]
@@ -66,8 +66,10 @@ def _list(found: PriceList) -> Iterator[Block]:
     tunings = [Row((f"{t.vendor} {t.model}" + (f", {t.gpu}" if t.gpu else ""), t.method, _usd(t.usd_per_mtok_trained),
                     _usd(t.usd_per_hosting_hour or None), *aged(t))) for t in found.tunings]
     yield Title(f"Prices of {found.what} on {found.as_of}")
-    for title, heads, rows, align in (("GPUs, USD per GPU and hour", RENT_HEADS, rents, "llrrrlrl"),
-                                      ("APIs", API_HEADS, apis, "lrrrrrlrl"), ("Fine-tuning", TUNING_HEADS, tunings, "llrrlrl")):
+    for title, heads, rows, align in (
+        ("GPUs, USD per GPU and hour", RENT_HEADS, rents, "llrrrlrl"), ("APIs", API_HEADS, apis, "lrrrrrlrl"),
+        ("Fine-tuning", TUNING_HEADS, tunings, "llrrlrl"),
+    ):
         if rows:
             yield Heading(title)
             yield Table(heads, tuple(rows), align)
@@ -106,7 +108,8 @@ def _stale(row: DatedRow, as_of: Date) -> bool:
 def refresh_json(found: Refresh) -> str:
     """What the refresh has written and changed, as JSON."""
     return json.dumps({
-        "schema": "roi.price-refresh/1", "files": [str(path) for path, _ in found.files], "rows": found.rows, "same": found.same,
+        "schema": "roi.price-refresh/1", "files": [str(path) for path, _ in found.files], "rows": found.rows,
+        "same": found.same,
         "changes": [{**asdict(change), "change": change.word} for change in found.changes],
         "left_out": dict(found.left_out), "silent": found.silent, "unpriced": found.unpriced,
     }, indent=1, allow_nan=False)
@@ -144,7 +147,7 @@ def _remarks(found: Refresh, more: int) -> Iterator[str]:
     if more:
         yield f"{more:,} more changes: --format json has them all"
     if any(change.word == "gone" for change in found.changes):
-        yield "gone: no longer listed; the old price stays known, with its date"
+        yield "gone: not among what was fetched; the old price stays known, with its date"
     if found.left_out:
         cards = ", ".join(f"{name} ({count})" for name, count in found.left_out.most_common())
         yield f"offers left out, of cards that the catalog does not hold or of clusters: {cards}"

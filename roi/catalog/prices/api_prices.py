@@ -62,7 +62,7 @@ def model_names(provider: str) -> tuple[str, ...]:
     """The names of every model with a price at `provider`, as the sources spell them."""
     listed = _providers().get(provider)
     own = [m.id for m in listed.models] if listed else []
-    return (*own, *dict.fromkeys(row.model for row in _hosted_rows() if row.provider == provider))
+    return tuple(dict.fromkeys((*own, *(row.model for row in _hosted_rows() if row.provider == provider))))
 
 
 @cached_with_own(ApiPrice)

@@ -102,7 +102,8 @@ def _checked(kind: type[DatedRow], cells: dict[str | Any, Any], where: str) -> D
     try:
         row = parse_row(kind, cells)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        problems = error.errors(include_url=False)
+        first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
         column = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
             raise InputError(f"{where}: unknown column {column[:40]!r}; there are {', '.join(columns(kind))}") from None
@@ -138,9 +139,9 @@ def csv_text(kind: type[DatedRow], rows: Iterable[DatedRow], before: str = "") -
 
 
 def _cells(row: DatedRow) -> dict[str, str]:
-    """Each field as its cell: empty for a default, `;` between the rates of tiers."""
+    """Each field as its cell: empty for a default that is no number, `;` between the rates of tiers."""
     fields = type(row).model_fields
-    return {name: "" if value == fields[name].default else _cell(value) for name, value in row}
+    return {name: "" if value == fields[name].default and not isinstance(value, int) else _cell(value) for name, value in row}
 
 
 def _cell(value: object) -> str:

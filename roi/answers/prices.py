@@ -20,9 +20,8 @@ from roi.errors import InputError, ScenarioError, UnknownName, nearest
 from roi.facts.fact import DatedRow
 from roi.facts.price import ApiPrice, PurchasePrice, RentalKind, RentalOffer, TuningPrice
 
-API_KEY: Final = attrgetter("provider", "model")
 KEYS: Final[dict[type[DatedRow], Callable[[Any], object]]] = {  # Any: a row of the kind
-    RentalOffer: RENT_KEY, PurchasePrice: attrgetter("gpu"), ApiPrice: API_KEY,
+    RentalOffer: RENT_KEY, PurchasePrice: attrgetter("gpu"), ApiPrice: attrgetter("provider", "model"),
 }
 AnyPrice = TypeVar("AnyPrice", bound=DatedRow)
 
@@ -61,7 +60,8 @@ def known_prices(what: str | None, as_of: Date) -> PriceList:
 
     A name that is several of them brings the prices of all; one that is none, those of every API model that has it in its name.
     """
-    rents, purchases, tunings, folder = rental_offers(as_of), purchase_prices(as_of), tuning_prices(as_of), prices_folder()
+    rents, purchases, tunings = _by(as_of, rental_offers), _by(as_of, purchase_prices), _by(as_of, tuning_prices)
+    folder = prices_folder()
     if what is None:
         return PriceList(None, as_of, rents, purchases, tunings=tunings, holdings=tuple(_holdings(as_of)), folder=folder)
     cards, name = {gpu.id for gpu in gpus_named(what)}, what.strip().lower()
@@ -80,7 +80,17 @@ def known_prices(what: str | None, as_of: Date) -> PriceList:
         names = [*(n for gpu in load_gpus() for n in (gpu.id, *gpu.aliases)), *vendors, *provider_names()]
         models = tuple((p, m) for p in provider_names() for m in model_names(p))
         raise UnknownName("WHAT", what, [*names, *(m for _, m in models), *map("/".join, models)], "card, model or vendor")
+    if not (found.rents or found.purchases or apis or unpriced or found.tunings):
+        raise InputError(f"WHAT: no price of {what} is known on {as_of}; `roi prices add` states one")
     return found
+
+
+def _by(as_of: Date, ask: Callable[[Date], tuple[AnyPrice, ...]]) -> tuple[AnyPrice, ...]:
+    """The prices of that date; none where the first is of a later one."""
+    try:
+        return ask(as_of)
+    except ScenarioError:
+        return ()
 
 
 def _priced(models: Sequence[tuple[str, str]], as_of: Date) -> tuple[tuple[ApiPrice, ...], tuple[str, ...]]:
@@ -152,9 +162,9 @@ def _remarks(row: DatedRow, today: Date) -> tuple[str, ...]:
     return () if name in known else (told,)
 
 
-def vendor_spelling(vendor: str, today: Date) -> str:
+def vendor_spelling(vendor: str) -> str:
     """The vendor as the catalog spells it, in whatever case it is given."""
-    return {o.vendor.lower(): o.vendor for o in rental_offers(today)}.get(vendor.strip().lower(), vendor.strip())
+    return {o.vendor.lower(): o.vendor for o in rental_offers(Date.max)}.get(vendor.strip().lower(), vendor.strip())
 
 
 @dataclass(frozen=True)
@@ -192,6 +202,8 @@ class Refresh:
     """Vendors from which nothing came."""
     unpriced: int
     """API models without a price by the token."""
+    stated: tuple[str, ...]
+    """What the user stated by hand; a list price of today does not take its place."""
 
 
 def refresh_prices(
@@ -200,7 +212,8 @@ def refresh_prices(
 ) -> Refresh:
     """Today's GPU offers and API prices as files of the user's folder, dated `day`, and what they change.
 
-    Everything is fetched before anything is told, so that a failure leaves nothing half done. A day has one file of each.
+    Everything is fetched before anything is told, so that a failure leaves nothing half done. A day has one file of each. What
+    the user stated by hand is left out: a list price would be newer than the contract.
     """
     kinds = [kind for kind, wanted in ((RentalOffer, gpus), (ApiPrice, apis)) if wanted]
     paths = {kind: prices_folder() / f"{NAMES[kind]}-{day}.csv" for kind in kinds}
@@ -209,24 +222,23 @@ def refresh_prices(
             raise InputError(f"{path} is there already: prices of a day are fetched once; remove it to fetch them again")
     items = (fetch_gpus or fetch_items)() if gpus else ()
     providers = (fetch_apis or fetch_providers)() if apis else ()
-    rents, left_out = as_rentals(items, day, source_name())
+    stated = {(kind, KEYS[kind](row)): row for kind in kinds for row in own_rows(kind)
+              if row.source.endswith(f"(yours: {NAMES[kind]}.csv)")}  # fmt: skip
+    offers, left_out = as_rentals(items, day, source_name())
     prices, unpriced = _listed(providers, day)
-    files, changes, same = [], [], 0
-    if gpus:
-        vendors = {row.vendor for row in rents}
-        before = [o for o in rental_offers(day) if o.vendor in vendors and o.kind is not RentalKind.RESERVED]
-        found, equal = _changes(before, rents, RENT_KEY, _rent_name, "USD/GPU-hour", lambda o: (o.usd_per_gpu_hour,))
-        files, changes, same = [(paths[RentalOffer], csv_text(RentalOffer, rents))], found, equal
-    if apis:
-        listed = {row.provider for row in prices}
-        every, _ = _priced([(p, m) for p in provider_names() if p in listed for m in model_names(p)], day)
-        known = [row for row in every if row.source.startswith("genai-prices")]
-        now = [row for row in prices if row.date == day]
-        found, equal = _changes(known, now, API_KEY, lambda row: f"{row.provider}/{row.model}", "USD/Mtok",
-                                lambda row: (row.input_usd_per_mtok[0], row.output_usd_per_mtok[0]))
-        files, changes, same = [*files, (paths[ApiPrice], csv_text(ApiPrice, prices))], [*changes, *found], same + equal
-    silent = sorted(set(VENDORS.values()) - {row.vendor for row in rents}) if gpus else []
-    return Refresh(tuple(files), len(rents) + len(prices), tuple(changes), same, left_out, tuple(silent), unpriced)
+    rents = [row for row in offers if (RentalOffer, RENT_KEY(row)) not in stated]
+    listed = [row for row in prices if (ApiPrice, KEYS[ApiPrice](row)) not in stated]
+    vendors, sellers = {row.vendor for row in rents}, {row.provider for row in listed}
+    rents_before = [o for o in _by(day, rental_offers) if o.vendor in vendors and o.kind is not RentalKind.RESERVED
+                    and (RentalOffer, RENT_KEY(o)) not in stated]
+    known, _ = _priced([(p, m) for p in provider_names() if p in sellers for m in model_names(p)], day)
+    apis_before = [row for row in known if row.source.startswith("genai-prices")]
+    changes, same = _changes([*rents_before, *apis_before], [*rents, *(row for row in listed if row.date == day)])
+    rows: dict[type[DatedRow], Sequence[DatedRow]] = {RentalOffer: rents, ApiPrice: listed}
+    return Refresh(
+        files=tuple((path, csv_text(kind, rows[kind])) for kind, path in paths.items()), rows=len(rents) + len(listed),
+        changes=changes, same=same, left_out=left_out, unpriced=unpriced, stated=tuple(_name(row)[0] for row in stated.values()),
+        silent=tuple(sorted(set(VENDORS.values()) - vendors)) if gpus else ())
 
 
 def _listed(providers: Sequence[Any], day: Date) -> tuple[list[ApiPrice], int]:  # Any: genai-prices' providers
@@ -246,19 +258,25 @@ def _listed(providers: Sequence[Any], day: Date) -> tuple[list[ApiPrice], int]: 
     return rows, unpriced
 
 
-def _changes(
-    before: Sequence[AnyPrice], after: Sequence[AnyPrice], key: Callable[[AnyPrice], object], name: Callable[[AnyPrice], str],
-    unit: str, rates: Callable[[AnyPrice], tuple[float, ...]],
-) -> tuple[list[Change], int]:
+def _changes(before: Sequence[DatedRow], after: Sequence[DatedRow]) -> tuple[tuple[Change, ...], int]:
     """What is new, other or gone, in this order; and how many prices are as they were."""
-    old, new = {key(row): row for row in before}, {key(row): row for row in after}
-    added = [Change(name(row), unit, None, rates(row)) for k, row in new.items() if k not in old]
-    both = [(old[k], row) for k, row in new.items() if k in old]
-    other = [Change(name(row), unit, rates(was), rates(row)) for was, row in both if rates(was) != rates(row)]
-    gone = [Change(name(row), unit, rates(row), None) for k, row in old.items() if k not in new]
-    return [*added, *other, *gone], len(new) - len(added) - len(other)
+    old, new = ({KEYS[type(row)](row): row for row in rows} for rows in (before, after))
+    pairs = [(old.get(key), row) for key, row in new.items()] + [(row, None) for key, row in old.items() if key not in new]
+    changes = [Change(*_name(was or row), _rates(was), _rates(row)) for was, row in pairs if _rates(was) != _rates(row)]
+    return tuple(sorted(changes, key=lambda c: (c.before is not None, c.after is None))), len(pairs) - len(changes)
 
 
-def _rent_name(o: RentalOffer) -> str:
-    size = f" x{o.gpus_per_instance}" if o.gpus_per_instance > 1 else ""
-    return f"{o.gpu}{size}, {o.vendor}, {o.kind.value}"
+def _name(row: DatedRow | None) -> tuple[str, str]:
+    """What is priced, and in which unit."""
+    if isinstance(row, RentalOffer):
+        size = f" x{row.gpus_per_instance}" if row.gpus_per_instance > 1 else ""
+        return f"{row.gpu}{size}, {row.vendor}, {row.kind.value}", "USD/GPU-hour"
+    assert isinstance(row, ApiPrice)
+    return f"{row.provider}/{row.model}", "USD/Mtok"
+
+
+def _rates(row: DatedRow | None) -> tuple[float, ...] | None:
+    """The rent, or the price of input and of output."""
+    if isinstance(row, RentalOffer):
+        return (row.usd_per_gpu_hour,)
+    return (row.input_usd_per_mtok[0], row.output_usd_per_mtok[0]) if isinstance(row, ApiPrice) else None

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import click
 
@@ -12,11 +13,8 @@ from roi.cli import Door, LazyGroup
 from roi.cli.options import format_option, tell
 from roi.errors import InputError
 
-if TYPE_CHECKING:
-    from roi.facts.price import ApiPrice, PurchasePrice, RentalOffer
-
-F = TypeVar("F", bound=Callable[..., Any])
-DATE = click.DateTime(["%Y-%m-%d"])
+Fields = tuple[str, dict[str, Any]]  # Any: fields of a price
+"""A kind of price (the name of its record in roi.facts.price) and what the options say of it."""
 SHOW = "show"
 DOORS = {
     SHOW: Door("roi.cli.prices:show", "What is known of a card, model, vendor or provider; `show` may be left out."),
@@ -39,12 +37,6 @@ class ListingGroup(LazyGroup):
         return super().parse_args(ctx, args if named else [SHOW, *args])
 
 
-def priced(usage: str) -> Callable[[F], F]:
-    """An option that takes USD above 0; `usage` is its name and its help with a bar between."""
-    name, _, words = usage.partition("|")
-    return click.option(name, type=float, callback=read_usd, required=not words.endswith("]"), help=words)
-
-
 def read_usd(_: click.Context, option: click.Parameter, usd: float | None) -> float | None:
     """The price, which is a number above 0."""
     if usd is not None and not (math.isfinite(usd) and usd > 0.0):
@@ -52,11 +44,43 @@ def read_usd(_: click.Context, option: click.Parameter, usd: float | None) -> fl
     return usd
 
 
-def dated(command: F) -> F:
-    """The command with --source, --date and --note."""
-    command = click.option("--note", default="", help="What a reader must know before using it.")(command)
-    command = click.option("--date", "day", type=DATE, help="Day on which it was stated.  [default: today]")(command)
-    return click.option("--source", required=True, help='Who states it: a page, "contract of 2026-11".')(command)
+date_option = partial(click.option, type=click.DateTime(["%Y-%m-%d"]))
+usd_option = partial(click.option, type=float, callback=read_usd)
+gpu_option = click.option("--gpu", required=True, help="Card of the catalog.")
+
+
+def adds_price(read: Callable[..., Fields]) -> Callable[..., None]:
+    """A command that adds the price of which `read` has the fields, with --source, --date and --note beside its options."""
+    @click.option("--source", required=True, help='Who states it: a page, "contract of 2026-11".')
+    @date_option("--date", "day", help="Day on which it was stated.  [default: today]")
+    @click.option("--note", default="", help="What a reader must know before using it.")
+    @wraps(read)
+    def added(*, source: str, day: datetime | None, note: str, **rest: Any) -> None:  # Any: options of the price
+        from roi.answers.prices import add_price
+        from roi.cli import clock
+        from roi.cli.output import write
+        from roi.facts import price
+
+        kind, fields = read(**rest)
+        source, note = (" ".join(text.split()) for text in (source, note))
+        if not source:
+            raise InputError("--source: is empty; say who states the price")
+        date = clock.today() if day is None else day.date()
+        addition = add_price(getattr(price, kind)(source=source, date=date, note=note, **fields), clock.today())
+        for remark in addition.remarks:
+            tell(remark)
+        if addition.text is not None:
+            _keep(addition.path, addition.text)
+        write(f"{'is there already' if addition.text is None else 'added'}: {addition.path}")
+
+    return added
+
+
+def _keep(path: Path, text: str) -> None:
+    from roi.cli.output import replace_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, text, "your prices")
 
 
 @click.group(cls=ListingGroup, doors=DOORS, subcommand_metavar="[WHAT] | add ... | refresh",
@@ -79,7 +103,7 @@ def prices() -> None:
 
 @click.command(short_help="What is known of a card, a model, a vendor or a provider.")
 @click.argument("what", required=False)
-@click.option("--as-of", type=DATE, help="Date of the prices.  [default: today]")
+@date_option("--as-of", help="Date of the prices.  [default: today]")
 @format_option("table", "json", "markdown")
 def show(*, what: str | None, as_of: datetime | None, form: str) -> None:
     """List the newest price on or before a date of each offer of WHAT, with its age in days and its source."""
@@ -98,106 +122,65 @@ def add() -> None:
 
 
 @click.command(short_help="What a vendor takes for an hour of a GPU.")
-@click.option("--gpu", required=True, help="Card of the catalog.")
+@gpu_option
 @click.option("--vendor", required=True, help="Who rents it.")
-@priced("--usd-per-gpu-hour|USD per GPU and hour.")
+@usd_option("--usd-per-gpu-hour", required=True, help="USD per GPU and hour.")
 @click.option("--kind", type=click.Choice(["on-demand", "spot", "reserved"]), default="on-demand", show_default=True)
 @click.option("--minimum-months", type=click.IntRange(0, 120), default=0, show_default=True, help="Commitment, if reserved.")
 @click.option("--gpus-per-instance", type=click.IntRange(1, 1024), default=1, show_default=True,
               help="GPUs come in this number.")
-@dated
-def rent(
-    *, gpu: str, vendor: str, kind: str, minimum_months: int, day: datetime | None, **rest: Any,  # Any: fields of the row
-) -> None:
+@adds_price
+def rent(*, gpu: str, vendor: str, kind: str, minimum_months: int, **rest: Any) -> Fields:  # Any: fields by their own name
     """Add a rent: roi prices add rent --gpu l40s --vendor Nebius --usd-per-gpu-hour 1.1 --source "quote of 2026-11-20"."""
     from roi.answers.prices import vendor_spelling
     from roi.catalog.cards.gpus import find_gpu
-    from roi.cli import clock
-    from roi.facts.price import RentalKind, RentalOffer
 
     if (kind == "reserved") != (minimum_months > 0):
         raise InputError(f"--minimum-months: {minimum_months} does not go with --kind {kind}; reserved has a commitment,"
                          " on-demand and spot have none")
-    _add(RentalOffer(gpu=find_gpu(gpu, "--gpu").id, vendor=vendor_spelling(vendor, clock.today()), kind=RentalKind(kind),
-                     minimum_months=minimum_months, date=_day(day), **rest))
+    return "RentalOffer", {"gpu": find_gpu(gpu, "--gpu").id, "vendor": vendor_spelling(vendor), "kind": kind,
+                           "minimum_months": minimum_months, **rest}
 
 
 @click.command(short_help="What a provider takes for a model's tokens.")
 @click.argument("model", metavar="PROVIDER/MODEL")
-@priced("--input|Uncached input, USD per million tokens, as all below.")
-@priced("--output|Output.")
-@priced("--cache-read|Input read from the cache.  [default: no cache]")
-@priced("--cache-write|Input written to the cache.  [default: as input]")
-@priced("--batch-input|Input in batch processing.  [default: no batch]")
-@priced("--batch-output|Output in batch processing.  [default: no batch]")
+@usd_option("--input", required=True, help="Uncached input, USD per million tokens, as all below.")
+@usd_option("--output", required=True, help="Output.")
+@usd_option("--cache-read", help="Input read from the cache.  [default: no cache]")
+@usd_option("--cache-write", help="Input written to the cache.  [default: as input]")
+@usd_option("--batch-input", help="Input in batch processing.  [default: no batch]")
+@usd_option("--batch-output", help="Output in batch processing.  [default: no batch]")
 @click.option("--cache-minimum-tokens", type=click.IntRange(0),
               help="Shortest prefix that is cached.  [default: the provider's rule]")
-@dated
-def api(
-    *, model: str, cache_minimum_tokens: int | None, source: str, day: datetime | None, note: str, **usd: float | None,
-) -> None:
+@adds_price
+def api(*, model: str, cache_minimum_tokens: int | None, **usd: float | None) -> Fields:
     """Add a model's price: roi prices add api openai/gpt-6-luna --input 0.1 --output 0.5 --source "contract of 2026-11"."""
     from roi.catalog.prices.api_prices import provider_id
-    from roi.facts.price import ApiPrice
 
-    provider, _, name = model.partition("/")
-    if not (provider.strip() and name.strip()):
+    provider, name = (part.strip() for part in model.partition("/")[::2])
+    if not (provider and name):
         raise InputError(f"PROVIDER/MODEL: {model[:60]!r} is not usable; for example openai/gpt-6-luna")
     if (usd["batch_input"] is None) != (usd["batch_output"] is None):
         raise InputError("--batch-input and --batch-output: give both or none")
     rates = {f"{rate}_usd_per_mtok": (value,) for rate, value in usd.items() if value is not None}
-    fields: dict[str, Any] = {**rates, "cache_minimum_tokens": cache_minimum_tokens}  # Any: rates and a count
-    _add(ApiPrice(provider=provider_id(provider), model=name.strip(), source=source, date=_day(day), note=note, **fields))
+    return "ApiPrice", {"provider": provider_id(provider), "model": name, "cache_minimum_tokens": cache_minimum_tokens, **rates}
 
 
 @click.command(short_help="What a GPU costs to buy.")
-@click.option("--gpu", required=True, help="Card of the catalog.")
-@priced("--usd|USD for one GPU, its share of the server included.")
-@priced("--low|5th percentile of offers.  [default: --usd]")
-@priced("--high|95th percentile of offers.  [default: --usd]")
-@dated
-def card(
-    *, gpu: str, usd: float, low: float | None, high: float | None, day: datetime | None, **rest: Any,  # Any: source and note
-) -> None:
+@gpu_option
+@usd_option("--usd", required=True, help="USD for one GPU, its share of the server included.")
+@usd_option("--low", help="5th percentile of offers.  [default: --usd]")
+@usd_option("--high", help="95th percentile of offers.  [default: --usd]")
+@adds_price
+def card(*, gpu: str, usd: float, low: float | None, high: float | None) -> Fields:
     """Add the price of a card: roi prices add card --gpu l40s --usd 7000 --source "quote of 2026-11-20"."""
     from roi.catalog.cards.gpus import find_gpu
-    from roi.facts.price import PurchasePrice
 
     low, high = low or usd, high or usd
     if not low <= usd <= high:
         raise InputError(f"--low, --usd, --high: {low:g}, {usd:g}, {high:g} do not ascend")
-    _add(PurchasePrice(gpu=find_gpu(gpu, "--gpu").id, usd_per_gpu=usd, low_usd_per_gpu=low, high_usd_per_gpu=high,
-                       date=_day(day), **rest))
-
-
-def _day(day: datetime | None) -> Any:  # Any: a date, without importing the type where help is printed
-    from roi.cli import clock
-
-    return clock.today() if day is None else day.date()
-
-
-def _add(row: "RentalOffer | PurchasePrice | ApiPrice") -> None:
-    """Write the row into the user's file, and say where it is."""
-    from roi.answers.prices import add_price
-    from roi.cli import clock
-    from roi.cli.output import write
-
-    row = row.model_copy(update={"source": " ".join(row.source.split()), "note": " ".join(row.note.split())})
-    if not row.source:
-        raise InputError("--source: is empty; say who states the price")
-    addition = add_price(row, clock.today())
-    for remark in addition.remarks:
-        tell(remark)
-    if addition.text is not None:
-        _keep(addition.path, addition.text)
-    write(f"{'is there already' if addition.text is None else 'added'}: {addition.path}")
-
-
-def _keep(path: Path, text: str) -> None:
-    from roi.cli.output import replace_file
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, text, "your prices")
+    return "PurchasePrice", {"gpu": find_gpu(gpu, "--gpu").id, "usd_per_gpu": usd, "low_usd_per_gpu": low,
+                             "high_usd_per_gpu": high}
 
 
 @click.command(short_help="Fetch GPU offers and API prices of today (network).")

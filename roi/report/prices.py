@@ -111,7 +111,7 @@ def refresh_json(found: Refresh) -> str:
         "schema": "roi.price-refresh/1", "files": [str(path) for path, _ in found.files], "rows": found.rows,
         "same": found.same,
         "changes": [{**asdict(change), "change": change.word} for change in found.changes],
-        "left_out": dict(found.left_out), "silent": found.silent, "unpriced": found.unpriced,
+        "left_out": dict(found.left_out), "silent": found.silent, "unpriced": found.unpriced, "stated": found.stated,
     }, indent=1, allow_nan=False)
 
 
@@ -151,6 +151,8 @@ def _remarks(found: Refresh, more: int) -> Iterator[str]:
     if found.left_out:
         cards = ", ".join(f"{name} ({count})" for name, count in found.left_out.most_common())
         yield f"offers left out, of cards that the catalog does not hold or of clusters: {cards}"
+    if found.stated:
+        yield f"left as you stated them: {', '.join(found.stated)}"
     if found.silent:
         yield f"no offers came from {', '.join(found.silent)}"
     if found.unpriced:

@@ -96,7 +96,12 @@ def test_an_unknown_name_is_answered_with_the_nearest():
     answer = ask("coreweav")
     assert (answer.exit_code, answer.stdout) == (2, "")
     assert answer.stderr.startswith("roi: WHAT: unknown card, model or vendor 'coreweav'; nearest: CoreWeave")
-    assert ask("h100-sxm", "--as-of", "2020-01-01").exit_code == 2
+    for args, told in ((("h100-sxm", "--as-of", "2020-01-01"), "no price of h100-sxm is known on 2020-01-01"),
+                       (("rtx-a4500",), "no price of rtx-a4500 is known on 2026-11-26; `roi prices add` states one")):
+        answer = ask(*args)
+        assert (answer.exit_code, answer.stdout) == (2, "")
+        assert told in answer.stderr
+    assert ask("openai/gpt-4o", "--as-of", "2025-01-01").exit_code == 0  # before the first rent that is known
 
 
 def test_a_price_that_is_added_is_used_by_every_command(prices):
@@ -196,6 +201,20 @@ def test_a_refresh_writes_dated_files_and_says_what_changed(monkeypatch):
     again = ask("refresh")
     assert again.exit_code == 2
     assert "is there already: prices of a day are fetched once" in again.stderr
+
+
+def test_a_refresh_leaves_what_was_stated_by_hand(monkeypatch):
+    """A contract of 2026-11-20 for an L4 at AWS and for gpt-6-luna; the lists of 2026-11-26 do not take their place."""
+    monkeypatch.setattr("roi.answers.prices.fetch_items", lambda: offers(("g6.xlarge", "L4", 24.0, 0.9)))
+    monkeypatch.setattr("roi.answers.prices.fetch_providers", lambda: get_snapshot().providers)
+    when = ("--source", "contract", "--date", "2026-11-20")
+    ask("add", "rent", "--gpu", "l4", "--vendor", "aws", "--usd-per-gpu-hour", "0.5", *when)
+    ask("add", "api", "openai/gpt-6-luna", "--input", "0.08", "--output", "0.4", *when)
+    found = told("refresh")
+    assert found["stated"] == ["L4, AWS, on-demand", "openai/gpt-6-luna"]
+    assert not {row["what"] for row in found["changes"]} & set(found["stated"])
+    assert asked_by_aws(told("l4")) == [0.5]
+    assert told("openai/gpt-6-luna")["apis"][0]["input_usd_per_mtok"] == [0.08]
 
 
 def test_a_price_that_is_announced_holds_from_its_day_on(monkeypatch):

@@ -44,6 +44,8 @@ def fetch_items() -> list[Any]:  # Any: gpuhunt's CatalogItem; the package has n
         raise RoiError(f"refresh: gpuhunt brought no GPU offers ({error.__cause__ or error}); nothing was written") from error
     finally:
         socket.setdefaulttimeout(before)
+    if not items:
+        raise RoiError("refresh: gpuhunt brought no GPU offers; nothing was written")
     return items
 
 

@@ -237,7 +237,8 @@ def refresh_prices(
     rows: dict[type[DatedRow], Sequence[DatedRow]] = {RentalOffer: rents, ApiPrice: listed}
     return Refresh(
         files=tuple((path, csv_text(kind, rows[kind])) for kind, path in paths.items()), rows=len(rents) + len(listed),
-        changes=changes, same=same, left_out=left_out, unpriced=unpriced, stated=tuple(_name(row)[0] for row in stated.values()),
+        changes=changes, same=same, left_out=left_out, unpriced=unpriced,
+        stated=tuple(_name(row)[0] for row in stated.values()),
         silent=tuple(sorted(set(VENDORS.values()) - vendors)) if gpus else ())
 
 

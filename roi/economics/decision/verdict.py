@@ -1,4 +1,4 @@
-"""The verdict: which option, how sure, what would change it, and what to measure next (ECONOMICS.md, "The verdict")."""
+"""The verdict: which option, how sure, what would change it, and what to measure next (docs/economics.md, 8)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

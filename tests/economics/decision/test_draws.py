@@ -66,7 +66,7 @@ def test_each_draw_is_the_scalar_engine_at_that_row_for_every_option(row: int) -
 
 
 def test_a_draw_that_misses_the_bar_returns_minus_the_set_up_and_the_way_back() -> None:
-    """gpt-6-luna's score lies between 0.80 and 0.95, the bar at 0.90. Where it misses: 40 h x $100 back, $1,500 of evaluation."""
+    """gpt-6-luna's score lies between 0.80 and 0.95, the bar at 0.90. Where it misses: 40 h x $100 back, $1,500 to evaluate."""
     quality = {"bar": 0.90, "scores": {"gpt-5.4": 0.95, "gpt-6-luna": {"value": 0.90, "low": 0.80, "high": 0.95}}}
     case = case_of(quality=quality, evaluation={"usd": 1500.0, "labels": 0.0})
     found = draw(case, ["stay", CHEAPER], {}, 64, 1)

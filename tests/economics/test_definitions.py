@@ -782,7 +782,7 @@ def test_the_winner_changes_at_the_error_rate_that_costs_what_it_saves() -> None
 
 def test_what_to_measure_next_is_worth_more_than_it_costs() -> None:
     """docs/economics.md, 8.5. Luna's $15,000 are locked until somebody tests it for $1,500, which the change then saves."""
-    found = answer({"systems.gpt-6-luna.evaluated": False, "draws": 256}, volume=(0.5, 2.0))
+    found = answer({"systems.gpt-6-luna.evaluated": False, "draws": 256, "evaluation.months": 0.0}, volume=(0.5, 2.0))
     then = found.verdict.then
     assert then is not None
     assert (then.kind, then.option, then.cost_usd) == ("evaluate", LUNA, 1500.0)

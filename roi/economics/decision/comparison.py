@@ -90,8 +90,7 @@ def compare(case: Case) -> Comparison:
     chosen = choose(shared, results, case[per_error].basis if per_error in case else "")
     measured: tuple[Experiment, ...] = ()
     if drawn is not None:
-        delay = results[chosen.leader].delay_usd
-        measured = experiments(shared, central, drawn, chosen.candidates, chosen.leader, delay)
+        measured = experiments(shared, central, drawn, chosen.candidates, chosen.leader)
     alarms = read_alarms(values)
     verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms)
     crossings, headline = _break_evens(shared, options, tuple(results.values()), untrained, verdict.leader)

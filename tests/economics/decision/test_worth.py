@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from quiet_scenario import CHEAPER, case_of
+from quiet_scenario import CHEAPER, NONE, case_of
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.draws import Drawn
@@ -81,3 +81,31 @@ def test_nothing_is_worth_measuring_where_everything_is_known() -> None:
     c = compare(case_of(draws=256, candidates={"cascade_first": [], "self_hosted": []},
                         quality={"scores": {"gpt-5.4": 0.95, "gpt-6-luna": 0.90}}))
     assert c.verdict.then is None
+
+
+def rivals(hours: float, months: float) -> Comparison:
+    """gpt-5.2 is tested and saves $2,234 a month; gpt-6-luna, untested, may save $10,118. A change takes so many hours."""
+    return compare(case_of(
+        draws=1024, quality={"scores": {"gpt-5.4": 0.95, "gpt-5.2": 0.95}, "usd_per_error": 0.05},
+        candidates={"api_models": ["openai/gpt-5.2", "openai/gpt-6-luna"], "cascade_first": [], "self_hosted": []},
+        people={"setup_hours": {**NONE, "api": hours}}, evaluation={"usd": 400.0, "labels": 300.0, "usd_per_label": 0.0,
+                                                                    "months": months},
+    ))  # fmt: skip
+
+
+def test_one_measures_first_where_a_move_costs_more_than_the_delay() -> None:
+    """400 h x $100 for a model that is likely to be left again, against a week of $2,216 a month."""
+    c = rivals(400.0, 0.25)
+    assert c.verdict.measure_first is not None
+    first = c.verdict.measure_first
+    assert (first.kind, first.option) == ("evaluate", CHEAPER)
+    assert c.verdict.recommended == "cheaper-api:openai/gpt-5.2"
+    assert first.first_net_usd - first.net_usd == pytest.approx(40_400.0 - first.months * 2216.0, rel=0.2)
+
+
+def test_one_moves_first_where_the_delay_costs_more_than_the_move() -> None:
+    """Two months of $2,216 against a move that takes no hours: change now, measure then, and move on if it is better."""
+    c = rivals(0.0, 2.0)
+    assert c.verdict.measure_first is None
+    assert c.verdict.then is not None
+    assert c.verdict.then.option == CHEAPER

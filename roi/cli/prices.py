@@ -83,22 +83,25 @@ def _keep(path: Path, text: str) -> None:
     replace_file(path, text, "your prices")
 
 
-@click.group(cls=ListingGroup, doors=DOORS, subcommand_metavar="[WHAT] | add ... | refresh",
+HELP = """List the prices of WHAT: a card, an API model, a vendor or a provider; without WHAT where prices come from, and how old.
+
+\b
+  roi prices h100-sxm         who rents it or sells it, for how much, since when
+  roi prices openai/gpt-6-luna --as-of 2026-10-01
+  roi prices CoreWeave --format json
+  roi prices add rent --gpu h100-sxm --vendor CoreWeave --usd-per-gpu-hour 2.1
+                              --source "contract of 2026-11"
+  roi prices refresh          what gpuhunt and genai-prices hold today
+
+Prices that are added or fetched lie in your data folder, and every command uses them: of the rows on or before a scenario's
+as_of the newest wins (docs/prices.md). `roi prices show --help` has the options of a list.
+"""
+
+
+@click.group(cls=ListingGroup, doors=DOORS, subcommand_metavar="[WHAT] | add ... | refresh", help=HELP,
              short_help="What is known of prices, with age and source; add or refresh.")
 def prices() -> None:
-    r"""List the prices of WHAT: a card, an API model, a vendor or a provider; without WHAT where prices come from, and how old.
-
-    \b
-      roi prices h100-sxm         who rents it or sells it, for how much, since when
-      roi prices openai/gpt-6-luna --as-of 2026-10-01
-      roi prices CoreWeave --format json
-      roi prices add rent --gpu h100-sxm --vendor CoreWeave \
-          --usd-per-gpu-hour 2.1 --source "contract of 2026-11"
-      roi prices refresh          what gpuhunt and genai-prices hold today
-
-    Prices that are added or fetched lie in your data folder, and every command uses them: of the rows on or before a scenario's
-    as_of the newest wins (docs/prices.md). `roi prices show --help` has the options of a list.
-    """
+    """List what is known of prices, add one of your own, or fetch those of today."""
 
 
 @click.command(short_help="What is known of a card, a model, a vendor or a provider.")

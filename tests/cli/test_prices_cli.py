@@ -266,4 +266,4 @@ def test_help_has_examples_that_fit_80_columns():
         answer = CliRunner(env={"COLUMNS": "80"}).invoke(main, ["prices", *args, "--help"])
         assert answer.exit_code == 0
         assert max(map(len, answer.stdout.splitlines())) <= 80
-    assert "roi prices h100-sxm" in CliRunner().invoke(main, ["prices", "-h"]).stdout
+    assert "\n    roi prices CoreWeave --format json\n" in CliRunner().invoke(main, ["prices", "-h"]).stdout

@@ -82,6 +82,18 @@ def test_waiting_and_following_the_day_never_cost_more_than_the_peak_all_day(fil
     assert all(usd <= peak for name, usd in found.items() if "API" not in name)
 
 
+def test_a_floor_where_everything_waits_is_no_larger_than_the_fleet_for_the_peak(file):
+    """Everything waits, so the mean is all that either must hold: the floor runs without the spare, and spills nothing.
+
+    The API costs $10 a thousand requests, so that a floor is worth its rent up to where it spills nothing.
+    """
+    dear = ("incumbent.model=gpt-6-sol", "workload.input_tokens=4000", "workload.requests_per_day=2000000")
+    found = {w.name: w for w in sized(file, "workload.can_wait_share=1", *dear).ways}
+    peak, floor = found["for the peak, all day"], found["floor, the rest to the API"]
+    assert floor.gpus == peak.gpus - 1
+    assert floor.spilled == pytest.approx(0.0, abs=1e-12)
+
+
 def test_the_table_fits_80_columns_and_says_what_it_rests_on(file):
     text = size_text(sized(file))
     assert max(map(len, text.splitlines())) <= 80

@@ -83,10 +83,10 @@ def _keep(path: Path, text: str) -> None:
     replace_file(path, text, "your prices")
 
 
-HELP = """List the prices of WHAT: a card, an API model, a vendor or a provider; without WHAT where prices come from, and how old.
+HELP = """List the prices of WHAT: a card, an API model, a vendor or a provider; without WHAT where prices come from, and when.
 
 \b
-  roi prices h100-sxm         who rents it or sells it, for how much, since when
+  roi prices h100-sxm         who rents or sells it, for how much, since when
   roi prices openai/gpt-6-luna --as-of 2026-10-01
   roi prices CoreWeave --format json
   roi prices add rent --gpu h100-sxm --vendor CoreWeave --usd-per-gpu-hour 2.1

@@ -114,8 +114,10 @@ def test_a_price_that_is_added_is_used_by_every_command(prices):
         "gpu,vendor,kind,usd_per_gpu_hour,gpus_per_instance,minimum_months,source,date,note\n"
         "L40S,Nebius,on-demand,0.5,1,0,quote of Nov,2026-11-26,\n")
     assert "quote of Nov (yours: rentals.csv)" in {row["source"] for row in told("nebius")["rents"]}
-    fit = CliRunner().invoke(main, ["fit", "qwen3-0.6b", "--gpu", "l40s", "--examples", "1000", "--as-of", "2026-11-26"])
-    assert "L40S 0.50/h Nebius (2026-11-26)" in " ".join(fit.stdout.split())
+    fit = CliRunner().invoke(main, ["fit", "qwen3-0.6b", "--gpu", "l40s", "--examples", "1000", "--as-of", "2026-11-26",
+                                    "--format", "json"])
+    (card,) = json.loads(fit.stdout)["gpus"]
+    assert (card["offer"]["vendor"], card["offer"]["usd_per_gpu_hour"], card["offer"]["date"]) == ("Nebius", 0.5, "2026-11-26")
 
 
 def test_a_comparison_pays_the_users_price_and_says_whose_it_is():

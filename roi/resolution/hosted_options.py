@@ -15,7 +15,7 @@ from roi.resolution.api_options import add_option, add_price, add_vendor, cheape
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plans import add_plans, add_published_speeds, check_capacities
 from roi.resolution.system_facts import add_system, add_training, training_tokens
-from roi.scenario.scenario import Scenario, known_systems, model_part, tuned
+from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.units import HOURS_PER_MONTH, MTOK
 
 
@@ -27,6 +27,7 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     sheet.warnings += [f"gpu_rents.{o.stated} is not used: candidates name other cards or vendors than {o.gpu} at {o.vendor}"
                        for o in unused]
     bought = bought_offers(s) if s.candidates.own_hardware and not own else ()
+    check_capacities(s, (*offers, *bought, *own))
     spill = cheapest_spill(sheet)
     for name in s.candidates.self_hosted:
         shape = find_model(name, "candidates.self_hosted")
@@ -45,7 +46,6 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
         if not rows:
             raise UnknownName("candidates.hosted_adapters", vendor, {row.vendor for row in every}, "vendor")
         _tuned_elsewhere(sheet, s, "hosted-adapter", name, rows)
-    check_capacities(s, known_systems(s), (*offers, *bought, *own))
 
 
 def _vendor_and_model(field: str, name: str) -> tuple[str, str]:

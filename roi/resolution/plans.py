@@ -34,7 +34,7 @@ from roi.resolution.plan_capacity import (
 )
 from roi.resolution.request_lengths import SystemLengths, system_lengths
 from roi.scenario.quantity import as_spread, value_of
-from roi.scenario.scenario import Scenario
+from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.scenario.supply import StatedCapacity
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
 
@@ -135,16 +135,20 @@ def _stated_capacities(s: Scenario, system: str) -> dict[tuple[str, int], tuple[
 
     A row of the system itself (model+method) goes before those of its base model on that card.
     """
-    base = system.partition("+")[0]
-    rows = [(number, row) for number, row in enumerate(s.serving.capacities) if row.model.lower() in {system, base}]
-    own = {find_gpu(row.gpu).id for _, row in rows if row.model.lower() == system}
+    name = system.lower()
+    rows = [(number, row) for number, row in enumerate(s.serving.capacities)
+            if row.model.lower() in {name, name.partition("+")[0]}]
+    own = {find_gpu(row.gpu).id for _, row in rows if row.model.lower() == name}
     return {(find_gpu(row.gpu).id, row.gpus): (number, row) for number, row in rows
-            if row.model.lower() == system or find_gpu(row.gpu).id not in own}
+            if row.model.lower() == name or find_gpu(row.gpu).id not in own}
 
 
-def check_capacities(s: Scenario, systems: Iterable[str], offers: Offers) -> None:
-    """Every row of `serving.capacities` names a system that is served here, or its base, and a card that can be had."""
-    models = {name for system in systems for name in (system, system.partition("+")[0])}
+def check_capacities(s: Scenario, offers: Offers) -> None:
+    """Every row of `serving.capacities` names a system that is served on GPUs, or its base, and a card that can be had."""
+    c = s.candidates
+    systems = [tuned(name, method) for name in c.self_hosted for method in c.methods]
+    systems += [tuned(model_part(name), "tuned") for name in c.hosted_adapters]
+    models = {name.lower() for each in (*systems, *c.self_hosted) for name in (each, each.partition("+")[0])}
     for number, row in enumerate(s.serving.capacities):
         field = f"serving.capacities.{number}"
         if row.model.lower() not in models:

@@ -154,7 +154,7 @@ def test_too_few_cards_are_a_reason_and_a_hybrid_uses_what_is_there() -> None:
                      serving={"capacities": capacity})
     c = compare(found.case)
     reasons = {o.id: o.reason for o in c.infeasible}
-    assert reasons[OWN].startswith("needs 2 x A100-80GB-SXM at the peak, 1 are owned")
+    assert reasons[OWN].startswith("needs 2 x A100-80GB-SXM at the peak; owned: 1. ")
     hybrid = next(o for o in c.options if o.id == "hybrid-own:qwen3-8b")
     assert hybrid.fleet is not None
     assert (hybrid.fleet.replicas, hybrid.fleet.gpus) == (1.0, 1.0)
@@ -194,6 +194,7 @@ def test_a_row_of_the_adapter_goes_before_that_of_its_base() -> None:
 
 
 @pytest.mark.parametrize(("change", "message"), [
+    ({"model": "gpt-6-luna"}, r"serving\.capacities\.0\.model: unknown model .*'gpt-6-luna'"),
     ({"model": "qwen3-9b"}, r"serving\.capacities\.0\.model: unknown model .*'qwen3-9b'; nearest: .*qwen3-8b"),
     ({"gpu": "h200"}, r"serving\.capacities\.0\.gpu: unknown card .*'H200-141GB-SXM'; nearest: H100-80GB-SXM"),
 ])  # fmt: skip

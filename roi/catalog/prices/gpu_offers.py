@@ -1,12 +1,13 @@
 """GPUs that can be had on a scenario's date: rented by the hour (rentals.csv or stated), bought (purchase.csv), or owned."""
 
+from collections import Counter
 from datetime import date as Date
-from functools import cache
 from operator import attrgetter
 from typing import NamedTuple
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.rows import priced_rows, read_rows
+from roi.catalog.prices.own_prices import cached_with_own, price_rows
+from roi.catalog.rows import priced_rows
 from roi.errors import ScenarioError, UnknownName
 from roi.facts.fact import Basis
 from roi.facts.price import PurchasePrice, RentalKind, RentalOffer
@@ -14,18 +15,20 @@ from roi.numerics.spreads import joint_high, joint_low
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario
 
+RENT_KEY = attrgetter("gpu", "vendor", "kind", "gpus_per_instance", "minimum_months")
+"""What tells one offer from another, whatever it costs."""
 
-@cache
+
+@cached_with_own(RentalOffer)
 def rental_offers(as_of: Date) -> tuple[RentalOffer, ...]:
-    """The newest offer on or before `as_of` for each GPU, vendor, kind, instance size and commitment."""
-    key = attrgetter("gpu", "vendor", "kind", "gpus_per_instance", "minimum_months")
-    return priced_rows(read_rows("prices/rentals.csv", RentalOffer), key, as_of)
+    """The newest offer on or before `as_of` for each RENT_KEY, the user's own among them."""
+    return priced_rows(price_rows(RentalOffer), RENT_KEY, as_of)
 
 
-@cache
+@cached_with_own(PurchasePrice)
 def purchase_prices(as_of: Date) -> tuple[PurchasePrice, ...]:
-    """The newest price on or before `as_of` for each GPU."""
-    return priced_rows(read_rows("prices/purchase.csv", PurchasePrice), attrgetter("gpu"), as_of)
+    """The newest price on or before `as_of` for each GPU, the user's own among them."""
+    return priced_rows(price_rows(PurchasePrice), attrgetter("gpu"), as_of)
 
 
 class Offer(NamedTuple):
@@ -130,7 +133,9 @@ def bought_offers(s: Scenario) -> Offers:
 def owned_offers(s: Scenario) -> Offers:
     """The cards that the scenario owns at what selling one would bring; whole replicas of them are used, in one server each."""
     field, own = "own_hardware.resale_usd_per_gpu", s.own_hardware
-    cards = {find_gpu(name, "own_hardware.cards").id: count for name, count in own.cards.items()}
+    cards = Counter[str]()
+    for name, count in own.cards.items():
+        cards[find_gpu(name, "own_hardware.cards").id] += count
     resale = own.resale_usd_per_gpu
     if resale is not None and not cards:
         raise ScenarioError(field, resale, "say which cards you own, and how many, in own_hardware.cards")

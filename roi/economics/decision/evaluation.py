@@ -39,6 +39,11 @@ class Evaluated:
         left_out = [x.paid_anyway for x in self.costs.lines if x.paid_anyway is not None]
         return self.pv + sum((present_value(upfront, monthly, self.discount_rate) for upfront, monthly in left_out), 0.0)
 
+    @cached_property
+    def cash_pv(self) -> Number:
+        """Present value without the cost of wrong answers, USD."""
+        return self.pv_without(lambda line: line.is_error)
+
     def pv_without(self, left_out: Callable[[Line], bool]) -> Number:
         """Present value without some of the lines, USD."""
         lines = filter(left_out, self.costs.lines)
@@ -87,9 +92,10 @@ def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -
     best = int(np.argmin(costs))
     if np.isinf(costs[best]):
         best = int(np.argmin(needed / owned))
+        spares = ", spares included" if option.spares else ""
         return replace(option, plan=option.plans[best], infeasible=(
-            f"needs {needed[best]:,.0f} x {option.plans[best].gpu} at the peak, {owned[best]:,.0f} are owned: own or rent more,"
-            " or let an API take what lies above them (candidates.hybrid)"
+            f"needs {needed[best]:,.0f} x {option.plans[best].gpu} at the peak{spares}; owned: {owned[best]:,.0f}. Own or rent"
+            " more, or let an API take what lies above them (candidates.hybrid)"
         ))
     return replace(option, plan=option.plans[best])
 

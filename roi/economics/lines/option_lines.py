@@ -29,6 +29,8 @@ class Costs:
 
     lines: tuple[Line, ...]
     fleet: FleetMonths | None
+    wrong: Array
+    """Share of the answers that are wrong, by month, shape (H,) or (n, H)."""
 
 
 def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) -> Costs:
@@ -42,7 +44,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
         billed = api_lines(shared, stay, np.ones(shared.horizon))
         errors = error_line(shared, stay.error_rate, (f"systems.{option.system}.error_rate",))
         lines = [*billed, *migration_line(shared, option), *commitment_line(shared, _bill(billed)), errors]
-        return Costs(leave_out_paid_anyway(shared, option, lines), None)
+        return Costs(leave_out_paid_anyway(shared, option, lines), None, stay.error_rate)
     live, kept, alone = _shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own, wrong = _own_lines(shared, option, fleet, live)
@@ -56,7 +58,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     lines += _incumbent_lines(shared, option, stay, kept, handed, _bill(own) if _same_provider(option, stay.option) else None)
     rate = np.asarray(kept * stay.error_rate + (1.0 - kept) * wrong)
     lines.append(error_line(shared, rate, (f"systems.{option.system}.error_rate",)))
-    return Costs(leave_out_paid_anyway(shared, option, lines), fleet)
+    return Costs(leave_out_paid_anyway(shared, option, lines), fleet, rate)
 
 
 def _shares(shared: Shared, option: Option) -> tuple[Array, Array, Array]:

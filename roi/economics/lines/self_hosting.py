@@ -12,7 +12,15 @@ import numpy as np
 
 from roi.economics.inputs import PLATFORM, Array, Hardware, Number, Option, Plan, Shared
 from roi.economics.lines.line import Line, billed_requests, incumbent_share, pick
-from roi.estimate.replay.fleet import Fleet, burst_from_peak, fleet_capacity, size_autoscaled_fleet, size_fleet, spill_share
+from roi.estimate.replay.fleet import (
+    Fleet,
+    burst_from_peak,
+    demand_to_hold,
+    fleet_capacity,
+    size_autoscaled_fleet,
+    size_fleet,
+    spill_share,
+)
 from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR, SECONDS_PER_HOUR
 
 
@@ -71,9 +79,10 @@ def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, repli
     full = fleet_capacity(replicas, plan.capacity, plan.pooling)
     held = full * (1.0 - option.headroom)
     spill = spilled(shared, option, held / mean)
+    demand = demand_to_hold(mean * shared.peak_to_mean, mean, shared.can_wait)
     fleet = Fleet(
         replicas=replicas + np.zeros_like(mean), instances=instances, gpus=instances * plan.gpus_per_instance,
-        utilisation_mean=mean * (1.0 - spill) / full, utilisation_peak=np.minimum(mean * shared.peak_to_mean, held) / full,
+        utilisation_mean=mean * (1.0 - spill) / full, utilisation_peak=np.minimum(demand, held) / full,
     )
     gpus = np.asarray(fleet.gpus)
     return FleetMonths(fleet, gpus, gpus, np.asarray(spill))
@@ -86,7 +95,8 @@ def spilled(shared: Shared, option: Option, held_over_mean: Number) -> Number:
     """
     if option.spill_share is not None:
         return np.maximum(option.spill_share, 1.0 - held_over_mean)
-    return spill_share(shared.load_curve, burst_from_peak(shared.peak_to_mean, shared.load_curve), held_over_mean)
+    burst = burst_from_peak(shared.peak_to_mean, shared.load_curve)
+    return spill_share(shared.load_curve, burst, held_over_mean, shared.can_wait)
 
 
 def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array) -> list[Line]:
@@ -107,7 +117,10 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
 
 
 def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths, live: Array) -> list[Line]:
-    drift = np.asarray((1.0 + shared.rent_drift) ** (np.arange(shared.horizon) / 12.0))
+    """Rent; while a commitment runs, from go-live on, its rate does not drift and a falling load gives no GPU back."""
+    bound = incumbent_share(option.months_to_live, plan.minimum_months, shared.horizon) > 0
+    bound &= np.asarray(plan.minimum_months) > 0
+    drift = np.where(bound, 1.0, (1.0 + shared.rent_drift) ** (np.arange(shared.horizon) / 12.0))
     rate = plan.usd_per_gpu_hour * drift * option.fleet_share
     price = plan.rent or plan.path + "usd_per_gpu_hour"
     speeds = (plan.speed, plan.adapter_speed) if plan.adapter_speed else (plan.speed,)
@@ -121,7 +134,7 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
             f" x {pick(live, month):.4g} of the month{drifted}{part}"
         )
 
-    gpus, bare = (_committed(shared, option, plan, g) for g in (months.gpus, months.gpus_without_spares))
+    gpus, bare = (np.where(bound, np.maximum.accumulate(g, axis=-1), g) for g in (months.gpus, months.gpus_without_spares))
     needed, spare = bare * live, (gpus - bare) * live
     lines = [Line(
         name="GPU rent", monthly=np.asarray(needed * rate * HOURS_PER_MONTH), arithmetic=partial(arithmetic, bare),
@@ -133,14 +146,6 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
             facts=(price, "serving.spares"), arithmetic=partial(arithmetic, gpus - bare),
         ))
     return lines + _unused_commitment(shared, option, plan, gpus, np.asarray(rate))
-
-
-def _committed(shared: Shared, option: Option, plan: Plan, gpus: Array) -> Array:
-    """GPUs that are paid: while a commitment runs (from go-live on, `minimum_months`), a falling load gives none back."""
-    if not np.any(np.asarray(plan.minimum_months) > 0):
-        return gpus
-    bound = incumbent_share(option.months_to_live, plan.minimum_months, shared.horizon) > 0
-    return np.where(bound, np.maximum.accumulate(gpus, axis=-1), gpus)
 
 
 def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, rate: Array) -> list[Line]:
@@ -231,8 +236,8 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     )
     return [
         Line(
-            name="own cards, not sold" if there else "hardware, purchase and replacement", monthly=np.asarray(later * price),
-            upfront=first * price, facts=prices, arithmetic=paid,
+            name="own cards, not sold (no cash)" if there else "hardware, purchase and replacement",
+            monthly=np.asarray(later * price), upfront=first * price, facts=prices, arithmetic=paid,
         ),
         *([] if there else [installation]),
         Line(

@@ -71,7 +71,7 @@ def test_cards_that_are_there_cost_what_selling_them_today_would_bring() -> None
         timing={"months_to_live": {**NONE, "self_hosted": 6.0}},
     )  # fmt: skip
     w = World(case, **plan(OWN, watts=400.0))
-    assert w.line(OWN, "own cards, not sold") == (15_000.0, [0.0] * 24)
+    assert w.line(OWN, "own cards, not sold (no cash)") == (15_000.0, [0.0] * 24)
     assert {t + 1: usd for t, usd in enumerate(w.line(OWN, "hardware, resale")[1]) if usd} == pytest.approx({24: -3750.0})
     assert w.line(OWN, "colocation")[1] == pytest.approx([0.0] * 6 + [120.0] * 18)
     assert not [name for name in w.names(OWN) if "purchase" in name or "installation" in name]

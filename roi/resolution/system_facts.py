@@ -225,7 +225,8 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     if t.gpu_hours is None:
         _add_hours_factor(sheet, best)
     if best is None:
-        why = (f"{method} of {shape.id} at {longest:,.0f} tokens fits on no single rented GPU;"
+        where = "no single rented GPU" if t.gpu is None else f"no single {find_gpu(t.gpu).id}"
+        why = (f"{method} of {shape.id} at {longest:,.0f} tokens fits on {where};"
                " shorten training.longest_tokens, use qlora, or state training.gpu and gpu_hours")
         source = "peft" if refused else "memory in closed form" if dry is None else f"dry run {dry[0].name}"
         sheet.state(path_of(Option, "infeasible", option=id), refused or why, source)

@@ -146,7 +146,8 @@ def _problem(places: list[str], kind: str, value: object, message: str) -> str:
 
 def _is_branch(place: str) -> bool:
     """True for pydantic's names of union branches, which mean nothing to a reader."""
-    return place in {"float", "Spread", "Score", "str", "int"} or "[" in place or place.startswith(("literal", "constrained"))
+    names = {"float", "Spread", "Score", "str", "int", "figure", "by card"}
+    return place in names or "[" in place or place.startswith(("literal", "constrained"))
 
 
 def _fields_at(places: list[str]) -> list[str]:

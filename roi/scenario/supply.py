@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from roi.scenario.quantity import (
     AtLeastOne,
@@ -274,6 +274,11 @@ class Drift(Section):
 
 
 UsdPerGpu = Annotated[NonNegative, unit("USD")]
+ByCard = Annotated[
+    Annotated[UsdPerGpu, Tag("figure")] | Annotated[dict[Name, UsdPerGpu], Tag("by card")],
+    Discriminator(lambda given: "by card" if isinstance(given, dict) and "value" not in given else "figure"),
+]
+"""One figure for all cards, or one for each."""
 
 
 class OwnHardware(Section):
@@ -282,7 +287,7 @@ class OwnHardware(Section):
     cards: dict[Name, Annotated[int, Field(ge=1, le=100_000)]] = Field(default_factory=dict)
     """How many of which card you own. They are not bought and wait for no delivery; what would be got for selling those that
     are used is their cost. Where cards are owned, no others are bought."""
-    resale_usd_per_gpu: UsdPerGpu | dict[Name, UsdPerGpu] | None = None
+    resale_usd_per_gpu: ByCard | None = None
     """What one of the `cards` would fetch today, server share included: one figure, or one for each card; left out = the
     catalog's purchase price, less what a card loses in two years."""
     host_usd_per_gpu: Annotated[NonNegative, unit("USD")] = spread(

@@ -263,3 +263,17 @@ def test_lengths_that_are_known_bound_the_longest_sequence() -> None:
 def test_fields_of_old_say_what_took_their_place() -> None:
     with pytest.raises(InputError, match=r"people\.setup_hours_existing: no longer .* people\.existing_hours_per_month"):
         load_scenario(None, ("people.setup_hours_existing=true",))
+
+
+@pytest.mark.parametrize(("override", "message"), [
+    ("own_hardware.resale_usd_per_gpu={A100-80GB-SXM: abc}", r"own_hardware\.resale_usd_per_gpu\.A100-80GB-SXM: 'abc' is not"),
+    ("own_hardware.resale_usd_per_gpu=abc", r"own_hardware\.resale_usd_per_gpu: 'abc' is not usable; it should be a valid number"),
+    ("own_hardware.cards={A100-80GB-SXM: 0}", r"own_hardware\.cards\.A100-80GB-SXM: 0 is not usable"),
+    ("gpu_rents=[{gpu: h100-sxm, usd_per_gpu_hour: 2}]", r"gpu_rents\.0\.vendor: needed and not given"),
+    ("gpu_rents=[{gpu: h100-sxm, vendor: X, usd_per_gpu_hour: -2}]", r"gpu_rents\.0\.usd_per_gpu_hour: -2 is not usable"),
+    ("gpu_discounts={RunPod: 1.2}", r"gpu_discounts\.RunPod: 1\.2 is not usable; it should be less than 1"),
+    ("serving.spill_share=1.3", r"serving\.spill_share: 1\.3 is not usable; 1\.3 must be at least 0 and at most 1"),
+])  # fmt: skip
+def test_a_mistake_names_its_place(override: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_scenario(None, (override,))

@@ -209,9 +209,10 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     if there:
         each = f"${pick(plan.usd_per_gpu):,.6g} that selling one would bring"
 
+    now = f"{pick(ordered):,.6g} GPU x {each}"
+
     def paid(month: int) -> str:
-        now = f"month 0: {pick(ordered):,.6g} GPU x {each}"
-        return f"{pick(later, month):,.6g} GPU x {each}" if pick(later, month) else now
+        return f"{pick(later, month):,.6g} GPU x {each}" if pick(later, month) else f"month 0: {now}"
 
     def sold(month: int) -> str:
         in_month = -pick(resale, month) / pick(price, month)
@@ -232,12 +233,13 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     installation = Line(
         name="hardware, installation", monthly=np.asarray(later * price * terms.install_share),
         upfront=first * price * terms.install_share, facts=facts("install_share"),
-        arithmetic=lambda month: f"{paid(month)} x {pick(terms.install_share):.4g}",
+        arithmetic=(lambda month: f"{paid(month)} x {pick(terms.install_share):.4g}") if np.any(later) else
+        f"{now} x {pick(terms.install_share):.4g}",
     )
     return [
         Line(
             name="own cards, not sold (no cash)" if there else "hardware, purchase and replacement",
-            monthly=np.asarray(later * price), upfront=first * price, facts=prices, arithmetic=paid,
+            monthly=np.asarray(later * price), upfront=first * price, facts=prices, arithmetic=paid if np.any(later) else now,
         ),
         *([] if there else [installation]),
         Line(

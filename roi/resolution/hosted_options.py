@@ -87,7 +87,7 @@ def _self_hosted(
             sheet.state(path_of(OptionFacts, "owned", option=id), True, "roi")
         add_plans(sheet, s, id, shape, system, found, shared_adapters=method is not None)
         if method is not None:
-            add_training(sheet, s, id, shape, method)
+            add_training(sheet, s, id, shape, method, own if found is own else ())
 
 
 def _tuned_elsewhere(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: tuple[TuningPrice, ...]) -> None:

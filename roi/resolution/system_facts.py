@@ -9,7 +9,7 @@ from roi.catalog.cards.cuda_contexts import training_overhead
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.configs import model_config
-from roi.catalog.prices.gpu_offers import Offer, rents
+from roi.catalog.prices.gpu_offers import Offer, Offers, rents
 from roi.economics.inputs import ErrorRate, Option, Tokens, Training, TrainingFacts, path_of
 from roi.errors import InputError, ScenarioError
 from roi.estimate.step.calibration import Evidence, layout_of
@@ -157,29 +157,39 @@ def _memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | None
     return central, low, high
 
 
-def _cheapest_run(
-    s: Scenario, shape: ModelShape, plan: TrainingPlan, mean: float, dry: DryPeak | None, known: KnownRuns,
-) -> _CheapestRun | None:
-    """The run that costs least over the cards that it fits on, each at its cheapest offer; spot will do for training.
+def _training_cards(s: Scenario, own: Offers) -> list[dict[str, Offer]]:
+    """Cards to train on, each at its cheapest offer: the option's own ones, which cost no rent; where none will do, rented ones.
 
-    No list price with a commitment is taken for it, but a rent that the user states is. A stated number of GPU-hours is that
-    of the card; where the card is stated too, it is taken without a look at its memory.
+    No list price with a commitment is taken, but a rent that the user states is; spot will do for training.
     """
     t, vendors = s.training, {v.lower() for v in s.candidates.vendors}
     named = {t.gpu: "training.gpu"} if t.gpu is not None else dict.fromkeys(s.candidates.gpus, "candidates.gpus")
     wanted = {find_gpu(name, field).id for name, field in named.items()}
+    free = {o.gpu: o._replace(gpus_per_instance=1, basis=Basis.STATED, source="the cards are there; their power is not counted")
+            for o in own if t.gpu is None or o.gpu in wanted}
     cheapest: dict[str, Offer] = {}
     for offer in sorted(rents(s), key=lambda o: o.usd_per_gpu_hour * o.gpus_per_instance):
         # no measured training run on AMD cards stands behind the estimate: only where the user names one
         admitted = offer.gpu in wanted if wanted else not offer.gpu.startswith("MI")
-        free = offer.minimum_months == 0 or offer.stated is not None
-        if admitted and free and (not vendors or offer.vendor.lower() in vendors):
+        unbound = offer.minimum_months == 0 or offer.stated is not None
+        if admitted and unbound and (not vendors or offer.vendor.lower() in vendors):
             cheapest.setdefault(offer.gpu, offer)
-    if t.gpu is not None and not cheapest:
+    if t.gpu is not None and not cheapest and not free:
         told = "no vendor of the scenario rents it without a commitment; state your rent in gpu_rents"
         raise ScenarioError("training.gpu", t.gpu, told)
-    found = []
-    for name, offer in cheapest.items():
+    return [free, cheapest]
+
+
+def _cheapest_run(
+    s: Scenario, shape: ModelShape, plan: TrainingPlan, mean: float, dry: DryPeak | None, known: KnownRuns,
+    cards: dict[str, Offer],
+) -> _CheapestRun | None:
+    """The run that costs least over the cards that it fits on, the shortest where none has a rent; None where it fits on none.
+
+    A stated number of GPU-hours is that of any card; where the card is stated too, its memory is not looked at.
+    """
+    t, found = s.training, []
+    for name, offer in cards.items():
         gpu = find_gpu(name)
         memory = _memory(shape, plan, gpu, dry)
         if memory[0] > gpu.memory_bytes and (t.gpu is None or t.gpu_hours is None):
@@ -192,17 +202,17 @@ def _cheapest_run(
             hours = float(training_hours(shape, plan, gpu, evidence.efficiency, examples, mean, epochs) * plan.gpus)
             hours *= offer.gpus_per_instance  # one GPU trains, but the whole instance is rented
         found.append(_CheapestRun(gpu_hours=hours, offer=offer, memory=memory, gpu=gpu, evidence=evidence))
-    return min(found, key=lambda run: run.gpu_hours * run.offer.usd_per_gpu_hour, default=None)
+    return min(found, key=lambda run: (run.gpu_hours * run.offer.usd_per_gpu_hour, run.gpu_hours), default=None)
 
 
-def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, method: Method) -> None:
-    """GPU hours of one run on the rented card that makes it cheapest; infeasible where it fits on none.
+def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, method: Method, own: Offers = ()) -> None:
+    """GPU hours of one run on the card that makes it cheapest, one of `own` where it fits; infeasible where it fits on none.
 
     Memory is that of a known dry run where there is one of this plan (the HF Trainer's loop), else the closed form. Where only
     the default of the longest sequence fits on no card, the longest that does is taken, with a warning.
     """
     t, mean = s.training, mean_tokens(s)
-    longest = _longest_tokens(s, shape, mean)
+    longest, places = _longest_tokens(s, shape, mean), _training_cards(s, own)
 
     def run_at(tokens: float) -> tuple[TrainingPlan, str | None, DryPeak | None, _CheapestRun | None]:
         plan = TrainingPlan(method=method, rank=float(t.rank), micro_batch=float(t.micro_batch), seq=tokens,
@@ -210,7 +220,8 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         if refused := refusal(shape, plan):
             return plan, refused, None, None
         dry = _dry_peak(sheet.known.store, shape, plan)
-        return plan, None, dry, _cheapest_run(s, shape, plan, mean, dry, sheet.known)
+        found = (_cheapest_run(s, shape, plan, mean, dry, sheet.known, cards) for cards in places)
+        return plan, None, dry, next((run for run in found if run is not None), None)
 
     plan, refused, dry, best = run_at(longest)
     if best is None and refused is None and t.longest_tokens is None and run_at(np.ceil(mean))[3] is not None:
@@ -232,7 +243,7 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         sheet.state(path_of(Option, "infeasible", option=id), refused or why, source)
         return
     path, offer = partial(path_of, TrainingFacts, option=id), best.offer
-    sheet.state(path("vendor_usd"), 0.0, "trained on rented GPUs", "USD")
+    sheet.state(path("vendor_usd"), 0.0, "trained on GPUs", "USD")
     chosen = "cheapest run among the cards that it fits on" if t.gpu is None else "scenario training.gpu"
     sheet.state(f"options.{id}.training.gpu", offer.gpu, chosen)
     held = "closed form held to dry runs"

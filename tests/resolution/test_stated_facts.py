@@ -160,6 +160,17 @@ def test_too_few_cards_are_a_reason_and_a_hybrid_uses_what_is_there() -> None:
     assert (hybrid.fleet.replicas, hybrid.fleet.gpus) == (1.0, 1.0)
 
 
+def test_an_option_on_own_cards_trains_on_them_for_no_rent() -> None:
+    """The rented option rents for it; where the card that trains is stated and not owned, all rent it."""
+    path, adapter = "options.{}:qwen3-8b+lora.training.", "own-hardware"
+    case = owned().case
+    assert case[path.format(adapter) + "usd_per_gpu_hour"].value == 0.0
+    assert case[path.format(adapter) + "gpu"].value == "A100-80GB-SXM"
+    assert case[path.format("self-hosted-adapter") + "usd_per_gpu_hour"].number() > 0
+    stated = resolved(own_hardware={"cards": {"a100-80gb-sxm": 4}}, training={"gpu": "h100-sxm"}).case
+    assert stated[path.format(adapter) + "usd_per_gpu_hour"].number() > 0
+
+
 # ---------------------------------------------------------------- capacity and spill
 
 
@@ -267,7 +278,7 @@ def test_fields_of_old_say_what_took_their_place() -> None:
 
 @pytest.mark.parametrize(("override", "message"), [
     ("own_hardware.resale_usd_per_gpu={A100-80GB-SXM: abc}", r"own_hardware\.resale_usd_per_gpu\.A100-80GB-SXM: 'abc' is not"),
-    ("own_hardware.resale_usd_per_gpu=abc", r"own_hardware\.resale_usd_per_gpu: 'abc' is not usable; it should be a valid number"),
+    ("own_hardware.resale_usd_per_gpu=abc", r"own_hardware\.resale_usd_per_gpu: 'abc' is not usable; it should be"),
     ("own_hardware.cards={A100-80GB-SXM: 0}", r"own_hardware\.cards\.A100-80GB-SXM: 0 is not usable"),
     ("gpu_rents=[{gpu: h100-sxm, usd_per_gpu_hour: 2}]", r"gpu_rents\.0\.vendor: needed and not given"),
     ("gpu_rents=[{gpu: h100-sxm, vendor: X, usd_per_gpu_hour: -2}]", r"gpu_rents\.0\.usd_per_gpu_hour: -2 is not usable"),

@@ -15,6 +15,7 @@ from roi.resolution.api_options import add_option, add_price, add_vendor, cheape
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plans import add_plans, add_published_speeds, check_capacities
 from roi.resolution.system_facts import add_system, add_training, training_tokens
+from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.units import HOURS_PER_MONTH, MTOK
 
@@ -28,6 +29,8 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
                        for o in unused]
     bought = bought_offers(s) if s.candidates.own_hardware and not own else ()
     check_capacities(s, (*offers, *bought, *own))
+    sheet.warnings += [f"serving.capacities.{n}: {value_of(c.requests_per_s):g} requests/s of {c.model} on {c.gpus} x {c.gpu}"
+                       " are taken as stated; the SLO is not checked" for n, c in enumerate(s.serving.capacities)]
     spill = cheapest_spill(sheet)
     for name in s.candidates.self_hosted:
         shape = find_model(name, "candidates.self_hosted")

@@ -158,7 +158,7 @@ def _memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | None
 
 
 def _training_cards(s: Scenario, own: Offers) -> list[dict[str, Offer]]:
-    """Cards to train on, each at its cheapest offer: the option's own ones, which cost no rent; where none will do, rented ones.
+    """Cards to train on, each at its cheapest offer: the option's own, which cost no rent, and rented ones where none will do.
 
     No list price with a commitment is taken, but a rent that the user states is; spot will do for training.
     """

@@ -90,10 +90,22 @@ def _set(data: dict[str, Any], override: str) -> None:
     *parents, last = _steps(path.strip())
     place: Any = data
     for key in parents:
-        if not isinstance(place.get(key), dict):
-            place[key] = {} if place.get(key) is None else {"value": place[key]}
-        place = place[key]
-    place[last] = value
+        at: Any = _place_in(place, key, override)
+        here = place[at] if isinstance(place, list) else place.get(at)
+        if not isinstance(here, (dict, list)):
+            here = {} if here is None else {"value": here}
+        place[at] = here
+        place = here
+    place[_place_in(place, last, override)] = value
+
+
+def _place_in(place: Any, key: str, override: str) -> str | int:
+    """The key of a block, or the number of an item that a list has; items are numbered from 0."""
+    if not isinstance(place, list):
+        return key
+    if not key.isdecimal() or int(key) >= len(place):
+        raise ScenarioError("--set", override, f"this list has {len(place)} items; name one by its number, the first is 0")
+    return int(key)
 
 
 def _steps(path: str) -> list[str]:

@@ -11,6 +11,7 @@ from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import check_scenario, load_scenario
+from roi.scenario.quantity import Spread
 
 RENT = {"gpu": "h100-sxm", "vendor": "CoreWeave", "usd_per_gpu_hour": 1.25}
 H100 = "H100-80GB-SXM"
@@ -99,6 +100,14 @@ def test_lists_and_vendors_are_set_from_the_command_line() -> None:
     s = load_scenario(None, (rent, "gpu_discounts.Fly.io=0.1", "own_hardware.cards.A100-80GB-SXM=8"))
     assert (s.gpu_rents[0].usd_per_gpu_hour, s.gpu_discounts) == (2.1, {"Fly.io": 0.1})
     assert s.own_hardware.cards == {"A100-80GB-SXM": 8}
+    again = load_scenario(None, (rent, "gpu_rents.0.usd_per_gpu_hour=1.9", "gpu_rents.0.usd_per_gpu_hour.low=1.5",
+                                 "gpu_rents.0.usd_per_gpu_hour.high=2.5", "gpu_rents.0.minimum_months=12"))
+    fee = again.gpu_rents[0].usd_per_gpu_hour
+    assert isinstance(fee, Spread)
+    assert (fee.value, fee.low, fee.high, again.gpu_rents[0].minimum_months) == (1.9, 1.5, 2.5, 12)
+    for item in ("1", "first"):
+        with pytest.raises(ScenarioError, match=r"this list has 1 items; name one by its number, the first is 0"):
+            load_scenario(None, (rent, f"gpu_rents.{item}.usd_per_gpu_hour=1.9"))
 
 
 # ---------------------------------------------------------------- owned cards
@@ -186,6 +195,8 @@ def test_a_stated_capacity_is_not_replayed_and_restricts_the_card_to_its_replica
     fact = case[f"options.{SELF}.plans.0.capacity_requests_per_s"]
     assert fact.basis is Basis.STATED
     assert fact.source == "scenario serving.capacities.0: stated, not replayed; the SLO is not checked"
+    told = "serving.capacities.0: 8 requests/s of qwen3-8b on 2 x h100-sxm are taken as stated; the SLO is not checked"
+    assert told in resolved(serving={"capacities": [CAPACITY]}).warnings
 
 
 def test_its_spread_is_that_of_the_capacity() -> None:

@@ -1,13 +1,14 @@
 """The verdict: which option, how sure, why, and the next cheap step that can be undone."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from roi.economics.decision.evaluation import Evaluated, evaluate
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.inputs import Option, Shared
+from roi.economics.lines.option_lines import with_error_rate
 from roi.economics.lines.people import evaluation_cost
 
 SURE = 0.60
@@ -72,14 +73,14 @@ def decide(
 def _error_rate_that_decides(
     shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], subject: str, rival: str
 ) -> float | None:
-    """Error rate of `subject` at which its present value equals the rival's, at most what the bar admits.
+    """Error rate of what `subject` answers at which its present value equals the rival's, at most what the bar admits.
 
     Cost is linear in the rate. None where it costs more than the rival at any rate. Where a wrong answer costs nothing, the
     bar alone decides.
     """
 
     def cost(error_rate: float) -> float:
-        option = replace(options[subject], error_rate=error_rate)
+        option = with_error_rate(options[subject], error_rate)
         return float(evaluate(shared, option, {**options, subject: option}).pv)
 
     at_bar, right = 1.0 - shared.quality_bar, cost(0.0)

@@ -126,12 +126,12 @@ class Api:
     batch_cache_read: Annotated[Array | None, At("options.{option}.price.batch_cache_read_usd_per_mtok")]
     batch_cache_write: Annotated[Array | None, At("options.{option}.price.batch_cache_write_usd_per_mtok")]
     cache_minimum: Annotated[float, At("options.{option}.price.cache_minimum_tokens", absent=0.0)]
-    discount: Annotated[Number, At("options.{option}.price.discount", "options.stay.price.discount")]
-    """The incumbent's is one fact for staying and for switching its cache on."""
+    discount: Annotated[Number, At("options.{option}.price.discount", "apis.{vendor}.discount", "options.stay.price.discount")]
+    """Stated terms of an API hold for every option that uses it, as the incumbent's do for staying and for its levers."""
     uses_cache: Annotated[bool, At("options.{option}.uses_cache")]
     batch_share: Number
     """Share of all requests that goes through the batch price where it is cheaper."""
-    hit_rate: Annotated[Number | None, At("options.{option}.cache_hit_rate")] = None
+    hit_rate: Annotated[Number | None, At("apis.{vendor}.cache_hit_rate")] = None
     """The option's own; None: the workload's."""
     tier: Number = 1.0
     """Price of what does not go through batch, over the list price, where a share takes a slower tier."""
@@ -224,7 +224,7 @@ class Option:
     months_in_parallel: Annotated[Number, At("changes.{group}.months_in_parallel")]
     tokens: Tokens
     error_rate: Number
-    evaluated: Annotated[bool, At("systems.{system}.evaluated")]
+    evaluated: bool
     test_note: Annotated[str | None, At("options.{option}.test_note")] = None
     """What was not tested, where the option's models were: the gate of a cascade."""
     items: int | None = None
@@ -242,8 +242,10 @@ class Option:
     first_price_ratio: Annotated[Number | None, At("vendors.{vendor}.first_successor_price_ratio")] = None
     """Price at the first forced migration over today's, where the user knows the successor."""
     first_error_ratio: Annotated[Number | None, At("vendors.{vendor}.first_successor_error_ratio")] = None
-    escalated: Annotated[Number, At("options.{option}.escalated_share", "systems.{system}.escalated_share", absent=0.0)] = 0.0
-    """The cascade's own share, else what the scenario says of the system."""
+    escalated: Annotated[Number, At(
+        "options.{option}.escalated_share", "apis.{vendor}.escalated_share", "systems.{system}.escalated_share", absent=0.0
+    )] = 0.0
+    """The share of cascades that begin with the API, else what the scenario says of the system."""
     escalates_to: str = "stay"
     escalates_to_cached: Annotated[bool, At("options.{option}.escalates_to_cached")] = False
     """True where the escalated requests find a prompt cache that is off today."""
@@ -263,9 +265,9 @@ class Option:
     training: Training | None = None
     hardware: Hardware | None = None
     provisioned: Provisioned | None = None
-    commitment_usd: Annotated[Number, At("options.{option}.commitment.usd_per_month", absent=0.0)] = 0.0
+    commitment_usd: Annotated[Number, At("apis.{vendor}.commitment.usd_per_month", absent=0.0)] = 0.0
     """Spend a month that is owed to the option's own vendor from go-live on."""
-    commitment_months: Annotated[Number, At("options.{option}.commitment.months", absent=0.0)] = 0.0
+    commitment_months: Annotated[Number, At("apis.{vendor}.commitment.months", absent=0.0)] = 0.0
     """Months from today to the end of that commitment."""
     spares: Annotated[int, At("serving.spares")] = 0
     replicas_least: Annotated[int, At("serving.replicas_least")] = 1
@@ -313,7 +315,7 @@ class OptionFacts:
     """True where the user runs the servers, and pays for what stands around them."""
     owned: Annotated[bool, At("options.{option}.owned")]
     """True where the GPUs are bought."""
-    batch_share: Annotated[Number | None, At("options.{option}.batch_share")]
+    batch_share: Annotated[Number | None, At("options.{option}.batch_share", "apis.{vendor}.batch_share")]
     """The option's own; None: what goes through batch today, or can wait, goes through batch here too."""
     batched_today: Annotated[Number, At("options.stay.batch_share")]
     tested: Annotated[bool | None, At("options.{option}.evaluated")]
@@ -328,13 +330,16 @@ class OptionFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorRate:
-    """Share of a system's answers that are wrong, at its central score and, where it was evaluated, at the ends of it."""
+    """Behind `Option.error_rate`, `evaluated` and `items`: share of a system's answers that are wrong, at its central score and,
+    where it was evaluated, at the ends of it.
+    """
 
     central: Annotated[Number, At("systems.{system}.error_rate")]
     low: Annotated[Number | None, At("systems.{system}.error_rate_low")]
     high: Annotated[Number | None, At("systems.{system}.error_rate_high")]
     noise: Annotated[Number, At("quality.evaluation_noise.{system}", "quality.evaluation_noise", absent=0.0)]
     """Luck of the evaluation: -1 puts the score at its low, +1 at its high."""
+    evaluated: Annotated[bool, At("systems.{system}.evaluated")]
     items: Annotated[int | None, At("systems.{system}.items")]
     """On which the system was evaluated."""
 

@@ -85,14 +85,13 @@ def read_option(values: Values, id: str, shared: Shared) -> Option:
     names["base"] = facts.base
     own_rate = _read(ErrorRate, values, names)
     whole_rate = None if whole is None else _read(ErrorRate, values, {**names, "system": whole})
-    if facts.tested is not None:
-        known["evaluated"] = facts.tested
     batch: Number | None = facts.batched_today if facts.batch_as_today else facts.batch_share
     if batch is None:
         batch = np.maximum(shared.can_wait, facts.batched_today)
     return _read(
         Option, values, names, id=id, tokens=_read(Tokens, values, names), error_rate=_error_rate(own_rate),
         end_to_end_error=None if whole_rate is None else _error_rate(whole_rate), items=(whole_rate or own_rate).items,
+        evaluated=own_rate.evaluated if facts.tested is None else facts.tested,
         platform_usd=sum(platform, 0.0) if facts.platform else 0.0,
         api=_api(values, names, facts, batch),
         provisioned=_read(Provisioned, values, names) if path_of(Provisioned, "usd_per_unit", option=id) in values else None,

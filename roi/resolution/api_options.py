@@ -16,7 +16,7 @@ from roi.economics.reading import PLAIN
 from roi.errors import InputError, ScenarioError
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice
-from roi.resolution.api_terms import Terms, add_option, add_price, api_price, terms_of
+from roi.resolution.api_terms import Terms, add_option, add_price, add_terms, api_price, terms_of
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.levers import add_levers
 from roi.resolution.system_facts import add_system
@@ -156,6 +156,7 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
         label = f"{label} @ {price.provider}"
     add_system(sheet, s, model)
     vendor = add_vendor(sheet, s, price)
+    add_terms(sheet, vendor, terms)
     label, group = (f"{label} > {s.incumbent.model}", "cascade") if cascade else (label, "api")
     ways = [(id, label)]
     if cascade and not s.incumbent.uses_cache and not _not_cached(s, incumbent, _escalated_hits(s)):
@@ -163,12 +164,12 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
     for id, label in ways:
         path = partial(path_of, Option, option=id)
         add_option(sheet, id, kind, label, model, group, vendor)
-        add_price(sheet, id, price, discount=terms.own.discount, uses_cache=terms.own.uses_cache,
-                  batch_share=terms.own.batch_share, terms=terms)
+        add_price(sheet, id, price, discount=None if "discount" in terms.own.model_fields_set else 0.0,
+                  uses_cache=terms.own.uses_cache, batch_share=None, terms=terms)
         if cascade:
             sheet.state(path("escalates_to_cached"), id.endswith("+cache"), "roi")
             if model not in s.quality.escalated:
-                sheet.field(path("escalated"), s.quality, "cascade_escalated_share", "quality")
+                sheet.field(f"apis.{vendor}.escalated_share", s.quality, "cascade_escalated_share", "quality")
         ends = retirement(price.provider, price.model, s.as_of)
         if ends is not None and ends.retires_on <= s.as_of:
             sheet.state(path("infeasible"), f"retired on {ends.retires_on}", ends.source)

@@ -100,7 +100,7 @@ def add_price(
     sheet: FactSheet, id: str, price: ApiPrice, *, discount: float | Spread | None, uses_cache: bool, batch_share: Share | None,
     terms: Terms = LIST_TERMS,
 ) -> None:
-    """The price list of an option, tier by tier. None: the incumbent's discount; all that can wait goes through batch."""
+    """The price list of an option, tier by tier. None: the API's or the incumbent's discount; all that can wait in batch."""
     path = partial(path_of, Api, option=id)
     note = f"{price.source}; {price.note}" if price.note else price.source
     quoted = partial(sheet.add, basis=Basis.QUOTED, source=note, date=price.date)
@@ -114,20 +114,21 @@ def add_price(
     if price.cache_minimum_tokens is not None:
         quoted(path("cache_minimum"), float(price.cache_minimum_tokens), "tokens")
     if discount is not None:
-        mine, said = id == "stay", "discount" in terms.own.model_fields_set
+        mine = id == "stay"
         why = "scenario incumbent.discount" if mine else "list price: no negotiated discount is known for this model"
-        why = f"scenario {terms.field}.discount" if said else why
-        sheet.quantity(path("discount"), discount, "share", stated=mine or said, source=why)
+        sheet.quantity(path("discount"), discount, "share", stated=mine, source=why)
     sheet.state(path("uses_cache"), uses_cache)
     if batch_share is not None:
-        field = "incumbent" if id == "stay" else terms.field or "roi: vendors sell none of a tuned model"
-        sheet.quantity(path_of(OptionFacts, "batch_share", option=id), batch_share, "share", stated=True,
-                       source=f"scenario {field}.batch_share" if terms.field or id == "stay" else field)
-    if terms.own.cache_hit_rate is not None:
-        said_so = f"scenario {terms.field}.cache_hit_rate"
-        sheet.quantity(path("hit_rate"), terms.own.cache_hit_rate, "share", stated=True, source=said_so)
-    if value_of(terms.own.committed_usd_per_month) > 0 and terms.committed_months is not None:
-        path, field = partial(path_of, Option, option=id), f"scenario {terms.field}.committed_"
-        sheet.quantity(path("commitment_usd"), terms.own.committed_usd_per_month, "USD/month", stated=True,
-                       source=f"{field}usd_per_month")
-        sheet.state(path("commitment_months"), terms.committed_months, f"{field}until", "months")
+        own = path_of(OptionFacts, "batch_share", option=id)
+        sheet.quantity(own, batch_share, "share", stated=True, source="scenario incumbent.batch_share")
+
+
+def add_terms(sheet: FactSheet, vendor: str, terms: Terms) -> None:
+    """What the scenario states of a candidate's API besides its rates: facts that all options with this API share."""
+    own, path = terms.own, partial(str.format, f"apis.{vendor}.{{}}")
+    for name in ("discount", "cache_hit_rate", "batch_share"):
+        if name in own.model_fields_set and getattr(own, name) is not None:
+            sheet.field(path(name), own, name, terms.field)
+    if value_of(own.committed_usd_per_month) > 0 and terms.committed_months is not None:
+        sheet.field(path("commitment.usd_per_month"), own, "committed_usd_per_month", terms.field)
+        sheet.state(path("commitment.months"), terms.committed_months, f"scenario {terms.field}.committed_until", "months")

@@ -11,8 +11,8 @@ from roi.scenario.scenario import Scenario, cascade, escalating_systems
 
 HARDER = Spread(
     value=0.5, low=0.16, high=0.84,
-    source="what is escalated is harder for the second model too: from its overall error rate (0) to all of its errors, that rate"
-    " over the share escalated (1); nobody measured it, so the middle of the two in the log, with both ends possible",
+    source="what is escalated is harder for the second model too: from its overall error rate (0) to all of its errors, rate"
+    " over share escalated (1); nobody measured it, so the middle of the two in the log, with both ends possible",
 )
 UNTESTED = "gate untested"
 
@@ -39,7 +39,7 @@ def add_escalations(sheet: FactSheet, s: Scenario) -> None:
                                source=f"scenario quality.{name}_error_rate.{system}")
         if kept is not None and escalated is None:
             sheet.quantity(path("escalated_harder"), HARDER, "share", stated=False, source=HARDER.source)
-        both = sheet.facts[path_of(Option, "evaluated", system=s.incumbent.model)].value or escalated is not None
+        both = sheet.facts[path_of(ErrorRate, "evaluated", system=s.incumbent.model)].value or escalated is not None
         tested = score != "not evaluated" or (kept is not None and bool(both))
         sheet.state(path_of(OptionFacts, "tested", option=id), tested, "scenario quality: " + (
             f"scores.{whole}" if score != "not evaluated" else "kept_error_rate" if tested else "nobody measured what is kept"))

@@ -73,7 +73,7 @@ def add_score(sheet: FactSheet, s: Scenario, system: str) -> None:
         told = f"the incumbent itself is below the bar: {held:.3g} against {s.quality.bar:.3g}; staying is still shown"
         sheet.warnings.append(told)
     path = partial(path_of, ErrorRate, system=system)
-    sheet.state(path_of(Option, "evaluated", system=system), score is not None and score != "not evaluated")
+    sheet.state(path("evaluated"), score is not None and score != "not evaluated")
     source = f"scenario quality.scores.{system}"
     if isinstance(score, Score):
         for name, value in (("central", score.value), ("low", score.high), ("high", score.low)):

@@ -171,7 +171,8 @@ def _handed_on(
             target = shared.once(("cached", target.id), partial(_cached, target))
         seen = alone if fleet is None else alone * (1.0 - fleet.spill)  # what is spilled never reaches the option
         to, share = service(shared, target, shared.escalated_hit_rate), np.asarray(option.escalated * seen)
-        facts = (f"options.{option.id}.escalated_share", f"systems.{option.system}.escalated_share")
+        places = (f"options.{option.id}", f"apis.{option.vendor}", f"systems.{option.system}")
+        facts = tuple(f"{place}.escalated_share" for place in places)
         line = whole_request_line(shared, f"escalated to {target.label}", share, to, facts)
         yield _Handed(line, option.escalated, to, target.same_model, escalated=True)
     if option.spills_to is not None and fleet is not None:
@@ -277,7 +278,7 @@ def own_commitment_line(shared: Shared, option: Option, spent: Array) -> list[Li
     owed = option.commitment_usd * np.maximum(until - before, 0.0)
     return [Line(
         name="own commitment not used", monthly=np.asarray(np.maximum(owed - spent, 0.0)),
-        facts=(f"options.{option.id}.commitment.usd_per_month", f"options.{option.id}.commitment.months"),
+        facts=(f"apis.{option.vendor}.commitment.usd_per_month", f"apis.{option.vendor}.commitment.months"),
         arithmetic=lambda month: f"${pick(owed, month):,.2f} committed - ${pick(spent, month):,.2f} spent, at least 0",
     )]
 

@@ -330,9 +330,7 @@ class OptionFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorRate:
-    """Behind `Option.error_rate`, `evaluated` and `items`: share of a system's answers that are wrong, at its central score and,
-    where it was evaluated, at the ends of it.
-    """
+    """Behind `Option.error_rate`, `evaluated`, `items`: share of wrong answers of a system, at its score and the ends of it."""
 
     central: Annotated[Number, At("systems.{system}.error_rate")]
     low: Annotated[Number | None, At("systems.{system}.error_rate_low")]

@@ -29,13 +29,13 @@ from roi.units import DAYS_PER_MONTH
 def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     """Facts of every option that is an API of list prices."""
     i = s.incumbent
-    check_system_names(s)
     terms = terms_of(s, f"{i.provider}/{i.model}")
     unmeant = terms.own.model_fields_set - {f"{rate}_usd_per_mtok" for rate in API_RATES}
     if unmeant:
         why = "of the incumbent only prices stand here; the others are fields of incumbent and workload"
         raise ScenarioError(f"{terms.field}.{min(unmeant)}", getattr(terms.own, min(unmeant)), why)
     price = api_price(s, i.provider, i.model, "incumbent", terms)
+    check_system_names(s)
     add_system(sheet, s, i.model)
     ends = retirement(price.provider, price.model, s.as_of)
     if ends is not None and ends.retires_on <= s.as_of:

@@ -10,6 +10,7 @@ from roi.economics.decision.evaluation import Evaluated
 from roi.economics.finance import discount_factors, internal_rate, payback, payback_status, return_on_investment
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.line import Line, requests
+from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.lines.people import run_cost
 from roi.estimate.replay.fleet import fleet_capacity
 from roi.facts.case import Case
@@ -72,8 +73,10 @@ class QualityResult:
     status: str
     """One of: evaluated; not evaluated."""
     error_rate: float
-    """Used for the cost of wrong answers."""
+    """Used for the cost of wrong answers; of all that the option answers, by whichever of its models."""
     share_escalated: float
+    note: str | None = None
+    """What was not tested, where its models were."""
 
 
 @dataclass(frozen=True)
@@ -173,15 +176,15 @@ def option_result(
         npv_p10_p50_p90=percentiles(npvs) if npvs is not None else None, payback_p10_p50_p90=paid,
         probability_best=chance, probability_npv_positive=positive, probability_beats_best_untrained=beats,
         lines=tuple(_line(line, case, start) for line in done.costs.lines),
-        fleet=_fleet(done, start), training=_training(option), quality=_quality(option),
+        fleet=_fleet(done, start), training=_training(option), quality=_quality(option, stay.option),
     )
 
 
-def infeasible_result(option: Option) -> InfeasibleOption:
+def infeasible_result(option: Option, stay: Option) -> InfeasibleOption:
     """The result of an option that cannot work, with the limit that binds."""
     return InfeasibleOption(
         id=option.id, kind=option.kind, label=option.label, reason=option.infeasible or "", trains=option.trains,
-        months_to_live=float(option.months_to_live), quality=_quality(option),
+        months_to_live=float(option.months_to_live), quality=_quality(option, stay),
     )
 
 
@@ -230,6 +233,6 @@ def _training(option: Option) -> TrainingResult | None:
     )
 
 
-def _quality(option: Option) -> QualityResult:
-    status = "evaluated" if option.evaluated else "not evaluated"
-    return QualityResult(status=status, error_rate=float(option.error_rate), share_escalated=float(option.escalated))
+def _quality(option: Option, stay: Option) -> QualityResult:
+    status, wrong = "evaluated" if option.evaluated else "not evaluated", answered_wrong(option, stay.error_rate)
+    return QualityResult(status=status, error_rate=float(wrong), share_escalated=float(option.escalated), note=option.test_note)

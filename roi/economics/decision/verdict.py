@@ -142,7 +142,7 @@ def next_step(
     """The cheapest reversible step towards the best option that is not settled yet."""
     cache = results.get("cache-batch")
     best = results[challenger] if challenger is not None else None
-    if recommended == "cache-batch":
+    if options[recommended].kind == "cache-batch":
         what = results[recommended].label.rpartition(", ")[2]
         first = f"Switch {what} on for one endpoint and compare a week's bill; it can be switched off again."
         if best is None or best.evaluated or best.expected_npv_usd <= results[recommended].expected_npv_usd:

@@ -44,7 +44,8 @@ def add_escalations(sheet: FactSheet, s: Scenario) -> None:
         sheet.state(path_of(OptionFacts, "tested", option=id), tested, "scenario quality: " + (
             f"scores.{whole}" if score != "not evaluated" else "kept_error_rate" if tested else "nobody measured what is kept"))
         if not tested:
-            sheet.state(path("test_note"), UNTESTED, f"state quality.kept_error_rate.{system} or quality.scores.{whole}")
+            note = UNTESTED if kept is None else f"{s.incumbent.model} not evaluated"
+            sheet.state(path("test_note"), note, f"state quality.kept_error_rate.{system} or quality.scores.{whole}")
         _warn(sheet, s, system, kept, escalated)
 
 

@@ -6,7 +6,8 @@ A part that usage records settle may be laid over it: what the part states repla
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from types import UnionType
+from typing import Any, Final, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -86,7 +87,7 @@ def _set(data: dict[str, Any], override: str) -> None:
     if not equals or not path.strip():
         raise ScenarioError("--set", override, "write it as path.to.field=value")
     value = parse_yaml(f"value: {text}", f"--set {path}")["value"]
-    *parents, last = _steps(path.strip())
+    *parents, last = _steps(path.strip(), block=isinstance(value, dict))
     place: Any = data
     for key in parents:
         if not isinstance(place.get(key), dict):
@@ -95,13 +96,18 @@ def _set(data: dict[str, Any], override: str) -> None:
     place[last] = value
 
 
-def _steps(path: str) -> list[str]:
-    """The keys of a dotted path; names may hold dots themselves: quality.scores.gpt-4.1, tokens.gpt-4.1.ratio.low."""
+def _steps(path: str, *, block: bool) -> list[str]:
+    """The keys of a dotted path, at which `block` says that a block of keys is set.
+
+    Names may hold dots themselves: quality.scores.gpt-4.1, tokens.gpt-4.1.ratio.low, tokens.gpt-4.1.
+    """
     keys = path.split(".")
     ends = [keys.pop()] if len(keys) > NAMED_FROM + 1 and keys[-1] in ENDS else []
     if keys[0] == "quality" and keys[1:2] and keys[1] in BY_SYSTEM and len(keys) > NAMED_FROM:
         return [*keys[:2], ".".join(keys[2:]), *ends]
     if keys[0] in {"tokens", "apis"} and len(keys) > NAMED_FROM:
+        if block and keys[-1] not in _fields_at([keys[0], ""]):
+            return [keys[0], ".".join(keys[1:])]
         return [keys[0], ".".join(keys[1:-1]), keys[-1], *ends]
     return [*keys, *ends]
 
@@ -148,8 +154,13 @@ def _fields_at(places: list[str]) -> list[str]:
     kind: Any = Scenario
     for place in places:
         info = getattr(kind, "model_fields", {}).get(place)
-        kind = info.annotation if info is not None else None
+        kind = info.annotation if info is not None else (*get_args(kind), None, None)[1] if get_origin(kind) is dict else None
+        kind = next((each for each in get_args(kind) if hasattr(each, "model_fields")), kind) if _is_union(kind) else kind
     return [info.alias or name for name, info in getattr(kind, "model_fields", {}).items()]
+
+
+def _is_union(kind: object) -> bool:
+    return isinstance(kind, UnionType) or get_origin(kind) is Union
 
 
 def read_part(path: Path) -> dict[str, Any]:

@@ -182,7 +182,7 @@ def test_every_field_can_be_set_on_the_command_line(tmp_path: Path) -> None:
     said = load_scenario(file, (
         "apis.openai/gpt-6-luna.discount=0.1", "apis.openai/gpt-6-luna.discount.low=0.05",
         "apis.openai/gpt-6-luna.discount.high=0.2",
-        "apis.openai/gpt-5.4.input_usd_per_mtok=2", "quality.kept_error_rate.gpt-6-luna=0.04",
+        "apis.openai/gpt-5.4={input_usd_per_mtok: 2}", "quality.kept_error_rate.gpt-6-luna=0.04",
         "quality.escalated_error_rate.gpt-6-luna=0.12", "quality.judge_usd_per_request=0.001",
         "quality.scores.gpt-6-luna > gpt-5.4={value: 0.93, low: 0.9, high: 0.95}",
         "quality.scores.gpt-6-luna > gpt-5.4.items=200",
@@ -205,6 +205,17 @@ def test_every_field_can_be_set_on_the_command_line(tmp_path: Path) -> None:
         "training": {"retrain_evaluates": False},
     }))  # fmt: skip
     assert said == written
+
+
+@pytest.mark.parametrize(("override", "told"), [
+    ("apis.openai/gpt-6-luna.discont=0.1", r"apis\.openai/gpt-6-luna\.discont: unknown key; nearest: discount"),
+    ("candidates.flexible_tier={price_ratio: 0.5, shar: 0.1}", r"flexible_tier\.shar: unknown key; nearest: share"),
+])  # fmt: skip
+def test_a_misspelt_key_names_the_nearest(tmp_path: Path, override: str, told: str) -> None:
+    file = tmp_path / "quiet.yaml"
+    file.write_text(dump_yaml(quiet()), encoding="utf-8")
+    with pytest.raises(InputError, match=told):
+        load_scenario(file, (override,))
 
 
 def test_a_hybrid_spills_to_no_slower_tier() -> None:

@@ -10,7 +10,7 @@ COUNTED: tuple[tuple[tuple[str, ...], str], ...] = (
     (("incumbent, until live",), "the incumbent's bill until a change is live, and both bills in parallel"),
     (("engineering", "evaluation"), "engineer hours and an evaluation before a change; porting is part of the hours"),
     (("training",), "training: the run that is kept, runs that are not, labels"),
-    (("retraining",), "retraining: runs, hours, fresh labels, a new evaluation"),
+    (("retraining",), "retraining: runs, hours, fresh labels, and a new evaluation unless training.retrain_evaluates is false"),
     (("GPU rent",), "GPU rent for every hour that an instance exists, busy or idle; spares; whole instances"),
     (("GPU commitment",), "rent of a GPU commitment to its end, beyond the horizon too"),
     (("vendor hosting",), "vendors' monthly fees for hosting a tuned model"),

@@ -65,6 +65,14 @@ class Shared:
     load_curve: Annotated[Array, At("workload.load_curve")]
     usd_per_error: Annotated[Number, At("quality.usd_per_error")]
     quality_bar: Annotated[float, At("quality.bar")]
+    min_items: Annotated[float, At("verdict.min_items", absent=0.0)] = 0.0
+    """Items on which a score counts as tested."""
+    min_chance: Annotated[float, At("verdict.min_chance", absent=0.6)] = 0.6
+    """Share of the draws in which what trains, buys or commits must beat staying."""
+    min_chance_reversible: Annotated[float, At("verdict.min_chance_reversible", absent=0.6)] = 0.6
+    """The same of what a configuration undoes within a month."""
+    evaluation_months: Annotated[Number, At("evaluation.months", absent=0.25)] = 0.25
+    """How long judging a model takes."""
     judge_usd: Annotated[Number, At("quality.judge_usd_per_request", absent=0.0)] = 0.0
     """Of the judge that decides, for each request of an option that escalates, whether its own answer is kept."""
     usd_per_hour: Annotated[Number, At("people.usd_per_hour")]

@@ -34,6 +34,8 @@ class Costs:
 
     lines: tuple[Line, ...]
     fleet: FleetMonths | None
+    wrong: Array
+    """Share of the answers that are wrong, by month, shape (H,) or (n, H)."""
 
 
 def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) -> Costs:
@@ -46,7 +48,8 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     if option.kind == "stay":
         billed = api_lines(shared, stay, np.ones(shared.horizon))
         errors = error_line(shared, stay.error_rate, (f"systems.{option.system}.error_rate",))
-        return Costs((*billed, *migration_line(shared, option), *commitment_line(shared, _bill(billed)), errors), None)
+        return Costs((*billed, *migration_line(shared, option), *commitment_line(shared, _bill(billed)), errors), None,
+                     stay.error_rate)
     live, kept, alone = _shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own, moved = _own_lines(shared, option, fleet, live)
@@ -66,7 +69,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     lines += _incumbent_lines(shared, option, stay, kept, handed, _bill(own) if _same_provider(option, stay.option) else None)
     rate = np.asarray(kept * stay.error_rate + (1.0 - kept) * wrong)
     lines.append(error_line(shared, rate, _error_facts(option)))
-    return Costs(tuple(lines), fleet)
+    return Costs(tuple(lines), fleet, rate)
 
 
 def answered_wrong(option: Option, second: Number, moved: Number = 1.0, second_moved: Number = 1.0) -> Number:

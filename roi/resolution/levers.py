@@ -57,8 +57,8 @@ def _asked_for_less(
     add_score(sheet, s, system)
     add_option(sheet, name, name, f"{model}, {words}", system, "api", vendor)
     sheet.state(path_of(OptionFacts, "base", option=name), model, "roi")
-    for field in set(type(lever).model_fields) - {"setup_hours"}:
-        if getattr(lever, field) is not None:
+    for field in type(lever).model_fields:
+        if field != "setup_hours" and getattr(lever, field) is not None:
             sheet.field(path_of(Tokens, field, system=system), lever, field, block)
     if lever.setup_hours is not None:
         sheet.field(path_of(Option, "setup_hours", option=name), lever, "setup_hours", block)

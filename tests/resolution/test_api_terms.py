@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from quiet_scenario import CASCADE, CHEAPER, PER_MONTH, World, case_of, plan, quiet, world
 
+from roi.economics.decision.feasibility import binds
 from roi.economics.lines.api_bill import service
 from roi.errors import InputError, ScenarioError, UnknownName
 from roi.facts.fact import Basis
@@ -222,3 +223,15 @@ def test_a_hybrid_spills_to_no_slower_tier() -> None:
     """The flexible tier is the cheapest API at $0.0004, but what spills cannot wait: gpt-6-luna misses the bar, so staying."""
     case = case_of(quality={"bar": 0.93}, candidates={"flexible_tier": {"price_ratio": 0.1, "share": 1.0}})
     assert World(case, **plan("hybrid:qwen3-8b")).options["hybrid:qwen3-8b"].spills_to == "stay"
+
+
+def test_a_term_of_more_than_a_month_binds() -> None:
+    """Units for 12 months and a candidate's commitment bind as a rented card's term does; a month or a tier does not."""
+    unit = {"usd_per_month": 1000.0, "requests_per_s": 1.0}
+    terms = {"committed_usd_per_month": 100.0, "committed_until": "2027-06-30"}
+    w = world(apis={LUNA: terms}, candidates={"provisioned_throughput": {**unit, "minimum_months": 12},
+                                              "flexible_tier": {"price_ratio": 0.5, "share": 0.1}})  # fmt: skip
+    assert {id: binds(w.options[id]) for id in ("provisioned", CHEAPER, CASCADE, "flexible-tier", "stay")} == {
+        "provisioned": True, CHEAPER: True, CASCADE: True, "flexible-tier": False, "stay": False
+    }  # fmt: skip
+    assert not binds(world(candidates={"provisioned_throughput": unit}).options["provisioned"])

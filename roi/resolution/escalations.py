@@ -6,7 +6,7 @@ from roi.economics.inputs import ErrorRate, Option, OptionFacts, path_of
 from roi.economics.reading import PLAIN
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.system_facts import add_score
-from roi.scenario.quantity import Share, Spread, value_of
+from roi.scenario.quantity import Share, Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario, cascade, escalating_systems
 
 HARDER = Spread(
@@ -22,7 +22,7 @@ def add_escalations(sheet: FactSheet, s: Scenario) -> None:
     hand_on, q = escalating_systems(s), s.quality
     for id in sheet.case().options:
         kind, system = (str(sheet.facts[path_of(Option, name, option=id)].value) for name in ("kind", "system"))
-        if kind in PLAIN or system not in hand_on:
+        if kind in PLAIN or system not in hand_on or as_spread(_share(s, system)) == Spread(value=0.0):
             continue
         path, whole = partial(path_of, Option, option=id, system=system), cascade(s, system)
         score = q.scores.get(whole, "not evaluated")
@@ -37,7 +37,7 @@ def add_escalations(sheet: FactSheet, s: Scenario) -> None:
             if rate is not None:
                 sheet.quantity(path(f"{name}_error"), rate, "share", stated=True,
                                source=f"scenario quality.{name}_error_rate.{system}")
-        if kept is not None and escalated is None:
+        if kept is not None and escalated is None and score == "not evaluated":
             sheet.quantity(path("escalated_harder"), HARDER, "share", stated=False, source=HARDER.source)
         both = sheet.facts[path_of(ErrorRate, "evaluated", system=s.incumbent.model)].value or escalated is not None
         tested = score != "not evaluated" or (kept is not None and bool(both))
@@ -49,14 +49,19 @@ def add_escalations(sheet: FactSheet, s: Scenario) -> None:
         _warn(sheet, s, system, kept, escalated)
 
 
+def _share(s: Scenario, system: str) -> Share:
+    return s.quality.escalated.get(system, s.quality.cascade_escalated_share)
+
+
 def _warn(sheet: FactSheet, s: Scenario, system: str, kept: Share | None, escalated: Share | None) -> None:
-    """Say which of the stated rates do not go together."""
+    """Say which of the stated rates do not go together; a rate that nobody measured contradicts none."""
     own, second = (sheet.facts[path_of(ErrorRate, "central", system=x)].number() for x in (system, s.incumbent.model))
-    share = value_of(s.quality.escalated.get(system, s.quality.cascade_escalated_share))
-    if kept is not None and value_of(kept) > own:
+    known, known_second = (sheet.facts[path_of(ErrorRate, "evaluated", system=x)].value for x in (system, s.incumbent.model))
+    share = value_of(_share(s, system))
+    if kept is not None and known and value_of(kept) > own:
         sheet.warnings.append(f"quality.kept_error_rate.{system}: {value_of(kept):g} is above its overall error rate of"
                               f" {own:.3g}: a gate that keeps the worse answers")
-    if escalated is None:
+    if escalated is None or not known_second:
         return
     rate, field = value_of(escalated), f"quality.escalated_error_rate.{system}"
     if rate < second:

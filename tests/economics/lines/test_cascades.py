@@ -172,3 +172,8 @@ def test_what_moves_nothing_or_does_not_go_together_is_said(changes: dict[str, A
 def test_a_rate_of_a_system_that_hands_nothing_on_is_refused() -> None:
     with pytest.raises(UnknownName, match=r"unknown system that hands requests on 'gpt-6-lun'; nearest: gpt-6-luna"):
         case_of(quality={"kept_error_rate": {"gpt-6-lun": 0.1}})
+
+
+def test_a_system_that_hands_on_nothing_is_as_tested_as_it_is_alone() -> None:
+    o = world(quality={"escalated": {"qwen3-8b": 0.0}}).options[SELF]
+    assert (o.evaluated, o.test_note, o.escalated) == (True, None, 0.0)

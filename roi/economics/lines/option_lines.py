@@ -68,7 +68,8 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
             lines += migration_line(shared, h.to.option, since=_first_use(option))
     lines += _incumbent_lines(shared, option, stay, kept, handed, _bill(own) if _same_provider(option, stay.option) else None)
     rate = np.asarray(kept * stay.error_rate + (1.0 - kept) * wrong)
-    lines.append(error_line(shared, rate, _error_facts(option)))
+    told = _rates_told(option, options[option.escalates_to].error_rate)
+    lines.append(error_line(shared, rate, _error_facts(option), told))
     return Costs(tuple(lines), fleet, rate)
 
 
@@ -85,11 +86,29 @@ def answered_wrong(option: Option, second: Number, moved: Number = 1.0, second_m
         return np.minimum(option.error_rate * moved, 1.0)
     if option.end_to_end_error is not None:
         return np.minimum(option.end_to_end_error * ((1.0 - e) * moved + e * second_moved), 1.0)
-    kept = option.error_rate if option.kept_error is None else option.kept_error
-    harder = second if option.escalated_error is None else option.escalated_error
-    if option.escalated_error is None and option.escalated_harder is not None:
-        harder = np.minimum(second * np.maximum(e, LEAST_ESCALATED) ** -option.escalated_harder, 1.0)
+    kept, harder = _two_rates(option, second)
     return (1.0 - e) * np.minimum(kept * moved, 1.0) + e * np.minimum(harder * second_moved, 1.0)
+
+
+def _two_rates(option: Option, second: Number) -> tuple[Number, Number]:
+    """Error rate of what an option keeps, and of the second model on what is escalated."""
+    kept = option.error_rate if option.kept_error is None else option.kept_error
+    if option.escalated_error is not None:
+        return kept, option.escalated_error
+    if option.escalated_harder is None:
+        return kept, second
+    return kept, np.minimum(second * np.maximum(option.escalated, LEAST_ESCALATED) ** -option.escalated_harder, 1.0)
+
+
+def _rates_told(option: Option, second: Number) -> str:
+    """How the error rate of an option that escalates is made up today, for the arithmetic."""
+    e = pick(option.escalated)
+    if e <= 0:
+        return ""
+    if option.end_to_end_error is not None:
+        return " (measured end to end)"
+    kept, harder = _two_rates(option, second)
+    return f" (today {1.0 - e:.4g} kept x {pick(kept):.4g} + {e:.4g} escalated x {pick(harder):.4g})"
 
 
 def with_error_rate(option: Option, rate: float) -> Option:
@@ -286,12 +305,16 @@ def own_commitment_line(shared: Shared, option: Option, spent: Array) -> list[Li
     )]
 
 
-def error_line(shared: Shared, rate: Array, facts: tuple[str, ...]) -> Line:
-    """The cost of wrong answers, for every option and for staying: requests x error rate x USD per error."""
+def error_line(shared: Shared, rate: Array, facts: tuple[str, ...], told: str = "") -> Line:
+    """The cost of wrong answers, for every option and for staying: requests x error rate x USD per error.
+
+    `told` says in the arithmetic how the rate is made up.
+    """
     volume = requests(shared)
 
     def arithmetic(month: int) -> str:
-        return f"{pick(volume, month):,.0f} requests x {pick(rate, month):.5g} wrong x ${pick(shared.usd_per_error):,.6g} each"
+        wrong = f"{pick(volume, month):,.0f} requests x {pick(rate, month):.5g} wrong{told}"
+        return f"{wrong} x ${pick(shared.usd_per_error):,.6g} each"
 
     monthly = rate * shared.once("usd of errors", lambda: volume * shared.usd_per_error)
     facts = ("quality.usd_per_error", *facts)

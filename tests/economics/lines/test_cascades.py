@@ -177,3 +177,18 @@ def test_a_rate_of_a_system_that_hands_nothing_on_is_refused() -> None:
 def test_a_system_that_hands_on_nothing_is_as_tested_as_it_is_alone() -> None:
     o = world(quality={"escalated": {"qwen3-8b": 0.0}}).options[SELF]
     assert (o.evaluated, o.test_note, o.escalated) == (True, None, 0.0)
+
+
+def test_the_arithmetic_of_wrong_answers_says_how_the_rate_is_made_up() -> None:
+    """0.8 x 4% + 0.2 x 12% = 5.6%."""
+    rates = {"kept_error_rate": {"gpt-6-luna": 0.04}, "escalated_error_rate": {"gpt-6-luna": 0.12}}
+    scores = {**quiet()["quality"]["scores"], "gpt-6-luna > gpt-5.4": 0.94}
+    told = {
+        "2,628,000 requests x 0.056 wrong (today 0.8 kept x 0.04 + 0.2 escalated x 0.12) x $0.01 each": rates,
+        "2,628,000 requests x 0.06 wrong (measured end to end) x $0.01 each": {"scores": scores},
+    }
+    for words, quality in told.items():
+        lines = world(quality={"usd_per_error": 0.01, **quality}).costed(CASCADE).costs.lines
+        arithmetic = next(line.arithmetic for line in lines if line.name == "wrong answers")
+        assert callable(arithmetic)
+        assert arithmetic(0) == words

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
-from roi.catalog.prices.api_prices import find_api_price
+from roi.catalog.prices.api_prices import find_api_price, find_provider
 from roi.catalog.prices.vendors import cache_minimum
 from roi.economics.inputs import KEEPS_MODEL, Api, Option, OptionFacts, path_of
 from roi.errors import InputError, ScenarioError, UnknownName
@@ -47,7 +47,9 @@ def api_price(s: Scenario, provider: str | None, model: str, field: str, terms: 
     """The list price, each stated rate in its place; stated rates alone where the catalog does not hold the model."""
     rates = terms.own.rates
     try:
-        price = find_api_price(provider, model, s.as_of, f"{field}.model" if provider else field)
+        if provider is not None:
+            find_provider(provider, f"{field}.provider")
+        price = find_api_price(provider, model, s.as_of, field if provider is None else f"{field}.model")
     except InputError as error:
         head, _, rest = (provider, "", model) if provider else model.partition("/")
         if "input" in rates and "output" in rates and rest:

@@ -95,6 +95,8 @@ def test_a_stated_rate_takes_the_place_of_the_lists_and_leaves_the_others() -> N
     ({"candidates": {"api_models": ["acme/one"]}}, r"needs apis\.acme/one\.input_usd_per_mtok and output_usd_per_mtok"),
     ({"candidates": {"api_models": ["acme/one"]}, "apis": {"acme/one": {"input_usd_per_mtok": 1.0}}},
      r"apis\.acme/one: .* the catalog does not hold this model"),
+    ({"incumbent": {"provider": "opnai"}}, r"incumbent\.provider: unknown provider 'opnai'; nearest: openai"),
+    ({"incumbent": {"model": "gpt-5.44"}}, r"incumbent\.model: unknown model at openai: 'gpt-5\.44'; nearest: .*gpt-5\.4"),
     ({"apis": {LUNA: {"committed_usd_per_month": 5.0}}}, "committed_usd_per_month needs committed_until"),
     ({"apis": {LUNA: {"batch_input_usd_per_mtok": 5.0}}}, "given together or not at all"),
     ({"candidates": {"shorter_prompt": {"prefix_tokens": 10.0}}}, r"shorter_prompt\.prefix_tokens: 10\.0 .* less than"),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from roi.economics.inputs import PLATFORM, Array, Hardware, Number, Option, Plan, Shared
-from roi.economics.lines.line import Line, billed_requests, incumbent_share, pick
+from roi.economics.lines.line import Line, billed_requests, incumbent_share, pick, rent_level
 from roi.estimate.replay.fleet import (
     Fleet,
     burst_from_peak,
@@ -120,7 +120,7 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
     """Rent; while a commitment runs, from go-live on, its rate does not drift and a falling load gives no GPU back."""
     bound = incumbent_share(option.months_to_live, plan.minimum_months, shared.horizon) > 0
     bound &= np.asarray(plan.minimum_months) > 0
-    drift = np.where(bound, 1.0, (1.0 + shared.rent_drift) ** (np.arange(shared.horizon) / 12.0))
+    drift = np.where(bound, 1.0, rent_level(shared))
     rate = plan.usd_per_gpu_hour * drift * option.fleet_share
     price = plan.rent or plan.path + "usd_per_gpu_hour"
     speeds = (plan.speed, plan.adapter_speed) if plan.adapter_speed else (plan.speed,)

@@ -46,6 +46,8 @@ class Line:
     """How the figure follows from the facts, at the central values."""
     is_error: bool = False
     """True for the cost of wrong answers, which NPV is printed with and without."""
+    no_cash: bool = False
+    """True for what is given up and not paid: cards that are owned and could be sold."""
     existing_staff: bool = False
     """True for hours that an older Case says are paid anyway; they are counted all the same."""
     hours: Hours | None = None

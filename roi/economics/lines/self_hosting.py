@@ -240,6 +240,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
         Line(
             name="own cards, not sold (no cash)" if there else "hardware, purchase and replacement",
             monthly=np.asarray(later * price), upfront=first * price, facts=prices, arithmetic=paid if np.any(later) else now,
+            no_cash=there,
         ),
         *([] if there else [installation]),
         Line(
@@ -250,7 +251,8 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
             name="colocation", monthly=np.asarray(kw * terms.colocation_usd_per_kw), facts=facts("colocation_usd_per_kw_month"),
             arithmetic=lambda month: f"{pick(kw, month):,.6g} kW x ${pick(terms.colocation_usd_per_kw):,.6g}/kW",
         ),
-        Line(name="hardware, resale", monthly=np.asarray(resale), facts=facts("value_kept_per_year"), arithmetic=sold),
+        Line(name="hardware, resale", monthly=np.asarray(resale), facts=facts("value_kept_per_year"), arithmetic=sold,
+             no_cash=there),
     ]
 
 

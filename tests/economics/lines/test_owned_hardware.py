@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from quiet_scenario import NONE, OWN, QUIET, World, case_of, plan
 
+from roi.economics.decision.feasibility import binds
 from roi.economics.lines.self_hosting import purchases
 
 HARDWARE = {
@@ -76,3 +77,5 @@ def test_cards_that_are_there_cost_what_selling_them_today_would_bring() -> None
     assert w.line(OWN, "colocation")[1] == pytest.approx([0.0] * 6 + [120.0] * 18)
     assert not [name for name in w.names(OWN) if "purchase" in name or "installation" in name]
     assert float(w.options[OWN].months_to_live) == 6.0
+    assert not binds(w.options[OWN])
+    assert binds(owned().options[OWN])

@@ -15,22 +15,18 @@ from roi.economics.inputs import (
     Api,
     Array,
     At,
-    BillFacts,
-    ErrorRate,
     Hardware,
     Number,
     Option,
-    OptionFacts,
     Plan,
-    PlanFacts,
     Provisioned,
     Shared,
     Tokens,
     Training,
-    TrainingFacts,
     path_of,
     places,
 )
+from roi.economics.worked_out import BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts
 from roi.facts.case import Values, axis, triangle
 from roi.facts.fact import Fact, Value
 from roi.numerics.spreads import joint_high, joint_low

@@ -10,9 +10,10 @@ from roi.catalog.prices.vendors import retirement
 from roi.catalog.rows import STALE_DAYS
 from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import meets_bar
-from roi.economics.inputs import BillFacts, Option, OptionFacts, path_of
+from roi.economics.inputs import Option, path_of
 from roi.economics.lines.api_bill import service
 from roi.economics.reading import PLAIN
+from roi.economics.worked_out import BillFacts, OptionFacts
 from roi.errors import InputError, ScenarioError
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice

@@ -5,7 +5,8 @@ from functools import partial
 
 from roi.catalog.prices.api_prices import find_api_price, find_provider
 from roi.catalog.prices.vendors import cache_minimum
-from roi.economics.inputs import KEEPS_MODEL, Api, Option, OptionFacts, path_of
+from roi.economics.inputs import KEEPS_MODEL, Api, Option, path_of
+from roi.economics.worked_out import OptionFacts
 from roi.errors import InputError, ScenarioError, UnknownName
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice

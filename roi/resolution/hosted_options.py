@@ -5,7 +5,8 @@ from functools import partial
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.gpu_offers import Offer, Offers, bought_offers, owned_offers, rented_offers, rents
 from roi.catalog.prices.vendors import find_tuning_price, open_model_tuning
-from roi.economics.inputs import Option, OptionFacts, Training, TrainingFacts, path_of
+from roi.economics.inputs import Option, Training, path_of
+from roi.economics.worked_out import OptionFacts, TrainingFacts
 from roi.errors import ScenarioError, UnknownName
 from roi.estimate.training.plan import Method
 from roi.facts.fact import Basis

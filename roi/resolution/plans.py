@@ -10,7 +10,8 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.catalog.prices.gpu_offers import Offer, Offers
 from roi.catalog.rows import STALE_DAYS
-from roi.economics.inputs import Array, Option, Plan, PlanFacts, Shared, path_of
+from roi.economics.inputs import Array, Option, Plan, Shared, path_of
+from roi.economics.worked_out import PlanFacts
 from roi.errors import UnknownName
 from roi.estimate.replay.load_curve import Capacity, PlanCapacity, Slo
 from roi.estimate.serving.capacity import ServingCapacity, serving_capacity

@@ -7,8 +7,9 @@ import numpy as np
 
 from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import QUESTIONS
-from roi.economics.inputs import BillFacts, path_of
+from roi.economics.inputs import path_of
 from roi.economics.lines.api_bill import service
+from roi.economics.worked_out import BillFacts
 from roi.errors import ScenarioError
 from roi.estimate.replay.fleet import load_curve_from_peak
 from roi.evidence.known_runs import KnownRuns, known_runs

@@ -10,7 +10,8 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.configs import model_config
 from roi.catalog.prices.gpu_offers import Offer, Offers, rents
-from roi.economics.inputs import ErrorRate, Option, Tokens, Training, TrainingFacts, path_of
+from roi.economics.inputs import Option, Tokens, Training, path_of
+from roi.economics.worked_out import ErrorRate, TrainingFacts
 from roi.errors import InputError, ScenarioError
 from roi.estimate.step.calibration import Evidence, layout_of
 from roi.estimate.step.step_time import training_hours

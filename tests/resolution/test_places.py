@@ -8,21 +8,17 @@ from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import (
     Api,
     At,
-    BillFacts,
-    ErrorRate,
     Hardware,
     Option,
-    OptionFacts,
     Plan,
-    PlanFacts,
     Provisioned,
     Shared,
     Tokens,
     Training,
-    TrainingFacts,
     path_of,
     places,
 )
+from roi.economics.worked_out import BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import load_scenario
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
-from roi.economics.inputs import Array, Option, Shared, TrainingFacts, path_of
+from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.economics.lines.people import evaluation_cost
+from roi.economics.worked_out import TrainingFacts
 from roi.numerics.sequence import MAX_DIMENSIONS, sobol
 
 BINS = 16

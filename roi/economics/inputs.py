@@ -5,7 +5,7 @@ monthly quantity is (H,) or (n, H). A field's `At` says where its value stands i
 there, and `resolution` writes to the same places (`path_of`). A field without one is worked out from several facts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Annotated, Any, Final, TypeVar
@@ -29,6 +29,11 @@ class At:
 
     def __init__(self, *paths: str, absent: object = NEEDED) -> None:
         self.paths, self.absent = paths, absent
+
+
+def _own(name: str, common: str) -> At:
+    """The place of a field that an option, or a kind of options, may have of its own."""
+    return At(f"options.{{option}}.{name}", f"kinds.{{kind}}.{name}", common)
 
 
 def path_of(record: type, name: str, **names: object) -> str:
@@ -92,6 +97,7 @@ class Shared:
     successor_error_ratio: Annotated[Number, At("drift.successor_error_ratio")]
     migration_hours: Annotated[Number, At("migration.hours")]
     evaluation_usd: Annotated[Number, At("evaluation.usd")]
+    """Of judging a vendor's successor; an option's own evaluation may differ."""
     evaluation_labels: Annotated[Number, At("evaluation.labels")]
     usd_per_label: Annotated[Number, At("evaluation.usd_per_label")]
     commitment_usd: Annotated[Number, At("commitment.usd_per_month")]
@@ -185,7 +191,7 @@ class Training:
     """What one adapter (or model) takes to train."""
 
     gpu_hours: Number
-    usd_per_gpu_hour: Annotated[Number, At("options.{option}.training.usd_per_gpu_hour")]
+    usd_per_gpu_hour: Annotated[Number, At("options.{option}.training.usd_per_gpu_hour", "training.usd_per_gpu_hour")]
     vendor_usd: Number
     runs: Annotated[Number, At("training.runs_until_good")]
     labels: Number
@@ -210,6 +216,8 @@ class Hardware:
     spare_share: Annotated[Number, At("own_hardware.spare_share")]
     life_months: Annotated[int, At("own_hardware.life_months")]
     kept_per_year: Annotated[Number, At("own_hardware.value_kept_per_year")]
+    as_a_whole: Annotated[bool, At("own_hardware.as_a_whole")] = False
+    """True where all cards are there from go-live on: those that the horizon needs, or all that are owned."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,6 +228,22 @@ class Provisioned:
     requests_per_s: Annotated[Number, At("options.{option}.provisioned.requests_per_s")]
     """What one unit holds."""
     minimum_months: Annotated[Number, At("options.{option}.provisioned.minimum_months")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnCost:
+    """A cost that the user states and no other line counts."""
+
+    path: str
+    """Where its facts stand in the Case: costs.N."""
+    name: Annotated[str, At("costs.{number}.name")]
+    option: Annotated[str, At("costs.{number}.option")]
+    """Who bears it: an option's id, a kind, all, all but stay."""
+    upfront_usd: Annotated[Number, At("costs.{number}.upfront_usd", absent=0.0)]
+    usd_per_month: Annotated[Number, At("costs.{number}.usd_per_month", absent=0.0)]
+    from_month: Annotated[Number | None, At("costs.{number}.from_month")]
+    """First month in which it is paid; None: from go-live on."""
+    to_month: Annotated[Number, At("costs.{number}.to_month", absent=np.inf)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,8 +261,8 @@ class Option:
     """provider/model whose end forces a migration."""
     infeasible: Annotated[str | None, At("options.{option}.infeasible")]
     trains: Annotated[bool, At("options.{option}.trains")]
-    months_to_live: Annotated[Number, At("changes.{group}.months_to_live")]
-    months_in_parallel: Annotated[Number, At("changes.{group}.months_in_parallel")]
+    months_to_live: Annotated[Number, _own("months_to_live", "changes.{group}.months_to_live")]
+    months_in_parallel: Annotated[Number, _own("months_in_parallel", "changes.{group}.months_in_parallel")]
     tokens: Tokens
     error_rate: Number
     evaluated: bool
@@ -246,8 +270,12 @@ class Option:
     """What was not tested, where the option's models were: the gate of a cascade."""
     items: int | None = None
     """Items on which its answers were evaluated; None where nobody said."""
-    setup_hours: Annotated[Number, At("options.{option}.setup_hours", "changes.{group}.setup_hours")]
-    run_hours: Annotated[Number, At("changes.{group}.run_hours_per_month")]
+    setup_hours: Annotated[Number, _own("setup_hours", "changes.{group}.setup_hours")]
+    run_hours: Annotated[Number, _own("run_hours_per_month", "changes.{group}.run_hours_per_month")]
+    evaluation_usd: Annotated[Number, _own("evaluation_usd", "evaluation.usd")]
+    evaluation_labels: Annotated[Number, _own("evaluation_labels", "evaluation.labels")]
+    stands_at: Mapping[str, str]
+    """Path of each of the fields that may be the option's own, by field."""
     platform_usd: Number
     hosting_usd: Annotated[Number, At("options.{option}.hosting_usd_per_month", absent=0.0)]
     api: Api | None = None
@@ -286,11 +314,14 @@ class Option:
     """Spend a month that is owed to the option's own vendor from go-live on."""
     commitment_months: Annotated[Number, At("apis.{vendor}.commitment.months", absent=0.0)] = 0.0
     """Months from today to the end of that commitment."""
-    spares: Annotated[int, At("serving.spares")] = 0
+    costs: tuple[OwnCost, ...] = ()
+    spares: Annotated[int, _own("spares", "serving.spares")] = 0
     replicas_least: Annotated[int, At("serving.replicas_least")] = 1
     replicas_fixed: int | None = None
     headroom: Annotated[Number, At("serving.headroom")] = 0.0
     fleet_share: Annotated[Number, At("serving.fleet_share")] = 1.0
+    lets_wait: Annotated[bool, At("serving.lets_wait", absent=True)] = True
+    """True where its servers leave what can wait for the valleys."""
     spill_share: Annotated[Number | None, At("serving.spill_share")] = None
     """Share of requests that a hybrid spills, as stated; None = the load curve above the floor."""
     autoscale: Annotated[bool, At("serving.autoscale")] = False
@@ -313,7 +344,7 @@ class Option:
         return self.kind in KEEPS_MODEL or self.kind in LEVERS
 
 
-PLATFORM = ("load_balancer", "logs", "staging", "storage", "egress", "monitoring")
+PLATFORM = ("total", "load_balancer", "logs", "staging", "storage", "egress", "monitoring")
 LEVERS = frozenset({"shorter-prompt", "less-reasoning"})
 """Kinds in which the incumbent's model is asked for less, so that its answers must be evaluated again."""
 KEEPS_MODEL = frozenset({"stay", "cache-batch", "flexible-tier", "provisioned"})

@@ -18,6 +18,7 @@ from roi.economics.inputs import (
     Hardware,
     Number,
     Option,
+    OwnCost,
     Plan,
     Provisioned,
     Shared,
@@ -35,6 +36,8 @@ T = TypeVar("T")
 
 PLAIN: Final = KEEPS_MODEL | LEVERS | {"cheaper-api", "hosted-open"}
 """Kinds that answer alone: with an escalation they would be a cascade, which is an option of its own."""
+OWN: Final = ("setup_hours", "run_hours", "months_to_live", "months_in_parallel", "evaluation_usd", "evaluation_labels")
+"""Fields of an option whose paths its cost lines name, since each may be its own or its kind's."""
 LEAST_CAPACITY: Final = 0.1
 """A draw in which the SLO cannot be held at all counts as a tenth of the central capacity: ten times the fleet, not endless."""
 
@@ -69,14 +72,15 @@ def read_option(values: Values, id: str, shared: Shared) -> Option:
 
     told = ("kind", "system", "group", "vendor", "end_to_end")
     kind, system, group, vendor, whole = (values.get(own(field)) for field in told)
-    names = {"option": id, "system": system, "group": group, "vendor": vendor}
+    names = {"option": id, "system": system, "group": group, "vendor": vendor, "kind": kind}
     known: dict[str, object] = {} if vendor is not None else {"own_price_ratio": 1.0}
     if kind in PLAIN:
         known["escalated"] = 0.0
     plans: list[Plan] = []
     while path_of(Plan, "gpu", option=id, plan=len(plans)) in values:
         plans.append(_plan(values, {"option": id, "plan": len(plans)}))
-    platform = (number(values[path], path) for path in (f"platform.{name}_usd_per_month" for name in PLATFORM))
+    paths = (f"platform.{name}_usd_per_month" for name in PLATFORM)
+    platform = (number(values[path], path) for path in paths if path in values)
     facts = _read(OptionFacts, values, names)
     names["base"] = facts.base
     own_rate = _read(ErrorRate, values, names)
@@ -92,8 +96,23 @@ def read_option(values: Values, id: str, shared: Shared) -> Option:
         api=_api(values, names, facts, batch),
         provisioned=_read(Provisioned, values, names) if path_of(Provisioned, "usd_per_unit", option=id) in values else None,
         plan=plans[0] if plans else None, plans=tuple(plans), replicas_fixed=None, training=_training(values, names),
-        hardware=_read(Hardware, values, names) if facts.owned else None, **known,
+        hardware=_read(Hardware, values, names) if facts.owned else None, costs=_costs(values, id, str(kind)),
+        stands_at={name: _first_place(values, name, names) for name in OWN}, **known,
     )
+
+
+def _first_place(values: Values, field: str, names: Mapping[str, object]) -> str:
+    """The path at which a field of an option stands."""
+    return next(path for path in (each.format_map(names) for each in places(Option)[field].paths) if path in values)
+
+
+def _costs(values: Values, id: str, kind: str) -> tuple[OwnCost, ...]:
+    """Costs of the user's own that this option bears."""
+    found: list[OwnCost] = []
+    while path_of(OwnCost, "name", number=len(found)) in values:
+        found.append(_read(OwnCost, values, {"number": len(found)}, path=f"costs.{len(found)}"))
+    borne_by = {id, kind, "all", "all" if kind == "stay" else "all but stay"}
+    return tuple(cost for cost in found if cost.option in borne_by)
 
 
 def _api(values: Values, names: Mapping[str, object], facts: OptionFacts, batch: Number) -> Api | None:

@@ -335,6 +335,8 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
     if o.cancel_usd is not None:
         quoted(path("cancel_usd"), o.cancel_usd, "USD")
     gpu = plan.serving.gpu
+    if o.kind == "owned" and o.watts is not None:
+        sheet.state(path("watts"), o.watts, "scenario own_hardware.watts_per_gpu", "W")
     sheet.add(path("watts"), gpu.power_w, "W", basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date)
     sheet.state(path("speed"), evidence.speed_path, evidence.source)
     if evidence.adapters is not None:

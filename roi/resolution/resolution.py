@@ -19,6 +19,7 @@ from roi.resolution.api_options import add_api_options
 from roi.resolution.escalations import add_escalations
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.hosted_options import add_hosted_options
+from roi.resolution.option_terms import add_option_terms, check_options
 from roi.resolution.plan_capacity import FleetPlan
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario
@@ -66,9 +67,11 @@ def resolve(scenario: Scenario, runs: KnownRuns | None = None) -> Resolved:
     _add_people(sheet, scenario)
     _add_training(sheet, scenario)
     _add_serving(sheet, scenario)
+    add_option_terms(sheet, scenario)
     add_api_options(sheet, scenario)
     add_hosted_options(sheet, scenario)
     add_escalations(sheet, scenario)
+    check_options(sheet, scenario)
     _add_reconciliation(sheet, scenario)
     warnings = tuple(dict.fromkeys(sheet.warnings))
     return Resolved(scenario=scenario, case=sheet.case(), plans=sheet.plans, known=sheet.known, warnings=warnings)
@@ -171,7 +174,12 @@ def _add_people(sheet: FactSheet, s: Scenario) -> None:
             sheet.state(f"{own}.months_in_parallel", 0.0, "the same API", "months")
         else:
             sheet.field(f"{own}.months_in_parallel", s.timing, "months_in_parallel", "timing")
-    for name in type(s.platform).model_fields:
+    parts = [name for name in type(s.platform).model_fields if name != "total"]
+    if s.platform.total is not None:
+        sheet.field("platform.total_usd_per_month", s.platform, "total", "platform")
+        for name in parts:
+            sheet.state(f"platform.{name}_usd_per_month", 0.0, "in platform.total", "USD/month")
+    for name in parts:
         sheet.field(f"platform.{name}_usd_per_month", s.platform, name, "platform")
 
 
@@ -204,6 +212,7 @@ def _add_serving(sheet: FactSheet, s: Scenario) -> None:
     for name in ("spares", "replicas_least", "autoscale_floor", "startup_hours"):
         sheet.add(f"serving.{name}", getattr(v, name), basis=_basis(name in v.model_fields_set), source=f"serving.{name}")
     sheet.state("serving.autoscale", v.autoscale)
+    sheet.state("serving.lets_wait", v.lets_wait)
     if v.spill_share is not None:
         sheet.fields("serving", v, "spill_share")
     own = s.own_hardware
@@ -214,7 +223,9 @@ def _add_serving(sheet: FactSheet, s: Scenario) -> None:
         if own.cards:
             sheet.state("own_hardware.host_usd_per_gpu", 0.0, "in own_hardware.resale_usd_per_gpu", "USD")
             sheet.state("own_hardware.install_share", 0.0, "the cards stand already", "share")
-        sheet.fields("own_hardware", own, *(n for n in type(own).model_fields if n not in {"cards", "resale_usd_per_gpu"}))
+        sheet.state("own_hardware.as_a_whole", own.as_a_whole)
+        apart = {"cards", "resale_usd_per_gpu", "purchase_usd_per_gpu", "watts_per_gpu", "as_a_whole"}
+        sheet.fields("own_hardware", own, *(n for n in type(own).model_fields if n not in apart))
 
 
 def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:

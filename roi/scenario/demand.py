@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from roi.scenario.quantity import (
     AtLeastOne,
     Fraction,
+    Months,
     Name,
     NonNegative,
     PerYear,
@@ -95,6 +96,8 @@ class Incumbent(Section):
     """Spend that is owed whether used or not."""
     committed_until: Date | None = None
     """Last day of that commitment."""
+    ends_in_months: Months | None = None
+    """Months from the as-of date until this model ends; left out = as announced, else drift.model_life_months."""
     successor_price_ratio: Annotated[Positive, unit("ratio")] | None = None
     """Price of the model you would move to when this one ends, over its price; left out = drift.successor_price_ratio."""
     successor_error_ratio: Annotated[Positive, unit("ratio")] | None = None

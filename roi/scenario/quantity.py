@@ -75,6 +75,7 @@ def unit(name: str) -> Any:
 
 # A quantity is a bare number or a Spread, within bounds that hold for its ends too, and has a unit, which some fields state.
 Share = Annotated[float | Spread, AfterValidator(_within(0.0, 1.0))]
+Signed = Annotated[float | Spread, AfterValidator(_within(-1e9, 1e9))]
 Positive = Annotated[float | Spread, AfterValidator(_within(0.0, 1e9, above=True))]
 NonNegative = Annotated[float | Spread, AfterValidator(_within(0.0, 1e9))]
 AtLeastOne = Annotated[float | Spread, AfterValidator(_within(1.0, 1e4))]

@@ -116,10 +116,10 @@ def _trials(shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, cand
         o = done.option
         if id not in candidates:
             same = tuple(i for i, e in central.items() if i not in candidates and _same_answers(e.option, o))
-            known = _observed(drawn, id, float(np.asarray(shared.evaluation_labels)), number)
+            known = _observed(drawn, id, float(np.asarray(o.evaluation_labels)), number)
             training = _training_usd(done) if o.trains else 0.0
             wait = max(months, float(np.asarray(o.months_to_live)) / 2.0) if o.trains else months
-            yield _Trial("evaluate", id, known, float(np.asarray(evaluation_cost(shared))) + training, wait, same)
+            yield _Trial("evaluate", id, known, float(np.asarray(evaluation_cost(shared, o))) + training, wait, same)
         if o.self_hosted and o.plan is not None and o.plan.speed in drawn.facts:
             each = float(np.max(o.plan.gpus_per_replica)) * float(np.max(o.plan.usd_per_gpu_hour))
             yield _Trial("load-test", id, drawn.facts[o.plan.speed], LOAD_TEST_GPU_HOURS * each + LOAD_TEST_HOURS * hour, WEEK)
@@ -161,8 +161,8 @@ def _valued(
     """The experiment with its worth after the recommendation `leader`, and before it."""
     ids = (*candidates, *trial.eligible)
     upfront = {id: float(np.asarray(central[id].total.upfront) - np.asarray(central["stay"].total.upfront)) for id in ids}
-    judged = float(np.asarray(evaluation_cost(shared)))
-    saved = {id: judged + _training_usd(central[id]) for id in trial.eligible}  # by the experiment
+    saved = {id: float(np.asarray(evaluation_cost(shared, central[id].option))) + _training_usd(central[id])
+             for id in trial.eligible}  # by the experiment
     now = {id: outcomes[id] + saved.get(id, 0.0) for id in ids}
     back = float(np.asarray(shared.migration_hours * shared.usd_per_hour))
     lost = min(trial.months / shared.horizon, 1.0)  # share of the horizon that passes until the result is there

@@ -31,9 +31,9 @@ class At:
         self.paths, self.absent = paths, absent
 
 
-def _own(name: str, common: str) -> At:
+def _own(name: str, *common: str) -> At:
     """The place of a field that an option, or a kind of options, may have of its own."""
-    return At(f"options.{{option}}.{name}", f"kinds.{{kind}}.{name}", common)
+    return At(f"options.{{option}}.{name}", f"kinds.{{kind}}.{name}", *common)
 
 
 def path_of(record: type, name: str, **names: object) -> str:
@@ -180,6 +180,8 @@ class Plan:
     """What each of four replicas behind a router holds over one alone (`fleet_capacity`)."""
     rent: Annotated[str | None, At("options.{option}.plans.{plan}.rent")] = None
     """Path of the rent that the user states, in place of `usd_per_gpu_hour`; None for a rent of the catalog."""
+    later_bound: Annotated[Number, At("options.{option}.plans.{plan}.later_gpus_bound", absent=1.0)] = 1.0
+    """0 where only the GPUs of go-live are committed to, and those that are added later are not."""
     cancel_usd: Annotated[Number, At("options.{option}.plans.{plan}.cancel_usd", absent=np.inf)] = np.inf
     """USD that end one GPU's commitment early; inf where it cannot be ended."""
     gpus_owned: Annotated[Number, At("options.{option}.plans.{plan}.gpus_owned", absent=np.inf)] = np.inf
@@ -272,10 +274,11 @@ class Option:
     """Items on which its answers were evaluated; None where nobody said."""
     setup_hours: Annotated[Number, _own("setup_hours", "changes.{group}.setup_hours")]
     run_hours: Annotated[Number, _own("run_hours_per_month", "changes.{group}.run_hours_per_month")]
-    evaluation_usd: Annotated[Number, _own("evaluation_usd", "evaluation.usd")]
-    evaluation_labels: Annotated[Number, _own("evaluation_labels", "evaluation.labels")]
-    stands_at: Mapping[str, str]
-    """Path of each of the fields that may be the option's own, by field."""
+    evaluation_usd: Annotated[Number | None, _own("evaluation_usd")] = None
+    """Of judging it before the change and after a retraining; None: as a successor is judged."""
+    evaluation_labels: Annotated[Number | None, _own("evaluation_labels")] = None
+    own_facts: Mapping[str, str] = field(default_factory=dict)
+    """Paths of the facts that are the option's or its kind's own, by name."""
     platform_usd: Number
     hosting_usd: Annotated[Number, At("options.{option}.hosting_usd_per_month", absent=0.0)]
     api: Api | None = None

@@ -36,8 +36,9 @@ T = TypeVar("T")
 
 PLAIN: Final = KEEPS_MODEL | LEVERS | {"cheaper-api", "hosted-open"}
 """Kinds that answer alone: with an escalation they would be a cascade, which is an option of its own."""
-OWN: Final = ("setup_hours", "run_hours", "months_to_live", "months_in_parallel", "evaluation_usd", "evaluation_labels")
-"""Fields of an option whose paths its cost lines name, since each may be its own or its kind's."""
+OWN: Final = ("setup_hours", "run_hours_per_month", "months_to_live", "months_in_parallel", "evaluation_usd",
+              "evaluation_labels")
+"""Facts that a cost line names by the path at which the option has them."""
 LEAST_CAPACITY: Final = 0.1
 """A draw in which the SLO cannot be held at all counts as a tenth of the central capacity: ten times the fleet, not endless."""
 
@@ -97,13 +98,9 @@ def read_option(values: Values, id: str, shared: Shared) -> Option:
         provisioned=_read(Provisioned, values, names) if path_of(Provisioned, "usd_per_unit", option=id) in values else None,
         plan=plans[0] if plans else None, plans=tuple(plans), replicas_fixed=None, training=_training(values, names),
         hardware=_read(Hardware, values, names) if facts.owned else None, costs=_costs(values, id, str(kind)),
-        stands_at={name: _first_place(values, name, names) for name in OWN}, **known,
+        own_facts={name: path for name in OWN for path in (f"kinds.{kind}.{name}", f"options.{id}.{name}") if path in values},
+        **known,
     )
-
-
-def _first_place(values: Values, field: str, names: Mapping[str, object]) -> str:
-    """The path at which a field of an option stands."""
-    return next(path for path in (each.format_map(names) for each in places(Option)[field].paths) if path in values)
 
 
 def _costs(values: Values, id: str, kind: str) -> tuple[OwnCost, ...]:

@@ -332,12 +332,13 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
     quoted(path("gpus_per_instance"), o.gpus_per_instance, "GPUs")
     sheet.state(path("gpus_per_replica"), plan.serving.tensor_parallel, "tensor-parallel degree of the plan", "GPUs")
     quoted(path("minimum_months"), float(o.minimum_months), "months")
-    if o.cancel_usd is not None:
-        quoted(path("cancel_usd"), o.cancel_usd, "USD")
+    for name, value, unit in (("cancel_usd", o.cancel_usd, "USD"), ("later_bound", None if o.later_gpus_bound else 0.0, "")):
+        if value is not None:
+            quoted(path(name), value, unit)
     gpu = plan.serving.gpu
-    if o.kind == "owned" and o.watts is not None:
-        sheet.state(path("watts"), o.watts, "scenario own_hardware.watts_per_gpu", "W")
-    sheet.add(path("watts"), gpu.power_w, "W", basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date)
+    board = partial(sheet.add, path("watts"), unit="W")
+    board(gpu.power_w, basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date) if o.watts is None else board(
+        o.watts, basis=Basis.STATED, source="scenario own_hardware.watts_per_gpu")
     sheet.state(path("speed"), evidence.speed_path, evidence.source)
     if evidence.adapters is not None:
         sheet.state(path("adapter_speed"), evidence.adapters.path, evidence.adapters.spread.source)

@@ -19,7 +19,7 @@ from roi.resolution.api_options import add_api_options
 from roi.resolution.escalations import add_escalations
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.hosted_options import add_hosted_options
-from roi.resolution.option_terms import add_option_terms, check_options
+from roi.resolution.own_terms import add_option_terms, check_options
 from roi.resolution.plan_capacity import FleetPlan
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario

@@ -207,6 +207,8 @@ class GpuRent(Section):
     """GPUs come in instances of this size."""
     minimum_months: Annotated[int, Field(ge=0, le=120)] = 0
     """Commitment: rent is paid for at least this long."""
+    later_gpus_bound: bool = True
+    """False where it binds the GPUs of go-live alone, and GPUs that are added later come by the month at the same rate."""
     cancel_usd: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = None
     """USD for each GPU that end the commitment early; left out = it cannot be ended and is paid to its end."""
 

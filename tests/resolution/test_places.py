@@ -10,6 +10,7 @@ from roi.economics.inputs import (
     At,
     Hardware,
     Option,
+    OwnCost,
     Plan,
     Provisioned,
     Shared,
@@ -23,13 +24,16 @@ from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import load_scenario
 
 RECORDS = (
-    Shared, Tokens, Api, Plan, Training, Hardware, Provisioned, Option, BillFacts, ErrorRate, OptionFacts, PlanFacts,
+    Shared, Tokens, Api, Plan, Training, Hardware, Provisioned, Option, OwnCost, BillFacts, ErrorRate, OptionFacts, PlanFacts,
     TrainingFacts,
 )  # fmt: skip
 
+OWN_TERMS = ("{setup_hours: 1, run_hours_per_month: 1, months_to_live: 1, months_in_parallel: 1, evaluation_usd: 1,"
+             " evaluation_labels: 1, spares: 1}")
 EVERYTHING = (
     "own_hardware.cards={A100-80GB-SXM: 8}", "serving.spill_share=0.1",
     "gpu_rents=[{gpu: h100-sxm, vendor: CoreWeave, usd_per_gpu_hour: 1.5, minimum_months: 12, cancel_usd: 500}]",
+    "gpu_rents.0.later_gpus_bound=false",
     "candidates.methods=[lora]", "serving.adapters=shared", "serving.adapters_on_base=2",
     "workload.escalated_cache_hit_rate=0.1", "incumbent.successor_price_ratio=0.9", "incumbent.successor_error_ratio=1",
     "training.retrain_every_months=6", "tokens.gpt-6-luna.prompt_tokens_after_tuning=10",
@@ -43,7 +47,9 @@ EVERYTHING = (
     "candidates.shorter_prompt={prefix_tokens: 100, setup_hours: 20}", "candidates.less_reasoning.output_ratio=0.5",
     "candidates.flexible_tier={price_ratio: 0.5, share: 0.1}", "training.retrain_evaluates=false",
     "candidates.provisioned_throughput={usd_per_month: 1000, requests_per_s: 1}",
-    "accept=[growth]",
+    "accept=[growth]", "training.gpu_hours=10", "training.usd_per_gpu_hour=2", "platform.total=500",
+    f"options.hybrid={OWN_TERMS}", f"options.cheaper-api:openai/gpt-6-luna={OWN_TERMS}",
+    "costs=[{name: review, option: all but stay, upfront_usd: 1, usd_per_month: 2, from_month: 1, to_month: 3}]",
 )
 """Fields with which every fact that a scenario can lead to is written."""
 

@@ -46,6 +46,8 @@ class Offer(NamedTuple):
     usd_per_gpu_hour: float = 0.0
     gpus_per_instance: int = 1
     minimum_months: int = 0
+    later_gpus_bound: bool = True
+    """False where only the GPUs of go-live are committed to."""
     cancel_usd: float | None = None
     """USD for each GPU that end the commitment early; None where it cannot be ended."""
     usd_per_gpu: float = 0.0
@@ -73,7 +75,7 @@ def rents(s: Scenario) -> Offers:
             source=as_spread(r.usd_per_gpu_hour).source or f"scenario gpu_rents.{number}",
             date=as_spread(r.usd_per_gpu_hour).date or s.as_of, usd_per_gpu_hour=value_of(r.usd_per_gpu_hour),
             gpus_per_instance=r.gpus_per_instance, minimum_months=r.minimum_months, cancel_usd=r.cancel_usd, stated=number,
-            basis=Basis.STATED,
+            later_gpus_bound=r.later_gpus_bound, basis=Basis.STATED,
         )
         for number, r in enumerate(s.gpu_rents)
     )  # fmt: skip

@@ -14,7 +14,7 @@ import numpy as np
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
 from roi.economics.inputs import Array, Option, Shared, path_of
-from roi.economics.lines.people import evaluation_cost
+from roi.economics.lines.people import evaluation_cost, judging
 from roi.economics.worked_out import TrainingFacts
 from roi.numerics.sequence import MAX_DIMENSIONS, sobol
 
@@ -116,7 +116,7 @@ def _trials(shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, cand
         o = done.option
         if id not in candidates:
             same = tuple(i for i, e in central.items() if i not in candidates and _same_answers(e.option, o))
-            known = _observed(drawn, id, float(np.asarray(o.evaluation_labels)), number)
+            known = _observed(drawn, id, float(np.asarray(judging(shared, o)[1])), number)
             training = _training_usd(done) if o.trains else 0.0
             wait = max(months, float(np.asarray(o.months_to_live)) / 2.0) if o.trains else months
             yield _Trial("evaluate", id, known, float(np.asarray(evaluation_cost(shared, o))) + training, wait, same)

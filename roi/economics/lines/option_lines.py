@@ -22,6 +22,7 @@ from roi.economics.lines.api_bill import (
 from roi.economics.lines.line import Hours, Line, events, incumbent_share, live_share, months, pick, powers, requests, split
 from roi.economics.lines.people import (
     evaluation_cost,
+    fact_of,
     leave_out_paid_anyway,
     own_cost_lines,
     retraining_line,
@@ -227,7 +228,7 @@ def _incumbent_lines(
     """The incumbent's bill while it is needed, its migrations, and what a commitment with it costs beyond that."""
     lines, bill = [], np.zeros(shared.horizon) if own_bill is None else own_bill
     if np.any(kept > 0):
-        facts = (option.stands_at["months_to_live"], option.stands_at["months_in_parallel"])
+        facts = tuple(fact_of(option, name) for name in ("months_to_live", "months_in_parallel"))
         lines.append(whole_request_line(shared, "incumbent, until live and in parallel", kept, stay, facts))
         bill = bill + lines[-1].monthly
     for h in handed:

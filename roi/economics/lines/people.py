@@ -12,8 +12,19 @@ from roi.units import MONTHS_PER_YEAR
 
 def evaluation_cost(shared: Shared, option: Option | None = None) -> Number:
     """USD of judging an option, or a vendor's successor, once: running the evaluation set and buying its labels."""
-    of = shared if option is None else option
-    return of.evaluation_usd + of.evaluation_labels * shared.usd_per_label
+    usd, labels = judging(shared, option)
+    return usd + labels * shared.usd_per_label
+
+
+def judging(shared: Shared, option: Option | None = None) -> tuple[Number, Number]:
+    """USD of running the evaluation, and its labels: the option's own where it has them."""
+    usd, labels = (None, None) if option is None else (option.evaluation_usd, option.evaluation_labels)
+    return shared.evaluation_usd if usd is None else usd, shared.evaluation_labels if labels is None else labels
+
+
+def fact_of(option: Option, name: str, common: str = "") -> str:
+    """The path of a fact that may be the option's own; else as for its kind of change, or where `common` says."""
+    return option.own_facts.get(name, common or f"changes.{option.group}.{name}")
 
 
 def run_cost(training: Training) -> Number:
@@ -27,14 +38,15 @@ def setup_lines(shared: Shared, option: Option) -> list[Line]:
     if np.any(np.asarray(option.setup_hours) > 0):
         lines.append(Line(
             name="engineering, set-up", monthly=nothing, upfront=option.setup_hours * shared.usd_per_hour,
-            facts=(option.stands_at["setup_hours"], "people.usd_per_hour"), existing_staff=shared.setup_existing,
+            facts=(fact_of(option, "setup_hours"), "people.usd_per_hour"), existing_staff=shared.setup_existing,
             hours=Hours("set-up", np.ones(1), option.setup_hours, shared.usd_per_hour),
             arithmetic=f"{pick(option.setup_hours):,.6g} h x ${pick(shared.usd_per_hour):,.6g}/h",
         ))
     if not option.keeps_model:
         lines.append(Line(
             name="evaluation before the change", monthly=nothing, upfront=evaluation_cost(shared, option),
-            facts=(option.stands_at["evaluation_usd"], option.stands_at["evaluation_labels"], "evaluation.usd_per_label"),
+            facts=(*(fact_of(option, f"evaluation_{name}", f"evaluation.{name}") for name in ("usd", "labels")),
+                   "evaluation.usd_per_label"),
             arithmetic=_evaluation_text(shared, option),
         ))
     if option.training is not None:
@@ -43,8 +55,9 @@ def setup_lines(shared: Shared, option: Option) -> list[Line]:
 
 
 def _evaluation_text(shared: Shared, option: Option) -> str:
-    labels, usd = pick(option.evaluation_labels), pick(shared.usd_per_label)
-    return f"${pick(option.evaluation_usd):,.6g} + {labels:,.6g} labels x ${usd:,.6g}"
+    run, labels = (pick(each) for each in judging(shared, option))
+    usd = pick(shared.usd_per_label)
+    return f"${run:,.6g} + {labels:,.6g} labels x ${usd:,.6g}"
 
 
 def _run_text(t: Training) -> str:
@@ -107,7 +120,7 @@ def run_lines(shared: Shared, option: Option) -> list[Line]:
     return [Line(
         name="on-call and operation", monthly=hours * wage, existing_staff=shared.run_existing,
         hours=Hours("running", hours, 1.0, wage),
-        facts=(option.stands_at["run_hours"], "people.usd_per_hour"),
+        facts=(fact_of(option, "run_hours_per_month"), "people.usd_per_hour"),
         arithmetic=lambda month: f"{pick(hours, month):,.6g} h x ${pick(wage, month):,.6g}/h",
     )]
 

@@ -160,6 +160,7 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
     """
     bound = np.asarray(plan.minimum_months) > 0
     added = np.diff(np.maximum.accumulate(gpus, axis=-1), axis=-1, prepend=0.0)
+    added = np.where(np.cumsum(added, axis=-1) == added, added, added * plan.later_bound)
     start = np.maximum(np.arange(shared.horizon, dtype=np.float64), option.months_to_live)
     left = np.maximum(plan.minimum_months - (shared.horizon - start), 0.0) * bound
     owed, each = added * left, np.minimum(left * rate[..., -1:] * HOURS_PER_MONTH, plan.cancel_usd)

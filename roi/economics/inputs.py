@@ -55,6 +55,8 @@ class Shared:
     discount_rate: Annotated[float, At("discount_rate_per_year")]
     requests_per_day: Annotated[Number, At("workload.requests_per_day")]
     growth: Annotated[Number, At("workload.growth_per_year")]
+    steps: tuple[tuple[Number, Number], ...] = ()
+    """Months from which the volume is changed for good, and by how many times."""
     volume_factor: Number
     """Real over estimated requests, as the bill says."""
     price_factor: Number
@@ -243,6 +245,7 @@ class OwnCost:
     """Who bears it: an option's id, a kind, all, all but stay."""
     upfront_usd: Annotated[Number, At("costs.{number}.upfront_usd", absent=0.0)]
     usd_per_month: Annotated[Number, At("costs.{number}.usd_per_month", absent=0.0)]
+    usd_per_request: Annotated[Number, At("costs.{number}.usd_per_request", absent=0.0)] = 0.0
     from_month: Annotated[Number | None, At("costs.{number}.from_month")]
     """First month in which it is paid; None: from go-live on."""
     to_month: Annotated[Number, At("costs.{number}.to_month", absent=np.inf)]

@@ -50,8 +50,12 @@ def read_shared(values: Values, rent_drift: Fact | None = None) -> Shared:
     later: list[Number] = []
     while (path := f"{first}.{len(later) + 2}") in values:
         later.append(number(values[path], path))
+    steps: list[tuple[Number, Number]] = []
+    while (path := f"workload.steps.{len(steps)}") + ".ratio" in values:
+        month, ratio = (number(values[f"{path}.{name}"], path) for name in ("from_month", "ratio"))
+        steps.append((month, ratio))
     return _read(Shared, values, {}, volume_factor=bill.factor**bill.volume_share, later_price_ratios=tuple(later),
-                 price_factor=bill.factor ** (1.0 - bill.volume_share), rent_spread=_reach(rent_drift))
+                 price_factor=bill.factor ** (1.0 - bill.volume_share), rent_spread=_reach(rent_drift), steps=tuple(steps))
 
 
 def _reach(fact: Fact | None) -> tuple[float, float]:

@@ -22,7 +22,7 @@ def add_option_terms(sheet: FactSheet, s: Scenario) -> None:
         path = f"costs.{number}"
         sheet.state(f"{path}.name", cost.name, f"scenario {path}")
         sheet.state(f"{path}.option", cost.option, f"scenario {path}")
-        for name in ("upfront_usd", "usd_per_month", "from_month", "to_month"):
+        for name in ("upfront_usd", "usd_per_month", "usd_per_request", "from_month", "to_month"):
             if name in cost.model_fields_set and getattr(cost, name) is not None:
                 sheet.field(f"{path}.{name}", cost, name, path)
 

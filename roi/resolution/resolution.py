@@ -107,6 +107,8 @@ def _add_workload(sheet: FactSheet, s: Scenario) -> None:
     w = s.workload
     sheet.fields("workload", w, "requests_per_day", "growth_per_year", "can_wait_share")
     sheet.fields("workload", w, "shared_prefix_tokens", "cache_hit_rate")
+    for n, step in enumerate(w.steps):
+        sheet.fields(f"workload.steps.{n}", step, "from_month", "ratio")
     if w.escalated_cache_hit_rate is not None:
         path = "workload.escalated_cache_hit_rate"
         sheet.quantity(path, w.escalated_cache_hit_rate, "share", stated=True, source=f"scenario {path}")

@@ -32,6 +32,15 @@ class Bin(Section):
     """Share of all requests."""
 
 
+class Step(Section):
+    """A lasting change of the volume besides growth: a customer that joins or leaves, a product that starts."""
+
+    from_month: Annotated[int, Field(ge=2, le=120)]
+    """First month in which it holds."""
+    ratio: Annotated[Positive, unit("ratio")]
+    """Requests from then on over what they would be without it."""
+
+
 class Workload(Section):
     """What is asked, how often, how long, how peaked, and how fast the answer must come."""
 
@@ -39,6 +48,8 @@ class Workload(Section):
     """Requests on a mean day, today."""
     growth_per_year: PerYear = spread(0.0, -0.2, 0.4, "no trend known; both ways, wider upward")
     """Growth of requests, effective annual."""
+    steps: tuple[Step, ...] = ()
+    """Changes of the volume that come at once."""
     input_tokens: Annotated[Positive, unit("tokens")] | None = None
     """Mean prompt tokens of a request, in the incumbent's tokens; or give `lengths`."""
     output_tokens: Annotated[NonNegative, unit("tokens")] | None = None

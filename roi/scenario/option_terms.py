@@ -39,6 +39,8 @@ class Cost(Section):
     """Paid in month 0."""
     usd_per_month: Annotated[Signed, unit("USD/month")] = 0.0
     """Paid at the end of each month, from go-live (its share of a month) or from_month on. It does not grow."""
+    usd_per_request: Annotated[NonNegative, unit("USD")] = 0.0
+    """Paid for each request billed in the same months."""
     from_month: Month | None = None
     """First month in which it is paid, 1 to the horizon; left out = from go-live on."""
     to_month: Month | None = None

@@ -221,10 +221,14 @@ def test_month_one_is_as_today_and_month_thirteen_a_year_above_it() -> None:
 
 
 def test_requests_are_answered_once_and_billed_with_the_volume_of_the_bill() -> None:
-    """docs/economics.md, 1.5. A million a month, 21% growth: 1,210,000 in month 13; a volume factor of 2 bills twice that."""
+    """docs/economics.md, 1.5. A million a month, 21% growth: 1,210,000 in month 13; a volume factor of 2 bills twice that. A
+    customer with half as much again joins in month 13, and another with that in month 14: 1.5 and 2.25 times.
+    """
     s = shared(growth=0.21, volume_factor=2.0)
     assert requests(s)[[0, 12]] == pytest.approx([MILLION, 1.21 * MILLION])
     assert billed_requests(s)[12] == pytest.approx(2.42 * MILLION)
+    steps = ((13.0, 1.5), (14.0, 1.5))
+    assert requests(shared(steps=steps))[11:14] == pytest.approx([MILLION, 1.5 * MILLION, 2.25 * MILLION])
 
 
 def test_tco_is_set_up_and_all_months_and_the_lines_add_up_to_it() -> None:
@@ -369,7 +373,9 @@ def test_hours_that_are_paid_anyway_cost_no_cash() -> None:
 
 
 def test_costs_of_your_own_are_paid_from_go_live_or_between_two_months() -> None:
-    """docs/economics.md, 2.9. $500 now and $40 a month, live after 1.5 months: half of month 2. $100 back in months 3 and 4."""
+    """docs/economics.md, 2.9. $500 now and $40 a month, live after 1.5 months: half of month 2. $100 back in months 3 and 4.
+    With $0.001 for each of 2 million requests billed: $2,040.
+    """
     facts = {"path": "costs.0", "name": "licence", "option": "all", "from_month": None, "to_month": np.inf}
     licence = OwnCost(**facts, upfront_usd=500.0, usd_per_month=40.0)
     credit = replace(licence, name="credit", upfront_usd=0.0, usd_per_month=-100.0, from_month=3.0, to_month=4.0)
@@ -378,6 +384,8 @@ def test_costs_of_your_own_are_paid_from_go_live_or_between_two_months() -> None
     assert (upfront, monthly[:3], monthly[-1]) == (500.0, pytest.approx([0.0, 20.0, 40.0]), 40.0)
     assert named(of(shared(), o), "credit")[1][:5] == [0.0, 0.0, -100.0, -100.0, 0.0]
     assert named(of(shared(), replace(STAY, costs=(licence,))), "licence")[1][0] == 40.0
+    checked = replace(o, costs=(replace(licence, usd_per_request=0.001),))
+    assert named(of(shared(volume_factor=2.0), checked), "licence")[1][:3] == pytest.approx([0.0, 1020.0, 2040.0])
 
 
 # ---------------------------------------------------------------- 3 Vendors end models

@@ -137,6 +137,13 @@ def test_costs_of_your_own_are_lines_of_those_who_bear_them() -> None:
     assert line.basis == "stated"
 
 
+def test_a_customer_that_joins_is_a_step_of_the_volume() -> None:
+    """Twice the requests from month 4 on, uncertain; what is billed and what is wrong follow."""
+    case = case_of(workload={"steps": [{"from_month": 4, "ratio": {"value": 2, "low": 1.5, "high": 2.5}}]})
+    assert World(case).line("stay", "API output")[1][2:5] == pytest.approx([PER_MONTH * 0.0015, *[PER_MONTH * 0.003] * 2])
+    assert case["workload.steps.0.ratio"].uncertain
+
+
 def refusals() -> list[tuple[dict[str, Any], str]]:
     return [
         ({"options": {"cascades": {"setup_hours": 1}}}, r"options: unknown option.*cascades.*cascade"),

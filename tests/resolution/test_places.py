@@ -48,8 +48,10 @@ EVERYTHING = (
     "candidates.flexible_tier={price_ratio: 0.5, share: 0.1}", "training.retrain_evaluates=false",
     "candidates.provisioned_throughput={usd_per_month: 1000, requests_per_s: 1}",
     "accept=[growth]", "training.gpu_hours=10", "training.usd_per_gpu_hour=2", "platform.total=500",
+    "workload.steps=[{from_month: 3, ratio: 2}]",
     f"options.hybrid={OWN_TERMS}", f"options.cheaper-api:openai/gpt-6-luna={OWN_TERMS}",
     "costs=[{name: review, option: all but stay, upfront_usd: 1, usd_per_month: 2, from_month: 1, to_month: 3}]",
+    "costs.0.usd_per_request=1",
 )
 """Fields with which every fact that a scenario can lead to is written."""
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from roi.economics.inputs import Array, Number, Option, OwnCost, Shared, Training
-from roi.economics.lines.line import EXACT, Hours, Line, events, live_share, months, pick, split, wages
+from roi.economics.lines.line import EXACT, Hours, Line, billed_requests, events, live_share, months, pick, split, wages
 from roi.units import MONTHS_PER_YEAR
 
 
@@ -133,12 +133,15 @@ def own_cost_lines(shared: Shared, option: Option) -> list[Line]:
         part = np.asarray(start * (number <= cost.to_month), dtype=np.float64)
 
         def arithmetic(month: int, cost: OwnCost = cost, part: Array = part) -> str:
-            monthly = f"${pick(cost.usd_per_month):,.6g} x {pick(part, month):.4g} of the month"
+            each = pick(cost.usd_per_request)
+            some = f" + {pick(billed_requests(shared), month):,.0f} requests x ${each:.8g}" if each else ""
+            monthly = f"(${pick(cost.usd_per_month):,.6g}{some}) x {pick(part, month):.4g} of the month"
             return f"month 0: ${pick(cost.upfront_usd):,.6g}; {monthly}"
 
         lines.append(Line(
-            name=cost.name, upfront=cost.upfront_usd, monthly=np.asarray(cost.usd_per_month * part), arithmetic=arithmetic,
-            facts=(cost.path + ".upfront_usd", cost.path + ".usd_per_month"),
+            name=cost.name, upfront=cost.upfront_usd, arithmetic=arithmetic,
+            monthly=np.asarray((cost.usd_per_month + cost.usd_per_request * billed_requests(shared)) * part),
+            facts=tuple(f"{cost.path}.{each}" for each in ("upfront_usd", "usd_per_month", "usd_per_request")),
         ))
     return lines
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from roi.economics.decision.break_even import BreakEven, break_evens
+from roi.economics.decision.curves import Curves
 from roi.economics.decision.draws import Driver, draw, find_drivers, probability_best
 from roi.economics.decision.evaluation import Choice, Evaluated, choose_plan, evaluate, read_all
 from roi.economics.decision.feasibility import Gate, read_gates, rule_out
@@ -110,9 +111,9 @@ def _break_evens(
     for r in results:
         if r.kind != "stay" and (r.kind not in best or r.expected_npv_usd > best[r.kind].expected_npv_usd):
             best[r.kind] = r
-    rivals = dict.fromkeys(best[options[id].kind].id for id in untrained if options[id].kind in best)
+    tested = [id for id in untrained if options[id].evaluated or not options[id].changes_model]
     ids = [r.id for r in results if r.id != "stay" and (r in best.values() or r.id == recommended)]
-    crossings = break_evens(shared, options, ids, list(rivals))
+    crossings = break_evens(Curves(shared, options), ids, tested, recommended)
     hosted = [r for r in best.values() if options[r.id].self_hosted]
     if not hosted:
         return crossings, None

@@ -44,7 +44,7 @@ class Choice:
     """The plan that was chosen for an option at the central values."""
 
     plan: int
-    replicas_fixed: int | None
+    replicas_fixed: Number | None
 
 
 def evaluate(shared: Shared, option: Option, options: Mapping[str, Option]) -> Evaluated:
@@ -72,11 +72,11 @@ def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -
         return option
     if option.kind == "hybrid":
         return _choose_floor(shared, option, options)
-    costs = _present_values(shared, replace(option, plan=_stacked(option.plans)), options)
+    costs = _present_values(shared, replace(option, plan=stacked(option.plans)), options)
     return replace(option, plan=option.plans[int(np.argmin(costs))])
 
 
-def _stacked(plans: tuple[Plan, ...]) -> Plan:
+def stacked(plans: tuple[Plan, ...]) -> Plan:
     """Plans as one Plan whose numbers are columns, shape (n, 1)."""
     numbers = [name for name, value in vars(plans[0]).items() if isinstance(value, float)]
     columns: dict[str, Any] = {name: np.array([[getattr(p, name)] for p in plans], dtype=np.float64) for name in numbers}

@@ -45,7 +45,7 @@ def break_even(c: Comparison, *, all_options: bool) -> list[Block]:
     """From how many requests a day each option wins: over the whole horizon, and by running cost alone with --all."""
     if not c.break_even:
         return []
-    found = {(b.option, b.basis, b.baseline): b for b in c.break_even}
+    found = {(b.option, b.basis, b.baseline): b for b in c.break_even if b.counts == "errors"}
     rows, why = [], dict[str, list[str]]()
     for id in dict.fromkeys(b.option for b in c.break_even):
         for basis in ("pv", "run_rate") if all_options else ("pv",):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from roi.economics.decision.curves import LEAST, MOST, Ask, Curves, Turn, turns
-from roi.economics.inputs import Array, Option
+from roi.economics.inputs import Option
 
 BASES, COUNTS = ("run_rate", "pv"), ("errors", "cash")
 NOTHING = 1e-6
@@ -46,18 +46,14 @@ def _of_option(curves: Curves, id: str, untrained: Sequence[str], recommended: s
     views = list(product(rivals, COUNTS, BASES))
     asks = {v: [Ask(v[0], v[2], v[1], start, up) for start, up in ((LEAST, True), (MOST, False))] for v in views}
     answers = turns(curves, id, rivals, [ask for pair in asks.values() for ask in pair])
-    run_rate: dict[tuple[str, str], BreakEven] = {}
     for baseline, counts, basis in views:
         up, down = (answers[ask] for ask in asks[baseline, counts, basis])
         first, stays = _ends(up, down)
-        cheaper = run_rate.get((baseline, counts)) if basis == "pv" else None
-        reason = _reason(curves.options[id], basis, up, first, stays, cheaper)
-        found = BreakEven(
-            option=id, baseline=baseline, basis=basis, first=first, stays=stays, reason=reason, counts=counts,
+        runs_from = _ends(*(answers[ask] for ask in asks[baseline, counts, "run_rate"]))[1]
+        yield BreakEven(
+            option=id, baseline=baseline, basis=basis, first=first, stays=stays, counts=counts,
+            reason=_reason(curves.options[id], basis, up, first, stays, runs_from),
         )
-        if basis == "run_rate":
-            run_rate[baseline, counts] = found
-        yield found
 
 
 def _ends(up: Turn, down: Turn) -> tuple[float | None, float | None]:
@@ -70,10 +66,10 @@ def _ends(up: Turn, down: Turn) -> tuple[float | None, float | None]:
 
 
 def _reason(
-    option: Option, basis: str, up: Turn, first: float | None, stays: float | None, run_rate: BreakEven | None
+    option: Option, basis: str, up: Turn, first: float | None, stays: float | None, runs_from: float | None
 ) -> str:
     if first is None:
-        return _never(option, basis, up.gain, up.volumes, run_rate)
+        return why_never(option, basis, up, runs_from)
     if stays is None:
         return "wins only in between: at large volume the baseline is cheaper"
     if stays == 0.0:
@@ -81,11 +77,14 @@ def _reason(
     return "one crossing" if first == stays else "a saw: a new replica costs before it is used"
 
 
-def _never(option: Option, basis: str, gain: Array, volumes: Array, run_rate: BreakEven | None) -> str:
-    """Why no volume helps: at the far end of the curve only what a further request costs is left."""
-    if run_rate is not None and run_rate.stays is not None:
-        return f"cheaper to run from {run_rate.stays:,.0f} a day on, but what is paid until it is live is not earned back"
-    half = int(volumes.searchsorted(MOST / 2.0))
+def why_never(option: Option, basis: str, turn: Turn, runs_from: float | None) -> str:
+    """Why no volume helps: at the far end of the curve only what a further request costs is left.
+
+    `runs_from` is the volume from which the option is cheaper to run for good; None = there is none.
+    """
+    if basis == "pv" and runs_from is not None:
+        return f"cheaper to run from {runs_from:,.0f} a day on, but what is paid until it is live is not earned back"
+    gain, half = turn.gain, int(turn.volumes.searchsorted(MOST / 2.0))
     if gain[-1] - gain[half] > NOTHING * abs(gain[-1]):
         what = "set-up" if basis == "pv" else "what it costs to run at all is"
         return f"{what} not earned back below {MOST:.0e} requests a day"

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.economics.decision.evaluation import evaluate, stacked
+from roi.economics.decision.evaluation import Evaluated, evaluate, stacked
 from roi.economics.finance import discount_factors
 from roi.economics.inputs import Array, Option, Plan, Shared
 from roi.economics.lines.line import billed_requests
@@ -50,6 +50,18 @@ class Curves:
         """What a request a day asks a fleet to hold in each month, requests/s."""
         self._known: dict[str, _Curve] = {}
 
+    def measures(self, done: Evaluated) -> Array:
+        """Costs of an option, shape (measures, n).
+
+        Present value, then the mean month from each of the starts; each with the cost of wrong answers, and then without.
+        """
+        wrong = sum((line.monthly for line in done.costs.lines if line.is_error), np.zeros(self.shared.horizon))
+        both = np.atleast_2d(done.total.monthly) @ self.weights
+        cash = both - wrong @ self.weights
+        upfront = np.asarray(done.total.upfront).reshape(-1)
+        both[:, 0], cash[:, 0] = both[:, 0] + upfront, cash[:, 0] + upfront
+        return np.stack([both.T, cash.T], axis=1).reshape(2 * self.weights.shape[1], -1)
+
     def of(self, id: str) -> "_Curve":
         """The curve of one option."""
         if id not in self._known:
@@ -65,8 +77,7 @@ def _alone_from(option: Option, horizon: int) -> int:
 class _Curve:
     """What one option costs at volumes; at each it runs on the plan, and the floor, with the lowest present value there.
 
-    Costs have shape (measures, n): present value, then the mean month from each start; each with the cost of wrong answers and
-    then without. An option whose costs are a straight line is its two ends.
+    Costs have shape (measures, n), see `Curves.measures`. An option whose costs are a straight line is its two ends.
     """
 
     def __init__(self, curves: Curves, option: Option) -> None:
@@ -168,6 +179,7 @@ class _Curve:
         peak = busiest / (HOURS_PER_MONTH * SECONDS_PER_HOUR) * float(np.max(self.curves.shared.peak_to_mean))
         need = peak / (self.capacity * self.pooling)
         tried = need * np.geomspace(1e-3, 1.0, 97)
+        found = tried[:, :1]
         for _ in range(3):
             shape = tried.shape
             plan = np.repeat(np.arange(self.count), shape[1])
@@ -191,13 +203,7 @@ class _Curve:
             option = replace(option, plan=_rows(self.plans, plan))
         if floors is not None:
             option = replace(option, replicas_fixed=floors[:, None])
-        done = evaluate(replace(curves.shared, requests_per_day=volumes[:, None]), option, curves.options)
-        wrong = sum((line.monthly for line in done.costs.lines if line.is_error), np.zeros((1, curves.shared.horizon)))
-        both = done.total.monthly @ curves.weights
-        cash = both - wrong @ curves.weights
-        upfront = np.asarray(done.total.upfront).reshape(-1)
-        both[:, 0], cash[:, 0] = both[:, 0] + upfront, cash[:, 0] + upfront
-        return np.stack([both.T, cash.T], axis=1).reshape(2 * curves.weights.shape[1], volumes.size)
+        return curves.measures(evaluate(replace(curves.shared, requests_per_day=volumes[:, None]), option, curves.options))
 
 
 def _rows(plans: Plan, index: NDArray[np.intp]) -> Plan:
@@ -232,7 +238,9 @@ class Turn(NamedTuple):
     volumes: Array
 
 
-MEASURES = {("pv", "errors"): 0, ("pv", "cash"): 1, ("run_rate", "errors"): 2, ("run_rate", "cash"): 3}
+def rows_of(basis: str, counts: str) -> int:
+    """Where a measure stands among the four of a pair of options."""
+    return 2 * (basis == "run_rate") + (counts == "cash")
 
 
 @dataclass(frozen=True)
@@ -291,7 +299,7 @@ def _look(
     curves: Curves, id: str, rivals: Sequence[str], gains: _Gains, volumes: Array, ask: Ask
 ) -> tuple[Turn, Array]:
     """What the volumes so far say, and the volumes that could still change that (none: it is the answer)."""
-    m = MEASURES[ask.basis, ask.counts]
+    m = rows_of(ask.basis, ask.counts)
     way = 1 if ask.up else -1
     at = int(np.searchsorted(volumes, ask.start))
     sign = bool(gains.wins[m, at])

@@ -50,14 +50,14 @@ def test_the_volume_below_which_a_winner_no_longer_wins_is_the_same() -> None:
 
 
 def test_on_a_saw_the_nearest_volumes_count_and_the_last_is_told() -> None:
-    """0.5/s holds 14,400 a day. At 15,000 the second replica is not earned: less than 14,400 would do, or what pays two; from
-    somewhat above 60,000 on every volume does.
+    """0.5/s holds 14,400 a day. At 15,000 the second replica is not earned: less than 14,400 would do, or what pays two; for
+    good from where six are earned, (6 x $1,460 + 400 / annuity) / 0.004 a month, since five hold 72,000 a day.
     """
     world = curves(**plan(SELF, capacity_requests_per_s=0.5, pooling=1.0), **{"workload.requests_per_day": 15_000.0})
     above, below = (p for p in signposts(world, SELF, "stay") if p.quantity == "requests_per_day")
     assert (above.direction, below.direction) == ("above", "below")
     assert above.threshold == pytest.approx((2 * 1460.0 + CHANGE) / 0.004 / (365 / 12), rel=1e-5)
-    assert above.reason.startswith("for good from 6")
+    assert above.reason == f"for good from {(6 * 1460.0 + CHANGE) / 0.004 / (365 / 12):,.0f} a day on"
     assert below.threshold == pytest.approx(14_400.0, rel=1e-5)
 
 

@@ -122,7 +122,8 @@ class _Curve:
         last = self.volumes.size - 1
         below = np.clip(np.searchsorted(self.volumes, low, side="right") - 1, 0, last)
         above = np.clip(np.searchsorted(self.volumes, high), 0, last)
-        return np.asarray(self.by_plan[:, below] <= self.costs[0, above])
+        limit = np.maximum(self.costs[0, below], self.costs[0, above])
+        return np.asarray(self.by_plan[:, below] <= limit + TIE * np.abs(limit))
 
     def steps(self, low: Array, high: Array) -> tuple[Array, NDArray[np.intp]]:
         """Volumes that fill a whole number of replicas in some month on a plan in play there, and the stretch each lies in.

@@ -229,7 +229,7 @@ def test_at_each_signpost_the_two_cost_the_same(seed: int) -> None:
     for id in kinds.values():
         for rival in {"stay", leader} - {id}:
             for post in (p for p in signposts(curves, id, rival) if p.threshold is not None and p.reason != BAR):
-                at = [1 - 1e-5, 1.0] if post.quantity == "requests_per_day" else [1.0]
+                at = [1 - 1e-5, 1.0, 1 + 1e-5] if post.quantity == "requests_per_day" else [1.0]
                 found = [Answer(case, overwritten(case, post, x * post.threshold / post.today)) for x in at]
                 gains = [a.pv(rival) - a.pv(id) for a in found]
                 assert min(map(abs, gains)) < 1e-3 * found[0].pv(id) or min(gains) < 0 < max(gains), (post, gains)

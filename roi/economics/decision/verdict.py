@@ -1,7 +1,7 @@
 """The verdict: which option, how sure, what would change it, and what to measure next (docs/economics.md, 8)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from roi.economics.decision.evaluation import Evaluated, evaluate
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import Option, Shared
+from roi.economics.lines.option_lines import with_error_rate
 
 TEMPLATE = "template"
 
@@ -96,12 +97,13 @@ def chance_needed(shared: Shared, result: OptionResult) -> float:
     return shared.min_chance if result.binds else shared.min_chance_reversible
 
 
-def choose(shared: Shared, results: Mapping[str, OptionResult], basis_of_errors: str) -> Choices:
-    """The likely candidate with the highest expected NPV; staying where none is above zero.
+def what_counts(basis: str) -> str:
+    """errors, or cash where the USD per wrong answer is of this basis: a template's value decides nothing."""
+    return "cash" if basis == TEMPLATE else "errors"
 
-    `basis_of_errors` is the basis of the USD per wrong answer: a template's value decides nothing, so cash does.
-    """
-    counts = "cash" if basis_of_errors == TEMPLATE else "errors"
+
+def choose(shared: Shared, results: Mapping[str, OptionResult], counts: str) -> Choices:
+    """The likely candidate with the highest expected NPV; staying where none is above zero."""
     candidates = tuple(id for id, r in results.items() if r.tested)
     likely = tuple(id for id in candidates if id == "stay" or _likely(shared, results[id], counts))
     return Choices(leader=max(likely, key=lambda id: value(results[id], counts)), counts=counts, candidates=candidates,
@@ -156,8 +158,8 @@ def decide(
 def _chance_over(drawn: Drawn | None, leader: str, second: str | None, counts: str) -> float | None:
     if drawn is None or second is None:
         return None
-    outcomes = drawn.cash if counts == "cash" else drawn.npv
-    return float(np.mean(outcomes[leader] > outcomes[second]))
+    saved = drawn.saved(counts)
+    return float(np.mean(saved[leader] > saved[second]))
 
 
 def _passed_over(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) -> tuple[PassedOver, ...]:
@@ -189,14 +191,14 @@ def _flip(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) 
 def error_rate_that_decides(
     shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], subject: str, rival: str
 ) -> float | None:
-    """Error rate of `subject` at which its present value equals the rival's, at most what the bar admits.
+    """Error rate of what `subject` answers at which its present value equals the rival's, at most what the bar admits.
 
     Cost is linear in the rate. None where it costs more than the rival at any rate. Where a wrong answer costs nothing, the
     bar alone decides.
     """
 
     def cost(error_rate: float) -> float:
-        option = replace(options[subject], error_rate=error_rate)
+        option = with_error_rate(options[subject], error_rate)
         return float(evaluate(shared, option, {**options, subject: option}).pv)
 
     at_bar, right = 1.0 - shared.quality_bar, cost(0.0)

@@ -47,12 +47,14 @@ class Experiment:
     """What it is worth before anything is changed, when all that follows starts later, less its cost."""
 
 
-def gain_of_knowing(drawn: Drawn, known: Array, candidates: Sequence[str], eligible: Collection[str] = ()) -> float:
+def gain_of_knowing(
+    saved: Mapping[str, Array], known: Array, candidates: Sequence[str], eligible: Collection[str] = ()
+) -> float:
     """USD that knowing `known`, shape (n,), could be worth at most before moving; never below zero, zero within its own noise.
 
-    `candidates` may be chosen in any case, `eligible` only once this is known.
+    `saved` is what each option saves in each draw. `candidates` may be chosen in any case, `eligible` only once this is known.
     """
-    return _gain([drawn.npv[id] for id in (*candidates, *eligible)], _best([drawn.npv[id] for id in candidates]), known)
+    return _gain([saved[id] for id in (*candidates, *eligible)], _best([saved[id] for id in candidates]), known)
 
 
 def _best(outcomes: Sequence[Array]) -> Array:
@@ -77,14 +79,16 @@ def _gain(outcomes: Sequence[Array], base: Array, known: Array) -> float:
 
 
 def experiments(
-    shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], leader: str
+    shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], leader: str,
+    counts: str,
 ) -> tuple[Experiment, ...]:
     """What could be measured about the feasible options, the highest net value after the recommendation first.
 
-    `shared` and `central` hold the central values. Each kind of measuring is tried for the option that brings most.
+    `shared` and `central` hold the central values; `counts` says whether wrong answers count (errors) or not (cash). Of each
+    kind of measuring and system, the option that brings most stands.
     """
     trials = _trials(shared, central, drawn, candidates)
-    found = [_valued(shared, central, drawn, candidates, leader, trial) for trial in trials]
+    found = [_valued(shared, central, drawn.saved(counts), candidates, leader, trial) for trial in trials]
     best: dict[tuple[str, str], Experiment] = {}
     for e in found:
         key = e.kind, central[e.option].option.system
@@ -150,14 +154,15 @@ def _observed(drawn: Drawn, id: str, items: float, number: int) -> Array:
 
 
 def _valued(
-    shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], leader: str, trial: _Trial
+    shared: Shared, central: Mapping[str, Evaluated], outcomes: Mapping[str, Array], candidates: Sequence[str], leader: str,
+    trial: _Trial,
 ) -> Experiment:
     """The experiment with its worth after the recommendation `leader`, and before it."""
     ids = (*candidates, *trial.eligible)
     upfront = {id: float(np.asarray(central[id].total.upfront) - np.asarray(central["stay"].total.upfront)) for id in ids}
     judged = float(np.asarray(evaluation_cost(shared)))
     saved = {id: judged + _training_usd(central[id]) for id in trial.eligible}  # by the experiment
-    now = {id: drawn.npv[id] + saved.get(id, 0.0) for id in ids}
+    now = {id: outcomes[id] + saved.get(id, 0.0) for id in ids}
     back = float(np.asarray(shared.migration_hours * shared.usd_per_hour))
     lost = min(trial.months / shared.horizon, 1.0)  # share of the horizon that passes until the result is there
 

@@ -8,7 +8,7 @@ from quiet_scenario import ADAPTER, CASCADE, CHEAPER, HYBRID, SELF, case_of
 
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.evaluation import evaluate, read_all
-from roi.economics.decision.verdict import Verdict, choose, decide
+from roi.economics.decision.verdict import Verdict, choose, decide, what_counts
 
 
 def sure(chance: float | None, npv: float = 50_000.0, rule: Any = None, **fields: Any) -> Verdict:
@@ -20,7 +20,7 @@ def sure(chance: float | None, npv: float = 50_000.0, rule: Any = None, **fields
         o.id: o if o.id == "stay" else replace(o, expected_npv_usd=-1.0) for o in compare(case).options if o.id in central
     }
     results[CHEAPER] = replace(results[CHEAPER], expected_npv_usd=npv, probability_npv_positive=chance, **fields)
-    chosen = choose(shared, results, "stated")
+    chosen = choose(shared, results, "errors")
     return decide(shared, results, options, central, chosen=chosen, drawn=None, measured=(), alarms=())
 
 
@@ -54,7 +54,7 @@ def results_of(**chances: tuple[float, float, bool]) -> Verdict:
     for name, (npv, chance, binds) in chances.items():
         id = names[name]
         results[id] = replace(results[id], expected_npv_usd=npv, probability_npv_positive=chance, tested=True, binds=binds)
-    chosen = choose(shared, results, "stated")
+    chosen = choose(shared, results, "errors")
     return decide(shared, results, options, central, chosen=chosen, drawn=None, measured=(), alarms=())
 
 
@@ -96,7 +96,7 @@ def test_a_template_value_of_a_wrong_answer_decides_nothing() -> None:
     assert compare(case).verdict.recommended == "stay"
     shared, options = read_all(case, case.values())
     results = {o.id: o for o in compare(case).options}
-    chosen = choose(shared, results, "template")
+    chosen = choose(shared, results, what_counts("template"))
     assert (chosen.leader, chosen.counts) == (CHEAPER, "cash")
     central = {id: evaluate(shared, option, options) for id, option in options.items() if option.infeasible is None}
     found = decide(shared, results, options, central, chosen=chosen, drawn=None, measured=(), alarms=())
@@ -107,7 +107,8 @@ def test_a_template_value_of_a_wrong_answer_decides_nothing() -> None:
 
 def test_an_option_below_the_bar_is_infeasible_and_the_incumbent_is_not_held_to_it() -> None:
     """Bar 0.96: above the incumbent's 0.95 too, which stays possible."""
-    c = compare(case_of(quality={"bar": 0.96}))
+    scores = {"gpt-5.4": 0.95, "gpt-6-luna": 0.90, "gpt-6-luna > gpt-5.4": 0.93, "qwen3-8b": 0.90, "qwen3-8b+lora": 0.94}
+    c = compare(case_of(quality={"bar": 0.96, "scores": scores}))
     assert [o.id for o in c.options] == ["stay"]
     reasons = {o.id: o.reason for o in c.infeasible}
     assert reasons[CHEAPER] == "quality 0.900 is below the bar of 0.960"

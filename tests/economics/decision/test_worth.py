@@ -7,26 +7,21 @@ import pytest
 from quiet_scenario import CHEAPER, NONE, case_of
 
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.draws import Drawn
 from roi.economics.decision.worth import gain_of_knowing
 from roi.numerics.sequence import sobol
-
-
-def drawn(npv: dict[str, Any], n: int) -> Drawn:
-    return Drawn(n=n, seed=1, npv=npv, cash=npv, payback={}, wrong={}, facts={})
 
 
 def test_knowing_a_fact_is_worth_what_it_would_let_one_avoid() -> None:
     """a gains 10 while x is low and loses 6 while it is high: +2 on average. Who knows x stays when it is high: +5."""
     x = np.repeat([0.0, 1.0], 32)
-    found = drawn({"stay": np.zeros(64), "a": np.where(x == 0, 10.0, -6.0)}, 64)
+    found = {"stay": np.zeros(64), "a": np.where(x == 0, 10.0, -6.0)}
     assert gain_of_knowing(found, x, ["stay", "a"]) == pytest.approx(3.0)
 
 
 def test_an_option_that_nobody_tested_counts_once_the_fact_is_known() -> None:
     """b may be chosen only once x is known: +20 while x is low. Without x: a, +2. With it: 20 and 0 by turns, 10, 8 more."""
     x = np.repeat([0.0, 1.0], 32)
-    found = drawn({"stay": np.zeros(64), "a": np.full(64, 2.0), "b": np.where(x == 0, 20.0, -50.0)}, 64)
+    found = {"stay": np.zeros(64), "a": np.full(64, 2.0), "b": np.where(x == 0, 20.0, -50.0)}
     assert gain_of_knowing(found, x, ["stay", "a"]) == 0.0
     assert gain_of_knowing(found, x, ["stay", "a"], ["b"]) == pytest.approx((20.0 + 2.0) / 2 - 2.0)
 
@@ -36,14 +31,14 @@ def test_a_fact_that_moves_nothing_is_worth_nothing_however_noisy_the_options_ar
     points = sobol(0, 4096, 4, 3)
     npv = {"stay": np.zeros(4096), "a": 1e6 * (points[:, 0] - 0.5), "b": 1e6 * (points[:, 1] - 0.5)}
     for known in (points[:, 2], points[:, 3]):
-        assert gain_of_knowing(drawn(npv, 4096), known, ["stay", "a", "b"]) == 0.0
+        assert gain_of_knowing(npv, known, ["stay", "a", "b"]) == 0.0
 
 
 def test_the_worth_of_a_fact_agrees_with_the_integral() -> None:
     """NPV of a is 100 (x - 0.4) plus noise, x uniform: E[max(0, .)] = 100 x 0.6^2 / 2 = 18, less the mean of 10: 8."""
     points = sobol(0, 4096, 2, 5)
     a = 100.0 * (points[:, 0] - 0.4) + 50.0 * (points[:, 1] - 0.5)
-    found = drawn({"stay": np.zeros(4096), "a": a}, 4096)
+    found = {"stay": np.zeros(4096), "a": a}
     assert gain_of_knowing(found, points[:, 0], ["stay", "a"]) == pytest.approx(8.0, rel=0.05)
 
 

@@ -46,10 +46,10 @@ class Curves:
         means = [(np.arange(horizon) >= month) / (horizon - month) for month in starts]
         self.weights = np.stack([discount_factors(shared.discount_rate, horizon), *means], axis=1)
         mean = np.unique(billed_requests(replace(shared, requests_per_day=1.0))) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
-        self.demand = np.asarray(demand_to_hold(mean * shared.peak_to_mean, mean, shared.can_wait))
-        """What a request a day asks a fleet to hold in each month, requests/s."""
-        self.peak = float(np.max(mean) * np.max(shared.peak_to_mean))
-        """The peak of a request a day in the busiest month, requests/s."""
+        self.peak = np.asarray(mean * shared.peak_to_mean)
+        """The peak of a request a day, requests/s, in each month that differs."""
+        self.demand = np.asarray(demand_to_hold(self.peak, mean, shared.can_wait))
+        """What a fleet must hold of it."""
         self._known: dict[str, _Curve] = {}
 
     def measures(self, done: Evaluated) -> Array:
@@ -86,13 +86,18 @@ class _Curve:
         self.curves, self.option = curves, option
         self.plans = stacked(option.plans) if option.plans else None
         self.count = max(len(option.plans), 1)
+        self.capacity = self.pooling = np.empty((0, 1))
+        self.demand = curves.demand
+        if option.provisioned is not None:
+            self.capacity, self.pooling = np.full((1, 1), option.provisioned.requests_per_s), np.ones((1, 1))
+            self.demand = curves.peak
         if self.plans is not None:
             full = self.plans.capacity * (1.0 - option.headroom)
             self.capacity, self.pooling = (np.broadcast_to(x, (self.count, 1)) for x in (full, self.plans.pooling))
             whole = np.floor(self.plans.gpus_per_instance / self.plans.gpus_per_replica)
             self.each = np.maximum(np.broadcast_to(whole, (self.count, 1)), 1.0)[:, 0]
             """Replicas of an instance."""
-            self.most = curves.peak / (self.capacity * self.pooling)[:, 0]
+            self.most = curves.peak.max() / (self.capacity * self.pooling)[:, 0]
             """Replicas for each request a day that hold the peak of the busiest month, by plan."""
         self.ratios = self._best_ratios() if option.kind == "hybrid" and self.plans is not None else None
         probes = np.geomspace(LEAST, MOST, 7)
@@ -138,10 +143,9 @@ class _Curve:
         Where a stretch has more than INSIDE, none are listed. A hybrid's floor has none; those of a fleet that follows the
         hours are not listed.
         """
-        if self.plans is None or self.ratios is not None or self.option.autoscale:
+        if self.ratios is not None or self.option.autoscale or not self.capacity.size:
             return np.empty(0), np.empty(0, dtype=np.intp)
-        demand, capacity = self.curves.demand, self.capacity[:, None]  # (months,), (plans, 1, 1)
-        pooling = self.pooling[:, None]
+        demand, capacity, pooling = self.demand, self.capacity[:, None], self.pooling[:, None]  # (months,), (plans, 1, 1)
         first, last = (np.floor(replicas_to_hold(v[:, None] * demand, capacity, pooling)) for v in (low, high))
         counts = np.where(self.in_play(low, high)[..., None], last - first, 0.0).astype(int)  # (plans, stretches, months)
         counts[:, counts.sum(axis=(0, 2)) > INSIDE] = 0

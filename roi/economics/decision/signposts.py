@@ -9,6 +9,7 @@ from roi.economics.decision.break_even import why_never
 from roi.economics.decision.curves import LEAST, MOST, Ask, Curves, rows_of, turns
 from roi.economics.decision.evaluation import choose_plan, evaluate
 from roi.economics.inputs import Option, Plan
+from roi.economics.lines.option_lines import answered_wrong, with_error_rate
 
 STEPS, SAME = 50, 1e-9
 """Factors on a quantity that are tried at most, and the share of itself within which one leads to itself."""
@@ -80,7 +81,7 @@ def _prices(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signpo
     if option.plan is None and option.api is None:
         return
     if option.plan is None:
-        quantity, both_pay = "api_price_ratio", option.keeps_model or option.vendor == other.vendor
+        quantity, both_pay = "api_price_ratio", option.vendor == other.vendor
     else:
         quantity = "usd_per_gpu" if option.hardware else "usd_per_gpu_hour"
         both_pay = other.plan is not None and bool(other.hardware) == bool(option.hardware)
@@ -121,24 +122,23 @@ def _at_price(option: Option, factor: float) -> Option:
 
 
 def _error_rate(curves: Curves, id: str, rival: str) -> Iterator[Signpost]:
-    """The error rate up to which the option costs no more, at most what the bar admits."""
+    """The error rate of what it answers up to which the option costs no more, at most what the bar admits."""
     option, other = curves.options[id], curves.options[rival]
-    today, at_bar = float(option.error_rate), 1.0 - curves.shared.quality_bar
-    if today == 0.0 or option.system == other.system:
+
+    def today(of: Option) -> float:
+        return float(np.asarray(answered_wrong(of, curves.options[of.escalates_to].error_rate)))
+
+    now, at_bar = today(option), 1.0 - curves.shared.quality_bar
+    if now == 0.0 or (option.system, option.kind == "cascade") == (other.system, other.kind == "cascade"):
         return
-    factor, wins, _ = _where_it_turns(curves, option, other, "errors", _at_errors)
+    factor, wins, _ = _where_it_turns(curves, option, other, "errors", lambda o, by: with_error_rate(o, today(o) * by))
     threshold: float | None = at_bar if wins else None
     if factor is not None:
-        threshold = min(factor * today, at_bar)
+        threshold = min(factor * now, at_bar)
     reason = "even without errors it costs more" if threshold is None else BAR if threshold == at_bar else EQUAL
     yield Signpost(
-        option=id, rival=rival, quantity="error_rate", today=today, threshold=threshold, direction="below", reason=reason,
+        option=id, rival=rival, quantity="error_rate", today=now, threshold=threshold, direction="below", reason=reason,
     )
-
-
-def _at_errors(option: Option, factor: float) -> Option:
-    """The option with its error rate multiplied."""
-    return replace(option, error_rate=option.error_rate * factor)
 
 
 def _where_it_turns(

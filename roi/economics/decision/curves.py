@@ -88,6 +88,8 @@ class _Curve:
         self.curves, self.option = curves, option
         self.plans = stacked(option.plans) if option.plans else None
         self.count = max(len(option.plans), 1)
+        self.halved: dict[int, tuple[Array, Array]] = {}
+        """Volumes and the best floors there, in instances, by plan, where a commitment made them be searched."""
         self.capacity = self.pooling = np.empty((0, 1))
         self.demand = curves.demand
         if option.provisioned is not None:
@@ -196,10 +198,24 @@ class _Curve:
         low, high = (np.maximum(side(exact), 1.0) for side in (np.floor, np.ceil))
         if np.any(np.asarray(self.curves.shared.commitment_usd) > 0):
             low, high = np.ones_like(exact), np.maximum(np.ceil(self.most[plan] * volumes / each), 1.0)
-            while np.any(high > low):
-                middle = np.floor((low + high) / 2.0)
-                here, more = (self._costs(volumes, plan, n * each)[0] for n in (middle, middle + 1.0))
-                low, high = np.where(more < here, middle + 1.0, low), np.where(more < here, high, middle)
+            for k in np.unique(plan):  # more volume wants no smaller a floor: between those at the volumes around
+                known, sizes = self.halved.get(int(k), (np.empty(0), np.empty(0)))
+                at = np.searchsorted(known, volumes[plan == k])
+                low[plan == k] = np.concatenate([[1.0], sizes])[at]
+                high[plan == k] = np.fmin(np.concatenate([sizes, [np.inf]])[at], high[plan == k])
+            high = np.maximum(low, high)
+            while np.any(wide := high > low):
+                middle = np.floor((low + high) / 2.0)[wide]
+                v, of, n = (np.concatenate([x, x]) for x in (volumes[wide], plan[wide], middle * each[wide]))
+                n[middle.size :] += each[wide]
+                here, more = self._costs(v, of, n)[0].reshape(2, -1)
+                low[wide] = np.where(more < here, middle + 1.0, low[wide])
+                high[wide] = np.where(more < here, high[wide], middle)
+            for k in np.unique(plan):
+                known, sizes = self.halved.get(int(k), (np.empty(0), np.empty(0)))
+                all_known = np.concatenate([known, volumes[plan == k]])
+                order = np.argsort(all_known, kind="stable")
+                self.halved[int(k)] = all_known[order], np.concatenate([sizes, low[plan == k]])[order]
         return low * each, high * each
 
     def _best_ratios(self) -> Array:

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.facts.fact import Fact, Record, Value
+from roi.facts.fact import Basis, Fact, Record, Value
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Value | Array]
@@ -65,6 +65,12 @@ def quantile(u: Array, low: float, value: float, high: float, unit: str) -> Arra
     rising = a + np.sqrt(u * q) * (b - a)
     falling = b - np.sqrt((1 - u) * (1 - q)) * (b - a)
     return np.clip(backward(np.where(u < q, rising, falling)), least, most)
+
+
+def template_values(case: "Case") -> list[str]:
+    """Paths of the numbers that stand as a template guessed them, in the Case's order; ends of a score's range left out."""
+    return [path for path, fact in case.facts.items()
+            if fact.basis is Basis.TEMPLATE and not path.endswith((".error_rate_low", ".error_rate_high"))]
 
 
 class Case(Record):

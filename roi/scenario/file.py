@@ -51,10 +51,10 @@ def load_scenario(path: Path | str | None = None, overrides: tuple[str, ...] = (
     return check_scenario(data)
 
 
-def template(name: str) -> str:
-    """The text of a template, comments included."""
+def template(name: str, field: str = "--template") -> str:
+    """The text of a template, comments included; `field` is where its name was given."""
     if name not in (*TEMPLATES, BUNDLED):
-        raise UnknownName("--template", name, TEMPLATES, "template")
+        raise UnknownName(field, name, TEMPLATES, "template", TEMPLATES)
     return (files("roi.scenario") / "templates" / f"{name}.yaml").read_text(encoding="utf-8")
 
 

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from roi.errors import UnknownName
 from roi.scenario.demand import Gates, Incumbent, Name, Quality, Tokens, Workload
 from roi.scenario.quantity import Section
 from roi.scenario.supply import Candidates, Drift, Evaluation, OwnHardware, People, Platform, Serving, Timing, Training
@@ -19,6 +18,8 @@ class Scenario(Section):
     """Version of this format."""
     title: Annotated[str, Field(min_length=1, max_length=200)] = "Untitled"
     """What the decision is about."""
+    template: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Template that the file was written from: values that still equal it are marked as guesses."""
     as_of: Date
     """Prices and facts of this day are used; the answer repeats for ever."""
     currency: Literal["USD"] = "USD"
@@ -81,13 +82,10 @@ def known_systems(s: Scenario) -> list[str]:
     return list(dict.fromkeys([s.incumbent.model, *plain, *adapters]))
 
 
-def check_system_names(s: Scenario) -> None:
-    """Every key under quality and tokens names a system of this scenario; else UnknownName with the nearest."""
+def strange_systems(s: Scenario) -> list[tuple[str, str]]:
+    """(field, name) of every key under quality and tokens that names no system of this scenario."""
     known = known_systems(s)
     given: dict[str, Iterable[str]] = {
         "quality.scores": s.quality.scores, "quality.escalated": s.quality.escalated, "tokens": s.tokens,
     }  # fmt: skip
-    for field, names in given.items():
-        for name in names:
-            if name not in known:
-                raise UnknownName(field, name, known, "system (neither the incumbent nor a candidate)")
+    return [(field, name) for field, names in given.items() for name in names if name not in known]

@@ -69,6 +69,9 @@ def _price_at(provider: str, model: str, as_of: date, field: str) -> ApiPrice:
         hosted = _hosted_row(provider, name, as_of)
         if hosted is not None:
             return hosted
+    others = _owners(model)
+    if others:
+        raise ScenarioError(field, model, f"{provider} has no such model; {', '.join(others)} has: name that provider")
     raise UnknownName(field, model, model_names(provider), f"model at {provider}:")
 
 

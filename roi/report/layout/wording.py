@@ -13,7 +13,7 @@ from roi.facts.fact import Basis, Fact
 
 MARKS = {
     Basis.MEASURED: "m", Basis.CALIBRATED: "c", Basis.DRY_RUN: "d", Basis.QUOTED: "q", Basis.STATED: "s", Basis.PUBLISHED: "p",
-    Basis.ASSUMED: "*",
+    Basis.ASSUMED: "*", Basis.TEMPLATE: "t",
 }
 """The mark of each basis in the tables."""
 KINDS = {

@@ -60,6 +60,8 @@ class Verdict:
     """What is worth measuring before anything is changed."""
     then: Experiment | None
     """What is worth measuring once the leader is carried out; None = nothing is worth measuring."""
+    wins_at_error_rate: float | None
+    """Error rate up to which the option of `measure_first`, else of `then`, costs less than the leader; None = at no rate."""
     flips_at_usd_per_error: float | None
     """The USD per wrong answer nearest to today's at which another likely candidate leads."""
     flips_to: str | None
@@ -137,6 +139,7 @@ def decide(
     first = max(measured, key=lambda e: e.first_net_usd, default=None)
     if first is None or leader == "stay" or first.first_net_usd <= max(then.net_usd if then else 0.0, 0.0):
         first = None
+    judged = first or then
     flip, flips_to = _flip(shared, results, chosen)
     standing = [alarm for alarm in alarms if not alarm.accepted]
     return Verdict(
@@ -148,6 +151,8 @@ def decide(
         if results[leader].binds else None,
         second=second, chance_over_second=_chance_over(drawn, leader, second, counts),
         passed_over=_passed_over(shared, results, chosen), challenger=challenger, measure_first=first, then=then,
+        wins_at_error_rate=None if judged is None or judged.option == leader else
+        error_rate_that_decides(shared, options, central, judged.option, leader),
         flips_at_usd_per_error=flip, flips_to=flips_to, winner_changes_at_error_rate=at, error_rate_of=subject,
         challenger_wins_at_error_rate=wins_at,
     )

@@ -15,7 +15,7 @@ from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, Evaluated, choose_plan, evaluate, read_all
 from roi.economics.decision.feasibility import Gate, read_gates, rule_out, tested
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
-from roi.economics.decision.verdict import Verdict, choose, decide
+from roi.economics.decision.verdict import TEMPLATE, Verdict, choose, decide
 from roi.economics.decision.worth import Experiment, experiments
 from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.reading import number
@@ -77,7 +77,12 @@ def compare(case: Case) -> Comparison:
     central = {id: evaluate(shared, options[id], options) for id in live}
     n, seed = (int(float(number(values[name], name))) for name in ("draws", "seed"))
     drawn = draw(case, live, choices, n, seed) if n and case.uncertain else None
-    best = probability_best(drawn.npv, [id for id in live if tested(shared, options[id])]) if drawn is not None else {}
+    per_error = path_of(Shared, "usd_per_error")
+    basis_of_errors = case[per_error].basis if per_error in case else ""
+    best: dict[str, float] = {}
+    if drawn is not None:
+        outcomes = drawn.cash if basis_of_errors == TEMPLATE else drawn.npv
+        best = probability_best(outcomes, [id for id in live if tested(shared, options[id])])
     results = {
         id: option_result(
             case, shared, central, id, untrained, drawn=drawn, chance=best.get(id),
@@ -86,8 +91,7 @@ def compare(case: Case) -> Comparison:
         for id in live
     }
 
-    per_error = path_of(Shared, "usd_per_error")
-    chosen = choose(shared, results, case[per_error].basis if per_error in case else "")
+    chosen = choose(shared, results, basis_of_errors)
     measured: tuple[Experiment, ...] = ()
     if drawn is not None:
         delay = results[chosen.leader].delay_usd

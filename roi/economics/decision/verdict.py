@@ -127,14 +127,14 @@ def decide(
 
     second = best([id for id in chosen.likely if id != leader])
     challenger = best([id for id in results if id not in {leader, "stay"}])
-    wins_at = error_rate_that_decides(shared, options, central, challenger, leader) if challenger is not None else None
+    wins_at = error_rate_that_decides(shared, options, central, challenger, leader, counts) if challenger is not None else None
     if leader == "stay":
         subject, at = challenger, wins_at
     elif options[leader].keeps_model:
         subject, at = None, None  # the same model answers: no error rate of its own
     else:
         runner_up = best([id for id in chosen.candidates if id != leader]) or "stay"
-        subject, at = leader, error_rate_that_decides(shared, options, central, leader, runner_up)
+        subject, at = leader, error_rate_that_decides(shared, options, central, leader, runner_up, counts)
     then = next((e for e in measured if e.net_usd > 0), None)
     first = max(measured, key=lambda e: e.first_net_usd, default=None)
     if first is None or leader == "stay" or first.first_net_usd <= max(then.net_usd if then else 0.0, 0.0):
@@ -152,7 +152,7 @@ def decide(
         second=second, chance_over_second=_chance_over(drawn, leader, second, counts),
         passed_over=_passed_over(shared, results, chosen), challenger=challenger, measure_first=first, then=then,
         wins_at_error_rate=None if judged is None or judged.option == leader else
-        error_rate_that_decides(shared, options, central, judged.option, leader),
+        error_rate_that_decides(shared, options, central, judged.option, leader, counts),
         flips_at_usd_per_error=flip, flips_to=flips_to, winner_changes_at_error_rate=at, error_rate_of=subject,
         challenger_wins_at_error_rate=wins_at,
     )
@@ -192,21 +192,25 @@ def _flip(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) 
 
 
 def error_rate_that_decides(
-    shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], subject: str, rival: str
+    shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], subject: str, rival: str,
+    counts: str = "errors",
 ) -> float | None:
     """Error rate of `subject` at which its present value equals the rival's, at most what the bar admits.
 
-    Cost is linear in the rate. None where it costs more than the rival at any rate. Where a wrong answer costs nothing, the
-    bar alone decides.
+    Cost is linear in the rate. None where it costs more than the rival at any rate. Where a wrong answer costs nothing, or
+    `counts` is cash, the bar alone decides.
     """
+
+    def counted(done: Evaluated) -> float:
+        return float(done.cash_pv if counts == "cash" else done.pv)
 
     def cost(error_rate: float) -> float:
         option = replace(options[subject], error_rate=error_rate)
-        return float(evaluate(shared, option, {**options, subject: option}).pv)
+        return counted(evaluate(shared, option, {**options, subject: option}))
 
     at_bar, right = 1.0 - shared.quality_bar, cost(0.0)
     slope = (cost(0.02) - right) / 0.02
-    room = float(central[rival].pv) - right
+    room = counted(central[rival]) - right
     if room < 0:
         return None
     return min(room / slope, at_bar) if slope > 0 else at_bar

@@ -10,7 +10,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult, Triple
 from roi.economics.decision.verdict import chance, value
 from roi.economics.decision.worth import Experiment
-from roi.economics.inputs import SELF_HOSTED
+from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED
 from roi.report.layout.blocks import Block, Labelled
 from roi.report.layout.wording import case_number, figure, percent, requests, short_usd, usd
 from roi.report.layout.wording import chance as share
@@ -145,13 +145,13 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
 
 def _stay(c: Comparison) -> Block:
     v, stay = c.verdict, option_of(c, "stay")
-    head = (f"Stay on {stay.label}: stop here. Cash {usd(stay.cash_monthly_usd)} a month, {percent(stay.quality.wrong_rate)} of"
-            " the answers wrong.")
-    if len(c.options) == 1:
-        why = ("No other option is named: write candidates.api_models, hosted_models or self_hosted." if not c.infeasible else
-               "No other option can work: " + "; ".join(f"{o.label}: {o.reason}" for o in c.infeasible[:2]) + ".")
+    head = (f"Stay on {stay.label}{': stop here' if v.then is None else ' for now, and measure'}. Cash"
+            f" {usd(stay.cash_monthly_usd)} a month, {percent(stay.quality.wrong_rate)} of the answers wrong.")
+    barred = [o for o in c.infeasible if o.kind not in KEEPS_MODEL]
+    if v.challenger is None and not barred:
+        why = "No other model is named: write candidates.api_models, hosted_models or self_hosted."
     elif v.challenger is None:
-        why = "No other option can work."
+        why = f"No other option can work: {'; '.join(f'{o.label}: {o.reason}' for o in barred[:2])}."
     else:
         o = option_of(c, v.challenger)
         mean, spread = npv_of(c, o)
@@ -168,7 +168,7 @@ def reason(c: Comparison, id: str) -> str:
         return "it is not the best"
     if passed.reason == "not tested":
         return "nobody has tested it"
-    return f"beats staying in only {share(passed.chance)} of the draws, needs {share(passed.chance_needed)}"
+    return f"beats staying in only {percent(passed.chance or 0.0)} of the draws, needs {percent(passed.chance_needed)}"
 
 
 def next_step(c: Comparison) -> str:

@@ -10,7 +10,6 @@ from roi.economics.inputs import KEEPS_MODEL
 from roi.facts.case import template_values
 from roi.facts.fact import Basis, Fact
 from roi.report.comparison.advice import advice, counted, npv_of, option_of, reason
-from roi.report.comparison.options_table import find_option, rank
 from roi.report.layout.blocks import Block, Gap, Labelled, Paragraph, Row, Table, Title, render, shortened
 from roi.report.layout.wording import case_number, fact_name, fact_range, figure, money_of, percent, quantity, short_usd, usd
 from roi.report.layout.wording import chance as share
@@ -23,6 +22,8 @@ MAIN = {"workload.requests_per_day": "volume {} a day", "workload.growth_per_yea
 """Inputs that carry the whole answer, in the screen's words; the scores come to them."""
 DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
+SIZES = ((1.0, "$"), (1e3, "$k"), (1e6, "$M"), (1e9, "$bn"), (1e12, "$tn"))
+"""Units of the NPV columns, so that the largest figure has five digits."""
 NAMED = 4
 """Names that a list on the screen has at most."""
 
@@ -57,6 +58,8 @@ def alerts(c: Comparison) -> list[Block]:
 
 
 def _bill(c: Comparison) -> list[str]:
+    if any(a.name == "bill" and not a.accepted for a in c.alarms):
+        return []
     if c.reconciled_npv_usd is not None and c.reconciled_option is not None:
         price, volume = map(short_usd, c.reconciled_npv_usd)
         factor = figure(case_number(c.case, "reconciliation.factor", 1.0))
@@ -151,10 +154,10 @@ def _table(c: Comparison, most: int) -> list[Block]:
     shown, counts, v = _shown(c, most), c.verdict.counts, c.verdict
     ends = [x for o in shown for mean, spread in [npv_of(c, o)] for x in (mean, *((spread[0], spread[2]) if spread else ()))]
     largest = max(abs(x) for x in ends)
-    size, unit = (1.0, "$") if largest < 99_999.5 else (1e3, "$k") if largest < 99_999_500 else (1e6, "$M")
+    size, unit = next((each for each in SIZES if largest / each[0] < 99_999.5), SIZES[-1])
     cash = money_of([o.cash_monthly_usd for o in shown])
-    heads = ("option", f"cash {'$' if cash.unit == 'USD' else cash.unit}\n/month", "wrong\n%", f"NPV, {unit}\nP10", "\nmean",
-             "\nP90", "beats\nstay", "best\nof all", "\nquality")
+    heads = ("option", f"cash {'$' if cash.unit == 'USD' else cash.unit}\n/month", "wrong\n%", f"NPV, {unit}\nP10",
+             "\nmean" if c.case["draws"].value else "\ncentral", "\nP90", "beats\nstay", "best\nof all", "\nquality")
 
     def row(o: OptionResult) -> Row:
         mean, spread = npv_of(c, o)
@@ -166,8 +169,8 @@ def _table(c: Comparison, most: int) -> list[Block]:
                     share(chance(o, counts)), share(o.probability_best), quality(c, o)),
                    strong=leads, tone="good" if leads else "" if o.tested else "doubt")
 
-    legend = (f"cash: the mean month once live. NPV: saved against staying, {counted(c)}; P10: bad case, P90: good case."
-              " best of all: of those that may be recommended.")
+    legend = (f"cash: mean month once live. NPV against staying, {counted(c)}; P10: bad case, P90: good."
+              " best of all: among what may be recommended.")
     return [Table(heads, tuple(row(o) for o in shown), align="lrrrrrrrl", cut=True), Paragraph(legend), *_lost(c)]
 
 
@@ -191,17 +194,20 @@ def quality(c: Comparison, o: OptionResult) -> str:
     if not o.tested:
         return "few tested" if o.evaluated else "GATE UNTESTED" if o.kind == "cascade" else "NOT TESTED"
     path = f"systems.{c.case[f'options.{o.id}.system'].value}.error_rate"
-    return "score assumed" if path in c.case and (guessed(c.case[path]) or c.case[path].basis is Basis.TEMPLATE) else "tested"
+    return "assumed" if path in c.case and (guessed(c.case[path]) or c.case[path].basis is Basis.TEMPLATE) else "tested"
 
 
 def _lost(c: Comparison) -> list[Block]:
     """Why options with a higher mean NPV are not recommended; and where another view of the hours decides otherwise."""
-    v, blocks = c.verdict, list[Block]()
-    if v.recommended is not None and v.passed_over:
-        names = [f"{option_of(c, p.option).label} ({reason(c, p.option)})" for p in v.passed_over[:NAMED]]
-        more = len(v.passed_over) - len(names)
-        blocks.append(Paragraph(f"Higher mean, not recommended: {'; '.join(names)}{f'; {more} more' if more else ''}."))
-    return blocks
+    v, told = c.verdict, list[str]()
+    if v.recommended is not None:
+        untested = [option_of(c, p.option).label for p in v.passed_over if p.reason == "not tested"]
+        unlikely = [f"{option_of(c, p.option).label} ({reason(c, p.option)})" for p in v.passed_over if p.reason != "not tested"]
+        for word, names in (("tested", untested), ("likely", unlikely)):
+            if names:
+                more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+                told.append(f"Higher mean NPV but not {word}: {', '.join(names[:NAMED])}{more}.")
+    return [Paragraph(text) for text in told]
 
 
 def _last(c: Comparison, warnings: Sequence[str], most: int) -> list[Block]:
@@ -215,5 +221,7 @@ def _last(c: Comparison, warnings: Sequence[str], most: int) -> list[Block]:
 def _name(c: Comparison) -> str:
     """A short name by which --explain finds the leading option."""
     lead = c.leader
-    best = next(o for o in rank(c) if o.kind == lead.kind)
-    return lead.kind if best.id == lead.id else find_option(c, lead.id)
+    names = [lead.id, lead.label if " " not in lead.label else lead.id]
+    if lead.id == max((o for o in c.options if o.kind == lead.kind), key=lambda o: o.expected_npv_usd).id:
+        names.append(lead.kind)
+    return min(names, key=len)

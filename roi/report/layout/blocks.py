@@ -151,10 +151,11 @@ def shortened(text: str, width: int) -> str:
     """The text in at most `width` characters: its longest word is cut at its end, then the next longest."""
     words = text.split(" ")
     while (over := len(" ".join(words)) - width) > 0:
-        k, stem = max(enumerate(word.removesuffix(CUT) for word in words), key=lambda word: len(word[1]))
-        if len(stem) <= SHORTEST:
+        k, longest = max(enumerate(words), key=lambda word: len(word[1].removesuffix(CUT)))
+        kept = max(len(longest) - over - len(CUT), SHORTEST)
+        if kept + len(CUT) >= len(longest):
             return text[: max(width - len(CUT), 0)] + CUT
-        words[k] = stem[: max(len(words[k]) - over - len(CUT), SHORTEST)] + CUT
+        words[k] = longest[:kept] + CUT
     return " ".join(words)
 
 

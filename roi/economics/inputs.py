@@ -65,13 +65,13 @@ class Shared:
     load_curve: Annotated[Array, At("workload.load_curve")]
     usd_per_error: Annotated[Number, At("quality.usd_per_error")]
     quality_bar: Annotated[float, At("quality.bar")]
-    min_items: Annotated[float, At("verdict.min_items", absent=0.0)]
+    min_items: Annotated[float, At("verdict.min_items", absent=0.0)] = 0.0
     """Items on which a score counts as tested."""
-    min_chance: Annotated[float, At("verdict.min_chance", absent=0.6)]
+    min_chance: Annotated[float, At("verdict.min_chance", absent=0.6)] = 0.6
     """Share of the draws in which what trains, buys or commits must beat staying."""
-    min_chance_reversible: Annotated[float, At("verdict.min_chance_reversible", absent=0.6)]
+    min_chance_reversible: Annotated[float, At("verdict.min_chance_reversible", absent=0.6)] = 0.6
     """The same of what a configuration undoes within a month."""
-    evaluation_months: Annotated[Number, At("evaluation.months", absent=0.25)]
+    evaluation_months: Annotated[Number, At("evaluation.months", absent=0.25)] = 0.25
     """How long judging a model takes."""
     evaluation_noise: Annotated[Number, At("quality.evaluation_noise")]
     usd_per_hour: Annotated[Number, At("people.usd_per_hour")]
@@ -212,12 +212,12 @@ class Option:
     tokens: Tokens
     error_rate: Number
     evaluated: Annotated[bool, At("systems.{system}.evaluated")]
-    items: Annotated[Number | None, At("systems.{system}.items")]
-    """Items of that evaluation; None where nobody says."""
     setup_hours: Annotated[Number, At("changes.{group}.setup_hours")]
     run_hours: Annotated[Number, At("changes.{group}.run_hours_per_month")]
     platform_usd: Number
     hosting_usd: Annotated[Number, At("options.{option}.hosting_usd_per_month", absent=0.0)]
+    items: Annotated[Number | None, At("systems.{system}.items")] = None
+    """Items of the evaluation; None where nobody says."""
     api: Api | None = None
     life_first: Annotated[Number | None, At("vendors.{vendor}.first_end_months")] = None
     life_every: Annotated[Number | None, At("vendors.{vendor}.life_months")] = None

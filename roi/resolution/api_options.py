@@ -39,6 +39,9 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     _warn_of_age(sheet, s, price)
     vendor = add_vendor(sheet, s, price)
     _successor(sheet, s, price, vendor)
+    if price.context_tokens is not None:
+        sheet.add("incumbent.context_tokens", price.context_tokens, "tokens", basis=Basis.PUBLISHED, source=price.source,
+                  date=price.date)
     add_option(sheet, "stay", "stay", i.model, i.model, "none", vendor)
     add_price(sheet, "stay", price, discount=i.discount, uses_cache=i.uses_cache, batch_share=i.batch_share)
     _cache_batch(sheet, s, price, vendor)

@@ -15,7 +15,7 @@ from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, Evaluated, choose_plan, evaluate, read_all
 from roi.economics.decision.feasibility import Gate, read_gates, rule_out, tested
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
-from roi.economics.decision.verdict import TEMPLATE, Verdict, choose, decide
+from roi.economics.decision.verdict import Verdict, choose, decide, what_counts
 from roi.economics.decision.worth import Experiment, experiments
 from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.reading import number
@@ -78,11 +78,10 @@ def compare(case: Case) -> Comparison:
     n, seed = (int(float(number(values[name], name))) for name in ("draws", "seed"))
     drawn = draw(case, live, choices, n, seed) if n and case.uncertain else None
     per_error = path_of(Shared, "usd_per_error")
-    basis_of_errors = case[per_error].basis if per_error in case else ""
+    counts = what_counts(case[per_error].basis if per_error in case else "")
     best: dict[str, float] = {}
     if drawn is not None:
-        outcomes = drawn.cash if basis_of_errors == TEMPLATE else drawn.npv
-        best = probability_best(outcomes, [id for id in live if tested(shared, options[id])])
+        best = probability_best(drawn.saved(counts), [id for id in live if tested(shared, options[id])])
     results = {
         id: option_result(
             case, shared, central, id, untrained, drawn=drawn, chance=best.get(id),
@@ -91,11 +90,10 @@ def compare(case: Case) -> Comparison:
         for id in live
     }
 
-    chosen = choose(shared, results, basis_of_errors)
+    chosen = choose(shared, results, counts)
     measured: tuple[Experiment, ...] = ()
     if drawn is not None:
-        delay = results[chosen.leader].delay_usd
-        measured = experiments(shared, central, drawn, chosen.candidates, chosen.leader, delay)
+        measured = experiments(shared, central, drawn, chosen.candidates, chosen.leader, counts)
     alarms = read_alarms(values)
     verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms)
     crossings, headline = _break_evens(shared, options, tuple(results.values()), untrained, verdict.leader)
@@ -103,7 +101,7 @@ def compare(case: Case) -> Comparison:
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:
         untested = {id: options[id] for id in live if id not in verdict.candidates}
-        drivers = find_drivers(case, drawn, target, choices, verdict.candidates, untested)
+        drivers = find_drivers(case, drawn, target, choices, verdict.candidates, untested, counts)
     return Comparison(
         case=case, verdict=verdict, alarms=alarms, gates=gates, experiments=measured, options=tuple(results.values()),
         infeasible=tuple(infeasible_result(o) for o in options.values() if o.infeasible is not None),

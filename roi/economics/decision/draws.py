@@ -39,6 +39,10 @@ class Drawn:
     facts: Mapping[str, Array]
     """The drawn values of the uncertain facts."""
 
+    def saved(self, counts: str) -> Mapping[str, Array]:
+        """What the verdict ranks by: savings with wrong answers counted (`errors`), or on cash alone (`cash`)."""
+        return self.cash if counts == "cash" else self.npv
+
 
 def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, seed: int) -> Drawn:
     """The outcomes of `n` draws for the options `ids` (staying among them)."""

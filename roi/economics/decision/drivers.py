@@ -37,7 +37,7 @@ class Driver:
 
 def find_drivers(
     case: Case, drawn: Drawn, option: str, choices: Mapping[str, Choice], candidates: Sequence[str],
-    untested: Mapping[str, Option],
+    untested: Mapping[str, Option], counts: str = "errors",
 ) -> tuple[Driver, ...]:
     """The facts that move `option`'s NPV most, by swing, and those that are worth knowing, by worth.
 
@@ -47,7 +47,8 @@ def find_drivers(
     paths = case.uncertain
     low, high = _swings(case, option, choices)
     swing = np.abs(high - low)
-    worth = [gain_of_knowing(drawn, drawn.facts[path], candidates, _made_eligible(path, untested)) for path in paths]
+    saved = drawn.saved(counts)
+    worth = [gain_of_knowing(saved, drawn.facts[path], candidates, _made_eligible(path, untested)) for path in paths]
     pull = [max(float(a), b) for a, b in zip(swing, worth, strict=True)]
     order = sorted((k for k, x in enumerate(pull) if x >= LEAST_USD), key=lambda k: -round(pull[k], CENTS))[:MOST]
     target = _ranks(drawn.npv[option])

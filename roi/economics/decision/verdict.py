@@ -1,4 +1,4 @@
-"""The verdict: which option, how sure, what would change it, and what to measure next (ECONOMICS.md, "The verdict")."""
+"""The verdict: which option, how sure, what would change it, and what to measure next (docs/economics.md, 8)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -98,12 +98,13 @@ def chance_needed(shared: Shared, result: OptionResult) -> float:
     return shared.min_chance if result.binds else shared.min_chance_reversible
 
 
-def choose(shared: Shared, results: Mapping[str, OptionResult], basis_of_errors: str) -> Choices:
-    """The likely candidate with the highest expected NPV; staying where none is above zero.
+def what_counts(basis: str) -> str:
+    """errors, or cash where the USD per wrong answer is of this basis: a template's value decides nothing."""
+    return "cash" if basis == TEMPLATE else "errors"
 
-    `basis_of_errors` is the basis of the USD per wrong answer: a template's value decides nothing, so cash does.
-    """
-    counts = "cash" if basis_of_errors == TEMPLATE else "errors"
+
+def choose(shared: Shared, results: Mapping[str, OptionResult], counts: str) -> Choices:
+    """The likely candidate with the highest expected NPV; staying where none is above zero."""
     candidates = tuple(id for id, r in results.items() if r.tested)
     likely = tuple(id for id in candidates if id == "stay" or _likely(shared, results[id], counts))
     return Choices(leader=max(likely, key=lambda id: value(results[id], counts)), counts=counts, candidates=candidates,
@@ -161,8 +162,8 @@ def decide(
 def _chance_over(drawn: Drawn | None, leader: str, second: str | None, counts: str) -> float | None:
     if drawn is None or second is None:
         return None
-    outcomes = drawn.cash if counts == "cash" else drawn.npv
-    return float(np.mean(outcomes[leader] > outcomes[second]))
+    saved = drawn.saved(counts)
+    return float(np.mean(saved[leader] > saved[second]))
 
 
 def _passed_over(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) -> tuple[PassedOver, ...]:

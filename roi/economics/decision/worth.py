@@ -44,21 +44,26 @@ class Experiment:
     net_usd: float
     """worth_usd less the cost."""
     first_net_usd: float
-    """What it is worth before anything is changed, less its cost and what the delay of the recommendation costs."""
+    """What it is worth before anything is changed, when all that follows starts later, less its cost."""
 
 
-def gain_of_knowing(drawn: Drawn, known: Array, candidates: Sequence[str], eligible: Collection[str] = ()) -> float:
+def gain_of_knowing(
+    saved: Mapping[str, Array], known: Array, candidates: Sequence[str], eligible: Collection[str] = ()
+) -> float:
     """USD that knowing `known`, shape (n,), could be worth at most before moving; never below zero, zero within its own noise.
 
-    `candidates` may be chosen in any case, `eligible` only once this is known.
+    `saved` is what each option saves in each draw. `candidates` may be chosen in any case, `eligible` only once this is known.
     """
-    return _gain({id: drawn.npv[id] for id in (*candidates, *eligible)}, candidates, known)
+    return _gain([saved[id] for id in (*candidates, *eligible)], _best([saved[id] for id in candidates]), known)
 
 
-def _gain(outcomes: Mapping[str, Array], candidates: Sequence[str], known: Array) -> float:
-    """E[the best mean given what is known] - the best mean of the candidates; 0 where one standard error is larger."""
-    table = np.stack(list(outcomes.values()))
-    base = max((outcomes[id] for id in candidates), key=lambda x: float(x.mean()))
+def _best(outcomes: Sequence[Array]) -> Array:
+    return max(outcomes, key=lambda x: float(x.mean()))
+
+
+def _gain(outcomes: Sequence[Array], base: Array, known: Array) -> float:
+    """E[the best mean given what is known] - the mean of `base`; 0 where one standard error is larger."""
+    table = np.stack(outcomes)
     n = table.shape[1]
     if n < 2 * BINS:
         return 0.0
@@ -74,14 +79,16 @@ def _gain(outcomes: Mapping[str, Array], candidates: Sequence[str], known: Array
 
 
 def experiments(
-    shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], leader: str, delay_usd: float
+    shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], leader: str,
+    counts: str,
 ) -> tuple[Experiment, ...]:
     """What could be measured about the feasible options, the highest net value after the recommendation first.
 
-    `shared` and `central` hold the central values. Each kind of measuring is tried for the option that brings most.
+    `shared` and `central` hold the central values; `counts` says whether wrong answers count (errors) or not (cash). Of each
+    kind of measuring and system, the option that brings most stands.
     """
     trials = _trials(shared, central, drawn, candidates)
-    found = [_valued(shared, central, drawn, candidates, leader, delay_usd, trial) for trial in trials]
+    found = [_valued(shared, central, drawn.saved(counts), candidates, leader, trial) for trial in trials]
     best: dict[tuple[str, str], Experiment] = {}
     for e in found:
         key = e.kind, central[e.option].option.system
@@ -147,7 +154,7 @@ def _observed(drawn: Drawn, id: str, items: float, number: int) -> Array:
 
 
 def _valued(
-    shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], leader: str, delay_usd: float,
+    shared: Shared, central: Mapping[str, Evaluated], outcomes: Mapping[str, Array], candidates: Sequence[str], leader: str,
     trial: _Trial,
 ) -> Experiment:
     """The experiment with its worth after the recommendation `leader`, and before it."""
@@ -155,19 +162,26 @@ def _valued(
     upfront = {id: float(np.asarray(central[id].total.upfront) - np.asarray(central["stay"].total.upfront)) for id in ids}
     judged = float(np.asarray(evaluation_cost(shared)))
     saved = {id: judged + _training_usd(central[id]) for id in trial.eligible}  # by the experiment
-    now = {id: drawn.npv[id] + saved.get(id, 0.0) for id in ids}
+    now = {id: outcomes[id] + saved.get(id, 0.0) for id in ids}
     back = float(np.asarray(shared.migration_hours * shared.usd_per_hour))
+    lost = min(trial.months / shared.horizon, 1.0)  # share of the horizon that passes until the result is there
+
+    def delayed(id: str) -> Array:
+        """NPV of `id` where it starts once the result is known."""
+        return np.asarray(now[id] - (now[id] + upfront[id]) * lost)
 
     def later(id: str) -> Array:
         """NPV of moving on to `id` once the leader runs and the result is known."""
-        if leader in {id, "stay"}:
+        if leader == "stay":
+            return delayed(id)
+        if id == leader:
             return now[id]
         sunk = upfront[leader] + (back if id == "stay" else 0.0)
         running = (now[id] + upfront[id]) - (now[leader] + upfront[leader])
-        return np.asarray(now[id] - sunk - running * min(trial.months / shared.horizon, 1.0))
+        return np.asarray(now[id] - sunk - running * lost)
 
-    worth = _gain({id: later(id) for id in ids}, candidates, trial.known)
-    before = _gain(now, candidates, trial.known)
-    first_net = before - trial.cost_usd - trial.months * max(delay_usd, 0.0)
+    after = [later(id) for id in ids]
+    worth = _gain(after, _best(after[: len(candidates)]), trial.known)
+    first = _gain([delayed(id) for id in ids], _best([now[id] for id in candidates]), trial.known)
     return Experiment(kind=trial.kind, option=trial.option, cost_usd=trial.cost_usd, months=trial.months, worth_usd=worth,
-                      net_usd=worth - trial.cost_usd, first_net_usd=first_net)
+                      net_usd=worth - trial.cost_usd, first_net_usd=first - trial.cost_usd)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from roi.economics.decision.alarms import Alarm, read_alarms
 from roi.economics.decision.break_even import BreakEven, break_evens
+from roi.economics.decision.curves import Curves
 from roi.economics.decision.draws import draw, probability_best
 from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, Evaluated, choose_plan, evaluate, read_all
@@ -126,9 +127,8 @@ def _break_evens(
     for r in results:
         if r.kind != "stay" and (r.kind not in best or r.expected_npv_usd > best[r.kind].expected_npv_usd):
             best[r.kind] = r
-    rivals = dict.fromkeys(best[options[id].kind].id for id in untrained if options[id].kind in best)
     ids = [r.id for r in results if r.id != "stay" and (r in best.values() or r.id == recommended)]
-    crossings = break_evens(shared, options, ids, list(rivals))
+    crossings = break_evens(Curves(shared, options), ids, untrained, recommended)
     hosted = [r for r in best.values() if options[r.id].self_hosted]
     if not hosted:
         return crossings, None

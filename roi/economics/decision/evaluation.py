@@ -49,7 +49,7 @@ class Choice:
     """The plan that was chosen for an option at the central values."""
 
     plan: int
-    replicas_fixed: int | None
+    replicas_fixed: Number | None
 
 
 def evaluate(shared: Shared, option: Option, options: Mapping[str, Option]) -> Evaluated:
@@ -77,25 +77,29 @@ def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -
         return option
     if option.kind == "hybrid":
         return _choose_floor(shared, option, options)
-    costs = _present_values(shared, replace(option, plan=_stacked(option.plans)), options)
+    costs = _present_values(shared, replace(option, plan=stacked(option.plans)), options)
     return replace(option, plan=option.plans[int(np.argmin(costs))])
 
 
-def _stacked(plans: tuple[Plan, ...]) -> Plan:
+def stacked(plans: tuple[Plan, ...]) -> Plan:
     """Plans as one Plan whose numbers are columns, shape (n, 1)."""
     numbers = [name for name, value in vars(plans[0]).items() if isinstance(value, float)]
     columns: dict[str, Any] = {name: np.array([[getattr(p, name)] for p in plans], dtype=np.float64) for name in numbers}
     return replace(plans[0], path="", speed="", adapter_speed=None, **columns)
 
 
-def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:
+def floors_of(shared: Shared, option: Option, plan: Plan) -> list[int]:
+    """The sizes, in replicas, that a hybrid's floor is tried with on a plan: from 1 to what the peak needs."""
     mean = billed_requests(shared).max() / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
+    most = int(np.ceil(mean * np.max(shared.peak_to_mean) / float(plan.capacity * (1.0 - option.headroom))))
+    return [int(n) for n in np.unique(np.geomspace(1, max(most, 1), FLOOR_STEPS).round())]
+
+
+def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:
     best, found = np.inf, option
     for plan in option.plans:
-        capacity = float(plan.capacity * (1.0 - option.headroom))
-        most = int(np.ceil(mean * np.max(shared.peak_to_mean) / capacity))
-        for replicas in np.unique(np.geomspace(1, max(most, 1), FLOOR_STEPS).round().astype(int)):
-            tried = replace(option, plan=plan, replicas_fixed=int(replicas))
+        for replicas in floors_of(shared, option, plan):
+            tried = replace(option, plan=plan, replicas_fixed=replicas)
             cost = float(_present_values(shared, tried, options)[0])
             if cost < best:
                 best, found = cost, tried

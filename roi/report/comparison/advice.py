@@ -233,7 +233,8 @@ def _unless(c: Comparison) -> list[Block]:
 
 
 def _crossing(c: Comparison, id: str, baseline: str) -> BreakEven | None:
-    return next((b for b in c.break_even if (b.option, b.baseline, b.basis) == (id, baseline, "pv")), None)
+    key = id, baseline, "pv", c.verdict.counts
+    return next((b for b in c.break_even if (b.option, b.baseline, b.basis, b.counts) == key), None)
 
 
 def _from(c: Comparison, b: BreakEven) -> str:

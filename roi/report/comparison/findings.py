@@ -47,7 +47,8 @@ BASELINES = (("stay", "staying"), ("best_untrained", "cheapest\nuntrained"), ("r
 
 def break_even(c: Comparison, only: str | None = None) -> list[Block]:
     """From how many requests a day each option wins, or `only` one: over the whole horizon, and by running cost alone."""
-    found = {(b.option, b.basis, b.baseline): b for b in c.break_even if only in {None, b.option}}
+    found = {(b.option, b.basis, b.baseline): b for b in c.break_even
+             if only in {None, b.option} and b.counts == c.verdict.counts}
     baselines = [(name, head) for name, head in BASELINES if any(b.baseline == name for b in found.values())]
     rows, why = [], dict[str, list[str]]()
     for id in dict.fromkeys(b.option for b in found.values()):

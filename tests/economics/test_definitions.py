@@ -18,7 +18,7 @@ import pytest
 from roi.economics.decision.break_even import BreakEven, break_evens
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.curves import Curves
-from roi.economics.decision.draws import Drawn, draw, percentiles, probability_best
+from roi.economics.decision.draws import draw, percentiles, probability_best
 from roi.economics.decision.evaluation import choose_plan, read_all
 from roi.economics.decision.feasibility import answered_wrong, meets_bar, read_gates, rule_out
 from roi.economics.decision.option_result import OptionResult

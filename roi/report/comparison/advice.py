@@ -3,16 +3,14 @@
 Cash and wrong answers are told apart; NPV, P10 and P90 are the mean and the percentiles of the draws.
 """
 
-from collections.abc import Iterable
-
-from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult, Triple
 from roi.economics.decision.verdict import chance, value
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED
+from roi.report.comparison.thresholds import at_rent, look_again, option_of, undone_by, wins_from
 from roi.report.layout.blocks import Block, Labelled
-from roi.report.layout.wording import case_number, figure, percent, requests, short_usd, usd
+from roi.report.layout.wording import case_number, figure, percent, short_usd, usd
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import months as in_months
 from roi.units import DAYS_PER_MONTH
@@ -39,11 +37,6 @@ MEASURES = {
     "trial-run": "Try the training of {0} for some minutes", "count-tokens": "Count the tokens of a hundred prompts with {0}",
 }
 """What each kind of experiment does."""
-
-
-def option_of(c: Comparison, id: str) -> OptionResult:
-    """The feasible option with this id."""
-    return next(o for o in c.options if o.id == id)
 
 
 def npv_of(c: Comparison, o: OptionResult) -> tuple[float, Triple | None]:
@@ -94,14 +87,14 @@ def _what(o: OptionResult) -> str:
 
 def figures(c: Comparison, o: OptionResult) -> list[str]:
     """What a change costs and brings: cash, wrong answers, NPV with its range, and how sure it is."""
-    horizon, (mean, spread) = len(o.monthly_usd), npv_of(c, o)
+    mean, spread = npv_of(c, o)
     if spread is None:
         told = f"{short_usd(mean)} (no draws: nothing says how sure)"
-    elif spread[2] - spread[0] < 1.0:
+    elif _flat(spread):
         told = f"{short_usd(mean)}, and nothing uncertain moves it"
     else:
         told = f"mean {short_usd(mean)}, bad case {short_usd(spread[0])}, good case {short_usd(spread[2])}"
-    found = [_cash(c, o), _wrong(c, o), f"NPV over {horizon} months, {counted(c)}: {told}."]
+    found = [_cash(c, o), _wrong(c, o), f"NPV, {counted(c)}: {told}."]
     odds = chance(o, c.verdict.counts)
     if odds is not None:
         second, over = c.verdict.second, c.verdict.chance_over_second
@@ -110,6 +103,11 @@ def figures(c: Comparison, o: OptionResult) -> list[str]:
             beats += f", to beat the second best ({option_of(c, second).label}) {share(over)}"
         found.append(f"{beats}.")
     return found
+
+
+def _flat(spread: Triple) -> bool:
+    """True where P10 and P90 print alike."""
+    return spread[2] - spread[0] < 1.0
 
 
 def counted(c: Comparison) -> str:
@@ -155,10 +153,10 @@ def _stay(c: Comparison) -> Block:
     else:
         o = option_of(c, v.challenger)
         mean, spread = npv_of(c, o)
-        ends = f" (bad case {short_usd(spread[0])}, good case {short_usd(spread[2])})" if spread else ""
+        ends = f" (bad case {short_usd(spread[0])}, good case {short_usd(spread[2])})" if spread and not _flat(spread) else ""
         why = (f"The nearest other option, {o.label}, {'would save' if mean > 0 else 'loses'} {short_usd(abs(mean))} on average"
                f"{ends}{f', but {reason(c, o.id)}' if mean > 0 else ''}.")
-    return Labelled("DO NOW", (head, why, *_signs(c)), "good")
+    return Labelled("DO NOW", (head, why, *look_again(c)), "good")
 
 
 def reason(c: Comparison, id: str) -> str:
@@ -220,34 +218,20 @@ def _not_yet(c: Comparison) -> list[Block]:
         barred = next((x for x in c.infeasible if x.kind in SELF_HOSTED), None)
         why = f"{barred.label}: {barred.reason}" if barred else "no open model is named (candidates.self_hosted)"
         return [Labelled("NOT YET", (f"Self-hosting, none: {why}.",))]
-    doubt = "" if o.tested else ", not tested"
-    rivals = [("stay", "staying"), *([] if c.verdict.leader == "stay" else [("recommended", c.leader.label)])]
-    told = (f"{name} {_from(c, b)}" for baseline, name in rivals if (b := _crossing(c, o.id, baseline)) is not None)
     mean, _ = npv_of(c, o)
-    return [Labelled("NOT YET", (f"{o.label} (mean NPV {short_usd(mean)}{doubt}) beats {'; '.join(told)}.", *_signs(c, o.id)))]
+    head = f"{o.label} (mean NPV {short_usd(mean)}{'' if o.tested else ', not tested'})"
+    central = " at the central values" if (npv_at_centre(c, o) > 0) != (mean > 0) else ""
+    return [Labelled("NOT YET", (f"{head}{central} beats {wins_from(c, o)}.{at_rent(c, o)}",))]
+
+
+def npv_at_centre(c: Comparison, o: OptionResult) -> float:
+    """NPV at the central values, on what the verdict counts."""
+    return o.npv_without_errors_usd if c.verdict.counts == "cash" else o.npv_usd
 
 
 def _unless(c: Comparison) -> list[Block]:
-    signs = _signs(c, c.verdict.leader)
-    return [Labelled("UNLESS", tuple(signs) or ("Nothing that is measured here would undo it.",))]
-
-
-def _crossing(c: Comparison, id: str, baseline: str) -> BreakEven | None:
-    key = id, baseline, "pv", c.verdict.counts
-    return next((b for b in c.break_even if (b.option, b.baseline, b.basis, b.counts) == key), None)
-
-
-def _from(c: Comparison, b: BreakEven) -> str:
-    volume = case_number(c.case, "workload.requests_per_day")
-    if b.first is None:
-        return f"at no volume ({b.reason})"
-    if b.stays is None:
-        return f"from {requests(b.first)} requests a day, but no longer at a large volume (today {requests(volume)})"
-    if b.stays <= 1:
-        return "at every volume"
-    return f"{'already, ' if volume >= b.stays else ''}from {requests(b.stays)} requests a day (today {requests(volume)})"
-
-
-def _signs(c: Comparison, option: str | None = None) -> Iterable[str]:
-    """What would change the answer, and at which value."""
-    return ()
+    """What would undo a self-hosted recommendation."""
+    rival, signs = undone_by(c)
+    if not signs:
+        return [Labelled("UNLESS", ("No volume, price or error rate alone would undo it.",))]
+    return [Labelled("UNLESS", (f"{rival} is cheaper {'; '.join(signs)}.",))]

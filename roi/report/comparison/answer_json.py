@@ -31,6 +31,7 @@ def comparison_json(c: Comparison, *, version: str, scenario: Json | None, warni
         **asdict(c.verdict),
         "verdict": verdict if verdict.startswith(c.verdict.decision) else f"{c.verdict.decision}: {c.verdict.sentence}",
         "next_step": next_step(c),
+        "signposts": [asdict(s) for s in c.signposts],
         "alarms": [asdict(a) for a in c.alarms], "experiments": [asdict(e) for e in c.experiments],
         "gates": [asdict(gate) for gate in c.gates],
         "options": [found[id] for id in c.case.options if id in found],

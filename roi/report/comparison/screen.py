@@ -9,7 +9,8 @@ from roi.economics.decision.verdict import chance
 from roi.economics.inputs import KEEPS_MODEL
 from roi.facts.case import template_values
 from roi.facts.fact import Basis, Fact
-from roi.report.comparison.advice import advice, counted, npv_of, option_of, reason
+from roi.report.comparison.advice import advice, counted, npv_of, reason
+from roi.report.comparison.thresholds import option_of
 from roi.report.layout.blocks import Block, Gap, Labelled, Paragraph, Row, Table, Title, render, shortened
 from roi.report.layout.wording import case_number, fact_name, fact_range, figure, money_of, percent, quantity, short_usd, usd
 from roi.report.layout.wording import chance as share
@@ -202,7 +203,8 @@ def _lost(c: Comparison) -> list[Block]:
     v, told = c.verdict, list[str]()
     if v.recommended is not None:
         untested = [option_of(c, p.option).label for p in v.passed_over if p.reason == "not tested"]
-        unlikely = [f"{option_of(c, p.option).label} ({reason(c, p.option)})" for p in v.passed_over if p.reason != "not tested"]
+        unlikely = [f"{option_of(c, p.option).label} ({reason(c, p.option)})" for p in v.passed_over
+                    if p.reason != "not tested"]
         for word, names in (("tested", untested), ("likely", unlikely)):
             if names:
                 more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""

@@ -21,7 +21,8 @@ from roi.scenario.file import load_scenario
 
 TOP = {
     "schema", "roi_version", "scenario", "case", "recommended", "verdict", "decision", "sentence", "next_step", "gates",
-    "options", "break_even", "break_even_requests_per_day", "drivers", "included", "excluded", "warnings", "alarms", "experiments",
+    "options", "break_even", "break_even_requests_per_day", "drivers", "included", "excluded", "warnings", "alarms",
+    "experiments",
     "signposts", "leader", "counts", "candidates", "likely", "first_move", "second", "chance_over_second", "passed_over",
     "challenger", "measure_first", "then", "wins_at_error_rate", "flips_at_usd_per_error", "flips_to",
     "winner_changes_at_error_rate", "error_rate_of", "challenger_wins_at_error_rate", "driver_option", "reconciled_option",
@@ -246,8 +247,8 @@ def test_no_line_is_wider_than_the_screen(width: int) -> None:
 def test_the_full_report_tells_its_parts_in_order() -> None:
     text = comparison_text(answer(*BILL), ("mind this",), full=True)
     heads = ["Verdict", "DO NOW", "THEN", "NOT YET", "Gates", "Options", "Not possible", "Cost of", "What",
-             "One month of delay", "Gap to the real bill", "Break-even", "What could be measured", "What moves", "Error rate", "Warnings", "mind this",
-             "Included", "Excluded", "--explain"]
+             "One month of delay", "Gap to the real bill", "Break-even", "What could be measured", "What moves", "Error rate",
+             "Warnings", "mind this", "Included", "Excluded", "--explain"]
     places = [text.index(head) for head in heads]
     assert places == sorted(places)
 

@@ -17,6 +17,10 @@ from roi.units import DAYS_PER_MONTH
 
 WHAT = {
     "cache-batch": "the same model, with the vendor's cache or batch price switched on",
+    "shorter-prompt": "the same model, asked with a shorter prompt",
+    "less-reasoning": "the same model, asked to reason less",
+    "flexible-tier": "the same model at the vendor's slower, cheaper tier",
+    "provisioned": "the same model on capacity that is bought for a term",
     "cheaper-api": "another API model",
     "cascade": "it answers first, and what it cannot answer goes on to the second model",
     "hosted-open": "an open model that a vendor serves",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import format_option, output_option, scenario_options, tell
+from roi.cli.options import format_option, full_option, output_option, scenario_options, tell
 
 TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."})
 """The branches of the cost tree for an output that cannot show them."""
@@ -17,7 +17,7 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 @output_option
 @click.option("--explain", metavar="OPTION",
               help="How one option's figures come about (its id, its kind, or a part of its name).")
-@click.option("--full", is_flag=True, help="Every option, the cost tree, break-even, drivers, and what is left out.")
+@full_option
 @click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts; 0 = central values only.")
 @click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
 def compare(

@@ -8,7 +8,7 @@ import numpy as np
 from roi.economics.decision.alarms import Alarm
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated, evaluate
-from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import Option, Shared
 
@@ -186,7 +186,8 @@ def _flip(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) 
     at = {id: (results[id].expected_cash_npv_usd, (results[id].expected_npv_usd - results[id].expected_cash_npv_usd) / today)
           for id in chosen.likely}
     cash, slope = at[chosen.leader]
-    found = [((cash - c) / (s - slope), id) for id, (c, s) in at.items() if id != chosen.leader and s != slope]
+    found = [((cash - c) / (s - slope), id) for id, (c, s) in at.items()
+             if id != chosen.leader and abs(s - slope) * today > CENT]  # the same answers: rounding is no slope
     now = 0.0 if chosen.counts == "cash" else today
     crossings = [(x, id) for x, id in found if x > 0]
     return min(crossings, key=lambda found: abs(found[0] - now), default=(None, None))

@@ -59,7 +59,8 @@ def look_again(c: Comparison) -> list[str]:
     nearest = min(((b.first, b.option) for b in c.break_even if b.first is not None and b.first > today
                    and (b.baseline, b.basis, b.counts) == ("stay", "pv", c.verdict.counts)), default=None)
     if nearest is not None:
-        told.append(f"above {requests(nearest[0])} requests a day ({option_of(c, nearest[1]).label})")
+        o = option_of(c, nearest[1])
+        told.append(f"above {requests(nearest[0])} requests a day ({o.label}{'' if o.tested else ', not tested'})")
     other = next((s for s in c.signposts if s.rival == "stay" and s.quantity != "requests_per_day" and _ahead(s)), None)
     if other is not None:
         told.append(_side(other, whose=f"{option_of(c, other.option).label}'s"))

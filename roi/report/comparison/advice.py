@@ -126,7 +126,7 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     cash, with_errors = o.payback_cash_months, o.payback_months
     paid = f"payback {in_months(cash, horizon)}{'' if cash <= 0 or cash > horizon else ' months'}"
     shorter, longer = sorted(min(x, 2.0 * horizon) for x in (cash, with_errors))
-    if longer - shorter > DIFFERS * longer and longer >= 1.0:
+    if c.verdict.counts != "cash" and longer - shorter > DIFFERS * longer and longer >= 1.0:
         paid += f" on cash ({in_months(with_errors, horizon)} with wrong answers counted)"
     return f"Cash {usd(stay.cash_monthly_usd)} -> {usd(o.cash_monthly_usd)} a month; set-up {usd(o.upfront_usd)}; {paid}."
 

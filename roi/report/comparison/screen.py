@@ -69,7 +69,7 @@ def _bill(c: Comparison) -> list[str]:
     if case_number(c.case, "reconciliation.factor", 1.0) != 1.0:
         return []
     billed = sum(line.monthly_usd[0] for line in option_of(c, "stay").lines if line.name.startswith("API "))
-    return [f"Bill not checked: {usd(billed)} a month at list price (incumbent.bill_usd_per_month)"]
+    return [f"Bill not checked: computed {usd(billed)} a month (incumbent.bill_usd_per_month)"]
 
 
 def _template(c: Comparison) -> list[str]:

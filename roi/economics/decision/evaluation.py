@@ -16,7 +16,7 @@ from roi.facts.case import Case, Values
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 FLOOR_STEPS = 64
-"""Numbers of replicas that a hybrid's floor is tried with, at most."""
+"""Numbers of replicas that a hybrid's floor is tried with at once."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def read_all(case: Case, values: Values, choices: Mapping[str, Choice] | None = 
 def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:
     """The option on its cheapest plan by present value, errors aside (the same for all its plans).
 
-    A hybrid's floor is chosen with it: replicas from 1 to what the peak needs.
+    A hybrid's floor is chosen with it, from 1 replica to what the peak needs; there wrong answers count, since its size decides
+    how many the API gives.
     """
     if not option.plans or option.infeasible is not None:
         return option
@@ -88,22 +89,29 @@ def stacked(plans: tuple[Plan, ...]) -> Plan:
     return replace(plans[0], path="", speed="", adapter_speed=None, **columns)
 
 
-def floors_of(shared: Shared, option: Option, plan: Plan) -> list[int]:
-    """The sizes, in replicas, that a hybrid's floor is tried with on a plan: from 1 to what the peak needs."""
-    mean = billed_requests(shared).max() / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
-    most = int(np.ceil(mean * np.max(shared.peak_to_mean) / float(plan.capacity * (1.0 - option.headroom))))
-    return [int(n) for n in np.unique(np.geomspace(1, max(most, 1), FLOOR_STEPS).round())]
-
-
 def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:
+    """The hybrid on its cheapest plan and floor: sizes far apart first, then ever nearer to the best of them.
+
+    Cost is convex in the size of a floor from four replicas on, and up to there the first sizes are all whole numbers.
+    """
+    mean = billed_requests(shared).max() / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
+    peak, count = mean * np.max(shared.peak_to_mean), len(option.plans)
+    most = [max(np.ceil(peak / float(plan.capacity * (1.0 - option.headroom))), 1.0) for plan in option.plans]
+    sizes = np.geomspace(1.0, most, FLOOR_STEPS, axis=1)
     best, found = np.inf, option
-    for plan in option.plans:
-        for replicas in floors_of(shared, option, plan):
-            tried = replace(option, plan=plan, replicas_fixed=replicas)
-            cost = float(_present_values(shared, tried, options)[0])
-            if cost < best:
-                best, found = cost, tried
-    return found
+    while True:
+        sizes = sizes.round()
+        rows = stacked(tuple(plan for plan in option.plans for _ in range(sizes.shape[1])))
+        tried = evaluate(shared, replace(option, plan=rows, replicas_fixed=sizes.reshape(-1, 1)), options)
+        costs = np.asarray(tried.pv).reshape(count, -1)
+        at = costs.argmin(axis=1)
+        k = int(costs.min(axis=1).argmin())
+        if costs[k, at[k]] < best:
+            best, found = costs[k, at[k]], replace(option, plan=option.plans[k], replicas_fixed=int(sizes[k, at[k]]))
+        if np.diff(sizes, axis=1).max() <= 1.0:
+            return found
+        ends = [np.take_along_axis(sizes, np.clip(at + step, 0, FLOOR_STEPS - 1)[:, None], axis=1) for step in (-1, 1)]
+        sizes = ends[0] + (ends[1] - ends[0]) * np.linspace(0.0, 1.0, FLOOR_STEPS)
 
 
 def _present_values(shared: Shared, option: Option, options: Mapping[str, Option]) -> Array:

@@ -1,18 +1,20 @@
 """What would turn the choice between two options: a volume, a price or an error rate, each alone, at the central values."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from roi.economics.decision.break_even import why_never
 from roi.economics.decision.curves import LEAST, MOST, Ask, Curves, rows_of, turns
-from roi.economics.decision.evaluation import evaluate, floors_of, stacked
+from roi.economics.decision.evaluation import choose_plan, evaluate
 from roi.economics.decision.verdict import error_rate_that_decides
-from roi.economics.inputs import Array, Option
+from roi.economics.inputs import Option, Plan
 
-FACTORS = np.unique(np.concatenate([[0.0, 1.0], np.geomspace(1e-3, 1e3, 121)]))
-"""Factors on a price that are tried before its threshold is narrowed."""
+STEPS, SAME = 50, 1e-9
+"""Factors on a price that are tried at most, and the share of itself within which one leads to itself."""
+NUDGE, ALMOST_NOTHING = 1e-3, 1e-6
+"""The share by which a price is moved to see what that costs, and the least factor that is tried."""
 BAR = "what the quality bar admits"
 
 
@@ -23,8 +25,8 @@ class Signpost:
     option: str
     rival: str
     quantity: str
-    """requests_per_day; usd_per_gpu_hour (rent of the GPU that `reason` names, all rents moving alike); usd_per_gpu (the same
-    for purchase prices); api_price_ratio (the option's price list over today's); error_rate.
+    """requests_per_day; usd_per_gpu_hour (rent of the GPU that `reason` names, which need not be the one in use today);
+    usd_per_gpu (the same for purchase prices); api_price_ratio (the option's price list over today's); error_rate.
     """
     today: float
     threshold: float | None
@@ -78,87 +80,73 @@ def _prices(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signpo
     option, other = curves.options[id], curves.options[rival]
     if option.plan is None and option.api is None:
         return
-    quantity = "api_price_ratio" if option.plan is None else "usd_per_gpu" if option.hardware else "usd_per_gpu_hour"
-    shared_price = (
-        option.keeps_model or option.vendor == other.vendor if option.plan is None
-        else other.plan is not None and bool(other.hardware) == bool(option.hardware)
-    )
-    today, threshold, reason = 1.0, None, "the rival pays the same price"
-    if not shared_price:
-        gain, priced = (_by_price_list if option.plan is None else _by_plan)(curves, option, other, counts)
-        factor, wins = _nearest(gain)
-        reason = "at any price" if wins else "even for nothing it costs more"
-        today, where = priced(1.0 if factor is None else factor)
+    if option.plan is None:
+        quantity, both_pay = "api_price_ratio", option.keeps_model or option.vendor == other.vendor
+    else:
+        quantity = "usd_per_gpu" if option.hardware else "usd_per_gpu_hour"
+        both_pay = other.plan is not None and bool(other.hardware) == bool(option.hardware)
+    (today, _), threshold, reason = _price(option), None, "the rival pays the same price"
+    if not both_pay:
+        factor, reason, there = _where_it_turns(curves, option, other, counts)
         if factor is not None:
-            threshold, reason = factor * today, where
-    elif option.plan is not None:
-        today = float(option.plan.usd_per_gpu if option.hardware else option.plan.usd_per_gpu_hour)
+            today, reason = _price(_times(there, 1.0 / factor))
+            threshold = today * factor
     yield Signpost(
         option=id, rival=rival, quantity=quantity, today=today, threshold=threshold, direction="below", reason=reason,
     )
 
 
-Priced = Callable[[float], tuple[float, str]]
-"""From a factor to today's price of what is used at that factor, and its name."""
+def _price(option: Option) -> tuple[float, str]:
+    """The option's own price, and what it is the price of."""
+    plan = option.plan
+    if plan is None:
+        return 1.0, f"all prices of {option.vendor} moving alike"
+    if option.hardware:
+        return float(plan.usd_per_gpu), f"{plan.gpu}, all prices moving alike"
+    return float(plan.usd_per_gpu_hour), f"{plan.gpu} at {plan.vendor}, all rents moving alike"
 
 
-def _by_price_list(curves: Curves, option: Option, other: Option, counts: str) -> tuple[Callable[[Array], Array], Priced]:
-    """Savings at factors on the option's price list."""
-    assert option.api is not None
-    api, row = option.api, rows_of("pv", counts)
+def _times(option: Option, factor: float) -> Option:
+    """The option with its own price multiplied."""
+    if option.plan is None:
+        assert option.api is not None
+        return replace(option, api=replace(option.api, discount=1.0 - (1.0 - option.api.discount) * factor))
 
-    def gain(factors: Array) -> Array:
-        scaled = replace(option, api=replace(api, discount=1.0 - (1.0 - api.discount) * factors[:, None]))
-        options = {**curves.options, option.id: scaled}
-        own, theirs = (curves.measures(evaluate(curves.shared, o, options))[row] for o in (scaled, other))
-        return np.asarray(theirs - own)
+    def times(plan: Plan) -> Plan:
+        if option.hardware:
+            return replace(plan, usd_per_gpu=plan.usd_per_gpu * factor)
+        return replace(plan, usd_per_gpu_hour=plan.usd_per_gpu_hour * factor)
 
-    return gain, lambda factor: (1.0, f"{option.vendor}, its price list as a whole")
-
-
-def _by_plan(curves: Curves, option: Option, other: Option, counts: str) -> tuple[Callable[[Array], Array], Priced]:
-    """Savings at factors on the price of GPUs, on the cheapest plan (and floor) at each: a straight line each."""
-    field = "usd_per_gpu" if option.hardware else "usd_per_gpu_hour"
-    sizes = [floors_of(curves.shared, option, plan) if option.kind == "hybrid" else [0] for plan in option.plans]
-    plans = [plan for plan, some in zip(option.plans, sizes, strict=True) for _ in some]
-    columns = stacked(tuple(plans))
-    tried = replace(option, plan=columns)
-    if option.kind == "hybrid":
-        tried = replace(tried, replicas_fixed=np.array([float(n) for some in sizes for n in some])[:, None])
-    free = replace(tried, plan=replace(columns, **{field: 0.0 * getattr(columns, field)}))
-    pv, at_nothing = (curves.measures(evaluate(curves.shared, o, curves.options)) for o in (tried, free))
-    choose, row = rows_of("pv", "errors"), rows_of("pv", counts)
-    theirs = float(curves.measures(evaluate(curves.shared, other, curves.options))[row, 0])
-
-    def best(factors: Array) -> Array:
-        return np.asarray((at_nothing[choose][:, None] + (pv - at_nothing)[choose][:, None] * factors).argmin(axis=0))
-
-    def gain(factors: Array) -> Array:
-        k = best(factors)
-        return np.asarray(theirs - at_nothing[row][k] - (pv - at_nothing)[row][k] * factors)
-
-    def priced(factor: float) -> tuple[float, str]:
-        plan = plans[int(best(np.array([factor]))[0])]
-        alike = "prices" if option.hardware else "rents"
-        return float(getattr(plan, field)), f"{plan.gpu} ({plan.vendor}), all {alike} moving alike"
-
-    return gain, priced
+    return replace(option, plan=times(option.plan), plans=tuple(map(times, option.plans)))
 
 
-def _nearest(gain: Callable[[Array], Array]) -> tuple[float | None, bool]:
-    """The largest factor with a gain (None: at none, or at any), and whether there is a gain today; gains fall with it."""
-    wins = gain(FACTORS) >= 0
-    today = bool(wins[np.searchsorted(FACTORS, 1.0)])
-    if wins.all() or not wins.any():
-        return None, today
-    k = int(np.argmin(wins))
-    low, high = float(FACTORS[k - 1]), float(FACTORS[k])
-    for _ in range(4):
-        inside = np.linspace(low, high, 33)
-        found = gain(inside)
-        k = int(np.clip(np.argmin(found >= 0), 1, 32))
-        low, high = float(inside[k - 1]), float(inside[k])
-    return low, today
+def _where_it_turns(curves: Curves, option: Option, other: Option, counts: str) -> tuple[float | None, str, Option]:
+    """The factor on the option's own price below which it costs no more (None with the reason), and the option there.
+
+    At a given plan and floor cost is a straight line in the price. The line at one factor leads to the next factor, where
+    another plan may be the cheapest, until a line leads to itself.
+    """
+    row, factor = rows_of("pv", counts), 1.0
+
+    def gain(tried: Option) -> float:
+        options = {**curves.options, option.id: tried}
+        mine, theirs = (curves.measures(evaluate(curves.shared, o, options))[row, 0] for o in (tried, other))
+        return float(theirs - mine)
+
+    for _ in range(STEPS):
+        now = _times(option, factor)
+        now = choose_plan(curves.shared, now, {**curves.options, option.id: now})
+        here = gain(now)
+        fall = (here - gain(_times(now, 1.0 + NUDGE))) / NUDGE  # savings lost as the price doubles
+        if factor == ALMOST_NOTHING and here < 0:
+            return None, "even for nothing it costs more", now
+        if fall <= 0:
+            return None, "its price moves nothing", now
+        move = here / fall
+        if abs(move) < SAME:
+            return factor, "", now
+        factor = max(factor * (1.0 + move), ALMOST_NOTHING)
+    return None, "no single price", option
 
 
 def _error_rate(curves: Curves, id: str, rival: str) -> Signpost:
@@ -167,7 +155,8 @@ def _error_rate(curves: Curves, id: str, rival: str) -> Signpost:
     central = {rival: evaluate(shared, options[rival], options)}
     threshold = error_rate_that_decides(shared, options, central, id, rival)
     at_bar = threshold == 1.0 - shared.quality_bar
-    reason = "even without errors it costs more" if threshold is None else BAR if at_bar else "there the present values are equal"
+    equal = BAR if at_bar else "there the present values are equal"
+    reason = "even without errors it costs more" if threshold is None else equal
     return Signpost(
         option=id, rival=rival, quantity="error_rate", today=float(options[id].error_rate), threshold=threshold,
         direction="below", reason=reason,

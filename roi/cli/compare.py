@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import format_option, output_option, scenario_options, tell
+from roi.cli.options import format_option, output_option, scenario_here, scenario_options, tell
 
 TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."})
 """The branches of the cost tree for an output that cannot show them."""
@@ -26,8 +26,8 @@ def compare(
 ) -> None:
     """Compare every option of the scenario in FILE.
 
-    FILE is a scenario (YAML) or a saved comparison (JSON), which is replayed from its own facts. Without FILE the bundled
-    scenario runs.
+    FILE is a scenario (YAML) or a saved comparison (JSON), which is replayed from its own facts. Without FILE the folder's
+    roi.yaml is taken, else the bundled scenario.
     """
     from roi import __version__
     from roi.answers.compare import compare_file
@@ -35,7 +35,7 @@ def compare(
     from roi.report.comparison.compare import comparison_json, comparison_text
     from roi.report.comparison.options_table import find_option
 
-    found = compare_file(file, overrides=overrides, part=part, draws=draws, seed=seed, profiles=profiles, tell=tell)
+    found = compare_file(scenario_here(file), overrides=overrides, part=part, draws=draws, seed=seed, profiles=profiles, tell=tell)
     shown = None if explain is None else find_option(found.comparison, explain)
     if form == "json":
         text = comparison_json(found.comparison, version=__version__, scenario=found.scenario, warnings=found.warnings)

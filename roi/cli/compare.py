@@ -35,7 +35,8 @@ def compare(
     from roi.report.comparison.compare import comparison_json, comparison_text
     from roi.report.comparison.options_table import find_option
 
-    found = compare_file(scenario_here(file), overrides=overrides, part=part, draws=draws, seed=seed, profiles=profiles, tell=tell)
+    file = scenario_here(file)
+    found = compare_file(file, overrides=overrides, part=part, draws=draws, seed=seed, profiles=profiles, tell=tell)
     shown = None if explain is None else find_option(found.comparison, explain)
     if form == "json":
         text = comparison_json(found.comparison, version=__version__, scenario=found.scenario, warnings=found.warnings)

@@ -157,7 +157,7 @@ def _mend(value: object, kind: str, message: str) -> str:
         digits = re.sub(r"[_ ,](?=\d{3})", "", typed["digits"]).replace(",", ".")
         size = typed["size"] or ""
         number = None if kind.startswith("int") and size in {"m", "%"} else float(digits) * SIZES[size]
-    elif isinstance(value, (int, float)) and not isinstance(value, bool) and (bound := re.search(r"(?:most|to) ([\d.]+)$", message)):
+    elif isinstance(value, (int, float)) and (bound := re.search(r"(?:most|to) ([\d.]+)$", message)):
         most = float(bound[1])
         number = value / 100 if most in PERCENT_MEANT and most < value <= 100 * most else None
     return "" if number is None else f"; write {number:.12g}"

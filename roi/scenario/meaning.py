@@ -1,7 +1,7 @@
 """What a field of the scenario means: its words, unit, default, bounds, read from the schema."""
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date as Date
 from functools import cache
@@ -11,12 +11,14 @@ from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
 
 from roi.errors import InputError, UnknownName
-from roi.scenario.quantity import Section, Spread, Within
+from roi.scenario.quantity import LARGEST, Section, Spread, Within
 from roi.scenario.scenario import Scenario
 
 Kind = Any
 """A type annotation, which has no type of its own."""
-WORDS: Final = {bool: "true or false", int: "a whole number", float: "a number", str: "a name", Date: "a date, such as 2026-11-24"}
+WORDS: Final = {
+    bool: "true or false", int: "a whole number", float: "a number", str: "a name", Date: "a date, such as 2026-11-24",
+}  # fmt: skip
 """What a value of each type is called."""
 SHOWN: Final = 6
 """Fields of one name that a message lists."""
@@ -39,19 +41,21 @@ class Meaning:
     above: bool = False
     """True where `least` itself is out of bounds."""
     fields: tuple[str, ...] = ()
-    """Paths of the fields inside, where it is a block."""
+    """Where it is a block: paths from here to the fields inside; NAME stands for an entry's name."""
 
     @property
     def bounds(self) -> str:
-        """In words: "above 0, at most 1"; empty where it has none."""
+        """In words: "above 0, at most 1"; empty where it has none. The bound that only keeps arithmetic finite is not said."""
         low = "" if self.least is None else f"{'above' if self.above else 'at least'} {self.least:g}"
-        return ", ".join(part for part in (low, "" if self.most is None else f"at most {self.most:g}") if part)
+        high = "" if self.most is None or self.most >= LARGEST else f"at most {self.most:,.10g}"
+        return ", ".join(part for part in (low, high) if part)
 
 
-def meaning_of(name: str) -> Meaning:
+def meaning_of(name: str, also: Iterable[str] = ()) -> Meaning:
     """What the field means that has this path, or whose path ends so; an entry's name may stand in it: quality.scores.gpt-4.1.
 
-    UnknownName with the nearest where there is none, InputError where several end so.
+    UnknownName with the nearest where there is none (`also` are other names that were possible), InputError where several end
+    so.
     """
     found = _found(Scenario, name.split("."))
     if found is not None:
@@ -61,7 +65,8 @@ def meaning_of(name: str) -> Meaning:
         more = f" and {len(ends) - SHOWN} more" if len(ends) > SHOWN else ""
         raise InputError(f"{name}: several fields end so: {', '.join(ends[:SHOWN])}{more}; write one out")
     if not ends:
-        raise UnknownName("help", name, [*field_paths(), *{path.rpartition(".")[2] for path in field_paths()}], "field")
+        known = [*also, *field_paths(), *(path.rpartition(".")[2] for path in field_paths())]
+        raise UnknownName("help", name, known, "command or field", (*also, *(path for path in field_paths() if "." not in path)))
     return meaning_of(ends[0])
 
 
@@ -100,12 +105,13 @@ def _meaning(info: FieldInfo, inside: type[Section] | None, entry: Kind = None) 
     kind = info.annotation if entry is None else entry
     marks = [*(info.metadata if entry is None else ()), *_marks(kind)]
     units = [extra["unit"] for extra in map(_extra, [info, *marks]) if "unit" in extra]
-    block = None if inside is Spread else inside
+    block = None if inside is None or "value" in inside.model_fields else inside  # a number with its ends is no block
+    lead = "NAME." if _origin(kind) is dict else ""
     given = None if info.is_required() or block or entry is not None else info.get_default(call_default_factory=True)
     return Meaning(
         path="", meaning=" ".join((info.description or "").split()), unit=next(iter(units), ""), kind=_kind(kind),
         needed=info.is_required(), default=given, **_bounds(marks),
-        fields=() if block is None else tuple(each.alias or name for name, each in block.model_fields.items()),
+        fields=() if block is None else tuple(f"{lead}{each.alias or name}" for name, each in block.model_fields.items()),
     )
 
 
@@ -128,30 +134,35 @@ def _extra(mark: object) -> dict[str, Any]:
 
 def _parts(kind: Kind) -> tuple[Kind, ...]:
     """The branches of a union, without None; the type itself where it is none."""
-    if get_origin(kind) is Annotated:
+    if _form(kind) is Annotated:
         return _parts(get_args(kind)[0])
-    if get_origin(kind) in (Union, types.UnionType):
+    if _form(kind) in (Union, types.UnionType):
         return tuple(part for branch in get_args(kind) if branch is not type(None) for part in _parts(branch))
     return (kind,)
 
 
 def _marks(kind: Kind) -> list[object]:
     """What the annotation says of a value itself, in the branches of a union too."""
-    if get_origin(kind) is Annotated:
+    if _form(kind) is Annotated:
         first, *marks = get_args(kind)
         return [*(each for mark in marks for each in (mark, *getattr(mark, "metadata", ()))), *_marks(first)]
-    if get_origin(kind) in (Union, types.UnionType):
+    if _form(kind) in (Union, types.UnionType):
         return [mark for branch in get_args(kind) for mark in _marks(branch)]
     return []
 
 
+def _form(kind: Kind) -> Kind:
+    """The generic type of an annotation: Annotated, Union, dict ...; typed so that it compares with any of them."""
+    return get_origin(kind)
+
+
 def _origin(kind: Kind) -> Kind:
-    return next((get_origin(part) for part in _parts(kind) if get_origin(part) in (dict, tuple)), None)
+    return next((_form(part) for part in _parts(kind) if _form(part) in (dict, tuple)), None)
 
 
 def _entry(kind: Kind) -> Kind:
     """The type of a value under a name."""
-    return next(get_args(part)[1] for part in _parts(kind) if get_origin(part) is dict)
+    return next(get_args(part)[1] for part in _parts(kind) if _form(part) is dict)
 
 
 def _section(kind: Kind) -> type[Section] | None:
@@ -159,7 +170,7 @@ def _section(kind: Kind) -> type[Section] | None:
     for part in _parts(kind):
         if isinstance(part, type) and issubclass(part, Section):
             return part
-        if get_origin(part) in (dict, tuple):
+        if _form(part) in (dict, tuple):
             inside = next((found for arg in get_args(part) if arg is not ... and (found := _section(arg))), None)
             if inside is not None:
                 return inside
@@ -169,10 +180,10 @@ def _section(kind: Kind) -> type[Section] | None:
 def _kind(kind: Kind) -> str:
     """What may be written, in words."""
     parts = _parts(kind)
-    choices = [choice for part in parts if get_origin(part) is Literal for choice in get_args(part)]
+    choices = [choice for part in parts if _form(part) is Literal for choice in get_args(part)]
     words = [WORDS[part] for part in parts if part in WORDS]
     blocks = [part for part in parts if isinstance(part, type) and issubclass(part, Section)]
     words += ["{value, low, high, source}" if "value" in block.model_fields else "a block" for block in blocks]
-    words += ["a list" for part in parts if get_origin(part) is tuple]
-    words += ["names, each with a value" for part in parts if get_origin(part) is dict]
+    words += ["a list" for part in parts if _form(part) is tuple]
+    words += [f"names, each with {_kind(get_args(part)[1])}" for part in parts if _form(part) is dict]
     return " or ".join([*words, *(["one of " + ", ".join(map(str, choices))] if choices else [])])

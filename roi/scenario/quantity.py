@@ -77,10 +77,11 @@ def unit(name: str) -> Any:
     return Field(json_schema_extra={"unit": name})
 
 
+LARGEST = 1e9
 # A quantity is a bare number or a Spread, within bounds that hold for its ends too, and has a unit, which some fields state.
 Share = Annotated[float | Spread, AfterValidator(Within(0.0, 1.0))]
-Positive = Annotated[float | Spread, AfterValidator(Within(0.0, 1e9, above=True))]
-NonNegative = Annotated[float | Spread, AfterValidator(Within(0.0, 1e9))]
+Positive = Annotated[float | Spread, AfterValidator(Within(0.0, LARGEST, above=True))]
+NonNegative = Annotated[float | Spread, AfterValidator(Within(0.0, LARGEST))]
 AtLeastOne = Annotated[float | Spread, AfterValidator(Within(1.0, 1e4))]
 Fraction = Annotated[Share, unit("share")]
 Headroom = Annotated[float | Spread, AfterValidator(Within(0.0, 0.9)), unit("share")]

@@ -5,6 +5,7 @@ A load on a server begins with a garbage collection, which takes a second among 
 
 import gc
 import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -15,6 +16,12 @@ settings.load_profile("house")
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # children inherit it: tests send it to them
+
+
+@pytest.fixture(autouse=True)
+def _no_scenario_of_the_folder(monkeypatch):
+    """A roi.yaml where the tests are started is nobody's answer."""
+    monkeypatch.setattr("roi.cli.options.HERE", Path("no-such-folder/roi.yaml"))
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -6,6 +6,7 @@ from roi.answers.help import FieldAnswer, Moves
 from roi.facts.fact import Basis, Fact
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, render
 from roi.report.layout.wording import fact_range, figure, quantity
+from roi.scenario.meaning import Meaning
 from roi.scenario.quantity import Spread
 
 UNITS = {
@@ -21,8 +22,7 @@ def field_text(a: FieldAnswer, *, width: int = 80, colour: bool = False) -> str:
     m = a.meaning
     blocks: list[Block] = [Title(m.path), Paragraph(m.meaning), Notes(tuple(_notes(a)))]
     if a.inside:
-        listed = tuple(Row((each.path.removeprefix(f"{m.path}."), "needed" if each.needed else _value(each.default, each.unit)),
-                           detail=each.meaning) for each in a.inside)
+        listed = tuple(Row((each.path.removeprefix(f"{m.path}."), _left_out(each)), detail=each.meaning) for each in a.inside)
         blocks += [Gap(), Table(("field", "left out"), listed, align="ll")]
     if a.moves is not None:
         blocks += _table(a.moves, m.unit)
@@ -35,8 +35,7 @@ def _notes(a: FieldAnswer) -> Iterator[str]:
     unit = f", {UNITS.get(m.unit, f'in {m.unit}')}" if m.unit else ""
     yield f"Write: {m.kind}{unit}{f' ({m.bounds})' if m.bounds else ''}."
     if not m.fields:
-        left_out = f"{_value(m.default, m.unit)}{_reason(m.default)}"
-        yield f"Left out: {'refused, it must be given' if m.needed else left_out}."
+        yield f"Left out: {_left_out(m)}{_reason(m.default)}."
     if not a.inside and a.scenario is None:
         yield f"Here: no scenario given; roi help {m.path} FILE says what it is there, and what it moves."
     elif not a.inside:
@@ -70,6 +69,13 @@ def _table(moves: Moves, unit: str) -> list[Block]:
 
 def _ends(moves: Moves, unit: str) -> str:
     return " and ".join(quantity(at, unit) for at in moves.at)
+
+
+def _left_out(m: Meaning) -> str:
+    """What holds where the field is not written."""
+    if m.needed:
+        return "refused: it must be given"
+    return "the defaults inside" if m.fields else _value(m.default, m.unit)
 
 
 def _value(value: object, unit: str) -> str:

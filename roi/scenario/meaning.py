@@ -66,7 +66,8 @@ def meaning_of(name: str, also: Iterable[str] = ()) -> Meaning:
         raise InputError(f"{name}: several fields end so: {', '.join(ends[:SHOWN])}{more}; write one out")
     if not ends:
         known = [*also, *field_paths(), *(path.rpartition(".")[2] for path in field_paths())]
-        raise UnknownName("help", name, known, "command or field", (*also, *(path for path in field_paths() if "." not in path)))
+        blocks = (path for path in field_paths() if "." not in path)
+        raise UnknownName("help", name, known, "command or field", (*also, *blocks))
     return meaning_of(ends[0])
 
 

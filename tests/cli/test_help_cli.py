@@ -66,7 +66,7 @@ def test_a_block_lists_its_fields():
 
 
 @pytest.mark.parametrize(("args", "says"), [
-    (["reqests_per_day"], "nearest: requests_per_day"), (["comprae"], "nearest: compare"), 
+    (["reqests_per_day"], "nearest: requests_per_day"), (["comprae"], "nearest: compare"),
     (["zzz"], "known: compare"),
     (["profile", "trian"], "roi profile has no command 'trian'"), (["api"], "several fields end so"),
     (["bar", "none.yaml"], "none.yaml: cannot be read"), (["bar", "a", "b"], "'b' is more"),

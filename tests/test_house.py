@@ -27,6 +27,7 @@ HEAVY = {
 
 PURE = {
     "bisect", "collections", "dataclasses", "datetime", "enum", "functools", "heapq", "itertools", "math", "numpy", "operator",
+    "statistics",
     "re", "roi", "typing",
 }  # fmt: skip
 """What the engine may import; import-linter says which rooms of roi. A date is a value; CLOCK below finds a clock."""

@@ -65,6 +65,14 @@ class Shared:
     load_curve: Annotated[Array, At("workload.load_curve")]
     usd_per_error: Annotated[Number, At("quality.usd_per_error")]
     quality_bar: Annotated[float, At("quality.bar")]
+    min_items: Annotated[float, At("verdict.min_items", absent=0.0)] = 0.0
+    """Items on which a score counts as tested."""
+    min_chance: Annotated[float, At("verdict.min_chance", absent=0.6)] = 0.6
+    """Share of the draws in which what trains, buys or commits must beat staying."""
+    min_chance_reversible: Annotated[float, At("verdict.min_chance_reversible", absent=0.6)] = 0.6
+    """The same of what a configuration undoes within a month."""
+    evaluation_months: Annotated[Number, At("evaluation.months", absent=0.25)] = 0.25
+    """How long judging a model takes."""
     evaluation_noise: Annotated[Number, At("quality.evaluation_noise")]
     usd_per_hour: Annotated[Number, At("people.usd_per_hour")]
     wage_growth: Annotated[Number, At("people.wage_growth_per_year")]
@@ -208,6 +216,8 @@ class Option:
     run_hours: Annotated[Number, At("changes.{group}.run_hours_per_month")]
     platform_usd: Number
     hosting_usd: Annotated[Number, At("options.{option}.hosting_usd_per_month", absent=0.0)]
+    items: Annotated[Number | None, At("systems.{system}.items")] = None
+    """Items of the evaluation; None where nobody says."""
     api: Api | None = None
     life_first: Annotated[Number | None, At("vendors.{vendor}.first_end_months")] = None
     life_every: Annotated[Number | None, At("vendors.{vendor}.life_months")] = None
@@ -240,9 +250,9 @@ class Option:
         return self.kind in SELF_HOSTED
 
     @property
-    def changes_model(self) -> bool:
-        """True where another model answers, so that porting and evaluation are paid."""
-        return self.kind not in {"stay", "cache-batch"}
+    def keeps_model(self) -> bool:
+        """True where the incumbent answers as today: nothing is ported or evaluated, and no bar is held against it."""
+        return self.kind in KEEPS_MODEL
 
 
 # Facts from which fields above without a place are worked out, as `reading` says.
@@ -308,4 +318,6 @@ class TrainingFacts:
 
 
 PLATFORM = ("load_balancer", "logs", "staging", "storage", "egress", "monitoring")
+KEEPS_MODEL = frozenset({"stay", "cache-batch", "flexible-tier", "provisioned"})
+"""Kinds in which the incumbent answers as it does today, for less or at another speed."""
 SELF_HOSTED = frozenset({"self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware"})

@@ -57,6 +57,8 @@ class ApiPrice(DatedRow):
     """Who serves the model."""
     model: str
     """The provider's own name for it."""
+    context_tokens: PositiveInt | None = None
+    """Tokens that a call may hold, prompt and answer together; None where the source does not say."""
     edges_tokens: tuple[NonNegativeFloat, ...] = (0.0,)
     """A call with more input tokens than an edge pays that tier's rates."""
     input_usd_per_mtok: tuple[NonNegativeFloat, ...]

@@ -10,7 +10,7 @@ from roi.catalog.prices.vendors import retirement
 from roi.catalog.rows import STALE_DAYS
 from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import meets_bar
-from roi.economics.inputs import Api, BillFacts, Option, OptionFacts, path_of
+from roi.economics.inputs import KEEPS_MODEL, Api, BillFacts, Option, OptionFacts, path_of
 from roi.economics.lines.api_bill import service
 from roi.economics.reading import PLAIN
 from roi.errors import InputError, ScenarioError
@@ -39,6 +39,9 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     _warn_of_age(sheet, s, price)
     vendor = add_vendor(sheet, s, price)
     _successor(sheet, s, price, vendor)
+    if price.context_tokens is not None:
+        sheet.add("incumbent.context_tokens", price.context_tokens, "tokens", basis=Basis.PUBLISHED, source=price.source,
+                  date=price.date)
     add_option(sheet, "stay", "stay", i.model, i.model, "none", vendor)
     add_price(sheet, "stay", price, discount=i.discount, uses_cache=i.uses_cache, batch_share=i.batch_share)
     _cache_batch(sheet, s, price, vendor)
@@ -144,7 +147,7 @@ def add_option(
     if vendor is None:
         return
     sheet.state(path("vendor"), vendor, "roi")
-    if kind in {"stay", "cache-batch"}:
+    if kind in KEEPS_MODEL:
         return
     names = {"vendor": vendor, "group": group}
     day = sheet.facts.get(path_of(Option, "retires_on", **names))

@@ -78,8 +78,13 @@ def _add_frame(sheet: FactSheet, s: Scenario) -> None:
     sheet.state("as_of", s.as_of.isoformat())
     for name in ("horizon_months", "draws", "seed"):
         sheet.add(name, getattr(s, name), basis=_basis(name in s.model_fields_set), source=f"scenario {name}")
-    stated = _basis("discount_rate" in s.model_fields_set)
-    sheet.add("discount_rate_per_year", s.discount_rate, "1/year", basis=stated, source="scenario discount_rate")
+    rate = _basis("discount_rate" in s.model_fields_set)
+    sheet.add("discount_rate_per_year", s.discount_rate, "1/year", basis=rate, source="scenario discount_rate")
+    for name in type(s.verdict).model_fields:
+        stated = _basis(name in s.verdict.model_fields_set)
+        sheet.add(f"verdict.{name}", float(getattr(s.verdict, name)), basis=stated, source=f"scenario verdict.{name}")
+    if s.accept:
+        sheet.state("accept", ",".join(s.accept), "scenario accept")
     for gate in QUESTIONS:
         sheet.state(f"gates.{gate}", getattr(s.gates, gate), f"scenario gates.{gate}")
     sheet.fields("drift", s.drift, "gpu_rent_per_year", "successor_price_ratio", "successor_error_ratio")
@@ -150,7 +155,7 @@ def _add_people(sheet: FactSheet, s: Scenario) -> None:
     sheet.state("people.setup_hours_existing", p.setup_hours_existing)
     sheet.state("people.run_hours_existing", p.run_hours_existing)
     sheet.field("migration.hours", p, "migration_hours", "people")
-    sheet.fields("evaluation", s.evaluation, "usd", "labels", "usd_per_label")
+    sheet.fields("evaluation", s.evaluation, "usd", "labels", "usd_per_label", "months")
     changes = (("setup_hours", "hours"), ("run_hours_per_month", "hours"), ("months_to_live", "months"),
                ("months_in_parallel", "months"))
     for name, unit in changes:

@@ -82,6 +82,8 @@ def _add_score(sheet: FactSheet, s: Scenario, system: str) -> None:
     source = f"scenario quality.scores.{system}"
     if isinstance(score, Score):
         sheet.places[source.removeprefix("scenario ")] = [path("central")]
+        if score.items is not None:
+            sheet.state(path_of(Option, "items", system=system), score.items, source, "items")
         for name, value in (("central", score.value), ("low", score.high), ("high", score.low)):
             sheet.state(path(name), 1 - value, score.source or source, "share")
     elif isinstance(score, float):

@@ -132,6 +132,8 @@ class Score(Section):
     """5th percentile of the score."""
     high: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
     """95th percentile of the score."""
+    items: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+    """Items evaluated; fewer than verdict.min_items are no test."""
     source: str = ""
     """Which evaluation, when."""
 

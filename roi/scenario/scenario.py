@@ -11,6 +11,17 @@ from roi.scenario.quantity import Section
 from roi.scenario.supply import Candidates, Drift, Evaluation, OwnHardware, People, Platform, Serving, Timing, Training
 
 
+class Deciding(Section):
+    """When an option may be recommended."""
+
+    min_chance: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.8
+    """Share of the draws in which an option that trains, buys cards or commits must beat staying."""
+    min_chance_reversible: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.6
+    """The same of an option that a configuration undoes within a month."""
+    min_items: Annotated[int, Field(ge=0, le=1_000_000)] = 100
+    """Items on which a score must rest to count as tested, where the score says on how many it does."""
+
+
 class Scenario(Section):
     """One decision: a workload, what is paid for it now, and what could be done instead."""
 
@@ -60,6 +71,10 @@ class Scenario(Section):
     """Terms of buying GPUs."""
     candidates: Candidates = Candidates()
     """What to compare with."""
+    verdict: Deciding = Deciding()
+    """When an option may be recommended."""
+    accept: tuple[Literal["bill", "growth", "slo", "context"], ...] = ()
+    """Alarms that are meant: values that look impossible, and are true here."""
 
 
 def model_part(name: str) -> str:

@@ -158,6 +158,8 @@ class Evaluation(Section):
     """Cost of one label, for evaluation and training alike."""
     usd: Annotated[NonNegative, unit("USD")] = spread(100.0, 20.0, 500.0, "API and GPU time of one evaluation")
     """Cost of running one evaluation."""
+    months: Months = 0.25
+    """How long one evaluation takes, from the decision to its result."""
 
 
 class Serving(Section):

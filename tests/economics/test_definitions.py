@@ -17,10 +17,11 @@ import pytest
 
 from roi.economics.decision.break_even import BreakEven, break_evens
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.draws import Drawn, draw, percentiles, probability_best, worth_knowing
+from roi.economics.decision.draws import draw, percentiles, probability_best
 from roi.economics.decision.evaluation import choose_plan, read_all
-from roi.economics.decision.feasibility import answered_wrong, meets_bar, read_gates
+from roi.economics.decision.feasibility import answered_wrong, meets_bar, read_gates, rule_out
 from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.worth import gain_of_knowing
 from roi.economics.finance import (
     discount_factors,
     internal_rate,
@@ -46,7 +47,7 @@ from roi.economics.lines.self_hosting import fleet_lines, fleet_months, hardware
 from roi.economics.reading import read_shared
 from roi.estimate.replay.fleet import demand_to_hold, fleet_capacity, size_autoscaled_fleet, size_fleet, spill_share
 from roi.facts.case import Case, quantile
-from roi.facts.fact import Basis
+from roi.facts.fact import Basis, Fact
 from roi.numerics.sequence import sobol
 from roi.numerics.spreads import joint_high, joint_low
 from roi.resolution.resolution import resolve
@@ -494,12 +495,13 @@ def test_the_gap_to_the_bill_is_split_into_volume_and_price() -> None:
 
 
 def test_the_bar_holds_what_was_evaluated_and_changes_the_model() -> None:
-    """docs/economics.md, 4.10. 90% right meets a bar of 0.90 and misses one of 0.91; staying and the unmeasured are free."""
+    """docs/economics.md, 4.10. 90% right meets a bar of 0.90 and misses 0.91; staying is free, the unmeasured feasible."""
     everyone = {"stay": STAY}
     for bar, passes in ((0.90, True), (0.91, False)):
         assert meets_bar(shared(quality_bar=bar), CHEAPER, everyone).all() == passes
-    for free in (STAY, replace(CHEAPER, evaluated=False)):
-        assert meets_bar(shared(quality_bar=0.99), free, everyone).all()
+    assert meets_bar(shared(quality_bar=0.99), STAY, everyone).all()
+    unmeasured = {"a": replace(CHEAPER, evaluated=False), "stay": STAY}
+    assert rule_out(shared(quality_bar=0.99), unmeasured, ())["a"].infeasible is None
 
 
 def test_an_unmeasured_system_is_as_the_incumbent_with_a_wide_spread() -> None:
@@ -685,10 +687,11 @@ def test_independent_factors_add_their_squared_logarithms() -> None:
 
 
 def test_one_draw_serves_every_option() -> None:
-    """docs/economics.md, 7.4. Only the volume is drawn: in every draw gpt-6-luna costs half of staying, its $1,500 aside."""
+    """docs/economics.md, 7.4. Only the volume is drawn: gpt-6-luna saves $1,500 a month at 1,000,000 requests, $1,500 aside."""
     drawn = draw(case_with(volume=(0.5, 2.0)), ["stay", LUNA], {}, 8, 1)
-    assert np.unique(drawn.pv["stay"]).size == 8
-    assert drawn.pv[LUNA] - 1500.0 == pytest.approx(drawn.pv["stay"] / 2)
+    (volume,) = drawn.facts.values()
+    assert np.unique(volume).size == 8
+    assert drawn.npv[LUNA] + 1500.0 == pytest.approx(15_000.0 * volume / A_DAY)
     assert (sobol(0, 8, 3, 1) == sobol(0, 8, 3, 1)).all()
 
 
@@ -708,11 +711,9 @@ def test_percentiles_are_sample_points() -> None:
 
 
 def test_a_draw_in_which_the_bar_is_missed_cannot_be_won() -> None:
-    """docs/economics.md, 7.7. Of four draws the option is cheapest in three and may win two of them."""
-    pv = {"stay": np.array([5.0, 5, 5, 1]), "a": np.array([1.0, 1, 1, 2])}
-    may = {"stay": np.ones(4, dtype=bool), "a": np.array([True, True, False, True])}
-    drawn = Drawn(n=4, pv=pv, npv={}, payback={}, may_win=may, facts={})
-    assert probability_best(drawn, ["stay", "a"]) == {"stay": 0.5, "a": 0.5}
+    """docs/economics.md, 7.7. Of four draws the option saves most in three and misses the bar, minus $5, in one of them."""
+    npv = {"stay": np.zeros(4), "a": np.array([4.0, 4, -5, -1]), "untested": np.full(4, 9.0)}
+    assert probability_best(npv, ["stay", "a"]) == {"stay": 0.5, "a": 0.5}
 
 
 def test_the_chance_to_beat_staying_is_a_share_of_draws() -> None:
@@ -732,8 +733,7 @@ def test_knowing_a_fact_is_worth_what_it_lets_one_avoid() -> None:
     """docs/economics.md, 7.10. +10 while x is low, -6 while it is high: 2 on average, 5 with the choice: worth 3."""
     x = np.repeat([0.0, 1.0], 32)
     gain = {"stay": np.zeros(64), "a": np.where(x == 0, 10.0, -6.0)}
-    drawn = Drawn(n=64, pv={}, npv=gain, payback={}, may_win={}, facts={"x": x})
-    assert worth_knowing(drawn, "x", ["stay", "a"], "a") == pytest.approx(3.0)
+    assert gain_of_knowing(gain, x, ["stay", "a"]) == pytest.approx(3.0)
 
 
 def test_a_line_is_as_good_as_its_weakest_fact() -> None:
@@ -777,11 +777,13 @@ def test_only_what_was_evaluated_is_a_candidate() -> None:
 
 
 def test_the_highest_expected_npv_wins_where_it_is_sure_enough() -> None:
-    """docs/economics.md, 8.3. $13,500 and sure: change. A mean above zero in half of the draws: stay, not sure."""
+    """docs/economics.md, 8.3. $13,500 and sure: change. A mean above zero in half of the draws: stay, and name it."""
     assert (answer().verdict.recommended, answer().verdict.decision) == (LUNA, "change")
     unsure = answer({"evaluation.usd": 15_000.0, "draws": 256}, volume=(0.5, 2.0))
     assert luna(unsure).expected_npv_usd > 0
-    assert (unsure.verdict.recommended, unsure.verdict.decision) == ("stay", "stay, not sure")
+    assert (unsure.verdict.recommended, unsure.verdict.likely) == ("stay", ("stay",))
+    (over,) = unsure.verdict.passed_over
+    assert (over.option, over.reason, over.chance, over.chance_needed) == (LUNA, "not likely", 0.5, 0.6)
 
 
 def test_the_winner_changes_at_the_error_rate_that_costs_what_it_saves() -> None:
@@ -791,11 +793,24 @@ def test_the_winner_changes_at_the_error_rate_that_costs_what_it_saves() -> None
     assert answer({**error, "quality.bar": 0.85}).verdict.winner_changes_at_error_rate == pytest.approx(0.15)
 
 
-def test_the_next_step_is_cheap_and_can_be_undone() -> None:
-    """docs/economics.md, 8.5. An evaluated API gets 5% of the traffic; one that nobody measured is evaluated, for $1,500."""
-    assert answer().verdict.next_step.startswith("Send 5% of the traffic to gpt-6-luna")
-    step = answer({"systems.gpt-6-luna.evaluated": False}).verdict.next_step
-    assert step.startswith("Evaluate gpt-6-luna on your evaluation set, about $1,500")
+def test_what_to_measure_next_is_worth_more_than_it_costs() -> None:
+    """docs/economics.md, 8.5. Luna's $15,000 are locked until somebody tests it for $1,500, which the change then saves."""
+    found = answer({"systems.gpt-6-luna.evaluated": False, "draws": 256, "evaluation.months": 0.0}, volume=(0.5, 2.0))
+    then = found.verdict.then
+    assert then is not None
+    assert (then.kind, then.option, then.cost_usd) == ("evaluate", LUNA, 1500.0)
+    assert then.worth_usd == pytest.approx(luna(found).expected_npv_usd + 1500.0)
+    assert then.net_usd == pytest.approx(then.worth_usd - 1500.0)
+    assert answer({"draws": 256}, volume=(0.5, 2.0)).verdict.then is None
+
+
+def test_what_cannot_be_true_gets_no_verdict() -> None:
+    """docs/economics.md, 8.6. Six times the requests every year: no verdict; accepted by name: the same figures, and one."""
+    found = answer({"workload.growth_per_year": 5.0}).verdict
+    assert (found.recommended, found.decision, found.leader) == (None, "withheld", LUNA)
+    facts = case_with({"workload.growth_per_year": 5.0}).facts
+    meant = Case(facts={**facts, "accept": Fact(value="growth", basis=Basis.STATED, source="scenario accept")})
+    assert compare(meant).verdict.recommended == LUNA
 
 
 # ---------------------------------------------------------------- the page itself

@@ -35,7 +35,7 @@ def list_price(provider: "Provider", model: "ModelInfo", asked: str, as_of: date
     rule = cache_minimum(provider.id, model.id) if standard.cache_read_mtok is not None else None
     combined = batch if rule is not None and rule.combines_with_batch else None
     return ApiPrice(
-        provider=provider.id, model=model.id, edges_tokens=tuple(edges),
+        provider=provider.id, model=model.id, context_tokens=model.context_window, edges_tokens=tuple(edges),
         input_usd_per_mtok=tier_rates(standard, "input_mtok", edges) or (),
         output_usd_per_mtok=tier_rates(standard, "output_mtok", edges) or (),
         cache_read_usd_per_mtok=tier_rates(standard, "cache_read_mtok", edges),

@@ -8,13 +8,16 @@ central values ──▶ who may win ──▶ plans chosen ──▶ lines, tot
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from roi.economics.decision.alarms import Alarm, read_alarms
 from roi.economics.decision.break_even import BreakEven, break_evens
-from roi.economics.decision.draws import Driver, draw, find_drivers, probability_best
+from roi.economics.decision.draws import draw, probability_best
+from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, Evaluated, choose_plan, evaluate, read_all
-from roi.economics.decision.feasibility import Gate, read_gates, rule_out
+from roi.economics.decision.feasibility import Gate, read_gates, rule_out, tested
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
-from roi.economics.decision.verdict import Verdict, decide
-from roi.economics.inputs import Option, Shared
+from roi.economics.decision.verdict import Verdict, choose, decide, what_counts
+from roi.economics.decision.worth import Experiment, experiments
+from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.reading import number
 from roi.facts.case import Case
 
@@ -25,6 +28,8 @@ class Comparison:
 
     case: Case
     verdict: Verdict
+    alarms: tuple[Alarm, ...]
+    """What cannot be true in the Case, or was meant and is accepted."""
     gates: tuple[Gate, ...]
     options: tuple[OptionResult, ...]
     """Feasible options, in the Case's order."""
@@ -33,28 +38,29 @@ class Comparison:
     break_even: tuple[BreakEven, ...]
     break_even_requests_per_day: float | None
     """Best self-hosted option against the best untrained one, present value, from where on it wins for good."""
+    experiments: tuple[Experiment, ...]
+    """What could be measured, the highest net value after the recommendation first."""
     drivers: tuple[Driver, ...]
     driver_option: str | None
     """The option whose NPV the drivers move."""
     reconciled_option: str | None
-    """The option that `reconciled_npv_usd` belongs to: the recommended one, the challenger where that is staying."""
+    """The option that `reconciled_npv_usd` belongs to: the leading one, the challenger where that is staying."""
     reconciled_npv_usd: tuple[float, float] | None
     """Its NPV if the gap to the bill is all price, and if it is all volume; None without a gap."""
 
     @property
     def probability_best_by_kind(self) -> dict[str, float] | None:
-        """Share of draws in which an option of each kind costs least; None without draws."""
+        """Share of draws in which an option of each kind saves most, of those that may be recommended; None without draws."""
         sums: dict[str, float] = {}
         for o in self.options:
-            if o.probability_best is None:
-                return None
-            sums[o.kind] = sums.get(o.kind, 0.0) + o.probability_best
-        return sums
+            if o.probability_best is not None:
+                sums[o.kind] = sums.get(o.kind, 0.0) + o.probability_best
+        return sums or None
 
     @property
-    def recommended(self) -> OptionResult:
-        """The option that the verdict names."""
-        return next(o for o in self.options if o.id == self.verdict.recommended)
+    def leader(self) -> OptionResult:
+        """The option that the figures recommend, alarms aside."""
+        return next(o for o in self.options if o.id == self.verdict.leader)
 
 
 def compare(case: Case) -> Comparison:
@@ -67,11 +73,15 @@ def compare(case: Case) -> Comparison:
     choices = {id: Choice(o.plans.index(o.plan), o.replicas_fixed) for id, o in options.items() if o.plan is not None}
 
     live = [id for id, o in options.items() if o.infeasible is None]
-    untrained = [id for id in live if not options[id].trains]
+    untrained = [id for id in live if not options[id].trains and tested(shared, options[id])]
     central = {id: evaluate(shared, options[id], options) for id in live}
     n, seed = (int(float(number(values[name], name))) for name in ("draws", "seed"))
     drawn = draw(case, live, choices, n, seed) if n and case.uncertain else None
-    best = probability_best(drawn, live) if drawn is not None else {}
+    per_error = path_of(Shared, "usd_per_error")
+    counts = what_counts(case[per_error].basis if per_error in case else "")
+    best: dict[str, float] = {}
+    if drawn is not None:
+        best = probability_best(drawn.saved(counts), [id for id in live if tested(shared, options[id])])
     results = {
         id: option_result(
             case, shared, central, id, untrained, drawn=drawn, chance=best.get(id),
@@ -80,14 +90,20 @@ def compare(case: Case) -> Comparison:
         for id in live
     }
 
-    verdict = decide(shared, results, options, central)
-    crossings, headline = _break_evens(shared, options, tuple(results.values()), untrained, verdict.recommended)
-    target = verdict.recommended if verdict.recommended != "stay" else verdict.challenger
+    chosen = choose(shared, results, counts)
+    measured: tuple[Experiment, ...] = ()
+    if drawn is not None:
+        measured = experiments(shared, central, drawn, chosen.candidates, chosen.leader, counts)
+    alarms = read_alarms(values)
+    verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms)
+    crossings, headline = _break_evens(shared, options, tuple(results.values()), untrained, verdict.leader)
+    target = verdict.leader if verdict.leader != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:
-        drivers = find_drivers(case, drawn, target, choices, verdict.candidates, verdict.recommended)
+        untested = {id: options[id] for id in live if id not in verdict.candidates}
+        drivers = find_drivers(case, drawn, target, choices, verdict.candidates, untested, counts)
     return Comparison(
-        case=case, verdict=verdict, gates=gates, options=tuple(results.values()),
+        case=case, verdict=verdict, alarms=alarms, gates=gates, experiments=measured, options=tuple(results.values()),
         infeasible=tuple(infeasible_result(o) for o in options.values() if o.infeasible is not None),
         break_even=crossings, break_even_requests_per_day=headline, drivers=drivers, driver_option=target if drivers else None,
         reconciled_option=target, reconciled_npv_usd=_reconciled(case, choices, target),

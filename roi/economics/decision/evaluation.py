@@ -33,6 +33,11 @@ class Evaluated:
         """Present value of the total, USD."""
         return present_value(self.total.upfront, self.total.monthly, self.discount_rate)
 
+    @cached_property
+    def cash_pv(self) -> Number:
+        """Present value without the cost of wrong answers, USD."""
+        return self.pv_without(lambda line: line.is_error)
+
     def pv_without(self, left_out: Callable[[Line], bool]) -> Number:
         """Present value without some of the lines, USD."""
         lines = filter(left_out, self.costs.lines)

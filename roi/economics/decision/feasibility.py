@@ -56,7 +56,7 @@ def rule_out(shared: Shared, options: Mapping[str, Option], gates: tuple[Gate, .
             return option
         if option.trains and failed is not None:
             return replace(option, infeasible=f"gate failed: {failed}")
-        if meets_bar(shared, option, options).all():
+        if not option.evaluated or meets_bar(shared, option, options).all():
             return option
         score = 1.0 - float(answered_wrong(option, options))
         return replace(option, infeasible=f"quality {score:.3f} is below the bar of {shared.quality_bar:.3f}")
@@ -65,11 +65,23 @@ def rule_out(shared: Shared, options: Mapping[str, Option], gates: tuple[Gate, .
 
 
 def meets_bar(shared: Shared, option: Option, options: Mapping[str, Option]) -> NDArray[np.bool_]:
-    """Where the score reaches the bar, shape (n,). Staying, and options that nobody evaluated, are not held to it."""
-    if not option.evaluated or option.kind in {"stay", "cache-batch"}:
+    """Where the score reaches the bar, shape (n,). What keeps the incumbent's model is not held to it."""
+    if option.keeps_model:
         return np.ones(1, dtype=bool)
     wrong = np.asarray(answered_wrong(option, options), dtype=np.float64)
     return np.asarray(1.0 - wrong >= shared.quality_bar - BAR_TOLERANCE).reshape(-1)
+
+
+def tested(shared: Shared, option: Option) -> bool:
+    """True where the option's answers were judged on enough items, or are the incumbent's own."""
+    enough = option.items is None or float(np.max(option.items)) >= shared.min_items
+    return option.keeps_model or (option.evaluated and enough)
+
+
+def binds(option: Option) -> bool:
+    """True where the option trains, buys cards or commits to a term: no configuration undoes it within a month."""
+    committed = option.plan is not None and float(np.max(option.plan.minimum_months)) > 0
+    return option.trains or option.hardware is not None or committed
 
 
 def answered_wrong(option: Option, options: Mapping[str, Option]) -> Number:

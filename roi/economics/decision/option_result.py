@@ -7,6 +7,7 @@ import numpy as np
 
 from roi.economics.decision.draws import Drawn, percentiles
 from roi.economics.decision.evaluation import Evaluated
+from roi.economics.decision.feasibility import binds, tested
 from roi.economics.finance import discount_factors, internal_rate, payback, payback_status, return_on_investment
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.line import Line, requests
@@ -16,6 +17,8 @@ from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.units import MTOK
 
+CENT = 0.01
+"""USD; savings that differ by less are the same."""
 Triple = tuple[float, float, float]
 
 
@@ -72,8 +75,10 @@ class QualityResult:
     status: str
     """One of: evaluated; not evaluated."""
     error_rate: float
-    """Used for the cost of wrong answers."""
+    """Of what the option answers itself."""
     share_escalated: float
+    wrong_rate: float
+    """Of all requests once it serves alone: what it answers, hands on and spills; the mean over these months."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +103,18 @@ class OptionResult:
     label: str
     trains: bool
     evaluated: bool
+    tested: bool
+    """True where it was evaluated on enough items, or keeps the incumbent's model."""
+    binds: bool
+    """True where it trains, buys cards or commits: no configuration undoes it within a month."""
     upfront_usd: float
     monthly_usd: tuple[float, ...]
     mean_monthly_usd: float
-    """Mean after go-live, retraining included."""
+    """Mean after go-live, retraining and wrong answers included."""
+    cash_monthly_usd: float
+    """The same without wrong answers."""
+    errors_monthly_usd: float
+    """Wrong answers alone."""
     tco_usd: float
     pv_cost_usd: float
     npv_usd: float
@@ -111,20 +124,27 @@ class OptionResult:
     npv_vs_best_untrained_usd: float
     expected_npv_usd: float
     """Mean over the draws; the central value without draws."""
+    expected_cash_npv_usd: float
+    """The same without the cost of wrong answers."""
     roi: float | None
     irr: float | None
     payback_months: float
     payback_discounted_months: float
     payback_status: str
+    payback_cash_months: float
+    """Payback on cash alone."""
     usd_per_request: float
     usd_per_mtok: float
     delay_usd: float
     """What one month of delay costs, present value."""
     months_to_live: float
     npv_p10_p50_p90: Triple | None
+    cash_npv_p10_p50_p90: Triple | None
     payback_p10_p50_p90: Triple | None
     probability_best: float | None
     probability_npv_positive: float | None
+    probability_cash_positive: float | None
+    """Chance to beat staying on cash alone."""
     probability_beats_best_untrained: float | None
     lines: tuple[LineResult, ...]
     fleet: FleetResult | None
@@ -152,28 +172,37 @@ def option_result(
 
     # best untrained: the cheapest untrained option, itself included, so an untrained winner shows zero
     rival = min((float(central[u].pv) for u in untrained), default=float(stay.pv))
-    npvs, beats, paid, positive = None, None, None, None
+    npvs, cash, beats, paid, positive, in_cash = None, None, None, None, None, None
     if drawn is not None:
-        npvs = drawn.npv[id]
-        beats = float(np.mean(drawn.pv[id] <= np.min([drawn.pv[u] for u in untrained], axis=0) + 1e-9))
-        paid = percentiles(drawn.payback[id]) if not is_stay else None
-        positive = float(np.mean((npvs > 0) & drawn.may_win[id])) if not is_stay else None
+        npvs, cash = drawn.npv[id], drawn.cash[id]
+        beats = float(np.mean(npvs >= np.max([drawn.npv[u] for u in untrained], axis=0) - CENT))
+        if not is_stay:
+            paid, positive, in_cash = percentiles(drawn.payback[id]), float(np.mean(npvs > 0)), float(np.mean(cash > 0))
+    errors = sum((line.monthly for line in done.costs.lines if line.is_error), np.zeros(shared.horizon))
+    cash_first, cash_saving = first, saving + errors - sum(line.monthly for line in stay.costs.lines if line.is_error)
     return OptionResult(
         id=id, kind=option.kind, label=option.label, trains=option.trains, evaluated=option.evaluated,
+        tested=tested(shared, option), binds=binds(option),
         upfront_usd=upfront, monthly_usd=tuple(float(x) for x in monthly), mean_monthly_usd=float(monthly[start:].mean()),
+        cash_monthly_usd=float((monthly - errors)[start:].mean()), errors_monthly_usd=float(errors[start:].mean()),
         tco_usd=upfront + float(monthly.sum()), pv_cost_usd=pv, npv_usd=npv,
         npv_without_errors_usd=npv_without(lambda line: line.is_error),
         npv_incremental_people_usd=npv_without(lambda line: line.existing_staff),
         npv_vs_best_untrained_usd=rival - pv, expected_npv_usd=float(npvs.mean()) if npvs is not None else npv,
+        expected_cash_npv_usd=float(cash.mean()) if cash is not None else npv_without(lambda line: line.is_error),
         roi=None if is_stay else return_on_investment(-first, saving), irr=None if is_stay else internal_rate(first, saving),
         payback_months=months, payback_discounted_months=float(payback(first, saving * factors)),
         payback_status="not_applicable" if is_stay else payback_status(months),
+        payback_cash_months=float(payback(cash_first, cash_saving)),
         usd_per_request=pv / served, usd_per_mtok=pv / (served * shared.mean_tokens) * MTOK,
         delay_usd=delay_usd, months_to_live=float(option.months_to_live),
-        npv_p10_p50_p90=percentiles(npvs) if npvs is not None else None, payback_p10_p50_p90=paid,
-        probability_best=chance, probability_npv_positive=positive, probability_beats_best_untrained=beats,
+        npv_p10_p50_p90=percentiles(npvs) if npvs is not None else None,
+        cash_npv_p10_p50_p90=percentiles(cash) if cash is not None else None, payback_p10_p50_p90=paid,
+        probability_best=chance, probability_npv_positive=positive, probability_cash_positive=in_cash,
+        probability_beats_best_untrained=beats,
         lines=tuple(_line(line, case, start) for line in done.costs.lines),
-        fleet=_fleet(done, start), training=_training(option), quality=_quality(option),
+        fleet=_fleet(done, start), training=_training(option),
+        quality=_quality(option, float(np.mean(done.costs.wrong[start:]))),
     )
 
 
@@ -181,7 +210,7 @@ def infeasible_result(option: Option) -> InfeasibleOption:
     """The result of an option that cannot work, with the limit that binds."""
     return InfeasibleOption(
         id=option.id, kind=option.kind, label=option.label, reason=option.infeasible or "", trains=option.trains,
-        months_to_live=float(option.months_to_live), quality=_quality(option),
+        months_to_live=float(option.months_to_live), quality=_quality(option, float(option.error_rate)),
     )
 
 
@@ -230,6 +259,6 @@ def _training(option: Option) -> TrainingResult | None:
     )
 
 
-def _quality(option: Option) -> QualityResult:
-    status = "evaluated" if option.evaluated else "not evaluated"
-    return QualityResult(status=status, error_rate=float(option.error_rate), share_escalated=float(option.escalated))
+def _quality(option: Option, wrong_rate: float) -> QualityResult:
+    return QualityResult(status="evaluated" if option.evaluated else "not evaluated", error_rate=float(option.error_rate),
+                         share_escalated=float(option.escalated), wrong_rate=wrong_rate)

@@ -1,35 +1,68 @@
-"""The verdict: which option, how sure, why, and the next cheap step that can be undone."""
+"""The verdict: which option, how sure, what would change it, and what to measure next (docs/economics.md, 8)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from roi.economics.decision.alarms import Alarm
+from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated, evaluate
 from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import Option, Shared
-from roi.economics.lines.people import evaluation_cost
 
-SURE = 0.60
-"""Share of draws in which the recommended option must beat staying (docs/economics.md, 8.3)."""
+TEMPLATE = "template"
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What to do, how sure that is, and what to do first."""
+class PassedOver:
+    """An option with a higher expected NPV than the recommended one, and why it is not recommended."""
 
-    recommended: str
-    """Option id."""
+    option: str
+    reason: str
+    """One of: not tested; not likely."""
+    chance: float | None
+    """Its chance to beat staying."""
+    chance_needed: float
+    """The chance that its kind needs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What to do, how sure that is, what to measure, and what would change it."""
+
+    recommended: str | None
+    """Option id; None where an alarm withholds the verdict."""
     decision: str
-    """One of: stay; change; stay, not sure."""
+    """One of: stay; change; withheld."""
     sentence: str
     """The headline: verdict and reason."""
-    next_step: str
-    """The next cheap step that can be undone."""
-    challenger: str | None
-    """The best option besides the recommended one."""
+    leader: str
+    """What the figures alone would recommend, alarms aside."""
+    counts: str
+    """errors, or cash where the USD per wrong answer is an untouched template value, which never decides."""
     candidates: tuple[str, ...]
-    """Options that may be recommended: feasible, at the bar, evaluated."""
+    """Options that may be recommended: feasible, at the bar, tested."""
+    likely: tuple[str, ...]
+    """Those of them that beat staying in enough of the draws; staying always."""
+    first_move: str | None
+    """Where the leader trains, buys or commits: the best likely option that does not, to be taken first."""
+    second: str | None
+    """The best likely candidate besides the leader."""
+    chance_over_second: float | None
+    """Share of the draws in which the leader saves more than the second."""
+    passed_over: tuple[PassedOver, ...]
+    """Options with a higher expected NPV than the leader, best first."""
+    challenger: str | None
+    """The best option besides the leader, tested or not."""
+    measure_first: Experiment | None
+    """What is worth measuring before anything is changed."""
+    then: Experiment | None
+    """What is worth measuring once the leader is carried out; None = nothing is worth measuring."""
+    flips_at_usd_per_error: float | None
+    """The USD per wrong answer nearest to today's at which another likely candidate leads."""
+    flips_to: str | None
     winner_changes_at_error_rate: float | None
     """Error rate of `error_rate_of` at which the winner changes: it loses on cost, or misses the bar. None = at no rate."""
     error_rate_of: str | None
@@ -38,38 +71,123 @@ class Verdict:
     """Error rate up to which the challenger would be recommended instead; None = at no rate, or there is no challenger."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """Which option the figures recommend, and out of which."""
+
+    leader: str
+    counts: str
+    candidates: tuple[str, ...]
+    likely: tuple[str, ...]
+
+
+def value(result: OptionResult, counts: str) -> float:
+    """The expected NPV that the verdict ranks by, USD."""
+    return result.expected_cash_npv_usd if counts == "cash" else result.expected_npv_usd
+
+
+def chance(result: OptionResult, counts: str) -> float | None:
+    """The chance to beat staying that the verdict asks for; None without draws."""
+    return result.probability_cash_positive if counts == "cash" else result.probability_npv_positive
+
+
+def chance_needed(shared: Shared, result: OptionResult) -> float:
+    """The share of the draws in which the option must beat staying to be likely."""
+    return shared.min_chance if result.binds else shared.min_chance_reversible
+
+
+def what_counts(basis: str) -> str:
+    """errors, or cash where the USD per wrong answer is of this basis: a template's value decides nothing."""
+    return "cash" if basis == TEMPLATE else "errors"
+
+
+def choose(shared: Shared, results: Mapping[str, OptionResult], counts: str) -> Choices:
+    """The likely candidate with the highest expected NPV; staying where none is above zero."""
+    candidates = tuple(id for id, r in results.items() if r.tested)
+    likely = tuple(id for id in candidates if id == "stay" or _likely(shared, results[id], counts))
+    return Choices(leader=max(likely, key=lambda id: value(results[id], counts)), counts=counts, candidates=candidates,
+                   likely=likely)
+
+
+def _likely(shared: Shared, result: OptionResult, counts: str) -> bool:
+    found = chance(result, counts)
+    return value(result, counts) > 0 and (found is None or found >= chance_needed(shared, result))
+
+
 def decide(
-    shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option], central: Mapping[str, Evaluated]
+    shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option], central: Mapping[str, Evaluated], *,
+    chosen: Choices, drawn: Drawn | None, measured: Sequence[Experiment], alarms: Sequence[Alarm],
 ) -> Verdict:
-    """The verdict: the highest expected NPV, errors included, among the candidates; below 60% sure, stay."""
+    """The verdict on the option that was chosen. `measured` are the experiments, the highest net value first."""
+    leader, counts = chosen.leader, chosen.counts
 
-    def best(ids: Iterable[str]) -> str | None:
-        return max(ids, key=lambda id: results[id].expected_npv_usd, default=None)
+    def best(ids: Sequence[str]) -> str | None:
+        return max(ids, key=lambda id: value(results[id], counts), default=None)
 
-    candidates = tuple(id for id, r in results.items() if r.evaluated or options[id].kind in {"stay", "cache-batch"})
-    top = best(id for id in candidates if results[id].expected_npv_usd > 0) or "stay"
-    chance = results[top].probability_npv_positive
-    unsure = top != "stay" and chance is not None and chance < SURE
-    recommended = "stay" if unsure else top
-    challenger = top if unsure else best(id for id in results if id not in {recommended, "stay"})
-    wins_at = _error_rate_that_decides(shared, options, central, challenger, recommended) if challenger is not None else None
-    if recommended == "stay":
+    second = best([id for id in chosen.likely if id != leader])
+    challenger = best([id for id in results if id not in {leader, "stay"}])
+    wins_at = error_rate_that_decides(shared, options, central, challenger, leader) if challenger is not None else None
+    if leader == "stay":
         subject, at = challenger, wins_at
-    elif recommended == "cache-batch":
+    elif options[leader].keeps_model:
         subject, at = None, None  # the same model answers: no error rate of its own
     else:
-        subject, runner_up = recommended, best(id for id in candidates if id != recommended) or "stay"
-        at = _error_rate_that_decides(shared, options, central, subject, runner_up)
-    decision = "stay, not sure" if unsure else ("stay" if recommended == "stay" else "change")
+        runner_up = best([id for id in chosen.candidates if id != leader]) or "stay"
+        subject, at = leader, error_rate_that_decides(shared, options, central, leader, runner_up)
+    then = next((e for e in measured if e.net_usd > 0), None)
+    first = max(measured, key=lambda e: e.first_net_usd, default=None)
+    if first is None or leader == "stay" or first.first_net_usd <= max(then.net_usd if then else 0.0, 0.0):
+        first = None
+    flip, flips_to = _flip(shared, results, chosen)
+    standing = [alarm for alarm in alarms if not alarm.accepted]
     return Verdict(
-        recommended=recommended, decision=decision, challenger=challenger, candidates=candidates,
-        sentence=_sentence(results, recommended, challenger, unsure, chance) + _endings(options, recommended),
-        next_step=next_step(shared, results, options, recommended, challenger, wins_at),
-        winner_changes_at_error_rate=at, error_rate_of=subject, challenger_wins_at_error_rate=wins_at,
+        recommended=None if standing else leader,
+        decision="withheld" if standing else "stay" if leader == "stay" else "change",
+        sentence=_withheld(standing) if standing else _sentence(results, chosen, challenger) + _endings(options, leader),
+        leader=leader, counts=counts, candidates=chosen.candidates, likely=chosen.likely,
+        first_move=best([id for id in chosen.likely if id != "stay" and not results[id].binds])
+        if results[leader].binds else None,
+        second=second, chance_over_second=_chance_over(drawn, leader, second, counts),
+        passed_over=_passed_over(shared, results, chosen), challenger=challenger, measure_first=first, then=then,
+        flips_at_usd_per_error=flip, flips_to=flips_to, winner_changes_at_error_rate=at, error_rate_of=subject,
+        challenger_wins_at_error_rate=wins_at,
     )
 
 
-def _error_rate_that_decides(
+def _chance_over(drawn: Drawn | None, leader: str, second: str | None, counts: str) -> float | None:
+    if drawn is None or second is None:
+        return None
+    saved = drawn.saved(counts)
+    return float(np.mean(saved[leader] > saved[second]))
+
+
+def _passed_over(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) -> tuple[PassedOver, ...]:
+    counts = chosen.counts
+    least = value(results[chosen.leader], counts)
+    higher = sorted((r for r in results.values() if value(r, counts) > least and r.id != chosen.leader),
+                    key=lambda r: -value(r, counts))
+    return tuple(PassedOver(option=r.id, reason="not likely" if r.tested else "not tested", chance=chance(r, counts),
+                            chance_needed=chance_needed(shared, r)) for r in higher)
+
+
+def _flip(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) -> tuple[float | None, str | None]:
+    """The USD per wrong answer nearest to today's at which another likely candidate has the higher expected NPV, and which.
+
+    Expected NPV is linear in it: cash NPV + slope x USD per error.
+    """
+    today = float(np.asarray(shared.usd_per_error))
+    if today <= 0:
+        return None, None
+    at = {id: (results[id].expected_cash_npv_usd, (results[id].expected_npv_usd - results[id].expected_cash_npv_usd) / today)
+          for id in chosen.likely}
+    cash, slope = at[chosen.leader]
+    found = [((cash - c) / (s - slope), id) for id, (c, s) in at.items() if id != chosen.leader and s != slope]
+    now = 0.0 if chosen.counts == "cash" else today
+    crossings = [(x, id) for x, id in found if x > 0]
+    return min(crossings, key=lambda found: abs(found[0] - now), default=(None, None))
+
+
+def error_rate_that_decides(
     shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], subject: str, rival: str
 ) -> float | None:
     """Error rate of `subject` at which its present value equals the rival's, at most what the bar admits.
@@ -90,33 +208,33 @@ def _error_rate_that_decides(
     return min(room / slope, at_bar) if slope > 0 else at_bar
 
 
-def _sentence(
-    results: Mapping[str, OptionResult], recommended: str, challenger: str | None, unsure: bool, chance: float | None
-) -> str:
-    winner = results[recommended]
-    if unsure and challenger is not None and chance is not None:
-        r = results[challenger]
-        return (
-            f"Stay, not sure: {r.label} has the highest expected NPV ({_usd(r.expected_npv_usd)}) but beats staying in only"
-            f" {chance:.0%} of the draws (60% needed)."
-        )
-    if recommended == "stay":
-        if challenger is None:
-            return "Stay: no other option is feasible."
-        r = results[challenger]
-        if r.expected_npv_usd <= 0:
-            return f"Stay: the nearest alternative, {r.label}, has an expected NPV of {_usd(r.expected_npv_usd)}."
-        return (
-            f"Stay for now: {r.label} would have an expected NPV of {_usd(r.expected_npv_usd)}, but nobody has evaluated"
-            " its quality on this task."
-        )
-    odds = f" in {chance:.0%} of the draws" if chance is not None else ""
-    words = {"immediate": "at once", "never": "not within the horizon"}
-    paid = words.get(winner.payback_status, f"after {winner.payback_months:.1f} months")
-    return (
-        f"Change to {winner.label}: expected NPV {_usd(winner.expected_npv_usd)} against staying, pays back {paid},"
-        f" beats staying{odds}."
-    )
+def _withheld(standing: Sequence[Alarm]) -> str:
+    told = "; ".join(f"{a.field}: {a.told}" for a in standing)
+    return f"No verdict: {told}. If it is meant, write accept: [{', '.join(a.name for a in standing)}]."
+
+
+def _sentence(results: Mapping[str, OptionResult], chosen: Choices, challenger: str | None) -> str:
+    """The headline of a verdict that is not withheld."""
+    counts, winner = chosen.counts, results[chosen.leader]
+    if winner.id != "stay":
+        odds = chance(winner, counts)
+        told = f", beats staying in {odds:.0%} of the draws" if odds is not None else ""
+        words = {"immediate": "at once", "never": "not within the horizon"}
+        paid = words.get(winner.payback_status, f"after {winner.payback_months:.1f} months")
+        return (f"Change to {winner.label}: expected NPV {_usd(value(winner, counts))} against staying, pays back {paid}"
+                f"{told}.")
+    if challenger is None:
+        only = len(results) == 1
+        return "Stay: no candidate is named that could work." if only else "Stay: no other option is feasible."
+    r = results[challenger]
+    if value(r, counts) <= 0:
+        return f"Stay: the nearest alternative, {r.label}, has an expected NPV of {_usd(value(r, counts))}."
+    if not r.tested:
+        return (f"Stay for now: {r.label} would have an expected NPV of {_usd(value(r, counts))}, but nobody has tested"
+                " its quality on this task.")
+    odds = chance(r, counts)
+    return (f"Stay for now: {r.label} has an expected NPV of {_usd(value(r, counts))}, but beats staying in only"
+            f" {odds if odds is not None else 0.0:.0%} of the draws.")
 
 
 def _endings(options: Mapping[str, Option], recommended: str) -> str:
@@ -126,58 +244,6 @@ def _endings(options: Mapping[str, Option], recommended: str) -> str:
     return "".join(f" {vendor} ends on {ends[vendor]}, so a move is due in any case." for vendor in named)
 
 
-PROFILE_HOURS = 2.0
-"""GPU hours of a load test of one server: half an hour of load, the rest for starting and loading weights."""
-
 def _usd(x: float) -> str:
     """Whole dollars, for sentences."""
     return f"-${-x:,.0f}" if x < 0 else f"${x:,.0f}"
-
-
-def next_step(
-    shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option], recommended: str,
-    challenger: str | None, at: float | None,
-) -> str:
-    """The cheapest reversible step towards the best option that is not settled yet."""
-    cache = results.get("cache-batch")
-    best = results[challenger] if challenger is not None else None
-    if recommended == "cache-batch":
-        what = results[recommended].label.rpartition(", ")[2]
-        first = f"Switch {what} on for one endpoint and compare a week's bill; it can be switched off again."
-        if best is None or best.evaluated or best.expected_npv_usd <= results[recommended].expected_npv_usd:
-            return first
-        return f"{first} Then: {_evaluate(shared, best, results[recommended])}"
-    if cache is not None and recommended == "stay" and cache.expected_npv_usd > 0:
-        return (
-            f"Switch {cache.label.rpartition(', ')[2]} on at the present API: expected NPV {_usd(cache.expected_npv_usd)},"
-            " undone by a configuration change."
-        )
-    target = recommended if recommended != "stay" else challenger
-    if best is not None and not best.evaluated and best.expected_npv_usd > results[recommended].expected_npv_usd:
-        target = challenger
-    if target is None:
-        return "None: no other option is feasible."
-    if results[target].evaluated:
-        return _try(results[target], options[target])
-    limit = f" It wins if its error rate is at most {at:.1%}." if at is not None and target == challenger else ""
-    return _evaluate(shared, results[target], results[recommended]) + limit
-
-
-def _evaluate(shared: Shared, r: OptionResult, now: OptionResult) -> str:
-    gain = r.expected_npv_usd - now.expected_npv_usd
-    more = f" (expected NPV {_usd(gain)} above {now.label})" if gain > 0 else ""
-    return f"Evaluate {r.label} on your evaluation set, about {_usd(float(np.asarray(evaluation_cost(shared))))}{more}."
-
-
-def _try(r: OptionResult, option: Option) -> str:
-    """A trial of an option whose quality is known."""
-    plan = option.plan
-    if not option.self_hosted or plan is None:
-        return f"Send 5% of the traffic to {r.label} for a week and compare answers and bill; it can be undone at once."
-    if not np.any(np.asarray(plan.usd_per_gpu_hour) > 0):
-        return f"Rent {plan.gpu} for a day and load-test {r.label} before buying any."
-    cost = PROFILE_HOURS * float(plan.usd_per_gpu_hour) * float(plan.gpus_per_replica)
-    return (
-        f"Profile {r.label} on {int(plan.gpus_per_replica)} x {plan.gpu} for {PROFILE_HOURS:.0f} hours, about {_usd(cost)}"
-        " (`roi profile serve`): its capacity is replayed on an estimated engine so far."
-    )

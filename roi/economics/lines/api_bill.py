@@ -191,7 +191,7 @@ def service(shared: Shared, option: Option, hit_rate: Number | None = None) -> S
     done: Array = np.zeros(shared.horizon)  # how often the model has ended before each month: first as announced or assumed
     if option.life_first is not None and option.life_every is not None:
         done = events_so_far(option.life_first, option.life_every, shared.horizon)[..., :-1]
-    factor = shared.price_factor if option.kind in {"stay", "cache-batch"} else 1.0
+    factor = shared.price_factor if option.keeps_model else 1.0
     price = _after(done, shared.successor_price_ratio * option.own_price_ratio, option.first_price_ratio)
     errors = option.error_rate * _after(done, shared.successor_error_ratio, option.first_error_ratio)
     made = shared.memo[key] = Service(

@@ -22,6 +22,8 @@ class Costs:
 
     lines: tuple[Line, ...]
     fleet: FleetMonths | None
+    wrong: Array
+    """Share of the answers that are wrong, by month, shape (H,) or (n, H)."""
 
 
 def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) -> Costs:
@@ -34,7 +36,8 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     if option.kind == "stay":
         billed = api_lines(shared, stay, np.ones(shared.horizon))
         errors = error_line(shared, stay.error_rate, (f"systems.{option.system}.error_rate",))
-        return Costs((*billed, *migration_line(shared, option), *commitment_line(shared, _bill(billed)), errors), None)
+        return Costs((*billed, *migration_line(shared, option), *commitment_line(shared, _bill(billed)), errors), None,
+                     stay.error_rate)
     live, kept, alone = _shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own, wrong = _own_lines(shared, option, fleet, live)
@@ -48,7 +51,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     lines += _incumbent_lines(shared, option, stay, kept, handed, _bill(own) if _same_provider(option, stay.option) else None)
     rate = np.asarray(kept * stay.error_rate + (1.0 - kept) * wrong)
     lines.append(error_line(shared, rate, (f"systems.{option.system}.error_rate",)))
-    return Costs(tuple(lines), fleet)
+    return Costs(tuple(lines), fleet, rate)
 
 
 def _shares(shared: Shared, option: Option) -> tuple[Array, Array, Array]:
@@ -99,7 +102,7 @@ def _same_provider(option: Option, stay: Option) -> bool:
 
 def _first_use(option: Option) -> Number:
     """Months until the option's own model is needed; caching and batch keep the model that is in use already."""
-    return 0.0 if option.kind == "cache-batch" else option.months_to_live
+    return 0.0 if option.keeps_model else option.months_to_live
 
 
 def _handed_on(
@@ -112,13 +115,13 @@ def _handed_on(
         to, share = service(shared, target, shared.escalated_hit_rate), np.asarray(option.escalated * seen)
         facts = (f"options.{option.id}.escalated_share", f"systems.{option.system}.escalated_share")
         line = whole_request_line(shared, f"escalated to {target.label}", share, to, facts)
-        yield _Handed(line, option.escalated, to, target.kind == "stay")
+        yield _Handed(line, option.escalated, to, target.keeps_model)
     if option.spills_to is not None and fleet is not None:
         target = options[option.spills_to]
         to, share = service(shared, target), np.asarray(fleet.spill * alone)
         facts = (f"{option.plan.path if option.plan else ''}capacity_requests_per_s", "workload.peak_to_mean")
         line = whole_request_line(shared, f"spilled to {target.label}", share, to, facts)
-        yield _Handed(line, fleet.spill, to, target.kind in {"stay", "cache-batch"})
+        yield _Handed(line, fleet.spill, to, target.keeps_model)
 
 
 def _incumbent_lines(
@@ -134,7 +137,7 @@ def _incumbent_lines(
     for h in handed:
         if _same_provider(h.to.option, stay.option):
             bill = bill + h.line.monthly
-    if option.kind != "cache-batch":
+    if not option.keeps_model:
         left = option.months_to_live + option.months_in_parallel
         lines += migration_line(shared, stay.option, until=np.inf if any(h.to_incumbent for h in handed) else left)
     return lines + commitment_line(shared, np.asarray(bill))

@@ -26,7 +26,7 @@ def setup_lines(shared: Shared, option: Option) -> list[Line]:
             facts=(f"changes.{option.group}.setup_hours", "people.usd_per_hour"), existing_staff=shared.setup_existing,
             arithmetic=f"{pick(option.setup_hours):,.6g} h x ${pick(shared.usd_per_hour):,.6g}/h",
         ))
-    if option.changes_model:
+    if not option.keeps_model:
         lines.append(Line(
             name="evaluation before the change", monthly=nothing, upfront=evaluation_cost(shared),
             facts=("evaluation.usd", "evaluation.labels", "evaluation.usd_per_label"), arithmetic=_evaluation_text(shared),

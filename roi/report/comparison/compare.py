@@ -27,17 +27,17 @@ Json = dict[str, Any]  # Any: plain JSON values
 def comparison_text(c: Comparison, warnings: Sequence[str], explain: str | None = None, form: str = "table", *,
                     all_options: bool = False, colour: bool = False, width: int = 80) -> str:
     """The report on `c`; `explain` is the id of the option whose cost tree is shown, None for the recommended one."""
-    case, shown = c.case, explain or c.verdict.recommended
+    case, shown = c.case, explain or c.verdict.leader
     rate = percent(case_number(case, "discount_rate_per_year"))
     draws = f"{case['draws'].value:,} draws" if case["draws"].value else "no draws"
-    others = (c.verdict.challenger, c.verdict.recommended, "stay")
+    others = (c.verdict.challenger, c.verdict.leader, "stay")
     other = next((id for id in others if id is not None and id != shown), shown)
     return render((
         Title(str(case["title"].value)),
         Paragraph(f"as of {case['as_of'].value}; {case['horizon_months'].value} months; {rate} a year; {draws};"
                   f" {figure(case_number(case, 'workload.requests_per_day'))} requests a day to {option_label(case, 'stay')};"
                   " USD before tax"),
-        Heading("Verdict"), Paragraph(c.verdict.sentence, strong=True), Paragraph(f"Next step: {c.verdict.next_step}"),
+        Heading("Verdict"), Paragraph(c.verdict.sentence, strong=True),
         Heading("Gates: can the task be trained at all?"),
         Table(("answer", "question"), tuple(
             Row((g.status, g.question + ("; rules training out" if g.blocks else "")), strong=g.status == FAIL)
@@ -64,10 +64,10 @@ def _drivers(c: Comparison) -> list[Block]:
         Heading(f"What moves the NPV of {option_label(c.case, c.driver_option)}, {money.unit}"),
         Table(heads, tuple(
             Row((fact_name(d.path), fact_range(c.case[d.path]), money(d.npv_at_low_usd), money(d.npv_at_high_usd),
-                 f"{d.rank_correlation:+.2f}", "" if d.worth_knowing_usd is None else money(d.worth_knowing_usd)))
+                 f"{d.rank_correlation:+.2f}", money(d.worth_knowing_usd)))
             for d in c.drivers), align="ll"),
         Paragraph("One fact at its 5% and 95% end, the others central. Rank corr.: Spearman, over the draws. Worth knowing: the"
-                  " most that any study of this one fact could be worth for this decision, for the three largest."),
+                  " most that any study of this one fact could be worth for this decision."),
     ]
 
 
@@ -85,7 +85,7 @@ def comparison_json(c: Comparison, *, version: str, scenario: Json | None, warni
         "recommended": c.verdict.recommended,
         "verdict": verdict if verdict.startswith(c.verdict.decision) else f"{c.verdict.decision}: {c.verdict.sentence}",
         "decision": c.verdict.decision, "sentence": c.verdict.sentence,
-        "next_step": c.verdict.next_step, "challenger": c.verdict.challenger,
+        "challenger": c.verdict.challenger,
         "winner_changes_at_error_rate": c.verdict.winner_changes_at_error_rate, "error_rate_of": c.verdict.error_rate_of,
         "challenger_wins_at_error_rate": c.verdict.challenger_wins_at_error_rate,
         "gates": [asdict(gate) for gate in c.gates],

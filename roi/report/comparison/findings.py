@@ -75,7 +75,7 @@ def break_even(c: Comparison, *, all_options: bool) -> list[Block]:
 def winner_changes(c: Comparison) -> list[Block]:
     """The error rates at which the winner changes."""
     v, notes = c.verdict, []
-    if v.recommended != "stay" and v.error_rate_of is not None:
+    if v.leader != "stay" and v.error_rate_of is not None:
         notes.append(_limit(c, v.error_rate_of, v.winner_changes_at_error_rate, "it stays the winner"))
     if v.challenger is not None:
         notes.append(_limit(c, v.challenger, v.challenger_wins_at_error_rate, "it would win"))

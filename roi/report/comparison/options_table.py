@@ -31,11 +31,11 @@ def options_table(c: Comparison, *, all_options: bool) -> list[Block]:
     """The table of the feasible options, the best of each kind or all of them, and how to read it."""
     shown, kinds = [], set()
     for o in rank(c):
-        if all_options or o.kind not in kinds or o.id == c.verdict.recommended:
+        if all_options or o.kind not in kinds or o.id == c.verdict.leader:
             shown.append(o)
         kinds.add(o.kind)
     money = money_of([x for o in shown for x in (o.mean_monthly_usd, o.upfront_usd, o.expected_npv_usd)])
-    rows = tuple(_row(o, money, strong=o.id == c.verdict.recommended) for o in shown)
+    rows = tuple(_row(o, money, strong=o.id == c.verdict.leader) for o in shown)
     heads = ("option", f"{money.unit}\n/month", f"set-up\n{money.unit}", "pay-\nback", f"NPV\n{money.unit}", "best\nin",
              "USD\n/Mtok", "GPUs", "ba-\nsis")
     hidden = len(c.options) - len(shown)

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from quiet_scenario import CHEAPER, case_of
 from scipy.stats import spearmanr
 
 from roi.economics.decision import draws
 from roi.economics.decision.comparison import compare
-from roi.economics.decision.draws import Drawn, draw, find_drivers, percentiles, probability_best, worth_knowing
+from roi.economics.decision.draws import Drawn, draw, percentiles, probability_best
+from roi.economics.decision.drivers import find_drivers
 from roi.economics.decision.evaluation import Choice, choose_plan, evaluate, read_all
-from roi.economics.decision.feasibility import meets_bar
+from roi.economics.decision.feasibility import answered_wrong, meets_bar
 from roi.economics.finance import payback
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
@@ -55,11 +57,25 @@ def test_each_draw_is_the_scalar_engine_at_that_row_for_every_option(row: int) -
     assert len(ids) > 10
     for id in ids:
         done = evaluate(shared, options[id], options)
-        assert drawn().pv[id][row] == pytest.approx(float(done.pv), rel=1e-9), id
+        assert meets_bar(shared, options[id], options)[0], id
         assert drawn().npv[id][row] == pytest.approx(float(stay.pv) - float(done.pv), rel=1e-9, abs=1e-4), id
+        assert drawn().cash[id][row] == pytest.approx(float(stay.cash_pv) - float(done.cash_pv), rel=1e-9, abs=1e-4), id
         months = payback(float(stay.total.upfront) - float(done.total.upfront), stay.total.monthly - done.total.monthly)
         assert drawn().payback[id][row] == pytest.approx(float(months), rel=1e-6, abs=1e-6), id
-        assert drawn().may_win[id][row] == meets_bar(shared, options[id], options)[0], id
+        assert drawn().wrong[id][row] == pytest.approx(float(answered_wrong(options[id], options)), rel=1e-9), id
+
+
+def test_a_draw_that_misses_the_bar_returns_minus_the_set_up_and_the_way_back() -> None:
+    """gpt-6-luna's score lies between 0.80 and 0.95, the bar at 0.90. Where it misses: 40 h x $100 back, $1,500 to evaluate."""
+    quality = {"bar": 0.90, "scores": {"gpt-5.4": 0.95, "gpt-6-luna": {"value": 0.90, "low": 0.80, "high": 0.95}}}
+    case = case_of(quality=quality, evaluation={"usd": 1500.0, "labels": 0.0})
+    found = draw(case, ["stay", CHEAPER], {}, 64, 1)
+    missed = found.wrong[CHEAPER] > 0.10
+    assert 0 < missed.sum() < 64
+    assert found.npv[CHEAPER][missed] == pytest.approx(-5500.0)
+    assert found.cash[CHEAPER][missed] == pytest.approx(-5500.0)
+    assert np.isinf(found.payback[CHEAPER][missed]).all()
+    assert (found.npv[CHEAPER][~missed] > 0).all()
 
 
 def test_every_option_of_the_bundled_scenario_is_drawn() -> None:
@@ -83,7 +99,7 @@ def test_chunks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(draws, "CHUNK", 7)
     small = draw(case, ids, choices, ROWS, 1)
     for id in ids:
-        assert small.pv[id] == pytest.approx(drawn().pv[id], rel=1e-12)
+        assert small.npv[id] == pytest.approx(drawn().npv[id], rel=1e-12)
 
 
 def test_a_case_without_spreads_has_no_chances() -> None:
@@ -144,18 +160,10 @@ def test_p10_is_the_bad_end_of_npv_and_the_good_end_of_payback() -> None:
             assert list(o.payback_p10_p50_p90) == sorted(o.payback_p10_p50_p90)
 
 
-def outcome(pv: dict[str, list[float]], may: dict[str, list[bool]] | None = None) -> Drawn:
-    n = len(next(iter(pv.values())))
-    costs = {id: np.array(x) for id, x in pv.items()}
-    allowed = {id: np.array((may or {}).get(id, [True] * n)) for id in pv}
-    saved = {id: costs["stay"] - x for id, x in costs.items()}
-    return Drawn(n=n, pv=costs, npv=saved, payback={}, may_win=allowed, facts={})
-
-
-def test_the_chance_of_being_best_adds_up_and_leaves_out_infeasible_draws() -> None:
-    """a costs least in draws 1 to 3, but may win in draws 1 and 2 alone; b takes the third, staying the fourth."""
-    found = outcome({"stay": [5.0, 5, 5, 1], "a": [1.0, 1, 1, 2], "b": [2.0, 2, 2, 3]}, {"a": [True, True, False, True]})
-    assert probability_best(found, ["stay", "a", "b"]) == {"stay": 0.25, "a": 0.5, "b": 0.25}
+def test_the_chance_of_being_best_adds_up_over_those_that_may_be_recommended() -> None:
+    """a saves most in draws 1 to 3, and in draw 3 it misses the bar; b takes the third, staying the fourth; c may not win."""
+    npv = {"stay": np.zeros(4), "a": np.array([4.0, 4, -1, -1]), "b": np.array([3.0, 3, 3, -2]), "c": np.full(4, 9.0)}
+    assert probability_best(npv, ["stay", "a", "b"]) == {"stay": 0.25, "a": 0.5, "b": 0.25}
 
 
 def test_no_draws_leave_the_chances_unknown() -> None:
@@ -172,7 +180,7 @@ def test_rank_correlations_are_spearmans_and_swings_are_the_scalar_engines() -> 
     case, choices, ids = bundled()
     option = "self-hosted-adapter:qwen3-8b+lora"
     many = draw(case, ids, choices, 256, 1)
-    for driver in find_drivers(case, many, option, choices, ["stay", option], option)[:4]:
+    for driver in find_drivers(case, many, option, choices, ["stay", option], {})[:4]:
         expected = spearmanr(many.facts[driver.path], many.npv[option]).statistic
         assert driver.rank_correlation == pytest.approx(expected, abs=1e-9), driver.path
         ends = []
@@ -182,14 +190,3 @@ def test_rank_correlations_are_spearmans_and_swings_are_the_scalar_engines() -> 
             ends.append(float(stay.pv) - float(own.pv))
         assert [driver.npv_at_low_usd, driver.npv_at_high_usd] == pytest.approx(ends, rel=1e-9), driver.path
         assert driver.swing_usd == pytest.approx(abs(ends[1] - ends[0]), rel=1e-9)
-
-
-def test_knowing_a_fact_is_worth_what_it_would_let_one_avoid() -> None:
-    """a gains 10 while x is low and loses 6 while it is high: +2 on average. Who knows x stays when it is high: +5."""
-    x = np.repeat([0.0, 1.0], 32)
-    gain = np.where(x == 0, 10.0, -6.0)
-    nothing = np.zeros(64)
-    facts = {"x": x, "y": np.tile(np.arange(32.0), 2)}
-    found = Drawn(n=64, pv={}, npv={"stay": nothing, "a": gain}, payback={}, may_win={}, facts=facts)
-    assert worth_knowing(found, "x", ["stay", "a"], "a") == pytest.approx(3.0)
-    assert worth_knowing(found, "y", ["stay", "a"], "a") == pytest.approx(0.0)

@@ -4,48 +4,105 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from quiet_scenario import ADAPTER, CHEAPER, HYBRID, SELF, case_of
+from quiet_scenario import ADAPTER, CASCADE, CHEAPER, HYBRID, SELF, case_of
 
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.evaluation import evaluate, read_all
-from roi.economics.decision.verdict import SURE, Verdict, decide
+from roi.economics.decision.verdict import Verdict, choose, decide, what_counts
 
 
-def sure(chance: float | None, npv: float = 50_000.0, **fields: Any) -> Verdict:
+def sure(chance: float | None, npv: float = 50_000.0, rule: Any = None, **fields: Any) -> Verdict:
     """The verdict where the cheaper API has this chance of beating staying and everything else loses."""
-    case = case_of()
+    case = case_of(verdict=rule or {})
     shared, options = read_all(case, case.values())
     central = {id: evaluate(shared, option, options) for id, option in options.items() if option.infeasible is None}
     results = {
         o.id: o if o.id == "stay" else replace(o, expected_npv_usd=-1.0) for o in compare(case).options if o.id in central
     }
     results[CHEAPER] = replace(results[CHEAPER], expected_npv_usd=npv, probability_npv_positive=chance, **fields)
-    return decide(shared, results, options, central)
+    chosen = choose(shared, results, "errors")
+    return decide(shared, results, options, central, chosen=chosen, drawn=None, measured=(), alarms=())
 
 
-def test_below_sixty_percent_of_the_draws_the_verdict_is_stay_not_sure() -> None:
-    assert SURE == 0.60
+def test_what_a_configuration_undoes_is_likely_from_sixty_percent_on() -> None:
     unsure = sure(0.59)
-    assert (unsure.decision, unsure.recommended, unsure.challenger) == ("stay, not sure", "stay", CHEAPER)
+    assert (unsure.decision, unsure.recommended, unsure.challenger) == ("stay", "stay", CHEAPER)
     assert "59%" in unsure.sentence
-
-
-def test_from_sixty_percent_on_it_is_change() -> None:
-    assert (sure(0.60).decision, sure(0.60).recommended) == ("change", CHEAPER)
+    (over,) = unsure.passed_over
+    assert (over.option, over.reason, over.chance, over.chance_needed) == (CHEAPER, "not likely", 0.59, 0.6)
+    assert (sure(0.60).decision, sure(0.60).recommended, sure(0.60).passed_over) == ("change", CHEAPER, ())
     assert (sure(None).decision, sure(None).recommended) == ("change", CHEAPER)
+
+
+def test_what_trains_buys_or_commits_is_likely_from_eighty_percent_on() -> None:
+    assert sure(0.79, binds=True).recommended == "stay"
+    assert sure(0.80, binds=True).recommended == CHEAPER
+    assert sure(0.70, binds=True, rule={"min_chance": 0.7}).recommended == CHEAPER
 
 
 def test_an_option_that_loses_on_average_is_not_recommended_however_often_it_wins() -> None:
     assert (sure(0.9, -5.0).decision, sure(0.9, -5.0).recommended) == ("stay", "stay")
 
 
-def test_an_option_that_nobody_evaluated_is_never_recommended() -> None:
-    """The same figures, but no score: staying, and the next step is to evaluate it."""
-    assert sure(1.0, evaluated=False).recommended == "stay"
+def results_of(**chances: tuple[float, float, bool]) -> Verdict:
+    """The verdict where options have (expected NPV, chance to beat staying, whether it binds)."""
+    names = {"cheaper": CHEAPER, "cascade": CASCADE, "adapter": ADAPTER}
+    case = case_of()
+    shared, options = read_all(case, case.values())
+    central = {id: evaluate(shared, option, options) for id, option in options.items() if option.infeasible is None}
+    results = {o.id: replace(o, expected_npv_usd=-1.0 if o.id != "stay" else 0.0) for o in compare(case).options}
+    for name, (npv, chance, binds) in chances.items():
+        id = names[name]
+        results[id] = replace(results[id], expected_npv_usd=npv, probability_npv_positive=chance, tested=True, binds=binds)
+    chosen = choose(shared, results, "errors")
+    return decide(shared, results, options, central, chosen=chosen, drawn=None, measured=(), alarms=())
+
+
+def test_where_the_best_is_not_likely_the_likely_second_is_recommended_and_not_staying() -> None:
+    found = results_of(adapter=(90_000.0, 0.55, True), cheaper=(40_000.0, 0.95, False))
+    assert (found.recommended, found.decision) == (CHEAPER, "change")
+    assert [o.option for o in found.passed_over] == [ADAPTER]
+    assert found.second == "stay"
+
+
+def test_before_what_trains_the_best_likely_option_that_does_not_is_named() -> None:
+    found = results_of(adapter=(90_000.0, 0.85, True), cheaper=(40_000.0, 0.95, False), cascade=(50_000.0, 0.50, False))
+    assert (found.recommended, found.first_move, found.second) == (ADAPTER, CHEAPER, CHEAPER)
+
+
+def test_an_option_that_nobody_tested_is_never_recommended() -> None:
+    """The same figures, but no score: staying, and what to measure is that option."""
+    assert sure(1.0, tested=False).recommended == "stay"
+    assert sure(1.0, tested=False).passed_over[0].reason == "not tested"
     c = compare(case_of(quality={"scores": {"gpt-5.4": 0.95}}))
     assert c.verdict.recommended == "stay"
-    assert c.verdict.next_step.startswith("Evaluate ")
     assert c.verdict.challenger_wins_at_error_rate is not None
+
+
+def test_a_score_on_too_few_items_is_no_test() -> None:
+    """60 of the 100 items that are asked for; with 60 asked for it is one."""
+    scores = {"gpt-5.4": 0.95, "gpt-6-luna": {"value": 0.9, "low": 0.85, "high": 0.95, "items": 60}}
+    only = {"cascade_first": [], "self_hosted": []}
+    few = compare(case_of(quality={"scores": scores}, candidates=only))
+    assert (few.verdict.candidates, few.verdict.recommended) == (("stay",), "stay")
+    enough = compare(case_of(quality={"scores": scores}, candidates=only, verdict={"min_items": 60}))
+    assert enough.verdict.recommended == CHEAPER
+
+
+def test_a_template_value_of_a_wrong_answer_decides_nothing() -> None:
+    """$1 an error would make the cheaper API (10% wrong against 5%) lose; untouched in a template, cash alone decides."""
+    quality = {"usd_per_error": 1.0, "scores": {"gpt-5.4": 0.95, "gpt-6-luna": 0.9}}
+    case = case_of(quality=quality, candidates={"cascade_first": [], "self_hosted": []})
+    assert compare(case).verdict.recommended == "stay"
+    shared, options = read_all(case, case.values())
+    results = {o.id: o for o in compare(case).options}
+    chosen = choose(shared, results, what_counts("template"))
+    assert (chosen.leader, chosen.counts) == (CHEAPER, "cash")
+    central = {id: evaluate(shared, option, options) for id, option in options.items() if option.infeasible is None}
+    found = decide(shared, results, options, central, chosen=chosen, drawn=None, measured=(), alarms=())
+    # 2,628,000 requests a month save $10,117.80 and bring 131,400 more wrong answers: 7.7 cents each, set-up aside
+    assert found.flips_at_usd_per_error == pytest.approx(10_117.80 / 131_400, rel=0.01)
+    assert found.flips_to == "stay"
 
 
 def test_an_option_below_the_bar_is_infeasible_and_the_incumbent_is_not_held_to_it() -> None:

@@ -1,0 +1,94 @@
+"""Which uncertain facts move an option's NPV: rank correlation, swing between P5 and P95, and what knowing one is worth."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from roi.economics.decision.draws import Drawn
+from roi.economics.decision.evaluation import Choice, evaluate, read_all
+from roi.economics.decision.worth import gain_of_knowing
+from roi.economics.inputs import Array, Option
+from roi.facts.case import Case
+
+MOST = 10
+"""Drivers that are listed."""
+CENTS = 2
+"""Decimals of USD to which pulls are ranked, so that rounding error does not order a tie."""
+LEAST_USD = 0.5
+"""A swing that prints as 0 is no driver."""
+
+
+@dataclass(frozen=True)
+class Driver:
+    """One fact's pull on the NPV of the option in question."""
+
+    path: str
+    rank_correlation: float
+    """Spearman's rho between the fact and the option's NPV over the draws."""
+    npv_at_low_usd: float
+    npv_at_high_usd: float
+    """NPV with the fact at its P5 and P95, all others central."""
+    swing_usd: float
+    """Distance between the two."""
+    worth_knowing_usd: float
+    """The most that knowing the fact exactly could be worth: expected value of partial perfect information."""
+
+
+def find_drivers(
+    case: Case, drawn: Drawn, option: str, choices: Mapping[str, Choice], candidates: Sequence[str],
+    untested: Mapping[str, Option], counts: str = "errors",
+) -> tuple[Driver, ...]:
+    """The facts that move `option`'s NPV most, by swing, and those that are worth knowing, by worth.
+
+    `untested` are the feasible options that cannot be recommended because nobody tested them: knowing the error rate of one
+    would let it be.
+    """
+    paths = case.uncertain
+    low, high = _swings(case, option, choices)
+    swing = np.abs(high - low)
+    saved = drawn.saved(counts)
+    worth = [gain_of_knowing(saved, drawn.facts[path], candidates, _made_eligible(path, untested)) for path in paths]
+    pull = [max(float(a), b) for a, b in zip(swing, worth, strict=True)]
+    order = sorted((k for k, x in enumerate(pull) if x >= LEAST_USD), key=lambda k: -round(pull[k], CENTS))[:MOST]
+    target = _ranks(drawn.npv[option])
+    return tuple(
+        Driver(path=paths[k], rank_correlation=_correlation(_ranks(drawn.facts[paths[k]]), target),
+               npv_at_low_usd=float(low[k]), npv_at_high_usd=float(high[k]), swing_usd=float(swing[k]),
+               worth_knowing_usd=worth[k])
+        for k in order
+    )
+
+
+def _made_eligible(path: str, untested: Mapping[str, Option]) -> Collection[str]:
+    """The untested options whose quality this fact is."""
+    if "error_rate" not in path:
+        return ()
+    return tuple(id for id, o in untested.items() if f".{o.system}." in path or f".{id}." in path)
+
+
+def _swings(case: Case, option: str, choices: Mapping[str, Choice]) -> tuple[Array, Array]:
+    """NPV of the option with each fact alone at its P5, and at its P95: one row a fact, evaluated together."""
+    paths, values = case.uncertain, case.values()
+    n = len(paths)
+    for k, path in enumerate(paths):
+        fact = case[path]
+        column = np.full((2 * n, 1), fact.number())
+        column[k, 0], column[n + k, 0] = fact.spread()
+        values[path] = column
+    shared, options = read_all(case, values, choices)
+    stay, own = evaluate(shared, options["stay"], options), evaluate(shared, options[option], options)
+    npv = np.broadcast_to(np.asarray(stay.pv - own.pv).reshape(-1), 2 * n)
+    return npv[:n], npv[n:]
+
+
+def _ranks(x: Array) -> Array:
+    ranks = np.empty(x.size)
+    ranks[np.argsort(x, kind="stable")] = np.arange(x.size)
+    return ranks
+
+
+def _correlation(a: Array, b: Array) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    scale = np.sqrt((a @ a) * (b @ b))
+    return float(a @ b / scale) if scale > 0 else 0.0

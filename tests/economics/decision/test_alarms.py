@@ -1,0 +1,49 @@
+"""Alarms: input that cannot be true gets no verdict, unless it is accepted by name."""
+
+from typing import Any, get_args
+
+import pytest
+from quiet_scenario import CHEAPER, case_of
+
+from roi.economics.decision.alarms import RULES, read_alarms
+from roi.economics.decision.comparison import compare
+from roi.scenario.scenario import Scenario
+
+SCORES = {"scores": {"gpt-5.4": 0.95, "gpt-6-luna": 0.90}}
+WORK: dict[str, Any] = {"requests_per_day": 86_400.0, "input_tokens": 1000.0, "output_tokens": 100.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("bill", {"incumbent": {"provider": "openai", "model": "gpt-5.4", "bill_usd_per_month": 31_536.0}}),  # 3 x $10,512
+        ("bill", {"incumbent": {"provider": "openai", "model": "gpt-5.4", "bill_usd_per_month": 3000.0}}),  # 0.29 x
+        ("growth", {"workload": {**WORK, "growth_per_year": 5.0}}),
+        ("growth", {"workload": {**WORK, "growth_per_year": -0.95}}),
+        ("growth", {"workload": {**WORK, "growth_per_year": 3.7}, "horizon_months": 36}),  # 104 x in three years
+        ("slo", {"workload": {**WORK, "ttft_p95_s": 1000.0}}),
+        ("slo", {"workload": {**WORK, "tpot_p95_s": 50.0}}),
+        ("context", {"workload": {**WORK, "output_tokens": 2_000_000.0}}),
+    ],
+)
+def test_what_cannot_be_true_withholds_the_verdict_until_it_is_accepted(name: str, changes: dict[str, Any]) -> None:
+    quick: dict[str, Any] = {"candidates": {"cascade_first": [], "self_hosted": []}, "quality": SCORES}
+    c = compare(case_of(**quick, **changes))
+    assert [(a.name, a.accepted) for a in c.alarms] == [(name, False)]
+    assert (c.verdict.recommended, c.verdict.decision) == (None, "withheld")
+    assert f"accept: [{name}]" in c.verdict.sentence
+    assert RULES[name][0] in c.verdict.sentence
+    meant = compare(case_of(**quick, **changes, accept=[name]))
+    assert [(a.name, a.accepted) for a in meant.alarms] == [(name, True)]
+    assert meant.verdict.recommended == meant.verdict.leader == c.verdict.leader
+
+
+def test_ordinary_input_has_no_alarm_and_what_can_wait_has_no_slo() -> None:
+    assert compare(case_of()).alarms == ()
+    assert compare(case_of()).verdict.recommended == CHEAPER
+    assert read_alarms({"workload.can_wait_share": 1.0, "workload.ttft_p95_s": 3600.0}) == ()
+    assert read_alarms({}) == ()
+
+
+def test_the_scenario_accepts_every_alarm_that_exists() -> None:
+    assert set(get_args(get_args(Scenario.model_fields["accept"].annotation)[0])) == set(RULES)

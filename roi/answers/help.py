@@ -71,9 +71,10 @@ def explain_field(
     if file is None:
         return FieldAnswer(meaning=meaning, inside=inside, scenario=None)
     scenario = load_scenario(file, overrides)
+    title = scenario.title if "title" in scenario.model_fields_set else file.name
     value, stated = _value(scenario, meaning.path.split("."))
     if isinstance(value, Section) and not hasattr(value, "value"):  # a block, not one number with its ends
-        return FieldAnswer(meaning=meaning, inside=inside, scenario=scenario.title)
+        return FieldAnswer(meaning=meaning, inside=inside, scenario=title)
     resolved = open_case(scenario)
     paths = resolved.places.get(meaning.path, ())
     fact = resolved.case[paths[0]] if len(paths) == 1 else None
@@ -85,7 +86,7 @@ def explain_field(
             moves = _moves(meaning, file, overrides, fact, number)
         except InputError as error:
             why = str(error)
-    return FieldAnswer(meaning=meaning, inside=inside, scenario=scenario.title, value=value, stated=stated, fact=fact,
+    return FieldAnswer(meaning=meaning, inside=inside, scenario=title, value=value, stated=stated, fact=fact,
                        moves=moves, no_moves=why)
 
 

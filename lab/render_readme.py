@@ -16,7 +16,8 @@ from roi.cli import main
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-PAGES = [README, *(page for page in sorted((ROOT / "docs").glob("*.md")) if "<!-- output: " in page.read_text(encoding="utf-8"))]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [README, *(page for page in DOCS if "<!-- output: " in page.read_text(encoding="utf-8"))]
 """Pages that hold output."""
 
 _BLOCK = re.compile(r"(?P<start><!-- output: roi(?P<arguments>[^\n]*?) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)

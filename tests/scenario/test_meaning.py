@@ -39,7 +39,7 @@ def test_every_path_of_the_schema_has_a_meaning():
 def test_a_wrong_name_is_answered_with_the_nearest_and_an_end_of_several_paths_with_all_of_them():
     with pytest.raises(UnknownName, match=r"'training\.epoch'; nearest: training\.epochs"):
         meaning_of("training.epoch")
-    with pytest.raises(InputError, match="people.setup_hours.api, people.run"):
+    with pytest.raises(InputError, match=r"people\.setup_hours\.api, people\.run"):
         meaning_of("api")
     with pytest.raises(UnknownName, match="'comprae'; nearest: compare"):
         meaning_of("comprae", ["compare"])

@@ -42,5 +42,5 @@ def init(
     if file is None:
         write(text)
         return
-    replace_file(file, text, "FILE: ")
+    replace_file(file, text, "FILE")
     tell(f"wrote {file}; its figures are guesses until you replace them. Next: roi compare {file}")

@@ -562,8 +562,12 @@ def test_a_fleet_that_follows_the_day_pays_the_mean_of_its_hours() -> None:
 
 
 def test_what_lies_above_the_floor_spills_and_pays_the_api_once() -> None:
-    """docs/economics.md, 5.7. Even hours with bursts of twice the mean: a floor of the mean spills (2 - 1) / 2, $1,500."""
+    """docs/economics.md, 5.7. Even hours with bursts of twice the mean: a floor of the mean spills (2 - 1) / 2, $1,500.
+
+    Where all can wait it spills nothing, and a floor of 0.6 of the mean 1 - 0.6.
+    """
     assert float(spill_share(np.ones(24), 2.0, 1.0)) == pytest.approx(0.5)
+    assert [float(spill_share(np.ones(24), 2.0, c, 1.0)) for c in (1.0, 0.6)] == pytest.approx([0.0, 0.4])
     p = plan()
     floor = option("hybrid", plan=p, plans=(p,), replicas_fixed=1, spills_to="stay", spares=3)
     lines = of(shared(peak_to_mean=2.0), floor)

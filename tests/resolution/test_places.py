@@ -33,11 +33,13 @@ EVERYTHING = (
     "training.retrain_every_months=6", "tokens.gpt-6-luna.prompt_tokens_after_tuning=10",
     "candidates.api_models=[openai/gpt-6-luna,anthropic/claude-haiku-5-5,openai/gpt-4.1]",
     "candidates.cascade_first=[openai/gpt-6-luna,anthropic/claude-haiku-5-5]", "quality.escalated.claude-haiku-5-5=0.1",
+    "quality.scores.gpt-6-luna={value: 0.9, low: 0.85, high: 0.95, items: 300}", "accept=[growth]",
 )
 """Fields with which every fact that a scenario can lead to is written."""
 
 ONLY_TOLD = (
-    r"title", r"as_of", r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
+    r"title", r"as_of", r"accept", r"incumbent\.context_tokens",
+    r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"options\..+\.plans\.\d+\.rental", r"options\..+\.training\.(gpu|memory_bytes)", r"own_hardware\.gpus_per_server",
     r"serving\.speed\.\w+_(low|high)", r"serving\.adapter_speed\..+_(low|high)",
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import format_option, full_option, output_option, scenario_options, tell
+from roi.cli.options import format_option, full_option, output_option, scenario_here, scenario_options, tell
 
 TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."})
 """The branches of the cost tree for an output that cannot show them."""
@@ -26,8 +26,9 @@ def compare(
 ) -> None:
     """Compare every option of the scenario in FILE.
 
-    FILE is a scenario (YAML) or a saved comparison (JSON), which is replayed from its own facts. Without FILE the bundled
-    scenario runs. The answer takes one screen: what to do now, what to measure then, what not to do yet, and how sure that is.
+    FILE is a scenario (YAML) or a saved comparison (JSON), which is replayed from its own facts. Without FILE the folder's
+    roi.yaml is taken, else the bundled scenario. The answer takes one screen: what to do now, what to measure then, what not
+    to do yet, and how sure that is.
     """
     from roi import __version__
     from roi.answers.compare import compare_file
@@ -36,6 +37,7 @@ def compare(
     from roi.report.comparison.compare import comparison_text
     from roi.report.comparison.options_table import find_option
 
+    file = scenario_here(file)
     found = compare_file(file, overrides=overrides, part=part, draws=draws, seed=seed, profiles=profiles, tell=tell)
     shown = None if explain is None else find_option(found.comparison, explain)
     if form == "json":

@@ -70,8 +70,9 @@ class FactSheet:
     def _place(self, path: str, source: str) -> None:
         """Remember which field of the scenario the fact comes from, where its source names one."""
         for begins in FROM_FIELD:
-            if source.startswith(begins):
-                self.places.setdefault(source.removeprefix(begins), []).append(path)
+            paths = self.places.setdefault(source.removeprefix(begins), []) if source.startswith(begins) else [path]
+            if path not in paths:
+                paths.append(path)
 
     def case(self) -> Case:
         """The Case of the facts so far."""

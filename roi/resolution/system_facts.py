@@ -115,8 +115,9 @@ def _unknown_incumbent(sheet: FactSheet, s: Scenario) -> tuple[float, float, flo
         why, basis = f"template {s.template}: {why}", Basis.TEMPLATE
     if value_of(s.quality.usd_per_error) > 0:
         model, right = s.incumbent.model, f"{1 - value:.3g}"
-        sheet.warnings.append(f"nobody says how good {model} is: {right} of its answers are taken to be right ({1 - high:.3g} to"
-                              f" {1 - low:.3g}); write quality.scores.{model}: {right}, or what your evaluation set says")
+        sheet.warnings.append(f"nobody says how good {model} is: {right} of its answers are taken to be right"
+                              f" ({1 - high:.3g} to {1 - low:.3g}); write quality.scores.{model}: {right}, or what your"
+                              " evaluation set says")
     return value, low, high, why, basis
 
 

@@ -50,9 +50,9 @@ def mark_template(sheet: FactSheet, s: Scenario) -> None:
             for path in sheet.places.get(field, ()):
                 sheet.facts[path] = _marked(sheet.facts[path], s.template, guess)
     for system in s.quality.scores:
-        theirs = given.incumbent.model if system == s.incumbent.model else system
-        if s.quality.scores[system] == given.quality.scores.get(theirs):
-            _mark_score(sheet, f"systems.{system}.error_rate", s.template)
+        theirs, path = given.incumbent.model if system == s.incumbent.model else system, f"systems.{system}.error_rate"
+        if path in sheet.facts and s.quality.scores[system] == given.quality.scores.get(theirs):
+            _mark_score(sheet, path, s.template)
 
 
 def template_scenario(name: str) -> Scenario:

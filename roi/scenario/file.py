@@ -4,6 +4,8 @@ A part that usage records settle may be laid over it: what the part states repla
 """
 
 import json
+import re
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -28,22 +30,33 @@ WORDS = {
     "dictionary": "block of keys",
 }  # fmt: skip
 """Words of pydantic's messages, and what a reader of the file calls the same."""
+TYPED: Final = re.compile(r"[$€]?\s*(?P<digits>\d{1,3}(?:[_ ,]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)\s*(?P<size>k|m|%)?")
+SIZES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "%": 0.01}
+PERCENT_MEANT: Final = (0.9, 1.0, 10.0)
+"""Upper bounds of shares and of yearly rates: what lies above and within 100 times it was meant in percent."""
 NAMED_FROM = 2
 """Keys before the name of a system in the shortest path that holds one."""
 
 
-def load_scenario(path: Path | str | None = None, overrides: tuple[str, ...] = (), part: Path | None = None) -> Scenario:
+def load_scenario(
+    path: Path | str | None = None, overrides: tuple[str, ...] = (), part: Path | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Scenario:
     """The scenario in `path` (None = the bundled one), checked with everything that is laid over it.
 
-    `part` is what usage records settle (`overlay`); `a.b=c` overrides come last.
+    `part` is what usage records settle (`overlay`); `a.b=c` overrides come last. `tell` hears where the part names another
+    incumbent than the scenario.
     """
     data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(Path(path))
     if part is not None:
         before = data.get("incumbent")
         before = before.get("model") if isinstance(before, dict) else None
         overlay(data, read_part(part))
+        now = data["incumbent"].get("model")
+        if tell is not None and before is not None and now != before and path is not None:
+            tell(f"{part} puts {now} in the place of {before}: what the scenario says of {before} is not used")
         if path is None:
-            if data["incumbent"].get("model") != before:
+            if now != before:
                 data.pop("quality", None)  # the bundled scores are of the bundled incumbent's task
             data["title"] = f"{data['incumbent'].get('model')} as used, the rest from the bundled scenario"
     for override in overrides:
@@ -125,6 +138,8 @@ def _of_another_branch(place: str, value: object) -> bool:
 def _problem(places: list[str], kind: str, value: object, message: str) -> str:
     if kind == "extra_forbidden":
         near = nearest(places[-1], _fields_at(places[:-1]))
+        if places[-1].isdigit():
+            return "unknown key; a comma does not group digits: write 1000 for 1,000"
         return "unknown key" + (f"; nearest: {', '.join(near)}" if near else "")
     if kind == "missing":
         return "needed and not given"
@@ -132,7 +147,20 @@ def _problem(places: list[str], kind: str, value: object, message: str) -> str:
     text = text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
     for said, meant in WORDS.items():
         message = message.replace(said, meant)
-    return f"{text} is not usable; {message}"
+    return f"{text} is not usable; {message}{_mend(value, kind, message)}"
+
+
+def _mend(value: object, kind: str, message: str) -> str:
+    """What to write in place of a number as people write it (60k, 60_000, 1,000, 80%) and of percent where a share is meant."""
+    number = None
+    if isinstance(value, str) and kind.startswith(("float", "int")) and (typed := TYPED.fullmatch(value.strip().lower())):
+        digits = re.sub(r"[_ ,](?=\d{3})", "", typed["digits"]).replace(",", ".")
+        size = typed["size"] or ""
+        number = None if kind.startswith("int") and size in {"m", "%"} else float(digits) * SIZES[size]
+    elif isinstance(value, (int, float)) and (bound := re.search(r"(?:most|to) ([\d.]+)$", message)):
+        most = float(bound[1])
+        number = value / 100 if most in PERCENT_MEANT and most < value <= 100 * most else None
+    return "" if number is None else f"; write {number:.12g}"
 
 
 def _is_branch(place: str) -> bool:
@@ -183,16 +211,4 @@ def overlay(data: dict[str, Any], part: dict[str, Any]) -> None:
         if block == "incumbent" and old.get("model") != new.get("model"):
             for key in old.keys() - {"provider", "model"}:
                 del old[key]
-            _forget(data, old.get("model"))
         old.update(new)
-
-
-def _forget(data: dict[str, Any], model: object) -> None:
-    """Take out what is said of the old incumbent by name, where it is no candidate either."""
-    candidates, quality = (data[name] if isinstance(data.get(name), dict) else {} for name in ("candidates", "quality"))
-    named = [name for names in candidates.values() if isinstance(names, list) for name in names]
-    if any(str(name).rpartition("/")[2] == model for name in named):
-        return
-    for block in (data.get("tokens"), quality.get("scores"), quality.get("escalated")):
-        if isinstance(block, dict):
-            block.pop(model, None)

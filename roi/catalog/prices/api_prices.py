@@ -98,7 +98,7 @@ def _price_at(provider: str, model: str, as_of: date, field: str) -> ApiPrice:
             return list_price(_providers()[provider], found, name, as_of, field)
     others = _owners(model)
     if others:
-        raise ScenarioError(field, model, f"{provider} has no such model; {', '.join(others)} has: name that provider")
+        raise ScenarioError(field, model, f"{provider} has no such model; sold by {', '.join(others)}: name that provider")
     raise UnknownName(field, model, model_names(provider), f"model at {provider}:")
 
 

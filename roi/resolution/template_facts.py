@@ -51,7 +51,8 @@ def mark_template(sheet: FactSheet, s: Scenario) -> None:
                 sheet.facts[path] = _marked(sheet.facts[path], s.template, guess)
     for system in s.quality.scores:
         theirs, path = given.incumbent.model if system == s.incumbent.model else system, f"systems.{system}.error_rate"
-        if path in sheet.facts and s.quality.scores[system] == given.quality.scores.get(theirs):
+        score = s.quality.scores[system]
+        if path in sheet.facts and score != "not evaluated" and score == given.quality.scores.get(theirs):
             _mark_score(sheet, path, s.template)
 
 

@@ -64,6 +64,13 @@ def test_the_bundled_scenario_marks_what_its_comments_call_assumed():
     assert not {"workload.input_tokens", "workload.peak_to_mean"} & set(marked)
 
 
+def test_a_model_that_the_template_calls_not_evaluated_keeps_its_wide_prior():
+    """Its spread is that of what nobody measured, not that of a small evaluation set around a guess."""
+    fact = resolve(load_scenario(None)).case["systems.claude-haiku-5-5.error_rate"]
+    assert fact.basis is Basis.ASSUMED
+    assert fact.high / fact.value > 2
+
+
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_every_number_of_a_template_is_a_guess_with_a_reason_or_a_choice(name):
     """A new field in a template must be put into GUESSES, or here."""

@@ -107,8 +107,8 @@ def _assumed(c: Comparison) -> list[str]:
 
 
 def guessed(fact: Fact) -> bool:
-    """True where the fact is assumed, by the program or in the scenario's own words."""
-    return fact.basis is Basis.ASSUMED or fact.source.lower().startswith("assumed")
+    """True where the fact is assumed, by the program or in the user's own words; what a template guessed is told apart."""
+    return fact.basis is Basis.ASSUMED or (fact.basis is not Basis.TEMPLATE and fact.source.lower().startswith("assumed"))
 
 
 def _scores(c: Comparison) -> set[str]:

@@ -30,6 +30,12 @@ LUNA = "cheaper-api:openai/gpt-6-luna"
 
 @cache
 def answer(*overrides: str) -> Comparison:
+    """The bundled scenario as if the user had stated it."""
+    return bundled("template=null", *overrides)
+
+
+@cache
+def bundled(*overrides: str) -> Comparison:
     return compare(resolve(load_scenario(None, ("draws=256", *overrides))).case)
 
 
@@ -249,15 +255,15 @@ def test_without_a_self_hosted_option_its_reason_is_told() -> None:
 
 
 def test_a_template_price_of_errors_leaves_the_verdict_to_cash_and_says_where_it_would_flip() -> None:
-    c = answer()
-    v = replace(c.verdict, counts="cash", flips_at_usd_per_error=0.19, flips_to="stay")
-    fact = c.case["quality.usd_per_error"].model_copy(update={"basis": Basis.TEMPLATE})
-    case = c.case.model_copy(update={"facts": {**c.case.facts, "quality.usd_per_error": fact}})
-    text = flat(replace(c, verdict=v, case=case))
-    assert "The template's guesses, not yours: cost of a wrong answer $0.002" in text
-    assert "Wrong answers are not counted" in text
-    assert "from $0.19 each gpt-6-sol would lead" in text
+    c = bundled()
+    assert c.verdict.counts == "cash"
+    text = flat(c)
+    assert "! The template's guesses, not yours: growth of requests +10.0% a year" in text
+    assert "! Wrong answers are not counted: what one costs is the template's guess (quality.usd_per_error)" in text
+    assert f"from ${c.verdict.flips_at_usd_per_error:.3g} each gpt-6-sol would lead" in text
     assert "NPV, on cash alone: mean" in text
+    assert "Assumed" not in text
+    assert shown(c).count("\n") < 40
 
 
 def test_a_bill_apart_from_the_estimate_shows_both_readings() -> None:

@@ -13,7 +13,6 @@ from roi.economics.decision.alarms import Alarm
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.verdict import PassedOver
 from roi.economics.decision.worth import Experiment
-from roi.facts.fact import Basis
 from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
 from roi.report.layout.blocks import shortened

@@ -31,7 +31,7 @@ from roi.resolution.template_facts import SCORE_ENDS, template_scenario
 from roi.scenario.demand import Score
 from roi.scenario.demand import Tokens as TokenRatios
 from roi.scenario.quantity import as_spread, value_of
-from roi.scenario.scenario import Scenario, known_systems, strange_systems
+from roi.scenario.scenario import Scenario, strange_names
 from roi.store.profiles.lookup import PeakBytes, Store, StoredProfile, find_dry_peak
 from roi.units import GIB
 
@@ -121,14 +121,14 @@ def _unknown_incumbent(sheet: FactSheet, s: Scenario) -> tuple[float, float, flo
     return value, low, high, why, basis
 
 
-def check_system_names(sheet: FactSheet, s: Scenario) -> None:
-    """Warn of scores and tokens of models that the scenario no longer names; UnknownName where a name is a typing error."""
-    unused, known = [], known_systems(s)
-    for field, name in strange_systems(s):
+def check_names(sheet: FactSheet, s: Scenario) -> None:
+    """Warn of what is said of models that the scenario no longer names; UnknownName where a name is a typing error."""
+    unused = []
+    for field, name, allowed, kind in strange_names(s):
         models = [part.partition("+")[0] for part in name.split(" > ")]
-        if not all(map(_is_listed, models)) and (nearest(name, known, cutoff=ALIKE)
-                                                 or not all(_has_price_or_shape(s, model) for model in models)):
-            raise UnknownName(field, name, known, "system (neither the incumbent nor a candidate)", known)
+        strange = nearest(name, allowed, cutoff=ALIKE) or not all(_has_price_or_shape(s, model) for model in models)
+        if strange and not all(map(_is_listed, models)):
+            raise UnknownName(field, name, allowed, kind, allowed)
         unused.append(f"{field}.{name}")
     if unused:
         sheet.warnings.append(f"{', '.join(unused)}: not used, since the scenario names no such incumbent or candidate")
@@ -136,9 +136,10 @@ def check_system_names(sheet: FactSheet, s: Scenario) -> None:
 
 def _is_listed(model: str) -> bool:
     """True where a price list or the catalog of shapes spells a model exactly so."""
-    listed = {each.lower() for provider in provider_names() for each in model_names(provider)}
+    listed = {f"{provider}/{each}".lower() for provider in provider_names() for each in model_names(provider)}
     shapes = {each.lower() for shape in load_models() for each in names(shape)}
-    return model.lower() in listed | {each.partition("/")[2] for each in listed} | shapes
+    ends = {each.partition("/")[2] for each in listed}
+    return model.lower() in listed | ends | {each.partition("/")[2] for each in ends} | shapes
 
 
 def _has_price_or_shape(s: Scenario, model: str) -> bool:

@@ -27,7 +27,7 @@ from roi.facts.model import ModelShape
 from roi.facts.price import RentalKind, RentalOffer
 from roi.facts.profiles import DryRunProfile
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.template_facts import SCORE_ENDS, template_scenario
+from roi.resolution.template_facts import score_of, template_scenario, with_ends
 from roi.scenario.demand import Score
 from roi.scenario.demand import Tokens as TokenRatios
 from roi.scenario.quantity import as_spread, value_of
@@ -72,7 +72,7 @@ def add_system(sheet: FactSheet, s: Scenario, system: str) -> None:
 
 def _add_score(sheet: FactSheet, s: Scenario, system: str) -> None:
     """The system's error rate: evaluated, or assumed relative to the incumbent's."""
-    score, incumbent = s.quality.scores.get(system), system == s.incumbent.model
+    score, incumbent = score_of(s, system), system == s.incumbent.model
     held = score.value if isinstance(score, Score) else score
     if incumbent and isinstance(held, float) and held < s.quality.bar:
         told = f"the incumbent itself is below the bar: {held:.3g} against {s.quality.bar:.3g}; staying is still shown"
@@ -107,11 +107,10 @@ def _unknown_incumbent(sheet: FactSheet, s: Scenario) -> tuple[float, float, flo
     why, basis = "nobody evaluated the incumbent", Basis.ASSUMED
     if s.template is not None:
         given = template_scenario(s.template)
-        score = given.quality.scores.get(given.incumbent.model)
-        if isinstance(score, Score):
-            value, low, high = (1 - x for x in (score.value, score.high, score.low))
-        elif isinstance(score, float):
-            value, low, high = (min(max(1 - score + by, 0.0), 1.0) for by in (0.0, -SCORE_ENDS, SCORE_ENDS))
+        score = given.quality.scores[given.incumbent.model]
+        score = with_ends(score) if isinstance(score, float) else score
+        assert isinstance(score, Score)
+        value, low, high = (1 - x for x in (score.value, score.high, score.low))
         why, basis = f"template {s.template}: {why}", Basis.TEMPLATE
     if value_of(s.quality.usd_per_error) > 0:
         model, right = s.incumbent.model, f"{1 - value:.3g}"

@@ -73,11 +73,12 @@ def with_ends(score: float) -> Score:
 
 def _score_untouched(s: Scenario, system: str) -> bool:
     """True where the score is the template's; the incumbent's is that of the template's incumbent."""
-    if s.template is None:
+    score = s.quality.scores[system]
+    if s.template is None or isinstance(score, str):  # not evaluated
         return False
     given = template_scenario(s.template)
     theirs = given.incumbent.model if system == s.incumbent.model else system
-    return s.quality.scores[system] == given.quality.scores.get(theirs)
+    return score == given.quality.scores.get(theirs)
 
 
 @cache

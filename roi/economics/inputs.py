@@ -237,7 +237,8 @@ class Option:
     hardware: Hardware | None = None
     spares: Annotated[int, At("serving.spares")] = 0
     replicas_least: Annotated[int, At("serving.replicas_least")] = 1
-    replicas_fixed: int | None = None
+    replicas_fixed: Number | None = None
+    """Of a hybrid's floor."""
     headroom: Annotated[Number, At("serving.headroom")] = 0.0
     fleet_share: Annotated[Number, At("serving.fleet_share")] = 1.0
     autoscale: Annotated[bool, At("serving.autoscale")] = False

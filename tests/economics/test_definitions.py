@@ -17,6 +17,7 @@ import pytest
 
 from roi.economics.decision.break_even import BreakEven, break_evens
 from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.curves import Curves
 from roi.economics.decision.draws import draw, percentiles, probability_best
 from roi.economics.decision.evaluation import choose_plan, read_all
 from roi.economics.decision.feasibility import answered_wrong, meets_bar, read_gates, rule_out
@@ -628,7 +629,7 @@ def crossing(capacity: float, baseline: str = "stay", basis: str = "run_rate", t
     p = plan(capacity=capacity * A_SECOND, usd_per_gpu_hour=3 * THOUSAND_A_MONTH)
     o = hosted(p, months_to_live=to_live)
     options = {"stay": STAY, o.id: o, CHEAPER.id: CHEAPER}
-    found = break_evens(shared(), options, [o.id], [CHEAPER.id])
+    found = break_evens(Curves(shared(), options), [o.id], [CHEAPER.id])
     return next(b for b in found if (b.baseline, b.basis) == (baseline, basis))
 
 

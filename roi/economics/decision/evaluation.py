@@ -16,7 +16,7 @@ from roi.facts.case import Case, Values
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 FLOOR_STEPS = 64
-"""Numbers of replicas that a hybrid's floor is tried with, at most."""
+"""Numbers of replicas that a hybrid's floor is tried with at once."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Choice:
     """The plan that was chosen for an option at the central values."""
 
     plan: int
-    replicas_fixed: int | None
+    replicas_fixed: Number | None
 
 
 def evaluate(shared: Shared, option: Option, options: Mapping[str, Option]) -> Evaluated:
@@ -71,17 +71,18 @@ def read_all(case: Case, values: Values, choices: Mapping[str, Choice] | None = 
 def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:
     """The option on its cheapest plan by present value, errors aside (the same for all its plans).
 
-    A hybrid's floor is chosen with it: replicas from 1 to what the peak needs.
+    A hybrid's floor is chosen with it, from 1 replica to what the peak needs; there wrong answers count, since its size decides
+    how many the API gives.
     """
     if not option.plans or option.infeasible is not None:
         return option
     if option.kind == "hybrid":
         return _choose_floor(shared, option, options)
-    costs = _present_values(shared, replace(option, plan=_stacked(option.plans)), options)
+    costs = _present_values(shared, replace(option, plan=stacked(option.plans)), options)
     return replace(option, plan=option.plans[int(np.argmin(costs))])
 
 
-def _stacked(plans: tuple[Plan, ...]) -> Plan:
+def stacked(plans: tuple[Plan, ...]) -> Plan:
     """Plans as one Plan whose numbers are columns, shape (n, 1)."""
     numbers = [name for name, value in vars(plans[0]).items() if isinstance(value, float)]
     columns: dict[str, Any] = {name: np.array([[getattr(p, name)] for p in plans], dtype=np.float64) for name in numbers}
@@ -89,17 +90,28 @@ def _stacked(plans: tuple[Plan, ...]) -> Plan:
 
 
 def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:
+    """The hybrid on its cheapest plan and floor: sizes far apart first, then ever nearer to the best of them.
+
+    Cost is convex in the size of a floor from four replicas on, and up to there the first sizes are all whole numbers.
+    """
     mean = billed_requests(shared).max() / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
+    peak, count = mean * np.max(shared.peak_to_mean), len(option.plans)
+    most = [max(np.ceil(peak / float(plan.capacity * (1.0 - option.headroom))), 1.0) for plan in option.plans]
+    sizes = np.geomspace(1.0, most, FLOOR_STEPS, axis=1)
     best, found = np.inf, option
-    for plan in option.plans:
-        capacity = float(plan.capacity * (1.0 - option.headroom))
-        most = int(np.ceil(mean * np.max(shared.peak_to_mean) / capacity))
-        for replicas in np.unique(np.geomspace(1, max(most, 1), FLOOR_STEPS).round().astype(int)):
-            tried = replace(option, plan=plan, replicas_fixed=int(replicas))
-            cost = float(_present_values(shared, tried, options)[0])
-            if cost < best:
-                best, found = cost, tried
-    return found
+    while True:
+        sizes = sizes.round()
+        rows = stacked(tuple(plan for plan in option.plans for _ in range(sizes.shape[1])))
+        tried = evaluate(shared, replace(option, plan=rows, replicas_fixed=sizes.reshape(-1, 1)), options)
+        costs = np.asarray(tried.pv).reshape(count, -1)
+        at = costs.argmin(axis=1)
+        k = int(costs.min(axis=1).argmin())
+        if costs[k, at[k]] < best:
+            best, found = costs[k, at[k]], replace(option, plan=option.plans[k], replicas_fixed=int(sizes[k, at[k]]))
+        if np.diff(sizes, axis=1).max() <= 1.0:
+            return found
+        ends = [np.take_along_axis(sizes, np.clip(at + step, 0, FLOOR_STEPS - 1)[:, None], axis=1) for step in (-1, 1)]
+        sizes = ends[0] + (ends[1] - ends[0]) * np.linspace(0.0, 1.0, FLOOR_STEPS)
 
 
 def _present_values(shared: Shared, option: Option, options: Mapping[str, Option]) -> Array:

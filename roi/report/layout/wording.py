@@ -143,6 +143,16 @@ def usd(x: float) -> str:
     return f"-${text}" if x < 0 and text != "0" else f"${text}"
 
 
+def short_usd(x: float) -> str:
+    """An amount in USD with three digits from $100,000 on: $470k, -$1.23M, $2.5bn."""
+    most = abs(x)
+    if most < 99_999.5:
+        return usd(x)
+    sizes = ((1e3, "k"), (1e6, "M"), (1e9, "bn"))
+    size, unit = next((each for each in sizes if most < 999.5 * each[0]), (1e12, "tn"))
+    return f"{'-' if x < 0 else ''}${figure(most / size)}{unit}"
+
+
 def months(x: float, horizon: int) -> str:
     """Months with one decimal; never within the horizon is "never", from the start "at once"."""
     if math.isinf(x) or x > horizon:

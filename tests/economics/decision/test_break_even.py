@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from roi.economics.decision.break_even import BreakEven, break_evens
+from roi.economics.decision.curves import Curves
 from roi.economics.decision.evaluation import evaluate, read_all
 from roi.economics.finance import discount_factors
 from roi.economics.inputs import Option, Shared
@@ -72,7 +73,7 @@ def world(capacity: float, **facts: Any) -> tuple[Shared, dict[str, Option]]:
 
 def crossing(capacity: float, basis: str = "run_rate", baseline: str = "stay", **facts: Any) -> BreakEven:
     shared, options = world(capacity, **facts)
-    found = break_evens(shared, options, [SELF, LUNA], [LUNA, CASCADE])
+    found = break_evens(Curves(shared, options), [SELF, LUNA], [LUNA, CASCADE])
     return next(b for b in found if (b.option, b.baseline, b.basis) == (SELF, baseline, basis))
 
 
@@ -151,7 +152,7 @@ def test_another_api_is_a_dearer_rival_to_beat_than_staying() -> None:
 
 def test_a_cheaper_api_without_set_up_wins_at_every_volume() -> None:
     shared, options = world(1.0)
-    found = break_evens(shared, options, [LUNA], [LUNA, CASCADE])
+    found = break_evens(Curves(shared, options), [LUNA], [LUNA, CASCADE])
     run_rate = next(b for b in found if b.baseline == "stay" and b.basis == "run_rate")
     assert (run_rate.first, run_rate.stays, run_rate.reason) == (0.0, 0.0, "cheaper at every volume")
 
@@ -159,7 +160,7 @@ def test_a_cheaper_api_without_set_up_wins_at_every_volume() -> None:
 def test_its_present_value_earns_back_the_evaluation_by_hand() -> None:
     """$400 / annuity / (0.004 - 0.00015) a request."""
     shared, options = world(1.0)
-    found = break_evens(shared, options, [LUNA], [LUNA, CASCADE])
+    found = break_evens(Curves(shared, options), [LUNA], [LUNA, CASCADE])
     pv = next(b for b in found if b.baseline == "stay" and b.basis == "pv")
     by_hand = 400.0 / float(discount_factors(0.10, 24).sum()) / (EACH - 0.00015) / MONTH
     assert pv.stays == pytest.approx(by_hand, rel=1e-4)

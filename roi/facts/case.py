@@ -68,9 +68,12 @@ def quantile(u: Array, low: float, value: float, high: float, unit: str) -> Arra
 
 
 def template_values(case: "Case") -> list[str]:
-    """Paths of the numbers that stand as a template guessed them, in the Case's order; ends of a score's range left out."""
+    """Paths of the uncertain numbers that stand as a template guessed them, in the Case's order; error rates without ends.
+
+    What a template sets exactly (lengths, limits, the bar) has the basis too, and is not among them.
+    """
     return [path for path, fact in case.facts.items()
-            if fact.basis is Basis.TEMPLATE and not path.endswith((".error_rate_low", ".error_rate_high"))]
+            if fact.basis is Basis.TEMPLATE and (fact.uncertain or path.endswith(".error_rate"))]
 
 
 class Case(Record):

@@ -17,7 +17,7 @@ from roi.errors import InputError, ScenarioError
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.system_facts import add_system, check_system_names
+from roi.resolution.system_facts import add_system, check_names
 from roi.scenario.quantity import Share, Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario, model_part
 from roi.units import DAYS_PER_MONTH
@@ -31,7 +31,7 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     i = s.incumbent
     find_provider(i.provider, "incumbent.provider")
     price = find_api_price(i.provider, i.model, s.as_of, "incumbent.model")
-    check_system_names(sheet, s)
+    check_names(sheet, s)
     add_system(sheet, s, i.model)
     ends = retirement(price.provider, price.model, s.as_of)
     if ends is not None and ends.retires_on <= s.as_of:

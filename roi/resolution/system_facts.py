@@ -27,11 +27,11 @@ from roi.facts.model import ModelShape
 from roi.facts.price import RentalKind, RentalOffer
 from roi.facts.profiles import DryRunProfile
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.template_facts import SCORE_ENDS, template_scenario
+from roi.resolution.template_facts import score_of, template_scenario, with_ends
 from roi.scenario.demand import Score
 from roi.scenario.demand import Tokens as TokenRatios
 from roi.scenario.quantity import as_spread, value_of
-from roi.scenario.scenario import Scenario, known_systems, strange_systems
+from roi.scenario.scenario import Scenario, strange_names
 from roi.store.profiles.lookup import PeakBytes, Store, StoredProfile, find_dry_peak
 from roi.units import GIB
 
@@ -72,7 +72,7 @@ def add_system(sheet: FactSheet, s: Scenario, system: str) -> None:
 
 def _add_score(sheet: FactSheet, s: Scenario, system: str) -> None:
     """The system's error rate: evaluated, or assumed relative to the incumbent's."""
-    score, incumbent = s.quality.scores.get(system), system == s.incumbent.model
+    score, incumbent = score_of(s, system), system == s.incumbent.model
     held = score.value if isinstance(score, Score) else score
     if incumbent and isinstance(held, float) and held < s.quality.bar:
         told = f"the incumbent itself is below the bar: {held:.3g} against {s.quality.bar:.3g}; staying is still shown"
@@ -107,11 +107,10 @@ def _unknown_incumbent(sheet: FactSheet, s: Scenario) -> tuple[float, float, flo
     why, basis = "nobody evaluated the incumbent", Basis.ASSUMED
     if s.template is not None:
         given = template_scenario(s.template)
-        score = given.quality.scores.get(given.incumbent.model)
-        if isinstance(score, Score):
-            value, low, high = (1 - x for x in (score.value, score.high, score.low))
-        elif isinstance(score, float):
-            value, low, high = (min(max(1 - score + by, 0.0), 1.0) for by in (0.0, -SCORE_ENDS, SCORE_ENDS))
+        score = given.quality.scores[given.incumbent.model]
+        score = with_ends(score) if isinstance(score, float) else score
+        assert isinstance(score, Score)
+        value, low, high = (1 - x for x in (score.value, score.high, score.low))
         why, basis = f"template {s.template}: {why}", Basis.TEMPLATE
     if value_of(s.quality.usd_per_error) > 0:
         model, right = s.incumbent.model, f"{1 - value:.3g}"
@@ -121,14 +120,14 @@ def _unknown_incumbent(sheet: FactSheet, s: Scenario) -> tuple[float, float, flo
     return value, low, high, why, basis
 
 
-def check_system_names(sheet: FactSheet, s: Scenario) -> None:
-    """Warn of scores and tokens of models that the scenario no longer names; UnknownName where a name is a typing error."""
-    unused, known = [], known_systems(s)
-    for field, name in strange_systems(s):
+def check_names(sheet: FactSheet, s: Scenario) -> None:
+    """Warn of what is said of models that the scenario no longer names; UnknownName where a name is a typing error."""
+    unused = []
+    for field, name, allowed, kind in strange_names(s):
         models = [part.partition("+")[0] for part in name.split(" > ")]
-        if not all(map(_is_listed, models)) and (nearest(name, known, cutoff=ALIKE)
-                                                 or not all(_has_price_or_shape(s, model) for model in models)):
-            raise UnknownName(field, name, known, "system (neither the incumbent nor a candidate)", known)
+        strange = nearest(name, allowed, cutoff=ALIKE) or not all(_has_price_or_shape(s, model) for model in models)
+        if strange and not all(map(_is_listed, models)):
+            raise UnknownName(field, name, allowed, kind, allowed)
         unused.append(f"{field}.{name}")
     if unused:
         sheet.warnings.append(f"{', '.join(unused)}: not used, since the scenario names no such incumbent or candidate")
@@ -136,9 +135,10 @@ def check_system_names(sheet: FactSheet, s: Scenario) -> None:
 
 def _is_listed(model: str) -> bool:
     """True where a price list or the catalog of shapes spells a model exactly so."""
-    listed = {each.lower() for provider in provider_names() for each in model_names(provider)}
+    listed = {f"{provider}/{each}".lower() for provider in provider_names() for each in model_names(provider)}
     shapes = {each.lower() for shape in load_models() for each in names(shape)}
-    return model.lower() in listed | {each.partition("/")[2] for each in listed} | shapes
+    ends = {each.partition("/")[2] for each in listed}
+    return model.lower() in listed | ends | {each.partition("/")[2] for each in ends} | shapes
 
 
 def _has_price_or_shape(s: Scenario, model: str) -> bool:

@@ -1,10 +1,13 @@
 """What of a template nobody changed: such a value is a guess, and no less uncertain than what nobody stated."""
 
+from functools import cache
 from typing import Any, Final, NamedTuple
 
+from roi.economics.inputs import ErrorRate, path_of
 from roi.facts.case import SHARE
 from roi.facts.fact import Basis, Fact
 from roi.resolution.fact_sheet import FactSheet
+from roi.scenario.demand import Score, ScoreOrNot
 from roi.scenario.file import check_scenario, template
 from roi.scenario.scenario import Scenario
 from roi.scenario.yaml import parse_yaml
@@ -18,12 +21,12 @@ class Guess(NamedTuple):
     why: str
 
 
-EXACT: Final = Guess(1.0, 1.0, "yours to set")
+EXACT, EVALUATED = Guess(1.0, 1.0, "yours to set"), Guess(1.0, 1.0, "nobody evaluated it here")
 SCORE_ENDS: Final = 0.03
 """A score from 300 labels has a standard error of 0.014 to 0.018 at 0.94 to 0.9: 5% and 95% lie 0.023 to 0.03 from it."""
 GUESSES: Final = {
     "workload.requests_per_day": Guess(0.5, 2.0, "a volume that nobody counted: half to double"),
-    "workload.growth_per_year": EXACT,
+    "workload.growth_per_year": Guess(1.0, 1.0, "the trend is not known"),
     "workload.input_tokens": EXACT, "workload.output_tokens": EXACT,  # lengths of requests are not drawn
     "workload.shared_prefix_tokens": EXACT,
     "workload.cache_hit_rate": Guess(0.5, 1.2, "calls that come too far apart miss; at most all hit"),
@@ -50,12 +53,35 @@ def mark_template(sheet: FactSheet, s: Scenario) -> None:
             for path in sheet.places.get(field, ()):
                 sheet.facts[path] = _marked(sheet.facts[path], s.template, guess)
     for system in s.quality.scores:
-        theirs, path = given.incumbent.model if system == s.incumbent.model else system, f"systems.{system}.error_rate"
-        score = s.quality.scores[system]
-        if path in sheet.facts and score != "not evaluated" and score == given.quality.scores.get(theirs):
-            _mark_score(sheet, path, s.template)
+        if _score_untouched(s, system):
+            ends = (path_of(ErrorRate, end, system=system) for end in ("central", "low", "high"))
+            for path in (each for each in ends if each in sheet.facts):
+                sheet.facts[path] = _marked(sheet.facts[path], s.template, EVALUATED)
 
 
+def score_of(s: Scenario, system: str) -> ScoreOrNot | None:
+    """The score that the scenario states; with the ends of a small evaluation set where it is a template's bare number."""
+    score = s.quality.scores.get(system)
+    return with_ends(score) if isinstance(score, float) and _score_untouched(s, system) else score
+
+
+def with_ends(score: float) -> Score:
+    """A score that nobody measured here."""
+    low, high = max(score - SCORE_ENDS, 0.0), min(score + SCORE_ENDS, 1.0)
+    return Score(value=score, low=low, high=high)
+
+
+def _score_untouched(s: Scenario, system: str) -> bool:
+    """True where the score is the template's; the incumbent's is that of the template's incumbent."""
+    score = s.quality.scores[system]
+    if s.template is None or isinstance(score, str):  # not evaluated
+        return False
+    given = template_scenario(s.template)
+    theirs = given.incumbent.model if system == s.incumbent.model else system
+    return score == given.quality.scores.get(theirs)
+
+
+@cache
 def template_scenario(name: str) -> Scenario:
     """The scenario that the template holds."""
     return check_scenario(parse_yaml(template(name, "template"), name))
@@ -70,20 +96,9 @@ def _marked(fact: Fact, name: str, guess: Guess) -> Fact:
     """The fact with the basis `template`; with the guess's ends, where it has none of its own."""
     told = f"template {name}, not changed: {guess.why}"
     update: dict[str, object] = {"basis": Basis.TEMPLATE, "source": told}
-    if fact.low is not None:
-        update["source"] = fact.source if not fact.source.startswith("scenario ") else f"template {name}, not changed"
-    elif isinstance(fact.value, float) and fact.value > 0 and guess.low < guess.high:
+    if not fact.source.startswith("scenario "):
+        update["source"] = fact.source
+    if fact.low is None and isinstance(fact.value, float) and fact.value > 0 and guess.low < guess.high:
         most = 1.0 if fact.unit == SHARE else float("inf")
         update |= {"low": fact.value * guess.low, "high": min(fact.value * guess.high, most)}
     return fact.model_copy(update=update)
-
-
-def _mark_score(sheet: FactSheet, path: str, name: str) -> None:
-    """Mark an error rate; where its score is a bare number, its ends are those of a small evaluation set."""
-    central = sheet.facts[path]
-    for end, by in (("low", -SCORE_ENDS), ("high", SCORE_ENDS)):
-        sheet.add(f"{path}_{end}", min(max(central.number() + by, 0.0), 1.0), SHARE, basis=Basis.TEMPLATE, source="")
-    for each in (path, f"{path}_low", f"{path}_high"):
-        fact = sheet.facts[each]
-        source = f"template {name}, not changed: nobody evaluated it here" if not fact.source.strip() else fact.source
-        sheet.facts[each] = fact.model_copy(update={"basis": Basis.TEMPLATE, "source": source})

@@ -211,4 +211,16 @@ def overlay(data: dict[str, Any], part: dict[str, Any]) -> None:
         if block == "incumbent" and old.get("model") != new.get("model"):
             for key in old.keys() - {"provider", "model"}:
                 del old[key]
+            _forget(data, old.get("model"))
         old.update(new)
+
+
+def _forget(data: dict[str, Any], model: object) -> None:
+    """Take out what is said of the old incumbent by name, where it is no candidate either."""
+    candidates, quality = (data[name] if isinstance(data.get(name), dict) else {} for name in ("candidates", "quality"))
+    named = [name for names in candidates.values() if isinstance(names, list) for name in names]
+    if any(str(name).rpartition("/")[2] == model for name in named):
+        return
+    for block in (data.get("tokens"), quality.get("scores"), quality.get("escalated")):
+        if isinstance(block, dict):
+            block.pop(model, None)

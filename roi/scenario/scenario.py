@@ -97,10 +97,12 @@ def known_systems(s: Scenario) -> list[str]:
     return list(dict.fromkeys([s.incumbent.model, *plain, *adapters]))
 
 
-def strange_systems(s: Scenario) -> list[tuple[str, str]]:
-    """(field, name) of every key under quality and tokens that names no system of this scenario."""
-    known = known_systems(s)
-    given: dict[str, Iterable[str]] = {
-        "quality.scores": s.quality.scores, "quality.escalated": s.quality.escalated, "tokens": s.tokens,
-    }  # fmt: skip
-    return [(field, name) for field, names in given.items() for name in names if name not in known]
+def strange_names(s: Scenario) -> list[tuple[str, str, list[str], str]]:
+    """Every key under quality and tokens that names no system of this scenario: field, name, what it may be, and its kind."""
+    known, kind = known_systems(s), "system (neither the incumbent nor a candidate)"
+    given: tuple[tuple[str, Iterable[str], list[str], str], ...] = (
+        ("quality.scores", s.quality.scores, known, kind),
+        ("quality.escalated", s.quality.escalated, known, kind),
+        ("tokens", s.tokens, known, kind),
+    )
+    return [(field, name, allowed, what) for field, names, allowed, what in given for name in names if name not in allowed]

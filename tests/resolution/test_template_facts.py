@@ -29,8 +29,12 @@ def resolved(*overrides: str, name: str = "classification") -> Resolved:
 
 def test_every_guess_of_a_template_is_marked_and_what_was_changed_is_not():
     untouched = template_values(resolved().case)
-    assert {"workload.requests_per_day", "quality.usd_per_error", "systems.gpt-6-sol.error_rate", "workload.input_tokens",
-            "evaluation.usd_per_label", "training.examples", "quality.bar"} <= set(untouched)
+    assert untouched == [
+        "workload.requests_per_day", "workload.growth_per_year", "workload.can_wait_share", "workload.cache_hit_rate",
+        "quality.usd_per_error", "evaluation.usd_per_label", "training.examples", "systems.gpt-6-sol.error_rate",
+    ]  # fmt: skip
+    exact = {path: fact.value for path, fact in resolved().case.facts.items() if fact.basis is Basis.TEMPLATE}
+    assert (exact["workload.input_tokens"], exact["quality.bar"]) == ((900.0,), 0.9)
     changed = template_values(resolved("workload.requests_per_day=60000", "quality.scores.gpt-6-sol=0.95").case)
     assert set(untouched) - set(changed) == {"workload.requests_per_day", "systems.gpt-6-sol.error_rate"}
 
@@ -58,10 +62,12 @@ def test_an_unknown_template_is_answered_with_the_nearest():
 
 def test_the_bundled_scenario_marks_what_its_comments_call_assumed():
     """Lengths and peak are the trace's; volume, growth, scores and the cost of an error are guesses."""
-    marked = template_values(resolve(load_scenario()).case)
-    assert {"workload.requests_per_day", "workload.growth_per_year", "quality.usd_per_error", "systems.gpt-6-sol.error_rate",
-            "systems.gpt-6-luna.error_rate"} <= set(marked)
-    assert not {"workload.input_tokens", "workload.peak_to_mean"} & set(marked)
+    case = resolve(load_scenario()).case
+    assert template_values(case) == [
+        "workload.requests_per_day", "workload.growth_per_year", "quality.usd_per_error", "training.examples",
+        *(f"systems.{system}.error_rate" for system in ("gpt-6-sol", "gpt-6-luna", "qwen3-8b", "qwen3-8b+lora")),
+    ]  # fmt: skip
+    assert {case[f"workload.{name}"].basis for name in ("input_tokens", "peak_to_mean")} == {Basis.STATED}
 
 
 def test_a_model_that_the_template_calls_not_evaluated_keeps_its_wide_prior():

@@ -80,7 +80,7 @@ PATTERNS = (
     (r"changes\.(\w+)\.months_in_parallel", "months in parallel, {1}"),
     (r"platform\.(\w+)_usd_per_month", "platform: {0}"),
 )
-SAID_BY_NAME = {"", "ratio", "requests/day", "tokens", "labels", "runs"}
+SAID_BY_NAME = {"", "ratio", "requests/day", "tokens", "labels", "runs", "examples"}
 """Units that are not written, because the name of a fact says them already."""
 
 

@@ -101,6 +101,9 @@ def _value(section: object, keys: list[str]) -> tuple[Any, bool]:
                 return None, False
             section, keys, stated = section[name], rest, True
             continue
+        if isinstance(section, tuple) and keys[0].isdigit() and int(keys[0]) < len(section):
+            section, keys, stated = section[int(keys[0])], keys[1:], True
+            continue
         if not isinstance(section, Section) or keys[0] not in type(section).model_fields:
             return None, False
         stated = keys[0] in section.model_fields_set

@@ -7,8 +7,16 @@ import click
 from roi.cli.options import scenario_here, set_option
 
 
+def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 -- click's signature
+    """Commands and fields that begin with what is typed, for the shell."""
+    from roi.cli import COMMANDS
+    from roi.scenario.meaning import field_paths
+
+    return [name for name in (*COMMANDS, *field_paths()) if name.startswith(incomplete) and "NAME" not in name]
+
+
 @click.command("help", short_help="What a command does, or what a field of the scenario means.")
-@click.argument("words", nargs=-1, metavar="[COMMAND... | FIELD [FILE]]")
+@click.argument("words", nargs=-1, metavar="[COMMAND... | FIELD [FILE]]", shell_complete=_names)
 @set_option
 @click.pass_context
 def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str, ...]) -> None:

@@ -93,6 +93,8 @@ def _found(block: type[Section], keys: list[str]) -> Meaning | None:
     if info is None:
         return None
     inside, named = _section(info.annotation), _origin(info.annotation) is dict
+    if rest[:1] and rest[0].isdigit() and _origin(info.annotation) is tuple:  # an item of a list
+        rest = rest[1:]
     if not rest:
         return _meaning(info, inside)
     if named:

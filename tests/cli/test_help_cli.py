@@ -59,6 +59,12 @@ def test_a_field_that_is_no_number_says_so(mine):
     assert "Moves: it is no number" in ask("help", "candidates.api_models", mine).stdout
 
 
+def test_the_shell_completes_commands_and_fields():
+    env = {"_ROI_COMPLETE": "bash_complete", "COMP_CWORD": "2"}
+    typed = CliRunner(env={**env, "COMP_WORDS": "roi help workload.re"}).invoke(main, [], prog_name="roi")
+    assert typed.stdout.split() == ["plain,workload.requests_per_day"]
+
+
 def test_a_block_lists_its_fields():
     text = ask("help", "gates").stdout
     assert "one_task_type" in text

@@ -26,6 +26,10 @@ def test_an_entry_has_a_name_that_may_hold_points():
     assert meaning_of("tokens").fields[0] == "NAME.ratio"
 
 
+def test_an_item_of_a_list_has_a_number():
+    assert meaning_of("workload.lengths.0.share").meaning == meaning_of("workload.lengths.share").meaning == "Share of all requests."
+
+
 def test_choices_are_listed():
     assert meaning_of("gates.one_task_type").kind == "one of yes, no, unknown"
     assert meaning_of("incumbent.uses_cache").kind == "true or false"

@@ -27,7 +27,8 @@ def test_an_entry_has_a_name_that_may_hold_points():
 
 
 def test_an_item_of_a_list_has_a_number():
-    assert meaning_of("workload.lengths.0.share").meaning == meaning_of("workload.lengths.share").meaning == "Share of all requests."
+    for path in ("workload.lengths.0.share", "workload.lengths.share"):
+        assert meaning_of(path).meaning == "Share of all requests."
 
 
 def test_choices_are_listed():

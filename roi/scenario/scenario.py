@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from roi.scenario.apis import ApiTerms
 from roi.scenario.demand import Gates, Incumbent, Name, Quality, Tokens, Workload
 from roi.scenario.quantity import Section
 from roi.scenario.supply import Candidates, Drift, Evaluation, OwnHardware, People, Platform, Serving, Timing, Training
@@ -69,6 +70,8 @@ class Scenario(Section):
     """How prices move."""
     own_hardware: OwnHardware = OwnHardware()
     """Terms of buying GPUs."""
+    apis: dict[Name, ApiTerms] = Field(default_factory=dict)
+    """Your own terms of an API, by provider/model as under candidates; of the incumbent its prices alone."""
     candidates: Candidates = Candidates()
     """What to compare with."""
     verdict: Deciding = Deciding()
@@ -87,6 +90,15 @@ def tuned(model: str, method: str) -> str:
     return f"{model}+{method}"
 
 
+def cascade(s: Scenario, first: str) -> str:
+    """The system that a first model and the incumbent, to which it hands on, make together."""
+    return f"{first} > {s.incumbent.model}"
+
+
+SHORTER_PROMPT, LESS_REASONING = "shorter-prompt", "less-reasoning"
+"""Methods of `tuned` that ask the incumbent's model for less in place of training it."""
+
+
 def known_systems(s: Scenario) -> list[str]:
     """Every system that the scenario's candidates can produce, the incumbent first."""
     c = s.candidates
@@ -97,12 +109,33 @@ def known_systems(s: Scenario) -> list[str]:
     return list(dict.fromkeys([s.incumbent.model, *plain, *adapters]))
 
 
+def lever_systems(s: Scenario) -> list[str]:
+    """The incumbent's model asked for less, in each way that the scenario names."""
+    levers = ((SHORTER_PROMPT, s.candidates.shorter_prompt), (LESS_REASONING, s.candidates.less_reasoning))
+    return [tuned(s.incumbent.model, name) for name, lever in levers if lever is not None]
+
+
+def escalating_systems(s: Scenario) -> list[str]:
+    """Systems that hand requests to the incumbent: first models of cascades, and those under quality.escalated."""
+    firsts = [*(model_part(name) for name in s.candidates.cascade_first), *s.quality.escalated]
+    return [name for name in dict.fromkeys(firsts) if name != s.incumbent.model]
+
+
 def strange_names(s: Scenario) -> list[tuple[str, str, list[str], str]]:
-    """Every key under quality and tokens that names no system of this scenario: field, name, what it may be, and its kind."""
-    known, kind = known_systems(s), "system (neither the incumbent nor a candidate)"
+    """Every key under quality, tokens and apis that names no system or API of this scenario.
+
+    The field, the name, what it may be, and what kind of name that is.
+    """
+    c, known, hand_on = s.candidates, known_systems(s), escalating_systems(s)
+    scored = [*known, *lever_systems(s), *(cascade(s, first) for first in hand_on)]
+    kind = "system (neither the incumbent nor a candidate)"
+    apis = [f"{s.incumbent.provider}/{s.incumbent.model}", *c.api_models, *c.hosted_models, *c.cascade_first]
     given: tuple[tuple[str, Iterable[str], list[str], str], ...] = (
-        ("quality.scores", s.quality.scores, known, kind),
         ("quality.escalated", s.quality.escalated, known, kind),
+        ("quality.scores", s.quality.scores, scored, kind),
+        ("quality.kept_error_rate", s.quality.kept_error_rate, hand_on, "system that hands requests on"),
+        ("quality.escalated_error_rate", s.quality.escalated_error_rate, hand_on, "system that hands requests on"),
         ("tokens", s.tokens, known, kind),
+        ("apis", s.apis, apis, "API (neither the incumbent's nor a candidate's)"),
     )
     return [(field, name, allowed, what) for field, names, allowed, what in given for name in names if name not in allowed]

@@ -1,7 +1,7 @@
 """The verdict: which option, how sure, what would change it, and what to measure next (docs/economics.md, 8)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from roi.economics.decision.evaluation import Evaluated, evaluate
 from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import Option, Shared
+from roi.economics.lines.option_lines import with_error_rate
 
 TEMPLATE = "template"
 
@@ -197,7 +198,7 @@ def error_rate_that_decides(
     shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], subject: str, rival: str,
     counts: str = "errors",
 ) -> float | None:
-    """Error rate of `subject` at which its present value equals the rival's, at most what the bar admits.
+    """Error rate of what `subject` answers at which its present value equals the rival's, at most what the bar admits.
 
     Cost is linear in the rate. None where it costs more than the rival at any rate. Where a wrong answer costs nothing, or
     `counts` is cash, the bar alone decides.
@@ -207,7 +208,7 @@ def error_rate_that_decides(
         return float(done.cash_pv if counts == "cash" else done.pv)
 
     def cost(error_rate: float) -> float:
-        option = replace(options[subject], error_rate=error_rate)
+        option = with_error_rate(options[subject], error_rate)
         return counted(evaluate(shared, option, {**options, subject: option}))
 
     at_bar, right = 1.0 - shared.quality_bar, cost(0.0)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from roi.economics.inputs import PLATFORM, Array, Hardware, Number, Option, Plan, Shared
-from roi.economics.lines.line import Line, billed_requests, incumbent_share, pick
+from roi.economics.lines.line import Line, billed_requests, incumbent_share, pick, rent_level
 from roi.estimate.replay.fleet import (
     Fleet,
     burst_from_peak,
@@ -107,7 +107,7 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
 
 
 def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths, live: Array) -> list[Line]:
-    drift = np.asarray((1.0 + shared.rent_drift) ** (np.arange(shared.horizon) / 12.0))
+    drift = rent_level(shared)
     rate = plan.usd_per_gpu_hour * drift * option.fleet_share
     price, speeds = plan.path + "usd_per_gpu_hour", (plan.speed, plan.adapter_speed) if plan.adapter_speed else (plan.speed,)
 

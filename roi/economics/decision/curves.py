@@ -31,7 +31,7 @@ CHUNK = 256
 TIE = 1e-10
 """Share of a cost that is rounding."""
 FEW = np.arange(1.0, 5.0)
-"""Floors that a hybrid tries at every volume: up to four replicas, what a further one holds is not a straight line."""
+"""Instances of the floors that are tried wherever a small one is best: up to four replicas cost is not convex in the size."""
 
 
 class Curves:
@@ -46,8 +46,10 @@ class Curves:
         means = [(np.arange(horizon) >= month) / (horizon - month) for month in starts]
         self.weights = np.stack([discount_factors(shared.discount_rate, horizon), *means], axis=1)
         mean = np.unique(billed_requests(replace(shared, requests_per_day=1.0))) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
-        self.demand = np.asarray(demand_to_hold(mean * shared.peak_to_mean, mean, shared.can_wait))
-        """What a request a day asks a fleet to hold in each month, requests/s."""
+        self.peak = np.asarray(mean * shared.peak_to_mean)
+        """The peak of a request a day, requests/s, in each month that differs."""
+        self.demand = np.asarray(demand_to_hold(self.peak, mean, shared.can_wait))
+        """What a fleet must hold of it."""
         self._known: dict[str, _Curve] = {}
 
     def measures(self, done: Evaluated) -> Array:
@@ -84,9 +86,19 @@ class _Curve:
         self.curves, self.option = curves, option
         self.plans = stacked(option.plans) if option.plans else None
         self.count = max(len(option.plans), 1)
+        self.capacity = self.pooling = np.empty((0, 1))
+        self.demand = curves.demand
+        if option.provisioned is not None:
+            self.capacity, self.pooling = np.full((1, 1), option.provisioned.requests_per_s), np.ones((1, 1))
+            self.demand = curves.peak
         if self.plans is not None:
             full = self.plans.capacity * (1.0 - option.headroom)
             self.capacity, self.pooling = (np.broadcast_to(x, (self.count, 1)) for x in (full, self.plans.pooling))
+            whole = np.floor(self.plans.gpus_per_instance / self.plans.gpus_per_replica)
+            self.each = np.maximum(np.broadcast_to(whole, (self.count, 1)), 1.0)[:, 0]
+            """Replicas of an instance."""
+            self.most = curves.peak.max() / (self.capacity * self.pooling)[:, 0]
+            """Replicas for each request a day that hold the peak of the busiest month, by plan."""
         self.ratios = self._best_ratios() if option.kind == "hybrid" and self.plans is not None else None
         probes = np.geomspace(LEAST, MOST, 7)
         costs, _ = self._cheapest(probes, np.ones((self.count, probes.size), dtype=bool))
@@ -122,7 +134,8 @@ class _Curve:
         last = self.volumes.size - 1
         below = np.clip(np.searchsorted(self.volumes, low, side="right") - 1, 0, last)
         above = np.clip(np.searchsorted(self.volumes, high), 0, last)
-        return np.asarray(self.by_plan[:, below] <= self.costs[0, above])
+        limit = np.maximum(self.costs[0, below], self.costs[0, above])
+        return np.asarray(self.by_plan[:, below] <= limit + TIE * np.abs(limit))
 
     def steps(self, low: Array, high: Array) -> tuple[Array, NDArray[np.intp]]:
         """Volumes that fill a whole number of replicas in some month on a plan in play there, and the stretch each lies in.
@@ -130,10 +143,9 @@ class _Curve:
         Where a stretch has more than INSIDE, none are listed. A hybrid's floor has none; those of a fleet that follows the
         hours are not listed.
         """
-        if self.plans is None or self.ratios is not None or self.option.autoscale:
+        if self.ratios is not None or self.option.autoscale or not self.capacity.size:
             return np.empty(0), np.empty(0, dtype=np.intp)
-        demand, capacity = self.curves.demand, self.capacity[:, None]  # (months,), (plans, 1, 1)
-        pooling = self.pooling[:, None]
+        demand, capacity, pooling = self.demand, self.capacity[:, None], self.pooling[:, None]  # (months,), (plans, 1, 1)
         first, last = (np.floor(replicas_to_hold(v[:, None] * demand, capacity, pooling)) for v in (low, high))
         counts = np.where(self.in_play(low, high)[..., None], last - first, 0.0).astype(int)  # (plans, stretches, months)
         counts[:, counts.sum(axis=(0, 2)) > INSIDE] = 0
@@ -154,32 +166,41 @@ class _Curve:
         return costs[:, row[by_plan.argmin(axis=0), np.arange(volumes.size)]], by_plan
 
     def _on_plans(self, volumes: Array, plan: NDArray[np.intp]) -> Array:
-        """Costs at each volume on the plan beside it; a hybrid's on the best floor of that plan.
-
-        Where a floor is large its cost a request follows from the ratio of replicas to requests alone and is convex in it, so
-        that the best whole number lies beside the best ratio (`_best_ratios`).
-        """
-        if self.ratios is None or self.plans is None:
+        """Costs at each volume on the plan beside it; a hybrid's on the best floor of that plan."""
+        if self.ratios is None:
             return self._costs(volumes, plan, None)
-        each = np.broadcast_to(np.floor(self.plans.gpus_per_instance / self.plans.gpus_per_replica), (self.count, 1))[plan, 0]
-        exact = self.ratios[plan] * volumes
-        whole = [np.maximum(side(exact / each), 1.0) * each for side in (np.floor, np.ceil)]
-        floors = np.stack([*whole, *np.broadcast_to(FEW[:, None], (FEW.size, volumes.size))], axis=1)
-        row, nth = np.nonzero((np.arange(floors.shape[1]) < 2) | (exact < 2.0 * FEW[-1])[:, None])
+        each = self.each[plan]
+        small = [*(each * few for few in FEW), np.ones_like(each)]
+        floors = np.stack([*self._beside_the_best(volumes, plan, each), *small], axis=1)
+        row, nth = np.nonzero((np.arange(floors.shape[1]) < 2) | (floors[:, :1] < 2.0 * FEW[-1] * each[:, None]))
         costs = self._costs(volumes[row], plan[row], floors[row, nth])
         table, place = np.full(floors.shape, np.inf), np.zeros(floors.shape, dtype=int)
         table[row, nth], place[row, nth] = costs[0], np.arange(row.size)
         return costs[:, place[np.arange(volumes.size), table.argmin(axis=1)]]
 
+    def _beside_the_best(self, volumes: Array, plan: NDArray[np.intp], each: Array) -> tuple[Array, Array]:
+        """Two floors, in replicas of whole instances, one of which has the lowest present value.
+
+        Where a floor is large its cost a request follows from the ratio of replicas to requests alone and is convex in it, so
+        that the best whole number lies beside the best ratio. A commitment spoils the ratio, but not that cost is convex in
+        the floor: there it is halved.
+        """
+        assert self.ratios is not None
+        exact = self.ratios[plan] * volumes / each
+        low, high = (np.maximum(side(exact), 1.0) for side in (np.floor, np.ceil))
+        if np.any(np.asarray(self.curves.shared.commitment_usd) > 0):
+            low, high = np.ones_like(exact), np.maximum(np.ceil(self.most[plan] * volumes / each), 1.0)
+            while np.any(high > low):
+                middle = np.floor((low + high) / 2.0)
+                here, more = (self._costs(volumes, plan, n * each)[0] for n in (middle, middle + 1.0))
+                low, high = np.where(more < here, middle + 1.0, low), np.where(more < here, high, middle)
+        return low * each, high * each
+
     def _best_ratios(self) -> Array:
         """Replicas for each request a day in the floor with the lowest present value, for each plan; 0 where none pays."""
-        assert self.plans is not None
         far = MOST * 1e3  # so large that whole replicas and fixed costs do not show
-        busiest = float(np.max(billed_requests(replace(self.curves.shared, requests_per_day=far))))
-        peak = busiest / (HOURS_PER_MONTH * SECONDS_PER_HOUR) * float(np.max(self.curves.shared.peak_to_mean))
-        need = peak / (self.capacity * self.pooling)
-        tried = need * np.geomspace(1e-3, 1.0, 97)
-        found = tried[:, :1]
+        need = self.most[:, None] * far
+        tried, found = need * np.geomspace(1e-3, 1.0, 97), need
         for _ in range(3):
             shape = tried.shape
             plan = np.repeat(np.arange(self.count), shape[1])

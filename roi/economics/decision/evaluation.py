@@ -92,26 +92,27 @@ def stacked(plans: tuple[Plan, ...]) -> Plan:
 def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:
     """The hybrid on its cheapest plan and floor: sizes far apart first, then ever nearer to the best of them.
 
-    Cost is convex in the size of a floor from four replicas on, and up to there the first sizes are all whole numbers.
+    Of whole instances, or one replica. Cost is convex in the size from four replicas on; up to there all sizes are tried.
     """
-    mean = billed_requests(shared).max() / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
-    peak, count = mean * np.max(shared.peak_to_mean), len(option.plans)
-    most = [max(np.ceil(peak / float(plan.capacity * (1.0 - option.headroom))), 1.0) for plan in option.plans]
-    sizes = np.geomspace(1.0, most, FLOOR_STEPS, axis=1)
+    peak = billed_requests(shared).max() / (HOURS_PER_MONTH * SECONDS_PER_HOUR) * np.max(shared.peak_to_mean)
+    each = np.array([[max(float(plan.gpus_per_instance // plan.gpus_per_replica), 1.0)] for plan in option.plans])
+    needed = [[float(peak / (plan.capacity * (1.0 - option.headroom)))] for plan in option.plans]
+    most = np.maximum(np.ceil(np.array(needed) / each), 1.0)
+    rows = stacked(tuple(plan for plan in option.plans for _ in range(FLOOR_STEPS + 1)))
+    instances = np.geomspace(1.0, most[:, 0], FLOOR_STEPS, axis=1).round()
     best, found = np.inf, option
     while True:
-        sizes = sizes.round()
-        rows = stacked(tuple(plan for plan in option.plans for _ in range(sizes.shape[1])))
+        sizes = np.concatenate([np.ones_like(each), instances * each], axis=1)
         tried = evaluate(shared, replace(option, plan=rows, replicas_fixed=sizes.reshape(-1, 1)), options)
-        costs = np.asarray(tried.pv).reshape(count, -1)
-        at = costs.argmin(axis=1)
-        k = int(costs.min(axis=1).argmin())
-        if costs[k, at[k]] < best:
-            best, found = costs[k, at[k]], replace(option, plan=option.plans[k], replicas_fixed=int(sizes[k, at[k]]))
-        if np.diff(sizes, axis=1).max() <= 1.0:
+        costs = np.asarray(tried.pv).reshape(sizes.shape)
+        plan, at = np.unravel_index(costs.argmin(), costs.shape)
+        if costs[plan, at] < best:
+            best, found = costs[plan, at], replace(option, plan=option.plans[plan], replicas_fixed=int(sizes[plan, at]))
+        if np.diff(instances, axis=1).max() <= 1.0:
             return found
-        ends = [np.take_along_axis(sizes, np.clip(at + step, 0, FLOOR_STEPS - 1)[:, None], axis=1) for step in (-1, 1)]
-        sizes = ends[0] + (ends[1] - ends[0]) * np.linspace(0.0, 1.0, FLOOR_STEPS)
+        nearest = costs[:, 1:].argmin(axis=1)[:, None]
+        low, high = (np.take_along_axis(instances, np.clip(nearest + k, 0, FLOOR_STEPS - 1), axis=1) for k in (-1, 1))
+        instances = (low + (high - low) * np.linspace(0.0, 1.0, FLOOR_STEPS)).round()
 
 
 def _present_values(shared: Shared, option: Option, options: Mapping[str, Option]) -> Array:

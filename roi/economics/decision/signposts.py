@@ -1,6 +1,6 @@
 """What would turn the choice between two options: a volume, a price or an error rate, each alone, at the central values."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,14 +8,14 @@ import numpy as np
 from roi.economics.decision.break_even import why_never
 from roi.economics.decision.curves import LEAST, MOST, Ask, Curves, rows_of, turns
 from roi.economics.decision.evaluation import choose_plan, evaluate
-from roi.economics.decision.verdict import error_rate_that_decides
 from roi.economics.inputs import Option, Plan
+from roi.economics.lines.option_lines import answered_wrong, with_error_rate
 
 STEPS, SAME = 50, 1e-9
-"""Factors on a price that are tried at most, and the share of itself within which one leads to itself."""
+"""Factors on a quantity that are tried at most, and the share of itself within which one leads to itself."""
 NUDGE, ALMOST_NOTHING = 1e-3, 1e-6
-"""The share by which a price is moved to see what that costs, and the least factor that is tried."""
-BAR = "what the quality bar admits"
+"""The share by which a quantity is moved to see what that costs, and the least factor that is tried."""
+BAR, EQUAL = "what the quality bar admits", "there the present values are equal"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +39,12 @@ class Signpost:
 def signposts(curves: Curves, id: str, rival: str, counts: str = "errors") -> tuple[Signpost, ...]:
     """What would make `id` beat `rival`, or where it beats it already, what would end that: volumes, its price, its error rate.
 
-    By present value. `counts` says whether wrong answers cost what the scenario says (errors) or nothing (cash); on cash the
-    error rate is no signpost.
+    By present value. `counts` says whether wrong answers cost what the scenario says (errors) or nothing (cash). The error rate
+    is no signpost on cash, nor where both options give the same answers.
     """
     found = [*_volumes(curves, id, rival, counts), *_prices(curves, id, rival, counts)]
     if counts == "errors" and not curves.options[id].keeps_model:
-        found.append(_error_rate(curves, id, rival))
+        found += _error_rate(curves, id, rival)
     return tuple(found)
 
 
@@ -81,15 +81,16 @@ def _prices(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signpo
     if option.plan is None and option.api is None:
         return
     if option.plan is None:
-        quantity, both_pay = "api_price_ratio", option.keeps_model or option.vendor == other.vendor
+        quantity, both_pay = "api_price_ratio", option.vendor == other.vendor
     else:
         quantity = "usd_per_gpu" if option.hardware else "usd_per_gpu_hour"
         both_pay = other.plan is not None and bool(other.hardware) == bool(option.hardware)
     (today, _), threshold, reason = _price(option), None, "the rival pays the same price"
     if not both_pay:
-        factor, reason, there = _where_it_turns(curves, option, other, counts)
+        factor, wins, there = _where_it_turns(curves, option, other, counts, _at_price)
+        reason = "at any price" if wins else "even for nothing it costs more"
         if factor is not None:
-            today, reason = _price(_times(there, 1.0 / factor))
+            today, reason = _price(_at_price(there, 1.0 / factor))
             threshold = today * factor
     yield Signpost(
         option=id, rival=rival, quantity=quantity, today=today, threshold=threshold, direction="below", reason=reason,
@@ -106,7 +107,7 @@ def _price(option: Option) -> tuple[float, str]:
     return float(plan.usd_per_gpu_hour), f"{plan.gpu} at {plan.vendor}, all rents moving alike"
 
 
-def _times(option: Option, factor: float) -> Option:
+def _at_price(option: Option, factor: float) -> Option:
     """The option with its own price multiplied."""
     if option.plan is None:
         assert option.api is not None
@@ -120,11 +121,33 @@ def _times(option: Option, factor: float) -> Option:
     return replace(option, plan=times(option.plan), plans=tuple(map(times, option.plans)))
 
 
-def _where_it_turns(curves: Curves, option: Option, other: Option, counts: str) -> tuple[float | None, str, Option]:
-    """The factor on the option's own price below which it costs no more (None with the reason), and the option there.
+def _error_rate(curves: Curves, id: str, rival: str) -> Iterator[Signpost]:
+    """The error rate of what it answers up to which the option costs no more, at most what the bar admits."""
+    option, other = curves.options[id], curves.options[rival]
 
-    At a given plan and floor cost is a straight line in the price. The line at one factor leads to the next factor, where
-    another plan may be the cheapest, until a line leads to itself.
+    def today(of: Option) -> float:
+        return float(np.asarray(answered_wrong(of, curves.options[of.escalates_to].error_rate)))
+
+    now, at_bar = today(option), 1.0 - curves.shared.quality_bar
+    if now == 0.0 or (option.system, option.kind == "cascade") == (other.system, other.kind == "cascade"):
+        return
+    factor, wins, _ = _where_it_turns(curves, option, other, "errors", lambda o, by: with_error_rate(o, today(o) * by))
+    threshold: float | None = at_bar if wins else None
+    if factor is not None:
+        threshold = min(factor * now, at_bar)
+    reason = "even without errors it costs more" if threshold is None else BAR if threshold == at_bar else EQUAL
+    yield Signpost(
+        option=id, rival=rival, quantity="error_rate", today=now, threshold=threshold, direction="below", reason=reason,
+    )
+
+
+def _where_it_turns(
+    curves: Curves, option: Option, other: Option, counts: str, times: Callable[[Option, float], Option]
+) -> tuple[float | None, bool, Option]:
+    """The factor on one of the option's quantities below which it costs no more, whether it does now, and the option there.
+
+    None where no factor turns that. At a given plan and floor cost is a straight line in the quantity. The line at one factor
+    leads to the next factor, where another plan may be the cheapest, until a line leads to itself.
     """
     row, factor = rows_of("pv", counts), 1.0
 
@@ -133,31 +156,16 @@ def _where_it_turns(curves: Curves, option: Option, other: Option, counts: str) 
         mine, theirs = (curves.measures(evaluate(curves.shared, o, options))[row, 0] for o in (tried, other))
         return float(theirs - mine)
 
+    wins = gain(option) >= 0
+    now = option
     for _ in range(STEPS):
-        now = _times(option, factor)
+        now = times(option, factor)
         now = choose_plan(curves.shared, now, {**curves.options, option.id: now})
         here = gain(now)
-        fall = (here - gain(_times(now, 1.0 + NUDGE))) / NUDGE  # savings lost as the price doubles
-        if factor == ALMOST_NOTHING and here < 0:
-            return None, "even for nothing it costs more", now
-        if fall <= 0:
-            return None, "its price moves nothing", now
-        move = here / fall
-        if abs(move) < SAME:
-            return factor, "", now
-        factor = max(factor * (1.0 + move), ALMOST_NOTHING)
-    return None, "no single price", option
-
-
-def _error_rate(curves: Curves, id: str, rival: str) -> Signpost:
-    """The error rate up to which the option costs no more, at most what the bar admits."""
-    shared, options = curves.shared, curves.options
-    central = {rival: evaluate(shared, options[rival], options)}
-    threshold = error_rate_that_decides(shared, options, central, id, rival)
-    at_bar = threshold == 1.0 - shared.quality_bar
-    equal = BAR if at_bar else "there the present values are equal"
-    reason = "even without errors it costs more" if threshold is None else equal
-    return Signpost(
-        option=id, rival=rival, quantity="error_rate", today=float(options[id].error_rate), threshold=threshold,
-        direction="below", reason=reason,
-    )
+        fall = (here - gain(times(now, 1.0 + NUDGE))) / NUDGE  # savings lost as the quantity doubles
+        if fall <= 0 or (factor == ALMOST_NOTHING and here < 0):
+            return None, wins, now
+        if abs(here / fall) < SAME:
+            return factor, wins, now
+        factor = max(factor * (1.0 + here / fall), ALMOST_NOTHING)
+    return None, wins, now

@@ -86,6 +86,8 @@ def _change(c: Comparison, label: str) -> Block:
 
 
 def _what(o: OptionResult) -> str:
+    if o.upfront_no_cash_usd:
+        return "serve on the GPUs that you own"
     return WHAT.get(o.kind, o.kind.replace("-", " "))
 
 
@@ -128,7 +130,9 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     shorter, longer = sorted(min(x, 2.0 * horizon) for x in (cash, with_errors))
     if c.verdict.counts != "cash" and longer - shorter > DIFFERS * longer and longer >= 1.0:
         paid += f" on cash ({in_months(with_errors, horizon)} with wrong answers counted)"
-    return f"Cash {usd(stay.cash_monthly_usd)} -> {usd(o.cash_monthly_usd)} a month; set-up {usd(o.upfront_usd)}; {paid}."
+    own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
+    first = f"{paid_first} and {usd(own)} that your own cards would sell for" if own else paid_first
+    return f"Cash {usd(stay.cash_monthly_usd)} -> {usd(o.cash_monthly_usd)} a month; set-up {first}; {paid}."
 
 
 def _wrong(c: Comparison, o: OptionResult) -> str:

@@ -194,7 +194,7 @@ def test_what_is_worth_measuring_before_a_change_comes_first() -> None:
 
 
 def test_where_the_recommendation_trains_the_best_option_that_can_be_undone_comes_first() -> None:
-    c = of_file(next(path for path in CASES if path.stem.startswith("6")))
+    c = of_file(next(path for path in CASES if path.stem.startswith("6_")))
     assert c.verdict.first_move == "cache-batch"
     text = flat(c)
     assert text.index("First claude-sonnet-5-5, batch (can be undone within a month)") < text.index("Then qwen3-8b+lora")
@@ -202,8 +202,16 @@ def test_where_the_recommendation_trains_the_best_option_that_can_be_undone_come
     assert "NOT YET" not in text
 
 
+def test_cards_that_are_owned_are_no_cash() -> None:
+    c = of_file(next(path for path in CASES if path.stem.startswith("10_")))
+    o = next(o for o in c.options if o.id == c.verdict.leader)
+    cash = o.upfront_usd - o.upfront_no_cash_usd
+    assert f"set-up ${cash:,.0f} and ${o.upfront_no_cash_usd:,.0f} that your own cards would sell for" in flat(c)
+    assert "serve on the GPUs that you own" in flat(c)
+
+
 def test_staying_names_the_volume_at_which_to_look_again() -> None:
-    c = of_file(next(path for path in CASES if path.stem.startswith("1")))
+    c = of_file(next(path for path in CASES if path.stem.startswith("1_")))
     least = min(b.first for b in c.break_even
                 if (b.baseline, b.basis, b.counts) == ("stay", "pv", "errors") and b.first is not None and b.first > 500)
     assert "Stay on gpt-5.4-mini: stop here." in flat(c)
@@ -211,7 +219,7 @@ def test_staying_names_the_volume_at_which_to_look_again() -> None:
 
 
 def test_staying_says_from_which_price_another_api_wins() -> None:
-    c = of_file(next(path for path in CASES if path.stem.startswith("7")))
+    c = of_file(next(path for path in CASES if path.stem.startswith("7_")))
     at = next(s.threshold for s in c.signposts if s.quantity == "api_price_ratio" and s.threshold is not None)
     assert f"list prices below {at:.1%} of today's" in flat(c)
 

@@ -25,7 +25,7 @@ SIDE = 1e-6
 UNSEEN = 1e-4
 """Share of a volume: between two so near to each other that say the same, nobody looks again."""
 ROUNDS, INSIDE, NEAREST = 14, 24, 64
-"""Rounds of new volumes; steps that one stretch may get in a round; stretches that one question may open in a round."""
+"""Rounds of new volumes, and as many of the change alone; steps that a stretch, stretches that a question may get in one."""
 CHUNK = 256
 """Volumes evaluated at once: their arrays stay in the cache."""
 TIE = 1e-10
@@ -88,6 +88,8 @@ class _Curve:
         self.curves, self.option = curves, option
         self.plans = stacked(option.plans) if option.plans else None
         self.count = max(len(option.plans), 1)
+        self.halved: dict[int, tuple[Array, Array]] = {}
+        """Volumes and the best floors there, in instances, by plan, where a commitment made them be searched."""
         self.capacity = self.pooling = np.empty((0, 1))
         self.demand = curves.demand
         if option.provisioned is not None:
@@ -196,10 +198,24 @@ class _Curve:
         low, high = (np.maximum(side(exact), 1.0) for side in (np.floor, np.ceil))
         if np.any(np.asarray(self.curves.shared.commitment_usd) > 0):
             low, high = np.ones_like(exact), np.maximum(np.ceil(self.most[plan] * volumes / each), 1.0)
-            while np.any(high > low):
-                middle = np.floor((low + high) / 2.0)
-                here, more = (self._costs(volumes, plan, n * each)[0] for n in (middle, middle + 1.0))
-                low, high = np.where(more < here, middle + 1.0, low), np.where(more < here, high, middle)
+            for k in np.unique(plan):  # more volume wants no smaller a floor: between those at the volumes around
+                known, sizes = self.halved.get(int(k), (np.empty(0), np.empty(0)))
+                at = np.searchsorted(known, volumes[plan == k])
+                low[plan == k] = np.concatenate([[1.0], sizes])[at]
+                high[plan == k] = np.fmin(np.concatenate([sizes, [np.inf]])[at], high[plan == k])
+            high = np.maximum(low, high)
+            while np.any(wide := high > low):
+                middle = np.floor((low + high) / 2.0)[wide]
+                v, of, n = (np.concatenate([x, x]) for x in (volumes[wide], plan[wide], middle * each[wide]))
+                n[middle.size :] += each[wide]
+                here, more = self._costs(v, of, n)[0].reshape(2, -1)
+                low[wide] = np.where(more < here, middle + 1.0, low[wide])
+                high[wide] = np.where(more < here, high[wide], middle)
+            for k in np.unique(plan):
+                known, sizes = self.halved.get(int(k), (np.empty(0), np.empty(0)))
+                all_known = np.concatenate([known, volumes[plan == k]])
+                order = np.argsort(all_known, kind="stable")
+                self.halved[int(k)] = all_known[order], np.concatenate([sizes, low[plan == k]])[order]
         return low * each, high * each
 
     def _best_ratios(self) -> Array:
@@ -219,9 +235,9 @@ class _Curve:
 
     def _costs(self, volumes: Array, plan: NDArray[np.intp], floors: Array | None) -> Array:
         """Costs at each volume, on the plan (and the floor) beside it."""
+        chunks = [slice(start, start + CHUNK) for start in range(0, volumes.size, CHUNK)]
         return np.concatenate(
-            [self._chunk(volumes[k], plan[k], None if floors is None else floors[k])
-             for k in (slice(start, start + CHUNK) for start in range(0, volumes.size, CHUNK))], axis=1,
+            [self._chunk(volumes[k], plan[k], None if floors is None else floors[k]) for k in chunks], axis=1,
         )
 
     def _chunk(self, volumes: Array, plan: NDArray[np.intp], floors: Array | None) -> Array:
@@ -312,25 +328,28 @@ def turns(curves: Curves, id: str, rivals: Mapping[str, Sequence[str]], asks: Se
     """The answer to each question about the option `id`."""
     volumes = np.unique(np.concatenate([np.geomspace(LEAST, MOST, POINTS), [ask.start for ask in asks]]))
     answers: dict[Ask, Turn] = {}
-    for last in (*[False] * (ROUNDS - 1), True):
-        waiting = [ask for ask in asks if ask not in answers]
+    waiting = list(asks)
+    for nearest in (*[NEAREST] * ROUNDS, *[0] * ROUNDS):
         gains = {name: _gains(curves, id, rivals[name], volumes) for name in {ask.rivals for ask in waiting}}
-        new: list[Array] = []
+        new: dict[Ask, Array] = {}
         for ask in waiting:
-            found, more = _look(curves, id, rivals[ask.rivals], gains[ask.rivals], volumes, ask)
-            if more.size == 0 or last:
-                answers[ask] = found
-            new.append(more)
-        if len(answers) == len(asks):
+            answers[ask], more = _look(curves, (id, *rivals[ask.rivals]), gains[ask.rivals], volumes, ask, nearest)
+            if more.size:
+                new[ask] = more
+        if not new:
             break
-        volumes = np.unique(np.concatenate([volumes, *new]))
+        waiting = list(new)
+        volumes = np.unique(np.concatenate([volumes, *new.values()]))
     return answers
 
 
 def _look(
-    curves: Curves, id: str, rivals: Sequence[str], gains: _Gains, volumes: Array, ask: Ask
+    curves: Curves, ids: Sequence[str], gains: _Gains, volumes: Array, ask: Ask, nearest: int
 ) -> tuple[Turn, Array]:
-    """What the volumes so far say, and the volumes that could still change that (none: it is the answer)."""
+    """What the volumes so far say, and the volumes that could still change that (none: it is the answer).
+
+    Inside the stretch where the sign changes, and inside as many of the doubtful ones before it, those nearest to the start.
+    """
     m = rows_of(ask.basis, ask.counts)
     way = 1 if ask.up else -1
     at = int(np.searchsorted(volumes, ask.start))
@@ -341,13 +360,14 @@ def _look(
     stretches = at + np.arange(steps) if ask.up else at - 1 - np.arange(steps)  # by their lower end, the nearest first
     width = volumes[stretches + 1] / volumes[stretches] - 1.0
     doubt = gains.least[m, stretches] < 0.0 if sign else gains.most[m, stretches] >= 0.0
-    wide = width > UNSEEN
+    opened = doubt & (width > UNSEEN)
+    opened[np.cumsum(opened) > nearest] = False
     if changes:
-        doubt[-1], wide[-1] = True, width[-1] > 2.0 * SIDE
+        opened[-1] = width[-1] > 2.0 * SIDE
     before, after = (float(volumes[at + way * (steps - 1)]), float(volumes[at + way * steps])) if changes else (None, None)
     found = Turn(wins=sign, before=before, after=after, gain=gains.gain[m], volumes=volumes)
-    opened = stretches[doubt & wide][:NEAREST]
-    return found, _inside(curves, (id, *rivals), gains.gain[m], volumes, opened) if opened.size else opened
+    chosen = stretches[opened]
+    return found, _inside(curves, ids, gains.gain[m], volumes, chosen) if chosen.size else np.empty(0)
 
 
 def _inside(curves: Curves, ids: Sequence[str], gain: Array, volumes: Array, stretches: NDArray[np.intp]) -> Array:

@@ -30,10 +30,20 @@ def scenario(seed: int) -> dict[str, Any]:
         return [name for name in names if often()]
 
     tokens = amount(200.0, 4000.0)
+    prefix = round(tokens * share()) if often() else 0
     hosted = ["qwen3-8b"] if often(0.7) else []
     scores = {"gpt-5.4": 0.9 + share(0.08), "gpt-6-luna": 0.85 + share(0.1)}
     if hosted:
         scores |= {"qwen3-8b": 0.8 + share(0.15), "qwen3-8b+lora": 0.85 + share(0.12)}
+    cascade, committed = often(), str(rng.choice(["", "", "incumbent", "candidate"]))
+    escalation: dict[str, Any] = {}
+    if cascade and often():
+        escalation = {"kept_error_rate": {"gpt-6-luna": share(0.08)}, "judge_usd_per_request": amount(1e-6, 1e-4)}
+    levers: dict[str, Any] = {
+        "shorter_prompt": {"prefix_tokens": prefix // 2} if prefix > 1 else None,
+        "less_reasoning": {"output_ratio": 0.5 + share(0.4)}, "flexible_tier": {"price_ratio": 0.5, "share": share()},
+        "provisioned_throughput": {"usd_per_month": amount(100.0, 5000.0), "requests_per_s": amount(0.5, 20.0)},
+    }  # fmt: skip
     return {
         "as_of": "2026-11-24",
         "horizon_months": int(rng.integers(12, 49)),
@@ -44,18 +54,26 @@ def scenario(seed: int) -> dict[str, Any]:
             "growth_per_year": round(float(rng.uniform(-0.3, 0.8)), 3) if often(0.7) else 0.0,
             "input_tokens": tokens,
             "output_tokens": amount(10.0, 400.0),
-            "shared_prefix_tokens": round(tokens * share()) if often() else 0.0,
+            "shared_prefix_tokens": prefix,
             "cache_hit_rate": share(),
             "can_wait_share": share(0.5) if often(0.3) else 0.0,
             "peak_to_mean": round(1.0 + share(6.0), 2),
         },
         "incumbent": {
             "provider": "openai", "model": "gpt-5.4", "uses_cache": often(), "discount": share(0.3) if often(0.3) else 0.0,
-            "committed_usd_per_month": amount(100.0, 1e5) if often(0.3) else 0.0,
+            "committed_usd_per_month": amount(100.0, 1e5) if committed == "incumbent" else 0.0,
             "committed_until": "2027-09-30",
         },
         "quality": {
             "bar": 0.0 if often() else 0.85, "usd_per_error": 0.0 if often(0.3) else amount(1e-4, 0.05), "scores": scores,
+            **escalation,
+        },
+        "apis": {
+            "openai/gpt-6-luna": {
+                "discount": share(0.4), "uses_cache": often(), "batch_share": share() if often() else None,
+                "committed_usd_per_month": amount(10.0, 1e4) if committed == "candidate" else 0.0,
+                "committed_until": "2027-12-31",
+            },
         },
         "evaluation": {"usd": amount(10.0, 500.0), "labels": 300.0, "usd_per_label": amount(0.1, 3.0)},
         "training": {"examples": 2000.0, "retrain_every_months": float(rng.integers(3, 13)) if often(0.7) else None},
@@ -74,7 +92,7 @@ def scenario(seed: int) -> dict[str, Any]:
         "candidates": {
             "api_models": ["openai/gpt-6-luna", *some("anthropic/claude-haiku-5-5")],
             "hosted_models": some("groq/openai/gpt-oss-20b"),
-            "cascade_first": some("openai/gpt-6-luna"),
+            "cascade_first": ["openai/gpt-6-luna"] if cascade else [],
             "vendor_tuned": some("azure/gpt-4.1-mini"),
             "hosted_adapters": some("fireworks/qwen3-8b"),
             "self_hosted": hosted,
@@ -83,6 +101,7 @@ def scenario(seed: int) -> dict[str, Any]:
             "hybrid": often(0.7),
             "own_hardware": often(),
             "gpus": [str(rng.choice(GPUS))],
+            **{name: lever for name, lever in levers.items() if often(0.3)},
         },
     }  # fmt: skip
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from roi.economics.decision.curves import LEAST, MOST, Ask, Curves, Turn, turns
+from roi.economics.decision.curves import LEAST, MOST, UNSERVED, Ask, Curves, Turn, turns
 from roi.economics.inputs import Option
 
 BASES, COUNTS = ("run_rate", "pv"), ("errors", "cash")
@@ -71,7 +71,8 @@ def _reason(
     if first is None:
         return why_never(option, basis, up, runs_from)
     if stays is None:
-        return "wins only in between: at large volume the baseline is cheaper"
+        owned = "more cards are needed than are owned"
+        return f"wins only in between: at large volume {owned if _unserved(up) else 'the baseline is cheaper'}"
     if stays == 0.0:
         return "cheaper at every volume"
     return "one crossing" if first == stays else "a saw: a new replica costs before it is used"
@@ -84,6 +85,8 @@ def why_never(option: Option, basis: str, turn: Turn, runs_from: float | None) -
     """
     if basis == "pv" and runs_from is not None:
         return f"cheaper to run from {runs_from:,.0f} a day on, but what is paid until it is live is not earned back"
+    if _unserved(turn):
+        return "as far as the cards that are owned go, the baseline is cheaper"
     gain, half = turn.gain, int(turn.volumes.searchsorted(MOST / 2.0))
     if gain[-1] - gain[half] > NOTHING * abs(gain[-1]):
         what = "set-up" if basis == "pv" else "what it costs to run at all is"
@@ -91,3 +94,8 @@ def why_never(option: Option, basis: str, turn: Turn, runs_from: float | None) -
     if option.self_hosted:
         return "marginal GPU cost exceeds the API price"
     return "a further request costs more than at the baseline"
+
+
+def _unserved(turn: Turn) -> bool:
+    """True where the far end of the curve is more than the option can serve."""
+    return bool(turn.gain[-1] == -UNSERVED)

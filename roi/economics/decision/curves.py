@@ -30,6 +30,8 @@ CHUNK = 256
 """Volumes evaluated at once: their arrays stay in the cache."""
 TIE = 1e-10
 """Share of a cost that is rounding."""
+UNSERVED = 1e30
+"""USD that stand for a volume which the cards that are owned do not hold."""
 FEW = np.arange(1.0, 5.0)
 """Instances of the floors that are tried wherever a small one is best: up to four replicas cost is not convex in the size."""
 
@@ -97,6 +99,9 @@ class _Curve:
             whole = np.floor(self.plans.gpus_per_instance / self.plans.gpus_per_replica)
             self.each = np.maximum(np.broadcast_to(whole, (self.count, 1)), 1.0)[:, 0]
             """Replicas of an instance."""
+            owned = np.floor(self.plans.gpus_owned / self.plans.gpus_per_instance)
+            self.owned = np.maximum(np.broadcast_to(owned, (self.count, 1))[:, 0] * self.each, 1.0)
+            """Replicas that the owned cards hold, for a floor."""
             self.most = curves.peak.max() / (self.capacity * self.pooling)[:, 0]
             """Replicas for each request a day that hold the peak of the busiest month, by plan."""
         self.ratios = self._best_ratios() if option.kind == "hybrid" and self.plans is not None else None
@@ -172,6 +177,7 @@ class _Curve:
         each = self.each[plan]
         small = [*(each * few for few in FEW), np.ones_like(each)]
         floors = np.stack([*self._beside_the_best(volumes, plan, each), *small], axis=1)
+        floors = np.minimum(floors, self.owned[plan][:, None])
         row, nth = np.nonzero((np.arange(floors.shape[1]) < 2) | (floors[:, :1] < 2.0 * FEW[-1] * each[:, None]))
         costs = self._costs(volumes[row], plan[row], floors[row, nth])
         table, place = np.full(floors.shape, np.inf), np.zeros(floors.shape, dtype=int)
@@ -224,7 +230,12 @@ class _Curve:
             option = replace(option, plan=_rows(self.plans, plan))
         if floors is not None:
             option = replace(option, replicas_fixed=floors[:, None])
-        return curves.measures(evaluate(replace(curves.shared, requests_per_day=volumes[:, None]), option, curves.options))
+        done = evaluate(replace(curves.shared, requests_per_day=volumes[:, None]), option, curves.options)
+        costs = curves.measures(done)
+        if option.plan is None or done.costs.fleet is None:
+            return costs
+        served = done.costs.fleet.gpus.max(axis=-1) <= np.reshape(option.plan.gpus_owned, -1)
+        return np.where(served, costs, UNSERVED)
 
 
 def _rows(plans: Plan, index: NDArray[np.intp]) -> Plan:
@@ -291,7 +302,7 @@ def _gains(curves: Curves, id: str, rivals: Sequence[str], volumes: Array) -> _G
 
     most = (ends(line, np.maximum) + ends(rest_b, np.maximum) - ends(rest_a, np.minimum)).min(axis=0)
     least = (ends(line, np.minimum) + ends(rest_b, np.minimum) - ends(rest_a, np.maximum)).min(axis=0)
-    gain, rounding = (b - a).min(axis=0), TIE * np.abs(a[0])
+    gain, rounding = np.where(a[0] < UNSERVED, (b - a).min(axis=0), -UNSERVED), TIE * np.abs(a[0])
     return _Gains(
         wins=gain >= -rounding, gain=gain, most=most + rounding[:, 1:], least=least + rounding[:, 1:],
     )

@@ -68,18 +68,19 @@ def near(b: BreakEven) -> list[object]:
     return [None if x is None else pytest.approx(x, rel=1e-5) for x in (b.first, b.stays)]
 
 
-def plain(case: Case, id: str) -> bool:
-    """True where the option leaves the incumbent's price list."""
-    return case[f"options.{id}.kind"].value not in {"stay", "cache-batch"}
+def at_the_incumbent(case: Case, id: str) -> bool:
+    """True where the option pays the incumbent's price list."""
+    vendor = f"options.{id}.vendor"
+    return vendor in case and case[vendor].value == case["options.stay.vendor"].value
 
 
 @every
 def test_a_dearer_incumbent_never_lowers_the_npv_of_leaving_it(seed: int) -> None:
     case = random_case(seed)
-    lists = ("options.stay.price.", "options.cache-batch.price.")
+    lists = tuple(f"options.{id}.price." for id in case.options if at_the_incumbent(case, id))
     dearer = scaled(case, 1.5, where=lambda path, _: path.startswith(lists) and "usd" in path)
     now, then = Answer(case), Answer(case, dearer)
-    for id in filter(lambda id: plain(case, id), now.ids):
+    for id in (id for id in now.ids if not at_the_incumbent(case, id)):
         assert then.npv(id) >= now.npv(id) - CENT, id
 
 
@@ -137,6 +138,7 @@ def test_equal_prices_give_no_npv_before_set_up(seed: int) -> None:
     nothing = ("setup_hours", "run_hours_per_month", "months_to_live", "months_in_parallel")
     facts |= {change + name: 0.0 for name in nothing}
     facts |= {f"options.{id}.{name}": case[f"options.stay.{name}"].value for name in ("uses_cache", "batch_share")}
+    facts |= {f"options.{id}.cache_hit_rate": None, "apis.openai/gpt-6-luna.commitment.usd_per_month": 0.0}
     facts |= {"evaluation.usd": 0.0, "evaluation.labels": 0.0, "quality.bar": 0.0}
     answer = Answer(case, facts)
     assert answer.npv(id) == pytest.approx(0.0, abs=1e-9 * answer.pv("stay") + CENT)

@@ -13,7 +13,7 @@ SAVED = Path(__file__).parents[1] / "data" / "comparison-751bca8.json"
 """Written by roi at commit 751bca8, schema roi.comparison/1; figures other than the central NPVs were cut out."""
 RENTED = ("self-hosted-adapter:qwen3-8b+lora", "hybrid:qwen3-8b+lora", "hosted-adapter:fireworks/qwen3-8b")
 """Options on rented GPUs. Corrected since: rent of which nobody knows where it drifts keeps today's level on average, where its
-mean level rose (definition 2.3 of docs/economics.md)."""
+mean level rose (definition 3.6 of docs/economics.md)."""
 DRIFT = "drift.gpu_rent_per_year"
 
 

@@ -201,9 +201,9 @@ def quality(c: Comparison, o: OptionResult) -> str:
 def _lost(c: Comparison) -> list[Block]:
     """Why options with a higher mean NPV are not recommended; and where another view of the hours decides otherwise."""
     v, told = c.verdict, list[str]()
-    other = getattr(v, "if_all_hours_are_paid", None)
-    if other not in {None, v.leader}:
-        told.append(f"With a price on the hours of people who are paid anyway, {option_of(c, str(other)).label} would lead.")
+    if v.if_all_hours_are_paid is not None:
+        other = option_of(c, v.if_all_hours_are_paid).label if v.if_all_hours_are_paid != "stay" else "staying"
+        told.append(f"With a price on the hours of people who are paid anyway, {other} would lead.")
     if v.recommended is not None:
         untested = [option_of(c, p.option).label for p in v.passed_over if p.reason == "not tested"]
         unlikely = [f"{option_of(c, p.option).label} ({reason(c, p.option)})" for p in v.passed_over

@@ -241,6 +241,13 @@ def test_rows_that_lost_with_a_higher_mean_say_why() -> None:
     assert "not likely: qwen3-8b+lora floor + spill (beats staying in only 54.7% of the draws, needs 80%)" in text
 
 
+def test_another_view_of_the_hours_that_decides_otherwise_is_told() -> None:
+    c = answer()
+    told = "With a price on the hours of people who are paid anyway, staying would lead."
+    assert told not in flat(c)
+    assert told in flat(replace(c, verdict=replace(c.verdict, if_all_hours_are_paid="stay")))
+
+
 def test_self_hosting_is_placed_against_staying_and_against_the_recommendation() -> None:
     text = flat(answer())
     found = re.search(r"NOT YET (.*?) option", text)

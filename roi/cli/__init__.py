@@ -29,6 +29,7 @@ COMMANDS = {
     "size": Door("roi.cli.size:size", "Replicas that keep the SLO at the peak; cost against latency."),
     "fit": Door("roi.cli.fit:fit", "What fits on which GPU: memory, training hours, USD."),
     "usage": Door("roi.cli.usage:usage", "What was spent, from usage logs; the workload they settle."),
+    "quality": Door("roi.cli.quality:quality", "Is it good enough: scores and differences, how sure, from evaluation results."),
     "init": Door("roi.cli.init:init", "Write a commented scenario to start from."),
     "profile": Door("roi.cli.profile:profile", "Short real runs on the device at hand, or on a server."),
     "schema": Door("roi.cli.schema:schema", "JSON Schema of the scenario file, for editors."),

@@ -17,8 +17,9 @@ from roi.scenario.yaml import parse_yaml, read_yaml
 
 BUNDLED: Final = "bundled"
 PART_SCHEMA: Final = "roi.usage-part/1"
-BLOCKS: Final = ("workload", "incumbent")
-"""Of a scenario that a part may hold."""
+QUALITY_PART: Final = "roi.quality-part/1"
+BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality", "record")}
+"""What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
 SHOWN = 3
 """Mistakes in one message; the others are counted."""
 LONGEST_VALUE = 60
@@ -32,10 +33,12 @@ NAMED_FROM = 2
 """Keys before the name of a system in the shortest path that holds one."""
 
 
-def load_scenario(path: Path | str | None = None, overrides: tuple[str, ...] = (), part: Path | None = None) -> Scenario:
+def load_scenario(
+    path: Path | str | None = None, overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None,
+) -> Scenario:
     """The scenario in `path` (None = the bundled one), checked with everything that is laid over it.
 
-    `part` is what usage records settle (`overlay`); `a.b=c` overrides come last.
+    `part` is what usage records settle (`overlay`), `quality` what an evaluation does; `a.b=c` overrides come last.
     """
     data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(Path(path))
     if part is not None:
@@ -46,6 +49,10 @@ def load_scenario(path: Path | str | None = None, overrides: tuple[str, ...] = (
             if data["incumbent"].get("model") != before:
                 data.pop("quality", None)  # the bundled scores are of the bundled incumbent's task
             data["title"] = f"{data['incumbent'].get('model')} as used, the rest from the bundled scenario"
+    if quality is not None:
+        if path is None:
+            data.pop("quality", None)  # the bundled scores are of another task
+        overlay_quality(data, read_part(quality, "--quality"))
     for override in overrides:
         _set(data, override)
     return check_scenario(data)
@@ -149,18 +156,31 @@ def _fields_at(places: list[str]) -> list[str]:
     return [info.alias or name for name, info in getattr(kind, "model_fields", {}).items()]
 
 
-def read_part(path: Path) -> dict[str, Any]:
-    """The part in a YAML file that `roi usage --output` wrote; InputError where it is another file."""
-    data = read_yaml(path)
-    if data.pop("schema", None) != PART_SCHEMA:
-        raise InputError(f"--usage: {path} is no part written by roi usage --output; schema: {PART_SCHEMA} is missing")
-    for block in BLOCKS:
+def read_part(path: Path, option: str = "--usage") -> dict[str, Any]:
+    """The part in a YAML file that `roi usage --output` (or `roi quality`) wrote; InputError where it is another file."""
+    schema, command = (PART_SCHEMA, "usage") if option == "--usage" else (QUALITY_PART, "quality")
+    data, blocks = read_yaml(path), BLOCKS[schema]
+    if data.pop("schema", None) != schema:
+        raise InputError(f"{option}: {path} is no part written by roi {command} --output; schema: {schema} is missing")
+    for block in blocks:
         if not isinstance(data.get(block, {}), dict):
-            raise InputError(f"--usage: {path}: {block}: {data[block]!r} is not usable; it should be a block of keys")
-    other = sorted(set(data) - set(BLOCKS))
+            raise InputError(f"{option}: {path}: {block}: {data[block]!r} is not usable; it should be a block of keys")
+    other = sorted(set(data) - set(blocks))
     if other:
-        raise InputError(f"--usage: {path}: {', '.join(other)} is not part of {PART_SCHEMA}; allowed: {', '.join(BLOCKS)}")
+        raise InputError(f"{option}: {path}: {', '.join(other)} is not part of {schema}; allowed: {', '.join(blocks)}")
     return data
+
+
+def overlay_quality(data: dict[str, Any], part: dict[str, Any]) -> None:
+    """Lay what an evaluation settles over the scenario's plain data, in place: by system, so that other systems stay."""
+    old = data.setdefault("quality", {})
+    if not isinstance(old, dict):
+        raise InputError(f"quality: {old!r} is not usable; it should be a block of keys")
+    for name, value in part.get("quality", {}).items():
+        if isinstance(value, dict) and isinstance(old.get(name), dict):
+            old[name].update(value)
+        else:
+            old[name] = value
 
 
 def overlay(data: dict[str, Any], part: dict[str, Any]) -> None:
@@ -169,7 +189,7 @@ def overlay(data: dict[str, Any], part: dict[str, Any]) -> None:
     Lengths and means of lengths exclude each other, so one takes the other's place. A bill, a discount and a commitment of
     another model than the part's would be wrong: they go with the model.
     """
-    for block in BLOCKS:
+    for block in BLOCKS[PART_SCHEMA]:
         new = part.get(block) or {}
         old = data.setdefault(block, {})
         if not isinstance(old, dict):

@@ -88,7 +88,7 @@ def _fixed(question: QualityQuestion, found: EvaluationSet, earlier: dict[str, A
         old = recorded.get(name) or {}
         same = old.get("value") == value
         rules[name] = Fixed(value=value, since=said.isoformat() if said else old.get("since") if same else None,
-                            was=None if same else old.get("value"),
+                            was=old.get("was" if same else "value"),
                             recorded=old.get("recorded", today.isoformat()) if same else today.isoformat())
     return rules
 

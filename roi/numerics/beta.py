@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
-POINTS: Final = 2001
+POINTS: Final = 3001
 FALL: Final = 30.0
 """Where the density has fallen below its peak by this much (natural logarithm: 1e-13), the range ends."""
 

@@ -113,11 +113,12 @@ def agreement(incumbent: Array, other: Array, weights: Array, clusters: Ints) ->
     A graded pair (a, b) counts as min(a, b) right on both, a - b or b - a on one, the rest on neither, so that both means come
     out. The counts are scaled to as many items as would tell the difference as exactly (`worth_items`).
     """
-    w = weights / weights.sum()
-    both, least = float(w @ np.minimum(incumbent, other)), float(w @ np.maximum(incumbent, other))
-    lost, won = float(w @ np.maximum(incumbent - other, 0.0)), float(w @ np.maximum(other - incumbent, 0.0))
-    n = len(w) * worth_items(other - incumbent, lost + won - (won - lost) ** 2, weights, clusters)
-    return Agreement(n * both, n * lost, n * won, n * (1.0 - least))
+    total = float(weights.sum())
+    both, either = float(weights @ np.minimum(incumbent, other)), float(weights @ np.maximum(incumbent, other))
+    lost, won = (float(weights @ np.maximum(x - y, 0.0)) for x, y in ((incumbent, other), (other, incumbent)))
+    variance = (lost + won) / total - ((won - lost) / total) ** 2
+    scale = len(weights) / total * worth_items(other - incumbent, variance, weights, clusters)
+    return Agreement(scale * both, scale * lost, scale * won, scale * (total - either))
 
 
 def worth_items(values: Array, plain_variance: float, weights: Array, clusters: Ints) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from roi.errors import InputError, nearest
 from roi.quality.formats import FORMATS
 from roi.quality.result_files import find_files, open_source
-from roi.quality.result_rows import LONGEST_ID, Asked, Document, Format, Notes, Row, share
+from roi.quality.result_rows import LONGEST_ID, Asked, Format, Notes, Row, Source, share
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -55,7 +55,7 @@ def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
     for path in find_files(files):
         before = len(table.scores)
         with open_source(path, notes) as source:
-            form = _format(source.head, source.first, source.shown)
+            form = _format(source, asked)
             for place, row in form.rows(source, asked, notes):
                 if (reason := table.add(row)) is not None:
                     notes.drop(reason, place)
@@ -66,17 +66,17 @@ def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
     return table.settle(asked, notes)
 
 
-def _format(head: Document, first: Document, shown: str) -> Format:
+def _format(source: Source, asked: Asked) -> Format:
     """The format that the first row shows; InputError with the nearest and what it lacks. No name of the file's is shown."""
-    found = next((form for form in FORMATS if form.recognises(head, first)), None)
-    if found is not None:
-        return found
+    found = next((form for form in FORMATS if form.recognises(source.head, source.first)), None)
     own = FORMATS[-1]
-    names = {name.lower() for name in first}
+    if found is not None or asked.columns:
+        return found or own
+    names = {name.lower() for name in source.first}
     lacking = [needed for needed in own.needs if not names & set(needed)]
     missing = " and ".join(f"{needed[0]} (or {', '.join(needed[1:5])} ...)" for needed in lacking)
-    raise InputError(f"{shown}: no known format by its columns; nearest: {own.title}, without {missing or 'a row of its own'};"
-                     " --map item=COLUMN, score=COLUMN or system=COLUMN names others")
+    raise InputError(f"{source.shown}: no known format by its columns; nearest: {own.title}, without {missing}; --map item=COLUMN,"
+                     " score=COLUMN or system=COLUMN names others")
 
 
 class _Rows:

@@ -1,6 +1,7 @@
 """The part of a scenario that an evaluation settles, as YAML to lay over one, and what it records for the next run."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def part_yaml(
     source = f"roi quality, {', '.join(found.notes.metrics)}{f', results of {results_on}' if results_on else ''}"
     record: dict[str, Any] = {
         "incumbent": measured.incumbent, "results_on": results_on,
-        "fixed": {name: {"value": rule.value, "since": rule.since, "recorded": rule.recorded} for name, rule in fixed.items()},
+        "fixed": {name: asdict(rule) for name, rule in fixed.items()},
         "right": round(measured.scores[0].posterior.right, DIGITS), "wrong": round(measured.scores[0].posterior.wrong, DIGITS),
         "agreement": {each.system: {name: round(getattr(each.agreement, name), DIGITS) for name in ("n11", "n10", "n01", "n00")}
                       for each in measured.differences},
@@ -38,7 +39,8 @@ def part_yaml(
 def _quality(measured: Measured, source: str) -> Iterator[tuple[str, Any]]:
     if measured.bar is not None:
         yield "bar", measured.bar
-    yield "scores", {each.system: _rounded(each.posterior) | {"items": each.items, "source": source} for each in measured.scores}
+    yield "scores", {each.system: _rounded(each.posterior) | {"items": each.items, "source": source}
+                     for each in measured.scores}
     for name in ("escalated", "kept_error_rate", "escalated_error_rate"):
         known = {each.first: getattr(each, name) for each in measured.cascades}
         rates = {first: _rounded(part) | {"source": source} for first, part in known.items() if part is not None}

@@ -39,8 +39,8 @@ def _tell(answer: QualityAnswer) -> Iterable[Block]:
     yield Table(heads, tuple(map(_difference_row, measured.differences)))
     yield Paragraph(
         f"Points of 100. lost / won: items on which {measured.incumbent}, or the other, is better. within: chance that it is"
-        f" worse by at most {_points(measured.margin)[1:]} points. shows from: the smallest true difference that such a set finds"
-        " (80% power, 10% two-sided). items to add: until the 90% intervals are clear of the margin"
+        f" worse by at most {_points(measured.margin)[1:]} points. shows from: the smallest true difference that such a set"
+        " finds (80% power, 10% two-sided). items to add: until the 90% intervals are clear of the margin"
         f"{' and the bar' if measured.bar is not None else ''}, if the means stay.")
     for each in measured.cascades:
         yield Heading(f"Cascade {each.first} > {each.second}")
@@ -66,7 +66,7 @@ def _difference_row(each: Difference) -> Row:
 
 
 def _points(share: float) -> str:
-    return f"{share * 100:+.1f}"
+    return f"{share * 100:+.1f}".replace("-0.0", "+0.0")
 
 
 def _interval(known: ScorePosterior) -> str:

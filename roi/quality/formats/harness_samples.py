@@ -16,6 +16,7 @@ from roi.quality.result_rows import NO_SCORE, Asked, Document, Format, Notes, Ro
 
 OTHERS = frozenset({"doc_id", "doc_hash", "prompt_hash", "target_hash"})
 """Numbers and hashes of a row that are no metric."""
+NO_MARK = "a metric of the whole task, with no mark for a document"
 NAMED = re.compile(r"samples_(.+)_(\d{4}-\d\d-\d\dT[\d.:-]+)\.jsonl")
 
 
@@ -46,7 +47,7 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
             continue
         mark = share(row.get(metric), place)
         if mark is None:
-            notes.drop(NO_SCORE, place)
+            notes.drop(NO_MARK if isinstance(row.get(metric), list) else NO_SCORE, place)
             continue
         yield place, Row(f"{task}/{row['doc_id']}" if row.get("doc_id") is not None else None, system, mark)
     if asked.filter is not None:

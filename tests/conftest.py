@@ -1,10 +1,14 @@
 """Hypothesis without a deadline: a loaded machine is no failure. Ctrl-C at its default: a shell's background jobs ignore it.
 
+The user's data folder is an empty one: the profiles and prices of whoever runs the tests change nothing.
+
 A load on a server begins with a garbage collection, which takes a second among the objects of thousands of tests.
 """
 
 import gc
+import os
 import signal
+import tempfile
 
 import pytest
 from hypothesis import settings
@@ -15,6 +19,10 @@ settings.load_profile("house")
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # children inherit it: tests send it to them
+
+
+DATA = tempfile.TemporaryDirectory(prefix="roi-tests-")
+os.environ["XDG_DATA_HOME"] = os.environ["LOCALAPPDATA"] = DATA.name  # children inherit it
 
 
 @pytest.fixture(autouse=True, scope="module")

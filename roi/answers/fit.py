@@ -23,10 +23,11 @@ from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.fitting import DryPeaks, GpuFit, fit_plan
 from roi.estimate.training.plan import TrainingPlan
 from roi.evidence.training_speed import find_calibrations, plan_speed
-from roi.facts.model import ModelShape
+from roi.facts.model import ModelShape, Number
 from roi.facts.price import RentalKind, RentalOffer
 from roi.facts.profiles import DryRunProfile
 from roi.store.profiles.lookup import load_profiles, profile_folders
+from roi.units import MTOK, SECONDS_PER_HOUR
 
 LIMITS: Final = (("examples", 1.0, 1e12), ("tokens_per_example", 1.0, 1e8), ("epochs", 0.001, 10_000.0))
 """Fields of a training set with their least and largest values: 1e12 examples of ten tokens are more than all text."""
@@ -59,12 +60,18 @@ class GpuLine:
     fit: GpuFit
     tokens_per_s: float
     """Of the job, at the plan's sequence (the training set's mean where given)."""
+    tokens_per_s_range: tuple[float, float]
+    """Its 5th and 95th percentile."""
     hours: tuple[float, float, float] | None = None
     """Wall clock: central, 5th and 95th percentile."""
     usd: tuple[float, float, float] | None = None
     """Rent of whole instances for those hours."""
     offer: RentalOffer | None
     """Cheapest on-demand offer."""
+    paid_gpus: int | None
+    """GPUs of the whole instances that are rented."""
+    usd_per_mtok: float | None
+    """Rent while a million tokens are trained, which ranks cards where hours were not asked for."""
     note: str
     """What memory and time do not say."""
     evidence: Evidence
@@ -89,6 +96,20 @@ class FitReport:
     """What became of a dry run that was made now; else empty."""
     as_of: Date | None
     """Day of the prices."""
+
+    @property
+    def usable(self) -> tuple[GpuLine, ...]:
+        """The cards that the plan fits on and whose number formats it needs, cheapest first; those without an offer last."""
+        def cost(line: GpuLine) -> float:
+            usd = line.usd_per_mtok if line.usd is None else line.usd[0]
+            return float("inf") if usd is None else usd
+
+        return tuple(sorted((x for x in self.lines if x.fit.fits and not x.note), key=cost))
+
+    @property
+    def recommended(self) -> GpuLine | None:
+        """The cheapest card on which the plan fits at the 95th percentile too, else centrally; None where it fits on none."""
+        return min(self.usable, key=lambda x: (x.offer is None, x.fit.tight), default=None)
 
 
 def fit_model(
@@ -125,24 +146,38 @@ def _line(
     """What is told of one GPU: speed, and where a training set is known hours and rent."""
     gpu, efficiency = fit.gpu, evidence.efficiency
     timed = plan if data is None else replace(plan, seq=min(data.tokens_per_example, float(plan.seq)))
-    step = step_time(model, timed, gpu, efficiency)
-    seconds = step.micro_step_s + (step.optimizer_s + step.synchronisation_s) / plan.accumulation
+
+    def speed(overall: Number) -> float:
+        step = step_time(model, timed, gpu, replace(efficiency, overall=overall))
+        seconds = step.micro_step_s + (step.optimizer_s + step.synchronisation_s) / plan.accumulation
+        return float(step.tokens * plan.gpus / seconds)
+
     on_demand = [o for o in offers if o.gpu == gpu.id and o.kind == RentalKind.ON_DEMAND and o.minimum_months == 0]
     offer = min(on_demand, key=lambda o: _usd_per_hour(o, plan.gpus), default=None)
     note = "no bf16 units: use --dtype fp16" if plan.dtype == "bf16" and gpu.bf16_flops is None else ""
     if plan.attention == "flash" and gpu.bf16_flops is None:
         note = "FlashAttention-2 needs Ampere or newer" + (f"; {note}" if note else "")
-    line = GpuLine(fit=fit, tokens_per_s=float(step.tokens * plan.gpus / seconds), offer=offer, note=note, evidence=evidence)
+    rent = None if offer is None else _usd_per_hour(offer, plan.gpus)
+    tokens_per_s = speed(efficiency.overall)
+    line = GpuLine(
+        fit=fit, tokens_per_s=tokens_per_s, tokens_per_s_range=(speed(evidence.low), speed(evidence.high)), offer=offer,
+        note=note, evidence=evidence,
+        paid_gpus=None if offer is None else _paid_gpus(offer, plan.gpus),
+        usd_per_mtok=None if rent is None else rent / SECONDS_PER_HOUR / tokens_per_s * MTOK,
+    )  # fmt: skip
     if data is None:
         return line
     run = data.examples, data.tokens_per_example, data.epochs
     mid, short, long = (float(training_hours(model, plan, gpu, replace(efficiency, overall=x), *run))
                         for x in (efficiency.overall, evidence.high, evidence.low))
-    rent = None if offer is None else _usd_per_hour(offer, plan.gpus)
     return replace(line, hours=(mid, short, long), usd=None if rent is None else (rent * mid, rent * short, rent * long))
 
 
 def _usd_per_hour(offer: RentalOffer, gpus: int) -> float:
     """Rent of enough whole instances for `gpus` GPUs."""
-    instances = -(-gpus // offer.gpus_per_instance)
-    return instances * offer.gpus_per_instance * offer.usd_per_gpu_hour
+    return _paid_gpus(offer, gpus) * offer.usd_per_gpu_hour
+
+
+def _paid_gpus(offer: RentalOffer, gpus: int) -> int:
+    """GPUs of the fewest whole instances that hold `gpus`."""
+    return -(-gpus // offer.gpus_per_instance) * offer.gpus_per_instance

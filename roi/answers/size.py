@@ -12,6 +12,7 @@ from typing import Final
 from roi.answers.opening import Tell, keep_quiet, open_case, open_trace
 from roi.answers.size_plan import Day, Load, SizedPlan, replay_day, size_plan
 from roi.answers.size_ways import Way, ways
+from roi.catalog.cards.gpus import find_gpu
 from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import Option, Shared
 from roi.errors import InputError, UnknownName
@@ -58,6 +59,10 @@ class Sizing:
     """The trace that is replayed; None for the scenario's traffic."""
     plans: tuple[SizedPlan, ...]
     """Cheapest first."""
+    price_days: int
+    """Age of the cheapest plan's price on the scenario's day."""
+    left_out: tuple[str, ...]
+    """Cards that the scenario names and no plan runs on: a plan on another is never dearer, or none of theirs holds the SLO."""
     day: Day | None
     """The cheapest plan's; None for a trace, or where a day has too many requests to replay."""
     ways: tuple[Way, ...]
@@ -103,14 +108,15 @@ def size_service(
         raise InputError(f"{option.system}: no plan holds the SLO on this trace")
     sized.sort(key=lambda each: each[0].fleet.usd_per_month)
     best, plan = sized[0]
-    shape = load.traffic.shape
+    shape, named = load.traffic.shape, [find_gpu(name).id for name in resolved.scenario.candidates.gpus]
     return Sizing(
         title=resolved.scenario.title, system=option.system, option=option.id, mean_requests_per_s=mean,
         peak_requests_per_s=load.requests_per_s, headroom=float(option.headroom), fleet_share=float(option.fleet_share),
         slo=load.slo, prompt_tokens=float(shape.uncached_tokens + shape.cached_tokens),
         cached_tokens=float(shape.cached_tokens), output_tokens=float(shape.output_tokens),
         trace=None if trace is None else TraceSpan(trace.arrival_s.size, float(trace.arrival_s[-1]), times),
-        plans=tuple(found for found, _ in sized),
+        plans=tuple(found for found, _ in sized), price_days=(resolved.scenario.as_of - plan.offer.date).days,
+        left_out=tuple(name for name in named if name not in {found.gpu for found, _ in sized}),
         day=None if trace is not None else replay_day(plan, load, best.replicas, mean, shared.load_curve),
         ways=() if trace is not None else ways(shared, options, option, plan, mean),
     )

@@ -88,6 +88,9 @@ class SizedPlan:
     """The same with the engine at its fast end (P95)."""
     replicas_slow: int | None
     """At its slow end (P5); None where no fleet holds the SLO there."""
+    usd_per_month_fast: float
+    """Rent of the fleet, spares included, at the fast end."""
+    usd_per_month_slow: float | None
     spares: int
     fleet: FleetPoint
     """The replicas needed, at the peak."""
@@ -130,11 +133,13 @@ def size_plan(plan: FleetPlan, option: Option, load: Load, known: KnownRuns) -> 
     shares = SPREAD_OF_FLEETS if replicas <= MOST_REPLICAS else (1.0,)
     sizes = sorted({max(round(replicas * share), 1) for share in shares} | {replicas, max(replicas - 1, 1)})
     fleets = tuple(_fleet(plan, option, server, load, size) for size in sizes)
+    slowest = needed(capacity.slow.requests_per_s, capacity.pooling_slow, slow)
     return SizedPlan(
         gpu=plan.offer.gpu, tensor_parallel=plan.serving.tensor_parallel, weight_dtype=plan.serving.weight_dtype,
         vendor=plan.offer.vendor, rental=plan.offer.kind, usd_per_gpu_hour=plan.offer.usd_per_gpu_hour,
         alone_requests_per_s=alone, pooling=capacity.pooling, replicas=replicas, replicas_exact=exact, replicas_fast=fastest,
-        replicas_slow=needed(capacity.slow.requests_per_s, capacity.pooling_slow, slow), spares=option.spares,
+        replicas_slow=slowest, usd_per_month_fast=_rent(plan, option, fastest)[2],
+        usd_per_month_slow=None if slowest is None else _rent(plan, option, slowest)[2], spares=option.spares,
         fleet=fleets[sizes.index(replicas)], fleets=fleets, source=plan.source, basis=plan.evidence.basis.value,
         evidence=plan.evidence.source, step_tokens=server.step_tokens, sequence_limit=server.sequence_limit,
     )
@@ -168,11 +173,17 @@ def _fleet(plan: FleetPlan, option: Option, server: Server, load: Load, replicas
     """The replicas under the load, and what they cost with the spares."""
     count = min(EACH_REPLAYED * max(replicas, 2), MOST_REPLAYED)
     found = load_curve(plan.serving, load.traffic, server, replicas, count).at(load.requests_per_s)
+    instances, gpus, rent = _rent(plan, option, replicas)
+    return FleetPoint(replicas=replicas, instances=instances, gpus=gpus, usd_per_month=rent, load=found,
+                      holds=found.holds(load.slo))
+
+
+def _rent(plan: FleetPlan, option: Option, replicas: int) -> tuple[int, int, float]:
+    """Instances and GPUs of the replicas and the spares, and USD a month for them."""
     held = plan.offer.gpus_per_instance
     instances = int(instances_needed(replicas + option.spares, float(plan.serving.tensor_parallel), float(held)))
-    rent = float(instances * held * plan.offer.usd_per_gpu_hour * option.fleet_share * HOURS_PER_MONTH)
-    return FleetPoint(replicas=replicas, instances=instances, gpus=instances * held, usd_per_month=rent, load=found,
-                      holds=found.holds(load.slo))
+    usd = float(instances * held * plan.offer.usd_per_gpu_hour * option.fleet_share * HOURS_PER_MONTH)
+    return instances, instances * held, usd
 
 
 def replay_day(plan: FleetPlan, load: Load, replicas: int, mean: float, hourly: Array) -> Day | None:

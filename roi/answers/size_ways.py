@@ -11,6 +11,7 @@ from roi.economics.lines.api_bill import service
 from roi.estimate.replay.fleet import (
     Fleet,
     burst_from_peak,
+    demand_to_hold,
     fleet_capacity,
     instances_needed,
     replicas_needed,
@@ -94,11 +95,12 @@ def _spilling(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean
     each = float(np.asarray(priced.cost.usd * np.ravel(priced.price)[0]).ravel()[0])
     alone, pooling = plan.capacity.alone.requests_per_s, plan.capacity.pooling
     replica, instance = float(plan.serving.tensor_parallel), float(plan.offer.gpus_per_instance)
-    most = int(replicas_needed(float(mean * shared.peak_to_mean), alone, option.headroom, 0.0, 1.0, pooling))
+    demand = demand_to_hold(mean * shared.peak_to_mean, mean, shared.can_wait)
+    most = int(replicas_needed(demand, alone, option.headroom, 0.0, 1.0, pooling))
     tried = []
     for floor in sorted(set(np.geomspace(1, max(most, 1), FLOORS).round().astype(int).tolist())):
         held = float(fleet_capacity(floor, alone, pooling)) * (1.0 - float(option.headroom))
-        spill = float(spill_share(shared.load_curve, burst, held / mean))
+        spill = float(spill_share(shared.load_curve, burst, held / mean, shared.can_wait))
         gpus = float(instances_needed(floor, replica, instance) * instance)
         tried.append(Way(
             name="floor, the rest to the API", replicas=float(floor), gpus=gpus, rent_usd=_rent(option, plan, gpus),

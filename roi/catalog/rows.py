@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -42,11 +42,17 @@ def read_rows(name: str, row: type[Row]) -> tuple[Row, ...]:
 
 @cache
 def _rows(name: str, row: type[BaseModel]) -> tuple[BaseModel, ...]:
-    tiered = {f for f, info in row.model_fields.items() if "tuple" in str(info.annotation)}
-    return tuple(
-        row.model_validate({k: v.split(";") if k in tiered else v for k, v in cells.items() if v})
-        for cells in csv.DictReader(read_text(name).splitlines(), strict=True)
-    )
+    return tuple(parse_row(row, cells) for cells in csv.DictReader(read_text(name).splitlines(), strict=True))
+
+
+def parse_row(row: type[Row], cells: Mapping[str, str | None]) -> Row:
+    """A line of a CSV, by column, as a `row`; its rules are those of `read_rows`."""
+    return row.model_validate({k: v.split(";") if k in _tiered(row) else v for k, v in cells.items() if v})
+
+
+@cache
+def _tiered(row: type[BaseModel]) -> set[str]:
+    return {name for name, info in row.model_fields.items() if "tuple" in str(info.annotation)}
 
 
 def newest_rows(rows: Iterable[AnyDated], key: Callable[[AnyDated], Hashable], as_of: date) -> tuple[AnyDated, ...]:

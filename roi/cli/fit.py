@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from roi.cli.options import PATH, format_option, tell
+from roi.cli.options import PATH, format_option, full_option, tell
 from roi.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,22 +47,23 @@ NO_HOURS = "hours and USD need --examples"
 @click.option("--profiles", multiple=True, type=PATH,
               help="Folder of profiles to search first; the first one keeps what --dry-run ran.")
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Date of the prices.  [default: today]")
+@full_option
 @format_option("table", "json", "markdown")
 def fit(
     *, model: str, method: "Method", rank: int, targets: str, micro_batch: int, seq: int, checkpointing: bool,
     dtype: "Dtype", optimizer: "Optimizer", attention: "Attend", dropout: float, double_quant: bool, trainer: "Trainer",
     logits_kept: bool | None, autocast: bool | None, packed: bool, accumulation: int, examples: float | None,
     tokens_per_example: float | None, epochs: float, gpu: str, gpus: int, sharding: "Sharding", dry: bool,
-    profiles: tuple[Path, ...], as_of: datetime | None, form: str,
+    profiles: tuple[Path, ...], as_of: datetime | None, full: bool, form: str,
 ) -> None:
-    """Print what training MODEL needs and on which GPUs it fits.
+    """Print the cheapest GPU that training MODEL fits on, its hours and USD; with --full all that is known.
 
     MODEL is a name of the catalog (llama-3.1-8b) or of the Hub, or the path of a config.json. Memory is the best evidence
     at hand: a dry run of this plan among the profiles, else the closed form.
     """
     from roi.answers.fit import TrainingSet, fit_model
     from roi.cli import clock
-    from roi.cli.output import write
+    from roi.cli.output import columns, in_colour, write
     from roi.cli.profile_options import check_new
     from roi.estimate.training.plan import TrainingPlan, trainer_habits
     from roi.report.training.fit import fit_json, fit_text
@@ -82,7 +83,7 @@ def fit(
         raise InputError(f"--tokens-per-example: {mean:g} is above --seq {seq}: longer examples would be cut; raise --seq")
     found = fit_model(model, plan, gpus=gpu, data=None if examples is None else TrainingSet(examples, mean, epochs),
                       day=clock.today() if as_of is None else as_of.date(), run_dry=dry, profiles=profiles, tell=tell)
-    write(fit_json(found, found.dry_run) if form == "json" else fit_text(found, found.dry_run, form))
+    write(fit_json(found) if form == "json" else fit_text(found, form, full=full, width=columns(), colour=in_colour()))
     if found.kept:
         click.echo(found.kept, err=True)
 

@@ -16,6 +16,7 @@ set_option = click.option("--set", "overrides", multiple=True, metavar="A.B=VALU
 usage_option = click.option("--usage", "part", type=PATH,
                             help="What usage records settle (roi usage --output), laid over the scenario.")
 profiles_option = click.option("--profiles", multiple=True, type=PATH, help="Folder of profiles to search first.")
+full_option = click.option("--full", is_flag=True, help="Print all that is known, not the answer alone.")
 output_option = click.option("--output", type=PATH, help="Write to this file, whole or not at all.")
 
 

@@ -35,8 +35,8 @@ def write(text: str, output: Path | None = None) -> None:
         replace_file(output, text)
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Put `text` into `path` atomically: a failure on the way leaves what was there before.
+def replace_file(path: Path, text: str, field: str = "--output") -> None:
+    """Put `text` into `path` atomically: a failure on the way leaves what was there before. Errors name `field`.
 
     The text goes to a temporary file in the same folder, then takes the name. A link is followed; a device or a pipe
     (/dev/null, a process substitution) is written to as it is.
@@ -45,7 +45,7 @@ def replace_file(path: Path, text: str) -> None:
         target = path.resolve()
         mode = target.stat().st_mode if target.exists() else None
         if mode is not None and stat.S_ISDIR(mode):
-            raise InputError(f"--output: {path} is a directory; give a file name")
+            raise InputError(f"{field}: {path} is a directory; give a file name")
         if mode is not None and not stat.S_ISREG(mode):
             target.write_text(text, encoding="utf-8", errors="backslashreplace")
             return
@@ -54,7 +54,7 @@ def replace_file(path: Path, text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise InputError(f"--output: cannot write {path}: {error.strerror}") from error
+        raise InputError(f"{field}: cannot write {path}: {error.strerror}") from error
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
@@ -62,6 +62,6 @@ def replace_file(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         part.replace(target)
     except OSError as error:
-        raise RoiError(f"--output: writing {path} failed, what was there is unchanged: {error.strerror}") from error
+        raise RoiError(f"{field}: writing {path} failed, what was there is unchanged: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from roi.cli.options import PATH, format_option, tell
 from roi.errors import InputError
 
 
-@click.command(short_help="Is it good enough: scores and differences, how sure, from evaluation results.")
+@click.command(short_help="Is it good enough: scores, differences, how sure, from results.")
 @click.argument("files", nargs=-1)
 @click.option("--incumbent", metavar="SYSTEM", help="The system that is paid today, as the files (or --system) call it.")
 @click.option("--bar", "bar_given", metavar="SHARE[@DATE]", help="Lowest score that is acceptable, and the day it was fixed.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, format_option, output_option, scenario_options, tell
+from roi.cli.options import PATH, format_option, full_option, output_option, scenario_options, tell
 
 
 @click.command(short_help="Replicas that keep the SLO at the peak; cost against latency.")
@@ -19,11 +19,12 @@ from roi.cli.options import PATH, format_option, output_option, scenario_options
 @click.option("--times", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
               help="The trace this many times as fast.")
 @click.option("--figure", type=PATH, help="Write cost against latency to this .svg, .png or .html.")
+@full_option
 @format_option("table", "json", "markdown")
 @output_option
 def size(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, profiles: tuple[Path, ...], model: str | None,
-    trace: Path | None, times: float, figure: Path | None, form: str, output: Path | None,
+    trace: Path | None, times: float, figure: Path | None, full: bool, form: str, output: Path | None,
 ) -> None:
     """Size the fleet of a self-hosted model for the scenario in FILE (the bundled one without it).
 
@@ -31,7 +32,7 @@ def size(
     emptiest replica. Capacity and spread are those that `roi compare` uses.
     """
     from roi.answers.size import size_file
-    from roi.cli.output import write
+    from roi.cli.output import columns, in_colour, write
     from roi.cli.profile_options import check_folder
     from roi.report.serving.size import size_json, size_text
 
@@ -54,7 +55,8 @@ def size(
         tell(f"{figure} shows cost against latency")
     if file is None:
         tell(f"no FILE given: the bundled scenario, {sizing.title!r}")
-    text = size_json(sizing) if form == "json" else size_text(sizing, form)
+    text = size_json(sizing) if form == "json" else size_text(sizing, form, full=full, width=columns(output),
+                                                              colour=in_colour(output))
     if output is None and form == "table" and "utf" not in (sys.stdout.encoding or "").lower():
         text = text.encode("ascii", errors="replace").decode()
     write(text, output)

@@ -73,13 +73,19 @@ class Shared:
     """The same of what a configuration undoes within a month."""
     evaluation_months: Annotated[Number, At("evaluation.months", absent=0.25)] = 0.25
     """How long judging a model takes."""
-    evaluation_noise: Annotated[Number, At("quality.evaluation_noise")]
+    judge_usd: Annotated[Number, At("quality.judge_usd_per_request", absent=0.0)] = 0.0
+    """Of the judge that decides, for each request of an option that escalates, whether its own answer is kept."""
     usd_per_hour: Annotated[Number, At("people.usd_per_hour")]
     wage_growth: Annotated[Number, At("people.wage_growth_per_year")]
     setup_existing: Annotated[bool, At("people.setup_hours_existing")]
     run_existing: Annotated[bool, At("people.run_hours_existing")]
     rent_drift: Annotated[Number, At("drift.gpu_rent_per_year")]
+    rent_spread: tuple[float, float] = (0.0, 0.0)
+    """How far the triangle of log(1 + drift) reaches below and above its mode."""
     successor_price_ratio: Annotated[Number, At("drift.successor_price_ratio")]
+    """Of the first successor of every vendor model."""
+    later_price_ratios: tuple[Number, ...] = ()
+    """Of the second, third, ... successor; the last that is known repeats."""
     successor_error_ratio: Annotated[Number, At("drift.successor_error_ratio")]
     migration_hours: Annotated[Number, At("migration.hours")]
     evaluation_usd: Annotated[Number, At("evaluation.usd")]
@@ -106,12 +112,12 @@ class Shared:
 
 @dataclass(frozen=True)
 class Tokens:
-    """How a request looks to one option, against the incumbent's tokens."""
+    """How a request looks to one option, against the incumbent's tokens; what a lever leaves alone is as at its base."""
 
-    ratio: Annotated[Number, At("systems.{system}.token_ratio")] = 1.0
-    prefix_tokens: Annotated[Number | None, At("systems.{system}.prefix_tokens")] = None
-    output_ratio: Annotated[Number, At("systems.{system}.output_ratio")] = 1.0
-    reasoning_tokens: Annotated[Number, At("systems.{system}.reasoning_tokens")] = 0.0
+    ratio: Annotated[Number, At("systems.{system}.token_ratio", "systems.{base}.token_ratio")] = 1.0
+    prefix_tokens: Annotated[Number | None, At("systems.{system}.prefix_tokens", "systems.{base}.prefix_tokens")] = None
+    output_ratio: Annotated[Number, At("systems.{system}.output_ratio", "systems.{base}.output_ratio")] = 1.0
+    reasoning_tokens: Annotated[Number, At("systems.{system}.reasoning_tokens", "systems.{base}.reasoning_tokens")] = 0.0
 
 
 @dataclass(frozen=True)
@@ -128,11 +134,15 @@ class Api:
     batch_cache_read: Annotated[Array | None, At("options.{option}.price.batch_cache_read_usd_per_mtok")]
     batch_cache_write: Annotated[Array | None, At("options.{option}.price.batch_cache_write_usd_per_mtok")]
     cache_minimum: Annotated[float, At("options.{option}.price.cache_minimum_tokens", absent=0.0)]
-    discount: Annotated[Number, At("options.{option}.price.discount", "options.stay.price.discount")]
-    """The incumbent's is one fact for staying and for switching its cache on."""
+    discount: Annotated[Number, At("options.{option}.price.discount", "apis.{vendor}.discount", "options.stay.price.discount")]
+    """Stated terms of an API hold for every option that uses it, as the incumbent's do for staying and for its levers."""
     uses_cache: Annotated[bool, At("options.{option}.uses_cache")]
     batch_share: Number
     """Share of all requests that goes through the batch price where it is cheaper."""
+    hit_rate: Annotated[Number | None, At("apis.{vendor}.cache_hit_rate")] = None
+    """The option's own; None: the workload's."""
+    tier: Number = 1.0
+    """Price of what does not go through batch, over the list price, where a share takes a slower tier."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +185,7 @@ class Training:
     retrain_runs: Annotated[Number, At("training.retrain_runs")]
     retrain_hours: Annotated[Number, At("training.retrain_hours")]
     relabel_share: Annotated[Number, At("training.relabel_share")]
+    retrain_evaluates: Annotated[bool, At("training.retrain_evaluates", absent=True)] = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +201,16 @@ class Hardware:
     spare_share: Annotated[Number, At("own_hardware.spare_share")]
     life_months: Annotated[int, At("own_hardware.life_months")]
     kept_per_year: Annotated[Number, At("own_hardware.value_kept_per_year")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provisioned:
+    """Units of throughput with a monthly fee, which a vendor keeps ready for the incumbent's model."""
+
+    usd_per_unit: Annotated[Number, At("options.{option}.provisioned.usd_per_unit_month")]
+    requests_per_s: Annotated[Number, At("options.{option}.provisioned.requests_per_s")]
+    """What one unit holds."""
+    minimum_months: Annotated[Number, At("options.{option}.provisioned.minimum_months")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,13 +232,15 @@ class Option:
     months_in_parallel: Annotated[Number, At("changes.{group}.months_in_parallel")]
     tokens: Tokens
     error_rate: Number
-    evaluated: Annotated[bool, At("systems.{system}.evaluated")]
-    setup_hours: Annotated[Number, At("changes.{group}.setup_hours")]
+    evaluated: bool
+    test_note: Annotated[str | None, At("options.{option}.test_note")] = None
+    """What was not tested, where the option's models were: the gate of a cascade."""
+    items: int | None = None
+    """Items on which its answers were evaluated; None where nobody said."""
+    setup_hours: Annotated[Number, At("options.{option}.setup_hours", "changes.{group}.setup_hours")]
     run_hours: Annotated[Number, At("changes.{group}.run_hours_per_month")]
     platform_usd: Number
     hosting_usd: Annotated[Number, At("options.{option}.hosting_usd_per_month", absent=0.0)]
-    items: Annotated[Number | None, At("systems.{system}.items")] = None
-    """Items of the evaluation; None where nobody says."""
     api: Api | None = None
     life_first: Annotated[Number | None, At("vendors.{vendor}.first_end_months")] = None
     life_every: Annotated[Number | None, At("vendors.{vendor}.life_months")] = None
@@ -227,14 +250,33 @@ class Option:
     first_price_ratio: Annotated[Number | None, At("vendors.{vendor}.first_successor_price_ratio")] = None
     """Price at the first forced migration over today's, where the user knows the successor."""
     first_error_ratio: Annotated[Number | None, At("vendors.{vendor}.first_successor_error_ratio")] = None
-    escalated: Annotated[Number, At("options.{option}.escalated_share", "systems.{system}.escalated_share", absent=0.0)] = 0.0
-    """The cascade's own share, else what the scenario says of the system."""
+    escalated: Annotated[Number, At(
+        "options.{option}.escalated_share", "apis.{vendor}.escalated_share", "systems.{system}.escalated_share", absent=0.0
+    )] = 0.0
+    """The share of cascades that begin with the API, else what the scenario says of the system."""
     escalates_to: str = "stay"
+    escalates_to_cached: Annotated[bool, At("options.{option}.escalates_to_cached")] = False
+    """True where the escalated requests find a prompt cache that is off today."""
+    end_to_end: Annotated[str | None, At("options.{option}.end_to_end")] = None
+    """The cascade as a system of its own, where its answers were evaluated end to end."""
+    end_to_end_error: Number | None = None
+    """The error rate of that system."""
+    kept_error: Annotated[Number | None, At("systems.{system}.kept_error_rate")] = None
+    """Error rate of the answers that it keeps."""
+    escalated_error: Annotated[Number | None, At("systems.{system}.escalated_error_rate")] = None
+    """Error rate of the second model on what is escalated."""
+    escalated_harder: Annotated[Number | None, At("systems.{system}.escalated_harder")] = None
+    """Where nobody measured that: 0 = as its overall rate q, 1 = all its errors are there, q over the share escalated."""
     spills_to: Annotated[str | None, At("options.{option}.spills_to")] = None
     plan: Plan | None = None
     plans: tuple[Plan, ...] = ()
     training: Training | None = None
     hardware: Hardware | None = None
+    provisioned: Provisioned | None = None
+    commitment_usd: Annotated[Number, At("apis.{vendor}.commitment.usd_per_month", absent=0.0)] = 0.0
+    """Spend a month that is owed to the option's own vendor from go-live on."""
+    commitment_months: Annotated[Number, At("apis.{vendor}.commitment.months", absent=0.0)] = 0.0
+    """Months from today to the end of that commitment."""
     spares: Annotated[int, At("serving.spares")] = 0
     replicas_least: Annotated[int, At("serving.replicas_least")] = 1
     replicas_fixed: int | None = None
@@ -254,6 +296,11 @@ class Option:
         """True where the incumbent answers as today: nothing is ported or evaluated, and no bar is held against it."""
         return self.kind in KEEPS_MODEL
 
+    @property
+    def same_model(self) -> bool:
+        """True where the incumbent's model answers, in another way or not: its negotiated price holds, its ends are its own."""
+        return self.kind in KEEPS_MODEL or self.kind in LEVERS
+
 
 # Facts from which fields above without a place are worked out, as `reading` says.
 
@@ -270,24 +317,37 @@ class BillFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class OptionFacts:
-    """Behind `Option.platform_usd`, `hardware` and `Api.batch_share`."""
+    """Behind `Option.platform_usd`, `hardware`, `tokens`, `evaluated`, and `Api.batch_share` and `tier`."""
 
     platform: Annotated[bool, At("options.{option}.platform")]
     """True where the user runs the servers, and pays for what stands around them."""
     owned: Annotated[bool, At("options.{option}.owned")]
     """True where the GPUs are bought."""
-    batch_share: Annotated[Number | None, At("options.{option}.batch_share")]
+    batch_share: Annotated[Number | None, At("options.{option}.batch_share", "apis.{vendor}.batch_share")]
     """The option's own; None: what goes through batch today, or can wait, goes through batch here too."""
     batched_today: Annotated[Number, At("options.stay.batch_share")]
+    tested: Annotated[bool | None, At("options.{option}.evaluated")]
+    """Whether an option that hands requests on was evaluated as such; None: as its system was."""
+    batch_as_today: Annotated[bool, At("options.{option}.batch_as_today")]
+    """True where as much goes through batch as at the incumbent today."""
+    base: Annotated[str | None, At("options.{option}.base")]
+    """The system whose tokens hold where its own has no such fact."""
+    tier_share: Annotated[Number, At("options.{option}.flexible.share", absent=0.0)]
+    tier_price_ratio: Annotated[Number, At("options.{option}.flexible.price_ratio", absent=1.0)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorRate:
-    """Share of a system's answers that are wrong, at its central score and, where it was evaluated, at the ends of it."""
+    """Behind `Option.error_rate`, `evaluated`, `items`: share of wrong answers of a system, at its score and the ends of it."""
 
     central: Annotated[Number, At("systems.{system}.error_rate")]
     low: Annotated[Number | None, At("systems.{system}.error_rate_low")]
     high: Annotated[Number | None, At("systems.{system}.error_rate_high")]
+    noise: Annotated[Number, At("quality.evaluation_noise.{system}", "quality.evaluation_noise", absent=0.0)]
+    """Luck of the evaluation: -1 puts the score at its low, +1 at its high."""
+    evaluated: Annotated[bool, At("systems.{system}.evaluated")]
+    items: Annotated[int | None, At("systems.{system}.items")]
+    """On which the system was evaluated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,6 +378,8 @@ class TrainingFacts:
 
 
 PLATFORM = ("load_balancer", "logs", "staging", "storage", "egress", "monitoring")
+LEVERS = frozenset({"shorter-prompt", "less-reasoning"})
+"""Kinds in which the incumbent's model is asked for less, so that its answers must be evaluated again."""
 KEEPS_MODEL = frozenset({"stay", "cache-batch", "flexible-tier", "provisioned"})
 """Kinds in which the incumbent answers as it does today, for less or at another speed."""
 SELF_HOSTED = frozenset({"self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware"})

@@ -8,6 +8,8 @@ from typing import Any, Final, TypeVar, get_args
 import numpy as np
 
 from roi.economics.inputs import (
+    KEEPS_MODEL,
+    LEVERS,
     NEEDED,
     PLATFORM,
     Api,
@@ -21,6 +23,7 @@ from roi.economics.inputs import (
     OptionFacts,
     Plan,
     PlanFacts,
+    Provisioned,
     Shared,
     Tokens,
     Training,
@@ -28,23 +31,38 @@ from roi.economics.inputs import (
     path_of,
     places,
 )
-from roi.facts.case import Values
-from roi.facts.fact import Value
+from roi.facts.case import Values, axis, triangle
+from roi.facts.fact import Fact, Value
 from roi.numerics.spreads import joint_high, joint_low
 
 T = TypeVar("T")
 
-PLAIN: Final = frozenset({"stay", "cache-batch", "cheaper-api", "hosted-open"})
+PLAIN: Final = KEEPS_MODEL | LEVERS | {"cheaper-api", "hosted-open"}
 """Kinds that answer alone: with an escalation they would be a cascade, which is an option of its own."""
 LEAST_CAPACITY: Final = 0.1
 """A draw in which the SLO cannot be held at all counts as a tenth of the central capacity: ten times the fleet, not endless."""
 
 
-def read_shared(values: Values) -> Shared:
-    """The shared record of a Case's values."""
+def read_shared(values: Values, rent_drift: Fact | None = None) -> Shared:
+    """The shared record of a Case's values; `rent_drift` is the fact whose spread the mean level of rents follows from."""
     bill = _read(BillFacts, values, {})
-    return _read(Shared, values, {}, volume_factor=bill.factor**bill.volume_share,
-                 price_factor=bill.factor ** (1.0 - bill.volume_share))
+    first = path_of(Shared, "successor_price_ratio")
+    later: list[Number] = []
+    while (path := f"{first}.{len(later) + 2}") in values:
+        later.append(number(values[path], path))
+    return _read(Shared, values, {}, volume_factor=bill.factor**bill.volume_share, later_price_ratios=tuple(later),
+                 price_factor=bill.factor ** (1.0 - bill.volume_share), rent_spread=_reach(rent_drift))
+
+
+def _reach(fact: Fact | None) -> tuple[float, float]:
+    """How far the triangle of a fact reaches below and above its mode, on its own scale; nothing where it is exact."""
+    if fact is None or not fact.uncertain:
+        return 0.0, 0.0
+    low, high = fact.spread()
+    scale = axis(fact.unit, low)[0]
+    mode = float(scale(fact.number()))
+    least, most = triangle(float(scale(low)), mode, float(scale(high)))
+    return mode - least, most - mode
 
 
 def read_option(values: Values, id: str, shared: Shared) -> Option:
@@ -53,7 +71,8 @@ def read_option(values: Values, id: str, shared: Shared) -> Option:
     def own(field: str) -> str:
         return path_of(Option, field, option=id)
 
-    kind, system, group, vendor = (values.get(own(field)) for field in ("kind", "system", "group", "vendor"))
+    told = ("kind", "system", "group", "vendor", "end_to_end")
+    kind, system, group, vendor, whole = (values.get(own(field)) for field in told)
     names = {"option": id, "system": system, "group": group, "vendor": vendor}
     known: dict[str, object] = {} if vendor is not None else {"own_price_ratio": 1.0}
     if kind in PLAIN:
@@ -63,14 +82,29 @@ def read_option(values: Values, id: str, shared: Shared) -> Option:
         plans.append(_plan(values, {"option": id, "plan": len(plans)}))
     platform = (number(values[path], path) for path in (f"platform.{name}_usd_per_month" for name in PLATFORM))
     facts = _read(OptionFacts, values, names)
-    batch = np.maximum(shared.can_wait, facts.batched_today) if facts.batch_share is None else facts.batch_share
+    names["base"] = facts.base
+    own_rate = _read(ErrorRate, values, names)
+    whole_rate = None if whole is None else _read(ErrorRate, values, {**names, "system": whole})
+    batch: Number | None = facts.batched_today if facts.batch_as_today else facts.batch_share
+    if batch is None:
+        batch = np.maximum(shared.can_wait, facts.batched_today)
     return _read(
-        Option, values, names, id=id, tokens=_read(Tokens, values, names), error_rate=_error_rate(values, names, shared),
+        Option, values, names, id=id, tokens=_read(Tokens, values, names), error_rate=_error_rate(own_rate),
+        end_to_end_error=None if whole_rate is None else _error_rate(whole_rate), items=(whole_rate or own_rate).items,
+        evaluated=own_rate.evaluated if facts.tested is None else facts.tested,
         platform_usd=sum(platform, 0.0) if facts.platform else 0.0,
-        api=_read(Api, values, names, batch_share=batch) if path_of(Api, "input", option=id) in values else None,
+        api=_api(values, names, facts, batch),
+        provisioned=_read(Provisioned, values, names) if path_of(Provisioned, "usd_per_unit", option=id) in values else None,
         plan=plans[0] if plans else None, plans=tuple(plans), replicas_fixed=None, training=_training(values, names),
         hardware=_read(Hardware, values, names) if facts.owned else None, **known,
     )
+
+
+def _api(values: Values, names: Mapping[str, object], facts: OptionFacts, batch: Number) -> Api | None:
+    """The option's price list; None where it has none."""
+    if path_of(Api, "input", **names) not in values:
+        return None
+    return _read(Api, values, names, batch_share=batch, tier=1.0 - facts.tier_share * (1.0 - facts.tier_price_ratio))
 
 
 def _training(values: Values, names: Mapping[str, object]) -> Training | None:
@@ -85,11 +119,11 @@ def _training(values: Values, names: Mapping[str, object]) -> Training | None:
     )
 
 
-def _error_rate(values: Values, names: Mapping[str, object], shared: Shared) -> Number:
-    """Error rate; an evaluated option moves along the shared evaluation noise (-1 = its low score, +1 = its high)."""
-    found, noise = _read(ErrorRate, values, names), shared.evaluation_noise
+def _error_rate(found: ErrorRate) -> Number:
+    """Error rate; an evaluated system moves along the noise of its own evaluation (-1 = its low score, +1 = its high)."""
     if found.low is None or found.high is None:
         return found.central
+    noise = found.noise
     rise, fall = noise * (found.central - found.low), noise * (found.high - found.central)
     return np.clip(np.where(np.asarray(noise) > 0, found.central - rise, found.central - fall), 0.0, 1.0)
 
@@ -154,7 +188,8 @@ def _readers(record: type) -> list[tuple[str, At, Callable[[Value | Array, str],
     for name, at in places(record).items():
         base: Any = get_args(types[name])[0]  # of Annotated[type, At(...)]
         take, optional = next((take, base != known) for known, take in KINDS.items() if base in (known, known | None))
-        found.append((name, at, take, None if optional else False if base is bool else at.absent))
+        found.append((name, at, take,
+                      None if optional else False if base is bool and at.absent is NEEDED else at.absent))
     return found
 
 

@@ -14,6 +14,9 @@ T95: Final = (
 )  # fmt: skip
 """95th percentile of Student's t for 1 to 30 degrees of freedom; beyond, the first terms of its expansion in 1 / n."""
 
+SMALL: Final = 1e-3
+"""Where e^z - 1 - z has lost six digits; the series left out is z^4 / 360, 3e-15."""
+
 
 def student(freedom: float) -> float:
     """95th percentile of Student's t for any degrees of freedom from 2, whole or not: 2% low at 4, better beyond.
@@ -45,3 +48,21 @@ def joint_high(highs: Iterable[ArrayLike]) -> NDArray[np.float64]:
 def joint_deviation(logs: Iterable[ArrayLike]) -> NDArray[np.float64]:
     """Size of the sum of independent deviations, logarithms: the root of their squares; negative ones count as 0."""
     return np.asarray(np.sqrt(sum(np.square(np.maximum(x, 0.0)) for x in logs)))
+
+
+def triangle_exponential(below: float, above: float, rates: NDArray[np.float64]) -> NDArray[np.float64]:
+    """E[exp(s y)] for each s in `rates`, y having the triangular density on [-below, above] with its mode at 0.
+
+    The sides hold below / width and above / width of the mass; side [0, w] gives 2 (e^z - 1 - z) / z^2 at z = s w.
+    """
+    width = below + above
+    if width <= 0:
+        return np.ones_like(rates)
+    return (below * _side(-below * rates) + above * _side(above * rates)) / width
+
+
+def _side(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """2 (e^z - 1 - z) / z^2; the first terms of its series where z is small, so that no digits cancel."""
+    small = np.abs(z) < SMALL
+    far = np.where(small, 1.0, z)
+    return np.where(small, 1.0 + z / 3.0 + z**2 / 12.0 + z**3 / 60.0, 2.0 * (np.expm1(far) - far) / far**2)

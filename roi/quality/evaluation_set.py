@@ -75,8 +75,8 @@ def _format(source: Source, asked: Asked) -> Format:
     names = {name.lower() for name in source.first}
     lacking = [needed for needed in own.needs if not names & set(needed)]
     missing = " and ".join(f"{needed[0]} (or {', '.join(needed[1:5])} ...)" for needed in lacking)
-    raise InputError(f"{source.shown}: no known format by its columns; nearest: {own.title}, without {missing}; --map item=COLUMN,"
-                     " score=COLUMN or system=COLUMN names others")
+    raise InputError(f"{source.shown}: no known format by its columns; nearest: {own.title}, without {missing};"
+                     " --map item=COLUMN, score=COLUMN or system=COLUMN names others")
 
 
 class _Rows:

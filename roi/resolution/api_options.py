@@ -5,32 +5,36 @@ from functools import partial
 
 import numpy as np
 
-from roi.catalog.prices.api_prices import find_api_price, find_provider
+from roi.catalog.prices.api_prices import find_api_price
 from roi.catalog.prices.vendors import retirement
 from roi.catalog.rows import STALE_DAYS
 from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import meets_bar
-from roi.economics.inputs import KEEPS_MODEL, Api, BillFacts, Option, OptionFacts, path_of
+from roi.economics.inputs import BillFacts, Option, OptionFacts, path_of
 from roi.economics.lines.api_bill import service
 from roi.economics.reading import PLAIN
 from roi.errors import InputError, ScenarioError
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice
+from roi.resolution.api_terms import Terms, add_option, add_price, add_terms, api_price, terms_of
 from roi.resolution.fact_sheet import FactSheet
+from roi.resolution.levers import add_levers
 from roi.resolution.system_facts import add_system
-from roi.scenario.quantity import Share, Spread, as_spread, value_of
-from roi.scenario.scenario import Scenario, check_system_names, model_part
+from roi.scenario.apis import RATES as API_RATES
+from roi.scenario.quantity import as_spread, value_of
+from roi.scenario.scenario import Scenario, check_system_names, escalating_systems, model_part
 from roi.units import DAYS_PER_MONTH
-
-RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_output", "batch_cache_read", "batch_cache_write")
-"""Rows of a price list, in its own words and in those of `Api`."""
 
 
 def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     """Facts of every option that is an API of list prices."""
     i = s.incumbent
-    find_provider(i.provider, "incumbent.provider")
-    price = find_api_price(i.provider, i.model, s.as_of, "incumbent.model")
+    terms = terms_of(s, f"{i.provider}/{i.model}")
+    unmeant = terms.own.model_fields_set - {f"{rate}_usd_per_mtok" for rate in API_RATES}
+    if unmeant:
+        why = "of the incumbent only prices stand here; the others are fields of incumbent and workload"
+        raise ScenarioError(f"{terms.field}.{min(unmeant)}", getattr(terms.own, min(unmeant)), why)
+    price = api_price(s, i.provider, i.model, "incumbent", terms)
     check_system_names(s)
     add_system(sheet, s, i.model)
     ends = retirement(price.provider, price.model, s.as_of)
@@ -43,11 +47,13 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
         sheet.add("incumbent.context_tokens", price.context_tokens, "tokens", basis=Basis.PUBLISHED, source=price.source,
                   date=price.date)
     add_option(sheet, "stay", "stay", i.model, i.model, "none", vendor)
-    add_price(sheet, "stay", price, discount=i.discount, uses_cache=i.uses_cache, batch_share=i.batch_share)
-    _cache_batch(sheet, s, price, vendor)
+    add_price(sheet, "stay", price, discount=i.discount, uses_cache=i.uses_cache, batch_share=i.batch_share, terms=terms)
+    _cache_batch(sheet, s, price, vendor, terms)
+    add_levers(sheet, s, price, vendor, terms)
     for kind, field in (("cheaper-api", "api_models"), ("hosted-open", "hosted_models"), ("cascade", "cascade_first")):
         for name in getattr(s.candidates, field):
-            _list_priced(sheet, s, kind, name, field)
+            _list_priced(sheet, s, kind, name, field, price)
+    _warn_of_escalated_cache(sheet, s, price)
 
 
 def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> None:
@@ -82,23 +88,58 @@ def _suggested_ratio(price: ApiPrice, successor: str, s: Scenario) -> float | No
     return new / old if old > 0 else None
 
 
-def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> None:
-    """The incumbent with its cache and its batch price switched on, as far as they help."""
+def _not_cached(s: Scenario, price: ApiPrice, hit_rate: float) -> str:
+    """Why the incumbent's prompt cannot be cached, empty where it can."""
+    prefix = value_of(s.workload.shared_prefix_tokens)
+    if prefix <= 0 or hit_rate <= 0:
+        return "no shared prefix is found in a cache: workload.shared_prefix_tokens or the hit rate is 0"
+    if price.cache_read_usd_per_mtok is None:
+        return f"{price.provider} has no cache price for {price.model}"
+    if prefix < (price.cache_minimum_tokens or 0):
+        return (f"the shared prefix of {prefix:.0f} tokens is below {price.provider}'s"
+                f" cache minimum of {price.cache_minimum_tokens}: nothing is cached")
+    return ""
+
+
+def _escalated_hits(s: Scenario) -> float:
+    """Cache hit rate of the requests that are handed to the incumbent."""
+    w = s.workload
+    return value_of(w.cache_hit_rate if w.escalated_cache_hit_rate is None else w.escalated_cache_hit_rate)
+
+
+def _warn_of_escalated_cache(sheet: FactSheet, s: Scenario, price: ApiPrice) -> None:
+    """Say where a stated hit rate of escalated requests moves nothing."""
+    if s.workload.escalated_cache_hit_rate is None:
+        return
+    why, uncached = _not_cached(s, price, _escalated_hits(s)), [] if s.incumbent.uses_cache else sorted(s.quality.escalated)
+    if not escalating_systems(s):
+        why = "no option hands requests on (candidates.cascade_first, quality.escalated)"
+    if why:
+        sheet.warnings.append(f"workload.escalated_cache_hit_rate moves nothing: {why}")
+    elif uncached:
+        sheet.warnings.append("workload.escalated_cache_hit_rate holds for cascades with a cache alone: what "
+                              f"{', '.join(uncached)} hands on is not cached while incumbent.uses_cache is false")
+
+
+def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms) -> None:
+    """The incumbent with its cache and its batch price switched on, as far as they help; where both do, each alone too."""
     i, w = s.incumbent, s.workload
-    prefix = value_of(w.shared_prefix_tokens)
-    cached = price.cache_read_usd_per_mtok is not None and prefix > 0 and value_of(w.cache_hit_rate) > 0
-    if cached and prefix < (price.cache_minimum_tokens or 0):
-        cached = False
-        sheet.warnings.append(f"the shared prefix of {prefix:.0f} tokens is below {price.provider}'s"
-                              f" cache minimum of {price.cache_minimum_tokens}: nothing is cached")
+    why = _not_cached(s, price, value_of(w.cache_hit_rate))
+    cached = not why
+    if "cache minimum" in why:
+        sheet.warnings.append(why)
     waits = value_of(w.can_wait_share) > value_of(i.batch_share)
     batched = waits and price.batch_input_usd_per_mtok is not None
     if waits and not batched:
         _warn_of_no_batch(sheet, price)
     new = [name for name, on in (("cache", cached and not i.uses_cache), ("batch", batched)) if on]
-    label = f"{i.model}, {' + '.join(new) or 'cache + batch'}"
-    add_option(sheet, "cache-batch", "cache-batch", label, i.model, "cache_batch", vendor)
-    add_price(sheet, "cache-batch", price, discount=None, uses_cache=True, batch_share=None)
+    ways = [("cache-batch", " + ".join(new) or "cache + batch", True)]
+    if len(new) > 1:
+        ways += [("cache-batch:cache", "cache", True), ("cache-batch:batch", "batch", False)]
+    for id, words, on in ways:
+        add_option(sheet, id, "cache-batch", f"{i.model}, {words}", i.model, "cache_batch", vendor)
+        add_price(sheet, id, price, discount=None, uses_cache=on, batch_share=None, terms=terms)
+        sheet.state(path_of(OptionFacts, "batch_as_today", option=id), id == "cache-batch:cache", "roi")
     if not new:
         why = "nothing to switch on: no shared prefix that can be cached, and no share that can wait at a batch price"
         if i.uses_cache or value_of(i.batch_share) > 0:
@@ -106,22 +147,35 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) ->
         sheet.state(path_of(Option, "infeasible", option="cache-batch"), why, "workload and prices")
 
 
-def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str) -> None:
-    """Another model at its list price: alone, or first in a cascade that hands on to the incumbent."""
-    price, model = find_api_price(None, name, s.as_of, f"candidates.{field}"), model_part(name)
+def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str, incumbent: ApiPrice) -> None:
+    """Another model at its list price or your terms: alone, or first in a cascade that hands on to the incumbent.
+
+    Where the incumbent's prompt could be cached and is not, the cascade whose second model is cached is an option besides.
+    """
+    terms, model = terms_of(s, name), model_part(name)
+    price = api_price(s, None, name, f"candidates.{field}", terms)
     id, label, cascade = f"{kind}:{name}", price.model.rsplit("/", 1)[-1], kind == "cascade"
     if price.provider not in {"openai", "anthropic", "google"}:  # who serves it is not obvious
         label = f"{label} @ {price.provider}"
     add_system(sheet, s, model)
     vendor = add_vendor(sheet, s, price)
+    add_terms(sheet, vendor, terms)
     label, group = (f"{label} > {s.incumbent.model}", "cascade") if cascade else (label, "api")
-    add_option(sheet, id, kind, label, model, group, vendor)
-    add_price(sheet, id, price, discount=0.0, uses_cache=True, batch_share=None)
-    if cascade and model not in s.quality.escalated:
-        sheet.field(path_of(Option, "escalated", option=id), s.quality, "cascade_escalated_share", "quality")
-    ends = retirement(price.provider, price.model, s.as_of)
-    if ends is not None and ends.retires_on <= s.as_of:
-        sheet.state(path_of(Option, "infeasible", option=id), f"retired on {ends.retires_on}", ends.source)
+    ways = [(id, label)]
+    if cascade and not s.incumbent.uses_cache and not _not_cached(s, incumbent, _escalated_hits(s)):
+        ways.append((f"{id}+cache", f"{label}, cached"))
+    for id, label in ways:
+        path = partial(path_of, Option, option=id)
+        add_option(sheet, id, kind, label, model, group, vendor)
+        add_price(sheet, id, price, discount=None if "discount" in terms.own.model_fields_set else 0.0,
+                  uses_cache=terms.own.uses_cache, batch_share=None, terms=terms)
+        if cascade:
+            sheet.state(path("escalates_to_cached"), id.endswith("+cache"), "roi")
+            if model not in s.quality.escalated:
+                sheet.field(f"apis.{vendor}.escalated_share", s.quality, "cascade_escalated_share", "quality")
+        ends = retirement(price.provider, price.model, s.as_of)
+        if ends is not None and ends.retires_on <= s.as_of:
+            sheet.state(path("infeasible"), f"retired on {ends.retires_on}", ends.source)
     if value_of(s.workload.can_wait_share) > 0 and price.batch_input_usd_per_mtok is None:
         _warn_of_no_batch(sheet, price)
     _warn_of_age(sheet, s, price)
@@ -135,51 +189,6 @@ def _warn_of_age(sheet: FactSheet, s: Scenario, price: ApiPrice) -> None:
     age = (s.as_of - price.date).days
     if age > STALE_DAYS:
         sheet.warnings.append(f"price of {price.provider}/{price.model} is {age} days old ({price.date})")
-
-
-def add_option(
-    sheet: FactSheet, id: str, kind: str, label: str, system: str, group: str, vendor: str | None, *, trains: bool = False,
-) -> None:
-    """The frame of an option; infeasible where its model's announced end comes before the change could be live."""
-    path = partial(path_of, Option, option=id)
-    for name, value in (("kind", kind), ("label", label), ("system", system), ("group", group), ("trains", trains)):
-        sheet.state(path(name), value, "roi")
-    if vendor is None:
-        return
-    sheet.state(path("vendor"), vendor, "roi")
-    if kind in KEEPS_MODEL:
-        return
-    names = {"vendor": vendor, "group": group}
-    day = sheet.facts.get(path_of(Option, "retires_on", **names))
-    end, live = (sheet.facts[path_of(Option, name, **names)].value for name in ("life_first", "months_to_live"))
-    assert isinstance(end, (int, float))
-    assert isinstance(live, (int, float))
-    if day is not None and end < live:  # its successor may be an option
-        sheet.state(path("infeasible"), f"ends on {day.value}, before it could be live (month {live:g})", day.source)
-
-
-def add_price(
-    sheet: FactSheet, id: str, price: ApiPrice, *, discount: float | Spread | None, uses_cache: bool, batch_share: Share | None
-) -> None:
-    """The price list of an option, tier by tier. None: the incumbent's discount; all that can wait goes through batch."""
-    path = partial(path_of, Api, option=id)
-    note = f"{price.source}; {price.note}" if price.note else price.source
-    quoted = partial(sheet.add, basis=Basis.QUOTED, source=note, date=price.date)
-    quoted(path("edges"), price.edges_tokens, "tokens")
-    for name in RATES:
-        row = getattr(price, f"{name}_usd_per_mtok")
-        if row is not None:
-            quoted(path(name), row, "USD/Mtok")
-    if price.cache_minimum_tokens is not None:
-        quoted(path("cache_minimum"), float(price.cache_minimum_tokens), "tokens")
-    if discount is not None:
-        mine = id == "stay"
-        why = "scenario incumbent.discount" if mine else "list price: no negotiated discount is known for this model"
-        sheet.quantity(path("discount"), discount, "share", stated=mine, source=why)
-    sheet.state(path("uses_cache"), uses_cache)
-    if batch_share is not None:
-        own = path_of(OptionFacts, "batch_share", option=id)
-        sheet.quantity(own, batch_share, "share", stated=True, source="scenario incumbent.batch_share")
 
 
 def add_vendor(sheet: FactSheet, s: Scenario, price: ApiPrice, retires_on: date | None = None) -> str:
@@ -212,5 +221,6 @@ def cheapest_spill(sheet: FactSheet) -> str:
     no_bill = {path_of(BillFacts, "factor"): 1.0, path_of(BillFacts, "volume_share"): 0.0}
     shared, options = read_all(case, {**case.values(), **no_bill})
     passing = [o for o in options.values() if o.api is not None and o.infeasible is None
-               and (o.kind == "stay" or (o.kind in PLAIN and o.evaluated and meets_bar(shared, o, options).all()))]
+               and (o.kind == "stay" or (o.kind in PLAIN - {"flexible-tier"} and o.evaluated
+                                         and meets_bar(shared, o, options).all()))]
     return min(passing, key=lambda o: float(np.asarray(service(shared, o).cost.usd))).id

@@ -11,7 +11,8 @@ from roi.estimate.training.plan import Method
 from roi.facts.fact import Basis
 from roi.facts.model import ModelShape
 from roi.facts.price import ApiPrice, RentalKind, TuningPrice
-from roi.resolution.api_options import add_option, add_price, add_vendor, cheapest_spill
+from roi.resolution.api_options import add_vendor, cheapest_spill
+from roi.resolution.api_terms import add_option, add_price
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plans import add_plans, add_published_speeds
 from roi.resolution.system_facts import add_system, add_training, training_tokens

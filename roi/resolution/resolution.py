@@ -15,6 +15,7 @@ from roi.evidence.known_runs import KnownRuns, known_runs
 from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.resolution.api_options import add_api_options
+from roi.resolution.escalations import add_escalations
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.hosted_options import add_hosted_options
 from roi.resolution.plan_capacity import FleetPlan
@@ -31,6 +32,9 @@ BURST_WITHIN_HOUR = Spread(value=1.5, low=1.1, high=2.5,
                            source="busiest 10 minutes over the busiest hour, 0.93 to 1.8 (ServeGen, 14 days); minutes more")
 FAR_OFF = 2.0
 CHECK_FIRST = "; so far off, check requests_per_day, the lengths and the model before believing anything here"
+SUCCESSORS = 6
+"""Successors of one model with a price ratio of their own, four of them within 36 months; each adds a dimension to the draws,
+and where a horizon holds more than six the last repeats."""
 GAP_WORTH_SAYING = 0.10
 """A bill further from the estimate than this gets a warning."""
 
@@ -63,6 +67,7 @@ def resolve(scenario: Scenario, runs: KnownRuns | None = None) -> Resolved:
     _add_serving(sheet, scenario)
     add_api_options(sheet, scenario)
     add_hosted_options(sheet, scenario)
+    add_escalations(sheet, scenario)
     _add_reconciliation(sheet, scenario)
     warnings = tuple(dict.fromkeys(sheet.warnings))
     return Resolved(scenario=scenario, case=sheet.case(), plans=sheet.plans, known=sheet.known, warnings=warnings)
@@ -83,6 +88,11 @@ def _add_frame(sheet: FactSheet, s: Scenario) -> None:
     for gate in QUESTIONS:
         sheet.state(f"gates.{gate}", getattr(s.gates, gate), f"scenario gates.{gate}")
     sheet.fields("drift", s.drift, "gpu_rent_per_year", "successor_price_ratio", "successor_error_ratio")
+    life = as_spread(s.drift.model_life_months)
+    ends = int(s.horizon_months / (life.value if life.low is None else life.low)) + 1  # the first may be announced for tomorrow
+    if sheet.facts["drift.successor_price_ratio"].uncertain:
+        for n in range(2, min(ends, SUCCESSORS) + 1):
+            sheet.field(f"drift.successor_price_ratio.{n}", s.drift, "successor_price_ratio", "drift")
 
 
 def _basis(stated: bool) -> Basis:
@@ -139,9 +149,7 @@ def _lengths(sheet: FactSheet, s: Scenario) -> tuple[tuple[float, ...], ...]:
 def _add_quality(sheet: FactSheet, s: Scenario) -> None:
     stated = _basis("bar" in s.quality.model_fields_set)
     sheet.add("quality.bar", s.quality.bar, "share", basis=stated, source="scenario quality.bar")
-    sheet.fields("quality", s.quality, "usd_per_error")
-    sheet.add("quality.evaluation_noise", 0.0, basis=Basis.ASSUMED, low=-1.0, high=1.0,
-              source="one evaluation set for all: -1 puts every score at its low, +1 at its high")
+    sheet.fields("quality", s.quality, "usd_per_error", "judge_usd_per_request")
 
 
 def _add_people(sheet: FactSheet, s: Scenario) -> None:
@@ -171,6 +179,7 @@ def _add_people(sheet: FactSheet, s: Scenario) -> None:
 def _add_training(sheet: FactSheet, s: Scenario) -> None:
     t = s.training
     sheet.fields("training", t, "runs_until_good", "retrain_runs", "retrain_hours", "relabel_share")
+    sheet.state("training.retrain_evaluates", t.retrain_evaluates, "scenario training.retrain_evaluates")
     if t.retrain_every_months is not None:
         every = value_of(t.retrain_every_months)
         if every <= 0:

@@ -62,10 +62,10 @@ def add_system(sheet: FactSheet, s: Scenario, system: str) -> None:
     if system in s.quality.escalated and not incumbent:
         sheet.quantity(f"systems.{system}.escalated_share", s.quality.escalated[system], "share", stated=True,
                        source=f"scenario quality.escalated.{system}")
-    _add_score(sheet, s, system)
+    add_score(sheet, s, system)
 
 
-def _add_score(sheet: FactSheet, s: Scenario, system: str) -> None:
+def add_score(sheet: FactSheet, s: Scenario, system: str) -> None:
     """The system's error rate: evaluated, or assumed relative to the incumbent's."""
     score, incumbent = s.quality.scores.get(system), system == s.incumbent.model
     held = score.value if isinstance(score, Score) else score
@@ -73,13 +73,16 @@ def _add_score(sheet: FactSheet, s: Scenario, system: str) -> None:
         told = f"the incumbent itself is below the bar: {held:.3g} against {s.quality.bar:.3g}; staying is still shown"
         sheet.warnings.append(told)
     path = partial(path_of, ErrorRate, system=system)
-    sheet.state(path_of(Option, "evaluated", system=system), score is not None and score != "not evaluated")
+    sheet.state(path("evaluated"), score is not None and score != "not evaluated")
     source = f"scenario quality.scores.{system}"
     if isinstance(score, Score):
-        if score.items is not None:
-            sheet.state(path_of(Option, "items", system=system), score.items, source, "items")
         for name, value in (("central", score.value), ("low", score.high), ("high", score.low)):
             sheet.state(path(name), 1 - value, score.source or source, "share")
+        if score.low < score.high:
+            sheet.add(path("noise"), 0.0, basis=Basis.ASSUMED, low=-1.0, high=1.0,
+                      source=f"luck of the evaluation of {system}: -1 puts its score at its low, +1 at its high")
+        if score.items is not None:
+            sheet.state(path("items"), score.items, source, "items")
     elif isinstance(score, float):
         sheet.state(path("central"), 1 - score, source, "share")
     else:

@@ -155,9 +155,16 @@ class Quality(Section):
     usd_per_error: Annotated[NonNegative, unit("USD")] = 0.0
     """Cost of one wrong answer: rework, refunds, review."""
     scores: dict[Name, ScoreOrNot] = Field(default_factory=dict)
-    """Score by system: a model name, or model+lora for a tuned one. What is absent is not evaluated."""
+    """Score by system: a model name, model+lora for a tuned one, "FIRST > SECOND" for a cascade end to end,
+    model+shorter-prompt and model+less-reasoning for the incumbent asked for less. What is absent is not evaluated."""
     escalated: dict[Name, Share] = Field(default_factory=dict)
     """Share of requests that a system hands to the incumbent, by system."""
+    kept_error_rate: dict[Name, Share] = Field(default_factory=dict)
+    """Share of wrong answers among those that a system keeps where it hands others on, by that system (a cascade's first)."""
+    escalated_error_rate: dict[Name, Share] = Field(default_factory=dict)
+    """Share of the incumbent's answers that are wrong among the requests handed to it, by the system that hands them on."""
+    judge_usd_per_request: Annotated[NonNegative, unit("USD")] = 0.0
+    """Price of the judge that decides which answers are handed on, for each request of a system that hands on."""
     cascade_escalated_share: Fraction = spread(
         0.2, 0.05, 0.5, "share that a cheap first model hands on; no measurement for this task"
     )

@@ -6,13 +6,14 @@ A part that usage records settle may be laid over it: what the part states repla
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from types import UnionType
+from typing import Any, Final, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
 from roi.scenario import TEMPLATES
-from roi.scenario.scenario import Scenario
+from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
 from roi.scenario.yaml import parse_yaml, read_yaml
 
 BUNDLED: Final = "bundled"
@@ -31,6 +32,10 @@ WORDS = {
 """Words of pydantic's messages, and what a reader of the file calls the same."""
 NAMED_FROM = 2
 """Keys before the name of a system in the shortest path that holds one."""
+BY_SYSTEM: Final = ("scores", "escalated", "kept_error_rate", "escalated_error_rate")
+"""Fields of `quality` whose keys are names of systems."""
+ENDS: Final = frozenset({"value", "low", "high", "source", "date", "items"})
+"""Keys of a quantity with a spread, and of a score."""
 
 
 def load_scenario(
@@ -89,7 +94,7 @@ def _set(data: dict[str, Any], override: str) -> None:
     if not equals or not path.strip():
         raise ScenarioError("--set", override, "write it as path.to.field=value")
     value = parse_yaml(f"value: {text}", f"--set {path}")["value"]
-    *parents, last = _steps(path.strip())
+    *parents, last = _steps(path.strip(), block=isinstance(value, dict))
     place: Any = data
     for key in parents:
         if not isinstance(place.get(key), dict):
@@ -98,16 +103,20 @@ def _set(data: dict[str, Any], override: str) -> None:
     place[last] = value
 
 
-def _steps(path: str) -> list[str]:
-    """The keys of a dotted path; names of systems may hold dots themselves: quality.scores.gpt-4.1, tokens.gpt-4.1.ratio."""
+def _steps(path: str, *, block: bool) -> list[str]:
+    """The keys of a dotted path, at which `block` says that a block of keys is set.
+
+    Names may hold dots themselves: quality.scores.gpt-4.1, tokens.gpt-4.1.ratio.low, tokens.gpt-4.1.
+    """
     keys = path.split(".")
-    if keys[:2] in (["quality", "scores"], ["quality", "escalated"]) and len(keys) > NAMED_FROM:
-        name, _, end = ".".join(keys[2:]).rpartition(".")
-        ends = name and end in {"value", "low", "high", "source"}
-        return [*keys[:2], name, end] if ends else [*keys[:2], ".".join(keys[2:])]
-    if keys[0] == "tokens" and len(keys) > NAMED_FROM:
-        return ["tokens", ".".join(keys[1:-1]), keys[-1]]
-    return keys
+    ends = [keys.pop()] if len(keys) > NAMED_FROM + 1 and keys[-1] in ENDS else []
+    if keys[0] == "quality" and keys[1:2] and keys[1] in BY_SYSTEM and len(keys) > NAMED_FROM:
+        return [*keys[:2], ".".join(keys[2:]), *ends]
+    if keys[0] in {"tokens", "apis"} and len(keys) > NAMED_FROM:
+        if block and keys[-1] not in _fields_at([keys[0], ""]):
+            return [keys[0], ".".join(keys[1:])]
+        return [keys[0], ".".join(keys[1:-1]), keys[-1], *ends]
+    return [*keys, *ends]
 
 
 def _explain(error: ValidationError) -> InputError:
@@ -152,8 +161,13 @@ def _fields_at(places: list[str]) -> list[str]:
     kind: Any = Scenario
     for place in places:
         info = getattr(kind, "model_fields", {}).get(place)
-        kind = info.annotation if info is not None else None
+        kind = info.annotation if info is not None else (*get_args(kind), None, None)[1] if get_origin(kind) is dict else None
+        kind = next((each for each in get_args(kind) if hasattr(each, "model_fields")), kind) if _is_union(kind) else kind
     return [info.alias or name for name, info in getattr(kind, "model_fields", {}).items()]
+
+
+def _is_union(kind: object) -> bool:
+    return isinstance(kind, UnionType) or get_origin(kind) is Union
 
 
 def read_part(path: Path, option: str = "--usage") -> dict[str, Any]:
@@ -208,11 +222,16 @@ def overlay(data: dict[str, Any], part: dict[str, Any]) -> None:
 
 
 def _forget(data: dict[str, Any], model: object) -> None:
-    """Take out what is said of the old incumbent by name, where it is no candidate either."""
+    """Take out what is said of the old incumbent, by name where it is no candidate either: its scores, terms and prices."""
     candidates, quality = (data[name] if isinstance(data.get(name), dict) else {} for name in ("candidates", "quality"))
+    quality.pop("escalated_error_rate", None)  # of the old incumbent's answers
+    for lever in ("flexible_tier", "provisioned_throughput"):  # its prices
+        candidates.pop(lever, None)
     named = [name for names in candidates.values() if isinstance(names, list) for name in names]
-    if any(str(name).rpartition("/")[2] == model for name in named):
-        return
-    for block in (data.get("tokens"), quality.get("scores"), quality.get("escalated")):
-        if isinstance(block, dict):
-            block.pop(model, None)
+    candidate = any(str(name).rpartition("/")[2] == model for name in named)
+    levers = {tuned(str(model), lever) for lever in (SHORTER_PROMPT, LESS_REASONING)}
+    for block in (data.get("tokens"), data.get("apis"), *(quality.get(name) for name in BY_SYSTEM)):
+        for name in list(block) if isinstance(block, dict) else ():
+            own = name in levers or name.endswith(f" > {model}")
+            if own or (not candidate and (name == model or name.endswith(f"/{model}"))):
+                del block[name]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from roi.errors import UnknownName
+from roi.scenario.apis import ApiTerms
 from roi.scenario.demand import Gates, Incumbent, Name, Quality, Tokens, Workload
 from roi.scenario.quantity import Section
 from roi.scenario.supply import Candidates, Drift, Evaluation, OwnHardware, People, Platform, Serving, Timing, Training
@@ -68,6 +69,8 @@ class Scenario(Section):
     """How prices move."""
     own_hardware: OwnHardware = OwnHardware()
     """Terms of buying GPUs."""
+    apis: dict[Name, ApiTerms] = Field(default_factory=dict)
+    """Your own terms of an API, by provider/model as under candidates; of the incumbent its prices alone."""
     candidates: Candidates = Candidates()
     """What to compare with."""
     verdict: Deciding = Deciding()
@@ -86,6 +89,15 @@ def tuned(model: str, method: str) -> str:
     return f"{model}+{method}"
 
 
+def cascade(s: Scenario, first: str) -> str:
+    """The system that a first model and the incumbent, to which it hands on, make together."""
+    return f"{first} > {s.incumbent.model}"
+
+
+SHORTER_PROMPT, LESS_REASONING = "shorter-prompt", "less-reasoning"
+"""Methods of `tuned` that ask the incumbent's model for less in place of training it."""
+
+
 def known_systems(s: Scenario) -> list[str]:
     """Every system that the scenario's candidates can produce, the incumbent first."""
     c = s.candidates
@@ -96,13 +108,33 @@ def known_systems(s: Scenario) -> list[str]:
     return list(dict.fromkeys([s.incumbent.model, *plain, *adapters]))
 
 
+def lever_systems(s: Scenario) -> list[str]:
+    """The incumbent's model asked for less, in each way that the scenario names."""
+    levers = ((SHORTER_PROMPT, s.candidates.shorter_prompt), (LESS_REASONING, s.candidates.less_reasoning))
+    return [tuned(s.incumbent.model, name) for name, lever in levers if lever is not None]
+
+
+def escalating_systems(s: Scenario) -> list[str]:
+    """Systems that hand requests to the incumbent: first models of cascades, and those under quality.escalated."""
+    firsts = [*(model_part(name) for name in s.candidates.cascade_first), *s.quality.escalated]
+    return [name for name in dict.fromkeys(firsts) if name != s.incumbent.model]
+
+
 def check_system_names(s: Scenario) -> None:
-    """Every key under quality and tokens names a system of this scenario; else UnknownName with the nearest."""
-    known = known_systems(s)
-    given: dict[str, Iterable[str]] = {
-        "quality.scores": s.quality.scores, "quality.escalated": s.quality.escalated, "tokens": s.tokens,
-    }  # fmt: skip
-    for field, names in given.items():
+    """Every key under quality, tokens and apis names a system or an API of this scenario; else UnknownName with the nearest."""
+    c, known, hand_on = s.candidates, known_systems(s), escalating_systems(s)
+    scored = [*known, *lever_systems(s), *(cascade(s, first) for first in hand_on)]
+    kind = "system (neither the incumbent nor a candidate)"
+    apis = [f"{s.incumbent.provider}/{s.incumbent.model}", *c.api_models, *c.hosted_models, *c.cascade_first]
+    given: tuple[tuple[str, Iterable[str], list[str], str], ...] = (
+        ("quality.escalated", s.quality.escalated, known, kind),
+        ("quality.scores", s.quality.scores, scored, kind),
+        ("quality.kept_error_rate", s.quality.kept_error_rate, hand_on, "system that hands requests on"),
+        ("quality.escalated_error_rate", s.quality.escalated_error_rate, hand_on, "system that hands requests on"),
+        ("tokens", s.tokens, known, kind),
+        ("apis", s.apis, apis, "API (neither the incumbent's nor a candidate's)"),
+    )
+    for field, names, allowed, what in given:
         for name in names:
-            if name not in known:
-                raise UnknownName(field, name, known, "system (neither the incumbent nor a candidate)")
+            if name not in allowed:
+                raise UnknownName(field, name, allowed, what, all_of_them=allowed)

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from roi.scenario.apis import FlexibleTier, LessReasoning, ProvisionedThroughput, ShorterPrompt
 from roi.scenario.quantity import (
     AtLeastOne,
     Fraction,
@@ -142,6 +143,8 @@ class Training(Section):
     """Engineer hours of one retraining."""
     relabel_share: Fraction = 0.2
     """Share of the examples that is labelled afresh for a retraining."""
+    retrain_evaluates: bool = True
+    """True where each retraining buys an evaluation, its labels included, before it answers users."""
     labels_owned: bool = False
     """True where the training labels are already paid for."""
     labels_from: Literal["people", "incumbent"] = "people"
@@ -276,6 +279,14 @@ class Candidates(Section):
     """Closed models that their vendor fine-tunes, vendor/model."""
     hosted_adapters: tuple[str, ...] = ()
     """Open models that a vendor tunes or hosts with your adapter, vendor/model."""
+    shorter_prompt: ShorterPrompt | None = None
+    """Today's model with fewer instruction tokens; null = no such option."""
+    less_reasoning: LessReasoning | None = None
+    """Today's model with less output or reasoning; null = no such option."""
+    flexible_tier: FlexibleTier | None = None
+    """A slower, cheaper tier of today's model; null = no such option."""
+    provisioned_throughput: ProvisionedThroughput | None = None
+    """Units of throughput of today's model at a monthly fee; null = no such option."""
     self_hosted: tuple[str, ...] = ()
     """Open models to serve, by catalog name."""
     methods: tuple[Literal["lora", "qlora", "dora", "full"], ...] = ("lora",)

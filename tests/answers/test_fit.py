@@ -1,11 +1,15 @@
 """The command `roi fit`."""
 
 import json
+from datetime import date
 
 import pytest
 from click.testing import CliRunner
 
+from roi.answers.fit import fit_model
 from roi.cli import main
+from roi.estimate.training.plan import TrainingPlan
+from roi.report.training.fit import fit_text
 from roi.units import GIB
 
 DATED = ("--as-of", "2026-11-24")
@@ -28,18 +32,14 @@ def answer(*words):
     return json.loads(result.stdout)
 
 
-@pytest.mark.parametrize("words", [
+CASES = [
     ("llama-3.1-8b",),
     ("meta-llama/Llama-3.1-8B-Instruct", "--method", "qlora", "--examples", "5000", "--epochs", "3"),
     ("llama-3.1-405b", "--method", "full", "--no-checkpointing", "--micro-batch", "8", "--seq", "8192"),
     ("mixtral-8x7b", "--method", "qdora", "--targets", "attention", "--dropout", "0.05", "--examples", "100",
      "--gpu", "H200,L4"),
     ("qwen2.5-0.5b", "--targets", "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj", "--gpus", "8"),
-])
-def test_the_table_is_no_wider_than_80_columns(words):
-    result = run(*words)
-    assert result.exit_code == 0, result.output
-    assert max(len(line) for line in result.stdout.splitlines()) <= 80
+]
 
 
 def test_json_holds_the_plan_the_bytes_and_every_gpu():
@@ -94,9 +94,13 @@ def test_the_nearest_plan_really_fits():
 
 
 def test_what_does_not_fit_says_what_binds_and_what_would_fit():
-    out = run("llama-3.1-8b", "--gpu", "T4").stdout
+    out = run("llama-3.1-8b", "--gpu", "T4", "--full").stdout
     assert "T4: does not fit" in out
     assert "weights bind; fits: QLoRA" in " ".join(out.split())
+    first = run("llama-3.1-8b", "--gpu", "T4").stdout.splitlines()[1]
+    got = answer("llama-3.1-8b", "--gpu", "T4")["gpus"][0]
+    assert first == (f"Fits: no. Peak {got['peak_bytes'] / GIB:.1f} of 14.6 GiB on T4; weights bind; fits: QLoRA"
+                     f" ({got['nearest_bytes'] / GIB:.1f} GiB).")
 
 
 @pytest.mark.parametrize(("words", "message"), [
@@ -139,7 +143,7 @@ def test_bad_input_exits_2_with_what_is_allowed(words, message):
 
 def test_markdown_holds_the_same_process_memory():
     body = answer("llama-3.1-8b", "--gpu", "H100")
-    out = run("llama-3.1-8b", "--gpu", "H100", "--format", "markdown").stdout
+    out = run("llama-3.1-8b", "--gpu", "H100", "--format", "markdown", "--full").stdout
     assert "| GiB |" in out
     assert f"| process | {body['gpus'][0]['peak_bytes'] / GIB:.2f} c |" in out
 
@@ -154,15 +158,86 @@ def test_markdown_holds_the_same_process_memory():
 ])
 def test_the_head_names_every_option_that_changes_the_answer(words, told):
     """And no other: the trainer's own habits go without saying."""
-    head = " ".join(run("llama-3.1-8b", *words).stdout.partition("Peak on")[0].split())
+    head = " ".join(run("llama-3.1-8b", *words, "--full").stdout.partition("Peak on")[0].split())
     assert told in head
-    assert "logits kept" not in " ".join(run("llama-3.1-8b", "--trainer", "plain").stdout.partition("Peak on")[0].split())
+    plain = run("llama-3.1-8b", "--trainer", "plain", "--full").stdout
+    assert "logits kept" not in " ".join(plain.partition("Peak on")[0].split())
 
 
 def test_usd_can_be_worked_out_from_what_is_printed():
     """GCP's L4 is 0.708 USD an hour: printed in full, and hours with three digits, so their product is USD within 0.5%."""
-    out = run("llama-3.1-8b", "--examples", "5000", "--gpu", "L4").stdout
+    out = run("llama-3.1-8b", "--examples", "5000", "--gpu", "L4", "--full").stdout
     line = next(line.split() for line in out.splitlines() if line.startswith("L4 "))
     assert "L4 0.708/h GCP" in " ".join(out.split())
     assert 0.708 * float(line[5]) == pytest.approx(float(line[7]), rel=0.005)
-    assert "H100-80GB-SXM 3.95/h" in " ".join(run("llama-3.1-8b", "--examples", "5000", "--gpu", "H100").stdout.split())
+    h100 = run("llama-3.1-8b", "--examples", "5000", "--gpu", "H100", "--full").stdout
+    assert "H100-80GB-SXM 3.95/h" in " ".join(h100.split())
+
+
+@pytest.mark.parametrize("words", CASES)
+@pytest.mark.parametrize("full", [(), ("--full",)])
+def test_no_line_is_wider_than_80_columns_and_the_answer_has_at_most_40_lines(words, full):
+    result = run(*words, *full)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert full or len(lines) <= 40
+
+
+def test_the_answer_is_the_cheapest_card_that_fits_and_stands_first():
+    """As JSON has it: at most five cards, cheapest first, and the one of the answer is `recommended`."""
+    words = ("qwen3-8b", "--examples", "5000")
+    told, body = run(*words).stdout, answer(*words)
+    priced = [g for g in body["gpus"] if g["fits"] and not g["tight"] and not g["note"] and g["usd"] is not None]
+    best = min(priced, key=lambda g: g["usd"])
+    assert body["recommended"] == best["gpu"]
+    first = " ".join(" ".join(told.splitlines()[1:4]).split())
+    assert first.startswith(f"Cheapest card that fits: {best['gpu']}. A run takes {best['hours']:.3g} hours,")
+    assert f" ${best['usd']:.2f} (" in first
+    assert f"Peak {best['peak_bytes'] / GIB:.1f} of {best['memory_bytes'] / GIB:.1f} GiB" in first
+    sure = f"How sure (5-95%): {best['low_bytes'] / GIB:.1f}-{best['high_bytes'] / GIB:.1f} GiB,"
+    assert sure in " ".join(told.split())
+    rows = told.partition("USD/GPU-h")[2].partition("\n\n")[0].splitlines()[1:]
+    assert len(rows) == 5
+    costs = [float(row.split()[5].replace(",", "")) for row in rows]
+    assert costs == sorted(costs)
+
+
+def test_a_card_that_fits_but_not_at_the_95th_percentile_is_recommended_only_where_nothing_else_is_priced():
+    """An L4 has 22.0 GiB, which the plan's 95th percentile exceeds; an H100 has room for it."""
+    tight, both = (answer("qwen3-8b", "--examples", "100", "--gpu", cards) for cards in ("L4", "L4,H100"))
+    assert tight["gpus"][0]["tight"]
+    assert (tight["recommended"], both["recommended"]) == ("L4", "H100-80GB-SXM")
+    assert "L4, tight: not at the 95th percentile." in run("qwen3-8b", "--examples", "100", "--gpu", "L4").stdout
+
+
+def test_without_examples_cards_are_ranked_by_usd_a_million_tokens():
+    """0.708 USD an hour / 3,600 s / tokens a second x 1e6."""
+    body = answer("llama-3.1-8b", "--gpu", "L4,H100")
+    l4 = next(g for g in body["gpus"] if g["gpu"] == "L4")
+    assert l4["usd_per_mtok"] == pytest.approx(0.708 / 3600 / l4["tokens_per_s"] * 1e6)
+    assert l4["tokens_per_s_low"] < l4["tokens_per_s"] < l4["tokens_per_s_high"]
+    best = min(body["gpus"], key=lambda g: g["usd_per_mtok"])
+    assert body["recommended"] == best["gpu"]
+    assert "--examples N" in run("llama-3.1-8b", "--gpu", "L4,H100").stdout
+
+
+def test_a_card_without_the_number_format_is_not_recommended():
+    body = answer("qwen3-8b", "--gpu", "V100-32GB-SXM")
+    assert (body["gpus"][0]["fits"], body["recommended"]) == (True, None)
+    assert "Not usable: V100-32GB-SXM: no bf16 units: use --dtype fp16." in run("qwen3-8b", "--gpu", "V100-32GB-SXM").stdout
+
+
+def test_where_nothing_fits_the_largest_card_says_what_would():
+    told = " ".join(run("llama-3.1-405b", "--method", "full").stdout.split())
+    assert "Fits: no. Peak 3,072" in told
+    assert "the largest card; optimizer bind; fits: QLoRA" in told
+    assert "--gpus 8 --sharding fsdp" in told
+
+
+def test_the_winner_is_bold_only_in_colour():
+    report = fit_model("llama-3.1-8b", TrainingPlan(), gpus="L40S,H100", day=date(2026, 11, 24))
+    assert "\x1b[1mL40S" in fit_text(report, colour=True)
+    assert "\x1b" not in fit_text(report)
+    wide = fit_text(report, width=120).splitlines()
+    assert 80 < max(map(len, wide)) <= 120

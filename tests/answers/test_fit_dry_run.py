@@ -27,7 +27,7 @@ def run(*arguments):
 
 
 def test_a_dry_run_is_printed_kept_and_found_again(place):
-    first = run(*ARGUMENTS, "--dry-run")
+    first = run(*ARGUMENTS, "--dry-run", "--full")
     assert first.exit_code == 0, first.stderr
     assert "d = dry run of the real training step" in first.stdout.replace("\n  ", " ")
     assert max(len(line) for line in first.stdout.splitlines()) <= 80
@@ -161,8 +161,8 @@ def test_trained_parameters_are_those_of_the_model_that_was_built():
 def test_limits_say_whether_they_were_run_or_lie_between():
     named = json.loads(run(*ARGUMENTS, "--dry-run", "--format", "json").stdout)["gpus"]
     assert [line["limits_run"] for line in named] == [True]
-    assert "each was run dry with the whole model" in " ".join(run(*ARGUMENTS).stdout.split())
-    both = run("fit", CONFIG, "--gpu", "L4,L40S", "--seq", "128", "--rank", "4")
+    assert "each was run dry with the whole model" in " ".join(run(*ARGUMENTS, "--full").stdout.split())
+    both = run("fit", CONFIG, "--gpu", "L4,L40S", "--seq", "128", "--rank", "4", "--full")
     assert "run dry with the whole model for L4; interpolated for L40S" in " ".join(both.stdout.split())
     closed = json.loads(run(*ARGUMENTS[:-1], "8", "--format", "json").stdout)["gpus"]
     assert [line["limits_run"] for line in closed] == [None]
@@ -172,7 +172,7 @@ def test_limits_say_whether_they_were_run_or_lie_between():
 def test_what_replicas_add_to_a_dry_run_is_marked_as_a_formula():
     """The bucket of gradients that replicas exchange is no part of a run of one GPU."""
     run(*ARGUMENTS, "--dry-run")
-    lines = run(*ARGUMENTS, "--gpus", "4").stdout.splitlines()
+    lines = run(*ARGUMENTS, "--gpus", "4", "--full").stdout.splitlines()
     marks = {line[:44].strip(): line.split()[-1] for line in lines if line.split()[-1:] in (["d"], ["f"], ["df"])}
     assert marks["adapters"] == "d"
     assert marks["gradients"] in ("f", "df")

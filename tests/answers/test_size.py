@@ -13,6 +13,7 @@ from roi.cli import main
 from roi.errors import InputError
 from roi.evidence.known_runs import known_runs
 from roi.facts.fact import Basis
+from roi.report.layout.wording import figure, percent
 from roi.report.serving.size import frontier, size_text
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
@@ -82,11 +83,69 @@ def test_waiting_and_following_the_day_never_cost_more_than_the_peak_all_day(fil
     assert all(usd <= peak for name, usd in found.items() if "API" not in name)
 
 
+def test_a_floor_where_everything_waits_is_no_larger_than_the_fleet_for_the_peak(file):
+    """Everything waits, so the mean is all that either must hold: the floor runs without the spare, and spills nothing.
+
+    The API costs $10 a thousand requests, so that a floor is worth its rent up to where it spills nothing.
+    """
+    dear = ("incumbent.model=gpt-6-sol", "workload.input_tokens=4000", "workload.requests_per_day=2000000")
+    found = {w.name: w for w in sized(file, "workload.can_wait_share=1", *dear).ways}
+    peak, floor = found["for the peak, all day"], found["floor, the rest to the API"]
+    assert floor.gpus == peak.gpus - 1
+    assert floor.spilled == pytest.approx(0.0, abs=1e-12)
+
+
 def test_the_table_fits_80_columns_and_says_what_it_rests_on(file):
-    text = size_text(sized(file))
+    text = size_text(sized(file), full=True)
     assert max(map(len, text.splitlines())) <= 80
     assert "replay of qwen3-8b fp8 on 1 x L40S" in text
     assert "SLO: TTFT p95 1.00 s, TPOT p95 50.0 ms" in text
+    sections = ("Plans, cheapest first", "Ways to run", "Cost against latency", "What this rests on")
+    assert [text.find(section) for section in sections] == sorted(text.find(section) for section in sections)
+    assert all(section in text for section in sections)
+
+
+@pytest.mark.parametrize("fields", [
+    (), ("workload.requests_per_day=5000000",), ("workload.can_wait_share=1",),
+    ("workload.requests_per_day=90000000", "candidates.gpus=[]", "candidates.vendors=[]"),
+    ("serving.adapters=shared", "serving.adapters_on_base=4", "candidates.methods=[lora]", "candidates.vendors=[]",
+     "candidates.gpus=[L4,L40S,H100-SXM,H200-SXM,MI300X,T4,A10G]", "serving.tensor_parallel=[1,2,4]", f"title={60 * 'ab '}"),
+])
+def test_the_answer_stands_first_in_at_most_40_lines_of_80_columns(file, fields):
+    """The cheapest plan with its spares and USD a month; then the load that it holds, TTFT, TPOT and how busy it is."""
+    found = sized(file, *fields)
+    lines, best = size_text(found).splitlines(), found.plans[0]
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 80
+    head = " ".join(" ".join(lines[1:12]).split())
+    assert f"Cheapest plan that holds: {best.replicas} replica" in head
+    assert f"{best.spares} spare of {best.tensor_parallel} x {best.gpu} {best.weight_dtype}, {best.vendor}" in head
+    assert f": ${best.fleet.usd_per_month:,.0f} a month" in head
+    assert f"{figure(found.peak_requests_per_s)} requests a second: TTFT p95" in head
+    assert f"busy {percent(best.fleet.load.utilisation)}" in head
+    assert sum(" x " in line and line[0].isdigit() for line in lines) <= 5 + 2
+
+
+def test_how_sure_names_the_rent_at_both_ends_of_the_speed_and_who_is_cheapest_at_the_slow_one(file):
+    """GPUs x price x 730 at both ends; at a TTFT of 0.3 s no MI300X holds where it is slow, one H100 and a spare do."""
+    found = sized(file)
+    best, told = found.plans[0], " ".join(size_text(found).split())
+    month = best.usd_per_gpu_hour * 730
+    assert best.usd_per_month_fast == pytest.approx((best.replicas_fast + 1) * month)
+    assert best.usd_per_month_slow == pytest.approx((best.replicas_slow + 1) * month)
+    assert f"How sure: ${best.usd_per_month_fast:,.0f} a month where the engine is fast (P95), " in told
+    assert f"${best.usd_per_month_slow:,.0f} where it is slow (P5)" in told
+    short = size_service(resolve(load_scenario(None, ("workload.ttft_p95_s=0.3",))))
+    assert short.plans[0].usd_per_month_slow is None
+    told = " ".join(size_text(short).split())
+    assert "and no fleet holds where it is slow (P5); there 1 of 1 x H100-80GB-SXM fp8, Modal cost least" in told
+
+
+def test_a_card_that_is_named_and_has_no_plan_is_said(file):
+    found = sized(file, "candidates.gpus=[L40S,h100,L4]")
+    assert set(found.left_out) == {"L40S", "H100-80GB-SXM", "L4"} - {plan.gpu for plan in found.plans}
+    assert found.left_out
+    assert f"No plan: {', '.join(found.left_out)}" in size_text(found)
 
 
 def test_the_command_writes_json_and_a_figure(file, tmp_path):

@@ -19,7 +19,7 @@ from roi.economics.decision.break_even import BreakEven, break_evens
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.draws import draw, percentiles, probability_best
 from roi.economics.decision.evaluation import choose_plan, read_all
-from roi.economics.decision.feasibility import answered_wrong, meets_bar, read_gates, rule_out
+from roi.economics.decision.feasibility import meets_bar, read_gates, rule_out
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.worth import gain_of_knowing
 from roi.economics.finance import (
@@ -30,8 +30,8 @@ from roi.economics.finance import (
     present_value,
     return_on_investment,
 )
-from roi.economics.inputs import Api, Hardware, Option, Plan, Shared, Tokens, Training
-from roi.economics.lines.api_bill import api_lines, request_cost, seen_tokens, service
+from roi.economics.inputs import Api, Hardware, Option, Plan, Provisioned, Shared, Tokens, Training
+from roi.economics.lines.api_bill import api_lines, provisioned_lines, request_cost, seen_tokens, service
 from roi.economics.lines.line import (
     Line,
     billed_requests,
@@ -39,9 +39,18 @@ from roi.economics.lines.line import (
     growth_path,
     incumbent_share,
     live_share,
+    rent_level,
     requests,
 )
-from roi.economics.lines.option_lines import commitment_line, cost_lines, error_line, migration_line, tuned_again
+from roi.economics.lines.option_lines import (
+    answered_wrong,
+    commitment_line,
+    cost_lines,
+    error_line,
+    migration_line,
+    own_commitment_line,
+    tuned_again,
+)
 from roi.economics.lines.people import evaluation_cost, retraining_line, run_cost, run_lines, setup_lines
 from roi.economics.lines.self_hosting import fleet_lines, fleet_months, hardware_lines, purchases
 from roi.economics.reading import read_shared
@@ -69,7 +78,7 @@ def shared(**changes: Any) -> Shared:
         "price_factor": 1.0, "can_wait": 0.0, "input_tokens": np.array([1000.0]), "output_tokens": np.array([100.0]),
         "weights": np.ones(1),
         "prefix_tokens": 0.0, "hit_rate": 0.0, "escalated_hit_rate": 0.0, "peak_to_mean": 1.0, "load_curve": np.ones(24),
-        "usd_per_error": 0.0, "quality_bar": 0.0, "evaluation_noise": 0.0, "usd_per_hour": 100.0, "wage_growth": 0.0,
+        "usd_per_error": 0.0, "quality_bar": 0.0, "usd_per_hour": 100.0, "wage_growth": 0.0,
         "setup_existing": False, "run_existing": False, "rent_drift": 0.0, "successor_price_ratio": 1.0,
         "successor_error_ratio": 1.0, "migration_hours": 40.0, "evaluation_usd": 100.0, "evaluation_labels": 300.0,
         "usd_per_label": 1.0, "commitment_usd": 0.0, "commitment_months": 0.0,
@@ -173,6 +182,9 @@ def case_with(changes: dict[str, Any] | None = None, **spread: tuple[float, floa
         low, high = spread["volume"]
         path = "workload.requests_per_day"
         facts[path] = facts[path].model_copy(update={"low": A_DAY * low, "high": A_DAY * high})
+    if "rent" in spread:
+        path = "drift.gpu_rent_per_year"
+        facts[path] = facts[path].model_copy(update=dict(zip(("low", "high"), spread["rent"], strict=True)))
     return Case(facts=facts)
 
 
@@ -327,10 +339,13 @@ def test_training_pays_the_run_that_is_kept_those_that_are_not_and_labels() -> N
 
 
 def test_retraining_pays_runs_hours_labels_and_an_evaluation() -> None:
-    """docs/economics.md, 2.6. 2 x $20 + 10 h x $100 + 0.2 x 1,000 x $1 + $400 = $1,640 at month ends 6, 12, 18."""
-    (line,) = retraining_line(shared(), TUNED)
-    paid = {t + 1: usd for t, usd in enumerate(line.monthly.tolist()) if usd}
-    assert paid == pytest.approx({6: 1640.0, 12: 1640.0, 18: 1640.0})
+    """docs/economics.md, 2.6. 2 x $20 + 10 h x $100 + 0.2 x 1,000 x $1 + $400 = $1,640 at month ends 6, 12, 18; $1,240 where
+    it buys no evaluation.
+    """
+    for evaluates, usd in ((True, 1640.0), (False, 1240.0)):
+        (line,) = retraining_line(shared(), replace(TUNED, training=replace(TRAINING, retrain_evaluates=evaluates)))
+        paid = {t + 1: usd for t, usd in enumerate(line.monthly.tolist()) if usd}
+        assert paid == pytest.approx({6: usd, 12: usd, 18: usd})
 
 
 def test_operation_costs_hours_at_the_wage_of_the_month() -> None:
@@ -391,7 +406,8 @@ def test_a_tuned_model_is_trained_again_on_the_successor() -> None:
 
 def test_a_list_price_is_flat_until_the_model_ends() -> None:
     """docs/economics.md, 3.5. Ends every 5 months, half the price each time: 1, 0.5, 0.25; a stated first ratio 0.8: 0.8, 0.4.
-    Error rates x 2: 10%, 20%, 40%, and never above 1.
+    Ratios of their own, 0.5, then 3, which repeats: 0.5, 1.5, 4.5; with a vendor's 0.8: 0.4, 0.4 x 2.4 = 0.96, 2.304; a stated
+    first of 0.8: 0.8, then x 2.4 = 1.92. Error rates x 2: 10%, 20%, 40%, and never above 1.
     """
     s = shared(successor_price_ratio=0.5, successor_error_ratio=2.0)
     ends = replace(CHEAPER, life_first=5.0, life_every=5.0)
@@ -399,12 +415,25 @@ def test_a_list_price_is_flat_until_the_model_ends() -> None:
     assert path.price[[0, 4, 5, 10]] == pytest.approx([1.0, 1.0, 0.5, 0.25])
     assert path.error_rate[[0, 5, 10, 20]] == pytest.approx([0.1, 0.2, 0.4, 1.0])
     assert service(s, replace(ends, first_price_ratio=0.8)).price[[0, 5, 10]] == pytest.approx([1.0, 0.8, 0.4])
+    s = replace(s, later_price_ratios=(3.0,))
+    assert service(s, ends).price[[0, 5, 10, 15]] == pytest.approx([1.0, 0.5, 1.5, 4.5])
+    dearer = replace(ends, own_price_ratio=0.8)
+    assert service(s, dearer).price[[5, 10, 15]] == pytest.approx([0.4, 0.96, 2.304])
+    assert service(s, replace(dearer, first_price_ratio=0.8)).price[[5, 10]] == pytest.approx([0.8, 1.92])
 
 
 def test_rent_drifts_from_todays_level() -> None:
-    """docs/economics.md, 3.6. 44% a year: $1,000 in month 1, $1,440 in month 13."""
+    """docs/economics.md, 3.6. An exact 44% a year: $1,000 in month 1, $1,440 in month 13. With log(1 + g) symmetric on +-1
+    about 0, E[e^y] = (side(-1) + side(1)) / 2 = (2 / e + 2 (e - 2)) / 2 = e + 1/e - 2 = 1.0862: month 13 costs 1 / 1.0862 of
+    today's at g = 0. Over draws of a wide drift the mean level is 1 in every month.
+    """
     rent = named(fleet_of(shared(rent_drift=0.44), hosted(plan())), "GPU rent")[1]
     assert [rent[0], rent[12]] == pytest.approx([1000.0, 1440.0])
+    level = rent_level(shared(rent_spread=(1.0, 1.0)))
+    assert [level[0], level[12]] == pytest.approx([1.0, 1 / (np.e + 1 / np.e - 2)])
+    case = case_with(rent=(-0.35, 0.55))
+    drawn, _ = read_all(case, case.values(sobol(0, 4096, 1, 1)))
+    assert rent_level(drawn).mean(axis=0) == pytest.approx(np.ones(10), abs=5e-4)
 
 
 # ---------------------------------------------------------------- 4 What a request costs
@@ -466,20 +495,39 @@ def test_wrong_answers_cost_requests_times_rate_times_usd() -> None:
 
 
 def test_in_a_cascade_all_pay_the_first_model_and_the_escalated_pay_both() -> None:
-    """docs/economics.md, 4.7. 20% of a million at $0.003 are $600 on top of $1,500; errors 0.8 x 10% + 0.2 x 5% = 9%."""
+    """docs/economics.md, 4.7. 20% of a million at $0.003 are $600 on top of $1,500, a judge of $0.0001 is $100. Unmeasured
+    errors 0.8 x 10% + 0.2 x 5% = 9%; kept 7% alone: 0.8 x 7% + 0.2 x 5% x 5^0.5 = 7.836%; not harder 6.6%, all of them 0.8 x 7%
+    + 5%; escalated 15%: 8.6%; end to end: 6%.
+    """
     cascade = replace(CHEAPER, id="cascade", kind="cascade", escalated=0.2)
-    lines = of(shared(), cascade)
+    lines = of(shared(judge_usd=0.0001), cascade)
     assert named(lines, "API input, uncached")[1][0] + named(lines, "API output")[1][0] == pytest.approx(1500.0)
     assert named(lines, "escalated to stay")[1][0] == pytest.approx(600.0)
-    assert answered_wrong(cascade, {"stay": STAY}) == pytest.approx(0.09)
+    assert named(lines, "judge that escalates")[1][0] == pytest.approx(100.0)
+    kept = replace(cascade, kept_error=0.07, escalated_harder=0.5)
+    rates = (
+        (cascade, 0.09), (kept, 0.056 + 0.01 * 5**0.5), (replace(kept, escalated_harder=0.0), 0.066),
+        (replace(kept, escalated_harder=1.0), 0.106), (replace(kept, escalated_error=0.15), 0.086),
+        (replace(kept, escalated_error=0.15, end_to_end_error=0.06), 0.06),
+    )
+    s = shared(usd_per_error=0.01, quality_bar=0.93)
+    for o, rate in rates:
+        assert answered_wrong(o, STAY.error_rate) == pytest.approx(rate)
+        assert named(of(s, o), "wrong answers")[1][0] == pytest.approx(MILLION * rate * 0.01)
+        assert meets_bar(s, o, {"stay": STAY}).all() == (rate <= 0.07)
 
 
 def test_leaving_saves_nothing_below_a_commitment() -> None:
-    """docs/economics.md, 4.8. $5,000 for 1.5 months, $3,000 spent: $2,000 unused, then 2,500 - 3,000 is nothing, then none."""
+    """docs/economics.md, 4.8. $5,000 for 1.5 months, $3,000 spent: $2,000 unused, then 2,500 - 3,000 is nothing, then none. A
+    candidate's from 0.5 to 2.5 months, $1,500 spent: half a month, a whole one, half a month.
+    """
     (line,) = commitment_line(shared(commitment_usd=5000.0, commitment_months=1.5), np.full(24, 3000.0))
     assert line.monthly[:3].tolist() == [2000.0, 0.0, 0.0]
     (gone,) = commitment_line(shared(commitment_usd=5000.0, commitment_months=1.5), np.zeros(24))
     assert gone.monthly[:3].tolist() == [5000.0, 2500.0, 0.0]
+    own = replace(CHEAPER, commitment_usd=5000.0, commitment_months=2.5, months_to_live=0.5)
+    (line,) = own_commitment_line(shared(), own, np.full(24, 1500.0))
+    assert line.monthly[:4].tolist() == [1000.0, 3500.0, 1000.0, 0.0]
 
 
 def test_the_gap_to_the_bill_is_split_into_volume_and_price() -> None:
@@ -509,6 +557,65 @@ def test_an_unmeasured_system_is_as_the_incumbent_with_a_wide_spread() -> None:
     rate = case["systems.gpt-6-luna.error_rate"]
     assert [rate.value, rate.low, rate.high] == pytest.approx([0.10, 0.07, 0.25])
     assert case["systems.gpt-6-luna.evaluated"].value is False
+
+
+def test_your_own_terms_take_the_place_of_the_list() -> None:
+    """docs/economics.md, 4.12. gpt-6-luna at 20% off $0.08 and $0.40/M: 0.8 x (1,000 x $0.08/M + 100 x $0.40/M) = $0.000096; a
+    model without a list price at $1 and $2/M: $0.0012; gpt-5.4 itself at $2 and $10/M: $0.003.
+    """
+    case = catalog_case(
+        candidates={"api_models": ["openai/gpt-6-luna", "bedrock/some-model"]},
+        apis={
+            "openai/gpt-6-luna": {"input_usd_per_mtok": 0.08, "output_usd_per_mtok": 0.40, "discount": 0.2},
+            "bedrock/some-model": {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 2.0},
+            "openai/gpt-5.4": {"input_usd_per_mtok": 2.0, "output_usd_per_mtok": 10.0},
+        },
+    )
+    s, options = read_all(case, case.values())
+    each = {id: float(np.asarray(service(s, o).cost.usd)) for id, o in options.items()}
+    assert each[LUNA] == pytest.approx(0.000096)
+    assert each["cheaper-api:bedrock/some-model"] == pytest.approx(0.0012)
+    assert each["stay"] == pytest.approx(0.003)
+    assert case[f"options.{LUNA}.price.input_usd_per_mtok"].basis is Basis.STATED
+
+
+def test_a_lever_asks_the_same_model_for_less() -> None:
+    """docs/economics.md, 4.13. gpt-5.4, 400 of 1,000 tokens shared, 100 left: 700 x $2.50/M + 100 x $15/M = $0.00325; 60% of
+    the output: $0.0025 + 60 x $15/M = $0.0034. Half price by the bill for both, as for staying.
+    """
+    case = catalog_case(
+        workload={"requests_per_day": A_DAY, "input_tokens": 1000.0, "output_tokens": 100.0, "shared_prefix_tokens": 400.0},
+        incumbent={"provider": "openai", "model": "gpt-5.4", "bill_usd_per_month": 2000.0, "bill_is_volume_share": 0.0},
+        candidates={"shorter_prompt": {"prefix_tokens": 100.0}, "less_reasoning": {"output_ratio": 0.6}},
+    )
+    s, options = read_all(case, case.values())
+    found = {id: service(s, o) for id, o in options.items() if id != "cache-batch"}
+    assert {id: float(np.asarray(each.cost.usd)) for id, each in found.items()} == pytest.approx(
+        {"stay": 0.004, "shorter-prompt": 0.00325, "less-reasoning": 0.0034}
+    )
+    assert [each.price[0] for each in found.values()] == pytest.approx([0.5] * 3)
+    assert [options[id].evaluated for id in ("shorter-prompt", "less-reasoning")] == [False, False]
+
+
+def test_a_flexible_tier_lowers_the_price_of_the_share_that_takes_it() -> None:
+    """docs/economics.md, 4.14. Half of the requests at 40% of $0.003: (1 - 0.5 x 0.6) x 0.003 = $0.0021."""
+    assert request_cost(shared(), Tokens(), api(tier=1 - 0.5 * (1 - 0.4)), 0.0).usd == pytest.approx(0.0021)
+    case = catalog_case(candidates={"flexible_tier": {"price_ratio": 0.4, "share": 0.5}})
+    s, options = read_all(case, case.values())
+    assert service(s, options["flexible-tier"]).cost.usd == pytest.approx(0.7 * 0.004)
+
+
+def test_provisioned_units_are_whole_and_paid_to_the_end_of_their_commitment() -> None:
+    """docs/economics.md, 4.15. A peak of 3 million a month, a unit holds one: 3 x $700. Load -75% a year: 3 until month 12,
+    for which the first are bound, then the peak of 0.75 million needs 1. Bound for 36 months of 24: 12 x 3 x $700 at the end.
+    """
+    s = shared(peak_to_mean=3.0, growth=-0.75)
+    for bound, beyond in ((12.0, 0.0), (36.0, 25_200.0)):
+        terms = Provisioned(usd_per_unit=700.0, requests_per_s=A_SECOND, minimum_months=bound)
+        lines = provisioned_lines(s, option("provisioned", provisioned=terms), np.ones(24))
+        assert named(lines, "API provisioned throughput")[1][:12] == pytest.approx([2100.0] * 12)
+        assert named(lines, "API provisioned throughput")[1][12] == pytest.approx(700.0 if bound == 12 else 2100.0)
+        assert named(lines, "provisioned throughput beyond the horizon")[1][-1] == pytest.approx(beyond)
 
 
 # ---------------------------------------------------------------- 5 What a fleet costs
@@ -561,8 +668,12 @@ def test_a_fleet_that_follows_the_day_pays_the_mean_of_its_hours() -> None:
 
 
 def test_what_lies_above_the_floor_spills_and_pays_the_api_once() -> None:
-    """docs/economics.md, 5.7. Even hours with bursts of twice the mean: a floor of the mean spills (2 - 1) / 2, $1,500."""
+    """docs/economics.md, 5.7. Even hours with bursts of twice the mean: a floor of the mean spills (2 - 1) / 2, $1,500.
+
+    Where all can wait it spills nothing, and a floor of 0.6 of the mean 1 - 0.6.
+    """
     assert float(spill_share(np.ones(24), 2.0, 1.0)) == pytest.approx(0.5)
+    assert [float(spill_share(np.ones(24), 2.0, c, 1.0)) for c in (1.0, 0.6)] == pytest.approx([0.0, 0.4])
     p = plan()
     floor = option("hybrid", plan=p, plans=(p,), replicas_fixed=1, spills_to="stay", spares=3)
     lines = of(shared(peak_to_mean=2.0), floor)
@@ -694,14 +805,21 @@ def test_one_draw_serves_every_option() -> None:
     assert (sobol(0, 8, 3, 1) == sobol(0, 8, 3, 1)).all()
 
 
-def test_scores_move_along_one_shared_noise() -> None:
-    """docs/economics.md, 7.5. 90% right between 80% and 95%: +1 makes 5% wrong, -1 makes 20%, half way up 7.5%."""
+def test_each_score_moves_along_a_noise_of_its_own() -> None:
+    """docs/economics.md, 7.5. 90% right between 80% and 95%: +1 makes 5% wrong, -1 makes 20%, half way up 7.5%; the other
+    system stays. In a comparison saved with one noise for all, both move.
+    """
     score = {"value": 0.9, "low": 0.8, "high": 0.95}
-    scores = {"gpt-5.4": 0.9, "gpt-6-luna": score}
+    scores = {"gpt-5.4": score, "gpt-6-luna": score}
     case = catalog_case(quality={"scores": scores}, candidates={"api_models": ["openai/gpt-6-luna"]})
+    apart = "quality.evaluation_noise.gpt-6-luna"
+    assert {f"quality.evaluation_noise.{name}" for name in scores} <= set(case.uncertain)
+    saved = {path: value for path, value in case.values().items() if not path.startswith("quality.evaluation_noise")}
     for noise, wrong in ((-1.0, 0.20), (0.5, 0.075), (1.0, 0.05)):
-        _, options = read_all(case, {**case.values(), "quality.evaluation_noise": noise})
-        assert float(options[LUNA].error_rate) == pytest.approx(wrong)
+        _, options = read_all(case, {**case.values(), apart: noise})
+        assert [float(options[id].error_rate) for id in (LUNA, "stay")] == pytest.approx([wrong, 0.10])
+        _, options = read_all(case, {**saved, "quality.evaluation_noise": noise})
+        assert [float(options[id].error_rate) for id in (LUNA, "stay")] == pytest.approx([wrong, wrong])
 
 
 def test_percentiles_are_sample_points() -> None:

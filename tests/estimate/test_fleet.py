@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roi.errors import ScenarioError
-from roi.estimate.replay.fleet import burst_from_peak, load_curve_from_peak, size_autoscaled_fleet, size_fleet, spill_share
+from roi.estimate.replay.fleet import (
+    burst_from_peak,
+    demand_to_hold,
+    load_curve_from_peak,
+    size_autoscaled_fleet,
+    size_fleet,
+    spill_share,
+)
 
 FLAT = np.ones(24)
 DAY_AND_NIGHT = np.repeat([1.5, 0.5], 12)
@@ -116,6 +123,29 @@ def test_spill_by_hand() -> None:
     """
     assert spill_share(DAY_AND_NIGHT, 1.0, 1.0) == pytest.approx(0.25)
     assert spill_share(DAY_AND_NIGHT, 2.0, 1.0) == pytest.approx(0.5)
+
+
+def test_what_can_wait_spills_only_where_the_day_is_short() -> None:
+    """Hours at 1.5 and 0.5 of the mean. All can wait: a floor of the mean spills nothing, one of 0.75 a quarter.
+
+    Half can wait: at once come 0.75 and 0.25. A floor of 0.5 spills half of 0.25 of them, 0.125, but a day holds no more
+    than 0.5, so 0.5 spills. Bursts of 4, at once up to 3 for a quarter of the time: a floor of 1 spills (3 - 1) / 4 of the
+    day hours and none at night, 0.25; the demand to hold is max(0.5 x 1.5 x 4, 1) = 3, and a floor of 3 spills nothing.
+    """
+    assert spill_share(DAY_AND_NIGHT, 1.0, np.array([1.0, 0.75, 0.0]), 1.0).tolist() == [0.0, 0.25, 1.0]  # type: ignore[union-attr]
+    assert spill_share(DAY_AND_NIGHT, 1.0, 0.5, 0.5) == pytest.approx(0.5)
+    assert spill_share(DAY_AND_NIGHT, 4.0, np.array([1.0, 3.0]), 0.5) == pytest.approx([0.25, 0.0])
+
+
+@given(peak=st.floats(1, 50), burst=st.floats(1, 5), floor=st.floats(0, 100), wait=st.floats(0, 1))
+def test_a_floor_that_holds_the_demand_of_a_fixed_fleet_spills_nothing(
+    peak: float, burst: float, floor: float, wait: float,
+) -> None:
+    """And more that can wait never spills more."""
+    curve = load_curve_from_peak(peak)
+    demand = float(demand_to_hold(float(np.max(curve)) * burst, 1.0, wait))
+    assert spill_share(curve, burst, demand * (1 + 1e-12), wait) == pytest.approx(0.0, abs=1e-12)
+    assert spill_share(curve, burst, floor, wait) <= spill_share(curve, burst, floor) + 1e-12
 
 
 @given(peak=st.floats(1, 50), burst=st.floats(1, 5), floor=st.floats(0, 100))

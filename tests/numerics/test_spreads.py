@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.integrate import quad
 
-from roi.numerics.spreads import TAIL, joint_deviation, student, t95
+from roi.numerics.spreads import TAIL, joint_deviation, student, t95, triangle_exponential
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 5, 30, 31, 60, 1000])
@@ -27,3 +28,24 @@ def test_independent_deviations_add_as_squares_and_negative_ones_count_as_nothin
     """3 and 4 make 5, whatever lies the other way; columns are added one by one."""
     assert float(joint_deviation([3.0, 4.0, -9.0])) == 5.0
     assert joint_deviation([np.array([3.0, 5.0]), np.array([4.0, 12.0])]).tolist() == [5.0, 13.0]
+
+
+@pytest.mark.parametrize(("below", "above"), [(1.0, 1.0), (0.6, 0.0), (0.0, 0.7), (0.9, 0.3), (1e-4, 2e-4)])
+def test_the_mean_of_an_exponential_over_a_triangle_is_that_of_numerical_integration(below: float, above: float) -> None:
+    """scipy's quad over both sides of the mode, for powers from a month to ten years, falling and rising."""
+    width = below + above
+
+    def density(y: float) -> float:
+        side = below if y < 0 else above
+        return 2.0 / width * (1.0 - abs(y) / side)
+
+    rates = np.array([-2.0, 1e-6, 1 / 12, 1.0, 3.0, 10.0])
+    found = triangle_exponential(below, above, rates)
+    for s, mean in zip(rates, found, strict=True):
+        sides = [quad(lambda y: density(y) * np.exp(s * y), a, b, epsabs=0, epsrel=1e-12)[0]  # noqa: B023
+                 for a, b in ((-below, 0.0), (0.0, above)) if a < b]  # fmt: skip
+        assert mean == pytest.approx(sum(sides), rel=1e-11)
+
+
+def test_an_exact_quantity_has_a_mean_of_one() -> None:
+    assert triangle_exponential(0.0, 0.0, np.array([0.0, 1.0, 9.0])).tolist() == [1.0, 1.0, 1.0]

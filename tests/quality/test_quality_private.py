@@ -65,7 +65,9 @@ def test_columns_of_text_beside_the_ids_stay_where_they_are(tmp_path: Path, no_t
     json.dumps({"prompt": CANARY})[:-2], json.dumps([{"id": 1, "score": 1, "system": "a", "prompt": CANARY}])[:-1],
     json.dumps({"messages": [{"content": CANARY}]}), json.dumps({"id": 1, "system": "a", "score": CANARY}),
     f"id,score,{CANARY}\n1,1,{CANARY}\n", json.dumps({"id": CANARY * 30, "system": "a", "score": 1}),
-    json.dumps({"id": 1, "system": CANARY * 30, "score": 1}), json.dumps({"id": 1, "system": "a", "score": 7, "prompt": CANARY})])
+    json.dumps({"id": 1, "system": CANARY * 30, "score": 1}),
+    json.dumps({"id": 1, "system": "a", "score": 7, "prompt": CANARY}),
+])
 def test_a_refusal_shows_nothing_of_the_text(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.json").write_text(content)
     run = CliRunner().invoke(main, ["quality", str(tmp_path / "a.json"), *INCUMBENT])

@@ -15,6 +15,7 @@ from roi.economics.inputs import (
     OptionFacts,
     Plan,
     PlanFacts,
+    Provisioned,
     Shared,
     Tokens,
     Training,
@@ -25,23 +26,38 @@ from roi.economics.inputs import (
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import load_scenario
 
-RECORDS = (Shared, Tokens, Api, Plan, Training, Hardware, Option, BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts)
+RECORDS = (
+    Shared, Tokens, Api, Plan, Training, Hardware, Provisioned, Option, BillFacts, ErrorRate, OptionFacts, PlanFacts,
+    TrainingFacts,
+)  # fmt: skip
 
 EVERYTHING = (
     "candidates.own_hardware=true", "candidates.methods=[lora]", "serving.adapters=shared", "serving.adapters_on_base=2",
     "workload.escalated_cache_hit_rate=0.1", "incumbent.successor_price_ratio=0.9", "incumbent.successor_error_ratio=1",
     "training.retrain_every_months=6", "tokens.gpt-6-luna.prompt_tokens_after_tuning=10",
-    "candidates.api_models=[openai/gpt-6-luna,anthropic/claude-haiku-5-5,openai/gpt-4.1]",
+    "candidates.api_models=[openai/gpt-6-luna,anthropic/claude-haiku-5-5,openai/gpt-4.1,openai/o4-mini]",
     "candidates.cascade_first=[openai/gpt-6-luna,anthropic/claude-haiku-5-5]", "quality.escalated.claude-haiku-5-5=0.1",
+    "quality.scores.claude-haiku-5-5 > gpt-6-sol={value: 0.9, low: 0.8, high: 0.95, items: 200}",
+    "quality.kept_error_rate.gpt-6-luna=0.05", "quality.escalated={qwen3-8b: 0.1, claude-haiku-5-5: 0.1}",
+    "quality.escalated_error_rate.qwen3-8b={value: 0.1, low: 0.05, high: 0.2}", "quality.judge_usd_per_request=0.0001",
+    "apis.openai/gpt-6-luna={discount: 0.1, cache_hit_rate: 0.5, batch_share: 0.1, committed_usd_per_month: 1}",
+    "apis.openai/gpt-6-luna.committed_until=2027-06-30", "workload.shared_prefix_tokens=1024", "workload.cache_hit_rate=0.5",
+    "candidates.shorter_prompt={prefix_tokens: 100, setup_hours: 20}", "candidates.less_reasoning.output_ratio=0.5",
+    "candidates.flexible_tier={price_ratio: 0.5, share: 0.1}", "training.retrain_evaluates=false",
+    "candidates.provisioned_throughput={usd_per_month: 1000, requests_per_s: 1}",
+    "accept=[growth]",
 )
 """Fields with which every fact that a scenario can lead to is written."""
 
 ONLY_TOLD = (
-    r"title", r"as_of", r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
+    r"title", r"as_of", r"accept", r"incumbent\.context_tokens",
+    r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"options\..+\.plans\.\d+\.rental", r"options\..+\.training\.(gpu|memory_bytes)", r"own_hardware\.gpus_per_server",
     r"serving\.speed\.\w+_(low|high)", r"serving\.adapter_speed\..+_(low|high)",
 )
 """Facts that the report tells or the draws need, and no record holds."""
+ONLY_SAVED = {"quality.evaluation_noise", "options.{option}.escalated_share"}
+"""Places of older comparisons, which resolution writes no more."""
 
 
 class Watched(dict):
@@ -81,7 +97,7 @@ def test_every_fact_is_read_into_a_record_or_is_one_that_is_only_told(resolved):
     ids=lambda each: each if isinstance(each, str) else "",
 )
 def test_every_place_of_a_field_is_written_by_resolution(resolved: Resolved, field: str, at: At) -> None:
-    for path in at.paths:
+    for path in set(at.paths) - ONLY_SAVED:
         pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(path))
         assert any(re.fullmatch(pattern, written) for written in resolved.case.facts), (field, path)
 

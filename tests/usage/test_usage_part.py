@@ -80,6 +80,20 @@ def test_terms_of_another_model_go_with_it():
     assert data["incumbent"] == {"provider": "openai", "model": "b"}
 
 
+def test_what_a_scenario_says_of_an_old_incumbent_goes_with_it():
+    """Cascades that end in it, levers on it and its prices too; what it says of candidates stays."""
+    data = {
+        "incumbent": {"provider": "openai", "model": "a"}, "apis": {"openai/a": {}, "openai/c": {}},
+        "quality": {"scores": {"a": 0.9, "c": 0.8, "c > a": 0.9, "a+shorter-prompt": 0.9}, "escalated": {"c": 0.1},
+                    "kept_error_rate": {"c": 0.1}, "escalated_error_rate": {"c": 0.2}},
+        "candidates": {"cascade_first": ["openai/c"], "flexible_tier": {"share": 0.1}, "shorter_prompt": {"prefix_tokens": 5}},
+    }  # fmt: skip
+    overlay(data, {"incumbent": {"provider": "openai", "model": "b"}})
+    assert data["quality"] == {"scores": {"c": 0.8}, "escalated": {"c": 0.1}, "kept_error_rate": {"c": 0.1}}
+    assert data["apis"] == {"openai/c": {}}
+    assert data["candidates"] == {"cascade_first": ["openai/c"], "shorter_prompt": {"prefix_tokens": 5}}
+
+
 @pytest.mark.parametrize(("text", "said"), [
     ("workload: {}\n", "is no part written by roi usage --output"),
     ("schema: roi.usage-part/1\nquality: {}\n", "quality is not part of roi.usage-part/1"),

@@ -27,13 +27,18 @@ def find_gpu(name: str, field: str = "gpu") -> Gpu:
 
     A name that several GPUs carry ("A100": 40 or 80 GB) is an error that names them all; so is one that is near to none.
     """
-    found = _gpus_by_name().get(_plain(name), ())
+    found = gpus_named(name)
     if len(found) > 1:
         raise ScenarioError(field, name, f"it may be {' or '.join(gpu.id for gpu in found)}; name one")
     if not found:
         known = load_gpus()
         raise UnknownName(field, name, [n for gpu in known for n in (gpu.id, *gpu.aliases)], "GPU", [gpu.id for gpu in known])
     return found[0]
+
+
+def gpus_named(name: str) -> tuple[Gpu, ...]:
+    """Every GPU that carries this name; none where no GPU does."""
+    return _gpus_by_name().get(_plain(name), ())
 
 
 @cache

@@ -1,16 +1,20 @@
-"""API prices of a model on a date: genai-prices' dated data, then hosted.csv for what it lacks.
+"""API prices of a model on a date: genai-prices' dated data, hosted.csv for what it lacks, and the user's own rows.
+
+A row of the user wins over genai-prices where it is as new as that price list, or newer.
 
 genai-prices is imported on the first price (about 0.1 s), never with this module.
 """
 
+from collections.abc import Iterable
 from datetime import date
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING
 
-from roi.catalog.prices.genai import list_price
+from roi.catalog.prices.genai import list_price, release_day
+from roi.catalog.prices.own_prices import cached_with_own, own_rows, price_rows
 from roi.catalog.prices.vendors import tuned_base
-from roi.catalog.rows import newest_rows, read_rows
-from roi.errors import ScenarioError, UnknownName
+from roi.catalog.rows import newest_rows
+from roi.errors import InputError, ScenarioError, UnknownName
 from roi.facts.price import ApiPrice
 
 if TYPE_CHECKING:
@@ -27,7 +31,7 @@ GATEWAYS = ("cursor", "github-copilot", "huggingface_", "openai-decisions", "ope
 """Providers (by prefix) that pass calls on: a bare model name means one of them only where nobody else has it."""
 
 
-@lru_cache(maxsize=1024)
+@cached_with_own(ApiPrice, 1024)
 def find_api_price(provider: str | None, model: str, as_of: date, field: str = "model") -> ApiPrice:
     """The price of `model` at `provider` on `as_of` (12:00 UTC where it depends on the hour).
 
@@ -38,8 +42,8 @@ def find_api_price(provider: str | None, model: str, as_of: date, field: str = "
     if provider is not None:
         return _price_at(find_provider(provider, field), model, as_of, field)
     head, _, rest = model.partition("/")
-    if rest and _provider_id(head) in provider_names():
-        return _price_at(_provider_id(head), rest, as_of, field)
+    if rest and provider_id(head) in provider_names():
+        return _price_at(provider_id(head), rest, as_of, field)
     owners = _owners(model)
     if len(owners) > 1:
         spelled = ", ".join(f"{owner}/{model}" for owner in owners)
@@ -58,17 +62,40 @@ def model_names(provider: str) -> tuple[str, ...]:
     """The names of every model with a price at `provider`, as the sources spell them."""
     listed = _providers().get(provider)
     own = [m.id for m in listed.models] if listed else []
-    return (*own, *dict.fromkeys(row.model for row in _hosted_rows() if row.provider == provider))
+    return tuple(dict.fromkeys((*own, *(row.model for row in _hosted_rows() if row.provider == provider))))
+
+
+@cached_with_own(ApiPrice)
+def matching_models(text: str) -> tuple[tuple[str, str], ...]:
+    """(provider, model) of each model that `text` means, else of each whose name holds it (three characters or more).
+
+    `text` is a provider, a model or provider/model, in any case.
+    """
+    every = [(p, m) for p in provider_names() for m in model_names(p)]
+    plain = text.strip().lower()
+    head, _, rest = plain.partition("/")
+    spelled = {plain, f"{provider_id(head)}/{rest}"}
+    found = [(p, m) for p, m in every if p == provider_id(plain) or spelled & {m.lower(), f"{p}/{m}".lower()}]
+    try:
+        price = find_api_price(None, text, date.max)  # by the provider's rules: a dated snapshot of a model
+        found += [] if (price.provider, price.model) in found else [(price.provider, price.model)]
+    except InputError:
+        pass
+    return tuple(found or [(p, m) for p, m in every if len(plain) > 2 and plain in f"{p}/{m}".lower()])
 
 
 def _price_at(provider: str, model: str, as_of: date, field: str) -> ApiPrice:
     for name in (model, model.removeprefix(f"{provider}/")):
         found = genai_model(provider, name)
+        if found is None:
+            stated = _hosted_row(provider, name, as_of)
+        else:
+            known = _rows_of(own_rows(ApiPrice), provider, name, found.id)
+            stated = next(iter(newest_rows(known, lambda row: row.provider, as_of)), None)
+        if stated is not None and (found is None or stated.date >= min(as_of, release_day())):
+            return stated
         if found is not None:
             return list_price(_providers()[provider], found, name, as_of, field)
-        hosted = _hosted_row(provider, name, as_of)
-        if hosted is not None:
-            return hosted
     raise UnknownName(field, model, model_names(provider), f"model at {provider}:")
 
 
@@ -82,24 +109,29 @@ def genai_model(provider: str, name: str) -> "ModelInfo | None":
 
 
 def _hosted_row(provider: str, name: str, as_of: date) -> ApiPrice | None:
-    wanted = {name.lower(), tuned_base(name)}
-    rows = [row for row in _hosted_rows() if row.provider == provider and row.model.lower() in wanted]
-    known = newest_rows(rows, lambda row: row.model, as_of)
+    rows = _rows_of(_hosted_rows(), provider, name)
+    known = newest_rows(rows, lambda row: row.provider, as_of)
     if rows and not known:
         earliest = min(row.date for row in rows)
         raise ScenarioError("as_of", as_of.isoformat(), f"the earliest price of {provider}/{name} is of {earliest}")
     return known[0] if known else None
 
 
+def _rows_of(rows: Iterable[ApiPrice], provider: str, *names: str) -> list[ApiPrice]:
+    wanted = {spelled for name in names for spelled in (name.lower(), tuned_base(name))}
+    return [row for row in rows if row.provider == provider and row.model.lower() in wanted]
+
+
 def find_provider(name: str, field: str) -> str:
     """The provider's id as genai-prices spells it; UnknownName with the nearest where nobody has a price there."""
-    found = _provider_id(name)
+    found = provider_id(name)
     if found not in provider_names():
         raise UnknownName(field, name, (*provider_names(), *ALIASES), "provider")
     return found
 
 
-def _provider_id(name: str) -> str:
+def provider_id(name: str) -> str:
+    """The id of a provider, which may have other names."""
     plain = name.strip().lower()
     return ALIASES.get(plain, plain)
 
@@ -119,4 +151,4 @@ def _providers() -> "dict[str, Provider]":
 
 
 def _hosted_rows() -> tuple[ApiPrice, ...]:
-    return read_rows("prices/hosted.csv", ApiPrice)
+    return price_rows(ApiPrice)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from roi.catalog.prices.vendors import cache_minimum
-from roi.errors import ScenarioError
+from roi.errors import RoiError, ScenarioError
 from roi.facts.price import ApiPrice, CacheMinimum
 
 if TYPE_CHECKING:
@@ -18,8 +18,12 @@ BATCH = {"processing": "batch"}
 RATES = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
 
 
-def list_price(provider: "Provider", model: "ModelInfo", asked: str, as_of: date, field: str) -> ApiPrice:
+def list_price(
+    provider: "Provider", model: "ModelInfo", asked: str, as_of: date, field: str, *, updated: date | None = None,
+) -> ApiPrice:
     """The price that genai-prices holds for `model` on `as_of` at 12:00 UTC, batch rates from its batch variant.
+
+    `updated`: the day on which these data were fetched, where they are not the package's own.
 
     A rate that the batch variant omits keeps the standard one (genai-prices' rule). A model that `provider` takes over
     from its maker's list has no batch variant there. Batch cache rates are given only where cache_minimums.csv says
@@ -33,6 +37,7 @@ def list_price(provider: "Provider", model: "ModelInfo", asked: str, as_of: date
     batch = variant_prices(model, BATCH, noon) if _lists(provider, model) else None
     edges = sorted(tier_edges(standard) | (tier_edges(batch) if batch else set()))
     rule = cache_minimum(provider.id, model.id) if standard.cache_read_mtok is not None else None
+    stated, origin = (release_day(), package_name()) if updated is None else (updated, f"genai-prices, update of {updated}")
     combined = batch if rule is not None and rule.combines_with_batch else None
     return ApiPrice(
         provider=provider.id, model=model.id, context_tokens=model.context_window, edges_tokens=tuple(edges),
@@ -44,9 +49,9 @@ def list_price(provider: "Provider", model: "ModelInfo", asked: str, as_of: date
         batch_output_usd_per_mtok=tier_rates(batch, "output_mtok", edges),
         batch_cache_read_usd_per_mtok=tier_rates(combined, "cache_read_mtok", edges),
         batch_cache_write_usd_per_mtok=tier_rates(combined, "cache_write_mtok", edges),
-        cache_minimum_tokens=rule.minimum_tokens if rule else None, changes_on=_next_change(model, as_of),
-        source=f"genai-prices {_version()}, {(provider.pricing_urls or ['no page named'])[0]}", date=min(as_of, _stated_on()),
-        note="; ".join(_remarks(provider, model, asked, as_of, rule)),
+        cache_minimum_tokens=rule.minimum_tokens if rule else None, changes_on=_next_change(model, as_of, stated),
+        source=f"{origin}, {(provider.pricing_urls or ['no page named'])[0]}", date=min(as_of, stated),
+        note="; ".join(_remarks(provider, model, asked, rule, _next_change(model, as_of, stated))),
     )
 
 
@@ -91,17 +96,19 @@ def tier_rates(prices: "ModelPrice | None", key: str, edges: list[float]) -> tup
     return tuple(float([rate.base, *(t.price for t in rate.tiers if t.start <= edge)][-1]) for edge in edges)
 
 
-def _next_change(model: "ModelInfo", as_of: date) -> date | None:
+def _next_change(model: "ModelInfo", as_of: date, stated: date) -> date | None:
     """First later day with another price, where the data was released by `as_of` (so that it was known then)."""
     from genai_prices.types import StartDateConstraint
 
-    if as_of < _stated_on() or not isinstance(model.prices, list):
+    if as_of < stated or not isinstance(model.prices, list):
         return None
     starts = [p.constraint.start_date for p in model.prices if isinstance(p.constraint, StartDateConstraint)]
     return min((start for start in starts if start > as_of), default=None)
 
 
-def _remarks(provider: "Provider", model: "ModelInfo", asked: str, as_of: date, rule: CacheMinimum | None) -> Iterator[str]:
+def _remarks(
+    provider: "Provider", model: "ModelInfo", asked: str, rule: CacheMinimum | None, changes_on: date | None,
+) -> Iterator[str]:
     """What a reader must know before using the price, one remark each."""
     from genai_prices.types import TimeOfDateConstraint
 
@@ -113,7 +120,6 @@ def _remarks(provider: "Provider", model: "ModelInfo", asked: str, as_of: date, 
         yield "deprecated by the provider"
     if isinstance(model.prices, list) and any(isinstance(p.constraint, TimeOfDateConstraint) for p in model.prices):
         yield "the price depends on the hour; this is the rate at 12:00 UTC"
-    changes_on = _next_change(model, as_of)
     if changes_on is not None:
         yield f"the provider has announced another price from {changes_on}"
     if rule is not None and rule.provider == "*":
@@ -124,7 +130,13 @@ def _lists(provider: "Provider", model: "ModelInfo") -> bool:
     return any(model is listed for listed in provider.models)
 
 
-def _stated_on() -> date:
+def package_name() -> str:
+    """What prices of the installed genai-prices give as their source."""
+    return f"genai-prices {_version()}"
+
+
+def release_day() -> date:
+    """The day as of which the installed genai-prices states its prices."""
     return RELEASED.get(_version(), max(RELEASED.values()))
 
 
@@ -132,3 +144,21 @@ def _version() -> str:
     from genai_prices import __version__
 
     return __version__
+
+
+def fetch_providers() -> "list[Provider]":
+    """Every provider with its models, as genai-prices' own update mechanism brings them now; RoiError where it cannot."""
+    from genai_prices import UpdatePrices
+    from httpx2 import HTTPError
+
+    try:
+        snapshot = UpdatePrices().fetch()
+    except (HTTPError, OSError, ValueError) as error:  # no network, another status than 200, or data that it cannot read
+        raise RoiError(f"refresh: genai-prices brought no API prices ({_first_line(error)}); nothing was written") from error
+    if snapshot is None or not snapshot.providers:
+        raise RoiError("refresh: genai-prices brought no API prices; nothing was written")
+    return snapshot.providers
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

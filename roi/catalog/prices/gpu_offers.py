@@ -1,29 +1,31 @@
 """GPUs that can be had on a scenario's date: rented by the hour (rentals.csv) or bought (purchase.csv)."""
 
 from datetime import date as Date
-from functools import cache
 from operator import attrgetter
 from typing import NamedTuple
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.rows import priced_rows, read_rows
+from roi.catalog.prices.own_prices import cached_with_own, price_rows
+from roi.catalog.rows import priced_rows
 from roi.errors import ScenarioError, UnknownName
 from roi.facts.price import PurchasePrice, RentalKind, RentalOffer
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario
 
+RENT_KEY = attrgetter("gpu", "vendor", "kind", "gpus_per_instance", "minimum_months")
+"""What tells one offer from another, whatever it costs."""
 
-@cache
+
+@cached_with_own(RentalOffer)
 def rental_offers(as_of: Date) -> tuple[RentalOffer, ...]:
-    """The newest offer on or before `as_of` for each GPU, vendor, kind, instance size and commitment."""
-    key = attrgetter("gpu", "vendor", "kind", "gpus_per_instance", "minimum_months")
-    return priced_rows(read_rows("prices/rentals.csv", RentalOffer), key, as_of)
+    """The newest offer on or before `as_of` for each RENT_KEY, the user's own among them."""
+    return priced_rows(price_rows(RentalOffer), RENT_KEY, as_of)
 
 
-@cache
+@cached_with_own(PurchasePrice)
 def purchase_prices(as_of: Date) -> tuple[PurchasePrice, ...]:
-    """The newest price on or before `as_of` for each GPU."""
-    return priced_rows(read_rows("prices/purchase.csv", PurchasePrice), attrgetter("gpu"), as_of)
+    """The newest price on or before `as_of` for each GPU, the user's own among them."""
+    return priced_rows(price_rows(PurchasePrice), attrgetter("gpu"), as_of)
 
 
 class Offer(NamedTuple):

@@ -5,16 +5,16 @@ A scenario's price (api_prices) leaves tiers of service out; a log of what was s
 
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from roi.catalog.prices.api_prices import find_api_price, find_provider, genai_model
 from roi.catalog.prices.genai import BATCH, at_noon, tier_edges, tier_rates, variant_prices
+from roi.catalog.prices.own_prices import cached_with_own
 from roi.errors import InputError
 from roi.facts.price import ApiPrice
 
 if TYPE_CHECKING:
-    from genai_prices.types import ModelInfo
+    from genai_prices.types import ModelInfo, ModelPrice
 
 FREE_TIERS = ("incentivized-tier",)
 """Tokens that the provider gives away (OpenAI, for data that is shared with it)."""
@@ -60,7 +60,7 @@ def _contexts(context: dict[str, str]) -> tuple[dict[str, str], ...]:
     return (context, {"speed": "fast"}) if context.get("service_tier") == "fast" else (context,)
 
 
-@lru_cache(maxsize=4096)
+@cached_with_own(ApiPrice, 4096)
 def token_rates(provider: str | None, model: str, on: date, *, batch: bool = False, tier: str | None = None) -> TokenRates:
     """Rates of `model` at `provider` on a day; without a provider, of the one provider that has it.
 
@@ -73,9 +73,9 @@ def token_rates(provider: str | None, model: str, on: date, *, batch: bool = Fal
     standard = find_api_price(provider, model, on)
     listed = genai_model(find_provider(standard.provider, "provider"), model)
     context = _price_context(batch=batch, tier=tier)
-    if listed is None:
-        return _of_hosted(standard, batch=batch, context=context)
     noon = at_noon(on)
+    if listed is None or not _says(listed.get_prices(noon), standard):
+        return _of_hosted(standard, batch=batch, context=context)
     prices, note = listed.get_prices(noon), ""
     if context:
         found = next((x for each in _contexts(context) if (x := variant_prices(listed, each, noon)) is not None), None)
@@ -85,6 +85,13 @@ def token_rates(provider: str | None, model: str, on: date, *, batch: bool = Fal
     output = tier_rates(prices, "output_mtok", edges) or standard.output_usd_per_mtok
     read, write, kept = (tier_rates(prices, f"cache_{name}_mtok", edges) for name in ("read", "write", "write_1h"))
     return _rates(tuple(edges), given, read, write, output, kept, source=standard.source, note=note)
+
+
+def _says(prices: "ModelPrice", standard: ApiPrice) -> bool:
+    """True where genai-prices lists this price; False where it is the user's own, and another."""
+    edges, pairs = list(standard.edges_tokens), (("input_mtok", standard.input_usd_per_mtok),
+                                                 ("output_mtok", standard.output_usd_per_mtok))
+    return all(tier_rates(prices, key, edges) == rates for key, rates in pairs)
 
 
 def _first_day(model: "ModelInfo", context: dict[str, str]) -> date | None:

@@ -104,7 +104,7 @@ def compare(case: Case) -> Comparison:
         drivers = find_drivers(case, drawn, target, choices, verdict.candidates, untested, counts)
     return Comparison(
         case=case, verdict=verdict, alarms=alarms, gates=gates, experiments=measured, options=tuple(results.values()),
-        infeasible=tuple(infeasible_result(o) for o in options.values() if o.infeasible is not None),
+        infeasible=tuple(infeasible_result(o, options["stay"]) for o in options.values() if o.infeasible is not None),
         break_even=crossings, break_even_requests_per_day=headline, drivers=drivers, driver_option=target if drivers else None,
         reconciled_option=target, reconciled_npv_usd=_reconciled(case, choices, target),
     )

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from roi.economics.decision.evaluation import Choice, evaluate, read_all
-from roi.economics.decision.feasibility import answered_wrong, meets_bar
+from roi.economics.decision.feasibility import meets_bar
 from roi.economics.finance import payback
 from roi.economics.inputs import Array
+from roi.economics.lines.option_lines import answered_wrong
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
 
@@ -67,7 +68,7 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
             npv[id][rows] = np.where(meets, np.asarray(stay.pv - done.pv).reshape(-1), lost)
             cash[id][rows] = np.where(meets, np.asarray(stay.cash_pv - done.cash_pv).reshape(-1), lost)
             paid[id][rows] = np.where(meets, payback(first, np.atleast_2d(saving)), np.inf)
-            wrong[id][rows] = np.asarray(answered_wrong(options[id], options)).reshape(-1)
+            wrong[id][rows] = np.asarray(answered_wrong(options[id], options[options[id].escalates_to].error_rate)).reshape(-1)
     return Drawn(n=n, seed=seed, npv=npv, cash=cash, payback=paid, wrong=wrong, facts=facts)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from roi.economics.finance import present_value
-from roi.economics.inputs import Array, Number, Option, Plan, Shared
+from roi.economics.inputs import Array, Number, Option, Plan, Shared, path_of
 from roi.economics.lines.line import Line, Totals, billed_requests
 from roi.economics.lines.option_lines import Costs, cost_lines
 from roi.economics.reading import read_option, read_shared
@@ -60,7 +60,7 @@ def evaluate(shared: Shared, option: Option, options: Mapping[str, Option]) -> E
 
 def read_all(case: Case, values: Values, choices: Mapping[str, Choice] | None = None) -> tuple[Shared, dict[str, Option]]:
     """The shared record and the options of a Case's values, each option on its chosen plan."""
-    shared = read_shared(values)
+    shared = read_shared(values, case.facts.get(path_of(Shared, "rent_drift")))
     options = {id: read_option(values, id, shared) for id in case.options}
     for id, choice in (choices or {}).items():
         option = options[id]

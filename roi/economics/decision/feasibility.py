@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.economics.inputs import Number, Option, Shared
+from roi.economics.inputs import Option, Shared
+from roi.economics.lines.option_lines import answered_wrong
 from roi.facts.case import Values
 
 PASS, FAIL, UNKNOWN = "pass", "fail", "unknown"
@@ -21,6 +22,8 @@ QUESTIONS = {
 }
 
 BAR_TOLERANCE = 1e-12
+UNDONE_WITHIN = 1.0
+"""Months; a term no longer than this binds nobody who changes a configuration."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def rule_out(shared: Shared, options: Mapping[str, Option], gates: tuple[Gate, .
             return replace(option, infeasible=f"gate failed: {failed}")
         if not option.evaluated or meets_bar(shared, option, options).all():
             return option
-        score = 1.0 - float(answered_wrong(option, options))
+        score = 1.0 - float(np.asarray(answered_wrong(option, options[option.escalates_to].error_rate)))
         return replace(option, infeasible=f"quality {score:.3f} is below the bar of {shared.quality_bar:.3f}")
 
     return {id: ruled(option) for id, option in options.items()}
@@ -68,7 +71,7 @@ def meets_bar(shared: Shared, option: Option, options: Mapping[str, Option]) -> 
     """Where the score reaches the bar, shape (n,). What keeps the incumbent's model is not held to it."""
     if option.keeps_model:
         return np.ones(1, dtype=bool)
-    wrong = np.asarray(answered_wrong(option, options), dtype=np.float64)
+    wrong = np.asarray(answered_wrong(option, options[option.escalates_to].error_rate), dtype=np.float64)
     return np.asarray(1.0 - wrong >= shared.quality_bar - BAR_TOLERANCE).reshape(-1)
 
 
@@ -80,10 +83,6 @@ def tested(shared: Shared, option: Option) -> bool:
 
 def binds(option: Option) -> bool:
     """True where the option trains, buys cards or commits to a term: no configuration undoes it within a month."""
-    committed = option.plan is not None and float(np.max(option.plan.minimum_months)) > 0
+    terms = [each.minimum_months for each in (option.plan, option.provisioned) if each is not None]
+    committed = any(float(np.max(months)) > UNDONE_WITHIN for months in (*terms, option.commitment_months))
     return option.trains or option.hardware is not None or committed
-
-
-def answered_wrong(option: Option, options: Mapping[str, Option]) -> Number:
-    """Error rate of what the option answers: (1 - e) x its own + e x the fallback's, e the share escalated."""
-    return (1.0 - option.escalated) * option.error_rate + option.escalated * options[option.escalates_to].error_rate

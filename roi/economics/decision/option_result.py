@@ -11,6 +11,7 @@ from roi.economics.decision.feasibility import binds, tested
 from roi.economics.finance import discount_factors, internal_rate, payback, payback_status, return_on_investment
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.line import Line, requests
+from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.lines.people import run_cost
 from roi.estimate.replay.fleet import fleet_capacity
 from roi.facts.case import Case
@@ -75,10 +76,12 @@ class QualityResult:
     status: str
     """One of: evaluated; not evaluated."""
     error_rate: float
-    """Of what the option answers itself."""
+    """Of what the option answers, and of what it hands on where it answered first."""
     share_escalated: float
     wrong_rate: float
     """Of all requests once it serves alone: what it answers, hands on and spills; the mean over these months."""
+    note: str | None = None
+    """What was not tested, where its models were."""
 
 
 @dataclass(frozen=True)
@@ -202,15 +205,15 @@ def option_result(
         probability_beats_best_untrained=beats,
         lines=tuple(_line(line, case, start) for line in done.costs.lines),
         fleet=_fleet(done, start), training=_training(option),
-        quality=_quality(option, float(np.mean(done.costs.wrong[start:]))),
+        quality=_quality(option, stay.option, float(np.mean(done.costs.wrong[start:]))),
     )
 
 
-def infeasible_result(option: Option) -> InfeasibleOption:
+def infeasible_result(option: Option, stay: Option) -> InfeasibleOption:
     """The result of an option that cannot work, with the limit that binds."""
     return InfeasibleOption(
         id=option.id, kind=option.kind, label=option.label, reason=option.infeasible or "", trains=option.trains,
-        months_to_live=float(option.months_to_live), quality=_quality(option, float(option.error_rate)),
+        months_to_live=float(option.months_to_live), quality=_quality(option, stay, None),
     )
 
 
@@ -259,6 +262,8 @@ def _training(option: Option) -> TrainingResult | None:
     )
 
 
-def _quality(option: Option, wrong_rate: float) -> QualityResult:
-    return QualityResult(status="evaluated" if option.evaluated else "not evaluated", error_rate=float(option.error_rate),
-                         share_escalated=float(option.escalated), wrong_rate=wrong_rate)
+def _quality(option: Option, stay: Option, wrong_rate: float | None) -> QualityResult:
+    answered = float(np.asarray(answered_wrong(option, stay.error_rate)))
+    return QualityResult(status="evaluated" if option.evaluated else "not evaluated", error_rate=answered,
+                         share_escalated=float(option.escalated), wrong_rate=answered if wrong_rate is None else wrong_rate,
+                         note=option.test_note)

@@ -1,7 +1,7 @@
 """The verdict: which option, how sure, what would change it, and what to measure next (docs/economics.md, 8)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from roi.economics.decision.evaluation import Evaluated, evaluate
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import Option, Shared
+from roi.economics.lines.option_lines import with_error_rate
 
 TEMPLATE = "template"
 
@@ -190,14 +191,14 @@ def _flip(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) 
 def error_rate_that_decides(
     shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], subject: str, rival: str
 ) -> float | None:
-    """Error rate of `subject` at which its present value equals the rival's, at most what the bar admits.
+    """Error rate of what `subject` answers at which its present value equals the rival's, at most what the bar admits.
 
     Cost is linear in the rate. None where it costs more than the rival at any rate. Where a wrong answer costs nothing, the
     bar alone decides.
     """
 
     def cost(error_rate: float) -> float:
-        option = replace(options[subject], error_rate=error_rate)
+        option = with_error_rate(options[subject], error_rate)
         return float(evaluate(shared, option, {**options, subject: option}).pv)
 
     at_bar, right = 1.0 - shared.quality_bar, cost(0.0)

@@ -3,16 +3,16 @@
 The price moves, and the model ends, as the facts of its vendor say.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.economics.inputs import Api, Array, Number, Option, Shared, Tokens
-from roi.economics.lines.line import Line, billed_requests, events_so_far, pick, powers, requests
-from roi.units import MTOK
+from roi.economics.inputs import Api, Array, Number, Option, Provisioned, Shared, Tokens, path_of
+from roi.economics.lines.line import EXACT, Line, billed_requests, events_so_far, incumbent_share, months, pick, requests
+from roi.units import HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR
 
 SAME = 1e-12
 """A factor this near to 1 is not worth a word."""
@@ -91,6 +91,7 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     For every length bin: plain; with the prompt cache (a hit reads the prefix at the cached price, a miss writes it at the
     write price, or pays input where writing is free; a prefix under the provider's minimum is not cached); and for the share
     that can wait, batch, with cached input only where the price list has a price for both. The cheapest per bin is taken.
+    A share in a slower tier lowers the price of all that does not go through batch.
     The tier of a call is set by its input tokens: the last edge strictly below them.
     """
     if _linear(shared, tokens, api):
@@ -117,6 +118,7 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
             write_usd = write_tokens * write
     input_tokens = seen.total - read_tokens - write_tokens
     input_usd = input_tokens * price_in
+    input_usd, read_usd, write_usd, output_usd = (x * api.tier for x in (input_usd, read_usd, write_usd, output_usd))
 
     now: Number = 1.0
     batch_usd: Array = np.zeros(())
@@ -164,8 +166,13 @@ class Service:
     """The incumbent's price over its list price, from the real bill; 1 for every other model."""
     price: Array
     """Price in each month over today's list price, `factor` included, shape (..., H)."""
-    error_rate: Array
-    """Error rate in each month, shape (..., H)."""
+    errors: Array
+    """Error rate in each month over today's, shape (..., H)."""
+
+    @property
+    def error_rate(self) -> Array:
+        """Error rate of the model in each month, shape (..., H)."""
+        return np.asarray(np.minimum(self.option.error_rate * self.errors, 1.0))
 
     def facts(self) -> tuple[str, ...]:
         """Path of the price that its lines rest on; growth, successors' prices and volumes are drivers, not their basis."""
@@ -188,52 +195,77 @@ def service(shared: Shared, option: Option, hit_rate: Number | None = None) -> S
     if isinstance(known, Service) and known.option is option:
         return known
     assert option.api is not None
-    done: Array = np.zeros(shared.horizon)  # how often the model has ended before each month: first as announced or assumed
-    if option.life_first is not None and option.life_every is not None:
-        done = events_so_far(option.life_first, option.life_every, shared.horizon)[..., :-1]
-    factor = shared.price_factor if option.keeps_model else 1.0
-    price = _after(done, shared.successor_price_ratio * option.own_price_ratio, option.first_price_ratio)
-    errors = option.error_rate * _after(done, shared.successor_error_ratio, option.first_error_ratio)
+    factor = shared.price_factor if option.same_model else 1.0
+    price, errors = successors(shared, option)
+    if hit_rate is None:
+        hit_rate = shared.hit_rate if option.api.hit_rate is None else option.api.hit_rate
     made = shared.memo[key] = Service(
-        option=option, factor=factor, price=np.asarray(factor * price), error_rate=np.asarray(np.minimum(errors, 1.0)),
-        cost=request_cost(shared, option.tokens, option.api, shared.hit_rate if hit_rate is None else hit_rate),
+        option=option, factor=factor, price=np.asarray(factor * price), errors=errors,
+        cost=request_cost(shared, option.tokens, option.api, hit_rate),
     )
     return made
 
 
-def _after(done: Array, ratio: Number, first: Number | None) -> Array:
-    """What `done` migrations make of a price or an error rate: ratio ** done, or first x ratio ** (done - 1) where stated."""
-    if first is None:
-        return powers(ratio, done)
-    return np.asarray(np.where(done > 0, first * powers(ratio, np.maximum(done - 1.0, 0.0)), 1.0))
+def successors(shared: Shared, option: Option) -> tuple[Array, Array]:
+    """Price, and error rate, of the option's model and its successors over today's in each month, shape (..., H) each.
+
+    Every end of a model has a price ratio of its own; that of errors repeats. A stated ratio takes the place of the first.
+    """
+    if option.life_first is None or option.life_every is None:
+        return np.ones(shared.horizon), np.ones(shared.horizon)
+    done = events_so_far(option.life_first, option.life_every, shared.horizon)[..., :-1]
+    own = option.own_price_ratio
+    ratios = [r * own for r in (shared.successor_price_ratio, *shared.later_price_ratios)]
+    errors = _after(done, [shared.successor_error_ratio], option.first_error_ratio)
+    return _after(done, ratios, option.first_price_ratio), errors
+
+
+def _after(done: Array, ratios: Sequence[Number], first: Number | None) -> Array:
+    """What `done` migrations make of a price or an error rate: the product of that many ratios, the last of which repeats.
+
+    `first` is the ratio of the first migration where it is stated.
+    """
+    if first is not None:
+        ratios = [first, *(ratios[1:] or ratios)]
+    logs = np.zeros(1)
+    for n, ratio in enumerate(ratios):
+        most = np.inf if n == len(ratios) - 1 else 1.0
+        logs = logs + np.log(ratio) * np.clip(done - n, 0.0, most)
+    return np.exp(logs)
 
 
 def api_lines(shared: Shared, api: Service, share: Array) -> list[Line]:
     """The lines of the bill, one for each way the API bills, for `share` of each month's requests, shape (..., H)."""
     c = api.cost
     now = 1.0 - c.batched
-    parts: tuple[tuple[str, Number, Number, Number], ...] = (
-        ("API input, uncached", now, c.input_usd, c.input_tokens),
-        ("API input, cache read", now, c.cache_read_usd, c.cache_read_tokens),
-        ("API input, cache write", now, c.cache_write_usd, c.cache_write_tokens),
-        ("API output", now, c.output_usd, c.output_tokens),
-        ("API batch, input and output", c.batched, c.batch_usd, c.batch_tokens),
+    tier = 1.0 if api.option.api is None else api.option.api.tier
+    parts: tuple[tuple[str, Number, Number, Number, Number], ...] = (
+        ("API input, uncached", now, c.input_usd, c.input_tokens, tier),
+        ("API input, cache read", now, c.cache_read_usd, c.cache_read_tokens, tier),
+        ("API input, cache write", now, c.cache_write_usd, c.cache_write_tokens, tier),
+        ("API output", now, c.output_usd, c.output_tokens, tier),
+        ("API batch, input and output", c.batched, c.batch_usd, c.batch_tokens, 1.0),
     )
     return [_token_line(shared, api, share, *part) for part in parts if np.any(np.asarray(part[2]) != 0.0)]
 
 
-def _token_line(shared: Shared, api: Service, share: Array, name: str, part: Number, usd: Number, tokens: Number) -> Line:
+def _token_line(
+    shared: Shared, api: Service, share: Array, name: str, part: Number, usd: Number, tokens: Number, tier: Number
+) -> Line:
     """The line of requests x tokens x USD/Mtok x price path; `part` of the requests go this way (batch or not)."""
+    id, tiered = api.option.id, np.any(np.asarray(tier) != 1.0)
+    facts = tuple(f"options.{id}.flexible.{name}" for name in ("share", "price_ratio")) if tiered else ()
 
     def arithmetic(month: int) -> str:
         some = pick(part, month)
         each = pick(tokens, month) / some if some else 0.0
-        rate = pick(usd, month) / some / each * MTOK if each else 0.0
+        rate = pick(usd, month) / some / each / pick(tier, month) * MTOK if each else 0.0
         way = pick(share, month) * some
-        return f"{_counted(shared, way, month)} x {each:,.2f} tok x ${rate:,.6g}/Mtok{api.moves(month)}"
+        slower = f" x {pick(tier, month):.6g} flexible tier" if tiered else ""
+        return f"{_counted(shared, way, month)} x {each:,.2f} tok x ${rate:,.6g}/Mtok{slower}{api.moves(month)}"
 
     monthly = billed_requests(shared) * share * usd * api.price
-    return Line(name=name, monthly=np.asarray(monthly), facts=api.facts(), arithmetic=arithmetic)
+    return Line(name=name, monthly=np.asarray(monthly), facts=(*api.facts(), *facts), arithmetic=arithmetic)
 
 
 def whole_request_line(shared: Shared, name: str, share: Array, api: Service, extra: tuple[str, ...] = ()) -> Line:
@@ -254,3 +286,50 @@ def _counted(shared: Shared, share: Array | Number, month: int) -> str:
     volume, part = pick(shared.volume_factor, month), pick(share, month)
     more = "" if abs(volume - 1.0) < SAME else f" x {volume:.6g} volume by the bill"
     return f"{pick(requests(shared), month):,.0f} requests{more}" + ("" if abs(part - 1.0) < SAME else f" x {part:.8g}")
+
+
+def judge_line(shared: Shared, share: Array) -> list[Line]:
+    """What the judge costs that decides which answers are handed on: it sees `share` of each month's requests."""
+    if not np.any(np.asarray(shared.judge_usd) > 0):
+        return []
+    return [Line(
+        name="judge that escalates", monthly=np.asarray(billed_requests(shared) * share * shared.judge_usd),
+        facts=("quality.judge_usd_per_request",),
+        arithmetic=lambda month: f"{_counted(shared, share, month)} x ${pick(shared.judge_usd):.8g} each",
+    )]
+
+
+def provisioned_lines(shared: Shared, option: Option, live: Array) -> list[Line]:
+    """Whole units of provisioned throughput for each month's own peak, paid by the month and to the end of their commitment.
+
+    While the first commitment runs (from go-live on), a falling load gives no unit back; what is owed beyond the horizon is
+    paid in the last month. No request overflows to another price.
+    """
+    terms = option.provisioned
+    if terms is None:
+        return []
+    peak = billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR) * shared.peak_to_mean
+    units = np.where(live > 0, np.maximum(np.ceil(peak / terms.requests_per_s - EXACT), 1.0), 0.0)
+    bound = incumbent_share(option.months_to_live, terms.minimum_months, shared.horizon) > 0
+    units = np.where(bound, np.maximum.accumulate(units, axis=-1), units)
+    usd = np.asarray(terms.usd_per_unit * successors(shared, option)[0])
+    added = np.diff(np.maximum.accumulate(units, axis=-1), axis=-1, prepend=0.0)
+    start = np.maximum(months(shared.horizon) - 1.0, option.months_to_live)
+    owed = (added * np.maximum(terms.minimum_months - (shared.horizon - start), 0.0)).sum(axis=-1, keepdims=True)
+    facts = tuple(path_of(Provisioned, name, option=option.id) for name in ("usd_per_unit", "requests_per_s"))
+    lines = [Line(
+        name="API provisioned throughput", monthly=np.asarray(units * live * usd), facts=(*facts, "workload.peak_to_mean"),
+        arithmetic=lambda month: (
+            f"{pick(peak, month):,.6g} requests/s at the peak / {pick(terms.requests_per_s):,.6g} a unit:"
+            f" {pick(units, month):,.0f} units x ${pick(usd, month):,.6g} x {pick(live, month):.4g} of the month"
+        ),
+    )]
+    if np.any(owed > 0):
+        last = np.zeros(shared.horizon)
+        last[-1] = 1.0
+        lines.append(Line(
+            name="provisioned throughput beyond the horizon", monthly=np.asarray(owed * last * usd),
+            facts=(facts[0], path_of(Provisioned, "minimum_months", option=option.id)),
+            arithmetic=lambda month: f"{pick(owed):,.6g} unit-months x ${pick(usd, month):,.6g}",
+        ))
+    return lines

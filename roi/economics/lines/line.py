@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.economics.inputs import Array, Number, Shared
+from roi.numerics.spreads import triangle_exponential
 from roi.units import DAYS_PER_MONTH, MONTHS_PER_YEAR
 
 Arithmetic = Callable[[int], str]
@@ -80,6 +81,17 @@ def powers(base: Number, exponents: Array) -> Array:
 def growth_path(annual: Number, horizon: int) -> Array:
     """Growth since today in each month, shape (..., H): (1 + g)^((t - 1)/12), so a month has the level of its start."""
     return powers(1.0 + annual, (months(horizon) - 1.0) / MONTHS_PER_YEAR)
+
+
+def rent_level(shared: Shared) -> Array:
+    """GPU rent over today's in each month, shape (..., H): drift whose mean level is that of its central rate.
+
+    level(t) = (1 + g)^t / E[((1 + g) / (1 + g0))^t], t in years since month 1, g0 the central drift, so that the spread of g
+    alone moves no mean.
+    """
+    years = (months(shared.horizon) - 1.0) / MONTHS_PER_YEAR
+    mean = shared.once("mean of rents", lambda: triangle_exponential(*shared.rent_spread, years))
+    return np.asarray(growth_path(shared.rent_drift, shared.horizon) / mean)
 
 
 def requests(shared: Shared) -> Array:

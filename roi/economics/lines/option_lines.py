@@ -4,16 +4,28 @@ Those that follow from vendors and from mistakes (forced migrations, commitments
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from roi.economics.inputs import Array, Number, Option, Shared
-from roi.economics.lines.api_bill import Service, api_lines, service, whole_request_line
+from roi.economics.lines.api_bill import (
+    Service,
+    api_lines,
+    judge_line,
+    provisioned_lines,
+    service,
+    successors,
+    whole_request_line,
+)
 from roi.economics.lines.line import Line, events, incumbent_share, live_share, months, pick, powers, requests, split
 from roi.economics.lines.people import evaluation_cost, retraining_line, run_cost, run_lines, setup_lines
 from roi.economics.lines.self_hosting import FleetMonths, fleet_lines, fleet_months
 from roi.units import MONTHS_PER_YEAR
+
+LEAST_ESCALATED = 1e-9
+"""A share below this escalates nothing; it only keeps 1 / share finite."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +52,79 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
                      stay.error_rate)
     live, kept, alone = _shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
-    own, wrong = _own_lines(shared, option, fleet, live)
+    own, moved = _own_lines(shared, option, fleet, live)
     handed = list(_handed_on(shared, option, options, fleet, alone))
+    wrong = np.asarray(np.minimum(option.error_rate * moved, 1.0))
     lines = [*setup_lines(shared, option), *own, *run_lines(shared, option), *retraining_line(shared, option)]
     for h in handed:
         lines.append(h.line)
-        wrong = np.asarray((1.0 - h.fraction) * wrong + h.fraction * h.to.error_rate)
+        if h.escalated:
+            seen = live if fleet is None else live * (1.0 - fleet.spill)  # what is spilled never reaches the option
+            lines += judge_line(shared, np.asarray(seen))
+            wrong = np.asarray(answered_wrong(option, h.to.option.error_rate, moved, h.to.errors))
+        else:
+            wrong = np.asarray((1.0 - h.fraction) * wrong + h.fraction * h.to.error_rate)
         if not h.to_incumbent:
             lines += migration_line(shared, h.to.option, since=_first_use(option))
     lines += _incumbent_lines(shared, option, stay, kept, handed, _bill(own) if _same_provider(option, stay.option) else None)
     rate = np.asarray(kept * stay.error_rate + (1.0 - kept) * wrong)
-    lines.append(error_line(shared, rate, (f"systems.{option.system}.error_rate",)))
+    told = _rates_told(option, options[option.escalates_to].error_rate)
+    lines.append(error_line(shared, rate, _error_facts(option), told))
     return Costs(tuple(lines), fleet, rate)
+
+
+def answered_wrong(option: Option, second: Number, moved: Number = 1.0, second_moved: Number = 1.0) -> Number:
+    """Error rate of what the option answers, as it is or in months in which successors have moved both models' errors.
+
+    Without an escalation its own. Else the rate measured end to end, which moves with both models, each by its share; else
+    (1 - e) x the rate of what it keeps + e x the rate of the second model on what is escalated, e the share escalated. What is
+    kept: as measured, else its overall rate. What is escalated: as measured, else the second model's overall rate q, x
+    (1 / e)^h where what is kept was measured (h = 0: not harder than the rest, h = 1: all its errors lie there).
+    """
+    e = option.escalated
+    if not np.any(np.asarray(e) > 0):
+        return np.minimum(option.error_rate * moved, 1.0)
+    if option.end_to_end_error is not None:
+        return np.minimum(option.end_to_end_error * ((1.0 - e) * moved + e * second_moved), 1.0)
+    kept, harder = _two_rates(option, second)
+    return (1.0 - e) * np.minimum(kept * moved, 1.0) + e * np.minimum(harder * second_moved, 1.0)
+
+
+def _two_rates(option: Option, second: Number) -> tuple[Number, Number]:
+    """Error rate of what an option keeps, and of the second model on what is escalated."""
+    kept = option.error_rate if option.kept_error is None else option.kept_error
+    if option.escalated_error is not None:
+        return kept, option.escalated_error
+    if option.escalated_harder is None:
+        return kept, second
+    return kept, np.minimum(second * np.maximum(option.escalated, LEAST_ESCALATED) ** -option.escalated_harder, 1.0)
+
+
+def _rates_told(option: Option, second: Number) -> str:
+    """How the error rate of an option that escalates is made up today, for the arithmetic."""
+    e = pick(option.escalated)
+    if e <= 0:
+        return ""
+    if option.end_to_end_error is not None:
+        return " (measured end to end)"
+    kept, harder = _two_rates(option, second)
+    return f" (today {1.0 - e:.4g} kept x {pick(kept):.4g} + {e:.4g} escalated x {pick(harder):.4g})"
+
+
+def with_error_rate(option: Option, rate: float) -> Option:
+    """The option if `rate` of what it answers were wrong, whoever of its models does."""
+    return replace(option, error_rate=rate, end_to_end_error=rate)
+
+
+def _error_facts(option: Option) -> tuple[str, ...]:
+    """Paths of the error rates behind the option's wrong answers; those that the Case lacks are passed over."""
+    own = f"systems.{option.system}."
+    if not np.any(np.asarray(option.escalated) > 0):
+        return (own + "error_rate",)
+    if option.end_to_end_error is not None:
+        return (f"systems.{option.end_to_end}.error_rate",)
+    return tuple(own + name for name in ("error_rate" if option.kept_error is None else "kept_error_rate",
+                                         "escalated_error_rate", "escalated_harder"))
 
 
 def _shares(shared: Shared, option: Option) -> tuple[Array, Array, Array]:
@@ -77,22 +150,27 @@ class _Handed:
     to: Service
     to_incumbent: bool
     """True where the incumbent's model answers them."""
+    escalated: bool = False
+    """True where the option answered first."""
 
 
 def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: Array) -> tuple[list[Line], Array]:
-    """What serving costs, by fleet or by the token, and the error rate of what the option answers itself."""
+    """What serving costs, by fleet, by the token or by the unit, and the option's own error rate in each month over today's."""
     lines = fleet_lines(shared, option, fleet, live) if fleet is not None else []
-    wrong = np.asarray(option.error_rate + np.zeros(shared.horizon))
     if option.api is not None:
-        own = service(shared, option)
-        lines, wrong = lines + api_lines(shared, own, live), own.error_rate
+        lines += api_lines(shared, service(shared, option), live)
+    lines += provisioned_lines(shared, option, live)
     if np.any(np.asarray(option.hosting_usd) > 0):
         lines.append(Line(
             name="vendor hosting fee", monthly=np.asarray(live * option.hosting_usd),
             facts=(f"options.{option.id}.hosting_usd_per_month",),
             arithmetic=lambda _: f"${pick(option.hosting_usd):,.6g} a month",
         ))
-    return lines + migration_line(shared, option, tuned_again(option), _first_use(option)), wrong
+    spent = _bill(lines)
+    lines += own_commitment_line(shared, option, spent)
+    sold = option.api is not None or option.provisioned is not None
+    moved = successors(shared, option)[1] if sold else np.ones(shared.horizon)
+    return lines + migration_line(shared, option, tuned_again(option), _first_use(option)), moved
 
 
 def _same_provider(option: Option, stay: Option) -> bool:
@@ -101,8 +179,8 @@ def _same_provider(option: Option, stay: Option) -> bool:
 
 
 def _first_use(option: Option) -> Number:
-    """Months until the option's own model is needed; caching and batch keep the model that is in use already."""
-    return 0.0 if option.keeps_model else option.months_to_live
+    """Months until the option's own model is needed; the incumbent's is in use already."""
+    return 0.0 if option.same_model else option.months_to_live
 
 
 def _handed_on(
@@ -111,17 +189,26 @@ def _handed_on(
     """What the option escalates (it answered first, so both models are paid), and what lies above a hybrid's floor."""
     if np.any(np.asarray(option.escalated) > 0):
         target = options[option.escalates_to]
+        if option.escalates_to_cached:
+            target = shared.once(("cached", target.id), partial(_cached, target))
         seen = alone if fleet is None else alone * (1.0 - fleet.spill)  # what is spilled never reaches the option
         to, share = service(shared, target, shared.escalated_hit_rate), np.asarray(option.escalated * seen)
-        facts = (f"options.{option.id}.escalated_share", f"systems.{option.system}.escalated_share")
+        places = (f"options.{option.id}", f"apis.{option.vendor}", f"systems.{option.system}")
+        facts = tuple(f"{place}.escalated_share" for place in places)
         line = whole_request_line(shared, f"escalated to {target.label}", share, to, facts)
-        yield _Handed(line, option.escalated, to, target.keeps_model)
+        yield _Handed(line, option.escalated, to, target.same_model, escalated=True)
     if option.spills_to is not None and fleet is not None:
         target = options[option.spills_to]
         to, share = service(shared, target), np.asarray(fleet.spill * alone)
         facts = (f"{option.plan.path if option.plan else ''}capacity_requests_per_s", "workload.peak_to_mean")
         line = whole_request_line(shared, f"spilled to {target.label}", share, to, facts)
-        yield _Handed(line, fleet.spill, to, target.keeps_model)
+        yield _Handed(line, fleet.spill, to, target.same_model)
+
+
+def _cached(option: Option) -> Option:
+    """The option with its prompt cache switched on."""
+    assert option.api is not None
+    return replace(option, api=replace(option.api, uses_cache=True))
 
 
 def _incumbent_lines(
@@ -137,7 +224,7 @@ def _incumbent_lines(
     for h in handed:
         if _same_provider(h.to.option, stay.option):
             bill = bill + h.line.monthly
-    if not option.keeps_model:
+    if not option.same_model:
         left = option.months_to_live + option.months_in_parallel
         lines += migration_line(shared, stay.option, until=np.inf if any(h.to_incumbent for h in handed) else left)
     return lines + commitment_line(shared, np.asarray(bill))
@@ -204,12 +291,30 @@ def commitment_line(shared: Shared, spent: Array) -> list[Line]:
     )]
 
 
-def error_line(shared: Shared, rate: Array, facts: tuple[str, ...]) -> Line:
-    """The cost of wrong answers, for every option and for staying: requests x error rate x USD per error."""
+def own_commitment_line(shared: Shared, option: Option, spent: Array) -> list[Line]:
+    """What a commitment with the option's own vendor costs beyond what is spent there, from go-live to its end."""
+    if not np.any(np.asarray(option.commitment_usd) > 0):
+        return []
+    ends = option.months_to_live, option.commitment_months
+    before, until = (incumbent_share(each, 0.0, shared.horizon) for each in ends)
+    owed = option.commitment_usd * np.maximum(until - before, 0.0)
+    return [Line(
+        name="own commitment not used", monthly=np.asarray(np.maximum(owed - spent, 0.0)),
+        facts=(f"apis.{option.vendor}.commitment.usd_per_month", f"apis.{option.vendor}.commitment.months"),
+        arithmetic=lambda month: f"${pick(owed, month):,.2f} committed - ${pick(spent, month):,.2f} spent, at least 0",
+    )]
+
+
+def error_line(shared: Shared, rate: Array, facts: tuple[str, ...], told: str = "") -> Line:
+    """The cost of wrong answers, for every option and for staying: requests x error rate x USD per error.
+
+    `told` says in the arithmetic how the rate is made up.
+    """
     volume = requests(shared)
 
     def arithmetic(month: int) -> str:
-        return f"{pick(volume, month):,.0f} requests x {pick(rate, month):.5g} wrong x ${pick(shared.usd_per_error):,.6g} each"
+        wrong = f"{pick(volume, month):,.0f} requests x {pick(rate, month):.5g} wrong{told}"
+        return f"{wrong} x ${pick(shared.usd_per_error):,.6g} each"
 
     monthly = rate * shared.once("usd of errors", lambda: volume * shared.usd_per_error)
     facts = ("quality.usd_per_error", *facts)

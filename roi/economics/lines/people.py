@@ -68,13 +68,15 @@ def _training_lines(shared: Shared, t: Training, own: str) -> list[Line]:
 
 
 def retraining_line(shared: Shared, option: Option) -> list[Line]:
-    """Runs, hours, fresh labels and a new evaluation, every so many months after going live; none in the last month."""
+    """Runs, hours, fresh labels and, unless left out, a new evaluation, every so many months after going live."""
     t = option.training
     if t is None or t.every_months is None:
         return []
     counts = events(option.months_to_live + t.every_months, t.every_months, shared.horizon)
     wage = shared.usd_per_hour * (1.0 + shared.wage_growth) ** (np.arange(shared.horizon + 1) / MONTHS_PER_YEAR)
-    fixed = t.retrain_runs * run_cost(t) + t.relabel_share * t.labels * shared.usd_per_label + evaluation_cost(shared)
+    fixed = t.retrain_runs * run_cost(t) + t.relabel_share * t.labels * shared.usd_per_label
+    if t.retrain_evaluates:
+        fixed = fixed + evaluation_cost(shared)
     upfront, monthly = split(np.asarray(counts * (fixed + t.retrain_hours * wage)))
 
     def arithmetic(month: int) -> str:
@@ -82,7 +84,7 @@ def retraining_line(shared: Shared, option: Option) -> list[Line]:
             f"{pick(counts, month + 1):.0f} x ({pick(t.retrain_runs):,.6g} x {_run_text(t)}"
             f" + {pick(t.retrain_hours):,.6g} h x ${pick(wage, month + 1):,.6g}/h"
             f" + {pick(t.relabel_share):,.6g} x {pick(t.labels):,.6g} labels x ${pick(shared.usd_per_label):,.6g}"
-            f" + {_evaluation_text(shared)})"
+            f"{f' + {_evaluation_text(shared)}' if t.retrain_evaluates else ''})"
         )
 
     names = ("retrain_every_months", "retrain_runs", "retrain_hours", "relabel_share")

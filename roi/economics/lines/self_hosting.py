@@ -11,8 +11,16 @@ from typing import Any
 import numpy as np
 
 from roi.economics.inputs import PLATFORM, Array, Hardware, Option, Plan, Shared
-from roi.economics.lines.line import Line, billed_requests, incumbent_share, pick
-from roi.estimate.replay.fleet import Fleet, burst_from_peak, fleet_capacity, size_autoscaled_fleet, size_fleet, spill_share
+from roi.economics.lines.line import Line, billed_requests, incumbent_share, pick, rent_level
+from roi.estimate.replay.fleet import (
+    Fleet,
+    burst_from_peak,
+    demand_to_hold,
+    fleet_capacity,
+    size_autoscaled_fleet,
+    size_fleet,
+    spill_share,
+)
 from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR, SECONDS_PER_HOUR
 
 
@@ -70,10 +78,12 @@ def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, repli
     instances = np.ceil(replicas / per_instance) + np.zeros_like(mean)
     full = fleet_capacity(replicas, plan.capacity, plan.pooling)
     held = full * (1.0 - option.headroom)
-    spill = spill_share(shared.load_curve, burst_from_peak(shared.peak_to_mean, shared.load_curve), held / mean)
+    burst = burst_from_peak(shared.peak_to_mean, shared.load_curve)
+    spill = spill_share(shared.load_curve, burst, held / mean, shared.can_wait)
+    demand = demand_to_hold(mean * shared.peak_to_mean, mean, shared.can_wait)
     fleet = Fleet(
         replicas=replicas + np.zeros_like(mean), instances=instances, gpus=instances * plan.gpus_per_instance,
-        utilisation_mean=mean * (1.0 - spill) / full, utilisation_peak=np.minimum(mean * shared.peak_to_mean, held) / full,
+        utilisation_mean=mean * (1.0 - spill) / full, utilisation_peak=np.minimum(demand, held) / full,
     )
     gpus = np.asarray(fleet.gpus)
     return FleetMonths(fleet, gpus, gpus, np.asarray(spill))
@@ -97,7 +107,7 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
 
 
 def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths, live: Array) -> list[Line]:
-    drift = np.asarray((1.0 + shared.rent_drift) ** (np.arange(shared.horizon) / 12.0))
+    drift = rent_level(shared)
     rate = plan.usd_per_gpu_hour * drift * option.fleet_share
     price, speeds = plan.path + "usd_per_gpu_hour", (plan.speed, plan.adapter_speed) if plan.adapter_speed else (plan.speed,)
 

@@ -216,7 +216,7 @@ def burst_from_peak(peak_to_mean: Number, load_curve: Array) -> Number:
     return np.maximum(peak_to_mean / busiest, 1.0)
 
 
-def spill_share(load_curve: Array, burst: Number, floor_capacity_ratio: Number) -> Number:
+def spill_share(load_curve: Array, burst: Number, floor_capacity_ratio: Number, can_wait: Number = 0.0) -> Number:
     """Share of requests above the capacity of a floor of replicas, which a hybrid sends to an API; broadcasts.
 
     `floor_capacity_ratio` c is the floor's capacity over the mean load. Inside an hour all its traffic is taken to
@@ -225,8 +225,15 @@ def spill_share(load_curve: Array, burst: Number, floor_capacity_ratio: Number) 
         spill = mean over hours of max(0, m x burst - c) / burst        0 where c >= peak, 1 where c is 0
 
     which is a function of c / burst alone, straight between the hours' multiples, so that interpolation between them is
-    exact. `load_curve` has the hours as its only axis; burst and c broadcast. Served is 1 - spill.
+    exact. The share w that `can_wait` fills what the rest leaves of the floor, and spills only where a whole day is short:
+
+        spill = max((1 - w) x that of m (1 - w), 1 - c)     0 where c >= max((1 - w) x peak, 1), as in `demand_to_hold`
+
+    `load_curve` has the hours as its only axis; burst, c and w broadcast. Served is 1 - spill. Ignored: with w above 0, what
+    spills waits less often than the mean request, and so pays a batch price less often.
     """
     knots = np.concatenate([[0.0], np.sort(load_curve)])
     spilled = np.mean(np.maximum(load_curve[:, None] - knots, 0.0), axis=0)
-    return np.asarray(np.interp(np.asarray(floor_capacity_ratio, dtype=float) / burst, knots, spilled))[()]
+    held, now = np.asarray(floor_capacity_ratio, dtype=float), 1.0 - np.asarray(can_wait, dtype=float)
+    at_once = now * np.interp(load_ratio(held, burst * now), knots, spilled)
+    return np.maximum(at_once, np.where(now < 1.0, 1.0 - held, 0.0))[()]

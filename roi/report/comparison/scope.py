@@ -6,10 +6,11 @@ from roi.report.layout.wording import KINDS, case_number, figure, percent, usd
 
 COUNTED: tuple[tuple[tuple[str, ...], str], ...] = (
     (("API ",), "API tokens at the price list of the as-of date: input, cache reads and writes, output, batch"),
+    (("API provisioned",), "provisioned throughput: whole units at their monthly fee, to the end of their commitment"),
     (("incumbent, until live",), "the incumbent's bill until a change is live, and both bills in parallel"),
     (("engineering", "evaluation"), "engineer hours and an evaluation before a change; porting is part of the hours"),
     (("training",), "training: the run that is kept, runs that are not, labels"),
-    (("retraining",), "retraining: runs, hours, fresh labels, a new evaluation"),
+    (("retraining",), "retraining: runs, hours, fresh labels, and a new evaluation unless training.retrain_evaluates is false"),
     (("GPU rent",), "GPU rent for every hour that an instance exists, busy or idle; spares; whole instances"),
     (("GPU commitment",), "rent of a GPU commitment to its end, beyond the horizon too"),
     (("vendor hosting",), "vendors' monthly fees for hosting a tuned model"),
@@ -17,10 +18,11 @@ COUNTED: tuple[tuple[tuple[str, ...], str], ...] = (
     (("hardware",), "own hardware: price, installation, power, space, replacement, resale"),
     (("on-call",), "on-call and operation, hours a month"),
     (("escalated",), "escalated requests, which pay the first model and the incumbent"),
+    (("judge",), "the judge that decides what is escalated, for every request that the first model answers"),
     (("spilled",), "requests above the floor's capacity, at the API's price and error rate"),
     (("incumbent's model ends", "vendor's model ends"),
      "forced migrations when a vendor ends a model, announced or assumed"),
-    (("commitment not used",), "committed spend that a change leaves unused"),
+    (("commitment not used", "own commitment"), "committed spend that is not used, today's and a candidate's"),
 )
 """How the names of cost lines begin, and what the list says where some option has such a line."""
 

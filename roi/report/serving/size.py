@@ -1,5 +1,6 @@
 """How `roi size` is told: on a terminal, as Markdown, as JSON, or as a figure of cost against latency.
 
+The plan to rent comes first, everything else with `--full`.
 The figure shows every fleet that was replayed, the ones that no cheaper one beats joined by a line.
 """
 
@@ -7,14 +8,16 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import accumulate
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from roi.answers.size import Sizing
 from roi.answers.size_plan import FleetPoint, SizedPlan
+from roi.catalog.rows import STALE_DAYS
 from roi.errors import InputError, MissingExtra
 from roi.estimate.replay.load_curve import Slo
-from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
+from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Notes, Paragraph, Row, Table, Title, render
 from roi.report.layout.wording import figure, percent, span, usd
 from roi.store.traces import FEW_CALLS, LEAST_S
 
@@ -25,6 +28,8 @@ SEEN = 1.03
 PLAN_HEADS = (
     "plan, USD per GPU and hour", "alone\nreq/s", "need", "5-95%", "GPUs", "USD\n/month", "TTFT\np95 s", "TPOT\np95 ms", "busy",
 )
+SHOWN = 5
+"""Plans of the short answer at most."""
 FLEET_HEADS = ("fleet", "USD\n/month", "TTFT\np50 s", "TTFT\np95 s", "TPOT\np95 ms", "E2E\np95 s", "SLO")
 
 
@@ -35,9 +40,9 @@ def size_json(sizing: Sizing) -> str:
     return json.dumps(body, indent=1, allow_nan=False)
 
 
-def size_text(sizing: Sizing, form: str = "table") -> str:
-    """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
-    return render(_tell(sizing), form)
+def size_text(sizing: Sizing, form: str = "table", *, full: bool = False, width: int = 80, colour: bool = False) -> str:
+    """The report in a form of `--format`, "table" or "markdown": the plan to rent, or with `full` all that is known."""
+    return render(_tell(sizing) if full else _lead(sizing), form, width=width, colour=colour)
 
 
 def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
@@ -51,6 +56,57 @@ def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
 def plan_name(plan: SizedPlan) -> str:
     """The words for a plan: 1 x L40S fp8, RunPod."""
     return f"{plan.tensor_parallel} x {plan.gpu} {plan.weight_dtype}, {plan.vendor}"
+
+
+def _lead(sizing: Sizing) -> Iterable[Block]:
+    """The cheapest plan that holds the SLO, what it does at the peak, how sure that is, and what else there is."""
+    best = sizing.plans[0]
+    yield Title(f"Fleet for {sizing.system}: {sizing.title}")
+    yield Paragraph(f"Cheapest plan that holds: {_fleet(best, sizing.fleet_share)}", strong=True)
+    yield from _api_alone(sizing)
+    yield Notes((_held(sizing), _how_sure(sizing), *_limits(sizing)))
+    yield from (Gap(), Paragraph(_load(sizing, limits=False)), Gap())
+    rows = ((plan, _plan(plan).cells) for plan in sizing.plans[:SHOWN])
+    yield Table((PLAN_HEADS[0], *PLAN_HEADS[2:]),
+                tuple(Row((name, *cells), strong=plan is best) for plan, (name, _, *cells) in rows))
+    others = [f"{way.name} {way.usd:,.0f}" for way in sizing.ways[1:]]
+    ways = [f"Other ways to run the first plan, USD a month: {'; '.join(others)}"] if others else []
+    more = len(sizing.plans) - SHOWN
+    plans = f"{more} more plan{'' if more == 1 else 's'}, " if more > 0 else ""
+    yield from (Gap(), Notes((
+        "need: replicas without spares, 5-95% over the engine's speed, ? where no fleet holds; GPUs and USD: with spares",
+        *ways, f"--full: {plans}capacity of a replica, larger and smaller fleets, what this rests on")))
+
+
+def _held(sizing: Sizing) -> str:
+    """What the fleet does at the peak and over a day."""
+    load, slo, day = sizing.plans[0].fleet.load, sizing.slo, sizing.day
+    ttft, tpot = (f" (SLO {text})" if limit != float("inf") else "" for limit, text in (
+        (slo.ttft_p95_s, _s(slo.ttft_p95_s)), (slo.tpot_p95_s, _ms(slo.tpot_p95_s))))
+    free = " No SLO: everything can wait." if slo == Slo() else ""
+    over = "" if day is None else (f" Over a day busy {percent(day.load.utilisation)},"
+                                   f" {percent(day.within_slo)} of the requests within both limits.")
+    return (f"At {figure(sizing.peak_requests_per_s)} requests a second: TTFT p95 {_s(load.ttft_p95_s)} s{ttft}, TPOT p95"
+            f" {_ms(load.tpot_p95_s)} ms{tpot}, busy {percent(load.utilisation)}.{over}{free}")
+
+
+def _how_sure(sizing: Sizing) -> str:
+    """The fleet's rent over the spread of the engine's speed, which plan is cheapest at its slow end, and what it rests on."""
+    best, slow = sizing.plans[0], [(p.usd_per_month_slow, p) for p in sizing.plans if p.usd_per_month_slow is not None]
+    ends = f"{usd(best.usd_per_month_fast)} a month where the engine is fast (P95), " + (
+        "and no fleet holds" if best.usd_per_month_slow is None else usd(best.usd_per_month_slow)) + " where it is slow (P5)"
+    least, surest = min(slow, key=itemgetter(0), default=(0.0, best))
+    other = "" if surest is best else f"; there {surest.replicas_slow} of {plan_name(surest)} cost least, {usd(least)}"
+    return f"How sure: {ends}{other}. Speed: {best.evidence} ({best.basis})."
+
+
+def _limits(sizing: Sizing) -> Iterable[str]:
+    """What does not hold, which cards have no plan here, and a price that is old."""
+    yield from (block.text for block in _smaller(sizing.plans[0]))
+    if sizing.left_out:
+        yield f"No plan: {', '.join(sizing.left_out)} (another card is never dearer, or the SLO is not possible)"
+    if sizing.price_days > STALE_DAYS:
+        yield f"The price of {plan_name(sizing.plans[0])} is {sizing.price_days} days old"
 
 
 def _tell(sizing: Sizing) -> Iterable[Block]:
@@ -95,13 +151,15 @@ def _behind(plan: SizedPlan, *, trace: bool) -> str:
             " requests that crowd one find another empty.")
 
 
-def _load(sizing: Sizing) -> str:
+def _load(sizing: Sizing, *, limits: bool = True) -> str:
+    """The requests that the fleet must hold, and within which limits."""
     cached = f" ({sizing.cached_tokens:,.0f} cached)" if sizing.cached_tokens >= 1.0 else ""
     lengths = f"prompts of {sizing.prompt_tokens:,.0f} tokens{cached}, {sizing.output_tokens:,.0f} out, means"
     rate = (f"The trace's {figure(sizing.mean_requests_per_s)} requests a second, its own bursts replayed" if sizing.trace
             else f"Today's peak: {figure(sizing.peak_requests_per_s)} requests a second (mean"
             f" {figure(sizing.mean_requests_per_s)})")
-    return f"{rate}; {lengths}. SLO: {slo_words(sizing.slo)}; {percent(sizing.headroom)} of the capacity stays free."
+    slo = f" SLO: {slo_words(sizing.slo)};" if limits else ""
+    return f"{rate}; {lengths}.{slo} {percent(sizing.headroom)} of the capacity stays free."
 
 
 def slo_words(slo: Slo) -> str:
@@ -113,17 +171,21 @@ def slo_words(slo: Slo) -> str:
 
 
 def _answer(best: SizedPlan, share: float) -> str:
+    exact = "Needed" if best.replicas_exact is None else f"The load needs {best.replicas_exact:.2f}, rounded up"
+    slow = "no fleet holds" if best.replicas_slow is None else f"{best.replicas_slow} where it is slow"
+    return f"{_fleet(best, share)} {exact}: {best.replicas_fast} where the engine is fast (P95), {slow} (P5)."
+
+
+def _fleet(best: SizedPlan, share: float) -> str:
+    """The replicas, spares and instances, and their rent."""
     spare = f" and {best.spares} spare{'' if best.spares == 1 else 's'}" if best.spares else ""
     paid = "" if share == 1.0 else (
         f", {percent(share)} of the rent: other adapters share the base, and are taken to bring no load at this one's peak"
         f" (with as much each, the rent is nearer to {usd(best.fleet.usd_per_month / share)})")
-    exact = "Needed" if best.replicas_exact is None else f"The load needs {best.replicas_exact:.2f}, rounded up"
     held = best.fleet.instances
     instances = "" if held == best.replicas + best.spares else f" on {held} instance{'' if held == 1 else 's'}"
-    slow = "no fleet holds" if best.replicas_slow is None else f"{best.replicas_slow} where it is slow"
     return (f"{best.replicas} replica{'' if best.replicas == 1 else 's'}{spare} of {plan_name(best)}{instances}:"
-            f" {usd(best.fleet.usd_per_month)} a month{paid}. {exact}"
-            f": {best.replicas_fast} where the engine is fast (P95), {slow} (P5).")
+            f" {usd(best.fleet.usd_per_month)} a month{paid}.")
 
 
 def _plan(plan: SizedPlan) -> Row:
@@ -136,13 +198,18 @@ def _plan(plan: SizedPlan) -> Row:
 
 
 def _ways(sizing: Sizing) -> Iterable[Block]:
-    """The ways to run the cheapest plan, and whether the API alone costs less than every one that needs a GPU."""
+    """The ways to run the cheapest plan, and whether the API alone costs less."""
     if not sizing.ways:
         return
     yield Heading(f"Ways to run {plan_name(sizing.plans[0])}")
     yield Table(("a month, USD", "replicas", "GPUs", "rent", "API", "in all"), tuple(
         Row((way.name, figure(way.replicas), figure(way.gpus), f"{way.rent_usd:,.0f}",
              f"{way.api_usd:,.0f}" if way.api_usd else "-", f"{way.usd:,.0f}"), way.note) for way in sizing.ways))
+    yield from _api_alone(sizing)
+
+
+def _api_alone(sizing: Sizing) -> Iterable[Block]:
+    """Whether the API alone costs less than every way with a GPU."""
     api = [way for way in sizing.ways if not way.gpus]
     least = min((way.usd for way in sizing.ways if way.gpus), default=0.0)
     if api and api[0].usd < least:
@@ -162,7 +229,7 @@ def _basis(sizing: Sizing) -> Iterable[Block]:
     yield Bullets((f"capacity: {best.source} ({best.basis}).", engine, _arrivals(sizing), *(() if measured else (measure,))))
 
 
-def _smaller(best: SizedPlan) -> Iterable[Block]:
+def _smaller(best: SizedPlan) -> Iterable[Paragraph]:
     fewer = [fleet for fleet in best.fleets if fleet.replicas == best.replicas - 1]
     if not fewer:
         return

@@ -1,4 +1,4 @@
-"""How `roi fit` is told: on a terminal, as Markdown, or as JSON."""
+"""How `roi fit` is told: on a terminal, as Markdown, or as JSON. The answer comes first, everything else with `--full`."""
 
 import json
 from collections.abc import Iterable
@@ -25,19 +25,155 @@ SPEED_WORDS = {
 """The words for each level of evidence that a speed may rest on."""
 HEADS = ("GPU", "fits", "batch", "longest", "tokens/s", "hours", "5-95%", "USD")
 WIDTHS = (15, 5, 5, 9, 8, 7, 13, 10)
+SHOWN = 5
+"""Cards of the short answer at most."""
+NAMED = 3
+"""Cards without room that the short answer names."""
 
 
-def fit_text(report: FitReport, dry: DryRunProfile | None = None, form: str = "table") -> str:
-    """The report in a form of `--format`, "table" or "markdown"; with `dry` where the dry run's peak lies, and its timeline."""
+def fit_text(
+    report: FitReport, form: str = "table", *, full: bool = False, width: int = 80, colour: bool = False,
+) -> str:
+    """The report in a form of `--format`, "table" or "markdown": the card to rent, or with `full` all that is known."""
+    return render(_full(report) if full else _lead(report), form, width=width, colour=colour)
+
+
+def _lead(report: FitReport) -> Iterable[Block]:
+    """The cheapest card that fits, how sure that is, the cards next to it, and what did not fit."""
+    best = report.recommended
+    title, *plan = _title(report)
+    yield title
+    yield Paragraph(_answer(report, best), strong=True)
+    sure = [] if best is None else [_how_sure(report, best)]
+    shown = report.usable[:SHOWN]
+    if best is not None and best not in shown:
+        shown = (*shown[:-1], best)
+    if best is not None and (tight := [x.fit.gpu.id for x in report.usable[: report.usable.index(best)]]):
+        sure.append(f"Cheaper, but tight (not at the 95th percentile): {', '.join(tight)}")
+    yield Notes((*sure, *_lead_remarks(report, shown)))
+    yield from (Gap(), *plan)
+    if best is not None and len(shown) > 1:
+        yield from (Gap(), _cards(shown, best))
+    yield from (Gap(), Notes(tuple(_pointers(report))))
+
+
+def _answer(report: FitReport, best: GpuLine | None) -> str:
+    """Which card to rent for what; or with one card asked for, whether the plan fits on it; or why it fits on none."""
+    alone = len(report.lines) == 1
+    if best is None:
+        largest = max(report.lines, key=lambda line: line.fit.gpu.memory_bytes)
+        if largest.fit.fits:
+            return f"{'Not usable' if alone else 'No card is usable'}: {largest.fit.gpu.id}: {largest.note}."
+        return f"Fits: no. {_room(largest)} on {largest.fit.gpu.id}{'' if alone else ', the largest card'}; {_way(largest)}."
+    fit = best.fit
+    rank = "Fits: yes," if alone else "Cheapest card that fits:" if best.offer else "Smallest card that fits:"
+    tight = ", tight: not at the 95th percentile" if fit.tight else ""
+    return f"{rank} {fit.gpu.id}{tight}. {_run(report, best)}. {_room(best)}."
+
+
+def _run(report: FitReport, line: GpuLine) -> str:
+    """What a run takes and costs: hours and USD, or without a training set USD a million tokens."""
+    gpus = report.plan.gpus
+    took = f"{line.tokens_per_s:,.0f} tokens a second" if line.hours is None else (
+        f"A run takes {_three(line.hours[0])} hours"
+        + (f" on {gpus} GPUs, {_three(gpus * line.hours[0])} GPU-hours" if gpus > 1 else ""))
+    if line.offer is None:
+        return f"{took}; no offer is known"
+    cost = f"${line.usd_per_mtok:.3g} a million tokens" if line.usd is None else f"${line.usd[0]:,.2f}"
+    paid = "" if line.paid_gpus == 1 else f"{line.paid_gpus} x "
+    return f"{took}, {cost} ({line.offer.vendor}, {paid}${_dollars(line.offer)} a GPU-hour)"
+
+
+def _room(line: GpuLine) -> str:
+    """The peak of the process and the room of the card, GiB."""
+    fit = line.fit
+    return f"Peak {float(fit.memory.process_bytes) / GIB:,.1f} of {fit.gpu.memory_bytes / GIB:,.1f} GiB"
+
+
+def _way(line: GpuLine) -> str:
+    """What binds where a plan does not fit, and the nearest plan that does."""
+    fit = line.fit
+    way = f"fits: {fit.nearest} ({fit.nearest_bytes / GIB:.1f} GiB)" if fit.nearest else "no smaller plan fits"
+    return f"{fit.binds} bind; {way}"
+
+
+def _how_sure(report: FitReport, best: GpuLine) -> str:
+    """The intervals of memory, hours and USD, and what they rest on."""
+    fit = best.fit
+    spans = [f"{fit.low_bytes / GIB:,.1f}-{fit.high_bytes / GIB:,.1f} GiB"]
+    if best.hours is None:
+        spans.append(f"{best.tokens_per_s_range[0]:,.0f}-{best.tokens_per_s_range[1]:,.0f} tokens a second")
+    else:
+        spans.append(f"{_short(best.hours[1])}-{_short(best.hours[2])} hours")
+    if best.usd is not None:
+        spans.append(f"${best.usd[1]:,.2f}-{best.usd[2]:,.2f}")
+    memory = "formula, held to dry runs" if report.dry is None else "dry run of this step"
+    near = sum(bool(best.usd and x.usd and best.usd[0] < x.usd[0] and x.usd[1] < best.usd[2]) for x in report.usable)
+    rivals = f" So wide that {near} dearer card{'' if near == 1 else 's'} may cost less." if near else ""
+    return (f"How sure (5-95%): {', '.join(spans)}. Memory: {memory}. Speed: {SPEED_WORDS[best.evidence.level]}"
+            f" (n = {best.evidence.n}).{rivals}")
+
+
+def _lead_remarks(report: FitReport, shown: Iterable[GpuLine]) -> Iterable[str]:
+    """What changes the answer: no room, no number format, old prices of the cards shown, an architecture read in part."""
+    without = sorted((x for x in report.lines if not x.fit.fits), key=lambda x: -x.fit.gpu.memory_bytes)
+    if without and len(report.lines) > 1:
+        names = ", ".join(x.fit.gpu.id for x in without[:NAMED])
+        more = f" and {len(without) - NAMED} smaller" if len(without) > NAMED else ""
+        way = f". {without[0].fit.gpu.id}: {_way(without[0])}" if len(without) < len(report.lines) else ""
+        yield f"Does not fit: {names}{more}{way}"
+    noted: dict[str, list[str]] = {}
+    for line in report.lines:
+        if line.note and line.fit.fits and len(report.lines) > 1:
+            noted.setdefault(line.note, []).append(line.fit.gpu.id)
+    yield from (f"{', '.join(names)}: {note}" for note, names in noted.items())
+    ages = {x.fit.gpu.id: (report.as_of - x.offer.date).days for x in shown if x.offer and report.as_of}
+    if old := [f"{name} ({days} days)" for name, days in ages.items() if days > STALE_DAYS]:
+        yield f"Old prices: {', '.join(old)}"
+    yield from _model_remarks(report)
+
+
+def _cards(shown: Iterable[GpuLine], best: GpuLine) -> Table:
+    """The cheapest cards that fit, the one of the answer among them."""
+    timed = best.hours is not None
+    run_heads = ("hours", "5-95%", "USD") if timed else ("tokens/s", "USD/Mtok")
+    rows = []
+    for line in shown:
+        fit, peak = line.fit, float(line.fit.memory.process_bytes)
+        run = _cells(line)[5:] if timed else (
+            f"{line.tokens_per_s:,.0f}", "-" if line.usd_per_mtok is None else f"{line.usd_per_mtok:.3g}")
+        cells = (fit.gpu.id, "tight" if fit.tight else "yes", "-" if line.offer is None else _dollars(line.offer), *run,
+                 f"{peak / GIB:,.1f}", f"{(fit.gpu.memory_bytes - peak) / GIB:,.1f}")
+        rows.append(Row(cells, strong=line is best))
+    return Table(("GPU", "fits", "USD/GPU-h", *run_heads, "peak GiB", "free"), tuple(rows), align="ll")
+
+
+def _pointers(report: FitReport) -> Iterable[str]:
+    """What else can be asked."""
+    if report.training_set is None:
+        yield "--examples N (--epochs, --tokens-per-example): hours and USD of a run"
+    elif report.usable:
+        yield "USD: one successful run on demand; failed runs, evaluation and idle time are not in it"
+    if report.plan.gpus == 1 and not report.usable:
+        yield "--gpus 8 --sharding fsdp: the plan split over several GPUs"
+    more = len(report.usable) - SHOWN
+    cards = f"{more} more cards, " if more > 0 else ""
+    timeline = "" if report.dry_run is None else ", tensors at the peak and its timeline"
+    yield f"--full: {cards}memory by part{timeline}, largest batch and length, sources"
+
+
+def _full(report: FitReport) -> list[Block]:
+    """All that is known; with a dry run where its peak lies, and its timeline."""
+    dry = report.dry_run
     blocks: list[Block] = [*_title(report), Gap(), _memory_table(report), Gap(), *(() if dry is None else _peak(dry))]
     if rows := tuple(Row(_cells(line)) for line in report.lines if line.fit.fits):
         blocks += (Table(HEADS, rows, align="ll", widths=WIDTHS), Gap())
-    return render([*blocks, Notes(tuple(_remarks(report)))], form)
+    return [*blocks, Notes(tuple(_remarks(report)))]
 
 
-def fit_json(report: FitReport, dry: DryRunProfile | None = None) -> str:
+def fit_json(report: FitReport) -> str:
     """The answer as JSON: bytes, hours, USD; null where a figure was not asked for or no offer gives it."""
-    memory = report.lines[0].fit.memory
+    memory, dry, best = report.lines[0].fit.memory, report.dry_run, report.recommended
     return json.dumps({
         "schema": SCHEMA, "model": report.model.id, "method": report.plan.method, "plan": asdict(report.plan),
         "training_set": asdict(report.training_set) if report.training_set else None,
@@ -50,7 +186,7 @@ def fit_json(report: FitReport, dry: DryRunProfile | None = None) -> str:
             "source": "roi.estimate.training.memory" if report.dry is None else report.dry.source,
         },
         "dry_run": None if dry is None else dry.model_dump(mode="json", by_alias=True, exclude={"operators"}),
-        "gpus": [_gpu_json(line) for line in report.lines],
+        "recommended": None if best is None else best.fit.gpu.id, "gpus": [_gpu_json(line) for line in report.lines],
     }, indent=1, allow_nan=False)
 
 
@@ -62,10 +198,12 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
         "peak_bytes": float(fit.memory.process_bytes), "low_bytes": fit.low_bytes, "high_bytes": fit.high_bytes,
         "binds": fit.binds, "nearest": fit.nearest or None, "nearest_bytes": fit.nearest_bytes or None,
         "largest_micro_batch": fit.largest_micro_batch, "longest_seq_tokens": fit.longest_seq, "limits_run": fit.limits_run,
-        "tokens_per_s": line.tokens_per_s, "speed_evidence": line.evidence.level, "speed_runs": line.evidence.n,
+        "tokens_per_s": line.tokens_per_s, "tokens_per_s_low": line.tokens_per_s_range[0],
+        "tokens_per_s_high": line.tokens_per_s_range[1], "speed_evidence": line.evidence.level, "speed_runs": line.evidence.n,
         "speed_sources": list(line.evidence.sources),
         "hours": hours[0], "hours_low": hours[1], "hours_high": hours[2],
         "usd": usd[0], "usd_low": usd[1], "usd_high": usd[2],
+        "usd_per_mtok": line.usd_per_mtok, "paid_gpus": line.paid_gpus,
         "offer": line.offer.model_dump(mode="json") if line.offer else None, "note": line.note or None,
     }
 
@@ -142,10 +280,15 @@ def _memory_table(report: FitReport) -> Table:
 
 def _offer(line: GpuLine, offer: RentalOffer, as_of: Date | None) -> str:
     """An offer with every digit of its price, at least two decimals, and with its age where it is stale."""
-    dollars, _, digits = f"{offer.usd_per_gpu_hour:.6f}".rstrip("0").partition(".")
     days = 0 if as_of is None else (as_of - offer.date).days
     age = f", {days} days old" if days > STALE_DAYS else ""
-    return f"{line.fit.gpu.id} {dollars}.{digits:0<2s}/h {offer.vendor} ({offer.date}{age})"
+    return f"{line.fit.gpu.id} {_dollars(offer)}/h {offer.vendor} ({offer.date}{age})"
+
+
+def _dollars(offer: RentalOffer) -> str:
+    """USD a GPU-hour with every digit, at least two decimals."""
+    whole, _, digits = f"{offer.usd_per_gpu_hour:.6f}".rstrip("0").partition(".")
+    return f"{whole}.{digits:0<2s}"
 
 
 def _speed_sources(report: FitReport) -> str:
@@ -217,21 +360,13 @@ def _remarks(report: FitReport) -> list[str]:
         fit, room = line.fit, line.fit.gpu.memory_bytes / GIB
         if not fit.fits:
             needed = float(fit.memory.process_bytes) / GIB
-            way = f"fits: {fit.nearest} ({fit.nearest_bytes / GIB:.1f} GiB)" if fit.nearest else "no smaller plan fits"
-            texts.append(f"{fit.gpu.id}: does not fit, {needed:.1f} of {room:.1f} GiB; {fit.binds} bind; {way}")
+            texts.append(f"{fit.gpu.id}: does not fit, {needed:.1f} of {room:.1f} GiB; {_way(line)}")
         if line.note:
             texts.append(f"{fit.gpu.id}: {line.note}")
     offers = [_offer(x, x.offer, report.as_of) for x in report.lines if x.offer and x.usd and x.fit.fits]
     if offers:
         texts.append("USD: cheapest on-demand offer of that date, for one successful run (q): " + "; ".join(offers))
-    if any(k.experts > 1 for k in report.model.mlp):
-        adapters = "" if not report.plan.adapter else (
-            ", and peft gives each of them an adapter (--targets attention leaves them out)"
-            if trains_experts(report.model, report.plan.targets) else ", and they carry no adapter")
-        texts.append(f"Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised{adapters}")
-    if report.model.licence == "unknown":
-        texts.append(f"{report.model.id} is read as a dense decoder ({report.model.family}) of {report.model.parameters:,}"
-                     f" parameters{'' if report.dry else '; --dry-run builds the architecture itself'}")
+    texts += _model_remarks(report)
     texts.append("batch, longest: largest micro-batch at this length, longest sequence at this micro-batch (at most the model's"
                  f" context), central estimate{_limits(report)}")
     texts.append(f"Memory: {_memory_source(report)}")
@@ -239,3 +374,15 @@ def _remarks(report: FitReport) -> list[str]:
     texts.append("c = calibrated; q = quoted. tight: fits, but not at the 95th percentile; dtype: would fit, but the card lacks"
                  " the number format")
     return texts
+
+
+def _model_remarks(report: FitReport) -> Iterable[str]:
+    """What the catalog's shape of the model does not say."""
+    if any(k.experts > 1 for k in report.model.mlp):
+        adapters = "" if not report.plan.adapter else (
+            ", and peft gives each of them an adapter (--targets attention leaves them out)"
+            if trains_experts(report.model, report.plan.targets) else ", and they carry no adapter")
+        yield f"Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised{adapters}"
+    if report.model.licence == "unknown":
+        yield (f"{report.model.id} is read as a dense decoder ({report.model.family}) of {report.model.parameters:,}"
+               f" parameters{'' if report.dry else '; --dry-run builds the architecture itself'}")

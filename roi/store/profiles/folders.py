@@ -13,6 +13,7 @@ from typing import Final
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
+from roi.catalog.user_data import data_folder
 from roi.errors import InputError, RoiError
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, DryRunProfile, Profile, TrainProfile
@@ -43,16 +44,8 @@ def profile_folders(given: Sequence[Path] = ()) -> tuple[Path, ...]:
 
 
 def user_folder(platform: str, environment: Mapping[str, str]) -> Path:
-    """The user's own profiles: the data folder of the platform (as sys.platform names it), which may not exist yet."""
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises where an account has no home
-    if platform == "win32":
-        base = Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif platform == "darwin":
-        base = home / "Library" / "Application Support"
-    else:
-        stated = Path(environment.get("XDG_DATA_HOME") or "")
-        base = stated if stated.is_absolute() else home / ".local" / "share"  # the standard: relative paths are ignored
-    return base / "roi" / "profiles"
+    """The user's own profiles, in the data folder of the platform (as sys.platform names it); it may not exist yet."""
+    return data_folder(platform, environment) / "profiles"
 
 
 def shipped_folder() -> Path:

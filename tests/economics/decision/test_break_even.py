@@ -43,7 +43,7 @@ def quiet() -> Case:
                 "timing": {"months_to_live": NONE, "months_in_parallel": 0.0},
                 "serving": {"spares": 0, "headroom": 0.0},
                 "platform": dict.fromkeys(("load_balancer", "logs", "staging", "storage", "egress", "monitoring"), 0.0),
-                "drift": {"model_life_months": 1200.0},
+                "drift": {"model_life_months": 1200.0, "gpu_rent_per_year": 0.0},
                 "candidates": {
                     "api_models": ["openai/gpt-6-luna"],
                     "cascade_first": ["openai/gpt-6-luna"],

@@ -14,14 +14,25 @@ from roi.economics.decision.comparison import compare
 from roi.economics.decision.draws import Drawn, draw, percentiles, probability_best
 from roi.economics.decision.drivers import find_drivers
 from roi.economics.decision.evaluation import Choice, choose_plan, evaluate, read_all
-from roi.economics.decision.feasibility import answered_wrong, meets_bar
+from roi.economics.decision.feasibility import meets_bar
 from roi.economics.finance import payback
+from roi.economics.lines.option_lines import answered_wrong
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, load_scenario
 
 ROWS = 24
+EVERY_KIND = (
+    "quality.bar=0.0", "workload.shared_prefix_tokens=1500", "workload.cache_hit_rate={value: 0.6, low: 0.3, high: 0.9}",
+    "workload.can_wait_share=0.2", "quality.kept_error_rate.gpt-6-luna={value: 0.05, low: 0.03, high: 0.08}",
+    "quality.judge_usd_per_request=0.0001", "quality.escalated.qwen3-8b+lora={value: 0.1, low: 0.05, high: 0.2}",
+    "apis.openai/gpt-6-luna={discount: {value: 0.1, low: 0.0, high: 0.2}, committed_usd_per_month: 2000}",
+    "apis.openai/gpt-6-luna.committed_until=2027-12-31", "candidates.shorter_prompt.prefix_tokens=500",
+    "candidates.less_reasoning.output_ratio={value: 0.7, low: 0.5, high: 0.9}",
+    "candidates.flexible_tier={price_ratio: 0.5, share: {value: 0.3, low: 0.1, high: 0.5}}",
+    "candidates.provisioned_throughput={usd_per_month: 4000, requests_per_s: {value: 2, low: 1, high: 3}, minimum_months: 12}",
+)
 
 
 # ---------------------------------------------------------------- vectorised = scalar
@@ -29,8 +40,8 @@ ROWS = 24
 
 @cache
 def bundled() -> tuple[Case, dict[str, Choice], list[str]]:
-    """The bundled scenario with every option allowed to be costed, on its chosen plan."""
-    case = resolve(load_scenario(overrides=("quality.bar=0.0",))).case
+    """The bundled scenario and every lever, all options allowed to be costed, on their chosen plans."""
+    case = resolve(load_scenario(overrides=EVERY_KIND)).case
     shared, options = read_all(case, case.values())
     planned = {id: choose_plan(shared, option, options) for id, option in options.items() if option.infeasible is None}
     choices = {id: Choice(o.plans.index(o.plan), o.replicas_fixed) for id, o in planned.items() if o.plan is not None}
@@ -62,7 +73,8 @@ def test_each_draw_is_the_scalar_engine_at_that_row_for_every_option(row: int) -
         assert drawn().cash[id][row] == pytest.approx(float(stay.cash_pv) - float(done.cash_pv), rel=1e-9, abs=1e-4), id
         months = payback(float(stay.total.upfront) - float(done.total.upfront), stay.total.monthly - done.total.monthly)
         assert drawn().payback[id][row] == pytest.approx(float(months), rel=1e-6, abs=1e-6), id
-        assert drawn().wrong[id][row] == pytest.approx(float(answered_wrong(options[id], options)), rel=1e-9), id
+        wrong = float(answered_wrong(options[id], options["stay"].error_rate))
+        assert drawn().wrong[id][row] == pytest.approx(wrong, rel=1e-9), id
 
 
 def test_a_draw_that_misses_the_bar_returns_minus_the_set_up_and_the_way_back() -> None:
@@ -91,6 +103,10 @@ def test_every_option_of_the_bundled_scenario_is_drawn() -> None:
         "self-hosted-adapter",
         "hybrid",
         "own-hardware",
+        "shorter-prompt",
+        "less-reasoning",
+        "flexible-tier",
+        "provisioned",
     }
 
 

@@ -107,7 +107,8 @@ def test_a_template_value_of_a_wrong_answer_decides_nothing() -> None:
 
 def test_an_option_below_the_bar_is_infeasible_and_the_incumbent_is_not_held_to_it() -> None:
     """Bar 0.96: above the incumbent's 0.95 too, which stays possible."""
-    c = compare(case_of(quality={"bar": 0.96}))
+    scores = {"gpt-5.4": 0.95, "gpt-6-luna": 0.90, "gpt-6-luna > gpt-5.4": 0.93, "qwen3-8b": 0.90, "qwen3-8b+lora": 0.94}
+    c = compare(case_of(quality={"bar": 0.96, "scores": scores}))
     assert [o.id for o in c.options] == ["stay"]
     reasons = {o.id: o.reason for o in c.infeasible}
     assert reasons[CHEAPER] == "quality 0.900 is below the bar of 0.960"

@@ -1,0 +1,136 @@
+"""The frame and the price list of an option: the catalog's rates, and the terms that the scenario states in their place."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from roi.catalog.prices.api_prices import find_api_price, find_provider
+from roi.catalog.prices.vendors import cache_minimum
+from roi.economics.inputs import KEEPS_MODEL, Api, Option, OptionFacts, path_of
+from roi.errors import InputError, ScenarioError, UnknownName
+from roi.facts.fact import Basis
+from roi.facts.price import ApiPrice
+from roi.resolution.fact_sheet import FactSheet
+from roi.scenario.apis import ApiTerms
+from roi.scenario.quantity import Share, Spread, value_of
+from roi.scenario.scenario import Scenario
+from roi.units import DAYS_PER_MONTH
+
+RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_output", "batch_cache_read", "batch_cache_write")
+"""Rows of a price list, in its own words and in those of `Api`."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the scenario says of one API, and where."""
+
+    own: ApiTerms
+    field: str = ""
+    """The block of the scenario; empty where it says nothing."""
+    committed_months: float | None = None
+    """Months from the as-of date to the end of a commitment."""
+
+
+LIST_TERMS = Terms(ApiTerms())
+
+
+def terms_of(s: Scenario, name: str) -> Terms:
+    """The scenario's terms of the API that it calls `name`."""
+    own = s.apis.get(name)
+    if own is None:
+        return LIST_TERMS
+    until = own.committed_until
+    months = None if until is None else max((until - s.as_of).days / DAYS_PER_MONTH, 0.0)
+    return Terms(own, f"apis.{name}", months)
+
+
+def api_price(s: Scenario, provider: str | None, model: str, field: str, terms: Terms) -> ApiPrice:
+    """The list price, each stated rate in its place; stated rates alone where the catalog does not hold the model."""
+    rates = terms.own.rates
+    try:
+        if provider is not None:
+            find_provider(provider, f"{field}.provider")
+        price = find_api_price(provider, model, s.as_of, field if provider is None else f"{field}.model")
+    except InputError as error:
+        head, _, rest = (provider, "", model) if provider else model.partition("/")
+        if "input" in rates and "output" in rates and rest:
+            price = _stated_price(s, head, rest, terms)
+        elif rates:
+            raise ScenarioError(terms.field, sorted(rates), "the catalog does not hold this model: give provider/model,"
+                                " input_usd_per_mtok and output_usd_per_mtok") from None
+        elif isinstance(error, UnknownName):
+            name = model if provider is None else f"{provider}/{model}"
+            raise InputError(f"{error}; a model without a list price needs apis.{name}.input_usd_per_mtok and"
+                             " output_usd_per_mtok") from None
+        else:
+            raise
+    rows = {f"{name}_usd_per_mtok": (rate,) * len(price.edges_tokens) for name, rate in rates.items()}
+    return price.model_copy(update=rows) if rows else price
+
+
+def _stated_price(s: Scenario, provider: str, model: str, terms: Terms) -> ApiPrice:
+    """A price list of stated rates alone."""
+    rates = terms.own.rates
+    rule = cache_minimum(provider, model) if "cache_read" in rates else None
+    return ApiPrice(
+        provider=provider, model=model, input_usd_per_mtok=(rates["input"],), output_usd_per_mtok=(rates["output"],),
+        cache_minimum_tokens=rule.minimum_tokens if rule else None, source=f"scenario {terms.field}", date=s.as_of,
+    )
+
+
+def add_option(
+    sheet: FactSheet, id: str, kind: str, label: str, system: str, group: str, vendor: str | None, *, trains: bool = False,
+) -> None:
+    """The frame of an option; infeasible where its model's announced end comes before the change could be live."""
+    path = partial(path_of, Option, option=id)
+    for name, value in (("kind", kind), ("label", label), ("system", system), ("group", group), ("trains", trains)):
+        sheet.state(path(name), value, "roi")
+    if vendor is None:
+        return
+    sheet.state(path("vendor"), vendor, "roi")
+    if kind in KEEPS_MODEL:
+        return
+    names = {"vendor": vendor, "group": group}
+    day = sheet.facts.get(path_of(Option, "retires_on", **names))
+    end, live = (sheet.facts[path_of(Option, name, **names)].value for name in ("life_first", "months_to_live"))
+    assert isinstance(end, (int, float))
+    assert isinstance(live, (int, float))
+    if day is not None and end < live:  # its successor may be an option
+        sheet.state(path("infeasible"), f"ends on {day.value}, before it could be live (month {live:g})", day.source)
+
+
+def add_price(
+    sheet: FactSheet, id: str, price: ApiPrice, *, discount: float | Spread | None, uses_cache: bool, batch_share: Share | None,
+    terms: Terms = LIST_TERMS,
+) -> None:
+    """The price list of an option, tier by tier. None: the API's or the incumbent's discount; all that can wait in batch."""
+    path = partial(path_of, Api, option=id)
+    note = f"{price.source}; {price.note}" if price.note else price.source
+    quoted = partial(sheet.add, basis=Basis.QUOTED, source=note, date=price.date)
+    quoted(path("edges"), price.edges_tokens, "tokens")
+    for name in RATES:
+        row = getattr(price, f"{name}_usd_per_mtok")
+        if name in terms.own.rates:
+            sheet.state(path(name), row, f"scenario {terms.field}.{name}_usd_per_mtok", "USD/Mtok")
+        elif row is not None:
+            quoted(path(name), row, "USD/Mtok")
+    if price.cache_minimum_tokens is not None:
+        quoted(path("cache_minimum"), float(price.cache_minimum_tokens), "tokens")
+    if discount is not None:
+        mine = id == "stay"
+        why = "scenario incumbent.discount" if mine else "list price: no negotiated discount is known for this model"
+        sheet.quantity(path("discount"), discount, "share", stated=mine, source=why)
+    sheet.state(path("uses_cache"), uses_cache)
+    if batch_share is not None:
+        own = path_of(OptionFacts, "batch_share", option=id)
+        sheet.quantity(own, batch_share, "share", stated=True, source="scenario incumbent.batch_share")
+
+
+def add_terms(sheet: FactSheet, vendor: str, terms: Terms) -> None:
+    """What the scenario states of a candidate's API besides its rates: facts that all options with this API share."""
+    own, path = terms.own, partial(str.format, f"apis.{vendor}.{{}}")
+    for name in ("discount", "cache_hit_rate", "batch_share"):
+        if name in own.model_fields_set and getattr(own, name) is not None:
+            sheet.field(path(name), own, name, terms.field)
+    if value_of(own.committed_usd_per_month) > 0 and terms.committed_months is not None:
+        sheet.field(path("commitment.usd_per_month"), own, "committed_usd_per_month", terms.field)
+        sheet.state(path("commitment.months"), terms.committed_months, f"scenario {terms.field}.committed_until", "months")

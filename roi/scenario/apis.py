@@ -1,0 +1,101 @@
+"""Scenario blocks about APIs: your own terms of one, and levers on the model that is paid today."""
+
+from datetime import date as Date
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from roi.scenario.quantity import Fraction, Hours, NonNegative, Positive, Section, Share, as_spread, unit
+
+UsdPerMtok = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False, json_schema_extra={"unit": "USD/Mtok"})]
+RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_output")
+"""Rates of a price list that may be stated, as RATE_usd_per_mtok."""
+
+
+class ApiTerms(Section):
+    """What you pay for one API, where it is not the list price; a rate that is not stated stays the catalog's."""
+
+    discount: Fraction = 0.0
+    """Negotiated discount on the rates."""
+    uses_cache: bool = True
+    """False where its prompt cache would stay off."""
+    cache_hit_rate: Fraction | None = None
+    """Share of requests that find the shared prefix in its cache; left out = workload.cache_hit_rate."""
+    batch_share: Fraction | None = None
+    """Share of requests that would go through its batch price; left out = all that can wait."""
+    input_usd_per_mtok: UsdPerMtok | None = None
+    """Uncached input. Input and output together make a model usable that the catalog does not hold."""
+    output_usd_per_mtok: UsdPerMtok | None = None
+    """Output, reasoning included."""
+    cache_read_usd_per_mtok: UsdPerMtok | None = None
+    """Input read from the prompt cache."""
+    cache_write_usd_per_mtok: UsdPerMtok | None = None
+    """Input written to the cache on a miss."""
+    batch_input_usd_per_mtok: UsdPerMtok | None = None
+    """Input in batch processing."""
+    batch_output_usd_per_mtok: UsdPerMtok | None = None
+    """Output in batch processing."""
+    committed_usd_per_month: Annotated[NonNegative, unit("USD/month")] = 0.0
+    """Spend that would be owed to this vendor from go-live on, whether used or not."""
+    committed_until: Date | None = None
+    """Last day of that commitment."""
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if as_spread(self.committed_usd_per_month).value > 0 and self.committed_until is None:
+            raise ValueError("committed_usd_per_month needs committed_until")
+        if (self.batch_input_usd_per_mtok is None) != (self.batch_output_usd_per_mtok is None):
+            raise ValueError("batch_input_usd_per_mtok and batch_output_usd_per_mtok are given together or not at all")
+        return self
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """The rates that are stated, USD per million tokens, by their name in RATES."""
+        found = {name: getattr(self, f"{name}_usd_per_mtok") for name in RATES}
+        return {name: rate for name, rate in found.items() if rate is not None}
+
+
+class ShorterPrompt(Section):
+    """Today's model with fewer tokens of instructions and examples. Its answers must be evaluated: model+shorter-prompt."""
+
+    prefix_tokens: Annotated[NonNegative, unit("tokens")]
+    """What is left of workload.shared_prefix_tokens."""
+    setup_hours: Hours | None = None
+    """Engineer hours until live; left out = people.setup_hours.api."""
+
+
+class LessReasoning(Section):
+    """Today's model asked for less reasoning or shorter answers. Its answers must be evaluated: model+less-reasoning."""
+
+    output_ratio: Annotated[Share, unit("ratio")] | None = None
+    """Output tokens over today's, at most 1."""
+    reasoning_tokens: Annotated[NonNegative, unit("tokens")] | None = None
+    """Reasoning tokens a request besides the answer, where tokens.MODEL.reasoning_tokens counts them apart."""
+    setup_hours: Hours | None = None
+    """Engineer hours until live; left out = people.setup_hours.api."""
+
+    @model_validator(mode="after")
+    def _says_what_is_less(self) -> Self:
+        if self.output_ratio is None and self.reasoning_tokens is None:
+            raise ValueError("give output_ratio or reasoning_tokens")
+        return self
+
+
+class FlexibleTier(Section):
+    """A tier of today's model that answers later for less (flex, priority below standard). It keeps the model."""
+
+    price_ratio: Fraction
+    """Its price over the standard one, all rates alike."""
+    share: Fraction
+    """Share of the requests outside batch that tolerates it."""
+
+
+class ProvisionedThroughput(Section):
+    """Units of throughput that the vendor keeps ready for a monthly fee in place of a price a token. It keeps the model."""
+
+    usd_per_month: Annotated[Positive, unit("USD/month")]
+    """Fee of one unit."""
+    requests_per_s: Annotated[Positive, unit("requests/s")]
+    """Requests of this workload that one unit holds."""
+    minimum_months: Annotated[int, Field(ge=0, le=120)] = 1
+    """Months for which a unit is paid at least."""

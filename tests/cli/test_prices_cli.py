@@ -1,0 +1,271 @@
+"""`roi prices`: lists, additions and a refresh, as a user sees them."""
+
+import json
+import threading
+from datetime import date
+from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+
+import genai_prices
+import pytest
+from click.testing import CliRunner
+from genai_prices.data_snapshot import get_snapshot
+
+from roi.cli import main
+from roi.errors import RoiError
+
+UPDATE = Path(__file__).parents[1] / "data" / "prices" / "genai_update.json"
+"""What genai-prices' update address held in 2026 for two providers, some of their models, without what reads usage."""
+ADD = ("add", "rent", "--gpu", "h100-sxm", "--vendor", "coreweave", "--usd-per-gpu-hour", "2.1", "--source", "contract")
+
+
+@pytest.fixture(autouse=True)
+def prices(tmp_path, monkeypatch):
+    """The user's folder, and a day that does not move."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setattr("roi.cli.clock.today", lambda: date(2026, 11, 26))
+    return tmp_path / "roi" / "prices"
+
+
+def ask(*args):
+    return CliRunner().invoke(main, ["prices", *map(str, args)])
+
+
+def told(*args):
+    answer = ask(*args, "--format", "json")
+    assert answer.exit_code == 0, answer.output
+    assert answer.stderr == ""
+    return json.loads(answer.stdout)
+
+
+def test_a_card_is_listed_with_who_rents_it_its_age_and_its_source():
+    """Nebius asked 4.50 on 2026-11-24, 2 days before; Modal's row of 2026-05-07 is 203 days old and stale."""
+    found = told("h100-sxm")
+    assert {row["gpu"] for row in found["rents"]} == {"H100-80GB-SXM"}
+    ages = {row["vendor"]: (row["usd_per_gpu_hour"], row["age_days"], row["stale"]) for row in found["rents"]}
+    assert ages["Nebius"] == (4.5, 2, False)
+    assert ages["Modal"] == (3.95, 203, True)
+    assert [row["usd_per_gpu"] for row in found["purchases"]] == [31600]
+    text = ask("h100-sxm").stdout
+    assert max(map(len, text.splitlines())) <= 80
+    assert "2026-05-07 203 !" in text
+    assert "modal.com/pricing" in text
+
+
+def test_a_date_pins_the_list():
+    rents = told("Nebius", "--as-of", "2026-10-01")["rents"]
+    assert [row["usd_per_gpu_hour"] for row in rents if row["gpu"] == "H100-80GB-SXM"] == [3.85]
+
+
+@pytest.mark.parametrize(("what", "apis", "rents", "tunings"), [
+    ("openai/gpt-6-luna", {"openai/gpt-6-luna", "openrouter/openai/gpt-6-luna"}, set(), set()),
+    ("gpt-4o-mini-2024-07-18", {"openai/gpt-4o-mini"}, set(), set()),
+    ("CoreWeave", set(), {"H100-80GB-SXM", "H200-141GB-SXM"}, set()),
+    ("a100", set(), {"A100-40GB-SXM", "A100-80GB-SXM"}, set()),
+    ("tinker", set(), set(), {"tinker"}),
+])
+def test_what_may_be_a_model_a_snapshot_a_vendor_or_a_name_of_several_cards(what, apis, rents, tunings):
+    found = told(what)
+    assert {f"{row['provider']}/{row['model']}" for row in found["apis"]} == apis
+    assert {row["gpu"] for row in found["rents"]} >= rents
+    assert bool(found["rents"]) == bool(rents)
+    assert {row["vendor"] for row in found["tunings"]} >= tunings
+
+
+def test_a_provider_and_a_part_of_a_name_list_every_model():
+    assert len(told("groq")["apis"]) > 10
+    assert {row["model"] for row in told("llama-3.3-70b-in")["apis"]} >= {"meta-llama/Llama-3.3-70B-Instruct-Turbo"}
+    both = told("together")
+    assert both["rents"]
+    assert both["apis"]
+    assert both["tunings"]
+
+
+def test_without_what_it_says_where_prices_come_from_and_how_old_they_are():
+    found = told()
+    held = {row["what"]: (row["rows"], row["oldest"], row["newest"]) for row in found["holdings"]}
+    assert held["rents"] == (87, "2025-10-31", "2026-11-24")
+    assert held["APIs, every model"][1:] == ("2026-11-10", "2026-11-10")
+    assert "Older than 90 days" in ask().stdout
+    assert ask("--format", "markdown").stdout.startswith("# Prices known on 2026-11-26")
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    answer = ask("coreweav")
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert answer.stderr.startswith("roi: WHAT: unknown card, model or vendor 'coreweav'; nearest: CoreWeave")
+    for args, told in ((("h100-sxm", "--as-of", "2020-01-01"), "no price of h100-sxm is known on 2020-01-01"),
+                       (("rtx-a4500",), "no price of rtx-a4500 is known on 2026-11-26; `roi prices add` states one")):
+        answer = ask(*args)
+        assert (answer.exit_code, answer.stdout) == (2, "")
+        assert told in answer.stderr
+    assert ask("openai/gpt-4o", "--as-of", "2025-01-01").exit_code == 0  # before the first rent that is known
+
+
+def test_a_price_that_is_added_is_used_by_every_command(prices):
+    """1,000 examples of 2,048 tokens on an L40S: the offer at 0.50 is the cheapest."""
+    answer = ask("add", "rent", "--gpu", "l40s", "--vendor", "nebius", "--usd-per-gpu-hour", "0.5",
+                 "--source", "quote  of\nNov")
+    assert (answer.exit_code, answer.stderr) == (0, "")
+    assert answer.stdout == f"added: {prices / 'rentals.csv'}\n"
+    assert (prices / "rentals.csv").read_text() == (
+        "gpu,vendor,kind,usd_per_gpu_hour,gpus_per_instance,minimum_months,source,date,note\n"
+        "L40S,Nebius,on-demand,0.5,1,0,quote of Nov,2026-11-26,\n")
+    assert "quote of Nov (yours: rentals.csv)" in {row["source"] for row in told("nebius")["rents"]}
+    fit = CliRunner().invoke(main, ["fit", "qwen3-0.6b", "--gpu", "l40s", "--examples", "1000", "--as-of", "2026-11-26",
+                                    "--format", "json"])
+    (card,) = json.loads(fit.stdout)["gpus"]
+    assert (card["offer"]["vendor"], card["offer"]["usd_per_gpu_hour"], card["offer"]["date"]) == ("Nebius", 0.5, "2026-11-26")
+
+
+def test_a_comparison_pays_the_users_price_and_says_whose_it_is():
+    ask("add", "api", "openai/gpt-6-luna", "--input", "0.02", "--output", "0.1", "--cache-read", "0.01", "--source", "contract")
+    answer = CliRunner().invoke(main, ["compare", "--format", "json", "--draws", "0", "--set", "as_of=2026-11-26"])
+    case = json.loads(answer.stdout)["case"]
+    path = "options.cheaper-api:openai/gpt-6-luna.price.input_usd_per_mtok"
+    assert case[path]["value"] == [0.02]
+    assert case[path]["source"].startswith("contract (yours: hosted.csv)")
+    assert case[path.replace("input_usd_per_mtok", "cache_minimum_tokens")]["value"] == 1024  # OpenAI's rule
+
+
+def test_a_price_is_never_overwritten(prices):
+    assert ask(*ADD).exit_code == 0
+    before = (prices / "rentals.csv").read_text()
+    assert ask(*ADD).stdout.startswith("is there already")
+    other = ask(*(a if a != "2.1" else "2.2" for a in ADD))
+    assert other.exit_code == 2
+    assert "holds another price of the same, of 2026-11-26; none is overwritten: give --date" in other.stderr
+    assert (prices / "rentals.csv").read_text() == before
+    earlier = ask(*(a if a != "2.1" else "2.2" for a in ADD), "--date", "2026-11-20")
+    assert earlier.exit_code == 0
+    assert (prices / "rentals.csv").read_text().startswith(before)
+
+
+def test_a_vendor_that_nobody_knew_is_said_to_be_new():
+    answer = ask(*(a if a != "coreweave" else "CoreWave" for a in ADD))
+    assert answer.exit_code == 0
+    assert answer.stderr == "roi: CoreWave is a vendor that had no price until now; nearest: CoreWeave\n"
+
+
+@pytest.mark.parametrize(("args", "message"), [
+    ((*ADD[:7], "0", *ADD[8:]), "--usd-per-gpu-hour: 0 is not usable; USD above 0"),
+    ((*ADD[:7], "nan", *ADD[8:]), "--usd-per-gpu-hour: nan is not usable; USD above 0"),
+    ((*ADD[:3], "h1000", *ADD[4:]), "--gpu: unknown GPU 'h1000'; nearest: H100"),
+    ((*ADD[:3], "A100", *ADD[4:]), "it may be A100-40GB-SXM or A100-40GB-PCIe"),
+    ((*ADD, "--date", "2026-11-27"), "--date: 2026-11-27 is after today, 2026-11-26"),
+    ((*ADD, "--kind", "reserved"), "--minimum-months: 0 does not go with --kind reserved"),
+    ((*ADD, "--minimum-months", "12"), "--minimum-months: 12 does not go with --kind on-demand"),
+    (ADD[:8], "Missing option '--source'"),
+    ((*ADD[:9], " "), "--source: is empty"),
+    (("add", "api", "luna", "--input", "1", "--output", "1", "--source", "s"), "PROVIDER/MODEL: 'luna' is not usable"),
+    (("add", "api", "a/b", "--input", "1", "--output", "1", "--batch-input", "1", "--source", "s"), "give both or none"),
+    (("add", "card", "--gpu", "l4", "--usd", "5", "--low", "6", "--source", "s"), "--high: 6, 5, 5 do not ascend"),
+    (("add", "pony"), "no command 'pony'; there are rent, api, card"),
+    (("h100-sxm", "--formt", "json"), "no option '--formt'; did you mean --format?"),
+])
+def test_what_cannot_be_a_price_is_refused_in_one_line(prices, args, message):
+    answer = ask(*args)
+    assert answer.exit_code == 2
+    assert message in answer.stderr
+    assert answer.stderr.count("\n") == 1
+    assert not prices.exists()
+
+
+def offers(*rows):
+    """By hand: offers of AWS, one T4 for `price`."""
+    return [SimpleNamespace(provider="aws", instance_name=name, location="us-east-1", price=usd, gpu_count=1, gpu_name=gpu,
+                            gpu_memory=gb, spot=False, provider_data={}) for name, gpu, gb, usd in rows]
+
+
+def asked_by_aws(found):
+    return [row["usd_per_gpu_hour"] for row in found["rents"] if (row["vendor"], row["kind"]) == ("AWS", "on-demand")]
+
+
+def test_a_refresh_writes_dated_files_and_says_what_changed(monkeypatch):
+    """AWS asks 0.526 for a T4 in the catalog, then 0.6; its L4 at 0.805 stays, an A10G at 1.006 is gone."""
+    monkeypatch.setattr("roi.answers.prices.fetch_items", lambda: offers(
+        ("g4dn.xlarge", "T4", 16.0, 0.6), ("g6.xlarge", "L4", 24.0, 0.805), ("p2.xlarge", "K80", 12.0, 0.9)))
+    monkeypatch.setattr("roi.answers.prices.fetch_providers", lambda: get_snapshot().providers)
+    found = told("refresh")
+    assert [Path(file).name for file in found["files"]] == ["rentals-2026-11-26.csv", "hosted-2026-11-26.csv"]
+    changes = {row["what"]: (row["change"], row["before"], row["after"]) for row in found["changes"]}
+    assert changes["T4, AWS, on-demand"] == ("dearer", [0.526], [0.6])
+    assert changes["A10G, AWS, on-demand"] == ("gone", [1.006], None)
+    assert "L4, AWS, on-demand" not in changes
+    assert not [row for row in found["changes"] if row["unit"] == "USD/Mtok"]
+    assert found["left_out"] == {"K80 12 GB": 1}
+    assert "RunPod" in found["silent"]
+    assert asked_by_aws(told("T4")) == [0.6]
+    assert told("openai/gpt-6-luna")["apis"][0]["age_days"] == 0
+    assert asked_by_aws(told("T4", "--as-of", "2026-11-25")) == [0.526]
+    again = ask("refresh")
+    assert again.exit_code == 2
+    assert "is there already: prices of a day are fetched once" in again.stderr
+
+
+def test_a_refresh_leaves_what_was_stated_by_hand(monkeypatch):
+    """A contract of 2026-11-20 for an L4 at AWS and for gpt-6-luna; the lists of 2026-11-26 do not take their place."""
+    monkeypatch.setattr("roi.answers.prices.fetch_items", lambda: offers(("g6.xlarge", "L4", 24.0, 0.9)))
+    monkeypatch.setattr("roi.answers.prices.fetch_providers", lambda: get_snapshot().providers)
+    when = ("--source", "contract", "--date", "2026-11-20")
+    ask("add", "rent", "--gpu", "l4", "--vendor", "aws", "--usd-per-gpu-hour", "0.5", *when)
+    ask("add", "api", "openai/gpt-6-luna", "--input", "0.08", "--output", "0.4", *when)
+    found = told("refresh")
+    assert found["stated"] == ["L4, AWS, on-demand", "openai/gpt-6-luna"]
+    assert not {row["what"] for row in found["changes"]} & set(found["stated"])
+    assert asked_by_aws(told("l4")) == [0.5]
+    assert told("openai/gpt-6-luna")["apis"][0]["input_usd_per_mtok"] == [0.08]
+
+
+def test_a_price_that_is_announced_holds_from_its_day_on(monkeypatch):
+    """Gemini 4 Argon doubles on 2026-12-01, from 2 to 4."""
+    monkeypatch.setattr("roi.answers.prices.fetch_providers", lambda: get_snapshot().providers)
+    assert ask("refresh", "--only", "apis").exit_code == 0
+    for day, usd in (("2026-11-30", 2.0), ("2026-12-01", 4.0)):
+        assert told("google/gemini-4-argon", "--as-of", day)["apis"][0]["input_usd_per_mtok"][0] == usd
+
+
+def test_the_update_of_genai_prices_is_read_from_its_address(monkeypatch):
+    """Haiku 4.5 is there at 1 and 5; the day's Opus 4.6 lost its dearer tier on 2026-03-13."""
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(UPDATE.read_bytes())
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        at = f"http://127.0.0.1:{server.server_port}/data.json"
+        monkeypatch.setattr("genai_prices.UpdatePrices", partial(genai_prices.UpdatePrices, url=at))
+        found = told("refresh", "--only", "apis")
+        thread.join()
+    assert found["rows"] == 5
+    opus = told("anthropic/claude-opus-4-6")["apis"][0]
+    assert (opus["input_usd_per_mtok"], opus["date"]) == ([5.0], "2026-11-26")
+    assert opus["source"].startswith("genai-prices, update of 2026-11-26, https://www.anthropic.com/pricing")
+
+
+def test_without_a_network_one_sentence_is_said_and_nothing_is_written(prices, monkeypatch):
+    """GPU offers came, API prices did not: neither is kept."""
+    monkeypatch.setattr("roi.answers.prices.fetch_items", lambda: offers(("g4dn.xlarge", "T4", 16.0, 0.6)))
+    monkeypatch.setattr("genai_prices.UpdatePrices", partial(genai_prices.UpdatePrices, url="http://127.0.0.1:9/data.json"))
+    answer = ask("refresh")
+    assert (answer.exit_code, answer.stdout) == (RoiError.exit_code, "")
+    assert answer.stderr.startswith("roi: refresh: genai-prices brought no API prices (")
+    assert answer.stderr.endswith("; nothing was written\n")
+    assert answer.stderr.count("\n") == 1
+    assert not prices.exists()
+
+
+def test_help_has_examples_that_fit_80_columns():
+    for args in ((), ("add",), ("show",), ("refresh",), ("add", "rent"), ("add", "api"), ("add", "card")):
+        answer = CliRunner(env={"COLUMNS": "80"}).invoke(main, ["prices", *args, "--help"])
+        assert answer.exit_code == 0
+        assert max(map(len, answer.stdout.splitlines())) <= 80
+    assert "\n    roi prices CoreWeave --format json\n" in CliRunner().invoke(main, ["prices", "-h"]).stdout

@@ -1,0 +1,239 @@
+"""Your own terms of an API, and levers on today's model: what is stated, by YAML and by --set, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from quiet_scenario import CASCADE, CHEAPER, PER_MONTH, World, case_of, plan, quiet, world
+
+from roi.economics.decision.feasibility import binds
+from roi.economics.lines.api_bill import service
+from roi.errors import InputError, ScenarioError, UnknownName
+from roi.facts.fact import Basis
+from roi.resolution.resolution import resolve
+from roi.scenario.file import check_scenario, load_scenario
+from roi.scenario.yaml import dump_yaml
+
+PREFIX = {"input_tokens": 2000.0, "shared_prefix_tokens": 2000.0, "cache_hit_rate": 0.5}
+LUNA = "openai/gpt-6-luna"
+
+
+def each(w: World, id: str) -> float:
+    """USD of a request."""
+    return float(np.asarray(service(w.shared, w.options[id]).cost.usd))
+
+
+def test_a_candidates_cache_can_stay_off_or_have_hits_of_its_own() -> None:
+    """gpt-6-luna, 2,000 in, all shared, 100 out at $0.50/M = $0.00005. Not cached 2,000 x $0.10/M = $0.0002; 80% hits at
+    $0.01/M and the rest written at $0.125/M: 2,000 x $0.033/M = $0.000066; the workload's 50%: 2,000 x $0.0675/M = $0.000135.
+    """
+    for terms, usd in (({"uses_cache": False}, 0.0002), ({"cache_hit_rate": 0.8}, 0.000066), ({}, 0.000135)):
+        w = world(workload=PREFIX, apis={LUNA: terms})
+        assert each(w, CHEAPER) == each(w, CASCADE) == pytest.approx(usd + 0.00005)
+
+
+def test_batch_needs_no_cache() -> None:
+    """Half of the requests can wait, not cached: ($0.00025 + half of it) / 2; with 20% through batch: 0.8 + 0.1 of it."""
+    for terms, part in (({"uses_cache": False}, 0.75), ({"uses_cache": False, "batch_share": 0.2}, 0.9)):
+        w = world(workload={**PREFIX, "can_wait_share": 0.5}, apis={LUNA: terms})
+        assert each(w, CHEAPER) == pytest.approx(0.00025 * part)
+
+
+def test_cache_and_batch_of_the_incumbent_are_options_of_their_own_where_both_are_new() -> None:
+    """gpt-5.4, 2,000 shared tokens, half hits, half can wait. Now $0.0065. Batch: (0.0065 + 0.00325) / 2. Cache: 1,000 x
+    $2.50/M + 1,000 x $0.25/M + 100 x $15/M = $0.00425. Both: half at that, half 1,000 x $1.25/M + 1,000 x $0.13/M + $0.00075.
+    """
+    w = world(workload={**PREFIX, "can_wait_share": 0.5})
+    usd = {"stay": 0.0065, "cache-batch:batch": 0.004875, "cache-batch:cache": 0.00425,
+           "cache-batch": (0.00425 + 0.00213) / 2}  # fmt: skip
+    assert {id: each(w, id) for id in usd} == pytest.approx(usd)
+    assert {w.options[id].label for id in usd} == {"gpt-5.4", *(f"gpt-5.4, {x}" for x in ("batch", "cache", "cache + batch"))}
+    for one in ({"workload": PREFIX}, {"workload": {"can_wait_share": 0.5}}):
+        assert not [id for id in case_of(**one).options if id.startswith("cache-batch:")]
+
+
+def test_a_commitment_to_a_candidate_is_owed_from_going_live_to_its_end() -> None:
+    """$1,000 a month until 2027-02-23, 91 days or 2.992 months; $394.20 is spent. Live after 0.5 months."""
+    terms = {"committed_usd_per_month": 1000.0, "committed_until": "2027-02-23"}
+    w = world(apis={LUNA: terms}, timing={"months_to_live": {"api": 0.5}})
+    paid = w.line(CHEAPER, "own commitment not used")[1]
+    assert paid[:4] == pytest.approx([500.0 - 197.10, 605.80, 1000 * (91 / (365 / 12) - 2) - 394.20, 0.0])
+    assert "own commitment not used" not in w.names("stay")
+
+
+def test_stated_terms_are_facts_that_all_options_with_the_api_share() -> None:
+    terms = {"discount": {"value": 0.1, "low": 0.05, "high": 0.2}}
+    case = case_of(apis={LUNA: terms})
+    fact = case[f"apis.{LUNA}.discount"]
+    assert (fact.value, fact.basis, fact.source) == (0.1, Basis.STATED, f"scenario apis.{LUNA}.discount")
+    w = World(case, **{f"apis.{LUNA}.discount": 0.5})
+    assert each(w, CHEAPER) == each(w, CASCADE) == pytest.approx(0.000075)
+    assert each(w, "stay") == pytest.approx(0.004)
+
+
+def test_an_incumbent_without_a_list_price_is_usable_with_its_own() -> None:
+    """1,000 x $3/M + 100 x $12/M = $0.0042."""
+    terms = {"bedrock/my-model-v1:0": {"input_usd_per_mtok": 3.0, "output_usd_per_mtok": 12.0}}
+    scores = {"my-model-v1:0": 0.95}
+    w = world(
+        incumbent={"provider": "bedrock", "model": "my-model-v1:0"}, apis=terms, quality={"scores": scores},
+    )
+    assert each(w, "stay") == pytest.approx(0.0042)
+    assert w.line("stay", "API output")[1][0] == pytest.approx(PER_MONTH * 0.0012)
+
+
+def test_a_stated_rate_takes_the_place_of_the_lists_and_leaves_the_others() -> None:
+    """gpt-6-luna's input at $0.05 in place of $0.10/M; output stays $0.50/M: 1,000 x $0.05/M + 100 x $0.50/M."""
+    w = world(apis={LUNA: {"input_usd_per_mtok": 0.05}})
+    assert each(w, CHEAPER) == pytest.approx(0.0001)
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ({"apis": {"openai/gpt-6-lunar": {"discount": 0.1}}}, r"apis: unknown API .* nearest: openai/gpt-6-luna"),
+    ({"apis": {"openai/gpt-5.4": {"discount": 0.1}}}, r"apis\.openai/gpt-5\.4\.discount: 0\.1 .* of the incumbent only prices"),
+    ({"candidates": {"api_models": ["acme/one"]}}, r"needs apis\.acme/one\.input_usd_per_mtok and output_usd_per_mtok"),
+    ({"candidates": {"api_models": ["acme/one"]}, "apis": {"acme/one": {"input_usd_per_mtok": 1.0}}},
+     r"apis\.acme/one: .* the catalog does not hold this model"),
+    ({"incumbent": {"provider": "opnai"}}, r"incumbent\.provider: unknown provider 'opnai'; nearest: openai"),
+    ({"incumbent": {"model": "gpt-5.44"}}, r"incumbent\.model: unknown model at openai: 'gpt-5\.44'; nearest: .*gpt-5\.4"),
+    ({"apis": {LUNA: {"committed_usd_per_month": 5.0}}}, "committed_usd_per_month needs committed_until"),
+    ({"apis": {LUNA: {"batch_input_usd_per_mtok": 5.0}}}, "given together or not at all"),
+    ({"candidates": {"shorter_prompt": {"prefix_tokens": 10.0}}}, r"shorter_prompt\.prefix_tokens: 10\.0 .* less than"),
+    ({"candidates": {"less_reasoning": {}}}, "give output_ratio or reasoning_tokens"),
+    ({"candidates": {"less_reasoning": {"reasoning_tokens": 10.0}}}, r"less than tokens\.gpt-5\.4\.reasoning_tokens, 0"),
+])  # fmt: skip
+def test_terms_that_cannot_be_meant_are_refused(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        resolve(check_scenario(quiet(changes)))
+
+
+def test_the_errors_say_what_kind_they_are() -> None:
+    with pytest.raises(UnknownName):
+        case_of(apis={"openai/gpt-6-lunar": {}})
+    with pytest.raises(ScenarioError):
+        case_of(apis={"openai/gpt-5.4": {"discount": 0.1}})
+
+
+# ---------------------------------------------------------------- levers
+
+
+def test_a_lever_that_changes_answers_is_evaluated_and_one_that_does_not_is_not() -> None:
+    """Shorter prompt: 20 hours of its own at $100 and $400 of evaluation; a flexible tier: two hours of cache_batch alone."""
+    candidates = {
+        "shorter_prompt": {"prefix_tokens": 100.0, "setup_hours": 20.0}, "less_reasoning": {"output_ratio": 0.5},
+        "flexible_tier": {"price_ratio": 0.5, "share": 0.2},
+        "provisioned_throughput": {"usd_per_month": 1000.0, "requests_per_s": 1.0},
+    }  # fmt: skip
+    scores = {**quiet()["quality"]["scores"], "gpt-5.4+shorter-prompt": {"value": 0.94, "low": 0.9, "high": 0.95, "items": 120}}
+    w = world(workload=PREFIX, candidates=candidates, quality={"scores": scores},
+              people={"setup_hours": {"cache_batch": 2.0, "api": 40.0}})  # fmt: skip
+    levers = ("shorter-prompt", "less-reasoning", "flexible-tier", "provisioned")
+    hours = {id: w.line(id, "engineering, set-up")[0] for id in levers}
+    assert hours == {"shorter-prompt": 2000.0, "less-reasoning": 4000.0, "flexible-tier": 200.0, "provisioned": 200.0}
+    assert {id for id in hours if "evaluation before the change" in w.names(id)} == {"shorter-prompt", "less-reasoning"}
+    assert {id for id in hours if w.options[id].keeps_model} == {"flexible-tier", "provisioned"}
+    assert [w.options[id].evaluated for id in hours] == [True, False, True, True]
+    assert (w.options["shorter-prompt"].items, w.options["stay"].items) == (120, None)
+    assert w.options["shorter-prompt"].error_rate == pytest.approx(0.06)
+
+
+def test_what_a_lever_leaves_alone_is_the_incumbents_own_fact() -> None:
+    """Reasoning tokens of gpt-5.4: 500, drawn once for staying and for the shorter prompt; less reasoning has 200."""
+    case = case_of(
+        workload=PREFIX, tokens={"gpt-5.4": {"reasoning_tokens": 500.0}},
+        candidates={"shorter_prompt": {"prefix_tokens": 100.0}, "less_reasoning": {"reasoning_tokens": 200.0}},
+    )  # fmt: skip
+    w = World(case, **{"systems.gpt-5.4.reasoning_tokens": 700.0})
+    found = {id: w.options[id].tokens.reasoning_tokens for id in ("stay", "shorter-prompt", "less-reasoning")}
+    assert found == {"stay": 700.0, "shorter-prompt": 700.0, "less-reasoning": 200.0}
+
+
+def test_the_incumbents_end_is_paid_once_by_a_lever_on_it() -> None:
+    """gpt-5.4 ends after 1.2 months, while a shorter prompt goes live in parallel until month 2: one migration, as staying."""
+    case = case_of(workload=PREFIX, candidates={"shorter_prompt": {"prefix_tokens": 100.0}},
+                   timing={"months_to_live": {"api": 1.0}, "months_in_parallel": 1.0})  # fmt: skip
+    w = World(case, **{"vendors.openai/gpt-5.4.first_end_months": 1.2})
+    paid = [sum(line.monthly.sum() for line in w.costed(id).costs.lines if "model ends" in line.name)
+            for id in ("stay", "shorter-prompt")]  # fmt: skip
+    assert paid == [4400.0, 4400.0]
+
+
+def test_a_flexible_tier_leaves_batch_alone_and_says_so_in_the_arithmetic() -> None:
+    """40% goes through batch today at half price; of the rest half is on a tier of 40%: 0.6 x 0.7 x $0.004 + 0.4 x $0.002."""
+    w = world(incumbent={"batch_share": 0.4}, candidates={"flexible_tier": {"price_ratio": 0.4, "share": 0.5}})
+    assert each(w, "flexible-tier") == pytest.approx(0.6 * 0.7 * 0.004 + 0.4 * 0.002)
+    lines = {line.name: line for line in w.costed("flexible-tier").costs.lines}
+    told = lines["API output"].arithmetic
+    assert callable(told)
+    assert told(0) == "2,628,000 requests x 0.6 x 100.00 tok x $15/Mtok x 0.7 flexible tier"
+
+
+def test_provisioned_units_follow_the_peak_and_pay_nothing_by_the_token() -> None:
+    """1 request/s, at the peak 3; a unit holds 0.7: 5 units x $1,000. The fee moves with the price of successors: x 0.5."""
+    case = case_of(candidates={"provisioned_throughput": {"usd_per_month": 1000.0, "requests_per_s": 0.7}})
+    w = World(case, **{"vendors.openai/gpt-5.4.first_end_months": 5.0, "drift.successor_price_ratio": 0.5})
+    fee = w.line("provisioned", "API provisioned throughput")[1]
+    assert (fee[0], fee[5]) == (5000.0, 2500.0)
+    assert not [name for name in w.names("provisioned") if name.startswith(("API input", "API output"))]
+
+
+def test_every_field_can_be_set_on_the_command_line(tmp_path: Path) -> None:
+    """YAML and --set give the same scenario; names may hold dots and spaces."""
+    file = tmp_path / "quiet.yaml"
+    file.write_text(dump_yaml(quiet()), encoding="utf-8")
+    said = load_scenario(file, (
+        "apis.openai/gpt-6-luna.discount=0.1", "apis.openai/gpt-6-luna.discount.low=0.05",
+        "apis.openai/gpt-6-luna.discount.high=0.2",
+        "apis.openai/gpt-5.4={input_usd_per_mtok: 2}", "quality.kept_error_rate.gpt-6-luna=0.04",
+        "quality.escalated_error_rate.gpt-6-luna=0.12", "quality.judge_usd_per_request=0.001",
+        "quality.scores.gpt-6-luna > gpt-5.4={value: 0.93, low: 0.9, high: 0.95}",
+        "quality.scores.gpt-6-luna > gpt-5.4.items=200",
+        "candidates.flexible_tier={price_ratio: 0.5, share: 0.3}", "candidates.less_reasoning.output_ratio=0.7",
+        "candidates.provisioned_throughput.usd_per_month=900", "candidates.provisioned_throughput.requests_per_s=2",
+        "candidates.shorter_prompt.prefix_tokens=500", "training.retrain_evaluates=false",
+    ))  # fmt: skip
+    written = check_scenario(quiet({
+        "apis": {LUNA: {"discount": {"value": 0.1, "low": 0.05, "high": 0.2}}, "openai/gpt-5.4": {"input_usd_per_mtok": 2}},
+        "quality": {
+            "kept_error_rate": {"gpt-6-luna": 0.04}, "escalated_error_rate": {"gpt-6-luna": 0.12},
+            "judge_usd_per_request": 0.001,
+            "scores": {**quiet()["quality"]["scores"],
+                       "gpt-6-luna > gpt-5.4": {"value": 0.93, "low": 0.9, "high": 0.95, "items": 200}},
+        },
+        "candidates": {
+            "flexible_tier": {"price_ratio": 0.5, "share": 0.3}, "less_reasoning": {"output_ratio": 0.7},
+            "provisioned_throughput": {"usd_per_month": 900, "requests_per_s": 2}, "shorter_prompt": {"prefix_tokens": 500},
+        },
+        "training": {"retrain_evaluates": False},
+    }))  # fmt: skip
+    assert said == written
+
+
+@pytest.mark.parametrize(("override", "told"), [
+    ("apis.openai/gpt-6-luna.discont=0.1", r"apis\.openai/gpt-6-luna\.discont: unknown key; nearest: discount"),
+    ("candidates.flexible_tier={price_ratio: 0.5, shar: 0.1}", r"flexible_tier\.shar: unknown key; nearest: share"),
+])  # fmt: skip
+def test_a_misspelt_key_names_the_nearest(tmp_path: Path, override: str, told: str) -> None:
+    file = tmp_path / "quiet.yaml"
+    file.write_text(dump_yaml(quiet()), encoding="utf-8")
+    with pytest.raises(InputError, match=told):
+        load_scenario(file, (override,))
+
+
+def test_a_hybrid_spills_to_no_slower_tier() -> None:
+    """The flexible tier is the cheapest API at $0.0004, but what spills cannot wait: gpt-6-luna misses the bar, so staying."""
+    case = case_of(quality={"bar": 0.93}, candidates={"flexible_tier": {"price_ratio": 0.1, "share": 1.0}})
+    assert World(case, **plan("hybrid:qwen3-8b")).options["hybrid:qwen3-8b"].spills_to == "stay"
+
+
+def test_a_term_of_more_than_a_month_binds() -> None:
+    """Units for 12 months and a candidate's commitment bind as a rented card's term does; a month or a tier does not."""
+    unit = {"usd_per_month": 1000.0, "requests_per_s": 1.0}
+    terms = {"committed_usd_per_month": 100.0, "committed_until": "2027-06-30"}
+    w = world(apis={LUNA: terms}, candidates={"provisioned_throughput": {**unit, "minimum_months": 12},
+                                              "flexible_tier": {"price_ratio": 0.5, "share": 0.1}})  # fmt: skip
+    assert {id: binds(w.options[id]) for id in ("provisioned", CHEAPER, CASCADE, "flexible-tier", "stay")} == {
+        "provisioned": True, CHEAPER: True, CASCADE: True, "flexible-tier": False, "stay": False
+    }  # fmt: skip
+    assert not binds(world(candidates={"provisioned_throughput": unit}).options["provisioned"])

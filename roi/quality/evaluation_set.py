@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from roi.errors import InputError, nearest
 from roi.quality.formats import FORMATS
+from roi.quality.formats.own_rows import NAMES, OWN
 from roi.quality.result_files import find_files, open_source
 from roi.quality.result_rows import LONGEST_ID, Asked, Format, Notes, Row, Source, share
 
@@ -59,7 +60,7 @@ def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
             for place, row in form.rows(source, asked, notes):
                 if (reason := table.add(row)) is not None:
                     notes.drop(reason, place)
-        notes.sources.append((source.shown, form.title, len(table.scores) - before))
+        notes.sources.append((source.path, form.title, len(table.scores) - before))
     if not table.scores:
         why = "; ".join(f"{count:,} x {reason} (first: {notes.where[reason]})" for reason, count in notes.left_out.items())
         raise InputError(f"FILES: no row that counts{f': {why}' if why else ''}")
@@ -69,13 +70,11 @@ def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
 def _format(source: Source, asked: Asked) -> Format:
     """The format that the first row shows; InputError with the nearest and what it lacks. No name of the file's is shown."""
     found = next((form for form in FORMATS if form.recognises(source.head, source.first)), None)
-    own = FORMATS[-1]
     if found is not None or asked.columns:
-        return found or own
-    names = {name.lower() for name in source.first}
-    lacking = [needed for needed in own.needs if not names & set(needed)]
-    missing = " and ".join(f"{needed[0]} (or {', '.join(needed[1:5])} ...)" for needed in lacking)
-    raise InputError(f"{source.shown}: no known format by its columns; nearest: {own.title}, without {missing};"
+        return found or OWN
+    lacking = [names for names in list(NAMES.values())[:3] if not {name.lower() for name in source.first} & set(names)]
+    missing = " and ".join(f"{names[0]} (or {', '.join(names[1:5])} ...)" for names in lacking)
+    raise InputError(f"{source.path}: no known format by its columns; nearest: {OWN.title}, without {missing};"
                      " --map item=COLUMN, score=COLUMN or system=COLUMN names others")
 
 

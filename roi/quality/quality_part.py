@@ -41,8 +41,8 @@ def _quality(measured: Measured, source: str) -> Iterator[tuple[str, Any]]:
         yield "bar", measured.bar
     yield "scores", {each.system: _rounded(each.posterior) | {"items": each.items, "source": source}
                      for each in measured.scores}
-    for name in ("escalated", "kept_error_rate", "escalated_error_rate"):
-        known = {each.first: getattr(each, name) for each in measured.cascades}
+    for name in ("escalated", "kept_error_rate", "escalated_error_rate"):  # a scenario hands on to its incumbent alone
+        known = {each.first: getattr(each, name) for each in measured.cascades if each.second == measured.incumbent}
         rates = {first: _rounded(part) | {"source": source} for first, part in known.items() if part is not None}
         if rates:
             yield name, rates

@@ -25,7 +25,8 @@ ROWS: Final = frozenset({("*",), ("data", "*"), ("results", "*"), ("results", "r
 BESIDE: Final = frozenset({("eval",), ("results", "timestamp")})
 """What is read beside them."""
 KNOWN: Final = "JSON lines or CSV with id, system, score; promptfoo, lm-evaluation-harness samples, Inspect, Langfuse scores"
-PEEK: Final = 1 << 20
+PEEK: Final = 1 << 22
+"""Characters in which the first of several JSON documents must end."""
 LONGEST_CELL: Final = 1 << 28
 ZSTANDARD: Final = 93
 
@@ -95,7 +96,7 @@ def _begin(shown: str, parts: Iterator[tuple[str, Document]]) -> Source:
     head: Document = {}
     for place, value in parts:
         if not place.startswith("."):
-            return Source(shown, shown, head, value, chain([(place, value)], parts))
+            return Source(shown, head, value, chain([(place, value)], parts))
         head[place[1:]] = value
     raise InputError(f"{shown}: no row of an item in it: empty, or no format that is read ({KNOWN})")
 
@@ -126,7 +127,8 @@ def _is_lines(start: str) -> bool:
         first = json.loads(line)
     except (ValueError, RecursionError):
         return len(line) < PEEK and start.startswith("{") and rest.lstrip().startswith("{")
-    return isinstance(first, dict) and not any(isinstance(first.get(path[0]), (list, dict)) for path in ROWS if path[0] != "*")
+    holds_rows = any(isinstance(first.get(path[0]), (list, dict)) for path in ROWS) if isinstance(first, dict) else True
+    return isinstance(first, dict) and (bool(rest.strip()) or not holds_rows)
 
 
 class _Rest:
@@ -142,9 +144,11 @@ class _Rest:
 
     def __iter__(self) -> Iterator[str]:
         """The lines."""
-        *lines, last = self.head.split("\n")
-        yield from (line + "\n" for line in lines)
-        yield last + self.stream.readline()
+        last = ""
+        for line in io.StringIO(self.head):
+            yield from [last] if last else []
+            last = line
+        yield last if last.endswith("\n") else last + self.stream.readline()
         yield from self.stream
 
 

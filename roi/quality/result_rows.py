@@ -43,9 +43,9 @@ class Asked:
     systems: tuple[tuple[str, str], ...] = ()
     """(name in the files, or of a file, and what it is called in the scenario)."""
 
-    def system_of_file(self, *names: str) -> str | None:
-        """What was said to be the system of a file that names none, by any of the file's names."""
-        return next((new for old, new in self.systems if old in names), None)
+    def system_of_file(self, path: str) -> str | None:
+        """What was said to be the system of a file, by its path or its name."""
+        return next((new for old, new in self.systems if old in {path, path.rpartition("/")[2]}), None)
 
 
 @dataclass
@@ -55,9 +55,10 @@ class Notes:
     left_out: dict[str, int] = field(default_factory=dict)
     where: dict[str, str] = field(default_factory=dict)
     """The first place of each reason."""
-    tried: list[str] = field(default_factory=list)
-    """Sentences on several filters, metrics or prompts for the same items."""
-    metrics: list[str] = field(default_factory=list)
+    tried: dict[str, None] = field(default_factory=dict)
+    """What was tried several times on the same items: filters, prompts; in order."""
+    metrics: dict[str, None] = field(default_factory=dict)
+    """What the scores are, in order."""
     dates: list[str] = field(default_factory=list)
     """Days on which results were made, ISO, as the files state them."""
     sources: list[tuple[str, str, int]] = field(default_factory=list)
@@ -69,22 +70,11 @@ class Notes:
             self.left_out[reason] = self.left_out.get(reason, 0) + rows
             self.where.setdefault(reason, where)
 
-    def say_tried(self, sentence: str) -> None:
-        """Note once that several things were tried."""
-        if sentence not in self.tried:
-            self.tried.append(sentence)
-
-    def say_metric(self, name: str) -> None:
-        """Note once what scores are."""
-        if name not in self.metrics:
-            self.metrics.append(name)
-
 
 @dataclass(frozen=True)
 class Source:
     """An opened file: its documents one by one, each with its place, and what stands beside them."""
 
-    shown: str
     path: str
     head: Document
     """Values beside the rows that were met before the first of them, by dotted path."""
@@ -102,8 +92,6 @@ class Format:
     """From what stands beside the rows, and the first row."""
     rows: Callable[[Source, Asked, Notes], Iterator[tuple[str, Row]]]
     """Each row with its place."""
-    needs: tuple[tuple[str, ...], ...] = ()
-    """Names of which one each must be there, for the hint where no format fits."""
 
 
 def share(mark: object, where: str) -> float | None:

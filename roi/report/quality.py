@@ -86,7 +86,7 @@ def quality_json(answer: QualityAnswer, *, version: str) -> str:
     return json.dumps({
         "schema": SCHEMA, "roi_version": version,
         "incumbent": measured.incumbent, "bar": measured.bar, "margin": measured.margin,
-        "metrics": found.notes.metrics, "items": len(found.items), "runs": found.runs,
+        "metrics": list(found.notes.metrics), "items": len(found.items), "runs": found.runs,
         "clusters": len(set(found.clusters.tolist())) if found.clustered else None, "results_on": answer.results_on,
         "fixed": {name: asdict(rule) for name, rule in answer.fixed.items()},
         "sources": [{"file": name, "format": title, "rows": rows} for name, title, rows in found.notes.sources],

@@ -56,7 +56,8 @@ def load_scenario(
             data["title"] = f"{data['incumbent'].get('model')} as used, the rest from the bundled scenario"
     if quality is not None:
         if path is None:
-            data.pop("quality", None)  # the bundled scores are of another task
+            for name in BY_SYSTEM:
+                data.get("quality", {}).pop(name, None)  # the bundled scores are of another task
         overlay_quality(data, read_part(quality, "--quality"))
     for override in overrides:
         _set(data, override)

@@ -30,19 +30,19 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
     task, date = (named[1], named[2]) if named else (path.name.partition(".")[0], "")
     if date:
         notes.dates.append(date[:10])
-    system = asked.system_of_file(source.path, path.name) or _model(path, date)
+    system = asked.system_of_file(source.path) or _model(path, date)
     metrics = source.first.get("metrics") or [name for name, value in source.first.items() if name not in OTHERS
                                               and isinstance(value, (int, float))]
-    metric = one_of([str(name) for name in metrics], asked.metric, "--metric", source.shown)
-    notes.say_metric(metric)
+    metric = one_of([str(name) for name in metrics], asked.metric, "--metric", source.path)
+    notes.metrics[metric] = None
     filters: list[str] = []
     for place, row in source.documents:
         chosen = str(row.get("filter", "none"))
         if chosen not in filters:
             filters.append(chosen)
             if len(filters) > 1:
-                one_of(filters, asked.filter, "--filter", source.shown)
-                notes.say_tried(f"several filters of {task} ({', '.join(filters)})")
+                one_of(filters, asked.filter, "--filter", source.path)
+                notes.tried[f"several filters of {task} ({', '.join(filters)})"] = None
         if asked.filter is not None and chosen != asked.filter:
             continue
         mark = share(row.get(metric), place)
@@ -51,7 +51,7 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
             continue
         yield place, Row(f"{task}/{row['doc_id']}" if row.get("doc_id") is not None else None, system, mark)
     if asked.filter is not None:
-        one_of(filters, asked.filter, "--filter", source.shown)
+        one_of(filters, asked.filter, "--filter", source.path)
 
 
 def _model(path: Path, date: str) -> str:

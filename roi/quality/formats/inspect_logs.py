@@ -42,7 +42,7 @@ def _mark(scores: Document, asked: Asked, notes: Notes, place: str) -> float | N
         inner = value if isinstance(value, dict) else {}
         values |= {f"{scorer}/{name}": mark for name, mark in inner.items()} or {scorer: value}
     metric = one_of(list(values), asked.metric, "--metric", place)
-    notes.say_metric(metric)
+    notes.metrics[metric] = None
     return 0.5 if values[metric] == PARTIAL else share(values[metric], place)
 
 

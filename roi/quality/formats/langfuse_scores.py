@@ -27,14 +27,14 @@ def _recognises(head: Document, first: Document) -> bool:  # noqa: ARG001 -- eve
 def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row]]:
     given = {what: _plain({column: None}).popitem()[0] for what, column in asked.columns}
     items, systems = (((given[what],) if what in given else usual) for what, usual in (("item", ITEM), ("system", SYSTEM)))
-    alone = asked.system_of_file(source.path, source.path.rpartition("/")[2])
+    alone = asked.system_of_file(source.path)
     metrics: list[str] = []
     for place, document in source.documents:
         score = _plain(document)
         if (name := str(score.get("name"))) not in metrics:
             metrics.append(name)
             if asked.metric is None:
-                one_of(metrics, None, "--metric", source.shown)
+                one_of(metrics, None, "--metric", source.path)
         if asked.metric is not None and name != asked.metric:
             continue
         if len(notes.dates) < 1 and isinstance(date := score.get("timestamp"), str):
@@ -50,7 +50,7 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
                              f" {source.path.rpartition('/')[2]}=NAME, or --map system=COLUMN")
         rest = (score.get(given[what]) if what in given else None for what in list(NAMES)[3:])
         yield place, Row(next((score[each] for each in items if score.get(each)), None), system, mark, *rest)
-    notes.say_metric(one_of(metrics, asked.metric, "--metric", source.shown))
+    notes.metrics[one_of(metrics, asked.metric, "--metric", source.path)] = None
 
 
 LANGFUSE = Format(title="Langfuse scores", recognises=_recognises, rows=_rows)

@@ -43,13 +43,13 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
     for what, column in asked.columns:
         if column not in source.first and what in {"item", "system", "score"}:
             near = [name[:40] for name in nearest(column, source.first, 1)]
-            raise InputError(f"--map: {source.shown} has no column {column[:40]!r}{f'; nearest: {near[0]}' if near else ''}")
+            raise InputError(f"--map: {source.path} has no column {column[:40]!r}{f'; nearest: {near[0]}' if near else ''}")
     item, system, score, cluster, weight, run, escalated = (names[what] for what in NAMES)
-    alone = None if system in source.first else asked.system_of_file(source.path, source.path.rpartition("/")[2])
+    alone = None if system in source.first else asked.system_of_file(source.path)
     if system not in source.first and alone is None:
-        raise InputError(f"{source.shown}: no column for the system (model); --map system=COLUMN, or --system"
+        raise InputError(f"{source.path}: no column for the system (model); --map system=COLUMN, or --system"
                          f" {source.path.rpartition('/')[2]}=NAME where the file is of one system")
-    notes.say_metric(score)
+    notes.metrics[score] = None
     for place, document in source.documents:
         get = document.get
         mark = share(get(score), place)
@@ -59,5 +59,4 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
         yield place, Row(get(item), alone or get(system), mark, get(cluster), get(weight), get(run), get(escalated))
 
 
-OWN = Format(title="own rows", recognises=_recognises, rows=_rows,
-             needs=tuple(NAMES[what] for what in ("item", "system", "score")))
+OWN = Format(title="own rows", recognises=_recognises, rows=_rows)

@@ -39,7 +39,7 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
         if prompt not in seen:
             seen.append(prompt)
         if (k := seen.index(prompt) + 1) > 1:
-            notes.say_tried(f"several prompts of {str(name)[:80]}")
+            notes.tried[f"several prompts of {str(name)[:80]}"] = None
             name = f"{name} (prompt {k})"
         yield place, Row(_item(result), name, mark, run=result.get("testIdx"))
 
@@ -48,7 +48,7 @@ def _mark(result: Document, asked: Asked, notes: Notes, place: str) -> float | N
     """Whether all assertions held; with --metric score the weighted mean of the assertions, or one by its name."""
     named = result.get("namedScores") or {}
     metric = one_of(["success", "score", *named], asked.metric or "success", "--metric", place)
-    notes.say_metric(metric)
+    notes.metrics[metric] = None
     return share(named[metric] if metric in named else result.get(metric), place)
 
 

@@ -30,6 +30,11 @@ WORDS = {
     "dictionary": "block of keys",
 }  # fmt: skip
 """Words of pydantic's messages, and what a reader of the file calls the same."""
+RENAMED: Final = dict.fromkeys(
+    ("setup_hours_existing", "run_hours_existing"),
+    "no longer a field; write people.existing_hours_per_month, the hours a month that are paid anyway",
+)
+"""Fields of older scenarios, and what to write in their place."""
 NAMED_FROM = 2
 """Keys before the name of a system in the shortest path that holds one."""
 BY_SYSTEM: Final = ("scores", "escalated", "kept_error_rate", "escalated_error_rate")
@@ -98,10 +103,22 @@ def _set(data: dict[str, Any], override: str) -> None:
     *parents, last = _steps(path.strip(), block=isinstance(value, dict))
     place: Any = data
     for key in parents:
-        if not isinstance(place.get(key), dict):
-            place[key] = {} if place.get(key) is None else {"value": place[key]}
-        place = place[key]
-    place[last] = value
+        at: Any = _place_in(place, key, override)
+        here = place[at] if isinstance(place, list) else place.get(at)
+        if not isinstance(here, (dict, list)):
+            here = {} if here is None else {"value": here}
+        place[at] = here
+        place = here
+    place[_place_in(place, last, override)] = value
+
+
+def _place_in(place: Any, key: str, override: str) -> str | int:
+    """The key of a block, or the number of an item that a list has; items are numbered from 0."""
+    if not isinstance(place, list):
+        return key
+    if not key.isdecimal() or int(key) >= len(place):
+        raise ScenarioError("--set", override, f"this list has {len(place)} items; name one by its number, the first is 0")
+    return int(key)
 
 
 def _steps(path: str, *, block: bool) -> list[str]:
@@ -117,6 +134,8 @@ def _steps(path: str, *, block: bool) -> list[str]:
         if block and keys[-1] not in _fields_at([keys[0], ""]):
             return [keys[0], ".".join(keys[1:])]
         return [keys[0], ".".join(keys[1:-1]), keys[-1], *ends]
+    if keys[0] == "gpu_discounts" and len(keys) > 1:
+        return [keys[0], ".".join(keys[1:])]
     return [*keys, *ends]
 
 
@@ -141,6 +160,8 @@ def _of_another_branch(place: str, value: object) -> bool:
 
 def _problem(places: list[str], kind: str, value: object, message: str) -> str:
     if kind == "extra_forbidden":
+        if places[-1] in RENAMED:
+            return RENAMED[places[-1]]
         near = nearest(places[-1], _fields_at(places[:-1]))
         return "unknown key" + (f"; nearest: {', '.join(near)}" if near else "")
     if kind == "missing":
@@ -154,7 +175,8 @@ def _problem(places: list[str], kind: str, value: object, message: str) -> str:
 
 def _is_branch(place: str) -> bool:
     """True for pydantic's names of union branches, which mean nothing to a reader."""
-    return place in {"float", "Spread", "Score", "str", "int"} or "[" in place or place.startswith(("literal", "constrained"))
+    names = {"float", "Spread", "Score", "str", "int", "figure", "by card"}
+    return place in names or "[" in place or place.startswith(("literal", "constrained"))
 
 
 def _fields_at(places: list[str]) -> list[str]:

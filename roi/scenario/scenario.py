@@ -8,9 +8,20 @@ from pydantic import Field
 
 from roi.errors import UnknownName
 from roi.scenario.apis import ApiTerms
-from roi.scenario.demand import Gates, Incumbent, Name, Quality, Tokens, Workload
-from roi.scenario.quantity import Section
-from roi.scenario.supply import Candidates, Drift, Evaluation, OwnHardware, People, Platform, Serving, Timing, Training
+from roi.scenario.demand import Gates, Incumbent, Quality, Tokens, Workload
+from roi.scenario.quantity import Name, Section
+from roi.scenario.supply import (
+    Candidates,
+    Drift,
+    Evaluation,
+    GpuRent,
+    OwnHardware,
+    People,
+    Platform,
+    Serving,
+    Timing,
+    Training,
+)
 
 
 class Deciding(Section):
@@ -63,12 +74,16 @@ class Scenario(Section):
     """How long a change takes."""
     serving: Serving = Serving()
     """Serving a model of one's own."""
+    gpu_rents: tuple[GpuRent, ...] = ()
+    """Rents of your own contracts."""
+    gpu_discounts: dict[Name, Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]] = Field(default_factory=dict)
+    """Discount on the catalog's rents, by vendor."""
     platform: Platform = Platform()
     """What serving costs besides GPUs."""
     drift: Drift = Drift()
     """How prices move."""
     own_hardware: OwnHardware = OwnHardware()
-    """Terms of buying GPUs."""
+    """Terms of buying GPUs, and cards that are owned."""
     apis: dict[Name, ApiTerms] = Field(default_factory=dict)
     """Your own terms of an API, by provider/model as under candidates; of the incumbent its prices alone."""
     candidates: Candidates = Candidates()

@@ -79,7 +79,7 @@ def shared(**changes: Any) -> Shared:
         "weights": np.ones(1),
         "prefix_tokens": 0.0, "hit_rate": 0.0, "escalated_hit_rate": 0.0, "peak_to_mean": 1.0, "load_curve": np.ones(24),
         "usd_per_error": 0.0, "quality_bar": 0.0, "usd_per_hour": 100.0, "wage_growth": 0.0,
-        "setup_existing": False, "run_existing": False, "rent_drift": 0.0, "successor_price_ratio": 1.0,
+        "rent_drift": 0.0, "successor_price_ratio": 1.0,
         "successor_error_ratio": 1.0, "migration_hours": 40.0, "evaluation_usd": 100.0, "evaluation_labels": 300.0,
         "usd_per_label": 1.0, "commitment_usd": 0.0, "commitment_months": 0.0,
     }  # fmt: skip
@@ -354,11 +354,16 @@ def test_operation_costs_hours_at_the_wage_of_the_month() -> None:
     assert line.monthly[[0, 12]] == pytest.approx([500.0, 1100.0])
 
 
-def test_npv_is_also_given_without_people_who_are_there_anyway() -> None:
-    """docs/economics.md, 2.8. 20 h x $100 = $2,000 that no one pays twice."""
-    o = luna(answer({"changes.api.setup_hours": 20.0, "people.setup_hours_existing": True}))
-    assert o.npv_usd == pytest.approx(11_500.0)
-    assert o.npv_incremental_people_usd == pytest.approx(13_500.0)
+def test_hours_that_are_paid_anyway_cost_no_cash() -> None:
+    """docs/economics.md, 2.8. Live after 1 month, 8 h a month at hand: 20 - 8 h of set-up x $100; 9 x 1,500 - 1,500 - 1,200 =
+    10,800, and 10,000 with a price on all 20 h. 15 h at hand, 10 on call: retraining pays 10 - 5 h, $1,140 in place of $1,640.
+    """
+    hours = {"changes.api.setup_hours": 20.0, "changes.api.months_to_live": 1.0, "people.existing_hours_per_month": 8.0}
+    o = luna(answer(hours))
+    assert (o.npv_usd, o.npv_all_hours_usd) == (pytest.approx(10_800.0), pytest.approx(10_000.0))
+    lines = of(shared(existing_hours=15.0), replace(TUNED, run_hours=10.0))
+    assert sum(named(lines, "on-call and operation")[1]) == 0.0
+    assert named(lines, "retraining")[1][5] == pytest.approx(1140.0)
 
 
 # ---------------------------------------------------------------- 3 Vendors end models
@@ -651,13 +656,15 @@ def test_rent_is_paid_for_every_hour_however_busy() -> None:
 
 def test_a_commitment_is_paid_to_its_end() -> None:
     """docs/economics.md, 5.5. Load -75% a year: 3 GPUs until month 12, then the peak of 0.75 million needs 1. Bound for 36
-    months of 24: 12 months x 3 GPUs x $1,000 in the last month.
+    months of 24: 12 months x 3 GPUs x $1,000 in the last month; $5,000 a GPU end it for $15,000.
     """
     s = shared(peak_to_mean=3.0, growth=-0.75)
     rent = named(fleet_of(s, hosted(plan(minimum_months=12.0))), "GPU rent")[1]
     assert [rent[0], rent[11], rent[12]] == pytest.approx([3000.0, 3000.0, 1000.0])
     beyond = named(fleet_of(s, hosted(plan(minimum_months=36.0))), "GPU commitment beyond the horizon")[1]
     assert (sum(beyond), beyond[-1]) == pytest.approx((36_000.0, 36_000.0))
+    ended = named(fleet_of(s, hosted(plan(minimum_months=36.0, cancel_usd=5000.0))), "GPU commitment beyond the horizon")[1]
+    assert ended[-1] == pytest.approx(15_000.0)
 
 
 def test_a_fleet_that_follows_the_day_pays_the_mean_of_its_hours() -> None:
@@ -669,6 +676,7 @@ def test_a_fleet_that_follows_the_day_pays_the_mean_of_its_hours() -> None:
 
 def test_what_lies_above_the_floor_spills_and_pays_the_api_once() -> None:
     """docs/economics.md, 5.7. Even hours with bursts of twice the mean: a floor of the mean spills (2 - 1) / 2, $1,500.
+    A fifth where that is stated, $600; at twice the load the floor holds only half: half of $6,000.
 
     Where all can wait it spills nothing, and a floor of 0.6 of the mean 1 - 0.6.
     """
@@ -679,6 +687,11 @@ def test_what_lies_above_the_floor_spills_and_pays_the_api_once() -> None:
     lines = of(shared(peak_to_mean=2.0), floor)
     assert named(lines, "spilled to stay")[1][0] == pytest.approx(1500.0)
     assert named(lines, "GPU rent")[1][0] == pytest.approx(1000.0)
+    for stated, spilt in ((0.2, 600.0), (0.0, 0.0)):
+        lines = of(shared(peak_to_mean=2.0), replace(floor, spill_share=stated))
+        assert named(lines, "spilled to stay")[1][0] == pytest.approx(spilt)
+    lines = of(shared(peak_to_mean=2.0, requests_per_day=2 * A_DAY), replace(floor, spill_share=0.2))
+    assert named(lines, "spilled to stay")[1][0] == pytest.approx(3000.0)
 
 
 def test_the_platform_is_paid_while_live() -> None:
@@ -714,9 +727,15 @@ def test_power_and_space_follow_the_kilowatts() -> None:
 
 
 def test_cards_fetch_less_each_year() -> None:
-    """docs/economics.md, 5.11. Half is kept each year: after two, a quarter of $30,000, the one negative line."""
+    """docs/economics.md, 5.11. Half is kept each year: after two, a quarter of $30,000, the one negative line.
+    Three of four own cards that would fetch $4,000: $12,000 not got, nothing installed, a quarter of it at the end.
+    """
     resale = named(owned(), "hardware, resale")[1]
     assert (sum(resale[:-1]), resale[-1]) == (0.0, pytest.approx(-7500.0))
+    mine = plan(gpus_owned=4.0, usd_per_gpu=4000.0)
+    lines = hardware_lines(shared(), hosted(mine), replace(TERMS, host_usd=0.0), np.full(24, 3.0), np.ones(24))
+    assert [named(lines, name)[0] for name in ("own cards, not sold (no cash)", "hardware, installation")] == [12_000.0, 0.0]
+    assert named(lines, "hardware, resale")[1][-1] == pytest.approx(-3000.0)
 
 
 def test_an_option_takes_its_cheapest_plan() -> None:
@@ -724,6 +743,36 @@ def test_an_option_takes_its_cheapest_plan() -> None:
     small, large = plan(), plan(gpu="B200", capacity=4 * A_SECOND, usd_per_gpu_hour=2 * THOUSAND_A_MONTH)
     o = option("self-hosted-base", plans=(small, large), plan=small)
     assert choose_plan(shared(peak_to_mean=3.0), o, {"stay": STAY, o.id: o}).plan == large
+
+
+def floor_at(rent: float) -> tuple[int, float]:
+    """Replicas of the floor, and USD of a month, where a GPU costs `rent` a month and a wrong answer $0.04."""
+    p = plan(usd_per_gpu_hour=rent / HOURS_PER_MONTH)
+    o = option("hybrid", plan=p, plans=(p,), spills_to="stay", error_rate=0.10)
+    s, options = shared(peak_to_mean=2.0, usd_per_error=0.04), {"stay": STAY, o.id: o}
+    chosen = choose_plan(s, o, options)
+    assert chosen.replicas_fixed is not None
+    return chosen.replicas_fixed, sum(float(line.monthly[1]) for line in cost_lines(s, chosen, options).lines)
+
+
+def test_a_floor_is_chosen_with_its_wrong_answers_so_that_a_dearer_gpu_never_helps() -> None:
+    """Of 5.12. Its own answers cost $4,000 a month in errors, the API's $2,000 and $3,000 of bill. One replica
+    serves half: rent + 1,500 + 3,000; two serve all: 2 rents + 4,000. Two are cheaper below $500 a month.
+    """
+    costs = [floor_at(rent) for rent in (400.0, 1000.0, 1400.0, 1600.0)]
+    assert costs == [(2, pytest.approx(4800.0)), *((1, pytest.approx(x)) for x in (5500.0, 5900.0, 6100.0))]
+
+
+def test_owned_cards_are_a_limit() -> None:
+    """Of 5.12. A peak of 3 million needs 3 cards; 2 are there: not possible, and a hybrid's floor is at most 2."""
+    p = plan(gpus_owned=2.0)
+    o = option("own-hardware", plan=p, plans=(p,), hardware=TERMS)
+    s, options = shared(peak_to_mean=3.0), {"stay": STAY, o.id: o}
+    assert str(choose_plan(s, o, options).infeasible).startswith("needs 3 x H100-80GB-SXM at the peak; owned: 2. ")
+    assert choose_plan(s, replace(o, plans=(replace(p, gpus_owned=3.0),)), options).infeasible is None
+    free = replace(TERMS, colocation_usd_per_kw=0.0, usd_per_kwh=0.0, kept_per_year=1.0)
+    hybrid = option("hybrid", plan=p, plans=(p,), hardware=free, spills_to="stay")
+    assert choose_plan(s, hybrid, {"stay": STAY, hybrid.id: hybrid}).replicas_fixed == 2
 
 
 # ---------------------------------------------------------------- 6 Break-even

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from roi.economics.decision.evaluation import evaluate
+from roi.economics.decision.evaluation import evaluate, replicas_owned
 from roi.economics.inputs import Array, Option, Shared
 from roi.estimate.replay.fleet import fleet_capacity
 from roi.units import SECONDS_PER_DAY
@@ -92,7 +92,8 @@ def _volumes(shared: Shared, options: Sequence[Option]) -> Array:
 def _tries(option: Option) -> list[Option]:
     """The option on each of its plans; a hybrid on its plan with each size of floor."""
     if option.replicas_fixed is not None:
-        return [replace(option, replicas_fixed=n) for n in FLOORS]
+        most = np.inf if option.plan is None else replicas_owned(option.plan)
+        return [replace(option, replicas_fixed=n) for n in FLOORS if n <= most]
     return [replace(option, plan=plan) for plan in option.plans] or [option]
 
 

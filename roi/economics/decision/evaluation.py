@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from roi.economics.finance import present_value
-from roi.economics.inputs import Array, Number, Option, Plan, Shared, path_of
+from roi.economics.inputs import Number, Option, Plan, Shared, path_of
 from roi.economics.lines.line import Line, Totals, billed_requests
 from roi.economics.lines.option_lines import Costs, cost_lines
 from roi.economics.reading import read_option, read_shared
@@ -32,6 +32,12 @@ class Evaluated:
     def pv(self) -> Number:
         """Present value of the total, USD."""
         return present_value(self.total.upfront, self.total.monthly, self.discount_rate)
+
+    @cached_property
+    def pv_all_hours(self) -> Number:
+        """Present value with a price on every hour, also of people who are paid anyway, USD."""
+        left_out = [x.paid_anyway for x in self.costs.lines if x.paid_anyway is not None]
+        return self.pv + sum((present_value(upfront, monthly, self.discount_rate) for upfront, monthly in left_out), 0.0)
 
     @cached_property
     def cash_pv(self) -> Number:
@@ -69,16 +75,29 @@ def read_all(case: Case, values: Values, choices: Mapping[str, Choice] | None = 
 
 
 def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:
-    """The option on its cheapest plan by present value, errors aside (the same for all its plans).
+    """The option on its cheapest plan by present value; infeasible where it needs more cards than are owned.
 
-    A hybrid's floor is chosen with it: replicas from 1 to what the peak needs.
+    A hybrid's floor is chosen with it: replicas from 1 to what the peak needs, or what the cards that are owned hold. Wrong
+    answers count, since the size of the floor decides how many the API gives.
     """
     if not option.plans or option.infeasible is not None:
         return option
     if option.kind == "hybrid":
         return _choose_floor(shared, option, options)
-    costs = _present_values(shared, replace(option, plan=_stacked(option.plans)), options)
-    return replace(option, plan=option.plans[int(np.argmin(costs))])
+    stacked = evaluate(shared, replace(option, plan=_stacked(option.plans)), options)
+    assert stacked.costs.fleet is not None
+    needed = np.broadcast_to(np.max(stacked.costs.fleet.gpus, axis=-1), len(option.plans))
+    owned = np.array([float(np.asarray(plan.gpus_owned)) for plan in option.plans])
+    costs = np.where(needed > owned, np.inf, np.asarray(stacked.pv).reshape(-1))
+    best = int(np.argmin(costs))
+    if np.isinf(costs[best]):
+        best = int(np.argmin(needed / owned))
+        spares = ", spares included" if option.spares else ""
+        return replace(option, plan=option.plans[best], infeasible=(
+            f"needs {needed[best]:,.0f} x {option.plans[best].gpu} at the peak{spares}; owned: {owned[best]:,.0f}. Own or rent"
+            " more, or let an API take what lies above them (candidates.hybrid)"
+        ))
+    return replace(option, plan=option.plans[best])
 
 
 def _stacked(plans: tuple[Plan, ...]) -> Plan:
@@ -93,16 +112,15 @@ def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option])
     best, found = np.inf, option
     for plan in option.plans:
         capacity = float(plan.capacity * (1.0 - option.headroom))
-        most = int(np.ceil(mean * np.max(shared.peak_to_mean) / capacity))
+        most = min(int(np.ceil(mean * np.max(shared.peak_to_mean) / capacity)), replicas_owned(plan))
         for replicas in np.unique(np.geomspace(1, max(most, 1), FLOOR_STEPS).round().astype(int)):
             tried = replace(option, plan=plan, replicas_fixed=int(replicas))
-            cost = float(_present_values(shared, tried, options)[0])
+            cost = float(evaluate(shared, tried, options).pv)
             if cost < best:
                 best, found = cost, tried
     return found
 
 
-def _present_values(shared: Shared, option: Option, options: Mapping[str, Option]) -> Array:
-    lines = [line for line in cost_lines(shared, option, options).lines if not line.is_error]
-    total = Totals.of(lines, shared.horizon)
-    return np.asarray(present_value(total.upfront, total.monthly, shared.discount_rate)).reshape(-1)
+def replicas_owned(plan: Plan) -> float:
+    """Replicas that the owned cards of the plan hold; inf where cards are rented or bought."""
+    return float(np.floor(plan.gpus_owned / plan.gpus_per_instance) * np.floor(plan.gpus_per_instance / plan.gpus_per_replica))

@@ -1,7 +1,7 @@
 """The verdict: which option, how sure, what would change it, and what to measure next (docs/economics.md, 8)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -57,6 +57,8 @@ class Verdict:
     """Options with a higher expected NPV than the leader, best first."""
     challenger: str | None
     """The best option besides the leader, tested or not."""
+    if_all_hours_are_paid: str | None
+    """What would be recommended if hours that are paid anyway had a price too, where that is another option; else None."""
     measure_first: Experiment | None
     """What is worth measuring before anything is changed."""
     then: Experiment | None
@@ -149,10 +151,22 @@ def decide(
         first_move=best([id for id in chosen.likely if id != "stay" and not results[id].binds])
         if results[leader].binds else None,
         second=second, chance_over_second=_chance_over(drawn, leader, second, counts),
-        passed_over=_passed_over(shared, results, chosen), challenger=challenger, measure_first=first, then=then,
+        passed_over=_passed_over(shared, results, chosen),
+        if_all_hours_are_paid=_with_all_hours(shared, results, chosen), challenger=challenger, measure_first=first, then=then,
         flips_at_usd_per_error=flip, flips_to=flips_to, winner_changes_at_error_rate=at, error_rate_of=subject,
         challenger_wins_at_error_rate=wins_at,
     )
+
+
+def _with_all_hours(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) -> str | None:
+    """The leader with a price on every hour, where it is another one. Chances stay as they are."""
+
+    def priced(r: OptionResult) -> OptionResult:
+        more = r.npv_all_hours_usd - r.npv_usd
+        return replace(r, expected_npv_usd=r.expected_npv_usd + more, expected_cash_npv_usd=r.expected_cash_npv_usd + more)
+
+    leader = choose(shared, {id: priced(r) for id, r in results.items()}, chosen.counts).leader
+    return None if leader == chosen.leader else leader
 
 
 def _chance_over(drawn: Drawn | None, leader: str, second: str | None, counts: str) -> float | None:

@@ -32,6 +32,8 @@ def returns(c: Comparison, shown: str) -> list[Block]:
                  f"One month of delay saves {usd(-o.delay_usd)} of NPV: the incumbent is cheaper meanwhile.")
     if abs(o.npv_usd - o.npv_without_errors_usd) >= 0.5:
         notes.append(f"Without the cost of wrong answers the NPV is {usd(o.npv_without_errors_usd)}.")
+    if abs(o.npv_usd - o.npv_all_hours_usd) >= 0.5:
+        notes.append(f"With a price on the hours that are paid anyway too, the NPV is {usd(o.npv_all_hours_usd)}.")
     if abs(o.npv_usd - o.npv_incremental_people_usd) >= 0.5:
         notes.append(f"Leaving out hours of people who are paid anyway, the NPV is {usd(o.npv_incremental_people_usd)}.")
     if c.reconciled_npv_usd is not None and o.id == c.reconciled_option:

@@ -57,10 +57,15 @@ NAMES = {
     "own_hardware.power_share": "mean power over board limit", "own_hardware.install_share": "installation over GPU price",
     "own_hardware.colocation_usd_per_kw_month": "colocation per kW",
     "own_hardware.value_kept_per_year": "GPU value kept a year",
+    "people.existing_hours_per_month": "hours a month that are paid anyway",
+    "serving.spill_share": "share that a hybrid spills",
     "own_hardware.spare_share": "spare GPUs", "discount_rate_per_year": "discount rate",
 }
 PATTERNS = (
     (r"purchase\.(.+)\.usd_per_gpu", "price of a {0}"),
+    (r"own_hardware\.resale_usd_per_gpu\.(.+)", "what a {0} would fetch"),
+    (r"gpu_rents\.(\d+)\.usd_per_gpu_hour", "your GPU rent, gpu_rents.{0}"),
+    (r"serving\.capacities\.(\d+)\.speed", "capacity over what serving.capacities.{0} states"),
     (r"vendors\.(.+)\.first_end_months", "end of {0}"),
     (r"vendors\.(.+)\.life_months", "life of successors of {0}"),
     (r"vendors\.(.+)\.successor_price_ratio", "price after {0} ends"),

@@ -29,7 +29,7 @@ OPTION = {
     "probability_npv_positive", "months_to_live", "lines", "fleet", "training", "quality",
 }
 PROBABILISTIC = ("npv_p10_p50_p90", "payback_p10_p50_p90", "probability_best", "probability_npv_positive")
-BILL = ("incumbent.bill_usd_per_month=20000", "people.setup_hours_existing=true", "draws=128")
+BILL = ("incumbent.bill_usd_per_month=20000", "people.existing_hours_per_month=20", "draws=128")
 
 
 @cache

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import format_option, full_option, output_option, scenario_here, scenario_options, tell
+from roi.cli.options import PATH, format_option, full_option, output_option, scenario_here, scenario_options, tell
 
 TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."})
 """The branches of the cost tree for an output that cannot show them."""
@@ -13,6 +13,7 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 
 @click.command(short_help="Every option's cost, payback and risk; the verdict and why.")
 @scenario_options
+@click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
 @format_option("table", "json", "markdown")
 @output_option
 @click.option("--explain", metavar="OPTION",
@@ -21,8 +22,8 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 @click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts; 0 = central values only.")
 @click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
 def compare(
-    *, file: Path | None, overrides: tuple[str, ...], part: Path | None, profiles: tuple[Path, ...], form: str,
-    output: Path | None, explain: str | None, full: bool, draws: int | None, seed: int | None,
+    *, file: Path | None, overrides: tuple[str, ...], part: Path | None, quality: Path | None, profiles: tuple[Path, ...],
+    form: str, output: Path | None, explain: str | None, full: bool, draws: int | None, seed: int | None,
 ) -> None:
     """Compare every option of the scenario in FILE.
 
@@ -38,7 +39,8 @@ def compare(
     from roi.report.comparison.options_table import find_option
 
     file = scenario_here(file)
-    found = compare_file(file, overrides=overrides, part=part, draws=draws, seed=seed, profiles=profiles, tell=tell)
+    found = compare_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed,
+                         profiles=profiles, tell=tell)
     shown = None if explain is None else find_option(found.comparison, explain)
     if form == "json":
         text = comparison_json(found.comparison, version=__version__, scenario=found.scenario, warnings=found.warnings)

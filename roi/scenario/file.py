@@ -20,8 +20,9 @@ from roi.scenario.yaml import parse_yaml, read_yaml
 
 BUNDLED: Final = "bundled"
 PART_SCHEMA: Final = "roi.usage-part/1"
-BLOCKS: Final = ("workload", "incumbent")
-"""Of a scenario that a part may hold."""
+QUALITY_PART: Final = "roi.quality-part/1"
+BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality", "record")}
+"""What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
 SHOWN = 3
 """Mistakes in one message; the others are counted."""
 LONGEST_VALUE = 60
@@ -49,13 +50,13 @@ ENDS: Final = frozenset({"value", "low", "high", "source", "date", "items"})
 
 
 def load_scenario(
-    path: Path | str | None = None, overrides: tuple[str, ...] = (), part: Path | None = None,
+    path: Path | str | None = None, overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Scenario:
     """The scenario in `path` (None = the bundled one), checked with everything that is laid over it.
 
-    `part` is what usage records settle (`overlay`); `a.b=c` overrides come last. `tell` hears where the part names another
-    incumbent than the scenario.
+    `part` is what usage records settle (`overlay`), `quality` what an evaluation does; `a.b=c` overrides come last. `tell`
+    hears where the part names another incumbent than the scenario.
     """
     data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(Path(path))
     if part is not None:
@@ -69,6 +70,11 @@ def load_scenario(
             if now != before:
                 data.pop("quality", None)  # the bundled scores are of the bundled incumbent's task
             data["title"] = f"{data['incumbent'].get('model')} as used, the rest from the bundled scenario"
+    if quality is not None:
+        if path is None:
+            for name in BY_SYSTEM:
+                data.get("quality", {}).pop(name, None)  # the bundled scores are of another task
+        overlay_quality(data, read_part(quality, "--quality"))
     for override in overrides:
         _set(data, override)
     return check_scenario(data)
@@ -213,18 +219,31 @@ def _is_union(kind: object) -> bool:
     return isinstance(kind, UnionType) or get_origin(kind) is Union
 
 
-def read_part(path: Path) -> dict[str, Any]:
-    """The part in a YAML file that `roi usage --output` wrote; InputError where it is another file."""
-    data = read_yaml(path)
-    if data.pop("schema", None) != PART_SCHEMA:
-        raise InputError(f"--usage: {path} is no part written by roi usage --output; schema: {PART_SCHEMA} is missing")
-    for block in BLOCKS:
+def read_part(path: Path, option: str = "--usage") -> dict[str, Any]:
+    """The part in a YAML file that `roi usage --output` (or `roi quality`) wrote; InputError where it is another file."""
+    schema, command = (PART_SCHEMA, "usage") if option == "--usage" else (QUALITY_PART, "quality")
+    data, blocks = read_yaml(path), BLOCKS[schema]
+    if data.pop("schema", None) != schema:
+        raise InputError(f"{option}: {path} is no part written by roi {command} --output; schema: {schema} is missing")
+    for block in blocks:
         if not isinstance(data.get(block, {}), dict):
-            raise InputError(f"--usage: {path}: {block}: {data[block]!r} is not usable; it should be a block of keys")
-    other = sorted(set(data) - set(BLOCKS))
+            raise InputError(f"{option}: {path}: {block}: {data[block]!r} is not usable; it should be a block of keys")
+    other = sorted(set(data) - set(blocks))
     if other:
-        raise InputError(f"--usage: {path}: {', '.join(other)} is not part of {PART_SCHEMA}; allowed: {', '.join(BLOCKS)}")
+        raise InputError(f"{option}: {path}: {', '.join(other)} is not part of {schema}; allowed: {', '.join(blocks)}")
     return data
+
+
+def overlay_quality(data: dict[str, Any], part: dict[str, Any]) -> None:
+    """Lay what an evaluation settles over the scenario's plain data, in place: by system, so that other systems stay."""
+    old = data.setdefault("quality", {})
+    if not isinstance(old, dict):
+        raise InputError(f"quality: {old!r} is not usable; it should be a block of keys")
+    for name, value in part.get("quality", {}).items():
+        if isinstance(value, dict) and isinstance(old.get(name), dict):
+            old[name].update(value)
+        else:
+            old[name] = value
 
 
 def overlay(data: dict[str, Any], part: dict[str, Any]) -> None:
@@ -233,7 +252,7 @@ def overlay(data: dict[str, Any], part: dict[str, Any]) -> None:
     Lengths and means of lengths exclude each other, so one takes the other's place. A bill, a discount and a commitment of
     another model than the part's would be wrong: they go with the model.
     """
-    for block in BLOCKS:
+    for block in BLOCKS[PART_SCHEMA]:
         new = part.get(block) or {}
         old = data.setdefault(block, {})
         if not isinstance(old, dict):

@@ -62,7 +62,8 @@ from roi.facts.fact import Basis, Fact
 from roi.numerics.sequence import sobol
 from roi.numerics.spreads import joint_high, joint_low
 from roi.resolution.resolution import resolve
-from roi.scenario.file import check_scenario
+from roi.scenario.file import check_scenario, template
+from roi.scenario.yaml import parse_yaml
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -925,9 +926,22 @@ def test_knowing_a_fact_is_worth_what_it_lets_one_avoid() -> None:
 
 def test_a_line_is_as_good_as_its_weakest_fact() -> None:
     """docs/economics.md, 7.11. The API's line is quoted; an evaluation whose label price is a default is assumed."""
-    assert [basis.value for basis in Basis] == ["measured", "calibrated", "dry run", "quoted", "stated", "published", "assumed"]
+    assert [basis.value for basis in Basis] == ["measured", "calibrated", "dry run", "quoted", "stated", "published", "assumed",
+                                             "template"]
     lines = {line.name: line.basis for line in luna(answer()).lines}
     assert (lines["API output"], lines["evaluation before the change"]) == ("quoted", "assumed")
+
+
+def test_what_a_template_guessed_and_nobody_changed_is_marked_and_uncertain() -> None:
+    """docs/economics.md, 7.12. Classification: USD 0.05 an error, 0.015 to 0.15; score 0.94, so 6% wrong, 3% to 9%."""
+    data = parse_yaml(template("classification"), "classification")
+    case = resolve(check_scenario(data)).case
+    cost, wrong = case["quality.usd_per_error"], "systems.gpt-6-sol.error_rate"
+    assert (cost.basis.value, cost.value, *cost.spread()) == ("template", 0.05, pytest.approx(0.015), pytest.approx(0.15))
+    assert [case[f"{wrong}{end}"].value for end in ("", "_low", "_high")] == pytest.approx([0.06, 0.03, 0.09])
+    data["quality"]["usd_per_error"] = 0.04
+    mine = resolve(check_scenario(data)).case["quality.usd_per_error"]
+    assert (mine.basis.value, mine.uncertain) == ("stated", False)
 
 
 # ---------------------------------------------------------------- 8 The verdict

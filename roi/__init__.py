@@ -5,7 +5,7 @@ The rooms, floor by floor; a room imports only what is below it (pyproject.toml 
     cli | api            doors: one file a command, no arithmetic; what Python users import
     report               how it is told: layout, and one sub-room a question; terminal, Markdown, JSON
     answers              one file a question: the stages of each, in order
-    usage | profiling    what was spent: logs to a workload; what really happens: dry run, device, training, servers
+    usage | quality | profiling  what was spent, how good it is, what really happens: logs, results, runs and servers
     resolution           Scenario -> Case: the facts of the scenario's date
     evidence             what a speed or a memory rests on: the best at hand, and its spread
     store                what was kept: profiles, traces, tables of measured runs, other tools' files

@@ -29,25 +29,31 @@ class ComparisonAnswer:
 
 
 def compare_file(
-    file: Path | None = None, *, overrides: tuple[str, ...] = (), part: Path | None = None, draws: int | None = None,
-    seed: int | None = None, profiles: Sequence[Path] = (), tell: Tell = keep_quiet,
+    file: Path | None = None, *, overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None,
+    draws: int | None = None, seed: int | None = None, profiles: Sequence[Path] = (), tell: Tell = keep_quiet,
 ) -> ComparisonAnswer:
     """The comparison of the scenario in `file` (None: the bundled one), or of a saved comparison, replayed.
 
-    `overrides` are fields (a.b=value), `part` what usage records settle; `draws` and `seed` replace the scenario's.
+    `overrides` are fields (a.b=value), `part` what usage records settle, `quality` what an evaluation does; `draws` and
+    `seed` replace the scenario's.
     """
     saved = None if file is None else read_saved(file)
     if saved is not None:
-        if overrides or part:
-            raise InputError(f"{'--set' if overrides else '--usage'} changes a scenario; {file} is a saved comparison")
+        if overrides or part or quality:
+            option = "--set" if overrides else "--usage" if part else "--quality"
+            raise InputError(f"{option} changes a scenario; {file} is a saved comparison")
         note = f"replaying {saved.path}, saved by roi {saved.roi_version}: prices and facts of that file"
         found = replay(saved, draws=draws, seed=seed)
         return ComparisonAnswer(comparison=found, scenario=saved.scenario, warnings=saved.warnings, note=note)
     asked = [f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None]
-    scenario = load_scenario(file, (*overrides, *asked), part)
+    notes: list[str] = []
+    scenario = load_scenario(file, (*overrides, *asked), part, quality, notes.append)
     resolved = open_case(scenario, profiles, tell)
-    notes = [f"no FILE given: the bundled scenario, {scenario.title!r}"] if file is None else []
+    notes += [f"no FILE given: the bundled scenario, {scenario.title!r}"] if file is None else []
     if part is not None:
         notes.append(f"workload and incumbent as {part} states them")
+    if quality is not None:
+        notes.append(f"scores as {quality} states them")
+        notes += [told for told in resolved.warnings if told.startswith("quality.") and "not used" in told]
     return ComparisonAnswer(comparison=compare(resolved.case), scenario=scenario_data(scenario), warnings=resolved.warnings,
                             note="; ".join(notes))

@@ -323,7 +323,8 @@ class Option:
     costs: tuple[OwnCost, ...] = ()
     spares: Annotated[int, _own("spares", "serving.spares")] = 0
     replicas_least: Annotated[int, At("serving.replicas_least")] = 1
-    replicas_fixed: int | None = None
+    replicas_fixed: Number | None = None
+    """Of a hybrid's floor."""
     headroom: Annotated[Number, At("serving.headroom")] = 0.0
     fleet_share: Annotated[Number, At("serving.fleet_share")] = 1.0
     lets_wait: Annotated[bool, At("serving.lets_wait", absent=True)] = True

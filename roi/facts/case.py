@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.facts.fact import Fact, Record, Value
+from roi.facts.fact import Basis, Fact, Record, Value
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Value | Array]
@@ -65,6 +65,15 @@ def quantile(u: Array, low: float, value: float, high: float, unit: str) -> Arra
     rising = a + np.sqrt(u * q) * (b - a)
     falling = b - np.sqrt((1 - u) * (1 - q)) * (b - a)
     return np.clip(backward(np.where(u < q, rising, falling)), least, most)
+
+
+def template_values(case: "Case") -> list[str]:
+    """Paths of the uncertain numbers that stand as a template guessed them, in the Case's order; error rates without ends.
+
+    What a template sets exactly (lengths, limits, the bar) has the basis too, and is not among them.
+    """
+    return [path for path, fact in case.facts.items()
+            if fact.basis is Basis.TEMPLATE and (fact.uncertain or path.endswith(".error_rate"))]
 
 
 class Case(Record):

@@ -1,6 +1,6 @@
 """resolve(scenario) -> Case: the facts of the scenario's date, each with its source and spread."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.hosted_options import add_hosted_options
 from roi.resolution.own_terms import add_option_terms, check_options
 from roi.resolution.plan_capacity import FleetPlan
+from roi.resolution.template_facts import mark_template
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario
 from roi.scenario.supply import KINDS_OF_CHANGE
@@ -53,6 +54,8 @@ class Resolved:
     """What the Case was resolved with."""
     warnings: tuple[str, ...]
     """What a reader should know about how the Case was made."""
+    places: Mapping[str, Sequence[str]]
+    """Paths of the facts that come from each field of the scenario."""
 
 
 def resolve(scenario: Scenario, runs: KnownRuns | None = None) -> Resolved:
@@ -73,8 +76,10 @@ def resolve(scenario: Scenario, runs: KnownRuns | None = None) -> Resolved:
     add_escalations(sheet, scenario)
     check_options(sheet, scenario)
     _add_reconciliation(sheet, scenario)
+    mark_template(sheet, scenario)
     warnings = tuple(dict.fromkeys(sheet.warnings))
-    return Resolved(scenario=scenario, case=sheet.case(), plans=sheet.plans, known=sheet.known, warnings=warnings)
+    return Resolved(scenario=scenario, case=sheet.case(), plans=sheet.plans, known=sheet.known, warnings=warnings,
+                    places=sheet.places)
 
 
 def _add_frame(sheet: FactSheet, s: Scenario) -> None:

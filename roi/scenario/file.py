@@ -4,6 +4,8 @@ A part that usage records settle may be laid over it: what the part states repla
 """
 
 import json
+import re
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from types import UnionType
@@ -18,8 +20,9 @@ from roi.scenario.yaml import parse_yaml, read_yaml
 
 BUNDLED: Final = "bundled"
 PART_SCHEMA: Final = "roi.usage-part/1"
-BLOCKS: Final = ("workload", "incumbent")
-"""Of a scenario that a part may hold."""
+QUALITY_PART: Final = "roi.quality-part/1"
+BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality", "record")}
+"""What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
 SHOWN = 3
 """Mistakes in one message; the others are counted."""
 LONGEST_VALUE = 60
@@ -29,6 +32,10 @@ WORDS = {
     "dictionary": "block of keys",
 }  # fmt: skip
 """Words of pydantic's messages, and what a reader of the file calls the same."""
+TYPED: Final = re.compile(r"[$€]?\s*(?P<digits>\d{1,3}(?:[_ ,]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)\s*(?P<size>k|m|%)?")
+SIZES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "%": 0.01}
+PERCENT_MEANT: Final = (0.9, 1.0, 10.0)
+"""Upper bounds of shares and of yearly rates: what lies above and within 100 times it was meant in percent."""
 RENAMED: Final = dict.fromkeys(
     ("setup_hours_existing", "run_hours_existing"),
     "no longer a field; write people.existing_hours_per_month, the hours a month that are paid anyway",
@@ -42,29 +49,41 @@ ENDS: Final = frozenset({"value", "low", "high", "source", "date", "items"})
 """Keys of a quantity with a spread, and of a score."""
 
 
-def load_scenario(path: Path | str | None = None, overrides: tuple[str, ...] = (), part: Path | None = None) -> Scenario:
+def load_scenario(
+    path: Path | str | None = None, overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Scenario:
     """The scenario in `path` (None = the bundled one), checked with everything that is laid over it.
 
-    `part` is what usage records settle (`overlay`); `a.b=c` overrides come last.
+    `part` is what usage records settle (`overlay`), `quality` what an evaluation does; `a.b=c` overrides come last. `tell`
+    hears where the part names another incumbent than the scenario.
     """
     data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(Path(path))
     if part is not None:
         before = data.get("incumbent")
         before = before.get("model") if isinstance(before, dict) else None
         overlay(data, read_part(part))
+        now = data["incumbent"].get("model")
+        if tell is not None and before is not None and now != before and path is not None:
+            tell(f"{part} puts {now} in the place of {before}: what the scenario says of {before} is not used")
         if path is None:
-            if data["incumbent"].get("model") != before:
+            if now != before:
                 data.pop("quality", None)  # the bundled scores are of the bundled incumbent's task
             data["title"] = f"{data['incumbent'].get('model')} as used, the rest from the bundled scenario"
+    if quality is not None:
+        if path is None:
+            for name in BY_SYSTEM:
+                data.get("quality", {}).pop(name, None)  # the bundled scores are of another task
+        overlay_quality(data, read_part(quality, "--quality"))
     for override in overrides:
         _set(data, override)
     return check_scenario(data)
 
 
-def template(name: str) -> str:
-    """The text of a template, comments included."""
+def template(name: str, field: str = "--template") -> str:
+    """The text of a template, comments included; `field` is where its name was given."""
     if name not in (*TEMPLATES, BUNDLED):
-        raise UnknownName("--template", name, TEMPLATES, "template")
+        raise UnknownName(field, name, TEMPLATES, "template", TEMPLATES)
     return (files("roi.scenario") / "templates" / f"{name}.yaml").read_text(encoding="utf-8")
 
 
@@ -155,6 +174,8 @@ def _problem(places: list[str], kind: str, value: object, message: str) -> str:
         if places[-1] in RENAMED:
             return RENAMED[places[-1]]
         near = nearest(places[-1], _fields_at(places[:-1]))
+        if places[-1].isdigit():
+            return "unknown key; a comma does not group digits: write 1000 for 1,000"
         return "unknown key" + (f"; nearest: {', '.join(near)}" if near else "")
     if kind == "missing":
         return "needed and not given"
@@ -162,7 +183,20 @@ def _problem(places: list[str], kind: str, value: object, message: str) -> str:
     text = text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
     for said, meant in WORDS.items():
         message = message.replace(said, meant)
-    return f"{text} is not usable; {message}"
+    return f"{text} is not usable; {message}{_mend(value, kind, message)}"
+
+
+def _mend(value: object, kind: str, message: str) -> str:
+    """What to write in place of a number as people write it (60k, 60_000, 1,000, 80%) and of percent where a share is meant."""
+    number = None
+    if isinstance(value, str) and kind.startswith(("float", "int")) and (typed := TYPED.fullmatch(value.strip().lower())):
+        digits = re.sub(r"[_ ,](?=\d{3})", "", typed["digits"]).replace(",", ".")
+        size = typed["size"] or ""
+        number = None if kind.startswith("int") and size in {"m", "%"} else float(digits) * SIZES[size]
+    elif isinstance(value, (int, float)) and (bound := re.search(r"(?:most|to) ([\d.]+)$", message)):
+        most = float(bound[1])
+        number = value / 100 if most in PERCENT_MEANT and most < value <= 100 * most else None
+    return "" if number is None else f"; write {number:.12g}"
 
 
 def _is_branch(place: str) -> bool:
@@ -185,18 +219,31 @@ def _is_union(kind: object) -> bool:
     return isinstance(kind, UnionType) or get_origin(kind) is Union
 
 
-def read_part(path: Path) -> dict[str, Any]:
-    """The part in a YAML file that `roi usage --output` wrote; InputError where it is another file."""
-    data = read_yaml(path)
-    if data.pop("schema", None) != PART_SCHEMA:
-        raise InputError(f"--usage: {path} is no part written by roi usage --output; schema: {PART_SCHEMA} is missing")
-    for block in BLOCKS:
+def read_part(path: Path, option: str = "--usage") -> dict[str, Any]:
+    """The part in a YAML file that `roi usage --output` (or `roi quality`) wrote; InputError where it is another file."""
+    schema, command = (PART_SCHEMA, "usage") if option == "--usage" else (QUALITY_PART, "quality")
+    data, blocks = read_yaml(path), BLOCKS[schema]
+    if data.pop("schema", None) != schema:
+        raise InputError(f"{option}: {path} is no part written by roi {command} --output; schema: {schema} is missing")
+    for block in blocks:
         if not isinstance(data.get(block, {}), dict):
-            raise InputError(f"--usage: {path}: {block}: {data[block]!r} is not usable; it should be a block of keys")
-    other = sorted(set(data) - set(BLOCKS))
+            raise InputError(f"{option}: {path}: {block}: {data[block]!r} is not usable; it should be a block of keys")
+    other = sorted(set(data) - set(blocks))
     if other:
-        raise InputError(f"--usage: {path}: {', '.join(other)} is not part of {PART_SCHEMA}; allowed: {', '.join(BLOCKS)}")
+        raise InputError(f"{option}: {path}: {', '.join(other)} is not part of {schema}; allowed: {', '.join(blocks)}")
     return data
+
+
+def overlay_quality(data: dict[str, Any], part: dict[str, Any]) -> None:
+    """Lay what an evaluation settles over the scenario's plain data, in place: by system, so that other systems stay."""
+    old = data.setdefault("quality", {})
+    if not isinstance(old, dict):
+        raise InputError(f"quality: {old!r} is not usable; it should be a block of keys")
+    for name, value in part.get("quality", {}).items():
+        if isinstance(value, dict) and isinstance(old.get(name), dict):
+            old[name].update(value)
+        else:
+            old[name] = value
 
 
 def overlay(data: dict[str, Any], part: dict[str, Any]) -> None:
@@ -205,7 +252,7 @@ def overlay(data: dict[str, Any], part: dict[str, Any]) -> None:
     Lengths and means of lengths exclude each other, so one takes the other's place. A bill, a discount and a commitment of
     another model than the part's would be wrong: they go with the model.
     """
-    for block in BLOCKS:
+    for block in BLOCKS[PART_SCHEMA]:
         new = part.get(block) or {}
         old = data.setdefault(block, {})
         if not isinstance(old, dict):

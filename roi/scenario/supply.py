@@ -292,7 +292,7 @@ class Drift(Section):
 
 
 UsdPerGpu = Annotated[NonNegative, unit("USD")]
-Watts = Annotated[float, Field(gt=0, le=1e5, allow_inf_nan=False)]
+Watts = Annotated[float, Field(gt=0, le=1e5, allow_inf_nan=False, json_schema_extra={"unit": "W"})]
 ByCard = Annotated[
     Annotated[UsdPerGpu, Tag("figure")] | Annotated[dict[Name, UsdPerGpu], Tag("by card")],
     Discriminator(lambda given: "by card" if isinstance(given, dict) and "value" not in given else "figure"),

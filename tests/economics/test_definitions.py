@@ -17,10 +17,12 @@ import pytest
 
 from roi.economics.decision.break_even import BreakEven, break_evens
 from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.curves import Curves
 from roi.economics.decision.draws import draw, percentiles, probability_best
 from roi.economics.decision.evaluation import choose_plan, read_all
 from roi.economics.decision.feasibility import meets_bar, read_gates, rule_out
 from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.signposts import signposts
 from roi.economics.decision.worth import gain_of_knowing
 from roi.economics.finance import (
     discount_factors,
@@ -60,7 +62,8 @@ from roi.facts.fact import Basis, Fact
 from roi.numerics.sequence import sobol
 from roi.numerics.spreads import joint_high, joint_low
 from roi.resolution.resolution import resolve
-from roi.scenario.file import check_scenario
+from roi.scenario.file import check_scenario, template
+from roi.scenario.yaml import parse_yaml
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -815,13 +818,19 @@ def test_owned_cards_are_a_limit() -> None:
 # ---------------------------------------------------------------- 6 Break-even
 
 
-def crossing(capacity: float, baseline: str = "stay", basis: str = "run_rate", to_live: float = 0.0) -> BreakEven:
+def crossing(
+    capacity: float, baseline: str = "stay", basis: str = "run_rate", to_live: float = 0.0, counts: str = "errors"
+) -> BreakEven:
     """One GPU a replica at $3,000 a month, holding `capacity` million requests; the API costs $3,000 a million."""
+    curves, id = race(capacity, to_live)
+    found = break_evens(curves, [id], [CHEAPER.id], CHEAPER.id)
+    return next(b for b in found if (b.baseline, b.basis, b.counts) == (baseline, basis, counts))
+
+
+def race(capacity: float, to_live: float = 0.0) -> tuple[Curves, str]:
     p = plan(capacity=capacity * A_SECOND, usd_per_gpu_hour=3 * THOUSAND_A_MONTH)
     o = hosted(p, months_to_live=to_live)
-    options = {"stay": STAY, o.id: o, CHEAPER.id: CHEAPER}
-    found = break_evens(shared(), options, [o.id], [CHEAPER.id])
-    return next(b for b in found if (b.baseline, b.basis) == (baseline, basis))
+    return Curves(shared(), {"stay": STAY, o.id: o, CHEAPER.id: CHEAPER}), o.id
 
 
 def in_millions(a_day: float | None) -> float:
@@ -831,11 +840,13 @@ def in_millions(a_day: float | None) -> float:
 
 def test_the_run_rate_leaves_set_up_out_and_present_value_does_not() -> None:
     """docs/economics.md, 6.1. $3,000 of rent / $0.003 = a million a month, however long it takes to go live; present value also
-    earns $400 of evaluation back in 24 months.
+    earns $400 of evaluation back in 24 months. On cash the same: nothing is paid for a wrong answer here.
     """
     for to_live in (0.0, 12.0):
         assert in_millions(crossing(10.0, to_live=to_live).first) == pytest.approx(1.0, rel=1e-4)
-    assert in_millions(crossing(10.0, basis="pv").first) == pytest.approx((3000 + 400 / 24) / 3000, rel=1e-4)
+    for counts in ("errors", "cash"):
+        found = crossing(10.0, basis="pv", counts=counts)
+        assert in_millions(found.first) == pytest.approx((3000 + 400 / 24) / 3000, rel=1e-4)
 
 
 def test_on_a_saw_the_first_win_is_not_for_good() -> None:
@@ -848,14 +859,25 @@ def test_on_a_saw_the_first_win_is_not_for_good() -> None:
 
 
 def test_the_cheapest_untrained_option_is_the_harder_baseline() -> None:
-    """docs/economics.md, 6.3. Against the API at $0.0015: $3,000 / 0.0015 = 2 million."""
-    assert in_millions(crossing(10.0, baseline="best_untrained").first) == pytest.approx(2.0, rel=1e-4)
+    """docs/economics.md, 6.3. Against the API at $0.0015, untrained and here recommended: $3,000 / 0.0015 = 2 million."""
+    for baseline in ("best_untrained", "recommended"):
+        assert in_millions(crossing(10.0, baseline=baseline).first) == pytest.approx(2.0, rel=1e-4)
 
 
 def test_never_has_a_reason() -> None:
     """docs/economics.md, 6.4. A full replica of 0.5 million costs $3,000 and saves $1,500."""
     found = crossing(0.5)
     assert (found.first, found.stays, found.reason) == (None, None, "marginal GPU cost exceeds the API price")
+
+
+def test_signposts_say_what_would_turn_the_choice() -> None:
+    """docs/economics.md, 6.5. At a million a month the API's $3,000 pay $3,000 of rent less $400 / 24 of evaluation, or from
+    $3,000 + $400 / 24 on at $0.003.
+    """
+    curves, id = race(10.0)
+    posts = {p.quantity: p for p in signposts(curves, id, "stay")}
+    assert posts["usd_per_gpu_hour"].threshold == pytest.approx((3000 - 400 / 24) / HOURS_PER_MONTH)
+    assert in_millions(posts["requests_per_day"].threshold) == pytest.approx((3000 + 400 / 24) / 3000, rel=1e-5)
 
 
 # ---------------------------------------------------------------- 7 How sure
@@ -941,9 +963,22 @@ def test_knowing_a_fact_is_worth_what_it_lets_one_avoid() -> None:
 
 def test_a_line_is_as_good_as_its_weakest_fact() -> None:
     """docs/economics.md, 7.11. The API's line is quoted; an evaluation whose label price is a default is assumed."""
-    assert [basis.value for basis in Basis] == ["measured", "calibrated", "dry run", "quoted", "stated", "published", "assumed"]
+    assert [basis.value for basis in Basis] == ["measured", "calibrated", "dry run", "quoted", "stated", "published", "assumed",
+                                             "template"]
     lines = {line.name: line.basis for line in luna(answer()).lines}
     assert (lines["API output"], lines["evaluation before the change"]) == ("quoted", "assumed")
+
+
+def test_what_a_template_guessed_and_nobody_changed_is_marked_and_uncertain() -> None:
+    """docs/economics.md, 7.12. Classification: USD 0.05 an error, 0.015 to 0.15; score 0.94, so 6% wrong, 3% to 9%."""
+    data = parse_yaml(template("classification"), "classification")
+    case = resolve(check_scenario(data)).case
+    cost, wrong = case["quality.usd_per_error"], "systems.gpt-6-sol.error_rate"
+    assert (cost.basis.value, cost.value, *cost.spread()) == ("template", 0.05, pytest.approx(0.015), pytest.approx(0.15))
+    assert [case[f"{wrong}{end}"].value for end in ("", "_low", "_high")] == pytest.approx([0.06, 0.03, 0.09])
+    data["quality"]["usd_per_error"] = 0.04
+    mine = resolve(check_scenario(data)).case["quality.usd_per_error"]
+    assert (mine.basis.value, mine.uncertain) == ("stated", False)
 
 
 # ---------------------------------------------------------------- 8 The verdict

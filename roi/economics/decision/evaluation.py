@@ -16,7 +16,7 @@ from roi.facts.case import Case, Values
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 FLOOR_STEPS = 64
-"""Numbers of replicas that a hybrid's floor is tried with, at most."""
+"""Numbers of replicas that a hybrid's floor is tried with at once."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Choice:
     """The plan that was chosen for an option at the central values."""
 
     plan: int
-    replicas_fixed: int | None
+    replicas_fixed: Number | None
 
 
 def evaluate(shared: Shared, option: Option, options: Mapping[str, Option]) -> Evaluated:
@@ -84,11 +84,11 @@ def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -
         return option
     if option.kind == "hybrid":
         return _choose_floor(shared, option, options)
-    stacked = evaluate(shared, replace(option, plan=_stacked(option.plans)), options)
-    assert stacked.costs.fleet is not None
-    needed = np.broadcast_to(np.max(stacked.costs.fleet.gpus, axis=-1), len(option.plans))
+    tried = evaluate(shared, replace(option, plan=stacked(option.plans)), options)
+    assert tried.costs.fleet is not None
+    needed = np.broadcast_to(np.max(tried.costs.fleet.gpus, axis=-1), len(option.plans))
     owned = np.array([float(np.asarray(plan.gpus_owned)) for plan in option.plans])
-    costs = np.where(needed > owned, np.inf, np.asarray(stacked.pv).reshape(-1))
+    costs = np.where(needed > owned, np.inf, np.asarray(tried.pv).reshape(-1))
     best = int(np.argmin(costs))
     if np.isinf(costs[best]):
         best = int(np.argmin(needed / owned))
@@ -100,7 +100,7 @@ def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -
     return replace(option, plan=option.plans[best])
 
 
-def _stacked(plans: tuple[Plan, ...]) -> Plan:
+def stacked(plans: tuple[Plan, ...]) -> Plan:
     """Plans as one Plan whose numbers are columns, shape (n, 1)."""
     numbers = [name for name, value in vars(plans[0]).items() if isinstance(value, float)]
     columns: dict[str, Any] = {name: np.array([[getattr(p, name)] for p in plans], dtype=np.float64) for name in numbers}
@@ -108,17 +108,29 @@ def _stacked(plans: tuple[Plan, ...]) -> Plan:
 
 
 def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:
-    mean = billed_requests(shared).max() / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
+    """The hybrid on its cheapest plan and floor: sizes far apart first, then ever nearer to the best of them.
+
+    Of whole instances, or one replica. Cost is convex in the size from four replicas on; up to there all sizes are tried.
+    """
+    peak = billed_requests(shared).max() / (HOURS_PER_MONTH * SECONDS_PER_HOUR) * np.max(shared.peak_to_mean)
+    each = np.array([[max(float(plan.gpus_per_instance // plan.gpus_per_replica), 1.0)] for plan in option.plans])
+    needed = [[min(float(peak / (plan.capacity * (1.0 - option.headroom))), replicas_owned(plan))] for plan in option.plans]
+    most = np.maximum(np.ceil(np.array(needed) / each), 1.0)
+    rows = stacked(tuple(plan for plan in option.plans for _ in range(FLOOR_STEPS + 1)))
+    instances = np.geomspace(1.0, most[:, 0], FLOOR_STEPS, axis=1).round()
     best, found = np.inf, option
-    for plan in option.plans:
-        capacity = float(plan.capacity * (1.0 - option.headroom))
-        most = min(int(np.ceil(mean * np.max(shared.peak_to_mean) / capacity)), replicas_owned(plan))
-        for replicas in np.unique(np.geomspace(1, max(most, 1), FLOOR_STEPS).round().astype(int)):
-            tried = replace(option, plan=plan, replicas_fixed=int(replicas))
-            cost = float(evaluate(shared, tried, options).pv)
-            if cost < best:
-                best, found = cost, tried
-    return found
+    while True:
+        sizes = np.concatenate([np.ones_like(each), instances * each], axis=1)
+        tried = evaluate(shared, replace(option, plan=rows, replicas_fixed=sizes.reshape(-1, 1)), options)
+        costs = np.asarray(tried.pv).reshape(sizes.shape)
+        plan, at = np.unravel_index(costs.argmin(), costs.shape)
+        if costs[plan, at] < best:
+            best, found = costs[plan, at], replace(option, plan=option.plans[plan], replicas_fixed=int(sizes[plan, at]))
+        if np.diff(instances, axis=1).max() <= 1.0:
+            return found
+        nearest = costs[:, 1:].argmin(axis=1)[:, None]
+        low, high = (np.take_along_axis(instances, np.clip(nearest + k, 0, FLOOR_STEPS - 1), axis=1) for k in (-1, 1))
+        instances = (low + (high - low) * np.linspace(0.0, 1.0, FLOOR_STEPS)).round()
 
 
 def replicas_owned(plan: Plan) -> float:

@@ -49,7 +49,7 @@ def fleet_months(shared: Shared, option: Option, live: Array) -> FleetMonths:
     assert option.plan is not None
     plan, mean = option.plan, billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
     if option.replicas_fixed is not None:
-        return _floor_months(shared, option, plan, mean, float(option.replicas_fixed or 1))
+        return _floor_months(shared, option, plan, mean, option.replicas_fixed)
     sized = _sized(shared, option, plan, mean, option.spares)
     bare = sized if option.spares == 0 else _sized(shared, option, plan, mean, 0)
     running = live > 0
@@ -77,7 +77,7 @@ def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int)
     return Fleet(**{f.name: np.where(bound, getattr(fixed, f.name), getattr(hourly, f.name)) for f in fields(Fleet)})
 
 
-def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, replicas: float) -> FleetMonths:
+def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, replicas: Number) -> FleetMonths:
     """The fleet of a hybrid: `replicas` in every month, as full as they may be, and what spills beyond them."""
     per_instance = np.maximum(np.floor(plan.gpus_per_instance / plan.gpus_per_replica), 1.0)
     instances = np.ceil(replicas / per_instance) + np.zeros_like(mean)

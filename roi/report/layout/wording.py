@@ -13,7 +13,7 @@ from roi.facts.fact import Basis, Fact
 
 MARKS = {
     Basis.MEASURED: "m", Basis.CALIBRATED: "c", Basis.DRY_RUN: "d", Basis.QUOTED: "q", Basis.STATED: "s", Basis.PUBLISHED: "p",
-    Basis.ASSUMED: "*",
+    Basis.ASSUMED: "*", Basis.TEMPLATE: "t",
 }
 """The mark of each basis in the tables."""
 KINDS = {
@@ -107,7 +107,7 @@ PATTERNS = (
     (r"changes\.(\w+)\.months_in_parallel", "months in parallel, {1}"),
     (r"platform\.(\w+)_usd_per_month", "platform: {0}"),
 )
-SAID_BY_NAME = {"", "ratio", "requests/day", "tokens", "labels", "runs"}
+SAID_BY_NAME = {"", "ratio", "requests/day", "tokens", "labels", "runs", "examples"}
 """Units that are not written, because the name of a fact says them already."""
 
 
@@ -168,6 +168,16 @@ def usd(x: float) -> str:
     """An amount in USD: $1,234, -$56, $0.715, $0.002."""
     text = f"{abs(x):,.0f}" if abs(x) >= 9.995 else figure(abs(x))
     return f"-${text}" if x < 0 and text != "0" else f"${text}"
+
+
+def short_usd(x: float) -> str:
+    """An amount in USD with three digits from $100,000 on: $470k, -$1.23M, $2.5bn."""
+    most = abs(x)
+    if most < 99_999.5:
+        return usd(x)
+    sizes = ((1e3, "k"), (1e6, "M"), (1e9, "bn"))
+    size, unit = next((each for each in sizes if most < 999.5 * each[0]), (1e12, "tn"))
+    return f"{'-' if x < 0 else ''}${figure(most / size)}{unit}"
 
 
 def months(x: float, horizon: int) -> str:

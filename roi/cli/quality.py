@@ -1,0 +1,97 @@
+"""`roi quality`: is a system good enough, and how sure is that, from results per item and system."""
+
+from datetime import date as Date
+from pathlib import Path
+
+import click
+
+from roi.cli.options import PATH, format_option, tell
+from roi.errors import InputError
+
+
+@click.command(short_help="Is it good enough: scores, differences, how sure, from results.")
+@click.argument("files", nargs=-1)
+@click.option("--incumbent", metavar="SYSTEM", help="The system that is paid today, as the files (or --system) call it.")
+@click.option("--bar", "bar_given", metavar="SHARE[@DATE]", help="Lowest score that is acceptable, and the day it was fixed.")
+@click.option("--margin", type=click.FloatRange(0, 1), default=0.02, show_default=True,
+              help="How much worse than the incumbent is still as good.")
+@click.option("--metric", "metric_given", metavar="NAME[@DATE]", help="Which score, and the day it was fixed.")
+@click.option("--filter", "named_filter", metavar="NAME", help="Which filter, where a file has several.")
+@click.option("--system", "systems", multiple=True, metavar="OLD=NEW",
+              help="What a system of the files, or a file without one, is called in the scenario.")
+@click.option("--map", "columns_given", multiple=True, metavar="WHAT=COLUMN",
+              help="A column of your own table: item, system, score, cluster, weight, run, escalated.")
+@click.option("--cascade", "cascades", multiple=True, metavar="FIRST,SECOND",
+              help="Score FIRST's answers, SECOND's where a column escalated says so; left out = to the incumbent.")
+@click.option("--repeats", is_flag=True, help="An item that occurs twice for a system is a repeated run.")
+@click.option("--training", type=PATH, help="Ids of the training examples, one a line, or JSON lines with an id.")
+@click.option("--strict", is_flag=True, help="Refuse where a row is left out or an item has no pair.")
+@format_option("table", "json", "markdown")
+@click.option("--output", type=PATH, help="Write scores and rates as YAML, for compare --quality; records bar and metric.")
+def quality(
+    *, files: tuple[str, ...], incumbent: str | None, bar_given: str | None, margin: float, metric_given: str | None,
+    named_filter: str | None, systems: tuple[str, ...], columns_given: tuple[str, ...], cascades: tuple[str, ...],
+    repeats: bool, training: Path | None, strict: bool, form: str, output: Path | None,
+) -> None:
+    """What FILES, results per item and system, say of each system: folders and globs too.
+
+    Read are JSON lines and CSV with id, system and score, promptfoo results, lm-evaluation-harness samples, Inspect logs (.eval
+    needs the extra "quality") and Langfuse scores. Prompts and answers are never read.
+    """
+    from roi import __version__
+    from roi.answers.quality import QualityQuestion, answer_quality
+    from roi.cli.clock import today
+    from roi.cli.output import columns, in_colour, replace_file, write
+    from roi.quality.result_rows import Asked
+    from roi.report.quality import quality_json, quality_text
+
+    bar, bar_on = _dated(bar_given, "--bar")
+    metric, metric_on = _dated(metric_given, "--metric")
+    asked = Asked(metric=metric, filter=named_filter, columns=_pairs(columns_given, "--map", "item=COLUMN"), repeats=repeats,
+                  systems=_pairs(systems, "--system", "OLD=NEW"))
+    answer = answer_quality(QualityQuestion(
+        files=files, asked=asked, incumbent=incumbent, bar=_share(bar), bar_on=bar_on, metric_on=metric_on, margin=margin,
+        cascades=_pairs(cascades, "--cascade", "FIRST,SECOND", ","), training=training, strict=strict, earlier=output), today())
+    if output is not None:
+        replace_file(output, answer.part)
+        tell(f"wrote {output}; next: roi compare my.yaml --quality {output}")
+    if form == "json":
+        write(quality_json(answer, version=__version__))
+    else:
+        write(quality_text(answer, form, width=columns(), colour=in_colour()))
+
+
+def _dated(given: str | None, option: str) -> tuple[str | None, Date | None]:
+    """(what, the day behind an @)."""
+    if given is None:
+        return None, None
+    what, at, day = given.rpartition("@")
+    if not at:
+        return given, None
+    try:
+        return what, Date.fromisoformat(day)
+    except ValueError:
+        raise InputError(f"{option}: {day[:40]!r} is no day; write it as 2026-11-24") from None
+
+
+def _share(given: str | None) -> float | None:
+    if given is None:
+        return None
+    try:
+        share = float(given)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        percent = "; percent? divide it by 100" if 1 < share <= 100 else ""
+        raise InputError(f"--bar: {given[:40]!r} is not usable; a share of right answers, 0 to 1{percent}")
+    return share
+
+
+def _pairs(given: tuple[str, ...], option: str, form: str, between: str = "=") -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for each in given:
+        first, _, second = (part.strip() for part in each.partition(between))
+        if not first or not second:
+            raise InputError(f"{option}: {each[:60]!r} is not usable; write it as {form}")
+        pairs.append((first, second))
+    return tuple(pairs)

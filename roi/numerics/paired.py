@@ -1,0 +1,142 @@
+"""Two systems judged on the same items: how often they agree, and what that says of the difference of their scores.
+
+A score is a share of right answers, or a mean of marks in [0, 1]. The incumbent's true score has a Beta posterior (Jeffreys
+prior, half an item right and half an item wrong). Another system has two: the share it gets right where the incumbent is
+right, and where the incumbent is wrong. Its own score follows, so that what is common to both cancels in the difference.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from roi.numerics.beta import beta_cdf, beta_quantile
+from roi.numerics.spreads import TAIL, t95
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+HALF: Final = 0.5
+"""Jeffreys prior: half an item each way."""
+
+
+@dataclass(frozen=True)
+class ScorePosterior:
+    """What is known of one system's score: it was right on `right` items and wrong on `wrong`, whole or in parts."""
+
+    right: float
+    wrong: float
+
+    @property
+    def share(self) -> float:
+        """Share right among the items."""
+        return self.right / (self.right + self.wrong)
+
+    @property
+    def errors(self) -> "ScorePosterior":
+        """The same of the error rate."""
+        return ScorePosterior(self.wrong, self.right)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """5th and 95th percentile of the true score; the share itself is never outside."""
+        low, high = self.quantile([0.05, 0.95]).tolist()
+        return min(low, self.share), max(high, self.share)
+
+    def quantile(self, p: ArrayLike) -> Array:
+        """The score that the truth is below with probability p."""
+        return beta_quantile(p, self.right + HALF, self.wrong + HALF)
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the true score."""
+        a, b = self.right + HALF, self.wrong + HALF
+        return math.sqrt(a * b / (a + b + 1.0)) / (a + b)
+
+    def at_least(self, bar: float) -> float:
+        """Probability that the true score is `bar` or more."""
+        return float(1.0 - beta_cdf(bar, self.right + HALF, self.wrong + HALF))
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Items by who was right, whole or in parts: first the incumbent (1 right, 0 wrong), then the other system."""
+
+    n11: float
+    n10: float
+    n01: float
+    n00: float
+
+    @property
+    def incumbent(self) -> ScorePosterior:
+        """The incumbent's score on these items."""
+        return ScorePosterior(self.n11 + self.n10, self.n01 + self.n00)
+
+    def other_score(self, incumbent: ArrayLike, keeps: ArrayLike, gains: ArrayLike) -> Array:
+        """The other system's true score, given draws of the incumbent's and two uniform draws in (0, 1), broadcast.
+
+        It is incumbent x (share right where the incumbent is right) + (1 - incumbent) x (share right where it is wrong).
+        """
+        a = np.asarray(incumbent, dtype=float)
+        where_right, where_wrong = ScorePosterior(self.n11, self.n10), ScorePosterior(self.n01, self.n00)
+        return a * where_right.quantile(keeps) + (1.0 - a) * where_wrong.quantile(gains)
+
+    def difference(self, points: Array) -> Array:
+        """Draws of the other's true score less the incumbent's; points (n, 3), uniform in (0, 1)."""
+        a = self.incumbent.quantile(points[:, 0])
+        return self.other_score(a, points[:, 1], points[:, 2]) - a
+
+
+def exact_mcnemar(lost: int, won: int) -> float:
+    """Two-sided p-value of `lost` against `won` discordant items if each were as likely to go either way (binomial, 1/2)."""
+    n, few = lost + won, min(lost, won)
+    log_terms = (math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) - n * math.log(2) for k in range(few + 1))
+    return min(2.0 * math.fsum(map(math.exp, log_terms)), 1.0)
+
+
+def score_posterior(marks: Array, weights: Array, clusters: Ints) -> ScorePosterior:
+    """What marks in [0, 1] say of the score, one an item; all (n,). Items of one cluster are drawn together.
+
+    Right and wrong items are counted where each item is 0 or 1, alone in its cluster, and weighs the same. Else the share is
+    the weighted mean, and the items are as many as would tell it as exactly (`worth_items`): a Beta of the same variance stays
+    in [0, 1] where a normal or a t would not, and is the first rule again where nothing is graded, weighted or clustered.
+    """
+    share = float(np.average(marks, weights=weights))
+    n = len(marks) * worth_items(marks, share * (1.0 - share), weights, clusters)
+    return ScorePosterior(n * share, n * (1.0 - share))
+
+
+def agreement(incumbent: Array, other: Array, weights: Array, clusters: Ints) -> Agreement:
+    """What marks of two systems on the same items say of the pair; all (n,).
+
+    A graded pair (a, b) counts as min(a, b) right on both, a - b or b - a on one, the rest on neither, so that both means come
+    out. The counts are scaled to as many items as would tell the difference as exactly (`worth_items`).
+    """
+    total = float(weights.sum())
+    both, either = float(weights @ np.minimum(incumbent, other)), float(weights @ np.maximum(incumbent, other))
+    lost, won = (float(weights @ np.maximum(x - y, 0.0)) for x, y in ((incumbent, other), (other, incumbent)))
+    variance = (lost + won) / total - ((won - lost) / total) ** 2
+    scale = len(weights) / total * worth_items(other - incumbent, variance, weights, clusters)
+    return Agreement(scale * both, scale * lost, scale * won, scale * (total - either))
+
+
+def worth_items(values: Array, plain_variance: float, weights: Array, clusters: Ints) -> float:
+    """What an item is worth, in items that are right or wrong, alone and of equal weight: 1 where all are so; (n,) each.
+
+    The ratio of the variance that the mean of n such items would have to the variance between clusters (Kish's design effect,
+    upside down), lower by (1.645 / t)^2 for the degrees of freedom of g clusters. One cluster more that varies as plainly as
+    such items do keeps it finite where all clusters agree. Where plain items would not vary at all, a cluster is one item.
+    """
+    n, names = len(values), np.unique(clusters, return_inverse=True)[1]
+    g = int(names.max()) + 1
+    plain = g == n and bool((weights == weights[0]).all()) and bool((values == np.rint(values)).all())
+    if plain:
+        return 1.0
+    if plain_variance <= 0.0 or g == 1:
+        return g / n
+    w = weights / weights.sum()
+    off = np.bincount(names, weights=w * (values - w @ values))
+    between = g / (g - 1.0) * float(off @ off)
+    between = (g * between + plain_variance / n) / (g + 1.0)
+    return float(plain_variance / n / between * (TAIL / t95(g - 1)) ** 2)

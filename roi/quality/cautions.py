@@ -1,0 +1,91 @@
+"""What makes an evaluation say less than its figures: too few items, items seen in training, rules that moved."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from roi.errors import InputError
+from roi.quality.evaluation_set import EvaluationSet
+from roi.quality.formats.own_rows import NAMES
+from roi.quality.measured import Measured
+
+ENOUGH: Final = 200
+"""Items below which a set is small: 200 to 500 are usual."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fixed:
+    """What was decided on: a metric or a bar, and since when."""
+
+    value: str | float
+    since: str | None
+    """The day (ISO) on which it was fixed, where somebody said so."""
+    recorded: str
+    """The day on which `roi quality` first wrote it down."""
+    was: str | float | None = None
+    """What an earlier run had written down, where that was something else."""
+
+
+def cautions(
+    found: EvaluationSet, measured: Measured, fixed: dict[str, Fixed], training: Path | None, results_on: str | None,
+) -> Iterator[str]:
+    """Sentences, the gravest first."""
+    if training is not None:
+        ids = training_ids(training)
+        seen = sum(item in ids or item.partition("/")[2] in ids for item in found.items)
+        if seen:
+            yield (f"{seen:,} of {len(found.items):,} items stand in the training file {training}: what they score says nothing"
+                   " of new ones; leave them out")
+    yield from _moved_rules(fixed, results_on)
+    for sentence in found.notes.tried:
+        yield f"{sentence} tried on the same items: the best of several looks better than it is; keep some items aside for it"
+    items = min(each.items for each in measured.scores)
+    if items < ENOUGH:
+        yield f"{items:,} items, fewer than {ENOUGH}: luck decides much; one is {100 / items:.1f} points of a score"
+    yield from _gaps(measured)
+
+
+def _moved_rules(fixed: dict[str, Fixed], results_on: str | None) -> Iterator[str]:
+    """What was decided after results could be seen."""
+    why = "what is chosen after the results fits them"
+    for name, rule in fixed.items():
+        if rule.was is not None:
+            yield f"the {name} was {rule.was} when results were first seen, and is {rule.value} since {rule.recorded}: {why}"
+        elif rule.since is not None and results_on is not None and rule.since > results_on:
+            yield f"the {name} ({rule.value}) was fixed on {rule.since}, after results of {results_on}: {why}"
+
+
+def _gaps(measured: Measured) -> Iterator[str]:
+    """Items that are missing on one side."""
+    items = {score.system: score.items for score in measured.scores}
+    for each in measured.differences:
+        own, incumbent = items[each.system], items[measured.incumbent]
+        if each.pairs < max(own, incumbent):
+            yield (f"{each.system}: the difference rests on {each.pairs:,} pairs; it was judged on {own:,} items,"
+                   f" {measured.incumbent} on {incumbent:,}")
+    for cascade in measured.cascades:
+        if cascade.no_answer:
+            yield (f"{cascade.first} > {cascade.second}: {cascade.no_answer:,} items are handed on without a score of"
+                   f" {cascade.second}, and are left out")
+
+
+def training_ids(path: Path) -> set[str]:
+    """Ids of a file with one a line: plain, or JSON objects with a usual name of the item; InputError where it has none."""
+    found: set[str] = set()
+    try:
+        with path.open(encoding="utf-8-sig") as lines:
+            for line in lines:
+                if line.lstrip().startswith("{"):
+                    row = json.loads(line)
+                    found.update(str(row[name]) for name in NAMES["item"][:7] if row.get(name) is not None)
+                elif line.strip():
+                    found.add(line.strip())
+    except OSError as error:
+        raise InputError(f"--training: {path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise InputError(f"--training: {path}: neither ids, one a line, nor JSON lines with an id") from None
+    if not found:
+        raise InputError(f"--training: {path} holds no id: one a line, or JSON lines with {', '.join(NAMES['item'][:7])}")
+    return found

@@ -1,0 +1,168 @@
+"""Results of an evaluation as arrays: a mark for each system and item, with the item's weight and cluster."""
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.errors import InputError, nearest
+from roi.quality.formats import FORMATS
+from roi.quality.formats.own_rows import NAMES, OWN
+from roi.quality.result_files import find_files, open_source
+from roi.quality.result_rows import LONGEST_ID, Asked, Format, Notes, Row, Source, one_line, share
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+MOST_SYSTEMS: Final = 200
+NO_ID: Final = f"no id of an item, or one of more than {LONGEST_ID} characters"
+NO_SYSTEM: Final = f"no system, or a name of more than {LONGEST_ID} characters"
+NO_WEIGHT: Final = "a weight that is no number above 0"
+COPY: Final = "a copy of another row: the same system, item, run and score"
+REASONS: Final = (NO_ID, NO_SYSTEM, NO_WEIGHT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSet:
+    """What systems got on items. Arrays over items have shape (items,), over systems and items (systems, items)."""
+
+    systems: tuple[str, ...]
+    items: tuple[str, ...]
+    marks: Floats
+    """Mean over the runs of an item, in [0, 1]; NaN where a system was not judged on it."""
+    weights: Floats
+    clusters: Ints
+    """An item without a cluster is one by itself."""
+    escalated: Floats
+    """Share of an item's runs that the system handed on; NaN where nothing says so."""
+    runs: int
+    """Most runs of one item by one system."""
+    clustered: bool
+    notes: Notes
+
+    def place(self, system: str, option: str) -> int:
+        """The index of a system; InputError with the nearest where it is not there."""
+        if system not in self.systems:
+            near = nearest(system, self.systems) or list(self.systems[:5])
+            raise InputError(f"{option}: no system {system[:80]!r} in the files; nearest: {', '.join(near)}")
+        return self.systems.index(system)
+
+
+def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
+    """The results in FILES; InputError where they are none, or contradict each other."""
+    table, notes = _Rows(dict(asked.systems)), Notes()
+    for path in find_files(files):
+        before = len(table.scores)
+        with open_source(path, notes) as source:
+            form = _format(source, asked)
+            for place, row in form.rows(source, asked, notes):
+                if (reason := table.add(row)) is not None:
+                    notes.drop(reason, place)
+        notes.sources.append((source.path, form.title, len(table.scores) - before))
+    if not table.scores:
+        why = "; ".join(f"{count:,} x {reason} (first: {notes.where[reason]})" for reason, count in notes.left_out.items())
+        raise InputError(f"FILES: no row that counts{f': {why}' if why else ''}")
+    return table.settle(asked, notes)
+
+
+def _format(source: Source, asked: Asked) -> Format:
+    """The format that the first row shows; InputError with the nearest and what it lacks. No name of the file's is shown."""
+    found = next((form for form in FORMATS if form.recognises(source.head, source.first)), None)
+    if found is not None or asked.columns or asked.metric in source.first:
+        return found or OWN
+    lacking = [names for names in list(NAMES.values())[:3] if not {name.lower() for name in source.first} & set(names)]
+    missing = " and ".join(f"{names[0]} (or {', '.join(names[1:5])} ...)" for names in lacking)
+    raise InputError(f"{source.path}: no known format by its columns; nearest: {OWN.title}, without {missing};"
+                     " --map item=COLUMN, score=COLUMN or system=COLUMN names others")
+
+
+class _Rows:
+    """Rows as they come in: names become numbers, so that a row takes few bytes."""
+
+    def __init__(self, renamed: dict[str, str]) -> None:
+        self.renamed = renamed
+        self.items: dict[str, int] = {}
+        self.systems: dict[str, int] = {}
+        self.clusters: dict[str, int] = {}
+        self.runs: dict[object, int] = {None: 0}
+        self.item, self.system, self.cluster, self.run = array("q"), array("q"), array("q"), array("q")
+        self.scores, self.weights, self.escalated = array("d"), array("d"), array("d")
+
+    def add(self, row: Row) -> str | None:
+        """Take a row in; the reason where it cannot count."""
+        item, system, score, cluster, weight, run, escalated = row
+        name, by = str(item), str(system)
+        if item is None or not 0 < len(name) <= LONGEST_ID or isinstance(item, (list, dict)):
+            return NO_ID
+        if system is None or not 0 < len(by) <= LONGEST_ID or isinstance(system, (list, dict)):
+            return NO_SYSTEM
+        heavy = 1.0
+        if weight is not None:
+            try:
+                heavy = float(str(weight))
+            except ValueError:
+                return NO_WEIGHT
+            if not 0.0 < heavy < np.inf:
+                return NO_WEIGHT
+        by = self.renamed.get(by) or self.renamed.setdefault(by, one_line(by))
+        self.item.append(self.items.setdefault(name, len(self.items)))
+        self.system.append(self.systems.setdefault(by, len(self.systems)))
+        self.cluster.append(-1 if cluster is None else self.clusters.setdefault(str(cluster)[:LONGEST_ID], len(self.clusters)))
+        self.run.append(0 if run is None else self.runs.setdefault(str(run), len(self.runs)))
+        self.scores.append(score or 0.0)
+        self.weights.append(heavy)
+        handed = None if escalated is None else share(escalated, "escalated")
+        self.escalated.append(np.nan if handed is None else handed)
+        if len(self.systems) > MOST_SYSTEMS:
+            raise InputError(f"FILES: more than {MOST_SYSTEMS} systems; is the column of the system right? --map system=COLUMN")
+        return None
+
+    def settle(self, asked: Asked, notes: Notes) -> EvaluationSet:
+        """The set, repeated runs averaged; InputError where a row contradicts another."""
+        item, system, run = (np.frombuffer(each, dtype=np.int64) for each in (self.item, self.system, self.run))
+        scores, weights = np.frombuffer(self.scores), np.frombuffer(self.weights)
+        escalated = np.frombuffer(self.escalated)
+        names, by = tuple(self.items), tuple(self.systems)
+        cell = system * len(names) + item
+        keep = np.ones(len(cell), dtype=bool)
+        if not asked.repeats:
+            keep = self._first_of_copies(cell * len(self.runs) + run, scores, cell, notes)
+        cell, shape, size = cell[keep], (len(by), len(names)), len(by) * len(names)
+        counts = np.bincount(cell, minlength=size)
+        with np.errstate(invalid="ignore"):
+            marks = (np.bincount(cell, weights=scores[keep], minlength=size) / counts).reshape(shape)
+            flags = (np.bincount(cell, weights=escalated[keep], minlength=size) / counts).reshape(shape)
+            heavy = np.bincount(item, weights=weights) / np.bincount(item)
+        clusters = self._item_clusters(item, names)
+        return EvaluationSet(systems=by, items=names, marks=marks, weights=heavy, clusters=clusters, escalated=flags,
+                             runs=int(counts.max()), clustered=bool(self.clusters), notes=notes)
+
+    def _first_of_copies(self, key: Ints, scores: Floats, cell: Ints, notes: Notes) -> NDArray[np.bool_]:
+        """True for the first row of each system, item and run; InputError where another one has another score."""
+        order = np.argsort(key, kind="stable")
+        again = np.concatenate(([False], key[order][1:] == key[order][:-1]))
+        other = again & (scores[order] != np.concatenate(([0.0], scores[order][:-1])))
+        if other.any():
+            at = int(other.argmax())
+            system, item = divmod(int(cell[order[at]]), len(self.items))
+            raise InputError(
+                f"FILES: item {tuple(self.items)[item][:40]!r} of {tuple(self.systems)[system][:80]} occurs with scores"
+                f" {scores[order[at - 1]]:g} and {scores[order[at]]:g} ({int(other.sum()):,} such rows); repeated runs need a"
+                " column run, or --repeats")
+        keep = np.ones(len(key), dtype=bool)
+        keep[order[again]] = False
+        notes.drop(COPY, "FILES", int(again.sum()))
+        return keep
+
+    def _item_clusters(self, item: Ints, names: tuple[str, ...]) -> Ints:
+        """The cluster of each item, its own where no row names one; InputError where rows name two."""
+        cluster = np.frombuffer(self.cluster, dtype=np.int64)
+        found = np.full(len(names), -1, dtype=np.int64)
+        named = cluster >= 0
+        found[item[named]] = cluster[named]
+        wrong = named & (found[item] != cluster)
+        if wrong.any():
+            raise InputError(f"FILES: item {names[int(item[wrong.argmax()])][:40]!r} is in two clusters")
+        return np.where(found < 0, len(self.clusters) + np.arange(len(names)), found)

@@ -1,0 +1,49 @@
+"""Logs of Inspect (inspect_ai): .json, or .eval, an archive of JSON members compressed with Zstandard.
+
+`eval` names model, task and day; a sample has id, epoch (a repeated run) and a score by scorer. A score's value is C, P, I or N
+(correct, partial, incorrect, no answer), a number, a truth value, or several by name. The fixtures were written by inspect_ai
+0.3.285; tests/log/test_eval_log/log_read_sample.json in UKGovernmentBEIS/inspect_ai was captured from a real run.
+"""
+
+from collections.abc import Iterator
+
+from roi.quality.result_rows import FAILED, NO_SCORE, Asked, Document, Format, Notes, Row, Source, one_of, share
+
+PARTIAL = "P"
+
+
+def _recognises(head: Document, first: Document) -> bool:
+    return isinstance(head.get("eval"), dict) and "epoch" in first and "id" in first
+
+
+def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row]]:
+    about = source.head["eval"]
+    if isinstance(date := about.get("created"), str):
+        notes.dates.append(date[:10])
+    task = about.get("task") or "task"
+    for place, sample in source.documents:
+        if sample.get("error"):
+            notes.drop(FAILED, place)
+            continue
+        scores = sample.get("scores") or {}
+        mark = _mark(scores, asked, notes, place) if scores else None
+        if mark is None:
+            notes.drop(NO_SCORE, place)
+            continue
+        item = sample.get("id")
+        yield place, Row(f"{task}/{item}" if item is not None else None, about.get("model"), mark, run=sample.get("epoch"))
+
+
+def _mark(scores: Document, asked: Asked, notes: Notes, place: str) -> float | None:
+    """The value of the scorer that was asked for, or of the only one; `scorer/name` where a scorer gives several."""
+    values: Document = {}
+    for scorer, score in scores.items():
+        value = score.get("value") if isinstance(score, dict) else None
+        inner = value if isinstance(value, dict) else {}
+        values |= {f"{scorer}/{name}": mark for name, mark in inner.items()} or {scorer: value}
+    metric = one_of(list(values), asked.metric, "--metric", place)
+    notes.metrics[metric] = None
+    return 0.5 if values[metric] == PARTIAL else share(values[metric], place)
+
+
+INSPECT = Format(title="Inspect log", recognises=_recognises, rows=_rows)

@@ -1,0 +1,56 @@
+"""Langfuse's scores: the export of the scores' table (CSV, JSON), of blob storage (`scores/`), or a page of the API.
+
+A score has a name (the metric), a value and a data type; columns are read in camel and in snake case. By the field reference of
+langfuse/langfuse-docs (content/docs/api-and-data-platform/features/blob-storage-export-fields.mdx) it names its trace, not the
+item of the data set: systems pair where traces have the item's id, or the table has a dataset_item_id. The system is the data
+set's run, else the trace's name. No captured export of scores was found in public; --map names other columns.
+"""
+
+from collections.abc import Iterator
+
+from roi.errors import InputError
+from roi.quality.formats.own_rows import NAMES
+from roi.quality.result_rows import NO_SCORE, Asked, Document, Format, Notes, Row, Source, one_of, share
+
+ITEM = ("datasetitemid", "traceid")
+SYSTEM = ("datasetrunname", "datasetrunid", "tracename")
+
+
+def _plain(document: Document) -> Document:
+    return {name.lower().replace("_", "").replace(" ", ""): value for name, value in document.items()}
+
+
+def _recognises(head: Document, first: Document) -> bool:  # noqa: ARG001 -- every format is asked alike
+    return {"traceid", "name", "value"} <= _plain(first).keys() and bool({"datatype", "source"} & _plain(first).keys())
+
+
+def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row]]:
+    given = {what: _plain({column: None}).popitem()[0] for what, column in asked.columns}
+    items, systems = (((given[what],) if what in given else usual) for what, usual in (("item", ITEM), ("system", SYSTEM)))
+    alone = asked.system_of_file(source.path)
+    metrics: list[str] = []
+    for place, document in source.documents:
+        score = _plain(document)
+        if (name := str(score.get("name"))) not in metrics:
+            metrics.append(name)
+            if asked.metric is None:
+                one_of(metrics, None, "--metric", source.path)
+        if asked.metric is not None and name != asked.metric:
+            continue
+        if len(notes.dates) < 1 and isinstance(date := score.get("timestamp"), str):
+            notes.dates.append(date[:10])
+        kind = str(score.get("datatype") or "NUMERIC")
+        mark = share(score.get("stringvalue" if kind in {"CATEGORICAL", "TEXT"} else "value"), place)
+        if mark is None:
+            notes.drop(NO_SCORE, place)
+            continue
+        system = alone or next((score[each] for each in systems if score.get(each)), None)
+        if system is None:
+            raise InputError(f"{place}: no run of a data set and no trace's name to tell the system by; --system"
+                             f" {source.path.rpartition('/')[2]}=NAME, or --map system=COLUMN")
+        rest = (score.get(given[what]) if what in given else None for what in list(NAMES)[3:])
+        yield place, Row(next((score[each] for each in items if score.get(each)), None), system, mark, *rest)
+    notes.metrics[one_of(metrics, asked.metric, "--metric", source.path)] = None
+
+
+LANGFUSE = Format(title="Langfuse scores", recognises=_recognises, rows=_rows)

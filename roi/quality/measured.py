@@ -1,0 +1,181 @@
+"""What an evaluation says of each system: its score, its difference to the incumbent on the same items, how sure that is."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.errors import InputError
+from roi.numerics.paired import Agreement, ScorePosterior, agreement, exact_mcnemar, score_posterior
+from roi.numerics.sequence import sobol
+from roi.numerics.spreads import TAIL
+from roi.quality.evaluation_set import EvaluationSet
+
+Floats = NDArray[np.float64]
+POWER: Final = 0.8416212335729143
+"""80th percentile of the normal distribution: the chance that a difference of the smallest size is found."""
+SURE: Final = 0.95
+"""A question is settled where the answer is at least this likely; the 90% interval then lies on one side."""
+MOST_ITEMS: Final = 1_000_000
+DRAWS: Final = 4096
+SEED: Final = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemScore:
+    """One system by itself."""
+
+    system: str
+    items: int
+    posterior: ScorePosterior
+    reaches_bar: float | None
+    """Probability that the true score is the bar or more; None without a bar."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One system against the incumbent, on the items of both."""
+
+    system: str
+    pairs: int
+    value: float
+    """Its mean mark less the incumbent's."""
+    low: float
+    high: float
+    lost: int
+    """Items on which the incumbent is better."""
+    won: int
+    """Items on which the system is better."""
+    p_value: float
+    """Exact McNemar on those; where items are clustered, on the clusters, each one of the two ways."""
+    not_worse: float
+    """Probability that it is worse by at most the margin."""
+    smallest: float
+    """Smallest true difference that a set like this shows: 90% interval clear of 0 with a chance of 80%."""
+    more_items: int | None
+    """Items beyond these that settle margin and bar if the means stay; 0: settled; None: more than MOST_ITEMS."""
+    agreement: Agreement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cascade:
+    """What a first model keeps and hands on, and how wrong either is; each with its posterior."""
+
+    first: str
+    second: str
+    escalated: ScorePosterior
+    """Share handed on."""
+    kept_error_rate: ScorePosterior | None
+    """Share wrong of what the first model keeps; None where it keeps nothing."""
+    escalated_error_rate: ScorePosterior | None
+    """Share of the second model's answers that are wrong where it is handed an item; None where it is handed none."""
+    no_answer: int
+    """Items handed on that the second model was not judged on: left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """All that the set says."""
+
+    incumbent: str
+    bar: float | None
+    margin: float
+    scores: tuple[SystemScore, ...]
+    """The incumbent first."""
+    differences: tuple[Difference, ...]
+    cascades: tuple[Cascade, ...]
+
+
+def measure(found: EvaluationSet, incumbent: str, bar: float | None, margin: float) -> Measured:
+    """Every system's score, and its difference to the incumbent; InputError where no item is common to both."""
+    base = found.place(incumbent, "--incumbent")
+    scores = [_score(found, k, bar) for k in range(len(found.systems))]
+    others = [k for k in range(len(found.systems)) if k != base]
+    points = sobol(0, DRAWS, 3, SEED)
+    return Measured(
+        incumbent=incumbent, bar=bar, margin=margin, scores=(scores[base], *(scores[k] for k in others)), cascades=(),
+        differences=tuple(_difference(found, base, k, scores[k], points, bar, margin) for k in others))
+
+
+def with_cascades(found: EvaluationSet, pairs: Sequence[tuple[str, str]]) -> tuple[EvaluationSet, tuple[Cascade, ...]]:
+    """The set with a system "FIRST > SECOND" for each pair, marked by who answers each item, and what is kept and handed on.
+
+    InputError where nothing says which items the first model hands on, or no item can be marked.
+    """
+    cascades = []
+    for first, second in pairs:
+        a, b = found.place(first, "--cascade"), found.place(second, "--cascade")
+        handed = found.escalated[a]
+        if np.isnan(handed).all():
+            raise InputError(f"--cascade: no row of {first} says whether it was escalated; a column escalated (true, false)")
+        kept_marks, handed_marks = found.marks[a], found.marks[b]
+        marks = np.where(handed > 0, np.where(handed < 1, (1 - handed) * kept_marks, 0.0) + handed * handed_marks, kept_marks)
+        marks = np.where(np.isnan(handed), np.nan, marks)
+        judged = ~np.isnan(marks)
+        if not judged.any():
+            raise InputError(f"--cascade: no item that {first} hands on was judged for {second} (the ids do not match)")
+        flagged = ~np.isnan(handed) & ~np.isnan(kept_marks)
+        cascades.append(Cascade(
+            first=first, second=second, escalated=_posterior(found, np.where(flagged, handed, np.nan)),
+            kept_error_rate=_part(found, kept_marks, 1.0 - handed), escalated_error_rate=_part(found, handed_marks, handed),
+            no_answer=int((flagged & ~judged).sum())))
+        found = replace(found, systems=(*found.systems, f"{first} > {second}"), marks=np.vstack([found.marks, marks]),
+                        escalated=np.vstack([found.escalated, np.full(len(marks), np.nan)]))
+    return found, tuple(cascades)
+
+
+def _part(found: EvaluationSet, marks: Floats, share: Floats) -> ScorePosterior | None:
+    """The error rate on the part of the items that is kept, or handed on; None where it has none."""
+    inside = ~np.isnan(share) & (share > 0) & ~np.isnan(marks)
+    if not inside.any():
+        return None
+    return score_posterior(marks[inside], found.weights[inside] * share[inside], found.clusters[inside]).errors
+
+
+def _posterior(found: EvaluationSet, marks: Floats) -> ScorePosterior:
+    judged = ~np.isnan(marks)
+    return score_posterior(marks[judged], found.weights[judged], found.clusters[judged])
+
+
+def _score(found: EvaluationSet, k: int, bar: float | None) -> SystemScore:
+    judged = ~np.isnan(found.marks[k])
+    posterior = _posterior(found, found.marks[k])
+    return SystemScore(system=found.systems[k], items=int(judged.sum()), posterior=posterior,
+                       reaches_bar=None if bar is None else posterior.at_least(bar))
+
+
+def _difference(
+    found: EvaluationSet, base: int, k: int, own: SystemScore, points: Floats, bar: float | None, margin: float,
+) -> Difference:
+    both = ~np.isnan(found.marks[base]) & ~np.isnan(found.marks[k])
+    pairs = int(both.sum())
+    if not pairs:
+        counts = [int((~np.isnan(found.marks[each])).sum()) for each in (base, k)]
+        raise InputError(f"FILES: 0 of the {counts[1]:,} items of {own.system[:80]} pair with the {counts[0]:,} of"
+                         f" {found.systems[base][:80]}: their ids differ")
+    a, b, weights, clusters = (each[both] for each in (found.marks[base], found.marks[k], found.weights, found.clusters))
+    agree = agreement(a, b, weights, clusters)
+    draws = agree.difference(points)
+    value = float(np.average(b - a, weights=weights))
+    low, high = np.quantile(draws, (0.05, 0.95))
+    spread, not_worse = float(draws.std()), float((draws >= -margin).mean())
+    off = np.bincount(np.unique(clusters, return_inverse=True)[1], weights=weights * (b - a)).round(12)  # 0.3 - 0.2 - 0.1 is 0
+    more = [_more_items(pairs, value + margin, spread, not_worse)]
+    if bar is not None and own.reaches_bar is not None:
+        more.append(_more_items(own.items, own.posterior.share - bar, own.posterior.deviation, own.reaches_bar))
+    return Difference(
+        system=own.system, pairs=pairs, value=value, low=min(float(low), value), high=max(float(high), value),
+        lost=int((b < a).sum()), won=int((b > a).sum()), p_value=exact_mcnemar(int((off < 0).sum()), int((off > 0).sum())),
+        not_worse=not_worse, smallest=(TAIL + POWER) * spread, agreement=agree,
+        more_items=None if None in more else max(each or 0 for each in more))
+
+
+def _more_items(n: int, gap: float, spread: float, probability: float) -> int | None:
+    """Items beyond n until a mean that stays `gap` from the edge is clear of it; the spread falls with the root of n."""
+    if max(probability, 1.0 - probability) >= SURE:
+        return 0
+    needed = n * (TAIL * spread / gap) ** 2 if gap else math.inf
+    return None if needed - n > MOST_ITEMS else max(math.ceil(needed - n), 1)

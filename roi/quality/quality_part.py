@@ -1,0 +1,61 @@
+"""The part of a scenario that an evaluation settles, as YAML to lay over one, and what it records for the next run."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from roi.numerics.paired import ScorePosterior
+from roi.quality.cautions import Fixed
+from roi.quality.evaluation_set import EvaluationSet
+from roi.quality.measured import Measured
+from roi.scenario.file import QUALITY_PART, read_part
+from roi.scenario.yaml import dump_yaml
+
+DIGITS = 6
+
+
+def part_yaml(
+    found: EvaluationSet, measured: Measured, fixed: dict[str, Fixed], warnings: list[str], results_on: str | None,
+) -> str:
+    """YAML with `quality`, and beside it the record: how systems agree with the incumbent, and since when the rules stand."""
+    source = f"roi quality, {', '.join(found.notes.metrics)}{f', results of {results_on}' if results_on else ''}"
+    record: dict[str, Any] = {
+        "incumbent": measured.incumbent, "results_on": results_on,
+        "fixed": {name: asdict(rule) for name, rule in fixed.items()},
+        "right": round(measured.scores[0].posterior.right, DIGITS), "wrong": round(measured.scores[0].posterior.wrong, DIGITS),
+        "agreement": {each.system: {name: round(getattr(each.agreement, name), DIGITS) for name in ("n11", "n10", "n01", "n00")}
+                      for each in measured.differences},
+    }  # fmt: skip
+    data = {"schema": QUALITY_PART, "quality": dict(_quality(measured, source)), "record": record}
+    lines = ["What an evaluation settles; lay it over: roi compare my.yaml --quality THIS_FILE",
+             *(f"read: {name} ({title}, {rows:,} rows)" for name, title, rows in found.notes.sources[:5]),
+             *(f"warning: {sentence}" for sentence in warnings),
+             "record: items by who was right: n11 both, n10 the incumbent alone, n01 the other alone, n00 neither; where items",
+             "are graded, weighted or in clusters, as many plain ones as say as much"]
+    return "".join(f"# {' '.join(line.split())}\n" for line in lines) + dump_yaml(data)
+
+
+def _quality(measured: Measured, source: str) -> Iterator[tuple[str, Any]]:
+    if measured.bar is not None:
+        yield "bar", measured.bar
+    yield "scores", {each.system: _rounded(each.posterior) | {"items": each.items, "source": source}
+                     for each in measured.scores}
+    for name in ("escalated", "kept_error_rate", "escalated_error_rate"):  # a scenario hands on to its incumbent alone
+        known = {each.first: getattr(each, name) for each in measured.cascades if each.second == measured.incumbent}
+        rates = {first: _rounded(part) | {"source": source} for first, part in known.items() if part is not None}
+        if rates:
+            yield name, rates
+
+
+def _rounded(known: ScorePosterior) -> dict[str, Any]:
+    low, high = known.interval
+    return {"value": round(known.share, DIGITS), "low": round(low, DIGITS), "high": round(high, DIGITS)}
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """What an earlier run wrote down in its part; empty where the file is not there, InputError where it is another file."""
+    if not path.exists():
+        return {}
+    record = read_part(path, "--output").get("record")
+    return record if isinstance(record, dict) else {}

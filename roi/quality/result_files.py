@@ -1,0 +1,213 @@
+"""Files of results as documents, one by one: JSON lines, one JSON document, a delimited table, or Inspect's archive."""
+
+import csv
+import glob
+import gzip
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from itertools import chain
+from pathlib import Path
+from typing import IO, Final, TextIO, cast
+
+from roi.errors import InputError, MissingExtra, nearest
+from roi.quality.json_stream import wanted_values
+from roi.quality.result_rows import NOT_JSON, Document, Notes, Source
+
+ENDINGS: Final = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".eval")
+"""What a folder is searched for, each with .gz too."""
+ROWS: Final = frozenset({("*",), ("data", "*"), ("results", "*"), ("results", "results", "*"), ("samples", "*")})
+"""Where a JSON document has its rows, in one format or the other."""
+BESIDE: Final = frozenset({("eval",), ("results", "timestamp")})
+"""What is read beside them."""
+KNOWN: Final = "JSON lines or CSV with id, system, score; promptfoo, lm-evaluation-harness samples, Inspect, Langfuse scores"
+PEEK: Final = 1 << 22
+"""Characters in which the first of several JSON documents must end."""
+LONGEST_CELL: Final = 1 << 28
+ZSTANDARD: Final = 93
+
+
+def find_files(arguments: Sequence[str]) -> list[Path]:
+    """The files that paths, folders and globs mean, each once; InputError for an argument that means none.
+
+    Of lm-evaluation-harness's folders the samples are taken: results_*.json hold sums, and name the model.
+    """
+    found: dict[Path, Path] = {}
+    for argument in arguments:
+        path = Path(argument)
+        if path.is_dir():
+            paths = sorted(p for p in path.rglob("*") if p.is_file() and _usual(p.relative_to(path)))
+        elif path.exists():
+            paths = [path]
+        else:
+            paths = sorted(Path(p) for p in glob.glob(argument, recursive=True))  # noqa: PTH207 -- absolute globs
+        if not paths:
+            near = nearest(path.name, [p.name for p in path.parent.iterdir()], 1) if path.parent.is_dir() else []
+            hint = f"; nearest: {path.parent / near[0]}" if near else ""
+            what = f"a folder without {', '.join(ENDINGS)}" if path.is_dir() else "not there"
+            raise InputError(f"FILES: {argument[:200]!r} is {what}{hint}")
+        found.update((p.resolve(), p) for p in paths)
+    if not found:
+        raise InputError("FILES: none given; name results per item and system, folders or globs")
+    return list(found.values())
+
+
+def _usual(path: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.parts)
+    sums = path.name.startswith("results_") and path.name.endswith(".json") and "T" in path.name
+    return not hidden and not sums and path.name.lower().removesuffix(".gz").endswith(ENDINGS)
+
+
+@contextmanager
+def open_source(path: Path, notes: Notes) -> Iterator[Source]:
+    """The file's documents; InputError where it is empty, damaged, or nothing that is read."""
+    shown = str(path)
+    try:
+        with path.open("rb") as raw:
+            if raw.read(2) == b"PK":
+                with zipfile.ZipFile(path) as archive:
+                    yield _begin(shown, _archived(archive, shown))
+                return
+        with _text(path) as stream:
+            yield _begin(shown, _documents(stream, shown, notes))
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile):
+        raise InputError(f"{shown}: the archive is damaged or cut short") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{shown}: neither text in UTF-8 nor an archive of Inspect") from None
+    except OSError as error:
+        raise InputError(f"{shown}: cannot be read: {error.strerror}") from None
+
+
+@contextmanager
+def _text(path: Path) -> Iterator[TextIO]:
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        plain = cast("IO[bytes]", gzip.GzipFile(fileobj=raw) if packed else raw)
+        yield io.TextIOWrapper(plain, encoding="utf-8-sig", newline="")
+
+
+def _begin(shown: str, parts: Iterator[tuple[str, Document]]) -> Source:
+    """The source, read up to its first row; places beside the rows begin with a dot."""
+    head: Document = {}
+    for place, value in parts:
+        if not place.startswith("."):
+            return Source(shown, head, value, chain([(place, value)], parts))
+        head[place[1:]] = value
+    raise InputError(f"{shown}: no row of an item in it: empty, or no format that is read ({KNOWN})")
+
+
+def _documents(stream: TextIO, shown: str, notes: Notes) -> Iterator[tuple[str, Document]]:
+    """(place, row) of a text file; what stands beside the rows has a place that begins with a dot."""
+    head = stream.read(PEEK)
+    whole = _Rest(head, stream)
+    start = head.lstrip("\ufeff \t\r\n")
+    if not start.startswith(("{", "[")):
+        yield from _table(head, whole, shown, notes)
+    elif _is_lines(start):
+        yield from _lines(whole, shown, notes)
+    else:
+        number = 0
+        for path, value in wanted_values(cast("TextIO", whole), ROWS | BESIDE, shown):
+            number += path not in BESIDE
+            if path in BESIDE:
+                yield "." + ".".join(path), value
+            elif isinstance(value, dict):
+                yield f"{shown}, row {number}", value
+            else:
+                notes.drop("a row that is no JSON object", f"{shown}, row {number}")
+
+
+def _is_lines(start: str) -> bool:
+    """True where the first line is a JSON object by itself and none of the documents that hold rows."""
+    line, _, rest = start.partition("\n")
+    try:
+        first = json.loads(line)
+    except (ValueError, RecursionError):
+        return len(line) < PEEK and start.startswith("{") and rest.lstrip().startswith("{")
+    holds_rows = any(isinstance(first.get(path[0]), (list, dict)) for path in ROWS) if isinstance(first, dict) else True
+    return isinstance(first, dict) and (bool(rest.strip()) or not holds_rows)
+
+
+class _Rest:
+    """A text whose beginning was read already."""
+
+    def __init__(self, head: str, stream: TextIO) -> None:
+        self.head, self.stream = head, stream
+
+    def read(self, size: int) -> str:
+        """Up to `size` characters, the beginning whole."""
+        head, self.head = self.head, ""
+        return head or self.stream.read(size)
+
+    def __iter__(self) -> Iterator[str]:
+        """The lines."""
+        last = ""
+        for line in io.StringIO(self.head):
+            yield from [last] if last else []
+            last = line
+        yield last if last.endswith("\n") else last + self.stream.readline()
+        yield from self.stream
+
+
+def _lines(text: _Rest, shown: str, notes: Notes) -> Iterator[tuple[str, Document]]:
+    loads = json.loads
+    for number, line in enumerate(text, start=1):
+        try:
+            value = loads(line)
+        except (ValueError, RecursionError):
+            value = None
+        if value.__class__ is dict:
+            yield f"{shown}, line {number}", value
+        elif line.strip():
+            notes.drop(NOT_JSON, f"{shown}, line {number}")
+
+
+def _table(head: str, text: _Rest, shown: str, notes: Notes) -> Iterator[tuple[str, Document]]:
+    csv.field_size_limit(LONGEST_CELL)
+    line = next((line for line in head.splitlines() if line.strip()), "")
+    reader = csv.reader(text, delimiter=max((",", ";", "\t"), key=line.count))
+    header: list[str] = []
+    try:
+        for row in reader:
+            place = f"{shown}, line {reader.line_num}"
+            if not any(cell.strip() for cell in row):
+                continue
+            if not header:
+                header = [cell.strip() for cell in row]
+            elif len(row) != len(header):
+                notes.drop("a line with more or fewer cells than the header", place)
+            else:
+                yield place, {name: cell or None for name, cell in zip(header, row, strict=True)}
+    except csv.Error:
+        raise InputError(f"{shown}: line {reader.line_num}: no table that can be read") from None
+
+
+def _archived(archive: zipfile.ZipFile, shown: str) -> Iterator[tuple[str, Document]]:
+    """Header and samples of Inspect's archive: the summaries where they are, which are small, else the samples themselves."""
+    names = archive.namelist()
+    header = next((name for name in ("header.json", "_journal/start.json") if name in names), None)
+    if header is None:
+        raise InputError(f"{shown}: an archive, but none of Inspect: header.json is missing")
+    if any(each.compress_type == ZSTANDARD for each in archive.infolist()) and not hasattr(zipfile, "ZIP_ZSTANDARD"):
+        try:
+            import_module("zipfile_zstd")
+        except ImportError:
+            raise MissingExtra("quality", "zipfile-zstd") from None
+    yield ".eval", next((value for _, value in _members(archive, [header], ("eval",), shown)), {})
+    if "summaries.json" in names:
+        yield from _members(archive, ["summaries.json"], ("*",), shown)
+    else:
+        yield from _members(archive, [name for name in names if name.startswith("samples/")], (), shown)
+
+
+def _members(archive: zipfile.ZipFile, names: list[str], path: tuple[str, ...], shown: str) -> Iterator[tuple[str, Document]]:
+    for name in names:
+        with archive.open(name) as raw, io.TextIOWrapper(raw, encoding="utf-8") as stream:
+            for _, value in wanted_values(stream, frozenset({path}), f"{shown}, {name}"):
+                if isinstance(value, dict):
+                    yield f"{shown}, {name}", value

@@ -1,0 +1,131 @@
+"""What is read of an evaluation: a row for each item and system, what was asked of the reader, and what it noticed."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from roi.errors import InputError
+
+Document = dict[str, Any]  # Any: JSON as it was parsed
+LONGEST_ID: Final = 200
+"""Characters of an id; what is longer is a text, and is not kept."""
+RIGHT: Final = frozenset({"1", "c", "correct", "true", "yes", "y", "pass", "passed", "right", "success", "good"})
+WRONG: Final = frozenset({"0", "i", "n", "incorrect", "false", "no", "fail", "failed", "wrong", "failure", "bad"})
+"""Words for a right and a wrong answer, in lower case; C and I are Inspect's, whose N (no answer) is wrong too."""
+NO_SCORE: Final = "no score: empty, or a text that says neither right nor wrong"
+FAILED: Final = "the call failed: an error, no answer"
+NOT_JSON: Final = "a line that is no JSON object"
+
+
+class Row(NamedTuple):
+    """One judged answer. Ids are None where the file has none."""
+
+    item: object
+    system: object
+    score: float | None
+    """In [0, 1]; None where it cannot be read."""
+    cluster: object = None
+    weight: object = None
+    run: object = None
+    escalated: object = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user said about the files."""
+
+    metric: str | None = None
+    filter: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    """(what, the file's own name of the column)."""
+    repeats: bool = False
+    """True where an item that occurs twice is a repeated run."""
+    systems: tuple[tuple[str, str], ...] = ()
+    """(name in the files, or of a file, and what it is called in the scenario)."""
+
+    def system_of_file(self, path: str) -> str | None:
+        """What was said to be the system of a file, by its path or its name."""
+        return next((new for old, new in self.systems if old in {path, path.rpartition("/")[2]}), None)
+
+
+@dataclass
+class Notes:
+    """What reading noticed, for the reader of the answer."""
+
+    left_out: dict[str, int] = field(default_factory=dict)
+    where: dict[str, str] = field(default_factory=dict)
+    """The first place of each reason."""
+    tried: dict[str, None] = field(default_factory=dict)
+    """What was tried several times on the same items: filters, prompts; in order."""
+    metrics: dict[str, None] = field(default_factory=dict)
+    """What the scores are, in order."""
+    dates: list[str] = field(default_factory=list)
+    """Days on which results were made, ISO, as the files state them."""
+    sources: list[tuple[str, str, int]] = field(default_factory=list)
+    """(file, what it is, rows)."""
+
+    def drop(self, reason: str, where: str, rows: int = 1) -> None:
+        """Count rows that are left out."""
+        if rows:
+            self.left_out[reason] = self.left_out.get(reason, 0) + rows
+            self.where.setdefault(reason, where)
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened file: its documents one by one, each with its place, and what stands beside them."""
+
+    path: str
+    head: Document
+    """Values beside the rows that were met before the first of them, by dotted path."""
+    first: Document
+    documents: Iterator[tuple[str, Document]]
+    """With the first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """One kind of file."""
+
+    title: str
+    recognises: Callable[[Document, Document], bool]
+    """From what stands beside the rows, and the first row."""
+    rows: Callable[[Source, Asked, Notes], Iterator[tuple[str, Row]]]
+    """Each row with its place."""
+
+
+def share(mark: object, where: str) -> float | None:
+    """The mark as a share of right, in [0, 1]; None where it is no mark; InputError where it is outside."""
+    if isinstance(mark, str):
+        word = mark.strip().lower()
+        if word in RIGHT:
+            return 1.0
+        if word in WRONG:
+            return 0.0
+        try:
+            mark = float(word)
+        except ValueError:
+            return None
+    if not isinstance(mark, (int, float)) or mark != mark:  # noqa: PLR0124 -- NaN: an unscored item
+        return None
+    if 0 <= mark <= 1:
+        return float(mark)
+    percent = "; percent? divide it by 100" if 1 < mark <= 100 else ""
+    raise InputError(f"{where}: a score of {mark:g}; a score is a share of right, 0 to 1{percent}")
+
+
+def one_line(name: str) -> str:
+    """The name without control characters, which messages and reports would show."""
+    return " ".join("".join(ch if ch.isprintable() else " " for ch in name).split()) or "(no name)"
+
+
+def one_of(names: list[str], asked: str | None, option: str, where: str) -> str:
+    """The name that was asked for, or the only one; InputError with the names where that is open."""
+    if asked is not None and asked in names:
+        return asked
+    listed = ", ".join(one_line(name[:40]) for name in names[:8])
+    if asked is not None:
+        raise InputError(f"{option}: {where} has no {asked[:40]!r}; there is {listed or 'none'}")
+    if len(names) == 1:
+        return names[0]
+    raise InputError(f"{where}: {f'several ({listed})' if names else 'none'}; choose one with {option}")

@@ -1,0 +1,107 @@
+"""How `roi quality` is told: scores, differences to the incumbent, cascades, warnings; as a table, Markdown or JSON."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from roi.answers.quality import QualityAnswer
+from roi.numerics.paired import ScorePosterior
+from roi.quality.measured import MOST_ITEMS, Difference, SystemScore
+from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
+from roi.report.layout.wording import chance, percent
+
+SCHEMA = "roi.quality/1"
+
+
+def quality_text(answer: QualityAnswer, form: str = "table", *, width: int = 80, colour: bool = False) -> str:
+    """The report as text, no line longer than `width`, or as Markdown."""
+    return render(_tell(answer), form, width=width, colour=colour)
+
+
+def _tell(answer: QualityAnswer) -> Iterable[Block]:
+    found, measured = answer.found, answer.measured
+    yield Title("Is it good enough")
+    sources = [f"{name} ({title}, {rows:,} rows)" for name, title, rows in found.notes.sources]
+    yield Paragraph(
+        f"{len(found.items):,} items, {len(found.systems) - len(measured.cascades)} systems, metric"
+        f" {', '.join(found.notes.metrics)}{f', up to {found.runs} runs an item' if found.runs > 1 else ''}"
+        f"{f'; {len(set(found.clusters.tolist())):,} clusters' if found.clustered else ''}. Read: {', '.join(sources[:4])}"
+        + (f" and {len(sources) - 4} more." if len(sources) > 4 else "."))
+    if answer.warnings:
+        yield from (Heading("Warnings"), Bullets(tuple(answer.warnings)))
+    yield Heading("Score of each system")
+    bar = () if measured.bar is None else (f"reaches\n{percent(measured.bar)}",)
+    yield Table(("system", "items", "score", "90%\ninterval", *bar), tuple(map(_score_row, measured.scores)))
+    yield Heading(f"Against {measured.incumbent}, on the same items")
+    heads = ("system", "pairs", "difference", "90%\ninterval", "lost /\nwon", "McNemar\np",
+             f"within\n{_points(measured.margin)[1:]}", "shows\nfrom", "items\nto add")  # fmt: skip
+    yield Table(heads, tuple(map(_difference_row, measured.differences)))
+    yield Paragraph(
+        f"Points of 100. lost / won: items on which {measured.incumbent}, or the other, is better. within: chance that it is"
+        f" worse by at most {_points(measured.margin)[1:]} points. shows from: the smallest true difference that such a set"
+        " finds (80% power, 10% two-sided). items to add: until the 90% intervals are clear of the margin"
+        f"{' and the bar' if measured.bar is not None else ''}, if the means stay.")
+    for each in measured.cascades:
+        yield Heading(f"Cascade {each.first} > {each.second}")
+        parts = (("handed on", each.escalated), ("wrong of what is kept", each.kept_error_rate),
+                 ("wrong of what is handed on", each.escalated_error_rate))
+        yield Bullets(tuple(f"{words}: {percent(part.share)} (90%: {_interval(part)})" for words, part in parts if part))
+    if found.notes.left_out:
+        yield Heading("Rows left out")
+        yield Bullets(tuple(f"{count:,}: {reason} (first: {found.notes.where[reason]})"
+                            for reason, count in found.notes.left_out.items()))
+
+
+def _score_row(each: SystemScore) -> Row:
+    bar = () if each.reaches_bar is None else (chance(each.reaches_bar),)
+    return Row((each.system, f"{each.items:,}", percent(each.posterior.share), _interval(each.posterior), *bar))
+
+
+def _difference_row(each: Difference) -> Row:
+    more = f">{MOST_ITEMS // 1_000_000} M" if each.more_items is None else f"{each.more_items:,}"
+    return Row((each.system, f"{each.pairs:,}", _points(each.value), f"{_points(each.low)} to {_points(each.high)}",
+                f"{each.lost:,} / {each.won:,}", f"{each.p_value:.3f}", chance(each.not_worse), _points(each.smallest)[1:],
+                more))
+
+
+def _points(share: float) -> str:
+    return f"{share * 100:+.1f}".replace("-0.0", "+0.0")
+
+
+def _interval(known: ScorePosterior) -> str:
+    low, high = known.interval
+    return f"{percent(low)} to {percent(high)}"
+
+
+def quality_json(answer: QualityAnswer, *, version: str) -> str:
+    """The whole answer as JSON; null where something is not known or not asked."""
+    found, measured = answer.found, answer.measured
+
+    differences: list[dict[str, Any]] = [
+        {"system": each.system, "pairs": each.pairs, "difference": each.value, "low": each.low, "high": each.high,
+         "items_lost": each.lost, "items_won": each.won, "mcnemar_p": each.p_value, "probability_not_worse": each.not_worse,
+         "smallest_difference_shown": each.smallest, "more_items": each.more_items, "agreement": asdict(each.agreement)}
+        for each in measured.differences]
+    return json.dumps({
+        "schema": SCHEMA, "roi_version": version,
+        "incumbent": measured.incumbent, "bar": measured.bar, "margin": measured.margin,
+        "metrics": list(found.notes.metrics), "items": len(found.items), "runs": found.runs,
+        "clusters": len(set(found.clusters.tolist())) if found.clustered else None, "results_on": answer.results_on,
+        "fixed": {name: asdict(rule) for name, rule in answer.fixed.items()},
+        "sources": [{"file": name, "format": title, "rows": rows} for name, title, rows in found.notes.sources],
+        "scores": [{"system": each.system, "items": each.items, **_rate(each.posterior),
+                    "probability_reaches_bar": each.reaches_bar} for each in measured.scores],
+        "differences": differences,
+        "cascades": [{"first": each.first, "second": each.second, "without_answer": each.no_answer,
+                      **{name: (part := getattr(each, name)) and _rate(part)
+                         for name in ("escalated", "kept_error_rate", "escalated_error_rate")}} for each in measured.cascades],
+        "left_out": [{"reason": reason, "rows": count, "where": found.notes.where[reason]}
+                     for reason, count in found.notes.left_out.items()],
+        "warnings": answer.warnings,
+    }, indent=2, allow_nan=False)
+
+
+def _rate(known: ScorePosterior) -> dict[str, float]:
+    low, high = known.interval
+    return {"value": known.share, "low": low, "high": high}

@@ -1,0 +1,170 @@
+"""Two systems on the same items: McNemar against scipy, intervals against a bootstrap of the items and against known truths."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from roi.numerics.paired import Agreement, ScorePosterior, agreement, exact_mcnemar, score_posterior, worth_items
+from roi.numerics.sequence import sobol
+from roi.numerics.spreads import T95, TAIL
+
+POINTS = sobol(0, 4096, 3, 1)
+TRUTHS = [(0.88, 0.03, 0.05), (0.70, 0.10, 0.10), (0.90, 0.06, 0.01)]
+"""(both right, the incumbent alone, the other alone): scores 0.91 and 0.93, 0.80 and 0.80, 0.96 and 0.91."""
+
+
+def alone(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and clusters of n items that stand alone."""
+    return np.ones(n), np.arange(n)
+
+
+def marks_of(n11: int, n10: int, n01: int, n00: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.repeat([1.0, 1.0, 0.0, 0.0], [n11, n10, n01, n00]), np.repeat([1.0, 0.0, 1.0, 0.0], [n11, n10, n01, n00])
+
+
+def interval(agree: Agreement) -> tuple[float, float]:
+    low, high = np.quantile(agree.difference(POINTS), (0.05, 0.95))
+    return float(low), float(high)
+
+
+@pytest.mark.parametrize(("lost", "won"), [(0, 0), (1, 0), (3, 3), (2, 11), (25, 41), (480, 520)])
+def test_mcnemar_is_scipys_binomial_test(lost: int, won: int) -> None:
+    exact = stats.binomtest(lost, lost + won, 0.5).pvalue if lost + won else 1.0
+    assert exact_mcnemar(lost, won) == pytest.approx(exact, abs=1e-12)
+
+
+def test_mcnemar_by_hand() -> None:
+    """1 lost, 5 won: 2 x (1 + 6) / 64 = 14/64."""
+    assert exact_mcnemar(1, 5) == pytest.approx(14 / 64)
+
+
+def test_right_and_wrong_items_are_counted_with_jeffreys_prior() -> None:
+    """279 of 300 right: Beta(279.5, 21.5). One item, right: Beta(1.5, 0.5), where the prior rules."""
+    known = score_posterior(np.repeat([1.0, 0.0], [279, 21]), *alone(300))
+    assert known == ScorePosterior(pytest.approx(279), pytest.approx(21))
+    assert known.interval == pytest.approx(stats.beta.ppf([0.05, 0.95], 279.5, 21.5), abs=1e-5)
+    assert known.at_least(0.9) == pytest.approx(stats.beta.sf(0.9, 279.5, 21.5), abs=1e-6)
+    assert known.deviation == pytest.approx(stats.beta.std(279.5, 21.5))
+    one = score_posterior(np.ones(1), *alone(1))
+    assert one.at_least(0.9) == pytest.approx(stats.beta.sf(0.9, 1.5, 0.5), abs=1e-6)
+
+
+def test_ten_copies_of_each_item_in_a_cluster_say_as_much_as_the_item() -> None:
+    """200 items, 10 rows each, all of a cluster alike: worth 1/10 a row, less for the degrees of freedom, one more cluster.
+
+    g = 200, s^2 = v x 200/199 x 10 a row: (200 x 10.0503 + 1) / 201 = 10.0052; 1 / 10.0052 x (1.6449/1.6525)^2 = 0.0990.
+    """
+    items = np.repeat([1.0, 0.0], [160, 40])
+    rows, clusters = np.repeat(items, 10), np.repeat(np.arange(200), 10)
+    worth = worth_items(rows, 0.16, np.ones(2000), clusters)
+    assert worth == pytest.approx(0.0990, abs=2e-4)
+    assert score_posterior(rows, np.ones(2000), clusters).interval == pytest.approx(
+        score_posterior(items, *alone(200)).interval, abs=1e-3)
+
+
+def test_two_clusters_are_two_items_with_one_degree_of_freedom() -> None:
+    """Marks 1 1 0 0 in two clusters: s^2 = v x 2/1 x 2 = 4v; (2 x 4v + v) / 3 = 3v; 1/3 x (1.6449 / 6.314)^2."""
+    worth = worth_items(np.array([1.0, 1.0, 0.0, 0.0]), 0.25, np.ones(4), np.array([0, 0, 1, 1]))
+    assert worth == pytest.approx((TAIL / T95[0]) ** 2 / 3.0)
+
+
+def test_weights_count_as_kish_says() -> None:
+    """Half of the weight on 100 items, half on 300: (sum w)^2 / sum w^2 = (100 x 3 + 300)^2 / (100 x 9 + 300) = 300 of 400."""
+    rng = np.random.default_rng(3)
+    marks, weights = (rng.random(400) < 0.7).astype(float), np.repeat([3.0, 1.0], [100, 300])
+    share = float(np.average(marks, weights=weights))
+    assert 400 * worth_items(marks, share * (1 - share), weights, np.arange(400)) == pytest.approx(300, rel=0.1)
+
+
+def test_a_graded_pair_keeps_both_means_and_is_surer_than_right_and_wrong() -> None:
+    rng = np.random.default_rng(5)
+    a = rng.beta(8, 2, 300)
+    b = np.clip(a + rng.normal(0.01, 0.05, 300), 0, 1)
+    agree = agreement(a, b, *alone(300))
+    n = agree.n11 + agree.n10 + agree.n01 + agree.n00
+    assert agree.incumbent.share == pytest.approx(a.mean())
+    assert (agree.n11 + agree.n01) / n == pytest.approx(b.mean())
+    assert n > 900
+    low, high = interval(agree)
+    means = [(b - a)[rng.integers(0, 300, 300)].mean() for _ in range(4000)]
+    assert [low, high] == pytest.approx(np.quantile(means, (0.05, 0.95)), abs=0.0025)
+
+
+@pytest.mark.parametrize("counts", [(264, 9, 15, 12), (210, 30, 30, 30), (85, 3, 7, 5)])
+def test_paired_intervals_are_those_of_a_bootstrap_of_the_items(counts: tuple[int, int, int, int]) -> None:
+    """With n = 300 and 100: the ends agree within a fifth of the interval's half width (the prior, and whole items)."""
+    a, b = marks_of(*counts)
+    n, rng = len(a), np.random.default_rng(7)
+    means = [(b - a)[rng.integers(0, n, n)].mean() for _ in range(4000)]
+    low, high = np.quantile(means, (0.05, 0.95))
+    assert list(interval(agreement(a, b, *alone(n)))) == pytest.approx([low, high], abs=(high - low) / 10)
+
+
+def test_a_bootstrap_of_clusters_agrees_too() -> None:
+    """60 conversations of 5 turns, whose luck is shared: twice as wide as items alone would be."""
+    rng = np.random.default_rng(9)
+    hard = np.repeat(rng.random(60) < 0.3, 5)
+    a = (rng.random(300) < np.where(hard, 0.5, 0.98)).astype(float)
+    b = np.where(hard, (rng.random(300) < 0.9).astype(float), a)
+    clusters = np.repeat(np.arange(60), 5)
+    totals = np.bincount(clusters, weights=b - a)
+    means = [totals[rng.integers(0, 60, 60)].sum() / 300 for _ in range(4000)]
+    low, high = np.quantile(means, (0.05, 0.95))
+    found = interval(agreement(a, b, np.ones(300), clusters))
+    assert list(found) == pytest.approx([low, high], abs=(high - low) / 8)
+    plain = interval(agreement(a, b, *alone(300)))
+    assert found[1] - found[0] > 1.2 * (plain[1] - plain[0])
+
+
+def test_pairing_narrows_the_difference_of_two_scores() -> None:
+    """300 items, 93% against 91%. Apart: sqrt(0.93 x 0.07 / 300 + 0.91 x 0.09 / 300) = 0.0221.
+
+    On the same items, of which 9 + 15 differ (lost, won): sqrt((24/300 - 0.02^2) / 300) = 0.0163; the prior adds a little.
+    """
+    agree = Agreement(264, 9, 15, 12)
+    assert agree.difference(POINTS).std() == pytest.approx(0.0165, abs=0.0004)
+    apart = Agreement(0.91 * 0.93 * 300, 0.91 * 0.07 * 300, 0.09 * 0.93 * 300, 0.09 * 0.07 * 300)
+    assert apart.difference(POINTS).std() == pytest.approx(0.0221, abs=0.0004)
+
+
+def test_the_others_score_is_what_it_keeps_and_what_it_gains() -> None:
+    """Where the incumbent is surely right it is the share kept, where surely wrong the share gained; medians 0.95 and 0.5."""
+    agree = Agreement(950, 50, 20, 20)
+    assert agree.other_score(1.0, 0.5, 0.5) == pytest.approx(0.95, abs=1e-3)
+    assert agree.other_score(0.0, 0.5, 0.5) == pytest.approx(0.5, abs=1e-3)
+    assert agree.other_score(np.array([0.9, 0.8]), 0.5, 0.5) == pytest.approx([0.905, 0.86], abs=1e-3)
+
+
+def coverage(n: int, truth: tuple[float, float, float], sets: int) -> float:
+    """Share of simulated sets whose 90% interval holds the true difference."""
+    both, lost, won = truth
+    counts = np.random.default_rng(n).multinomial(n, [both, lost, won, 1 - both - lost - won], size=sets)
+    ends = [interval(Agreement(*map(float, each))) for each in counts]
+    return float(np.mean([low <= won - lost <= high for low, high in ends]))
+
+
+def test_90_percent_intervals_hold_the_truth_in_300_simulated_sets() -> None:
+    assert 0.84 <= coverage(100, TRUTHS[0], 300) <= 0.96
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("truth", TRUTHS)
+@pytest.mark.parametrize("n", [100, 300])
+def test_90_percent_intervals_hold_the_truth_in_2000_simulated_sets(n: int, truth: tuple[float, float, float]) -> None:
+    assert 0.86 <= coverage(n, truth, 2000) <= 0.94
+
+
+@pytest.mark.full
+def test_90_percent_intervals_hold_the_truth_where_items_come_in_clusters() -> None:
+    """40 clusters of 5: the share of the time that the other is better differs by cluster, Beta(2, 2) around the truth of 0."""
+    rng, held = np.random.default_rng(11), []
+    clusters = np.repeat(np.arange(40), 5)
+    for _ in range(1000):
+        better = np.repeat(rng.beta(2, 2, 40), 5)
+        differ = rng.random(200) < 0.4
+        won = differ & (rng.random(200) < better)
+        a = np.where(differ, ~won, rng.random(200) < 0.8).astype(float)
+        b = np.where(differ, won, a).astype(float)
+        low, high = interval(agreement(a, b, np.ones(200), clusters))
+        held.append(low <= 0.0 <= high)
+    assert 0.86 <= np.mean(held) <= 0.94

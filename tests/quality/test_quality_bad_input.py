@@ -1,0 +1,176 @@
+"""roi quality on bad input: one message and exit 2, or rows left out by reason; never a silent drop."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from quality_support import DATA, pair_rows, quality, write_rows
+
+TODAY = ("--incumbent", "today")
+
+
+def rows_with(tmp_path: Path, *more: dict[str, object]) -> Path:
+    return write_rows(tmp_path / "r.jsonl", [*pair_rows(6, 2, 2, 2), *more])
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("", "no row of an item in it: empty, or no format that is read"),
+    ("\n \n", "no row of an item in it"),
+    ("id,system,score\n", "no row of an item in it"),
+    ('{"evalId": "e", "results": {"results": [{"testIdx": 0, "succ', "the JSON is cut short"),
+    ('[{"id": 1, "system": "a", "score": 1}', "the JSON is cut short"),
+    ('[{"id": 1 "system"', "the JSON is cut short"),
+    ('{"id": 1, "sys', "the JSON is cut short"),
+    ('[{"id": 1, "system": "a", "score": 1}}]', "no JSON that can be read"),
+    ("[" * 100_000, "nested too deeply"),
+    ('{"question": "a", "model": "b", "score": 1}\n', "nearest: own rows, without id (or item, item_id, example_id,"),
+    ("name,points\na,1\nb,2\n", "without id (or item, item_id, example_id, question_id ...) and system (or model"),
+    ('{"a": 1}', "no known format by its columns"),
+    ("1 2 3", "no row of an item in it"),
+])
+def test_a_file_that_holds_no_results_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "f.json").write_text(text)
+    found = quality(tmp_path / "f.json", *TODAY)
+    assert found.code == 2
+    assert message in found.error
+    assert str(tmp_path / "f.json") in found.error
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text("[]")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.bin").write_bytes(b"\xff\xfe\x00\x01" * 10)
+    (tmp_path / "a.zip").write_bytes(b"PK\x03\x04 no archive")
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("x.json", "{}")
+    (tmp_path / "a.gz").write_bytes(b"\x1f\x8b\x08 no gzip")
+    for name, message in (("result.json", "is not there; nearest:"), ("empty", "is a folder without .csv"),
+                          ("a.bin", "neither text in UTF-8"), ("a.zip", "the archive is damaged or cut short"),
+                          ("b.zip", "an archive, but none of Inspect"), ("a.gz", "damaged or cut short")):
+        found = quality(tmp_path / name, *TODAY)
+        assert (found.code, message in found.error) == (2, True), found.error
+    assert "FILES: none given" in quality(*TODAY).error
+
+
+def test_an_archive_that_needs_a_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("zipfile.ZIP_ZSTANDARD", raising=False)
+    monkeypatch.setitem(__import__("sys").modules, "zipfile_zstd", None)
+    found = quality(DATA / "inspect" / "gpt-6-sol.eval", *TODAY)
+    assert (found.code, found.error) == (1, "roi: this needs zipfile-zstd: pip install 'lora-roi[quality]'")
+
+
+@pytest.mark.parametrize(("score", "message"), [
+    (93, "line 25: a score of 93; a score is a share of right, 0 to 1; percent? divide it by 100"),
+    ("87.5", "a score of 87.5; a score is a share of right, 0 to 1; percent? divide it by 100"),
+    (-0.25, "a score of -0.25; a score is a share of right, 0 to 1"), (1e9, "a score of 1e+09"), ("inf", "a score of inf"),
+])
+def test_a_score_outside_0_to_1_is_refused_with_its_line(tmp_path: Path, score: object, message: str) -> None:
+    found = quality(rows_with(tmp_path, {"id": 99, "system": "other", "score": score}), *TODAY)
+    assert found.code == 2
+    assert message in found.error
+
+
+def test_rows_that_cannot_count_are_counted_by_reason_and_strict_refuses_them(tmp_path: Path) -> None:
+    bad = [{"id": None, "system": "other", "score": 1}, {"id": "x" * 201, "system": "other", "score": 1},
+           {"id": ["a"], "system": "other", "score": 1}, {"id": 50, "system": None, "score": 1},
+           {"id": 51, "system": "other"}, {"id": 52, "system": "other", "score": 1, "weight": 0},
+           {"id": 53, "system": "other", "score": 1, "weight": "heavy"}, {"id": 0, "system": "today", "score": 1}]
+    path = rows_with(tmp_path, *bad)
+    path.write_text(path.read_text() + "no JSON at all\n[1]\n")
+    found = quality(path, *TODAY)
+    assert found.left_out == {
+        "no id of an item, or one of more than 200 characters": 3, "no system, or a name of more than 200 characters": 1,
+        "no score: empty, or a text that says neither right nor wrong": 1, "a weight that is no number above 0": 2,
+        "a copy of another row: the same system, item, run and score": 1, "a line that is no JSON object": 2}  # fmt: skip
+    assert found.scores["today"] == (12, round(8 / 12, 6))
+    strict = quality(path, *TODAY, "--strict")
+    assert strict.code == 2
+    assert "--strict: " in strict.error
+    assert "; 1 x no score: empty" in strict.error
+
+
+def test_an_item_twice_with_different_scores_is_refused_unless_it_is_a_repeated_run(tmp_path: Path) -> None:
+    """Item 0 of `other`: 1 and 0. With --repeats its mean is 0.5: (0.5 + 5 + 2) / 12."""
+    path = rows_with(tmp_path, {"id": 0, "system": "other", "score": 0})
+    found = quality(path, *TODAY)
+    assert found.code == 2
+    assert "item '0' of other occurs with scores 1 and 0 (1 such rows); repeated runs need a column run" in found.error
+    repeated = quality(path, *TODAY, "--repeats")
+    assert repeated.scores["other"] == (12, 0.625)
+    assert repeated.data["runs"] == 2
+    marked = rows_with(tmp_path, {"id": 0, "system": "other", "score": 0, "run": 2})
+    assert quality(marked, *TODAY).scores["other"] == (12, 0.625)
+
+
+def test_too_few_systems_and_an_incumbent_that_is_not_there(tmp_path: Path) -> None:
+    one = write_rows(tmp_path / "one.jsonl", [row for row in pair_rows(1, 1, 1, 1) if row["system"] == "today"])
+    assert "one system only (today); give results of the incumbent too" in quality(one, *TODAY).error
+    path = rows_with(tmp_path)
+    assert "--incumbent: needed and not given; which of today, other is paid today?" in quality(path).error
+    assert "--incumbent: no system 'toda' in the files; nearest: today" in quality(path, "--incumbent", "toda").error
+
+
+def test_control_characters_of_names_stay_out_of_messages(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "r.jsonl", [{"id": "1\x1b[31m\n", "system": "a\x1b[31m\nb", "score": k} for k in (0, 1)])
+    assert "one system only (a [31m b)" in quality(path, *TODAY, "--repeats").error
+    assert r"item '1\x1b[31m\n' of a [31m b occurs with scores 0 and 1" in quality(path, *TODAY).error
+
+
+def test_a_column_of_ids_taken_for_the_system_is_found_out(tmp_path: Path) -> None:
+    rows = [{"id": k, "system": f"s{k}", "score": 1} for k in range(300)]
+    assert "more than 200 systems" in quality(write_rows(tmp_path / "r.jsonl", rows), *TODAY).error
+
+
+def test_ids_that_do_not_match_say_how_many_pair(tmp_path: Path) -> None:
+    rows = [{"id": f"a{k}", "system": "today", "score": 1} for k in range(30)]
+    apart = write_rows(tmp_path / "r.jsonl", [*rows, *({"id": f"b{k}", "system": "other", "score": 1} for k in range(20))])
+    assert "FILES: 0 of the 20 items of other pair with the 30 of today: their ids differ" in quality(apart, *TODAY).error
+    others = [{"id": f"a{k + 20}", "system": "other", "score": 1} for k in range(20)]
+    partly = write_rows(tmp_path / "p.jsonl", [*rows, *others])
+    found = quality(partly, *TODAY)
+    assert found.against("other")["pairs"] == 10
+    assert "other: the difference rests on 10 pairs; it was judged on 20 items, today on 30" in found.data["warnings"]
+    assert "--strict: other: 10 of 40 items pair" in quality(partly, *TODAY, "--strict").error
+
+
+def test_an_item_in_two_clusters_is_refused(tmp_path: Path) -> None:
+    rows = [row | {"cluster": row["system"] if row["id"] == 3 else "c"} for row in pair_rows(2, 1, 1, 1)]
+    assert "item '3' is in two clusters" in quality(write_rows(tmp_path / "r.jsonl", rows), *TODAY).error
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (("--bar", "90"), "--bar: '90' is not usable; a share of right answers, 0 to 1; percent? divide it by 100"),
+    (("--bar", "high"), "--bar: 'high' is not usable"), (("--bar", "nan"), "--bar: 'nan' is not usable"),
+    (("--bar", "0.9@tuesday"), "--bar: 'tuesday' is no day; write it as 2026-11-24"),
+    (("--map", "scores=score"), "--map: 'scores' is not read; there is item, system, score, cluster, weight, run, escalated"),
+    (("--map", "score=scor"), "has no column 'scor'; nearest: score"), (("--map", "score"), "write it as item=COLUMN"),
+    (("--cascade", "other"), "write it as FIRST,SECOND"),
+    (("--cascade", "other,today"), "no row of other says whether it was escalated"),
+    (("--cascade", "othr,today"), "--cascade: no system 'othr' in the files; nearest: other"),
+    (("--training", "nowhere.txt"), "--training: nowhere.txt cannot be read"),
+])
+def test_options_that_cannot_be_used(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
+    found = quality(rows_with(tmp_path), *TODAY, *options)
+    assert found.code == 2
+    assert message in found.error
+
+
+def test_training_ids_must_be_some(tmp_path: Path) -> None:
+    path = rows_with(tmp_path)
+    (tmp_path / "none.txt").write_text("\n")
+    (tmp_path / "bad.jsonl").write_text('{"id": ')
+    assert "holds no id" in quality(path, *TODAY, "--training", tmp_path / "none.txt").error
+    assert "neither ids, one a line, nor JSON lines" in quality(path, *TODAY, "--training", tmp_path / "bad.jsonl").error
+
+
+def test_the_output_is_not_put_over_another_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("title: my scenario\n")
+    found = quality(rows_with(tmp_path), *TODAY, "--output", tmp_path / "mine.yaml")
+    assert "is no part written by roi quality --output" in found.error
+    assert (tmp_path / "mine.yaml").read_text() == "title: my scenario\n"
+
+
+def test_unknown_json_is_refused_without_reading_it_as_rows(tmp_path: Path) -> None:
+    (tmp_path / "f.json").write_text(json.dumps({"runs": [{"id": 1, "system": "a", "score": 1}]}, indent=1))
+    assert "no row of an item in it" in quality(tmp_path / "f.json", *TODAY).error

@@ -1,0 +1,206 @@
+"""Each format that `roi quality` reads, with totals by hand."""
+
+import csv
+import gzip
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from quality_support import CANARY, DATA, pair_rows, quality, write_rows
+
+from roi.quality.json_stream import PIECE, wanted_values
+
+SOL = ("--incumbent", "gpt-6-sol")
+
+
+def test_promptfoo_results_by_hand() -> None:
+    """As captured in promptfoo/promptfoo, examples/redteam-sql-injection-agent/redteam.metrics.results.json.
+
+    gpt-6-sol holds tests 0, 1, 2, 4 of five: 4/5. gpt-6-luna: tests 0 and 2 hold, 1 does not, 3 once of two runs (test 5 has
+    the variables of test 3), and 4 gave no answer: (1 + 0 + 1 + 0.5) / 4.
+    """
+    found = quality(DATA / "promptfoo.json", *SOL)
+    assert found.scores == {"gpt-6-sol": (5, 0.8), "gpt-6-luna": (4, 0.625)}
+    assert found.left_out == {"the call failed: an error, no answer": 1}
+    assert (found.data["metrics"], found.data["runs"], found.data["results_on"]) == (["success"], 2, "2026-11-20")
+    assert (found.against("gpt-6-luna")["items_lost"], found.against("gpt-6-luna")["items_won"]) == (1, 1)
+
+
+def test_promptfoo_weighted_scores_and_named_ones() -> None:
+    """gpt-6-sol (1 + 1 + 1 + 0.25 + 1) / 5; gpt-6-luna (1 + 0.5 + 1 + (1 + 0.5) / 2) / 4; `tone` is the same in the fixture."""
+    for metric in ("score", "tone"):
+        found = quality(DATA / "promptfoo.json", *SOL, "--metric", metric)
+        assert found.scores == {"gpt-6-sol": (5, 0.85), "gpt-6-luna": (4, 0.8125)}
+    assert "has no 'speed'; there is success, score, tone" in quality(DATA / "promptfoo.json", *SOL, "--metric", "speed").error
+
+
+def test_two_prompts_of_one_model_are_two_systems_and_a_warning() -> None:
+    """Prompt 1 holds tests 0 and 1, prompt 2 holds 0 and 2."""
+    found = quality(DATA / "promptfoo_two_prompts.jsonl", *SOL)
+    assert found.scores == {"gpt-6-sol": (3, 0.666667), "gpt-6-sol (prompt 2)": (3, 0.666667)}
+    assert any(each.startswith("several prompts of gpt-6-sol tried on the same items") for each in found.data["warnings"])
+
+
+def test_samples_of_the_harness_by_hand() -> None:
+    """As captured in EleutherAI/lm-evaluation-harness, african_nlp_benchmarks/google__gemma-2b/: three documents, two filters.
+
+    strict-match: 2/3 and 1/3; flexible-extract: 3/3 and 2/3. The models stand in results_*.json beside the samples.
+    """
+    strict = quality(DATA / "harness", "--incumbent", "acme/gpt-6-sol", "--filter", "strict-match")
+    assert strict.scores == {"acme/gpt-6-sol": (3, 0.666667), "acme/qwen3-8b": (3, 0.333333)}
+    assert any("several filters of orders (strict-match, flexible-extract)" in each for each in strict.data["warnings"])
+    assert strict.data["results_on"] == "2026-11-20"
+    loose = quality(DATA / "harness", "--incumbent", "acme/gpt-6-sol", "--filter", "flexible-extract")
+    assert loose.scores == {"acme/gpt-6-sol": (3, 1.0), "acme/qwen3-8b": (3, 0.666667)}
+
+
+def test_one_filter_of_the_harness_is_chosen_never_taken() -> None:
+    both = quality(DATA / "harness", "--incumbent", "acme/gpt-6-sol")
+    assert "several (strict-match, flexible-extract); choose one with --filter" in both.error
+    other = quality(DATA / "harness", "--incumbent", "acme/gpt-6-sol", "--filter", "strict")
+    assert "--filter" in other.error
+    assert "has no 'strict'; there is strict-match" in other.error
+
+
+def test_without_sums_the_folder_names_the_harness_model_and_a_name_comes_first(tmp_path: Path) -> None:
+    source = next((DATA / "harness" / "acme__gpt-6-sol").glob("samples_*"))
+    for folder in ("acme__first", "acme__second", "plain"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "samples_orders.jsonl").write_text(source.read_text())
+    read = [tmp_path / "acme__first", tmp_path / "acme__second", "--filter", "strict-match", "--incumbent", "acme/first"]
+    assert set(quality(*read).scores) == {"acme/first", "acme/second"}
+    nameless = quality(tmp_path / "plain", *read)
+    assert "the model is not named" in nameless.error
+    file = tmp_path / "plain" / "samples_orders.jsonl"
+    assert "third" in quality(file, *read, "--system", f"{file}=third").scores
+
+
+def test_a_metric_of_the_whole_task_has_no_mark_for_a_document() -> None:
+    """As captured: f1 holds [target, [answer]], from which the harness makes one figure for all."""
+    file = next(DATA.glob("samples_masakhaner*"))
+    found = quality(file, "--incumbent", "x", "--system", f"{file}=x")
+    assert found.code == 2
+    assert "2 x a metric of the whole task, with no mark for a document" in found.error
+    assert CANARY not in found.error
+
+
+@pytest.mark.parametrize("ending", ["json", "eval"])
+def test_logs_of_inspect_by_hand(ending: str) -> None:
+    """Written by inspect_ai 0.3.285, two epochs. gpt-6-sol: 1, (0 + 1) / 2, 1, 0 = 2.5 of 4.
+
+    gpt-6-luna: 1/2, 0, 1, and q4 once right and once failed: 1; 2.5 of 4 as well.
+    """
+    files = [DATA / "inspect" / f"{name}.{ending}" for name in ("gpt-6-sol", "gpt-6-luna")]
+    found = quality(*files, "--incumbent", "gpt-6-sol", "--system", "mockllm/gpt-6-sol=gpt-6-sol")
+    assert found.scores == {"gpt-6-sol": (4, 0.625), "mockllm/gpt-6-luna": (4, 0.625)}
+    assert found.left_out == {"the call failed: an error, no answer": 1}
+    assert (found.data["metrics"], found.data["runs"], found.data["results_on"]) == (["match"], 2, "2026-11-26")
+
+
+def test_an_older_archive_of_inspect_has_no_summaries(tmp_path: Path) -> None:
+    for name in ("gpt-6-sol", "gpt-6-luna"):
+        with zipfile.ZipFile(DATA / "inspect" / f"{name}.eval") as old, zipfile.ZipFile(tmp_path / f"{name}.eval", "w") as new:
+            for each in old.namelist():
+                if "summaries" not in each:
+                    new.writestr(each, old.read(each))
+    found = quality(tmp_path, "--incumbent", "mockllm/gpt-6-sol")
+    assert found.scores == {"mockllm/gpt-6-sol": (4, 0.625), "mockllm/gpt-6-luna": (4, 0.625)}
+
+
+def test_several_scorers_partial_marks_and_scores_by_name_of_inspect(tmp_path: Path) -> None:
+    """C and P are 1 and 0.5; a scorer with several values is asked for as scorer/name."""
+    for name, marks in (("a", ("C", "P")), ("b", ("N", "I"))):
+        samples = [{"id": k, "epoch": 1, "input": CANARY, "scores": {"match": {"value": mark},
+                    "judge": {"value": {"tone": 0.25, "facts": True}, "explanation": CANARY}}} for k, mark in enumerate(marks)]
+        log = {"version": 2, "eval": {"model": name, "task": "t", "created": "2026-11-20T00:00:00Z"}, "samples": samples}
+        (tmp_path / f"{name}.json").write_text(json.dumps(log))
+    assert "several (match, judge/tone, judge/facts); choose one with --metric" in quality(tmp_path, "--incumbent", "a").error
+    assert quality(tmp_path, "--incumbent", "a", "--metric", "match").scores == {"a": (2, 0.75), "b": (2, 0.0)}
+    assert quality(tmp_path, "--incumbent", "a", "--metric", "judge/tone").scores == {"a": (2, 0.25), "b": (2, 0.25)}
+
+
+def test_scores_of_langfuse_by_hand() -> None:
+    """Blob storage, by the field reference of langfuse/langfuse-docs: three traces a run, one metric and remarks.
+
+    `correct`: 2/3 and 1/3. Remarks are texts whose value is always 0.
+    """
+    assert "several (correct, remark); choose one with --metric" in quality(DATA / "langfuse_scores.csv", *SOL).error
+    found = quality(DATA / "langfuse_scores.csv", *SOL, "--metric", "correct")
+    assert found.scores == {"gpt-6-sol": (3, 0.666667), "gpt-6-luna": (3, 0.333333)}
+    assert found.left_out == {}
+    remarks = quality(DATA / "langfuse_scores.csv", *SOL, "--metric", "remark")
+    assert "6 x no score: empty, or a text that says neither right nor wrong" in remarks.error
+
+
+def test_categories_of_langfuse_are_read_by_their_words() -> None:
+    """A page of the API: correct correct incorrect; correct incorrect, and `unsure` says neither."""
+    found = quality(DATA / "langfuse_scores.json", *SOL)
+    assert found.scores == {"gpt-6-sol": (3, 0.666667), "gpt-6-luna": (2, 0.5)}
+    assert found.left_out == {"no score: empty, or a text that says neither right nor wrong": 1}
+
+
+def test_own_rows_as_lines_list_and_table_are_the_same(tmp_path: Path) -> None:
+    """3 right on both, 1 on today alone, 2 on the other alone, 4 on none: 4/10 and 5/10."""
+    rows = pair_rows(3, 1, 2, 4)
+    write_rows(tmp_path / "a.jsonl", rows)
+    (tmp_path / "b.json").write_text(json.dumps(rows, indent=1))
+    (tmp_path / "c.json").write_text(json.dumps({"data": rows}))
+    (tmp_path / "d.jsonl.gz").write_bytes(gzip.compress((tmp_path / "a.jsonl").read_bytes()))
+    for name, delimiter in (("e.csv", ","), ("f.csv", ";"), ("g.tsv", "\t")):
+        with (tmp_path / name).open("w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.writer(file, delimiter=delimiter)
+            writer.writerow(["Item ID", "Model", "Is correct", "answer"])
+            writer.writerows([row["id"], row["system"], bool(row["score"]), f'{CANARY}, "so"\nit went'] for row in rows)
+    for file in sorted(tmp_path.iterdir()):
+        found = quality(file, "--incumbent", "today")
+        assert found.scores == {"today": (10, 0.4), "other": (10, 0.5)}, file
+        against = found.against("other")
+        assert against["agreement"] == {"n11": 3.0, "n10": 1.0, "n01": 2.0, "n00": 4.0}
+        assert (against["items_lost"], against["items_won"], against["mcnemar_p"]) == (1, 2, 1.0)
+
+
+def test_other_columns_and_one_file_a_system_are_named(tmp_path: Path) -> None:
+    for name, mark in (("a", "right"), ("b", "wrong")):
+        write_rows(tmp_path / f"{name}.jsonl", [{"case": f"c{k}", "verdict": mark} for k in range(4)])
+    read = [tmp_path, "--map", "item=case", "--map", "score=verdict", "--incumbent", "new"]
+    assert "no column for the system" in quality(*read).error
+    named = quality(*read, "--system", "a.jsonl=old", "--system", "b.jsonl=new")
+    assert named.scores == {"new": (4, 0.0), "old": (4, 1.0)}
+
+
+def test_a_metric_names_the_column_of_the_score(tmp_path: Path) -> None:
+    rows = [{"id": k, "system": name, "f1": 0.5 if name == "a" else 0.75} for k in range(4) for name in "ab"]
+    path = write_rows(tmp_path / "a.jsonl", rows)
+    assert quality(path, "--incumbent", "a", "--metric", "f1").scores == {"a": (4, 0.5), "b": (4, 0.75)}
+    assert "--metric: " in quality(path, "--incumbent", "a", "--metric", "f2", "--map", "score=f1", "--map", "item=id").error
+
+
+def test_words_for_right_and_wrong_and_numbers_in_text(tmp_path: Path) -> None:
+    marks = ["PASS", "fail", "0.5", True, 1, " correct ", "I", None, "maybe"]
+    rows = [{"id": k, "system": name, "score": mark} for k, mark in enumerate(marks) for name in "ab"]
+    found = quality(write_rows(tmp_path / "a.jsonl", rows), "--incumbent", "a")
+    assert found.scores["a"] == (7, round((1 + 0 + 0.5 + 1 + 1 + 1 + 0) / 7, 6))
+    assert found.left_out == {"no score: empty, or a text that says neither right nor wrong": 4}
+
+
+def test_a_document_longer_than_what_is_read_at_a_time_is_read_whole(tmp_path: Path) -> None:
+    """Results of 100 kB each, so that pieces end inside of them."""
+    results = [{"testIdx": k, "success": k % 2 == 0, "provider": {"id": name}, "vars": {"q": f"{CANARY}{k}"},
+                "failureReason": 0, "response": {"output": "x" * (PIECE // 10)}} for k in range(20) for name in ("a", "b")]
+    (tmp_path / "r.json").write_text(json.dumps({"results": {"version": 3, "results": results}}))
+    assert quality(tmp_path / "r.json", "--incumbent", "a").scores == {"a": (20, 0.5), "b": (20, 0.5)}
+
+
+def test_values_of_a_document_are_found_wherever_pieces_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    document = {"eval": {"m": 12}, "x": [1, {"samples": [9]}], "results": {"timestamp": "t", "results": [1, 23, {}, []]},
+                "samples": []}
+    wanted = frozenset({("eval",), ("results", "timestamp"), ("results", "results", "*"), ("samples", "*")})
+    for size in (1, 2, 3, 7, 1000):
+        monkeypatch.setattr("roi.quality.json_stream.PIECE", size)
+        for indent in (None, 2):
+            (tmp_path / "d.json").write_text(json.dumps(document, indent=indent))
+            with (tmp_path / "d.json").open() as stream:
+                found = list(wanted_values(stream, wanted, "d"))
+            assert [value for path, value in found if path[0] == "results"] == ["t", 1, 23, {}, []]
+            assert found[0] == (("eval",), {"m": 12})

@@ -4,14 +4,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from quiet_scenario import ADAPTER, CASCADE, CHEAPER, OWN, PER_MONTH, SELF, STAY, World, case_of, world
+from quiet_scenario import ADAPTER, CASCADE, CHEAPER, OWN, PER_MONTH, SELF, STAY, World, case_of, quiet, world
 
 from roi.economics.decision.comparison import compare
 from roi.errors import InputError, ScenarioError, UnknownName
 from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.resolution.resolution import resolve
-from roi.scenario.file import load_scenario, scenario_data
+from roi.scenario.file import check_scenario, load_scenario, scenario_data
 
 A100 = "A100-80GB-SXM"
 BOUGHT = {"own_hardware": True, "gpus": ["l40s"], "hybrid": False}
@@ -147,6 +147,7 @@ def test_a_customer_that_joins_is_a_step_of_the_volume() -> None:
 def refusals() -> list[tuple[dict[str, Any], str]]:
     return [
         ({"options": {"cascades": {"setup_hours": 1}}}, r"options: unknown option.*cascades.*cascade"),
+        ({"options": {"stay": {"setup_hours": 1}}}, r"options: unknown option.*stay"),
         ({"costs": [{"name": "x", "option": "al"}]}, r"costs\.0\.option.*all"),
         ({"costs": [{"name": "x", "option": "all", "from_month": 4, "to_month": 3}]}, r"to_month 3 is before from_month 4"),
     ]
@@ -156,6 +157,18 @@ def refusals() -> list[tuple[dict[str, Any], str]]:
 def test_a_mistake_names_the_nearest(changes: dict[str, Any], message: str) -> None:
     with pytest.raises((UnknownName, InputError), match=message):
         case_of(**changes)
+
+
+def test_what_moves_nothing_is_told() -> None:
+    said = resolve(check_scenario(quiet({
+        "options": {"cache-batch": {"evaluation_usd": 1.0}, CHEAPER: {"spares": 1}},
+        "costs": [{"name": "x", "option": "all", "usd_per_month": 1, "from_month": 25}],
+        "workload": {"steps": [{"from_month": 25, "ratio": 2}]},
+    }))).warnings  # fmt: skip
+    assert [w.partition(" moves nothing")[0] for w in said if "moves nothing" in w] == [
+        "options.cache-batch: an evaluation of its own", f"options.{CHEAPER}.spares", "costs.0.from_month",
+        "workload.steps.0.from_month",
+    ]  # fmt: skip
 
 
 def test_all_of_it_is_set_from_the_command_line_too() -> None:

@@ -89,6 +89,8 @@ class Shared:
     run_existing: Annotated[bool, At("people.run_hours_existing")] = False
     existing_hours: Annotated[Number, At("people.existing_hours_per_month", absent=0.0)] = 0.0
     """Engineer hours a month that are paid anyway."""
+    existing_on_call_only: Annotated[bool, At("people.existing_hours_on_call_only")] = False
+    """True where they are there for on-call and operation alone."""
     rent_drift: Annotated[Number, At("drift.gpu_rent_per_year")]
     rent_spread: tuple[float, float] = (0.0, 0.0)
     """How far the triangle of log(1 + drift) reaches below and above its mode."""

@@ -166,6 +166,7 @@ def _add_quality(sheet: FactSheet, s: Scenario) -> None:
 def _add_people(sheet: FactSheet, s: Scenario) -> None:
     p = s.people
     sheet.fields("people", p, "usd_per_hour", "wage_growth_per_year", "existing_hours_per_month")
+    sheet.state("people.existing_hours_on_call_only", p.existing_hours_on_call_only)
     sheet.field("migration.hours", p, "migration_hours", "people")
     sheet.fields("evaluation", s.evaluation, "usd", "labels", "usd_per_label", "months")
     changes = (("setup_hours", "hours"), ("run_hours_per_month", "hours"), ("months_to_live", "months"),

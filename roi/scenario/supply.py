@@ -102,6 +102,8 @@ class People(Section):
     existing_hours_per_month: Hours = 0.0
     """Hours a month of people who are paid anyway and whose other work does not suffer: they cost no cash; what an option needs
     beyond them does. Until live they go to set-up, then to on-call; retraining and migrations take what is left of a month."""
+    existing_hours_on_call_only: bool = False
+    """True where these hours are there for on-call and operation alone: set-up, retraining and migrations pay for theirs."""
 
 
 class Timing(Section):

@@ -366,6 +366,7 @@ def test_operation_costs_hours_at_the_wage_of_the_month() -> None:
 def test_hours_that_are_paid_anyway_cost_no_cash() -> None:
     """docs/economics.md, 2.8. Live after 1 month, 8 h a month at hand: 20 - 8 h of set-up x $100; 9 x 1,500 - 1,500 - 1,200 =
     10,800, and 10,000 with a price on all 20 h. 15 h at hand, 10 on call: retraining pays 10 - 5 h, $1,140 in place of $1,640.
+    Where they are there for on-call alone, set-up pays all 20 h, and retraining $1,640.
     """
     hours = {"changes.api.setup_hours": 20.0, "changes.api.months_to_live": 1.0, "people.existing_hours_per_month": 8.0}
     o = luna(answer(hours))
@@ -373,6 +374,10 @@ def test_hours_that_are_paid_anyway_cost_no_cash() -> None:
     lines = of(shared(existing_hours=15.0), replace(TUNED, run_hours=10.0))
     assert sum(named(lines, "on-call and operation")[1]) == 0.0
     assert named(lines, "retraining")[1][5] == pytest.approx(1140.0)
+    o = luna(answer(hours | {"people.existing_hours_on_call_only": True}))
+    assert (o.npv_usd, o.npv_all_hours_usd) == (pytest.approx(10_000.0), pytest.approx(10_000.0))
+    lines = of(shared(existing_hours=15.0, existing_on_call_only=True), replace(TUNED, run_hours=10.0))
+    assert (sum(named(lines, "on-call and operation")[1]), named(lines, "retraining")[1][5]) == (0.0, pytest.approx(1640.0))
 
 
 def test_costs_of_your_own_are_paid_from_go_live_or_between_two_months() -> None:

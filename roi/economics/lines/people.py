@@ -151,7 +151,7 @@ def leave_out_paid_anyway(shared: Shared, option: Option, lines: Sequence[Line])
 
     Until live, set-up takes them, spread evenly over those months; from then on, on-call hours do. What they leave in a month
     goes to retraining and migrations that fall in it, in the order of the lines; an event at a month end falls in the month
-    that begins there.
+    that begins there. Where they are there for on-call alone, nothing else has them.
     """
     existing = shared.existing_hours
     if not np.any(np.asarray(existing) > 0):
@@ -160,7 +160,7 @@ def leave_out_paid_anyway(shared: Shared, option: Option, lines: Sequence[Line])
     free = np.asarray(existing * np.ones(shared.horizon))
     done = list(lines)
     for k, line in sorted(enumerate(lines), key=lambda each: each[1].hours is not None and each[1].hours.when == "event"):
-        if line.hours is None:
+        if line.hours is None or (shared.existing_on_call_only and line.hours.when != "running"):
             continue
         hours = np.asarray(line.hours.count * line.hours.each)
         if line.hours.when == "set-up":

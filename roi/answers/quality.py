@@ -59,7 +59,8 @@ def answer_quality(question: QualityQuestion, today: Date) -> QualityAnswer:
     incumbent = question.incumbent or earlier.get("incumbent")
     listed = ", ".join(name[:60] for name in found.systems[:6])
     if len(found.systems) < 2:
-        raise InputError(f"FILES: one system only ({listed}); give results of the incumbent too, on the same items")
+        dropped = f"; rows were left out: {found.notes.told()}" if found.notes.left_out else ""
+        raise InputError(f"FILES: one system only ({listed}); give results of the incumbent too, on the same items{dropped}")
     if incumbent is None:
         raise InputError(f"--incumbent: needed and not given; which of {listed} is paid today?")
     found.place(incumbent, "--incumbent")
@@ -95,8 +96,7 @@ def _fixed(question: QualityQuestion, found: EvaluationSet, earlier: dict[str, A
 
 def _refuse_gaps(found: EvaluationSet, measured: Measured) -> None:
     """InputError where a row is left out, or an item of one system is missing of another (--strict)."""
-    notes = found.notes
-    gaps = [f"{count:,} x {reason} (first: {notes.where[reason]})" for reason, count in notes.left_out.items()]
+    gaps = [found.notes.told()] if found.notes.left_out else []
     items = {score.system: score.items for score in measured.scores}
     gaps += [f"{each.system[:60]}: {each.pairs:,} of {len(found.items):,} items pair" for each in measured.differences
              if each.pairs < max(items[each.system], items[measured.incumbent])]

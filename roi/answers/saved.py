@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +21,8 @@ SIZE_LIMIT = 64 * 2**20
 """Bytes; 100 options over 120 months take about 8 MiB."""
 BOUNDS = {"horizon_months": (1, 120), "draws": (0, 1_048_576), "seed": (0, 2**63)}
 """Whole numbers that size the arrays, as the scenario bounds them."""
+GPUS = (".gpus", ".gpus_per_instance", ".gpus_per_replica", ".gpus_per_server")
+"""Ends of paths of which 0 means nothing."""
 HINT = "; save it again with `roi compare SCENARIO --format json`"
 
 Json = dict[str, Any]  # Any: plain JSON values
@@ -104,6 +107,11 @@ def _case(path: Path, data: object) -> Case:
         _refuse(path, f"case: missing or not a mapping of paths to facts{HINT}")
     facts = {}
     for name, fact in data.items():
+        for part in ("value", "low", "high"):
+            held = fact.get(part) if isinstance(fact, dict) else None
+            for x in held if isinstance(held, list) else (held,):
+                if isinstance(x, float) and not isfinite(x):
+                    _refuse(path, f"case.{name[:200]}.{part}: {x} is not usable; a finite number")
         try:
             facts[name] = Fact.model_validate(fact)
         except ValidationError as error:
@@ -130,7 +138,19 @@ def _checked(path: Path, case: Case) -> Case:
         for x in fact.value if isinstance(fact.value, tuple) else (fact.value, fact.low, fact.high):
             if isinstance(x, (int, float)) and abs(x) > 1e15 and name != "seed":
                 _refuse(path, f"case.{name[:200]}: {str(x)[:40]} is not usable; at most 1e15")
+            if name == "quality.bar" and x is not None and not (isinstance(x, (int, float)) and 0 <= x <= 1):
+                _refuse(path, f"case.{name}: {str(x)[:40]} is not usable; a share from 0 to 1")
+            if name.endswith(GPUS) and x is not None and not (isinstance(x, (int, float)) and x >= 1):
+                _refuse(path, f"case.{name[:200]}: {str(x)[:40]} is not usable; at least 1")
+    given, answered = (_length(case, f"workload.{name}_tokens") for name in ("input", "output"))
+    if given != answered:
+        _refuse(path, f"case.workload.output_tokens: {answered} values are not usable; as many as input_tokens has, {given}")
     return case
+
+
+def _length(case: Case, name: str) -> int:
+    value = case[name].value if name in case else ()
+    return len(value) if isinstance(value, tuple) else 1
 
 
 def _refuse(path: Path, problem: str) -> NoReturn:

@@ -62,8 +62,7 @@ def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
                     notes.drop(reason, place)
         notes.sources.append((source.path, form.title, len(table.scores) - before))
     if not table.scores:
-        why = "; ".join(f"{count:,} x {reason} (first: {notes.where[reason]})" for reason, count in notes.left_out.items())
-        raise InputError(f"FILES: no row that counts{f': {why}' if why else ''}")
+        raise InputError(f"FILES: no row that counts{f': {notes.told()}' if notes.left_out else ''}")
     return table.settle(asked, notes)
 
 

@@ -70,6 +70,10 @@ class Notes:
             self.left_out[reason] = self.left_out.get(reason, 0) + rows
             self.where.setdefault(reason, where)
 
+    def told(self) -> str:
+        """The reasons for which rows are left out, with how many; empty where none is."""
+        return "; ".join(f"{count:,} x {reason} (first: {self.where[reason]})" for reason, count in self.left_out.items())
+
 
 @dataclass(frozen=True)
 class Source:

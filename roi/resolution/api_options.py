@@ -157,6 +157,9 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
     """
     terms, model = terms_of(s, name), model_part(name)
     price = api_price(s, None, name, f"candidates.{field}", terms)
+    if _is_incumbent(s, price, incumbent, model, kind):
+        sheet.warnings.append(f"candidates.{field}: {name} is left out: it is the incumbent, which is compared as staying")
+        return
     id, label, cascade = f"{kind}:{name}", price.model.rsplit("/", 1)[-1], kind == "cascade"
     if price.provider not in {"openai", "anthropic", "google"}:  # who serves it is not obvious
         label = f"{label} @ {price.provider}"
@@ -182,6 +185,12 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
     if value_of(s.workload.can_wait_share) > 0 and price.batch_input_usd_per_mtok is None:
         _warn_of_no_batch(sheet, price)
     _warn_of_age(sheet, s, price)
+
+
+def _is_incumbent(s: Scenario, price: ApiPrice, incumbent: ApiPrice, model: str, kind: str) -> bool:
+    """True where a candidate is what is paid today, or the first model of a cascade would hand on to itself."""
+    same = price.model == incumbent.model or model == s.incumbent.model
+    return same and (kind == "cascade" or price.provider == incumbent.provider)
 
 
 def _warn_of_no_batch(sheet: FactSheet, price: ApiPrice) -> None:

@@ -8,7 +8,7 @@ from roi.economics.worked_out import ErrorRate, OptionFacts
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.system_facts import add_score
 from roi.scenario.quantity import Share, Spread, as_spread, value_of
-from roi.scenario.scenario import Scenario, cascade, escalating_systems
+from roi.scenario.scenario import Scenario, cascade, escalating_systems, known_systems, model_part
 
 HARDER = Spread(
     value=0.5, low=0.16, high=0.84,
@@ -20,11 +20,12 @@ UNTESTED = "gate untested"
 
 def add_escalations(sheet: FactSheet, s: Scenario) -> None:
     """The error rates of every option that hands on, what was tested of it, and warnings about what cannot be."""
-    hand_on, q = escalating_systems(s), s.quality
+    hand_on, q, used = escalating_systems(s), s.quality, {s.incumbent.model}
     for id in sheet.case().options:
         kind, system = (str(sheet.facts[path_of(Option, name, option=id)].value) for name in ("kind", "system"))
         if kind in PLAIN or system not in hand_on or as_spread(_share(s, system)) == Spread(value=0.0):
             continue
+        used.add(system)
         path, whole = partial(path_of, Option, option=id, system=system), cascade(s, system)
         score = q.scores.get(whole, "not evaluated")
         kept, escalated = q.kept_error_rate.get(system), q.escalated_error_rate.get(system)
@@ -48,6 +49,19 @@ def add_escalations(sheet: FactSheet, s: Scenario) -> None:
             note = UNTESTED if kept is None else f"{s.incumbent.model} not evaluated"
             sheet.state(path("test_note"), note, f"state quality.kept_error_rate.{system} or quality.scores.{whole}")
         _warn(sheet, s, system, kept, escalated)
+    _warn_of_no_cascade(sheet, s, used)
+
+
+def _warn_of_no_cascade(sheet: FactSheet, s: Scenario, used: set[str]) -> None:
+    """Say which candidates have a share that they hand on, and no option in which they do."""
+    known = known_systems(s)
+    for system, share in s.quality.escalated.items():
+        if system in used or system not in known or as_spread(share) == Spread(value=0.0):
+            continue
+        names = [name for name in (*s.candidates.api_models, *s.candidates.hosted_models) if model_part(name) == system]
+        write = f"; to compare it as one, write candidates.cascade_first: [{names[0]}]" if names else ""
+        sheet.warnings.append(f"quality.escalated.{system} moves nothing: {system} hands nothing on, it is first in no cascade"
+                              f" (candidates.cascade_first){write}")
 
 
 def _share(s: Scenario, system: str) -> Share:

@@ -27,6 +27,10 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     """Facts of every option that serves or tunes a model outside the list-price APIs."""
     add_published_speeds(sheet, s)
     offers, own = rented_offers(s), owned_offers(s)
+    _refuse_twice("gpu_rents", [(o.gpu, o.vendor.lower(), o.gpus_per_instance, o.minimum_months)
+                                for o in rents(s) if o.stated is not None], "gpu, vendor, gpus_per_instance, minimum_months")
+    _refuse_twice("serving.capacities", [(c.model.lower(), find_gpu(c.gpu, f"serving.capacities.{n}.gpu").id, c.gpus)
+                                         for n, c in enumerate(s.serving.capacities)], "model, gpu, gpus")
     for_training = None if s.training.gpu is None else find_gpu(s.training.gpu, "training.gpu").id
     unused = [o for o in rents(s) if o.stated is not None and o not in offers and o.gpu != for_training]
     sheet.warnings += [f"gpu_rents.{o.stated} is not used: candidates name other cards or vendors than {o.gpu} at {o.vendor}"
@@ -57,6 +61,14 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
         if not rows:
             raise UnknownName("candidates.hosted_adapters", vendor, {row.vendor for row in every}, "vendor")
         _tuned_elsewhere(sheet, s, "hosted-adapter", name, rows)
+
+
+def _refuse_twice(field: str, keys: list[tuple[str | int, ...]], names: str) -> None:
+    """ScenarioError where two rows of a list are about the same thing."""
+    for number, key in enumerate(keys):
+        if (first := keys.index(key)) < number:
+            same = ", ".join(map(str, key))
+            raise ScenarioError(f"{field}.{number}", same, f"{field}.{first} has the same {names}; keep one of the two")
 
 
 def _vendor_and_model(field: str, name: str) -> tuple[str, str]:

@@ -31,7 +31,7 @@ from roi.resolution.template_facts import score_of, template_scenario, with_ends
 from roi.scenario.demand import Score
 from roi.scenario.demand import Tokens as TokenRatios
 from roi.scenario.quantity import as_spread, value_of
-from roi.scenario.scenario import Scenario, strange_names
+from roi.scenario.scenario import Scenario, known_systems, model_part, strange_names
 from roi.store.profiles.lookup import PeakBytes, Store, StoredProfile, find_dry_peak
 from roi.units import GIB
 
@@ -125,12 +125,20 @@ def _unknown_incumbent(sheet: FactSheet, s: Scenario) -> tuple[float, float, flo
 
 def check_names(sheet: FactSheet, s: Scenario) -> None:
     """Warn of what is said of models that the scenario no longer names; UnknownName where a name is a typing error."""
-    unused = []
+    unused, systems = [], known_systems(s)
     for field, name, allowed, kind in strange_names(s):
+        if name in systems:  # a rate of what a candidate keeps or hands on
+            why = "state its share in quality.escalated"
+            if name in map(model_part, (*s.candidates.api_models, *s.candidates.hosted_models)):
+                why = "it is first in no cascade (candidates.cascade_first)"
+            if name == s.incumbent.model:
+                why = "it is the incumbent"
+            sheet.warnings.append(f"{field}.{name}: not used; {name} hands nothing on: {why}")
+            continue
         models = [part.partition("+")[0] for part in name.split(" > ")]
         strange = nearest(name, allowed, cutoff=ALIKE) or not all(_has_price_or_shape(s, model) for model in models)
         if strange and not all(map(_is_listed, models)):
-            raise UnknownName(field, name, allowed, kind, allowed)
+            raise UnknownName(field, name, allowed, kind, allowed or systems)
         unused.append(f"{field}.{name}")
     if unused:
         sheet.warnings.append(f"{', '.join(unused)}: not used, since the scenario names no such incumbent or candidate")

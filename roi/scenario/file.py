@@ -29,13 +29,14 @@ LONGEST_VALUE = 60
 """Characters of a wrong value that are shown."""
 WORDS = {
     "Value error, ": "", "Input should be": "it should be", "an object": "a block of keys", "array": "list",
-    "dictionary": "block of keys",
+    "dictionary": "block of keys", "a valid boolean": "true or false",
 }  # fmt: skip
 """Words of pydantic's messages, and what a reader of the file calls the same."""
 TYPED: Final = re.compile(r"[$€]?\s*(?P<digits>\d{1,3}(?:[_ ,]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)\s*(?P<size>k|m|%)?")
 SIZES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "%": 0.01}
 PERCENT_MEANT: Final = (0.9, 1.0, 10.0)
-"""Upper bounds of shares and of yearly rates: what lies above and within 100 times it was meant in percent."""
+"""Upper bounds of shares and of yearly rates: what lies above, from 2 to 100, and a hundredth of
+which is within, was meant in percent."""
 RENAMED: Final = dict.fromkeys(
     ("setup_hours_existing", "run_hours_existing"),
     "no longer a field; write people.existing_hours_per_month, the hours a month that are paid anyway",
@@ -153,8 +154,12 @@ def _steps(path: str, *, block: bool) -> list[str]:
 def _explain(error: ValidationError) -> InputError:
     """One sentence for the first few mistakes: field, value, what is allowed."""
     problems: dict[str, str] = {}
-    for e in error.errors():
+    errors = error.errors()
+    wrong = {e["loc"][:-1] for e in errors}
+    for e in errors:
         if _of_another_branch(str(e["loc"][-1]) if e["loc"] else "", e.get("input")):
+            continue
+        if e["type"] == "too_short" and e["loc"] in wrong:  # its items are wrong, and said to be
             continue
         places = [str(x) for x in e["loc"] if not _is_branch(str(x))]
         path = ".".join(places) or "scenario"
@@ -173,10 +178,12 @@ def _problem(places: list[str], kind: str, value: object, message: str) -> str:
     if kind == "extra_forbidden":
         if places[-1] in RENAMED:
             return RENAMED[places[-1]]
-        near = nearest(places[-1], _fields_at(places[:-1]))
+        fields = _fields_at(places[:-1])
+        near = nearest(places[-1], fields)
         if places[-1].isdigit():
             return "unknown key; a comma does not group digits: write 1000 for 1,000"
-        return "unknown key" + (f"; nearest: {', '.join(near)}" if near else "")
+        known = f"; nearest: {', '.join(near)}" if near else f"; known: {', '.join(fields)}" if fields else ""
+        return "unknown key" + known
     if kind == "missing":
         return "needed and not given"
     text = repr(value)
@@ -193,9 +200,10 @@ def _mend(value: object, kind: str, message: str) -> str:
         digits = re.sub(r"[_ ,](?=\d{3})", "", typed["digits"]).replace(",", ".")
         size = typed["size"] or ""
         number = None if kind.startswith("int") and size in {"m", "%"} else float(digits) * SIZES[size]
-    elif isinstance(value, (int, float)) and (bound := re.search(r"(?:most|to) ([\d.]+)$", message)):
+    elif type(value) in {int, float} and (bound := re.search(r"(?:most|to) ([\d.]+)$", message)):
         most = float(bound[1])
-        number = value / 100 if most in PERCENT_MEANT and most < value <= 100 * most else None
+        percent = float(str(value))
+        number = percent / 100 if most in PERCENT_MEANT and max(most, 2) <= percent <= 100 * min(most, 1) else None
     return "" if number is None else f"; write {number:.12g}"
 
 

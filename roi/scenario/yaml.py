@@ -53,7 +53,7 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:  # Any: as read_yaml
         raise InputError(f"{name}: empty; `roi init` writes a scenario to start from")
     if not isinstance(document, dict):
         found = "a list" if isinstance(document, list) else f"the single value {str(document)[:60]!r}"
-        _refuse(name, 1, f"a scenario is a mapping of names to values, not {found}")
+        _refuse(name, 1, f"it should be a mapping of names to values, not {found}")
     return document
 
 

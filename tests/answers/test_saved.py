@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from roi.answers.saved import read_saved, replay
 from roi.economics.decision.comparison import Comparison, compare
+from roi.errors import CaseError
 from roi.facts.case import Case
 
 SAVED = Path(__file__).parents[1] / "data" / "comparison-751bca8.json"
@@ -56,3 +58,21 @@ def test_a_rent_that_drifts_as_stated_gives_the_saved_npvs_of_rented_gpus_too() 
 def test_its_case_carries_no_alarm_and_the_verdict_stands(again: Comparison) -> None:
     assert again.alarms == ()
     assert again.verdict.recommended == json.loads(SAVED.read_text(encoding="utf-8"))["recommended"]
+
+
+@pytest.mark.parametrize(("name", "value", "told"), [
+    ("discount_rate_per_year", float("nan"), r"case\.discount_rate_per_year\.value: nan is not usable; a finite number$"),
+    ("workload.output_tokens", [60.0, 70.0], r"case\.workload\.output_tokens: 2 values are not usable; as many as .* has, 1$"),
+    ("quality.bar", 5.0, r"case\.quality\.bar: 5.0 is not usable; a share from 0 to 1$"),
+    ("GPUS", 0, r"case\..*gpus\w*: 0.* is not usable; at least 1$"),
+])
+def test_a_fact_that_cannot_have_been_saved_is_one_sentence_with_its_field(
+    tmp_path: Path, name: str, value: Any, told: str,
+) -> None:
+    data = json.loads(SAVED.read_text(encoding="utf-8"))
+    name = name if name != "GPUS" else next(key for key in data["case"] if "gpus" in key.rpartition(".")[2])
+    data["case"][name]["value"] = value
+    damaged = tmp_path / "damaged.json"
+    damaged.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(CaseError, match=told):
+        read_saved(damaged)

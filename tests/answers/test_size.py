@@ -2,13 +2,14 @@
 
 import json
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from sizing_support import sized_scenario
 from step_simulator import Truth, simulate
 
-from roi.answers.size import size_service
+from roi.answers.size import size_file, size_service
 from roi.cli import main
 from roi.errors import InputError
 from roi.evidence.known_runs import known_runs
@@ -237,3 +238,8 @@ def test_a_trace_is_sized_by_the_fewest_replicas_that_hold_it(file, tmp_path):
 def test_a_card_without_bf16_serves_no_bf16(file):
     with pytest.raises(InputError, match="none of T4 computes in bf16; add fp16 to serving"):
         sized(file, "candidates.gpus=[T4]", "candidates.vendors=[]", "serving.weight_dtypes=[bf16]")
+
+
+def test_a_saved_comparison_is_no_scenario():
+    with pytest.raises(InputError, match=r"comparison-751bca8\.json is a saved comparison; size takes a scenario"):
+        size_file(Path(__file__).parents[1] / "data" / "comparison-751bca8.json")

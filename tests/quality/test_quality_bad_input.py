@@ -106,6 +106,13 @@ def test_an_item_twice_with_different_scores_is_refused_unless_it_is_a_repeated_
 def test_too_few_systems_and_an_incumbent_that_is_not_there(tmp_path: Path) -> None:
     one = write_rows(tmp_path / "one.jsonl", [row for row in pair_rows(1, 1, 1, 1) if row["system"] == "today"])
     assert "one system only (today); give results of the incumbent too" in quality(one, *TODAY).error
+    gone = [{"id": k, "system": "other", "score": score} for k, score in enumerate(("", "nan", None))]
+    rows = [row for row in pair_rows(1, 1, 1, 1) if row["system"] == "today"]
+    dropped = write_rows(tmp_path / "dropped.jsonl", [*rows, *gone])
+    assert "one system only (today); " in quality(dropped, *TODAY).error
+    assert "rows were left out: 3 x no score: empty" in quality(dropped, *TODAY).error
+    some = write_rows(tmp_path / "some.jsonl", [*pair_rows(1, 1, 1, 1), *({**row, "id": f"x{row['id']}"} for row in gone)])
+    assert sum(quality(some, *TODAY).left_out.values()) == len(gone)
     path = rows_with(tmp_path)
     assert "--incumbent: needed and not given; which of today, other is paid today?" in quality(path).error
     assert "--incumbent: no system 'toda' in the files; nearest: today" in quality(path, "--incumbent", "toda").error

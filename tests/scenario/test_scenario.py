@@ -145,6 +145,12 @@ MINIMAL: dict[str, Any] = {
         ("workload", "cache_hit_rate", 80.0, "80 must be at least 0 and at most 1; write 0.8"),
         ("workload", "cache_hit_rate", "80%", "write 0.8"),
         ("workload", "growth_per_year", 15.0, "write 0.15"),
+        ("workload", "cache_hit_rate", 1.5, "at most 1$"),
+        ("gates", "foo", True, "gates.foo: unknown key; known: "),
+        ("serving", "lets_wait", "yes", "serving.lets_wait: 'yes' is not usable; it should be true or false$"),
+        ("serving", "weight_dtypes", ["fp9"], "serving.weight_dtypes.0: 'fp9' is not usable; it should be [^;]*$"),
+        ("serving", "tensor_parallel", [3], "serving.tensor_parallel.0: 3 is not usable; it should be [^;]*$"),
+        ("serving", "tensor_parallel", [], "serving.tensor_parallel: .*at least 1 item"),
         ("workload", "requests_per_day", "many", "workload.requests_per_day: 'many' is not usable"),
         ("workload", "request_per_day", 5.0, "workload.request_per_day: unknown key; nearest: requests_per_day"),
         ("workload", "cache_hit_rate", 1.5, "workload.cache_hit_rate: 1.5 is not usable; .* at most 1"),
@@ -156,7 +162,7 @@ MINIMAL: dict[str, Any] = {
 )
 def test_a_mistake_is_named_with_field_value_and_what_is_allowed(block: str, field: str, value: object, says: str) -> None:
     with pytest.raises(InputError, match=says):
-        check_scenario({**MINIMAL, block: {**MINIMAL[block], field: value}})
+        check_scenario({**MINIMAL, block: {**MINIMAL.get(block, {}), field: value}})
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

@@ -79,7 +79,7 @@ def test_keys_are_text() -> None:
         ("a: [1, 2\nb: 3\n", "my.yaml:2: not valid YAML:"),
         ("a: '" + "\n" * 9, "not valid YAML: found unexpected end of stream"),
         ("a: 1\nb: '\x07'\n", r"my.yaml:2: control character '\x07'"),
-        ("- 1\n", "my.yaml:1: a scenario is a mapping of names to values, not a list"),
+        ("- 1\n", "my.yaml:1: it should be a mapping of names to values, not a list"),
         ("hello\n", "not the single value 'hello'"),
         ("", "my.yaml: empty; `roi init`"),
         ("# nothing\n---\n", "my.yaml: empty; `roi init`"),

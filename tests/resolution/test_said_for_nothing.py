@@ -1,0 +1,68 @@
+"""What a scenario says for nothing, or twice: a warning or an error names the field and what to write."""
+
+from typing import Any
+
+import pytest
+from quiet_scenario import quiet
+
+from roi.errors import ScenarioError, UnknownName
+from roi.resolution.resolution import Resolved, resolve
+from roi.scenario.file import check_scenario
+
+PLAIN = {"api_models": ["openai/gpt-6-luna"], "cascade_first": [], "self_hosted": []}
+"""One cheaper API, no cascade."""
+
+
+def resolved(**changes: Any) -> Resolved:
+    return resolve(check_scenario(quiet(changes)))
+
+
+def test_a_share_that_a_plain_api_hands_on_says_where_to_write_the_cascade() -> None:
+    found = resolved(candidates=PLAIN, quality={"escalated": {"gpt-6-luna": 0.5}}).warnings
+    assert any(w.startswith("quality.escalated.gpt-6-luna moves nothing: gpt-6-luna hands nothing on")
+               and w.endswith("write candidates.cascade_first: [openai/gpt-6-luna]") for w in found)
+    for share, candidates in ((0.5, {}), (0.0, PLAIN)):
+        told = resolved(candidates=candidates, quality={"escalated": {"gpt-6-luna": share}}).warnings
+        assert not any("moves nothing" in w for w in told)
+
+
+def test_a_rate_of_what_a_plain_api_keeps_says_that_it_hands_nothing_on() -> None:
+    found = resolved(candidates=PLAIN, quality={"kept_error_rate": {"gpt-6-luna": 0.05, "gpt-5.4": 0.05}}).warnings
+    told = "gpt-6-luna hands nothing on: it is first in no cascade (candidates.cascade_first)"
+    assert f"quality.kept_error_rate.gpt-6-luna: not used; {told}" in found
+    assert "quality.kept_error_rate.gpt-5.4: not used; gpt-5.4 hands nothing on: it is the incumbent" in found
+    assert not any("kept_error_rate" in w for w in found if "names no such incumbent" in w)
+    served = resolved(quality={"kept_error_rate": {"qwen3-8b": 0.05}}).warnings
+    assert "quality.kept_error_rate.qwen3-8b: not used; qwen3-8b hands nothing on: state its share in quality.escalated" in served
+
+
+def test_a_rate_of_an_unknown_name_offers_the_systems_there_are() -> None:
+    with pytest.raises(UnknownName, match=r"quality.kept_error_rate: .*'nonsense'; known: gpt-5.4, gpt-6-luna"):
+        resolved(candidates=PLAIN, quality={"kept_error_rate": {"nonsense": 0.05}})
+
+
+@pytest.mark.parametrize("field", ["api_models", "hosted_models", "cascade_first"])
+def test_the_incumbent_as_its_own_candidate_is_left_out_with_a_warning(field: str) -> None:
+    found = resolved(candidates={**PLAIN, field: ["openai/gpt-5.4"]})
+    told = "openai/gpt-5.4 is left out: it is the incumbent, which is compared as staying"
+    assert f"candidates.{field}: {told}" in found.warnings
+    assert not any(id.endswith("gpt-5.4") for id in found.case.options)
+
+
+RENT = {"gpu": "h100-sxm", "vendor": "ours", "usd_per_gpu_hour": 2.0}
+HOLDS = {"model": "qwen3-8b", "gpu": "h100-sxm", "requests_per_s": 5.0}
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ({"gpu_rents": [RENT, {**RENT, "gpu": "H100-SXM", "vendor": "Ours", "usd_per_gpu_hour": 3.0}]},
+     r"gpu_rents.1: .* gpu_rents.0 has the same gpu, vendor, gpus_per_instance, minimum_months"),
+    ({"serving": {"capacities": [HOLDS, {**HOLDS, "requests_per_s": 6.0}]}},
+     r"serving.capacities.1: .* serving.capacities.0 has the same model, gpu, gpus"),
+])
+def test_two_rows_about_the_same_thing_are_refused(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(ScenarioError, match=told):
+        resolved(**changes)
+
+
+def test_rents_of_other_terms_stand_side_by_side() -> None:
+    resolved(gpu_rents=[RENT, {**RENT, "minimum_months": 12, "usd_per_gpu_hour": 1.5}])

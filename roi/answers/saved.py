@@ -138,14 +138,22 @@ def _checked(path: Path, case: Case) -> Case:
         for x in fact.value if isinstance(fact.value, tuple) else (fact.value, fact.low, fact.high):
             if isinstance(x, (int, float)) and abs(x) > 1e15 and name != "seed":
                 _refuse(path, f"case.{name[:200]}: {str(x)[:40]} is not usable; at most 1e15")
-            if name == "quality.bar" and x is not None and not (isinstance(x, (int, float)) and 0 <= x <= 1):
-                _refuse(path, f"case.{name}: {str(x)[:40]} is not usable; a share from 0 to 1")
-            if name.endswith(GPUS) and x is not None and not (isinstance(x, (int, float)) and x >= 1):
-                _refuse(path, f"case.{name[:200]}: {str(x)[:40]} is not usable; at least 1")
+    _check_meaning(path, case)
+    return case
+
+
+def _check_meaning(path: Path, case: Case) -> None:
+    """CaseError where a bar is no share, a number of GPUs is below 1, or lengths do not pair."""
+    for name, fact in case.facts.items():
+        value = fact.value
+        number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else -1.0
+        if name == "quality.bar" and value is not None and not 0 <= number <= 1:
+            _refuse(path, f"case.{name}: {str(value)[:40]} is not usable; a share from 0 to 1")
+        if name.endswith(GPUS) and value is not None and number < 1:
+            _refuse(path, f"case.{name[:200]}: {str(value)[:40]} is not usable; at least 1")
     given, answered = (_length(case, f"workload.{name}_tokens") for name in ("input", "output"))
     if given != answered:
         _refuse(path, f"case.workload.output_tokens: {answered} values are not usable; as many as input_tokens has, {given}")
-    return case
 
 
 def _length(case: Case, name: str) -> int:

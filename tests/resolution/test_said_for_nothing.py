@@ -33,7 +33,8 @@ def test_a_rate_of_what_a_plain_api_keeps_says_that_it_hands_nothing_on() -> Non
     assert "quality.kept_error_rate.gpt-5.4: not used; gpt-5.4 hands nothing on: it is the incumbent" in found
     assert not any("kept_error_rate" in w for w in found if "names no such incumbent" in w)
     served = resolved(quality={"kept_error_rate": {"qwen3-8b": 0.05}}).warnings
-    assert "quality.kept_error_rate.qwen3-8b: not used; qwen3-8b hands nothing on: state its share in quality.escalated" in served
+    told = "qwen3-8b hands nothing on: state its share in quality.escalated"
+    assert f"quality.kept_error_rate.qwen3-8b: not used; {told}" in served
 
 
 def test_a_rate_of_an_unknown_name_offers_the_systems_there_are() -> None:

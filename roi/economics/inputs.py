@@ -237,6 +237,8 @@ class Option:
     """What was not tested, where the option's models were: the gate of a cascade."""
     items: int | None = None
     """Items on which its answers were evaluated; None where nobody said."""
+    measured_error: Number | None = None
+    """Share of them that was wrong, where its error rate is what a count leaves; the bar holds this one."""
     setup_hours: Annotated[Number, At("options.{option}.setup_hours", "changes.{group}.setup_hours")]
     run_hours: Annotated[Number, At("changes.{group}.run_hours_per_month")]
     platform_usd: Number
@@ -348,6 +350,12 @@ class ErrorRate:
     evaluated: Annotated[bool, At("systems.{system}.evaluated")]
     items: Annotated[int | None, At("systems.{system}.items")]
     """On which the system was evaluated."""
+    measured: Annotated[Number | None, At("systems.{system}.measured_error_rate")]
+    """Share that was counted as wrong, where `central` is the mean of what the count leaves."""
+    right_where_right: Annotated[Number | None, At("systems.{system}.right_where_right")]
+    """Share that it gets right of what the incumbent gets right, where both were evaluated on the same items."""
+    right_where_wrong: Annotated[Number | None, At("systems.{system}.right_where_wrong")]
+    """The same of what the incumbent gets wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)

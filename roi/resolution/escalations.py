@@ -29,7 +29,7 @@ def add_escalations(sheet: FactSheet, s: Scenario) -> None:
         kept, escalated = q.kept_error_rate.get(system), q.escalated_error_rate.get(system)
         if score != "not evaluated":
             sheet.state(path("end_to_end"), whole, f"scenario quality.scores.{whole}")
-            add_score(sheet, s, whole)
+            add_score(sheet, s, whole, None)
             if kept is not None or escalated is not None:
                 sheet.warnings.append(f"quality.kept_error_rate and escalated_error_rate of {system} move nothing: the score of"
                                       f" {whole} end to end overrides them")

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from roi.catalog.models.quality_priors import quality_prior
 from roi.economics.inputs import Option, OptionFacts, Provisioned, Tokens, path_of
 from roi.errors import ScenarioError
 from roi.facts.price import ApiPrice
@@ -54,7 +55,7 @@ def _asked_for_less(
     """The option of one lever: a system of its own, whose tokens are the incumbent's but for what the lever says."""
     model = s.incumbent.model
     system, block = tuned(model, name), f"candidates.{name.replace('-', '_')}"
-    add_score(sheet, s, system)
+    add_score(sheet, s, system, quality_prior("asked-for-less"))
     add_option(sheet, name, name, f"{model}, {words}", system, "api", vendor)
     sheet.state(path_of(OptionFacts, "base", option=name), model, "roi")
     for field in type(lever).model_fields:

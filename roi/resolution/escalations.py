@@ -5,7 +5,7 @@ from functools import partial
 from roi.economics.inputs import ErrorRate, Option, OptionFacts, path_of
 from roi.economics.reading import PLAIN
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.system_facts import add_score
+from roi.resolution.system_scores import add_score
 from roi.scenario.quantity import Share, Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario, cascade, escalating_systems
 

@@ -8,7 +8,7 @@ from roi.errors import ScenarioError
 from roi.facts.price import ApiPrice
 from roi.resolution.api_terms import Terms, add_option, add_price
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.system_facts import add_score
+from roi.resolution.system_scores import add_score
 from roi.scenario.apis import LessReasoning, ShorterPrompt
 from roi.scenario.demand import Tokens as TokenRatios
 from roi.scenario.quantity import value_of

@@ -11,7 +11,7 @@ from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.configs import model_config
 from roi.catalog.models.quality_priors import QualityPrior
 from roi.catalog.prices.gpu_offers import rental_offers
-from roi.economics.inputs import ErrorRate, Option, Tokens, Training, TrainingFacts, path_of
+from roi.economics.inputs import Option, Tokens, Training, TrainingFacts, path_of
 from roi.errors import InputError, ScenarioError
 from roi.estimate.step.calibration import Evidence, layout_of
 from roi.estimate.step.step_time import training_hours
@@ -20,30 +20,25 @@ from roi.estimate.training.memory import training_memory, workspace_bytes
 from roi.estimate.training.plan import Method, TrainingPlan, refusal, trainer_habits
 from roi.evidence.known_runs import KnownRuns
 from roi.evidence.training_speed import evidence_line
-from roi.facts.case import ITEMS, counted_quantile
 from roi.facts.fact import Basis
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.price import RentalKind, RentalOffer
 from roi.facts.profiles import DryRunProfile
 from roi.resolution.fact_sheet import FactSheet
-from roi.scenario.demand import Paired, Score
+from roi.resolution.system_scores import add_score
 from roi.scenario.demand import Tokens as TokenRatios
-from roi.scenario.quantity import Spread, as_spread, value_of
+from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario
 from roi.store.profiles.lookup import PeakBytes, Store, StoredProfile, find_dry_peak
 from roi.units import GIB
 
-UNKNOWN_ERROR = (0.05, 0.01, 0.2)
-"""Error rate of an incumbent that nobody evaluated, where a wrong answer costs nothing: it moves no money."""
-PAIR_OFF = 0.05
-"""Points of a hundred by which a stated score and its paired counts may differ without a word: not all items pair."""
 TOKEN_RATIO = (1.0, 0.9, 1.15)
 """Another vocabulary splits English text within 10 to 15% of the incumbent's count; code and other languages vary more."""
 
 
 def add_system(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | None) -> None:
-    """The facts of a system, unless it has them already; `prior` says what to expect of its answers where nobody judged them."""
+    """The facts of a system, unless it has them already; `prior` says what to expect where nobody judged its answers."""
     path = partial(path_of, Tokens, system=system)
     if path("ratio") in sheet.facts:
         return
@@ -67,93 +62,6 @@ def add_system(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior |
         sheet.quantity(f"systems.{system}.escalated_share", s.quality.escalated[system], "share", stated=True,
                        source=f"scenario quality.escalated.{system}")
     add_score(sheet, s, system, prior)
-
-
-def add_score(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | None) -> None:
-    """The system's error rate: counted, stated, or assumed relative to the incumbent's by the row `prior` of its class.
-
-    A count leaves a Beta distribution. A system that was judged on the incumbent's items has two: the share right of what the
-    incumbent gets right, and of what it gets wrong.
-    """
-    score, incumbent = s.quality.scores.get(system, "not evaluated"), system == s.incumbent.model
-    held = score.value if isinstance(score, Score) else score
-    if incumbent and isinstance(held, float) and held < s.quality.bar:
-        told = f"the incumbent itself is below the bar: {held:.3g} against {s.quality.bar:.3g}; staying is still shown"
-        sheet.warnings.append(told)
-    path = partial(path_of, ErrorRate, system=system)
-    sheet.state(path("evaluated"), held != "not evaluated")
-    source = f"scenario quality.scores.{system}"
-    if isinstance(held, float):
-        score = score if isinstance(score, Score) else Score(value=held)
-        if incumbent and score.paired is not None:
-            raise ScenarioError(f"quality.scores.{system}.paired", score.paired.items, "the incumbent is not paired with itself")
-        source, items = score.source or source, score.items
-        pair = score.paired or (_largest_pair(s) if incumbent and score.low is None and items is None else None)
-        if pair is not None and not incumbent:
-            items = items or round(pair.items) or 1
-            _add_paired(sheet, s, system, held, pair, source)
-        elif score.low is not None and score.high is not None:
-            for name, value in (("central", held), ("low", score.high), ("high", score.low)):
-                sheet.state(path(name), 1 - value, source, "share")
-            if score.low < score.high:
-                sheet.add(path("noise"), 0.0, basis=Basis.ASSUMED, low=-1.0, high=1.0,
-                          source=f"luck of the evaluation of {system}: -1 puts its score at its low, +1 at its high")
-        elif pair is not None or items is not None:
-            known = pair.items if pair is not None else float(items or 0)
-            right = held * known if pair is None else pair.both_right + pair.only_incumbent
-            _add_counted(sheet, path("central"), known - right, known, source)
-            sheet.state(path("measured"), 1 - held, source, "share")
-        else:
-            sheet.state(path("central"), 1 - held, source, "share")
-        if items is not None:
-            sheet.state(path("items"), items, source, "items")
-        return
-    if incumbent:
-        if value_of(s.quality.usd_per_error) > 0:
-            raise ScenarioError("quality.scores", system, "the incumbent's score is needed where usd_per_error is above 0")
-        value, low, high = UNKNOWN_ERROR
-        why, on = "nobody evaluated the incumbent; moves no money at USD 0 per error", None
-    else:
-        assert prior is not None, system
-        given = s.quality.not_evaluated_error_ratio
-        ratio = as_spread(given) if given is not None else Spread(
-            value=prior.ratio, low=prior.low, high=prior.high, source=f"{prior.source}: {prior.note}", date=prior.date)
-        base = sheet.facts[path_of(ErrorRate, "central", system=s.incumbent.model)].number()
-        value, low, high = (min(base * x, 1.0) for x in (ratio.value, ratio.low or ratio.value, ratio.high or ratio.value))
-        why, on = f"not evaluated: incumbent's {base:.3g} x {ratio.value:g} ({ratio.source})", ratio.date
-    sheet.add(path("central"), value, "share", basis=Basis.ASSUMED, low=low, high=high, source=why, date=on)
-
-
-def _largest_pair(s: Scenario) -> Paired | None:
-    """The counts against the incumbent on most items, which say of its own score what its bare value does not."""
-    pairs = (score.paired for score in s.quality.scores.values() if isinstance(score, Score))
-    return max((pair for pair in pairs if pair is not None), key=lambda pair: pair.items, default=None)
-
-
-def _add_paired(sheet: FactSheet, s: Scenario, system: str, held: float, pair: Paired, source: str) -> None:
-    """What the system gets right of what the incumbent gets right, and of what it gets wrong; and the rate that follows."""
-    path = partial(path_of, ErrorRate, system=system)
-    right, wrong = pair.both_right + pair.only_incumbent, pair.only_this + pair.both_wrong
-    _add_counted(sheet, path("right_where_right"), pair.both_right, right, f"{source}: of what {s.incumbent.model} gets right")
-    _add_counted(sheet, path("right_where_wrong"), pair.only_this, wrong, f"{source}: of what {s.incumbent.model} gets wrong")
-    base = sheet.facts[path_of(ErrorRate, "central", system=s.incumbent.model)].number()
-    keeps, gains = (sheet.facts[path(name)].number() for name in ("right_where_right", "right_where_wrong"))
-    told = f"{source}: 1 - ({1 - base:.4g} x {keeps:.4g} + {base:.4g} x {gains:.4g})"
-    sheet.state(path("central"), 1.0 - ((1.0 - base) * keeps + base * gains), told, "share")
-    sheet.state(path("measured"), 1 - held, source, "share")
-    counted = (pair.both_right + pair.only_this) / pair.items
-    if abs(counted - held) > PAIR_OFF:
-        sheet.warnings.append(f"quality.scores.{system}: value {held:.3g}, but paired says {counted:.3g}; the counts are drawn,"
-                              " the value is held against the bar")
-
-
-def _add_counted(sheet: FactSheet, path: str, count: float, items: float, source: str) -> None:
-    """A share of which `count` of `items` were seen: its mean, the 5th and 95th percentile of the Beta, and the items."""
-    mean = (count + 0.5) / (items + 1.0)
-    low, high = (float(x) for x in counted_quantile(np.array([0.05, 0.95]), mean, items))
-    sheet.add(path, mean, "share", basis=Basis.STATED, low=min(low, mean), high=max(high, mean),
-              source=f"{source}: {count:,.4g} of {items:,.4g} items, and half a one each way")
-    sheet.state(path + ITEMS, items, source, "items")
 
 
 LONGEST_OVER_MEAN = 4.0

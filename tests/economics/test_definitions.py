@@ -21,7 +21,7 @@ from roi.economics.decision.draws import draw, percentiles, probability_best
 from roi.economics.decision.evaluation import choose_plan, read_all
 from roi.economics.decision.feasibility import meets_bar, read_gates, rule_out
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.decision.worth import gain_of_knowing
+from roi.economics.decision.knowing import gain_of_knowing
 from roi.economics.finance import (
     discount_factors,
     internal_rate,

@@ -7,7 +7,7 @@ import numpy as np
 
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Choice, evaluate, read_all
-from roi.economics.decision.worth import gain_of_knowing
+from roi.economics.decision.knowing import gain_of_knowing
 from roi.economics.inputs import Array, Option
 from roi.facts.case import Case
 

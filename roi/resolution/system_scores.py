@@ -1,0 +1,118 @@
+"""How often a system is wrong: what a count leaves, what the scenario states, or what to expect where nobody judged it."""
+
+from functools import partial
+
+import numpy as np
+
+from roi.catalog.models.quality_priors import QualityPrior
+from roi.economics.inputs import ErrorRate, path_of
+from roi.errors import ScenarioError
+from roi.facts.case import ITEMS, counted_quantile
+from roi.facts.fact import Basis
+from roi.resolution.fact_sheet import FactSheet
+from roi.scenario.demand import Paired, Score
+from roi.scenario.quantity import Spread, as_spread, value_of
+from roi.scenario.scenario import Scenario
+
+UNKNOWN_ERROR = (0.05, 0.01, 0.2)
+"""Error rate of an incumbent that nobody evaluated, where a wrong answer costs nothing: it moves no money."""
+PAIR_OFF = 0.05
+"""Points of a hundred by which a stated score and its paired counts may differ without a word: not all items pair."""
+
+
+def add_score(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | None) -> None:
+    """The system's error rate: counted, stated, or assumed relative to the incumbent's by the row `prior` of its class."""
+    score, incumbent = s.quality.scores.get(system, "not evaluated"), system == s.incumbent.model
+    sheet.state(path_of(ErrorRate, "evaluated", system=system), score != "not evaluated")
+    if score == "not evaluated":
+        _add_unknown(sheet, s, system, prior)
+        return
+    score = score if isinstance(score, Score) else Score(value=score)
+    if incumbent and score.value < s.quality.bar:
+        told = f"the incumbent itself is below the bar: {score.value:.3g} against {s.quality.bar:.3g}; staying is still shown"
+        sheet.warnings.append(told)
+    if incumbent and score.paired is not None:
+        raise ScenarioError(f"quality.scores.{system}.paired", score.paired.items, "the incumbent has no pairs with itself")
+    _add_known(sheet, s, system, score)
+
+
+def _add_unknown(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | None) -> None:
+    """The error rate of a system that nobody evaluated: the incumbent's x a ratio with a wide spread."""
+    date = None
+    if system == s.incumbent.model:
+        if value_of(s.quality.usd_per_error) > 0:
+            raise ScenarioError("quality.scores", system, "the incumbent's score is needed where usd_per_error is above 0")
+        value, low, high = UNKNOWN_ERROR
+        why = "nobody evaluated the incumbent; moves no money at USD 0 per error"
+    else:
+        assert prior is not None, system
+        given = s.quality.not_evaluated_error_ratio
+        ratio = as_spread(given) if given is not None else Spread(
+            value=prior.ratio, low=prior.low, high=prior.high, source=f"{prior.source}: {prior.note}", date=prior.date)
+        base = sheet.facts[path_of(ErrorRate, "central", system=s.incumbent.model)].number()
+        value, low, high = (min(base * x, 1.0) for x in (ratio.value, ratio.low or ratio.value, ratio.high or ratio.value))
+        why, date = f"not evaluated: incumbent's {base:.3g} x {ratio.value:g} ({ratio.source})", ratio.date
+    path = path_of(ErrorRate, "central", system=system)
+    sheet.add(path, value, "share", basis=Basis.ASSUMED, low=low, high=high, source=why, date=date)
+
+
+def _add_known(sheet: FactSheet, s: Scenario, system: str, score: Score) -> None:
+    """The error rate of a system that was evaluated.
+
+    A count leaves a Beta distribution. A system that was judged on the incumbent's items has two: the share right of what the
+    incumbent gets right, and of what it gets wrong.
+    """
+    path, source = partial(path_of, ErrorRate, system=system), score.source or f"scenario quality.scores.{system}"
+    items, wrong = score.items, 1.0 - score.value
+    bare = score.low is None and items is None
+    pair = _largest_pair(s) if system == s.incumbent.model and bare else None
+    if score.paired is not None:
+        items = items or round(score.paired.items) or 1
+        _add_paired(sheet, s, system, score.value, score.paired, source)
+    elif score.low is not None and score.high is not None:
+        for name, value in (("central", score.value), ("low", score.high), ("high", score.low)):
+            sheet.state(path(name), 1 - value, source, "share")
+        if score.low < score.high:
+            sheet.add(path("noise"), 0.0, basis=Basis.ASSUMED, low=-1.0, high=1.0,
+                      source=f"luck of the evaluation of {system}: -1 puts its score at its low, +1 at its high")
+    elif pair is not None:
+        _add_counted(sheet, path("central"), pair.only_this + pair.both_wrong, pair.items, source)
+    elif items is not None:
+        _add_counted(sheet, path("central"), wrong * items, items, source)
+    else:
+        sheet.state(path("central"), wrong, source, "share")
+    if path("central") + ITEMS in sheet.facts or score.paired is not None:
+        sheet.state(path("measured"), wrong, source, "share")
+    if items is not None:
+        sheet.state(path("items"), items, source, "items")
+
+
+def _largest_pair(s: Scenario) -> Paired | None:
+    """The counts against the incumbent on most items, which say of its own score what its bare value does not."""
+    pairs = (score.paired for score in s.quality.scores.values() if isinstance(score, Score))
+    return max((pair for pair in pairs if pair is not None), key=lambda pair: pair.items, default=None)
+
+
+def _add_paired(sheet: FactSheet, s: Scenario, system: str, value: float, pair: Paired, source: str) -> None:
+    """What the system gets right of what the incumbent gets right, and of what it gets wrong; and the rate that follows."""
+    path = partial(path_of, ErrorRate, system=system)
+    right, wrong = pair.both_right + pair.only_incumbent, pair.only_this + pair.both_wrong
+    _add_counted(sheet, path("right_where_right"), pair.both_right, right, f"{source}: of what {s.incumbent.model} gets right")
+    _add_counted(sheet, path("right_where_wrong"), pair.only_this, wrong, f"{source}: of what {s.incumbent.model} gets wrong")
+    base = sheet.facts[path_of(ErrorRate, "central", system=s.incumbent.model)].number()
+    keeps, gains = (sheet.facts[path(name)].number() for name in ("right_where_right", "right_where_wrong"))
+    told = f"{source}: 1 - ({1 - base:.4g} x {keeps:.4g} + {base:.4g} x {gains:.4g})"
+    sheet.state(path("central"), 1.0 - ((1.0 - base) * keeps + base * gains), told, "share")
+    counted = (pair.both_right + pair.only_this) / pair.items
+    if abs(counted - value) > PAIR_OFF:
+        sheet.warnings.append(f"quality.scores.{system}: value {value:.3g}, but paired says {counted:.3g}; the counts are"
+                              " drawn, the value is held against the bar")
+
+
+def _add_counted(sheet: FactSheet, path: str, count: float, items: float, source: str) -> None:
+    """A share of which `count` of `items` were seen: its mean, the 5th and 95th percentile of the Beta, and the items."""
+    mean = (count + 0.5) / (items + 1.0)
+    low, high = (float(x) for x in counted_quantile(np.array([0.05, 0.95]), mean, items))
+    sheet.add(path, mean, "share", basis=Basis.STATED, low=min(low, mean), high=max(high, mean),
+              source=f"{source}: {count:,.4g} of {items:,.4g} items, and half a one each way")
+    sheet.state(path + ITEMS, items, source, "items")

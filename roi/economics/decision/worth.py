@@ -34,16 +34,22 @@ LOG_HOURS, INVOICE_HOURS, QUOTE_HOURS = 4.0, 1.0, 1.0
 class Point(NamedTuple):
     """One size of an experiment."""
 
-    items: int
+    items: int | None
     """Labelled items, or load tests."""
     worth_usd: float
+    """After the recommendation."""
     net_usd: float
     """worth_usd less the cost of so many."""
+    first_net_usd: float
+    """The same before anything is changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """One thing that could be measured before the next decision, at the size with the highest net value."""
+    """One thing that could be measured before the next decision.
+
+    Its figures are those of the size with the highest net value: before the recommendation where it is higher there, else after.
+    """
 
     kind: str
     """evaluate, load-test, trial-run, count-tokens, usage-log, invoice or quote."""
@@ -58,17 +64,15 @@ class Experiment:
     net_usd: float
     """worth_usd less the cost."""
     first_net_usd: float
-    """What it is worth before anything is changed, when all that follows starts later, less its cost; at its own best size."""
+    """What it is worth before anything is changed, when all that follows starts later, less its cost."""
     evppi_usd: float
     """What knowing the fact exactly would be worth after the recommendation: the most that any study of it is."""
     error_usd: float
-    """Monte Carlo standard error of worth_usd."""
+    """Monte Carlo standard error of the higher net value."""
     items: int | None = None
     """Labelled items of an evaluation, number of load tests; None where there is no such choice."""
-    first_items: int | None = None
-    """The same of first_net_usd."""
     curve: tuple[Point, ...] = ()
-    """Worth and net value after the recommendation by size."""
+    """Worth and net values by size; empty where there is no such choice."""
     stop: tuple[int, int] | None = None
     """From the smallest to the largest size whose net value is within `error_usd` of the best: stop somewhere between."""
 
@@ -216,29 +220,29 @@ class _Valuer:
         ids = (*self.candidates, *trial.eligible)
         table = np.stack([self.outcomes[id] for id in ids])
         means = bins.means(table)
-        after: list[Array] = []
-        first: list[float] = []
+        after: list[tuple[float, float]] = []
+        first: list[tuple[float, float]] = []
         for size in trial.sizes:
-            n = len(ids) if size.tests else len(self.candidates)
+            n, own = len(ids) if size.tests else len(self.candidates), len(self.candidates)
             chances = None if trial.results is None else trial.results(bins.centres, size.items or 0)
+            later, delayed = (move(ids[:n], table[:n], size) for move in (self._later, self._delayed))
             policies = bins.policies(self._later(ids[:n], means[:n], size), chances)
-            later = self._later(ids[:n], table[:n], size)
-            after.append(bins.gains(later, best_of(later[: len(self.candidates)]), policies))
+            after.append(above_noise(bins.gains(later, best_of(later[:own]), policies)))
             policies = bins.policies(self._delayed(ids[:n], means[:n], size), chances)
-            now = best_of(table[: len(self.candidates)])
-            first.append(above_noise(bins.gains(self._delayed(ids[:n], table[:n], size), now, policies))[0] - size.cost_usd)
-        worths = [above_noise(gains)[0] for gains in after]
-        nets = [worth - size.cost_usd for worth, size in zip(worths, trial.sizes, strict=True)]
-        best, best_first = int(np.argmax(nets)), int(np.argmax(first))
-        chosen, error = trial.sizes[best], above_noise(after[best])[1]
-        exact = self._exact(ids, table, means, bins, chosen)
-        points = [Point(size.items, worth, net) for size, worth, net in zip(trial.sizes, worths, nets, strict=True)
-                  if size.items is not None]
+            first.append(above_noise(bins.gains(delayed, best_of(table[:own]), policies)))
+        points = [Point(size.items, worth, worth - size.cost_usd, before - size.cost_usd)
+                  for size, (worth, _), (before, _) in zip(trial.sizes, after, first, strict=True)]
+        nets, first_nets = [p.net_usd for p in points], [p.first_net_usd for p in points]
+        before = self.leader != "stay" and max(first_nets) > max(nets)
+        staged = first_nets if before else nets
+        best = int(np.argmax(staged))
+        chosen, error = trial.sizes[best], (first if before else after)[best][1]
+        worths = [worth for worth, _ in after]
         return Experiment(
             kind=trial.kind, option=trial.option, fact=trial.fact, cost_usd=chosen.cost_usd, months=chosen.months,
-            worth_usd=worths[best], net_usd=nets[best], first_net_usd=first[best_first], evppi_usd=max(exact, *worths, 0.0),
-            error_usd=error, items=chosen.items, first_items=trial.sizes[best_first].items,
-            curve=tuple(points), stop=_stop(trial.sizes, nets, best, error),
+            worth_usd=worths[best], net_usd=nets[best], first_net_usd=first_nets[best],
+            evppi_usd=max(self._exact(ids, table, means, bins, chosen), *worths, 0.0), error_usd=error, items=chosen.items,
+            curve=tuple(points) if len(points) > 1 else (), stop=_stop(trial.sizes, staged, best, error),
         )
 
     def _exact(self, ids: Sequence[str], table: Array, means: Array, bins: Bins, size: _Size) -> float:

@@ -1,4 +1,4 @@
-"""What should we measure next, how much of it, and when should we stop? Every experiment of a comparison, and the step it asks for.
+"""What should we measure next, how much of it, and when should we stop? The experiments of a comparison, and the first step.
 
     FILE --compare_file--> Comparison, its verdict and experiments --> MEASURE FIRST, or DO NOW and THEN
 """

@@ -45,12 +45,13 @@ EVERYTHING = (
     "candidates.shorter_prompt={prefix_tokens: 100, setup_hours: 20}", "candidates.less_reasoning.output_ratio=0.5",
     "candidates.flexible_tier={price_ratio: 0.5, share: 0.1}", "training.retrain_evaluates=false",
     "candidates.provisioned_throughput={usd_per_month: 1000, requests_per_s: 1}",
-    "accept=[growth]",
+    "accept=[growth]", "quality.scores.qwen3-8b={value: 0.85, paired: {both_right: 80, only_incumbent: 10, only_this: 5, both_wrong: 5}}",
 )
 """Fields with which every fact that a scenario can lead to is written."""
 
 ONLY_TOLD = (
     r"title", r"as_of", r"accept", r"incumbent\.context_tokens",
+    r"systems\..+\.(error_rate|right_where_right|right_where_wrong)\.items",
     r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"options\..+\.plans\.\d+\.rental", r"options\..+\.training\.(gpu|memory_bytes)", r"own_hardware\.gpus_per_server",
     r"serving\.speed\.\w+_(low|high)", r"serving\.adapter_speed\..+_(low|high)",

@@ -48,7 +48,7 @@ class Point(NamedTuple):
 class Experiment:
     """One thing that could be measured before the next decision.
 
-    Its figures are those of the size with the highest net value: before the recommendation where it is higher there, else after.
+    Its figures are those of the size with the highest net value, before the recommendation or after it.
     """
 
     kind: str

@@ -42,7 +42,7 @@ bench: .venv/dev  ## Measure: comparison, usage log against SQL, replay, and pre
 	@$(BIN)/python benchmarks/replay_speed.py
 	@$(BIN)/python benchmarks/serve_accuracy.py
 
-readme: .venv/dev  ## Write the program's output into README.md
+readme: .venv/dev  ## Write the program's output into README.md and docs/
 	@$(BIN)/python lab/render_readme.py
 
 claims: .venv/dev  ## Write docs/claims.md: the article's claims, computed

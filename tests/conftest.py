@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -23,6 +24,12 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 DATA = tempfile.TemporaryDirectory(prefix="roi-tests-")
 os.environ["XDG_DATA_HOME"] = os.environ["LOCALAPPDATA"] = DATA.name  # children inherit it
+
+
+@pytest.fixture(autouse=True)
+def _no_scenario_of_the_folder(monkeypatch):
+    """A roi.yaml where the tests are started is nobody's answer."""
+    monkeypatch.setattr("roi.cli.options.HERE", Path("no-such-folder/roi.yaml"))
 
 
 @pytest.fixture(autouse=True, scope="module")

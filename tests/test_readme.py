@@ -1,4 +1,4 @@
-"""README.md shows what the program prints now."""
+"""README.md and the pages of docs/ show what the program prints now; docs/trust.md states what was measured."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from render_readme import README, rendered
+from render_readme import PAGES, README, output, rendered
 
 import roi
 from roi.catalog.cards.cuda_contexts import context_rows, fit_context
@@ -17,17 +17,36 @@ from roi.errors import InputError
 
 ROOT = Path(roi.__file__).parent
 TEXT = README.read_text(encoding="utf-8")
+TRUST = (README.parent / "docs" / "trust.md").read_text(encoding="utf-8")
 
 
-def test_the_output_in_the_readme_is_current() -> None:
-    assert rendered(TEXT) == TEXT, "run `make readme`"
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_output_in_a_page_is_current(page) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert rendered(text) == text, "run `make readme`"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 @pytest.mark.parametrize("day", [date(2026, 7, 1), date(2027, 1, 5)])
-def test_the_output_in_the_readme_is_that_of_every_day(monkeypatch, day) -> None:
+def test_the_output_in_a_page_is_that_of_every_day(monkeypatch, page, day) -> None:
     """No rendered command asks the clock: before and after the day on which it was rendered, it prints the same."""
     monkeypatch.setattr("roi.cli.clock.today", lambda: day)
-    assert rendered(TEXT) == TEXT
+    text = page.read_text(encoding="utf-8")
+    assert rendered(text) == text
+
+
+def test_the_readme_fits_on_200_lines_and_its_links_lead_to_files() -> None:
+    assert TEXT.count("\n") <= 200
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", TEXT)
+    assert [link for link in links if not (README.parent / link).exists()] == []
+    assert [line for line in TEXT.splitlines() if len(line) > 128 and not line.startswith("|")] == []
+
+
+def test_the_case_in_the_readme_is_the_example_of_five_lines_and_runs() -> None:
+    text = (README.parent / "examples" / "tickets.yaml").read_text(encoding="utf-8")
+    assert f"```yaml\n{text}```" in TEXT
+    assert text.count("\n") == 5
+    output("compare examples/tickets.yaml --draws 16")
 
 
 def test_only_the_clock_of_the_commands_and_the_start_of_a_measurement_ask_what_day_it_is() -> None:
@@ -38,16 +57,14 @@ def test_only_the_clock_of_the_commands_and_the_start_of_a_measurement_ask_what_
     assert asking - starts == {"cli/clock.py", "catalog/models/config_shapes.py"}
 
 
-def test_every_marker_is_closed_and_known() -> None:
-    """A marker with a typing error would never be filled."""
-    starts = re.findall(r"<!-- output: (.*?) -->", TEXT)
-    assert starts
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_marker_is_closed_and_known_and_no_output_is_wider_than_a_screen(page) -> None:
+    """A marker with a typing error would never be filled. 80 columns; a YAML file has 128."""
+    text = page.read_text(encoding="utf-8")
+    starts = re.findall(r"<!-- output: (.*?) -->", text)
     assert all(start.startswith("roi ") for start in starts)
-    assert TEXT.count("<!-- end -->") == len(starts)
-
-
-def test_no_output_is_wider_than_80_columns() -> None:
-    blocks = re.findall(r"<!-- output: .*?-->\n(.*?)<!-- end -->", TEXT, re.DOTALL)
+    assert text.count("<!-- end -->") == len(starts)
+    blocks = re.findall(r"<!-- output: .*?-->\n```text\n(.*?)<!-- end -->", text, re.DOTALL)
     assert max(len(line) for block in blocks for line in block.splitlines()) <= 80
 
 
@@ -84,8 +101,8 @@ def test_the_shapes_counted_on_meta_are_those_that_have_a_configuration():
     """test_meta_parameters builds each of them (pytest -m slow); what has its own code is held to the published count."""
     models = load_models()
     built = sum(configured(model) for model in models)
-    assert f"parameters of {len(models)} model shapes | counts of transformers on meta ({built} rows), the published" in TEXT
-    assert f"the published count ({len(models) - built})" in TEXT
+    assert f"parameters of {len(models)} model shapes | counts of transformers on meta ({built} rows), the published" in TRUST
+    assert f"the published count ({len(models) - built})" in TRUST
     assert all(model.parameters == model.published_parameters for model in models if not configured(model))
 
 
@@ -97,20 +114,20 @@ def test_the_context_s_error_is_that_of_each_message_with_its_card_left_out():
     ])
     shown = f"median {np.median(np.abs(found)):.0f}%, worst {worst(found):+.0f}% ({rows[np.argmax(np.abs(found))].gpu})"
     cards = len({row.gpu for row in rows})
-    assert f"| CUDA context | {len(rows)} out-of-memory messages, {cards} cards, one card left out in turn | {shown} |" in TEXT
+    assert f"| CUDA context | {len(rows)} out-of-memory messages, {cards} cards, one card left out in turn | {shown} |" in TRUST
 
 
 def test_closed_form_memory_of_the_complete_rows_is_stated_for_allocated_and_for_reserved():
     answer = kept("closed-form")
     held, reserved = errors(answer["predictions"], "rtx4080"), errors(answer["second_predictions"], "rtx4080")
     assert len(held) == len(reserved) == 11
-    assert f"an RTX 4080 | median {np.median(np.abs(held)):.1f}%, worst {worst(held):+.1f}% |" in TEXT
+    assert f"an RTX 4080 | median {np.median(np.abs(held)):.1f}%, worst {worst(held):+.1f}% |" in TRUST
     shown = f"median {np.median(np.abs(reserved)):.1f}%, bias {reserved.mean():+.1f}%, worst {worst(reserved):+.1f}%"
-    assert f"| the same, reserved | the same 11 | {shown} |" in TEXT
+    assert f"| the same, reserved | the same 11 | {shown} |" in TRUST
 
 
 def test_sources_whose_loops_are_not_known_are_named_with_their_errors():
-    flat, answer = " ".join(TEXT.split()), kept("closed-form")
+    flat, answer = " ".join(TRUST.split()), kept("closed-form")
     for source, words in (
         ("swift-", "ms-swift {m}%, all {low} rows too low (mean {b}%)"),
         ("qwen-", "Qwen's README {m}%, {low} of {n} too low ({b}%)"),

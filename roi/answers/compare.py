@@ -46,9 +46,10 @@ def compare_file(
         found = replay(saved, draws=draws, seed=seed)
         return ComparisonAnswer(comparison=found, scenario=saved.scenario, warnings=saved.warnings, note=note)
     asked = [f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None]
-    scenario = load_scenario(file, (*overrides, *asked), part, quality)
+    notes: list[str] = []
+    scenario = load_scenario(file, (*overrides, *asked), part, quality, notes.append)
     resolved = open_case(scenario, profiles, tell)
-    notes = [f"no FILE given: the bundled scenario, {scenario.title!r}"] if file is None else []
+    notes += [f"no FILE given: the bundled scenario, {scenario.title!r}"] if file is None else []
     if part is not None:
         notes.append(f"workload and incumbent as {part} states them")
     if quality is not None:

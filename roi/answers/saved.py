@@ -12,8 +12,10 @@ from roi.errors import CaseError
 from roi.facts.case import Case
 from roi.facts.fact import Fact
 
-SCHEMA = "roi.comparison/1"
+SCHEMA = "roi.comparison/2"
 """Version of a saved comparison's form."""
+READ = ("roi.comparison/1", SCHEMA)
+"""Versions that are read: their Cases hold paths and facts of the same form."""
 SIZE_LIMIT = 64 * 2**20
 """Bytes; 100 options over 120 months take about 8 MiB."""
 BOUNDS = {"horizon_months": (1, 120), "draws": (0, 1_048_576), "seed": (0, 2**63)}
@@ -42,16 +44,16 @@ def read_saved(path: Path) -> Saved | None:
     try:
         data = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        if path.suffix.lower() != ".json" and f'"{SCHEMA}"' not in text:
+        if path.suffix.lower() != ".json" and '"roi.comparison/' not in text:
             return None  # YAML may begin with a brace
         _refuse(path, f"not valid JSON: {str(error)[:100]}{HINT}")
     if "schema" not in data and "case" not in data:
         return None
     schema = data.get("schema")
-    if schema != SCHEMA:
+    if schema not in READ:
         if "case" not in data and not str(schema).startswith("roi.comparison"):
             return None
-        _refuse(path, f"schema: {str(schema)[:60]!r} cannot be replayed; it should be {SCHEMA!r}")
+        _refuse(path, f"schema: {str(schema)[:60]!r} cannot be replayed; it should be one of {', '.join(READ)}")
     scenario, warnings = data.get("scenario"), data.get("warnings")
     return Saved(path, _case(path, data.get("case")), scenario if isinstance(scenario, dict) else None,
                  tuple(str(w) for w in warnings) if isinstance(warnings, list) else (), str(data.get("roi_version"))[:40])

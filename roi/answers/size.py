@@ -74,7 +74,7 @@ def size_file(
     model: str | None = None, trace: Path | None = None, times: float = 1.0, tell: Tell = keep_quiet, status: Tell = keep_quiet,
 ) -> Sizing:
     """The fleets of the scenario in `file` (None: the bundled one), with the arrivals of the file `trace` where given."""
-    scenario = load_scenario(file, overrides, part)
+    scenario = load_scenario(file, overrides, part, tell=tell)
     arrivals = None if trace is None else open_trace(trace)
     resolved = open_case(scenario, profiles, tell)
     for warning in resolved.warnings:

@@ -8,6 +8,7 @@ import numpy as np
 
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.api_bill import service
+from roi.economics.lines.self_hosting import spilled
 from roi.estimate.replay.fleet import (
     Fleet,
     burst_from_peak,
@@ -17,7 +18,6 @@ from roi.estimate.replay.fleet import (
     replicas_needed,
     size_autoscaled_fleet,
     size_fleet,
-    spill_share,
 )
 from roi.resolution.plan_capacity import FleetPlan
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
@@ -77,7 +77,7 @@ def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: Fl
         found.append(way("autoscaled by the hour", hourly, start))
     hybrid = options.get(f"hybrid:{option.system}")
     if hybrid is not None and hybrid.spills_to is not None:
-        found += _spilling(shared, option, plan, options[hybrid.spills_to], mean, burst)
+        found += _spilling(shared, option, plan, options[hybrid.spills_to], mean)
     if waits == 0.0:
         share = f"if {MIGHT_WAIT:.0%} could wait for a valley"
         found.append(way(share, fixed(MIGHT_WAIT), "workload.can_wait_share is 0"))
@@ -89,7 +89,7 @@ def _rent(option: Option, plan: FleetPlan, gpus: float) -> float:
     return float(gpus * plan.offer.usd_per_gpu_hour * option.fleet_share * HOURS_PER_MONTH)
 
 
-def _spilling(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean: float, burst: float) -> list[Way]:
+def _spilling(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean: float) -> list[Way]:
     """The cheapest floor below which the fleet never goes and above which the API answers, and the API alone."""
     priced = service(shared, api)
     each = float(np.asarray(priced.cost.usd * np.ravel(priced.price)[0]).ravel()[0])
@@ -100,7 +100,7 @@ def _spilling(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean
     tried = []
     for floor in sorted(set(np.geomspace(1, max(most, 1), FLOORS).round().astype(int).tolist())):
         held = float(fleet_capacity(floor, alone, pooling)) * (1.0 - float(option.headroom))
-        spill = float(spill_share(shared.load_curve, burst, held / mean, shared.can_wait))
+        spill = float(spilled(shared, option, held / mean))
         gpus = float(instances_needed(floor, replica, instance) * instance)
         tried.append(Way(
             name="floor, the rest to the API", replicas=float(floor), gpus=gpus, rent_usd=_rent(option, plan, gpus),

@@ -34,6 +34,7 @@ COMMANDS = {
     "prices": Door("roi.cli.prices:prices", "What is known of prices, with age and source; add or refresh."),
     "init": Door("roi.cli.init:init", "Write a commented scenario to start from."),
     "profile": Door("roi.cli.profile:profile", "Short real runs on the device at hand, or on a server."),
+    "help": Door("roi.cli.help:explain", "What a command does, or what a field of the scenario means."),
     "schema": Door("roi.cli.schema:schema", "JSON Schema of the scenario file, for editors."),
     "validate": Door("roi.cli.validate:validate", "Predictions against a table of measured runs."),
     "calibrate": Door("roi.cli.calibrate:calibrate", "Training speed measured against theory: scales, errors, intervals."),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, format_option, output_option, scenario_options, tell
+from roi.cli.options import PATH, format_option, full_option, output_option, scenario_here, scenario_options, tell
 
 TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."})
 """The branches of the cost tree for an output that cannot show them."""
@@ -17,34 +17,37 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 @format_option("table", "json", "markdown")
 @output_option
 @click.option("--explain", metavar="OPTION",
-              help="Cost tree of this option (id, start of an id, or kind) instead of the winner's.")
-@click.option("--all", "everything", is_flag=True, help="Every option and every break-even, not the best of each kind.")
+              help="How one option's figures come about (its id, its kind, or a part of its name).")
+@full_option
 @click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts; 0 = central values only.")
 @click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
 def compare(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, quality: Path | None, profiles: tuple[Path, ...],
-    form: str, output: Path | None, explain: str | None, everything: bool, draws: int | None, seed: int | None,
+    form: str, output: Path | None, explain: str | None, full: bool, draws: int | None, seed: int | None,
 ) -> None:
     """Compare every option of the scenario in FILE.
 
-    FILE is a scenario (YAML) or a saved comparison (JSON), which is replayed from its own facts. Without FILE the bundled
-    scenario runs.
+    FILE is a scenario (YAML) or a saved comparison (JSON), which is replayed from its own facts. Without FILE the folder's
+    roi.yaml is taken, else the bundled scenario. The answer takes one screen: what to do now, what to measure then, what not
+    to do yet, and how sure that is.
     """
     from roi import __version__
     from roi.answers.compare import compare_file
     from roi.cli.output import columns, in_colour, write
-    from roi.report.comparison.compare import comparison_json, comparison_text
+    from roi.report.comparison.answer_json import comparison_json
+    from roi.report.comparison.compare import comparison_text
     from roi.report.comparison.options_table import find_option
 
+    file = scenario_here(file)
     found = compare_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed,
                          profiles=profiles, tell=tell)
     shown = None if explain is None else find_option(found.comparison, explain)
     if form == "json":
         text = comparison_json(found.comparison, version=__version__, scenario=found.scenario, warnings=found.warnings)
     elif form == "markdown":
-        text = comparison_text(found.comparison, found.warnings, shown, form, all_options=everything)
+        text = comparison_text(found.comparison, found.warnings, shown, form, full=full)
     else:
-        text = comparison_text(found.comparison, found.warnings, shown, all_options=everything, colour=in_colour(output),
+        text = comparison_text(found.comparison, found.warnings, shown, full=full, colour=in_colour(output),
                                width=columns(output))
         if output is None and "utf" not in (sys.stdout.encoding or "").lower():
             text = text.translate(TREE)

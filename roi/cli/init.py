@@ -1,25 +1,46 @@
 """`roi init`: a commented scenario to start from."""
 
+from pathlib import Path
+
 import click
 
+from roi.cli.options import PATH, file_argument, tell
 from roi.scenario import TEMPLATES
 
 
 @click.command(short_help="Write a commented scenario to start from.")
-@click.option("--template", "name", type=click.Choice(TEMPLATES), default="classification", show_default=True,
-              help="Kind of task.")
+@file_argument
+@click.option("--template", "name", type=click.Choice(TEMPLATES), default=TEMPLATES[0], show_default=True, help="Kind of task.")
+@click.option("--incumbent", metavar="PROVIDER/MODEL", help="The model that is paid today.")
+@click.option("--requests", metavar="NUMBER", help="Requests a day.")
+@click.option("--usage", multiple=True, type=PATH,
+              help="A usage export (as for roi usage), or what roi usage --output wrote; may be repeated.")
+@click.option("--force", is_flag=True, help="Replace FILE where it exists.")
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True,
               help="YAML with comments, or the same values as JSON.")
-def init(*, name: str, form: str) -> None:
-    """Write a commented scenario to stdout: `roi init > my.yaml`, edit it, `roi compare my.yaml`."""
-    from roi.cli.output import write
-    from roi.scenario.file import template
+def init(
+    *, file: Path | None, name: str, incumbent: str | None, requests: str | None, usage: tuple[Path, ...], force: bool,
+    form: str,
+) -> None:
+    """Write a scenario to FILE (roi.yaml is found by itself), or to stdout: edit it, then roi compare FILE.
 
-    text = template(name)
+    What you give stands in the place of the template's guesses; what is still a guess is marked in every report.
+    """
+    from roi.answers.init import new_scenario
+    from roi.cli.output import replace_file, write
+    from roi.errors import InputError
+
+    if file is not None and file.exists() and not force and not file.is_dir():
+        raise InputError(f"{file} exists; --force replaces it")
+    text = new_scenario(name, incumbent=incumbent, requests_per_day=requests, usage=usage)
     if form == "json":
         import json
 
         from roi.scenario.yaml import parse_yaml
 
-        text = json.dumps(parse_yaml(text, name), indent=1, allow_nan=False)
-    write(text)
+        text = json.dumps(parse_yaml(text, name), indent=1, allow_nan=False) + "\n"
+    if file is None:
+        write(text)
+        return
+    replace_file(file, text, "FILE")
+    tell(f"wrote {file}; its figures are guesses until you replace them. Next: roi compare {file}")

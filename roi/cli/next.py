@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, format_option, full_option, output_option, scenario_options, tell
+from roi.cli.options import PATH, format_option, full_option, output_option, scenario_here, scenario_options, tell
 
 
 @click.command("next", short_help="What to measure next: cost, worth, how much, when to stop.")
@@ -29,6 +29,7 @@ def next_step(
     from roi.cli.output import columns, in_colour, write
     from roi.report.next import next_json, next_text
 
+    file = scenario_here(file)
     found = next_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed, profiles=profiles,
                       tell=tell)
     if form == "json":

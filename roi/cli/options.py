@@ -20,6 +20,18 @@ full_option = click.option("--full", is_flag=True, help="Print all that is known
 output_option = click.option("--output", type=PATH, help="Write to this file, whole or not at all.")
 
 
+HERE = Path("roi.yaml")
+"""The scenario of the folder that a command is run in."""
+
+
+def scenario_here(file: Path | None) -> Path | None:
+    """FILE; without it the folder's roi.yaml, which is said; None where there is none."""
+    if file is not None or not HERE.is_file():
+        return file
+    tell(f"using ./{HERE}")
+    return HERE
+
+
 def format_option(*forms: str) -> Callable[[F], F]:
     """`--format` of these forms, the first of which is the default."""
     return click.option("--format", "form", type=click.Choice(forms), default=forms[0], show_default=True, help="How to print.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, format_option, full_option, output_option, scenario_options, tell
+from roi.cli.options import PATH, format_option, full_option, output_option, scenario_here, scenario_options, tell
 
 
 @click.command(short_help="Replicas that keep the SLO at the peak; cost against latency.")
@@ -26,7 +26,7 @@ def size(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, profiles: tuple[Path, ...], model: str | None,
     trace: Path | None, times: float, figure: Path | None, full: bool, form: str, output: Path | None,
 ) -> None:
-    """Size the fleet of a self-hosted model for the scenario in FILE (the bundled one without it).
+    """Size the fleet of a self-hosted model for the scenario in FILE (without it: roi.yaml, else the bundled one).
 
     Every plan's replicas are replayed at the peak: continuous batching, KV limit, chunked prefill, a router that picks the
     emptiest replica. Capacity and spread are those that `roi compare` uses.
@@ -45,6 +45,7 @@ def size(
 
         check_figure(figure)
     check_folder(output)
+    file = scenario_here(file)
     with _status() as status:
         sizing = size_file(file, overrides=overrides, part=part, profiles=profiles, model=model, trace=trace, times=times,
                            tell=tell, status=status)

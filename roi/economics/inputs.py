@@ -77,8 +77,11 @@ class Shared:
     """Of the judge that decides, for each request of an option that escalates, whether its own answer is kept."""
     usd_per_hour: Annotated[Number, At("people.usd_per_hour")]
     wage_growth: Annotated[Number, At("people.wage_growth_per_year")]
-    setup_existing: Annotated[bool, At("people.setup_hours_existing")]
-    run_existing: Annotated[bool, At("people.run_hours_existing")]
+    setup_existing: Annotated[bool, At("people.setup_hours_existing")] = False
+    """Of older Cases, as the next one."""
+    run_existing: Annotated[bool, At("people.run_hours_existing")] = False
+    existing_hours: Annotated[Number, At("people.existing_hours_per_month", absent=0.0)] = 0.0
+    """Engineer hours a month that are paid anyway."""
     rent_drift: Annotated[Number, At("drift.gpu_rent_per_year")]
     rent_spread: tuple[float, float] = (0.0, 0.0)
     """How far the triangle of log(1 + drift) reaches below and above its mode."""
@@ -169,6 +172,12 @@ class Plan:
     """0 where the GPU is rented."""
     pooling: Number = 1.0
     """What each of four replicas behind a router holds over one alone (`fleet_capacity`)."""
+    rent: Annotated[str | None, At("options.{option}.plans.{plan}.rent")] = None
+    """Path of the rent that the user states, in place of `usd_per_gpu_hour`; None for a rent of the catalog."""
+    cancel_usd: Annotated[Number, At("options.{option}.plans.{plan}.cancel_usd", absent=np.inf)] = np.inf
+    """USD that end one GPU's commitment early; inf where it cannot be ended."""
+    gpus_owned: Annotated[Number, At("options.{option}.plans.{plan}.gpus_owned", absent=np.inf)] = np.inf
+    """Cards that are there already; inf where they are rented or bought."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,9 +290,12 @@ class Option:
     """Months from today to the end of that commitment."""
     spares: Annotated[int, At("serving.spares")] = 0
     replicas_least: Annotated[int, At("serving.replicas_least")] = 1
-    replicas_fixed: int | None = None
+    replicas_fixed: Number | None = None
+    """Of a hybrid's floor."""
     headroom: Annotated[Number, At("serving.headroom")] = 0.0
     fleet_share: Annotated[Number, At("serving.fleet_share")] = 1.0
+    spill_share: Annotated[Number | None, At("serving.spill_share")] = None
+    """Share of requests that a hybrid spills, as stated; None = the load curve above the floor."""
     autoscale: Annotated[bool, At("serving.autoscale")] = False
     autoscale_floor: Annotated[int, At("serving.autoscale_floor")] = 1
     startup_hours: Annotated[float, At("serving.startup_hours")] = 0.0

@@ -146,11 +146,13 @@ def _plan(values: Values, names: Mapping[str, object]) -> Plan:
     gains = facts.slow_pooling, facts.central_pooling, facts.fast_pooling
     alone = _at_speed(values, speeds, *rates)
     capacity = rates[1] if alone is None else np.maximum(alone, LEAST_CAPACITY * rates[1])
+    rent = values.get(path_of(Plan, "rent", **names))
+    known: dict[str, object] = {} if rent is None else {"usd_per_gpu_hour": number(values[str(rent)], str(rent))}
     held = _at_speed(values, speeds, *(one * gain for one, gain in zip(rates, gains, strict=True)))
     return _read(
         Plan, values, names, path=path_of(Plan, "gpu", **names).removesuffix("gpu"), capacity=capacity,
         pooling=gains[1] if held is None else np.maximum(np.divide(held, capacity), 1.0),
-        usd_per_gpu=0.0 if facts.price is None else number(values[facts.price], facts.price),
+        usd_per_gpu=0.0 if facts.price is None else number(values[facts.price], facts.price), **known,
     )
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.facts.fact import Fact, Record, Value
+from roi.facts.fact import Basis, Fact, Record, Value
 from roi.numerics.beta import beta_quantile
 
 Array = NDArray[np.float64]
@@ -78,6 +78,15 @@ def counted_quantile(u: Array, mean: float, items: float) -> Array:
     """
     weight = items + 1.0
     return beta_quantile(u, mean * weight, (1.0 - mean) * weight)
+
+
+def template_values(case: "Case") -> list[str]:
+    """Paths of the uncertain numbers that stand as a template guessed them, in the Case's order; error rates without ends.
+
+    What a template sets exactly (lengths, limits, the bar) has the basis too, and is not among them.
+    """
+    return [path for path, fact in case.facts.items()
+            if fact.basis is Basis.TEMPLATE and (fact.uncertain or path.endswith(".error_rate"))]
 
 
 class Case(Record):

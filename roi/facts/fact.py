@@ -37,6 +37,8 @@ class Basis(StrEnum):
     STATED = "stated"
     PUBLISHED = "published"
     ASSUMED = "assumed"
+    TEMPLATE = "template"
+    """What a template guessed and nobody changed: an assumption that the user has not looked at."""
 
     @property
     def rank(self) -> int:
@@ -60,7 +62,7 @@ class Fact(Record):
     unit: str = ""
     """SI or USD unit, for example USD/Mtok; empty for names, flags and counts."""
     basis: Basis
-    """measured, calibrated, dry run, quoted, stated, published or assumed."""
+    """measured, calibrated, dry run, quoted, stated, published, assumed or template."""
     source: str
     """Who says so: a file, a page, the scenario's field, or the reason for an assumption."""
     date: Date | None = None

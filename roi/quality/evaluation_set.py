@@ -12,7 +12,7 @@ from roi.errors import InputError, nearest
 from roi.quality.formats import FORMATS
 from roi.quality.formats.own_rows import NAMES, OWN
 from roi.quality.result_files import find_files, open_source
-from roi.quality.result_rows import LONGEST_ID, Asked, Format, Notes, Row, Source, share
+from roi.quality.result_rows import LONGEST_ID, Asked, Format, Notes, Row, Source, one_line, share
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -70,7 +70,7 @@ def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
 def _format(source: Source, asked: Asked) -> Format:
     """The format that the first row shows; InputError with the nearest and what it lacks. No name of the file's is shown."""
     found = next((form for form in FORMATS if form.recognises(source.head, source.first)), None)
-    if found is not None or asked.columns:
+    if found is not None or asked.columns or asked.metric in source.first:
         return found or OWN
     lacking = [names for names in list(NAMES.values())[:3] if not {name.lower() for name in source.first} & set(names)]
     missing = " and ".join(f"{names[0]} (or {', '.join(names[1:5])} ...)" for names in lacking)
@@ -106,7 +106,7 @@ class _Rows:
                 return NO_WEIGHT
             if not 0.0 < heavy < np.inf:
                 return NO_WEIGHT
-        by = self.renamed.get(by, by)
+        by = self.renamed.get(by) or self.renamed.setdefault(by, one_line(by))
         self.item.append(self.items.setdefault(name, len(self.items)))
         self.system.append(self.systems.setdefault(by, len(self.systems)))
         self.cluster.append(-1 if cluster is None else self.clusters.setdefault(str(cluster)[:LONGEST_ID], len(self.clusters)))

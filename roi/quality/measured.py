@@ -162,7 +162,7 @@ def _difference(
     value = float(np.average(b - a, weights=weights))
     low, high = np.quantile(draws, (0.05, 0.95))
     spread, not_worse = float(draws.std()), float((draws >= -margin).mean())
-    off = np.bincount(np.unique(clusters, return_inverse=True)[1], weights=weights * (b - a))
+    off = np.bincount(np.unique(clusters, return_inverse=True)[1], weights=weights * (b - a)).round(12)  # 0.3 - 0.2 - 0.1 is 0
     more = [_more_items(pairs, value + margin, spread, not_worse)]
     if bar is not None and own.reaches_bar is not None:
         more.append(_more_items(own.items, own.posterior.share - bar, own.posterior.deviation, own.reaches_bar))

@@ -111,7 +111,9 @@ def _documents(stream: TextIO, shown: str, notes: Notes) -> Iterator[tuple[str, 
     elif _is_lines(start):
         yield from _lines(whole, shown, notes)
     else:
-        for number, (path, value) in enumerate(wanted_values(cast("TextIO", whole), ROWS | BESIDE, shown), start=1):
+        number = 0
+        for path, value in wanted_values(cast("TextIO", whole), ROWS | BESIDE, shown):
+            number += path not in BESIDE
             if path in BESIDE:
                 yield "." + ".".join(path), value
             elif isinstance(value, dict):

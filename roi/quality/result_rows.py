@@ -114,11 +114,16 @@ def share(mark: object, where: str) -> float | None:
     raise InputError(f"{where}: a score of {mark:g}; a score is a share of right, 0 to 1{percent}")
 
 
+def one_line(name: str) -> str:
+    """The name without control characters, which messages and reports would show."""
+    return " ".join("".join(ch if ch.isprintable() else " " for ch in name).split()) or "(no name)"
+
+
 def one_of(names: list[str], asked: str | None, option: str, where: str) -> str:
     """The name that was asked for, or the only one; InputError with the names where that is open."""
     if asked is not None and asked in names:
         return asked
-    listed = ", ".join(name[:40] for name in names[:8])
+    listed = ", ".join(one_line(name[:40]) for name in names[:8])
     if asked is not None:
         raise InputError(f"{option}: {where} has no {asked[:40]!r}; there is {listed or 'none'}")
     if len(names) == 1:

@@ -20,10 +20,10 @@ from roi.facts.price import ApiPrice
 from roi.resolution.api_terms import Terms, add_option, add_price, add_terms, api_price, terms_of
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.levers import add_levers
-from roi.resolution.system_facts import add_system
+from roi.resolution.system_facts import add_system, check_names
 from roi.scenario.apis import RATES as API_RATES
 from roi.scenario.quantity import as_spread, value_of
-from roi.scenario.scenario import Scenario, check_system_names, escalating_systems, model_part
+from roi.scenario.scenario import Scenario, escalating_systems, model_part
 from roi.units import DAYS_PER_MONTH
 
 
@@ -36,7 +36,7 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
         why = "of the incumbent only prices stand here; the others are fields of incumbent and workload"
         raise ScenarioError(f"{terms.field}.{min(unmeant)}", getattr(terms.own, min(unmeant)), why)
     price = api_price(s, i.provider, i.model, "incumbent", terms)
-    check_system_names(s)
+    check_names(sheet, s)
     add_system(sheet, s, i.model, None)
     ends = retirement(price.provider, price.model, s.as_of)
     if ends is not None and ends.retires_on <= s.as_of:

@@ -1,7 +1,7 @@
 """A growing Case: facts are added once each, from the scenario's fields or from the catalog's rows."""
 
 from datetime import date as Date
-from typing import Any
+from typing import Any, Final
 
 from roi.estimate.replay.load_curve import PlanCapacity
 from roi.evidence.known_runs import KnownRuns
@@ -10,11 +10,15 @@ from roi.facts.fact import Basis, Fact, Value
 from roi.resolution.plan_capacity import FleetPlan
 from roi.scenario.quantity import Section, Spread, as_spread
 
+FROM_FIELD: Final = ("scenario ", "default of ")
+"""How the source of a fact begins that comes from a field of the scenario; the field's path follows."""
+
 
 class FactSheet:
     """Facts in the order in which they are added: the first to name a path stays. With them, what else was found.
 
-    `known` are the runs that stand behind the facts of training and serving.
+    `known` are the runs that stand behind the facts of training and serving. A source that begins with "scenario" or "default
+    of" names the field that the fact comes from.
     """
 
     def __init__(self, known: KnownRuns) -> None:
@@ -25,6 +29,8 @@ class FactSheet:
         """The plans of each option that runs GPUs, by the option's id."""
         self.replayed: dict[tuple[object, ...], PlanCapacity] = {}
         """Capacities found so far, so that options and vendors that share a plan replay it once."""
+        self.places: dict[str, list[str]] = {}
+        """Paths of the facts that come from each field of the scenario."""
 
     def add(
         self, path: str, value: Value, unit: str = "", *, basis: Basis, source: str, date: Date | None = None,
@@ -32,6 +38,7 @@ class FactSheet:
     ) -> None:
         """One fact, unless the path has one."""
         if path not in self.facts:
+            self._place(path, source)
             self.facts[path] = Fact(value=value, low=low, high=high, unit=unit, basis=basis, source=source, date=date)
 
     def state(self, path: str, value: Value, source: str = "scenario", unit: str = "") -> None:
@@ -43,6 +50,8 @@ class FactSheet:
         s = as_spread(q)
         low, high = (None, None) if s.low == s.high else (s.low, s.high)
         basis = Basis.STATED if stated else Basis.ASSUMED
+        if path not in self.facts:
+            self._place(path, source)
         self.add(path, s.value, unit, basis=basis, source=s.source or source, date=s.date, low=low, high=high)
 
     def field(self, path: str, section: Section, name: str, dotted: str) -> None:
@@ -57,6 +66,13 @@ class FactSheet:
         """Fields of a scenario block under the path that they have in the scenario."""
         for name in names:
             self.field(f"{block}.{name}", section, name, block)
+
+    def _place(self, path: str, source: str) -> None:
+        """Remember which field of the scenario the fact comes from, where its source names one."""
+        for begins in FROM_FIELD:
+            paths = self.places.setdefault(source.removeprefix(begins), []) if source.startswith(begins) else [path]
+            if path not in paths:
+                paths.append(path)
 
     def case(self) -> Case:
         """The Case of the facts so far."""

@@ -4,7 +4,7 @@ from functools import partial
 
 from roi.catalog.models.quality_priors import quality_prior
 from roi.catalog.models.shapes import find_model
-from roi.catalog.prices.gpu_offers import Offer, Offers, owned_offers, purchase_prices, rented_offers
+from roi.catalog.prices.gpu_offers import Offer, Offers, bought_offers, owned_offers, rented_offers, rents
 from roi.catalog.prices.vendors import find_tuning_price, open_model_tuning
 from roi.economics.inputs import Option, OptionFacts, Training, TrainingFacts, path_of
 from roi.errors import ScenarioError, UnknownName
@@ -15,8 +15,9 @@ from roi.facts.price import ApiPrice, RentalKind, TuningPrice
 from roi.resolution.api_options import add_vendor, cheapest_spill
 from roi.resolution.api_terms import add_option, add_price
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.plans import add_plans, add_published_speeds
+from roi.resolution.plans import add_plans, add_published_speeds, check_capacities
 from roi.resolution.system_facts import add_system, add_training, training_tokens
+from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.units import HOURS_PER_MONTH, MTOK
 
@@ -24,13 +25,20 @@ from roi.units import HOURS_PER_MONTH, MTOK
 def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     """Facts of every option that serves or tunes a model outside the list-price APIs."""
     add_published_speeds(sheet, s)
-    offers = rented_offers(s)
+    offers, own = rented_offers(s), owned_offers(s)
+    unused = [o for o in rents(s) if o.stated is not None and o not in offers]
+    sheet.warnings += [f"gpu_rents.{o.stated} is not used: candidates name other cards or vendors than {o.gpu} at {o.vendor}"
+                       for o in unused]
+    bought = bought_offers(s) if s.candidates.own_hardware and not own else ()
+    check_capacities(s, (*offers, *bought, *own))
+    sheet.warnings += [f"serving.capacities.{n}: {value_of(c.requests_per_s):g} requests/s of {c.model} on {c.gpus} x {c.gpu}"
+                       " are taken as stated; the SLO is not checked" for n, c in enumerate(s.serving.capacities)]
     spill = cheapest_spill(sheet)
     for name in s.candidates.self_hosted:
         shape = find_model(name, "candidates.self_hosted")
         methods: list[Method | None] = [None] if s.candidates.base else []
         for method in (*methods, *s.candidates.methods):
-            _self_hosted(sheet, s, shape, name.lower(), method, offers, spill)
+            _self_hosted(sheet, s, shape, name.lower(), method, (offers, bought, own), spill)
     for name in s.candidates.vendor_tuned:
         vendor, model = _vendor_and_model("candidates.vendor_tuned", name)
         rows = find_tuning_price(vendor, model, s.as_of, "candidates.vendor_tuned")
@@ -53,31 +61,39 @@ def _vendor_and_model(field: str, name: str) -> tuple[str, str]:
 
 
 def _self_hosted(
-    sheet: FactSheet, s: Scenario, shape: ModelShape, name: str, method: Method | None, offers: Offers, spill: str,
+    sheet: FactSheet, s: Scenario, shape: ModelShape, name: str, method: Method | None,
+    cards: tuple[Offers, Offers, Offers], spill: str,
 ) -> None:
-    """The plain option, and where asked for the hybrid and the owned one, of a base model or of an adapter on it."""
+    """The plain option, and where asked for the hybrid and those on own GPUs, of a base model or of an adapter on it.
+
+    `cards` are those that can be rented, bought, and that are there already.
+    """
     system = name if method is None else tuned(name, method)
     prior = quality_prior("open", float(shape.parameters)) if method is None else quality_prior("tuned")
     add_system(sheet, s, system, prior)
     plain, rented = ("self-hosted-base", "self_hosted") if method is None else ("self-hosted-adapter", "self_hosted_adapter")
-    kinds = [(plain, rented, "self-hosted")]
+    offers, bought, own = cards
+    kinds = [(plain, plain, rented, "self-hosted", offers)]
     if s.candidates.hybrid:
-        kinds.append(("hybrid", rented, "floor + spill"))
-    if s.candidates.own_hardware:
-        kinds.append(("own-hardware", "own_hardware", "own GPUs"))
-    for kind, group, words in kinds:
-        id, found = f"{kind}:{system}", offers
+        kinds.append(("hybrid", "hybrid", rented, "floor + spill", offers))
+    if s.own_hardware.cards:
+        kinds.append(("own-hardware", "own-hardware", rented, "own GPUs", own))
+        if s.candidates.hybrid:
+            kinds.append(("hybrid-own", "hybrid", rented, "own GPUs + spill", own))
+    elif s.candidates.own_hardware:
+        kinds.append(("own-hardware", "own-hardware", "own_hardware", "own GPUs", bought))
+    for name_of_kind, kind, group, words, found in kinds:
+        id = f"{name_of_kind}:{system}"
         add_option(sheet, id, kind, f"{system} {words}", system, group, None, trains=method is not None)
         path = partial(path_of, Option, option=id)
         sheet.state(path_of(OptionFacts, "platform", option=id), True, "roi")
         if kind == "hybrid":
             sheet.state(path("spills_to"), spill, "cheapest API that passes the bar and was evaluated, else the incumbent")
-        if kind == "own-hardware":
+        if found is not offers:
             sheet.state(path_of(OptionFacts, "owned", option=id), True, "roi")
-            found = owned_offers(s, purchase_prices(s.as_of))
         add_plans(sheet, s, id, shape, system, found, shared_adapters=method is not None)
         if method is not None:
-            add_training(sheet, s, id, shape, method)
+            add_training(sheet, s, id, shape, method, own if found is own else ())
 
 
 def _tuned_elsewhere(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: tuple[TuningPrice, ...]) -> None:

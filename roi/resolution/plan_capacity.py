@@ -158,6 +158,8 @@ class FleetPlan:
     @property
     def source(self) -> str:
         """What the capacity rests on."""
+        if self.evidence.basis is Basis.STATED:
+            return self.evidence.source
         s = self.serving
         replica = f"{s.shape.id} {s.weight_dtype} on {s.tensor_parallel} x {s.gpu.id}"
         return f"replay of {replica}, one replica, {self.evidence.source}; {self.capacity.alone.binding} binds"

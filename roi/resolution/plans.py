@@ -11,7 +11,8 @@ from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.catalog.prices.gpu_offers import Offer, Offers
 from roi.catalog.rows import STALE_DAYS
 from roi.economics.inputs import Array, Option, Plan, PlanFacts, Shared, path_of
-from roi.estimate.replay.load_curve import Slo
+from roi.errors import UnknownName
+from roi.estimate.replay.load_curve import Capacity, PlanCapacity, Slo
 from roi.estimate.serving.capacity import ServingCapacity, serving_capacity
 from roi.estimate.serving.iteration import roofline_iteration
 from roi.estimate.serving.replica_memory import default_sequence_limit, default_step_tokens, replica_memory
@@ -22,10 +23,19 @@ from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.numerics.spreads import joint_high, joint_low
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.plan_capacity import ENGINE, FleetPlan, ServingPlan, plan_capacity, plan_evidence, published_engine_speed
+from roi.resolution.plan_capacity import (
+    ENGINE,
+    FleetPlan,
+    PlanEvidence,
+    ServingPlan,
+    plan_capacity,
+    plan_evidence,
+    published_engine_speed,
+)
 from roi.resolution.request_lengths import SystemLengths, system_lengths
-from roi.scenario.quantity import value_of
-from roi.scenario.scenario import Scenario
+from roi.scenario.quantity import as_spread, value_of
+from roi.scenario.scenario import Scenario, model_part, tuned
+from roi.scenario.supply import StatedCapacity
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
 
 Grid = list[tuple[Gpu, int, str]]
@@ -47,6 +57,8 @@ class _Found(NamedTuple):
     dtype: str
     capacity: float
     """Requests/s of the closed form, which ranks plans; those that are kept are replayed."""
+    stated: int | None = None
+    """Number of the row of `serving.capacities` that states its capacity, which is then not replayed."""
 
 
 def add_plans(
@@ -55,7 +67,7 @@ def add_plans(
 ) -> None:
     """The plans of an option, as records and as facts; infeasible, with the limit that binds, where no plan holds the SLO."""
     adapters = s.serving.adapters_on_base if shared_adapters and s.serving.adapters == "shared" else 0
-    plans, why_none, source = _find_plans(sheet, s, shape, system_lengths(sheet.facts, system), offers, adapters)
+    plans, why_none, source = _find_plans(sheet, s, shape, system, offers, adapters)
     if plans:
         sheet.plans[id] = plans
     else:
@@ -65,33 +77,105 @@ def add_plans(
 
 
 def _find_plans(
-    sheet: FactSheet, s: Scenario, shape: ModelShape, lengths: SystemLengths, offers: Offers, adapters: int,
+    sheet: FactSheet, s: Scenario, shape: ModelShape, system: str, offers: Offers, adapters: int,
 ) -> tuple[tuple[FleetPlan, ...], str, str]:
-    """The cheapest plans that hold the SLO, replayed; where none does, why, and who says so."""
+    """The cheapest plans that hold the SLO, replayed or as stated; where none does, why, and who says so."""
     if not offers:
+        if s.own_hardware.cards:
+            return (), "serving.tensor_parallel names no replica as small as the cards that are owned", "scenario"
         return (), "none of these GPUs has a purchase price in the catalog", "catalog"
-    gpus = {o.gpu: find_gpu(o.gpu) for o in offers}
-    grid: Grid = [(gpu, tp, dtype) for gpu in gpus.values() for tp in s.serving.tensor_parallel
-                  for dtype in s.serving.weight_dtypes if _runs(gpu, dtype, s.serving.engine)]
-    if not grid:
-        return (), _why_none_runs(s, gpus), "catalog"
-    result = _closed_form(s, shape, lengths.shape, grid, published_speed(adapters))
-    rates = np.atleast_1d(np.asarray(result.requests_per_s, dtype=np.float64))
-    found = [_Found(o, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
-             for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp]
+    lengths = system_lengths(sheet.facts, system)
+    found, why_none = _candidates(s, shape, system, lengths, offers, adapters)
     held: list[FleetPlan] = []
+    largest = 0.0
     while found and not held:
         chosen = _with_measured(sheet, _cheapest(sheet, found), found)
         for each in chosen:
-            serving = ServingPlan(shape=shape, gpu=gpus[each.offer.gpu], tensor_parallel=each.gpus, weight_dtype=each.dtype,
+            gpu = find_gpu(each.offer.gpu)
+            serving = ServingPlan(shape=shape, gpu=gpu, tensor_parallel=each.gpus, weight_dtype=each.dtype,
                                   kv_dtype=s.serving.kv_dtype, adapters=adapters, engine=s.serving.engine)
-            plan = _replayed(sheet, s, each.offer, serving, lengths)
+            if each.stated is None:
+                plan = _replayed(sheet, s, each.offer, serving, lengths)
+            else:
+                plan = _as_stated(sheet, s, each.offer, serving, lengths, each.stated)
             if plan.capacity.alone.requests_per_s > 0:
                 held.append(plan)
+            elif each.gpus * gpu.memory_bytes > largest:
+                why_none = _why_none_holds(s, (gpu, each.gpus, each.dtype), plan.capacity.alone.binding)
+                largest = each.gpus * gpu.memory_bytes
         tried = {(each.offer.gpu, each.gpus, each.dtype) for each in chosen}  # whoever rents them
         found = [each for each in found if (each.offer.gpu, each.gpus, each.dtype) not in tried]
-    why_none = "" if held else _too_small(grid, rates, offers) or _why_none_holds(s, grid, result)
-    return tuple(held), why_none, "replay of the serving plans"
+    return tuple(held), "" if held else why_none, "serving plans, in closed form and replayed"
+
+
+def _candidates(
+    s: Scenario, shape: ModelShape, system: str, lengths: SystemLengths, offers: Offers, adapters: int,
+) -> tuple[list[_Found], str]:
+    """Every plan that may hold the SLO, as stated or by the closed form; and why there is none, if none does."""
+    stated, gpus = _stated_capacities(s, system), {o.gpu: find_gpu(o.gpu) for o in offers}
+    found = [_Found(o, tp, s.serving.weight_dtypes[0], value_of(row.requests_per_s), number)
+             for (gpu_id, tp), (number, row) in stated.items() for o in offers if o.gpu == gpu_id and o.gpus_per_instance >= tp]
+    known = {gpu_id for gpu_id, _ in stated}
+    grid: Grid = [(gpu, tp, dtype) for gpu in gpus.values() if gpu.id not in known for tp in s.serving.tensor_parallel
+                  for dtype in s.serving.weight_dtypes if _runs(gpu, dtype, s.serving.engine)]
+    if not grid:
+        too_large = "no instance of these offers is as large as a replica of serving.capacities"
+        return found, too_large if known & set(gpus) else _why_none_runs(s, gpus)
+    result = _closed_form(s, shape, lengths.shape, grid, published_speed(adapters))
+    rates = np.atleast_1d(np.asarray(result.requests_per_s, dtype=np.float64))
+    found += [_Found(o, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
+              for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp]
+    largest = int(np.argmax([g.memory_bytes * tp for g, tp, _ in grid]))
+    binding = str(np.atleast_1d(result.binding)[largest])
+    return found, _too_small(grid, rates, offers) or _why_none_holds(s, grid[largest], binding)
+
+
+def _stated_capacities(s: Scenario, system: str) -> dict[tuple[str, int], tuple[int, StatedCapacity]]:
+    """The rows of `serving.capacities` for this system, with their numbers, by card and cards of a replica.
+
+    A row of the system itself (model+method) goes before those of its base model on that card.
+    """
+    name = system.lower()
+    rows = [(number, row) for number, row in enumerate(s.serving.capacities)
+            if row.model.lower() in {name, name.partition("+")[0]}]
+    own = {find_gpu(row.gpu).id for _, row in rows if row.model.lower() == name}
+    return {(find_gpu(row.gpu).id, row.gpus): (number, row) for number, row in rows
+            if row.model.lower() == name or find_gpu(row.gpu).id not in own}
+
+
+def check_capacities(s: Scenario, offers: Offers) -> None:
+    """Every row of `serving.capacities` names a system that is served on GPUs, or its base, and a card that can be had."""
+    c = s.candidates
+    systems = [tuned(name, method) for name in c.self_hosted for method in c.methods]
+    systems += [tuned(model_part(name), "tuned") for name in c.hosted_adapters]
+    models = {name.lower() for each in (*systems, *c.self_hosted) for name in (each, each.partition("+")[0])}
+    for number, row in enumerate(s.serving.capacities):
+        field = f"serving.capacities.{number}"
+        if row.model.lower() not in models:
+            raise UnknownName(f"{field}.model", row.model, models, "model among the candidates that are served on GPUs")
+        gpu = find_gpu(row.gpu, f"{field}.gpu").id
+        if gpu not in {o.gpu for o in offers}:
+            raise UnknownName(f"{field}.gpu", gpu, {o.gpu for o in offers}, "card among those that the candidates can have")
+
+
+def _as_stated(
+    sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, lengths: SystemLengths, number: int,
+) -> FleetPlan:
+    """The plan with the capacity that the scenario states; the server beside it is the estimated one."""
+    row, path = s.serving.capacities[number], f"serving.capacities.{number}"
+    q = as_spread(row.requests_per_s)
+    ends = 1.0 if q.low is None else q.low / q.value, 1.0, 1.0 if q.high is None else q.high / q.value
+    source = f"{q.source or f'scenario {path}'}: stated, not replayed; the SLO is not checked"
+    low, high = (None, None) if ends[0] == ends[2] else (ends[0], ends[2])
+    speed = Fact(value=1.0, low=low, high=high, unit="ratio", basis=Basis.STATED, source=source, date=q.date)
+    server = plan_evidence(sheet.known, plan, lengths).server
+    evidence = PlanEvidence(server=server, speed_path=f"{path}.speed", speed=speed, profiled=False, basis=Basis.STATED,
+                            source=source)
+    _add_speed(sheet, evidence.speed_path, speed)
+    slow, alone, fast = (Capacity(end * q.value, "as stated") for end in ends)
+    capacity = PlanCapacity(alone=alone, slow=slow, fast=fast, pooling=row.pooling, pooling_slow=row.pooling,
+                            pooling_fast=row.pooling)
+    return FleetPlan(offer=offer, serving=plan, evidence=evidence, speeds=ends, capacity=capacity)
 
 
 def _with_measured(sheet: FactSheet, chosen: list[_Found], found: list[_Found]) -> list[_Found]:
@@ -165,11 +249,9 @@ def _too_small(grid: Grid, rates: Array, offers: Offers) -> str | None:
     return f"a replica needs {tp} x {gpu} in one instance; the largest that these vendors rent has {most}"
 
 
-def _why_none_holds(s: Scenario, grid: Grid, result: ServingCapacity) -> str:
+def _why_none_holds(s: Scenario, largest: tuple[Gpu, int, str], binding: str) -> str:
     """The limit that binds on the largest plan, and what would have to change."""
-    largest = int(np.argmax([g.memory_bytes * tp for g, tp, _ in grid]))
-    binding = str(np.atleast_1d(result.binding)[largest])
-    gpu, tp, dtype = grid[largest]
+    gpu, tp, dtype = largest
     change = {
         "TTFT": f"ttft_p95_s {value_of(s.workload.ttft_p95_s):g} s is too short",
         "TPOT": f"tpot_p95_s {value_of(s.workload.tpot_p95_s):g} s is too short",
@@ -227,21 +309,30 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
     sheet.state(path("vendor"), o.vendor, o.source)
     sheet.state(f"options.{id}.plans.{number}.rental", o.kind, o.source)
     sheet.state(path("weight_dtype"), plan.serving.weight_dtype, "scenario serving.weight_dtypes")
-    if o.usd_per_gpu > 0:
-        price = f"purchase.{o.gpu}.usd_per_gpu"
-        sheet.add(price, o.usd_per_gpu, "USD", basis=Basis.PUBLISHED, source=o.source, date=o.date, low=o.low_usd_per_gpu,
+    if o.kind == "owned":
+        price = f"purchase.{o.gpu}.usd_per_gpu" if o.owned is None else f"own_hardware.resale_usd_per_gpu.{o.gpu}"
+        sheet.add(price, o.usd_per_gpu, "USD", basis=o.basis, source=o.source, date=o.date, low=o.low_usd_per_gpu,
                   high=o.high_usd_per_gpu)
-        sheet.state(held("price"), price, "catalog")
+        sheet.state(held("price"), price, o.source)
+        if o.owned is not None:
+            sheet.state(path("gpus_owned"), o.owned, f"scenario own_hardware.cards: {o.gpu}", "GPUs")
+    elif o.stated is not None:
+        rent = f"gpu_rents.{o.stated}.usd_per_gpu_hour"
+        sheet.quantity(rent, s.gpu_rents[o.stated].usd_per_gpu_hour, "USD/GPU-hour", stated=True, source=f"scenario {rent}")
+        sheet.state(path("rent"), rent, o.source)
     else:
-        sheet.add(path("usd_per_gpu_hour"), o.usd_per_gpu_hour, "USD/GPU-hour", basis=Basis.QUOTED,
+        sheet.add(path("usd_per_gpu_hour"), o.usd_per_gpu_hour, "USD/GPU-hour", basis=o.basis,
                   source=f"{o.vendor} {o.kind}: {o.source}", date=o.date)
         age = (s.as_of - o.date).days
         if age > STALE_DAYS:
             sheet.warnings.append(f"{o.vendor} {o.gpu} at ${o.usd_per_gpu_hour:g}/h is {age} days old ({o.date})")
-    quoted = partial(sheet.add, basis=Basis.QUOTED, source=o.source, date=o.date)
+    terms = Basis.STATED if o.stated is not None or o.owned is not None else Basis.QUOTED
+    quoted = partial(sheet.add, basis=terms, source=o.source, date=o.date)
     quoted(path("gpus_per_instance"), o.gpus_per_instance, "GPUs")
     sheet.state(path("gpus_per_replica"), plan.serving.tensor_parallel, "tensor-parallel degree of the plan", "GPUs")
     quoted(path("minimum_months"), float(o.minimum_months), "months")
+    if o.cancel_usd is not None:
+        quoted(path("cancel_usd"), o.cancel_usd, "USD")
     gpu = plan.serving.gpu
     sheet.add(path("watts"), gpu.power_w, "W", basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date)
     sheet.state(path("speed"), evidence.speed_path, evidence.source)
@@ -254,5 +345,6 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
         sheet.add(held(f"{end or 'central'}_requests_per_s"), alone.requests_per_s, "requests/s", basis=evidence.basis,
                   source=plan.source + ends[end])
     for end, _, gain in rates:
+        replayed = f"replay of four replicas behind one router: each over one alone{ends[end]}"
         sheet.add(held(f"{end or 'central'}_pooling"), gain, "ratio", basis=evidence.basis,
-                  source=f"replay of four replicas behind one router: each over one alone{ends[end]}")
+                  source=plan.source if evidence.basis is Basis.STATED else replayed)

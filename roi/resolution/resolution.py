@@ -1,6 +1,6 @@
 """resolve(scenario) -> Case: the facts of the scenario's date, each with its source and spread."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from roi.resolution.escalations import add_escalations
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.hosted_options import add_hosted_options
 from roi.resolution.plan_capacity import FleetPlan
+from roi.resolution.template_facts import mark_template
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario
 from roi.scenario.supply import KINDS_OF_CHANGE
@@ -51,6 +52,8 @@ class Resolved:
     """What the Case was resolved with."""
     warnings: tuple[str, ...]
     """What a reader should know about how the Case was made."""
+    places: Mapping[str, Sequence[str]]
+    """Paths of the facts that come from each field of the scenario."""
 
 
 def resolve(scenario: Scenario, runs: KnownRuns | None = None) -> Resolved:
@@ -69,8 +72,10 @@ def resolve(scenario: Scenario, runs: KnownRuns | None = None) -> Resolved:
     add_hosted_options(sheet, scenario)
     add_escalations(sheet, scenario)
     _add_reconciliation(sheet, scenario)
+    mark_template(sheet, scenario)
     warnings = tuple(dict.fromkeys(sheet.warnings))
-    return Resolved(scenario=scenario, case=sheet.case(), plans=sheet.plans, known=sheet.known, warnings=warnings)
+    return Resolved(scenario=scenario, case=sheet.case(), plans=sheet.plans, known=sheet.known, warnings=warnings,
+                    places=sheet.places)
 
 
 def _add_frame(sheet: FactSheet, s: Scenario) -> None:
@@ -154,9 +159,7 @@ def _add_quality(sheet: FactSheet, s: Scenario) -> None:
 
 def _add_people(sheet: FactSheet, s: Scenario) -> None:
     p = s.people
-    sheet.fields("people", p, "usd_per_hour", "wage_growth_per_year")
-    sheet.state("people.setup_hours_existing", p.setup_hours_existing)
-    sheet.state("people.run_hours_existing", p.run_hours_existing)
+    sheet.fields("people", p, "usd_per_hour", "wage_growth_per_year", "existing_hours_per_month")
     sheet.field("migration.hours", p, "migration_hours", "people")
     sheet.fields("evaluation", s.evaluation, "usd", "labels", "usd_per_label", "months")
     changes = (("setup_hours", "hours"), ("run_hours_per_month", "hours"), ("months_to_live", "months"),
@@ -205,15 +208,17 @@ def _add_serving(sheet: FactSheet, s: Scenario) -> None:
     for name in ("spares", "replicas_least", "autoscale_floor", "startup_hours"):
         sheet.add(f"serving.{name}", getattr(v, name), basis=_basis(name in v.model_fields_set), source=f"serving.{name}")
     sheet.state("serving.autoscale", v.autoscale)
-    if s.candidates.own_hardware:
-        own = s.own_hardware
+    if v.spill_share is not None:
+        sheet.fields("serving", v, "spill_share")
+    own = s.own_hardware
+    if s.candidates.own_hardware or own.cards:
         if "usd_per_kwh" in own.model_fields_set and "colocation_usd_per_kw_month" not in own.model_fields_set:
             why = "own premises: scenario own_hardware.usd_per_kwh"
             sheet.state("own_hardware.colocation_usd_per_kw_month", 0.0, why, "USD/kW/month")
-        owned = own.resale_usd_per_gpu is not None  # the host's price is in it
-        left = {"resale_usd_per_gpu", "host_usd_per_gpu"} if owned else {"resale_usd_per_gpu"}
-        sheet.fields("own_hardware", own, *(name for name in type(own).model_fields if name not in left))
-        sheet.state("own_hardware.host_usd_per_gpu", 0.0, "in own_hardware.resale_usd_per_gpu", "USD")
+        if own.cards:
+            sheet.state("own_hardware.host_usd_per_gpu", 0.0, "in own_hardware.resale_usd_per_gpu", "USD")
+            sheet.state("own_hardware.install_share", 0.0, "the cards stand already", "share")
+        sheet.fields("own_hardware", own, *(n for n in type(own).model_fields if n not in {"cards", "resale_usd_per_gpu"}))
 
 
 def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:

@@ -10,9 +10,11 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.configs import model_config
 from roi.catalog.models.quality_priors import QualityPrior
-from roi.catalog.prices.gpu_offers import rental_offers
+from roi.catalog.models.shapes import find_model, load_models, names
+from roi.catalog.prices.api_prices import find_api_price, model_names, provider_names
+from roi.catalog.prices.gpu_offers import Offer, Offers, rents
 from roi.economics.inputs import Option, Tokens, Training, TrainingFacts, path_of
-from roi.errors import InputError, ScenarioError
+from roi.errors import InputError, ScenarioError, UnknownName, nearest
 from roi.estimate.step.calibration import Evidence, layout_of
 from roi.estimate.step.step_time import training_hours
 from roi.estimate.training.fitting import REPLAY_ENDS, reserved_range
@@ -23,16 +25,17 @@ from roi.evidence.training_speed import evidence_line
 from roi.facts.fact import Basis
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
-from roi.facts.price import RentalKind, RentalOffer
 from roi.facts.profiles import DryRunProfile
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.system_scores import add_score
 from roi.scenario.demand import Tokens as TokenRatios
-from roi.scenario.quantity import value_of
-from roi.scenario.scenario import Scenario
+from roi.scenario.quantity import as_spread, value_of
+from roi.scenario.scenario import Scenario, strange_names
 from roi.store.profiles.lookup import PeakBytes, Store, StoredProfile, find_dry_peak
 from roi.units import GIB
 
+ALIKE = 0.8
+"""Likeness (difflib) from which a name that nobody lists is a typing error of one that the scenario names."""
 TOKEN_RATIO = (1.0, 0.9, 1.15)
 """Another vocabulary splits English text within 10 to 15% of the incumbent's count; code and other languages vary more."""
 
@@ -64,8 +67,46 @@ def add_system(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior |
     add_score(sheet, s, system, prior)
 
 
+def check_names(sheet: FactSheet, s: Scenario) -> None:
+    """Warn of what is said of models that the scenario no longer names; UnknownName where a name is a typing error."""
+    unused = []
+    for field, name, allowed, kind in strange_names(s):
+        models = [part.partition("+")[0] for part in name.split(" > ")]
+        strange = nearest(name, allowed, cutoff=ALIKE) or not all(_has_price_or_shape(s, model) for model in models)
+        if strange and not all(map(_is_listed, models)):
+            raise UnknownName(field, name, allowed, kind, allowed)
+        unused.append(f"{field}.{name}")
+    if unused:
+        sheet.warnings.append(f"{', '.join(unused)}: not used, since the scenario names no such incumbent or candidate")
+
+
+def _is_listed(model: str) -> bool:
+    """True where a price list or the catalog of shapes spells a model exactly so."""
+    listed = {f"{provider}/{each}".lower() for provider in provider_names() for each in model_names(provider)}
+    shapes = {each.lower() for shape in load_models() for each in names(shape)}
+    ends = {each.partition("/")[2] for each in listed}
+    return model.lower() in listed | ends | {each.partition("/")[2] for each in ends} | shapes
+
+
+def _has_price_or_shape(s: Scenario, model: str) -> bool:
+    """True where the catalog finds a model by this name, in another spelling too."""
+    for find in (partial(find_api_price, None, model, s.as_of), partial(find_model, model)):
+        try:
+            find()
+        except UnknownName:
+            continue
+        except InputError:  # several providers have it, or it has no price on that day
+            return True
+        return True
+    return False
+
+
 LONGEST_OVER_MEAN = 4.0
 """Longest training sequence over the mean where nobody states it: lengths of the bundled trace reach 3.6 times their mean."""
+LONGEST_OVER_CELL = 2.0
+"""At most this times the largest cell of `workload.lengths`: a cell holds a mean, and its own lengths spread around that."""
+LENGTH_STEP = 128.0
+"""Tokens to which the longest sequence that fits is found."""
 
 
 def mean_tokens(s: Scenario) -> float:
@@ -89,7 +130,7 @@ class _CheapestRun(NamedTuple):
     """One run on the card that makes it cheapest."""
 
     gpu_hours: float
-    offer: RentalOffer
+    offer: Offer
     memory: tuple[float, float, float]
     """Bytes of the process: central, 5th and 95th percentile."""
     gpu: Gpu
@@ -121,55 +162,95 @@ def _memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | None
     return central, low, high
 
 
-def _cheapest_run(
-    s: Scenario, shape: ModelShape, plan: TrainingPlan, mean: float, dry: DryPeak | None, known: KnownRuns,
-) -> _CheapestRun | None:
-    """The run that costs least over the cards that it fits on, each at its cheapest offer; spot will do for training."""
-    wanted, vendors = {find_gpu(g).id for g in s.candidates.gpus}, {v.lower() for v in s.candidates.vendors}
-    cheapest: dict[str, RentalOffer] = {}
-    for offer in sorted(rental_offers(s.as_of), key=lambda o: o.usd_per_gpu_hour * o.gpus_per_instance):
+def _training_cards(s: Scenario, own: Offers) -> list[dict[str, Offer]]:
+    """Cards to train on, each at its cheapest offer: the option's own, which cost no rent, and rented ones where none will do.
+
+    No list price with a commitment is taken, but a rent that the user states is; spot will do for training.
+    """
+    t, vendors = s.training, {v.lower() for v in s.candidates.vendors}
+    named = {t.gpu: "training.gpu"} if t.gpu is not None else dict.fromkeys(s.candidates.gpus, "candidates.gpus")
+    wanted = {find_gpu(name, field).id for name, field in named.items()}
+    free = {o.gpu: o._replace(gpus_per_instance=1, basis=Basis.STATED, source="the cards are there; their power is not counted")
+            for o in own if t.gpu is None or o.gpu in wanted}
+    cheapest: dict[str, Offer] = {}
+    for offer in sorted(rents(s), key=lambda o: o.usd_per_gpu_hour * o.gpus_per_instance):
         # no measured training run on AMD cards stands behind the estimate: only where the user names one
         admitted = offer.gpu in wanted if wanted else not offer.gpu.startswith("MI")
-        if admitted and offer.kind is not RentalKind.RESERVED and (not vendors or offer.vendor.lower() in vendors):
+        unbound = offer.minimum_months == 0 or offer.stated is not None
+        if admitted and unbound and (not vendors or offer.vendor.lower() in vendors):
             cheapest.setdefault(offer.gpu, offer)
-    found = []
-    for name, offer in cheapest.items():
+    if t.gpu is not None and not cheapest and not free:
+        told = "no vendor of the scenario rents it without a commitment; state your rent in gpu_rents"
+        raise ScenarioError("training.gpu", t.gpu, told)
+    return [free, cheapest]
+
+
+def _cheapest_run(
+    s: Scenario, shape: ModelShape, plan: TrainingPlan, mean: float, dry: DryPeak | None, known: KnownRuns,
+    cards: dict[str, Offer],
+) -> _CheapestRun | None:
+    """The run that costs least over the cards that it fits on, the shortest where none has a rent; None where it fits on none.
+
+    A stated number of GPU-hours is that of any card; where the card is stated too, its memory is not looked at.
+    """
+    t, found = s.training, []
+    for name, offer in cards.items():
         gpu = find_gpu(name)
         memory = _memory(shape, plan, gpu, dry)
-        if memory[0] > gpu.memory_bytes:
+        if memory[0] > gpu.memory_bytes and (t.gpu is None or t.gpu_hours is None):
             continue
         evidence = known.speed(gpu, layout_of(plan))
-        examples, epochs = value_of(s.training.examples), value_of(s.training.epochs)
-        hours = float(training_hours(shape, plan, gpu, evidence.efficiency, examples, mean, epochs) * plan.gpus)
-        hours *= offer.gpus_per_instance  # one GPU trains, but the whole instance is rented
+        if t.gpu_hours is not None:
+            hours = value_of(t.gpu_hours)
+        else:
+            examples, epochs = value_of(t.examples), value_of(t.epochs)
+            hours = float(training_hours(shape, plan, gpu, evidence.efficiency, examples, mean, epochs) * plan.gpus)
+            hours *= offer.gpus_per_instance  # one GPU trains, but the whole instance is rented
         found.append(_CheapestRun(gpu_hours=hours, offer=offer, memory=memory, gpu=gpu, evidence=evidence))
-    return min(found, key=lambda run: run.gpu_hours * run.offer.usd_per_gpu_hour, default=None)
+    return min(found, key=lambda run: (run.gpu_hours * run.offer.usd_per_gpu_hour, run.gpu_hours), default=None)
 
 
-def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, method: Method) -> None:
-    """GPU hours of one run on the rented card that makes it cheapest; infeasible where it fits on none.
+def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, method: Method, own: Offers = ()) -> None:
+    """GPU hours of one run on the card that makes it cheapest, one of `own` where it fits; infeasible where it fits on none.
 
-    Memory is that of a known dry run where there is one of this plan (the HF Trainer's loop), else the closed form.
+    Memory is that of a known dry run where there is one of this plan (the HF Trainer's loop), else the closed form. Where only
+    the default of the longest sequence fits on no card, the longest that does is taken, with a warning.
     """
     t, mean = s.training, mean_tokens(s)
-    longest = float(t.longest_tokens or min(np.ceil(mean * LONGEST_OVER_MEAN), shape.context_tokens))
-    if longest > shape.context_tokens:
-        raise ScenarioError("training.longest_tokens", longest, f"{shape.id} reads at most {shape.context_tokens} tokens")
-    plan = TrainingPlan(method=method, rank=float(t.rank), micro_batch=float(t.micro_batch), seq=longest,
-                        checkpointing=t.checkpointing, trainer="hf", autocast=trainer_habits("hf", "bf16").autocast)
-    refused = refusal(shape, plan)
-    dry = None if refused else _dry_peak(sheet.known.store, shape, plan)
-    best = None if refused else _cheapest_run(s, shape, plan, mean, dry, sheet.known)
-    _add_hours_factor(sheet, best)
+    longest, places = _longest_tokens(s, shape, mean), _training_cards(s, own)
+
+    def run_at(tokens: float) -> tuple[TrainingPlan, str | None, DryPeak | None, _CheapestRun | None]:
+        plan = TrainingPlan(method=method, rank=float(t.rank), micro_batch=float(t.micro_batch), seq=tokens,
+                            checkpointing=t.checkpointing, trainer="hf", autocast=trainer_habits("hf", "bf16").autocast)
+        if refused := refusal(shape, plan):
+            return plan, refused, None, None
+        dry = _dry_peak(sheet.known.store, shape, plan)
+        found = (_cheapest_run(s, shape, plan, mean, dry, sheet.known, cards) for cards in places)
+        return plan, None, dry, next((run for run in found if run is not None), None)
+
+    plan, refused, dry, best = run_at(longest)
+    if best is None and refused is None and t.longest_tokens is None and run_at(np.ceil(mean))[3] is not None:
+        fits, asked = float(np.ceil(mean)), longest
+        while longest - fits > LENGTH_STEP:
+            middle = float(np.floor((fits + longest) / 2.0))
+            fits, longest = (middle, longest) if run_at(middle)[3] is not None else (fits, middle)
+        longest = fits
+        plan, refused, dry, best = run_at(longest)
+        sheet.warnings.append(f"{method} of {shape.id}: sequences of {longest:,.0f} tokens are the longest that fit on one GPU,"
+                              f" {asked:,.0f} were taken; if examples are longer, cut them, or state training.longest_tokens")
+    if t.gpu_hours is None:
+        _add_hours_factor(sheet, best)
     if best is None:
-        why = (f"{method} of {shape.id} at {longest:,.0f} tokens fits on no single rented GPU;"
-               " shorten training.longest_tokens, or use qlora")
+        where = "no single rented GPU" if t.gpu is None else f"no single {find_gpu(t.gpu).id}"
+        why = (f"{method} of {shape.id} at {longest:,.0f} tokens fits on {where};"
+               " shorten training.longest_tokens, use qlora, or state training.gpu and gpu_hours")
         source = "peft" if refused else "memory in closed form" if dry is None else f"dry run {dry[0].name}"
         sheet.state(path_of(Option, "infeasible", option=id), refused or why, source)
         return
     path, offer = partial(path_of, TrainingFacts, option=id), best.offer
-    sheet.state(path("vendor_usd"), 0.0, "trained on rented GPUs", "USD")
-    sheet.state(f"options.{id}.training.gpu", offer.gpu, "cheapest run among the cards that it fits on")
+    sheet.state(path("vendor_usd"), 0.0, "trained on GPUs", "USD")
+    chosen = "cheapest run among the cards that it fits on" if t.gpu is None else "scenario training.gpu"
+    sheet.state(f"options.{id}.training.gpu", offer.gpu, chosen)
     held = "closed form held to dry runs"
     if dry is not None:
         ran = dry[0].profile.plan
@@ -180,14 +261,34 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
               basis=Basis.CALIBRATED if dry is None else Basis.DRY_RUN,
               source=f"peak of the process on {offer.gpu}, {held}; 5-95%: {low:.1f} to {high:.1f} GiB",
               date=None if dry is None else dry[0].profile.started.date())
+    if t.gpu_hours is not None:  # its spread is one fact for all adapters
+        q, stated = as_spread(t.gpu_hours), "scenario training.gpu_hours"
+        ends = [None if end is None or q.low == q.high else end / q.value for end in (q.low, q.high)]
+        sheet.add(path("hours_factor"), 1.0, "ratio", basis=Basis.STATED, source=q.source or stated, date=q.date,
+                  low=ends[0], high=ends[1])
+        sheet.add(path("gpu_hours"), q.value, "GPU-hours", basis=Basis.STATED, source=q.source or stated, date=q.date)
     sheet.add(
         path("gpu_hours"), best.gpu_hours, "GPU-hours",
         basis=Basis.MEASURED if best.evidence.level == "profile" else Basis.CALIBRATED,
         source=f"{training_tokens(s):,.0f} tokens at the roofline's step time x fitted efficiency; "
         + evidence_line(best.gpu, best.evidence),
     )
-    sheet.add(path_of(Training, "usd_per_gpu_hour", option=id), offer.usd_per_gpu_hour, "USD/GPU-hour", basis=Basis.QUOTED,
+    sheet.add(path_of(Training, "usd_per_gpu_hour", option=id), offer.usd_per_gpu_hour, "USD/GPU-hour", basis=offer.basis,
               source=f"{offer.vendor} {offer.kind}: {offer.source}", date=offer.date)
+
+
+def _longest_tokens(s: Scenario, shape: ModelShape, mean: float) -> float:
+    """Tokens of the longest training sequence: stated, or by the lengths, else by their mean; at most the model's context."""
+    t, w = s.training, s.workload
+    if t.longest_tokens is not None:
+        if t.longest_tokens > shape.context_tokens:
+            most = f"{shape.id} reads at most {shape.context_tokens} tokens"
+            raise ScenarioError("training.longest_tokens", t.longest_tokens, most)
+        return float(t.longest_tokens)
+    longest = min(float(np.ceil(mean * LONGEST_OVER_MEAN)), float(shape.context_tokens))
+    if w.lengths is not None and t.tokens_per_example is None:
+        longest = min(longest, float(np.ceil(LONGEST_OVER_CELL * max(b.input_tokens + b.output_tokens for b in w.lengths))))
+    return longest
 
 
 def _add_hours_factor(sheet: FactSheet, run: _CheapestRun | None) -> None:

@@ -10,19 +10,20 @@ from roi.errors import ScenarioError
 from roi.facts.case import ITEMS, counted_quantile
 from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
+from roi.resolution.template_facts import score_of, template_scenario, with_ends
 from roi.scenario.demand import Paired, Score
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario
 
 UNKNOWN_ERROR = (0.05, 0.01, 0.2)
-"""Error rate of an incumbent that nobody evaluated, where a wrong answer costs nothing: it moves no money."""
+"""Error rate of an incumbent that nobody evaluated, and its ends: one answer in a hundred to one in five."""
 PAIR_OFF = 0.05
 """Points of a hundred by which a stated score and its paired counts may differ without a word: not all items pair."""
 
 
 def add_score(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | None) -> None:
     """The system's error rate: counted, stated, or assumed relative to the incumbent's by the row `prior` of its class."""
-    score, incumbent = s.quality.scores.get(system, "not evaluated"), system == s.incumbent.model
+    score, incumbent = score_of(s, system) or "not evaluated", system == s.incumbent.model
     sheet.state(path_of(ErrorRate, "evaluated", system=system), score != "not evaluated")
     if score == "not evaluated":
         _add_unknown(sheet, s, system, prior)
@@ -40,20 +41,36 @@ def _add_unknown(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior
     """The error rate of a system that nobody evaluated: the incumbent's x a ratio with a wide spread."""
     date = None
     if system == s.incumbent.model:
-        if value_of(s.quality.usd_per_error) > 0:
-            raise ScenarioError("quality.scores", system, "the incumbent's score is needed where usd_per_error is above 0")
-        value, low, high = UNKNOWN_ERROR
-        why = "nobody evaluated the incumbent; moves no money at USD 0 per error"
+        value, low, high, why, basis = _unknown_incumbent(sheet, s)
     else:
         assert prior is not None, system
         given = s.quality.not_evaluated_error_ratio
         ratio = as_spread(given) if given is not None else Spread(
             value=prior.ratio, low=prior.low, high=prior.high, source=f"{prior.source}: {prior.note}", date=prior.date)
-        base = sheet.facts[path_of(ErrorRate, "central", system=s.incumbent.model)].number()
+        base, basis = sheet.facts[path_of(ErrorRate, "central", system=s.incumbent.model)].number(), Basis.ASSUMED
         value, low, high = (min(base * x, 1.0) for x in (ratio.value, ratio.low or ratio.value, ratio.high or ratio.value))
         why, date = f"not evaluated: incumbent's {base:.3g} x {ratio.value:g} ({ratio.source})", ratio.date
     path = path_of(ErrorRate, "central", system=system)
-    sheet.add(path, value, "share", basis=Basis.ASSUMED, low=low, high=high, source=why, date=date)
+    sheet.add(path, value, "share", basis=basis, low=low, high=high, source=why, date=date)
+
+
+def _unknown_incumbent(sheet: FactSheet, s: Scenario) -> tuple[float, float, float, str, Basis]:
+    """Error rate of an incumbent that nobody evaluated, its ends, why, and its basis: its template's, else a wide guess."""
+    value, low, high = UNKNOWN_ERROR
+    why, basis = "nobody evaluated the incumbent", Basis.ASSUMED
+    if s.template is not None:
+        given = template_scenario(s.template)
+        score = given.quality.scores[given.incumbent.model]
+        score = with_ends(score) if isinstance(score, float) else score
+        assert isinstance(score, Score)
+        value, low, high = (1 - x for x in (score.value, score.high or score.value, score.low or score.value))
+        why, basis = f"template {s.template}: {why}", Basis.TEMPLATE
+    if value_of(s.quality.usd_per_error) > 0:
+        model, right = s.incumbent.model, f"{1 - value:.3g}"
+        sheet.warnings.append(f"nobody says how good {model} is: {right} of its answers are taken to be right"
+                              f" ({1 - high:.3g} to {1 - low:.3g}); write quality.scores.{model}: {right}, or what your"
+                              " evaluation set says")
+    return value, low, high, why, basis
 
 
 def _add_known(sheet: FactSheet, s: Scenario, system: str, score: Score) -> None:
@@ -70,6 +87,7 @@ def _add_known(sheet: FactSheet, s: Scenario, system: str, score: Score) -> None
         items = items or round(score.paired.items) or 1
         _add_paired(sheet, s, system, score.value, score.paired, source)
     elif score.low is not None and score.high is not None:
+        sheet.places[f"quality.scores.{system}"] = [path("central")]
         for name, value in (("central", score.value), ("low", score.high), ("high", score.low)):
             sheet.state(path(name), 1 - value, source, "share")
         if score.low < score.high:

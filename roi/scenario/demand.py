@@ -5,9 +5,19 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from roi.scenario.quantity import AtLeastOne, Fraction, NonNegative, PerYear, Positive, Section, Share, as_spread, spread, unit
-
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+from roi.scenario.quantity import (
+    AtLeastOne,
+    Fraction,
+    Name,
+    NonNegative,
+    PerYear,
+    Positive,
+    Section,
+    Share,
+    as_spread,
+    spread,
+    unit,
+)
 
 
 class Bin(Section):

@@ -4,6 +4,8 @@ A part that usage records settle may be laid over it: what the part states repla
 """
 
 import json
+import re
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from types import UnionType
@@ -30,6 +32,15 @@ WORDS = {
     "dictionary": "block of keys",
 }  # fmt: skip
 """Words of pydantic's messages, and what a reader of the file calls the same."""
+TYPED: Final = re.compile(r"[$€]?\s*(?P<digits>\d{1,3}(?:[_ ,]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)\s*(?P<size>k|m|%)?")
+SIZES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "%": 0.01}
+PERCENT_MEANT: Final = (0.9, 1.0, 10.0)
+"""Upper bounds of shares and of yearly rates: what lies above and within 100 times it was meant in percent."""
+RENAMED: Final = dict.fromkeys(
+    ("setup_hours_existing", "run_hours_existing"),
+    "no longer a field; write people.existing_hours_per_month, the hours a month that are paid anyway",
+)
+"""Fields of older scenarios, and what to write in their place."""
 NAMED_FROM = 2
 """Keys before the name of a system in the shortest path that holds one."""
 BY_SYSTEM: Final = ("scores", "escalated", "kept_error_rate", "escalated_error_rate")
@@ -40,18 +51,23 @@ ENDS: Final = frozenset({"value", "low", "high", "source", "date", "items"})
 
 def load_scenario(
     path: Path | str | None = None, overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Scenario:
     """The scenario in `path` (None = the bundled one), checked with everything that is laid over it.
 
-    `part` is what usage records settle (`overlay`), `quality` what an evaluation does; `a.b=c` overrides come last.
+    `part` is what usage records settle (`overlay`), `quality` what an evaluation does; `a.b=c` overrides come last. `tell`
+    hears where the part names another incumbent than the scenario.
     """
     data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(Path(path))
     if part is not None:
         before = data.get("incumbent")
         before = before.get("model") if isinstance(before, dict) else None
         overlay(data, read_part(part))
+        now = data["incumbent"].get("model")
+        if tell is not None and before is not None and now != before and path is not None:
+            tell(f"{part} puts {now} in the place of {before}: what the scenario says of {before} is not used")
         if path is None:
-            if data["incumbent"].get("model") != before:
+            if now != before:
                 data.pop("quality", None)  # the bundled scores are of the bundled incumbent's task
             data["title"] = f"{data['incumbent'].get('model')} as used, the rest from the bundled scenario"
     if quality is not None:
@@ -64,10 +80,10 @@ def load_scenario(
     return check_scenario(data)
 
 
-def template(name: str) -> str:
-    """The text of a template, comments included."""
+def template(name: str, field: str = "--template") -> str:
+    """The text of a template, comments included; `field` is where its name was given."""
     if name not in (*TEMPLATES, BUNDLED):
-        raise UnknownName("--template", name, TEMPLATES, "template")
+        raise UnknownName(field, name, TEMPLATES, "template", TEMPLATES)
     return (files("roi.scenario") / "templates" / f"{name}.yaml").read_text(encoding="utf-8")
 
 
@@ -98,10 +114,22 @@ def _set(data: dict[str, Any], override: str) -> None:
     *parents, last = _steps(path.strip(), block=isinstance(value, dict))
     place: Any = data
     for key in parents:
-        if not isinstance(place.get(key), dict):
-            place[key] = {} if place.get(key) is None else {"value": place[key]}
-        place = place[key]
-    place[last] = value
+        at: Any = _place_in(place, key, override)
+        here = place[at] if isinstance(place, list) else place.get(at)
+        if not isinstance(here, (dict, list)):
+            here = {} if here is None else {"value": here}
+        place[at] = here
+        place = here
+    place[_place_in(place, last, override)] = value
+
+
+def _place_in(place: Any, key: str, override: str) -> str | int:
+    """The key of a block, or the number of an item that a list has; items are numbered from 0."""
+    if not isinstance(place, list):
+        return key
+    if not key.isdecimal() or int(key) >= len(place):
+        raise ScenarioError("--set", override, f"this list has {len(place)} items; name one by its number, the first is 0")
+    return int(key)
 
 
 def _steps(path: str, *, block: bool) -> list[str]:
@@ -117,6 +145,8 @@ def _steps(path: str, *, block: bool) -> list[str]:
         if block and keys[-1] not in _fields_at([keys[0], ""]):
             return [keys[0], ".".join(keys[1:])]
         return [keys[0], ".".join(keys[1:-1]), keys[-1], *ends]
+    if keys[0] == "gpu_discounts" and len(keys) > 1:
+        return [keys[0], ".".join(keys[1:])]
     return [*keys, *ends]
 
 
@@ -141,7 +171,11 @@ def _of_another_branch(place: str, value: object) -> bool:
 
 def _problem(places: list[str], kind: str, value: object, message: str) -> str:
     if kind == "extra_forbidden":
+        if places[-1] in RENAMED:
+            return RENAMED[places[-1]]
         near = nearest(places[-1], _fields_at(places[:-1]))
+        if places[-1].isdigit():
+            return "unknown key; a comma does not group digits: write 1000 for 1,000"
         return "unknown key" + (f"; nearest: {', '.join(near)}" if near else "")
     if kind == "missing":
         return "needed and not given"
@@ -149,12 +183,26 @@ def _problem(places: list[str], kind: str, value: object, message: str) -> str:
     text = text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
     for said, meant in WORDS.items():
         message = message.replace(said, meant)
-    return f"{text} is not usable; {message}"
+    return f"{text} is not usable; {message}{_mend(value, kind, message)}"
+
+
+def _mend(value: object, kind: str, message: str) -> str:
+    """What to write in place of a number as people write it (60k, 60_000, 1,000, 80%) and of percent where a share is meant."""
+    number = None
+    if isinstance(value, str) and kind.startswith(("float", "int")) and (typed := TYPED.fullmatch(value.strip().lower())):
+        digits = re.sub(r"[_ ,](?=\d{3})", "", typed["digits"]).replace(",", ".")
+        size = typed["size"] or ""
+        number = None if kind.startswith("int") and size in {"m", "%"} else float(digits) * SIZES[size]
+    elif isinstance(value, (int, float)) and (bound := re.search(r"(?:most|to) ([\d.]+)$", message)):
+        most = float(bound[1])
+        number = value / 100 if most in PERCENT_MEANT and most < value <= 100 * most else None
+    return "" if number is None else f"; write {number:.12g}"
 
 
 def _is_branch(place: str) -> bool:
     """True for pydantic's names of union branches, which mean nothing to a reader."""
-    return place in {"float", "Spread", "Score", "str", "int"} or "[" in place or place.startswith(("literal", "constrained"))
+    names = {"float", "Spread", "Score", "str", "int", "figure", "by card"}
+    return place in names or "[" in place or place.startswith(("literal", "constrained"))
 
 
 def _fields_at(places: list[str]) -> list[str]:

@@ -1,12 +1,13 @@
 """A number as a person writes it: 0.3, or {value: 0.3, low: 0.2, high: 0.5, source: why}."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date as Date
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Section(BaseModel):
@@ -48,18 +49,23 @@ def value_of(q: float | Spread) -> float:
     return q.value if isinstance(q, Spread) else q
 
 
-def _within(least: float, most: float, above: bool = False) -> Callable[[float | Spread], float | Spread]:
-    def check(q: float | Spread) -> float | Spread:
+@dataclass(frozen=True)
+class Within:
+    """The bounds of a quantity, which hold for its ends too."""
+
+    least: float
+    most: float
+    above: bool = False
+    """True where `least` itself is out of bounds."""
+
+    def __call__(self, q: float | Spread) -> float | Spread:
+        """The quantity, where it lies within."""
         s = as_spread(q)
         for x in (s.value, s.low, s.high):
-            if x is None:
-                continue
-            if x < least or x > most or (above and x <= least):
-                bound = f"greater than {least:g}" if above else f"at least {least:g}"
-                raise ValueError(f"{x:g} must be {bound} and at most {most:g}")
+            if x is not None and (x < self.least or x > self.most or (self.above and x <= self.least)):
+                bound = f"greater than {self.least:g}" if self.above else f"at least {self.least:g}"
+                raise ValueError(f"{x:g} must be {bound} and at most {self.most:g}")
         return q
-
-    return check
 
 
 def spread(value: float, low: float, high: float, why: str) -> Any:
@@ -72,14 +78,15 @@ def unit(name: str) -> Any:
     return Field(json_schema_extra={"unit": name})
 
 
+LARGEST = 1e9
 # A quantity is a bare number or a Spread, within bounds that hold for its ends too, and has a unit, which some fields state.
-Share = Annotated[float | Spread, AfterValidator(_within(0.0, 1.0))]
-Positive = Annotated[float | Spread, AfterValidator(_within(0.0, 1e9, above=True))]
-NonNegative = Annotated[float | Spread, AfterValidator(_within(0.0, 1e9))]
-AtLeastOne = Annotated[float | Spread, AfterValidator(_within(1.0, 1e4))]
+Share = Annotated[float | Spread, AfterValidator(Within(0.0, 1.0))]
+Positive = Annotated[float | Spread, AfterValidator(Within(0.0, LARGEST, above=True))]
+NonNegative = Annotated[float | Spread, AfterValidator(Within(0.0, LARGEST))]
+AtLeastOne = Annotated[float | Spread, AfterValidator(Within(1.0, 1e4))]
 Fraction = Annotated[Share, unit("share")]
-Headroom = Annotated[float | Spread, AfterValidator(_within(0.0, 0.9)), unit("share")]
-PerYear = Annotated[float | Spread, AfterValidator(_within(-0.99, 10.0)), unit("1/year")]
+Headroom = Annotated[float | Spread, AfterValidator(Within(0.0, 0.9)), unit("share")]
+PerYear = Annotated[float | Spread, AfterValidator(Within(-0.99, 10.0)), unit("1/year")]
 """Growth or drift, effective annual."""
 Months = Annotated[NonNegative, unit("months")]
 Hours = Annotated[NonNegative, unit("hours")]

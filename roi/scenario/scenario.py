@@ -6,11 +6,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from roi.errors import UnknownName
 from roi.scenario.apis import ApiTerms
-from roi.scenario.demand import Gates, Incumbent, Name, Quality, Tokens, Workload
-from roi.scenario.quantity import Section
-from roi.scenario.supply import Candidates, Drift, Evaluation, OwnHardware, People, Platform, Serving, Timing, Training
+from roi.scenario.demand import Gates, Incumbent, Quality, Tokens, Workload
+from roi.scenario.quantity import Name, Section
+from roi.scenario.supply import (
+    Candidates,
+    Drift,
+    Evaluation,
+    GpuRent,
+    OwnHardware,
+    People,
+    Platform,
+    Serving,
+    Timing,
+    Training,
+)
 
 
 class Deciding(Section):
@@ -31,6 +41,8 @@ class Scenario(Section):
     """Version of this format."""
     title: Annotated[str, Field(min_length=1, max_length=200)] = "Untitled"
     """What the decision is about."""
+    template: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Template that the file was written from: values that still equal it are marked as guesses."""
     as_of: Date
     """Prices and facts of this day are used; the answer repeats for ever."""
     currency: Literal["USD"] = "USD"
@@ -63,12 +75,16 @@ class Scenario(Section):
     """How long a change takes."""
     serving: Serving = Serving()
     """Serving a model of one's own."""
+    gpu_rents: tuple[GpuRent, ...] = ()
+    """Rents of your own contracts."""
+    gpu_discounts: dict[Name, Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]] = Field(default_factory=dict)
+    """Discount on the catalog's rents, by vendor."""
     platform: Platform = Platform()
     """What serving costs besides GPUs."""
     drift: Drift = Drift()
     """How prices move."""
     own_hardware: OwnHardware = OwnHardware()
-    """Terms of buying GPUs."""
+    """Terms of buying GPUs, and cards that are owned."""
     apis: dict[Name, ApiTerms] = Field(default_factory=dict)
     """Your own terms of an API, by provider/model as under candidates; of the incumbent its prices alone."""
     candidates: Candidates = Candidates()
@@ -120,8 +136,11 @@ def escalating_systems(s: Scenario) -> list[str]:
     return [name for name in dict.fromkeys(firsts) if name != s.incumbent.model]
 
 
-def check_system_names(s: Scenario) -> None:
-    """Every key under quality, tokens and apis names a system or an API of this scenario; else UnknownName with the nearest."""
+def strange_names(s: Scenario) -> list[tuple[str, str, list[str], str]]:
+    """Every key under quality, tokens and apis that names no system or API of this scenario.
+
+    The field, the name, what it may be, and what kind of name that is.
+    """
     c, known, hand_on = s.candidates, known_systems(s), escalating_systems(s)
     scored = [*known, *lever_systems(s), *(cascade(s, first) for first in hand_on)]
     kind = "system (neither the incumbent nor a candidate)"
@@ -134,7 +153,4 @@ def check_system_names(s: Scenario) -> None:
         ("tokens", s.tokens, known, kind),
         ("apis", s.apis, apis, "API (neither the incumbent's nor a candidate's)"),
     )
-    for field, names, allowed, what in given:
-        for name in names:
-            if name not in allowed:
-                raise UnknownName(field, name, allowed, what, all_of_them=allowed)
+    return [(field, name, allowed, what) for field, names, allowed, what in given for name in names if name not in allowed]

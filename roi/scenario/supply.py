@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from roi.scenario.apis import FlexibleTier, LessReasoning, ProvisionedThroughput, ShorterPrompt
 from roi.scenario.quantity import (
@@ -11,6 +11,7 @@ from roi.scenario.quantity import (
     Headroom,
     Hours,
     Months,
+    Name,
     NonNegative,
     PerYear,
     Positive,
@@ -98,10 +99,9 @@ class People(Section):
     """Hours a month once live."""
     migration_hours: Hours = spread(40.0, 16.0, 100.0, "a week: prompts, evaluation, roll-out")
     """Hours of one forced migration to a vendor's successor model."""
-    setup_hours_existing: bool = False
-    """True where the people are on the payroll anyway and nothing else suffers."""
-    run_hours_existing: bool = False
-    """The same for the monthly hours."""
+    existing_hours_per_month: Hours = 0.0
+    """Hours a month of people who are paid anyway and whose other work does not suffer: they cost no cash; what an option needs
+    beyond them does. Until live they go to set-up, then to on-call; retraining and migrations take what is left of a month."""
 
 
 class Timing(Section):
@@ -134,7 +134,12 @@ class Training(Section):
     checkpointing: bool = True
     """Gradient checkpointing."""
     longest_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-    """Longest training sequence, which sets the peak memory; left out = four times the mean, at most the context."""
+    """Longest training sequence, which sets the peak memory; left out = four times the mean, at most twice the
+    largest cell of workload.lengths and the context, and no longer than what fits on one GPU."""
+    gpu: Name | None = None
+    """Card that trains; left out = the one on which a run is cheapest among those that it fits on."""
+    gpu_hours: Annotated[Positive, unit("GPU-hours")] | None = None
+    """GPU-hours of one run, of every adapter; left out = estimated. With `gpu` stated too, no memory is checked."""
     retrain_every_months: Months | None = 12.0
     """Months between retrainings; null = never."""
     retrain_runs: Annotated[NonNegative, unit("runs")] = 2.0
@@ -165,6 +170,38 @@ class Evaluation(Section):
     """How long one evaluation takes, from the decision to its result."""
 
 
+class StatedCapacity(Section):
+    """Requests/s of one replica that you measured or vouch for: nothing is replayed, and the SLO is not checked."""
+
+    model: Name
+    """What the replica serves: a model of candidates.self_hosted, or model+method for its adapter alone."""
+    gpu: Name
+    """Card, by its name in the catalog."""
+    gpus: Annotated[int, Field(ge=1, le=64)] = 1
+    """Cards of one replica."""
+    requests_per_s: Annotated[Positive, unit("requests/s")]
+    """What one replica alone holds at the SLO."""
+    pooling: Annotated[float, Field(ge=1, le=4, allow_inf_nan=False)] = 1.0
+    """What each of four replicas behind a router holds over one alone; 1 = no gain."""
+
+
+class GpuRent(Section):
+    """What you pay for a GPU: it stands in for every row that the catalog has of this card at this vendor."""
+
+    gpu: Name
+    """Card, by its name in the catalog."""
+    vendor: Name
+    """Who rents it to you; the catalog need not know them."""
+    usd_per_gpu_hour: Annotated[Positive, unit("USD/GPU-hour")]
+    """USD for one GPU and hour that an instance exists."""
+    gpus_per_instance: Annotated[int, Field(ge=1, le=64)] = 1
+    """GPUs come in instances of this size."""
+    minimum_months: Annotated[int, Field(ge=0, le=120)] = 0
+    """Commitment: rent is paid for at least this long."""
+    cancel_usd: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = None
+    """USD for each GPU that end the commitment early; left out = it cannot be ended and is paid to its end."""
+
+
 class Serving(Section):
     """How a self-hosted model is served."""
 
@@ -192,6 +229,10 @@ class Serving(Section):
     """shared: how many adapters share the base; this workload pays one share of the fleet."""
     tensor_parallel: Annotated[tuple[Literal[1, 2, 4, 8], ...], Field(min_length=1)] = (1, 2, 4, 8)
     """Tensor-parallel degrees to consider."""
+    capacities: tuple[StatedCapacity, ...] = ()
+    """What a replica holds at the SLO where you know it; such a card is then considered with these replicas alone."""
+    spill_share: Fraction | None = None
+    """Share of requests that a hybrid spills to the API; left out = what the load curve has above the floor."""
 
 
 class Platform(Section):
@@ -235,11 +276,23 @@ class Drift(Section):
     """Months until a vendor model without an announced end ends, and again for each successor."""
 
 
-class OwnHardware(Section):
-    """Terms of buying GPUs."""
+UsdPerGpu = Annotated[NonNegative, unit("USD")]
+ByCard = Annotated[
+    Annotated[UsdPerGpu, Tag("figure")] | Annotated[dict[Name, UsdPerGpu], Tag("by card")],
+    Discriminator(lambda given: "by card" if isinstance(given, dict) and "value" not in given else "figure"),
+]
+"""One figure for all cards, or one for each."""
 
-    resale_usd_per_gpu: Annotated[NonNegative, unit("USD")] | None = None
-    """What a GPU that you own already would fetch today, server share included: it costs that, not its price. Absent = buy."""
+
+class OwnHardware(Section):
+    """Terms of buying GPUs, and cards that are owned already."""
+
+    cards: dict[Name, Annotated[int, Field(ge=1, le=100_000)]] = Field(default_factory=dict)
+    """How many of which card you own. They are not bought and wait for no delivery; what would be got for selling those that
+    are used is their cost. Where cards are owned, no others are bought."""
+    resale_usd_per_gpu: ByCard | None = None
+    """What one of the `cards` would fetch today, server share included: one figure, or one for each card; left out = the
+    catalog's purchase price, less what a card loses in two years."""
     host_usd_per_gpu: Annotated[NonNegative, unit("USD")] = spread(
         3500.0, 1500.0, 12000.0, "8-GPU node at 300 to 350k less its cards: 2 to 12k a GPU; small hosts 1.5 to 3k"
     )

@@ -62,6 +62,12 @@ def dump_yaml(data: dict[str, Any]) -> str:  # Any: as read_yaml
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=math.inf)
 
 
+def flow_yaml(value: Any) -> str:  # Any: as read_yaml
+    """A value on one line, as it may stand behind a key: 0.3, "no", [a, b], {value: 1, low: 0}."""
+    listed = yaml.dump([value], Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=True, width=math.inf)
+    return str(listed).strip()[1:-1]
+
+
 def scalar(text: str) -> bool | float | str | None:
     """The value of a plain (unquoted) scalar by the YAML 1.2 core schema. `--set` reads its values with it.
 

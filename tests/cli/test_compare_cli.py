@@ -59,6 +59,7 @@ def test_without_a_file_the_bundled_scenario_runs_and_says_so_on_stderr() -> Non
     assert "bundled scenario" in result.stderr
     assert result.stdout.startswith("Code assistant")
     assert [line for line in result.stdout.split("\n") if len(line) > 80] == []
+    assert result.stdout.count("\n") <= 40
 
 
 def test_json_on_stdout_is_one_object_and_nothing_else(good: Path) -> None:
@@ -66,7 +67,7 @@ def test_json_on_stdout_is_one_object_and_nothing_else(good: Path) -> None:
     assert result.exit_code == 0
     assert result.stderr == ""
     body = json.loads(result.stdout)
-    assert body["schema"] == "roi.comparison/1"
+    assert body["schema"] == "roi.comparison/2"
     assert body["roi_version"] == roi.__version__
     assert body["scenario"]["title"] == "Triage"
 
@@ -91,13 +92,24 @@ def test_output_writes_the_same_text_to_a_file(good: Path, tmp_path: Path, form:
     assert path.read_text() == ask("compare", good, "--format", form).stdout
 
 
-def test_explain_and_all_show_more(good: Path) -> None:
-    assert "Cost of qwen3-8b self-hosted" in ask("compare", good, "--explain", "self-hosted-base").stdout
-    assert "Options, all" in ask("compare", good, "--all").stdout
+def test_explain_shows_one_option_and_full_shows_all(good: Path) -> None:
+    explained = ask("compare", good, "--explain", "self-hosted-base").stdout
+    assert "Cost of qwen3-8b self-hosted" in explained
+    assert "DO NOW" not in explained
+    full = ask("compare", good, "--full").stdout
+    assert "Break-even in requests a day" in full
+    assert "Cost of qwen3-8b self-hosted" in ask("compare", good, "--full", "--explain", "self-hosted-base").stdout
+
+
+def test_a_withheld_verdict_is_no_failure(good: Path) -> None:
+    result = ask("compare", good, "--set", "workload.growth_per_year=10")
+    assert result.exit_code == 0
+    assert "CORRECT FIRST" in result.stdout
+    assert "DO NOW" in ask("compare", good, "--set", "workload.growth_per_year=10", "--set", "accept=[growth]").stdout
 
 
 def test_markdown_begins_with_the_title(good: Path) -> None:
-    assert ask("compare", good, "--format", "markdown").stdout.startswith("# Triage\n")
+    assert ask("compare", good, "--format", "markdown").stdout.startswith("# Triage: 40,000 requests a day on gpt-4.1\n")
 
 
 def test_a_saved_comparison_is_replayed_to_the_cent_whatever_the_catalog_says(
@@ -277,7 +289,8 @@ def test_init_and_schema_speak_json() -> None:
 def test_an_ascii_terminal_gets_ascii_branches(good: Path) -> None:
     root = Path(roi.__file__).parents[1]
     env = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(root), "PYTHONUTF8": "0"}
-    done = subprocess.run([sys.executable, "-m", "roi", "compare", str(good)], capture_output=True, env=env, check=True)
+    command = [sys.executable, "-m", "roi", "compare", str(good), "--full"]
+    done = subprocess.run(command, capture_output=True, env=env, check=True)
     text = done.stdout.decode("ascii")
     assert "|- " in text
     assert "?-" not in text

@@ -17,11 +17,13 @@ import pytest
 
 from roi.economics.decision.break_even import BreakEven, break_evens
 from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.curves import Curves
 from roi.economics.decision.draws import draw, percentiles, probability_best
 from roi.economics.decision.evaluation import choose_plan, read_all
 from roi.economics.decision.feasibility import meets_bar, read_gates, rule_out
 from roi.economics.decision.knowing import gain_of_knowing
 from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.signposts import signposts
 from roi.economics.finance import (
     discount_factors,
     internal_rate,
@@ -60,7 +62,8 @@ from roi.facts.fact import Basis, Fact
 from roi.numerics.sequence import sobol
 from roi.numerics.spreads import joint_high, joint_low
 from roi.resolution.resolution import resolve
-from roi.scenario.file import check_scenario
+from roi.scenario.file import check_scenario, template
+from roi.scenario.yaml import parse_yaml
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -79,7 +82,7 @@ def shared(**changes: Any) -> Shared:
         "weights": np.ones(1),
         "prefix_tokens": 0.0, "hit_rate": 0.0, "escalated_hit_rate": 0.0, "peak_to_mean": 1.0, "load_curve": np.ones(24),
         "usd_per_error": 0.0, "quality_bar": 0.0, "usd_per_hour": 100.0, "wage_growth": 0.0,
-        "setup_existing": False, "run_existing": False, "rent_drift": 0.0, "successor_price_ratio": 1.0,
+        "rent_drift": 0.0, "successor_price_ratio": 1.0,
         "successor_error_ratio": 1.0, "migration_hours": 40.0, "evaluation_usd": 100.0, "evaluation_labels": 300.0,
         "usd_per_label": 1.0, "commitment_usd": 0.0, "commitment_months": 0.0,
     }  # fmt: skip
@@ -354,11 +357,16 @@ def test_operation_costs_hours_at_the_wage_of_the_month() -> None:
     assert line.monthly[[0, 12]] == pytest.approx([500.0, 1100.0])
 
 
-def test_npv_is_also_given_without_people_who_are_there_anyway() -> None:
-    """docs/economics.md, 2.8. 20 h x $100 = $2,000 that no one pays twice."""
-    o = luna(answer({"changes.api.setup_hours": 20.0, "people.setup_hours_existing": True}))
-    assert o.npv_usd == pytest.approx(11_500.0)
-    assert o.npv_incremental_people_usd == pytest.approx(13_500.0)
+def test_hours_that_are_paid_anyway_cost_no_cash() -> None:
+    """docs/economics.md, 2.8. Live after 1 month, 8 h a month at hand: 20 - 8 h of set-up x $100; 9 x 1,500 - 1,500 - 1,200 =
+    10,800, and 10,000 with a price on all 20 h. 15 h at hand, 10 on call: retraining pays 10 - 5 h, $1,140 in place of $1,640.
+    """
+    hours = {"changes.api.setup_hours": 20.0, "changes.api.months_to_live": 1.0, "people.existing_hours_per_month": 8.0}
+    o = luna(answer(hours))
+    assert (o.npv_usd, o.npv_all_hours_usd) == (pytest.approx(10_800.0), pytest.approx(10_000.0))
+    lines = of(shared(existing_hours=15.0), replace(TUNED, run_hours=10.0))
+    assert sum(named(lines, "on-call and operation")[1]) == 0.0
+    assert named(lines, "retraining")[1][5] == pytest.approx(1140.0)
 
 
 # ---------------------------------------------------------------- 3 Vendors end models
@@ -659,13 +667,15 @@ def test_rent_is_paid_for_every_hour_however_busy() -> None:
 
 def test_a_commitment_is_paid_to_its_end() -> None:
     """docs/economics.md, 5.5. Load -75% a year: 3 GPUs until month 12, then the peak of 0.75 million needs 1. Bound for 36
-    months of 24: 12 months x 3 GPUs x $1,000 in the last month.
+    months of 24: 12 months x 3 GPUs x $1,000 in the last month; $5,000 a GPU end it for $15,000.
     """
     s = shared(peak_to_mean=3.0, growth=-0.75)
     rent = named(fleet_of(s, hosted(plan(minimum_months=12.0))), "GPU rent")[1]
     assert [rent[0], rent[11], rent[12]] == pytest.approx([3000.0, 3000.0, 1000.0])
     beyond = named(fleet_of(s, hosted(plan(minimum_months=36.0))), "GPU commitment beyond the horizon")[1]
     assert (sum(beyond), beyond[-1]) == pytest.approx((36_000.0, 36_000.0))
+    ended = named(fleet_of(s, hosted(plan(minimum_months=36.0, cancel_usd=5000.0))), "GPU commitment beyond the horizon")[1]
+    assert ended[-1] == pytest.approx(15_000.0)
 
 
 def test_a_fleet_that_follows_the_day_pays_the_mean_of_its_hours() -> None:
@@ -677,6 +687,7 @@ def test_a_fleet_that_follows_the_day_pays_the_mean_of_its_hours() -> None:
 
 def test_what_lies_above_the_floor_spills_and_pays_the_api_once() -> None:
     """docs/economics.md, 5.7. Even hours with bursts of twice the mean: a floor of the mean spills (2 - 1) / 2, $1,500.
+    A fifth where that is stated, $600; at twice the load the floor holds only half: half of $6,000.
 
     Where all can wait it spills nothing, and a floor of 0.6 of the mean 1 - 0.6.
     """
@@ -687,6 +698,11 @@ def test_what_lies_above_the_floor_spills_and_pays_the_api_once() -> None:
     lines = of(shared(peak_to_mean=2.0), floor)
     assert named(lines, "spilled to stay")[1][0] == pytest.approx(1500.0)
     assert named(lines, "GPU rent")[1][0] == pytest.approx(1000.0)
+    for stated, spilt in ((0.2, 600.0), (0.0, 0.0)):
+        lines = of(shared(peak_to_mean=2.0), replace(floor, spill_share=stated))
+        assert named(lines, "spilled to stay")[1][0] == pytest.approx(spilt)
+    lines = of(shared(peak_to_mean=2.0, requests_per_day=2 * A_DAY), replace(floor, spill_share=0.2))
+    assert named(lines, "spilled to stay")[1][0] == pytest.approx(3000.0)
 
 
 def test_the_platform_is_paid_while_live() -> None:
@@ -722,9 +738,15 @@ def test_power_and_space_follow_the_kilowatts() -> None:
 
 
 def test_cards_fetch_less_each_year() -> None:
-    """docs/economics.md, 5.11. Half is kept each year: after two, a quarter of $30,000, the one negative line."""
+    """docs/economics.md, 5.11. Half is kept each year: after two, a quarter of $30,000, the one negative line.
+    Three of four own cards that would fetch $4,000: $12,000 not got, nothing installed, a quarter of it at the end.
+    """
     resale = named(owned(), "hardware, resale")[1]
     assert (sum(resale[:-1]), resale[-1]) == (0.0, pytest.approx(-7500.0))
+    mine = plan(gpus_owned=4.0, usd_per_gpu=4000.0)
+    lines = hardware_lines(shared(), hosted(mine), replace(TERMS, host_usd=0.0), np.full(24, 3.0), np.ones(24))
+    assert [named(lines, name)[0] for name in ("own cards, not sold (no cash)", "hardware, installation")] == [12_000.0, 0.0]
+    assert named(lines, "hardware, resale")[1][-1] == pytest.approx(-3000.0)
 
 
 def test_an_option_takes_its_cheapest_plan() -> None:
@@ -734,16 +756,52 @@ def test_an_option_takes_its_cheapest_plan() -> None:
     assert choose_plan(shared(peak_to_mean=3.0), o, {"stay": STAY, o.id: o}).plan == large
 
 
+def floor_at(rent: float) -> tuple[int, float]:
+    """Replicas of the floor, and USD of a month, where a GPU costs `rent` a month and a wrong answer $0.04."""
+    p = plan(usd_per_gpu_hour=rent / HOURS_PER_MONTH)
+    o = option("hybrid", plan=p, plans=(p,), spills_to="stay", error_rate=0.10)
+    s, options = shared(peak_to_mean=2.0, usd_per_error=0.04), {"stay": STAY, o.id: o}
+    chosen = choose_plan(s, o, options)
+    assert chosen.replicas_fixed is not None
+    return chosen.replicas_fixed, sum(float(line.monthly[1]) for line in cost_lines(s, chosen, options).lines)
+
+
+def test_a_floor_is_chosen_with_its_wrong_answers_so_that_a_dearer_gpu_never_helps() -> None:
+    """Of 5.12. Its own answers cost $4,000 a month in errors, the API's $2,000 and $3,000 of bill. One replica
+    serves half: rent + 1,500 + 3,000; two serve all: 2 rents + 4,000. Two are cheaper below $500 a month.
+    """
+    costs = [floor_at(rent) for rent in (400.0, 1000.0, 1400.0, 1600.0)]
+    assert costs == [(2, pytest.approx(4800.0)), *((1, pytest.approx(x)) for x in (5500.0, 5900.0, 6100.0))]
+
+
+def test_owned_cards_are_a_limit() -> None:
+    """Of 5.12. A peak of 3 million needs 3 cards; 2 are there: not possible, and a hybrid's floor is at most 2."""
+    p = plan(gpus_owned=2.0)
+    o = option("own-hardware", plan=p, plans=(p,), hardware=TERMS)
+    s, options = shared(peak_to_mean=3.0), {"stay": STAY, o.id: o}
+    assert str(choose_plan(s, o, options).infeasible).startswith("needs 3 x H100-80GB-SXM at the peak; owned: 2. ")
+    assert choose_plan(s, replace(o, plans=(replace(p, gpus_owned=3.0),)), options).infeasible is None
+    free = replace(TERMS, colocation_usd_per_kw=0.0, usd_per_kwh=0.0, kept_per_year=1.0)
+    hybrid = option("hybrid", plan=p, plans=(p,), hardware=free, spills_to="stay")
+    assert choose_plan(s, hybrid, {"stay": STAY, hybrid.id: hybrid}).replicas_fixed == 2
+
+
 # ---------------------------------------------------------------- 6 Break-even
 
 
-def crossing(capacity: float, baseline: str = "stay", basis: str = "run_rate", to_live: float = 0.0) -> BreakEven:
+def crossing(
+    capacity: float, baseline: str = "stay", basis: str = "run_rate", to_live: float = 0.0, counts: str = "errors"
+) -> BreakEven:
     """One GPU a replica at $3,000 a month, holding `capacity` million requests; the API costs $3,000 a million."""
+    curves, id = race(capacity, to_live)
+    found = break_evens(curves, [id], [CHEAPER.id], CHEAPER.id)
+    return next(b for b in found if (b.baseline, b.basis, b.counts) == (baseline, basis, counts))
+
+
+def race(capacity: float, to_live: float = 0.0) -> tuple[Curves, str]:
     p = plan(capacity=capacity * A_SECOND, usd_per_gpu_hour=3 * THOUSAND_A_MONTH)
     o = hosted(p, months_to_live=to_live)
-    options = {"stay": STAY, o.id: o, CHEAPER.id: CHEAPER}
-    found = break_evens(shared(), options, [o.id], [CHEAPER.id])
-    return next(b for b in found if (b.baseline, b.basis) == (baseline, basis))
+    return Curves(shared(), {"stay": STAY, o.id: o, CHEAPER.id: CHEAPER}), o.id
 
 
 def in_millions(a_day: float | None) -> float:
@@ -753,11 +811,13 @@ def in_millions(a_day: float | None) -> float:
 
 def test_the_run_rate_leaves_set_up_out_and_present_value_does_not() -> None:
     """docs/economics.md, 6.1. $3,000 of rent / $0.003 = a million a month, however long it takes to go live; present value also
-    earns $400 of evaluation back in 24 months.
+    earns $400 of evaluation back in 24 months. On cash the same: nothing is paid for a wrong answer here.
     """
     for to_live in (0.0, 12.0):
         assert in_millions(crossing(10.0, to_live=to_live).first) == pytest.approx(1.0, rel=1e-4)
-    assert in_millions(crossing(10.0, basis="pv").first) == pytest.approx((3000 + 400 / 24) / 3000, rel=1e-4)
+    for counts in ("errors", "cash"):
+        found = crossing(10.0, basis="pv", counts=counts)
+        assert in_millions(found.first) == pytest.approx((3000 + 400 / 24) / 3000, rel=1e-4)
 
 
 def test_on_a_saw_the_first_win_is_not_for_good() -> None:
@@ -770,14 +830,25 @@ def test_on_a_saw_the_first_win_is_not_for_good() -> None:
 
 
 def test_the_cheapest_untrained_option_is_the_harder_baseline() -> None:
-    """docs/economics.md, 6.3. Against the API at $0.0015: $3,000 / 0.0015 = 2 million."""
-    assert in_millions(crossing(10.0, baseline="best_untrained").first) == pytest.approx(2.0, rel=1e-4)
+    """docs/economics.md, 6.3. Against the API at $0.0015, untrained and here recommended: $3,000 / 0.0015 = 2 million."""
+    for baseline in ("best_untrained", "recommended"):
+        assert in_millions(crossing(10.0, baseline=baseline).first) == pytest.approx(2.0, rel=1e-4)
 
 
 def test_never_has_a_reason() -> None:
     """docs/economics.md, 6.4. A full replica of 0.5 million costs $3,000 and saves $1,500."""
     found = crossing(0.5)
     assert (found.first, found.stays, found.reason) == (None, None, "marginal GPU cost exceeds the API price")
+
+
+def test_signposts_say_what_would_turn_the_choice() -> None:
+    """docs/economics.md, 6.5. At a million a month the API's $3,000 pay $3,000 of rent less $400 / 24 of evaluation, or from
+    $3,000 + $400 / 24 on at $0.003.
+    """
+    curves, id = race(10.0)
+    posts = {p.quantity: p for p in signposts(curves, id, "stay")}
+    assert posts["usd_per_gpu_hour"].threshold == pytest.approx((3000 - 400 / 24) / HOURS_PER_MONTH)
+    assert in_millions(posts["requests_per_day"].threshold) == pytest.approx((3000 + 400 / 24) / 3000, rel=1e-5)
 
 
 # ---------------------------------------------------------------- 7 How sure
@@ -815,8 +886,8 @@ def test_one_draw_serves_every_option() -> None:
 
 def test_each_score_moves_along_a_noise_of_its_own() -> None:
     """docs/economics.md, 7.5. 90% right between 80% and 95%: +1 makes 5% wrong, -1 makes 20%, half way up 7.5%; the other
-    system stays. In a comparison saved with one noise for all, both move. Paired on 100 items, 95 right of which luna gets 90, and
-    2 of the other 5: 1 - (95.5/101 x 90.5/96 + 5.5/101 x 2.5/6).
+    system stays. In a comparison saved with one noise for all, both move. Paired on 100 items, 95 right, of which luna gets
+    90, and 2 of the other 5: 1 - (95.5/101 x 90.5/96 + 5.5/101 x 2.5/6).
     """
     paired = {"both_right": 90, "only_incumbent": 5, "only_this": 2, "both_wrong": 3}
     both_scores = {"gpt-5.4": {"value": 0.95, "items": 100}, "gpt-6-luna": {"value": 0.92, "paired": paired}}
@@ -870,9 +941,22 @@ def test_knowing_a_fact_is_worth_what_it_lets_one_avoid() -> None:
 
 def test_a_line_is_as_good_as_its_weakest_fact() -> None:
     """docs/economics.md, 7.11. The API's line is quoted; an evaluation whose label price is a default is assumed."""
-    assert [basis.value for basis in Basis] == ["measured", "calibrated", "dry run", "quoted", "stated", "published", "assumed"]
+    assert [basis.value for basis in Basis] == ["measured", "calibrated", "dry run", "quoted", "stated", "published", "assumed",
+                                             "template"]
     lines = {line.name: line.basis for line in luna(answer()).lines}
     assert (lines["API output"], lines["evaluation before the change"]) == ("quoted", "assumed")
+
+
+def test_what_a_template_guessed_and_nobody_changed_is_marked_and_uncertain() -> None:
+    """docs/economics.md, 7.12. Classification: USD 0.05 an error, 0.015 to 0.15; score 0.94, so 6% wrong, 3% to 9%."""
+    data = parse_yaml(template("classification"), "classification")
+    case = resolve(check_scenario(data)).case
+    cost, wrong = case["quality.usd_per_error"], "systems.gpt-6-sol.error_rate"
+    assert (cost.basis.value, cost.value, *cost.spread()) == ("template", 0.05, pytest.approx(0.015), pytest.approx(0.15))
+    assert [case[f"{wrong}{end}"].value for end in ("", "_low", "_high")] == pytest.approx([0.06, 0.03, 0.09])
+    data["quality"]["usd_per_error"] = 0.04
+    mine = resolve(check_scenario(data)).case["quality.usd_per_error"]
+    assert (mine.basis.value, mine.uncertain) == ("stated", False)
 
 
 # ---------------------------------------------------------------- 8 The verdict

@@ -169,6 +169,13 @@ def test_other_columns_and_one_file_a_system_are_named(tmp_path: Path) -> None:
     assert named.scores == {"new": (4, 0.0), "old": (4, 1.0)}
 
 
+def test_a_metric_names_the_column_of_the_score(tmp_path: Path) -> None:
+    rows = [{"id": k, "system": name, "f1": 0.5 if name == "a" else 0.75} for k in range(4) for name in "ab"]
+    path = write_rows(tmp_path / "a.jsonl", rows)
+    assert quality(path, "--incumbent", "a", "--metric", "f1").scores == {"a": (4, 0.5), "b": (4, 0.75)}
+    assert "--metric: " in quality(path, "--incumbent", "a", "--metric", "f2", "--map", "score=f1", "--map", "item=id").error
+
+
 def test_words_for_right_and_wrong_and_numbers_in_text(tmp_path: Path) -> None:
     marks = ["PASS", "fail", "0.5", True, 1, " correct ", "I", None, "maybe"]
     rows = [{"id": k, "system": name, "score": mark} for k, mark in enumerate(marks) for name in "ab"]

@@ -32,7 +32,9 @@ RECORDS = (
 )  # fmt: skip
 
 EVERYTHING = (
-    "candidates.own_hardware=true", "candidates.methods=[lora]", "serving.adapters=shared", "serving.adapters_on_base=2",
+    "own_hardware.cards={A100-80GB-SXM: 8}", "serving.spill_share=0.1",
+    "gpu_rents=[{gpu: h100-sxm, vendor: CoreWeave, usd_per_gpu_hour: 1.5, minimum_months: 12, cancel_usd: 500}]",
+    "candidates.methods=[lora]", "serving.adapters=shared", "serving.adapters_on_base=2",
     "workload.escalated_cache_hit_rate=0.1", "incumbent.successor_price_ratio=0.9", "incumbent.successor_error_ratio=1",
     "training.retrain_every_months=6", "tokens.gpt-6-luna.prompt_tokens_after_tuning=10",
     "candidates.api_models=[openai/gpt-6-luna,anthropic/claude-haiku-5-5,openai/gpt-4.1,openai/o4-mini]",
@@ -45,7 +47,8 @@ EVERYTHING = (
     "candidates.shorter_prompt={prefix_tokens: 100, setup_hours: 20}", "candidates.less_reasoning.output_ratio=0.5",
     "candidates.flexible_tier={price_ratio: 0.5, share: 0.1}", "training.retrain_evaluates=false",
     "candidates.provisioned_throughput={usd_per_month: 1000, requests_per_s: 1}",
-    "accept=[growth]", "quality.scores.qwen3-8b={value: 0.85, paired: {both_right: 80, only_incumbent: 10, only_this: 5, both_wrong: 5}}",
+    "accept=[growth]",
+    "quality.scores.qwen3-8b={value: 0.85, paired: {both_right: 80, only_incumbent: 10, only_this: 5, both_wrong: 5}}",
 )
 """Fields with which every fact that a scenario can lead to is written."""
 
@@ -54,10 +57,12 @@ ONLY_TOLD = (
     r"systems\..+\.(error_rate|right_where_right|right_where_wrong)\.items",
     r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"options\..+\.plans\.\d+\.rental", r"options\..+\.training\.(gpu|memory_bytes)", r"own_hardware\.gpus_per_server",
-    r"serving\.speed\.\w+_(low|high)", r"serving\.adapter_speed\..+_(low|high)",
+    r"changes\.own_hardware\.\w+", r"serving\.speed\.\w+_(low|high)", r"serving\.adapter_speed\..+_(low|high)",
 )
 """Facts that the report tells or the draws need, and no record holds."""
-ONLY_SAVED = {"quality.evaluation_noise", "options.{option}.escalated_share"}
+ONLY_SAVED = {
+    "quality.evaluation_noise", "options.{option}.escalated_share", "people.setup_hours_existing", "people.run_hours_existing",
+}  # fmt: skip
 """Places of older comparisons, which resolution writes no more."""
 
 

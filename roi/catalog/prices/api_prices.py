@@ -96,6 +96,9 @@ def _price_at(provider: str, model: str, as_of: date, field: str) -> ApiPrice:
             return stated
         if found is not None:
             return list_price(_providers()[provider], found, name, as_of, field)
+    others = _owners(model)
+    if others:
+        raise ScenarioError(field, model, f"{provider} has no such model; sold by {', '.join(others)}: name that provider")
     raise UnknownName(field, model, model_names(provider), f"model at {provider}:")
 
 

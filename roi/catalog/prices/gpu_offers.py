@@ -1,5 +1,6 @@
-"""GPUs that can be had on a scenario's date: rented by the hour (rentals.csv) or bought (purchase.csv)."""
+"""GPUs that can be had on a scenario's date: rented by the hour (rentals.csv or stated), bought (purchase.csv), or owned."""
 
+from collections import Counter
 from datetime import date as Date
 from operator import attrgetter
 from typing import NamedTuple
@@ -8,8 +9,10 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.prices.own_prices import cached_with_own, price_rows
 from roi.catalog.rows import priced_rows
 from roi.errors import ScenarioError, UnknownName
+from roi.facts.fact import Basis
 from roi.facts.price import PurchasePrice, RentalKind, RentalOffer
-from roi.scenario.quantity import value_of
+from roi.numerics.spreads import joint_high, joint_low
+from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario
 
 RENT_KEY = attrgetter("gpu", "vendor", "kind", "gpus_per_instance", "minimum_months")
@@ -29,74 +32,150 @@ def purchase_prices(as_of: Date) -> tuple[PurchasePrice, ...]:
 
 
 class Offer(NamedTuple):
-    """A GPU that can be had: rented by the hour, or bought."""
+    """A GPU that can be had: rented by the hour, bought, or there already."""
 
     gpu: str
     vendor: str
     kind: str
-    """on-demand, spot, reserved; owned where it is bought."""
+    """on-demand, spot, reserved; owned where it is bought or there already."""
     source: str
     date: Date
     usd_per_gpu_hour: float = 0.0
     gpus_per_instance: int = 1
     minimum_months: int = 0
+    cancel_usd: float | None = None
+    """USD for each GPU that end the commitment early; None where it cannot be ended."""
     usd_per_gpu: float = 0.0
     low_usd_per_gpu: float | None = None
     high_usd_per_gpu: float | None = None
+    basis: Basis = Basis.QUOTED
+    """Of its price."""
+    stated: int | None = None
+    """Number of the rent in the scenario's `gpu_rents`; None where the catalog says it."""
+    owned: int | None = None
+    """How many of this card there are already; None where it is rented or bought."""
 
 
 Offers = tuple[Offer, ...]
 
 
+def rents(s: Scenario) -> Offers:
+    """Every rent of the as-of date: those that the scenario states, and the catalog's of other cards or vendors, discounted."""
+    stated = tuple(
+        Offer(
+            gpu=find_gpu(r.gpu, f"gpu_rents.{number}.gpu").id, vendor=r.vendor,
+            kind=(RentalKind.RESERVED if r.minimum_months else RentalKind.ON_DEMAND).value,
+            source=as_spread(r.usd_per_gpu_hour).source or f"scenario gpu_rents.{number}",
+            date=as_spread(r.usd_per_gpu_hour).date or s.as_of, usd_per_gpu_hour=value_of(r.usd_per_gpu_hour),
+            gpus_per_instance=r.gpus_per_instance, minimum_months=r.minimum_months, cancel_usd=r.cancel_usd, stated=number,
+            basis=Basis.STATED,
+        )
+        for number, r in enumerate(s.gpu_rents)
+    )  # fmt: skip
+    replaced, listed = {(o.gpu, o.vendor.lower()) for o in stated}, rental_offers(s.as_of)
+    known = {o.vendor.lower(): o.vendor for o in listed}
+    for vendor in s.gpu_discounts:
+        if vendor.lower() not in known:
+            raise UnknownName("gpu_discounts", vendor, known.values(), "GPU vendor of the catalog")
+    off = {vendor.lower(): share for vendor, share in s.gpu_discounts.items()}
+    return stated + tuple(
+        _listed(o, off.get(o.vendor.lower(), 0.0)) for o in listed if (o.gpu, o.vendor.lower()) not in replaced
+    )
+
+
+def _listed(o: RentalOffer, discount: float) -> Offer:
+    """The catalog's row as an offer, less the discount that the scenario states."""
+    less = f"; ${o.usd_per_gpu_hour:g} less {discount:.4g} of it (scenario gpu_discounts.{o.vendor})" if discount else ""
+    return Offer(
+        gpu=o.gpu, vendor=o.vendor, kind=o.kind.value, usd_per_gpu_hour=o.usd_per_gpu_hour * (1.0 - discount),
+        source=o.source + less, date=o.date, gpus_per_instance=o.gpus_per_instance, minimum_months=o.minimum_months,
+        basis=Basis.STATED if discount else Basis.QUOTED,
+    )
+
+
 def rented_offers(s: Scenario) -> Offers:
-    """Offers of the as-of date that the scenario admits. Spot is never the only capacity behind an SLO."""
-    c, all_offers = s.candidates, rental_offers(s.as_of)
+    """Offers of the as-of date that the scenario admits. Spot is never the only capacity behind an SLO.
+
+    A stated rent is admitted whatever its kind; cards and vendors that the candidates name hold for it too.
+    """
+    c, all_offers = s.candidates, rents(s)
     gpus = _named_gpus(s)
     vendors = {o.vendor.lower(): o.vendor for o in all_offers}
     for vendor in c.vendors:
         if vendor.lower() not in vendors:
             raise UnknownName("candidates.vendors", vendor, vendors.values(), "GPU vendor")
     wanted = {v.lower() for v in c.vendors}
-    kinds = {RentalKind.ON_DEMAND}
-    kinds |= {RentalKind.SPOT} if c.spot and value_of(s.workload.can_wait_share) >= 1.0 else set()
-    kinds |= {RentalKind.RESERVED} if c.reserved else set()
-    kept = tuple(
-        Offer(
-            gpu=o.gpu, vendor=o.vendor, kind=o.kind.value, usd_per_gpu_hour=o.usd_per_gpu_hour, source=o.source, date=o.date,
-            gpus_per_instance=o.gpus_per_instance, minimum_months=o.minimum_months,
-        )
-        for o in all_offers
-        if o.kind in kinds and (not gpus or o.gpu in gpus) and (not wanted or o.vendor.lower() in wanted)
-    )
+    kinds = {RentalKind.ON_DEMAND.value}
+    kinds |= {RentalKind.SPOT.value} if c.spot and value_of(s.workload.can_wait_share) >= 1.0 else set()
+    kinds |= {RentalKind.RESERVED.value} if c.reserved else set()
+    kept = tuple(o for o in all_offers if (o.kind in kinds or o.stated is not None) and (not gpus or o.gpu in gpus)
+                 and (not wanted or o.vendor.lower() in wanted))
     if not kept and c.self_hosted:
         gpu_names = ", ".join(c.gpus) or "all"
         raise ScenarioError("candidates.gpus", gpu_names, "no vendor of the scenario rents these on the as-of date")
     return kept
 
 
-def owned_offers(s: Scenario, prices: tuple[PurchasePrice, ...]) -> Offers:
+def bought_offers(s: Scenario) -> Offers:
     """Cards that can be bought; a server holds `own_hardware.gpus_per_server` of them, smaller fleets fewer."""
-    gpus, resale = _named_gpus(s), s.own_hardware.resale_usd_per_gpu
-    sizes = (1, s.own_hardware.gpus_per_server)
-    if resale is not None:
-        field = "own_hardware.resale_usd_per_gpu"
-        if len(gpus) != 1:
-            raise ScenarioError(field, value_of(resale), "name the one GPU that you own in candidates.gpus")
-        return tuple(
-            Offer(
-                gpu=gpu, vendor="owned", kind="owned", gpus_per_instance=size, usd_per_gpu=value_of(resale), date=s.as_of,
-                source=f"scenario {field}: owned already, charged at resale value",
-            )
-            for gpu in gpus for size in sizes
-        )  # fmt: skip
+    gpus, sizes = _named_gpus(s), (1, s.own_hardware.gpus_per_server)
     return tuple(
         Offer(
             gpu=p.gpu, vendor="purchase", kind="owned", gpus_per_instance=size, source=p.source, date=p.date,
             usd_per_gpu=p.usd_per_gpu, low_usd_per_gpu=p.low_usd_per_gpu, high_usd_per_gpu=p.high_usd_per_gpu,
+            basis=Basis.PUBLISHED,
         )
-        for p in prices if not gpus or p.gpu in gpus
+        for p in purchase_prices(s.as_of) if not gpus or p.gpu in gpus
         for size in (sizes[1:] if "SXM" in p.gpu or p.gpu.startswith("MI") else sizes)  # no SXM or OAM is sold one by one
     )  # fmt: skip
+
+
+def owned_offers(s: Scenario) -> Offers:
+    """The cards that the scenario owns at what selling one would bring; whole replicas of them are used, in one server each."""
+    field, own = "own_hardware.resale_usd_per_gpu", s.own_hardware
+    cards = Counter[str]()
+    for name, count in own.cards.items():
+        cards[find_gpu(name, "own_hardware.cards").id] += count
+    resale = own.resale_usd_per_gpu
+    if resale is not None and not cards:
+        raise ScenarioError(field, resale, "say which cards you own, and how many, in own_hardware.cards")
+    stated = {find_gpu(n, field).id: q for n, q in resale.items()} if isinstance(resale, dict) else {}
+    for gpu in stated:
+        if gpu not in cards:
+            raise UnknownName(field, gpu, cards, "card among own_hardware.cards")
+    found: list[Offer] = []
+    for gpu, count in cards.items():
+        q = stated.get(gpu) if isinstance(resale, dict) else resale
+        worth = _two_years_old(s, gpu) if q is None else as_spread(q)
+        sizes = {*s.serving.tensor_parallel, *(c.gpus for c in s.serving.capacities)}
+        card = Offer(
+            gpu=gpu, vendor="own", kind="owned", source=worth.source or f"scenario {field}", date=worth.date or s.as_of,
+            usd_per_gpu=worth.value, low_usd_per_gpu=worth.low, high_usd_per_gpu=worth.high, owned=count,
+            basis=Basis.ASSUMED if q is None else Basis.STATED,
+        )
+        found += [card._replace(gpus_per_instance=n) for n in sorted(sizes) if n <= min(count, own.gpus_per_server)]
+    return tuple(found)
+
+
+YEARS_OWNED = 2.0
+"""Age of cards that are owned, where nobody says what they would fetch."""
+
+
+def _two_years_old(s: Scenario, gpu: str) -> Spread:
+    """What a card fetches after two years: the catalog's purchase price x the value kept a year, squared."""
+    price = next((p for p in purchase_prices(s.as_of) if p.gpu == gpu), None)
+    if price is None:
+        raise ScenarioError("own_hardware.cards", gpu, "the catalog has no purchase price of it: state what one would fetch, "
+                            f"own_hardware.resale_usd_per_gpu={{{gpu}: USD}}")
+    kept = as_spread(s.own_hardware.value_kept_per_year)
+    price_ends = (price.low_usd_per_gpu / price.usd_per_gpu, price.high_usd_per_gpu / price.usd_per_gpu)
+    kept_ends = [(end / kept.value) ** YEARS_OWNED if end and kept.value else 1.0 for end in (kept.low, kept.high)]
+    value = price.usd_per_gpu * kept.value**YEARS_OWNED
+    return Spread(
+        value=value, low=value * float(joint_low((price_ends[0], kept_ends[0]))),
+        high=value * float(joint_high((price_ends[1], kept_ends[1]))), date=price.date,
+        source=f"taken as two years old: ${price.usd_per_gpu:,.0f} new ({price.source}) x {kept.value:g} kept a year, squared",
+    )
 
 
 def _named_gpus(s: Scenario) -> set[str]:

@@ -1,25 +1,15 @@
 """From how many requests a day an option wins, each fleet sized at its own peak along the curve."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
 
-import numpy as np
+from roi.economics.decision.curves import LEAST, MOST, UNSERVED, Ask, Curves, Turn, turns
+from roi.economics.inputs import Option
 
-from roi.economics.decision.evaluation import evaluate
-from roi.economics.inputs import Array, Option, Shared
-from roi.estimate.replay.fleet import fleet_capacity
-from roi.units import SECONDS_PER_DAY
-
-Gain = Callable[[Array, int], Array]
-"""Savings at volumes; the index says between which points of the curve they lie, so that only the plans in use there count."""
-
-LEAST, MOST, POINTS = 1.0, 1e9, 271
-"""The curve in requests a day: 30 points a decade, then the same number again inside the bracket of each crossing."""
-STEPS = 16
-"""Replicas whose steps are points of the curve; beyond them a step is less than 1/16 of the fleet, as the even points are."""
-JUST_ABOVE = 1e-6
-FLOORS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-"""Replicas that a hybrid's floor is tried with along the curve."""
+BASES, COUNTS = ("run_rate", "pv"), ("errors", "cash")
+NOTHING = 1e-6
+"""Share of the savings at the far end of the curve by which they must still grow to be more than rounding."""
 
 
 @dataclass(frozen=True)
@@ -28,123 +18,84 @@ class BreakEven:
 
     option: str
     baseline: str
-    """stay or best_untrained."""
+    """stay, best_untrained or recommended."""
     basis: str
-    """run_rate (mean month after go-live, set-up left out) or pv (everything over the horizon)."""
+    """run_rate (mean month in which both serve alone, set-up left out) or pv (everything over the horizon)."""
     first: float | None
     stays: float | None
     reason: str
+    counts: str = "errors"
+    """errors (wrong answers cost what the scenario says) or cash (they are left out)."""
 
 
 def break_evens(
-    shared: Shared, options: Mapping[str, Option], ids: Sequence[str], untrained: Sequence[str]
+    curves: Curves, ids: Sequence[str], untrained: Sequence[str], recommended: str = "stay"
 ) -> tuple[BreakEven, ...]:
-    """Crossings of each option in `ids` against staying and against the cheapest of `untrained` (itself left out)."""
-    volumes = _volumes(shared, [options[id] for id in ids])
-    everyone = list(dict.fromkeys(["stay", *untrained, *ids]))
-    tries = {id: _tries(options[id]) for id in everyone}
+    """Crossings of each option in `ids` against staying, the cheapest of `untrained` (itself left out), and `recommended`.
 
-    def curves(id: str, v: Array, keep: Iterable[int]) -> list[dict[str, Array]]:
-        there = replace(shared, requests_per_day=v[:, None])
-        return [_costs(there, tries[id][k], options) for k in keep]
+    The third is left out where it is staying, or the option itself. `untrained` are the options that train nothing and that
+    somebody evaluated; staying is one of them anyhow.
+    """
+    return tuple(found for id in ids for found in _of_option(curves, id, untrained, recommended))
 
-    on_curve = {id: curves(id, volumes, range(len(tries[id]))) for id in everyone}
 
-    def cheapest(id: str, basis: str, v: Array, at: int) -> Array:
-        """Cost of the option on the cheapest of its plans; between points, of the plans in use at either."""
-        costs = [curve[basis] for curve in on_curve[id]]
-        if v is not volumes:
-            keep = sorted({int(k) for k in np.stack(costs)[:, at - 1 : at + 1].argmin(axis=0)})
-            costs = [curve[basis] for curve in curves(id, v, keep)]
-        return np.asarray(np.min(costs, axis=0))
-
-    def gain_over(id: str, rivals: Sequence[str], basis: str) -> Gain:
-        return lambda v, at: np.asarray(
-            np.min([cheapest(rival, basis, v, at) for rival in rivals], axis=0) - cheapest(id, basis, v, at)
+def _of_option(curves: Curves, id: str, untrained: Sequence[str], recommended: str) -> Iterator[BreakEven]:
+    rivals = {"stay": ["stay"], "best_untrained": ["stay", *(u for u in untrained if u not in {id, "stay"})]}
+    if recommended not in {"stay", id}:
+        rivals["recommended"] = [recommended]
+    views = list(product(rivals, COUNTS, BASES))
+    asks = {v: [Ask(v[0], v[2], v[1], start, up) for start, up in ((LEAST, True), (MOST, False))] for v in views}
+    answers = turns(curves, id, rivals, [ask for pair in asks.values() for ask in pair])
+    for baseline, counts, basis in views:
+        up, down = (answers[ask] for ask in asks[baseline, counts, basis])
+        first, stays = _ends(up, down)
+        runs_from = _ends(*(answers[ask] for ask in asks[baseline, counts, "run_rate"]))[1]
+        yield BreakEven(
+            option=id, baseline=baseline, basis=basis, first=first, stays=stays, counts=counts,
+            reason=_reason(curves.options[id], basis, up, first, stays, runs_from),
         )
 
-    found: list[BreakEven] = []
-    for id in ids:
-        others = ["stay", *(u for u in untrained if u not in {id, "stay"})]
-        for baseline, rivals in (("stay", ["stay"]), ("best_untrained", others)):
-            run_rate = _crossing(options[id], baseline, "run_rate", volumes, gain_over(id, rivals, "run_rate"), None)
-            pv = _crossing(options[id], baseline, "pv", volumes, gain_over(id, rivals, "pv"), run_rate)
-            found += [run_rate, pv]
-    return tuple(found)
+
+def _ends(up: Turn, down: Turn) -> tuple[float | None, float | None]:
+    """(first, stays) from what is found upwards from the least volume, and downwards from the most."""
+    first = 0.0 if up.wins else up.after
+    if not down.wins:
+        return first, None
+    stays = 0.0 if down.before is None else down.before
+    return first, stays if first is None else max(stays, first)
 
 
-def _volumes(shared: Shared, options: Sequence[Option]) -> Array:
-    """The curve's points: evenly in the log, and just above each volume at which a plan of a fleet needs one replica more.
+def _reason(
+    option: Option, basis: str, up: Turn, first: float | None, stays: float | None, runs_from: float | None
+) -> str:
+    if first is None:
+        return why_never(option, basis, up, runs_from)
+    if stays is None:
+        owned = "more cards are needed than are owned"
+        return f"wins only in between: at large volume {owned if _unserved(up) else 'the baseline is cheaper'}"
+    if stays == 0.0:
+        return "cheaper at every volume"
+    return "one crossing" if first == stays else "a saw: a new replica costs before it is used"
 
-    A replica costs most where it has just been added, so that a tooth between two even points cannot hide. With growth, the
-    steps of later months lie elsewhere and the curve is smoother.
+
+def why_never(option: Option, basis: str, turn: Turn, runs_from: float | None) -> str:
+    """Why no volume helps: at the far end of the curve only what a further request costs is left.
+
+    `runs_from` is the volume from which the option is cheaper to run for good; None = there is none.
     """
-    peak = float(np.max(shared.peak_to_mean)) / SECONDS_PER_DAY * float(np.max(shared.volume_factor))
-    replicas = np.arange(1.0, STEPS + 1.0)
-    full = [
-        np.asarray(fleet_capacity(replicas, p.capacity * (1.0 - o.headroom), p.pooling)) / peak
-        for o in options if o.replicas_fixed is None for p in o.plans
-    ]
-    steps = np.concatenate([np.empty(0), *full]) * (1.0 + JUST_ABOVE)
-    return np.unique(np.concatenate([np.geomspace(LEAST, MOST, POINTS), steps[(steps > LEAST) & (steps < MOST)]]))
-
-
-def _tries(option: Option) -> list[Option]:
-    """The option on each of its plans; a hybrid on its plan with each size of floor."""
-    if option.replicas_fixed is not None:
-        return [replace(option, replicas_fixed=n) for n in FLOORS]
-    return [replace(option, plan=plan) for plan in option.plans] or [option]
-
-
-def _costs(shared: Shared, option: Option, options: Mapping[str, Option]) -> dict[str, Array]:
-    """Costs along the volumes of `shared`, USD, shape (n,), by basis: present value, and mean month after go-live."""
-    done = evaluate(shared, option, options)
-    start = int(np.ceil(np.max(option.months_to_live + option.months_in_parallel))) if option.kind != "stay" else 0
-    start = min(start, shared.horizon - 1)
-    return {"pv": np.asarray(done.pv).reshape(-1), "run_rate": done.total.monthly[:, start:].mean(axis=1)}
-
-
-def _crossing(option: Option, baseline: str, basis: str, volumes: Array, gain: Gain, run_rate: BreakEven | None) -> BreakEven:
-    """Where `gain(volumes)` >= 0 first, and from where on for ever."""
-    g = gain(volumes, 0)
-    wins = g >= 0
-
-    def crossing(first: float | None, stays: float | None, reason: str) -> BreakEven:
-        return BreakEven(option=option.id, baseline=baseline, basis=basis, first=first, stays=stays, reason=reason)
-
-    if wins.all():
-        return crossing(0.0, 0.0, "cheaper at every volume")
-    if not wins.any():
-        return crossing(None, None, _never(option, g, volumes, run_rate))
-    if not wins[-1]:
-        first = _refine(gain, volumes, int(np.argmax(wins)), last=False) if not wins[0] else LEAST
-        return crossing(first, None, "wins only in between: at large volume the baseline is cheaper")
-    first = 0.0 if wins[0] else _refine(gain, volumes, int(np.argmax(wins)), last=False)
-    losing = volumes.size - 1 - int(np.argmax(~wins[::-1]))
-    stays = _refine(gain, volumes, losing + 1, last=True)
-    why = "one crossing" if first == stays else "a saw: a new replica costs before it is used"
-    return crossing(first, max(stays, first), why)
-
-
-def _never(option: Option, g: Array, volumes: Array, run_rate: BreakEven | None) -> str:
-    """Why no volume helps: at the far end of the curve only what a further request costs is left."""
-    marginal = (g[-1] - g[-2]) / (volumes[-1] - volumes[-2])
-    if run_rate is not None and run_rate.stays is not None:
-        return f"cheaper to run from {run_rate.stays:,.0f} a day on, but what is paid until it is live is not earned back"
-    if marginal > 0:
-        return f"set-up not earned back below {MOST:.0e} requests a day"
+    if basis == "pv" and runs_from is not None:
+        return f"cheaper to run from {runs_from:,.0f} a day on, but what is paid until it is live is not earned back"
+    if _unserved(turn):
+        return "as far as the cards that are owned go, the baseline is cheaper"
+    gain, half = turn.gain, int(turn.volumes.searchsorted(MOST / 2.0))
+    if gain[-1] - gain[half] > NOTHING * abs(gain[-1]):
+        what = "set-up" if basis == "pv" else "what it costs to run at all is"
+        return f"{what} not earned back below {MOST:.0e} requests a day"
     if option.self_hosted:
         return "marginal GPU cost exceeds the API price"
     return "a further request costs more than at the baseline"
 
 
-def _refine(gain: Gain, volumes: Array, at: int, *, last: bool) -> float:
-    """The crossing between volumes[at - 1] and volumes[at], twice narrowed; the winning side of it."""
-    low, high = volumes[at - 1], volumes[at]
-    for _ in range(2):
-        inside = np.geomspace(low, high, 61)
-        wins = gain(inside, at) >= 0
-        k = inside.size - 1 - int(np.argmax(~wins[::-1])) + 1 if last else int(np.argmax(wins))
-        k = min(max(k, 1), inside.size - 1)
-        low, high = inside[k - 1], inside[k]
-    return float(high)
+def _unserved(turn: Turn) -> bool:
+    """True where the far end of the curve is more than the option can serve."""
+    return bool(turn.gain[-1] == -UNSERVED)

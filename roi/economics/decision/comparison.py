@@ -5,17 +5,19 @@ central values ──▶ who may win ──▶ plans chosen ──▶ lines, tot
                                                 ──▶ break-even along volumes      ──▶ the verdict
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from roi.economics.decision.alarms import Alarm, read_alarms
 from roi.economics.decision.break_even import BreakEven, break_evens
+from roi.economics.decision.curves import Curves
 from roi.economics.decision.draws import draw, probability_best
 from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, Evaluated, choose_plan, evaluate, read_all
 from roi.economics.decision.feasibility import Gate, read_gates, rule_out, tested
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
-from roi.economics.decision.verdict import Verdict, choose, decide, what_counts
+from roi.economics.decision.signposts import Signpost, signposts
+from roi.economics.decision.verdict import Verdict, choose, decide, value, what_counts
 from roi.economics.decision.worth import Experiment, experiments
 from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.reading import number
@@ -38,6 +40,8 @@ class Comparison:
     break_even: tuple[BreakEven, ...]
     break_even_requests_per_day: float | None
     """Best self-hosted option against the best untrained one, present value, from where on it wins for good."""
+    signposts: tuple[Signpost, ...]
+    """What would undo the leading option, or bring the challenger or the best self-hosted option before it."""
     experiments: tuple[Experiment, ...]
     """What could be measured, the highest net value after the recommendation first."""
     drivers: tuple[Driver, ...]
@@ -96,14 +100,17 @@ def compare(case: Case) -> Comparison:
         measured = experiments(shared, central, drawn, chosen.candidates, chosen.leader, counts)
     alarms = read_alarms(values)
     verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms)
-    crossings, headline = _break_evens(shared, options, tuple(results.values()), untrained, verdict.leader)
+    curves = Curves(shared, options)
+    crossings, headline = _break_evens(curves, tuple(results.values()), untrained, verdict.leader)
     target = verdict.leader if verdict.leader != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:
         untested = {id: options[id] for id in live if id not in verdict.candidates}
         drivers = find_drivers(case, drawn, target, choices, verdict.candidates, untested, counts)
     return Comparison(
-        case=case, verdict=verdict, alarms=alarms, gates=gates, experiments=measured, options=tuple(results.values()),
+        case=case, verdict=verdict, alarms=alarms, gates=gates, experiments=measured,
+        options=tuple(results.values()),
+        signposts=tuple(s for pair in _pairs(verdict, results, options) for s in signposts(curves, *pair, counts)),
         infeasible=tuple(infeasible_result(o, options["stay"]) for o in options.values() if o.infeasible is not None),
         break_even=crossings, break_even_requests_per_day=headline, drivers=drivers, driver_option=target if drivers else None,
         reconciled_option=target, reconciled_npv_usd=_reconciled(case, choices, target),
@@ -119,22 +126,37 @@ def _delay_cost(shared: Shared, options: Mapping[str, Option], central: Mapping[
 
 
 def _break_evens(
-    shared: Shared, options: Mapping[str, Option], results: tuple[OptionResult, ...], untrained: list[str], recommended: str
+    curves: Curves, results: tuple[OptionResult, ...], untrained: list[str], recommended: str
 ) -> tuple[tuple[BreakEven, ...], float | None]:
     """Crossings of the best option of each kind, and the headline one."""
     best: dict[str, OptionResult] = {}
     for r in results:
         if r.kind != "stay" and (r.kind not in best or r.expected_npv_usd > best[r.kind].expected_npv_usd):
             best[r.kind] = r
-    rivals = dict.fromkeys(best[options[id].kind].id for id in untrained if options[id].kind in best)
     ids = [r.id for r in results if r.id != "stay" and (r in best.values() or r.id == recommended)]
-    crossings = break_evens(shared, options, ids, list(rivals))
-    hosted = [r for r in best.values() if options[r.id].self_hosted]
+    crossings = break_evens(curves, ids, untrained, recommended)
+    hosted = [r for r in best.values() if curves.options[r.id].self_hosted]
     if not hosted:
         return crossings, None
     top = max(hosted, key=lambda r: r.expected_npv_usd).id
     headline = next(b for b in crossings if (b.option, b.baseline, b.basis) == (top, "best_untrained", "pv"))
     return crossings, headline.stays
+
+
+def _pairs(verdict: Verdict, results: Mapping[str, OptionResult], options: Mapping[str, Option]) -> list[tuple[str, str]]:
+    """Options and rivals of the signposts.
+
+    The leader against the best likely option that runs no GPUs, the challenger and the best self-hosted option against the
+    leader, the latter against staying.
+    """
+
+    def best(ids: Iterable[str]) -> str | None:
+        return max(ids, key=lambda id: value(results[id], verdict.counts), default=None)
+
+    leader, hosted = verdict.leader, best(id for id in results if options[id].self_hosted)
+    rival = best(id for id in verdict.likely if id != leader and not options[id].self_hosted)
+    pairs = ((leader, rival), (verdict.challenger, leader), (hosted, leader), (hosted, "stay"))
+    return [(id, other) for id, other in dict.fromkeys(pairs) if id and other and id not in {other, "stay"}]
 
 
 def _reconciled(case: Case, choices: Mapping[str, Choice], id: str | None) -> tuple[float, float] | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from roi.economics.finance import present_value
-from roi.economics.inputs import Array, Number, Option, Plan, Shared, path_of
+from roi.economics.inputs import Number, Option, Plan, Shared, path_of
 from roi.economics.lines.line import Line, Totals, billed_requests
 from roi.economics.lines.option_lines import Costs, cost_lines
 from roi.economics.reading import read_option, read_shared
@@ -16,7 +16,7 @@ from roi.facts.case import Case, Values
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 FLOOR_STEPS = 64
-"""Numbers of replicas that a hybrid's floor is tried with, at most."""
+"""Numbers of replicas that a hybrid's floor is tried with at once."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,12 @@ class Evaluated:
         return present_value(self.total.upfront, self.total.monthly, self.discount_rate)
 
     @cached_property
+    def pv_all_hours(self) -> Number:
+        """Present value with a price on every hour, also of people who are paid anyway, USD."""
+        left_out = [x.paid_anyway for x in self.costs.lines if x.paid_anyway is not None]
+        return self.pv + sum((present_value(upfront, monthly, self.discount_rate) for upfront, monthly in left_out), 0.0)
+
+    @cached_property
     def cash_pv(self) -> Number:
         """Present value without the cost of wrong answers, USD."""
         return self.pv_without(lambda line: line.is_error)
@@ -49,7 +55,7 @@ class Choice:
     """The plan that was chosen for an option at the central values."""
 
     plan: int
-    replicas_fixed: int | None
+    replicas_fixed: Number | None
 
 
 def evaluate(shared: Shared, option: Option, options: Mapping[str, Option]) -> Evaluated:
@@ -69,19 +75,32 @@ def read_all(case: Case, values: Values, choices: Mapping[str, Choice] | None = 
 
 
 def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:
-    """The option on its cheapest plan by present value, errors aside (the same for all its plans).
+    """The option on its cheapest plan by present value; infeasible where it needs more cards than are owned.
 
-    A hybrid's floor is chosen with it: replicas from 1 to what the peak needs.
+    A hybrid's floor is chosen with it: replicas from 1 to what the peak needs, or what the cards that are owned hold. Wrong
+    answers count, since the size of the floor decides how many the API gives.
     """
     if not option.plans or option.infeasible is not None:
         return option
     if option.kind == "hybrid":
         return _choose_floor(shared, option, options)
-    costs = _present_values(shared, replace(option, plan=_stacked(option.plans)), options)
-    return replace(option, plan=option.plans[int(np.argmin(costs))])
+    tried = evaluate(shared, replace(option, plan=stacked(option.plans)), options)
+    assert tried.costs.fleet is not None
+    needed = np.broadcast_to(np.max(tried.costs.fleet.gpus, axis=-1), len(option.plans))
+    owned = np.array([float(np.asarray(plan.gpus_owned)) for plan in option.plans])
+    costs = np.where(needed > owned, np.inf, np.asarray(tried.pv).reshape(-1))
+    best = int(np.argmin(costs))
+    if np.isinf(costs[best]):
+        best = int(np.argmin(needed / owned))
+        spares = ", spares included" if option.spares else ""
+        return replace(option, plan=option.plans[best], infeasible=(
+            f"needs {needed[best]:,.0f} x {option.plans[best].gpu} at the peak{spares}; owned: {owned[best]:,.0f}. Own or rent"
+            " more, or let an API take what lies above them (candidates.hybrid)"
+        ))
+    return replace(option, plan=option.plans[best])
 
 
-def _stacked(plans: tuple[Plan, ...]) -> Plan:
+def stacked(plans: tuple[Plan, ...]) -> Plan:
     """Plans as one Plan whose numbers are columns, shape (n, 1)."""
     numbers = [name for name, value in vars(plans[0]).items() if isinstance(value, float)]
     columns: dict[str, Any] = {name: np.array([[getattr(p, name)] for p in plans], dtype=np.float64) for name in numbers}
@@ -89,20 +108,31 @@ def _stacked(plans: tuple[Plan, ...]) -> Plan:
 
 
 def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:
-    mean = billed_requests(shared).max() / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
+    """The hybrid on its cheapest plan and floor: sizes far apart first, then ever nearer to the best of them.
+
+    Of whole instances, or one replica. Cost is convex in the size from four replicas on; up to there all sizes are tried.
+    """
+    peak = billed_requests(shared).max() / (HOURS_PER_MONTH * SECONDS_PER_HOUR) * np.max(shared.peak_to_mean)
+    each = np.array([[max(float(plan.gpus_per_instance // plan.gpus_per_replica), 1.0)] for plan in option.plans])
+    needed = [[min(float(peak / (plan.capacity * (1.0 - option.headroom))), replicas_owned(plan))] for plan in option.plans]
+    most = np.maximum(np.ceil(np.array(needed) / each), 1.0)
+    rows = stacked(tuple(plan for plan in option.plans for _ in range(FLOOR_STEPS + 1)))
+    instances = np.geomspace(1.0, most[:, 0], FLOOR_STEPS, axis=1).round()
     best, found = np.inf, option
-    for plan in option.plans:
-        capacity = float(plan.capacity * (1.0 - option.headroom))
-        most = int(np.ceil(mean * np.max(shared.peak_to_mean) / capacity))
-        for replicas in np.unique(np.geomspace(1, max(most, 1), FLOOR_STEPS).round().astype(int)):
-            tried = replace(option, plan=plan, replicas_fixed=int(replicas))
-            cost = float(_present_values(shared, tried, options)[0])
-            if cost < best:
-                best, found = cost, tried
-    return found
+    while True:
+        sizes = np.concatenate([np.ones_like(each), instances * each], axis=1)
+        tried = evaluate(shared, replace(option, plan=rows, replicas_fixed=sizes.reshape(-1, 1)), options)
+        costs = np.asarray(tried.pv).reshape(sizes.shape)
+        plan, at = np.unravel_index(costs.argmin(), costs.shape)
+        if costs[plan, at] < best:
+            best, found = costs[plan, at], replace(option, plan=option.plans[plan], replicas_fixed=int(sizes[plan, at]))
+        if np.diff(instances, axis=1).max() <= 1.0:
+            return found
+        nearest = costs[:, 1:].argmin(axis=1)[:, None]
+        low, high = (np.take_along_axis(instances, np.clip(nearest + k, 0, FLOOR_STEPS - 1), axis=1) for k in (-1, 1))
+        instances = (low + (high - low) * np.linspace(0.0, 1.0, FLOOR_STEPS)).round()
 
 
-def _present_values(shared: Shared, option: Option, options: Mapping[str, Option]) -> Array:
-    lines = [line for line in cost_lines(shared, option, options).lines if not line.is_error]
-    total = Totals.of(lines, shared.horizon)
-    return np.asarray(present_value(total.upfront, total.monthly, shared.discount_rate)).reshape(-1)
+def replicas_owned(plan: Plan) -> float:
+    """Replicas that the owned cards of the plan hold; inf where cards are rented or bought."""
+    return float(np.floor(plan.gpus_owned / plan.gpus_per_instance) * np.floor(plan.gpus_per_instance / plan.gpus_per_replica))

@@ -95,4 +95,5 @@ def binds(option: Option) -> bool:
     """True where the option trains, buys cards or commits to a term: no configuration undoes it within a month."""
     terms = [each.minimum_months for each in (option.plan, option.provisioned) if each is not None]
     committed = any(float(np.max(months)) > UNDONE_WITHIN for months in (*terms, option.commitment_months))
-    return option.trains or option.hardware is not None or committed
+    bought = option.hardware is not None and (option.plan is None or bool(np.all(np.isinf(option.plan.gpus_owned))))
+    return option.trains or bought or committed

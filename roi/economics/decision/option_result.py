@@ -111,11 +111,13 @@ class OptionResult:
     binds: bool
     """True where it trains, buys cards or commits: no configuration undoes it within a month."""
     upfront_usd: float
+    upfront_no_cash_usd: float
+    """The part of it that is given up and not paid: what cards that are owned would fetch."""
     monthly_usd: tuple[float, ...]
     mean_monthly_usd: float
     """Mean after go-live, retraining and wrong answers included."""
     cash_monthly_usd: float
-    """The same without wrong answers."""
+    """The same without wrong answers, and without what is no cash."""
     errors_monthly_usd: float
     """Wrong answers alone."""
     tco_usd: float
@@ -123,7 +125,9 @@ class OptionResult:
     npv_usd: float
     npv_without_errors_usd: float
     npv_incremental_people_usd: float
-    """NPV with the hours of people who are paid anyway left out."""
+    """NPV with the hours left out that an older scenario marked as paid anyway; else as `npv_usd`."""
+    npv_all_hours_usd: float
+    """NPV with a price on every hour, also on those of people who are paid anyway, which `npv_usd` leaves out."""
     npv_vs_best_untrained_usd: float
     expected_npv_usd: float
     """Mean over the draws; the central value without draws."""
@@ -183,14 +187,18 @@ def option_result(
             paid, positive, in_cash = percentiles(drawn.payback[id]), float(np.mean(npvs > 0)), float(np.mean(cash > 0))
     errors = sum((line.monthly for line in done.costs.lines if line.is_error), np.zeros(shared.horizon))
     cash_first, cash_saving = first, saving + errors - sum(line.monthly for line in stay.costs.lines if line.is_error)
+    no_cash = [line for line in done.costs.lines if line.no_cash]
+    paid_out = monthly - errors - sum((line.monthly for line in no_cash), np.zeros(shared.horizon))
     return OptionResult(
         id=id, kind=option.kind, label=option.label, trains=option.trains, evaluated=option.evaluated,
         tested=tested(shared, option), binds=binds(option),
-        upfront_usd=upfront, monthly_usd=tuple(float(x) for x in monthly), mean_monthly_usd=float(monthly[start:].mean()),
-        cash_monthly_usd=float((monthly - errors)[start:].mean()), errors_monthly_usd=float(errors[start:].mean()),
+        upfront_usd=upfront, upfront_no_cash_usd=float(sum(float(line.upfront) for line in no_cash)),
+        monthly_usd=tuple(float(x) for x in monthly), mean_monthly_usd=float(monthly[start:].mean()),
+        cash_monthly_usd=float(paid_out[start:].mean()), errors_monthly_usd=float(errors[start:].mean()),
         tco_usd=upfront + float(monthly.sum()), pv_cost_usd=pv, npv_usd=npv,
         npv_without_errors_usd=npv_without(lambda line: line.is_error),
         npv_incremental_people_usd=npv_without(lambda line: line.existing_staff),
+        npv_all_hours_usd=float(stay.pv_all_hours) - float(done.pv_all_hours),
         npv_vs_best_untrained_usd=rival - pv, expected_npv_usd=float(npvs.mean()) if npvs is not None else npv,
         expected_cash_npv_usd=float(cash.mean()) if cash is not None else npv_without(lambda line: line.is_error),
         roi=None if is_stay else return_on_investment(-first, saving), irr=None if is_stay else internal_rate(first, saving),

@@ -1,14 +1,14 @@
 """The verdict: which option, how sure, what would change it, and what to measure next (docs/economics.md, 8)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from roi.economics.decision.alarms import Alarm
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated, evaluate
-from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.option_lines import with_error_rate
@@ -57,10 +57,14 @@ class Verdict:
     """Options with a higher expected NPV than the leader, best first."""
     challenger: str | None
     """The best option besides the leader, tested or not."""
+    if_all_hours_are_paid: str | None
+    """What would be recommended if hours that are paid anyway had a price too, where that is another option; else None."""
     measure_first: Experiment | None
     """What is worth measuring before anything is changed."""
     then: Experiment | None
     """What is worth measuring once the leader is carried out; None = nothing is worth measuring."""
+    wins_at_error_rate: float | None
+    """Error rate up to which the option of `measure_first`, else of `then`, costs less than the leader; None = at no rate."""
     flips_at_usd_per_error: float | None
     """The USD per wrong answer nearest to today's at which another likely candidate leads."""
     flips_to: str | None
@@ -127,18 +131,19 @@ def decide(
 
     second = best([id for id in chosen.likely if id != leader])
     challenger = best([id for id in results if id not in {leader, "stay"}])
-    wins_at = error_rate_that_decides(shared, options, central, challenger, leader) if challenger is not None else None
+    wins_at = error_rate_that_decides(shared, options, central, challenger, leader, counts) if challenger is not None else None
     if leader == "stay":
         subject, at = challenger, wins_at
     elif options[leader].keeps_model:
         subject, at = None, None  # the same model answers: no error rate of its own
     else:
         runner_up = best([id for id in chosen.candidates if id != leader]) or "stay"
-        subject, at = leader, error_rate_that_decides(shared, options, central, leader, runner_up)
+        subject, at = leader, error_rate_that_decides(shared, options, central, leader, runner_up, counts)
     then = next((e for e in measured if e.net_usd > 0), None)
     first = max(measured, key=lambda e: e.first_net_usd, default=None)
     if first is None or leader == "stay" or first.first_net_usd <= max(then.net_usd if then else 0.0, 0.0):
         first = None
+    judged = first or then
     flip, flips_to = _flip(shared, results, chosen)
     standing = [alarm for alarm in alarms if not alarm.accepted]
     return Verdict(
@@ -149,10 +154,24 @@ def decide(
         first_move=best([id for id in chosen.likely if id != "stay" and not results[id].binds])
         if results[leader].binds else None,
         second=second, chance_over_second=_chance_over(drawn, leader, second, counts),
-        passed_over=_passed_over(shared, results, chosen), challenger=challenger, measure_first=first, then=then,
+        passed_over=_passed_over(shared, results, chosen),
+        if_all_hours_are_paid=_with_all_hours(shared, results, chosen), challenger=challenger, measure_first=first, then=then,
+        wins_at_error_rate=None if judged is None or judged.option == leader else
+        error_rate_that_decides(shared, options, central, judged.option, leader, counts),
         flips_at_usd_per_error=flip, flips_to=flips_to, winner_changes_at_error_rate=at, error_rate_of=subject,
         challenger_wins_at_error_rate=wins_at,
     )
+
+
+def _with_all_hours(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) -> str | None:
+    """The leader with a price on every hour, where it is another one. Chances stay as they are."""
+
+    def priced(r: OptionResult) -> OptionResult:
+        more = r.npv_all_hours_usd - r.npv_usd
+        return replace(r, expected_npv_usd=r.expected_npv_usd + more, expected_cash_npv_usd=r.expected_cash_npv_usd + more)
+
+    leader = choose(shared, {id: priced(r) for id, r in results.items()}, chosen.counts).leader
+    return None if leader == chosen.leader else leader
 
 
 def _chance_over(drawn: Drawn | None, leader: str, second: str | None, counts: str) -> float | None:
@@ -182,28 +201,33 @@ def _flip(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) 
     at = {id: (results[id].expected_cash_npv_usd, (results[id].expected_npv_usd - results[id].expected_cash_npv_usd) / today)
           for id in chosen.likely}
     cash, slope = at[chosen.leader]
-    found = [((cash - c) / (s - slope), id) for id, (c, s) in at.items() if id != chosen.leader and s != slope]
+    found = [((cash - c) / (s - slope), id) for id, (c, s) in at.items()
+             if id != chosen.leader and abs(s - slope) * today > CENT]  # the same answers: rounding is no slope
     now = 0.0 if chosen.counts == "cash" else today
     crossings = [(x, id) for x, id in found if x > 0]
     return min(crossings, key=lambda found: abs(found[0] - now), default=(None, None))
 
 
 def error_rate_that_decides(
-    shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], subject: str, rival: str
+    shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], subject: str, rival: str,
+    counts: str = "errors",
 ) -> float | None:
     """Error rate of what `subject` answers at which its present value equals the rival's, at most what the bar admits.
 
-    Cost is linear in the rate. None where it costs more than the rival at any rate. Where a wrong answer costs nothing, the
-    bar alone decides.
+    Cost is linear in the rate. None where it costs more than the rival at any rate. Where a wrong answer costs nothing, or
+    `counts` is cash, the bar alone decides.
     """
+
+    def counted(done: Evaluated) -> float:
+        return float(done.cash_pv if counts == "cash" else done.pv)
 
     def cost(error_rate: float) -> float:
         option = with_error_rate(options[subject], error_rate)
-        return float(evaluate(shared, option, {**options, subject: option}).pv)
+        return counted(evaluate(shared, option, {**options, subject: option}))
 
     at_bar, right = 1.0 - shared.quality_bar, cost(0.0)
     slope = (cost(0.02) - right) / 0.02
-    room = float(central[rival].pv) - right
+    room = counted(central[rival]) - right
     if room < 0:
         return None
     return min(room / slope, at_bar) if slope > 0 else at_bar

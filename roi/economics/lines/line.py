@@ -17,6 +17,20 @@ Arithmetic = Callable[[int], str]
 """Month index (0 = month 1) -> the product that gives the line's figure in that month."""
 
 
+@dataclass(frozen=True)
+class Hours:
+    """Engineer hours in a line, which cost no cash where they are paid anyway."""
+
+    when: str
+    """set-up: paid at month end 0; running: at 1..H, for the month that ends; event: at 0..H-1, in the month that begins."""
+    count: Array
+    """How often at each of these month ends."""
+    each: Number
+    """Hours each time."""
+    usd_each: Number
+    """USD an hour, at the same month ends."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Line:
     """What is paid for one thing. Costs are positive; a residual value is the one negative line."""
@@ -32,8 +46,14 @@ class Line:
     """How the figure follows from the facts, at the central values."""
     is_error: bool = False
     """True for the cost of wrong answers, which NPV is printed with and without."""
+    no_cash: bool = False
+    """True for what is given up and not paid: cards that are owned and could be sold."""
     existing_staff: bool = False
-    """True for hours of people who are paid anyway."""
+    """True for hours that an older Case says are paid anyway; they are counted all the same."""
+    hours: Hours | None = None
+    """Engineer hours in the line's figures, where it has any."""
+    paid_anyway: tuple[Number, Array] | None = None
+    """USD in month 0 and at month ends 1..H of hours that the line leaves out because they are paid anyway."""
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,15 @@ from roi.economics.lines.api_bill import (
     successors,
     whole_request_line,
 )
-from roi.economics.lines.line import Line, events, incumbent_share, live_share, months, pick, powers, requests, split
-from roi.economics.lines.people import evaluation_cost, retraining_line, run_cost, run_lines, setup_lines
+from roi.economics.lines.line import Hours, Line, events, incumbent_share, live_share, months, pick, powers, requests, split
+from roi.economics.lines.people import (
+    evaluation_cost,
+    leave_out_paid_anyway,
+    retraining_line,
+    run_cost,
+    run_lines,
+    setup_lines,
+)
 from roi.economics.lines.self_hosting import FleetMonths, fleet_lines, fleet_months
 from roi.units import MONTHS_PER_YEAR
 
@@ -48,8 +55,8 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     if option.kind == "stay":
         billed = api_lines(shared, stay, np.ones(shared.horizon))
         errors = error_line(shared, stay.error_rate, (f"systems.{option.system}.error_rate",))
-        return Costs((*billed, *migration_line(shared, option), *commitment_line(shared, _bill(billed)), errors), None,
-                     stay.error_rate)
+        lines = [*billed, *migration_line(shared, option), *commitment_line(shared, _bill(billed)), errors]
+        return Costs(leave_out_paid_anyway(shared, option, lines), None, stay.error_rate)
     live, kept, alone = _shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own, moved = _own_lines(shared, option, fleet, live)
@@ -70,7 +77,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     rate = np.asarray(kept * stay.error_rate + (1.0 - kept) * wrong)
     told = _rates_told(option, options[option.escalates_to].error_rate)
     lines.append(error_line(shared, rate, _error_facts(option), told))
-    return Costs(tuple(lines), fleet, rate)
+    return Costs(leave_out_paid_anyway(shared, option, lines), fleet, rate)
 
 
 def answered_wrong(option: Option, second: Number, moved: Number = 1.0, second_moved: Number = 1.0) -> Number:
@@ -270,6 +277,7 @@ def migration_line(
     return [Line(
         name="incumbent's model ends: migration" if option.kind == "stay" else "vendor's model ends: migration",
         monthly=monthly, upfront=upfront, arithmetic=arithmetic,
+        hours=Hours("event", counts[..., :-1], shared.migration_hours, wage[..., :-1]),
         facts=(own + "first_end_months", own + "life_months", "migration.hours"),
     )]
 

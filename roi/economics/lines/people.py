@@ -1,9 +1,12 @@
 """Lines of people and data: porting, evaluation, labels, training runs, retraining, on-call."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
-from roi.economics.inputs import Number, Option, Shared, Training
-from roi.economics.lines.line import Line, events, live_share, pick, split, wages
+from roi.economics.inputs import Array, Number, Option, Shared, Training
+from roi.economics.lines.line import EXACT, Hours, Line, events, live_share, pick, split, wages
 from roi.units import MONTHS_PER_YEAR
 
 
@@ -24,6 +27,7 @@ def setup_lines(shared: Shared, option: Option) -> list[Line]:
         lines.append(Line(
             name="engineering, set-up", monthly=nothing, upfront=option.setup_hours * shared.usd_per_hour,
             facts=(f"changes.{option.group}.setup_hours", "people.usd_per_hour"), existing_staff=shared.setup_existing,
+            hours=Hours("set-up", np.ones(1), option.setup_hours, shared.usd_per_hour),
             arithmetic=f"{pick(option.setup_hours):,.6g} h x ${pick(shared.usd_per_hour):,.6g}/h",
         ))
     if not option.keeps_model:
@@ -89,7 +93,8 @@ def retraining_line(shared: Shared, option: Option) -> list[Line]:
 
     names = ("retrain_every_months", "retrain_runs", "retrain_hours", "relabel_share")
     facts = (*(f"training.{n}" for n in names), f"options.{option.id}.training.gpu_hours_per_run")
-    return [Line(name="retraining", monthly=monthly, upfront=upfront, facts=facts, arithmetic=arithmetic)]
+    hours = Hours("event", counts[..., :-1], t.retrain_hours, wage[..., :-1])
+    return [Line(name="retraining", monthly=monthly, upfront=upfront, facts=facts, arithmetic=arithmetic, hours=hours)]
 
 
 def run_lines(shared: Shared, option: Option) -> list[Line]:
@@ -99,6 +104,64 @@ def run_lines(shared: Shared, option: Option) -> list[Line]:
     hours, wage = live_share(option.months_to_live, shared.horizon) * option.run_hours, wages(shared)
     return [Line(
         name="on-call and operation", monthly=hours * wage, existing_staff=shared.run_existing,
+        hours=Hours("running", hours, 1.0, wage),
         facts=(f"changes.{option.group}.run_hours_per_month", "people.usd_per_hour"),
         arithmetic=lambda month: f"{pick(hours, month):,.6g} h x ${pick(wage, month):,.6g}/h",
     )]
+
+
+def leave_out_paid_anyway(shared: Shared, option: Option, lines: Sequence[Line]) -> tuple[Line, ...]:
+    """The lines without the engineer hours that are paid anyway, `existing_hours` a month; each says what it leaves out.
+
+    Until live, set-up takes them, spread evenly over those months; from then on, on-call hours do. What they leave in a month
+    goes to retraining and migrations that fall in it, in the order of the lines; an event at a month end falls in the month
+    that begins there.
+    """
+    existing = shared.existing_hours
+    if not np.any(np.asarray(existing) > 0):
+        return tuple(lines)
+    live = live_share(option.months_to_live, shared.horizon)
+    free = np.asarray(existing * np.ones(shared.horizon))
+    done = list(lines)
+    for k, line in sorted(enumerate(lines), key=lambda each: each[1].hours is not None and each[1].hours.when == "event"):
+        if line.hours is None:
+            continue
+        hours = np.asarray(line.hours.count * line.hours.each)
+        if line.hours.when == "set-up":
+            until_live = existing * (1.0 - live)
+            at_hand = until_live.sum(axis=-1, keepdims=True)
+            covered = np.minimum(hours, at_hand)
+            free = free - until_live * (covered / np.maximum(at_hand, EXACT))
+        elif line.hours.when == "running":
+            covered = np.minimum(hours, existing * live)
+            free = free - covered
+        else:
+            covered = np.minimum(hours, free)
+            free = free - covered
+        done[k] = _without(line, line.hours, covered)
+    return tuple(done)
+
+
+AT_ENDS = {"set-up": slice(0, 1), "running": slice(1, None), "event": slice(0, -1)}
+"""Which of the month ends 0..H a line's hours are paid at."""
+
+
+def _without(line: Line, hours: Hours, covered: Array) -> Line:
+    """The line less the USD of the covered hours."""
+    at_ends = np.zeros((*covered.shape[:-1], line.monthly.shape[-1] + 1))
+    usd_at_ends, each = at_ends.copy(), np.asarray(hours.usd_each * np.ones(covered.shape[-1]))
+    at_ends[..., AT_ENDS[hours.when]] = covered
+    usd_at_ends[..., AT_ENDS[hours.when]] = covered * each
+    upfront, monthly = split(usd_at_ends)
+
+    def arithmetic(month: int) -> str:
+        end = 0 if hours.when == "set-up" else month + 1
+        told = line.arithmetic if isinstance(line.arithmetic, str) else line.arithmetic(month)
+        out = pick(at_ends, end)
+        return told if out == 0 else f"{told} - {out:,.6g} h paid anyway x ${pick(usd_at_ends, end) / out:,.6g}/h"
+
+    return replace(
+        line, monthly=line.monthly - monthly, upfront=line.upfront - upfront, paid_anyway=(upfront, monthly),
+        facts=(*line.facts, "people.existing_hours_per_month"),
+        arithmetic=arithmetic(0) if isinstance(line.arithmetic, str) else arithmetic,
+    )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from roi.economics.inputs import PLATFORM, Array, Hardware, Option, Plan, Shared
+from roi.economics.inputs import PLATFORM, Array, Hardware, Number, Option, Plan, Shared
 from roi.economics.lines.line import Line, billed_requests, incumbent_share, pick, rent_level
 from roi.estimate.replay.fleet import (
     Fleet,
@@ -44,7 +44,7 @@ def fleet_months(shared: Shared, option: Option, live: Array) -> FleetMonths:
     assert option.plan is not None
     plan, mean = option.plan, billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
     if option.replicas_fixed is not None:
-        return _floor_months(shared, option, plan, mean, float(option.replicas_fixed or 1))
+        return _floor_months(shared, option, plan, mean, option.replicas_fixed)
     sized = _sized(shared, option, plan, mean, option.spares)
     bare = sized if option.spares == 0 else _sized(shared, option, plan, mean, 0)
     running = live > 0
@@ -72,14 +72,13 @@ def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int)
     return Fleet(**{f.name: np.where(bound, getattr(fixed, f.name), getattr(hourly, f.name)) for f in fields(Fleet)})
 
 
-def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, replicas: float) -> FleetMonths:
+def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, replicas: Number) -> FleetMonths:
     """The fleet of a hybrid: `replicas` in every month, as full as they may be, and what spills beyond them."""
     per_instance = np.maximum(np.floor(plan.gpus_per_instance / plan.gpus_per_replica), 1.0)
     instances = np.ceil(replicas / per_instance) + np.zeros_like(mean)
     full = fleet_capacity(replicas, plan.capacity, plan.pooling)
     held = full * (1.0 - option.headroom)
-    burst = burst_from_peak(shared.peak_to_mean, shared.load_curve)
-    spill = spill_share(shared.load_curve, burst, held / mean, shared.can_wait)
+    spill = spilled(shared, option, held / mean)
     demand = demand_to_hold(mean * shared.peak_to_mean, mean, shared.can_wait)
     fleet = Fleet(
         replicas=replicas + np.zeros_like(mean), instances=instances, gpus=instances * plan.gpus_per_instance,
@@ -87,6 +86,17 @@ def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, repli
     )
     gpus = np.asarray(fleet.gpus)
     return FleetMonths(fleet, gpus, gpus, np.asarray(spill))
+
+
+def spilled(shared: Shared, option: Option, held_over_mean: Number) -> Number:
+    """Share of requests above a floor that holds `held_over_mean` of the mean load: by the load curve, or as stated.
+
+    A floor that holds less than the mean of what is not spilled spills the rest too, whatever is stated.
+    """
+    if option.spill_share is not None:
+        return np.maximum(option.spill_share, 1.0 - held_over_mean)
+    burst = burst_from_peak(shared.peak_to_mean, shared.load_curve)
+    return spill_share(shared.load_curve, burst, held_over_mean, shared.can_wait)
 
 
 def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array) -> list[Line]:
@@ -107,9 +117,13 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
 
 
 def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths, live: Array) -> list[Line]:
-    drift = rent_level(shared)
+    """Rent; while a commitment runs, from go-live on, its rate does not drift and a falling load gives no GPU back."""
+    bound = incumbent_share(option.months_to_live, plan.minimum_months, shared.horizon) > 0
+    bound &= np.asarray(plan.minimum_months) > 0
+    drift = np.where(bound, 1.0, rent_level(shared))
     rate = plan.usd_per_gpu_hour * drift * option.fleet_share
-    price, speeds = plan.path + "usd_per_gpu_hour", (plan.speed, plan.adapter_speed) if plan.adapter_speed else (plan.speed,)
+    price = plan.rent or plan.path + "usd_per_gpu_hour"
+    speeds = (plan.speed, plan.adapter_speed) if plan.adapter_speed else (plan.speed,)
 
     def arithmetic(gpus: Array, month: int) -> str:
         share, moved = pick(option.fleet_share), pick(drift, month)
@@ -120,7 +134,7 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
             f" x {pick(live, month):.4g} of the month{drifted}{part}"
         )
 
-    gpus, bare = (_committed(shared, option, plan, g) for g in (months.gpus, months.gpus_without_spares))
+    gpus, bare = (np.where(bound, np.maximum.accumulate(g, axis=-1), g) for g in (months.gpus, months.gpus_without_spares))
     needed, spare = bare * live, (gpus - bare) * live
     lines = [Line(
         name="GPU rent", monthly=np.asarray(needed * rate * HOURS_PER_MONTH), arithmetic=partial(arithmetic, bare),
@@ -134,32 +148,30 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
     return lines + _unused_commitment(shared, option, plan, gpus, np.asarray(rate))
 
 
-def _committed(shared: Shared, option: Option, plan: Plan, gpus: Array) -> Array:
-    """GPUs that are paid: while a commitment runs (from go-live on, `minimum_months`), a falling load gives none back."""
-    if not np.any(np.asarray(plan.minimum_months) > 0):
-        return gpus
-    bound = incumbent_share(option.months_to_live, plan.minimum_months, shared.horizon) > 0
-    return np.where(bound, np.maximum.accumulate(gpus, axis=-1), gpus)
-
-
 def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, rate: Array) -> list[Line]:
     """Rent beyond the horizon, at the last month's rate, paid in the last month: a commitment is paid to its end.
 
-    What is owed is GPU-months, shape (..., 1): each GPU's commitment runs from the month in which it was added.
+    Or what it costs to end it early, where that is less. Each GPU's commitment runs from the month in which it was added.
     """
     bound = np.asarray(plan.minimum_months) > 0
     added = np.diff(np.maximum.accumulate(gpus, axis=-1), axis=-1, prepend=0.0)
     start = np.maximum(np.arange(shared.horizon, dtype=np.float64), option.months_to_live)
     left = np.maximum(plan.minimum_months - (shared.horizon - start), 0.0) * bound
-    owed = (added * left).sum(axis=-1, keepdims=True)
+    owed, each = added * left, np.minimum(left * rate[..., -1:] * HOURS_PER_MONTH, plan.cancel_usd)
     if not np.any(owed > 0):
         return []
     last = np.zeros(shared.horizon)
     last[-1] = 1.0
+
+    def arithmetic(month: int) -> str:
+        months = pick(owed.sum(axis=-1, keepdims=True))
+        rent = f"{months:,.6g} GPU-months x ${pick(rate, month):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
+        ends = f", or ${pick(plan.cancel_usd):,.6g} a GPU to end it where that is less"
+        return rent + (ends if np.isfinite(pick(plan.cancel_usd)) else "")
+
     return [Line(
-        name="GPU commitment beyond the horizon", monthly=np.asarray(rate * HOURS_PER_MONTH * owed * last),
-        facts=(plan.path + "minimum_months",),
-        arithmetic=lambda month: f"{pick(owed):,.6g} GPU-months x ${pick(rate, month):,.6g}/GPU-h x {HOURS_PER_MONTH} h",
+        name="GPU commitment beyond the horizon", monthly=np.asarray((added * each).sum(axis=-1, keepdims=True) * last),
+        facts=(plan.path + "minimum_months", plan.path + "cancel_usd"), arithmetic=arithmetic,
     )]
 
 
@@ -176,10 +188,15 @@ def purchases(gpus: Array, life_months: int) -> Array:
 
 
 def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array, live: Array) -> list[Line]:
-    """Lines of an owned fleet with `gpus` in use, shape (..., H); the first fleet is paid in month 0, when it is ordered."""
+    """Lines of an owned fleet with `gpus` in use, shape (..., H); the first fleet is paid in month 0, when it is ordered.
+
+    Cards that are there already are not bought: as many as are ever used cost in month 0 what selling them would bring.
+    """
     assert option.plan is not None
     plan = option.plan
-    bought = purchases(gpus, terms.life_months) * (1.0 + terms.spare_share)
+    there = bool(np.all(np.isfinite(plan.gpus_owned)))
+    kept = np.max(gpus, axis=-1, keepdims=True) * np.ones(shared.horizon) if there else gpus
+    bought = purchases(kept, terms.life_months) * (1.0 + terms.spare_share)
     price = plan.usd_per_gpu + terms.host_usd
     before_or_first = np.cumsum(bought, axis=-1) == bought
     later = np.where(before_or_first, 0.0, bought)
@@ -189,10 +206,13 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     resale = -price * _left_of_purchases(shared.horizon, terms, bought)
     kw = gpus * live * plan.watts / 1000.0
     each = f"(${pick(plan.usd_per_gpu):,.6g} + ${pick(terms.host_usd):,.6g} host)"
+    if there:
+        each = f"${pick(plan.usd_per_gpu):,.6g} that selling one would bring"
+
+    now = f"{pick(ordered):,.6g} GPU x {each}"
 
     def paid(month: int) -> str:
-        now = f"month 0: {pick(ordered):,.6g} GPU x {each}"
-        return f"{pick(later, month):,.6g} GPU x {each}" if pick(later, month) else now
+        return f"{pick(later, month):,.6g} GPU x {each}" if pick(later, month) else f"month 0: {now}"
 
     def sold(month: int) -> str:
         in_month = -pick(resale, month) / pick(price, month)
@@ -207,16 +227,22 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     def facts(*names: str) -> tuple[str, ...]:
         return tuple(f"own_hardware.{name}" for name in names)
 
+    prices = (f"purchase.{plan.gpu}.usd_per_gpu", *facts("host_usd_per_gpu"))
+    if there:
+        prices = facts(f"resale_usd_per_gpu.{plan.gpu}")
+    installation = Line(
+        name="hardware, installation", monthly=np.asarray(later * price * terms.install_share),
+        upfront=first * price * terms.install_share, facts=facts("install_share"),
+        arithmetic=(lambda month: f"{paid(month)} x {pick(terms.install_share):.4g}") if np.any(later) else
+        f"{now} x {pick(terms.install_share):.4g}",
+    )
     return [
         Line(
-            name="hardware, purchase and replacement", monthly=np.asarray(later * price), upfront=first * price,
-            facts=(f"purchase.{plan.gpu}.usd_per_gpu", *facts("host_usd_per_gpu")), arithmetic=paid,
+            name="own cards, not sold (no cash)" if there else "hardware, purchase and replacement",
+            monthly=np.asarray(later * price), upfront=first * price, facts=prices, arithmetic=paid if np.any(later) else now,
+            no_cash=there,
         ),
-        Line(
-            name="hardware, installation", monthly=np.asarray(later * price * terms.install_share),
-            upfront=first * price * terms.install_share, facts=facts("install_share"),
-            arithmetic=lambda month: f"{paid(month)} x {pick(terms.install_share):.4g}",
-        ),
+        *([] if there else [installation]),
         Line(
             name="electricity", monthly=np.asarray(kw * terms.power_share * terms.pue * HOURS_PER_MONTH * terms.usd_per_kwh),
             facts=facts("usd_per_kwh", "pue", "power_share"), arithmetic=powered,
@@ -225,7 +251,8 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
             name="colocation", monthly=np.asarray(kw * terms.colocation_usd_per_kw), facts=facts("colocation_usd_per_kw_month"),
             arithmetic=lambda month: f"{pick(kw, month):,.6g} kW x ${pick(terms.colocation_usd_per_kw):,.6g}/kW",
         ),
-        Line(name="hardware, resale", monthly=np.asarray(resale), facts=facts("value_kept_per_year"), arithmetic=sold),
+        Line(name="hardware, resale", monthly=np.asarray(resale), facts=facts("value_kept_per_year"), arithmetic=sold,
+             no_cash=there),
     ]
 
 

@@ -23,9 +23,11 @@ NAMES: Final = {
 
 
 def columns_of(first: Document, asked: Asked) -> dict[str, str]:
-    """The file's own column of each thing that is read, as the first row or --map has it."""
+    """The file's own column of each thing that is read, as the first row, --metric (of the score) or --map has it."""
     own = {name.lower().replace(" ", "_").replace("-", "_"): name for name in first}
     found = {what: next((own[name] for name in names if name in own), names[0]) for what, names in NAMES.items()}
+    if asked.metric is not None:
+        found["score"] = asked.metric
     for what, column in asked.columns:
         if what not in NAMES:
             raise InputError(f"--map: {what[:40]!r} is not read; there is {', '.join(NAMES)}")
@@ -40,10 +42,11 @@ def _recognises(head: Document, first: Document) -> bool:
 
 def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row]]:
     names = columns_of(source.first, asked)
-    for what, column in asked.columns:
+    given = [("--map", *each) for each in asked.columns] + ([("--metric", "score", asked.metric)] if asked.metric else [])
+    for option, what, column in given:
         if column not in source.first and what in {"item", "system", "score"}:
             near = [name[:40] for name in nearest(column, source.first, 1)]
-            raise InputError(f"--map: {source.path} has no column {column[:40]!r}{f'; nearest: {near[0]}' if near else ''}")
+            raise InputError(f"{option}: {source.path} has no column {column[:40]!r}{f'; nearest: {near[0]}' if near else ''}")
     item, system, score, cluster, weight, run, escalated = (names[what] for what in NAMES)
     alone = None if system in source.first else asked.system_of_file(source.path)
     if system not in source.first and alone is None:

@@ -3,15 +3,17 @@
 A result names its provider (label, else id), its test's variables and whether all assertions held. Captured ones, in
 promptfoo/promptfoo, examples/redteam-sql-injection-agent/redteam.metrics.results.json, have the results under
 results.results, `failureReason` 2 where the call failed, and a `promptId` that is a hash. An item is known by a hash of its
-variables, since a repetition of a test has a `testIdx` of its own; a variable or a metadata field called `id` comes first.
+variables, since a repetition of a test has a `testIdx` of its own; a variable or a metadata field that is an id comes first.
 """
 
 import json
 from collections.abc import Iterator
 from hashlib import blake2b
 
+from roi.quality.formats.own_rows import NAMES
 from roi.quality.result_rows import FAILED, NO_SCORE, Asked, Document, Format, Notes, Row, Source, one_of, share
 
+IDS = tuple(name for name in NAMES["item"] if name.endswith("id"))
 ERROR = 2
 """failureReason of a call that gave no answer."""
 
@@ -56,8 +58,9 @@ def _item(result: Document) -> object:
     test = result.get("testCase") or {}
     values = result.get("vars") or test.get("vars")
     for block in (values, test.get("metadata")):
-        if isinstance(block, dict) and isinstance(block.get("id"), (str, int)):
-            return block["id"]
+        found = (block.get(name) for name in IDS) if isinstance(block, dict) else ()
+        if (id := next((each for each in found if isinstance(each, (str, int))), None)) is not None:
+            return id
     if not values:
         return result.get("testIdx")
     return blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()

@@ -10,9 +10,8 @@ ORDINARY = {"one crossing", "cheaper at every volume"}
 """Reasons that are not told, because the two figures of the row say them already."""
 
 
-def returns(c: Comparison, shown: str) -> list[Block]:
-    """What the option whose tree is shown returns, and how sure that is; for staying, what the next best one returns."""
-    id = c.verdict.challenger if shown == "stay" else shown
+def returns(c: Comparison, id: str) -> list[Block]:
+    """What the option returns against staying, and how sure that is."""
     o = next((o for o in c.options if o.id == id), None)
     if o is None or o.id == "stay":
         return []
@@ -20,7 +19,8 @@ def returns(c: Comparison, shown: str) -> list[Block]:
     rates = "".join(f", {name} {percent(x) if x <= LARGEST_RATE else f'above {LARGEST_RATE:,.0%}'}"
                     for name, x in (("IRR", o.irr), ("ROI", o.roi)) if x is not None)
     notes = [(f"At the central values: NPV {usd(o.npv_usd)} against staying, {usd(o.npv_vs_best_untrained_usd)} against the"
-              f" best option that trains nothing; payback (months) {months(o.payback_months, horizon)}, discounted"
+              f" best tested option that trains nothing; payback (months) {months(o.payback_cash_months, horizon)} on cash,"
+              f" {months(o.payback_months, horizon)} with wrong answers counted, discounted"
               f" {months(o.payback_discounted_months, horizon)}{rates}.")]
     if o.npv_p10_p50_p90 and o.payback_p10_p50_p90 and o.probability_npv_positive is not None:
         low, middle, high = map(usd, o.npv_p10_p50_p90)
@@ -32,6 +32,8 @@ def returns(c: Comparison, shown: str) -> list[Block]:
                  f"One month of delay saves {usd(-o.delay_usd)} of NPV: the incumbent is cheaper meanwhile.")
     if abs(o.npv_usd - o.npv_without_errors_usd) >= 0.5:
         notes.append(f"Without the cost of wrong answers the NPV is {usd(o.npv_without_errors_usd)}.")
+    if abs(o.npv_usd - o.npv_all_hours_usd) >= 0.5:
+        notes.append(f"With a price on the hours that are paid anyway too, the NPV is {usd(o.npv_all_hours_usd)}.")
     if abs(o.npv_usd - o.npv_incremental_people_usd) >= 0.5:
         notes.append(f"Leaving out hours of people who are paid anyway, the NPV is {usd(o.npv_incremental_people_usd)}.")
     if c.reconciled_npv_usd is not None and o.id == c.reconciled_option:
@@ -41,32 +43,38 @@ def returns(c: Comparison, shown: str) -> list[Block]:
     return [Heading(f"What {o.label} returns"), Bullets(tuple(notes))]
 
 
-def break_even(c: Comparison, *, all_options: bool) -> list[Block]:
-    """From how many requests a day each option wins: over the whole horizon, and by running cost alone with --all."""
-    if not c.break_even:
-        return []
-    found = {(b.option, b.basis, b.baseline): b for b in c.break_even}
+BASELINES = (("stay", "staying"), ("best_untrained", "cheapest\nuntrained"), ("recommended", "recom-\nmended"))
+"""What a break-even is told against, and its head."""
+
+
+def break_even(c: Comparison, only: str | None = None) -> list[Block]:
+    """From how many requests a day each option wins, or `only` one: over the whole horizon, and by running cost alone."""
+    found = {(b.option, b.basis, b.baseline): b for b in c.break_even
+             if only in {None, b.option} and b.counts == c.verdict.counts}
+    baselines = [(name, head) for name, head in BASELINES if any(b.baseline == name for b in found.values())]
     rows, why = [], dict[str, list[str]]()
-    for id in dict.fromkeys(b.option for b in c.break_even):
-        for basis in ("pv", "run_rate") if all_options else ("pv",):
-            stay, untrained = found.get((id, basis, "stay")), found.get((id, basis, "best_untrained"))
-            if stay is None or untrained is None:
-                continue
-            label = option_label(c.case, id)
-            figures = (requests(x) for b in (stay, untrained) for x in (b.first, b.stays))
-            rows.append(Row((label + (", running cost" if basis == "run_rate" else ""), *figures)))
-            for words, b in (("than staying", stay), ("than the cheapest untrained", untrained)):
-                if b.reason not in ORDINARY and label not in why.setdefault(f"{words}: {b.reason}", []):
-                    why[f"{words}: {b.reason}"].append(label)
-    heads = ("costs less than", "staying\nfrom", "\nfor good", "cheapest\nuntrained\nfrom", "\nfor good")
+    for id in dict.fromkeys(b.option for b in found.values()):
+        for basis in ("pv", "run_rate"):
+            crossings = [(head.replace("\n", " ").replace("- ", ""), found.get((id, basis, name))) for name, head in baselines]
+            label = option_label(c.case, id) + (", running cost" if basis == "run_rate" else "")
+            cells = [requests(x) for _, b in crossings for x in ((b.first, b.stays) if b else (None, None))]
+            rows.append(Row((label, *cells)))
+            for words, b in crossings:
+                if b is not None and b.reason not in ORDINARY and option_label(c.case, id) not in why.setdefault(
+                        f"than {words}: {b.reason}", []):
+                    why[f"than {words}: {b.reason}"].append(option_label(c.case, id))
+    if not rows:
+        return []
+    heads = ("costs less than", *(cell for _, head in baselines for cell in (f"{head}\nfrom", "\nfor good")))
     blocks: list[Block] = [
         Heading(f"Break-even in requests a day (today {requests(case_number(c.case, 'workload.requests_per_day'))})"),
         Table(heads, tuple(rows)), Bullets(tuple(f"{reason} ({', '.join(names)})" for reason, names in why.items())),
-        Paragraph("The best option of each kind, over the whole horizon, set-up included, each fleet sized at its own peak."
-                  " Cheapest untrained: the cheapest other option that trains nothing. A further GPU costs before it is used,"
-                  " so an option may win first and lose again: it wins for good from the second figure on."),
+        Paragraph("The best option of each kind, over the whole horizon, set-up included; running cost: the mean month after"
+                  " go-live alone. Each fleet is sized at its own peak. Cheapest untrained: the cheapest other tested option"
+                  " that trains nothing. A further GPU costs before it is used, so an option may win first and lose again: it"
+                  " wins for good from the second figure on."),
     ]
-    if c.break_even_requests_per_day is not None:
+    if c.break_even_requests_per_day is not None and only is None:
         blocks.append(Paragraph("The best self-hosted option stays ahead of the best option without training from"
                                 f" {requests(c.break_even_requests_per_day)} requests a day on."))
     return blocks

@@ -27,30 +27,23 @@ def rank(c: Comparison) -> list[OptionResult]:
     return sorted(c.options, key=lambda o: (o.id != "stay", -o.expected_npv_usd))
 
 
-def options_table(c: Comparison, *, all_options: bool) -> list[Block]:
-    """The table of the feasible options, the best of each kind or all of them, and how to read it."""
-    shown, kinds = [], set()
-    for o in rank(c):
-        if all_options or o.kind not in kinds or o.id == c.verdict.leader:
-            shown.append(o)
-        kinds.add(o.kind)
-    money = money_of([x for o in shown for x in (o.mean_monthly_usd, o.upfront_usd, o.expected_npv_usd)])
-    rows = tuple(_row(o, money, strong=o.id == c.verdict.leader) for o in shown)
-    heads = ("option", f"{money.unit}\n/month", f"set-up\n{money.unit}", "pay-\nback", f"NPV\n{money.unit}", "best\nin",
-             "USD\n/Mtok", "GPUs", "ba-\nsis")
-    hidden = len(c.options) - len(shown)
-    more = f"; {hidden} more with --all" if hidden else ""
-    return [Heading(f"Options, {'all' if all_options else 'the best of each kind'}{more}"), Table(heads, rows),
-            Paragraph(_legend(c, shown)), Paragraph(_staying(c)), *_skewed(shown)]
+def options_table(c: Comparison) -> list[Block]:
+    """The table of the feasible options, and how to read it."""
+    shown = rank(c)
+    money = money_of([x for o in shown for x in (o.cash_monthly_usd, o.errors_monthly_usd, o.upfront_usd, o.expected_npv_usd)])
+    rows = tuple(_row(o, money, strong=o.id == c.verdict.recommended) for o in shown)
+    heads = ("option", f"cash\n{money.unit}\n/month", "wrong\nanswers\n/month", f"set-up\n{money.unit}", "pay-\nback",
+             f"NPV\n{money.unit}", "best\nof all", "USD\n/Mtok", "ba-\nsis")
+    return [Heading("Options"), Table(heads, rows), Paragraph(_legend(c, shown)), Paragraph(_staying(c)), *_skewed(shown)]
 
 
 def _row(o: OptionResult, money: Money, *, strong: bool) -> Row:
     stay = o.id == "stay"
     return Row((
-        ("> " if strong else "  ") + ("stay: " + o.label if stay else o.label), money(o.mean_monthly_usd), money(o.upfront_usd),
-        "-" if stay else months(o.payback_months, len(o.monthly_usd)).replace("at once", "0.0"),
-        "-" if stay else money(o.expected_npv_usd),
-        chance(o.probability_best), figure(o.usd_per_mtok), f"{o.fleet.gpus:,.0f}" if o.fleet else "-", marks(o),
+        ("> " if strong else "  ") + ("stay: " + o.label if stay else o.label), money(o.cash_monthly_usd),
+        money(o.errors_monthly_usd), money(o.upfront_usd),
+        "-" if stay else months(o.payback_cash_months, len(o.monthly_usd)).replace("at once", "0.0"),
+        "-" if stay else money(o.expected_npv_usd), chance(o.probability_best), figure(o.usd_per_mtok), marks(o),
     ), strong=strong)
 
 
@@ -74,10 +67,12 @@ def _legend(c: Comparison, shown: list[OptionResult]) -> str:
         names.append(f"{NOT_EVALUATED} quality not evaluated")
     draws = bool(c.case["draws"].value) and any(o.probability_best is not None for o in c.options)
     npv = "the mean over the draws" if draws else "at the central values"
-    best = " best in: share of draws in which the option costs least." if draws else ""
-    return (f"/month: mean after go-live, retraining and wrong answers included. NPV: savings against staying, discounted,"
-            f" wrong answers included, {npv}. Payback in months, at the central values.{best} USD/Mtok: discounted cost over"
-            f" discounted tokens, counted as the incumbent counts. Basis of each cost line's weakest fact: {', '.join(names)}.")
+    best = " best of all: share of the draws in which it saves most, of those that may be recommended." if draws else ""
+    each = usd(case_number(c.case, "quality.usd_per_error"))
+    return (f"/month: mean after go-live, retraining included; wrong answers at {each}"
+            f" each are no cash. Payback in months, on cash, at the central values. NPV: savings against staying, discounted,"
+            f" wrong answers included, {npv}.{best} USD/Mtok: discounted cost over discounted tokens, counted as the incumbent"
+            f" counts. Basis of each cost line's weakest fact: {', '.join(names)}.")
 
 
 def _staying(c: Comparison) -> str:
@@ -155,14 +150,16 @@ def _fleet(f: FleetResult | None) -> str:
 
 
 def find_option(c: Comparison, name: str) -> str:
-    """The id of the option called `name`: its id, its kind (the best of it), or the start of one id or label."""
+    """The id of the option called `name`: its id, its label, its kind (the best of it), or a part of one id or label."""
     ids = {**{o.id: o.label for o in c.options}, **{o.id: o.label for o in c.infeasible}}
     if name in ids:
         return name
     of_kind = [o.id for o in rank(c) if o.kind == name] or [o.id for o in c.infeasible if o.kind == name]
     if of_kind:
         return of_kind[0]
-    found = [id for id, label in ids.items() if name and (id.startswith(name) or label.startswith(name))]
+    found = [id for id, label in ids.items() if label == name] or [
+        id for id, label in ids.items() if name and (id.startswith(name) or label.startswith(name))] or [
+        id for id, label in ids.items() if name and (name in id or name in label)]
     if len(found) > 1:
         raise InputError(f"--explain: {name[:80]!r} could be {', '.join(found[:5])}")
     if not found:

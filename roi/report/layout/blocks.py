@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from textwrap import TextWrapper
 
 BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
+TONES = {"": "", "good": "\x1b[32m", "doubt": "\x1b[33m", "alarm": "\x1b[31m"}
+"""Colours of what is recommended, of what nobody tested, and of what must be corrected."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,18 @@ class Notes:
 
 
 @dataclass(frozen=True)
+class Labelled:
+    """Sentences behind a short label in the margin, each on lines of its own."""
+
+    label: str
+    items: tuple[str, ...]
+    tone: str = ""
+    """A name of TONES for the first sentence."""
+    margin: int = 8
+    """Columns that the label takes."""
+
+
+@dataclass(frozen=True)
 class Verbatim:
     """Lines that are shown as they stand, however long: a figure, or a path that is copied."""
 
@@ -66,6 +80,7 @@ class Row:
     cells: tuple[str, ...]
     detail: str = ""
     strong: bool = False
+    tone: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,9 +98,13 @@ class Table:
     """True where a terminal shows no heads."""
     tree: bool = False
     """True where rows are drawn as branches whose detail is arithmetic, and the last row is the total."""
+    cut: bool = False
+    """True where a name that is longer than the first column is shortened, so that each row takes one line."""
 
 
-Block = Title | Heading | Paragraph | Bullets | Notes | Verbatim | Gap | Table
+CUT, SHORTEST = "...", 3
+"""What stands for the end of a word that is cut, and how many of its letters are left at least."""
+Block = Title | Heading | Paragraph | Bullets | Notes | Labelled | Verbatim | Gap | Table
 
 
 def render(blocks: Iterable[Block], form: str = "table", *, width: int = 80, colour: bool = False) -> str:
@@ -98,16 +117,17 @@ def render_text(blocks: Iterable[Block], *, width: int, colour: bool) -> str:
     lines: list[str] = []
     for block in blocks:
         match block:
-            case Title(text):
-                lines += [_bold(line, colour) for line in wrap(text, width)]
-            case Heading(text):
-                lines += ["", *(_bold(line, colour) for line in wrap(text, width))]
+            case Title(text) | Heading(text):
+                above = [""] if isinstance(block, Heading) else []
+                lines += [*above, *(_paint(line, colour, strong=True) for line in wrap(text, width))]
             case Paragraph(text, strong):
-                lines += [_bold(line, colour and strong) for line in wrap(text, width)]
+                lines += [_paint(line, colour, strong=strong) for line in wrap(text, width)]
             case Bullets(items):
                 lines += [line for item in items for line in wrap(item, width, "  - ", "    ")]
             case Notes(items):
                 lines += [line for item in items for line in wrap(item, width, "", "  ", hyphens=True)]
+            case Labelled():
+                lines += _labelled(block, width, colour)
             case Verbatim(shown):
                 lines += [printable(line) for line in shown]
             case Gap():
@@ -127,9 +147,31 @@ def printable(text: str) -> str:
     return "".join(ch if ch.isprintable() else " " for ch in text)
 
 
-def _bold(line: str, colour: bool) -> str:
+def shortened(text: str, width: int) -> str:
+    """The text in at most `width` characters: its longest word is cut at its end, then the next longest."""
+    words = text.split(" ")
+    while (over := len(" ".join(words)) - width) > 0:
+        k, longest = max(enumerate(words), key=lambda word: len(word[1].removesuffix(CUT)))
+        kept = max(len(longest) - over - len(CUT), SHORTEST)
+        if kept + len(CUT) >= len(longest):
+            return text[: max(width - len(CUT), 0)] + CUT
+        words[k] = longest[:kept] + CUT
+    return " ".join(words)
+
+
+def _labelled(block: Labelled, width: int, colour: bool) -> list[str]:
+    """The first sentence beside the label, the others below it, all indented alike."""
+    lead, margin = block.label.ljust(block.margin), " " * block.margin
+    lead = lead if lead.endswith(" ") else lead + "  "
+    first, *others = block.items
+    return [*(_paint(line, colour, tone=block.tone) for line in wrap(first, width, lead, margin)),
+            *(line for item in others for line in wrap(item, width, margin, margin))]
+
+
+def _paint(line: str, colour: bool, *, strong: bool = False, tone: str = "") -> str:
     line = line.rstrip()
-    return f"{BOLD}{line}{PLAIN}" if colour and line else line
+    codes = (BOLD if strong else "") + TONES[tone]
+    return f"{codes}{line}{PLAIN}" if colour and line and codes else line
 
 
 def _table(table: Table, width: int, colour: bool) -> list[str]:
@@ -146,13 +188,15 @@ def _table(table: Table, width: int, colour: bool) -> list[str]:
     if left < indent:
         return _stacked(table, width, colour)
     columns[0] = min(wanted, left)
+    if table.cut:
+        rows = [replace(row, cells=(shortened(row.cells[0], left), *row.cells[1:])) for row in rows]
     lines = []
     for k, row in enumerate(rows, start=-tall):
         branch, below = "", ""
         if table.tree and 0 <= k < len(table.rows) - 1:
             branch, below = ("└─ ", "   ") if k == len(table.rows) - 2 else ("├─ ", "│  ")
         shown = _row(row, columns, table.align, gap, width, branch, below)
-        lines += [_bold(line, colour and (row.strong or k < 0)) for line in shown]
+        lines += [_paint(line, colour, strong=row.strong or k < 0, tone=row.tone) for line in shown]
     return lines
 
 
@@ -180,7 +224,7 @@ def _stacked(table: Table, width: int, colour: bool) -> list[str]:
     lines: list[str] = []
     for row in _full_rows(table):
         told = "; ".join(f"{head} {cell}".strip() for head, cell in zip(heads[1:], row.cells[1:], strict=True) if cell)
-        lines += [_bold(line, colour and row.strong) for line in wrap(row.cells[0], width)]
+        lines += [_paint(line, colour, strong=row.strong, tone=row.tone) for line in wrap(row.cells[0], width)]
         lines += [line for text in (told, row.detail) for line in wrap(text, width, "    ", "    ")]
     return lines
 
@@ -219,6 +263,9 @@ def render_markdown(blocks: Iterable[Block]) -> str:
                 lines += [f"**{_plain(text)}**" if strong else _plain(text), ""]
             case Bullets(items) | Notes(items):
                 lines += [*(f"- {_plain(item)}" for item in items), ""]
+            case Labelled(label, items):
+                first, *others = map(_plain, items)
+                lines += [f"**{label}** {first}", "", *(f"- {item}" for item in others), *([""] if others else [])]
             case Verbatim(shown):
                 lines += ["```text", *(printable(line) for line in shown), "```", ""]
             case Table():

@@ -13,7 +13,7 @@ from roi.facts.fact import Basis, Fact
 
 MARKS = {
     Basis.MEASURED: "m", Basis.CALIBRATED: "c", Basis.DRY_RUN: "d", Basis.QUOTED: "q", Basis.STATED: "s", Basis.PUBLISHED: "p",
-    Basis.ASSUMED: "*",
+    Basis.ASSUMED: "*", Basis.TEMPLATE: "t",
 }
 """The mark of each basis in the tables."""
 KINDS = {
@@ -57,10 +57,15 @@ NAMES = {
     "own_hardware.power_share": "mean power over board limit", "own_hardware.install_share": "installation over GPU price",
     "own_hardware.colocation_usd_per_kw_month": "colocation per kW",
     "own_hardware.value_kept_per_year": "GPU value kept a year",
+    "people.existing_hours_per_month": "hours a month that are paid anyway",
+    "serving.spill_share": "share that a hybrid spills",
     "own_hardware.spare_share": "spare GPUs", "discount_rate_per_year": "discount rate",
 }
 PATTERNS = (
     (r"purchase\.(.+)\.usd_per_gpu", "price of a {0}"),
+    (r"own_hardware\.resale_usd_per_gpu\.(.+)", "what a {0} would fetch"),
+    (r"gpu_rents\.(\d+)\.usd_per_gpu_hour", "your GPU rent, gpu_rents.{0}"),
+    (r"serving\.capacities\.(\d+)\.speed", "capacity over what serving.capacities.{0} states"),
     (r"vendors\.(.+)\.first_end_months", "end of {0}"),
     (r"vendors\.(.+)\.life_months", "life of successors of {0}"),
     (r"vendors\.(.+)\.successor_price_ratio", "price after {0} ends"),
@@ -103,7 +108,7 @@ MEASURES = {
     "quote": "ask for a quote",
 }
 """What each kind of experiment does; {0} is the option that it is about."""
-SAID_BY_NAME = {"", "ratio", "requests/day", "tokens", "labels", "runs"}
+SAID_BY_NAME = {"", "ratio", "requests/day", "tokens", "labels", "runs", "examples"}
 """Units that are not written, because the name of a fact says them already."""
 
 
@@ -164,6 +169,16 @@ def usd(x: float) -> str:
     """An amount in USD: $1,234, -$56, $0.715, $0.002."""
     text = f"{abs(x):,.0f}" if abs(x) >= 9.995 else figure(abs(x))
     return f"-${text}" if x < 0 and text != "0" else f"${text}"
+
+
+def short_usd(x: float) -> str:
+    """An amount in USD with three digits from $100,000 on: $470k, -$1.23M, $2.5bn."""
+    most = abs(x)
+    if most < 99_999.5:
+        return usd(x)
+    sizes = ((1e3, "k"), (1e6, "M"), (1e9, "bn"))
+    size, unit = next((each for each in sizes if most < 999.5 * each[0]), (1e12, "tn"))
+    return f"{'-' if x < 0 else ''}${figure(most / size)}{unit}"
 
 
 def months(x: float, horizon: int) -> str:

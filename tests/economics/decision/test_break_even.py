@@ -1,5 +1,6 @@
 """From how many requests a day a server wins: by hand, on both sides of the crossing, and on a saw."""
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -7,9 +8,12 @@ import numpy as np
 import pytest
 
 from roi.economics.decision.break_even import BreakEven, break_evens
+from roi.economics.decision.comparison import compare
+from roi.economics.decision.curves import Curves
 from roi.economics.decision.evaluation import evaluate, read_all
 from roi.economics.finance import discount_factors
 from roi.economics.inputs import Option, Shared
+from roi.estimate.replay.fleet import burst_from_peak
 from roi.facts.case import Case
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario
@@ -55,10 +59,10 @@ def quiet() -> Case:
     ).case
 
 
-def world(capacity: float, **facts: Any) -> tuple[Shared, dict[str, Option]]:
-    """The self-hosted option on one plan with this capacity, requests/s a replica at the SLO."""
+def world_facts(capacity: float) -> dict[str, Any]:
+    """A plan with this capacity, requests/s a replica at the SLO: one GPU at $2 an hour."""
     own = f"options.{SELF}.plans.0."
-    plan = {
+    return {
         own + "usd_per_gpu_hour": 2.0,
         own + "gpus_per_instance": 1,
         own + "gpus_per_replica": 1,
@@ -66,19 +70,26 @@ def world(capacity: float, **facts: Any) -> tuple[Shared, dict[str, Option]]:
         own + "capacity_requests_per_s": capacity,
         own + "pooling": 1.0,
     }
+
+
+def world(capacity: float, **facts: Any) -> tuple[Shared, dict[str, Option]]:
+    """The self-hosted option on that plan."""
     values = {k: v for k, v in quiet().values().items() if not k.startswith(f"options.{SELF}.plans.") or ".plans.0." in k}
-    return read_all(quiet(), {**values, **plan, **facts})
+    return read_all(quiet(), {**values, **world_facts(capacity), **facts})
 
 
-def crossing(capacity: float, basis: str = "run_rate", baseline: str = "stay", **facts: Any) -> BreakEven:
+def crossing(
+    capacity: float, basis: str = "run_rate", baseline: str = "stay", counts: str = "errors", **facts: Any
+) -> BreakEven:
     shared, options = world(capacity, **facts)
-    found = break_evens(shared, options, [SELF, LUNA], [LUNA, CASCADE])
-    return next(b for b in found if (b.option, b.baseline, b.basis) == (SELF, baseline, basis))
+    found = break_evens(Curves(shared, options), [SELF, LUNA], [LUNA, CASCADE], LUNA)
+    return next(b for b in found if (b.option, b.baseline, b.basis, b.counts) == (SELF, baseline, basis, counts))
 
 
-def gain(capacity: float, daily: np.ndarray, basis: str = "run_rate") -> np.ndarray:
+def gain(capacity: float, daily: np.ndarray, basis: str = "run_rate", **facts: Any) -> np.ndarray:
     """Savings against staying at volumes, straight from the engine: of a month, or present value."""
-    shared, options = world(capacity, **{"workload.requests_per_day": np.asarray(daily, dtype=float)[:, None]})
+    facts["workload.requests_per_day"] = np.asarray(daily, dtype=float)[:, None]
+    shared, options = world(capacity, **facts)
     stay, own = (evaluate(shared, options[id], options) for id in ("stay", SELF))
     if basis == "pv":
         return np.asarray(stay.pv - own.pv).ravel()
@@ -151,7 +162,7 @@ def test_another_api_is_a_dearer_rival_to_beat_than_staying() -> None:
 
 def test_a_cheaper_api_without_set_up_wins_at_every_volume() -> None:
     shared, options = world(1.0)
-    found = break_evens(shared, options, [LUNA], [LUNA, CASCADE])
+    found = break_evens(Curves(shared, options), [LUNA], [LUNA, CASCADE])
     run_rate = next(b for b in found if b.baseline == "stay" and b.basis == "run_rate")
     assert (run_rate.first, run_rate.stays, run_rate.reason) == (0.0, 0.0, "cheaper at every volume")
 
@@ -159,7 +170,129 @@ def test_a_cheaper_api_without_set_up_wins_at_every_volume() -> None:
 def test_its_present_value_earns_back_the_evaluation_by_hand() -> None:
     """$400 / annuity / (0.004 - 0.00015) a request."""
     shared, options = world(1.0)
-    found = break_evens(shared, options, [LUNA], [LUNA, CASCADE])
+    found = break_evens(Curves(shared, options), [LUNA], [LUNA, CASCADE])
     pv = next(b for b in found if b.baseline == "stay" and b.basis == "pv")
     by_hand = 400.0 / float(discount_factors(0.10, 24).sum()) / (EACH - 0.00015) / MONTH
     assert pv.stays == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_a_win_just_below_a_step_is_the_first() -> None:
+    """0.4201/s holds 12,098.88 a day at the peak, and earns its rent from 12,000: N replicas win for the last 0.8% below their
+    step alone, until 122 x 12,000 = 1,464,000 lies below where 121 are full, and 121 x 12,098.88 = 1,463,964 does not. Points
+    above the steps alone, and even ones, find no win before there are dozens of replicas.
+    """
+    found = crossing(0.4201)
+    assert found.first == pytest.approx(12_000.0, rel=1e-5)
+    assert found.stays == pytest.approx(1_464_000.0, rel=1e-5)
+    assert found.reason.startswith("a saw")
+
+
+def test_two_cards_are_told_apart_just_below_the_step_of_the_smaller() -> None:
+    """Beside 0.5/s for $1,460 a card of 1.0/s for $3,200: a second small one ($2,920) is the cheaper way to two; alone the
+    small one wins from 12,000 to 14,400, and again from 24,000 on.
+    """
+    own = f"options.{SELF}.plans.1."
+    large = {own + k.removeprefix(f"options.{SELF}.plans.0."): v for k, v in world_facts(0.5).items()}
+    found = crossing(0.5, **{**large, own + "capacity_requests_per_s": 1.0, own + "usd_per_gpu_hour": 3200 / 730})
+    assert (found.first, found.stays) == (pytest.approx(12_000.0, rel=1e-5), pytest.approx(60_000.0, rel=1e-5))
+
+
+@pytest.mark.parametrize("growth", [0.35, -0.25])
+@pytest.mark.parametrize("basis", ["run_rate", "pv"])
+@pytest.mark.parametrize("capacity", [0.5, 0.6, 0.47])
+def test_with_growth_no_volume_on_a_fine_grid_says_otherwise(capacity: float, basis: str, growth: float) -> None:
+    """Each month has steps of its own. 30,000 volumes, 0.02% apart: none below `first` wins, none above `stays` loses."""
+    facts = {"workload.growth_per_year": growth, "serving.spares": 1, "serving.headroom": 0.1}
+    found = crossing(capacity, basis, **facts)
+    assert found.first is not None
+    assert found.stays is not None
+    grid = np.geomspace(found.first / 4, found.stays * 4, 30_000)
+    saved = gain(capacity, grid, basis, **facts)
+    assert (saved[grid < found.first * (1 - 1e-4)] < 0).all()
+    assert saved[grid > found.stays * (1 + 1e-4)].min() > -1e-6 * abs(saved).max()
+    for at in (found.first, found.stays):
+        before, there = gain(capacity, np.array([at * (1 - 1e-5), at]), basis, **facts)
+        assert before < 0 <= there + 1e-6
+
+
+def test_what_can_wait_moves_the_steps() -> None:
+    """Half of the requests wait: a replica of 0.5/s holds 1/1.5 of 43,200 a day in place of a third."""
+    found = crossing(0.5, **{"workload.can_wait_share": 0.5})
+    assert found.first == pytest.approx(12_000.0, rel=1e-5)
+    assert found.reason == "one crossing"  # 28,800 > 24,000, where a second replica is earned
+
+
+def test_wrong_answers_count_in_one_crossing_and_not_in_the_other() -> None:
+    """1% more wrong answers at $0.10 cost $0.001 of the $0.004: 365,000 x 4/3 requests a month = 16,000 a day, if held."""
+    same = {"quality.usd_per_error": 0.1, "systems.gpt-5.4.error_rate": 0.01, "systems.qwen3-8b.error_rate": 0.02}
+    assert crossing(10.0, counts="cash", **same).first == pytest.approx(12_000.0, rel=1e-5)
+    assert crossing(10.0, counts="errors", **same).first == pytest.approx(16_000.0, rel=1e-5)
+
+
+def test_against_the_recommended_option_it_must_beat_that_one() -> None:
+    """Against gpt-6-luna at $0.00015: 320,000 a day, as against the best untrained option here; nothing against itself."""
+    assert crossing(20.0, baseline="recommended").first == pytest.approx(320_000.0, rel=1e-5)
+    shared, options = world(20.0)
+    found = break_evens(Curves(shared, options), [SELF, LUNA], [LUNA], LUNA)
+    assert {b.baseline for b in found if b.option == LUNA} == {"stay", "best_untrained"}
+    assert {b.baseline for b in break_evens(Curves(shared, options), [SELF], [LUNA], "stay")} == {"stay", "best_untrained"}
+
+
+def test_who_nobody_tested_is_no_baseline() -> None:
+    """gpt-6-luna has no score in this scenario, so that staying is the best untrained option that was tested."""
+    found = {(b.baseline, b.basis): b for b in compare(quiet()).break_even if b.option == SELF and b.counts == "errors"}
+    for basis in ("run_rate", "pv"):
+        assert found["best_untrained", basis].first == found["stay", basis].first
+
+
+def test_the_run_rate_compares_the_same_months() -> None:
+    """An API at half the price goes live after a year of doubling: in the months in which both serve it is always cheaper."""
+    facts: dict[str, Any] = {"workload.growth_per_year": 1.0, "changes.api.months_to_live": 12.0}
+    shared, options = world(1.0, **facts)
+    found = break_evens(Curves(shared, options), [LUNA], [])
+    assert {b.reason for b in found if b.basis == "run_rate"} == {"cheaper at every volume"}
+
+
+HYBRID = "hybrid:qwen3-8b"
+
+
+def hybrid(capacity: float, fixed_usd: float = 0.0) -> tuple[Curves, BreakEven]:
+    """A floor of replicas with this capacity, its spill to the incumbent, by running cost against staying."""
+    facts = {k.replace(SELF, HYBRID): v for k, v in world_facts(capacity).items()}
+    values = {k: v for k, v in quiet().values().items() if not k.startswith(f"options.{HYBRID}.plans.") or ".plans.0." in k}
+    curves = Curves(*read_all(quiet(), {**values, **facts, "platform.logs_usd_per_month": fixed_usd}))
+    found = break_evens(curves, [HYBRID], [])
+    return curves, next(b for b in found if (b.baseline, b.basis, b.counts) == ("stay", "run_rate", "errors"))
+
+
+def test_a_floor_pays_where_a_replica_that_is_always_full_does() -> None:
+    """Inside an hour the traffic comes at `burst` times its rate, so that a small floor of c requests/s answers c / burst all
+    day: c / burst x 2,628,000 requests off the API's bill, $10,512 c / burst against $1,460: from c = 0.1389 x burst on, where
+    a fleet for the peak needs 0.4167.
+    """
+    shared = world(1.0)[0]
+    least = 1460.0 / 10_512.0 * float(burst_from_peak(shared.peak_to_mean, shared.load_curve))
+    assert 0.1389 < least < 0.2
+    assert hybrid(least * 0.999)[1].reason == "marginal GPU cost exceeds the API price"
+    assert hybrid(least * 1.01)[1].stays is not None
+    assert crossing(0.4).stays is None
+
+
+def test_a_floor_grows_with_the_volume_until_it_has_earned_what_it_costs_to_run_at_all() -> None:
+    """A replica of 0.3/s that is always full saves 0.3 x $10,512 - $1,460 = $1,693.60; $400,000 a month of platform takes at
+    least 237 of them, more than the 64 that were tried once. No whole number of them wins below the first volume.
+    """
+    curves, found = hybrid(0.3, 400_000.0)
+    assert found.first is not None
+    assert found.first == found.stays
+    shared, option = curves.shared, curves.options[HYBRID]
+
+    def saved(daily: float) -> float:
+        """Savings of a month on the best whole number of replicas."""
+        there = replace(shared, requests_per_day=np.full((2000, 1), daily))
+        floors = replace(option, replicas_fixed=np.arange(1.0, 2001.0)[:, None])
+        costs = (evaluate(there, o, curves.options).total.monthly.mean(axis=1) for o in (curves.options["stay"], floors))
+        return float(np.max(np.subtract(*costs)))
+
+    assert saved(found.first * 0.9999) < 0 <= saved(found.first * 1.0001)
+    assert found.first > 237 * 0.3 * 86_400

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from quiet_scenario import ADAPTER, CASCADE, CHEAPER, HYBRID, SELF, case_of
+from quiet_scenario import ADAPTER, CASCADE, CHEAPER, HYBRID, NONE, SELF, case_of
 
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.evaluation import evaluate, read_all
@@ -172,3 +172,16 @@ def test_a_comparison_with_one_candidate_has_staying_as_best_untrained() -> None
     found = next(b for b in c.break_even if b.baseline == "best_untrained" and b.basis == "pv")
     against_stay = next(b for b in c.break_even if b.baseline == "stay" and b.basis == "pv")
     assert (found.first, found.stays) == (against_stay.first, against_stay.stays)
+
+
+def test_where_hours_that_are_paid_anyway_decide_the_other_view_is_named() -> None:
+    """4,000 h x $100 of set-up are covered by the payroll; with a price on them the change no longer pays."""
+    people = {"usd_per_hour": 100.0, "setup_hours": {**NONE, "api": 4000.0}, "existing_hours_per_month": 4000.0,
+              "run_hours_per_month": NONE, "migration_hours": 40.0, "wage_growth_per_year": 0.0}  # fmt: skip
+    months = {"months_to_live": {**NONE, "api": 1.0}, "months_in_parallel": 0.0}
+    scores = {"gpt-5.4": 0.95, "gpt-6-luna": 0.9}
+    only = {"cascade_first": [], "self_hosted": []}
+    c = compare(case_of(people=people, timing=months, quality={"scores": scores}, candidates=only))
+    assert (c.verdict.recommended, c.verdict.if_all_hours_are_paid) == (CHEAPER, "stay")
+    without = compare(case_of(quality={"scores": scores}, candidates=only))
+    assert (without.verdict.recommended, without.verdict.if_all_hours_are_paid) == (CHEAPER, None)

@@ -1,5 +1,6 @@
 """What knowing more is worth, and which experiment pays: by hand, and against nested averages."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def test_more_items_are_worth_more_and_never_more_than_knowing_the_rate() -> Non
     c = untested(evaluation={"usd": 100.0, "labels": 300.0, "usd_per_label": 0.0, "months": 0.0}, verdict={"min_items": 0})
     e = the_evaluation(c)
     worth = [p.worth_usd for p in e.curve]
-    assert all(b >= a - 0.1 * e.error_usd for a, b in zip(worth, worth[1:], strict=False))
+    assert all(b >= a - 0.1 * e.error_usd for a, b in pairwise(worth))
     assert max(worth) <= e.evppi_usd
     assert worth[-1] == pytest.approx(e.evppi_usd, rel=0.05)
     exact = next(d for d in c.drivers if "error_rate" in d.path)
@@ -109,7 +110,7 @@ def test_labels_beyond_those_of_the_scenario_take_longer() -> None:
 
 
 def test_an_evaluated_model_may_be_worth_more_items() -> None:
-    """gpt-6-luna at 90% of 120 items, its worth in the balance: 26 more wrong answers in a thousand decide. Pooled with the 120."""
+    """gpt-6-luna at 90% of 120 items, its worth in the balance: 26 more wrong answers in a thousand decide."""
     scores = {"gpt-5.4": 0.95, "gpt-6-luna": {"value": 0.90, "items": 120}}
     c = compare(case_of(draws=2048, quality={"scores": scores, "usd_per_error": 0.07},
                         candidates={"cascade_first": [], "self_hosted": []}))

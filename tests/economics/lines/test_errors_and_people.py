@@ -1,5 +1,4 @@
-"""What wrong answers and people who are paid anyway cost: by hand on one request a second."""
-
+"""What wrong answers cost: by hand on one request a second."""
 
 import pytest
 from quiet_scenario import CHEAPER, LUNA, NONE, STAY, case_of, world
@@ -20,17 +19,3 @@ def test_npv_is_given_with_and_without_wrong_answers() -> None:
     option = next(o for o in c.options if o.id == CHEAPER)
     assert option.npv_without_errors_usd == pytest.approx(24 * (STAY - LUNA) - 400.0)
     assert option.npv_usd == pytest.approx(24 * (STAY - LUNA) - 400.0 - 24 * 1314.0)
-
-
-@pytest.mark.parametrize(("setup", "run", "left_out"), [(False, False, 0), (True, False, 2000), (False, True, 24_000)])
-def test_npv_is_given_without_people_who_are_paid_anyway(setup: bool, run: bool, left_out: float) -> None:
-    """20 h of set-up x $100 = $2,000; 10 h a month x $100 x 24 = $24,000, left out where the people are there anyway."""
-    people = {
-        "setup_hours": {**NONE, "api": 20.0},
-        "run_hours_per_month": {**NONE, "api": 10.0},
-        "setup_hours_existing": setup,
-        "run_hours_existing": run,
-    }
-    c = compare(case_of(discount_rate=0.0, people=people))
-    option = next(o for o in c.options if o.id == CHEAPER)
-    assert option.npv_incremental_people_usd - option.npv_usd == pytest.approx(left_out, abs=1e-6)

@@ -74,6 +74,14 @@ def test_a_rental_commitment_holds_while_the_load_falls() -> None:
     assert bound.line(SELF, "GPU rent")[1][12] == pytest.approx(1460.0)
 
 
+def test_a_commitment_fixes_the_rent_while_it_runs() -> None:
+    """Rents fall by 75% a year: bound for 12 months $4,380 each, then a quarter; with no commitment half after six months."""
+    facts = {"drift.gpu_rent_per_year": -0.75}
+    free, bound = (World(case_of(), **plan(SELF, minimum_months=m), **facts).line(SELF, "GPU rent")[1] for m in (0.0, 12.0))
+    assert [free[0], free[6], free[12]] == pytest.approx([4380.0, 2190.0, 1095.0])
+    assert [bound[0], bound[11], bound[12]] == pytest.approx([4380.0, 4380.0, 1095.0])
+
+
 def test_a_shared_base_pays_its_share_of_the_fleet() -> None:
     """Four adapters on one base: a quarter of 3 x $2 x 730."""
     w = World(case_of(serving={"spares": 0, "headroom": 0.0, "adapters": "shared", "adapters_on_base": 4}), **plan(SELF))

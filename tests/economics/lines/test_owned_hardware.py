@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from quiet_scenario import OWN, QUIET, World, case_of, plan
+from quiet_scenario import NONE, OWN, QUIET, World, case_of, plan
 
+from roi.economics.decision.feasibility import binds
 from roi.economics.lines.self_hosting import purchases
 
 HARDWARE = {
@@ -60,3 +61,21 @@ def test_purchases_follow_growth_and_replacement() -> None:
     """2 GPUs, a third from month 3, life 4: 2 at month end 0, 1 at 2, 2 again at 4, 1 again at 6."""
     assert purchases(np.array([2.0, 2, 3, 3, 3, 3, 3, 3]), 4).tolist() == [2.0, 0, 1, 0, 2, 0, 1, 0]
     assert purchases(np.array([0.0, 2, 1, 1]), 48).tolist() == [0.0, 2, 0, 0]
+
+
+def test_cards_that_are_there_cost_what_selling_them_today_would_bring() -> None:
+    """5 cards, 3 needed, live after 6 months: 3 x $5,000 are not got in month 0, and a quarter of it is after two years, at any
+    month of going live. Nothing is bought or installed; space is paid while live: 3 x 0.4 kW x $100.
+    """
+    case = case_of(
+        own_hardware={**HARDWARE, "cards": {"a100-80gb-sxm": 5}, "resale_usd_per_gpu": 5000.0}, discount_rate=0.0,
+        timing={"months_to_live": {**NONE, "self_hosted": 6.0}},
+    )  # fmt: skip
+    w = World(case, **plan(OWN, watts=400.0))
+    assert w.line(OWN, "own cards, not sold (no cash)") == (15_000.0, [0.0] * 24)
+    assert {t + 1: usd for t, usd in enumerate(w.line(OWN, "hardware, resale")[1]) if usd} == pytest.approx({24: -3750.0})
+    assert w.line(OWN, "colocation")[1] == pytest.approx([0.0] * 6 + [120.0] * 18)
+    assert not [name for name in w.names(OWN) if "purchase" in name or "installation" in name]
+    assert float(w.options[OWN].months_to_live) == 6.0
+    assert not binds(w.options[OWN])
+    assert binds(owned().options[OWN])

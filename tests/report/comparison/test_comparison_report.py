@@ -12,15 +12,21 @@ import pytest
 from roi.answers.saved import read_saved, replay
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import CaseError, InputError
-from roi.report.comparison.compare import comparison_json, comparison_text
+from roi.report.comparison.answer_json import comparison_json
+from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.scope import excluded, included
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import load_scenario
 
 TOP = {
-    "schema", "roi_version", "scenario", "case", "recommended", "verdict", "next_step", "gates", "options", "break_even",
-    "break_even_requests_per_day", "drivers", "included", "excluded", "warnings",
+    "schema", "roi_version", "scenario", "case", "recommended", "verdict", "decision", "sentence", "next_step", "gates",
+    "options", "break_even", "break_even_requests_per_day", "drivers", "included", "excluded", "warnings", "alarms",
+    "experiments",
+    "signposts", "leader", "counts", "candidates", "likely", "first_move", "second", "chance_over_second", "passed_over",
+    "challenger", "measure_first", "then", "wins_at_error_rate", "flips_at_usd_per_error", "flips_to",
+    "winner_changes_at_error_rate", "error_rate_of", "challenger_wins_at_error_rate", "driver_option", "reconciled_option",
+    "reconciled_npv_usd", "probability_best_by_kind",
 }
 OPTION = {
     "id", "kind", "label", "feasible", "reason", "upfront_usd", "monthly_usd", "tco_usd", "pv_cost_usd", "npv_usd",
@@ -29,7 +35,7 @@ OPTION = {
     "probability_npv_positive", "months_to_live", "lines", "fleet", "training", "quality",
 }
 PROBABILISTIC = ("npv_p10_p50_p90", "payback_p10_p50_p90", "probability_best", "probability_npv_positive")
-BILL = ("incumbent.bill_usd_per_month=20000", "people.setup_hours_existing=true", "draws=128")
+BILL = ("incumbent.bill_usd_per_month=20000", "people.existing_hours_per_month=20", "draws=128")
 
 
 @cache
@@ -61,7 +67,7 @@ def save(tmp_path: Path, c: Comparison) -> Path:
 def test_json_holds_every_promised_key() -> None:
     body = as_json(answer("draws=64"))
     assert body.keys() >= TOP
-    assert body["schema"] == "roi.comparison/1"
+    assert body["schema"] == "roi.comparison/2"
     for option in body["options"]:
         assert option.keys() >= OPTION, option["id"]
         assert len(option["monthly_usd"]) == (36 if option["feasible"] else 0)
@@ -72,7 +78,29 @@ def test_json_holds_every_promised_key() -> None:
     for fact in body["case"].values():
         assert list(fact) == ["value", "low", "high", "unit", "basis", "source", "date"]
     for crossing in body["break_even"]:
-        assert crossing.keys() >= {"option", "baseline", "basis", "first", "stays", "reason"}
+        assert crossing.keys() >= {"option", "baseline", "basis", "counts", "first", "stays", "reason"}
+
+
+def test_the_page_on_the_json_names_every_key_of_the_file_and_of_an_option() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "json.md").read_text(encoding="utf-8")
+    body = as_json(answer("draws=64"))
+    keys = {*body, *(key for option in body["options"] for key in option), *body["experiments"][0], *body["signposts"][0]}
+    assert {key for key in keys if f"`{key}`" not in page} == set()
+
+
+def test_json_of_a_withheld_verdict_recommends_nothing_and_names_the_alarm() -> None:
+    body = as_json(answer("draws=64", "workload.growth_per_year=9"))
+    assert body["recommended"] is None
+    assert body["decision"] == "withheld"
+    assert [(a["name"], a["accepted"]) for a in body["alarms"]] == [("growth", False)]
+    assert body["leader"] in {o["id"] for o in body["options"]}
+
+
+def test_json_says_in_words_what_to_measure_next() -> None:
+    c = answer("draws=64", "quality.usd_per_error=0.2")
+    assert c.verdict.then is not None
+    assert "aluate " in as_json(c)["next_step"]
+    assert as_json(answer("draws=0"))["next_step"] == ""
 
 
 def test_json_lists_options_in_the_order_of_the_case() -> None:
@@ -109,7 +137,7 @@ def test_json_lines_add_up_to_the_totals() -> None:
 def test_json_never_pays_back_is_null() -> None:
     c = answer("draws=64")
     o = replace(c.options[1], payback_months=math.inf, payback_p10_p50_p90=(1.0, math.inf, math.inf))
-    shown = next(x for x in as_json(replace(c, options=(c.options[0], o)))["options"] if x["id"] == o.id)
+    shown = next(x for x in as_json(replace(c, options=(c.options[0], o, *c.options[2:])))["options"] if x["id"] == o.id)
     assert shown["payback_months"] is None
     assert shown["payback_p10_p50_p90"] == [1.0, None, None]
 
@@ -117,7 +145,7 @@ def test_json_never_pays_back_is_null() -> None:
 def test_json_refuses_a_nan() -> None:
     c = answer("draws=64")
     with pytest.raises(ValueError, match="JSON compliant"):
-        as_json(replace(c, options=(replace(c.options[0], npv_usd=math.nan),)))
+        as_json(replace(c, options=(replace(c.options[0], npv_usd=math.nan), *c.options[1:])))
 
 
 def test_json_without_draws_has_no_chances() -> None:
@@ -144,7 +172,7 @@ def test_a_replay_takes_other_draws_and_another_seed(tmp_path: Path) -> None:
 
 
 DAMAGE = {
-    "other schema": (lambda b: b.update(schema="roi.comparison/2"), "schema"),
+    "other schema": (lambda b: b.update(schema="roi.comparison/3"), "schema"),
     "no schema": (lambda b: b.pop("schema"), "schema"),
     "no case": (lambda b: b.pop("case"), "case"),
     "a case that is a list": (lambda b: b.update(case=[1]), "case"),
@@ -207,33 +235,46 @@ def _read_and_replay(path: Path) -> None:
 
 
 @pytest.mark.parametrize("width", [80, 100])
-@pytest.mark.parametrize("everything", [False, True])
-def test_no_line_is_wider_than_the_screen(width: int, everything: bool) -> None:
+def test_no_line_is_wider_than_the_screen(width: int) -> None:
     many, few = "workload.requests_per_day=1000000000", "workload.requests_per_day=1"
     for overrides in (BILL, ("draws=0",), (many, "quality.usd_per_error=1000000000", "draws=16"), (few, "draws=16")):
         c = answer(*overrides)
-        for id in (None, *c.case.options):
-            text = comparison_text(c, resolved(*overrides).warnings, id, all_options=everything, width=width)
+        texts = [comparison_text(c, resolved(*overrides).warnings, full=True, width=width)]
+        for text in texts + [comparison_text(c, (), id, width=width) for id in c.case.options]:
             assert [line for line in text.split("\n") if len(line) > width] == []
 
 
-def test_the_report_tells_its_parts_in_order() -> None:
-    c = answer(*BILL)
-    text = comparison_text(c, ("mind this",))
-    heads = ["Verdict", "Next step", "Gates", "Options", "Not possible", "Cost of", "What", "One month of delay",
-             "Gap to the real bill", "Break-even", "What moves", "Error rate", "Warnings", "mind this", "Included",
-             "Excluded", "--explain"]
+def test_the_full_report_tells_its_parts_in_order() -> None:
+    text = comparison_text(answer(*BILL), ("mind this",), full=True)
+    heads = ["Verdict", "DO NOW", "THEN", "NOT YET", "Gates", "Options", "Not possible", "Cost of", "What",
+             "One month of delay", "Gap to the real bill", "Break-even", "What could be measured", "What moves", "Error rate",
+             "Warnings", "mind this", "Included", "Excluded", "--explain"]
     places = [text.index(head) for head in heads]
     assert places == sorted(places)
 
 
-def test_staying_comes_first_and_then_the_highest_expected_npv() -> None:
+def test_the_full_report_holds_every_option_staying_first_and_then_the_highest_expected_npv() -> None:
     c = answer(*BILL)
-    lines = comparison_text(c, (), all_options=True).split("\n")
+    text = comparison_text(c, (), full=True)
+    lines = text[text.index("\nOptions\n"):].split("\n")
     rows = [line for line in lines if line[:2] in {"  ", "> "} and not line.startswith("  - ")]
     order = ["stay", *(o.label for o in sorted(c.options, key=lambda o: -o.expected_npv_usd) if o.id != "stay")]
     places = [next(k for k, row in enumerate(rows) if row[2:].startswith(name)) for name in order]
     assert places == sorted(places)
+
+
+def test_break_evens_are_told_against_staying_the_cheapest_untrained_and_the_recommended() -> None:
+    text = comparison_text(answer("draws=64"), (), full=True)
+    part = text[text.index("Break-even"):text.index("What could be measured")]
+    for head in ("staying", "cheapest", "recom-"):
+        assert head in part.split("costs less than")[0]
+
+
+def test_what_could_be_measured_shows_cost_worth_and_net() -> None:
+    c = answer("draws=64", "quality.usd_per_error=0.2")
+    part = " ".join(comparison_text(c, (), full=True).split("What could be measured")[1].split())
+    best = c.experiments[0]
+    assert f"${best.cost_usd:,.0f} {best.months:g} ${best.worth_usd:,.0f} ${best.net_usd:,.0f}" in part
 
 
 @pytest.mark.parametrize("overrides", [BILL, ("draws=0",)])
@@ -255,7 +296,7 @@ def test_an_infeasible_option_is_explained_by_its_reason() -> None:
 
 def test_colour_is_only_where_it_is_asked_for() -> None:
     c = answer("draws=0")
-    plain, coloured = comparison_text(c, ()), comparison_text(c, (), colour=True)
+    plain, coloured = comparison_text(c, (), full=True), comparison_text(c, (), full=True, colour=True)
     assert "\x1b" not in plain
     assert re.sub(r"\x1b\[\d+m", "", coloured) == plain
 
@@ -263,22 +304,22 @@ def test_colour_is_only_where_it_is_asked_for() -> None:
 def test_control_characters_of_a_file_do_not_reach_the_terminal() -> None:
     c = answer("draws=0")
     facts = {**c.case.facts, "title": c.case["title"].model_copy(update={"value": "a\x1b[2Jb"})}
-    text = comparison_text(replace(c, case=c.case.model_copy(update={"facts": facts})), ("w\x1b[2J\x07",))
+    text = comparison_text(replace(c, case=c.case.model_copy(update={"facts": facts})), ("w\x1b[2J\x07",), full=True)
     assert "\x1b" not in text
     assert "\x07" not in text
 
 
 def test_markdown_holds_the_same_sections_as_the_terminal() -> None:
     c = answer(*BILL)
-    heads = re.findall(r"^## (.*)$", comparison_text(c, ("w",), form="markdown"), re.MULTILINE)
-    text = comparison_text(c, ("w",), width=120)
+    heads = re.findall(r"^## (.*)$", comparison_text(c, ("w",), form="markdown", full=True), re.MULTILINE)
+    text = comparison_text(c, ("w",), full=True, width=120)
     assert len(heads) > 10
     for head in heads:
         assert head.replace("\\", "") in text
 
 
 def test_markdown_tables_have_as_many_cells_in_each_row_as_heads() -> None:
-    for block in comparison_text(answer(*BILL), (), form="markdown", all_options=True).split("\n\n"):
+    for block in comparison_text(answer(*BILL), (), form="markdown", full=True).split("\n\n"):
         if block.startswith("|"):
             assert len({len(re.findall(r"(?<!\\)\|", row)) for row in block.split("\n")}) == 1, block
 
@@ -304,6 +345,8 @@ def test_an_option_is_found_by_id_kind_or_the_start_of_one_name() -> None:
     assert find_option(c, "stay") == "stay"
     assert find_option(c, "cascade") == "cascade:openai/gpt-6-luna"
     assert find_option(c, "casc") == "cascade:openai/gpt-6-luna"
+    assert find_option(c, "gpt-6-luna") == "cheaper-api:openai/gpt-6-luna"
+    assert find_option(c, "haiku") == "cheaper-api:anthropic/claude-haiku-5-5"
     with pytest.raises(InputError, match="could be cheaper-api"):
         find_option(c, "cheaper-api:")
     with pytest.raises(InputError, match="nearest: cascade"):
@@ -320,5 +363,5 @@ def test_the_drivers_of_the_json_are_those_of_the_comparison() -> None:
 def test_a_payback_beside_a_negative_npv_is_explained() -> None:
     c = answer("draws=64")
     o = replace(c.options[2], npv_usd=5.0, expected_npv_usd=-5.0)
-    text = " ".join(comparison_text(replace(c, options=(*c.options[:2], o, *c.options[3:])), (), all_options=True).split())
+    text = " ".join(comparison_text(replace(c, options=(*c.options[:2], o, *c.options[3:])), (), full=True).split())
     assert f"{o.label} pays back at the central values, but on average" in text

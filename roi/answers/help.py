@@ -1,0 +1,146 @@
+"""What does a field of the scenario mean, what is it here, and what does it move?
+
+    FIELD --meaning_of--> words, unit, default, bounds
+    FILE --load_scenario--> its value --open_case, compare--> every option's NPV at its ends, or at half and double of it
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from roi.answers.opening import open_case
+from roi.economics.decision.comparison import compare
+from roi.errors import InputError
+from roi.facts.case import PER_YEAR, SHARE
+from roi.facts.fact import Fact
+from roi.scenario.file import load_scenario
+from roi.scenario.meaning import WORDS, Meaning, meaning_of
+from roi.scenario.quantity import Section
+
+NO_MONEY: Final = {"draws", "seed"}
+"""Numbers that are no facts."""
+LEAST_USD: Final = 0.5
+"""An NPV that moves by less does not move."""
+SCORES: Final = "quality.scores."
+STEP: Final = 0.1
+"""Up and down from a yearly rate, which has no half."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moves:
+    """Options' NPV against staying at two values of a field, the rest central."""
+
+    at: tuple[float, float]
+    spread: bool
+    """True where the values are the fact's 5th and 95th percentile; else half and double."""
+    npv_usd: Mapping[str, tuple[float | None, float | None]]
+    """By the option's label, the one that moves most first; None where it is not possible."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldAnswer:
+    """A field, and what it is in a scenario."""
+
+    meaning: Meaning
+    inside: tuple[Meaning, ...]
+    """The fields of a block."""
+    scenario: str | None
+    """Title of the scenario; None where none was given."""
+    value: Any = None  # Any: whatever the field holds
+    stated: bool = False
+    """True where the scenario states it; else the value is a default."""
+    fact: Fact | None = None
+    """The fact that comes from it, where it is one."""
+    moves: Moves | None = None
+    no_moves: str = ""
+    """Why there are none."""
+
+
+def explain_field(
+    name: str, file: Path | None = None, overrides: tuple[str, ...] = (), also: tuple[str, ...] = (),
+) -> FieldAnswer:
+    """What the field `name` means; and with a scenario what it is there, and what it moves.
+
+    UnknownName with the nearest fields, and names in `also`, where there is no such field.
+    """
+    meaning = meaning_of(name, also)
+    inside = tuple(meaning_of(f"{meaning.path}.{each}") for each in meaning.fields)
+    if file is None:
+        return FieldAnswer(meaning=meaning, inside=inside, scenario=None)
+    scenario = load_scenario(file, overrides)
+    title = scenario.title if "title" in scenario.model_fields_set else file.name
+    value, stated = _value(scenario, meaning.path.split("."))
+    if isinstance(value, Section) and not hasattr(value, "value"):  # a block, not one number with its ends
+        return FieldAnswer(meaning=meaning, inside=inside, scenario=title)
+    resolved = open_case(scenario)
+    paths = resolved.places.get(meaning.path, ())
+    fact = resolved.case[paths[0]] if len(paths) == 1 else None
+    number, moves, why = _number(value, fact), None, ""
+    if number is None or meaning.path in NO_MONEY:
+        why = "it is no number that can be halved or doubled; change it with --set and compare again"
+    else:
+        try:
+            moves = _moves(meaning, file, overrides, fact, number)
+        except InputError as error:
+            why = str(error)
+    return FieldAnswer(meaning=meaning, inside=inside, scenario=title, value=value, stated=stated, fact=fact,
+                       moves=moves, no_moves=why)
+
+
+def _value(section: object, keys: list[str]) -> tuple[Any, bool]:
+    """What the scenario holds at the path, and whether it states it; (None, False) where it is silent."""
+    stated = False
+    while keys:
+        if isinstance(section, dict):
+            whole = ".".join(keys)
+            name, rest = (whole, []) if whole in section else (".".join(keys[:-1]), keys[-1:])
+            if name not in section:
+                return None, False
+            section, keys, stated = section[name], rest, True
+            continue
+        if isinstance(section, tuple) and keys[0].isdigit() and int(keys[0]) < len(section):
+            section, keys, stated = section[int(keys[0])], keys[1:], True
+            continue
+        if not isinstance(section, Section) or keys[0] not in type(section).model_fields:
+            return None, False
+        stated = keys[0] in section.model_fields_set
+        section, keys = getattr(section, keys[0]), keys[1:]
+    return section, stated
+
+
+def _number(value: object, fact: Fact | None) -> float | None:
+    """The central value of the field, else of the fact that stands for it; None where it is no number."""
+    for each in (getattr(value, "value", value), fact.value if fact is not None else None):
+        if isinstance(each, (int, float)) and not isinstance(each, bool):
+            return float(each)
+    return None
+
+
+def _moves(meaning: Meaning, file: Path, overrides: tuple[str, ...], fact: Fact | None, number: float) -> Moves:
+    """Two comparisons of central values, at the ends of the field."""
+    spread = fact is not None and fact.uncertain and fact.value == number
+    ends = fact.spread() if fact is not None and spread else _ends(meaning, number)
+    whole = meaning.kind == WORDS[int]
+    found = []
+    for end in ends:
+        written = f"{meaning.path}={round(end) if whole else float(end)!r}"
+        case = open_case(load_scenario(file, (*overrides, written, "draws=0"))).case
+        found.append({o.label: o.npv_usd for o in compare(case).options if o.id != "stay"})
+    low, high = found
+    npv = {label: (low.get(label), high.get(label)) for label in dict.fromkeys((*low, *high))}
+    pull = {label: np.inf if a is None or b is None else abs(b - a) for label, (a, b) in npv.items()}
+    order = sorted((label for label in npv if pull[label] >= LEAST_USD), key=lambda label: -pull[label])
+    return Moves(at=(ends[0], ends[1]), spread=spread, npv_usd={label: npv[label] for label in order})
+
+
+def _ends(meaning: Meaning, number: float) -> tuple[float, float]:
+    """Half and double within the field's bounds, of a score's wrong answers; a tenth less and more of a yearly rate."""
+    low, high = (number - STEP, number + STEP) if meaning.unit == PER_YEAR else (number / 2, number * 2)
+    if meaning.path.startswith(SCORES):
+        low, high = 1 - 2 * (1 - number), 1 - (1 - number) / 2
+    least = meaning.least if meaning.least is not None else low
+    most = meaning.most if meaning.most is not None else 1.0 if meaning.unit == SHARE else high
+    return max(low, least), min(high, most)

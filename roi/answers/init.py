@@ -1,0 +1,102 @@
+"""What do I write into a scenario? A template, with what is known already in the place of its guesses.
+
+    template --incumbent, requests, usage logs--> the same text with other values --resolve--> it is known to run
+"""
+
+from collections.abc import Iterator
+from datetime import date as Date
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from roi.catalog.prices.api_prices import ALIASES, find_api_price
+from roi.errors import InputError
+from roi.resolution.resolution import resolve
+from roi.scenario.file import check_scenario, read_part, template
+from roi.scenario.quantity import value_of
+from roi.scenario.scenario import Scenario, model_part
+from roi.scenario.starting import renamed, written_over
+from roi.scenario.yaml import parse_yaml, scalar
+from roi.usage.measure.pricing import day_of
+from roi.usage.measure.scenario_part import part_yaml
+from roi.usage.read.record import FileOptions
+from roi.usage.summary import Question, summarize
+
+PARTS: Final = {".yaml", ".yml"}
+"""Endings of a part that roi usage wrote; everything else is an export to be read."""
+
+
+def new_scenario(
+    name: str, *, incumbent: str | None = None, requests_per_day: str | None = None, usage: tuple[Path, ...] = (),
+) -> str:
+    """YAML of the template `name`, with comments, in which what is given stands in the place of the template's guesses.
+
+    `incumbent` is provider/model, `requests_per_day` as it was typed, `usage` are usage exports or one part that roi usage
+    wrote. InputError where the scenario could not be compared.
+    """
+    text = template(name)
+    if incumbent is None and requests_per_day is None and not usage:
+        return text
+    given = check_scenario(parse_yaml(text, name))
+    values: dict[tuple[str, ...], Any] = {}  # Any: values of YAML
+    gone: set[tuple[str, ...]] = set()
+    told = ""
+    if usage:
+        part, told, as_of = _measured(usage, incumbent)
+        values |= {(block, field): value for block in part for field, value in part[block].items()}
+        if as_of is not None and as_of > given.as_of:
+            values["as_of",] = as_of
+        if "lengths" in part["workload"]:
+            gone = {("workload", "input_tokens"), ("workload", "output_tokens")}
+        values |= _prefix_within(part["workload"], given)
+    elif incumbent is not None:
+        provider = find_api_price(None, incumbent, given.as_of, "--incumbent").provider
+        head, _, rest = incumbent.partition("/")
+        values["incumbent", "provider"] = provider
+        values["incumbent", "model"] = rest if rest and provider in (head.lower(), ALIASES.get(head.lower())) else incumbent
+    if requests_per_day is not None:
+        values["workload", "requests_per_day"] = scalar(requests_per_day)
+    provider, model = (values.get(("incumbent", each), getattr(given.incumbent, each)) for each in ("provider", "model"))
+    values |= dict(_others(given, f"{provider}/{model}"))
+    text = written_over(text, values, gone, told)
+    text = renamed(text, ("quality", "scores", given.incumbent.model), model)
+    resolve(check_scenario(parse_yaml(text, "roi init")))
+    return text
+
+
+def _measured(usage: tuple[Path, ...], incumbent: str | None) -> tuple[dict[str, dict[str, Any]], str, Date | None]:
+    """The part of a scenario that the files settle, a line on where it comes from, and its last day."""
+    if usage[0].suffix.lower() in PARTS:
+        if len(usage) > 1 or incumbent is not None:
+            raise InputError(f"--usage: {usage[0]} is a part of a scenario; it stands alone, and names its incumbent itself")
+        part = read_part(usage[0])
+        return {"workload": {}, "incumbent": {}, **part}, f"Measured: {usage[0].name}, by roi usage.", None
+    spent = summarize(Question(files=tuple(map(str, usage)), options=FileOptions(), incumbent=incumbent))
+    part = parse_yaml(part_yaml(spent), "--usage")
+    del part["schema"]
+    days = spent.days
+    assert days is not None  # a part has been written
+    first, last = day_of(days.first), day_of(days.last)
+    names = ", ".join(path.name for path in usage[:3])
+    told = f"Measured: workload and incumbent, from {names}: {len(days.complete)} whole days, {first} to {last}."
+    return part, told, last
+
+
+def _prefix_within(workload: dict[str, Any], given: Scenario) -> dict[tuple[str, ...], float]:
+    """The template's shared prefix, as the same share of a prompt where the measured prompts are shorter than it."""
+    bins = workload.get("lengths", [{"input_tokens": workload.get("input_tokens", np.inf), "share": 1.0}])
+    prompt = sum(each["input_tokens"] * each["share"] for each in bins)
+    prefix, guessed = value_of(given.workload.shared_prefix_tokens), value_of(given.workload.input_tokens or np.inf)
+    if "shared_prefix_tokens" in workload or prefix <= prompt:
+        return {}
+    return {("workload", "shared_prefix_tokens"): round(prefix / guessed * prompt)}
+
+
+def _others(given: Scenario, incumbent: str) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    """The template's lists of candidates, without the model that is paid today."""
+    for field in ("api_models", "hosted_models", "cascade_first"):
+        listed = getattr(given.candidates, field)
+        kept = [name for name in listed if name != incumbent and model_part(name) != model_part(incumbent)]
+        if len(kept) < len(listed):
+            yield ("candidates", field), kept

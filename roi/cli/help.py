@@ -1,0 +1,51 @@
+"""`roi help`: what a command does, or what a field of the scenario means and moves."""
+
+from pathlib import Path
+
+import click
+
+from roi.cli.options import scenario_here, set_option
+
+
+def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 -- click's signature
+    """Commands and fields that begin with what is typed, for the shell."""
+    from roi.cli import COMMANDS
+    from roi.scenario.meaning import field_paths
+
+    return [name for name in (*COMMANDS, *field_paths()) if name.startswith(incomplete) and "NAME" not in name]
+
+
+@click.command("help", short_help="What a command does, or what a field of the scenario means.")
+@click.argument("words", nargs=-1, metavar="[COMMAND... | FIELD [FILE]]", shell_complete=_names)
+@set_option
+@click.pass_context
+def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str, ...]) -> None:
+    """Explain a command, or a field of the scenario: workload.requests_per_day, or the end of its path.
+
+    With FILE, or a roi.yaml in the folder, also what the field is there, and what it moves.
+    """
+    from roi.answers.help import explain_field
+    from roi.cli import COMMANDS, main
+    from roi.cli.output import columns, in_colour, write
+    from roi.report.help import field_text
+
+    if not words or words[0] in COMMANDS:
+        write(_help_of(main, ctx.parent, words))
+        return
+    if len(words) > 2:
+        raise click.UsageError(f"one FIELD and one FILE; {' '.join(words[2:])[:80]!r} is more")
+    file = scenario_here(Path(words[1]) if len(words) == 2 else None)
+    if overrides and file is None:
+        raise click.UsageError("--set changes a scenario: give a FILE")
+    write(field_text(explain_field(words[0], file, overrides, also=tuple(COMMANDS)), width=columns(), colour=in_colour()))
+
+
+def _help_of(command: click.Command, ctx: click.Context | None, words: tuple[str, ...]) -> str:
+    """The help of the command that the words lead to."""
+    ctx = ctx or click.Context(command, info_name="roi")
+    for word in words:
+        found = command.get_command(ctx, word) if isinstance(command, click.Group) else None
+        if found is None:
+            raise click.UsageError(f"{ctx.command_path} has no command {word[:80]!r}")
+        command, ctx = found, click.Context(found, info_name=word, parent=ctx)
+    return command.get_help(ctx)

@@ -1,0 +1,392 @@
+"""What options cost along volumes, and the volumes at which one begins, or ceases, to cost no more than others.
+
+Cost never falls where volume rises, and between the steps of a fleet it is a straight line but for a few bends. So the costs
+at two volumes bound what lies between them, and only where the bounds leave open who is cheaper are more volumes tried.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.economics.decision.evaluation import Evaluated, evaluate, stacked
+from roi.economics.finance import discount_factors
+from roi.economics.inputs import Array, Option, Plan, Shared
+from roi.economics.lines.line import billed_requests
+from roi.estimate.replay.fleet import demand_to_hold, fleet_capacity, replicas_to_hold
+from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
+
+LEAST, MOST, POINTS = 1.0, 1e9, 145
+"""The curve in requests a day: 16 points a decade to begin with."""
+SIDE = 1e-6
+"""Share of a volume by which "just above" lies above it, and to which a change of sign is found."""
+UNSEEN = 1e-4
+"""Share of a volume: between two so near to each other that say the same, nobody looks again."""
+ROUNDS, INSIDE, NEAREST = 14, 24, 64
+"""Rounds of new volumes, and as many of the change alone; steps that a stretch, stretches that a question may get in one."""
+CHUNK = 256
+"""Volumes evaluated at once: their arrays stay in the cache."""
+TIE = 1e-10
+"""Share of a cost that is rounding."""
+UNSERVED = 1e30
+"""USD that stand for a volume which the cards that are owned do not hold."""
+FEW = np.arange(1.0, 5.0)
+"""Instances of the floors that are tried wherever a small one is best: up to four replicas cost is not convex in the size."""
+
+
+class Curves:
+    """Costs of options along volumes, worked out where somebody asks, and kept."""
+
+    def __init__(self, shared: Shared, options: Mapping[str, Option]) -> None:
+        self.shared, self.options = shared, options
+        horizon = shared.horizon
+        first = {id: 0 if o.kind == "stay" else _alone_from(o, horizon) for id, o in options.items()}
+        starts = sorted(set(first.values()))
+        self.start = {id: starts.index(month) for id, month in first.items()}
+        means = [(np.arange(horizon) >= month) / (horizon - month) for month in starts]
+        self.weights = np.stack([discount_factors(shared.discount_rate, horizon), *means], axis=1)
+        mean = np.unique(billed_requests(replace(shared, requests_per_day=1.0))) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
+        self.peak = np.asarray(mean * shared.peak_to_mean)
+        """The peak of a request a day, requests/s, in each month that differs."""
+        self.demand = np.asarray(demand_to_hold(self.peak, mean, shared.can_wait))
+        """What a fleet must hold of it."""
+        self._known: dict[str, _Curve] = {}
+
+    def measures(self, done: Evaluated) -> Array:
+        """Costs of an option, shape (measures, n).
+
+        Present value, then the mean month from each of the starts; each with the cost of wrong answers, and then without.
+        """
+        wrong = sum((line.monthly for line in done.costs.lines if line.is_error), np.zeros(self.shared.horizon))
+        both = np.atleast_2d(done.total.monthly) @ self.weights
+        cash = both - wrong @ self.weights
+        upfront = np.asarray(done.total.upfront).reshape(-1)
+        both[:, 0], cash[:, 0] = both[:, 0] + upfront, cash[:, 0] + upfront
+        return np.stack([both.T, cash.T], axis=1).reshape(2 * self.weights.shape[1], -1)
+
+    def of(self, id: str) -> "_Curve":
+        """The curve of one option."""
+        if id not in self._known:
+            self._known[id] = _Curve(self, self.options[id])
+        return self._known[id]
+
+
+def _alone_from(option: Option, horizon: int) -> int:
+    """The first month, counted from 0, that the option serves alone from beginning to end."""
+    return min(int(np.ceil(np.max(option.months_to_live + option.months_in_parallel))), horizon - 1)
+
+
+class _Curve:
+    """What one option costs at volumes; at each it runs on the plan, and the floor, with the lowest present value there.
+
+    Costs have shape (measures, n), see `Curves.measures`. An option whose costs are a straight line is its two ends.
+    """
+
+    def __init__(self, curves: Curves, option: Option) -> None:
+        self.curves, self.option = curves, option
+        self.plans = stacked(option.plans) if option.plans else None
+        self.count = max(len(option.plans), 1)
+        self.halved: dict[int, tuple[Array, Array]] = {}
+        """Volumes and the best floors there, in instances, by plan, where a commitment made them be searched."""
+        self.capacity = self.pooling = np.empty((0, 1))
+        self.demand = curves.demand
+        if option.provisioned is not None:
+            self.capacity, self.pooling = np.full((1, 1), option.provisioned.requests_per_s), np.ones((1, 1))
+            self.demand = curves.peak
+        if self.plans is not None:
+            full = self.plans.capacity * (1.0 - option.headroom)
+            self.capacity, self.pooling = (np.broadcast_to(x, (self.count, 1)) for x in (full, self.plans.pooling))
+            whole = np.floor(self.plans.gpus_per_instance / self.plans.gpus_per_replica)
+            self.each = np.maximum(np.broadcast_to(whole, (self.count, 1)), 1.0)[:, 0]
+            """Replicas of an instance."""
+            owned = np.floor(self.plans.gpus_owned / self.plans.gpus_per_instance)
+            self.owned = np.maximum(np.broadcast_to(owned, (self.count, 1))[:, 0] * self.each, 1.0)
+            """Replicas that the owned cards hold, for a floor."""
+            self.most = curves.peak.max() / (self.capacity * self.pooling)[:, 0]
+            """Replicas for each request a day that hold the peak of the busiest month, by plan."""
+        self.ratios = self._best_ratios() if option.kind == "hybrid" and self.plans is not None else None
+        probes = np.geomspace(LEAST, MOST, 7)
+        costs, _ = self._cheapest(probes, np.ones((self.count, probes.size), dtype=bool))
+        slope = (costs[:, -1:] - costs[:, :1]) / (MOST - LEAST)
+        self.straight = self.plans is None and np.allclose(costs, costs[:, :1] + slope * (probes - LEAST), rtol=1e-11, atol=0.0)
+        self.base, self.slope = costs[:, :1] - slope * LEAST, slope
+        if not self.straight:
+            self.volumes = np.geomspace(LEAST, MOST, POINTS)
+            everywhere = np.ones((self.count, POINTS), dtype=bool)
+            self.costs, self.by_plan = self._cheapest(self.volumes, everywhere)
+            steps = np.diff(self.costs, axis=1) / np.diff(self.volumes)
+            self.slope = np.maximum(steps.min(axis=1, keepdims=True), 0.0)
+
+    def at(self, volumes: Array) -> Array:
+        """Costs at `volumes` (ascending, between LEAST and MOST), shape (measures, n)."""
+        if self.straight:
+            return np.asarray(self.base + self.slope * volumes)
+        new = np.setdiff1d(volumes, self.volumes, assume_unique=True)
+        if new.size:
+            costs, by_plan = self._cheapest(new, self.in_play(new, new))
+            self.volumes = np.concatenate([self.volumes, new])
+            order = np.argsort(self.volumes, kind="stable")
+            self.volumes = self.volumes[order]
+            self.costs = np.concatenate([self.costs, costs], axis=1)[:, order]
+            self.by_plan = np.concatenate([self.by_plan, by_plan], axis=1)[:, order]
+        return np.asarray(self.costs[:, np.searchsorted(self.volumes, volumes)])
+
+    def in_play(self, low: Array, high: Array) -> NDArray[np.bool_]:
+        """Plans that may be the cheapest between volumes, shape (plans, n).
+
+        Those that cost no more at the known volume below than the cheapest one does at the known volume above.
+        """
+        last = self.volumes.size - 1
+        below = np.clip(np.searchsorted(self.volumes, low, side="right") - 1, 0, last)
+        above = np.clip(np.searchsorted(self.volumes, high), 0, last)
+        limit = np.maximum(self.costs[0, below], self.costs[0, above])
+        return np.asarray(self.by_plan[:, below] <= limit + TIE * np.abs(limit))
+
+    def steps(self, low: Array, high: Array) -> tuple[Array, NDArray[np.intp]]:
+        """Volumes that fill a whole number of replicas in some month on a plan in play there, and the stretch each lies in.
+
+        Where a stretch has more than INSIDE, none are listed. A hybrid's floor has none; those of a fleet that follows the
+        hours are not listed.
+        """
+        if self.ratios is not None or self.option.autoscale or not self.capacity.size:
+            return np.empty(0), np.empty(0, dtype=np.intp)
+        demand, capacity, pooling = self.demand, self.capacity[:, None], self.pooling[:, None]  # (months,), (plans, 1, 1)
+        first, last = (np.floor(replicas_to_hold(v[:, None] * demand, capacity, pooling)) for v in (low, high))
+        counts = np.where(self.in_play(low, high)[..., None], last - first, 0.0).astype(int)  # (plans, stretches, months)
+        counts[:, counts.sum(axis=(0, 2)) > INSIDE] = 0
+        where = np.nonzero(counts)
+        plan, stretch, month = (np.repeat(x, counts[where]) for x in where)
+        nth = np.concatenate([np.arange(1.0, n + 1.0) for n in counts[where]] or [np.empty(0)])
+        replicas = first[plan, stretch, month] + nth
+        full = np.asarray(fleet_capacity(replicas, self.capacity[plan, 0], self.pooling[plan, 0])) / demand[month]
+        within = (full > low[stretch]) & (full * (1.0 + SIDE) < high[stretch])
+        return full[within], stretch[within]
+
+    def _cheapest(self, volumes: Array, tried: NDArray[np.bool_]) -> tuple[Array, Array]:
+        """Costs on the cheapest of the plans that are `tried`, and the present value on each of them (infinite where not)."""
+        plan, at = np.nonzero(tried)
+        costs = self._on_plans(volumes[at], plan)
+        by_plan, row = np.full(tried.shape, np.inf), np.zeros(tried.shape, dtype=int)
+        by_plan[plan, at], row[plan, at] = costs[0], np.arange(plan.size)
+        return costs[:, row[by_plan.argmin(axis=0), np.arange(volumes.size)]], by_plan
+
+    def _on_plans(self, volumes: Array, plan: NDArray[np.intp]) -> Array:
+        """Costs at each volume on the plan beside it; a hybrid's on the best floor of that plan."""
+        if self.ratios is None:
+            return self._costs(volumes, plan, None)
+        each = self.each[plan]
+        small = [*(each * few for few in FEW), np.ones_like(each)]
+        floors = np.stack([*self._beside_the_best(volumes, plan, each), *small], axis=1)
+        floors = np.minimum(floors, self.owned[plan][:, None])
+        row, nth = np.nonzero((np.arange(floors.shape[1]) < 2) | (floors[:, :1] < 2.0 * FEW[-1] * each[:, None]))
+        costs = self._costs(volumes[row], plan[row], floors[row, nth])
+        table, place = np.full(floors.shape, np.inf), np.zeros(floors.shape, dtype=int)
+        table[row, nth], place[row, nth] = costs[0], np.arange(row.size)
+        return costs[:, place[np.arange(volumes.size), table.argmin(axis=1)]]
+
+    def _beside_the_best(self, volumes: Array, plan: NDArray[np.intp], each: Array) -> tuple[Array, Array]:
+        """Two floors, in replicas of whole instances, one of which has the lowest present value.
+
+        Where a floor is large its cost a request follows from the ratio of replicas to requests alone and is convex in it, so
+        that the best whole number lies beside the best ratio. A commitment spoils the ratio, but not that cost is convex in
+        the floor: there it is halved.
+        """
+        assert self.ratios is not None
+        exact = self.ratios[plan] * volumes / each
+        low, high = (np.maximum(side(exact), 1.0) for side in (np.floor, np.ceil))
+        if np.any(np.asarray(self.curves.shared.commitment_usd) > 0):
+            low, high = np.ones_like(exact), np.maximum(np.ceil(self.most[plan] * volumes / each), 1.0)
+            for k in np.unique(plan):  # more volume wants no smaller a floor: between those at the volumes around
+                known, sizes = self.halved.get(int(k), (np.empty(0), np.empty(0)))
+                at = np.searchsorted(known, volumes[plan == k])
+                low[plan == k] = np.concatenate([[1.0], sizes])[at]
+                high[plan == k] = np.fmin(np.concatenate([sizes, [np.inf]])[at], high[plan == k])
+            high = np.maximum(low, high)
+            while np.any(wide := high > low):
+                middle = np.floor((low + high) / 2.0)[wide]
+                v, of, n = (np.concatenate([x, x]) for x in (volumes[wide], plan[wide], middle * each[wide]))
+                n[middle.size :] += each[wide]
+                here, more = self._costs(v, of, n)[0].reshape(2, -1)
+                low[wide] = np.where(more < here, middle + 1.0, low[wide])
+                high[wide] = np.where(more < here, high[wide], middle)
+            for k in np.unique(plan):
+                known, sizes = self.halved.get(int(k), (np.empty(0), np.empty(0)))
+                all_known = np.concatenate([known, volumes[plan == k]])
+                order = np.argsort(all_known, kind="stable")
+                self.halved[int(k)] = all_known[order], np.concatenate([sizes, low[plan == k]])[order]
+        return low * each, high * each
+
+    def _best_ratios(self) -> Array:
+        """Replicas for each request a day in the floor with the lowest present value, for each plan; 0 where none pays."""
+        far = MOST * 1e3  # so large that whole replicas and fixed costs do not show
+        need = self.most[:, None] * far
+        tried, found = need * np.geomspace(1e-3, 1.0, 97), need
+        for _ in range(3):
+            shape = tried.shape
+            plan = np.repeat(np.arange(self.count), shape[1])
+            cost = self._costs(np.full(plan.size, far), plan, tried.reshape(-1))[0].reshape(shape)
+            best = cost.argmin(axis=1)
+            ends = [np.take_along_axis(tried, np.clip(best + k, 0, shape[1] - 1)[:, None], axis=1) for k in (-1, 1)]
+            found = np.take_along_axis(tried, best[:, None], axis=1)
+            tried = np.concatenate([ends[0] + (ends[1] - ends[0]) * np.linspace(0.0, 1.0, 33), found], axis=1)
+        return np.asarray(np.where(found <= need * 1.001e-3, 0.0, found)[:, 0] / far)
+
+    def _costs(self, volumes: Array, plan: NDArray[np.intp], floors: Array | None) -> Array:
+        """Costs at each volume, on the plan (and the floor) beside it."""
+        chunks = [slice(start, start + CHUNK) for start in range(0, volumes.size, CHUNK)]
+        return np.concatenate(
+            [self._chunk(volumes[k], plan[k], None if floors is None else floors[k]) for k in chunks], axis=1,
+        )
+
+    def _chunk(self, volumes: Array, plan: NDArray[np.intp], floors: Array | None) -> Array:
+        curves, option = self.curves, self.option
+        if self.plans is not None:
+            option = replace(option, plan=_rows(self.plans, plan))
+        if floors is not None:
+            option = replace(option, replicas_fixed=floors[:, None])
+        done = evaluate(replace(curves.shared, requests_per_day=volumes[:, None]), option, curves.options)
+        costs = curves.measures(done)
+        if option.plan is None or done.costs.fleet is None:
+            return costs
+        served = done.costs.fleet.gpus.max(axis=-1) <= np.reshape(option.plan.gpus_owned, -1)
+        return np.where(served, costs, UNSERVED)
+
+
+def _rows(plans: Plan, index: NDArray[np.intp]) -> Plan:
+    """The stacked plans' numbers, one row for each index."""
+    columns: dict[str, Any] = {k: x[index] for k, x in vars(plans).items() if isinstance(x, np.ndarray)}  # Any: fields
+    return replace(plans, **columns)
+
+
+class Ask(NamedTuple):
+    """A question: from a volume upwards or downwards, where does it change whether the option costs no more?"""
+
+    rivals: str
+    """Name of the set of rivals: the cheapest of them counts."""
+    basis: str
+    """pv or run_rate."""
+    counts: str
+    """errors or cash."""
+    start: float
+    up: bool
+
+
+class Turn(NamedTuple):
+    """The answer: whether the option costs no more at the start, and the two volumes between which that changes."""
+
+    wins: bool
+    """At the start."""
+    before: float | None
+    """The last volume where it is as at the start; None where it never changes."""
+    after: float | None
+    gain: Array
+    """Savings along the curve, USD, shape (n,), at `volumes`."""
+    volumes: Array
+
+
+def rows_of(basis: str, counts: str) -> int:
+    """Where a measure stands among the four of a pair of options."""
+    return 2 * (basis == "run_rate") + (counts == "cash")
+
+
+@dataclass(frozen=True)
+class _Gains:
+    """Savings against the cheapest of some rivals at volumes, shape (4, n), and their bounds between these, (4, n - 1)."""
+
+    wins: NDArray[np.bool_]
+    gain: Array
+    most: Array
+    least: Array
+
+
+def _gains(curves: Curves, id: str, rivals: Sequence[str], volumes: Array) -> _Gains:
+    """Savings of `id`: against each rival over the months in which both serve alone.
+
+    A cost is slope x volume + a part that never falls, so that its ends bound it between two volumes.
+    """
+    starts = [2 + 2 * max(curves.start[id], curves.start[rival]) for rival in rivals]
+    pairs = [(curves.of(rival), [0, 1, start, start + 1]) for rival, start in zip(rivals, starts, strict=True)]
+    mine, own = curves.of(id), curves.of(id).at(volumes)
+    a, b = np.stack([own[rows] for _, rows in pairs]), np.stack([c.at(volumes)[rows] for c, rows in pairs])  # (rivals, 4, n)
+    sa, sb = np.stack([mine.slope[rows] for _, rows in pairs]), np.stack([c.slope[rows] for c, rows in pairs])
+    rest_a, rest_b, line = a - sa * volumes, b - sb * volumes, (sb - sa) * volumes
+
+    def ends(x: Array, pick: Any) -> Array:  # Any: np.minimum or np.maximum
+        return np.asarray(pick(x[..., :-1], x[..., 1:]))
+
+    most = (ends(line, np.maximum) + ends(rest_b, np.maximum) - ends(rest_a, np.minimum)).min(axis=0)
+    least = (ends(line, np.minimum) + ends(rest_b, np.minimum) - ends(rest_a, np.maximum)).min(axis=0)
+    gain, rounding = np.where(a[0] < UNSERVED, (b - a).min(axis=0), -UNSERVED), TIE * np.abs(a[0])
+    return _Gains(
+        wins=gain >= -rounding, gain=gain, most=most + rounding[:, 1:], least=least + rounding[:, 1:],
+    )
+
+
+def turns(curves: Curves, id: str, rivals: Mapping[str, Sequence[str]], asks: Sequence[Ask]) -> dict[Ask, Turn]:
+    """The answer to each question about the option `id`."""
+    volumes = np.unique(np.concatenate([np.geomspace(LEAST, MOST, POINTS), [ask.start for ask in asks]]))
+    answers: dict[Ask, Turn] = {}
+    waiting = list(asks)
+    for nearest in (*[NEAREST] * ROUNDS, *[0] * ROUNDS):
+        gains = {name: _gains(curves, id, rivals[name], volumes) for name in {ask.rivals for ask in waiting}}
+        new: dict[Ask, Array] = {}
+        for ask in waiting:
+            answers[ask], more = _look(curves, (id, *rivals[ask.rivals]), gains[ask.rivals], volumes, ask, nearest)
+            if more.size:
+                new[ask] = more
+        if not new:
+            break
+        waiting = list(new)
+        volumes = np.unique(np.concatenate([volumes, *new.values()]))
+    return answers
+
+
+def _look(
+    curves: Curves, ids: Sequence[str], gains: _Gains, volumes: Array, ask: Ask, nearest: int
+) -> tuple[Turn, Array]:
+    """What the volumes so far say, and the volumes that could still change that (none: it is the answer).
+
+    Inside the stretch where the sign changes, and inside as many of the doubtful ones before it, those nearest to the start.
+    """
+    m = rows_of(ask.basis, ask.counts)
+    way = 1 if ask.up else -1
+    at = int(np.searchsorted(volumes, ask.start))
+    sign = bool(gains.wins[m, at])
+    same = gains.wins[m, at:] == sign if ask.up else gains.wins[m, at::-1] == sign
+    steps = same.size - 1 if same.all() else int(np.argmin(same))  # how far it is to the change, or to the end
+    changes = not same.all()
+    stretches = at + np.arange(steps) if ask.up else at - 1 - np.arange(steps)  # by their lower end, the nearest first
+    width = volumes[stretches + 1] / volumes[stretches] - 1.0
+    doubt = gains.least[m, stretches] < 0.0 if sign else gains.most[m, stretches] >= 0.0
+    opened = doubt & (width > UNSEEN)
+    opened[np.cumsum(opened) > nearest] = False
+    if changes:
+        opened[-1] = width[-1] > 2.0 * SIDE
+    before, after = (float(volumes[at + way * (steps - 1)]), float(volumes[at + way * steps])) if changes else (None, None)
+    found = Turn(wins=sign, before=before, after=after, gain=gains.gain[m], volumes=volumes)
+    chosen = stretches[opened]
+    return found, _inside(curves, ids, gains.gain[m], volumes, chosen) if chosen.size else np.empty(0)
+
+
+def _inside(curves: Curves, ids: Sequence[str], gain: Array, volumes: Array, stretches: NDArray[np.intp]) -> Array:
+    """New volumes between each of the volumes `stretches` and the next.
+
+    Both sides of each step in it; where there is none (or too many), three between, and both sides of where the line through
+    the two ends crosses zero.
+    """
+    low, high = volumes[stretches], volumes[stretches + 1]
+    bare, new = np.ones(low.size, dtype=bool), []
+    for curve in map(curves.of, ids):
+        full, stretch = curve.steps(low, high)
+        bare[stretch] = False
+        new += [full, full * (1.0 + SIDE)]
+    low, high, at_low, at_high = low[bare], high[bare], gain[stretches][bare], gain[stretches + 1][bare]
+    new.append((low * (high / low) ** np.array([[0.25], [0.5], [0.75]])).reshape(-1))
+    crosses = (at_low < 0) != (at_high < 0)
+    low, high, share = low[crosses], high[crosses], at_low[crosses] / (at_low - at_high)[crosses]
+    for side in (1.0 - 0.5 * SIDE, 1.0 + 0.5 * SIDE):
+        zero = (low + (high - low) * share) * side
+        new.append(zero[(zero > low) & (zero < high)])
+    return np.concatenate(new)

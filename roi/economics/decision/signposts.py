@@ -1,0 +1,171 @@
+"""What would turn the choice between two options: a volume, a price or an error rate, each alone, at the central values."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from roi.economics.decision.break_even import why_never
+from roi.economics.decision.curves import LEAST, MOST, Ask, Curves, rows_of, turns
+from roi.economics.decision.evaluation import choose_plan, evaluate
+from roi.economics.inputs import Option, Plan
+from roi.economics.lines.option_lines import answered_wrong, with_error_rate
+
+STEPS, SAME = 50, 1e-9
+"""Factors on a quantity that are tried at most, and the share of itself within which one leads to itself."""
+NUDGE, ALMOST_NOTHING = 1e-3, 1e-6
+"""The share by which a quantity is moved to see what that costs, and the least factor that is tried."""
+BAR, EQUAL = "what the quality bar admits", "there the present values are equal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signpost:
+    """A threshold of one quantity, all else as today, on one side of which the option costs no more than the rival (NPV)."""
+
+    option: str
+    rival: str
+    quantity: str
+    """requests_per_day; usd_per_gpu_hour (rent of the GPU that `reason` names, which need not be the one in use today);
+    usd_per_gpu (the same for purchase prices); api_price_ratio (the option's price list over today's); error_rate.
+    """
+    today: float
+    threshold: float | None
+    """The one nearest to today; None where this quantity alone turns nothing."""
+    direction: str
+    """Side of the threshold on which the option costs no more than the rival: above or below."""
+    reason: str
+
+
+def signposts(curves: Curves, id: str, rival: str, counts: str = "errors") -> tuple[Signpost, ...]:
+    """What would make `id` beat `rival`, or where it beats it already, what would end that: volumes, its price, its error rate.
+
+    By present value. `counts` says whether wrong answers cost what the scenario says (errors) or nothing (cash). The error rate
+    is no signpost on cash, nor where both options give the same answers.
+    """
+    found = [*_volumes(curves, id, rival, counts), *_prices(curves, id, rival, counts)]
+    if counts == "errors" and not curves.options[id].keeps_model:
+        found += _error_rate(curves, id, rival)
+    return tuple(found)
+
+
+def _volumes(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signpost]:
+    """The nearest volumes above and below today's at which the sign changes."""
+    today = float(np.max(curves.shared.requests_per_day))
+    start = float(np.clip(today, LEAST, MOST))
+    asks = [Ask("rival", "pv", counts, at, up) for at, up in ((start, True), (start, False), (MOST, False))]
+    asks.append(Ask("rival", "run_rate", counts, MOST, up=False))
+    answers = turns(curves, id, {"rival": [rival]}, asks)
+    up, down, end, running = (answers[ask] for ask in asks)
+
+    def signpost(threshold: float | None, direction: str, reason: str) -> Signpost:
+        return Signpost(
+            option=id, rival=rival, quantity="requests_per_day", today=today, threshold=threshold, direction=direction,
+            reason=reason,
+        )
+
+    if up.after is None and down.after is None:
+        never = why_never(curves.options[id], "pv", up, (running.before or 0.0) if running.wins else None)
+        yield signpost(None, "above", "cheaper at every volume" if up.wins else never)
+    if up.after is not None:
+        for_good = "one crossing" if end.before == up.after else f"for good from {end.before or 0.0:,.0f} a day on"
+        if not end.wins:
+            for_good = "at large volume the rival is cheaper again"
+        yield signpost(up.before, "below", "one crossing") if up.wins else signpost(up.after, "above", for_good)
+    if down.after is not None:
+        yield signpost(down.before, "above", "one crossing") if down.wins else signpost(down.after, "below", "one crossing")
+
+
+def _prices(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signpost]:
+    """The price of what the option runs on: rent, GPUs, or its price list."""
+    option, other = curves.options[id], curves.options[rival]
+    if option.plan is None and option.api is None:
+        return
+    if option.plan is None:
+        quantity, both_pay = "api_price_ratio", option.vendor == other.vendor
+    else:
+        quantity = "usd_per_gpu" if option.hardware else "usd_per_gpu_hour"
+        both_pay = other.plan is not None and bool(other.hardware) == bool(option.hardware)
+    (today, _), threshold, reason = _price(option), None, "the rival pays the same price"
+    if not both_pay:
+        factor, wins, there = _where_it_turns(curves, option, other, counts, _at_price)
+        reason = "at any price" if wins else "even for nothing it costs more"
+        if factor is not None:
+            today, reason = _price(_at_price(there, 1.0 / factor))
+            threshold = today * factor
+    yield Signpost(
+        option=id, rival=rival, quantity=quantity, today=today, threshold=threshold, direction="below", reason=reason,
+    )
+
+
+def _price(option: Option) -> tuple[float, str]:
+    """The option's own price, and what it is the price of."""
+    plan = option.plan
+    if plan is None:
+        return 1.0, f"all prices of {option.vendor} moving alike"
+    if option.hardware:
+        return float(plan.usd_per_gpu), f"{plan.gpu}, all prices moving alike"
+    return float(plan.usd_per_gpu_hour), f"{plan.gpu} at {plan.vendor}, all rents moving alike"
+
+
+def _at_price(option: Option, factor: float) -> Option:
+    """The option with its own price multiplied."""
+    if option.plan is None:
+        assert option.api is not None
+        return replace(option, api=replace(option.api, discount=1.0 - (1.0 - option.api.discount) * factor))
+
+    def times(plan: Plan) -> Plan:
+        if option.hardware:
+            return replace(plan, usd_per_gpu=plan.usd_per_gpu * factor)
+        return replace(plan, usd_per_gpu_hour=plan.usd_per_gpu_hour * factor)
+
+    return replace(option, plan=times(option.plan), plans=tuple(map(times, option.plans)))
+
+
+def _error_rate(curves: Curves, id: str, rival: str) -> Iterator[Signpost]:
+    """The error rate of what it answers up to which the option costs no more, at most what the bar admits."""
+    option, other = curves.options[id], curves.options[rival]
+
+    def today(of: Option) -> float:
+        return float(np.asarray(answered_wrong(of, curves.options[of.escalates_to].error_rate)))
+
+    now, at_bar = today(option), 1.0 - curves.shared.quality_bar
+    if now == 0.0 or (option.system, option.kind == "cascade") == (other.system, other.kind == "cascade"):
+        return
+    factor, wins, _ = _where_it_turns(curves, option, other, "errors", lambda o, by: with_error_rate(o, today(o) * by))
+    threshold: float | None = at_bar if wins else None
+    if factor is not None:
+        threshold = min(factor * now, at_bar)
+    reason = "even without errors it costs more" if threshold is None else BAR if threshold == at_bar else EQUAL
+    yield Signpost(
+        option=id, rival=rival, quantity="error_rate", today=now, threshold=threshold, direction="below", reason=reason,
+    )
+
+
+def _where_it_turns(
+    curves: Curves, option: Option, other: Option, counts: str, times: Callable[[Option, float], Option]
+) -> tuple[float | None, bool, Option]:
+    """The factor on one of the option's quantities below which it costs no more, whether it does now, and the option there.
+
+    None where no factor turns that. At a given plan and floor cost is a straight line in the quantity. The line at one factor
+    leads to the next factor, where another plan may be the cheapest, until a line leads to itself.
+    """
+    row, factor = rows_of("pv", counts), 1.0
+
+    def gain(tried: Option) -> float:
+        options = {**curves.options, option.id: tried}
+        mine, theirs = (curves.measures(evaluate(curves.shared, o, options))[row, 0] for o in (tried, other))
+        return float(theirs - mine)
+
+    wins = gain(option) >= 0
+    now = option
+    for _ in range(STEPS):
+        now = times(option, factor)
+        now = choose_plan(curves.shared, now, {**curves.options, option.id: now})
+        here = gain(now)
+        fall = (here - gain(times(now, 1.0 + NUDGE))) / NUDGE  # savings lost as the quantity doubles
+        if fall <= 0 or (factor == ALMOST_NOTHING and here < 0):
+            return None, wins, now
+        if abs(here / fall) < SAME:
+            return factor, wins, now
+        factor = max(factor * (1.0 + here / fall), ALMOST_NOTHING)
+    return None, wins, now

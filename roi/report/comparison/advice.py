@@ -1,0 +1,251 @@
+"""The advice in sentences that need no other page: what to do now, what to measure then, and what not to do yet.
+
+Cash and wrong answers are told apart; NPV, P10 and P90 are the mean and the percentiles of the draws.
+"""
+
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.option_result import OptionResult, Triple
+from roi.economics.decision.verdict import chance, value
+from roi.economics.decision.worth import Experiment
+from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED
+from roi.report.comparison.thresholds import at_rent, look_again, option_of, undone_by, wins_from
+from roi.report.layout.blocks import Block, Labelled
+from roi.report.layout.wording import case_number, fact_name, figure, percent, short_usd, usd
+from roi.report.layout.wording import chance as share
+from roi.report.layout.wording import months as in_months
+from roi.units import DAYS_PER_MONTH
+
+WHAT = {
+    "cache-batch": "the same model, with the vendor's cache or batch price switched on",
+    "shorter-prompt": "the same model, asked with a shorter prompt",
+    "less-reasoning": "the same model, asked to reason less",
+    "flexible-tier": "the same model at the vendor's slower, cheaper tier",
+    "provisioned": "the same model on capacity that is bought for a term",
+    "cheaper-api": "another API model",
+    "cascade": "it answers first, and what it cannot answer goes on to the second model",
+    "hosted-open": "an open model that a vendor serves",
+    "vendor-tuned": "a model that its vendor fine-tunes for you and serves",
+    "hosted-adapter": "train an adapter that a vendor serves",
+    "self-hosted-base": "serve an open model on rented GPUs",
+    "self-hosted-adapter": "train an adapter and serve it on rented GPUs",
+    "hybrid": "rented GPUs carry the steady load, an API the peaks",
+    "own-hardware": "buy GPUs and serve on them",
+}
+"""What an option of each kind means, for a reader who does not know its name."""
+DIFFERS = 0.25
+"""Two paybacks that differ by more than this part of the longer one are both told."""
+SAME_RATE = 0.0005
+"""Error rates that print alike."""
+MEASURES = {
+    "evaluate": "Evaluate {0} on your evaluation set", "load-test": "Load-test one server of {0}",
+    "trial-run": "Try the training of {0} for some minutes", "count-tokens": "Count the tokens of a hundred prompts with {0}",
+    "usage-log": "Read a week of usage log", "invoice": "Split an invoice into requests and prices",
+    "quote": "Ask vendors for a quote",
+}
+"""What each kind of experiment does."""
+
+
+def npv_of(c: Comparison, o: OptionResult) -> tuple[float, Triple | None]:
+    """Mean NPV of the draws with P10, P50 and P90, on what the verdict counts; without draws the central value."""
+    return value(o, c.verdict.counts), o.cash_npv_p10_p50_p90 if c.verdict.counts == "cash" else o.npv_p10_p50_p90
+
+
+def advice(c: Comparison) -> list[Block]:
+    """What to correct; or what to do now, what to measure, and what not to do yet."""
+    v = c.verdict
+    if v.recommended is None:
+        return [_correct(c)]
+    if v.leader == "stay":
+        blocks: list[Block] = [_stay(c)]
+    elif v.measure_first is not None:
+        e = v.measure_first
+        ahead = (f"Worth {short_usd(e.first_net_usd)} more than changing at once, its cost and the delay taken off."
+                 f"{_wins_at(c, e)}")
+        blocks = [Labelled("MEASURE FIRST", (f"{_measure(c, e)}.", ahead), "good"), _change(c, "ELSE")]
+    else:
+        blocks = [_change(c, "DO NOW")]
+    return [*blocks, *_then(c), *(_unless(c) if option_of(c, v.leader).kind in SELF_HOSTED else _not_yet(c))]
+
+
+def _correct(c: Comparison) -> Block:
+    standing = [a for a in c.alarms if not a.accepted]
+    meant = f"If it is meant, write accept: [{', '.join(a.name for a in standing)}] into the scenario."
+    return Labelled("CORRECT FIRST", (*(f"{a.field}: {a.told}." for a in standing), meant,
+                                      "Until then there is no recommendation; the table follows from the input as it stands."),
+                    "alarm")
+
+
+def _change(c: Comparison, label: str) -> Block:
+    """The recommendation; where it trains, buys or commits, first the best likely option that does none of these."""
+    v, o = c.verdict, c.leader
+    first = None if v.first_move is None else option_of(c, v.first_move)
+    if first is None:
+        return Labelled(label, (f"Change to {o.label}: {_what(o)}.", *figures(c, o)), "good")
+    mean, _ = npv_of(c, first)
+    return Labelled(label, (
+        f"First {first.label} (can be undone within a month). {_cash(c, first)} Mean NPV {short_usd(mean)}.",
+        f"Then {o.label}: {_what(o)}.", *figures(c, o)), "good")
+
+
+def _what(o: OptionResult) -> str:
+    if o.upfront_no_cash_usd:
+        return "serve on the GPUs that you own"
+    return WHAT.get(o.kind, o.kind.replace("-", " "))
+
+
+def figures(c: Comparison, o: OptionResult) -> list[str]:
+    """What a change costs and brings: cash, wrong answers, NPV with its range, and how sure it is."""
+    mean, spread = npv_of(c, o)
+    if spread is None:
+        told = f"{short_usd(mean)} (no draws: nothing says how sure)"
+    elif _flat(spread):
+        told = f"{short_usd(mean)}, and nothing uncertain moves it"
+    else:
+        told = f"mean {short_usd(mean)}, bad case {short_usd(spread[0])}, good case {short_usd(spread[2])}"
+    found = [_cash(c, o), _wrong(c, o), f"NPV, {counted(c)}: {told}."]
+    odds = chance(o, c.verdict.counts)
+    if odds is not None:
+        second, over = c.verdict.second, c.verdict.chance_over_second
+        beats = f"Chance to beat staying {share(odds)}"
+        if second is not None and over is not None and second != "stay":
+            beats += f", to beat the second best ({option_of(c, second).label}) {share(over)}"
+        found.append(f"{beats}.")
+    return found
+
+
+def _flat(spread: Triple) -> bool:
+    """True where P10 and P90 print alike."""
+    return spread[2] - spread[0] < 1.0
+
+
+def counted(c: Comparison) -> str:
+    """Whether the verdict's NPV holds the cost of wrong answers."""
+    if case_number(c.case, "quality.usd_per_error") <= 0:
+        return "wrong answers at $0"
+    return "on cash alone" if c.verdict.counts == "cash" else "wrong answers counted"
+
+
+def _cash(c: Comparison, o: OptionResult) -> str:
+    stay, horizon = option_of(c, "stay"), len(o.monthly_usd)
+    cash, with_errors = o.payback_cash_months, o.payback_months
+    paid = f"payback {in_months(cash, horizon)}{'' if cash <= 0 or cash > horizon else ' months'}"
+    shorter, longer = sorted(min(x, 2.0 * horizon) for x in (cash, with_errors))
+    if c.verdict.counts != "cash" and longer - shorter > DIFFERS * longer and longer >= 1.0:
+        paid += f" on cash ({in_months(with_errors, horizon)} with wrong answers counted)"
+    own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
+    first = f"{paid_first} and {usd(own)} that your own cards would sell for" if own else paid_first
+    return f"Cash {usd(stay.cash_monthly_usd)} -> {usd(o.cash_monthly_usd)} a month; set-up {first}; {paid}."
+
+
+def _wrong(c: Comparison, o: OptionResult) -> str:
+    """Wrong answers before and after, as a share, as a count a month and in USD."""
+    stay, each = option_of(c, "stay"), case_number(c.case, "quality.usd_per_error")
+    before, after = stay.quality.wrong_rate, o.quality.wrong_rate
+    if abs(after - before) < SAME_RATE:
+        return f"Wrong answers {percent(before)}, as today."
+    month = case_number(c.case, "workload.requests_per_day") * DAYS_PER_MONTH
+    dearer = o.errors_monthly_usd - stay.errors_monthly_usd
+    number = abs(dearer / each if each > 0 else (after - before) * month)
+    more = "more" if after > before else "fewer"
+    priced = f", counted at {usd(abs(dearer))}" if each > 0 and c.verdict.counts != "cash" else ", not counted in USD"
+    return f"Wrong answers {percent(before)} -> {percent(after)}: about {figure(number)} {more} a month{priced}."
+
+
+def _stay(c: Comparison) -> Block:
+    v, stay = c.verdict, option_of(c, "stay")
+    head = (f"Stay on {stay.label}{': stop here' if v.then is None else ' for now, and measure'}. Cash"
+            f" {usd(stay.cash_monthly_usd)} a month, {percent(stay.quality.wrong_rate)} of the answers wrong.")
+    barred = [o for o in c.infeasible if o.kind not in KEEPS_MODEL]
+    if v.challenger is None and not barred:
+        why = "No other model is named: write candidates.api_models, hosted_models or self_hosted."
+    elif v.challenger is None:
+        why = f"No other option can work: {'; '.join(f'{o.label}: {o.reason}' for o in barred[:2])}."
+    else:
+        o = option_of(c, v.challenger)
+        mean, spread = npv_of(c, o)
+        ends = f" (bad case {short_usd(spread[0])}, good case {short_usd(spread[2])})" if spread and not _flat(spread) else ""
+        why = (f"The nearest other option, {o.label}, {'would save' if mean > 0 else 'loses'} {short_usd(abs(mean))} on average"
+               f"{ends}{f', but {reason(c, o.id)}' if mean > 0 else ''}.")
+    return Labelled("DO NOW", (head, why, *look_again(c)), "good")
+
+
+def reason(c: Comparison, id: str) -> str:
+    """Why an option with a higher mean NPV is not the recommended one."""
+    passed = next((p for p in c.verdict.passed_over if p.option == id), None)
+    if passed is None:
+        return "it is not the best"
+    if passed.reason == "not tested":
+        return "nobody has tested it"
+    return f"beats staying in only {percent(passed.chance or 0.0)} of the draws, needs {percent(passed.chance_needed)}"
+
+
+def next_step(c: Comparison) -> str:
+    """What to measure next, in a sentence; empty where nothing is worth measuring."""
+    e = c.verdict.measure_first or c.verdict.then
+    return "" if e is None else f"{_measure(c, e)}.{_wins_at(c, e)}"
+
+
+def _then(c: Comparison) -> list[Block]:
+    e = c.verdict.then
+    if c.verdict.measure_first is not None:
+        return []
+    if e is None:
+        sure = bool(c.case["draws"].value)
+        return [Labelled("THEN", ("Nothing is worth measuring: no test is worth more than it costs." if sure else
+                                  "Without draws nothing says what a test is worth: --draws 4096.",))]
+    after = "" if c.verdict.leader == "stay" else " after DO NOW"
+    return [Labelled("THEN", (f"{_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{_wins_at(c, e)}",))]
+
+
+def _measure(c: Comparison, e: Experiment) -> str:
+    """What an experiment does, what it costs and how long it takes."""
+    weeks = round(e.months * DAYS_PER_MONTH / 7.0)
+    takes = "a day" if weeks < 1 else "a week" if weeks == 1 else f"{weeks} weeks" if weeks <= 8 else f"{e.months:.0f} months"
+    o = option_of(c, e.option)
+    trains = "Train and evaluate {0}" if e.kind == "evaluate" and o.trains and not o.tested else MEASURES[e.kind]
+    told = trains.format(o.label) + (f" ({fact_name(e.fact)})" if e.fact is not None else "")
+    if e.kind == "evaluate" and e.items is not None:
+        told += f", {e.items:,} items"
+    return f"{told}: about {usd(e.cost_usd)} and {takes}"
+
+
+def _wins_at(c: Comparison, e: Experiment) -> str:
+    """The error rate at which the option of an evaluation wins; of another experiment, what it is ahead or behind by."""
+    o, v = option_of(c, e.option), c.verdict
+    if e.kind == "evaluate" and v.wins_at_error_rate is not None:
+        return (f" It wins if at most {percent(v.wins_at_error_rate)} of its answers are wrong (assumed:"
+                f" {percent(o.quality.error_rate)}).")
+    gap = value(o, v.counts) - value(c.leader, v.counts)
+    if v.leader in {e.option, "stay"}:
+        return ""
+    return f" Today its mean NPV is {short_usd(abs(gap))} {'above' if gap > 0 else 'below'} the recommendation's."
+
+
+def _hosted(c: Comparison) -> OptionResult | None:
+    """The self-hosted option with the highest NPV."""
+    return max((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: value(o, c.verdict.counts), default=None)
+
+
+def _not_yet(c: Comparison) -> list[Block]:
+    o = _hosted(c)
+    if o is None:
+        barred = next((x for x in c.infeasible if x.kind in SELF_HOSTED), None)
+        why = f"{barred.label}: {barred.reason}" if barred else "no open model is named (candidates.self_hosted)"
+        return [Labelled("NOT YET", (f"Self-hosting, none: {why}.",))]
+    mean, _ = npv_of(c, o)
+    head = f"{o.label} (mean NPV {short_usd(mean)}{'' if o.tested else ', not tested'})"
+    central = " at the central values" if (npv_at_centre(c, o) > 0) != (mean > 0) else ""
+    return [Labelled("NOT YET", (f"{head}{central} beats {wins_from(c, o)}.{at_rent(c, o)}",))]
+
+
+def npv_at_centre(c: Comparison, o: OptionResult) -> float:
+    """NPV at the central values, on what the verdict counts."""
+    return o.npv_without_errors_usd if c.verdict.counts == "cash" else o.npv_usd
+
+
+def _unless(c: Comparison) -> list[Block]:
+    """What would undo a self-hosted recommendation."""
+    rival, signs = undone_by(c)
+    if not signs:
+        return [Labelled("UNLESS", ("No volume, price or error rate alone would undo it.",))]
+    return [Labelled("UNLESS", (f"{rival} is cheaper {'; '.join(signs)}.",))]

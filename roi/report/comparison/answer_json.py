@@ -1,0 +1,53 @@
+"""The comparison as one JSON object, schema roi.comparison/2 (docs/json.md). It holds its own Case, so it can be replayed."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from roi.answers.saved import SCHEMA
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.option_result import OptionResult
+from roi.report.comparison.advice import next_step
+from roi.report.comparison.scope import excluded, included
+
+FACT = ("value", "low", "high", "unit", "basis", "source", "date")
+
+Json = dict[str, Any]  # Any: plain JSON values
+
+
+def comparison_json(c: Comparison, *, version: str, scenario: Json | None, warnings: Sequence[str]) -> str:
+    """The comparison as JSON text. Infinity ("never") is null; a NaN would be a bug and raises ValueError."""
+    verdict = c.verdict.sentence[:1].lower() + c.verdict.sentence[1:]  # begins with stay, change, or "stay, not sure"
+    found: Mapping[str, Json] = {  # an option that cannot work has every key of one that can
+        **{o.id: {"feasible": True, "reason": None, **asdict(o)} for o in c.options},
+        **{o.id: {"feasible": False, "reason": o.reason, **{f.name: None for f in fields(OptionResult)}, **asdict(o),
+                  "evaluated": o.quality.status == "evaluated", "monthly_usd": [], "lines": []} for o in c.infeasible},
+    }
+    body = {
+        "schema": SCHEMA, "roi_version": version, "scenario": scenario,
+        "case": {path: {name: fact[name] for name in FACT} for path, fact in c.case.model_dump(mode="json")["facts"].items()},
+        **asdict(c.verdict),
+        "verdict": verdict if verdict.startswith(c.verdict.decision) else f"{c.verdict.decision}: {c.verdict.sentence}",
+        "next_step": next_step(c),
+        "signposts": [asdict(s) for s in c.signposts],
+        "alarms": [asdict(a) for a in c.alarms], "experiments": [asdict(e) for e in c.experiments],
+        "gates": [asdict(gate) for gate in c.gates],
+        "options": [found[id] for id in c.case.options if id in found],
+        "break_even": [asdict(b) for b in c.break_even],
+        "break_even_requests_per_day": c.break_even_requests_per_day,
+        "drivers": [asdict(d) for d in c.drivers], "driver_option": c.driver_option,
+        "reconciled_option": c.reconciled_option, "reconciled_npv_usd": c.reconciled_npv_usd,
+        "probability_best_by_kind": c.probability_best_by_kind,
+        "included": included(c), "excluded": excluded(c), "warnings": list(warnings),
+    }
+    return json.dumps(_no_infinity(body), indent=1, allow_nan=False)
+
+
+def _no_infinity(x: object) -> object:
+    if isinstance(x, dict):
+        return {key: _no_infinity(value) for key, value in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [_no_infinity(value) for value in x]
+    return None if isinstance(x, float) and math.isinf(x) else x

@@ -1,0 +1,232 @@
+"""The one screen of `roi compare`: what to do, what it costs, how sure that is and what is not known, in at most 40 lines."""
+
+from collections.abc import Sequence
+
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.feasibility import UNKNOWN
+from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.verdict import chance
+from roi.economics.inputs import KEEPS_MODEL
+from roi.facts.case import template_values
+from roi.facts.fact import Basis, Fact
+from roi.report.comparison.advice import advice, counted, npv_of, reason
+from roi.report.comparison.thresholds import option_of
+from roi.report.layout.blocks import Block, Gap, Labelled, Paragraph, Row, Table, Title, render, shortened
+from roi.report.layout.wording import case_number, fact_name, fact_range, figure, money_of, percent, quantity, short_usd, usd
+from roi.report.layout.wording import chance as share
+
+MOST_LINES, MOST_ROWS = 40, 6
+TITLE = 100
+"""Characters of a title that are shown."""
+MAIN = {"workload.requests_per_day": "volume {} a day", "workload.growth_per_year": "growth {}",
+        "quality.usd_per_error": "{} per wrong answer"}
+"""Inputs that carry the whole answer, in the screen's words; the scores come to them."""
+DRIVING = 3
+"""The first so many drivers are told as uncertain although their value is stated."""
+SIZES = ((1.0, "$"), (1e3, "$k"), (1e6, "$M"), (1e9, "$bn"), (1e12, "$tn"))
+"""Units of the NPV columns, so that the largest figure has five digits."""
+NAMED = 4
+"""Names that a list on the screen has at most."""
+
+
+def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width: int = 80, colour: bool = False) -> str:
+    """The screen; its table has as many of the best options as leave it within its lines."""
+    text = ""
+    for most in range(MOST_ROWS, 0, -1):
+        text = render((*head(c), *alerts(c), Gap(), *advice(c), Gap(), *_table(c, most), *_last(c, warnings, most)), form,
+                      width=width, colour=colour)
+        if form != "table" or text.count("\n") < MOST_LINES:
+            break
+    return text
+
+
+def head(c: Comparison) -> list[Block]:
+    """What is compared, from which day on, and in which money."""
+    stay, title = option_of(c, "stay"), shortened(str(c.case["title"].value), TITLE)
+    volume = f"{figure(case_number(c.case, 'workload.requests_per_day'))} requests a day on {stay.label}"
+    rate = percent(case_number(c.case, "discount_rate_per_year"))
+    return [Title(f"{title}: {volume}"),
+            Paragraph(f"{c.case['as_of'].value} | {c.case['horizon_months'].value} months | {rate} a year | USD before tax")]
+
+
+def alerts(c: Comparison) -> list[Block]:
+    """What a reader must know before the advice: what is unchecked, guessed, unanswered or about to end."""
+    told = [*_bill(c), *_template(c), *_assumed(c), *_gates(c), *_endings(c)]
+    accepted = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
+    if accepted:
+        told.append(f"Accepted although unlikely: {', '.join(accepted)}")
+    return [Labelled("!", (text,), "doubt", 2) for text in told]
+
+
+def _bill(c: Comparison) -> list[str]:
+    if any(a.name == "bill" and not a.accepted for a in c.alarms):
+        return []
+    if c.reconciled_npv_usd is not None and c.reconciled_option is not None:
+        price, volume = map(short_usd, c.reconciled_npv_usd)
+        factor = figure(case_number(c.case, "reconciliation.factor", 1.0))
+        label = option_of(c, c.reconciled_option).label
+        return [f"The bill is {factor} x list price: NPV of {label} {price} if that is the price, {volume} if the volume"]
+    if case_number(c.case, "reconciliation.factor", 1.0) != 1.0:
+        return []
+    billed = sum(line.monthly_usd[0] for line in option_of(c, "stay").lines if line.name.startswith("API "))
+    return [f"Bill not checked: computed {usd(billed)} a month (incumbent.bill_usd_per_month)"]
+
+
+def _template(c: Comparison) -> list[str]:
+    """The template's guesses, those that move the answer most first; and what it means that one prices wrong answers."""
+    paths, v = template_values(c.case), c.verdict
+    if not paths:
+        return []
+    pull = {d.path: d.swing_usd for d in c.drivers}
+    ranked = sorted(paths, key=lambda path: -pull.get(path, 0.0))
+    names = [_guess(c, path) for path in ranked[:NAMED]]
+    more = f" and {len(ranked) - NAMED} more" if len(ranked) > NAMED else ""
+    most = f"; the first moves the NPV by {short_usd(pull[ranked[0]])}" if pull.get(ranked[0], 0.0) > 0 else ""
+    told = [f"The template's guesses, not yours: {', '.join(names)}{more}{most}"]
+    if v.counts == "cash":
+        flips = (f"; from {usd(v.flips_at_usd_per_error)} each {option_of(c, v.flips_to).label} would lead"
+                 if v.flips_at_usd_per_error is not None and v.flips_to is not None else "")
+        told.append(f"Wrong answers are not counted: what one costs is the template's guess (quality.usd_per_error){flips}")
+    return told
+
+
+def _guess(c: Comparison, path: str) -> str:
+    fact = c.case[path]
+    return f"{fact_name(path)} {quantity(fact.value, fact.unit)}"
+
+
+def _assumed(c: Comparison) -> list[str]:
+    """Main inputs that are assumed, and stated ones that are uncertain and among the facts that move the answer most."""
+    driving = [d.path for d in c.drivers[:DRIVING]]
+    assumed = [_ranged(c, path, name) for path, name in MAIN.items() if path in c.case and guessed(c.case[path])]
+    if any(guessed(c.case[path]) for path in _scores(c) if path in c.case):
+        assumed.append("scores")
+    unsure = [_ranged(c, path, name) for path, name in MAIN.items()
+              if path in driving and not guessed(c.case[path]) and c.case[path].basis is not Basis.TEMPLATE]
+    return [f"{word}: {', '.join(names)}" for word, names in (("Assumed", assumed), ("Uncertain", unsure)) if names]
+
+
+def guessed(fact: Fact) -> bool:
+    """True where the fact is assumed, by the program or in the user's own words; what a template guessed is told apart."""
+    return fact.basis is Basis.ASSUMED or (fact.basis is not Basis.TEMPLATE and fact.source.lower().startswith("assumed"))
+
+
+def _scores(c: Comparison) -> set[str]:
+    """Paths of the error rates of what was evaluated."""
+    return {f"systems.{c.case[f'options.{o.id}.system'].value}.error_rate" for o in c.options if o.evaluated}
+
+
+def _ranged(c: Comparison, path: str, name: str) -> str:
+    """A main input with its range; without one, with its value."""
+    return name.format(fact_range(c.case[path]))
+
+
+def _gates(c: Comparison) -> list[str]:
+    """Questions without an answer, where an option that trains would save anything."""
+    open_ones = [gate.name.replace("_", " ") for gate in c.gates if gate.status == UNKNOWN]
+    if not open_ones or not any(o.trains and npv_of(c, o)[0] > 0 for o in c.options):
+        return []
+    return [f"{len(open_ones)} gate{'' if len(open_ones) == 1 else 's'} unknown: {', '.join(open_ones)}"]
+
+
+def _endings(c: Comparison) -> list[str]:
+    """Announced ends of the models in use and in the recommendation."""
+    found = {}
+    for id in ("stay", c.verdict.leader):
+        vendor = c.case[f"options.{id}.vendor"].value if f"options.{id}.vendor" in c.case else None
+        path = f"vendors.{vendor}.retires_on"
+        if path in c.case and c.case[path].value:
+            found[vendor] = c.case[path].value
+    return [f"{vendor} ends on {day}: a move is due in any case" for vendor, day in found.items()]
+
+
+def _shown(c: Comparison, most: int) -> list[OptionResult]:
+    """The rows: the leader, then the best by NPV, at most so many; staying is among them."""
+    ranked = sorted(c.options, key=lambda o: (o.id != c.verdict.leader or c.verdict.recommended is None, -npv_of(c, o)[0]))
+    kept = {o.id for o in ranked if o.id in {"stay", c.verdict.leader, c.verdict.first_move}}
+    for o in ranked:
+        if len(kept) < most:
+            kept.add(o.id)
+    return [o for o in ranked if o.id in kept]
+
+
+def _table(c: Comparison, most: int) -> list[Block]:
+    """The best options, and how to read them."""
+    shown, counts, v = _shown(c, most), c.verdict.counts, c.verdict
+    ends = [x for o in shown for mean, spread in [npv_of(c, o)] for x in (mean, *((spread[0], spread[2]) if spread else ()))]
+    largest = max(abs(x) for x in ends)
+    size, unit = next((each for each in SIZES if largest / each[0] < 99_999.5), SIZES[-1])
+    cash = money_of([o.cash_monthly_usd for o in shown])
+    heads = ("option", f"cash {'$' if cash.unit == 'USD' else cash.unit}\n/month", "wrong\n%", f"NPV, {unit}\nP10",
+             "\nmean" if c.case["draws"].value else "\ncentral", "\nP90", "beats\nstay", "best\nof all", "\nquality")
+
+    def row(o: OptionResult) -> Row:
+        mean, spread = npv_of(c, o)
+        low, high = (spread[0], spread[2]) if spread else (None, None)
+        npvs = [("-" if x is None or o.id == "stay" else _scaled(x, size)) for x in (low, mean, high)]
+        leads = o.id == v.recommended
+        label = "stay" if o.id == "stay" else o.label.replace(f"> {option_of(c, 'stay').label}", "> stay")
+        return Row((f"{'>' if leads else ' ' if o.tested else '?'} {label}", cash(o.cash_monthly_usd), _rate(o), *npvs,
+                    share(chance(o, counts)), share(o.probability_best), quality(c, o)),
+                   strong=leads, tone="good" if leads else "" if o.tested else "doubt")
+
+    legend = (f"cash: mean month once live. NPV against staying, {counted(c)}; P10: bad case, P90: good."
+              " best of all: among what may be recommended.")
+    return [Table(heads, tuple(row(o) for o in shown), align="lrrrrrrrl", cut=True), Paragraph(legend), *_lost(c)]
+
+
+def _scaled(x: float, size: float) -> str:
+    text = f"{x / size:,.0f}"
+    return "0" if text == "-0" else text
+
+
+def _rate(o: OptionResult) -> str:
+    """Wrong answers in percent, with a question mark where nobody tested."""
+    text = percent(o.quality.wrong_rate).removesuffix("%")
+    return text if o.tested else f"{text}?"
+
+
+def quality(c: Comparison, o: OptionResult) -> str:
+    """What is known of the option's answers."""
+    if o.id == "stay":
+        return "in use"
+    if o.kind in KEEPS_MODEL:
+        return "same model"
+    if not o.tested:
+        return "few tested" if o.evaluated else "GATE UNTESTED" if o.kind == "cascade" else "NOT TESTED"
+    path = f"systems.{c.case[f'options.{o.id}.system'].value}.error_rate"
+    return "assumed" if path in c.case and (guessed(c.case[path]) or c.case[path].basis is Basis.TEMPLATE) else "tested"
+
+
+def _lost(c: Comparison) -> list[Block]:
+    """Why options with a higher mean NPV are not recommended; and where another view of the hours decides otherwise."""
+    v, told = c.verdict, list[str]()
+    if v.if_all_hours_are_paid is not None:
+        other = option_of(c, v.if_all_hours_are_paid).label if v.if_all_hours_are_paid != "stay" else "staying"
+        told.append(f"With a price on the hours of people who are paid anyway, {other} would lead.")
+    if v.recommended is not None:
+        untested = [option_of(c, p.option).label for p in v.passed_over if p.reason == "not tested"]
+        unlikely = [f"{option_of(c, p.option).label} ({reason(c, p.option)})" for p in v.passed_over
+                    if p.reason != "not tested"]
+        for word, names in (("tested", untested), ("likely", unlikely)):
+            if names:
+                more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+                told.append(f"Higher mean NPV but not {word}: {', '.join(names[:NAMED])}{more}.")
+    return [Paragraph(text) for text in told]
+
+
+def _last(c: Comparison, warnings: Sequence[str], most: int) -> list[Block]:
+    """Where the rest stands."""
+    hidden = len(c.options) + len(c.infeasible) - len(_shown(c, most))
+    told = ((hidden, "more option"), (len(warnings), "warning"))
+    rest = ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in told if n)
+    return [Paragraph(f"{rest or 'Everything'}: --full. Why: --explain {_name(c)}. Share: --format markdown.")]
+
+
+def _name(c: Comparison) -> str:
+    """A short name by which --explain finds the leading option."""
+    lead = c.leader
+    names = [lead.id, lead.label if " " not in lead.label else lead.id]
+    if lead.id == max((o for o in c.options if o.kind == lead.kind), key=lambda o: o.expected_npv_usd).id:
+        names.append(lead.kind)
+    return min(names, key=len)

@@ -1,0 +1,88 @@
+"""At which volume, price or error rate the answer would change, in words."""
+
+from roi.economics.decision.break_even import BreakEven
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.signposts import Signpost
+from roi.report.layout.wording import case_number, percent, requests, usd
+
+PRICES = {"usd_per_gpu_hour": "a GPU hour", "usd_per_gpu": "a GPU"}
+"""Quantities of signposts that are a price of GPUs."""
+OTHER_SIDE = {"above": "below", "below": "above"}
+
+
+def option_of(c: Comparison, id: str) -> OptionResult:
+    """The feasible option with this id."""
+    return next(o for o in c.options if o.id == id)
+
+
+def wins_from(c: Comparison, o: OptionResult) -> str:
+    """From which volume the option beats staying, and from which the leading option."""
+    rivals = {"stay": "staying"} if c.verdict.leader == "stay" else {"stay": "staying", "recommended": c.leader.label}
+    found = {b.baseline: b for b in c.break_even
+             if (b.option, b.basis, b.counts) == (o.id, "pv", c.verdict.counts)}
+    return "; ".join(f"{name} {_from(c, found[baseline])}" for baseline, name in rivals.items() if baseline in found)
+
+
+def _from(c: Comparison, b: BreakEven) -> str:
+    volume = case_number(c.case, "workload.requests_per_day")
+    if b.first is None:
+        return f"at no volume ({b.reason})"
+    if b.stays is None:
+        return f"from {requests(b.first)} requests a day, but no longer at a large volume (today {requests(volume)})"
+    if b.stays <= 1:
+        return "at every volume"
+    return f"{'already, ' if volume >= b.stays else ''}from {requests(b.stays)} requests a day (today {requests(volume)})"
+
+
+def at_rent(c: Comparison, o: OptionResult) -> str:
+    """At which price of GPUs the option would beat the leading one, where it does not."""
+    leader = c.verdict.leader
+    rent = next((s for s in c.signposts if (s.option, s.rival) == (o.id, leader) and s.quantity in PRICES), None)
+    if rent is not None and _ahead(rent):
+        return f" Or {_side(rent)}."
+    if rent is not None and rent.reason.startswith("even"):
+        return f" Even with free GPUs it does not beat {'staying' if leader == 'stay' else c.leader.label}."
+    return ""
+
+
+def undone_by(c: Comparison) -> tuple[str, list[str]]:
+    """The rival of the leading option, and on which sides of which thresholds that is cheaper."""
+    own = [s for s in c.signposts if s.option == c.verdict.leader and s.threshold is not None and not _ahead(s)]
+    rival = own[0].rival if own else "stay"
+    return "Staying" if rival == "stay" else option_of(c, rival).label, [_side(s, undone=True) for s in own]
+
+
+def look_again(c: Comparison) -> list[str]:
+    """From which volume, and at which price or error rate, another option would be cheaper than staying."""
+    today, told = case_number(c.case, "workload.requests_per_day"), []
+    nearest = min(((b.first, b.option) for b in c.break_even if b.first is not None and b.first > today
+                   and (b.baseline, b.basis, b.counts) == ("stay", "pv", c.verdict.counts)), default=None)
+    if nearest is not None:
+        o = option_of(c, nearest[1])
+        told.append(f"above {requests(nearest[0])} requests a day ({o.label}{'' if o.tested else ', not tested'})")
+    other = next((s for s in c.signposts if s.rival == "stay" and s.quantity != "requests_per_day" and _ahead(s)), None)
+    if other is not None:
+        told.append(_side(other, whose=f"{option_of(c, other.option).label}'s"))
+    if told:
+        return [f"Look again {', or '.join(told)}."]
+    return [] if len(c.options) == 1 else ["No volume, price or error rate alone would change that."]
+
+
+def _ahead(s: Signpost) -> bool:
+    """True where the option does not win today, and would on the other side of the threshold."""
+    return s.threshold is not None and (s.today > s.threshold if s.direction == "below" else s.today < s.threshold)
+
+
+def _side(s: Signpost, *, whose: str = "its", undone: bool = False) -> str:
+    """The side of a threshold on which the option wins, or with `undone` the other one."""
+    assert s.threshold is not None
+    side = OTHER_SIDE[s.direction] if undone else s.direction
+    if s.quantity == "requests_per_day":
+        return f"{side} {requests(s.threshold)} requests a day (today {requests(s.today)})"
+    if s.quantity in PRICES:
+        return f"with {PRICES[s.quantity]} {side} {usd(s.threshold)} (today {usd(s.today)}, {s.reason.split(',')[0]})"
+    if s.quantity == "api_price_ratio":
+        return f"with {whose} list prices {side} {percent(s.threshold)} of today's"
+    most = "at most" if side == "below" else "more than"
+    return f"with {most} {percent(s.threshold)} of {whose} answers wrong (here {percent(s.today)})"

@@ -1,0 +1,99 @@
+"""How a field of the scenario is explained: its words and bounds, what it is in a scenario, and what it moves."""
+
+from collections.abc import Iterator
+
+from roi.answers.help import FieldAnswer, Moves
+from roi.facts.fact import Basis, Fact
+from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, render
+from roi.report.layout.wording import fact_range, figure, quantity
+from roi.scenario.meaning import Meaning
+from roi.scenario.quantity import Spread
+
+UNITS = {
+    "1/year": "as a share a year, 0.1 for 10%", "share": "as a share, 0.8 for 80%", "s": "in seconds", "ratio": "as a ratio",
+}  # fmt: skip
+"""How a number is written, where its unit does not say it."""
+SHOWN = 5
+"""Options of which the report says what a field moves."""
+
+
+def field_text(a: FieldAnswer, *, width: int = 80, colour: bool = False) -> str:
+    """The answer as text."""
+    m = a.meaning
+    blocks: list[Block] = [Title(m.path), Paragraph(m.meaning), Notes(tuple(_notes(a)))]
+    if a.inside:
+        listed = tuple(Row((each.path.removeprefix(f"{m.path}."), _left_out(each)), detail=each.meaning) for each in a.inside)
+        blocks += [Gap(), Table(("field", "left out"), listed, align="ll")]
+    if a.moves is not None:
+        blocks += _table(a.moves, m.unit)
+    return render(blocks, width=width, colour=colour)
+
+
+def _notes(a: FieldAnswer) -> Iterator[str]:
+    """One remark each on what may be written, what is assumed, and what it is here."""
+    m = a.meaning
+    unit = f", {UNITS.get(m.unit, f'in {m.unit}')}" if m.unit else ""
+    yield f"Write: {m.kind}{unit}{f' ({m.bounds})' if m.bounds else ''}."
+    if not m.fields:
+        yield f"Left out: {_left_out(m)}{_reason(m.default)}."
+    if not a.inside and a.scenario is None:
+        yield f"Here: no scenario given; roi help {m.path} FILE says what it is there, and what it moves."
+    elif not a.inside:
+        yield f"Here ({a.scenario}): {_here(a)}."
+        if a.moves is None:
+            yield f"Moves: {a.no_moves}."
+
+
+def _here(a: FieldAnswer) -> str:
+    """The value of the scenario, and where it comes from."""
+    held = getattr(a.value, "value", a.value)
+    if a.fact is None:
+        return f"{_value(held, a.meaning.unit)}{'' if a.stated else ', the default'}"
+    told = _value(held if held is not None else a.fact.value, a.meaning.unit)
+    basis = "a guess" if a.fact.basis is Basis.TEMPLATE else str(a.fact.basis)
+    spread = f", 5 to 95%: {fact_range(a.fact)}" if a.fact.uncertain else ""
+    own = "" if a.fact.source.startswith("scenario ") else f": {a.fact.source}"
+    return f"{told}{spread}; {basis}{own}"
+
+
+def _table(moves: Moves, unit: str) -> list[Block]:
+    """The options that the field moves most, the rest counted."""
+    if not moves.npv_usd:
+        return [Paragraph(f"It moves no option's NPV between {_ends(moves, unit)}.")]
+    rows = [Row((label, *("-" if x is None else f"{x:,.0f}" for x in npv))) for label, npv in moves.npv_usd.items()]
+    heads = ("NPV against staying, USD", *(f"at\n{quantity(at, unit)}" for at in moves.at))
+    what = "its 5th and 95th percentile" if moves.spread else "half and double, within its bounds"
+    more = f" {len(rows) - SHOWN} more options move less." if len(rows) > SHOWN else ""
+    return [Gap(), Table(heads, tuple(rows[:SHOWN])), Paragraph(f"The rest central; the values are {what}.{more}")]
+
+
+def _ends(moves: Moves, unit: str) -> str:
+    return " and ".join(quantity(at, unit) for at in moves.at)
+
+
+def _left_out(m: Meaning) -> str:
+    """What holds where the field is not written."""
+    if m.needed:
+        return "refused: it must be given"
+    return "the defaults inside" if m.fields else _value(m.default, m.unit)
+
+
+def _value(value: object, unit: str) -> str:
+    """A value or a default in words."""
+    if isinstance(value, Spread):
+        held = Fact(value=value.value, low=value.low, high=value.high, unit=unit, basis=Basis.ASSUMED, source=value.source)
+        return quantity(value.value, unit) + (f", 5 to 95%: {fact_range(held)}" if held.uncertain else "")
+    if value is None or isinstance(value, bool):
+        return {None: "no value", True: "true", False: "false"}[value]
+    if isinstance(value, (int, float)):
+        return quantity(value, unit) if unit else figure(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_value(getattr(each, 'value', each), unit)}" for name, each in value.items()) or "none"
+    if isinstance(value, tuple):
+        more = f" and {len(value) - SHOWN} more" if len(value) > SHOWN else ""
+        return ", ".join(str(each) for each in value[:SHOWN]) + more or "none"
+    return str(value)
+
+
+def _reason(default: object) -> str:
+    return f" ({default.source})" if isinstance(default, Spread) and default.source else ""

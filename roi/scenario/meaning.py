@@ -1,0 +1,192 @@
+"""What a field of the scenario means: its words, unit, default, bounds, read from the schema."""
+
+import types
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date as Date
+from functools import cache
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+
+from pydantic import AfterValidator
+from pydantic.fields import FieldInfo
+
+from roi.errors import InputError, UnknownName
+from roi.scenario.quantity import LARGEST, Section, Spread, Within
+from roi.scenario.scenario import Scenario
+
+Kind = Any
+"""A type annotation, which has no type of its own."""
+WORDS: Final = {
+    bool: "true or false", int: "a whole number", float: "a number", str: "a name", Date: "a date, such as 2026-11-24",
+}  # fmt: skip
+"""What a value of each type is called."""
+SHOWN: Final = 6
+"""Fields of one name that a message lists."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meaning:
+    """One field of the scenario."""
+
+    path: str
+    meaning: str
+    unit: str
+    kind: str
+    """What may be written: a number, true or false, a list."""
+    needed: bool
+    default: object
+    """None where nothing is assumed when it is left out."""
+    least: float | None = None
+    most: float | None = None
+    above: bool = False
+    """True where `least` itself is out of bounds."""
+    fields: tuple[str, ...] = ()
+    """Where it is a block: paths from here to the fields inside; NAME stands for an entry's name."""
+
+    @property
+    def bounds(self) -> str:
+        """In words: "above 0, at most 1"; empty where it has none. The bound that only keeps arithmetic finite is not said."""
+        low = "" if self.least is None else f"{'above' if self.above else 'at least'} {self.least:g}"
+        high = "" if self.most is None or self.most >= LARGEST else f"at most {self.most:,.10g}"
+        return ", ".join(part for part in (low, high) if part)
+
+
+def meaning_of(name: str, also: Iterable[str] = ()) -> Meaning:
+    """What the field means that has this path, or whose path ends so; an entry's name may stand in it: quality.scores.gpt-4.1.
+
+    UnknownName with the nearest where there is none (`also` are other names that were possible), InputError where several end
+    so.
+    """
+    found = _found(Scenario, name.split("."))
+    if found is not None:
+        return replace(found, path=name)
+    ends = [path for path in field_paths() if path.endswith(f".{name}")]
+    if len(ends) > 1:
+        more = f" and {len(ends) - SHOWN} more" if len(ends) > SHOWN else ""
+        raise InputError(f"{name}: several fields end so: {', '.join(ends[:SHOWN])}{more}; write one out")
+    if not ends:
+        known = [*also, *field_paths(), *(path.rpartition(".")[2] for path in field_paths())]
+        blocks = (path for path in field_paths() if "." not in path)
+        raise UnknownName("help", name, known, "command or field", (*also, *blocks))
+    return meaning_of(ends[0])
+
+
+@cache
+def field_paths() -> tuple[str, ...]:
+    """Every path of the schema, blocks before what is inside; NAME stands for an entry's name."""
+    return tuple(_paths(Scenario, ""))
+
+
+def _paths(block: type[Section], lead: str) -> Iterator[str]:
+    for name, info in block.model_fields.items():
+        path = f"{lead}{info.alias or name}"
+        yield path
+        inside = _section(info.annotation)
+        if inside is not None and inside is not Spread:
+            yield from _paths(inside, f"{path}.NAME." if _origin(info.annotation) is dict else f"{path}.")
+
+
+def _found(block: type[Section], keys: list[str]) -> Meaning | None:
+    """The field at the path, a block's keys first; None where the schema has none."""
+    aliases = {info.alias or name: info for name, info in block.model_fields.items()}
+    info, rest = aliases.get(keys[0]), keys[1:]
+    if info is None:
+        return None
+    inside, named = _section(info.annotation), _origin(info.annotation) is dict
+    if rest[:1] and rest[0].isdigit() and _origin(info.annotation) is tuple:  # an item of a list
+        rest = rest[1:]
+    if not rest:
+        return _meaning(info, inside)
+    if named:
+        deeper = None if inside is None or len(rest) < 2 else _found(inside, rest[-1:])
+        return deeper or _meaning(info, inside, _entry(info.annotation))
+    return None if inside is None else _found(inside, rest)
+
+
+def _meaning(info: FieldInfo, inside: type[Section] | None, entry: Kind = None) -> Meaning:
+    """The field's words, unit, kind, default and bounds; those of one entry of it, where `entry` is the type of an entry."""
+    kind = info.annotation if entry is None else entry
+    marks = [*(info.metadata if entry is None else ()), *_marks(kind)]
+    units = [extra["unit"] for extra in map(_extra, [info, *marks]) if "unit" in extra]
+    block = None if inside is None or "value" in inside.model_fields else inside  # a number with its ends is no block
+    lead = "NAME." if _origin(kind) is dict else ""
+    given = None if info.is_required() or block or entry is not None else info.get_default(call_default_factory=True)
+    return Meaning(
+        path="", meaning=" ".join((info.description or "").split()), unit=next(iter(units), ""), kind=_kind(kind),
+        needed=info.is_required(), default=given, **_bounds(marks),
+        fields=() if block is None else tuple(f"{lead}{each.alias or name}" for name, each in block.model_fields.items()),
+    )
+
+
+def _bounds(marks: list[object]) -> dict[str, Any]:
+    """least, most and above, of a quantity or of a plain number."""
+    bounds: dict[str, Any] = {}
+    for mark in marks:
+        if isinstance(mark, AfterValidator) and isinstance(mark.func, Within):
+            return {"least": mark.func.least, "most": mark.func.most, "above": mark.func.above}
+        for name, place in (("ge", "least"), ("gt", "least"), ("le", "most")):
+            if (bound := getattr(mark, name, None)) is not None:
+                bounds |= {place: float(bound)} | ({"above": True} if name == "gt" else {})
+    return bounds
+
+
+def _extra(mark: object) -> dict[str, Any]:
+    extra = getattr(mark, "json_schema_extra", None)
+    return extra if isinstance(extra, dict) else {}
+
+
+def _parts(kind: Kind) -> tuple[Kind, ...]:
+    """The branches of a union, without None; the type itself where it is none."""
+    if _form(kind) is Annotated:
+        return _parts(get_args(kind)[0])
+    if _form(kind) in (Union, types.UnionType):
+        return tuple(part for branch in get_args(kind) if branch is not type(None) for part in _parts(branch))
+    return (kind,)
+
+
+def _marks(kind: Kind) -> list[object]:
+    """What the annotation says of a value itself, in the branches of a union too."""
+    if _form(kind) is Annotated:
+        first, *marks = get_args(kind)
+        return [*(each for mark in marks for each in (mark, *getattr(mark, "metadata", ()))), *_marks(first)]
+    if _form(kind) in (Union, types.UnionType):
+        return [mark for branch in get_args(kind) for mark in _marks(branch)]
+    return []
+
+
+def _form(kind: Kind) -> Kind:
+    """The generic type of an annotation: Annotated, Union, dict ...; typed so that it compares with any of them."""
+    return get_origin(kind)
+
+
+def _origin(kind: Kind) -> Kind:
+    return next((_form(part) for part in _parts(kind) if _form(part) in (dict, tuple)), None)
+
+
+def _entry(kind: Kind) -> Kind:
+    """The type of a value under a name."""
+    return next(get_args(part)[1] for part in _parts(kind) if _form(part) is dict)
+
+
+def _section(kind: Kind) -> type[Section] | None:
+    """The block that a value, an entry or an item of a list may be."""
+    for part in _parts(kind):
+        if isinstance(part, type) and issubclass(part, Section):
+            return part
+        if _form(part) in (dict, tuple):
+            inside = next((found for arg in get_args(part) if arg is not ... and (found := _section(arg))), None)
+            if inside is not None:
+                return inside
+    return None
+
+
+def _kind(kind: Kind) -> str:
+    """What may be written, in words."""
+    parts = _parts(kind)
+    choices = [choice for part in parts if _form(part) is Literal for choice in get_args(part)]
+    words = [WORDS[part] for part in parts if part in WORDS]
+    blocks = [part for part in parts if isinstance(part, type) and issubclass(part, Section)]
+    words += ["{value, low, high, source}" if "value" in block.model_fields else "a block" for block in blocks]
+    words += ["a list" for part in parts if _form(part) is tuple]
+    words += [f"names, each with {_kind(get_args(part)[1])}" for part in parts if _form(part) is dict]
+    return " or ".join([*words, *(["one of " + ", ".join(map(str, choices))] if choices else [])])

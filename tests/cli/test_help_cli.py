@@ -1,0 +1,85 @@
+"""`roi help`: a command, or a field of the scenario."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from roi.cli import main
+
+MINE = """\
+title: Triage
+as_of: 2026-11-24
+horizon_months: 12
+discount_rate: 0
+workload: {requests_per_day: 40000, growth_per_year: 0, input_tokens: 1800, output_tokens: 60}
+incumbent: {provider: openai, model: gpt-6-sol}
+candidates: {api_models: [openai/gpt-6-luna]}
+"""
+
+
+def ask(*args: str | Path) -> Result:
+    return CliRunner(env={"COLUMNS": "80"}).invoke(main, [str(a) for a in args], prog_name="roi")
+
+
+@pytest.fixture
+def mine(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(MINE)
+    return path
+
+
+@pytest.mark.parametrize("words", [[], ["compare"], ["profile", "train"], ["help"]])
+def test_help_of_a_command_is_its_own_help(words):
+    assert ask("help", *words).stdout == ask(*words, "--help").stdout
+
+
+def test_a_field_is_explained_without_a_scenario():
+    text = ask("help", "workload.cache_hit_rate").stdout
+    assert "Share of requests that find the shared prefix in a cache.\n" in text
+    assert "Write: a number or {value, low, high, source}, as a share, 0.8 for 80%" in text
+    assert "Left out: 0%." in text
+    assert "no scenario given" in text
+
+
+def test_a_field_in_a_scenario_has_its_value_its_basis_and_what_it_moves(mine):
+    """NPV = s x volume - set-up F: from half to double it grows by 1.5 s, three times the NPV at half and 3 F more."""
+    text = ask("help", "requests_per_day", mine).stdout
+    assert "Here (Triage): 40,000; stated." in text
+    row = next(line for line in text.splitlines() if line.startswith("gpt-6-luna "))
+    low, high = (float(cell.replace(",", "")) for cell in row.split()[1:])
+    ends = "workload.requests_per_day={value: 40000, low: 20000, high: 80000}"
+    spread = ask("help", "requests_per_day", mine, "--set", ends).stdout
+    assert row in spread
+    assert "its 5th and 95th percentile" in spread
+    assert high - low > 3 * low
+
+
+def test_a_field_that_is_no_number_says_so(mine):
+    assert "Moves: it is no number" in ask("help", "candidates.api_models", mine).stdout
+
+
+def test_the_shell_completes_commands_and_fields():
+    env = {"_ROI_COMPLETE": "bash_complete", "COMP_CWORD": "2"}
+    typed = CliRunner(env={**env, "COMP_WORDS": "roi help workload.re"}).invoke(main, [], prog_name="roi")
+    assert typed.stdout.split() == ["plain,workload.requests_per_day"]
+
+
+def test_a_block_lists_its_fields():
+    text = ask("help", "gates").stdout
+    assert "one_task_type" in text
+    assert "Is it one task type?" in text
+
+
+@pytest.mark.parametrize(("args", "says"), [
+    (["reqests_per_day"], "nearest: requests_per_day"), (["comprae"], "nearest: compare"),
+    (["zzz"], "known: compare"),
+    (["profile", "trian"], "roi profile has no command 'trian'"), (["api"], "several fields end so"),
+    (["bar", "none.yaml"], "none.yaml: cannot be read"), (["bar", "a", "b"], "'b' is more"),
+    (["bar", "--set", "quality.bar=1"], "--set changes a scenario: give a FILE"),
+])
+def test_what_is_not_known_is_answered_with_the_nearest(args, says):
+    answer = ask("help", *args)
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert says in answer.stderr
+    assert answer.stderr.count("\n") == 1

@@ -1,0 +1,115 @@
+"""`roi init` with what is known already, and the roi.yaml of a folder."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import roi
+from roi.cli import main
+from roi.scenario.file import load_scenario
+
+EXAMPLES = Path(roi.__file__).parents[1] / "examples"
+
+
+def ask(*args: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in args], prog_name="roi")
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    """A folder to stand in, in which roi.yaml is looked for."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("roi.cli.options.HERE", Path("roi.yaml"))
+
+
+def test_what_is_given_stands_in_the_place_of_the_guesses():
+    answer = ask("init", "my.yaml", "--incumbent", "anthropic/claude-haiku-5-5", "--requests", "60000")
+    assert (answer.exit_code, answer.stdout) == (0, "")
+    assert "wrote my.yaml" in answer.stderr
+    found = load_scenario("my.yaml")
+    assert (found.workload.requests_per_day, found.incumbent.provider, found.incumbent.model) == (
+        60000, "anthropic", "claude-haiku-5-5")
+    assert list(found.quality.scores) == ["claude-haiku-5-5"]
+    assert found.candidates.api_models == ("openai/gpt-6-luna",)
+    assert Path("my.yaml").read_text().count("\n") <= 40
+    assert ask("compare", "my.yaml", "--draws", "16").exit_code == 0
+
+
+def test_a_usage_export_is_measured_and_laid_over_the_template():
+    """The workload of examples/part.yaml, which roi usage makes of the same export."""
+    answer = ask("init", "my.yaml", "--usage", EXAMPLES / "openai_export.csv", "--template", "extraction")
+    assert answer.exit_code == 0, answer.stderr
+    found, part = load_scenario("my.yaml"), load_scenario(None, part=EXAMPLES / "part.yaml")
+    assert found.workload.requests_per_day == part.workload.requests_per_day
+    assert found.workload.growth_per_year == part.workload.growth_per_year
+    assert found.incumbent == part.incumbent
+    text = Path("my.yaml").read_text()
+    assert "# Measured: workload and incumbent, from openai_export.csv: 63 whole days, 2026-09-21 to 2026-11-22." in text
+    assert text.count("\n") <= 40
+    ready = ask("init", "--usage", EXAMPLES / "part.yaml")
+    assert "requests_per_day: 16326.111" in ready.stdout
+
+
+def test_a_log_of_calls_gives_lengths_in_the_place_of_means_and_a_prefix_within_them():
+    """Prompts of 100 tokens are shorter than the template's prefix of 600 of 900, so the prefix is 2/3 of 100."""
+    rows = [f"2026-11-{day:02}T{hour:02}:00:00Z,openai,gpt-6-sol,{90 + hour},{10 + hour % 3}"
+            for day in range(1, 22) for hour in range(24)]
+    Path("log.csv").write_text("\n".join(["time,provider,model,input_tokens,output_tokens", *rows]) + "\n")
+    answer = ask("init", "my.yaml", "--usage", "log.csv")
+    assert answer.exit_code == 0, answer.stderr
+    found = load_scenario("my.yaml")
+    assert found.workload.lengths is not None
+    assert found.workload.input_tokens is None
+    assert found.workload.shared_prefix_tokens == pytest.approx(600 / 900 * 101.5, abs=1)
+    assert Path("my.yaml").read_text().count("\n") <= 40
+
+
+def test_a_file_is_kept_unless_forced():
+    Path("my.yaml").write_text("mine")
+    answer = ask("init", "my.yaml")
+    assert (answer.exit_code, answer.stderr) == (2, "roi: my.yaml exists; --force replaces it\n")
+    assert Path("my.yaml").read_text() == "mine"
+    assert ask("init", "my.yaml", "--force").exit_code == 0
+    assert Path("my.yaml").read_text().startswith("# Classify")
+
+
+@pytest.mark.parametrize(("args", "says"), [
+    (["--incumbent", "openia/gpt-6-sol"], "--incumbent: unknown model 'openia/gpt-6-sol'; nearest: openai/gpt-6-sol"),
+    (["--incumbent", "openai/gpt-6-sool"], "unknown model at openai: 'gpt-6-sool'; nearest: gpt-6-sol"),
+    (["--incumbent", "openai/claude-haiku-5-5"], "openai has no such model; sold by anthropic"),
+    (["--incumbent", "openai/gpt-4.1-nano"], "it was retired on 2026-10-23"),
+    (["--requests", "60k"], "workload.requests_per_day: '60k' is not usable; it should be a valid number; write 60000"),
+    (["--requests", "-1"], "workload.requests_per_day: -1 is not usable"),
+    (["--usage", "none.csv"], "'none.csv' is not there"),
+    (["--usage", "other.yaml"], "other.yaml is no part written by roi usage --output"),
+])
+def test_bad_input_writes_nothing(args, says):
+    Path("other.yaml").write_text("a: 1\n")
+    answer = ask("init", "my.yaml", *args)
+    assert answer.exit_code == 2
+    assert says in answer.stderr
+    assert not Path("my.yaml").exists()
+
+
+def test_a_folder_and_a_place_that_is_not_there_are_refused(tmp_path):
+    assert "FILE: " in ask("init", tmp_path).stderr
+    assert "FILE: cannot write" in ask("init", "no/my.yaml").stderr
+
+
+def test_the_folders_scenario_is_found_and_said():
+    assert ask("init", "roi.yaml", "--template", "extraction").exit_code == 0
+    for command in ("compare", "size"):
+        answer = ask(command, *(["--draws", "16"] if command == "compare" else []))
+        assert answer.exit_code == 0, answer.stderr
+        assert "roi: using ./roi.yaml\n" in answer.stderr
+        assert "Document extraction" in answer.stdout
+        assert "bundled" not in answer.stderr
+    assert ask("compare", "none.yaml").exit_code == 2
+    assert "Here (Document extraction)" in ask("help", "quality.bar").stdout
+
+
+def test_without_it_the_bundled_one_runs():
+    answer = ask("compare", "--draws", "16")
+    assert "bundled scenario" in answer.stderr
+    assert "using" not in answer.stderr

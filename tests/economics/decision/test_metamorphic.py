@@ -1,0 +1,253 @@
+"""What must hold between answers, whatever the figures: on random scenarios, 20 in `make test` and 200 with `make test-all`."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from random_scenarios import random_case
+
+from roi.economics.decision.break_even import BreakEven
+from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.curves import Curves
+from roi.economics.decision.evaluation import Evaluated, choose_plan, evaluate, read_all
+from roi.economics.decision.signposts import BAR, Signpost, signposts
+from roi.economics.inputs import Option, Shared
+from roi.facts.case import Case
+
+SEEDS = [pytest.param(seed, marks=[] if seed < 20 else pytest.mark.full) for seed in range(200)]
+every = pytest.mark.parametrize("seed", SEEDS)
+CENT = 0.01
+EXACT = 1e-9
+JUST = 3e-6
+"""Share of a volume that is just before it, or just after: break-evens are searched to 2e-6."""
+
+
+@cache
+def comparison(seed: int) -> Comparison:
+    return compare(random_case(seed))
+
+
+class Answer:
+    """Every feasible option of a Case on its cheapest plan, with some facts overwritten."""
+
+    def __init__(self, case: Case, facts: Mapping[str, Any] | None = None, fixed: Mapping[str, Option] | None = None) -> None:
+        self.shared, options = read_all(case, {**case.values(), **(facts or {})})
+        live = {id: option for id, option in options.items() if option.infeasible is None}
+        chosen = {id: choose_plan(self.shared, option, options) for id, option in live.items()}
+        for id, before in (fixed or {}).items():
+            index = before.plans.index(before.plan) if before.plan is not None else 0
+            plan = options[id].plans[index] if before.plan is not None else None
+            chosen[id] = replace(options[id], plan=plan, replicas_fixed=before.replicas_fixed)
+        self.options = {**options, **chosen}
+        self.ids = list(chosen)
+
+    def cost(self, id: str) -> Evaluated:
+        return evaluate(self.shared, self.options[id], self.options)
+
+    def pv(self, id: str) -> float:
+        return float(self.cost(id).pv)
+
+    def npv(self, id: str) -> float:
+        return self.pv("stay") - self.pv(id)
+
+
+def scaled(case: Case, factor: float, *, where: Any) -> dict[str, Any]:
+    """The facts for which `where` holds, multiplied."""
+    return {
+        path: tuple(factor * x for x in fact.value) if isinstance(fact.value, tuple) else factor * fact.value
+        for path, fact in case.facts.items()
+        if where(path, fact) and fact.value is not None
+    }
+
+
+def near(b: BreakEven) -> list[object]:
+    """A crossing whose volumes are equal where they differ by what its search leaves open."""
+    return [None if x is None else pytest.approx(x, rel=1e-5) for x in (b.first, b.stays)]
+
+
+def at_the_incumbent(case: Case, id: str) -> bool:
+    """True where the option pays the incumbent's price list."""
+    vendor = f"options.{id}.vendor"
+    return vendor in case and case[vendor].value == case["options.stay.vendor"].value
+
+
+@every
+def test_a_dearer_incumbent_never_lowers_the_npv_of_leaving_it(seed: int) -> None:
+    case = random_case(seed)
+    lists = tuple(f"options.{id}.price." for id in case.options if at_the_incumbent(case, id))
+    dearer = scaled(case, 1.5, where=lambda path, _: path.startswith(lists) and "usd" in path)
+    now, then = Answer(case), Answer(case, dearer)
+    for id in (id for id in now.ids if not at_the_incumbent(case, id)):
+        assert then.npv(id) >= now.npv(id) - CENT, id
+
+
+@every
+def test_a_dearer_gpu_never_raises_the_npv_of_self_hosting(seed: int) -> None:
+    case = random_case(seed)
+    now = Answer(case)
+    then = Answer(case, scaled(case, 1.5, where=lambda p, _: p.endswith(("usd_per_gpu_hour", ".usd_per_gpu"))))
+    for id in (id for id in now.ids if now.options[id].self_hosted):
+        assert then.npv(id) <= now.npv(id) + CENT, id
+
+
+@every
+def test_more_volume_never_needs_fewer_replicas_nor_costs_less(seed: int) -> None:
+    """On each plan by itself: another plan may serve more with fewer and larger replicas."""
+    case = random_case(seed)
+    now = Answer(case)
+    volumes = float(np.max(now.shared.requests_per_day)) * np.geomspace(0.01, 100.0, 41)
+    more = replace(now.shared, requests_per_day=volumes[:, None])
+    for id in now.ids:
+        option = now.options[id]
+        for plan in option.plans or (None,):
+            done = evaluate(more, replace(option, plan=plan), now.options)
+            assert np.diff(np.asarray(done.pv).reshape(-1)).min() >= -EXACT * float(np.max(done.pv)), id
+            if done.costs.fleet is not None:
+                replicas = np.asarray(done.costs.fleet.fleet.replicas)
+                assert np.diff(replicas, axis=0).min() >= 0, (id, plan)
+
+
+@every
+def test_the_cost_of_wrong_answers_is_linear_in_the_cost_of_one(seed: int) -> None:
+    case = random_case(seed)
+    chosen = Answer(case).options
+    none, one, three = (
+        Answer(case, {"quality.usd_per_error": x}, {id: o for id, o in chosen.items() if o.infeasible is None})
+        for x in (0.0, 1.0, 3.0)
+    )
+    for id in none.ids:
+        each = one.pv(id) - none.pv(id)
+        assert each >= 0
+        assert three.pv(id) - none.pv(id) == pytest.approx(3 * each, rel=1e-9, abs=CENT), id
+
+
+@every
+def test_equal_prices_give_no_npv_before_set_up(seed: int) -> None:
+    """A candidate API with the incumbent's prices, tokens, quality and life, that costs nothing to change to."""
+    case = random_case(seed)
+    id = "cheaper-api:openai/gpt-6-luna"
+    places = [f"options.{id}.price."] + [f"{kind}s.{case[f'options.{id}.{kind}'].value}." for kind in ("system", "vendor")]
+    models = ["options.stay.price."] + [f"{kind}s.{case[f'options.stay.{kind}'].value}." for kind in ("system", "vendor")]
+    facts: dict[str, Any] = {path: None for path in case.facts if path.startswith(tuple(places))}
+    for own, model in zip(places, models, strict=True):
+        facts |= {own + path.removeprefix(model): fact.value for path, fact in case.facts.items() if path.startswith(model)}
+    change = f"changes.{case[f'options.{id}.group'].value}."
+    nothing = ("setup_hours", "run_hours_per_month", "months_to_live", "months_in_parallel")
+    facts |= {change + name: 0.0 for name in nothing}
+    facts |= {f"options.{id}.{name}": case[f"options.stay.{name}"].value for name in ("uses_cache", "batch_share")}
+    facts |= {f"options.{id}.cache_hit_rate": None, "apis.openai/gpt-6-luna.commitment.usd_per_month": 0.0}
+    facts |= {"evaluation.usd": 0.0, "evaluation.labels": 0.0, "quality.bar": 0.0}
+    answer = Answer(case, facts)
+    assert answer.npv(id) == pytest.approx(0.0, abs=1e-9 * answer.pv("stay") + CENT)
+
+
+@every
+def test_twice_the_dollars_is_twice_every_figure_and_the_same_volumes(seed: int) -> None:
+    case = random_case(seed)
+    values = scaled(case, 2.0, where=lambda _, fact: fact.unit.startswith("USD"))
+    exact = {"low": None, "high": None}  # without draws no spread counts
+    facts = {p: f.model_copy(update={"value": values[p], **exact}) if p in values else f for p, f in case.facts.items()}
+    now, then = comparison(seed), compare(Case(facts=facts))
+    assert then.verdict.leader == now.verdict.leader
+    for a, b in zip(now.options, then.options, strict=True):
+        money = ("_usd", "_usd_per_mtok", "usd_per_request")
+        names = [n for n, v in vars(a).items() if n.endswith(money) and isinstance(v, float)]
+        assert {n: getattr(b, n) for n in names} == pytest.approx({n: 2 * getattr(a, n) for n in names}, rel=1e-9, abs=1e-6)
+        assert b.payback_months == pytest.approx(a.payback_months)
+    for x, y in zip(now.break_even, then.break_even, strict=True):
+        assert [y.first, y.stays] == near(x)
+
+
+@every
+def test_what_cannot_be_recommended_changes_nothing_else(seed: int) -> None:
+    """One option less: infeasible, not tested, or trained and not the best; every other option's figures stay."""
+    case, now = random_case(seed), comparison(seed)
+    used = {str(f.value) for p, f in case.facts.items() if p.endswith((".spills_to", ".escalates_to"))}
+    tested = set(now.verdict.candidates)
+    gone = [o.id for o in now.infeasible if o.id != "stay"] + [o.id for o in now.options if o.id not in tested]
+    gone += [o.id for o in now.options if o.trains and o.id != now.verdict.leader]
+    gone = [id for id in gone if id not in used][:3]
+    for id in gone:
+        then = compare(Case(facts={p: f for p, f in case.facts.items() if not p.startswith(f"options.{id}.")}))
+        assert then.verdict.leader == now.verdict.leader
+        for o in then.options:
+            before = next(x for x in now.options if x.id == o.id)
+            assert o == before, (id, o.id)
+        mine = {(b.option, b.baseline, b.basis, b.counts): b for b in now.break_even}
+        for b in then.break_even:
+            key = (b.option, b.baseline, b.basis, b.counts)
+            assert key not in mine or [b.first, b.stays] == near(mine[key]), (id, key)
+
+
+def gains(case: Case, b: BreakEven, rivals: list[str], daily: float) -> tuple[float, float]:
+    """Savings at a volume as a comparison there would find them, and the cost that they are a part of."""
+    there = Answer(case, {"workload.requests_per_day": daily})
+
+    def cost(id: str, start: int) -> float:
+        done = there.cost(id)
+        wrong = sum((line.monthly for line in done.costs.lines if line.is_error and b.counts == "cash"), np.zeros(1))
+        if b.basis == "run_rate":
+            return float((done.total.monthly - wrong)[start:].mean())
+        return float(done.pv) - float(done.pv_without(lambda line: not line.is_error)) * (b.counts == "cash")
+
+    found = []
+    for rival in rivals:
+        start = max(first_month(there.shared, there.options[id]) for id in (b.option, rival))
+        found.append((cost(rival, start) - cost(b.option, start), abs(cost(b.option, start))))
+    return min(found)
+
+
+def first_month(shared: Shared, option: Option) -> int:
+    """The first month that the option serves alone."""
+    alone = int(np.ceil(option.months_to_live + option.months_in_parallel))
+    return 0 if option.kind == "stay" else min(alone, shared.horizon - 1)
+
+
+@every
+def test_break_evens_hold_where_they_are_printed(seed: int) -> None:
+    """There the two cost the same within 0.1%, or a step lies there; just before the option loses, and from there it wins."""
+    case, now = random_case(seed), comparison(seed)
+    candidates = [o.id for o in now.options if not o.trains and o.id in now.verdict.candidates]
+    for b in now.break_even:
+        others = [id for id in candidates if id not in {b.option, "stay"}]
+        rivals = {"stay": ["stay"], "best_untrained": ["stay", *others], "recommended": [now.verdict.leader]}[b.baseline]
+        for at in {b.first, b.stays} - {None, 0.0}:
+            (before, _), (here, cost) = gains(case, b, rivals, at * (1 - JUST)), gains(case, b, rivals, at)
+            assert before < 1e-6 * cost, (b, at, before)
+            assert here > -1e-3 * cost, (b, at, here)
+            assert here > -1e-7 * cost or abs(before - here) < 1e-3 * cost, (b, at, before, here)
+        if b.stays:
+            after, cost = gains(case, b, rivals, b.stays * 1.01)
+            assert after > -1e-3 * cost, (b, after)
+
+
+@every
+def test_at_each_signpost_the_two_cost_the_same(seed: int) -> None:
+    """The threshold put into the Case makes the NPV of the one against the other zero, or a step of a fleet lies there."""
+    case, now = random_case(seed), Answer(random_case(seed))
+    curves, leader = Curves(now.shared, now.options), comparison(seed).verdict.leader
+    kinds = {now.options[id].kind: id for id in now.ids if id != "stay"}
+    for id in kinds.values():
+        for rival in {"stay", leader} - {id}:
+            alone = now.options[id].system != now.options[rival].system and now.options[id].kind != "cascade"
+            for post in signposts(curves, id, rival):
+                if post.threshold is None or post.reason == BAR or (post.quantity == "error_rate" and not alone):
+                    continue  # the error rate of a system is a fact of more than one option then
+                at = [1 - JUST, 1.0, 1 + JUST] if post.quantity == "requests_per_day" else [1.0]
+                found = [Answer(case, overwritten(case, post, x * post.threshold / post.today)) for x in at]
+                gains = [a.pv(rival) - a.pv(id) for a in found]
+                assert min(map(abs, gains)) < 1e-3 * found[0].pv(id) or min(gains) < 0 < max(gains), (post, gains)
+
+
+def overwritten(case: Case, post: Signpost, factor: float) -> dict[str, Any]:
+    """The facts of a Case in which the quantity of the signpost is another."""
+    own = f"options.{post.option}."
+    places = {
+        "requests_per_day": ("workload.requests_per_day",), "usd_per_gpu": ("purchase.",), "api_price_ratio": (own + "price.",),
+        "usd_per_gpu_hour": (own + "plans.",), "error_rate": (f"systems.{case[own + 'system'].value}.error_rate",),
+    }[post.quantity]  # fmt: skip
+    money = ("usd_per_mtok", "usd_per_gpu_hour", "usd_per_gpu", "requests_per_day", "error_rate")
+    return scaled(case, factor, where=lambda path, _: path.startswith(places) and path.endswith(money))

@@ -1,0 +1,333 @@
+"""The one screen of `roi compare`: within 40 lines of 80 columns, and every figure on it that of the comparison."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from roi.economics.decision.alarms import Alarm
+from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.verdict import PassedOver
+from roi.economics.decision.worth import Experiment
+from roi.report.comparison.compare import comparison_text
+from roi.report.comparison.options_table import find_option
+from roi.report.layout.blocks import shortened
+from roi.resolution.resolution import resolve
+from roi.scenario import TEMPLATES
+from roi.scenario.file import check_scenario, load_scenario, template
+from roi.scenario.yaml import parse_yaml, read_yaml
+
+CASES = sorted((Path(__file__).parents[2] / "answers" / "cases").glob("*.yaml"))
+NOTHING = tuple(f"candidates.{name}=[]" for name in
+                ("api_models", "hosted_models", "cascade_first", "vendor_tuned", "hosted_adapters", "self_hosted"))
+LUNA = "cheaper-api:openai/gpt-6-luna"
+
+
+@cache
+def answer(*overrides: str) -> Comparison:
+    """The bundled scenario as if the user had stated it."""
+    return bundled("template=null", *overrides)
+
+
+@cache
+def bundled(*overrides: str) -> Comparison:
+    return compare(resolve(load_scenario(None, ("draws=256", *overrides))).case)
+
+
+@cache
+def of_file(path: Path) -> Comparison:
+    data = read_yaml(path)
+    data.pop("expect")
+    return compare(resolve(check_scenario({**data, "draws": 128})).case)
+
+
+@cache
+def of_template(name: str) -> Comparison:
+    return compare(resolve(check_scenario({**parse_yaml(template(name), name), "draws": 128})).case)
+
+
+def shown(c: Comparison, **how: object) -> str:
+    return comparison_text(c, ("one thing to know",), **how)  # type: ignore[arg-type]
+
+
+def flat(c: Comparison) -> str:
+    """The screen on one line."""
+    return " ".join(shown(c).split())
+
+
+def rows(text: str) -> list[str]:
+    """The rows of the table: between its heads and the legend."""
+    lines = text.split("\n")
+    start = next(k for k, line in enumerate(lines) if line.startswith("option "))
+    return lines[start + 1:next(k for k, line in enumerate(lines) if line.startswith("cash: "))]
+
+
+def random_overrides() -> Iterator[tuple[str, ...]]:
+    """Scenarios whose volume, prices of errors, growth, bill and scores are drawn over many orders of magnitude."""
+    draw = np.random.default_rng(11)
+    for _ in range(6):
+        scores = draw.uniform(0.8, 0.99, 3)
+        yield (
+            f"workload.requests_per_day={float(10 ** draw.uniform(0, 9)):.6g}",
+            f"quality.usd_per_error={float(10 ** draw.uniform(-5, 3)):.6g}",
+            f"workload.growth_per_year={draw.uniform(-0.95, 8):.4g}",
+            f"incumbent.bill_usd_per_month={float(10 ** draw.uniform(2, 7)):.6g}",
+            f"quality.scores={{gpt-6-sol: {scores[0]:.3f}, gpt-6-luna: {scores[1]:.3f}, qwen3-8b+lora: {scores[2]:.3f}}}",
+            "draws=32", f"horizon_months={draw.integers(1, 120)}", f"title={'A long title ' * int(draw.integers(1, 15))}",
+        )
+
+
+SITUATIONS = (
+    (), ("draws=0",), NOTHING, ("quality.usd_per_error=0.2",), ("workload.requests_per_day=100",),
+    ("incumbent.bill_usd_per_month=400000", "workload.growth_per_year=9", "workload.ttft_p95_s=600"), *random_overrides(),
+)
+
+
+@pytest.mark.parametrize("overrides", SITUATIONS)
+def test_the_answer_takes_at_most_40_lines_of_80_columns(overrides: tuple[str, ...]) -> None:
+    lines = shown(answer(*overrides)).split("\n")
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_so_does_that_of_every_business_case(path: Path) -> None:
+    lines = shown(of_file(path)).split("\n")
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_so_does_that_of_every_template(name: str) -> None:
+    lines = shown(of_template(name)).split("\n")
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 80
+
+
+def test_where_everything_needs_saying_rows_go_before_lines_are_too_many() -> None:
+    c = answer()
+    long = tuple(Alarm(f"alarm{k}", "field", "what is wrong with it " * 14, accepted=False) for k in range(4))
+    text = shown(replace(c, alarms=long, verdict=replace(c.verdict, recommended=None)))
+    assert text.count("\n") < 40
+    assert 2 <= len(rows(text)) < 6
+    assert any(row.strip().startswith("stay") for row in rows(text))
+
+
+def test_the_parts_stand_in_order_and_do_now_holds_the_figures_of_the_comparison() -> None:
+    c = answer()
+    text = flat(c)
+    parts = ["100,000 requests a day on gpt-6-sol", "2026-11-24 | 36 months | 10% a year", "! Bill not checked", "DO NOW",
+             "THEN", "NOT YET", "option", "cash: mean month", "--full"]
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    stay, luna = c.options[0], next(o for o in c.options if o.id == LUNA)
+    cash = f"Cash ${stay.cash_monthly_usd:,.0f} -> ${luna.cash_monthly_usd:,.0f} a month"
+    assert f"{cash}; set-up $4,250; payback 1.7 months" in text
+    low, high = luna.npv_p10_p50_p90[0], luna.npv_p10_p50_p90[2]
+    assert f"mean ${luna.expected_npv_usd / 1e3:.0f}k, bad case ${low / 1e3:.0f}k, good case ${high / 1e3:.0f}k" in text
+
+
+def test_wrong_answers_are_told_apart_from_cash_and_counted_by_hand() -> None:
+    """8% to 10% wrong: each dearer month of wrong answers over $0.002 each is so many more of them."""
+    c = answer()
+    stay, luna = c.options[0], next(o for o in c.options if o.id == LUNA)
+    dearer = luna.errors_monthly_usd - stay.errors_monthly_usd
+    found = re.search(r"Wrong answers 8% -> 10%: about ([\d,]+) more a month, counted at \$(\d+)", flat(c))
+    assert found is not None
+    assert float(found[1].replace(",", "")) == pytest.approx(dearer / 0.002, rel=0.005)
+    assert float(found[2]) == pytest.approx(dearer, abs=0.5)
+
+
+def test_both_paybacks_are_told_where_wrong_answers_change_it() -> None:
+    c = answer()
+    options = tuple(replace(o, payback_cash_months=2.0, payback_months=9.0) if o.id == LUNA else o for o in c.options)
+    assert "payback 2.0 months on cash (9.0 with wrong answers counted)" in flat(replace(c, options=options))
+
+
+def test_the_table_has_the_leader_first_staying_in_it_and_at_most_six_rows_by_npv() -> None:
+    c = answer()
+    found = rows(shown(c))
+    assert len(found) == 6
+    assert found[0].startswith("> gpt-6-luna")
+    assert sum(row.startswith("  stay ") for row in found) == 1
+    others = [o.label for o in sorted(c.options, key=lambda o: -o.expected_npv_usd) if o.id not in {LUNA, "stay"}]
+    assert found[1][2:].startswith(others[0])
+    assert all("TESTED" in row for row in found if row.startswith("?"))
+
+
+def test_what_cannot_be_recommended_has_no_chance_to_be_best() -> None:
+    untested = next(row for row in rows(shown(answer())) if row.startswith("?"))
+    assert untested.split()[-3:] == ["-", "NOT", "TESTED"]
+
+
+def test_an_input_that_cannot_be_true_withholds_the_verdict_and_says_what_to_write() -> None:
+    c = answer("incumbent.bill_usd_per_month=400000")
+    text = flat(c)
+    assert c.verdict.recommended is None
+    assert "CORRECT FIRST incumbent.bill_usd_per_month: the bill is" in text
+    assert "write accept: [bill] into the scenario" in text
+    assert "DO NOW" not in text
+    assert "THEN" not in text
+    assert not any(row.startswith(">") for row in rows(shown(c)))
+
+
+def test_an_accepted_alarm_is_recorded() -> None:
+    text = flat(answer("incumbent.bill_usd_per_month=400000", "accept=[bill]"))
+    assert "! Accepted although unlikely: bill (incumbent.bill_usd_per_month)" in text
+    assert "DO NOW" in text
+
+
+def test_what_is_worth_measuring_before_a_change_comes_first() -> None:
+    c = answer()
+    first = Experiment(kind="evaluate", option="hosted-open:groq/openai/gpt-oss-20b", cost_usd=250.0, months=0.25,
+                       worth_usd=9e3, net_usd=8e3, first_net_usd=12e3)
+    text = flat(replace(c, verdict=replace(c.verdict, measure_first=first, wins_at_error_rate=0.075)))
+    assert "MEASURE FIRST Evaluate gpt-oss-20b @ groq on your evaluation set: about $250 and a week." in text
+    assert "Worth $12,000 more than changing at once" in text
+    assert "wins if at most 7.5% of its answers are wrong (assumed: 8%)" in text
+    assert text.index("MEASURE FIRST") < text.index("ELSE Change to gpt-6-luna")
+    assert "THEN" not in text
+
+
+def test_where_the_recommendation_trains_the_best_option_that_can_be_undone_comes_first() -> None:
+    c = of_file(next(path for path in CASES if path.stem.startswith("6_")))
+    assert c.verdict.first_move == "cache-batch"
+    text = flat(c)
+    assert text.index("First claude-sonnet-5-5, batch (can be undone within a month)") < text.index("Then qwen3-8b+lora")
+    assert "UNLESS claude-sonnet-5-5, batch is cheaper below" in text
+    assert "NOT YET" not in text
+
+
+def test_cards_that_are_owned_are_no_cash() -> None:
+    c = of_file(next(path for path in CASES if path.stem.startswith("10_")))
+    o = next(o for o in c.options if o.id == c.verdict.leader)
+    cash = o.upfront_usd - o.upfront_no_cash_usd
+    assert f"set-up ${cash:,.0f} and ${o.upfront_no_cash_usd:,.0f} that your own cards would sell for" in flat(c)
+    assert "serve on the GPUs that you own" in flat(c)
+
+
+def test_staying_names_the_volume_at_which_to_look_again() -> None:
+    c = of_file(next(path for path in CASES if path.stem.startswith("1_")))
+    least = min(b.first for b in c.break_even
+                if (b.baseline, b.basis, b.counts) == ("stay", "pv", "errors") and b.first is not None and b.first > 500)
+    assert "Stay on gpt-5.4-mini: stop here." in flat(c)
+    assert f"Look again above {float(f'{least:.3g}'):,.0f} requests a day" in flat(c)
+
+
+def test_staying_says_from_which_price_another_api_wins() -> None:
+    c = of_file(next(path for path in CASES if path.stem.startswith("7_")))
+    at = next(s.threshold for s in c.signposts if s.quantity == "api_price_ratio" and s.threshold is not None)
+    assert f"list prices below {at:.1%} of today's" in flat(c)
+
+
+def test_without_a_candidate_the_screen_says_what_to_write() -> None:
+    text = flat(answer(*NOTHING))
+    assert "No other model is named: write candidates.api_models, hosted_models or self_hosted." in text
+    assert "Look again" not in text
+
+
+def test_staying_beside_a_test_worth_making_is_for_now() -> None:
+    c = answer("quality.usd_per_error=0.2")
+    assert c.verdict.leader == "stay"
+    assert c.verdict.then is not None
+    text = flat(c)
+    assert "Stay on gpt-6-sol for now, and measure." in text
+    assert "stop here" not in text
+    assert "nobody has tested it" in text
+
+
+def test_rows_that_lost_with_a_higher_mean_say_why() -> None:
+    c = answer()
+    passed = (PassedOver("hosted-open:groq/openai/gpt-oss-20b", "not tested", 0.7, 0.6),
+              PassedOver("hybrid:qwen3-8b+lora", "not likely", 0.547, 0.8))
+    text = flat(replace(c, verdict=replace(c.verdict, passed_over=passed)))
+    assert "Higher mean NPV but not tested: gpt-oss-20b @ groq." in text
+    assert "not likely: qwen3-8b+lora floor + spill (beats staying in only 54.7% of the draws, needs 80%)" in text
+
+
+def test_another_view_of_the_hours_that_decides_otherwise_is_told() -> None:
+    c = answer()
+    told = "With a price on the hours of people who are paid anyway, staying would lead."
+    assert told not in flat(c)
+    assert told in flat(replace(c, verdict=replace(c.verdict, if_all_hours_are_paid="stay")))
+
+
+def test_self_hosting_is_placed_against_staying_and_against_the_recommendation() -> None:
+    text = flat(answer())
+    found = re.search(r"NOT YET (.*?) option", text)
+    assert found is not None
+    assert "beats staying already, from" in found[1]
+    assert "gpt-6-luna at no volume" in found[1]
+
+
+def test_without_a_self_hosted_option_its_reason_is_told() -> None:
+    assert "NOT YET Self-hosting, none: no open model is named (candidates.self_hosted)." in flat(answer(*NOTHING))
+
+
+def test_a_template_price_of_errors_leaves_the_verdict_to_cash_and_says_where_it_would_flip() -> None:
+    c = bundled()
+    assert c.verdict.counts == "cash"
+    text = flat(c)
+    assert "! The template's guesses, not yours: growth of requests +10.0% a year" in text
+    assert "! Wrong answers are not counted: what one costs is the template's guess (quality.usd_per_error)" in text
+    assert f"from ${c.verdict.flips_at_usd_per_error:.3g} each gpt-6-sol would lead" in text
+    assert "NPV, on cash alone: mean" in text
+    assert "Assumed" not in text
+    assert shown(c).count("\n") < 40
+
+
+def test_a_bill_apart_from_the_estimate_shows_both_readings() -> None:
+    c = answer("incumbent.bill_usd_per_month=20000")
+    assert c.reconciled_npv_usd is not None
+    assert "! The bill is 1.5 x list price: NPV of gpt-6-luna $" in flat(c)
+    assert "Bill not checked" not in flat(c)
+
+
+def test_without_draws_nothing_is_called_sure() -> None:
+    text = flat(answer("draws=0"))
+    assert "no draws: nothing says how sure" in text
+    assert "Without draws nothing says what a test is worth" in text
+    assert "Chance to beat" not in text
+
+
+def test_colour_marks_the_winner_what_is_not_tested_and_alarms() -> None:
+    c = answer("incumbent.bill_usd_per_month=400000")
+    assert "\x1b[31mCORRECT FIRST" in shown(c, colour=True)
+    text = shown(answer(), colour=True)
+    assert "\x1b[1m\x1b[32m> gpt-6-luna" in text
+    assert re.search(r"\x1b\[33m\? .*NOT TESTED", text)
+    assert "\x1b[33m! Bill not checked" in text
+    assert re.sub(r"\x1b\[\d+m", "", text) == shown(answer())
+
+
+def test_a_wide_terminal_shows_whole_names() -> None:
+    assert "qwen3-8b+lora floor + spill" in "\n".join(rows(shown(answer(), width=120)))
+    assert max(map(len, shown(answer(), width=120).split("\n"))) > 80
+
+
+def test_the_name_that_explain_is_given_finds_the_leading_option() -> None:
+    for c in (answer(), *map(of_file, CASES)):
+        name = re.search(r"Why: --explain ([^ ]+)\.", flat(c))
+        assert name is not None
+        assert find_option(c, name[1]) == c.verdict.leader
+
+
+def test_markdown_holds_the_same_advice_and_whole_names() -> None:
+    text = shown(answer(), form="markdown")
+    assert text.startswith("# Code assistant")
+    for part in ("**!** Bill not checked", "**DO NOW** Change to gpt-6-luna", "**THEN** Evaluate", "**NOT YET** qwen3-8b"):
+        assert part in text
+    table = [line for line in text.split("\n") if line.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
+    assert len(table) == 8
+
+
+def test_a_name_is_cut_where_its_longest_word_ends() -> None:
+    """27 characters, 24 wanted: the first word of 13 gives 6, of which three are dots."""
+    assert shortened("qwen3-8b+lora floor + spill", 24) == "qwen3-8... floor + spill"
+    assert shortened("short", 24) == "short"
+    assert len(shortened("a b c d e f g h i j k l m n", 10)) <= 10

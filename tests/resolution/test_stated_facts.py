@@ -1,0 +1,301 @@
+"""What the user knows of GPUs, training and serving stands in for what the catalog says, and is told as stated."""
+
+from typing import Any
+
+import pytest
+from quiet_scenario import ADAPTER, HYBRID, OWN, SELF, World, quiet
+
+from roi.economics.decision.comparison import compare
+from roi.errors import InputError, ScenarioError, UnknownName
+from roi.facts.case import Case
+from roi.facts.fact import Basis
+from roi.resolution.resolution import Resolved, resolve
+from roi.scenario.file import check_scenario, load_scenario
+from roi.scenario.quantity import Spread
+
+RENT = {"gpu": "h100-sxm", "vendor": "CoreWeave", "usd_per_gpu_hour": 1.25}
+H100 = "H100-80GB-SXM"
+
+
+def resolved(**changes: Any) -> Resolved:
+    return resolve(check_scenario(quiet(changes)))
+
+
+def plans(case: Case, id: str) -> list[dict[str, Any]]:
+    """The values of each plan of an option."""
+    found: list[dict[str, Any]] = []
+    while f"options.{id}.plans.{len(found)}.gpu" in case:
+        own = f"options.{id}.plans.{len(found)}."
+        found.append({path.removeprefix(own): fact.value for path, fact in case.facts.items() if path.startswith(own)})
+    return found
+
+
+# ---------------------------------------------------------------- rents
+
+
+def test_a_stated_rent_takes_the_place_of_the_catalogs_of_that_card_and_vendor() -> None:
+    """The one plan is $1.25 at CoreWeave, one fact for all options, as stated; the arithmetic shows it."""
+    case = resolved(gpu_rents=[RENT], candidates={"vendors": ["CoreWeave"]}).case
+    assert {p["vendor"] for p in plans(case, SELF)} == {"CoreWeave"}
+    assert all(p["rent"] == "gpu_rents.0.usd_per_gpu_hour" and "usd_per_gpu_hour" not in p for p in plans(case, SELF))
+    assert case["gpu_rents.0.usd_per_gpu_hour"].basis is Basis.STATED
+    line = next(x for x in World(case).costed(SELF).costs.lines if x.name == "GPU rent")
+    assert not isinstance(line.arithmetic, str)
+    assert "x $1.25/GPU-h x 730 h" in line.arithmetic(0)
+    assert "gpu_rents.0.usd_per_gpu_hour" in line.facts
+
+
+def test_a_vendor_that_the_catalog_does_not_know_may_rent() -> None:
+    case = resolved(gpu_rents=[{**RENT, "vendor": "Colo & Sons"}], candidates={"vendors": ["Colo & Sons"]}).case
+    assert plans(case, SELF)[0]["vendor"] == "Colo & Sons"
+
+
+def test_a_commitment_and_its_end_are_stated_with_the_rent() -> None:
+    """Taken although the candidates leave reserved instances out: it is the user's own."""
+    rent = {**RENT, "minimum_months": 36, "cancel_usd": 700.0}
+    case = resolved(gpu_rents=[rent], candidates={"vendors": ["CoreWeave"], "reserved": False}).case
+    assert [(p["minimum_months"], p["cancel_usd"], p["rental"]) for p in plans(case, SELF)][:1] == [(36.0, 700.0, "reserved")]
+
+
+def test_a_rent_has_one_spread_for_all_options() -> None:
+    spread = {"value": 1.25, "low": 1.0, "high": 1.6, "source": "offer of 2026-11-20"}
+    case = resolved(gpu_rents=[{**RENT, "usd_per_gpu_hour": spread}]).case
+    fact = case["gpu_rents.0.usd_per_gpu_hour"]
+    assert (fact.low, fact.high, fact.source) == (1.0, 1.6, "offer of 2026-11-20")
+    assert [path for path in case.uncertain if "usd_per_gpu_hour" in path] == ["gpu_rents.0.usd_per_gpu_hour"]
+
+
+def test_a_discount_lowers_every_rent_of_its_vendor() -> None:
+    """A quarter off RunPod's."""
+    stated = ({}, {"gpu_discounts": {"runpod": 0.25}})
+    before, after = (resolved(candidates={"vendors": ["RunPod"]}, **more).case for more in stated)
+    pairs = list(zip(plans(before, SELF), plans(after, SELF), strict=True))
+    assert all(b["usd_per_gpu_hour"] == pytest.approx(0.75 * a["usd_per_gpu_hour"]) for a, b in pairs)
+    fact = after[f"options.{SELF}.plans.0.usd_per_gpu_hour"]
+    assert fact.basis is Basis.STATED
+    assert "less 0.25 of it (scenario gpu_discounts.RunPod)" in fact.source
+    with pytest.raises(UnknownName, match=r"gpu_discounts: unknown GPU vendor of the catalog 'Runpot'; nearest: RunPod"):
+        resolved(gpu_discounts={"Runpot": 0.25})
+
+
+def test_training_rents_at_the_stated_price_too() -> None:
+    """Also at one with a commitment, which is the user's own."""
+    for rent in (RENT, {**RENT, "minimum_months": 12}):
+        fact = resolved(gpu_rents=[rent]).case[f"options.{ADAPTER}.training.usd_per_gpu_hour"]
+        assert (fact.value, fact.basis) == (1.25, Basis.STATED)
+
+
+def test_a_rent_that_the_candidates_leave_out_is_told() -> None:
+    found = resolved(gpu_rents=[{**RENT, "gpu": "a100-80gb-sxm"}])
+    assert [w for w in found.warnings if "gpu_rents.0 is not used" in w]
+
+
+def test_a_wrong_card_names_the_nearest() -> None:
+    with pytest.raises(UnknownName, match=r"gpu_rents\.0\.gpu: unknown GPU 'h10-sxm'; nearest: .*H100"):
+        resolved(gpu_rents=[{**RENT, "gpu": "h10-sxm"}])
+
+
+def test_lists_and_vendors_are_set_from_the_command_line() -> None:
+    rent = "gpu_rents=[{gpu: h100-sxm, vendor: CoreWeave, usd_per_gpu_hour: 2.1}]"
+    s = load_scenario(None, (rent, "gpu_discounts.Fly.io=0.1", "own_hardware.cards.A100-80GB-SXM=8"))
+    assert (s.gpu_rents[0].usd_per_gpu_hour, s.gpu_discounts) == (2.1, {"Fly.io": 0.1})
+    assert s.own_hardware.cards == {"A100-80GB-SXM": 8}
+    again = load_scenario(None, (rent, "gpu_rents.0.usd_per_gpu_hour=1.9", "gpu_rents.0.usd_per_gpu_hour.low=1.5",
+                                 "gpu_rents.0.usd_per_gpu_hour.high=2.5", "gpu_rents.0.minimum_months=12"))
+    fee = again.gpu_rents[0].usd_per_gpu_hour
+    assert isinstance(fee, Spread)
+    assert (fee.value, fee.low, fee.high, again.gpu_rents[0].minimum_months) == (1.9, 1.5, 2.5, 12)
+    for item in ("1", "first"):
+        with pytest.raises(ScenarioError, match=r"this list has 1 items; name one by its number, the first is 0"):
+            load_scenario(None, (rent, f"gpu_rents.{item}.usd_per_gpu_hour=1.9"))
+
+
+# ---------------------------------------------------------------- owned cards
+
+
+def owned(count: int = 4, **more: Any) -> Resolved:
+    return resolved(own_hardware={"cards": {"a100-80gb-sxm": count}, "resale_usd_per_gpu": 5000.0, **more})
+
+
+def test_owned_cards_are_plans_of_their_own_with_their_number_and_what_they_would_fetch() -> None:
+    case = owned().case
+    assert {(p["gpu"], p["gpus_owned"], p["vendor"]) for p in plans(case, OWN)} == {("A100-80GB-SXM", 4, "own")}
+    assert case["own_hardware.resale_usd_per_gpu.A100-80GB-SXM"].value == 5000.0
+    assert plans(case, "hybrid-own:qwen3-8b")[0]["gpu"] == "A100-80GB-SXM"
+    assert f"options.{HYBRID}.plans.0.gpus_owned" not in case
+
+
+def test_owned_cards_wait_for_no_delivery_and_need_no_installation() -> None:
+    case = owned().case
+    assert case[f"options.{OWN}.group"].value == "self_hosted"
+    assert case["own_hardware.install_share"].value == case["own_hardware.host_usd_per_gpu"].value == 0.0
+    assert f"options.{OWN}.plans.0.usd_per_gpu_hour" not in case
+
+
+def test_cards_whose_worth_nobody_states_are_taken_as_two_years_old() -> None:
+    """$15,000 new x 0.65 x 0.65 = $6,337.50; ends of price and of what is kept together."""
+    fact = owned(resale_usd_per_gpu=None).case["own_hardware.resale_usd_per_gpu.A100-80GB-SXM"]
+    assert (fact.value, fact.basis) == (pytest.approx(6337.5), Basis.ASSUMED)
+    assert fact.low is not None
+    assert fact.high is not None
+    assert 3000 < fact.low < 4000  # exp(-sqrt(ln(0.7)^2 + (2 ln(0.5 / 0.65))^2)) = 0.53
+    assert 9000 < fact.high < 12_000
+    with pytest.raises(ScenarioError, match=r"own_hardware\.cards: 'L4'.*own_hardware\.resale_usd_per_gpu=\{L4: USD\}"):
+        resolved(own_hardware={"cards": {"l4": 2}})
+
+
+def test_each_card_may_have_its_own_worth() -> None:
+    case = owned(cards={"l4": 2, "a100-80gb-sxm": 4}, resale_usd_per_gpu={"L4": 1500.0}).case
+    worth = {path.rpartition(".")[2]: f.value for path, f in case.facts.items() if path.startswith("own_hardware.resale")}
+    assert worth == {"L4": 1500.0, "A100-80GB-SXM": pytest.approx(6337.5)}
+    with pytest.raises(UnknownName, match=r"own_hardware\.resale_usd_per_gpu: unknown card .*'T4'"):
+        owned(resale_usd_per_gpu={"t4": 100.0})
+    with pytest.raises(ScenarioError, match=r"own_hardware\.resale_usd_per_gpu: 5000\.0 .* in own_hardware\.cards"):
+        owned(cards={})
+    with pytest.raises(UnknownName, match=r"own_hardware\.cards: unknown GPU 'a10-80gb-sxm'; nearest: "):
+        owned(cards={"a10-80gb-sxm": 4})
+
+
+def test_too_few_cards_are_a_reason_and_a_hybrid_uses_what_is_there() -> None:
+    """One card of 20 requests/s where the peak is 30: not possible; a floor of one, the rest to the API."""
+    capacity = [{"model": "qwen3-8b", "gpu": "a100-80gb-sxm", "requests_per_s": 20.0}]
+    found = resolved(own_hardware={"cards": {"a100-80gb-sxm": 1}}, workload={"requests_per_day": 864_000.0},
+                     serving={"capacities": capacity})
+    c = compare(found.case)
+    reasons = {o.id: o.reason for o in c.infeasible}
+    assert reasons[OWN].startswith("needs 2 x A100-80GB-SXM at the peak; owned: 1. ")
+    hybrid = next(o for o in c.options if o.id == "hybrid-own:qwen3-8b")
+    assert hybrid.fleet is not None
+    assert (hybrid.fleet.replicas, hybrid.fleet.gpus) == (1.0, 1.0)
+
+
+def test_an_option_on_own_cards_trains_on_them_for_no_rent() -> None:
+    """The rented option rents for it; where the card that trains is stated and not owned, all rent it."""
+    path, adapter = "options.{}:qwen3-8b+lora.training.", "own-hardware"
+    case = owned().case
+    assert case[path.format(adapter) + "usd_per_gpu_hour"].value == 0.0
+    assert case[path.format(adapter) + "gpu"].value == "A100-80GB-SXM"
+    assert case[path.format("self-hosted-adapter") + "usd_per_gpu_hour"].number() > 0
+    stated = resolved(own_hardware={"cards": {"a100-80gb-sxm": 4}}, training={"gpu": "h100-sxm"}).case
+    assert stated[path.format(adapter) + "usd_per_gpu_hour"].number() > 0
+
+
+# ---------------------------------------------------------------- capacity and spill
+
+
+CAPACITY = {"model": "qwen3-8b", "gpu": "h100-sxm", "gpus": 2, "requests_per_s": {"value": 8.0, "low": 6.0, "high": 10.0}}
+
+
+def test_a_stated_capacity_is_not_replayed_and_restricts_the_card_to_its_replica() -> None:
+    case = resolved(serving={"capacities": [CAPACITY]}).case
+    for id in (SELF, ADAPTER, HYBRID):
+        assert {(p["gpu"], p["gpus_per_replica"], p["capacity_requests_per_s"], p["pooling"]) for p in plans(case, id)} == {
+            (H100, 2, 8.0, 1.0)
+        }
+    fact = case[f"options.{SELF}.plans.0.capacity_requests_per_s"]
+    assert fact.basis is Basis.STATED
+    assert fact.source == "scenario serving.capacities.0: stated, not replayed; the SLO is not checked"
+    told = "serving.capacities.0: 8 requests/s of qwen3-8b on 2 x h100-sxm are taken as stated; the SLO is not checked"
+    assert told in resolved(serving={"capacities": [CAPACITY]}).warnings
+
+
+def test_its_spread_is_that_of_the_capacity() -> None:
+    """6 to 10 requests/s around 8: 0.75 to 1.25 of it, straight in between."""
+    case = resolved(serving={"capacities": [CAPACITY]}).case
+    path = "serving.capacities.0.speed"
+    assert (case[path].low, case[path].high) == (0.75, 1.25)
+    for speed in (0.75, 0.9, 1.25):
+        assert float(World(case, **{path: speed}).options[SELF].plans[0].capacity) == pytest.approx(8.0 * speed)
+
+
+def test_a_row_of_the_adapter_goes_before_that_of_its_base() -> None:
+    rows = [{**CAPACITY, "requests_per_s": 8.0}, {**CAPACITY, "model": "Qwen3-8B+lora", "gpus": 1, "requests_per_s": 3.0}]
+    case = resolved(serving={"capacities": rows}).case
+    assert {p["capacity_requests_per_s"] for p in plans(case, SELF)} == {8.0}
+    assert {(p["gpus_per_replica"], p["capacity_requests_per_s"]) for p in plans(case, ADAPTER)} == {(1, 3.0)}
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"model": "gpt-6-luna"}, r"serving\.capacities\.0\.model: unknown model .*'gpt-6-luna'"),
+    ({"model": "qwen3-9b"}, r"serving\.capacities\.0\.model: unknown model .*'qwen3-9b'; nearest: .*qwen3-8b"),
+    ({"gpu": "h200"}, r"serving\.capacities\.0\.gpu: unknown card .*'H200-141GB-SXM'; nearest: H100-80GB-SXM"),
+])  # fmt: skip
+def test_a_capacity_of_no_candidate_names_the_nearest(change: dict[str, str], message: str) -> None:
+    with pytest.raises(UnknownName, match=message):
+        resolved(serving={"capacities": [{**CAPACITY, **change}]})
+
+
+def test_a_replica_that_no_instance_holds_says_so() -> None:
+    why = resolved(serving={"capacities": [{**CAPACITY, "gpus": 16}]}).case[f"options.{SELF}.infeasible"].value
+    assert why == "no instance of these offers is as large as a replica of serving.capacities"
+
+
+def test_a_stated_spill_is_what_a_hybrid_spills() -> None:
+    case = resolved(serving={"capacities": [CAPACITY], "spill_share": 0.25}).case
+    assert case["serving.spill_share"].basis is Basis.STATED
+    costed = World(case)
+    assert costed.options[HYBRID].spill_share == 0.25
+
+
+# ---------------------------------------------------------------- training, people
+
+
+def test_stated_hours_are_those_of_a_run_with_their_spread() -> None:
+    case = resolved(training={"gpu_hours": {"value": 6.0, "low": 4.5, "high": 9.0}, "gpu": "h100-sxm"}).case
+    fact, factor = case[f"options.{ADAPTER}.training.gpu_hours_per_run"], case["training.hours_factor"]
+    assert (fact.value, fact.basis, factor.low, factor.high) == (6.0, Basis.STATED, 0.75, 1.5)
+    assert case[f"options.{ADAPTER}.training.gpu"].value == H100
+
+
+def test_hours_and_card_stated_need_no_memory_that_fits() -> None:
+    """Sequences of 40,000 tokens fit on no H100; who says that it took 90 GPU-hours of several is believed."""
+    reason = f"options.{ADAPTER}.infeasible"
+    for hours in ({}, {"gpu_hours": 90.0}):
+        case = resolved(training={"longest_tokens": 40_000, **hours}).case
+        assert "fits on no single rented GPU" in str(case[reason].value)
+    case = resolved(training={"longest_tokens": 40_000, "gpu_hours": 90.0, "gpu": "h100-sxm"}).case
+    assert reason not in case
+    assert case[f"options.{ADAPTER}.training.gpu_hours_per_run"].value == 90.0
+    with pytest.raises(UnknownName, match=r"training\.gpu: unknown GPU 'h10-sxm'; nearest: "):
+        resolved(training={"gpu": "h10-sxm"})
+
+
+def test_the_default_of_the_longest_sequence_makes_no_adapter_infeasible() -> None:
+    """Prompts of 6,800 tokens: 4 x 6,900 = 27,600 fit on no H100; the longest that fit are taken, and told."""
+    found = resolved(workload={"input_tokens": 6800.0})
+    (told,) = [w for w in found.warnings if "the longest that fit on one GPU, 27,600 were taken" in w]
+    fits = int(told.removeprefix("lora of qwen3-8b: sequences of ").partition(" ")[0].replace(",", ""))
+    reasons = {}
+    for longest in (fits, fits + 128):
+        case = resolved(workload={"input_tokens": 6800.0}, training={"longest_tokens": longest}).case
+        reasons[longest] = f"options.{ADAPTER}.infeasible" in case
+    assert reasons == {fits: False, fits + 128: True}
+
+
+def test_lengths_that_are_known_bound_the_longest_sequence() -> None:
+    """One cell of 6,900 tokens: at most twice that, 13,800, which fits."""
+    cell = [{"input_tokens": 6800.0, "output_tokens": 100.0, "share": 1.0}]
+    data = quiet({"workload": {"lengths": cell}})
+    del data["workload"]["input_tokens"], data["workload"]["output_tokens"]
+    found = resolve(check_scenario(data))
+    assert not [w for w in found.warnings if "longest" in w]
+    assert f"options.{ADAPTER}.infeasible" not in found.case
+
+
+def test_fields_of_old_say_what_took_their_place() -> None:
+    with pytest.raises(InputError, match=r"people\.setup_hours_existing: no longer .* people\.existing_hours_per_month"):
+        load_scenario(None, ("people.setup_hours_existing=true",))
+
+
+@pytest.mark.parametrize(("override", "message"), [
+    ("own_hardware.resale_usd_per_gpu={A100-80GB-SXM: abc}", r"own_hardware\.resale_usd_per_gpu\.A100-80GB-SXM: 'abc' is not"),
+    ("own_hardware.resale_usd_per_gpu=abc", r"own_hardware\.resale_usd_per_gpu: 'abc' is not usable; it should be"),
+    ("own_hardware.cards={A100-80GB-SXM: 0}", r"own_hardware\.cards\.A100-80GB-SXM: 0 is not usable"),
+    ("gpu_rents=[{gpu: h100-sxm, usd_per_gpu_hour: 2}]", r"gpu_rents\.0\.vendor: needed and not given"),
+    ("gpu_rents=[{gpu: h100-sxm, vendor: X, usd_per_gpu_hour: -2}]", r"gpu_rents\.0\.usd_per_gpu_hour: -2 is not usable"),
+    ("gpu_discounts={RunPod: 1.2}", r"gpu_discounts\.RunPod: 1\.2 is not usable; it should be less than 1"),
+    ("serving.spill_share=1.3", r"serving\.spill_share: 1\.3 is not usable; 1\.3 must be at least 0 and at most 1"),
+])  # fmt: skip
+def test_a_mistake_names_its_place(override: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_scenario(None, (override,))

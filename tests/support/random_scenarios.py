@@ -1,0 +1,112 @@
+"""Random scenarios, the same for a seed in every run: plain data as a user would write it, over all kinds of options."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from roi.facts.case import Case
+from roi.resolution.resolution import resolve
+from roi.scenario.file import check_scenario
+
+KINDS = ("cache_batch", "api", "cascade", "vendor_tuned", "self_hosted", "self_hosted_adapter", "own_hardware")
+GPUS = ("l40s", "h100-sxm", "l4", "rtx-4090")
+
+
+def scenario(seed: int) -> dict[str, Any]:
+    """A valid scenario without draws. Amounts are drawn evenly in the log, flags by a coin."""
+    rng = np.random.default_rng(seed)
+
+    def amount(low: float, high: float) -> float:
+        return float(f"{np.exp(rng.uniform(np.log(low), np.log(high))):.4g}")
+
+    def share(most: float = 1.0) -> float:
+        return round(float(rng.uniform(0.0, most)), 3)
+
+    def often(chance: float = 0.5) -> bool:
+        return bool(rng.random() < chance)
+
+    def some(*names: str) -> list[str]:
+        return [name for name in names if often()]
+
+    tokens = amount(200.0, 4000.0)
+    prefix = round(tokens * share()) if often() else 0
+    hosted = ["qwen3-8b"] if often(0.7) else []
+    scores = {"gpt-5.4": 0.9 + share(0.08), "gpt-6-luna": 0.85 + share(0.1)}
+    if hosted:
+        scores |= {"qwen3-8b": 0.8 + share(0.15), "qwen3-8b+lora": 0.85 + share(0.12)}
+    cascade, committed = often(), str(rng.choice(["", "", "incumbent", "candidate"]))
+    escalation: dict[str, Any] = {}
+    if cascade and often():
+        escalation = {"kept_error_rate": {"gpt-6-luna": share(0.08)}, "judge_usd_per_request": amount(1e-6, 1e-4)}
+    levers: dict[str, Any] = {
+        "shorter_prompt": {"prefix_tokens": prefix // 2} if prefix > 1 else None,
+        "less_reasoning": {"output_ratio": 0.5 + share(0.4)}, "flexible_tier": {"price_ratio": 0.5, "share": share()},
+        "provisioned_throughput": {"usd_per_month": amount(100.0, 5000.0), "requests_per_s": amount(0.5, 20.0)},
+    }  # fmt: skip
+    return {
+        "as_of": "2026-11-24",
+        "horizon_months": int(rng.integers(12, 49)),
+        "discount_rate": share(0.2),
+        "draws": 0,
+        "workload": {
+            "requests_per_day": amount(300.0, 3e6),
+            "growth_per_year": round(float(rng.uniform(-0.3, 0.8)), 3) if often(0.7) else 0.0,
+            "input_tokens": tokens,
+            "output_tokens": amount(10.0, 400.0),
+            "shared_prefix_tokens": prefix,
+            "cache_hit_rate": share(),
+            "can_wait_share": share(0.5) if often(0.3) else 0.0,
+            "peak_to_mean": round(1.0 + share(6.0), 2),
+        },
+        "incumbent": {
+            "provider": "openai", "model": "gpt-5.4", "uses_cache": often(), "discount": share(0.3) if often(0.3) else 0.0,
+            "committed_usd_per_month": amount(100.0, 1e5) if committed == "incumbent" else 0.0,
+            "committed_until": "2027-09-30",
+        },
+        "quality": {
+            "bar": 0.0 if often() else 0.85, "usd_per_error": 0.0 if often(0.3) else amount(1e-4, 0.05), "scores": scores,
+            **escalation,
+        },
+        "apis": {
+            "openai/gpt-6-luna": {
+                "discount": share(0.4), "uses_cache": often(), "batch_share": share() if often() else None,
+                "committed_usd_per_month": amount(10.0, 1e4) if committed == "candidate" else 0.0,
+                "committed_until": "2027-12-31",
+            },
+        },
+        "evaluation": {"usd": amount(10.0, 500.0), "labels": 300.0, "usd_per_label": amount(0.1, 3.0)},
+        "training": {"examples": 2000.0, "retrain_every_months": float(rng.integers(3, 13)) if often(0.7) else None},
+        "people": {
+            "usd_per_hour": amount(50.0, 200.0),
+            "setup_hours": {kind: amount(4.0, 400.0) for kind in KINDS},
+            "run_hours_per_month": {kind: 0.0 if often() else amount(1.0, 60.0) for kind in KINDS},
+        },
+        "timing": {"months_to_live": {kind: share(6.0) for kind in KINDS}, "months_in_parallel": share(1.0)},
+        "serving": {
+            "spares": int(rng.integers(0, 3)), "headroom": share(0.4), "autoscale": often(0.3), "weight_dtypes": ["fp8"],
+            "tensor_parallel": [1],
+        },
+        "drift": {"gpu_rent_per_year": round(float(rng.uniform(-0.3, 0.2)), 3), "model_life_months": amount(10.0, 60.0)},
+        "own_hardware": {"usd_per_kwh": share(0.3), "life_months": int(rng.integers(24, 61))},
+        "candidates": {
+            "api_models": ["openai/gpt-6-luna", *some("anthropic/claude-haiku-5-5")],
+            "hosted_models": some("groq/openai/gpt-oss-20b"),
+            "cascade_first": ["openai/gpt-6-luna"] if cascade else [],
+            "vendor_tuned": some("azure/gpt-4.1-mini"),
+            "hosted_adapters": some("fireworks/qwen3-8b"),
+            "self_hosted": hosted,
+            "methods": ["lora"],
+            "base": often(),
+            "hybrid": often(0.7),
+            "own_hardware": often(),
+            "gpus": [str(rng.choice(GPUS))],
+            **{name: lever for name, lever in levers.items() if often(0.3)},
+        },
+    }  # fmt: skip
+
+
+@cache
+def random_case(seed: int) -> Case:
+    """The Case of a random scenario."""
+    return resolve(check_scenario(scenario(seed))).case

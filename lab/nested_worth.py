@@ -16,7 +16,7 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.draws import draw
 from roi.economics.decision.evaluation import Choice, choose_plan, read_all
 from roi.economics.decision.feasibility import read_gates, rule_out
-from roi.economics.decision.knowing import Bins, above_noise, best_of
+from roi.economics.decision.knowing import Bins, above_noise, bar_edge, best_of
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
 from roi.resolution.resolution import resolve
@@ -35,7 +35,7 @@ class Question:
     untested: str = ""
 
 
-CHECKED = ("quality.scores.gpt-6-luna={value: 0.92, items: 150}",)
+CHECKED = ("quality.scores.gpt-6-luna={value: 0.92, items: 150}", "quality.usd_per_error=0.1")
 QUESTIONS = {
     "untested challenger": Question("classification", "systems.claude-haiku-5-5.error_rate", CHECKED, "claude-haiku-5-5"),
     "evaluated model": Question("classification", "systems.gpt-6-luna.error_rate", CHECKED),
@@ -78,7 +78,7 @@ def one_pass(case: Case, path: str, untested: str) -> tuple[float, float]:
     comparison, ids, choices = opened(case, untested)
     drawn = draw(case, ids, choices, int(case["draws"].number()), int(case["seed"].number()))
     table = np.stack([drawn.saved(comparison.verdict.counts)[id] for id in ids])
-    bins = Bins.of(drawn.facts[path])
+    bins = Bins.of(drawn.facts[path], bar_edge(drawn.facts[path], drawn.wrong.values(), case["quality.bar"].number()))
     assert bins is not None
     base = best_of(table[: len(comparison.verdict.candidates)])
     return above_noise(bins.gains(table, base, bins.policies(bins.means(table), None)))

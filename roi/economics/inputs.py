@@ -245,9 +245,8 @@ class Option:
     test_note: Annotated[str | None, At("options.{option}.test_note")] = None
     """What was not tested, where the option's models were: the gate of a cascade."""
     items: int | None = None
-    """Items on which its answers were evaluated; None where nobody said."""
     measured_error: Number | None = None
-    """Share of them that was wrong, where its error rate is what a count leaves; the bar holds this one."""
+    """Items on which its answers were evaluated, where somebody said; the share that was wrong, which the bar then holds."""
     setup_hours: Annotated[Number, At("options.{option}.setup_hours", "changes.{group}.setup_hours")]
     run_hours: Annotated[Number, At("changes.{group}.run_hours_per_month")]
     platform_usd: Number
@@ -336,14 +335,12 @@ class OptionFacts:
     platform: Annotated[bool, At("options.{option}.platform")]
     """True where the user runs the servers, and pays for what stands around them."""
     owned: Annotated[bool, At("options.{option}.owned")]
-    """True where the GPUs are bought."""
     batch_share: Annotated[Number | None, At("options.{option}.batch_share", "apis.{vendor}.batch_share")]
     """The option's own; None: what goes through batch today, or can wait, goes through batch here too."""
     batched_today: Annotated[Number, At("options.stay.batch_share")]
     tested: Annotated[bool | None, At("options.{option}.evaluated")]
     """Whether an option that hands requests on was evaluated as such; None: as its system was."""
     batch_as_today: Annotated[bool, At("options.{option}.batch_as_today")]
-    """True where as much goes through batch as at the incumbent today."""
     base: Annotated[str | None, At("options.{option}.base")]
     """The system whose tokens hold where its own has no such fact."""
     tier_share: Annotated[Number, At("options.{option}.flexible.share", absent=0.0)]
@@ -361,13 +358,11 @@ class ErrorRate:
     """Luck of the evaluation: -1 puts the score at its low, +1 at its high."""
     evaluated: Annotated[bool, At("systems.{system}.evaluated")]
     items: Annotated[int | None, At("systems.{system}.items")]
-    """On which the system was evaluated."""
     measured: Annotated[Number | None, At("systems.{system}.measured_error_rate")]
-    """Share that was counted as wrong, where `central` is the mean of what the count leaves."""
+    """Items evaluated, and the share counted as wrong, where `central` is the mean of what the count leaves."""
     right_where_right: Annotated[Number | None, At("systems.{system}.right_where_right")]
-    """Share that it gets right of what the incumbent gets right, where both were evaluated on the same items."""
     right_where_wrong: Annotated[Number | None, At("systems.{system}.right_where_wrong")]
-    """The same of what the incumbent gets wrong."""
+    """Shares that it gets right of what the incumbent gets right, and wrong, where both were evaluated on the same items."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ best option is chosen on one half of the draws and paid for on the other, so tha
 its chance in each bin is known, so that nothing is nested and the worth is smooth in the size of the measurement.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Self
@@ -22,17 +22,36 @@ REACH: Final = 6.0
 
 
 def gain_of_knowing(
-    saved: Mapping[str, Array], known: Array, candidates: Sequence[str], eligible: Collection[str] = ()
+    saved: Mapping[str, Array], known: Array, candidates: Sequence[str], eligible: Collection[str] = (),
+    edge: float | None = None,
 ) -> float:
     """USD that knowing `known`, shape (n,), could be worth at most before moving; never below zero, zero within its own noise.
 
-    `saved` is what each option saves in each draw. `candidates` may be chosen in any case, `eligible` only once this is known.
+    `saved` is what each option saves in each draw. `candidates` may be chosen in any case, `eligible` only once this is known;
+    `edge` is where an option begins to miss the bar (`bar_edge`).
     """
-    bins = Bins.of(known)
+    bins = Bins.of(known, edge)
     if bins is None:
         return 0.0
     table = np.stack([saved[id] for id in (*candidates, *eligible)])
     return above_noise(bins.gains(table, best_of(table[: len(candidates)]), bins.policies(bins.means(table), None)))[0]
+
+
+def bar_edge(known: Array, wrong: Iterable[Array], bar: float) -> float | None:
+    """The value of `known` up to which some option meets (or misses) the bar and beyond which it does not; None: none such.
+
+    `wrong` are the options' error rates in the same draws. What an option is worth jumps there, so that no bin should hold both.
+    """
+    for rates in wrong:
+        misses = 1.0 - rates < bar
+        if not misses.any() or misses.all():
+            continue
+        bad, good = known[misses], known[~misses]
+        if bad.max() < good.min():
+            return float(bad.max())
+        if good.max() < bad.min():
+            return float(good.max())
+    return None
 
 
 def best_of(table: Array) -> Array:
@@ -56,19 +75,27 @@ class Bins:
     """Draws of each cell."""
     centres: Array
     """Mean of what would be known in each bin."""
+    first_above: int
+    """The first bin above the edge; 0 where there is none."""
 
     @classmethod
-    def of(cls, known: Array) -> Self | None:
-        """The bins; None where there are too few draws."""
+    def of(cls, known: Array, edge: float | None = None) -> Self | None:
+        """The bins, none of which lies on both sides of `edge`; None where there are too few draws."""
         n = known.size
         if n < 2 * BINS:
             return None
         rank = np.empty(n, dtype=np.int64)
         rank[np.argsort(known, kind="stable")] = np.arange(n)
-        cell = rank * BINS // n * 2 + rank % 2
+        below = 0 if edge is None else int((known <= edge).sum())
+        if min(below, n - below) < 2 or n < 2 * BINS + 2:
+            below = 0
+        left = 0 if below == 0 else min(max(round(BINS * below / n), 1), BINS - 1, below // 2)
+        left = max(left, BINS - (n - below) // 2)
+        above = left + (rank - below) * (BINS - left) // (n - below)
+        cell = np.where(rank < below, rank * left // max(below, 1), above) * 2 + rank % 2
         counts = np.bincount(cell, minlength=2 * BINS).astype(float)
         sums = np.bincount(cell, weights=known, minlength=2 * BINS)
-        return cls(cell.astype(np.int64), counts, sums.reshape(BINS, 2).sum(axis=1) / counts.reshape(BINS, 2).sum(axis=1))
+        return cls(cell.astype(np.int64), counts, sums.reshape(BINS, 2).sum(axis=1) / counts.reshape(BINS, 2).sum(axis=1), left)
 
     def means(self, table: Array) -> Array:
         """Mean of each row of `table`, shape (options, n), in each cell: shape (options, bins, halves)."""
@@ -85,12 +112,21 @@ class Bins:
         for half in (0, 1):
             shown = means[:, :, 1 - half]
             if likelihood is None:
-                padded = np.concatenate([shown[:, :1], shown, shown[:, -1:]], axis=1)
-                best = np.argmax(padded[:, :-2] + 2.0 * shown + padded[:, 2:], axis=0)
+                right = self._left(shown[:, ::-1], mirrored=True)[:, ::-1]
+                best = np.argmax(self._left(shown) + 2.0 * shown + right, axis=0)
                 found[:, :, half] = best == np.arange(len(means))[:, None]
             else:
-                best = np.argmax(shown @ likelihood.T, axis=0)
+                weights = self.counts.reshape(BINS, 2).sum(axis=1)
+                best = np.argmax((shown * weights) @ likelihood.T, axis=0)
                 found[:, :, half] = (best == np.arange(len(means))[:, None]).astype(float) @ likelihood
+        return found
+
+    def _left(self, shown: Array, *, mirrored: bool = False) -> Array:
+        """Mean in the next bin to the left, a bin's own in the first and across the edge; `mirrored`: bins from the right."""
+        edge = BINS - self.first_above if mirrored else self.first_above
+        found = np.concatenate([shown[:, :1], shown[:, :-1]], axis=1)
+        if 0 < edge < BINS:
+            found[:, edge] = shown[:, edge]
         return found
 
     def gains(self, table: Array, base: Array, policies: Array) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
-from roi.economics.decision.knowing import Bins, above_noise, best_of, binomial, repeated
+from roi.economics.decision.knowing import Bins, above_noise, bar_edge, best_of, binomial, repeated
 from roi.economics.inputs import Array, BillFacts, Option, Shared, TrainingFacts, path_of
 
 ITEMS: Final = (25, 35, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1130, 1600, 2260, 3200)
@@ -117,7 +117,8 @@ def experiments(
     valuer = _Valuer(shared, central, drawn.saved(counts), candidates, leader)
     best: dict[tuple[str, object], Experiment] = {}
     for trial in _trials(shared, central, drawn, candidates):
-        bins = Bins.of(trial.known)
+        judges = [trial.known] if trial.kind == "evaluate" else []
+        bins = Bins.of(trial.known, bar_edge(trial.known, judges, shared.quality_bar))
         if bins is None:
             continue
         e, key = valuer.value(trial, bins), (trial.kind, trial.fact or _answers(central[trial.option].option))

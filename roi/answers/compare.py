@@ -54,5 +54,6 @@ def compare_file(
         notes.append(f"workload and incumbent as {part} states them")
     if quality is not None:
         notes.append(f"scores as {quality} states them")
+        notes += [told for told in resolved.warnings if told.startswith("quality.") and "not used" in told]
     return ComparisonAnswer(comparison=compare(resolved.case), scenario=scenario_data(scenario), warnings=resolved.warnings,
                             note="; ".join(notes))

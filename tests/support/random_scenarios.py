@@ -39,6 +39,8 @@ def scenario(seed: int) -> dict[str, Any]:
     escalation: dict[str, Any] = {}
     if cascade and often():
         escalation = {"kept_error_rate": {"gpt-6-luna": share(0.08)}, "judge_usd_per_request": amount(1e-6, 1e-4)}
+    gpu = str(rng.choice(GPUS))
+    owned = {"cards": {gpu: int(rng.integers(1, 40))}, "resale_usd_per_gpu": {gpu: amount(200.0, 2e4)}}
     levers: dict[str, Any] = {
         "shorter_prompt": {"prefix_tokens": prefix // 2} if prefix > 1 else None,
         "less_reasoning": {"output_ratio": 0.5 + share(0.4)}, "flexible_tier": {"price_ratio": 0.5, "share": share()},
@@ -79,16 +81,17 @@ def scenario(seed: int) -> dict[str, Any]:
         "training": {"examples": 2000.0, "retrain_every_months": float(rng.integers(3, 13)) if often(0.7) else None},
         "people": {
             "usd_per_hour": amount(50.0, 200.0),
+            "existing_hours_per_month": amount(1.0, 100.0) if often(0.3) else 0.0,
             "setup_hours": {kind: amount(4.0, 400.0) for kind in KINDS},
             "run_hours_per_month": {kind: 0.0 if often() else amount(1.0, 60.0) for kind in KINDS},
         },
         "timing": {"months_to_live": {kind: share(6.0) for kind in KINDS}, "months_in_parallel": share(1.0)},
         "serving": {
             "spares": int(rng.integers(0, 3)), "headroom": share(0.4), "autoscale": often(0.3), "weight_dtypes": ["fp8"],
-            "tensor_parallel": [1],
+            "tensor_parallel": [1], "spill_share": share(0.3) if often(0.2) else None,
         },
         "drift": {"gpu_rent_per_year": round(float(rng.uniform(-0.3, 0.2)), 3), "model_life_months": amount(10.0, 60.0)},
-        "own_hardware": {"usd_per_kwh": share(0.3), "life_months": int(rng.integers(24, 61))},
+        "own_hardware": {"usd_per_kwh": share(0.3), "life_months": int(rng.integers(24, 61)), **(owned if often(0.3) else {})},
         "candidates": {
             "api_models": ["openai/gpt-6-luna", *some("anthropic/claude-haiku-5-5")],
             "hosted_models": some("groq/openai/gpt-oss-20b"),
@@ -100,7 +103,7 @@ def scenario(seed: int) -> dict[str, Any]:
             "base": often(),
             "hybrid": often(0.7),
             "own_hardware": often(),
-            "gpus": [str(rng.choice(GPUS))],
+            "gpus": [gpu],
             **{name: lever for name, lever in levers.items() if often(0.3)},
         },
     }  # fmt: skip

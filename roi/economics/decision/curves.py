@@ -248,8 +248,8 @@ class _Curve:
             option = replace(option, replicas_fixed=floors[:, None])
         done = evaluate(replace(curves.shared, requests_per_day=volumes[:, None]), option, curves.options)
         costs = curves.measures(done)
-        if option.plan is None or done.costs.fleet is None:
-            return costs
+        if option.plan is None or done.costs.fleet is None or volumes[0] > MOST:
+            return costs  # beyond the curve only the best ratio is sought, whatever is owned
         served = done.costs.fleet.gpus.max(axis=-1) <= np.reshape(option.plan.gpus_owned, -1)
         return np.where(served, costs, UNSERVED)
 

@@ -235,7 +235,7 @@ def _not_yet(c: Comparison) -> list[Block]:
     mean, _ = npv_of(c, o)
     head = f"{o.label} (mean NPV {short_usd(mean)}{'' if o.tested else ', not tested'})"
     central = " at the central values" if (npv_at_centre(c, o) > 0) != (mean > 0) else ""
-    return [Labelled("NOT YET", (f"{head}{central} beats {wins_from(c, o)}.{at_rent(c, o)}",))]
+    return [Labelled("NOT YET", (f"{head}{central} {wins_from(c, o)}.{at_rent(c, o)}",))]
 
 
 def npv_at_centre(c: Comparison, o: OptionResult) -> float:

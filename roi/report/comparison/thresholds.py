@@ -21,18 +21,19 @@ def wins_from(c: Comparison, o: OptionResult) -> str:
     rivals = {"stay": "staying"} if c.verdict.leader == "stay" else {"stay": "staying", "recommended": c.leader.label}
     found = {b.baseline: b for b in c.break_even
              if (b.option, b.basis, b.counts) == (o.id, "pv", c.verdict.counts)}
-    return "; ".join(f"{name} {_from(c, found[baseline])}" for baseline, name in rivals.items() if baseline in found)
+    return "; ".join(_from(c, found[baseline], name) for baseline, name in rivals.items() if baseline in found)
 
 
-def _from(c: Comparison, b: BreakEven) -> str:
+def _from(c: Comparison, b: BreakEven, rival: str) -> str:
     volume = case_number(c.case, "workload.requests_per_day")
+    today = f"today {requests(volume)}"
     if b.first is None:
-        return f"at no volume ({b.reason})"
+        return f"beats {rival} at no volume ({b.reason})"
     if b.stays is None:
-        return f"from {requests(b.first)} requests a day, but no longer at a large volume (today {requests(volume)})"
+        return f"beats {rival} from {requests(b.first)} requests a day, but no longer at a large volume ({today})"
     if b.stays <= 1:
-        return "at every volume"
-    return f"{'already, ' if volume >= b.stays else ''}from {requests(b.stays)} requests a day (today {requests(volume)})"
+        return f"beats {rival} at every volume"
+    return f"beats {rival} from {requests(b.stays)} requests a day on ({'so already, ' if volume >= b.stays else ''}{today})"
 
 
 def at_rent(c: Comparison, o: OptionResult) -> str:

@@ -88,7 +88,8 @@ def test_a_dearer_incumbent_never_lowers_the_npv_of_leaving_it(seed: int) -> Non
 def test_a_dearer_gpu_never_raises_the_npv_of_self_hosting(seed: int) -> None:
     case = random_case(seed)
     now = Answer(case)
-    then = Answer(case, scaled(case, 1.5, where=lambda p, _: p.endswith(("usd_per_gpu_hour", ".usd_per_gpu"))))
+    gpu = ("usd_per_gpu_hour", ".usd_per_gpu")
+    then = Answer(case, scaled(case, 1.5, where=lambda path, _: path.endswith(gpu) or ".resale_usd_per_gpu." in path))
     for id in (id for id in now.ids if now.options[id].self_hosted):
         assert then.npv(id) <= now.npv(id) + CENT, id
 
@@ -194,7 +195,7 @@ def gains(case: Case, b: BreakEven, rivals: list[str], daily: float) -> tuple[fl
         return float(done.pv) - float(done.pv_without(lambda line: not line.is_error)) * (b.counts == "cash")
 
     found = []
-    for rival in rivals:
+    for rival in (id for id in rivals if there.options[id].infeasible is None):  # its cards may not hold that volume
         start = max(first_month(there.shared, there.options[id]) for id in (b.option, rival))
         found.append((cost(rival, start) - cost(b.option, start), abs(cost(b.option, start))))
     return min(found)
@@ -238,6 +239,8 @@ def test_at_each_signpost_the_two_cost_the_same(seed: int) -> None:
                     continue  # the error rate of a system is a fact of more than one option then
                 at = [1 - JUST, 1.0, 1 + JUST] if post.quantity == "requests_per_day" else [1.0]
                 found = [Answer(case, overwritten(case, post, x * post.threshold / post.today)) for x in at]
+                if any(a.options[id].infeasible for a in found):
+                    continue  # more cards would be needed than are owned
                 gains = [a.pv(rival) - a.pv(id) for a in found]
                 assert min(map(abs, gains)) < 1e-3 * found[0].pv(id) or min(gains) < 0 < max(gains), (post, gains)
 
@@ -246,8 +249,9 @@ def overwritten(case: Case, post: Signpost, factor: float) -> dict[str, Any]:
     """The facts of a Case in which the quantity of the signpost is another."""
     own = f"options.{post.option}."
     places = {
-        "requests_per_day": ("workload.requests_per_day",), "usd_per_gpu": ("purchase.",), "api_price_ratio": (own + "price.",),
+        "requests_per_day": ("workload.requests_per_day",), "api_price_ratio": (own + "price.",),
+        "usd_per_gpu": ("purchase.", "own_hardware.resale_usd_per_gpu."),
         "usd_per_gpu_hour": (own + "plans.",), "error_rate": (f"systems.{case[own + 'system'].value}.error_rate",),
     }[post.quantity]  # fmt: skip
     money = ("usd_per_mtok", "usd_per_gpu_hour", "usd_per_gpu", "requests_per_day", "error_rate")
-    return scaled(case, factor, where=lambda path, _: path.startswith(places) and path.endswith(money))
+    return scaled(case, factor, where=lambda path, _: path.startswith(places) and (path.endswith(money) or "resale" in path))

@@ -80,7 +80,8 @@ def test_json_holds_the_curve_and_where_to_stop(scenario: Path) -> None:
 def test_full_lists_every_experiment_and_every_size(scenario: Path) -> None:
     found = json.loads(ask("next", scenario, "--format", "json").stdout)
     text = ask("next", scenario, "--full", "--format", "markdown").stdout
-    assert text.count("\n| evaluate") + text.count("\n| **evaluate") == sum(e["kind"] == "evaluate" for e in found["experiments"])
+    listed = text.partition("## What could be measured")[2].partition("\n## ")[0]
+    assert listed.count("\n|") == 2 + len(found["experiments"])
     assert len(found["experiment"]["curve"]) == sum(text.count(f"\n| {n:,} |") + text.count(f"\n| **{n:,}** |")
                                                    for n, *_ in found["experiment"]["curve"])
 

@@ -40,7 +40,7 @@ def gain_of_knowing(
 def bar_edge(known: Array, wrong: Iterable[Array], bar: float) -> float | None:
     """Value of `known` up to which some option meets (or misses) the bar and beyond which it does not; None without one.
 
-    `wrong` are the options' error rates in the same draws. What an option is worth jumps there, so that no bin should hold both.
+    `wrong` are the options' error rates in the same draws. What an option is worth jumps there: no bin should hold both sides.
     """
     for rates in wrong:
         misses = 1.0 - rates < bar

@@ -79,6 +79,9 @@ def _tell(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
         yield Paragraph("At most: what knowing it exactly is worth. Worth: of the size with the highest net value; +- its Monte"
                         " Carlo error. Net: less the cost and the delay, instead of moving at once (before), or once the"
                         " recommendation is carried out (after).")
+    if c.verdict.counts == "cash":
+        yield Paragraph("On cash alone: the USD per wrong answer is a template's guess, which decides nothing; state"
+                        " quality.usd_per_error to count wrong answers.")
     left = Counter(each.kind.replace("-", " ") for each in c.experiments if each not in listed)
     if left:
         words = ", ".join(f"{kind} ({count})" if count > 1 else kind for kind, count in left.items())

@@ -86,6 +86,14 @@ def test_full_lists_every_experiment_and_every_size(scenario: Path) -> None:
                                                    for n, *_ in found["experiment"]["curve"])
 
 
+def test_a_guessed_cost_of_wrong_answers_is_said_not_to_count() -> None:
+    """The bundled scenario's USD per wrong answer is its template's; once stated, it counts."""
+    lines = ask("next").stdout
+    assert len(lines.splitlines()) <= 40
+    assert "On cash alone" in lines
+    assert "On cash alone" not in ask("next", "--set", "quality.usd_per_error=0.02").stdout
+
+
 def test_an_alarm_is_to_be_corrected_first(scenario: Path) -> None:
     assert ask("next", scenario, "--set", "workload.growth_per_year=9").stdout.splitlines()[1].startswith("CORRECT FIRST: ")
 

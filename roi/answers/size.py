@@ -15,6 +15,7 @@ from roi.answers.size_ways import Way, ways
 from roi.catalog.cards.gpus import find_gpu
 from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import Option, Shared
+from roi.economics.lines.self_hosting import waiting
 from roi.errors import InputError, UnknownName
 from roi.estimate.replay.fleet import demand_to_hold
 from roi.estimate.replay.load_curve import Slo
@@ -146,6 +147,6 @@ def _load(resolved: Resolved, shared: Shared, option: Option, trace: Trace | Non
         mean = trace.requests_per_s * times
         return mean, Load(traffic=seen.at(times), requests_per_s=mean, slo=slo, is_trace=True)
     mean = float(shared.requests_per_day * shared.volume_factor) / SECONDS_PER_DAY
-    peak = float(demand_to_hold(mean * shared.peak_to_mean, mean, shared.can_wait))
+    peak = float(demand_to_hold(mean * shared.peak_to_mean, mean, waiting(shared, option)))
     lengths = system_lengths(resolved.case.facts, option.system)
     return mean, Load(traffic=lengths, requests_per_s=peak, slo=slo, is_trace=False)

@@ -8,7 +8,7 @@ import numpy as np
 
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.api_bill import service
-from roi.economics.lines.self_hosting import spilled
+from roi.economics.lines.self_hosting import spilled, waiting
 from roi.estimate.replay.fleet import (
     Fleet,
     burst_from_peak,
@@ -64,7 +64,7 @@ def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: Fl
                           spares=option.spares, replicas_minimum=option.replicas_least + option.spares, can_wait=can_wait,
                           pooling=pooling)
 
-    waits = float(shared.can_wait)
+    waits = float(waiting(shared, option))
     found = [way("for the peak, all day", fixed(waits), f"{option.spares:g} spare{'' if option.spares == 1 else 's'}")]
     if plan.offer.minimum_months == 0:
         hourly = size_autoscaled_fleet(
@@ -95,7 +95,7 @@ def _spilling(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean
     each = float(np.asarray(priced.cost.usd * np.ravel(priced.price)[0]).ravel()[0])
     alone, pooling = plan.capacity.alone.requests_per_s, plan.capacity.pooling
     replica, instance = float(plan.serving.tensor_parallel), float(plan.offer.gpus_per_instance)
-    demand = demand_to_hold(mean * shared.peak_to_mean, mean, shared.can_wait)
+    demand = demand_to_hold(mean * shared.peak_to_mean, mean, waiting(shared, option))
     most = int(replicas_needed(demand, alone, option.headroom, 0.0, 1.0, pooling))
     tried = []
     for floor in sorted(set(np.geomspace(1, max(most, 1), FLOORS).round().astype(int).tolist())):

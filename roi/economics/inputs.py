@@ -5,7 +5,7 @@ monthly quantity is (H,) or (n, H). A field's `At` says where its value stands i
 there, and `resolution` writes to the same places (`path_of`). A field without one is worked out from several facts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Annotated, Any, Final, TypeVar
@@ -31,6 +31,11 @@ class At:
         self.paths, self.absent = paths, absent
 
 
+def _own(name: str, *common: str) -> At:
+    """The place of a field that an option, or a kind of options, may have of its own."""
+    return At(f"options.{{option}}.{name}", f"kinds.{{kind}}.{name}", *common)
+
+
 def path_of(record: type, name: str, **names: object) -> str:
     """The path in the Case of the record's field `name`, for the option, plan, system ... that `names` say."""
     return places(record)[name].paths[0].format_map(names)
@@ -50,6 +55,8 @@ class Shared:
     discount_rate: Annotated[float, At("discount_rate_per_year")]
     requests_per_day: Annotated[Number, At("workload.requests_per_day")]
     growth: Annotated[Number, At("workload.growth_per_year")]
+    steps: tuple[tuple[Number, Number], ...] = ()
+    """Months from which the volume is changed for good, and by how many times."""
     volume_factor: Number
     """Real over estimated requests, as the bill says."""
     price_factor: Number
@@ -82,6 +89,8 @@ class Shared:
     run_existing: Annotated[bool, At("people.run_hours_existing")] = False
     existing_hours: Annotated[Number, At("people.existing_hours_per_month", absent=0.0)] = 0.0
     """Engineer hours a month that are paid anyway."""
+    existing_on_call_only: Annotated[bool, At("people.existing_hours_on_call_only")] = False
+    """True where they are there for on-call and operation alone."""
     rent_drift: Annotated[Number, At("drift.gpu_rent_per_year")]
     rent_spread: tuple[float, float] = (0.0, 0.0)
     """How far the triangle of log(1 + drift) reaches below and above its mode."""
@@ -92,6 +101,7 @@ class Shared:
     successor_error_ratio: Annotated[Number, At("drift.successor_error_ratio")]
     migration_hours: Annotated[Number, At("migration.hours")]
     evaluation_usd: Annotated[Number, At("evaluation.usd")]
+    """Of judging a vendor's successor; an option's own evaluation may differ."""
     evaluation_labels: Annotated[Number, At("evaluation.labels")]
     usd_per_label: Annotated[Number, At("evaluation.usd_per_label")]
     commitment_usd: Annotated[Number, At("commitment.usd_per_month")]
@@ -174,6 +184,8 @@ class Plan:
     """What each of four replicas behind a router holds over one alone (`fleet_capacity`)."""
     rent: Annotated[str | None, At("options.{option}.plans.{plan}.rent")] = None
     """Path of the rent that the user states, in place of `usd_per_gpu_hour`; None for a rent of the catalog."""
+    later_bound: Annotated[Number, At("options.{option}.plans.{plan}.later_gpus_bound", absent=1.0)] = 1.0
+    """0 where only the GPUs of go-live are committed to, and those that are added later are not."""
     cancel_usd: Annotated[Number, At("options.{option}.plans.{plan}.cancel_usd", absent=np.inf)] = np.inf
     """USD that end one GPU's commitment early; inf where it cannot be ended."""
     gpus_owned: Annotated[Number, At("options.{option}.plans.{plan}.gpus_owned", absent=np.inf)] = np.inf
@@ -185,7 +197,7 @@ class Training:
     """What one adapter (or model) takes to train."""
 
     gpu_hours: Number
-    usd_per_gpu_hour: Annotated[Number, At("options.{option}.training.usd_per_gpu_hour")]
+    usd_per_gpu_hour: Annotated[Number, At("options.{option}.training.usd_per_gpu_hour", "training.usd_per_gpu_hour")]
     vendor_usd: Number
     runs: Annotated[Number, At("training.runs_until_good")]
     labels: Number
@@ -210,6 +222,8 @@ class Hardware:
     spare_share: Annotated[Number, At("own_hardware.spare_share")]
     life_months: Annotated[int, At("own_hardware.life_months")]
     kept_per_year: Annotated[Number, At("own_hardware.value_kept_per_year")]
+    as_a_whole: Annotated[bool, At("own_hardware.as_a_whole")] = False
+    """True where all cards are there from go-live on: those that the horizon needs, or all that are owned."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,6 +234,23 @@ class Provisioned:
     requests_per_s: Annotated[Number, At("options.{option}.provisioned.requests_per_s")]
     """What one unit holds."""
     minimum_months: Annotated[Number, At("options.{option}.provisioned.minimum_months")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnCost:
+    """A cost that the user states and no other line counts."""
+
+    path: str
+    """Where its facts stand in the Case: costs.N."""
+    name: Annotated[str, At("costs.{number}.name")]
+    option: Annotated[str, At("costs.{number}.option")]
+    """Who bears it: an option's id, a kind, all, all but stay."""
+    upfront_usd: Annotated[Number, At("costs.{number}.upfront_usd", absent=0.0)]
+    usd_per_month: Annotated[Number, At("costs.{number}.usd_per_month", absent=0.0)]
+    usd_per_request: Annotated[Number, At("costs.{number}.usd_per_request", absent=0.0)] = 0.0
+    from_month: Annotated[Number | None, At("costs.{number}.from_month")]
+    """First month in which it is paid; None: from go-live on."""
+    to_month: Annotated[Number, At("costs.{number}.to_month", absent=np.inf)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,8 +268,8 @@ class Option:
     """provider/model whose end forces a migration."""
     infeasible: Annotated[str | None, At("options.{option}.infeasible")]
     trains: Annotated[bool, At("options.{option}.trains")]
-    months_to_live: Annotated[Number, At("changes.{group}.months_to_live")]
-    months_in_parallel: Annotated[Number, At("changes.{group}.months_in_parallel")]
+    months_to_live: Annotated[Number, _own("months_to_live", "changes.{group}.months_to_live")]
+    months_in_parallel: Annotated[Number, _own("months_in_parallel", "changes.{group}.months_in_parallel")]
     tokens: Tokens
     error_rate: Number
     evaluated: bool
@@ -247,8 +278,13 @@ class Option:
     items: int | None = None
     measured_error: Number | None = None
     """Items on which its answers were evaluated, where somebody said; the share that was wrong, which the bar then holds."""
-    setup_hours: Annotated[Number, At("options.{option}.setup_hours", "changes.{group}.setup_hours")]
-    run_hours: Annotated[Number, At("changes.{group}.run_hours_per_month")]
+    setup_hours: Annotated[Number, _own("setup_hours", "changes.{group}.setup_hours")]
+    run_hours: Annotated[Number, _own("run_hours_per_month", "changes.{group}.run_hours_per_month")]
+    evaluation_usd: Annotated[Number | None, _own("evaluation_usd")] = None
+    """Of judging it before the change and after a retraining; None: as a successor is judged."""
+    evaluation_labels: Annotated[Number | None, _own("evaluation_labels")] = None
+    own_facts: Mapping[str, str] = field(default_factory=dict)
+    """Paths of the facts that are the option's or its kind's own, by name."""
     platform_usd: Number
     hosting_usd: Annotated[Number, At("options.{option}.hosting_usd_per_month", absent=0.0)]
     api: Api | None = None
@@ -287,12 +323,15 @@ class Option:
     """Spend a month that is owed to the option's own vendor from go-live on."""
     commitment_months: Annotated[Number, At("apis.{vendor}.commitment.months", absent=0.0)] = 0.0
     """Months from today to the end of that commitment."""
-    spares: Annotated[int, At("serving.spares")] = 0
+    costs: tuple[OwnCost, ...] = ()
+    spares: Annotated[int, _own("spares", "serving.spares")] = 0
     replicas_least: Annotated[int, At("serving.replicas_least")] = 1
     replicas_fixed: Number | None = None
     """Of a hybrid's floor."""
     headroom: Annotated[Number, At("serving.headroom")] = 0.0
     fleet_share: Annotated[Number, At("serving.fleet_share")] = 1.0
+    lets_wait: Annotated[bool, At("serving.lets_wait", absent=True)] = True
+    """True where its servers leave what can wait for the valleys."""
     spill_share: Annotated[Number | None, At("serving.spill_share")] = None
     """Share of requests that a hybrid spills, as stated; None = the load curve above the floor."""
     autoscale: Annotated[bool, At("serving.autoscale")] = False
@@ -315,84 +354,7 @@ class Option:
         return self.kind in KEEPS_MODEL or self.kind in LEVERS
 
 
-# Facts from which fields above without a place are worked out, as `reading` says.
-
-
-@dataclass(frozen=True, kw_only=True)
-class BillFacts:
-    """Behind `Shared.volume_factor` and `price_factor`."""
-
-    factor: Annotated[Number, At("reconciliation.factor")]
-    """The real bill over the estimate."""
-    volume_share: Annotated[Number, At("reconciliation.volume_share")]
-    """The part of that gap that is volume, the rest being price."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OptionFacts:
-    """Behind `Option.platform_usd`, `hardware`, `tokens`, `evaluated`, and `Api.batch_share` and `tier`."""
-
-    platform: Annotated[bool, At("options.{option}.platform")]
-    """True where the user runs the servers, and pays for what stands around them."""
-    owned: Annotated[bool, At("options.{option}.owned")]
-    batch_share: Annotated[Number | None, At("options.{option}.batch_share", "apis.{vendor}.batch_share")]
-    """The option's own; None: what goes through batch today, or can wait, goes through batch here too."""
-    batched_today: Annotated[Number, At("options.stay.batch_share")]
-    tested: Annotated[bool | None, At("options.{option}.evaluated")]
-    """Whether an option that hands requests on was evaluated as such; None: as its system was."""
-    batch_as_today: Annotated[bool, At("options.{option}.batch_as_today")]
-    base: Annotated[str | None, At("options.{option}.base")]
-    """The system whose tokens hold where its own has no such fact."""
-    tier_share: Annotated[Number, At("options.{option}.flexible.share", absent=0.0)]
-    tier_price_ratio: Annotated[Number, At("options.{option}.flexible.price_ratio", absent=1.0)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ErrorRate:
-    """Behind `Option.error_rate`, `evaluated`, `items`: share of wrong answers of a system, at its score and the ends of it."""
-
-    central: Annotated[Number, At("systems.{system}.error_rate")]
-    low: Annotated[Number | None, At("systems.{system}.error_rate_low")]
-    high: Annotated[Number | None, At("systems.{system}.error_rate_high")]
-    noise: Annotated[Number, At("quality.evaluation_noise.{system}", "quality.evaluation_noise", absent=0.0)]
-    """Luck of the evaluation: -1 puts the score at its low, +1 at its high."""
-    evaluated: Annotated[bool, At("systems.{system}.evaluated")]
-    items: Annotated[int | None, At("systems.{system}.items")]
-    measured: Annotated[Number | None, At("systems.{system}.measured_error_rate")]
-    """Items evaluated, and the share counted as wrong, where `central` is the mean of what the count leaves."""
-    right_where_right: Annotated[Number | None, At("systems.{system}.right_where_right")]
-    right_where_wrong: Annotated[Number | None, At("systems.{system}.right_where_wrong")]
-    """Shares that it gets right of what the incumbent gets right, and wrong, where both were evaluated on the same items."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlanFacts:
-    """Behind `Plan.capacity`, `pooling` and `usd_per_gpu`: rates at three speeds of the engine, and a price."""
-
-    price: Annotated[str | None, At("options.{option}.plans.{plan}.price")]
-    """Path of the purchase price of one GPU; None where it is rented."""
-    central_requests_per_s: Annotated[Number, At("options.{option}.plans.{plan}.capacity_requests_per_s")]
-    slow_requests_per_s: Annotated[Number, At("options.{option}.plans.{plan}.capacity_slow_requests_per_s")]
-    fast_requests_per_s: Annotated[Number, At("options.{option}.plans.{plan}.capacity_fast_requests_per_s")]
-    central_pooling: Annotated[Number, At("options.{option}.plans.{plan}.pooling", absent=1.0)]
-    slow_pooling: Annotated[Number, At("options.{option}.plans.{plan}.pooling_slow", absent=1.0)]
-    fast_pooling: Annotated[Number, At("options.{option}.plans.{plan}.pooling_fast", absent=1.0)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingFacts:
-    """Behind `Training.gpu_hours`, `vendor_usd` and `labels`: hours and vendor prices scale with the examples."""
-
-    gpu_hours: Annotated[Number, At("options.{option}.training.gpu_hours_per_run")]
-    """Of a run on the examples that were costed, at the central speed."""
-    hours_factor: Annotated[Number, At("training.hours_factor")]
-    vendor_usd: Annotated[Number, At("options.{option}.training.vendor_usd_per_run")]
-    examples: Annotated[Number, At("training.examples")]
-    examples_costed: Annotated[Number, At("training.examples_costed")]
-    labels_bought_share: Annotated[Number, At("training.labels_bought_share")]
-
-
-PLATFORM = ("load_balancer", "logs", "staging", "storage", "egress", "monitoring")
+PLATFORM = ("total", "load_balancer", "logs", "staging", "storage", "egress", "monitoring")
 LEVERS = frozenset({"shorter-prompt", "less-reasoning"})
 """Kinds in which the incumbent's model is asked for less, so that its answers must be evaluated again."""
 KEEPS_MODEL = frozenset({"stay", "cache-batch", "flexible-tier", "provisioned"})

@@ -15,22 +15,19 @@ from roi.economics.inputs import (
     Api,
     Array,
     At,
-    BillFacts,
-    ErrorRate,
     Hardware,
     Number,
     Option,
-    OptionFacts,
+    OwnCost,
     Plan,
-    PlanFacts,
     Provisioned,
     Shared,
     Tokens,
     Training,
-    TrainingFacts,
     path_of,
     places,
 )
+from roi.economics.worked_out import BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts
 from roi.facts.case import Values, axis, triangle
 from roi.facts.fact import Fact, Value
 from roi.numerics.spreads import joint_high, joint_low
@@ -39,6 +36,9 @@ T = TypeVar("T")
 
 PLAIN: Final = KEEPS_MODEL | LEVERS | {"cheaper-api", "hosted-open"}
 """Kinds that answer alone: with an escalation they would be a cascade, which is an option of its own."""
+OWN: Final = ("setup_hours", "run_hours_per_month", "months_to_live", "months_in_parallel", "evaluation_usd",
+              "evaluation_labels")
+"""Facts that a cost line names by the path at which the option has them."""
 LEAST_CAPACITY: Final = 0.1
 """A draw in which the SLO cannot be held at all counts as a tenth of the central capacity: ten times the fleet, not endless."""
 
@@ -50,8 +50,12 @@ def read_shared(values: Values, rent_drift: Fact | None = None) -> Shared:
     later: list[Number] = []
     while (path := f"{first}.{len(later) + 2}") in values:
         later.append(number(values[path], path))
+    steps: list[tuple[Number, Number]] = []
+    while (path := f"workload.steps.{len(steps)}") + ".ratio" in values:
+        month, ratio = (number(values[f"{path}.{name}"], path) for name in ("from_month", "ratio"))
+        steps.append((month, ratio))
     return _read(Shared, values, {}, volume_factor=bill.factor**bill.volume_share, later_price_ratios=tuple(later),
-                 price_factor=bill.factor ** (1.0 - bill.volume_share), rent_spread=_reach(rent_drift))
+                 price_factor=bill.factor ** (1.0 - bill.volume_share), rent_spread=_reach(rent_drift), steps=tuple(steps))
 
 
 def _reach(fact: Fact | None) -> tuple[float, float]:
@@ -73,14 +77,15 @@ def read_option(values: Values, id: str, shared: Shared) -> Option:
 
     told = ("kind", "system", "group", "vendor", "end_to_end")
     kind, system, group, vendor, whole = (values.get(own(field)) for field in told)
-    names = {"option": id, "system": system, "group": group, "vendor": vendor}
+    names = {"option": id, "system": system, "group": group, "vendor": vendor, "kind": kind}
     known: dict[str, object] = {} if vendor is not None else {"own_price_ratio": 1.0}
     if kind in PLAIN:
         known["escalated"] = 0.0
     plans: list[Plan] = []
     while path_of(Plan, "gpu", option=id, plan=len(plans)) in values:
         plans.append(_plan(values, {"option": id, "plan": len(plans)}))
-    platform = (number(values[path], path) for path in (f"platform.{name}_usd_per_month" for name in PLATFORM))
+    paths = (f"platform.{name}_usd_per_month" for name in PLATFORM)
+    platform = (number(values[path], path) for path in paths if path in values)
     facts = _read(OptionFacts, values, names)
     names["base"] = facts.base
     own_rate = _read(ErrorRate, values, names)
@@ -98,8 +103,19 @@ def read_option(values: Values, id: str, shared: Shared) -> Option:
         api=_api(values, names, facts, batch),
         provisioned=_read(Provisioned, values, names) if path_of(Provisioned, "usd_per_unit", option=id) in values else None,
         plan=plans[0] if plans else None, plans=tuple(plans), replicas_fixed=None, training=_training(values, names),
-        hardware=_read(Hardware, values, names) if facts.owned else None, **known,
+        hardware=_read(Hardware, values, names) if facts.owned else None, costs=_costs(values, id, str(kind)),
+        own_facts={name: path for name in OWN for path in (f"kinds.{kind}.{name}", f"options.{id}.{name}") if path in values},
+        **known,
     )
+
+
+def _costs(values: Values, id: str, kind: str) -> tuple[OwnCost, ...]:
+    """Costs of the user's own that this option bears."""
+    found: list[OwnCost] = []
+    while path_of(OwnCost, "name", number=len(found)) in values:
+        found.append(_read(OwnCost, values, {"number": len(found)}, path=f"costs.{len(found)}"))
+    borne_by = {id, kind, "all", "all" if kind == "stay" else "all but stay"}
+    return tuple(cost for cost in found if cost.option in borne_by)
 
 
 def _api(values: Values, names: Mapping[str, object], facts: OptionFacts, batch: Number) -> Api | None:

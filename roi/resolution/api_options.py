@@ -11,9 +11,10 @@ from roi.catalog.prices.vendors import retirement
 from roi.catalog.rows import STALE_DAYS
 from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import as_measured, meets_bar
-from roi.economics.inputs import BillFacts, Option, OptionFacts, path_of
+from roi.economics.inputs import Option, path_of
 from roi.economics.lines.api_bill import service
 from roi.economics.reading import PLAIN
+from roi.economics.worked_out import BillFacts, OptionFacts
 from roi.errors import InputError, ScenarioError
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice
@@ -22,6 +23,8 @@ from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.levers import add_levers
 from roi.resolution.system_facts import add_system, check_names
 from roi.scenario.apis import RATES as API_RATES
+from roi.scenario.apis import ApiTerms
+from roi.scenario.demand import Incumbent
 from roi.scenario.quantity import as_spread, value_of
 from roi.scenario.scenario import Scenario, escalating_systems, model_part
 from roi.units import DAYS_PER_MONTH
@@ -39,10 +42,10 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     check_names(sheet, s)
     add_system(sheet, s, i.model, None)
     ends = retirement(price.provider, price.model, s.as_of)
-    if ends is not None and ends.retires_on <= s.as_of:
+    if ends is not None and ends.retires_on <= s.as_of and i.ends_in_months is None:
         raise ScenarioError("incumbent.model", i.model, f"it was retired on {ends.retires_on}; name the model that is paid now")
     _warn_of_age(sheet, s, price)
-    vendor = add_vendor(sheet, s, price)
+    vendor = add_vendor(sheet, s, price, own=("incumbent", i))
     _successor(sheet, s, price, vendor)
     if price.context_tokens is not None:
         sheet.add("incumbent.context_tokens", price.context_tokens, "tokens", basis=Basis.PUBLISHED, source=price.source,
@@ -164,7 +167,7 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
     if price.provider not in {"openai", "anthropic", "google"}:  # who serves it is not obvious
         label = f"{label} @ {price.provider}"
     add_system(sheet, s, model, prior_of_model(model, _mean_cost(s, price) / (_mean_cost(s, incumbent) or 1.0)))
-    vendor = add_vendor(sheet, s, price)
+    vendor = add_vendor(sheet, s, price, own=(terms.field, terms.own))
     add_terms(sheet, vendor, terms)
     label, group = (f"{label} > {s.incumbent.model}", "cascade") if cascade else (label, "api")
     ways = [(id, label)]
@@ -180,7 +183,7 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
             if model not in s.quality.escalated:
                 sheet.field(f"apis.{vendor}.escalated_share", s.quality, "cascade_escalated_share", "quality")
         ends = retirement(price.provider, price.model, s.as_of)
-        if ends is not None and ends.retires_on <= s.as_of:
+        if ends is not None and ends.retires_on <= s.as_of and terms.own.ends_in_months is None:
             sheet.state(path("infeasible"), f"retired on {ends.retires_on}", ends.source)
     if value_of(s.workload.can_wait_share) > 0 and price.batch_input_usd_per_mtok is None:
         _warn_of_no_batch(sheet, price)
@@ -197,15 +200,23 @@ def _warn_of_age(sheet: FactSheet, s: Scenario, price: ApiPrice) -> None:
         sheet.warnings.append(f"price of {price.provider}/{price.model} is {age} days old ({price.date})")
 
 
-def add_vendor(sheet: FactSheet, s: Scenario, price: ApiPrice, retires_on: date | None = None) -> str:
-    """When the vendor's model ends: the announced day, else an assumed life; and how its successor is priced."""
+def add_vendor(
+    sheet: FactSheet, s: Scenario, price: ApiPrice, retires_on: date | None = None,
+    own: tuple[str, Incumbent | ApiTerms] | None = None,
+) -> str:
+    """When the vendor's model ends: as the scenario says, the announced day, else an assumed life; its successor's price.
+
+    `own` is the block of the scenario that may state the end, and its name.
+    """
     name = f"{price.provider}/{price.model}"
     path = partial(path_of, Option, vendor=name)
     life, stated = as_spread(s.drift.model_life_months), "model_life_months" in s.drift.model_fields_set
     announced = retirement(price.provider, price.model, s.as_of)
     source, said_on = (price.source, price.date) if announced is None else (announced.source, announced.date)
     ends = retires_on or (announced.retires_on if announced is not None else None)
-    if ends is None:
+    if own is not None and own[1].ends_in_months is not None:
+        sheet.field(path("life_first"), own[1], "ends_in_months", own[0])
+    elif ends is None:
         sheet.quantity(path("life_first"), life, "months", stated=stated, source="no end announced: assumed life")
     else:
         months = (ends - s.as_of).days / DAYS_PER_MONTH

@@ -5,7 +5,9 @@ from functools import partial
 
 from roi.catalog.prices.api_prices import find_api_price, find_provider
 from roi.catalog.prices.vendors import cache_minimum
-from roi.economics.inputs import KEEPS_MODEL, Api, Option, OptionFacts, path_of
+from roi.economics.inputs import KEEPS_MODEL, Api, Option, path_of
+from roi.economics.inputs import places as places_of
+from roi.economics.worked_out import OptionFacts
 from roi.errors import InputError, ScenarioError, UnknownName
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice
@@ -91,7 +93,9 @@ def add_option(
         return
     names = {"vendor": vendor, "group": group}
     day = sheet.facts.get(path_of(Option, "retires_on", **names))
-    end, live = (sheet.facts[path_of(Option, name, **names)].value for name in ("life_first", "months_to_live"))
+    end = sheet.facts[path_of(Option, "life_first", **names)].value
+    places = (at.format_map({**names, "option": id, "kind": kind}) for at in places_of(Option)["months_to_live"].paths)
+    live = next(sheet.facts[place].value for place in places if place in sheet.facts)
     assert isinstance(end, (int, float))
     assert isinstance(live, (int, float))
     if day is not None and end < live:  # its successor may be an option
@@ -131,6 +135,9 @@ def add_terms(sheet: FactSheet, vendor: str, terms: Terms) -> None:
     for name in ("discount", "cache_hit_rate", "batch_share"):
         if name in own.model_fields_set and getattr(own, name) is not None:
             sheet.field(path(name), own, name, terms.field)
+    for name in ("price", "error"):
+        if getattr(own, f"successor_{name}_ratio") is not None:
+            sheet.field(path_of(Option, f"first_{name}_ratio", vendor=vendor), own, f"successor_{name}_ratio", terms.field)
     if value_of(own.committed_usd_per_month) > 0 and terms.committed_months is not None:
         sheet.field(path("commitment.usd_per_month"), own, "committed_usd_per_month", terms.field)
         sheet.state(path("commitment.months"), terms.committed_months, f"scenario {terms.field}.committed_until", "months")

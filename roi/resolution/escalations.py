@@ -2,8 +2,9 @@
 
 from functools import partial
 
-from roi.economics.inputs import ErrorRate, Option, OptionFacts, path_of
+from roi.economics.inputs import Option, path_of
 from roi.economics.reading import PLAIN
+from roi.economics.worked_out import ErrorRate, OptionFacts
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.system_scores import add_score
 from roi.scenario.quantity import Share, Spread, as_spread, value_of

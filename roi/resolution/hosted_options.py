@@ -2,11 +2,13 @@
 
 from functools import partial
 
+from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.quality_priors import quality_prior
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.gpu_offers import Offer, Offers, bought_offers, owned_offers, rented_offers, rents
 from roi.catalog.prices.vendors import find_tuning_price, open_model_tuning
-from roi.economics.inputs import Option, OptionFacts, Training, TrainingFacts, path_of
+from roi.economics.inputs import Option, Training, path_of
+from roi.economics.worked_out import OptionFacts, TrainingFacts
 from roi.errors import ScenarioError, UnknownName
 from roi.estimate.training.plan import Method
 from roi.facts.fact import Basis
@@ -26,9 +28,14 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     """Facts of every option that serves or tunes a model outside the list-price APIs."""
     add_published_speeds(sheet, s)
     offers, own = rented_offers(s), owned_offers(s)
-    unused = [o for o in rents(s) if o.stated is not None and o not in offers]
+    for_training = None if s.training.gpu is None else find_gpu(s.training.gpu, "training.gpu").id
+    unused = [o for o in rents(s) if o.stated is not None and o not in offers and o.gpu != for_training]
     sheet.warnings += [f"gpu_rents.{o.stated} is not used: candidates name other cards or vendors than {o.gpu} at {o.vendor}"
                        for o in unused]
+    price = s.own_hardware.purchase_usd_per_gpu
+    if price is not None and (own or not s.candidates.own_hardware):
+        why = "it moves nothing: cards are bought where candidates.own_hardware is true and none are owned"
+        raise ScenarioError("own_hardware.purchase_usd_per_gpu", price, why)
     bought = bought_offers(s) if s.candidates.own_hardware and not own else ()
     check_capacities(s, (*offers, *bought, *own))
     sheet.warnings += [f"serving.capacities.{n}: {value_of(c.requests_per_s):g} requests/s of {c.model} on {c.gpus} x {c.gpu}"

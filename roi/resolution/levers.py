@@ -3,7 +3,8 @@
 from functools import partial
 
 from roi.catalog.models.quality_priors import quality_prior
-from roi.economics.inputs import Option, OptionFacts, Provisioned, Tokens, path_of
+from roi.economics.inputs import Option, Provisioned, Tokens, path_of
+from roi.economics.worked_out import OptionFacts
 from roi.errors import ScenarioError
 from roi.facts.price import ApiPrice
 from roi.resolution.api_terms import Terms, add_option, add_price

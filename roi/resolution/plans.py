@@ -10,7 +10,8 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.catalog.prices.gpu_offers import Offer, Offers
 from roi.catalog.rows import STALE_DAYS
-from roi.economics.inputs import Array, Option, Plan, PlanFacts, Shared, path_of
+from roi.economics.inputs import Array, Option, Plan, Shared, path_of
+from roi.economics.worked_out import PlanFacts
 from roi.errors import UnknownName
 from roi.estimate.replay.load_curve import Capacity, PlanCapacity, Slo
 from roi.estimate.serving.capacity import ServingCapacity, serving_capacity
@@ -331,10 +332,13 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
     quoted(path("gpus_per_instance"), o.gpus_per_instance, "GPUs")
     sheet.state(path("gpus_per_replica"), plan.serving.tensor_parallel, "tensor-parallel degree of the plan", "GPUs")
     quoted(path("minimum_months"), float(o.minimum_months), "months")
-    if o.cancel_usd is not None:
-        quoted(path("cancel_usd"), o.cancel_usd, "USD")
+    for name, value, unit in (("cancel_usd", o.cancel_usd, "USD"), ("later_bound", None if o.later_gpus_bound else 0.0, "")):
+        if value is not None:
+            quoted(path(name), value, unit)
     gpu = plan.serving.gpu
-    sheet.add(path("watts"), gpu.power_w, "W", basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date)
+    board = partial(sheet.add, path("watts"), unit="W")
+    board(gpu.power_w, basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date) if o.watts is None else board(
+        o.watts, basis=Basis.STATED, source="scenario own_hardware.watts_per_gpu")
     sheet.state(path("speed"), evidence.speed_path, evidence.source)
     if evidence.adapters is not None:
         sheet.state(path("adapter_speed"), evidence.adapters.path, evidence.adapters.spread.source)

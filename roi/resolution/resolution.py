@@ -7,8 +7,9 @@ import numpy as np
 
 from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import QUESTIONS
-from roi.economics.inputs import BillFacts, path_of
+from roi.economics.inputs import path_of
 from roi.economics.lines.api_bill import service
+from roi.economics.worked_out import BillFacts
 from roi.errors import ScenarioError
 from roi.estimate.replay.fleet import load_curve_from_peak
 from roi.evidence.known_runs import KnownRuns, known_runs
@@ -18,6 +19,7 @@ from roi.resolution.api_options import add_api_options
 from roi.resolution.escalations import add_escalations
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.hosted_options import add_hosted_options
+from roi.resolution.own_terms import add_option_terms, check_options
 from roi.resolution.plan_capacity import FleetPlan
 from roi.resolution.template_facts import mark_template
 from roi.scenario.quantity import Spread, as_spread, value_of
@@ -68,9 +70,11 @@ def resolve(scenario: Scenario, runs: KnownRuns | None = None) -> Resolved:
     _add_people(sheet, scenario)
     _add_training(sheet, scenario)
     _add_serving(sheet, scenario)
+    add_option_terms(sheet, scenario)
     add_api_options(sheet, scenario)
     add_hosted_options(sheet, scenario)
     add_escalations(sheet, scenario)
+    check_options(sheet, scenario)
     _add_reconciliation(sheet, scenario)
     mark_template(sheet, scenario)
     warnings = tuple(dict.fromkeys(sheet.warnings))
@@ -108,6 +112,8 @@ def _add_workload(sheet: FactSheet, s: Scenario) -> None:
     w = s.workload
     sheet.fields("workload", w, "requests_per_day", "growth_per_year", "can_wait_share")
     sheet.fields("workload", w, "shared_prefix_tokens", "cache_hit_rate")
+    for n, step in enumerate(w.steps):
+        sheet.fields(f"workload.steps.{n}", step, "from_month", "ratio")
     if w.escalated_cache_hit_rate is not None:
         path = "workload.escalated_cache_hit_rate"
         sheet.quantity(path, w.escalated_cache_hit_rate, "share", stated=True, source=f"scenario {path}")
@@ -160,6 +166,7 @@ def _add_quality(sheet: FactSheet, s: Scenario) -> None:
 def _add_people(sheet: FactSheet, s: Scenario) -> None:
     p = s.people
     sheet.fields("people", p, "usd_per_hour", "wage_growth_per_year", "existing_hours_per_month")
+    sheet.state("people.existing_hours_on_call_only", p.existing_hours_on_call_only)
     sheet.field("migration.hours", p, "migration_hours", "people")
     sheet.fields("evaluation", s.evaluation, "usd", "labels", "usd_per_label", "months")
     changes = (("setup_hours", "hours"), ("run_hours_per_month", "hours"), ("months_to_live", "months"),
@@ -175,7 +182,12 @@ def _add_people(sheet: FactSheet, s: Scenario) -> None:
             sheet.state(f"{own}.months_in_parallel", 0.0, "the same API", "months")
         else:
             sheet.field(f"{own}.months_in_parallel", s.timing, "months_in_parallel", "timing")
-    for name in type(s.platform).model_fields:
+    parts = [name for name in type(s.platform).model_fields if name != "total"]
+    if s.platform.total is not None:
+        sheet.field("platform.total_usd_per_month", s.platform, "total", "platform")
+        for name in parts:
+            sheet.state(f"platform.{name}_usd_per_month", 0.0, "in platform.total", "USD/month")
+    for name in parts:
         sheet.field(f"platform.{name}_usd_per_month", s.platform, name, "platform")
 
 
@@ -208,6 +220,7 @@ def _add_serving(sheet: FactSheet, s: Scenario) -> None:
     for name in ("spares", "replicas_least", "autoscale_floor", "startup_hours"):
         sheet.add(f"serving.{name}", getattr(v, name), basis=_basis(name in v.model_fields_set), source=f"serving.{name}")
     sheet.state("serving.autoscale", v.autoscale)
+    sheet.state("serving.lets_wait", v.lets_wait)
     if v.spill_share is not None:
         sheet.fields("serving", v, "spill_share")
     own = s.own_hardware
@@ -218,7 +231,9 @@ def _add_serving(sheet: FactSheet, s: Scenario) -> None:
         if own.cards:
             sheet.state("own_hardware.host_usd_per_gpu", 0.0, "in own_hardware.resale_usd_per_gpu", "USD")
             sheet.state("own_hardware.install_share", 0.0, "the cards stand already", "share")
-        sheet.fields("own_hardware", own, *(n for n in type(own).model_fields if n not in {"cards", "resale_usd_per_gpu"}))
+        sheet.state("own_hardware.as_a_whole", own.as_a_whole)
+        apart = {"cards", "resale_usd_per_gpu", "purchase_usd_per_gpu", "watts_per_gpu", "as_a_whole"}
+        sheet.fields("own_hardware", own, *(n for n in type(own).model_fields if n not in apart))
 
 
 def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
@@ -238,6 +253,10 @@ def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
     gap = bill / estimate
     told = f"bill ${bill:,.2f} / estimate ${estimate:,.2f} a month (scenario incumbent.bill_usd_per_month)"
     sheet.state(factor, gap, told, "ratio")
+    for o in options.values():  # what the incumbent would cost with its cache or batch price on
+        cheaper = float(np.asarray(service(shared, o).cost.usd)) / a_request if o.keeps_model and o.api is not None else 1.0
+        if o.infeasible is None and max(gap, cheaper) < 1 - GAP_WORTH_SAYING and abs(gap / cheaper - 1) < GAP_WORTH_SAYING:
+            sheet.state("reconciliation.as_with", o.label, f"{told}; {o.label} would cost {cheaper:.3g} x")
     if abs(gap - 1) > GAP_WORTH_SAYING:
         sheet.warnings.append(f"the bill is {gap:.2f} x the estimate from list prices (${bill:,.0f} against ${estimate:,.0f} a"
                               " month): missing tokens, retries, or a negotiated price"

@@ -13,7 +13,8 @@ from roi.catalog.models.quality_priors import QualityPrior
 from roi.catalog.models.shapes import find_model, load_models, names
 from roi.catalog.prices.api_prices import find_api_price, model_names, provider_names
 from roi.catalog.prices.gpu_offers import Offer, Offers, rents
-from roi.economics.inputs import Option, Tokens, Training, TrainingFacts, path_of
+from roi.economics.inputs import Option, Tokens, Training, path_of
+from roi.economics.worked_out import TrainingFacts
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
 from roi.estimate.step.calibration import Evidence, layout_of
 from roi.estimate.step.step_time import training_hours
@@ -217,6 +218,9 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     the default of the longest sequence fits on no card, the longest that does is taken, with a warning.
     """
     t, mean = s.training, mean_tokens(s)
+    if t.usd_per_gpu_hour is not None:
+        _stated_training(sheet, s, id)
+        return
     longest, places = _longest_tokens(s, shape, mean), _training_cards(s, own)
 
     def run_at(tokens: float) -> tuple[TrainingPlan, str | None, DryPeak | None, _CheapestRun | None]:
@@ -261,12 +265,7 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
               basis=Basis.CALIBRATED if dry is None else Basis.DRY_RUN,
               source=f"peak of the process on {offer.gpu}, {held}; 5-95%: {low:.1f} to {high:.1f} GiB",
               date=None if dry is None else dry[0].profile.started.date())
-    if t.gpu_hours is not None:  # its spread is one fact for all adapters
-        q, stated = as_spread(t.gpu_hours), "scenario training.gpu_hours"
-        ends = [None if end is None or q.low == q.high else end / q.value for end in (q.low, q.high)]
-        sheet.add(path("hours_factor"), 1.0, "ratio", basis=Basis.STATED, source=q.source or stated, date=q.date,
-                  low=ends[0], high=ends[1])
-        sheet.add(path("gpu_hours"), q.value, "GPU-hours", basis=Basis.STATED, source=q.source or stated, date=q.date)
+    _stated_hours(sheet, s, id)
     sheet.add(
         path("gpu_hours"), best.gpu_hours, "GPU-hours",
         basis=Basis.MEASURED if best.evidence.level == "profile" else Basis.CALIBRATED,
@@ -275,6 +274,24 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     )
     sheet.add(path_of(Training, "usd_per_gpu_hour", option=id), offer.usd_per_gpu_hour, "USD/GPU-hour", basis=offer.basis,
               source=f"{offer.vendor} {offer.kind}: {offer.source}", date=offer.date)
+
+
+def _stated_hours(sheet: FactSheet, s: Scenario, id: str) -> None:
+    """The GPU-hours of a run that the scenario states, if it does; their spread is one fact for all adapters."""
+    if s.training.gpu_hours is None:
+        return
+    q, stated, path = as_spread(s.training.gpu_hours), "scenario training.gpu_hours", partial(path_of, TrainingFacts, option=id)
+    ends = [None if end is None or q.low == q.high else end / q.value for end in (q.low, q.high)]
+    sheet.add(path("hours_factor"), 1.0, "ratio", basis=Basis.STATED, source=q.source or stated, date=q.date,
+              low=ends[0], high=ends[1])
+    sheet.add(path("gpu_hours"), q.value, "GPU-hours", basis=Basis.STATED, source=q.source or stated, date=q.date)
+
+
+def _stated_training(sheet: FactSheet, s: Scenario, id: str) -> None:
+    """A run whose hours and price the scenario states: no card is looked for, no memory checked."""
+    sheet.state(path_of(TrainingFacts, "vendor_usd", option=id), 0.0, "trained on GPUs", "USD")
+    _stated_hours(sheet, s, id)
+    sheet.field("training.usd_per_gpu_hour", s.training, "usd_per_gpu_hour", "training")
 
 
 def _longest_tokens(s: Scenario, shape: ModelShape, mean: float) -> float:

@@ -5,7 +5,8 @@ from functools import partial
 import numpy as np
 
 from roi.catalog.models.quality_priors import QualityPrior
-from roi.economics.inputs import ErrorRate, path_of
+from roi.economics.inputs import path_of
+from roi.economics.worked_out import ErrorRate
 from roi.errors import ScenarioError
 from roi.facts.case import ITEMS, counted_quantile
 from roi.facts.fact import Basis

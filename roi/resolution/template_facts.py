@@ -3,7 +3,8 @@
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from roi.economics.inputs import ErrorRate, path_of
+from roi.economics.inputs import path_of
+from roi.economics.worked_out import ErrorRate
 from roi.facts.case import SHARE
 from roi.facts.fact import Basis, Fact
 from roi.resolution.fact_sheet import FactSheet

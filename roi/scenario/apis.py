@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from roi.scenario.quantity import Fraction, Hours, NonNegative, Positive, Section, Share, as_spread, unit
+from roi.scenario.quantity import Fraction, Hours, Months, NonNegative, Positive, Section, Share, as_spread, unit
 
 UsdPerMtok = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False, json_schema_extra={"unit": "USD/Mtok"})]
 RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_output")
@@ -39,6 +39,12 @@ class ApiTerms(Section):
     """Spend that would be owed to this vendor from go-live on, whether used or not."""
     committed_until: Date | None = None
     """Last day of that commitment."""
+    ends_in_months: Months | None = None
+    """Months from the as-of date until this model ends; left out = as announced, else drift.model_life_months."""
+    successor_price_ratio: Annotated[Positive, unit("ratio")] | None = None
+    """Price of its successor over its own; left out = drift.successor_price_ratio."""
+    successor_error_ratio: Annotated[Positive, unit("ratio")] | None = None
+    """Error rate of its successor over its own; left out = drift.successor_error_ratio."""
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:

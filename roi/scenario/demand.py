@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from roi.scenario.quantity import (
     AtLeastOne,
     Fraction,
+    Months,
     Name,
     NonNegative,
     PerYear,
@@ -31,6 +32,15 @@ class Bin(Section):
     """Share of all requests."""
 
 
+class Step(Section):
+    """A lasting change of the volume besides growth: a customer that joins or leaves, a product that starts."""
+
+    from_month: Annotated[int, Field(ge=2, le=120)]
+    """First month in which it holds."""
+    ratio: Annotated[Positive, unit("ratio")]
+    """Requests from then on over what they would be without it."""
+
+
 class Workload(Section):
     """What is asked, how often, how long, how peaked, and how fast the answer must come."""
 
@@ -38,6 +48,8 @@ class Workload(Section):
     """Requests on a mean day, today."""
     growth_per_year: PerYear = spread(0.0, -0.2, 0.4, "no trend known; both ways, wider upward")
     """Growth of requests, effective annual."""
+    steps: tuple[Step, ...] = ()
+    """Changes of the volume that come at once."""
     input_tokens: Annotated[Positive, unit("tokens")] | None = None
     """Mean prompt tokens of a request, in the incumbent's tokens; or give `lengths`."""
     output_tokens: Annotated[NonNegative, unit("tokens")] | None = None
@@ -95,6 +107,8 @@ class Incumbent(Section):
     """Spend that is owed whether used or not."""
     committed_until: Date | None = None
     """Last day of that commitment."""
+    ends_in_months: Months | None = None
+    """Months from the as-of date until this model ends; left out = as announced, else drift.model_life_months."""
     successor_price_ratio: Annotated[Positive, unit("ratio")] | None = None
     """Price of the model you would move to when this one ends, over its price; left out = drift.successor_price_ratio."""
     successor_error_ratio: Annotated[Positive, unit("ratio")] | None = None

@@ -141,7 +141,7 @@ def _steps(path: str, *, block: bool) -> list[str]:
     ends = [keys.pop()] if len(keys) > NAMED_FROM + 1 and keys[-1] in ENDS else []
     if keys[0] == "quality" and keys[1:2] and keys[1] in BY_SYSTEM and len(keys) > NAMED_FROM:
         return [*keys[:2], ".".join(keys[2:]), *ends]
-    if keys[0] in {"tokens", "apis"} and len(keys) > NAMED_FROM:
+    if keys[0] in {"tokens", "apis", "options"} and len(keys) > NAMED_FROM:
         if block and keys[-1] not in _fields_at([keys[0], ""]):
             return [keys[0], ".".join(keys[1:])]
         return [keys[0], ".".join(keys[1:-1]), keys[-1], *ends]

@@ -46,7 +46,7 @@ class Meaning:
     @property
     def bounds(self) -> str:
         """In words: "above 0, at most 1"; empty where it has none. The bound that only keeps arithmetic finite is not said."""
-        low = "" if self.least is None else f"{'above' if self.above else 'at least'} {self.least:g}"
+        low = "" if self.least is None or self.least <= -LARGEST else f"{'above' if self.above else 'at least'} {self.least:g}"
         high = "" if self.most is None or self.most >= LARGEST else f"at most {self.most:,.10g}"
         return ", ".join(part for part in (low, high) if part)
 

@@ -81,6 +81,7 @@ def unit(name: str) -> Any:
 LARGEST = 1e9
 # A quantity is a bare number or a Spread, within bounds that hold for its ends too, and has a unit, which some fields state.
 Share = Annotated[float | Spread, AfterValidator(Within(0.0, 1.0))]
+Signed = Annotated[float | Spread, AfterValidator(Within(-LARGEST, LARGEST))]
 Positive = Annotated[float | Spread, AfterValidator(Within(0.0, LARGEST, above=True))]
 NonNegative = Annotated[float | Spread, AfterValidator(Within(0.0, LARGEST))]
 AtLeastOne = Annotated[float | Spread, AfterValidator(Within(1.0, 1e4))]

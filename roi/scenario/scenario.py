@@ -8,6 +8,7 @@ from pydantic import Field
 
 from roi.scenario.apis import ApiTerms
 from roi.scenario.demand import Gates, Incumbent, Quality, Tokens, Workload
+from roi.scenario.option_terms import Cost, OptionTerms
 from roi.scenario.quantity import Name, Section
 from roi.scenario.supply import (
     Candidates,
@@ -89,6 +90,10 @@ class Scenario(Section):
     """Your own terms of an API, by provider/model as under candidates; of the incumbent its prices alone."""
     candidates: Candidates = Candidates()
     """What to compare with."""
+    options: dict[Name, OptionTerms] = Field(default_factory=dict)
+    """What is particular to one option, by its id (cheaper-api:openai/gpt-6-luna), or to a kind of options (cascade)."""
+    costs: tuple[Cost, ...] = ()
+    """Costs of your own that no other line counts."""
     verdict: Deciding = Deciding()
     """When an option may be recommended."""
     accept: tuple[Literal["bill", "growth", "slo", "context"], ...] = ()

@@ -1,8 +1,8 @@
 """Scenario blocks about what an option takes: engineers and time, training, evaluation, serving, GPUs, prices, candidates."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from roi.scenario.apis import FlexibleTier, LessReasoning, ProvisionedThroughput, ShorterPrompt
 from roi.scenario.quantity import (
@@ -102,6 +102,8 @@ class People(Section):
     existing_hours_per_month: Hours = 0.0
     """Hours a month of people who are paid anyway and whose other work does not suffer: they cost no cash; what an option needs
     beyond them does. Until live they go to set-up, then to on-call; retraining and migrations take what is left of a month."""
+    existing_hours_on_call_only: bool = False
+    """True where these hours are there for on-call and operation alone: set-up, retraining and migrations pay for theirs."""
 
 
 class Timing(Section):
@@ -140,6 +142,9 @@ class Training(Section):
     """Card that trains; left out = the one on which a run is cheapest among those that it fits on."""
     gpu_hours: Annotated[Positive, unit("GPU-hours")] | None = None
     """GPU-hours of one run, of every adapter; left out = estimated. With `gpu` stated too, no memory is checked."""
+    usd_per_gpu_hour: Annotated[NonNegative, unit("USD/GPU-hour")] | None = None
+    """What a GPU-hour of training costs, on whatever card, cards that are owned included; left out = the cheapest card that a
+    run fits on. Needs gpu_hours."""
     retrain_every_months: Months | None = 12.0
     """Months between retrainings; null = never."""
     retrain_runs: Annotated[NonNegative, unit("runs")] = 2.0
@@ -155,6 +160,12 @@ class Training(Section):
     labels_from: Literal["people", "incumbent"] = "people"
     """Who answers the training examples: people (bought at usd_per_label), or the incumbent's logged outputs (no extra cost,
     but its terms must allow it)."""
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.usd_per_gpu_hour is not None and self.gpu_hours is None:
+            raise ValueError("usd_per_gpu_hour needs gpu_hours")
+        return self
 
 
 class Evaluation(Section):
@@ -198,6 +209,8 @@ class GpuRent(Section):
     """GPUs come in instances of this size."""
     minimum_months: Annotated[int, Field(ge=0, le=120)] = 0
     """Commitment: rent is paid for at least this long."""
+    later_gpus_bound: bool = True
+    """False where it binds the GPUs of go-live alone, and GPUs that are added later come by the month at the same rate."""
     cancel_usd: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = None
     """USD for each GPU that end the commitment early; left out = it cannot be ended and is paid to its end."""
 
@@ -231,6 +244,8 @@ class Serving(Section):
     """Tensor-parallel degrees to consider."""
     capacities: tuple[StatedCapacity, ...] = ()
     """What a replica holds at the SLO where you know it; such a card is then considered with these replicas alone."""
+    lets_wait: bool = True
+    """False where servers of your own answer at once what could wait (can_wait_share): they then hold the whole peak."""
     spill_share: Fraction | None = None
     """Share of requests that a hybrid spills to the API; left out = what the load curve has above the floor."""
 
@@ -238,6 +253,8 @@ class Serving(Section):
 class Platform(Section):
     """USD a month that serving one's own model costs besides GPUs."""
 
+    total: UsdPerMonth | None = None
+    """All of it, where only the sum is known: the parts below then count nothing."""
     load_balancer: UsdPerMonth = spread(25.0, 15.0, 60.0, "one managed balancer")
     """A managed load balancer."""
     logs: UsdPerMonth = spread(50.0, 10.0, 250.0, "by volume kept")
@@ -277,6 +294,7 @@ class Drift(Section):
 
 
 UsdPerGpu = Annotated[NonNegative, unit("USD")]
+Watts = Annotated[float, Field(gt=0, le=1e5, allow_inf_nan=False, json_schema_extra={"unit": "W"})]
 ByCard = Annotated[
     Annotated[UsdPerGpu, Tag("figure")] | Annotated[dict[Name, UsdPerGpu], Tag("by card")],
     Discriminator(lambda given: "by card" if isinstance(given, dict) and "value" not in given else "figure"),
@@ -293,6 +311,13 @@ class OwnHardware(Section):
     resale_usd_per_gpu: ByCard | None = None
     """What one of the `cards` would fetch today, server share included: one figure, or one for each card; left out = the
     catalog's purchase price, less what a card loses in two years."""
+    purchase_usd_per_gpu: ByCard | None = None
+    """What one card costs new, where it is bought; left out = the catalog's price. host_usd_per_gpu comes on top."""
+    watts_per_gpu: Watts | dict[Name, Watts] | None = None
+    """Power of one card with its share of the server, one figure or one for each card; left out = the card's board limit."""
+    as_a_whole: bool = False
+    """True where the cards come and go together: all that the horizon needs are bought in month 0; of cards that are owned all
+    are kept, needed or not; all of them draw power from go-live on."""
     host_usd_per_gpu: Annotated[NonNegative, unit("USD")] = spread(
         3500.0, 1500.0, 12000.0, "8-GPU node at 300 to 350k less its cards: 2 to 12k a GPU; small hosts 1.5 to 3k"
     )

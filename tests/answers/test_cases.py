@@ -72,7 +72,8 @@ def test_the_figures_are_those_worked_out_by_hand(path: Path) -> None:
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_the_break_evens_are_those_that_the_case_names(path: Path) -> None:
     c, expected = case(path)
-    found = {(b.option, b.baseline, b.basis): b for b in c.break_even if b.counts == "errors"}
+    found = {(b.option, b.baseline, b.basis, b.counts): b for b in c.break_even}
     for row in expected.get("break_even", []):
-        b = found[row["option"], row["baseline"], row["basis"]]
-        assert {name: getattr(b, name) for name in row} == row
+        b = found[row["option"], row["baseline"], row["basis"], row.get("counts", "errors")]
+        wrong = {name: getattr(b, name) for name, value in row.items() if not agrees(getattr(b, name), value)}
+        assert wrong == {}, row

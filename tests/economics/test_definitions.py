@@ -32,7 +32,7 @@ from roi.economics.finance import (
     present_value,
     return_on_investment,
 )
-from roi.economics.inputs import Api, Hardware, Option, Plan, Provisioned, Shared, Tokens, Training
+from roi.economics.inputs import Api, Hardware, Option, OwnCost, Plan, Provisioned, Shared, Tokens, Training
 from roi.economics.lines.api_bill import api_lines, provisioned_lines, request_cost, seen_tokens, service
 from roi.economics.lines.line import (
     Line,
@@ -224,10 +224,14 @@ def test_month_one_is_as_today_and_month_thirteen_a_year_above_it() -> None:
 
 
 def test_requests_are_answered_once_and_billed_with_the_volume_of_the_bill() -> None:
-    """docs/economics.md, 1.5. A million a month, 21% growth: 1,210,000 in month 13; a volume factor of 2 bills twice that."""
+    """docs/economics.md, 1.5. A million a month, 21% growth: 1,210,000 in month 13; a volume factor of 2 bills twice that. A
+    customer with half as much again joins in month 13, and another with that in month 14: 1.5 and 2.25 times.
+    """
     s = shared(growth=0.21, volume_factor=2.0)
     assert requests(s)[[0, 12]] == pytest.approx([MILLION, 1.21 * MILLION])
     assert billed_requests(s)[12] == pytest.approx(2.42 * MILLION)
+    steps = ((13.0, 1.5), (14.0, 1.5))
+    assert requests(shared(steps=steps))[11:14] == pytest.approx([MILLION, 1.5 * MILLION, 2.25 * MILLION])
 
 
 def test_tco_is_set_up_and_all_months_and_the_lines_add_up_to_it() -> None:
@@ -318,6 +322,8 @@ def test_a_change_pays_hours_and_where_the_model_changes_an_evaluation() -> None
     assert named(lines, "engineering, set-up")[0] == 2000.0
     assert evaluation_cost(s) == named(lines, "evaluation before the change")[0] == 400.0
     assert setup_lines(s, option("cache-batch")) == []
+    own = replace(CHEAPER, evaluation_usd=50.0, evaluation_labels=10.0)
+    assert evaluation_cost(s, own) == named(setup_lines(s, own), "evaluation before the change")[0] == 60.0
 
 
 def test_an_event_is_paid_at_the_start_of_what_it_serves_and_none_at_the_end() -> None:
@@ -360,6 +366,7 @@ def test_operation_costs_hours_at_the_wage_of_the_month() -> None:
 def test_hours_that_are_paid_anyway_cost_no_cash() -> None:
     """docs/economics.md, 2.8. Live after 1 month, 8 h a month at hand: 20 - 8 h of set-up x $100; 9 x 1,500 - 1,500 - 1,200 =
     10,800, and 10,000 with a price on all 20 h. 15 h at hand, 10 on call: retraining pays 10 - 5 h, $1,140 in place of $1,640.
+    Where they are there for on-call alone, set-up pays all 20 h, and retraining $1,640.
     """
     hours = {"changes.api.setup_hours": 20.0, "changes.api.months_to_live": 1.0, "people.existing_hours_per_month": 8.0}
     o = luna(answer(hours))
@@ -367,6 +374,26 @@ def test_hours_that_are_paid_anyway_cost_no_cash() -> None:
     lines = of(shared(existing_hours=15.0), replace(TUNED, run_hours=10.0))
     assert sum(named(lines, "on-call and operation")[1]) == 0.0
     assert named(lines, "retraining")[1][5] == pytest.approx(1140.0)
+    o = luna(answer(hours | {"people.existing_hours_on_call_only": True}))
+    assert (o.npv_usd, o.npv_all_hours_usd) == (pytest.approx(10_000.0), pytest.approx(10_000.0))
+    lines = of(shared(existing_hours=15.0, existing_on_call_only=True), replace(TUNED, run_hours=10.0))
+    assert (sum(named(lines, "on-call and operation")[1]), named(lines, "retraining")[1][5]) == (0.0, pytest.approx(1640.0))
+
+
+def test_costs_of_your_own_are_paid_from_go_live_or_between_two_months() -> None:
+    """docs/economics.md, 2.9. $500 now and $40 a month, live after 1.5 months: half of month 2. $100 back in months 3 and 4.
+    With $0.001 for each of 2 million requests billed: $2,040.
+    """
+    facts = {"path": "costs.0", "name": "licence", "option": "all", "from_month": None, "to_month": np.inf}
+    licence = OwnCost(**facts, upfront_usd=500.0, usd_per_month=40.0)
+    credit = replace(licence, name="credit", upfront_usd=0.0, usd_per_month=-100.0, from_month=3.0, to_month=4.0)
+    o = replace(CHEAPER, months_to_live=1.5, costs=(licence, credit))
+    upfront, monthly = named(of(shared(), o), "licence")
+    assert (upfront, monthly[:3], monthly[-1]) == (500.0, pytest.approx([0.0, 20.0, 40.0]), 40.0)
+    assert named(of(shared(), o), "credit")[1][:5] == [0.0, 0.0, -100.0, -100.0, 0.0]
+    assert named(of(shared(), replace(STAY, costs=(licence,))), "licence")[1][0] == 40.0
+    checked = replace(o, costs=(replace(licence, usd_per_request=0.001),))
+    assert named(of(shared(volume_factor=2.0), checked), "licence")[1][:3] == pytest.approx([0.0, 1020.0, 2040.0])
 
 
 # ---------------------------------------------------------------- 3 Vendors end models
@@ -667,7 +694,8 @@ def test_rent_is_paid_for_every_hour_however_busy() -> None:
 
 def test_a_commitment_is_paid_to_its_end() -> None:
     """docs/economics.md, 5.5. Load -75% a year: 3 GPUs until month 12, then the peak of 0.75 million needs 1. Bound for 36
-    months of 24: 12 months x 3 GPUs x $1,000 in the last month; $5,000 a GPU end it for $15,000.
+    months of 24: 12 months x 3 GPUs x $1,000 in the last month; $5,000 a GPU end it for $15,000. Load that doubles in a year
+    needs a GPU more in months 2, 14 and 21; bound for 12, two are owed 1 + 8 months, or nothing where not bound.
     """
     s = shared(peak_to_mean=3.0, growth=-0.75)
     rent = named(fleet_of(s, hosted(plan(minimum_months=12.0))), "GPU rent")[1]
@@ -676,6 +704,10 @@ def test_a_commitment_is_paid_to_its_end() -> None:
     assert (sum(beyond), beyond[-1]) == pytest.approx((36_000.0, 36_000.0))
     ended = named(fleet_of(s, hosted(plan(minimum_months=36.0, cancel_usd=5000.0))), "GPU commitment beyond the horizon")[1]
     assert ended[-1] == pytest.approx(15_000.0)
+    for later, owed in ((1.0, 9_000.0), (0.0, 0.0)):
+        p = plan(minimum_months=12.0, later_bound=later)
+        beyond = named(fleet_of(shared(growth=1.0), hosted(p)), "GPU commitment beyond the horizon")[1]
+        assert beyond[-1] == pytest.approx(owed)
 
 
 def test_a_fleet_that_follows_the_day_pays_the_mean_of_its_hours() -> None:
@@ -729,6 +761,12 @@ def test_cards_are_bought_before_they_serve_and_replaced_when_worn_out() -> None
     assert named(owned(spare_share=0.5), "hardware, purchase and replacement")[0] == 45_000.0
     assert named(owned(life_months=12), "hardware, purchase and replacement")[1][11] == 30_000.0
     assert purchases(np.array([2.0, 2, 3, 3]), 48).tolist() == [2.0, 0.0, 1.0, 0.0]
+    grows = np.repeat([2.0, 3.0], 12)
+    for whole, now, later in ((False, 20_000.0, 10_000.0), (True, 30_000.0, 0.0)):
+        lines = hardware_lines(shared(), hosted(plan()), replace(TERMS, as_a_whole=whole), grows, np.ones(24))
+        bought = named(lines, "hardware, purchase and replacement")
+        assert (bought[0], bought[1][11]) == (now, later)
+        assert named(lines, "colocation")[1][0] == (300.0 if whole else 200.0)
 
 
 def test_power_and_space_follow_the_kilowatts() -> None:
@@ -738,8 +776,9 @@ def test_power_and_space_follow_the_kilowatts() -> None:
 
 
 def test_cards_fetch_less_each_year() -> None:
-    """docs/economics.md, 5.11. Half is kept each year: after two, a quarter of $30,000, the one negative line.
-    Three of four own cards that would fetch $4,000: $12,000 not got, nothing installed, a quarter of it at the end.
+    """docs/economics.md, 5.11. Half is kept each year: after two, a quarter of $30,000.
+    Three of four own cards that would fetch $4,000: $12,000 not got, nothing installed, a quarter of it at the end. Kept as a
+    whole, all four are: $16,000, and 4 kW of space.
     """
     resale = named(owned(), "hardware, resale")[1]
     assert (sum(resale[:-1]), resale[-1]) == (0.0, pytest.approx(-7500.0))
@@ -747,6 +786,9 @@ def test_cards_fetch_less_each_year() -> None:
     lines = hardware_lines(shared(), hosted(mine), replace(TERMS, host_usd=0.0), np.full(24, 3.0), np.ones(24))
     assert [named(lines, name)[0] for name in ("own cards, not sold (no cash)", "hardware, installation")] == [12_000.0, 0.0]
     assert named(lines, "hardware, resale")[1][-1] == pytest.approx(-3000.0)
+    whole = hardware_lines(shared(), hosted(mine), replace(TERMS, host_usd=0.0, as_a_whole=True), np.full(24, 3.0), np.ones(24))
+    assert named(whole, "own cards, not sold (no cash)")[0] == 16_000.0
+    assert named(whole, "colocation")[1][0] == pytest.approx(400.0)
 
 
 def test_an_option_takes_its_cheapest_plan() -> None:

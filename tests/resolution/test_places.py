@@ -8,32 +8,32 @@ from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import (
     Api,
     At,
-    BillFacts,
-    ErrorRate,
     Hardware,
     Option,
-    OptionFacts,
+    OwnCost,
     Plan,
-    PlanFacts,
     Provisioned,
     Shared,
     Tokens,
     Training,
-    TrainingFacts,
     path_of,
     places,
 )
+from roi.economics.worked_out import BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import load_scenario
 
 RECORDS = (
-    Shared, Tokens, Api, Plan, Training, Hardware, Provisioned, Option, BillFacts, ErrorRate, OptionFacts, PlanFacts,
+    Shared, Tokens, Api, Plan, Training, Hardware, Provisioned, Option, OwnCost, BillFacts, ErrorRate, OptionFacts, PlanFacts,
     TrainingFacts,
 )  # fmt: skip
 
+OWN_TERMS = ("{setup_hours: 1, run_hours_per_month: 1, months_to_live: 1, months_in_parallel: 1, evaluation_usd: 1,"
+             " evaluation_labels: 1, spares: 1}")
 EVERYTHING = (
     "own_hardware.cards={A100-80GB-SXM: 8}", "serving.spill_share=0.1",
     "gpu_rents=[{gpu: h100-sxm, vendor: CoreWeave, usd_per_gpu_hour: 1.5, minimum_months: 12, cancel_usd: 500}]",
+    "gpu_rents.0.later_gpus_bound=false",
     "candidates.methods=[lora]", "serving.adapters=shared", "serving.adapters_on_base=2",
     "workload.escalated_cache_hit_rate=0.1", "incumbent.successor_price_ratio=0.9", "incumbent.successor_error_ratio=1",
     "training.retrain_every_months=6", "tokens.gpt-6-luna.prompt_tokens_after_tuning=10",
@@ -47,13 +47,17 @@ EVERYTHING = (
     "candidates.shorter_prompt={prefix_tokens: 100, setup_hours: 20}", "candidates.less_reasoning.output_ratio=0.5",
     "candidates.flexible_tier={price_ratio: 0.5, share: 0.1}", "training.retrain_evaluates=false",
     "candidates.provisioned_throughput={usd_per_month: 1000, requests_per_s: 1}",
-    "accept=[growth]",
+    "accept=[growth]", "training.gpu_hours=10", "training.usd_per_gpu_hour=2", "platform.total=500",
+    "workload.steps=[{from_month: 3, ratio: 2}]",
+    f"options.hybrid={OWN_TERMS}", f"options.cheaper-api:openai/gpt-6-luna={OWN_TERMS}",
+    "costs=[{name: review, option: all but stay, upfront_usd: 1, usd_per_month: 2, from_month: 1, to_month: 3}]",
+    "costs.0.usd_per_request=1",
     "quality.scores.qwen3-8b={value: 0.85, paired: {both_right: 80, only_incumbent: 10, only_this: 5, both_wrong: 5}}",
 )
 """Fields with which every fact that a scenario can lead to is written."""
 
 ONLY_TOLD = (
-    r"title", r"as_of", r"accept", r"incumbent\.context_tokens",
+    r"title", r"as_of", r"accept", r"reconciliation\.as_with", r"incumbent\.context_tokens",
     r"systems\..+\.(error_rate|right_where_right|right_where_wrong)\.items",
     r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"options\..+\.plans\.\d+\.rental", r"options\..+\.training\.(gpu|memory_bytes)", r"own_hardware\.gpus_per_server",

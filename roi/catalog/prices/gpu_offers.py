@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import date as Date
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.prices.own_prices import cached_with_own, price_rows
@@ -31,6 +31,9 @@ def purchase_prices(as_of: Date) -> tuple[PurchasePrice, ...]:
     return priced_rows(price_rows(PurchasePrice), attrgetter("gpu"), as_of)
 
 
+T = TypeVar("T", float, float | Spread)
+
+
 class Offer(NamedTuple):
     """A GPU that can be had: rented by the hour, bought, or there already."""
 
@@ -43,6 +46,8 @@ class Offer(NamedTuple):
     usd_per_gpu_hour: float = 0.0
     gpus_per_instance: int = 1
     minimum_months: int = 0
+    later_gpus_bound: bool = True
+    """False where only the GPUs of go-live are committed to."""
     cancel_usd: float | None = None
     """USD for each GPU that end the commitment early; None where it cannot be ended."""
     usd_per_gpu: float = 0.0
@@ -54,6 +59,8 @@ class Offer(NamedTuple):
     """Number of the rent in the scenario's `gpu_rents`; None where the catalog says it."""
     owned: int | None = None
     """How many of this card there are already; None where it is rented or bought."""
+    watts: float | None = None
+    """Power of one card in place of its board limit, where it is bought or owned and the scenario says so."""
 
 
 Offers = tuple[Offer, ...]
@@ -68,7 +75,7 @@ def rents(s: Scenario) -> Offers:
             source=as_spread(r.usd_per_gpu_hour).source or f"scenario gpu_rents.{number}",
             date=as_spread(r.usd_per_gpu_hour).date or s.as_of, usd_per_gpu_hour=value_of(r.usd_per_gpu_hour),
             gpus_per_instance=r.gpus_per_instance, minimum_months=r.minimum_months, cancel_usd=r.cancel_usd, stated=number,
-            basis=Basis.STATED,
+            later_gpus_bound=r.later_gpus_bound, basis=Basis.STATED,
         )
         for number, r in enumerate(s.gpu_rents)
     )  # fmt: skip
@@ -118,16 +125,30 @@ def rented_offers(s: Scenario) -> Offers:
 
 def bought_offers(s: Scenario) -> Offers:
     """Cards that can be bought; a server holds `own_hardware.gpus_per_server` of them, smaller fleets fewer."""
-    gpus, sizes = _named_gpus(s), (1, s.own_hardware.gpus_per_server)
+    gpus, sizes, own = _named_gpus(s), (1, s.own_hardware.gpus_per_server), s.own_hardware
+    field = "own_hardware.purchase_usd_per_gpu"
+    cards = {p.gpu: Offer(
+        gpu=p.gpu, vendor="purchase", kind="owned", source=p.source, date=p.date, usd_per_gpu=p.usd_per_gpu,
+        low_usd_per_gpu=p.low_usd_per_gpu, high_usd_per_gpu=p.high_usd_per_gpu, basis=Basis.PUBLISHED,
+    ) for p in purchase_prices(s.as_of)}  # fmt: skip
+    for gpu, q in _by_card(own.purchase_usd_per_gpu, field, gpus or set(cards)).items():
+        price = as_spread(q)
+        cards[gpu] = Offer(gpu=gpu, vendor="purchase", kind="owned", source=price.source or f"scenario {field}",
+                           date=price.date or s.as_of, usd_per_gpu=price.value, low_usd_per_gpu=price.low,
+                           high_usd_per_gpu=price.high, basis=Basis.STATED)
+    watts = _by_card(own.watts_per_gpu, "own_hardware.watts_per_gpu", set(cards))
     return tuple(
-        Offer(
-            gpu=p.gpu, vendor="purchase", kind="owned", gpus_per_instance=size, source=p.source, date=p.date,
-            usd_per_gpu=p.usd_per_gpu, low_usd_per_gpu=p.low_usd_per_gpu, high_usd_per_gpu=p.high_usd_per_gpu,
-            basis=Basis.PUBLISHED,
-        )
-        for p in purchase_prices(s.as_of) if not gpus or p.gpu in gpus
-        for size in (sizes[1:] if "SXM" in p.gpu or p.gpu.startswith("MI") else sizes)  # no SXM or OAM is sold one by one
-    )  # fmt: skip
+        card._replace(gpus_per_instance=size, watts=watts.get(card.gpu)) for card in cards.values()
+        if not gpus or card.gpu in gpus
+        for size in (sizes[1:] if "SXM" in card.gpu or card.gpu.startswith("MI") else sizes)  # no SXM or OAM is sold one by one
+    )
+
+
+def _by_card(given: T | dict[str, T] | None, field: str, cards: set[str]) -> dict[str, T]:
+    """What is stated for each card: one figure for all of `cards`, or one for each that is named."""
+    if isinstance(given, dict):
+        return {find_gpu(name, field).id: q for name, q in given.items()}
+    return {} if given is None else dict.fromkeys(sorted(cards), given)
 
 
 def owned_offers(s: Scenario) -> Offers:
@@ -144,13 +165,14 @@ def owned_offers(s: Scenario) -> Offers:
         if gpu not in cards:
             raise UnknownName(field, gpu, cards, "card among own_hardware.cards")
     found: list[Offer] = []
+    watts = _by_card(own.watts_per_gpu, "own_hardware.watts_per_gpu", set(cards))
     for gpu, count in cards.items():
         q = stated.get(gpu) if isinstance(resale, dict) else resale
         worth = _two_years_old(s, gpu) if q is None else as_spread(q)
         sizes = {*s.serving.tensor_parallel, *(c.gpus for c in s.serving.capacities)}
         card = Offer(
             gpu=gpu, vendor="own", kind="owned", source=worth.source or f"scenario {field}", date=worth.date or s.as_of,
-            usd_per_gpu=worth.value, low_usd_per_gpu=worth.low, high_usd_per_gpu=worth.high, owned=count,
+            usd_per_gpu=worth.value, low_usd_per_gpu=worth.low, high_usd_per_gpu=worth.high, owned=count, watts=watts.get(gpu),
             basis=Basis.ASSUMED if q is None else Basis.STATED,
         )
         found += [card._replace(gpus_per_instance=n) for n in sorted(sizes) if n <= min(count, own.gpus_per_server)]

@@ -9,7 +9,8 @@ import numpy as np
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
 from roi.economics.decision.knowing import Bins, above_noise, bar_edge, best_of, binomial, repeated
-from roi.economics.inputs import Array, BillFacts, Option, Shared, TrainingFacts, path_of
+from roi.economics.inputs import Array, Option, Shared, path_of
+from roi.economics.worked_out import BillFacts, TrainingFacts
 
 ITEMS: Final = (25, 35, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1130, 1600, 2260, 3200)
 """Labelled items that an evaluation is tried with: two sizes in each doubling."""
@@ -181,8 +182,8 @@ def _evaluation(
     o, untested = central[id].option, id not in candidates
     same = tuple(i for i, e in central.items() if untested and i not in candidates and _answers(e.option) == _answers(o))
     training = _training_usd(central[id]) if untested and o.trains else 0.0
-    once, label, labels, months = (float(np.asarray(x)) for x in (
-        shared.evaluation_usd, shared.usd_per_label, shared.evaluation_labels, shared.evaluation_months))
+    once, labels, label, months = (float(np.asarray(x)) for x in (
+        *judging(shared, o), shared.usd_per_label, shared.evaluation_months))
     held = float(np.max(o.items)) if o.evaluated and o.items is not None else 0.0
     wait = float(np.asarray(o.months_to_live)) / 2.0 if untested and o.trains else 0.0
 

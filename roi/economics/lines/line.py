@@ -115,9 +115,15 @@ def rent_level(shared: Shared) -> Array:
 
 
 def requests(shared: Shared) -> Array:
-    """Requests that are answered in each month, shape (..., H): a day's requests x 365/12 x growth."""
-    each_day, growth, horizon = shared.requests_per_day, shared.growth, shared.horizon
-    return shared.once("requests", lambda: each_day * DAYS_PER_MONTH * growth_path(growth, horizon))
+    """Requests that are answered in each month, shape (..., H): a day's requests x 365/12 x growth x steps."""
+
+    def made() -> Array:
+        volume = shared.requests_per_day * DAYS_PER_MONTH * growth_path(shared.growth, shared.horizon)
+        for month, ratio in shared.steps:
+            volume = volume * np.where(months(shared.horizon) >= month, ratio, 1.0)
+        return np.asarray(volume)
+
+    return shared.once("requests", made)
 
 
 def billed_requests(shared: Shared) -> Array:

@@ -22,7 +22,9 @@ from roi.economics.lines.api_bill import (
 from roi.economics.lines.line import Hours, Line, events, incumbent_share, live_share, months, pick, powers, requests, split
 from roi.economics.lines.people import (
     evaluation_cost,
+    fact_of,
     leave_out_paid_anyway,
+    own_cost_lines,
     retraining_line,
     run_cost,
     run_lines,
@@ -55,14 +57,16 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     if option.kind == "stay":
         billed = api_lines(shared, stay, np.ones(shared.horizon))
         errors = error_line(shared, stay.error_rate, (f"systems.{option.system}.error_rate",))
-        lines = [*billed, *migration_line(shared, option), *commitment_line(shared, _bill(billed)), errors]
+        lines = [*own_cost_lines(shared, option), *billed, *migration_line(shared, option),
+                 *commitment_line(shared, _bill(billed)), errors]
         return Costs(leave_out_paid_anyway(shared, option, lines), None, stay.error_rate)
     live, kept, alone = _shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own, moved = _own_lines(shared, option, fleet, live)
     handed = list(_handed_on(shared, option, options, fleet, alone))
     wrong = np.asarray(np.minimum(option.error_rate * moved, 1.0))
-    lines = [*setup_lines(shared, option), *own, *run_lines(shared, option), *retraining_line(shared, option)]
+    lines = [*setup_lines(shared, option), *own_cost_lines(shared, option), *own, *run_lines(shared, option),
+             *retraining_line(shared, option)]
     for h in handed:
         lines.append(h.line)
         if h.escalated:
@@ -224,8 +228,7 @@ def _incumbent_lines(
     """The incumbent's bill while it is needed, its migrations, and what a commitment with it costs beyond that."""
     lines, bill = [], np.zeros(shared.horizon) if own_bill is None else own_bill
     if np.any(kept > 0):
-        change = f"changes.{option.group}."
-        facts = (change + "months_to_live", change + "months_in_parallel")
+        facts = tuple(fact_of(option, name) for name in ("months_to_live", "months_in_parallel"))
         lines.append(whole_request_line(shared, "incumbent, until live and in parallel", kept, stay, facts))
         bill = bill + lines[-1].monthly
     for h in handed:

@@ -5,14 +5,26 @@ from dataclasses import replace
 
 import numpy as np
 
-from roi.economics.inputs import Array, Number, Option, Shared, Training
-from roi.economics.lines.line import EXACT, Hours, Line, events, live_share, pick, split, wages
+from roi.economics.inputs import Array, Number, Option, OwnCost, Shared, Training
+from roi.economics.lines.line import EXACT, Hours, Line, billed_requests, events, live_share, months, pick, split, wages
 from roi.units import MONTHS_PER_YEAR
 
 
-def evaluation_cost(shared: Shared) -> Number:
-    """USD of judging one model once: running the evaluation set and buying its labels."""
-    return shared.evaluation_usd + shared.evaluation_labels * shared.usd_per_label
+def evaluation_cost(shared: Shared, option: Option | None = None) -> Number:
+    """USD of judging an option, or a vendor's successor, once: running the evaluation set and buying its labels."""
+    usd, labels = judging(shared, option)
+    return usd + labels * shared.usd_per_label
+
+
+def judging(shared: Shared, option: Option | None = None) -> tuple[Number, Number]:
+    """USD of running the evaluation, and its labels: the option's own where it has them."""
+    usd, labels = (None, None) if option is None else (option.evaluation_usd, option.evaluation_labels)
+    return shared.evaluation_usd if usd is None else usd, shared.evaluation_labels if labels is None else labels
+
+
+def fact_of(option: Option, name: str, common: str = "") -> str:
+    """The path of a fact that may be the option's own; else as for its kind of change, or where `common` says."""
+    return option.own_facts.get(name, common or f"changes.{option.group}.{name}")
 
 
 def run_cost(training: Training) -> Number:
@@ -26,23 +38,26 @@ def setup_lines(shared: Shared, option: Option) -> list[Line]:
     if np.any(np.asarray(option.setup_hours) > 0):
         lines.append(Line(
             name="engineering, set-up", monthly=nothing, upfront=option.setup_hours * shared.usd_per_hour,
-            facts=(f"changes.{option.group}.setup_hours", "people.usd_per_hour"), existing_staff=shared.setup_existing,
+            facts=(fact_of(option, "setup_hours"), "people.usd_per_hour"), existing_staff=shared.setup_existing,
             hours=Hours("set-up", np.ones(1), option.setup_hours, shared.usd_per_hour),
             arithmetic=f"{pick(option.setup_hours):,.6g} h x ${pick(shared.usd_per_hour):,.6g}/h",
         ))
     if not option.keeps_model:
         lines.append(Line(
-            name="evaluation before the change", monthly=nothing, upfront=evaluation_cost(shared),
-            facts=("evaluation.usd", "evaluation.labels", "evaluation.usd_per_label"), arithmetic=_evaluation_text(shared),
+            name="evaluation before the change", monthly=nothing, upfront=evaluation_cost(shared, option),
+            facts=(*(fact_of(option, f"evaluation_{name}", f"evaluation.{name}") for name in ("usd", "labels")),
+                   "evaluation.usd_per_label"),
+            arithmetic=_evaluation_text(shared, option),
         ))
     if option.training is not None:
         lines += _training_lines(shared, option.training, f"options.{option.id}.training.")
     return lines
 
 
-def _evaluation_text(shared: Shared) -> str:
-    labels, usd = pick(shared.evaluation_labels), pick(shared.usd_per_label)
-    return f"${pick(shared.evaluation_usd):,.6g} + {labels:,.6g} labels x ${usd:,.6g}"
+def _evaluation_text(shared: Shared, option: Option) -> str:
+    run, labels = (pick(each) for each in judging(shared, option))
+    usd = pick(shared.usd_per_label)
+    return f"${run:,.6g} + {labels:,.6g} labels x ${usd:,.6g}"
 
 
 def _run_text(t: Training) -> str:
@@ -80,7 +95,7 @@ def retraining_line(shared: Shared, option: Option) -> list[Line]:
     wage = shared.usd_per_hour * (1.0 + shared.wage_growth) ** (np.arange(shared.horizon + 1) / MONTHS_PER_YEAR)
     fixed = t.retrain_runs * run_cost(t) + t.relabel_share * t.labels * shared.usd_per_label
     if t.retrain_evaluates:
-        fixed = fixed + evaluation_cost(shared)
+        fixed = fixed + evaluation_cost(shared, option)
     upfront, monthly = split(np.asarray(counts * (fixed + t.retrain_hours * wage)))
 
     def arithmetic(month: int) -> str:
@@ -88,7 +103,7 @@ def retraining_line(shared: Shared, option: Option) -> list[Line]:
             f"{pick(counts, month + 1):.0f} x ({pick(t.retrain_runs):,.6g} x {_run_text(t)}"
             f" + {pick(t.retrain_hours):,.6g} h x ${pick(wage, month + 1):,.6g}/h"
             f" + {pick(t.relabel_share):,.6g} x {pick(t.labels):,.6g} labels x ${pick(shared.usd_per_label):,.6g}"
-            f"{f' + {_evaluation_text(shared)}' if t.retrain_evaluates else ''})"
+            f"{f' + {_evaluation_text(shared, option)}' if t.retrain_evaluates else ''})"
         )
 
     names = ("retrain_every_months", "retrain_runs", "retrain_hours", "relabel_share")
@@ -105,9 +120,30 @@ def run_lines(shared: Shared, option: Option) -> list[Line]:
     return [Line(
         name="on-call and operation", monthly=hours * wage, existing_staff=shared.run_existing,
         hours=Hours("running", hours, 1.0, wage),
-        facts=(f"changes.{option.group}.run_hours_per_month", "people.usd_per_hour"),
+        facts=(fact_of(option, "run_hours_per_month"), "people.usd_per_hour"),
         arithmetic=lambda month: f"{pick(hours, month):,.6g} h x ${pick(wage, month):,.6g}/h",
     )]
+
+
+def own_cost_lines(shared: Shared, option: Option) -> list[Line]:
+    """The costs that the user states: in month 0, and each month from go-live or from a month on, without growth."""
+    lines, number = [], months(shared.horizon)
+    for cost in option.costs:
+        start = live_share(option.months_to_live, shared.horizon) if cost.from_month is None else number >= cost.from_month
+        part = np.asarray(start * (number <= cost.to_month), dtype=np.float64)
+
+        def arithmetic(month: int, cost: OwnCost = cost, part: Array = part) -> str:
+            each = pick(cost.usd_per_request)
+            some = f" + {pick(billed_requests(shared), month):,.0f} requests x ${each:.8g}" if each else ""
+            monthly = f"(${pick(cost.usd_per_month):,.6g}{some}) x {pick(part, month):.4g} of the month"
+            return f"month 0: ${pick(cost.upfront_usd):,.6g}; {monthly}"
+
+        lines.append(Line(
+            name=cost.name, upfront=cost.upfront_usd, arithmetic=arithmetic,
+            monthly=np.asarray((cost.usd_per_month + cost.usd_per_request * billed_requests(shared)) * part),
+            facts=tuple(f"{cost.path}.{each}" for each in ("upfront_usd", "usd_per_month", "usd_per_request")),
+        ))
+    return lines
 
 
 def leave_out_paid_anyway(shared: Shared, option: Option, lines: Sequence[Line]) -> tuple[Line, ...]:
@@ -115,7 +151,7 @@ def leave_out_paid_anyway(shared: Shared, option: Option, lines: Sequence[Line])
 
     Until live, set-up takes them, spread evenly over those months; from then on, on-call hours do. What they leave in a month
     goes to retraining and migrations that fall in it, in the order of the lines; an event at a month end falls in the month
-    that begins there.
+    that begins there. Where they are there for on-call alone, nothing else has them.
     """
     existing = shared.existing_hours
     if not np.any(np.asarray(existing) > 0):
@@ -124,7 +160,7 @@ def leave_out_paid_anyway(shared: Shared, option: Option, lines: Sequence[Line])
     free = np.asarray(existing * np.ones(shared.horizon))
     done = list(lines)
     for k, line in sorted(enumerate(lines), key=lambda each: each[1].hours is not None and each[1].hours.when == "event"):
-        if line.hours is None:
+        if line.hours is None or (shared.existing_on_call_only and line.hours.when != "running"):
             continue
         hours = np.asarray(line.hours.count * line.hours.each)
         if line.hours.when == "set-up":

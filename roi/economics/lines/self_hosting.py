@@ -35,6 +35,11 @@ class FleetMonths:
     """Share of requests above the floor's capacity; 0 except for a hybrid."""
 
 
+def waiting(shared: Shared, option: Option) -> Number:
+    """Share of requests that the option's servers leave for the valleys."""
+    return shared.can_wait if option.lets_wait else 0.0
+
+
 def fleet_months(shared: Shared, option: Option, live: Array) -> FleetMonths:
     """The fleet that each month's own peak needs, from go-live on.
 
@@ -56,7 +61,7 @@ def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int)
     least = option.replicas_least + spares
     common: dict[str, Any] = {  # Any: keywords that both functions take
         "gpus_per_replica": plan.gpus_per_replica, "gpus_per_instance": plan.gpus_per_instance, "headroom": option.headroom,
-        "spares": spares, "can_wait": shared.can_wait, "pooling": plan.pooling,
+        "spares": spares, "can_wait": waiting(shared, option), "pooling": plan.pooling,
     }  # fmt: skip
     bound = option.hardware is not None or np.asarray(plan.minimum_months) > 0
     fixed = size_fleet(mean * shared.peak_to_mean, mean, plan.capacity, replicas_minimum=least, **common)
@@ -79,7 +84,7 @@ def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, repli
     full = fleet_capacity(replicas, plan.capacity, plan.pooling)
     held = full * (1.0 - option.headroom)
     spill = spilled(shared, option, held / mean)
-    demand = demand_to_hold(mean * shared.peak_to_mean, mean, shared.can_wait)
+    demand = demand_to_hold(mean * shared.peak_to_mean, mean, waiting(shared, option))
     fleet = Fleet(
         replicas=replicas + np.zeros_like(mean), instances=instances, gpus=instances * plan.gpus_per_instance,
         utilisation_mean=mean * (1.0 - spill) / full, utilisation_peak=np.minimum(demand, held) / full,
@@ -96,7 +101,7 @@ def spilled(shared: Shared, option: Option, held_over_mean: Number) -> Number:
     if option.spill_share is not None:
         return np.maximum(option.spill_share, 1.0 - held_over_mean)
     burst = burst_from_peak(shared.peak_to_mean, shared.load_curve)
-    return spill_share(shared.load_curve, burst, held_over_mean, shared.can_wait)
+    return spill_share(shared.load_curve, burst, held_over_mean, waiting(shared, option))
 
 
 def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array) -> list[Line]:
@@ -111,7 +116,7 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
         lines.append(Line(
             name="platform", monthly=np.asarray(live * option.platform_usd),
             facts=tuple(f"platform.{n}_usd_per_month" for n in PLATFORM),
-            arithmetic=lambda _: f"{usd}: balancer, logs, staging, storage, egress, monitoring",
+            arithmetic=lambda _: f"{usd}: balancer, logs, staging, storage, egress, monitoring, or their total",
         ))
     return lines
 
@@ -155,6 +160,7 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
     """
     bound = np.asarray(plan.minimum_months) > 0
     added = np.diff(np.maximum.accumulate(gpus, axis=-1), axis=-1, prepend=0.0)
+    added = np.where(np.cumsum(added, axis=-1) == added, added, added * plan.later_bound)
     start = np.maximum(np.arange(shared.horizon, dtype=np.float64), option.months_to_live)
     left = np.maximum(plan.minimum_months - (shared.horizon - start), 0.0) * bound
     owed, each = added * left, np.minimum(left * rate[..., -1:] * HOURS_PER_MONTH, plan.cancel_usd)
@@ -195,7 +201,9 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     assert option.plan is not None
     plan = option.plan
     there = bool(np.all(np.isfinite(plan.gpus_owned)))
-    kept = np.max(gpus, axis=-1, keepdims=True) * np.ones(shared.horizon) if there else gpus
+    kept = np.max(gpus, axis=-1, keepdims=True) * np.ones(shared.horizon) if there or terms.as_a_whole else gpus
+    if there and terms.as_a_whole:
+        kept = np.maximum(kept, plan.gpus_owned)
     bought = purchases(kept, terms.life_months) * (1.0 + terms.spare_share)
     price = plan.usd_per_gpu + terms.host_usd
     before_or_first = np.cumsum(bought, axis=-1) == bought
@@ -204,7 +212,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     later = np.concatenate([later[..., 1:], np.zeros_like(ordered)], axis=-1)
     first = ordered if bought.ndim > 1 else float(ordered[0])
     resale = -price * _left_of_purchases(shared.horizon, terms, bought)
-    kw = gpus * live * plan.watts / 1000.0
+    kw = (kept if terms.as_a_whole else gpus) * live * plan.watts / 1000.0
     each = f"(${pick(plan.usd_per_gpu):,.6g} + ${pick(terms.host_usd):,.6g} host)"
     if there:
         each = f"${pick(plan.usd_per_gpu):,.6g} that selling one would bring"

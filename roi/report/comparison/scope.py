@@ -33,6 +33,8 @@ def included(c: Comparison) -> list[str]:
     found = [words for starts, words in COUNTED if any(name.startswith(starts) for name in names)]
     if (errors := case_number(c.case, "quality.usd_per_error")) > 0:
         found.append(f"wrong answers at {usd(errors)} each, for every option and for staying")
+    own = [str(fact.value) for path, fact in c.case.facts.items() if path.startswith("costs.") and path.endswith(".name")]
+    found += [f"costs of your own: {', '.join(own)}"] if own else []
     factor = case_number(c.case, "reconciliation.factor", 1.0)
     if factor != 1.0:
         found.append(f"the real bill: {figure(factor)} x the estimate from list prices, split into volume and price")

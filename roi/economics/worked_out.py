@@ -1,0 +1,84 @@
+"""Facts from which fields of `inputs` without a place are worked out, as `reading` says."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from roi.economics.inputs import At, Number
+
+
+@dataclass(frozen=True, kw_only=True)
+class BillFacts:
+    """Behind `Shared.volume_factor` and `price_factor`."""
+
+    factor: Annotated[Number, At("reconciliation.factor")]
+    """The real bill over the estimate."""
+    volume_share: Annotated[Number, At("reconciliation.volume_share")]
+    """The part of that gap that is volume, the rest being price."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptionFacts:
+    """Behind `Option.platform_usd`, `hardware`, `tokens`, `evaluated`, and `Api.batch_share` and `tier`."""
+
+    platform: Annotated[bool, At("options.{option}.platform")]
+    """True where the user runs the servers, and pays for what stands around them."""
+    owned: Annotated[bool, At("options.{option}.owned")]
+    """True where the GPUs are bought."""
+    batch_share: Annotated[Number | None, At("options.{option}.batch_share", "apis.{vendor}.batch_share")]
+    """The option's own; None: what goes through batch today, or can wait, goes through batch here too."""
+    batched_today: Annotated[Number, At("options.stay.batch_share")]
+    tested: Annotated[bool | None, At("options.{option}.evaluated")]
+    """Whether an option that hands requests on was evaluated as such; None: as its system was."""
+    batch_as_today: Annotated[bool, At("options.{option}.batch_as_today")]
+    """True where as much goes through batch as at the incumbent today."""
+    base: Annotated[str | None, At("options.{option}.base")]
+    """The system whose tokens hold where its own has no such fact."""
+    tier_share: Annotated[Number, At("options.{option}.flexible.share", absent=0.0)]
+    tier_price_ratio: Annotated[Number, At("options.{option}.flexible.price_ratio", absent=1.0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorRate:
+    """Behind `Option.error_rate`, `evaluated`, `items`: share of wrong answers of a system, at its score and the ends of it."""
+
+    central: Annotated[Number, At("systems.{system}.error_rate")]
+    low: Annotated[Number | None, At("systems.{system}.error_rate_low")]
+    high: Annotated[Number | None, At("systems.{system}.error_rate_high")]
+    noise: Annotated[Number, At("quality.evaluation_noise.{system}", "quality.evaluation_noise", absent=0.0)]
+    """Luck of the evaluation: -1 puts the score at its low, +1 at its high."""
+    evaluated: Annotated[bool, At("systems.{system}.evaluated")]
+    items: Annotated[int | None, At("systems.{system}.items")]
+    """On which the system was evaluated."""
+    measured: Annotated[Number | None, At("systems.{system}.measured_error_rate")]
+    """Share that was counted as wrong, where `central` is the mean of what the count leaves."""
+    right_where_right: Annotated[Number | None, At("systems.{system}.right_where_right")]
+    """Share that it gets right of what the incumbent gets right, where both were evaluated on the same items."""
+    right_where_wrong: Annotated[Number | None, At("systems.{system}.right_where_wrong")]
+    """The same of what the incumbent gets wrong."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanFacts:
+    """Behind `Plan.capacity`, `pooling` and `usd_per_gpu`: rates at three speeds of the engine, and a price."""
+
+    price: Annotated[str | None, At("options.{option}.plans.{plan}.price")]
+    """Path of the purchase price of one GPU; None where it is rented."""
+    central_requests_per_s: Annotated[Number, At("options.{option}.plans.{plan}.capacity_requests_per_s")]
+    slow_requests_per_s: Annotated[Number, At("options.{option}.plans.{plan}.capacity_slow_requests_per_s")]
+    fast_requests_per_s: Annotated[Number, At("options.{option}.plans.{plan}.capacity_fast_requests_per_s")]
+    central_pooling: Annotated[Number, At("options.{option}.plans.{plan}.pooling", absent=1.0)]
+    slow_pooling: Annotated[Number, At("options.{option}.plans.{plan}.pooling_slow", absent=1.0)]
+    fast_pooling: Annotated[Number, At("options.{option}.plans.{plan}.pooling_fast", absent=1.0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingFacts:
+    """Behind `Training.gpu_hours`, `vendor_usd` and `labels`: hours and vendor prices scale with the examples."""
+
+    gpu_hours: Annotated[Number, At("options.{option}.training.gpu_hours_per_run")]
+    """Of a run on the examples that were costed, at the central speed."""
+    hours_factor: Annotated[Number, At("training.hours_factor")]
+    vendor_usd: Annotated[Number, At("options.{option}.training.vendor_usd_per_run")]
+    examples: Annotated[Number, At("training.examples")]
+    examples_costed: Annotated[Number, At("training.examples_costed")]
+    labels_bought_share: Annotated[Number, At("training.labels_bought_share")]

@@ -1,0 +1,184 @@
+"""What a user knows of one option, and costs that no other line counts: stated by YAML and by --set, and what is refused."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from quiet_scenario import ADAPTER, CASCADE, CHEAPER, OWN, PER_MONTH, SELF, STAY, World, case_of, quiet, world
+
+from roi.economics.decision.comparison import compare
+from roi.errors import InputError, ScenarioError, UnknownName
+from roi.facts.case import Case
+from roi.facts.fact import Basis
+from roi.resolution.resolution import resolve
+from roi.scenario.file import check_scenario, load_scenario, scenario_data
+
+A100 = "A100-80GB-SXM"
+BOUGHT = {"own_hardware": True, "gpus": ["l40s"], "hybrid": False}
+
+
+def upfront(w: World, id: str, name: str) -> float:
+    return w.line(id, name)[0]
+
+
+def test_what_is_stated_of_an_option_goes_before_its_kind_and_that_before_its_kind_of_change() -> None:
+    """Judging costs $100 + 300 labels x $1; cascades have 50 labels, gpt-6-luna alone takes 10 h x $100 and $7 to judge."""
+    case = case_of(options={CHEAPER: {"setup_hours": 10, "evaluation_usd": 7.0}, "cascade": {"evaluation_labels": 50.0}})
+    w = World(case)
+    assert upfront(w, CHEAPER, "engineering, set-up") == 1000.0
+    assert [upfront(w, id, "evaluation before the change") for id in (CHEAPER, CASCADE, SELF)] == [307.0, 150.0, 400.0]
+    lines = {line.name: line for line in w.costed(CASCADE).costs.lines}
+    assert "kinds.cascade.evaluation_labels" in lines["evaluation before the change"].facts
+    both = World(case_of(options={"cascade": {"setup_hours": 1}, CASCADE: {"setup_hours": 2}}))
+    assert upfront(both, CASCADE, "engineering, set-up") == 200.0
+    assert both.options[CASCADE].own_facts["setup_hours"] == f"options.{CASCADE}.setup_hours"
+
+
+def test_an_option_may_be_live_later_and_keep_another_spare() -> None:
+    w = world(options={SELF: {"months_to_live": 2, "months_in_parallel": 1, "spares": 2}})
+    assert (w.options[SELF].months_to_live, w.options[SELF].months_in_parallel, w.options[SELF].spares) == (2.0, 1.0, 2)
+    assert w.line(SELF, "incumbent, until live and in parallel")[1][:4] == pytest.approx([STAY, STAY, STAY, 0.0])
+    assert w.options["hybrid:qwen3-8b"].spares == 0
+
+
+def test_a_migration_is_judged_as_the_scenario_says_whatever_the_options_own_evaluation_is() -> None:
+    """40 h x $100 + $400, although the option itself was judged for $7."""
+    own = {"evaluation_usd": 7.0, "evaluation_labels": 0}
+    w = world(options={CHEAPER: own}, apis={"openai/gpt-6-luna": {"ends_in_months": 5}})
+    assert w.line(CHEAPER, "vendor's model ends: migration")[1][4] == pytest.approx(4400.0)
+
+
+def test_the_end_of_a_model_is_what_is_stated_and_so_is_its_first_successor() -> None:
+    """claude-sonnet-4-5 ends six days after the as-of date by the catalog; here after 6 months, at 1.5 times the price."""
+    incumbent = {"provider": "anthropic", "model": "claude-sonnet-4-5", "ends_in_months": 6, "successor_price_ratio": 1.5}
+    scores = {"claude-sonnet-4-5": 0.95, "gpt-6-luna": 0.9, "qwen3-8b": 0.9, "qwen3-8b+lora": 0.94}
+    terms = {"openai/gpt-6-luna": {"ends_in_months": 3, "successor_price_ratio": 0.5, "successor_error_ratio": 2.0}}
+    case = case_of(incumbent=incumbent, quality={"scores": scores, "usd_per_error": 1.0}, apis=terms)
+    w = World(case)
+    assert case["vendors.anthropic/claude-sonnet-4-5.first_end_months"].basis is Basis.STATED
+    staying, luna = (w.line(id, "API output")[1] for id in ("stay", CHEAPER))
+    assert staying[6] / staying[5] == pytest.approx(1.5)
+    assert luna[3] / luna[2] == pytest.approx(0.5)
+    errors = w.line(CHEAPER, "wrong answers")[1]
+    assert (errors[2], errors[3]) == (pytest.approx(PER_MONTH * 0.1), pytest.approx(PER_MONTH * 0.2))
+
+
+def test_a_model_that_the_catalog_calls_retired_can_be_stated_to_live() -> None:
+    """o4-mini ended on 2026-10-23."""
+    for terms, why in (({}, "retired on 2026-10-23"), ({"ends_in_months": 12}, None)):
+        c = compare(case_of(candidates={"api_models": ["openai/o4-mini"]}, apis={"openai/o4-mini": terms} if terms else {}))
+        found = {o.id: o.reason for o in c.infeasible}
+        assert found.get("cheaper-api:openai/o4-mini") == why
+
+
+def test_the_price_of_training_is_that_of_every_option_and_needs_no_card() -> None:
+    """5 GPU-hours x $3 = $15 although no card of the candidates could hold the run, and on cards that are owned as well."""
+    own = {"cards": {A100: 2}, "resale_usd_per_gpu": 1000.0}
+    case = case_of(training={"gpu_hours": 5, "usd_per_gpu_hour": 3, "longest_tokens": 30_000}, own_hardware=own)
+    w = World(case)
+    for id in (ADAPTER, "own-hardware:qwen3-8b+lora"):
+        assert upfront(w, id, "training, the run that is kept") == 15.0
+    with pytest.raises(InputError, match=r"training: .*usd_per_gpu_hour needs gpu_hours"):
+        case_of(training={"usd_per_gpu_hour": 3})
+
+
+def card(case: Case) -> World:
+    return World(case, **{f"options.{OWN}.plans.0.capacity_requests_per_s": 1.0})
+
+
+def test_cards_are_bought_at_the_stated_price_and_draw_the_stated_power() -> None:
+    """Three cards (peak 3/s at 1/s each): 3 x $5,000 + nothing for a host; 3 x 0.5 kW x $100."""
+    own = {"purchase_usd_per_gpu": {"l40s": 5000}, "watts_per_gpu": 500, "host_usd_per_gpu": 0, "gpus_per_server": 1,
+           "colocation_usd_per_kw_month": 100}
+    case = case_of(candidates=BOUGHT, own_hardware=own)
+    w = card(case)
+    assert upfront(w, OWN, "hardware, purchase and replacement") == 15_000.0
+    assert w.line(OWN, "colocation")[1][0] == pytest.approx(150.0)
+    assert case["purchase.L40S.usd_per_gpu"].basis is Basis.STATED
+
+
+def test_a_purchase_price_that_moves_nothing_is_refused() -> None:
+    for own in ({"purchase_usd_per_gpu": 5000}, {"purchase_usd_per_gpu": 5000, "cards": {A100: 2}, "resale_usd_per_gpu": 1}):
+        with pytest.raises(ScenarioError, match="it moves nothing"):
+            case_of(own_hardware=own)
+
+
+def test_servers_of_your_own_may_answer_at_once_what_could_wait() -> None:
+    """Peak 3/s, two thirds could wait: one GPU of 1/s holds the mean; three hold the peak."""
+    for waits, gpus in ((True, 1), (False, 3)):
+        case = case_of(workload={"can_wait_share": 2 / 3}, serving={"lets_wait": waits})
+        w = World(case, **{f"options.{SELF}.plans.0.{k}": v for k, v in
+                           {"capacity_requests_per_s": 1.0, "gpus_per_instance": 1, "gpus_per_replica": 1}.items()})
+        fleet = w.costed(SELF).costs.fleet
+        assert fleet is not None
+        assert np.ravel(fleet.gpus)[0] == gpus
+
+
+def test_a_platform_of_which_only_the_sum_is_known() -> None:
+    w = world(platform={"total": 900.0, "logs": 50.0})
+    assert w.line(SELF, "platform")[1][0] == pytest.approx(900.0)
+
+
+def test_costs_of_your_own_are_lines_of_those_who_bear_them() -> None:
+    """A review for all but stay; a credit for staying; an exit fee once, in month 3, of what leaves for gpt-6-luna."""
+    case = case_of(costs=[
+        {"name": "review", "option": "all but stay", "upfront_usd": {"value": 5000, "low": 4000, "high": 8000}},
+        {"name": "credit", "option": "stay", "usd_per_month": -100, "to_month": 2},
+        {"name": "exit fee", "option": CHEAPER, "usd_per_month": 700, "from_month": 3, "to_month": 3},
+    ])
+    w = World(case)
+    assert [upfront(w, id, "review") for id in ("stay", CHEAPER, SELF)] == [0.0, 5000.0, 5000.0]
+    assert w.line("stay", "credit")[1][:3] == [-100.0, -100.0, 0.0]
+    assert w.line(CHEAPER, "exit fee")[1][:4] == [0.0, 0.0, 700.0, 0.0]
+    assert "exit fee" not in w.names(SELF)
+    assert case["costs.0.upfront_usd"].uncertain
+    result = compare(case)
+    line = next(x for x in result.options[1].lines if x.name == "review")
+    assert line.basis == "stated"
+
+
+def test_a_customer_that_joins_is_a_step_of_the_volume() -> None:
+    """Twice the requests from month 4 on, uncertain; what is billed and what is wrong follow."""
+    case = case_of(workload={"steps": [{"from_month": 4, "ratio": {"value": 2, "low": 1.5, "high": 2.5}}]})
+    assert World(case).line("stay", "API output")[1][2:5] == pytest.approx([PER_MONTH * 0.0015, *[PER_MONTH * 0.003] * 2])
+    assert case["workload.steps.0.ratio"].uncertain
+
+
+def refusals() -> list[tuple[dict[str, Any], str]]:
+    return [
+        ({"options": {"cascades": {"setup_hours": 1}}}, r"options: unknown option.*cascades.*cascade"),
+        ({"options": {"stay": {"setup_hours": 1}}}, r"options: unknown option.*stay"),
+        ({"costs": [{"name": "x", "option": "al"}]}, r"costs\.0\.option.*all"),
+        ({"costs": [{"name": "x", "option": "all", "from_month": 4, "to_month": 3}]}, r"to_month 3 is before from_month 4"),
+    ]
+
+
+@pytest.mark.parametrize(("changes", "message"), refusals())
+def test_a_mistake_names_the_nearest(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises((UnknownName, InputError), match=message):
+        case_of(**changes)
+
+
+def test_what_moves_nothing_is_told() -> None:
+    said = resolve(check_scenario(quiet({
+        "options": {"cache-batch": {"evaluation_usd": 1.0}, CHEAPER: {"spares": 1}},
+        "costs": [{"name": "x", "option": "all", "usd_per_month": 1, "from_month": 25}],
+        "workload": {"steps": [{"from_month": 25, "ratio": 2}]},
+    }))).warnings  # fmt: skip
+    assert [w.partition(" moves nothing")[0] for w in said if "moves nothing" in w] == [
+        "options.cache-batch: an evaluation of its own", f"options.{CHEAPER}.spares", "costs.0.from_month",
+        "workload.steps.0.from_month",
+    ]  # fmt: skip
+
+
+def test_all_of_it_is_set_from_the_command_line_too() -> None:
+    s = load_scenario(None, ("options.cheaper-api:openai/gpt-4.1.setup_hours=3", "options.cascade={spares: 2}",
+                             "options.cheaper-api:openai/gpt-4.1.run_hours_per_month.low=0",
+                             "options.cheaper-api:openai/gpt-4.1.run_hours_per_month.value=1",
+                             "options.cheaper-api:openai/gpt-4.1.run_hours_per_month.high=2",
+                             "costs=[{name: review, option: all, upfront_usd: 5}]", "costs.0.upfront_usd=6"))
+    assert s.options["cheaper-api:openai/gpt-4.1"].setup_hours == 3
+    assert s.options["cascade"].spares == 2
+    assert s.costs[0].upfront_usd == 6
+    assert scenario_data(s)["costs"] == [{"name": "review", "option": "all", "upfront_usd": 6.0}]
+    assert resolve(load_scenario(None, ("costs=[{name: review, option: all, upfront_usd: 5}]",))).case["costs.0.name"].value

@@ -16,8 +16,8 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.draws import draw
 from roi.economics.decision.evaluation import Choice, choose_plan, read_all
 from roi.economics.decision.feasibility import read_gates, rule_out
-from roi.economics.decision.knowing import Bins, above_noise, bar_edge, best_of
 from roi.facts.case import Case
+from roi.numerics.knowing import Bins, above_noise, bar_edge, best_of
 from roi.numerics.sequence import sobol
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario

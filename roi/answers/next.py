@@ -10,9 +10,9 @@ from pathlib import Path
 from roi.answers.compare import compare_file
 from roi.answers.opening import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.knowing import BINS
 from roi.economics.decision.worth import Experiment
 from roi.errors import InputError
+from roi.numerics.knowing import BINS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,6 @@ from roi.economics.decision.curves import Curves
 from roi.economics.decision.draws import draw, percentiles, probability_best
 from roi.economics.decision.evaluation import choose_plan, read_all
 from roi.economics.decision.feasibility import meets_bar, read_gates, rule_out
-from roi.economics.decision.knowing import gain_of_knowing
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.signposts import signposts
 from roi.economics.finance import (
@@ -59,6 +58,7 @@ from roi.economics.reading import read_shared
 from roi.estimate.replay.fleet import demand_to_hold, fleet_capacity, size_autoscaled_fleet, size_fleet, spill_share
 from roi.facts.case import Case, quantile
 from roi.facts.fact import Basis, Fact
+from roi.numerics.knowing import gain_of_knowing
 from roi.numerics.sequence import sobol
 from roi.numerics.spreads import joint_high, joint_low
 from roi.resolution.resolution import resolve

@@ -7,9 +7,9 @@ import numpy as np
 
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Choice, evaluate, read_all
-from roi.economics.decision.knowing import bar_edge, gain_of_knowing
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.facts.case import Case
+from roi.numerics.knowing import bar_edge, gain_of_knowing
 
 MOST = 10
 """Drivers that are listed."""

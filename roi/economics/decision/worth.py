@@ -8,9 +8,10 @@ import numpy as np
 
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
-from roi.economics.decision.knowing import Bins, above_noise, bar_edge, best_of, binomial, repeated
 from roi.economics.inputs import Array, Option, Shared, path_of
+from roi.economics.lines.people import judging
 from roi.economics.worked_out import BillFacts, TrainingFacts
+from roi.numerics.knowing import Bins, above_noise, bar_edge, best_of, binomial, repeated
 
 ITEMS: Final = (25, 35, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1130, 1600, 2260, 3200)
 """Labelled items that an evaluation is tried with: two sizes in each doubling."""

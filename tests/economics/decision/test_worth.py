@@ -8,8 +8,8 @@ import pytest
 from quiet_scenario import CHEAPER, NONE, case_of
 
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.knowing import gain_of_knowing
 from roi.economics.decision.worth import Experiment
+from roi.numerics.knowing import gain_of_knowing
 from roi.numerics.sequence import sobol
 
 

@@ -13,8 +13,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.economics.inputs import Array
-
+Array = NDArray[np.float64]
 BINS: Final = 32
 """Bins of what would be known: 4,096 draws leave 128 a bin, 64 in each half."""
 REACH: Final = 6.0

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from roi.economics.decision.knowing import BINS, Bins, above_noise, best_of, binomial, repeated
 from roi.economics.decision.worth import ITEMS
 from roi.facts.case import counted_quantile
+from roi.numerics.knowing import BINS, Bins, above_noise, best_of, binomial, repeated
 from roi.numerics.sequence import sobol
 
 RIGHT, WRONG = 36.5, 3.5

@@ -49,8 +49,8 @@ def step_sentence(answer: NextAnswer) -> str:
     if v.first_move is not None:
         do = f"change to {option_label(c.case, v.first_move)}, then to {option_label(c.case, v.leader)}"
     if v.measure_first is not None and e is not None:
-        return (f"MEASURE FIRST: {_what(c, e, e.items)}, worth {usd(e.first_net_usd)} more than to {do} at once, its cost"
-                " and the delay taken off.")
+        return (f"MEASURE FIRST: {_what(c, e, e.items)}, worth {usd(e.first_net_usd)} on average, its cost and the"
+                f" delay taken off; else {do}.")
     if e is None:
         return f"DO NOW: {do}. THEN: nothing is worth measuring, no experiment is worth more than it costs."
     return f"DO NOW: {do}. THEN: {_what(c, e, e.items)}, worth {usd(e.worth_usd)} for {usd(e.cost_usd)}."

@@ -58,11 +58,18 @@ def new_scenario(
     if requests_per_day is not None:
         values["workload", "requests_per_day"] = scalar(requests_per_day)
     provider, model = (values.get(("incumbent", each), getattr(given.incumbent, each)) for each in ("provider", "model"))
+    values |= {path: {"value": value, "source": "stated"} for path, value in values.items() if _as_guessed(given, path, value)}
     values |= dict(_others(given, f"{provider}/{model}"))
     text = written_over(text, values, gone, told)
     text = renamed(text, ("quality", "scores", given.incumbent.model), model)
     resolve(check_scenario(parse_yaml(text, "roi init")))
     return text
+
+
+def _as_guessed(given: Scenario, path: tuple[str, ...], value: object) -> bool:
+    """True where a number of the user's is the template's own: only a source tells that it is no guess."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and path[0] == "workload" and value == getattr(given.workload, path[1], None)
 
 
 def _measured(usage: tuple[Path, ...], incumbent: str | None) -> tuple[dict[str, dict[str, Any]], str, Date | None]:

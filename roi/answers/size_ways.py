@@ -89,6 +89,7 @@ def _spilling(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean
     """The cheapest floor below which the fleet never goes and above which the API answers, and the API alone."""
     priced = service(shared, api)
     each = float(np.asarray(priced.cost.usd * np.ravel(priced.price)[0]).ravel()[0])
+    batched = float(np.ravel(priced.cost.batched)[0])
     alone, pooling = plan.capacity.alone.requests_per_s, plan.capacity.pooling
     replica, instance = float(plan.serving.tensor_parallel), float(plan.offer.gpus_per_instance)
     demand = demand_to_hold(mean * shared.peak_to_mean, mean, waiting(shared, option))
@@ -107,5 +108,5 @@ def _spilling(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean
         ))  # fmt: skip
     everything = Way(name="all of it to the API", replicas=0.0, gpus=0.0, rent_usd=0.0,
                      api_usd=mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=1.0,
-                     note=f"{priced.option.label}; {float(np.ravel(priced.cost.batched)[0]):.0%} of the requests in batch")
+                     note=priced.option.label + (f"; {batched:.0%} of the requests in batch" if batched else ""))
     return [min(tried, key=lambda w: w.usd), everything]

@@ -93,7 +93,8 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
     heads = ("need: replicas without spares, 5-95% over the engine's speed, ? where no fleet holds; GPUs and USD: with spares,"
              f" in whole instances{paid}; busy: share of the time that replicas run, however full")
     yield from (Gap(), Notes((
-        heads, *([YOURS] if own else ()), *ways, f"--full: {plans}capacity of a replica, larger and smaller fleets, what this rests on")))
+        heads, *([YOURS] if own else ()), *ways,
+        f"--full: {plans}capacity of a replica, larger and smaller fleets, what this rests on")))
 
 
 def _held(sizing: Sizing) -> str:
@@ -139,7 +140,8 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     yield Paragraph(
         "alone: what one replica holds at the SLO. need: replicas at the peak behind a router that picks the emptiest; 5-95%:"
         f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
-        f" the peak, replayed; busy: share of the time that they run, however full.{_behind(best, trace=sizing.trace is not None)}")
+        " the peak, replayed; busy: share of the time that they run, however full."
+        f"{_behind(best, trace=sizing.trace is not None)}")
     if measured := {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}:
         others = " The others are estimates." if any(plan.basis != "measured" for plan in sizing.plans) else ""
         yield Paragraph(f"Measured on your server: {'; '.join(f'{name} ({why})' for why, name in measured.items())}.{others}")
@@ -271,8 +273,8 @@ def _smaller(sizing: Sizing) -> Iterable[Paragraph]:
     load = fewer[0].load
     holds = (f"would still hold the SLO, but with less than {percent(sizing.headroom)} kept free" if fewer[0].holds
              else "would break the SLO")
-    yield Paragraph(f"A replica less, {best.replicas - 1} in place of {best.replicas}, {holds}: TTFT p95 {_s(load.ttft_p95_s)} s,"
-                    f" TPOT p95 {_ms(load.tpot_p95_s)} ms, {figure(load.mean_queue)} requests waiting on average.")
+    yield Paragraph(f"A replica less, {best.replicas - 1} in place of {best.replicas}, {holds}: TTFT p95 {_s(load.ttft_p95_s)}"
+                    f" s, TPOT p95 {_ms(load.tpot_p95_s)} ms, {figure(load.mean_queue)} requests waiting on average.")
 
 
 def _arrivals(sizing: Sizing) -> str:

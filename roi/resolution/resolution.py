@@ -253,6 +253,10 @@ def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
     gap = bill / estimate
     told = f"bill ${bill:,.2f} / estimate ${estimate:,.2f} a month (scenario incumbent.bill_usd_per_month)"
     sheet.state(factor, gap, told, "ratio")
+    for o in options.values():  # what the incumbent would cost with its cache or batch price on
+        cheaper = float(np.asarray(service(shared, o).cost.usd)) / a_request if o.keeps_model and o.api is not None else 1.0
+        if o.infeasible is None and max(gap, cheaper) < 1 - GAP_WORTH_SAYING and abs(gap / cheaper - 1) < GAP_WORTH_SAYING:
+            sheet.state("reconciliation.as_with", o.label, f"{told}; {o.label} would cost {cheaper:.3g} x")
     if abs(gap - 1) > GAP_WORTH_SAYING:
         sheet.warnings.append(f"the bill is {gap:.2f} x the estimate from list prices (${bill:,.0f} against ${estimate:,.0f} a"
                               " month): missing tokens, retries, or a negotiated price"

@@ -46,8 +46,8 @@ def _bill(values: Values) -> str:
     gap = _number(values, "reconciliation.factor", 1.0)
     if 1.0 / BILL_OFF < gap < BILL_OFF:
         return ""
-    return (f"the bill is {gap:,.3g} x what these requests cost at list price: check requests_per_day, the lengths, the model,"
-            " and that the bill is of this workload alone")
+    return (f"the bill is {gap:,.3g} x what these requests cost at the prices of the scenario: check requests_per_day, the"
+            " lengths, the model, and that the bill is of this workload alone")
 
 
 def _growth(values: Values) -> str:

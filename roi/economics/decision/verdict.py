@@ -155,7 +155,8 @@ def decide(
         if results[leader].binds else None,
         second=second, chance_over_second=_chance_over(drawn, leader, second, counts),
         passed_over=_passed_over(shared, results, chosen),
-        if_all_hours_are_paid=_with_all_hours(shared, results, chosen), challenger=challenger, measure_first=first, then=then,
+        if_all_hours_are_paid=_with_all_hours(shared, results, chosen), challenger=challenger,
+        measure_first=None if standing else first, then=None if standing else then,
         wins_at_error_rate=None if judged is None or judged.option == leader else
         error_rate_that_decides(shared, options, central, judged.option, leader, counts),
         flips_at_usd_per_error=flip, flips_to=flips_to, winner_changes_at_error_rate=at, error_rate_of=subject,

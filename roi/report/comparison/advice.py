@@ -8,7 +8,7 @@ from roi.economics.decision.option_result import OptionResult, Triple
 from roi.economics.decision.verdict import chance, value
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED
-from roi.report.comparison.thresholds import at_rent, look_again, option_of, undone_by, wins_from
+from roi.report.comparison.thresholds import alone_from, at_rent, look_again, month_of, option_of, undone_by, wins_from
 from roi.report.layout.blocks import Block, Labelled
 from roi.report.layout.wording import case_number, figure, percent, short_usd, usd
 from roi.report.layout.wording import chance as share
@@ -34,6 +34,8 @@ WHAT = {
 """What an option of each kind means, for a reader who does not know its name."""
 DIFFERS = 0.25
 """Two paybacks that differ by more than this part of the longer one are both told."""
+PART = 0.1
+"""Forced migrations are named where they are more than this part of what staying costs."""
 SAME_RATE = 0.0005
 """Error rates that print alike."""
 MEASURES = {
@@ -57,7 +59,9 @@ def advice(c: Comparison) -> list[Block]:
         blocks: list[Block] = [_stay(c)]
     elif v.measure_first is not None:
         e = v.measure_first
-        ahead = (f"Worth {short_usd(e.first_net_usd)} more than changing at once, its cost and the delay taken off."
+        after = max(v.then.net_usd if v.then is not None else 0.0, 0.0)
+        ahead = (f"Worth {short_usd(e.first_net_usd)} on average, its cost and the delay taken off;"
+                 f" {f'{short_usd(after)} if the change below comes first' if after else 'nothing if it comes after a change'}."
                  f"{_wins_at(c, e)}")
         blocks = [Labelled("MEASURE FIRST", (f"{_measure(c, e)}.", ahead), "good"), _change(c, "ELSE")]
     else:
@@ -86,9 +90,13 @@ def _change(c: Comparison, label: str) -> Block:
 
 
 def _what(o: OptionResult) -> str:
-    if o.upfront_no_cash_usd:
-        return "serve on the GPUs that you own"
-    return WHAT.get(o.kind, o.kind.replace("-", " "))
+    words = "serve on the GPUs that you own" if o.upfront_no_cash_usd else WHAT.get(o.kind, o.kind.replace("-", " "))
+    return f"{words} ({_fleet(o)})" if o.fleet is not None else words
+
+
+def _fleet(o: OptionResult) -> str:
+    """How many GPUs of which card; empty where the option runs none."""
+    return "" if o.fleet is None else f"{o.fleet.gpus:,.0f} x {o.fleet.gpu}"
 
 
 def figures(c: Comparison, o: OptionResult) -> list[str]:
@@ -127,12 +135,22 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     stay, horizon = option_of(c, "stay"), len(o.monthly_usd)
     cash, with_errors = o.payback_cash_months, o.payback_months
     paid = f"payback {in_months(cash, horizon)}{'' if cash <= 0 or cash > horizon else ' months'}"
+    if 0.0 < cash < 1.0:
+        paid = "payback within the first month"
     shorter, longer = sorted(min(x, 2.0 * horizon) for x in (cash, with_errors))
     if c.verdict.counts != "cash" and longer - shorter > DIFFERS * longer and longer >= 1.0:
         paid += f" on cash ({in_months(with_errors, horizon)} with wrong answers counted)"
     own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
     first = f"{paid_first} and {usd(own)} that your own cards would sell for" if own else paid_first
-    return f"Cash {usd(stay.cash_monthly_usd)} -> {usd(o.cash_monthly_usd)} a month; set-up {first}; {paid}."
+    moves = f" ({usd(_migrations(c))} of it forced migrations)" if _migrations(c) > PART * month_of(c, stay)[0] else ""
+    return f"Cash {usd(month_of(c, stay)[0])}{moves} -> {usd(o.cash_monthly_usd)} a month; set-up {first}; {paid}."
+
+
+def _migrations(c: Comparison) -> float:
+    """The part of staying's cash that is forced migrations, in the same months."""
+    start, stay = alone_from(c, c.leader), option_of(c, "stay")
+    rows = (line.monthly_usd for line in stay.lines if line.name.endswith(": migration"))
+    return sum(sum(row[start:]) for row in rows) / (len(stay.monthly_usd) - start)
 
 
 def _wrong(c: Comparison, o: OptionResult) -> str:
@@ -142,7 +160,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
     if abs(after - before) < SAME_RATE:
         return f"Wrong answers {percent(before)}, as today."
     month = case_number(c.case, "workload.requests_per_day") * DAYS_PER_MONTH
-    dearer = o.errors_monthly_usd - stay.errors_monthly_usd
+    dearer = o.errors_monthly_usd - month_of(c, stay)[1]
     number = abs(dearer / each if each > 0 else (after - before) * month)
     more = "more" if after > before else "fewer"
     priced = f", counted at {usd(abs(dearer))}" if each > 0 and c.verdict.counts != "cash" else ", not counted in USD"
@@ -152,7 +170,9 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
 def _stay(c: Comparison) -> Block:
     v, stay = c.verdict, option_of(c, "stay")
     head = (f"Stay on {stay.label}{': stop here' if v.then is None else ' for now, and measure'}. Cash"
-            f" {usd(stay.cash_monthly_usd)} a month, {percent(stay.quality.wrong_rate)} of the answers wrong.")
+            f" {usd(month_of(c, stay)[0])} a month"
+            f"{f' ({usd(_migrations(c))} of it forced migrations)' if _migrations(c) > PART * month_of(c, stay)[0] else ''},"
+            f" {percent(stay.quality.wrong_rate)} of the answers wrong.")
     barred = [o for o in c.infeasible if o.kind not in KEEPS_MODEL]
     if v.challenger is None and not barred:
         why = "No other model is named: write candidates.api_models, hosted_models or self_hosted."
@@ -227,19 +247,11 @@ def _not_yet(c: Comparison) -> list[Block]:
         why = f"{barred.label}: {barred.reason}" if barred else "no open model is named (candidates.self_hosted)"
         return [Labelled("NOT YET", (f"Self-hosting, none: {why}.",))]
     mean, _ = npv_of(c, o)
-    head = f"{o.label} (mean NPV {short_usd(mean)}{'' if o.tested else ', not tested'})"
-    central = " at the central values" if (npv_at_centre(c, o) > 0) != (mean > 0) else ""
-    return [Labelled("NOT YET", (f"{head}{central} {wins_from(c, o)}.{at_rent(c, o)}",))]
-
-
-def npv_at_centre(c: Comparison, o: OptionResult) -> float:
-    """NPV at the central values, on what the verdict counts."""
-    return o.npv_without_errors_usd if c.verdict.counts == "cash" else o.npv_usd
+    head = f"{o.label} ({_fleet(o)}; mean NPV {short_usd(mean)}{'' if o.tested else '; not tested, so not recommended'})"
+    return [Labelled("NOT YET", (f"{head}. At the central values it {wins_from(c, o)}.{at_rent(c, o)}",))]
 
 
 def _unless(c: Comparison) -> list[Block]:
     """What would undo a self-hosted recommendation."""
-    rival, signs = undone_by(c)
-    if not signs:
-        return [Labelled("UNLESS", ("No volume, price or error rate alone would undo it.",))]
-    return [Labelled("UNLESS", (f"{rival} is cheaper {'; '.join(signs)}.",))]
+    told = [f"{rival} is cheaper {', or '.join(signs)}." for rival, signs in undone_by(c).items()]
+    return [Labelled("UNLESS", tuple(told) or ("No volume, price or error rate alone would undo it.",))]

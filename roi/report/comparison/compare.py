@@ -26,7 +26,7 @@ def comparison_text(c: Comparison, warnings: Sequence[str], explain: str | None 
 
 
 def _explained(c: Comparison, id: str) -> list[Block]:
-    return [*cost_tree(c, id), *returns(c, id), *break_even(c, only=id)]
+    return [*(advice(c) if c.verdict.recommended is None else ()), *cost_tree(c, id), *returns(c, id), *break_even(c, only=id)]
 
 
 def _everything(c: Comparison, warnings: Sequence[str], shown: str) -> list[Block]:

@@ -4,14 +4,15 @@ The table says what each option costs, when it pays back, how good the odds are,
 every cost line with its arithmetic.
 """
 
-import math
 import re
 from collections import defaultdict
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import FleetResult, LineResult, OptionResult
+from roi.economics.decision.verdict import value
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.fact import Basis
+from roi.report.comparison.thresholds import alone_from, month_of
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table
 from roi.report.layout.wording import KINDS, MARKS, Money, case_number, chance, figure, money_of, months, percent, usd
 
@@ -23,27 +24,27 @@ MONTH = re.compile(r"month (\d+): ")
 
 
 def rank(c: Comparison) -> list[OptionResult]:
-    """The feasible options, staying first, the others by expected NPV."""
-    return sorted(c.options, key=lambda o: (o.id != "stay", -o.expected_npv_usd))
+    """The feasible options, staying first, the others by what the verdict ranks by."""
+    return sorted(c.options, key=lambda o: (o.id != "stay", -value(o, c.verdict.counts)))
 
 
 def options_table(c: Comparison) -> list[Block]:
     """The table of the feasible options, and how to read it."""
     shown = rank(c)
-    money = money_of([x for o in shown for x in (o.cash_monthly_usd, o.errors_monthly_usd, o.upfront_usd, o.expected_npv_usd)])
-    rows = tuple(_row(o, money, strong=o.id == c.verdict.recommended) for o in shown)
+    money = money_of([x for o in shown for x in (*month_of(c, o), o.upfront_usd, value(o, c.verdict.counts))])
+    rows = tuple(_row(c, o, money) for o in shown)
     heads = ("option", f"cash\n{money.unit}\n/month", "wrong\nanswers\n/month", f"set-up\n{money.unit}", "pay-\nback",
              f"NPV\n{money.unit}", "best\nof all", "USD\n/Mtok", "ba-\nsis")
     return [Heading("Options"), Table(heads, rows), Paragraph(_legend(c, shown)), Paragraph(_staying(c)), *_skewed(shown)]
 
 
-def _row(o: OptionResult, money: Money, *, strong: bool) -> Row:
-    stay = o.id == "stay"
+def _row(c: Comparison, o: OptionResult, money: Money) -> Row:
+    stay, strong = o.id == "stay", o.id == c.verdict.recommended
     return Row((
-        ("> " if strong else "  ") + ("stay: " + o.label if stay else o.label), money(o.cash_monthly_usd),
-        money(o.errors_monthly_usd), money(o.upfront_usd),
+        ("> " if strong else "  ") + ("stay: " + o.label if stay else o.label), money(month_of(c, o)[0]),
+        money(month_of(c, o)[1]), money(o.upfront_usd),
         "-" if stay else months(o.payback_cash_months, len(o.monthly_usd)).replace("at once", "0.0"),
-        "-" if stay else money(o.expected_npv_usd), chance(o.probability_best), figure(o.usd_per_mtok), marks(o),
+        "-" if stay else money(value(o, c.verdict.counts)), chance(o.probability_best), figure(o.usd_per_mtok), marks(o),
     ), strong=strong)
 
 
@@ -71,19 +72,22 @@ def _legend(c: Comparison, shown: list[OptionResult]) -> str:
     each = usd(case_number(c.case, "quality.usd_per_error"))
     return (f"/month: mean after go-live, retraining included; wrong answers at {each}"
             f" each are no cash. Payback in months, on cash, at the central values. NPV: savings against staying, discounted,"
-            f" wrong answers included, {npv}.{best} USD/Mtok: discounted cost over discounted tokens, counted as the incumbent"
-            f" counts. Basis of each cost line's weakest fact: {', '.join(names)}.")
+            f" {'on cash alone' if c.verdict.counts == 'cash' else 'wrong answers included'}, {npv}.{best} USD/Mtok: discounted"
+            f" cost over discounted tokens, counted as the incumbent counts. Basis of each cost line's weakest"
+            f" fact: {', '.join(names)}.")
 
 
 def _staying(c: Comparison) -> str:
     """What a month of staying costs, and what that is made of."""
     stay = next(o for o in c.options if o.id == "stay")
+    start = alone_from(c, c.leader)
     parts: dict[str, float] = defaultdict(float)
     for line in stay.lines:
         name = "API" if line.name.startswith("API ") else line.name
-        parts["forced migrations" if name.endswith(": migration") else name] += sum(line.monthly_usd) / len(line.monthly_usd)
+        row = line.monthly_usd[start:]
+        parts["forced migrations" if name.endswith(": migration") else name] += sum(row) / len(row)
     words = " + ".join(f"{usd(x)} {name}" for name, x in parts.items() if x >= 0.005)
-    return f"Staying costs {usd(stay.mean_monthly_usd)} a month: {words}."
+    return f"Staying costs {usd(sum(parts.values()))} in a mean month from month {start + 1} on: {words}."
 
 
 def _skewed(shown: list[OptionResult]) -> list[Block]:
@@ -112,9 +116,7 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
             return [Heading(f"{barred.label} ({id}), {kind}: not possible"), Paragraph(barred.reason)]
     o = next(o for o in c.options if o.id == id)
     horizon = len(o.monthly_usd)
-    group = c.case[f"options.{o.id}.group"].value
-    parallel = case_number(c.case, f"changes.{group}.months_in_parallel")
-    start = min(math.ceil(o.months_to_live + parallel), horizon - 1)  # the first month in which it serves alone
+    start = alone_from(c, o)
     money = money_of([o.tco_usd, *(sum(line.monthly_usd) for line in o.lines)])
     rows = [_branch(line, start, money) for line in o.lines if line.upfront_usd or any(line.monthly_usd)]
     total = Row(("total", "", money(o.mean_monthly_usd), money(o.upfront_usd), money(o.tco_usd)), strong=True)

@@ -10,7 +10,7 @@ from roi.economics.inputs import KEEPS_MODEL
 from roi.facts.case import template_values
 from roi.facts.fact import Basis, Fact
 from roi.report.comparison.advice import advice, counted, npv_of, reason
-from roi.report.comparison.thresholds import option_of
+from roi.report.comparison.thresholds import month_of, option_of
 from roi.report.layout.blocks import Block, Gap, Labelled, Paragraph, Row, Table, Title, render, shortened
 from roi.report.layout.wording import case_number, fact_name, fact_range, figure, money_of, percent, quantity, short_usd, usd
 from roi.report.layout.wording import chance as share
@@ -61,15 +61,22 @@ def alerts(c: Comparison) -> list[Block]:
 def _bill(c: Comparison) -> list[str]:
     if any(a.name == "bill" and not a.accepted for a in c.alarms):
         return []
+    if "reconciliation.as_with" in c.case:
+        told = (f"The bill is what {c.case['reconciliation.as_with'].value} would cost: if that is on already, set"
+                " incumbent.uses_cache and batch_share; its saving is counted twice until then")
+        return [told]
     if c.reconciled_npv_usd is not None and c.reconciled_option is not None:
         price, volume = map(short_usd, c.reconciled_npv_usd)
         factor = figure(case_number(c.case, "reconciliation.factor", 1.0))
-        label = option_of(c, c.reconciled_option).label
-        return [f"The bill is {factor} x list price: NPV of {label} {price} if that is the price, {volume} if the volume"]
+        if price == volume or not c.case["reconciliation.volume_share"].uncertain:
+            return []
+        told = (f"The bill is {factor} x what these requests cost at the scenario's prices. Unsplit: NPV of"
+                f" {option_of(c, c.reconciled_option).label} {price} if all of the gap is price, {volume} if all is volume")
+        return [told]
     if case_number(c.case, "reconciliation.factor", 1.0) != 1.0:
         return []
     billed = sum(line.monthly_usd[0] for line in option_of(c, "stay").lines if line.name.startswith("API "))
-    return [f"Bill not checked: computed {usd(billed)} a month (incumbent.bill_usd_per_month)"]
+    return [f"Bill not checked: computed {usd(billed)} in month 1 (incumbent.bill_usd_per_month)"]
 
 
 def _template(c: Comparison) -> list[str]:
@@ -156,7 +163,7 @@ def _table(c: Comparison, most: int) -> list[Block]:
     ends = [x for o in shown for mean, spread in [npv_of(c, o)] for x in (mean, *((spread[0], spread[2]) if spread else ()))]
     largest = max(abs(x) for x in ends)
     size, unit = next((each for each in SIZES if largest / each[0] < 99_999.5), SIZES[-1])
-    cash = money_of([o.cash_monthly_usd for o in shown])
+    cash = money_of([month_of(c, o)[0] for o in shown])
     heads = ("option", f"cash {'$' if cash.unit == 'USD' else cash.unit}\n/month", "wrong\n%", f"NPV, {unit}\nP10",
              "\nmean" if c.case["draws"].value else "\ncentral", "\nP90", "beats\nstay", "best\nof all", "\nquality")
 
@@ -166,12 +173,14 @@ def _table(c: Comparison, most: int) -> list[Block]:
         npvs = [("-" if x is None or o.id == "stay" else _scaled(x, size)) for x in (low, mean, high)]
         leads = o.id == v.recommended
         label = "stay" if o.id == "stay" else o.label.replace(f"> {option_of(c, 'stay').label}", "> stay")
-        return Row((f"{'>' if leads else ' ' if o.tested else '?'} {label}", cash(o.cash_monthly_usd), _rate(o), *npvs,
+        return Row((f"{'>' if leads else ' ' if o.tested else '?'} {label}", cash(month_of(c, o)[0]), _rate(o), *npvs,
                     share(chance(o, counts)), share(o.probability_best), quality(c, o)),
                    strong=leads, tone="good" if leads else "" if o.tested else "doubt")
 
+    untested = any(not o.tested for o in shown) and case_number(c.case, "quality.bar") > 0
     legend = (f"cash: mean month once live. NPV against staying, {counted(c)}; P10: bad case, P90: good."
-              " best of all: among what may be recommended.")
+              " best of all: among what may be recommended."
+              + (" ?: in a draw that misses the bar, the set-up and the way back are lost." if untested else ""))
     return [Table(heads, tuple(row(o) for o in shown), align="lrrrrrrrl", cut=True), Paragraph(legend), *_lost(c)]
 
 

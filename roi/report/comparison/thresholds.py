@@ -1,5 +1,7 @@
 """At which volume, price or error rate the answer would change, in words."""
 
+import math
+
 from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
@@ -24,13 +26,34 @@ def wins_from(c: Comparison, o: OptionResult) -> str:
     return "; ".join(_from(c, found[baseline], name) for baseline, name in rivals.items() if baseline in found)
 
 
+def alone_from(c: Comparison, o: OptionResult) -> int:
+    """The first month in which the option serves alone, counted from 0."""
+    parallel = case_number(c.case, f"changes.{c.case[f'options.{o.id}.group'].value}.months_in_parallel")
+    return min(math.ceil(o.months_to_live + parallel), len(o.monthly_usd) - 1)
+
+
+def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:
+    """Cash and cost of wrong answers in a mean month once the option serves alone; of staying, while the leading one does."""
+    if o.id != "stay":
+        return o.cash_monthly_usd, o.errors_monthly_usd
+    start = alone_from(c, c.leader)
+    sums = [0.0, 0.0]
+    for line in o.lines:
+        sums[line.name == "wrong answers"] += sum(line.monthly_usd[start:]) / (len(o.monthly_usd) - start)
+    return sums[0], sums[1]
+
+
 def _from(c: Comparison, b: BreakEven, rival: str) -> str:
     volume = case_number(c.case, "workload.requests_per_day")
     today = f"today {requests(volume)}"
     if b.first is None:
         return f"beats {rival} at no volume ({b.reason})"
     if b.stays is None:
-        return f"beats {rival} from {requests(b.first)} requests a day, but no longer at a large volume ({today})"
+        other = c.verdict.leader if b.baseline == "recommended" else "stay"
+        end = next((s.threshold for s in c.signposts if (s.option, s.rival, s.quantity, s.direction)
+                    == (b.option, other, "requests_per_day", "below") and s.threshold and s.threshold > b.first), None)
+        until = "but no longer at a large volume" if end is None else f"up to {requests(end)}"
+        return f"beats {rival} from {requests(b.first)} requests a day, {until} ({today})"
     if b.stays <= 1:
         return f"beats {rival} at every volume"
     return f"beats {rival} from {requests(b.stays)} requests a day on ({'so already, ' if volume >= b.stays else ''}{today})"
@@ -43,15 +66,18 @@ def at_rent(c: Comparison, o: OptionResult) -> str:
     if rent is not None and _ahead(rent):
         return f" Or {_side(rent)}."
     if rent is not None and rent.reason.startswith("even"):
-        return f" Even with free GPUs it does not beat {'staying' if leader == 'stay' else c.leader.label}."
+        return f" At today's volume even free GPUs would not make it beat {'staying' if leader == 'stay' else c.leader.label}."
     return ""
 
 
-def undone_by(c: Comparison) -> tuple[str, list[str]]:
-    """The rival of the leading option, and on which sides of which thresholds that is cheaper."""
-    own = [s for s in c.signposts if s.option == c.verdict.leader and s.threshold is not None and not _ahead(s)]
-    rival = own[0].rival if own else "stay"
-    return "Staying" if rival == "stay" else option_of(c, rival).label, [_side(s, undone=True) for s in own]
+def undone_by(c: Comparison) -> dict[str, list[str]]:
+    """The rivals of the leading option by name, and on which sides of which thresholds each is cheaper."""
+    found: dict[str, list[str]] = {}
+    for s in c.signposts:
+        if s.option == c.verdict.leader and s.threshold is not None and not _ahead(s):
+            rival = "Staying" if s.rival == "stay" else option_of(c, s.rival).label
+            found.setdefault(rival, []).append(_side(s, undone=True))
+    return found
 
 
 def look_again(c: Comparison) -> list[str]:

@@ -125,7 +125,9 @@ def test_the_parts_stand_in_order_and_do_now_holds_the_figures_of_the_comparison
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
     stay, luna = c.options[0], next(o for o in c.options if o.id == LUNA)
-    cash = f"Cash ${stay.cash_monthly_usd:,.0f} -> ${luna.cash_monthly_usd:,.0f} a month"
+    errors = next(line for line in stay.lines if line.name == "wrong answers")
+    before = sum(stay.monthly_usd[2:]) - sum(errors.monthly_usd[2:])  # luna serves alone from month 3 on
+    cash = f"Cash ${before / 34:,.0f} -> ${luna.cash_monthly_usd:,.0f} a month"
     assert f"{cash}; set-up $4,250; payback 1.7 months" in text
     low, high = luna.npv_p10_p50_p90[0], luna.npv_p10_p50_p90[2]
     assert f"mean ${luna.expected_npv_usd / 1e3:.0f}k, bad case ${low / 1e3:.0f}k, good case ${high / 1e3:.0f}k" in text
@@ -135,7 +137,8 @@ def test_wrong_answers_are_told_apart_from_cash_and_counted_by_hand() -> None:
     """8% to 10% wrong: each dearer month of wrong answers over $0.002 each is so many more of them."""
     c = answer()
     stay, luna = c.options[0], next(o for o in c.options if o.id == LUNA)
-    dearer = luna.errors_monthly_usd - stay.errors_monthly_usd
+    errors = next(line for line in stay.lines if line.name == "wrong answers")
+    dearer = luna.errors_monthly_usd - sum(errors.monthly_usd[2:]) / 34
     found = re.search(r"Wrong answers 8% -> 10%: about ([\d,]+) more a month, counted at \$(\d+)", flat(c))
     assert found is not None
     assert float(found[1].replace(",", "")) == pytest.approx(dearer / 0.002, rel=0.005)
@@ -187,7 +190,7 @@ def test_what_is_worth_measuring_before_a_change_comes_first() -> None:
                        worth_usd=9e3, net_usd=8e3, first_net_usd=12e3)
     text = flat(replace(c, verdict=replace(c.verdict, measure_first=first, wins_at_error_rate=0.075)))
     assert "MEASURE FIRST Evaluate gpt-oss-20b @ groq on your evaluation set: about $250 and a week." in text
-    assert "Worth $12,000 more than changing at once" in text
+    assert "Worth $12,000 on average, its cost and the delay taken off" in text
     assert "wins if at most 7.5% of its answers are wrong (assumed: 8%)" in text
     assert text.index("MEASURE FIRST") < text.index("ELSE Change to gpt-6-luna")
     assert "THEN" not in text
@@ -283,7 +286,7 @@ def test_a_template_price_of_errors_leaves_the_verdict_to_cash_and_says_where_it
 def test_a_bill_apart_from_the_estimate_shows_both_readings() -> None:
     c = answer("incumbent.bill_usd_per_month=20000")
     assert c.reconciled_npv_usd is not None
-    assert "! The bill is 1.5 x list price: NPV of gpt-6-luna $" in flat(c)
+    assert "! The bill is 1.5 x what these requests cost at the scenario's prices. Unsplit: NPV of gpt-6-luna $" in flat(c)
     assert "Bill not checked" not in flat(c)
 
 

@@ -101,8 +101,8 @@ class Scenario(Section):
     _stated: frozenset[str] = PrivateAttr(default=frozenset())
 
     def with_stated(self, paths: Iterable[str]) -> Self:
-        """The scenario, in which what was laid over the file at these paths is the user's own, be it what a template says."""
-        self._stated = frozenset(paths)
+        """The scenario, in which what was laid over the file at these paths is the user's own, be it what its template says."""
+        self._stated = frozenset(paths if self.template else ())
         return self
 
     def states(self, path: str) -> bool:

@@ -19,6 +19,7 @@ from roi.economics.lines.self_hosting import waiting
 from roi.errors import InputError, UnknownName
 from roi.estimate.replay.fleet import demand_to_hold
 from roi.estimate.replay.load_curve import Slo
+from roi.resolution.plan_capacity import FleetPlan
 from roi.resolution.plans import slo_of
 from roi.resolution.request_lengths import system_lengths
 from roi.resolution.resolution import Resolved
@@ -64,6 +65,8 @@ class Sizing:
     """Those that are rented, cheapest first, then those on cards that are owned: selling them would bring more than no rent."""
     too_few: tuple[SizedPlan, ...]
     """Plans on cards that are owned, of which more are needed than there are."""
+    own_infeasible: str | None
+    """Why no plan on cards that are owned is possible; None where one is, or none are owned."""
     price_days: int
     """Age of the first plan's price on the scenario's day."""
     left_out: tuple[str, ...]
@@ -104,7 +107,7 @@ def size_service(
     if option.infeasible is not None and own not in owned:
         raise InputError(f"{option.system}: {option.infeasible}")
     plans, (mean, load) = resolved.plans.get(option.id, ()), _load(resolved, shared, option, trace, times)
-    plans, sized, too_few = (*plans, *owned.get(own, ())), [], []
+    plans, sized, too_few = (*plans, *_one_size(owned.get(own, ()))), [], []
     for number, plan in enumerate(plans, start=1):
         replica = f"{plan.serving.tensor_parallel} x {plan.offer.gpu} {plan.serving.weight_dtype}"
         status(f"replaying {replica}, plan {number} of {len(plans)}")
@@ -127,6 +130,7 @@ def size_service(
         cached_tokens=float(shape.cached_tokens), output_tokens=float(shape.output_tokens),
         trace=None if trace is None else TraceSpan(trace.arrival_s.size, float(trace.arrival_s[-1]), times),
         plans=tuple(found for found, _ in sized), too_few=tuple(too_few),
+        own_infeasible=options[own].infeasible if resolved.scenario.own_hardware.cards and own not in owned else None,
         price_days=(resolved.scenario.as_of - plan.offer.date).days,
         left_out=tuple(name for name in named if name not in {found.gpu for found, _ in sized}),
         day=None if trace is not None else replay_day(plan, load, best.replicas, mean, shared.load_curve),
@@ -150,6 +154,14 @@ def _option(options: Mapping[str, Option], model: str | None, owned: Mapping[str
             names = [o.system for o in hosted]
             raise UnknownName("--model", model, names, "self-hosted system of the scenario", names)
     return next((o for o in found if o.infeasible is None or f"{OWN}:{o.system}" in owned), found[0])
+
+
+def _one_size(plans: Sequence[FleetPlan]) -> list[FleetPlan]:
+    """Each replica on cards that are owned once, in the smallest server, which leaves the fewest cards over."""
+    found: dict[tuple[str, int, str], FleetPlan] = {}
+    for plan in sorted(plans, key=lambda plan: -plan.offer.gpus_per_instance):
+        found[plan.offer.gpu, plan.serving.tensor_parallel, plan.serving.weight_dtype] = plan
+    return list(found.values())
 
 
 def _load(resolved: Resolved, shared: Shared, option: Option, trace: Trace | None, times: float) -> tuple[float, Load]:

@@ -30,6 +30,7 @@ def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str,
     from roi.cli.output import columns, in_colour, write
     from roi.errors import UnknownName
     from roi.report.help import field_text, fields_text
+    from roi.scenario.file import load_scenario
     from roi.scenario.meaning import ASKED, fields_about
 
     if not words or words[0] in COMMANDS:
@@ -47,6 +48,8 @@ def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str,
         found = fields_about(words[0]) if error.field == ASKED else ()
         if not found:
             raise
+        if len(words) == 2:
+            load_scenario(words[1], overrides)  # a file that is not there is no less wrong than in a question about a field
         commands = [name for name in COMMANDS if name.startswith(words[0])]
         text = fields_text(words[0], found, commands, width=width, colour=colour)
     write(text)

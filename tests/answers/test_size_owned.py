@@ -23,6 +23,7 @@ def test_owned_cards_are_a_plan_that_costs_power_and_space_and_no_rent(size):
     assert (rented.owned, own.owned, own.gpu) == (None, 8, "A100-80GB-SXM")
     assert own.fleet.usd_per_month == pytest.approx(own.fleet.gpus * 42.924)
     assert own.fleet.gpus == own.replicas + own.spares
+    assert sum(plan.owned is not None for plan in found.plans) == 1
     assert all(fleet.gpus <= 8 for fleet in own.fleets)
     lines = size_text(found).splitlines()
     text = " ".join(" ".join(lines).split())
@@ -46,6 +47,9 @@ def test_more_cards_than_are_owned_are_no_plan_and_said(size):
     found = size("own_hardware.cards={A100-80GB-SXM: 1}")
     assert all(plan.owned is None for plan in found.plans)
     assert "Your own cards do not hold it: 2 x A100-80GB-SXM are needed, 1 are yours." in size_text(found)
+    found = size("own_hardware.cards={A100-80GB-SXM: 1}", "serving.tensor_parallel=[2]", "candidates.gpus=[MI300X]",
+                 "candidates.vendors=[TensorWave]")
+    assert "do not hold it: serving.tensor_parallel names no replica as small" in " ".join(size_text(found).split())
 
 
 def test_owned_cards_are_the_answer_where_no_rented_one_holds(size):

@@ -97,7 +97,8 @@ def test_a_block_lists_its_fields():
     (["reqests_per_day"], "nearest: requests_per_day"), (["comprae"], "nearest: compare"),
     (["zzz"], "known: compare"),
     (["profile", "trian"], "roi profile has no command 'trian'"), (["api"], "several fields end so"),
-    (["bar", "none.yaml"], "none.yaml: cannot be read"), (["bar", "a", "b"], "'b' is more"),
+    (["bar", "none.yaml"], "none.yaml: cannot be read"), (["price", "none.yaml"], "none.yaml: cannot be read"),
+    (["bar", "a", "b"], "'b' is more"),
     (["bar", "--set", "quality.bar=1"], "--set changes a scenario: give a FILE"),
 ])
 def test_what_is_not_known_is_answered_with_the_nearest(args, says):

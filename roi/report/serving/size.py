@@ -134,7 +134,7 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     yield Paragraph(_load(sizing))
     yield Paragraph(_answer(best, sizing.fleet_share), strong=True)
     yield from _yours(sizing)
-    yield Heading("Plans, cheapest first")
+    yield Heading(f"Plans, cheapest first{', then yours' if _own(sizing) and best.owned is None else ''}")
     yield Table(PLAN_HEADS, tuple(map(_plan, sizing.plans)))
     spares = f" GPUs and USD hold {best.spares} spare{'' if best.spares == 1 else 's'} more." if best.spares else ""
     yield Paragraph(
@@ -259,6 +259,8 @@ def _yours(sizing: Sizing) -> Iterable[Block]:
     if own and own[0] is not sizing.plans[0]:
         yield Paragraph(f"Your own cards hold it too: {_fleet(own[0], 1.0)} That is power and space; {own[0].fleet.gpus} of"
                         f" {own[0].owned} cards are used.", strong=True)
+    if sizing.own_infeasible is not None:
+        yield Paragraph(f"Your own cards do not hold it: {sizing.own_infeasible}.")
     if not own and sizing.too_few:
         least = min(sizing.too_few, key=lambda plan: plan.fleet.gpus / (plan.owned or 1))
         yield Paragraph(f"Your own cards do not hold it: {least.fleet.gpus} x {least.gpu} are needed, {least.owned} are yours.")

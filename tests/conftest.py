@@ -8,6 +8,7 @@ A load on a server begins with a garbage collection, which takes a second among 
 import gc
 import os
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -24,6 +25,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 DATA = tempfile.TemporaryDirectory(prefix="roi-tests-")
 os.environ["XDG_DATA_HOME"] = os.environ["LOCALAPPDATA"] = DATA.name  # children inherit it
+os.environ |= {"HOME": DATA.name} if sys.platform == "darwin" else {}  # where macOS keeps it
 
 
 @pytest.fixture(autouse=True)

@@ -26,6 +26,7 @@ from roi.evidence.training_speed import find_calibrations, plan_speed
 from roi.facts.model import ModelShape, Number
 from roi.facts.price import RentalKind, RentalOffer
 from roi.facts.profiles import DryRunProfile
+from roi.scenario.file import load_scenario
 from roi.store.profiles.lookup import load_profiles, profile_folders
 from roi.units import MTOK, SECONDS_PER_HOUR
 
@@ -121,6 +122,7 @@ def fit_model(
     `run_dry` runs the real training step on tensors without storage now, and keeps it in the first of `profiles`; else a dry
     run of this plan among the profiles says what memory it needs, else the closed form.
     """
+    _refuse_scenario(Path(model))
     chosen = choose_model(model)
     shape, named = chosen.shape, [] if gpus == "all" else [find_gpu(name, "--gpu") for name in gpus.split(",")]
     folders = profile_folders([folder for folder in profiles if folder.exists() or not run_dry])
@@ -137,6 +139,18 @@ def fit_model(
     count = float(trained_parameters(shape, plan) if built is None else built)
     return FitReport(model=shape, plan=plan, trained_parameters=count, training_set=data, lines=tuple(lines), dry=peaks,
                      dry_run=dry_run, kept=kept, as_of=day)
+
+
+def _refuse_scenario(path: Path) -> None:
+    """Raise where a YAML file is given in the place of a model, with the models that it names where it is a scenario."""
+    if path.suffix.lower() not in {".yaml", ".yml"} or not path.is_file():
+        return
+    try:
+        named = load_scenario(path).candidates.self_hosted
+    except InputError:
+        named = ()
+    its = f"one of its candidates.self_hosted, {', '.join(named)}" if named else "a name of the catalog"
+    raise InputError(f"MODEL: {path} is YAML, as a scenario is; roi fit takes a model: {its}, or the path of a config.json")
 
 
 def _line(

@@ -26,7 +26,7 @@ LEAST_USD: Final = 0.5
 """An NPV that moves by less does not move."""
 SCORES: Final = "quality.scores."
 STEP: Final = 0.1
-"""Up and down from a yearly rate, which has no half."""
+"""Up and down from a yearly rate, which has no half; up from a share of 0, whose double is 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +34,8 @@ class Moves:
     """Options' NPV against staying at two values of a field, the rest central."""
 
     at: tuple[float, float]
-    spread: bool
-    """True where the values are the fact's 5th and 95th percentile; else half and double."""
+    ends: str
+    """What the two values are, in words."""
     npv_usd: Mapping[str, tuple[float | None, float | None]]
     """By the option's label, the one that moves most first; None where it is not possible."""
 
@@ -121,8 +121,12 @@ def _number(value: object, fact: Fact | None) -> float | None:
 
 def _moves(meaning: Meaning, file: Path, overrides: tuple[str, ...], fact: Fact | None, number: float) -> Moves:
     """Two comparisons of central values, at the ends of the field."""
-    spread = fact is not None and fact.uncertain and fact.value == number
-    ends = fact.spread() if fact is not None and spread else _ends(meaning, number)
+    if fact is not None and fact.uncertain and fact.value == number:
+        ends, said = fact.spread(), "its 5th and 95th percentile"
+    else:
+        ends, said = _ends(meaning, number)
+    if ends[0] == ends[1]:
+        raise InputError(f"{number:g} has no half and no double; change it with --set and compare again")
     whole = meaning.kind == WORDS[int]
     found = []
     for end in ends:
@@ -133,14 +137,18 @@ def _moves(meaning: Meaning, file: Path, overrides: tuple[str, ...], fact: Fact 
     npv = {label: (low.get(label), high.get(label)) for label in dict.fromkeys((*low, *high))}
     pull = {label: np.inf if a is None or b is None else abs(b - a) for label, (a, b) in npv.items()}
     order = sorted((label for label in npv if pull[label] >= LEAST_USD), key=lambda label: -pull[label])
-    return Moves(at=(ends[0], ends[1]), spread=spread, npv_usd={label: npv[label] for label in order})
+    return Moves(at=(ends[0], ends[1]), ends=said, npv_usd={label: npv[label] for label in order})
 
 
-def _ends(meaning: Meaning, number: float) -> tuple[float, float]:
-    """Half and double within the field's bounds, of a score's wrong answers; a tenth less and more of a yearly rate."""
-    low, high = (number - STEP, number + STEP) if meaning.unit == PER_YEAR else (number / 2, number * 2)
+def _ends(meaning: Meaning, number: float) -> tuple[tuple[float, float], str]:
+    """Half and double within the field's bounds, of a score's wrong answers; ten points more or less where there is no half."""
+    low, high, said = number / 2, number * 2, "half and double"
     if meaning.path.startswith(SCORES):
-        low, high = 1 - 2 * (1 - number), 1 - (1 - number) / 2
+        low, high, said = 1 - 2 * (1 - number), 1 - (1 - number) / 2, "double and half the wrong answers"
+    elif meaning.unit == PER_YEAR:
+        low, high, said = number - STEP, number + STEP, "ten points less and more"
+    elif meaning.unit == SHARE and number == 0:
+        low, high, said = 0.0, STEP, "0 and ten points, since 0 has no double"
     least = meaning.least if meaning.least is not None else low
     most = meaning.most if meaning.most is not None else 1.0 if meaning.unit == SHARE else high
-    return max(low, least), min(high, most)
+    return (max(low, least), min(high, most)), f"{said}, within its bounds"

@@ -10,8 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from roi.catalog.prices.api_prices import ALIASES, find_api_price
+from roi.answers.opening import Tell, keep_quiet
+from roi.catalog.prices.api_prices import ALIASES, find_api_price, model_names
 from roi.errors import InputError
+from roi.facts.price import ApiPrice
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, read_part, template
 from roi.scenario.quantity import value_of
@@ -23,17 +25,21 @@ from roi.usage.measure.scenario_part import part_yaml
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question, summarize
 
+LISTED: Final = 4
+"""Other listed models that are named."""
 PARTS: Final = {".yaml", ".yml"}
 """Endings of a part that roi usage wrote; everything else is an export to be read."""
 
 
 def new_scenario(
     name: str, *, incumbent: str | None = None, requests_per_day: str | None = None, usage: tuple[Path, ...] = (),
+    tell: Tell = keep_quiet,
 ) -> str:
     """YAML of the template `name`, with comments, in which what is given stands in the place of the template's guesses.
 
     `incumbent` is provider/model, `requests_per_day` as it was typed, `usage` are usage exports or one part that roi usage
-    wrote. InputError where the scenario could not be compared.
+    wrote. `tell` hears which price stands for a model that is listed under another name. InputError where the scenario could
+    not be compared.
     """
     text = template(name)
     if incumbent is None and requests_per_day is None and not usage:
@@ -51,18 +57,37 @@ def new_scenario(
             gone = {("workload", "input_tokens"), ("workload", "output_tokens")}
         values |= _prefix_within(part["workload"], given)
     elif incumbent is not None:
-        provider = find_api_price(None, incumbent, given.as_of, "--incumbent").provider
+        price = find_api_price(None, incumbent, given.as_of, "--incumbent")
+        provider = price.provider
         head, _, rest = incumbent.partition("/")
         values["incumbent", "provider"] = provider
         values["incumbent", "model"] = rest if rest and provider in (head.lower(), ALIASES.get(head.lower())) else incumbent
+        _tell_price(price, values["incumbent", "model"], tell)
     if requests_per_day is not None:
         values["workload", "requests_per_day"] = scalar(requests_per_day)
     provider, model = (values.get(("incumbent", each), getattr(given.incumbent, each)) for each in ("provider", "model"))
+    values |= {path: {"value": value, "source": "stated"} for path, value in values.items() if _as_guessed(given, path, value)}
     values |= dict(_others(given, f"{provider}/{model}"))
     text = written_over(text, values, gone, told)
     text = renamed(text, ("quality", "scores", given.incumbent.model), model)
     resolve(check_scenario(parse_yaml(text, "roi init")))
     return text
+
+
+def _tell_price(price: ApiPrice, name: str, tell: Tell) -> None:
+    """Say which listed model stands for the name, at what price, and which others hold the name."""
+    if price.model.lower() == name.lower():
+        return
+    others = [model for model in model_names(price.provider) if name.lower() in model.lower() and model != price.model]
+    more = f"; also listed: {', '.join(f'{price.provider}/{model}' for model in others[:LISTED])}" if others else ""
+    tell(f"--incumbent: {name} is priced as {price.provider}/{price.model}, ${price.input_usd_per_mtok[0]:g} in and"
+         f" ${price.output_usd_per_mtok[0]:g} out a million tokens{more}")
+
+
+def _as_guessed(given: Scenario, path: tuple[str, ...], value: object) -> bool:
+    """True where a number of the user's is the template's own: only a source tells that it is no guess."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and path[0] == "workload" and value == getattr(given.workload, path[1], None)
 
 
 def _measured(usage: tuple[Path, ...], incumbent: str | None) -> tuple[dict[str, dict[str, Any]], str, Date | None]:

@@ -20,6 +20,7 @@ from roi.economics.lines.self_hosting import waiting
 from roi.errors import InputError, UnknownName
 from roi.estimate.replay.fleet import demand_to_hold
 from roi.estimate.replay.load_curve import Slo
+from roi.resolution.plan_capacity import FleetPlan
 from roi.resolution.plans import slo_of
 from roi.resolution.request_lengths import system_lengths
 from roi.resolution.resolution import Resolved
@@ -29,6 +30,8 @@ from roi.units import SECONDS_PER_DAY
 
 KINDS: Final = ("self-hosted-adapter", "self-hosted-base")
 """Options that run a fleet of their own, the tuned one first."""
+OWN: Final = "own-hardware"
+"""The kind of options on cards that are bought or owned."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +63,19 @@ class Sizing:
     trace: TraceSpan | None
     """The trace that is replayed; None for the scenario's traffic."""
     plans: tuple[SizedPlan, ...]
-    """Cheapest first."""
+    """Those that are rented, cheapest first, then those on cards that are owned: selling them would bring more than no rent."""
+    too_few: tuple[SizedPlan, ...]
+    """Plans on cards that are owned, of which more are needed than there are."""
+    own_infeasible: str | None
+    """Why no plan on cards that are owned is possible; None where one is, or none are owned."""
     price_days: int
-    """Age of the cheapest plan's price on the scenario's day."""
+    """Age of the first plan's price on the scenario's day."""
     left_out: tuple[str, ...]
     """Cards that the scenario names and no plan runs on: a plan on another is never dearer, or none of theirs holds the SLO."""
     day: Day | None
-    """The cheapest plan's; None for a trace, or where a day has too many requests to replay."""
+    """The first plan's; None for a trace, or where a day has too many requests to replay."""
     ways: tuple[Way, ...]
-    """Of the cheapest plan: fixed, autoscaled, with spill, with requests that wait."""
+    """Of the first plan: fixed, autoscaled, with spill, with requests that wait."""
 
 
 def size_file(
@@ -97,20 +104,26 @@ def size_service(
     `status` hears which plan is being replayed. InputError where no plan holds the SLO.
     """
     shared, options = read_all(resolved.case, resolved.case.values())
-    option = _option(options, model)
-    if option.infeasible is not None:
+    owned = {id: plans for id, plans in resolved.plans.items() if options[id].kind == OWN and plans[0].offer.owned is not None}
+    option = _option(options, model, owned)
+    own = f"{OWN}:{option.system}"
+    if option.infeasible is not None and own not in owned:
         raise InputError(f"{option.system}: {option.infeasible}")
-    plans, mean, load = resolved.plans[option.id], *_load(resolved, shared, option, trace, times)
-    sized = []
+    plans, (mean, load) = resolved.plans.get(option.id, ()), _load(resolved, shared, option, trace, times)
+    plans, sized, too_few = (*plans, *_one_size(owned.get(own, ()))), [], []
     for number, plan in enumerate(plans, start=1):
         replica = f"{plan.serving.tensor_parallel} x {plan.offer.gpu} {plan.serving.weight_dtype}"
         status(f"replaying {replica}, plan {number} of {len(plans)}")
-        found = size_plan(plan, option, load, resolved.known)
-        if found is not None:
+        found = size_plan(plan, option if plan.offer.owned is None else options[own], load, resolved.known)
+        if found is not None and found.owned is not None and found.fleet.gpus > found.owned:
+            too_few.append(found)
+        elif found is not None:
             sized.append((found, plan))
     if not sized:
-        raise InputError(f"{option.system}: no plan holds the SLO on this trace")
-    sized.sort(key=lambda each: each[0].fleet.usd_per_month)
+        few = [f"{plan.fleet.gpus} x {plan.gpu} are needed, {plan.owned} are owned" for plan in too_few]
+        raise InputError(f"{option.system}: no plan holds the SLO{' on this trace' if trace is not None else ''}"
+                         f"{''.join(f'; {each}' for each in few[:1])}")
+    sized.sort(key=lambda each: (each[0].owned is not None, each[0].fleet.usd_per_month))
     best, plan = sized[0]
     shape, named = load.traffic.shape, [find_gpu(name).id for name in resolved.scenario.candidates.gpus]
     return Sizing(
@@ -119,15 +132,20 @@ def size_service(
         slo=load.slo, prompt_tokens=float(shape.uncached_tokens + shape.cached_tokens),
         cached_tokens=float(shape.cached_tokens), output_tokens=float(shape.output_tokens),
         trace=None if trace is None else TraceSpan(trace.arrival_s.size, float(trace.arrival_s[-1]), times),
-        plans=tuple(found for found, _ in sized), price_days=(resolved.scenario.as_of - plan.offer.date).days,
+        plans=tuple(found for found, _ in sized), too_few=tuple(too_few),
+        own_infeasible=options[own].infeasible if resolved.scenario.own_hardware.cards and own not in owned else None,
+        price_days=(resolved.scenario.as_of - plan.offer.date).days,
         left_out=tuple(name for name in named if name not in {found.gpu for found, _ in sized}),
         day=None if trace is not None else replay_day(plan, load, best.replicas, mean, shared.load_curve),
-        ways=() if trace is not None else ways(shared, options, option, plan, mean),
+        ways=() if trace is not None else ways(shared, options, option if best.owned is None else options[own], plan, mean),
     )
 
 
-def _option(options: Mapping[str, Option], model: str | None) -> Option:
-    """The option that is asked for, by its own name or else by its model's, or the first that some plan holds."""
+def _option(options: Mapping[str, Option], model: str | None, owned: Mapping[str, object]) -> Option:
+    """The option that is asked for, by its own name or else by its model's, or the first that some plan holds.
+
+    `owned` are the options with plans on cards that are owned, by id.
+    """
     hosted = [option for kind in KINDS for option in options.values() if option.kind == kind]
     if not hosted:
         raise InputError("candidates.self_hosted: names no model; `roi size` sizes a model that you serve yourself")
@@ -138,7 +156,15 @@ def _option(options: Mapping[str, Option], model: str | None) -> Option:
         if not found:
             names = [o.system for o in hosted]
             raise UnknownName("--model", model, names, "self-hosted system of the scenario", names)
-    return next((o for o in found if o.infeasible is None), found[0])
+    return next((o for o in found if o.infeasible is None or f"{OWN}:{o.system}" in owned), found[0])
+
+
+def _one_size(plans: Sequence[FleetPlan]) -> list[FleetPlan]:
+    """Each replica on cards that are owned once, in the smallest server, which leaves the fewest cards over."""
+    found: dict[tuple[str, int, str], FleetPlan] = {}
+    for plan in sorted(plans, key=lambda plan: -plan.offer.gpus_per_instance):
+        found[plan.offer.gpu, plan.serving.tensor_parallel, plan.serving.weight_dtype] = plan
+    return list(found.values())
 
 
 def _load(resolved: Resolved, shared: Shared, option: Option, trace: Trace | None, times: float) -> tuple[float, Load]:

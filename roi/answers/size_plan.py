@@ -51,7 +51,7 @@ class FleetPoint:
     instances: int
     gpus: int
     usd_per_month: float
-    """Rent, spares included."""
+    """Rent, spares included; of cards that are owned power and space."""
     load: LoadPoint
     holds: bool
     """The SLO at the peak."""
@@ -77,6 +77,10 @@ class SizedPlan:
     vendor: str
     rental: str
     usd_per_gpu_hour: float
+    """Rent; power and space of a card that is owned."""
+    gpus_per_instance: int
+    owned: int | None
+    """How many of this card are owned; None where it is rented."""
     alone_requests_per_s: float
     """What one replica alone holds at the SLO."""
     pooling: float
@@ -132,11 +136,14 @@ def size_plan(plan: FleetPlan, option: Option, load: Load, known: KnownRuns) -> 
     exact = None if load.is_trace else float(replicas_to_hold(load.requests_per_s, alone * (1.0 - headroom), capacity.pooling))
     shares = SPREAD_OF_FLEETS if replicas <= MOST_REPLICAS else (1.0,)
     sizes = sorted({max(round(replicas * share), 1) for share in shares} | {replicas, max(replicas - 1, 1)})
+    sizes = [size for size in sizes if size <= replicas or _enough(plan, option, size)]
     fleets = tuple(_fleet(plan, option, server, load, size) for size in sizes)
     slowest = needed(capacity.slow.requests_per_s, capacity.pooling_slow, slow)
+    slowest = slowest if slowest is not None and _enough(plan, option, slowest) else None
     return SizedPlan(
         gpu=plan.offer.gpu, tensor_parallel=plan.serving.tensor_parallel, weight_dtype=plan.serving.weight_dtype,
-        vendor=plan.offer.vendor, rental=plan.offer.kind, usd_per_gpu_hour=plan.offer.usd_per_gpu_hour,
+        vendor=plan.offer.vendor, rental=plan.offer.kind, usd_per_gpu_hour=_usd_per_gpu_hour(plan, option),
+        gpus_per_instance=plan.offer.gpus_per_instance, owned=plan.offer.owned,
         alone_requests_per_s=alone, pooling=capacity.pooling, replicas=replicas, replicas_exact=exact, replicas_fast=fastest,
         replicas_slow=slowest, usd_per_month_fast=_rent(plan, option, fastest)[2],
         usd_per_month_slow=None if slowest is None else _rent(plan, option, slowest)[2], spares=option.spares,
@@ -182,8 +189,30 @@ def _rent(plan: FleetPlan, option: Option, replicas: int) -> tuple[int, int, flo
     """Instances and GPUs of the replicas and the spares, and USD a month for them."""
     held = plan.offer.gpus_per_instance
     instances = int(instances_needed(replicas + option.spares, float(plan.serving.tensor_parallel), float(held)))
-    usd = float(instances * held * plan.offer.usd_per_gpu_hour * option.fleet_share * HOURS_PER_MONTH)
-    return instances, instances * held, usd
+    return instances, instances * held, monthly_usd(plan, option, instances * held)
+
+
+def _enough(plan: FleetPlan, option: Option, replicas: int) -> bool:
+    """False where the replicas and the spares need more cards than are owned."""
+    return plan.offer.owned is None or _rent(plan, option, replicas)[1] <= plan.offer.owned
+
+
+def monthly_usd(plan: FleetPlan, option: Option, gpus: float) -> float:
+    """USD a month for this many GPUs: rent, or power and space of those that are owned."""
+    if plan.offer.owned is None:
+        return float(gpus * plan.offer.usd_per_gpu_hour * option.fleet_share * HOURS_PER_MONTH)
+    terms = option.hardware
+    powered = max(gpus, plan.offer.owned) if terms is not None and terms.as_a_whole else gpus
+    return powered * _usd_per_gpu_hour(plan, option) * HOURS_PER_MONTH
+
+
+def _usd_per_gpu_hour(plan: FleetPlan, option: Option) -> float:
+    """Rent, or power and space of a card that is owned."""
+    offer, terms = plan.offer, option.hardware
+    if offer.owned is None or terms is None:
+        return offer.usd_per_gpu_hour
+    kw = (plan.serving.gpu.power_w if offer.watts is None else offer.watts) / 1000.0
+    return float(kw * (terms.power_share * terms.pue * terms.usd_per_kwh + terms.colocation_usd_per_kw / HOURS_PER_MONTH))
 
 
 def replay_day(plan: FleetPlan, load: Load, replicas: int, mean: float, hourly: Array) -> Day | None:

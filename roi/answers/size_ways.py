@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from roi.answers.size_plan import monthly_usd
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.api_bill import service
 from roi.economics.lines.self_hosting import spilled, waiting
@@ -57,7 +58,7 @@ def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: Fl
 
     def way(name: str, fleet: Fleet, note: str) -> Way:
         gpus, replicas = float(fleet.gpus), float(fleet.replicas)
-        return Way(name=name, replicas=replicas, gpus=gpus, rent_usd=_rent(option, plan, gpus), note=note)
+        return Way(name=name, replicas=replicas, gpus=gpus, rent_usd=monthly_usd(plan, option, gpus), note=note)
 
     def fixed(can_wait: float) -> Fleet:
         return size_fleet(peak, mean, alone, gpus_per_replica=replica, gpus_per_instance=instance, headroom=option.headroom,
@@ -66,7 +67,7 @@ def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: Fl
 
     waits = float(waiting(shared, option))
     found = [way("for the peak, all day", fixed(waits), f"{option.spares:g} spare{'' if option.spares == 1 else 's'}")]
-    if plan.offer.minimum_months == 0:
+    if plan.offer.minimum_months == 0 and plan.offer.owned is None:
         hourly = size_autoscaled_fleet(
             np.asarray(mean), alone, shared.load_curve, burst=burst, startup_s=option.startup_hours * SECONDS_PER_HOUR,
             gpus_per_replica=replica, gpus_per_instance=instance, headroom=option.headroom, spares=option.spares,
@@ -84,29 +85,28 @@ def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: Fl
     return tuple(found)
 
 
-def _rent(option: Option, plan: FleetPlan, gpus: float) -> float:
-    """USD a month for this many GPUs."""
-    return float(gpus * plan.offer.usd_per_gpu_hour * option.fleet_share * HOURS_PER_MONTH)
-
-
 def _spilling(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean: float) -> list[Way]:
     """The cheapest floor below which the fleet never goes and above which the API answers, and the API alone."""
     priced = service(shared, api)
     each = float(np.asarray(priced.cost.usd * np.ravel(priced.price)[0]).ravel()[0])
+    batched = float(np.ravel(priced.cost.batched)[0])
     alone, pooling = plan.capacity.alone.requests_per_s, plan.capacity.pooling
     replica, instance = float(plan.serving.tensor_parallel), float(plan.offer.gpus_per_instance)
     demand = demand_to_hold(mean * shared.peak_to_mean, mean, waiting(shared, option))
     most = int(replicas_needed(demand, alone, option.headroom, 0.0, 1.0, pooling))
+    if plan.offer.owned is not None:
+        most = min(most, plan.offer.owned // plan.offer.gpus_per_instance * int(instance // replica))
     tried = []
     for floor in sorted(set(np.geomspace(1, max(most, 1), FLOORS).round().astype(int).tolist())):
         held = float(fleet_capacity(floor, alone, pooling)) * (1.0 - float(option.headroom))
         spill = float(spilled(shared, option, held / mean))
         gpus = float(instances_needed(floor, replica, instance) * instance)
         tried.append(Way(
-            name="floor, the rest to the API", replicas=float(floor), gpus=gpus, rent_usd=_rent(option, plan, gpus),
+            name="floor, the rest to the API", replicas=float(floor), gpus=gpus, rent_usd=monthly_usd(plan, option, gpus),
             api_usd=spill * mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=spill,
             note=f"{priced.option.label} at ${each:.3g} a request; no spare, the API is the failover",
         ))  # fmt: skip
     everything = Way(name="all of it to the API", replicas=0.0, gpus=0.0, rent_usd=0.0,
-                     api_usd=mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=1.0, note=priced.option.label)
+                     api_usd=mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=1.0,
+                     note=priced.option.label + (f"; {batched:.0%} of the requests in batch" if batched else ""))
     return [min(tried, key=lambda w: w.usd), everything]

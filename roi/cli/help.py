@@ -22,12 +22,16 @@ def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     """Explain a command, or a field of the scenario: workload.requests_per_day, or the end of its path.
 
-    With FILE, or a roi.yaml in the folder, also what the field is there, and what it moves.
+    Another word, such as price, lists the fields that have to do with it. With FILE, or a roi.yaml in the folder, also what
+    the field is there, and what it moves.
     """
     from roi.answers.help import explain_field
     from roi.cli import COMMANDS, main
     from roi.cli.output import columns, in_colour, write
-    from roi.report.help import field_text
+    from roi.errors import UnknownName
+    from roi.report.help import field_text, fields_text
+    from roi.scenario.file import load_scenario
+    from roi.scenario.meaning import ASKED, fields_about
 
     if not words or words[0] in COMMANDS:
         write(_help_of(main, ctx.parent, words))
@@ -37,7 +41,18 @@ def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str,
     file = scenario_here(Path(words[1]) if len(words) == 2 else None)
     if overrides and file is None:
         raise click.UsageError("--set changes a scenario: give a FILE")
-    write(field_text(explain_field(words[0], file, overrides, also=tuple(COMMANDS)), width=columns(), colour=in_colour()))
+    width, colour = columns(), in_colour()
+    try:
+        text = field_text(explain_field(words[0], file, overrides, also=tuple(COMMANDS)), width=width, colour=colour)
+    except UnknownName as error:
+        found = fields_about(words[0]) if error.field == ASKED else ()
+        if not found:
+            raise
+        if len(words) == 2:
+            load_scenario(words[1], overrides)  # a file that is not there is no less wrong than in a question about a field
+        commands = [name for name in COMMANDS if name.startswith(words[0])]
+        text = fields_text(words[0], found, commands, width=width, colour=colour)
+    write(text)
 
 
 def _help_of(command: click.Command, ctx: click.Context | None, words: tuple[str, ...]) -> str:

@@ -32,7 +32,7 @@ def init(
 
     if file is not None and file.exists() and not force and not file.is_dir():
         raise InputError(f"{file} exists; --force replaces it")
-    text = new_scenario(name, incumbent=incumbent, requests_per_day=requests, usage=usage)
+    text = new_scenario(name, incumbent=incumbent, requests_per_day=requests, usage=usage, tell=tell)
     if form == "json":
         import json
 

@@ -32,7 +32,18 @@ def write(text: str, output: Path | None = None) -> None:
         encoding = sys.stdout.encoding or "utf-8"
         click.echo(text.encode(encoding, errors="replace").decode(encoding), nl=False)
     else:
+        spare_what_was_read(output)
         replace_file(output, text)
+
+
+def spare_what_was_read(output: Path) -> None:
+    """InputError where `output` is a file that the command was given to read."""
+    context = click.get_current_context(silent=True)
+    given = context.params if context is not None else {}
+    for name, value in given.items():
+        for path in value if isinstance(value, tuple) else (value,):
+            if name != "output" and isinstance(path, Path) and path.is_file() and output.exists() and path.samefile(output):
+                raise InputError(f"--output: {output} is what the command reads; give another name")
 
 
 def replace_file(path: Path, text: str, field: str = "--output") -> None:

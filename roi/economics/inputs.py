@@ -276,7 +276,8 @@ class Option:
     test_note: Annotated[str | None, At("options.{option}.test_note")] = None
     """What was not tested, where the option's models were: the gate of a cascade."""
     items: int | None = None
-    """Items on which its answers were evaluated; None where nobody said."""
+    measured_error: Number | None = None
+    """Items on which its answers were evaluated, where somebody said; the share that was wrong, which the bar then holds."""
     setup_hours: Annotated[Number, _own("setup_hours", "changes.{group}.setup_hours")]
     run_hours: Annotated[Number, _own("run_hours_per_month", "changes.{group}.run_hours_per_month")]
     evaluation_usd: Annotated[Number | None, _own("evaluation_usd")] = None

@@ -90,12 +90,14 @@ def read_option(values: Values, id: str, shared: Shared) -> Option:
     names["base"] = facts.base
     own_rate = _read(ErrorRate, values, names)
     whole_rate = None if whole is None else _read(ErrorRate, values, {**names, "system": whole})
+    told_of = whole_rate or own_rate
     batch: Number | None = facts.batched_today if facts.batch_as_today else facts.batch_share
     if batch is None:
         batch = np.maximum(shared.can_wait, facts.batched_today)
     return _read(
-        Option, values, names, id=id, tokens=_read(Tokens, values, names), error_rate=_error_rate(own_rate),
-        end_to_end_error=None if whole_rate is None else _error_rate(whole_rate), items=(whole_rate or own_rate).items,
+        Option, values, names, id=id, tokens=_read(Tokens, values, names), error_rate=_error_rate(own_rate, values),
+        end_to_end_error=None if whole_rate is None else _error_rate(whole_rate, values), items=told_of.items,
+        measured_error=told_of.measured,
         evaluated=own_rate.evaluated if facts.tested is None else facts.tested,
         platform_usd=sum(platform, 0.0) if facts.platform else 0.0,
         api=_api(values, names, facts, batch),
@@ -135,8 +137,15 @@ def _training(values: Values, names: Mapping[str, object]) -> Training | None:
     )
 
 
-def _error_rate(found: ErrorRate) -> Number:
-    """Error rate; an evaluated system moves along the noise of its own evaluation (-1 = its low score, +1 = its high)."""
+def _error_rate(found: ErrorRate, values: Values) -> Number:
+    """Error rate; an evaluated system moves along the noise of its own evaluation (-1 = its low score, +1 = its high).
+
+    One that was evaluated on the incumbent's items follows from the incumbent's rate and the two shares that it gets right.
+    """
+    if found.right_where_right is not None and found.right_where_wrong is not None:
+        system = values[path_of(Option, "system", option="stay")]
+        wrong = _error_rate(_read(ErrorRate, values, {"system": system}), values)
+        return 1.0 - ((1.0 - wrong) * found.right_where_right + wrong * found.right_where_wrong)
     if found.low is None or found.high is None:
         return found.central
     noise = found.noise

@@ -49,6 +49,12 @@ class ErrorRate:
     evaluated: Annotated[bool, At("systems.{system}.evaluated")]
     items: Annotated[int | None, At("systems.{system}.items")]
     """On which the system was evaluated."""
+    measured: Annotated[Number | None, At("systems.{system}.measured_error_rate")]
+    """Share that was counted as wrong, where `central` is the mean of what the count leaves."""
+    right_where_right: Annotated[Number | None, At("systems.{system}.right_where_right")]
+    """Share that it gets right of what the incumbent gets right, where both were evaluated on the same items."""
+    right_where_wrong: Annotated[Number | None, At("systems.{system}.right_where_wrong")]
+    """The same of what the incumbent gets wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)

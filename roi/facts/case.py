@@ -1,7 +1,8 @@
 """A Case: every fact that an answer rests on, in order. It reproduces the answer alone, without catalog, file or clock.
 
 A fact's spread is a triangle that holds 5% below `low` and 5% above `high`, its mode at `value`: for positive quantities in
-the log, for yearly rates in log(1 + rate), for shares and signed quantities on their own scale.
+the log, for yearly rates in log(1 + rate), for shares and signed quantities on their own scale. A share that was counted, with
+`items` of them beside it, is drawn from the Beta distribution that the count leaves instead.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.facts.fact import Basis, Fact, Record, Value
+from roi.numerics.beta import beta_quantile
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Value | Array]
@@ -19,6 +21,8 @@ SHARE = "share"
 """Unit of a quantity that lies in 0..1."""
 PER_YEAR = "1/year"
 """Unit of a growth or drift rate, effective annual."""
+ITEMS = ".items"
+"""Behind the path of a share that was counted: the path of the number of items."""
 
 
 def axis(unit: str, low: float) -> tuple[Callable[[float], float], Callable[[Array], Array], float, float]:
@@ -67,6 +71,15 @@ def quantile(u: Array, low: float, value: float, high: float, unit: str) -> Arra
     return np.clip(backward(np.where(u < q, rising, falling)), least, most)
 
 
+def counted_quantile(u: Array, mean: float, items: float) -> Array:
+    """A share's value at the probabilities `u`, same shape, where it was counted on `items` of which each was one or the other.
+
+    The prior is half an item each way (Jeffreys): `mean` = (counted + 1/2) / (items + 1), and the share is Beta-distributed.
+    """
+    weight = items + 1.0
+    return beta_quantile(u, mean * weight, (1.0 - mean) * weight)
+
+
 def template_values(case: "Case") -> list[str]:
     """Paths of the uncertain numbers that stand as a template guessed them, in the Case's order; error rates without ends.
 
@@ -112,5 +125,9 @@ class Case(Record):
         for k, path in enumerate(self.uncertain):
             fact = self.facts[path]
             low, high = fact.spread()
-            flat[path] = quantile(points[:, k : k + 1], low, fact.number(), high, fact.unit)
+            u, items = points[:, k : k + 1], self.facts.get(path + ITEMS)
+            if items is None:
+                flat[path] = quantile(u, low, fact.number(), high, fact.unit)
+            else:
+                flat[path] = counted_quantile(u, fact.number(), items.number())
         return flat

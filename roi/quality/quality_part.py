@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from roi.numerics.paired import ScorePosterior
+from roi.numerics.paired import Agreement, ScorePosterior
 from roi.quality.cautions import Fixed
 from roi.quality.evaluation_set import EvaluationSet
 from roi.quality.measured import Measured
@@ -39,13 +39,20 @@ def part_yaml(
 def _quality(measured: Measured, source: str) -> Iterator[tuple[str, Any]]:
     if measured.bar is not None:
         yield "bar", measured.bar
-    yield "scores", {each.system: _rounded(each.posterior) | {"items": each.items, "source": source}
-                     for each in measured.scores}
+    paired = {each.system: {"paired": _paired(each.agreement)} for each in measured.differences}
+    yield "scores", {each.system: {**_rounded(each.posterior), "items": each.items, **paired.get(each.system, {}),
+                                   "source": source} for each in measured.scores}
     for name in ("escalated", "kept_error_rate", "escalated_error_rate"):  # a scenario hands on to its incumbent alone
         known = {each.first: getattr(each, name) for each in measured.cascades if each.second == measured.incumbent}
         rates = {first: _rounded(part) | {"source": source} for first, part in known.items() if part is not None}
         if rates:
             yield name, rates
+
+
+def _paired(found: Agreement) -> dict[str, float]:
+    """Items by who was right, as a scenario's score states them."""
+    counts = {"both_right": found.n11, "only_incumbent": found.n10, "only_this": found.n01, "both_wrong": found.n00}
+    return {name: round(count, DIGITS) for name, count in counts.items()}
 
 
 def _rounded(known: ScorePosterior) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """How a field of the scenario is explained: its words and bounds, what it is in a scenario, and what it moves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from roi.answers.help import FieldAnswer, Moves
 from roi.facts.fact import Basis, Fact
@@ -29,6 +29,14 @@ def field_text(a: FieldAnswer, *, width: int = 80, colour: bool = False) -> str:
     return render(blocks, width=width, colour=colour)
 
 
+def fields_text(word: str, found: Sequence[Meaning], commands: Sequence[str], *, width: int = 80, colour: bool = False) -> str:
+    """The fields that have to do with a word, each in its first sentence, and commands whose name begins so."""
+    rows = tuple(Row((each.path,), detail=each.meaning.partition(". ")[0].rstrip(".")) for each in found)
+    also = [f"A command begins so: roi {name}." for name in commands]
+    return render([Title(f"Fields that have to do with {word}"), Table(("field",), rows, align="l"),
+                   Notes(("roi help FIELD [FILE] says more of one, and what it moves.", *also))], width=width, colour=colour)
+
+
 def _notes(a: FieldAnswer) -> Iterator[str]:
     """One remark each on what may be written, what is assumed, and what it is here."""
     m = a.meaning
@@ -51,6 +59,7 @@ def _here(a: FieldAnswer) -> str:
         return f"{_value(held, a.meaning.unit)}{'' if a.stated else ', the default'}"
     told = _value(held if held is not None else a.fact.value, a.meaning.unit)
     basis = "a guess" if a.fact.basis is Basis.TEMPLATE else str(a.fact.basis)
+    basis = "the default" if a.fact.basis is Basis.STATED and not a.stated else basis
     spread = f", 5 to 95%: {fact_range(a.fact)}" if a.fact.uncertain else ""
     own = "" if a.fact.source.startswith("scenario ") else f": {a.fact.source}"
     return f"{told}{spread}; {basis}{own}"
@@ -59,12 +68,11 @@ def _here(a: FieldAnswer) -> str:
 def _table(moves: Moves, unit: str) -> list[Block]:
     """The options that the field moves most, the rest counted."""
     if not moves.npv_usd:
-        return [Paragraph(f"It moves no option's NPV between {_ends(moves, unit)}.")]
+        return [Paragraph(f"It moves no option's NPV between {_ends(moves, unit)} ({moves.ends}).")]
     rows = [Row((label, *("-" if x is None else f"{x:,.0f}" for x in npv))) for label, npv in moves.npv_usd.items()]
     heads = ("NPV against staying, USD", *(f"at\n{quantity(at, unit)}" for at in moves.at))
-    what = "its 5th and 95th percentile" if moves.spread else "half and double, within its bounds"
     more = f" {len(rows) - SHOWN} more options move less." if len(rows) > SHOWN else ""
-    return [Gap(), Table(heads, tuple(rows[:SHOWN])), Paragraph(f"The rest central; the values are {what}.{more}")]
+    return [Gap(), Table(heads, tuple(rows[:SHOWN])), Paragraph(f"The rest central; the values are {moves.ends}.{more}")]
 
 
 def _ends(moves: Moves, unit: str) -> str:

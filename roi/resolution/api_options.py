@@ -5,11 +5,12 @@ from functools import partial
 
 import numpy as np
 
+from roi.catalog.models.quality_priors import prior_of_model
 from roi.catalog.prices.api_prices import find_api_price
 from roi.catalog.prices.vendors import retirement
 from roi.catalog.rows import STALE_DAYS
 from roi.economics.decision.evaluation import read_all
-from roi.economics.decision.feasibility import meets_bar
+from roi.economics.decision.feasibility import as_measured, meets_bar
 from roi.economics.inputs import Option, path_of
 from roi.economics.lines.api_bill import service
 from roi.economics.reading import PLAIN
@@ -39,7 +40,7 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
         raise ScenarioError(f"{terms.field}.{min(unmeant)}", getattr(terms.own, min(unmeant)), why)
     price = api_price(s, i.provider, i.model, "incumbent", terms)
     check_names(sheet, s)
-    add_system(sheet, s, i.model)
+    add_system(sheet, s, i.model, None)
     ends = retirement(price.provider, price.model, s.as_of)
     if ends is not None and ends.retires_on <= s.as_of and i.ends_in_months is None:
         raise ScenarioError("incumbent.model", i.model, f"it was retired on {ends.retires_on}; name the model that is paid now")
@@ -82,13 +83,18 @@ def _suggested_ratio(price: ApiPrice, successor: str, s: Scenario) -> float | No
         other = find_api_price(price.provider, successor, s.as_of)
     except InputError:
         return None
-    w = s.workload
+    old = _mean_cost(s, price)
+    return _mean_cost(s, other) / old if old > 0 else None
+
+
+def _mean_cost(s: Scenario, price: ApiPrice) -> float:
+    """List cost of a million mean requests at its lowest tier, USD."""
+    w, given, answered = s.workload, 0.0, 0.0
     if w.lengths is not None:
         given, answered = (sum(b.share * getattr(b, name) for b in w.lengths) for name in ("input_tokens", "output_tokens"))
     else:
         given, answered = value_of(w.input_tokens or 0.0), value_of(w.output_tokens or 0.0)
-    new, old = (p.input_usd_per_mtok[0] * given + p.output_usd_per_mtok[0] * answered for p in (other, price))
-    return new / old if old > 0 else None
+    return float(price.input_usd_per_mtok[0] * given + price.output_usd_per_mtok[0] * answered)
 
 
 def _not_cached(s: Scenario, price: ApiPrice, hit_rate: float) -> str:
@@ -163,7 +169,7 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
     id, label, cascade = f"{kind}:{name}", price.model.rsplit("/", 1)[-1], kind == "cascade"
     if price.provider not in {"openai", "anthropic", "google"}:  # who serves it is not obvious
         label = f"{label} @ {price.provider}"
-    add_system(sheet, s, model)
+    add_system(sheet, s, model, prior_of_model(model, _mean_cost(s, price) / (_mean_cost(s, incumbent) or 1.0)))
     vendor = add_vendor(sheet, s, price, own=(terms.field, terms.own))
     add_terms(sheet, vendor, terms)
     label, group = (f"{label} > {s.incumbent.model}", "cascade") if cascade else (label, "api")
@@ -242,5 +248,5 @@ def cheapest_spill(sheet: FactSheet) -> str:
     shared, options = read_all(case, {**case.values(), **no_bill})
     passing = [o for o in options.values() if o.api is not None and o.infeasible is None
                and (o.kind == "stay" or (o.kind in PLAIN - {"flexible-tier"} and o.evaluated
-                                         and meets_bar(shared, o, options).all()))]
+                                         and meets_bar(shared, as_measured(o), options).all()))]
     return min(passing, key=lambda o: float(np.asarray(service(shared, o).cost.usd))).id

@@ -3,6 +3,7 @@
 from functools import partial
 
 from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.models.quality_priors import quality_prior
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.gpu_offers import Offer, Offers, bought_offers, owned_offers, rented_offers, rents
 from roi.catalog.prices.vendors import find_tuning_price, open_model_tuning
@@ -87,7 +88,8 @@ def _self_hosted(
     `cards` are those that can be rented, bought, and that are there already.
     """
     system = name if method is None else tuned(name, method)
-    add_system(sheet, s, system)
+    prior = quality_prior("open", float(shape.parameters)) if method is None else quality_prior("tuned")
+    add_system(sheet, s, system, prior)
     plain, rented = ("self-hosted-base", "self_hosted") if method is None else ("self-hosted-adapter", "self_hosted_adapter")
     offers, bought, own = cards
     kinds = [(plain, plain, rented, "self-hosted", offers)]
@@ -118,7 +120,7 @@ def _tuned_elsewhere(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: 
     row = next((r for r in rows if r.input_usd_per_mtok is not None), rows[0])
     id, model = f"{kind}:{name}", model_part(name)
     system = tuned(model, "tuned")
-    add_system(sheet, s, system)
+    add_system(sheet, s, system, quality_prior("tuned"))
     price = ApiPrice(provider=row.vendor, model=f"{model} fine-tunes", input_usd_per_mtok=(row.input_usd_per_mtok or 0.0,),
                      output_usd_per_mtok=(row.output_usd_per_mtok or 0.0,), source=row.source, date=row.date, note=row.note)
     vendor = add_vendor(sheet, s, price, row.retires_on)

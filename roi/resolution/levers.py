@@ -2,13 +2,14 @@
 
 from functools import partial
 
+from roi.catalog.models.quality_priors import quality_prior
 from roi.economics.inputs import Option, Provisioned, Tokens, path_of
 from roi.economics.worked_out import OptionFacts
 from roi.errors import ScenarioError
 from roi.facts.price import ApiPrice
 from roi.resolution.api_terms import Terms, add_option, add_price
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.system_facts import add_score
+from roi.resolution.system_scores import add_score
 from roi.scenario.apis import LessReasoning, ShorterPrompt
 from roi.scenario.demand import Tokens as TokenRatios
 from roi.scenario.quantity import value_of
@@ -55,7 +56,7 @@ def _asked_for_less(
     """The option of one lever: a system of its own, whose tokens are the incumbent's but for what the lever says."""
     model = s.incumbent.model
     system, block = tuned(model, name), f"candidates.{name.replace('-', '_')}"
-    add_score(sheet, s, system)
+    add_score(sheet, s, system, quality_prior("asked-for-less"))
     add_option(sheet, name, name, f"{model}, {words}", system, "api", vendor)
     sheet.state(path_of(OptionFacts, "base", option=name), model, "roi")
     for field in type(lever).model_fields:

@@ -41,7 +41,9 @@ from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
 
 Grid = list[tuple[Gpu, int, str]]
 
-MOST_PLANS = 6
+LARGER = (3.0, 10.0, 30.0)
+"""Multiples of today's volume at which the cheapest plan is kept too."""
+MOST_PLANS = 9
 """Plans of one option that go into the Case, the cheapest at today's volume first."""
 NVIDIA_ONLY = "tensorrt-llm"
 """An engine that is written in CUDA alone."""
@@ -263,7 +265,9 @@ def _why_none_holds(s: Scenario, largest: tuple[Gpu, int, str], binding: str) ->
 def _cheapest(sheet: FactSheet, found: list[_Found]) -> list[_Found]:
     """At most MOST_PLANS plans, none of which another beats in rent and capacity alike.
 
-    Half by rent at today's peak, then by rent per request at scale, and the smallest instance.
+    The two with the lowest rent at today's peak, the lowest of each larger volume (a break-even lies there, and a plan that is
+    missing there would move it), per request at scale the best of four cards and terms, the smallest instance, and more of the
+    first.
     """
     a_day, peak = (sheet.facts[path_of(Shared, name)].value for name in ("requests_per_day", "peak_to_mean"))
     assert isinstance(a_day, (int, float))
@@ -278,12 +282,17 @@ def _cheapest(sheet: FactSheet, found: list[_Found]) -> list[_Found]:
     )
     better = no_worse & ((hourly[:, None] < hourly) | (held[:, None] > held))
     unbeaten = np.flatnonzero(~better.any(axis=0))
-    rent = hourly * np.ceil(a_day / SECONDS_PER_DAY * peak / held + 1.0)
-    by_rent = unbeaten[np.lexsort((hourly[unbeaten], rent[unbeaten]))]
+
+    def by_rent(times: float) -> list[int]:
+        rent = hourly * np.ceil(times * a_day / SECONDS_PER_DAY * peak / held + 1.0)
+        return [int(k) for k in unbeaten[np.lexsort((hourly[unbeaten], rent[unbeaten]))]]
+
+    today = by_rent(1.0)
     by_scale = unbeaten[np.argsort((hourly / held)[unbeaten], kind="stable")]
     smallest = unbeaten[np.argmin(hourly[unbeaten])]
-    half = MOST_PLANS // 2
-    first = [*by_rent[:half], *by_scale[:2], smallest, *by_rent[half:]]
+    kinds = {(found[k].offer.gpu, found[k].offer.minimum_months > 0): int(k) for k in reversed(by_scale)}  # the best of each
+    scale = [k for k in map(int, by_scale) if k in kinds.values()]
+    first = [*today[:2], *(by_rent(times)[0] for times in LARGER), *scale[:4], smallest, *today[2:]]
     return [found[k] for k in dict.fromkeys(int(k) for k in first)][:MOST_PLANS]
 
 

@@ -16,11 +16,11 @@ from roi.evidence.known_runs import KnownRuns, known_runs
 from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.resolution.api_options import add_api_options
-from roi.resolution.escalations import add_escalations
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.hosted_options import add_hosted_options
 from roi.resolution.own_terms import add_option_terms, check_options
 from roi.resolution.plan_capacity import FleetPlan
+from roi.resolution.system_scores import add_escalations
 from roi.resolution.template_facts import mark_template
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario

@@ -9,11 +9,12 @@ from roi.catalog.cards.cuda_contexts import training_overhead
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.configs import model_config
+from roi.catalog.models.quality_priors import QualityPrior
 from roi.catalog.models.shapes import find_model, load_models, names
 from roi.catalog.prices.api_prices import find_api_price, model_names, provider_names
 from roi.catalog.prices.gpu_offers import Offer, Offers, rents
 from roi.economics.inputs import Option, Tokens, Training, path_of
-from roi.economics.worked_out import ErrorRate, TrainingFacts
+from roi.economics.worked_out import TrainingFacts
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
 from roi.estimate.step.calibration import Evidence, layout_of
 from roi.estimate.step.step_time import training_hours
@@ -27,24 +28,21 @@ from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import DryRunProfile
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.template_facts import score_of, template_scenario, with_ends
-from roi.scenario.demand import Score
+from roi.resolution.system_scores import add_score
 from roi.scenario.demand import Tokens as TokenRatios
 from roi.scenario.quantity import as_spread, value_of
 from roi.scenario.scenario import Scenario, known_systems, model_part, strange_names
 from roi.store.profiles.lookup import PeakBytes, Store, StoredProfile, find_dry_peak
 from roi.units import GIB
 
-UNKNOWN_ERROR = (0.05, 0.01, 0.2)
-"""Error rate of an incumbent that nobody evaluated, and its ends: one answer in a hundred to one in five."""
 ALIKE = 0.8
 """Likeness (difflib) from which a name that nobody lists is a typing error of one that the scenario names."""
 TOKEN_RATIO = (1.0, 0.9, 1.15)
 """Another vocabulary splits English text within 10 to 15% of the incumbent's count; code and other languages vary more."""
 
 
-def add_system(sheet: FactSheet, s: Scenario, system: str) -> None:
-    """The facts of a system, unless it has them already."""
+def add_system(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | None) -> None:
+    """The facts of a system, unless it has them already; `prior` says what to expect where nobody judged its answers."""
     path = partial(path_of, Tokens, system=system)
     if path("ratio") in sheet.facts:
         return
@@ -67,60 +65,7 @@ def add_system(sheet: FactSheet, s: Scenario, system: str) -> None:
     if system in s.quality.escalated and not incumbent:
         sheet.quantity(f"systems.{system}.escalated_share", s.quality.escalated[system], "share", stated=True,
                        source=f"scenario quality.escalated.{system}")
-    add_score(sheet, s, system)
-
-
-def add_score(sheet: FactSheet, s: Scenario, system: str) -> None:
-    """The system's error rate: evaluated, or assumed relative to the incumbent's."""
-    score, incumbent = score_of(s, system), system == s.incumbent.model
-    held = score.value if isinstance(score, Score) else score
-    if incumbent and isinstance(held, float) and held < s.quality.bar:
-        told = f"the incumbent itself is below the bar: {held:.3g} against {s.quality.bar:.3g}; staying is still shown"
-        sheet.warnings.append(told)
-    path = partial(path_of, ErrorRate, system=system)
-    sheet.state(path("evaluated"), score is not None and score != "not evaluated")
-    source = f"scenario quality.scores.{system}"
-    if isinstance(score, Score):
-        sheet.places[source.removeprefix("scenario ")] = [path("central")]
-        for name, value in (("central", score.value), ("low", score.high), ("high", score.low)):
-            sheet.state(path(name), 1 - value, score.source or source, "share")
-        if score.low < score.high:
-            sheet.add(path("noise"), 0.0, basis=Basis.ASSUMED, low=-1.0, high=1.0,
-                      source=f"luck of the evaluation of {system}: -1 puts its score at its low, +1 at its high")
-        if score.items is not None:
-            sheet.state(path("items"), score.items, source, "items")
-    elif isinstance(score, float):
-        sheet.state(path("central"), 1 - score, source, "share")
-    else:
-        basis = Basis.ASSUMED
-        if incumbent:
-            value, low, high, why, basis = _unknown_incumbent(sheet, s)
-        else:
-            ratio = as_spread(s.quality.not_evaluated_error_ratio)
-            base = sheet.facts[path_of(ErrorRate, "central", system=s.incumbent.model)].value
-            assert isinstance(base, float)
-            value, low, high = (min(base * x, 1.0) for x in (ratio.value, ratio.low or ratio.value, ratio.high or ratio.value))
-            why = f"not evaluated: incumbent's {base:.3g} x {ratio.value:g} ({ratio.source})"
-        sheet.add(path("central"), value, "share", basis=basis, low=low, high=high, source=why)
-
-
-def _unknown_incumbent(sheet: FactSheet, s: Scenario) -> tuple[float, float, float, str, Basis]:
-    """Error rate of an incumbent that nobody evaluated, its ends, why, and its basis: its template's, else a wide guess."""
-    value, low, high = UNKNOWN_ERROR
-    why, basis = "nobody evaluated the incumbent", Basis.ASSUMED
-    if s.template is not None:
-        given = template_scenario(s.template)
-        score = given.quality.scores[given.incumbent.model]
-        score = with_ends(score) if isinstance(score, float) else score
-        assert isinstance(score, Score)
-        value, low, high = (1 - x for x in (score.value, score.high, score.low))
-        why, basis = f"template {s.template}: {why}", Basis.TEMPLATE
-    if value_of(s.quality.usd_per_error) > 0:
-        model, right = s.incumbent.model, f"{1 - value:.3g}"
-        sheet.warnings.append(f"nobody says how good {model} is: {right} of its answers are taken to be right"
-                              f" ({1 - high:.3g} to {1 - low:.3g}); write quality.scores.{model}: {right}, or what your"
-                              " evaluation set says")
-    return value, low, high, why, basis
+    add_score(sheet, s, system, prior)
 
 
 def check_names(sheet: FactSheet, s: Scenario) -> None:

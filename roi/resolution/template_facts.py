@@ -1,4 +1,7 @@
-"""What of a template nobody changed: such a value is a guess, and no less uncertain than what nobody stated."""
+"""What of a template nobody changed: such a value is a guess, and no less uncertain than what nobody stated.
+
+What --set or a part lays over the file is stated, and so is a value that is written with a source: {value: 0.5, source: why}.
+"""
 
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -50,7 +53,7 @@ def mark_template(sheet: FactSheet, s: Scenario) -> None:
     given = template_scenario(s.template)
     for field, guess in GUESSES.items():
         block, name = field.split(".")
-        if _untouched(getattr(s, block), getattr(given, block), name):
+        if not s.states(field) and _untouched(getattr(s, block), getattr(given, block), name):
             for path in sheet.places.get(field, ()):
                 sheet.facts[path] = _marked(sheet.facts[path], s.template, guess)
     for system in s.quality.scores:
@@ -75,7 +78,7 @@ def with_ends(score: float) -> Score:
 def _score_untouched(s: Scenario, system: str) -> bool:
     """True where the score is the template's; the incumbent's is that of the template's incumbent."""
     score = s.quality.scores[system]
-    if s.template is None or isinstance(score, str):  # not evaluated
+    if s.template is None or isinstance(score, str) or s.states(f"quality.scores.{system}"):  # a text: not evaluated
         return False
     given = template_scenario(s.template)
     theirs = given.incumbent.model if system == s.incumbent.model else system

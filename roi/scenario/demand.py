@@ -147,23 +147,54 @@ class Gates(Section):
     """Legal: may this vendor's outputs train another model? Does not matter where labels come from people."""
 
 
+Count = Annotated[float, Field(ge=0, le=1e8, allow_inf_nan=False)]
+
+
+class Paired(Section):
+    """Items that a system and the incumbent both answered, by who was right; parts of items where they are graded."""
+
+    both_right: Count
+    """Right answers of both."""
+    only_incumbent: Count
+    """The incumbent right, this system wrong."""
+    only_this: Count
+    """This system right, the incumbent wrong."""
+    both_wrong: Count
+    """Wrong answers of both."""
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.items <= 0:
+            raise ValueError("all four counts are 0")
+        return self
+
+    @property
+    def items(self) -> float:
+        """All of them."""
+        return self.both_right + self.only_incumbent + self.only_this + self.both_wrong
+
+
 class Score(Section):
     """Share of right answers of one system on the evaluation set."""
 
     value: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-    """Score, 0 to 1."""
-    low: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    """Score, 0 to 1; with items and without low and high, or with paired, as sure as so many items make it, else exact."""
+    low: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     """5th percentile of the score."""
-    high: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    high: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     """95th percentile of the score."""
     items: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
     """Items evaluated; fewer than verdict.min_items are no test."""
+    paired: Paired | None = None
+    """Counts against the incumbent on the same items; takes the place of low and high."""
     source: str = ""
     """Which evaluation, when."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if not self.low <= self.value <= self.high:
+        if (self.low is None) != (self.high is None):
+            raise ValueError("low and high are given together or not at all")
+        if self.low is not None and self.high is not None and not self.low <= self.value <= self.high:
             raise ValueError(f"low <= value <= high does not hold: {self.low:g}, {self.value:g}, {self.high:g}")
         return self
 
@@ -193,10 +224,9 @@ class Quality(Section):
         0.2, 0.05, 0.5, "share that a cheap first model hands on; no measurement for this task"
     )
     """Share that the first model of a cascade escalates, where `escalated` does not name it."""
-    not_evaluated_error_ratio: Annotated[Positive, unit("ratio")] = spread(
-        1.0, 0.7, 2.5, "nobody measured it: as the incumbent, more likely worse than better"
-    )
-    """Error rate of a system that nobody evaluated, over the incumbent's."""
+    not_evaluated_error_ratio: Annotated[Positive, unit("ratio")] | None = None
+    """Error rate of a system that nobody evaluated, over the incumbent's; left out = by the size of an open model, by the price
+    of a vendor's, by whether it is tuned."""
 
 
 class Tokens(Section):

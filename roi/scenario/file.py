@@ -35,8 +35,7 @@ WORDS = {
 TYPED: Final = re.compile(r"[$€]?\s*(?P<digits>\d{1,3}(?:[_ ,]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)\s*(?P<size>k|m|%)?")
 SIZES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "%": 0.01}
 PERCENT_MEANT: Final = (0.9, 1.0, 10.0)
-"""Upper bounds of shares and of yearly rates: what lies above, from 2 to 100, and a hundredth of
-which is within, was meant in percent."""
+"""Upper bounds of shares and of yearly rates: what lies above, from 2 to 100, and within as percent was meant so."""
 RENAMED: Final = dict.fromkeys(
     ("setup_hours_existing", "run_hours_existing"),
     "no longer a field; write people.existing_hours_per_month, the hours a month that are paid anyway",
@@ -60,10 +59,13 @@ def load_scenario(
     hears where the part names another incumbent than the scenario.
     """
     data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(Path(path))
+    laid: list[str] = []
     if part is not None:
         before = data.get("incumbent")
         before = before.get("model") if isinstance(before, dict) else None
-        overlay(data, read_part(part))
+        found = read_part(part)
+        overlay(data, found)
+        laid += [f"{block}.{name}" for block, fields in found.items() for name in fields or ()]
         now = data["incumbent"].get("model")
         if tell is not None and before is not None and now != before and path is not None:
             tell(f"{part} puts {now} in the place of {before}: what the scenario says of {before} is not used")
@@ -78,7 +80,8 @@ def load_scenario(
         overlay_quality(data, read_part(quality, "--quality"))
     for override in overrides:
         _set(data, override)
-    return check_scenario(data)
+        laid.append(override.partition("=")[0].strip())
+    return check_scenario(data).with_stated(laid)
 
 
 def template(name: str, field: str = "--template") -> str:
@@ -195,16 +198,17 @@ def _problem(places: list[str], kind: str, value: object, message: str) -> str:
 
 def _mend(value: object, kind: str, message: str) -> str:
     """What to write in place of a number as people write it (60k, 60_000, 1,000, 80%) and of percent where a share is meant."""
-    number = None
+    number, size = None, ""
     if isinstance(value, str) and kind.startswith(("float", "int")) and (typed := TYPED.fullmatch(value.strip().lower())):
         digits = re.sub(r"[_ ,](?=\d{3})", "", typed["digits"]).replace(",", ".")
         size = typed["size"] or ""
         number = None if kind.startswith("int") and size in {"m", "%"} else float(digits) * SIZES[size]
     elif type(value) in {int, float} and (bound := re.search(r"(?:most|to) ([\d.]+)$", message)):
-        most = float(bound[1])
-        percent = float(str(value))
+        most, size, percent = float(bound[1]), "%", float(str(value))
         number = percent / 100 if most in PERCENT_MEANT and max(most, 2) <= percent <= 100 * min(most, 1) else None
-    return "" if number is None else f"; write {number:.12g}"
+    if number is None:
+        return ""
+    return f"; write {number:.12g}" + (f" for {number * 100:,.12g}%" if size == "%" else "")
 
 
 def _is_branch(place: str) -> bool:

@@ -1,5 +1,6 @@
 """What a field of the scenario means: its words, unit, default, bounds, read from the schema."""
 
+import re
 import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -22,6 +23,10 @@ WORDS: Final = {
 """What a value of each type is called."""
 SHOWN: Final = 6
 """Fields of one name that a message lists."""
+ASKED: Final = "help"
+"""What an UnknownName for a field calls its own place."""
+SHORTEST: Final = 2
+"""Letters that are too few to search for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +72,16 @@ def meaning_of(name: str, also: Iterable[str] = ()) -> Meaning:
     if not ends:
         known = [*also, *field_paths(), *(path.rpartition(".")[2] for path in field_paths())]
         blocks = (path for path in field_paths() if "." not in path)
-        raise UnknownName("help", name, known, "command or field", (*also, *blocks))
+        raise UnknownName(ASKED, name, known, "command or field", (*also, *blocks))
     return meaning_of(ends[0])
+
+
+def fields_about(word: str) -> tuple[Meaning, ...]:
+    """The fields whose path or meaning has a word that begins so, for a price also rates in USD/Mtok; none for two letters."""
+    sought = re.compile(rf"\b{re.escape(word)}", re.IGNORECASE)
+    every = (meaning_of(path) for path in field_paths() if len(word) > SHORTEST)
+    return tuple(each for each in every if sought.search(
+        f"{each.path} {each.path.replace('_', ' ')} {each.meaning}{' price' if each.unit == 'USD/Mtok' else ''}"))
 
 
 @cache

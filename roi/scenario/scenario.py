@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import date as Date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from roi.scenario.apis import ApiTerms
 from roi.scenario.demand import Gates, Incumbent, Quality, Tokens, Workload
@@ -77,7 +77,7 @@ class Scenario(Section):
     serving: Serving = Serving()
     """Serving a model of one's own."""
     gpu_rents: tuple[GpuRent, ...] = ()
-    """Rents of your own contracts."""
+    """Rents of your own contracts: prices of a GPU and hour that you negotiated."""
     gpu_discounts: dict[Name, Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]] = Field(default_factory=dict)
     """Discount on the catalog's rents, by vendor."""
     platform: Platform = Platform()
@@ -98,6 +98,16 @@ class Scenario(Section):
     """When an option may be recommended."""
     accept: tuple[Literal["bill", "growth", "slo", "context"], ...] = ()
     """Alarms that are meant: values that look impossible, and are true here."""
+    _stated: frozenset[str] = PrivateAttr(default=frozenset())
+
+    def with_stated(self, paths: Iterable[str]) -> Self:
+        """The scenario, in which what was laid over the file at these paths is the user's own, be it what its template says."""
+        self._stated = frozenset(paths if self.template else ())
+        return self
+
+    def states(self, path: str) -> bool:
+        """True where the field, or a part of it, or a block around it was laid over the file."""
+        return any(f"{path}.".startswith(f"{each}.") or each.startswith(f"{path}.") for each in self._stated)
 
 
 def model_part(name: str) -> str:

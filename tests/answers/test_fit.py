@@ -10,6 +10,7 @@ from roi.answers.fit import fit_model
 from roi.cli import main
 from roi.estimate.training.plan import TrainingPlan
 from roi.report.training.fit import fit_text
+from roi.scenario.file import template
 from roi.units import GIB
 
 DATED = ("--as-of", "2026-11-24")
@@ -139,6 +140,18 @@ def test_bad_input_exits_2_with_what_is_allowed(words, message):
     result = run(*words)
     assert result.exit_code == 2, result.output
     assert message in result.stderr
+
+
+@pytest.mark.parametrize(("held", "said"), [
+    ((template("own-gpus")), "one of its candidates.self_hosted, qwen3-8b, or the path of a config.json"),
+    ("a: 1\n", "a name of the catalog, or the path of a config.json"),
+])
+def test_a_scenario_in_the_place_of_a_model_is_answered_with_its_models(tmp_path, held, said):
+    (tmp_path / "s.yaml").write_text(held, encoding="utf-8")
+    result = run(str(tmp_path / "s.yaml"))
+    assert result.exit_code == 2
+    assert f"s.yaml is YAML, as a scenario is; roi fit takes a model: {said}\n" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_markdown_holds_the_same_process_memory():

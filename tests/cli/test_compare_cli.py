@@ -294,3 +294,15 @@ def test_an_ascii_terminal_gets_ascii_branches(good: Path) -> None:
     text = done.stdout.decode("ascii")
     assert "|- " in text
     assert "?-" not in text
+
+
+def test_the_file_that_is_read_is_never_written_over(tmp_path: Path) -> None:
+    """A saved comparison and a scenario survive `--output` with their own name."""
+    scenario = tmp_path / "mine.yaml"
+    scenario.write_text((Path(__file__).parents[2] / "examples" / "tickets.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    before = scenario.read_text(encoding="utf-8")
+    for command in ("compare", "size"):
+        refused = CliRunner().invoke(main, [command, str(scenario), "--output", str(scenario), "--set", "draws=0"])
+        assert refused.exit_code == 2
+        assert "is what the command reads; give another name" in refused.stderr
+    assert scenario.read_text(encoding="utf-8") == before

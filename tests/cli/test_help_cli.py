@@ -59,6 +59,28 @@ def test_a_field_that_is_no_number_says_so(mine):
     assert "Moves: it is no number" in ask("help", "candidates.api_models", mine).stdout
 
 
+def test_a_default_of_zero_is_no_statement_and_moves_by_ten_points(mine):
+    """Against a bill 10% lower a saving of the same list prices is lower."""
+    text = " ".join(ask("help", "incumbent.discount", mine).stdout.split())
+    assert "Here (Triage): 0%; the default." in text
+    assert "NPV against staying, USD 0% 10%" in text
+    assert "the values are 0 and ten points, since 0 has no double" in text
+    low, high = (float(cell.replace(",", "")) for cell in text.partition("10% gpt-6-luna ")[2].split()[:2])
+    assert high < low
+    assert "ten points less and more" in ask("help", "workload.growth_per_year", mine).stdout
+    spend = ask("help", "incumbent.committed_usd_per_month", mine).stdout
+    assert "Moves: 0 has no half and no double" in spend
+
+
+def test_a_word_lists_the_fields_that_have_to_do_with_it():
+    for word, fields in (("negotiated", {"incumbent.discount", "gpu_rents", "apis.NAME.discount"}),
+                         ("price", {"incumbent.discount", "gpu_rents", "apis", "apis.NAME.input_usd_per_mtok"})):
+        answer = ask("help", word)
+        assert answer.exit_code == 0
+        assert fields <= set(answer.stdout.splitlines())
+    assert "A command begins so: roi prices." in ask("help", "price").stdout
+
+
 def test_the_shell_completes_commands_and_fields():
     env = {"_ROI_COMPLETE": "bash_complete", "COMP_CWORD": "2"}
     typed = CliRunner(env={**env, "COMP_WORDS": "roi help workload.re"}).invoke(main, [], prog_name="roi")
@@ -75,7 +97,8 @@ def test_a_block_lists_its_fields():
     (["reqests_per_day"], "nearest: requests_per_day"), (["comprae"], "nearest: compare"),
     (["zzz"], "known: compare"),
     (["profile", "trian"], "roi profile has no command 'trian'"), (["api"], "several fields end so"),
-    (["bar", "none.yaml"], "none.yaml: cannot be read"), (["bar", "a", "b"], "'b' is more"),
+    (["bar", "none.yaml"], "none.yaml: cannot be read"), (["price", "none.yaml"], "none.yaml: cannot be read"),
+    (["bar", "a", "b"], "'b' is more"),
     (["bar", "--set", "quality.bar=1"], "--set changes a scenario: give a FILE"),
 ])
 def test_what_is_not_known_is_answered_with_the_nearest(args, says):

@@ -36,6 +36,21 @@ def test_what_is_given_stands_in_the_place_of_the_guesses():
     assert ask("compare", "my.yaml", "--draws", "16").exit_code == 0
 
 
+def test_requests_that_are_the_templates_own_are_stated_still():
+    """20,000 is what the template guesses: a source says that it is no guess."""
+    assert ask("init", "my.yaml", "--requests", "20000").exit_code == 0
+    assert "requests_per_day: {value: 20000, source: stated}  # requests" in Path("my.yaml").read_text()
+    assert "requests a day 20,000" not in ask("compare", "my.yaml", "--draws", "16").stdout
+    assert "requests_per_day: 20001 " in ask("init", "--requests", "20001").stdout
+
+
+def test_a_price_that_is_listed_under_another_name_is_told():
+    told = ask("init", "my.yaml", "--incumbent", "bedrock/claude-sonnet-5-5").stderr.splitlines()[0]
+    assert told == ("roi: --incumbent: claude-sonnet-5-5 is priced as aws/regional.anthropic.claude-sonnet-5-5, $2.2 in and $11"
+                    " out a million tokens; also listed: aws/global.anthropic.claude-sonnet-5-5")
+    assert "priced as" not in ask("init", "--incumbent", "anthropic/claude-sonnet-5-5").stderr
+
+
 def test_a_usage_export_is_measured_and_laid_over_the_template():
     """The workload of examples/part.yaml, which roi usage makes of the same export."""
     answer = ask("init", "my.yaml", "--usage", EXAMPLES / "openai_export.csv", "--template", "extraction")

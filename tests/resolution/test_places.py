@@ -52,11 +52,13 @@ EVERYTHING = (
     f"options.hybrid={OWN_TERMS}", f"options.cheaper-api:openai/gpt-6-luna={OWN_TERMS}",
     "costs=[{name: review, option: all but stay, upfront_usd: 1, usd_per_month: 2, from_month: 1, to_month: 3}]",
     "costs.0.usd_per_request=1",
+    "quality.scores.qwen3-8b={value: 0.85, paired: {both_right: 80, only_incumbent: 10, only_this: 5, both_wrong: 5}}",
 )
 """Fields with which every fact that a scenario can lead to is written."""
 
 ONLY_TOLD = (
     r"title", r"as_of", r"accept", r"reconciliation\.as_with", r"incumbent\.context_tokens",
+    r"systems\..+\.(error_rate|right_where_right|right_where_wrong)\.items",
     r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"options\..+\.plans\.\d+\.rental", r"options\..+\.training\.(gpu|memory_bytes)", r"own_hardware\.gpus_per_server",
     r"changes\.own_hardware\.\w+", r"serving\.speed\.\w+_(low|high)", r"serving\.adapter_speed\..+_(low|high)",

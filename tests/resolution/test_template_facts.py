@@ -39,6 +39,23 @@ def test_every_guess_of_a_template_is_marked_and_what_was_changed_is_not():
     assert set(untouched) - set(changed) == {"workload.requests_per_day", "systems.gpt-6-sol.error_rate"}
 
 
+def test_what_is_laid_over_a_file_is_stated_even_where_it_is_what_the_template_says(tmp_path):
+    """All values below are the template's own; a source alone makes one stated too, and a bare number in the file does not."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(template("classification"), encoding="utf-8")
+    laid = ("workload.requests_per_day=20000", "quality={bar: 0.9, usd_per_error: 0.05, scores: {gpt-6-sol: 0.94}}",
+            "training.examples={value: 1000, source: finance}")
+    case = resolve(load_scenario(path, laid)).case
+    for fact in ("workload.requests_per_day", "quality.usd_per_error", "quality.bar", "training.examples"):
+        assert (case[fact].basis, case[fact].low) == (Basis.STATED, None), fact
+    assert case["systems.gpt-6-sol.error_rate"].basis is not Basis.TEMPLATE
+    assert case["workload.can_wait_share"].basis is Basis.TEMPLATE
+    assert resolve(load_scenario(path)).case["quality.usd_per_error"].basis is Basis.TEMPLATE
+    part = tmp_path / "part.yaml"
+    part.write_text("schema: roi.usage-part/1\nworkload: {requests_per_day: 20000}\n", encoding="utf-8")
+    assert resolve(load_scenario(path, (), part)).case["workload.requests_per_day"].basis is Basis.STATED
+
+
 def test_a_value_with_ends_of_its_own_keeps_them():
     growth = resolved().case["workload.growth_per_year"]
     assert (growth.basis, growth.low, growth.high) == (Basis.TEMPLATE, -0.2, 0.5)
@@ -74,7 +91,7 @@ def test_a_model_that_the_template_calls_not_evaluated_keeps_its_wide_prior():
     """Its spread is that of what nobody measured, not that of a small evaluation set around a guess."""
     fact = resolve(load_scenario(None)).case["systems.claude-haiku-5-5.error_rate"]
     assert fact.basis is Basis.ASSUMED
-    assert fact.high / fact.value > 2
+    assert fact.high / fact.low > 3
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

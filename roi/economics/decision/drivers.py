@@ -7,9 +7,9 @@ import numpy as np
 
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Choice, evaluate, read_all
-from roi.economics.decision.worth import gain_of_knowing
-from roi.economics.inputs import Array, Option
+from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.facts.case import Case
+from roi.numerics.knowing import bar_edge, gain_of_knowing
 
 MOST = 10
 """Drivers that are listed."""
@@ -48,7 +48,15 @@ def find_drivers(
     low, high = _swings(case, option, choices)
     swing = np.abs(high - low)
     saved = drawn.saved(counts)
-    worth = [gain_of_knowing(saved, drawn.facts[path], candidates, _made_eligible(path, untested)) for path in paths]
+    bar = case[path_of(Shared, "quality_bar")].number()
+
+    def edge(path: str) -> float | None:
+        """Where knowing the fact tells that an option misses the bar."""
+        told = path.startswith(("quality.", "systems."))
+        return bar_edge(drawn.facts[path], drawn.wrong.values(), bar) if told else None
+
+    worth = [gain_of_knowing(saved, drawn.facts[path], candidates, _made_eligible(path, untested), edge(path))
+             for path in paths]
     pull = [max(float(a), b) for a, b in zip(swing, worth, strict=True)]
     order = sorted((k for k, x in enumerate(pull) if x >= LEAST_USD), key=lambda k: -round(pull[k], CENTS))[:MOST]
     target = _ranks(drawn.npv[option])

@@ -59,12 +59,22 @@ def rule_out(shared: Shared, options: Mapping[str, Option], gates: tuple[Gate, .
             return option
         if option.trains and failed is not None:
             return replace(option, infeasible=f"gate failed: {failed}")
-        if not option.evaluated or meets_bar(shared, option, options).all():
+        held = as_measured(option)
+        if not option.evaluated or meets_bar(shared, held, options).all():
             return option
-        score = 1.0 - float(np.asarray(answered_wrong(option, options[option.escalates_to].error_rate)))
+        score = 1.0 - float(np.asarray(answered_wrong(held, options[option.escalates_to].error_rate)))
         return replace(option, infeasible=f"quality {score:.3f} is below the bar of {shared.quality_bar:.3f}")
 
     return {id: ruled(option) for id, option in options.items()}
+
+
+def as_measured(option: Option) -> Option:
+    """The option at the share of wrong answers that was counted, where its error rate is the mean of what the count leaves."""
+    if option.measured_error is None:
+        return option
+    if option.end_to_end_error is None:
+        return replace(option, error_rate=option.measured_error)
+    return replace(option, end_to_end_error=option.measured_error)
 
 
 def meets_bar(shared: Shared, option: Option, options: Mapping[str, Option]) -> NDArray[np.bool_]:

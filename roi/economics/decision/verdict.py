@@ -141,7 +141,8 @@ def decide(
         subject, at = leader, error_rate_that_decides(shared, options, central, leader, runner_up, counts)
     then = next((e for e in measured if e.net_usd > 0), None)
     first = max(measured, key=lambda e: e.first_net_usd, default=None)
-    if first is None or leader == "stay" or first.first_net_usd <= max(then.net_usd if then else 0.0, 0.0):
+    after = max(then.net_usd if then is not None else 0.0, 0.0)
+    if first is None or leader == "stay" or first.first_net_usd - after <= first.error_usd:  # a tie: move
         first = None
     judged = first or then
     flip, flips_to = _flip(shared, results, chosen)

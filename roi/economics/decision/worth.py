@@ -1,25 +1,24 @@
-"""What it is worth to know more before deciding, and what measuring it costs.
+"""What could be measured before the next decision: what each experiment costs, what it is worth, and how much of it to buy."""
 
-Knowing is worth the gain in the best mean over every option that could then be chosen. The draws are sorted by what would be
-known and cut into bins; in each bin the best option is chosen on one half of the draws and paid for on the other, so that
-noise earns nothing.
-"""
-
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
 from roi.economics.inputs import Array, Option, Shared, path_of
-from roi.economics.lines.people import evaluation_cost, judging
-from roi.economics.worked_out import TrainingFacts
-from roi.numerics.sequence import MAX_DIMENSIONS, sobol
+from roi.economics.lines.people import judging
+from roi.economics.worked_out import BillFacts, TrainingFacts
+from roi.numerics.knowing import Bins, above_noise, bar_edge, best_of, binomial, repeated
 
-BINS = 16
-"""Bins of what would be known: 4,096 draws leave 256 a bin, 128 in each half."""
+ITEMS: Final = (25, 35, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1130, 1600, 2260, 3200)
+"""Labelled items that an evaluation is tried with: two sizes in each doubling."""
+RUNS: Final = (1, 2, 4)
+"""Load tests of one server that are tried."""
+REPEATS: Final = 0.039
+"""Standard deviation of log speed between load tests of one server: MLPerf Llama-2-70B on 8 H100, Server, 20 submissions."""
 LOAD_TEST_GPU_HOURS, LOAD_TEST_HOURS = 2.0, 8.0
 """A load test of one server: half an hour of load, the rest for starting and loading weights; a day of one engineer."""
 TRIAL_GPU_HOURS, TRIAL_HOURS = 1.0, 4.0
@@ -28,16 +27,38 @@ COUNT_HOURS = 1.0
 """Counting the tokens of a hundred prompts with the other model's tokenizer; an hour of one engineer."""
 WEEK = 0.25
 """Months that a load test or a trial run takes from the decision to its result."""
+LOG_FACTS: Final = ("requests_per_day", "input_tokens", "output_tokens", "cache_hit_rate", "peak_to_mean", "can_wait_share")
+"""Facts of the workload that a week of usage log tells."""
+LOG_HOURS, INVOICE_HOURS, QUOTE_HOURS = 4.0, 1.0, 1.0
+"""Hours of an engineer to export and read a log, to split an invoice into requests and prices, to ask a vendor for a quote."""
 
 
-@dataclass(frozen=True)
+class Point(NamedTuple):
+    """One size of an experiment."""
+
+    items: int | None
+    """Labelled items, or load tests."""
+    worth_usd: float
+    """After the recommendation."""
+    net_usd: float
+    """worth_usd less the cost of so many."""
+    first_net_usd: float
+    """The same before anything is changed."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """One thing that could be measured before the next decision."""
+    """One thing that could be measured before the next decision.
+
+    Its figures are those of the size with the highest net value, before the recommendation or after it.
+    """
 
     kind: str
-    """evaluate, load-test, trial-run or count-tokens."""
+    """evaluate, load-test, trial-run, count-tokens, usage-log, invoice or quote."""
     option: str
-    """Id of the option that it is about."""
+    """Id of the option that it is about; stay where it is about all."""
+    fact: str | None = None
+    """Path of the fact that it tells, where that is no fact of the option alone."""
     cost_usd: float
     months: float
     worth_usd: float
@@ -46,37 +67,44 @@ class Experiment:
     """worth_usd less the cost."""
     first_net_usd: float
     """What it is worth before anything is changed, when all that follows starts later, less its cost."""
+    evppi_usd: float
+    """What knowing the fact exactly would be worth after the recommendation: the most that any study of it is."""
+    error_usd: float
+    """Monte Carlo standard error of the higher net value."""
+    items: int | None = None
+    """Labelled items of an evaluation, number of load tests; None where there is no such choice."""
+    curve: tuple[Point, ...] = ()
+    """Worth and net values by size; empty where there is no such choice."""
+    stop: tuple[int, int] | None = None
+    """From the smallest to the largest size whose net value is within `error_usd` of the best: stop somewhere between."""
 
 
-def gain_of_knowing(
-    saved: Mapping[str, Array], known: Array, candidates: Sequence[str], eligible: Collection[str] = ()
-) -> float:
-    """USD that knowing `known`, shape (n,), could be worth at most before moving; never below zero, zero within its own noise.
+class _Size(NamedTuple):
+    """One size of a trial, and what it takes."""
 
-    `saved` is what each option saves in each draw. `candidates` may be chosen in any case, `eligible` only once this is known.
-    """
-    return _gain([saved[id] for id in (*candidates, *eligible)], _best([saved[id] for id in candidates]), known)
-
-
-def _best(outcomes: Sequence[Array]) -> Array:
-    return max(outcomes, key=lambda x: float(x.mean()))
+    items: int | None
+    cost_usd: float
+    months: float
+    spared_usd: float = 0.0
+    """Of the set-up of options that it lets be chosen: their evaluation and training are done."""
+    tests: bool = True
+    """Whether it lets them be chosen: so few items are no test."""
 
 
-def _gain(outcomes: Sequence[Array], base: Array, known: Array) -> float:
-    """E[the best mean given what is known] - the mean of `base`; 0 where one standard error is larger."""
-    table = np.stack(outcomes)
-    n = table.shape[1]
-    if n < 2 * BINS:
-        return 0.0
-    order = np.argsort(known, kind="stable")
-    gains = np.empty(n)
-    for rows in np.array_split(order, BINS):
-        halves = rows[::2], rows[1::2]
-        for chosen_on, paid_on in (halves, halves[::-1]):
-            best = int(np.argmax(table[:, chosen_on].mean(axis=1)))
-            gains[paid_on] = table[best, paid_on] - base[paid_on]
-    mean, error = float(gains.mean()), float(gains.std() / np.sqrt(n))
-    return mean if mean > error else 0.0
+@dataclass(frozen=True, kw_only=True)
+class _Trial:
+    """One thing that could be measured, in each size."""
+
+    kind: str
+    option: str
+    known: Array
+    """The fact that it tells, in each draw."""
+    sizes: tuple[_Size, ...]
+    results: Callable[[Array, int], Array] | None = None
+    """The chance of each result in each bin at a size; None: the result is the fact itself."""
+    eligible: tuple[str, ...] = ()
+    """Untested options that the result lets be chosen."""
+    fact: str | None = None
 
 
 def experiments(
@@ -88,53 +116,91 @@ def experiments(
     `shared` and `central` hold the central values; `counts` says whether wrong answers count (errors) or not (cash). Of each
     kind of measuring and system, the option that brings most stands.
     """
-    trials = _trials(shared, central, drawn, candidates)
-    found = [_valued(shared, central, drawn.saved(counts), candidates, leader, trial) for trial in trials]
-    best: dict[tuple[str, str], Experiment] = {}
-    for e in found:
-        key = e.kind, central[e.option].option.system
+    valuer = _Valuer(shared, central, drawn.saved(counts), candidates, leader)
+    best: dict[tuple[str, object], Experiment] = {}
+    for trial in _trials(shared, central, drawn, candidates):
+        judges = [trial.known] if trial.kind == "evaluate" else []
+        bins = Bins.of(trial.known, bar_edge(trial.known, judges, shared.quality_bar))
+        if bins is None:
+            continue
+        e, key = valuer.value(trial, bins), (trial.kind, trial.fact or _answers(central[trial.option].option))
         if key not in best or e.net_usd > best[key].net_usd:
             best[key] = e
     return tuple(sorted(best.values(), key=lambda e: -e.net_usd))
 
 
-@dataclass(frozen=True)
-class _Trial:
-    kind: str
-    option: str
-    known: Array
-    cost_usd: float
-    months: float
-    eligible: tuple[str, ...] = ()
-    """Untested options that the result lets be chosen."""
-
-
 def _trials(shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str]) -> Iterator[_Trial]:
-    hour = float(np.asarray(shared.usd_per_hour))
-    months = float(np.asarray(shared.evaluation_months))
-    for number, (id, done) in enumerate(central.items()):
+    """Everything that could be measured, by option."""
+    judged: set[object] = set()
+    for id, done in central.items():
         o = done.option
-        if id not in candidates:
-            same = tuple(i for i, e in central.items() if i not in candidates and _same_answers(e.option, o))
-            known = _observed(drawn, id, float(np.asarray(judging(shared, o)[1])), number)
-            training = _training_usd(done) if o.trains else 0.0
-            wait = max(months, float(np.asarray(o.months_to_live)) / 2.0) if o.trains else months
-            yield _Trial("evaluate", id, known, float(np.asarray(evaluation_cost(shared, o))) + training, wait, same)
-        if o.self_hosted and o.plan is not None and o.plan.speed in drawn.facts:
-            each = float(np.max(o.plan.gpus_per_replica)) * float(np.max(o.plan.usd_per_gpu_hour))
-            yield _Trial("load-test", id, drawn.facts[o.plan.speed], LOAD_TEST_GPU_HOURS * each + LOAD_TEST_HOURS * hour, WEEK)
+        if not (id in candidates and (_answers(o) in judged or np.ptp(drawn.wrong[id]) <= 0)):
+            judged.add(_answers(o))
+            yield _evaluation(shared, central, drawn, candidates, id)
+        yield from _of_servers(shared, o, drawn)
+        hour = float(np.asarray(shared.usd_per_hour))
         hours = path_of(TrainingFacts, "hours_factor")
         if o.training is not None and hours in drawn.facts and float(np.max(o.training.gpu_hours)) > 0:
             rent = TRIAL_GPU_HOURS * float(np.max(o.training.usd_per_gpu_hour))
-            yield _Trial("trial-run", id, drawn.facts[hours], rent + TRIAL_HOURS * hour, WEEK)
+            yield _look("trial-run", id, drawn.facts[hours], rent + TRIAL_HOURS * hour, WEEK)
         ratio = f"systems.{o.system}.token_ratio"
         if ratio in drawn.facts:
-            yield _Trial("count-tokens", id, drawn.facts[ratio], COUNT_HOURS * hour, 0.0)
+            yield _look("count-tokens", id, drawn.facts[ratio], COUNT_HOURS * hour, 0.0)
+    yield from _of_records(shared, drawn)
 
 
-def _same_answers(a: Option, b: Option) -> bool:
-    """True where one evaluation judges both: the same system, alone or as the same cascade."""
-    return (a.system, a.kind == "cascade") == (b.system, b.kind == "cascade")
+def _look(kind: str, option: str, known: Array, cost_usd: float, months: float, fact: str | None = None) -> _Trial:
+    """A trial of one size that tells a fact exactly."""
+    return _Trial(kind=kind, option=option, known=known, sizes=(_Size(None, cost_usd, months),), fact=fact)
+
+
+def _of_records(shared: Shared, drawn: Drawn) -> Iterator[_Trial]:
+    """What logs, invoices and quotes tell, about all options."""
+    hour = float(np.asarray(shared.usd_per_hour))
+    told = {f"workload.{name}": ("usage-log", LOG_HOURS, WEEK) for name in LOG_FACTS}
+    told[path_of(BillFacts, "volume_share")] = ("invoice", INVOICE_HOURS, 0.0)
+    for path, known in drawn.facts.items():
+        kind, hours, months = ("quote", QUOTE_HOURS, WEEK) if path.startswith("purchase.") else told.get(path, ("", 0.0, 0.0))
+        if kind:
+            yield _look(kind, "stay", known, hours * hour, months, path)
+
+
+def _of_servers(shared: Shared, o: Option, drawn: Drawn) -> Iterator[_Trial]:
+    """A load test of the option's server, where its speed is uncertain."""
+    if not o.self_hosted or o.plan is None or o.plan.speed not in drawn.facts:
+        return
+    each = LOAD_TEST_GPU_HOURS * float(np.max(o.plan.gpus_per_replica)) * float(np.max(o.plan.usd_per_gpu_hour))
+    day = LOAD_TEST_HOURS * float(np.asarray(shared.usd_per_hour))
+    yield _Trial(kind="load-test", option=o.id, known=drawn.facts[o.plan.speed],
+                 sizes=tuple(_Size(runs, runs * each + day, WEEK) for runs in RUNS),
+                 results=lambda speeds, runs: repeated(speeds, REPEATS / np.sqrt(runs)))
+
+
+def _evaluation(
+    shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], id: str
+) -> _Trial:
+    """Judging the option's answers on more items, and training first what is to be judged where nobody has tested it."""
+    o, untested = central[id].option, id not in candidates
+    same = tuple(i for i, e in central.items() if untested and i not in candidates and _answers(e.option) == _answers(o))
+    training = _training_usd(central[id]) if untested and o.trains else 0.0
+    once, labels, label, months = (float(np.asarray(x)) for x in (
+        *judging(shared, o), shared.usd_per_label, shared.evaluation_months))
+    held = float(np.max(o.items)) if o.evaluated and o.items is not None else 0.0
+    wait = float(np.asarray(o.months_to_live)) / 2.0 if untested and o.trains else 0.0
+
+    def size(items: int) -> _Size:
+        takes = months * max(items / labels, 1.0) if labels > 0 else months
+        return _Size(items, once + items * label + training, max(takes, wait), once + min(items, labels) * label + training,
+                     items + held >= shared.min_items)
+
+    sizes = sorted({*ITEMS, *([round(labels)] if ITEMS[0] <= labels <= ITEMS[-1] else [])})
+    return _Trial(kind="evaluate", option=id, known=drawn.wrong[id], sizes=tuple(map(size, sizes)), results=binomial,
+                  eligible=same)
+
+
+def _answers(o: Option) -> tuple[str, bool]:
+    """What one evaluation judges: a system, alone or as the first of a cascade."""
+    return o.system, o.kind == "cascade"
 
 
 def _training_usd(done: Evaluated) -> float:
@@ -142,47 +208,89 @@ def _training_usd(done: Evaluated) -> float:
     return sum(float(np.asarray(line.upfront)) for line in done.costs.lines if line.name.startswith("training"))
 
 
-def _observed(drawn: Drawn, id: str, items: float, number: int) -> Array:
-    """The share of wrong answers that an evaluation of so many items would find in each draw: binomial, as a normal.
+@dataclass(frozen=True)
+class _Valuer:
+    """What every trial is valued against: the outcomes of all options, and the recommendation `leader`."""
 
-    Its chance is a dimension of the sequence beyond those of the facts.
-    """
-    wrong = drawn.wrong[id]
-    chance = sobol(0, drawn.n, min(len(drawn.facts) + number + 1, MAX_DIMENSIONS), drawn.seed)[:, -1]
-    inverse = NormalDist().inv_cdf
-    noise = np.array([inverse(float(u)) for u in chance])
-    return np.asarray(wrong + np.sqrt(wrong * (1.0 - wrong) / max(items, 1.0)) * noise)
+    shared: Shared
+    central: Mapping[str, Evaluated]
+    outcomes: Mapping[str, Array]
+    candidates: Sequence[str]
+    leader: str
+
+    def value(self, trial: _Trial, bins: Bins) -> Experiment:
+        """The experiment at the size with the highest net value after the recommendation, and before it."""
+        ids = (*self.candidates, *trial.eligible)
+        table = np.stack([self.outcomes[id] for id in ids])
+        means = bins.means(table)
+        after: list[tuple[float, float]] = []
+        first: list[tuple[float, float]] = []
+        for size in trial.sizes:
+            n, own = len(ids) if size.tests else len(self.candidates), len(self.candidates)
+            chances = None if trial.results is None else trial.results(bins.centres, size.items or 0)
+            later, delayed = (move(ids[:n], table[:n], size) for move in (self._later, self._delayed))
+            policies = bins.policies(self._later(ids[:n], means[:n], size), chances)
+            after.append(above_noise(bins.gains(later, best_of(later[:own]), policies)))
+            policies = bins.policies(self._delayed(ids[:n], means[:n], size), chances)
+            first.append(above_noise(bins.gains(delayed, best_of(table[:own]), policies)))
+        points = [Point(size.items, worth, worth - size.cost_usd, before - size.cost_usd)
+                  for size, (worth, _), (before, _) in zip(trial.sizes, after, first, strict=True)]
+        nets, first_nets = [p.net_usd for p in points], [p.first_net_usd for p in points]
+        before = self.leader != "stay" and max(first_nets) > max(nets)
+        staged = first_nets if before else nets
+        best = int(np.argmax(staged))
+        chosen, error = trial.sizes[best], (first if before else after)[best][1]
+        worths = [worth for worth, _ in after]
+        return Experiment(
+            kind=trial.kind, option=trial.option, fact=trial.fact, cost_usd=chosen.cost_usd, months=chosen.months,
+            worth_usd=worths[best], net_usd=nets[best], first_net_usd=first_nets[best],
+            evppi_usd=max(self._exact(ids, table, means, bins, chosen), *worths, 0.0), error_usd=error, items=chosen.items,
+            curve=tuple(points) if len(points) > 1 else (), stop=_stop(trial.sizes, staged, best, error),
+        )
+
+    def _exact(self, ids: Sequence[str], table: Array, means: Array, bins: Bins, size: _Size) -> float:
+        """What knowing the fact itself is worth after the recommendation, at the cost and delay of this size."""
+        later, size = self._later(ids, table, size), size._replace(tests=True)
+        policies = bins.policies(self._later(ids, means, size), None)
+        return above_noise(bins.gains(later, best_of(later[: len(self.candidates)]), policies))[0]
+
+    def _now(self, ids: Sequence[str], outcomes: Array, size: _Size) -> tuple[Array, Array]:
+        """NPV of moving to each option at once, and its set-up; the experiment has paid for part of what it lets be chosen."""
+        stay = float(np.asarray(self.central["stay"].total.upfront))
+        upfront = [float(np.asarray(self.central[id].total.upfront)) - stay for id in ids]
+        spared = [0.0 if id in self.candidates else size.spared_usd for id in ids]
+        shape = (len(ids), *([1] * (outcomes.ndim - 1)))
+        return outcomes + np.reshape(spared, shape), np.reshape(upfront, shape)
+
+    def _delayed(self, ids: Sequence[str], outcomes: Array, size: _Size) -> Array:
+        """NPV of each option where it starts once the result is known; outcomes (options, ...)."""
+        now, upfront = self._now(ids, outcomes, size)
+        return np.asarray(now - (now + upfront) * self._lost(size))
+
+    def _later(self, ids: Sequence[str], outcomes: Array, size: _Size) -> Array:
+        """NPV of moving on to each option once the leader runs and the result is known; outcomes (options, ...)."""
+        if self.leader == "stay":
+            return self._delayed(ids, outcomes, size)
+        now, upfront = self._now(ids, outcomes, size)
+        led, back = list(ids).index(self.leader), float(np.asarray(self.shared.migration_hours * self.shared.usd_per_hour))
+        running = (now + upfront) - (now[led] + upfront[led])
+        found = now - upfront[led] - running * self._lost(size)
+        found[list(ids).index("stay")] -= back
+        found[led] = now[led]
+        return np.asarray(found)
+
+    def _lost(self, size: _Size) -> float:
+        """Share of the horizon that passes until the result is there."""
+        return min(size.months / self.shared.horizon, 1.0)
 
 
-def _valued(
-    shared: Shared, central: Mapping[str, Evaluated], outcomes: Mapping[str, Array], candidates: Sequence[str], leader: str,
-    trial: _Trial,
-) -> Experiment:
-    """The experiment with its worth after the recommendation `leader`, and before it."""
-    ids = (*candidates, *trial.eligible)
-    upfront = {id: float(np.asarray(central[id].total.upfront) - np.asarray(central["stay"].total.upfront)) for id in ids}
-    saved = {id: float(np.asarray(evaluation_cost(shared, central[id].option))) + _training_usd(central[id])
-             for id in trial.eligible}  # by the experiment
-    now = {id: outcomes[id] + saved.get(id, 0.0) for id in ids}
-    back = float(np.asarray(shared.migration_hours * shared.usd_per_hour))
-    lost = min(trial.months / shared.horizon, 1.0)  # share of the horizon that passes until the result is there
-
-    def delayed(id: str) -> Array:
-        """NPV of `id` where it starts once the result is known."""
-        return np.asarray(now[id] - (now[id] + upfront[id]) * lost)
-
-    def later(id: str) -> Array:
-        """NPV of moving on to `id` once the leader runs and the result is known."""
-        if leader == "stay":
-            return delayed(id)
-        if id == leader:
-            return now[id]
-        sunk = upfront[leader] + (back if id == "stay" else 0.0)
-        running = (now[id] + upfront[id]) - (now[leader] + upfront[leader])
-        return np.asarray(now[id] - sunk - running * lost)
-
-    after = [later(id) for id in ids]
-    worth = _gain(after, _best(after[: len(candidates)]), trial.known)
-    first = _gain([delayed(id) for id in ids], _best([now[id] for id in candidates]), trial.known)
-    return Experiment(kind=trial.kind, option=trial.option, cost_usd=trial.cost_usd, months=trial.months, worth_usd=worth,
-                      net_usd=worth - trial.cost_usd, first_net_usd=first - trial.cost_usd)
+def _stop(sizes: Sequence[_Size], nets: Sequence[float], best: int, error: float) -> tuple[int, int] | None:
+    """The sizes around the best one whose net value lies within the Monte Carlo error of its own; None where none pays."""
+    if nets[best] <= 0 or len(sizes) < 2:
+        return None
+    low = high = best
+    while low > 0 and nets[low - 1] >= nets[best] - error:
+        low -= 1
+    while high < len(sizes) - 1 and nets[high + 1] >= nets[best] - error:
+        high += 1
+    return sizes[low].items or 0, sizes[high].items or 0

@@ -10,7 +10,7 @@ from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED
 from roi.report.comparison.thresholds import alone_from, at_rent, look_again, month_of, option_of, undone_by, wins_from
 from roi.report.layout.blocks import Block, Labelled
-from roi.report.layout.wording import case_number, figure, percent, short_usd, usd
+from roi.report.layout.wording import case_number, fact_name, figure, percent, short_usd, usd
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import months as in_months
 from roi.units import DAYS_PER_MONTH
@@ -41,6 +41,8 @@ SAME_RATE = 0.0005
 MEASURES = {
     "evaluate": "Evaluate {0} on your evaluation set", "load-test": "Load-test one server of {0}",
     "trial-run": "Try the training of {0} for some minutes", "count-tokens": "Count the tokens of a hundred prompts with {0}",
+    "usage-log": "Read a week of usage log", "invoice": "Split an invoice into requests and prices",
+    "quote": "Ask vendors for a quote",
 }
 """What each kind of experiment does."""
 
@@ -219,8 +221,12 @@ def _measure(c: Comparison, e: Experiment) -> str:
     """What an experiment does, what it costs and how long it takes."""
     weeks = round(e.months * DAYS_PER_MONTH / 7.0)
     takes = "a day" if weeks < 1 else "a week" if weeks == 1 else f"{weeks} weeks" if weeks <= 8 else f"{e.months:.0f} months"
-    trains = "Train and evaluate {0}" if e.kind == "evaluate" and option_of(c, e.option).trains else MEASURES[e.kind]
-    return f"{trains.format(option_of(c, e.option).label)}: about {usd(e.cost_usd)} and {takes}"
+    o = option_of(c, e.option)
+    trains = "Train and evaluate {0}" if e.kind == "evaluate" and o.trains and not o.tested else MEASURES[e.kind]
+    told = trains.format(o.label) + (f" ({fact_name(e.fact)})" if e.fact is not None else "")
+    if e.kind == "evaluate" and e.items is not None:
+        told += f", {e.items:,} items"
+    return f"{told}: about {usd(e.cost_usd)} and {takes}"
 
 
 def _wins_at(c: Comparison, e: Experiment) -> str:

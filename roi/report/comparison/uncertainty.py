@@ -11,8 +11,8 @@ def measurable(c: Comparison) -> list[Block]:
     if not c.experiments:
         return []
     rows = tuple(
-        Row((MEASURES[e.kind].format(option_label(c.case, e.option)), usd(e.cost_usd), figure(e.months), usd(e.worth_usd),
-             usd(e.net_usd), usd(e.first_net_usd))) for e in c.experiments)
+        Row((MEASURES[e.kind].format(option_label(c.case, e.option)) + (f": {fact_name(e.fact)}" if e.fact else ""),
+             usd(e.cost_usd), figure(e.months), usd(e.worth_usd), usd(e.net_usd), usd(e.first_net_usd))) for e in c.experiments)
     return [
         Heading("What could be measured"),
         Table(("experiment", "cost", "months", "worth\nafter", "net\nafter", "net\nbefore"), rows),

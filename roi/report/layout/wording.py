@@ -72,6 +72,8 @@ PATTERNS = (
     (r"drift\.successor_price_ratio\.(\d+)", "price of successors, end {0}"),
     (r"quality\.evaluation_noise\.(.+)", "luck of the evaluation of {0}"),
     (r"systems\.(.+)\.error_rate(?:_low|_high)?", "error rate of {0}"),
+    (r"systems\.(.+)\.right_where_right", "{0} right where the incumbent is"),
+    (r"systems\.(.+)\.right_where_wrong", "{0} right where the incumbent is not"),
     (r"systems\.(.+)\.kept_error_rate", "error rate of what {0} keeps"),
     (r"systems\.(.+)\.escalated_error_rate", "error rate of what {0} escalates"),
     (r"systems\.(.+)\.escalated_harder", "how hard what {0} escalates is"),
@@ -107,6 +109,12 @@ PATTERNS = (
     (r"changes\.(\w+)\.months_in_parallel", "months in parallel, {1}"),
     (r"platform\.(\w+)_usd_per_month", "platform: {0}"),
 )
+MEASURES = {
+    "evaluate": "evaluate {0}", "load-test": "load-test {0}", "trial-run": "try the training of {0}",
+    "count-tokens": "count tokens with {0}", "usage-log": "a week of usage log", "invoice": "split an invoice",
+    "quote": "ask for a quote",
+}
+"""What each kind of experiment does; {0} is the option that it is about."""
 SAID_BY_NAME = {"", "ratio", "requests/day", "tokens", "labels", "runs", "examples"}
 """Units that are not written, because the name of a fact says them already."""
 

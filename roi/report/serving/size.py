@@ -30,6 +30,7 @@ PLAN_HEADS = (
 )
 SHOWN = 5
 """Plans of the short answer at most."""
+YOURS = "yours: power and space, no rent; what selling the cards would bring is not in it, roi compare counts it"
 FLEET_HEADS = ("fleet", "USD\n/month", "TTFT\np50 s", "TTFT\np95 s", "TPOT\np95 ms", "E2E\np95 s", "SLO")
 
 
@@ -46,8 +47,8 @@ def size_text(sizing: Sizing, form: str = "table", *, full: bool = False, width:
 
 
 def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
-    """The fleets that no cheaper one beats in E2E p95, the cheapest first."""
-    every = sorted(((plan, fleet) for plan in sizing.plans for fleet in plan.fleets),
+    """The fleets that no cheaper one beats in E2E p95, the cheapest first; of plans that are paid as the first one is."""
+    every = sorted(((plan, fleet) for plan in _alike(sizing) for fleet in plan.fleets),
                    key=lambda each: (each[1].usd_per_month, each[1].load.e2e_p95_s))
     before = accumulate((fleet.load.e2e_p95_s for _, fleet in every), min, initial=float("inf"))
     return tuple(each for each, best in zip(every, before, strict=False) if each[1].load.e2e_p95_s < best)
@@ -55,27 +56,45 @@ def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
 
 def plan_name(plan: SizedPlan) -> str:
     """The words for a plan: 1 x L40S fp8, RunPod."""
-    return f"{plan.tensor_parallel} x {plan.gpu} {plan.weight_dtype}, {plan.vendor}"
+    return f"{plan.tensor_parallel} x {plan.gpu} {plan.weight_dtype}, {plan.vendor if plan.owned is None else 'yours'}"
+
+
+def _alike(sizing: Sizing) -> list[SizedPlan]:
+    """The plans that are paid as the first one is: rented, or owned."""
+    return [plan for plan in sizing.plans if (plan.owned is None) == (sizing.plans[0].owned is None)]
+
+
+def _own(sizing: Sizing) -> list[SizedPlan]:
+    """The plans on cards that are owned, the cheapest first."""
+    return [plan for plan in sizing.plans if plan.owned is not None]
 
 
 def _lead(sizing: Sizing) -> Iterable[Block]:
     """The cheapest plan that holds the SLO, what it does at the peak, how sure that is, and what else there is."""
     best = sizing.plans[0]
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
+    own = _own(sizing)
     yield Paragraph(f"Cheapest plan that holds: {_fleet(best, sizing.fleet_share)}", strong=True)
+    yield from _yours(sizing)
     yield from _api_alone(sizing)
     yield Notes((_held(sizing), _how_sure(sizing), *_limits(sizing)))
     yield from (Gap(), Paragraph(_load(sizing, limits=False)), Gap())
-    rows = ((plan, _plan(plan).cells) for plan in sizing.plans[:SHOWN])
+    shown = sizing.plans[:SHOWN] if best in own else (*_alike(sizing)[: SHOWN - len(own[:1])], *own[:1])
+    rows = ((plan, _plan(plan).cells) for plan in shown)
     yield Table((PLAN_HEADS[0], *PLAN_HEADS[2:]),
                 tuple(Row((name, *cells), strong=plan is best) for plan, (name, _, *cells) in rows))
-    others = [f"{way.name} {way.usd:,.0f}" for way in sizing.ways[1:]]
-    ways = [f"Other ways to run the first plan, USD a month: {'; '.join(others)}"] if others else []
-    more = len(sizing.plans) - SHOWN
+    others = [f"{way.name}{'' if way.gpus else f' ({way.note})'} {way.usd:,.0f}" for way in sizing.ways[1:]]
+    ways = [f"Other ways to run the first plan, USD a month at today's volume: {'; '.join(others)}"] if others else []
+    whole = {plan.vendor: plan.gpus_per_instance for plan in shown
+             if plan.fleet.gpus > (plan.replicas + plan.spares) * plan.tensor_parallel}
+    paid = "".join(f"; {vendor} rents {held} GPUs at a time" for vendor, held in whole.items())
+    more = len(sizing.plans) - len(shown)
     plans = f"{more} more plan{'' if more == 1 else 's'}, " if more > 0 else ""
+    heads = ("need: replicas without spares, 5-95% over the engine's speed, ? where no fleet holds; GPUs and USD: with spares,"
+             f" in whole instances{paid}; busy: share of the time that replicas run, however full")
     yield from (Gap(), Notes((
-        "need: replicas without spares, 5-95% over the engine's speed, ? where no fleet holds; GPUs and USD: with spares",
-        *ways, f"--full: {plans}capacity of a replica, larger and smaller fleets, what this rests on")))
+        heads, *([YOURS] if own else ()), *ways,
+        f"--full: {plans}capacity of a replica, larger and smaller fleets, what this rests on")))
 
 
 def _held(sizing: Sizing) -> str:
@@ -84,15 +103,15 @@ def _held(sizing: Sizing) -> str:
     ttft, tpot = (f" (SLO {text})" if limit != float("inf") else "" for limit, text in (
         (slo.ttft_p95_s, _s(slo.ttft_p95_s)), (slo.tpot_p95_s, _ms(slo.tpot_p95_s))))
     free = " No SLO: everything can wait." if slo == Slo() else ""
-    over = "" if day is None else (f" Over a day busy {percent(day.load.utilisation)},"
+    over = "" if day is None else (f" Over a day busy {percent(day.load.utilisation)} of it,"
                                    f" {percent(day.within_slo)} of the requests within both limits.")
     return (f"At {figure(sizing.peak_requests_per_s)} requests a second: TTFT p95 {_s(load.ttft_p95_s)} s{ttft}, TPOT p95"
-            f" {_ms(load.tpot_p95_s)} ms{tpot}, busy {percent(load.utilisation)}.{over}{free}")
+            f" {_ms(load.tpot_p95_s)} ms{tpot}, busy {percent(load.utilisation)} of the time.{over}{free}")
 
 
 def _how_sure(sizing: Sizing) -> str:
     """The fleet's rent over the spread of the engine's speed, which plan is cheapest at its slow end, and what it rests on."""
-    best, slow = sizing.plans[0], [(p.usd_per_month_slow, p) for p in sizing.plans if p.usd_per_month_slow is not None]
+    best, slow = sizing.plans[0], [(p.usd_per_month_slow, p) for p in _alike(sizing) if p.usd_per_month_slow is not None]
     ends = f"{usd(best.usd_per_month_fast)} a month where the engine is fast (P95), " + (
         "and no fleet holds" if best.usd_per_month_slow is None else usd(best.usd_per_month_slow)) + " where it is slow (P5)"
     least, surest = min(slow, key=itemgetter(0), default=(0.0, best))
@@ -102,7 +121,7 @@ def _how_sure(sizing: Sizing) -> str:
 
 def _limits(sizing: Sizing) -> Iterable[str]:
     """What does not hold, which cards have no plan here, and a price that is old."""
-    yield from (block.text for block in _smaller(sizing.plans[0]))
+    yield from (block.text for block in _smaller(sizing))
     if sizing.left_out:
         yield f"No plan: {', '.join(sizing.left_out)} (another card is never dearer, or the SLO is not possible)"
     if sizing.price_days > STALE_DAYS:
@@ -114,17 +133,21 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
     yield Paragraph(_load(sizing))
     yield Paragraph(_answer(best, sizing.fleet_share), strong=True)
-    yield Heading("Plans, cheapest first")
+    yield from _yours(sizing)
+    yield Heading(f"Plans, cheapest first{', then yours' if _own(sizing) and best.owned is None else ''}")
     yield Table(PLAN_HEADS, tuple(map(_plan, sizing.plans)))
     spares = f" GPUs and USD hold {best.spares} spare{'' if best.spares == 1 else 's'} more." if best.spares else ""
     yield Paragraph(
         "alone: what one replica holds at the SLO. need: replicas at the peak behind a router that picks the emptiest; 5-95%:"
         f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
-        f" the peak, replayed.{_behind(best, trace=sizing.trace is not None)}")
+        " the peak, replayed; busy: share of the time that they run, however full."
+        f"{_behind(best, trace=sizing.trace is not None)}")
     if measured := {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}:
         others = " The others are estimates." if any(plan.basis != "measured" for plan in sizing.plans) else ""
         yield Paragraph(f"Measured on your server: {'; '.join(f'{name} ({why})' for why, name in measured.items())}.{others}")
-    yield from _smaller(best)
+    if _own(sizing):
+        yield Paragraph(f"{YOURS[0].upper()}{YOURS[1:]}.")
+    yield from _smaller(sizing)
     if sizing.day is not None:
         load, good = sizing.day.load, percent(sizing.day.within_slo)
         yield Paragraph(f"Over a day with the hourly shape, {best.replicas} of them: TTFT p95 {_s(load.ttft_p95_s)} s,"
@@ -159,7 +182,7 @@ def _load(sizing: Sizing, *, limits: bool = True) -> str:
             else f"Today's peak: {figure(sizing.peak_requests_per_s)} requests a second (mean"
             f" {figure(sizing.mean_requests_per_s)})")
     slo = f" SLO: {slo_words(sizing.slo)};" if limits else ""
-    return f"{rate}; {lengths}.{slo} {percent(sizing.headroom)} of the capacity stays free."
+    return f"{rate}; {lengths}.{slo} {percent(sizing.headroom)} of the requests a second that hold the SLO are kept free."
 
 
 def slo_words(slo: Slo) -> str:
@@ -178,6 +201,7 @@ def _answer(best: SizedPlan, share: float) -> str:
 
 def _fleet(best: SizedPlan, share: float) -> str:
     """The replicas, spares and instances, and their rent."""
+    share = share if best.owned is None else 1.0
     spare = f" and {best.spares} spare{'' if best.spares == 1 else 's'}" if best.spares else ""
     paid = "" if share == 1.0 else (
         f", {percent(share)} of the rent: other adapters share the base, and are taken to bring no load at this one's peak"
@@ -211,7 +235,7 @@ def _ways(sizing: Sizing) -> Iterable[Block]:
 def _api_alone(sizing: Sizing) -> Iterable[Block]:
     """Whether the API alone costs less than every way with a GPU."""
     api = [way for way in sizing.ways if not way.gpus]
-    least = min((way.usd for way in sizing.ways if way.gpus), default=0.0)
+    least = min([way.usd for way in sizing.ways if way.gpus] + [plan.fleet.usd_per_month for plan in _own(sizing)], default=0.0)
     if api and api[0].usd < least:
         yield Paragraph(f"The API alone costs less than every way with a GPU ({usd(api[0].usd)} against {usd(least)} a month);"
                         " roi compare has its quality, and set-up.", strong=True)
@@ -229,15 +253,30 @@ def _basis(sizing: Sizing) -> Iterable[Block]:
     yield Bullets((f"capacity: {best.source} ({best.basis}).", engine, _arrivals(sizing), *(() if measured else (measure,))))
 
 
-def _smaller(best: SizedPlan) -> Iterable[Paragraph]:
+def _yours(sizing: Sizing) -> Iterable[Block]:
+    """Whether the cards that are owned hold the load too, or how many are missing."""
+    own = _own(sizing)
+    if own and own[0] is not sizing.plans[0]:
+        yield Paragraph(f"Your own cards hold it too: {_fleet(own[0], 1.0)} That is power and space; {own[0].fleet.gpus} of"
+                        f" {own[0].owned} cards are used.", strong=True)
+    if sizing.own_infeasible is not None:
+        yield Paragraph(f"Your own cards do not hold it: {sizing.own_infeasible}.")
+    if not own and sizing.too_few:
+        least = min(sizing.too_few, key=lambda plan: plan.fleet.gpus / (plan.owned or 1))
+        yield Paragraph(f"Your own cards do not hold it: {least.fleet.gpus} x {least.gpu} are needed, {least.owned} are yours.")
+
+
+def _smaller(sizing: Sizing) -> Iterable[Paragraph]:
+    """What becomes of the first plan with a replica less."""
+    best = sizing.plans[0]
     fewer = [fleet for fleet in best.fleets if fleet.replicas == best.replicas - 1]
     if not fewer:
         return
     load = fewer[0].load
-    s = "s" if best.replicas == 2 else ""
-    holds = f"hold{s} the SLO still, without the headroom" if fewer[0].holds else f"break{s} the SLO"
-    yield Paragraph(f"{best.replicas - 1} of the first plan {holds}: TTFT p95 {_s(load.ttft_p95_s)} s, TPOT p95"
-                    f" {_ms(load.tpot_p95_s)} ms, {figure(load.mean_queue)} requests waiting on average.")
+    holds = (f"would still hold the SLO, but with less than {percent(sizing.headroom)} kept free" if fewer[0].holds
+             else "would break the SLO")
+    yield Paragraph(f"A replica less, {best.replicas - 1} in place of {best.replicas}, {holds}: TTFT p95 {_s(load.ttft_p95_s)}"
+                    f" s, TPOT p95 {_ms(load.tpot_p95_s)} ms, {figure(load.mean_queue)} requests waiting on average.")
 
 
 def _arrivals(sizing: Sizing) -> str:

@@ -1,5 +1,6 @@
 """What knowing more is worth, and which experiment pays: by hand, and against nested averages."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from quiet_scenario import CHEAPER, NONE, case_of
 
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.worth import gain_of_knowing
+from roi.economics.decision.worth import Experiment
+from roi.numerics.knowing import gain_of_knowing
 from roi.numerics.sequence import sobol
 
 
@@ -49,27 +51,96 @@ def untested(**changes: Any) -> Comparison:
     return compare(case_of(**{"draws": 1024, "quality": quality, "candidates": only, **changes}))
 
 
-def by_items(items: float) -> Comparison:
-    """The same with an evaluation of so many items, for $100."""
-    return untested(evaluation={"usd": 100.0, "labels": items, "usd_per_label": 0.0})
+def the_evaluation(c: Comparison, option: str = CHEAPER) -> Experiment:
+    return next(e for e in c.experiments if (e.kind, e.option) == ("evaluate", option))
 
 
 def test_an_untested_option_is_worth_evaluating_and_the_cost_is_that_of_one_evaluation() -> None:
-    """$100 + 300 labels x $1 = $400; worth what choosing between luna and staying after 300 items gains over staying."""
+    """$100 + items x $1. So many as the curve is highest at; $400 for the 300 of the scenario."""
     c = untested()
     assert c.verdict.recommended == "stay"
     best = c.experiments[0]
-    assert (best.kind, best.option, best.cost_usd) == ("evaluate", CHEAPER, pytest.approx(400.0))
+    assert (best.kind, best.option, best.cost_usd) == ("evaluate", CHEAPER, pytest.approx(100.0 + best.items))
     assert best.worth_usd > 0
-    assert best.net_usd == pytest.approx(best.worth_usd - 400.0)
+    assert best.net_usd == pytest.approx(best.worth_usd - best.cost_usd)
     assert c.verdict.then == best
     assert c.verdict.measure_first is None  # staying is no move: nothing is put off
+    assert {p.items: p.worth_usd - p.net_usd for p in best.curve}[300] == pytest.approx(400.0)
+    assert best.net_usd == max(p.net_usd for p in best.curve)
+
+
+def test_so_few_items_that_they_are_no_test_are_worth_nothing() -> None:
+    """An untested option may be chosen from 100 items on (verdict.min_items): below, staying is all there is."""
+    worth = {p.items: p.worth_usd for p in the_evaluation(untested()).curve}
+    assert [worth[n] for n in (25, 35, 50, 70)] == [0.0] * 4
+    assert worth[100] > 0.0
 
 
 def test_more_items_are_worth_more_and_never_more_than_knowing_the_rate() -> None:
-    worth = [by_items(n).experiments[0].worth_usd for n in (5.0, 2000.0)]
-    exact = next(d for d in by_items(5.0).drivers if "error_rate" in d.path)
-    assert worth[0] < worth[1] <= (exact.worth_knowing_usd + 100.0) * 1.02  # the evaluation itself is not paid twice
+    """No delay, and labels that cost nothing: the worth rises to that of the rate itself. The evaluation is not paid twice."""
+    c = untested(evaluation={"usd": 100.0, "labels": 300.0, "usd_per_label": 0.0, "months": 0.0}, verdict={"min_items": 0})
+    e = the_evaluation(c)
+    worth = [p.worth_usd for p in e.curve]
+    assert all(b >= a - 0.1 * e.error_usd for a, b in pairwise(worth))
+    assert max(worth) <= e.evppi_usd
+    assert worth[-1] == pytest.approx(e.evppi_usd, rel=0.05)
+    exact = next(d for d in c.drivers if "error_rate" in d.path)
+    assert e.evppi_usd == pytest.approx(exact.worth_knowing_usd + 100.0, rel=0.02)
+
+
+def test_one_stops_where_the_net_value_is_within_the_error_of_the_best() -> None:
+    """The range holds the best size; within it the net value is less than one Monte Carlo error below, next to it more."""
+    e = the_evaluation(untested())
+    assert e.stop is not None
+    low, high = e.stop
+    assert low <= e.items <= high
+    inside = [p.net_usd for p in e.curve if low <= p.items <= high]
+    assert min(inside) >= e.net_usd - e.error_usd
+    below = [p.net_usd for p in e.curve if p.items < low]
+    above = [p.net_usd for p in e.curve if p.items > high]
+    assert all(x < e.net_usd - e.error_usd for x in (*below[-1:], *above[:1]))
+
+
+def test_labels_beyond_those_of_the_scenario_take_longer() -> None:
+    """A week for 300 labels; 3,200 take 3,200 / 300 weeks, and what saves waits for them."""
+    c = untested(evaluation={"usd": 100.0, "labels": 300.0, "usd_per_label": 0.0, "months": 0.25})
+    curve = {p.items: p.worth_usd for p in the_evaluation(c).curve}
+    assert curve[3200] < curve[1130]
+    assert the_evaluation(c).months == pytest.approx(0.25 * max(the_evaluation(c).items / 300.0, 1.0))
+
+
+def test_an_evaluated_model_may_be_worth_more_items() -> None:
+    """gpt-6-luna at 90% of 120 items, its worth in the balance: 26 more wrong answers in a thousand decide."""
+    scores = {"gpt-5.4": 0.95, "gpt-6-luna": {"value": 0.90, "items": 120}}
+    c = compare(case_of(draws=2048, quality={"scores": scores, "usd_per_error": 0.07},
+                        candidates={"cascade_first": [], "self_hosted": []}))
+    e = the_evaluation(c)
+    assert CHEAPER in c.verdict.candidates
+    assert e.worth_usd > e.cost_usd
+    assert e.worth_usd <= e.evppi_usd
+    assert e.curve[0].worth_usd > 0.0  # 25 items more: tested already
+
+
+def test_what_a_log_an_invoice_or_a_quote_tells_is_listed_with_its_cost() -> None:
+    """A volume with a spread: four hours for a week of usage log. A bill that nobody split: an hour for the invoice."""
+    c = compare(case_of(
+        draws=256, workload={"requests_per_day": {"value": 86_400.0, "low": 50_000.0, "high": 150_000.0}},
+        incumbent={"bill_usd_per_month": 20_000.0}, candidates={"cascade_first": [], "own_hardware": True}))
+    found = {(e.kind, e.fact): e.cost_usd for e in c.experiments}
+    assert found["usage-log", "workload.requests_per_day"] == pytest.approx(400.0)
+    assert found["invoice", "reconciliation.volume_share"] == pytest.approx(100.0)
+    assert any(kind == "quote" and cost == pytest.approx(100.0) for (kind, _), cost in found.items())
+
+
+def test_a_load_test_is_tried_once_twice_and_four_times() -> None:
+    """A day of an engineer, and two hours of the card for each run."""
+    c = compare(case_of(draws=256, quality={"scores": {"gpt-5.4": 0.95, "qwen3-8b": 0.95}},
+                        candidates={"api_models": [], "cascade_first": []}))
+    e = next(e for e in c.experiments if e.kind == "load-test")
+    costs = [p.worth_usd - p.net_usd for p in e.curve]
+    assert [p.items for p in e.curve] == [1, 2, 4]
+    assert costs[2] - costs[1] == pytest.approx(2.0 * (costs[1] - costs[0]))
+    assert costs[0] > 800.0
 
 
 def test_nothing_is_worth_measuring_where_everything_is_known() -> None:

@@ -16,6 +16,7 @@ from roi.report.comparison.answer_json import comparison_json
 from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.scope import excluded, included
+from roi.report.layout.wording import figure
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import load_scenario
 
@@ -274,7 +275,7 @@ def test_what_could_be_measured_shows_cost_worth_and_net() -> None:
     c = answer("draws=64", "quality.usd_per_error=0.2")
     part = " ".join(comparison_text(c, (), full=True).split("What could be measured")[1].split())
     best = c.experiments[0]
-    assert f"${best.cost_usd:,.0f} {best.months:g} ${best.worth_usd:,.0f} ${best.net_usd:,.0f}" in part
+    assert f"${best.cost_usd:,.0f} {figure(best.months)} ${best.worth_usd:,.0f} ${best.net_usd:,.0f}" in part
 
 
 @pytest.mark.parametrize("overrides", [BILL, ("draws=0",)])

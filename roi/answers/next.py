@@ -1,0 +1,50 @@
+"""What should we measure next, how much of it, and when should we stop? The experiments of a comparison, and the first step.
+
+    FILE --compare_file--> Comparison, its verdict and experiments --> MEASURE FIRST, or DO NOW and THEN
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from roi.answers.compare import compare_file
+from roi.answers.opening import Tell, keep_quiet
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.worth import Experiment
+from roi.errors import InputError
+from roi.numerics.knowing import BINS
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextAnswer:
+    """What the comparison says of measuring."""
+
+    comparison: Comparison
+    warnings: tuple[str, ...]
+    note: str
+
+    @property
+    def experiment(self) -> Experiment | None:
+        """The one to do: before anything is changed, or after the recommendation; None where none is worth its cost."""
+        return self.comparison.verdict.measure_first or self.comparison.verdict.then
+
+    @property
+    def step(self) -> str:
+        """What comes first: CORRECT FIRST (the input cannot be true), MEASURE FIRST or DO NOW."""
+        verdict = self.comparison.verdict
+        if verdict.recommended is None:
+            return "CORRECT FIRST"
+        return "DO NOW" if verdict.measure_first is None else "MEASURE FIRST"
+
+
+def next_file(
+    file: Path | None = None, *, overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None,
+    draws: int | None = None, seed: int | None = None, profiles: Sequence[Path] = (), tell: Tell = keep_quiet,
+) -> NextAnswer:
+    """What to measure next in the scenario (or saved comparison) in `file`, as `roi compare` of it says."""
+    found = compare_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed, profiles=profiles,
+                         tell=tell)
+    drawn = found.comparison.case["draws"].number()
+    if drawn < 2 * BINS:
+        raise InputError(f"draws: {drawn:,.0f} do not say what a measurement is worth; at least {2 * BINS}, better 4096")
+    return NextAnswer(comparison=found.comparison, warnings=found.warnings, note=found.note)

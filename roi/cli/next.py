@@ -1,0 +1,43 @@
+"""`roi next`: what to measure next, how much of it, and when to stop."""
+
+from pathlib import Path
+
+import click
+
+from roi.cli.options import PATH, format_option, full_option, output_option, scenario_here, scenario_options, tell
+
+
+@click.command("next", short_help="What to measure next: cost, worth, how much, when to stop.")
+@scenario_options
+@click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
+@format_option("table", "json", "markdown")
+@output_option
+@full_option
+@click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts; more of them lower the error.")
+@click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
+def next_step(
+    *, file: Path | None, overrides: tuple[str, ...], part: Path | None, quality: Path | None, profiles: tuple[Path, ...],
+    form: str, output: Path | None, full: bool, draws: int | None, seed: int | None,
+) -> None:
+    """What to measure next in the scenario in FILE, as `roi compare` of it says.
+
+    For each experiment: its cost and time, the most that it could be worth, what it is worth at its best size, and what is left
+    of that before and after the recommended change; for the best one, the net value by size and where to stop.
+    """
+    from roi import __version__
+    from roi.answers.next import next_file
+    from roi.cli.output import columns, in_colour, write
+    from roi.report.next import next_json, next_text
+
+    file = scenario_here(file)
+    found = next_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed, profiles=profiles,
+                      tell=tell)
+    if form == "json":
+        text = next_json(found, version=__version__)
+    elif form == "markdown":
+        text = next_text(found, form, full=full)
+    else:
+        text = next_text(found, full=full, colour=in_colour(output), width=columns(output))
+    if found.note:
+        tell(found.note)
+    write(text, output)

@@ -1,0 +1,158 @@
+"""What knowing a fact, or a measurement of it, is worth: the gain in the best mean over every option that could then be chosen.
+
+The draws are sorted by what would be known and cut into bins. In each bin, or for each result that a measurement may have, the
+best option is chosen on one half of the draws and paid for on the other, so that noise earns nothing. A result is not drawn:
+its chance in each bin is known, so that nothing is nested and the worth is smooth in the size of the measurement.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+BINS: Final = 32
+"""Bins of what would be known: 4,096 draws leave 128 a bin, 64 in each half."""
+REACH: Final = 6.0
+"""Standard deviations of a result beyond which it is left out: one in 10^9."""
+
+
+def gain_of_knowing(
+    saved: Mapping[str, Array], known: Array, candidates: Sequence[str], eligible: Collection[str] = (),
+    edge: float | None = None,
+) -> float:
+    """USD that knowing `known`, shape (n,), could be worth at most before moving; never below zero, zero within its own noise.
+
+    `saved` is what each option saves in each draw. `candidates` may be chosen in any case, `eligible` only once this is known;
+    `edge` is where an option begins to miss the bar (`bar_edge`).
+    """
+    bins = Bins.of(known, edge)
+    if bins is None:
+        return 0.0
+    table = np.stack([saved[id] for id in (*candidates, *eligible)])
+    return above_noise(bins.gains(table, best_of(table[: len(candidates)]), bins.policies(bins.means(table), None)))[0]
+
+
+def bar_edge(known: Array, wrong: Iterable[Array], bar: float) -> float | None:
+    """Value of `known` up to which some option meets (or misses) the bar and beyond which it does not; None without one.
+
+    `wrong` are the options' error rates in the same draws. What an option is worth jumps there: no bin should hold both sides.
+    """
+    for rates in wrong:
+        misses = 1.0 - rates < bar
+        if not misses.any() or misses.all():
+            continue
+        bad, good = known[misses], known[~misses]
+        if bad.max() < good.min():
+            return float(bad.max())
+        if good.max() < bad.min():
+            return float(good.max())
+    return None
+
+
+def best_of(table: Array) -> Array:
+    """The row of `table`, shape (options, n), with the highest mean."""
+    return np.asarray(table[int(np.argmax(table.mean(axis=1)))])
+
+
+def above_noise(gains: Array) -> tuple[float, float]:
+    """Mean gain, 0 where its own standard error is larger, and that standard error."""
+    mean, error = float(gains.mean()), float(gains.std() / np.sqrt(gains.size))
+    return (mean if mean > error else 0.0), error
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Draws sorted by what would be known, in bins of which each has two halves."""
+
+    cell: NDArray[np.int64]
+    """2 x bin + half of each draw, shape (n,)."""
+    counts: Array
+    """Draws of each cell."""
+    centres: Array
+    """Mean of what would be known in each bin."""
+    first_above: int
+    """The first bin above the edge; 0 where there is none."""
+
+    @classmethod
+    def of(cls, known: Array, edge: float | None = None) -> Self | None:
+        """The bins, none of which lies on both sides of `edge`; None where there are too few draws."""
+        n = known.size
+        if n < 2 * BINS:
+            return None
+        rank = np.empty(n, dtype=np.int64)
+        rank[np.argsort(known, kind="stable")] = np.arange(n)
+        below = 0 if edge is None else int((known <= edge).sum())
+        if min(below, n - below) < 2 or n < 2 * BINS + 2:
+            below = 0
+        left = 0 if below == 0 else min(max(round(BINS * below / n), 1), BINS - 1, below // 2)
+        left = max(left, BINS - (n - below) // 2)
+        above = left + (rank - below) * (BINS - left) // (n - below)
+        cell = np.where(rank < below, rank * left // max(below, 1), above) * 2 + rank % 2
+        counts = np.bincount(cell, minlength=2 * BINS).astype(float)
+        sums = np.bincount(cell, weights=known, minlength=2 * BINS)
+        return cls(cell.astype(np.int64), counts, sums.reshape(BINS, 2).sum(axis=1) / counts.reshape(BINS, 2).sum(axis=1), left)
+
+    def means(self, table: Array) -> Array:
+        """Mean of each row of `table`, shape (options, n), in each cell: shape (options, bins, halves)."""
+        sums = [np.bincount(self.cell, weights=row, minlength=self.counts.size) for row in table]
+        return (np.stack(sums) / self.counts).reshape(len(table), BINS, 2)
+
+    def policies(self, means: Array, likelihood: Array | None) -> Array:
+        """How often each option is chosen in each cell, shape (options, bins, halves), by what the *other* half shows.
+
+        `likelihood` is the chance of each result in each bin, shape (results, bins). Without it the bin itself is known: an
+        option's mean there is taken together with half of each neighbour's, which quiets noise.
+        """
+        found = np.empty_like(means)
+        for half in (0, 1):
+            shown = means[:, :, 1 - half]
+            if likelihood is None:
+                right = self._left(shown[:, ::-1], mirrored=True)[:, ::-1]
+                best = np.argmax(self._left(shown) + 2.0 * shown + right, axis=0)
+                found[:, :, half] = best == np.arange(len(means))[:, None]
+            else:
+                weights = self.counts.reshape(BINS, 2).sum(axis=1)
+                best = np.argmax((shown * weights) @ likelihood.T, axis=0)
+                found[:, :, half] = (best == np.arange(len(means))[:, None]).astype(float) @ likelihood
+        return found
+
+    def _left(self, shown: Array, *, mirrored: bool = False) -> Array:
+        """Mean in the next bin to the left, a bin's own in the first and across the edge; `mirrored`: bins from the right."""
+        edge = BINS - self.first_above if mirrored else self.first_above
+        found = np.concatenate([shown[:, :1], shown[:, :-1]], axis=1)
+        if 0 < edge < BINS:
+            found[:, edge] = shown[:, edge]
+        return found
+
+    def gains(self, table: Array, base: Array, policies: Array) -> Array:
+        """What each draw gains over `base` where options are chosen so often, shape (n,)."""
+        chosen = policies.reshape(len(table), -1)[:, self.cell]
+        return np.asarray(np.einsum("on,on->n", chosen, table) - base)
+
+
+@cache
+def _log_factorials(n: int) -> Array:
+    return np.concatenate(([0.0], np.log(np.arange(1.0, n + 1.0)).cumsum()))
+
+
+def binomial(rates: Array, items: int) -> Array:
+    """Chances of each number of wrong answers among so many items at each rate: (numbers, rates)."""
+    p = np.clip(rates, 1e-9, 1.0 - 1e-9)
+    reach = REACH * np.sqrt(items * p * (1.0 - p)) + REACH
+    least, most = max(int((items * p - reach).min()), 0), min(int((items * p + reach).max()) + 1, items)
+    wrong, logs = np.arange(least, most + 1), _log_factorials(items)
+    ways = logs[items] - logs[wrong] - logs[items - wrong]
+    chance = np.exp(ways[:, None] + wrong[:, None] * np.log(p) + (items - wrong)[:, None] * np.log1p(-p))
+    return np.asarray(chance / chance.sum(axis=0))
+
+
+def repeated(values: Array, deviation: float) -> Array:
+    """The chance of each result of a measurement at each value, its noise normal in the log: (results, values)."""
+    x, noise = np.log(values), deviation
+    results = np.arange(x.min() - REACH * noise, x.max() + REACH * noise, noise / 3.0)
+    chance = np.exp(-(((results[:, None] - x) / noise) ** 2) / 2.0)
+    return np.asarray(chance / chance.sum(axis=0))

@@ -1,0 +1,136 @@
+"""How `roi next` is told: what comes first, every experiment, and for the best one how much of it and when to stop."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from roi.answers.next import NextAnswer
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.worth import Experiment, Point
+from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
+from roi.report.layout.wording import MEASURES, fact_name, money_of, option_label, usd
+from roi.units import DAYS_PER_MONTH
+
+SCHEMA = "roi.next/1"
+MOST = 10
+"""Experiments that are listed without --full."""
+LEAST_USD = 0.5
+"""A worth that prints as 0."""
+POINTS = 7
+"""Sizes of the curve that are listed without --full."""
+HEADS = ("experiment", "size", "cost", "time", "at\nmost", "worth", "+-", "net\nbefore", "net\nafter")
+
+
+def next_text(answer: NextAnswer, form: str = "table", *, full: bool = False, width: int = 80, colour: bool = False) -> str:
+    """The report as text, no line longer than `width`, or as Markdown."""
+    return render(_tell(answer, full=full), form, width=width, colour=colour)
+
+
+def next_json(answer: NextAnswer, *, version: str) -> str:
+    """What to measure next as JSON: the step, every experiment with its curve, and what compare says of the verdict."""
+    c, e = answer.comparison, answer.experiment
+    return json.dumps({
+        "schema": SCHEMA, "roi_version": version, "title": c.case["title"].value, "step": answer.step,
+        "sentence": step_sentence(answer), "recommended": c.verdict.recommended, "leader": c.verdict.leader,
+        "counts": c.verdict.counts, "draws": c.case["draws"].value, "seed": c.case["seed"].value,
+        "experiment": None if e is None else asdict(e), "experiments": [asdict(each) for each in c.experiments],
+        "warnings": list(answer.warnings),
+    }, indent=1, allow_nan=False)
+
+
+def step_sentence(answer: NextAnswer) -> str:
+    """What to do first, in one sentence."""
+    c, e = answer.comparison, answer.experiment
+    v = c.verdict
+    if answer.step == "CORRECT FIRST":
+        return f"CORRECT FIRST: {v.sentence}"
+    do = "stay" if v.leader == "stay" else f"change to {option_label(c.case, v.leader)}"
+    if v.first_move is not None:
+        do = f"change to {option_label(c.case, v.first_move)}, then to {option_label(c.case, v.leader)}"
+    if v.measure_first is not None and e is not None:
+        return (f"MEASURE FIRST: {_what(c, e, e.items)}, worth {usd(e.first_net_usd)} on average, its cost and the"
+                f" delay taken off; else {do}.")
+    if e is None:
+        return f"DO NOW: {do}. THEN: nothing is worth measuring, no experiment is worth more than it costs."
+    return f"DO NOW: {do}. THEN: {_what(c, e, e.items)}, worth {usd(e.worth_usd)} for {usd(e.cost_usd)}."
+
+
+def _what(c: Comparison, e: Experiment, size: int | None) -> str:
+    """What the experiment does, on how much."""
+    told = MEASURES[e.kind].format(option_label(c.case, e.option))
+    if e.kind == "evaluate" and any(o.id == e.option and o.trains and not o.tested for o in c.options):
+        told = f"train and {told}"
+    if e.fact is not None:
+        told += f": {fact_name(e.fact)}"
+    if size is None:
+        return told
+    return f"{told}, {size:,} runs" if e.kind == "load-test" else f"{told} on {size:,} items"
+
+
+def _tell(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
+    c, e = answer.comparison, answer.experiment
+    yield Title(str(c.case["title"].value))
+    yield Paragraph(step_sentence(answer), strong=True)
+    listed = [each for each in c.experiments if full or each.evppi_usd >= LEAST_USD][: len(c.experiments) if full else MOST]
+    if listed:
+        yield Heading("What could be measured, USD")
+        yield Table(HEADS, tuple(_row(c, each, e) for each in listed))
+        yield Paragraph("At most: what knowing it exactly is worth. Worth: of the size with the highest net value; +- its Monte"
+                        " Carlo error. Net: less the cost and the delay, instead of moving at once (before), or once the"
+                        " recommendation is carried out (after).")
+    if c.verdict.counts == "cash":
+        yield Paragraph("On cash alone: the USD per wrong answer is a template's guess, which decides nothing; state"
+                        " quality.usd_per_error to count wrong answers.")
+    left = Counter(each.kind.replace("-", " ") for each in c.experiments if each not in listed)
+    if left:
+        words = ", ".join(f"{kind} ({count})" if count > 1 else kind for kind, count in left.items())
+        yield Paragraph(f"{'Worth nothing here' if len(listed) < MOST else 'Worth less'}: {words}. --full lists them.")
+    best = e or next((each for each in c.experiments if each.curve and each.evppi_usd >= LEAST_USD), None)
+    if best is not None and best.curve:
+        yield from _curve(c, best, full=full)
+    if full and answer.warnings:
+        yield from (Heading("Warnings"), Bullets(answer.warnings))
+
+
+def _row(c: Comparison, e: Experiment, best: Experiment | None) -> Row:
+    whole = (e.cost_usd, e.evppi_usd, e.worth_usd, e.error_usd, e.first_net_usd, e.net_usd)
+    cost, most, worth, error, before, after = (f"{x:,.0f}".replace("-0", "0") if abs(x) < 0.5 else f"{x:,.0f}" for x in whole)
+    size = "" if e.items is None else f"{e.items:,}"
+    return Row((_what(c, e, None), size, cost, _time(e.months), most, worth, error, before, after), strong=e is best)
+
+
+def _time(months: float) -> str:
+    """A duration in days, weeks or months."""
+    days = months * DAYS_PER_MONTH
+    if days < 1.0:
+        return "hours"
+    return f"{days:.0f} d" if days < 14.0 else f"{days / 7.0:.0f} w" if days < 63.0 else f"{months:.0f} mo"
+
+
+def _curve(c: Comparison, e: Experiment, *, full: bool) -> Iterable[Block]:
+    """Net value by size where the best experiment stands, before or after the recommendation, and the stopping rule."""
+    points, before = e.curve if full else _some(e), c.verdict.measure_first is not None
+    money = money_of([x for p in points for x in (p.worth_usd, p.net_usd, p.first_net_usd)])
+    unit = "runs" if e.kind == "load-test" else "items"
+    yield Heading(f"How much of it: {_what(c, e, None)}")
+    yield Table((unit, f"cost,\n{money.unit}", f"net before,\n{money.unit}", f"net after,\n{money.unit}", ""), tuple(
+        Row((f"{p.items:,}", money(p.worth_usd - p.net_usd), money(p.first_net_usd), money(p.net_usd),
+             f"<- best {'before' if before else 'after'}" if p.items == e.items and e.stop else ""), strong=p.items == e.items)
+        for p in points), align="rrrrl")
+    if e.stop is None:
+        yield Paragraph(f"No size is worth what it costs, up to {e.curve[-1].items:,} {unit}.")
+        return
+    low, high = e.stop
+    rule = f"Stop at {low:,} {unit}" if low == high else f"Stop between {low:,} and {high:,} {unit}"
+    edge = ", the largest size tried" if high == e.curve[-1].items else ""
+    yield Paragraph(f"{rule}{edge}: within that the net value is as good as these draws can tell (+- {usd(e.error_usd)}).")
+
+
+def _some(e: Experiment) -> list[Point]:
+    """A few points of the curve, the best and the ends of the stopping range among them."""
+    kept = {e.items, *(e.stop or ())}
+    others = [p.items for p in e.curve if p.items not in kept]
+    step = max(-(-len(others) // max(POINTS - len(kept), 1)), 1)
+    kept |= set(others[::step])
+    return [p for p in e.curve if p.items in kept]

@@ -1,0 +1,216 @@
+"""How often a system is wrong: what a count leaves, what the scenario states, or what to expect where nobody judged it.
+
+And of options that hand requests on to the incumbent: how often both are wrong, and whether anybody measured that.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from roi.catalog.models.quality_priors import QualityPrior
+from roi.economics.inputs import Option, path_of
+from roi.economics.reading import PLAIN
+from roi.economics.worked_out import ErrorRate, OptionFacts
+from roi.errors import ScenarioError
+from roi.facts.case import ITEMS, counted_quantile
+from roi.facts.fact import Basis
+from roi.resolution.fact_sheet import FactSheet
+from roi.resolution.template_facts import score_of, template_scenario, with_ends
+from roi.scenario.demand import Paired, Score
+from roi.scenario.quantity import Share, Spread, as_spread, value_of
+from roi.scenario.scenario import Scenario, cascade, escalating_systems, known_systems, model_part
+
+UNKNOWN_ERROR = (0.05, 0.01, 0.2)
+"""Error rate of an incumbent that nobody evaluated, and its ends: one answer in a hundred to one in five."""
+PAIR_OFF = 0.05
+"""Points of a hundred by which a stated score and its paired counts may differ without a word: not all items pair."""
+HARDER = Spread(
+    value=0.5, low=0.16, high=0.84,
+    source="what is escalated is harder for the second model too: from its overall error rate (0) to all of its errors, rate"
+    " over share escalated (1); nobody measured it, so the middle of the two in the log, with both ends possible",
+)
+UNTESTED = "gate untested"
+
+
+def add_score(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | None) -> None:
+    """The system's error rate: counted, stated, or assumed relative to the incumbent's by the row `prior` of its class."""
+    score, incumbent = score_of(s, system) or "not evaluated", system == s.incumbent.model
+    sheet.state(path_of(ErrorRate, "evaluated", system=system), score != "not evaluated")
+    if score == "not evaluated":
+        _add_unknown(sheet, s, system, prior)
+        return
+    score = score if isinstance(score, Score) else Score(value=score)
+    if incumbent and score.value < s.quality.bar:
+        told = f"the incumbent itself is below the bar: {score.value:.3g} against {s.quality.bar:.3g}; staying is still shown"
+        sheet.warnings.append(told)
+    if incumbent and score.paired is not None:
+        raise ScenarioError(f"quality.scores.{system}.paired", score.paired.items, "the incumbent has no pairs with itself")
+    _add_known(sheet, s, system, score)
+
+
+def _add_unknown(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | None) -> None:
+    """The error rate of a system that nobody evaluated: the incumbent's x a ratio with a wide spread."""
+    date = None
+    if system == s.incumbent.model:
+        value, low, high, why, basis = _unknown_incumbent(sheet, s)
+    else:
+        assert prior is not None, system
+        given = s.quality.not_evaluated_error_ratio
+        ratio = as_spread(given) if given is not None else Spread(
+            value=prior.ratio, low=prior.low, high=prior.high, source=f"{prior.source}: {prior.note}", date=prior.date)
+        base, basis = sheet.facts[path_of(ErrorRate, "central", system=s.incumbent.model)].number(), Basis.ASSUMED
+        value, low, high = (min(base * x, 1.0) for x in (ratio.value, ratio.low or ratio.value, ratio.high or ratio.value))
+        why, date = f"not evaluated: incumbent's {base:.3g} x {ratio.value:g} ({ratio.source})", ratio.date
+    path = path_of(ErrorRate, "central", system=system)
+    sheet.add(path, value, "share", basis=basis, low=low, high=high, source=why, date=date)
+
+
+def _unknown_incumbent(sheet: FactSheet, s: Scenario) -> tuple[float, float, float, str, Basis]:
+    """Error rate of an incumbent that nobody evaluated, its ends, why, and its basis: its template's, else a wide guess."""
+    value, low, high = UNKNOWN_ERROR
+    why, basis = "nobody evaluated the incumbent", Basis.ASSUMED
+    if s.template is not None:
+        given = template_scenario(s.template)
+        score = given.quality.scores[given.incumbent.model]
+        score = with_ends(score) if isinstance(score, float) else score
+        assert isinstance(score, Score)
+        value, low, high = (1 - x for x in (score.value, score.high or score.value, score.low or score.value))
+        why, basis = f"template {s.template}: {why}", Basis.TEMPLATE
+    if value_of(s.quality.usd_per_error) > 0:
+        model, right = s.incumbent.model, f"{1 - value:.3g}"
+        sheet.warnings.append(f"nobody says how good {model} is: {right} of its answers are taken to be right"
+                              f" ({1 - high:.3g} to {1 - low:.3g}); write quality.scores.{model}: {right}, or what your"
+                              " evaluation set says")
+    return value, low, high, why, basis
+
+
+def _add_known(sheet: FactSheet, s: Scenario, system: str, score: Score) -> None:
+    """The error rate of a system that was evaluated.
+
+    A count leaves a Beta distribution. A system that was judged on the incumbent's items has two: the share right of what the
+    incumbent gets right, and of what it gets wrong.
+    """
+    path, source = partial(path_of, ErrorRate, system=system), score.source or f"scenario quality.scores.{system}"
+    items, wrong = score.items, 1.0 - score.value
+    bare = score.low is None and items is None
+    pair = _largest_pair(s) if system == s.incumbent.model and bare else None
+    if score.paired is not None:
+        items = items or round(score.paired.items) or 1
+        _add_paired(sheet, s, system, score.value, score.paired, source)
+    elif score.low is not None and score.high is not None:
+        sheet.places[f"quality.scores.{system}"] = [path("central")]
+        for name, value in (("central", score.value), ("low", score.high), ("high", score.low)):
+            sheet.state(path(name), 1 - value, source, "share")
+        if score.low < score.high:
+            sheet.add(path("noise"), 0.0, basis=Basis.ASSUMED, low=-1.0, high=1.0,
+                      source=f"luck of the evaluation of {system}: -1 puts its score at its low, +1 at its high")
+    elif pair is not None:
+        _add_counted(sheet, path("central"), pair.only_this + pair.both_wrong, pair.items, source)
+    elif items is not None:
+        _add_counted(sheet, path("central"), wrong * items, items, source)
+    else:
+        sheet.state(path("central"), wrong, source, "share")
+    if path("central") + ITEMS in sheet.facts or score.paired is not None:
+        sheet.state(path("measured"), wrong, source, "share")
+    if items is not None:
+        sheet.state(path("items"), items, source, "items")
+
+
+def _largest_pair(s: Scenario) -> Paired | None:
+    """The counts against the incumbent on most items, which say of its own score what its bare value does not."""
+    pairs = (score.paired for score in s.quality.scores.values() if isinstance(score, Score))
+    return max((pair for pair in pairs if pair is not None), key=lambda pair: pair.items, default=None)
+
+
+def _add_paired(sheet: FactSheet, s: Scenario, system: str, value: float, pair: Paired, source: str) -> None:
+    """What the system gets right of what the incumbent gets right, and of what it gets wrong; and the rate that follows."""
+    path = partial(path_of, ErrorRate, system=system)
+    right, wrong = pair.both_right + pair.only_incumbent, pair.only_this + pair.both_wrong
+    _add_counted(sheet, path("right_where_right"), pair.both_right, right, f"{source}: of what {s.incumbent.model} gets right")
+    _add_counted(sheet, path("right_where_wrong"), pair.only_this, wrong, f"{source}: of what {s.incumbent.model} gets wrong")
+    base = sheet.facts[path_of(ErrorRate, "central", system=s.incumbent.model)].number()
+    keeps, gains = (sheet.facts[path(name)].number() for name in ("right_where_right", "right_where_wrong"))
+    told = f"{source}: 1 - ({1 - base:.4g} x {keeps:.4g} + {base:.4g} x {gains:.4g})"
+    sheet.state(path("central"), 1.0 - ((1.0 - base) * keeps + base * gains), told, "share")
+    counted = (pair.both_right + pair.only_this) / pair.items
+    if abs(counted - value) > PAIR_OFF:
+        sheet.warnings.append(f"quality.scores.{system}: value {value:.3g}, but paired says {counted:.3g}; the counts are"
+                              " drawn, the value is held against the bar")
+
+
+def _add_counted(sheet: FactSheet, path: str, count: float, items: float, source: str) -> None:
+    """A share of which `count` of `items` were seen: its mean, the 5th and 95th percentile of the Beta, and the items."""
+    mean = (count + 0.5) / (items + 1.0)
+    low, high = (float(x) for x in counted_quantile(np.array([0.05, 0.95]), mean, items))
+    sheet.add(path, mean, "share", basis=Basis.STATED, low=min(low, mean), high=max(high, mean),
+              source=f"{source}: {count:,.4g} of {items:,.4g} items, and half a one each way")
+    sheet.state(path + ITEMS, items, source, "items")
+
+
+def add_escalations(sheet: FactSheet, s: Scenario) -> None:
+    """The error rates of every option that hands on, what was tested of it, and warnings about what cannot be."""
+    hand_on, q, used = escalating_systems(s), s.quality, {s.incumbent.model}
+    for id in sheet.case().options:
+        kind, system = (str(sheet.facts[path_of(Option, name, option=id)].value) for name in ("kind", "system"))
+        if kind in PLAIN or system not in hand_on or as_spread(_share(s, system)) == Spread(value=0.0):
+            continue
+        used.add(system)
+        path, whole = partial(path_of, Option, option=id, system=system), cascade(s, system)
+        score = q.scores.get(whole, "not evaluated")
+        kept, escalated = q.kept_error_rate.get(system), q.escalated_error_rate.get(system)
+        if score != "not evaluated":
+            sheet.state(path("end_to_end"), whole, f"scenario quality.scores.{whole}")
+            add_score(sheet, s, whole, None)
+            if kept is not None or escalated is not None:
+                sheet.warnings.append(f"quality.kept_error_rate and escalated_error_rate of {system} move nothing: the score of"
+                                      f" {whole} end to end overrides them")
+        for name, rate in (("kept", kept), ("escalated", escalated)):
+            if rate is not None:
+                sheet.quantity(path(f"{name}_error"), rate, "share", stated=True,
+                               source=f"scenario quality.{name}_error_rate.{system}")
+        if kept is not None and escalated is None and score == "not evaluated":
+            sheet.quantity(path("escalated_harder"), HARDER, "share", stated=False, source=HARDER.source)
+        both = sheet.facts[path_of(ErrorRate, "evaluated", system=s.incumbent.model)].value or escalated is not None
+        tested = score != "not evaluated" or (kept is not None and bool(both))
+        sheet.state(path_of(OptionFacts, "tested", option=id), tested, "scenario quality: " + (
+            f"scores.{whole}" if score != "not evaluated" else "kept_error_rate" if tested else "nobody measured what is kept"))
+        if not tested:
+            note = UNTESTED if kept is None else f"{s.incumbent.model} not evaluated"
+            sheet.state(path("test_note"), note, f"state quality.kept_error_rate.{system} or quality.scores.{whole}")
+        _warn(sheet, s, system, kept, escalated)
+    _warn_of_no_cascade(sheet, s, used)
+
+
+def _warn_of_no_cascade(sheet: FactSheet, s: Scenario, used: set[str]) -> None:
+    """Say which candidates have a share that they hand on, and no option in which they do."""
+    known = known_systems(s)
+    for system, share in s.quality.escalated.items():
+        if system in used or system not in known or as_spread(share) == Spread(value=0.0):
+            continue
+        names = [name for name in (*s.candidates.api_models, *s.candidates.hosted_models) if model_part(name) == system]
+        write = f"; to compare it as one, write candidates.cascade_first: [{names[0]}]" if names else ""
+        sheet.warnings.append(f"quality.escalated.{system} moves nothing: {system} hands nothing on, it is first in no cascade"
+                              f" (candidates.cascade_first){write}")
+
+
+def _share(s: Scenario, system: str) -> Share:
+    return s.quality.escalated.get(system, s.quality.cascade_escalated_share)
+
+
+def _warn(sheet: FactSheet, s: Scenario, system: str, kept: Share | None, escalated: Share | None) -> None:
+    """Say which of the stated rates do not go together; a rate that nobody measured contradicts none."""
+    own, second = (sheet.facts[path_of(ErrorRate, "central", system=x)].number() for x in (system, s.incumbent.model))
+    known, known_second = (sheet.facts[path_of(ErrorRate, "evaluated", system=x)].value for x in (system, s.incumbent.model))
+    share = value_of(_share(s, system))
+    if kept is not None and known and value_of(kept) > own:
+        sheet.warnings.append(f"quality.kept_error_rate.{system}: {value_of(kept):g} is above its overall error rate of"
+                              f" {own:.3g}: a gate that keeps the worse answers")
+    if escalated is None or not known_second:
+        return
+    rate, field = value_of(escalated), f"quality.escalated_error_rate.{system}"
+    if rate < second:
+        sheet.warnings.append(f"{field}: {rate:g} is below {s.incumbent.model}'s overall error rate of {second:.3g}: what is"
+                              " escalated would be easier than the rest")
+    elif rate * share > second:
+        sheet.warnings.append(f"{field}: {rate:g} of a share of {share:g} is more than all errors of {s.incumbent.model},"
+                              f" {second:.3g} of all requests")

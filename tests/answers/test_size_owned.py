@@ -1,0 +1,73 @@
+"""`roi size` with cards that are owned: a plan beside those that are rented, within their number."""
+
+import pytest
+from sizing_support import sized_scenario
+
+from roi.answers.size import size_service
+from roi.errors import InputError
+from roi.report.serving.size import frontier, size_text
+from roi.resolution.resolution import resolve
+from roi.scenario.file import load_scenario
+
+
+@pytest.fixture
+def size(tmp_path):
+    file = sized_scenario(tmp_path)
+    return lambda *overrides: size_service(resolve(load_scenario(file, overrides)))
+
+
+def test_owned_cards_are_a_plan_that_costs_power_and_space_and_no_rent(size):
+    """One A100 draws 0.4 kW: x 0.7 of the board limit x PUE 1.4 x 730 h x $0.15 = $42.92 a month; no colocation is said."""
+    found = size("own_hardware.cards={A100-80GB-SXM: 8}", "own_hardware.usd_per_kwh=0.15")
+    rented, own = found.plans[0], found.plans[-1]
+    assert (rented.owned, own.owned, own.gpu) == (None, 8, "A100-80GB-SXM")
+    assert own.fleet.usd_per_month == pytest.approx(own.fleet.gpus * 42.924)
+    assert own.fleet.gpus == own.replicas + own.spares
+    assert sum(plan.owned is not None for plan in found.plans) == 1
+    assert all(fleet.gpus <= 8 for fleet in own.fleets)
+    lines = size_text(found).splitlines()
+    text = " ".join(" ".join(lines).split())
+    assert f"Cheapest plan that holds: {rented.replicas} replica" in text
+    assert "Your own cards hold it too:" in text
+    assert f"{own.fleet.gpus} of 8 cards are used" in text
+    assert "1 x A100-80GB-SXM fp8, yours 0.0588" in text
+    assert "what selling the cards would bring is not in it" in text
+    assert len(lines) <= 40
+    assert max(map(len, size_text(found, full=True).splitlines())) <= 80
+    assert all(plan.owned is None for plan, _ in frontier(found))
+
+
+def test_all_owned_cards_draw_power_where_they_are_kept_as_a_whole(size):
+    """Eight of them: 8 x $42.92."""
+    own = size("own_hardware={cards: {A100-80GB-SXM: 8}, usd_per_kwh: 0.15, as_a_whole: true}").plans[-1]
+    assert own.fleet.usd_per_month == pytest.approx(8 * 42.924)
+
+
+def test_more_cards_than_are_owned_are_no_plan_and_said(size):
+    found = size("own_hardware.cards={A100-80GB-SXM: 1}")
+    assert all(plan.owned is None for plan in found.plans)
+    assert "Your own cards do not hold it: 2 x A100-80GB-SXM are needed, 1 are yours." in size_text(found)
+    found = size("own_hardware.cards={A100-80GB-SXM: 1}", "serving.tensor_parallel=[2]", "candidates.gpus=[MI300X]",
+                 "candidates.vendors=[TensorWave]")
+    assert "do not hold it: serving.tensor_parallel names no replica as small" in " ".join(size_text(found).split())
+
+
+def test_owned_cards_are_the_answer_where_no_rented_one_holds(size):
+    """A TTFT of 0.1 s is too short for an L40S, the one card that may be rented."""
+    with pytest.raises(InputError, match="no plan holds"):
+        size("workload.ttft_p95_s=0.1")
+    found = size("workload.ttft_p95_s=0.1", "own_hardware.cards={H200-141GB-SXM: 8}", "own_hardware.usd_per_kwh=0.1")
+    assert found.plans[0].owned == 8
+    assert "H200-141GB-SXM fp8, yours: $" in " ".join(size_text(found).split())
+    assert "autoscaled by the hour" not in {way.name for way in found.ways}
+    assert all(way.gpus <= 8 for way in found.ways)
+
+
+def test_words_say_of_what_each_share_is_and_which_vendor_rents_whole_instances(size):
+    found = size("candidates.gpus=[MI300X]", "candidates.vendors=[TensorWave]", "workload.can_wait_share=0.3",
+                 "incumbent.batch_share=0.3")
+    text = " ".join(size_text(found).split())
+    assert "% of the time." in text
+    assert "20% of the requests a second that hold the SLO are kept free" in text
+    assert "TensorWave rents 8 GPUs at a time" in text
+    assert "all of it to the API (gpt-6-luna; 30% of the requests in batch)" in text

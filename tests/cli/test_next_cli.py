@@ -1,0 +1,117 @@
+"""`roi next`: what to measure next on one screen, as `roi compare` says; bad input in one sentence."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from roi.cli import main
+
+MODELS = """\
+title: Triage
+as_of: 2026-11-24
+draws: 1024
+workload: {{requests_per_day: 40000, input_tokens: 1800, output_tokens: 60}}
+incumbent: {{provider: openai, model: gpt-5.4}}
+quality:
+  usd_per_error: {usd}
+  scores: {{gpt-5.4: {{value: 0.95, items: 300}}, gpt-5.2: 0.95}}
+candidates:
+  api_models: [openai/gpt-5.2, openai/gpt-6-luna]
+  self_hosted: [qwen3-8b]
+"""
+
+
+def ask(*args: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in args], prog_name="roi")
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Path:
+    path = tmp_path / "my.yaml"
+    path.write_text(MODELS.format(usd=0.05))
+    return path
+
+
+def test_the_answer_is_one_screen_that_begins_with_the_first_step(scenario: Path) -> None:
+    result = ask("next", scenario)
+    assert result.exit_code == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "Triage"
+    assert lines[1].startswith(("DO NOW: ", "MEASURE FIRST: "))
+    told = " ".join(result.stdout.split())
+    assert "What could be measured" in told
+    assert "How much of it: " in told
+    assert "Stop " in told
+
+
+@pytest.mark.parametrize("usd", [0.0, 0.02, 0.05, 0.2, 2.0])
+def test_it_agrees_with_compare(scenario: Path, usd: float) -> None:
+    """The experiment of MEASURE FIRST or THEN, its size and its figures."""
+    scenario.write_text(MODELS.format(usd=usd))
+    found = json.loads(ask("next", scenario, "--format", "json").stdout)
+    compared = json.loads(ask("compare", scenario, "--format", "json").stdout)
+    assert found["schema"] == "roi.next/1"
+    assert found["recommended"] == compared["recommended"]
+    assert found["experiment"] == (compared["measure_first"] or compared["then"])
+    assert found["experiments"] == compared["experiments"]
+    assert found["step"] == ("MEASURE FIRST" if compared["measure_first"] else "DO NOW")
+    if found["experiment"] is None:
+        assert "nothing is worth measuring" in found["sentence"]
+    elif found["experiment"]["items"] is not None:
+        assert f"on {found['experiment']['items']:,} items" in found["sentence"]
+
+
+def test_json_holds_the_curve_and_where_to_stop(scenario: Path) -> None:
+    e = json.loads(ask("next", scenario, "--format", "json").stdout)["experiment"]
+    items, worth, net, _ = zip(*e["curve"], strict=True)
+    assert list(items) == sorted(items)
+    assert e["items"] in items
+    low, high = e["stop"]
+    assert low <= e["items"] <= high
+    assert e["evppi_usd"] >= max(worth)
+    assert all(a >= b for a, b in zip(worth, net, strict=True))
+    assert e["error_usd"] > 0
+
+
+def test_full_lists_every_experiment_and_every_size(scenario: Path) -> None:
+    found = json.loads(ask("next", scenario, "--format", "json").stdout)
+    text = ask("next", scenario, "--full", "--format", "markdown").stdout
+    listed = text.partition("## What could be measured")[2].partition("\n## ")[0]
+    assert listed.count("\n|") == 2 + len(found["experiments"])
+    assert len(found["experiment"]["curve"]) == sum(text.count(f"\n| {n:,} |") + text.count(f"\n| **{n:,}** |")
+                                                   for n, *_ in found["experiment"]["curve"])
+
+
+def test_a_guessed_cost_of_wrong_answers_is_said_not_to_count() -> None:
+    """The bundled scenario's USD per wrong answer is its template's; once stated, it counts."""
+    lines = ask("next").stdout
+    assert len(lines.splitlines()) <= 40
+    assert "On cash alone" in lines
+    assert "On cash alone" not in ask("next", "--set", "quality.usd_per_error=0.02").stdout
+
+
+def test_an_alarm_is_to_be_corrected_first(scenario: Path) -> None:
+    assert ask("next", scenario, "--set", "workload.growth_per_year=9").stdout.splitlines()[1].startswith("CORRECT FIRST: ")
+
+
+@pytest.mark.parametrize(("args", "named"), [
+    (("--draws", "0"), "draws: 0 do not say what a measurement is worth; at least 64"),
+    (("--set", "quality.bar=2"), "quality.bar"),
+    (("--quality", "missing.yaml"), "missing.yaml"),
+])
+def test_bad_input_is_one_sentence(scenario: Path, args: tuple[str, ...], named: str) -> None:
+    result = ask("next", scenario, *args)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert named in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_saved_comparison_says_the_same(scenario: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.json"
+    assert ask("compare", scenario, "--format", "json", "--output", saved).exit_code == 0
+    first, again = (json.loads(ask("next", path, "--format", "json").stdout) for path in (scenario, saved))
+    assert first["experiments"] == again["experiments"]

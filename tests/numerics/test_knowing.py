@@ -1,0 +1,77 @@
+"""What a measurement is worth, against sums over its outcomes by hand and by scipy."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from roi.economics.decision.worth import ITEMS
+from roi.facts.case import counted_quantile
+from roi.numerics.knowing import BINS, Bins, above_noise, best_of, binomial, repeated
+from roi.numerics.sequence import sobol
+
+RIGHT, WRONG = 36.5, 3.5
+"""4 wrong of 40 items, Jeffreys: the error rate is Beta(3.5, 36.5), 8.75% on average."""
+USD, LEVEL = 100_000.0, 0.09
+"""Option a gains USD x (LEVEL - error rate): +$250 on average; staying gains nothing."""
+
+
+def two_options(noise: float, n: int = 4096) -> tuple[np.ndarray, np.ndarray]:
+    """The error rate in each draw, and what staying and a gain there; noise in USD is that of other facts."""
+    points = sobol(0, n, 2, 7)
+    rate = counted_quantile(points[:, 0], WRONG / (RIGHT + WRONG), RIGHT + WRONG - 1.0)
+    return rate, np.stack([np.zeros(n), USD * (LEVEL - rate) + noise * (points[:, 1] - 0.5)])
+
+
+def worth(rate: np.ndarray, table: np.ndarray, chances: np.ndarray | None) -> tuple[float, float]:
+    bins = Bins.of(rate)
+    assert bins is not None
+    return above_noise(bins.gains(table, best_of(table), bins.policies(bins.means(table), chances)))
+
+
+def by_items(rate: np.ndarray, table: np.ndarray, items: int) -> tuple[float, float]:
+    bins = Bins.of(rate)
+    assert bins is not None
+    return worth(rate, table, binomial(bins.centres, items))
+
+
+def exactly(items: int) -> float:
+    """The sum over all numbers k of wrong answers, Beta-binomial: a is taken where the mean (3.5 + k) / (40 + items) allows."""
+    k = np.arange(items + 1)
+    gain = USD * (LEVEL - (WRONG + k) / (RIGHT + WRONG + items))
+    return float(stats.betabinom(items, WRONG, RIGHT).pmf(k) @ np.maximum(gain, 0.0) - USD * (LEVEL - 0.0875))
+
+
+@pytest.mark.parametrize("items", [25, 100, 400, 1600])
+@pytest.mark.parametrize("noise", [0.0, 3000.0])
+def test_the_worth_of_items_is_the_sum_over_their_outcomes(items: int, noise: float) -> None:
+    """A Beta prior and two options whose gain is linear in the rate: the preposterior analysis in closed form."""
+    found, error = by_items(*two_options(noise), items)
+    assert found == pytest.approx(exactly(items), abs=2.0 * error + 0.02 * exactly(items))
+
+
+def test_the_worth_of_items_rises_and_tends_to_that_of_the_rate_itself() -> None:
+    """E[max(LEVEL - rate, 0)] over the Beta: $100,000 x (0.09 F(0.09; 3.5, 36.5) - 0.0875 F(0.09; 4.5, 36.5)), less $250."""
+    below = LEVEL * stats.beta(WRONG, RIGHT).cdf(LEVEL) - 0.0875 * stats.beta(WRONG + 1, RIGHT).cdf(LEVEL)
+    rate, table = two_options(3000.0)
+    known, error = worth(rate, table, None)
+    assert known == pytest.approx(USD * (below - (LEVEL - 0.0875)), abs=2.0 * error)
+    curve = [by_items(rate, table, items)[0] for items in ITEMS]
+    assert all(b >= a - 0.1 * error for a, b in itertools.pairwise(curve))
+    assert max(curve) <= known + 0.1 * error
+    assert curve[-1] == pytest.approx(known, rel=0.03)
+
+
+def test_a_result_has_the_chances_of_the_binomial_and_a_repeated_one_those_of_the_normal() -> None:
+    rates = np.array([0.02, 0.5])
+    assert binomial(rates, 20)[:15] == pytest.approx(stats.binom(20, rates).pmf(np.arange(15)[:, None]), abs=1e-9)
+    assert binomial(np.array([0.0, 1.0]), 5).argmax(axis=0).tolist() == [0, 5]
+    chances = repeated(np.array([1.0, 2.0]), 0.1)
+    assert chances.sum(axis=0) == pytest.approx([1.0, 1.0])
+    near = chances[:, 0]
+    assert np.abs(np.arange(near.size) - near.argmax())[near > near.max() * np.exp(-0.5) * 0.99].max() == 3  # one deviation
+
+
+def test_too_few_draws_tell_nothing() -> None:
+    assert Bins.of(np.zeros(2 * BINS - 1)) is None

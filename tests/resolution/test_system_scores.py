@@ -1,0 +1,124 @@
+"""What counts of right answers leave of an error rate: alone, and against the incumbent on the same items."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from quiet_scenario import CASCADE, CHEAPER, case_of, quiet
+from scipy import stats
+
+from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.evaluation import read_all
+from roi.errors import RoiError
+from roi.facts.case import Case
+from roi.numerics.sequence import sobol
+from roi.resolution.resolution import resolve
+from roi.scenario.file import check_scenario
+
+STAY, LUNA = "gpt-5.4", "gpt-6-luna"
+ONLY: dict[str, Any] = {"cascade_first": [], "self_hosted": []}
+COUNTS = {"both_right": 264, "only_incumbent": 15, "only_this": 9, "both_wrong": 12}
+"""300 items: the incumbent is right on 279 (93%), luna on 273 (91%)."""
+APART = {STAY: {"value": 0.93, "items": 300}, LUNA: {"value": 0.91, "items": 300}}
+PAIRED = {STAY: APART[STAY], LUNA: {**APART[LUNA], "paired": COUNTS}}
+
+
+def with_scores(scores: dict[str, Any], **changes: Any) -> Case:
+    return case_of(**{"draws": 4096, "candidates": ONLY, "quality": {"scores": scores}, **changes})
+
+
+def rates(case: Case, n: int = 4096) -> tuple[np.ndarray, np.ndarray]:
+    """Error rates of staying and of luna in each draw."""
+    _, options = read_all(case, case.values(sobol(0, n, len(case.uncertain), 1)))
+    return tuple(np.broadcast_to(np.asarray(options[id].error_rate).reshape(-1), n) for id in ("stay", CHEAPER))
+
+
+def test_a_count_leaves_a_beta_whose_mean_is_the_central_value() -> None:
+    """27 wrong of 300 and half an item each way: Beta(27.5, 273.5), 9.14% on average. A value alone stays exact."""
+    case = with_scores(APART)
+    fact = case[f"systems.{LUNA}.error_rate"]
+    beta = stats.beta(27.5, 273.5)
+    assert [fact.value, fact.low, fact.high] == pytest.approx([27.5 / 301, beta.ppf(0.05), beta.ppf(0.95)], abs=1e-5)
+    drawn = np.sort(rates(case)[1])
+    assert drawn[[409, 2048, 3686]] == pytest.approx(beta.ppf([0.1, 0.5, 0.9]), abs=5e-4)
+    assert case[f"systems.{LUNA}.items"].value == 300
+    assert f"systems.{LUNA}.error_rate" not in with_scores({STAY: 0.93, LUNA: 0.91}).uncertain
+
+
+def test_on_the_same_items_the_difference_is_surer() -> None:
+    """Apart: sqrt(0.93 x 0.07 + 0.91 x 0.09) / sqrt(300) = 0.0221. Paired: 24 of 300 differ, by 6 on balance:
+    sqrt(0.08 - 0.02^2) / sqrt(300) = 0.0163; (0.0221 / 0.0163)^2 = 1.8 times the items.
+    """
+    apart, paired = (np.subtract(*rates(with_scores(scores))[::-1]) for scores in (APART, PAIRED))
+    assert apart.std() == pytest.approx(0.0221, rel=0.02)
+    assert paired.std() == pytest.approx(0.0163, rel=0.02)
+    assert paired.mean() == pytest.approx(0.0206, abs=2e-4)
+
+
+def test_pairing_moves_the_chance_to_be_best() -> None:
+    """Luna saves $10,512 - $394.20 = $10,117.80 a month; 2,628,000 wrong answers at $0.09625 would cost $252,945: it wins where
+    fewer than 4.00% more are wrong. Apart: (0.0400 - 0.0199) / 0.0222 = 0.905, 81.7%; paired:
+    (0.0400 - 0.0206) / 0.0164 = 1.185, 88.2%.
+    """
+    free = {"usd": 0.0, "labels": 0.0, "usd_per_label": 0.0}
+
+    def best(scores: dict[str, Any]) -> Comparison:
+        return compare(with_scores(scores, evaluation=free, quality={"scores": scores, "usd_per_error": 0.09625}))
+
+    apart, paired = (next(o for o in best(s).options if o.id == CHEAPER) for s in (APART, PAIRED))
+    assert apart.probability_best == pytest.approx(0.817, abs=0.015)
+    assert paired.probability_best == pytest.approx(0.882, abs=0.015)
+
+
+def test_with_one_item_the_prior_rules() -> None:
+    """One right answer and half an item each way: 1 - 1.5 / 2 = 25% wrong on average, anywhere between 0% and 77%."""
+    fact = with_scores({STAY: 0.93, LUNA: {"value": 1.0, "items": 1}})[f"systems.{LUNA}.error_rate"]
+    assert [fact.value, fact.high] == pytest.approx([0.25, stats.beta(0.5, 1.5).ppf(0.95)], abs=1e-4)
+
+
+def test_the_incumbents_bare_score_is_as_sure_as_the_items_that_it_was_paired_on() -> None:
+    case = with_scores({STAY: 0.93, LUNA: PAIRED[LUNA]})
+    assert case[f"systems.{STAY}.error_rate"].value == pytest.approx(21.5 / 301)
+    assert f"systems.{STAY}.items" not in case
+
+
+def test_a_paired_system_follows_an_incumbent_whose_score_has_an_interval() -> None:
+    """5% of the incumbent's answers wrong at its best: 1 - (0.95 x 264.5 / 280 + 0.05 x 9.5 / 22)."""
+    case = with_scores({STAY: {"value": 0.93, "low": 0.90, "high": 0.95}, LUNA: PAIRED[LUNA]})
+    _, options = read_all(case, {**case.values(), f"quality.evaluation_noise.{STAY}": 1.0})
+    wrong = 1.0 - (0.95 * 264.5 / 280.0 + 0.05 * 9.5 / 22.0)
+    assert [float(options[id].error_rate) for id in ("stay", CHEAPER)] == pytest.approx([0.05, wrong])
+
+
+def test_a_cascade_may_be_paired_as_a_whole() -> None:
+    whole = f"{LUNA} > {STAY}"
+    case = with_scores({**PAIRED, whole: {"value": 0.925, "paired": {**COUNTS, "only_this": 12, "both_wrong": 9}}},
+                       candidates={"self_hosted": []})
+    _, options = read_all(case, case.values())
+    found = 1.0 - (279.5 / 301 * 264.5 / 280.0 + 21.5 / 301 * 12.5 / 22.0)
+    assert float(options[CASCADE].end_to_end_error) == pytest.approx(found)
+    assert options[CASCADE].items == 300
+
+
+@pytest.mark.parametrize(("bar", "feasible"), [(0.91, True), (0.92, False)])
+def test_the_bar_holds_what_was_counted_not_the_mean_that_the_prior_pulls(bar: float, feasible: bool) -> None:
+    """91% of 300 items: the mean of what that leaves is 90.9%, below a bar of 91%."""
+    for scores in (APART, PAIRED):
+        c = compare(with_scores(scores, draws=0, quality={"scores": scores, "bar": bar}))
+        assert (CHEAPER in {o.id for o in c.options}) is feasible
+
+
+@pytest.mark.parametrize(("scores", "named"), [
+    ({STAY: {"value": 0.93, "paired": COUNTS}}, "no pairs with itself"),
+    ({STAY: 0.93, LUNA: {"value": 0.9, "paired": dict.fromkeys(COUNTS, 0)}}, "all four counts are 0"),
+    ({STAY: 0.93, LUNA: {"value": 0.9, "low": 0.8}}, "low and high are given together"),
+    ({STAY: 0.93, LUNA: {"value": 0.9, "paired": {**COUNTS, "only_this": -1}}}, "paired.only_this"),
+])  # fmt: skip
+def test_what_cannot_be_is_named(scores: dict[str, Any], named: str) -> None:
+    with pytest.raises(RoiError, match=named.replace(".", r"\.")):
+        with_scores(scores)
+
+
+def test_counts_that_contradict_the_score_are_said() -> None:
+    data = quiet({"candidates": ONLY, "quality": {"scores": {STAY: 0.93, LUNA: {"value": 0.99, "paired": COUNTS}}}})
+    assert any("paired says 0.91" in told for told in resolve(check_scenario(data)).warnings)

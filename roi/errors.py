@@ -41,12 +41,17 @@ class CaseError(InputError):
     """A saved comparison cannot be replayed."""
 
 
+FEW = 8
+"""Names of which all are listed where none is near."""
+
+
 class UnknownName(InputError):
-    """A name that the catalog does not hold; the message offers the nearest known ones, or `all_of_them` where none is near."""
+    """A name that is not known; the message offers the nearest, or where none is near `all_of_them` or the few there are."""
 
     def __init__(self, field: str, name: str, known: Iterable[str], kind: str, all_of_them: Iterable[str] = ()) -> None:
         self.field = field
-        near, known_ones = nearest(name, known), ", ".join(all_of_them)
+        names = list(known)
+        near, known_ones = nearest(name, names), ", ".join(all_of_them or (names if len(names) <= FEW else ()))
         hint = f"; nearest: {', '.join(near)}" if near else f"; known: {known_ones}" if known_ones else ""
         super().__init__(f"{field}: unknown {kind} {name[:80]!r}{hint}")
 

@@ -42,6 +42,11 @@ def test_a_rate_of_an_unknown_name_offers_the_systems_there_are() -> None:
         resolved(candidates=PLAIN, quality={"kept_error_rate": {"nonsense": 0.05}})
 
 
+def test_a_capacity_of_an_unknown_model_lists_the_few_that_are_served() -> None:
+    with pytest.raises(UnknownName, match=r"serving.capacities.0.model: .*'llama'; known: .*qwen3-8b"):
+        resolved(serving={"capacities": [{**HOLDS, "model": "llama"}]})
+
+
 @pytest.mark.parametrize("field", ["api_models", "hosted_models", "cascade_first"])
 def test_the_incumbent_as_its_own_candidate_is_left_out_with_a_warning(field: str) -> None:
     found = resolved(candidates={**PLAIN, field: ["openai/gpt-5.4"]})

@@ -52,7 +52,7 @@ class Verdict:
     second: str | None
     """The best likely candidate besides the leader."""
     chance_over_second: float | None
-    """Share of the draws in which the leader saves more than the second."""
+    """Share of the draws in which the leader saves no less than the second."""
     passed_over: tuple[PassedOver, ...]
     """Options with a higher expected NPV than the leader, best first."""
     challenger: str | None
@@ -180,7 +180,7 @@ def _chance_over(drawn: Drawn | None, leader: str, second: str | None, counts: s
     if drawn is None or second is None:
         return None
     saved = drawn.saved(counts)
-    return float(np.mean(saved[leader] > saved[second]))
+    return float(np.mean(saved[leader] >= saved[second] - CENT))
 
 
 def _passed_over(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) -> tuple[PassedOver, ...]:

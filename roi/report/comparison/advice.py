@@ -8,7 +8,7 @@ from roi.economics.decision.option_result import OptionResult, Triple
 from roi.economics.decision.verdict import chance, value
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED
-from roi.report.comparison.thresholds import alone_from, at_rent, look_again, month_of, option_of, undone_by, wins_from
+from roi.report.comparison.thresholds import at_rent, compared_from, look_again, month_of, option_of, undone_by, wins_from
 from roi.report.layout.blocks import Block, Labelled
 from roi.report.layout.wording import case_number, fact_name, figure, percent, short_usd, usd
 from roi.report.layout.wording import chance as share
@@ -36,6 +36,8 @@ DIFFERS = 0.25
 """Two paybacks that differ by more than this part of the longer one are both told."""
 PART = 0.1
 """Forced migrations are named where they are more than this part of what staying costs."""
+SAME_PAYBACK = 0.05
+"""Months; paybacks that differ by less print alike."""
 SAME_RATE = 0.0005
 """Error rates that print alike."""
 MEASURES = {
@@ -139,9 +141,11 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     paid = f"payback {in_months(cash, horizon)}{'' if cash <= 0 or cash > horizon else ' months'}"
     if 0.0 < cash < 1.0:
         paid = "payback within the first month"
+    if c.verdict.counts != "cash" and abs(cash - with_errors) >= SAME_PAYBACK and 1.0 <= cash <= horizon:
+        paid += " on cash"
     shorter, longer = sorted(min(x, 2.0 * horizon) for x in (cash, with_errors))
     if c.verdict.counts != "cash" and longer - shorter > DIFFERS * longer and longer >= 1.0:
-        paid += f" on cash ({in_months(with_errors, horizon)} with wrong answers counted)"
+        paid += f" ({in_months(with_errors, horizon)} with wrong answers counted)"
     own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
     first = f"{paid_first} and {usd(own)} that your own cards would sell for" if own else paid_first
     moves = f" ({usd(_migrations(c))} of it forced migrations)" if _migrations(c) > PART * month_of(c, stay)[0] else ""
@@ -150,7 +154,7 @@ def _cash(c: Comparison, o: OptionResult) -> str:
 
 def _migrations(c: Comparison) -> float:
     """The part of staying's cash that is forced migrations, in the same months."""
-    start, stay = alone_from(c, c.leader), option_of(c, "stay")
+    start, stay = compared_from(c), option_of(c, "stay")
     rows = (line.monthly_usd for line in stay.lines if line.name.endswith(": migration"))
     return sum(sum(row[start:]) for row in rows) / (len(stay.monthly_usd) - start)
 

@@ -12,7 +12,7 @@ from roi.economics.decision.option_result import FleetResult, LineResult, Option
 from roi.economics.decision.verdict import value
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.fact import Basis
-from roi.report.comparison.thresholds import alone_from, month_of
+from roi.report.comparison.thresholds import alone_from, compared_from, month_of, quality
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table
 from roi.report.layout.wording import KINDS, MARKS, Money, case_number, chance, figure, money_of, months, percent, usd
 
@@ -80,7 +80,7 @@ def _legend(c: Comparison, shown: list[OptionResult]) -> str:
 def _staying(c: Comparison) -> str:
     """What a month of staying costs, and what that is made of."""
     stay = next(o for o in c.options if o.id == "stay")
-    start = alone_from(c, c.leader)
+    start = compared_from(c)
     parts: dict[str, float] = defaultdict(float)
     for line in stay.lines:
         name = "API" if line.name.startswith("API ") else line.name
@@ -125,7 +125,7 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     return [
         Heading(f"Cost of {o.label} ({o.id})"), Table(heads, (*rows, total), align="ll", tree=True),
         Paragraph(f"/month: mean of months {start + 1} to {horizon}{'' if o.id == 'stay' else ', when it serves alone'}."
-                  f" Discounted cost {usd(o.pv_cost_usd)}.{_fleet(o.fleet)} Quality: {o.quality.status},"
+                  f" Discounted cost {usd(o.pv_cost_usd)}.{_fleet(o.fleet)} Quality: {quality(c, o)},"
                   f" {percent(o.quality.error_rate)} wrong{handed}."),
     ]
 

@@ -6,11 +6,10 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import UNKNOWN
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance
-from roi.economics.inputs import KEEPS_MODEL
 from roi.facts.case import template_values
-from roi.facts.fact import Basis, Fact
+from roi.facts.fact import Basis
 from roi.report.comparison.advice import advice, counted, npv_of, reason
-from roi.report.comparison.thresholds import month_of, option_of
+from roi.report.comparison.thresholds import guessed, month_of, option_of, quality
 from roi.report.layout.blocks import Block, Gap, Labelled, Paragraph, Row, Table, Title, render, shortened
 from roi.report.layout.wording import case_number, fact_name, fact_range, figure, money_of, percent, quantity, short_usd, usd
 from roi.report.layout.wording import chance as share
@@ -113,11 +112,6 @@ def _assumed(c: Comparison) -> list[str]:
     return [f"{word}: {', '.join(names)}" for word, names in (("Assumed", assumed), ("Uncertain", unsure)) if names]
 
 
-def guessed(fact: Fact) -> bool:
-    """True where the fact is assumed, by the program or in the user's own words; what a template guessed is told apart."""
-    return fact.basis is Basis.ASSUMED or (fact.basis is not Basis.TEMPLATE and fact.source.lower().startswith("assumed"))
-
-
 def _scores(c: Comparison) -> set[str]:
     """Paths of the error rates of what was evaluated."""
     return {f"systems.{c.case[f'options.{o.id}.system'].value}.error_rate" for o in c.options if o.evaluated}
@@ -177,10 +171,11 @@ def _table(c: Comparison, most: int) -> list[Block]:
                     share(chance(o, counts)), share(o.probability_best), quality(c, o)),
                    strong=leads, tone="good" if leads else "" if o.tested else "doubt")
 
-    untested = any(not o.tested for o in shown) and case_number(c.case, "quality.bar") > 0
-    legend = (f"cash: mean month once live. NPV against staying, {counted(c)}; P10: bad case, P90: good."
+    bar = case_number(c.case, "quality.bar")
+    untested = bar > 0 and any(not o.tested for o in shown)
+    legend = (f"cash: mean month once live, central values. NPV against staying, {counted(c)}; P10: bad case, P90: good."
               " best of all: among what may be recommended."
-              + (" ?: in a draw that misses the bar, the set-up and the way back are lost." if untested else ""))
+              + (f" ?: in a draw below the quality bar of {percent(bar)}, set-up and way back are lost." if untested else ""))
     return [Table(heads, tuple(row(o) for o in shown), align="lrrrrrrrl", cut=True), Paragraph(legend), *_lost(c)]
 
 
@@ -193,18 +188,6 @@ def _rate(o: OptionResult) -> str:
     """Wrong answers in percent, with a question mark where nobody tested."""
     text = percent(o.quality.wrong_rate).removesuffix("%")
     return text if o.tested else f"{text}?"
-
-
-def quality(c: Comparison, o: OptionResult) -> str:
-    """What is known of the option's answers."""
-    if o.id == "stay":
-        return "in use"
-    if o.kind in KEEPS_MODEL:
-        return "same model"
-    if not o.tested:
-        return "few tested" if o.evaluated else "GATE UNTESTED" if o.kind == "cascade" else "NOT TESTED"
-    path = f"systems.{c.case[f'options.{o.id}.system'].value}.error_rate"
-    return "assumed" if path in c.case and (guessed(c.case[path]) or c.case[path].basis is Basis.TEMPLATE) else "tested"
 
 
 def _lost(c: Comparison) -> list[Block]:

@@ -6,6 +6,8 @@ from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.signposts import Signpost
+from roi.economics.inputs import KEEPS_MODEL
+from roi.facts.fact import Basis, Fact
 from roi.report.layout.wording import case_number, percent, requests, usd
 
 PRICES = {"usd_per_gpu_hour": "a GPU hour", "usd_per_gpu": "a GPU"}
@@ -26,17 +28,43 @@ def wins_from(c: Comparison, o: OptionResult) -> str:
     return "; ".join(_from(c, found[baseline], name) for baseline, name in rivals.items() if baseline in found)
 
 
+def guessed(fact: Fact) -> bool:
+    """True where the fact is assumed, by the program or in the user's own words; what a template guessed is told apart."""
+    return fact.basis is Basis.ASSUMED or (fact.basis is not Basis.TEMPLATE and fact.source.lower().startswith("assumed"))
+
+
+def quality(c: Comparison, o: OptionResult) -> str:
+    """What is known of the option's answers."""
+    if o.id == "stay":
+        return "in use"
+    if o.kind in KEEPS_MODEL:
+        return "same model"
+    if not o.tested:
+        return "few tested" if o.evaluated else "GATE UNTESTED" if o.kind == "cascade" else "NOT TESTED"
+    path = f"systems.{c.case[f'options.{o.id}.system'].value}.error_rate"
+    return "assumed" if path in c.case and (guessed(c.case[path]) or c.case[path].basis is Basis.TEMPLATE) else "tested"
+
+
 def alone_from(c: Comparison, o: OptionResult) -> int:
     """The first month in which the option serves alone, counted from 0."""
     parallel = case_number(c.case, f"changes.{c.case[f'options.{o.id}.group'].value}.months_in_parallel")
     return min(math.ceil(o.months_to_live + parallel), len(o.monthly_usd) - 1)
 
 
+def compared_from(c: Comparison) -> int:
+    """The month, counted from 0, from which on staying is compared with the leading option, or with the challenger."""
+    beside = c.verdict.leader if c.verdict.leader != "stay" else c.verdict.challenger
+    return 0 if beside is None else alone_from(c, option_of(c, beside))
+
+
 def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:
-    """Cash and cost of wrong answers in a mean month once the option serves alone; of staying, while the leading one does."""
+    """Cash and cost of wrong answers in a mean month once the option serves alone; of staying, while the leading one does.
+
+    Where staying leads, its months are those of the challenger.
+    """
     if o.id != "stay":
         return o.cash_monthly_usd, o.errors_monthly_usd
-    start = alone_from(c, c.leader)
+    start = compared_from(c)
     sums = [0.0, 0.0]
     for line in o.lines:
         sums[line.name == "wrong answers"] += sum(line.monthly_usd[start:]) / (len(o.monthly_usd) - start)

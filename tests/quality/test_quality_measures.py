@@ -1,7 +1,6 @@
 """What an evaluation says: scores, differences, cascades, cautions, how many items settle it; by hand."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -184,16 +183,16 @@ def test_a_bar_fixed_after_the_results_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.full
-def test_100_000_items_of_5_systems_take_3_seconds_and_300_mib(tmp_path: Path) -> None:
-    """CPU of the whole command, and its largest resident set."""
+def test_100_000_items_of_5_systems_take_at_most_300_mib(tmp_path: Path) -> None:
+    """The largest resident set of the command's own process; its time is measured in benchmarks."""
     path = tmp_path / "big.jsonl"
     with path.open("w") as file:
         for name in ("a", "b", "c", "d", "e"):
             file.writelines(json.dumps({"id": f"item-{k}", "system": name, "score": int(k % 10 < 9), "prompt": "x" * 40}) + "\n"
                             for k in range(100_000))
-    run = subprocess.Popen([sys.executable, "-m", "roi", "quality", str(path), "--incumbent", "a"], stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(run.pid, 0)
-    run.returncode = os.waitstatus_to_exitcode(status)
-    assert run.returncode == 0
-    assert used.ru_utime + used.ru_stime < 3.0
-    assert used.ru_maxrss < 300 * 1024
+    code = ("import atexit, sys; atexit.register(lambda: sys.stderr.write(open('/proc/self/status').read()));"
+            " from roi.cli import main; main()")
+    run = subprocess.run([sys.executable, "-c", code, "quality", str(path), "--incumbent", "a"], capture_output=True, text=True,
+                         check=True)
+    most = next(line for line in run.stderr.splitlines() if line.startswith("VmHWM"))
+    assert float(most.split()[1]) < 300 * 1024

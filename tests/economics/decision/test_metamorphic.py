@@ -21,6 +21,8 @@ SEEDS = [pytest.param(seed, marks=[] if seed < 20 else pytest.mark.full) for see
 every = pytest.mark.parametrize("seed", SEEDS)
 CENT = 0.01
 EXACT = 1e-9
+MISSED = 5e-4
+"""Share of the cost by which an option may still win just before: smaller margins may be missed (docs/economics.md, 6.2)."""
 JUST = 3e-6
 """Share of a volume that is just before it, or just after: break-evens are searched to 2e-6."""
 
@@ -198,7 +200,7 @@ def gains(case: Case, b: BreakEven, rivals: list[str], daily: float) -> tuple[fl
     for rival in (id for id in rivals if there.options[id].infeasible is None):  # its cards may not hold that volume
         start = max(first_month(there.shared, there.options[id]) for id in (b.option, rival))
         found.append((cost(rival, start) - cost(b.option, start), abs(cost(b.option, start))))
-    return min(found)
+    return min(found, default=(np.inf, 0.0))  # no rival holds that volume
 
 
 def first_month(shared: Shared, option: Option) -> int:
@@ -217,9 +219,9 @@ def test_break_evens_hold_where_they_are_printed(seed: int) -> None:
         rivals = {"stay": ["stay"], "best_untrained": ["stay", *others], "recommended": [now.verdict.leader]}[b.baseline]
         for at in {b.first, b.stays} - {None, 0.0}:
             (before, _), (here, cost) = gains(case, b, rivals, at * (1 - JUST)), gains(case, b, rivals, at)
-            assert before < 1e-6 * cost, (b, at, before)
+            assert before < MISSED * cost or here == np.inf, (b, at, before)
             assert here > -1e-3 * cost, (b, at, here)
-            assert here > -1e-7 * cost or abs(before - here) < 1e-3 * cost, (b, at, before, here)
+            assert here > -1e-7 * cost or here == np.inf or abs(before - here) < 1e-3 * cost, (b, at, before, here)
         if b.stays:
             after, cost = gains(case, b, rivals, b.stays * 1.01)
             assert after > -1e-3 * cost, (b, after)
@@ -239,7 +241,7 @@ def test_at_each_signpost_the_two_cost_the_same(seed: int) -> None:
                     continue  # the error rate of a system is a fact of more than one option then
                 at = [1 - JUST, 1.0, 1 + JUST] if post.quantity == "requests_per_day" else [1.0]
                 found = [Answer(case, overwritten(case, post, x * post.threshold / post.today)) for x in at]
-                if any(a.options[id].infeasible for a in found):
+                if any(a.options[each].infeasible for a in found for each in (id, rival)):
                     continue  # more cards would be needed than are owned
                 gains = [a.pv(rival) - a.pv(id) for a in found]
                 assert min(map(abs, gains)) < 1e-3 * found[0].pv(id) or min(gains) < 0 < max(gains), (post, gains)

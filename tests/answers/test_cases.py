@@ -77,3 +77,12 @@ def test_the_break_evens_are_those_that_the_case_names(path: Path) -> None:
         b = found[row["option"], row["baseline"], row["basis"], row.get("counts", "errors")]
         wrong = {name: getattr(b, name) for name, value in row.items() if not agrees(getattr(b, name), value)}
         assert wrong == {}, row
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_the_signposts_are_those_that_the_case_works_out(path: Path) -> None:
+    c, expected = case(path)
+    for row in expected.get("signposts", []):
+        key = {name: row[name] for name in ("option", "rival", "quantity", "direction")}
+        (post,) = (s for s in c.signposts if {name: getattr(s, name) for name in key} == key)
+        assert agrees(post.threshold, row["threshold"]), post

@@ -13,6 +13,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class RoiError(Exception):
@@ -73,3 +74,12 @@ def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) ->
     by_lower = {k.lower(): k for k in names}
     found = get_close_matches(name.lower()[:80], list(by_lower), n=n, cutoff=cutoff)
     return [by_lower[f] for f in found]
+
+
+def nearest_file(path: Path) -> str:
+    """The end of a message about a file that is not there: "; nearest: ..." with the most alike one beside it, or nothing."""
+    try:
+        near = nearest(path.name, [p.name for p in path.parent.iterdir()], 1)
+    except OSError:
+        return ""
+    return f"; nearest: {path.parent / near[0]}" if near else ""

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Final, TextIO, cast
 
-from roi.errors import InputError, MissingExtra, nearest
+from roi.errors import InputError, MissingExtra, nearest_file
 from roi.quality.json_stream import wanted_values
 from roi.quality.result_rows import NOT_JSON, Document, Notes, Source
 
@@ -46,10 +46,8 @@ def find_files(arguments: Sequence[str]) -> list[Path]:
         else:
             paths = sorted(Path(p) for p in glob.glob(argument, recursive=True))  # noqa: PTH207 -- absolute globs
         if not paths:
-            near = nearest(path.name, [p.name for p in path.parent.iterdir()], 1) if path.parent.is_dir() else []
-            hint = f"; nearest: {path.parent / near[0]}" if near else ""
             what = f"a folder without {', '.join(ENDINGS)}" if path.is_dir() else "not there"
-            raise InputError(f"FILES: {argument[:200]!r} is {what}{hint}")
+            raise InputError(f"FILES: {argument[:200]!r} is {what}{nearest_file(path)}")
         found.update((p.resolve(), p) for p in paths)
     if not found:
         raise InputError("FILES: none given; name results per item and system, folders or globs")

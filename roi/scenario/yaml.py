@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from roi.errors import InputError
+from roi.errors import InputError, nearest_file
 
 SIZE_LIMIT = 2 * 2**20
 """Bytes; a scenario has a few hundred lines."""
@@ -101,7 +101,8 @@ def _read_text(path: Path) -> str:
             raw = b"" if size > SIZE_LIMIT else file.read(SIZE_LIMIT + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{path}: cannot be read: {reason}") from error
+        near = nearest_file(path) if isinstance(error, FileNotFoundError) else ""
+        raise InputError(f"{path}: cannot be read: {reason}{near}") from error
     if max(size, len(raw)) > SIZE_LIMIT:
         raise InputError(f"{path}: {max(size, len(raw)):,} bytes; a scenario has at most {SIZE_LIMIT:,}")
     if b"\0" in raw:

@@ -168,3 +168,9 @@ def _seconds(text: str) -> float:
     start = time.process_time()
     parse_yaml(text, "f")
     return time.process_time() - start
+
+
+def test_a_file_that_is_not_there_names_the_nearest_one(tmp_path: Path) -> None:
+    (tmp_path / "tickets.yaml").write_text("title: x\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"tickts\.yaml: cannot be read: .*; nearest: .*tickets\.yaml"):
+        read_yaml(tmp_path / "tickts.yaml")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from roi.errors import InputError, nearest
+from roi.errors import InputError, nearest_file
 
 STDIN: Final = "-"
 ENDINGS: Final = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".log")
@@ -58,8 +58,7 @@ def _paths(argument: str) -> list[Path]:
         raise InputError(f"FILES: {argument!r} is no file; for a pipe give - and what it says as standard input")
     matched = sorted(Path(p) for p in glob.glob(argument, recursive=True) if Path(p).is_file())  # noqa: PTH207 -- absolute globs
     if not matched:
-        near = nearest(path.name, [p.name for p in path.parent.iterdir()], 1) if path.parent.is_dir() else []
-        raise InputError(f"FILES: {argument!r} is not there" + (f"; nearest: {path.parent / near[0]}" if near else ""))
+        raise InputError(f"FILES: {argument!r} is not there{nearest_file(path)}")
     return matched
 
 

@@ -21,7 +21,6 @@ NO_ID: Final = f"no id of an item, or one of more than {LONGEST_ID} characters"
 NO_SYSTEM: Final = f"no system, or a name of more than {LONGEST_ID} characters"
 NO_WEIGHT: Final = "a weight that is no number above 0"
 COPY: Final = "a copy of another row: the same system, item, run and score"
-REASONS: Final = (NO_ID, NO_SYSTEM, NO_WEIGHT)
 
 
 @dataclass(frozen=True, kw_only=True)

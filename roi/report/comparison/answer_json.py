@@ -19,7 +19,7 @@ Json = dict[str, Any]  # Any: plain JSON values
 
 def comparison_json(c: Comparison, *, version: str, scenario: Json | None, warnings: Sequence[str]) -> str:
     """The comparison as JSON text. Infinity ("never") is null; a NaN would be a bug and raises ValueError."""
-    verdict = c.verdict.sentence[:1].lower() + c.verdict.sentence[1:]  # begins with stay, change, or "stay, not sure"
+    verdict = c.verdict.sentence[:1].lower() + c.verdict.sentence[1:]  # begins with stay, change or no verdict
     found: Mapping[str, Json] = {  # an option that cannot work has every key of one that can
         **{o.id: {"feasible": True, "reason": None, **asdict(o)} for o in c.options},
         **{o.id: {"feasible": False, "reason": o.reason, **{f.name: None for f in fields(OptionResult)}, **asdict(o),

@@ -54,6 +54,9 @@ def excluded(c: Comparison) -> list[str]:
         found.append("the cost of wrong answers: quality.usd_per_error is 0, so that options differ in price alone")
     if case_number(c.case, "reconciliation.factor", 1.0) == 1.0:
         found.append("the real bill: incumbent.bill_usd_per_month is not given, so list prices and token counts are unchecked")
+    if "cascade" in kinds and case_number(c.case, "quality.judge_usd_per_request", 0.0) <= 0:
+        found.append("the judge that decides what a cascade escalates: quality.judge_usd_per_request is 0, as where the first"
+                     " model's own confidence decides")
     if case_number(c.case, "draws") <= 0 or not c.case.uncertain:
         found.append("uncertainty: no draws, central values only")
     found += [

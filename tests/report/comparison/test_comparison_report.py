@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from quiet_scenario import case_of
 
 from roi.answers.saved import read_saved, replay
 from roi.economics.decision.comparison import Comparison, compare
@@ -366,3 +367,12 @@ def test_a_payback_beside_a_negative_npv_is_explained() -> None:
     o = replace(c.options[2], npv_usd=5.0, expected_npv_usd=-5.0)
     text = " ".join(comparison_text(replace(c, options=(*c.options[:2], o, *c.options[3:])), (), full=True).split())
     assert f"{o.label} pays back at the central values, but on average" in text
+
+
+def test_a_judge_that_nobody_priced_is_named_among_what_is_left_out() -> None:
+    words = "the judge that decides what a cascade escalates"
+    scores = {"gpt-5.4": 0.95}
+    cases = (case_of(quality={"judge_usd_per_request": usd, "scores": scores}) for usd in (0.0, 0.001))
+    free, priced = (excluded(compare(case)) for case in cases)
+    assert any(line.startswith(words) for line in free)
+    assert not any(line.startswith(words) for line in priced)

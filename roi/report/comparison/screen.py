@@ -32,7 +32,7 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
     """The screen; its table has as many of the best options as leave it within its lines."""
     text = ""
     for most in range(MOST_ROWS, 0, -1):
-        text = render((*head(c), *alerts(c), Gap(), *advice(c), Gap(), *_table(c, most), *_last(c, warnings, most)), form,
+        text = render((*head(c), *alerts(c), Gap(), *advice(c), Gap(), *table(c, most), *_last(c, warnings, most)), form,
                       width=width, colour=colour)
         if form != "table" or text.count("\n") < MOST_LINES:
             break
@@ -151,7 +151,7 @@ def best_rows(c: Comparison, most: int) -> list[OptionResult]:
     return [o for o in ranked if o.id in kept]
 
 
-def _table(c: Comparison, most: int) -> list[Block]:
+def table(c: Comparison, most: int) -> list[Block]:
     """The best options, and how to read them."""
     shown, counts, v = best_rows(c, most), c.verdict.counts, c.verdict
     ends = [x for o in shown for mean, spread in [npv_of(c, o)] for x in (mean, *((spread[0], spread[2]) if spread else ()))]

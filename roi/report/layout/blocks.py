@@ -220,7 +220,7 @@ def _row(row: Row, columns: Sequence[int], align: str, gap: int, width: int, bra
 
 def _stacked(table: Table, width: int, colour: bool) -> list[str]:
     """A table whose figures are wider than the screen: each row as its name, and below it every figure with its head."""
-    heads = _flat(table.heads)
+    heads = flat_heads(table.heads)
     lines: list[str] = []
     for row in _full_rows(table):
         told = "; ".join(f"{head} {cell}".strip() for head, cell in zip(heads[1:], row.cells[1:], strict=True) if cell)
@@ -245,7 +245,7 @@ def _full_rows(table: Table) -> list[Row]:
     return [replace(row, cells=row.cells + ("",) * (len(table.heads) - len(row.cells))) for row in table.rows]
 
 
-def _flat(heads: Iterable[str]) -> list[str]:
+def flat_heads(heads: Iterable[str]) -> list[str]:
     """Heads on one line each."""
     return [head.replace("-\n", "").replace("\n/", "/").replace("\n", " ").strip() for head in heads]
 
@@ -275,7 +275,7 @@ def render_markdown(blocks: Iterable[Block]) -> str:
 
 def _markdown_table(table: Table) -> list[str]:
     detailed = any(row.detail for row in table.rows)
-    heads = _flat(table.heads)
+    heads = flat_heads(table.heads)
     rule = [":--" if side == "l" else "--:" for side in table.align.ljust(len(heads), "r")]
     if detailed:
         heads, rule = [*heads, "how" if table.tree else "why"], [*rule, ":--"]

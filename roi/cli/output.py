@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,10 +65,8 @@ def write_page(page: "Page", path: Path, *, force: bool) -> None:
     from roi.report.page.script import drawing_script
 
     own = [str(Path.cwd()), os.path.expanduser("~"), socket.gethostname()]  # noqa: PTH111 - as user_data
-    try:
+    with suppress(KeyError, OSError):  # an account without a name has none to hide
         own.append(getpass.getuser())
-    except (KeyError, OSError):
-        pass  # an account without a name has none to hide
     text = page_html(without_places(page, own), drawing_script(cache_folder(sys.platform, os.environ)))
     replace_file(path, text, "--html", fresh=not force)
 
@@ -78,7 +77,8 @@ def spare_what_was_read(output: Path, field: str = "--output") -> None:
     given = context.params if context is not None else {}
     for name, value in given.items():
         for path in value if isinstance(value, tuple) else (value,):
-            if name != field.removeprefix("--") and isinstance(path, Path) and path.is_file() and output.exists() and path.samefile(output):
+            told = isinstance(path, Path) and path.is_file() and output.exists() and path.samefile(output)
+            if told and name not in {field.removeprefix("--"), "output", "html"}:
                 raise InputError(f"{field}: {output} is what the command reads; give another name")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.outlook import Outlook, facts_behind
-from roi.economics.decision.verdict import value
+from roi.economics.decision.verdict import chance as beats
 from roi.facts.case import Case
 from roi.facts.fact import Fact
 from roi.report import charts
@@ -15,6 +15,7 @@ from roi.report.charts.savings import banded, outlook_of, payback_of
 from roi.report.charts.spending import costs_of
 from roi.report.comparison.advice import advice, counted, npv_of
 from roi.report.comparison.findings import break_even, returns, winner_changes
+from roi.report.comparison.names_and_rates import secret, stand_ins, telling
 from roi.report.comparison.options_table import cost_tree, options_table, rank
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import MOST_ROWS, alerts, head, table
@@ -28,6 +29,11 @@ from roi.scenario.yaml import dump_yaml
 
 TREES = 12
 """Options whose cost lines unfold, the best by what the verdict ranks by."""
+SHARED = {
+    "workload", "quality", "reconciliation", "commitment", "people", "migration", "evaluation", "drift", "platform",
+    "discount_rate_per_year", "horizon_months", "serving", "own_hardware", "training", "verdict",
+}
+"""How the paths of facts begin that belong to no option."""
 YEAR = 12
 NO_DRAWS = "There are no draws: --draws 4096 shows how far the figures may lie off."
 VALUE = "hidden"
@@ -38,7 +44,7 @@ def comparison_page(
 ) -> Page:
     """The report as a page. With `redact` it tells no rate, no wage and no name, and holds no scenario."""
     title, facts = (block.text for block in head(c))  # type: ignore[union-attr]  # a title and a paragraph
-    outlook = outlook_of(c)
+    outlook, shared = outlook_of(c), [path for path in c.case if path.partition(".")[0] in SHARED]
     sections = (
         Section("The answer", (*_alerts(c), *advice(c), *_options(c)), lead=True),
         Section("Cash by month", tuple(_cash(c, outlook))),
@@ -46,17 +52,20 @@ def comparison_page(
         Section("From which volume on", tuple(_volumes(c))),
         Section("How sure", tuple(_sure(c, outlook))),
         Section("What moves the answer", tuple(_moves(c))),
-        Section("What measuring is worth", tuple(_worth(c))),
+        *(() if redact else (Section("What measuring is worth", tuple(_worth(c))),)),  # an hour's experiment costs a wage
         Section("Can the task be trained at all?", tuple(_gates(c))),
+        Section("Facts that all options share", (Unfolded(f"{len(shared)} facts", (_facts(c.case, shared, redact),)),)),
         Section("Included", (Bullets(tuple(included(c))),)),
         Section("Excluded", (Bullets(tuple(excluded(c))),)),
         *((Section("Warnings", (Bullets(tuple(warnings)),)),) if warnings and not redact else ()),
         *((Section("The scenario", _scenario(scenario)),) if scenario is not None and not redact else ()),
     )
     seed, n = c.case["seed"].value, case_number(c.case, "draws")
-    foot = f"roi {version}. Prices and facts of {c.case['as_of'].value}; {n:,.0f} draws, seed {seed}. One file, which fetches nothing."
+    foot = (f"roi {version}. Prices and facts of {c.case['as_of'].value}; {n:,.0f} draws, seed {seed}. One file, which fetches"
+            " nothing.")
+    foot += " Rates, wages and names are left out." if redact else ""
     page = Page(title=title, facts=tuple(facts.split(" | ")), sections=sections, foot=foot)
-    return redacted(page, _names(c), _wages(c.case)) if redact else page
+    return redacted(page, stand_ins(c), telling(c.case)) if redact else page
 
 
 def _alerts(c: Comparison) -> Iterator[Block]:
@@ -70,12 +79,13 @@ def _options(c: Comparison) -> Iterator[Block]:
     shown, *below = table(c, MOST_ROWS)
     assert isinstance(shown, Table)
     npv, mean = shown.heads[3].split("\n")[0], shown.heads[4].strip()
-    heads = ("option", shown.heads[1], "wrong answers,\n%", f"{npv},\nP10 (bad case)", f"{npv},\n{mean}", f"{npv},\nP90 (good case)",
-             "beats\nstaying", "best\nof all", "quality")
+    heads = ("option", shown.heads[1], "wrong answers,\n%", f"{npv},\nP10 (bad case)", f"{npv},\n{mean}",
+             f"{npv},\nP90 (good case)", "beats\nstaying", "best\nof all", "quality")
     rows = tuple(map(_marked, shown.rows))
     yield replace(shown, heads=heads, rows=rows)
     for block in below:
-        yield replace(block, text=block.text.replace(" ?: in a draw", " Not tested: in a draw")) if isinstance(block, Paragraph) else block
+        if isinstance(block, Paragraph):
+            yield replace(block, text=block.text.replace(" ?: in a draw", " Not tested: in a draw"))
     hidden = len(c.options) + len(c.infeasible) - len(rows)
     if hidden:
         yield Paragraph(f"{hidden} more option{'' if hidden == 1 else 's'} below, under What each option costs.")
@@ -97,8 +107,8 @@ def _cash(c: Comparison, outlook: Outlook) -> Iterator[Part]:
     years = [*range(YEAR, horizon, YEAR), horizon]
     rows = tuple(Row((names[o.id], *(usd(outlook.central[o.id][month]) for month in years),
                       *([_spread(outlook, o.id)] if outlook.bands else []), months(payback_of(c, o), horizon))) for o in found)
-    heads = ("option", *(f"saved after\n{month} months" for month in years), *(["P10 to P90\nat the end"] if outlook.bands else []),
-             "payback,\nmonths")
+    heads = ("option", *(f"saved after\n{month} months" for month in years),
+             *(["P10 to P90\nat the end"] if outlook.bands else []), "payback,\nmonths")
     bands = " and ".join(names[id] for id in banded(c))
     note = (f"What has been saved in all against staying, {counted(c)}, not discounted. Lines: central values. Dots: payback."
             + (f" Shaded: P10 to P90 of the draws, month by month, of {bands}." if outlook.bands else f" {NO_DRAWS}"))
@@ -118,19 +128,20 @@ def _costs(c: Comparison, redact: bool) -> Iterator[Part]:
     names, found = names_of(c), options_of(c)
     parts = {o.id: costs_of(o) for o in found}
     kinds = [kind for kind in parts["stay"] if any(abs(parts[o.id][kind]) >= 0.5 for o in found)]
-    rows = tuple(Row((names[o.id], *(usd(parts[o.id][kind]) for kind in kinds), usd(o.tco_usd)), strong=o.id == c.verdict.recommended)
-                 for o in found)
-    yield Picture(charts.cost_by_line(c), "Over the whole horizon, set-up included, not discounted. What cards will sell for lies left of"
-                  " zero.", Table(("option, USD", *kinds, "in all"), rows))
-    every = [replace(each, rows=tuple(map(_marked, each.rows))) if isinstance(each, Table) else each for each in options_table(c)]
-    if redact:
-        every = [_without_column(each, "USD/Mtok") if isinstance(each, Table) else each for each in every]
+    rows = tuple(Row((names[o.id], *(usd(parts[o.id][kind]) for kind in kinds), usd(o.tco_usd))) for o in found)
+    note = "Over the whole horizon, set-up included, not discounted. What cards will sell for lies left of zero."
+    yield Picture(charts.cost_by_line(c), note, Table(("option, USD", *kinds, "in all"), rows))
     yield Heading("All options")
-    yield from (each for each in every if not isinstance(each, Heading))
+    for each in _below(options_table(c)):
+        if isinstance(each, Table):
+            marked = replace(each, rows=tuple(map(_marked, each.rows)))
+            yield _without_column(marked, "USD/Mtok") if redact else marked
+        else:
+            yield each
     ranked = rank(c)
     yield Heading("Cost lines")
-    yield Paragraph("Each option unfolds to its lines, each line to its arithmetic, and the facts below them to source and date."
-                    + (f" The best {TREES} of {len(ranked):,} options; --explain OPTION shows another one." if len(ranked) > TREES else ""))
+    most = f" The best {TREES} of {len(ranked):,} options; --explain OPTION shows another one." if len(ranked) > TREES else ""
+    yield Paragraph(f"Each option unfolds to its lines, each line to its arithmetic, the facts below to source and date.{most}")
     behind = facts_behind(c.case, [o.id for o in ranked[:TREES]])
     for o in ranked[:TREES]:
         _, *tree = cost_tree(c, o.id)
@@ -146,8 +157,8 @@ def _costs(c: Comparison, redact: bool) -> Iterator[Part]:
 
 def _without_column(shown: Table, head: str) -> Table:
     at = [k for k, each in enumerate(shown.heads) if each.replace("\n", "").replace(" ", "") != head]
-    return replace(shown, heads=tuple(shown.heads[k] for k in at),
-                   rows=tuple(replace(row, cells=tuple(row.cells[k] for k in at if k < len(row.cells))) for row in shown.rows))
+    rows = (replace(row, cells=tuple(row.cells[k] for k in at if k < len(row.cells))) for row in shown.rows)
+    return replace(shown, heads=tuple(shown.heads[k] for k in at), rows=tuple(rows))
 
 
 def _without_details(shown: Table) -> Table:
@@ -159,11 +170,11 @@ def _facts(case: Case, paths: Sequence[str], redact: bool) -> Table:
     rows = []
     for path in paths:
         fact = case[path]
-        hide = redact and _secret(path, fact)
+        hide = redact and secret(path, fact)
         spread = fact_range(fact) if fact.uncertain else ""
-        source = f"Path {path}." if redact else f"{fact.source}. Path {path}."
-        rows.append(Row((fact_name(path), VALUE if hide else _value(fact), VALUE if hide and spread else spread, fact.basis.value,
-                         str(fact.date or "")), detail=source))
+        source = "" if redact else f"{fact.source} ({path})"
+        shown = (VALUE, VALUE if spread else "") if hide else (_value(fact), spread)
+        rows.append(Row((fact_name(path), *shown, fact.basis.value, str(fact.date or "")), detail=source))
     return Table(("fact", "value", "5% to 95%", "basis", "date"), tuple(rows), align="lrrll")
 
 
@@ -173,14 +184,10 @@ def _value(fact: Fact) -> str:
     return quantity(fact.value, fact.unit)
 
 
-def _secret(path: str, fact: Fact) -> bool:
-    """True where the fact is a rate, a wage or a name."""
-    return "USD" in fact.unit or isinstance(fact.value, str) or path.endswith(("discount", "price_ratio")) or path.startswith("costs.")
-
-
 def _volumes(c: Comparison) -> Iterator[Part]:
-    yield Picture(charts.break_even(c), f"Present value of all costs over that of all requests, {counted(c)}; every fleet is sized at its own"
-                  " peak along the curve, so that a further GPU makes it jump. Dots: from there on cheaper than staying, for good.")
+    note = (f"Present value of all costs over that of all requests, {counted(c)}; every fleet is sized at its own peak along"
+            " the curve, so that a further GPU makes it jump. Dots: from there on cheaper than staying, for good.")
+    yield Picture(charts.break_even(c), note)
     yield from _headline(c)
     yield Unfolded("Break-even of the best option of each kind, in requests a day", tuple(_below(break_even(c))))
 
@@ -200,14 +207,13 @@ def _sure(c: Comparison, outlook: Outlook) -> Iterator[Part]:
     names, found = names_of(c), options_of(c)
     rows = tuple(Row((names[o.id], *(usd(x) for x in (*(spread or (mean,) * 3), mean))))
                  for o in found if o.id != "stay" for mean, spread in [npv_of(c, o)])
-    yield Picture(charts.npv(c, outlook), f"{outlook.draws:,} draws, the same for all options; bars: how many of them, each row to its own"
-                  " highest. Line: P10 to P90. Dot: mean. Dashed: nothing saved.",
+    note = (f"{outlook.draws:,} draws, the same for all options; bars: how many of them, each row to its own highest. In"
+            " brackets and as a line: P10 to P90. Dot: mean. Dashed: nothing saved.")
+    yield Picture(charts.npv(c, outlook), note,
                   Table(("option, NPV in USD", "P10", "P50", "P90", "mean"), rows))
-    odds = tuple(Row((names[o.id], chance(o.probability_best),
-                      chance(o.probability_cash_positive if c.verdict.counts == "cash" else o.probability_npv_positive)))
-                 for o in found)
-    yield Picture(charts.probability_best(c), "Dark: share of the draws in which the option saves most, of those that may be recommended."
-                  " Light: in which it beats staying.", Table(("option", "best of all", "beats staying"), odds))
+    odds = tuple(Row((names[o.id], chance(o.probability_best), chance(beats(o, c.verdict.counts)))) for o in found)
+    yield Picture(charts.probability_best(c), "Dark: share of the draws in which the option saves most, of those that may be"
+                  " recommended. Light: in which it beats staying.", Table(("option", "best of all", "beats staying"), odds))
     yield from winner_changes(c)
 
 
@@ -215,7 +221,7 @@ def _moves(c: Comparison) -> Iterator[Part]:
     if not c.drivers:
         yield Paragraph("Nothing uncertain moves the answer." if c.case.uncertain else NO_DRAWS)
         return
-    yield Picture(charts.drivers(c), "NPV with one fact at its 5th and at its 95th percentile, all others at their central values.")
+    yield Picture(charts.drivers(c), "NPV with one fact at its 5th and at its 95th percentile, all others central.")
     yield from _below(drivers(c))
 
 
@@ -241,45 +247,4 @@ def _below(blocks: Sequence[Block]) -> list[Block]:
 
 def _scenario(scenario: dict[str, Any]) -> tuple[Part, ...]:
     return (Paragraph("Saved as scenario.yaml, roi compare scenario.yaml gives this answer again, at the prices of its day."),
-            Copied(dump_yaml(scenario)))
-
-
-def _names(c: Comparison) -> dict[str, str]:
-    """What stands for each name of the Case: the task, options by kind, models, vendors, costs of one's own."""
-    names: dict[str, str] = {str(c.case["title"].value): "A task"}
-    counts: dict[str, int] = {}
-
-    def give(name: str, words: str) -> None:
-        if name and name not in names:
-            counts[words] = counts.get(words, 0) + 1
-            names[name] = f"{words} {counts[words]}"
-
-    for id in sorted(c.case.options, key=lambda id: -next((value(o, c.verdict.counts) for o in c.options if o.id == id), -1e18)):
-        kind = str(c.case[f"options.{id}.kind"].value)
-        label = str(c.case[f"options.{id}.label"].value)
-        if kind == "stay":
-            names[label] = "the incumbent"
-        else:
-            give(label, KINDS.get(kind, kind))
-            names.setdefault(id, names[label])
-    for path, fact in c.case.facts.items():
-        if isinstance(fact.value, str) and path.endswith((".system", ".model", ".vendor", ".provider", ".escalates_to", ".name")):
-            words = "own cost" if path.startswith("costs.") else "vendor" if path.endswith((".vendor", ".provider")) else "model"
-            give(fact.value, words)
-            provider, _, model = fact.value.partition("/")
-            if model:
-                give(model, "model")
-                give(provider, "vendor")
-        for part in path.split(".")[1:2] if path.startswith(("systems.", "apis.")) else ():
-            give(part, "model")
-    return names
-
-
-def _wages(case: Case) -> list[str]:
-    """Texts of facts that are money and carry no unit beside it: what they are called and what they come to."""
-    found = []
-    for path, fact in case.facts.items():
-        if "USD" in fact.unit and isinstance(fact.value, (int, float)):
-            name = fact_name(path)
-            found += [f"{name}{between}{text}" for between in (" ", ": ") for text in (quantity(fact.value, fact.unit), fact_range(fact))]
-    return list(dict.fromkeys(found))
+            Unfolded("The scenario as YAML", (Copied(dump_yaml(scenario)),)))

@@ -7,11 +7,13 @@ from roi.report.page.parts import Change, Page, changed
 
 HIDDEN = "…"
 SUFFIXES = "json|jsonl|ya?ml|csv|tsv|parquet|eval|txt|md|py|ipynb|log|gz|zip|zst|db|sqlite|duckdb|html?|xlsx|safetensors|gguf"
+OWN_HOST = r"localhost|[\w-]+|\d+(?:\.\d+){3}|[\w.-]+\.(?:local|lan|internal|corp)"
+"""Machines that no public name leads to."""
 PLACES = (
     (r"(?<![\w@])[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b(?::\S*)?", lambda found: HIDDEN),  # user@host, and what scp writes behind it
     (r"(?:file://)(\S*)", lambda found: _last(found[1])),
-    (r"\b(https?|postgres(?:ql)?|mysql|wss?)://(?:[^\s/@]*@)?(?:localhost|[\w-]+|\d+(?:\.\d+){3}|[\w.-]+\.(?:local|lan|internal|corp))"
-     r"(?::\d+)?(?=[/\s,;)]|$)", lambda found: f"{found[1]}://{HIDDEN}"),
+    (rf"\b(https?|postgres(?:ql)?|mysql|wss?)://(?:[^\s/@]*@)?(?:{OWN_HOST})(?::\d+)?(?=[/\s,;)]|$)",
+     lambda found: f"{found[1]}://{HIDDEN}"),
     (r"(?<![\w\\])(?:[A-Za-z]:\\|\\\\)[^\s'\"<>|]*", lambda found: _last(found[0])),
     (r"(?<![\w:/.…])(?:~[\w-]*|\.{1,2})?(?:/[^\s/'\"<>|:;,()\[\]]+){2,}/?", lambda found: _last(found[0])),
     (rf"(?<![\w:/.@+-])(?:~/|\.{{0,2}}/)?(?:[\w.@+-]+/)*[\w.@+-]+\.(?:{SUFFIXES})\b(?!\.\w)", lambda found: _last(found[0])),
@@ -48,13 +50,14 @@ RATES = (
     rf"{MONEY}(?= (?:each|per|an? (?:GPU|million|hour)|for 1,000))",
     rf"(?<=a GPU hour below ){MONEY}(?: \(today {MONEY})?|(?<=a GPU hour above ){MONEY}(?: \(today {MONEY})?",
     rf"(?<=a GPU below ){MONEY}(?: \(today {MONEY})?|(?<=a GPU above ){MONEY}(?: \(today {MONEY})?",
+    rf"(?<=: about ){MONEY}(?= and )",  # what an experiment costs: mostly hours
     r"[\d.,]*\d(?= ?USD/(?!month\b)\w)",
 )
 """What is paid for one thing: an hour, a request, a million tokens, a label, a wrong answer."""
 
 
 def redacted(page: Page, names: Mapping[str, str], hidden: Iterable[str]) -> Page:
-    """The page with `names` replaced by what stands for each, and without rates; `hidden` are further texts that give one away."""
+    """The page with `names` replaced by what stands for each, and without rates; `hidden` are texts that give one away."""
     told = sorted(filter(None, names), key=len, reverse=True)
     every = re.compile("|".join(rf"(?<![\w.+-]){re.escape(name)}(?![\w+-])" for name in told)) if told else None
     literal = [text for text in sorted(hidden, key=len, reverse=True) if text]

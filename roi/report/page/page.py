@@ -1,4 +1,4 @@
-"""An HTML report as text: one file that fetches nothing, under a policy that lets run only the scripts that it was written with."""
+"""An HTML report as text: one file that fetches nothing, under a policy that runs only the scripts it was written with."""
 
 import base64
 import json

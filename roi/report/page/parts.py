@@ -1,21 +1,14 @@
 """What an HTML report is made of: sections of blocks, as on a terminal, with pictures and parts that unfold between them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, TypeVar
 
 from roi.report.layout.blocks import (
     Block,
     Bullets,
-    Gap,
-    Heading,
-    Labelled,
-    Notes,
     Paragraph,
-    Row,
     Table,
-    Title,
-    Verbatim,
 )
 
 Spec = dict[str, Any]  # Any: plain JSON values
@@ -73,42 +66,24 @@ class Page:
 Change = Callable[[str], str]
 
 
-def changed(page: Page, change: Change) -> Page:
-    """The page with every text in it changed, those inside pictures too."""
-    return Page(title=change(page.title), facts=tuple(map(change, page.facts)), foot=change(page.foot), sections=tuple(
-        replace(s, heading=change(s.heading), parts=tuple(_part(part, change) for part in s.parts)) for s in page.sections))
+KEPT = {"tone", "align"}
+"""Fields whose text is no reader's."""
+T = TypeVar("T")
 
 
-def _part(part: Part, change: Change) -> Part:
-    match part:
-        case Title(text) | Heading(text):
-            return replace(part, text=change(text))
-        case Paragraph(text):
-            return replace(part, text=change(text))
-        case Copied(text):
-            return Copied(change(text))
-        case Bullets(items):
-            return Bullets(tuple(map(change, items)))
-        case Notes(items):
-            return Notes(tuple(map(change, items)))
-        case Labelled(label, items):
-            return replace(part, label=change(label), items=tuple(map(change, items)))
-        case Verbatim(lines):
-            return Verbatim(tuple(map(change, lines)))
-        case Table():
-            return _table(part, change)
-        case Picture(spec, note, figures):
-            return Picture(_texts(spec, change), change(note), None if figures is None else _table(figures, change))
-        case Unfolded(summary, parts):
-            return replace(part, summary=change(summary), parts=tuple(_part(each, change) for each in parts))
-        case Gap():
-            return part
-
-
-def _table(table: Table, change: Change) -> Table:
-    rows = tuple(Row(tuple(map(change, row.cells)), detail=change(row.detail), strong=row.strong, tone=row.tone)
-                 for row in table.rows)
-    return replace(table, heads=tuple(map(change, table.heads)), rows=rows)
+def changed(part: T, change: Change) -> T:
+    """The page, or a part of one, with every text in it changed, those inside pictures too."""
+    found: Any = part  # Any: of every kind that a page is made of
+    if isinstance(part, str):
+        found = change(part)
+    elif isinstance(part, tuple):
+        found = tuple(changed(each, change) for each in part)
+    elif isinstance(part, dict):
+        found = _texts(part, change)
+    elif is_dataclass(part) and not isinstance(part, type):
+        told = {f.name: changed(getattr(part, f.name), change) for f in fields(part) if f.name not in KEPT}
+        found = replace(part, **told)
+    return found  # type: ignore[no-any-return]  # of the kind that came in
 
 
 TEXTS = ("values", "domain", "title", "description")

@@ -28,7 +28,7 @@ def drawing_script(cache: Path) -> str:
         import vl_convert
     except ImportError as error:
         raise MissingExtra("report", "vl-convert") from error
-    text = _inline(vl_convert.javascript_bundle(vl_version=VEGA_LITE))
+    text = _inline(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE))
     with contextlib.suppress(OSError):
         _keep(kept, text)
     return text

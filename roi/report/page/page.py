@@ -15,6 +15,9 @@ TEMPLATES = Path(__file__).with_name("templates")
 RANGES = {"category": (OPTIONS, DARK_OPTIONS), "ordinal": (LINES, DARK_LINES), "diverging": (ENDS, DARK_ENDS)}
 """Colours on light and on dark paper by the name of their range; a picture names them as CSS variables."""
 
+MARK = "mark"
+"""The head of a column that has none on a terminal, where marks of a basis stand."""
+
 
 def page_html(page: Page, drawing: str) -> str:
     """The page as one HTML file; `drawing` is the script of `script.drawing_script`. MissingExtra where Jinja is missing."""
@@ -29,7 +32,8 @@ def page_html(page: Page, drawing: str) -> str:
                                           for k, colour in enumerate(both[nth])))
     world = jinja2.Environment(autoescape=True, loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined)
     helpers: dict[str, Any] = {  # Any: functions of several kinds
-        "kind_of": lambda part: type(part).__name__, "json_of": _json, "heads_of": lambda table: flat_heads(table.heads),
+        "kind_of": lambda part: type(part).__name__, "json_of": _json,
+        "heads_of": lambda table: [head or MARK for head in flat_heads(table.heads)],
         "right": lambda table, k: table.align.ljust(k + 1, "r")[k] == "r",
     }
     world.globals.update(helpers)

@@ -53,10 +53,10 @@ def test_the_policy_names_every_script_and_style_and_nothing_else() -> None:
     assert rules["default-src"] == "'none'"
     assert "unsafe" not in told
     for kind, tag in (("script-src", "script"), ("style-src", "style")):
-        bodies = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.S)
+        bodies = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
         digests = [base64.b64encode(sha256(body.encode()).digest()).decode() for body in bodies]
         assert rules[kind].split() == [f"'sha256-{digest}'" for digest in digests]
-    assert not re.search(r"\son\w+\s*=", re.sub(r"<(script|style).*?</\1>", "", html, flags=re.S))
+    assert not re.search(r"\son\w+\s*=", re.sub(r"<(script|style).*?</\1>", "", html, flags=re.DOTALL))
     assert not re.search(r'\sstyle\s*="', html)
     assert not re.search(r'<(?:link|iframe|object|embed|base|img)\b|\b(?:src|srcset)\s*=\s*"', html)
 

@@ -144,7 +144,8 @@ def _costs(c: Comparison, redact: bool) -> Iterator[Part]:
     yield Paragraph(f"Each option unfolds to its lines, each line to its arithmetic, the facts below to source and date.{most}")
     behind = facts_behind(c.case, [o.id for o in ranked[:TREES]])
     for o in ranked[:TREES]:
-        _, *tree = cost_tree(c, o.id)
+        _, *tree = (replace(each, heads=tuple(head or "basis" for head in each.heads)) if isinstance(each, Table) else each
+                    for each in cost_tree(c, o.id))
         told = returns(c, o.id)[1:] if o.id != "stay" else []
         lines = [_without_details(each) if redact and isinstance(each, Table) else each for each in tree]
         yield Unfolded(f"{o.label}, {KINDS.get(o.kind, o.kind)}: {usd(o.tco_usd)} over {len(o.monthly_usd)} months", (

@@ -15,8 +15,8 @@ TEMPLATES = Path(__file__).with_name("templates")
 RANGES = {"category": (OPTIONS, DARK_OPTIONS), "ordinal": (LINES, DARK_LINES), "diverging": (ENDS, DARK_ENDS)}
 """Colours on light and on dark paper by the name of their range; a picture names them as CSS variables."""
 
-MARK = "mark"
-"""The head of a column that has none on a terminal, where marks of a basis stand."""
+NAMELESS = ("row", "note")
+"""The heads of a first column, and of another one, that have none on a terminal."""
 
 
 def page_html(page: Page, drawing: str) -> str:
@@ -33,7 +33,7 @@ def page_html(page: Page, drawing: str) -> str:
     world = jinja2.Environment(autoescape=True, loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined)
     helpers: dict[str, Any] = {  # Any: functions of several kinds
         "kind_of": lambda part: type(part).__name__, "json_of": _json,
-        "heads_of": lambda table: [head or MARK for head in flat_heads(table.heads)],
+        "heads_of": lambda table: [head or NAMELESS[bool(k)] for k, head in enumerate(flat_heads(table.heads))],
         "right": lambda table, k: table.align.ljust(k + 1, "r")[k] == "r",
     }
     world.globals.update(helpers)

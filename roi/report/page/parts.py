@@ -1,15 +1,10 @@
 """What an HTML report is made of: sections of blocks, as on a terminal, with pictures and parts that unfold between them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from roi.report.layout.blocks import (
-    Block,
-    Bullets,
-    Paragraph,
-    Table,
-)
+from roi.report.layout.blocks import Block, Bullets, Heading, Notes, Paragraph, Table, Title
 
 Spec = dict[str, Any]  # Any: plain JSON values
 
@@ -61,6 +56,31 @@ class Page:
     sections: tuple[Section, ...]
     foot: str
     """How the report was made."""
+
+
+def told(blocks: Iterable[Block], foot: str, pictures: Mapping[str, Sequence[Part]], first: str = "The answer") -> Page:
+    """A page of what a terminal shows: its title, what stands before the first heading, then a section for each heading.
+
+    `pictures` stand at the end of the section of that name; those of a name that is no heading make a section of their own,
+    after the first. Hints at options of the command line are left out.
+    """
+    title, sections, shown = "", {first: list[Part]()}, first
+    sections |= {name: [] for name in pictures if name != first}
+    for block in blocks:
+        match block:
+            case Title(text):
+                title = text
+            case Heading(text):
+                shown = text
+                sections.setdefault(shown, [])
+            case Notes(items):
+                sections[shown].append(Notes(tuple(item for item in items if not item.startswith("--"))))
+            case _:
+                sections[shown].append(block)
+    for name, parts in pictures.items():
+        sections[name] = [*sections[name], *parts]
+    return Page(title=title, facts=(), foot=foot, sections=tuple(
+        Section(name, tuple(parts), lead=name == first) for name, parts in sections.items() if parts))
 
 
 Change = Callable[[str], str]

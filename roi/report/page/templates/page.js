@@ -9,7 +9,7 @@
     axis: { labelColor: paint("faint"), titleColor: paint("faint"), domainColor: paint("line"), tickColor: paint("line"),
       gridColor: paint("line") },
     legend: { labelColor: paint("ink"), titleColor: paint("faint"), columns: narrow ? 1 : 3 },
-    text: { color: paint("ink") }, rule: { color: paint("faint") }, tick: { color: paint("faint") },
+    mark: { color: paint("category1") }, text: { color: paint("ink") }, rule: { color: paint("faint") }, tick: { color: paint("faint") },
   });
   const over = (base, more) => ({ ...base, ...Object.fromEntries(Object.entries(more).map(([name, value]) =>
     [name, typeof value === "object" ? { ...base[name], ...value } : value])) });

@@ -17,7 +17,6 @@ from click.exceptions import Exit
 from roi import __version__
 from roi.errors import RoiError, Terminated, nearest, visible
 
-
 OF_A_NAME = {errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 """Errors of the system that are about what a name was given for."""
 
@@ -59,7 +58,7 @@ class LazyGroup(click.Group):
         """Run as a program; a closed stream takes what is written to it, and a full disk under --help is one message."""
         for name in ("stdout", "stderr"):
             if getattr(sys, name) is None:
-                setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+                setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 -- open as long as the program
         try:
             return super().main(*args, **rest)
         except OSError as error:

@@ -70,7 +70,13 @@ def _format(source: Source, asked: Asked) -> Format:
     found = next((form for form in FORMATS if form.recognises(source.head, source.first)), None)
     if found is not None or asked.columns or asked.metric in source.first:
         return found or OWN
+    own = {name.lower().replace("_", "") for name in source.first}
+    near = max(FORMATS[:-1], key=lambda form: len(own & set(form.columns)))
     lacking = [names for names in list(NAMES.values())[:3] if not {name.lower() for name in source.first} & set(names)]
+    if len(own & set(near.columns)) > max(len(OWN.columns) - len(lacking), 1):
+        lost = [name for name in near.columns if name not in own]
+        raise InputError(f"{source.path}: no known format by its columns; nearest: {near.title}, without {', '.join(lost)};"
+                         " --map item=COLUMN, score=COLUMN and system=COLUMN read it as a table of your own")
     missing = " and ".join(f"{names[0]} (or {', '.join(names[1:5])} ...)" for names in lacking)
     raise InputError(f"{source.path}: no known format by its columns; nearest: {OWN.title}, without {missing};"
                      " --map item=COLUMN, score=COLUMN or system=COLUMN names others")

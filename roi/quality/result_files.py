@@ -92,10 +92,17 @@ def _text(path: Path) -> Iterator[TextIO]:
 def _begin(shown: str, parts: Iterator[tuple[str, Document]]) -> Source:
     """The source, read up to its first row; places beside the rows begin with a dot."""
     head: Document = {}
-    for place, value in parts:
-        if not place.startswith("."):
-            return Source(shown, head, value, chain([(place, value)], parts))
-        head[place[1:]] = value
+
+    def rows() -> Iterator[tuple[str, Document]]:
+        for place, value in parts:
+            if place.startswith("."):
+                head[place[1:]] = value
+            else:
+                yield place, value
+
+    found = rows()
+    if (begun := next(found, None)) is not None:
+        return Source(shown, head, begun[1], chain([begun], found))
     raise InputError(f"{shown}: no row of an item in it: empty, or no format that is read ({KNOWN})")
 
 
@@ -161,6 +168,8 @@ def _lines(text: _Rest, shown: str, notes: Notes) -> Iterator[tuple[str, Documen
             value = None
         if value.__class__ is dict:
             yield f"{shown}, line {number}", value
+        elif value is None and not line.endswith("\n") and line.lstrip().startswith("{"):
+            raise InputError(f"{shown}, line {number}: the JSON is cut short; write the file again, whole")
         elif line.strip():
             notes.drop(NOT_JSON, f"{shown}, line {number}")
 

@@ -59,7 +59,7 @@ def step_sentence(answer: NextAnswer) -> str:
 def _what(c: Comparison, e: Experiment, size: int | None) -> str:
     """What the experiment does, on how much."""
     told = MEASURES[e.kind].format(option_label(c.case, e.option))
-    if e.kind == "evaluate" and any(o.id == e.option and o.trains and not o.tested for o in c.options):
+    if e.kind == "evaluate" and any(o.id == e.option and o.trains and not o.evaluated for o in c.options):
         told = f"train and {told}"
     if e.fact is not None:
         told += f": {fact_name(e.fact)}"

@@ -108,12 +108,11 @@ def share(mark: object, where: str) -> float | None:
             return 1.0
         if word in WRONG:
             return 0.0
-        percent = word.endswith("%")
         try:
             mark = float(word.removesuffix("%"))
         except ValueError:
             return None
-        if percent:
+        if word.endswith("%"):
             raise InputError(f"{where}: a score of {mark:g}%; a score is a share of right, 0 to 1; divide percent by 100")
     if not isinstance(mark, (int, float)) or mark != mark:  # noqa: PLR0124 -- NaN: an unscored item
         return None

@@ -141,7 +141,7 @@ def test_categories_of_langfuse_are_read_by_their_words() -> None:
 
 
 def test_pages_of_the_third_api_of_langfuse_name_what_they_score_in_a_subject(tmp_path: Path) -> None:
-    """By its definition (fern/apis/server/definition/scores-v3.yml): the value is the category, or a truth value; no run is named.
+    """By its definition (fern/apis/server/definition/scores-v3.yml): the value is the category, or a truth value.
 
     a: right on traces 1 and 3 of 0 to 3. b: scores of observations of the same traces, all right. An experiment has no trace.
     """

@@ -116,10 +116,10 @@ def test_quality_moves_the_chance_to_be_best_as_the_items_say(tmp_path: Path) ->
     """Luna saves $10,512 - $394.20 = $10,117.80 a month; of 2,628,000 requests each point more that is wrong costs 26,280 x
     $0.09625 = $2,529.45: luna is best where it is wrong on fewer than 10,117.80 / 2,529.45 = 4.00 points more.
 
-    Typed scores of 93% and 91% are exact: always. Of 300 items 264 are right on both, 15 on gpt-5.4 alone, 9 on luna alone, 12 on
-    none. Each rate with half an item each way: gpt-5.4 is right on 279.5/301 = 0.9286, luna on 264.5/280 of that and on 9.5/22 of
-    the rest: 0.8772 + 0.0308 = 0.9080, 2.06 points less, give or take sqrt((24/300 - 0.02^2) / 300) = 1.63 and a little for the
-    prior, 1.64: (4.00 - 2.06) / 1.64 = 1.18, 88.1%. The same two scores apart would give 81.7%.
+    Typed scores of 93% and 91% are exact: always. Of 300 items 264 are right on both, 15 on gpt-5.4 alone, 9 on luna alone, 12
+    on none. Each rate with half an item each way: gpt-5.4 is right on 279.5/301 = 0.9286, luna on 264.5/280 of that and on
+    9.5/22 of the rest: 0.8772 + 0.0308 = 0.9080, 2.06 points less, give or take sqrt((24/300 - 0.02^2) / 300) = 1.63 and a
+    little for the prior, 1.64: (4.00 - 2.06) / 1.64 = 1.18, 88.1%. The same two scores apart would give 81.7%.
     """
     assert chances_of(tmp_path, None)["probability_best"] == 1.0
     luna = chances_of(tmp_path, (264, 15, 9, 12))
@@ -128,9 +128,9 @@ def test_quality_moves_the_chance_to_be_best_as_the_items_say(tmp_path: Path) ->
 
 
 def test_with_sets_of_one_item_the_prior_rules(tmp_path: Path) -> None:
-    """Right on the one item, both: gpt-5.4 Beta(1.5, 0.5), luna right where it is right Beta(1.5, 0.5), where not Beta(0.5, 0.5).
+    """Both right on the one item: gpt-5.4 Beta(1.5, 0.5), luna where it is right Beta(1.5, 0.5), where not Beta(0.5, 0.5).
 
-    Luna is best where its score is not 4.00 points lower, and reaches the bar of 0.5 or loses: both by a million draws of numpy.
+    Luna is best where its score is not 4.00 points lower and reaches the bar of 0.5: both by a million draws of numpy.
     """
     rng, n = np.random.default_rng(1), 1_000_000
     today = rng.beta(1.5, 0.5, n)

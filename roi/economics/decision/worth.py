@@ -13,7 +13,16 @@ from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.lines.people import judging
 from roi.economics.worked_out import BillFacts, TrainingFacts
-from roi.numerics.knowing import Bins, above_noise, bar_edge, best_of, binomial, items_behind, numbers_wrong, repeated
+from roi.numerics.knowing import (
+    Bins,
+    above_noise,
+    bar_edge,
+    best_of,
+    binomial,
+    items_behind,
+    numbers_wrong,
+    repeated,
+)
 
 ITEMS: Final = (25, 35, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1130, 1600, 2260, 3200)
 """Labelled items that an evaluation is tried with: two sizes in each doubling."""
@@ -120,8 +129,8 @@ def experiments(
     """What could be measured about the options, the highest net value after the recommendation first.
 
     `shared` and `central` hold the central values, of feasible options and of those that only their score, which may be luck,
-    holds below the bar: those are evaluated again, and nothing else is measured about them. `counts` says whether wrong answers count (errors) or not (cash). Of each
-    kind of measuring and system, the option that brings most stands.
+    holds below the bar: those are evaluated again, and nothing else is measured about them. `counts` says whether wrong answers
+    count (errors) or not (cash). Of each kind of measuring and system, the option that brings most stands.
     """
     valuer = _Valuer(shared, central, drawn.saved(counts), candidates, leader)
     best: dict[tuple[str, object], Experiment] = {}

@@ -3,9 +3,9 @@
 A score has a name (the metric), a value and a data type; columns are read in camel and in snake case. By the field reference of
 langfuse/langfuse-docs (content/docs/api-and-data-platform/features/blob-storage-export-fields.mdx) it names its trace, not the
 item of the data set: systems pair where traces have the item's id, or the table has a dataset_item_id. The system is the data
-set's run, else the trace's name. Pages of the API's third version name what they score in `subject`, and have the category itself
-as the value (langfuse/langfuse, fern/apis/server/definition/scores-v3.yml); they name no system, --system does. No captured export
-of scores was found in public, so that the fixtures follow these two references; --map names other columns.
+set's run, else the trace's name. Pages of the API's third version name what they score in `subject`, and their value is the
+category itself (langfuse/langfuse, fern/apis/server/definition/scores-v3.yml); they name no system, --system does. No captured
+export of scores was found in public, so that the fixtures follow these two references; --map names other columns.
 """
 
 from collections.abc import Iterator

@@ -237,7 +237,8 @@ def _measure(c: Comparison, e: Experiment) -> str:
 
 def _about(c: Comparison, e: Experiment) -> OptionResult | InfeasibleOption:
     """The option that an experiment is about: also one that missed the bar where it was evaluated."""
-    return next(o for o in (*c.options, *c.infeasible) if o.id == e.option)
+    options: tuple[OptionResult | InfeasibleOption, ...] = (*c.options, *c.infeasible)
+    return next(o for o in options if o.id == e.option)
 
 
 def _judged(o: OptionResult | InfeasibleOption) -> bool:

@@ -119,8 +119,8 @@ def figures(c: Comparison, o: OptionResult) -> list[str]:
         beats = f"Chance to beat staying {share(odds)}"
         if second is not None and over is not None and second != "stay":
             beats += f", to beat the second best ({option_of(c, second).label}) {share(over)}"
-        if o.probability_good_enough is not None:
-            beats += f", to reach the bar of {percent(case_number(c.case, 'quality.bar'))} {share(o.probability_good_enough)}"
+        if o.probability_good_enough is not None and o.probability_good_enough < 1.0:
+            beats += f", to reach the bar ({percent(case_number(c.case, 'quality.bar'))}) {share(o.probability_good_enough)}"
         found.append(f"{beats}.")
     return found
 

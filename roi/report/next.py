@@ -78,7 +78,8 @@ def _tell(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
         yield Table(HEADS, tuple(_row(c, each, e) for each in listed))
         yield Paragraph("At most: what knowing it exactly is worth. Worth: of the size with the highest net value, once the"
                         " recommendation is carried out; +- its Monte Carlo error. Net: less the cost and the delay, where it"
-                        " comes after the recommendation is carried out (after), or before anything is (before).")
+                        " comes after the recommendation is carried out (after), or before anything is (before). Each is"
+                        " valued alone.")
     if c.verdict.counts == "cash":
         yield Paragraph("On cash alone: the USD per wrong answer is a template's guess, which decides nothing; state"
                         " quality.usd_per_error to count wrong answers.")

@@ -1,8 +1,9 @@
 """README.md and the pages of docs/ with the program's own output between their markers.
 
 A block starts with `<!-- output: COMMAND -->` and ends with `<!-- end -->`; what stands between is replaced by what COMMAND,
-started in this repository, prints at 80 columns without colour; `COMMAND | head -N` keeps the first N lines, `COMMAND | grep -A N
-WORDS` the first line with the words and N more. `make readme` writes the pages; tests/test_readme.py checks that they are current.
+started in this repository, prints at 80 columns without colour; `COMMAND | head -N` keeps the first N lines, and
+`COMMAND | grep -A N WORDS` the first line with the words and N more. `make readme` writes the pages; tests/test_readme.py
+checks that they are current.
 """
 
 import re

@@ -66,10 +66,10 @@ def open_source(path: Path, notes: Notes) -> Iterator[Source]:
     shown, head = str(path), dict[str, Any]()
     try:
         with path.open("rb") as raw:
-            head = raw.read(2)
-            if head[:1] == b"\0":
+            begins = raw.read(2)
+            if begins[:1] == b"\0":
                 raise InputError(f"{shown}: a zero byte; neither text nor an archive")
-            if head == b"PK":
+            if begins == b"PK":
                 with zipfile.ZipFile(path) as archive:
                     yield _begin(shown, head, _archived(archive, shown, head))
                 return

@@ -49,6 +49,16 @@ def test_the_case_in_the_readme_is_the_example_of_five_lines_and_runs() -> None:
     output("compare examples/tickets.yaml --draws 16")
 
 
+def test_the_part_in_the_examples_is_what_roi_quality_writes(tmp_path: Path) -> None:
+    """But for the day on which it was first written."""
+    part = tmp_path / "quality.yaml"
+    output(f"quality examples/quality_promptfoo.json examples/quality_rows.jsonl --incumbent gpt-6-sol --bar 0.85 --output"
+           f" {part}")
+    kept = (README.parent / "examples" / "quality.yaml").read_text(encoding="utf-8")
+    day = re.compile(r"recorded: '[\d-]+'")
+    assert day.sub("", part.read_text(encoding="utf-8")) == day.sub("", kept)
+
+
 def test_only_the_clock_of_the_commands_and_the_start_of_a_measurement_ask_what_day_it_is() -> None:
     """Everything else takes its date as an argument, so that no answer and no test depends on the day of the run."""
     asks = re.compile(r"\b(?:datetime\.now|date\.today|Date\.today|time\.time)\(")

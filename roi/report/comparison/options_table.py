@@ -130,13 +130,19 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     ]
 
 
+def arithmetic_month(line: LineResult) -> int:
+    """The month that a line's arithmetic is shown for; 0 is set-up."""
+    found = MONTH.match(line.arithmetic)
+    if found is not None:
+        return int(found[1])
+    return 0 if line.upfront_usd else 1 + line.monthly_usd.index(max(line.monthly_usd))
+
+
 def _branch(line: LineResult, start: int, money: Money) -> Row:
     """A cost line; its detail is the arithmetic, and what that gives in its month or for the set-up."""
-    months, total = line.monthly_usd[start:], line.upfront_usd + sum(line.monthly_usd)
-    found = MONTH.match(line.arithmetic)
-    result = line.upfront_usd or max(line.monthly_usd) if found is None else line.monthly_usd[int(found[1]) - 1]
+    months, total, shown = line.monthly_usd[start:], line.upfront_usd + sum(line.monthly_usd), arithmetic_month(line)
     cells = (line.name, MARKS[Basis(line.basis)], money(sum(months) / len(months)), money(line.upfront_usd), money(total))
-    return Row(cells, detail=f"{line.arithmetic} = {usd(result)}")
+    return Row(cells, detail=f"{line.arithmetic} = {usd((line.upfront_usd, *line.monthly_usd)[shown])}")
 
 
 def _fleet(f: FleetResult | None) -> str:

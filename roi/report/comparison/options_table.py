@@ -157,8 +157,11 @@ def _fleet(f: FleetResult | None) -> str:
             f" {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)} at the peak.")
 
 
-def find_option(c: Comparison, name: str) -> str:
-    """The id of the option called `name`: its id, its label, its kind (the best of it), or a part of one id or label."""
+def find_option(c: Comparison, name: str, field: str = "--explain") -> str:
+    """The id of the option called `name`: its id, its label, its kind (the best of it), or a part of one id or label.
+
+    `field` is where the name was given.
+    """
     ids = {**{o.id: o.label for o in c.options}, **{o.id: o.label for o in c.infeasible}}
     if name in ids:
         return name
@@ -169,10 +172,10 @@ def find_option(c: Comparison, name: str) -> str:
         id for id, label in ids.items() if name and (id.startswith(name) or label.startswith(name))] or [
         id for id, label in ids.items() if name and (name in id or name in label)]
     if len(found) > 1:
-        raise InputError(f"--explain: {name[:80]!r} could be {', '.join(found[:5])}")
+        raise InputError(f"{field}: {name[:80]!r} could be {', '.join(found[:5])}")
     if not found:
         kinds = {o.kind for o in c.options} | {o.kind for o in c.infeasible}
         if nearest(name, [*ids, *kinds]):
-            raise UnknownName("--explain", name, [*ids, *sorted(kinds)], "option")
-        raise InputError(f"--explain: unknown option {name[:80]!r}; kinds: {', '.join(k for k in KINDS if k in kinds)}")
+            raise UnknownName(field, name, [*ids, *sorted(kinds)], "option")
+        raise InputError(f"{field}: unknown option {name[:80]!r}; kinds: {', '.join(k for k in KINDS if k in kinds)}")
     return found[0]

@@ -73,11 +73,8 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     Without `thresholds` no break-even and no signpost is looked for, which takes a third of the time; all else is the same.
     """
     values = case.values()
-    shared, options = read_all(case, values)
+    shared, options, choices = settle(case)
     gates = read_gates(values)
-    options = rule_out(shared, options, gates)
-    options = {id: choose_plan(shared, option, options) for id, option in options.items()}
-    choices = {id: Choice(o.plans.index(o.plan), o.replicas_fixed) for id, o in options.items() if o.plan is not None}
 
     live = [id for id, o in options.items() if o.infeasible is None]
     untrained = [id for id in live if not options[id].trains and tested(shared, options[id])]
@@ -119,6 +116,16 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
         break_even=crossings, break_even_requests_per_day=headline, drivers=drivers, driver_option=target if drivers else None,
         reconciled_option=target, reconciled_npv_usd=_reconciled(case, choices, target),
     )
+
+
+def settle(case: Case) -> tuple[Shared, dict[str, Option], dict[str, Choice]]:
+    """The shared record, and every option on the plan that it is cheapest on at the central values, or ruled out."""
+    values = case.values()
+    shared, options = read_all(case, values)
+    options = rule_out(shared, options, read_gates(values))
+    options = {id: choose_plan(shared, option, options) for id, option in options.items()}
+    choices = {id: Choice(o.plans.index(o.plan), o.replicas_fixed) for id, o in options.items() if o.plan is not None}
+    return shared, options, choices
 
 
 def _delay_cost(shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], id: str) -> float:

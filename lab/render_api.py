@@ -24,12 +24,13 @@ Written by `lab/render_api.py` (`make api`) from the docstrings; do not edit. Th
     comparison                           # in a notebook: the one screen; print(comparison) as text
     comparison.option("self-hosted")     # its cost tree
     comparison.to_frame("months")        # a pandas frame: pip install 'lora-roi[frames]'
+    comparison.plot.cash()               # a chart, in Jupyter, marimo and VS Code
 
 `import roi` takes no time: a name is loaded when it is first used. Errors are `RoiError`s with a sentence for the reader.
 The notebooks in `notebooks/` use nothing else; what the fields of the records mean stands in their docstrings, and for JSON
 in [json.md](json.md).
 """
-ORDER = ("compare", "load_scenario", "resolve", "open_runs", "Comparison", "Option")
+ORDER = ("compare", "load_scenario", "resolve", "open_runs", "Comparison", "Option", "Chart", "Plots")
 """Names with a section of their own, in the page's order; the others are one line each."""
 FIRST = "\n\n"
 

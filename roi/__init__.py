@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from roi.answers.opening import open_runs
     from roi.api.asking import compare, load_scenario, resolve
+    from roi.api.plots import Chart, Plots
     from roi.api.shown import Comparison, Option
     from roi.errors import InputError, RoiError
     from roi.facts.case import Case
@@ -40,16 +41,18 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Case", "Comparison", "Fact", "InputError", "Option", "RoiError", "Scenario", "__version__", "compare", "load_scenario",
-    "open_runs", "resolve",
+    "Case", "Chart", "Comparison", "Fact", "InputError", "Option", "Plots", "RoiError", "Scenario", "__version__", "compare",
+    "load_scenario", "open_runs", "resolve",
 ]  # fmt: skip
 
 _HOME = {
     "Case": "roi.facts.case",
+    "Chart": "roi.api.plots",
     "Comparison": "roi.api.shown",
     "Fact": "roi.facts.fact",
     "InputError": "roi.errors",
     "Option": "roi.api.shown",
+    "Plots": "roi.api.plots",
     "RoiError": "roi.errors",
     "Scenario": "roi.scenario.scenario",
     "compare": "roi.api.asking",

@@ -4,9 +4,11 @@ It holds the engine's own record and adds no figure to it.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from roi.api.frames import to_frame
+from roi.api.plots import Plots
 from roi.economics.decision import comparison as engine
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
 from roi.errors import InputError
@@ -77,6 +79,11 @@ class Comparison(engine.Comparison):
             ['option', 'month', 'cost_usd', 'saving_usd', 'cumulative_saving_usd', 'discount_factor']
         """
         return to_frame(self, name)
+
+    @cached_property
+    def plot(self) -> Plots:
+        """The pictures: plot.cash(), cost_by_line(), break_even(), drivers(), npv(), probability_best(), worth(), gates()."""
+        return Plots(self)
 
     def to_json(self) -> str:
         """What `roi compare --format json` prints; `roi compare` reads it again (docs/json.md)."""

@@ -5,7 +5,8 @@ A part that usage records settle may be laid over it: what the part states repla
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
 from types import UnionType
@@ -50,15 +51,18 @@ ENDS: Final = frozenset({"value", "low", "high", "source", "date", "items"})
 
 
 def load_scenario(
-    path: Path | str | None = None, overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None,
-    tell: Callable[[str], None] | None = None,
+    path: Path | str | dict[str, Any] | None = None, overrides: tuple[str, ...] = (), part: Path | None = None,
+    quality: Path | None = None, tell: Callable[[str], None] | None = None, blocks: dict[str, Any] | None = None,
 ) -> Scenario:
-    """The scenario in `path` (None = the bundled one), checked with everything that is laid over it.
+    """The scenario in `path` (None = the bundled one; a dict = what a file would hold), checked with all that is laid over it.
 
-    `part` is what usage records settle (`overlay`), `quality` what an evaluation does; `a.b=c` overrides come last. `tell`
-    hears where the part names another incumbent than the scenario.
+    `part` is what usage records settle (`overlay`), `quality` what an evaluation does, `blocks` fields as a file would hold
+    them; `a.b=c` overrides come last. `tell` hears where the part names another incumbent than the scenario.
     """
-    data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(Path(path))
+    if path is None:
+        data = parse_yaml(template(BUNDLED), "bundled scenario")
+    else:
+        data = deepcopy(path) if isinstance(path, dict) else read_yaml(Path(path))
     laid: list[str] = []
     if part is not None:
         before = data.get("incumbent")
@@ -78,6 +82,7 @@ def load_scenario(
             for name in BY_SYSTEM:
                 data.get("quality", {}).pop(name, None)  # the bundled scores are of another task
         overlay_quality(data, read_part(quality, "--quality"))
+    laid += _merge(data, blocks or {})
     for override in overrides:
         _set(data, override)
         laid.append(override.partition("=")[0].strip())
@@ -108,6 +113,16 @@ def scenario_data(scenario: Scenario) -> dict[str, Any]:
     """
     data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return data
+
+
+def _merge(data: dict[str, Any], blocks: dict[str, Any], lead: str = "") -> Iterator[str]:
+    """Lay the fields over the plain data, block by block, in place; the path of each field that was laid over."""
+    for name, value in blocks.items():
+        if isinstance(value, dict) and isinstance(data.get(name), dict):
+            yield from _merge(data[name], value, f"{lead}{name}.")
+        else:
+            data[name] = deepcopy(value)
+            yield lead + name
 
 
 def _set(data: dict[str, Any], override: str) -> None:

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, format_option, full_option, output_option, scenario_here, scenario_options, tell
+from roi.cli.options import (
+    PATH,
+    force_option,
+    format_option,
+    full_option,
+    output_option,
+    scenario_here,
+    scenario_options,
+    tell,
+)
 
 TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."})
 """The branches of the cost tree for an output that cannot show them."""
@@ -19,11 +28,16 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 @click.option("--explain", metavar="OPTION",
               help="How one option's figures come about (its id, its kind, or a part of its name).")
 @full_option
+@click.option("--xlsx", type=PATH, help="Write a workbook with live formulas to this file too; needs the extra `report`.")
+@click.option("--csv", "folder", type=PATH,
+              help="Write options, months, lines, facts and drivers as CSV into this folder too.")
+@force_option
 @click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts; 0 = central values only.")
 @click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
 def compare(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, quality: Path | None, profiles: tuple[Path, ...],
-    form: str, output: Path | None, explain: str | None, full: bool, draws: int | None, seed: int | None,
+    form: str, output: Path | None, explain: str | None, full: bool, xlsx: Path | None, folder: Path | None,
+    force: bool, draws: int | None, seed: int | None,
 ) -> None:
     """Compare every option of the scenario in FILE.
 
@@ -33,12 +47,18 @@ def compare(
     """
     from roi import __version__
     from roi.answers.compare import compare_file
-    from roi.cli.output import columns, in_colour, write
+    from roi.cli.output import columns, in_colour, refuse_existing, replace_file, replace_in_folder, write
     from roi.report.comparison.answer_json import comparison_json
     from roi.report.comparison.compare import comparison_text
     from roi.report.comparison.options_table import find_option
+    from roi.report.comparison.tables import TABLES
 
     file = scenario_here(file)
+    if xlsx is not None:
+        refuse_existing(xlsx, "--xlsx", force=force)
+    for name in TABLES:
+        if folder is not None:
+            refuse_existing(folder / f"{name}.csv", "--csv", force=force)
     found = compare_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed,
                          profiles=profiles, tell=tell)
     shown = None if explain is None else find_option(found.comparison, explain)
@@ -51,6 +71,16 @@ def compare(
                                width=columns(output))
         if output is None and "utf" not in (sys.stdout.encoding or "").lower():
             text = text.translate(TREE)
+    if xlsx is not None:
+        from roi.report.workbook.book import comparison_workbook
+
+        replace_file(xlsx, comparison_workbook(found.comparison, __version__), "--xlsx")
+        tell(f"a workbook with live formulas: {xlsx}")
+    if folder is not None:
+        from roi.report.comparison.csv_files import csv_files
+
+        replace_in_folder(folder, csv_files(found.comparison), "--csv")
+        tell(f"{', '.join(f'{name}.csv' for name in TABLES)} in {folder}")
     if found.note:
         tell(found.note)
     write(text, output)

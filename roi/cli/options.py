@@ -18,6 +18,7 @@ usage_option = click.option("--usage", "part", type=PATH,
 profiles_option = click.option("--profiles", multiple=True, type=PATH, help="Folder of profiles to search first.")
 full_option = click.option("--full", is_flag=True, help="Print all that is known, not the answer alone.")
 output_option = click.option("--output", type=PATH, help="Write to this file, whole or not at all.")
+force_option = click.option("--force", is_flag=True, help="Replace files that exist.")
 
 
 HERE = Path("roi.yaml")

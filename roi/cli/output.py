@@ -4,7 +4,9 @@ import os
 import shutil
 import stat
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -36,43 +38,93 @@ def write(text: str, output: Path | None = None) -> None:
         replace_file(output, text)
 
 
-def spare_what_was_read(output: Path) -> None:
-    """InputError where `output` is a file that the command was given to read."""
+def spare_what_was_read(output: Path, option: str = "--output") -> None:
+    """InputError where `output`, given as `option`, is a file that the command was given to read."""
     context = click.get_current_context(silent=True)
     given = context.params if context is not None else {}
     for name, value in given.items():
         for path in value if isinstance(value, tuple) else (value,):
-            if name != "output" and isinstance(path, Path) and path.is_file() and output.exists() and path.samefile(output):
-                raise InputError(f"--output: {output} is what the command reads; give another name")
+            if name not in WRITTEN and isinstance(path, Path) and path.is_file() and output.exists() and path.samefile(output):
+                raise InputError(f"{option}: {output} is what the command reads; give another name")
 
 
-def replace_file(path: Path, text: str, field: str = "--output") -> None:
-    """Put `text` into `path` atomically: a failure on the way leaves what was there before. Errors name `field`.
+WRITTEN = frozenset({"output", "xlsx", "folder"})
+"""Parameters that say where a command writes."""
 
-    The text goes to a temporary file in the same folder, then takes the name. A link is followed; a device or a pipe
-    (/dev/null, a process substitution) is written to as it is.
+
+def refuse_existing(path: Path, field: str, *, force: bool) -> None:
+    """InputError where `path` exists and is not to be replaced, or is what the command reads: before it works."""
+    spare_what_was_read(path, field)
+    if path.is_file() and not force:
+        raise InputError(f"{field}: {path} exists; --force replaces it")
+
+
+Content = str | bytes | Iterable[str]
+"""What a file will hold: text, bytes, or text in parts."""
+
+
+def replace_file(path: Path, content: Content, field: str = "--output") -> None:
+    """Put `content` into `path` atomically: a failure on the way leaves what was there before. Errors name `field`."""
+    replace_files({path: content}, field)
+
+
+def replace_in_folder(folder: Path, contents: Mapping[str, Content], field: str) -> None:
+    """Put each content into the file of that name in `folder`, which is made where it is not there."""
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = "it is a file" if isinstance(error, FileExistsError) else error.strerror
+        raise InputError(f"{field}: cannot make the folder {folder}: {why}") from error
+    try:
+        replace_files({folder / name: content for name, content in contents.items()}, field)
+    except RoiError:
+        if made:
+            folder.rmdir()
+        raise
+
+
+def replace_files(contents: Mapping[Path, Content], field: str) -> None:
+    """Put each content into its path; none takes its name before all are written. Errors name `field`.
+
+    Each goes to a temporary file in the same folder. A link is followed; a device or a pipe (/dev/null, a process
+    substitution) is written to as it is.
     """
+    parts: list[tuple[Path, Path]] = []
+    at = next(iter(contents))
+    try:
+        for at, content in contents.items():
+            target, part, file = _open_part(at, field)
+            if part != target:
+                parts.append((part, target))
+            with file:
+                for piece in (content,) if isinstance(content, (str, bytes)) else content:
+                    file.write(piece if isinstance(piece, bytes) else piece.encode("utf-8", "backslashreplace"))
+                file.flush()
+                if part != target:
+                    os.fsync(file.fileno())
+        for part, target in parts:
+            part.replace(target)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise RoiError(f"{field}: writing {at} failed, what was there is unchanged: {error.strerror}") from error
+    finally:
+        for part, _ in parts:
+            part.unlink(missing_ok=True)
+
+
+def _open_part(path: Path, field: str) -> tuple[Path, Path, BinaryIO]:
+    """What `path` stands for, the file that takes its place when it is whole, and that one open; a device is both itself."""
     try:
         target = path.resolve()
         mode = target.stat().st_mode if target.exists() else None
         if mode is not None and stat.S_ISDIR(mode):
             raise InputError(f"{field}: {path} is a directory; give a file name")
         if mode is not None and not stat.S_ISREG(mode):
-            target.write_text(text, encoding="utf-8", errors="backslashreplace")
-            return
+            return target, target, target.open("wb")
         part = target.with_name(f".roi-{os.urandom(4).hex()}.part")
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else stat.S_IMODE(mode))
-    except BrokenPipeError:
-        raise
     except OSError as error:
         raise InputError(f"{field}: cannot write {path}: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    except OSError as error:
-        raise RoiError(f"{field}: writing {path} failed, what was there is unchanged: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    return target, part, os.fdopen(handle, "wb")

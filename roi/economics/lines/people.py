@@ -130,7 +130,7 @@ def own_cost_lines(shared: Shared, option: Option) -> list[Line]:
     lines, number = [], months(shared.horizon)
     for cost in option.costs:
         start = live_share(option.months_to_live, shared.horizon) if cost.from_month is None else number >= cost.from_month
-        part = start * (number <= cost.to_month) * 1.0
+        part: Array = np.asanyarray(start * (number <= cost.to_month) * 1.0)
 
         def arithmetic(month: int, cost: OwnCost = cost, part: Array = part) -> str:
             each = pick(cost.usd_per_request)

@@ -257,7 +257,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
             facts=facts("usd_per_kwh", "pue", "power_share"), arithmetic=powered,
         ),
         Line(
-            name="colocation", monthly=np.asanyarray(kw * terms.colocation_usd_per_kw), facts=facts("colocation_usd_per_kw_month"),
+            name="colocation", monthly=kw * terms.colocation_usd_per_kw, facts=facts("colocation_usd_per_kw_month"),
             arithmetic=lambda month: f"{pick(kw, month):,.6g} kW x ${pick(terms.colocation_usd_per_kw):,.6g}/kW",
         ),
         Line(name="hardware, resale", monthly=np.asanyarray(resale), facts=facts("value_kept_per_year"), arithmetic=sold,

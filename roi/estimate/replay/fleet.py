@@ -181,7 +181,8 @@ def fleet_capacity(replicas: Number, capacity: Number, pooling: Number = 1.0) ->
     replicas, capacity = np.broadcast_arrays(np.asanyarray(replicas), np.asanyarray(capacity))
     alone = np.multiply(replicas, capacity, out=np.zeros_like(replicas, dtype=float), where=capacity > 0.0)
     p, root = np.asanyarray(pooling), np.sqrt(np.clip(replicas, 1.0, POOL))
-    return (alone * (2.0 * p - 1.0 - (2.0 * p - 2.0) / root))[()]
+    held: Number = (alone * (2.0 * p - 1.0 - (2.0 * p - 2.0) / root))[()]
+    return held
 
 
 def peak_from_log_range(log_range: Number) -> Number:
@@ -212,7 +213,7 @@ def load_curve_from_peak(peak_to_mean: Number) -> Array:
 
 def burst_from_peak(peak_to_mean: Number, load_curve: Array) -> Number:
     """Peak inside the busiest hour over that hour's mean; at least 1 (a curve may be steeper than the stated peak)."""
-    busiest = np.asanyarray(np.max(load_curve, axis=-1))
+    busiest: Array = np.asanyarray(np.max(load_curve, axis=-1))
     return np.maximum(peak_to_mean / busiest, 1.0)
 
 

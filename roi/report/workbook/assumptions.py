@@ -1,4 +1,4 @@
-"""The facts that the answer follows from, as the cells of a workbook: which have a cell, what its name is, and what stands beside.
+"""The facts that the answer follows from, as cells of a workbook: which have one, what its name is, and what stands beside.
 
 Prices of one model at one vendor, and rents of one card at one vendor, stand in the Case once an option; here once.
 """
@@ -20,12 +20,28 @@ TAKEN: Final = re.compile(r"[A-Za-z]{1,3}\d+|[Rr]\d*[Cc]\d*|[RrCc]")
 LONGEST: Final = 200
 """Characters of a name; a spreadsheet takes 255."""
 GROUPS: Final = {
-    "workload": "Volume", "discount_rate_per_year": "Money", "commitment": "Money", "reconciliation": "Money",
-    "people": "People and changes", "migration": "People and changes", "evaluation": "People and changes",
-    "changes": "People and changes", "kinds": "People and changes", "quality": "Quality", "systems": "Quality",
-    "drift": "Vendors and drift", "vendors": "Vendors and drift", "apis": "Prices and plans", "options": "Prices and plans",
-    "gpu_rents": "Prices and plans", "purchase": "Prices and plans", "serving": "Serving", "platform": "Serving",
-    "training": "Training", "own_hardware": "Own hardware", "costs": "Your own costs",
+    "workload": "Volume",
+    "discount_rate_per_year": "Money",
+    "commitment": "Money",
+    "reconciliation": "Money",
+    "people": "People and changes",
+    "migration": "People and changes",
+    "evaluation": "People and changes",
+    "changes": "People and changes",
+    "kinds": "People and changes",
+    "quality": "Quality",
+    "systems": "Quality",
+    "drift": "Vendors and drift",
+    "vendors": "Vendors and drift",
+    "apis": "Prices and plans",
+    "options": "Prices and plans",
+    "gpu_rents": "Prices and plans",
+    "purchase": "Prices and plans",
+    "serving": "Serving",
+    "platform": "Serving",
+    "training": "Training",
+    "own_hardware": "Own hardware",
+    "costs": "Your own costs",
 }
 """The heading above the facts whose path begins so, in the order of the sheet."""
 
@@ -117,7 +133,7 @@ class Names:
 
 
 def sheet_names(labels: Iterable[str], taken: Iterable[str]) -> list[str]:
-    """Names of sheets: at most 31 characters, none of []:*?/\\, no quote at an end, none twice."""
+    r"""Names of sheets: at most 31 characters, none of []:*?/\, no quote at an end, none twice."""
     given, found = {each.lower() for each in taken} | {"history"}, []
     for label in labels:
         text = re.sub(r"[\[\]:*?/\\]", "-", "".join(ch if ch.isprintable() else " " for ch in label)).strip(" '")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from roi.report.workbook.node import Node
+from roi.report.workbook.node import Node, under
 
 SHORT, LONG, MANY = 34, 180, 6
 """Characters of a formula that may be repeated; that one may have; and operands that it lists singly."""
@@ -66,44 +66,40 @@ class Layout:
     def _text(self, node: Node, sheet: str, binding: int, *, own: bool = False) -> str:
         """The node as text, in brackets where its operation binds less than `binding`."""
         if node in self.place and not own:
-            row, column = self.place[node]
-            return address(row, column, sheet)
-        match node.op:
-            case "const":
-                text = constant(node.value)
-                return f"({text})" if text.startswith("-") and binding else text
-            case "fact":
-                return self.facts[node]
-            case "month":
-                return f"{letters(FIRST_MONTH + int(node.value))}${MONTH_ROW + 1}"
-            case "+" | "-" | "*" | "/" | "^":
-                level = LEVELS[node.op]
-                left, right = node.args
-                first = self._text(left, sheet, level + (node.op == "^"))
-                text = f"{first}{node.op}{self._text(right, sheet, level + (node.op not in {'+', '*'}))}"
-                return f"({text})" if level < binding else text
-            case ">" | ">=" | "<" | "<=" | "==" | "!=":
-                sign = {"==": "=", "!=": "<>"}.get(node.op, node.op)
-                text = f"{self._text(node.args[0], sheet, 2)}{sign}{self._text(node.args[1], sheet, 2)}"
-                return f"({text})" if binding else text
-            case "neg":
-                return f"(-{self._text(node.args[0], sheet, 5)})"
-            case "ceil":
-                inner = node.args[0]
-                if inner.never_negative:
-                    return f"ROUNDUP({self._text(inner, sheet, 0)},0)"
-                return f"(-INT(-{self._text(inner, sheet, 5)}))"
-            case "max" if any(n.never_negative for n in node.args) and key(node.args) not in self.ranges:
-                return f"MAX({','.join(self._rounded(each, sheet) for each in node.args)})"
-            case "interp":
-                return self._interpolated(node, sheet)
-            case _:
-                return f"{FUNCTIONS[node.op]}({self._listed(node, sheet)})"
+            return address(*self.place[node], sheet)
+        if node.op in LEAVES:
+            return self._leaf(node, binding)
+        if node.op in LEVELS:
+            return self._infix(node, sheet, binding)
+        if node.op == "interp":
+            return self._interpolated(node, sheet)
+        if node.op in {"neg", "ceil"}:
+            inner = self._text(node.args[0], sheet, TIGHTEST)
+            rounded = f"ROUNDUP({inner},0)" if node.args[0].never_negative else f"(-INT(-{inner}))"
+            return f"(-{inner})" if node.op == "neg" else rounded
+        return f"{FUNCTIONS[node.op]}({self._listed(node, sheet)})"
+
+    def _leaf(self, node: Node, binding: int) -> str:
+        if node.op == "fact":
+            return self.facts[node]
+        if node.op == "month":
+            return f"{letters(FIRST_MONTH + int(node.value))}${MONTH_ROW + 1}"
+        text = constant(node.value)
+        return f"({text})" if text.startswith("-") and binding else text
+
+    def _infix(self, node: Node, sheet: str, binding: int) -> str:
+        level, (left, right) = LEVELS[node.op], node.args
+        first = self._text(left, sheet, level + (node.op == "^"))
+        second = self._text(right, sheet, level + (node.op not in {"+", "*"}))
+        text = f"{first}{SIGNS.get(node.op, node.op)}{second}"
+        return f"({text})" if level < binding else text
 
     def _listed(self, node: Node, sheet: str) -> str:
         """The operands of a function, as a range where they stand in a row."""
         if key(node.args) in self.ranges:
             return self._range(node.args, sheet)
+        if node.op == "max" and any(n.never_negative for n in node.args):
+            return ",".join(self._rounded(each, sheet) for each in node.args)
         return ",".join(self._text(each, sheet, 0) for each in node.args)
 
     def _rounded(self, node: Node, sheet: str) -> str:
@@ -136,7 +132,8 @@ class Layout:
         """Put the entries, by their position in an array, into the columns of a new row."""
         count = len(entries) if count is None else count
         first = VALUE
-        if count in (self.horizon, self.horizon + 1) and (count not in self.lengths or any(n.month >= 0 for n in entries.values())):
+        by_month = count not in self.lengths or any(n.month >= 0 for n in entries.values())
+        if count in (self.horizon, self.horizon + 1) and by_month:
             row.by_month, first = True, FIRST_MONTH + self._begins(entries, count)
         sheets = {self.homes[n] for n in entries.values() if n in self.homes and n.nodes}
         row.sheet = sheets.pop() if len(sheets) == 1 else COMMON
@@ -171,7 +168,7 @@ class Layout:
             width = array.shape[-1]
             start = node.home[1] // width * width
             mates = {k: flat[start + k] for k in range(width)}
-        kept = {k: n for k, n in mates.items() if n in self.homes and n not in self.place or not n.nodes}
+        kept = {k: n for k, n in mates.items() if not n.nodes or (n in self.homes and n not in self.place)}
         self._add(Row("", made_by), kept, len(mates))
 
     def give_range(self, nodes: Sequence[Node]) -> None:
@@ -187,7 +184,10 @@ class Layout:
 
 
 def lay_out(
-    horizon: int, facts: dict[Node, str], roots: dict[str, Sequence[Node]], named: Iterable[tuple[str, Sequence[Node]]],
+    horizon: int,
+    facts: dict[Node, str],
+    roots: dict[str, Sequence[Node]],
+    named: Iterable[tuple[str, Sequence[Node]]],
     lengths: Iterable[int],
 ) -> Layout:
     """A layout of everything that the roots, the numbers that each sheet shows, follow from."""
@@ -233,14 +233,8 @@ def sheets_of(roots: dict[str, Sequence[Node]]) -> dict[Node, str]:
     """The sheet of every number that the roots follow from: the one that alone needs it, or the common one."""
     found: dict[Node, str] = {}
     for sheet, nodes in roots.items():
-        waiting, seen = list(nodes), set()
-        while waiting:
-            node = waiting.pop()
-            if node in seen:
-                continue
-            seen.add(node)
+        for node in under(nodes):
             found[node] = found.get(node, sheet) if sheet == CHECKS or found.get(node, sheet) == sheet else COMMON
-            waiting.extend(node.nodes)
     return found
 
 
@@ -258,10 +252,24 @@ def key(nodes: Sequence[Node]) -> tuple[int, ...]:
     return tuple(id(n) for n in nodes)
 
 
-LEVELS: Final = {"+": 2, "-": 2, "*": 3, "/": 3, "^": 4}
+LEAVES: Final = {"const", "fact", "month"}
+LEVELS: Final = {">": 1, ">=": 1, "<": 1, "<=": 1, "==": 1, "!=": 1, "+": 2, "-": 2, "*": 3, "/": 3, "^": 4}
 """How tightly an operation binds; a spreadsheet's minus sign binds tighter than its power."""
-FUNCTIONS: Final = {"exp": "EXP", "log": "LN", "sqrt": "SQRT", "floor": "INT", "max": "MAX", "min": "MIN", "sum": "SUM", "and": "AND",
-                    "or": "OR", "not": "NOT", "if": "IF"}
+TIGHTEST: Final = 5
+SIGNS: Final = {"==": "=", "!=": "<>"}
+FUNCTIONS: Final = {
+    "exp": "EXP",
+    "log": "LN",
+    "sqrt": "SQRT",
+    "floor": "INT",
+    "max": "MAX",
+    "min": "MIN",
+    "sum": "SUM",
+    "and": "AND",
+    "or": "OR",
+    "not": "NOT",
+    "if": "IF",
+}
 
 
 def constant(value: float | bool) -> str:

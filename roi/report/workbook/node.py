@@ -4,12 +4,14 @@ The engine's own functions, called with nodes in place of floats, leave a graph 
 branch that the engine takes by a node's value is kept as a guard: the graph holds as long as every guard does.
 """
 
+import inspect
 import math
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Any, Final, cast
+
+import numpy as np
 
 Scalar = float | bool
 
@@ -52,15 +54,32 @@ def _interpolated(x: float, *rest: float) -> float:
 
 
 RULES: Final[dict[str, Callable[..., Scalar]]] = {
-    "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": _divided, "^": _power,
-    "neg": lambda a: -a, "exp": _exp, "log": _log, "sqrt": lambda a: math.sqrt(a) if a >= 0 else math.nan,
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": _divided,
+    "^": _power,
+    "neg": lambda a: -a,
+    "exp": _exp,
+    "log": _log,
+    "sqrt": lambda a: math.sqrt(a) if a >= 0 else math.nan,
     "ceil": lambda a: float(math.ceil(a)) if math.isfinite(a) else a,
     "floor": lambda a: float(math.floor(a)) if math.isfinite(a) else a,
-    "max": max, "min": min, "sum": lambda *a: math.fsum(a),
-    ">": lambda a, b: a > b, ">=": lambda a, b: a >= b, "<": lambda a, b: a < b, "<=": lambda a, b: a <= b,
-    "==": lambda a, b: a == b, "!=": lambda a, b: a != b,
-    "and": lambda *a: all(a), "or": lambda *a: any(a), "not": lambda a: not a,
-    "if": lambda test, a, b: a if test else b, "interp": _interpolated, "finite": math.isfinite,
+    "max": max,
+    "min": min,
+    "sum": lambda *a: math.fsum(a),
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "and": lambda *a: all(a),
+    "or": lambda *a: any(a),
+    "not": lambda a: not a,
+    "if": lambda test, a, b: a if test else b,
+    "interp": _interpolated,
+    "finite": math.isfinite,
 }
 """What each operation gives for numbers."""
 
@@ -154,6 +173,107 @@ class Node:
     __hash__ = object.__hash__
 
 
+Simplify = Callable[["Trace", str, tuple[Node, ...]], Node | None]
+"""Gives a simpler node that is always equal, or None."""
+
+
+def simplified(trace: "Trace", op: str, args: tuple[Node, ...]) -> Node | None:
+    """A simpler node than `op` on these, where one is always equal: what changes nothing makes no node; None otherwise."""
+    if len(args) == 1 and op in {"sum", "max", "min", "and", "or"}:
+        return args[0]
+    rule = SIMPLIFY.get(op)
+    return None if rule is None else rule(trace, op, args)
+
+
+def _is(node: Node, number: float) -> bool:
+    return node.op == "const" and node.value == number
+
+
+def _added(trace: "Trace", op: str, args: tuple[Node, ...]) -> Node | None:
+    left = tuple(a for a in args if not _is(a, 0.0))
+    if len(left) == len(args):
+        return None
+    return trace.const(0.0) if not left else left[0] if len(left) == 1 else trace.make(op, *left)
+
+
+def _subtracted(trace: "Trace", _: str, args: tuple[Node, ...]) -> Node | None:
+    return args[0] if _is(args[1], 0.0) else trace.const(0.0) if args[0] is args[1] else None
+
+
+def _multiplied(trace: "Trace", _: str, args: tuple[Node, ...]) -> Node | None:
+    first, second = args
+    if _is(first, 0.0) or _is(second, 0.0):
+        return trace.const(0.0)
+    return second if _is(first, 1.0) else first if _is(second, 1.0) else None
+
+
+def _divided_by(trace: "Trace", _: str, args: tuple[Node, ...]) -> Node | None:
+    return args[0] if _is(args[1], 1.0) else trace.const(0.0) if _is(args[0], 0.0) else None
+
+
+def _raised(trace: "Trace", _: str, args: tuple[Node, ...]) -> Node | None:
+    return args[0] if _is(args[1], 1.0) else trace.const(1.0) if _is(args[1], 0.0) else None
+
+
+def _limited(_: "Trace", op: str, args: tuple[Node, ...]) -> Node | None:
+    """One that is no limit, and a limit that is there twice."""
+    idle = -math.inf if op == "max" else math.inf
+    left = tuple(dict.fromkeys(a for a in args if not _is(a, idle)))
+    return left[0] if len(left) == 1 else None
+
+
+def _compared(trace: "Trace", _: str, args: tuple[Node, ...]) -> Node | None:
+    return trace.const(True) if args[0] is args[1] else None
+
+
+def _chosen(_: "Trace", __: str, args: tuple[Node, ...]) -> Node | None:
+    test, yes, no = args
+    return (yes if test.value else no) if test.op == "const" else yes if yes is no else None
+
+
+def _decisive(trace: "Trace", op: str, args: tuple[Node, ...]) -> Node | None:
+    """What is left of a row of conditions, some of which are known."""
+    ends = op == "or"
+    if any(a.op == "const" and bool(a.value) is ends for a in args):
+        return trace.const(ends)
+    left = tuple(dict.fromkeys(a for a in args if a.op != "const"))
+    return None if len(left) == len(args) else trace.make(op, *left)
+
+
+def _powers(trace: "Trace", _: str, args: tuple[Node, ...]) -> Node | None:
+    """e to a sum of logarithms, each times something, as a product of powers."""
+    exponent = args[0]
+    if exponent.op == "log":
+        return exponent.nodes[0]
+    if exponent.op == "+":
+        parts = [_powers(trace, "exp", (each,)) for each in exponent.nodes]
+        return None if parts[0] is None or parts[1] is None else trace.make("*", *parts)
+    for logarithm, times in (exponent.nodes, exponent.nodes[::-1]) if exponent.op == "*" else ():
+        if logarithm.op == "log":
+            return trace.make("^", logarithm.nodes[0], times)
+    return None
+
+
+SIMPLIFY: Final[dict[str, Simplify]] = {
+    "+": _added,
+    "sum": _added,
+    "-": _subtracted,
+    "*": _multiplied,
+    "/": _divided_by,
+    "^": _raised,
+    "max": _limited,
+    "min": _limited,
+    "==": _compared,
+    "<=": _compared,
+    ">=": _compared,
+    "if": _chosen,
+    "and": _decisive,
+    "or": _decisive,
+    "exp": _powers,
+    "finite": lambda trace, _, args: trace.const(math.isfinite(args[0].value)),
+}
+
+
 @dataclass
 class Trace:
     """All nodes of one tracing; equal operations on equal nodes are one node."""
@@ -177,7 +297,7 @@ class Trace:
         """A number that no fact moves."""
         if isinstance(value, Node):
             return value
-        number = bool(value) if isinstance(value, bool) or type(value).__name__ == "bool" else float(value)  # type: ignore[arg-type]  # numpy's
+        number: Scalar = bool(value) if isinstance(value, (bool, np.bool_)) else float(cast("float", value))
         return self._once(("const", type(number), number), "const", (number,), number)
 
     def month(self, number: int) -> Node:
@@ -200,71 +320,13 @@ class Trace:
         args = tuple(self.const(a) for a in given)
         if all(a.op == "const" for a in args):
             return self.const(RULES[op](*(a.value for a in args)))
-        if (same := self._unchanged(op, args)) is not None:
-            return same
+        if (simpler := simplified(self, op, args)) is not None:
+            return simpler
         key = (op, *(id(a) for a in args))
         found = self.known.get(key)
         if found is None:
             found = self.known[key] = Node(self, op, args, RULES[op](*(a.value for a in args)))
         return found
-
-    def _unchanged(self, op: str, args: tuple[Node, ...]) -> Node | None:
-        if op == "exp":
-            return self._product(args[0])
-        if op == "finite":
-            return self.const(math.isfinite(args[0].value))
-        if len(args) == 1:
-            return args[0] if op in {"sum", "max", "min", "and", "or"} else None
-        if op in {"and", "or"}:
-            return self._decisive(op, args)
-        first, second = args[:2]
-        zero = [a.op == "const" and a.value == 0 for a in (first, second)]
-        one = [a.op == "const" and a.value == 1 for a in (first, second)]
-        if op in {"sum", "+"} and len(args) > 2:
-            left = tuple(a for a in args if not (a.op == "const" and a.value == 0))
-            return None if len(left) == len(args) else self.make("sum", *left) if left else self.const(0.0)
-        if op in {"+", "sum"}:
-            return second if zero[0] else first if zero[1] else None
-        if op == "-":
-            return first if zero[1] else self.const(0.0) if first is second else None
-        if op == "*":
-            return self.const(0.0) if any(zero) else second if one[0] else first if one[1] else None
-        if op in {"/", "^"} and one[1]:
-            return first
-        if op == "/" and zero[0]:
-            return self.const(0.0)
-        if op == "^" and zero[1]:
-            return self.const(1.0)
-        if op in {"==", "<=", ">="} and first is second:
-            return self.const(True)
-        if op in {"max", "min"} and len(args) == 2:
-            endless = -math.inf if op == "max" else math.inf
-            idle = [a.op == "const" and a.value == endless for a in (first, second)]
-            return second if idle[0] else first if idle[1] or first is second else None
-        if op != "if":
-            return None
-        return (args[1] if first.value else args[2]) if first.op == "const" else args[1] if args[1] is args[2] else None
-
-    def _product(self, exponent: Node) -> Node | None:
-        """e to a sum of logarithms, each times something, as a product of powers; None where it is anything else."""
-        if exponent.op == "log":
-            return exponent.nodes[0]
-        if exponent.op == "+":
-            parts = [self._product(each) for each in exponent.nodes]
-            return None if parts[0] is None or parts[1] is None else self.make("*", *parts)
-        if exponent.op == "*":
-            for logarithm, times in (exponent.nodes, exponent.nodes[::-1]):
-                if logarithm.op == "log":
-                    return self.make("^", logarithm.nodes[0], times)
-        return None
-
-    def _decisive(self, op: str, args: tuple[Node, ...]) -> Node | None:
-        """What is left of a row of conditions, some of which are known."""
-        ends = op == "or"
-        if any(a.op == "const" and bool(a.value) is ends for a in args):
-            return self.const(ends)
-        left = tuple(dict.fromkeys(a for a in args if a.op != "const"))
-        return None if len(left) == len(args) else self.make(op, *left)
 
     def keep(self, array: Any) -> None:  # Any: an array of nodes
         """Remember an array and what its nodes are made of, so that they can stand in a row together."""
@@ -296,10 +358,22 @@ class Trace:
         return float(node.value)
 
 
+def under(roots: Iterable[Node]) -> set[Node]:
+    """The nodes, and all that they follow from."""
+    found: set[Node] = set()
+    waiting = list(roots)
+    while waiting:
+        node = waiting.pop()
+        if node not in found:
+            found.add(node)
+            waiting.extend(node.nodes)
+    return found
+
+
 def where() -> str:
     """The function of the engine that is at work."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None:
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_back is not None:
         path = PurePath(frame.f_code.co_filename)
         name = frame.f_code.co_name
         if {"economics", "replay"} & set(path.parts) and not name.startswith("<"):

@@ -3,6 +3,7 @@
 import builtins
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from roi.economics.lines.api_bill import RequestCost, Service
 from roi.economics.lines.line import Line
 from roi.report.workbook.assumptions import Assumption, assumptions, sheet_names
 from roi.report.workbook.layout import CHECKS, COMMON, MONTH_ROW, Layout, Row, lay_out, letters, quoted
-from roi.report.workbook.node import MONTHS, Node
+from roi.report.workbook.node import MONTHS, Node, under
 from roi.report.workbook.traced import nodes_of
 from roi.report.workbook.tracing import Model
 
@@ -26,16 +27,26 @@ FIRST_LINE: Final = MONTH_ROW + 1
 LIST_VALUE: Final = 5
 """Column of the first entry on the sheet of lists: label, path, unit, source, date stand before it."""
 COST: Final = {
-    "input_usd": "USD of uncached input", "cache_read_usd": "USD of cache reads", "cache_write_usd": "USD of cache writes",
-    "output_usd": "USD of output", "batch_usd": "USD through batch", "batched": "share through batch",
+    "input_usd": "USD of uncached input",
+    "cache_read_usd": "USD of cache reads",
+    "cache_write_usd": "USD of cache writes",
+    "output_usd": "USD of output",
+    "batch_usd": "USD through batch",
+    "batched": "share through batch",
 }
 """Figures of a mean request that have a name on the sheets."""
 MEMO: Final = {
-    "requests": "Requests answered", "billed requests": "Requests billed", "wages": "USD of an engineer hour",
-    "usd of errors": "USD if every answer were wrong", "mean of rents": "Mean of rents over today's",
+    "requests": "Requests answered",
+    "billed requests": "Requests billed",
+    "wages": "USD of an engineer hour",
+    "usd of errors": "USD if every answer were wrong",
+    "mean of rents": "Mean of rents over today's",
 }
-SHARES: Final = {"live": "Share of the month that is live", "kept": "Share in which the incumbent is paid",
-                 "alone": "Share in which the option answers alone"}
+SHARES: Final = {
+    "live": "Share of the month that is live",
+    "kept": "Share in which the incumbent is paid",
+    "alone": "Share in which the option answers alone",
+}
 
 
 @dataclass(frozen=True)
@@ -62,8 +73,20 @@ class OptionSheet:
         return FIRST_LINE + len(self.lines) + len(SUMS) + 2
 
 
-SUMS: Final = ("Total", "Wrong answers", "No cash", "Cash", "Present value", "Staying costs", "Saving", "Cumulative saving",
-               "Cumulative saving, cash", "Payback", "Payback, cash", "Serves alone from month")
+SUMS: Final = (
+    "Total",
+    "Wrong answers",
+    "No cash",
+    "Cash",
+    "Present value",
+    "Staying costs",
+    "Saving",
+    "Cumulative saving",
+    "Cumulative saving, cash",
+    "Payback",
+    "Payback, cash",
+    "Serves alone from month",
+)
 """The sums below the lines of each option."""
 
 
@@ -101,13 +124,14 @@ def plan(c: Comparison, model: Model) -> Plan:
     discount = discounts(model, c)
     roots[COMMON] = discount
     roots[CHECKS] = list(model.trace.guards)
-    used = [n for nodes in roots.values() for n in _facts_under(nodes)]
+    used = {node for node in under(chain(*roots.values())) if node.op == "fact"}
     single, lists = assumptions(model.trace, c.case, used)
     facts = {each.node: each.name for each in single if each.node is not None}
     for line, nodes in enumerate(lists.values(), start=1):
         facts |= {node: f"{LISTS}!${letters(LIST_VALUE + k)}${line + 1}" for k, node in enumerate(nodes)}
     layout = lay_out(model.trace.horizon, facts, roots, named(model), map(len, lists.values()))
     guards = [(node, wanted, where) for node, (wanted, where) in model.trace.guards.items()]
+    _tell_lines(sheets, layout)
     placed = Plan(c, model, sheets, single, lists, layout, discount, guards)
     _place(placed)
     return placed
@@ -118,17 +142,30 @@ FIXED_ELSEWHERE: Final = ("verdict.", "quality.bar", "discount_rate_per_year")
 
 
 def fixed(p: Plan) -> list[str]:
-    """Paths of the facts that the formulas hold for one value of alone: sizes, counts, and rents' drift where it has a spread."""
+    """Paths of the facts that the formulas hold for one value of alone: sizes, counts, and a drift of rents with a spread."""
     paths = [node.args[0] for node in p.model.trace.fixed]
     drift = path_of(Shared, "rent_drift")
     paths += [drift] if p.comparison.case[drift].uncertain else []
     return [path for path in paths if not path.startswith(FIXED_ELSEWHERE) and not path.endswith(".items")]
 
 
+def _tell_lines(sheets: Sequence[OptionSheet], layout: Layout) -> None:
+    """Beside the function that made a row without a name, the cost line that alone rests on it."""
+    lines: dict[Node, set[str]] = {}
+    for each in sheets:
+        for line, nodes in each.lines:
+            for node in under(nodes):
+                lines.setdefault(node, set()).add(line.name)
+    for row in layout.rows:
+        told = set().union(*(lines.get(node, ()) for node in row.cells.values() if node.nodes))
+        if not row.label and len(told) == 1:
+            row.made_by = f"{row.made_by}: {told.pop()}".removeprefix(": ")
+
+
 def _place(p: Plan) -> None:
     """A line on its sheet for every row of the layout: by month first, then single figures, then lists."""
     after = {each.name: each.first_working for each in p.options}
-    after |= {COMMON: FIRST_LINE + 1, CHECKS: len(p.guards) + 4}
+    after |= {COMMON: FIRST_LINE + 1, CHECKS: FIRST_LINE + len(p.guards) + 1}
     for row in sorted(p.layout.rows, key=lambda r: (not r.by_month, len(r.cells) > 1, not r.label)):
         row.at = after[row.sheet]
         after[row.sheet] += 1
@@ -158,21 +195,6 @@ def _number(model: Model, x: Any) -> Node:  # Any: a number or a node in an arra
     return model.trace.const(np.asarray(x).reshape(-1)[0])
 
 
-def _facts_under(roots: Sequence[Node]) -> set[Node]:
-    found: set[Node] = set()
-    seen: set[Node] = set()
-    waiting = list(roots)
-    while waiting:
-        node = waiting.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if node.op == "fact":
-            found.add(node)
-        waiting.extend(node.nodes)
-    return found
-
-
 def named(model: Model) -> Iterator[tuple[str, list[Node]]]:
     """What the engine's records name, as rows: the shared months, each model's price and request, each fleet."""
     for key, made in model.shared.memo.items():
@@ -198,8 +220,12 @@ def named(model: Model) -> Iterator[tuple[str, list[Node]]]:
 
 def _borne_by(model: Model, key: tuple[object, ...]) -> str:
     """The options that go live in the months of this key."""
-    labels = [o.label for id, o in model.options.items() if id in model.costs and key == tuple(
-        x if isinstance(x, float) else builtins.id(x) for x in (o.months_to_live, o.months_in_parallel))]
+    labels = [
+        o.label
+        for id, o in model.options.items()
+        if id in model.costs
+        and key == tuple(x if isinstance(x, float) else builtins.id(x) for x in (o.months_to_live, o.months_in_parallel))
+    ]
     return labels[0] if len(labels) == 1 else f"{labels[0]} and {len(labels) - 1} more" if labels else ""
 
 

@@ -6,6 +6,7 @@ comparisons decide by value, each a guard.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -17,10 +18,30 @@ Objects = NDArray[np.object_]
 Out = Any  # whatever NumPy passes and expects
 
 UFUNCS: dict[np.ufunc, str] = {
-    np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.power: "^", np.negative: "neg", np.exp: "exp",
-    np.log: "log", np.sqrt: "sqrt", np.ceil: "ceil", np.floor: "floor", np.maximum: "max", np.minimum: "min",
-    np.greater: ">", np.greater_equal: ">=", np.less: "<", np.less_equal: "<=", np.equal: "==", np.not_equal: "!=",
-    np.logical_and: "and", np.bitwise_and: "and", np.logical_or: "or", np.bitwise_or: "or", np.logical_not: "not",
+    np.add: "+",
+    np.subtract: "-",
+    np.multiply: "*",
+    np.divide: "/",
+    np.power: "^",
+    np.negative: "neg",
+    np.exp: "exp",
+    np.log: "log",
+    np.sqrt: "sqrt",
+    np.ceil: "ceil",
+    np.floor: "floor",
+    np.maximum: "max",
+    np.minimum: "min",
+    np.greater: ">",
+    np.greater_equal: ">=",
+    np.less: "<",
+    np.less_equal: "<=",
+    np.equal: "==",
+    np.not_equal: "!=",
+    np.logical_and: "and",
+    np.bitwise_and: "and",
+    np.logical_or: "or",
+    np.bitwise_or: "or",
+    np.logical_not: "not",
     np.isfinite: "finite",
 }
 """The operation that each of NumPy's element by element functions is."""
@@ -28,7 +49,7 @@ MANY = {"+": "sum", "max": "max", "min": "min", "and": "and", "or": "or"}
 """The operation that reducing with one is."""
 
 
-class Traced(np.ndarray):  # type: ignore[type-arg]  # of objects
+class Traced(np.ndarray):
     """An array of nodes."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Out, out: Out = None, **kw: Out) -> Out:
@@ -36,23 +57,15 @@ class Traced(np.ndarray):  # type: ignore[type-arg]  # of objects
         if ufunc is np.matmul:
             return np.sum(traced(trace, inputs[0]) * traced(trace, inputs[1]))
         if ufunc is np.square:
-            ufunc, inputs = np.multiply, (inputs[0], inputs[0])
-        if ufunc not in UFUNCS:
-            raise TypeError(f"{ufunc.__name__} is not traced")
-        op, arrays = UFUNCS[ufunc], [_objects(trace, each) for each in inputs]
-        if method == "__call__":
-            made = _each(trace, op, *arrays)
-            if (masked := kw.get("where")) is not None and masked is not True:
-                made = _each(trace, "if", _objects(trace, masked), made, _objects(trace, out[0]))
-        elif method == "reduce":
-            made = _reduced(trace, op, arrays[0], kw.get("axis", 0), bool(kw.get("keepdims")))
-        elif method == "accumulate":
-            made = _accumulated(trace, op, arrays[0], kw.get("axis", 0))
-        else:
+            return np.multiply(inputs[0], inputs[0], out=out, **kw)
+        if ufunc not in UFUNCS or method not in {"__call__", "reduce", "accumulate"}:
             raise TypeError(f"{ufunc.__name__}.{method} is not traced")
+        made = _made(trace, UFUNCS[ufunc], method, [_objects(trace, each) for each in inputs], kw)
+        if kw.get("where", True) is not True:
+            made = _each(trace, "if", _objects(trace, kw["where"]), made, _objects(trace, out[0]))
         if made.size > 1:
             trace.keep(made)
-        elif not (node := made.flat[0]).told:
+        elif not (node := cast("Node", made.flat[0])).told:
             node.told = where()
         if out is None:
             return made.view(Traced)
@@ -66,11 +79,11 @@ class Traced(np.ndarray):  # type: ignore[type-arg]  # of objects
             return FUNCTIONS[func](*args, **kwargs)
         return super().__array_function__(func, types, args, kwargs)
 
-    def any(self, *args: Out, **kw: Out) -> Out:
+    def any(self, *_: Out, **__: Out) -> Out:
         """True where any node is true: one decision, kept as one guard."""
         return _decided("or", self)
 
-    def all(self, *args: Out, **kw: Out) -> Out:
+    def all(self, *_: Out, **__: Out) -> Out:
         """True where every node is true: one decision, kept as one guard."""
         return _decided("and", self)
 
@@ -81,7 +94,7 @@ class Traced(np.ndarray):  # type: ignore[type-arg]  # of objects
     def __getitem__(self, key: Out) -> Out:
         if isinstance(key, Traced) and key.dtype == object:
             return _looked_up(self, key)
-        found = super().__getitem__(key)
+        found: Out = super().__getitem__(key)
         return _single(found) if isinstance(found, Node) else found
 
 
@@ -146,6 +159,14 @@ def _each(trace: Trace, op: str, *arrays: Objects) -> Objects:
     return single
 
 
+def _made(trace: Trace, op: str, method: str, arrays: Sequence[Objects], kw: Mapping[str, Out]) -> Objects:
+    if method == "reduce":
+        return _reduced(trace, op, arrays[0], kw.get("axis", 0), bool(kw.get("keepdims")))
+    if method == "accumulate":
+        return _accumulated(trace, op, arrays[0], kw.get("axis", 0))
+    return _each(trace, op, *arrays)
+
+
 def _reduced(trace: Trace, op: str, array: Objects, axis: Out, keepdims: bool) -> Objects:
     if axis is None or isinstance(axis, tuple):
         flat, shape = array.reshape(-1), (1,) * array.ndim if keepdims else ()
@@ -176,7 +197,8 @@ def _decided(op: str, array: Out) -> bool:
 
 def _mean(array: Out, axis: Out = None, keepdims: bool = False, **_: Out) -> Out:
     count = array.size if axis is None else array.shape[axis]
-    return np.add.reduce(array, axis=axis, keepdims=keepdims) / float(count)
+    total: Out = np.sum(array, axis=axis, keepdims=keepdims)
+    return total / float(count)
 
 
 def _where(test: Out, yes: Out, no: Out) -> Traced:
@@ -206,8 +228,10 @@ def _searchsorted(edges: Out, x: Out, side: str = "left") -> Traced:
     """How many edges lie below: strictly for the left side."""
     trace = _trace_of([edges, x])
     xs, op = _objects(trace, x), "<" if side == "left" else "<="
-    below = [_each(trace, "if", _each(trace, op, np.array(edge, dtype=object), xs), _one(trace, 1.0), _one(trace, 0.0))
-             for edge in _objects(trace, edges)]
+    below = [
+        _each(trace, "if", _each(trace, op, np.array(edge, dtype=object), xs), _one(trace, 1.0), _one(trace, 0.0))
+        for edge in _objects(trace, edges)
+    ]
     return _each(trace, "sum", *below).view(Traced)
 
 
@@ -226,14 +250,14 @@ def _looked_up(row: Traced, index: Traced) -> Traced:
     return found.view(Traced)
 
 
-def _sort(array: Out, axis: int = -1, **_: Out) -> Traced:
+def _sort(array: Out, *_: Out, **__: Out) -> Traced:
     """The nodes in the order of their values, each pair of which is a guard."""
     plain = np.asarray(array)
     if plain.ndim != 1:
         raise TypeError("only a row is sorted")
     nodes = sorted(plain, key=lambda node: node.value)
     trace = _trace_of([plain])
-    trace.decide(trace.make("and", *(trace.make("<=", a, b) for a, b in zip(nodes[:-1], nodes[1:], strict=True))))
+    trace.decide(trace.make("and", *(trace.make("<=", a, b) for a, b in pairwise(nodes))))
     return traced(trace, np.array(nodes, dtype=object))
 
 
@@ -249,9 +273,16 @@ def _concatenate(arrays: Sequence[Out], axis: int = 0, **_: Out) -> Traced:
 
 
 FUNCTIONS: Mapping[Out, Callable[..., Out]] = {
-    np.where: _where, np.clip: _clip, np.interp: _interp, np.searchsorted: _searchsorted, np.sort: _sort, np.mean: _mean,
-    np.any: lambda a, *_, **__: _decided("or", a), np.all: lambda a, *_, **__: _decided("and", a),
-    np.zeros_like: lambda a, **_: traced(_trace_of([a]), np.zeros(np.shape(a))), np.broadcast_arrays: _broadcast,
+    np.where: _where,
+    np.clip: _clip,
+    np.interp: _interp,
+    np.searchsorted: _searchsorted,
+    np.sort: _sort,
+    np.mean: _mean,
+    np.any: lambda a, *_, **__: _decided("or", a),
+    np.all: lambda a, *_, **__: _decided("and", a),
+    np.zeros_like: lambda a, **_: traced(_trace_of([a]), np.zeros(np.shape(a))),
+    np.broadcast_arrays: _broadcast,
     np.concatenate: _concatenate,
 }
 """NumPy's functions that would look at the nodes themselves."""
@@ -261,4 +292,4 @@ def nodes_of(array: object) -> list[Node]:
     """The nodes of an array, in order; of a number none."""
     if not isinstance(array, np.ndarray) or array.dtype != object:
         return []
-    return [cast("Node", node) for node in array.flat if isinstance(node, Node)]
+    return [node for node in array.flat if isinstance(node, Node)]

@@ -44,7 +44,7 @@ def test_the_files_stand_beside_the_answer_which_stays_as_it_is(good: Path, tmp_
     files = sorted((tmp_path / "a" / "tables").iterdir())
     assert [f.name for f in files] == sorted(f"{name}.csv" for name in TABLES)
     with (tmp_path / "a" / "tables" / "options.csv").open(encoding="utf-8", newline="") as file:
-        assert [row["id"] for row in csv.DictReader(file)][0] == "stay"
+        assert next(row["id"] for row in csv.DictReader(file)) == "stay"
 
 
 @pytest.mark.parametrize("option", ["--xlsx", "--csv"])
@@ -63,7 +63,8 @@ def test_what_is_there_is_kept_without_force(good: Path, tmp_path: Path, option:
 
 def test_targets_that_cannot_be_written_are_refused_in_one_line(good: Path, tmp_path: Path) -> None:
     for args, said in (
-        (("--xlsx", tmp_path / "no" / "m.xlsx"), "--xlsx: cannot write"), (("--xlsx", tmp_path), "is a directory; give a file name"),
+        (("--xlsx", tmp_path / "no" / "m.xlsx"), "--xlsx: cannot write"),
+        (("--xlsx", tmp_path), "is a directory; give a file name"),
         (("--csv", good), "it is a file"), (("--xlsx", good, "--force"), "is what the command reads"),
     ):  # fmt: skip
         found = ask(good, *args)
@@ -79,7 +80,7 @@ def test_of_several_files_none_takes_its_name_where_one_fails(tmp_path: Path) ->
         raise OSError(28, "No space left on device")
 
     (tmp_path / "a.csv").write_text("old", encoding="utf-8")
-    with pytest.raises(RoiError, match="--csv: writing .*b.csv failed, what was there is unchanged: No space left"):
+    with pytest.raises(RoiError, match=r"--csv: writing .*b.csv failed, what was there is unchanged: No space left"):
         replace_files({tmp_path / "a.csv": "new", tmp_path / "b.csv": fails()}, "--csv")
     assert [(p.name, p.read_text(encoding="utf-8")) for p in tmp_path.iterdir()] == [("a.csv", "old")]
     with pytest.raises(RoiError):

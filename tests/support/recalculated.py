@@ -26,10 +26,9 @@ def recalculated(content: bytes, folder: Path, changes: Mapping[str, float] | No
     workbook = openpyxl.load_workbook(source)
     set_names(workbook, changes or {})
     workbook.save(source)
-    subprocess.run(
-        ["soffice", f"-env:UserInstallation=file://{folder}/profile", "--headless", "--convert-to", "xlsx:Calc MS Excel 2007 XML",
-         "--outdir", str(folder / "out"), str(source)], check=True, capture_output=True, timeout=300,
-    )  # fmt: skip
+    command = [shutil.which("soffice") or "", f"-env:UserInstallation=file://{folder}/profile", "--headless", "--convert-to",
+               "xlsx:Calc MS Excel 2007 XML", "--outdir", str(folder / "out"), str(source)]
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
     return openpyxl.load_workbook(folder / "out" / "source.xlsx", data_only=True)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from recalculated import NO_OFFICE, broken_cells, checks, recalculated, set_names, summary
+from recalculated import NO_OFFICE, broken_cells, checks, recalculated, summary
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.report.workbook.book import comparison_workbook
@@ -16,19 +16,11 @@ from roi.scenario.yaml import read_yaml
 CASES = sorted((Path(__file__).parents[2] / "answers" / "cases").glob("*.yaml"))
 CENT = 0.005
 CHANGES = {
-    "workload.requests_per_day": 1.3, "workload.growth_per_year": 0.25, "people.usd_per_hour": 1.4, "quality.usd_per_error": 1.5,
-    "drift.successor_price_ratio": 0.8,
-}
+    "workload.requests_per_day": 1.3, "workload.growth_per_year": 0.25, "people.usd_per_hour": 1.4,
+    "quality.usd_per_error": 1.5, "drift.successor_price_ratio": 0.8,
+}  # fmt: skip
 """Fields of the scenario that are facts of the same path: what a fact is multiplied by, or for a growth its value."""
 office = pytest.mark.skipif(NO_OFFICE is not None, reason=NO_OFFICE or "")
-
-
-def scenario_of(path: Path | None, overrides: tuple[str, ...] = ()):
-    if path is None:
-        return load_scenario(overrides=("draws=0", *overrides))
-    data = {**read_yaml(path), "draws": 0}
-    data.pop("expect")
-    return load_scenario(path, overrides) if not isinstance(data, dict) else check_scenario(data)
 
 
 def compared(path: Path | None, values: dict[str, float] | None = None) -> Comparison:

@@ -19,6 +19,8 @@ from roi.scenario.file import check_scenario, load_scenario
 from roi.scenario.yaml import read_yaml
 
 CASES = sorted((Path(__file__).parents[2] / "answers" / "cases").glob("*.yaml"))
+WHOLE = ("gpus_per_replica", "gpus_per_instance")
+"""Counts of which the engine refuses a part."""
 FIXED = {"horizon_months", "discount_rate_per_year", "own_hardware.life_months", "quality.bar"}
 """With whatever of serving, verdict and counted items: facts that may be plain numbers."""
 
@@ -32,7 +34,9 @@ def compared(path: Path | None) -> Comparison:
 
 
 def hold_for_every_fact(c: Comparison, every: int = 1) -> tuple[int, int]:
-    """Raise each fact (or every second, ...) by a tenth (0 to 0.1), one at a time: every line of every option is the engine's, or a guard breaks.
+    """Raise each fact, or every second or further one, by a tenth (0 to 0.1), one at a time.
+
+    Every line of every option is then the engine's, or a guard breaks.
 
     Returns how many facts were raised, and for how many of them a guard broke.
     """
@@ -41,8 +45,7 @@ def hold_for_every_fact(c: Comparison, every: int = 1) -> tuple[int, int]:
              for id, costs in model.costs.items()}
     roots = [n for costs in lines.values() for line in costs for part in line for n in part if not isinstance(n, float)]
     roots = [*(n for n in roots if hasattr(n, "op")), *model.trace.guards]
-    facts = [n for n in model.trace.known.values() if n.op == "fact" and not n.args[0].endswith(("gpus_per_replica", "_instance"))]
-    facts = facts[::every]
+    facts = [n for n in model.trace.known.values() if n.op == "fact" and not n.args[0].endswith(WHOLE)][::every]
     changed = {n: np.full(len(facts), n.value) for n in facts}
     for k, n in enumerate(facts):
         changed[n][k] = n.value * 1.1 if n.value else 0.1
@@ -117,15 +120,18 @@ def values(array) -> list[float]:
     return [n.value for n in nodes_of(array)]
 
 
+EDGES = np.array([0.0, 2.0, 3.0])
+
+
 def test_numpy_on_nodes_gives_what_it_gives_on_numbers(trace: Trace) -> None:
     """x = 4, -1, 2.5"""
     x, plain = row(trace, 4.0, -1.0, 2.5), np.array([4.0, -1.0, 2.5])
     for f in (
         lambda a: a * 2.0 + 1.0, lambda a: 1.0 / a, lambda a: np.maximum(a, 0.0) ** 0.5, lambda a: np.where(a > 0, a, 7.0),
-        lambda a: np.clip(a, 0.0, 3.0), np.ceil, lambda a: np.cumsum(a), lambda a: np.maximum.accumulate(a),
-        lambda a: np.diff(a, prepend=0.0), lambda a: np.sum(a, keepdims=True), lambda a: np.concatenate([a[..., 1:], np.zeros(1)]),
-        lambda a: np.interp(a, np.array([0.0, 2.0, 3.0]), np.array([1.0, 5.0, 0.0])),
-        lambda a: np.array([0.0, 2.0, 3.0]).searchsorted(plain) * 1.0 if a is plain else np.searchsorted(np.array([0.0, 2.0, 3.0]), a),
+        lambda a: np.clip(a, 0.0, 3.0), np.ceil, np.cumsum, np.maximum.accumulate,
+        lambda a: np.diff(a, prepend=0.0), lambda a: np.sum(a, keepdims=True),
+        lambda a: np.concatenate([a[..., 1:], np.zeros(1)]), lambda a: np.searchsorted(EDGES, a) * 1.0,
+        lambda a: np.interp(a, EDGES, np.array([1.0, 5.0, 0.0])),
         lambda a: np.sqrt(np.square(a)), lambda a: np.exp(a / 10.0), lambda a: np.mean(a, keepdims=True),
     ):  # fmt: skip
         assert values(f(x)) == pytest.approx(list(f(plain)))

@@ -18,7 +18,9 @@ from roi.report.workbook.pen import number_format
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario
 
-HOSTILE = ('=HYPERLINK("http://evil.example","click")', "+1+1", "-2+3", "@SUM(A1)", "\x1b[31mred\x07", "<b>bold</b> & | ] ' \x00")
+HOSTILE = (
+    '=HYPERLINK("http://evil.example","click")', "+1+1", "-2+3", "@SUM(A1)", "\x1b[31mred\x07", "<b>bold</b> & | ] ' \x00",
+)  # fmt: skip
 SHORT = {**SMALL, "horizon_months": 6}
 
 

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from roi.answers.opening import open_runs
     from roi.api.asking import compare, load_scenario, resolve
+    from roi.api.measuring import measure_quality, measure_usage
     from roi.api.plots import Chart, Plots
     from roi.api.shown import Comparison, Option
     from roi.errors import InputError, RoiError
@@ -42,7 +43,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Case", "Chart", "Comparison", "Fact", "InputError", "Option", "Plots", "RoiError", "Scenario", "__version__", "compare",
-    "load_scenario", "open_runs", "resolve",
+    "load_scenario", "measure_quality", "measure_usage", "open_runs", "resolve",
 ]  # fmt: skip
 
 _HOME = {
@@ -57,6 +58,8 @@ _HOME = {
     "Scenario": "roi.scenario.scenario",
     "compare": "roi.api.asking",
     "load_scenario": "roi.api.asking",
+    "measure_quality": "roi.api.measuring",
+    "measure_usage": "roi.api.measuring",
     "open_runs": "roi.answers.opening",
     "resolve": "roi.api.asking",
 }

@@ -51,8 +51,9 @@ ENDS: Final = frozenset({"value", "low", "high", "source", "date", "items"})
 
 
 def load_scenario(
-    path: Path | str | dict[str, Any] | None = None, overrides: tuple[str, ...] = (), part: Path | None = None,
-    quality: Path | None = None, tell: Callable[[str], None] | None = None, blocks: dict[str, Any] | None = None,
+    path: Path | str | dict[str, Any] | None = None, overrides: tuple[str, ...] = (),
+    part: Path | dict[str, Any] | None = None, quality: Path | None = None,
+    tell: Callable[[str], None] | None = None, blocks: dict[str, Any] | None = None,
 ) -> Scenario:
     """The scenario in `path` (None = the bundled one; a dict = what a file would hold), checked with all that is laid over it.
 
@@ -67,12 +68,13 @@ def load_scenario(
     if part is not None:
         before = data.get("incumbent")
         before = before.get("model") if isinstance(before, dict) else None
-        found = read_part(part)
+        found = part if isinstance(part, dict) else read_part(part)
         overlay(data, found)
         laid += [f"{block}.{name}" for block, fields in found.items() for name in fields or ()]
         now = data["incumbent"].get("model")
         if tell is not None and before is not None and now != before and path is not None:
-            tell(f"{part} puts {now} in the place of {before}: what the scenario says of {before} is not used")
+            named = "the part" if isinstance(part, dict) else part
+            tell(f"{named} puts {now} in the place of {before}: what the scenario says of {before} is not used")
         if path is None:
             if now != before:
                 data.pop("quality", None)  # the bundled scores are of the bundled incumbent's task
@@ -116,9 +118,12 @@ def scenario_data(scenario: Scenario) -> dict[str, Any]:
 
 
 def _merge(data: dict[str, Any], blocks: dict[str, Any], lead: str = "") -> Iterator[str]:
-    """Lay the fields over the plain data, block by block, in place; the path of each field that was laid over."""
+    """Lay the fields over the plain data, block by block, in place; the path of each field that was laid over.
+
+    A number with its ends, source or items is no block: it takes the place of what was there.
+    """
     for name, value in blocks.items():
-        if isinstance(value, dict) and isinstance(data.get(name), dict):
+        if isinstance(value, dict) and "value" not in value and isinstance(data.get(name), dict):
             yield from _merge(data[name], value, f"{lead}{name}.")
         else:
             data[name] = deepcopy(value)

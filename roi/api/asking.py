@@ -61,7 +61,9 @@ def load_scenario(
     texts = tuple(f"{path}={flow_yaml(value)}" for path, value in given.items()) if given is not None else tuple(overrides)
     start: Any = source  # Any: one of the types of `path` below
     if isinstance(source, Scenario):
-        start = scenario_file.scenario_data(source)
+        if not (overrides or part or quality or blocks):
+            return source
+        start = scenario_file.stated_data(source)
     elif isinstance(source, Mapping):
         start = _plain(source, "scenario")
     elif not isinstance(source, (Path, str, type(None))):
@@ -146,7 +148,7 @@ def _shown(case: Case, resolved: Resolved | None, told: Sequence[str], threshold
     found = vars(compare_case(case, thresholds=thresholds))
     if resolved is None:
         return Comparison(**found)
-    return Comparison(**found, warnings=(*resolved.warnings, *told), scenario=scenario_file.scenario_data(resolved.scenario))
+    return Comparison(**found, warnings=(*resolved.warnings, *told), scenario=scenario_file.stated_data(resolved.scenario))
 
 
 def _plain(value: Any, path: str) -> Any:

@@ -117,6 +117,29 @@ def scenario_data(scenario: Scenario) -> dict[str, Any]:
     return data
 
 
+def stated_data(scenario: Scenario) -> dict[str, Any]:
+    """What the user set, as `scenario_data`; numbers that were laid over a template say so by a source.
+
+    Without one a file would take a number that is the template's own for its guess.
+    """
+    data = scenario_data(scenario)
+    for path in scenario.stated:
+        *parents, last = _steps(path, block=False)
+        place: Any = data
+        for key in parents:
+            place = place.get(key) if isinstance(place, dict) else None
+        value = place.get(last) if isinstance(place, dict) else None
+        if isinstance(value, bool) or not isinstance(value, (int, float, dict)) or (
+                isinstance(value, dict) and ("value" not in value or "source" in value)):
+            continue
+        place[last] = {**(value if isinstance(value, dict) else {"value": value}), "source": "stated"}
+        try:
+            check_scenario(data)
+        except InputError:  # a number that takes no source
+            place[last] = value
+    return data
+
+
 def _merge(data: dict[str, Any], blocks: dict[str, Any], lead: str = "") -> Iterator[str]:
     """Lay the fields over the plain data, block by block, in place; the path of each field that was laid over.
 

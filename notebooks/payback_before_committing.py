@@ -31,15 +31,16 @@ def _():
 
     import roi
 
-    root = Path(__file__).parents[1] if "__file__" in globals() else Path()
+    root = Path(__file__).parents[1] if "__file__" in globals() else Path.cwd().parent
     runs = roi.open_runs()  # what was measured, opened once
-    return Path, cache, mo, roi, root, runs
+    live = mo.app_meta().mode in {"run", "edit"}  # else a script, or Jupyter: no sliders to move
+    return Path, cache, live, mo, roi, root, runs
 
 
 @app.cell(hide_code=True)
 def _(mo):
     export = mo.ui.file(label="Your usage export", kind="button")
-    export  # noqa: B018 -- marimo shows a cell's last line
+    export
     return (export,)
 
 
@@ -126,12 +127,17 @@ def _(ask, roi, runs, second):
 
 
 @app.cell(hide_code=True)
-def _(cache, comparison, first, mo, other, roi, runs, second):
+def _(cache, comparison, first, live, mo, other, roi, runs, second):
+    def headline(verdict):
+        """The verdict in some words."""
+        told = verdict.sentence.partition(":")[0].removesuffix(".")
+        return f"{'measure first, else ' if verdict.measure_first else ''}{told[0].lower()}{told[1:]}"
+
     def column(name, sliders, found):
         """One scenario: sliders, the answer, its pictures, and what is worked out when it is looked at."""
         whole = cache(lambda: roi.compare(found.scenario, runs=runs))  # with the break-evens, which take longer
         return mo.vstack([
-            mo.md(f"## {name}: {found.verdict.sentence.partition(':')[0].removesuffix('.')}"),
+            mo.md(f"## {name}: {headline(found.verdict)}"),
             *sliders.elements.values(),
             mo.Html(found._repr_html_()),
             found.plot.cash(),
@@ -146,10 +152,31 @@ def _(cache, comparison, first, mo, other, roi, runs, second):
             mo.download(found.to_yaml().encode(), filename=f"{name.lower().replace(' ', '-')}.yaml", label="Save as YAML"),
         ], gap=1)  # fmt: skip
 
-    columns = [column("Scenario A", first, comparison), column("Scenario B", second, other)]
+    shown = (("Scenario A", first, comparison), ("Scenario B", second, other)) if live else ()
+    columns = [column(*each) for each in shown]
     # side by side where there is room, below each other on a phone
     mo.Html('<div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,30rem),1fr));gap:2.5rem;'
             f'align-items:start">{"".join(f"<div style=min-width:0>{each.text}</div>" for each in columns)}</div>')
+
+
+@app.cell
+def _(comparison, live):
+    None if live else comparison
+
+
+@app.cell
+def _(comparison, live):
+    None if live else comparison.plot.cash()
+
+
+@app.cell
+def _(live, other):
+    None if live else other
+
+
+@app.cell
+def _(live, other):
+    None if live else other.plot.cash()
 
 
 @app.cell(hide_code=True)

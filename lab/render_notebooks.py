@@ -35,8 +35,9 @@ Python, with a Jupyter twin beside it that shows the outputs. All use what `from
     marimo edit notebooks/is_it_good_enough.py             # with its code
     python notebooks/size_for_an_slo.py                    # no browser: prints the key figures
 
-`marimo run` serves on this machine alone unless `--host` says otherwise, takes another port where one is in use, and sends
-nothing anywhere. A usage export that is given to the page stays in that process.
+`marimo run` serves on this machine alone unless `--host` says otherwise, and takes the next port where 2718 is in use; one that
+`--port` names and that is in use is an error. The page fetches nothing from elsewhere, and a usage export that is given to it
+stays in that process.
 """
 
 

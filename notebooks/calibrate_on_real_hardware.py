@@ -55,13 +55,10 @@ def _(TemporaryDirectory, budget_s, json, mo, subprocess, sys):
         done = subprocess.run([sys.executable, *command, "--format", "json"], capture_output=True, text=True, check=False)
     profile = json.loads(done.stdout) if done.returncode == 0 else {"rates": []}
     rates = [rate for rate in profile["rates"] if rate["regime"] != "launch"]
-    rows = "\n    ".join(f"| {r['regime']} | {r['name']} | {r['dtype']} | {r['best']:.3g} {r['unit']} | {r['calls']} |"
-                         for r in sorted(rates, key=lambda r: -r["best"])[:8])  # fmt: skip
-    mo.md(f"""
-    | regime | operator | format | best rate | calls |
-    |---|---|---|---:|---:|
-    {rows}
-    """ if rates else f"Nothing was measured here: {done.stderr.strip() or 'no output'}")
+    heads = ["| regime | operator | format | best rate | calls |", "|---|---|---|---:|---:|"]
+    rows = [f"| {r['regime']} | {r['name']} | {r['dtype']} | {r['best']:.3g} {r['unit']} | {r['calls']} |"
+            for r in sorted(rates, key=lambda r: -r["best"])[:8]]  # fmt: skip
+    mo.md("\n".join([*heads, *rows]) if rows else f"Nothing was measured here: {done.stderr.strip() or 'no output'}")
     return (profile,)
 
 
@@ -173,12 +170,9 @@ def _(answers, mo, roi):
              "encoding": {"x": {"field": "npv", "type": "quantitative"}}},
         ],
     })  # fmt: skip
-    rows_of = "\n    ".join(f"| {x['what']} | {x['gpus']:.0f} | {x['npv']:,.0f} | {x['verdict']} |" for x in lines)
-    mo.md(f"""
-    | capacity from | GPUs | mean NPV, USD | verdict |
-    |---|---:|---:|---|
-    {rows_of}
-    """)
+    heads_of = ["| capacity from | GPUs | mean NPV, USD | verdict |", "|---|---:|---:|---|"]
+    rows_of = [f"| {x['what']} | {x['gpus']:.0f} | {x['npv']:,.0f} | {x['verdict']} |" for x in lines]
+    mo.md("\n".join([*heads_of, *rows_of]))
     return chart, lines
 
 

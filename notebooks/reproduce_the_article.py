@@ -48,12 +48,8 @@ def _(
 ):
     claims = [make() for make in (cheap_claim, eight_b_claim, hours_claim, memory_claim, slower_claim, one_48_claim,
                                   seventy_claim, share_claim, merged_claim)]  # fmt: skip
-    rows = "\n    ".join(f"| {claim.title} | {claim.verdict} |" for claim in claims).replace("$", r"\$")
-    mo.md(f"""
-    | claim | verdict |
-    |---|---|
-    {rows}
-    """)
+    rows = [f"| {claim.title} | {claim.verdict} |" for claim in claims]
+    mo.md("\n".join(["| claim | verdict |", "|---|---|", *rows]).replace("$", r"\$"))  # else Markdown reads a formula
     return (claims,)
 
 

@@ -110,9 +110,11 @@ def test_the_saved_yaml_gives_the_same_answer_at_the_command_line(page, tmp_path
 
 
 def test_break_even_is_worked_out_when_it_is_looked_at(page):
-    pictures = page.locator("svg.marks, canvas.marks").count()
+    pictures = page.locator("svg.marks, canvas.marks")
+    pictures.nth(3).wait_for()
+    assert pictures.count() == 4
     page.get_by_role("button", name="Break-even along the volume").first.click()
-    page.wait_for_function("n => document.querySelectorAll('svg.marks, canvas.marks').length > n", arg=pictures)
+    pictures.nth(4).wait_for()
 
 
 def test_a_phone_shows_the_page_without_scrolling_sideways(page):

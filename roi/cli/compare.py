@@ -5,7 +5,18 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, format_option, full_option, output_option, scenario_here, scenario_options, tell
+from roi.cli.options import (
+    PATH,
+    format_option,
+    full_option,
+    output_option,
+    page_options,
+    redact_option,
+    scenario_here,
+    scenario_options,
+    tell,
+)
+from roi.errors import InputError
 
 TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."})
 """The branches of the cost tree for an output that cannot show them."""
@@ -16,6 +27,8 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 @click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
 @format_option("table", "json", "markdown")
 @output_option
+@page_options
+@redact_option
 @click.option("--explain", metavar="OPTION",
               help="How one option's figures come about (its id, its kind, or a part of its name).")
 @full_option
@@ -23,7 +36,8 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 @click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
 def compare(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, quality: Path | None, profiles: tuple[Path, ...],
-    form: str, output: Path | None, explain: str | None, full: bool, draws: int | None, seed: int | None,
+    form: str, output: Path | None, html: Path | None, force: bool, redact: bool, explain: str | None, full: bool,
+    draws: int | None, seed: int | None,
 ) -> None:
     """Compare every option of the scenario in FILE.
 
@@ -33,11 +47,14 @@ def compare(
     """
     from roi import __version__
     from roi.answers.compare import compare_file
-    from roi.cli.output import columns, in_colour, write
+    from roi.cli.output import check_fresh, columns, in_colour, write, write_page
     from roi.report.comparison.answer_json import comparison_json
     from roi.report.comparison.compare import comparison_text
     from roi.report.comparison.options_table import find_option
 
+    if redact and html is None:
+        raise InputError("--redact: without effect here: it leaves rates, wages and names out of --html")
+    check_fresh(html, "--html", force=force)
     file = scenario_here(file)
     found = compare_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed,
                          profiles=profiles, tell=tell)
@@ -51,6 +68,12 @@ def compare(
                                width=columns(output))
         if output is None and "utf" not in (sys.stdout.encoding or "").lower():
             text = text.translate(TREE)
+    if html is not None:
+        from roi.report.comparison.comparison_page import comparison_page
+
+        write_page(comparison_page(found.comparison, found.warnings, version=__version__, scenario=found.scenario,
+                                   redact=redact), html, force=force)
+        tell(f"wrote {html}")
     if found.note:
         tell(found.note)
     write(text, output)

@@ -4,11 +4,16 @@ import os
 import shutil
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from roi.errors import InputError, RoiError
+
+if TYPE_CHECKING:
+    from roi.report.page.parts import Page
 
 NARROW, WIDE = 80, 120
 
@@ -36,18 +41,51 @@ def write(text: str, output: Path | None = None) -> None:
         replace_file(output, text)
 
 
-def spare_what_was_read(output: Path) -> None:
+def check_fresh(path: Path | None, field: str, *, force: bool) -> None:
+    """InputError where a new file could not be put at `path`, before the work is done: it is there, or no folder is."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise InputError(f"{field}: {path} is a directory; give a file name")
+    if path.exists() and not force:
+        raise InputError(f"{field}: {path} is there already; give another name, or --force to put the new one in its place")
+    if not path.resolve().parent.is_dir():
+        raise InputError(f"{field}: no folder {path.parent}")
+    spare_what_was_read(path, field)
+
+
+def write_page(page: "Page", path: Path, *, force: bool) -> None:
+    """Write a report as one HTML file, whole or not at all; it tells no path, account or machine."""
+    import getpass
+    import socket
+
+    from roi.catalog.user_data import cache_folder
+    from roi.report.page.cover import without_places
+    from roi.report.page.page import page_html
+    from roi.report.page.script import drawing_script
+
+    own = [str(Path.cwd()), os.path.expanduser("~"), socket.gethostname()]  # noqa: PTH111 - as user_data
+    with suppress(KeyError, OSError):  # an account without a name has none to hide
+        own.append(getpass.getuser())
+    text = page_html(without_places(page, own), drawing_script(cache_folder(sys.platform, os.environ)))
+    replace_file(path, text, "--html", fresh=not force)
+
+
+def spare_what_was_read(output: Path, field: str = "--output") -> None:
     """InputError where `output` is a file that the command was given to read."""
     context = click.get_current_context(silent=True)
     given = context.params if context is not None else {}
     for name, value in given.items():
         for path in value if isinstance(value, tuple) else (value,):
-            if name != "output" and isinstance(path, Path) and path.is_file() and output.exists() and path.samefile(output):
-                raise InputError(f"--output: {output} is what the command reads; give another name")
+            told = isinstance(path, Path) and path.is_file() and output.exists() and path.samefile(output)
+            if told and name not in {field.removeprefix("--"), "output", "html"}:
+                raise InputError(f"{field}: {output} is what the command reads; give another name")
 
 
-def replace_file(path: Path, text: str, field: str = "--output") -> None:
+def replace_file(path: Path, text: str, field: str = "--output", *, fresh: bool = False) -> None:
     """Put `text` into `path` atomically: a failure on the way leaves what was there before. Errors name `field`.
+
+    With `fresh` nothing may be there, also where it came meanwhile.
 
     The text goes to a temporary file in the same folder, then takes the name. A link is followed; a device or a pipe
     (/dev/null, a process substitution) is written to as it is.
@@ -71,8 +109,25 @@ def replace_file(path: Path, text: str, field: str = "--output") -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        part.replace(target)
+        if fresh:
+            _name_once(part, target)
+        else:
+            part.replace(target)
+    except FileExistsError:
+        raise InputError(f"{field}: {path} is there already; give another name, or --force") from None
     except OSError as error:
         raise RoiError(f"{field}: writing {path} failed, what was there is unchanged: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _name_once(part: Path, target: Path) -> None:
+    """Give the file its name where nothing has it. FileExistsError otherwise."""
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if target.exists():
+            raise FileExistsError from None
+        part.replace(target)

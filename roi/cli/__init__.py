@@ -12,7 +12,7 @@ import click
 from click.exceptions import Exit
 
 from roi import __version__
-from roi.errors import RoiError, Terminated, nearest
+from roi.errors import RoiError, Terminated, nearest, visible
 
 
 class Door(NamedTuple):
@@ -103,7 +103,7 @@ class LazyGroup(click.Group):
 
 def _stop(message: str, exit_code: int) -> NoReturn:
     """Print the message on stderr and leave."""
-    click.echo(f"roi: {message}", err=True)
+    click.echo(f"roi: {visible(message)}", err=True)
     raise Exit(exit_code)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from roi.cli import profile_options as shared
-from roi.errors import InputError, RoiError
+from roi.errors import InputError, RoiError, visible
 
 if TYPE_CHECKING:
     from roi.facts.serve_profile import ServeProfile
@@ -120,7 +120,7 @@ def serve(
         write({"table": plan_text, "json": plan_json}[keep.form](plan, endpoint.url, budget, key=key is not None))
         return
     count = None if tokenizer is None else token_counter(tokenizer)
-    click.echo(plan_text(plan, endpoint.url, budget, key=key is not None), err=True)
+    click.echo(visible(plan_text(plan, endpoint.url, budget, key=key is not None), "\n"), err=True)
     request = ServeRequest(endpoint=endpoint, key=key, served_model=served, plan=plan, seed=seed, budget_s=budget,
                            timeout_s=timeout, stall_s=stall, adapters=adapters, merged=merged, stated=stated, count=count)
     with catch_stops() as stops:

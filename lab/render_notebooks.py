@@ -121,7 +121,7 @@ def page(printed: dict[str, str]) -> str:
         lines = printed[notebook.stem].strip().splitlines()
         shown = "\n".join(line for line in lines[:MOST_LINES])
         rest = f"\n... {len(lines) - MOST_LINES} more lines" if len(lines) > MOST_LINES else ""
-        links = f"[{notebook.stem}.ipynb](../notebooks/{notebook.stem}.ipynb), [code](../notebooks/{notebook.name})"
+        links = f"[{notebook.stem}.ipynb](../notebooks/{notebook.stem}.ipynb),\n[code](../notebooks/{notebook.name})"
         parts.append(f"## {notebook.stem}\n\n{title}\n\n{links}\n\n```text\n{shown}{rest}\n```\n")
     return "\n".join(parts)
 

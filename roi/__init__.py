@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from roi.answers.opening import open_runs
     from roi.api.asking import compare, load_scenario, resolve
-    from roi.api.measuring import measure_quality, measure_usage
+    from roi.api.measured_parts import measure_quality, measure_usage
     from roi.api.plots import Chart, Plots
     from roi.api.shown import Comparison, Option
     from roi.errors import InputError, RoiError
@@ -59,8 +59,8 @@ _HOME = {
     "Scenario": "roi.scenario.scenario",
     "compare": "roi.api.asking",
     "load_scenario": "roi.api.asking",
-    "measure_quality": "roi.api.measuring",
-    "measure_usage": "roi.api.measuring",
+    "measure_quality": "roi.api.measured_parts",
+    "measure_usage": "roi.api.measured_parts",
     "open_runs": "roi.answers.opening",
     "resolve": "roi.api.asking",
 }

@@ -1,6 +1,8 @@
 """What somebody may type who means harm, or is careless: one message, exit 2, and nothing that a terminal obeys."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,13 @@ def test_a_name_that_a_terminal_would_obey_is_written_out(name: str, tmp_path: P
         assert result.exit_code == 2, command
         assert result.stderr.count("\n") == 1, result.stderr
         assert not OBEYED.search(result.stderr), command
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("command", [["compare", "--draws", "0"], ["--help"], ["fit", "qwen3-8b"]])
+def test_a_closed_stream_or_a_full_disk_is_no_traceback(command: list[str]) -> None:
+    line = " ".join(["exec", sys.executable, "-m", "roi", *command])
+    for stream, status in ((">&-", 0), ("2>&-", 0), (">/dev/full", 1)):
+        ended = subprocess.run(["/bin/sh", "-c", f"{line} {stream}"], capture_output=True, text=True, check=False)
+        assert ended.returncode == status, (stream, ended.stderr)
+        assert "Traceback" not in ended.stderr

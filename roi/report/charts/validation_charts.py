@@ -48,7 +48,7 @@ def predicted_against_measured(
     ]
     errors = sorted(abs(score.error) for score in kept)
     middle = f", median error {errors[len(errors) // 2]:.1f}%" if errors else ""
-    more = f" Every {step}th row is drawn." if step > 1 else ""
+    more = f" One row in {step} is drawn." if step > 1 else ""
     return spec(title, f"{title}: {len(kept):,} rows predicted and measured{middle}.{more}", height=420, layer=layer,
                 data={"values": rows})
 

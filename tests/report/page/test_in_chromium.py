@@ -30,19 +30,15 @@ REPORTS = {
     "validate": ("validate", "rows.csv"),
 }
 """Each report, and the command that writes it."""
-ROWS = """\
-model,method,micro_batch,seq_len_max,peak_mem_kind,peak_mem_gib,tokens_per_s,gpu,source
-llama-3.1-8b,lora,1,1024,reserved,18.4,2900,A100-80GB-SXM,one
-llama-3.1-8b,lora,2,1024,reserved,21.0,3500,A100-80GB-SXM,one
-llama-3.1-8b,qlora,1,1024,reserved,9.2,1900,A100-80GB-SXM,two
-"""
+TABLE, ROWS = ROOT / "lab" / "tables" / "training-1.csv", 60
+"""A table of measured runs, of which so many lines are read."""
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Each report in a file, written by its command."""
     folder = tmp_path_factory.mktemp("reports")
-    (folder / "rows.csv").write_text(ROWS)
+    (folder / "rows.csv").write_text("".join(TABLE.read_text(encoding="utf-8").splitlines(keepends=True)[:ROWS]))
     runner = CliRunner(env={"XDG_CACHE_HOME": str(folder / "cache")})
     for name, command in REPORTS.items():
         asked = [str(folder / word) if word == "rows.csv" else str(word) for word in command]

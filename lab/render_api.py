@@ -30,7 +30,8 @@ Written by `lab/render_api.py` (`make api`) from the docstrings; do not edit. Th
 The notebooks in `notebooks/` use nothing else; what the fields of the records mean stands in their docstrings, and for JSON
 in [json.md](json.md).
 """
-ORDER = ("compare", "load_scenario", "resolve", "open_runs", "Comparison", "Option", "Chart", "Plots")
+ORDER = ("compare", "load_scenario", "resolve", "open_runs", "measure_usage", "measure_quality", "Comparison", "Option",
+         "Chart", "Plots")
 """Names with a section of their own, in the page's order; the others are one line each."""
 FIRST = "\n\n"
 

@@ -15,6 +15,7 @@ The rooms, floor by floor; a room imports only what is below it (pyproject.toml 
     estimate             what it takes: training, allocator, step, serving, replay, accuracy            pure numpy
     facts                the vocabulary: Fact, ModelShape, Gpu, prices, profiles, Case
     numerics             sequences, least squares, spreads: mathematics without a domain
+    disk                 files, read within a size, written whole
     errors | units       the ground
 
 The path of data, one direction:
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from roi.answers.opening import open_runs
     from roi.api.asking import compare, load_scenario, resolve
+    from roi.api.measured_parts import measure_quality, measure_usage
     from roi.api.plots import Chart, Plots
     from roi.api.shown import Comparison, Option
     from roi.errors import InputError, RoiError
@@ -42,7 +44,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Case", "Chart", "Comparison", "Fact", "InputError", "Option", "Plots", "RoiError", "Scenario", "__version__", "compare",
-    "load_scenario", "open_runs", "resolve",
+    "load_scenario", "measure_quality", "measure_usage", "open_runs", "resolve",
 ]  # fmt: skip
 
 _HOME = {
@@ -57,6 +59,8 @@ _HOME = {
     "Scenario": "roi.scenario.scenario",
     "compare": "roi.api.asking",
     "load_scenario": "roi.api.asking",
+    "measure_quality": "roi.api.measured_parts",
+    "measure_usage": "roi.api.measured_parts",
     "open_runs": "roi.answers.opening",
     "resolve": "roi.api.asking",
 }

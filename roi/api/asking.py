@@ -28,7 +28,8 @@ Source = Scenario | Path | str | Mapping[str, Any] | None  # Any: a value of YAM
 
 
 def load_scenario(
-    source: Source = None, overrides: Sequence[str] | Mapping[str, Any] = (), part: Path | str | None = None,
+    source: Source = None, overrides: Sequence[str] | Mapping[str, Any] = (),
+    part: Path | str | Mapping[str, Any] | None = None,
     quality: Path | str | Mapping[str, Any] | None = None, tell: Tell = keep_quiet, **blocks: Any,
 ) -> Scenario:
     """The scenario in `source`, checked, with everything that is laid over it.
@@ -37,8 +38,10 @@ def load_scenario(
         source: path of a YAML file, a dict that holds what a file would, another scenario, or None: the bundled one.
         overrides: fields by their dotted paths, as `--set` takes them: `["draws=512"]`, or a mapping
             `{"workload.requests_per_day": 5000}`. They come last.
-        part: what `roi usage --output` wrote; its workload and incumbent take the place of the scenario's.
-        quality: what `roi quality --output` wrote, by its path; a dict is the scenario's block of that name.
+        part: what `roi usage --output` wrote, by its path, or what `measure_usage` returned; its workload and incumbent take
+            the place of the scenario's.
+        quality: what `roi quality --output` wrote, by its path; a dict, as `measure_quality` returns it, is the scenario's
+            block of that name.
         tell: hears where the part names another incumbent than the scenario.
         **blocks: fields and blocks of the scenario; a block is laid over the block there, field by field.
 
@@ -58,14 +61,17 @@ def load_scenario(
     texts = tuple(f"{path}={flow_yaml(value)}" for path, value in given.items()) if given is not None else tuple(overrides)
     start: Any = source  # Any: one of the types of `path` below
     if isinstance(source, Scenario):
-        start = scenario_file.scenario_data(source)
+        if not (overrides or part or quality or blocks):
+            return source
+        start = scenario_file.stated_data(source)
     elif isinstance(source, Mapping):
         start = _plain(source, "scenario")
     elif not isinstance(source, (Path, str, type(None))):
         raise InputError(f"source: {type(source).__name__} is not usable; a path, a dict, a Scenario or None")
     if isinstance(quality, Mapping):
         blocks, quality = {**blocks, "quality": quality}, None
-    measured, evaluated = (None if path is None else Path(path) for path in (part, quality))
+    measured = _plain(part, "part") if isinstance(part, Mapping) else None if part is None else Path(part)
+    evaluated = None if quality is None else Path(quality)
     return scenario_file.load_scenario(start, texts, measured, evaluated, tell, _plain(blocks, ""))
 
 
@@ -142,7 +148,7 @@ def _shown(case: Case, resolved: Resolved | None, told: Sequence[str], threshold
     found = vars(compare_case(case, thresholds=thresholds))
     if resolved is None:
         return Comparison(**found)
-    return Comparison(**found, warnings=(*resolved.warnings, *told), scenario=scenario_file.scenario_data(resolved.scenario))
+    return Comparison(**found, warnings=(*resolved.warnings, *told), scenario=scenario_file.stated_data(resolved.scenario))
 
 
 def _plain(value: Any, path: str) -> Any:

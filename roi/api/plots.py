@@ -1,9 +1,8 @@
-"""The pictures of a comparison as objects that a notebook shows: Vega-Lite specifications, drawn by Jupyter, marimo and VS Code.
+"""The pictures of a comparison as objects that a notebook draws: Vega-Lite, which Jupyter, marimo and VS Code know.
 
 No drawing package is imported to make one. A file of one as a picture needs the extra [report].
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -41,9 +40,7 @@ class Chart:
     def __repr__(self) -> str:
         return f"Chart({str(self.spec.get('title', ''))!r})"
 
-    def _repr_mimebundle_(
-        self, include: Sequence[str] | None = None, exclude: Sequence[str] | None = None
-    ) -> dict[str, object]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
         """What a notebook asks for: the specification, and words where it draws none."""
         return {MIME: self.spec, "text/plain": f"{self!r}\n{self.description}"}
 

@@ -130,6 +130,18 @@ def test_the_yaml_of_a_comparison_gives_it_again(tmp_path):
         roi.compare(roi.resolve(SMALL).case).to_yaml()
 
 
+def test_what_was_stated_stays_stated_in_another_scenario_and_in_its_file(tmp_path):
+    """A wrong answer that costs what the template guesses: as a guess it decides nothing, as a statement it counts."""
+    given = parse_yaml(template("classification"), "template") | {"candidates": {}, "draws": 0}
+    said = roi.load_scenario(given, quality={"usd_per_error": given["quality"]["usd_per_error"]})
+    assert roi.compare(given).verdict.counts == "cash"
+    assert roi.compare(said).verdict.counts == "errors"
+    assert roi.compare(said, draws=4).verdict.counts == "errors"
+    path = tmp_path / "kept.yaml"
+    path.write_text(roi.compare(said).to_yaml(), encoding="utf-8")
+    assert compare_file(path).comparison.verdict.counts == "errors"
+
+
 def test_a_wrong_field_is_a_scenario_error_with_its_path():
     with pytest.raises(ScenarioError) as caught:
         roi.load_scenario(SMALL, quality={"scores": {"gpt-6-sol": {1, 2}}})

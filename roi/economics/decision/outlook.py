@@ -130,3 +130,10 @@ def costs_along(case: Case, ids: Sequence[str], low: float, high: float, counts:
         cost = curve.at(at)[1 if counts == "cash" else 0]
         found[id] = CostCurve(at, np.where(cost < UNSERVED, cost / (served * at) * 1e3, np.nan))
     return found
+
+
+def facts_behind(case: Case, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Paths of the facts that the cost lines of each option rest on, in the Case's order."""
+    shared, options, _ = settle(case)
+    used = {id: {path for line in evaluate(shared, options[id], options).costs.lines for path in line.facts} for id in ids}
+    return {id: tuple(path for path in case if path in paths) for id, paths in used.items()}

@@ -32,6 +32,8 @@ TALL, FLOOR = 0.5, 0.9
 NPV_ROW = 62
 """Pixels of a row."""
 MEASURES = ("best", "beats staying")
+LIGHT = 0.55
+"""Opacity of the second one."""
 
 
 def npv(comparison: Comparison, outlook: Outlook | None = None) -> Spec:
@@ -48,8 +50,8 @@ def npv(comparison: Comparison, outlook: Outlook | None = None) -> Spec:
         mean, spread = npv_of(c, o)
         ends = dict(zip(("p10", "p50", "p90"), map(cents, spread or ()), strict=False))
         spans.append({"option": names[o.id], "y": k + FLOOR, "zero": 0, "top": k + FLOOR - TALL, "mean": cents(mean), **ends})
-        told = f", P10 {short_usd(spread[0])}, P90 {short_usd(spread[2])}" if spread else ""
-        labels.append(f"{names[o.id]}: mean {short_usd(mean)}{told}")
+        told = f" ({short_usd(spread[0])} to {short_usd(spread[2])})" if spread else ""
+        labels.append(f"{names[o.id]}: {short_usd(mean)}{told}")
     x = {"field": "mean", "type": "quantitative", "title": f"NPV against staying, {counted(c)}, USD",
          "axis": money_axis([v for row in spans for v in (row["mean"], row.get("p10"), row.get("p90"))], tickCount=5)}
     y, label_layer = rows_of(labels)
@@ -71,7 +73,7 @@ def npv(comparison: Comparison, outlook: Outlook | None = None) -> Spec:
             "x": x, "y": y, "color": colour, "tooltip": told_of}},
         label_layer,
     ]
-    said = f"Distribution of NPV against staying over {outlook.draws:,} draws. {'; '.join(labels)}."
+    said = f"Distribution of NPV against staying over {outlook.draws:,} draws, mean and P10 to P90. {'; '.join(labels)}."
     return spec("How far the NPV may lie off", said, height=NPV_ROW * max(len(found), 1), layer=layer)
 
 
@@ -92,13 +94,14 @@ def probability_best(comparison: Comparison) -> Spec:
         best, beats = o.probability_best, chance(o, c.verdict.counts)
         if best is None and beats is None:
             continue
-        rows += [{"option": names[o.id], "measure": name, "share": p, "y": len(labels) + at, "label": f"{name} {share(p)}"}
-                 for name, p, at in zip(MEASURES, (best, beats), (FIRST, SECOND), strict=True) if p is not None]
+        rows += [{"option": names[o.id], "measure": name, "share": p, "y": len(labels) + at, "shade": shade,
+                  "label": f"{name} {share(p)}"}
+                 for name, p, at, shade in zip(MEASURES, (best, beats), (FIRST, SECOND), (1.0, LIGHT), strict=True)
+                 if p is not None]
         labels.append(names[o.id] + ("" if o.tested else " (not tested)"))
         told.append(f"{labels[-1]} best in {share(best)}" + ("" if beats is None else f", beats staying in {share(beats)}"))
-    x = {"field": "share", "type": "quantitative", "title": "share of the draws", "scale": {"domain": [0, 1.5], "nice": False},
+    x = {"field": "share", "type": "quantitative", "title": "share of the draws", "scale": {"domain": [0, 1.65], "nice": False},
          "axis": {"format": ".0%", "values": [0, 0.25, 0.5, 0.75, 1]}}
-    look = {"color": by_option(c), "opacity": {
-        "field": "measure", "type": "nominal", "legend": None, "scale": {"domain": list(MEASURES), "range": [1.0, 0.55]}}}
+    look = {"color": by_option(c), "opacity": {"field": "shade", "type": "quantitative", "legend": None, "scale": None}}
     said = f"Share of the draws: {'; '.join(told)}." if told else "There are no draws."
     return pairs("Which option is best, and how often", said, rows, labels, x, look)

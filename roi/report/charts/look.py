@@ -51,6 +51,7 @@ CONFIG: Spec = {
         "direction": "vertical", "title": None, "symbolSize": 90, "padding": 0, "offset": 10, "columns": 2,
     },
     "title": {"anchor": "start", "color": INK, "fontSize": 14, "offset": 12},
+    "mark": {"color": OPTIONS[1]},
     "text": {"color": INK, "fontSize": 12},
     "rule": {"color": FAINT},
     "tick": {"color": FAINT},
@@ -88,6 +89,11 @@ def by_option(c: Comparison, legend: Iterable[str] | None = None, dashed: bool =
             "legend": None if legend is None else {
                 "values": [names[id] for id in legend], "symbolType": "stroke", "symbolOpacity": 1, "symbolStrokeWidth": 2.5,
                 "symbolSize": 300}}
+
+
+def own_colours(field: str, names: Sequence[str]) -> Spec:
+    """The colour of each name, from the second on: the first is that of staying."""
+    return {"field": field, "type": "nominal", "scale": {"domain": ["", *names]}, "legend": {"values": list(names)}}
 
 
 def money_axis(amounts: Iterable[float | None], **more: object) -> Spec:

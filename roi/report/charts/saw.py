@@ -11,8 +11,8 @@ from roi.report.layout.wording import case_number, figure, requests
 
 AROUND, WIDEST = 4.0, 300.0
 """Times a volume that a curve goes on beyond what must be seen, and times today's volume that it goes at most."""
-RIGHT = 0.6
-"""Share of the axis from which on a label stands at the left of what it names."""
+ABOVE = 24
+"""Pixels between the picture and its legend: today's volume stands there."""
 TALLEST = 2.5
 """Times what staying costs today up to which a curve is shown."""
 
@@ -38,15 +38,15 @@ def break_even(comparison: Comparison) -> Spec:
          "scale": {"domain": [0, _round(tallest)], "nice": False}, "axis": {"format": "$,.4~r", "tickCount": 6}}
     shown = [o.id for o in found]
     colour, dash = by_option(c, shown), by_option(c, shown, dashed=True)
+    for channel in (colour, dash):
+        channel["legend"]["offset"] = ABOVE
     told = [{"field": "option", "title": "option"}, {"field": "volume", "title": "requests a day", "format": ",.0f"},
             {"field": "usd", "title": "USD for 1,000 requests", "format": "$,.3~r"}]
     now = {"data": {"values": [{"volume": today, "label": f"today {figure(today)}"}]}}
-    right = math.log(today / low) > RIGHT * math.log(high / low)
-    side: Spec = {"align": "right", "dx": -6} if right else {"align": "left", "dx": 6}
     layer: list[Spec] = [
         {**now, "mark": {"type": "rule", "strokeDash": [5, 4]}, "encoding": {"x": x}},
-        {**now, "mark": {"type": "text", **side, "dy": 4, "baseline": "top"},
-         "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "label"}}},
+        {**now, "mark": {"type": "text", "baseline": "bottom"},
+         "encoding": {"x": x, "y": {"value": -4}, "text": {"field": "label"}}},
         {"mark": {"type": "line", "strokeWidth": 2, "strokeJoin": "round", "clip": True},
          "encoding": {"x": x, "y": y, "color": colour, "strokeDash": dash}},
         {"data": {"values": crossed}, "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},

@@ -40,7 +40,7 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
 
 def screen_blocks(c: Comparison, warnings: Sequence[str], most: int = MOST_ROWS) -> list[Block]:
     """What the screen is made of, with at most so many options in its table."""
-    return [*head(c), *alerts(c), Gap(), *advice(c), Gap(), *_table(c, most), *_last(c, warnings, most)]
+    return [*head(c), *alerts(c), Gap(), *advice(c), Gap(), *table(c, most), *_last(c, warnings, most)]
 
 
 def head(c: Comparison) -> list[Block]:
@@ -155,7 +155,7 @@ def best_rows(c: Comparison, most: int) -> list[OptionResult]:
     return [o for o in ranked if o.id in kept]
 
 
-def _table(c: Comparison, most: int) -> list[Block]:
+def table(c: Comparison, most: int) -> list[Block]:
     """The best options, and how to read them."""
     shown, counts, v = best_rows(c, most), c.verdict.counts, c.verdict
     ends = [x for o in shown for mean, spread in [npv_of(c, o)] for x in (mean, *((spread[0], spread[2]) if spread else ()))]

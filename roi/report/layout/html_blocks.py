@@ -26,8 +26,12 @@ from roi.report.layout.blocks import (
 TINTS: Final = {"good": "rgba(46,160,67,.16)", "doubt": "rgba(210,153,34,.16)", "alarm": "rgba(248,81,73,.18)"}
 FRAME: Final = "line-height:1.45;max-width:60em"
 TEXT: Final = "margin:.4em 0;padding:.2em .5em;border-radius:.3em"
-CELL: Final = "padding:.15em .5em;border-bottom:1px solid rgba(128,128,128,.3)"
-TABLE: Final = "border-collapse:collapse;margin:0;font-variant-numeric:tabular-nums"
+CELL: Final = "padding:.15em .4em;border-bottom:1px solid rgba(128,128,128,.3)"
+LOOKS: Final = {"left": "text-align:left", "right": "text-align:right;white-space:nowrap"}
+"""A name breaks, a figure does not."""
+NAME: Final = "min-width:9.5em;overflow-wrap:anywhere"
+"""Of the first column."""
+TABLE: Final = "border-collapse:collapse;margin:0;font-size:.92em;line-height:1.3;font-variant-numeric:tabular-nums"
 
 
 def render_html(blocks: Iterable[Block]) -> str:
@@ -46,7 +50,7 @@ def _html(block: Block) -> str:
         case Bullets(items) | Notes(items):
             html = f"<ul>{''.join(f'<li>{_text(item)}</li>' for item in items)}</ul>"
         case Labelled(label, items, tone):
-            html = f'<p style="{TEXT}{_tint(tone)}">{_strong(_text(label))} {"<br>".join(map(_text, items))}</p>'
+            html = f'<p style="{TEXT};{_tint(tone)}">{_strong(_text(label))} {"<br>".join(map(_text, items))}</p>'
         case Verbatim(lines):
             html = f"<pre>{escape(chr(10).join(map(printable, lines)))}</pre>"
         case Table():
@@ -64,13 +68,14 @@ def _table(table: Table) -> str:
 
 def _row(row: Row, sides: list[str]) -> str:
     shown = [_strong(_text(cell)) if row.strong else _text(cell) for cell in row.cells]
-    cells = "".join(f'<td style="{CELL};text-align:{side}">{cell}</td>' for cell, side in zip(shown, sides, strict=True))
+    looks = [f"{CELL};{LOOKS[side]}{f';{NAME}' if k == 0 else ''}" for k, side in enumerate(sides)]
+    cells = "".join(f'<td style="{look}">{cell}</td>' for cell, look in zip(shown, looks, strict=True))
     detail = f'<tr><td colspan="{len(sides)}" style="padding-left:2em">{_text(row.detail)}</td></tr>' if row.detail else ""
     return f'<tr style="{_tint(row.tone)}">{cells}</tr>{detail}'
 
 
 def _tint(tone: str) -> str:
-    return f";background:{TINTS[tone]}" if tone in TINTS else ""
+    return f"background:{TINTS[tone]}" if tone in TINTS else ""
 
 
 def _strong(html: str) -> str:

@@ -136,16 +136,10 @@ def replace_files(contents: Mapping[Path, Content], field: str, *, fresh: bool =
             if part != target:
                 parts.append((part, target))
             with file:
-                for piece in (content,) if isinstance(content, (str, bytes)) else content:
-                    file.write(piece if isinstance(piece, bytes) else piece.encode("utf-8", "backslashreplace"))
-                file.flush()
-                if part != target:
-                    os.fsync(file.fileno())
-        for at, (part, target) in zip(contents, parts, strict=False):
-            if fresh:
-                _name_once(part, target)
-            else:
-                part.replace(target)
+                _fill(file, content, sync=part != target)
+        for part, target in parts:
+            at = target
+            (_name_once if fresh else os.replace)(part, target)
     except BrokenPipeError:
         raise
     except FileExistsError:
@@ -155,6 +149,14 @@ def replace_files(contents: Mapping[Path, Content], field: str, *, fresh: bool =
     finally:
         for part, _ in parts:
             part.unlink(missing_ok=True)
+
+
+def _fill(file: BinaryIO, content: Content, *, sync: bool) -> None:
+    pieces = (content,) if isinstance(content, (str, bytes)) else content
+    file.writelines(piece if isinstance(piece, bytes) else piece.encode("utf-8", "backslashreplace") for piece in pieces)
+    file.flush()
+    if sync:
+        os.fsync(file.fileno())
 
 
 def _open_part(path: Path, field: str) -> tuple[Path, Path, BinaryIO]:

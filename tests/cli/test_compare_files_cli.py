@@ -39,7 +39,7 @@ def test_the_files_stand_beside_the_answer_which_stays_as_it_is(good: Path, tmp_
     plain, found = ask(good), ask(good, "--xlsx", tmp_path / "model.xlsx", "--csv", tmp_path / "a" / "tables")
     assert found.exit_code == 0, found.output
     assert found.stdout == plain.stdout
-    assert "a workbook with live formulas: " in found.stderr
+    assert f"wrote {tmp_path / 'model.xlsx'}" in found.stderr
     assert openpyxl.load_workbook(tmp_path / "model.xlsx").sheetnames[0] == "Summary"
     files = sorted((tmp_path / "a" / "tables").iterdir())
     assert [f.name for f in files] == sorted(f"{name}.csv" for name in TABLES)
@@ -54,7 +54,7 @@ def test_what_is_there_is_kept_without_force(good: Path, tmp_path: Path, option:
     there.write_text("mine", encoding="utf-8")
     found = ask(good, option, place)
     assert (found.exit_code, found.stdout) == (2, "")
-    assert f"{option}: {there} exists; --force replaces it" in found.stderr
+    assert f"{option}: {there} is there already; give another name, or --force" in found.stderr
     assert there.read_text(encoding="utf-8") == "mine"
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted({"good.yaml", there.name})
     assert ask(good, option, place, "--force").exit_code == 0
@@ -63,7 +63,7 @@ def test_what_is_there_is_kept_without_force(good: Path, tmp_path: Path, option:
 
 def test_targets_that_cannot_be_written_are_refused_in_one_line(good: Path, tmp_path: Path) -> None:
     for args, said in (
-        (("--xlsx", tmp_path / "no" / "m.xlsx"), "--xlsx: cannot write"),
+        (("--xlsx", tmp_path / "no" / "m.xlsx"), "--xlsx: no folder"),
         (("--xlsx", tmp_path), "is a directory; give a file name"),
         (("--csv", good), "it is a file"), (("--xlsx", good, "--force"), "is what the command reads"),
     ):  # fmt: skip

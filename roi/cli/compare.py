@@ -50,18 +50,26 @@ def compare(
     """
     from roi import __version__
     from roi.answers.compare import compare_file
-    from roi.cli.output import check_fresh, columns, in_colour, replace_file, replace_in_folder, write, write_page
+    from roi.cli.output import (
+        check_fresh,
+        check_fresh_in,
+        columns,
+        in_colour,
+        replace_file,
+        replace_in_folder,
+        write,
+        write_page,
+    )
     from roi.report.comparison.answer_json import comparison_json
     from roi.report.comparison.compare import comparison_text
+    from roi.report.comparison.csv_files import TABLE_FILES, csv_files
     from roi.report.comparison.options_table import find_option
-    from roi.report.comparison.tables import TABLES
 
     if redact and html is None:
         raise InputError("--redact: without effect here: it leaves rates, wages and names out of --html")
     check_fresh(html, "--html", force=force)
     check_fresh(xlsx, "--xlsx", force=force)
-    for name in TABLES if folder is not None and folder.is_dir() else ():
-        check_fresh(folder / f"{name}.csv", "--csv", force=force)
+    check_fresh_in(folder, TABLE_FILES, "--csv", force=force)
     file = scenario_here(file)
     found = compare_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed,
                          profiles=profiles, tell=tell)
@@ -87,10 +95,8 @@ def compare(
         replace_file(xlsx, comparison_workbook(found.comparison, __version__), "--xlsx", fresh=not force)
         tell(f"wrote {xlsx}")
     if folder is not None:
-        from roi.report.comparison.csv_files import csv_files
-
         replace_in_folder(folder, csv_files(found.comparison), "--csv", fresh=not force)
-        tell(f"wrote {', '.join(f'{name}.csv' for name in TABLES)} in {folder}")
+        tell(f"wrote {', '.join(TABLE_FILES)} in {folder}")
     if found.note:
         tell(found.note)
     write(text, output)

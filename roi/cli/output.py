@@ -63,6 +63,13 @@ def check_fresh(path: Path | None, field: str, *, force: bool) -> None:
     spare_what_was_read(path, field)
 
 
+def check_fresh_in(folder: Path | None, names: Iterable[str], field: str, *, force: bool) -> None:
+    """InputError where one of these files is in the folder already; a folder that is not there is made later."""
+    if folder is not None and folder.is_dir():
+        for name in names:
+            check_fresh(folder / name, field, force=force)
+
+
 def write_page(page: "Page", path: Path, *, force: bool) -> None:
     """Write a report as one HTML file, whole or not at all; it tells no path, account or machine."""
     import getpass

@@ -19,6 +19,7 @@ from roi.report.layout.blocks import printable
 
 ROWS: Final = 10_000
 """Rows that are put together before they are handed on."""
+TABLE_FILES: Final = tuple(f"{name}.csv" for name in TABLES)
 FORMULA: Final = re.compile(r"[=+\-@\t\r]")
 """What a text begins with that a spreadsheet may take for a formula."""
 

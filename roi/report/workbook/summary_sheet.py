@@ -171,5 +171,6 @@ NOT_FOLLOWED = (
 )
 WORKED_OUT = (
     "What a replay, the catalog or a dry run works out from the scenario (capacity at the SLO, training hours, the load curve"
-    " of a stated peak) is an assumption here and does not follow: change lengths, models, cards and peaks in the scenario."
+    " of a stated peak, a stated bill over the estimate) is an assumption here and does not follow: change lengths, models,"
+    " cards, peaks, and requests beside a stated bill, in the scenario."
 )

@@ -168,6 +168,7 @@ def write_checks(pen: Pen, sheet: Any, p: Plan) -> None:
         "A line that begins or ends, a price tier that is left: where a check is FALSE, roi takes another branch.",
     )
     pen.text(sheet, MONTH_ROW, 1, "holds", **HEAD)
+    sheet.set_column(0, 0, 90)
     for row, (node, wanted, where) in enumerate(p.guards, start=FIRST_LINE):
         pen.text(sheet, row, 0, f"{facts_behind(node)} ({where})")
         text = p.layout.reference(node, CHECKS)[1:]

@@ -22,7 +22,7 @@ def _(mo):
 @app.cell
 def _():
     from datetime import date
-    from os.path import relpath
+    from os import chdir
     from pathlib import Path
 
     import marimo as mo
@@ -34,7 +34,8 @@ def _():
     from roi.report.quality import quality_text
 
     root = Path(__file__).parents[1] if "__file__" in globals() else Path.cwd().parent
-    files = [relpath(root / "examples" / name) for name in ("quality_promptfoo.json", "quality_rows.jsonl")]
+    chdir(root)
+    files = ["examples/quality_promptfoo.json", "examples/quality_rows.jsonl"]
     incumbent, bar = "gpt-6-sol", 0.85
     return (
         Asked, QualityQuestion, answer_quality, bar, date, differences, files, incumbent, mo, quality_text, roi, scores,

@@ -59,8 +59,8 @@ def load_scenario(
 ) -> Scenario:
     """The scenario in `path` (None = the bundled one; a dict = what a file would hold), checked with all that is laid over it.
 
-    `part` is what usage records settle (`overlay`), `quality` what an evaluation does, `blocks` fields as a file would hold
-    them; `a.b=c` overrides come last. `tell` hears where the part names another incumbent than the scenario.
+        before = _incumbent(data)
+        found = part if isinstance(part, dict) else read_part(part)
     """
     if path is None:
         data = parse_yaml(template(BUNDLED), "bundled scenario")
@@ -68,9 +68,9 @@ def load_scenario(
         data = deepcopy(path) if isinstance(path, dict) else read_yaml(Path(path))
     laid: list[str] = []
     if part is not None:
-        before = data.get("incumbent")
-        before = before.get("model") if isinstance(before, dict) else None
-        found = part if isinstance(part, dict) else read_part(part)
+        before = _incumbent(data)
+        found = read_part(part)
+    laid += _merge(data, blocks or {})
         overlay(data, found)
         laid += [f"{block}.{name}" for block, fields in found.items() for name in fields or ()]
         now = data["incumbent"].get("model")
@@ -81,16 +81,42 @@ def load_scenario(
             if now != before:
                 data.pop("quality", None)  # the bundled scores are of the bundled incumbent's task
             data["title"] = f"{data['incumbent'].get('model')} as used, the rest from the bundled scenario"
+    paired_with: object = None
     if quality is not None:
         if path is None:
             for name in BY_SYSTEM:
                 data.get("quality", {}).pop(name, None)  # the bundled scores are of another task
+<<<<<<< HEAD
         overlay_quality(data, read_part(quality, "--quality"))
     laid += _merge(data, blocks or {})
+=======
+        found = read_part(quality, "--quality")
+        overlay_quality(data, found)
+        paired_with = (found.get("record") or {}).get("incumbent")
+>>>>>>> html8
     for override in overrides:
         _set(data, override)
         laid.append(override.partition("=")[0].strip())
+    if isinstance(paired_with, str) and _incumbent(data) not in {None, paired_with} and _unpair(data["quality"]) and tell:
+        tell(f"{quality} pairs systems with {paired_with}, and what is paid here is {_incumbent(data)}: each score is drawn by"
+             f" itself; roi quality --incumbent {_incumbent(data)} (or --system {paired_with}={_incumbent(data)}) pairs them")
     return check_scenario(data).with_stated(laid)
+
+
+def _incumbent(data: dict[str, Any]) -> object:
+    """The incumbent's model, as far as the plain data say it."""
+    block = data.get("incumbent")
+    return block.get("model") if isinstance(block, dict) else None
+
+
+def _unpair(quality: object) -> bool:
+    """Take out what an evaluation says of systems and another incumbent together; whether there was any of it."""
+    if not isinstance(quality, dict):
+        return False
+    scores = quality.get("scores")
+    found = [score.pop("paired") for score in (scores if isinstance(scores, dict) else {}).values()
+             if isinstance(score, dict) and "paired" in score]
+    return quality.pop("escalated_error_rate", None) is not None or bool(found)
 
 
 def template(name: str, field: str = "--template") -> str:
@@ -367,7 +393,7 @@ def overlay(data: dict[str, Any], part: dict[str, Any]) -> None:
 def _forget(data: dict[str, Any], model: object) -> None:
     """Take out what is said of the old incumbent, by name where it is no candidate either: its scores, terms and prices."""
     candidates, quality = (data[name] if isinstance(data.get(name), dict) else {} for name in ("candidates", "quality"))
-    quality.pop("escalated_error_rate", None)  # of the old incumbent's answers
+    _unpair(quality)
     for lever in ("flexible_tier", "provisioned_throughput"):  # its prices
         candidates.pop(lever, None)
     named = [name for names in candidates.values() if isinstance(names, list) for name in names]

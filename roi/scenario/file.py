@@ -59,8 +59,9 @@ def load_scenario(
 ) -> Scenario:
     """The scenario in `path` (None = the bundled one; a dict = what a file would hold), checked with all that is laid over it.
 
-        before = _incumbent(data)
-        found = part if isinstance(part, dict) else read_part(part)
+    `part` is what usage records settle (`overlay`), `quality` what an evaluation does, `blocks` fields as a file would hold
+    them; `a.b=c` overrides come last. `tell` hears where the part names another incumbent than the scenario, or the evaluation
+    pairs systems with another.
     """
     if path is None:
         data = parse_yaml(template(BUNDLED), "bundled scenario")
@@ -69,8 +70,7 @@ def load_scenario(
     laid: list[str] = []
     if part is not None:
         before = _incumbent(data)
-        found = read_part(part)
-    laid += _merge(data, blocks or {})
+        found = part if isinstance(part, dict) else read_part(part)
         overlay(data, found)
         laid += [f"{block}.{name}" for block, fields in found.items() for name in fields or ()]
         now = data["incumbent"].get("model")
@@ -86,14 +86,10 @@ def load_scenario(
         if path is None:
             for name in BY_SYSTEM:
                 data.get("quality", {}).pop(name, None)  # the bundled scores are of another task
-<<<<<<< HEAD
-        overlay_quality(data, read_part(quality, "--quality"))
-    laid += _merge(data, blocks or {})
-=======
         found = read_part(quality, "--quality")
         overlay_quality(data, found)
         paired_with = (found.get("record") or {}).get("incumbent")
->>>>>>> html8
+    laid += _merge(data, blocks or {})
     for override in overrides:
         _set(data, override)
         laid.append(override.partition("=")[0].strip())
@@ -155,29 +151,6 @@ def scenario_data(scenario: Scenario) -> dict[str, Any]:
     return data
 
 
-def stated_data(scenario: Scenario) -> dict[str, Any]:
-    """What the user set, as `scenario_data`; numbers that were laid over a template say so by a source.
-
-    Without one a file would take a number that is the template's own for its guess.
-    """
-    data = scenario_data(scenario)
-    for path in scenario.stated:
-        *parents, last = _steps(path, block=False)
-        place: Any = data
-        for key in parents:
-            place = place.get(key) if isinstance(place, dict) else None
-        value = place.get(last) if isinstance(place, dict) else None
-        if isinstance(value, bool) or not isinstance(value, (int, float, dict)) or (
-                isinstance(value, dict) and ("value" not in value or "source" in value)):
-            continue
-        place[last] = {**(value if isinstance(value, dict) else {"value": value}), "source": "stated"}
-        try:
-            check_scenario(data)
-        except InputError:  # a number that takes no source
-            place[last] = value
-    return data
-
-
 def _merge(data: dict[str, Any], blocks: dict[str, Any], lead: str = "") -> Iterator[str]:
     """Lay the fields over the plain data, block by block, in place; the path of each field that was laid over.
 
@@ -196,7 +169,7 @@ def _set(data: dict[str, Any], override: str) -> None:
     if not equals or not path.strip():
         raise ScenarioError("--set", override, "write it as path.to.field=value")
     value = _typed(text.strip(), path)
-    *parents, last = _steps(path.strip(), block=isinstance(value, dict))
+    *parents, last = steps(path.strip(), block=isinstance(value, dict))
     place: Any = data
     for key in parents:
         at: Any = _place_in(place, key, override)
@@ -232,7 +205,7 @@ def _place_in(place: Any, key: str, override: str) -> str | int:
     return int(key)
 
 
-def _steps(path: str, *, block: bool) -> list[str]:
+def steps(path: str, *, block: bool) -> list[str]:
     """The keys of a dotted path, at which `block` says that a block of keys is set.
 
     Names may hold dots themselves: quality.scores.gpt-4.1, tokens.gpt-4.1.ratio.low, tokens.gpt-4.1.

@@ -63,10 +63,7 @@ def load_scenario(
     them; `a.b=c` overrides come last. `tell` hears where the part names another incumbent than the scenario, or the evaluation
     pairs systems with another.
     """
-    if path is None:
-        data = parse_yaml(template(BUNDLED), "bundled scenario")
-    else:
-        data = deepcopy(path) if isinstance(path, dict) else read_yaml(Path(path))
+    data = _opened(path)
     laid: list[str] = []
     if part is not None:
         before = _incumbent(data)
@@ -97,6 +94,12 @@ def load_scenario(
         tell(f"{quality} pairs systems with {paired_with}, and what is paid here is {_incumbent(data)}: each score is drawn by"
              f" itself; roi quality --incumbent {_incumbent(data)} (or --system {paired_with}={_incumbent(data)}) pairs them")
     return check_scenario(data).with_stated(laid)
+
+
+def _opened(path: Path | str | dict[str, Any] | None) -> dict[str, Any]:
+    if path is None:
+        return parse_yaml(template(BUNDLED), "bundled scenario")
+    return deepcopy(path) if isinstance(path, dict) else read_yaml(Path(path))
 
 
 def _incumbent(data: dict[str, Any]) -> object:

@@ -22,7 +22,7 @@ def _(mo):
 @app.cell
 def _():
     from datetime import date
-    from os.path import relpath
+    from os import chdir
     from pathlib import Path
 
     import marimo as mo
@@ -30,12 +30,16 @@ def _():
     import roi
     from roi.answers.quality import QualityQuestion, answer_quality
     from roi.quality.result_rows import Asked
+    from roi.report.charts.quality_charts import differences, scores
     from roi.report.quality import quality_text
 
     root = Path(__file__).parents[1] if "__file__" in globals() else Path.cwd().parent
-    files = [relpath(root / "examples" / name) for name in ("quality_promptfoo.json", "quality_rows.jsonl")]
+    chdir(root)
+    files = ["examples/quality_promptfoo.json", "examples/quality_rows.jsonl"]
     incumbent, bar = "gpt-6-sol", 0.85
-    return Asked, QualityQuestion, answer_quality, bar, date, files, incumbent, mo, quality_text, roi
+    return (
+        Asked, QualityQuestion, answer_quality, bar, date, differences, files, incumbent, mo, quality_text, roi, scores,
+    )  # fmt: skip
 
 
 @app.cell
@@ -56,23 +60,13 @@ def _(mo):
 
 
 @app.cell
-def _(answer, bar, roi):
-    scores = [{"system": s.system, "score": s.posterior.share, "low": s.posterior.interval[0], "high": s.posterior.interval[1]}
-              for s in answer.measured.scores]  # fmt: skip
-    share = {"type": "quantitative", "axis": {"format": "%"}, "scale": {"zero": False}}
-    roi.Chart({
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json", "title": "Score of each system, 90% interval",
-        "description": "; ".join(f"{s['system']} {s['score']:.1%}, {s['low']:.1%} to {s['high']:.1%}" for s in scores),
-        "width": 520, "height": {"step": 34}, "data": {"values": scores},
-        "encoding": {"y": {"field": "system", "type": "nominal", "sort": None, "title": None}},
-        "layer": [
-            {"mark": {"type": "rule", "strokeWidth": 2},
-             "encoding": {"x": {"field": "low", **share, "title": "right answers"}, "x2": {"field": "high"}}},
-            {"mark": {"type": "point", "filled": True, "size": 90}, "encoding": {"x": {"field": "score", **share}}},
-            {"data": {"values": [{"bar": bar}]}, "mark": {"type": "rule", "strokeDash": [5, 4], "color": "#c2500a"},
-             "encoding": {"x": {"field": "bar", "type": "quantitative"}, "y": None}},
-        ],
-    })  # fmt: skip
+def _(answer, roi, scores):
+    roi.Chart(scores(answer.measured))
+
+
+@app.cell
+def _(answer, differences, roi):
+    roi.Chart(differences(answer.measured))
 
 
 @app.cell(hide_code=True)

@@ -29,11 +29,14 @@ def _():
 
     import roi
     from roi.answers.size import size_service
+    from roi.report.charts.size_charts import day_of_load, rent_against_latency
     from roi.report.serving.size import size_text
     from roi.store.traces import read_trace
 
     runs = roi.open_runs()
-    return Path, TemporaryDirectory, mo, np, read_trace, roi, runs, size_service, size_text
+    return (
+        Path, TemporaryDirectory, day_of_load, mo, np, read_trace, rent_against_latency, roi, runs, size_service, size_text,
+    )  # fmt: skip
 
 
 @app.cell
@@ -42,6 +45,16 @@ def _(mo, roi, runs, size_service, size_text):
     sizing = size_service(resolved)
     mo.md(f"```text\n{size_text(sizing)}\n```")
     return resolved, sizing
+
+
+@app.cell
+def _(rent_against_latency, roi, sizing):
+    roi.Chart(rent_against_latency(sizing))
+
+
+@app.cell
+def _(day_of_load, roi, sizing):
+    roi.Chart(day_of_load(sizing)) if sizing.day else None
 
 
 @app.cell(hide_code=True)

@@ -21,6 +21,7 @@ from roi.resolution.resolution import Resolved
 from roi.resolution.resolution import resolve as resolve_with
 from roi.scenario import file as scenario_file
 from roi.scenario.scenario import Scenario
+from roi.scenario.stated import stated_data
 from roi.scenario.yaml import flow_yaml
 
 Source = Scenario | Path | str | Mapping[str, Any] | None  # Any: a value of YAML
@@ -63,7 +64,7 @@ def load_scenario(
     if isinstance(source, Scenario):
         if not (overrides or part or quality or blocks):
             return source
-        start = scenario_file.stated_data(source)
+        start = stated_data(source)
     elif isinstance(source, Mapping):
         start = _plain(source, "scenario")
     elif not isinstance(source, (Path, str, type(None))):
@@ -148,7 +149,7 @@ def _shown(case: Case, resolved: Resolved | None, told: Sequence[str], threshold
     found = vars(compare_case(case, thresholds=thresholds))
     if resolved is None:
         return Comparison(**found)
-    return Comparison(**found, warnings=(*resolved.warnings, *told), scenario=scenario_file.stated_data(resolved.scenario))
+    return Comparison(**found, warnings=(*resolved.warnings, *told), scenario=stated_data(resolved.scenario))
 
 
 def _plain(value: Any, path: str) -> Any:

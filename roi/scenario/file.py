@@ -60,12 +60,10 @@ def load_scenario(
     """The scenario in `path` (None = the bundled one; a dict = what a file would hold), checked with all that is laid over it.
 
     `part` is what usage records settle (`overlay`), `quality` what an evaluation does, `blocks` fields as a file would hold
-    them; `a.b=c` overrides come last. `tell` hears where the part or the evaluation names another incumbent than the scenario.
+    them; `a.b=c` overrides come last. `tell` hears where the part names another incumbent than the scenario, or the evaluation
+    pairs systems with another.
     """
-    if path is None:
-        data = parse_yaml(template(BUNDLED), "bundled scenario")
-    else:
-        data = deepcopy(path) if isinstance(path, dict) else read_yaml(Path(path))
+    data = _opened(path)
     laid: list[str] = []
     if part is not None:
         before = _incumbent(data)
@@ -96,6 +94,12 @@ def load_scenario(
         tell(f"{quality} pairs systems with {paired_with}, and what is paid here is {_incumbent(data)}: each score is drawn by"
              f" itself; roi quality --incumbent {_incumbent(data)} (or --system {paired_with}={_incumbent(data)}) pairs them")
     return check_scenario(data).with_stated(laid)
+
+
+def _opened(path: Path | str | dict[str, Any] | None) -> dict[str, Any]:
+    if path is None:
+        return parse_yaml(template(BUNDLED), "bundled scenario")
+    return deepcopy(path) if isinstance(path, dict) else read_yaml(Path(path))
 
 
 def _incumbent(data: dict[str, Any]) -> object:
@@ -150,29 +154,6 @@ def scenario_data(scenario: Scenario) -> dict[str, Any]:
     return data
 
 
-def stated_data(scenario: Scenario) -> dict[str, Any]:
-    """What the user set, as `scenario_data`; numbers that were laid over a template say so by a source.
-
-    Without one a file would take a number that is the template's own for its guess.
-    """
-    data = scenario_data(scenario)
-    for path in scenario.stated:
-        *parents, last = _steps(path, block=False)
-        place: Any = data
-        for key in parents:
-            place = place.get(key) if isinstance(place, dict) else None
-        value = place.get(last) if isinstance(place, dict) else None
-        if isinstance(value, bool) or not isinstance(value, (int, float, dict)) or (
-                isinstance(value, dict) and ("value" not in value or "source" in value)):
-            continue
-        place[last] = {**(value if isinstance(value, dict) else {"value": value}), "source": "stated"}
-        try:
-            check_scenario(data)
-        except InputError:  # a number that takes no source
-            place[last] = value
-    return data
-
-
 def _merge(data: dict[str, Any], blocks: dict[str, Any], lead: str = "") -> Iterator[str]:
     """Lay the fields over the plain data, block by block, in place; the path of each field that was laid over.
 
@@ -191,7 +172,7 @@ def _set(data: dict[str, Any], override: str) -> None:
     if not equals or not path.strip():
         raise ScenarioError("--set", override, "write it as path.to.field=value")
     value = _typed(text.strip(), path)
-    *parents, last = _steps(path.strip(), block=isinstance(value, dict))
+    *parents, last = steps(path.strip(), block=isinstance(value, dict))
     place: Any = data
     for key in parents:
         at: Any = _place_in(place, key, override)
@@ -227,7 +208,7 @@ def _place_in(place: Any, key: str, override: str) -> str | int:
     return int(key)
 
 
-def _steps(path: str, *, block: bool) -> list[str]:
+def steps(path: str, *, block: bool) -> list[str]:
     """The keys of a dotted path, at which `block` says that a block of keys is set.
 
     Names may hold dots themselves: quality.scores.gpt-4.1, tokens.gpt-4.1.ratio.low, tokens.gpt-4.1.

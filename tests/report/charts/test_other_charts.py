@@ -30,8 +30,9 @@ def plain(spec: dict) -> dict:
 
 
 def test_scores_and_differences_are_those_that_were_measured() -> None:
-    measured = answer_quality(QualityQuestion(
-        files=(str(EXAMPLES / "quality_rows.jsonl"),), asked=Asked(), incumbent="qwen3-8b", bar=0.85), Date(2026, 11, 24)).measured
+    files = (str(EXAMPLES / "quality_rows.jsonl"),)
+    question = QualityQuestion(files=files, asked=Asked(), incumbent="qwen3-8b", bar=0.85)
+    measured = answer_quality(question, Date(2026, 11, 24)).measured
     spec = plain(scores(measured))
     rows = spec["layer"][1]["data"]["values"]
     for row, each in zip(rows, measured.scores, strict=True):
@@ -89,4 +90,5 @@ def test_fleets_are_the_sizings_and_a_day_has_its_mean() -> None:
 def test_spend_by_day_sums_to_what_was_spent() -> None:
     found = summarize(Question(files=(str(EXAMPLES / "openai_export.csv"),), options=FileOptions()))
     spec = plain(spend_by_day(found) or {})
-    assert sum(row["usd"] for row in spec["data"]["values"]) == pytest.approx(sum(each.usd or 0 for each in found.priced), rel=1e-4)
+    spent = sum(each.usd or 0 for each in found.priced)
+    assert sum(row["usd"] for row in spec["data"]["values"]) == pytest.approx(spent, rel=1e-4)

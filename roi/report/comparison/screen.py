@@ -32,11 +32,15 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
     """The screen; its table has as many of the best options as leave it within its lines."""
     text = ""
     for most in range(MOST_ROWS, 0, -1):
-        text = render((*head(c), *alerts(c), Gap(), *advice(c), Gap(), *table(c, most), *_last(c, warnings, most)), form,
-                      width=width, colour=colour)
+        text = render(screen_blocks(c, warnings, most), form, width=width, colour=colour)
         if form != "table" or text.count("\n") < MOST_LINES:
             break
     return text
+
+
+def screen_blocks(c: Comparison, warnings: Sequence[str], most: int = MOST_ROWS) -> list[Block]:
+    """What the screen is made of, with at most so many options in its table."""
+    return [*head(c), *alerts(c), Gap(), *advice(c), Gap(), *table(c, most), *_last(c, warnings, most)]
 
 
 def head(c: Comparison) -> list[Block]:

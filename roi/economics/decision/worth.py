@@ -260,6 +260,7 @@ class _Valuer:
             after.append(above_noise(bins.gains(later, best_of(later[:own]), policies)))
             policies = bins.policies(self._delayed(ids[:n], means[:n], size), chances, barred)
             first.append(above_noise(bins.gains(delayed, best_of(table[:own]), policies)))
+        after, first = _rising(trial.sizes, after), _rising(trial.sizes, first)
         points = [Point(size.items, worth, worth - size.cost_usd, before - size.cost_usd)
                   for size, (worth, _), (before, _) in zip(trial.sizes, after, first, strict=True)]
         nets, first_nets = [p.net_usd for p in points], [p.first_net_usd for p in points]
@@ -309,6 +310,19 @@ class _Valuer:
     def _lost(self, size: _Size) -> float:
         """Share of the horizon that passes until the result is there."""
         return min(size.months / self.shared.horizon, 1.0)
+
+
+def _rising(sizes: Sequence[_Size], worths: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Worth and error of each size, no lower than that of a smaller one that takes as long.
+
+    Whoever has n answers may judge by the first m of them. It matters where a score must reach a bar: answers are whole, so
+    that of 50 one more may be needed, in share, than of 35.
+    """
+    found: list[tuple[float, float]] = []
+    for k, (size, worth) in enumerate(zip(sizes, worths, strict=True)):
+        same = k > 0 and size.months == sizes[k - 1].months and size.tests == sizes[k - 1].tests
+        found.append(max(worth, found[-1]) if same else worth)
+    return found
 
 
 def _stop(sizes: Sequence[_Size], nets: Sequence[float], best: int, error: float) -> tuple[int, int] | None:

@@ -130,13 +130,15 @@ def below(score: dict[str, Any]) -> Comparison:
 def test_an_option_that_its_score_holds_below_the_bar_may_be_evaluated_again() -> None:
     """89.5% of 240 items may be luck: more of them are worth more, never more than the rate itself. It is not feasible before.
 
-    Four times the items each: from one size to the next the worth has steps, because whole answers must reach the bar.
+    Answers are whole: of 50, one more must be right, in share, than of 35. Then one judges by the first 35.
     """
     c = below({"value": 0.895, "items": 240})
     assert CHEAPER in {o.id for o in c.infeasible}
     e = the_evaluation(c)
     worth = {p.items: p.worth_usd for p in e.curve}
     assert 0.0 < worth[25] < worth[100] < worth[400] < worth[1600] < e.evppi_usd
+    alike = [p.worth_usd for p in e.curve if p.items <= 300]  # the scenario's: they take as long
+    assert alike == sorted(alike)
     assert c.verdict.then == e
     assert {x.kind for x in c.experiments if x.option == CHEAPER} == {"evaluate"}
 

@@ -16,7 +16,8 @@ from roi.usage.measure.aggregate import Spend, spend_by_day
 from roi.usage.measure.pricing import day_of
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import Backend, Column, DuckDB, Table, ibis
-from roi.usage.read.raw import FILE, LogTable, RawTable, readably
+from roi.usage.read.raw import LogTable, RawTable, readably
+from roi.usage.read.record import FILE
 
 EDGE: Final = 1 << 16
 """Bytes at each end of a file that are compared before all of it is."""
@@ -85,7 +86,7 @@ def find_copies(raws: Sequence[RawTable], engine: DuckDB, name: str) -> Copies |
     counted = every.group_by(["key", "file"]).aggregate(rows=every.count())  # how often each row stands in each file
     by_file = readably(lambda: engine.create_table(name, counted, temp=True), engine, raws)
     pairs = _lost(by_file)
-    if raws[0].found[0].format.grain == "call" and not shared & IDS:
+    if not shared & IDS:
         whole = by_file.group_by("file").aggregate(rows=by_file.rows.sum())
         lost = pairs.group_by("file").aggregate(rows=pairs.rows.sum())
         single = _sum(pairs.rows, engine)

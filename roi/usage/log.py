@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from roi.errors import InputError, UnknownName
+from roi.usage.buckets import settle_buckets
 from roi.usage.duplicates import Copies, find_copies, identical_files, without_copies
 from roi.usage.formats.generic import NAMES
 from roi.usage.read.detect import format_named, of_document, of_header
@@ -29,6 +30,8 @@ class Log:
     """Names of files without a row."""
     left_out: list[tuple[str, str]] = field(default_factory=list)
     """(file, why) of copies of others, then of those that are no export."""
+    grew: set[int] = field(default_factory=set)
+    """Days, since 1970 UTC, that went on between two exports."""
 
     @property
     def records(self) -> Table:
@@ -149,13 +152,15 @@ def _likeness(found: SniffedFile) -> tuple[bool, str, str, bool, tuple[str, ...]
 def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, engine: DuckDB, target: Path) -> None:
     """Add the files of one format to the log: one table for each way of reading, without rows that stand in two of them.
 
-    Where DuckDB's reader gives up while copies are looked for, Python reads the tables of text in its place.
+    Where DuckDB's reader gives up while copies are looked for, Python reads the tables of text in its place. Rows that are calls
+    are compared as they are; buckets by what they are sums of, once they are records.
     """
     raws = [read_raw(list(alike), engine, target.with_name(f"{target.name}-{k}.raw.parquet"))
             for k, (_, alike) in enumerate(groupby(sorted(found, key=_likeness), key=_likeness))]
     keys = f"roi_keys_{target.name}"
+    calls = found[0].format.grain == "call"
     try:
-        copies = find_copies(raws, engine, keys)
+        copies = find_copies(raws, engine, keys) if calls else None
     except InputError:
         tables = [raw for raw in raws if raw.by_csv_reader]
         if not tables:
@@ -165,8 +170,11 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
                 if raw.by_csv_reader else raw for k, raw in enumerate(raws)]
         copies = find_copies(raws, engine, f"{keys}_again")
     log.raws += raws
-    log.tables += [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
-                   for k, raw in enumerate(raws)]
+    tables = [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
+              for k, raw in enumerate(raws)]
+    settled = readably(lambda: settle_buckets(tables, engine, f"roi_buckets_{target.name}"), engine, raws)
+    log.tables += settled.tables
+    log.grew |= settled.grew
 
 
 def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine: DuckDB, target: Path) -> LogTable:

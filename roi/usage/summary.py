@@ -13,13 +13,14 @@ from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, spend_by_day, spend_by_group
 from roi.usage.measure.call_trace import write_trace
 from roi.usage.measure.days import Days, complete_days, whole_span
+from roi.usage.measure.payees import maker_notes, makers, to_makers, with_maker
 from roi.usage.measure.pricing import Priced, price_spend
 from roi.usage.measure.reconcile import Reconciliation, reconcile
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
 from roi.usage.read.database import local_engine, remote_engine, remote_table
 from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files
-from roi.usage.read.lazy_ibis import Backend, DuckDB, ibis
+from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable, readably, wanted
 from roi.usage.read.record import NO_TIME, FileOptions
 from roi.usage.read.text_rows import UnreadRows
@@ -90,7 +91,7 @@ def summarize(question: Question) -> Usage:
     """
     if question.backend is not None:
         log, backend = _table_of_database(question, question.backend)
-        return _summary(question, log, backend)
+        return _summary(question, log, backend)[0]
     files = find_files(question.files)
     with TemporaryDirectory(prefix="roi-usage-") as folder:
         engine = local_engine(Path(folder), question.zone)
@@ -98,7 +99,8 @@ def summarize(question: Question) -> Usage:
         return readably(lambda: _summary_and_trace(question, log, engine), engine, log.raws)
 
 
-def _summary(question: Question, log: Log, backend: Backend) -> Usage:
+def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Table]:
+    """What the log says, and its records with everyone who is paid."""
     records = log.records
     every = spend_by_day(records, backend)
     dropped = tuple(_dropped(every, log))
@@ -108,8 +110,10 @@ def _summary(question: Question, log: Log, backend: Backend) -> Usage:
     refuse_double_counts(kept, log.tables, backend)
     if all(row.dropped is None for row in every):
         records = records.mutate(dropped=ibis.null("string"))  # nothing is left out, so no row need be checked again
-    days = complete_days(kept)
+    days = complete_days(kept, log.grew)
     last, complete = (days.last, days.complete) if days else (0, ())
+    paid = {} if days is None else makers(kept, last, question.options.provider)
+    kept, records = [with_maker(row, paid) for row in kept], to_makers(records, paid)
     priced = price_spend(kept, last)
     groups = price_spend(spend_by_group(records, backend, whole_span(days, kept)), last) if kept else ()
     choice, no_workload = choose_incumbent(priced, groups, question.incumbent, question.task)
@@ -122,11 +126,11 @@ def _summary(question: Question, log: Log, backend: Backend) -> Usage:
     return Usage(
         sources=tuple(_sources(log, (*kept, *costs))), priced=priced, costs=costs, groups=groups, days=days, dropped=dropped,
         reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, complete)), workload=workload,
-        chosen=price_spend(rows, last), no_workload=no_workload, notes=tuple(_notes(log, priced, question.zone)))
+        chosen=price_spend(rows, last), no_workload=no_workload, notes=(*_notes(log, priced, question.zone), *maker_notes(paid))), records
 
 
 def _summary_and_trace(question: Question, log: Log, engine: DuckDB) -> Usage:
-    found, records = _summary(question, log, engine), log.records
+    found, records = _summary(question, log, engine)
     if question.trace is not None:
         chosen = found.workload.choice.filter(records) if found.workload else records.filter(records.dropped.isnull())
         write_trace(chosen, engine, question.trace)

@@ -139,6 +139,16 @@ def provider_id(name: str) -> str:
     return ALIASES.get(plain, plain)
 
 
+def maker_of(model: str) -> str | None:
+    """The id of the provider that made `model`, where genai-prices tells it by the name; None for open models and unknown ones."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    try:
+        return str(get_snapshot().find_provider(model, None, None).id)
+    except LookupError:
+        return None
+
+
 def _owners(model: str) -> list[str]:
     listed = [p.id for p in _providers().values() if p.find_model(model) is not None]
     hosted = [row.provider for row in _hosted_rows() if row.model.lower() in (model.lower(), tuned_base(model))]

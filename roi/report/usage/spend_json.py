@@ -117,5 +117,6 @@ def _reconciliation(found: Sequence[Reconciliation]) -> dict[str, Any] | None:
     if not found:
         return None
     each = [{"basis": r.basis, "provider": r.provider, "list_usd": r.list_usd, "actual_usd": r.actual_usd, "factor": r.factor,
-             "price_factor": r.price_factor, "volume_factor": r.volume_factor, "days": r.days} for r in found]
+             "price_factor": r.price_factor, "volume_factor": r.volume_factor, "days": r.days,
+             "unused_days": r.unused_days, "unused_usd": r.unused_usd} for r in found]
     return {**each[0], "all": each}

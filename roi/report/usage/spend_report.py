@@ -82,10 +82,12 @@ def _total(found: Usage) -> str:
     known = [each for each in found.priced if each.usd is not None]
     if not known:
         return "no price known"
+    every, bare = tokens_of(found.priced), tokens_of(each for each in found.priced if each.usd is None)
+    without = f", and {figure(bare / MTOK)} of {figure(every / MTOK)} Mtok have no price" if bare else ""
     costed = sum(each.spend.costed for each in known)
     basis = "as reported" if costed == len(known) else "at list price" if not costed else "as reported, else at list price"
     low, high = spent(known), sum((each.usd if each.spend.costed else each.list_high_usd) or 0.0 for each in known)
-    return f"{usd(low)}{f' to {usd(high)}' if high > low * 1.0005 else ''} {basis}"
+    return f"{usd(low)}{f' to {usd(high)}' if high > low * 1.0005 else ''} {basis}{without}"
 
 
 def _table(name: str, groups: Sequence[tuple[tuple[object, ...], list[Priced]]], most: int) -> Table:
@@ -197,6 +199,9 @@ def _compared(each: Reconciliation) -> str:
         split = "; the same rows give tokens and cost, so the gap is price"
     elif each.far:
         split = f"; all price: x {each.factor:.3f} for the incumbent alone; all volume: x {each.factor:.3f} for every option"
+    if each.unused_days:
+        split += (f"; {usd(each.unused_usd)} was billed on {each.unused_days} day{'s' * (each.unused_days > 1)} without any usage"
+                  " here")
     return (f"{who}{words}: {usd(each.actual_usd)} against {usd(each.list_usd)} at list price, x {each.factor:.3f},"
             f" {each.days} days{split}")
 

@@ -53,6 +53,7 @@ def generic_format(options: FileOptions, header: tuple[str, ...]) -> Format | No
         name="generic", title="table of your own", grain="bucket" if {"requests", "until"} & columns.keys() else "call",
         needs=frozenset(columns[what] for what in ("time", "input", "output")), uses=tuple(columns.values()),
         fields=lambda table, said: fields(table, said, columns), local_times=True,
+        parts=(columns["group"],) if "group" in columns else (),
         groups={"tag": columns["group"]} if "group" in columns else {})
 
 

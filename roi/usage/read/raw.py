@@ -14,15 +14,13 @@ from roi.errors import InputError
 from roi.usage.read.database import as_utc, zone_of
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table
-from roi.usage.read.record import Format
+from roi.usage.read.record import FILE, Format
 from roi.usage.read.sniff import FileShape, opened
 from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, UnreadRows, line_rows, table_rows
 
 T = TypeVar("T")
 BATCH: Final = 100_000
 """Rows that Python gathers before they are written."""
-FILE: Final = "roi file of this row"
-"""Column that says in which file a raw row stands."""
 GLOB: Final = re.compile(r"[*?\[]")
 """What DuckDB would take for a pattern of several names; here a name means one file."""
 NUMBER: Final = re.compile(r"\s*[-+]?[0-9_.,]+([eE][-+]?[0-9]+)?\s*")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from operator import or_
+from operator import add, or_
 from typing import Any, Final, Literal
 
 from roi.errors import InputError
@@ -24,6 +24,13 @@ LONGEST_GROUP: Final = 120
 """Characters of a group's name; what is longer is a text, and is not kept."""
 TOKENS: Final = ("uncached_input", "cache_read", "cache_write", "output")
 """The disjoint counts that are billed; cache_write holds both lives of a cache entry."""
+FILE: Final = "roi file of this row"
+"""Column that says in which file a raw row stands."""
+PART: Final = "roi part"
+BUCKET: Final = "roi bucket"
+SPLIT: Final = "roi split"
+"""Columns beside the record's where rows are buckets or costs, so that `usage.buckets` finds those that two exports hold: a hash of
+whose it is, the same with its time, and the bits of `Format.split_by` that are filled in."""
 NO_MODEL: Final = "model not stated"
 """Stands for the model of a table of one's own where neither it nor --model names one."""
 COLUMNS: Final = {
@@ -107,6 +114,10 @@ class Format:
     """Raw rows of a JSON document, with the column names of `needs` and `uses`; no other value may leave it."""
     local_times: bool = False
     """True where times without an offset may be local (--timezone); a vendor's are UTC."""
+    parts: tuple[str, ...] = ()
+    """Columns that tell one bucket from another of the same time, model, batch and tier: keys, projects, users. Counts are none."""
+    split_by: tuple[str, ...] = ()
+    """Of them, those by which an export may be grouped or not: empty in all rows where it was not."""
     groups: Mapping[str, str] = field(default_factory=dict)
     """Kind of group (tag, prompt, key, user, project) to the column that holds it; the first is the default."""
 
@@ -140,7 +151,18 @@ class Format:
             if fields.requests is not None:
                 checks.append(((columns["requests"] < 0).fill_null(False), "a negative number of requests"))
         columns["dropped"] = ibis.cases(*checks, else_=ibis.null("string"))
-        return raw.select(**{name: columns[name] for name in COLUMNS})
+        of_files = self._bucket_of(raw, columns) if self.grain != "call" and FILE in raw.columns else {}
+        return raw.select(**{name: columns[name] for name in COLUMNS}, **of_files)
+
+    def _bucket_of(self, raw: Table, columns: Mapping[str, Column]) -> dict[str, Column]:
+        """FILE, PART, BUCKET and SPLIT of a bucket or a cost."""
+        whose = ("provider", "model", "batch", "tier", "long_context")
+        own = {f"part {name}": text(raw, name) for name in self.parts if find(raw, name)}
+        words = {name: column.cast("string").fill_null("") for name, column in {**{x: columns[x] for x in whose}, **own}.items()}
+        times = {name: columns[name].fill_null(0) for name in ("at_us", "until_us")}
+        bits = [ibis.ifelse(text(raw, name).isnull(), 0, 1 << k) for k, name in enumerate(self.split_by) if find(raw, name)]
+        return {FILE: raw[FILE], PART: ibis.struct(words).hash(), BUCKET: ibis.struct({**words, **times}).hash(),
+                SPLIT: reduce(add, bits, ibis.literal(0)).cast("int64")}
 
     def _group(self, raw: Table, options: FileOptions) -> Column | None:
         """The group that the user asked for, else the format's first kind that the table has.

@@ -21,19 +21,23 @@ from roi.usage.read.record import Document, Fields, FileOptions, Format
 COUNTS: Final = {
     "input": ("inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"), "output": ("outputTokenCount",)}
 """Counts, by the part of a log entry that holds them beside the body."""
-TAKEN: Final = ("timestamp", "modelId", "accountId", "errorCode", "requestId")
+TAKEN: Final = ("timestamp", "modelId", "accountId", "errorCode", "requestId", "operation")
+CALLS: Final = "^(converse|invokemodel|chatcompletion|createresponse|responses|messages)"
+"""Beginnings of operations that call a model; lists of models and the like are logged beside them."""
 OTHER_MODELS: Final = ("titan-image", "nova-canvas", "nova-reel", "nova-sonic", "stability.", "rerank", "twelvelabs.")
 
 
 def fields(table: Table, options: FileOptions) -> Fields:
     """What log entries say."""
     model = without_arn(text(table, "modelid"))
+    operation = text(table, "operation")
     other = reduce(or_, [model.contains(part) for part in OTHER_MODELS])
     return Fields(
         at_us=instant(table, "timestamp"), provider="aws", model=model.fill_null(options.model or ""),
         uncached_input=whole(table, "inputtokencount"), cache_read=count(table, "cachereadinputtokencount"),
         cache_write=count(table, "cachewriteinputtokencount"), output=whole(table, "outputtokencount"),
         reasons=((text(table, "errorcode").notnull(), "failed call"),
+                 ((operation.notnull() & ~operation.lower().re_search(CALLS)).fill_null(False), "an operation that calls no model"),
                  (model.contains("embed").fill_null(False), "an embedding model"),
                  (other.fill_null(False), "an image, video, speech or rerank model")))
 
@@ -74,6 +78,6 @@ def _caller(arn: object) -> str | None:
 BEDROCK_LOG: Final = Format(
     name="bedrock-log", title="AWS Bedrock invocation log", grain="call",
     needs=frozenset({"timestamp", "modelid", "inputtokencount", "outputtokencount"}),
-    uses=("cachereadinputtokencount", "cachewriteinputtokencount", "accountid", "errorcode", "caller", "requestid"),
+    uses=("cachereadinputtokencount", "cachewriteinputtokencount", "accountid", "errorcode", "caller", "requestid", "operation"),
     fields=fields, recognises=lambda document: next(_entries(document), None) is not None, flatten=entry_rows,
     groups={"key": "caller", "project": "accountid"})

@@ -31,6 +31,7 @@ CALL_USES: Final = (
 DAY_USES: Final = (
     "custom_llm_provider", "api_key", "cache_read_input_tokens", "cache_creation_input_tokens", "successful_requests",
     "failed_requests", "mcp_namespaced_tool_name", "user_id", "end_user_id", "team_id", "organization_id", "tag")
+DAY_PARTS: Final = ("api_key", "user_id", "end_user_id", "team_id", "organization_id", "tag", "mcp_namespaced_tool_name")
 COUNTS: Final = {
     name: tuple((holder, *path) for holder in ("usage_object", "additional_usage_values") for path in paths)
     for name, paths in {
@@ -136,4 +137,4 @@ LITELLM_SPENDLOGS: Final = Format(
 LITELLM_DAILY: Final = Format(
     name="litellm-daily", title="LiteLLM daily spend", grain="bucket",
     needs=frozenset({"date", "model", "prompt_tokens", "completion_tokens", "spend", "api_requests"}), uses=DAY_USES,
-    fields=day_fields, groups={"key": "api_key", "user": "user_id", "project": "team_id"})
+    fields=day_fields, parts=DAY_PARTS, groups={"key": "api_key", "user": "user_id", "project": "team_id"})

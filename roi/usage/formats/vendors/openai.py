@@ -32,6 +32,7 @@ TIMES: Final = ("start_time", "end_time")
 USES: Final = (
     "output_tokens", "input_cached_tokens", "input_uncached_tokens", *WRITES, "num_model_requests", "end_time", "batch",
     "service_tier", "project_id", "user_id", "api_key_id")
+KEYS: Final = ("project_id", "user_id", "api_key_id")
 LINE_ITEM: Final = re.compile(
     r"(?:(?P<tier>[\w-]+) \| )?(?P<model>[^\s,|]+)(?: (?:text|audio|image|video))?"
     r", (?:(?:cached )?input|output|cache writes?)\b(?P<rest>.*)", re.IGNORECASE)  # fmt: skip
@@ -104,7 +105,7 @@ def _item(result: Document) -> Document:
 OPENAI_CSV: Final = Format(
     name="openai-csv", title="OpenAI dashboard CSV", grain="bucket",
     needs=frozenset({"start_time", "num_model_requests", "input_tokens", "model"}), uses=USES, fields=usage_fields,
-    groups={"project": "project_id", "key": "api_key_id", "user": "user_id"})
+    parts=KEYS, split_by=(*KEYS, "batch", "service_tier"), groups={"project": "project_id", "key": "api_key_id", "user": "user_id"})
 OPENAI_USAGE_API: Final = replace(
     OPENAI_CSV, name="openai-usage-api", title="OpenAI Usage API", needs=OPENAI_CSV.needs | {"object"}, flatten=usage_rows,
     recognises=lambda page: page.get("object") == "page" and "organization.usage.completions.result" in _kinds(page))
@@ -113,4 +114,5 @@ OPENAI_COSTS_API: Final = Format(
     needs=frozenset({"start_time", "value", "currency", "other_cost"}),  # `other_cost` is made here: no table has it
     uses=("end_time", "model", "tier", "long_context", "project_id", "api_key_id"), fields=cost_fields, flatten=cost_rows,
     recognises=lambda document: "organization.costs.result" in _kinds(document),
+    parts=("project_id", "api_key_id"), split_by=("project_id", "api_key_id", "model"),
     groups={"project": "project_id", "key": "api_key_id"})

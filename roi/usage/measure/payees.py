@@ -1,0 +1,54 @@
+"""Who is paid where records do not say: the model's maker, whose list price stands in, with a note."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from roi.catalog.prices.api_prices import maker_of
+from roi.catalog.prices.token_rates import price_or_reason
+from roi.usage.measure.aggregate import Spend
+from roi.usage.measure.pricing import day_of
+from roi.usage.read.lazy_ibis import Table, ibis
+
+Named = tuple[str | None, str]
+"""Provider, None where the records do not say, and model."""
+
+
+def makers(rows: Sequence[Spend], day: int, said: str | None) -> dict[Named, str]:
+    """The maker of each model that several providers sell, where nobody says who is paid.
+
+    `said` is the provider that the user names for rows without one: where it does not sell a model, that model has none either.
+    """
+    found = {}
+    for provider, model in dict.fromkeys((row.provider, row.model) for row in rows):
+        if model is None or provider not in {None, said}:
+            continue
+        if provider is not None and not isinstance(price_or_reason(provider, model, day_of(day)), str):
+            continue
+        if not isinstance(price_or_reason(None, model, day_of(day)), str):
+            continue  # the one provider that sells it
+        maker = maker_of(model)
+        if maker is not None and not isinstance(price_or_reason(maker, model, day_of(day)), str):
+            found[provider, model] = maker
+    return found
+
+
+def with_maker(row: Spend, paid: Mapping[Named, str]) -> Spend:
+    """The sum with the maker as its provider where it has one of `paid`."""
+    maker = paid.get((row.provider, row.model)) if row.model is not None else None
+    return row if maker is None else replace(row, provider=maker)
+
+
+def to_makers(records: Table, paid: Mapping[Named, str]) -> Table:
+    """The records with the same."""
+    if not paid:
+        return records
+    cases = [((records.model == model) & (records.provider.isnull() if provider is None else records.provider == provider), maker)
+             for (provider, model), maker in paid.items()]
+    return records.mutate(provider=ibis.cases(*cases, else_=records.provider))
+
+
+def maker_notes(paid: Mapping[Named, str]) -> Iterator[str]:
+    """What was taken for granted, one sentence a maker."""
+    for maker in dict.fromkeys(paid.values()):
+        models = ", ".join(sorted({model for (_, model), owner in paid.items() if owner == maker})[:8])
+        yield f"{models}: the records do not say who is paid; at the list price of {maker}, the maker: --provider names another"

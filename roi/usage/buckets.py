@@ -15,6 +15,7 @@ from roi.usage.duplicates import TWICE
 from roi.usage.measure.aggregate import DAY_S
 from roi.usage.measure.pricing import day_of
 from roi.usage.read.columns import MICRO
+from roi.usage.read.database import rows_of
 from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable
 from roi.usage.read.record import BUCKET, FILE, PART, SPLIT, TOKENS
@@ -56,7 +57,7 @@ def settle_buckets(tables: Sequence[LogTable], engine: DuckDB, name: str) -> Set
     every = lost.select("bucket", "file", "rows", "day", "model", "same")
     if nested is not None:
         every = ibis.union(every, nested.select("bucket", "file", "rows", "day", "model", same=ibis.literal(2, "int64")))
-    found = engine.to_pyarrow(every.order_by("day", "model")).to_pylist()
+    found = rows_of(every.order_by("day", "model"), engine)
     if not found:
         return Settled(list(tables))
     gone = engine.create_table(f"{name}_gone", every.select("bucket", "file"), temp=True)
@@ -101,7 +102,7 @@ def _in_other_widths(kept: Table, engine: DuckDB, name: str) -> Table | None:
         left = left.filter(left.width <= wide).mutate(span=(left["at"].cast("float64") / wide).floor().cast("int64"))
         long = left.filter(left.width == wide)
         short = left.filter((left.width < wide) & (left.width > 0))
-        if not engine.to_pyarrow(long.count()).as_py() or not engine.to_pyarrow(short.count()).as_py():
+        if not rows_of(long.limit(1), engine) or not rows_of(short.limit(1), engine):
             continue
         longs = long.group_by(["part", "span"]).aggregate(of_long=long["size"].sum(), long_file=long.file.max())
         apart = short.inner_join(longs, ["part", "span"]).filter(lambda t: t.file != t.long_file)
@@ -121,13 +122,13 @@ def _refuse_other_splits(tables: Sequence[LogTable], sums: Table, engine: DuckDB
     if not names:
         return
     files = sums.group_by("file").aggregate(bits=sums.split.bit_or())
-    found = {row["file"]: row["bits"] for row in engine.to_pyarrow(files).to_pylist()}
+    found = {row["file"]: row["bits"] for row in rows_of(files, engine)}
     if len(set(found.values())) < 2:
         return
     same = ["provider", "day"] if tables[0].format.grain == "cost" else ["provider", "model", "day"]
     days = sums.group_by(["file", *same]).aggregate(what=sums.model.max())
     both = days.inner_join(days.view(), same).filter(lambda t: t.file < t.file_right)
-    for row in engine.to_pyarrow(both.order_by("day", "file", "file_right")).to_pylist():
+    for row in rows_of(both.order_by("day", "file", "file_right"), engine):
         other = found[row["file"]] ^ found[row["file_right"]]
         if other:
             column = next(each for k, each in enumerate(names) if other >> k & 1)

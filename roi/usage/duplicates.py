@@ -14,6 +14,7 @@ from typing import Final
 from roi.errors import InputError
 from roi.usage.measure.aggregate import Spend, spend_by_day
 from roi.usage.measure.pricing import day_of
+from roi.usage.read.database import rows_of
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import Backend, Column, DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable, RawTable, readably
@@ -101,7 +102,7 @@ def find_copies(raws: Sequence[RawTable], engine: DuckDB, name: str) -> Copies |
 
 
 def _sum(column: Column, engine: DuckDB) -> int:
-    return int(engine.to_pyarrow(column.sum()).as_py() or 0)
+    return int(rows_of(column.sum().name("n").as_table(), engine)[0]["n"] or 0)
 
 
 def _lost(by_file: Table) -> Table:

@@ -11,7 +11,6 @@ from roi.usage.duplicates import refuse_double_counts
 from roi.usage.formats import FORMATS
 from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, spend_by_day, spend_by_group
-from roi.usage.measure.call_trace import write_trace
 from roi.usage.measure.days import Days, complete_days, whole_span
 from roi.usage.measure.payees import maker_notes, makers, to_makers, with_maker
 from roi.usage.measure.pricing import Priced, price_spend
@@ -112,7 +111,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         records = records.mutate(dropped=ibis.null("string"))  # nothing is left out, so no row need be checked again
     days = complete_days(kept, log.grew)
     last, complete = (days.last, days.complete) if days else (0, ())
-    paid = {} if days is None else makers(kept, last, question.options.provider)
+    paid = {} if days is None else makers(kept, question.options.provider)
     kept, records = [with_maker(row, paid) for row in kept], to_makers(records, paid)
     priced = price_spend(kept, last)
     groups = price_spend(spend_by_group(records, backend, whole_span(days, kept)), last) if kept else ()
@@ -132,6 +131,8 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
 def _summary_and_trace(question: Question, log: Log, engine: DuckDB) -> Usage:
     found, records = _summary(question, log, engine)
     if question.trace is not None:
+        from roi.usage.measure.call_trace import write_trace
+
         chosen = found.workload.choice.filter(records) if found.workload else records.filter(records.dropped.isnull())
         write_trace(chosen, engine, question.trace)
     return found

@@ -3,17 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from roi.catalog.prices.api_prices import maker_of
-from roi.catalog.prices.token_rates import price_or_reason
+from roi.catalog.prices.api_prices import maker_of, sellers_of
 from roi.usage.measure.aggregate import Spend
-from roi.usage.measure.pricing import day_of
 from roi.usage.read.lazy_ibis import Table, ibis
 
 Named = tuple[str | None, str]
 """Provider, None where the records do not say, and model."""
 
 
-def makers(rows: Sequence[Spend], day: int, said: str | None) -> dict[Named, str]:
+def makers(rows: Sequence[Spend], said: str | None) -> dict[Named, str]:
     """The maker of each model that several providers sell, where nobody says who is paid.
 
     `said` is the provider that the user names for rows without one: where it does not sell a model, that model has none either.
@@ -22,12 +20,11 @@ def makers(rows: Sequence[Spend], day: int, said: str | None) -> dict[Named, str
     for provider, model in dict.fromkeys((row.provider, row.model) for row in rows):
         if model is None or provider not in {None, said}:
             continue
-        if provider is not None and not isinstance(price_or_reason(provider, model, day_of(day)), str):
+        sellers = sellers_of(model)
+        if len(sellers) < 2 or provider in sellers:  # of one seller no word is needed
             continue
-        if not isinstance(price_or_reason(None, model, day_of(day)), str):
-            continue  # the one provider that sells it
         maker = maker_of(model)
-        if maker is not None and not isinstance(price_or_reason(maker, model, day_of(day)), str):
+        if maker in sellers:
             found[provider, model] = maker
     return found
 

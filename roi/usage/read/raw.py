@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from roi.errors import InputError
-from roi.usage.read.database import as_utc, zone_of
+from roi.usage.read.database import as_utc, rows_of, zone_of
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table
 from roi.usage.read.record import FILE, Format
@@ -210,7 +210,7 @@ def _readable(file: SourceFile, engine: DuckDB, raw: RawTable) -> bool:
         return True
     table = wanted(engine.read_parquet(GLOB.sub(r"[\g<0>]", str(file.path))), raw.found[0].format)
     try:
-        engine.to_pyarrow(table.aggregate(**{name: table[name].hash().max() for name in table.columns}))
+        rows_of(table.aggregate(**{name: table[name].hash().max() for name in table.columns}), engine)
     except duckdb.Error:
         return False
     return True

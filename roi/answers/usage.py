@@ -59,7 +59,7 @@ def answer_usage(
 
     InputError where a part of a scenario is asked for and the files settle none.
     """
-    spent = summarize(question)
+    spent = summarize(question, tell)
     if question.trace is not None and tell is not None:
         tell(f"wrote {question.trace}")
     part, tasks = None, []

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
               help="Whether the input column counts cached tokens too, where the format leaves it open.")
 @click.option("--provider", help="Who is paid, where the files do not say.")
 @click.option("--model", help="The model, where the files do not say.")
-@click.option("--group-by", metavar="KIND", help="tag, prompt, key, user or project; left out = the first there is.")
+@click.option("--agents", is_flag=True, help="Read the sessions of coding agents on this machine: Claude Code, Codex CLI, Gemini"
+              " CLI, OpenCode.")
+@click.option("--names", is_flag=True, help="Their projects and sessions by name; left out = by pseudonyms.")
+@click.option("--group-by", metavar="KIND", help="tag, prompt, key, user, project, session, model, day or hour (of the day, UTC); left"
+              " out = the first that there is.")
 @click.option("--timezone", default="UTC", show_default=True, metavar="ZONE", help="Of times without an offset.")
 @click.option("--incumbent", metavar="PROVIDER/MODEL", help="Whose workload is wanted, where there are several.")
 @click.option("--task", metavar="GROUP", help="Group whose workload is wanted; left out = the incumbent's whole.")
@@ -39,7 +43,8 @@ if TYPE_CHECKING:
 @click.option("--trace", type=PATH, help="Write arrivals and lengths of the calls as Parquet.")
 def usage(
     *, files: tuple[str, ...], named: str | None, columns_given: tuple[str, ...], input_includes_cache: str | None,
-    provider: str | None, model: str | None, group_by: str | None, timezone: str, incumbent: str | None, task: str | None,
+    provider: str | None, model: str | None, agents: bool, names: bool,
+    group_by: str | None, timezone: str, incumbent: str | None, task: str | None,
     requests_per_day: float | None, bill: float | None, scenario: Path | None, most: int, strict: bool, backend: str | None,
     form: str, output: Path | None, trace: Path | None,
 ) -> None:
@@ -60,7 +65,7 @@ def usage(
         raise InputError(f"--bill: {bill} is not usable; USD above 0")
     question = Question(files=files, options=_file_options(columns_given, input_includes_cache, provider, model, group_by),
                         named=named, strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,
-                        requests_per_day=requests_per_day, backend=backend, trace=trace)
+                        requests_per_day=requests_per_day, backend=backend, trace=trace, agents=agents, names=names)
     for option, target in (("--output", output), ("--trace", trace)):
         _check_target(option, target, files)
     found = answer_usage(question, scenario=scenario, most=most, with_part=output is not None, tell=tell)

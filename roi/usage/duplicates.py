@@ -33,7 +33,7 @@ def identical_files(files: Iterable[SourceFile]) -> Iterator[tuple[str, str]]:
     """(name of a file, name of an earlier one with the same bytes). Size and both ends are compared before whole contents."""
     alike: dict[tuple[int, bytes], list[SourceFile]] = {}
     for file in files:
-        if file.path is None:
+        if file.path is None or file.member is not None:
             continue
         try:
             size = file.path.stat().st_size

@@ -10,13 +10,13 @@ from roi.errors import InputError, UnknownName
 from roi.usage.buckets import settle_buckets
 from roi.usage.duplicates import Copies, find_copies, identical_files, without_copies
 from roi.usage.formats.generic import NAMES
-from roi.usage.read.detect import format_named, of_document, of_header
+from roi.usage.read.detect import format_named, of_documents, of_header
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, read_raw, readably, rejected
-from roi.usage.read.record import COLUMNS, FileOptions, Format
-from roi.usage.read.sniff import DAMAGED_GZIP, opened, sniff
-from roi.usage.read.text_rows import document_rows, first_object, read_document
+from roi.usage.read.record import COLUMNS, Document, FileOptions, Format
+from roi.usage.read.sniff import DAMAGED_GZIP, FIRST, opened, sniff
+from roi.usage.read.text_rows import document_rows, objects_of, read_document, unwrapped
 
 
 @dataclass
@@ -114,17 +114,33 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
             name = min(shape.twice & form.columns)
             raise InputError(f"{file.shown}: two columns are named {name}; rename the one that is not meant")
         return SniffedFile(file, shape, form, cut_short=shape.gzipped and _cut_short(file))
-    if shape.kind == "lines":
-        return SniffedFile(file, shape, form or of_document(shape.first or {}, formats, file.shown, options))
+    if shape.kind in ("lines", "sqlite"):
+        return SniffedFile(file, shape, form or of_documents(shape.firsts, formats, file.shown, options))
     document = read_document(file, shape)
     if document == []:
         return None
-    first = first_object(document, file.shown)
-    buckets = first.get("data")  # none of which has results, in a page of an API without a row
-    if not first or (isinstance(buckets, list) and all(isinstance(x, dict) and x.get("results") == [] for x in buckets)):
+    documents = objects_of(document, file.shown)
+    buckets = documents[0].get("data")  # none of which has results, in a page of an API without a row
+    if not documents[0] or (isinstance(buckets, list) and all(isinstance(x, dict) and x.get("results") == [] for x in buckets)):
         return None
-    form = form or of_document(first, formats, file.shown, options)
-    return SniffedFile(file, shape, form, tuple(document_rows(document, form)))
+    if form is None:
+        form, documents = _of_documents(documents, formats, file.shown, options)
+    return SniffedFile(file, shape, form, tuple(document_rows(documents, form)))
+
+
+def _of_documents(
+    documents: list[Document], formats: Sequence[Format], shown: str, options: FileOptions,
+) -> tuple[Format, list[Document]]:
+    """(format, documents) of a file that is JSON as a whole; of the rows inside where only they have a format."""
+    try:
+        return of_documents(documents[:FIRST], formats, shown, options), documents
+    except UnknownName:
+        raise
+    except InputError:
+        inside = unwrapped(documents)
+        if not inside:
+            raise
+        return of_documents(inside[:FIRST], formats, shown, options), inside
 
 
 def _cut_short(file: SourceFile) -> bool:
@@ -158,7 +174,7 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
     raws = [read_raw(list(alike), engine, target.with_name(f"{target.name}-{k}.raw.parquet"))
             for k, (_, alike) in enumerate(groupby(sorted(found, key=_likeness), key=_likeness))]
     keys = f"roi_keys_{target.name}"
-    calls = found[0].format.grain == "call"
+    calls = found[0].format.grain == "call" and found[0].format.once is None
     try:
         copies = find_copies(raws, engine, keys) if calls else None
     except InputError:

@@ -1,7 +1,7 @@
 """The spine of the room: files to a log of records, to a handful of sums, to `Usage`: what was spent and on what."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from roi.errors import InputError
 from roi.usage.duplicates import refuse_double_counts
 from roi.usage.formats import FORMATS
+from roi.usage.formats.agents.names import with_names
 from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, spend_by_day, spend_by_group
 from roi.usage.measure.days import Days, complete_days, whole_span
@@ -16,6 +17,7 @@ from roi.usage.measure.payees import maker_notes, makers, to_makers, with_maker
 from roi.usage.measure.pricing import Priced, price_spend
 from roi.usage.measure.reconcile import Reconciliation, reconcile
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
+from roi.usage.read.agent_folders import agent_folders
 from roi.usage.read.database import local_engine, remote_engine, remote_table
 from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files
@@ -47,6 +49,10 @@ class Question:
     """Ibis URL; `files` is then the name of one table."""
     trace: Path | None = None
     """Where arrivals and lengths go."""
+    agents: bool = False
+    """Read the sessions of coding agents on this machine too."""
+    names: bool = False
+    """Their projects and sessions by name."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,11 @@ class Usage:
     no_workload: str
     """Why there is no workload; empty where there is one."""
     notes: tuple[str, ...]
+    equivalent: bool = False
+    """True where all of it may be under a subscription: the list price is an equivalent and no bill."""
 
 
-def summarize(question: Question) -> Usage:
+def summarize(question: Question, tell: Callable[[str], None] | None = None) -> Usage:
     """What the files say; the temporary folder that holds the counts is gone afterwards.
 
     Raises InputError for files that cannot be read, formats that count the same calls twice, an unknown incumbent or task, and,
@@ -91,10 +99,15 @@ def summarize(question: Question) -> Usage:
     if question.backend is not None:
         log, backend = _table_of_database(question, question.backend)
         return _summary(question, log, backend)[0]
-    files = find_files(question.files)
+    files = find_files(question.files) if question.files or not question.agents else []
+    for folder in agent_folders() if question.agents else ():
+        files += folder.files
+        if tell is not None:
+            tell(f"{folder.agent}: {len(folder.files):,} file{'s' * (len(folder.files) > 1)} in {folder.shown}")
+    formats = tuple(map(with_names, FORMATS)) if question.names else FORMATS
     with TemporaryDirectory(prefix="roi-usage-") as folder:
         engine = local_engine(Path(folder), question.zone)
-        log = read_log(files, FORMATS, question.options, engine, Path(folder), named=question.named, strict=question.strict)
+        log = read_log(files, formats, question.options, engine, Path(folder), named=question.named, strict=question.strict)
         return readably(lambda: _summary_and_trace(question, log, engine), engine, log.raws)
 
 
@@ -125,7 +138,8 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     return Usage(
         sources=tuple(_sources(log, (*kept, *costs))), priced=priced, costs=costs, groups=groups, days=days, dropped=dropped,
         reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, complete)), workload=workload,
-        chosen=price_spend(rows, last), no_workload=no_workload, notes=(*_notes(log, priced, question.zone), *maker_notes(paid))), records
+        chosen=price_spend(rows, last), no_workload=no_workload, notes=(*_notes(log, priced, question.zone), *maker_notes(paid)),
+        equivalent=bool(kept) and all(table.format.equivalent for table in log.tables)), records
 
 
 def _summary_and_trace(question: Question, log: Log, engine: DuckDB) -> Usage:

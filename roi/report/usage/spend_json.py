@@ -1,6 +1,7 @@
 """`roi usage --format json`: what was spent, the workload and the reconciliation, every figure with its unit in its name."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -14,6 +15,8 @@ from roi.usage.read.record import TOKENS
 from roi.usage.summary import Usage
 
 SCHEMA = "roi.usage/1"
+TIME = re.compile(r"[0-9]{2}:00|[0-9]{4}-[0-9]{2}-[0-9]{2}")
+"""Names of groups that are days or hours, which go by time."""
 
 
 def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str:
@@ -56,6 +59,8 @@ def grouped(priced: Iterable[Priced], *names: str) -> list[tuple[tuple[Any, ...]
         groups[tuple(getattr(each.spend, name) for name in names)].append(each)
     if names == ("day",):
         return sorted(groups.items(), key=lambda item: item[0][0] or 0)
+    if groups and all(TIME.fullmatch(str(key[0])) for key in groups):
+        return sorted(groups.items())
     return sorted(groups.items(), key=lambda item: (-spent(item[1]), -tokens_of(item[1])))
 
 

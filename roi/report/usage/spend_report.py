@@ -87,6 +87,7 @@ def _total(found: Usage) -> str:
     costed = sum(each.spend.costed for each in known)
     basis = "as reported" if costed == len(known) else "at list price" if not costed else "as reported, else at list price"
     low, high = spent(known), sum((each.usd if each.spend.costed else each.list_high_usd) or 0.0 for each in known)
+    basis = "as list-price equivalent, not a bill" if found.equivalent else basis
     return f"{usd(low)}{f' to {usd(high)}' if high > low * 1.0005 else ''} {basis}{without}"
 
 

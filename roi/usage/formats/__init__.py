@@ -3,6 +3,10 @@
 A format is what identifies it, what is read of it, and the fields of the record that its rows fill (`read.record.Format`).
 """
 
+from roi.usage.formats.agents.claude_code import CLAUDE_CODE
+from roi.usage.formats.agents.codex import CODEX_CLI
+from roi.usage.formats.agents.gemini_cli import GEMINI_CLI, GEMINI_TELEMETRY
+from roi.usage.formats.agents.opencode import OPENCODE
 from roi.usage.formats.clouds.bedrock import BEDROCK_LOG
 from roi.usage.formats.clouds.focus import FOCUS
 from roi.usage.formats.gateways.helicone import HELICONE_CSV, HELICONE_JSON
@@ -18,6 +22,7 @@ from roi.usage.read.record import Format
 
 FORMATS: tuple[Format, ...] = (
     OPENAI_CSV, OPENAI_USAGE_API, OPENAI_COSTS_API, ANTHROPIC_CSV, ANTHROPIC_USAGE_API, ANTHROPIC_COST_API, BEDROCK_LOG,
-    OTEL_GENAI, LITELLM_SPENDLOGS, LITELLM_DAILY, LANGFUSE, LANGFUSE_UI, OPENROUTER_CSV, OPENROUTER_API, HELICONE_CSV,
+    CLAUDE_CODE, CODEX_CLI,
+    GEMINI_CLI, GEMINI_TELEMETRY, OPENCODE, OTEL_GENAI, LITELLM_SPENDLOGS, LITELLM_DAILY, LANGFUSE, LANGFUSE_UI, OPENROUTER_CSV, OPENROUTER_API, HELICONE_CSV,
     HELICONE_JSON, CURSOR_CSV, DEEPSEEK_CSV, FOCUS)
 """Every known format, in the order in which JSON documents are tried; a table of one's own is none of them (generic)."""

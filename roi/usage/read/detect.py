@@ -72,6 +72,27 @@ def _nearest_format(header: Sequence[str], formats: Sequence[Format]) -> str:
     return f"; nearest: {best.name}, which also has {', '.join(missing)}"
 
 
+def of_documents(documents: Sequence[Document], formats: Sequence[Format], shown: str, options: FileOptions) -> Format:
+    """The format of the first of these documents that has one; raises InputError with the first's keys where none has.
+
+    A log may begin with other lines (metrics, a title, what a session is about), so a known format anywhere comes before a table of
+    one's own.
+    """
+    for document in documents:
+        known = next((form for form in formats if form.recognises is not None and form.recognises(document)), None)
+        if known is not None and not options.columns:
+            return known
+    failed: InputError | None = None
+    for document in documents:
+        try:
+            return of_document(document, formats, shown, options)
+        except UnknownName:
+            raise
+        except InputError as error:
+            failed = failed or error
+    raise failed or InputError(f"{shown}: JSON, but no object")
+
+
 def of_document(document: Document, formats: Sequence[Format], shown: str, options: FileOptions) -> Format:
     """The format of a JSON document; raises InputError with its keys where there is none."""
     flat = [key for key, value in document.items() if not isinstance(value, dict | list)]

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from roi.errors import InputError
+from roi.usage.read.archives import message_documents
 from roi.usage.read.database import as_utc, rows_of, zone_of
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table
 from roi.usage.read.record import FILE, Format
 from roi.usage.read.sniff import FileShape, opened
-from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, UnreadRows, line_rows, table_rows
+from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, UnreadRows, line_rows, rows_of_documents, table_rows
 
 T = TypeVar("T")
 BATCH: Final = 100_000
@@ -52,8 +53,8 @@ class SniffedFile:
     @property
     def suits_duckdb(self) -> bool:
         """True for Parquet, and for tables whose text DuckDB's reader takes as it is; the others are read in Python."""
-        return (self.shape.kind in ("parquet", "table") and self.shape.encoding.startswith("utf-8") and self.shape.regular
-                and self.file.path is not None and not self.cut_short)
+        return (self.shape.kind in ("parquet", "table") and not self.format.table_by_document and self.shape.encoding.startswith("utf-8") and self.shape.regular
+                and self.file.path is not None and self.file.member is None and not self.cut_short)
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,8 @@ def _columns(found: SniffedFile) -> frozenset[str]:
 def _rows(found: SniffedFile, unread: UnreadRows) -> Iterator[Cells]:
     if found.shape.kind == "json":
         return iter(found.rows)
+    if found.shape.kind == "sqlite":
+        return rows_of_documents(message_documents(found.file), found.format)
     read = table_rows if found.shape.kind == "table" else line_rows
     return read(found.file, found.shape, found.format, unread)
 

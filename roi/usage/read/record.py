@@ -1,13 +1,13 @@
 """What a format is, and the one record that each becomes: disjoint token counts of a call, a bucket of calls, or a cost."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add, or_
 from typing import Any, Final, Literal
 
 from roi.errors import InputError
-from roi.usage.read.columns import MICRO, find, text
+from roi.usage.read.columns import MICRO, count, find, text
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 Document = dict[str, Any]  # Any: JSON as it was parsed
@@ -55,7 +55,7 @@ class FileOptions:
     """What the user said about the files."""
 
     group_by: str | None = None
-    """A kind of group (tag, prompt, key, user, project, model); None: the format's first."""
+    """A kind of group (tag, prompt, key, user, project, session, model, day, hour); None: the format's first."""
     includes_cache: bool | None = None
     """Whether the input column counts cached tokens too, where the format does not settle it; None: not said."""
     provider: str | None = None
@@ -112,6 +112,16 @@ class Format:
     """True where a JSON document (a file, or one line of it) is of this format; None: tables alone."""
     flatten: Callable[[Document], Iterator[Document]] | None = None
     """Raw rows of a JSON document, with the column names of `needs` and `uses`; no other value may leave it."""
+    session: Callable[[Iterable[Document]], Iterator[Document]] | None = None
+    """The same of all documents of a file in order, where one says what the next ones mean; in place of `flatten`."""
+    markers: tuple[str, ...] = ()
+    """Texts of which a line of JSON holds one where it says something; other lines are not parsed. Empty: all are."""
+    once: tuple[str, str] | None = None
+    """(column that names a call, a count of it) where a call may stand in several lines and files: the largest count stands."""
+    table_by_document: bool = False
+    """True where a row of a table is to be flattened as a document, since a cell of it holds text that must not be copied."""
+    equivalent: bool = False
+    """True where calls may be under a subscription: at list price they are no bill."""
     local_times: bool = False
     """True where times without an offset may be local (--timezone); a vendor's are UTC."""
     parts: tuple[str, ...] = ()
@@ -132,11 +142,13 @@ class Format:
         A row is dropped for a reason of its format, then: no time, no model, a token count that is missing or no number, a
         negative count. (A cost needs a time and an amount alone.)
         """
-        raw = self.prepare(raw)
+        raw = self.prepare(raw if self.once is None else _largest(raw, *self.once))
         fields = self.fields(raw, options)
         values = {**vars(fields), "source": self.name, "kind": self.grain, "group": self._group(raw, options)}
         columns = {name: _typed(values[name], kind) for name, kind in COLUMNS.items() if name != "dropped"}
         columns["model"] = columns["model"].nullif("")
+        if options.group_by in ("day", "hour"):
+            columns["group"] = _time_of(columns["at_us"], options.group_by)
         columns["group"] = ibis.ifelse(columns["group"].length() > LONGEST_GROUP, "(too long for a name)", columns["group"])
         checks = list(fields.reasons)
         checks.append((columns["at_us"].isnull(), NO_TIME))
@@ -171,11 +183,27 @@ class Format:
         """
         there = {kind: name for kind, name in self.groups.items() if find(raw, name)}
         kind = options.group_by if options.group_by is not None else next(iter(there), "model")
-        if kind == "model":
+        if kind in ("model", "day", "hour"):
             return None  # the record has it
         if kind not in there:
-            raise InputError(f"--group-by: {kind!r} is not in {self.title}; there is {', '.join([*there, 'model'])}")
+            raise InputError(f"--group-by: {kind!r} is not in {self.title}; there is {', '.join([*there, 'model', 'day', 'hour'])}")
         return text(raw, there[kind])
+
+
+def _largest(raw: Table, name: str, size: str) -> Table:
+    """Of rows of one name that with the largest count, the last of them; rows without a name as they are."""
+    order = [ibis.desc(count(raw, size)), ibis.desc(text(raw, "timestamp"))]
+    place = ibis.row_number().over(group_by=text(raw, name), order_by=order)
+    return raw.mutate(roi_place=place).filter(lambda t: (t.roi_place == 0) | text(t, name).isnull()).drop("roi_place")
+
+
+def _time_of(micros: Column, kind: str) -> Column:
+    """The day, or the hour of the day, UTC, in words that sort by time."""
+    hour = bucket_index(micros, 3600) % 24
+    if kind == "hour":
+        return hour.cast("string").lpad(2, "0").concat(":00")
+    days = bucket_index(micros, 86_400).as_interval("D")
+    return (ibis.literal("1970-01-01").cast("date") + days).cast("string").left(10)
 
 
 def _typed(value: Any, kind: str) -> Column:  # Any: a value of Fields

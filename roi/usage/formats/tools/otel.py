@@ -163,6 +163,11 @@ def _mapping(span: Document, what: str) -> Mapping[str, Any]:  # Any: attributes
         if isinstance(held, list) else {}
 
 
+def attributes_of(holder: Document) -> Document:
+    """Attributes by name, with plain values."""
+    return {name: _value(held) for name, held in _mapping(holder, "attributes").items()}
+
+
 def _list(holder: Document, *names: str) -> list[Document]:
     held: list[object] = next((holder[name] for name in names if isinstance(holder.get(name), list)), [])
     return [each for each in held if isinstance(each, dict)]

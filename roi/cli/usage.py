@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 @click.option("--group-by", metavar="KIND", help="tag, prompt, key, user, project, session, model, day or hour (of the day, UTC); left"
               " out = the first that there is.")
 @click.option("--timezone", default="UTC", show_default=True, metavar="ZONE", help="Of times without an offset.")
+@click.option("--dates", type=click.Choice(["iso", "us"]), default="iso", show_default=True,
+              help="How dates of your own tables are written: us = month/day/year.")
 @click.option("--incumbent", metavar="PROVIDER/MODEL", help="Whose workload is wanted, where there are several.")
 @click.option("--task", metavar="GROUP", help="Group whose workload is wanted; left out = the incumbent's whole.")
 @click.option("--requests-per-day", type=click.FloatRange(0, 1e9, min_open=True), help="Where the export does not count them.")
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 def usage(
     *, files: tuple[str, ...], named: str | None, columns_given: tuple[str, ...], input_includes_cache: str | None,
     provider: str | None, model: str | None, agents: bool, names: bool,
-    group_by: str | None, timezone: str, incumbent: str | None, task: str | None,
+    group_by: str | None, timezone: str, dates: str, incumbent: str | None, task: str | None,
     requests_per_day: float | None, bill: float | None, scenario: Path | None, most: int, strict: bool, backend: str | None,
     form: str, output: Path | None, trace: Path | None,
 ) -> None:
@@ -63,7 +65,7 @@ def usage(
 
     if bill is not None and not math.isfinite(bill):
         raise InputError(f"--bill: {bill} is not usable; USD above 0")
-    question = Question(files=files, options=_file_options(columns_given, input_includes_cache, provider, model, group_by),
+    question = Question(files=files, options=_file_options(columns_given, input_includes_cache, provider, model, group_by, dates),
                         named=named, strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,
                         requests_per_day=requests_per_day, backend=backend, trace=trace, agents=agents, names=names)
     for option, target in (("--output", output), ("--trace", trace)):
@@ -91,7 +93,7 @@ def _check_target(option: str, target: Path | None, files: tuple[str, ...]) -> N
 
 
 def _file_options(
-    columns: tuple[str, ...], includes: str | None, provider: str | None, model: str | None, group_by: str | None,
+    columns: tuple[str, ...], includes: str | None, provider: str | None, model: str | None, group_by: str | None, dates: str,
 ) -> "FileOptions":
     """What the options say of the files' rows."""
     from roi.usage.read.record import FileOptions
@@ -105,4 +107,4 @@ def _file_options(
 
         provider = find_provider(provider, "--provider")
     return FileOptions(group_by=group_by, includes_cache=None if includes is None else includes == "yes", provider=provider,
-                       model=model, columns=tuple((what, name) for what, name in pairs))
+                       model=model, us_dates=dates == "us", columns=tuple((what, name) for what, name in pairs))

@@ -10,6 +10,7 @@ from roi.errors import InputError
 from roi.usage.duplicates import refuse_double_counts
 from roi.usage.formats import FORMATS
 from roi.usage.formats.agents.names import with_names
+from roi.usage.formats.traces import NO_DATES
 from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, spend_by_day, spend_by_group
 from roi.usage.measure.days import Days, complete_days, whole_span
@@ -86,6 +87,8 @@ class Usage:
     no_workload: str
     """Why there is no workload; empty where there is one."""
     notes: tuple[str, ...]
+    dated: bool = True
+    """False where times count from the beginning of a trace: no day is one of a calendar."""
     equivalent: bool = False
     """True where all of it may be under a subscription: the list price is an equivalent and no bill."""
 
@@ -139,6 +142,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         sources=tuple(_sources(log, (*kept, *costs))), priced=priced, costs=costs, groups=groups, days=days, dropped=dropped,
         reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, complete)), workload=workload,
         chosen=price_spend(rows, last), no_workload=no_workload, notes=(*_notes(log, priced, question.zone), *maker_notes(paid)),
+        dated=not any(table.format.relative for table in log.tables),
         equivalent=bool(kept) and all(table.format.equivalent for table in log.tables)), records
 
 
@@ -189,7 +193,7 @@ def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) 
                          f" {first.reason!r}{where}")
     if nothing:
         why = f": {first.rows:,} rows for {first.reason!r}{where}" if first else ""
-        hint = "; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), or seconds to nanoseconds since 1970"
+        hint = "; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since 1970, or month/day/year with --dates us"
         raise InputError(f"FILES: no row counts{why}{hint if first and first.reason == NO_TIME else ''}")
 
 
@@ -220,5 +224,7 @@ def _notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
     if twice:
         yield (f"{twice:,} cached tokens may or may not be part of the input column; taken as part of it, the upper bound"
                " counts them on top: --input-includes-cache yes or no settles it")
+    if any(table.format.relative for table in log.tables):
+        yield NO_DATES
     if zone != "UTC":
         yield f"times without an offset are read as {zone}"

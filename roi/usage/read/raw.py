@@ -175,7 +175,7 @@ def read_in_python(found: Sequence[SniffedFile], engine: DuckDB, target: Path, u
 
 def _columns(found: SniffedFile) -> frozenset[str]:
     """The format's columns that the file may have: those of a table's header, any of JSON."""
-    if found.shape.kind == "table":
+    if found.shape.kind == "table" and not found.format.table_by_document:
         return frozenset(column.lower() for column in found.shape.header) & found.format.columns
     return found.format.columns
 

@@ -62,6 +62,8 @@ class FileOptions:
     """Who is paid, where the source does not say."""
     model: str | None = None
     """The model, where the source does not say."""
+    us_dates: bool = False
+    """Whether a date such as 10/05/2026 is the fifth of October, as in the United States."""
     columns: tuple[tuple[str, str], ...] = ()
     """Columns of the generic format: (what, the file's own name)."""
 
@@ -120,6 +122,8 @@ class Format:
     """(column that names a call, a count of it) where a call may stand in several lines and files: the largest count stands."""
     table_by_document: bool = False
     """True where a row of a table is to be flattened as a document, since a cell of it holds text that must not be copied."""
+    relative: bool = False
+    """True where times count from the beginning of the file, and have no date."""
     equivalent: bool = False
     """True where calls may be under a subscription: at list price they are no bill."""
     local_times: bool = False

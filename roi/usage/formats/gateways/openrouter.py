@@ -1,4 +1,4 @@
-"""OpenRouter: the activity CSV, one generation a row, and the Activity API, one endpoint and day a row.
+"""OpenRouter: the activity CSV, one generation a row or one model and day a row, and the Activity API, one endpoint and day a row.
 
 `tokens_prompt` counts `tokens_cached`, `tokens_completion` counts `tokens_reasoning`. `cost_total` has the discounts of the
 cache in it. With one's own provider key the provider bills the call, which `byok_usage_inference` holds, and cost_total (of the
@@ -50,6 +50,16 @@ def api_fields(table: Table, _: FileOptions) -> Fields:
         reasons=((empty, EMPTY_BUCKET),))
 
 
+def daily_fields(table: Table, _: FileOptions) -> Fields:
+    """What rows of the activity CSV by day say."""
+    start, total, output = utc(table, "date"), whole(table, "prompt tokens"), whole(table, "completion tokens")
+    return Fields(
+        at_us=start, until_us=start + DAY_US, provider=PROVIDER, model=text(table, "slug"), uncached_input=total, output=output,
+        reasoning=count(table, "reasoning tokens"), requests=whole(table, "requests"),
+        cost_usd=real(table, "usage") + real(table, "byok usage").fill_null(0.0),
+        reasons=((((total + output == 0) & (whole(table, "requests") == 0)).fill_null(False), EMPTY_BUCKET),))
+
+
 API_USES: Final = ("model", "endpoint_id", "byok_usage_inference", "reasoning_tokens")
 API_NEEDS: Final = frozenset({"date", "model_permaslug", "usage", "requests", "prompt_tokens", "completion_tokens"})
 OPENROUTER_CSV: Final = Format(
@@ -62,3 +72,7 @@ OPENROUTER_API: Final = Format(
     name="openrouter-api", title="OpenRouter Activity API", grain="bucket", needs=API_NEEDS, uses=API_USES, fields=api_fields,
     recognises=partial(has_keys, API_NEEDS), parts=("endpoint_id",),
     flatten=lambda document: (scalars(item, API_NEEDS | {*API_USES}) for item in items_of(document)))
+OPENROUTER_DAILY: Final = Format(
+    name="openrouter-daily", title="OpenRouter activity by day", grain="bucket",
+    needs=frozenset({"date", "slug", "usage", "requests", "prompt tokens", "completion tokens"}),
+    uses=("byok usage", "reasoning tokens"), fields=daily_fields)

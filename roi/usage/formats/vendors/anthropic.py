@@ -24,7 +24,7 @@ from roi.usage.read.columns import DAY_US, count, instant, real, text, utc, whol
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 from roi.usage.read.record import EMPTY_BUCKET, FILE, Document, Fields, FileOptions, Format
 
-STANDARD: Final = ("standard", "batch")
+STANDARD: Final = ("standard", "batch", "message", "api")
 """Kinds of use that are no tier: batch is a column of its own."""
 CSV_READ: Final = "usage_input_tokens_cache_read"
 CSV_WRITE_5M: Final = "usage_input_tokens_cache_write_5m"
@@ -89,6 +89,15 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
                  (~of_tokens, NO_TOKENS)))
 
 
+def cost_csv_fields(table: Table, _: FileOptions) -> Fields:
+    """What rows of the console's cost CSV say, in dollars; its model is a name for people."""
+    start, kind = utc(table, "usage_date_utc"), text(table, "cost_type").lower().fill_null("token")
+    return Fields(
+        at_us=start, until_us=start + _width_us(table, start), provider="anthropic", model=text(table, "model"), uncached_input=0,
+        output=0, requests=None, **kind_of_use(table, "usage_type"), cost_usd=real(table, "cost_usd"),
+        reasons=((~kind.startswith("token"), NO_TOKENS),))
+
+
 def kind_of_use(table: Table, column: str) -> dict[str, Any]:  # Any: values of Fields
     """The Fields that change the price: batch, the tier of a row that is not at the list price, and a long context.
 
@@ -137,3 +146,9 @@ ANTHROPIC_COST_API: Final = Format(
     needs=frozenset({"starting_at", "ending_at", "amount", "currency", "cost_type", "workspace_id"}),
     uses=COSTS, fields=cost_fields, recognises=_has_results("amount", "currency"), flatten=cost_rows,
     parts=("workspace_id", "cost_type"), split_by=("workspace_id", "model"), groups={"project": "workspace_id"})
+ANTHROPIC_COST_CSV: Final = Format(
+    name="anthropic-cost-csv", title="Anthropic cost CSV", grain="cost",
+    needs=frozenset({"usage_date_utc", "model", "token_type", "cost_usd"}),
+    uses=("cost_type", "usage_type", "context_window", "speed", "api_key", "workspace", "inference_geo"), fields=cost_csv_fields,
+    parts=("api_key", "workspace", "usage_type", "token_type", "cost_type", "context_window", "inference_geo"),
+    groups={"key": "api_key", "project": "workspace"})

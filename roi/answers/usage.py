@@ -53,13 +53,13 @@ class UsageAnswer:
 
 def answer_usage(
     question: Question, *, scenario: Path | None = None, most: int = 5, with_part: bool = False,
-    tell: "Tell | None" = None,
+    tell: "Tell | None" = None, status: "Tell | None" = None,
 ) -> UsageAnswer:
     """What the files of the question say, and the comparison of the `most` largest groups under `scenario`.
 
     InputError where a part of a scenario is asked for and the files settle none.
     """
-    spent = summarize(question, tell)
+    spent = summarize(question, tell, status)
     if question.trace is not None and tell is not None:
         tell(f"wrote {question.trace}")
     part, tasks = None, []
@@ -70,5 +70,7 @@ def answer_usage(
     if most and (scenario is not None or (spent.dated and spent.days and spent.days.complete)):  # a part of a day says nothing of a month
         from roi.answers.usage_tasks import rank_tasks
 
+        if status is not None:
+            status("comparing groups")
         tasks = rank_tasks(spent, scenario, most)
     return UsageAnswer(spent=spent, part=part, tasks=tasks)

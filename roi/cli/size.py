@@ -2,13 +2,11 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, format_option, full_option, output_option, scenario_here, scenario_options, tell
+from roi.cli.options import PATH, format_option, full_option, output_option, scenario_here, scenario_options, tell, watched
 
 
 @click.command(short_help="Replicas that keep the SLO at the peak; cost against latency.")
@@ -46,7 +44,7 @@ def size(
         check_figure(figure)
     check_folder(output)
     file = scenario_here(file)
-    with _status() as status:
+    with watched() as status:
         sizing = size_file(file, overrides=overrides, part=part, profiles=profiles, model=model, trace=trace, times=times,
                            tell=tell, status=status)
     if figure is not None:
@@ -61,15 +59,3 @@ def size(
     if output is None and form == "table" and "utf" not in (sys.stdout.encoding or "").lower():
         text = text.encode("ascii", errors="replace").decode()
     write(text, output)
-
-
-@contextmanager
-def _status() -> Iterator[Callable[[str], None]]:
-    """Where a person watches, the line that says what is being done; else nothing."""
-    if not sys.stderr.isatty():
-        yield lambda line: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("") as status:
-        yield status.update

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roi.cli.options import PATH, format_option, tell
+from roi.cli.options import PATH, format_option, tell, watched
 from roi.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
               help="Groups to compare, the largest; 0 = none.")
 @click.option("--strict", is_flag=True, help="Refuse where a row or a file is left out.")
 @click.option("--backend", metavar="URL", help="Ibis URL of the database that holds the log; FILES is then one table's name.")
-@format_option("table", "json")
+@format_option("table", "json", "csv")
 @click.option("--output", type=PATH, help="Write workload, incumbent and bill as YAML, for compare --usage.")
 @click.option("--trace", type=PATH, help="Write arrivals and lengths of the calls as Parquet.")
 def usage(
@@ -70,12 +70,17 @@ def usage(
                         requests_per_day=requests_per_day, backend=backend, trace=trace, agents=agents, names=names)
     for option, target in (("--output", output), ("--trace", trace)):
         _check_target(option, target, files)
-    found = answer_usage(question, scenario=scenario, most=most, with_part=output is not None, tell=tell)
+    with watched() as status:
+        found = answer_usage(question, scenario=scenario, most=most, with_part=output is not None, tell=tell, status=status)
     if output is not None and found.part is not None:
         replace_file(output, found.part)
         tell(f"wrote {output}; next: roi compare my.yaml --usage {output}")
     if form == "json":
         write(usage_json(found.spent, found.tasks, version=__version__))
+    elif form == "csv":
+        from roi.report.usage.spend_csv import usage_csv
+
+        write(usage_csv(found.spent, found.tasks))
     else:
         write(usage_text(found.spent, found.tasks, width=columns(), colour=in_colour()))
 

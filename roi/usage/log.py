@@ -1,6 +1,6 @@
 """Files to one log: each file is sniffed, its format found, its rows read once, counted once, and typed as records."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -43,7 +43,7 @@ class Log:
 
 def read_log(
     files: Sequence[SourceFile], formats: Sequence[Format], options: FileOptions, engine: DuckDB, folder: Path, *,
-    named: str | None = None, strict: bool = False,
+    named: str | None = None, strict: bool = False, status: Callable[[str], None] | None = None,
 ) -> Log:
     """The log that the files hold, its records in `folder`; `named` is the format that the user says.
 
@@ -53,7 +53,9 @@ def read_log(
     copies = dict(identical_files(files))
     files = [file for file in files if file.shown not in copies]
     log, known, others = Log(), [], []
-    for file in files:
+    for k, file in enumerate(files, start=1):
+        if status is not None:
+            status(f"looking at file {k:,} of {len(files):,}")
         try:
             found = _sniffed(file, formats, options, named)
         except InputError as error:
@@ -67,7 +69,7 @@ def read_log(
             known.append(found)
     log.left_out = [*((name, f"a copy of {other}") for name, other in copies.items()), *others]
     for k, (_, alike) in enumerate(groupby(sorted(known, key=_source), key=_source)):
-        _read_source(list(alike), log, options, engine, folder / f"{k}")
+        _read_source(list(alike), log, options, engine, folder / f"{k}", status)
     if others and not log.tables:
         raise InputError("; ".join(f"{name}: {why}" for name, why in others[:3]))
     if strict:
@@ -165,13 +167,16 @@ def _likeness(found: SniffedFile) -> tuple[bool, str, str, bool, tuple[str, ...]
     return (True, of.kind, of.delimiter, of.gzipped, of.header) if found.suits_duckdb else (False, "", "", False, ())
 
 
-def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, engine: DuckDB, target: Path) -> None:
+def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, engine: DuckDB, target: Path,
+                 status: Callable[[str], None] | None = None) -> None:
     """Add the files of one format to the log: one table for each way of reading, without rows that stand in two of them.
 
     Where DuckDB's reader gives up while copies are looked for, Python reads the tables of text in its place. Rows that are calls
     are compared as they are; buckets by what they are sums of, once they are records.
     """
-    raws = [read_raw(list(alike), engine, target.with_name(f"{target.name}-{k}.raw.parquet"))
+    if status is not None:
+        status(f"reading {len(found):,} file{'s' * (len(found) > 1)}: {found[0].format.title}")
+    raws = [read_raw(list(alike), engine, target.with_name(f"{target.name}-{k}.raw.parquet"), status)
             for k, (_, alike) in enumerate(groupby(sorted(found, key=_likeness), key=_likeness))]
     keys = f"roi_keys_{target.name}"
     calls = found[0].format.grain == "call" and found[0].format.once is None

@@ -14,6 +14,7 @@ from roi.usage.formats.traces import NO_DATES
 from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, spend_by_day, spend_by_group
 from roi.usage.measure.days import Days, complete_days, whole_span
+from roi.usage.measure.months import MonthChange, month_change
 from roi.usage.measure.payees import maker_notes, makers, to_makers, with_maker
 from roi.usage.measure.pricing import Priced, price_spend
 from roi.usage.measure.reconcile import Reconciliation, reconcile
@@ -80,6 +81,8 @@ class Usage:
     groups: tuple[Priced, ...]
     days: Days | None
     dropped: tuple[Dropped, ...]
+    change: MonthChange | None
+    """The last month against the month before, where both have a whole day."""
     reconciliations: tuple[Reconciliation, ...]
     workload: MeasuredWorkload | None
     chosen: tuple[Priced, ...]
@@ -93,11 +96,13 @@ class Usage:
     """True where all of it may be under a subscription: the list price is an equivalent and no bill."""
 
 
-def summarize(question: Question, tell: Callable[[str], None] | None = None) -> Usage:
+def summarize(
+    question: Question, tell: Callable[[str], None] | None = None, status: Callable[[str], None] | None = None,
+) -> Usage:
     """What the files say; the temporary folder that holds the counts is gone afterwards.
 
     Raises InputError for files that cannot be read, formats that count the same calls twice, an unknown incumbent or task, and,
-    where the question is strict, for any row that is left out.
+    where the question is strict, for any row that is left out. `tell` hears which folders are read, `status` how far it is.
     """
     if question.backend is not None:
         log, backend = _table_of_database(question, question.backend)
@@ -110,7 +115,9 @@ def summarize(question: Question, tell: Callable[[str], None] | None = None) -> 
     formats = tuple(map(with_names, FORMATS)) if question.names else FORMATS
     with TemporaryDirectory(prefix="roi-usage-") as folder:
         engine = local_engine(Path(folder), question.zone)
-        log = read_log(files, formats, question.options, engine, Path(folder), named=question.named, strict=question.strict)
+        log = read_log(files, formats, question.options, engine, Path(folder), named=question.named, strict=question.strict, status=status)
+        if status is not None:
+            status("adding up")
         return readably(lambda: _summary_and_trace(question, log, engine), engine, log.raws)
 
 
@@ -140,6 +147,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         workload = measure_workload(records, backend, rows, days, choice, question.requests_per_day)
     return Usage(
         sources=tuple(_sources(log, (*kept, *costs))), priced=priced, costs=costs, groups=groups, days=days, dropped=dropped,
+        change=month_change(priced, days) if not any(table.format.relative for table in log.tables) else None,
         reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, complete)), workload=workload,
         chosen=price_spend(rows, last), no_workload=no_workload, notes=(*_notes(log, priced, question.zone), *maker_notes(paid)),
         dated=not any(table.format.relative for table in log.tables),

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from roi.answers.usage import Task
+from roi.usage.measure.months import MonthChange
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.workload import MeasuredWorkload
@@ -42,14 +43,23 @@ def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str
             "left_out": [{"day": day_of(day).isoformat(), "reason": why} for day, why in found.days.left_out]},
         "workload": _workload(found.workload) if found.workload else None,
         "no_workload": found.no_workload or None, "reconciliation": _reconciliation(found.reconciliations),
+        "change": month_json(found.change),
         "tasks": [{
             "group": task.group, "provider": task.provider, "model": task.model, "requests_per_day": task.requests_per_day,
             "usd_per_month": task.usd_per_month, "best": task.best, "evaluated": task.evaluated,
             "saves_share": task.saves_share, "npv_usd": task.npv_usd, "probability_npv_positive": task.probability,
             "reason": task.reason or None} for task in tasks],
         "dropped": [{"source": d.source, "reason": d.reason, "rows": d.rows, "where": d.where or None} for d in found.dropped],
-        "notes": list(found.notes),
+        "notes": list(found.notes), "list_price_equivalent": found.equivalent,
     }, indent=1, allow_nan=False)
+
+
+def month_json(change: MonthChange | None) -> dict[str, Any] | None:
+    """The last month against the month before; the causes add up to the difference. Null where there are no two months."""
+    return change and {
+        "before": f"{change.before:%Y-%m}", "month": f"{change.month:%Y-%m}", "usd_per": "day" if change.a_day else "month",
+        "before_usd": change.before_usd, "volume_usd": change.volume_usd, "mix_usd": change.mix_usd, "cache_usd": change.cache_usd,
+        "price_usd": change.price_usd, "month_usd": change.month_usd}
 
 
 def grouped(priced: Iterable[Priced], *names: str) -> list[tuple[tuple[Any, ...], list[Priced]]]:

@@ -10,6 +10,7 @@ from roi.report.layout.figures import bar_rows
 from roi.report.layout.wording import chance, figure, percent, usd
 from roi.report.usage.spend_json import grouped, spent, tokens_of
 from roi.usage.measure.aggregate import Spend
+from roi.usage.measure.months import MonthChange
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.workload import MeasuredWorkload
@@ -45,6 +46,7 @@ def _tell(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
         yield from (Heading("By group"), _table("group", groups, MOST_GROUPS))
     if chart := _chart(found):
         yield from (Gap(), Verbatim(tuple(chart)))
+    yield from _change(found.change)
     yield from _tasks(tasks)
     yield from _reconciliation(found)
     if found.workload is not None:
@@ -152,6 +154,20 @@ def _chart(found: Usage) -> list[str]:
         rows.append(f"{label:>11} |{bars}")
     rows.append(" " * 11 + " +" + "-" * (count * wide))
     return rows
+
+
+def _change(change: MonthChange | None) -> Iterable[Block]:
+    if change is None:
+        return
+    per = "a mean whole day, since a month is not covered whole" if change.a_day else "the month"
+    yield Heading(f"{change.month:%B %Y} against {change.before:%B}")
+    parts = (("volume", change.volume_usd, "tokens in all"), ("mix", change.mix_usd, "of models, of input and output"),
+             ("cache", change.cache_usd, "shares read and written"), ("price", change.price_usd, "of the same tokens"))
+    yield Table(("USD of " + ("a day" if change.a_day else "the month"), "USD", ""), (
+        Row((f"{change.before:%Y-%m}", _cents(change.before_usd), "")),
+        *(Row((f"  {name}", f"{amount:+,.2f}", what)) for name, amount, what in parts),
+        Row((f"{change.month:%Y-%m}", _cents(change.month_usd), ""), strong=True)), align="lrl")
+    yield Paragraph(f"Of {per}. The four add up to the difference; each is at the prices of the month before but price itself.")
 
 
 def _tasks(tasks: Sequence[Task]) -> Iterable[Block]:

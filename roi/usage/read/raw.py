@@ -20,7 +20,7 @@ from roi.usage.read.sniff import FileShape, opened
 from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, UnreadRows, line_rows, rows_of_documents, table_rows
 
 T = TypeVar("T")
-BATCH: Final = 100_000
+BATCH: Final = 50_000
 """Rows that Python gathers before they are written."""
 GLOB: Final = re.compile(r"[*?\[]")
 """What DuckDB would take for a pattern of several names; here a name means one file."""
@@ -93,11 +93,13 @@ class LogTable:
     unread: UnreadRows
 
 
-def read_raw(found: Sequence[SniffedFile], engine: DuckDB, target: Path) -> RawTable:
+def read_raw(
+    found: Sequence[SniffedFile], engine: DuckDB, target: Path, status: Callable[[str], None] | None = None,
+) -> RawTable:
     """Files that are alike as one raw table; what is read in Python is written to `target` first."""
     shape, form = found[0].shape, found[0].format
     if not found[0].suits_duckdb:
-        return read_in_python(found, engine, target)
+        return read_in_python(found, engine, target, status=status)
     paths = [GLOB.sub(r"[\g<0>]", str(each.file.path)) for each in found]
     if shape.kind == "parquet":
         zone = zone_of(engine) if form.local_times else "UTC"
@@ -150,10 +152,13 @@ def _line_at(file: SourceFile, position: int) -> int:
     return line
 
 
-def read_in_python(found: Sequence[SniffedFile], engine: DuckDB, target: Path, unread: UnreadRows | None = None) -> RawTable:
+def read_in_python(
+    found: Sequence[SniffedFile], engine: DuckDB, target: Path, unread: UnreadRows | None = None,
+    status: Callable[[str], None] | None = None,
+) -> RawTable:
     """The same as `read_raw`, but read in Python whatever the files are: columns as text, written batch by batch.
 
-    `unread` is what is known of rows left out before this reading; its own are added.
+    `unread` is what is known of rows left out before this reading; its own are added. `status` hears of each batch.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -162,14 +167,17 @@ def read_in_python(found: Sequence[SniffedFile], engine: DuckDB, target: Path, u
     names = sorted(set().union(*(_columns(each) for each in found)))
     schema = pa.schema([(name, pa.string()) for name in (*names, FILE)])
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
-        for each in found:
-            rows = _rows(each, unread)
-            while batch := list(islice(rows, BATCH)):
-                columns = {name: [row.get(name) for row in batch] for name in names}
-                for name in names:
-                    if "token" in name:
-                        columns[name] = [x if x is None or NUMBER.fullmatch(x) else "no number" for x in columns[name]]
-                writer.write_table(pa.table({**columns, FILE: [each.file.shown] * len(batch)}, schema=schema))
+        rows = ((each.file.shown, row) for each in found for row in _rows(each, unread))
+        done = 0
+        while batch := list(islice(rows, BATCH)):
+            columns = {name: [row.get(name) for _, row in batch] for name in names}
+            for name in names:
+                if "token" in name:
+                    columns[name] = [x if x is None or NUMBER.fullmatch(x) else "no number" for x in columns[name]]
+            writer.write_table(pa.table({**columns, FILE: [shown for shown, _ in batch]}, schema=schema))
+            done += len(batch)
+            if status is not None:
+                status(f"{done:,} rows read: {found[0].format.title}")
     return RawTable(tuple(found), engine.read_parquet(target), unread, in_python=True)
 
 

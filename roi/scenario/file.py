@@ -23,6 +23,8 @@ PART_SCHEMA: Final = "roi.usage-part/1"
 QUALITY_PART: Final = "roi.quality-part/1"
 BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality", "record")}
 """What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
+RECORDS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz", ".zip")
+"""Endings of files that hold usage and no scenario."""
 SHOWN = 3
 """Mistakes in one message; the others are counted."""
 LONGEST_VALUE = 60
@@ -58,6 +60,9 @@ def load_scenario(
     `part` is what usage records settle (`overlay`), `quality` what an evaluation does; `a.b=c` overrides come last. `tell`
     hears where the part names another incumbent than the scenario.
     """
+    if path is not None and Path(path).suffix.lower() in RECORDS:
+        raise InputError(f"{path}: records of usage and no scenario; what was spent: roi usage {path} --output part.yaml, then roi"
+                         " compare --usage part.yaml")
     data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(Path(path))
     laid: list[str] = []
     if part is not None:

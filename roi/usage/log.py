@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
+from typing import Final
 
 from roi.errors import InputError, UnknownName
 from roi.usage.buckets import settle_buckets
@@ -17,6 +18,9 @@ from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, 
 from roi.usage.read.record import COLUMNS, Document, FileOptions, Format
 from roi.usage.read.sniff import DAMAGED_GZIP, FIRST, opened, sniff
 from roi.usage.read.text_rows import document_rows, objects_of, read_document, unwrapped
+
+EMPTY_OPENAI: Final = frozenset({"start_time", "end_time", "start_time_iso", "end_time_iso"})
+"""Columns of an OpenAI dashboard export of a time without a call: buckets alone."""
 
 
 @dataclass
@@ -107,6 +111,8 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
         return None
     form = format_named(named, formats) if named else None
     if shape.kind in ("parquet", "table"):
+        if {name.lower() for name in shape.header} == EMPTY_OPENAI:
+            return None
         missing = sorted(form.needs - {column.lower() for column in shape.header}) if form else []
         if form and missing:
             raise InputError(f"{file.shown}: {form.name} needs the columns {', '.join(missing)}; there are"
@@ -117,7 +123,8 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
             raise InputError(f"{file.shown}: two columns are named {name}; rename the one that is not meant")
         return SniffedFile(file, shape, form, cut_short=shape.gzipped and _cut_short(file))
     if shape.kind in ("lines", "sqlite"):
-        return SniffedFile(file, shape, form or of_documents(shape.firsts, formats, file.shown, options))
+        form = form or of_documents(shape.firsts, formats, file.shown, options)
+        return SniffedFile(file, replace(shape, firsts=iter(())), form)
     document = read_document(file, shape)
     if document == []:
         return None

@@ -40,15 +40,7 @@ def generic_format(options: FileOptions, header: tuple[str, ...]) -> Format | No
 
     Raises UnknownName for a mapping to a column that is not there or of something that is not read.
     """
-    mapped = dict(options.columns)
-    for what, column in mapped.items():
-        if what not in NAMES:
-            raise UnknownName("--map", what, NAMES, "kind of column")
-        if column.lower() not in {name.lower() for name in header}:
-            raise UnknownName(f"--map {what}", column, header, "column")
-    own = {_plain(name): name.lower() for name in reversed(header)}
-    found = {what: next((own[n] for n in map(_plain, names) if n in own), None) for what, names in NAMES.items()} | {
-        what: column.lower() for what, column in mapped.items()}
+    found = _found(options, header)
     if not (found["time"] and found["input"] and found["output"]):
         return None
     columns = {what: column for what, column in found.items() if column}
@@ -58,6 +50,26 @@ def generic_format(options: FileOptions, header: tuple[str, ...]) -> Format | No
         fields=lambda table, said: fields(table, said, columns), local_times=True,
         parts=(columns["group"],) if "group" in columns else (),
         groups={kind: columns[what] for kind, what in (("tag", "group"), ("session", "session")) if what in columns})
+
+
+def lacks_time(options: FileOptions, header: tuple[str, ...]) -> tuple[str, str] | None:
+    """(input, output) columns of a table that has both and no time; None for any other."""
+    found = _found(options, header)
+    given, output = found["input"], found["output"]
+    return (given, output) if given and output and not found["time"] else None
+
+
+def _found(options: FileOptions, header: tuple[str, ...]) -> dict[str, str | None]:
+    """The column of each kind, in lower case: as mapped, else by name; None where there is none."""
+    mapped = dict(options.columns)
+    for what, column in mapped.items():
+        if what not in NAMES:
+            raise UnknownName("--map", what, NAMES, "kind of column")
+        if column.lower() not in {name.lower() for name in header}:
+            raise UnknownName(f"--map {what}", column, header, "column")
+    own = {_plain(name): name.lower() for name in reversed(header)}
+    return {what: next((own[n] for n in map(_plain, names) if n in own), None) for what, names in NAMES.items()} | {
+        what: column.lower() for what, column in mapped.items()}
 
 
 def _plain(name: str) -> str:

@@ -76,6 +76,11 @@ def as_count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def amount(value: object) -> float | None:
+    """A number as JSON has it; None for anything else, so that no text stands in its place."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def pruned(value: object, paths: Sequence[Path]) -> Document:
     """The object with nothing but the numbers under these paths; {} where it is no object, or text that is no JSON."""
     found = object_of(value)

@@ -13,9 +13,9 @@ import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal, cast
 
 from roi.errors import InputError
@@ -55,8 +55,8 @@ class FileShape:
     """Column names of a table or of Parquet."""
     delimiter: str = ","
     encoding: str = "utf-8"
-    firsts: tuple[Document, ...] = ()
-    """The first JSON documents of a file with one a line."""
+    firsts: Iterator[Document] = field(default_factory=lambda: iter(()), compare=False)
+    """The first JSON documents of a file with one a line, each parsed when it is looked at, and but once."""
     prefixed: bool = False
     """True where a log's own words (a time, a stream) may stand before the document of a line, and lines without one between."""
     gzipped: bool = False
@@ -81,7 +81,7 @@ def sniff(file: SourceFile) -> FileShape | None:
     if head[:4] == b"PAR1":
         return _parquet_shape(file)
     if head.startswith(SQLITE):
-        return FileShape("sqlite", firsts=tuple(islice(message_documents(file), FIRST)))
+        return FileShape("sqlite", firsts=islice(message_documents(file), FIRST))
     encoding = next((name for mark, name in MARKS if head.startswith(mark)), "utf-8")
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(head)  # whose last characters may be cut
@@ -90,8 +90,8 @@ def sniff(file: SourceFile) -> FileShape | None:
     start = text.lstrip("\ufeff \r\n\t")
     if start.startswith(("{", "[")):
         return _json_shape(file, start, encoding, whole=whole)
-    if TAIL.match(start) and (firsts := _documents_in(start, prefixed=True)):
-        return FileShape("lines", encoding=encoding, firsts=firsts, prefixed=True)
+    if TAIL.match(start) and next(_documents_in(start, prefixed=True), None):
+        return FileShape("lines", encoding=encoding, firsts=_documents_in(start, prefixed=True), prefixed=True)
     return _table_shape(file, text.lstrip("\ufeff"), encoding, whole=whole)
 
 
@@ -185,24 +185,24 @@ def _json_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> F
     if not isinstance(first, dict):
         raise InputError(f"{file.shown}: line 1 is JSON, but no object")
     alone = not rest.strip() and whole
-    firsts = (first, *_documents_in(rest, prefixed=False))[:FIRST]
+    firsts = chain((first,), _documents_in(rest, prefixed=False))
     return FileShape("json" if alone else "lines", encoding=encoding, firsts=firsts)
 
 
-def _documents_in(text: str, *, prefixed: bool) -> tuple[Document, ...]:
+def _documents_in(text: str, *, prefixed: bool) -> Iterator[Document]:
     """The first documents of lines of text; what is none is passed over."""
-    found: list[Document] = []
-    for line in text.splitlines():
+    found = 0
+    for line in io.StringIO(text):
         start = line.find("{") if prefixed else 0
         try:
-            document = json.loads(line[start:]) if start >= 0 and line else None
+            document = json.loads(line[start:]) if start >= 0 and line.strip() else None
         except (ValueError, RecursionError):
             continue
         if isinstance(document, dict):
-            found.append(document)
-        if len(found) == FIRST:
-            break
-    return tuple(found)
+            found += 1
+            yield document
+        if found == FIRST:
+            return
 
 
 def _first_line(file: SourceFile, encoding: str) -> str:

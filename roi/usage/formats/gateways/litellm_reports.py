@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from roi.usage.formats.gateways.litellm import FAMILIES, LITELLM_DAILY, PROVIDERS
-from roi.usage.formats.json_counts import nested
+from roi.usage.formats.json_counts import amount, nested
 from roi.usage.read.columns import DAY_US, count, real, text, utc, whole
 from roi.usage.read.lazy_ibis import Table, ibis
 from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, NO_MODEL, Document, Fields, FileOptions, Format
@@ -39,7 +39,7 @@ def activity_rows(document: Document) -> Iterator[Document]:
     for day, model, metrics in _by_model(document):
         head, _, rest = model.partition("/")
         paid = head in PROVIDERS or head.startswith(tuple(FAMILIES)) or head in {"openai", "anthropic", "groq", "openrouter"}
-        yield {**{name: metrics.get(name) for name in METRICS}, "date": day, "model": rest if paid and rest else model,
+        yield {**{name: amount(metrics.get(name)) for name in METRICS}, "date": day, "model": rest if paid and rest else model,
                "custom_llm_provider": head if paid and rest else None}
 
 
@@ -51,7 +51,7 @@ def is_spend_by_day(document: Document) -> bool:
 def spend_rows(document: Document) -> Iterator[Document]:
     """A row for each model of the day."""
     for model, spend in document["models"].items():
-        yield {"starttime": document.get("startTime"), "model": model, "spend": spend, "spend by day": True}
+        yield {"starttime": document.get("startTime"), "model": model, "spend": amount(spend), "spend by day": True}
 
 
 def spend_fields(table: Table, _: FileOptions) -> Fields:

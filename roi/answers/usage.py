@@ -67,7 +67,8 @@ def answer_usage(
         from roi.usage.measure.scenario_part import part_yaml
 
         part = part_yaml(spent, question.bill_usd_per_month)
-    if most and (scenario is not None or (spent.dated and spent.days and spent.days.complete)):  # a part of a day says nothing of a month
+    whole = spent.dated and spent.days is not None and spent.days.complete  # a part of a day says nothing of a month
+    if most and (scenario is not None or whole):
         from roi.answers.usage_tasks import rank_tasks
 
         if status is not None:

@@ -23,11 +23,17 @@ if TYPE_CHECKING:
               help="Whether the input column counts cached tokens too, where the format leaves it open.")
 @click.option("--provider", help="Who is paid, where the files do not say.")
 @click.option("--model", help="The model, where the files do not say.")
-@click.option("--agents", is_flag=True, help="Read the sessions of coding agents on this machine: Claude Code, Codex CLI, Gemini"
-              " CLI, OpenCode.")
+@click.option(
+    "--agents",
+    is_flag=True,
+    help="Read the sessions of coding agents on this machine: Claude Code, Codex CLI, Gemini CLI, OpenCode.",
+)
 @click.option("--names", is_flag=True, help="Their projects and sessions by name; left out = by pseudonyms.")
-@click.option("--group-by", metavar="KIND", help="tag, prompt, key, user, project, session, model, day or hour (of the day, UTC); left"
-              " out = the first that there is.")
+@click.option(
+    "--group-by",
+    metavar="KIND",
+    help="tag, prompt, key, user, project, session, model, day or hour (of the day, UTC); left out = the first that there is.",
+)
 @click.option("--timezone", default="UTC", show_default=True, metavar="ZONE", help="Of times without an offset.")
 @click.option("--dates", type=click.Choice(["iso", "us"]), default="iso", show_default=True,
               help="How dates of your own tables are written: us = month/day/year.")
@@ -65,7 +71,8 @@ def usage(
 
     if bill is not None and not math.isfinite(bill):
         raise InputError(f"--bill: {bill} is not usable; USD above 0")
-    question = Question(files=files, options=_file_options(columns_given, input_includes_cache, provider, model, group_by, dates),
+    options = _file_options(columns_given, input_includes_cache, provider, model, group_by, dates)
+    question = Question(files=files, options=options,
                         named=named, strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,
                         requests_per_day=requests_per_day, backend=backend, trace=trace, agents=agents, names=names)
     for option, target in (("--output", output), ("--trace", trace)):

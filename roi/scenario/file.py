@@ -61,8 +61,8 @@ def load_scenario(
     hears where the part names another incumbent than the scenario.
     """
     if path is not None and Path(path).suffix.lower() in RECORDS:
-        raise InputError(f"{path}: records of usage and no scenario; what was spent: roi usage {path} --output part.yaml, then roi"
-                         " compare --usage part.yaml")
+        raise InputError(f"{path}: records of usage and no scenario; what was spent: roi usage {path} --output part.yaml,"
+                         " then roi compare --usage part.yaml")
     data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(Path(path))
     laid: list[str] = []
     if part is not None:

@@ -66,11 +66,11 @@ def settle_buckets(tables: Sequence[LogTable], engine: DuckDB, name: str) -> Set
         unread.add(reason, "", sum(row["rows"] for row in found if row["same"] == kind))
     changed = [row for row in found if row["same"] != 1]
     if changed:
-        first = changed[0]
-        what = f"{first['model'] or tables[0].format.title} on {day_of(first['day'])}"
-        unread.notes.append(f"{len(changed):,} bucket{'s' * (len(changed) > 1)} (first: {what}) {'stand' if len(changed) > 1 else 'stands'} in several exports with different"
-                            " counts or lengths; each counts once, with the larger count. If they are different calls, give a column"
-                            " or an export that tells them apart")
+        several, first = len(changed) > 1, changed[0]
+        unread.notes.append(
+            f"{len(changed):,} bucket{'s' * several} (first: {first['model'] or tables[0].format.title} on {day_of(first['day'])})"
+            f" {'stand' if several else 'stands'} in several exports with different counts or lengths; each counts once, with the"
+            " larger count. If they are different calls, give a column or an export that tells them apart")
     return Settled([replace(table, records=_without(table.records, gone)) for table in tables],
                    {row["day"] for row in found if row["same"] == 0})
 
@@ -86,7 +86,8 @@ def _sums(tables: Sequence[LogTable]) -> Table:
         t = table.records.filter(table.records.dropped.isnull())
         counts = reduce(add, [t[each] for each in TOKENS]) + t.requests.fill_null(0)
         size = t.cost_usd if table.format.grain == "cost" else counts.cast("float64")
-        parts.append(t.select(bucket=t[BUCKET], part=t[PART], split=t[SPLIT], file=t[FILE], provider=t.provider.fill_null(""), model=t.model.fill_null(""),
+        parts.append(t.select(bucket=t[BUCKET], part=t[PART], split=t[SPLIT], file=t[FILE], provider=t.provider.fill_null(""),
+                              model=t.model.fill_null(""),
                               at=t.at_us, width=t.until_us.fill_null(t.at_us) - t.at_us, counted=size))
     every = parts[0] if len(parts) == 1 else ibis.union(*parts)
     grouped = every.group_by(["bucket", "part", "file", "provider", "model", "at", "width"]).aggregate(
@@ -132,5 +133,6 @@ def _refuse_other_splits(tables: Sequence[LogTable], sums: Table, engine: DuckDB
         other = found[row["file"]] ^ found[row["file_right"]]
         if other:
             column = next(each for k, each in enumerate(names) if other >> k & 1)
-            raise InputError(f"FILES: {row['file']} and {row['file_right']} both count {row['what'] or 'the cost'} on {day_of(row['day'])}, one of"
-                             f" them split by {column} and one not; the same calls would count twice: give one of them")
+            what = f"{row['what'] or 'the cost'} on {day_of(row['day'])}"
+            raise InputError(f"FILES: {row['file']} and {row['file_right']} both count {what}, one of them split by {column} and"
+                             " one not; the same calls would count twice: give one of them")

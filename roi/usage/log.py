@@ -107,12 +107,10 @@ def _check_complete(log: Log) -> None:
 def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, named: str | None) -> SniffedFile | None:
     """The file with its shape and format; None where it is empty."""
     shape = sniff(file)
-    if shape is None:
+    if shape is None or {name.lower() for name in shape.header} == EMPTY_OPENAI:
         return None
     form = format_named(named, formats) if named else None
     if shape.kind in ("parquet", "table"):
-        if {name.lower() for name in shape.header} == EMPTY_OPENAI:
-            return None
         missing = sorted(form.needs - {column.lower() for column in shape.header}) if form else []
         if form and missing:
             raise InputError(f"{file.shown}: {form.name} needs the columns {', '.join(missing)}; there are"
@@ -178,8 +176,8 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
                  status: Callable[[str], None] | None = None) -> None:
     """Add the files of one format to the log: one table for each way of reading, without rows that stand in two of them.
 
-    Where DuckDB's reader gives up while copies are looked for, Python reads the tables of text in its place. Rows that are calls
-    are compared as they are; buckets by what they are sums of, once they are records.
+    Where DuckDB's reader gives up while copies are looked for, Python reads the tables of text in its place. Rows that are
+    calls are compared as they are; buckets by what they are sums of, once they are records.
     """
     if status is not None:
         status(f"reading {len(found):,} file{'s' * (len(found) > 1)}: {found[0].format.title}")
@@ -198,9 +196,9 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
                 if raw.by_csv_reader else raw for k, raw in enumerate(raws)]
         copies = find_copies(raws, engine, f"{keys}_again")
     log.raws += raws
-    tables = [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
-              for k, raw in enumerate(raws)]
-    settled = readably(lambda: settle_buckets(tables, engine, f"roi_buckets_{target.name}"), engine, raws)
+    typed = [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
+             for k, raw in enumerate(raws)]
+    settled = readably(lambda: settle_buckets(typed, engine, f"roi_buckets_{target.name}"), engine, raws)
     log.tables += settled.tables
     log.grew |= settled.grew
 

@@ -108,14 +108,15 @@ def summarize(
         log, backend = _table_of_database(question, question.backend)
         return _summary(question, log, backend)[0]
     files = find_files(question.files) if question.files or not question.agents else []
-    for folder in agent_folders() if question.agents else ():
-        files += folder.files
+    for found in agent_folders() if question.agents else ():
+        files += found.files
         if tell is not None:
-            tell(f"{folder.agent}: {len(folder.files):,} file{'s' * (len(folder.files) > 1)} in {folder.shown}")
+            tell(f"{found.agent}: {len(found.files):,} file{'s' * (len(found.files) > 1)} in {found.shown}")
     formats = tuple(map(with_names, FORMATS)) if question.names else FORMATS
     with TemporaryDirectory(prefix="roi-usage-") as folder:
         engine = local_engine(Path(folder), question.zone)
-        log = read_log(files, formats, question.options, engine, Path(folder), named=question.named, strict=question.strict, status=status)
+        log = read_log(files, formats, question.options, engine, Path(folder), named=question.named,
+                       strict=question.strict, status=status)
         if status is not None:
             status("adding up")
         return readably(lambda: _summary_and_trace(question, log, engine), engine, log.raws)
@@ -146,12 +147,21 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
             rows = [row for row in spend_by_day(choice.filter(records), backend) if row.kind != "cost"]
         workload = measure_workload(records, backend, rows, days, choice, question.requests_per_day)
     return Usage(
-        sources=tuple(_sources(log, (*kept, *costs))), priced=priced, costs=costs, groups=groups, days=days, dropped=dropped,
+        sources=tuple(_sources(log, (*kept, *costs))),
+        priced=priced,
+        costs=costs,
+        groups=groups,
+        days=days,
+        dropped=dropped,
         change=month_change(priced, days) if not any(table.format.relative for table in log.tables) else None,
-        reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, complete)), workload=workload,
-        chosen=price_spend(rows, last), no_workload=no_workload, notes=(*_notes(log, priced, question.zone), *maker_notes(paid)),
+        reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, complete)),
+        workload=workload,
+        chosen=price_spend(rows, last),
+        no_workload=no_workload,
+        notes=(*_notes(log, priced, question.zone), *maker_notes(paid)),
         dated=not any(table.format.relative for table in log.tables),
-        equivalent=bool(kept) and all(table.format.equivalent for table in log.tables)), records
+        equivalent=bool(kept) and all(table.format.equivalent for table in log.tables),
+    ), records
 
 
 def _summary_and_trace(question: Question, log: Log, engine: DuckDB) -> Usage:
@@ -201,7 +211,8 @@ def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) 
                          f" {first.reason!r}{where}")
     if nothing:
         why = f": {first.rows:,} rows for {first.reason!r}{where}" if first else ""
-        hint = "; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since 1970, or month/day/year with --dates us"
+        hint = ("; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since"
+                " 1970, or month/day/year with --dates us")
         raise InputError(f"FILES: no row counts{why}{hint if first and first.reason == NO_TIME else ''}")
 
 

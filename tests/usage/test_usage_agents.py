@@ -49,30 +49,45 @@ def test_an_event_of_codex_whose_sum_has_not_moved_is_no_call(tmp_path: Path) ->
 
 def test_token_usage_records_count_where_a_rollout_has_no_event(tmp_path: Path) -> None:
     usage = {"input_tokens": 50, "cached_input_tokens": 20, "cache_write_input_tokens": 5, "output_tokens": 7}
-    rows = [{"type": "session_meta", "timestamp": "2026-10-05T11:00:00Z", "payload": {"id": "s", "cwd": "/x"}},
-            {"type": "turn_context", "timestamp": "2026-10-05T11:00:00Z", "payload": {"model": "gpt-5-codex"}},
-            {"type": "token_usage_record", "timestamp": "2026-10-05T11:00:01Z", "payload": {"response_id": "r", "usage": usage}}]
+    rows = [
+        {"type": "session_meta", "timestamp": "2026-10-05T11:00:00Z", "payload": {"id": "s", "cwd": "/x"}},
+        {"type": "turn_context", "timestamp": "2026-10-05T11:00:00Z", "payload": {"model": "gpt-5-codex"}},
+        {"type": "token_usage_record", "timestamp": "2026-10-05T11:00:01Z", "payload": {"response_id": "r", "usage": usage}},
+    ]
     (tmp_path / "r.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     assert totals(read(tmp_path, tmp_path / "r.jsonl")) == counts(uncached_input=25, cache_read=20, cache_write=5, output=7)
 
 
-@pytest.mark.parametrize(("name", "expected"), [
-    ("gemini_session.json", counts(uncached_input=1200 + 30 - 1000, cache_read=1000, output=80 + 40)),
-    ("gemini_session.jsonl", counts(uncached_input=7, output=9)),
-    ("gemini_telemetry.log", counts(uncached_input=120 + 7 - 10, cache_read=10, output=30 + 5)),
-    ("opencode.json", counts(uncached_input=1500, cache_read=1000, cache_write=500, output=800 + 200))])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("gemini_session.json", counts(uncached_input=1200 + 30 - 1000, cache_read=1000, output=80 + 40)),
+        ("gemini_session.jsonl", counts(uncached_input=7, output=9)),
+        ("gemini_telemetry.log", counts(uncached_input=120 + 7 - 10, cache_read=10, output=30 + 5)),
+        ("opencode.json", counts(uncached_input=1500, cache_read=1000, cache_write=500, output=800 + 200)),
+    ],
+)
 def test_what_messages_of_gemini_cli_and_opencode_count(tmp_path: Path, name: str, expected: dict[str, int]) -> None:
     """Thoughts and reasoning are billed beside output, tool prompts beside input; a message written three times counts once."""
     assert totals(read(tmp_path, AGENTS / name)) == expected
 
 
 def test_gemini_telemetry_through_a_collector_counts_the_same(tmp_path: Path) -> None:
-    values = {"input_token_count": "120", "output_token_count": "30", "cached_content_token_count": "10", "thoughts_token_count": "5"}
-    attributes = [{"key": "event.name", "value": {"stringValue": "gemini_cli.api_response"}},
-                  {"key": "model", "value": {"stringValue": "gemini-2.5-pro"}},
-                  *({"key": key, "value": {"intValue": value}} for key, value in values.items())]
+    values = {
+        "input_token_count": "120",
+        "output_token_count": "30",
+        "cached_content_token_count": "10",
+        "thoughts_token_count": "5",
+    }
+    attributes = [
+        {"key": "event.name", "value": {"stringValue": "gemini_cli.api_response"}},
+        {"key": "model", "value": {"stringValue": "gemini-2.5-pro"}},
+        *({"key": key, "value": {"intValue": value}} for key, value in values.items()),
+    ]
     record = {"timeUnixNano": "1791208800000000000", "body": {"stringValue": CANARY}, "attributes": attributes}
-    (tmp_path / "otlp.jsonl").write_text(json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}), encoding="utf-8")
+    (tmp_path / "otlp.jsonl").write_text(
+        json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}), encoding="utf-8"
+    )
     assert totals(read(tmp_path, tmp_path / "otlp.jsonl")) == counts(uncached_input=110, cache_read=10, output=35)
 
 
@@ -81,10 +96,14 @@ def test_messages_in_opencodes_database_are_read(tmp_path: Path) -> None:
     del data["id"], data["sessionID"]
     with sqlite3.connect(tmp_path / "opencode.db") as database:
         database.execute("CREATE TABLE message (id TEXT, session_id TEXT, time_created INTEGER, data TEXT)")
-        database.executemany("INSERT INTO message VALUES (?, ?, 0, ?)", [
-            ("msg_a", "ses_1", json.dumps(data)), ("msg_b", "ses_1", json.dumps({"role": "user"})), ("msg_c", "ses_1", "{")])
+        database.executemany(
+            "INSERT INTO message VALUES (?, ?, 0, ?)",
+            [("msg_a", "ses_1", json.dumps(data)), ("msg_b", "ses_1", json.dumps({"role": "user"})), ("msg_c", "ses_1", "{")],
+        )
     database.close()
-    assert totals(read(tmp_path, tmp_path / "opencode.db")) == counts(uncached_input=1500, cache_read=1000, cache_write=500, output=1000)
+    assert totals(read(tmp_path, tmp_path / "opencode.db")) == counts(
+        uncached_input=1500, cache_read=1000, cache_write=500, output=1000
+    )
 
 
 @pytest.fixture
@@ -93,8 +112,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    for name, place in {"claude_code.jsonl": ".claude/projects/-home-someone-canary-project", "codex.jsonl": ".codex/sessions/2026/10/05",
-                        "gemini_session.json": ".gemini/tmp/abab/chats", "opencode.json": ".local/share/opencode/storage/message/ses_1"}.items():
+    for name, place in {
+        "claude_code.jsonl": ".claude/projects/-home-someone-canary-project",
+        "codex.jsonl": ".codex/sessions/2026/10/05",
+        "gemini_session.json": ".gemini/tmp/abab/chats",
+        "opencode.json": ".local/share/opencode/storage/message/ses_1",
+    }.items():
         folder = tmp_path / place
         folder.mkdir(parents=True)
         shutil.copy(AGENTS / name, folder / name)
@@ -102,12 +125,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.full  # runs the command twice
-def test_agents_are_found_in_their_folders_and_told_without_names(home: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_agents_are_found_in_their_folders_and_told_without_names() -> None:
     """2 + 2 + 1 + 1 calls; the project is a pseudonym until its name is asked for, and the list price is called no bill."""
     run = run_usage("--agents")
     assert run.exit_code == 0, run.stderr
-    for words in ("Claude Code: 1 file in ~/.claude/projects", "Codex CLI: 1 file in ~/.codex/sessions",
-                  "Gemini CLI: 1 file in ~/.gemini/tmp", "OpenCode: 1 file in ~/.local/share/opencode/storage/message"):
+    for words in (
+        "Claude Code: 1 file in ~/.claude/projects",
+        "Codex CLI: 1 file in ~/.codex/sessions",
+        "Gemini CLI: 1 file in ~/.gemini/tmp",
+        "OpenCode: 1 file in ~/.local/share/opencode/storage/message",
+    ):
         assert words in run.stderr
     assert "6 requests" in run.stdout
     assert "list-price equivalent, not a bill" in " ".join(run.stdout.split())
@@ -116,7 +144,9 @@ def test_agents_are_found_in_their_folders_and_told_without_names(home: Path) ->
     assert "canary-project" in run_usage("--agents", "--names").stdout
 
 
-def test_agents_that_are_nowhere_are_an_error_that_says_where_it_looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_agents_that_are_nowhere_are_an_error_that_says_where_it_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     run = run_usage("--agents")
     assert run.exit_code == 2

@@ -17,33 +17,85 @@ from roi.usage.formats import FORMATS
 from roi.usage.formats.generic import generic_format
 from roi.usage.read.record import FileOptions
 
-ENTRY = {"schemaType": "ModelInvocationLog", "timestamp": "2026-10-01T00:00:01Z", "operation": "Converse", "modelId": "amazon.nova-lite-v1:0",
-         "input": {"inputTokenCount": 8, "inputBodyJson": CANARY}, "output": {"outputTokenCount": 2}}
+ENTRY = {
+    "schemaType": "ModelInvocationLog",
+    "timestamp": "2026-10-01T00:00:01Z",
+    "operation": "Converse",
+    "modelId": "amazon.nova-lite-v1:0",
+    "input": {"inputTokenCount": 8, "inputBodyJson": CANARY},
+    "output": {"outputTokenCount": 2},
+}
 QUOTED = json.dumps(ENTRY).replace('"', '""')
-METRICS = {"spend": 0.5, "prompt_tokens": 1000, "completion_tokens": 50, "api_requests": 5, "successful_requests": 5, "failed_requests": 0}
+METRICS = {
+    "spend": 0.5,
+    "prompt_tokens": 1000,
+    "completion_tokens": 50,
+    "api_requests": 5,
+    "successful_requests": 5,
+    "failed_requests": 0,
+}
 WRITTEN = {
-    "openai-costs.csv": "start_time,end_time,amount_value,amount_currency,line_item,user_email\n1790812800,1790899200,2,usd,\"gpt-4o, input\"," + CANARY,
+    "openai-costs.csv": 'start_time,end_time,amount_value,amount_currency,line_item,user_email\n'
+    f'1790812800,1790899200,2,usd,"gpt-4o, input",{CANARY}',
     "anthropic-cost.csv": "usage_date_utc,model,token_type,cost_usd,note\n2026-10-01,Claude Opus 5,output,1.5," + CANARY,
-    "openrouter-daily.csv": "Date,Slug,Usage,Requests,Prompt Tokens,Completion Tokens\n2026-10-01 00:00:00,openai/gpt-4.1,1,2,300,40",
-    "activity.json": json.dumps({"results": [{"date": "2026-10-01", "breakdown": {"models": {"gpt-4o": {"metrics": METRICS}}}}]}),
+    "openrouter-daily.csv": "Date,Slug,Usage,Requests,Prompt Tokens,Completion Tokens\n"
+    "2026-10-01 00:00:00,openai/gpt-4.1,1,2,300,40",
+    "activity.json": json.dumps(
+        {"results": [{"date": "2026-10-01", "breakdown": {"models": {"gpt-4o": {"metrics": METRICS}}}}]}
+    ),
     "spend-days.json": json.dumps([{"startTime": "2026-10-01", "spend": 1, "models": {"gpt-4o": 1}, "users": {"x": 1}}]),
-    "litellm-ui.csv": "Date,Team,Team ID,Spend ($),Successful Requests,Prompt Tokens,Completion Tokens\n2026-10-01,a,b,1.5,2,300,40",
-    "trace.json": json.dumps({"trace": {"observations": [{"id": "o", "type": "GENERATION", "startTime": "2026-10-01T00:00:00Z", "model": "gpt-4o",
-                                                          "usageDetails": {"input": 100, "output": 10}}]}}),
+    "litellm-ui.csv": "Date,Team,Team ID,Spend ($),Successful Requests,Prompt Tokens,Completion Tokens\n"
+    "2026-10-01,a,b,1.5,2,300,40",
+    "trace.json": json.dumps(
+        {
+            "trace": {
+                "observations": [
+                    {
+                        "id": "o",
+                        "type": "GENERATION",
+                        "startTime": "2026-10-01T00:00:00Z",
+                        "model": "gpt-4o",
+                        "usageDetails": {"input": 100, "output": 10},
+                    }
+                ]
+            }
+        }
+    ),
     "insights.csv": f'@timestamp,@message\n2026-10-01 00:00:02.000,START\n2026-10-01 00:00:01.000,"{QUOTED}"',
-    "query.csv": "@timestamp,modelId,input.inputTokenCount,output.outputTokenCount,@log\n2026-10-01 00:00:01.000,amazon.nova-lite-v1:0,8,2,x",
+    "query.csv": "@timestamp,modelId,input.inputTokenCount,output.outputTokenCount,@log\n"
+    "2026-10-01 00:00:01.000,amazon.nova-lite-v1:0,8,2,x",
     "tail.log": f"2026-10-01T00:00:00+00:00 s START {CANARY}\n2026-10-01T00:00:01+00:00 s {json.dumps(ENTRY)}",
-    "ai-sdk.json": json.dumps([{"spanContext": {"traceId": "t", "spanId": "s"}, "startTime": [1790812800, 0], "attributes": {
-        "ai.operationId": "ai.generateText.doGenerate", "gen_ai.system": "openai.responses", "gen_ai.request.model": "gpt-4o",
-        "gen_ai.usage.input_tokens": 15, "gen_ai.usage.output_tokens": 12}}]),
+    "ai-sdk.json": json.dumps(
+        [
+            {
+                "spanContext": {"traceId": "t", "spanId": "s"},
+                "startTime": [1790812800, 0],
+                "attributes": {
+                    "ai.operationId": "ai.generateText.doGenerate",
+                    "gen_ai.system": "openai.responses",
+                    "gen_ai.request.model": "gpt-4o",
+                    "gen_ai.usage.input_tokens": 15,
+                    "gen_ai.usage.output_tokens": 12,
+                },
+            }
+        ]
+    ),
     "mooncake.jsonl": '{"timestamp": 5, "input_length": 100, "output_length": 5, "hash_ids": [1]}\n' * 2,
     "bailian.jsonl": '{"chat_id": 1, "timestamp": 5, "input_length": 100, "output_length": 5, "hash_ids": [1]}\n' * 2,
     "burstgpt.csv": "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,ChatGPT,100,5,105,API log",
     "own.csv": "Time,Model,Prompt Tokens,Completion Tokens\n2026-10-01T00:00:00Z,gpt-4o,100,10",
-    **{f"trace{k}.csv": f"{time},{given},{output}\n5,100,10" for k, (time, given, output) in enumerate((
-        ("arrival_s", "input_tokens", "output_tokens"), ("arrival_time_s", "input_tokens", "output_tokens"),
-        ("arrived_at", "num_prefill_tokens", "num_decode_tokens"), ("arrival_time", "input_tokens", "output_tokens")))},
-}  # fmt: skip
+    **{
+        f"trace{k}.csv": f"{time},{given},{output}\n5,100,10"
+        for k, (time, given, output) in enumerate(
+            (
+                ("arrival_s", "input_tokens", "output_tokens"),
+                ("arrival_time_s", "input_tokens", "output_tokens"),
+                ("arrived_at", "num_prefill_tokens", "num_decode_tokens"),
+                ("arrival_time", "input_tokens", "output_tokens"),
+            )
+        )
+    },
+}
 """Formats without a fixture of their own."""
 FIXTURES = [path for path in sorted(DATA.rglob("*")) if path.is_file()]
 seen: set[str] = set()
@@ -60,7 +112,10 @@ def salted(value: Any) -> Any:  # Any: JSON
 
 def salted_text(text: str) -> str:
     """JSON in text, as a whole or line by line; other text as it is."""
-    for parse in (lambda: json.dumps(salted(json.loads(text))), lambda: "\n".join(json.dumps(salted(json.loads(x))) for x in text.splitlines())):
+    for parse in (
+        lambda: json.dumps(salted(json.loads(text))),
+        lambda: "\n".join(json.dumps(salted(json.loads(x))) for x in text.splitlines()),
+    ):
         try:
             return parse()
         except ValueError:

@@ -34,11 +34,19 @@ def test_what_has_no_price_stands_in_the_headline(tmp_path: Path) -> None:
 def test_the_named_provider_is_that_of_the_models_that_it_sells_where_the_records_name_none(tmp_path: Path) -> None:
     """openai sells no Claude: gpt-4o is openai's, claude-opus-4 its maker's, and the row that says azure stays azure's."""
     head = "timestamp,model,provider,input_tokens,output_tokens\n"
-    file = own(tmp_path / "a.csv", "2026-10-01T00:00:00Z,claude-opus-4,,3000000,0", "2026-10-01T01:00:00Z,gpt-4o,,1000000,0",
-               "2026-10-01T02:00:00Z,gpt-4o,azure,1000000,0", head=head)
+    file = own(
+        tmp_path / "a.csv",
+        "2026-10-01T00:00:00Z,claude-opus-4,,3000000,0",
+        "2026-10-01T01:00:00Z,gpt-4o,,1000000,0",
+        "2026-10-01T02:00:00Z,gpt-4o,azure,1000000,0",
+        head=head,
+    )
     found = usage_answer(file, "--provider", "openai")
     assert {(each["provider"], each["model"]) for each in found["by_model"]} == {
-        ("anthropic", "claude-opus-4"), ("openai", "gpt-4o"), ("azure", "gpt-4o")}
+        ("anthropic", "claude-opus-4"),
+        ("openai", "gpt-4o"),
+        ("azure", "gpt-4o"),
+    }
 
 
 @pytest.mark.parametrize("name", ["anthropic/claude-opus-4", "claude-opus-4", "openai/gpt-4o"])
@@ -57,10 +65,29 @@ def test_a_part_of_records_without_a_model_says_what_to_name(tmp_path: Path) -> 
 
 
 def costs(path: Path, *days: tuple[int, float]) -> Path:
-    path.write_text(json.dumps({"object": "page", "data": [
-        {"object": "bucket", "start_time": OCTOBER_1 + day * DAY, "end_time": OCTOBER_1 + (day + 1) * DAY,
-         "results": [{"object": "organization.costs.result", "amount": {"value": usd, "currency": "usd"}, "line_item": None}]}
-        for day, usd in days]}), encoding="utf-8")
+    path.write_text(
+        json.dumps(
+            {
+                "object": "page",
+                "data": [
+                    {
+                        "object": "bucket",
+                        "start_time": OCTOBER_1 + day * DAY,
+                        "end_time": OCTOBER_1 + (day + 1) * DAY,
+                        "results": [
+                            {
+                                "object": "organization.costs.result",
+                                "amount": {"value": usd, "currency": "usd"},
+                                "line_item": None,
+                            }
+                        ],
+                    }
+                    for day, usd in days
+                ],
+            }
+        ),
+        encoding="utf-8",
+    )
     return path
 
 
@@ -69,8 +96,11 @@ def test_days_that_were_billed_and_have_no_usage_are_reconciled_and_said(tmp_pat
     5.00 on three days, and 1.5456 on two days without usage.
     """
     head = "start_time,end_time,num_model_requests,model,input_tokens,output_tokens\n"
-    used = own(tmp_path / "usage.csv", *(f"{OCTOBER_1 + day * DAY},{OCTOBER_1 + (day + 1) * DAY},1,gpt-4o,1000000,0" for day in (0, 2)),
-               head=head)
+    used = own(
+        tmp_path / "usage.csv",
+        *(f"{OCTOBER_1 + day * DAY},{OCTOBER_1 + (day + 1) * DAY},1,gpt-4o,1000000,0" for day in (0, 2)),
+        head=head,
+    )
     bill = costs(tmp_path / "costs.json", (0, 2.5), (1, 0.5456), (2, 2.5), (5, 1.0))
     one = usage_answer(used, bill)["reconciliation"]
     assert (one["list_usd"], one["actual_usd"], one["days"]) == (pytest.approx(5.0), pytest.approx(5.5456), 3)
@@ -81,9 +111,16 @@ def test_days_that_were_billed_and_have_no_usage_are_reconciled_and_said(tmp_pat
 
 def test_a_list_of_models_is_no_call_of_one(tmp_path: Path) -> None:
     """Two calls and a ListModels beside them in a Bedrock log."""
-    entry = {"schemaType": "ModelInvocationLog", "timestamp": "2026-10-01T00:00:03Z", "modelId": "amazon.nova-pro-v1:0",
-             "input": {"inputTokenCount": 100}, "output": {"outputTokenCount": 10}}
-    rows = [entry | {"operation": name, "requestId": name} for name in ("Converse", "InvokeModelWithResponseStream", "ListModels")]
+    entry = {
+        "schemaType": "ModelInvocationLog",
+        "timestamp": "2026-10-01T00:00:03Z",
+        "modelId": "amazon.nova-pro-v1:0",
+        "input": {"inputTokenCount": 100},
+        "output": {"outputTokenCount": 10},
+    }
+    rows = [
+        entry | {"operation": name, "requestId": name} for name in ("Converse", "InvokeModelWithResponseStream", "ListModels")
+    ]
     file = own(tmp_path / "log.jsonl", *map(json.dumps, rows), head="")
     found = usage_answer(file)
     assert found["requests"] == 2

@@ -1,4 +1,6 @@
-"""One bucket in several exports counts once: taken again while the day went on, by the hour and by the day, by key and in all."""
+"""One bucket in several exports counts once: taken again while the day went on, by the hour and by the day, by key and in
+all.
+"""
 
 import json
 from collections.abc import Callable
@@ -24,46 +26,130 @@ def table(path: Path, header: str, *rows: str) -> Path:
 
 
 def page(path: Path, *results: dict[str, object], **times: object) -> Path:
-    path.write_text(json.dumps({"object": "page", "data": [{"object": "bucket", **times, "results": list(results)}]}),
-                    encoding="utf-8")
+    path.write_text(
+        json.dumps({"object": "page", "data": [{"object": "bucket", **times, "results": list(results)}]}), encoding="utf-8"
+    )
     return path
 
 
 def litellm(path: Path, n: int) -> Path:
-    return table(path, "date,model,custom_llm_provider,api_key,prompt_tokens,completion_tokens,spend,api_requests,"
-                 "successful_requests,failed_requests", f"2026-10-01,gpt-4o,openai,k,{100 * n},{10 * n},{n / 100},{n},{n},0")
+    return table(
+        path,
+        "date,model,custom_llm_provider,api_key,prompt_tokens,completion_tokens,spend,api_requests,"
+        "successful_requests,failed_requests",
+        f"2026-10-01,gpt-4o,openai,k,{100 * n},{10 * n},{n / 100},{n},{n},0",
+    )
 
 
-FOCUS = "EffectiveCost,BillingCurrency,ChargeCategory,ChargePeriodStart,ChargePeriodEnd,ServiceCategory,ServiceName,ProviderName,SkuId"
+FOCUS = (
+    "EffectiveCost,BillingCurrency,ChargeCategory,ChargePeriodStart,ChargePeriodEnd,ServiceCategory,"
+    "ServiceName,ProviderName,SkuId"
+)
 BUCKETED: dict[str, tuple[str, Callable[[Path, int], Path]]] = {
     "openai-csv": ("tokens", lambda path, n: table(path, OPENAI, openai(0, 24, n), openai(0, 24, 2 * n, model="gpt-4.1"))),
-    "openai-usage-api": ("tokens", lambda path, n: page(
-        path, {"object": "organization.usage.completions.result", "model": "gpt-4o", "input_tokens": 100 * n, "output_tokens": n,
-               "num_model_requests": n}, start_time=OCTOBER_1, end_time=OCTOBER_1 + 86400)),
-    "openai-costs-api": ("cost", lambda path, n: page(
-        path, {"object": "organization.costs.result", "amount": {"value": n / 10, "currency": "usd"}, "line_item": "gpt-4o, input"},
-        start_time=OCTOBER_1, end_time=OCTOBER_1 + 86400)),
-    "anthropic-csv": ("tokens", lambda path, n: table(
-        path, "usage_date_utc,model_version,api_key,workspace,usage_type,usage_input_tokens_no_cache,usage_output_tokens",
-        f"2026-10-01,claude-opus-4-1,k,Default,standard,{100 * n},{n}")),
-    "anthropic-usage-api": ("tokens", lambda path, n: page(
-        path, {"uncached_input_tokens": 100 * n, "cache_read_input_tokens": 0, "cache_creation": {}, "output_tokens": n,
-               "model": "claude-opus-4-1"}, starting_at="2026-10-01T00:00:00Z", ending_at="2026-10-02T00:00:00Z")),
-    "anthropic-cost-api": ("cost", lambda path, n: page(
-        path, {"amount": str(10.0 * n), "currency": "USD", "cost_type": "tokens", "workspace_id": None},
-        starting_at="2026-10-01T00:00:00Z", ending_at="2026-10-02T00:00:00Z")),
+    "openai-usage-api": (
+        "tokens",
+        lambda path, n: page(
+            path,
+            {
+                "object": "organization.usage.completions.result",
+                "model": "gpt-4o",
+                "input_tokens": 100 * n,
+                "output_tokens": n,
+                "num_model_requests": n,
+            },
+            start_time=OCTOBER_1,
+            end_time=OCTOBER_1 + 86400,
+        ),
+    ),
+    "openai-costs-api": (
+        "cost",
+        lambda path, n: page(
+            path,
+            {
+                "object": "organization.costs.result",
+                "amount": {"value": n / 10, "currency": "usd"},
+                "line_item": "gpt-4o, input",
+            },
+            start_time=OCTOBER_1,
+            end_time=OCTOBER_1 + 86400,
+        ),
+    ),
+    "anthropic-csv": (
+        "tokens",
+        lambda path, n: table(
+            path,
+            "usage_date_utc,model_version,api_key,workspace,usage_type,usage_input_tokens_no_cache,usage_output_tokens",
+            f"2026-10-01,claude-opus-4-1,k,Default,standard,{100 * n},{n}",
+        ),
+    ),
+    "anthropic-usage-api": (
+        "tokens",
+        lambda path, n: page(
+            path,
+            {
+                "uncached_input_tokens": 100 * n,
+                "cache_read_input_tokens": 0,
+                "cache_creation": {},
+                "output_tokens": n,
+                "model": "claude-opus-4-1",
+            },
+            starting_at="2026-10-01T00:00:00Z",
+            ending_at="2026-10-02T00:00:00Z",
+        ),
+    ),
+    "anthropic-cost-api": (
+        "cost",
+        lambda path, n: page(
+            path,
+            {"amount": str(10.0 * n), "currency": "USD", "cost_type": "tokens", "workspace_id": None},
+            starting_at="2026-10-01T00:00:00Z",
+            ending_at="2026-10-02T00:00:00Z",
+        ),
+    ),
     "litellm-daily": ("tokens", litellm),
-    "openrouter-api": ("tokens", lambda path, n: Path(path).write_text(json.dumps({"data": [{
-        "date": "2026-10-01", "model": "openai/gpt-4.1", "model_permaslug": "openai/gpt-4.1", "endpoint_id": "e", "usage": n / 100,
-        "requests": n, "prompt_tokens": 100 * n, "completion_tokens": n}]})) and path),
-    "deepseek-csv": ("tokens", lambda path, n: table(
-        path, "user_id,utc_date,model,api_key_name,api_key,type,price,amount",
-        f"u,2026-10-01,deepseek-chat,k,s,input_cache_miss_tokens,0.1,{100 * n}", f"u,2026-10-01,deepseek-chat,k,s,output_tokens,1,{n}")),
-    "focus": ("cost", lambda path, n: table(
-        path, FOCUS, f"{n / 10},USD,Usage,2026-10-01,2026-10-02,AI and Machine Learning,OpenAI,OpenAI,s")),
-    "generic": ("tokens", lambda path, n: table(
-        path, "date,model,requests,input_tokens,output_tokens", f"2026-10-01,gpt-4o,{n},{100 * n},{n}")),
-}  # fmt: skip
+    "openrouter-api": (
+        "tokens",
+        lambda path, n: (
+            Path(path).write_text(
+                json.dumps(
+                    {
+                        "data": [
+                            {
+                                "date": "2026-10-01",
+                                "model": "openai/gpt-4.1",
+                                "model_permaslug": "openai/gpt-4.1",
+                                "endpoint_id": "e",
+                                "usage": n / 100,
+                                "requests": n,
+                                "prompt_tokens": 100 * n,
+                                "completion_tokens": n,
+                            }
+                        ]
+                    }
+                )
+            )
+            and path
+        ),
+    ),
+    "deepseek-csv": (
+        "tokens",
+        lambda path, n: table(
+            path,
+            "user_id,utc_date,model,api_key_name,api_key,type,price,amount",
+            f"u,2026-10-01,deepseek-chat,k,s,input_cache_miss_tokens,0.1,{100 * n}",
+            f"u,2026-10-01,deepseek-chat,k,s,output_tokens,1,{n}",
+        ),
+    ),
+    "focus": (
+        "cost",
+        lambda path, n: table(path, FOCUS, f"{n / 10},USD,Usage,2026-10-01,2026-10-02,AI and Machine Learning,OpenAI,OpenAI,s"),
+    ),
+    "generic": (
+        "tokens",
+        lambda path, n: table(path, "date,model,requests,input_tokens,output_tokens", f"2026-10-01,gpt-4o,{n},{100 * n},{n}"),
+    ),
+}
 """A day of each bucketed format, with n times the counts."""
 
 
@@ -109,8 +195,10 @@ def test_an_hourly_and_a_daily_export_of_one_day_count_once(tmp_path: Path, hour
 
 
 def test_hours_of_one_day_from_two_exports_add_up(tmp_path: Path) -> None:
-    files = [table(tmp_path / f"{k}.csv", OPENAI, *(openai(hour, 1, 1) for hour in hours))
-             for k, hours in enumerate((range(12), range(8, 24)))]
+    files = [
+        table(tmp_path / f"{k}.csv", OPENAI, *(openai(hour, 1, 1) for hour in hours))
+        for k, hours in enumerate((range(12), range(8, 24)))
+    ]
     assert usage_answer(*files)["requests"] == 24
 
 

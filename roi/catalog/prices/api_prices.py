@@ -140,7 +140,7 @@ def provider_id(name: str) -> str:
 
 
 def maker_of(model: str) -> str | None:
-    """The id of the provider that made `model`, where genai-prices tells it by the name; None for open models and unknown ones."""
+    """The id of the provider that made `model`, where genai-prices tells it by the name; None for open and unknown models."""
     from genai_prices.data_snapshot import get_snapshot
 
     try:

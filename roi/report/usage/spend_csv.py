@@ -12,9 +12,11 @@ from roi.usage.read.record import TOKENS
 from roi.usage.summary import Usage
 
 KINDS: Final = (*TOKENS, "cache_write_1h", "reasoning")
-COLUMNS: Final = ("table", "provider", "model", "group", "day", "name", "requests", *(f"{kind}_tokens" for kind in KINDS), "list_usd",
-                  "reported_usd", "total_usd", "unpriced_tokens", "value")  # fmt: skip
-"""A row has the columns that its table knows; `name` and `value` are of tables of single figures, USD unless the name says else."""
+COLUMNS: Final = ("table", "provider", "model", "group", "day", "name", "requests", *(f"{kind}_tokens" for kind in KINDS),
+                  "list_usd", "reported_usd", "total_usd", "unpriced_tokens", "value")  # fmt: skip
+"""A row has the columns that its table knows; `name` and `value` are of tables of single figures, USD unless the name says
+else.
+"""
 
 
 def usage_csv(found: Usage, tasks: Sequence[Task] = ()) -> str:
@@ -48,7 +50,8 @@ def _figures(found: Usage, tasks: Sequence[Task]) -> Iterator[dict[str, Any]]:
                 yield {**own, "name": name, "value": getattr(task, name)}
     for each in found.reconciliations:
         for name in ("list_usd", "actual_usd", "factor", "days", "unused_days", "unused_usd"):
-            yield {"table": "reconciliation", "provider": each.provider, "group": each.basis, "name": name, "value": getattr(each, name)}
+            yield {"table": "reconciliation", "provider": each.provider, "group": each.basis, "name": name,
+                   "value": getattr(each, name)}
     for gone in found.dropped:
         yield {"table": "dropped", "group": gone.source, "name": gone.reason, "value": gone.rows}
 

@@ -56,10 +56,17 @@ def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str
 
 def month_json(change: MonthChange | None) -> dict[str, Any] | None:
     """The last month against the month before; the causes add up to the difference. Null where there are no two months."""
-    return change and {
-        "before": f"{change.before:%Y-%m}", "month": f"{change.month:%Y-%m}", "usd_per": "day" if change.a_day else "month",
-        "before_usd": change.before_usd, "volume_usd": change.volume_usd, "mix_usd": change.mix_usd, "cache_usd": change.cache_usd,
-        "price_usd": change.price_usd, "month_usd": change.month_usd}
+    return None if change is None else {
+        "before": f"{change.before:%Y-%m}",
+        "month": f"{change.month:%Y-%m}",
+        "usd_per": "day" if change.a_day else "month",
+        "before_usd": change.before_usd,
+        "volume_usd": change.volume_usd,
+        "mix_usd": change.mix_usd,
+        "cache_usd": change.cache_usd,
+        "price_usd": change.price_usd,
+        "month_usd": change.month_usd,
+    }
 
 
 def grouped(priced: Iterable[Priced], *names: str) -> list[tuple[tuple[Any, ...], list[Priced]]]:

@@ -217,8 +217,8 @@ def _compared(each: Reconciliation) -> str:
     elif each.far:
         split = f"; all price: x {each.factor:.3f} for the incumbent alone; all volume: x {each.factor:.3f} for every option"
     if each.unused_days:
-        split += (f"; {usd(each.unused_usd)} was billed on {each.unused_days} day{'s' * (each.unused_days > 1)} without any usage"
-                  " here")
+        days = f"{each.unused_days} day{'s' * (each.unused_days > 1)}"
+        split += f"; {usd(each.unused_usd)} was billed on {days} without any usage here"
     return (f"{who}{words}: {usd(each.actual_usd)} against {usd(each.list_usd)} at list price, x {each.factor:.3f},"
             f" {each.days} days{split}")
 

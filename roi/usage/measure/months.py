@@ -5,8 +5,8 @@
     cache    other shares of input read from and written to a prompt cache, at the prices of the month before
     price    the same tokens at this month's prices, discounts that the records report among them
 
-Each is the difference of two sums that differ in one thing, taken in this order, so that they add up to the cent. A model that is new
-has no price of the month before in the records; the list of that month stands in, and where it has none, today's.
+Each is the difference of two sums that differ in one thing, taken in this order, so that they add up to the cent. A model
+that is new has no price of the month before in the records; the list of that month stands in, and where it has none, today's.
 """
 
 from collections import defaultdict
@@ -59,7 +59,9 @@ def month_change(priced: Sequence[Priced], days: Days | None) -> MonthChange | N
     return _split(old, new, per, before=before, month=month, a_day=not complete)
 
 
-def _split(old: Sequence[Priced], new: Sequence[Priced], per: Sequence[float], *, before: date, month: date, a_day: bool) -> MonthChange:
+def _split(
+    old: Sequence[Priced], new: Sequence[Priced], per: Sequence[float], *, before: date, month: date, a_day: bool
+) -> MonthChange:
     last = (month - timedelta(days=1) - EPOCH).days
     shares, factors = _input_shares(old), _factors(old)
     was, now = (sum(each.usd or 0.0 for each in rows) * by for rows, by in zip((old, new), per, strict=True))

@@ -39,9 +39,10 @@ def to_makers(records: Table, paid: Mapping[Named, str]) -> Table:
     """The records with the same."""
     if not paid:
         return records
-    cases = [((records.model == model) & (records.provider.isnull() if provider is None else records.provider == provider), maker)
+    here = records.provider
+    cases = [((records.model == model) & (here.isnull() if provider is None else here == provider), maker)
              for (provider, model), maker in paid.items()]
-    return records.mutate(provider=ibis.cases(*cases, else_=records.provider))
+    return records.mutate(provider=ibis.cases(*cases, else_=here))
 
 
 def maker_notes(paid: Mapping[Named, str]) -> Iterator[str]:

@@ -40,7 +40,8 @@ def of_header(header: Sequence[str], formats: Sequence[Format], shown: str, opti
         return found
     untimed = lacks_time(options, tuple(header))
     if untimed is not None:
-        raise InputError(f"{shown}: {untimed[0]} and {untimed[1]} are there, but no column of times: name it, --map time=COLUMN")
+        raise InputError(f"{shown}: {untimed[0]} and {untimed[1]} are there, but no column of times: name it,"
+                         " --map time=COLUMN")
     raise InputError(f"{shown}: no known export has {_shown(header, formats, 'columns')}"
                      f"{_nearest_format(header, formats)}; {MAP}")
 
@@ -78,8 +79,8 @@ def _nearest_format(header: Sequence[str], formats: Sequence[Format]) -> str:
 def of_documents(documents: Iterable[Document], formats: Sequence[Format], shown: str, options: FileOptions) -> Format:
     """The format of the first of these documents that has one; raises InputError with the first's keys where none has.
 
-    A log may begin with other lines (metrics, a title, what a session is about), so a known format anywhere comes before a table of
-    one's own.
+    A log may begin with other lines (metrics, a title, what a session is about), so a known format anywhere comes before a
+    table of one's own.
     """
     seen = []
     for document in documents:

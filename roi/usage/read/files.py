@@ -65,8 +65,8 @@ def _inside(path: Path) -> list[SourceFile]:
         raise InputError(f"{path}: a damaged ZIP: its list of files cannot be read") from None
     size = sum(each.file_size for each in members)
     if size > LARGEST_ZIP or len(members) > MOST_MEMBERS:
-        raise InputError(f"{path}: a ZIP of {len(members):,} files and {size / 2**30:,.1f} GiB; unpack it, or give a smaller one"
-                         f" (at most {MOST_MEMBERS:,} files and {LARGEST_ZIP >> 30} GiB)")
+        raise InputError(f"{path}: a ZIP of {len(members):,} files and {size / 2**30:,.1f} GiB; unpack it, or give a smaller"
+                         f" one (at most {MOST_MEMBERS:,} files and {LARGEST_ZIP >> 30} GiB)")
     if not members:
         raise InputError(f"{path}: a ZIP without {', '.join(ENDINGS)} or .gz files")
     return [SourceFile(path, f"{path}/{each.filename}", each.filename) for each in sorted(members, key=lambda x: x.filename)]

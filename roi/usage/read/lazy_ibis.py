@@ -26,7 +26,7 @@ class _AtFirstUse:
 
 
 def _load() -> None:
-    """Import Ibis, DuckDB and Arrow without the garbage collector, which walks what they make many times and frees none of it."""
+    """Import Ibis, DuckDB and Arrow without the garbage collector, which walks what they make and frees none of it."""
     collecting = gc.isenabled()
     gc.disable()
     try:

@@ -53,7 +53,8 @@ class SniffedFile:
     @property
     def suits_duckdb(self) -> bool:
         """True for Parquet, and for tables whose text DuckDB's reader takes as it is; the others are read in Python."""
-        return (self.shape.kind in ("parquet", "table") and not self.format.table_by_document and self.shape.encoding.startswith("utf-8") and self.shape.regular
+        return (self.shape.kind in ("parquet", "table") and not self.format.table_by_document
+                and self.shape.encoding.startswith("utf-8") and self.shape.regular
                 and self.file.path is not None and self.file.member is None and not self.cut_short)
 
 

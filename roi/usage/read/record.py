@@ -29,8 +29,8 @@ FILE: Final = "roi file of this row"
 PART: Final = "roi part"
 BUCKET: Final = "roi bucket"
 SPLIT: Final = "roi split"
-"""Columns beside the record's where rows are buckets or costs, so that `usage.buckets` finds those that two exports hold: a hash of
-whose it is, the same with its time, and the bits of `Format.split_by` that are filled in."""
+"""Columns beside the record's where rows are buckets or costs, so that `usage.buckets` finds those that two exports hold: a
+hash of whose it is, the same with its time, and the bits of `Format.split_by` that are filled in."""
 NO_MODEL: Final = "model not stated"
 """Stands for the model of a table of one's own where neither it nor --model names one."""
 COLUMNS: Final = {
@@ -129,7 +129,9 @@ class Format:
     local_times: bool = False
     """True where times without an offset may be local (--timezone); a vendor's are UTC."""
     parts: tuple[str, ...] = ()
-    """Columns that tell one bucket from another of the same time, model, batch and tier: keys, projects, users. Counts are none."""
+    """Columns that tell one bucket from another of the same time, model, batch and tier: keys, projects, users. Counts are
+    none.
+    """
     split_by: tuple[str, ...] = ()
     """Of them, those by which an export may be grouped or not: empty in all rows where it was not."""
     groups: Mapping[str, str] = field(default_factory=dict)
@@ -174,7 +176,8 @@ class Format:
         """FILE, PART, BUCKET and SPLIT of a bucket or a cost."""
         whose = ("provider", "model", "batch", "tier", "long_context")
         own = {f"part {name}": text(raw, name) for name in self.parts if find(raw, name)}
-        words = {name: column.cast("string").fill_null("") for name, column in {**{x: columns[x] for x in whose}, **own}.items()}
+        known = {**{name: columns[name] for name in whose}, **own}
+        words = {name: column.cast("string").fill_null("") for name, column in known.items()}
         times = {name: columns[name].fill_null(0) for name in ("at_us", "until_us")}
         bits = [ibis.ifelse(text(raw, name).isnull(), 0, 1 << k) for k, name in enumerate(self.split_by) if find(raw, name)]
         return {FILE: raw[FILE], PART: ibis.struct(words).hash(), BUCKET: ibis.struct({**words, **times}).hash(),
@@ -190,7 +193,8 @@ class Format:
         if kind in ("model", "day", "hour"):
             return None  # the record has it
         if kind not in there:
-            raise InputError(f"--group-by: {kind!r} is not in {self.title}; there is {', '.join([*there, 'model', 'day', 'hour'])}")
+            known = ", ".join([*there, "model", "day", "hour"])
+            raise InputError(f"--group-by: {kind!r} is not in {self.title}; there is {known}")
         return text(raw, there[kind])
 
 

@@ -58,7 +58,9 @@ class FileShape:
     firsts: Iterator[Document] = field(default_factory=lambda: iter(()), compare=False)
     """The first JSON documents of a file with one a line, each parsed when it is looked at, and but once."""
     prefixed: bool = False
-    """True where a log's own words (a time, a stream) may stand before the document of a line, and lines without one between."""
+    """True where a log's own words (a time, a stream) may stand before the document of a line, and lines without one
+    between.
+    """
     gzipped: bool = False
     """True where the bytes are gzip, whatever the name says."""
     regular: bool = True

@@ -102,8 +102,10 @@ def line_rows(file: SourceFile, shape: FileShape, form: Format, unread: UnreadRo
         yield from rows_of_documents(_line_documents(stream, file, shape, form, unread), form)
 
 
-def _line_documents(stream: BinaryIO, file: SourceFile, shape: FileShape, form: Format, unread: UnreadRows) -> Iterator[Document]:
-    """The document of each line; lines that cannot be read are counted, those without any of the format's markers passed over."""
+def _line_documents(
+    stream: BinaryIO, file: SourceFile, shape: FileShape, form: Format, unread: UnreadRows
+) -> Iterator[Document]:
+    """The document of each line; lines that cannot be read are counted, those without a marker of the format passed over."""
     for number, line in enumerate(_lines(stream, file, shape, unread), start=1):
         if form.markers and not any(marker in line for marker in form.markers):
             continue
@@ -133,7 +135,8 @@ def _line_document(line: str, where: str, unread: UnreadRows, *, other_lines: bo
 
 def document_rows(document: object, form: Format) -> Iterator[Cells]:
     """Rows of one JSON document, the format's columns alone; each item of a list is a document."""
-    return rows_of_documents((each for each in (document if isinstance(document, list) else [document]) if isinstance(each, dict)), form)
+    every = document if isinstance(document, list) else [document]
+    return rows_of_documents((each for each in every if isinstance(each, dict)), form)
 
 
 def rows_of_documents(documents: Iterable[Document], form: Format) -> Iterator[Cells]:
@@ -193,10 +196,10 @@ def objects_of(document: object, shown: str) -> list[Document]:
 
 
 def unwrapped(documents: Sequence[Document]) -> list[Document]:
-    """The objects in lists that the documents are wrapped around ({"result": [...]}); none where they are wrapped around none."""
+    """The objects in lists that the documents are wrapped around ({"result": [...]}); none where there is no such list."""
     found: list[Document] = []
     for document in documents:
-        held = next((document[key] for key in WRAPPERS if isinstance(document.get(key), list)), [])
+        held: list[object] = next((document[key] for key in WRAPPERS if isinstance(document.get(key), list)), [])
         found += [item for item in held if isinstance(item, dict)]
     return found
 

@@ -2,10 +2,10 @@
 
 A line with message.usage holds what one request had used when the line was written: the blocks of one answer are lines of
 their own, with the same message id and request id, and a resumed session has old lines in a new file. So a call is known by
-both ids, and its line with the most output counts. The four counts are Anthropic's, disjoint; writes kept an hour cost twice the
-input price. The model `<synthetic>` is the client's own word and no call. A suffix such as [1m] is the client's too. Ignored:
-`costUSD` of old versions, `iterations` within one request, web searches, which are billed a piece. Source: captured lines in public
-repositories (2025-07 to 2026-08).
+both ids, and its line with the most output counts. The four counts are Anthropic's, disjoint; writes kept an hour cost twice
+the input price. The model `<synthetic>` is the client's own word and no call. A suffix such as [1m] is the client's too.
+Ignored: `costUSD` of old versions, `iterations` within one request, web searches, which are billed a piece. Source: captured
+lines in public repositories (2025-07 to 2026-08).
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,15 @@ COUNTS: Final = ("input_tokens", "cache_read_input_tokens", "cache_creation_inpu
 WRITE_1H: Final = "ephemeral_1h_input_tokens"
 SYNTHETIC: Final = "<synthetic>"
 OTHER_LINES: Final = (
-    "summary", "file-history-snapshot", "queue-operation", "custom-title", "agent-name", "last-prompt", "cost-state", "attachment")
+    "summary",
+    "file-history-snapshot",
+    "queue-operation",
+    "custom-title",
+    "agent-name",
+    "last-prompt",
+    "cost-state",
+    "attachment",
+)
 """Kinds of lines that may stand at the beginning of a transcript, or be all of it."""
 
 

@@ -1,11 +1,11 @@
 """Codex CLI: rollouts of its sessions, ~/.codex/sessions/YEAR/MONTH/DAY/rollout-*.jsonl.
 
-The model and the project stand in lines before the counts (`session_meta`, `turn_context`). A `token_count` event holds the last
-request's usage and the session's sum, and is written again where nothing was used since: an event whose sum has not moved is no
-call. Without `last_token_usage` the call is what the sum grew by. Newer versions write a `token_usage_record` a response too,
-which counts only where a file has no event. `input_tokens` counts cached reads and cache writes, `output_tokens` reasoning. Not told
-apart: the events that a forked session copies from the one before it, which count again. Source: captured lines in public
-repositories (2026-01 to 2026-10).
+The model and the project stand in lines before the counts (`session_meta`, `turn_context`). A `token_count` event holds the
+last request's usage and the session's sum, and is written again where nothing was used since: an event whose sum has not
+moved is no call. Without `last_token_usage` the call is what the sum grew by. Newer versions write a `token_usage_record` a
+response too, which counts only where a file has no event. `input_tokens` counts cached reads and cache writes,
+`output_tokens` reasoning. Not told apart: the events that a forked session copies from the one before it, which count again.
+Source: captured lines in public repositories (2026-01 to 2026-10).
 """
 
 from collections.abc import Iterable, Iterator

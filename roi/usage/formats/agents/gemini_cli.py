@@ -1,11 +1,11 @@
 """Gemini CLI: its sessions (~/.gemini/tmp/PROJECT/chats/session-*.json or .jsonl), and its telemetry log.
 
 Sessions. One JSON object with `messages`, or a line for each: a message is written again when it changes, and `$set` may hold
-messages too, so that an id counts once, with the most output. `tokens`: input is the API's promptTokenCount, cached tokens in it;
-thoughts and tool prompts are beside output and input, as the API counts them.
+messages too, so that an id counts once, with the most output. `tokens`: input is the API's promptTokenCount, cached tokens in
+it; thoughts and tool prompts are beside output and input, as the API counts them.
 
-Telemetry. Events gemini_cli.api_response, one JSON object after another, or OTLP logs: the same counts under other names. Sessions
-and telemetry of one time hold the same calls. Source: captured rows in public repositories (2026-02 to 2026-10).
+Telemetry. Events gemini_cli.api_response, one JSON object after another, or OTLP logs: the same counts under other names.
+Sessions and telemetry of one time hold the same calls. Source: captured rows in public repositories (2026-02 to 2026-10).
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,7 @@
 """What sessions of coding agents are called: a pseudonym, unless the user asks for names.
 
-A project's folder and a session's id may say who works on what. Without `--names` neither leaves its file: a pseudonym is a hash
-of it, the same in every run, so that two months compare.
+A project's folder and a session's id may say who works on what. Without `--names` neither leaves its file: a pseudonym is a
+hash of it, the same in every run, so that two months compare.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
+from typing import Any
 
 from roi.usage.read.record import Document, Format
 
@@ -28,7 +29,8 @@ def named(kind: str, value: object, *, names: bool) -> str | None:
 
 def with_names(form: Format) -> Format:
     """The format with projects and sessions by their names, where its rows have them."""
-    flatten, session = form.flatten, form.session
+    flatten: Any = form.flatten  # of agents they take `names`
+    session: Any = form.session
     if form.groups != GROUPS:
         return form
     return replace(form, flatten=None if flatten is None else partial(flatten, names=True),
@@ -47,5 +49,5 @@ def word(value: object, longest: int = 80) -> str | None:
 
 def documents_of(document: Document, *keys: str) -> Iterator[Document]:
     """The objects in a list under the first of `keys` that holds one."""
-    held = next((document[key] for key in keys if isinstance(document.get(key), list)), [])
+    held: list[object] = next((document[key] for key in keys if isinstance(document.get(key), list)), [])
     yield from (each for each in held if isinstance(each, dict))

@@ -1,8 +1,8 @@
 """OpenCode: its messages, ~/.local/share/opencode/storage/message/SESSION/*.json, or the table `message` of opencode.db.
 
-An assistant's message is one call. Its counts are disjoint: input leaves cached tokens out, reasoning stands beside output and is
-billed as output. `cost` is what OpenCode reckons from its own price list, 0 under a subscription, which is no cost. Times are
-milliseconds. Source: captured messages in public repositories (2025-06 to 2026-10).
+An assistant's message is one call. Its counts are disjoint: input leaves cached tokens out, reasoning stands beside output
+and is billed as output. `cost` is what OpenCode reckons from its own price list, 0 under a subscription, which is no cost.
+Times are milliseconds. Source: captured messages in public repositories (2025-06 to 2026-10).
 """
 
 from collections.abc import Iterator
@@ -45,7 +45,8 @@ def message_rows(document: Document, *, names: bool = False) -> Iterator[Documen
     cost, cache = message.get("cost"), nested(tokens, "cache")
     path = nested(message, "path")
     yield {
-        "created": number(nested(message, "time").get("created")), "modelID": word(message.get("modelID")), "call": word(message.get("id")),
+        "created": number(nested(message, "time").get("created")), "call": word(message.get("id")),
+        "modelID": word(message.get("modelID")),
         "providerID": word(message.get("providerID")), "cost": cost if isinstance(cost, int | float) else None,
         **{name: number(tokens.get(name)) for name in COUNTS[:3]}, **{name: number(cache.get(name)) for name in COUNTS[3:]},
         "project": named("project", path.get("root") or path.get("cwd"), names=names),

@@ -35,13 +35,20 @@ def fields(table: Table, options: FileOptions) -> Fields:
     operation = text(table, "operation")
     other = reduce(or_, [model.contains(part) for part in OTHER_MODELS])
     return Fields(
-        at_us=instant(table, "timestamp"), provider="aws", model=model.fill_null(options.model or ""),
-        uncached_input=whole(table, "inputtokencount"), cache_read=count(table, "cachereadinputtokencount"),
-        cache_write=count(table, "cachewriteinputtokencount"), output=whole(table, "outputtokencount"),
-        reasons=((text(table, "errorcode").notnull(), "failed call"),
-                 ((operation.notnull() & ~operation.lower().re_search(CALLS)).fill_null(False), "an operation that calls no model"),
-                 (model.contains("embed").fill_null(False), "an embedding model"),
-                 (other.fill_null(False), "an image, video, speech or rerank model")))
+        at_us=instant(table, "timestamp"),
+        provider="aws",
+        model=model.fill_null(options.model or ""),
+        uncached_input=whole(table, "inputtokencount"),
+        cache_read=count(table, "cachereadinputtokencount"),
+        cache_write=count(table, "cachewriteinputtokencount"),
+        output=whole(table, "outputtokencount"),
+        reasons=(
+            (text(table, "errorcode").notnull(), "failed call"),
+            ((operation.notnull() & ~operation.lower().re_search(CALLS)).fill_null(False), "an operation that calls no model"),
+            (model.contains("embed").fill_null(False), "an embedding model"),
+            (other.fill_null(False), "an image, video, speech or rerank model"),
+        ),
+    )
 
 
 def without_arn(model: Column) -> Column:
@@ -95,11 +102,24 @@ def _in_utc(time: object) -> object:
 
 
 BEDROCK_LOG: Final = Format(
-    name="bedrock-log", title="AWS Bedrock invocation log", grain="call",
+    name="bedrock-log",
+    title="AWS Bedrock invocation log",
+    grain="call",
     needs=frozenset({"timestamp", "modelid", "inputtokencount", "outputtokencount"}),
-    uses=("cachereadinputtokencount", "cachewriteinputtokencount", "accountid", "errorcode", "caller", "requestid", "operation"),
-    fields=fields, recognises=lambda document: next(_entries(document), None) is not None, flatten=entry_rows,
-    groups={"key": "caller", "project": "accountid"})
+    uses=(
+        "cachereadinputtokencount",
+        "cachewriteinputtokencount",
+        "accountid",
+        "errorcode",
+        "caller",
+        "requestid",
+        "operation",
+    ),
+    fields=fields,
+    recognises=lambda document: next(_entries(document), None) is not None,
+    flatten=entry_rows,
+    groups={"key": "caller", "project": "accountid"},
+)
 BEDROCK_INSIGHTS: Final = replace(
     BEDROCK_LOG, name="bedrock-insights", title="CloudWatch Logs Insights CSV", needs=frozenset({"@timestamp", "@message"}),
     uses=(*BEDROCK_LOG.needs, *BEDROCK_LOG.uses), recognises=None, flatten=insights_rows, table_by_document=True)

@@ -1,10 +1,10 @@
-"""OpenRouter: the activity CSV, one generation a row or one model and day a row, and the Activity API, one endpoint and day a row.
+"""OpenRouter: the activity CSV, a generation or a model and day a row, and the Activity API, an endpoint and day a row.
 
 `tokens_prompt` counts `tokens_cached`, `tokens_completion` counts `tokens_reasoning`. `cost_total` has the discounts of the
 cache in it. With one's own provider key the provider bills the call, which `byok_usage_inference` holds, and cost_total (of the
-API, `usage`) is what OpenRouter takes: what was spent is both. The Activity API has no cached tokens: all input counts as uncached there. Cache writes are
-in neither. Times and days are UTC. The provider is OpenRouter, whose prices are those that are paid. Source: OpenRouter's API
-reference, activity (2026-10); the CSV's columns as exported.
+API, `usage`) is what OpenRouter takes: what was spent is both. The Activity API has no cached tokens: all input counts as
+uncached there. Cache writes are in neither. Times and days are UTC. The provider is OpenRouter, whose prices are those that
+are paid. Source: OpenRouter's API reference, activity (2026-10); the CSV's columns as exported.
 """
 
 from functools import partial

@@ -1,4 +1,4 @@
-"""Langfuse: observations as the blob storage export writes them (snake_case), and as its UI and API do (camelCase), alone or in a trace.
+"""Langfuse: observations as the blob export writes them (snake_case), and as UI and API do (camelCase), alone or in a trace.
 
 `usage_details` is a map whose keys the integration chose. Langfuse itself takes cached and reasoning tokens out of `input`
 and `output` where OpenAI's usage is sent whole; other integrations leave them in. A row settles it where its `total` equals
@@ -81,7 +81,7 @@ def _is_ui(document: Document) -> bool:
     """True where the first observation has the UI's keys, or the older `usage` in the place of usageDetails."""
     first = next(observations(document), {})
     own = {key.lower() for key in first}
-    return UI_NEEDS <= own or (UI_NEEDS - {"usagedetails"} <= own and isinstance(first.get("usage"), dict))
+    return own >= UI_NEEDS or (own >= UI_NEEDS - {"usagedetails"} and isinstance(first.get("usage"), dict))
 
 
 def observation_rows(document: Document) -> Iterator[Document]:
@@ -99,10 +99,28 @@ def observation_rows(document: Document) -> Iterator[Document]:
 NEEDS: Final = frozenset({"type", "start_time", "usage_details"})
 UI_NEEDS: Final = frozenset({"type", "starttime", "usagedetails"})
 LANGFUSE: Final = Format(
-    name="langfuse", title="Langfuse observations", grain="call", needs=NEEDS,
-    uses=("id", "provided_model_name", "model", "level", "total_cost", "prompt_name", "environment", "user_id", "project_id", "session_id"),
-    fields=fields, prepare=prepare, recognises=partial(has_keys, NEEDS), flatten=observation_rows,
-    groups={"prompt": "prompt_name", "tag": "environment", "session": "session_id", "user": "user_id", "project": "project_id"})
+    name="langfuse",
+    title="Langfuse observations",
+    grain="call",
+    needs=NEEDS,
+    uses=(
+        "id",
+        "provided_model_name",
+        "model",
+        "level",
+        "total_cost",
+        "prompt_name",
+        "environment",
+        "user_id",
+        "project_id",
+        "session_id",
+    ),
+    fields=fields,
+    prepare=prepare,
+    recognises=partial(has_keys, NEEDS),
+    flatten=observation_rows,
+    groups={"prompt": "prompt_name", "tag": "environment", "session": "session_id", "user": "user_id", "project": "project_id"},
+)
 LANGFUSE_UI: Final = replace(
     LANGFUSE, name="langfuse-ui", title="Langfuse observations of the UI or API", needs=UI_NEEDS,
     uses=("id", "providedmodelname", "model", "level", "calculatedtotalcost", "totalcost", "promptname", "environment",

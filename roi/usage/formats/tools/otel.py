@@ -4,10 +4,11 @@ A call counts once, at its innermost span: agent, tool and workflow spans repeat
 chat span of a framework around the chat span of a client, known by a direct child in the same file. An older span without
 an operation counts where it names a model and has usage. gen_ai.usage.input_tokens SHOULD count cached reads and writes,
 but instrumentations differ, so that it is ambiguous; where cached tokens are above the input of their span, it plainly does
-not. There is no attribute for batch. OpenInference (Phoenix) and the Vercel AI SDK have names of their own for the same: a span of kind
-LLM, and one whose operation ends in doGenerate or doStream, is a call; the SDK's outer span repeats the last step. Attributes of content and events are never read. Source:
-open-telemetry/semantic-conventions-genai, registry of gen_ai (2026-11; `cache_creation` becomes `cache_write` there); spans captured
-from the AI SDK (Arize-ai/openinference, 2026-02) and of OpenInference.
+not. There is no attribute for batch. OpenInference (Phoenix) and the Vercel AI SDK have names of their own for the same: a
+span of kind LLM, and one whose operation ends in doGenerate or doStream, is a call; the SDK's outer span repeats the last
+step. Attributes of content and events are never read. Source: open-telemetry/semantic-conventions-genai, registry of gen_ai
+(2026-11; `cache_creation` becomes `cache_write` there); spans captured from the AI SDK (Arize-ai/openinference, 2026-02) and
+of OpenInference.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,7 +35,8 @@ OLDER: Final = {
     "input": ("gen_ai.usage.prompt_tokens", "llm.token_count.prompt", "ai.usage.inputTokens", "ai.usage.promptTokens"),
     "output": ("gen_ai.usage.completion_tokens", "llm.token_count.completion", "ai.usage.outputTokens",
                "ai.usage.completionTokens"),
-    "read": ("gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.input_tokens.cached", "llm.token_count.prompt_details.cache_read",
+    "read": ("gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.input_tokens.cached",
+             "llm.token_count.prompt_details.cache_read",
              "ai.usage.inputTokenDetails.cacheReadTokens", "ai.usage.cachedInputTokens"),
     "written": ("gen_ai.usage.cache_write.input_tokens", "gen_ai.usage.cache_creation_input_tokens",
                 "llm.token_count.prompt_details.cache_write", "ai.usage.inputTokenDetails.cacheWriteTokens"),
@@ -66,8 +68,9 @@ CALLS: Final = ("chat", "text_completion", "generate_content", "completion", "ch
 PROVIDERS: Final = {
     "aws.bedrock": "aws", "aws_bedrock": "aws", "az.ai.inference": "azure", "az.ai.openai": "azure",
     "azure.ai.inference": "azure", "azure.ai.openai": "azure", "gcp.gemini": "google", "gcp.gen_ai": "google",
-    "gcp.vertex_ai": "google", "google_genai": "google", "google.vertex": "google", "vertexai": "google", "amazon-bedrock": "aws",
-    "azure-openai": "azure", "azureopenai": "azure", "xai": "x-ai", "mistral_ai": "mistral", "moonshot_ai": "moonshotai", "x_ai": "x-ai",
+    "gcp.vertex_ai": "google", "google_genai": "google", "google.vertex": "google", "vertexai": "google",
+    "amazon-bedrock": "aws", "azure-openai": "azure", "azureopenai": "azure", "xai": "x-ai",
+    "mistral_ai": "mistral", "moonshot_ai": "moonshotai", "x_ai": "x-ai",
 }  # fmt: skip
 """The convention's words for providers that genai-prices spells otherwise."""
 
@@ -153,7 +156,8 @@ def _operation(attributes: Mapping[str, Any]) -> str | None:  # Any: attributes 
     """The convention's word for what OpenInference or the AI SDK calls a span; None where neither says what it is."""
     kind, step = (str(_value(attributes.get(name)) or "") for name in (KIND, STEP))
     if step:
-        return "chat" if step.endswith(("doGenerate", "doStream")) else "embeddings" if "embed" in step.lower() else "invoke_agent"
+        other = "embeddings" if "embed" in step.lower() else "invoke_agent"
+        return "chat" if step.endswith(("doGenerate", "doStream")) else other
     return {"": None, "LLM": "chat", "EMBEDDING": "embeddings"}.get(kind.upper(), "invoke_agent")
 
 
@@ -211,8 +215,18 @@ def _first(holder: Document, what: str) -> Any:  # Any: JSON as it was parsed
 
 
 OTEL_GENAI: Final = Format(
-    name="otel-genai", title="OpenTelemetry GenAI spans", grain="call",
+    name="otel-genai",
+    title="OpenTelemetry GenAI spans",
+    grain="call",
     needs=frozenset({"span_id", "parent_span_id", "start_time", ATTRIBUTES["input"], ATTRIBUTES["output"]}),
-    uses=(*ATTRIBUTES.values(), "span_id", "parent_span_id", "start_time", "error", "service.name"), fields=fields,
-    recognises=has_spans, flatten=span_rows,
-    groups={"project": "service.name", "session": ATTRIBUTES["session"], "tag": ATTRIBUTES["agent"], "prompt": ATTRIBUTES["prompt"]})
+    uses=(*ATTRIBUTES.values(), "span_id", "parent_span_id", "start_time", "error", "service.name"),
+    fields=fields,
+    recognises=has_spans,
+    flatten=span_rows,
+    groups={
+        "project": "service.name",
+        "session": ATTRIBUTES["session"],
+        "tag": ATTRIBUTES["agent"],
+        "prompt": ATTRIBUTES["prompt"],
+    },
+)

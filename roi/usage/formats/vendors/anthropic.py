@@ -2,10 +2,10 @@
 
 Usage. The four input columns are disjoint: one leaves out what was read from the cache and what was written to it, for five
 minutes or an hour (in the report cache writes lie one level deeper). Output counts thinking too. A row of the CSV is one UTC
-day (or hour, where the console showed hours) of a model, a key, a workspace and a kind of use. Calls are not counted. Priority and fast rows are kept with that word as
-their tier. What the report was not grouped by is null: without the model nothing can be priced, and without the service tier
-batch calls cannot be told from others. A bucket without use has no results. Ignored: web searches, which are billed a piece,
-and `inference_geo`, which may change the price.
+day (or hour, where the console showed hours) of a model, a key, a workspace and a kind of use. Calls are not counted.
+Priority and fast rows are kept with that word as their tier. What the report was not grouped by is null: without the model
+nothing can be priced, and without the service tier batch calls cannot be told from others. A bucket without use has no
+results. Ignored: web searches, which are billed a piece, and `inference_geo`, which may change the price.
 
 Costs. `amount` is a decimal number in text and counts cents, whatever its digits look like: "123.45" is 1.23 dollars. The
 model is stated where the report was grouped by description, for tokens alone. Web searches, code execution and sessions are
@@ -93,9 +93,17 @@ def cost_csv_fields(table: Table, _: FileOptions) -> Fields:
     """What rows of the console's cost CSV say, in dollars; its model is a name for people."""
     start, kind = utc(table, "usage_date_utc"), text(table, "cost_type").lower().fill_null("token")
     return Fields(
-        at_us=start, until_us=start + _width_us(table, start), provider="anthropic", model=text(table, "model"), uncached_input=0,
-        output=0, requests=None, **kind_of_use(table, "usage_type"), cost_usd=real(table, "cost_usd"),
-        reasons=((~kind.startswith("token"), NO_TOKENS),))
+        at_us=start,
+        until_us=start + _width_us(table, start),
+        provider="anthropic",
+        model=text(table, "model"),
+        uncached_input=0,
+        output=0,
+        requests=None,
+        **kind_of_use(table, "usage_type"),
+        cost_usd=real(table, "cost_usd"),
+        reasons=((~kind.startswith("token"), NO_TOKENS),),
+    )
 
 
 def kind_of_use(table: Table, column: str) -> dict[str, Any]:  # Any: values of Fields
@@ -137,18 +145,30 @@ ANTHROPIC_CSV: Final = Format(
     uses=(CSV_READ, CSV_WRITE_5M, CSV_WRITE_1H, CSV_WRITE, "usage_type", "context_window", "speed", "api_key", "workspace"),
     fields=csv_fields, parts=("api_key", "workspace"), groups={"key": "api_key", "project": "workspace"})
 ANTHROPIC_USAGE_API: Final = Format(
-    name="anthropic-usage-api", title="Anthropic usage report", grain="bucket",
+    name="anthropic-usage-api",
+    title="Anthropic usage report",
+    grain="bucket",
     needs=frozenset({"starting_at", "uncached_input_tokens", "cache_read_input_tokens", "output_tokens", WRITE_5M, WRITE_1H}),
-    uses=("ending_at", *USAGE), fields=usage_fields, recognises=_has_results("uncached_input_tokens"), flatten=usage_rows,
-    parts=KEYS, split_by=(*KEYS, "service_tier", "context_window", "speed"), groups={"key": "api_key_id", "project": "workspace_id", "user": "account_id"})
+    uses=("ending_at", *USAGE),
+    fields=usage_fields,
+    recognises=_has_results("uncached_input_tokens"),
+    flatten=usage_rows,
+    parts=KEYS,
+    split_by=(*KEYS, "service_tier", "context_window", "speed"),
+    groups={"key": "api_key_id", "project": "workspace_id", "user": "account_id"},
+)
 ANTHROPIC_COST_API: Final = Format(
     name="anthropic-cost-api", title="Anthropic cost report", grain="cost",
     needs=frozenset({"starting_at", "ending_at", "amount", "currency", "cost_type", "workspace_id"}),
     uses=COSTS, fields=cost_fields, recognises=_has_results("amount", "currency"), flatten=cost_rows,
     parts=("workspace_id", "cost_type"), split_by=("workspace_id", "model"), groups={"project": "workspace_id"})
 ANTHROPIC_COST_CSV: Final = Format(
-    name="anthropic-cost-csv", title="Anthropic cost CSV", grain="cost",
+    name="anthropic-cost-csv",
+    title="Anthropic cost CSV",
+    grain="cost",
     needs=frozenset({"usage_date_utc", "model", "token_type", "cost_usd"}),
-    uses=("cost_type", "usage_type", "context_window", "speed", "api_key", "workspace", "inference_geo"), fields=cost_csv_fields,
+    uses=("cost_type", "usage_type", "context_window", "speed", "api_key", "workspace", "inference_geo"),
+    fields=cost_csv_fields,
     parts=("api_key", "workspace", "usage_type", "token_type", "cost_type", "context_window", "inference_geo"),
-    groups={"key": "api_key", "project": "workspace"})
+    groups={"key": "api_key", "project": "workspace"},
+)

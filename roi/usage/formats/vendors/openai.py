@@ -4,11 +4,11 @@ Usage. `input_tokens` counts cached reads and cache writes too; `input_uncached_
 bucket holds several rows, one for each combination of what the export was grouped by. Empty buckets have only their times.
 Times are UTC. The service tier "incentivized-tier" is free.
 
-Costs, in dollars, of the API or as the dashboard's CSV. The model stands nowhere but in the text of the line item, where the page was grouped by it: "gpt-6-luna,
-cached input", with "priority | " before it or ", long context" after it, and the modality after a model that has several
-("gpt-image-2 text, input"). Line items of tools ("web search tool calls") and of seconds ("whisper") are dropped with their
-reason, since no token count explains them; a page that was not grouped holds them inside its one sum. `quantity` is not read:
-the usage export counts tokens.
+Costs, in dollars, of the API or as the dashboard's CSV. The model stands nowhere but in the text of the line item, where the
+page was grouped by it: "gpt-6-luna, cached input", with "priority | " before it or ", long context" after it, and the
+modality after a model that has several ("gpt-image-2 text, input"). Line items of tools ("web search tool calls") and of
+seconds ("whisper") are dropped with their reason, since no token count explains them; a page that was not grouped holds them
+inside its one sum. `quantity` is not read: the usage export counts tokens.
 
 Sources: OpenAI's API reference, Usage, completions, and Costs (2026-11-24); line items as published readers of it saw them in
 2026.
@@ -82,11 +82,22 @@ def cost_csv_fields(table: Table, _: FileOptions) -> Fields:
     other = ibis.cases((unit.notnull(), unit.lower() != "tokens"), (item.notnull(), ~of_tokens), else_=False)
     empty = currency.isnull() & text(table, "amount_value").isnull()
     return Fields(
-        at_us=instant(table, "start_time"), until_us=instant(table, "end_time"), provider="openai",
-        model=ibis.ifelse(of_tokens, item.re_extract(ITEM, 2), None), uncached_input=0, output=0, requests=None,
+        at_us=instant(table, "start_time"),
+        until_us=instant(table, "end_time"),
+        provider="openai",
+        model=ibis.ifelse(of_tokens, item.re_extract(ITEM, 2), None),
+        uncached_input=0,
+        output=0,
+        requests=None,
         tier=ibis.ifelse(of_tokens, item.re_extract(ITEM, 1).nullif(""), None),
-        long_context=item.lower().contains("long context").fill_null(False), cost_usd=real(table, "amount_value"),
-        reasons=((empty, EMPTY_BUCKET), (currency.lower().fill_null("") != "usd", OTHER_CURRENCY), (other.fill_null(False), NO_TOKENS)))
+        long_context=item.lower().contains("long context").fill_null(False),
+        cost_usd=real(table, "amount_value"),
+        reasons=(
+            (empty, EMPTY_BUCKET),
+            (currency.lower().fill_null("") != "usd", OTHER_CURRENCY),
+            (other.fill_null(False), NO_TOKENS),
+        ),
+    )
 
 
 def _kinds(document: Document) -> list[object]:
@@ -120,9 +131,16 @@ def _item(result: Document) -> Document:
 
 
 OPENAI_CSV: Final = Format(
-    name="openai-csv", title="OpenAI dashboard CSV", grain="bucket",
-    needs=frozenset({"start_time", "num_model_requests", "input_tokens", "model"}), uses=USES, fields=usage_fields,
-    parts=KEYS, split_by=(*KEYS, "batch", "service_tier"), groups={"project": "project_id", "key": "api_key_id", "user": "user_id"})
+    name="openai-csv",
+    title="OpenAI dashboard CSV",
+    grain="bucket",
+    needs=frozenset({"start_time", "num_model_requests", "input_tokens", "model"}),
+    uses=USES,
+    fields=usage_fields,
+    parts=KEYS,
+    split_by=(*KEYS, "batch", "service_tier"),
+    groups={"project": "project_id", "key": "api_key_id", "user": "user_id"},
+)
 OPENAI_USAGE_API: Final = replace(
     OPENAI_CSV, name="openai-usage-api", title="OpenAI Usage API", needs=OPENAI_CSV.needs | {"object"}, flatten=usage_rows,
     recognises=lambda page: page.get("object") == "page" and "organization.usage.completions.result" in _kinds(page))
@@ -134,6 +152,13 @@ OPENAI_COSTS_API: Final = Format(
     parts=("project_id", "api_key_id"), split_by=("project_id", "api_key_id", "model"),
     groups={"project": "project_id", "key": "api_key_id"})
 OPENAI_COSTS_CSV: Final = Format(
-    name="openai-costs-csv", title="OpenAI cost CSV", grain="cost", needs=frozenset({"start_time", "amount_value", "amount_currency"}),
-    uses=("end_time", "line_item", "quantity_unit", "project_id", "api_key_id", "user_id"), fields=cost_csv_fields,
-    parts=(*KEYS, "line_item"), split_by=(*KEYS, "line_item"), groups={"project": "project_id", "key": "api_key_id"})
+    name="openai-costs-csv",
+    title="OpenAI cost CSV",
+    grain="cost",
+    needs=frozenset({"start_time", "amount_value", "amount_currency"}),
+    uses=("end_time", "line_item", "quantity_unit", "project_id", "api_key_id", "user_id"),
+    fields=cost_csv_fields,
+    parts=(*KEYS, "line_item"),
+    split_by=(*KEYS, "line_item"),
+    groups={"project": "project_id", "key": "api_key_id"},
+)

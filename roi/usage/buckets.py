@@ -67,10 +67,11 @@ def settle_buckets(tables: Sequence[LogTable], engine: DuckDB, name: str) -> Set
     changed = [row for row in found if row["same"] != 1]
     if changed:
         several, first = len(changed) > 1, changed[0]
+        what = f"{first['model'] or tables[0].format.title} on {day_of(first['day'])}"
         unread.notes.append(
-            f"{len(changed):,} bucket{'s' * several} (first: {first['model'] or tables[0].format.title} on {day_of(first['day'])})"
-            f" {'stand' if several else 'stands'} in several exports with different counts or lengths; each counts once, with the"
-            " larger count. If they are different calls, give a column or an export that tells them apart")
+            f"{len(changed):,} bucket{'s' * several} (first: {what}) {'stand' if several else 'stands'} in several exports with"
+            " different counts or lengths; each counts once, with the larger count. If they are different calls, give a column or"
+            " an export that tells them apart")
     return Settled([replace(table, records=_without(table.records, gone)) for table in tables],
                    {row["day"] for row in found if row["same"] == 0})
 
@@ -134,5 +135,5 @@ def _refuse_other_splits(tables: Sequence[LogTable], sums: Table, engine: DuckDB
         if other:
             column = next(each for k, each in enumerate(names) if other >> k & 1)
             what = f"{row['what'] or 'the cost'} on {day_of(row['day'])}"
-            raise InputError(f"FILES: {row['file']} and {row['file_right']} both count {what}, one of them split by {column} and"
-                             " one not; the same calls would count twice: give one of them")
+            raise InputError(f"FILES: {row['file']} and {row['file_right']} both count {what}, one of them split by {column}"
+                             " and one not; the same calls would count twice: give one of them")

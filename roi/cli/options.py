@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from roi.errors import visible
+
 F = TypeVar("F", bound=Callable[..., Any])
 """A command's function."""
 PATH = click.Path(path_type=Path)
@@ -48,7 +50,7 @@ def scenario_options(command: F) -> F:
 
 def tell(line: str) -> None:
     """Say one line beside the answer, on stderr."""
-    click.echo(f"roi: {line}", err=True)
+    click.echo(f"roi: {visible(line)}", err=True)
 
 
 @contextmanager

@@ -70,8 +70,8 @@ def settle_buckets(tables: Sequence[LogTable], engine: DuckDB, name: str) -> Set
         what = f"{first['model'] or tables[0].format.title} on {day_of(first['day'])}"
         unread.notes.append(
             f"{len(changed):,} bucket{'s' * several} (first: {what}) {'stand' if several else 'stands'} in several exports"
-            " with different counts or lengths; each counts once, with the larger count. If they are different calls, give a column or"
-            " an export that tells them apart")
+            " with different counts or lengths; each counts once, with the larger count. If they are different calls, give a"
+            " column or an export that tells them apart")
     return Settled([replace(table, records=_without(table.records, gone)) for table in tables],
                    {row["day"] for row in found if row["same"] == 0})
 

@@ -10,7 +10,7 @@ from roi.errors import InputError
 from roi.usage.duplicates import refuse_double_counts
 from roi.usage.formats import FORMATS
 from roi.usage.formats.agents.names import with_names
-from roi.usage.formats.traces import NO_DATES
+from roi.usage.formats.relative_traces import NO_DATES
 from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, spend_by_day, spend_by_group
 from roi.usage.measure.days import Days, complete_days, whole_span

@@ -13,10 +13,10 @@ from roi.usage.formats.gateways.helicone import HELICONE_CSV, HELICONE_JSON
 from roi.usage.formats.gateways.litellm import LITELLM_DAILY, LITELLM_SPENDLOGS
 from roi.usage.formats.gateways.litellm_reports import LITELLM_ACTIVITY, LITELLM_SPEND_DAYS, LITELLM_UI
 from roi.usage.formats.gateways.openrouter import OPENROUTER_API, OPENROUTER_CSV, OPENROUTER_DAILY
+from roi.usage.formats.relative_traces import TRACES
 from roi.usage.formats.tools.cursor import CURSOR_CSV
 from roi.usage.formats.tools.langfuse import LANGFUSE, LANGFUSE_UI
 from roi.usage.formats.tools.otel import OTEL_GENAI
-from roi.usage.formats.traces import TRACES
 from roi.usage.formats.vendors.anthropic import ANTHROPIC_COST_API, ANTHROPIC_COST_CSV, ANTHROPIC_CSV, ANTHROPIC_USAGE_API
 from roi.usage.formats.vendors.deepseek import DEEPSEEK_CSV
 from roi.usage.formats.vendors.openai import OPENAI_COSTS_API, OPENAI_COSTS_CSV, OPENAI_CSV, OPENAI_USAGE_API

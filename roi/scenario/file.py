@@ -60,7 +60,7 @@ def load_scenario(
     """The scenario in `path` (None = the bundled one), checked with everything that is laid over it.
 
     `part` is what usage records settle (`overlay`), `quality` what an evaluation does; `a.b=c` overrides come last. `tell`
-    hears where the part names another incumbent than the scenario.
+    hears where either names another incumbent than the scenario.
     """
     if path is not None and Path(path).suffix.lower() in RECORDS:
         raise InputError(f"{path}: records of usage and no scenario; what was spent: roi usage {path} --output part.yaml,"
@@ -68,8 +68,7 @@ def load_scenario(
     data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(Path(path))
     laid: list[str] = []
     if part is not None:
-        before = data.get("incumbent")
-        before = before.get("model") if isinstance(before, dict) else None
+        before = _incumbent(data)
         found = read_part(part)
         overlay(data, found)
         laid += [f"{block}.{name}" for block, fields in found.items() for name in fields or ()]
@@ -80,15 +79,37 @@ def load_scenario(
             if now != before:
                 data.pop("quality", None)  # the bundled scores are of the bundled incumbent's task
             data["title"] = f"{data['incumbent'].get('model')} as used, the rest from the bundled scenario"
+    paired_with: object = None
     if quality is not None:
         if path is None:
             for name in BY_SYSTEM:
                 data.get("quality", {}).pop(name, None)  # the bundled scores are of another task
-        overlay_quality(data, read_part(quality, "--quality"))
+        found = read_part(quality, "--quality")
+        overlay_quality(data, found)
+        paired_with = (found.get("record") or {}).get("incumbent")
     for override in overrides:
         _set(data, override)
         laid.append(override.partition("=")[0].strip())
+    if isinstance(paired_with, str) and _incumbent(data) not in {None, paired_with} and _unpair(data["quality"]) and tell:
+        tell(f"{quality} pairs systems with {paired_with}, and what is paid here is {_incumbent(data)}: each score is drawn by"
+             f" itself; roi quality --incumbent {_incumbent(data)} (or --system {paired_with}={_incumbent(data)}) pairs them")
     return check_scenario(data).with_stated(laid)
+
+
+def _incumbent(data: dict[str, Any]) -> object:
+    """The incumbent's model, as far as the plain data say it."""
+    block = data.get("incumbent")
+    return block.get("model") if isinstance(block, dict) else None
+
+
+def _unpair(quality: object) -> bool:
+    """Take out what an evaluation says of systems and another incumbent together; whether there was any of it."""
+    if not isinstance(quality, dict):
+        return False
+    scores = quality.get("scores")
+    found = [score.pop("paired") for score in (scores if isinstance(scores, dict) else {}).values()
+             if isinstance(score, dict) and "paired" in score]
+    return quality.pop("escalated_error_rate", None) is not None or bool(found)
 
 
 def template(name: str, field: str = "--template") -> str:
@@ -329,7 +350,7 @@ def overlay(data: dict[str, Any], part: dict[str, Any]) -> None:
 def _forget(data: dict[str, Any], model: object) -> None:
     """Take out what is said of the old incumbent, by name where it is no candidate either: its scores, terms and prices."""
     candidates, quality = (data[name] if isinstance(data.get(name), dict) else {} for name in ("candidates", "quality"))
-    quality.pop("escalated_error_rate", None)  # of the old incumbent's answers
+    _unpair(quality)
     for lever in ("flexible_tier", "provisioned_throughput"):  # its prices
         candidates.pop(lever, None)
     named = [name for names in candidates.values() if isinstance(names, list) for name in names]

@@ -53,6 +53,13 @@ ENDS: Final = frozenset({"value", "low", "high", "source", "date", "items"})
 """Keys of a quantity with a spread, and of a score."""
 
 
+def _refuse_records(path: Path | str | None) -> None:
+    """Raise InputError, with the command that reads it, for a file of usage in the place of a scenario."""
+    if path is not None and Path(path).suffix.lower() in RECORDS:
+        raise InputError(f"{path}: records of usage and no scenario; what was spent: roi usage {path} --output part.yaml,"
+                         " then roi compare --usage part.yaml")
+
+
 def load_scenario(
     path: Path | str | None = None, overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None,
     tell: Callable[[str], None] | None = None,
@@ -62,9 +69,7 @@ def load_scenario(
     `part` is what usage records settle (`overlay`), `quality` what an evaluation does; `a.b=c` overrides come last. `tell`
     hears where either names another incumbent than the scenario.
     """
-    if path is not None and Path(path).suffix.lower() in RECORDS:
-        raise InputError(f"{path}: records of usage and no scenario; what was spent: roi usage {path} --output part.yaml,"
-                         " then roi compare --usage part.yaml")
+    _refuse_records(path)
     data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(Path(path))
     laid: list[str] = []
     if part is not None:

@@ -39,6 +39,7 @@ types: .venv/dev  ## Check types, strictly
 bench: .venv/dev  ## Measure: comparison, usage log against SQL, replay, and predictions against a real server
 	@$(BIN)/python benchmarks/compare_throughput.py
 	@$(BIN)/python benchmarks/usage_throughput.py
+	@$(BIN)/python benchmarks/agents_throughput.py
 	@$(BIN)/python benchmarks/replay_speed.py
 	@$(BIN)/python benchmarks/serve_accuracy.py
 

@@ -1,6 +1,8 @@
 """Options that several commands share, each declared once; and the check of values that ranges let through."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,6 +54,18 @@ def scenario_options(command: F) -> F:
 def tell(line: str) -> None:
     """Say one line beside the answer, on stderr."""
     click.echo(f"roi: {visible(line)}", err=True)
+
+
+@contextmanager
+def watched() -> Iterator[Callable[[str], None]]:
+    """Where a person watches, the line that says what is being done; else nothing."""
+    if not sys.stderr.isatty():
+        yield lambda line: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield status.update
 
 
 def page_options(command: F) -> F:

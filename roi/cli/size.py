@@ -2,8 +2,6 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -17,6 +15,7 @@ from roi.cli.options import (
     scenario_here,
     scenario_options,
     tell,
+    watched,
 )
 
 
@@ -59,7 +58,7 @@ def size(
     check_folder(output)
     check_fresh(html, "--html", force=force)
     file = scenario_here(file)
-    with _status() as status:
+    with watched() as status:
         sizing = size_file(file, overrides=overrides, part=part, profiles=profiles, model=model, trace=trace, times=times,
                            tell=tell, status=status)
     if figure is not None:
@@ -80,15 +79,3 @@ def size(
     if output is None and form == "table" and "utf" not in (sys.stdout.encoding or "").lower():
         text = text.encode("ascii", errors="replace").decode()
     write(text, output)
-
-
-@contextmanager
-def _status() -> Iterator[Callable[[str], None]]:
-    """Where a person watches, the line that says what is being done; else nothing."""
-    if not sys.stderr.isatty():
-        yield lambda line: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("") as status:
-        yield status.update

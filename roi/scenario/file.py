@@ -24,6 +24,8 @@ PART_SCHEMA: Final = "roi.usage-part/1"
 QUALITY_PART: Final = "roi.quality-part/1"
 BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality", "record")}
 """What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
+RECORDS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz", ".zip")
+"""Endings of files that hold usage and no scenario."""
 SHOWN = 3
 """Mistakes in one message; the others are counted."""
 LONGEST_VALUE = 60
@@ -50,6 +52,13 @@ BY_SYSTEM: Final = ("scores", "escalated", "kept_error_rate", "escalated_error_r
 """Fields of `quality` whose keys are names of systems."""
 ENDS: Final = frozenset({"value", "low", "high", "source", "date", "items"})
 """Keys of a quantity with a spread, and of a score."""
+
+
+def _refuse_records(path: Path | str) -> None:
+    """Raise InputError, with the command that reads it, for a file of usage in the place of a scenario."""
+    if Path(path).suffix.lower() in RECORDS:
+        raise InputError(f"{path}: records of usage and no scenario; what was spent: roi usage {path} --output part.yaml,"
+                         " then roi compare --usage part.yaml")
 
 
 def load_scenario(
@@ -99,7 +108,10 @@ def load_scenario(
 def _opened(path: Path | str | dict[str, Any] | None) -> dict[str, Any]:
     if path is None:
         return parse_yaml(template(BUNDLED), "bundled scenario")
-    return deepcopy(path) if isinstance(path, dict) else read_yaml(Path(path))
+    if isinstance(path, dict):
+        return deepcopy(path)
+    _refuse_records(path)
+    return read_yaml(Path(path))
 
 
 def _incumbent(data: dict[str, Any]) -> object:

@@ -43,3 +43,27 @@ def _few_objects(request):
     yield
     if serves:
         gc.unfreeze()
+
+
+SAID = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def say(request):
+    """Has a line told at the end of the run, also by a worker."""
+    return request.config.stash.setdefault(SAID, []).append
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["said"] = session.config.stash.get(SAID, [])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    node.config.stash.setdefault(SAID, []).extend(getattr(node, "workeroutput", {}).get("said", []))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for line in config.stash.get(SAID, []):
+        terminalreporter.write_line(line)

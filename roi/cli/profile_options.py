@@ -142,6 +142,8 @@ def measure_and_tell(session: "Session", keep: Keep, measure: "Callable[[Session
         if say_kept:
             click.echo(kept(file), err=True)
         leave_if_stopped(session.stops, interrupted=session.interrupted)
+    if session.failure is not None:
+        raise RoiError(f"{session.failure}; what was measured is kept, marked incomplete")
 
 
 def check_new(output: Path | None, profiles: Path | None = None) -> None:

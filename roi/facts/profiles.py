@@ -1,4 +1,4 @@
-"""What a profile file holds: a dry run, the rates of a device, a short training run, prefill and decode, a server under load.
+"""What a profile file holds: a dry run, a probe, rates of a device, a training run, prefill and decode, a server under load.
 
 One file a run, written once. Raw times are kept; warm-up is cut when they are read. SI units; null = not known.
 """
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from roi.facts.environment import Run
+from roi.facts.environment import ProbeAnswers, Run
 from roi.facts.fact import Record
 from roi.facts.serve_profile import ServeProfile
 
@@ -51,6 +51,8 @@ class MemoryReading(Record):
     """This process on the device as NVML counts it (context included); on a CPU its highest resident set."""
     device_bytes: NonNegativeFloat | None = None
     """Everything in use on the device."""
+    retries: NonNegativeInt | None = None
+    """How often torch's allocator gave its cache back and tried again: such a step is slower than it need be."""
 
 
 class DryRunSearch(Record):
@@ -220,5 +222,15 @@ class InferProfile(Run):
     notes: tuple[str, ...] = ()
 
 
-Profile = Annotated[DryRunProfile | DeviceProfile | TrainProfile | InferProfile | ServeProfile, Field(discriminator="kind")]
+class ProbeProfile(Run):
+    """What only a card can settle: one question after the other, each by itself."""
+
+    kind: Literal["probe"] = "probe"
+    answers: ProbeAnswers
+    complete: bool = True
+    notes: tuple[str, ...] = ()
+
+
+Profile = Annotated[DryRunProfile | ProbeProfile | DeviceProfile | TrainProfile | InferProfile | ServeProfile,
+                    Field(discriminator="kind")]
 """Any of them, told apart by `kind`."""

@@ -2,7 +2,7 @@
 
 The user's data folder is an empty one: the profiles and prices of whoever runs the tests change nothing.
 
-A load on a server begins with a garbage collection, which takes a second among the objects of thousands of tests.
+A load on a server begins with a garbage collection, and so does a point on a card: a second each among thousands of tests.
 """
 
 import gc
@@ -36,12 +36,12 @@ def _no_scenario_of_the_folder(monkeypatch):
 
 @pytest.fixture(autouse=True, scope="module")
 def _few_objects(request):
-    """In modules that load servers, collections pass over what was there before."""
-    serves = any(word in request.module.__name__ for word in ("serve", "stops"))
-    if serves:
+    """In modules that load servers or train over and over, collections pass over what was there before."""
+    often = any(word in request.module.__name__ for word in ("serve", "stops", "simulated"))
+    if often:
         gc.freeze()
     yield
-    if serves:
+    if often:
         gc.unfreeze()
 
 

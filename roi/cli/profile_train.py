@@ -60,7 +60,7 @@ def train(
         padded=False,  # every sequence is full
     )
     chosen = closed_form(chosen, plan)
-    session = open_session(where, seed, budget, force=force, notes=chosen.notes)
+    session = open_session(where, seed, budget, force=force, notes=chosen.notes, profiles=keep.profiles)
     request = TrainRequest(chosen, plan, points=tuple((b, t) for b in micro_batch for t in lengths), find_largest=find_largest)
     check_possible(request, where)
     as_json = keep.form == "json"

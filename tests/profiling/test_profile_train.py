@@ -339,10 +339,9 @@ def test_running_out_of_memory_leaves_a_model_that_trains_again(monkeypatch):
     assert largest_micro_batch(lambda n: try_size(setup, n, 16)) == Largest(2, proved=True)
     assert all(p.grad is None for p in setup.model.parameters())
     assert len(setup.optimizer.state) == sum(p.requires_grad for p in setup.model.parameters())
-    partly = next(iter(setup.optimizer.state.values()))
-    del partly["exp_avg_sq"]  # as an update leaves it that ran out between two allocations
+    setup.stepped = False  # an optimizer that ran out in its first step has states half made
     recover(setup)
-    assert all(len(state) == 3 for state in setup.optimizer.state.values())
+    assert setup.optimizer is None
     assert len(train(setup, 2, micro_batch=1)) == 2
     monkeypatch.setattr(inner, "forward", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -1,6 +1,8 @@
 """The commands on a simulated H100: every CUDA branch runs, what was measured is kept, and what went wrong is said."""
 
+import gc
 import json
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -10,23 +12,23 @@ pytest.importorskip("torch", reason="the extra `profile` is not installed")
 
 from fake_card.cuda import Clockwork, simulated_machine
 from fake_card.lines import ROOM, card_lines, noted
-from fake_card.nvml import SCENES
+from fake_card.nvml import SCENES, nvml_scene
 
 from roi.cli import main
+from roi.errors import RoiError
 from roi.profiling import board as board_module
 from roi.profiling import inference
-from roi.profiling.board import PowerMeter, look_before_torch
+from roi.profiling.board import PowerMeter, look_before_torch, open_board
 from roi.profiling.device import device_shapes, operator_rates
+from roi.profiling.device import probe as probe_module
 from roi.profiling.device.operator_rates import time_call
-from roi.profiling.session import claim_board, read_environment
+from roi.profiling.session import claim_board, read_environment, unusable_gpu
 from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import torch
 from roi.profiling.train import train_point
 
 MIB = 2**20
 SMALL = ("--micro-batch", "1,2", "--seq", "16,32", "--layers", "1", "--shrink", "2", "--budget", "60s")
-LARGER = ("--micro-batch", "1,2", "--seq", "16,32", "--layers", "1", "--budget", "60s")
-"""Factors of rank 160 have 112,640 numbers: bitsandbytes pages states from 100,000 on."""
 full = pytest.mark.full
 pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning:torch")
 
@@ -34,6 +36,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning:torch")
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     """Points of a few steps, one thread, and nobody's processes from an earlier scene."""
+    gc.freeze()  # every point begins with a collection, which takes a second among what the imports left
     torch.set_num_threads(1)
     monkeypatch.setattr(train_point, "TIMED", 2)
     monkeypatch.setattr(inference, "MOST", 3)
@@ -44,6 +47,7 @@ def _quick(monkeypatch):
 @pytest.fixture(scope="module")
 def ran():
     """The lines of roi.profiling that ran in this module."""
+    gc.unfreeze()  # frozen functions would not be found
     with noted() as seen:
         yield seen
 
@@ -88,23 +92,23 @@ def test_a_card_is_stepped_and_told(tmp_path, words):
     ("plain", "forward"), ("plain", "backward"), ("plain", "optimizer"), ("hf", "forward"), ("hf", "optimizer"),
 ])
 def test_running_out_anywhere_bounds_the_search_and_two_trials_settle_it(tmp_path, trainer, at):
-    """4,000 MiB less 500 of context and 900 fixed hold 260 tokens of 10 MiB: 16 sequences of 16 and 8 of 32."""
+    """4,000 MiB less 500 of context, over 1.02, less 900 fixed hold 253 tokens of 10 MiB: 15 sequences of 16 and 7 of 32."""
     room = {"total_bytes": 4000 * MIB, "token_bytes": 10 * MIB, "name": "Quadro K620"}
     with simulated_machine(**room, oom_at=at) as (_, card):
         result, kept = profile(tmp_path, "train", *SMALL, "--trainer", trainer)
         tried = card.retries
     assert result.exit_code == 0, result.output
-    assert kept["largest_micro_batch"] == {"16": 16, "32": 8}
+    assert kept["largest_micro_batch"] == {"16": 15, "32": 7}
     assert kept["complete"]
-    assert tried <= 2 + 2  # one that fails for each length, and one more where reserved is 2% above allocated
+    assert tried == 2  # one that fails for each length
     assert kept["points"][-1]["memory"]["retries"] == 0
 
 
 @full
-@pytest.mark.parametrize(("forward", "points"), [(8, 1), (30, 4)])
+@pytest.mark.parametrize(("forward", "points"), [(8, 1), (21, 4)])
 def test_an_error_of_the_device_keeps_what_was_measured(tmp_path, forward, points):
-    """Six steps a point at most: the eighth forward pass is in the second point, the thirtieth in the search."""
-    with simulated_machine(fail_at=forward, token_bytes=MIB):
+    """Five steps a point: the eighth forward pass is in the second point, the first after twenty in the search."""
+    with simulated_machine(fail_at=forward, total_bytes=4000 * MIB, token_bytes=10 * MIB):
         result, kept = profile(tmp_path, "train", *SMALL, "--trainer", "plain")
     assert result.exit_code == 1
     said = "the device failed: CUDA error: an illegal memory access was encountered"
@@ -147,33 +151,31 @@ def test_a_card_that_falls_off_while_it_is_read_says_none(tmp_path):
 
 
 @full
-def test_a_paged_optimizer_is_made_once_over_all_trials(tmp_path, monkeypatch):
-    """Two 8-bit states a parameter, and the smaller ones in fp32: as many pages after the search as after the first point."""
-    pages = []
+def test_a_paged_optimizer_keeps_its_states_over_all_trials(tmp_path, monkeypatch):
+    """bitsandbytes never gives paged buffers back: the search may ask for none beyond those of the first steps.
 
-    def page(*shape, dtype=torch.float32, **_):
-        pages.append(shape)
-        return torch.zeros(*shape, dtype=dtype)
+    The simulated card gives unpaged ones: managed memory is CUDA's.
+    """
+    buffers, made = [], []
+    take, trial = bnb.optim.optimizer.Optimizer8bit.get_state_buffer, train_point.try_size
 
-    monkeypatch.setattr(bnb.functional, "get_paged", page)
-    monkeypatch.setattr(bnb.functional, "prefetch_tensor", lambda *_, **__: None)
-    monkeypatch.setattr(bnb.optim.optimizer.F, "sync_gpu", lambda *_: None, raising=False)
-    made = []
-    real = train_point.try_size
+    def counted(self, *rest, **more):
+        buffers.append(self.is_paged)
+        return take(self, *rest, **more)
 
-    def counted(*arguments):
-        made.append(len(pages))
-        return real(*arguments)
+    def tried(*arguments):
+        made.append(len(buffers))
+        return trial(*arguments)
 
-    monkeypatch.setattr(train_point, "try_size", counted)
-    room = {"total_bytes": 4000 * MIB, "token_bytes": 10 * MIB}
-    with simulated_machine(**room):
-        result, kept = profile(tmp_path, "train", *LARGER, "--trainer", "plain", "--optimizer", "paged-adamw-8bit", "--rank", "160")
+    monkeypatch.setattr(bnb.optim.optimizer.Optimizer8bit, "get_state_buffer", counted)
+    monkeypatch.setattr(train_point, "try_size", tried)
+    with simulated_machine(total_bytes=4000 * MIB, token_bytes=10 * MIB):
+        result, kept = profile(tmp_path, "train", *SMALL, "--trainer", "plain", "--optimizer", "paged-adamw-8bit")
     assert result.exit_code == 0, result.output
-    assert kept["largest_micro_batch"] == {"16": 16, "32": 8}
-    assert len(made) >= 4
-    assert made[0] > 0
-    assert len(pages) == made[0]
+    assert kept["largest_micro_batch"] == {"16": 15, "32": 7}
+    assert len(made) == 4
+    assert all(buffers)
+    assert made[0] == len(buffers) > 0
 
 
 @full
@@ -313,24 +315,103 @@ def use(monkeypatch, world):
     monkeypatch.setattr(torch.cuda, "_sleep", world.sleep)
 
 
-NOT_SIMULATED: dict[str, str] = {}
+def probe(folder, *words, **machine):
+    """(result of the command, what it kept)."""
+    before = set(folder.rglob("*.json"))
+    with simulated_machine(**machine) as (_, card):
+        result = CliRunner().invoke(main, ["profile", "probe", "--device", "cuda", "--profiles", str(folder), *words])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+    new = set(folder.rglob("*.json")) - before
+    return result, json.loads(new.pop().read_text()) if new else None, card
+
+
+@full
+def test_a_probe_asks_every_question_and_its_answers_are_in_later_profiles(tmp_path, monkeypatch):
+    monkeypatch.setattr(probe_module, "POWER_S", 0.05)
+    monkeypatch.setattr(probe_module, "TOKENS", 32)
+    result, kept, _ = probe(tmp_path)
+    assert result.exit_code == 0, result.output
+    assert max(len(line) for line in result.stdout.splitlines()[:-1]) <= 80
+    answers = kept["answers"]
+    assert answers["failed"] == {}
+    assert answers["attention"]["causal, grouped"] == answers["attention"]["mask, grouped"] == "cudnn"
+    assert (answers["attention"]["fp32"], answers["attention"]["dim 256"]) == ("math", "flash")
+    assert (answers["out_of_memory"], answers["left_bytes"]) == ("OutOfMemoryError", 0.0)
+    assert answers["energy_ratio"] == pytest.approx(1.0, rel=0.2)
+    file, = tmp_path.rglob("*.json")
+    assert file.parent.name == "H100-80GB-SXM"
+    few_shapes(monkeypatch)
+    with simulated_machine():
+        words = ("--device", "cuda", "--budget", "5s", "--profiles", str(tmp_path))
+        assert CliRunner().invoke(main, ["profile", "device", *words]).exit_code == 0
+    later = next(json.loads(f.read_text()) for f in tmp_path.rglob("device-*.json"))
+    assert later["environment"]["probe"]["attention"] == answers["attention"]
+    told = json.loads(probe(tmp_path, "--format", "json")[0].stdout)
+    assert told["answers"]["attention"] == answers["attention"]
+
+
+@full
+def test_a_probe_keeps_its_answers_when_the_device_fails_and_says_what_has_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(probe_module, "POWER_S", 0.05)
+    monkeypatch.setattr(probe_module, "TOKENS", 32)
+    result, kept, _ = probe(tmp_path, scene="no_energy")
+    assert result.exit_code == 0, result.output
+    assert kept["answers"]["failed"] == {"energy_counter": "the board has no energy counter"}
+    assert "energy counter: no answer (the board has no energy counter)" in result.stdout
+    result, kept, _ = probe(tmp_path, scene="hidden")
+    assert "memory_four_ways" in kept["answers"]["failed"]
+
+    def dead(_):
+        raise torch.AcceleratorError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr(probe_module, "QUESTIONS", (probe_module.attention_kernels, dead, probe_module.running_out))
+    result, kept, _ = probe(tmp_path)
+    assert result.exit_code == 1
+    assert "the device failed: CUDA error: unspecified launch failure; what was measured is kept" in result.stderr
+    assert (kept["complete"], kept["answers"]["out_of_memory"]) == (False, None)
+    result, kept, _ = probe(tmp_path, "--budget", "0.0001s")
+    assert (result.exit_code, kept) == (0, kept)
+    assert "the budget ended before" in result.stdout
+
+
+@full
+def test_a_probe_of_a_cpu_is_refused():
+    result = CliRunner().invoke(main, ["profile", "probe", "--device", "cpu"])
+    assert result.exit_code == 2
+    assert result.stderr == "roi: --device cpu: a probe asks a GPU what only a GPU can say\n"
+
+
+NOT_SIMULATED = {
+    "device/probe.py: raise": "an error of asking for too much memory that is neither one of memory nor of the device",
+}
 """`file: statement` -> why no simulation reaches it."""
 
 
 @full
-def test_every_line_that_a_card_alone_runs_has_run(ran, request, say):
+def test_every_line_that_a_card_alone_runs_has_run(ran, request, say, tmp_path, monkeypatch):
     """The scenes of NVML come here, all else from the tests above; the exceptions are listed, each with its reason."""
     for scene in SCENES:
-        with simulated_machine(scene):
-            look_before_torch()
+        board_module._BEFORE_TORCH.clear()
+        with simulated_machine(scene, opened=scene == "context_first"):
+            if scene != "context_first":
+                look_before_torch()
             board, _ = claim_board("cuda", force=True)
             read_environment("cuda", 0, board)
+            train_point.read_memory("cuda", board)
             meter = PowerMeter(board)
             meter.start()
             meter.stop()
-            board_module._BEFORE_TORCH.clear()
-    names = {item.name for item in request.session.items}
-    if not {name for name in globals() if name.startswith("test_")} <= {name.partition("[")[0] for name in names}:
+    with nvml_scene(), pytest.raises(RoiError, match="lists no GPU 1-2"):
+        open_board("1-2")
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    with pytest.raises(RoiError, match="nvidia-ml-py"):
+        open_board("1-2")
+    assert len(device_shapes.every_case("cuda", 0.0)) > 100
+    (tmp_path / "nvidia0").touch()
+    with simulated_machine():
+        assert unusable_gpu(tmp_path) == "it lists no device"
+    names = {item.name.partition("[")[0] for item in request.session.items}
+    if not {name for name, test in globals().items() if full.mark in getattr(test, "pytestmark", ())} <= names:
         pytest.skip("says something only where the whole file runs")
     wanted = card_lines()
     texts = {(file, line): (ROOM / file).read_text().splitlines()[line - 1].strip() for file, line in wanted - ran}

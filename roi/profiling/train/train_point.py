@@ -195,22 +195,18 @@ class Largest(NamedTuple):
 def recover(setup: TrainingSetup) -> None:
     """Give back what a failed step left: gradients, half-made optimizer states, cached blocks.
 
-    The optimizer and its whole states stay, as in training: bitsandbytes never gives paged states back, so that a new one each
-    time would leak. Call it outside the except block, where the traceback no longer holds the step's tensors.
+    An optimizer that has made a step stays, with its states, as in training: bitsandbytes never gives paged ones back, so that
+    a new one each time would leak. Call it outside the except block, where the traceback no longer holds the step's tensors.
     """
-    if setup.optimizer is not None:
-        states = setup.optimizer.state
-        whole = max((len(state) for state in states.values()), default=0)
-        for parameter in [p for p, state in states.items() if len(state) < whole]:
-            del states[parameter]
+    if not setup.stepped:
+        setup.optimizer = None
     setup.model.zero_grad(set_to_none=True)
     release(setup.device)
 
 
 def try_size(setup: TrainingSetup, micro_batch: int, seq: int) -> bool:
     """True where steps of this size run with the optimizer's states in place; afterwards only weights and states differ."""
-    done, held = 0, 0 if setup.optimizer is None else len(setup.optimizer.state)
-    wanted = 1 if held and held == sum(p.requires_grad for p in setup.model.parameters()) else TRIAL_STEPS
+    done, wanted = 0, 1 if setup.stepped else TRIAL_STEPS
 
     def count(_: object) -> bool:
         nonlocal done

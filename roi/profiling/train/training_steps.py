@@ -47,6 +47,8 @@ class TrainingSetup:
     seed: int = 0
     optimizer: torch.optim.Optimizer | None = None
     """Optimizer of the plain loop, None until its first run; Trainers make their own."""
+    stepped: bool = False
+    """True once that optimizer has made a whole step: its states are there."""
 
 
 def run_steps(setup: TrainingSetup, micro_batch: int, seq: int, on_step: OnStep, limit: int = 1000) -> None:
@@ -109,6 +111,7 @@ def _run_plain(setup: TrainingSetup, tokens: torch.Tensor, on_step: OnStep, limi
             del output
         loss.backward()
         setup.optimizer.step()
+        setup.stepped = True
         setup.optimizer.zero_grad(set_to_none=True)
         if not on_step(Step(watch.stop(), float(loss.item()))):
             return

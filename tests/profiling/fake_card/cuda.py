@@ -57,13 +57,18 @@ class Card:
     lengths: list[int] = field(default_factory=list)
     """Cache lengths of every attention with one query, in order."""
 
+    def kernels(self, dtype: torch.dtype, dim: int) -> str:
+        """The attention that this card takes."""
+        new = self.capability == (9, 0) and (self.cudnn or 0) > 91_500
+        return "math" if dtype == torch.float32 else "cudnn" if new and dim <= 128 else "flash"
+
     @property
     def needed_bytes(self) -> int:
         return self.fixed_bytes + self.token_bytes * self.tokens
 
     @property
     def too_large(self) -> bool:
-        return self.needed_bytes > self.total_bytes - self.context_bytes
+        return reserved(self.needed_bytes) > self.total_bytes - self.context_bytes
 
     def check(self) -> None:
         """Raise what every call of a device raises once it has failed."""
@@ -75,15 +80,24 @@ class Card:
             self.retries += 1
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a capacity of 79.19 GiB")
 
-    def forward(self, tokens: int) -> None:
-        self.on_open()
+    def open(self) -> None:
+        """The first tensor is there, or another."""
         self.opened = True
+        self.on_open()
+
+    def forward(self, tokens: int) -> None:
+        self.open()
         self.forwards, self.tokens = self.forwards + 1, tokens
         if self.fail_at is not None and self.forwards >= self.fail_at:
             self.failed = True
             raise torch.AcceleratorError(self.failure)
         self.run_out("forward")
         self.peak_bytes = max(self.peak_bytes, self.needed_bytes)
+
+
+def reserved(allocated: int) -> int:
+    """What the allocator takes for so much: 2% more, in blocks of 2 MiB."""
+    return -(-int(1.02 * allocated) // (2 * MIB)) * 2 * MIB
 
 
 def on_host(device: object) -> object:
@@ -102,17 +116,27 @@ class Redirect(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # Any: torch's own
         kwargs, name, card = dict(kwargs or {}), getattr(func, "__name__", ""), self.card
-        if "device" in kwargs:
-            kwargs["device"] = on_host(kwargs["device"])
-        args = tuple(on_host(x) if isinstance(x, str | torch.device) else x for x in args)
+        moved = tuple(on_host(x) if isinstance(x, str | torch.device) else x for x in args)
+        where = on_host(kwargs.get("device"))
+        if where is not kwargs.get("device"):
+            kwargs["device"] = where
+            card.open()
+        elif any(x is not y for x, y in zip(moved, args, strict=True)):
+            card.open()
+        args = moved
         if name in {"cuda", "pin_memory"}:
             return args[0]
+        if name == "empty" and args and isinstance(args[0], int) and args[0] > card.total_bytes:
+            card.retries += 1
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 158.38 GiB")
         if name == "embedding":
             card.forward(args[0].numel())
         elif name == "backward":
             card.run_out("backward")
         elif name in OPTIMIZER_KERNELS:
             card.run_out("optimizer")
+        elif name == "_fused_sdp_choice":
+            return {"cudnn": 3, "flash": 1}.get(card.kernels(args[0].dtype, args[0].shape[-1]), 0)
         elif name == "scaled_dot_product_attention" and args and args[0].shape[-2] == 1:
             card.lengths.append(int(args[1].shape[-2]))
         result = func(*args, **kwargs)
@@ -179,10 +203,10 @@ def answers(card: Card) -> dict[str, Any]:
         "is_initialized": plain(lambda: card.opened), "init": plain(), "_lazy_init": plain(), "set_device": plain(),
         "get_device_properties": plain(lambda: properties), "get_device_capability": plain(card.capability),
         "get_device_name": plain(card.name), "synchronize": guarded(), "empty_cache": guarded(), "ipc_collect": plain(),
-        "mem_get_info": guarded(lambda: (card.total_bytes - card.context_bytes - card.needed_bytes, card.total_bytes)),
+        "mem_get_info": guarded(lambda: (card.total_bytes - card.context_bytes - reserved(card.fixed_bytes), card.total_bytes)),
         "max_memory_allocated": plain(lambda: max(card.peak_bytes, card.fixed_bytes)),
-        "max_memory_reserved": plain(lambda: -(-int(1.02 * max(card.peak_bytes, card.fixed_bytes)) // (2 * MIB)) * 2 * MIB),
-        "memory_allocated": plain(lambda: card.fixed_bytes), "memory_reserved": plain(lambda: card.fixed_bytes),
+        "max_memory_reserved": plain(lambda: reserved(max(card.peak_bytes, card.fixed_bytes))),
+        "memory_allocated": plain(lambda: card.fixed_bytes), "memory_reserved": plain(lambda: reserved(card.fixed_bytes)),
         "reset_peak_memory_stats": plain(reset), "memory_stats": plain(
             lambda: defaultdict(int, {"num_alloc_retries": card.retries})),
         "manual_seed": plain(), "manual_seed_all": plain(), "is_bf16_supported": plain(value=True), "current_stream": Nothing,

@@ -8,6 +8,7 @@ import ast
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Final
@@ -16,7 +17,7 @@ import roi.profiling
 
 MARK: Final = "_card_lines_that_ran"
 ROOM: Final = Path(roi.profiling.__file__).parent
-WHOLE: Final = ("board.py", "device/probe.py", "device/probe_questions.py")
+WHOLE: Final = ("board.py", "device/probe.py")
 """Files of which every line is of a card alone."""
 WORDS: Final = ("torch.cuda", "nvml", ".board", "meter.")
 NOT_HERE: Final = ("dry", "server")
@@ -80,6 +81,7 @@ def noted() -> Iterator[set[tuple[str, int]]]:
     codes, before = {}, []
     for name, lines in wanted.items():
         path = ROOM / name
+        import_module(f"roi.profiling.{name.removesuffix('.py').replace('/', '.')}")
         tree = ast.fix_missing_locations(_Notes(name, lines).visit(ast.parse(path.read_text(encoding="utf-8"))))
         codes |= {(str(path), *_key(code)): code for code in _inner(compile(tree, str(path), "exec"))}
     for function in [x for x in gc.get_objects() if type(x) is FunctionType]:

@@ -126,13 +126,15 @@ def measure_and_tell(session: "Session", keep: Keep, measure: "Callable[[Session
     from roi.cli.output import write
     from roi.profiling.progress import show_progress
     from roi.profiling.stops import catch_stops
-    from roi.report.profiles.shared_remarks import kept
-    from roi.store.profiles.lookup import save_profile
+    from roi.report.profiles.shared_remarks import changed_since, kept
+    from roi.store.profiles.lookup import load_profiles, previous_profile, profile_folders, save_profile
 
     gpu = find_gpu(session.environment.gpu) if session.environment.gpu else None
     with catch_stops() as session.stops:
         with show_progress() as session.watcher:
             profile = measure(session)
+        folders = profile_folders([keep.profiles] if keep.profiles is not None and keep.profiles.is_dir() else [])
+        before = previous_profile(load_profiles(folders, kinds={profile.kind}), profile)
         try:
             file = save_profile(profile, keep.profiles, keep.output)
         except RoiError:
@@ -141,6 +143,8 @@ def measure_and_tell(session: "Session", keep: Keep, measure: "Callable[[Session
         write(tell(profile, gpu, file))
         if say_kept:
             click.echo(kept(file), err=True)
+        if before is not None and (changed := changed_since(profile.environment, before.profile.environment)):
+            click.echo(f"since {before.name}: {'; '.join(changed)}", err=True)
         leave_if_stopped(session.stops, interrupted=session.interrupted)
     if session.failure is not None:
         raise RoiError(f"{session.failure}; what was measured is kept, marked incomplete")

@@ -45,6 +45,7 @@ from roi.profiling.train.train_point import (
     PointRun,
     StepTooLong,
     computing_leaves,
+    drift,
     guess_largest,
     largest_micro_batch,
     recover,
@@ -370,6 +371,15 @@ def test_the_line_through_measured_peaks_says_the_largest_micro_batch():
     assert guess_largest(peaks, 1e9, 1) == CEILING
     assert guess_largest(peaks[:1], 1300.0, 10) is None
     assert guess_largest([(10, 120.0), (40, 120.0)], 1300.0, 10) is None
+
+
+def test_a_time_that_still_moves_is_no_steady_state():
+    """30 steps: the last third falls from 1.10 to 1.00 s; noise of 1% around 1 s is steady; 14 steps say nothing."""
+    falling = [1.0] * 20 + [1.1 - 0.1 * i / 9 for i in range(10)]
+    assert drift(falling) == pytest.approx(-0.1 / 1.05)
+    assert drift([1.0 + 0.01 * (-1) ** i for i in range(30)]) is None
+    assert drift([1.0 + 0.1 * i for i in range(14)]) is None
+    assert drift([1.0] * 30) is None
 
 
 @pytest.mark.parametrize("guess", [1, 20, 36, 37, 38, 50, 200])

@@ -381,6 +381,21 @@ def test_a_probe_of_a_cpu_is_refused():
     assert result.stderr == "roi: --device cpu: a probe asks a GPU what only a GPU can say\n"
 
 
+@full
+def test_what_changed_since_the_last_profile_of_the_card_is_said(tmp_path, monkeypatch):
+    few_shapes(monkeypatch)
+    words = ("profile", "device", "--device", "cuda", "--budget", "5s", "--profiles", str(tmp_path))
+    with simulated_machine():
+        first = CliRunner().invoke(main, words)
+    monkeypatch.setenv("PYTORCH_ALLOC_CONF", "expandable_segments:True")
+    with simulated_machine(cudnn=91_400):
+        second = CliRunner().invoke(main, words)
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert "since" not in first.stderr
+    assert second.stderr.splitlines()[-1].endswith(
+        ": cudnn 91800 -> 91400; attention cudnn -> flash; allocator not known -> expandable_segments:True")
+
+
 NOT_SIMULATED = {
     "device/probe.py: raise": "an error of asking for too much memory that is neither one of memory nor of the device",
 }

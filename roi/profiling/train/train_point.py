@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
 from roi.errors import RoiError
 from roi.facts.profiles import MemoryReading, TrainPoint
 from roi.profiling.board import Board, Draw, PowerMeter
@@ -20,6 +22,10 @@ WARMUP: Final = 3
 allocations, the third the settled allocator."""
 TIMED: Final = 50
 """Timed steps after which a point ends: the median is then known to a fifth of the steps' spread."""
+STEADY: Final = 0.03
+"""Change over the last third of the steps from which a point is not called steady: a third of the error that is aimed at."""
+LEAST_THIRD: Final = 5
+"""Steps of a third that says something."""
 CEILING: Final = 4096
 """No micro-batch above this is tried."""
 TRIAL_STEPS: Final = 2
@@ -68,6 +74,22 @@ class PointRun:
         return TrainPoint(micro_batch=self.micro_batch, seq=self.seq, step_s=tuple(step.seconds for step in self.steps),
                           warmup=self.warmup, losses=tuple(step.loss for step in self.steps), memory=memory,
                           power_w=draw.power_w, energy_j=draw.energy_j, predicted_allocated_bytes=predicted_bytes)
+
+
+def drift(seconds: Sequence[float]) -> float | None:
+    """Change of a step's time over the last third of these steps, as a share of it; None where there is none to speak of.
+
+    The slope of a straight line through them, where it is more than twice its standard error and comes to more than
+    STEADY: a card that still warms up, or whose clocks still fall. Fewer than LEAST_THIRD steps say nothing.
+    """
+    last = np.asarray(seconds[-(len(seconds) // 3):] if len(seconds) >= 3 * LEAST_THIRD else ())
+    if last.size == 0:
+        return None
+    at = np.arange(last.size) - (last.size - 1) / 2.0
+    slope = float(at @ last / (at @ at))
+    error = float(np.sqrt(np.sum((last - last.mean() - slope * at) ** 2) / (last.size - 2) / (at @ at)))
+    share = slope * (last.size - 1) / float(last.mean())
+    return share if abs(slope) > 2.0 * error and abs(share) > STEADY else None
 
 
 def release(device: str) -> None:

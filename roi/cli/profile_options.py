@@ -12,7 +12,7 @@ import click
 from click.exceptions import Exit
 
 from roi.cli.options import PATH, format_option
-from roi.errors import InputError, RoiError, UnknownName
+from roi.errors import InputError, RoiError, UnknownName, visible
 
 if TYPE_CHECKING:
     from roi.facts.gpu import Gpu
@@ -142,9 +142,9 @@ def measure_and_tell(session: "Session", keep: Keep, measure: "Callable[[Session
             raise
         write(tell(profile, gpu, file))
         if say_kept:
-            click.echo(kept(file), err=True)
+            click.echo(visible(kept(file)), err=True)
         if before is not None and (changed := changed_since(profile.environment, before.profile.environment)):
-            click.echo(f"since {before.name}: {'; '.join(changed)}", err=True)
+            click.echo(f"since {visible(before.name)}: {'; '.join(changed)}", err=True)
         leave_if_stopped(session.stops, interrupted=session.interrupted)
     if session.failure is not None:
         raise RoiError(f"{session.failure}; what was measured is kept, marked incomplete")

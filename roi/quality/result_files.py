@@ -66,7 +66,10 @@ def open_source(path: Path, notes: Notes) -> Iterator[Source]:
     shown = str(path)
     try:
         with path.open("rb") as raw:
-            if raw.read(2) == b"PK":
+            head = raw.read(2)
+            if head[:1] == b"\0":
+                raise InputError(f"{shown}: a zero byte; neither text nor an archive")
+            if head == b"PK":
                 with zipfile.ZipFile(path) as archive:
                     yield _begin(shown, _archived(archive, shown))
                 return

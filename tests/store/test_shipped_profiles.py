@@ -52,10 +52,12 @@ def test_what_counts_as_private(text, private):
 
 
 def test_the_guide_names_what_an_environment_holds():
-    words = {"gpu_name": "card's name", "driver": "driver", "cuda": "CUDA", "cudnn": "cuDNN", "capability": "compute capability",
-             "attention": "attention kernel", "allocator": "allocator settings", "tf32": "TF32", "mig": "MIG",
-             "ecc": "ECC", "slowed": "held the clocks down", "probe": "the probe", "cores": "cores", "load_average": "load of the host",
-             "versions": "versions of Python"}
+    words = {
+        "gpu_name": "card's name", "driver": "driver", "cuda": "CUDA", "cudnn": "cuDNN", "capability": "compute capability",
+        "attention": "attention kernel", "allocator": "allocator settings", "tf32": "TF32", "mig": "MIG", "ecc": "ECC",
+        "slowed": "held the clocks down", "probe": "the probe", "cores": "cores", "load_average": "load of the host",
+        "versions": "versions of Python",
+    }
     assert set(words) <= set(Environment.model_fields)
     plain = " ".join(GUIDE.split())
     assert [word for word in words.values() if word not in plain] == []

@@ -17,7 +17,7 @@ def probe(*, device: str | None, budget: float, force: bool, keep: shared.Keep) 
     counter moves, what running out of memory leaves. The answers become part of every profile of this machine, and roi fit
     --dry-run takes its kernels from them.
     """
-    from roi.profiling.device.probe import profile_probe  # after the checks: torch takes seconds to import
+    from roi.profiling.device.card_probe import profile_probe  # after the checks: torch takes seconds to import
     from roi.profiling.session import open_session, pick_device
     from roi.report.profiles.profile_probe import probe_json, probe_text
 

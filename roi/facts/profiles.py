@@ -164,6 +164,8 @@ class TrainPoint(Record):
     """Every micro-step (forward, backward, optimizer) in order, warm-up included, s."""
     warmup: NonNegativeInt
     """How many of the first steps are warm-up."""
+    free_step_s: PositiveFloat | None = None
+    """Seconds of a step where no step is waited for, as in training that logs rarely; null: not measured."""
     losses: tuple[float, ...] = ()
     """Loss of every step."""
     memory: MemoryReading

@@ -19,8 +19,8 @@ from roi.errors import RoiError
 from roi.profiling import board as board_module
 from roi.profiling import inference
 from roi.profiling.board import PowerMeter, look_before_torch, open_board
+from roi.profiling.device import card_probe as probe_module
 from roi.profiling.device import device_shapes, operator_rates
-from roi.profiling.device import probe as probe_module
 from roi.profiling.device.operator_rates import time_call
 from roi.profiling.session import claim_board, read_environment, unusable_gpu
 from roi.profiling.stack import bitsandbytes as bnb
@@ -84,6 +84,8 @@ def test_a_card_is_stepped_and_told(tmp_path, words):
         assert memory["allocated_bytes"] <= memory["reserved_bytes"]
         assert memory["device_bytes"] == 1_800_000_000
         assert point["power_w"] == pytest.approx(350.0, rel=0.01)
+        assert point["free_step_s"] > 0.0
+    assert "steps that are not waited for: 1 x 16 " in result.stdout
     assert card.forwards > 0
 
 
@@ -105,9 +107,9 @@ def test_running_out_anywhere_bounds_the_search_and_two_trials_settle_it(tmp_pat
 
 
 @full
-@pytest.mark.parametrize(("forward", "points"), [(8, 1), (21, 4)])
+@pytest.mark.parametrize(("forward", "points"), [(14, 1), (45, 4)])
 def test_an_error_of_the_device_keeps_what_was_measured(tmp_path, forward, points):
-    """Five steps a point: the eighth forward pass is in the second point, the first after twenty in the search."""
+    """Five steps a point and six without a wait: the 14th forward pass is in the second point, the 45th in the search."""
     with simulated_machine(fail_at=forward, total_bytes=4000 * MIB, token_bytes=10 * MIB):
         result, kept = profile(tmp_path, "train", *SMALL, "--trainer", "plain")
     assert result.exit_code == 1
@@ -128,7 +130,7 @@ def test_an_error_of_the_device_before_anything_was_measured_is_one_sentence(tmp
 
 @full
 def test_a_loss_that_is_no_number_keeps_the_points_before_it(tmp_path):
-    with simulated_machine(nan_at=8):
+    with simulated_machine(nan_at=14):
         result, kept = profile(tmp_path, "train", *SMALL, "--trainer", "plain", "--no-find-largest")
     assert result.exit_code == 1
     assert "the loss became nan at step 3 of micro-batch 1 x 32" in result.stderr
@@ -137,12 +139,12 @@ def test_a_loss_that_is_no_number_keeps_the_points_before_it(tmp_path):
 
 @full
 def test_a_card_that_falls_off_while_it_is_read_says_none(tmp_path):
-    with simulated_machine(fail_at=8) as (nvml, card):
+    with simulated_machine(fail_at=14) as (nvml, card):
         opened = card.on_open
 
         def lost():
             opened()
-            nvml.lost = card.forwards >= 6
+            nvml.lost = card.forwards >= 12
 
         card.on_open = lost
         result, kept = profile(tmp_path, "train", *SMALL, "--trainer", "plain")
@@ -315,11 +317,18 @@ def use(monkeypatch, world):
     monkeypatch.setattr(torch.cuda, "_sleep", world.sleep)
 
 
+def small_questions(monkeypatch):
+    """The probe with sizes that a CPU computes at once."""
+    for name, value in (("POWER_S", 0.05), ("TOKENS", 32), ("SIDE", 64), ("CHAIN", 3), ("LENGTHS", range(20, 23))):
+        monkeypatch.setattr(probe_module, name, value)
+
+
 def probe(folder, *words, **machine):
     """(result of the command, what it kept)."""
     before = set(folder.rglob("*.json"))
+    always = ("profile", "probe", "--device", "cuda", "--budget", "9m", "--profiles", str(folder))
     with simulated_machine(**machine) as (_, card):
-        result = CliRunner().invoke(main, ["profile", "probe", "--device", "cuda", "--profiles", str(folder), *words])
+        result = CliRunner().invoke(main, [*always, *words])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
     new = set(folder.rglob("*.json")) - before
     return result, json.loads(new.pop().read_text()) if new else None, card
@@ -327,8 +336,7 @@ def probe(folder, *words, **machine):
 
 @full
 def test_a_probe_asks_every_question_and_its_answers_are_in_later_profiles(tmp_path, monkeypatch):
-    monkeypatch.setattr(probe_module, "POWER_S", 0.05)
-    monkeypatch.setattr(probe_module, "TOKENS", 32)
+    small_questions(monkeypatch)
     result, kept, _ = probe(tmp_path)
     assert result.exit_code == 0, result.output
     assert max(len(line) for line in result.stdout.splitlines()[:-1]) <= 80
@@ -352,8 +360,7 @@ def test_a_probe_asks_every_question_and_its_answers_are_in_later_profiles(tmp_p
 
 @full
 def test_a_probe_keeps_its_answers_when_the_device_fails_and_says_what_has_none(tmp_path, monkeypatch):
-    monkeypatch.setattr(probe_module, "POWER_S", 0.05)
-    monkeypatch.setattr(probe_module, "TOKENS", 32)
+    small_questions(monkeypatch)
     result, kept, _ = probe(tmp_path, scene="no_energy")
     assert result.exit_code == 0, result.output
     assert kept["answers"]["failed"] == {"energy_counter": "the board has no energy counter"}
@@ -397,7 +404,7 @@ def test_what_changed_since_the_last_profile_of_the_card_is_said(tmp_path, monke
 
 
 NOT_SIMULATED = {
-    "device/probe.py: raise": "an error of asking for too much memory that is neither one of memory nor of the device",
+    "device/card_probe.py: raise": "an error of asking for too much memory that is neither one of memory nor of the device",
 }
 """`file: statement` -> why no simulation reaches it."""
 

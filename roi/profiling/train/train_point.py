@@ -15,7 +15,7 @@ from roi.profiling.board import Board, Draw, PowerMeter
 from roi.profiling.machine import peak_resident_bytes, reset_peak_resident
 from roi.profiling.session import Session, device_failed, ran_out
 from roi.profiling.stack import torch
-from roi.profiling.train.training_steps import Step, TrainingSetup, run_steps
+from roi.profiling.train.training_steps import Step, TrainingSetup, free_step_s, run_steps
 
 WARMUP: Final = 3
 """Steps that are no measurement: the first makes the optimizer's states and picks kernels, the second meets the states'
@@ -24,6 +24,8 @@ TIMED: Final = 50
 """Timed steps after which a point ends: the median is then known to a fifth of the steps' spread."""
 STEADY: Final = 0.03
 """Change over the last third of the steps from which a point is not called steady: a third of the error that is aimed at."""
+FREE: Final = 5
+"""Steps in a row that are timed together."""
 LEAST_THIRD: Final = 5
 """Steps of a third that says something."""
 CEILING: Final = 4096
@@ -41,6 +43,8 @@ class PointRun:
     share_s: float
     session: Session
     steps: list[Step] = field(default_factory=list)
+    free_s: float | None = None
+    """A step where none is waited for."""
     warmup: int = WARMUP
     began_s: float = field(default_factory=time.monotonic)
 
@@ -72,8 +76,9 @@ class PointRun:
     def point(self, memory: MemoryReading, draw: Draw, predicted_bytes: float | None) -> TrainPoint:
         """The point as a profile keeps it."""
         return TrainPoint(micro_batch=self.micro_batch, seq=self.seq, step_s=tuple(step.seconds for step in self.steps),
-                          warmup=self.warmup, losses=tuple(step.loss for step in self.steps), memory=memory,
-                          power_w=draw.power_w, energy_j=draw.energy_j, predicted_allocated_bytes=predicted_bytes)
+                          warmup=self.warmup, free_step_s=self.free_s, losses=tuple(step.loss for step in self.steps),
+                          memory=memory, power_w=draw.power_w, energy_j=draw.energy_j,
+                          predicted_allocated_bytes=predicted_bytes)
 
 
 def drift(seconds: Sequence[float]) -> float | None:
@@ -189,7 +194,8 @@ class FirstStep:
 def run_point(setup: TrainingSetup, run: PointRun) -> Draw:
     """Step until the point is done; the power of its timed steps. Power is read to the end even when a step fails.
 
-    StepTooLong where the budget ends inside the first step.
+    On a GPU a few steps follow of which none is waited for, if the budget holds them. StepTooLong where it ends inside the
+    first step.
     """
     first = FirstStep(setup, lambda: run.session.left_s)
 
@@ -202,6 +208,8 @@ def run_point(setup: TrainingSetup, run: PointRun) -> Draw:
     finally:
         first.stop()
         draw = run.meter.stop()
+    if setup.device == "cuda" and run.usable and (FREE + 1) * run.steps[-1].seconds < run.session.left_s:
+        run.free_s = free_step_s(setup, run.micro_batch, run.seq, FREE)
     return draw
 
 

@@ -78,8 +78,8 @@ def rehearse(wheels: Path, folder: Path) -> int:
     sys.stdout.write(f"hidden: {', '.join(sorted(guard.hidden))}\n")
     bad = 0
     for which in ("train", "trainers", "infer"):
-        with simulated_machine(total_bytes=4000 * MIB, token_bytes=MIB):
-            bad += smoke.run(folder, which, 16)
+        with simulated_machine(total_bytes=4000 * MIB, token_bytes=2 * MIB):
+            bad += smoke.run(folder, which, 16, "90s")
     return bad
 
 

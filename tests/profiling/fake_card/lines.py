@@ -17,7 +17,7 @@ import roi.profiling
 
 MARK: Final = "_card_lines_that_ran"
 ROOM: Final = Path(roi.profiling.__file__).parent
-WHOLE: Final = ("board.py", "device/probe.py")
+WHOLE: Final = ("board.py", "device/card_probe.py")
 """Files of which every line is of a card alone."""
 WORDS: Final = ("torch.cuda", "nvml", ".board", "meter.")
 NOT_HERE: Final = ("dry", "server")

@@ -30,6 +30,8 @@ LENGTHS: Final = range(200, 212)
 """Cache lengths of the decode attention that is called twice."""
 POWER_S: Final = 3.0
 """Long enough for thirty values of the energy counter, and for power, a mean over a second."""
+SIDE: Final = 4096
+"""Of the square matrices whose product keeps the card busy."""
 CHAIN: Final = 100
 
 Answer = dict[str, Any]  # Any: fields of ProbeAnswers, which checks them
@@ -92,8 +94,8 @@ def memory_four_ways(board: Board | None) -> Answer:
 
 def cublas_workspace(_: Board | None) -> Answer:
     """What stays allocated after the first products, forward and backward (a handle and a workspace each)."""
-    left = torch.randn(1024, 1024, device="cuda", dtype=torch.bfloat16, requires_grad=True)
-    right = torch.randn(1024, 1024, device="cuda", dtype=torch.bfloat16)
+    left = torch.randn(SIDE, SIDE, device="cuda", dtype=torch.bfloat16, requires_grad=True)
+    right = torch.randn(SIDE, SIDE, device="cuda", dtype=torch.bfloat16)
     before = torch.cuda.memory_allocated()
     (left @ right).sum().backward()
     left.grad = None
@@ -117,7 +119,7 @@ def attention_kernels(_: Board | None) -> Answer:
         "mask": ((query, query, query), {"attn_mask": mask}),
         "fp32": ((wide, wide, wide), {"is_causal": True}),
         "decode": ((query[:, :, :1], few, few), {"enable_gqa": True}),
-        "dim 256": ((heads(8, 512, 256),) * 3, {"is_causal": True}),
+        "dim 256": ((heads(8, dim=256),) * 3, {"is_causal": True}),
     }
     return {"attention": {name: BACKENDS.get(int(choose(*inputs, **how)), "another") for name, (inputs, how) in cases.items()}}
 
@@ -170,7 +172,7 @@ def energy_counter(board: Board | None) -> Answer:
     """How often the counter moves under a steady product, and its power over the one that NVML reads."""
     if board is None or board.energy_j() is None:
         raise RuntimeError("the board has no energy counter")
-    a = torch.randn(4096, 4096, device="cuda", dtype=torch.bfloat16)
+    a = torch.randn(SIDE, SIDE, device="cuda", dtype=torch.bfloat16)
     start, seen, watts = perf_counter(), [(perf_counter(), board.energy_j() or 0.0)], []
     while perf_counter() - start < POWER_S:
         a @ a

@@ -28,7 +28,7 @@ from roi.profiling.stack import torch
 from roi.profiling.train import train_point
 
 MIB = 2**20
-SMALL = ("--micro-batch", "1,2", "--seq", "16,32", "--layers", "1", "--shrink", "2", "--budget", "60s")
+SMALL = ("--micro-batch", "1,2", "--seq", "16,32", "--layers", "1", "--shrink", "2", "--budget", "10m")
 full = pytest.mark.full
 pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning:torch")
 
@@ -188,8 +188,8 @@ def test_a_search_that_the_budget_does_not_hold_is_said_before_it_starts(tmp_pat
         real(setup, micro_batch, seq, lambda step: on_step(SimpleNamespace(seconds=10.0 * seq, loss=step.loss)), limit)
 
     monkeypatch.setattr(train_point, "run_steps", slow)
-    with simulated_machine(token_bytes=10 * MIB):
-        result, kept = profile(tmp_path, "train", *SMALL, "--trainer", "plain")
+    with simulated_machine(token_bytes=10 * MIB):  # a budget of its own
+        result, kept = profile(tmp_path, "train", *SMALL, "--trainer", "plain", "--budget", "60s")
     assert result.exit_code == 0, result.output
     assert not kept["complete"]
     assert kept["largest_micro_batch"] == {}

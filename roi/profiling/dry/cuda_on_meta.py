@@ -59,23 +59,27 @@ class FusedAttention(torch.autograd.Function):
         return (*torch.ops.roi.attention_backward(gradients[0], *ctx.saved_tensors), None)
 
 
-def choose_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float, *, grouped: bool) -> str:
-    """fused or math: what torch's SDPA takes on CUDA.
+def choose_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float, *, grouped: bool,
+                     kernel: str = "sdpa") -> str:
+    """fused or math: what torch's SDPA takes on CUDA, or what `kernel` pins (a plan's attention).
 
     aten/src/ATen/native/transformers/cuda/sdp_utils.cpp: FlashAttention takes 16-bit types without a mask, head dimensions
     up to 256, and grouped heads; memory-efficient attention takes fp32 and masks, but not grouped heads; else the math path.
     """
+    if kernel == "sdpa-math":
+        return "math"
     flash = mask is None and q.dtype in (torch.bfloat16, torch.float16) and q.shape[-1] <= 256 and q.shape[-1] == v.shape[-1]
     efficient = not (grouped and q.shape[1] != k.shape[1]) and dropout == 0.0
     return "fused" if flash or efficient else "math"
 
 
 def attention_on_cuda(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
-                      is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False) -> Tensor:
+                      is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False, *,
+                      kernel: str = "sdpa") -> Tensor:
     """`torch.nn.functional.scaled_dot_product_attention` as CUDA would run it, on tensors without storage."""
     if torch.is_autocast_enabled("cuda"):  # scaled_dot_product_attention is on autocast's 16-bit list
         query, key, value = (x.to(torch.get_autocast_dtype("cuda")) for x in (query, key, value))
-    if choose_attention(query, key, value, attn_mask, dropout_p, grouped=enable_gqa) == "math":
+    if choose_attention(query, key, value, attn_mask, dropout_p, grouped=enable_gqa, kernel=kernel) == "math":
         return torch.ops.aten._scaled_dot_product_attention_math(  # type: ignore[no-any-return]
             query, key, value, attn_mask, dropout_p, is_causal, None, scale=scale, enable_gqa=enable_gqa,
         )[0]
@@ -135,13 +139,13 @@ class HalfSoftmax(torch.autograd.Function):
 
 
 @contextmanager
-def cuda_kernels(flash: torch.dtype | None = None) -> Iterator[None]:
+def cuda_kernels(flash: torch.dtype | None = None, kernel: str = "sdpa") -> Iterator[None]:
     """While it lasts, attention, dropout and softmax run as CUDA would run them.
 
     `flash` is the 16-bit type in which FlashAttention is called where it is asked for by name: transformers hands it copies of
     wider tensors (integrations/flash_attention.py, target_dtype).
     """
-    attend = attention_on_cuda if flash is None else partial(flash_on_cuda, flash)
+    attend = partial(attention_on_cuda, kernel=kernel) if flash is None else partial(flash_on_cuda, flash)
     with (
         patch.object(torch.nn.functional, "scaled_dot_product_attention", attend),
         patch.object(torch.nn.functional, "softmax", softmax_on_cuda),
@@ -154,7 +158,7 @@ def cuda_kernels(flash: torch.dtype | None = None) -> Iterator[None]:
 
 LOWER: Final = frozenset({
     torch.nn.functional.linear, torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.mm, torch.bmm, torch.addmm,
-    torch.baddbmm, torch.nn.functional.conv1d, torch.conv1d, torch.einsum, torch.linalg.multi_dot,
+    torch.baddbmm, Tensor.mm, Tensor.bmm, Tensor.addmm, Tensor.baddbmm, torch.nn.functional.conv1d, torch.conv1d, torch.einsum, torch.linalg.multi_dot,
 })
 """AT_FORALL_LOWER_PRECISION_FP, as far as language models use it; attention is lowered where it is replaced."""
 UPPER: Final = frozenset({

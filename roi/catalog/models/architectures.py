@@ -135,6 +135,8 @@ def _derive(
     if isinstance(rule, str):
         return evaluate(rule, entries)
     layers = _whole(entries, depth)
+    if isinstance(rule, dict) and "where" in rule:  # the numbers of layers
+        return [i for i in range(layers) if _test(rule["where"])(entries, i, layers)]
     if isinstance(rule, dict):
         if len(rule["items"]) != layers:
             raise UnreadEntry(f"no {name}, which is read where {depth} is {len(rule['items'])}")
@@ -146,13 +148,14 @@ def _derive(
 
 
 def evaluate(formula: str, entries: Entries) -> int:
-    """A sum of products of entries, whole numbers and whole quotients: 2*a*b+a//b+3."""
+    """A sum of products of entries, whole numbers and whole quotients: 2*a*b+a//b+a.b//c+3, where a.b is a product."""
     total = 0
     for term in formula.split("+"):
         value = 1
         for factor in term.split("*"):
             upper, _, lower = factor.partition("//")
-            value *= _whole(entries, upper) // _whole(entries, lower) if lower else _whole(entries, upper)
+            whole = prod(_whole(entries, name) for name in upper.split("."))
+            value *= whole // _whole(entries, lower) if lower else whole
         total += value
     return total
 

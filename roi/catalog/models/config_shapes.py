@@ -127,7 +127,9 @@ def _shape(name: str, family: str, found: Architecture) -> dict[str, Any]:  # An
         "id": name, "family": family, "licence": "unknown", "hidden": hidden, "context_tokens": context, "vocab": vocab,
         "tied": head is None, "head_bias": bias, "positions": places.sizes[0] if places else 0, "norm_bias": biased,
         "norms_per_layer": per_layer, "final_norm": final, "module_names": module_names(layers),
-        "attention": [{"layers": n, **dict(kind)} for kind, n in mixing.items()],
+        "attention": [
+            {"layers": n, **dict(kind), "kv_reused_layers": n * dict(kind).get("kv_reused_layers", 0)} for kind, n in mixing.items()
+        ],
         "mlp": [{"layers": n, **dict(kind)} for kind, n in mlps.items()],
         "published_parameters": 1, "source": name, "date": datetime.now(tz=UTC).date(),
         "note": "read from a config.json; parameters are counted from its entries, nobody published them",

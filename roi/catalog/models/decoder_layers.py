@@ -192,7 +192,8 @@ def _heads(e: dict[str, Any], hidden: int, heads: int, leaves: dict[str, Tensor]
         gated = width == 2 * value
         width = width // 2 if gated else width
         dim = max(width // heads, 1)
-        keys = k.each // hidden // dim if k is not None else heads
+        stated = int(e.get("num_key_value_heads") or heads)
+        keys = k.each // hidden // dim if k is not None else stated
         values = v.each // hidden // max(keys, 1) if v is not None else dim
         return {
             "kv_heads": max(keys, 1),
@@ -202,6 +203,7 @@ def _heads(e: dict[str, Any], hidden: int, heads: int, leaves: dict[str, Tensor]
             "shared_kv": v is None and k is not None,
             "qkv_bias": False,
             "o_bias": False,
+            "kv_reused_layers": int(k is None),
         }
     if whole is not None:
         stated = e.get("num_key_value_heads") or e.get("num_kv_heads")

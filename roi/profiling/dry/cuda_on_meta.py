@@ -158,7 +158,8 @@ def cuda_kernels(flash: torch.dtype | None = None, kernel: str = "sdpa") -> Iter
 
 LOWER: Final = frozenset({
     torch.nn.functional.linear, torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.mm, torch.bmm, torch.addmm,
-    torch.baddbmm, Tensor.mm, Tensor.bmm, Tensor.addmm, Tensor.baddbmm, torch.nn.functional.conv1d, torch.conv1d, torch.einsum, torch.linalg.multi_dot,
+    torch.baddbmm, Tensor.mm, Tensor.bmm, Tensor.addmm, Tensor.baddbmm, torch.nn.functional.conv1d, torch.conv1d, torch.einsum,
+    torch.linalg.multi_dot,
 })
 """AT_FORALL_LOWER_PRECISION_FP, as far as language models use it; attention is lowered where it is replaced."""
 UPPER: Final = frozenset({

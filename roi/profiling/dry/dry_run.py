@@ -225,7 +225,11 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
             model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=plan.checkpointing,
                                                     gradient_checkpointing_kwargs=CHECKPOINTING)
         targets = adapter_targets(model, plan.targets, config.name)
-        adapted = get_peft_model(model, lora_settings(plan, targets), low_cpu_mem_usage=True)
+        try:
+            adapted = get_peft_model(model, lora_settings(plan, targets), low_cpu_mem_usage=True)
+        except ValueError as error:
+            said = " ".join(str(error).split())[:160]
+            raise InputError(f"targets: peft refuses {plan.targets} on {config.name}: {said}") from error
         _set_types(adapted, plan)
         if plan.checkpointing:
             adapted.gradient_checkpointing_enable(gradient_checkpointing_kwargs=CHECKPOINTING)

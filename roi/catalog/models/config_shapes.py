@@ -1,8 +1,8 @@
 """The shape of a model that the catalog lacks, from its config.json.
 
 architectures.py says which tensors the configuration makes, decoder_layers.py which kinds of token mixing and of MLP they
-are. What a kind does not hold (scalars, norms of a latent, memories) is counted beside it, so that the parameters are those that
-transformers builds. A type without a table is refused: nothing would check its count.
+are. What a kind does not hold (scalars, norms of a latent, memories) is counted beside it, so that the parameters are those
+that transformers builds. A type without a table is refused: nothing would check its count.
 """
 
 import re
@@ -128,7 +128,8 @@ def _shape(name: str, family: str, found: Architecture) -> dict[str, Any]:  # An
         "tied": head is None, "head_bias": bias, "positions": places.sizes[0] if places else 0, "norm_bias": biased,
         "norms_per_layer": per_layer, "final_norm": final, "module_names": module_names(layers),
         "attention": [
-            {"layers": n, **dict(kind), "kv_reused_layers": n * dict(kind).get("kv_reused_layers", 0)} for kind, n in mixing.items()
+            {"layers": n, **dict(kind), "kv_reused_layers": n * dict(kind).get("kv_reused_layers", 0)}
+            for kind, n in mixing.items()
         ],
         "mlp": [{"layers": n, **dict(kind)} for kind, n in mlps.items()],
         "published_parameters": 1, "source": name, "date": datetime.now(tz=UTC).date(),

@@ -192,8 +192,7 @@ def _heads(e: dict[str, Any], hidden: int, heads: int, leaves: dict[str, Tensor]
         gated = width == 2 * value
         width = width // 2 if gated else width
         dim = max(width // heads, 1)
-        stated = int(e.get("num_key_value_heads") or heads)
-        keys = k.each // hidden // dim if k is not None else stated
+        keys = k.each // hidden // dim if k is not None else int(e.get("num_key_value_heads") or heads)
         values = v.each // hidden // max(keys, 1) if v is not None else dim
         return {
             "kv_heads": max(keys, 1),

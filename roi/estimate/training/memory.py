@@ -247,11 +247,12 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
         # (liger_kernel/ops/fused_linear_cross_entropy.py); its fp32 form and gradient, and the gradient of the head's input
         rows = np.minimum(s.tokens, np.maximum(s.tokens * m.hidden / m.vocab, 1.0))
         head = 0.0 if s.plan.adapter else _gradient(s, m.head_parameters)
-        chain = (12.0 + capped) * rows * m.vocab + s.w * m.hidden * s.tokens
-        return Live(carried + head, kept + lowered_head, chain, gathered=gathered.loss_bytes)
+        part = (12.0 + capped) * rows * m.vocab + s.w * m.hidden * s.tokens
+        return Live(carried + head, kept + lowered_head, part, gathered=gathered.loss_bytes)
     # log-softmax with the incoming and the outgoing gradient; a fused kernel writes the gradient over what it read
-    chain = 3.0 * (_logit_bytes(s) if s.plan.loss == "16bit" else 4.0)
-    each = FUSED_LOSS_BYTES if s.plan.kernels == "fused" else chain
+    each = 3.0 * (_logit_bytes(s) if s.plan.loss == "16bit" else 4.0)
+    if s.plan.kernels == "fused":
+        each = FUSED_LOSS_BYTES
     chain = (each + capped) * s.tokens * m.vocab + _kept_logits(s)
     return Live(carried, kept + lowered_head, chain, gathered=gathered.loss_bytes)
 

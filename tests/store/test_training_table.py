@@ -191,7 +191,7 @@ def test_a_row_may_say_whether_it_fitted_and_nothing_else(fits, failed):
     ({"trainable_params": "500000"}, "trainable_params: '500000'; lora of this rank and targets trains 1,081,344"),
     ({"optimizer": "lion"}, "optimizer: 'lion'; none of adamw, adamw-foreach, adamw-bf16, adamw-8bit, paged-adamw-8bit"),
     ({"base_dtype": "fp8"}, "base_dtype: 'fp8'; none of bf16, fp16, fp32"),
-    ({"attention_impl": "flash_attention_2"}, "none of sdpa, flash, eager; nearest: flash"),
+    ({"attention_impl": "flash_attention_2"}, "none of sdpa, sdpa-flash, sdpa-cudnn, sdpa-efficient, sdpa-math, flash, flash3, eager; nearest: "),
     ({"attention_impl": "flash", "base_dtype": "fp32"}, "attention_impl: 'flash'; 'flash' is not usable with dtype: 'fp32'"),
     ({"gradient_checkpointing": "yes"}, "gradient_checkpointing: 'yes'; neither true nor false"),
     ({"gradient_checkpointing": "1"}, "gradient_checkpointing: '1'; neither true nor false"),

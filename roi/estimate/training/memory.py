@@ -45,9 +45,10 @@ CUBLAS_WORKSPACE_BYTES: Final = 2 * 8.125 * MIB
 CUBLAS_WORKSPACE_HOPPER_BYTES: Final = 2 * 32.0 * MIB
 """The same from compute capability 9.0 on, where torch takes 32 MiB a handle (NVIDIA's advice for Hopper)."""
 FSDP_ADAPTER_LAYERS: Final = 2.0
-"""Recomputed layers alive in backward under FSDP with adapters: a frozen layer has no gradient whose arrival would release it
-(FSDP hangs its post-backward on the inputs instead), and the next layer is recomputed before. Seen in two sources: 12 rows of
-fms-acceleration lie 15 to 30% above one layer and 2 to 3% below two, 8 of fsdp_qlora 5 to 24% above and -4 to +19%."""
+"""Recomputed layers alive in backward under FSDP with adapters in the Trainers, whose checkpointing lies inside the FSDP unit
+(transformers warns of it: training_args.py, fsdp_config activation_checkpointing): a frozen layer has no gradient whose arrival
+releases it. 12 rows of fms-acceleration lie 15 to 30% above one layer and 2 to 3% below two; fsdp_qlora's loop, which wraps
+layers from outside, holds one (allocated 8.28 and 9.16 GiB, tests/estimate/test_sharding.py)."""
 SOFT_CAPPED: Final = ("gemma2", "gemma3n", "gemma3n_text", "gemma4", "gemma4_text")
 """Families whose head ends in cap x tanh(logits / cap)."""
 FUSED_LOSS_BYTES: Final = 8.0
@@ -286,8 +287,8 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
 
 
 def _recomputed(s: Setting, layer: LayerBytes) -> Number:
-    """Bytes of what backward has recomputed at its highest point: one layer, under FSDP with adapters two."""
-    twice = s.plan.checkpointing and s.plan.adapter and s.plan.sharding == "fsdp"
+    """Bytes of what backward has recomputed at its highest point: one layer; adapters under FSDP in a Trainer, two."""
+    twice = s.plan.checkpointing and s.plan.adapter and s.plan.sharding == "fsdp" and s.plan.trainer != "plain"
     return layer.peak * (FSDP_ADAPTER_LAYERS if twice else 1.0)
 
 

@@ -386,5 +386,5 @@ def _model_remarks(report: FitReport) -> Iterable[str]:
             if trains_experts(report.model, report.plan.targets) else ", and they carry no adapter")
         yield f"Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised{adapters}"
     if report.model.licence == "unknown":
-        yield (f"{report.model.id} is read from its config.json ({report.model.family}): {report.model.parameters:,} parameters,"
-               f" as transformers builds them{'' if report.dry else '; --dry-run builds the architecture itself'}")
+        yield (f"{report.model.id} is read from its config.json ({report.model.family}): {report.model.parameters:,}"
+               f" parameters, as transformers builds them{'' if report.dry else '; --dry-run builds the architecture itself'}")

@@ -19,6 +19,9 @@ usage_option = click.option("--usage", "part", type=PATH,
                             help="What usage records settle (roi usage --output), laid over the scenario.")
 profiles_option = click.option("--profiles", multiple=True, type=PATH, help="Folder of profiles to search first.")
 full_option = click.option("--full", is_flag=True, help="Print all that is known, not the answer alone.")
+html_option = click.option("--html", type=PATH, help="Write the report as one HTML file too, with pictures.")
+force_option = click.option("--force", is_flag=True, help="Let what is written take the place of a file that is there.")
+redact_option = click.option("--redact", is_flag=True, help="Leave rates, wages and names out of --html.")
 output_option = click.option("--output", type=PATH, help="Write to this file, whole or not at all.")
 
 
@@ -49,3 +52,8 @@ def scenario_options(command: F) -> F:
 def tell(line: str) -> None:
     """Say one line beside the answer, on stderr."""
     click.echo(f"roi: {visible(line)}", err=True)
+
+
+def page_options(command: F) -> F:
+    """--html, and what goes with it."""
+    return html_option(force_option(command))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roi.cli.options import PATH, format_option, tell
+from roi.cli.options import PATH, format_option, page_options, tell
 from roi.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,11 +37,12 @@ if TYPE_CHECKING:
 @format_option("table", "json")
 @click.option("--output", type=PATH, help="Write workload, incumbent and bill as YAML, for compare --usage.")
 @click.option("--trace", type=PATH, help="Write arrivals and lengths of the calls as Parquet.")
+@page_options
 def usage(
     *, files: tuple[str, ...], named: str | None, columns_given: tuple[str, ...], input_includes_cache: str | None,
     provider: str | None, model: str | None, group_by: str | None, timezone: str, incumbent: str | None, task: str | None,
     requests_per_day: float | None, bill: float | None, scenario: Path | None, most: int, strict: bool, backend: str | None,
-    form: str, output: Path | None, trace: Path | None,
+    form: str, output: Path | None, trace: Path | None, html: Path | None, force: bool,
 ) -> None:
     """What FILES say was spent: exports and logs, also folders, globs, gzip, and - for standard input.
 
@@ -51,7 +52,7 @@ def usage(
     """
     from roi import __version__
     from roi.answers.usage import answer_usage
-    from roi.cli.output import columns, in_colour, replace_file, write
+    from roi.cli.output import check_fresh, columns, in_colour, replace_file, write, write_page
     from roi.report.usage.spend_json import usage_json
     from roi.report.usage.spend_report import usage_text
     from roi.usage.summary import Question
@@ -61,12 +62,18 @@ def usage(
     question = Question(files=files, options=_file_options(columns_given, input_includes_cache, provider, model, group_by),
                         named=named, strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,
                         requests_per_day=requests_per_day, backend=backend, trace=trace)
-    for option, target in (("--output", output), ("--trace", trace)):
+    for option, target in (("--output", output), ("--trace", trace), ("--html", html)):
         _check_target(option, target, files)
+    check_fresh(html, "--html", force=force)
     found = answer_usage(question, scenario=scenario, most=most, with_part=output is not None, tell=tell)
     if output is not None and found.part is not None:
         replace_file(output, found.part)
         tell(f"wrote {output}; next: roi compare my.yaml --usage {output}")
+    if html is not None:
+        from roi.report.usage.usage_page import usage_page
+
+        write_page(usage_page(found.spent, found.tasks, version=__version__), html, force=force)
+        tell(f"wrote {html}")
     if form == "json":
         write(usage_json(found.spent, found.tasks, version=__version__))
     else:

@@ -24,10 +24,11 @@ LEAST_DAYS = 3
 
 def usage_text(found: Usage, tasks: Sequence[Task] = (), *, width: int = 80, colour: bool = False) -> str:
     """The report as text, no line longer than `width`."""
-    return render(_tell(found, tasks), width=width, colour=colour)
+    return render(usage_blocks(found, tasks), width=width, colour=colour)
 
 
-def _tell(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
+def usage_blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
+    """The parts of the report."""
     yield Title("What was spent")
     yield Paragraph(_scope(found))
     if found.priced:

@@ -1,5 +1,6 @@
 """The database that aggregates: DuckDB in the process, or any that an Ibis URL names."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,9 @@ def local_engine(folder: Path, zone: str = "UTC") -> DuckDB:
     backend = ibis.duckdb.connect(
         temp_directory=str(folder), memory_limit=MEMORY_LIMIT, preserve_insertion_order=False,
         autoinstall_known_extensions=False)
-    try:
+    with suppress(Exception):  # refused in Jupyter without ipywidgets, where no bar is drawn anyhow
         backend.raw_sql("SET enable_progress_bar = false")
+    try:
         backend.raw_sql(f"SET TimeZone = '{zone}'")
     except Exception:  # noqa: BLE001 -- DuckDB's message lists every zone that it knows
         raise InputError(f"--timezone: {zone[:60]!r} is no zone; for example UTC or Europe/Berlin") from None

@@ -7,7 +7,7 @@ columns of the research table, `cell_1` to `cell_4` hold their cells as written 
 canonical columns: name=value, or name+=word for a column of several words (assumed, habits). Every group of columns is looked
 up in every row, the groups in the file's order; a cell that the file does not know is refused with row, column and value.
 Numbers and dates are copied; where such a cell is none, it is looked up too. lab/cells/rows.csv sets what notes alone say, row
-by row, and says why; what it takes away again is name-=word.
+by row, and says why; what it takes away again is name-=word. lab/cells/notes.csv sets what a phrase of the notes says.
 """
 
 import argparse
@@ -34,6 +34,9 @@ SERVING_NUMBERS = (
 )  # fmt: skip
 """Columns whose cells are copied."""
 
+VERSIONS = ("torch", "transformers")
+"""Packages whose version the column framework_version names."""
+
 NUMBER = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?")
 ISO_DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 
@@ -54,6 +57,8 @@ class Kind(NamedTuple):
     """Its column of dates."""
     known: Table
     """Columns -> their cells -> what they set."""
+    notes: tuple[tuple[str, str], ...] = ()
+    """Phrases of the notes, in any case -> what they set, in the file's order."""
 
 
 def read_cells(name: str) -> Table:
@@ -68,6 +73,11 @@ def read_cells(name: str) -> Table:
     return found
 
 
+def read_notes() -> tuple[tuple[str, str], ...]:
+    """Phrases of the notes of training rows, and what they set."""
+    return tuple((row["phrase"], row["sets"]) for row in read_rows(CELLS / "notes.csv"))
+
+
 def read_rows(path: Path) -> list[Row]:
     """The rows of a CSV."""
     with path.open(encoding="utf-8", newline="") as file:
@@ -78,7 +88,7 @@ def kind_of(rows: Sequence[Row]) -> Kind:
     """Training or serving, by the columns."""
     if "engine" in rows[0]:
         return Kind(tuple(ServingRow.model_fields), SERVING_NUMBERS, "date", read_cells("serving"))
-    return Kind(tuple(TrainingRow.model_fields), TRAINING_NUMBERS, "source_date", read_cells("training"))
+    return Kind(tuple(TrainingRow.model_fields), TRAINING_NUMBERS, "source_date", read_cells("training"), read_notes())
 
 
 def canonical_rows(rows: Sequence[Row]) -> list[Row]:
@@ -101,6 +111,9 @@ def canonical_row(row: Row, kind: Kind, own: str = "") -> Row:
     for columns, known in kind.known.items():
         if columns[0] not in (*kind.numbers, kind.date) or len(columns) > 1:
             apply(found, look_up(row, columns, known))
+    for phrase, sets in kind.notes:
+        if phrase.lower() in (row.get("notes") or "").lower():
+            apply(found, sets)
     apply(found, own)
     if "method" in row:
         settle_training(row, found)
@@ -143,6 +156,10 @@ def settle_training(row: Row, found: Row) -> None:
     """Set what follows from two figures: tokens/s from samples/s and the mean length, and blanks that full training has."""
     if "tokens_per_s" not in found and row["samples_per_s"] and "seq_len_mean" in found:
         found["tokens_per_s"] = repr(float(row["samples_per_s"]) * float(found["seq_len_mean"]))
+    for package in VERSIONS:
+        version = re.search(rf"\b{package} (\d+(?:\.\d+)*)", row.get("framework_version") or "")
+        if version is not None:
+            found[package] = version[1]
     if row["peak_mem_gib"] or found.get("tokens_per_s"):
         found.pop("fits", None)  # a verdict is for rows without figures
     if found["method"] == "full":

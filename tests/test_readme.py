@@ -139,7 +139,7 @@ def test_closed_form_memory_of_the_complete_rows_is_stated_for_allocated_and_for
 def test_sources_whose_loops_are_not_known_are_named_with_their_errors():
     flat, answer = " ".join(TRUST.split()), kept("closed-form")
     for source, words in (
-        ("swift-", "ms-swift {m}%, all {low} rows too low (mean {b}%)"),
+        ("swift-", "ms-swift {m}%, {low} of {n} rows too low (mean {b}%)"),
         ("qwen-", "Qwen's README {m}%, {low} of {n} too low ({b}%)"),
         ("vertex-", "vertex {m}%, all {low} too low ({b}%)"), ("litgpt-hub-", "LitGPT's hub {m}%, mostly too high ({b}%)"),
         ("litgpt-res-", "LitGPT's resource tables {m}%, both ways ({b}%)"), ("tune-", "torchtune {m}%, mostly too high ({b}%)"),

@@ -91,6 +91,8 @@ class Attention(Record):
     """A learned sink per query head (gpt-oss)."""
     conv_kernel: PositiveInt = 1
     """linear: width of the causal convolution over queries, keys and values, tokens."""
+    products: tuple[tuple[str, PositiveInt, PositiveInt, bool], ...] = ()
+    """Matrix products of one layer where they are not the kind's own: name, inputs, outputs, bias."""
     state_bytes_per_element: float = 4.0
     """linear: bytes of one element of the recurrent state; it stays float32 when the KV cache is quantised."""
 
@@ -142,6 +144,9 @@ class Attention(Record):
         """The matrix products of this kind, by their usual names."""
         n, own = self.layers, self.layers - self.kv_reused_layers
         value = self.value_width
+        if self.products:
+            yield from (Linear(name, inputs, outputs, n, bias=bias) for name, inputs, outputs, bias in self.products)
+            return
         if self.kind == "linear":
             widths = {"qkv": self.conv_width, "z": self.heads * value, "b": self.heads, "a": self.heads}
             yield from (Linear(f"in_proj_{name}", hidden, width, n) for name, width in widths.items())
@@ -237,8 +242,8 @@ class ModelShape(DatedRow):
     """MLPs, kind by kind."""
     module_names: tuple[tuple[str, ...], ...] = ()
     """Modules of the checkpoint that are named otherwise or fused: its name, then the usual names that it holds."""
-    extra_parameters: NonNegativeInt = 0
-    """Parameters that the rules above do not count (per-layer embeddings, scalars); `note` says what."""
+    extra_parameters: int = 0
+    """Parameters that the rules above do not count (per-layer embeddings, scalars), less those that they count too many."""
     extra_active_parameters: NonNegativeInt = 0
     """The part of extra_parameters that every token multiplies with."""
     published_parameters: PositiveInt
@@ -251,7 +256,7 @@ class ModelShape(DatedRow):
     @model_validator(mode="after")
     def _layers_agree(self) -> Self:
         mixing, mlps = sum(a.layers for a in self.attention), sum(m.layers for m in self.mlp)
-        if mixing != mlps:
+        if mixing < mlps or not mixing:
             raise ValueError(f"{self.id}: {mixing} attention layers but {mlps} MLP layers")
         return self
 

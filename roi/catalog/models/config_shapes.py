@@ -1,199 +1,140 @@
-"""The shape of a model that the catalog lacks, from its config.json and what the catalog knows of its family.
+"""The shape of a model that the catalog lacks, from its config.json.
 
-A config.json says widths and counts; biases, norms, the kind of MLP and whether the head is tied unless stated are the class's.
-Those are read off the catalog's model of the same family whose width is nearest, and a family counts as known only where the
-same rules give every one of the catalog's own models its parameters.
+architectures.py says which tensors the configuration makes, decoder_layers.py which kinds of token mixing and of MLP they
+are. What a kind does not hold (scalars, norms of a latent, memories) is counted beside it, so that the parameters are those
+that transformers builds. A type without a table is refused: nothing would check its count.
 """
 
-from collections.abc import Iterator
+import re
+from collections import Counter
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
-from roi.catalog.models.configs import ModelConfig, model_config, read_config
+from roi.catalog.models.architectures import Architecture, UnreadEntry, known_types, read_architecture
+from roi.catalog.models.configs import ModelConfig, context_tokens, model_config, read_config
+from roi.catalog.models.decoder_layers import (
+    count_products,
+    first_count,
+    is_norm,
+    is_product,
+    mixing_kind,
+    mlp_kind,
+    module_names,
+    read_layer,
+)
 from roi.catalog.models.shapes import find_model, load_models
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.model import ModelShape
 
-MIXTURES: Final = ("num_experts", "num_local_experts", "n_routed_experts", "kv_lora_rank", "full_attention_interval")
-"""Entries of architectures whose shape these rules do not give."""
 OTHER_KINDS: Final = {
     "an encoder": (
-        "albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "eurobert", "longformer", "modernbert",
-        "mpnet", "nomic_bert", "roberta", "roformer", "xlm-roberta", "xlm-roberta-xl", "clip", "siglip", "vit", "wav2vec2",
+        "albert", "bert", "bert-generation", "big_bird", "camembert", "clip", "data2vec-text", "deberta", "deberta-v2",
+        "distilbert", "electra", "ernie", "eurobert", "longformer", "megatron-bert", "modernbert", "mpnet", "nomic_bert",
+        "rembert", "roberta", "roberta-prelayernorm", "roc_bert", "roformer", "siglip", "vit", "wav2vec2", "xlm",
+        "xlm-roberta", "xlm-roberta-xl", "xlnet", "xmod",
     ),
     "an encoder and a decoder": (
-        "bart", "blenderbot", "led", "longt5", "m2m_100", "marian", "mbart", "mt5", "pegasus", "prophetnet", "speech_to_text",
-        "switch_transformers", "t5", "t5gemma", "umt5", "whisper",
-    ),
-    "no transformer, but a recurrent or state-space model": (
-        "bamba", "falcon_h1", "falcon_mamba", "granitemoehybrid", "jamba", "mamba", "mamba2", "nemotron_h", "recurrent_gemma",
-        "rwkv", "xlstm", "zamba", "zamba2",
+        "bart", "bigbird_pegasus", "blenderbot", "blenderbot-small", "florence2", "led", "longt5", "m2m_100", "marian",
+        "mbart", "mt5", "mvp", "pegasus", "pix2struct", "plbart", "pp_formulanet", "prophetnet", "speech_to_text",
+        "switch_transformers", "t5", "t5gemma", "t5gemma2", "trocr", "udop", "umt5", "vision-encoder-decoder", "whisper",
     ),
 }  # fmt: skip
-"""Types of transformers that are no decoder-only causal language model of attention and MLPs."""
-ADD_IT: Final = "must be in the catalog (models.json says how to add one)"
-
-CAUSAL: Final = ("ForCausalLM", "LMHeadModel")
-"""Endings of `architectures` that say a causal language model."""
-COUNT_TOLERANCE: Final = 0.005
-"""How far the rules' count of a catalog model may be off for its family to be known."""
+"""Types of transformers that are no decoder-only causal language model."""
+DEFAULT_CONTEXT: Final = 131_072
+"""Longest sequence of a type without positions of its own (ALiBi, states), tokens: what nobody would train beyond."""
 
 
 def shape_of_config(config: ModelConfig) -> ModelShape:
-    """The shape of a dense decoder; an InputError names the type or the entry that is missing, unknown or of another kind."""
-    family = _family(config)
-    other = next((name for name in MIXTURES if config.entries.get(name)), None)
-    if other is not None:
-        raise _refusal(config, f"{other} = {config.entries[other]}: only dense models are read from a config.json; a mixture or"
-                       f" another kind of attention {ADD_IT}")
-    _check_kind(config)
-    if _siblings(family) and not _counted(family):
-        raise _refusal(config, f"model_type {family!r} has parts that its config.json does not give; such a model {ADD_IT}")
-    return _read(config)
+    """The shape of a decoder; an InputError names the type or the entry that is missing, unknown or of another kind."""
+    family = str(config.entries["model_type"])
+    _check_kind(config, family)
+    try:
+        found = read_architecture(family, config.entries)
+        shape = _shape(config.name, family, found)
+        made = ModelShape.model_validate(shape)
+    except UnreadEntry as error:
+        raise _refusal(config, str(error)) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _refusal(config, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    products = count_products(found.tensors) - sum(linear.parameters for linear in made.linears)
+    return ModelShape.model_validate(
+        shape
+        | {
+            "published_parameters": found.parameters,
+            "extra_parameters": found.parameters - made.parameters,
+            "extra_active_parameters": max(products, 0),
+        }
+    )
 
 
 def _refusal(config: ModelConfig, why: str) -> InputError:
     return InputError(f"MODEL: {config.name}: {why}")
 
 
-def _family(config: ModelConfig) -> str:
-    """Architecture as transformers names it."""
-    return str(config.entries["model_type"])
-
-
-def _check_kind(config: ModelConfig) -> None:
-    """Raise where the type is no decoder-only causal model, or is unknown and nothing else says that it is one."""
-    e, family = config.entries, _family(config)
+def _check_kind(config: ModelConfig, family: str) -> None:
+    """Raise where the type is no decoder-only causal model, or has no table."""
     kind = next((kind for kind, types in OTHER_KINDS.items() if family.lower() in types), None)
-    if kind is None and e.get("is_encoder_decoder"):
+    if kind is None and config.entries.get("is_encoder_decoder"):
         kind = "an encoder and a decoder"
     if kind is not None:
-        raise _refusal(config, f"model_type {family!r} is {kind}; only decoder-only causal language models of attention and"
-                       " MLPs are read")
-    named = e.get("architectures")
-    causal = isinstance(named, list) and any(str(name).endswith(CAUSAL) for name in named)
-    if not _siblings(family) and not causal:
-        known = sorted({model.family for model in load_models()})
-        near = nearest(family, known)
-        raise _refusal(config, f"model_type {family[:60]!r} is unknown, and no entry of architectures ends in"
-                       f" {' or '.join(CAUSAL)}; {'nearest' if near else 'known'}: {', '.join(near or known)}")
+        raise _refusal(config, f"model_type {family!r} is {kind}; only decoder-only causal language models are read")
+    known = known_types()
+    if family not in known:
+        near = nearest(family, sorted(known))
+        raise _refusal(
+            config,
+            f"model_type {family[:60]!r} is not read: its parameters could not be checked against transformers"
+            f"{'; nearest: ' + ', '.join(near) if near else ''}",
+        )
 
 
-def _siblings(family: str) -> tuple[ModelShape, ...]:
-    """The catalog's dense models of this type."""
-    return tuple(m for m in load_models() if m.family == family and len(m.mlp) == 1 and m.mlp[0].experts == 1)
-
-
-def _sibling_configs(family: str) -> Iterator[tuple[ModelShape, ModelConfig]]:
-    """Those of them that transformers has a class for, with their configurations."""
-    for model in _siblings(family):
-        try:
-            yield model, model_config(model)
-        except InputError:
-            continue
-
-
-@cache
-def _counted(family: str) -> bool:
-    """True where the rules give each of the catalog's models of this type its parameters; those without a class left out."""
-    for model, config in _sibling_configs(family):
-        if _family(config) != family:
-            continue
-        try:
-            found = _read(config).parameters
-        except InputError:
-            return False
-        if abs(found / model.parameters - 1.0) > COUNT_TOLERANCE:
-            return False
-    return True
-
-
-def _read(config: ModelConfig) -> ModelShape:
-    e, family = config.entries, _family(config)
-    heads = _count(config, "num_attention_heads", "n_head")
-    hidden = _count(config, "hidden_size", "n_embd", "d_model")
-    layers = _count(config, "num_hidden_layers", "n_layer")
-    like = min(_siblings(family), key=lambda m: abs(m.hidden - hidden), default=None)
-    head_dim = int(e.get("head_dim") or hidden // heads)
-    # Falcon's multi_query has one head of keys and values, unless it is of the newer kind that counts them
-    single = bool(e.get("multi_query")) and not e.get("new_decoder_architecture")
-    kv_heads = int(e.get("num_key_value_heads") or e.get("num_kv_heads") or (1 if single else heads))
-    if heads % kv_heads:
-        raise _refusal(config, f"num_key_value_heads {kv_heads} does not divide num_attention_heads {heads}")
-    # BLOOM's ALiBi has no limit of its own, so the family's holds; GPT-2, BLOOM and Falcon mean four hidden widths by no width
-    longest = None if like is None else like.context_tokens
-    context = _count(config, "max_position_embeddings", "n_positions", "seq_length", otherwise=longest)
-    four = 4 * hidden if like is not None and like.mlp[0].intermediate == 4 * like.hidden else None
-    inner = _count(config, "intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", otherwise=four)
-    shape: dict[str, Any] = {  # Any: fields of ModelShape
-        "id": config.name, "family": family, "licence": "unknown", "hidden": hidden, "context_tokens": context,
-        "vocab": _count(config, "vocab_size"), "tied": bool(e.get("tie_word_embeddings", _tied_by_default(family))),
-        "attention": [{
-            "layers": layers, "heads": heads, "kv_heads": kv_heads, "head_dim": head_dim,
-            **_biases(e, like), "norm_parameters": _head_norms(like, head_dim, heads, kv_heads),
-        }],
-        "mlp": [{
-            "layers": layers, "intermediate": inner, "gated": like is None or like.mlp[0].gated,
-            "bias": bool(e.get("mlp_bias", like is not None and like.mlp[0].bias)),
-        }],
-        "published_parameters": 1, "source": config.name, "date": datetime.now(tz=UTC).date(),
+def _shape(name: str, family: str, found: Architecture) -> dict[str, Any]:  # Any: fields of ModelShape
+    e = found.entries
+    outside = [t for t in found.tensors if ".L." not in t.path]
+    hidden = first_count(e, "hidden_size", "n_embd", "d_model", "dim", "embed_dim")
+    vocab = first_count(e, "vocab_size", "n_vocab")
+    table = next((t for t in outside if t.sizes == (vocab, hidden) and re.search(r"embed|wte|emb", t.path)), None)
+    head = next(
+        (
+            t
+            for t in outside
+            if t is not table
+            and t.path.endswith("weight")
+            and set(t.sizes) == {vocab, hidden}
+            and re.search(r"head|embed_out|output", t.path)
+        ),
+        None,
+    )
+    bias = head is not None and any(t.path == head.path.replace(".weight", ".bias") for t in outside)
+    places = next(
+        (t for t in outside if len(t.sizes) == 2 and t.sizes[1] == hidden and re.search(r"wpe|position", t.path)), None
+    )
+    layers = [read_layer(found.tensors, i) for i in range(found.layers)]
+    norms = [[t for t in (*x.mixing, *x.mlp) if is_norm(t, hidden)] for x in layers]
+    per_layer = min((sum(t.path.endswith("weight") for t in x) for x in norms), default=0)
+    biased = per_layer > 0 and all(sum(t.path.endswith("bias") for t in x) >= per_layer for x in norms)
+    final = any(is_norm(t, hidden) and t.path.endswith("weight") for t in outside)
+    mixing = Counter(
+        mixing_kind(e, hidden, found.layers, i, x.mixing) for i, x in enumerate(layers) if any(map(is_product, x.mixing))
+    )
+    mlps = Counter(kind for x in layers if (kind := mlp_kind(e, hidden, x.mlp)) is not None)
+    context = context_tokens(e) or max((m.context_tokens for m in load_models() if m.family == family), default=DEFAULT_CONTEXT)
+    return {
+        "id": name, "family": family, "licence": "unknown", "hidden": hidden, "context_tokens": context, "vocab": vocab,
+        "tied": head is None, "head_bias": bias, "positions": places.sizes[0] if places else 0, "norm_bias": biased,
+        "norms_per_layer": per_layer, "final_norm": final, "module_names": module_names(layers),
+        "attention": [
+            {"layers": n, **dict(kind), "kv_reused_layers": n * dict(kind).get("kv_reused_layers", 0)}
+            for kind, n in mixing.items()
+        ],
+        "mlp": [{"layers": n, **dict(kind)} for kind, n in mlps.items()],
+        "published_parameters": 1, "source": name, "date": datetime.now(tz=UTC).date(),
         "note": "read from a config.json; parameters are counted from its entries, nobody published them",
     }  # fmt: skip
-    if like is not None:
-        shape |= {
-            "norm_bias": like.norm_bias, "norms_per_layer": like.norms_per_layer, "final_norm": like.final_norm,
-            "head_bias": like.head_bias, "module_names": like.module_names,
-            "positions": context + like.positions - like.context_tokens if like.positions else 0,
-            # a norm of the embedding (BLOOM) has weight and bias
-            "extra_parameters": 2 * hidden if like.extra_parameters == 2 * like.hidden else 0,
-        }  # fmt: skip
-    try:
-        made = ModelShape.model_validate(shape)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise _refusal(config, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    return made.model_copy(update={"published_parameters": made.parameters})
-
-
-def _tied_by_default(family: str) -> bool:
-    """What the class does where the entry is absent: as the catalog's models whose configuration leaves it out."""
-    silent = (model.tied for model, config in _sibling_configs(family) if "tie_word_embeddings" not in config.entries)
-    return next(silent, False)
-
-
-def _biases(e: dict[str, Any], like: ModelShape | None) -> dict[str, bool]:  # Any: JSON
-    """Biases of the projections: as attention_bias says, else the class's; qwen2 and its kin have none on the output."""
-    qkv, o = (like.attention[0].qkv_bias, like.attention[0].o_bias) if like is not None else (False, False)
-    stated = e.get("attention_bias")
-    if stated is None:
-        return {"qkv_bias": qkv, "o_bias": o}
-    return {"qkv_bias": bool(stated), "o_bias": bool(stated) and (o or not qkv)}
-
-
-def _head_norms(like: ModelShape | None, head_dim: int, heads: int, kv_heads: int) -> int:
-    """Norms of queries and keys in one layer: by head (qwen3), or over all heads (olmo2)."""
-    if like is None or not like.attention[0].norm_parameters:
-        return 0
-    by_head = like.attention[0].norm_parameters == 2 * like.attention[0].head_dim
-    return 2 * head_dim if by_head else (heads + kv_heads) * head_dim
-
-
-def _count(config: ModelConfig, *names: str, otherwise: int | None = None) -> int:
-    """The first of these entries that is a whole number from 1; `otherwise` where all are absent or null."""
-    if otherwise is not None and not any(config.entries.get(name) for name in names):
-        return otherwise
-    for name in names:
-        value = config.entries.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return value
-    held = next((name for name in names if name in config.entries), None)
-    if held is None:
-        raise _refusal(config, f"no {' or '.join(names)}")
-    raise _refusal(config, f"{held}: {str(config.entries[held])[:40]} is not usable; a whole number from 1")
 
 
 class ChosenModel(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from roi.catalog.models.architectures import text_part
 from roi.catalog.rows import read_json
 from roi.disk import read_text
 from roi.errors import InputError
@@ -55,7 +56,7 @@ def read_config(path: Path, field: str = "MODEL") -> ModelConfig:
         raise InputError(f"{field}: {file} is not JSON: {error}") from error
     if not isinstance(entries, dict) or not isinstance(entries.get("model_type"), str):
         raise InputError(f'{field}: {file} has no "model_type"; is it the config.json of a model?')
-    inner = entries.get("text_config")
+    inner = text_part(entries) or entries.get("text_config")
     if isinstance(inner, dict) and isinstance(inner.get("model_type"), str):
         entries = inner
     return ModelConfig(str(path), entries, "")

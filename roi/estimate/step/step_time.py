@@ -22,6 +22,7 @@ import numpy as np
 from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, SMALLEST_TILE, TILE
 from roi.estimate.step.work import Pass, Product, decomposition_passes, step_operators, step_passes, step_products
 from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, quantised_parameters, trained_parameters
+from roi.estimate.training.memory import is_hopper_or_newer
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.setting import read_setting
 from roi.estimate.training.sharding import link_seconds
@@ -31,6 +32,9 @@ from roi.units import SECONDS_PER_HOUR
 
 MASKED_ATTENTION: Final = 2.0
 """Work of SDPA under a padding or packing mask over causal attention: the kernel that takes a mask skips no masked block."""
+FLASH2_ON_HOPPER: Final = 0.35
+"""Share of the datasheet's matrix rate that FlashAttention-2 reaches on Hopper, whose tensor cores want instructions that it
+does not issue (arXiv 2407.08608, FlashAttention-3: 35% on H100)."""
 EAGER_SCORE_BYTES: Final = 50.0
 """Bytes per score of eager attention, forward and backward: product, mask, softmax in fp32 and casts (22), the same again
 with gradients (28)."""
@@ -193,7 +197,7 @@ def _attention(
     flops = model.attention_flops(seq / 2.0) * tokens * (forwards + BACKWARD_ATTENTION)
     bandwidth = gpu.bandwidth_bytes_per_s * efficiency.bandwidth
     rate = _matrix_rate(gpu, efficiency, "fp32" if plan.prepared and not plan.autocast else plan.dtype)
-    setting = read_setting(model, plan)
+    setting = read_setting(model, plan, gpu)
     mixing = [a for a in model.attention if a.kind != "linear"]
     heads = float(sum(a.layers * a.heads for a in mixing))
     # eager attention and SDPA's math path compute every score and write it to memory
@@ -201,8 +205,11 @@ def _attention(
     if setting.eager:
         passes = EAGER_SCORE_BYTES + 22.0 * (forwards - 1.0)
         return flops, unskipped / rate + heads * tokens * seq * passes / bandwidth
-    masked = (setting.padded > 0.0) & (plan.attention == "sdpa")
-    fused = flops * np.where(masked, MASKED_ATTENTION, 1.0) / (efficiency.attention * rate)
+    masked = (setting.padded > 0.0) & plan.sdpa
+    reached = efficiency.attention * rate
+    if is_hopper_or_newer(gpu) and plan.attention not in ("flash3", "sdpa-cudnn"):
+        reached = np.minimum(reached, FLASH2_ON_HOPPER * gpu.matrix_flops(plan.dtype))
+    fused = flops * np.where(masked, MASKED_ATTENTION, 1.0) / reached
     scored: Number = sum((a.layers * a.heads * setting.scored(a) for a in mixing), start=np.float64(0.0))
     if not np.any(scored):
         return flops, fused
@@ -238,8 +245,8 @@ def _update_bytes(plan: TrainingPlan) -> float:
     one-byte moments twice.
     """
     clipped = 3.0 * plan.trained_bytes
-    if plan.optimizer in ("adamw", "adamw-bf16"):
-        moments = plan.trained_bytes if plan.optimizer == "adamw" else 2.0
+    if plan.optimizer in ("adamw", "adamw-foreach", "adamw-bf16"):
+        moments = 2.0 if plan.optimizer == "adamw-bf16" else plan.trained_bytes
         return clipped + 8.0 * plan.trained_bytes + 13.0 * moments
     return clipped + 3.0 * plan.trained_bytes + 4.0
 
@@ -250,8 +257,8 @@ def _dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     Int8: read (1), written in the stream's type w, read and written once more to scale it: 1 + 3 w.
     """
     if plan.int8:
-        return (1.0 + 3.0 * plan.stream_bytes) * quantised_parameters(model)
+        return (1.0 + 3.0 * plan.stream_bytes) * quantised_parameters(model, split=plan.split_experts)
     if not plan.quantised:
         return 0.0
     each = nf4_bytes_per_weight(double_quant=plan.double_quant) + DTYPE_BYTES[plan.dtype] + (8.0 / NF4_BLOCK)
-    return each * quantised_parameters(model)
+    return each * quantised_parameters(model, split=plan.split_experts)

@@ -76,7 +76,7 @@ def step_products(model: ModelShape, plan: TrainingPlan) -> Iterator[Product]:
     each = DTYPE_BYTES[plan.dtype]
     wide = "fp32" if plan.stream_bytes >= 4.0 else plan.dtype
     for x in model.linears:
-        packed = plan.int8 and adaptable(x)
+        packed = plan.int8 and adaptable(x, split=plan.split_experts)
         rows = tokens * x.active / x.experts
         weights = float(x.inputs * x.outputs)
         calls = float(x.layers * x.experts)
@@ -214,12 +214,12 @@ def _cast_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again: f
     """
     if plan.int8:
         for x in model.linears:
-            if adaptable(x):
+            if adaptable(x, split=plan.split_experts):
                 yield Pass(x.layers * again * 6.0, INT8_INPUT_BYTES / 6.0 * tokens * x.inputs)
                 yield Pass(x.layers * again * 3.0, INT8_OUTPUT_BYTES / 3.0 * tokens * x.outputs)
         return
     for x in model.linears:
-        if adaptable(x):
+        if adaptable(x, split=plan.split_experts):
             yield Pass(x.layers * (again + 1.0), 6.0 * tokens * x.inputs)
             yield Pass(x.layers * (again + 1.0), 6.0 * tokens * x.outputs)
     for x in target_linears(model, plan):
@@ -242,7 +242,7 @@ def step_operators(model: ModelShape, plan: TrainingPlan) -> Number:
     dropped = np.where(np.asarray(plan.dropout, dtype=float) > 0.0, 1.0, 0.0)
     dora = (12.0, 10.0) if plan.weight_decomposed else (0.0, 0.0)
     packed = (4.0 if plan.quantised else INT8_OPERATORS if plan.int8 else 0.0) * sum(
-        x.layers for x in model.linears if adaptable(x))
+        x.layers * x.experts for x in model.linears if adaptable(x, split=plan.split_experts))
     ahead = forward + products + packed + targets * (6.0 + under + dropped + dora[0])
     unpacking = packed if plan.quantised else 0.3 * packed  # int8: the weight is dequantised (4), nothing is quantised
     back = backward + products * (1.0 if plan.adapter else 2.0) + unpacking + targets * (9.0 + under + dropped + dora[1])

@@ -164,6 +164,8 @@ def _activation_tensors(s: Setting, k: Mlp) -> float:
         return 4.0
     if s.model.family == "gpt_oss":
         return 6.0
+    if s.plan.kernels == "liger" and k.gated:
+        return 2.0  # Liger's SwiGLU keeps gate and up, and computes their product anew (liger_kernel/ops/swiglu.py)
     return 3.0 if k.gated else 1.0
 
 
@@ -186,7 +188,7 @@ def _weight_gradients(s: Setting) -> bool:
     For adapters on them; and wherever weights are not bf16, since transformers' loop over experts then stands in for torch's
     grouped product and always makes both gradients (integrations/moe.py, _grouped_mm_fallback_bwd).
     """
-    return s.plan.adapter and (s.expert_adapters or s.w >= 4.0 or s.plan.dtype != "bf16")
+    return s.plan.adapter and not s.plan.split_experts and (s.expert_adapters or s.w >= 4.0 or s.plan.dtype != "bf16")
 
 
 def _mlp_peak(s: Setting, k: Mlp) -> Number:
@@ -199,6 +201,8 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
     """
     h, w, t, inner = s.model.hidden, s.w, s.tokens, _inner_width(k)
     width = (6.0 if k.gated else 3.0) * w * inner
+    if s.plan.kernels == "liger" and k.gated:
+        width = 4.0 * w * inner  # gate and up, which become their gradients, the product and its gradient
     linears = list(k.linears(h))
     on = s.adapted(linears)
     peak: Number = width * t
@@ -209,7 +213,7 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
         peak = np.maximum(peak, t * (results + with_lora * (1.0 - s.dropped) + dropped * s.dropped))
     recomputed = adapter_saved(s, [x for x in linears if x.name != "down_proj"])
     peak = peak + recomputed
-    if s.plan.quantised and k.experts == 1:
+    if s.plan.quantised and (k.experts == 1 or s.plan.split_experts):
         dequantised = DTYPE_BYTES[s.plan.dtype] * h * inner
         peak = np.maximum(peak, (4.0 * w + 2.0) * inner * t + dequantised)
     if s.plan.int8 and k.experts == 1:
@@ -263,7 +267,7 @@ def _norm_saved(s: Setting) -> Number:
     m, w = s.model, s.w
     inputs = 1 if m.family in PARALLEL else m.norms_per_layer
     # autocast runs LayerNorm in fp32, on a copy where its input is not
-    width = (w if m.norm_bias and not s.plan.autocast else 4.0) * inputs
+    width = (w if s.fused_norms or (m.norm_bias and not s.plan.autocast) else 4.0) * inputs
     if not s.plan.adapter:
-        width += 2.0 * w + (0.0 if m.norm_bias else s.normalised * m.norms_per_layer)
+        width += 2.0 * w + (0.0 if m.norm_bias or s.fused_norms else s.normalised * m.norms_per_layer)
     return width * m.hidden * s.tokens

@@ -76,7 +76,7 @@ def int8_inputs(s: Setting, linears: list[Linear], *, output: bool = False) -> N
     The output projection's input is the attention's output, counted where `output` is asked for: without checkpointing the
     attention keeps the same tensor.
     """
-    packed = [x for x in linears if adaptable(x)]
+    packed = [x for x in linears if adaptable(x, split=s.plan.split_experts)]
     own = sum(x.inputs for x in packed if x.name in OWN_INPUT)
     shared = s.model.hidden * float(any(x.name not in (*OWN_INPUT, *MIXED_INPUT) for x in packed))
     mixed = s.attended * sum(x.inputs for x in packed if x.name in MIXED_INPUT) * float(output)

@@ -27,7 +27,7 @@ def target_linears(model: ModelShape, plan: TrainingPlan) -> tuple[Linear, ...]:
     if not plan.adapter:
         return ()
     names = resolve_targets(model, plan.targets)
-    return tuple(x for x in fuse_linears(model, model.linears) if adaptable(x) and x.name in names)
+    return tuple(x for x in fuse_linears(model, model.linears) if adaptable(x, split=plan.split_experts) and x.name in names)
 
 
 def largest_rank(model: ModelShape, plan: TrainingPlan) -> int:
@@ -36,7 +36,7 @@ def largest_rank(model: ModelShape, plan: TrainingPlan) -> int:
     peft takes any rank, and narrow targets beside wide ones (a head of keys, a gate) are usual, so theirs is no limit.
     """
     sides = [min(site.inputs, site.outputs) for site in target_linears(model, plan)]
-    if plan.adapter and trains_experts(model, plan.targets):
+    if plan.adapter and not plan.split_experts and trains_experts(model, plan.targets):
         sides += [min(model.hidden, k.intermediate) for k in model.mlp if k.experts > 1]
     return max(sides, default=model.hidden)
 
@@ -55,7 +55,7 @@ def expert_adapter_parameters(model: ModelShape, plan: TrainingPlan) -> float:
     Each expert has its own A and B. Gate and up are one parameter, to which peft gives twice the rank: the block diagonal
     that two adapters would need (peft/utils/transformers_weight_conversion.py, PeftConcatenate).
     """
-    if not (plan.adapter and trains_experts(model, plan.targets)):
+    if plan.split_experts or not (plan.adapter and trains_experts(model, plan.targets)):
         return 0.0
     total = 0
     for k in model.mlp:
@@ -76,9 +76,10 @@ def trained_parameters(model: ModelShape, plan: TrainingPlan) -> Number:
         return float(model.parameters)
     rank = np.asarray(plan.rank, dtype=float)
     sites = target_linears(model, plan)
-    total = rank * (float(sum((s.inputs + s.outputs) * s.layers for s in sites)) + expert_adapter_parameters(model, plan))
+    each = float(sum((s.inputs + s.outputs) * s.layers * s.experts for s in sites))
+    total = rank * (each + expert_adapter_parameters(model, plan))
     if plan.weight_decomposed:
-        total = total + float(sum(s.outputs * s.layers for s in sites))
+        total = total + float(sum(s.outputs * s.layers * s.experts for s in sites))
     return total
 
 
@@ -92,9 +93,9 @@ def nf4_bytes_per_weight(*, double_quant: bool) -> float:
     return 0.5 + scale / NF4_BLOCK
 
 
-def quantised_parameters(model: ModelShape) -> int:
-    """Weights that bitsandbytes quantises: the linear layers of the stack, without head, experts and biases."""
-    return sum(s.inputs * s.outputs * s.layers for s in model.linears if adaptable(s))
+def quantised_parameters(model: ModelShape, *, split: bool = False) -> int:
+    """Weights that bitsandbytes quantises: linear layers of the stack, without head, biases and, unless `split`, experts."""
+    return sum(s.inputs * s.outputs * s.layers * s.experts for s in model.linears if adaptable(s, split=split))
 
 
 def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> float:
@@ -105,10 +106,11 @@ def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     """
     if not (plan.quantised or plan.int8):
         return model.parameters * DTYPE_BYTES[plan.dtype]
-    packed = quantised_parameters(model)
+    packed = quantised_parameters(model, split=plan.split_experts)
     left = (model.parameters - packed) * plan.stream_bytes
     if plan.int8:
-        scales = 4.0 * sum(s.outputs * s.layers for s in model.linears if adaptable(s))
+        held = (s for s in model.linears if adaptable(s, split=plan.split_experts))
+        scales = 4.0 * sum(s.outputs * s.layers * s.experts for s in held)
         return packed + scales + left
     return packed * nf4_bytes_per_weight(double_quant=plan.double_quant) + left
 
@@ -117,7 +119,7 @@ def kbit_preparation_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     """Bytes that the cast of embedding, norms and head to fp32 adds to the weights (part of `base_weight_bytes`)."""
     if not plan.prepared:
         return 0.0
-    return (model.parameters - quantised_parameters(model)) * (4.0 - DTYPE_BYTES[plan.dtype])
+    return (model.parameters - quantised_parameters(model, split=plan.split_experts)) * (4.0 - DTYPE_BYTES[plan.dtype])
 
 
 def optimizer_state_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
@@ -128,7 +130,8 @@ def optimizer_state_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     bitsandbytes keeps tensors under 4,096 elements in fp32 (under 0.1% of an adapter).
     """
     each = {
-        "adamw": plan.trained_bytes, "adamw-bf16": 2.0, "adamw-8bit": 1.0 + 4.0 / EIGHT_BIT_BLOCK, "paged-adamw-8bit": 0.0,
+        "adamw": plan.trained_bytes, "adamw-foreach": plan.trained_bytes, "adamw-bf16": 2.0,
+        "adamw-8bit": 1.0 + 4.0 / EIGHT_BIT_BLOCK, "paged-adamw-8bit": 0.0,
     }[plan.optimizer]
     return 2.0 * each * trained_parameters(model, plan)
 
@@ -139,5 +142,4 @@ def optimizer_workspace_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     bitsandbytes updates in place, and so does the fused AdamW that the HF Trainer asks for (optim="adamw_torch_fused"); one
     with bf16 states goes parameter by parameter.
     """
-    multi_tensor = plan.optimizer == "adamw" and plan.trainer == "plain"
-    return (plan.trained_bytes if multi_tensor else 0.0) * trained_parameters(model, plan)
+    return (plan.trained_bytes if plan.multi_tensor else 0.0) * trained_parameters(model, plan)

@@ -247,7 +247,7 @@ def _smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[tuple[str,
         yield "LoRA", replace(plan, method="lora")
         yield "LoRA, targets attention, micro-batch 1", replace(thrifty, method="lora", targets="attention")
     if not plan.adapter:
-        if plan.optimizer == "adamw":
+        if plan.optimizer in ("adamw", "adamw-foreach"):
             yield "full, 8-bit optimizer, micro-batch 1", replace(thrifty, optimizer="adamw-8bit")
         yield "LoRA", replace(plan, method="lora")
         yield "LoRA, micro-batch 1", replace(thrifty, method="lora")

@@ -44,8 +44,17 @@ CUBLAS_WORKSPACE_BYTES: Final = 2 * 8.125 * MIB
 """torch gives each cuBLAS handle :4096:2:16:8 = 8.125 MiB; forward and the autograd thread have one each."""
 CUBLAS_WORKSPACE_HOPPER_BYTES: Final = 2 * 32.0 * MIB
 """The same from compute capability 9.0 on, where torch takes 32 MiB a handle (NVIDIA's advice for Hopper)."""
+FSDP_ADAPTER_LAYERS: Final = 2.0
+"""Recomputed layers alive in backward under FSDP with adapters in the Trainers, whose checkpointing lies inside the FSDP unit
+(transformers warns of it: training_args.py, fsdp_config activation_checkpointing): a frozen layer has no gradient whose arrival
+releases it. 12 rows of fms-acceleration lie 15 to 30% above one layer and 2 to 3% below two; fsdp_qlora's loop, which wraps
+layers from outside, holds one (allocated 8.28 and 9.16 GiB, tests/estimate/test_sharding.py)."""
 SOFT_CAPPED: Final = ("gemma2", "gemma3n", "gemma3n_text", "gemma4", "gemma4_text")
 """Families whose head ends in cap x tanh(logits / cap)."""
+FUSED_LOSS_BYTES: Final = 8.0
+"""Bytes a logit of a fused cross entropy over whole logits: transformers' fp32 copy, which the kernel turns into its gradient,
+and the gradient of the slice that shifted it (unsloth/kernels/cross_entropy_loss.py; modeling_llama.py of 4.45). In six pairs
+of rows of fms-acceleration memory rises by 8.0 bytes a logit beside what the layers keep."""
 TILE_TOKENS: Final = 4096.0
 """Tokens of a tile of TRL's fused head (trl/kernels/chunked_logprob.py, TOKEN_CHUNK_SIZE)."""
 TILE_VOCAB: Final = 32768.0
@@ -101,12 +110,18 @@ class MemoryBreakdown:
     """CUDA context and kernels, outside torch."""
     process_bytes: Number
     """reserved + context: what nvidia-smi shows."""
+    fused: bool = False
+    """True where fused kernels run."""
 
 
 def workspace_bytes(gpu: Gpu | None) -> float:
     """cuBLAS workspaces that torch allocates on this card; the older cards' where no card is given."""
-    hopper = gpu is not None and gpu.id.upper().startswith(("H100", "H200", "H800", "H20", "GH", "B200", "B300", "GB"))
-    return CUBLAS_WORKSPACE_HOPPER_BYTES if hopper else CUBLAS_WORKSPACE_BYTES
+    return CUBLAS_WORKSPACE_HOPPER_BYTES if gpu is not None and is_hopper_or_newer(gpu) else CUBLAS_WORKSPACE_BYTES
+
+
+def is_hopper_or_newer(gpu: Gpu) -> bool:
+    """True for cards of compute capability 9.0 and later, data-centre ones by their names."""
+    return gpu.id.upper().startswith(("H100", "H200", "H800", "H20", "GH", "B200", "B300", "GB"))
 
 
 def training_memory(
@@ -118,10 +133,10 @@ def training_memory(
     gathered parameters and unreduced gradients come on top in each phase. `slack` is (reserved - allocated) over
     `loose_bytes`: weights and moments are never freed, so they leave no holes (efficiencies.json has its value).
 
-    Not modelled: fused losses but TRL's, torch.compile, offload to the host, int8's outlier columns, evaluation and loading
+    Not modelled: torch.compile, offload to the host, int8's outlier columns, evaluation and loading
     peaks. Checkpointing is non-reentrant, as transformers 5 does it. tests/profiling/test_dry_run.py holds it to dry runs.
     """
-    s = read_setting(model, plan)
+    s = read_setting(model, plan, gpu)
     layer = layer_bytes(s)
     held, gathered = held_states(model, plan, float(plan.gpus)), gathered_tensors(model, plan)
     gradients, bucket = held.gradients_bytes, held.buckets_bytes
@@ -140,7 +155,7 @@ def training_memory(
     live = Live(*(_choose(best, parts) for parts in zip(*phases, strict=True)))
     peak = stacked.max(axis=0)
     dynamic = peak - resident
-    loose = (0.0 if plan.chunked_head else 4.0 * s.tokens * model.vocab) + LOOSE_DYNAMIC * dynamic
+    loose = (0.0 if plan.chunked_head or _chunked(plan) else 4.0 * s.tokens * model.vocab) + LOOSE_DYNAMIC * dynamic
     reserved = peak + loose * np.asarray(slack, dtype=float)
     every = np.zeros_like(peak)
     return MemoryBreakdown(
@@ -152,7 +167,7 @@ def training_memory(
         preparation_bytes=every + kbit_preparation_bytes(model, plan),
         dequantisation_bytes=every + largest_dequantised_bytes(model, plan),
         dynamic_bytes=dynamic, loose_bytes=loose, saved_bytes=every + _saved(s, layer), reserved_bytes=reserved,
-        context_bytes=every + context, process_bytes=reserved + context,
+        context_bytes=every + context, process_bytes=reserved + context, fused=plan.kernels != "none",
     )
 
 
@@ -163,7 +178,7 @@ def largest_dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     """
     if not (plan.quantised or plan.int8):
         return 0.0
-    sizes = [x.inputs * x.outputs for x in model.linears if adaptable(x)]
+    sizes = [x.inputs * x.outputs for x in model.linears if adaptable(x, split=plan.split_experts)]
     return (plan.stream_bytes if plan.int8 else DTYPE_BYTES[plan.dtype]) * max(sizes, default=0)
 
 
@@ -228,14 +243,30 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
         return Live(carried + head, kept, tile + 4.0 * m.hidden * s.tokens, gathered=gathered.loss_bytes)
     lowered_head = 2.0 * m.head_parameters if s.lowered and s.w >= 4.0 else 0.0
     capped = _logit_bytes(s) if m.family in SOFT_CAPPED else 0.0
-    chain = (12.0 + capped) * s.tokens * m.vocab + _kept_logits(s)
+    if _chunked(s.plan):
+        # as many chunks as the vocabulary is wider than the stream, so that one chunk's logits are as large as its input
+        # (liger_kernel/ops/fused_linear_cross_entropy.py); its fp32 form and gradient, and the gradient of the head's input
+        rows = np.minimum(s.tokens, np.maximum(s.tokens * m.hidden / m.vocab, 1.0))
+        head = 0.0 if s.plan.adapter else _gradient(s, m.head_parameters)
+        part = (12.0 + capped) * rows * m.vocab + s.w * m.hidden * s.tokens
+        return Live(carried + head, kept + lowered_head, part, gathered=gathered.loss_bytes)
+    # log-softmax with the incoming and the outgoing gradient; a fused kernel writes the gradient over what it read
+    each = 3.0 * (_logit_bytes(s) if s.plan.loss == "16bit" else 4.0)
+    if s.plan.kernels == "fused":
+        each = FUSED_LOSS_BYTES
+    chain = (each + capped) * s.tokens * m.vocab + _kept_logits(s)
     return Live(carried, kept + lowered_head, chain, gathered=gathered.loss_bytes)
+
+
+def _chunked(plan: TrainingPlan) -> bool:
+    """True where head and loss run together, a chunk of tokens at a time."""
+    return plan.kernels == "liger" or plan.loss == "chunked"
 
 
 def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
     """In backward of the last layer (or its norm): everything is still kept, and the head's gradient is there."""
     stream = s.w * s.model.hidden * s.tokens
-    working = layer.peak if s.plan.checkpointing else np.maximum(layer.transient, norm_backward_bytes(s))
+    working = _recomputed(s, layer) if s.plan.checkpointing else np.maximum(layer.transient, norm_backward_bytes(s))
     # a tied head's new gradient waits for the embedding's; an untied one's is added to the old at once
     head = _gradient(s, s.model.head_parameters) if s.model.tied or not _adds_to_old(s) else 0.0
     kept = _saved(s, layer) - final_norm_saved(s) * float(s.plan.checkpointing)
@@ -251,8 +282,14 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
     unreduced = gathered.layer_gradients_bytes + gathered.root_gradients_bytes
     if _adds_to_old(s) and s.model.tied:
         unreduced = unreduced + _gradient(s, s.model.head_parameters)
-    activations = layer.peak + stream + others
+    activations = _recomputed(s, layer) + stream + others
     return Live(gradients - waiting + unreduced, activations, _kept_logits(s), gathered=gathered.first_bytes)
+
+
+def _recomputed(s: Setting, layer: LayerBytes) -> Number:
+    """Bytes of what backward has recomputed at its highest point: one layer; adapters under FSDP in a Trainer, two."""
+    twice = s.plan.checkpointing and s.plan.adapter and s.plan.sharding == "fsdp" and s.plan.trainer != "plain"
+    return layer.peak * (FSDP_ADAPTER_LAYERS if twice else 1.0)
 
 
 def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number) -> Live:

@@ -16,8 +16,10 @@ from roi.facts.model import Linear, ModelShape, Number
 
 Method = Literal["full", "lora", "rslora", "dora", "qlora", "qdora", "lora-int8"]
 Dtype = Literal["bf16", "fp16", "fp32"]
-Attend = Literal["sdpa", "flash", "eager"]
-Optimizer = Literal["adamw", "adamw-bf16", "adamw-8bit", "paged-adamw-8bit"]
+Attend = Literal["sdpa", "sdpa-flash", "sdpa-cudnn", "sdpa-efficient", "sdpa-math", "flash", "flash3", "eager"]
+Optimizer = Literal["adamw", "adamw-foreach", "adamw-bf16", "adamw-8bit", "paged-adamw-8bit"]
+Kernels = Literal["none", "fused", "liger"]
+Loss = Literal["fp32", "16bit", "chunked"]
 Trainer = Literal["plain", "hf", "trl"]
 Sharding = Literal["none", "zero2", "zero3", "fsdp"]
 
@@ -27,6 +29,8 @@ ATTENTIONS: Final[tuple[str, ...]] = get_args(Attend)
 OPTIMIZERS: Final[tuple[str, ...]] = get_args(Optimizer)
 TRAINERS: Final[tuple[str, ...]] = get_args(Trainer)
 SHARDINGS: Final[tuple[str, ...]] = get_args(Sharding)
+KERNELS: Final[tuple[str, ...]] = get_args(Kernels)
+LOSSES: Final[tuple[str, ...]] = get_args(Loss)
 
 DTYPE_BYTES: Final = {"bf16": 2.0, "fp16": 2.0, "fp32": 4.0}
 """Bytes of one element."""
@@ -70,9 +74,12 @@ class TrainingPlan:
     dtype: Dtype = "bf16"
     """Storage of unquantised base weights, and the compute type."""
     attention: Attend = "sdpa"
-    """Attention implementation as transformers names it (flash = flash_attention_2)."""
+    """Attention implementation as transformers names it (flash = flash_attention_2, flash3 = flash_attention_3); sdpa leaves
+    the kernel to torch, by card and mask; sdpa-flash, sdpa-cudnn, sdpa-efficient and sdpa-math pin it (torch.nn.attention)."""
     optimizer: Optimizer = "adamw"
-    """adamw keeps two states in the dtype of the trained parameter; the paged one keeps them outside torch."""
+    """adamw keeps two states in the dtype of the trained parameter: torch.optim's multi-tensor form in a plain loop, the fused
+    one in the Trainers; adamw-foreach is the multi-tensor form in a Trainer, its default before torch 2.8
+    (transformers/training_args.py, default_optim); the paged one keeps its states outside torch."""
     dropout: Number = 0.0
     """LoRA dropout; above 0 every target keeps its own dropped input and mask."""
     double_quant: bool = True
@@ -94,11 +101,20 @@ class TrainingPlan:
     """GPUs of a data-parallel job; each holds the whole model unless it is sharded."""
     sharding: Sharding = "none"
     """What is spread over the GPUs: none; zero2: gradients and optimizer states; zero3 and fsdp: parameters too."""
+    kernels: Kernels = "none"
+    """Triton kernels in place of the class's operators: fused (norms and cross entropy, as Unsloth's and fms-acceleration's),
+    liger (norms, SwiGLU, and head with cross entropy in chunks)."""
+    loss: Loss = "fp32"
+    """Cross entropy: over fp32 logits (transformers), over 16-bit ones, or head and loss together in chunks of tokens."""
+    kbit_prepared: bool = True
+    """False where a quantised base was not prepared for training: what is not quantised stays in `dtype`."""
+    split_experts: bool = False
+    """True where every expert is a module of its own (transformers before 5): bitsandbytes quantises it."""
 
     def __post_init__(self) -> None:
         for field, known in (
             ("method", METHODS), ("dtype", DTYPES), ("attention", ATTENTIONS), ("optimizer", OPTIMIZERS),
-            ("trainer", TRAINERS), ("sharding", SHARDINGS),
+            ("trainer", TRAINERS), ("sharding", SHARDINGS), ("kernels", KERNELS), ("loss", LOSSES),
         ):
             value = getattr(self, field)
             if value not in known:
@@ -111,9 +127,9 @@ class TrainingPlan:
                 raise InputError(f"{name}: {getattr(self, name)} is not usable; at least 1")
             if not np.all(sizes <= most):
                 raise InputError(f"{name}: {getattr(self, name)} is not usable; at most {most:,}")
-        if self.attention == "flash" and self.dtype == "fp32":
-            raise InputError("attention: 'flash' is not usable with dtype: 'fp32'; FlashAttention takes 16-bit queries alone:"
-                             " take sdpa, or bf16")
+        if self.attention in ("flash", "flash3", "sdpa-flash", "sdpa-cudnn") and self.dtype == "fp32":
+            raise InputError(f"attention: {self.attention!r} is not usable with dtype: 'fp32'; the kernel takes 16-bit queries"
+                             " alone: take sdpa, or bf16")
         dropout = np.asarray(self.dropout, dtype=float)
         if not np.all((dropout >= 0.0) & (dropout < 1.0)):
             raise InputError(f"dropout: {self.dropout} is not usable; from 0 up to, but not including, 1")
@@ -164,12 +180,23 @@ class TrainingPlan:
         FSDP takes one dtype alone, so the rest stays in it too (peft's guides to FSDP and ZeRO-3 with QLoRA). Nor under
         SFTTrainer with its chunked head, which prepares nothing (trl/trainer/sft_trainer.py, TRL 1.10 and later).
         """
-        return (self.quantised or self.int8) and not self.shards_parameters and not self.chunked_head
+        packed = self.kbit_prepared and (self.quantised or self.int8)
+        return packed and not self.shards_parameters and not self.chunked_head
 
     @property
     def chunked_head(self) -> bool:
         """True under SFTTrainer of TRL 1.10 and later; a plan that keeps its logits is of an older one, which made them."""
         return self.trainer == "trl" and not self.logits_kept
+
+    @property
+    def sdpa(self) -> bool:
+        """True where torch's scaled_dot_product_attention runs, whatever its kernel."""
+        return self.attention.startswith("sdpa")
+
+    @property
+    def multi_tensor(self) -> bool:
+        """True where AdamW works on lists of tensors (foreach), which holds one more copy of what is trained."""
+        return self.optimizer == "adamw-foreach" or (self.optimizer == "adamw" and self.trainer == "plain")
 
     @property
     def weight_decomposed(self) -> bool:
@@ -201,9 +228,12 @@ class TrainingPlan:
         return DTYPE_BYTES[self.dtype] if deepspeed or fsdp else 4.0
 
 
-def adaptable(linear: Linear) -> bool:
-    """True where NF4 and plain adapters apply: experts and routers are bare parameters in transformers 5."""
-    return linear.experts == 1 and linear.name != "router"
+def adaptable(linear: Linear, *, split: bool = False) -> bool:
+    """True where NF4 and plain adapters apply: experts and routers are bare parameters in transformers 5.
+
+    `split`: experts are modules of their own, as they were before (`TrainingPlan.split_experts`).
+    """
+    return (linear.experts == 1 or split) and linear.name != "router"
 
 
 def trains_experts(model: ModelShape, targets: str | tuple[str, ...]) -> bool:
@@ -272,14 +302,32 @@ def refusal(model: ModelShape, plan: TrainingPlan) -> str:
 
     Adapters on experts are parameters beside 3-D parameters (peft's ParamWrapper): no dropout, no DoRA.
     """
-    if not plan.adapter or not trains_experts(model, plan.targets):
-        return ""
+    unrun = _unrun_attention(model, plan)
+    if unrun or not plan.adapter or not trains_experts(model, plan.targets):
+        return unrun
     ways = "take targets attention, or"
     if plan.weight_decomposed:
         other = plan.method.replace("dora", "lora")
         return f"method: {plan.method} is not possible on the experts of {model.id}; {ways} {other}"
     if np.any(np.asarray(plan.dropout, dtype=float) > 0.0):
         return f"dropout: {plan.dropout} is not possible on the experts of {model.id}; {ways} dropout 0"
+    return ""
+
+
+def _unrun_attention(model: ModelShape, plan: TrainingPlan) -> str:
+    """Why the pinned kernel of SDPA would not run; empty where it would.
+
+    FlashAttention takes no mask; memory-efficient attention no grouped heads, which transformers repeats where there is a mask
+    alone (integrations/sdpa_attention.py, use_gqa_in_sdpa; aten's sdp_utils.cpp).
+    """
+    masked = plan.packed or (plan.padded and bool(np.any(np.asarray(plan.micro_batch) > 1.0)))
+    heads = [a for a in model.attention if a.kind in ("full", "sliding")]
+    if plan.attention == "sdpa-flash" and masked:
+        return "attention: sdpa-flash has no kernel for a mask, which padding and packing need; take sdpa, or flash"
+    if plan.attention == "sdpa-flash" and any(a.head_dim > 256 or a.value_width != a.head_dim for a in heads):
+        return f"attention: sdpa-flash has no kernel for the heads of {model.id}; take sdpa"
+    if plan.attention == "sdpa-efficient" and not masked and any(1 < a.kv_heads < a.heads for a in heads):
+        return f"attention: sdpa-efficient has no kernel for the grouped heads of {model.id} without a mask; take sdpa"
     return ""
 
 

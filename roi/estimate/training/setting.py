@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable, fuse_linears, resolve_targets, trains_experts
+from roi.facts.gpu import Gpu
 from roi.facts.model import Attention, Linear, ModelShape, Number
 
 OWN_INPUT: Final = ("down_proj", "shared_down_proj", "q_b_proj", "kv_b_proj")
@@ -18,6 +19,8 @@ MIXED_INPUT: Final = ("o_proj", "out_proj")
 """Products that read the output of token mixing."""
 FLASH_HEAD_DIM: Final = 256
 """FlashAttention-2 takes head dimensions up to this (torch, sdp_utils.cpp)."""
+CUDNN_HEAD_DIM: Final = 128
+"""cuDNN's attention takes head dimensions up to this where a gradient is wanted (torch, sdp_utils.cpp)."""
 WITHOUT_SDPA: Final = ("gemma2", "gpt_oss", "bloom")
 """Families whose class has no SDPA (soft-capped scores, sinks, ALiBi): transformers gives them eager attention."""
 
@@ -37,6 +40,8 @@ class Setting:
     """1 where a batch of more than one sequence carries padding, or a row holds several examples, else 0."""
     dropped: Number
     """1 where LoRA dropout is on, else 0."""
+    flash: bool = True
+    """True where torch has FlashAttention for the card: compute capability 8.0 and later (sdp_utils.cpp, check_sm_version)."""
 
     @property
     def w(self) -> float:
@@ -61,7 +66,7 @@ class Setting:
 
         The kernel takes no other type (modeling_flash_attention_utils.py); its output is 16-bit too.
         """
-        return self.plan.attention == "flash" and self.w >= 4.0 and DTYPE_BYTES[self.plan.dtype] < 4.0
+        return self.plan.attention in ("flash", "flash3") and self.w >= 4.0 and DTYPE_BYTES[self.plan.dtype] < 4.0
 
     @property
     def attended(self) -> float:
@@ -74,6 +79,11 @@ class Setting:
         return 4.0 if self.model.family.startswith("gemma") else self.w
 
     @property
+    def fused_norms(self) -> bool:
+        """True where one kernel computes an RMSNorm: it keeps its input and a figure a row (liger_kernel/ops/rms_norm.py)."""
+        return self.plan.kernels != "none" and not self.model.norm_bias
+
+    @property
     def recast(self) -> bool:
         """True where a target casts its input to the adapter's type and so keeps a copy of its own."""
         return self.plan.adapter and self.w != self.plan.trained_bytes
@@ -81,20 +91,21 @@ class Setting:
     @property
     def eager(self) -> bool:
         """True where the model's class computes attention with scores of its own, not by a fused kernel."""
-        return self.plan.attention == "eager" or (self.plan.attention == "sdpa" and self.model.family in WITHOUT_SDPA)
+        return self.plan.attention == "eager" or (self.plan.sdpa and self.model.family in WITHOUT_SDPA)
 
     @property
     def expert_adapters(self) -> bool:
         """True where adapters sit on the experts."""
-        return self.plan.adapter and trains_experts(self.model, self.plan.targets)
+        return self.plan.adapter and not self.plan.split_experts and trains_experts(self.model, self.plan.targets)
 
     def adapted(self, linears: list[Linear]) -> list[Linear]:
         """Those of a layer's products that carry an adapter; fused ones count as one."""
-        return [x for x in fuse_linears(self.model, linears) if adaptable(x) and x.name in self.targets]
+        split = self.plan.split_experts
+        return [x for x in fuse_linears(self.model, linears) if adaptable(x, split=split) and x.name in self.targets]
 
     def masked(self, a: Attention) -> Number:
         """1 where SDPA gets an explicit mask: padding, packing, or a window that the sequence reaches; else 0."""
-        if self.plan.attention != "sdpa" or self.eager or a.kind == "linear":
+        if not self.plan.sdpa or self.eager or a.kind == "linear":
             return self.padded * 0.0
         beyond = np.asarray(self.plan.seq, dtype=float) >= (a.window or np.inf)
         return np.where(beyond, 1.0, self.padded)
@@ -104,20 +115,27 @@ class Setting:
 
         Without a mask heads stay grouped: FlashAttention takes them in 16 bits and up to 256 wide, memory-efficient attention
         not at all (aten/src/ATen/native/transformers/cuda/sdp_utils.cpp). With a mask transformers repeats keys and values, and
-        memory-efficient attention serves (integrations/sdpa_attention.py, use_gqa_in_sdpa).
+        memory-efficient attention serves (integrations/sdpa_attention.py, use_gqa_in_sdpa). Cards before compute capability 8.0
+        (T4, V100) have no FlashAttention: without a mask their grouped heads go to the math path.
         """
-        if self.plan.attention != "sdpa" or self.eager or a.kind in ("linear", "latent") or a.kv_heads == a.heads:
+        if not self.plan.sdpa or self.eager or a.kind == "linear":
             return self.padded * 0.0
-        flash = self.attended < 4.0 and a.head_dim <= FLASH_HEAD_DIM and a.value_width == a.head_dim
+        if self.plan.attention == "sdpa-math":
+            return self.padded * 0.0 + 1.0
+        if a.kind == "latent" or a.kv_heads == a.heads:
+            return self.padded * 0.0
+        most = CUDNN_HEAD_DIM if self.plan.attention == "sdpa-cudnn" else FLASH_HEAD_DIM
+        flash = self.flash and self.attended < 4.0 and a.head_dim <= most and a.value_width == a.head_dim
         return (1.0 - self.masked(a)) * float(not flash)
 
 
-def read_setting(model: ModelShape, plan: TrainingPlan) -> Setting:
-    """The plan on the model, its numeric fields as arrays of floats that broadcast."""
+def read_setting(model: ModelShape, plan: TrainingPlan, gpu: Gpu | None = None) -> Setting:
+    """The plan on the model, its numeric fields as arrays that broadcast; without a card, on one with FlashAttention."""
     batch, seq = np.asarray(plan.micro_batch, dtype=float), np.asarray(plan.seq, dtype=float)
     targets = resolve_targets(model, plan.targets) if plan.adapter else frozenset()
     padded = np.where(((batch > 1.0) & plan.padded) | plan.packed, 1.0, 0.0)
     dropped = np.where(np.asarray(plan.dropout, dtype=float) > 0.0, 1.0, 0.0)
     return Setting(
         model=model, plan=plan, targets=targets, tokens=batch * seq, pairs=batch * seq * seq, padded=padded, dropped=dropped,
+        flash=gpu is None or gpu.bf16_flops is not None,
     )

@@ -99,7 +99,7 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     # what is trained in 16 bits has an fp32 home beside, or instead of, the 16-bit one that products see
     wide = plan.trained_bytes < 4.0 and (plan.sharding != "fsdp" or plan.autocast)
     grown = 4.0 / plan.trained_bytes if wide else 1.0
-    moments, temporaries = (x * (grown if plan.optimizer == "adamw" else 1.0) for x in (states, update))
+    moments, temporaries = (x * (grown if plan.optimizer in ("adamw", "adamw-foreach") else 1.0) for x in (states, update))
     if plan.sharding == "fsdp":
         weights = weights * (1.0 if plan.adapter else grown)
         return HeldStates(
@@ -170,7 +170,8 @@ def layer_unit_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     total = 0.0
     for kinds in parts:
         total += max(sum(
-            (0.5 if plan.quantised and adaptable(x) else b) * x.inputs * x.outputs * x.experts for x in linears
+            (0.5 if plan.quantised and adaptable(x, split=plan.split_experts) else b) * x.inputs * x.outputs * x.experts
+            for x in linears
         ) for linears in kinds)
     return total + b * model.norms_per_layer * model.hidden
 
@@ -185,7 +186,7 @@ def root_unit_bytes(model: ModelShape, plan: TrainingPlan) -> float:
 def gathered_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     """Bytes of all parameters as an all-gather moves them; NF4 packed, its scales stay."""
     b = DTYPE_BYTES[plan.dtype]
-    packed = quantised_parameters(model) if plan.quantised else 0
+    packed = quantised_parameters(model, split=plan.split_experts) if plan.quantised else 0
     adapters = trained_parameters(model, plan) * plan.trained_bytes if plan.adapter else 0.0
     return 0.5 * packed + b * (model.parameters - packed) + adapters
 
@@ -218,5 +219,6 @@ def _sharded_weights(model: ModelShape, plan: TrainingPlan, weights: Number, sha
     """The part of the base weights on one GPU; the scales of NF4 belong to no parameter and are on every one."""
     if not plan.quantised:
         return weights * share
-    scales = quantised_parameters(model) * (nf4_bytes_per_weight(double_quant=plan.double_quant) - 0.5)
+    packed = quantised_parameters(model, split=plan.split_experts)
+    scales = packed * (nf4_bytes_per_weight(double_quant=plan.double_quant) - 0.5)
     return (weights - scales) * share + scales

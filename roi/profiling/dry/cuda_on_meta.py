@@ -63,14 +63,17 @@ class FusedAttention(torch.autograd.Function):
 
 
 def choose_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float, *, grouped: bool,
-                     kernels: CardKernels = FLASH) -> str:
-    """fused or math: what torch's SDPA takes on CUDA.
+                     kernels: CardKernels = FLASH, kernel: str = "sdpa") -> str:
+    """fused or math: what torch's SDPA takes on CUDA, or what `kernel` pins (a plan's attention).
 
     aten/src/ATen/native/transformers/cuda/sdp_utils.cpp: FlashAttention takes 16-bit types without a mask, head dimensions
     up to 256, and grouped heads; memory-efficient attention takes fp32 and masks, but not grouped heads; cuDNN, where the
     card prefers it, takes 16-bit types with masks and grouped heads; else the math path.
     """
-    if kernels.attention == "cudnn" and takes_cudnn(q) and q.shape[-1] == v.shape[-1]:
+    if kernel == "sdpa-math":
+        return "math"
+    cudnn = kernels.attention == "cudnn" and kernel in {"sdpa", "sdpa-cudnn"}
+    if cudnn and takes_cudnn(q) and q.shape[-1] == v.shape[-1]:
         return "fused"
     flash = mask is None and q.dtype in (torch.bfloat16, torch.float16) and q.shape[-1] <= 256 and q.shape[-1] == v.shape[-1]
     efficient = not (grouped and q.shape[1] != k.shape[1]) and dropout == 0.0
@@ -79,11 +82,12 @@ def choose_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropo
 
 def attention_on_cuda(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
                       is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False,
-                      kernels: CardKernels = FLASH) -> Tensor:
+                      kernels: CardKernels = FLASH, kernel: str = "sdpa") -> Tensor:
     """`torch.nn.functional.scaled_dot_product_attention` as CUDA would run it, on tensors without storage."""
     if torch.is_autocast_enabled("cuda"):  # scaled_dot_product_attention is on autocast's 16-bit list
         query, key, value = (x.to(torch.get_autocast_dtype("cuda")) for x in (query, key, value))
-    if choose_attention(query, key, value, attn_mask, dropout_p, grouped=enable_gqa, kernels=kernels) == "math":
+    path = choose_attention(query, key, value, attn_mask, dropout_p, grouped=enable_gqa, kernels=kernels, kernel=kernel)
+    if path == "math":
         return torch.ops.aten._scaled_dot_product_attention_math(  # type: ignore[no-any-return]
             query, key, value, attn_mask, dropout_p, is_causal, None, scale=scale, enable_gqa=enable_gqa,
         )[0]
@@ -143,13 +147,15 @@ class HalfSoftmax(torch.autograd.Function):
 
 
 @contextmanager
-def cuda_kernels(flash: torch.dtype | None = None, kernels: CardKernels = FLASH) -> Iterator[None]:
+def cuda_kernels(
+    flash: torch.dtype | None = None, kernels: CardKernels = FLASH, kernel: str = "sdpa",
+) -> Iterator[None]:
     """While it lasts, attention, dropout and softmax run as CUDA would run them.
 
     `flash` is the 16-bit type in which FlashAttention is called where it is asked for by name: transformers hands it copies of
     wider tensors (integrations/flash_attention.py, target_dtype).
     """
-    attend = partial(attention_on_cuda, kernels=kernels) if flash is None else partial(flash_on_cuda, flash)
+    attend = partial(attention_on_cuda, kernels=kernels, kernel=kernel) if flash is None else partial(flash_on_cuda, flash)
     with (
         patch.object(torch.nn.functional, "scaled_dot_product_attention", attend),
         patch.object(torch.nn.functional, "softmax", softmax_on_cuda),
@@ -162,7 +168,8 @@ def cuda_kernels(flash: torch.dtype | None = None, kernels: CardKernels = FLASH)
 
 LOWER: Final = frozenset({
     torch.nn.functional.linear, torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.mm, torch.bmm, torch.addmm,
-    torch.baddbmm, torch.nn.functional.conv1d, torch.conv1d, torch.einsum, torch.linalg.multi_dot,
+    torch.baddbmm, Tensor.mm, Tensor.bmm, Tensor.addmm, Tensor.baddbmm, torch.nn.functional.conv1d, torch.conv1d, torch.einsum,
+    torch.linalg.multi_dot,
 })
 """AT_FORALL_LOWER_PRECISION_FP, as far as language models use it; attention is lowered where it is replaced."""
 UPPER: Final = frozenset({

@@ -80,6 +80,10 @@ class MetaModel:
     """A model on the meta device: built once, stepped at several sizes."""
 
     def __init__(self, config: ModelConfig, plan: TrainingPlan, kernels: CardKernels = FLASH) -> None:
+        for name, value, plain in (("kernels", plan.kernels, "none"), ("loss", plan.loss, "fp32"),
+                                   ("split_experts", plan.split_experts, False), ("kbit_prepared", plan.kbit_prepared, True)):
+            if value != plain:
+                raise InputError(f"--dry-run: {name} {value} is not run without a GPU; leave it out for the closed form")
         self.config, self.kernels = config, kernels
         self.begun = time.perf_counter()
         self.model = build_skeleton(config, plan)
@@ -96,9 +100,9 @@ class MetaModel:
         optimizer = Optimizer(plan, trained)
         optimizer.create_states(recorder)
         recorder.timed = operators
-        flash = DTYPES[plan.dtype] if plan.attention == "flash" and plan.dtype != "fp32" else None
-        with (quiet(), cuda_kernels(flash, self.kernels), meta_asks_cuda(), triton_tiles(plan), _masks(plan),
-              recorder.following(model)):
+        flash = DTYPES[plan.dtype] if plan.attention in ("flash", "flash3") and plan.dtype != "fp32" else None
+        attention = cuda_kernels(flash, self.kernels, plan.attention)
+        with quiet(), attention, meta_asks_cuda(), triton_tiles(plan), _masks(plan), recorder.following(model):
             try:
                 _step(recorder, model, plan, optimizer)
             except (NotImplementedError, RuntimeError, TypeError, ValueError, AttributeError) as error:
@@ -161,7 +165,7 @@ def _batch(plan: TrainingPlan) -> dict[str, torch.Tensor]:
 @contextmanager
 def _masks(plan: TrainingPlan) -> Iterator[None]:
     """transformers decides by values whether a mask is needed; here the plan says it: padding, packing, a sliding window."""
-    flash = plan.attention == "flash"
+    flash = plan.attention in ("flash", "flash3")
     padded = plan.padded and plan.micro_batch > 1 and not plan.packed
     packs = masking.find_packed_sequence_indices
 
@@ -211,6 +215,8 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
         model = build_meta(config.entries, plan, config.name, attention)
         model.config.use_cache = False
         model.tie_weights()
+        if plan.checkpointing and not model.supports_gradient_checkpointing:
+            raise InputError(f"checkpointing: {type(model).__name__} of transformers has none; take --no-checkpointing")
         if plan.method == "full":
             if plan.checkpointing:
                 model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=CHECKPOINTING)
@@ -221,7 +227,11 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
             model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=plan.checkpointing,
                                                     gradient_checkpointing_kwargs=CHECKPOINTING)
         targets = adapter_targets(model, plan.targets, config.name)
-        adapted = get_peft_model(model, lora_settings(plan, targets), low_cpu_mem_usage=True)
+        try:
+            adapted = get_peft_model(model, lora_settings(plan, targets), low_cpu_mem_usage=True)
+        except ValueError as error:
+            said = " ".join(str(error).split())[:160]
+            raise InputError(f"targets: peft refuses {plan.targets} on {config.name}: {said}") from error
         _set_types(adapted, plan)
         if plan.checkpointing:
             adapted.gradient_checkpointing_enable(gradient_checkpointing_kwargs=CHECKPOINTING)

@@ -89,7 +89,7 @@ class Optimizer:
         self.plan = plan
         self.trained = list(trained)
         # torch.optim takes its multi-tensor form on CUDA; the HF Trainer asks for the fused one (optim="adamw_torch_fused")
-        own = plan.optimizer == "adamw" and plan.trainer == "plain"
+        own = plan.multi_tensor
         self.adamw = torch.optim.AdamW(self.trained, foreach=True) if own else None
         self.held: list[torch.Tensor] = []
 
@@ -112,7 +112,7 @@ class Optimizer:
             return
         parameters = sum(p.numel() * p.element_size() for p in self.trained)
         states = sum(t.numel() * t.element_size() for t in self.held)
-        launches = float(-(-len(self.trained) // 48)) if self.plan.optimizer == "adamw" else float(len(self.trained))
+        launches = float(-(-len(self.trained) // 48)) if self.plan.optimizer.startswith("adamw") else float(len(self.trained))
         recorder.operators[OperatorGroup(name=self.plan.optimizer, kind="elementwise", dtype="fp32", shape=(len(self.trained),),
                                          calls=1.0, flops=0.0, bytes_read=2.0 * parameters + states,
                                          bytes_written=parameters + states, launches=launches, phase="optimizer")] += 1

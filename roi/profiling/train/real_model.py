@@ -12,7 +12,10 @@ from roi.profiling.stack import known_warnings, peft, quiet, torch, transformers
 
 DTYPES: Final = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 """torch's name of each type of a plan."""
-ATTENTION: Final = {"sdpa": "sdpa", "flash": "flash_attention_2", "eager": "eager"}
+ATTENTION: Final = {
+    "sdpa": "sdpa", "sdpa-flash": "sdpa", "sdpa-cudnn": "sdpa", "sdpa-efficient": "sdpa", "sdpa-math": "sdpa",
+    "flash": "flash_attention_2", "flash3": "flash_attention_3", "eager": "eager",
+}  # fmt: skip
 """transformers' name of each attention of a plan."""
 STATED_BY_PLAN: Final = ("torch_dtype", "dtype", "quantization_config")
 """Entries of a configuration that a plan decides."""

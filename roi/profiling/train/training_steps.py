@@ -241,15 +241,18 @@ def _tokenizer() -> Any:
     return transformers.PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="<eos>")  # noqa: S106
 
 
-HF_NAMES: Final = {"adamw": "adamw_torch_fused", "adamw-8bit": "adamw_bnb_8bit", "paged-adamw-8bit": "paged_adamw_8bit"}
+HF_NAMES: Final = {
+    "adamw": "adamw_torch_fused", "adamw-foreach": "adamw_torch", "adamw-8bit": "adamw_bnb_8bit",
+    "paged-adamw-8bit": "paged_adamw_8bit",
+}  # fmt: skip
 """What the HF Trainer calls them; the fused AdamW is its default. The bf16 one is handed to it."""
 
 
 def make_optimizer(setup: TrainingSetup) -> torch.optim.Optimizer:
     """AdamW over the parameters that train, its states kept as the plan says."""
     kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
-        "adamw": torch.optim.AdamW, "adamw-bf16": AdamWBf16, "adamw-8bit": bnb.optim.AdamW8bit,
-        "paged-adamw-8bit": bnb.optim.PagedAdamW8bit,
+        "adamw": torch.optim.AdamW, "adamw-foreach": torch.optim.AdamW, "adamw-bf16": AdamWBf16,
+        "adamw-8bit": bnb.optim.AdamW8bit, "paged-adamw-8bit": bnb.optim.PagedAdamW8bit,
     }
     if setup.plan.optimizer not in kinds:
         raise InputError(f"--optimizer: {setup.plan.optimizer!r} has no implementation here")

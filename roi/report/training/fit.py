@@ -237,6 +237,8 @@ def _unusual(plan: TrainingPlan) -> list[str]:
     """The options that change memory or time, where they are not the command's own defaults."""
     habits = trainer_habits(plan.trainer, plan.dtype)
     told = (
+        (plan.kernels != "none", f"{plan.kernels} kernels"),
+        (plan.loss != "fp32", f"{plan.loss} loss"),
         (bool(plan.packed), "packed"),
         (plan.adapter and bool(plan.dropout), f"dropout {plan.dropout:g}"),
         (plan.quantised and not plan.double_quant, "single quantisation"),
@@ -389,5 +391,5 @@ def _model_remarks(report: FitReport) -> Iterable[str]:
             if trains_experts(report.model, report.plan.targets) else ", and they carry no adapter")
         yield f"Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised{adapters}"
     if report.model.licence == "unknown":
-        yield (f"{report.model.id} is read as a dense decoder ({report.model.family}) of {report.model.parameters:,}"
-               f" parameters{'' if report.dry else '; --dry-run builds the architecture itself'}")
+        yield (f"{report.model.id} is read from its config.json ({report.model.family}): {report.model.parameters:,}"
+               f" parameters, as transformers builds them{'' if report.dry else '; --dry-run builds the architecture itself'}")

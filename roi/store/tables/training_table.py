@@ -13,7 +13,18 @@ from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.measured_run import HABITS, Habit, MeasuredRun, MemoryKind
 from roi.estimate.accuracy.training_errors import RowLabel
 from roi.estimate.training.adapters import base_weight_bytes, largest_rank, trained_parameters
-from roi.estimate.training.plan import TARGET_SETS, Attend, Dtype, Method, Optimizer, Sharding, Trainer, TrainingPlan
+from roi.estimate.training.plan import (
+    TARGET_SETS,
+    Attend,
+    Dtype,
+    Kernels,
+    Loss,
+    Method,
+    Optimizer,
+    Sharding,
+    Trainer,
+    TrainingPlan,
+)
 from roi.facts.model import ModelShape
 from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Positive, Several, UnusableCell, Whole, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
@@ -21,6 +32,16 @@ from roi.units import GIB
 
 COUNT_TOLERANCE: Final = 0.01
 """A stated count of trained parameters that is further off means another method than the row says."""
+Version = Annotated[str, Field(pattern=r"^\d+(\.\d+){0,3}$")]
+"""Numbers and points."""
+FUSED_BY_DEFAULT: Final = (2, 8)
+"""Version of torch from which the HF Trainer asks for the fused AdamW (transformers/training_args.py, default_optim)."""
+FUSED_SINCE: Final = "2025-08-06"
+"""Day of torch 2.8.0: an older row cannot have run it."""
+STACKED: Final = (5,)
+"""Version of transformers from which experts are 3-D parameters."""
+STACKED_SINCE: Final = "2025-12-01"
+"""Day of its first candidate."""
 MOST_CONTEXTS: Final = 32.0
 """Contexts that a stretched rotary embedding is trained over at most (YaRN, arXiv 2309.00071, goes to 32); a longer cell is a
 slip."""
@@ -82,7 +103,18 @@ class TrainingRow(CanonicalRow):
     attention_impl: Attend | None = None
     """Attention implementation; blank: sdpa stands in."""
     optimizer: Optimizer | None = None
-    """Optimizer and the form of its states; blank: adamw stands in. Paged states of any width are paged-adamw-8bit."""
+    """Optimizer and the form of its states; blank: adamw stands in. Paged states of any width are paged-adamw-8bit. adamw of
+    the Trainers is the multi-tensor form (adamw-foreach) where torch is older than 2.8, or the row than that release."""
+    kernels: Kernels = "none"
+    """Fused kernels: fused (norms, cross entropy) or liger."""
+    loss: Loss = "fp32"
+    """Cross entropy over fp32 logits, over 16-bit ones (16bit), or with the head in chunks (chunked)."""
+    kbit_prepared: Flag = True
+    """False where a quantised base was not prepared for k-bit training, so that the rest stays in 16 bits."""
+    torch: Version | None = None
+    """Version of torch; blank where it is not known."""
+    transformers: Version | None = None
+    """Version of transformers: before 5 a mixture's experts are modules, which bitsandbytes quantises."""
     lora_dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Dropout of the adapter; blank: 0 stands in."""
     trainer: Trainer = "plain"
@@ -179,11 +211,23 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     plan = TrainingPlan(
         method=method, rank=float(row.rank or 1.0), targets=_targets(row), micro_batch=float(row.micro_batch),
         seq=float(row.seq_len_max), accumulation=row.grad_accum, gpus=row.n_gpus, trainer=row.trainer, sharding=row.sharding,
-        packed=row.packed, padded=row.padded, **{FIELDS[column]: value for column, value in (blank | stated).items()})
+        packed=row.packed, padded=row.padded, kernels=row.kernels, loss=row.loss, kbit_prepared=row.kbit_prepared,
+        split_experts=_older(row, row.transformers, STACKED, STACKED_SINCE),
+        **{FIELDS[column]: value for column, value in (blank | stated).items()})
+    if (plan.optimizer == "adamw" and plan.trainer != "plain" and plan.sharding not in ("zero2", "zero3")
+            and _older(row, row.torch, FUSED_BY_DEFAULT, FUSED_SINCE)):
+        plan = replace(plan, optimizer="adamw-foreach")
     assumed = [(f"{column} {_word(getattr(plan, FIELDS[column]))}",
                 replace(plan, **{FIELDS[column]: _other(column, getattr(plan, FIELDS[column]))}))
                for column in dict.fromkeys((*row.assumed, *blank))]
     return plan, (*assumed, *((HABITS[habit], _habit_plan(habit, model, plan)) for habit in row.habits))
+
+
+def _older(row: TrainingRow, version: str | None, than: tuple[int, ...], since: str) -> bool:
+    """True where the row's package is older than a release: by its version, else by the day of the row."""
+    if version is not None:
+        return tuple(int(part) for part in version.split("."))[: len(than)] < than
+    return row.date is not None and str(row.date) < since
 
 
 def _stand_ins(row: TrainingRow, method: Method) -> dict[str, Any]:  # Any: values of a plan's fields

@@ -1,0 +1,98 @@
+"""Memory that depends on software: AdamW's form, fused kernels, experts of transformers 4, the kernel behind SDPA."""
+
+from dataclasses import replace
+
+import pytest
+
+from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.models.shapes import find_model
+from roi.errors import InputError
+from roi.estimate.training.adapters import base_weight_bytes, quantised_parameters
+from roi.estimate.training.fitting import Overhead, fit_plan
+from roi.estimate.training.memory import training_memory
+from roi.estimate.training.plan import TrainingPlan, refusal
+from roi.estimate.training.setting import read_setting
+from roi.units import GIB
+
+LLAMA = find_model("llama-3-8b")
+PACKED = TrainingPlan(method="lora", rank=16.0, targets=("q_proj", "k_proj", "v_proj", "o_proj"), micro_batch=4.0, seq=4096.0,
+                      attention="flash", dropout=0.1, autocast=True, packed=True, trainer="hf", kernels="fused")
+
+
+def allocated(plan, model=LLAMA, card="A100-80GB-SXM"):
+    return float(training_memory(model, plan, find_gpu(card)).peak_allocated_bytes) / GIB
+
+
+@pytest.mark.parametrize(("measured", "plan"), [
+    (35.059, PACKED),
+    (54.964, replace(PACKED, micro_batch=8.0)),
+    (23.195, replace(PACKED, loss="chunked")),
+    (47.396, replace(PACKED, loss="chunked", micro_batch=16.0)),
+    (25.387, replace(PACKED, method="qlora", kbit_prepared=False)),
+    (29.435, replace(PACKED, gpus=2, sharding="fsdp")),
+    (74.802, replace(PACKED, method="full", dropout=0.0, optimizer="adamw-foreach")),
+    (74.804, replace(PACKED, method="full", dropout=0.0, optimizer="adamw-foreach", gpus=2, sharding="fsdp")),
+])
+def test_fused_kernels_need_what_was_measured(measured, plan):
+    """Rows fmskf-004, 005, fmskfl-006, 008, fmskf-009, 018, 001, 015: Llama-3-8B on A100, torch 2.4.1, transformers 4.45.2."""
+    assert allocated(plan) == pytest.approx(measured, rel=0.003)
+
+
+def test_adapters_under_fsdp_hold_two_recomputed_layers():
+    """fmskfl-020 and 022: 21.778 and 57.228 GiB; with one layer it would be 18.4 and 42.6."""
+    plan = replace(PACKED, loss="chunked", gpus=2, sharding="fsdp")
+    assert allocated(plan) == pytest.approx(21.778, rel=0.03)
+    assert allocated(replace(plan, micro_batch=16.0)) == pytest.approx(57.228, rel=0.03)
+
+
+def test_the_multi_tensor_adamw_holds_one_more_copy_of_what_is_trained():
+    """8,030,261,248 parameters of two bytes, where the optimizer step is the peak."""
+    fused = replace(PACKED, method="full", dropout=0.0)
+    listed = replace(fused, optimizer="adamw-foreach")
+    steps = [float(training_memory(LLAMA, plan).phase_bytes[3]) for plan in (listed, fused)]
+    assert steps[0] - steps[1] == 2 * 8_030_261_248
+
+
+def test_a_loss_over_16_bit_logits_takes_half_of_its_chain():
+    """T x V x (12 - 6) bytes less: 16,384 tokens, 128,256 rows."""
+    plan = replace(PACKED, kernels="none", attention="sdpa", packed=False, padded=False)
+    wide, narrow = (float(training_memory(LLAMA, replace(plan, loss=loss)).phase_bytes[1]) for loss in ("fp32", "16bit"))
+    assert wide - narrow == 16_384 * 128_256 * 6
+
+
+def test_experts_of_transformers_4_are_quantised():
+    """Mixtral: 32 layers x 8 experts x 3 x 4096 x 14336 weights are NF4 instead of fp32."""
+    mixtral = find_model("mixtral-8x7b")
+    experts = 32 * 8 * 3 * 4096 * 14336
+    assert quantised_parameters(mixtral, split=True) - quantised_parameters(mixtral) == experts
+    plan = TrainingPlan(method="qlora", targets="attention")
+    assert base_weight_bytes(mixtral, plan) - base_weight_bytes(mixtral, replace(plan, split_experts=True)) == pytest.approx(
+        experts * (4.0 - 0.5 - (1 + 4 / 256) / 64))
+
+
+def test_a_card_without_flashattention_keeps_the_scores_of_grouped_heads_unless_there_is_a_mask():
+    """T4: no mask leaves the heads grouped, which only FlashAttention and the math path take; an A100 keeps none."""
+    plan = TrainingPlan(method="lora", dtype="fp16", seq=2048.0)
+    a = LLAMA.attention[0]
+    scored = {card: float(read_setting(LLAMA, plan, find_gpu(card)).scored(a)) for card in ("T4", "A100-80GB-SXM")}
+    assert scored == {"T4": 1.0, "A100-80GB-SXM": 0.0}
+    padded = replace(plan, micro_batch=2.0)
+    assert float(read_setting(LLAMA, padded, find_gpu("T4")).scored(a)) == 0.0
+    assert float(read_setting(LLAMA, replace(plan, attention="sdpa-math")).scored(a)) == 1.0
+
+
+@pytest.mark.parametrize(("attention", "batch", "told"), [
+    ("sdpa-efficient", 1.0, "no kernel for the grouped heads of llama-3-8b without a mask"),
+    ("sdpa-flash", 2.0, "no kernel for a mask"),
+])
+def test_a_pinned_kernel_that_would_not_run_is_refused(attention, batch, told):
+    plan = TrainingPlan(method="lora", attention=attention, micro_batch=batch)
+    assert told in refusal(LLAMA, plan)
+    with pytest.raises(InputError, match="take sdpa"):
+        fit_plan(LLAMA, plan, find_gpu("H100"), Overhead((0.0,) * 3, (0.0,) * 3))
+
+
+def test_liger_needs_less_than_fused_and_fused_less_than_none():
+    plan = replace(PACKED, targets="all-linear")
+    liger, fused, none = (allocated(replace(plan, kernels=kernels)) for kernels in ("liger", "fused", "none"))
+    assert liger < fused < none

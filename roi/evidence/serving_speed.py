@@ -7,7 +7,12 @@ from typing import Final
 import numpy as np
 
 from roi.catalog.cards.gpus import matrix_shares
-from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, adapter_throughput, load_serving_efficiencies
+from roi.catalog.efficiencies.serving_efficiencies import (
+    EngineEfficiencies,
+    adapter_throughput,
+    engine_habits,
+    load_serving_efficiencies,
+)
 from roi.estimate.accuracy.serving_errors import ServingEvidence
 from roi.estimate.accuracy.serving_run import ServingRun
 from roi.estimate.replay.held_out import AdapterSpeed
@@ -71,8 +76,8 @@ def evidence_from(run: ServingRun, row: EngineEfficiencies, efficiencies: Effici
     value = _number(shared.value)
     ends = value, shared.low or value, shared.high or value
     new = " and ".join(word for word, missing in (("engine", not own), ("card", not fitted)) if missing) or "model"
-    return ServingEvidence(efficiencies if fitted else reached(efficiencies, gpu), low, high, row.ttft_low, row.ttft_high,
-                           ends, f"{row.engine}, {new} left out")
+    return ServingEvidence(efficiencies if fitted else reached(efficiencies, gpu), engine_habits(run.engine), low, high,
+                           row.ttft_low, row.ttft_high, ends, f"{row.engine}, {new} left out")
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from typing import Any
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from roi.catalog.rows import read_json
+from roi.catalog.rows import read_json, read_rows
 from roi.errors import UnknownName
 from roi.estimate.serving.iteration import Efficiencies
+from roi.estimate.serving.replica_memory import VLLM, EngineHabits
 from roi.facts.fact import Basis, DatedRow, Fact, Record
 
 
@@ -82,6 +83,18 @@ class AdapterThroughput(DatedRow):
     """95th percentile."""
 
 
+class HabitsRow(DatedRow):
+    """What an engine takes and how it schedules by default; the fields of `EngineHabits` say what each means."""
+
+    engine: str
+    """Engine family."""
+    memory_share: PositiveFloat
+    of_free: bool
+    uniform_windows: bool
+    sequence_limit: PositiveFloat | None = None
+    step_tokens: PositiveFloat | None = None
+
+
 class ServingEfficiencies(Record):
     """What serving_efficiencies.json holds."""
 
@@ -93,6 +106,15 @@ class ServingEfficiencies(Record):
 def load_serving_efficiencies() -> ServingEfficiencies:
     """Everything in the file; read on the first call."""
     return ServingEfficiencies.model_validate(read_json("efficiencies/serving_efficiencies.json"))
+
+
+@cache
+def engine_habits(family: str) -> EngineHabits:
+    """The habits of an engine family; vLLM's where none are listed."""
+    for row in read_rows("efficiencies/engine_habits.csv", HabitsRow):
+        if row.engine == family:
+            return EngineHabits(row.memory_share, row.of_free, row.uniform_windows, row.sequence_limit, row.step_tokens)
+    return VLLM
 
 
 def find_engine(name: str, field: str = "engine") -> EngineEfficiencies:

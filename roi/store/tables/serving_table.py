@@ -65,9 +65,10 @@ class ServingRow(CanonicalRow):
     bf16."""
     tp: Annotated[float, Field(ge=1)] = 1.0
     """GPUs of one replica."""
-    split: Literal["tensor", "layers", "experts"] = "tensor"
-    """How GPUs share the model: tensor (parallelism), layers (tp x replicas GPUs as one replica that holds the layers one after
-    the other), experts (experts spread over the tp GPUs, attention on each for its own sequences)."""
+    pp: Annotated[float, Field(ge=1)] = 1.0
+    """Pipeline parallel: groups of tp GPUs that hold the layers one after the other, in one replica."""
+    attention_parallel: Flag = False
+    """True where attention runs on each of the tp GPUs for its own sequences and experts are spread over all of them."""
     replicas: Annotated[float, Field(ge=1)] = 1.0
     """Equal replicas that share the load."""
     prefill_replicas: Annotated[float, Field(ge=0)] = 0.0
@@ -171,8 +172,7 @@ def serving_run(row: ServingRow) -> ServingRun:
     shape, gpu = find_model(row.model), find_gpu(row.gpu)
     recent = row.design in (None, "recent")
     weight = row.weight_dtype or "bf16"
-    stages = row.replicas if row.split == "layers" else 1.0
-    each = weight_bytes(shape, weight) / row.tp / stages
+    each = weight_bytes(shape, weight) / row.tp / row.pp
     if each > gpu.memory_bytes:
         raise UnusableCell("tp", f"{weight} weights of {each / GIB:,.0f} GiB a GPU are more"
                            f" than one {gpu.id} holds")
@@ -184,9 +184,10 @@ def serving_run(row: ServingRow) -> ServingRun:
     run = ServingRun(
         id=row.id, source=row.source,
         system=ServingSystem(
-            shape=shape, gpu=gpu, replicas=row.replicas / stages, tensor_parallel=row.tp, weight_dtype=weight, kv_dtype=kv,
-            sequence_limit=max(row.concurrency or 1.0, SEQUENCE_LIMIT) * stages if row.load == "static" else None,
-            prefill_replicas=row.prefill_replicas, stages=stages, attention_parallel=row.split == "experts"),
+            shape=shape, gpu=gpu, replicas=row.replicas, tensor_parallel=row.tp, weight_dtype=weight, kv_dtype=kv,
+            sequence_limit=max(row.concurrency or 1.0, SEQUENCE_LIMIT) * row.pp if row.load == "static" else None,
+            prefill_replicas=row.prefill_replicas, stages=row.pp,
+            attention_parallel=row.attention_parallel),
         load=ServingLoad(
             kind=row.load, input_tokens=row.isl, output_tokens=row.osl, length_cv=row.length_cv,
             concurrency=row.concurrency if row.load in ("static", "closed") else None,

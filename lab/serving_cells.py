@@ -21,7 +21,7 @@ ENGINES: Final = {
 RECENT: Final = {"vllm": (0, 8), "tensorrt-llm": (0, 17), "sglang": (0, 4), "tgi": (3, 0), "lmdeploy": (0, 7)}
 """First release of an engine's present design."""
 GGUF: Final = {"q2k": "q2_k", "q3km": "q3_k_m", "q40": "q4_0", "q4km": "q4_k_m", "q4ks": "q4_k_m", "q50": "q5_0",
-               "q5km": "q5_k_m", "q5ks": "q5_k_m", "q6k": "q6_k", "q80": "q8_0", "f16": "fp16", "bf16": "bf16", "f32": "fp32"}
+               "q5km": "q5_k_m", "q5ks": "q5_k_m", "q6k": "q6_k", "q80": "q8_0", "f16": "f16", "bf16": "bf16", "f32": "fp32"}
 WEIGHTS: Final = {
     "fp32": "fp32", "bf16": "bf16", "bfloat16": "bf16", "fp16": "fp16", "float16": "fp16", "half": "fp16", "fp8": "fp8",
     "fp8block": "fp8", "int8": "int8", "w8a8": "int8", "int4": "int4", "awq": "int4", "gptq": "int4", "w4a16": "int4",

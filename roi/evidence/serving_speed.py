@@ -46,8 +46,8 @@ def reached(efficiencies: Efficiencies, gpu: Gpu) -> Efficiencies:
     """
     shares = matrix_shares()
     ratio = shares.get(gpu.id, shares[REFERENCE]) / shares[REFERENCE]
-    return replace(efficiencies, decode_mfu=min(float(efficiencies.decode_mfu) * ratio, 1.0),
-                   prefill_mfu=min(float(efficiencies.prefill_mfu) * ratio, 1.0))
+    return replace(efficiencies, decode_mfu=np.minimum(efficiencies.decode_mfu * ratio, 1.0),
+                   prefill_mfu=np.minimum(efficiencies.prefill_mfu * ratio, 1.0))
 
 
 def on_card(row: EngineEfficiencies, gpu: Gpu | Sequence[Gpu]) -> Efficiencies:

@@ -1,9 +1,12 @@
 """One measured serving run as the estimators take it: what ran under which load, what was seen, and whether that can be."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+import numpy as np
+
+from roi.estimate.replay.engine import Server
 from roi.estimate.replay.loads import AtSpeed, OperatingFigures, ServingLoad, load_figures
 from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.serving.iteration import PERFECT, Efficiencies, roofline_iteration
@@ -17,6 +20,8 @@ end-to-end: (end - arrival) / output, the waiting included."""
 BEYOND: Final = 5.0
 """Factor beyond the roofline from which a figure must be of another unit, precision or card: 4 bits in place of 16, guessed
 tokens and cached prefixes make less on most runs; milliseconds written as seconds make 1,000."""
+ROOM: Final = 1.5
+"""Requests of mean length that a measured server held at least: longer ones were served too."""
 LITTLE: Final = 5.0
 """Factor between the requests in flight that a run states and its rate x latency, from which one of its figures must be
 another's or of another unit: means against medians, ramps and spread lengths make less than 2."""
@@ -112,10 +117,16 @@ def beyond_roofline(run: ServingRun) -> bool:
             or any(stated is not None and stated * BEYOND < least for stated, least in short))
 
 
+def holding_one(server: Server, plan: ReplicaPlan, load: ServingLoad) -> Server:
+    """The server with room for one request at least, since the run was measured."""
+    one = plan.requests(ServingLoad(load.kind, load.input_tokens, load.output_tokens).drawn(1), np.zeros(1)).kv_held[0]
+    return replace(server, kv_capacity=max(server.kv_capacity, ROOM * float(one)))
+
+
 def run_figures(run: ServingRun, efficiencies: Efficiencies, habits: EngineHabits) -> AtSpeed:
     """What the run's system does under the run's load with an engine of these efficiencies and habits, at any speed."""
-    plan = run.system.plan(habits)
-    server = plan.server(run.load.requests, efficiencies)
+    plan, requests = run.system.plan(habits), run.load.requests
+    server = holding_one(plan.server(requests, efficiencies), plan, run.load)
     return load_figures(run.load, plan, server, run.system.replicas, run.system.prefill_replicas)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.router import Requests
 from roi.estimate.replay.traffic import Lengths, as_requests
-from roi.estimate.serving.iteration import Efficiencies, kv_element_bytes, roofline_iteration
+from roi.estimate.serving.iteration import Efficiencies, Iteration, kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
 from roi.estimate.serving.replica_memory import (
     VLLM,
     EngineHabits,
@@ -76,19 +76,37 @@ class ReplicaPlan:
             step_tokens=min(tokens, LONGEST_STEP), sequence_limit=limit, habits=self.habits, stages=self.stages,
             attention_parallel=self.attention_parallel)
 
-    def server(self, requests: RequestShape, efficiencies: Efficiencies) -> Server:
-        """The replica as these efficiencies describe it; KV in bytes on each GPU.
+    def iteration(self, requests: RequestShape, efficiencies: Efficiencies) -> Iteration:
+        """The coefficients of its step; that of an engine whose host sets the pace is looked at with one request.
 
         A prompt token costs what it does at the mean context: of attention's square only the mean is kept, so that prompts
         far above the mean are somewhat too fast (8B: 5% at 8,192 tokens over 2,048).
         """
-        engine = roofline_iteration(
+        found = roofline_iteration(
             self.cached_shape, self.gpu, self.tensor_parallel, self.weight_dtype, requests.prefill_context, efficiencies,
             attention_parallel=self.attention_parallel)
+        if not np.any(found.host_s):
+            return found
+        return found.paced(kv_bytes_per_gpu(self.cached_shape, requests.cached_tokens + requests.own_tokens,
+                                            self.tensor_parallel, kv_element_bytes(self.kv_dtype)))
+
+    def server(self, requests: RequestShape, efficiencies: Efficiencies) -> Server:
+        """The replica as these efficiencies describe it; KV in bytes on each GPU."""
+        engine = self.iteration(requests, efficiencies)
         limit, tokens = self.largest_step
         ahead = max(float(engine.request_steps) - REPLAYED_STEPS, 0.0) * float(engine.step_s)
         return Server(engine, float(np.asarray(self.memory(requests).kv_capacity_bytes)), sequence_limit=limit,
                       step_tokens=tokens, request_s=float(engine.request_s) + ahead)
+
+    def prompt_share(self, prompt_tokens: float, busy: float) -> float:
+        """What a prompt takes over what it would on one stage, where fewer than all stages have a batch of their own.
+
+        Its chunks follow each other through the stages: u chunks over s stages take u + s - 1 of u x s turns.
+        """
+        if self.stages <= busy:
+            return 1.0
+        chunks = max(np.ceil(prompt_tokens / self.largest_step[1]), 1.0)
+        return float((chunks + self.stages - 1.0) / (chunks * self.stages))
 
     def requests(self, lengths: Lengths, arrival_s: Array) -> Requests:
         """The requests as a load on the replica."""

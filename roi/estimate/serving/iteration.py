@@ -28,6 +28,8 @@ ALL_REDUCES_PER_LAYER: Final = 2
 EXCHANGES_PER_LAYER: Final = 1
 """With attention data parallel, tokens are gathered before the experts and their outputs scattered after: together the bytes of
 one all-reduce, and attention needs none."""
+EIGHT_BIT: Final = ("fp8", "int8")
+"""Formats whose inputs are quantised too, or that are unpacked by kernels of their own, outside the product."""
 COUNTS: Final = ("expert_share", "request_steps")
 """Fields of an iteration that are no seconds."""
 
@@ -57,14 +59,15 @@ WEIGHT_FORMATS: Final = {
     "nvfp4": WeightFormat(0.5625, "fp4"),  # 4 bit + an 8 bit scale for 16 weights
     "mxfp4": WeightFormat(0.53125, "bf16", experts_only=True),  # gpt-oss: 4 bit + an 8 bit scale for 32 weights
     # llama.cpp's tools/quantize README: bits a weight of Llama-3.1-8B files, all tensors together (2026-11-26)
-    "q2_k": WeightFormat(3.16 / 8, "fp16", everything=True, unpacked=True),
-    "q3_k_m": WeightFormat(4.00 / 8, "fp16", everything=True, unpacked=True),
-    "q4_0": WeightFormat(4.66 / 8, "fp16", everything=True, unpacked=True),
-    "q4_k_m": WeightFormat(4.89 / 8, "fp16", everything=True, unpacked=True),
-    "q5_0": WeightFormat(5.60 / 8, "fp16", everything=True, unpacked=True),
-    "q5_k_m": WeightFormat(5.70 / 8, "fp16", everything=True, unpacked=True),
-    "q6_k": WeightFormat(6.56 / 8, "fp16", everything=True, unpacked=True),
-    "q8_0": WeightFormat(8.50 / 8, "fp16", everything=True, unpacked=True),
+    "q2_k": WeightFormat(3.16 / 8, "half", everything=True, unpacked=True),
+    "q3_k_m": WeightFormat(4.00 / 8, "half", everything=True, unpacked=True),
+    "q4_0": WeightFormat(4.66 / 8, "half", everything=True, unpacked=True),
+    "q4_k_m": WeightFormat(4.89 / 8, "half", everything=True, unpacked=True),
+    "q5_0": WeightFormat(5.60 / 8, "half", everything=True, unpacked=True),
+    "q5_k_m": WeightFormat(5.70 / 8, "half", everything=True, unpacked=True),
+    "q6_k": WeightFormat(6.56 / 8, "half", everything=True, unpacked=True),
+    "f16": WeightFormat(2.0, "half", everything=True),
+    "q8_0": WeightFormat(8.50 / 8, "half", everything=True, unpacked=True),
 }
 """Weight formats by name."""
 @dataclass(frozen=True)
@@ -102,10 +105,22 @@ class Efficiencies:
     the most of them sets the pace."""
     expert_products: Number = 1.0
     """Time of a product with an expert over that with a dense matrix: groups are small and uneven."""
-    expert_overhead_s: Number = 0.0
-    """Of every expert of every layer in each step, seconds: engines that go through the experts in a loop."""
+    attention_products: Number = 1.0
+    """Time of a product of prefill attention over that with a dense matrix: kernels without tiling move their scores."""
+    host_layer_s: Number = 0.0
+    """Host time of one layer, seconds: an engine without graphs starts kernels one by one, and a step is no shorter than that."""
+    host_expert_s: Number = 0.0
+    """The same of every expert of every layer, where they are gone through in a loop."""
+    host_linear_s: Number = 0.0
+    """The same of every matrix in 8 bits, whose input is quantised by kernels of its own."""
     unpacking: Number = 0.0
     """What unpacking 4-bit weights adds to reading them, as a share."""
+    fp8_products: Number = 1.0
+    """Time of a product in fp8 at its peak rate over that of one in 16 bits at its own: power and scales keep it further below."""
+    fp4_products: Number = 1.0
+    """The same of fp4."""
+    read_limit_bytes_per_s: Number = np.inf
+    """Most that the decode kernels read in a second on any card: those that keep few bytes in flight do not reach HBM's."""
 
 
 PERFECT: Final = Efficiencies(
@@ -133,6 +148,13 @@ class Iteration:
     """Before the first token, outside the steps: no step is longer for it."""
     request_steps: Number = 1.5
     """Steps from a request's arrival to its first token, besides its prefill."""
+    host_s: Number = 0.0
+    """Host time of a step, behind which the device waits where it is the faster."""
+
+    def paced(self, kv_bytes: Number) -> "Iteration":
+        """The same with a step that is no shorter than the host's, looked at with one sequence of so many bytes of KV cache."""
+        waits = np.maximum(self.host_s - self.decode_s(1.0, kv_bytes), 0.0)
+        return replace(self, step_s=self.step_s + waits, host_s=0.0)
 
     def touched(self, sequences: Number) -> Number:
         """Share of the experts that a step of `sequences` tokens reads: 1 - (1 - k/E)^n, routing taken as uniform.
@@ -234,18 +256,27 @@ def query_group(shape: ModelShape) -> float:
     return sum(elements * (1.0 if a.kind == "latent" else a.heads / a.kv_heads) for a, elements in cached) / total
 
 
-def per_plan(fact: T | Sequence[T], figure: Callable[[T], float]) -> Number:
+def per_plan(fact: T | Sequence[T], figure: Callable[[T], Number]) -> Number:
     """`figure` of one GPU or one format's name, or an array of it with one element a plan."""
     return figure(fact) if isinstance(fact, (Gpu, str)) else np.array([figure(one) for one in fact])
 
 
-def matrix_rate(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str]) -> Number:
-    """Matrix rate of each plan, FLOP/s, in the format that its weights compute in."""
+def matrix_rate(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str], efficiencies: "Efficiencies") -> Number:
+    """Matrix rate of each plan, FLOP/s, in the format that its weights compute in, narrow ones at what they reach of it."""
+    narrow = {"fp8": efficiencies.fp8_products, "fp4": efficiencies.fp4_products}
+
+    def rate(g: Gpu, name: str) -> Number:
+        format = weight_format(name).computes_in
+        if format == "half":  # accumulated in 16 bits, for which no card takes longer than twice what int8 takes
+            return max((g.int8_ops or 0.0) / 2.0, g.matrix_flops("fp16"))
+        format = "fp8" if format == "fp4" and g.fp4_flops is None else format
+        native = {"fp8": g.fp8_flops, "fp4": g.fp4_flops}.get(format) is not None
+        return g.matrix_flops(format) / (narrow[format] if native else 1.0)
+
     if isinstance(gpu, Gpu):
-        return per_plan(weight_dtype, lambda w: gpu.matrix_flops(weight_format(w).computes_in))
+        return per_plan(weight_dtype, lambda w: rate(gpu, w))
     names = [weight_dtype] * len(gpu) if isinstance(weight_dtype, str) else weight_dtype
-    pairs = zip(gpu, names, strict=True)
-    return np.array([g.matrix_flops(weight_format(w).computes_in) for g, w in pairs])
+    return np.array([rate(g, w) for g, w in zip(gpu, names, strict=True)])
 
 
 def roofline_iteration(
@@ -269,7 +300,8 @@ def roofline_iteration(
     """
     e, tp = efficiencies, np.asarray(tensor_parallel, dtype=float)
     bandwidth, link = per_plan(gpu, lambda g: g.bandwidth_bytes_per_s), per_plan(gpu, lambda g: g.link_bytes_per_s)
-    rate, rate16 = matrix_rate(gpu, weight_dtype), per_plan(gpu, lambda g: g.matrix_flops("bf16"))
+    bandwidth = np.minimum(bandwidth, e.read_limit_bytes_per_s)
+    rate, rate16 = matrix_rate(gpu, weight_dtype, e), per_plan(gpu, lambda g: g.matrix_flops("bf16"))
     dense = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[0])
     experts = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[1])
     unpack = 1.0 + e.unpacking * per_plan(weight_dtype, lambda w: float(weight_format(w).unpacked))
@@ -278,14 +310,17 @@ def roofline_iteration(
     routed = sum(x.active_parameters for x in shape.linears if x.experts > 1)
     active = shape.active_parameters + routed * (e.expert_products - 1.0)
     attention = shape.attention_flops(prefill_context)
-    count = sum(m.experts * m.layers for m in shape.mlp if m.experts > 1)
-    overhead = (e.step_overhead_s + shape.layers * e.layer_overhead_s + count * e.expert_overhead_s
-                + (tp > 1) * sums * e.collective_latency_s)
+    overhead = e.step_overhead_s + shape.layers * e.layer_overhead_s + (tp > 1) * sums * e.collective_latency_s
+    looped = sum(m.experts * m.layers for m in shape.mlp if m.experts > 1)
+    matrices = sum(x.experts * x.layers for x in shape.linears)
+    host = shape.layers * e.host_layer_s + looped * e.host_expert_s + matrices * e.host_linear_s * per_plan(
+        weight_dtype, lambda w: float(w in EIGHT_BIT))
     return Iteration(
         step_s=overhead + unpack * dense / (bandwidth * e.decode_mbu * (1.0 if attention_parallel else tp)),
         sequence_s=2.0 * active / (rate * e.decode_mfu * tp) + e.sequence_overhead_s + ring,
         kv_byte_s=(1.0 + e.kv_reread * (query_group(shape) - 1.0)) / (bandwidth * e.kv_mbu),
-        prefill_token_s=(2.0 * (active - shape.head_parameters) / rate + attention / rate16) / (e.prefill_mfu * tp) + ring,
+        prefill_token_s=(2.0 * (active - shape.head_parameters) / rate + e.attention_products * attention / rate16)
+        / (e.prefill_mfu * tp) + ring,
         experts_s=unpack * e.expert_reading * experts / (bandwidth * e.decode_mbu * tp), expert_share=expert_share(shape),
-        request_s=e.request_s, request_steps=e.request_steps,
+        request_s=e.request_s, request_steps=e.request_steps, host_s=host,
     )

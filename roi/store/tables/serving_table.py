@@ -57,7 +57,7 @@ class ServingRow(CanonicalRow):
     in."""
     weight_dtype: Literal[
         "fp32", "bf16", "fp16", "fp8", "int8", "int4", "nvfp4", "mxfp4", "q2_k", "q3_k_m", "q4_0", "q4_k_m", "q5_0", "q5_k_m",
-        "q6_k", "q8_0",
+        "q6_k", "q8_0", "f16",
     ] | None = None
     """Number format of the weights, those of GGUF files by their names; blank: bf16 stands in."""
     kv_dtype: Literal["bf16", "fp16", "fp8", "int8"] | None = None

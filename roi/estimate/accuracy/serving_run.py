@@ -117,6 +117,11 @@ def beyond_roofline(run: ServingRun) -> bool:
             or any(stated is not None and stated * BEYOND < least for stated, least in short))
 
 
+def is_offline(load: ServingLoad) -> bool:
+    """True where requests are handed to the engine inside its own process: bursts, and what LoadGen holds to an SLO."""
+    return load.kind == "saturated"
+
+
 def holding_one(server: Server, plan: ReplicaPlan, load: ServingLoad) -> Server:
     """The server with room for one request at least, since the run was measured."""
     one = plan.requests(ServingLoad(load.kind, load.input_tokens, load.output_tokens).drawn(1), np.zeros(1)).kv_held[0]

@@ -65,15 +65,17 @@ class ReplicaPlan:
         limit = self.sequence_limit or self.habits.sequence_limit or float(np.asarray(default_sequence_limit(self.gpu)))
         own = self.habits.step_tokens
         tokens = own or float(np.asarray(default_step_tokens(self.gpu, since_0_28=self.since_0_28)))
-        limit = max(limit / self.stages, 1.0)
-        return limit, max(tokens, limit)
+        ranks = self.tensor_parallel if self.attention_parallel else 1.0  # each with a batch of its own
+        limit = max(limit * ranks / self.stages, 1.0)
+        return limit, max(tokens * ranks, limit)
 
     def memory(self, requests: RequestShape) -> ReplicaMemory:
         """Bytes on each GPU."""
         limit, tokens = self.largest_step
+        ranks = self.tensor_parallel if self.attention_parallel else 1.0
         return replica_memory(
             self.cached_shape, self.gpu, self.tensor_parallel, self.weight_dtype, self.kv_dtype, requests,
-            step_tokens=min(tokens, LONGEST_STEP), sequence_limit=limit, habits=self.habits, stages=self.stages,
+            step_tokens=min(tokens / ranks, LONGEST_STEP), sequence_limit=limit / ranks, habits=self.habits, stages=self.stages,
             attention_parallel=self.attention_parallel)
 
     def iteration(self, requests: RequestShape, efficiencies: Efficiencies) -> Iteration:
@@ -85,6 +87,8 @@ class ReplicaPlan:
         found = roofline_iteration(
             self.cached_shape, self.gpu, self.tensor_parallel, self.weight_dtype, requests.prefill_context, efficiencies,
             attention_parallel=self.attention_parallel)
+        if self.stages > 1.0:  # the host schedules every stage's part of a step
+            found = replace(found, step_s=found.step_s + (self.stages - 1.0) * efficiencies.step_overhead_s)
         if not np.any(found.host_s):
             return found
         return found.paced(kv_bytes_per_gpu(self.cached_shape, requests.cached_tokens + requests.own_tokens,

@@ -115,6 +115,8 @@ class Efficiencies:
     """The same of every matrix in 8 bits, whose input is quantised by kernels of its own."""
     unpacking: Number = 0.0
     """What unpacking 4-bit weights adds to reading them, as a share."""
+    quantise_layer_s: Number = 0.0
+    """Latency that a layer has besides where the inputs of its products are quantised as it runs (fp8, int8, fp4), seconds."""
     fp8_products: Number = 1.0
     """Time of a product in fp8 at its peak rate over that of one in 16 bits at its own: power and scales keep it further below."""
     fp4_products: Number = 1.0
@@ -261,6 +263,11 @@ def per_plan(fact: T | Sequence[T], figure: Callable[[T], Number]) -> Number:
     return figure(fact) if isinstance(fact, (Gpu, str)) else np.array([figure(one) for one in fact])
 
 
+def quantises(weight_dtype: str) -> float:
+    """1.0 where the inputs of products are quantised too."""
+    return float(weight_format(weight_dtype).computes_in in ("fp8", "int8", "fp4"))
+
+
 def matrix_rate(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str], efficiencies: "Efficiencies") -> Number:
     """Matrix rate of each plan, FLOP/s, in the format that its weights compute in, narrow ones at what they reach of it."""
     narrow = {"fp8": efficiencies.fp8_products, "fp4": efficiencies.fp4_products}
@@ -310,7 +317,8 @@ def roofline_iteration(
     routed = sum(x.active_parameters for x in shape.linears if x.experts > 1)
     active = shape.active_parameters + routed * (e.expert_products - 1.0)
     attention = shape.attention_flops(prefill_context)
-    overhead = e.step_overhead_s + shape.layers * e.layer_overhead_s + (tp > 1) * sums * e.collective_latency_s
+    layer = e.layer_overhead_s + e.quantise_layer_s * per_plan(weight_dtype, quantises)
+    overhead = e.step_overhead_s + shape.layers * layer + (tp > 1) * sums * e.collective_latency_s
     looped = sum(m.experts * m.layers for m in shape.mlp if m.experts > 1)
     matrices = sum(x.experts * x.layers for x in shape.linears)
     host = shape.layers * e.host_layer_s + looped * e.host_expert_s + matrices * e.host_linear_s * per_plan(

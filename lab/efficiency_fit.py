@@ -23,14 +23,14 @@ from roi.estimate.replay.engine import Server
 from roi.estimate.replay.loads import GENERATIONS, LEAST_CLOSED, LENGTH_SCATTER
 from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.replay.router import Requests, replay, replay_closed
-from roi.estimate.serving.iteration import PERFECT, Efficiencies, Iteration, roofline_iteration
+from roi.estimate.serving.iteration import PERFECT, Efficiencies, Iteration
 from roi.evidence.serving_speed import reached
 from roi.facts.model import Number
 
 Array = NDArray[np.float64]
 
 NOISE: Final = 0.15
-"""Residual of a log that counts as one: sources repeat themselves to 5 to 10%, and a model of five coefficients is no closer."""
+"""Residual of a log that counts as one: sources repeat themselves to 5 to 10%, and such a model is no closer."""
 EFFECTIVE: Final = 8.0
 """Rows that all rows of one model, card and engine count for together."""
 ROUNDS: Final = 8
@@ -88,7 +88,7 @@ SINGLE: Final = {
 
 @dataclass(frozen=True)
 class Work:
-    """What a run's replay does: for each measured time the steps, sequences, KV bytes, prompt tokens and reads of all experts."""
+    """What a run's replay does: for each time the steps, sequences, KV bytes, prompt tokens and reads of all experts."""
 
     run: ServingRun
     plan: ReplicaPlan
@@ -104,7 +104,9 @@ class Work:
         return (system.shape.id, system.gpu.id, system.tensor_parallel, system.weight_dtype, system.kv_dtype, system.stages,
                 system.attention_parallel, load.input_tokens, load.output_tokens, load.length_cv, self.run.engine)
 
-    def predicted(self, efficiencies: Efficiencies, steps: dict[tuple[Hashable, ...], Iteration] | None = None) -> dict[str, Number]:
+    def predicted(
+        self, efficiencies: Efficiencies, steps: dict[tuple[Hashable, ...], Iteration] | None = None,
+    ) -> dict[str, Number]:
         """Seconds of each at these efficiencies, which broadcast; `steps` keeps the iterations of a setting."""
         load, kept = self.run.load, {} if steps is None else steps
         if self.setting not in kept:
@@ -135,10 +137,7 @@ def work_of(run: ServingRun) -> Work | None:
     found = {name: [value] for name, value in base.items()}
     for more in (Iteration(1.0, 1.0, 0.0, 0.0), Iteration(1.0, 0.0, 1.0, 0.0), Iteration(1.0, 0.0, 0.0, 1.0),
                  Iteration(1.0, 0.0, 0.0, 0.0, 1.0, share)):
-        if more.experts_s and not share:
-            times = base
-        else:
-            times = _times(run, plan, server, more, busy)
+        times = base if more.experts_s and not share else _times(run, plan, server, more, busy)
         for name, value in times.items():
             found[name].append(value - base[name])
     return Work(run, plan, {name: np.maximum(np.array(values), 0.0) for name, values in found.items()}, seconds)
@@ -290,6 +289,6 @@ def with_first_token(works: Sequence[Work], engine: Efficiencies, base: Efficien
     both = np.array([w.predicted(replace(plain, request_steps=np.array([1.5, 2.5])))["ttft"] for w in rows])
     without, step = both[:, 0], both[:, 1] - both[:, 0]
     measured = np.array([w.seconds["ttft"] for w in rows])
-    best = min(((float(np.mean(np.abs(np.log((without + s + k * step) / measured)))), s, k)
-                for s in np.arange(0.0, 0.101, 0.004) for k in np.arange(0.0, 6.1, 0.5)))
+    best = min((float(np.mean(np.abs(np.log((without + s + k * step) / measured)))), s, k)
+                for s in np.arange(0.0, 0.101, 0.004) for k in np.arange(0.0, 6.1, 0.5))
     return replace(engine, request_s=best[1], request_steps=1.5 + best[2])

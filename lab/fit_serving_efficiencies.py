@@ -2,9 +2,9 @@
 
     python lab/fit_serving_efficiencies.py lab/tables/serving-1.csv lab/tables/serving-2.csv [--write]
 
-An engine is fitted on all its runs (lab/efficiency_fit.py), and once more on those of each card, around that. Errors are of runs
-whose model, or card, or engine was left out of all of it; the catalog's intervals are their quantiles, one group of a model and a
-card weighing as much as another, widened by one part in the number of groups.
+An engine is fitted on all its runs (lab/efficiency_fit.py), around a base of several engines, and once more on those of each
+card, around that. Errors are of runs whose model, or card, was left out of the engine's fit (the base keeps them), or whose engine
+was; the catalog's intervals are their quantiles, one model on a card weighing as much as another, a little wider for few of them.
 """
 
 import argparse
@@ -58,20 +58,20 @@ class Group(NamedTuple):
 RECENT, EARLY = ("vllm", "tensorrt-llm", "sglang"), ("vllm-2024", "tensorrt-llm-2024")
 
 GROUPS = (
-    Group("other", ("tgi", "lmdeploy"), RECENT, None, SIL, "For engines that were not fitted alone: vLLM, TensorRT-LLM and SGLang"
-          " of 2025-26 together.", offline=False),
+    Group("other", ("tgi", "lmdeploy"), RECENT, None, SIL, "For engines that were not fitted alone: vLLM, TensorRT-LLM and"
+          " SGLang of 2025-26 together.", offline=False),
     Group("other-2024", (), EARLY, None, ANL, "For engines of 2024 and before that were not fitted alone."),
-    Group("vllm", ("vllm-v1",), ("vllm",), "other", SIL, "vLLM V1, closed loops of 4 to 512. Lengths and means or medians are not"
-          " stated by the source."),
+    Group("vllm", ("vllm-v1",), ("vllm",), "other", SIL, "vLLM V1, closed loops of 4 to 512. Lengths and means or medians"
+          " are not stated by the source."),
     Group("tensorrt-llm", ("trtllm", "trt-llm", "tensorrt_llm"), ("tensorrt-llm",), "other", SIL, "Servers under closed loops.",
           offline=False),
-    Group("tensorrt-llm-offline", (), ("tensorrt-llm",), "tensorrt-llm", TRT, "Bursts in the engine's own process (trtllm-bench):"
-          " no HTTP, no streams.", offline=True),
+    Group("tensorrt-llm-offline", (), ("tensorrt-llm",), "tensorrt-llm", TRT, "Bursts in the engine's own process"
+          " (trtllm-bench): no HTTP, no streams.", offline=True),
     Group("sglang", (), ("sglang",), "other", f"{SIL}; {QWEN}", "H20 rows are single streams."),
-    Group("vllm-2024", ("vllm-v0",), ("vllm-2024",), "other-2024", f"{ANL}; {DST}", "vLLM V0, static batches 1 to 64 in fp16, and"
-          " Llama-3.1-405B in fp8 on MI300X and H100."),
-    Group("tensorrt-llm-2024", (), ("tensorrt-llm-2024",), "other-2024", ANL, "TensorRT-LLM 0.11 and 0.12, fp16, static batches 1 to"
-          " 64. Mixtral runs faster than predicted in batches: prompts that are all alike pass through the same experts."),
+    Group("vllm-2024", ("vllm-v0",), ("vllm-2024",), "other-2024", f"{ANL}; {DST}", "vLLM V0, static batches 1 to 64 in fp16,"
+          " and Llama-3.1-405B in fp8 on MI300X and H100."),
+    Group("tensorrt-llm-2024", (), ("tensorrt-llm-2024",), "other-2024", ANL, "TensorRT-LLM 0.11 and 0.12, fp16, static batches"
+          " 1 to 64. Mixtral runs faster than predicted in batches: prompts that are all alike pass through the same experts."),
     Group("vllm-rocm-2024", (), ("vllm-rocm-2024",), None, ANL, "vLLM 0.6.1 on MI300X, an early ROCm build. Says nothing of"
           " releases after it."),
     Group("deepspeed-mii-2024", ("deepspeed-mii",), ("deepspeed-mii-2024",), "other-2024", ANL, "DeepSpeed-MII on A100."),
@@ -79,8 +79,8 @@ GROUPS = (
           "LMDeploy 0.2.0, Llama-2-7B on one A100."),
     Group("gpt-fast", ("gpt-fast-2024",), ("gpt-fast-2024",), "other-2024", "pytorch-labs/gpt-fast README.md@c9f683e",
           "Single streams of a compiled model."),
-    Group("llama.cpp", ("llama.cpp-2024", "ollama", "ollama-2024"), ("llama.cpp-2024",), None, XJD, "Single streams, layers split over"
-          " cards; the A100 of the source computes fp16 prompts at a tenth of what others do."),
+    Group("llama.cpp", ("llama.cpp-2024", "ollama", "ollama-2024"), ("llama.cpp-2024",), None, XJD, "Single streams, layers"
+          " split over cards; the A100 of the source computes fp16 prompts at a tenth of what others do."),
     Group("transformers", ("transformers-2024",), ("transformers",), None, QWEN, "transformers 4.51, single streams on H20: the"
           " host starts every kernel."),
 )  # fmt: skip
@@ -116,7 +116,8 @@ def fit_group(works: Sequence[Work], base: Efficiencies | None) -> Fit:
     cards: dict[str, list[Work]] = defaultdict(list)
     for work in works:
         cards[work.run.system.gpu.id].append(work)
-    return Fit(pooled, {gpu: fit_efficiencies(mine, pooled, card_width(mine)) for gpu, mine in cards.items() if len(mine) >= FEWEST})
+    return Fit(pooled, {gpu: fit_efficiencies(mine, pooled, card_width(mine))
+                        for gpu, mine in cards.items() if len(mine) >= FEWEST})
 
 
 def card_width(works: Sequence[Work]) -> float:
@@ -159,6 +160,14 @@ def left_out(
             fit = Fit(fit_efficiencies(rest, base), {}) if pooled else fit_group(rest, base)
             found.append(errors_of([work for work in works if key(work.run) == value], fit))
     return joined(found)
+
+
+def engines_left_out(works: Sequence[Work], families: Sequence[str], pool: Sequence[str]) -> Errors:
+    """Errors of each family's runs by a fit of the pool's other engines, on servers and in static batches."""
+    served = [work for work in works if not is_offline(work.run.load)]
+    rest = [work for work in served if work.run.engine in pool]
+    return joined([left_out([work for work in served if work.run.engine == family], rest, None, same_engine, pooled=True)
+                   for family in families])
 
 
 def joined(found: Sequence[Errors]) -> Errors:
@@ -250,11 +259,8 @@ def write_catalog(works: Sequence[Work], *, write: bool) -> None:
             continue
         by_model[group.engine] = left_out(mine, mine, base, same_shape)
         by_card[group.engine] = left_out(mine, mine, base, same_card, pooled=True)
-    others = {"recent": joined([left_out([w for w in works if w.run.engine == f and not is_offline(w.run.load)],
-                                         [w for w in works if w.run.engine in RECENT and not is_offline(w.run.load)], None, same_engine, pooled=True)
-                                for f in RECENT]),
-              "2024": joined([left_out([w for w in works if w.run.engine == f], [w for w in works if w.run.engine in EARLY], None,
-                                       same_engine, pooled=True) for f in (*EARLY, "deepspeed-mii-2024", "lmdeploy-2024", "gpt-fast-2024")])}
+    others = {"recent": engines_left_out(works, RECENT, RECENT),
+              "2024": engines_left_out(works, (*EARLY, "deepspeed-mii-2024", "lmdeploy-2024", "gpt-fast-2024"), EARLY)}
     cards = joined([by_card[g.engine] for g in GROUPS if not g.engine.startswith("other")])
     rows = []
     for group in GROUPS:
@@ -269,8 +275,9 @@ def write_catalog(works: Sequence[Work], *, write: bool) -> None:
         rows.append(_row(group, mine, fit, held, card, ends(known.speed, known.works, LEAST_SPEED),
                          ends(away.speed, away.works, LEAST_SPEED), ends(known.ttft, known.works, LEAST_TTFT, 6.0)))
         e = rows[-1]
-        print(f"{group.engine:22} n={len(mine):4} model left out: speed {e['median_error_model_left_out']} ttft {median(held.ttft)}"
-              f"  card left out: {e['median_error_gpu_left_out']}  interval {e['speed_low']}-{e['speed_high']}"
+        print(f"{group.engine:22} n={len(mine):4} model left out: speed {e['median_error_model_left_out']}"
+              f" ttft {median(held.ttft)}  card left out: {e['median_error_gpu_left_out']}"
+              f"  interval {e['speed_low']}-{e['speed_high']}"
               f"  elsewhere {e['speed_low_elsewhere']}-{e['speed_high_elsewhere']}  ttft {e['ttft_low']}-{e['ttft_high']}")
     if write:
         path = Path(serving_efficiencies.__file__).parent / "serving_efficiencies.json"

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import sys
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -20,18 +19,26 @@ TABLES = [Path(__file__).parent / "tables" / f"serving-{n}.csv" for n in (1, 2)]
 
 
 def main() -> None:
+    """Print a line for every quantity, source, engine and card."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="*", type=Path, default=TABLES)
     parser.add_argument("--worst", type=int, default=0)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="rows whose source, engine, card or id hold this")
+    parser.add_argument("--model-left-out", action="store_true", help="predict each row from a fit of the other models")
     asked = parser.parse_args()
     groups = defaultdict(list)
-    began = time.time()
+    began, works = time.time(), []
     for path in asked.tables:
         table = serving_table(read_csv(path))
         runs = [r for r in table.runs if asked.only in f"{r.source} {r.engine} {r.system.gpu.id} {r.id}"]
-        labels = [l for l in table.labels]
-        found = validate_serving(runs, labels, table.skipped, serving_evidence)
+        labels = table.labels
+        evidence = serving_evidence
+        if asked.model_left_out:
+            from fit_serving_efficiencies import read_works
+            from left_out import without_its_model
+            works = works or read_works(asked.tables)
+            evidence = without_its_model(works)
+        found = validate_serving(runs, labels, table.skipped, evidence)
         print(path.name, len(labels), "rows,", len(table.skipped), "skipped", len(found.unpredicted), "unpredicted",
               len([r for r in runs if r.implausible]), "implausible")
         for s in (*found.scores, *(s for s in found.apart if s.derived)):

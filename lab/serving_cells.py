@@ -1,7 +1,7 @@
 """Cells of research tables of serving runs that lab/cells does not hold: read by their grammar, else left as they stand.
 
-A cell that cannot be read goes into the canonical table as it was written: `validate` skips the row and says why, and the others
-stand. What is read so is what the cell says; what it does not say is marked as assumed, as in lab/cells.
+A cell that cannot be read goes into the canonical table as it was written: `validate` skips the row and says why, and the
+others stand. What is read so is what the cell says; what it does not say is marked as assumed, as in lab/cells.
 """
 
 import re
@@ -20,6 +20,8 @@ ENGINES: Final = {
 }  # fmt: skip
 RECENT: Final = {"vllm": (0, 8), "tensorrt-llm": (0, 17), "sglang": (0, 4), "tgi": (3, 0), "lmdeploy": (0, 7)}
 """First release of an engine's present design."""
+PACKING: Final = r"[-_ ](awq|gptq|fp8|nvfp4|fp4|w8a8|int4|int8|gguf|instruct|chat|hf)\b.*"
+"""What follows a model's name in a cell."""
 GGUF: Final = {"q2k": "q2_k", "q3km": "q3_k_m", "q40": "q4_0", "q4km": "q4_k_m", "q4ks": "q4_k_m", "q50": "q5_0",
                "q5km": "q5_k_m", "q5ks": "q5_k_m", "q6k": "q6_k", "q80": "q8_0", "f16": "f16", "bf16": "bf16", "f32": "fp32"}
 WEIGHTS: Final = {
@@ -56,8 +58,8 @@ def _raw(column: str, text: str) -> str:
 
 def _model(row: Mapping[str, str]) -> str:
     text = row["model"]
-    for name in (text, re.sub(r"[-_ ](awq|gptq|fp8|nvfp4|fp4|w8a8|int4|int8|gguf|instruct|chat|hf)\b.*", "", text, flags=re.I),
-                 text.split(" ")[0]):
+    bare = re.sub(PACKING, "", text, flags=re.IGNORECASE)
+    for name in (text, bare, text.split(" ")[0]):
         try:
             return f"model={find_model(name).id}"
         except RoiError:
@@ -68,7 +70,8 @@ def _model(row: Mapping[str, str]) -> str:
 def _gpu(row: Mapping[str, str]) -> str:
     text = row["gpu"]
     bare = re.sub(r"\(.*?\)", "", text).strip()
-    for name in (text, bare, re.sub(r"[ _-]*\d+ ?GB\b", "", bare, flags=re.I), re.sub(r"^nvidia |_", " ", bare, flags=re.I)):
+    small = re.sub(r"[ _-]*\d+ ?GB\b", "", bare, flags=re.IGNORECASE)
+    for name in (text, bare, small, re.sub(r"^nvidia |_", " ", bare, flags=re.IGNORECASE)):
         cards = gpus_named(name)
         if len(cards) == 1:
             return f"gpu={cards[0].id}"
@@ -115,13 +118,17 @@ def _precision(row: Mapping[str, str]) -> str:
 
 
 def _gpus(row: Mapping[str, str]) -> str:
-    count, tp = float(row.get("n_gpus") or 1.0), row.get("tp")
+    tp = row.get("tp")
+    try:
+        count, _ = float(row.get("n_gpus") or 1.0), float(tp or 1.0)
+    except ValueError:
+        return _raw("tp", tp or "")
     if not tp:
         return f"tp={count:g} replicas=1" + (" assumed+=tp" if count > 1.0 else "")
     return f"tp={float(tp):g} replicas={max(count / float(tp), 1.0):g}"
 
 
-def _scenario(row: Mapping[str, str]) -> str:
+def _scenario(row: Mapping[str, str]) -> str:  # noqa: PLR0911 -- one line a kind of load
     text = row["scenario"].lower()
     prompts = re.search(r"([\d,]+) (?:requests|prompts)", text)
     rate = (re.search(r"(?:rate|qps)[ =:of]*(\d+(?:\.\d+)?)", text)
@@ -177,16 +184,16 @@ READERS: Final = {
 
 def settle_serving(row: Mapping[str, str], found: dict[str, str]) -> None:
     """Set what notes say of how GPUs share the model, and the GGUF format where a cell says no more than 4 bits."""
-    notes, count = (row.get("notes") or ""), float(row.get("n_gpus") or 1.0)
+    notes = row.get("notes") or ""
+    try:
+        count, tp, shape = float(row.get("n_gpus") or 1.0), float(found.get("tp") or 1.0), find_model(found.get("model", ""))
+    except (ValueError, RoiError):
+        return  # the row is skipped for it
     stages = re.search(r"\bPP ?= ?(\d+)", notes)
     if stages or "layers split" in notes:
         pp = float(stages.group(1)) if stages else count
-        found |= {"pp": f"{pp:g}", "tp": f"{max(count / pp, 1.0):g}", "replicas": "1"}
-    tp, shape = float(found.get("tp") or 1.0), None
-    try:
-        shape = find_model(found.get("model", ""))
-    except RoiError:
-        return
+        tp = max(count / pp, 1.0)
+        found |= {"pp": f"{pp:g}", "tp": f"{tp:g}", "replicas": "1"}
     if "attention data parallel" in notes and tp > 1.0 and any(m.experts > 1 for m in shape.mlp):
         found["attention_parallel"] = "true"
     file = GGUF.get(_word(row.get("precision") or ""))

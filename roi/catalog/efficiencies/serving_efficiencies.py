@@ -21,9 +21,9 @@ class EngineEfficiencies(DatedRow):
     """Other names people type."""
     values: dict[str, NonNegativeFloat]
     """The fields of `Efficiencies`, which says what each means."""
-    cards: dict[str, dict[str, NonNegativeFloat]] = {}
+    cards: dict[str, dict[str, NonNegativeFloat]]
     """GPU, by its id -> values that are others there, of cards with runs enough."""
-    evidence: dict[str, dict[str, NonNegativeInt]] = {}
+    evidence: dict[str, dict[str, NonNegativeInt]]
     """GPU -> model -> measured runs in the fit."""
     runs: PositiveInt
     """Measured runs in the fit."""

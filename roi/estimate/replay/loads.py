@@ -142,7 +142,7 @@ def load_figures(
     if prefill_replicas and load.kind == "closed":
         found = _disaggregated(load, plan, server, prefill_replicas, replicas - prefill_replicas)
     else:
-        found = {"static": _burst, "closed": _closed, "saturated": _burst}[load.kind](load, plan, server, replicas * plan.stages)
+        found = (_closed if load.kind == "closed" else _burst)(load, plan, server, replicas * plan.stages)
     return lambda speed: replace(found, requests_per_s=found.requests_per_s * speed, ttft_s=found.ttft_s / speed,
                                  tpot_s=found.tpot_s / speed)
 
@@ -211,17 +211,24 @@ def _disaggregated(
     """A closed loop over replicas that compute prompts and others that decode: no prompt between two tokens.
 
     The decoding replicas are replayed with prompts that cost nothing, and the wait at the others as time outside their steps:
-    M/D/1, or what keeps the rate to what they can compute. Ignored: the transfer of the KV cache (a few ms over NVLink or RDMA).
+    M/D/1, or what keeps the rate to what they can compute. Ignored: the transfer of the KV cache, a few ms over NVLink or RDMA.
     """
     engine = server.iteration
     prompt = float(engine.prefill_token_s) * load.input_tokens + (float(engine.step_s) + float(engine.experts_s)) * max(
         load.input_tokens / server.step_tokens, 1.0)
-    wait, share = 0.0, replace(load, concurrency=load.concurrency or 1.0)
+    flying = load.concurrency or 1.0
+    wait, share = 0.0, replace(load, concurrency=flying)
     decoder = replace(server, iteration=replace(engine, prefill_token_s=0.0))
+
+    def at(wait_s: float) -> OperatingFigures:
+        return _closed(share, plan, replace(decoder, request_s=server.request_s + prompt + wait_s), decoding)
+
     for _ in range(ROUNDS):
-        found = _closed(share, plan, replace(decoder, request_s=server.request_s + prompt + wait), decoding)
-        busy = found.requests_per_s * prompt / prefilling
-        more = (load.concurrency or 1.0) * (prompt / prefilling - 1.0 / found.requests_per_s) if busy > 1.0 else 0.0
-        queue = min(busy, 0.98) * prompt / (2.0 * (1.0 - min(busy, 0.98)))
-        wait = max(wait + more, 0.0) if more else max(wait, min(queue, (load.concurrency or 1.0) / prefilling * prompt))
-    return found
+        rate = at(wait).requests_per_s
+        busy = rate * prompt / prefilling
+        if busy > 1.0:
+            wait += flying * (prompt / prefilling - 1.0 / rate)
+        else:
+            free = min(busy, 0.98)
+            wait = max(wait, min(free * prompt / (2.0 * (1.0 - free)), flying / prefilling * prompt))
+    return at(wait)

@@ -1,6 +1,6 @@
 """A model on one replica's GPUs as something to replay: the server that it is, and what requests take of it.
 
-Every prediction of serving is made of these two: a plan that `size` and `compare` rank, and a measured row that `validate` scores.
+Every prediction of serving is made of these two: of a plan that `size` and `compare` rank, and of a row that `validate` scores.
 """
 
 from dataclasses import dataclass, replace
@@ -46,7 +46,7 @@ class ReplicaPlan:
     habits: EngineHabits = VLLM
     stages: float = 1.0
     """GPUs that hold the layers one after the other, each of them of tensor_parallel. As many batches are under way at a time,
-    each at the pace of one stage's share of every step: the replica is replayed as so many that have the memory of one stage."""
+    each at the pace of one stage's share of a step: the replica is replayed as so many that have the memory of one stage."""
     attention_parallel: bool = False
     """Attention on every GPU for its own sequences, experts spread over all."""
     sequence_limit: float | None = None

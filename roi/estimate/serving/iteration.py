@@ -55,7 +55,8 @@ WEIGHT_FORMATS: Final = {
     "fp16": WeightFormat(2.0, "fp16"),
     "fp8": WeightFormat(1.0, "fp8"),  # scales a tensor, a channel or a 128 x 128 block: under 0.1%
     "int8": WeightFormat(1.0, "int8"),
-    "int4": WeightFormat(0.53, "bf16", unpacked=True),  # AWQ and GPTQ, groups of 32 to 128: 4 bit + (16 bit scale + 4 bit zero) a group
+    # AWQ and GPTQ, groups of 32 to 128: 4 bit + (16 bit scale + 4 bit zero) a group
+    "int4": WeightFormat(0.53, "bf16", unpacked=True),
     "nvfp4": WeightFormat(0.5625, "fp4"),  # 4 bit + an 8 bit scale for 16 weights
     "mxfp4": WeightFormat(0.53125, "bf16", experts_only=True),  # gpt-oss: 4 bit + an 8 bit scale for 32 weights
     # llama.cpp's tools/quantize README: bits a weight of Llama-3.1-8B files, all tensors together (2026-11-26)
@@ -108,7 +109,7 @@ class Efficiencies:
     attention_products: Number = 1.0
     """Time of a product of prefill attention over that with a dense matrix: kernels without tiling move their scores."""
     host_layer_s: Number = 0.0
-    """Host time of one layer, seconds: an engine without graphs starts kernels one by one, and a step is no shorter than that."""
+    """Host time of one layer, seconds: without graphs kernels are started one by one, and a step is no shorter than that."""
     host_expert_s: Number = 0.0
     """The same of every expert of every layer, where they are gone through in a loop."""
     host_linear_s: Number = 0.0
@@ -118,7 +119,7 @@ class Efficiencies:
     quantise_layer_s: Number = 0.0
     """Latency that a layer has besides where the inputs of its products are quantised as it runs (fp8, int8, fp4), seconds."""
     fp8_products: Number = 1.0
-    """Time of a product in fp8 at its peak rate over that of one in 16 bits at its own: power and scales keep it further below."""
+    """Time of a product in fp8 at its peak rate over that of one in 16 bits at its own: power keeps it further below."""
     fp4_products: Number = 1.0
     """The same of fp4."""
     read_limit_bytes_per_s: Number = np.inf
@@ -235,8 +236,8 @@ def kv_bytes_per_gpu(
     """
     total: Number = 0.0
     for a in shape.attention:
-        heads = 1 if a.kind == "latent" else a.heads if a.kind == "linear" else a.kv_heads
-        heads = np.inf if attention_parallel else heads
+        own = 1 if a.kind == "latent" else a.heads if a.kind == "linear" else a.kv_heads
+        heads = np.inf if attention_parallel else float(own)
         total = total + a.cache_elements(tokens) / np.minimum(tensor_parallel, heads)
     return total * element_bytes
 
@@ -270,20 +271,23 @@ def quantises(weight_dtype: str) -> float:
 
 def matrix_rate(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str], efficiencies: "Efficiencies") -> Number:
     """Matrix rate of each plan, FLOP/s, in the format that its weights compute in, narrow ones at what they reach of it."""
-    narrow = {"fp8": efficiencies.fp8_products, "fp4": efficiencies.fp4_products}
-
-    def rate(g: Gpu, name: str) -> Number:
-        format = weight_format(name).computes_in
-        if format == "half":  # accumulated in 16 bits, for which no card takes longer than twice what int8 takes
-            return max((g.int8_ops or 0.0) / 2.0, g.matrix_flops("fp16"))
-        format = "fp8" if format == "fp4" and g.fp4_flops is None else format
-        native = {"fp8": g.fp8_flops, "fp4": g.fp4_flops}.get(format) is not None
-        return g.matrix_flops(format) / (narrow[format] if native else 1.0)
-
     if isinstance(gpu, Gpu):
-        return per_plan(weight_dtype, lambda w: rate(gpu, w))
-    names = [weight_dtype] * len(gpu) if isinstance(weight_dtype, str) else weight_dtype
-    return np.array([rate(g, w) for g, w in zip(gpu, names, strict=True)])
+        peak, fp8, fp4 = (per_plan(weight_dtype, lambda w, k=k: _peak(gpu, w)[k]) for k in range(3))  # type: ignore[misc]
+    else:
+        names = [weight_dtype] * len(gpu) if isinstance(weight_dtype, str) else weight_dtype
+        peak, fp8, fp4 = np.array([_peak(g, w) for g, w in zip(gpu, names, strict=True)]).T
+    e = efficiencies
+    return peak / (1.0 + fp8 * (e.fp8_products - 1.0) + fp4 * (e.fp4_products - 1.0))
+
+
+def _peak(gpu: Gpu, weight_dtype: str) -> tuple[float, float, float]:
+    """The matrix rate of the card for products of this format, and 1.0 where they are fp8, and where they are fp4."""
+    dtype = weight_format(weight_dtype).computes_in
+    if dtype == "half":  # accumulated in 16 bits, for which no card takes longer than twice what int8 takes
+        return max((gpu.int8_ops or 0.0) / 2.0, gpu.matrix_flops("fp16")), 0.0, 0.0
+    dtype = "fp8" if dtype == "fp4" and gpu.fp4_flops is None else dtype
+    dtype = "bf16" if dtype == "fp8" and gpu.fp8_flops is None else dtype
+    return gpu.matrix_flops(dtype), float(dtype == "fp8"), float(dtype == "fp4")
 
 
 def roofline_iteration(

@@ -3,8 +3,9 @@
     python lab/fit_serving_efficiencies.py lab/tables/serving-1.csv lab/tables/serving-2.csv [--write]
 
 An engine is fitted on all its runs (lab/efficiency_fit.py), around a base of several engines, and once more on those of each
-card, around that. Errors are of runs whose model, or card, was left out of the engine's fit (the base keeps them), or whose engine
-was; the catalog's intervals are their quantiles, one model on a card weighing as much as another, a little wider for few of them.
+card, around that. Errors are of runs whose model, or card, was left out of the engine's fit (the base keeps them), or whose
+engine was; the catalog's intervals are their quantiles, one model on a card weighing as much as another, a little wider where
+they are few.
 """
 
 import argparse
@@ -32,8 +33,8 @@ DATE = "2026-11-26"
 ANL = "argonne-lcf/LLM-Inference-Bench Plots/All_results.csv@4211f5d"
 SIL = "ai-dynamo/aiconfigurator@095f58a silicon_sample.csv (InferenceX and NVIDIA internal runs, 2025-26)"
 DST = "dstackai/benchmarks (2024-11, 2025-09)"
-TRT = "NVIDIA/TensorRT-LLM docs/source/performance/perf-overview.md@00f3768 (v1.0)"
-QWEN = "QwenLM/Qwen3 docs/source/getting_started/speed_benchmark.md@c7f51a1"
+TRT = "NVIDIA/TensorRT-LLM performance overview of v1.0 (00f3768)"
+QWEN = "QwenLM/Qwen3 speed benchmark (c7f51a1)"
 XJD = "XiongjieDai/GPU-Benchmarks-on-LLM-Inference README.md@aa72e0e"
 
 FEWEST = 8
@@ -75,7 +76,7 @@ GROUPS = (
     Group("vllm-rocm-2024", (), ("vllm-rocm-2024",), None, ANL, "vLLM 0.6.1 on MI300X, an early ROCm build. Says nothing of"
           " releases after it."),
     Group("deepspeed-mii-2024", ("deepspeed-mii",), ("deepspeed-mii-2024",), "other-2024", ANL, "DeepSpeed-MII on A100."),
-    Group("lmdeploy-2024", (), ("lmdeploy-2024",), "other-2024", "InternLM/lmdeploy docs/en/benchmark/a100_fp16.md@f148d47",
+    Group("lmdeploy-2024", (), ("lmdeploy-2024",), "other-2024", "InternLM/lmdeploy A100 fp16 benchmark (f148d47)",
           "LMDeploy 0.2.0, Llama-2-7B on one A100."),
     Group("gpt-fast", ("gpt-fast-2024",), ("gpt-fast-2024",), "other-2024", "pytorch-labs/gpt-fast README.md@c9f683e",
           "Single streams of a compiled model."),

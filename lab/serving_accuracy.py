@@ -87,7 +87,7 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
     out = ["## Serving", "", (
         f"`roi validate TABLE` on {plain['rows']:,} published runs, rows marked IMPLAUSIBLE left out: every row is replayed on"
         " the server that `size` and `compare` build. The efficiencies were fitted on these rows, but for loads with a pace of"
-        " their own (open loops, SLOs, adapters, disaggregated prefill); the section after this one leaves models out. Throughput"
+        " their own (open loops, SLOs, adapters, disaggregated prefill); the section below leaves models out. Throughput"
         " is what the row states (output tokens/s, else all tokens/s, else requests/s)."), ""]
     for name in QUANTITIES:
         out += [f"### {TITLES[name]}", "", HEADS.format("source, GPU and engine"), _line("**all**", plain[name])]

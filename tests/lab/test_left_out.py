@@ -45,7 +45,8 @@ def test_the_work_of_a_run_times_its_coefficients_is_its_replay(change):
 def _undone(engine, run):
     """The efficiencies before what the card reaches: `predicted` applies that itself."""
     there = reached(engine, run.system.gpu)
-    return replace(engine, decode_mfu=engine.decode_mfu**2 / there.decode_mfu, prefill_mfu=engine.prefill_mfu**2 / there.prefill_mfu)
+    return replace(engine, decode_mfu=engine.decode_mfu**2 / there.decode_mfu,
+                   prefill_mfu=engine.prefill_mfu**2 / there.prefill_mfu)
 
 
 @pytest.mark.full

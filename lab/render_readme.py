@@ -1,8 +1,9 @@
 """README.md and the pages of docs/ with the program's own output between their markers.
 
 A block starts with `<!-- output: COMMAND -->` and ends with `<!-- end -->`; what stands between is replaced by what COMMAND,
-started in this repository, prints at 80 columns without colour; `COMMAND | head -N` keeps the first N lines. `make readme`
-writes the pages; tests/test_readme.py checks that they are current.
+started in this repository, prints at 80 columns without colour; `COMMAND | head -N` keeps the first N lines, and
+`COMMAND | grep -A N WORDS` the first line with the words and N more. `make readme` writes the pages; tests/test_readme.py
+checks that they are current.
 """
 
 import re
@@ -31,13 +32,25 @@ def rendered(text: str) -> str:
 
 def output(arguments: str) -> str:
     """What `roi ARGUMENTS` prints on stdout; AssertionError where it fails."""
-    words, _, most = arguments.partition(" | head -")
+    words, _, kept = arguments.partition(" | ")
     runner = CliRunner(env={"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"})
     with chdir(ROOT):
         answer = runner.invoke(main, shlex.split(words), prog_name="roi", catch_exceptions=False)
     assert answer.exit_code == 0, f"roi {words}: exit {answer.exit_code}: {answer.stderr}"
     lines = [line.rstrip() for line in answer.stdout.splitlines()]
-    return "\n".join(lines[: int(most)] if most else lines) + "\n"
+    return "\n".join(_kept(lines, kept)) + "\n"
+
+
+def _kept(lines: list[str], kept: str) -> list[str]:
+    """The lines that `head -N` or `grep -A N WORDS` keeps; all where nothing is asked."""
+    name, *asked = shlex.split(kept) or [""]
+    if name == "head":
+        return lines[: -int(asked[0])]
+    if name == "grep":
+        first = next(k for k, line in enumerate(lines) if asked[2] in line)
+        return lines[first : first + int(asked[1]) + 1]
+    assert not name, kept
+    return lines
 
 
 def _kind(arguments: str) -> str:

@@ -15,6 +15,7 @@ The rooms, floor by floor; a room imports only what is below it (pyproject.toml 
     estimate             what it takes: training, allocator, step, serving, replay, accuracy            pure numpy
     facts                the vocabulary: Fact, ModelShape, Gpu, prices, profiles, Case
     numerics             sequences, least squares, spreads: mathematics without a domain
+    disk                 files, read within a size, written whole
     errors | units       the ground
 
 The path of data, one direction:

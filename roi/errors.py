@@ -11,9 +11,23 @@
     └── Terminated                 exit 143: SIGTERM, where it is caught: what keeps its work on Ctrl-C keeps it then too
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+
+UNSEEN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff\\ufeff]")
+"""What a reader does not see and a terminal obeys: controls, line breaks, marks that turn the direction of writing, halves of a
+character. They come with names from files and servers."""
+
+
+def visible(text: str, keep: str = "") -> str:
+    """`text` with what a reader would not see written out by its number; the characters in `keep` stand as they are."""
+
+    def written_out(found: re.Match[str]) -> str:
+        return found.group() if found.group() in keep else f"\\u{ord(found.group()):04x}"
+
+    return UNSEEN.sub(written_out, text)
 
 
 class RoiError(Exception):

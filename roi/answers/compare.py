@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from roi.answers.opening import Tell, keep_quiet, open_case
-from roi.answers.saved import read_saved, replay
+from roi.answers.saved import differences, read_saved, replay
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import InputError
 from roi.scenario.file import load_scenario, scenario_data
@@ -44,7 +44,9 @@ def compare_file(
             raise InputError(f"{option} changes a scenario; {file} is a saved comparison")
         note = f"replaying {saved.path}, saved by roi {saved.roi_version}: prices and facts of that file"
         found = replay(saved, draws=draws, seed=seed)
-        return ComparisonAnswer(comparison=found, scenario=saved.scenario, warnings=saved.warnings, note=note)
+        moved = differences(saved, found, same_draws=draws is None and seed is None)
+        return ComparisonAnswer(comparison=found, scenario=saved.scenario, note=note,
+                                warnings=(*((moved,) if moved else ()), *saved.warnings))
     asked = [f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None]
     notes: list[str] = []
     scenario = load_scenario(file, (*overrides, *asked), part, quality, notes.append)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import date
 from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn
@@ -9,8 +10,8 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from roi.economics.decision.comparison import Comparison, compare
-from roi.errors import CaseError
-from roi.facts.case import Case
+from roi.errors import UNSEEN, CaseError, visible
+from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import Fact
 
 SCHEMA = "roi.comparison/2"
@@ -21,6 +22,14 @@ SIZE_LIMIT = 64 * 2**20
 """Bytes; 100 options over 120 months take about 8 MiB."""
 BOUNDS = {"horizon_months": (1, 120), "draws": (0, 1_048_576), "seed": (0, 2**63)}
 """Whole numbers that size the arrays, as the scenario bounds them."""
+MOST = 1e15
+"""The largest number of a fact."""
+RANGES = {SHARE: (0.0, 1.0), PER_YEAR: (-1.0, MOST)}
+"""The least and the most of a number with this unit; of all others with a unit none is below 0."""
+FIGURES = ("npv_usd", "expected_npv_usd")
+"""Figures of an option, at the central values and as the mean of the draws, that are held against the recomputed ones."""
+CENT, SAME = 0.01, 1e-9
+"""USD, and share of an amount, below which two amounts are the same."""
 GPUS = (".gpus", ".gpus_per_instance", ".gpus_per_replica", ".gpus_per_server")
 """Ends of paths of which 0 means nothing."""
 HINT = "; save it again with `roi compare SCENARIO --format json`"
@@ -37,6 +46,8 @@ class Saved:
     scenario: Json | None
     warnings: tuple[str, ...]
     roi_version: str
+    figures: dict[tuple[str, str], float]
+    """What the file says of each option, by id and name of the figure, USD."""
 
 
 def read_saved(path: Path) -> Saved | None:
@@ -59,7 +70,8 @@ def read_saved(path: Path) -> Saved | None:
         _refuse(path, f"schema: {str(schema)[:60]!r} cannot be replayed; it should be one of {', '.join(READ)}")
     scenario, warnings = data.get("scenario"), data.get("warnings")
     return Saved(path, _case(path, data.get("case")), scenario if isinstance(scenario, dict) else None,
-                 tuple(str(w) for w in warnings) if isinstance(warnings, list) else (), str(data.get("roi_version"))[:40])
+                 tuple(visible(str(w)) for w in warnings) if isinstance(warnings, list) else (),
+                 str(data.get("roi_version"))[:40], _figures(data.get("options")))
 
 
 def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None) -> Comparison:
@@ -67,11 +79,39 @@ def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None) -
     changed = {name: value for name, value in (("draws", draws), ("seed", seed)) if value is not None}
     facts = {**saved.case.facts, **{k: saved.case[k].model_copy(update={"value": v}) for k, v in changed.items()}}
     try:
-        return compare(Case(facts=facts))
+        found = compare(Case(facts=facts))
     except KeyError as error:
         _refuse(saved.path, f"case: no {str(error.args[0])[:200] if error.args else 'path'}{HINT}")
     except (TypeError, ValueError, ArithmeticError, IndexError, AssertionError, StopIteration, MemoryError) as error:
         _refuse(saved.path, f"case: it does not compute: {str(error)[:200] or type(error).__name__}{HINT}")
+    if not all(isfinite(x) for o in found.options for x in (o.npv_usd, o.expected_npv_usd)):
+        _refuse(saved.path, f"case: it does not compute: a fact that it needs is null{HINT}")
+    return found
+
+
+def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> str:
+    """One sentence where the file's own NPVs are not those that its facts give; nothing where they are.
+
+    Expected ones are looked at where the draws are the file's own.
+    """
+    now = {(o.id, name): float(getattr(o, name)) for o in found.options for name in FIGURES}
+    told = {key: x for key, x in saved.figures.items() if same_draws or key[1] == FIGURES[0]}
+    moved = {key: x for key, x in told.items() if key not in now or abs(now[key] - x) > max(CENT, SAME * abs(x))}
+    if not moved:
+        return ""
+    id, name = key = max(moved, key=lambda each: abs(moved[each] - now.get(each, 0.0)))
+    here = f"{now[key]:,.2f} by its facts" if key in now else "not possible by its facts"
+    return (
+        f"{len(moved)} of the {len(told)} NPVs that {saved.path} states are not what its facts give now: {name} of {id} "
+        f"{moved[key]:,.2f} in the file, {here}; the file was edited, or roi {saved.roi_version} computed them otherwise"
+    )
+
+
+def _figures(options: object) -> dict[tuple[str, str], float]:
+    """NPVs by option and name, as the file states them; those that it does not state are left out."""
+    rows = [o for o in options if isinstance(o, dict)] if isinstance(options, list) else []
+    told = ((str(o.get("id")), name, o.get(name)) for o in rows for name in FIGURES)
+    return {(id, name): float(x) for id, name, x in told if isinstance(x, (int, float))}
 
 
 def _text(path: Path) -> str | None:
@@ -134,12 +174,27 @@ def _checked(path: Path, case: Case) -> Case:
     for name in ("title", "as_of"):
         if name not in case or not isinstance(case[name].value, str):
             _refuse(path, f"case.{name}: missing, or not a text{HINT}")
+    try:
+        date.fromisoformat(str(case["as_of"].value))
+    except ValueError:
+        _refuse(path, f"case.as_of: {str(case['as_of'].value)[:40]!r} is not usable; a day like 2026-11-26")
     for name, fact in case.facts.items():
-        for x in fact.value if isinstance(fact.value, tuple) else (fact.value, fact.low, fact.high):
-            if isinstance(x, (int, float)) and abs(x) > 1e15 and name != "seed":
-                _refuse(path, f"case.{name[:200]}: {str(x)[:40]} is not usable; at most 1e15")
+        _check_range(path, name, fact)
     _check_meaning(path, case)
     return case
+
+
+def _check_range(path: Path, name: str, fact: Fact) -> None:
+    """CaseError where a number is not one that its unit allows, or a name or text holds what a terminal obeys."""
+    least, most = RANGES.get(fact.unit, (0.0, MOST) if fact.unit else (-MOST, MOST))
+    words = "a share" if fact.unit == SHARE else fact.unit or "a number"
+    for x in fact.value if isinstance(fact.value, tuple) else (fact.value, fact.low, fact.high):
+        if isinstance(x, str) and UNSEEN.search(x):
+            _refuse(path, f"case.{name[:200]}: {x[:60]!r} is not usable; one line of plain text, without control characters")
+        if isinstance(x, (int, float)) and not least <= x <= most and name != "seed":
+            _refuse(path, f"case.{name[:200]}: {str(x)[:40]} is not usable; {words} from {least:g} to {most:g}")
+    if UNSEEN.search(name):
+        _refuse(path, f"case: {name[:60]!r} is not usable; one line of plain text, without control characters")
 
 
 def _check_meaning(path: Path, case: Case) -> None:

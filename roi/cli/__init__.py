@@ -5,14 +5,20 @@ commands that measure catch, to keep what they have.
 """
 
 import errno
+import os
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import click
 from click.exceptions import Exit
 
 from roi import __version__
-from roi.errors import RoiError, Terminated, nearest
+from roi.errors import RoiError, Terminated, nearest, visible
+
+OF_A_NAME = {errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS}
+"""Errors of the system that are about what a name was given for."""
 
 
 class Door(NamedTuple):
@@ -47,6 +53,17 @@ class LazyGroup(click.Group):
     def __init__(self, *, doors: dict[str, Door], **rest: Any) -> None:  # Any: handed to click as it is
         super().__init__(**rest)
         self.doors = doors
+
+    def main(self, *args: Any, **rest: Any) -> Any:  # Any: click's own signature
+        """Run as a program; a closed stream takes what is written to it, and a full disk under --help is one message."""
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:
+                setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 -- open as long as the program
+        try:
+            return super().main(*args, **rest)
+        except OSError as error:
+            click.echo(f"roi: output: {error.strerror}", err=True)
+            sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         """Names of the commands, in the order of the table."""
@@ -98,12 +115,12 @@ class LazyGroup(click.Group):
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader of our output left; click ends quietly
                 raise
-            _stop(f"{error.filename or 'operating system'}: {error.strerror or error}", 1)
+            _stop(f"{error.filename or 'operating system'}: {error.strerror or error}", 2 if error.errno in OF_A_NAME else 1)
 
 
 def _stop(message: str, exit_code: int) -> NoReturn:
     """Print the message on stderr and leave."""
-    click.echo(f"roi: {message}", err=True)
+    click.echo(f"roi: {visible(message)}", err=True)
     raise Exit(exit_code)
 
 

@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from roi.cli.options import PATH, format_option, full_option, tell
-from roi.errors import InputError
+from roi.errors import InputError, visible
 
 if TYPE_CHECKING:
     from roi.estimate.training.plan import Attend, Dtype, Method, Optimizer, Sharding, Trainer
@@ -85,7 +85,7 @@ def fit(
                       day=clock.today() if as_of is None else as_of.date(), run_dry=dry, profiles=profiles, tell=tell)
     write(fit_json(found) if form == "json" else fit_text(found, form, full=full, width=columns(), colour=in_colour()))
     if found.kept:
-        click.echo(found.kept, err=True)
+        click.echo(visible(found.kept), err=True)
 
 
 def check_options(context: click.Context) -> None:

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
+from roi.errors import visible
+
 F = TypeVar("F", bound=Callable[..., Any])
 """A command's function."""
 PATH = click.Path(path_type=Path)
@@ -46,4 +48,4 @@ def scenario_options(command: F) -> F:
 
 def tell(line: str) -> None:
     """Say one line beside the answer, on stderr."""
-    click.echo(f"roi: {line}", err=True)
+    click.echo(f"roi: {visible(line)}", err=True)

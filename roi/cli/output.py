@@ -1,6 +1,7 @@
 """Where an answer goes: stdout, as wide and as coloured as it can be, or a file that is either complete or untouched."""
 
 import os
+import re
 import shutil
 import stat
 import sys
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import click
 
-from roi.errors import InputError, RoiError
+from roi.errors import InputError, RoiError, visible
 
 NARROW, WIDE = 80, 120
+COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
+"""What turns a colour on or off."""
 
 
 def in_colour(output: Path | None = None) -> bool:
@@ -26,7 +29,12 @@ def columns(output: Path | None = None) -> int:
 
 
 def write(text: str, output: Path | None = None) -> None:
-    """Write `text` to stdout, or to the file `output` in one step; a newline ends it."""
+    """Write `text` to stdout, or to the file `output` in one step; a newline ends it.
+
+    What a terminal would obey is written out, but for line ends, tabs and, on a terminal, colours.
+    """
+    parts = COLOUR.split(text) if in_colour(output) else [text]
+    text = "".join(part if k % 2 else visible(part, "\n\t") for k, part in enumerate(parts))
     text = text if text.endswith("\n") else text + "\n"
     if output is None:
         encoding = sys.stdout.encoding or "utf-8"

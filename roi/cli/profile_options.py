@@ -12,7 +12,7 @@ import click
 from click.exceptions import Exit
 
 from roi.cli.options import PATH, format_option
-from roi.errors import InputError, RoiError, UnknownName
+from roi.errors import InputError, RoiError, UnknownName, visible
 
 if TYPE_CHECKING:
     from roi.facts.gpu import Gpu
@@ -140,7 +140,7 @@ def measure_and_tell(session: "Session", keep: Keep, measure: "Callable[[Session
             raise
         write(tell(profile, gpu, file))
         if say_kept:
-            click.echo(kept(file), err=True)
+            click.echo(visible(kept(file)), err=True)
         leave_if_stopped(session.stops, interrupted=session.interrupted)
 
 

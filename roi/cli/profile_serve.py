@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from roi.cli import profile_options as shared
-from roi.errors import InputError, RoiError
+from roi.cli.options import tell
+from roi.errors import InputError, RoiError, visible
 
 if TYPE_CHECKING:
     from roi.facts.serve_profile import ServeProfile
@@ -113,6 +114,10 @@ def serve(
     if url is None:
         raise click.UsageError("URL: which server? for example http://localhost:8000; or --import FILE")
     endpoint = read_url(url)
+    if key is not None and api_key_env is None and not endpoint.private:
+        tell(f"the key in {KEY} is not sent to {endpoint.url}, where anybody on the way could read it: use https, or name the "
+             "variable with --api-key-env")
+        key = None
     seed = secrets.randbits(31)  # a new one each time: a server's prefix cache knows the prompts of the last
     plan = plan_loads(concurrency, input_tokens, output_tokens, requests, seed, arrivals=arrivals, rate=rate,
                       adapters=len(adapters), trace=None if trace is None else open_trace(trace))
@@ -120,7 +125,7 @@ def serve(
         write({"table": plan_text, "json": plan_json}[keep.form](plan, endpoint.url, budget, key=key is not None))
         return
     count = None if tokenizer is None else token_counter(tokenizer)
-    click.echo(plan_text(plan, endpoint.url, budget, key=key is not None), err=True)
+    click.echo(visible(plan_text(plan, endpoint.url, budget, key=key is not None), "\n"), err=True)
     request = ServeRequest(endpoint=endpoint, key=key, served_model=served, plan=plan, seed=seed, budget_s=budget,
                            timeout_s=timeout, stall_s=stall, adapters=adapters, merged=merged, stated=stated, count=count)
     with catch_stops() as stops:

@@ -78,11 +78,11 @@ def _share(given: str | None) -> float | None:
     if given is None:
         return None
     try:
-        share = float(given)
+        share = float(given.removesuffix("%"))
     except ValueError:
         share = -1.0
-    if not 0 <= share <= 1:
-        percent = "; percent? divide it by 100" if 1 < share <= 100 else ""
+    if not 0 <= share <= 1 or given.endswith("%"):
+        percent = "; percent? divide it by 100" if 1 < share <= 100 or given.endswith("%") else ""
         raise InputError(f"--bar: {given[:40]!r} is not usable; a share of right answers, 0 to 1{percent}")
     return share
 

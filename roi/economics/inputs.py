@@ -278,6 +278,8 @@ class Option:
     items: int | None = None
     measured_error: Number | None = None
     """Items on which its answers were evaluated, where somebody said; the share that was wrong, which the bar then holds."""
+    below_bar: bool = False
+    """True where nothing but its score, as far as it was measured, makes it infeasible: more items may show otherwise."""
     setup_hours: Annotated[Number, _own("setup_hours", "changes.{group}.setup_hours")]
     run_hours: Annotated[Number, _own("run_hours_per_month", "changes.{group}.run_hours_per_month")]
     evaluation_usd: Annotated[Number | None, _own("evaluation_usd")] = None

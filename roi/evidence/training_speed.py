@@ -15,6 +15,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, Valida
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
+from roi.disk import read_text
 from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import MeasuredRun, timed_run
 from roi.estimate.step.calibration import ONE_GPU, Evidence, GroupFit, evidence_for, grouped, layout_of, scale_group
@@ -29,6 +30,7 @@ from roi.store.profiles.folders import canonical_gpu
 from roi.store.profiles.lookup import Store, StoredProfile, device_profiles, read_plan
 
 SCHEMA: Final = "roi.calibration/1"
+MOST_BYTES: Final = 16 * 2**20
 SUFFIX: Final = ".calibration"
 """Files among the profiles that hold fits (JSON); not .json, which is a profile."""
 
@@ -66,9 +68,7 @@ class CalibrationFile(Record):
 def read_calibration(path: Path) -> CalibrationFile:
     """The fits in the file at `path`; an InputError where it is none."""
     try:
-        return CalibrationFile.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"calibration: cannot read {path}: {error.strerror}") from error
+        return CalibrationFile.model_validate_json(read_text(path, MOST_BYTES, "calibration: ", "a calibration"))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "file"

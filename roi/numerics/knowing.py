@@ -101,11 +101,12 @@ class Bins:
         sums = [np.bincount(self.cell, weights=row, minlength=self.counts.size) for row in table]
         return (np.stack(sums) / self.counts).reshape(len(table), BINS, 2)
 
-    def policies(self, means: Array, likelihood: Array | None) -> Array:
+    def policies(self, means: Array, likelihood: Array | None, barred: NDArray[np.bool_] | None = None) -> Array:
         """How often each option is chosen in each cell, shape (options, bins, halves), by what the *other* half shows.
 
-        `likelihood` is the chance of each result in each bin, shape (results, bins). Without it the bin itself is known: an
-        option's mean there is taken together with half of each neighbour's, which quiets noise.
+        `likelihood` is the chance of each result in each bin, shape (results, bins); `barred` says which options may not be
+        chosen at which result, shape (options, results). Without a likelihood the bin itself is known: an option's mean there
+        is taken together with half of each neighbour's, which quiets noise.
         """
         found = np.empty_like(means)
         for half in (0, 1):
@@ -116,7 +117,8 @@ class Bins:
                 found[:, :, half] = best == np.arange(len(means))[:, None]
             else:
                 weights = self.counts.reshape(BINS, 2).sum(axis=1)
-                best = np.argmax((shown * weights) @ likelihood.T, axis=0)
+                sums = (shown * weights) @ likelihood.T
+                best = np.argmax(sums if barred is None else np.where(barred, -np.inf, sums), axis=0)
                 found[:, :, half] = (best == np.arange(len(means))[:, None]).astype(float) @ likelihood
         return found
 
@@ -139,15 +141,27 @@ def _log_factorials(n: int) -> Array:
     return np.concatenate(([0.0], np.log(np.arange(1.0, n + 1.0)).cumsum()))
 
 
-def binomial(rates: Array, items: int) -> Array:
-    """Chances of each number of wrong answers among so many items at each rate: (numbers, rates)."""
+def numbers_wrong(rates: Array, items: int) -> NDArray[np.int64]:
+    """The numbers of wrong answers among so many items that have a chance worth counting at some rate: (numbers,)."""
     p = np.clip(rates, 1e-9, 1.0 - 1e-9)
     reach = REACH * np.sqrt(items * p * (1.0 - p)) + REACH
     least, most = max(int((items * p - reach).min()), 0), min(int((items * p + reach).max()) + 1, items)
-    wrong, logs = np.arange(least, most + 1), _log_factorials(items)
+    return np.arange(least, most + 1)
+
+
+def binomial(rates: Array, items: int) -> Array:
+    """Chances of each of these numbers of wrong answers at each rate: (numbers, rates)."""
+    p = np.clip(rates, 1e-9, 1.0 - 1e-9)
+    wrong, logs = numbers_wrong(rates, items), _log_factorials(items)
     ways = logs[items] - logs[wrong] - logs[items - wrong]
     chance = np.exp(ways[:, None] + wrong[:, None] * np.log(p) + (items - wrong)[:, None] * np.log1p(-p))
     return np.asarray(chance / chance.sum(axis=0))
+
+
+def items_behind(rates: Array) -> float:
+    """Items, right or wrong, that would leave an error rate as uncertain as these draws of it are (n,); a Beta's n."""
+    mean, variance = float(rates.mean()), float(rates.var())
+    return max(mean * (1.0 - mean) / variance - 1.0, 0.0) if variance > 0 else 0.0
 
 
 def repeated(values: Array, deviation: float) -> Array:

@@ -10,6 +10,8 @@ from typing import Final, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from roi.errors import visible
+
 WIDTH: Final = 80
 
 
@@ -37,7 +39,7 @@ class Lines(Watcher):
 
     def done(self, text: str) -> None:
         """Write one line."""
-        print(text, file=self.stream, flush=True)
+        print(visible(text, "\n"), file=self.stream, flush=True)
 
     def warn(self, text: str) -> None:
         """Write one line, or more where it is long."""
@@ -54,7 +56,7 @@ class Bar(Watcher):
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
-        self.progress.console.print(text, markup=False, highlight=False)
+        self.progress.console.print(visible(text, "\n"), markup=False, highlight=False)
 
     warn = say
 
@@ -66,7 +68,7 @@ class Bar(Watcher):
         self.drawn_s = now
         minutes, seconds = divmod(round(left_s), 60)
         left = f"at most {minutes}:{seconds:02d} left"
-        self.progress.update(self.task, completed=spent, description=text, left=left)
+        self.progress.update(self.task, completed=spent, description=visible(text), left=left)
         self.progress.refresh()
 
 

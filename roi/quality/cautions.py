@@ -15,6 +15,10 @@ ENOUGH: Final = 200
 """Items below which a set is small: 200 to 500 are usual."""
 
 
+LONGEST_LINE: Final = 1 << 24
+"""Characters of a line of the training file that are read at once, so that none fills the memory."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fixed:
     """What was decided on: a metric or a bar, and since when."""
@@ -76,7 +80,9 @@ def training_ids(path: Path) -> set[str]:
     found: set[str] = set()
     try:
         with path.open(encoding="utf-8-sig") as lines:
-            for line in lines:
+            while line := lines.readline(LONGEST_LINE):
+                if "\0" in line:
+                    raise InputError(f"--training: {path}: a zero byte; this is not a text file")
                 if line.lstrip().startswith("{"):
                     row = json.loads(line)
                     found.update(str(row[name]) for name in NAMES["item"][:7] if row.get(name) is not None)

@@ -19,6 +19,8 @@ Ints = NDArray[np.int64]
 MOST_SYSTEMS: Final = 200
 NO_ID: Final = f"no id of an item, or one of more than {LONGEST_ID} characters"
 NO_SYSTEM: Final = f"no system, or a name of more than {LONGEST_ID} characters"
+NO_NAMES: Final = frozenset({list, dict})
+"""Values of JSON that are no name."""
 NO_WEIGHT: Final = "a weight that is no number above 0"
 COPY: Final = "a copy of another row: the same system, item, run and score"
 
@@ -53,14 +55,14 @@ def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
     """The results in FILES; InputError where they are none, or contradict each other."""
     table, notes = _Rows(dict(asked.systems)), Notes()
     for path in find_files(files):
-        before = len(table.scores)
+        before = len(table)
         with open_source(path, notes) as source:
             form = _format(source, asked)
             for place, row in form.rows(source, asked, notes):
                 if (reason := table.add(row)) is not None:
                     notes.drop(reason, place)
-        notes.sources.append((source.path, form.title, len(table.scores) - before))
-    if not table.scores:
+        notes.sources.append((source.path, form.title, len(table) - before))
+    if not len(table):
         raise InputError(f"FILES: no row that counts{f': {notes.told()}' if notes.left_out else ''}")
     return table.settle(asked, notes)
 
@@ -70,7 +72,13 @@ def _format(source: Source, asked: Asked) -> Format:
     found = next((form for form in FORMATS if form.recognises(source.head, source.first)), None)
     if found is not None or asked.columns or asked.metric in source.first:
         return found or OWN
+    own = {name.lower().replace("_", "") for name in source.first}
+    near = max(FORMATS[:-1], key=lambda form: len(own & set(form.columns)))
     lacking = [names for names in list(NAMES.values())[:3] if not {name.lower() for name in source.first} & set(names)]
+    if len(own & set(near.columns)) > max(len(OWN.columns) - len(lacking), 1):
+        lost = [name for name in near.columns if name not in own]
+        raise InputError(f"{source.path}: no known format by its columns; nearest: {near.title}, without {', '.join(lost)};"
+                         " --map item=COLUMN, score=COLUMN and system=COLUMN read it as a table of your own")
     missing = " and ".join(f"{names[0]} (or {', '.join(names[1:5])} ...)" for names in lacking)
     raise InputError(f"{source.path}: no known format by its columns; nearest: {OWN.title}, without {missing};"
                      " --map item=COLUMN, score=COLUMN or system=COLUMN names others")
@@ -85,16 +93,19 @@ class _Rows:
         self.systems: dict[str, int] = {}
         self.clusters: dict[str, int] = {}
         self.runs: dict[object, int] = {None: 0}
-        self.item, self.system, self.cluster, self.run = array("q"), array("q"), array("q"), array("q")
-        self.scores, self.weights, self.escalated = array("d"), array("d"), array("d")
+        self.names, self.marks = array("q"), array("d")
+        """Item, system, cluster and run of each row, as numbers; its score, weight and whether it was escalated."""
+
+    def __len__(self) -> int:
+        return len(self.marks) // 3
 
     def add(self, row: Row) -> str | None:
         """Take a row in; the reason where it cannot count."""
         item, system, score, cluster, weight, run, escalated = row
         name, by = str(item), str(system)
-        if item is None or not 0 < len(name) <= LONGEST_ID or isinstance(item, (list, dict)):
+        if item is None or not 0 < len(name) <= LONGEST_ID or item.__class__ in NO_NAMES:
             return NO_ID
-        if system is None or not 0 < len(by) <= LONGEST_ID or isinstance(system, (list, dict)):
+        if system is None or not 0 < len(by) <= LONGEST_ID or system.__class__ in NO_NAMES:
             return NO_SYSTEM
         heavy = 1.0
         if weight is not None:
@@ -105,23 +116,20 @@ class _Rows:
             if not 0.0 < heavy < np.inf:
                 return NO_WEIGHT
         by = self.renamed.get(by) or self.renamed.setdefault(by, one_line(by))
-        self.item.append(self.items.setdefault(name, len(self.items)))
-        self.system.append(self.systems.setdefault(by, len(self.systems)))
-        self.cluster.append(-1 if cluster is None else self.clusters.setdefault(str(cluster)[:LONGEST_ID], len(self.clusters)))
-        self.run.append(0 if run is None else self.runs.setdefault(str(run), len(self.runs)))
-        self.scores.append(score or 0.0)
-        self.weights.append(heavy)
+        self.names.extend((
+            self.items.setdefault(name, len(self.items)), self.systems.setdefault(by, len(self.systems)),
+            -1 if cluster is None else self.clusters.setdefault(str(cluster)[:LONGEST_ID], len(self.clusters)),
+            0 if run is None else self.runs.setdefault(str(run), len(self.runs))))
         handed = None if escalated is None else share(escalated, "escalated")
-        self.escalated.append(np.nan if handed is None else handed)
+        self.marks.extend((score or 0.0, heavy, np.nan if handed is None else handed))
         if len(self.systems) > MOST_SYSTEMS:
             raise InputError(f"FILES: more than {MOST_SYSTEMS} systems; is the column of the system right? --map system=COLUMN")
         return None
 
     def settle(self, asked: Asked, notes: Notes) -> EvaluationSet:
         """The set, repeated runs averaged; InputError where a row contradicts another."""
-        item, system, run = (np.frombuffer(each, dtype=np.int64) for each in (self.item, self.system, self.run))
-        scores, weights = np.frombuffer(self.scores), np.frombuffer(self.weights)
-        escalated = np.frombuffer(self.escalated)
+        item, system, cluster, run = np.frombuffer(self.names, dtype=np.int64).reshape(-1, 4).T
+        scores, weights, escalated = np.frombuffer(self.marks).reshape(-1, 3).T
         names, by = tuple(self.items), tuple(self.systems)
         cell = system * len(names) + item
         keep = np.ones(len(cell), dtype=bool)
@@ -133,7 +141,7 @@ class _Rows:
             marks = (np.bincount(cell, weights=scores[keep], minlength=size) / counts).reshape(shape)
             flags = (np.bincount(cell, weights=escalated[keep], minlength=size) / counts).reshape(shape)
             heavy = np.bincount(item, weights=weights) / np.bincount(item)
-        clusters = self._item_clusters(item, names)
+        clusters = self._item_clusters(item, cluster, names)
         return EvaluationSet(systems=by, items=names, marks=marks, weights=heavy, clusters=clusters, escalated=flags,
                              runs=int(counts.max()), clustered=bool(self.clusters), notes=notes)
 
@@ -154,9 +162,8 @@ class _Rows:
         notes.drop(COPY, "FILES", int(again.sum()))
         return keep
 
-    def _item_clusters(self, item: Ints, names: tuple[str, ...]) -> Ints:
+    def _item_clusters(self, item: Ints, cluster: Ints, names: tuple[str, ...]) -> Ints:
         """The cluster of each item, its own where no row names one; InputError where rows name two."""
-        cluster = np.frombuffer(self.cluster, dtype=np.int64)
         found = np.full(len(names), -1, dtype=np.int64)
         named = cluster >= 0
         found[item[named]] = cluster[named]

@@ -8,11 +8,13 @@ from typing import Any
 from roi.numerics.paired import Agreement, ScorePosterior
 from roi.quality.cautions import Fixed
 from roi.quality.evaluation_set import EvaluationSet
-from roi.quality.measured import Measured
+from roi.quality.measured import Measured, SystemScore
 from roi.scenario.file import QUALITY_PART, read_part
 from roi.scenario.yaml import dump_yaml
 
 DIGITS = 6
+ALIKE = 1e-6
+"""Parts of an item by which a number of items may differ from another."""
 
 
 def part_yaml(
@@ -40,13 +42,19 @@ def _quality(measured: Measured, source: str) -> Iterator[tuple[str, Any]]:
     if measured.bar is not None:
         yield "bar", measured.bar
     paired = {each.system: {"paired": _paired(each.agreement)} for each in measured.differences}
-    yield "scores", {each.system: {**_rounded(each.posterior), "items": each.items, **paired.get(each.system, {}),
-                                   "source": source} for each in measured.scores}
+    yield "scores", {each.system: {**_score(each), **paired.get(each.system, {}), "source": source} for each in measured.scores}
     for name in ("escalated", "kept_error_rate", "escalated_error_rate"):  # a scenario hands on to its incumbent alone
         known = {each.first: getattr(each, name) for each in measured.cascades if each.second == measured.incumbent}
         rates = {first: _rounded(part) | {"source": source} for first, part in known.items() if part is not None}
         if rates:
             yield name, rates
+
+
+def _score(each: SystemScore) -> dict[str, Any]:
+    """Value, items and interval. What was counted item by item is a Beta without the interval, which would be drawn instead."""
+    counted = abs(each.posterior.right + each.posterior.wrong - each.items) < ALIKE
+    told = _rounded(each.posterior) if not counted else {"value": round(each.posterior.share, DIGITS)}
+    return {**told, "items": each.items}
 
 
 def _paired(found: Agreement) -> dict[str, float]:

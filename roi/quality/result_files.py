@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
-from typing import IO, Final, TextIO, cast
+from typing import IO, Any, Final, TextIO, cast
 
 from roi.errors import InputError, MissingExtra, nearest_file
 from roi.quality.json_stream import wanted_values
@@ -63,15 +63,18 @@ def _usual(path: Path) -> bool:
 @contextmanager
 def open_source(path: Path, notes: Notes) -> Iterator[Source]:
     """The file's documents; InputError where it is empty, damaged, or nothing that is read."""
-    shown = str(path)
+    shown, head = str(path), dict[str, Any]()
     try:
         with path.open("rb") as raw:
-            if raw.read(2) == b"PK":
+            begins = raw.read(2)
+            if begins[:1] == b"\0":
+                raise InputError(f"{shown}: a zero byte; neither text nor an archive")
+            if begins == b"PK":
                 with zipfile.ZipFile(path) as archive:
-                    yield _begin(shown, _archived(archive, shown))
+                    yield _begin(shown, head, _archived(archive, shown, head))
                 return
         with _text(path) as stream:
-            yield _begin(shown, _documents(stream, shown, notes))
+            yield _begin(shown, head, _documents(stream, shown, head, notes))
     except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile):
         raise InputError(f"{shown}: the archive is damaged or cut short") from None
     except UnicodeDecodeError:
@@ -89,23 +92,20 @@ def _text(path: Path) -> Iterator[TextIO]:
         yield io.TextIOWrapper(plain, encoding="utf-8-sig", newline="")
 
 
-def _begin(shown: str, parts: Iterator[tuple[str, Document]]) -> Source:
-    """The source, read up to its first row; places beside the rows begin with a dot."""
-    head: Document = {}
-    for place, value in parts:
-        if not place.startswith("."):
-            return Source(shown, head, value, chain([(place, value)], parts))
-        head[place[1:]] = value
+def _begin(shown: str, head: Document, rows: Iterator[tuple[str, Document]]) -> Source:
+    """The source, read up to its first row; what stands beside the rows goes into `head`."""
+    if (first := next(rows, None)) is not None:
+        return Source(shown, head, first[1], chain([first], rows))
     raise InputError(f"{shown}: no row of an item in it: empty, or no format that is read ({KNOWN})")
 
 
-def _documents(stream: TextIO, shown: str, notes: Notes) -> Iterator[tuple[str, Document]]:
-    """(place, row) of a text file; what stands beside the rows has a place that begins with a dot."""
-    head = stream.read(PEEK)
-    whole = _Rest(head, stream)
-    start = head.lstrip("\ufeff \t\r\n")
+def _documents(stream: TextIO, shown: str, head: Document, notes: Notes) -> Iterator[tuple[str, Document]]:
+    """(place, row) of a text file; what stands beside the rows goes into `head`."""
+    begun = stream.read(PEEK)
+    whole = _Rest(begun, stream)
+    start = begun.lstrip("\ufeff \t\r\n")
     if not start.startswith(("{", "[")):
-        yield from _table(head, whole, shown, notes)
+        yield from _table(begun, whole, shown, notes)
     elif _is_lines(start):
         yield from _lines(whole, shown, notes)
     else:
@@ -113,7 +113,7 @@ def _documents(stream: TextIO, shown: str, notes: Notes) -> Iterator[tuple[str, 
         for path, value in wanted_values(cast("TextIO", whole), ROWS | BESIDE, shown):
             number += path not in BESIDE
             if path in BESIDE:
-                yield "." + ".".join(path), value
+                head[".".join(path)] = value
             elif isinstance(value, dict):
                 yield f"{shown}, row {number}", value
             else:
@@ -126,7 +126,8 @@ def _is_lines(start: str) -> bool:
     try:
         first = json.loads(line)
     except (ValueError, RecursionError):
-        return len(line) < PEEK and start.startswith("{") and rest.lstrip().startswith("{")
+        goes_on = line.rstrip().endswith(("[", "{", ",", ":"))  # a document whose rows stand one a line
+        return len(line) < PEEK and not goes_on and start.startswith("{") and rest.lstrip().startswith("{")
     holds_rows = any(isinstance(first.get(path[0]), (list, dict)) for path in ROWS) if isinstance(first, dict) else True
     return isinstance(first, dict) and (bool(rest.strip()) or not holds_rows)
 
@@ -153,14 +154,18 @@ class _Rest:
 
 
 def _lines(text: _Rest, shown: str, notes: Notes) -> Iterator[tuple[str, Document]]:
-    loads = json.loads
+    decode = json.JSONDecoder().raw_decode  # what json.loads calls, without its checks of each line
     for number, line in enumerate(text, start=1):
         try:
-            value = loads(line)
+            value, end = decode(line if line[0] == "{" else line.lstrip())
+            if end < len(line) - 1 and not line[end:].isspace():
+                value = None
         except (ValueError, RecursionError):
             value = None
         if value.__class__ is dict:
             yield f"{shown}, line {number}", value
+        elif value is None and not line.endswith("\n") and line.lstrip().startswith("{"):
+            raise InputError(f"{shown}, line {number}: the JSON is cut short; write the file again, whole")
         elif line.strip():
             notes.drop(NOT_JSON, f"{shown}, line {number}")
 
@@ -185,7 +190,7 @@ def _table(head: str, text: _Rest, shown: str, notes: Notes) -> Iterator[tuple[s
         raise InputError(f"{shown}: line {reader.line_num}: no table that can be read") from None
 
 
-def _archived(archive: zipfile.ZipFile, shown: str) -> Iterator[tuple[str, Document]]:
+def _archived(archive: zipfile.ZipFile, shown: str, head: Document) -> Iterator[tuple[str, Document]]:
     """Header and samples of Inspect's archive: the summaries where they are, which are small, else the samples themselves."""
     names = archive.namelist()
     header = next((name for name in ("header.json", "_journal/start.json") if name in names), None)
@@ -196,7 +201,7 @@ def _archived(archive: zipfile.ZipFile, shown: str) -> Iterator[tuple[str, Docum
             import_module("zipfile_zstd")
         except ImportError:
             raise MissingExtra("quality", "zipfile-zstd") from None
-    yield ".eval", next((value for _, value in _members(archive, [header], ("eval",), shown)), {})
+    head["eval"] = next((value for _, value in _members(archive, [header], ("eval",), shown)), {})
     if "summaries.json" in names:
         yield from _members(archive, ["summaries.json"], ("*",), shown)
     else:

@@ -81,7 +81,7 @@ class Source:
 
     path: str
     head: Document
-    """Values beside the rows that were met before the first of them, by dotted path."""
+    """Values beside the rows, by dotted path: those before the first row, in the end all."""
     first: Document
     documents: Iterator[tuple[str, Document]]
     """With the first."""
@@ -92,6 +92,8 @@ class Format:
     """One kind of file."""
 
     title: str
+    columns: tuple[str, ...]
+    """Names that its rows have, in lower case and without underscores: to tell which format an unknown file is nearest to."""
     recognises: Callable[[Document, Document], bool]
     """From what stands beside the rows, and the first row."""
     rows: Callable[[Source, Asked, Notes], Iterator[tuple[str, Row]]]
@@ -107,15 +109,22 @@ def share(mark: object, where: str) -> float | None:
         if word in WRONG:
             return 0.0
         try:
-            mark = float(word)
+            mark = float(word.removesuffix("%"))
         except ValueError:
             return None
+        if word.endswith("%"):
+            raise InputError(f"{where}: a score of {mark:g}%; a score is a share of right, 0 to 1; divide percent by 100")
     if not isinstance(mark, (int, float)) or mark != mark:  # noqa: PLR0124 -- NaN: an unscored item
         return None
     if 0 <= mark <= 1:
         return float(mark)
     percent = "; percent? divide it by 100" if 1 < mark <= 100 else ""
     raise InputError(f"{where}: a score of {mark:g}; a score is a share of right, 0 to 1{percent}")
+
+
+def block(value: object) -> Document:
+    """The value where it is a block of keys, else an empty one."""
+    return value if isinstance(value, dict) else {}
 
 
 def one_line(name: str) -> str:

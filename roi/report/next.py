@@ -59,7 +59,7 @@ def step_sentence(answer: NextAnswer) -> str:
 def _what(c: Comparison, e: Experiment, size: int | None) -> str:
     """What the experiment does, on how much."""
     told = MEASURES[e.kind].format(option_label(c.case, e.option))
-    if e.kind == "evaluate" and any(o.id == e.option and o.trains and not o.tested for o in c.options):
+    if e.kind == "evaluate" and any(o.id == e.option and o.trains and not o.evaluated for o in c.options):
         told = f"train and {told}"
     if e.fact is not None:
         told += f": {fact_name(e.fact)}"
@@ -78,7 +78,8 @@ def _tell(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
         yield Table(HEADS, tuple(_row(c, each, e) for each in listed))
         yield Paragraph("At most: what knowing it exactly is worth. Worth: of the size with the highest net value, once the"
                         " recommendation is carried out; +- its Monte Carlo error. Net: less the cost and the delay, where it"
-                        " comes after the recommendation is carried out (after), or before anything is (before).")
+                        " comes after the recommendation is carried out (after), or before anything is (before). Each is"
+                        " valued alone.")
     if c.verdict.counts == "cash":
         yield Paragraph("On cash alone: the USD per wrong answer is a template's guess, which decides nothing; state"
                         " quality.usd_per_error to count wrong answers.")

@@ -5,7 +5,7 @@ A part that usage records settle may be laid over it: what the part states repla
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from types import UnionType
@@ -13,10 +13,10 @@ from typing import Any, Final, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
-from roi.errors import InputError, ScenarioError, UnknownName, nearest
+from roi.errors import UNSEEN, InputError, ScenarioError, UnknownName, nearest
 from roi.scenario import TEMPLATES
 from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
-from roi.scenario.yaml import parse_yaml, read_yaml
+from roi.scenario.yaml import parse_yaml, read_yaml, scalar
 
 BUNDLED: Final = "bundled"
 PART_SCHEMA: Final = "roi.usage-part/1"
@@ -41,6 +41,8 @@ RENAMED: Final = dict.fromkeys(
     "no longer a field; write people.existing_hours_per_month, the hours a month that are paid anyway",
 )
 """Fields of older scenarios, and what to write in their place."""
+YAML_SIGNS: Final = tuple("[]{}'\"&*!|>%@`,#?")
+"""First characters of a --set value that is more than a plain scalar, or nothing that a file may hold."""
 NAMED_FROM = 2
 """Keys before the name of a system in the shortest path that holds one."""
 BY_SYSTEM: Final = ("scores", "escalated", "kept_error_rate", "escalated_error_rate")
@@ -56,13 +58,12 @@ def load_scenario(
     """The scenario in `path` (None = the bundled one), checked with everything that is laid over it.
 
     `part` is what usage records settle (`overlay`), `quality` what an evaluation does; `a.b=c` overrides come last. `tell`
-    hears where the part names another incumbent than the scenario.
+    hears where either names another incumbent than the scenario.
     """
     data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(Path(path))
     laid: list[str] = []
     if part is not None:
-        before = data.get("incumbent")
-        before = before.get("model") if isinstance(before, dict) else None
+        before = _incumbent(data)
         found = read_part(part)
         overlay(data, found)
         laid += [f"{block}.{name}" for block, fields in found.items() for name in fields or ()]
@@ -73,15 +74,37 @@ def load_scenario(
             if now != before:
                 data.pop("quality", None)  # the bundled scores are of the bundled incumbent's task
             data["title"] = f"{data['incumbent'].get('model')} as used, the rest from the bundled scenario"
+    paired_with: object = None
     if quality is not None:
         if path is None:
             for name in BY_SYSTEM:
                 data.get("quality", {}).pop(name, None)  # the bundled scores are of another task
-        overlay_quality(data, read_part(quality, "--quality"))
+        found = read_part(quality, "--quality")
+        overlay_quality(data, found)
+        paired_with = (found.get("record") or {}).get("incumbent")
     for override in overrides:
         _set(data, override)
         laid.append(override.partition("=")[0].strip())
+    if isinstance(paired_with, str) and _incumbent(data) not in {None, paired_with} and _unpair(data["quality"]) and tell:
+        tell(f"{quality} pairs systems with {paired_with}, and what is paid here is {_incumbent(data)}: each score is drawn by"
+             f" itself; roi quality --incumbent {_incumbent(data)} (or --system {paired_with}={_incumbent(data)}) pairs them")
     return check_scenario(data).with_stated(laid)
+
+
+def _incumbent(data: dict[str, Any]) -> object:
+    """The incumbent's model, as far as the plain data say it."""
+    block = data.get("incumbent")
+    return block.get("model") if isinstance(block, dict) else None
+
+
+def _unpair(quality: object) -> bool:
+    """Take out what an evaluation says of systems and another incumbent together; whether there was any of it."""
+    if not isinstance(quality, dict):
+        return False
+    scores = quality.get("scores")
+    found = [score.pop("paired") for score in (scores if isinstance(scores, dict) else {}).values()
+             if isinstance(score, dict) and "paired" in score]
+    return quality.pop("escalated_error_rate", None) is not None or bool(found)
 
 
 def template(name: str, field: str = "--template") -> str:
@@ -93,12 +116,22 @@ def template(name: str, field: str = "--template") -> str:
 
 def check_scenario(data: dict[str, Any]) -> Scenario:
     """The scenario in `data`; every mistake is reported with its field, value and what is allowed."""
+    _check_texts(data, "")
     try:
         return Scenario.model_validate_json(json.dumps(data, allow_nan=False))
     except ValidationError as error:
-        raise _explain(error) from None
+        raise _explain(error, data) from None
     except ValueError as error:
         raise InputError(f"scenario: {error}") from None
+
+
+def _check_texts(data: object, path: str) -> None:
+    """InputError where a key or a text holds what a terminal obeys, or more than one line: they are printed as they are."""
+    if isinstance(data, str) and UNSEEN.search(data):
+        raise ScenarioError(path, data, "one line of plain text, without control characters")
+    for key, value in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
+        _check_texts(str(key), path or "scenario")
+        _check_texts(value, f"{path}.{key}" if path else str(key))
 
 
 def scenario_data(scenario: Scenario) -> dict[str, Any]:
@@ -114,7 +147,7 @@ def _set(data: dict[str, Any], override: str) -> None:
     path, equals, text = override.partition("=")
     if not equals or not path.strip():
         raise ScenarioError("--set", override, "write it as path.to.field=value")
-    value = parse_yaml(f"value: {text}", f"--set {path}")["value"]
+    value = _typed(text.strip(), path)
     *parents, last = _steps(path.strip(), block=isinstance(value, dict))
     place: Any = data
     for key in parents:
@@ -125,6 +158,21 @@ def _set(data: dict[str, Any], override: str) -> None:
         place[at] = here
         place = here
     place[_place_in(place, last, override)] = value
+
+
+def _typed(text: str, path: str) -> Any:  # Any: as read_yaml
+    """The value that is written behind `--set path=`: a list, a block or quoted text as YAML; else a plain scalar.
+
+    A plain one ends nowhere: not at " #", which begins a comment in a file, nor at ": ".
+    """
+    if "\n" in text or "\r" in text:
+        raise ScenarioError("--set", text, "one value a --set; repeat --set for another field")
+    if text[:1] in YAML_SIGNS:
+        return parse_yaml(f"value: {text}", f"--set {path}")["value"]
+    try:
+        return scalar(text)
+    except ValueError as error:
+        raise ScenarioError("--set", f"{path}={text}", str(error)[:100]) from None
 
 
 def _place_in(place: Any, key: str, override: str) -> str | int:
@@ -154,17 +202,17 @@ def _steps(path: str, *, block: bool) -> list[str]:
     return [*keys, *ends]
 
 
-def _explain(error: ValidationError) -> InputError:
-    """One sentence for the first few mistakes: field, value, what is allowed."""
+def _explain(error: ValidationError, data: object) -> InputError:
+    """One sentence for the first few mistakes in `data`: field, value, what is allowed."""
     problems: dict[str, str] = {}
     errors = error.errors()
     wrong = {e["loc"][:-1] for e in errors}
     for e in errors:
-        if _of_another_branch(str(e["loc"][-1]) if e["loc"] else "", e.get("input")):
+        places, branch = _places(e["loc"], data, missing=e["type"] == "missing")
+        if _of_another_branch(branch, e.get("input")):
             continue
         if e["type"] == "too_short" and e["loc"] in wrong:  # its items are wrong, and said to be
             continue
-        places = [str(x) for x in e["loc"] if not _is_branch(str(x))]
         path = ".".join(places) or "scenario"
         problems.setdefault(path, f"{path}: {_problem(places, e['type'], e.get('input'), e['msg'])}")
     shown, more = list(problems.values())[:SHOWN], len(problems) - SHOWN
@@ -211,10 +259,22 @@ def _mend(value: object, kind: str, message: str) -> str:
     return f"; write {number:.12g}" + (f" for {number * 100:,.12g}%" if size == "%" else "")
 
 
-def _is_branch(place: str) -> bool:
-    """True for pydantic's names of union branches, which mean nothing to a reader."""
-    names = {"float", "Spread", "Score", "str", "int", "figure", "by card"}
-    return place in names or "[" in place or place.startswith(("literal", "constrained"))
+def _places(loc: Sequence[str | int], data: object, *, missing: bool) -> tuple[list[str], str]:
+    """The keys on the way to a mistake, and the name of the union's branch at its end, or nothing.
+
+    pydantic puts names of branches between the keys, which mean nothing to a reader: they are what `data` has no place for.
+    """
+    keys, branch = [], ""
+    for k, place in enumerate(loc):
+        inside = isinstance(data, dict) and place in data
+        listed = isinstance(data, list) and isinstance(place, int) and place < len(data)
+        if inside or listed:
+            data, branch = data[place], ""  # type: ignore[index]  # a block or a list, by the line above
+        elif not (missing and k == len(loc) - 1):
+            branch = str(place)
+            continue
+        keys.append(str(place))
+    return keys, branch
 
 
 def _fields_at(places: list[str]) -> list[str]:
@@ -285,7 +345,7 @@ def overlay(data: dict[str, Any], part: dict[str, Any]) -> None:
 def _forget(data: dict[str, Any], model: object) -> None:
     """Take out what is said of the old incumbent, by name where it is no candidate either: its scores, terms and prices."""
     candidates, quality = (data[name] if isinstance(data.get(name), dict) else {} for name in ("candidates", "quality"))
-    quality.pop("escalated_error_rate", None)  # of the old incumbent's answers
+    _unpair(quality)
     for lever in ("flexible_tier", "provisioned_throughput"):  # its prices
         candidates.pop(lever, None)
     named = [name for names in candidates.values() if isinstance(names, list) for name in names]

@@ -324,7 +324,7 @@ class OwnHardware(Section):
     """Chassis, CPU, memory, network for one GPU, where the price of the GPU is the card's alone."""
     install_share: Fraction = spread(0.15, 0.05, 0.3, "racks, network, shipping over GPU price")
     """Installation over purchase price."""
-    pue: Annotated[Positive, unit("ratio")] = spread(1.4, 1.15, 1.6, "vendors 1.1 to 1.2, industry mean 1.55 to 1.58")
+    pue: Annotated[AtLeastOne, unit("ratio")] = spread(1.4, 1.15, 1.6, "vendors 1.1 to 1.2, industry mean 1.55 to 1.58")
     """Power usage effectiveness."""
     usd_per_kwh: Annotated[NonNegative, unit("USD/kWh")] = 0.0
     """Electricity on your own premises (USD 0.06 to 0.20); 0 = colocation, whose price per kW includes it."""

@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 
 import yaml
 
-from roi.errors import InputError, nearest_file
+from roi.disk import read_text
+from roi.errors import InputError
 
 SIZE_LIMIT = 2 * 2**20
 """Bytes; a scenario has a few hundred lines."""
@@ -32,7 +33,7 @@ _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Any: the stubs t
 
 def read_yaml(path: Path) -> dict[str, Any]:  # Any: a YAML document; the schema gives it types
     """The mapping that the file holds; InputError with file and line where it is not acceptable."""
-    return parse_yaml(_read_text(path), str(path))
+    return parse_yaml(read_text(path, SIZE_LIMIT, holds="a scenario"), str(path))
 
 
 def parse_yaml(text: str, name: str) -> dict[str, Any]:  # Any: as read_yaml
@@ -89,28 +90,6 @@ def scalar(text: str) -> bool | float | str | None:
     if math.isinf(number):
         raise ValueError(f"{text} is beyond the largest number")
     return number
-
-
-def _read_text(path: Path) -> str:
-    """The file's text; size, type and encoding are checked before anything is parsed."""
-    try:
-        if path.is_dir():
-            raise InputError(f"{path}: a directory; give a YAML file")
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            raw = b"" if size > SIZE_LIMIT else file.read(SIZE_LIMIT + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        near = nearest_file(path) if isinstance(error, FileNotFoundError) else ""
-        raise InputError(f"{path}: cannot be read: {reason}{near}") from error
-    if max(size, len(raw)) > SIZE_LIMIT:
-        raise InputError(f"{path}: {max(size, len(raw)):,} bytes; a scenario has at most {SIZE_LIMIT:,}")
-    if b"\0" in raw:
-        _refuse(str(path), raw.count(b"\n", 0, raw.index(b"\0")) + 1, "a zero byte; this is not a text file")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        _refuse(str(path), raw.count(b"\n", 0, error.start) + 1, f"byte 0x{raw[error.start]:02x} is not UTF-8 text")
 
 
 def _refuse(name: str, line: int, problem: str) -> NoReturn:

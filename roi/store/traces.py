@@ -1,6 +1,7 @@
 """A trace of calls: when each arrived and how long it was, from a file, and as traffic to replay."""
 
 import csv
+import io
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
@@ -10,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from roi.disk import read_text
 from roi.errors import InputError, nearest
 from roi.estimate.replay.traffic import Lengths
 from roi.estimate.serving.request_shape import RequestShape
@@ -26,6 +28,8 @@ SHORTEST_S: Final = 5.0
 """The same where it has so many calls that half a minute of them would take minutes to replay."""
 MOST_CALLS: Final = 20_000
 """Calls of a trace that is repeated, at most."""
+MOST_BYTES: Final = 256 * 2**20
+"""Of a trace: some ten million calls."""
 FEW_CALLS: Final = 200
 """Calls below which a 95th percentile rests on ten or fewer."""
 
@@ -100,14 +104,11 @@ class Trace:
 def read_trace(path: Path, field: str = "--trace") -> Trace:
     """The trace in a CSV (columns of COLUMNS); InputError names the column, the line and the value that cannot be used."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
-            heads = [head.strip().lower() for head in next(rows, [])]
-            places = {name: _place(heads, names, field, path) for name, names in COLUMNS.items()}
-            table = [_row(row, places, f"{field}: {path}, line {rows.line_num}") for row in rows if row]
-    except OSError as error:
-        raise InputError(f"{field}: cannot read {path}: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
+        rows = csv.reader(io.StringIO(read_text(path, MOST_BYTES, f"{field}: ", "a trace"), newline=""))
+        heads = [head.strip().lower() for head in next(rows, [])]
+        places = {name: _place(heads, names, field, path) for name, names in COLUMNS.items()}
+        table = [_row(row, places, f"{field}: {path}, line {rows.line_num}") for row in rows if row]
+    except csv.Error as error:
         raise InputError(f"{field}: {path} is no CSV: {error}") from None
     return trace_of(np.array(table, dtype=np.float64), f"{field}: {path}")
 

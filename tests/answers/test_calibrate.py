@@ -245,7 +245,7 @@ def test_fits_survive_their_file_and_a_damaged_one_is_named(tmp_path):
     found, damaged = find_calibrations([tmp_path])
     assert [group_fits(file) for file in found] == [(fit(0.8765, "t"),)]
     assert [path.name for path, _ in damaged] == ["bad.calibration"]
-    with pytest.raises(InputError, match="cannot read"):
+    with pytest.raises(InputError, match="cannot be read"):
         read_calibration(tmp_path / "none.calibration")
 
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from roi.answers.compare import compare_file
 from roi.answers.saved import read_saved, replay
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import CaseError
 from roi.facts.case import Case
+from roi.report.comparison.answer_json import comparison_json
 
 SAVED = Path(__file__).parents[1] / "data" / "comparison-751bca8.json"
 """Written by roi at commit 751bca8, schema roi.comparison/1; figures other than the central NPVs were cut out."""
@@ -76,3 +78,45 @@ def test_a_fact_that_cannot_have_been_saved_is_one_sentence_with_its_field(
     damaged.write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(CaseError, match=told):
         read_saved(damaged)
+
+
+def test_a_file_whose_figures_are_not_those_of_its_facts_says_so(tmp_path: Path) -> None:
+    """An edited rent, an edited figure and a fact taken out each show; the file as it was written says nothing."""
+    answer = compare_file(overrides=("draws=64",))
+    text = comparison_json(answer.comparison, version="x", scenario=answer.scenario, warnings=())
+    file = tmp_path / "saved.json"
+    file.write_text(text, encoding="utf-8")
+    assert not any("what its facts give" in w for w in compare_file(file).warnings)
+
+    data = json.loads(text)
+    id = next(o["id"] for o in data["options"] if o["kind"] == "cheaper-api")
+    option = next(o for o in data["options"] if o["id"] == id)
+    was = option["npv_usd"]
+    option["npv_usd"] = was + 1.0
+    file.write_text(json.dumps(data), encoding="utf-8")
+    told = compare_file(file).warnings[0]
+    assert told.startswith("1 of the ")
+    assert f"npv_usd of {id} {was + 1:,.2f} in the file, {was:,.2f} by its facts" in told
+
+    data = json.loads(text)
+    for path, fact in data["case"].items():
+        if path.endswith(".usd_per_gpu_hour"):
+            fact["value"] /= 2.0
+    file.write_text(json.dumps(data), encoding="utf-8")
+    assert "what its facts give" in compare_file(file).warnings[0]
+
+
+@pytest.mark.parametrize(("name", "value", "told"), [
+    ("workload.requests_per_day", -5, "-5 is not usable; requests/day from 0 to 1e+15"),
+    ("title", "a\x1b[31mb", "one line of plain text"),
+    ("as_of", "x", "'x' is not usable; a day like 2026-11-26"),
+    ("workload.input_tokens", None, "no workload.input_tokens"),
+])
+def test_a_fact_outside_its_unit_is_refused(tmp_path: Path, name: str, value: Any, told: str) -> None:
+    data = json.loads(SAVED.read_text(encoding="utf-8"))
+    data["case"][name] |= {"value": value, "low": None, "high": None}
+    damaged = tmp_path / "damaged.json"
+    damaged.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(CaseError) as caught:
+        compare_file(damaged)
+    assert told in str(caught.value)

@@ -172,7 +172,7 @@ def test_an_slo_is_null_in_json_where_everything_can_wait(file):
         (["--times", "2"], "--times speeds up a trace"),
         (["--figure", "x.pdf"], "--figure: 'x.pdf' is not usable; a name that ends in .svg, .png, .html"),
         (["--figure", "none/x.svg"], "--figure: no folder none"),
-        (["--trace", "none.csv"], "--trace: cannot read none.csv"),
+        (["--trace", "none.csv"], "--trace: none.csv: cannot be read"),
         (["--set", "candidates.self_hosted=[]"], "candidates.self_hosted: names no model"),
         (["--set", "workload.tpot_p95_s=0.001"], "qwen3-8b: no plan holds"),
     ],

@@ -8,7 +8,7 @@ from scipy import stats
 
 from roi.economics.decision.worth import ITEMS
 from roi.facts.case import counted_quantile
-from roi.numerics.knowing import BINS, Bins, above_noise, best_of, binomial, repeated
+from roi.numerics.knowing import BINS, Bins, above_noise, best_of, binomial, items_behind, numbers_wrong, repeated
 from roi.numerics.sequence import sobol
 
 RIGHT, WRONG = 36.5, 3.5
@@ -61,6 +61,27 @@ def test_the_worth_of_items_rises_and_tends_to_that_of_the_rate_itself() -> None
     assert all(b >= a - 0.1 * error for a, b in itertools.pairwise(curve))
     assert max(curve) <= known + 0.1 * error
     assert curve[-1] == pytest.approx(known, rel=0.03)
+
+
+@pytest.mark.parametrize("items", [25, 100, 400])
+def test_an_option_that_a_result_must_let_through_is_worth_the_sum_over_the_results_that_do(items: int) -> None:
+    """Option a counts where at most 8% of all items are wrong, 4 of 40 so far: it is chosen at such k whose mean is above 0."""
+    rate, table = two_options(0.0)
+    k = np.arange(items + 1)
+    gain = USD * (LEVEL - (WRONG + k) / (RIGHT + WRONG + items))
+    lets = (4 + k) / (40 + items) <= 0.08
+    exact = float(stats.betabinom(items, WRONG, RIGHT).pmf(k) @ np.where(lets, np.maximum(gain, 0.0), 0.0))
+    bins = Bins.of(rate)
+    assert bins is not None
+    wrong = numbers_wrong(bins.centres, items)
+    barred = np.stack([np.zeros(wrong.size, dtype=bool), (4 + wrong) / (40 + items) > 0.08])
+    policies = bins.policies(bins.means(table), binomial(bins.centres, items), barred)
+    found, error = above_noise(bins.gains(table, table[0], policies))
+    assert found == pytest.approx(exact, abs=2.0 * error + 0.02 * exact)
+
+
+def test_the_items_behind_draws_of_a_rate_are_those_of_its_beta() -> None:
+    assert items_behind(two_options(0.0)[0]) == pytest.approx(RIGHT + WRONG, rel=0.02)
 
 
 def test_a_result_has_the_chances_of_the_binomial_and_a_repeated_one_those_of_the_normal() -> None:

@@ -120,7 +120,7 @@ def test_timestamps_are_those_of_the_servers_steps():
 
         asyncio.run(send())
         ends = np.array(server.ends)
-    seen = np.array([at for sent in load.sent for at in read_answer(sent.answer).chunk_s])
+    seen = np.array([at for sent in load.sent for at in read_answer(sent.answer, str).chunk_s])
     assert seen.size == 16 * 6
     assert np.median(seen - ends[np.searchsorted(ends, seen) - 1]) < 0.01
 

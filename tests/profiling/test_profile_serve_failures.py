@@ -143,7 +143,7 @@ def test_a_key_is_sent_and_kept_nowhere(tmp_path):
     (("--catalog-model", "lama-3.1-8b"), "--catalog-model: unknown model 'lama-3.1-8b'; nearest: llama-3.1-8b"),
     (("--budget", "soon"), "--budget: 'soon' is not usable"),
     (("--tokenizer", "nowhere"), "--tokenizer: no file nowhere"),
-    (("--trace", "nowhere.csv"), "--trace: cannot read nowhere.csv"),
+    (("--trace", "nowhere.csv"), "--trace: nowhere.csv: cannot be read"),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_refused_before_anything_is_sent(words, said, tmp_path):
     with StepServer(FAST) as server:

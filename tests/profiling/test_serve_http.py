@@ -106,7 +106,7 @@ def test_chunks_with_text_are_output_and_usage_counts():
         event(choices=[], usage={"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}}),
         b"data: [DONE]\n\n",
     )
-    reading = read_answer(answer)
+    reading = read_answer(answer, str)
     assert reading.chunk_s == (2.0, 3.0)
     assert (reading.text, reading.error, reading.usage) == (" a b", None, Usage(9, 4, 2))
     assert quick_usage(answer) == reading.usage
@@ -117,8 +117,8 @@ def test_empty_chunks_are_tokens_where_the_count_says_so():
     parts = (word(" a"), word(""), word(" b"), word(" c", finish_reason="length"))
     four = streamed(*parts, event(choices=[], usage={"prompt_tokens": 1, "completion_tokens": 4}))
     three = streamed(*parts, event(choices=[], usage={"prompt_tokens": 1, "completion_tokens": 3}))
-    assert read_answer(four).chunk_s == (1.0, 2.0, 3.0, 4.0)
-    assert read_answer(three).chunk_s == (1.0, 3.0, 4.0)
+    assert read_answer(four, str).chunk_s == (1.0, 2.0, 3.0, 4.0)
+    assert read_answer(three, str).chunk_s == (1.0, 3.0, 4.0)
 
 
 @pytest.mark.parametrize(("answer", "said"), [
@@ -133,16 +133,16 @@ def test_empty_chunks_are_tokens_where_the_count_says_so():
     (streamed(word("a"), event(error={"message": "engine died"})), "error in the stream: engine died"),
 ])  # fmt: skip
 def test_what_went_wrong_is_one_line(answer, said):
-    assert read_answer(answer).error == said
+    assert read_answer(answer, str).error == said
 
 
 def test_a_stream_that_was_cut_keeps_its_chunks():
     answer = streamed(word("a"), word("b"))
     answer.ended_s, answer.problem = None, "the server closed the connection"
-    reading = read_answer(answer)
+    reading = read_answer(answer, str)
     assert reading.chunk_s == (1.0, 2.0)
     assert reading.error == "in mid-stream: the server closed the connection"
-    assert failure(answer) == reading.error
+    assert failure(answer, str) == reading.error
 
 
 def test_a_key_that_a_server_quotes_is_hidden():
@@ -164,7 +164,7 @@ def test_a_failed_connection_is_told_in_words(error, said):
 
 
 def test_a_long_message_is_cut():
-    assert len(message(b"x" * 5000)) == 160
+    assert len(message(b"x" * 5000, str)) == 160
 
 
 def test_a_body_holds_only_what_the_server_takes():

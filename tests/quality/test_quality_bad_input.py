@@ -1,8 +1,13 @@
 """roi quality on bad input: one message and exit 2, or rows left out by reason; never a silent drop."""
 
 import json
+import random
 import zipfile
+from collections.abc import Iterator
+from functools import reduce
+from operator import getitem
 from pathlib import Path
+from typing import Any
 
 import pytest
 from quality_support import DATA, pair_rows, quality, write_rows
@@ -28,6 +33,9 @@ def rows_with(tmp_path: Path, *more: dict[str, object]) -> Path:
     ("name,points\na,1\nb,2\n", "without id (or item, item_id, example_id, question_id ...) and system (or model"),
     ('{"a": 1}', "no known format by its columns"),
     ("1 2 3", "no row of an item in it"),
+    ('{"id": 1, "system": "a", "score": 1}\n{"id": 2, "sys', "line 2: the JSON is cut short; write the file again, whole"),
+    ('{"results": {"results": [{"provider": "a", "vars": {"q": 1}, "ok": true}]}}', "nearest: promptfoo, without success;"),
+    ('{"trace_id": "t", "name": "n", "value": 1}', "nearest: Langfuse scores, without datatype;"),
 ])
 def test_a_file_that_holds_no_results_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "f.json").write_text(text)
@@ -54,7 +62,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 
 
 def test_an_archive_that_needs_a_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("zipfile.ZIP_ZSTANDARD", raising=False)
+    monkeypatch.setattr("roi.quality.result_files.hasattr", lambda *_: False, raising=False)  # Python before 3.14
     monkeypatch.setitem(__import__("sys").modules, "zipfile_zstd", None)
     found = quality(DATA / "inspect" / "gpt-6-sol.eval", *TODAY)
     assert (found.code, found.error) == (1, "roi: this needs zipfile-zstd: pip install 'lora-roi[quality]'")
@@ -63,6 +71,7 @@ def test_an_archive_that_needs_a_package_names_the_extra(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(("score", "message"), [
     (93, "line 25: a score of 93; a score is a share of right, 0 to 1; percent? divide it by 100"),
     ("87.5", "a score of 87.5; a score is a share of right, 0 to 1; percent? divide it by 100"),
+    ("93%", "line 25: a score of 93%; a score is a share of right, 0 to 1; divide percent by 100"),
     (-0.25, "a score of -0.25; a score is a share of right, 0 to 1"), (1e9, "a score of 1e+09"), ("inf", "a score of inf"),
 ])
 def test_a_score_outside_0_to_1_is_refused_with_its_line(tmp_path: Path, score: object, message: str) -> None:
@@ -148,6 +157,8 @@ def test_an_item_in_two_clusters_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("options", "message"), [
     (("--bar", "90"), "--bar: '90' is not usable; a share of right answers, 0 to 1; percent? divide it by 100"),
+    (("--bar", "90%"), "--bar: '90%' is not usable; a share of right answers, 0 to 1; percent? divide it by 100"),
+    (("--margin", "2"), "'--margin': 2.0 is not in the range"),
     (("--bar", "high"), "--bar: 'high' is not usable"), (("--bar", "nan"), "--bar: 'nan' is not usable"),
     (("--bar", "0.9@tuesday"), "--bar: 'tuesday' is no day; write it as 2026-11-24"),
     (("--map", "scores=score"), "--map: 'scores' is not read; there is item, system, score, cluster, weight, run, escalated"),
@@ -176,6 +187,28 @@ def test_the_output_is_not_put_over_another_file(tmp_path: Path) -> None:
     found = quality(rows_with(tmp_path), *TODAY, "--output", tmp_path / "mine.yaml")
     assert "is no part written by roi quality --output" in found.error
     assert (tmp_path / "mine.yaml").read_text() == "title: my scenario\n"
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The paths of everything inside."""
+    for key in range(len(value)) if isinstance(value, list) else list(value) if isinstance(value, dict) else ():
+        yield (*path, key)
+        yield from places(value[key], (*path, key))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["promptfoo.json", "langfuse_scores.json", "inspect/gpt-6-sol.json"])
+def test_whatever_stands_where_a_value_should_is_read_counted_or_refused(tmp_path: Path, name: str) -> None:
+    """A hundred and twenty times one to three values of a fixture are replaced: never a traceback, `quality` sees to that."""
+    draw = random.Random(name)  # noqa: S311 -- the same values at every run
+    odd = (None, True, 0, -1, 2.5, 10**30, "", "x", "correct", [], [1], {}, {"a": 1})
+    for _ in range(120):
+        document = json.loads((DATA / name).read_text())
+        for _ in range(draw.choice((1, 2, 3))):
+            *parents, last = draw.choice(list(places(document)))
+            reduce(getitem, parents, document)[last] = draw.choice(odd)
+        (tmp_path / "f.json").write_text(json.dumps(document))
+        assert quality(tmp_path / "f.json", "--incumbent", "gpt-6-sol").code in {0, 2}
 
 
 def test_unknown_json_is_refused_without_reading_it_as_rows(tmp_path: Path) -> None:

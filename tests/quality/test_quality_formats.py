@@ -140,6 +140,44 @@ def test_categories_of_langfuse_are_read_by_their_words() -> None:
     assert found.left_out == {"no score: empty, or a text that says neither right nor wrong": 1}
 
 
+def test_pages_of_the_third_api_of_langfuse_name_what_they_score_in_a_subject(tmp_path: Path) -> None:
+    """By its definition (fern/apis/server/definition/scores-v3.yml): the value is the category, or a truth value.
+
+    a: right on traces 1 and 3 of 0 to 3. b: scores of observations of the same traces, all right. An experiment has no trace.
+    """
+    def page(name: str, **score: object) -> None:
+        rows = [{"id": f"s{k}", "projectId": "p", "name": "verdict", "timestamp": "2026-11-20T10:00:00Z", "source": "EVAL",
+                 "comment": CANARY, **{key: each[k] for key, each in score.items()}} for k in range(4)]
+        (tmp_path / f"{name}.json").write_text(json.dumps({"data": rows, "meta": {"limit": 50}}))
+
+    page("a", dataType=["CATEGORICAL"] * 4, value=["incorrect", "correct"] * 2,
+         subject=[{"kind": "trace", "id": f"t{k}"} for k in range(4)])
+    seen = [{"kind": "observation", "id": f"o{k}", "traceId": f"t{k}"} for k in range(3)]
+    page("b", dataType=["BOOLEAN"] * 4, value=[True] * 4, subject=[*seen, {"kind": "experiment", "id": "e"}])
+    named = ("--system", "a.json=a", "--system", "b.json=b", "--incumbent", "a")
+    found = quality(tmp_path, *named)
+    assert found.scores == {"a": (4, 0.5), "b": (3, 1.0)}
+    assert found.left_out == {"no id of an item, or one of more than 200 characters": 1}
+    assert "to tell the system by; --system a.json=NAME" in quality(tmp_path, "--incumbent", "a").error
+
+
+def test_what_stands_behind_the_rows_of_a_document_is_no_row(tmp_path: Path) -> None:
+    """promptfoo's timestamp after its results: the same scores, and the same day."""
+    whole = json.loads((DATA / "promptfoo.json").read_text())
+    whole["results"]["timestamp"] = whole["results"].pop("timestamp")
+    (tmp_path / "r.json").write_text(json.dumps(whole))
+    found, before = quality(tmp_path / "r.json", *SOL), quality(DATA / "promptfoo.json", *SOL)
+    assert (found.scores, found.data["results_on"]) == (before.scores, "2026-11-20")
+
+
+def test_a_conversation_in_the_metadata_of_promptfoo_is_a_cluster(tmp_path: Path) -> None:
+    """Ten conversations of three tests."""
+    results = [{"testIdx": k, "success": k % 4 > 0, "provider": {"id": name}, "vars": {"q": f"{CANARY}{k}"}, "failureReason": 0,
+                "testCase": {"metadata": {"conversationId": f"c{k // 3}"}}} for k in range(30) for name in ("a", "b")]
+    (tmp_path / "r.json").write_text(json.dumps({"results": {"version": 3, "results": results}}))
+    assert quality(tmp_path / "r.json", "--incumbent", "a").data["clusters"] == 10
+
+
 def test_own_rows_as_lines_list_and_table_are_the_same(tmp_path: Path) -> None:
     """3 right on both, 1 on today alone, 2 on the other alone, 4 on none: 4/10 and 5/10."""
     rows = pair_rows(3, 1, 2, 4)

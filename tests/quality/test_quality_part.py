@@ -2,14 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from quality_support import pair_rows, quality, write_rows
+from quiet_scenario import CHEAPER, quiet
 
 from roi.cli import main
 from roi.scenario.file import load_scenario, overlay_quality, read_part
-from roi.scenario.yaml import read_yaml
+from roi.scenario.yaml import dump_yaml, read_yaml
 
 SCENARIO = """\
 title: Triage
@@ -54,10 +57,20 @@ def test_the_part_holds_scores_and_what_pairs_them(part: Path) -> None:
     assert data["quality"]["bar"] == 0.9
     luna = data["quality"]["scores"]["gpt-6-luna"]
     assert (luna["value"], luna["items"], luna["source"]) == (0.93, 300, "roi quality, score")
-    assert luna["low"] == pytest.approx(0.9027, abs=2e-3)
+    assert "low" not in luna  # 300 items, counted: a Beta, which an interval would replace by a triangle
     assert data["record"]["agreement"] == {"gpt-6-luna": {"n11": 264.0, "n10": 9.0, "n01": 15.0, "n00": 12.0}}
     assert (data["record"]["incumbent"], data["record"]["right"], data["record"]["wrong"]) == ("gpt-4.1", 273.0, 27.0)
     assert data["record"]["fixed"]["bar"]["value"] == 0.9
+
+
+def test_graded_items_leave_an_interval(tmp_path: Path) -> None:
+    """Marks of 0.4 and 0.9 in turn: surer than right and wrong would be, so that the number of items does not say how sure."""
+    rows = [{"id": k, "system": name, "score": 0.4 + 0.5 * (k % 2)} for k in range(100) for name in ("today", "other")]
+    path = tmp_path / "quality.yaml"
+    assert quality(write_rows(tmp_path / "r.jsonl", rows), "--incumbent", "today", "--output", path).code == 0
+    today = read_yaml(path)["quality"]["scores"]["today"]
+    assert (today["value"], today["items"]) == (0.65, 100)
+    assert 0.35 < (today["high"] - today["low"]) / (2 * 1.645 * (0.65 * 0.35 / 100) ** 0.5) < 0.6  # 0.25 / 0.477 = 0.52
 
 
 def test_it_is_laid_over_by_system_and_set_comes_last(scenario: Path, part: Path) -> None:
@@ -79,6 +92,67 @@ def test_compare_takes_the_scores_and_says_so(scenario: Path, part: Path) -> Non
     after = json.loads(result.stdout)
     chosen = [next(each for each in data["options"] if "gpt-6-luna" in each["id"]) for data in (before, after)]
     assert [each["feasible"] for each in chosen] == [False, True]
+
+
+def chances_of(tmp_path: Path, counts: tuple[int, int, int, int] | None) -> dict[str, Any]:
+    """What the two-option scenario says of gpt-6-luna; with an evaluation of gpt-5.4 and luna on the same items laid over."""
+    scenario, part = tmp_path / "two.yaml", tmp_path / "part.yaml"
+    scenario.write_text(dump_yaml(quiet({
+        "draws": 4096, "candidates": {"cascade_first": [], "self_hosted": []},
+        "evaluation": {"usd": 0.0, "labels": 0.0, "usd_per_label": 0.0}, "verdict": {"min_items": 1},
+        "quality": {"scores": {"gpt-5.4": 0.93, "gpt-6-luna": 0.91}, "usd_per_error": 0.09625, "bar": 0.5}})))
+    laid: list[str | Path] = []
+    if counts is not None:
+        rows = write_rows(tmp_path / "r.jsonl", pair_rows(*counts))
+        named = ("--system", "today=gpt-5.4", "--system", "other=gpt-6-luna")
+        assert quality(rows, "--incumbent", "gpt-5.4", "--output", part, *named).code == 0
+        laid = ["--quality", part]
+    done = ask("compare", scenario, *laid, "--format", "json")
+    assert done.exit_code == 0, done.stderr
+    return next(o for o in json.loads(done.stdout)["options"] if o["id"] == CHEAPER)
+
+
+def test_quality_moves_the_chance_to_be_best_as_the_items_say(tmp_path: Path) -> None:
+    """Luna saves $10,512 - $394.20 = $10,117.80 a month; of 2,628,000 requests each point more that is wrong costs 26,280 x
+    $0.09625 = $2,529.45: luna is best where it is wrong on fewer than 10,117.80 / 2,529.45 = 4.00 points more.
+
+    Typed scores of 93% and 91% are exact: always. Of 300 items 264 are right on both, 15 on gpt-5.4 alone, 9 on luna alone, 12
+    on none. Each rate with half an item each way: gpt-5.4 is right on 279.5/301 = 0.9286, luna on 264.5/280 of that and on
+    9.5/22 of the rest: 0.8772 + 0.0308 = 0.9080, 2.06 points less, give or take sqrt((24/300 - 0.02^2) / 300) = 1.63 and a
+    little for the prior, 1.64: (4.00 - 2.06) / 1.64 = 1.18, 88.1%. The same two scores apart would give 81.7%.
+    """
+    assert chances_of(tmp_path, None)["probability_best"] == 1.0
+    luna = chances_of(tmp_path, (264, 15, 9, 12))
+    assert luna["probability_best"] == pytest.approx(0.881, abs=0.012)
+    assert luna["probability_good_enough"] == 1.0
+
+
+def test_with_sets_of_one_item_the_prior_rules(tmp_path: Path) -> None:
+    """Both right on the one item: gpt-5.4 Beta(1.5, 0.5), luna where it is right Beta(1.5, 0.5), where not Beta(0.5, 0.5).
+
+    Luna is best where its score is not 4.00 points lower and reaches the bar of 0.5: both by a million draws of numpy.
+    """
+    rng, n = np.random.default_rng(1), 1_000_000
+    today = rng.beta(1.5, 0.5, n)
+    other = today * rng.beta(1.5, 0.5, n) + (1.0 - today) * rng.beta(0.5, 0.5, n)
+    luna = chances_of(tmp_path, (1, 0, 0, 0))
+    assert luna["probability_good_enough"] == pytest.approx((other >= 0.5).mean(), abs=0.01)
+    assert luna["probability_best"] == pytest.approx(((other >= 0.5) & (other - today > -0.04)).mean(), abs=0.01)
+    assert 0.3 < luna["probability_best"] < 0.6
+
+
+def test_pairs_with_another_incumbent_are_set_aside_and_the_user_is_told(scenario: Path, part: Path) -> None:
+    """The part pairs gpt-6-luna with gpt-4.1. Where gpt-6-sol is paid, luna's 21 wrong of 300 count by themselves."""
+    other = ("--set", "incumbent.model=gpt-6-sol")
+    asked = ask("compare", scenario, "--quality", part, *other, "--format", "json")
+    assert "pairs systems with gpt-4.1, and what is paid here is gpt-6-sol: each score is drawn by itself" in asked.stderr
+    assert "roi quality --incumbent gpt-6-sol" in asked.stderr
+    facts = json.loads(asked.stdout)["case"]
+    assert "systems.gpt-6-luna.right_where_right" not in facts
+    assert facts["systems.gpt-6-luna.error_rate"]["value"] == pytest.approx(21.5 / 301)
+    same = ask("compare", scenario, "--quality", part, "--format", "json")
+    assert "pairs systems" not in same.stderr
+    assert "systems.gpt-6-luna.right_where_right" in json.loads(same.stdout)["case"]
 
 
 def test_rates_of_a_cascade_are_part_of_it(tmp_path: Path) -> None:

@@ -112,12 +112,12 @@ def test_what_is_no_text_file_is_refused(tmp_path: Path) -> None:
         return tmp_path / name
 
     cases = {
-        tmp_path: "a directory; give a YAML file",
+        tmp_path: "a directory; give a file",
         tmp_path / "missing.yaml": "missing.yaml: cannot be read: No such file or directory",
         tmp_path / ("n" * 300): "cannot be read: File name too long",
         write("binary", b"a: 1\n\x00\x01"): "binary:2: a zero byte",
         write("latin1.yaml", "a: 1\nb: né\n".encode("latin-1")): "latin1.yaml:2: byte 0xe9 is not UTF-8 text",
-        write("utf16.yaml", "a: 1".encode("utf-16")): "not a text file",
+        write("utf16.yaml", "a: 1".encode("utf-16")): "UTF-16, not UTF-8 text",
         write("cut.yaml", "a: é".encode()[:-1]): "cut.yaml:1: byte 0xc3 is not UTF-8 text",
         write("empty.yaml", b""): "empty.yaml: empty",
         write("long.yaml", b"#" * (SIZE_LIMIT + 1)): "2,097,153 bytes; a scenario has at most 2,097,152",

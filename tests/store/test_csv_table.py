@@ -70,9 +70,9 @@ def test_another_encoding_is_named(tmp_path):
 
 
 def test_a_missing_file_a_directory_and_a_file_beyond_the_limit_are_errors(tmp_path, monkeypatch):
-    for path in (tmp_path / "no.csv", tmp_path):
-        with pytest.raises(InputError, match="cannot read"):
+    for path, told in ((tmp_path / "no.csv", "cannot be read"), (tmp_path, "a directory")):
+        with pytest.raises(InputError, match=told):
             read_csv(path)
     monkeypatch.setattr(csv_table, "MOST_BYTES", 100)
-    with pytest.raises(InputError, match="more than"):
+    with pytest.raises(InputError, match="a table has at most 100"):
         read_csv(write(tmp_path / "t.csv", PLAIN))

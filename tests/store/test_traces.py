@@ -64,10 +64,10 @@ def test_what_cannot_be_used_is_named(tmp_path, text, said):
 
 
 def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path):
-    with pytest.raises(InputError, match="cannot read"):
+    with pytest.raises(InputError, match="cannot be read"):
         read_trace(tmp_path / "none.csv")
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="is no CSV"):
+    with pytest.raises(InputError, match="UTF-16, not UTF-8"):
         read_trace(tmp_path / "b.csv")
 
 

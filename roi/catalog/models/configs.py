@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from roi.catalog.rows import read_json
+from roi.disk import read_text
 from roi.errors import InputError
 from roi.facts.model import ModelShape
 
+MOST_BYTES: Final = 8 * 2**20
+"""Of a config.json, which has some kilobytes."""
 CONTEXT_ENTRIES: Final = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "seq_length")
 """What families call the longest sequence: most; gpt2; mpt and dbrx; olmo; bloom and chatglm."""
 
@@ -47,10 +50,8 @@ def read_config(path: Path, field: str = "MODEL") -> ModelConfig:
     """A local config.json (or the folder that holds it); the text part of a model with vision or audio."""
     file = path / "config.json" if path.is_dir() else path
     try:
-        entries = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{field}: cannot read {file}: {error.strerror}") from error
-    except ValueError as error:
+        entries = json.loads(read_text(file, MOST_BYTES, f"{field}: ", "a config.json"))
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{field}: {file} is not JSON: {error}") from error
     if not isinstance(entries, dict) or not isinstance(entries.get("model_type"), str):
         raise InputError(f'{field}: {file} has no "model_type"; is it the config.json of a model?')

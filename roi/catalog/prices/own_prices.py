@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.rows import parse_row, read_rows
 from roi.catalog.user_data import data_folder
+from roi.disk import read_text
 from roi.errors import InputError, ScenarioError
 from roi.facts.fact import DatedRow
 from roi.facts.price import ApiPrice, PurchasePrice, RentalOffer
@@ -84,13 +85,9 @@ def cached_with_own(kind: type[DatedRow], size: int | None = None) -> Callable[[
 def _rows(kind: type[DatedRow], file: File) -> tuple[DatedRow, ...]:
     path = Path(file[0])
     try:
-        if file[2] > SIZE_LIMIT:
-            raise InputError(f"{path}: {file[2]:,} bytes; a file of prices has at most {SIZE_LIMIT:,}")
-        table = csv.DictReader(StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
+        table = csv.DictReader(StringIO(read_text(path, SIZE_LIMIT, holds="a file of prices"), newline=""), strict=True)
         rows = [_checked(kind, cells, f"{path}, line {table.line_num}") for cells in table]
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
         raise InputError(f"{path}: is no CSV: {error}") from None
     return tuple(row.model_copy(update={"source": f"{row.source} (yours: {path.name})"}) for row in rows)
 

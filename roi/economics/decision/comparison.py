@@ -14,7 +14,7 @@ from roi.economics.decision.curves import Curves
 from roi.economics.decision.draws import draw, probability_best
 from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, Evaluated, choose_plan, evaluate, read_all
-from roi.economics.decision.feasibility import Gate, read_gates, rule_out, tested
+from roi.economics.decision.feasibility import Gate, read_gates, rule_out, tells_quality, tested
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
 from roi.economics.decision.signposts import Signpost, signposts
 from roi.economics.decision.verdict import Verdict, choose, decide, value, what_counts
@@ -77,10 +77,11 @@ def compare(case: Case) -> Comparison:
     choices = {id: Choice(o.plans.index(o.plan), o.replicas_fixed) for id, o in options.items() if o.plan is not None}
 
     live = [id for id, o in options.items() if o.infeasible is None]
+    below = [id for id, o in options.items() if o.below_bar and any(tells_quality(path, o) for path in case.uncertain)]
     untrained = [id for id in live if not options[id].trains and tested(shared, options[id])]
     central = {id: evaluate(shared, options[id], options) for id in live}
     n, seed = (int(float(number(values[name], name))) for name in ("draws", "seed"))
-    drawn = draw(case, live, choices, n, seed) if n and case.uncertain else None
+    drawn = draw(case, [*live, *below], choices, n, seed) if n and case.uncertain else None
     per_error = path_of(Shared, "usd_per_error")
     counts = what_counts(case[per_error].basis if per_error in case else "")
     best: dict[str, float] = {}
@@ -97,7 +98,8 @@ def compare(case: Case) -> Comparison:
     chosen = choose(shared, results, counts)
     measured: tuple[Experiment, ...] = ()
     if drawn is not None:
-        measured = experiments(shared, central, drawn, chosen.candidates, chosen.leader, counts)
+        measurable = {**central, **{id: evaluate(shared, options[id], options) for id in below}}
+        measured = experiments(shared, measurable, drawn, chosen.candidates, chosen.leader, counts)
     alarms = read_alarms(values)
     verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms)
     curves = Curves(shared, options)
@@ -105,8 +107,8 @@ def compare(case: Case) -> Comparison:
     target = verdict.leader if verdict.leader != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:
-        untested = {id: options[id] for id in live if id not in verdict.candidates}
-        drivers = find_drivers(case, drawn, target, choices, verdict.candidates, untested, counts)
+        unproven = {id: options[id] for id in (*live, *below) if id not in verdict.candidates}
+        drivers = find_drivers(case, drawn, target, choices, verdict.candidates, unproven, counts)
     return Comparison(
         case=case, verdict=verdict, alarms=alarms, gates=gates, experiments=measured,
         options=tuple(results.values()),

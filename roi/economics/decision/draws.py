@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.economics.decision.evaluation import Choice, evaluate, read_all
 from roi.economics.decision.feasibility import meets_bar
@@ -37,6 +38,8 @@ class Drawn:
     """Months, wrong answers counted; inf = never, or where the bar is missed."""
     wrong: Mapping[str, Array]
     """Share of its answers that are wrong."""
+    meets: Mapping[str, NDArray[np.bool_]]
+    """Whether it meets the bar."""
     facts: Mapping[str, Array]
     """The drawn values of the uncertain facts."""
 
@@ -49,6 +52,7 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
     """The outcomes of `n` draws for the options `ids` (staying among them)."""
     uncertain = case.uncertain
     npv, cash, paid, wrong = ({id: np.empty(n) for id in ids} for _ in range(4))
+    good = {id: np.empty(n, dtype=bool) for id in ids}
     facts = {path: np.empty(n) for path in uncertain}
     for start in range(0, n, CHUNK):
         stop = min(start + CHUNK, n)
@@ -64,12 +68,13 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
             meets = meets_bar(shared, options[id], options)
             saving = np.asarray(stay.total.monthly - done.total.monthly)
             first = np.asarray(stay.total.upfront) - done.total.upfront
+            good[id][rows] = meets
             lost = np.asarray(first).reshape(-1) - back
             npv[id][rows] = np.where(meets, np.asarray(stay.pv - done.pv).reshape(-1), lost)
             cash[id][rows] = np.where(meets, np.asarray(stay.cash_pv - done.cash_pv).reshape(-1), lost)
             paid[id][rows] = np.where(meets, payback(first, np.atleast_2d(saving)), np.inf)
             wrong[id][rows] = np.asarray(answered_wrong(options[id], options[options[id].escalates_to].error_rate)).reshape(-1)
-    return Drawn(n=n, seed=seed, npv=npv, cash=cash, payback=paid, wrong=wrong, facts=facts)
+    return Drawn(n=n, seed=seed, npv=npv, cash=cash, payback=paid, wrong=wrong, meets=good, facts=facts)
 
 
 def percentiles(x: Array) -> tuple[float, float, float]:

@@ -1,12 +1,13 @@
 """Which uncertain facts move an option's NPV: rank correlation, swing between P5 and P95, and what knowing one is worth."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Choice, evaluate, read_all
+from roi.economics.decision.feasibility import tells_quality
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.facts.case import Case
 from roi.numerics.knowing import bar_edge, gain_of_knowing
@@ -37,12 +38,12 @@ class Driver:
 
 def find_drivers(
     case: Case, drawn: Drawn, option: str, choices: Mapping[str, Choice], candidates: Sequence[str],
-    untested: Mapping[str, Option], counts: str = "errors",
+    unproven: Mapping[str, Option], counts: str = "errors",
 ) -> tuple[Driver, ...]:
     """The facts that move `option`'s NPV most, by swing, and those that are worth knowing, by worth.
 
-    `untested` are the feasible options that cannot be recommended because nobody tested them: knowing the error rate of one
-    would let it be.
+    `unproven` are the options that cannot be recommended because nobody tested them, or because they missed the bar where they
+    were: knowing how often one is wrong would let it be.
     """
     paths = case.uncertain
     low, high = _swings(case, option, choices)
@@ -55,7 +56,8 @@ def find_drivers(
         told = path.startswith(("quality.", "systems."))
         return bar_edge(drawn.facts[path], drawn.wrong.values(), bar) if told else None
 
-    worth = [gain_of_knowing(saved, drawn.facts[path], candidates, _made_eligible(path, untested), edge(path))
+    worth = [gain_of_knowing(saved, drawn.facts[path], candidates, [id for id, o in unproven.items() if tells_quality(path, o)],
+                             edge(path))
              for path in paths]
     pull = [max(float(a), b) for a, b in zip(swing, worth, strict=True)]
     order = sorted((k for k, x in enumerate(pull) if x >= LEAST_USD), key=lambda k: -round(pull[k], CENTS))[:MOST]
@@ -66,13 +68,6 @@ def find_drivers(
                worth_knowing_usd=worth[k])
         for k in order
     )
-
-
-def _made_eligible(path: str, untested: Mapping[str, Option]) -> Collection[str]:
-    """The untested options whose quality this fact is."""
-    if "error_rate" not in path:
-        return ()
-    return tuple(id for id, o in untested.items() if f".{o.system}." in path or f".{id}." in path)
 
 
 def _swings(case: Case, option: str, choices: Mapping[str, Choice]) -> tuple[Array, Array]:

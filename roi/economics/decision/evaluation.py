@@ -80,7 +80,7 @@ def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -
     A hybrid's floor is chosen with it: replicas from 1 to what the peak needs, or what the cards that are owned hold. Wrong
     answers count, since the size of the floor decides how many the API gives.
     """
-    if not option.plans or option.infeasible is not None:
+    if not option.plans or (option.infeasible is not None and not option.below_bar):
         return option
     if option.kind == "hybrid":
         return _choose_floor(shared, option, options)
@@ -93,7 +93,7 @@ def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -
     if np.isinf(costs[best]):
         best = int(np.argmin(needed / owned))
         spares = ", spares included" if option.spares else ""
-        return replace(option, plan=option.plans[best], infeasible=(
+        return replace(option, plan=option.plans[best], below_bar=False, infeasible=(
             f"needs {needed[best]:,.0f} x {option.plans[best].gpu} at the peak{spares}; owned: {owned[best]:,.0f}. Own or rent"
             " more, or let an API take what lies above them (candidates.hybrid)"
         ))

@@ -63,7 +63,7 @@ def rule_out(shared: Shared, options: Mapping[str, Option], gates: tuple[Gate, .
         if not option.evaluated or meets_bar(shared, held, options).all():
             return option
         score = 1.0 - float(np.asarray(answered_wrong(held, options[option.escalates_to].error_rate)))
-        return replace(option, infeasible=f"quality {score:.3f} is below the bar of {shared.quality_bar:.3f}")
+        return replace(option, below_bar=True, infeasible=f"quality {score:.3f} is below the bar of {shared.quality_bar:.3f}")
 
     return {id: ruled(option) for id, option in options.items()}
 
@@ -83,6 +83,13 @@ def meets_bar(shared: Shared, option: Option, options: Mapping[str, Option]) -> 
         return np.ones(1, dtype=bool)
     wrong = np.asarray(answered_wrong(option, options[option.escalates_to].error_rate), dtype=np.float64)
     return np.asarray(1.0 - wrong >= shared.quality_bar - BAR_TOLERANCE).reshape(-1)
+
+
+def tells_quality(path: str, option: Option) -> bool:
+    """True where the fact at `path` says how often the option's own answers are wrong."""
+    systems = {option.system, option.end_to_end or option.system}
+    told = any(word in path for word in ("error_rate", "right_where_", "evaluation_noise"))
+    return told and any(f".{name}." in f"{path}." for name in (*systems, option.id))
 
 
 def tested(shared: Shared, option: Option) -> bool:

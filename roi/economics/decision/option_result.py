@@ -153,6 +153,8 @@ class OptionResult:
     probability_cash_positive: float | None
     """Chance to beat staying on cash alone."""
     probability_beats_best_untrained: float | None
+    probability_good_enough: float | None
+    """Chance to reach the quality bar; None where nothing is held to it."""
     lines: tuple[LineResult, ...]
     fleet: FleetResult | None
     training: TrainingResult | None
@@ -211,6 +213,8 @@ def option_result(
         cash_npv_p10_p50_p90=percentiles(cash) if cash is not None else None, payback_p10_p50_p90=paid,
         probability_best=chance, probability_npv_positive=positive, probability_cash_positive=in_cash,
         probability_beats_best_untrained=beats,
+        probability_good_enough=None if drawn is None or shared.quality_bar <= 0 or option.keeps_model
+        else float(np.mean(drawn.meets[id])),
         lines=tuple(_line(line, case, start) for line in done.costs.lines),
         fleet=_fleet(done, start), training=_training(option),
         quality=_quality(option, stay.option, float(np.mean(done.costs.wrong[start:]))),

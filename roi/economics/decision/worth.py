@@ -8,10 +8,21 @@ import numpy as np
 
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
+from roi.economics.decision.feasibility import as_measured
 from roi.economics.inputs import Array, Option, Shared, path_of
+from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.lines.people import judging
 from roi.economics.worked_out import BillFacts, TrainingFacts
-from roi.numerics.knowing import Bins, above_noise, bar_edge, best_of, binomial, repeated
+from roi.numerics.knowing import (
+    Bins,
+    above_noise,
+    bar_edge,
+    best_of,
+    binomial,
+    items_behind,
+    numbers_wrong,
+    repeated,
+)
 
 ITEMS: Final = (25, 35, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1130, 1600, 2260, 3200)
 """Labelled items that an evaluation is tried with: two sizes in each doubling."""
@@ -25,6 +36,8 @@ TRIAL_GPU_HOURS, TRIAL_HOURS = 1.0, 4.0
 """A training run of some minutes on a rented card, the rest for setting it up; half a day of one engineer."""
 COUNT_HOURS = 1.0
 """Counting the tokens of a hundred prompts with the other model's tokenizer; an hour of one engineer."""
+ROUNDING = 1e-9
+"""Wrong answers above the most that are allowed, which are rounding."""
 WEEK = 0.25
 """Months that a load test or a trial run takes from the decision to its result."""
 LOG_FACTS: Final = ("requests_per_day", "input_tokens", "output_tokens", "cache_hit_rate", "peak_to_mean", "can_wait_share")
@@ -103,18 +116,21 @@ class _Trial:
     results: Callable[[Array, int], Array] | None = None
     """The chance of each result in each bin at a size; None: the result is the fact itself."""
     eligible: tuple[str, ...] = ()
-    """Untested options that the result lets be chosen."""
+    """Options that the result lets be chosen: untested, or below the bar where they were."""
     fact: str | None = None
+    most_wrong: Callable[[int], float] = lambda _: np.inf
+    """At a size, the most wrong answers with which these still reach the bar."""
 
 
 def experiments(
     shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], leader: str,
     counts: str,
 ) -> tuple[Experiment, ...]:
-    """What could be measured about the feasible options, the highest net value after the recommendation first.
+    """What could be measured about the options, the highest net value after the recommendation first.
 
-    `shared` and `central` hold the central values; `counts` says whether wrong answers count (errors) or not (cash). Of each
-    kind of measuring and system, the option that brings most stands.
+    `shared` and `central` hold the central values, of feasible options and of those that only their score, which may be luck,
+    holds below the bar: those are evaluated again, and nothing else is measured about them. `counts` says whether wrong answers
+    count (errors) or not (cash). Of each kind of measuring and system, the option that brings most stands.
     """
     valuer = _Valuer(shared, central, drawn.saved(counts), candidates, leader)
     best: dict[tuple[str, object], Experiment] = {}
@@ -137,6 +153,8 @@ def _trials(shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, cand
         if not (id in candidates and (_answers(o) in judged or np.ptp(drawn.wrong[id]) <= 0)):
             judged.add(_answers(o))
             yield _evaluation(shared, central, drawn, candidates, id)
+        if o.below_bar:
+            continue
         yield from _of_servers(shared, o, drawn)
         hour = float(np.asarray(shared.usd_per_hour))
         hours = path_of(TrainingFacts, "hours_factor")
@@ -179,23 +197,28 @@ def _of_servers(shared: Shared, o: Option, drawn: Drawn) -> Iterator[_Trial]:
 def _evaluation(
     shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], id: str
 ) -> _Trial:
-    """Judging the option's answers on more items, and training first what is to be judged where nobody has tested it."""
-    o, untested = central[id].option, id not in candidates
-    same = tuple(i for i, e in central.items() if untested and i not in candidates and _answers(e.option) == _answers(o))
-    training = _training_usd(central[id]) if untested and o.trains else 0.0
+    """Judging the option's answers on more items, and training first what is to be judged where nobody has evaluated it."""
+    o, unproven = central[id].option, id not in candidates
+    same = tuple(i for i, e in central.items() if unproven and i not in candidates and _answers(e.option) == _answers(o))
+    trains = o.trains and not o.evaluated
+    training = _training_usd(central[id]) if trains else 0.0
     once, labels, label, months = (float(np.asarray(x)) for x in (
         *judging(shared, o), shared.usd_per_label, shared.evaluation_months))
     held = float(np.max(o.items)) if o.evaluated and o.items is not None else 0.0
-    wait = float(np.asarray(o.months_to_live)) / 2.0 if untested and o.trains else 0.0
+    judged = o.evaluated and o.items is None  # on so many that nobody said how many
+    wait = float(np.asarray(o.months_to_live)) / 2.0 if trains else 0.0
 
     def size(items: int) -> _Size:
         takes = months * max(items / labels, 1.0) if labels > 0 else months
         return _Size(items, once + items * label + training, max(takes, wait), once + min(items, labels) * label + training,
-                     items + held >= shared.min_items)
+                     judged or items + held >= shared.min_items)
 
     sizes = sorted({*ITEMS, *([round(labels)] if ITEMS[0] <= labels <= ITEMS[-1] else [])})
+    found = as_measured(o)
+    counted = float(np.asarray(answered_wrong(found, central["stay"].option.error_rate))) if o.evaluated else 0.0
+    before = held if not judged else items_behind(drawn.wrong[id])
     return _Trial(kind="evaluate", option=id, known=drawn.wrong[id], sizes=tuple(map(size, sizes)), results=binomial,
-                  eligible=same)
+                  eligible=same, most_wrong=lambda items: (1.0 - shared.quality_bar) * (items + before) - counted * before)
 
 
 def _answers(o: Option) -> tuple[str, bool]:
@@ -228,11 +251,16 @@ class _Valuer:
         for size in trial.sizes:
             n, own = len(ids) if size.tests else len(self.candidates), len(self.candidates)
             chances = None if trial.results is None else trial.results(bins.centres, size.items or 0)
+            barred = None
+            if trial.eligible and n > own and chances is not None and size.items:
+                wrong = numbers_wrong(bins.centres, size.items)
+                barred = (np.arange(n) >= own)[:, None] & (wrong > trial.most_wrong(size.items) + ROUNDING)
             later, delayed = (move(ids[:n], table[:n], size) for move in (self._later, self._delayed))
-            policies = bins.policies(self._later(ids[:n], means[:n], size), chances)
+            policies = bins.policies(self._later(ids[:n], means[:n], size), chances, barred)
             after.append(above_noise(bins.gains(later, best_of(later[:own]), policies)))
-            policies = bins.policies(self._delayed(ids[:n], means[:n], size), chances)
+            policies = bins.policies(self._delayed(ids[:n], means[:n], size), chances, barred)
             first.append(above_noise(bins.gains(delayed, best_of(table[:own]), policies)))
+        after, first = _rising(trial.sizes, after), _rising(trial.sizes, first)
         points = [Point(size.items, worth, worth - size.cost_usd, before - size.cost_usd)
                   for size, (worth, _), (before, _) in zip(trial.sizes, after, first, strict=True)]
         nets, first_nets = [p.net_usd for p in points], [p.first_net_usd for p in points]
@@ -282,6 +310,19 @@ class _Valuer:
     def _lost(self, size: _Size) -> float:
         """Share of the horizon that passes until the result is there."""
         return min(size.months / self.shared.horizon, 1.0)
+
+
+def _rising(sizes: Sequence[_Size], worths: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Worth and error of each size, no lower than that of a smaller one that takes as long.
+
+    Whoever has n answers may judge by the first m of them. It matters where a score must reach a bar: answers are whole, so
+    that of 50 one more may be needed, in share, than of 35.
+    """
+    found: list[tuple[float, float]] = []
+    for k, (size, worth) in enumerate(zip(sizes, worths, strict=True)):
+        same = k > 0 and size.months == sizes[k - 1].months and size.tests == sizes[k - 1].tests
+        found.append(max(worth, found[-1]) if same else worth)
+    return found
 
 
 def _stop(sizes: Sequence[_Size], nets: Sequence[float], best: int, error: float) -> tuple[int, int] | None:

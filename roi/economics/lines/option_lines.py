@@ -36,6 +36,9 @@ from roi.units import MONTHS_PER_YEAR
 LEAST_ESCALATED = 1e-9
 """A share below this escalates nothing; it only keeps 1 / share finite."""
 
+OWN_COMMITMENT = "own commitment not used"
+"""Name of the line of what a commitment that an option brings costs beyond its bill."""
+
 
 @dataclass(frozen=True)
 class Costs:
@@ -241,8 +244,8 @@ def _incumbent_lines(
 
 
 def _bill(lines: list[Line]) -> Array:
-    """USD a month of the lines that the API bills."""
-    return np.asarray(sum((line.monthly for line in lines if line.name.startswith("API ")), np.zeros(1)))
+    """USD a month of the lines that the API bills, with what its own commitment is short of: that is paid to it too."""
+    return np.asarray(sum((line.monthly for line in lines if line.name.startswith(("API ", OWN_COMMITMENT))), np.zeros(1)))
 
 
 def _migration_cost(shared: Shared) -> tuple[Array, Array]:
@@ -310,7 +313,7 @@ def own_commitment_line(shared: Shared, option: Option, spent: Array) -> list[Li
     before, until = (incumbent_share(each, 0.0, shared.horizon) for each in ends)
     owed = option.commitment_usd * np.maximum(until - before, 0.0)
     return [Line(
-        name="own commitment not used", monthly=np.asarray(np.maximum(owed - spent, 0.0)),
+        name=OWN_COMMITMENT, monthly=np.asarray(np.maximum(owed - spent, 0.0)),
         facts=(f"apis.{option.vendor}.commitment.usd_per_month", f"apis.{option.vendor}.commitment.months"),
         arithmetic=lambda month: f"${pick(owed, month):,.2f} committed - ${pick(spent, month):,.2f} spent, at least 0",
     )]

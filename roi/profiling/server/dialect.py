@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from roi.facts.serve_profile import ServedRequest
 from roi.profiling.server.http_client import Answer
+from roi.profiling.server.said import block, blocks, count, json_object
 
 COMPLETIONS: Final = "/v1/completions"
 CHAT: Final = "/v1/chat/completions"
@@ -60,15 +61,15 @@ class Reading(NamedTuple):
     error: str | None
 
 
-def read_answer(answer: Answer, hide: Callable[[str], str] = str) -> Reading:
+def read_answer(answer: Answer, hide: Callable[[str], str]) -> Reading:
     """The chunks of a stream, its usage and its text; `error` where it is no whole stream with output.
 
     Output are chunks with text. A server that sends one a token, also where the text of a token is not complete yet
     (half a letter), counts as many tokens as it sends chunks with a choice: these are taken then, the empty ones too.
     """
-    error = failure(answer)
+    error = failure(answer, hide)
     if error is not None and not _is_stream(answer):
-        return Reading((), None, "", hide(error))
+        return Reading((), None, "", error)
     filled: list[float] = []
     every: list[float] = []
     texts: list[str] = []
@@ -78,40 +79,43 @@ def read_answer(answer: Answer, hide: Callable[[str], str] = str) -> Reading:
             error = error or "a chunk that is no JSON"
             continue
         if event.get("error"):
-            error = error or f"error in the stream: {message(event)}"
+            error = error or f"error in the stream: {message(event, hide)}"
             continue
         usage = _usage(event) or usage
-        for choice in event.get("choices") or ():
+        for choice in blocks(event.get("choices")):
             text = _text(choice)
             if text:
                 filled.append(at_s)
                 texts.append(text)
-            if text or (choice.get("finish_reason") is None and "role" not in (choice.get("delta") or {})):
+            if text or (choice.get("finish_reason") is None and "role" not in block(choice.get("delta"))):
                 every.append(at_s)  # a chunk with a role opens a chat, and is no token
             break
     one_a_token = usage is not None and len(every) == usage.output > len(filled)
     chunks = every if one_a_token else filled
     if not chunks:
         error = error or "the stream carried no output"
-    return Reading(tuple(chunks), usage, "".join(texts), None if error is None else hide(error))
+    return Reading(tuple(chunks), usage, "".join(texts), error)
 
 
-def failure(answer: Answer) -> str | None:
-    """Why an answer is no whole stream, as far as its head and its end tell; None where they say nothing."""
+def failure(answer: Answer, hide: Callable[[str], str]) -> str | None:
+    """Why an answer is no whole stream, as far as its head and its end tell; None where they say nothing.
+
+    `hide` takes the key out of what the server quotes, before it is cut.
+    """
     if answer.status is not None and answer.status >= 300:
         if answer.status < 400:
-            elsewhere = answer.headers.get("location", "elsewhere")[:80]
+            elsewhere = _short(hide(answer.headers.get("location", "elsewhere")))
             return f"HTTP {answer.status}: a redirect to {elsewhere}, which is not followed"
-        return f"HTTP {answer.status}: {message(bytes(answer.body))}"
+        return f"HTTP {answer.status}: {message(bytes(answer.body), hide)}"
     if answer.problem is not None:
         return f"in mid-stream: {answer.problem}" if answer.body else answer.problem
     if answer.ended_s is None:
         return "cut off"
     if not _is_stream(answer):
         kind = answer.headers.get("content-type", "text without a type").split(";")[0]
-        return f"no stream of events but {kind[:40]}: {message(bytes(answer.body))}"
+        return f"no stream of events but {_short(hide(kind))[:40]}: {message(bytes(answer.body), hide)}"
     found = BROKEN.search(answer.body)
-    return None if found is None else f"error in the stream: {message(bytes(found[1]))}"
+    return None if found is None else f"error in the stream: {message(bytes(found[1]), hide)}"
 
 
 def quick_usage(answer: Answer) -> Usage | None:
@@ -145,16 +149,16 @@ def served_request(answer: Answer, reading: Reading, *, origin_s: float, sent_s:
                          ended_s=None if answer.ended_s is None else since(answer.ended_s), model=model, error=reading.error)
 
 
-def message(body: bytes | dict[str, Any]) -> str:  # Any: JSON
-    """What a server said was wrong, in one short line."""
+def message(body: bytes | dict[str, Any], hide: Callable[[str], str]) -> str:  # Any: JSON
+    """What a server said was wrong, in one short line, the key taken out by `hide`."""
     found = json_object(body) if isinstance(body, bytes) else body
     if found is None:
         raw = body.decode("utf-8", errors="replace") if isinstance(body, bytes) else ""
-        return _short(re.sub(r"<[^>]*>", " ", raw)) or "nothing said"
+        return _short(hide(re.sub(r"<[^>]*>", " ", raw))) or "nothing said"
     inner = found.get("error") or found.get("detail") or found.get("message") or found
     if isinstance(inner, dict):
         inner = inner.get("message") or inner
-    return _short(inner if isinstance(inner, str) else json.dumps(inner))
+    return _short(hide(inner if isinstance(inner, str) else json.dumps(inner)))
 
 
 def _short(text: str) -> str:
@@ -177,29 +181,16 @@ def _events(answer: Answer) -> Iterator[tuple[float, dict[str, Any] | None]]:  #
             yield answer.seconds_at(end + 1), json_object(data)
 
 
-def json_object(data: bytes) -> dict[str, Any] | None:  # Any: JSON
-    """The JSON object that `data` is; None where it is none."""
-    try:
-        found = json.loads(data)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
-
-
 def _text(choice: dict[str, Any]) -> str:  # Any: JSON
     """Text of a choice: of a completion, of a chat, and of its reasoning."""
-    delta = choice.get("delta") or {}
+    delta = block(choice.get("delta"))
     found = choice.get("text") or delta.get("content") or delta.get("reasoning_content") or delta.get("reasoning")
     return found if isinstance(found, str) else ""
 
 
 def _usage(event: dict[str, Any]) -> Usage | None:  # Any: JSON
-    found = event.get("usage")
-    if not isinstance(found, dict):
+    found = block(event.get("usage"))
+    prompt, output = count(found.get("prompt_tokens")), count(found.get("completion_tokens"))
+    if prompt is None or output is None:
         return None
-    prompt, output = found.get("prompt_tokens"), found.get("completion_tokens")
-    details = found.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else None
-    if not isinstance(prompt, int) or not isinstance(output, int) or min(prompt, output) < 0:
-        return None
-    return Usage(prompt, cached if isinstance(cached, int) and cached > 0 else 0, output)
+    return Usage(prompt, count(block(found.get("prompt_tokens_details")).get("cached_tokens")) or 0, output)

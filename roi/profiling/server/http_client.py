@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from roi import __version__
 from roi.errors import InputError
+from roi.profiling.server.said import without_key
 
 MOST_BYTES: Final = 64 * 2**20
 """An answer that is longer is no stream of tokens that was asked for."""
@@ -111,7 +112,7 @@ class AnswerReader:
             return False
         first, *lines = head.decode("latin-1").split("\r\n")
         version, _, rest = first.partition(" ")
-        if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
+        if not version.startswith("HTTP/1.") or not re.fullmatch("[1-9][0-9]{2}", rest[:3]):
             raise NotHttp("no HTTP/1.1 answer")
         status = int(rest[:3])
         if status < 200:  # 100 Continue and the like: the answer itself follows
@@ -124,7 +125,7 @@ class AnswerReader:
         elif status in {204, 304}:
             self.ended = True
         elif "content-length" in headers:
-            if not headers["content-length"].isdigit():
+            if not re.fullmatch("[0-9]{1,15}", headers["content-length"]):
                 raise NotHttp("an answer without a usable length")
             self.left, self.step = int(headers["content-length"]), self._rest
             self.ended = self.left == 0
@@ -136,10 +137,10 @@ class AnswerReader:
         line = self._line(b"\r\n")
         if line is None:
             return False
-        try:
-            self.left = int(line.split(b";")[0], 16)
-        except ValueError:
-            raise NotHttp("a chunk without a size") from None
+        size = re.fullmatch(rb"\s*([0-9a-fA-F]{1,12})\s*(;.*)?", line, re.DOTALL)
+        if size is None:
+            raise NotHttp("a chunk without a size")
+        self.left = int(size[1], 16)
         self.step = self._chunk if self.left else self._trailer
         return True
 
@@ -184,6 +185,11 @@ class Endpoint(NamedTuple):
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
+    def private(self) -> bool:
+        """True where nobody on the way can read what is sent: TLS, or this machine itself."""
+        return self.scheme == "https" or self.host == "localhost" or self.host.startswith("127.") or self.host == "::1"
+
+    @property
     def url(self) -> str:
         """The URL as a person would write it."""
         return f"{self.scheme}://{self.authority}{self.prefix}"
@@ -202,6 +208,10 @@ def read_url(text: str) -> Endpoint:
     strange = parts.query or parts.fragment or re.search(r"[\s\x00-\x1f]", given)
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname or strange:
         raise InputError(f"URL: {text[:60]!r} is not usable; for example http://localhost:8000")
+    try:
+        parts.hostname.encode("idna")
+    except UnicodeError:
+        raise InputError(f"URL: {parts.hostname[:60]!r} is no name of a host") from None
     prefix = re.sub(r"/v1(/(chat/)?completions|/models)?$", "", parts.path.rstrip("/"))
     return Endpoint(parts.scheme, parts.hostname, port or DEFAULT_PORTS[parts.scheme], prefix.rstrip("/"))
 
@@ -220,7 +230,7 @@ class HttpClient:
 
     def hide(self, text: str) -> str:
         """`text` without the key, which servers like to quote."""
-        return text.replace(self.key, "***") if self.key else text
+        return without_key(text, self.key)
 
     async def send(self, path: str, body: bytes | None, answer: Answer, timeout_s: float) -> None:
         """Send one request and fill `answer`; what goes wrong is its `problem`. GET without a body, else POST.
@@ -273,7 +283,10 @@ class HttpClient:
         name = self.endpoint.host if self.context else None
         transport, connection = await loop.create_connection(
             lambda: _Connection(self), host, port, ssl=self.context, server_hostname=name)
-        self.address = transport.get_extra_info("peername")[:2]
+        peer = transport.get_extra_info("peername")
+        if peer is None:  # it died meanwhile
+            raise ConnectionResetError("the server closed the connection")
+        self.address = peer[:2]
         return connection
 
     def _request(self, path: str, body: bytes | None) -> bytes:

@@ -178,11 +178,11 @@ class Load:
         usage = quick_usage(sent.answer)
         if usage is not None:
             self.allowance.correct(request.prompt_tokens, usage.prompt)
-        failed = failure(sent.answer)
+        failed = failure(sent.answer, self.client.hide)
         self._failures = self._failures + 1 if failed else 0
         if failed and (sent.answer.status in FINAL or self._failures >= HOPELESS):
             self.given_up = sent.answer.status not in FINAL
-            self._halt(self.client.hide(failed), fatal=True)
+            self._halt(failed, fatal=True)
 
     def _halt(self, why: str, *, fatal: bool) -> None:
         self.ended = self.ended or why

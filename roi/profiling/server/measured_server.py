@@ -168,7 +168,7 @@ class _Run:
 
 def _summary(load: Load) -> str:
     """A load that has ended, in a line."""
-    sent, good = len(load.sent), sum(failure(one.answer) is None for one in load.sent)
+    sent, good = len(load.sent), sum(failure(one.answer, str) is None for one in load.sent)
     counts = f"{sent:,} request{'s' if sent != 1 else ''}{f', {good:,} succeeded' if good < sent else ''}"
     return f"{load.planned.label}: {counts}, {perf_counter() - load.origin_s:.1f} s"
 

@@ -126,7 +126,7 @@ class Prober:
     async def probe(self) -> ProbeResult:
         """What the server takes; prompts are calibrated on the way. An error where it serves nothing."""
         dialect, few = await self._find_dialect()
-        few_text, usage = self.text, read_answer(few).usage
+        few_text, usage = self.text, read_answer(few, self.client.hide).usage
         if usage is not None:
             many = await self._send(dialect, MANY_WORDS)
             counted = read_answer(many, self.client.hide)
@@ -155,7 +155,7 @@ class Prober:
                 if answer.status not in REFUSED_BODY:
                     self._check(path, answer)
                     return dialect, answer
-                said, there = self.client.hide(message(bytes(answer.body))), True
+                said, there = message(bytes(answer.body), self.client.hide), True
                 dialect = _plainer(dialect, said)
         if self.facts.models and self.model not in self.facts.models:
             raise unknown_model(self.model, self.facts, said)
@@ -166,7 +166,7 @@ class Prober:
 
     def _missing(self, answer: Answer) -> str:
         """What a 404 said, where it means the path; an error where it means the model."""
-        said = self.client.hide(f"HTTP {answer.status}: {message(bytes(answer.body))}")
+        said = f"HTTP {answer.status}: {message(bytes(answer.body), self.client.hide)}"
         quoted = self.model.lower() in bytes(answer.body).decode("utf-8", errors="replace").lower()
         if (self.facts.models and self.model not in self.facts.models) or quoted:
             raise unknown_model(self.model, self.facts, said)
@@ -174,10 +174,9 @@ class Prober:
 
     def _check(self, path: str, answer: Answer) -> None:
         """Raise where the answer is no stream with output."""
-        error = failure(answer) or read_answer(answer).error
-        if error is None:
+        text = failure(answer, self.client.hide) or read_answer(answer, self.client.hide).error
+        if text is None:
             return
-        text = self.client.hide(error)
         if answer.status in REFUSED:
             raise refused_key(self.client, text)
         if answer.status == 200 and "html" in answer.headers.get("content-type", "").lower():
@@ -196,7 +195,7 @@ class Prober:
         body = dialect.body(self.model, self.text, PROBE_TOKENS, stream=stream)
         await self.client.send(dialect.path, body, answer, self.timeout_s)
         if stream:
-            reading = read_answer(answer)
+            reading = read_answer(answer, self.client.hide)
             tokens = reading.usage.output if reading.usage else len(reading.chunk_s)
             if min(len(reading.chunk_s), tokens) >= 2:
                 self.tpots_s.append((reading.chunk_s[-1] - reading.chunk_s[0]) / (tokens - 1))

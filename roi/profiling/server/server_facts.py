@@ -3,13 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
-from roi.errors import InputError, RoiError, nearest
-from roi.profiling.server.dialect import failure, json_object, message
+from roi.errors import UNSEEN, InputError, RoiError, nearest, visible
+from roi.profiling.server.dialect import failure, message
 from roi.profiling.server.http_client import Answer, HttpClient
-
-Json = dict[str, Any]  # Any: what a server answers
+from roi.profiling.server.said import Json, block, blocks, json_object, positive, written_count
 
 OWNERS: Final = {"vllm": "vllm", "sglang": "sglang", "llamacpp": "llama.cpp", "library": "ollama"}
 """Who owns a model in /v1/models, where that tells the engine."""
@@ -53,9 +52,9 @@ async def ask_server(client: HttpClient) -> ServerFacts:
     answer = await _get(client, "/v1/models")
     listed = json_object(bytes(answer.body))
     _check_listed(answer, listed, client)
-    data = (listed or {}).get("data") if answer.status == 200 else None
-    rows = [row for row in data if isinstance(row, dict) and isinstance(row.get("id"), str)] if isinstance(data, list) else []
-    models = {row["id"]: row["root"] if isinstance(row.get("root"), str) else row["id"] for row in rows}
+    data = blocks((listed or {}).get("data")) if answer.status == 200 else []
+    rows = [row for row in data if _is_name(row.get("id"))]
+    models = {row["id"]: row["root"] if _is_name(row.get("root")) else row["id"] for row in rows}
     adapters = frozenset(row["id"] for row in rows if row.get("parent"))
     owners = {OWNERS.get(str(row.get("owned_by")).lower()) for row in rows}
     return await _ask_engine(client, ServerFacts(models, adapters), next(iter(owners)) if len(owners) == 1 else None)
@@ -68,8 +67,8 @@ def _check_listed(answer: Answer, listed: Json | None, client: HttpClient) -> No
         refused = InputError if answer.foreign else RoiError
         raise refused(f"URL: no answer from {url}: {answer.problem or 'cut off'}")
     if status in REFUSED:
-        raise refused_key(client, f"HTTP {status}: {message(bytes(answer.body))}")
-    said = client.hide(failure(answer) or "")
+        raise refused_key(client, f"HTTP {status}: {message(bytes(answer.body), client.hide)}")
+    said = failure(answer, client.hide) or ""
     if 300 <= status < 400:
         raise InputError(f"URL: {url}/v1/models: {said}")
     if status == 429 or (status >= 500 and status not in NO_SUCH_PATH):
@@ -80,14 +79,14 @@ def _check_listed(answer: Answer, listed: Json | None, client: HttpClient) -> No
 
 def refused_key(client: HttpClient, said: str) -> InputError:
     """The error for a key that the server does not take, or for none."""
-    return InputError(f"{client.endpoint.url} refuses the key ({client.hide(said)}); put it into OPENAI_API_KEY, or name its "
+    return InputError(f"{client.endpoint.url} refuses the key ({said}); put it into OPENAI_API_KEY, or name its "
                       "variable with --api-key-env")
 
 
 def no_api(client: HttpClient, path: str, answer: Answer) -> InputError:
     """The error for a URL where pages are, not an API."""
-    kind = answer.headers.get("content-type", "no type").split(";")[0]
-    return InputError(f"URL: {client.endpoint.url}{path} answers with {kind[:40]}, not JSON: no OpenAI-compatible server")
+    kind = visible(client.hide(answer.headers.get("content-type", "no type").split(";")[0])[:40])
+    return InputError(f"URL: {client.endpoint.url}{path} answers with {kind}, not JSON: no OpenAI-compatible server")
 
 
 def choose_served(asked: str | None, facts: ServerFacts, adapters: Sequence[str] = ()) -> str:
@@ -118,13 +117,13 @@ async def _ask_engine(client: HttpClient, facts: ServerFacts, owner: str | None)
         found = json_object(bytes(answer.body)) if answer.status == 200 else None
         if found is None or not keys <= found.keys():
             continue
-        version = found.get("version") or found.get("build_info")
+        version = client.hide(str(found.get("version") or found.get("build_info") or ""))
         kv_tokens, kv_dtype = _kv(engine, found)
         if engine == "vllm":
             kv_tokens, kv_dtype = await _vllm_cache(client)
             if owner is None and kv_tokens is None:  # others have a /version too
                 continue
-        said = str(version)[:60] if version else None
+        said = visible(version[:60]) or None
         return replace(facts, engine=engine, version=said, kv_dtype=kv_dtype, kv_tokens=kv_tokens)
     return replace(facts, engine=owner)
 
@@ -133,13 +132,12 @@ def _kv(engine: str, found: Json) -> tuple[float | None, str | None]:
     """(tokens, dtype) of the KV cache in an engine's own words."""
     if engine == "sglang":
         dtype = found.get("kv_cache_dtype")
-        return _positive(found["max_total_num_tokens"]), str(dtype) if dtype not in {None, "auto"} else None
+        return positive(found["max_total_num_tokens"]), dtype if isinstance(dtype, str) and dtype != "auto" else None
     if engine == "tgi":
-        return _positive(found.get("max_batch_total_tokens")), None
+        return positive(found.get("max_batch_total_tokens")), None
     if engine == "llama.cpp":  # n_ctx is of one slot
-        settings = found["default_generation_settings"]
-        context = _positive(settings.get("n_ctx")) if isinstance(settings, dict) else None
-        slots = _positive(found.get("total_slots"))
+        context = positive(block(found["default_generation_settings"]).get("n_ctx"))
+        slots = positive(found.get("total_slots"))
         return (context * slots if context and slots else None), None
     return None, None
 
@@ -151,12 +149,11 @@ async def _vllm_cache(client: HttpClient) -> tuple[float | None, str | None]:
     if answer.status != 200 or line is None:
         return None, None
     labels = dict(re.findall(r'(\w+)="([^"]*)"', line[1].decode("utf-8", errors="replace")))
-    size, blocks = labels.get("block_size", ""), labels.get("num_gpu_blocks", "")
+    size, held = written_count(labels.get("block_size", "")), written_count(labels.get("num_gpu_blocks", ""))
     dtype = labels.get("cache_dtype", "auto")
-    tokens = float(int(size) * int(blocks)) if size.isdigit() and blocks.isdigit() else None
-    said = labels.get("kv_cache_size_tokens", "")  # newer ones count it: layers may keep unlike caches
-    tokens = float(said) if said.isdigit() else tokens
-    return tokens or None, None if dtype == "auto" else dtype
+    counted = written_count(labels.get("kv_cache_size_tokens", ""))  # newer ones count it: layers may keep unlike caches
+    tokens = positive(counted or (size * held if size and held else None))
+    return tokens, None if dtype == "auto" else dtype[:20]
 
 
 async def _get(client: HttpClient, path: str) -> Answer:
@@ -165,5 +162,6 @@ async def _get(client: HttpClient, path: str) -> Answer:
     return answer
 
 
-def _positive(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0 else None
+def _is_name(value: object) -> bool:
+    """True for a text that can stand in JSON and in a message."""
+    return isinstance(value, str) and 0 < len(value) <= 200 and not UNSEEN.search(value)

@@ -31,8 +31,9 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
     if date:
         notes.dates.append(date[:10])
     system = asked.system_of_file(source.path) or _model(path, date)
-    metrics = source.first.get("metrics") or [name for name, value in source.first.items() if name not in OTHERS
-                                              and isinstance(value, (int, float))]
+    named = source.first.get("metrics")
+    metrics = named if isinstance(named, list) and named else [
+        name for name, value in source.first.items() if name not in OTHERS and isinstance(value, (int, float))]
     metric = one_of([str(name) for name in metrics], asked.metric, "--metric", source.path)
     notes.metrics[metric] = None
     filters: list[str] = []
@@ -75,4 +76,5 @@ def _argument(arguments: str) -> str | None:
     return found[1] if found else None
 
 
-HARNESS = Format(title="lm-evaluation-harness samples", recognises=_recognises, rows=_rows)
+HARNESS = Format(title="lm-evaluation-harness samples", columns=("docid", "filter", "resps"),
+                 recognises=_recognises, rows=_rows)

@@ -7,7 +7,7 @@
 
 from collections.abc import Iterator
 
-from roi.quality.result_rows import FAILED, NO_SCORE, Asked, Document, Format, Notes, Row, Source, one_of, share
+from roi.quality.result_rows import FAILED, NO_SCORE, Asked, Document, Format, Notes, Row, Source, block, one_of, share
 
 PARTIAL = "P"
 
@@ -25,7 +25,7 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
         if sample.get("error"):
             notes.drop(FAILED, place)
             continue
-        scores = sample.get("scores") or {}
+        scores = block(sample.get("scores"))
         mark = _mark(scores, asked, notes, place) if scores else None
         if mark is None:
             notes.drop(NO_SCORE, place)
@@ -38,12 +38,11 @@ def _mark(scores: Document, asked: Asked, notes: Notes, place: str) -> float | N
     """The value of the scorer that was asked for, or of the only one; `scorer/name` where a scorer gives several."""
     values: Document = {}
     for scorer, score in scores.items():
-        value = score.get("value") if isinstance(score, dict) else None
-        inner = value if isinstance(value, dict) else {}
-        values |= {f"{scorer}/{name}": mark for name, mark in inner.items()} or {scorer: value}
+        value = block(score).get("value")
+        values |= {f"{scorer}/{name}": mark for name, mark in block(value).items()} or {scorer: value}
     metric = one_of(list(values), asked.metric, "--metric", place)
     notes.metrics[metric] = None
     return 0.5 if values[metric] == PARTIAL else share(values[metric], place)
 
 
-INSPECT = Format(title="Inspect log", recognises=_recognises, rows=_rows)
+INSPECT = Format(title="Inspect log", columns=("id", "epoch", "scores"), recognises=_recognises, rows=_rows)

@@ -3,21 +3,26 @@
 A score has a name (the metric), a value and a data type; columns are read in camel and in snake case. By the field reference of
 langfuse/langfuse-docs (content/docs/api-and-data-platform/features/blob-storage-export-fields.mdx) it names its trace, not the
 item of the data set: systems pair where traces have the item's id, or the table has a dataset_item_id. The system is the data
-set's run, else the trace's name. No captured export of scores was found in public; --map names other columns.
+set's run, else the trace's name. Pages of the API's third version name what they score in `subject`, and their value is the
+category itself (langfuse/langfuse, fern/apis/server/definition/scores-v3.yml); they name no system, --system does. No captured
+export of scores was found in public, so that the fixtures follow these two references; --map names other columns.
 """
 
 from collections.abc import Iterator
 
 from roi.errors import InputError
 from roi.quality.formats.own_rows import NAMES
-from roi.quality.result_rows import NO_SCORE, Asked, Document, Format, Notes, Row, Source, one_of, share
+from roi.quality.result_rows import NO_SCORE, Asked, Document, Format, Notes, Row, Source, block, one_of, share
 
 ITEM = ("datasetitemid", "traceid")
 SYSTEM = ("datasetrunname", "datasetrunid", "tracename")
 
 
 def _plain(document: Document) -> Document:
-    return {name.lower().replace("_", "").replace(" ", ""): value for name, value in document.items()}
+    found = {name.lower().replace("_", "").replace(" ", ""): value for name, value in document.items()}
+    if told := block(found.get("subject")):
+        found.setdefault("traceid", told.get("traceId") or (told.get("id") if told.get("kind") == "trace" else None))
+    return found
 
 
 def _recognises(head: Document, first: Document) -> bool:  # noqa: ARG001 -- every format is asked alike
@@ -40,7 +45,8 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
         if len(notes.dates) < 1 and isinstance(date := score.get("timestamp"), str):
             notes.dates.append(date[:10])
         kind = str(score.get("datatype") or "NUMERIC")
-        mark = share(score.get("stringvalue" if kind in {"CATEGORICAL", "TEXT"} else "value"), place)
+        in_words = kind in {"CATEGORICAL", "TEXT"} and "stringvalue" in score
+        mark = share(score["stringvalue" if in_words else "value"], place) if "value" in score else None
         if mark is None:
             notes.drop(NO_SCORE, place)
             continue
@@ -53,4 +59,4 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
     notes.metrics[one_of(metrics, asked.metric, "--metric", source.path)] = None
 
 
-LANGFUSE = Format(title="Langfuse scores", recognises=_recognises, rows=_rows)
+LANGFUSE = Format(title="Langfuse scores", columns=("traceid", "name", "value", "datatype"), recognises=_recognises, rows=_rows)

@@ -62,4 +62,4 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
         yield place, Row(get(item), alone or get(system), mark, get(cluster), get(weight), get(run), get(escalated))
 
 
-OWN = Format(title="own rows", recognises=_recognises, rows=_rows)
+OWN = Format(title="own rows", columns=("id", "system", "score"), recognises=_recognises, rows=_rows)

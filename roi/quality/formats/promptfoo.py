@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from hashlib import blake2b
 
 from roi.quality.formats.own_rows import NAMES
-from roi.quality.result_rows import FAILED, NO_SCORE, Asked, Document, Format, Notes, Row, Source, one_of, share
+from roi.quality.result_rows import FAILED, NO_SCORE, Asked, Document, Format, Notes, Row, Source, block, one_of, share
 
 IDS = tuple(name for name in NAMES["item"] if name.endswith("id"))
+CLUSTERS = ("conversationId", *(name for name in NAMES["cluster"] if name.endswith("id") or name == "cluster"))
+"""conversationId is promptfoo's own: tests of one conversation share it."""
 ERROR = 2
 """failureReason of a call that gave no answer."""
 
@@ -23,8 +25,6 @@ def _recognises(head: Document, first: Document) -> bool:  # noqa: ARG001 -- eve
 
 
 def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row]]:
-    if isinstance(date := source.head.get("results.timestamp"), str):
-        notes.dates.append(date[:10])
     prompts: dict[str, list[object]] = {}
     for place, result in source.documents:
         if result.get("failureReason") == ERROR:
@@ -35,7 +35,7 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
             notes.drop(NO_SCORE, place)
             continue
         provider = result.get("provider")
-        name = provider.get("label") or provider.get("id") if isinstance(provider, dict) else provider
+        name = block(provider).get("label") or block(provider).get("id") or provider
         seen = prompts.setdefault(str(name), [])
         prompt = result.get("promptId", result.get("promptIdx"))
         if prompt not in seen:
@@ -43,27 +43,34 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
         if (k := seen.index(prompt) + 1) > 1:
             notes.tried[f"several prompts of {str(name)[:80]}"] = None
             name = f"{name} (prompt {k})"
-        yield place, Row(_item(result), name, mark, run=result.get("testIdx"))
+        yield place, Row(_item(result), name, mark, _cluster(result), run=result.get("testIdx"))
+    if isinstance(date := source.head.get("results.timestamp"), str):
+        notes.dates.append(date[:10])
 
 
 def _mark(result: Document, asked: Asked, notes: Notes, place: str) -> float | None:
     """Whether all assertions held; with --metric score the weighted mean of the assertions, or one by its name."""
-    named = result.get("namedScores") or {}
+    named = block(result.get("namedScores"))
     metric = one_of(["success", "score", *named], asked.metric or "success", "--metric", place)
     notes.metrics[metric] = None
     return share(named[metric] if metric in named else result.get(metric), place)
 
 
 def _item(result: Document) -> object:
-    test = result.get("testCase") or {}
+    test = block(result.get("testCase"))
     values = result.get("vars") or test.get("vars")
-    for block in (values, test.get("metadata")):
-        found = (block.get(name) for name in IDS) if isinstance(block, dict) else ()
-        if (id := next((each for each in found if isinstance(each, (str, int))), None)) is not None:
+    for told in (block(values), block(test.get("metadata"))):
+        if (id := next((each for name in IDS if isinstance(each := told.get(name), (str, int))), None)) is not None:
             return id
     if not values:
         return result.get("testIdx")
     return blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
-PROMPTFOO = Format(title="promptfoo", recognises=_recognises, rows=_rows)
+def _cluster(result: Document) -> object:
+    """The conversation, customer or template that a test's metadata names by an id."""
+    told = block(block(result.get("testCase")).get("metadata"))
+    return next((each for name in CLUSTERS if isinstance(each := told.get(name), (str, int))), None)
+
+
+PROMPTFOO = Format(title="promptfoo", columns=("provider", "success", "vars"), recognises=_recognises, rows=_rows)

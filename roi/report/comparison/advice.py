@@ -4,7 +4,7 @@ Cash and wrong answers are told apart; NPV, P10 and P90 are the mean and the per
 """
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.option_result import OptionResult, Triple
+from roi.economics.decision.option_result import InfeasibleOption, OptionResult, Triple
 from roi.economics.decision.verdict import chance, value
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED
@@ -119,6 +119,8 @@ def figures(c: Comparison, o: OptionResult) -> list[str]:
         beats = f"Chance to beat staying {share(odds)}"
         if second is not None and over is not None and second != "stay":
             beats += f", to beat the second best ({option_of(c, second).label}) {share(over)}"
+        if o.probability_good_enough is not None and o.probability_good_enough < 1.0:
+            beats += f", to reach the bar ({percent(case_number(c.case, 'quality.bar'))}) {share(o.probability_good_enough)}"
         found.append(f"{beats}.")
     return found
 
@@ -225,20 +227,32 @@ def _measure(c: Comparison, e: Experiment) -> str:
     """What an experiment does, what it costs and how long it takes."""
     weeks = round(e.months * DAYS_PER_MONTH / 7.0)
     takes = "a day" if weeks < 1 else "a week" if weeks == 1 else f"{weeks} weeks" if weeks <= 8 else f"{e.months:.0f} months"
-    o = option_of(c, e.option)
-    trains = "Train and evaluate {0}" if e.kind == "evaluate" and o.trains and not o.tested else MEASURES[e.kind]
+    o = _about(c, e)
+    trains = "Train and evaluate {0}" if e.kind == "evaluate" and o.trains and not _judged(o) else MEASURES[e.kind]
     told = trains.format(o.label) + (f" ({fact_name(e.fact)})" if e.fact is not None else "")
     if e.kind == "evaluate" and e.items is not None:
         told += f", {e.items:,} items"
     return f"{told}: about {usd(e.cost_usd)} and {takes}"
 
 
+def _about(c: Comparison, e: Experiment) -> OptionResult | InfeasibleOption:
+    """The option that an experiment is about: also one that missed the bar where it was evaluated."""
+    options: tuple[OptionResult | InfeasibleOption, ...] = (*c.options, *c.infeasible)
+    return next(o for o in options if o.id == e.option)
+
+
+def _judged(o: OptionResult | InfeasibleOption) -> bool:
+    return o.quality.status == "evaluated"
+
+
 def _wins_at(c: Comparison, e: Experiment) -> str:
     """The error rate at which the option of an evaluation wins; of another experiment, what it is ahead or behind by."""
-    o, v = option_of(c, e.option), c.verdict
+    o, v = _about(c, e), c.verdict
     if e.kind == "evaluate" and v.wins_at_error_rate is not None:
-        return (f" It wins if at most {percent(v.wins_at_error_rate)} of its answers are wrong (assumed:"
-                f" {percent(o.quality.error_rate)}).")
+        return (f" It wins if at most {percent(v.wins_at_error_rate)} of its answers are wrong"
+                f" ({'so far' if _judged(o) else 'assumed'}: {percent(o.quality.error_rate)}).")
+    if isinstance(o, InfeasibleOption):
+        return ""
     gap = value(o, v.counts) - value(c.leader, v.counts)
     if v.leader in {e.option, "stay"}:
         return ""

@@ -1,6 +1,7 @@
 """What else the comparison found: what an option returns, break-even, and when the winner changes."""
 
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.option_result import OptionResult
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table
 from roi.report.layout.wording import case_number, chance, months, option_label, percent, requests, usd
 
@@ -27,7 +28,8 @@ def returns(c: Comparison, id: str) -> list[Block]:
         early, median, late = (months(x, horizon) for x in o.payback_p10_p50_p90)
         notes.append(f"Over the draws: NPV {low} in a bad case (P10), {middle} in the middle (P50), {high} in a good one (P90);"
                      f" mean {usd(o.expected_npv_usd)}; payback in months {early} (P10), {median} (P50), {late} (P90); cheaper"
-                     f" than staying in {chance(o.probability_npv_positive)} of them.")
+                     f" than staying in {chance(o.probability_npv_positive)} of them"
+                     f"{good_enough(c, o)}.")
     notes.append(f"One month of delay costs {usd(o.delay_usd)} of NPV." if o.delay_usd >= 0 else
                  f"One month of delay saves {usd(-o.delay_usd)} of NPV: the incumbent is cheaper meanwhile.")
     if abs(o.npv_usd - o.npv_without_errors_usd) >= 0.5:
@@ -41,6 +43,13 @@ def returns(c: Comparison, id: str) -> list[Block]:
         notes.append(f"Gap to the real bill: NPV {usd(price)} if it is all the incumbent's price, {usd(volume)} if it is all"
                      " volume.")
     return [Heading(f"What {o.label} returns"), Bullets(tuple(notes))]
+
+
+def good_enough(c: Comparison, o: OptionResult) -> str:
+    """In how many of the draws it reaches the bar; empty where nothing is held to it."""
+    if o.probability_good_enough is None:
+        return ""
+    return f"; reaches the bar of {percent(case_number(c.case, 'quality.bar'))} in {chance(o.probability_good_enough)}"
 
 
 BASELINES = (("stay", "staying"), ("best_untrained", "cheapest\nuntrained"), ("recommended", "recom-\nmended"))

@@ -9,6 +9,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from roi.catalog.models.shapes import find_model
+from roi.disk import read_text
 from roi.errors import InputError
 from roi.facts.environment import Environment
 from roi.facts.serve_profile import ServeProfile
@@ -19,6 +20,8 @@ from roi.store.imports.points import Imported, Json, Stated, dig
 from roi.store.imports.vllm_bench import read_vllm
 
 TOOLS: Final = "vllm bench serve (--save-detailed), guidellm (benchmarks.json), aiperf (profile_export.jsonl), genai-perf"
+MOST_BYTES: Final = 256 * 2**20
+"""Of a tool's results, every request among them."""
 AIPERF_SUMMARY: Final = "profile_export_aiperf.json"
 AIPERF_RECORDS: Final = "profile_export.jsonl"
 
@@ -82,14 +85,11 @@ def _imported(path: Path) -> Imported:
 
 def _documents(path: Path, where: str) -> list[Json]:
     """The JSON value of the file, or that of each of its lines."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{where}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{where}: is not text") from None
+    text = read_text(path, MOST_BYTES, "--import: ", "a benchmark's results")
     try:
         return [json.loads(text)]
+    except RecursionError:
+        raise InputError(f"{where}: is nested too deeply") from None
     except ValueError:
         pass
     found = []

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from roi.disk import read_text
 from roi.errors import InputError, nearest
 
 SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -58,7 +59,7 @@ class CsvTable(NamedTuple):
 
 def read_csv(path: Path) -> CsvTable:
     """The table at `path`, its heads in small letters with "_" for blanks; what is no table is an InputError."""
-    text = _text(path)
+    text = read_text(path, MOST_BYTES, "TABLE: ", "a table")
     head = next((line for line in text.splitlines() if line.strip() and not TOLD.fullmatch(line.strip())), "")
     separator = max(SEPARATORS, key=lambda each: len(next(csv.reader([head], delimiter=each), [])))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -88,14 +89,3 @@ def read_csv(path: Path) -> CsvTable:
         if first != row.line:
             raise InputError(f"TABLE: {path}: the id {row.id!r} occurs twice, in lines {first} and {row.line}; one row a run")
     return CsvTable(path, columns, rows)
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"TABLE: {path} has more than {MOST_BYTES // 2**20} MiB")
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"TABLE: cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"TABLE: {path} is not UTF-8 text (byte {error.start}); save it as CSV in UTF-8") from error

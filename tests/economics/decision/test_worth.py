@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from quiet_scenario import CHEAPER, NONE, case_of
+from quiet_scenario import ADAPTER, CHEAPER, NONE, case_of
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.worth import Experiment
@@ -119,6 +119,51 @@ def test_an_evaluated_model_may_be_worth_more_items() -> None:
     assert e.worth_usd > e.cost_usd
     assert e.worth_usd <= e.evppi_usd
     assert e.curve[0].worth_usd > 0.0  # 25 items more: tested already
+
+
+def below(score: dict[str, Any]) -> Comparison:
+    """gpt-6-luna, which was judged and is below the bar of 90%, saves $10,118 a month less $13,140 x what more is wrong."""
+    return compare(case_of(draws=2048, quality={"scores": {"gpt-5.4": 0.95, "gpt-6-luna": score}, "usd_per_error": 0.005,
+                                                "bar": 0.90}, candidates={"cascade_first": [], "self_hosted": []}))
+
+
+def test_an_option_that_its_score_holds_below_the_bar_may_be_evaluated_again() -> None:
+    """89.5% of 240 items may be luck: more of them are worth more, never more than the rate itself. It is not feasible before.
+
+    Answers are whole: of 50, one more must be right, in share, than of 35. Then one judges by the first 35.
+    """
+    c = below({"value": 0.895, "items": 240})
+    assert CHEAPER in {o.id for o in c.infeasible}
+    e = the_evaluation(c)
+    worth = {p.items: p.worth_usd for p in e.curve}
+    assert 0.0 < worth[25] < worth[100] < worth[400] < worth[1600] < e.evppi_usd
+    alike = [p.worth_usd for p in e.curve if p.items <= 300]  # the scenario's: they take as long
+    assert alike == sorted(alike)
+    assert c.verdict.then == e
+    assert {x.kind for x in c.experiments if x.option == CHEAPER} == {"evaluate"}
+
+
+def test_so_few_items_that_the_pooled_score_stays_below_the_bar_are_worth_nothing() -> None:
+    """860 of 1,000 right, and all of 280 more: 1,140 / 1,280 = 89.1%, still below 90%; of 800, (860 + 800) / 1,800 = 92%."""
+    worth = {p.items: p.worth_usd for p in the_evaluation(below({"value": 0.86, "items": 1000})).curve}
+    assert all(worth[n] == 0.0 for n in (25, 100, 280))
+    sure = {p.items: p.worth_usd for p in the_evaluation(below({"value": 0.89, "items": 1000})).curve}
+    assert sure[800] > 0.0
+
+
+def test_a_score_below_the_bar_that_is_exact_leaves_nothing_to_measure() -> None:
+    assert all(e.option != CHEAPER for e in below({"value": 0.895, "low": 0.895, "high": 0.895}).experiments)
+
+
+@pytest.mark.full
+def test_a_model_that_was_trained_and_judged_on_few_items_is_not_trained_again() -> None:
+    """50 items of 100 that are needed: labels and running it once, and no training."""
+    adapter = {"candidates": {"api_models": [], "cascade_first": []}, "draws": 256}
+    few, none = (compare(case_of(**adapter, quality={"scores": {"gpt-5.4": 0.95, "qwen3-8b": 0.9, **more}})) for more in (
+        {"qwen3-8b+lora": {"value": 0.94, "items": 50}}, {"qwen3-8b+lora": "not evaluated"}))
+    costs = [{p.items: p.worth_usd - p.net_usd for p in the_evaluation(c, ADAPTER).curve}[100] for c in (few, none)]
+    assert costs[0] == pytest.approx(100.0 + 100.0)
+    assert costs[1] > costs[0] + 1.0
 
 
 def test_what_a_log_an_invoice_or_a_quote_tells_is_listed_with_its_cost() -> None:

@@ -53,3 +53,16 @@ def test_an_unsplit_bill_shows_both_bounds() -> None:
 def test_a_bill_for_what_costs_nothing_by_the_list_is_refused() -> None:
     with pytest.raises(ScenarioError, match=r"incumbent\.bill_usd_per_month: 500\.0 is not usable"):
         case_of(incumbent={"discount": 1.0, "bill_usd_per_month": 500.0})
+
+
+def test_one_spend_fills_both_commitments_with_one_provider() -> None:
+    """$20,000 a month are owed to the provider today, and 5,000 by the candidate's terms with it; 394.20 are spent there.
+
+    4,605.80 are short of the second, which brings what is paid to 5,000; 15,000 are short of the first: 20,000 in all.
+    """
+    w = world(
+        incumbent={"committed_usd_per_month": 20_000.0, "committed_until": "2030-01-01"},
+        apis={"openai/gpt-6-luna": {"committed_usd_per_month": 5000.0, "committed_until": "2030-01-01"}},
+    )
+    assert w.line(CHEAPER, "own commitment not used")[1][0] == pytest.approx(5000.0 - LUNA)
+    assert w.line(CHEAPER, "commitment not used")[1][0] == pytest.approx(15_000.0)

@@ -1,0 +1,61 @@
+"""What somebody may type who means harm, or is careless: one message, exit 2, and nothing that a terminal obeys."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from roi.cli import main
+
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@pytest.mark.parametrize(("override", "told"), [
+    ("int=1", "roi: int: unknown key; nearest: incumbent"),
+    ("Spread=1", "roi: Spread: unknown key"),
+    ("a[0]=1", "roi: a[0]: unknown key"),
+    ("literal x=2", "roi: literal x: unknown key"),
+    ("quality.scores.gpt={float: 3}", "quality.scores.gpt.float: unknown key"),
+    ("title=x\nseed: 9", r"'x\nseed: 9' is not usable; one value a --set"),
+    ('title="a\\nb"', "title: 'a\\nb' is not usable; one line of plain text"),
+    ('title="a\\u202eb"', "title: 'a\\u202eb' is not usable; one line of plain text"),
+    ('"a\\eb"=1', "unknown key"),
+    ("seed=.inf", "seed=.inf' is not usable; .inf is not a finite number"),
+    ("title=&a x", "anchor &a"),
+    ("title=*a", "alias *a"),
+    ("own_hardware.pue=0.5", "own_hardware.pue: 0.5 is not usable; 0.5 must be at least 1"),
+])
+def test_a_set_that_cannot_be_is_one_message(override: str, told: str) -> None:
+    result = CliRunner().invoke(main, ["compare", "--draws", "0", "--set", override])
+    assert result.exit_code == 2, result.output
+    assert told in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not OBEYED.search(result.stderr)
+
+
+def test_a_plain_text_behind_set_is_taken_whole() -> None:
+    result = CliRunner().invoke(main, ["compare", "--draws", "0", "--set", "title=Budget #1: the plan"])
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Budget #1: the plan: ")
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31mb.yaml", "a\nb.yaml", "a\u202eb.yaml", "a\u2028b.yaml"])
+def test_a_name_that_a_terminal_would_obey_is_written_out(name: str, tmp_path: Path) -> None:
+    for command in (["compare"], ["fit"], ["size", "--trace"], ["validate"], ["quality"]):
+        result = CliRunner().invoke(main, [*command, str(tmp_path / name)])
+        assert result.exit_code == 2, command
+        assert result.stderr.count("\n") == 1, result.stderr
+        assert not OBEYED.search(result.stderr), command
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("command", [["compare", "--draws", "0"], ["--help"], ["fit", "qwen3-8b"]])
+def test_a_closed_stream_or_a_full_disk_is_no_traceback(command: list[str]) -> None:
+    line = " ".join(["exec", sys.executable, "-m", "roi", *command])
+    for stream, status in ((">&-", 0), ("2>&-", 0), (">/dev/full", 1)):
+        ended = subprocess.run(["/bin/sh", "-c", f"{line} {stream}"], capture_output=True, text=True, check=False)
+        assert ended.returncode == status, (stream, ended.stderr)
+        assert "Traceback" not in ended.stderr

@@ -199,7 +199,8 @@ def test_a_cell_that_the_data_does_not_know_is_refused_with_row_column_and_value
 
 
 LLAMA_CPP = {"model": "Llama-3-70B", "gpu": "RTX 3070 8GB", "n_gpus": "4", "tp": "4", "precision": "Q8_0",
-             "engine": "llama.cpp", "engine_version": "b3000", "date": "2025-06", "scenario": "llama-bench tg", "concurrency": "1"}
+             "engine": "llama.cpp", "engine_version": "b3000", "date": "2025-06",
+             "scenario": "llama-bench tg", "concurrency": "1"}
 MLPERF = {"model": "Llama 2 70B", "gpu": "NVIDIA H200-SXM-141GB", "n_gpus": "8", "tp": "1", "precision": "w fp8/kv fp8",
           "engine": "TensorRT-LLM", "engine_version": "0.17", "date": "2025-04", "isl": "", "osl": "", "concurrency": ""}
 

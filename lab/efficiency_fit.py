@@ -55,18 +55,18 @@ PRIORS: Final = {
     "decode_mbu": Prior(0.90, 0.10, most=1.1), "kv_mbu": Prior(0.85, 0.20, most=1.1),
     # large products reach 70 to 80% of the dense peak before power limits
     "decode_mfu": Prior(0.80, 0.40, most=1.5), "prefill_mfu": Prior(0.60, 0.20, most=0.85),
-    "step_overhead_s": Prior(1e-3, 1.0), "layer_overhead_s": Prior(3e-5, 0.6), "sequence_overhead_s": Prior(5e-6, 1.5),
+    "step_overhead_s": Prior(1e-3, 0.5), "layer_overhead_s": Prior(3e-5, 0.6), "sequence_overhead_s": Prior(5e-6, 1.5),
     # one-shot all-reduce over NVLink of a few KB: 5 to 15 us with its launch (nccl-tests, TensorRT-LLM's custom kernels)
     "collective_latency_s": Prior(1e-5, 0.5),
     # NCCL bus bandwidth over NVLink's one-direction rate: 0.75 to 0.85 of 450 GB/s on HGX H100 (nccl-tests)
     "link_efficiency": Prior(0.70, 0.15, most=0.9),
     "kv_reread": Prior(0.05, 1.5),
-    "expert_reading": Prior(1.3, 0.3, least=1.0), "expert_products": Prior(1.5, 0.4, least=1.0),
+    "expert_reading": Prior(1.3, 0.4, least=1.0), "expert_products": Prior(2.0, 0.6, least=1.0),
     "unpacking": Prior(0.3, 0.7),
     # four launches of 2 to 3 us that quantise activations
     "quantise_layer_s": Prior(8e-6, 0.7),
     # H100 fp8 products reach 0.6 to 0.65 of their peak where bf16 reaches 0.75 to 0.8; B200 fp4 0.5 to 0.6
-    "fp8_products": Prior(1.2, 0.15, least=1.0), "fp4_products": Prior(1.5, 0.2, least=1.0),
+    "fp8_products": Prior(1.2, 0.06, least=1.0), "fp4_products": Prior(1.5, 0.10, least=1.0),
     # tiled attention reaches what dense products do, within a third (arXiv 2307.08691)
     "attention_products": Prior(1.0, 0.2, least=0.7),
 }

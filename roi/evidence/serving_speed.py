@@ -34,7 +34,7 @@ def engine_row(family: str, *, recent: bool, offline: bool = False) -> tuple[Eng
     `offline`: requests are handed over inside the engine's process, which some engines were fitted on by itself.
     """
     rows = load_serving_efficiencies().engines
-    bursts = (f"{family.removesuffix('-2024')}-offline",) if offline else ()  # large batches, which static ones of 2024 were not
+    bursts = (f"{family.removesuffix('-2024')}-offline",) if offline else ()  # large batches, as none of 2024 were
     for name in (*bursts, family):
         for row in rows:
             if name == row.engine or name in row.aliases:

@@ -9,7 +9,7 @@ BIN := .venv/bin
 PARALLEL := --numprocesses=2 --dist=loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test test-all test-slow fuzz lint types bench readme claims clean
+.PHONY: help demo test test-all test-slow fuzz lint types bench readme claims api notebooks clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -39,11 +39,18 @@ types: .venv/dev  ## Check types, strictly
 bench: .venv/dev  ## Measure: comparison, usage log against SQL, replay, and predictions against a real server
 	@$(BIN)/python benchmarks/compare_throughput.py
 	@$(BIN)/python benchmarks/usage_throughput.py
+	@$(BIN)/python benchmarks/agents_throughput.py
 	@$(BIN)/python benchmarks/replay_speed.py
 	@$(BIN)/python benchmarks/serve_accuracy.py
 
 readme: .venv/dev  ## Write the program's output into README.md and docs/
 	@$(BIN)/python lab/render_readme.py
+
+api: .venv/dev  ## Write docs/api.md: what Python users import, from its docstrings
+	@$(BIN)/python lab/render_api.py
+
+notebooks: .venv/dev  ## Run every notebook, write its Jupyter twin and docs/notebooks.md
+	@$(BIN)/python lab/render_notebooks.py $(NAMES)
 
 claims: .venv/dev  ## Write docs/claims.md: the article's claims, computed
 	@$(BIN)/python lab/render_claims.py

@@ -22,30 +22,47 @@ The path of data, one direction:
 
     scenario.yaml --load_scenario--> Scenario --resolve--> Case --compare--> Comparison --report--> text, JSON
 
-`compare(case)` is the spine: it reads no file, no clock and no environment. The names in `__all__` are loaded at first
-use, so `import roi` costs nothing.
+The engine's compare(case) is the spine: it reads no file, no clock and no environment. The names in `__all__` are what
+Python users import (docs/api.md); they are loaded at first use, so `import roi` costs nothing.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from roi.economics.decision.comparison import compare
+    from roi.answers.opening import open_runs
+    from roi.api.asking import compare, load_scenario, resolve
+    from roi.api.measured_parts import measure_quality, measure_usage
+    from roi.api.plots import Chart, Plots
+    from roi.api.shown import Comparison, Option
+    from roi.errors import InputError, RoiError
     from roi.facts.case import Case
     from roi.facts.fact import Fact
-    from roi.resolution.resolution import resolve
-    from roi.scenario.file import load_scenario
+    from roi.scenario.scenario import Scenario
 
 __version__ = "0.1.0"
 
-__all__ = ["Case", "Fact", "__version__", "compare", "load_scenario", "resolve"]
+__all__ = [
+    "Case", "Chart", "Comparison", "Fact", "InputError", "Option", "Plots", "RoiError", "Scenario", "__version__", "compare",
+    "load_scenario", "measure_quality", "measure_usage", "open_runs", "resolve",
+]  # fmt: skip
 
 _HOME = {
     "Case": "roi.facts.case",
+    "Chart": "roi.api.plots",
+    "Comparison": "roi.api.shown",
     "Fact": "roi.facts.fact",
-    "compare": "roi.economics.decision.comparison",
-    "load_scenario": "roi.scenario.file",
-    "resolve": "roi.resolution.resolution",
+    "InputError": "roi.errors",
+    "Option": "roi.api.shown",
+    "Plots": "roi.api.plots",
+    "RoiError": "roi.errors",
+    "Scenario": "roi.scenario.scenario",
+    "compare": "roi.api.asking",
+    "load_scenario": "roi.api.asking",
+    "measure_quality": "roi.api.measured_parts",
+    "measure_usage": "roi.api.measured_parts",
+    "open_runs": "roi.answers.opening",
+    "resolve": "roi.api.asking",
 }
 
 

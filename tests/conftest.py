@@ -2,7 +2,7 @@
 
 The user's data folder is an empty one: the profiles and prices of whoever runs the tests change nothing.
 
-A load on a server begins with a garbage collection, which takes a second among the objects of thousands of tests.
+A load on a server begins with a garbage collection, and so does a point on a card: a second each among thousands of tests.
 """
 
 import gc
@@ -36,10 +36,34 @@ def _no_scenario_of_the_folder(monkeypatch):
 
 @pytest.fixture(autouse=True, scope="module")
 def _few_objects(request):
-    """In modules that load servers, collections pass over what was there before."""
-    serves = any(word in request.module.__name__ for word in ("serve", "stops"))
-    if serves:
+    """In modules that load servers or train over and over, collections pass over what was there before."""
+    often = any(word in request.module.__name__ for word in ("serve", "stops", "simulated"))
+    if often:
         gc.freeze()
     yield
-    if serves:
+    if often:
         gc.unfreeze()
+
+
+SAID = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def say(request):
+    """Has a line told at the end of the run, also by a worker."""
+    return request.config.stash.setdefault(SAID, []).append
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["said"] = session.config.stash.get(SAID, [])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    node.config.stash.setdefault(SAID, []).extend(getattr(node, "workeroutput", {}).get("said", []))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for line in config.stash.get(SAID, []):
+        terminalreporter.write_line(line)

@@ -126,7 +126,7 @@ def fit_model(
     chosen = choose_model(model)
     shape, named = chosen.shape, [] if gpus == "all" else [find_gpu(name, "--gpu") for name in gpus.split(",")]
     folders = profile_folders([folder for folder in profiles if folder.exists() or not run_dry])
-    store = load_profiles(folders, kinds={"dry-run"}, model=shape.id)
+    store = load_profiles(folders, kinds={"dry-run", "probe"}, model=shape.id)
     trained, (calibrations, unread) = load_profiles(folders, kinds={"train", "device"}), find_calibrations(folders)
     tell_left_out((*store.damaged, *trained.damaged, *unread), tell)
     folder = profiles[0] if profiles else None

@@ -14,7 +14,7 @@ from roi.estimate.training.memory import workspace_bytes
 from roi.estimate.training.plan import TrainingPlan, check_context, refusal, resolve_targets
 from roi.facts.gpu import Gpu
 from roi.facts.profiles import DryRunProfile
-from roi.store.profiles.lookup import Store, dry_peaks, equal_dry_run, find_dry_run, save_profile
+from roi.store.profiles.lookup import Store, dry_peaks, equal_dry_run, find_dry_run, probe_profiles, save_profile
 
 MemoryEvidence = tuple[DryPeaks | None, DryRunProfile | None, str]
 """Peaks and the dry run that they come from, None: the closed form; what became of a dry run that was made now, else empty."""
@@ -38,6 +38,7 @@ def _run_now(
     chosen: ChosenModel, plan: TrainingPlan, named: Sequence[Gpu], store: Store, folder: Path | None,
 ) -> MemoryEvidence:
     """The evidence of a dry run that is made now."""
+    from roi.profiling.dry.card_kernels import FLASH, kernels_as_probed
     from roi.profiling.dry.dry_profile import profile_dry_run, settle_limits
     from roi.profiling.stack import torch
 
@@ -56,12 +57,15 @@ def _run_now(
     torch.set_num_threads(1)  # shapes alone are worked out
     alone = replace(plan, gpus=1)
     cards_bytes = [card.memory_bytes for card in load_gpus()]
-    profile = profile_dry_run(chosen.config, alone, cards_bytes=cards_bytes, context_tokens=chosen.shape.context_tokens)
+    probed = [probe for card in named for probe in probe_profiles(store, card.id)[:1]] if len(named) == 1 else []
+    kernels = kernels_as_probed(probed[0].profile.answers, f"as probed, {probed[0].name}") if probed else FLASH
+    profile = profile_dry_run(chosen.config, alone, cards_bytes=cards_bytes, context_tokens=chosen.shape.context_tokens,
+                              kernels=kernels)
     rooms = {}  # bytes that the plan may reserve on each card, the card's own cuBLAS workspace counted as the profile's
     for card in named:
         more = workspace_bytes(card) - profile.workspace_bytes
         rooms[card.id] = card.memory_bytes - training_overhead(card).context_bytes[0] - more
-    profile = settle_limits(profile, chosen.config, alone, rooms, SEQ_STEP)
+    profile = settle_limits(profile, chosen.config, alone, rooms, SEQ_STEP, kernels)
     held = equal_dry_run(store, profile)
     if held is not None:
         return dry_peaks(profile, held.path.name), profile, f"already kept as {held.path}, which says the same"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from roi.evidence.known_runs import known_runs
+from roi.evidence.known_runs import KnownRuns, known_runs
 from roi.evidence.training_speed import find_calibrations
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.scenario import Scenario
@@ -19,16 +19,21 @@ def keep_quiet(line: str) -> None:
 
 
 def open_case(scenario: Scenario, profiles: Sequence[Path] = (), tell: Tell = keep_quiet) -> Resolved:
-    """The scenario's Case and plans, resolved with what was run dry or measured.
+    """The scenario's Case and plans, resolved with what was run dry or measured."""
+    return resolve(scenario, open_runs(profiles, tell))
 
-    That is: the profiles and calibrations in `profiles` and in the folders that are searched always. `tell` hears of each file
-    that cannot be used.
+
+def open_runs(profiles: Sequence[Path] = (), tell: Tell = keep_quiet) -> KnownRuns:
+    """What was run dry or measured: the profiles and calibrations in `profiles` and in the folders that are searched always.
+
+    `tell` hears of each file that cannot be used. A plan is replayed once with these runs, so that a second scenario with the
+    same lengths, SLO and models is resolved in a tenth of a second.
     """
     folders = profile_folders(profiles)
     store = load_profiles(folders, kinds={"dry-run", "train", "serve"})
     calibrations, unread = find_calibrations(folders)
     tell_left_out((*store.damaged, *unread), tell)
-    return resolve(scenario, known_runs(store, calibrations))
+    return known_runs(store, calibrations)
 
 
 def tell_left_out(files: Iterable[tuple[Path, str]], tell: Tell) -> None:

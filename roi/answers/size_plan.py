@@ -65,6 +65,8 @@ class Day:
     """Percentiles over the day; requests_per_s is its mean."""
     within_slo: float
     """Share of the requests within both limits, each by itself."""
+    by_hour_requests_per_s: tuple[float, ...]
+    """What is offered in each hour, the busiest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,4 +225,5 @@ def replay_day(plan: FleetPlan, load: Load, replicas: int, mean: float, hourly: 
     requests = load_of(plan.serving, load.traffic.drawn(count), day_arrivals(count, hourly, ARRIVALS))
     found = replay(requests, plan.evidence.server, replicas)
     busy = float(np.mean(found.busy_s)) / SECONDS_PER_DAY  # of the day, not of the time from the first call to the last
-    return Day(replace(load_point(found, mean), utilisation=busy), goodput_share(found, load.slo))
+    rates = np.sort(hourly / np.mean(hourly) * mean)[::-1]
+    return Day(replace(load_point(found, mean), utilisation=busy), goodput_share(found, load.slo), tuple(map(float, rates)))

@@ -1,4 +1,4 @@
-"""Where a user's own data lies: profiles that were measured, prices that were added."""
+"""Where a user's own data lies: profiles that were measured, prices that were added; and what is kept to save time."""
 
 import os
 from collections.abc import Mapping
@@ -7,12 +7,21 @@ from pathlib import Path
 
 def data_folder(platform: str, environment: Mapping[str, str]) -> Path:
     """The user's data folder for roi, as the platform (sys.platform) has it; it may not exist yet."""
+    return _folder(platform, environment, "XDG_DATA_HOME", Path(".local") / "share", Path("Library") / "Application Support")
+
+
+def cache_folder(platform: str, environment: Mapping[str, str]) -> Path:
+    """The folder for what can be made again, such as the script that draws a report's pictures; it may not exist yet."""
+    return _folder(platform, environment, "XDG_CACHE_HOME", Path(".cache"), Path("Library") / "Caches")
+
+
+def _folder(platform: str, environment: Mapping[str, str], variable: str, linux: Path, mac: Path) -> Path:
     home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises where an account has no home
     if platform == "win32":
         base = Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
     elif platform == "darwin":
-        base = home / "Library" / "Application Support"
+        base = home / mac
     else:
-        stated = Path(environment.get("XDG_DATA_HOME") or "")
-        base = stated if stated.is_absolute() else home / ".local" / "share"  # the standard: relative paths are ignored
+        stated = Path(environment.get(variable) or "")
+        base = stated if stated.is_absolute() else home / linux  # the standard: relative paths are ignored
     return base / "roi"

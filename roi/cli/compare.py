@@ -5,7 +5,18 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, format_option, full_option, output_option, scenario_here, scenario_options, tell
+from roi.cli.options import (
+    PATH,
+    format_option,
+    full_option,
+    output_option,
+    page_options,
+    redact_option,
+    scenario_here,
+    scenario_options,
+    tell,
+)
+from roi.errors import InputError
 
 TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."})
 """The branches of the cost tree for an output that cannot show them."""
@@ -16,6 +27,11 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 @click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
 @format_option("table", "json", "markdown")
 @output_option
+@page_options
+@redact_option
+@click.option("--xlsx", type=PATH, help="Write a workbook with live formulas to this file too; needs the extra `report`.")
+@click.option("--csv", "folder", type=PATH,
+              help="Write options, months, lines, facts and drivers as CSV into this folder too.")
 @click.option("--explain", metavar="OPTION",
               help="How one option's figures come about (its id, its kind, or a part of its name).")
 @full_option
@@ -23,7 +39,8 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 @click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
 def compare(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, quality: Path | None, profiles: tuple[Path, ...],
-    form: str, output: Path | None, explain: str | None, full: bool, draws: int | None, seed: int | None,
+    form: str, output: Path | None, html: Path | None, force: bool, redact: bool, xlsx: Path | None, folder: Path | None,
+    explain: str | None, full: bool, draws: int | None, seed: int | None,
 ) -> None:
     """Compare every option of the scenario in FILE.
 
@@ -33,11 +50,26 @@ def compare(
     """
     from roi import __version__
     from roi.answers.compare import compare_file
-    from roi.cli.output import columns, in_colour, write
+    from roi.cli.output import (
+        check_fresh,
+        check_fresh_in,
+        columns,
+        in_colour,
+        replace_file,
+        replace_in_folder,
+        write,
+        write_page,
+    )
     from roi.report.comparison.answer_json import comparison_json
     from roi.report.comparison.compare import comparison_text
+    from roi.report.comparison.csv_files import TABLE_FILES, csv_files
     from roi.report.comparison.options_table import find_option
 
+    if redact and html is None:
+        raise InputError("--redact: without effect here: it leaves rates, wages and names out of --html")
+    check_fresh(html, "--html", force=force)
+    check_fresh(xlsx, "--xlsx", force=force)
+    check_fresh_in(folder, TABLE_FILES, "--csv", force=force)
     file = scenario_here(file)
     found = compare_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed,
                          profiles=profiles, tell=tell)
@@ -51,6 +83,20 @@ def compare(
                                width=columns(output))
         if output is None and "utf" not in (sys.stdout.encoding or "").lower():
             text = text.translate(TREE)
+    if html is not None:
+        from roi.report.comparison.comparison_page import comparison_page
+
+        write_page(comparison_page(found.comparison, found.warnings, version=__version__, scenario=found.scenario,
+                                   redact=redact), html, force=force)
+        tell(f"wrote {html}")
+    if xlsx is not None:
+        from roi.report.workbook.book import comparison_workbook
+
+        replace_file(xlsx, comparison_workbook(found.comparison, __version__), "--xlsx", fresh=not force)
+        tell(f"wrote {xlsx}")
+    if folder is not None:
+        replace_in_folder(folder, csv_files(found.comparison), "--csv", fresh=not force)
+        tell(f"wrote {', '.join(TABLE_FILES)} in {folder}")
     if found.note:
         tell(found.note)
     write(text, output)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from roi.cli.options import PATH, format_option, full_option, tell
+from roi.cli.options import PATH, format_option, full_option, page_options, tell
 from roi.errors import InputError, visible
 
 if TYPE_CHECKING:
@@ -49,26 +49,30 @@ NO_HOURS = "hours and USD need --examples"
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Date of the prices.  [default: today]")
 @full_option
 @format_option("table", "json", "markdown")
+@page_options
 def fit(
     *, model: str, method: "Method", rank: int, targets: str, micro_batch: int, seq: int, checkpointing: bool,
     dtype: "Dtype", optimizer: "Optimizer", attention: "Attend", dropout: float, double_quant: bool, trainer: "Trainer",
     logits_kept: bool | None, autocast: bool | None, packed: bool, accumulation: int, examples: float | None,
     tokens_per_example: float | None, epochs: float, gpu: str, gpus: int, sharding: "Sharding", dry: bool,
     profiles: tuple[Path, ...], as_of: datetime | None, full: bool, form: str,
+    html: Path | None, force: bool,
 ) -> None:
     """Print the cheapest GPU that training MODEL fits on, its hours and USD; with --full all that is known.
 
     MODEL is a name of the catalog (llama-3.1-8b) or of the Hub, or the path of a config.json. Memory is the best evidence
     at hand: a dry run of this plan among the profiles, else the closed form.
     """
+    from roi import __version__
     from roi.answers.fit import TrainingSet, fit_model
     from roi.cli import clock
-    from roi.cli.output import columns, in_colour, write
+    from roi.cli.output import check_fresh, columns, in_colour, write, write_page
     from roi.cli.profile_options import check_new
     from roi.estimate.training.plan import TrainingPlan, trainer_habits
     from roi.report.training.fit import fit_json, fit_text
 
     check_options(click.get_current_context())
+    check_fresh(html, "--html", force=force)
     check_new(None, profiles[0] if dry and profiles else None)
     habits = trainer_habits(trainer, dtype)
     plan = TrainingPlan(
@@ -83,6 +87,11 @@ def fit(
         raise InputError(f"--tokens-per-example: {mean:g} is above --seq {seq}: longer examples would be cut; raise --seq")
     found = fit_model(model, plan, gpus=gpu, data=None if examples is None else TrainingSet(examples, mean, epochs),
                       day=clock.today() if as_of is None else as_of.date(), run_dry=dry, profiles=profiles, tell=tell)
+    if html is not None:
+        from roi.report.training.fit_page import fit_page
+
+        write_page(fit_page(found, version=__version__), html, force=force)
+        tell(f"wrote {html}")
     write(fit_json(found) if form == "json" else fit_text(found, form, full=full, width=columns(), colour=in_colour()))
     if found.kept:
         click.echo(visible(found.kept), err=True)

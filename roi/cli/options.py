@@ -1,6 +1,8 @@
 """Options that several commands share, each declared once; and the check of values that ranges let through."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +21,9 @@ usage_option = click.option("--usage", "part", type=PATH,
                             help="What usage records settle (roi usage --output), laid over the scenario.")
 profiles_option = click.option("--profiles", multiple=True, type=PATH, help="Folder of profiles to search first.")
 full_option = click.option("--full", is_flag=True, help="Print all that is known, not the answer alone.")
+html_option = click.option("--html", type=PATH, help="Write the report as one HTML file too, with pictures.")
+force_option = click.option("--force", is_flag=True, help="Let what is written take the place of a file that is there.")
+redact_option = click.option("--redact", is_flag=True, help="Leave rates, wages and names out of --html.")
 output_option = click.option("--output", type=PATH, help="Write to this file, whole or not at all.")
 
 
@@ -49,3 +54,20 @@ def scenario_options(command: F) -> F:
 def tell(line: str) -> None:
     """Say one line beside the answer, on stderr."""
     click.echo(f"roi: {visible(line)}", err=True)
+
+
+@contextmanager
+def watched() -> Iterator[Callable[[str], None]]:
+    """Where a person watches, the line that says what is being done; else nothing."""
+    if not sys.stderr.isatty():
+        yield lambda line: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield status.update
+
+
+def page_options(command: F) -> F:
+    """--html, and what goes with it."""
+    return html_option(force_option(command))

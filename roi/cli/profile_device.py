@@ -20,5 +20,5 @@ def device(*, device: str | None, budget: float, seed: int, force: bool, keep: s
     from roi.profiling.session import open_session, pick_device
     from roi.report.profiles.profile_device import device_json, device_text
 
-    session = open_session(pick_device(device), seed, budget, force=force)
+    session = open_session(pick_device(device), seed, budget, force=force, profiles=keep.profiles)
     shared.measure_and_tell(session, keep, profile_device, {"table": device_text, "json": device_json}[keep.form])

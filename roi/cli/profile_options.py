@@ -16,11 +16,11 @@ from roi.errors import InputError, RoiError, UnknownName, visible
 
 if TYPE_CHECKING:
     from roi.facts.gpu import Gpu
-    from roi.facts.profiles import DeviceProfile, InferProfile, TrainProfile
+    from roi.facts.profiles import DeviceProfile, InferProfile, ProbeProfile, TrainProfile
     from roi.profiling.session import Session
     from roi.profiling.stops import Stops
 
-    Profile = TypeVar("Profile", DeviceProfile, InferProfile, TrainProfile)
+    Profile = TypeVar("Profile", DeviceProfile, InferProfile, ProbeProfile, TrainProfile)
 
 UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 LONGEST_S: Final = 1e6
@@ -126,13 +126,15 @@ def measure_and_tell(session: "Session", keep: Keep, measure: "Callable[[Session
     from roi.cli.output import write
     from roi.profiling.progress import show_progress
     from roi.profiling.stops import catch_stops
-    from roi.report.profiles.shared_remarks import kept
-    from roi.store.profiles.lookup import save_profile
+    from roi.report.profiles.shared_remarks import changed_since, kept
+    from roi.store.profiles.lookup import load_profiles, previous_profile, profile_folders, save_profile
 
     gpu = find_gpu(session.environment.gpu) if session.environment.gpu else None
     with catch_stops() as session.stops:
         with show_progress() as session.watcher:
             profile = measure(session)
+        folders = profile_folders([keep.profiles] if keep.profiles is not None and keep.profiles.is_dir() else [])
+        before = previous_profile(load_profiles(folders, kinds={profile.kind}), profile)
         try:
             file = save_profile(profile, keep.profiles, keep.output)
         except RoiError:
@@ -141,7 +143,11 @@ def measure_and_tell(session: "Session", keep: Keep, measure: "Callable[[Session
         write(tell(profile, gpu, file))
         if say_kept:
             click.echo(visible(kept(file)), err=True)
+        if before is not None and (changed := changed_since(profile.environment, before.profile.environment)):
+            click.echo(f"since {visible(before.name)}: {'; '.join(changed)}", err=True)
         leave_if_stopped(session.stops, interrupted=session.interrupted)
+    if session.failure is not None:
+        raise RoiError(f"{session.failure}; what was measured is kept, marked incomplete")
 
 
 def check_new(output: Path | None, profiles: Path | None = None) -> None:

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 @click.option("--checkpointing/--no-checkpointing", default=True, show_default=True, help="Gradient checkpointing.")
 @click.option("--dropout", type=float, default=0.0, show_default=True, help="LoRA dropout.")
 @click.option("--double-quant/--no-double-quant", default=True, show_default=True, help="Quantise the NF4 scales too.")
-@click.option("--trainer", default="plain", show_default=True, help="plain loop, hf (Trainer) or trl (SFTTrainer).")
+@click.option("--trainer", default="hf", show_default=True, help="hf (Trainer), trl (SFTTrainer) or a plain loop.")
 @click.option("--autocast/--no-autocast", default=None,
               help="Under torch.autocast.  [default: with hf and trl, unless dtype is fp32]")
-@shared.sequences_option("--micro-batch", default="1,2,4", help="Sequences in one forward pass, with commas.")
-@shared.counts_option("--seq", help="Tokens of a sequence, with commas.  [default: 512,1024,2048; 64,128,256 on a CPU]")
+@shared.sequences_option("--micro-batch", default="1,4", help="Sequences in one forward pass, with commas.")
+@shared.counts_option("--seq", help="Tokens of a sequence, with commas.  [default: 512,2048; 64,256 on a CPU]")
 @shared.seconds_option("--budget", default="120s", help="Time for stepping; building the model comes on top.")
 @shared.device_option
 @click.option("--find-largest/--no-find-largest", default=True, show_default=True, help="Search the largest micro-batch (GPU).")
@@ -51,7 +51,7 @@ def train(
 
     where = pick_device(device)
     chosen = choose_model_to_build(model, weights, where, layers, shrink)
-    lengths = seq or ((64, 128, 256) if where == "cpu" else (512, 1024, 2048))
+    lengths = seq or ((64, 256) if where == "cpu" else (512, 2048))
     stored: Dtype = dtype or ("fp32" if where == "cpu" else "bf16")
     plan = TrainingPlan(
         method=method, rank=rank, targets=targets, micro_batch=micro_batch[0], seq=lengths[0], checkpointing=checkpointing,
@@ -60,7 +60,7 @@ def train(
         padded=False,  # every sequence is full
     )
     chosen = closed_form(chosen, plan)
-    session = open_session(where, seed, budget, force=force, notes=chosen.notes)
+    session = open_session(where, seed, budget, force=force, notes=chosen.notes, profiles=keep.profiles)
     request = TrainRequest(chosen, plan, points=tuple((b, t) for b in micro_batch for t in lengths), find_largest=find_largest)
     check_possible(request, where)
     as_json = keep.form == "json"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, format_option, tell
+from roi.cli.options import PATH, format_option, page_options, tell
 from roi.errors import InputError
 
 
@@ -28,10 +28,12 @@ from roi.errors import InputError
 @click.option("--strict", is_flag=True, help="Refuse where a row is left out or an item has no pair.")
 @format_option("table", "json", "markdown")
 @click.option("--output", type=PATH, help="Write scores and rates as YAML, for compare --quality; records bar and metric.")
+@page_options
 def quality(
     *, files: tuple[str, ...], incumbent: str | None, bar_given: str | None, margin: float, metric_given: str | None,
     named_filter: str | None, systems: tuple[str, ...], columns_given: tuple[str, ...], cascades: tuple[str, ...],
     repeats: bool, training: Path | None, strict: bool, form: str, output: Path | None,
+    html: Path | None, force: bool,
 ) -> None:
     """What FILES, results per item and system, say of each system: folders and globs too.
 
@@ -41,10 +43,11 @@ def quality(
     from roi import __version__
     from roi.answers.quality import QualityQuestion, answer_quality
     from roi.cli.clock import today
-    from roi.cli.output import columns, in_colour, replace_file, write
+    from roi.cli.output import check_fresh, columns, in_colour, replace_file, write, write_page
     from roi.quality.result_rows import Asked
     from roi.report.quality import quality_json, quality_text
 
+    check_fresh(html, "--html", force=force)
     bar, bar_on = _dated(bar_given, "--bar")
     metric, metric_on = _dated(metric_given, "--metric")
     asked = Asked(metric=metric, filter=named_filter, columns=_pairs(columns_given, "--map", "item=COLUMN"), repeats=repeats,
@@ -55,6 +58,11 @@ def quality(
     if output is not None:
         replace_file(output, answer.part)
         tell(f"wrote {output}; next: roi compare my.yaml --quality {output}")
+    if html is not None:
+        from roi.report.quality_page import quality_page
+
+        write_page(quality_page(answer, version=__version__), html, force=force)
+        tell(f"wrote {html}")
     if form == "json":
         write(quality_json(answer, version=__version__))
     else:

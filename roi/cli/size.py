@@ -2,13 +2,21 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, format_option, full_option, output_option, scenario_here, scenario_options, tell
+from roi.cli.options import (
+    PATH,
+    format_option,
+    full_option,
+    output_option,
+    page_options,
+    scenario_here,
+    scenario_options,
+    tell,
+    watched,
+)
 
 
 @click.command(short_help="Replicas that keep the SLO at the peak; cost against latency.")
@@ -22,17 +30,20 @@ from roi.cli.options import PATH, format_option, full_option, output_option, sce
 @full_option
 @format_option("table", "json", "markdown")
 @output_option
+@page_options
 def size(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, profiles: tuple[Path, ...], model: str | None,
     trace: Path | None, times: float, figure: Path | None, full: bool, form: str, output: Path | None,
+    html: Path | None, force: bool,
 ) -> None:
     """Size the fleet of a self-hosted model for the scenario in FILE (without it: roi.yaml, else the bundled one).
 
     Every plan's replicas are replayed at the peak: continuous batching, KV limit, chunked prefill, a router that picks the
     emptiest replica. Capacity and spread are those that `roi compare` uses.
     """
+    from roi import __version__
     from roi.answers.size import size_file
-    from roi.cli.output import columns, in_colour, write
+    from roi.cli.output import check_fresh, columns, in_colour, write, write_page
     from roi.cli.profile_options import check_folder
     from roi.report.serving.size import size_json, size_text
 
@@ -45,15 +56,22 @@ def size(
 
         check_figure(figure)
     check_folder(output)
+    check_fresh(html, "--html", force=force)
     file = scenario_here(file)
-    with _status() as status:
+    with watched() as status:
         sizing = size_file(file, overrides=overrides, part=part, profiles=profiles, model=model, trace=trace, times=times,
                            tell=tell, status=status)
     if figure is not None:
+        from roi.report.charts.size_charts import rent_against_latency
         from roi.report.serving.size import write_figure
 
-        write_figure(sizing, figure)
+        write_figure(rent_against_latency(sizing), figure)
         tell(f"{figure} shows cost against latency")
+    if html is not None:
+        from roi.report.serving.size_page import size_page
+
+        write_page(size_page(sizing, version=__version__), html, force=force)
+        tell(f"wrote {html}")
     if file is None:
         tell(f"no FILE given: the bundled scenario, {sizing.title!r}")
     text = size_json(sizing) if form == "json" else size_text(sizing, form, full=full, width=columns(output),
@@ -61,15 +79,3 @@ def size(
     if output is None and form == "table" and "utf" not in (sys.stdout.encoding or "").lower():
         text = text.encode("ascii", errors="replace").decode()
     write(text, output)
-
-
-@contextmanager
-def _status() -> Iterator[Callable[[str], None]]:
-    """Where a person watches, the line that says what is being done; else nothing."""
-    if not sys.stderr.isatty():
-        yield lambda line: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("") as status:
-        yield status.update

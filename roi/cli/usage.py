@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roi.cli.options import PATH, format_option, tell
+from roi.cli.options import PATH, format_option, page_options, tell, watched
 from roi.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,8 +23,20 @@ if TYPE_CHECKING:
               help="Whether the input column counts cached tokens too, where the format leaves it open.")
 @click.option("--provider", help="Who is paid, where the files do not say.")
 @click.option("--model", help="The model, where the files do not say.")
-@click.option("--group-by", metavar="KIND", help="tag, prompt, key, user or project; left out = the first there is.")
+@click.option(
+    "--agents",
+    is_flag=True,
+    help="Read the sessions of coding agents on this machine: Claude Code, Codex CLI, Gemini CLI, OpenCode.",
+)
+@click.option("--names", is_flag=True, help="Their projects and sessions by name; left out = by pseudonyms.")
+@click.option(
+    "--group-by",
+    metavar="KIND",
+    help="tag, prompt, key, user, project, session, model, day or hour (of the day, UTC); left out = the first that there is.",
+)
 @click.option("--timezone", default="UTC", show_default=True, metavar="ZONE", help="Of times without an offset.")
+@click.option("--dates", type=click.Choice(["iso", "us"]), default="iso", show_default=True,
+              help="How dates of your own tables are written: us = month/day/year.")
 @click.option("--incumbent", metavar="PROVIDER/MODEL", help="Whose workload is wanted, where there are several.")
 @click.option("--task", metavar="GROUP", help="Group whose workload is wanted; left out = the incumbent's whole.")
 @click.option("--requests-per-day", type=click.FloatRange(0, 1e9, min_open=True), help="Where the export does not count them.")
@@ -34,41 +46,56 @@ if TYPE_CHECKING:
               help="Groups to compare, the largest; 0 = none.")
 @click.option("--strict", is_flag=True, help="Refuse where a row or a file is left out.")
 @click.option("--backend", metavar="URL", help="Ibis URL of the database that holds the log; FILES is then one table's name.")
-@format_option("table", "json")
+@format_option("table", "json", "csv")
 @click.option("--output", type=PATH, help="Write workload, incumbent and bill as YAML, for compare --usage.")
 @click.option("--trace", type=PATH, help="Write arrivals and lengths of the calls as Parquet.")
+@page_options
 def usage(
     *, files: tuple[str, ...], named: str | None, columns_given: tuple[str, ...], input_includes_cache: str | None,
-    provider: str | None, model: str | None, group_by: str | None, timezone: str, incumbent: str | None, task: str | None,
+    provider: str | None, model: str | None, agents: bool, names: bool,
+    group_by: str | None, timezone: str, dates: str, incumbent: str | None, task: str | None,
     requests_per_day: float | None, bill: float | None, scenario: Path | None, most: int, strict: bool, backend: str | None,
-    form: str, output: Path | None, trace: Path | None,
+    form: str, output: Path | None, trace: Path | None, html: Path | None, force: bool,
 ) -> None:
     """What FILES say was spent: exports and logs, also folders, globs, gzip, and - for standard input.
 
-    Read are the exports of OpenAI (dashboard CSV, Usage API, Costs API), Anthropic (console CSV, usage and cost reports),
-    LiteLLM, Langfuse, OpenTelemetry GenAI spans, AWS Bedrock invocation logs, OpenRouter, DeepSeek, Cursor, Helicone, FOCUS,
-    and any CSV, JSON lines or Parquet with a time, input and output tokens. Prompts and answers are never read.
+    Read are the exports of OpenAI and Anthropic (usage and cost, CSV and API), sessions of Claude Code, Codex CLI, Gemini CLI
+    and OpenCode, LiteLLM, Langfuse, spans of OpenTelemetry GenAI, OpenInference and the AI SDK, AWS Bedrock logs (S3,
+    CloudWatch), OpenRouter, DeepSeek, Cursor, Helicone, FOCUS, public traces, and any CSV, JSON lines or Parquet with a time,
+    input and output tokens; a ZIP of them too. Prompts and answers are never read.
     """
     from roi import __version__
     from roi.answers.usage import answer_usage
-    from roi.cli.output import columns, in_colour, replace_file, write
+    from roi.cli.output import check_fresh, columns, in_colour, replace_file, write, write_page
     from roi.report.usage.spend_json import usage_json
     from roi.report.usage.spend_report import usage_text
     from roi.usage.summary import Question
 
     if bill is not None and not math.isfinite(bill):
         raise InputError(f"--bill: {bill} is not usable; USD above 0")
-    question = Question(files=files, options=_file_options(columns_given, input_includes_cache, provider, model, group_by),
+    options = _file_options(columns_given, input_includes_cache, provider, model, group_by, dates)
+    question = Question(files=files, options=options,
                         named=named, strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,
-                        requests_per_day=requests_per_day, backend=backend, trace=trace)
-    for option, target in (("--output", output), ("--trace", trace)):
+                        requests_per_day=requests_per_day, backend=backend, trace=trace, agents=agents, names=names)
+    for option, target in (("--output", output), ("--trace", trace), ("--html", html)):
         _check_target(option, target, files)
-    found = answer_usage(question, scenario=scenario, most=most, with_part=output is not None, tell=tell)
+    check_fresh(html, "--html", force=force)
+    with watched() as status:
+        found = answer_usage(question, scenario=scenario, most=most, with_part=output is not None, tell=tell, status=status)
     if output is not None and found.part is not None:
         replace_file(output, found.part)
         tell(f"wrote {output}; next: roi compare my.yaml --usage {output}")
+    if html is not None:
+        from roi.report.usage.usage_page import usage_page
+
+        write_page(usage_page(found.spent, found.tasks, version=__version__), html, force=force)
+        tell(f"wrote {html}")
     if form == "json":
         write(usage_json(found.spent, found.tasks, version=__version__))
+    elif form == "csv":
+        from roi.report.usage.spend_csv import usage_csv
+
+        write(usage_csv(found.spent, found.tasks))
     else:
         write(usage_text(found.spent, found.tasks, width=columns(), colour=in_colour()))
 
@@ -86,7 +113,7 @@ def _check_target(option: str, target: Path | None, files: tuple[str, ...]) -> N
 
 
 def _file_options(
-    columns: tuple[str, ...], includes: str | None, provider: str | None, model: str | None, group_by: str | None,
+    columns: tuple[str, ...], includes: str | None, provider: str | None, model: str | None, group_by: str | None, dates: str,
 ) -> "FileOptions":
     """What the options say of the files' rows."""
     from roi.usage.read.record import FileOptions
@@ -100,4 +127,4 @@ def _file_options(
 
         provider = find_provider(provider, "--provider")
     return FileOptions(group_by=group_by, includes_cache=None if includes is None else includes == "yes", provider=provider,
-                       model=model, columns=tuple((what, name) for what, name in pairs))
+                       model=model, us_dates=dates == "us", columns=tuple((what, name) for what, name in pairs))

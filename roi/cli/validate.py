@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, format_option, output_option
+from roi.cli.options import PATH, format_option, output_option, page_options, tell
 
 INSTRUMENTS = ("closed-form", "dry-run")
 
@@ -17,7 +17,10 @@ INSTRUMENTS = ("closed-form", "dry-run")
 @click.option("--strict", is_flag=True, help="Exit 2 where a row cannot be used, in place of skipping it.")
 @format_option("table", "json", "markdown")
 @output_option
-def validate(*, table: Path, instrument: str, strict: bool, form: str, output: Path | None) -> None:
+@page_options
+def validate(
+    *, table: Path, instrument: str, strict: bool, form: str, output: Path | None, html: Path | None, force: bool,
+) -> None:
     """Predict every row of TABLE, a CSV of measured runs, and print how far off the predictions are.
 
     docs/tables.md names the columns, and `roi schema --of training-table` and `--of serving-table` print them as JSON Schema.
@@ -32,16 +35,24 @@ def validate(*, table: Path, instrument: str, strict: bool, form: str, output: P
 
     Commas, semicolons, tabs or bars between cells; decimal points.
     """
+    from roi import __version__
     from roi.answers.validate import validate_table
     from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
-    from roi.cli.output import write
+    from roi.cli.output import check_fresh, write, write_page
     from roi.estimate.accuracy.serving_errors import ServingValidation
     from roi.report.validate import serving_validation_json, serving_validation_text, validation_json, validation_text
 
     def announce(row: int, total: int) -> None:
         click.echo(f"\rdry runs: row {row} of at most {total}", nl=row == total, err=True)
 
+    check_fresh(html, "--html", force=force)
     found = validate_table(table, instrument, strict=strict, announce=announce if sys.stderr.isatty() else None)
+    if html is not None:
+        from roi.report.validate_page import validation_page
+
+        write_page(validation_page(found, instrument, training_efficiencies().speed_basis(), version=__version__), html,
+                   force=force)
+        tell(f"wrote {html}")
     if isinstance(found, ServingValidation):
         write(serving_validation_json(found) if form == "json" else serving_validation_text(found, form), output)
         return

@@ -13,7 +13,7 @@ LARGEST_RATE = 1e9
 
 def discount_factors(annual: float, horizon: int) -> Array:
     """What a dollar of month t = 1..H is worth today, shape (H,): (1 + R)^(-t/12)."""
-    return np.asarray((1.0 + annual) ** (-np.arange(1, horizon + 1, dtype=np.float64) / MONTHS_PER_YEAR))
+    return np.asanyarray((1.0 + annual) ** (-np.arange(1, horizon + 1, dtype=np.float64) / MONTHS_PER_YEAR))
 
 
 def present_value(upfront: Number, monthly: Array, annual_rate: float) -> Number:
@@ -27,7 +27,7 @@ def payback(upfront_saving: Number, monthly_saving: Array, tolerance: float = 1e
 
     0 where they are never negative. `tolerance` USD counts as zero, so that rounding does not turn a tie into a loss.
     """
-    start = np.broadcast_to(np.asarray(upfront_saving, dtype=np.float64), (*monthly_saving.shape[:-1], 1))
+    start = np.broadcast_to(np.asanyarray(upfront_saving, dtype=np.float64), (*monthly_saving.shape[:-1], 1))
     total = np.concatenate([start, start + np.cumsum(monthly_saving, axis=-1)], axis=-1)  # savings at month ends 0..H
     negative = total < -tolerance
     any_negative = negative.any(axis=-1)
@@ -66,7 +66,7 @@ def internal_rate(upfront_saving: float, monthly_saving: Array) -> float | None:
 
     def value(log_rate: Array) -> Array:
         exponent = -np.outer(log_rate, periods)
-        return np.asarray((flows * np.exp(exponent - exponent.max(axis=1, keepdims=True))).sum(axis=1))
+        return np.asanyarray((flows * np.exp(exponent - exponent.max(axis=1, keepdims=True))).sum(axis=1))
 
     if not (np.any(flows > NOTHING) and np.any(flows < -NOTHING)):
         return None

@@ -146,7 +146,7 @@ class Api:
     batch_output: Annotated[Array | None, At("options.{option}.price.batch_output_usd_per_mtok")]
     batch_cache_read: Annotated[Array | None, At("options.{option}.price.batch_cache_read_usd_per_mtok")]
     batch_cache_write: Annotated[Array | None, At("options.{option}.price.batch_cache_write_usd_per_mtok")]
-    cache_minimum: Annotated[float, At("options.{option}.price.cache_minimum_tokens", absent=0.0)]
+    cache_minimum: Annotated[Number, At("options.{option}.price.cache_minimum_tokens", absent=0.0)]
     discount: Annotated[Number, At("options.{option}.price.discount", "apis.{vendor}.discount", "options.stay.price.discount")]
     """Stated terms of an API hold for every option that uses it, as the incumbent's do for staying and for its levers."""
     uses_cache: Annotated[bool, At("options.{option}.uses_cache")]

@@ -203,7 +203,7 @@ KINDS: Final[dict[Any, Callable[[Value | Array, str], object]]] = {
     int: lambda value, path: int(float(number(value, path))),
     bool: lambda value, path: bool(value),
     str: lambda value, path: str(value),
-    Array: lambda value, path: np.atleast_1d(np.asarray(value, dtype=np.float64)),
+    Array: lambda value, path: np.atleast_1d(value if isinstance(value, np.ndarray) else np.asarray(value, dtype=np.float64)),
 }
 """How a value is taken for each type of a field (Any: types and unions of types)."""
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
+from roi.estimate.replay.load_curve import PlanCapacity
 from roi.estimate.step.calibration import Evidence
 from roi.evidence.measured_servers import MeasuredServer, measured_servers
 from roi.evidence.training_speed import CalibrationFile, speed_evidence
@@ -19,9 +20,11 @@ class KnownRuns(NamedTuple):
     """Evidence of training speed for a card and a layout."""
     servers: Callable[[str], tuple[tuple[MeasuredServer, ...], tuple[tuple[str, str], ...]]]
     """Servers measured on a card, newest first, and the profiles that say nothing, with the reason."""
+    replayed: dict[tuple[object, ...], PlanCapacity]
+    """What plans hold at an SLO, as far as it was asked for: replayed once with these runs."""
 
 
 def known_runs(store: Store | None = None, calibrations: Sequence[CalibrationFile] = ()) -> KnownRuns:
     """Profiles and calibration files, fitted once; without any, the published runs alone."""
     held = store or Store()
-    return KnownRuns(held, speed_evidence(held, calibrations), cache(lambda gpu: measured_servers(held, gpu)))
+    return KnownRuns(held, speed_evidence(held, calibrations), cache(lambda gpu: measured_servers(held, gpu)), {})

@@ -1,4 +1,4 @@
-"""What a profile file holds: a dry run, the rates of a device, a short training run, prefill and decode, a server under load.
+"""What a profile file holds: a dry run, a probe, rates of a device, a training run, prefill and decode, a server under load.
 
 One file a run, written once. Raw times are kept; warm-up is cut when they are read. SI units; null = not known.
 """
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from roi.facts.environment import Run
+from roi.facts.environment import ProbeAnswers, Run
 from roi.facts.fact import Record
 from roi.facts.serve_profile import ServeProfile
 
@@ -51,6 +51,8 @@ class MemoryReading(Record):
     """This process on the device as NVML counts it (context included); on a CPU its highest resident set."""
     device_bytes: NonNegativeFloat | None = None
     """Everything in use on the device."""
+    retries: NonNegativeInt | None = None
+    """How often torch's allocator gave its cache back and tried again: such a step is slower than it need be."""
 
 
 class DryRunSearch(Record):
@@ -162,6 +164,8 @@ class TrainPoint(Record):
     """Every micro-step (forward, backward, optimizer) in order, warm-up included, s."""
     warmup: NonNegativeInt
     """How many of the first steps are warm-up."""
+    free_step_s: PositiveFloat | None = None
+    """Seconds of a step where no step is waited for, as in training that logs rarely; null: not measured."""
     losses: tuple[float, ...] = ()
     """Loss of every step."""
     memory: MemoryReading
@@ -220,5 +224,15 @@ class InferProfile(Run):
     notes: tuple[str, ...] = ()
 
 
-Profile = Annotated[DryRunProfile | DeviceProfile | TrainProfile | InferProfile | ServeProfile, Field(discriminator="kind")]
+class ProbeProfile(Run):
+    """What only a card can settle: one question after the other, each by itself."""
+
+    kind: Literal["probe"] = "probe"
+    answers: ProbeAnswers
+    complete: bool = True
+    notes: tuple[str, ...] = ()
+
+
+Profile = Annotated[DryRunProfile | ProbeProfile | DeviceProfile | TrainProfile | InferProfile | ServeProfile,
+                    Field(discriminator="kind")]
 """Any of them, told apart by `kind`."""

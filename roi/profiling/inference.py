@@ -8,14 +8,14 @@ from typing import Any, Final, Literal, get_args
 from roi.catalog.models.configs import context_tokens
 from roi.errors import InputError, RoiError, nearest
 from roi.estimate.training.plan import TrainingPlan
-from roi.facts.profiles import InferPoint, InferProfile, MemoryReading
+from roi.facts.profiles import InferPoint, InferProfile
+from roi.profiling.board import Draw, PowerMeter
 from roi.profiling.device.operator_rates import synchronise
-from roi.profiling.machine import peak_resident_bytes, reset_peak_resident
 from roi.profiling.model_to_build import ModelToBuild
-from roi.profiling.session import Session, check_weights_fit
+from roi.profiling.session import Session, check_weights_fit, ran_out
 from roi.profiling.stack import peft, torch
 from roi.profiling.train.real_model import LINEARS, build_meta, build_model, check_module_ranks, load_model, prepare_training
-from roi.profiling.train.train_point import ran_out, release
+from roi.profiling.train.train_point import read_memory, release, reset_memory
 
 Stored = Literal["bf16", "fp16", "fp32", "nf4"]
 
@@ -23,8 +23,6 @@ STORED: Final[tuple[str, ...]] = get_args(Stored)
 LEAST: Final = 3
 """Prefills at least, each with its decode steps."""
 MOST: Final = 20
-WARM_UP_DECODES: Final = 2
-"""Untimed decode steps after the untimed first prefill."""
 CPU_OUTPUTS: Final = 32
 CPU_INPUTS: Final = 64
 """bitsandbytes' CPU kernel (AVX512-BF16) packs 4-bit rows in blocks of so many outputs when no gradient is asked for, and wants
@@ -119,11 +117,14 @@ def prepare(model: Any) -> Any:
 
 def time_generation(model: Any, ids: torch.Tensor, decode: int, device: str,
                     slot_s: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """(seconds of each prefill, seconds of each decode step): LEAST to MOST rounds within the slot, after an untimed one."""
+    """(seconds of each prefill, seconds of each decode step): LEAST to MOST rounds within the slot, after an untimed one.
+
+    The untimed round has every decode step: cuDNN makes a plan, tens of ms, for each new length of the cache.
+    """
     prefill_s: list[float] = []
     decode_s: list[float] = []
     with torch.no_grad():
-        generate(model, ids, min(WARM_UP_DECODES, decode), device)
+        generate(model, ids, decode, device)
         start = perf_counter()
         while len(prefill_s) < LEAST or (len(prefill_s) < MOST and perf_counter() - start < slot_s):
             first, steps = generate(model, ids, decode, device)
@@ -162,12 +163,13 @@ def profile_infer(plan: InferPlan, session: Session) -> InferProfile:
     of that to each size; the first size of each is measured whatever it takes. Ctrl-C before the first point is passed on.
     """
     timing = _Timing(plan, session)
-    draw = session.measure(timing.run, lambda: timing.points)
+    session.measure(timing.run, lambda: timing.points)
     if not timing.points:
         raise RoiError(f"nothing was measured: {'; '.join(timing.missing)}")
-    return InferProfile(started=session.started, environment=session.environment_under_load(draw), model=plan.model.name,
-                        dtype=plan.dtype, rank=plan.rank, points=tuple(timing.points),
-                        complete=not (timing.missing or session.interrupted), notes=session.all_notes)
+    environment = session.environment_under_load(timing.last_draw)
+    return InferProfile(started=session.started, environment=environment, model=plan.model.name, dtype=plan.dtype,
+                        rank=plan.rank, points=tuple(timing.points),
+                        complete=not (timing.missing or session.cut), notes=session.all_notes)
 
 
 @dataclass
@@ -180,6 +182,8 @@ class _Timing:
     points: list[InferPoint] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     """Notes on stages and sizes that were not measured, with the reason."""
+    last_draw: Draw | None = None
+    """Clocks while the last point was timed: building and waiting are not in them."""
 
     def run(self) -> None:
         """Base, unmerged, merged: each is built from the one before and measured at every size."""
@@ -242,17 +246,18 @@ class _Timing:
 
     def _time_point(self, stage: Stage, batch: int, prompt: int, slot_s: float) -> InferPoint:
         device, board = self.session.device, self.session.board
+        meter = PowerMeter(board)
         source = torch.Generator().manual_seed(self.session.seed)
         ids = torch.randint(0, int(self.model.config.vocab_size), (batch, prompt), generator=source).to(device)
-        reset_peak_resident()
-        if device == "cuda":
-            torch.cuda.reset_peak_memory_stats()
-        prefill_s, decode_s = time_generation(self.model, ids, self.plan.decode, device, slot_s)
-        memory = MemoryReading(process_bytes=peak_resident_bytes()) if device != "cuda" else MemoryReading(
-            allocated_bytes=torch.cuda.max_memory_allocated(), reserved_bytes=torch.cuda.max_memory_reserved(),
-            process_bytes=board.process_bytes() if board else None, device_bytes=board.used_bytes() if board else None)
+        reset_memory(device)
+        meter.start()
+        try:
+            prefill_s, decode_s = time_generation(self.model, ids, self.plan.decode, device, slot_s)
+        finally:
+            draw = meter.stop()
+        self.last_draw = draw if draw.sm_clock_hz is not None else self.last_draw
         return InferPoint(adapter=stage, batch=batch, prompt_tokens=prompt, decoded_tokens=self.plan.decode,
-                          prefill_s=prefill_s, decode_s=decode_s, memory=memory)
+                          prefill_s=prefill_s, decode_s=decode_s, memory=read_memory(device, board))
 
     def _miss(self, why: str) -> None:
         self.missing.append(why)

@@ -1,33 +1,38 @@
 """One measured run on the device at hand: its device and environment, its budget, who watches it, and what ends it early."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from roi import __version__
 from roi.catalog.cards.gpus import find_gpu, load_gpus
 from roi.errors import InputError, RoiError
 from roi.facts.environment import Environment
-from roi.profiling.machine import (
-    PACKAGES,
-    Board,
-    Draw,
-    PowerMeter,
-    available_bytes,
-    cpu_name,
-    load_average,
-    open_boards,
-    package_versions,
-    usable_cores,
-)
+from roi.facts.profiles import ProbeProfile
+from roi.profiling.board import Board, Draw, open_board
+from roi.profiling.dry.card_kernels import CAUSAL, attention_by_rule
+from roi.profiling.machine import PACKAGES, available_bytes, cpu_name, load_average, package_versions, usable_cores
 from roi.profiling.progress import Watcher
 from roi.profiling.stack import quiet, torch
 from roi.profiling.stops import Stops
+from roi.store.profiles.lookup import load_profiles, profile_folders
 from roi.units import GIB
 
 DEVICES: Final = ("cuda", "cpu")
+ALLOCATOR: Final = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
+"""Variables that set the caching allocator up; the second is the older name."""
+OUT_OF_MEMORY: Final = (
+    "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_NOT_INITIALIZED", "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED", "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+    "can't allocate memory", "not enough memory",
+)
+"""How errors that are no torch.OutOfMemoryError say it: cuBLAS (its handle wants memory too), cuDNN, bitsandbytes, the CPU."""
+DEVICE_FAILED: Final = ("CUDA error", "CUDA driver error", "CUBLAS_STATUS", "CUDNN_STATUS", "cuDNN error", "NCCL error")
+"""How errors of the device say so where they are no torch.AcceleratorError. They stay: every later call raises them again."""
 LARGE_ON_CPU: Final = 1e9
 """Parameters above which one step on a CPU takes minutes (6 FLOP a parameter and token, at most 1e11 FLOP/s a core)."""
 
@@ -46,6 +51,8 @@ class Session:
     stops: Stops = field(default_factory=Stops)
     notes: list[str] = field(default_factory=list)
     """What a reader of the profile must know of the run."""
+    failure: str | None = None
+    """What ended the run early although it had measured something, for people; None where nothing did."""
     interrupted: bool = False
     """True after Ctrl-C or SIGTERM: the profile then holds what was done until that moment."""
     started: datetime = field(default_factory=lambda: datetime.now(tz=UTC))
@@ -77,51 +84,119 @@ class Session:
         """Notes of the profile, those of the opening first."""
         return (*self.opening_notes, *self.notes)
 
-    def measure(self, work: Callable[[], None], anything: Callable[[], object], *, metered: bool = True) -> Draw:
-        """Power and clocks while `work` ran, or what was done of it until Ctrl-C or SIGTERM. The budget begins here.
+    @property
+    def cut(self) -> bool:
+        """True where a signal or a failure ended the run."""
+        return self.interrupted or self.failure is not None
 
-        A signal before `anything()` was measured is passed on. Without `metered` the board is left to whoever runs inside.
+    def measure(self, work: Callable[[], None], anything: Callable[[], object]) -> None:
+        """Do `work`; what it measured until a signal or a failure of the device is kept. The budget begins here.
+
+        A signal, or a failure, before `anything()` was measured is passed on.
         """
-        meter = PowerMeter(self.board if metered else None)
-        meter.start()
         self.began_s = time.monotonic()
         try:
             with quiet():
                 self.stops.guard()
                 work()
-            self.stops.finish()
         except KeyboardInterrupt:
             if not anything():
                 raise
             self.interrupted = True
             self.notes.append(self.stops.why)
-            self.stops.finish()
-        finally:
-            draw = meter.stop()
-        return draw
+        except (RuntimeError, RoiError) as error:
+            said = RoiError(f"the device failed: {first_line(error)}") if device_failed(error) else error
+            if not anything():
+                raise said from error
+            self.failure = str(said) if isinstance(said, RoiError) else f"{type(said).__name__}: {first_line(said)}"
+            self.notes.append(self.failure)
+        self.stops.finish()
 
     def environment_under_load(self, draw: Draw | None) -> Environment:
-        """The environment with the clocks that were read during the run."""
+        """The environment with the clocks that were read during the run, and what slowed them."""
         if draw is None:
             return self.environment
-        clocks = {"sm_clock_hz": draw.sm_clock_hz, "memory_clock_hz": draw.memory_clock_hz}
-        return self.environment.model_copy(update=clocks)
+        return self.environment.model_copy(update={
+            "sm_clock_hz": draw.sm_clock_hz, "memory_clock_hz": draw.memory_clock_hz, "slowed": draw.slowed})
 
 
-def open_session(device: str, seed: int, budget_s: float, *, force: bool = False, notes: Sequence[str] = ()) -> Session:
-    """A session on `device`; an InputError where other processes use the GPU. Call before the first tensor goes there."""
+def ran_out(error: BaseException) -> bool:
+    """True where an error means that memory ran out."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in OUT_OF_MEMORY)
+
+
+def device_failed(error: BaseException) -> bool:
+    """True where an error is one of the device that no later call recovers from."""
+    if "no kernel image" in str(error):
+        return False  # one operator has no code for this card; the others go on
+    sticky = getattr(torch, "AcceleratorError", ())
+    told = isinstance(error, RuntimeError) and any(sign in str(error) for sign in DEVICE_FAILED)
+    return not ran_out(error) and (isinstance(error, sticky) or told)
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says first, at most 200 signs."""
+    return " ".join((str(error).strip().splitlines() or [type(error).__name__])[0].split())[:200]
+
+
+def open_session(device: str, seed: int, budget_s: float, *, force: bool = False, notes: Sequence[str] = (),
+                 profiles: Path | None = None) -> Session:
+    """A session on `device`; an InputError where other processes use the GPU. Call before the first tensor goes there.
+
+    What was probed on the card, as the usual folders of profiles and `profiles` have it, is part of its environment.
+    """
     board, shared = claim_board(device, force=force)
-    return Session(read_environment(device, seed, board), budget_s, board, opening_notes=(*notes, *shared))
+    environment = with_probe(read_environment(device, seed, board), profiles)
+    return Session(environment, budget_s, board, opening_notes=(*notes, *shared))
+
+
+def with_probe(environment: Environment, profiles: Path | None) -> Environment:
+    """The environment with the newest answers of this card under this driver and these versions of torch and cuDNN."""
+    if environment.device != "cuda":
+        return environment
+    folders = profile_folders([profiles] if profiles is not None and profiles.is_dir() else [])
+    for stored in load_profiles(folders, kinds={"probe"}).profiles:
+        if isinstance(stored.profile, ProbeProfile) and _same_stack(stored.profile.environment, environment):
+            answers = stored.profile.answers
+            attention = answers.attention.get(CAUSAL, environment.attention)
+            return environment.model_copy(update={"probe": answers, "attention": attention})
+    return environment
+
+
+def _same_stack(one: Environment, other: Environment) -> bool:
+    same = all(getattr(one, name) == getattr(other, name) for name in ("gpu_name", "driver", "cuda", "cudnn", "mig"))
+    return same and one.versions.get("torch") == other.versions.get("torch")
 
 
 def pick_device(asked: str | None) -> str:
     """`cuda` or `cpu`: what was asked for if it is there; without a wish the GPU if there is one."""
     if asked is not None and asked not in DEVICES:
         raise InputError(f"--device: {asked[:40]!r} is not one of {', '.join(DEVICES)}")
-    found = torch.cuda.is_available()
+    with quiet():  # a broken driver warns here, and is told below
+        found = torch.cuda.is_available()
     if asked == "cuda" and not found:
-        raise InputError(f"--device cuda: this torch ({torch.__version__}) sees no GPU; --device cpu runs a small model")
+        why = unusable_gpu()
+        raise InputError(f"--device cuda: this torch ({torch.__version__}) sees no GPU{f' ({why})' if why else ''}; "
+                         "--device cpu runs a small model")
+    if asked is None and not found and os.environ.get("CUDA_VISIBLE_DEVICES") != "" and (why := unusable_gpu()):
+        raise InputError(f"--device: there is a GPU, but torch cannot use it: {why}; mend that, or --device cpu")
     return asked or ("cuda" if found else "cpu")
+
+
+def unusable_gpu(devices: Path = Path("/dev")) -> str | None:
+    """Why torch sees no GPU although the machine has one of NVIDIA's; None where the machine has none."""
+    if not any(devices.glob("nvidia[0-9]*")):
+        return None
+    if torch.version.cuda is None:
+        return f"torch {torch.__version__} is built for the CPU"
+    try:
+        with quiet():
+            torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:
+        return first_line(error)
+    return "it lists no device"
 
 
 def check_weights_fit(model: str, count: int, needed_bytes: float, device: str, *, shrunk: bool, slow: str, works: str,
@@ -148,33 +223,42 @@ def claim_board(device: str, *, force: bool = False) -> tuple[Board | None, tupl
     if device != "cuda":
         return None, ()
     unknown = "power, process memory and other users of the GPU are not known"
+    opened = torch.cuda.is_initialized()
+    uuid = str(torch.cuda.get_device_properties(torch.cuda.current_device()).uuid)
     try:
-        boards = open_boards()
+        board = open_board(uuid)
     except RoiError as error:
         return None, (f"{error}: {unknown}",)
-    uuid = str(torch.cuda.get_device_properties(torch.cuda.current_device()).uuid)
-    board = boards.get(uuid.removeprefix("GPU-"))
-    if board is None:  # a MIG slice is no board of its own
-        return None, (f"NVML lists no GPU {uuid}: {unknown}",)
-    others = board.others()
+    others = board.others(opened=opened)
     if others and not force:
         raise InputError(f"--device cuda: the GPU is used by {', '.join(others)}, which would spoil the times; "
                          "stop them, choose another with CUDA_VISIBLE_DEVICES, or --force")
-    return board, (f"the GPU was shared with {', '.join(others)}",) if others else ()
+    notes = [f"the GPU was shared with {', '.join(others)}"] if others else []
+    if board.ecc_errors():
+        notes.append(f"the GPU's memory has had {board.ecc_errors()} errors that were not corrected")
+    if board.sliced:
+        notes.append("a slice of a card (MIG): power and clocks are the whole card's, and left out")
+    return board, tuple(notes)
 
 
 def read_environment(device: str, seed: int, board: Board | None = None) -> Environment:
     """The machine and the software as they are now; clocks are read under load and come later."""
-    on_gpu = device == "cuda"
-    properties = torch.cuda.get_device_properties(torch.cuda.current_device()) if on_gpu else None
-    return Environment(device="cuda" if on_gpu else "cpu",
-                       gpu=catalog_gpu(properties.name, properties.total_memory) if properties else None,
-                       gpu_name=properties.name if properties else cpu_name(),
-                       gpu_memory_bytes=float(properties.total_memory) if properties else None,
-                       driver=board.driver() if board else None, cuda=torch.version.cuda,
-                       power_limit_w=board.power_limit_w() if board else None, cores=usable_cores(),
-                       threads=torch.get_num_threads(), load_average=load_average(), versions=package_versions(PACKAGES),
-                       seed=seed, commit=f"roi {__version__}")
+    on_card: dict[str, Any] = {}  # Any: fields of the record, which checks them
+    if device == "cuda":
+        properties = torch.cuda.get_device_properties(torch.cuda.current_device())
+        capability, cudnn = (properties.major, properties.minor), torch.backends.cudnn.version()
+        on_card = {
+            "gpu": catalog_gpu(properties.name, properties.total_memory), "gpu_name": properties.name,
+            "gpu_memory_bytes": float(properties.total_memory), "cuda": torch.version.cuda, "capability": capability,
+            "cudnn": None if cudnn is None else str(cudnn), "tf32": torch.get_float32_matmul_precision() != "highest",
+            "attention": attention_by_rule(capability, torch.__version__, cudnn, os.environ),
+            "allocator": next((os.environ[name][:200] for name in ALLOCATOR if name in os.environ), None),
+        }
+    if board is not None:
+        on_card |= {"driver": board.driver(), "power_limit_w": board.power_limit_w(), "ecc": board.ecc(), "mig": board.sliced}
+    return Environment(device="cuda" if device == "cuda" else "cpu", **{"gpu_name": cpu_name(), **on_card},
+                       cores=usable_cores(), threads=torch.get_num_threads(), load_average=load_average(),
+                       versions=package_versions(PACKAGES), seed=seed, commit=f"roi {__version__}")
 
 
 def catalog_gpu(name: str, memory_bytes: float) -> str | None:

@@ -1,6 +1,7 @@
 """The packages of the extra `profile`, imported in one place: one sentence where one is missing, known noise kept out."""
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from roi.errors import MissingExtra
+from roi.profiling.board import look_before_torch
 
 
 @contextmanager
@@ -22,6 +24,9 @@ def _without(logger: str, message: str) -> Iterator[None]:
     finally:
         logging.getLogger(logger).removeFilter(keep)
 
+
+if "torch" not in sys.modules:
+    look_before_torch()
 
 try:
     import torch

@@ -16,10 +16,11 @@ SCHEMA = "roi.quality/1"
 
 def quality_text(answer: QualityAnswer, form: str = "table", *, width: int = 80, colour: bool = False) -> str:
     """The report as text, no line longer than `width`, or as Markdown."""
-    return render(_tell(answer), form, width=width, colour=colour)
+    return render(quality_blocks(answer), form, width=width, colour=colour)
 
 
-def _tell(answer: QualityAnswer) -> Iterable[Block]:
+def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
+    """The parts of the report."""
     found, measured = answer.found, answer.measured
     yield Title("Is it good enough")
     sources = [f"{name} ({title}, {rows:,} rows)" for name, title, rows in found.notes.sources]

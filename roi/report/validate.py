@@ -108,8 +108,13 @@ def _prediction(score: RowScore[Any, Any]) -> dict[str, object]:  # Any: both ki
 
 def validation_text(found: Validation, instrument: str, speed_model: str, form: str = "table") -> str:
     """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
+    return render(validation_blocks(found, instrument, speed_model), form)
+
+
+def validation_blocks(found: Validation, instrument: str, speed_model: str) -> Iterable[Block]:
+    """The parts of the report."""
     used = found.rows - len(found.skipped)
-    return render((
+    return (
         Title(f"{instrument} against {found.rows:,} measured rows: {used:,} used, {len(found.skipped):,} skipped"),
         Paragraph(LEGEND), *_quantity(found, "memory", found.memory),
         *_quantity(found, "throughput", found.throughput, speed_model), *_fits(found),
@@ -117,16 +122,21 @@ def validation_text(found: Validation, instrument: str, speed_model: str, form: 
         *reasons_told("Rows without a prediction", [(f"row {id}", f"{what}: {why}") for id, what, why in found.unpredicted]),
         *_defaults(found.assumptions, "Defaults and habits used",
                    "What a row does not say was taken so; each widens the interval by its other value's difference."),
-    ), form)
+    )
 
 
 def serving_validation_text(found: ServingValidation, form: str = "table", evidence: str = PUBLISHED) -> str:
     """The same for serving runs; `evidence` says what the predictions were fitted on."""
+    return render(serving_validation_blocks(found, evidence), form)
+
+
+def serving_validation_blocks(found: ServingValidation, evidence: str = PUBLISHED) -> Iterable[Block]:
+    """The parts of the report."""
     used = found.rows - len(found.skipped) - len(found.unpredicted)
     apart = tuple(_statistics(TITLES[name], block) for name, block in found.implausible.items() if block.n)
     why = "Marked implausible, or by their own figures against Little's law or five times beyond the roofline."
     bases = sorted(found.bases.items(), key=lambda x: -x[1])
-    return render((
+    return (
         Title(f"serving model against {found.rows:,} measured rows: {used:,} used, {found.rows - used:,} skipped"),
         Paragraph(LEGEND), Paragraph(evidence),
         *(block for quantity in QUANTITIES for block in _serving_quantity(found, quantity)),
@@ -136,7 +146,7 @@ def serving_validation_text(found: ServingValidation, form: str = "table", evide
         *_defaults(found.assumptions, "Defaults used", "What a row does not say was taken so; each widens the interval."),
         Heading("What the predictions rest on"),
         Table(("fit, and what the interval left out of it", "rows"), tuple(Row((name, str(rows))) for name, rows in bases)),
-    ), form)
+    )
 
 
 def _quantity(found: Validation, quantity: Quantity, overall: ErrorBlock, speed_model: str = "") -> Iterable[Block]:

@@ -3,7 +3,6 @@
 from datetime import date as Date
 from typing import Any, Final
 
-from roi.estimate.replay.load_curve import PlanCapacity
 from roi.evidence.known_runs import KnownRuns
 from roi.facts.case import Case
 from roi.facts.fact import Basis, Fact, Value
@@ -27,8 +26,6 @@ class FactSheet:
         self.warnings: list[str] = []
         self.plans: dict[str, tuple[FleetPlan, ...]] = {}
         """The plans of each option that runs GPUs, by the option's id."""
-        self.replayed: dict[tuple[object, ...], PlanCapacity] = {}
-        """Capacities found so far, so that options and vendors that share a plan replay it once."""
         self.places: dict[str, list[str]] = {}
         """Paths of the facts that come from each field of the scenario."""
 

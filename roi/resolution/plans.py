@@ -191,7 +191,7 @@ def _with_measured(sheet: FactSheet, chosen: list[_Found], found: list[_Found]) 
 
 
 def _replayed(sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, lengths: SystemLengths) -> FleetPlan:
-    """The plan with its capacity, which is replayed once for all options and vendors that share the replica."""
+    """The plan with its capacity, which is replayed once for all options, vendors and scenarios that share the replica."""
     evidence = plan_evidence(sheet.known, plan, lengths)
     spreads = [_add_speed(sheet, evidence.speed_path, evidence.speed)]
     if evidence.profiled:
@@ -200,10 +200,10 @@ def _replayed(sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, le
     if evidence.adapters is not None:
         spreads.append(_add_speed(sheet, evidence.adapters.path, evidence.adapters.spread))
     speeds = float(joint_low(f.low or 1.0 for f in spreads)), 1.0, float(joint_high(f.high or 1.0 for f in spreads))
-    key = plan, lengths.key, evidence.speed_path
-    if key not in sheet.replayed:
-        sheet.replayed[key] = plan_capacity(plan, lengths, evidence.server, slo_of(s), speeds)
-    return FleetPlan(offer=offer, serving=plan, evidence=evidence, speeds=speeds, capacity=sheet.replayed[key])
+    replayed, key = sheet.known.replayed, (plan, lengths.key, evidence.speed_path, slo_of(s), speeds)
+    if key not in replayed:
+        replayed[key] = plan_capacity(plan, lengths, evidence.server, slo_of(s), speeds)
+    return FleetPlan(offer=offer, serving=plan, evidence=evidence, speeds=speeds, capacity=replayed[key])
 
 
 def slo_of(s: Scenario) -> Slo:

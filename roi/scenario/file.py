@@ -5,7 +5,8 @@ A part that usage records settle may be laid over it: what the part states repla
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
 from types import UnionType
@@ -23,6 +24,8 @@ PART_SCHEMA: Final = "roi.usage-part/1"
 QUALITY_PART: Final = "roi.quality-part/1"
 BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality", "record")}
 """What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
+RECORDS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz", ".zip")
+"""Endings of files that hold usage and no scenario."""
 SHOWN = 3
 """Mistakes in one message; the others are counted."""
 LONGEST_VALUE = 60
@@ -51,25 +54,35 @@ ENDS: Final = frozenset({"value", "low", "high", "source", "date", "items"})
 """Keys of a quantity with a spread, and of a score."""
 
 
-def load_scenario(
-    path: Path | str | None = None, overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None,
-    tell: Callable[[str], None] | None = None,
-) -> Scenario:
-    """The scenario in `path` (None = the bundled one), checked with everything that is laid over it.
+def _refuse_records(path: Path | str) -> None:
+    """Raise InputError, with the command that reads it, for a file of usage in the place of a scenario."""
+    if Path(path).suffix.lower() in RECORDS:
+        raise InputError(f"{path}: records of usage and no scenario; what was spent: roi usage {path} --output part.yaml,"
+                         " then roi compare --usage part.yaml")
 
-    `part` is what usage records settle (`overlay`), `quality` what an evaluation does; `a.b=c` overrides come last. `tell`
-    hears where either names another incumbent than the scenario.
+
+def load_scenario(
+    path: Path | str | dict[str, Any] | None = None, overrides: tuple[str, ...] = (),
+    part: Path | dict[str, Any] | None = None, quality: Path | None = None,
+    tell: Callable[[str], None] | None = None, blocks: dict[str, Any] | None = None,
+) -> Scenario:
+    """The scenario in `path` (None = the bundled one; a dict = what a file would hold), checked with all that is laid over it.
+
+    `part` is what usage records settle (`overlay`), `quality` what an evaluation does, `blocks` fields as a file would hold
+    them; `a.b=c` overrides come last. `tell` hears where the part names another incumbent than the scenario, or the evaluation
+    pairs systems with another.
     """
-    data = parse_yaml(template(BUNDLED), "bundled scenario") if path is None else read_yaml(Path(path))
+    data = _opened(path)
     laid: list[str] = []
     if part is not None:
         before = _incumbent(data)
-        found = read_part(part)
+        found = part if isinstance(part, dict) else read_part(part)
         overlay(data, found)
         laid += [f"{block}.{name}" for block, fields in found.items() for name in fields or ()]
         now = data["incumbent"].get("model")
         if tell is not None and before is not None and now != before and path is not None:
-            tell(f"{part} puts {now} in the place of {before}: what the scenario says of {before} is not used")
+            named = "the part" if isinstance(part, dict) else part
+            tell(f"{named} puts {now} in the place of {before}: what the scenario says of {before} is not used")
         if path is None:
             if now != before:
                 data.pop("quality", None)  # the bundled scores are of the bundled incumbent's task
@@ -82,6 +95,7 @@ def load_scenario(
         found = read_part(quality, "--quality")
         overlay_quality(data, found)
         paired_with = (found.get("record") or {}).get("incumbent")
+    laid += _merge(data, blocks or {})
     for override in overrides:
         _set(data, override)
         laid.append(override.partition("=")[0].strip())
@@ -89,6 +103,15 @@ def load_scenario(
         tell(f"{quality} pairs systems with {paired_with}, and what is paid here is {_incumbent(data)}: each score is drawn by"
              f" itself; roi quality --incumbent {_incumbent(data)} (or --system {paired_with}={_incumbent(data)}) pairs them")
     return check_scenario(data).with_stated(laid)
+
+
+def _opened(path: Path | str | dict[str, Any] | None) -> dict[str, Any]:
+    if path is None:
+        return parse_yaml(template(BUNDLED), "bundled scenario")
+    if isinstance(path, dict):
+        return deepcopy(path)
+    _refuse_records(path)
+    return read_yaml(Path(path))
 
 
 def _incumbent(data: dict[str, Any]) -> object:
@@ -143,12 +166,25 @@ def scenario_data(scenario: Scenario) -> dict[str, Any]:
     return data
 
 
+def _merge(data: dict[str, Any], blocks: dict[str, Any], lead: str = "") -> Iterator[str]:
+    """Lay the fields over the plain data, block by block, in place; the path of each field that was laid over.
+
+    A number with its ends, source or items is no block: it takes the place of what was there.
+    """
+    for name, value in blocks.items():
+        if isinstance(value, dict) and "value" not in value and isinstance(data.get(name), dict):
+            yield from _merge(data[name], value, f"{lead}{name}.")
+        else:
+            data[name] = deepcopy(value)
+            yield lead + name
+
+
 def _set(data: dict[str, Any], override: str) -> None:
     path, equals, text = override.partition("=")
     if not equals or not path.strip():
         raise ScenarioError("--set", override, "write it as path.to.field=value")
     value = _typed(text.strip(), path)
-    *parents, last = _steps(path.strip(), block=isinstance(value, dict))
+    *parents, last = steps(path.strip(), block=isinstance(value, dict))
     place: Any = data
     for key in parents:
         at: Any = _place_in(place, key, override)
@@ -184,7 +220,7 @@ def _place_in(place: Any, key: str, override: str) -> str | int:
     return int(key)
 
 
-def _steps(path: str, *, block: bool) -> list[str]:
+def steps(path: str, *, block: bool) -> list[str]:
     """The keys of a dotted path, at which `block` says that a block of keys is set.
 
     Names may hold dots themselves: quality.scores.gpt-4.1, tokens.gpt-4.1.ratio.low, tokens.gpt-4.1.

@@ -105,6 +105,11 @@ class Scenario(Section):
         self._stated = frozenset(paths if self.template else ())
         return self
 
+    @property
+    def stated(self) -> tuple[str, ...]:
+        """Paths that were laid over a template's file."""
+        return tuple(sorted(self._stated))
+
     def states(self, path: str) -> bool:
         """True where the field, or a part of it, or a block around it was laid over the file."""
         return any(f"{path}.".startswith(f"{each}.") or each.startswith(f"{path}.") for each in self._stated)

@@ -14,9 +14,11 @@ from typing import Final
 from roi.errors import InputError
 from roi.usage.measure.aggregate import Spend, spend_by_day
 from roi.usage.measure.pricing import day_of
+from roi.usage.read.database import rows_of
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import Backend, Column, DuckDB, Table, ibis
-from roi.usage.read.raw import FILE, LogTable, RawTable, readably
+from roi.usage.read.raw import LogTable, RawTable, readably
+from roi.usage.read.record import FILE
 
 EDGE: Final = 1 << 16
 """Bytes at each end of a file that are compared before all of it is."""
@@ -31,7 +33,7 @@ def identical_files(files: Iterable[SourceFile]) -> Iterator[tuple[str, str]]:
     """(name of a file, name of an earlier one with the same bytes). Size and both ends are compared before whole contents."""
     alike: dict[tuple[int, bytes], list[SourceFile]] = {}
     for file in files:
-        if file.path is None:
+        if file.path is None or file.member is not None:
             continue
         try:
             size = file.path.stat().st_size
@@ -85,7 +87,7 @@ def find_copies(raws: Sequence[RawTable], engine: DuckDB, name: str) -> Copies |
     counted = every.group_by(["key", "file"]).aggregate(rows=every.count())  # how often each row stands in each file
     by_file = readably(lambda: engine.create_table(name, counted, temp=True), engine, raws)
     pairs = _lost(by_file)
-    if raws[0].found[0].format.grain == "call" and not shared & IDS:
+    if not shared & IDS:
         whole = by_file.group_by("file").aggregate(rows=by_file.rows.sum())
         lost = pairs.group_by("file").aggregate(rows=pairs.rows.sum())
         single = _sum(pairs.rows, engine)
@@ -100,7 +102,7 @@ def find_copies(raws: Sequence[RawTable], engine: DuckDB, name: str) -> Copies |
 
 
 def _sum(column: Column, engine: DuckDB) -> int:
-    return int(engine.to_pyarrow(column.sum()).as_py() or 0)
+    return int(rows_of(column.sum().name("n").as_table(), engine)[0]["n"] or 0)
 
 
 def _lost(by_file: Table) -> Table:

@@ -1,21 +1,26 @@
 """Files to one log: each file is sniffed, its format found, its rows read once, counted once, and typed as records."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
+from typing import Final
 
 from roi.errors import InputError, UnknownName
+from roi.usage.buckets import settle_buckets
 from roi.usage.duplicates import Copies, find_copies, identical_files, without_copies
 from roi.usage.formats.generic import NAMES
-from roi.usage.read.detect import format_named, of_document, of_header
+from roi.usage.read.detect import format_named, of_documents, of_header
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, read_raw, readably, rejected
-from roi.usage.read.record import COLUMNS, FileOptions, Format
-from roi.usage.read.sniff import DAMAGED_GZIP, opened, sniff
-from roi.usage.read.text_rows import document_rows, first_object, read_document
+from roi.usage.read.record import COLUMNS, Document, FileOptions, Format
+from roi.usage.read.sniff import DAMAGED_GZIP, FIRST, opened, sniff
+from roi.usage.read.text_rows import document_rows, objects_of, read_document, unwrapped
+
+EMPTY_OPENAI: Final = frozenset({"start_time", "end_time", "start_time_iso", "end_time_iso"})
+"""Columns of an OpenAI dashboard export of a time without a call: buckets alone."""
 
 
 @dataclass
@@ -29,6 +34,8 @@ class Log:
     """Names of files without a row."""
     left_out: list[tuple[str, str]] = field(default_factory=list)
     """(file, why) of copies of others, then of those that are no export."""
+    grew: set[int] = field(default_factory=set)
+    """Days, since 1970 UTC, that went on between two exports."""
 
     @property
     def records(self) -> Table:
@@ -40,7 +47,7 @@ class Log:
 
 def read_log(
     files: Sequence[SourceFile], formats: Sequence[Format], options: FileOptions, engine: DuckDB, folder: Path, *,
-    named: str | None = None, strict: bool = False,
+    named: str | None = None, strict: bool = False, status: Callable[[str], None] | None = None,
 ) -> Log:
     """The log that the files hold, its records in `folder`; `named` is the format that the user says.
 
@@ -50,7 +57,9 @@ def read_log(
     copies = dict(identical_files(files))
     files = [file for file in files if file.shown not in copies]
     log, known, others = Log(), [], []
-    for file in files:
+    for k, file in enumerate(files, start=1):
+        if status is not None:
+            status(f"looking at file {k:,} of {len(files):,}")
         try:
             found = _sniffed(file, formats, options, named)
         except InputError as error:
@@ -64,7 +73,7 @@ def read_log(
             known.append(found)
     log.left_out = [*((name, f"a copy of {other}") for name, other in copies.items()), *others]
     for k, (_, alike) in enumerate(groupby(sorted(known, key=_source), key=_source)):
-        _read_source(list(alike), log, options, engine, folder / f"{k}")
+        _read_source(list(alike), log, options, engine, folder / f"{k}", status)
     if others and not log.tables:
         raise InputError("; ".join(f"{name}: {why}" for name, why in others[:3]))
     if strict:
@@ -98,7 +107,7 @@ def _check_complete(log: Log) -> None:
 def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, named: str | None) -> SniffedFile | None:
     """The file with its shape and format; None where it is empty."""
     shape = sniff(file)
-    if shape is None:
+    if shape is None or {name.lower() for name in shape.header} == EMPTY_OPENAI:
         return None
     form = format_named(named, formats) if named else None
     if shape.kind in ("parquet", "table"):
@@ -111,17 +120,34 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
             name = min(shape.twice & form.columns)
             raise InputError(f"{file.shown}: two columns are named {name}; rename the one that is not meant")
         return SniffedFile(file, shape, form, cut_short=shape.gzipped and _cut_short(file))
-    if shape.kind == "lines":
-        return SniffedFile(file, shape, form or of_document(shape.first or {}, formats, file.shown, options))
+    if shape.kind in ("lines", "sqlite"):
+        form = form or of_documents(shape.firsts, formats, file.shown, options)
+        return SniffedFile(file, replace(shape, firsts=iter(())), form)
     document = read_document(file, shape)
     if document == []:
         return None
-    first = first_object(document, file.shown)
-    buckets = first.get("data")  # none of which has results, in a page of an API without a row
-    if not first or (isinstance(buckets, list) and all(isinstance(x, dict) and x.get("results") == [] for x in buckets)):
+    documents = objects_of(document, file.shown)
+    buckets = documents[0].get("data")  # none of which has results, in a page of an API without a row
+    if not documents[0] or (isinstance(buckets, list) and all(isinstance(x, dict) and x.get("results") == [] for x in buckets)):
         return None
-    form = form or of_document(first, formats, file.shown, options)
-    return SniffedFile(file, shape, form, tuple(document_rows(document, form)))
+    if form is None:
+        form, documents = _of_documents(documents, formats, file.shown, options)
+    return SniffedFile(file, shape, form, tuple(document_rows(documents, form)))
+
+
+def _of_documents(
+    documents: list[Document], formats: Sequence[Format], shown: str, options: FileOptions,
+) -> tuple[Format, list[Document]]:
+    """(format, documents) of a file that is JSON as a whole; of the rows inside where only they have a format."""
+    try:
+        return of_documents(documents[:FIRST], formats, shown, options), documents
+    except UnknownName:
+        raise
+    except InputError:
+        inside = unwrapped(documents)
+        if not inside:
+            raise
+        return of_documents(inside[:FIRST], formats, shown, options), inside
 
 
 def _cut_short(file: SourceFile) -> bool:
@@ -146,16 +172,21 @@ def _likeness(found: SniffedFile) -> tuple[bool, str, str, bool, tuple[str, ...]
     return (True, of.kind, of.delimiter, of.gzipped, of.header) if found.suits_duckdb else (False, "", "", False, ())
 
 
-def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, engine: DuckDB, target: Path) -> None:
+def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, engine: DuckDB, target: Path,
+                 status: Callable[[str], None] | None = None) -> None:
     """Add the files of one format to the log: one table for each way of reading, without rows that stand in two of them.
 
-    Where DuckDB's reader gives up while copies are looked for, Python reads the tables of text in its place.
+    Where DuckDB's reader gives up while copies are looked for, Python reads the tables of text in its place. Rows that are
+    calls are compared as they are; buckets by what they are sums of, once they are records.
     """
-    raws = [read_raw(list(alike), engine, target.with_name(f"{target.name}-{k}.raw.parquet"))
+    if status is not None:
+        status(f"reading {len(found):,} file{'s' * (len(found) > 1)}: {found[0].format.title}")
+    raws = [read_raw(list(alike), engine, target.with_name(f"{target.name}-{k}.raw.parquet"), status)
             for k, (_, alike) in enumerate(groupby(sorted(found, key=_likeness), key=_likeness))]
     keys = f"roi_keys_{target.name}"
+    calls = found[0].format.grain == "call" and found[0].format.once is None
     try:
-        copies = find_copies(raws, engine, keys)
+        copies = find_copies(raws, engine, keys) if calls else None
     except InputError:
         tables = [raw for raw in raws if raw.by_csv_reader]
         if not tables:
@@ -165,8 +196,11 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
                 if raw.by_csv_reader else raw for k, raw in enumerate(raws)]
         copies = find_copies(raws, engine, f"{keys}_again")
     log.raws += raws
-    log.tables += [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
-                   for k, raw in enumerate(raws)]
+    typed = [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
+             for k, raw in enumerate(raws)]
+    settled = readably(lambda: settle_buckets(typed, engine, f"roi_buckets_{target.name}"), engine, raws)
+    log.tables += settled.tables
+    log.grew |= settled.grew
 
 
 def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine: DuckDB, target: Path) -> LogTable:

@@ -1,7 +1,7 @@
 """The spine of the room: files to a log of records, to a handful of sums, to `Usage`: what was spent and on what."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,17 +9,21 @@ from tempfile import TemporaryDirectory
 from roi.errors import InputError
 from roi.usage.duplicates import refuse_double_counts
 from roi.usage.formats import FORMATS
+from roi.usage.formats.agents.names import with_names
+from roi.usage.formats.relative_traces import NO_DATES
 from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, spend_by_day, spend_by_group
-from roi.usage.measure.call_trace import write_trace
 from roi.usage.measure.days import Days, complete_days, whole_span
+from roi.usage.measure.months import MonthChange, month_change
+from roi.usage.measure.payees import maker_notes, makers, to_makers, with_maker
 from roi.usage.measure.pricing import Priced, price_spend
 from roi.usage.measure.reconcile import Reconciliation, reconcile
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
+from roi.usage.read.agent_folders import agent_folders
 from roi.usage.read.database import local_engine, remote_engine, remote_table
 from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files
-from roi.usage.read.lazy_ibis import Backend, DuckDB, ibis
+from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable, readably, wanted
 from roi.usage.read.record import NO_TIME, FileOptions
 from roi.usage.read.text_rows import UnreadRows
@@ -47,6 +51,10 @@ class Question:
     """Ibis URL; `files` is then the name of one table."""
     trace: Path | None = None
     """Where arrivals and lengths go."""
+    agents: bool = False
+    """Read the sessions of coding agents on this machine too."""
+    names: bool = False
+    """Their projects and sessions by name."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,8 @@ class Usage:
     groups: tuple[Priced, ...]
     days: Days | None
     dropped: tuple[Dropped, ...]
+    change: MonthChange | None
+    """The last month against the month before, where both have a whole day."""
     reconciliations: tuple[Reconciliation, ...]
     workload: MeasuredWorkload | None
     chosen: tuple[Priced, ...]
@@ -80,25 +90,40 @@ class Usage:
     no_workload: str
     """Why there is no workload; empty where there is one."""
     notes: tuple[str, ...]
+    dated: bool = True
+    """False where times count from the beginning of a trace: no day is one of a calendar."""
+    equivalent: bool = False
+    """True where all of it may be under a subscription: the list price is an equivalent and no bill."""
 
 
-def summarize(question: Question) -> Usage:
+def summarize(
+    question: Question, tell: Callable[[str], None] | None = None, status: Callable[[str], None] | None = None,
+) -> Usage:
     """What the files say; the temporary folder that holds the counts is gone afterwards.
 
     Raises InputError for files that cannot be read, formats that count the same calls twice, an unknown incumbent or task, and,
-    where the question is strict, for any row that is left out.
+    where the question is strict, for any row that is left out. `tell` hears which folders are read, `status` how far it is.
     """
     if question.backend is not None:
         log, backend = _table_of_database(question, question.backend)
-        return _summary(question, log, backend)
-    files = find_files(question.files)
+        return _summary(question, log, backend)[0]
+    files = find_files(question.files) if question.files or not question.agents else []
+    for found in agent_folders() if question.agents else ():
+        files += found.files
+        if tell is not None:
+            tell(f"{found.agent}: {len(found.files):,} file{'s' * (len(found.files) > 1)} in {found.shown}")
+    formats = tuple(map(with_names, FORMATS)) if question.names else FORMATS
     with TemporaryDirectory(prefix="roi-usage-") as folder:
         engine = local_engine(Path(folder), question.zone)
-        log = read_log(files, FORMATS, question.options, engine, Path(folder), named=question.named, strict=question.strict)
+        log = read_log(files, formats, question.options, engine, Path(folder), named=question.named,
+                       strict=question.strict, status=status)
+        if status is not None:
+            status("adding up")
         return readably(lambda: _summary_and_trace(question, log, engine), engine, log.raws)
 
 
-def _summary(question: Question, log: Log, backend: Backend) -> Usage:
+def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Table]:
+    """What the log says, and its records with everyone who is paid."""
     records = log.records
     every = spend_by_day(records, backend)
     dropped = tuple(_dropped(every, log))
@@ -108,8 +133,10 @@ def _summary(question: Question, log: Log, backend: Backend) -> Usage:
     refuse_double_counts(kept, log.tables, backend)
     if all(row.dropped is None for row in every):
         records = records.mutate(dropped=ibis.null("string"))  # nothing is left out, so no row need be checked again
-    days = complete_days(kept)
+    days = complete_days(kept, log.grew)
     last, complete = (days.last, days.complete) if days else (0, ())
+    paid = {} if days is None else makers(kept, question.options.provider)
+    kept, records = [with_maker(row, paid) for row in kept], to_makers(records, paid)
     priced = price_spend(kept, last)
     groups = price_spend(spend_by_group(records, backend, whole_span(days, kept)), last) if kept else ()
     choice, no_workload = choose_incumbent(priced, groups, question.incumbent, question.task)
@@ -120,14 +147,28 @@ def _summary(question: Question, log: Log, backend: Backend) -> Usage:
             rows = [row for row in spend_by_day(choice.filter(records), backend) if row.kind != "cost"]
         workload = measure_workload(records, backend, rows, days, choice, question.requests_per_day)
     return Usage(
-        sources=tuple(_sources(log, (*kept, *costs))), priced=priced, costs=costs, groups=groups, days=days, dropped=dropped,
-        reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, complete)), workload=workload,
-        chosen=price_spend(rows, last), no_workload=no_workload, notes=tuple(_notes(log, priced, question.zone)))
+        sources=tuple(_sources(log, (*kept, *costs))),
+        priced=priced,
+        costs=costs,
+        groups=groups,
+        days=days,
+        dropped=dropped,
+        change=month_change(priced, days) if not any(table.format.relative for table in log.tables) else None,
+        reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, complete)),
+        workload=workload,
+        chosen=price_spend(rows, last),
+        no_workload=no_workload,
+        notes=(*_notes(log, priced, question.zone), *maker_notes(paid)),
+        dated=not any(table.format.relative for table in log.tables),
+        equivalent=bool(kept) and all(table.format.equivalent for table in log.tables),
+    ), records
 
 
 def _summary_and_trace(question: Question, log: Log, engine: DuckDB) -> Usage:
-    found, records = _summary(question, log, engine), log.records
+    found, records = _summary(question, log, engine)
     if question.trace is not None:
+        from roi.usage.measure.call_trace import write_trace
+
         chosen = found.workload.choice.filter(records) if found.workload else records.filter(records.dropped.isnull())
         write_trace(chosen, engine, question.trace)
     return found
@@ -170,7 +211,8 @@ def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) 
                          f" {first.reason!r}{where}")
     if nothing:
         why = f": {first.rows:,} rows for {first.reason!r}{where}" if first else ""
-        hint = "; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), or seconds to nanoseconds since 1970"
+        hint = ("; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since"
+                " 1970, or month/day/year with --dates us")
         raise InputError(f"FILES: no row counts{why}{hint if first and first.reason == NO_TIME else ''}")
 
 
@@ -201,5 +243,7 @@ def _notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
     if twice:
         yield (f"{twice:,} cached tokens may or may not be part of the input column; taken as part of it, the upper bound"
                " counts them on top: --input-includes-cache yes or no settles it")
+    if any(table.format.relative for table in log.tables):
+        yield NO_DATES
     if zone != "UTC":
         yield f"times without an offset are read as {zone}"

@@ -3,7 +3,6 @@
 import json
 import logging
 import math
-import os
 import re
 import subprocess
 import sys
@@ -23,10 +22,10 @@ from roi.estimate.training.plan import TrainingPlan
 from roi.facts.environment import Environment
 from roi.facts.profiles import MemoryReading, TrainPoint, TrainProfile
 from roi.profiling import stack
-from roi.profiling.machine import Board, Draw, PowerMeter
+from roi.profiling.board import Draw
 from roi.profiling.model_to_build import TINY, TINY_CONFIG, ModelToBuild, choose_model_to_build, shrink_config
 from roi.profiling.progress import Watcher, show_progress
-from roi.profiling.session import Session, catalog_gpu
+from roi.profiling.session import Session, catalog_gpu, device_failed, ran_out
 from roi.profiling.stack import known_warnings, peft, torch
 from roi.profiling.train import short_run, train_point
 from roi.profiling.train.real_model import (
@@ -46,8 +45,10 @@ from roi.profiling.train.train_point import (
     PointRun,
     StepTooLong,
     computing_leaves,
+    drift,
+    guess_largest,
     largest_micro_batch,
-    ran_out,
+    recover,
     try_size,
 )
 from roi.profiling.train.training_steps import AdamWBf16, Step, Stopwatch, TrainingSetup, draw_tokens, run_steps
@@ -338,6 +339,9 @@ def test_running_out_of_memory_leaves_a_model_that_trains_again(monkeypatch):
     monkeypatch.setattr(inner, "forward", full)
     assert largest_micro_batch(lambda n: try_size(setup, n, 16)) == Largest(2, proved=True)
     assert all(p.grad is None for p in setup.model.parameters())
+    assert len(setup.optimizer.state) == sum(p.requires_grad for p in setup.model.parameters())
+    setup.stepped = False  # an optimizer that ran out in its first step has states half made
+    recover(setup)
     assert setup.optimizer is None
     assert len(train(setup, 2, micro_batch=1)) == 2
     monkeypatch.setattr(inner, "forward", lambda *_, **__: 1 / 0)
@@ -351,63 +355,45 @@ def test_what_counts_as_out_of_memory():
     assert ran_out(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"))
     assert ran_out(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"))
     assert not ran_out(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert ran_out(RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"))
+    assert ran_out(RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"))
     assert not ran_out(RoiError("out of memory"))
+    assert device_failed(RuntimeError("CUDA error: unspecified launch failure"))
+    assert not device_failed(torch.OutOfMemoryError("CUDA out of memory"))
+    assert not device_failed(RuntimeError("CUDA error: no kernel image is available for execution on the device"))
 
 
-class FakeNvml:
-    """A driver with one board at 300 W whose energy counter may be absent."""
-
-    NVML_CLOCK_SM, NVML_CLOCK_MEM = 1, 2
-
-    class NVMLError(Exception):
-        """As pynvml has it."""
-
-    def __init__(self, *, counter):
-        self.counter, self.millijoules = counter, 1_000_000
-        self.processes = []
-
-    def nvmlDeviceGetComputeRunningProcesses(self, _):  # noqa: N802 -- NVML's names
-        return self.processes
-
-    def nvmlDeviceGetPowerUsage(self, _):  # noqa: N802
-        return 300_000
-
-    def nvmlDeviceGetTotalEnergyConsumption(self, _):  # noqa: N802
-        if not self.counter:
-            raise self.NVMLError
-        self.millijoules += 5_000
-        return self.millijoules
-
-    def nvmlDeviceGetClockInfo(self, _, which):  # noqa: N802
-        return {1: 1980, 2: 2619}[which]
+def test_the_line_through_measured_peaks_says_the_largest_micro_batch():
+    """100 bytes fixed, 2 a token: of 1,300 bytes (1,300 - 100) / (2 x 10) = 60 sequences of 10 tokens fit."""
+    peaks = [(10, 120.0), (40, 180.0), (20, 140.0)]
+    assert guess_largest(peaks, 1300.0, 10) == 60
+    assert guess_largest(peaks, 110.0, 10) == 1  # the smallest is tried in any case
+    assert guess_largest(peaks, 1e9, 1) == CEILING
+    assert guess_largest(peaks[:1], 1300.0, 10) is None
+    assert guess_largest([(10, 120.0), (40, 120.0)], 1300.0, 10) is None
 
 
-def test_energy_is_the_counters_difference_or_power_over_time():
-    """The fake counter gains 5 J a reading, and is read twice. Without it: 300 W, whatever the time."""
-    meter = PowerMeter(Board(FakeNvml(counter=True), "handle"))
-    meter.start()
-    draw = meter.stop()
-    assert draw.energy_j == pytest.approx(5.0)
-    assert (draw.sm_clock_hz, draw.memory_clock_hz) == (1.98e9, 2.619e9)
-    meter = PowerMeter(Board(FakeNvml(counter=False), "handle"))
-    meter.start()
-    assert meter.stop().power_w == pytest.approx(300.0)
-    assert PowerMeter(None).stop() == Draw(None, None, None, None)
+def test_a_time_that_still_moves_is_no_steady_state():
+    """30 steps: the last third falls from 1.10 to 1.00 s; noise of 1% around 1 s is steady; 14 steps say nothing."""
+    falling = [1.0] * 20 + [1.1 - 0.1 * i / 9 for i in range(10)]
+    assert drift(falling) == pytest.approx(-0.1 / 1.05)
+    assert drift([1.0 + 0.01 * (-1) ** i for i in range(30)]) is None
+    assert drift([1.0 + 0.1 * i for i in range(14)]) is None
+    assert drift([1.0] * 30) is None
 
 
-def test_other_processes_are_named_and_ours_is_found_in_a_container_too():
-    driver = FakeNvml(counter=True)
-    driver.processes = [SimpleNamespace(pid=4242, usedGpuMemory=3 * 2**30), SimpleNamespace(pid=os.getpid(), usedGpuMemory=1)]
-    board = Board(driver, "handle")
-    assert board.others() == ["process 4242 (3.0 GiB)"]
-    assert board.process_bytes() == 1.0
-    driver.processes = []
-    board = Board(driver, "handle")
-    assert board.others() == []
-    driver.processes = [SimpleNamespace(pid=77, usedGpuMemory=5)]  # our process under the host's number
-    assert board.process_bytes() == 5.0
-    driver.processes.append(SimpleNamespace(pid=78, usedGpuMemory=6))
-    assert board.process_bytes() is None
+@pytest.mark.parametrize("guess", [1, 20, 36, 37, 38, 50, 200])
+def test_a_guess_brackets_the_largest_micro_batch(guess):
+    """A guess that is right, or one too many, takes two trials."""
+    tried = []
+
+    def fits(micro_batch):
+        tried.append(micro_batch)
+        return micro_batch <= 37
+
+    assert largest_micro_batch(fits, known=4, guess=guess) == Largest(37, proved=True)
+    assert len(tried) == len(set(tried))
+    assert guess not in {37, 38} or len(tried) == 2
 
 
 @pytest.mark.parametrize(("name", "gib", "wanted"), [
@@ -789,20 +775,11 @@ def test_what_cannot_run_is_one_sentence(words, message):
     assert result.stderr.count("\n") == 1
 
 
-def test_a_gpu_that_is_not_there_or_is_used_is_refused(monkeypatch):
+def test_a_gpu_that_is_not_there_is_refused():
     if not torch.cuda.is_available():
         result = run("llama-3.1-8b", "--device", "cuda")
         assert result.exit_code == 2
         assert "sees no GPU; --device cpu runs a small model" in result.stderr
-    board = SimpleNamespace(others=lambda: ["process 4242 (3.1 GiB)"])
-    properties = SimpleNamespace(uuid="1-2")
-    environment = sys.modules["roi.profiling.session"]
-    monkeypatch.setattr(environment, "open_boards", lambda: {"1-2": board})
-    monkeypatch.setattr(environment.torch.cuda, "current_device", lambda: 0)
-    monkeypatch.setattr(environment.torch.cuda, "get_device_properties", lambda _: properties)
-    with pytest.raises(InputError, match=r"used by process 4242 \(3.1 GiB\).*or --force"):
-        environment.claim_board("cuda")
-    assert environment.claim_board("cuda", force=True) == (board, ("the GPU was shared with process 4242 (3.1 GiB)",))
 
 
 def test_the_bar_is_drawn_on_a_terminal_alone():
@@ -812,8 +789,8 @@ def test_the_bar_is_drawn_on_a_terminal_alone():
         watcher.update("x", 0.5, 1.0)
 
 
-def test_on_a_gpu_the_search_follows_the_points_and_starts_from_what_ran(monkeypatch):
-    """A GPU that holds 6 sequences of 32 tokens: 2 ran, so 4 and 8 are tried, then 6 and 7; clocks are those under load."""
+def test_on_a_gpu_the_search_follows_the_points_and_tries_what_their_line_says(monkeypatch):
+    """32 and 64 tokens reserve 200 and 300 bytes, 700 are there: (700 - 100) / 100 = 6 sequences, so 6 and 7 are tried."""
     tried = []
 
     def fits(_setup, micro_batch, _seq):
@@ -826,14 +803,15 @@ def test_on_a_gpu_the_search_follows_the_points_and_starts_from_what_ran(monkeyp
         return Draw(300.0, 6.0, 1.98e9, 2.6e9)
 
     for name, fake in (("try_size", fits), ("run_point", step), ("reset_memory", lambda _: None), ("recover", lambda _: None),
-                       ("read_memory", lambda *_: MemoryReading(allocated_bytes=1.0))):
+                       ("read_memory", lambda *_: MemoryReading(reserved_bytes=next(reserved))), ("room_bytes", lambda: 700.0)):
         monkeypatch.setattr(train_point, name, fake)
+    reserved = iter([200.0, 300.0])
     plan = TrainingPlan()
     request = TrainRequest(ModelToBuild("m", LLAMA, tiny_shape()), plan, ((1, 32), (2, 32)))
     session = Session(Environment(device="cuda", versions={}), 60.0)
     work = short_run._Stepping(request, TrainingSetup(None, plan, "cuda", 256), session)
     work.run()
-    assert tried == [4, 8, 6, 7]
+    assert tried == [6, 7]
     assert work.largest == {"32": 6}
     assert not work.ended
     under_load = session.environment_under_load(work.last_draw)

@@ -1,9 +1,13 @@
 """Records of usage files, as plain dicts, for the tests of the formats."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner, Result
+
+from roi.cli import main
 from roi.usage.formats import FORMATS
 from roi.usage.log import read_log
 from roi.usage.measure.aggregate import GUARD, NONE
@@ -40,3 +44,16 @@ def totals(rows: list[dict[str, Any]]) -> dict[str, int]:
 def bin_of_count(count: int) -> int:
     """The log-bin of one token count, floor(8 log2 count): what `bin_of` asks a backend for."""
     return NONE if count <= 0 else math.floor(8 * math.log2(count) + GUARD)
+
+
+def run_usage(*words: Path | str) -> Result:
+    """`roi usage` with these words, and no comparison of tasks."""
+    return CliRunner().invoke(main, ["usage", "--tasks", "0", *map(str, words)], prog_name="roi")
+
+
+def usage_answer(*words: Path | str) -> dict[str, Any]:
+    """What it says as JSON."""
+    run = run_usage("--format", "json", *words)
+    assert run.exit_code == 0, run.stderr
+    answer: dict[str, Any] = json.loads(run.stdout)
+    return answer

@@ -417,6 +417,8 @@ def test_the_data_set_holds_what_can_go_wrong(duckdb_answers):
 class Compiled:
     """Stands for a backend: keeps the SQL of a dialect for what it is asked, and answers one row."""
 
+    name = "compiled"
+
     def __init__(self, dialect: str):
         self.dialect = dialect
         self.sql: list[str] = []

@@ -29,9 +29,10 @@ def test_generations_that_gave_and_cost_nothing_are_dropped_with_their_reason(tm
         None, None, None, None, "cancelled before any output, unbilled", "a failed call", "a token count that cannot be read"]
 
 
-def test_calls_with_ones_own_key_have_no_cost_and_a_free_variant_costs_nothing(tmp_path: Path) -> None:
+def test_calls_with_ones_own_key_cost_the_fee_and_what_the_provider_bills(tmp_path: Path) -> None:
+    """0.0005 to OpenRouter and 0.01 to the provider; a free variant costs nothing."""
     rows = records(tmp_path, CSV, formats=FORMS)
-    assert [row["cost_usd"] for row in rows[:4]] == [0.012, None, 0.0, 0.004]
+    assert [row["cost_usd"] for row in rows[:4]] == pytest.approx([0.012, 0.0105, 0.0, 0.004])
 
 
 def test_a_variant_with_its_own_price_is_part_of_the_models_name(tmp_path: Path) -> None:
@@ -57,5 +58,5 @@ def test_an_endpoints_day_counts_all_its_input_as_uncached(tmp_path: Path) -> No
     rows = records(tmp_path, API, formats=FORMS)
     assert totals(rows) == {"uncached_input": 5700, "cache_read": 0, "cache_write": 0, "output": 200, "requests": 7}
     assert [(row["model"], row["cost_usd"], row["dropped"]) for row in rows] == [
-        ("anthropic/claude-sonnet-4.5", None, None), ("openai/gpt-4.1", 0.015, None), ("openai/gpt-4.1", 0.0, "empty bucket")]
+        ("anthropic/claude-sonnet-4.5", 0.021, None), ("openai/gpt-4.1", 0.015, None), ("openai/gpt-4.1", 0.0, "empty bucket")]
     assert rows[0]["until_us"] == START_US + 24 * HOUR_US

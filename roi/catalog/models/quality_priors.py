@@ -3,9 +3,8 @@
 import re
 from typing import Final, Literal
 
-from roi.catalog.models.shapes import find_model
+from roi.catalog.models.shapes import known_model
 from roi.catalog.rows import read_rows
-from roi.errors import UnknownName
 from roi.facts.fact import DatedRow, Finite
 
 Kind = Literal["open", "vendor", "tuned", "asked-for-less"]
@@ -36,8 +35,7 @@ def quality_prior(kind: Kind, size: float = 0.0) -> QualityPrior:
 
 def prior_of_model(name: str, price_ratio: float) -> QualityPrior:
     """The row of a model that answers as it is: by its size where the catalog or its name says it, else by its price."""
-    try:
-        return quality_prior("open", float(find_model(name).parameters))
-    except UnknownName:
-        found = BILLIONS.search(name.lower())
-        return quality_prior("open", float(found[1]) * 1e9) if found else quality_prior("vendor", price_ratio)
+    shape, said = known_model(name), BILLIONS.search(name.lower())
+    if shape is not None:
+        return quality_prior("open", float(shape.parameters))
+    return quality_prior("open", float(said[1]) * 1e9) if said else quality_prior("vendor", price_ratio)

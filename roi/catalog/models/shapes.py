@@ -69,13 +69,18 @@ def find_model(name: str, field: str = "model", *, exact: bool = False) -> Model
     A mixture is found without its active parameters too. `exact` takes the catalog's own names alone, in any case: a profile's
     "runs/gpt2" may be a folder. `field` is where the name was given; UnknownName quotes it with the nearest known names.
     """
-    known = _models_by_key()
-    tried = [key(name)] if exact else spellings(name)
-    found = next((known[each] for each in tried if each in known), None)
+    found = known_model(name, exact=exact)
     if found is None:
         near = (known for model in load_models() for known in (model.id, *model.aliases))
         raise UnknownName(field, name, near, "model")
     return found
+
+
+def known_model(name: str, *, exact: bool = False) -> ModelShape | None:
+    """The shape that `find_model` finds; None where there is none."""
+    known = _models_by_key()
+    tried = [key(name)] if exact else spellings(name)
+    return next((known[each] for each in tried if each in known), None)
 
 
 @cache

@@ -44,7 +44,7 @@ def find_api_price(provider: str | None, model: str, as_of: date, field: str = "
     head, _, rest = model.partition("/")
     if rest and provider_id(head) in provider_names():
         return _price_at(provider_id(head), rest, as_of, field)
-    owners = _owners(model)
+    owners = sellers_of(model)
     if len(owners) > 1:
         spelled = ", ".join(f"{owner}/{model}" for owner in owners)
         raise ScenarioError(field, model, f"several providers have it: {spelled}; name one")
@@ -96,7 +96,7 @@ def _price_at(provider: str, model: str, as_of: date, field: str) -> ApiPrice:
             return stated
         if found is not None:
             return list_price(_providers()[provider], found, name, as_of, field)
-    others = _owners(model)
+    others = sellers_of(model)
     if others:
         raise ScenarioError(field, model, f"{provider} has no such model; sold by {', '.join(others)}: name that provider")
     raise UnknownName(field, model, model_names(provider), f"model at {provider}:")
@@ -139,7 +139,18 @@ def provider_id(name: str) -> str:
     return ALIASES.get(plain, plain)
 
 
-def _owners(model: str) -> list[str]:
+def maker_of(model: str) -> str | None:
+    """The id of the provider that made `model`, where genai-prices tells it by the name; None for open and unknown models."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    try:
+        return str(get_snapshot().find_provider(model, None, None).id)
+    except LookupError:
+        return None
+
+
+def sellers_of(model: str) -> list[str]:
+    """The ids of all providers that have a price for `model`, sorted; gateways only where nobody else has it."""
     listed = [p.id for p in _providers().values() if p.find_model(model) is not None]
     hosted = [row.provider for row in _hosted_rows() if row.model.lower() in (model.lower(), tuned_base(model))]
     owners = sorted({*listed, *hosted})

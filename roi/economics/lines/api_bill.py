@@ -60,10 +60,10 @@ def seen_tokens(shared: Shared, tokens: Tokens) -> _Seen:
     new = prefix
     if tokens.prefix_tokens is not None:
         kept = np.divide(tokens.prefix_tokens, np.maximum(shared.prefix_tokens, 1e-12))
-        new = prefix * np.where(np.asarray(shared.prefix_tokens) > 0, kept, 1.0)
+        new = prefix * np.where(np.asanyarray(shared.prefix_tokens) > 0, kept, 1.0)
     total = (shared.input_tokens - prefix + new) * tokens.ratio
     output = shared.output_tokens * tokens.ratio * tokens.output_ratio + tokens.reasoning_tokens
-    return _Seen(np.asarray(total), np.asarray(new * tokens.ratio), np.asarray(output))
+    return _Seen(np.asanyarray(total), np.asanyarray(new * tokens.ratio), np.asanyarray(output))
 
 
 def _linear(shared: Shared, tokens: Tokens, api: Api) -> bool:
@@ -101,7 +101,7 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     scale = (1.0 - api.discount) / MTOK
 
     def rate(row: Array) -> Array:
-        return row[tier] * scale if row.size > 1 else np.asarray(row[0] * scale)
+        return row[tier] * scale if row.size > 1 else np.asanyarray(row[0] * scale)
 
     price_in, output_usd = rate(api.input), seen.output * rate(api.output)
     cached = np.zeros(np.shape(seen.total * price_in), dtype=bool)
@@ -128,9 +128,9 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
         now, batch_usd = 1.0 - batched, batched * in_batch
 
     def mean(part: Number) -> Number:
-        weighted = np.asarray(part) * shared.weights
-        total = weighted.sum(axis=-1, keepdims=weighted.ndim > 1)
-        return float(total) if weighted.ndim == 1 else np.asarray(total)
+        weighted = np.asanyarray(part) * shared.weights
+        total: Number = weighted.sum(axis=-1, keepdims=weighted.ndim > 1)
+        return total
 
     return RequestCost(
         input_usd=mean(input_usd * now), input_tokens=mean(input_tokens * now),
@@ -145,7 +145,7 @@ def _usd_in_batch(
     seen: _Seen, api: Api, hit_rate: Number, cached: NDArray[np.bool_], rate: Callable[[Array], Array]
 ) -> Array | None:
     """USD of the requests of each length bin in batch; None where nothing may go that way."""
-    if api.batch_input is None or api.batch_output is None or not np.any(np.asarray(api.batch_share) > 0):
+    if api.batch_input is None or api.batch_output is None or not np.any(np.asanyarray(api.batch_share) > 0):
         return None
     usd = seen.total * rate(api.batch_input)
     if api.batch_cache_read is not None and api.uses_cache:
@@ -172,7 +172,7 @@ class Service:
     @property
     def error_rate(self) -> Array:
         """Error rate of the model in each month, shape (..., H)."""
-        return np.asarray(np.minimum(self.option.error_rate * self.errors, 1.0))
+        return np.asanyarray(np.minimum(self.option.error_rate * self.errors, 1.0))
 
     def facts(self) -> tuple[str, ...]:
         """Path of the price that its lines rest on; growth, successors' prices and volumes are drivers, not their basis."""
@@ -200,7 +200,7 @@ def service(shared: Shared, option: Option, hit_rate: Number | None = None) -> S
     if hit_rate is None:
         hit_rate = shared.hit_rate if option.api.hit_rate is None else option.api.hit_rate
     made = shared.memo[key] = Service(
-        option=option, factor=factor, price=np.asarray(factor * price), errors=errors,
+        option=option, factor=factor, price=np.asanyarray(factor * price), errors=errors,
         cost=request_cost(shared, option.tokens, option.api, hit_rate),
     )
     return made
@@ -246,14 +246,14 @@ def api_lines(shared: Shared, api: Service, share: Array) -> list[Line]:
         ("API output", now, c.output_usd, c.output_tokens, tier),
         ("API batch, input and output", c.batched, c.batch_usd, c.batch_tokens, 1.0),
     )
-    return [_token_line(shared, api, share, *part) for part in parts if np.any(np.asarray(part[2]) != 0.0)]
+    return [_token_line(shared, api, share, *part) for part in parts if np.any(np.asanyarray(part[2]) != 0.0)]
 
 
 def _token_line(
     shared: Shared, api: Service, share: Array, name: str, part: Number, usd: Number, tokens: Number, tier: Number
 ) -> Line:
     """The line of requests x tokens x USD/Mtok x price path; `part` of the requests go this way (batch or not)."""
-    id, tiered = api.option.id, np.any(np.asarray(tier) != 1.0)
+    id, tiered = api.option.id, np.any(np.asanyarray(tier) != 1.0)
     facts = tuple(f"options.{id}.flexible.{name}" for name in ("share", "price_ratio")) if tiered else ()
 
     def arithmetic(month: int) -> str:
@@ -265,7 +265,7 @@ def _token_line(
         return f"{_counted(shared, way, month)} x {each:,.2f} tok x ${rate:,.6g}/Mtok{slower}{api.moves(month)}"
 
     monthly = billed_requests(shared) * share * usd * api.price
-    return Line(name=name, monthly=np.asarray(monthly), facts=(*api.facts(), *facts), arithmetic=arithmetic)
+    return Line(name=name, monthly=np.asanyarray(monthly), facts=(*api.facts(), *facts), arithmetic=arithmetic)
 
 
 def whole_request_line(shared: Shared, name: str, share: Array, api: Service, extra: tuple[str, ...] = ()) -> Line:
@@ -278,7 +278,7 @@ def whole_request_line(shared: Shared, name: str, share: Array, api: Service, ex
     def arithmetic(month: int) -> str:
         return f"{_counted(shared, share, month)} x ${pick(api.cost.usd, month):.8g} each{api.moves(month)}"
 
-    return Line(name=name, monthly=np.asarray(monthly), facts=(*api.facts(), *extra), arithmetic=arithmetic)
+    return Line(name=name, monthly=np.asanyarray(monthly), facts=(*api.facts(), *extra), arithmetic=arithmetic)
 
 
 def _counted(shared: Shared, share: Array | Number, month: int) -> str:
@@ -290,10 +290,10 @@ def _counted(shared: Shared, share: Array | Number, month: int) -> str:
 
 def judge_line(shared: Shared, share: Array) -> list[Line]:
     """What the judge costs that decides which answers are handed on: it sees `share` of each month's requests."""
-    if not np.any(np.asarray(shared.judge_usd) > 0):
+    if not np.any(np.asanyarray(shared.judge_usd) > 0):
         return []
     return [Line(
-        name="judge that escalates", monthly=np.asarray(billed_requests(shared) * share * shared.judge_usd),
+        name="judge that escalates", monthly=np.asanyarray(billed_requests(shared) * share * shared.judge_usd),
         facts=("quality.judge_usd_per_request",),
         arithmetic=lambda month: f"{_counted(shared, share, month)} x ${pick(shared.judge_usd):.8g} each",
     )]
@@ -312,13 +312,13 @@ def provisioned_lines(shared: Shared, option: Option, live: Array) -> list[Line]
     units = np.where(live > 0, np.maximum(np.ceil(peak / terms.requests_per_s - EXACT), 1.0), 0.0)
     bound = incumbent_share(option.months_to_live, terms.minimum_months, shared.horizon) > 0
     units = np.where(bound, np.maximum.accumulate(units, axis=-1), units)
-    usd = np.asarray(terms.usd_per_unit * successors(shared, option)[0])
+    usd = np.asanyarray(terms.usd_per_unit * successors(shared, option)[0])
     added = np.diff(np.maximum.accumulate(units, axis=-1), axis=-1, prepend=0.0)
     start = np.maximum(months(shared.horizon) - 1.0, option.months_to_live)
     owed = (added * np.maximum(terms.minimum_months - (shared.horizon - start), 0.0)).sum(axis=-1, keepdims=True)
     facts = tuple(path_of(Provisioned, name, option=option.id) for name in ("usd_per_unit", "requests_per_s"))
     lines = [Line(
-        name="API provisioned throughput", monthly=np.asarray(units * live * usd), facts=(*facts, "workload.peak_to_mean"),
+        name="API provisioned throughput", monthly=np.asanyarray(units * live * usd), facts=(*facts, "workload.peak_to_mean"),
         arithmetic=lambda month: (
             f"{pick(peak, month):,.6g} requests/s at the peak / {pick(terms.requests_per_s):,.6g} a unit:"
             f" {pick(units, month):,.0f} units x ${pick(usd, month):,.6g} x {pick(live, month):.4g} of the month"
@@ -328,7 +328,7 @@ def provisioned_lines(shared: Shared, option: Option, live: Array) -> list[Line]
         last = np.zeros(shared.horizon)
         last[-1] = 1.0
         lines.append(Line(
-            name="provisioned throughput beyond the horizon", monthly=np.asarray(owed * last * usd),
+            name="provisioned throughput beyond the horizon", monthly=np.asanyarray(owed * last * usd),
             facts=(facts[0], path_of(Provisioned, "minimum_months", option=option.id)),
             arithmetic=lambda month: f"{pick(owed):,.6g} unit-months x ${pick(usd, month):,.6g}",
         ))

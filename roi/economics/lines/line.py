@@ -73,7 +73,7 @@ class Totals:
         for line in lines:
             monthly += line.monthly
             upfront = upfront + line.upfront
-        return cls(monthly, upfront if rows else float(np.asarray(upfront)))
+        return cls(monthly, upfront if rows else float(np.asanyarray(upfront)))
 
 
 def pick(x: Number | Array, month: int = 0) -> float:
@@ -95,7 +95,7 @@ def months(horizon: int) -> Array:
 
 def powers(base: Number, exponents: Array) -> Array:
     """`base` to each of the exponents, for a positive base: one logarithm a row; exponent 0 gives exactly 1; broadcasts."""
-    return np.asarray(np.exp(np.log(base) * exponents))
+    return np.asanyarray(np.exp(np.log(base) * exponents))
 
 
 def growth_path(annual: Number, horizon: int) -> Array:
@@ -111,7 +111,7 @@ def rent_level(shared: Shared) -> Array:
     """
     years = (months(shared.horizon) - 1.0) / MONTHS_PER_YEAR
     mean = shared.once("mean of rents", lambda: triangle_exponential(*shared.rent_spread, years))
-    return np.asarray(growth_path(shared.rent_drift, shared.horizon) / mean)
+    return np.asanyarray(growth_path(shared.rent_drift, shared.horizon) / mean)
 
 
 def requests(shared: Shared) -> Array:
@@ -121,7 +121,7 @@ def requests(shared: Shared) -> Array:
         volume = shared.requests_per_day * DAYS_PER_MONTH * growth_path(shared.growth, shared.horizon)
         for month, ratio in shared.steps:
             volume = volume * np.where(months(shared.horizon) >= month, ratio, 1.0)
-        return np.asarray(volume)
+        return np.asanyarray(volume)
 
     return shared.once("requests", made)
 

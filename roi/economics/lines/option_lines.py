@@ -67,21 +67,21 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own, moved = _own_lines(shared, option, fleet, live)
     handed = list(_handed_on(shared, option, options, fleet, alone))
-    wrong = np.asarray(np.minimum(option.error_rate * moved, 1.0))
+    wrong = np.asanyarray(np.minimum(option.error_rate * moved, 1.0))
     lines = [*setup_lines(shared, option), *own_cost_lines(shared, option), *own, *run_lines(shared, option),
              *retraining_line(shared, option)]
     for h in handed:
         lines.append(h.line)
         if h.escalated:
             seen = live if fleet is None else live * (1.0 - fleet.spill)  # what is spilled never reaches the option
-            lines += judge_line(shared, np.asarray(seen))
-            wrong = np.asarray(answered_wrong(option, h.to.option.error_rate, moved, h.to.errors))
+            lines += judge_line(shared, np.asanyarray(seen))
+            wrong = np.asanyarray(answered_wrong(option, h.to.option.error_rate, moved, h.to.errors))
         else:
-            wrong = np.asarray((1.0 - h.fraction) * wrong + h.fraction * h.to.error_rate)
+            wrong = np.asanyarray((1.0 - h.fraction) * wrong + h.fraction * h.to.error_rate)
         if not h.to_incumbent:
             lines += migration_line(shared, h.to.option, since=_first_use(option))
     lines += _incumbent_lines(shared, option, stay, kept, handed, _bill(own) if _same_provider(option, stay.option) else None)
-    rate = np.asarray(kept * stay.error_rate + (1.0 - kept) * wrong)
+    rate = np.asanyarray(kept * stay.error_rate + (1.0 - kept) * wrong)
     told = _rates_told(option, options[option.escalates_to].error_rate)
     lines.append(error_line(shared, rate, _error_facts(option), told))
     return Costs(leave_out_paid_anyway(shared, option, lines), fleet, rate)
@@ -96,7 +96,7 @@ def answered_wrong(option: Option, second: Number, moved: Number = 1.0, second_m
     (1 / e)^h where what is kept was measured (h = 0: not harder than the rest, h = 1: all its errors lie there).
     """
     e = option.escalated
-    if not np.any(np.asarray(e) > 0):
+    if not np.any(np.asanyarray(e) > 0):
         return np.minimum(option.error_rate * moved, 1.0)
     if option.end_to_end_error is not None:
         return np.minimum(option.end_to_end_error * ((1.0 - e) * moved + e * second_moved), 1.0)
@@ -133,7 +133,7 @@ def with_error_rate(option: Option, rate: float) -> Option:
 def _error_facts(option: Option) -> tuple[str, ...]:
     """Paths of the error rates behind the option's wrong answers; those that the Case lacks are passed over."""
     own = f"systems.{option.system}."
-    if not np.any(np.asarray(option.escalated) > 0):
+    if not np.any(np.asanyarray(option.escalated) > 0):
         return (own + "error_rate",)
     if option.end_to_end_error is not None:
         return (f"systems.{option.end_to_end}.error_rate",)
@@ -174,9 +174,9 @@ def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: 
     if option.api is not None:
         lines += api_lines(shared, service(shared, option), live)
     lines += provisioned_lines(shared, option, live)
-    if np.any(np.asarray(option.hosting_usd) > 0):
+    if np.any(np.asanyarray(option.hosting_usd) > 0):
         lines.append(Line(
-            name="vendor hosting fee", monthly=np.asarray(live * option.hosting_usd),
+            name="vendor hosting fee", monthly=np.asanyarray(live * option.hosting_usd),
             facts=(f"options.{option.id}.hosting_usd_per_month",),
             arithmetic=lambda _: f"${pick(option.hosting_usd):,.6g} a month",
         ))
@@ -201,19 +201,19 @@ def _handed_on(
     shared: Shared, option: Option, options: Mapping[str, Option], fleet: FleetMonths | None, alone: Array
 ) -> Iterator[_Handed]:
     """What the option escalates (it answered first, so both models are paid), and what lies above a hybrid's floor."""
-    if np.any(np.asarray(option.escalated) > 0):
+    if np.any(np.asanyarray(option.escalated) > 0):
         target = options[option.escalates_to]
         if option.escalates_to_cached:
             target = shared.once(("cached", target.id), partial(_cached, target))
         seen = alone if fleet is None else alone * (1.0 - fleet.spill)  # what is spilled never reaches the option
-        to, share = service(shared, target, shared.escalated_hit_rate), np.asarray(option.escalated * seen)
+        to, share = service(shared, target, shared.escalated_hit_rate), np.asanyarray(option.escalated * seen)
         places = (f"options.{option.id}", f"apis.{option.vendor}", f"systems.{option.system}")
         facts = tuple(f"{place}.escalated_share" for place in places)
         line = whole_request_line(shared, f"escalated to {target.label}", share, to, facts)
         yield _Handed(line, option.escalated, to, target.same_model, escalated=True)
     if option.spills_to is not None and fleet is not None:
         target = options[option.spills_to]
-        to, share = service(shared, target), np.asarray(fleet.spill * alone)
+        to, share = service(shared, target), np.asanyarray(fleet.spill * alone)
         facts = (f"{option.plan.path if option.plan else ''}capacity_requests_per_s", "workload.peak_to_mean")
         line = whole_request_line(shared, f"spilled to {target.label}", share, to, facts)
         yield _Handed(line, fleet.spill, to, target.same_model)
@@ -240,18 +240,19 @@ def _incumbent_lines(
     if not option.same_model:
         left = option.months_to_live + option.months_in_parallel
         lines += migration_line(shared, stay.option, until=np.inf if any(h.to_incumbent for h in handed) else left)
-    return lines + commitment_line(shared, np.asarray(bill))
+    return lines + commitment_line(shared, np.asanyarray(bill))
 
 
 def _bill(lines: list[Line]) -> Array:
     """USD a month of the lines that the API bills, with what its own commitment is short of: that is paid to it too."""
-    return np.asarray(sum((line.monthly for line in lines if line.name.startswith(("API ", OWN_COMMITMENT))), np.zeros(1)))
+    paid = (line.monthly for line in lines if line.name.startswith(("API ", OWN_COMMITMENT)))
+    return np.asanyarray(sum(paid, np.zeros(1)))
 
 
 def _migration_cost(shared: Shared) -> tuple[Array, Array]:
     """USD of an engineer hour, and USD of one migration, at month ends 0..H."""
     wage = shared.usd_per_hour * powers(1.0 + shared.wage_growth, np.arange(shared.horizon + 1) / MONTHS_PER_YEAR)
-    return wage, np.asarray(shared.migration_hours * wage + evaluation_cost(shared))
+    return wage, np.asanyarray(shared.migration_hours * wage + evaluation_cost(shared))
 
 
 def migration_line(
@@ -270,10 +271,10 @@ def migration_line(
         return []
     wage, each = shared.once("migration", lambda: _migration_cost(shared))
     nothing_more = isinstance(extra_usd, float) and extra_usd == 0.0
-    upfront, monthly = split(np.asarray(counts * (each if nothing_more else each + extra_usd)))
+    upfront, monthly = split(np.asanyarray(counts * (each if nothing_more else each + extra_usd)))
 
     def arithmetic(month: int) -> str:
-        again = f" + ${pick(extra_usd):,.6g} to train again" if np.any(np.asarray(extra_usd) > 0) else ""
+        again = f" + ${pick(extra_usd):,.6g} to train again" if np.any(np.asanyarray(extra_usd) > 0) else ""
         return (
             f"{pick(counts, month + 1):.0f} x ({pick(shared.migration_hours):,.6g} h x ${pick(wage, month + 1):,.6g}/h"
             f" + ${pick(evaluation_cost(shared)):,.6g} evaluation{again})"
@@ -295,11 +296,11 @@ def tuned_again(option: Option) -> Number:
 
 def commitment_line(shared: Shared, spent: Array) -> list[Line]:
     """What a commitment with the incumbent costs beyond the incumbent's bill: leaving saves nothing below it before it ends."""
-    if not np.any(np.asarray(shared.commitment_usd) > 0):
+    if not np.any(np.asanyarray(shared.commitment_usd) > 0):
         return []
     owed = shared.commitment_usd * np.clip(shared.commitment_months - (months(shared.horizon) - 1.0), 0.0, 1.0)
     return [Line(
-        name="commitment not used", monthly=np.asarray(np.maximum(owed - spent, 0.0)),
+        name="commitment not used", monthly=np.asanyarray(np.maximum(owed - spent, 0.0)),
         facts=("commitment.usd_per_month", "commitment.months"),
         arithmetic=lambda month: f"${pick(owed, month):,.2f} committed - ${pick(spent, month):,.2f} spent, at least 0",
     )]
@@ -307,13 +308,13 @@ def commitment_line(shared: Shared, spent: Array) -> list[Line]:
 
 def own_commitment_line(shared: Shared, option: Option, spent: Array) -> list[Line]:
     """What a commitment with the option's own vendor costs beyond what is spent there, from go-live to its end."""
-    if not np.any(np.asarray(option.commitment_usd) > 0):
+    if not np.any(np.asanyarray(option.commitment_usd) > 0):
         return []
     ends = option.months_to_live, option.commitment_months
     before, until = (incumbent_share(each, 0.0, shared.horizon) for each in ends)
     owed = option.commitment_usd * np.maximum(until - before, 0.0)
     return [Line(
-        name=OWN_COMMITMENT, monthly=np.asarray(np.maximum(owed - spent, 0.0)),
+        name=OWN_COMMITMENT, monthly=np.asanyarray(np.maximum(owed - spent, 0.0)),
         facts=(f"apis.{option.vendor}.commitment.usd_per_month", f"apis.{option.vendor}.commitment.months"),
         arithmetic=lambda month: f"${pick(owed, month):,.2f} committed - ${pick(spent, month):,.2f} spent, at least 0",
     )]

@@ -35,7 +35,7 @@ def run_cost(training: Training) -> Number:
 def setup_lines(shared: Shared, option: Option) -> list[Line]:
     """The lines of what is paid once, in month 0."""
     lines, nothing = [], np.zeros(shared.horizon)
-    if np.any(np.asarray(option.setup_hours) > 0):
+    if np.any(np.asanyarray(option.setup_hours) > 0):
         lines.append(Line(
             name="engineering, set-up", monthly=nothing, upfront=option.setup_hours * shared.usd_per_hour,
             facts=(fact_of(option, "setup_hours"), "people.usd_per_hour"), existing_staff=shared.setup_existing,
@@ -96,7 +96,7 @@ def retraining_line(shared: Shared, option: Option) -> list[Line]:
     fixed = t.retrain_runs * run_cost(t) + t.relabel_share * t.labels * shared.usd_per_label
     if t.retrain_evaluates:
         fixed = fixed + evaluation_cost(shared, option)
-    upfront, monthly = split(np.asarray(counts * (fixed + t.retrain_hours * wage)))
+    upfront, monthly = split(np.asanyarray(counts * (fixed + t.retrain_hours * wage)))
 
     def arithmetic(month: int) -> str:
         return (
@@ -114,7 +114,7 @@ def retraining_line(shared: Shared, option: Option) -> list[Line]:
 
 def run_lines(shared: Shared, option: Option) -> list[Line]:
     """Hours of on-call and operation in every month that the option is live."""
-    if not np.any(np.asarray(option.run_hours) > 0):
+    if not np.any(np.asanyarray(option.run_hours) > 0):
         return []
     hours, wage = live_share(option.months_to_live, shared.horizon) * option.run_hours, wages(shared)
     return [Line(
@@ -130,7 +130,7 @@ def own_cost_lines(shared: Shared, option: Option) -> list[Line]:
     lines, number = [], months(shared.horizon)
     for cost in option.costs:
         start = live_share(option.months_to_live, shared.horizon) if cost.from_month is None else number >= cost.from_month
-        part = np.asarray(start * (number <= cost.to_month), dtype=np.float64)
+        part: Array = np.asanyarray(start * (number <= cost.to_month) * 1.0)
 
         def arithmetic(month: int, cost: OwnCost = cost, part: Array = part) -> str:
             each = pick(cost.usd_per_request)
@@ -140,7 +140,7 @@ def own_cost_lines(shared: Shared, option: Option) -> list[Line]:
 
         lines.append(Line(
             name=cost.name, upfront=cost.upfront_usd, arithmetic=arithmetic,
-            monthly=np.asarray((cost.usd_per_month + cost.usd_per_request * billed_requests(shared)) * part),
+            monthly=np.asanyarray((cost.usd_per_month + cost.usd_per_request * billed_requests(shared)) * part),
             facts=tuple(f"{cost.path}.{each}" for each in ("upfront_usd", "usd_per_month", "usd_per_request")),
         ))
     return lines
@@ -154,15 +154,15 @@ def leave_out_paid_anyway(shared: Shared, option: Option, lines: Sequence[Line])
     that begins there. Where they are there for on-call alone, nothing else has them.
     """
     existing = shared.existing_hours
-    if not np.any(np.asarray(existing) > 0):
+    if not np.any(np.asanyarray(existing) > 0):
         return tuple(lines)
     live = live_share(option.months_to_live, shared.horizon)
-    free = np.asarray(existing * np.ones(shared.horizon))
+    free = np.asanyarray(existing * np.ones(shared.horizon))
     done = list(lines)
     for k, line in sorted(enumerate(lines), key=lambda each: each[1].hours is not None and each[1].hours.when == "event"):
         if line.hours is None or (shared.existing_on_call_only and line.hours.when != "running"):
             continue
-        hours = np.asarray(line.hours.count * line.hours.each)
+        hours = np.asanyarray(line.hours.count * line.hours.each)
         if line.hours.when == "set-up":
             until_live = existing * (1.0 - live)
             at_hand = until_live.sum(axis=-1, keepdims=True)
@@ -178,16 +178,17 @@ def leave_out_paid_anyway(shared: Shared, option: Option, lines: Sequence[Line])
     return tuple(done)
 
 
-AT_ENDS = {"set-up": slice(0, 1), "running": slice(1, None), "event": slice(0, -1)}
-"""Which of the month ends 0..H a line's hours are paid at."""
+def _at_ends(amounts: Array, when: str, horizon: int) -> Array:
+    """Amounts at the month ends at which a line's hours are paid, as amounts at all of them, 0..H."""
+    zeros = np.zeros((*amounts.shape[:-1], horizon + 1 - amounts.shape[-1]))
+    return np.concatenate([zeros, amounts] if when == "running" else [amounts, zeros], axis=-1)
 
 
 def _without(line: Line, hours: Hours, covered: Array) -> Line:
     """The line less the USD of the covered hours."""
-    at_ends = np.zeros((*covered.shape[:-1], line.monthly.shape[-1] + 1))
-    usd_at_ends, each = at_ends.copy(), np.asarray(hours.usd_each * np.ones(covered.shape[-1]))
-    at_ends[..., AT_ENDS[hours.when]] = covered
-    usd_at_ends[..., AT_ENDS[hours.when]] = covered * each
+    horizon = line.monthly.shape[-1]
+    each = np.asanyarray(hours.usd_each * np.ones(covered.shape[-1]))
+    at_ends, usd_at_ends = (_at_ends(x, hours.when, horizon) for x in (covered, covered * each))
     upfront, monthly = split(usd_at_ends)
 
     def arithmetic(month: int) -> str:

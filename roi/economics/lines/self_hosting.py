@@ -63,7 +63,7 @@ def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int)
         "gpus_per_replica": plan.gpus_per_replica, "gpus_per_instance": plan.gpus_per_instance, "headroom": option.headroom,
         "spares": spares, "can_wait": waiting(shared, option), "pooling": plan.pooling,
     }  # fmt: skip
-    bound = option.hardware is not None or np.asarray(plan.minimum_months) > 0
+    bound = option.hardware is not None or np.asanyarray(plan.minimum_months) > 0
     fixed = size_fleet(mean * shared.peak_to_mean, mean, plan.capacity, replicas_minimum=least, **common)
     if not option.autoscale or np.all(bound):
         return fixed
@@ -89,8 +89,8 @@ def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, repli
         replicas=replicas + np.zeros_like(mean), instances=instances, gpus=instances * plan.gpus_per_instance,
         utilisation_mean=mean * (1.0 - spill) / full, utilisation_peak=np.minimum(demand, held) / full,
     )
-    gpus = np.asarray(fleet.gpus)
-    return FleetMonths(fleet, gpus, gpus, np.asarray(spill))
+    gpus = np.asanyarray(fleet.gpus)
+    return FleetMonths(fleet, gpus, gpus, np.asanyarray(spill))
 
 
 def spilled(shared: Shared, option: Option, held_over_mean: Number) -> Number:
@@ -111,10 +111,10 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
         lines = hardware_lines(shared, option, option.hardware, months.gpus, live)
     else:
         lines = _rent_lines(shared, option, option.plan, months, live)
-    if np.any(np.asarray(option.platform_usd) > 0):
+    if np.any(np.asanyarray(option.platform_usd) > 0):
         usd = f"${pick(option.platform_usd):,.6g} a month"
         lines.append(Line(
-            name="platform", monthly=np.asarray(live * option.platform_usd),
+            name="platform", monthly=np.asanyarray(live * option.platform_usd),
             facts=tuple(f"platform.{n}_usd_per_month" for n in PLATFORM),
             arithmetic=lambda _: f"{usd}: balancer, logs, staging, storage, egress, monitoring, or their total",
         ))
@@ -124,7 +124,7 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
 def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths, live: Array) -> list[Line]:
     """Rent; while a commitment runs, from go-live on, its rate does not drift and a falling load gives no GPU back."""
     bound = incumbent_share(option.months_to_live, plan.minimum_months, shared.horizon) > 0
-    bound &= np.asarray(plan.minimum_months) > 0
+    bound &= np.asanyarray(plan.minimum_months) > 0
     drift = np.where(bound, 1.0, rent_level(shared))
     rate = plan.usd_per_gpu_hour * drift * option.fleet_share
     price = plan.rent or plan.path + "usd_per_gpu_hour"
@@ -142,15 +142,15 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
     gpus, bare = (np.where(bound, np.maximum.accumulate(g, axis=-1), g) for g in (months.gpus, months.gpus_without_spares))
     needed, spare = bare * live, (gpus - bare) * live
     lines = [Line(
-        name="GPU rent", monthly=np.asarray(needed * rate * HOURS_PER_MONTH), arithmetic=partial(arithmetic, bare),
+        name="GPU rent", monthly=np.asanyarray(needed * rate * HOURS_PER_MONTH), arithmetic=partial(arithmetic, bare),
         facts=(price, plan.path + "capacity_requests_per_s", *speeds),
     )]
     if np.any(spare > 0):
         lines.append(Line(
-            name="GPU rent, redundancy", monthly=np.asarray(spare * rate * HOURS_PER_MONTH),
+            name="GPU rent, redundancy", monthly=np.asanyarray(spare * rate * HOURS_PER_MONTH),
             facts=(price, "serving.spares"), arithmetic=partial(arithmetic, gpus - bare),
         ))
-    return lines + _unused_commitment(shared, option, plan, gpus, np.asarray(rate))
+    return lines + _unused_commitment(shared, option, plan, gpus, np.asanyarray(rate))
 
 
 def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, rate: Array) -> list[Line]:
@@ -158,7 +158,7 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
 
     Or what it costs to end it early, where that is less. Each GPU's commitment runs from the month in which it was added.
     """
-    bound = np.asarray(plan.minimum_months) > 0
+    bound = np.asanyarray(plan.minimum_months) > 0
     added = np.diff(np.maximum.accumulate(gpus, axis=-1), axis=-1, prepend=0.0)
     added = np.where(np.cumsum(added, axis=-1) == added, added, added * plan.later_bound)
     start = np.maximum(np.arange(shared.horizon, dtype=np.float64), option.months_to_live)
@@ -176,7 +176,7 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
         return rent + (ends if np.isfinite(pick(plan.cancel_usd)) else "")
 
     return [Line(
-        name="GPU commitment beyond the horizon", monthly=np.asarray((added * each).sum(axis=-1, keepdims=True) * last),
+        name="GPU commitment beyond the horizon", monthly=np.asanyarray((added * each).sum(axis=-1, keepdims=True) * last),
         facts=(plan.path + "minimum_months", plan.path + "cancel_usd"), arithmetic=arithmetic,
     )]
 
@@ -210,7 +210,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     later = np.where(before_or_first, 0.0, bought)
     ordered = later[..., :1] + (bought * before_or_first).sum(axis=-1, keepdims=True)
     later = np.concatenate([later[..., 1:], np.zeros_like(ordered)], axis=-1)
-    first = ordered if bought.ndim > 1 else float(ordered[0])
+    first = ordered if bought.ndim > 1 else ordered[0]
     resale = -price * _left_of_purchases(shared.horizon, terms, bought)
     kw = (kept if terms.as_a_whole else gpus) * live * plan.watts / 1000.0
     each = f"(${pick(plan.usd_per_gpu):,.6g} + ${pick(terms.host_usd):,.6g} host)"
@@ -218,6 +218,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
         each = f"${pick(plan.usd_per_gpu):,.6g} that selling one would bring"
 
     now = f"{pick(ordered):,.6g} GPU x {each}"
+    more = any(pick(later, month) for month in range(shared.horizon))
 
     def paid(month: int) -> str:
         return f"{pick(later, month):,.6g} GPU x {each}" if pick(later, month) else f"month 0: {now}"
@@ -239,27 +240,27 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     if there:
         prices = facts(f"resale_usd_per_gpu.{plan.gpu}")
     installation = Line(
-        name="hardware, installation", monthly=np.asarray(later * price * terms.install_share),
+        name="hardware, installation", monthly=np.asanyarray(later * price * terms.install_share),
         upfront=first * price * terms.install_share, facts=facts("install_share"),
-        arithmetic=(lambda month: f"{paid(month)} x {pick(terms.install_share):.4g}") if np.any(later) else
+        arithmetic=(lambda month: f"{paid(month)} x {pick(terms.install_share):.4g}") if more else
         f"{now} x {pick(terms.install_share):.4g}",
     )
     return [
         Line(
             name="own cards, not sold (no cash)" if there else "hardware, purchase and replacement",
-            monthly=np.asarray(later * price), upfront=first * price, facts=prices, arithmetic=paid if np.any(later) else now,
+            monthly=np.asanyarray(later * price), upfront=first * price, facts=prices, arithmetic=paid if more else now,
             no_cash=there,
         ),
         *([] if there else [installation]),
         Line(
-            name="electricity", monthly=np.asarray(kw * terms.power_share * terms.pue * HOURS_PER_MONTH * terms.usd_per_kwh),
+            name="electricity", monthly=np.asanyarray(kw * terms.power_share * terms.pue * HOURS_PER_MONTH * terms.usd_per_kwh),
             facts=facts("usd_per_kwh", "pue", "power_share"), arithmetic=powered,
         ),
         Line(
-            name="colocation", monthly=np.asarray(kw * terms.colocation_usd_per_kw), facts=facts("colocation_usd_per_kw_month"),
+            name="colocation", monthly=kw * terms.colocation_usd_per_kw, facts=facts("colocation_usd_per_kw_month"),
             arithmetic=lambda month: f"{pick(kw, month):,.6g} kW x ${pick(terms.colocation_usd_per_kw):,.6g}/kW",
         ),
-        Line(name="hardware, resale", monthly=np.asarray(resale), facts=facts("value_kept_per_year"), arithmetic=sold,
+        Line(name="hardware, resale", monthly=np.asanyarray(resale), facts=facts("value_kept_per_year"), arithmetic=sold,
              no_cash=there),
     ]
 
@@ -275,4 +276,4 @@ def _left_of_purchases(horizon: int, terms: Hardware, bought: Array) -> Array:
     if terms.life_months <= horizon:
         worn = np.where(in_use, 0.0, bought)
         sold_later[..., terms.life_months - 1 :] = worn[..., : horizon - terms.life_months + 1]
-    return np.asarray(left * last + sold_later * terms.kept_per_year ** (terms.life_months / MONTHS_PER_YEAR))
+    return np.asanyarray(left * last + sold_later * terms.kept_per_year ** (terms.life_months / MONTHS_PER_YEAR))

@@ -60,19 +60,19 @@ class Fleet:
 
 def round_up(count: Number) -> Number:
     """The smallest integer that is not below `count`, float error aside (CEIL_TOLERANCE)."""
-    return np.ceil(np.asarray(count, dtype=float) * (1.0 - CEIL_TOLERANCE))
+    return np.ceil(np.asanyarray(count) * (1.0 - CEIL_TOLERANCE))
 
 
 def load_ratio(demand: Number, capacity: Number) -> Number:
     """Demand over capacity; inf where there is no capacity, 0 where there is no demand either."""
-    demand, capacity = np.broadcast_arrays(np.asarray(demand, dtype=float), np.asarray(capacity, dtype=float))
+    demand, capacity = np.broadcast_arrays(np.asanyarray(demand), np.asanyarray(capacity))
     none = np.where(demand > 0.0, np.inf, 0.0)
     return np.divide(demand, capacity, out=none, where=capacity > 0.0)[()]
 
 
 def demand_to_hold(peak_requests_per_s: Number, mean_requests_per_s: Number, can_wait: Number = 0.0) -> Number:
     """Requests/s that a fixed fleet must serve: max((1 - can_wait) x peak, mean); the rest waits for the valleys."""
-    return np.maximum((1.0 - np.asarray(can_wait)) * peak_requests_per_s, mean_requests_per_s)
+    return np.maximum((1.0 - np.asanyarray(can_wait)) * peak_requests_per_s, mean_requests_per_s)
 
 
 def replicas_needed(
@@ -80,7 +80,7 @@ def replicas_needed(
     pooling: Number = 1.0,
 ) -> Number:
     """The fewest replicas whose `fleet_capacity` x (1 - headroom) holds the demand, + spares, at least `minimum`."""
-    exact = replicas_to_hold(demand, np.asarray(capacity) * (1.0 - np.asarray(headroom)), pooling)
+    exact = replicas_to_hold(demand, np.asanyarray(capacity) * (1.0 - np.asanyarray(headroom)), pooling)
     return np.maximum(round_up(exact) + spares, minimum)[()]
 
 
@@ -90,7 +90,7 @@ def replicas_to_hold(demand: Number, capacity: Number, pooling: Number = 1.0) ->
     With p = pooling and x = demand / capacity, R = x / p from four replicas on; below that
     (2 p - 1) R - (2 p - 2) sqrt(R) = x. Never falls when the demand grows.
     """
-    x, p = load_ratio(demand, capacity), np.asarray(pooling, dtype=float)
+    x, p = load_ratio(demand, capacity), np.asanyarray(pooling)
     first, second = 2.0 * p - 1.0, 2.0 * p - 2.0
     few = np.square((second + np.sqrt(np.square(second) + 4.0 * first * np.minimum(x, POOL * p))) / (2.0 * first))
     return np.where(p > 1.0, np.where(x < POOL * p, few, x / p), x)[()]
@@ -104,7 +104,7 @@ def instances_needed(
     replicas per instance = gpus_per_instance // gpus_per_replica; with `across_instances` a larger replica takes
     ceil(gpus_per_replica / gpus_per_instance) instances of its own (the slower network between them is not modelled).
     """
-    need, have = np.asarray(gpus_per_replica, dtype=float), np.asarray(gpus_per_instance, dtype=float)
+    need, have = np.asanyarray(gpus_per_replica), np.asanyarray(gpus_per_instance)
     if not across_instances and np.any(need > have):
         largest = f"at most {np.min(have):g} GPUs, one instance, hold a replica"
         raise ScenarioError("gpus_per_replica", float(np.max(need)), largest)
@@ -146,16 +146,16 @@ def size_autoscaled_fleet(
     more than a minute, an hour also holds what each hour needs that begins before a replica started now would serve.
     Instances are whole in every hour; the fleet's figures are means over the hours. Ignored: minimum billing periods.
     """
-    mean = np.asarray(mean_requests_per_s, dtype=float)[..., None]
-    now = (1.0 - np.asarray(can_wait, dtype=float))[..., None] * np.asarray(burst, dtype=float)[..., None] * load_curve
+    mean = np.asanyarray(mean_requests_per_s)[..., None]
+    now = (1.0 - np.asanyarray(can_wait))[..., None] * np.asanyarray(burst)[..., None] * load_curve
     hourly = mean * (now + np.maximum(1.0 - np.mean(now, axis=-1, keepdims=True), 0.0))
     ahead = ceil(startup_s / SECONDS_PER_HOUR) if startup_s > NEGLIGIBLE_START_S else 0
     held = np.max([np.roll(hourly, -hours, axis=-1) for hours in range(min(ahead, 23) + 1)], axis=0)
     each = (capacity_requests_per_s, headroom, spares, replicas_minimum, pooling)
-    capacity, *rules = (np.asarray(x, dtype=float)[..., None] for x in each)
+    capacity, *rules = (np.asanyarray(x)[..., None] for x in each)
     replicas = replicas_needed(held, capacity, *rules)
     instances = instances_needed(
-        replicas, np.asarray(gpus_per_replica)[..., None], np.asarray(gpus_per_instance)[..., None],
+        replicas, np.asanyarray(gpus_per_replica)[..., None], np.asanyarray(gpus_per_instance)[..., None],
         across_instances=across_instances,
     )
     busiest = np.max(load_ratio(hourly, fleet_capacity(replicas, capacity, rules[-1])), axis=-1)
@@ -178,10 +178,11 @@ def fleet_capacity(replicas: Number, capacity: Number, pooling: Number = 1.0) ->
     (30% more at 32 replicas where p is 1.4, nothing where it is 1); it is left out, on the safe side and so that a tighter
     SLO, which lowers both figures, can never give a fleet more capacity.
     """
-    replicas, capacity = np.broadcast_arrays(np.asarray(replicas, dtype=float), np.asarray(capacity, dtype=float))
-    alone = np.multiply(replicas, capacity, out=np.zeros(replicas.shape), where=capacity > 0.0)
-    p, root = np.asarray(pooling, dtype=float), np.sqrt(np.clip(replicas, 1.0, POOL))
-    return (alone * (2.0 * p - 1.0 - (2.0 * p - 2.0) / root))[()]
+    replicas, capacity = np.broadcast_arrays(np.asanyarray(replicas), np.asanyarray(capacity))
+    alone = np.multiply(replicas, capacity, out=np.zeros_like(replicas, dtype=float), where=capacity > 0.0)
+    p, root = np.asanyarray(pooling), np.sqrt(np.clip(replicas, 1.0, POOL))
+    held: Number = (alone * (2.0 * p - 1.0 - (2.0 * p - 2.0) / root))[()]
+    return held
 
 
 def peak_from_log_range(log_range: Number) -> Number:
@@ -212,7 +213,7 @@ def load_curve_from_peak(peak_to_mean: Number) -> Array:
 
 def burst_from_peak(peak_to_mean: Number, load_curve: Array) -> Number:
     """Peak inside the busiest hour over that hour's mean; at least 1 (a curve may be steeper than the stated peak)."""
-    busiest = np.asarray(np.max(load_curve, axis=-1), dtype=float)
+    busiest: Array = np.asanyarray(np.max(load_curve, axis=-1))
     return np.maximum(peak_to_mean / busiest, 1.0)
 
 
@@ -234,6 +235,6 @@ def spill_share(load_curve: Array, burst: Number, floor_capacity_ratio: Number, 
     """
     knots = np.concatenate([[0.0], np.sort(load_curve)])
     spilled = np.mean(np.maximum(load_curve[:, None] - knots, 0.0), axis=0)
-    held, now = np.asarray(floor_capacity_ratio, dtype=float), 1.0 - np.asarray(can_wait, dtype=float)
+    held, now = np.asanyarray(floor_capacity_ratio), 1.0 - np.asanyarray(can_wait)
     at_once = now * np.interp(load_ratio(held, burst * now), knots, spilled)
     return np.maximum(at_once, np.where(now < 1.0, 1.0 - held, 0.0))[()]

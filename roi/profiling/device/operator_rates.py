@@ -4,7 +4,7 @@ Each operator is a call without arguments, its operands made beforehand.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle, pairwise
@@ -16,8 +16,9 @@ from typing import Final
 from roi.errors import RoiError
 from roi.estimate.training.adapters import NF4_BLOCK
 from roi.facts.profiles import DeviceProfile, Rate
+from roi.profiling.board import Draw, PowerMeter
 from roi.profiling.device.device_shapes import COLD, Case, Probe, choose_cases, product
-from roi.profiling.session import Session
+from roi.profiling.session import Session, device_failed, first_line, ran_out
 from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import torch
 from roi.units import GIB
@@ -34,19 +35,25 @@ CHAIN: Final = 100
 MOST_COPIES: Final = 32
 DRAWN: Final = 2**20
 """Numbers drawn for an operand; larger ones repeat them. Random bits matter: switching them costs power, and clocks follow."""
-SHORTEST_S: Final = 20e-6
-"""Shorter calls are timed several at once: events resolve about half a microsecond, perf_counter costs a tenth of one."""
+SHORTEST_S: Final = {"cuda": 200e-6, "cpu": 20e-6}
+"""Shorter samples hold several calls: recording an event takes a GPU about a microsecond, perf_counter a CPU a tenth of one."""
 WARM_UP: Final = 2
 """Calls before the first timed one: the first loads kernels and allocates, the second finds the clocks up."""
 LEAST: Final = 3
 MOST: Final = 40
 """Timed samples of one call, at least and at most."""
+LOOK: Final = 64
+"""Kernels of the first look at how long a call takes."""
 QUEUE: Final = 900
 """Kernels issued ahead of the device: CUDA's launch queue holds about a thousand, and a host that finds it full waits."""
 KERNELS: Final = 8
 """Kernels of one call at most: a norm has seven."""
 CYCLES_PER_S: Final = 2.5e9
 """Above every GPU clock: a wait given in cycles then lasts at least as long as meant."""
+LONGEST_WAIT_S: Final = 0.1
+"""Of the device for a host that issues: 900 kernels at 20 us take a fifth of it."""
+ISSUES: Final = 3
+"""Calls issued to learn how long the host takes for one; the quickest counts, since a host stumbles."""
 CACHE_BYTES: Final = 32 * 2**20
 """Last-level cache of a host that does not say: the share of one core complex in current server chips."""
 PROBE_SHAPE: Final = {"cuda": (2048, 4096, 4096), "cpu": (64, 512, 512)}
@@ -189,8 +196,10 @@ def time_call(call: Call, device: str, slot_s: float, kernels: int = KERNELS) ->
     """
     for _ in range(WARM_UP):
         call()
-    single = max(_elapsed(call, 1, device), 1e-7)
-    calls = max(1, min(QUEUE // kernels, ceil(SHORTEST_S / single)))
+    # by events on a GPU: a single call, synchronised, is mostly host, and samples sized by it would be too short
+    look = [_elapsed(call, 1, device)] if device == "cpu" else _between_events(call, max(1, LOOK // kernels), 1)
+    single = max(*look, 1e-7)
+    calls = max(1, min(QUEUE // kernels, ceil(SHORTEST_S[device] / single)))
     count = max(LEAST, min(MOST, int(slot_s / (single * calls))))
     if device == "cpu":
         return tuple(_elapsed(call, calls, device) / calls for _ in range(count))
@@ -212,13 +221,15 @@ def _elapsed(call: Call, calls: int, device: str) -> float:
 
 def _between_events(call: Call, calls: int, samples: int) -> list[float]:
     """Seconds of one call in each sample, by events; the device waits first until the host has issued everything."""
-    synchronise("cuda")
-    start = perf_counter()
-    call()
-    issue_s = perf_counter() - start  # what the host takes to issue one call
+    issues = []
+    for _ in range(ISSUES):
+        synchronise("cuda")
+        start = perf_counter()
+        call()
+        issues.append(perf_counter() - start)  # what the host takes to issue one call
     synchronise("cuda")
     events = [torch.cuda.Event(enable_timing=True) for _ in range(samples + 1)]
-    wait = int(2.0 * issue_s * calls * samples * CYCLES_PER_S)
+    wait = int(min(2.0 * min(issues) * calls * samples, LONGEST_WAIT_S) * CYCLES_PER_S)
     torch.cuda._sleep(wait)  # torch offers no other wait on the device
     events[0].record()
     for after in events[1:]:
@@ -241,11 +252,12 @@ def profile_device(session: Session) -> DeviceProfile:
     The first shape is measured whatever it takes. Ctrl-C before anything is timed is passed on.
     """
     timing = _Timing(session)
-    draw = session.measure(timing.run, lambda: timing.rates)
+    session.measure(timing.run, lambda: timing.rates)
     if not timing.rates:
         raise RoiError(f"nothing was measured: {'; '.join(session.notes) or 'no shape suits this device'}")
-    return DeviceProfile(started=session.started, environment=session.environment_under_load(draw), rates=tuple(timing.rates),
-                         complete=timing.complete and not session.interrupted, notes=session.all_notes)
+    environment = session.environment_under_load(timing.draw)
+    return DeviceProfile(started=session.started, environment=environment, rates=tuple(timing.rates),
+                         complete=timing.complete and not session.cut, notes=session.all_notes)
 
 
 @dataclass
@@ -255,15 +267,25 @@ class _Timing:
     session: Session
     rates: list[Rate] = field(default_factory=list)
     complete: bool = True
+    draw: Draw | None = None
+    """Clocks while cases were timed, the first look at the device left out."""
 
     def run(self) -> None:
         """Probe the device, choose the cases, and time one after the other."""
-        session = self.session
+        session, meter = self.session, PowerMeter(self.session.board)
         probe, unsupported = probe_device(session.device, session.seed)
         cases, omitted = choose_cases(probe, session.budget_s)
         session.notes += unsupported
         if omitted:
             session.notes.append(f"{omitted} shapes left out: too large, or too slow for a budget of {session.budget_s:g} s")
+        meter.start()
+        try:
+            self._time(cases, probe)
+        finally:
+            self.draw = meter.stop()
+
+    def _time(self, cases: Sequence[Case], probe: Probe) -> None:
+        session = self.session
         operands = Operands(session.device, probe.cache_bytes, session.seed)
         costs = [probe.cost_s(case) for case in cases]
         for done, case in enumerate(cases):
@@ -297,7 +319,8 @@ def probe_device(device: str, seed: int = 0) -> tuple[Probe, list[str]]:
     size = PROBE_COPY[device]
     copy = Case("copy", "copy", "fp32", (size // 4,), 2.0 * size, "byte", 2.0 * size)
     seconds = _first_look(copy, operands)
-    assert seconds is not None, "a copy of fp32 numbers works everywhere"
+    if seconds is None:
+        raise RoiError(f"the device copies no fp32 numbers: this torch ({torch.__version__}) has no kernels for it")
     return Probe(device, flops, copy.work / seconds, cache, memory), notes
 
 
@@ -306,7 +329,9 @@ def _first_look(case: Case, operands: Operands) -> float | None:
     try:
         with matrix_precision(case.dtype):
             return min(time_call(build_call(case, operands), operands.device, 0.0))
-    except (RuntimeError, NotImplementedError):
+    except (RuntimeError, NotImplementedError) as error:
+        if device_failed(error):
+            raise
         return None
 
 
@@ -316,15 +341,13 @@ def _measure(case: Case, operands: Operands, slot_s: float, notes: list[str]) ->
         with matrix_precision(case.dtype):
             seconds = _chained(case.name, operands, slot_s) if case.regime == "launch" else (
                 time_call(build_call(case, operands), operands.device, slot_s))
-    except torch.OutOfMemoryError:
-        notes.append(f"{case.name} {case.dtype} {case.shape}: out of memory")
-        return None
     except (RuntimeError, NotImplementedError) as error:
-        notes.append(f"{case.name} {case.dtype} {case.shape}: {str(error).splitlines()[0][:120]}")
+        if device_failed(error):
+            raise
+        notes.append(f"{case.name} {case.dtype} {case.shape}: {'out of memory' if ran_out(error) else first_line(error)[:120]}")
         return None
-    finally:
-        if operands.device == "cuda":
-            torch.cuda.empty_cache()  # the next case needs blocks of other sizes
+    if operands.device == "cuda":
+        torch.cuda.empty_cache()  # the next case needs blocks of other sizes
     return Rate(regime=case.regime, name=case.name, dtype=case.dtype, shape=case.shape, work=case.work, unit=case.unit,
                 seconds=seconds)
 

@@ -18,6 +18,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 from transformers.integrations import moe
 
+from roi.profiling.dry.card_kernels import FLASH, CardKernels
+from roi.profiling.dry.recorder import takes_cudnn
+
 _LIBRARY = torch.library.Library("roi", "DEF")
 _LIBRARY.define("attention_forward(Tensor q, Tensor k, Tensor v, Tensor? mask) -> (Tensor, Tensor)")
 _LIBRARY.define("attention_backward(Tensor g, Tensor q, Tensor k, Tensor v, Tensor out, Tensor lse, Tensor? mask)"
@@ -59,23 +62,28 @@ class FusedAttention(torch.autograd.Function):
         return (*torch.ops.roi.attention_backward(gradients[0], *ctx.saved_tensors), None)
 
 
-def choose_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float, *, grouped: bool) -> str:
+def choose_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float, *, grouped: bool,
+                     kernels: CardKernels = FLASH) -> str:
     """fused or math: what torch's SDPA takes on CUDA.
 
     aten/src/ATen/native/transformers/cuda/sdp_utils.cpp: FlashAttention takes 16-bit types without a mask, head dimensions
-    up to 256, and grouped heads; memory-efficient attention takes fp32 and masks, but not grouped heads; else the math path.
+    up to 256, and grouped heads; memory-efficient attention takes fp32 and masks, but not grouped heads; cuDNN, where the
+    card prefers it, takes 16-bit types with masks and grouped heads; else the math path.
     """
+    if kernels.attention == "cudnn" and takes_cudnn(q) and q.shape[-1] == v.shape[-1]:
+        return "fused"
     flash = mask is None and q.dtype in (torch.bfloat16, torch.float16) and q.shape[-1] <= 256 and q.shape[-1] == v.shape[-1]
     efficient = not (grouped and q.shape[1] != k.shape[1]) and dropout == 0.0
     return "fused" if flash or efficient else "math"
 
 
 def attention_on_cuda(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
-                      is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False) -> Tensor:
+                      is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False,
+                      kernels: CardKernels = FLASH) -> Tensor:
     """`torch.nn.functional.scaled_dot_product_attention` as CUDA would run it, on tensors without storage."""
     if torch.is_autocast_enabled("cuda"):  # scaled_dot_product_attention is on autocast's 16-bit list
         query, key, value = (x.to(torch.get_autocast_dtype("cuda")) for x in (query, key, value))
-    if choose_attention(query, key, value, attn_mask, dropout_p, grouped=enable_gqa) == "math":
+    if choose_attention(query, key, value, attn_mask, dropout_p, grouped=enable_gqa, kernels=kernels) == "math":
         return torch.ops.aten._scaled_dot_product_attention_math(  # type: ignore[no-any-return]
             query, key, value, attn_mask, dropout_p, is_causal, None, scale=scale, enable_gqa=enable_gqa,
         )[0]
@@ -135,13 +143,13 @@ class HalfSoftmax(torch.autograd.Function):
 
 
 @contextmanager
-def cuda_kernels(flash: torch.dtype | None = None) -> Iterator[None]:
+def cuda_kernels(flash: torch.dtype | None = None, kernels: CardKernels = FLASH) -> Iterator[None]:
     """While it lasts, attention, dropout and softmax run as CUDA would run them.
 
     `flash` is the 16-bit type in which FlashAttention is called where it is asked for by name: transformers hands it copies of
     wider tensors (integrations/flash_attention.py, target_dtype).
     """
-    attend = attention_on_cuda if flash is None else partial(flash_on_cuda, flash)
+    attend = partial(attention_on_cuda, kernels=kernels) if flash is None else partial(flash_on_cuda, flash)
     with (
         patch.object(torch.nn.functional, "scaled_dot_product_attention", attend),
         patch.object(torch.nn.functional, "softmax", softmax_on_cuda),

@@ -16,6 +16,7 @@ from roi.facts.environment import Environment
 from roi.facts.gpu import Gpu
 from roi.facts.profiles import DryRunLimit, DryRunProfile, DryRunSearch
 from roi.facts.tape import Tape
+from roi.profiling.dry.card_kernels import FLASH, CardKernels
 from roi.profiling.dry.dry_run import MetaModel, dry_run
 from roi.profiling.machine import PACKAGES, package_versions
 from roi.store.profiles.lookup import dry_peaks
@@ -34,17 +35,17 @@ MOST_TRIES: Final = 4
 
 
 def profile_dry_run(config: ModelConfig, plan: TrainingPlan, *, cards_bytes: Sequence[float], context_tokens: int,
-                    gpu: Gpu | None = None, search: bool = True) -> DryRunProfile:
+                    gpu: Gpu | None = None, search: bool = True, kernels: CardKernels = FLASH) -> DryRunProfile:
     """One dry run of the plan, and with `search` a ladder of lengths and of micro-batches up to the largest of `cards_bytes`.
 
     Steps of four: between two of them a peak that bends upwards lies below the straight line. `gpu` gives the cuBLAS
-    workspace; without one, that of cards before Hopper.
+    workspace; without one, that of cards before Hopper. `kernels` are the card's; FLASH is right for most.
     """
     workspace = workspace_bytes(gpu)
-    run = dry_run(config, plan, workspace_bytes=workspace, operators=True)
+    run = dry_run(config, plan, workspace_bytes=workspace, operators=True, kernels=kernels)
     peak = read_peak(run.tape)
     replay = replay_allocator(run.tape, repeats=STEPS_REPLAYED)
-    sizes = tuple(_ladder(config, plan, peak, replay, workspace, cards_bytes, context_tokens)) if search else ()
+    sizes = tuple(_ladder(config, plan, peak, replay, workspace, cards_bytes, context_tokens, kernels)) if search else ()
     # torch counts a block as handed out, which may be up to 1 MiB larger than asked for
     parts = {**peak.parts_bytes, "rounding": float(max(replay.peak_active_bytes - peak.nbytes, 0))}
     return DryRunProfile(
@@ -56,18 +57,19 @@ def profile_dry_run(config: ModelConfig, plan: TrainingPlan, *, cards_bytes: Seq
         workspace_bytes=workspace,
         phase=peak.block.phase, module=peak.block.module, operator=peak.block.operator, largest=peak.largest,
         timeline_bytes=peak.timeline_bytes, timeline_phases=peak.timeline_phases, operators=run.operators, searched=sizes,
-        notes=run.notes, wall_s=max(run.wall_s, 1e-9),
+        notes=run.notes + (() if kernels == FLASH else (f"attention: {kernels.attention} kernels, {kernels.source}",)),
+        wall_s=max(run.wall_s, 1e-9),
     )
 
 
 def _ladder(config: ModelConfig, plan: TrainingPlan, peak: TapePeak, replay: AllocatorReplay, workspace: float,
-            cards: Sequence[float], context: int) -> Iterator[DryRunSearch]:
+            cards: Sequence[float], context: int, kernels: CardKernels) -> Iterator[DryRunSearch]:
     """The plan's own size, longer and wider ones until they pass the largest card, smaller ones where a card is too small."""
     seq, batch = int(plan.seq), int(plan.micro_batch)
     own = DryRunSearch(micro_batch=batch, seq=seq, allocated_bytes=max(replay.peak_active_bytes, peak.nbytes),
                        reserved_bytes=replay.peak_reserved_bytes)
     yield own
-    layers = LayerLine(config, plan, workspace, own, peak.nbytes)
+    layers = LayerLine(config, plan, workspace, own, peak.nbytes, kernels)
     shorter = [(batch, seq // 4)] if seq >= 256 else []
     narrower = [(1, seq)] if batch > 1 else []
     for smaller, larger in (
@@ -91,7 +93,7 @@ def _multiplied(start: int, limit: int) -> Iterator[int]:
 
 
 def settle_limits(profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan, rooms: Mapping[str, float],
-                  step: int) -> DryRunProfile:
+                  step: int, kernels: CardKernels = FLASH) -> DryRunProfile:
     """The profile with limits of the cards in `rooms` (name: bytes that the plan may reserve), each run with all layers.
 
     What the ladder promises is run; with that point the ladder promises another size, and that is run too. Every card
@@ -101,14 +103,14 @@ def settle_limits(profile: DryRunProfile, config: ModelConfig, plan: TrainingPla
     limits = [limit for limit in profile.limits if limit.gpu not in rooms]
     made: dict[tuple[int, int], DryRunSearch] = {}
     for gpu, room in rooms.items():
-        largest = _find_limit(profile, config, plan, room, made, 1, by_length=False)
-        longest = _find_limit(profile, config, plan, room, made, step, by_length=True)
+        largest = _find_limit(profile, config, plan, room, made, 1, kernels, by_length=False)
+        longest = _find_limit(profile, config, plan, room, made, step, kernels, by_length=True)
         limits.append(DryRunLimit(gpu=gpu, largest_micro_batch=largest, longest_seq=longest))
     return profile.model_copy(update={"searched": tuple((sizes | made).values()), "limits": tuple(limits)})
 
 
 def _find_limit(profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan, room: float,
-                made: dict[tuple[int, int], DryRunSearch], step: int, *, by_length: bool) -> int:
+                made: dict[tuple[int, int], DryRunSearch], step: int, kernels: CardKernels, *, by_length: bool) -> int:
     """The largest of the sizes that were run and fit; 0 = none. What is run is put into `made`, and not run again."""
     own = int(plan.seq) if by_length else int(plan.micro_batch)
     start = own if profile.reserved_bytes <= room else 0
@@ -122,7 +124,8 @@ def _find_limit(profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan,
         batch, seq = (int(plan.micro_batch), size) if by_length else (size, int(plan.seq))
         if (batch, seq) not in made:
             sized = replace(plan, micro_batch=batch, seq=seq)
-            made[batch, seq] = _searched(dry_run(config, sized, workspace_bytes=profile.workspace_bytes).tape, batch, seq)
+            tape = dry_run(config, sized, workspace_bytes=profile.workspace_bytes, kernels=kernels).tape
+            made[batch, seq] = _searched(tape, batch, seq)
         one = made[batch, seq]
         kept = (s for s in found.searched if (s.micro_batch, s.seq) != (batch, seq))
         found = found.model_copy(update={"searched": (*kept, one)})
@@ -147,8 +150,9 @@ class LayerLine:
 
     FEW: Final = (1, 2)
 
-    def __init__(self, config: ModelConfig, plan: TrainingPlan, workspace: float, own: DryRunSearch, peak_bytes: int) -> None:
-        self.config, self.plan, self.workspace = config, plan, workspace
+    def __init__(self, config: ModelConfig, plan: TrainingPlan, workspace: float, own: DryRunSearch, peak_bytes: int,
+                 kernels: CardKernels = FLASH) -> None:
+        self.config, self.plan, self.workspace, self.kernels = config, plan, workspace, kernels
         self._built: dict[int, MetaModel] = {}
         self.layers = int(config.entries.get("num_hidden_layers", 0))
         self.exact, self.slack, self.rounding = False, 0.0, 0.0
@@ -180,7 +184,7 @@ class LayerLine:
         plan = replace(self.plan, micro_batch=micro_batch, seq=seq)
         if layers not in self._built:
             entries = {**self.config.entries, "num_hidden_layers": layers} if layers else self.config.entries
-            self._built[layers] = MetaModel(self.config._replace(entries=entries), plan)
+            self._built[layers] = MetaModel(self.config._replace(entries=entries), plan, self.kernels)
         return self._built[layers].run(plan, self.workspace).tape
 
 

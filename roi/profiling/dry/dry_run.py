@@ -30,6 +30,7 @@ from roi.estimate.training.adapters import DOUBLE_QUANT_BLOCK, NF4_BLOCK
 from roi.estimate.training.plan import TARGET_SETS, TrainingPlan
 from roi.facts.profiles import OperatorGroup
 from roi.facts.tape import Tape
+from roi.profiling.dry.card_kernels import FLASH, CardKernels
 from roi.profiling.dry.cuda_on_meta import cuda_kernels, meta_asks_cuda, recompute_lowered
 from roi.profiling.dry.loops import Optimizer, forward_and_loss, fuse_head, lowers, triton_tiles
 from roi.profiling.dry.recorder import Recorder
@@ -65,20 +66,21 @@ class DryRun:
     """Seconds of building and stepping."""
 
 
-def dry_run(config: ModelConfig, plan: TrainingPlan, *, workspace_bytes: float, operators: bool = False) -> DryRun:
+def dry_run(config: ModelConfig, plan: TrainingPlan, *, workspace_bytes: float, operators: bool = False,
+            kernels: CardKernels = FLASH) -> DryRun:
     """Build the model of `plan` on meta and run one optimizer step of `plan.accumulation` (at most two) micro-steps.
 
     Backward frees what it no longer needs, so the tape has the order in which a GPU would allocate. An InputError says what
     a class of transformers cannot do on meta, in one sentence.
     """
-    return MetaModel(config, plan).run(plan, workspace_bytes, operators=operators)
+    return MetaModel(config, plan, kernels).run(plan, workspace_bytes, operators=operators)
 
 
 class MetaModel:
     """A model on the meta device: built once, stepped at several sizes."""
 
-    def __init__(self, config: ModelConfig, plan: TrainingPlan) -> None:
-        self.config = config
+    def __init__(self, config: ModelConfig, plan: TrainingPlan, kernels: CardKernels = FLASH) -> None:
+        self.config, self.kernels = config, kernels
         self.begun = time.perf_counter()
         self.model = build_skeleton(config, plan)
         fuse_head(self.model, plan)
@@ -89,13 +91,14 @@ class MetaModel:
         """One step; `plan` differs from the one it was built for in micro-batch and length alone."""
         model, begun = self.model, self.begun
         trained = [p for p in model.parameters() if p.requires_grad]
-        recorder = Recorder(_parts(model))
+        recorder = Recorder(_parts(model), self.kernels)
         _load(recorder, model, plan, workspace_bytes)
         optimizer = Optimizer(plan, trained)
         optimizer.create_states(recorder)
         recorder.timed = operators
         flash = DTYPES[plan.dtype] if plan.attention == "flash" and plan.dtype != "fp32" else None
-        with quiet(), cuda_kernels(flash), meta_asks_cuda(), triton_tiles(plan), _masks(plan), recorder.following(model):
+        with (quiet(), cuda_kernels(flash, self.kernels), meta_asks_cuda(), triton_tiles(plan), _masks(plan),
+              recorder.following(model)):
             try:
                 _step(recorder, model, plan, optimizer)
             except (NotImplementedError, RuntimeError, TypeError, ValueError, AttributeError) as error:

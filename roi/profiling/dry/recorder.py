@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_leaves
 
 from roi.facts.profiles import OperatorGroup, OperatorKind
 from roi.facts.tape import Block, Tape
+from roi.profiling.dry.card_kernels import FLASH, CardKernels
 
 HEAD_DIM_STEP: Final = 32
 TOKEN_STEP: Final = 128
@@ -71,21 +72,35 @@ def _int8_product(args: tuple[Any, ...]) -> list[float]:
     return [4.0 * rows * columns, 2.0 * rows * columns]
 
 
-def _attention_backward(args: tuple[Any, ...]) -> list[float]:
+def _attention_backward(args: tuple[Any, ...], kernels: CardKernels = FLASH) -> list[float]:
     """Accumulators of the fused kernels' backward.
 
     FlashAttention-2 (csrc/flash_attn/flash_api.cpp, mha_bwd): dq in fp32, rounded up; one fp32 sum a row; keys' and
-    values' gradients for every query head where heads are grouped. Memory-efficient attention
-    (aten/src/ATen/native/transformers/cuda/attention_backward.cu): one fp32 sum a row.
+    values' gradients for every query head where heads are grouped. cuDNN (cudnn-frontend, CompositeSDPABackwardNode):
+    the same without rounding, dQ_accum, softmax_sum, dK_fullhead and dV_fullhead, also with a mask. Memory-efficient
+    attention (aten/src/ATen/native/transformers/cuda/attention_backward.cu): one fp32 sum a row.
     """
     query, key, mask = args[1], args[2], args[6]
     batch, heads, tokens, dim = query.shape
+    if kernels.attention == "cudnn" and takes_cudnn(query):
+        whole = 0.0 if key.shape[1] == heads else 2.0 * batch * key.shape[2] * heads * dim * key.element_size()
+        plain = [4.0 * batch * heads * tokens * dim, 4.0 * batch * heads * tokens, whole]
+        return [n * kernels.hidden_ratio for n in plain]
     rows = -(-tokens // TOKEN_STEP) * TOKEN_STEP
     sums = 4.0 * batch * heads * rows
     if mask is not None or query.dtype == torch.float32 or dim > 256:
         return [sums]
     expanded = 0.0 if key.shape[1] == heads else 2.0 * batch * tokens * heads * dim * key.element_size()
-    return [4.0 * batch * heads * rows * (-(-dim // HEAD_DIM_STEP) * HEAD_DIM_STEP), sums, expanded]
+    accumulated = 4.0 * batch * heads * rows * (-(-dim // HEAD_DIM_STEP) * HEAD_DIM_STEP)
+    return [n * kernels.hidden_ratio for n in (accumulated, sums, expanded)]
+
+
+def takes_cudnn(query: torch.Tensor) -> bool:
+    """True where cuDNN's attention takes such queries: 16-bit types, a head dimension that is a multiple of 8, at most 128.
+
+    sdp_utils.cpp, check_cudnn_tensor_shapes; up to 256 on some cards, which FlashAttention then serves with the same buffers.
+    """
+    return query.dtype in (torch.bfloat16, torch.float16) and query.shape[-1] % 8 == 0 and query.shape[-1] <= 128
 
 
 RULES: Final[dict[str, Callable[[tuple[Any, ...]], list[float]]]] = {
@@ -98,19 +113,22 @@ RULES: Final[dict[str, Callable[[tuple[Any, ...]], list[float]]]] = {
 """Operator -> buffers. The cuBLAS workspace is one block for the whole step: roi.estimate.training.memory.workspace_bytes."""
 
 
-def hidden_bytes(name: str, args: tuple[Any, ...]) -> list[int]:
+def hidden_bytes(name: str, args: tuple[Any, ...], kernels: CardKernels = FLASH) -> list[int]:
     """Bytes of the buffers that the operator `name` holds while it runs on CUDA, one each."""
     rule = RULES.get(name)
-    return [] if rule is None else [int(n) for n in rule(args) if n > 0]
+    if rule is None:
+        return []
+    found = _attention_backward(args, kernels) if rule is _attention_backward else rule(args)
+    return [int(n) for n in found if n > 0]
 
 
 class Recorder(TorchDispatchMode):
     """Meta tensors in, a Tape out. Storages on other devices (optimizer step counters) are on the host and left out."""
 
-    def __init__(self, parts: Callable[[str, str, str, Sequence[Any]], str]) -> None:
+    def __init__(self, parts: Callable[[str, str, str, Sequence[Any]], str], kernels: CardKernels = FLASH) -> None:
         """`parts(operator, module, phase, arguments)` says what an allocation counts as in a breakdown. Any: the operator's."""
         super().__init__()
-        self.parts = parts
+        self.parts, self.kernels = parts, kernels
         self.phase = "load"
         self.blocks: list[Block] = []
         self.events: list[int] = []
@@ -204,7 +222,7 @@ class Recorder(TorchDispatchMode):
         if torch.is_grad_enabled() and self.phase != "backward":
             self._modules_of_nodes[torch._C._autograd._get_sequence_nr() - 1] = (module, self.phase)
         part = self.parts(name, module, phase, args)
-        hidden = [self.allocate(n, f"{name} (CUDA)", "workspaces") for n in hidden_bytes(name, args)]
+        hidden = [self.allocate(n, f"{name} (CUDA)", "workspaces") for n in hidden_bytes(name, args, self.kernels)]
         result = func(*args, **(kwargs or {}))
         outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
         for leaf in outputs:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import accumulate
 from math import ceil, sqrt
+from statistics import median
 from time import perf_counter
 from typing import Final
 
@@ -14,18 +16,22 @@ from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan, resolve_targets
 from roi.facts.profiles import TrainPoint, TrainProfile
-from roi.profiling.machine import Draw
+from roi.profiling.board import NO_DRAW, Draw
 from roi.profiling.model_to_build import ModelToBuild
-from roi.profiling.session import Session, check_weights_fit
+from roi.profiling.session import Session, check_weights_fit, ran_out
 from roi.profiling.stack import quiet, torch
 from roi.profiling.train import real_model, train_point
 from roi.profiling.train.real_model import ATTENTION, trained_count
-from roi.profiling.train.train_point import PointRun, StepTooLong, ran_out
+from roi.profiling.train.train_point import PointRun, StepTooLong
 from roi.profiling.train.training_steps import TrainingSetup
 from roi.store.profiles.plan_record import plan_record
 
 SEARCH_SHARE: Final = 0.25
 """Part of the budget that the search for the largest micro-batch may take."""
+LEAST_STEPS: Final = train_point.WARMUP + 1
+"""Steps of a point that is measured at all."""
+TRIALS: Final = 2.0
+"""Steps of the largest size that a search takes where the line holds: one that fits, one that does not."""
 ENOUGH: Final = 3.0
 """Steps that a budget must hold for one measurement: a slow first one, a timed one, and one to spare."""
 
@@ -98,14 +104,14 @@ def profile_train(request: TrainRequest, session: Session) -> TrainProfile:
         setup = _set_up(request, session)
     session.notes.append(f"built in {perf_counter() - began_s:.1f} s, outside the budget")
     stepping = _Stepping(request, setup, session)
-    session.measure(stepping.run, lambda: stepping.measured, metered=False)
+    session.measure(stepping.run, lambda: stepping.measured)
     if not stepping.measured:
         raise RoiError(stepping.why_nothing())
     return TrainProfile(
         started=session.started, environment=session.environment_under_load(stepping.last_draw), model=request.model.name,
         plan=plan_record(setup.plan), weights="random" if request.model.weights is None else str(request.model.weights),
         trained_parameters=trained_count(setup.model), points=tuple(stepping.points), largest_micro_batch=stepping.largest,
-        budget_s=session.budget_s, complete=not (stepping.ended or session.interrupted), notes=session.all_notes,
+        budget_s=session.budget_s, complete=not (stepping.ended or session.cut), notes=session.all_notes,
     )
 
 
@@ -162,6 +168,7 @@ class _Stepping:
         """Notes on what the budget cut off; empty where all was measured."""
         self.step_s: float | None = None
         """A step of the smallest size, as far as it is known when the budget ends before a measurement."""
+        self.said = False
 
     @property
     def measured(self) -> bool:
@@ -189,11 +196,31 @@ class _Stepping:
             if micro_batch >= self.failed.get(seq, micro_batch + 1):
                 self.notes.append(f"{micro_batch} x {seq:,}: left out, {self.failed[seq]} x {seq:,} ran out of memory")
                 continue
+            if self.points:
+                self._say_what_fits(waiting[i:], left_s)
             self._measure(micro_batch, seq, left_s * _share(waiting[i:]))
         if searches:
             self._search()
         elif self.session.device == "cpu":
             self.notes.append("largest micro-batch: not searched on a CPU, where running out of memory ends other programs")
+
+    def _say_what_fits(self, waiting: Sequence[tuple[int, int]], left_s: float) -> None:
+        """Say once which points the budget will not hold, as soon as measured steps tell it."""
+        needed = [LEAST_STEPS * self._step_s(b * seq) for b, seq in waiting]
+        fit = sum(total <= left_s for total in accumulate(needed))
+        if fit < len(waiting) and not self.said:
+            self.said = True
+            self.session.watcher.warn(f"--budget: {fit} of the {len(waiting)} sizes that are left fit into {left_s:.0f} s; "
+                                      f"{ceil(self.session.budget_s + sum(needed) - left_s)}s would hold all")
+
+    def _step_s(self, tokens: int) -> float:
+        """Seconds of a step of so many tokens, by the line through the measured ones; in proportion to one alone."""
+        known = sorted((p.micro_batch * p.seq, median(p.step_s[p.warmup:])) for p in self.points)
+        (few, short), (many, long) = known[0], known[-1]
+        if many == few:
+            return long * tokens / many
+        each = max((long - short) / (many - few), 0.0)
+        return max(short + each * (tokens - few), 0.0)
 
     def _measure(self, micro_batch: int, seq: int, share_s: float) -> None:
         train_point.reset_memory(self.setup.device)
@@ -202,13 +229,11 @@ class _Stepping:
         too_long_s: float | None = None
         try:
             draw = train_point.run_point(self.setup, run)
-        except KeyboardInterrupt:
-            self._keep(run, Draw(None, None, None, None))
-            raise
         except StepTooLong as error:
             too_long_s = error.step_s
-        except (RuntimeError, MemoryError) as error:
+        except (KeyboardInterrupt, RuntimeError, MemoryError, RoiError) as error:
             if not ran_out(error):
+                self._keep(run, NO_DRAW)
                 raise
         if too_long_s is not None:
             train_point.recover(self.setup)
@@ -230,7 +255,11 @@ class _Stepping:
             predicted = None if shape is None else float(training_memory(shape, plan, self.gpu).peak_allocated_bytes)
             memory = train_point.read_memory(self.setup.device, self.session.board)
             self.points.append(run.point(memory, draw, predicted))
-        if self.session.left_s <= 0.0 and not run.usable:
+            change = train_point.drift([step.seconds for step in run.steps[run.warmup:]])
+            if change is not None:
+                self.notes.append(f"{run.micro_batch} x {run.seq:,}: not steady, a step's time changed by {change:+.0%} over "
+                                  "the last third; a longer --budget measures what lasts")
+        if self.session.left_s <= 0.0 and run.steps and not run.usable:
             self.step_s = self.step_s or max(step.seconds for step in run.steps)
             self._ended(f"{run.micro_batch} x {run.seq:,}: the budget ended in its warm-up")
 
@@ -239,8 +268,16 @@ class _Stepping:
         for seq in sorted({seq for _, seq in self.request.points}):
             ran = max((p.micro_batch for p in self.points if p.seq == seq), default=0)
             train_point.recover(self.setup)
+            peaks = [(p.micro_batch * p.seq, p.memory.reserved_bytes) for p in self.points if p.memory.reserved_bytes]
+            guess = train_point.guess_largest(peaks, train_point.room_bytes(), seq)
+            needed_s = 0.0 if guess is None else TRIALS * self._step_s(guess * seq)
+            if needed_s > max(self.session.left_s, 0.0):
+                self._ended(f"largest micro-batch at {seq:,} tokens: about {guess} by the line through measured "
+                            f"peaks, not tried: it takes {needed_s:.0f} s, {max(self.session.left_s, 0.0):.0f} are left")
+                self.session.watcher.warn(self.ended[-1])
+                continue
             found = train_point.largest_micro_batch(
-                partial(self._fits, seq), ran, self.failed.get(seq), lambda: self.session.left_s <= 0.0)
+                partial(self._fits, seq), ran, self.failed.get(seq), lambda: self.session.left_s <= 0.0, guess)
             if found.proved:
                 self.largest[str(seq)] = found.micro_batch
             else:

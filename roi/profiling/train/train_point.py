@@ -3,28 +3,35 @@
 import gc
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
 from roi.errors import RoiError
 from roi.facts.profiles import MemoryReading, TrainPoint
-from roi.profiling.machine import Board, Draw, PowerMeter, peak_resident_bytes, reset_peak_resident
-from roi.profiling.session import Session
+from roi.profiling.board import Board, Draw, PowerMeter
+from roi.profiling.machine import peak_resident_bytes, reset_peak_resident
+from roi.profiling.session import Session, device_failed, ran_out
 from roi.profiling.stack import torch
-from roi.profiling.train.training_steps import Step, TrainingSetup, run_steps
+from roi.profiling.train.training_steps import Step, TrainingSetup, free_step_s, run_steps
 
 WARMUP: Final = 3
 """Steps that are no measurement: the first makes the optimizer's states and picks kernels, the second meets the states'
 allocations, the third the settled allocator."""
 TIMED: Final = 50
 """Timed steps after which a point ends: the median is then known to a fifth of the steps' spread."""
+STEADY: Final = 0.03
+"""Change over the last third of the steps from which a point is not called steady: a third of the error that is aimed at."""
+FREE: Final = 5
+"""Steps in a row that are timed together."""
+LEAST_THIRD: Final = 5
+"""Steps of a third that says something."""
 CEILING: Final = 4096
 """No micro-batch above this is tried."""
 TRIAL_STEPS: Final = 2
-"""The first step makes the optimizer's states; the second runs with them in place."""
-SIGNS: Final = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "can't allocate memory", "not enough memory")
-"""How errors that are no torch.OutOfMemoryError say it: cuBLAS, bitsandbytes, the CPU's allocator."""
+"""The first step makes the optimizer's states; the second runs with them in place. With states that are kept one will do."""
 
 
 @dataclass
@@ -36,6 +43,8 @@ class PointRun:
     share_s: float
     session: Session
     steps: list[Step] = field(default_factory=list)
+    free_s: float | None = None
+    """A step where none is waited for."""
     warmup: int = WARMUP
     began_s: float = field(default_factory=time.monotonic)
 
@@ -67,8 +76,25 @@ class PointRun:
     def point(self, memory: MemoryReading, draw: Draw, predicted_bytes: float | None) -> TrainPoint:
         """The point as a profile keeps it."""
         return TrainPoint(micro_batch=self.micro_batch, seq=self.seq, step_s=tuple(step.seconds for step in self.steps),
-                          warmup=self.warmup, losses=tuple(step.loss for step in self.steps), memory=memory,
-                          power_w=draw.power_w, energy_j=draw.energy_j, predicted_allocated_bytes=predicted_bytes)
+                          warmup=self.warmup, free_step_s=self.free_s, losses=tuple(step.loss for step in self.steps),
+                          memory=memory, power_w=draw.power_w, energy_j=draw.energy_j,
+                          predicted_allocated_bytes=predicted_bytes)
+
+
+def drift(seconds: Sequence[float]) -> float | None:
+    """Change of a step's time over the last third of these steps, as a share of it; None where there is none to speak of.
+
+    The slope of a straight line through them, where it is more than twice its standard error and comes to more than
+    STEADY: a card that still warms up, or whose clocks still fall. Fewer than LEAST_THIRD steps say nothing.
+    """
+    last = np.asarray(seconds[-(len(seconds) // 3):] if len(seconds) >= 3 * LEAST_THIRD else ())
+    if last.size == 0:
+        return None
+    at = np.arange(last.size) - (last.size - 1) / 2.0
+    slope = float(at @ last / (at @ at))
+    error = float(np.sqrt(np.sum((last - last.mean() - slope * at) ** 2) / (last.size - 2) / (at @ at)))
+    share = slope * (last.size - 1) / float(last.mean())
+    return share if abs(slope) > 2.0 * error and abs(share) > STEADY else None
 
 
 def release(device: str) -> None:
@@ -88,14 +114,23 @@ def reset_memory(device: str) -> None:
 
 
 def read_memory(device: str, board: Board | None) -> MemoryReading:
-    """The peaks since `reset_memory`. The caching allocator keeps what it took, so NVML's figure at the end is the peak."""
+    """The peaks since `reset_memory`. The caching allocator keeps what it took, so NVML's figure at the end is the peak.
+
+    A device that has failed answers no question any more; torch's own counts are still there.
+    """
     if device != "cuda":
         return MemoryReading(process_bytes=peak_resident_bytes())
-    free, total = torch.cuda.mem_get_info()
     used = board.used_bytes() if board else None
+    if used is None:
+        try:
+            free, total = torch.cuda.mem_get_info()
+            used = float(total - free)
+        except RuntimeError as error:
+            if not device_failed(error):
+                raise
     return MemoryReading(allocated_bytes=torch.cuda.max_memory_allocated(), reserved_bytes=torch.cuda.max_memory_reserved(),
-                         process_bytes=board.process_bytes() if board else None,
-                         device_bytes=float(total - free) if used is None else used)
+                         process_bytes=board.process_bytes() if board else None, device_bytes=used,
+                         retries=torch.cuda.memory_stats().get("num_alloc_retries", 0))
 
 
 class StepTooLong(RoiError):
@@ -126,14 +161,19 @@ class FirstStep:
         # each runs forwards once and backwards once, and with checkpointing forwards once more
         self.passes = len(modules) * (3 if setup.plan.checkpointing else 2)
         self.done = 0
-        self.began_s = time.monotonic()
+        self.began_s: float | None = None
+        """Clock at the first module: a Trainer sets itself up before."""
         self._hooks = [module.register_forward_hook(self._forwards) for module in modules]
+        self._hooks.append(modules[0].register_forward_pre_hook(self._begin))
 
     def stop(self) -> None:
         """Watch no further: the step is done."""
         for hook in self._hooks:
             hook.remove()
         self._hooks.clear()
+
+    def _begin(self, *_: Any) -> None:  # Any: what torch hands to hooks
+        self.began_s = self.began_s or time.monotonic()
 
     def _forwards(self, _module: Any, _inputs: Any, output: Any) -> None:  # Any: what torch hands to hooks
         if isinstance(output, torch.Tensor) and output.requires_grad:
@@ -145,7 +185,8 @@ class FirstStep:
             return
         self.done += 1
         if self.left_s() <= 0.0:
-            spent_s = time.monotonic() - self.began_s
+            now = time.monotonic()
+            spent_s = now - (self.began_s or now)
             self.stop()
             raise StepTooLong(max(spent_s * self.passes / self.done, spent_s))
 
@@ -153,7 +194,8 @@ class FirstStep:
 def run_point(setup: TrainingSetup, run: PointRun) -> Draw:
     """Step until the point is done; the power of its timed steps. Power is read to the end even when a step fails.
 
-    StepTooLong where the budget ends inside the first step.
+    On a GPU a few steps follow of which none is waited for, if the budget holds them. StepTooLong where it ends inside the
+    first step.
     """
     first = FirstStep(setup, lambda: run.session.left_s)
 
@@ -166,6 +208,8 @@ def run_point(setup: TrainingSetup, run: PointRun) -> Draw:
     finally:
         first.stop()
         draw = run.meter.stop()
+    if setup.device == "cuda" and run.usable and (FREE + 1) * run.steps[-1].seconds < run.session.left_s:
+        run.free_s = free_step_s(setup, run.micro_batch, run.seq, FREE)
     return draw
 
 
@@ -178,55 +222,73 @@ class Largest(NamedTuple):
     """True where the next one failed (or the ceiling was reached); False where time ran out."""
 
 
-def ran_out(error: BaseException) -> bool:
-    """True where an error means that memory ran out."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
-
-
 def recover(setup: TrainingSetup) -> None:
     """Give back what a failed step left: gradients, half-made optimizer states, cached blocks.
 
-    Call it outside the except block, where the traceback no longer holds the step's tensors.
+    An optimizer that has made a step stays, with its states, as in training: bitsandbytes never gives paged ones back, so that
+    a new one each time would leak. Call it outside the except block, where the traceback no longer holds the step's tensors.
     """
-    setup.optimizer = None
+    if not setup.stepped:
+        setup.optimizer = None
     setup.model.zero_grad(set_to_none=True)
     release(setup.device)
 
 
 def try_size(setup: TrainingSetup, micro_batch: int, seq: int) -> bool:
-    """True where two steps of this size run; afterwards the setup is as before, but for its weights."""
-    done = 0
+    """True where steps of this size run with the optimizer's states in place; afterwards only weights and states differ."""
+    done, wanted = 0, 1 if setup.stepped else TRIAL_STEPS
 
     def count(_: object) -> bool:
         nonlocal done
         done += 1
-        return done < TRIAL_STEPS
+        return done < wanted
 
     try:
-        run_steps(setup, micro_batch, seq, count, TRIAL_STEPS)
+        run_steps(setup, micro_batch, seq, count, wanted)
     except (RuntimeError, MemoryError) as error:
         if not ran_out(error):
             raise
     recover(setup)
-    return done == TRIAL_STEPS
+    return done == wanted
 
 
 def largest_micro_batch(fits: Callable[[int], bool], known: int = 0, failed: int | None = None,
-                        hurry: Callable[[], bool] = lambda: False) -> Largest:
-    """The largest micro-batch that `fits`: doubled from `known` (which ran) until one fails, then halved in between.
+                        hurry: Callable[[], bool] = lambda: False, guess: int | None = None) -> Largest:
+    """The largest micro-batch that `fits`, which lies from `known` (it ran) to below `failed`.
 
-    `failed`: one that is known to fail. `hurry` is asked before each trial: True ends the search with what it has.
+    From `guess`, in steps that double, until one fits and one fails; without a guess doubled from `known`. Then halved in
+    between. A guess that is right takes two trials. `hurry` is asked before each: True ends the search with what it has.
     """
-    low, high = known, failed if failed is not None else CEILING + 1
+    low, high, step = known, failed if failed is not None else CEILING + 1, 1
+    guess = None if guess is None else max(low + 1, min(guess, high - 1))
+    bounded, ahead = failed is not None, guess or max(2 * known, 1)
     while high - low > 1:
         if hurry():
             return Largest(low, proved=False)
-        ahead = max(2 * low, 1)
-        middle = ahead if failed is None and ahead < high else (low + high) // 2
+        middle = ahead if low < ahead < high else (low + high) // 2 if bounded else min(max(2 * low, 1), high - 1)
         if fits(middle):
-            low = middle
+            low, ahead = middle, middle + step if guess else 2 * middle
         else:
-            high = failed = middle
+            high, bounded, ahead = middle, True, middle - step if guess and low < guess - step else 0
+        step *= 2
     return Largest(low, proved=True)
+
+
+def room_bytes() -> float:
+    """Device memory that torch may reserve: what it holds and what is free."""
+    free, _ = torch.cuda.mem_get_info()
+    return float(torch.cuda.memory_reserved() + free)
+
+
+def guess_largest(peaks: Sequence[tuple[int, float]], room_bytes: float, seq: int) -> int | None:
+    """The largest micro-batch of this length by the line through measured peaks, (tokens, bytes); None without a line.
+
+    Memory of a training step is a line in its tokens as long as attention keeps nothing of the size tokens x tokens.
+    """
+    if len({tokens for tokens, _ in peaks}) < 2:
+        return None
+    (few, low), (many, high) = min(peaks), max(peaks)
+    each = (high - low) / (many - few)
+    if each <= 0.0:
+        return None
+    return max(1, min(CEILING, int((room_bytes - low + each * few) / (each * seq))))

@@ -47,6 +47,8 @@ class TrainingSetup:
     seed: int = 0
     optimizer: torch.optim.Optimizer | None = None
     """Optimizer of the plain loop, None until its first run; Trainers make their own."""
+    stepped: bool = False
+    """True once that optimizer has made a whole step: its states are there."""
 
 
 def run_steps(setup: TrainingSetup, micro_batch: int, seq: int, on_step: OnStep, limit: int = 1000) -> None:
@@ -95,23 +97,47 @@ class Stopwatch:
 
 
 def _run_plain(setup: TrainingSetup, tokens: torch.Tensor, on_step: OnStep, limit: int) -> None:
-    plan, tokens = setup.plan, tokens.to(setup.device)
-    if setup.optimizer is None:
-        setup.optimizer = make_optimizer(setup)
-    lowers = plan.autocast and plan.dtype != "fp32"
+    tokens = tokens.to(setup.device)
+    setup.optimizer = setup.optimizer or make_optimizer(setup)
     watch = Stopwatch(setup.device)
     for _ in range(limit):
         watch.start()
-        with torch.autocast(setup.device, DTYPES[plan.dtype]) if lowers else nullcontext():
-            output = setup.model(input_ids=tokens, labels=tokens)
-        loss = output.loss
-        if not plan.logits_kept:
-            del output
-        loss.backward()
-        setup.optimizer.step()
-        setup.optimizer.zero_grad(set_to_none=True)
+        loss = _plain_step(setup, setup.optimizer, tokens)
         if not on_step(Step(watch.stop(), float(loss.item()))):
             return
+
+
+def _plain_step(setup: TrainingSetup, optimizer: torch.optim.Optimizer, tokens: torch.Tensor) -> torch.Tensor:
+    """The loss of one step, which may still be under way on the device."""
+    plan = setup.plan
+    lowers = plan.autocast and plan.dtype != "fp32"
+    with torch.autocast(setup.device, DTYPES[plan.dtype]) if lowers else nullcontext():
+        output = setup.model(input_ids=tokens, labels=tokens)
+    loss: torch.Tensor = output.loss
+    if not plan.logits_kept:
+        del output
+    loss.backward()
+    optimizer.step()
+    setup.stepped = True
+    optimizer.zero_grad(set_to_none=True)
+    return loss.detach()
+
+
+def free_step_s(setup: TrainingSetup, micro_batch: int, seq: int, steps: int) -> float:
+    """Seconds of a step over so many of which none is waited for, after an untimed one: as training that logs rarely."""
+    tokens, watch = draw_tokens(setup, micro_batch, seq), Stopwatch(setup.device)
+    with known_warnings():
+        if setup.plan.trainer != "plain":
+            span = _Span(watch)
+            _train(setup, tokens, steps + 1, span, log_every=steps + 2)
+            return span.seconds / steps
+        tokens = tokens.to(setup.device)
+        setup.optimizer = setup.optimizer or make_optimizer(setup)
+        _plain_step(setup, setup.optimizer, tokens)
+        watch.start()
+        for _ in range(steps):
+            _plain_step(setup, setup.optimizer, tokens)
+        return watch.stop() / steps
 
 
 class _Timer(transformers.TrainerCallback):  # type: ignore[misc] # Any, see stack
@@ -134,16 +160,38 @@ class _Timer(transformers.TrainerCallback):  # type: ignore[misc] # Any, see sta
             control.should_training_stop = True
 
 
+class _Span(transformers.TrainerCallback):  # type: ignore[misc] # Any, see stack
+    """Times all steps but the first, from the beginning of the second to the end of the training."""
+
+    def __init__(self, watch: Stopwatch) -> None:
+        self.watch, self.begun, self.seconds = watch, 0, 0.0
+
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        """Start the clock at the second step."""
+        self.begun += 1
+        if self.begun == 2:
+            self.watch.start()
+
+    def on_train_end(self, *_: Any, **__: Any) -> None:
+        """Stop the clock."""
+        self.seconds = self.watch.stop()
+
+
 def _run_trainer(setup: TrainingSetup, tokens: torch.Tensor, on_step: OnStep, limit: int) -> None:
-    """Train on rows of `tokens` for at most `limit` steps, as `plan.trainer` says; leaves nothing on disk."""
+    """Train for at most `limit` steps, as `plan.trainer` says, and wait for each."""
+    _train(setup, tokens, limit, _Timer(setup.device, on_step), log_every=1)
+
+
+def _train(setup: TrainingSetup, tokens: torch.Tensor, limit: int, callback: Any, log_every: int) -> None:
+    """Train on rows of `tokens` for at most `limit` steps under `callback`; leaves nothing on disk."""
     level = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()  # advice about tokenizers and arguments is for people who chose them
     with ExitStack() as stack:
         stack.callback(transformers.logging.set_verbosity, level)
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        trainer = _make_trainer(setup, tokens, limit, folder)
+        trainer = _make_trainer(setup, tokens, limit, folder, log_every)
         trainer.remove_callback(transformers.PrinterCallback)
-        trainer.add_callback(_Timer(setup.device, on_step))
+        trainer.add_callback(callback)
         try:
             trainer.train()
         finally:
@@ -152,11 +200,11 @@ def _run_trainer(setup: TrainingSetup, tokens: torch.Tensor, on_step: OnStep, li
             trainer.accelerator.free_memory()
 
 
-def _make_trainer(setup: TrainingSetup, tokens: torch.Tensor, limit: int, folder: str) -> Any:
+def _make_trainer(setup: TrainingSetup, tokens: torch.Tensor, limit: int, folder: str, log_every: int) -> Any:
     """transformers' Trainer or TRL's SFTTrainer; it makes its own optimizer where it has a name for the plan's."""
     plan = setup.plan
     arguments: dict[str, Any] = {
-        "output_dir": folder, "per_device_train_batch_size": tokens.shape[0], "max_steps": limit, "logging_steps": 1,
+        "output_dir": folder, "per_device_train_batch_size": tokens.shape[0], "max_steps": limit, "logging_steps": log_every,
         "logging_nan_inf_filter": False, "learning_rate": setup.learning_rate, "lr_scheduler_type": "constant",
         "optim": HF_NAMES.get(plan.optimizer, "adamw_torch"), "report_to": [], "save_strategy": "no",
         "disable_tqdm": True, "bf16": plan.autocast and plan.dtype == "bf16", "fp16": plan.autocast and plan.dtype == "fp16",

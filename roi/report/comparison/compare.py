@@ -19,13 +19,14 @@ def comparison_text(c: Comparison, warnings: Sequence[str], explain: str | None 
     if full:
         blocks = [*head(c), *alerts(c), *_everything(c, warnings, explain or c.verdict.leader)]
     elif explain is not None:
-        blocks = [*head(c), *_explained(c, explain)]
+        blocks = [*head(c), *explained(c, explain)]
     else:
         return screen(c, warnings, form, width=width, colour=colour)
     return render(blocks, form, width=width, colour=colour)
 
 
-def _explained(c: Comparison, id: str) -> list[Block]:
+def explained(c: Comparison, id: str) -> list[Block]:
+    """How an option's figures come about, what it returns and from which volume on it wins."""
     return [*(advice(c) if c.verdict.recommended is None else ()), *cost_tree(c, id), *returns(c, id), *break_even(c, only=id)]
 
 

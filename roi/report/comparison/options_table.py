@@ -130,13 +130,19 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     ]
 
 
+def arithmetic_month(line: LineResult) -> int:
+    """The month that a line's arithmetic is shown for; 0 is set-up."""
+    found = MONTH.match(line.arithmetic)
+    if found is not None:
+        return int(found[1])
+    return 0 if line.upfront_usd else 1 + line.monthly_usd.index(max(line.monthly_usd))
+
+
 def _branch(line: LineResult, start: int, money: Money) -> Row:
     """A cost line; its detail is the arithmetic, and what that gives in its month or for the set-up."""
-    months, total = line.monthly_usd[start:], line.upfront_usd + sum(line.monthly_usd)
-    found = MONTH.match(line.arithmetic)
-    result = line.upfront_usd or max(line.monthly_usd) if found is None else line.monthly_usd[int(found[1]) - 1]
+    months, total, shown = line.monthly_usd[start:], line.upfront_usd + sum(line.monthly_usd), arithmetic_month(line)
     cells = (line.name, MARKS[Basis(line.basis)], money(sum(months) / len(months)), money(line.upfront_usd), money(total))
-    return Row(cells, detail=f"{line.arithmetic} = {usd(result)}")
+    return Row(cells, detail=f"{line.arithmetic} = {usd((line.upfront_usd, *line.monthly_usd)[shown])}")
 
 
 def _fleet(f: FleetResult | None) -> str:
@@ -151,8 +157,11 @@ def _fleet(f: FleetResult | None) -> str:
             f" {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)} at the peak.")
 
 
-def find_option(c: Comparison, name: str) -> str:
-    """The id of the option called `name`: its id, its label, its kind (the best of it), or a part of one id or label."""
+def find_option(c: Comparison, name: str, field: str = "--explain") -> str:
+    """The id of the option called `name`: its id, its label, its kind (the best of it), or a part of one id or label.
+
+    `field` is where the name was given.
+    """
     ids = {**{o.id: o.label for o in c.options}, **{o.id: o.label for o in c.infeasible}}
     if name in ids:
         return name
@@ -163,10 +172,10 @@ def find_option(c: Comparison, name: str) -> str:
         id for id, label in ids.items() if name and (id.startswith(name) or label.startswith(name))] or [
         id for id, label in ids.items() if name and (name in id or name in label)]
     if len(found) > 1:
-        raise InputError(f"--explain: {name[:80]!r} could be {', '.join(found[:5])}")
+        raise InputError(f"{field}: {name[:80]!r} could be {', '.join(found[:5])}")
     if not found:
         kinds = {o.kind for o in c.options} | {o.kind for o in c.infeasible}
         if nearest(name, [*ids, *kinds]):
-            raise UnknownName("--explain", name, [*ids, *sorted(kinds)], "option")
-        raise InputError(f"--explain: unknown option {name[:80]!r}; kinds: {', '.join(k for k in KINDS if k in kinds)}")
+            raise UnknownName(field, name, [*ids, *sorted(kinds)], "option")
+        raise InputError(f"{field}: unknown option {name[:80]!r}; kinds: {', '.join(k for k in KINDS if k in kinds)}")
     return found[0]

@@ -32,11 +32,15 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
     """The screen; its table has as many of the best options as leave it within its lines."""
     text = ""
     for most in range(MOST_ROWS, 0, -1):
-        text = render((*head(c), *alerts(c), Gap(), *advice(c), Gap(), *_table(c, most), *_last(c, warnings, most)), form,
-                      width=width, colour=colour)
+        text = render(screen_blocks(c, warnings, most), form, width=width, colour=colour)
         if form != "table" or text.count("\n") < MOST_LINES:
             break
     return text
+
+
+def screen_blocks(c: Comparison, warnings: Sequence[str], most: int = MOST_ROWS) -> list[Block]:
+    """What the screen is made of, with at most so many options in its table."""
+    return [*head(c), *alerts(c), Gap(), *advice(c), Gap(), *table(c, most), *_last(c, warnings, most)]
 
 
 def head(c: Comparison) -> list[Block]:
@@ -141,7 +145,7 @@ def _endings(c: Comparison) -> list[str]:
     return [f"{vendor} ends on {day}: a move is due in any case" for vendor, day in found.items()]
 
 
-def _shown(c: Comparison, most: int) -> list[OptionResult]:
+def best_rows(c: Comparison, most: int) -> list[OptionResult]:
     """The rows: the leader, then the best by NPV, at most so many; staying is among them."""
     ranked = sorted(c.options, key=lambda o: (o.id != c.verdict.leader or c.verdict.recommended is None, -npv_of(c, o)[0]))
     kept = {o.id for o in ranked if o.id in {"stay", c.verdict.leader, c.verdict.first_move}}
@@ -151,9 +155,9 @@ def _shown(c: Comparison, most: int) -> list[OptionResult]:
     return [o for o in ranked if o.id in kept]
 
 
-def _table(c: Comparison, most: int) -> list[Block]:
+def table(c: Comparison, most: int) -> list[Block]:
     """The best options, and how to read them."""
-    shown, counts, v = _shown(c, most), c.verdict.counts, c.verdict
+    shown, counts, v = best_rows(c, most), c.verdict.counts, c.verdict
     ends = [x for o in shown for mean, spread in [npv_of(c, o)] for x in (mean, *((spread[0], spread[2]) if spread else ()))]
     largest = max(abs(x) for x in ends)
     size, unit = next((each for each in SIZES if largest / each[0] < 99_999.5), SIZES[-1])
@@ -209,7 +213,7 @@ def _lost(c: Comparison) -> list[Block]:
 
 def _last(c: Comparison, warnings: Sequence[str], most: int) -> list[Block]:
     """Where the rest stands."""
-    hidden = len(c.options) + len(c.infeasible) - len(_shown(c, most))
+    hidden = len(c.options) + len(c.infeasible) - len(best_rows(c, most))
     told = ((hidden, "more option"), (len(warnings), "warning"))
     rest = ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in told if n)
     return [Paragraph(f"{rest or 'Everything'}: --full. Why: --explain {_name(c)}. Share: --format markdown.")]

@@ -21,7 +21,7 @@ def option_of(c: Comparison, id: str) -> OptionResult:
 
 
 def wins_from(c: Comparison, o: OptionResult) -> str:
-    """From which volume the option beats staying, and from which the leading option."""
+    """From which volume the option beats staying, and from which the leading option; empty where that was not looked for."""
     rivals = {"stay": "staying"} if c.verdict.leader == "stay" else {"stay": "staying", "recommended": c.leader.label}
     found = {b.baseline: b for b in c.break_even
              if (b.option, b.basis, b.counts) == (o.id, "pv", c.verdict.counts)}
@@ -109,7 +109,12 @@ def undone_by(c: Comparison) -> dict[str, list[str]]:
 
 
 def look_again(c: Comparison) -> list[str]:
-    """From which volume, and at which price or error rate, another option would be cheaper than staying."""
+    """From which volume, and at which price or error rate, another option would be cheaper than staying.
+
+    Nothing where there is no other option, or where no threshold was looked for.
+    """
+    if not c.break_even:
+        return []
     today, told = case_number(c.case, "workload.requests_per_day"), []
     nearest = min(((b.first, b.option) for b in c.break_even if b.first is not None and b.first > today
                    and (b.baseline, b.basis, b.counts) == ("stay", "pv", c.verdict.counts)), default=None)
@@ -121,7 +126,7 @@ def look_again(c: Comparison) -> list[str]:
         told.append(_side(other, whose=f"{option_of(c, other.option).label}'s"))
     if told:
         return [f"Look again {', or '.join(told)}."]
-    return [] if len(c.options) == 1 else ["No volume, price or error rate alone would change that."]
+    return ["No volume, price or error rate alone would change that."]
 
 
 def _ahead(s: Signpost) -> bool:

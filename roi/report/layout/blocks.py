@@ -178,7 +178,7 @@ def _table(table: Table, width: int, colour: bool) -> list[str]:
     heads = [head.split("\n") for head in table.heads]
     tall = 0 if table.bare else max(len(head) for head in heads)
     above = [Row(tuple(([""] * (tall - len(head)) + head)[k] for head in heads)) for k in range(tall)]
-    rows = [*above, *_full_rows(table)]
+    rows = [*above, *full_rows(table)]
     least = [*table.widths, *[0] * len(heads)]
     columns = [max(least[k], *(len(row.cells[k]) for row in rows)) for k in range(len(heads))]
     indent = 3 if table.tree else 0
@@ -220,9 +220,9 @@ def _row(row: Row, columns: Sequence[int], align: str, gap: int, width: int, bra
 
 def _stacked(table: Table, width: int, colour: bool) -> list[str]:
     """A table whose figures are wider than the screen: each row as its name, and below it every figure with its head."""
-    heads = _flat(table.heads)
+    heads = flat_heads(table.heads)
     lines: list[str] = []
-    for row in _full_rows(table):
+    for row in full_rows(table):
         told = "; ".join(f"{head} {cell}".strip() for head, cell in zip(heads[1:], row.cells[1:], strict=True) if cell)
         lines += [_paint(line, colour, strong=row.strong, tone=row.tone) for line in wrap(row.cells[0], width)]
         lines += [line for text in (told, row.detail) for line in wrap(text, width, "    ", "    ")]
@@ -240,12 +240,12 @@ def wrap_arithmetic(text: str, width: int) -> list[str]:
     return lines
 
 
-def _full_rows(table: Table) -> list[Row]:
+def full_rows(table: Table) -> list[Row]:
     """The rows, each with a cell for every head."""
     return [replace(row, cells=row.cells + ("",) * (len(table.heads) - len(row.cells))) for row in table.rows]
 
 
-def _flat(heads: Iterable[str]) -> list[str]:
+def flat_heads(heads: Iterable[str]) -> list[str]:
     """Heads on one line each."""
     return [head.replace("-\n", "").replace("\n/", "/").replace("\n", " ").strip() for head in heads]
 
@@ -275,12 +275,12 @@ def render_markdown(blocks: Iterable[Block]) -> str:
 
 def _markdown_table(table: Table) -> list[str]:
     detailed = any(row.detail for row in table.rows)
-    heads = _flat(table.heads)
+    heads = flat_heads(table.heads)
     rule = [":--" if side == "l" else "--:" for side in table.align.ljust(len(heads), "r")]
     if detailed:
         heads, rule = [*heads, "how" if table.tree else "why"], [*rule, ":--"]
     rows = []
-    for row in _full_rows(table):
+    for row in full_rows(table):
         cells = [_plain(cell) for cell in (*row.cells, *([row.detail] if detailed else []))]
         rows.append([f"**{cells[0]}**" if row.strong else cells[0], *cells[1:]])
     return [_line(heads), "|" + "|".join(rule) + "|", *map(_line, rows)]

@@ -136,6 +136,15 @@ def _remarks(profile: TrainProfile, plan: TrainingPlan, shape: ModelShape | None
     if profile.largest_micro_batch:
         found = "; ".join(f"{int(seq):,} tokens: {batch}" for seq, batch in profile.largest_micro_batch.items())
         texts.append(f"largest micro-batch that ran: {found}")
+    free = [(p, p.free_step_s / median(timed_steps(p)) - 1.0) for p in profile.points if p.free_step_s is not None]
+    if free:
+        texts.append("steps that are not waited for: "
+                     + "; ".join(f"{p.micro_batch} x {p.seq:,} {100.0 * change:+.0f}%" for p, change in free))
+    retried = [f"{p.micro_batch} x {p.seq:,}" for p in profile.points if p.memory.retries]
+    if retried:
+        texts.append(f"the allocator gave its cache back and tried again by {', '.join(retried)}: slower than need be")
+    if profile.environment.slowed:
+        texts.append(f"clocks were held down by: {', '.join(profile.environment.slowed)}")
     if shape and gpu and profile.points:
         texts.append(f"MFU: forward and backward without recompute, over {gpu.matrix_flops(plan.dtype) / 1e12:,.0f} TFLOP/s "
                      f"({gpu.id}, datasheet)")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, InferProfile, TrainProfile
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Title, Verbatim, render
 
@@ -27,6 +28,20 @@ def kept_blocks(file: Path | None) -> tuple[Block, ...]:
 def kept(file: Path) -> str:
     """The words that say where the profile is."""
     return f"kept as {file}"
+
+
+def changed_since(now: Environment, before: Environment) -> list[str]:
+    """What differs between two runs on one card, one entry each: `torch 2.11.0 -> 2.13.0`. Load and clocks are left out."""
+    names = ("driver", "cuda", "cudnn", "attention", "allocator", "tf32", "mig", "ecc", "power_limit_w", "slowed")
+    pairs = [(name.removesuffix("_w").replace("_", " "), getattr(before, name), getattr(now, name)) for name in names]
+    pairs += [(name, before.versions.get(name), version) for name, version in now.versions.items() if name != "roi"]
+    return [f"{name} {_plain(old)} -> {_plain(new)}" for name, old, new in pairs if old != new]
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, tuple):
+        return " and ".join(value) or "none"
+    return "not known" if value is None else str(value)
 
 
 def cautions(profile: DeviceProfile | InferProfile | TrainProfile, so: str) -> list[str]:

@@ -5,7 +5,7 @@ The figure shows every fleet that was replayed, the ones that no cheaper one bea
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from itertools import accumulate
 from operator import itemgetter
@@ -43,7 +43,12 @@ def size_json(sizing: Sizing) -> str:
 
 def size_text(sizing: Sizing, form: str = "table", *, full: bool = False, width: int = 80, colour: bool = False) -> str:
     """The report in a form of `--format`, "table" or "markdown": the plan to rent, or with `full` all that is known."""
-    return render(_tell(sizing) if full else _lead(sizing), form, width=width, colour=colour)
+    return render(size_blocks(sizing, full=full), form, width=width, colour=colour)
+
+
+def size_blocks(sizing: Sizing, *, full: bool) -> Iterable[Block]:
+    """The parts of the report: the plan to rent, or all that is known."""
+    return _tell(sizing) if full else _lead(sizing)
 
 
 def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
@@ -305,14 +310,21 @@ def check_figure(path: Path) -> None:
         raise InputError(f"--figure: {path.name!r} is not usable; a name that ends in {', '.join(FIGURES)}")
     if not path.parent.is_dir():
         raise InputError(f"--figure: no folder {path.parent}")
-    _altair()
+    _converter()
 
 
-def write_figure(sizing: Sizing, path: Path) -> None:
+def write_figure(spec: Mapping[str, Any], path: Path) -> None:  # Any: plain JSON values
     """Write the figure to `path`, completely or not at all; a browser that shows it fetches nothing."""
     part = path.with_name(f".roi-{path.stem}{path.suffix.lower()}")
+    convert, sized = _converter(), {**spec, "width": 620}
     try:
-        _chart(sizing).save(str(part), **({"inline": True} if path.suffix.lower() == ".html" else {}))
+        match path.suffix.lower():
+            case ".svg":
+                part.write_text(convert.vegalite_to_svg(sized), encoding="utf-8")
+            case ".png":
+                part.write_bytes(convert.vegalite_to_png(sized, scale=2))
+            case _:
+                part.write_text(convert.vegalite_to_html(sized, bundle=True), encoding="utf-8")
         part.replace(path)
     except OSError as error:
         raise InputError(f"--figure: cannot write {path}: {error.strerror}") from error
@@ -320,41 +332,9 @@ def write_figure(sizing: Sizing, path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _altair() -> Any:  # Any: altair ships no types for its charts' keywords
+def _converter() -> Any:  # Any: a module
     try:
-        import altair as alt
-        import vl_convert  # noqa: F401 -- altair needs it to draw without a browser
+        import vl_convert
     except ImportError as error:
-        raise MissingExtra("report", "Altair and vl-convert") from error
-    return alt
-
-
-def _chart(sizing: Sizing) -> Any:  # Any: as above
-    alt = _altair()
-    rows = [
-        {"plan": plan_name(plan), "replicas": fleet.replicas, "USD a month": round(fleet.usd_per_month),
-         "E2E p95, s": fleet.load.e2e_p95_s, "SLO": "holds" if fleet.holds else "broken",
-         "TTFT p95, s": fleet.load.ttft_p95_s, "TPOT p95, ms": 1e3 * fleet.load.tpot_p95_s}
-        for plan in sizing.plans for fleet in plan.fleets
-    ]
-    best = [{"USD a month": round(f.usd_per_month), "E2E p95, s": f.load.e2e_p95_s, "order": k}
-            for k, (_, f) in enumerate(frontier(sizing))]
-    x = alt.X("E2E p95, s:Q", scale=alt.Scale(type="log", nice=False, padding=20), title="time to the last token, p95, s")
-    rent = "rent, USD a month, spares included"
-    y = alt.Y("USD a month:Q", scale=alt.Scale(zero=True), title=rent, axis=alt.Axis(format=",.0f"))
-    points = alt.Chart(alt.Data(values=rows)).mark_point(size=70, filled=True).encode(
-        x=x, y=y, color=alt.Color("plan:N", title="plan", legend=alt.Legend(labelLimit=300)),
-        shape=alt.Shape("SLO:N", scale=alt.Scale(domain=["holds", "broken"], range=["circle", "cross"]), title="SLO"),
-        tooltip=[alt.Tooltip("plan:N"), alt.Tooltip("replicas:Q"), alt.Tooltip("USD a month:Q", format=",.0f"),
-                 alt.Tooltip("TTFT p95, s:Q", format=".2f"), alt.Tooltip("TPOT p95, ms:Q", format=".1f")],
-    )
-    line = alt.Chart(alt.Data(values=best)).mark_line(strokeDash=[4, 3], color="#666").encode(x=x, y=y, order="order:Q")
-    labels = alt.Chart(alt.Data(values=rows)).mark_text(dy=-14, fontSize=9).encode(x=x, y=y, text="replicas:Q")
-    first = sizing.plans[0].fleet
-    ring = alt.Chart(alt.Data(values=[{"E2E p95, s": first.load.e2e_p95_s, "USD a month": round(first.usd_per_month)}]))
-    ring = ring.mark_point(size=320, filled=False, strokeWidth=2, color="#000").encode(x=x, y=y)
-    rate = f"{'the trace at ' if sizing.trace else ''}{sizing.peak_requests_per_s:.3g} requests a second"
-    below = [f"SLO: {slo_words(sizing.slo)}; ring: the cheapest plan with the replicas that it needs",
-             "numbers: replicas that serve; dashed: fleets that no cheaper one beats"]
-    title = alt.Title(f"{sizing.system} under {rate}", subtitle=below)
-    return (line + points + labels + ring).properties(width=520, height=340, title=title)
+        raise MissingExtra("report", "vl-convert") from error
+    return vl_convert

@@ -35,7 +35,12 @@ def fit_text(
     report: FitReport, form: str = "table", *, full: bool = False, width: int = 80, colour: bool = False,
 ) -> str:
     """The report in a form of `--format`, "table" or "markdown": the card to rent, or with `full` all that is known."""
-    return render(_full(report) if full else _lead(report), form, width=width, colour=colour)
+    return render(fit_blocks(report, full=full), form, width=width, colour=colour)
+
+
+def fit_blocks(report: FitReport, *, full: bool) -> Iterable[Block]:
+    """The parts of the report: the card to rent, or all that is known."""
+    return _full(report) if full else _lead(report)
 
 
 def _lead(report: FitReport) -> Iterable[Block]:

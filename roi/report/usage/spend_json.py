@@ -1,12 +1,14 @@
 """`roi usage --format json`: what was spent, the workload and the reconciliation, every figure with its unit in its name."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from roi.answers.usage import Task
+from roi.usage.measure.months import MonthChange
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.workload import MeasuredWorkload
@@ -14,6 +16,8 @@ from roi.usage.read.record import TOKENS
 from roi.usage.summary import Usage
 
 SCHEMA = "roi.usage/1"
+TIME = re.compile(r"[0-9]{2}:00|[0-9]{4}-[0-9]{2}-[0-9]{2}")
+"""Names of groups that are days or hours, which go by time."""
 
 
 def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str:
@@ -39,14 +43,30 @@ def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str
             "left_out": [{"day": day_of(day).isoformat(), "reason": why} for day, why in found.days.left_out]},
         "workload": _workload(found.workload) if found.workload else None,
         "no_workload": found.no_workload or None, "reconciliation": _reconciliation(found.reconciliations),
+        "change": month_json(found.change),
         "tasks": [{
             "group": task.group, "provider": task.provider, "model": task.model, "requests_per_day": task.requests_per_day,
             "usd_per_month": task.usd_per_month, "best": task.best, "evaluated": task.evaluated,
             "saves_share": task.saves_share, "npv_usd": task.npv_usd, "probability_npv_positive": task.probability,
             "reason": task.reason or None} for task in tasks],
         "dropped": [{"source": d.source, "reason": d.reason, "rows": d.rows, "where": d.where or None} for d in found.dropped],
-        "notes": list(found.notes),
+        "notes": list(found.notes), "list_price_equivalent": found.equivalent,
     }, indent=1, allow_nan=False)
+
+
+def month_json(change: MonthChange | None) -> dict[str, Any] | None:
+    """The last month against the month before; the causes add up to the difference. Null where there are no two months."""
+    return None if change is None else {
+        "before": f"{change.before:%Y-%m}",
+        "month": f"{change.month:%Y-%m}",
+        "usd_per": "day" if change.a_day else "month",
+        "before_usd": change.before_usd,
+        "volume_usd": change.volume_usd,
+        "mix_usd": change.mix_usd,
+        "cache_usd": change.cache_usd,
+        "price_usd": change.price_usd,
+        "month_usd": change.month_usd,
+    }
 
 
 def grouped(priced: Iterable[Priced], *names: str) -> list[tuple[tuple[Any, ...], list[Priced]]]:
@@ -56,6 +76,8 @@ def grouped(priced: Iterable[Priced], *names: str) -> list[tuple[tuple[Any, ...]
         groups[tuple(getattr(each.spend, name) for name in names)].append(each)
     if names == ("day",):
         return sorted(groups.items(), key=lambda item: item[0][0] or 0)
+    if groups and all(TIME.fullmatch(str(key[0])) for key in groups):
+        return sorted(groups.items())
     return sorted(groups.items(), key=lambda item: (-spent(item[1]), -tokens_of(item[1])))
 
 
@@ -117,5 +139,6 @@ def _reconciliation(found: Sequence[Reconciliation]) -> dict[str, Any] | None:
     if not found:
         return None
     each = [{"basis": r.basis, "provider": r.provider, "list_usd": r.list_usd, "actual_usd": r.actual_usd, "factor": r.factor,
-             "price_factor": r.price_factor, "volume_factor": r.volume_factor, "days": r.days} for r in found]
+             "price_factor": r.price_factor, "volume_factor": r.volume_factor, "days": r.days,
+             "unused_days": r.unused_days, "unused_usd": r.unused_usd} for r in found]
     return {**each[0], "all": each}

@@ -10,6 +10,7 @@ from roi.report.layout.figures import bar_rows
 from roi.report.layout.wording import chance, figure, percent, usd
 from roi.report.usage.spend_json import grouped, spent, tokens_of
 from roi.usage.measure.aggregate import Spend
+from roi.usage.measure.months import MonthChange
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.workload import MeasuredWorkload
@@ -24,10 +25,11 @@ LEAST_DAYS = 3
 
 def usage_text(found: Usage, tasks: Sequence[Task] = (), *, width: int = 80, colour: bool = False) -> str:
     """The report as text, no line longer than `width`."""
-    return render(_tell(found, tasks), width=width, colour=colour)
+    return render(usage_blocks(found, tasks), width=width, colour=colour)
 
 
-def _tell(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
+def usage_blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
+    """The parts of the report."""
     yield Title("What was spent")
     yield Paragraph(_scope(found))
     if found.priced:
@@ -45,6 +47,7 @@ def _tell(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
         yield from (Heading("By group"), _table("group", groups, MOST_GROUPS))
     if chart := _chart(found):
         yield from (Gap(), Verbatim(tuple(chart)))
+    yield from _change(found.change)
     yield from _tasks(tasks)
     yield from _reconciliation(found)
     if found.workload is not None:
@@ -82,10 +85,13 @@ def _total(found: Usage) -> str:
     known = [each for each in found.priced if each.usd is not None]
     if not known:
         return "no price known"
+    every, bare = tokens_of(found.priced), tokens_of(each for each in found.priced if each.usd is None)
+    without = f", and {figure(bare / MTOK)} of {figure(every / MTOK)} Mtok have no price" if bare else ""
     costed = sum(each.spend.costed for each in known)
     basis = "as reported" if costed == len(known) else "at list price" if not costed else "as reported, else at list price"
     low, high = spent(known), sum((each.usd if each.spend.costed else each.list_high_usd) or 0.0 for each in known)
-    return f"{usd(low)}{f' to {usd(high)}' if high > low * 1.0005 else ''} {basis}"
+    basis = "as list-price equivalent, not a bill" if found.equivalent else basis
+    return f"{usd(low)}{f' to {usd(high)}' if high > low * 1.0005 else ''} {basis}{without}"
 
 
 def _table(name: str, groups: Sequence[tuple[tuple[object, ...], list[Priced]]], most: int) -> Table:
@@ -151,6 +157,20 @@ def _chart(found: Usage) -> list[str]:
     return rows
 
 
+def _change(change: MonthChange | None) -> Iterable[Block]:
+    if change is None:
+        return
+    per = "a mean whole day, since a month is not covered whole" if change.a_day else "the month"
+    yield Heading(f"{change.month:%B %Y} against {change.before:%B}")
+    parts = (("volume", change.volume_usd, "tokens in all"), ("mix", change.mix_usd, "of models, of input and output"),
+             ("cache", change.cache_usd, "shares read and written"), ("price", change.price_usd, "of the same tokens"))
+    yield Table(("USD of " + ("a day" if change.a_day else "the month"), "USD", ""), (
+        Row((f"{change.before:%Y-%m}", _cents(change.before_usd), "")),
+        *(Row((f"  {name}", f"{amount:+,.2f}", what)) for name, amount, what in parts),
+        Row((f"{change.month:%Y-%m}", _cents(change.month_usd), ""), strong=True)), align="lrl")
+    yield Paragraph(f"Of {per}. The four add up to the difference; each is at the prices of the month before but price itself.")
+
+
 def _tasks(tasks: Sequence[Task]) -> Iterable[Block]:
     if not tasks:
         return
@@ -197,6 +217,9 @@ def _compared(each: Reconciliation) -> str:
         split = "; the same rows give tokens and cost, so the gap is price"
     elif each.far:
         split = f"; all price: x {each.factor:.3f} for the incumbent alone; all volume: x {each.factor:.3f} for every option"
+    if each.unused_days:
+        days = f"{each.unused_days} day{'s' * (each.unused_days > 1)}"
+        split += f"; {usd(each.unused_usd)} was billed on {days} without any usage here"
     return (f"{who}{words}: {usd(each.actual_usd)} against {usd(each.list_usd)} at list price, x {each.factor:.3f},"
             f" {each.days} days{split}")
 

@@ -14,12 +14,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from roi.errors import InputError
 from roi.facts.environment import SCHEMA
-from roi.facts.profiles import DeviceProfile, DryRunProfile, Profile, TrainProfile
+from roi.facts.profiles import DeviceProfile, DryRunProfile, ProbeProfile, Profile, TrainProfile
 from roi.store.profiles.folders import canonical_model
 from roi.store.profiles.plan_record import read_plan
 
-Kind = Literal["dry-run", "device", "train", "infer", "serve"]
-KINDS: Final[tuple[Kind, ...]] = ("dry-run", "device", "train", "infer", "serve")
+Kind = Literal["dry-run", "probe", "device", "train", "infer", "serve"]
+KINDS: Final[tuple[Kind, ...]] = ("dry-run", "probe", "device", "train", "infer", "serve")
 HEAD_BYTES: Final = 256
 """Enough for `{"kind": ...`, which save_profile writes first, so that files of other kinds are passed over unread."""
 _FIRST_KIND: Final = re.compile(rb'\s*\{\s*"kind"\s*:\s*"([a-z-]+)"')
@@ -78,7 +78,8 @@ def load_profiles(folders: Iterable[Path], kinds: Collection[Kind] = KINDS, mode
                 damaged.append((path, str(error)))
             else:
                 contents.add(digest)
-                if profile.kind in kinds and (isinstance(profile, DeviceProfile) or is_of(profile.model, wanted)):
+                if profile.kind in kinds and (
+                        isinstance(profile, DeviceProfile | ProbeProfile) or is_of(profile.model, wanted)):
                     found.append(StoredProfile(path, profile, folder))
     found.sort(key=lambda stored: (-_started_s(stored.profile), str(stored.path)))
     return Store(tuple(found), tuple(damaged))

@@ -7,15 +7,16 @@ import numpy as np
 
 from roi.estimate.training.fitting import DryPeak, DryPeaks
 from roi.estimate.training.plan import TrainingPlan
-from roi.facts.profiles import DeviceProfile, DryRunProfile, Profile
+from roi.facts.profiles import DeviceProfile, DryRunProfile, ProbeProfile, Profile
 from roi.facts.serve_profile import ServeProfile
-from roi.store.profiles.folders import canonical_model, gpu_id, profile_folders, profile_gpu, save_profile
+from roi.store.profiles.folders import canonical_model, gpu_id, profile_folders, profile_gpu, profile_place, save_profile
 from roi.store.profiles.loading import Store, StoredProfile, is_of, load_profiles
 from roi.store.profiles.plan_record import memory_record, plan_record, read_plan
 
 __all__ = [
     "PeakBytes", "Store", "StoredProfile", "device_profiles", "dry_peaks", "dry_run_at", "equal_dry_run", "find_dry_peak",
-    "find_dry_run", "load_profiles", "plan_record", "profile_folders", "read_plan", "save_profile", "serve_profiles",
+    "find_dry_run", "load_profiles", "plan_record", "previous_profile", "probe_profiles", "profile_folders", "read_plan",
+    "save_profile", "serve_profiles",
 ]  # fmt: skip
 SIZES: Final = ("micro_batch", "seq")
 """Fields of a plan in which dry runs of one plan differ."""
@@ -81,6 +82,18 @@ def dry_peaks(profile: DryRunProfile, source: str) -> DryPeaks:
 def device_profiles(store: Store, gpu: str) -> tuple[StoredProfile[DeviceProfile], ...]:
     """Rates measured on this card (any of its names, or cpu), newest first."""
     return tuple(s for s in _of_type(store, DeviceProfile) if profile_gpu(s.profile) == gpu_id(gpu))
+
+
+def previous_profile(store: Store, profile: Profile) -> StoredProfile[Profile] | None:
+    """The newest stored profile of the same kind, card and model; None where there is none."""
+    place = profile_place(profile).parent
+    same = (s for s in store.profiles if s.profile.kind == profile.kind and profile_place(s.profile).parent == place)
+    return next(same, None)
+
+
+def probe_profiles(store: Store, gpu: str) -> tuple[StoredProfile[ProbeProfile], ...]:
+    """What was probed on this card (any of its names), newest first."""
+    return tuple(s for s in _of_type(store, ProbeProfile) if profile_gpu(s.profile) == gpu_id(gpu))
 
 
 def serve_profiles(store: Store, gpu: str, model_id: str | None = None) -> tuple[StoredProfile[ServeProfile], ...]:

@@ -3,21 +3,30 @@
 A format is what identifies it, what is read of it, and the fields of the record that its rows fill (`read.record.Format`).
 """
 
-from roi.usage.formats.clouds.bedrock import BEDROCK_LOG
+from roi.usage.formats.agents.claude_code import CLAUDE_CODE
+from roi.usage.formats.agents.codex import CODEX_CLI
+from roi.usage.formats.agents.gemini_cli import GEMINI_CLI, GEMINI_TELEMETRY
+from roi.usage.formats.agents.opencode import OPENCODE
+from roi.usage.formats.clouds.bedrock import BEDROCK_INSIGHTS, BEDROCK_LOG, BEDROCK_QUERY
 from roi.usage.formats.clouds.focus import FOCUS
 from roi.usage.formats.gateways.helicone import HELICONE_CSV, HELICONE_JSON
 from roi.usage.formats.gateways.litellm import LITELLM_DAILY, LITELLM_SPENDLOGS
-from roi.usage.formats.gateways.openrouter import OPENROUTER_API, OPENROUTER_CSV
+from roi.usage.formats.gateways.litellm_reports import LITELLM_ACTIVITY, LITELLM_SPEND_DAYS, LITELLM_UI
+from roi.usage.formats.gateways.openrouter import OPENROUTER_API, OPENROUTER_CSV, OPENROUTER_DAILY
+from roi.usage.formats.relative_traces import TRACES
 from roi.usage.formats.tools.cursor import CURSOR_CSV
 from roi.usage.formats.tools.langfuse import LANGFUSE, LANGFUSE_UI
 from roi.usage.formats.tools.otel import OTEL_GENAI
-from roi.usage.formats.vendors.anthropic import ANTHROPIC_COST_API, ANTHROPIC_CSV, ANTHROPIC_USAGE_API
+from roi.usage.formats.vendors.anthropic import ANTHROPIC_COST_API, ANTHROPIC_COST_CSV, ANTHROPIC_CSV, ANTHROPIC_USAGE_API
 from roi.usage.formats.vendors.deepseek import DEEPSEEK_CSV
-from roi.usage.formats.vendors.openai import OPENAI_COSTS_API, OPENAI_CSV, OPENAI_USAGE_API
+from roi.usage.formats.vendors.openai import OPENAI_COSTS_API, OPENAI_COSTS_CSV, OPENAI_CSV, OPENAI_USAGE_API
 from roi.usage.read.record import Format
 
 FORMATS: tuple[Format, ...] = (
-    OPENAI_CSV, OPENAI_USAGE_API, OPENAI_COSTS_API, ANTHROPIC_CSV, ANTHROPIC_USAGE_API, ANTHROPIC_COST_API, BEDROCK_LOG,
-    OTEL_GENAI, LITELLM_SPENDLOGS, LITELLM_DAILY, LANGFUSE, LANGFUSE_UI, OPENROUTER_CSV, OPENROUTER_API, HELICONE_CSV,
-    HELICONE_JSON, CURSOR_CSV, DEEPSEEK_CSV, FOCUS)
+    OPENAI_CSV, OPENAI_USAGE_API, OPENAI_COSTS_API, OPENAI_COSTS_CSV, ANTHROPIC_CSV, ANTHROPIC_USAGE_API, ANTHROPIC_COST_API,
+    ANTHROPIC_COST_CSV, BEDROCK_LOG, BEDROCK_INSIGHTS, BEDROCK_QUERY,
+    CLAUDE_CODE, CODEX_CLI,
+    GEMINI_CLI, GEMINI_TELEMETRY, OPENCODE, OTEL_GENAI, LITELLM_SPENDLOGS, LITELLM_DAILY, LITELLM_ACTIVITY,
+    LITELLM_SPEND_DAYS, LITELLM_UI, LANGFUSE, LANGFUSE_UI, OPENROUTER_CSV, OPENROUTER_API, OPENROUTER_DAILY, HELICONE_CSV,
+    HELICONE_JSON, CURSOR_CSV, DEEPSEEK_CSV, FOCUS, *TRACES)
 """Every known format, in the order in which JSON documents are tried; a table of one's own is none of them (generic)."""

@@ -5,10 +5,11 @@ column counts cached tokens too is for the user to say (--input-includes-cache);
 other reading is the upper bound.
 """
 
+import re
 from typing import Final
 
 from roi.errors import UnknownName
-from roi.usage.read.columns import count, flag, instant, real, text, whole
+from roi.usage.read.columns import count, flag, instant, real, text, us_instant, whole
 from roi.usage.read.lazy_ibis import Column, Table
 from roi.usage.read.record import NO_MODEL, Fields, FileOptions, Format, ambiguous_input
 
@@ -22,6 +23,7 @@ NAMES: Final = {
     "cache_write": ("cache_write_tokens", "cache_creation_input_tokens", "cache_creation_tokens"),
     "model": ("model", "model_name", "model_id"),
     "provider": ("provider", "vendor", "provider_name"),
+    "session": ("session_id", "conversation_id", "session"),
     "group": ("tag", "task", "prompt_name", "feature", "endpoint", "use_case", "project", "key", "api_key_name"),
     "cost": ("cost_usd", "cost", "total_cost", "spend", "amount_usd"),
     "requests": ("requests", "num_requests", "calls", "request_count"),
@@ -29,6 +31,7 @@ NAMES: Final = {
     "batch": ("batch", "is_batch"),
 }  # fmt: skip
 """What a column holds, and the names by which it is found."""
+SEPARATORS: Final = re.compile(r"[ _.-]+")
 UNREAD_COST: Final = "a cost that is no number with a decimal point"
 
 
@@ -37,15 +40,7 @@ def generic_format(options: FileOptions, header: tuple[str, ...]) -> Format | No
 
     Raises UnknownName for a mapping to a column that is not there or of something that is not read.
     """
-    mapped = dict(options.columns)
-    for what, column in mapped.items():
-        if what not in NAMES:
-            raise UnknownName("--map", what, NAMES, "kind of column")
-        if column.lower() not in {name.lower() for name in header}:
-            raise UnknownName(f"--map {what}", column, header, "column")
-    own = {name.lower() for name in header}
-    found = {what: next((n for n in names if n in own), None) for what, names in NAMES.items()} | {
-        what: column.lower() for what, column in mapped.items()}
+    found = _found(options, header)
     if not (found["time"] and found["input"] and found["output"]):
         return None
     columns = {what: column for what, column in found.items() if column}
@@ -53,7 +48,33 @@ def generic_format(options: FileOptions, header: tuple[str, ...]) -> Format | No
         name="generic", title="table of your own", grain="bucket" if {"requests", "until"} & columns.keys() else "call",
         needs=frozenset(columns[what] for what in ("time", "input", "output")), uses=tuple(columns.values()),
         fields=lambda table, said: fields(table, said, columns), local_times=True,
-        groups={"tag": columns["group"]} if "group" in columns else {})
+        parts=(columns["group"],) if "group" in columns else (),
+        groups={kind: columns[what] for kind, what in (("tag", "group"), ("session", "session")) if what in columns})
+
+
+def lacks_time(options: FileOptions, header: tuple[str, ...]) -> tuple[str, str] | None:
+    """(input, output) columns of a table that has both and no time; None for any other."""
+    found = _found(options, header)
+    given, output = found["input"], found["output"]
+    return (given, output) if given and output and not found["time"] else None
+
+
+def _found(options: FileOptions, header: tuple[str, ...]) -> dict[str, str | None]:
+    """The column of each kind, in lower case: as mapped, else by name; None where there is none."""
+    mapped = dict(options.columns)
+    for what, column in mapped.items():
+        if what not in NAMES:
+            raise UnknownName("--map", what, NAMES, "kind of column")
+        if column.lower() not in {name.lower() for name in header}:
+            raise UnknownName(f"--map {what}", column, header, "column")
+    own = {_plain(name): name.lower() for name in reversed(header)}
+    return {what: next((own[n] for n in map(_plain, names) if n in own), None) for what, names in NAMES.items()} | {
+        what: column.lower() for what, column in mapped.items()}
+
+
+def _plain(name: str) -> str:
+    """A column's name in lower case, with _ for what people put between words: `Prompt Tokens` is prompt_tokens."""
+    return SEPARATORS.sub("_", name.strip().lower())
 
 
 def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Fields:
@@ -71,7 +92,8 @@ def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Field
     if cost is not None:
         given["reasons"] += ((text(table, at["cost"]).notnull() & cost.isnull(), UNREAD_COST),)
     requests = whole(table, at["requests"]) if "requests" in columns else None if "until" in columns else 1
+    moment = us_instant if options.us_dates else instant
     return Fields(
-        at_us=instant(table, at["time"]), until_us=instant(table, at["until"]) if "until" in columns else None,
+        at_us=moment(table, at["time"]), until_us=instant(table, at["until"]) if "until" in columns else None,
         provider=provider, model=model, output=whole(table, at["output"]), requests=requests,
         batch=flag(table, at["batch"]), cost_usd=cost, **given)

@@ -69,6 +69,18 @@ def object_of(value: object) -> object:
     return parsed
 
 
+def as_count(value: object) -> int | None:
+    """A whole number, also as text (OTLP/JSON writes 64 bits so); None for anything else."""
+    if isinstance(value, str) and value.isdecimal() and len(value) < 19:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def amount(value: object) -> float | None:
+    """A number as JSON has it; None for anything else, so that no text stands in its place."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def pruned(value: object, paths: Sequence[Path]) -> Document:
     """The object with nothing but the numbers under these paths; {} where it is no object, or text that is no JSON."""
     found = object_of(value)

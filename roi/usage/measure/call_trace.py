@@ -8,6 +8,7 @@ import numpy as np
 from roi.errors import InputError, MissingExtra
 from roi.store.traces import Trace, trace_of
 from roi.usage.read.columns import MICRO
+from roi.usage.read.database import rows_of
 from roi.usage.read.lazy_ibis import DuckDB, Table
 
 COLUMNS = ("arrival_s", "input_tokens", "output_tokens", "cached_tokens")
@@ -21,7 +22,7 @@ def write_trace(calls: Table, engine: DuckDB, target: Path) -> None:
     import duckdb
 
     kept = calls.filter(calls.kind == "call")
-    first = engine.to_pyarrow(kept.at_us.min()).as_py()
+    first = rows_of(kept.aggregate(first=kept.at_us.min()), engine)[0]["first"]
     if first is None:
         raise InputError("--trace: no row is a call; buckets do not tell when their calls arrived")
     trace = kept.select(

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,11 +41,11 @@ class Days:
     """(day, why) of those at the edges that are not."""
 
 
-def complete_days(rows: Sequence[Spend]) -> Days | None:
-    """Days that the rows cover whole; None without a row.
+def complete_days(rows: Sequence[Spend], grew: AbstractSet[int] = frozenset()) -> Days | None:
+    """Days that the rows cover whole; None without a row. `grew` are days that went on between two exports.
 
     Calls and buckets shorter than a day: an edge day counts where something lies in its first (last) hour. Buckets of a day
-    or more: every day they span, but a last day that looks cut off.
+    or more: every day they span, but a last day that looks cut off, or went on between two exports.
     """
     timed = [(row, row.first_us, row.last_us) for row in rows if row.first_us is not None and row.last_us is not None]
     if not timed:
@@ -59,7 +60,8 @@ def complete_days(rows: Sequence[Spend]) -> Days | None:
         last = max(row.day or first for row in kept)
     left_out: list[tuple[int, str]] = []
     if daily:
-        left_out = [(last, cut)] if (cut := _looks_cut(kept, last)) else []
+        cut = "went on between two exports, and perhaps after the last" if last in grew else _looks_cut(kept, last)
+        left_out = [(last, cut)] if cut else []
     else:
         late, early = start - first * DAY_US >= HOUR_US, (last + 1) * DAY_US - end > HOUR_US
         if first == last and (late or early):

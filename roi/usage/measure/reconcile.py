@@ -24,6 +24,11 @@ class Reconciliation:
     actual_usd: float
     days: int
     """Days that both sides cover."""
+    unused_days: int = 0
+    """Days that a cost export bills and that have no usage at all; those between the first and the last day of usage are in the
+    factor, since calls may be missing."""
+    unused_usd: float = 0.0
+    """What was billed on them."""
 
     @property
     def factor(self) -> float | None:
@@ -69,7 +74,7 @@ def _of_rows(priced: Sequence[Priced]) -> list[Reconciliation]:
 
 
 def _of_costs(priced: Sequence[Priced], costs: Sequence[Spend]) -> list[Reconciliation]:
-    """Cost exports against list prices, on the days that both have, by provider."""
+    """Cost exports against list prices, by provider, from the first to the last day that has both."""
     paid: dict[str | None, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     for row in costs:
         if row.day is not None:
@@ -80,10 +85,15 @@ def _of_costs(priced: Sequence[Priced], costs: Sequence[Spend]) -> list[Reconcil
             listed[each.spend.provider][each.spend.day] += each.list_usd
     found = []
     for provider, by_day in paid.items():
-        both = sorted(set(by_day) & set(listed.get(provider, {})))
+        used = listed.get(provider, {})
+        both = sorted(set(by_day) & set(used))
         if both:
-            found.append(Reconciliation(basis="costs", provider=provider, list_usd=sum(listed[provider][day] for day in both),
-                                        actual_usd=sum(by_day[day] for day in both), days=len(both)))
+            covered = [day for day in by_day if day in used or both[0] <= day <= both[-1]]
+            unused = [day for day in by_day if day not in used and by_day[day]]
+            found.append(Reconciliation(
+                basis="costs", provider=provider, list_usd=sum(used[day] for day in both),
+                actual_usd=sum(by_day[day] for day in covered), days=len(covered), unused_days=len(unused),
+                unused_usd=sum(by_day[day] for day in unused)))
     return found
 
 

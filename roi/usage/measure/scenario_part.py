@@ -10,6 +10,7 @@ from roi.scenario.yaml import dump_yaml
 from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.pricing import day_of
 from roi.usage.measure.workload import MeasuredWorkload
+from roi.usage.read.record import NO_MODEL
 from roi.usage.summary import Usage
 
 
@@ -65,6 +66,8 @@ def _shares_to_one(bins: list[dict[str, float]]) -> list[dict[str, float]]:
 
 
 def _incumbent(found: Usage, w: MeasuredWorkload, bill: float | None) -> Iterator[tuple[str, Any]]:
+    if w.choice.model == NO_MODEL:
+        raise InputError("--output: the records name no model: say which one it is, --provider and --model")
     price = find_api_price(w.choice.provider, w.choice.model, day_of(w.days.last), "incumbent.model")
     yield "provider", price.provider
     yield "model", w.choice.model

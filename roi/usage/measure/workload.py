@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from roi.catalog.prices.api_prices import maker_of
 from roi.catalog.prices.vendors import cache_minimum
 from roi.errors import InputError, UnknownName
 from roi.usage.measure.aggregate import Spend, length_cells, minute_counts, read_cells
@@ -99,7 +100,8 @@ def _named(name: str, known: Sequence[Model]) -> Model:
     spelled = {f"{provider}/{model}" if provider else model: (provider, model) for provider, model in known}
     if name in spelled:
         return spelled[name]
-    fitting = [key for key in known if key[1] == name]
+    fitting = [key for key in known if key[1] == name] or [
+        (None, model) for provider, model in known if provider is None and name == f"{maker_of(model)}/{model}"]
     if len(fitting) == 1:
         return fitting[0]
     raise UnknownName("--incumbent", name, spelled, "model of these files:" if not fitting else "model, several have it:")

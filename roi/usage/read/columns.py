@@ -20,6 +20,9 @@ DAY_US: Final = 86_400 * MICRO
 MOST: Final = 2.0**62
 """A number of this size or more is no count, amount or time. Infinity is none either, nor NaN, which is above all numbers."""
 NO_OFFSET: Final = r"^[0-9-]+[ T][0-9:.]+$"
+US_TIME: Final = (
+    r"^([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?:,? +([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?:\.[0-9]+)? *([AaPp][Mm])?)?$"
+)
 DATE: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 
@@ -109,6 +112,23 @@ def utc(table: Table, *names: str) -> Column:
     zoned = ibis.cases((words.re_search(NO_OFFSET), words.concat("+00:00")),
                        (words.re_search(DATE), words.concat(" 00:00:00+00:00")), else_=ibis.null("string"))
     return ibis.coalesce(_zoned_micros(zoned.try_cast("timestamp('UTC')")), instant(table, found))
+
+
+def us_instant(table: Table, *columns: str) -> Column:
+    """The same as `instant`; and text such as 10/5/2026, 10/05/2026 13:45 or 10/5/2026 1:45:00 PM, the month first, UTC."""
+    found = find(table, *columns)
+    if found is None or not table[found].type().is_string():
+        return instant(table, *columns)
+    words = table[found].strip()
+    names = ("month", "day", "year", "h", "m", "s", "half")
+    part = {name: words.re_extract(US_TIME, k).nullif("") for k, name in enumerate(names, start=1)}
+    hour = part["h"].cast("int64").fill_null(0)
+    half = part["half"].upper()
+    hour = ibis.cases((half == "PM", hour % 12 + 12), (half == "AM", hour % 12), else_=hour).cast("string").lpad(2, "0")
+    day = part["year"].concat("-", part["month"].lpad(2, "0"), "-", part["day"].lpad(2, "0"))
+    clock = hour.concat(":", part["m"].fill_null("00"), ":", part["s"].fill_null("00"), "+00:00")
+    stamp = ibis.ifelse(words.re_search(US_TIME), day.concat(" ", clock), ibis.null("string")).try_cast("timestamp('UTC')")
+    return ibis.coalesce(_zoned_micros(stamp), instant(table, found))
 
 
 def _micros(stamp: Column, start: Column) -> Column:

@@ -1,11 +1,11 @@
 """Which format a file is: by the names of its columns, or by the keys of its JSON."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from roi.errors import InputError, UnknownName, nearest
-from roi.usage.formats.generic import NAMES, generic_format
+from roi.usage.formats.generic import NAMES, generic_format, lacks_time
 from roi.usage.read.record import Document, FileOptions, Format
 
 SHOWN: Final = 8
@@ -38,6 +38,10 @@ def of_header(header: Sequence[str], formats: Sequence[Format], shown: str, opti
     found = _chosen(fitting, header, options)
     if found is not None:
         return found
+    untimed = lacks_time(options, tuple(header))
+    if untimed is not None:
+        raise InputError(f"{shown}: {untimed[0]} and {untimed[1]} are there, but no column of times: name it,"
+                         " --map time=COLUMN")
     raise InputError(f"{shown}: no known export has {_shown(header, formats, 'columns')}"
                      f"{_nearest_format(header, formats)}; {MAP}")
 
@@ -70,6 +74,29 @@ def _nearest_format(header: Sequence[str], formats: Sequence[Format]) -> str:
         alike = nearest(name, sorted(column for column in own - best.columns if NAME.fullmatch(column)), 1)
         missing.append(name + (f" (renamed to {alike[0]}?)" if alike else ""))
     return f"; nearest: {best.name}, which also has {', '.join(missing)}"
+
+
+def of_documents(documents: Iterable[Document], formats: Sequence[Format], shown: str, options: FileOptions) -> Format:
+    """The format of the first of these documents that has one; raises InputError with the first's keys where none has.
+
+    A log may begin with other lines (metrics, a title, what a session is about), so a known format anywhere comes before a
+    table of one's own.
+    """
+    seen = []
+    for document in documents:
+        seen.append(document)
+        known = next((form for form in formats if form.recognises is not None and form.recognises(document)), None)
+        if known is not None and not options.columns:
+            return known
+    failed: InputError | None = None
+    for document in seen:
+        try:
+            return of_document(document, formats, shown, options)
+        except UnknownName:
+            raise
+        except InputError as error:
+            failed = failed or error
+    raise failed or InputError(f"{shown}: JSON, but no object")
 
 
 def of_document(document: Document, formats: Sequence[Format], shown: str, options: FileOptions) -> Format:

@@ -4,6 +4,8 @@ Ibis is an optional package that takes most of a second to load, and the reports
 file here imports it at the top: `ibis` below stands for the module. To a type checker the names are what they say.
 """
 
+import gc
+import sys
 from typing import TYPE_CHECKING, Any
 
 from roi.errors import MissingExtra
@@ -16,12 +18,28 @@ class _AtFirstUse:
 
     def __getattr__(self, name: str) -> Any:  # Any: whatever the module holds
         """The module's attribute; MissingExtra where Ibis, or Arrow beside it, is not installed."""
-        try:
-            import ibis
-            import pyarrow as pa  # noqa: F401 -- part of the extra
-        except ImportError as error:
-            raise MissingExtra("usage", error.name or "ibis-framework") from error
+        if "ibis" not in sys.modules:
+            _load()
+        import ibis
+
         return getattr(ibis, name)
+
+
+def _load() -> None:
+    """Import Ibis, DuckDB and Arrow without the garbage collector, which walks what they make and frees none of it."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        import ibis
+        import pyarrow as pa  # noqa: F401 -- part of the extra
+
+        _ = ibis.duckdb
+    except ImportError as error:
+        raise MissingExtra("usage", error.name or "ibis-framework") from error
+    finally:
+        gc.freeze()
+        if collecting:
+            gc.enable()
 
 
 if TYPE_CHECKING:

@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from roi.errors import InputError
-from roi.usage.read.database import as_utc, zone_of
+from roi.usage.read.archives import message_documents
+from roi.usage.read.database import as_utc, rows_of, zone_of
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table
-from roi.usage.read.record import Format
+from roi.usage.read.record import FILE, Format
 from roi.usage.read.sniff import FileShape, opened
-from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, UnreadRows, line_rows, table_rows
+from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, UnreadRows, line_rows, rows_of_documents, table_rows
 
 T = TypeVar("T")
-BATCH: Final = 100_000
+BATCH: Final = 50_000
 """Rows that Python gathers before they are written."""
-FILE: Final = "roi file of this row"
-"""Column that says in which file a raw row stands."""
 GLOB: Final = re.compile(r"[*?\[]")
 """What DuckDB would take for a pattern of several names; here a name means one file."""
 NUMBER: Final = re.compile(r"\s*[-+]?[0-9_.,]+([eE][-+]?[0-9]+)?\s*")
@@ -54,8 +53,9 @@ class SniffedFile:
     @property
     def suits_duckdb(self) -> bool:
         """True for Parquet, and for tables whose text DuckDB's reader takes as it is; the others are read in Python."""
-        return (self.shape.kind in ("parquet", "table") and self.shape.encoding.startswith("utf-8") and self.shape.regular
-                and self.file.path is not None and not self.cut_short)
+        return (self.shape.kind in ("parquet", "table") and not self.format.table_by_document
+                and self.shape.encoding.startswith("utf-8") and self.shape.regular
+                and self.file.path is not None and self.file.member is None and not self.cut_short)
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,13 @@ class LogTable:
     unread: UnreadRows
 
 
-def read_raw(found: Sequence[SniffedFile], engine: DuckDB, target: Path) -> RawTable:
+def read_raw(
+    found: Sequence[SniffedFile], engine: DuckDB, target: Path, status: Callable[[str], None] | None = None,
+) -> RawTable:
     """Files that are alike as one raw table; what is read in Python is written to `target` first."""
     shape, form = found[0].shape, found[0].format
     if not found[0].suits_duckdb:
-        return read_in_python(found, engine, target)
+        return read_in_python(found, engine, target, status=status)
     paths = [GLOB.sub(r"[\g<0>]", str(each.file.path)) for each in found]
     if shape.kind == "parquet":
         zone = zone_of(engine) if form.local_times else "UTC"
@@ -151,10 +153,13 @@ def _line_at(file: SourceFile, position: int) -> int:
     return line
 
 
-def read_in_python(found: Sequence[SniffedFile], engine: DuckDB, target: Path, unread: UnreadRows | None = None) -> RawTable:
+def read_in_python(
+    found: Sequence[SniffedFile], engine: DuckDB, target: Path, unread: UnreadRows | None = None,
+    status: Callable[[str], None] | None = None,
+) -> RawTable:
     """The same as `read_raw`, but read in Python whatever the files are: columns as text, written batch by batch.
 
-    `unread` is what is known of rows left out before this reading; its own are added.
+    `unread` is what is known of rows left out before this reading; its own are added. `status` hears of each batch.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -163,20 +168,23 @@ def read_in_python(found: Sequence[SniffedFile], engine: DuckDB, target: Path, u
     names = sorted(set().union(*(_columns(each) for each in found)))
     schema = pa.schema([(name, pa.string()) for name in (*names, FILE)])
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
-        for each in found:
-            rows = _rows(each, unread)
-            while batch := list(islice(rows, BATCH)):
-                columns = {name: [row.get(name) for row in batch] for name in names}
-                for name in names:
-                    if "token" in name:
-                        columns[name] = [x if x is None or NUMBER.fullmatch(x) else "no number" for x in columns[name]]
-                writer.write_table(pa.table({**columns, FILE: [each.file.shown] * len(batch)}, schema=schema))
+        rows = ((each.file.shown, row) for each in found for row in _rows(each, unread))
+        done = 0
+        while batch := list(islice(rows, BATCH)):
+            columns = {name: [row.get(name) for _, row in batch] for name in names}
+            for name in names:
+                if "token" in name:
+                    columns[name] = [x if x is None or NUMBER.fullmatch(x) else "no number" for x in columns[name]]
+            writer.write_table(pa.table({**columns, FILE: [shown for shown, _ in batch]}, schema=schema))
+            done += len(batch)
+            if status is not None:
+                status(f"{done:,} rows read: {found[0].format.title}")
     return RawTable(tuple(found), engine.read_parquet(target), unread, in_python=True)
 
 
 def _columns(found: SniffedFile) -> frozenset[str]:
     """The format's columns that the file may have: those of a table's header, any of JSON."""
-    if found.shape.kind == "table":
+    if found.shape.kind == "table" and not found.format.table_by_document:
         return frozenset(column.lower() for column in found.shape.header) & found.format.columns
     return found.format.columns
 
@@ -184,6 +192,8 @@ def _columns(found: SniffedFile) -> frozenset[str]:
 def _rows(found: SniffedFile, unread: UnreadRows) -> Iterator[Cells]:
     if found.shape.kind == "json":
         return iter(found.rows)
+    if found.shape.kind == "sqlite":
+        return rows_of_documents(message_documents(found.file), found.format)
     read = table_rows if found.shape.kind == "table" else line_rows
     return read(found.file, found.shape, found.format, unread)
 
@@ -212,7 +222,7 @@ def _readable(file: SourceFile, engine: DuckDB, raw: RawTable) -> bool:
         return True
     table = wanted(engine.read_parquet(GLOB.sub(r"[\g<0>]", str(file.path))), raw.found[0].format)
     try:
-        engine.to_pyarrow(table.aggregate(**{name: table[name].hash().max() for name in table.columns}))
+        rows_of(table.aggregate(**{name: table[name].hash().max() for name in table.columns}), engine)
     except duckdb.Error:
         return False
     return True

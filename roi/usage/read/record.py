@@ -1,13 +1,13 @@
 """What a format is, and the one record that each becomes: disjoint token counts of a call, a bucket of calls, or a cost."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from operator import or_
+from operator import add, or_
 from typing import Any, Final, Literal
 
 from roi.errors import InputError
-from roi.usage.read.columns import MICRO, find, text
+from roi.usage.read.columns import MICRO, count, find, text
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 Document = dict[str, Any]  # Any: JSON as it was parsed
@@ -24,6 +24,13 @@ LONGEST_GROUP: Final = 120
 """Characters of a group's name; what is longer is a text, and is not kept."""
 TOKENS: Final = ("uncached_input", "cache_read", "cache_write", "output")
 """The disjoint counts that are billed; cache_write holds both lives of a cache entry."""
+FILE: Final = "roi file of this row"
+"""Column that says in which file a raw row stands."""
+PART: Final = "roi part"
+BUCKET: Final = "roi bucket"
+SPLIT: Final = "roi split"
+"""Columns beside the record's where rows are buckets or costs, so that `usage.buckets` finds those that two exports hold: a
+hash of whose it is, the same with its time, and the bits of `Format.split_by` that are filled in."""
 NO_MODEL: Final = "model not stated"
 """Stands for the model of a table of one's own where neither it nor --model names one."""
 COLUMNS: Final = {
@@ -48,13 +55,15 @@ class FileOptions:
     """What the user said about the files."""
 
     group_by: str | None = None
-    """A kind of group (tag, prompt, key, user, project, model); None: the format's first."""
+    """A kind of group (tag, prompt, key, user, project, session, model, day, hour); None: the format's first."""
     includes_cache: bool | None = None
     """Whether the input column counts cached tokens too, where the format does not settle it; None: not said."""
     provider: str | None = None
     """Who is paid, where the source does not say."""
     model: str | None = None
     """The model, where the source does not say."""
+    us_dates: bool = False
+    """Whether a date such as 10/05/2026 is the fifth of October, as in the United States."""
     columns: tuple[tuple[str, str], ...] = ()
     """Columns of the generic format: (what, the file's own name)."""
 
@@ -105,8 +114,26 @@ class Format:
     """True where a JSON document (a file, or one line of it) is of this format; None: tables alone."""
     flatten: Callable[[Document], Iterator[Document]] | None = None
     """Raw rows of a JSON document, with the column names of `needs` and `uses`; no other value may leave it."""
+    session: Callable[[Iterable[Document]], Iterator[Document]] | None = None
+    """The same of all documents of a file in order, where one says what the next ones mean; in place of `flatten`."""
+    markers: tuple[str, ...] = ()
+    """Texts of which a line of JSON holds one where it says something; other lines are not parsed. Empty: all are."""
+    once: tuple[str, str] | None = None
+    """(column that names a call, a count of it) where a call may stand in several lines and files: the largest count stands."""
+    table_by_document: bool = False
+    """True where a row of a table is to be flattened as a document, since a cell of it holds text that must not be copied."""
+    relative: bool = False
+    """True where times count from the beginning of the file, and have no date."""
+    equivalent: bool = False
+    """True where calls may be under a subscription: at list price they are no bill."""
     local_times: bool = False
     """True where times without an offset may be local (--timezone); a vendor's are UTC."""
+    parts: tuple[str, ...] = ()
+    """Columns that tell one bucket from another of the same time, model, batch and tier: keys, projects, users. Counts are
+    none.
+    """
+    split_by: tuple[str, ...] = ()
+    """Of them, those by which an export may be grouped or not: empty in all rows where it was not."""
     groups: Mapping[str, str] = field(default_factory=dict)
     """Kind of group (tag, prompt, key, user, project) to the column that holds it; the first is the default."""
 
@@ -121,11 +148,13 @@ class Format:
         A row is dropped for a reason of its format, then: no time, no model, a token count that is missing or no number, a
         negative count. (A cost needs a time and an amount alone.)
         """
-        raw = self.prepare(raw)
+        raw = self.prepare(raw if self.once is None else _largest(raw, *self.once))
         fields = self.fields(raw, options)
         values = {**vars(fields), "source": self.name, "kind": self.grain, "group": self._group(raw, options)}
         columns = {name: _typed(values[name], kind) for name, kind in COLUMNS.items() if name != "dropped"}
         columns["model"] = columns["model"].nullif("")
+        if options.group_by in ("day", "hour"):
+            columns["group"] = _time_of(columns["at_us"], options.group_by)
         columns["group"] = ibis.ifelse(columns["group"].length() > LONGEST_GROUP, "(too long for a name)", columns["group"])
         checks = list(fields.reasons)
         checks.append((columns["at_us"].isnull(), NO_TIME))
@@ -140,7 +169,19 @@ class Format:
             if fields.requests is not None:
                 checks.append(((columns["requests"] < 0).fill_null(False), "a negative number of requests"))
         columns["dropped"] = ibis.cases(*checks, else_=ibis.null("string"))
-        return raw.select(**{name: columns[name] for name in COLUMNS})
+        of_files = self._bucket_of(raw, columns) if self.grain != "call" and FILE in raw.columns else {}
+        return raw.select(**{name: columns[name] for name in COLUMNS}, **of_files)
+
+    def _bucket_of(self, raw: Table, columns: Mapping[str, Column]) -> dict[str, Column]:
+        """FILE, PART, BUCKET and SPLIT of a bucket or a cost."""
+        whose = ("provider", "model", "batch", "tier", "long_context")
+        own = {f"part {name}": text(raw, name) for name in self.parts if find(raw, name)}
+        known = {**{name: columns[name] for name in whose}, **own}
+        words = {name: column.cast("string").fill_null("") for name, column in known.items()}
+        times = {name: columns[name].fill_null(0) for name in ("at_us", "until_us")}
+        bits = [ibis.ifelse(text(raw, name).isnull(), 0, 1 << k) for k, name in enumerate(self.split_by) if find(raw, name)]
+        return {FILE: raw[FILE], PART: ibis.struct(words).hash(), BUCKET: ibis.struct({**words, **times}).hash(),
+                SPLIT: reduce(add, bits, ibis.literal(0)).cast("int64")}
 
     def _group(self, raw: Table, options: FileOptions) -> Column | None:
         """The group that the user asked for, else the format's first kind that the table has.
@@ -149,11 +190,28 @@ class Format:
         """
         there = {kind: name for kind, name in self.groups.items() if find(raw, name)}
         kind = options.group_by if options.group_by is not None else next(iter(there), "model")
-        if kind == "model":
+        if kind in ("model", "day", "hour"):
             return None  # the record has it
         if kind not in there:
-            raise InputError(f"--group-by: {kind!r} is not in {self.title}; there is {', '.join([*there, 'model'])}")
+            known = ", ".join([*there, "model", "day", "hour"])
+            raise InputError(f"--group-by: {kind!r} is not in {self.title}; there is {known}")
         return text(raw, there[kind])
+
+
+def _largest(raw: Table, name: str, size: str) -> Table:
+    """Of rows of one name that with the largest count, the last of them; rows without a name as they are."""
+    order = [ibis.desc(count(raw, size)), ibis.desc(text(raw, "timestamp"))]
+    place = ibis.row_number().over(group_by=text(raw, name), order_by=order)
+    return raw.mutate(roi_place=place).filter(lambda t: (t.roi_place == 0) | text(t, name).isnull()).drop("roi_place")
+
+
+def _time_of(micros: Column, kind: str) -> Column:
+    """The day, or the hour of the day, UTC, in words that sort by time."""
+    hour = bucket_index(micros, 3600) % 24
+    if kind == "hour":
+        return hour.cast("string").lpad(2, "0").concat(":00")
+    days = bucket_index(micros, 86_400).as_interval("D")
+    return (ibis.literal("1970-01-01").cast("date") + days).cast("string").left(10)
 
 
 def _typed(value: Any, kind: str) -> Column:  # Any: a value of Fields

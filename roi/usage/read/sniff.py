@@ -8,15 +8,18 @@ import csv
 import gzip
 import io
 import json
+import re
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain, islice
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal, cast
 
 from roi.errors import InputError
+from roi.usage.read.archives import DAMAGED_ZIP, message_documents, opened_member
 from roi.usage.read.files import SourceFile
 from roi.usage.read.record import Document
 
@@ -25,13 +28,18 @@ if TYPE_CHECKING:
 
 GZIP: Final = b"\x1f\x8b"
 """First bytes of a gzip, whatever its name is."""
-DAMAGED_GZIP: Final = (EOFError, zlib.error, gzip.BadGzipFile)
-"""What is raised where a gzip ends early, or is damaged."""
+DAMAGED_GZIP: Final = (EOFError, zlib.error, gzip.BadGzipFile, DAMAGED_ZIP)
+"""What is raised where a gzip ends early, or is damaged; the same of a ZIP."""
 PEEK: Final = 1 << 20
 """Bytes in which the header, or the first JSON document of a line, must end."""
 DELIMITERS: Final = (",", ";", "\t", "|")
 MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 """Byte order marks and the encodings that they announce."""
+FIRST: Final = 200
+"""Documents by which a file's format is told: what a log begins with need not be a call."""
+TAIL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)?\s")
+"""Beginning of a line of `aws logs tail`."""
+SQLITE: Final = b"SQLite format 3\x00"
 LONGEST_LINE: Final = 1 << 28
 """Bytes of a first line that is looked at whole, where it is a JSON document longer than PEEK."""
 LONGEST_FIELD: Final = 1 << 30
@@ -42,13 +50,17 @@ LONGEST_FIELD: Final = 1 << 30
 class FileShape:
     """What the first bytes of a file show."""
 
-    kind: Literal["parquet", "table", "json", "lines"]
+    kind: Literal["parquet", "table", "json", "lines", "sqlite"]
     header: tuple[str, ...] = ()
     """Column names of a table or of Parquet."""
     delimiter: str = ","
     encoding: str = "utf-8"
-    first: Document | None = None
-    """The first JSON document of a file with one a line."""
+    firsts: Iterator[Document] = field(default_factory=lambda: iter(()), compare=False)
+    """The first JSON documents of a file with one a line, each parsed when it is looked at, and but once."""
+    prefixed: bool = False
+    """True where a log's own words (a time, a stream) may stand before the document of a line, and lines without one
+    between.
+    """
     gzipped: bool = False
     """True where the bytes are gzip, whatever the name says."""
     regular: bool = True
@@ -70,6 +82,8 @@ def sniff(file: SourceFile) -> FileShape | None:
         return None
     if head[:4] == b"PAR1":
         return _parquet_shape(file)
+    if head.startswith(SQLITE):
+        return FileShape("sqlite", firsts=islice(message_documents(file), FIRST))
     encoding = next((name for mark, name in MARKS if head.startswith(mark)), "utf-8")
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(head)  # whose last characters may be cut
@@ -78,6 +92,8 @@ def sniff(file: SourceFile) -> FileShape | None:
     start = text.lstrip("\ufeff \r\n\t")
     if start.startswith(("{", "[")):
         return _json_shape(file, start, encoding, whole=whole)
+    if TAIL.match(start) and next(_documents_in(start, prefixed=True), None):
+        return FileShape("lines", encoding=encoding, firsts=_documents_in(start, prefixed=True), prefixed=True)
     return _table_shape(file, text.lstrip("\ufeff"), encoding, whole=whole)
 
 
@@ -88,6 +104,10 @@ def opened(file: SourceFile) -> Iterator[BinaryIO]:
         if file.path is None:
             yield _standard_input()[2]
             return
+        if file.member is not None:
+            with opened_member(file.path, file.member, file.shown) as raw:
+                yield raw
+            return
         with file.path.open("rb") as raw:
             yield gzip.GzipFile(fileobj=raw) if is_gzip(file) else raw  # type: ignore[misc]  # reads alike
     except (IsADirectoryError, PermissionError) as error:
@@ -96,7 +116,7 @@ def opened(file: SourceFile) -> Iterator[BinaryIO]:
 
 def is_gzip(file: SourceFile) -> bool:
     """True where the file's bytes are gzip; standard input is unpacked already."""
-    if file.path is None:
+    if file.path is None or file.member is not None:
         return False
     with file.path.open("rb") as raw:
         return raw.read(len(GZIP)) == GZIP
@@ -167,7 +187,24 @@ def _json_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> F
     if not isinstance(first, dict):
         raise InputError(f"{file.shown}: line 1 is JSON, but no object")
     alone = not rest.strip() and whole
-    return FileShape("json" if alone else "lines", encoding=encoding, first=first)
+    firsts = chain((first,), _documents_in(rest, prefixed=False))
+    return FileShape("json" if alone else "lines", encoding=encoding, firsts=firsts)
+
+
+def _documents_in(text: str, *, prefixed: bool) -> Iterator[Document]:
+    """The first documents of lines of text; what is none is passed over."""
+    found = 0
+    for line in io.StringIO(text):
+        start = line.find("{") if prefixed else 0
+        try:
+            document = json.loads(line[start:]) if start >= 0 and line.strip() else None
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(document, dict):
+            found += 1
+            yield document
+        if found == FIRST:
+            return
 
 
 def _first_line(file: SourceFile, encoding: str) -> str:
@@ -209,8 +246,9 @@ def _parquet_shape(file: SourceFile) -> FileShape | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if file.path is None:
-        raise InputError("FILES: Parquet cannot be read from standard input; save it to a file first")
+    if file.path is None or file.member is not None:
+        where = "standard input" if file.path is None else "inside a ZIP"
+        raise InputError(f"FILES: Parquet cannot be read from {where}; save it to a file first")
     try:
         with pq.ParquetFile(file.path) as opened_file:
             rows, names = opened_file.metadata.num_rows, opened_file.schema_arrow.names

@@ -7,8 +7,10 @@ neither kept nor shown.
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from roi.errors import InputError
@@ -19,6 +21,10 @@ from roi.usage.read.sniff import DAMAGED_GZIP, LONGEST_FIELD, FileShape, opened
 if TYPE_CHECKING:
     from _csv import Reader
 
+WHITE: Final = re.compile(r"[ \t\r\n,\x1e]*")
+"""What may stand between two documents."""
+WRAPPERS: Final = ("result", "results", "data", "items", "rows", "records", "logs", "events", "calls", "usage", "traces")
+"""Keys of answers of APIs under which their rows lie."""
 Cells = dict[str, str | None]
 NOT_JSON: Final = "a line that is no JSON object"
 TOO_DEEP: Final = "a line that is nested too deeply"
@@ -82,6 +88,8 @@ def _filled(reader: "Reader", file: SourceFile, unread: UnreadRows) -> Iterator[
 
 def _prunes(header: Sequence[str], form: Format) -> bool:
     """True where the format's `flatten` takes a row of a table as it takes a document, and cuts down its JSON cells."""
+    if form.table_by_document:
+        return True
     row = dict.fromkeys(header, "0")
     if form.flatten is None or form.recognises is None or not form.recognises(row):
         return False
@@ -91,31 +99,57 @@ def _prunes(header: Sequence[str], form: Format) -> bool:
 def line_rows(file: SourceFile, shape: FileShape, form: Format, unread: UnreadRows) -> Iterator[Cells]:
     """Rows of JSON with one document a line, the format's columns alone."""
     with opened(file) as stream:
-        for number, line in enumerate(_lines(stream, file, shape, unread), start=1):
-            if line.strip():
-                yield from _line_rows(line, f"{file.shown}, line {number}", form, unread)
+        yield from rows_of_documents(_line_documents(stream, file, shape, form, unread), form)
 
 
-def _line_rows(line: str, where: str, form: Format, unread: UnreadRows) -> list[Cells]:
-    """Rows of one line; none where it cannot be read, which is counted."""
+def _line_documents(
+    stream: BinaryIO, file: SourceFile, shape: FileShape, form: Format, unread: UnreadRows
+) -> Iterator[Document]:
+    """The document of each line; lines that cannot be read are counted, those without a marker of the format passed over."""
+    for number, line in enumerate(_lines(stream, file, shape, unread), start=1):
+        if form.markers and not any(marker in line for marker in form.markers):
+            continue
+        if shape.prefixed:
+            line = line[line.find("{") :] if "{" in line else ""  # noqa: PLW2901 -- what a log writes before a document goes
+        if line.strip():
+            document = _line_document(line, f"{file.shown}, line {number}", unread, other_lines=shape.prefixed)
+            if document is not None:
+                yield document
+
+
+def _line_document(line: str, where: str, unread: UnreadRows, *, other_lines: bool) -> Document | None:
+    """The document of one line; None where it cannot be read, which is counted unless other lines are to be expected."""
     try:
         document = json.loads(line)
         if isinstance(document, dict):
-            return list(document_rows(document, form))
-        unread.add(NOT_JSON, where)
+            return document
     except ValueError:  # no JSON, or a number of more digits than Python reads
-        unread.add(NOT_JSON, where)
+        pass
     except RecursionError:
         unread.add(TOO_DEEP, where)
-    return []
+        return None
+    if not other_lines:
+        unread.add(NOT_JSON, where)
+    return None
 
 
 def document_rows(document: object, form: Format) -> Iterator[Cells]:
     """Rows of one JSON document, the format's columns alone; each item of a list is a document."""
-    for item in document if isinstance(document, list) else [document]:
-        if isinstance(item, dict):
-            for row in form.flatten(item) if form.flatten is not None else [item]:
-                yield {name.lower(): _cell(value) for name, value in row.items() if name.lower() in form.columns}
+    every = document if isinstance(document, list) else [document]
+    return rows_of_documents((each for each in every if isinstance(each, dict)), form)
+
+
+def rows_of_documents(documents: Iterable[Document], form: Format) -> Iterator[Cells]:
+    """Rows of documents, the format's columns alone."""
+    if form.session is not None:
+        rows = form.session(documents)
+    elif form.flatten is not None:
+        rows = chain.from_iterable(map(form.flatten, documents))
+    else:
+        rows = iter(documents)
+    columns = form.columns
+    for row in rows:
+        yield {name.lower(): _cell(value) for name, value in row.items() if name.lower() in columns}
 
 
 def read_document(file: SourceFile, shape: FileShape) -> object:
@@ -126,7 +160,7 @@ def read_document(file: SourceFile, shape: FileShape) -> object:
             if len(text) > LARGEST_DOCUMENT:
                 raise InputError(f"{file.shown}: one JSON document of more than {LARGEST_DOCUMENT >> 20} MiB; write one object"
                                  " a line: jq -c '.[]'")
-            return json.loads(text.decode(shape.encoding))
+            return _parsed(text.decode(shape.encoding))
         except DAMAGED_GZIP:
             raise InputError(f"{file.shown}: the gzip is cut short, and half a JSON document cannot be read") from None
         except json.JSONDecodeError as error:
@@ -139,11 +173,34 @@ def read_document(file: SourceFile, shape: FileShape) -> object:
             raise InputError(f"{file.shown}: nested too deeply") from None
 
 
-def first_object(document: object, shown: str) -> Document:
-    """The object by which the format is known: the document itself, or the first of a list."""
-    found = next((item for item in document if isinstance(item, dict)), None) if isinstance(document, list) else document
-    if not isinstance(found, dict):
+def _parsed(text: str) -> object:
+    """The document; the list of all where several stand one after the other."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg != "Extra data":
+            raise
+    decoder, found, place = json.JSONDecoder(), [], 0
+    while (place := WHITE.match(text, place).end()) < len(text):  # type: ignore[union-attr]  # it matches anywhere
+        document, place = decoder.raw_decode(text, place)
+        found.append(document)
+    return found
+
+
+def objects_of(document: object, shown: str) -> list[Document]:
+    """The objects of a file: the document itself, or those of a list."""
+    found = [item for item in (document if isinstance(document, list) else [document]) if isinstance(item, dict)]
+    if not found:
         raise InputError(f"{shown}: JSON, but no object")
+    return found
+
+
+def unwrapped(documents: Sequence[Document]) -> list[Document]:
+    """The objects in lists that the documents are wrapped around ({"result": [...]}); none where there is no such list."""
+    found: list[Document] = []
+    for document in documents:
+        held: list[object] = next((document[key] for key in WRAPPERS if isinstance(document.get(key), list)), [])
+        found += [item for item in held if isinstance(item, dict)]
     return found
 
 

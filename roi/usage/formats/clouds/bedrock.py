@@ -3,12 +3,14 @@
 `inputTokenCount` leaves cached reads and writes out. How long a cache entry is kept stands only in the bodies, which are
 never read: all writes count as the short life, too cheap by 0.75 of the input price for each token that is kept an hour.
 The logs hold the four operations of bedrock-runtime (Converse and InvokeModel, streamed or not); batch jobs are not in
-them. A model is kept as it was called, with its region's prefix, which has a price of its own; an ARN is cut to its last
+them. Logs Insights saves the entries, or the fields of a query, as CSV; `aws logs tail` writes them behind a time and a stream.
+A model is kept as it was called, with its region's prefix, which has a price of its own; an ARN is cut to its last
 part, which for an application inference profile or provisioned throughput is an id that names no model. Sources: AWS's user
 guide, Monitor model invocation; public parsers of the log (Panther's schema AWS.BedrockModelInvocation).
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import reduce
 from operator import or_
 from typing import Final
@@ -21,21 +23,32 @@ from roi.usage.read.record import Document, Fields, FileOptions, Format
 COUNTS: Final = {
     "input": ("inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"), "output": ("outputTokenCount",)}
 """Counts, by the part of a log entry that holds them beside the body."""
-TAKEN: Final = ("timestamp", "modelId", "accountId", "errorCode", "requestId")
+TAKEN: Final = ("timestamp", "modelId", "accountId", "errorCode", "requestId", "operation")
+CALLS: Final = "^(converse|invokemodel|chatcompletion|createresponse|responses|messages)"
+"""Beginnings of operations that call a model; lists of models and the like are logged beside them."""
 OTHER_MODELS: Final = ("titan-image", "nova-canvas", "nova-reel", "nova-sonic", "stability.", "rerank", "twelvelabs.")
 
 
 def fields(table: Table, options: FileOptions) -> Fields:
     """What log entries say."""
     model = without_arn(text(table, "modelid"))
+    operation = text(table, "operation")
     other = reduce(or_, [model.contains(part) for part in OTHER_MODELS])
     return Fields(
-        at_us=instant(table, "timestamp"), provider="aws", model=model.fill_null(options.model or ""),
-        uncached_input=whole(table, "inputtokencount"), cache_read=count(table, "cachereadinputtokencount"),
-        cache_write=count(table, "cachewriteinputtokencount"), output=whole(table, "outputtokencount"),
-        reasons=((text(table, "errorcode").notnull(), "failed call"),
-                 (model.contains("embed").fill_null(False), "an embedding model"),
-                 (other.fill_null(False), "an image, video, speech or rerank model")))
+        at_us=instant(table, "timestamp"),
+        provider="aws",
+        model=model.fill_null(options.model or ""),
+        uncached_input=whole(table, "inputtokencount"),
+        cache_read=count(table, "cachereadinputtokencount"),
+        cache_write=count(table, "cachewriteinputtokencount"),
+        output=whole(table, "outputtokencount"),
+        reasons=(
+            (text(table, "errorcode").notnull(), "failed call"),
+            ((operation.notnull() & ~operation.lower().re_search(CALLS)).fill_null(False), "an operation that calls no model"),
+            (model.contains("embed").fill_null(False), "an embedding model"),
+            (other.fill_null(False), "an image, video, speech or rerank model"),
+        ),
+    )
 
 
 def without_arn(model: Column) -> Column:
@@ -71,9 +84,46 @@ def _caller(arn: object) -> str | None:
     return parts[1] if len(parts) > 1 else None
 
 
+def insights_rows(document: Document) -> Iterator[Document]:
+    """A row of what Logs Insights saves as CSV: the entry inside @message, or the fields that the query named."""
+    plain = {name.lower(): value for name, value in document.items()}
+    entry = object_of(plain.get("@message"))
+    if isinstance(entry, dict):
+        yield from entry_rows(entry)
+    elif plain.get("modelid"):
+        counts = {name: plain.get(f"{part}.{name}".lower()) for part, names in COUNTS.items() for name in names}
+        yield {**{name: plain.get(name.lower()) for name in TAKEN}, **counts, "caller": _caller(plain.get("identity.arn")),
+               "timestamp": plain.get("timestamp") or _in_utc(plain.get("@timestamp"))}
+
+
+def _in_utc(time: object) -> object:
+    """Insights writes UTC without saying so."""
+    return f"{time}Z" if isinstance(time, str) and not time.rstrip().endswith("Z") else time
+
+
 BEDROCK_LOG: Final = Format(
-    name="bedrock-log", title="AWS Bedrock invocation log", grain="call",
+    name="bedrock-log",
+    title="AWS Bedrock invocation log",
+    grain="call",
     needs=frozenset({"timestamp", "modelid", "inputtokencount", "outputtokencount"}),
-    uses=("cachereadinputtokencount", "cachewriteinputtokencount", "accountid", "errorcode", "caller", "requestid"),
-    fields=fields, recognises=lambda document: next(_entries(document), None) is not None, flatten=entry_rows,
-    groups={"key": "caller", "project": "accountid"})
+    uses=(
+        "cachereadinputtokencount",
+        "cachewriteinputtokencount",
+        "accountid",
+        "errorcode",
+        "caller",
+        "requestid",
+        "operation",
+    ),
+    fields=fields,
+    recognises=lambda document: next(_entries(document), None) is not None,
+    flatten=entry_rows,
+    groups={"key": "caller", "project": "accountid"},
+)
+BEDROCK_INSIGHTS: Final = replace(
+    BEDROCK_LOG, name="bedrock-insights", title="CloudWatch Logs Insights CSV", needs=frozenset({"@timestamp", "@message"}),
+    uses=(*BEDROCK_LOG.needs, *BEDROCK_LOG.uses), recognises=None, flatten=insights_rows, table_by_document=True)
+"""Its bodies lie in a cell of the table, so that it is read as documents, one a row."""
+BEDROCK_QUERY: Final = replace(
+    BEDROCK_INSIGHTS, name="bedrock-query", title="CloudWatch Logs Insights query",
+    needs=frozenset({"@timestamp", "modelid", "input.inputtokencount", "output.outputtokencount"}))

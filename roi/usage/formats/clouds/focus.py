@@ -56,4 +56,5 @@ def _paid(table: Table, options: FileOptions) -> Column:
 
 FOCUS: Final = Format(
     name="focus", title="FOCUS cost and usage", grain="cost", needs=frozenset(NEEDS), uses=(*USES, *KEYS), fields=fields,
+    parts=(*(name for name in KEYS if not name.endswith("quantity")), "servicename", "subaccountname", "chargecategory"),
     groups={"tag": "servicename", "project": "subaccountname"})

@@ -27,10 +27,11 @@ from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Document, Fi
 CALL_NEEDS: Final = frozenset({"starttime", "prompt_tokens", "completion_tokens", "model", "spend"})
 CALL_USES: Final = (
     "request_id", "call_type", "custom_llm_provider", "metadata", "cache_hit", "status", "request_tags", "api_key", "end_user",
-    "user", "team_id")
+    "user", "team_id", "session_id")
 DAY_USES: Final = (
     "custom_llm_provider", "api_key", "cache_read_input_tokens", "cache_creation_input_tokens", "successful_requests",
     "failed_requests", "mcp_namespaced_tool_name", "user_id", "end_user_id", "team_id", "organization_id", "tag")
+DAY_PARTS: Final = ("api_key", "user_id", "end_user_id", "team_id", "organization_id", "tag", "mcp_namespaced_tool_name")
 COUNTS: Final = {
     name: tuple((holder, *path) for holder in ("usage_object", "additional_usage_values") for path in paths)
     for name, paths in {
@@ -132,8 +133,9 @@ def spend_log_rows(document: Document) -> Iterator[Document]:
 LITELLM_SPENDLOGS: Final = Format(
     name="litellm-spendlogs", title="LiteLLM spend logs", grain="call", needs=CALL_NEEDS, uses=CALL_USES, fields=call_fields,
     prepare=prepare_calls, recognises=partial(has_keys, CALL_NEEDS), flatten=spend_log_rows,
-    groups={"tag": "request_tags", "key": "api_key", "user": "user", "project": "team_id"})
+    groups={"tag": "request_tags", "key": "api_key", "user": "user", "project": "team_id",
+                                 "session": "session_id"})
 LITELLM_DAILY: Final = Format(
     name="litellm-daily", title="LiteLLM daily spend", grain="bucket",
     needs=frozenset({"date", "model", "prompt_tokens", "completion_tokens", "spend", "api_requests"}), uses=DAY_USES,
-    fields=day_fields, groups={"key": "api_key", "user": "user_id", "project": "team_id"})
+    fields=day_fields, parts=DAY_PARTS, groups={"key": "api_key", "user": "user_id", "project": "team_id"})

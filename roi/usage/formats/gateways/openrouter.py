@@ -1,10 +1,10 @@
-"""OpenRouter: the activity CSV, one generation a row, and the Activity API, one endpoint and day a row.
+"""OpenRouter: the activity CSV, a generation or a model and day a row, and the Activity API, an endpoint and day a row.
 
 `tokens_prompt` counts `tokens_cached`, `tokens_completion` counts `tokens_reasoning`. `cost_total` has the discounts of the
-cache in it. With one's own provider key (byok_usage_inference above 0) the provider bills the call elsewhere and cost_total
-is a fee alone, so it is no cost. The Activity API has no cached tokens: all input counts as uncached there. Cache writes are
-in neither. Times and days are UTC. The provider is OpenRouter, whose prices are those that are paid. Source: OpenRouter's API
-reference, activity (2026-10); the CSV's columns as exported.
+cache in it. With one's own provider key the provider bills the call, which `byok_usage_inference` holds, and cost_total (of the
+API, `usage`) is what OpenRouter takes: what was spent is both. The Activity API has no cached tokens: all input counts as
+uncached there. Cache writes are in neither. Times and days are UTC. The provider is OpenRouter, whose prices are those that
+are paid. Source: OpenRouter's API reference, activity (2026-10); the CSV's columns as exported.
 """
 
 from functools import partial
@@ -23,15 +23,16 @@ PRICED_VARIANTS: Final = ("free", "thinking", "extended")
 def csv_fields(table: Table, _: FileOptions) -> Fields:
     """What rows of the activity CSV say."""
     read, total, output = count(table, "tokens_cached"), whole(table, "tokens_prompt"), whole(table, "tokens_completion")
-    cost, own_key = real(table, "cost_total"), real(table, "byok_usage_inference").fill_null(0.0) > 0
+    own_key = real(table, "byok_usage_inference").fill_null(0.0)
+    cost = real(table, "cost_total") + own_key
     model, variant = text(table, "model_permaslug"), text(table, "variant").lower()
     priced = variant.isin(PRICED_VARIANTS).fill_null(False) & ~model.contains(":").fill_null(False)
-    nothing = ((output == 0) & (cost.fill_null(0.0) == 0) & ~own_key).fill_null(False)
+    nothing = ((output == 0) & (cost.fill_null(0.0) == 0)).fill_null(False)
     failed = (text(table, "finish_reason_normalized").lower() == "error").fill_null(False)
     return Fields(
         at_us=utc(table, "created_at"), provider=PROVIDER, model=priced.ifelse(model.concat(":", variant), model),
         uncached_input=total - read, cache_read=read, output=output, reasoning=count(table, "tokens_reasoning"),
-        cost_usd=own_key.ifelse(ibis.null("float64"), cost),
+        cost_usd=cost,
         reasons=((flag(table, "cancelled") & nothing, "cancelled before any output, unbilled"),
                  (failed & nothing, "a failed call"),
                  ((read > total).fill_null(False), CACHED_ABOVE_INPUT)))
@@ -40,14 +41,23 @@ def csv_fields(table: Table, _: FileOptions) -> Fields:
 def api_fields(table: Table, _: FileOptions) -> Fields:
     """What items of Activity API pages say."""
     start, total, output = utc(table, "date"), whole(table, "prompt_tokens"), whole(table, "completion_tokens")
-    own_key = real(table, "byok_usage_inference").fill_null(0.0) > 0
     empty = ((total + output == 0) & (whole(table, "requests") == 0)).fill_null(False)
     return Fields(
         at_us=start, until_us=start + DAY_US, provider=PROVIDER,
         model=ibis.coalesce(text(table, "model"), text(table, "model_permaslug")), uncached_input=total, output=output,
         reasoning=count(table, "reasoning_tokens"), requests=whole(table, "requests"),
-        cost_usd=own_key.ifelse(ibis.null("float64"), real(table, "usage")),
+        cost_usd=real(table, "usage") + real(table, "byok_usage_inference").fill_null(0.0),
         reasons=((empty, EMPTY_BUCKET),))
+
+
+def daily_fields(table: Table, _: FileOptions) -> Fields:
+    """What rows of the activity CSV by day say."""
+    start, total, output = utc(table, "date"), whole(table, "prompt tokens"), whole(table, "completion tokens")
+    return Fields(
+        at_us=start, until_us=start + DAY_US, provider=PROVIDER, model=text(table, "slug"), uncached_input=total, output=output,
+        reasoning=count(table, "reasoning tokens"), requests=whole(table, "requests"),
+        cost_usd=real(table, "usage") + real(table, "byok usage").fill_null(0.0),
+        reasons=((((total + output == 0) & (whole(table, "requests") == 0)).fill_null(False), EMPTY_BUCKET),))
 
 
 API_USES: Final = ("model", "endpoint_id", "byok_usage_inference", "reasoning_tokens")
@@ -60,5 +70,9 @@ OPENROUTER_CSV: Final = Format(
     fields=csv_fields, groups={"key": "api_key_name", "tag": "app_name", "user": "user"})
 OPENROUTER_API: Final = Format(
     name="openrouter-api", title="OpenRouter Activity API", grain="bucket", needs=API_NEEDS, uses=API_USES, fields=api_fields,
-    recognises=partial(has_keys, API_NEEDS),
+    recognises=partial(has_keys, API_NEEDS), parts=("endpoint_id",),
     flatten=lambda document: (scalars(item, API_NEEDS | {*API_USES}) for item in items_of(document)))
+OPENROUTER_DAILY: Final = Format(
+    name="openrouter-daily", title="OpenRouter activity by day", grain="bucket",
+    needs=frozenset({"date", "slug", "usage", "requests", "prompt tokens", "completion tokens"}),
+    uses=("byok usage", "reasoning tokens"), fields=daily_fields)

@@ -1,4 +1,4 @@
-"""Langfuse: observations as the blob storage export writes them (snake_case), and as its UI and API do (camelCase).
+"""Langfuse: observations as the blob export writes them (snake_case), and as UI and API do (camelCase), alone or in a trace.
 
 `usage_details` is a map whose keys the integration chose. Langfuse itself takes cached and reasoning tokens out of `input`
 and `output` where OpenAI's usage is sent whole; other integrations leave them in. A row settles it where its `total` equals
@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from roi.usage.formats.json_counts import has_keys, items_of, pruned, scalars, with_counts
+from roi.usage.formats.json_counts import has_keys, items_of, nested, pruned, scalars, with_counts
 from roi.usage.read.columns import real, text, utc
 from roi.usage.read.lazy_ibis import Table, ibis
 from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
@@ -70,26 +70,60 @@ def fields(table: Table, options: FileOptions) -> Fields:
                  (inside & (cached > n["input"]), CACHED_ABOVE_INPUT)))
 
 
-def observation_rows(document: Document) -> Iterator[Document]:
-    """Rows of a document, usage_details cut down to its counts."""
+def observations(document: Document) -> Iterator[Document]:
+    """The objects of a page or a document, and for a trace those that it holds, as the API and the UI write it."""
     for item in items_of(document):
+        held = item.get("observations") or nested(item, "trace").get("observations")
+        yield from (each for each in held if isinstance(each, dict)) if isinstance(held, list) else (item,)
+
+
+def _is_ui(document: Document) -> bool:
+    """True where the first observation has the UI's keys, or the older `usage` in the place of usageDetails."""
+    first = next(observations(document), {})
+    own = {key.lower() for key in first}
+    return own >= UI_NEEDS or (own >= UI_NEEDS - {"usagedetails"} and isinstance(first.get("usage"), dict))
+
+
+def observation_rows(document: Document) -> Iterator[Document]:
+    """Rows of a document, a trace's observations among them, usage_details cut down to its counts."""
+    for item in observations(document):
         row = scalars(item, LANGFUSE.columns | LANGFUSE_UI.columns)
         for name in ("usage_details", "usageDetails"):
             if name in item:
                 row[name] = pruned(item[name], [(key,) for keys in COUNTS.values() for key in keys])
+        if not row.get("usage_details") and not row.get("usageDetails") and "usage" in item:  # of older APIs
+            row["usageDetails"] = pruned(item["usage"], [(key,) for keys in COUNTS.values() for key in keys])
         yield row
 
 
 NEEDS: Final = frozenset({"type", "start_time", "usage_details"})
 UI_NEEDS: Final = frozenset({"type", "starttime", "usagedetails"})
 LANGFUSE: Final = Format(
-    name="langfuse", title="Langfuse observations", grain="call", needs=NEEDS,
-    uses=("id", "provided_model_name", "model", "level", "total_cost", "prompt_name", "environment", "user_id", "project_id"),
-    fields=fields, prepare=prepare, recognises=partial(has_keys, NEEDS), flatten=observation_rows,
-    groups={"prompt": "prompt_name", "tag": "environment", "user": "user_id", "project": "project_id"})
+    name="langfuse",
+    title="Langfuse observations",
+    grain="call",
+    needs=NEEDS,
+    uses=(
+        "id",
+        "provided_model_name",
+        "model",
+        "level",
+        "total_cost",
+        "prompt_name",
+        "environment",
+        "user_id",
+        "project_id",
+        "session_id",
+    ),
+    fields=fields,
+    prepare=prepare,
+    recognises=partial(has_keys, NEEDS),
+    flatten=observation_rows,
+    groups={"prompt": "prompt_name", "tag": "environment", "session": "session_id", "user": "user_id", "project": "project_id"},
+)
 LANGFUSE_UI: Final = replace(
     LANGFUSE, name="langfuse-ui", title="Langfuse observations of the UI or API", needs=UI_NEEDS,
     uses=("id", "providedmodelname", "model", "level", "calculatedtotalcost", "totalcost", "promptname", "environment",
-          "userid", "projectid"),
-    recognises=partial(has_keys, UI_NEEDS),
-    groups={"prompt": "promptname", "tag": "environment", "user": "userid", "project": "projectid"})
+          "userid", "projectid", "sessionid"),
+    recognises=_is_ui,
+    groups={"prompt": "promptname", "tag": "environment", "session": "sessionid", "user": "userid", "project": "projectid"})

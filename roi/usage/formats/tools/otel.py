@@ -4,8 +4,11 @@ A call counts once, at its innermost span: agent, tool and workflow spans repeat
 chat span of a framework around the chat span of a client, known by a direct child in the same file. An older span without
 an operation counts where it names a model and has usage. gen_ai.usage.input_tokens SHOULD count cached reads and writes,
 but instrumentations differ, so that it is ambiguous; where cached tokens are above the input of their span, it plainly does
-not. There is no attribute for batch. Attributes of content and events are never read. Source:
-open-telemetry/semantic-conventions-genai, registry of gen_ai (2026-11; `cache_creation` becomes `cache_write` there).
+not. There is no attribute for batch. OpenInference (Phoenix) and the Vercel AI SDK have names of their own for the same: a
+span of kind LLM, and one whose operation ends in doGenerate or doStream, is a call; the SDK's outer span repeats the last
+step. Attributes of content and events are never read. Source: open-telemetry/semantic-conventions-genai, registry of gen_ai
+(2026-11; `cache_creation` becomes `cache_write` there); spans captured from the AI SDK (Arize-ai/openinference, 2026-02) and
+of OpenInference.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,16 +26,23 @@ ATTRIBUTES: Final = {
     "answered": "gen_ai.response.model", "input": "gen_ai.usage.input_tokens", "output": "gen_ai.usage.output_tokens",
     "read": "gen_ai.usage.cache_read.input_tokens", "written": "gen_ai.usage.cache_creation.input_tokens",
     "reasoning": "gen_ai.usage.reasoning.output_tokens", "tier": "openai.response.service_tier",
-    "agent": "gen_ai.agent.name", "prompt": "gen_ai.prompt.name",
+    "agent": "gen_ai.agent.name", "prompt": "gen_ai.prompt.name", "session": "gen_ai.conversation.id",
 }  # fmt: skip
 """What is read, and the attribute that holds it."""
 OLDER: Final = {
-    "operation": ("llm.request.type",), "provider": ("gen_ai.system",), "input": ("gen_ai.usage.prompt_tokens",),
-    "output": ("gen_ai.usage.completion_tokens",),
-    "read": ("gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.input_tokens.cached"),
-    "written": ("gen_ai.usage.cache_write.input_tokens", "gen_ai.usage.cache_creation_input_tokens"),
-    "reasoning": ("gen_ai.usage.reasoning_tokens", "gen_ai.usage.output_tokens.reasoning"),
-    "tier": ("gen_ai.openai.response.service_tier",),
+    "operation": ("llm.request.type",), "provider": ("gen_ai.system", "llm.provider", "llm.system", "ai.model.provider"),
+    "asked": ("llm.model_name", "ai.model.id"), "answered": ("ai.response.model",),
+    "input": ("gen_ai.usage.prompt_tokens", "llm.token_count.prompt", "ai.usage.inputTokens", "ai.usage.promptTokens"),
+    "output": ("gen_ai.usage.completion_tokens", "llm.token_count.completion", "ai.usage.outputTokens",
+               "ai.usage.completionTokens"),
+    "read": ("gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.input_tokens.cached",
+             "llm.token_count.prompt_details.cache_read",
+             "ai.usage.inputTokenDetails.cacheReadTokens", "ai.usage.cachedInputTokens"),
+    "written": ("gen_ai.usage.cache_write.input_tokens", "gen_ai.usage.cache_creation_input_tokens",
+                "llm.token_count.prompt_details.cache_write", "ai.usage.inputTokenDetails.cacheWriteTokens"),
+    "reasoning": ("gen_ai.usage.reasoning_tokens", "gen_ai.usage.output_tokens.reasoning",
+                  "llm.token_count.completion_details.reasoning", "ai.usage.reasoningTokens"),
+    "tier": ("gen_ai.openai.response.service_tier",), "session": ("session.id",),
 }  # fmt: skip
 """Other names of the same, older, newer or one vendor's, in the order in which they are tried after the convention's."""
 NAMES: Final = {
@@ -43,6 +53,13 @@ NAMES: Final = {
     "resource": ("resource", "ResourceAttributes"),
 }  # fmt: skip
 """Keys of a span in OTLP/JSON, in SDKs' JSON, and in the collector's ClickHouse table."""
+KIND: Final = "openinference.span.kind"
+STEP: Final = "ai.operationId"
+"""What a span is, in OpenInference's and the AI SDK's words."""
+INTERFACE: Final = r"\.(responses|chat|messages|completions?|generative-ai|language-model)$"
+"""What the AI SDK adds to a provider's name: openai.responses, anthropic.messages, google.generative-ai."""
+ROOTS: Final = ("gen_ai", "llm", "openinference", "ai", "session")
+"""Beginnings of attributes that some exports nest as objects in place of names with dots."""
 RESOURCE_SPANS: Final = ("resourceSpans", "resource_spans")
 NANOSECONDS: Final = 10**17
 """A number of this size or more is nanoseconds: as microseconds it would lie beyond the year 5138."""
@@ -51,7 +68,9 @@ CALLS: Final = ("chat", "text_completion", "generate_content", "completion", "ch
 PROVIDERS: Final = {
     "aws.bedrock": "aws", "aws_bedrock": "aws", "az.ai.inference": "azure", "az.ai.openai": "azure",
     "azure.ai.inference": "azure", "azure.ai.openai": "azure", "gcp.gemini": "google", "gcp.gen_ai": "google",
-    "gcp.vertex_ai": "google", "google_genai": "google", "mistral_ai": "mistral", "moonshot_ai": "moonshotai", "x_ai": "x-ai",
+    "gcp.vertex_ai": "google", "google_genai": "google", "google.vertex": "google", "vertexai": "google",
+    "amazon-bedrock": "aws", "azure-openai": "azure", "azureopenai": "azure", "xai": "x-ai",
+    "mistral_ai": "mistral", "moonshot_ai": "moonshotai", "x_ai": "x-ai",
 }  # fmt: skip
 """The convention's words for providers that genai-prices spells otherwise."""
 
@@ -63,7 +82,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
     left = total - read - written
     over = ((left < 0) & (read + written > 0)).fill_null(False)
     apart = over if options.includes_cache is None else ibis.literal(options.includes_cache is False)
-    provider = text(table, ATTRIBUTES["provider"]).lower().substitute(PROVIDERS)
+    provider = text(table, ATTRIBUTES["provider"]).lower().re_replace(INTERFACE, "").substitute(PROVIDERS)
     tier = text(table, ATTRIBUTES["tier"]).lower()
     return Fields(
         at_us=instant(table, "start_time"), provider=provider.fill_null(options.provider or "").nullif(""),
@@ -101,14 +120,14 @@ def has_spans(document: Document) -> bool:
     """True for OTLP/JSON traces, and for one flat span with attributes."""
     if _list(document, *RESOURCE_SPANS):
         return True
-    ids = _first(document, "span") or document.get("context")
+    ids = _first(document, "span") or document.get("context") or document.get("spanContext")
     return bool(ids) and isinstance(_first(document, "attributes"), dict | list)
 
 
 def span_rows(document: Document) -> Iterator[Document]:
     """A row for each span."""
     groups = _list(document, *RESOURCE_SPANS)
-    if not groups:
+    if not groups and has_spans(document):
         yield _row(document, _mapping(document, "resource").get("service.name"))
     for group in groups:
         service = _value(_mapping(nested(group, "resource"), "attributes").get("service.name"))
@@ -119,16 +138,27 @@ def span_rows(document: Document) -> Iterator[Document]:
 
 def _row(span: Document, service: object) -> Document:
     attributes = _mapping(span, "attributes")
-    context = nested(span, "context")
+    context = nested(span, "context") or nested(span, "spanContext")
     trace = _first(span, "trace") or _first(context, "trace")
-    own, parent = _first(span, "span") or _first(context, "span"), _first(span, "parent")
+    own = _first(span, "span") or _first(context, "span")
+    parent = _first(span, "parent") or _first(nested(span, "parentSpanContext"), "span")
     row = {column: next((_value(attributes[name]) for name in (column, *OLDER.get(what, ())) if name in attributes), None)
            for what, column in ATTRIBUTES.items()}
+    row[ATTRIBUTES["operation"]] = _operation(attributes) or row[ATTRIBUTES["operation"]]
     return row | {
         "span_id": f"{trace}:{own}", "parent_span_id": f"{trace}:{parent}" if parent else None,
         "start_time": _start(_first(span, "start")), "service.name": _value(service),
         "error": _is_error(_first(span, "status")) or attributes.get("error.type") is not None,
     }
+
+
+def _operation(attributes: Mapping[str, Any]) -> str | None:  # Any: attributes as they were parsed
+    """The convention's word for what OpenInference or the AI SDK calls a span; None where neither says what it is."""
+    kind, step = (str(_value(attributes.get(name)) or "") for name in (KIND, STEP))
+    if step:
+        other = "embeddings" if "embed" in step.lower() else "invoke_agent"
+        return "chat" if step.endswith(("doGenerate", "doStream")) else other
+    return {"": None, "LLM": "chat", "EMBEDDING": "embeddings"}.get(kind.upper(), "invoke_agent")
 
 
 def _is_error(status: object) -> bool:
@@ -158,9 +188,21 @@ def _mapping(span: Document, what: str) -> Mapping[str, Any]:  # Any: attributes
     held = _first(span, what)
     if isinstance(held, dict):
         inner = held.get("attributes")
-        return _mapping(held, "attributes") if isinstance(inner, dict | list) else held
+        return _mapping(held, "attributes") if isinstance(inner, dict | list) else dict(_dotted(held))
     return {str(each.get("key")): each.get("value") for each in held if isinstance(each, dict)} \
         if isinstance(held, list) else {}
+
+
+def _dotted(held: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:  # Any: as above
+    """Attributes with dots in their names, those that are nested as objects too."""
+    for name, value in held.items():
+        nests = isinstance(value, dict) and (before or name in ROOTS) and _value(value) is None
+        yield from _dotted(value, f"{before}{name}.") if nests else ((f"{before}{name}", value),)
+
+
+def attributes_of(holder: Document) -> Document:
+    """Attributes by name, with plain values."""
+    return {name: _value(held) for name, held in _mapping(holder, "attributes").items()}
 
 
 def _list(holder: Document, *names: str) -> list[Document]:
@@ -173,8 +215,18 @@ def _first(holder: Document, what: str) -> Any:  # Any: JSON as it was parsed
 
 
 OTEL_GENAI: Final = Format(
-    name="otel-genai", title="OpenTelemetry GenAI spans", grain="call",
+    name="otel-genai",
+    title="OpenTelemetry GenAI spans",
+    grain="call",
     needs=frozenset({"span_id", "parent_span_id", "start_time", ATTRIBUTES["input"], ATTRIBUTES["output"]}),
-    uses=(*ATTRIBUTES.values(), "span_id", "parent_span_id", "start_time", "error", "service.name"), fields=fields,
-    recognises=has_spans, flatten=span_rows,
-    groups={"project": "service.name", "tag": ATTRIBUTES["agent"], "prompt": ATTRIBUTES["prompt"]})
+    uses=(*ATTRIBUTES.values(), "span_id", "parent_span_id", "start_time", "error", "service.name"),
+    fields=fields,
+    recognises=has_spans,
+    flatten=span_rows,
+    groups={
+        "project": "service.name",
+        "session": ATTRIBUTES["session"],
+        "tag": ATTRIBUTES["agent"],
+        "prompt": ATTRIBUTES["prompt"],
+    },
+)

@@ -2,10 +2,10 @@
 
 Usage. The four input columns are disjoint: one leaves out what was read from the cache and what was written to it, for five
 minutes or an hour (in the report cache writes lie one level deeper). Output counts thinking too. A row of the CSV is one UTC
-day of a model, a key, a workspace and a kind of use. Calls are not counted. Priority and fast rows are kept with that word as
-their tier. What the report was not grouped by is null: without the model nothing can be priced, and without the service tier
-batch calls cannot be told from others. A bucket without use has no results. Ignored: web searches, which are billed a piece,
-and `inference_geo`, which may change the price.
+day (or hour, where the console showed hours) of a model, a key, a workspace and a kind of use. Calls are not counted.
+Priority and fast rows are kept with that word as their tier. What the report was not grouped by is null: without the model
+nothing can be priced, and without the service tier batch calls cannot be told from others. A bucket without use has no
+results. Ignored: web searches, which are billed a piece, and `inference_geo`, which may change the price.
 
 Costs. `amount` is a decimal number in text and counts cents, whatever its digits look like: "123.45" is 1.23 dollars. The
 model is stated where the report was grouped by description, for tokens alone. Web searches, code execution and sessions are
@@ -20,11 +20,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from roi.usage.formats.json_counts import NO_TOKENS, OTHER_CURRENCY, buckets, nested, result_rows
-from roi.usage.read.columns import DAY_US, count, instant, real, text, whole
-from roi.usage.read.lazy_ibis import Table, ibis
-from roi.usage.read.record import EMPTY_BUCKET, Document, Fields, FileOptions, Format
+from roi.usage.read.columns import DAY_US, count, instant, real, text, utc, whole
+from roi.usage.read.lazy_ibis import Column, Table, ibis
+from roi.usage.read.record import EMPTY_BUCKET, FILE, Document, Fields, FileOptions, Format
 
-STANDARD: Final = ("standard", "batch")
+STANDARD: Final = ("standard", "batch", "message", "api")
 """Kinds of use that are no tier: batch is a column of its own."""
 CSV_READ: Final = "usage_input_tokens_cache_read"
 CSV_WRITE_5M: Final = "usage_input_tokens_cache_write_5m"
@@ -40,24 +40,28 @@ USAGE: Final = (
     "uncached_input_tokens", "cache_read_input_tokens", "output_tokens", "model", "service_tier", "context_window", "speed",
     "api_key_id", "workspace_id", "account_id")
 """Values of a result of the usage report that are taken as they are."""
+KEYS: Final = ("api_key_id", "workspace_id", "account_id")
 COSTS: Final = ("amount", "currency", "cost_type", "model", "service_tier", "context_window", "workspace_id")
 """Values of a result of the cost report that are read; its description and token type are not."""
 
 
-def with_day(raw: Table) -> Table:
-    """The CSV with its day as a date: UTC whatever zone other files are read in, which text without an offset would take."""
-    return raw.mutate(utc_day=text(raw, "usage_date_utc").left(10).try_cast("date"))
-
 
 def csv_fields(table: Table, options: FileOptions) -> Fields:
     """What rows of the console's CSV say."""
-    day, written_1h, model = instant(table, "utc_day"), count(table, CSV_WRITE_1H), text(table, "model_version")
+    start, written_1h, model = utc(table, "usage_date_utc"), count(table, CSV_WRITE_1H), text(table, "model_version")
     return Fields(
-        at_us=day, until_us=day + DAY_US, provider="anthropic",
+        at_us=start, until_us=start + _width_us(table, start), provider="anthropic",
         model=model.fill_null(options.model) if options.model else model,
         uncached_input=whole(table, "usage_input_tokens_no_cache"), cache_read=count(table, CSV_READ),
         cache_write=count(table, CSV_WRITE_5M) + written_1h + count(table, CSV_WRITE), cache_write_1h=written_1h,
         output=whole(table, "usage_output_tokens"), requests=None, **kind_of_use(table, "usage_type"))
+
+
+def _width_us(table: Table, start: Column) -> Column:
+    """A day where all rows of the export begin at midnight or are dates alone, else an hour."""
+    of_hours = (start % DAY_US != 0).fill_null(False)
+    any_hour = of_hours.max().over(group_by=FILE) if FILE in table.columns else of_hours.max().over()
+    return ibis.ifelse(any_hour, DAY_US // 24, DAY_US)
 
 
 def usage_fields(table: Table, options: FileOptions) -> Fields:
@@ -83,6 +87,23 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
         cost_usd=real(table, "amount") / 100.0,  # cents
         reasons=((empty, EMPTY_BUCKET), (text(table, "currency").upper().fill_null("") != "USD", OTHER_CURRENCY),
                  (~of_tokens, NO_TOKENS)))
+
+
+def cost_csv_fields(table: Table, _: FileOptions) -> Fields:
+    """What rows of the console's cost CSV say, in dollars; its model is a name for people."""
+    start, kind = utc(table, "usage_date_utc"), text(table, "cost_type").lower().fill_null("token")
+    return Fields(
+        at_us=start,
+        until_us=start + _width_us(table, start),
+        provider="anthropic",
+        model=text(table, "model"),
+        uncached_input=0,
+        output=0,
+        requests=None,
+        **kind_of_use(table, "usage_type"),
+        cost_usd=real(table, "cost_usd"),
+        reasons=((~kind.startswith("token"), NO_TOKENS),),
+    )
 
 
 def kind_of_use(table: Table, column: str) -> dict[str, Any]:  # Any: values of Fields
@@ -122,14 +143,32 @@ ANTHROPIC_CSV: Final = Format(
     name="anthropic-csv", title="Anthropic console CSV", grain="bucket",
     needs=frozenset({"usage_date_utc", "model_version", "usage_input_tokens_no_cache", "usage_output_tokens"}),
     uses=(CSV_READ, CSV_WRITE_5M, CSV_WRITE_1H, CSV_WRITE, "usage_type", "context_window", "speed", "api_key", "workspace"),
-    fields=csv_fields, prepare=with_day, groups={"key": "api_key", "project": "workspace"})
+    fields=csv_fields, parts=("api_key", "workspace"), groups={"key": "api_key", "project": "workspace"})
 ANTHROPIC_USAGE_API: Final = Format(
-    name="anthropic-usage-api", title="Anthropic usage report", grain="bucket",
+    name="anthropic-usage-api",
+    title="Anthropic usage report",
+    grain="bucket",
     needs=frozenset({"starting_at", "uncached_input_tokens", "cache_read_input_tokens", "output_tokens", WRITE_5M, WRITE_1H}),
-    uses=("ending_at", *USAGE), fields=usage_fields, recognises=_has_results("uncached_input_tokens"), flatten=usage_rows,
-    groups={"key": "api_key_id", "project": "workspace_id", "user": "account_id"})
+    uses=("ending_at", *USAGE),
+    fields=usage_fields,
+    recognises=_has_results("uncached_input_tokens"),
+    flatten=usage_rows,
+    parts=KEYS,
+    split_by=(*KEYS, "service_tier", "context_window", "speed"),
+    groups={"key": "api_key_id", "project": "workspace_id", "user": "account_id"},
+)
 ANTHROPIC_COST_API: Final = Format(
     name="anthropic-cost-api", title="Anthropic cost report", grain="cost",
     needs=frozenset({"starting_at", "ending_at", "amount", "currency", "cost_type", "workspace_id"}),
     uses=COSTS, fields=cost_fields, recognises=_has_results("amount", "currency"), flatten=cost_rows,
-    groups={"project": "workspace_id"})
+    parts=("workspace_id", "cost_type"), split_by=("workspace_id", "model"), groups={"project": "workspace_id"})
+ANTHROPIC_COST_CSV: Final = Format(
+    name="anthropic-cost-csv",
+    title="Anthropic cost CSV",
+    grain="cost",
+    needs=frozenset({"usage_date_utc", "model", "token_type", "cost_usd"}),
+    uses=("cost_type", "usage_type", "context_window", "speed", "api_key", "workspace", "inference_geo"),
+    fields=cost_csv_fields,
+    parts=("api_key", "workspace", "usage_type", "token_type", "cost_type", "context_window", "inference_geo"),
+    groups={"key": "api_key", "project": "workspace"},
+)

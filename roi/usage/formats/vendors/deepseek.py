@@ -35,4 +35,4 @@ DEEPSEEK_CSV: Final = Format(
     name="deepseek-csv", title="DeepSeek amount CSV", grain="bucket",
     needs=frozenset({"model", "api_key_name", "type", "price", "amount"}),
     uses=("start_time_iso", "end_time_iso", "utc_date", "user_id"), fields=fields,
-    groups={"key": "api_key_name", "user": "user_id"})
+    parts=("api_key_name", "user_id", "type"), groups={"key": "api_key_name", "user": "user_id"})

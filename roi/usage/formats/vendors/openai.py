@@ -4,11 +4,11 @@ Usage. `input_tokens` counts cached reads and cache writes too; `input_uncached_
 bucket holds several rows, one for each combination of what the export was grouped by. Empty buckets have only their times.
 Times are UTC. The service tier "incentivized-tier" is free.
 
-Costs, in dollars. The model stands nowhere but in the text of the line item, where the page was grouped by it: "gpt-6-luna,
-cached input", with "priority | " before it or ", long context" after it, and the modality after a model that has several
-("gpt-image-2 text, input"). Line items of tools ("web search tool calls") and of seconds ("whisper") are dropped with their
-reason, since no token count explains them; a page that was not grouped holds them inside its one sum. `quantity` is not read:
-the usage export counts tokens.
+Costs, in dollars, of the API or as the dashboard's CSV. The model stands nowhere but in the text of the line item, where the
+page was grouped by it: "gpt-6-luna, cached input", with "priority | " before it or ", long context" after it, and the
+modality after a model that has several ("gpt-image-2 text, input"). Line items of tools ("web search tool calls") and of
+seconds ("whisper") are dropped with their reason, since no token count explains them; a page that was not grouped holds them
+inside its one sum. `quantity` is not read: the usage export counts tokens.
 
 Sources: OpenAI's API reference, Usage, completions, and Costs (2026-11-24); line items as published readers of it saw them in
 2026.
@@ -21,7 +21,7 @@ from typing import Final
 
 from roi.usage.formats.json_counts import NO_TOKENS, OTHER_CURRENCY, buckets, nested, result_rows
 from roi.usage.read.columns import count, find, flag, instant, real, text, whole
-from roi.usage.read.lazy_ibis import Table
+from roi.usage.read.lazy_ibis import Table, ibis
 from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, UNREADABLE_COUNT, Document, Fields, FileOptions, Format
 
 STANDARD: Final = ("default", "standard", "auto")
@@ -32,10 +32,14 @@ TIMES: Final = ("start_time", "end_time")
 USES: Final = (
     "output_tokens", "input_cached_tokens", "input_uncached_tokens", *WRITES, "num_model_requests", "end_time", "batch",
     "service_tier", "project_id", "user_id", "api_key_id")
+KEYS: Final = ("project_id", "user_id", "api_key_id")
 LINE_ITEM: Final = re.compile(
     r"(?:(?P<tier>[\w-]+) \| )?(?P<model>[^\s,|]+)(?: (?:text|audio|image|video))?"
-    r", (?:(?:cached )?input|output|cache writes?)\b(?P<rest>.*)", re.IGNORECASE)  # fmt: skip
+    r", (?:(?:cached )?input|output|cache writes?)(?:[ _]tokens)?\b(?P<rest>.*)", re.IGNORECASE)  # fmt: skip
 """A line item of a model's tokens."""
+ITEM: Final = (r"^(?:([\w-]+) \| )?([^\s,|]+)(?: (?:text|audio|image|video))?, (?:(?:cached )?input|output|cache writes?)"
+               r"(?:[ _]tokens)?\b")
+"""The same in the words that databases read: tier, then model."""
 UNGROUPED: Final = "no model: the export was not grouped by model"
 
 
@@ -71,6 +75,31 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
                  (flag(table, "other_cost"), NO_TOKENS)))
 
 
+def cost_csv_fields(table: Table, _: FileOptions) -> Fields:
+    """What rows of the dashboard's cost CSV say."""
+    item, currency, unit = (text(table, name) for name in ("line_item", "amount_currency", "quantity_unit"))
+    of_tokens = item.re_search(ITEM).fill_null(False)
+    other = ibis.cases((unit.notnull(), unit.lower() != "tokens"), (item.notnull(), ~of_tokens), else_=False)
+    empty = currency.isnull() & text(table, "amount_value").isnull()
+    return Fields(
+        at_us=instant(table, "start_time"),
+        until_us=instant(table, "end_time"),
+        provider="openai",
+        model=ibis.ifelse(of_tokens, item.re_extract(ITEM, 2), None),
+        uncached_input=0,
+        output=0,
+        requests=None,
+        tier=ibis.ifelse(of_tokens, item.re_extract(ITEM, 1).nullif(""), None),
+        long_context=item.lower().contains("long context").fill_null(False),
+        cost_usd=real(table, "amount_value"),
+        reasons=(
+            (empty, EMPTY_BUCKET),
+            (currency.lower().fill_null("") != "usd", OTHER_CURRENCY),
+            (other.fill_null(False), NO_TOKENS),
+        ),
+    )
+
+
 def _kinds(document: Document) -> list[object]:
     """Kinds of the results of a page, or of one bucket of it."""
     return [result.get("object") for _, results in buckets(document, *TIMES) for result in results]
@@ -102,9 +131,16 @@ def _item(result: Document) -> Document:
 
 
 OPENAI_CSV: Final = Format(
-    name="openai-csv", title="OpenAI dashboard CSV", grain="bucket",
-    needs=frozenset({"start_time", "num_model_requests", "input_tokens", "model"}), uses=USES, fields=usage_fields,
-    groups={"project": "project_id", "key": "api_key_id", "user": "user_id"})
+    name="openai-csv",
+    title="OpenAI dashboard CSV",
+    grain="bucket",
+    needs=frozenset({"start_time", "num_model_requests", "input_tokens", "model"}),
+    uses=USES,
+    fields=usage_fields,
+    parts=KEYS,
+    split_by=(*KEYS, "batch", "service_tier"),
+    groups={"project": "project_id", "key": "api_key_id", "user": "user_id"},
+)
 OPENAI_USAGE_API: Final = replace(
     OPENAI_CSV, name="openai-usage-api", title="OpenAI Usage API", needs=OPENAI_CSV.needs | {"object"}, flatten=usage_rows,
     recognises=lambda page: page.get("object") == "page" and "organization.usage.completions.result" in _kinds(page))
@@ -113,4 +149,16 @@ OPENAI_COSTS_API: Final = Format(
     needs=frozenset({"start_time", "value", "currency", "other_cost"}),  # `other_cost` is made here: no table has it
     uses=("end_time", "model", "tier", "long_context", "project_id", "api_key_id"), fields=cost_fields, flatten=cost_rows,
     recognises=lambda document: "organization.costs.result" in _kinds(document),
+    parts=("project_id", "api_key_id"), split_by=("project_id", "api_key_id", "model"),
     groups={"project": "project_id", "key": "api_key_id"})
+OPENAI_COSTS_CSV: Final = Format(
+    name="openai-costs-csv",
+    title="OpenAI cost CSV",
+    grain="cost",
+    needs=frozenset({"start_time", "amount_value", "amount_currency"}),
+    uses=("end_time", "line_item", "quantity_unit", "project_id", "api_key_id", "user_id"),
+    fields=cost_csv_fields,
+    parts=(*KEYS, "line_item"),
+    split_by=(*KEYS, "line_item"),
+    groups={"project": "project_id", "key": "api_key_id"},
+)

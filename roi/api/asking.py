@@ -1,0 +1,173 @@
+"""The questions that Python asks: a scenario from wherever it is, its Case, and the comparison of its options.
+
+    path | dict | keywords --load_scenario--> Scenario --resolve--> Resolved --compare--> Comparison
+
+`compare` takes any of them and does the steps before it itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date as Date
+from pathlib import Path
+from typing import Any
+
+from roi.answers.opening import Tell, keep_quiet, open_case
+from roi.answers.saved import read_saved, replay
+from roi.api.shown import Comparison
+from roi.economics.decision.comparison import compare as compare_case
+from roi.errors import InputError, ScenarioError
+from roi.evidence.known_runs import KnownRuns
+from roi.facts.case import Case
+from roi.resolution.resolution import Resolved
+from roi.resolution.resolution import resolve as resolve_with
+from roi.scenario import file as scenario_file
+from roi.scenario.scenario import Scenario
+from roi.scenario.stated import stated_data
+from roi.scenario.yaml import flow_yaml
+
+Source = Scenario | Path | str | Mapping[str, Any] | None  # Any: a value of YAML
+"""Where a scenario comes from: a file's path, what a file would hold, another scenario, or None for the bundled one."""
+
+
+def load_scenario(
+    source: Source = None, overrides: Sequence[str] | Mapping[str, Any] = (),
+    part: Path | str | Mapping[str, Any] | None = None,
+    quality: Path | str | Mapping[str, Any] | None = None, tell: Tell = keep_quiet, **blocks: Any,
+) -> Scenario:
+    """The scenario in `source`, checked, with everything that is laid over it.
+
+    Args:
+        source: path of a YAML file, a dict that holds what a file would, another scenario, or None: the bundled one.
+        overrides: fields by their dotted paths, as `--set` takes them: `["draws=512"]`, or a mapping
+            `{"workload.requests_per_day": 5000}`. They come last.
+        part: what `roi usage --output` wrote, by its path, or what `measure_usage` returned; its workload and incumbent take
+            the place of the scenario's.
+        quality: what `roi quality --output` wrote, by its path; a dict, as `measure_quality` returns it, is the scenario's
+            block of that name.
+        tell: hears where the part names another incumbent than the scenario.
+        **blocks: fields and blocks of the scenario; a block is laid over the block there, field by field.
+
+    Raises:
+        ScenarioError: a field is wrong; the message names it, the value and what is allowed.
+        InputError: the file cannot be read or is no scenario.
+
+    Example:
+        >>> from roi import load_scenario
+        >>> scenario = load_scenario(workload={"requests_per_day": 5000}, draws=512)
+        >>> scenario.workload.requests_per_day, scenario.draws
+        (5000.0, 512)
+        >>> load_scenario(scenario, {"quality.bar": 0.9}).quality.bar
+        0.9
+    """
+    given = _plain(overrides, "overrides") if isinstance(overrides, Mapping) else None
+    texts = tuple(f"{path}={flow_yaml(value)}" for path, value in given.items()) if given is not None else tuple(overrides)
+    start: Any = source  # Any: one of the types of `path` below
+    if isinstance(source, Scenario):
+        if not (overrides or part or quality or blocks):
+            return source
+        start = stated_data(source)
+    elif isinstance(source, Mapping):
+        start = _plain(source, "scenario")
+    elif not isinstance(source, (Path, str, type(None))):
+        raise InputError(f"source: {type(source).__name__} is not usable; a path, a dict, a Scenario or None")
+    if isinstance(quality, Mapping):
+        blocks, quality = {**blocks, "quality": quality}, None
+    measured = _plain(part, "part") if isinstance(part, Mapping) else None if part is None else Path(part)
+    evaluated = None if quality is None else Path(quality)
+    return scenario_file.load_scenario(start, texts, measured, evaluated, tell, _plain(blocks, ""))
+
+
+def resolve(
+    scenario: Source, runs: KnownRuns | None = None, *, profiles: Sequence[Path | str] = (), tell: Tell = keep_quiet,
+) -> Resolved:
+    """The scenario with its Case: every fact that the answer rests on, with its source and spread.
+
+    Args:
+        scenario: a Scenario, or whatever `load_scenario` takes.
+        runs: what was measured or run dry (`open_runs`); None reads the folders of profiles, as the command does.
+        profiles: more folders of profiles; for `runs` None.
+        tell: hears of each profile that cannot be used.
+
+    Raises:
+        UnknownName: a model, card or provider that the catalog does not hold; the message names the nearest.
+
+    Example:
+        >>> from roi import resolve
+        >>> case = resolve(None).case
+        >>> fact = case["workload.growth_per_year"]
+        >>> fact.value, fact.low, fact.high, fact.unit
+        (0.1, -0.2, 0.6, '1/year')
+    """
+    asked = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    if runs is not None:
+        return resolve_with(asked, runs)
+    return open_case(asked, tuple(map(Path, profiles)), tell)
+
+
+def compare(
+    asked: Source | Resolved | Case = None, *, runs: KnownRuns | None = None, profiles: Sequence[Path | str] = (),
+    thresholds: bool = True, **blocks: Any,
+) -> Comparison:
+    """The comparison of all options: what to do, how sure that is, and what would change it.
+
+    Args:
+        asked: a path (a scenario, or a comparison that was saved as JSON), a dict, a Scenario, what `resolve` returned, its
+            Case, or None for the bundled scenario.
+        runs: what was measured or run dry (`open_runs`), kept between calls: another volume or rent is then compared in
+            half the time.
+        profiles: more folders of profiles; for `runs` None.
+        thresholds: False leaves out break-evens and signposts, which take a third of the time.
+        **blocks: fields laid over the scenario, as `load_scenario` takes them; not with a Case.
+
+    Raises:
+        InputError: something given is wrong; ScenarioError and UnknownName are kinds of it.
+
+    Example:
+        >>> from roi import compare
+        >>> comparison = compare(draws=256)
+        >>> comparison.verdict.recommended
+        'cheaper-api:openai/gpt-6-luna'
+        >>> compare(draws=256, workload={"requests_per_day": 20}).verdict.decision
+        'stay'
+    """
+    if isinstance(asked, (Case, Resolved)):
+        if blocks:
+            raise InputError(f"{next(iter(blocks))}: a Case is what a scenario was resolved to; change the scenario")
+        resolved = asked if isinstance(asked, Resolved) else None
+        case = asked.case if isinstance(asked, Resolved) else asked
+        return _shown(case, resolved, (), thresholds)
+    saved = read_saved(Path(asked)) if isinstance(asked, (str, Path)) else None
+    if saved is not None:
+        if set(blocks) - {"draws", "seed"}:
+            raise InputError(f"{next(iter(blocks))}: {asked} is a saved comparison, whose facts stand; change the scenario")
+        return Comparison(**vars(replay(saved, **blocks)), warnings=saved.warnings, scenario=saved.scenario)
+    told: list[str] = []
+    opened = resolve(load_scenario(asked, **blocks), runs, profiles=profiles, tell=told.append)
+    return _shown(opened.case, opened, told, thresholds)
+
+
+def _shown(case: Case, resolved: Resolved | None, told: Sequence[str], thresholds: bool) -> Comparison:
+    found = vars(compare_case(case, thresholds=thresholds))
+    if resolved is None:
+        return Comparison(**found)
+    return Comparison(**found, warnings=(*resolved.warnings, *told), scenario=stated_data(resolved.scenario))
+
+
+def _plain(value: Any, path: str) -> Any:
+    """The value as a YAML file would hold it: dates as text, numbers of numpy as numbers, tuples as lists."""
+    if isinstance(value, Mapping):
+        return {_name(key, path): _plain(each, f"{path}.{key}".lstrip(".")) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each, f"{path}.{k}") for k, each in enumerate(value)]
+    if isinstance(value, (bool, int, float, str, type(None))):
+        return value
+    if isinstance(value, Date):
+        return value.isoformat()[:10]
+    if callable(getattr(value, "item", None)) and getattr(value, "ndim", 0) == 0:  # a number of numpy
+        return value.item()
+    raise ScenarioError(path, value, "a number, a text, true or false, a date, a list or a block of keys")
+
+
+def _name(key: object, path: str) -> str:
+    if not isinstance(key, str):
+        raise ScenarioError(f"{path}.{key}".lstrip("."), key, "keys are text")
+    return key

@@ -1,0 +1,25 @@
+"""The tables of a comparison as pandas frames, for notebooks; needs the extra [frames]."""
+
+from typing import TYPE_CHECKING
+
+from roi.economics.decision.comparison import Comparison
+from roi.errors import MissingExtra
+from roi.report.comparison.tables import table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+INDEX = {"options": "id"}
+"""Tables whose rows have a name, and the column that holds it."""
+
+
+def to_frame(comparison: Comparison, name: str = "options") -> "pd.DataFrame":
+    """The table `name` of the comparison; options by their id, the rows of the others numbered. UnknownName for no table."""
+    found = table(comparison, name)
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingExtra("frames", "pandas") from error
+
+    frame = pd.DataFrame.from_records(found.rows, columns=list(found.columns))
+    return frame.set_index(INDEX[name]) if name in INDEX else frame

@@ -1,0 +1,139 @@
+"""What a picture of the answer needs and the answer does not keep: savings month by month in the draws, costs along volumes.
+
+Worked out where somebody asks for the picture, from the Case alone: the same facts, plans and draws as the comparison.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from roi.economics.decision.comparison import settle
+from roi.economics.decision.curves import LEAST, MOST, SIDE, UNSERVED, Curves
+from roi.economics.decision.draws import CHUNK
+from roi.economics.decision.evaluation import Choice, Evaluated, evaluate, read_all
+from roi.economics.decision.feasibility import meets_bar
+from roi.economics.finance import discount_factors
+from roi.economics.inputs import Array
+from roi.economics.lines.line import requests
+from roi.economics.reading import number
+from roi.facts.case import Case
+from roi.numerics.sequence import sobol
+
+MOST_DRAWS = 4096
+"""Draws that a picture rests on: the first so many of the comparison's."""
+SHARES = (0.1, 0.5, 0.9)
+TEETH = 3
+"""Steps of the fleet between two volumes of the curve; where there are more, a picture could not tell them apart."""
+POINTS = 160
+"""Volumes of a curve, before both sides of its steps are added."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Savings against staying by option id, USD; wrong answers counted, or left out where `counts` is cash.
+
+    In a draw in which an option misses the bar, choosing it returns minus its set-up and the way back, in every month.
+    """
+
+    counts: str
+    draws: int
+    """0 where the Case has none: there are no bands then."""
+    central: Mapping[str, Array]
+    """Cumulative savings at month ends 0..H at the central values, shape (H + 1,), undiscounted."""
+    bands: Mapping[str, Array]
+    """P10, P50 and P90 of the same in the draws, month by month, shape (3, H + 1)."""
+    npv: Mapping[str, Array]
+    """Present value of the savings in each draw, shape (draws,)."""
+
+
+def look_ahead(case: Case, ids: Sequence[str], counts: str) -> Outlook:
+    """Savings of the options `ids` by month, at the central values and in the draws."""
+    shared, options, choices = settle(case)
+    stay = evaluate(shared, options["stay"], options)
+    central = {id: _cumulative(stay, evaluate(shared, options[id], options), counts)[0] for id in ids}
+    n, seed = (int(float(number(case.values()[name], name))) for name in ("draws", "seed"))
+    n = min(n, MOST_DRAWS) if case.uncertain else 0
+    saved = {id: np.empty((n, shared.horizon + 1)) for id in ids}
+    npv = {id: np.empty(n) for id in ids}
+    for start in range(0, n, CHUNK):
+        rows = slice(start, min(start + CHUNK, n))
+        _draw(case, rows, seed, choices, counts, saved, npv)
+    bands = {id: _percentiles(x) for id, x in saved.items()} if n else {}
+    return Outlook(counts=counts, draws=n, central=central, bands=bands, npv=npv)
+
+
+def _draw(
+    case: Case, rows: slice, seed: int, choices: Mapping[str, Choice], counts: str, saved: Mapping[str, Array],
+    npv: Mapping[str, Array],
+) -> None:
+    """Fill the rows of `saved` and `npv` with what these draws give."""
+    shared, options = read_all(case, case.values(sobol(rows.start, rows.stop, len(case.uncertain), seed)), choices)
+    stay = evaluate(shared, options["stay"], options)
+    back = np.asarray(shared.migration_hours * shared.usd_per_hour).reshape(-1)
+    for id, held in saved.items():
+        done = evaluate(shared, options[id], options)
+        meets = meets_bar(shared, options[id], options)
+        gained = _cumulative(stay, done, counts)
+        lost = np.reshape(np.asarray(stay.total.upfront) - done.total.upfront, -1) - back
+        held[rows] = np.where(meets[:, None], gained, lost[:, None])
+        kept = np.asarray(stay.cash_pv - done.cash_pv if counts == "cash" else stay.pv - done.pv)
+        npv[id][rows] = np.where(meets, kept.reshape(-1), lost)
+
+
+def _cumulative(stay: Evaluated, done: Evaluated, counts: str) -> Array:
+    """Cumulative savings at month ends 0..H, shape (n, H + 1)."""
+    first, monthly = (np.atleast_2d(x) for x in (np.asarray(stay.total.upfront) - done.total.upfront,
+                                                 stay.total.monthly - done.total.monthly))
+    if counts == "cash":
+        for each, sign in ((stay, -1.0), (done, 1.0)):
+            for line in each.costs.lines:
+                if line.is_error:
+                    first, monthly = first + sign * np.atleast_2d(line.upfront), monthly + sign * line.monthly
+    rows = max(first.shape[0], monthly.shape[0])
+    first = np.broadcast_to(first, (rows, 1))
+    return np.concatenate([first, first + np.cumsum(np.broadcast_to(monthly, (rows, monthly.shape[1])), axis=1)], axis=1)
+
+
+def _percentiles(x: Array) -> Array:
+    """P10, P50 and P90 along the draws by the lower sample point, as the comparison's own."""
+    ranked, n = np.sort(x, axis=0), x.shape[0]
+    return np.stack([ranked[min(int(p * n), n - 1)] for p in SHARES])
+
+
+@dataclass(frozen=True)
+class CostCurve:
+    """What an option costs along volumes, each fleet sized at its own peak: present value over the horizon, set-up included."""
+
+    requests_per_day: Array
+    """Ascending, shape (n,); both sides of each step of the fleet among them."""
+    usd_per_1000_requests: Array
+    """Present value of the cost over that of the requests; NaN where the cards that are owned do not hold the volume."""
+
+
+def costs_along(case: Case, ids: Sequence[str], low: float, high: float, counts: str) -> dict[str, CostCurve]:
+    """What the options `ids` cost a thousand requests between two volumes, requests a day."""
+    shared, options, _ = settle(case)
+    curves = Curves(shared, options)
+    one = replace(shared, requests_per_day=1.0)
+    served = float((requests(one) * discount_factors(shared.discount_rate, shared.horizon)).sum())
+    grid = np.geomspace(max(low, LEAST), min(high, MOST), POINTS)
+    found = {}
+    for id in ids:
+        curve = curves.of(id)
+        at = grid
+        if not curve.straight:
+            curve.at(grid)
+            full, stretch = curve.steps(grid[:-1], grid[1:])
+            full = full[np.bincount(stretch, minlength=grid.size)[stretch] <= TEETH]
+            at = np.unique(np.concatenate([grid, full, full * (1.0 + SIDE)]))
+        cost = curve.at(at)[1 if counts == "cash" else 0]
+        found[id] = CostCurve(at, np.where(cost < UNSERVED, cost / (served * at) * 1e3, np.nan))
+    return found
+
+
+def facts_behind(case: Case, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Paths of the facts that the cost lines of each option rest on, in the Case's order."""
+    shared, options, _ = settle(case)
+    used = {id: {path for line in evaluate(shared, options[id], options).costs.lines for path in line.facts} for id in ids}
+    return {id: tuple(path for path in case if path in paths) for id, paths in used.items()}

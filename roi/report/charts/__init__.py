@@ -1,0 +1,13 @@
+"""Pictures of a comparison: each function takes it and returns a Vega-Lite specification as a plain dict, its data inline.
+
+No drawing package is needed to make one; a notebook, the HTML report and vl-convert show it. An option has the same colour in
+every picture. `description` says in a sentence what the picture says.
+"""
+
+from roi.report.charts.chances import npv, probability_best
+from roi.report.charts.measuring import drivers, gates, worth
+from roi.report.charts.savings import cash
+from roi.report.charts.saw import break_even
+from roi.report.charts.spending import cost_by_line
+
+__all__ = ["break_even", "cash", "cost_by_line", "drivers", "gates", "npv", "probability_best", "worth"]

@@ -1,0 +1,102 @@
+"""What is not known: the facts that move the answer, what measuring each thing is worth, and the questions about the task."""
+
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.feasibility import FAIL, PASS
+from roi.economics.decision.worth import Experiment
+from roi.report.charts.look import FIRST, ROW, SECOND, THICK, THIN, Spec, cents, money_axis, pairs, rows_of, spec
+from roi.report.layout.blocks import printable, shortened
+from roi.report.layout.wording import MEASURES, fact_name, fact_range, option_label, short_usd, usd
+
+LABEL = 60
+"""Characters of a label that are shown."""
+EXPERIMENTS = 6
+"""Experiments in a picture, the highest net value first."""
+SIDES = ("at its 5th percentile", "at its 95th percentile")
+ANSWERS = {PASS: "yes", FAIL: "no"}
+
+
+def drivers(comparison: Comparison) -> Spec:
+    """NPV of the option in question with each fact alone at its 5th and 95th percentile, USD: the widest swing first."""
+    c = comparison
+    found = sorted(c.drivers, key=lambda d: -d.swing_usd)
+    label = option_label(c.case, c.driver_option) if c.driver_option else "the option"
+    middle = cents(next((o.npv_usd for o in c.options if o.id == c.driver_option), 0.0))
+    rows: list[Spec] = [
+        {"fact": printable(fact_name(d.path)), "side": side, "usd": cents(at), "middle": middle, "top": k + THIN,
+         "bottom": k + THICK}
+        for k, d in enumerate(found) for side, at in zip(SIDES, (d.npv_at_low_usd, d.npv_at_high_usd), strict=True)
+    ]
+    y, labels = rows_of([shortened(f"{fact_name(d.path)}: {fact_range(c.case[d.path])}", LABEL) for d in found])
+    x = {"field": "usd", "type": "quantitative", "title": f"NPV of {shortened(label, LABEL)}, wrong answers counted, USD",
+         "axis": money_axis([row["usd"] for row in rows], tickCount=4), "scale": {"zero": False}}
+    ends = {"y": {**y, "field": "top"}, "y2": {"field": "bottom"}}
+    layer: list[Spec] = [
+        {"mark": {"type": "rect"}, "encoding": {
+            "x": x, "x2": {"field": "middle"}, **ends,
+            "color": {"field": "side", "type": "nominal", "scale": {"domain": list(SIDES), "range": "diverging"}, "legend": {}},
+            "tooltip": [{"field": "fact", "title": "fact"}, {"field": "side", "title": "where"},
+                        {"field": "usd", "title": "NPV, USD", "format": "$,.0f"}]}},
+        {"mark": {"type": "rule"}, "encoding": {"x": {**x, "field": "middle"}, **ends}},
+        labels,
+    ]
+    said = "; ".join(f"{fact_name(d.path)} from {short_usd(d.npv_at_low_usd)} to {short_usd(d.npv_at_high_usd)}" for d in found)
+    told = (f"NPV of {label}, {short_usd(middle)} at the central values, by fact: {said}." if found else
+            "Nothing uncertain moves the NPV.")
+    return spec("What moves the answer", told, height=ROW * max(len(found), 1), layer=layer, data={"values": rows})
+
+
+def worth(comparison: Comparison) -> Spec:
+    """What the result of each experiment is worth on average, and what it costs, USD: the highest net value first."""
+    c = comparison
+    found = valued(c)
+    rows: list[Spec] = [
+        {"measure": measure, "usd": cents(x), "y": k + at, "label": f"{measure} {usd(x)}"}
+        for k, e in enumerate(found) for measure, x, at in (("costs", e.cost_usd, FIRST), ("worth", worth_of(e), SECOND))
+    ]
+    most = max((row["usd"] for row in rows), default=1.0)
+    x = {"field": "usd", "type": "quantitative", "title": "cost, and what the result is worth on average, USD",
+         "axis": money_axis([most], tickCount=4), "scale": {"domain": [0, 1.5 * max(most, 1.0)], "nice": False}}
+    look = {"color": {"field": "measure", "type": "nominal", "legend": None,
+                      "scale": {"domain": ["costs", "worth"], "range": "diverging"}}}
+    names = [shortened(experiment_name(c, e), LABEL) for e in found]
+    said = "; ".join(f"{experiment_name(c, e)}: costs {usd(e.cost_usd)}, worth {usd(worth_of(e))}" for e in found)
+    told = f"Value of measuring. {said}." if found else "No experiment was valued: there are no draws."
+    return pairs("What measuring is worth", told, rows, names, x, look)
+
+
+def valued(c: Comparison) -> list[Experiment]:
+    """The experiments of the picture: those that are worth anything; where none is, the first few."""
+    found = [e for e in c.experiments if worth_of(e) >= 1.0]
+    return (found or list(c.experiments[:3]))[:EXPERIMENTS]
+
+
+def worth_of(e: Experiment) -> float:
+    """What the result is worth on average, USD, before the recommendation or after it, whichever is more."""
+    return max(e.worth_usd, e.first_net_usd + e.cost_usd, 0.0)
+
+
+def experiment_name(c: Comparison, e: Experiment) -> str:
+    """What the experiment does, and on how many items."""
+    told = MEASURES[e.kind].format(option_label(c.case, e.option)) + (f": {fact_name(e.fact)}" if e.fact else "")
+    return printable(told + (f", {e.items:,} items" if e.kind == "evaluate" and e.items else ""))
+
+
+def gates(comparison: Comparison) -> Spec:
+    """The questions that decide whether the task can be trained at all, each with its answer: yes, no or unknown."""
+    found = comparison.gates
+    rows = [{"answer": answer, "y": k + 0.72, "label": answer + (": rules out what trains" if gate.blocks else "")}
+            for k, gate in enumerate(found) for answer in [ANSWERS.get(gate.status, "unknown")]]
+    y, labels = rows_of([gate.question for gate in found])
+    answer = {"field": "answer", "type": "nominal", "legend": None}
+    domain = ["no", "yes", "unknown"]
+    layer: list[Spec] = [
+        {"mark": {"type": "point", "filled": True, "size": 120, "opacity": 1}, "encoding": {
+            "x": {"value": 8}, "y": y, "color": {**answer, "scale": {"domain": domain, "range": "diverging"}},
+            "shape": {**answer, "scale": {"domain": domain, "range": ["cross", "circle", "diamond"]}}}},
+        {"mark": {"type": "text", "align": "left", "fontWeight": "bold", "aria": False},
+         "encoding": {"x": {"value": 20}, "y": y, "text": {"field": "label"}}},
+        labels,
+    ]
+    said = "; ".join(f"{gate.question}: {row['answer']}" for gate, row in zip(found, rows, strict=True))
+    return spec("Can the task be trained at all?", f"Gates. {said}.", height=ROW * max(len(found), 1), layer=layer,
+                data={"values": rows})

@@ -1,0 +1,72 @@
+"""What each option costs over the horizon, stacked by kind of cost."""
+
+from collections.abc import Mapping
+
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.option_result import OptionResult
+from roi.report.charts.look import ROW, THICK, THIN, Spec, cents, money_axis, names_of, options_of, rows_of, spec
+from roi.report.layout.wording import short_usd, usd
+
+KINDS_OF_COST: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("API", ("API ", "escalated to", "spilled to", "judge", "provisioned throughput", "commitment not used", "own commitment")),
+    ("incumbent, until live", ("incumbent, until live",)),
+    ("GPUs and hardware", ("GPU ", "hardware", "own cards", "electricity", "colocation")),
+    ("training", ("training", "retraining")),
+    ("platform and hosting", ("platform", "vendor hosting")),
+    ("engineers: set-up and operation", ("engineering", "evaluation before", "on-call")),
+    ("end of a model", ("incumbent's model ends", "vendor's model ends")),
+    ("your own costs", ()),
+    ("wrong answers (no cash)", ("wrong answers",)),
+)
+"""Kinds of cost, and how the names of their lines begin; what begins otherwise is a cost of the user's own."""
+OWN, WRONG = "your own costs", "wrong answers (no cash)"
+CENT = 0.005
+"""USD below which a part is nothing."""
+
+
+def kind_of_cost(line: str) -> str:
+    """The kind of a cost line by its name."""
+    return next((kind for kind, starts in KINDS_OF_COST if starts and line.startswith(starts)), OWN)
+
+
+def costs_of(o: OptionResult) -> dict[str, float]:
+    """USD over the horizon by kind of cost, set-up included, undiscounted; they sum to `tco_usd`."""
+    sums = {kind: 0.0 for kind, _ in KINDS_OF_COST}
+    for line in o.lines:
+        sums[kind_of_cost(line.name)] += line.upfront_usd + sum(line.monthly_usd)
+    return sums
+
+
+def cost_by_line(comparison: Comparison) -> Spec:
+    """Cost of each option over the horizon by kind of cost, USD, undiscounted; a resale value is below zero."""
+    c, names = comparison, names_of(comparison)
+    found, kinds = options_of(c), [kind for kind, _ in KINDS_OF_COST]
+    horizon, costs = len(found[0].monthly_usd), {o.id: costs_of(o) for o in found}
+    rows = [row for k, o in enumerate(found) for row in _parts(k, names[o.id], costs[o.id])]
+    y, labels = rows_of([f"{names[o.id]}: {usd(o.tco_usd - costs[o.id][WRONG])} + {usd(costs[o.id][WRONG])} wrong answers"
+                         for o in found])
+    used = {row["kind"] for row in rows}
+    bars = {"data": {"values": rows}, "mark": {"type": "rect"}, "encoding": {
+        "x": {"field": "from", "type": "quantitative", "title": f"cost over {horizon} months, set-up included, USD",
+              "axis": money_axis([o.tco_usd for o in found], tickCount=5)},
+        "x2": {"field": "to"}, "y": {**y, "field": "top"}, "y2": {"field": "bottom"},
+        "color": {"field": "kind", "type": "nominal", "scale": {"domain": kinds, "range": "ordinal"},
+                  "legend": {"values": [kind for kind in kinds if kind in used]}},
+        "tooltip": [{"field": "option", "title": "option"}, {"field": "kind", "title": "cost"},
+                    {"field": "usd", "title": "USD", "format": "$,.0f"}]}}
+    said = "; ".join(f"{names[o.id]} {short_usd(o.tco_usd)}, most of it {max(kinds, key=lambda kind: costs[o.id][kind])}"
+                     for o in found)
+    return spec(f"Cost over {horizon} months by kind", f"Cost of each option over {horizon} months, undiscounted: {said}.",
+                height=ROW * len(found), layer=[bars, labels])
+
+
+def _parts(k: int, name: str, costs: Mapping[str, float]) -> list[Spec]:
+    """The parts of row `k`: costs to the right of zero, what is below zero to the left."""
+    parts, ends = list[Spec](), [0.0, 0.0]
+    for kind, amount in costs.items():
+        side = int(amount < 0)
+        if abs(amount) >= CENT:
+            parts.append({"option": name, "kind": kind, "usd": cents(amount), "from": cents(ends[side]),
+                          "to": cents(ends[side] + amount), "top": k + THIN, "bottom": k + THICK})
+        ends[side] += amount
+    return parts

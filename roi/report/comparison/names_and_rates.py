@@ -1,0 +1,62 @@
+"""What a redacted report of a comparison does not tell: names, rates, and hours from which a wage follows."""
+
+from math import inf
+
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.verdict import value
+from roi.facts.case import Case
+from roi.facts.fact import Fact
+from roi.report.layout.wording import KINDS, fact_name, fact_range, quantity
+
+NAMED = (".system", ".model", ".vendor", ".provider", ".escalates_to", ".name")
+"""Ends of paths of names."""
+
+
+def secret(path: str, fact: Fact) -> bool:
+    """True where the fact is a rate, a wage or a name."""
+    priced = any(word in fact.unit for word in ("USD", "hour"))
+    return priced or isinstance(fact.value, str) or path.endswith(("discount", "price_ratio"))
+
+
+def stand_ins(c: Comparison) -> dict[str, str]:
+    """What stands for each name of the Case: the task, options by kind, models, vendors, costs of one's own."""
+    names: dict[str, str] = {str(c.case["title"].value): "A task"}
+    counts: dict[str, int] = {}
+
+    def give(name: str, words: str) -> None:
+        if name and name not in names:
+            counts[words] = counts.get(words, 0) + 1
+            names[name] = f"{words} {counts[words]}"
+
+    worth = {o.id: value(o, c.verdict.counts) for o in c.options}
+    for id in sorted(c.case.options, key=lambda id: -worth.get(id, -inf)):
+        kind = str(c.case[f"options.{id}.kind"].value)
+        label = str(c.case[f"options.{id}.label"].value)
+        if kind == "stay":
+            names[label] = "the incumbent"
+        else:
+            give(label, KINDS.get(kind, kind))
+            names.setdefault(id, names[label])
+    for path, fact in c.case.facts.items():
+        if isinstance(fact.value, str) and path.endswith(NAMED):
+            seller = path.endswith((".vendor", ".provider"))
+            words = "own cost" if path.startswith("costs.") else "vendor" if seller else "model"
+            give(fact.value, words)
+            provider, _, model = fact.value.partition("/")
+            if model:
+                give(model, "model")
+                give(provider, "vendor")
+        for part in path.split(".")[1:2] if path.startswith(("systems.", "apis.")) else ():
+            give(part, "model")
+    return names
+
+
+def telling(case: Case) -> list[str]:
+    """Texts that tell a rate, or hours from which a wage follows: what the fact is called and what it comes to."""
+    found = []
+    for path, fact in case.facts.items():
+        if ("USD" in fact.unit or "hour" in fact.unit) and isinstance(fact.value, (int, float)):
+            name = fact_name(path)
+            texts = (quantity(fact.value, fact.unit), fact_range(fact))
+            found += [f"{name}{between}{text}" for between in (" ", ": ") for text in texts]
+    return list(dict.fromkeys(found))

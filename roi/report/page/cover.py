@@ -1,0 +1,73 @@
+"""What a report does not tell: where files lie, who is at the machine; and where the reader must not know, rates and names."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from roi.report.page.parts import Change, Page, changed
+
+HIDDEN = "…"
+SUFFIXES = "json|jsonl|ya?ml|csv|tsv|parquet|eval|txt|md|py|ipynb|log|gz|zip|zst|db|sqlite|duckdb|html?|xlsx|safetensors|gguf"
+OWN_HOST = r"localhost|[\w-]+|\d+(?:\.\d+){3}|[\w.-]+\.(?:local|lan|internal|corp)"
+"""Machines that no public name leads to."""
+PLACES = (
+    (r"(?<![\w@])[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b(?::\S*)?", lambda found: HIDDEN),  # user@host, and what scp writes behind it
+    (r"(?:file://)(\S*)", lambda found: _last(found[1])),
+    (rf"\b(https?|postgres(?:ql)?|mysql|wss?)://(?:[^\s/@]*@)?(?:{OWN_HOST})(?::\d+)?(?=[/\s,;)]|$)",
+     lambda found: f"{found[1]}://{HIDDEN}"),
+    (r"(?<![\w\\])(?:[A-Za-z]:\\|\\\\)[^\s'\"<>|]*", lambda found: _last(found[0])),
+    (r"(?<![\w:/.…])(?:~[\w-]*|\.{1,2})?(?:/[^\s/'\"<>|:;,()\[\]]+){2,}/?", lambda found: _last(found[0])),
+    (rf"(?<![\w:/.@+-])(?:~/|\.{{0,2}}/)?(?:[\w.@+-]+/)*[\w.@+-]+\.(?:{SUFFIXES})\b(?!\.\w)", lambda found: _last(found[0])),
+)
+"""Patterns of places, and what stands for each: the name of a file, nothing of a folder, a user or a machine of one's own."""
+PLAIN_NAMES = {"root", "user", "admin", "home", "localhost", "ubuntu", "runner", "data", "test", "local"}
+"""Names of accounts and machines that tell nothing."""
+
+
+def _last(path: str) -> str:
+    """The name of a file at the end of a path; of a folder nothing."""
+    name = re.split(r"[/\\]", path)[-1]
+    return name if re.search(rf"\.(?:{SUFFIXES})$", name) else HIDDEN
+
+
+def without_places(page: Page, own: Iterable[str] = ()) -> Page:
+    """The page without paths, accounts and machines. `own` are the names of this account and machine, and its folders."""
+    names = [name for name in own if len(name) > 2 and name.lower() not in PLAIN_NAMES]
+    exact = [(re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])"), lambda found: HIDDEN)
+             for name in sorted(names, key=len, reverse=True)]
+    patterns = [(re.compile(pattern), told) for pattern, told in PLACES]
+
+    def change(text: str) -> str:
+        for pattern, told in (*patterns, *exact):
+            text = pattern.sub(told, text)
+        return text
+
+    return changed(page, change)
+
+
+MONEY = r"-?\$[\d.,]*\d(?:k|M|bn|tn)?"
+RATES = (
+    rf"{MONEY}(?: (?:to|-) {MONEY})?(?=/(?!month\b)\w)",
+    rf"{MONEY}(?= (?:each|per|an? (?:GPU|million|hour)|for 1,000))",
+    rf"(?<=a GPU hour below ){MONEY}(?: \(today {MONEY})?|(?<=a GPU hour above ){MONEY}(?: \(today {MONEY})?",
+    rf"(?<=a GPU below ){MONEY}(?: \(today {MONEY})?|(?<=a GPU above ){MONEY}(?: \(today {MONEY})?",
+    rf"(?<=: about ){MONEY}(?= and )",  # what an experiment costs: mostly hours
+    r"[\d.,]*\d(?= ?USD/(?!month\b)\w)",
+)
+"""What is paid for one thing: an hour, a request, a million tokens, a label, a wrong answer."""
+
+
+def redacted(page: Page, names: Mapping[str, str], hidden: Iterable[str]) -> Page:
+    """The page with `names` replaced by what stands for each, and without rates; `hidden` are texts that give one away."""
+    told = sorted(filter(None, names), key=len, reverse=True)
+    every = re.compile("|".join(rf"(?<![\w.+-]){re.escape(name)}(?![\w+-])" for name in told)) if told else None
+    literal = [text for text in sorted(hidden, key=len, reverse=True) if text]
+    change_names: Change = (lambda text: every.sub(lambda found: names[found[0]], text)) if every else str
+
+    def change(text: str) -> str:
+        for each in literal:
+            text = text.replace(each, re.sub(rf"{MONEY}|[\d.,]*\d%?", HIDDEN, each))
+        for rate in RATES:
+            text = re.sub(rate, f"${HIDDEN}", text)
+        return change_names(text)
+
+    return changed(page, change)

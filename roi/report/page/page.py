@@ -1,0 +1,62 @@
+"""An HTML report as text: one file that fetches nothing, under a policy that runs only the scripts it was written with."""
+
+import base64
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from roi.errors import MissingExtra
+from roi.report.charts.look import DARK_ENDS, DARK_LINES, DARK_OPTIONS, ENDS, LINES, OPTIONS
+from roi.report.layout.blocks import flat_heads, printable
+from roi.report.page.parts import Page, changed, limited
+
+TEMPLATES = Path(__file__).with_name("templates")
+RANGES = {"category": (OPTIONS, DARK_OPTIONS), "ordinal": (LINES, DARK_LINES), "diverging": (ENDS, DARK_ENDS)}
+"""Colours on light and on dark paper by the name of their range; a picture names them as CSS variables."""
+
+NAMELESS = ("row", "note")
+"""The heads of a first column, and of another one, that have none on a terminal."""
+
+
+def page_html(page: Page, drawing: str) -> str:
+    """The page as one HTML file; `drawing` is the script of `script.drawing_script`. MissingExtra where Jinja is missing."""
+    try:
+        import jinja2
+    except ImportError as error:
+        raise MissingExtra("report", "Jinja2") from error
+
+    css, js = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    for theme, nth in (("COLOURS_LIGHT", 0), ("COLOURS_DARK", 1)):
+        css = css.replace(theme, " ".join(f"--{name}{k}: {colour};" for name, both in RANGES.items()
+                                          for k, colour in enumerate(both[nth])))
+    world = jinja2.Environment(autoescape=True, loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined)
+    helpers: dict[str, Any] = {  # Any: functions of several kinds
+        "kind_of": lambda part: type(part).__name__, "json_of": _json,
+        "heads_of": lambda table: [head or NAMELESS[bool(k)] for k, head in enumerate(flat_heads(table.heads))],
+        "right": lambda table, k: table.align.ljust(k + 1, "r")[k] == "r",
+    }
+    world.globals.update(helpers)
+    return world.get_template("page.html.jinja").render(
+        page=changed(limited(page), _plain), css=css, js=js, drawing=drawing, policy=_policy(css, (drawing, js)),
+        ranges={name: len(both[0]) for name, both in RANGES.items()},
+    )
+
+
+def _policy(css: str, scripts: tuple[str, ...]) -> str:
+    """The Content-Security-Policy: nothing is fetched, and nothing runs or paints but what these digests name."""
+    def digest(text: str) -> str:
+        return f"'sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}'"
+
+    return (f"default-src 'none'; script-src {' '.join(map(digest, scripts))}; style-src {digest(css)}; img-src data:;"
+            " base-uri 'none'; form-action 'none'")
+
+
+def _json(value: object) -> str:
+    """JSON that may stand inside a script tag: nothing in it ends the tag or begins a comment."""
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _plain(text: str) -> str:
+    """The text without control characters; line ends stay, for what is copied."""
+    return "\n".join(map(printable, text.split("\n")))

@@ -1,0 +1,75 @@
+"""`roi usage --format csv`: every table of the report as one table, whose first column says which of them a row is of."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from roi.answers.usage import Task
+from roi.report.usage.spend_json import grouped, month_json, spent, tokens_of
+from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
+from roi.usage.read.record import TOKENS
+from roi.usage.summary import Usage
+
+KINDS: Final = (*TOKENS, "cache_write_1h", "reasoning")
+COLUMNS: Final = ("table", "provider", "model", "group", "day", "name", "requests", *(f"{kind}_tokens" for kind in KINDS),
+                  "list_usd", "reported_usd", "total_usd", "unpriced_tokens", "value")  # fmt: skip
+"""A row has the columns that its table knows; `name` and `value` are of tables of single figures, USD unless the name says
+else.
+"""
+
+
+def usage_csv(found: Usage, tasks: Sequence[Task] = ()) -> str:
+    """The tables by_model, by_group, by_day, change, tasks, reconciliation and dropped, RFC 4180; empty cells are not known."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")
+    writer.writeheader()
+    for row in (*_sums(found), *_figures(found, tasks)):
+        writer.writerow({name: _safe(value) for name, value in row.items()})
+    return text.getvalue()
+
+
+def _sums(found: Usage) -> Iterator[dict[str, Any]]:
+    """Tables of tokens and money."""
+    for (provider, model), rows in grouped(found.priced, "provider", "model"):
+        yield {"table": "by_model", "provider": provider, "model": model, **_counted(rows)}
+    for (group, provider, model), rows in grouped(found.groups, "group", "provider", "model"):
+        yield {"table": "by_group", "group": group, "provider": provider, "model": model, **_counted(rows)}
+    for (day,), rows in grouped(found.priced, "day"):
+        yield {"table": "by_day", "day": day_of(day).isoformat(), **_counted(rows)}
+
+
+def _figures(found: Usage, tasks: Sequence[Task]) -> Iterator[dict[str, Any]]:
+    """Tables of single figures."""
+    for name, value in (month_json(found.change) or {}).items():
+        yield {"table": "change", "name": name, "value": value}
+    for task in tasks:
+        own = {"table": "tasks", "provider": task.provider, "model": task.model, "group": task.group}
+        for name in ("requests_per_day", "usd_per_month", "saves_share", "npv_usd", "probability", "best", "reason"):
+            if getattr(task, name) not in {None, ""}:
+                yield {**own, "name": name, "value": getattr(task, name)}
+    for each in found.reconciliations:
+        for name in ("list_usd", "actual_usd", "factor", "days", "unused_days", "unused_usd"):
+            yield {"table": "reconciliation", "provider": each.provider, "group": each.basis, "name": name,
+                   "value": getattr(each, name)}
+    for gone in found.dropped:
+        yield {"table": "dropped", "group": gone.source, "name": gone.reason, "value": gone.rows}
+
+
+def _counted(rows: Sequence[Priced]) -> dict[str, Any]:
+    tokens, known = total_tokens([each.spend for each in rows]), [each for each in rows if each.usd is not None]
+    listed = [each.list_usd for each in rows if each.list_usd is not None]
+    reported = [each.spend.cost_usd for each in rows if each.spend.costed]
+    return {"requests": total_requests([each.spend for each in rows]), **{f"{kind}_tokens": tokens[kind] for kind in KINDS},
+            "list_usd": _total(listed), "reported_usd": _total(reported), "total_usd": spent(known) if known else None,
+            "unpriced_tokens": tokens_of(each for each in rows if each.usd is None)}
+
+
+def _total(amounts: Iterable[float]) -> float | None:
+    found = list(amounts)
+    return sum(found) if found else None
+
+
+def _safe(value: Any) -> Any:  # Any: a cell
+    """The cell; a text that a spreadsheet would run as a formula gets an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@"} else value

@@ -1,0 +1,176 @@
+"""The first sheet: the verdict's words, what each option costs and returns, and what a workbook cannot do."""
+
+from typing import Any
+
+from roi.economics.finance import LARGEST_RATE, NOTHING
+from roi.report.comparison.advice import advice
+from roi.report.comparison.screen import alerts, head
+from roi.report.layout.blocks import printable, render
+from roi.report.layout.wording import KINDS
+from roi.report.workbook.layout import CHECKS, COMMON, FIRST_MONTH, MONTH_ROW, quoted
+from roi.report.workbook.option_sheets import months_or_never
+from roi.report.workbook.pen import GREY, MONEY, Pen
+from roi.report.workbook.sheets import FIRST_LINE, OptionSheet, Plan, fixed
+
+LIVE = (
+    "option",
+    "kind",
+    "tested",
+    "set-up, USD",
+    "cash a month, USD",
+    "wrong answers a month, USD",
+    "NPV, USD",
+    "NPV on cash alone, USD",
+    "payback, months",
+    "payback on cash, months",
+    "IRR a year",
+    "total cost, USD",
+)
+DRAWN = ("mean NPV, USD", "P10", "P50", "P90", "chance to beat staying", "chance to be best")
+AGAINST = range(6, 11)
+"""Columns that compare with staying, and are empty for it."""
+HOLD = "All checks hold: the formulas follow roi."
+BROKEN = "At these assumptions roi takes another branch than these formulas: see the sheet Checks, and run roi with them."
+
+
+def write_summary(pen: Pen, sheet: Any, p: Plan, version: str) -> None:
+    """The summary; its figures are formulas, those that follow from draws are numbers, and said to be."""
+    c = p.comparison
+    for column, width in ((0, 31), (1, 19), (2, 10)):
+        sheet.set_column(column, column, width)
+    sheet.set_column(3, len(LIVE) + len(DRAWN) - 1, 11)
+    pen.title(sheet, str(c.case["title"].value))
+    row = 1
+    for line in render([*head(c)[1:], *alerts(c), *advice(c)], width=150).splitlines():
+        if line.strip():
+            pen.text(sheet, row, 0, line, bold=line[0].isupper() and line[:3].isupper())
+            row += 1
+    row += 1
+    pen.text(sheet, row, 0, "Every option, at the assumptions of this workbook", bold=True, font_size=12)
+    pen.text(sheet, row, len(LIVE), "Computed by roi from its draws; they do not follow the cells", italic=True, **GREY)
+    row += 1
+    sheet.set_row(row, 42)
+    pen.heads(sheet, row, (*LIVE, *DRAWN))
+    for each in p.options:
+        row += 1
+        _live(pen, sheet, p, row, each)
+        _drawn(pen, sheet, row, each)
+    row += 2
+    checks = f"{CHECKS}!$B${FIRST_LINE + 1}:$B${FIRST_LINE + max(len(p.guards), 1)}"
+    pen.cell(sheet, row, 0, f'=IF(AND({checks}),"{HOLD}","{BROKEN}")', HOLD, bold=True)
+    red = pen.workbook.add_format({"font_color": "#C00000"})
+    sheet.conditional_format(row, 0, row, 0, {"type": "text", "criteria": "begins with", "value": BROKEN[:8], "format": red})
+    for option in c.infeasible:
+        row += 1
+        pen.text(sheet, row, 0, f"Cannot work: {option.label}: {option.reason}")
+    row += 1
+    for line in _limits(p, version):
+        row += 1
+        last = len(LIVE) + len(DRAWN) - 1
+        sheet.merge_range(row, 0, row, last, "", pen.style(text_wrap=True, **GREY))
+        pen.text(sheet, row, 0, line, text_wrap=True, **GREY)
+        sheet.set_row(row, 13.5 * -(-len(line) // 200))
+    sheet.print_area(0, 0, row, len(LIVE) + len(DRAWN) - 1)
+    sheet.freeze_panes(1, 1)
+
+
+def _live(pen: Pen, sheet: Any, p: Plan, row: int, each: OptionSheet) -> None:
+    """The figures of an option that follow the cells."""
+    o, stay, name = each.result, each.result.id == "stay", quoted(each.name)
+    sheet.write_url(row, 0, f"internal:{name}!A1", pen.style(font_color="#1F4E79", underline=1), printable(o.label))
+    pen.text(sheet, row, 1, KINDS.get(o.kind, o.kind))
+    pen.text(sheet, row, 2, "in use" if stay else "tested" if o.tested else "not tested")
+    months = f"{name}!$E${MONTH_ROW + 1}:${pen.last}${MONTH_ROW + 1}"
+    alone, npv = each.cell("Serves alone from month", 2), f"{name}!$C$3"
+    wrong, staying_wrong = (_worth(pen, sheet_, "Wrong answers") for sheet_ in (each, p.stay))
+
+    def mean(of: str) -> str:
+        return f'=AVERAGEIF({months},">="&{alone},{name}!$E${each.line(of) + 1}:${pen.last}${each.line(of) + 1})'
+
+    figures: tuple[tuple[str, float | str, str], ...] = (
+        (f"={each.cell('Total', FIRST_MONTH)}", o.upfront_usd, MONEY),
+        (mean("Cash"), o.cash_monthly_usd, MONEY),
+        (mean("Wrong answers"), o.errors_monthly_usd, MONEY),
+        (f"={npv}", o.npv_usd, MONEY),
+        (f"={npv}+{wrong}-{staying_wrong}", o.npv_without_errors_usd, MONEY),
+        (f"={each.cell('Payback', 2)}", months_or_never(o.payback_months), "0.0"),
+        (f"={each.cell('Payback, cash', 2)}", months_or_never(o.payback_cash_months), "0.0"),
+        (_irr(pen, each), "none" if o.irr is None else o.irr, "#,##0%"),
+        (f"={each.cell('Total', 2)}", o.tco_usd, MONEY),
+    )
+    for k, (formula, value, number) in enumerate(figures, start=3):
+        if stay and k in AGAINST:
+            pen.text(sheet, row, k, "-", align="right")
+        else:
+            pen.cell(sheet, row, k, formula, value, num_format=number, align="right")
+
+
+def _drawn(pen: Pen, sheet: Any, row: int, each: OptionSheet) -> None:
+    """The figures of an option that follow from draws, as numbers."""
+    o = each.result
+    values = (
+        o.expected_npv_usd if o.npv_p10_p50_p90 else None,
+        *(o.npv_p10_p50_p90 or (None,) * 3),
+        o.probability_npv_positive,
+        o.probability_best,
+    )
+    for k, value in enumerate(values, start=len(LIVE)):
+        if value is None or o.id == "stay":
+            pen.text(sheet, row, k, "-", align="right", **GREY)
+        else:
+            number = MONEY if k < len(LIVE) + 4 else "0%"
+            sheet.write_number(row, k, value, pen.style(num_format=number, italic=True, align="right", **GREY))
+
+
+def _worth(pen: Pen, each: OptionSheet, name: str) -> str:
+    """Present value of one of an option's sums."""
+    at, factors = each.line(name) + 1, FIRST_LINE + 1
+    return f"SUMPRODUCT({quoted(each.name)}!$D${at}:${pen.last}${at},{COMMON}!$D${factors}:${pen.last}${factors})"
+
+
+def _irr(pen: Pen, each: OptionSheet) -> str:
+    """The internal rate, from the one that roi found; none where the savings, first to last, do not change sign."""
+    at, name = each.line("Saving") + 1, quoted(each.name)
+    flows, first, last = f"{name}!$D${at}:${pen.last}${at}", f"{name}!$D${at}", f"{name}!${pen.last}${at}"
+    guess = 0.01 if each.result.irr is None else (1.0 + each.result.irr) ** (1.0 / 12.0) - 1.0
+    there = f"AND(MIN({flows})<-{NOTHING:.9f},MAX({flows})>{NOTHING:.9f},{first}*{last}<=0)"
+    rate = f"(1+IRR({flows},{guess:.15g}))^12-1"
+    return f'=IF({there},IFERROR(IF({rate}<{LARGEST_RATE:.0f},{rate},"none"),"none"),"none")'
+
+
+def _limits(p: Plan, version: str) -> list[str]:
+    """What follows the cells and what does not."""
+    plans = [
+        f"{each.result.label} on {each.result.fleet.gpu} at {each.result.fleet.vendor}"
+        + (f", floor of {each.option.replicas_fixed} replicas" if each.option.replicas_fixed is not None else "")
+        for each in p.options
+        if each.result.fleet is not None
+    ]
+    chosen = f" They are fixed as chosen: {'; '.join(plans)}." if plans else ""
+    held = ", ".join(fixed(p))
+    return [
+        FOLLOWS,
+        CENTRAL,
+        NOT_FOLLOWED + chosen,
+        f"Fixed, because the formulas hold for this value alone: {held}.",
+        WORKED_OUT,
+        f"Made by roi {version} from facts as of {p.comparison.case['as_of'].value}.",
+    ]
+
+
+FOLLOWS = (
+    "What follows the cells: every cost line by month, NPV, payback, IRR, fleets in whole replicas and instances. Blue on"
+    " yellow: assumptions to change. Black: formulas. Grey italic: computed by roi."
+)
+CENTRAL = (
+    "NPV here is at the central values, as by roi compare --draws 0. Its mean, P10 to P90 and chances come from draws and"
+    " stay as they were computed."
+)
+NOT_FOLLOWED = (
+    "Not recalculated: which options can work, which one is recommended, the cheapest plan of each, a hybrid's floor."
+)
+WORKED_OUT = (
+    "What a replay, the catalog or a dry run works out from the scenario (capacity at the SLO, training hours, the load curve"
+    " of a stated peak, a stated bill over the estimate) is an assumption here and does not follow: change lengths, models,"
+    " cards, peaks, and requests beside a stated bill, in the scenario."
+)

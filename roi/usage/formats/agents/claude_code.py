@@ -1,0 +1,74 @@
+"""Claude Code: transcripts of its sessions, ~/.claude/projects/PROJECT/SESSION.jsonl, sub-agents' among them.
+
+A line with message.usage holds what one request had used when the line was written: the blocks of one answer are lines of
+their own, with the same message id and request id, and a resumed session has old lines in a new file. So a call is known by
+both ids, and its line with the most output counts. The four counts are Anthropic's, disjoint; writes kept an hour cost twice
+the input price. The model `<synthetic>` is the client's own word and no call. A suffix such as [1m] is the client's too.
+Ignored: `costUSD` of old versions, `iterations` within one request, web searches, which are billed a piece. Source: captured
+lines in public repositories (2025-07 to 2026-08).
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from roi.usage.formats.agents.names import GROUPS, named, number, word
+from roi.usage.formats.json_counts import nested
+from roi.usage.read.columns import count, instant, text
+from roi.usage.read.lazy_ibis import Table
+from roi.usage.read.record import Document, Fields, FileOptions, Format
+
+COUNTS: Final = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
+WRITE_1H: Final = "ephemeral_1h_input_tokens"
+SYNTHETIC: Final = "<synthetic>"
+OTHER_LINES: Final = (
+    "summary",
+    "file-history-snapshot",
+    "queue-operation",
+    "custom-title",
+    "agent-name",
+    "last-prompt",
+    "cost-state",
+    "attachment",
+)
+"""Kinds of lines that may stand at the beginning of a transcript, or be all of it."""
+
+
+def fields(table: Table, options: FileOptions) -> Fields:
+    """What lines with a usage say."""
+    read, written, kept = (count(table, name) for name in (*COUNTS[1:3], WRITE_1H))
+    fast = (text(table, "speed") == "fast").fill_null(False)
+    return Fields(
+        at_us=instant(table, "timestamp"), provider="anthropic", model=text(table, "model").fill_null(options.model or ""),
+        uncached_input=count(table, "input_tokens"), cache_read=read, cache_write=written, cache_write_1h=kept,
+        output=count(table, "output_tokens"), batch=(text(table, "service_tier") == "batch").fill_null(False),
+        tier=fast.ifelse("fast", None))
+
+
+def is_transcript(document: Document) -> bool:
+    """True for a line of a transcript, whatever it says."""
+    if document.get("type") in OTHER_LINES and not isinstance(document.get("payload"), dict):
+        return True
+    inside = isinstance(document.get("message"), dict)
+    return inside and ("parentUuid" in document or "sessionId" in document or "requestId" in document)
+
+
+def line_rows(document: Document, *, names: bool = False) -> Iterator[Document]:
+    """The row of a line that holds a call's usage; no content is touched."""
+    message = nested(document, "message")
+    usage, model = nested(message, "usage"), word(message.get("model"))
+    if not usage or model == SYNTHETIC:
+        return
+    ids = [word(message.get("id")), word(document.get("requestId"))]
+    yield {
+        **{name: number(usage.get(name)) for name in COUNTS}, WRITE_1H: number(nested(usage, "cache_creation").get(WRITE_1H)),
+        "timestamp": word(document.get("timestamp")), "model": model and model.partition("[")[0],
+        "service_tier": word(usage.get("service_tier")), "speed": word(usage.get("speed")),
+        "call": "|".join(each or "" for each in ids) if any(ids) else word(document.get("uuid")),
+        "project": named("project", document.get("cwd"), names=names),
+        "session": named("session", document.get("sessionId"), names=names)}  # fmt: skip
+
+
+CLAUDE_CODE: Final = Format(
+    name="claude-code", title="Claude Code sessions", grain="call", needs=frozenset({"timestamp", "model", "call", *COUNTS}),
+    uses=(WRITE_1H, "service_tier", "speed", *GROUPS), fields=fields, recognises=is_transcript, flatten=line_rows,
+    once=("call", "output_tokens"), markers=('"usage"',), equivalent=True, groups=GROUPS)

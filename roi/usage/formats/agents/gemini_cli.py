@@ -1,0 +1,93 @@
+"""Gemini CLI: its sessions (~/.gemini/tmp/PROJECT/chats/session-*.json or .jsonl), and its telemetry log.
+
+Sessions. One JSON object with `messages`, or a line for each: a message is written again when it changes, and `$set` may hold
+messages too, so that an id counts once, with the most output. `tokens`: input is the API's promptTokenCount, cached tokens in
+it; thoughts and tool prompts are beside output and input, as the API counts them.
+
+Telemetry. Events gemini_cli.api_response, one JSON object after another, or OTLP logs: the same counts under other names.
+Sessions and telemetry of one time hold the same calls. Source: captured rows in public repositories (2026-02 to 2026-10).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+from roi.usage.formats.agents.names import GROUPS, documents_of, named, number, word
+from roi.usage.formats.json_counts import as_count, nested
+from roi.usage.formats.tools.otel import attributes_of
+from roi.usage.read.columns import count, instant, text
+from roi.usage.read.lazy_ibis import Table
+from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
+
+COUNTS: Final = ("input", "cached", "output", "thoughts", "tool")
+EVENT: Final = "gemini_cli.api_response"
+TELEMETRY: Final = {
+    "input": "input_token_count", "cached": "cached_content_token_count", "output": "output_token_count",
+    "thoughts": "thoughts_token_count", "tool": "tool_token_count",
+}  # fmt: skip
+
+
+def fields(table: Table, options: FileOptions) -> Fields:
+    """What messages and events say."""
+    given, read, output, thoughts, tool = (count(table, name) for name in COUNTS)
+    left = given + tool - read
+    return Fields(
+        at_us=instant(table, "timestamp"), provider="google", model=text(table, "model").fill_null(options.model or ""),
+        uncached_input=left, cache_read=read, output=output + thoughts, reasoning=thoughts,
+        reasons=(((left < 0).fill_null(False), CACHED_ABOVE_INPUT),))
+
+
+def is_session(document: Document) -> bool:
+    """True for a session, or a line of one."""
+    if "sessionId" in document and "projectHash" in document:
+        return True
+    return document.get("type") == "gemini" and isinstance(document.get("tokens"), dict)
+
+
+def session_rows(documents: Iterable[Document], *, names: bool = False) -> Iterator[Document]:
+    """A row for each message with counts; a message without a model has that of the one before."""
+    about: dict[str, Any] = {"project": None, "session": None, "model": None}
+    for document in documents:
+        if "sessionId" in document:
+            about |= {"session": named("session", document["sessionId"], names=names),
+                      "project": named("project", document.get("projectHash"), names=names)}
+        for message in (document, *documents_of(document, "messages"), *documents_of(nested(document, "$set"), "messages")):
+            tokens = nested(message, "tokens")
+            if tokens:
+                about["model"] = word(message.get("model")) or about["model"]
+                yield {**about, "timestamp": word(message.get("timestamp")), "call": word(message.get("id")),
+                       **{name: number(tokens.get(name)) for name in COUNTS}}
+
+
+def is_telemetry(document: Document) -> bool:
+    """True for an event of Gemini CLI, of whatever kind, and for OTLP logs that hold one."""
+    return any(str(each.get("event.name", "")).startswith("gemini_cli.") for each, _ in _events(document))
+
+
+def event_rows(document: Document, *, names: bool = False) -> Iterator[Document]:
+    """A row for each answer of the API in an event, or in OTLP logs."""
+    for event, time in _events(document):
+        if event.get("event.name") == EVENT:
+            yield {"timestamp": word(event.get("event.timestamp")) or time, "model": word(event.get("model")), "project": None,
+                   "session": named("session", event.get("session.id"), names=names), "call": None,
+                   **{name: as_count(event.get(own)) for name, own in TELEMETRY.items()}}
+
+
+def _events(document: Document) -> Iterator[tuple[Document, object]]:
+    """(attributes, time) of each event."""
+    groups = list(documents_of(document, "resourceLogs"))
+    for group in groups:
+        for scope in documents_of(group, "scopeLogs"):
+            for record in documents_of(scope, "logRecords"):
+                yield attributes_of(record), number(record.get("timeUnixNano")) or word(record.get("timeUnixNano"))
+    if not groups and isinstance(document.get("attributes"), dict):
+        yield document["attributes"], word(document.get("timestamp"))
+
+
+GEMINI_CLI: Final = Format(
+    name="gemini-cli", title="Gemini CLI sessions", grain="call", needs=frozenset({"timestamp", "model", "call", *COUNTS}),
+    uses=tuple(GROUPS), fields=fields, recognises=is_session, session=session_rows, once=("call", "output"),
+    markers=('"sessionId"', '"tokens"'), equivalent=True, groups=GROUPS)
+GEMINI_TELEMETRY: Final = replace(
+    GEMINI_CLI, name="gemini-cli-telemetry", title="Gemini CLI telemetry", recognises=is_telemetry, session=None,
+    flatten=event_rows, once=None, markers=(EVENT,))

@@ -1,0 +1,52 @@
+"""Who is paid where records do not say: the model's maker, whose list price stands in, with a note."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from roi.catalog.prices.api_prices import maker_of, sellers_of
+from roi.usage.measure.aggregate import Spend
+from roi.usage.read.lazy_ibis import Table, ibis
+
+Named = tuple[str | None, str]
+"""Provider, None where the records do not say, and model."""
+
+
+def makers(rows: Sequence[Spend], said: str | None) -> dict[Named, str]:
+    """The maker of each model that several providers sell, where nobody says who is paid.
+
+    `said` is the provider that the user names for rows without one: where it does not sell a model, that model has none either.
+    """
+    found = {}
+    for provider, model in dict.fromkeys((row.provider, row.model) for row in rows):
+        if model is None or provider not in {None, said}:
+            continue
+        sellers = sellers_of(model)
+        if len(sellers) < 2 or provider in sellers:  # of one seller no word is needed
+            continue
+        maker = maker_of(model)
+        if maker in sellers:
+            found[provider, model] = maker
+    return found
+
+
+def with_maker(row: Spend, paid: Mapping[Named, str]) -> Spend:
+    """The sum with the maker as its provider where it has one of `paid`."""
+    maker = paid.get((row.provider, row.model)) if row.model is not None else None
+    return row if maker is None else replace(row, provider=maker)
+
+
+def to_makers(records: Table, paid: Mapping[Named, str]) -> Table:
+    """The records with the same."""
+    if not paid:
+        return records
+    here = records.provider
+    cases = [((records.model == model) & (here.isnull() if provider is None else here == provider), maker)
+             for (provider, model), maker in paid.items()]
+    return records.mutate(provider=ibis.cases(*cases, else_=here))
+
+
+def maker_notes(paid: Mapping[Named, str]) -> Iterator[str]:
+    """What was taken for granted, one sentence a maker."""
+    for maker in dict.fromkeys(paid.values()):
+        models = ", ".join(sorted({model for (_, model), owner in paid.items() if owner == maker})[:8])
+        yield f"{models}: the records do not say who is paid; at the list price of {maker}, the maker: --provider names another"

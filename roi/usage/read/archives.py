@@ -1,0 +1,49 @@
+"""Files inside of files: members of a ZIP, read as a stream, and messages in a database of SQLite."""
+
+import gzip
+import io
+import json
+import sqlite3
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+from roi.errors import InputError
+from roi.usage.read.files import SourceFile
+from roi.usage.read.record import Document
+
+DAMAGED_ZIP: Final = zipfile.BadZipFile
+GZIP: Final = b"\x1f\x8b"
+
+
+@contextmanager
+def opened_member(path: Path, member: str, shown: str) -> Iterator[BinaryIO]:
+    """The bytes of a member of a ZIP as a stream, of no more than the archive says that it has; never unpacked to disk."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(member) as raw:
+            stream = io.BufferedReader(cast("io.RawIOBase", raw))
+            yield cast("BinaryIO", gzip.GzipFile(fileobj=stream) if stream.peek(2)[:2] == GZIP else stream)
+    except (RuntimeError, NotImplementedError):
+        raise InputError(f"{shown}: encrypted, or packed in a way that is not read; unpack it first") from None
+
+
+def message_documents(file: SourceFile) -> Iterator[Document]:
+    """The rows of the table `message` of a database of SQLite: `data`, which is JSON, with the row's id and session.
+
+    It is opened to be read alone. Raises InputError where there is no such table.
+    """
+    if file.path is None or file.member is not None:
+        raise InputError(f"{file.shown}: a database can be read from a file alone")
+    try:
+        connection = sqlite3.connect(f"{file.path.resolve().as_uri()}?mode=ro", uri=True)
+        for own, session, data in connection.execute("SELECT id, session_id, data FROM message"):
+            try:
+                document = json.loads(data)
+            except (TypeError, ValueError):
+                continue
+            if isinstance(document, dict):
+                yield {**document, "id": own, "sessionID": session}
+    except sqlite3.Error as error:
+        raise InputError(f"{file.shown}: a database of SQLite without messages of OpenCode: {type(error).__name__}") from None

@@ -1,0 +1,148 @@
+"""Python's questions: a scenario from a path, a dict or keywords, and its comparison in one step, as the command answers it."""
+
+import re
+from datetime import date
+
+import numpy as np
+import pytest
+from small_scenario import SMALL
+
+import roi
+from roi.answers.compare import compare_file
+from roi.errors import InputError, ScenarioError
+from roi.scenario.file import scenario_data, template
+from roi.scenario.yaml import dump_yaml, parse_yaml
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "tickets.yaml"
+    path.write_text(dump_yaml(SMALL), encoding="utf-8")
+    return path
+
+
+def test_a_path_a_text_a_dict_and_a_scenario_give_the_same_scenario(file):
+    found = [roi.load_scenario(source) for source in (file, str(file), SMALL)]
+    assert scenario_data(found[0]) == scenario_data(found[1]) == scenario_data(found[2])
+    assert scenario_data(roi.load_scenario(found[0])) == scenario_data(found[0])
+
+
+def test_keywords_are_laid_over_block_by_block_and_overrides_come_last():
+    workload = {"output_tokens": 60, "requests_per_day": 9}
+    s = roi.load_scenario(SMALL, {"workload.requests_per_day": 7}, workload=workload, draws=8)
+    assert (s.workload.requests_per_day, s.workload.output_tokens, s.workload.input_tokens, s.draws) == (7, 60, 800, 8)
+    assert SMALL["workload"]["requests_per_day"] == 4000  # what was given is not changed
+
+
+def test_numpy_numbers_tuples_and_dates_are_taken_as_a_file_would_hold_them():
+    s = roi.load_scenario(SMALL, as_of=date(2026, 11, 20), workload={"requests_per_day": np.float64(5.0)},
+                          candidates={"gpus": ("l4",)}, draws=np.int64(4))
+    assert (s.as_of, s.workload.requests_per_day, s.candidates.gpus, s.draws) == (date(2026, 11, 20), 5.0, ("l4",), 4)
+
+
+def test_what_keywords_lay_over_a_template_is_stated():
+    given = parse_yaml(template("classification"), "template") | {"candidates": {}}
+    volume = {"requests_per_day": given["workload"]["requests_per_day"]}
+    assert roi.resolve(given).case["workload.requests_per_day"].basis == "template"
+    assert roi.resolve(roi.load_scenario(given, workload=volume)).case["workload.requests_per_day"].basis == "stated"
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    ({"workload": {"requests_per_day": -1}}, r"workload.requests_per_day: -1.*must be"),
+    ({"workload": {"request_per_day": 1}}, r"workload.request_per_day: unknown key; nearest: requests_per_day"),
+    ({"wrkload": {}}, r"wrkload: unknown key; nearest: workload"),
+    ({"draws": object()}, r"draws: <object object at .*is not usable; a number, a text"),
+    ({"workload": {3: 1}}, r"workload\.3: 3 is not usable; keys are text"),
+    ({"workload": {"requests_per_day": float("nan")}}, "NaN|nan|Out of range"),
+])  # fmt: skip
+def test_a_wrong_keyword_is_named_with_what_is_allowed(given, said):
+    with pytest.raises(InputError, match=said):
+        roi.load_scenario(SMALL, **given)
+
+
+def test_a_source_that_is_no_scenario_is_refused():
+    with pytest.raises(InputError, match="source: int is not usable; a path, a dict, a Scenario or None"):
+        roi.load_scenario(7)
+    with pytest.raises(InputError, match=r"nowhere\.yaml"):
+        roi.compare("nowhere.yaml")
+
+
+def test_one_step_gives_what_the_command_gives(file):
+    asked = compare_file(file)
+    for source in (file, str(file), SMALL, roi.load_scenario(file), roi.resolve(file), roi.resolve(file).case):
+        found = roi.compare(source)
+        assert found.verdict == asked.comparison.verdict
+        assert found.options == asked.comparison.options
+        assert found.break_even == asked.comparison.break_even
+    assert roi.compare(file).warnings == asked.warnings
+
+
+def test_the_names_of_before_still_give_the_answer(file):
+    assert roi.compare(roi.resolve(roi.load_scenario(file)).case).options == compare_file(file).comparison.options
+
+
+@pytest.mark.full
+def test_known_runs_are_kept_between_calls_and_change_nothing():
+    runs = roi.open_runs()
+    first = roi.compare(draws=0, runs=runs, thresholds=False)
+    replayed = len(runs.replayed)
+    more = roi.compare(draws=0, runs=runs, thresholds=False, workload={"requests_per_day": 50_000})
+    assert len(runs.replayed) == replayed > 0  # the volume changes no replica
+    assert more.options != first.options
+    assert more.options == roi.compare(draws=0, thresholds=False, workload={"requests_per_day": 50_000}).options
+
+
+def test_without_thresholds_all_else_is_the_same():
+    scenario = roi.load_scenario(SMALL, draws=64)
+    full, quick = roi.compare(scenario), roi.compare(scenario, thresholds=False)
+    assert (quick.verdict, quick.options, quick.drivers, quick.experiments) == (
+        full.verdict, full.options, full.drivers, full.experiments)
+    assert full.break_even
+    assert quick.break_even == quick.signposts == ()
+    assert not re.search("Look again|No volume|At the central values", str(quick))
+
+
+def test_a_saved_comparison_is_replayed_and_takes_no_fields(tmp_path):
+    path, found = tmp_path / "kept.json", roi.compare(SMALL)
+    path.write_text(found.to_json(), encoding="utf-8")
+    assert roi.compare(path).options == found.options
+    assert roi.compare(path, draws=16).case["draws"].value == 16
+    with pytest.raises(InputError, match=r"workload: .*kept.json is a saved comparison, whose facts stand"):
+        roi.compare(path, workload={"requests_per_day": 1})
+
+
+def test_a_case_takes_no_fields_either():
+    with pytest.raises(InputError, match="draws: a Case is what a scenario was resolved to"):
+        roi.compare(roi.resolve(SMALL), draws=5)
+
+
+def test_a_profile_that_cannot_be_used_is_among_the_warnings(tmp_path):
+    (tmp_path / "bad.json").write_text('{"schema": "roi.profile/1", "kind": "serve"}', encoding="utf-8")
+    assert any("bad.json is left out" in told for told in roi.compare(SMALL, profiles=[tmp_path]).warnings)
+
+
+def test_the_yaml_of_a_comparison_gives_it_again(tmp_path):
+    found = roi.compare(SMALL, workload={"requests_per_day": 1234.5})
+    path = tmp_path / "again.yaml"
+    path.write_text(found.to_yaml(), encoding="utf-8")
+    assert compare_file(path).comparison.options == found.options
+    with pytest.raises(InputError, match="made from a Case, which keeps none"):
+        roi.compare(roi.resolve(SMALL).case).to_yaml()
+
+
+def test_what_was_stated_stays_stated_in_another_scenario_and_in_its_file(tmp_path):
+    """A wrong answer that costs what the template guesses: as a guess it decides nothing, as a statement it counts."""
+    given = parse_yaml(template("classification"), "template") | {"candidates": {}, "draws": 0}
+    said = roi.load_scenario(given, quality={"usd_per_error": given["quality"]["usd_per_error"]})
+    assert roi.compare(given).verdict.counts == "cash"
+    assert roi.compare(said).verdict.counts == "errors"
+    assert roi.compare(said, draws=4).verdict.counts == "errors"
+    path = tmp_path / "kept.yaml"
+    path.write_text(roi.compare(said).to_yaml(), encoding="utf-8")
+    assert compare_file(path).comparison.verdict.counts == "errors"
+
+
+def test_a_wrong_field_is_a_scenario_error_with_its_path():
+    with pytest.raises(ScenarioError) as caught:
+        roi.load_scenario(SMALL, quality={"scores": {"gpt-6-sol": {1, 2}}})
+    assert caught.value.field == "quality.scores.gpt-6-sol"

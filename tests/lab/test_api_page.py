@@ -1,0 +1,28 @@
+"""docs/api.md is what the docstrings say now, and its examples hold."""
+
+import doctest
+from importlib import import_module
+
+import pytest
+from render_api import ORDER, PAGE, page
+
+import roi
+
+
+def test_the_page_is_current():
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `make api`"
+
+
+def test_every_public_name_is_on_the_page_and_says_what_it_is():
+    text = PAGE.read_text(encoding="utf-8")
+    names = [name for name in roi.__all__ if not name.startswith("_")]
+    assert [name for name in names if f"\n## {name}\n" not in text and f"\n- `{name}`: " not in text] == []
+    assert [name for name in ORDER if name not in names] == []
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("module", ["asking", "measured_parts", "plots", "shown"])
+def test_the_examples_of_the_docstrings_hold(module):
+    found = doctest.testmod(import_module(f"roi.api.{module}"), optionflags=doctest.ELLIPSIS)
+    assert found.attempted > 0
+    assert found.failed == 0

@@ -1,0 +1,443 @@
+"""The commands on a simulated H100: every CUDA branch runs, what was measured is kept, and what went wrong is said."""
+
+import gc
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+pytest.importorskip("torch", reason="the extra `profile` is not installed")
+
+from fake_card.cuda import Clockwork, simulated_machine
+from fake_card.lines import ROOM, card_lines, noted
+from fake_card.nvml import SCENES, nvml_scene
+
+from roi.cli import main
+from roi.errors import RoiError
+from roi.profiling import board as board_module
+from roi.profiling import inference
+from roi.profiling.board import PowerMeter, look_before_torch, open_board
+from roi.profiling.device import card_probe as probe_module
+from roi.profiling.device import device_shapes, operator_rates
+from roi.profiling.device.operator_rates import time_call
+from roi.profiling.session import claim_board, read_environment, unusable_gpu
+from roi.profiling.stack import bitsandbytes as bnb
+from roi.profiling.stack import torch
+from roi.profiling.train import train_point
+
+MIB = 2**20
+SMALL = ("--micro-batch", "1,2", "--seq", "16,32", "--layers", "1", "--shrink", "2", "--budget", "10m")
+full = pytest.mark.full
+pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning:torch")
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    """Points of a few steps, one thread, and nobody's processes from an earlier scene."""
+    gc.freeze()  # every point begins with a collection, which takes a second among what the imports left
+    torch.set_num_threads(1)
+    monkeypatch.setattr(train_point, "TIMED", 2)
+    monkeypatch.setattr(inference, "MOST", 3)
+    monkeypatch.setattr(board_module, "_BEFORE_TORCH", {})
+    monkeypatch.setattr(board_module, "LEAST_S", 0.0)
+
+
+@pytest.fixture(scope="module")
+def ran():
+    """The lines of roi.profiling that ran in this module."""
+    gc.unfreeze()  # frozen functions would not be found
+    with noted() as seen:
+        yield seen
+
+
+@pytest.fixture(autouse=True)
+def _traced(request):
+    if "full" in {mark.name for mark in request.node.iter_markers()}:
+        request.getfixturevalue("ran")
+
+
+def profile(tmp_path, kind, *words):
+    """(result of the command, what it kept)."""
+    output = tmp_path / "kept.json"
+    output.unlink(missing_ok=True)
+    result = CliRunner().invoke(main, ["profile", kind, "tiny-llama", "--device", "cuda", *words, "--output", str(output)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+    return result, json.loads(output.read_text()) if output.exists() else None
+
+
+@full
+@pytest.mark.parametrize("words", [
+    ("--trainer", "plain", "--method", "lora"), ("--trainer", "plain", "--method", "qlora", "--optimizer", "adamw-8bit"),
+    ("--method", "qlora"), ("--trainer", "trl", "--method", "lora"), ("--trainer", "plain", "--method", "lora-int8"),
+])
+def test_a_card_is_stepped_and_told(tmp_path, words):
+    with simulated_machine() as (_, card):
+        result, kept = profile(tmp_path, "train", *SMALL, "--no-find-largest", *words)
+    assert result.exit_code == 0, result.output
+    assert kept["complete"]
+    assert len(kept["points"]) == 4
+    assert kept["environment"]["sm_clock_hz"] == 1.98e9
+    for point in kept["points"]:
+        memory = point["memory"]
+        assert memory["allocated_bytes"] <= memory["reserved_bytes"]
+        assert memory["device_bytes"] == 1_800_000_000
+        assert point["power_w"] == pytest.approx(350.0, rel=0.01)
+        assert point["free_step_s"] > 0.0
+    assert "steps that are not waited for: 1 x 16 " in result.stdout
+    assert card.forwards > 0
+
+
+@full
+@pytest.mark.parametrize(("trainer", "at"), [
+    ("plain", "forward"), ("plain", "backward"), ("plain", "optimizer"), ("hf", "forward"), ("hf", "optimizer"),
+])
+def test_running_out_anywhere_bounds_the_search_and_two_trials_settle_it(tmp_path, trainer, at):
+    """4,000 MiB less 500 of context, over 1.02, less 900 fixed hold 253 tokens of 10 MiB: 15 sequences of 16 and 7 of 32."""
+    room = {"total_bytes": 4000 * MIB, "token_bytes": 10 * MIB, "name": "Quadro K620"}
+    with simulated_machine(**room, oom_at=at) as (_, card):
+        result, kept = profile(tmp_path, "train", *SMALL, "--trainer", trainer)
+        tried = card.retries
+    assert result.exit_code == 0, result.output
+    assert kept["largest_micro_batch"] == {"16": 15, "32": 7}
+    assert kept["complete"]
+    assert tried == 2  # one that fails for each length
+    assert kept["points"][-1]["memory"]["retries"] == 0
+
+
+@full
+@pytest.mark.parametrize(("forward", "points"), [(14, 1), (45, 4)])
+def test_an_error_of_the_device_keeps_what_was_measured(tmp_path, forward, points):
+    """Five steps a point and six without a wait: the 14th forward pass is in the second point, the 45th in the search."""
+    with simulated_machine(fail_at=forward, total_bytes=4000 * MIB, token_bytes=10 * MIB):
+        result, kept = profile(tmp_path, "train", *SMALL, "--trainer", "plain")
+    assert result.exit_code == 1
+    said = "the device failed: CUDA error: an illegal memory access was encountered"
+    assert result.stderr.endswith(f"roi: {said}; what was measured is kept, marked incomplete\n")
+    assert len(kept["points"]) == points
+    assert not kept["complete"]
+    assert said in kept["notes"]
+
+
+@full
+def test_an_error_of_the_device_before_anything_was_measured_is_one_sentence(tmp_path):
+    with simulated_machine(fail_at=2):
+        result, kept = profile(tmp_path, "train", *SMALL)
+    assert (result.exit_code, kept) == (1, None)
+    assert result.stderr.endswith("roi: the device failed: CUDA error: an illegal memory access was encountered\n")
+
+
+@full
+def test_a_loss_that_is_no_number_keeps_the_points_before_it(tmp_path):
+    with simulated_machine(nan_at=14):
+        result, kept = profile(tmp_path, "train", *SMALL, "--trainer", "plain", "--no-find-largest")
+    assert result.exit_code == 1
+    assert "the loss became nan at step 3 of micro-batch 1 x 32" in result.stderr
+    assert (len(kept["points"]), kept["complete"]) == (1, False)
+
+
+@full
+def test_a_card_that_falls_off_while_it_is_read_says_none(tmp_path):
+    with simulated_machine(fail_at=14) as (nvml, card):
+        opened = card.on_open
+
+        def lost():
+            opened()
+            nvml.lost = card.forwards >= 12
+
+        card.on_open = lost
+        result, kept = profile(tmp_path, "train", *SMALL, "--trainer", "plain")
+    assert result.exit_code == 1
+    assert len(kept["points"]) == 1
+
+
+@full
+def test_a_paged_optimizer_keeps_its_states_over_all_trials(tmp_path, monkeypatch):
+    """bitsandbytes never gives paged buffers back: the search may ask for none beyond those of the first steps.
+
+    The simulated card gives unpaged ones: managed memory is CUDA's.
+    """
+    buffers, made = [], []
+    take, trial = bnb.optim.optimizer.Optimizer8bit.get_state_buffer, train_point.try_size
+
+    def counted(self, *rest, **more):
+        buffers.append(self.is_paged)
+        return take(self, *rest, **more)
+
+    def tried(*arguments):
+        made.append(len(buffers))
+        return trial(*arguments)
+
+    monkeypatch.setattr(bnb.optim.optimizer.Optimizer8bit, "get_state_buffer", counted)
+    monkeypatch.setattr(train_point, "try_size", tried)
+    with simulated_machine(total_bytes=4000 * MIB, token_bytes=10 * MIB):
+        result, kept = profile(tmp_path, "train", *SMALL, "--trainer", "plain", "--optimizer", "paged-adamw-8bit")
+    assert result.exit_code == 0, result.output
+    assert kept["largest_micro_batch"] == {"16": 15, "32": 7}
+    assert len(made) == 4
+    assert all(buffers)
+    assert made[0] == len(buffers) > 0
+
+
+@full
+def test_a_search_that_the_budget_does_not_hold_is_said_before_it_starts(tmp_path, monkeypatch):
+    real = train_point.run_steps
+
+    def slow(setup, micro_batch, seq, on_step, limit=1000):
+        real(setup, micro_batch, seq, lambda step: on_step(SimpleNamespace(seconds=10.0 * seq, loss=step.loss)), limit)
+
+    monkeypatch.setattr(train_point, "run_steps", slow)
+    with simulated_machine(token_bytes=10 * MIB):  # a budget of its own
+        result, kept = profile(tmp_path, "train", *SMALL, "--trainer", "plain", "--budget", "60s")
+    assert result.exit_code == 0, result.output
+    assert not kept["complete"]
+    assert kept["largest_micro_batch"] == {}
+    assert any("by the line through measured peaks, not tried: it takes" in note for note in kept["notes"])
+    assert "--budget:" in result.stderr
+
+
+INFER = ("--batch", "1,2", "--prompt", "8", "--decode", "5", "--budget", "60s", "--layers", "1")
+
+
+@full
+@pytest.mark.parametrize("dtype", ["bf16", "nf4"])
+def test_no_length_of_the_cache_is_timed_the_first_time_it_comes(tmp_path, dtype):
+    """cuDNN makes a plan for each: the untimed round has them all, 9 to 13 tokens."""
+    with simulated_machine() as (_, card):
+        result, kept = profile(tmp_path, "infer", *INFER, "--dtype", dtype)
+    assert result.exit_code == 0, result.output
+    assert len(kept["points"]) == 6
+    assert card.lengths[:5] == [9, 10, 11, 12, 13]
+    assert set(card.lengths) == {9, 10, 11, 12, 13}
+    assert kept["environment"]["sm_clock_hz"] == 1.98e9
+    assert kept["points"][0]["memory"]["device_bytes"] == 1_800_000_000
+
+
+@full
+def test_inference_keeps_its_points_when_the_device_fails_and_goes_on_when_memory_ends(tmp_path):
+    with simulated_machine(fail_at=60):
+        result, kept = profile(tmp_path, "infer", *INFER)
+    assert (result.exit_code, kept["complete"]) == (1, False)
+    assert "the device failed" in result.stderr
+    assert 1 <= len(kept["points"]) < 6
+    with simulated_machine(total_bytes=1500 * MIB, token_bytes=10 * MIB, name="Quadro K620"):
+        result, kept = profile(tmp_path, "infer", *INFER)
+    assert result.exit_code == 0
+    assert [p["batch"] for p in kept["points"]] == [1, 1, 1]
+    assert "base: out of memory at batch 2 x 8 tokens" in kept["notes"]
+
+
+def few_shapes(monkeypatch):
+    """The device profile on shapes that a CPU computes at once."""
+    for module, name, value in (
+        (operator_rates, "PROBE_SHAPE", {"cuda": (8, 64, 64)}), (operator_rates, "PROBE_COPY", {"cuda": 2**12}),
+        (operator_rates, "CHAIN", 3), (operator_rates, "QUEUE", 16), (operator_rates, "MOST", 3),
+        (operator_rates, "choose_cases", lambda *_: ([
+            device_shapes.product("bf16", 8, 64, 64), device_shapes.product("tf32", 8, 64, 64),
+            device_shapes.Case("copy", "copy", "fp32", (64,), 512.0, "byte", 512.0),
+            device_shapes.Case("launch", "device", "fp32", (1,), 1.0, "launch", 1.0),
+            device_shapes.Case("launch", "host forward", "fp32", (1,), 1.0, "launch", 1.0),
+        ], 0)),
+    ):
+        monkeypatch.setattr(module, name, value)
+
+
+def device(tmp_path):
+    output = tmp_path / "device.json"
+    output.unlink(missing_ok=True)
+    result = CliRunner().invoke(main, ["profile", "device", "--device", "cuda", "--budget", "5s", "--output", str(output)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+    return result, json.loads(output.read_text()) if output.exists() else None
+
+
+@full
+def test_the_rates_of_a_card_are_timed_between_events_behind_a_wait(tmp_path, monkeypatch):
+    few_shapes(monkeypatch)
+    with simulated_machine() as (nvml, card):
+        nvml.throttle = 0x4
+        result, kept = device(tmp_path)
+    assert result.exit_code == 0, result.output
+    assert {rate["regime"] for rate in kept["rates"]} == {"matrix", "copy", "launch"}
+    assert max(card.sleeps) <= operator_rates.LONGEST_WAIT_S * operator_rates.CYCLES_PER_S
+    assert kept["environment"]["slowed"] == ["power limit"]
+    assert kept["complete"]
+
+
+@full
+def test_rates_are_kept_when_the_device_fails_and_a_dead_one_is_one_sentence(tmp_path, monkeypatch):
+    few_shapes(monkeypatch)
+    real, seen = operator_rates.build_call, []
+
+    def build(case, operands):
+        seen.append(case)
+        if len(seen) == 9:
+            raise torch.AcceleratorError("CUDA error: uncorrectable ECC error encountered")
+        return real(case, operands)
+
+    monkeypatch.setattr(operator_rates, "build_call", build)
+    with simulated_machine():
+        result, kept = device(tmp_path)
+    assert result.exit_code == 1
+    assert "the device failed: CUDA error: uncorrectable ECC error encountered; what was measured is kept" in result.stderr
+    assert kept["rates"]
+    assert not kept["complete"]
+    with simulated_machine(failed=True):
+        result, kept = device(tmp_path)
+    assert (result.exit_code, kept) == (1, None)
+    assert "the device failed: CUDA error: an illegal memory access" in result.stderr
+    monkeypatch.setattr(operator_rates, "_first_look", lambda *_: None)
+    with simulated_machine():
+        result, kept = device(tmp_path)
+    assert (result.exit_code, kept) == (1, None)
+    assert "the device copies no fp32 numbers" in result.stderr
+
+
+@pytest.mark.parametrize(("microseconds", "most"), [(1, 0.02), (4, 0.02), (32, 0.02), (1000, 0.02)])
+def test_a_short_kernel_is_timed_as_long_as_it_is(monkeypatch, microseconds, most):
+    """Back to back a kernel takes its time and 0.7 us to the next; an event's 1.2 us are spread over 200 us of calls."""
+    world = Clockwork()
+    use(monkeypatch, world)
+    seconds = sorted(time_call(world.kernel(microseconds * 1e-6), "cuda", 0.05, 1))
+    assert seconds[len(seconds) // 2] == pytest.approx(microseconds * 1e-6 + world.GAP, rel=most)
+
+
+def test_a_host_that_stumbles_once_makes_no_long_wait(monkeypatch):
+    """20 ms while one call of three is issued: the quickest counts, and no wait is above the limit."""
+    world = Clockwork(hiccups=(70, 200))
+    use(monkeypatch, world)
+    time_call(world.kernel(1e-5), "cuda", 0.05, 1)
+    assert 0.0 < max(world.slept) < 0.05
+
+
+def use(monkeypatch, world):
+    monkeypatch.setattr(operator_rates, "perf_counter", world.clock)
+    monkeypatch.setattr(operator_rates, "synchronise", world.synchronise)
+    monkeypatch.setattr(torch.cuda, "Event", world.event)
+    monkeypatch.setattr(torch.cuda, "_sleep", world.sleep)
+
+
+def small_questions(monkeypatch):
+    """The probe with sizes that a CPU computes at once."""
+    for name, value in (("POWER_S", 0.05), ("TOKENS", 32), ("SIDE", 64), ("CHAIN", 3), ("LENGTHS", range(20, 23))):
+        monkeypatch.setattr(probe_module, name, value)
+
+
+def probe(folder, *words, **machine):
+    """(result of the command, what it kept)."""
+    before = set(folder.rglob("*.json"))
+    always = ("profile", "probe", "--device", "cuda", "--budget", "9m", "--profiles", str(folder))
+    with simulated_machine(**machine) as (_, card):
+        result = CliRunner().invoke(main, [*always, *words])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+    new = set(folder.rglob("*.json")) - before
+    return result, json.loads(new.pop().read_text()) if new else None, card
+
+
+@full
+def test_a_probe_asks_every_question_and_its_answers_are_in_later_profiles(tmp_path, monkeypatch):
+    small_questions(monkeypatch)
+    result, kept, _ = probe(tmp_path)
+    assert result.exit_code == 0, result.output
+    assert max(len(line) for line in result.stdout.splitlines()[:-1]) <= 80
+    answers = kept["answers"]
+    assert answers["failed"] == {}
+    assert answers["attention"]["causal, grouped"] == answers["attention"]["mask, grouped"] == "cudnn"
+    assert (answers["attention"]["fp32"], answers["attention"]["dim 256"]) == ("math", "flash")
+    assert (answers["out_of_memory"], answers["left_bytes"]) == ("OutOfMemoryError", 0.0)
+    assert answers["energy_ratio"] == pytest.approx(1.0, rel=0.2)
+    file, = tmp_path.rglob("*.json")
+    assert file.parent.name == "H100-80GB-SXM"
+    few_shapes(monkeypatch)
+    with simulated_machine():
+        words = ("--device", "cuda", "--budget", "5s", "--profiles", str(tmp_path))
+        assert CliRunner().invoke(main, ["profile", "device", *words]).exit_code == 0
+    later = next(json.loads(f.read_text()) for f in tmp_path.rglob("device-*.json"))
+    assert later["environment"]["probe"]["attention"] == answers["attention"]
+    told = json.loads(probe(tmp_path, "--format", "json")[0].stdout)
+    assert told["answers"]["attention"] == answers["attention"]
+
+
+@full
+def test_a_probe_keeps_its_answers_when_the_device_fails_and_says_what_has_none(tmp_path, monkeypatch):
+    small_questions(monkeypatch)
+    result, kept, _ = probe(tmp_path, scene="no_energy")
+    assert result.exit_code == 0, result.output
+    assert kept["answers"]["failed"] == {"energy_counter": "the board has no energy counter"}
+    assert "energy counter: no answer (the board has no energy counter)" in result.stdout
+    result, kept, _ = probe(tmp_path, scene="hidden")
+    assert "memory_four_ways" in kept["answers"]["failed"]
+
+    def dead(_):
+        raise torch.AcceleratorError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr(probe_module, "QUESTIONS", (probe_module.attention_kernels, dead, probe_module.running_out))
+    result, kept, _ = probe(tmp_path)
+    assert result.exit_code == 1
+    assert "the device failed: CUDA error: unspecified launch failure; what was measured is kept" in result.stderr
+    assert (kept["complete"], kept["answers"]["out_of_memory"]) == (False, None)
+    result, kept, _ = probe(tmp_path, "--budget", "0.0001s")
+    assert (result.exit_code, kept) == (0, kept)
+    assert "the budget ended before" in result.stdout
+
+
+@full
+def test_a_probe_of_a_cpu_is_refused():
+    result = CliRunner().invoke(main, ["profile", "probe", "--device", "cpu"])
+    assert result.exit_code == 2
+    assert result.stderr == "roi: --device cpu: a probe asks a GPU what only a GPU can say\n"
+
+
+@full
+def test_what_changed_since_the_last_profile_of_the_card_is_said(tmp_path, monkeypatch):
+    few_shapes(monkeypatch)
+    words = ("profile", "device", "--device", "cuda", "--budget", "5s", "--profiles", str(tmp_path))
+    with simulated_machine():
+        first = CliRunner().invoke(main, words)
+    monkeypatch.setenv("PYTORCH_ALLOC_CONF", "expandable_segments:True")
+    with simulated_machine(cudnn=91_400):
+        second = CliRunner().invoke(main, words)
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert "since" not in first.stderr
+    assert second.stderr.splitlines()[-1].endswith(
+        ": cudnn 91800 -> 91400; attention cudnn -> flash; allocator not known -> expandable_segments:True")
+
+
+NOT_SIMULATED = {
+    "device/card_probe.py: raise": "an error of asking for too much memory that is neither one of memory nor of the device",
+}
+"""`file: statement` -> why no simulation reaches it."""
+
+
+@full
+def test_every_line_that_a_card_alone_runs_has_run(ran, request, say, tmp_path, monkeypatch):
+    """The scenes of NVML come here, all else from the tests above; the exceptions are listed, each with its reason."""
+    for scene in SCENES:
+        board_module._BEFORE_TORCH.clear()
+        with simulated_machine(scene, opened=scene == "context_first"):
+            if scene != "context_first":
+                look_before_torch()
+            board, _ = claim_board("cuda", force=True)
+            read_environment("cuda", 0, board)
+            train_point.read_memory("cuda", board)
+            meter = PowerMeter(board)
+            meter.start()
+            meter.stop()
+    with nvml_scene(), pytest.raises(RoiError, match="lists no GPU 1-2"):
+        open_board("1-2")
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    with pytest.raises(RoiError, match="nvidia-ml-py"):
+        open_board("1-2")
+    assert len(device_shapes.every_case("cuda", 0.0)) > 100
+    (tmp_path / "nvidia0").touch()
+    with simulated_machine():
+        assert unusable_gpu(tmp_path) == "it lists no device"
+    names = {item.name.partition("[")[0] for item in request.session.items}
+    if not {name for name, test in globals().items() if full.mark in getattr(test, "pytestmark", ())} <= names:
+        pytest.skip("says something only where the whole file runs")
+    wanted = card_lines()
+    texts = {(file, line): (ROOM / file).read_text().splitlines()[line - 1].strip() for file, line in wanted - ran}
+    left = {f"{file}:{line}: {words}" for (file, line), words in texts.items() if f"{file}: {words}" not in NOT_SIMULATED}
+    report = f"lines of roi.profiling that a card alone runs: {len(wanted)}, of them simulated: {len(wanted & ran)}"
+    say(report)
+    assert not left, "\n".join(sorted(left))

@@ -1,0 +1,94 @@
+"""The pictures of the other questions: their figures are those of the answer."""
+
+import json
+from datetime import date as Date
+from pathlib import Path
+
+import pytest
+
+from roi.answers.fit import TrainingSet, fit_model
+from roi.answers.quality import QualityQuestion, answer_quality
+from roi.answers.size import size_file
+from roi.estimate.accuracy.training_errors import RowLabel, Score
+from roi.estimate.training.plan import TrainingPlan
+from roi.quality.result_rows import Asked
+from roi.report.charts.fit_charts import parts_at_peak, room_of_cards, timeline
+from roi.report.charts.quality_charts import differences, scores
+from roi.report.charts.size_charts import day_of_load, rent_against_latency
+from roi.report.charts.usage_charts import spend_by_day
+from roi.report.charts.validation_charts import MOST_POINTS, predicted_against_measured
+from roi.report.serving.size import frontier
+from roi.units import GIB
+from roi.usage.read.record import FileOptions
+from roi.usage.summary import Question, summarize
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+
+def plain(spec: dict) -> dict:
+    return json.loads(json.dumps(spec, allow_nan=False))
+
+
+def test_scores_and_differences_are_those_that_were_measured() -> None:
+    files = (str(EXAMPLES / "quality_rows.jsonl"),)
+    question = QualityQuestion(files=files, asked=Asked(), incumbent="qwen3-8b", bar=0.85)
+    measured = answer_quality(question, Date(2026, 11, 24)).measured
+    spec = plain(scores(measured))
+    rows = spec["layer"][1]["data"]["values"]
+    for row, each in zip(rows, measured.scores, strict=True):
+        assert (row["system"], row["share"]) == (each.system, pytest.approx(each.posterior.share, abs=1e-5))
+        assert (row["low"], row["high"]) == pytest.approx(each.posterior.interval, abs=1e-5)
+    assert {line["at"] for line in spec["layer"][0]["data"]["values"]} == {0.85}
+    told = plain(differences(measured))["layer"][1]["data"]["values"]
+    assert [row["share"] for row in told] == pytest.approx([100 * d.value for d in measured.differences], abs=1e-5)
+
+
+def test_every_row_of_a_table_is_a_point_until_there_are_too_many() -> None:
+    """10 GiB measured and 11 predicted lie 10% above the line."""
+    label = RowLabel("a", "one", "lora", "L40S", "reserved", memory=True, throughput=False)
+    one = Score(label, "memory", 10 * GIB, 11 * GIB, 9 * GIB, 12 * GIB)
+    points = plain(predicted_against_measured([one], "Memory", "GiB", 1 / GIB))["data"]["values"]
+    assert points == [{"id": "a", "source": "one", "measured": 10.0, "predicted": 11.0, "error": 10.0}]
+    many = plain(predicted_against_measured([one] * (3 * MOST_POINTS), "Memory", "GiB", 1 / GIB))
+    assert len(many["data"]["values"]) == MOST_POINTS
+    assert "One row in 3 is drawn." in many["description"]
+
+
+def test_memory_of_a_plan_is_the_reports_by_card_and_by_part() -> None:
+    plan = TrainingPlan(method="lora", rank=16.0, targets="all-linear")
+    found = fit_model("qwen3-8b", plan, gpus="all", data=TrainingSet(1000.0, 1024.0, 1.0), day=Date(2026, 11, 24))
+    cards = {row["card"]: row for row in plain(room_of_cards(found))["data"]["values"]}
+    assert found.recommended is not None
+    assert found.recommended.fit.gpu.id in cards
+    assert any(row["state"] == "does not fit" for row in cards.values())
+    for line in found.lines:
+        if row := cards.get(line.fit.gpu.id):
+            assert row["peak"] == pytest.approx(float(line.fit.memory.process_bytes) / GIB, abs=1e-4)
+            assert (row["state"] == "does not fit") is (not line.fit.fits)
+    parts = [row["gib"] for row in plain(parts_at_peak(found))["data"]["values"]]
+    assert sum(parts) == pytest.approx(float(found.lines[0].fit.memory.process_bytes) / GIB, abs=1e-3)
+    if found.dry_run is not None:
+        steps = [row["gib"] for row in plain(timeline(found.dry_run))["data"]["values"]]
+        assert max(steps) == pytest.approx(max(found.dry_run.timeline_bytes) / GIB, abs=1e-3)
+
+
+@pytest.mark.full
+def test_fleets_are_the_sizings_and_a_day_has_its_mean() -> None:
+    found = size_file(None)
+    spec = plain(rent_against_latency(found))
+    assert len(spec["data"]["values"]) == sum(len(plan.fleets) for plan in found.plans)
+    best = spec["layer"][0]["data"]["values"]
+    assert [row["usd"] for row in best] == pytest.approx([fleet.usd_per_month for _, fleet in frontier(found)], abs=0.01)
+    day = plain(day_of_load(found) or {})
+    loads = [row["load"] for row in day["data"]["values"]]
+    assert len(loads) == 24
+    assert loads == sorted(loads, reverse=True)
+    assert sum(loads) / 24 == pytest.approx(found.mean_requests_per_s, rel=1e-4)
+
+
+@pytest.mark.full
+def test_spend_by_day_sums_to_what_was_spent() -> None:
+    found = summarize(Question(files=(str(EXAMPLES / "openai_export.csv"),), options=FileOptions()))
+    spec = plain(spend_by_day(found) or {})
+    spent = sum(each.usd or 0 for each in found.priced)
+    assert sum(row["usd"] for row in spec["data"]["values"]) == pytest.approx(spent, rel=1e-4)

@@ -1,0 +1,74 @@
+"""The long tables say what the comparison says: every option, month, line and fact, once."""
+
+import math
+
+import pytest
+
+from roi.economics.decision.comparison import compare
+from roi.errors import UnknownName
+from roi.report.comparison.tables import TABLES, table
+from roi.resolution.resolution import resolve
+from roi.scenario.file import load_scenario
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    return compare(resolve(load_scenario(overrides=("draws=64",))).case)
+
+
+def rows(comparison, name):
+    found = table(comparison, name)
+    return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
+
+def test_options_has_a_row_for_each_option_of_the_case_and_the_figures_of_the_feasible_ones(comparison):
+    found = rows(comparison, "options")
+
+    assert [row["id"] for row in found] == list(comparison.case.options)
+    assert [row["reason"] for row in found if not row["feasible"]] == [o.reason for o in comparison.infeasible]
+    feasible = [row for row in found if row["feasible"]]
+    assert [row["npv_usd"] for row in feasible] == [o.npv_usd for o in comparison.options]
+    assert [row["npv_p90"] for row in feasible] == [o.npv_p10_p50_p90[2] for o in comparison.options]
+    assert [row["fleet_gpus"] for row in feasible] == [o.fleet.gpus if o.fleet else None for o in comparison.options]
+
+
+def test_the_months_of_an_option_sum_to_its_cost_and_their_discounted_savings_to_its_npv(comparison):
+    found = rows(comparison, "months")
+    for o in comparison.options:
+        mine = [row for row in found if row["option"] == o.id]
+        assert [row["month"] for row in mine] == list(range(len(o.monthly_usd) + 1))
+        assert sum(row["cost_usd"] for row in mine) == pytest.approx(o.tco_usd)
+        assert sum(row["saving_usd"] * row["discount_factor"] for row in mine) == pytest.approx(o.npv_usd, abs=1e-6)
+        assert mine[-1]["cumulative_saving_usd"] == pytest.approx(comparison.options[0].tco_usd - o.tco_usd, abs=1e-6)
+
+
+def test_the_lines_of_a_month_sum_to_the_month_and_each_line_has_its_arithmetic_once(comparison):
+    lines, sums = rows(comparison, "lines"), {}
+    for row in lines:
+        sums[row["option"], row["month"]] = sums.get((row["option"], row["month"]), 0.0) + row["usd"]
+    for row in rows(comparison, "months"):
+        assert sums[row["option"], row["month"]] == pytest.approx(row["cost_usd"], abs=1e-6)
+    assert sum(row["arithmetic"] is not None for row in lines) == sum(len(o.lines) for o in comparison.options)
+
+
+def test_facts_and_drivers_are_those_of_the_comparison(comparison):
+    assert [row["path"] for row in rows(comparison, "facts")] == list(comparison.case)
+    drivers = rows(comparison, "drivers")
+    assert [row["path"] for row in drivers] == [d.path for d in comparison.drivers]
+    assert [row["high"] for row in drivers] == [comparison.case[d.path].high for d in comparison.drivers]
+    assert {row["option"] for row in drivers} == {comparison.driver_option}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_cells_are_plain_values_and_no_column_is_named_twice(comparison, name):
+    found = table(comparison, name)
+    assert len(set(found.columns)) == len(found.columns)
+    for row in found.rows:
+        assert len(row) == len(found.columns)
+        assert all(x is None or type(x) in {bool, int, float, str, tuple} for x in row)
+        assert not any(isinstance(x, float) and math.isnan(x) for x in row)
+
+
+def test_an_unknown_table_names_those_there_are(comparison):
+    with pytest.raises(UnknownName, match="unknown table 'month'; nearest: months"):
+        table(comparison, "month")

@@ -1,0 +1,131 @@
+"""The workbook as it is written: what stands in it, what can never be a formula, names, and what is refused."""
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import openpyxl
+import pytest
+from recalculated import summary
+from small_scenario import SMALL
+
+from roi.economics.decision.comparison import Comparison, compare
+from roi.errors import InputError
+from roi.report.workbook.assumptions import Names, sheet_names
+from roi.report.workbook.book import comparison_workbook
+from roi.report.workbook.option_sheets import months_or_never
+from roi.report.workbook.pen import number_format
+from roi.resolution.resolution import resolve
+from roi.scenario.file import check_scenario
+
+HOSTILE = (
+    '=HYPERLINK("http://evil.example","click")', "+1+1", "-2+3", "@SUM(A1)", "\x1b[31mred\x07", "<b>bold</b> & | ] ' \x00",
+)  # fmt: skip
+SHORT = {**SMALL, "horizon_months": 6}
+
+
+@pytest.fixture(scope="module")
+def small() -> Comparison:
+    return compare(resolve(check_scenario(SHORT)).case)
+
+
+@pytest.fixture(scope="module")
+def content(small: Comparison) -> bytes:
+    return comparison_workbook(small, "1.0")
+
+
+def opened(content: bytes, **kw: Any) -> Any:
+    return openpyxl.load_workbook(io.BytesIO(content), **kw)
+
+
+def test_the_stored_values_are_those_of_the_comparison(small: Comparison, content: bytes) -> None:
+    rows = summary(opened(content, data_only=True))
+    for o in small.options:
+        row = rows[o.label]
+        told = (row["set-up, USD"], row["cash a month, USD"], row["wrong answers a month, USD"], row["total cost, USD"])
+        assert told == pytest.approx((o.upfront_usd, o.cash_monthly_usd, o.errors_monthly_usd, o.tco_usd), abs=1e-6)
+        if o.id != "stay":
+            assert row["NPV, USD"] == pytest.approx(o.npv_usd, abs=1e-6)
+            assert row["payback, months"] == months_or_never(o.payback_months)
+
+
+def test_every_amount_on_the_options_sheets_is_a_formula_or_zero(small: Comparison, content: bytes) -> None:
+    book = opened(content)
+    for o in small.options:
+        sheet = book[o.label]
+        for row in sheet.iter_rows(min_row=6, max_row=5 + len(o.lines), min_col=3):
+            assert all(str(cell.value).startswith("=") or cell.value == 0 for cell in row)
+
+
+def test_each_assumption_has_a_name_its_value_and_its_source(small: Comparison, content: bytes) -> None:
+    book = opened(content)
+    rows = {row[1].value: row for row in book["Assumptions"].iter_rows(min_row=4) if row[1].value}
+    place = book.defined_names["workload_requests_per_day"].attr_text
+    assert place == f"Assumptions!$C${rows['workload.requests_per_day'][2].row}"
+    for path, row in rows.items():
+        if path in small.case and not isinstance(small.case[path].value, tuple):
+            fact = small.case[path]
+            assert row[2].value == pytest.approx(fact.value)
+            assert (row[3].value, row[4].value) == pytest.approx((fact.low, fact.high))
+            assert row[7].value == fact.source
+    assert rows["workload.requests_per_day"][2].font.color.rgb == "FF0000FF"  # blue: to be changed
+    assert "horizon_months" in rows
+    assert "quality.bar" not in rows
+
+
+def test_the_prices_of_one_model_stand_once(content: bytes) -> None:
+    rows = [(row[0].value, row[1].value) for row in opened(content)["Assumptions"].iter_rows(min_row=4) if row[1].value]
+    assert len(rows) == len(set(rows))
+    luna = {path.split(".price")[0] for _, path in rows if "gpt-6-luna" in path and path.endswith("input_usd_per_mtok")}
+    assert luna == {"options.cheaper-api:openai/gpt-6-luna"}  # the cascade's is the same fact
+
+
+def test_the_same_comparison_gives_the_same_bytes(small: Comparison, content: bytes) -> None:
+    assert comparison_workbook(small, "1.0") == content
+
+
+def hostile(path: str) -> str:
+    """Words for a fact, the same for facts of one name."""
+    return HOSTILE[len(path.rpartition(".")[2]) % len(HOSTILE)]
+
+
+def test_no_name_becomes_a_formula_a_link_or_illegal_xml(small: Comparison, content: bytes) -> None:
+    facts = {path: f.model_copy(update={"value" if path == "title" or path.endswith(".label") else "source": hostile(path)})
+             for path, f in small.case.facts.items()}
+    options = tuple(replace(o, label=name) for o, name in zip(small.options, HOSTILE, strict=False))
+    case = small.case.model_copy(update={"facts": facts})
+    plain, book = opened(content), opened(comparison_workbook(replace(small, case=case, options=options), HOSTILE[0]))
+
+    def formulas(workbook: Any) -> int:
+        return sum(cell.data_type == "f" for sheet in workbook for row in sheet.iter_rows() for cell in row)
+
+    assert formulas(book) == formulas(plain)
+    links = [cell.hyperlink for cell in book["Summary"]["A"] if cell.hyperlink]
+    assert len(links) == len(options)
+    assert all(link.target is None and "!A1" in link.location for link in links)  # to sheets of this workbook alone
+    assert book["Summary"]["A1"].data_type == "s"
+    assert HOSTILE[0] in {cell.value for cell in book["Assumptions"]["H"]}  # it stands there, as words
+    assert len({name.lower() for name in book.sheetnames}) == len(book.sheetnames)
+
+
+def test_sheets_have_short_names_without_forbidden_signs_each_once() -> None:
+    names = sheet_names(["a/b[c]:*?\\", "Summary", "x" * 40, "x" * 40, "", "'quoted'", "X" * 31], ["Summary", "Common"])
+    assert names == ["a-b-c-----", "Summary (2)", "x" * 31, "x" * 27 + " (2)", "Option", "quoted", "X" * 27 + " (3)"]
+
+
+def test_names_of_cells_are_no_cells_and_differ_in_more_than_capitals() -> None:
+    names = Names()
+    assert [names.new(path) for path in ("a.b-c", "A.B.C", "r1c1", "AB12", "9x", "R", "options.x/y:z.price")] == [
+        "a_b_c", "A_B_C_2", "v_r1c1", "v_AB12", "v_9x", "v_R", "options_x_y_z_price"]
+
+
+def test_number_formats_show_four_digits() -> None:
+    assert [number_format([x]) for x in (100000.0, 1.0, 0.0006, 3.847, 123.456)] == ["#,##0", "0", "0.0000", "0.000", "0.0"]
+    assert number_format([0.1], "share") == "0.0%"
+    assert number_format([0.1234], "1/year") == "0.00%"
+
+
+def test_too_many_options_are_refused_before_anything_is_traced(small: Comparison) -> None:
+    many = replace(small, options=small.options * 2500)
+    with pytest.raises(InputError, match=r"--xlsx: 10,000 options over 6 months are too many .* 4,000\. .*--csv"):
+        comparison_workbook(many, "1.0")

@@ -1,0 +1,56 @@
+"""A workbook recalculated: openpyxl drops the stored values and sets assumptions, LibreOffice computes."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+
+NO_OFFICE = None if shutil.which("soffice") else "soffice (LibreOffice Calc) is not installed"
+
+
+def set_names(workbook: Any, changes: Mapping[str, float]) -> None:
+    """Put values into the cells of these names."""
+    for name, value in changes.items():
+        sheet, cell = workbook.defined_names[name].attr_text.split("!")
+        workbook[sheet.strip("'")][cell.replace("$", "")].value = value
+
+
+def recalculated(content: bytes, folder: Path, changes: Mapping[str, float] | None = None) -> Any:
+    """The workbook as LibreOffice computes it, its values read back."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / "source.xlsx"
+    source.write_bytes(content)
+    workbook = openpyxl.load_workbook(source)
+    set_names(workbook, changes or {})
+    workbook.save(source)
+    command = [shutil.which("soffice") or "", f"-env:UserInstallation=file://{folder}/profile", "--headless", "--convert-to",
+               "xlsx:Calc MS Excel 2007 XML", "--outdir", str(folder / "out"), str(source)]
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
+    return openpyxl.load_workbook(folder / "out" / "source.xlsx", data_only=True)
+
+
+def summary(workbook: Any) -> dict[str, dict[str, Any]]:
+    """The summary's rows by option: heading -> value."""
+    rows = [[cell.value for cell in row] for row in workbook["Summary"].iter_rows()]
+    start = next(k for k, row in enumerate(rows) if row[0] == "option")
+    found = {}
+    for row in rows[start + 1 :]:
+        if row[0] is None:
+            break
+        found[row[0]] = dict(zip(rows[start], row, strict=True))
+    return found
+
+
+def checks(workbook: Any) -> str:
+    """What the summary says of the checks."""
+    said = [row[0].value for row in workbook["Summary"].iter_rows() if str(row[0].value).startswith(("All checks", "At these"))]
+    return str(said[0])
+
+
+def broken_cells(workbook: Any) -> list[str]:
+    """Cells that hold an error."""
+    return [f"{sheet.title}!{cell.coordinate}" for sheet in workbook for row in sheet.iter_rows() for cell in row
+            if isinstance(cell.value, str) and cell.value.startswith(("#", "Err:"))]

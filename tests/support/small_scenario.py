@@ -1,0 +1,11 @@
+"""A scenario of API options alone, as a file would hold it: it is resolved and compared in milliseconds."""
+
+from typing import Any
+
+SMALL: dict[str, Any] = {
+    "title": "Tickets", "as_of": "2026-11-24", "draws": 0,
+    "workload": {"requests_per_day": 4000, "input_tokens": 800, "output_tokens": 50},
+    "incumbent": {"provider": "openai", "model": "gpt-6-sol"},
+    "candidates": {"api_models": ["openai/gpt-6-luna", "anthropic/claude-haiku-5-5"], "cascade_first": ["openai/gpt-6-luna"]},
+    "quality": {"scores": {"gpt-6-sol": 0.93, "gpt-6-luna": {"value": 0.91, "items": 500}}},
+}  # fmt: skip

@@ -1,0 +1,160 @@
+"""Sessions of coding agents: one row a request whatever is written again, list prices by hand, projects by pseudonyms."""
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from usage_support import CANARY, DATA, run_usage, totals, usage_answer
+from usage_support import records as read
+
+AGENTS = DATA / "agents"
+
+
+def counts(**given: int) -> dict[str, int]:
+    return {"uncached_input": 0, "cache_read": 0, "cache_write": 0, "output": 0, "requests": 1} | given
+
+
+def test_five_lines_of_two_calls_of_claude_code_are_two_calls(tmp_path: Path) -> None:
+    """3 + 10 in, 9,000 + 11,000 read, 2,000 + 500 written, 100 + 40 out; the client's own `<synthetic>` answer is no call."""
+    rows = read(tmp_path, AGENTS / "claude_code.jsonl")
+    assert totals(rows) == counts(uncached_input=13, cache_read=20_000, cache_write=2500, output=140, requests=2)
+    assert [row["cache_write_1h"] for row in rows] == [2000, 0]
+
+
+def test_writes_kept_an_hour_cost_twice_the_input_price() -> None:
+    """claude-opus-4-1: 15 in, 1.5 read, 18.75 and 30 written, 75 out. 3 x 15 + 9,000 x 1.5 + 2,000 x 30 + 100 x 75 = 81,045 and
+    10 x 15 + 11,000 x 1.5 + 500 x 18.75 + 40 x 75 = 29,025 millionths.
+    """
+    assert usage_answer(AGENTS / "claude_code.jsonl")["total_usd"] == pytest.approx(0.110070)
+
+
+def test_a_resumed_session_has_old_calls_in_a_new_file(tmp_path: Path) -> None:
+    """Both files hold call 1, the later with one more call: 140 + 7 out."""
+    old = (AGENTS / "claude_code.jsonl").read_text(encoding="utf-8")
+    new = old.replace("msg_2", "msg_9").replace("req_2", "req_9").replace('"output_tokens":40', '"output_tokens":7')
+    for name, text in (("old", old), ("new", new.replace("5e551011", "5e551012"))):
+        (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    found = usage_answer("--strict", tmp_path / "old.jsonl", tmp_path / "new.jsonl")
+    assert (found["requests"], found["tokens"]["output"]) == (3, 147)
+
+
+def test_an_event_of_codex_whose_sum_has_not_moved_is_no_call(tmp_path: Path) -> None:
+    """1,200 (200 cached) and 500 out; then 2,700 - 1,200 = 1,500 (1,300 - 200 = 1,100 cached) and 600 - 500 = 100 out."""
+    rows = read(tmp_path, AGENTS / "codex.jsonl")
+    assert totals(rows) == counts(uncached_input=1000 + 400, cache_read=200 + 1100, output=600, requests=2)
+    assert [(row["model"], row["provider"]) for row in rows] == [("gpt-5-codex", "openai")] * 2
+
+
+def test_token_usage_records_count_where_a_rollout_has_no_event(tmp_path: Path) -> None:
+    usage = {"input_tokens": 50, "cached_input_tokens": 20, "cache_write_input_tokens": 5, "output_tokens": 7}
+    rows = [
+        {"type": "session_meta", "timestamp": "2026-10-05T11:00:00Z", "payload": {"id": "s", "cwd": "/x"}},
+        {"type": "turn_context", "timestamp": "2026-10-05T11:00:00Z", "payload": {"model": "gpt-5-codex"}},
+        {"type": "token_usage_record", "timestamp": "2026-10-05T11:00:01Z", "payload": {"response_id": "r", "usage": usage}},
+    ]
+    (tmp_path / "r.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert totals(read(tmp_path, tmp_path / "r.jsonl")) == counts(uncached_input=25, cache_read=20, cache_write=5, output=7)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("gemini_session.json", counts(uncached_input=1200 + 30 - 1000, cache_read=1000, output=80 + 40)),
+        ("gemini_session.jsonl", counts(uncached_input=7, output=9)),
+        ("gemini_telemetry.log", counts(uncached_input=120 + 7 - 10, cache_read=10, output=30 + 5)),
+        ("opencode.json", counts(uncached_input=1500, cache_read=1000, cache_write=500, output=800 + 200)),
+    ],
+)
+def test_what_messages_of_gemini_cli_and_opencode_count(tmp_path: Path, name: str, expected: dict[str, int]) -> None:
+    """Thoughts and reasoning are billed beside output, tool prompts beside input; a message written three times counts once."""
+    assert totals(read(tmp_path, AGENTS / name)) == expected
+
+
+def test_gemini_telemetry_through_a_collector_counts_the_same(tmp_path: Path) -> None:
+    values = {
+        "input_token_count": "120",
+        "output_token_count": "30",
+        "cached_content_token_count": "10",
+        "thoughts_token_count": "5",
+    }
+    attributes = [
+        {"key": "event.name", "value": {"stringValue": "gemini_cli.api_response"}},
+        {"key": "model", "value": {"stringValue": "gemini-2.5-pro"}},
+        *({"key": key, "value": {"intValue": value}} for key, value in values.items()),
+    ]
+    record = {"timeUnixNano": "1791208800000000000", "body": {"stringValue": CANARY}, "attributes": attributes}
+    (tmp_path / "otlp.jsonl").write_text(
+        json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}), encoding="utf-8"
+    )
+    assert totals(read(tmp_path, tmp_path / "otlp.jsonl")) == counts(uncached_input=110, cache_read=10, output=35)
+
+
+def test_messages_in_opencodes_database_are_read(tmp_path: Path) -> None:
+    data = json.loads((AGENTS / "opencode.json").read_text(encoding="utf-8"))
+    del data["id"], data["sessionID"]
+    with sqlite3.connect(tmp_path / "opencode.db") as database:
+        database.execute("CREATE TABLE message (id TEXT, session_id TEXT, time_created INTEGER, data TEXT)")
+        database.executemany(
+            "INSERT INTO message VALUES (?, ?, 0, ?)",
+            [("msg_a", "ses_1", json.dumps(data)), ("msg_b", "ses_1", json.dumps({"role": "user"})), ("msg_c", "ses_1", "{")],
+        )
+    database.close()
+    assert totals(read(tmp_path, tmp_path / "opencode.db")) == counts(
+        uncached_input=1500, cache_read=1000, cache_write=500, output=1000
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with a session of each agent in its usual folder."""
+    for name in ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, place in {
+        "claude_code.jsonl": ".claude/projects/-home-someone-canary-project",
+        "codex.jsonl": ".codex/sessions/2026/10/05",
+        "gemini_session.json": ".gemini/tmp/abab/chats",
+        "opencode.json": ".local/share/opencode/storage/message/ses_1",
+    }.items():
+        folder = tmp_path / place
+        folder.mkdir(parents=True)
+        shutil.copy(AGENTS / name, folder / name)
+    return tmp_path
+
+
+@pytest.mark.full  # runs the command twice
+@pytest.mark.usefixtures("home")
+def test_agents_are_found_in_their_folders_and_told_without_names() -> None:
+    """2 + 2 + 1 + 1 calls; the project is a pseudonym until its name is asked for, and the list price is called no bill."""
+    run = run_usage("--agents")
+    assert run.exit_code == 0, run.stderr
+    for words in (
+        "Claude Code: 1 file in ~/.claude/projects",
+        "Codex CLI: 1 file in ~/.codex/sessions",
+        "Gemini CLI: 1 file in ~/.gemini/tmp",
+        "OpenCode: 1 file in ~/.local/share/opencode/storage/message",
+    ):
+        assert words in run.stderr
+    assert "6 requests" in run.stdout
+    assert "list-price equivalent, not a bill" in " ".join(run.stdout.split())
+    assert "canary-project" not in run.stdout + run.stderr
+    assert "project-4295e5" in run.stdout
+    assert "canary-project" in run_usage("--agents", "--names").stdout
+
+
+def test_agents_that_are_nowhere_are_an_error_that_says_where_it_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    run = run_usage("--agents")
+    assert run.exit_code == 2
+    assert "--agents: no sessions in ~/.claude/projects" in run.stderr
+
+
+@pytest.mark.parametrize(("kind", "groups"), [("session", 1), ("day", 1), ("hour", 1)])
+def test_sessions_days_and_hours_are_groups(kind: str, groups: int) -> None:
+    found = usage_answer(AGENTS / "claude_code.jsonl", "--group-by", kind)["by_group"]
+    assert len(found) == groups
+    assert found[0]["group"] == {"session": found[0]["group"], "day": "2026-10-05", "hour": "10:00"}[kind]

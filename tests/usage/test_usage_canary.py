@@ -1,0 +1,174 @@
+"""A phrase in every text field of every format never leaves its file: not into the answer in any form, nor a temporary file."""
+
+import csv
+import gzip
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from usage_support import CANARY, DATA, run_usage
+
+from roi.usage import summary
+from roi.usage.formats import FORMATS
+from roi.usage.formats.generic import generic_format
+from roi.usage.read.record import FileOptions
+
+ENTRY = {
+    "schemaType": "ModelInvocationLog",
+    "timestamp": "2026-10-01T00:00:01Z",
+    "operation": "Converse",
+    "modelId": "amazon.nova-lite-v1:0",
+    "input": {"inputTokenCount": 8, "inputBodyJson": CANARY},
+    "output": {"outputTokenCount": 2},
+}
+QUOTED = json.dumps(ENTRY).replace('"', '""')
+METRICS = {
+    "spend": 0.5,
+    "prompt_tokens": 1000,
+    "completion_tokens": 50,
+    "api_requests": 5,
+    "successful_requests": 5,
+    "failed_requests": 0,
+}
+WRITTEN = {
+    "openai-costs.csv": 'start_time,end_time,amount_value,amount_currency,line_item,user_email\n'
+    f'1790812800,1790899200,2,usd,"gpt-4o, input",{CANARY}',
+    "anthropic-cost.csv": "usage_date_utc,model,token_type,cost_usd,note\n2026-10-01,Claude Opus 5,output,1.5," + CANARY,
+    "openrouter-daily.csv": "Date,Slug,Usage,Requests,Prompt Tokens,Completion Tokens\n"
+    "2026-10-01 00:00:00,openai/gpt-4.1,1,2,300,40",
+    "activity.json": json.dumps(
+        {"results": [{"date": "2026-10-01", "breakdown": {"models": {"gpt-4o": {"metrics": METRICS}}}}]}
+    ),
+    "spend-days.json": json.dumps([{"startTime": "2026-10-01", "spend": 1, "models": {"gpt-4o": 1}, "users": {"x": 1}}]),
+    "litellm-ui.csv": "Date,Team,Team ID,Spend ($),Successful Requests,Prompt Tokens,Completion Tokens\n"
+    "2026-10-01,a,b,1.5,2,300,40",
+    "trace.json": json.dumps(
+        {
+            "trace": {
+                "observations": [
+                    {
+                        "id": "o",
+                        "type": "GENERATION",
+                        "startTime": "2026-10-01T00:00:00Z",
+                        "model": "gpt-4o",
+                        "usageDetails": {"input": 100, "output": 10},
+                    }
+                ]
+            }
+        }
+    ),
+    "insights.csv": f'@timestamp,@message\n2026-10-01 00:00:02.000,START\n2026-10-01 00:00:01.000,"{QUOTED}"',
+    "query.csv": "@timestamp,modelId,input.inputTokenCount,output.outputTokenCount,@log\n"
+    "2026-10-01 00:00:01.000,amazon.nova-lite-v1:0,8,2,x",
+    "tail.log": f"2026-10-01T00:00:00+00:00 s START {CANARY}\n2026-10-01T00:00:01+00:00 s {json.dumps(ENTRY)}",
+    "ai-sdk.json": json.dumps(
+        [
+            {
+                "spanContext": {"traceId": "t", "spanId": "s"},
+                "startTime": [1790812800, 0],
+                "attributes": {
+                    "ai.operationId": "ai.generateText.doGenerate",
+                    "gen_ai.system": "openai.responses",
+                    "gen_ai.request.model": "gpt-4o",
+                    "gen_ai.usage.input_tokens": 15,
+                    "gen_ai.usage.output_tokens": 12,
+                },
+            }
+        ]
+    ),
+    "mooncake.jsonl": '{"timestamp": 5, "input_length": 100, "output_length": 5, "hash_ids": [1]}\n' * 2,
+    "bailian.jsonl": '{"chat_id": 1, "timestamp": 5, "input_length": 100, "output_length": 5, "hash_ids": [1]}\n' * 2,
+    "burstgpt.csv": "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,ChatGPT,100,5,105,API log",
+    "own.csv": "Time,Model,Prompt Tokens,Completion Tokens\n2026-10-01T00:00:00Z,gpt-4o,100,10",
+    **{
+        f"trace{k}.csv": f"{time},{given},{output}\n5,100,10"
+        for k, (time, given, output) in enumerate(
+            (
+                ("arrival_s", "input_tokens", "output_tokens"),
+                ("arrival_time_s", "input_tokens", "output_tokens"),
+                ("arrived_at", "num_prefill_tokens", "num_decode_tokens"),
+                ("arrival_time", "input_tokens", "output_tokens"),
+            )
+        )
+    },
+}
+"""Formats without a fixture of their own."""
+FIXTURES = [path for path in sorted(DATA.rglob("*")) if path.is_file()]
+seen: set[str] = set()
+
+
+def salted(value: Any) -> Any:  # Any: JSON
+    """JSON with the canary beside all that is in it."""
+    if isinstance(value, list):
+        return [salted(each) for each in value]
+    if not isinstance(value, dict):
+        return salted_text(value) if isinstance(value, str) and value.startswith(("{", "[")) else value
+    return {key: salted(each) for key, each in value.items()} | {"said": CANARY, "prompt": {"content": CANARY}}
+
+
+def salted_text(text: str) -> str:
+    """JSON in text, as a whole or line by line; other text as it is."""
+    for parse in (
+        lambda: json.dumps(salted(json.loads(text))),
+        lambda: "\n".join(json.dumps(salted(json.loads(x))) for x in text.splitlines()),
+    ):
+        try:
+            return parse()
+        except ValueError:
+            continue
+    return text
+
+
+def salted_copy(name: str, content: bytes, folder: Path) -> Path:
+    """The file with the canary in a further field of every object, or a further column."""
+    plain = gzip.decompress(content) if name.endswith(".gz") else content
+    text = plain.decode("utf-8-sig").replace("canary-project", CANARY)
+    if name.removesuffix(".gz").endswith(".csv"):
+        rows, out = list(csv.reader(io.StringIO(text, newline=""))), io.StringIO()
+        csv.writer(out).writerows([[*row, "what was said" if k == 0 else CANARY] for k, row in enumerate(rows) if row])
+        text = out.getvalue()
+    else:
+        text = salted_text(text)
+    path = folder / re.sub(r"\.gz$", "", name)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.full  # a second of CPU each
+@pytest.mark.parametrize("name", [*(str(path.relative_to(DATA)) for path in FIXTURES), *WRITTEN])
+def test_the_canary_never_leaves(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is written in the temporary folder is looked at while it is there, inside Parquet too."""
+    content = WRITTEN[name].encode() if name in WRITTEN else (DATA / name).read_bytes()
+    file = salted_copy(Path(name).name, content, tmp_path)
+    assert CANARY in file.read_text(encoding="utf-8")
+    add_up, looked = summary._summary_and_trace, []
+
+    def look(question: Any, log: Any, engine: Any) -> Any:  # Any: as the room hands them over
+        folder = Path(engine.raw_sql("SELECT current_setting('temp_directory')").fetchall()[0][0])
+        for each in folder.rglob("*"):
+            if each.is_file():
+                looked.append(each)
+                text = str(pq.read_table(each).to_pylist()) if each.suffix == ".parquet" else ""
+                assert CANARY not in text + each.read_bytes().decode("latin-1"), each
+        seen.update(table.format.name for table in log.tables)
+        return add_up(question, log, engine)
+
+    monkeypatch.setattr(summary, "_summary_and_trace", look)
+    for form in ("table", "json", "csv"):
+        run = run_usage("--format", form, *(("--model", "gpt-4o") if "ungrouped" in name else ()), file)
+        assert run.exit_code == 0, run.stderr
+        assert CANARY not in run.stdout + run.stderr
+    assert looked
+
+
+@pytest.mark.full  # with the one before, in its process
+def test_every_format_was_looked_at() -> None:
+    if not seen:
+        pytest.skip("the files are looked at in another process")
+    own = generic_format(FileOptions(), ("time", "input_tokens", "output_tokens"))
+    assert own is not None
+    assert {form.name for form in FORMATS} | {own.name} <= seen

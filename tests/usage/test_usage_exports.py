@@ -1,0 +1,403 @@
+"""Exports as people really have them: money by day, reports of gateways, logs with other lines, spans of other conventions."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from usage_support import CANARY, fresh, run_usage, totals, usage_answer
+from usage_support import records as read
+
+ENTRY = {
+    "schemaType": "ModelInvocationLog",
+    "timestamp": "2026-10-01T00:00:01Z",
+    "operation": "Converse",
+    "requestId": "r1",
+    "accountId": "111122223333",
+    "modelId": "amazon.nova-lite-v1:0",
+    "input": {"inputTokenCount": 812, "inputBodyJson": {"messages": CANARY}},
+    "output": {"outputTokenCount": 207},
+}
+
+
+def text(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def counts(**given: int) -> dict[str, int]:
+    return {"uncached_input": 0, "cache_read": 0, "cache_write": 0, "output": 0, "requests": 1} | given
+
+
+def test_openais_cost_csv_names_the_model_in_its_line_item(tmp_path: Path) -> None:
+    """0.5 + 0.25 + 0.003 of tokens; a web search is billed a piece, the empty day has no currency."""
+    head = (
+        "start_time,end_time,start_time_iso,end_time_iso,amount_value,amount_currency,quantity,quantity_unit,line_item,user_id,"
+        "api_key_id,project_id,organization_id,project_name,organization_name,user_email,api_source"
+    )
+    day = "1790812800,1790899200,2026-10-01T00:00:00,2026-10-02T00:00:00"
+    rest = f",,key_1,proj_a,org,{CANARY},{CANARY},{CANARY}@example.com,"
+    file = text(
+        tmp_path / "cost.csv",
+        head,
+        "1790726400,1790812800,x,y,,,,,,,,,,,,,",
+        f'{day},0.5,usd,1000,tokens,"gpt-6-luna, input"{rest}',
+        f'{day},0.25,usd,10,tokens,"priority | gpt-6-sol, cached input, long context"{rest}',
+        f"{day},0.003,usd,,,{rest}",
+        f"{day},0.01,usd,1,calls,web search tool calls{rest}",
+    )
+    rows = read(tmp_path, file)
+    kept = [(row["model"], row["tier"], row["long_context"], row["cost_usd"]) for row in rows if row["dropped"] is None]
+    assert sorted(kept, key=str) == [
+        ("gpt-6-luna", None, False, 0.5),
+        ("gpt-6-sol", "priority", True, 0.25),
+        (None, None, False, 0.003),
+    ]
+    assert sorted(row["dropped"] for row in rows if row["dropped"]) == ["a cost of something else than tokens", "empty bucket"]
+
+
+def test_anthropics_cost_csv_is_in_dollars_a_token_type_a_row(tmp_path: Path) -> None:
+    """0.19 + 0.03 = 0.22 USD; the web search does not count."""
+    head = (
+        "usage_date_utc,model,workspace,api_key,usage_type,context_window,token_type,cost_usd,list_price_usd,cost_type,"
+        "inference_geo,speed"
+    )
+    rows = [
+        f"2026-08-15,Claude Haiku 4.5,Default,k,message,≤ 200k,{kind},{usd},9,{cost},global,"
+        for kind, usd, cost in (("input_no_cache", 0.19, "token"), ("output", 0.03, "token"), ("", 0.5, "web_search"))
+    ]
+    found = usage_answer(text(tmp_path / "cost.csv", head, *rows))
+    assert found["cost_export_usd"] == pytest.approx(0.22)
+    assert [each["reason"] for each in found["dropped"]] == ["a cost of something else than tokens"]
+
+
+def test_cost_csvs_beside_usage_csvs_are_the_bill(tmp_path: Path) -> None:
+    """1 Mtok of gpt-4o at 2.50 USD, billed at 2.00: a factor of 0.8."""
+    usage = text(
+        tmp_path / "usage.csv",
+        "start_time,end_time,num_model_requests,model,input_tokens,output_tokens",
+        "1790812800,1790899200,1,gpt-4o,1000000,0",
+    )
+    cost = text(
+        tmp_path / "cost.csv",
+        "start_time,end_time,amount_value,amount_currency,line_item",
+        '1790812800,1790899200,2.0,usd,"gpt-4o, input"',
+    )
+    assert usage_answer(usage, cost)["reconciliation"]["factor"] == pytest.approx(0.8)
+
+
+def test_openrouters_csv_by_day(tmp_path: Path) -> None:
+    """430.07 of credits and 1.93 to the user's own provider are 432 USD for 4,115 calls."""
+    file = text(
+        tmp_path / "a.csv",
+        "Date,Slug,Usage,BYOK Usage,Requests,Prompt Tokens,Completion Tokens,Reasoning Tokens",
+        '"2026-05-12 00:00:00","anthropic/claude-opus-4.7","430.07","1.93","4115","70965665","3009973","12"',
+    )
+    rows = read(tmp_path, file)
+    assert totals(rows) == counts(uncached_input=70_965_665, output=3_009_973, requests=4115)
+    assert (rows[0]["cost_usd"], rows[0]["reasoning"], rows[0]["provider"]) == (pytest.approx(432.0), 12, "openrouter")
+
+
+def test_litellms_reports(tmp_path: Path) -> None:
+    """/daily/activity: 1,000 - 200 read - 100 written; the UI: 900 in all and 1,234.5 USD; days of /spend/logs are money
+    alone.
+    """
+    metrics = {
+        "spend": 0.5,
+        "prompt_tokens": 1000,
+        "completion_tokens": 50,
+        "cache_read_input_tokens": 200,
+        "cache_creation_input_tokens": 100,
+        "api_requests": 5,
+        "successful_requests": 4,
+        "failed_requests": 1,
+    }
+    day = {
+        "date": "2026-10-01",
+        "metrics": metrics,
+        "breakdown": {"models": {"anthropic/claude-opus-4-1": {"metrics": metrics}}},
+    }
+    (tmp_path / "a.json").write_text(json.dumps({"results": [day], "metadata": {"total_spend": 0.5}}), encoding="utf-8")
+    rows = read(fresh(tmp_path, "1"), tmp_path / "a.json")
+    assert totals(rows) == counts(uncached_input=700, cache_read=200, cache_write=100, output=50, requests=4)
+    assert (rows[0]["provider"], rows[0]["model"]) == ("anthropic", "claude-opus-4-1")
+
+    ui = text(
+        tmp_path / "ui.csv",
+        "Date,Team,Team ID,Spend ($),Requests,Successful Requests,Failed Requests,Total Tokens,Prompt Tokens,Completion Tokens",
+        '2026-10-01,Search,t1,"1,234.5000",9,8,1,1000,900,100',
+    )
+    [row] = read(fresh(tmp_path, "2"), ui)
+    assert (row["uncached_input"], row["output"], row["requests"], row["cost_usd"], row["group"]) == (
+        900,
+        100,
+        8,
+        1234.5,
+        "Search",
+    )
+
+    (tmp_path / "s.json").write_text(
+        json.dumps(
+            [{"startTime": "2026-10-01", "spend": 0.75, "users": {CANARY: 1}, "models": {"gpt-4o": 0.5, "gpt-4.1": 0.25}}]
+        ),
+        encoding="utf-8",
+    )
+    assert usage_answer(tmp_path / "s.json")["cost_export_usd"] == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_langfuse_trace_holds_its_observations(tmp_path: Path, wrapped: bool) -> None:
+    """100 + 7 in, 10 + 3 out: a generation with usageDetails, an older one with usage; the span repeats them."""
+    observation = {
+        "id": "o",
+        "type": "GENERATION",
+        "startTime": "2026-10-01T00:00:00Z",
+        "model": "gpt-4o",
+        "input": CANARY,
+        "sessionId": "s",
+    }
+    trace = {
+        "id": "t",
+        "name": CANARY,
+        "timestamp": "2026-10-01T00:00:00Z",
+        "input": CANARY,
+        "observations": [
+            observation | {"usageDetails": {"input": 100, "output": 10, "total": 110}},
+            observation | {"id": "p", "usage": {"input": 7, "output": 3, "total": 10, "unit": "TOKENS"}},
+            observation | {"id": "q", "type": "SPAN", "usageDetails": {"input": 107, "output": 13, "total": 120}},
+        ],
+    }
+    (tmp_path / "t.json").write_text(json.dumps({"trace": trace} if wrapped else trace), encoding="utf-8")
+    assert totals(read(tmp_path, tmp_path / "t.json")) == counts(uncached_input=107, output=13, requests=2)
+
+
+def test_logs_insights_as_csv_and_the_tail_of_a_log_group(tmp_path: Path) -> None:
+    """One call, however it was saved: the whole entry, the fields of a query, behind a time and a stream after a line of
+    text.
+    """
+    message = json.dumps(ENTRY).replace('"', '""')
+    whole = text(
+        tmp_path / "a.csv",
+        "@timestamp,@message,@logStream",
+        f"2026-10-01 00:00:02.000,START {CANARY},s",
+        f'2026-10-01 00:00:01.000,"{message}",s',
+    )
+    query = text(
+        tmp_path / "b.csv",
+        "@timestamp,modelId,input.inputTokenCount,output.outputTokenCount",
+        "2026-10-01 00:00:01.000,amazon.nova-lite-v1:0,812,207",
+    )
+    tail = text(
+        tmp_path / "c.log",
+        f"2026-10-01T00:00:00.500000+00:00 stream/1 START {CANARY}",
+        f"2026-10-01T00:00:01.123000+00:00 stream/1 {json.dumps(ENTRY)}",
+        f"2026-10-01T00:00:02+00:00 stream/1 END {CANARY}",
+    )
+    for k, file in enumerate((whole, query, tail)):
+        rows = read(fresh(tmp_path, str(k)), file)
+        assert totals(rows) == counts(uncached_input=812, output=207), file
+        assert rows[0]["at_us"] == 1_790_812_801_000_000
+
+
+def span(**attributes: object) -> dict[str, object]:
+    return {
+        "name": "x",
+        "spanContext": {"traceId": "t", "spanId": str(len(attributes))},
+        "startTime": [1790812800, 500_000_000],
+        "status": {"code": 0},
+        "attributes": {name.replace("__", "."): value for name, value in attributes.items()},
+    }
+
+
+@pytest.mark.parametrize(
+    ("system", "model", "provider"),
+    [
+        ("openai.responses", "gpt-4o-mini", "openai"),
+        ("anthropic.messages", "claude-sonnet-4-5", "anthropic"),
+        ("google.generative-ai", "gemini-2.5-pro", "google"),
+        ("google.vertex.chat", "gemini-2.5-pro", "google"),
+        ("amazon-bedrock", "amazon.nova-lite-v1:0", "aws"),
+        ("xai.chat", "grok-4", "x-ai"),
+    ],
+)
+def test_spans_of_the_ai_sdk_count_its_steps(tmp_path: Path, system: str, model: str, provider: str) -> None:
+    """15 in of which 5 are cached, 112 out: the outer span repeats the step, an embedding is none."""
+    usage = {"ai__usage__inputTokens": 15, "ai__usage__outputTokens": 112}
+    step = {
+        "ai__operationId": "ai.streamText.doStream",
+        "gen_ai__system": system,
+        "gen_ai__request__model": model,
+        "gen_ai__usage__input_tokens": 15,
+        "gen_ai__usage__output_tokens": 112,
+        "ai__usage__cachedInputTokens": 5,
+        "ai__prompt__messages": CANARY,
+    }
+    spans = [
+        span(**step),
+        span(ai__operationId="ai.streamText", ai__model__provider=system, ai__model__id=model, ai__prompt=CANARY, **usage),
+        span(ai__operationId="ai.embed.doEmbed", gen_ai__system=system, ai__usage__tokens=9),
+    ]
+    (tmp_path / "s.json").write_text(json.dumps(spans), encoding="utf-8")
+    rows = read(tmp_path, tmp_path / "s.json")
+    assert totals(rows) == counts(uncached_input=10, cache_read=5, output=112)
+    kept = next(row for row in rows if row["dropped"] is None)
+    assert (kept["provider"], kept["model"], kept["at_us"]) == (provider, model, 1_790_812_800_500_000)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_spans_of_openinference_count_where_their_kind_is_llm(tmp_path: Path, nested: bool) -> None:
+    """80 in of which 40 are read and 20 written, 15 out; the chain around it repeats them."""
+    flat: dict[str, object] = {
+        "openinference.span.kind": "LLM",
+        "llm.model_name": "gpt-4o",
+        "llm.system": "openai",
+        "llm.token_count.prompt": 80,
+        "llm.token_count.completion": 15,
+        "llm.token_count.prompt_details.cache_read": 40,
+        "llm.token_count.prompt_details.cache_write": 20,
+        "input.value": CANARY,
+    }
+    deep = {
+        "openinference": {"span": {"kind": "LLM"}},
+        "input": {"value": CANARY},
+        "llm": {
+            "model_name": "gpt-4o",
+            "system": "openai",
+            "token_count": {"prompt": 80, "completion": 15, "prompt_details": {"cache_read": 40, "cache_write": 20}},
+        },
+    }
+    call = {"context": {"trace_id": "t", "span_id": "b"}, "parent_id": "a", "start_time": "2026-10-01T00:00:00Z"}
+    chain = {**call, "context": {"trace_id": "t", "span_id": "a"}, "attributes": flat | {"openinference.span.kind": "CHAIN"}}
+    (tmp_path / "s.json").write_text(json.dumps([chain, {**call, "attributes": deep if nested else flat}]), encoding="utf-8")
+    assert totals(read(tmp_path, tmp_path / "s.json")) == counts(uncached_input=20, cache_read=40, cache_write=20, output=15)
+
+
+def test_a_format_is_told_from_the_first_line_that_has_one(tmp_path: Path) -> None:
+    lines = [json.dumps({"resourceMetrics": [{"scopeMetrics": []}]}), json.dumps({"title": CANARY}), json.dumps(ENTRY)]
+    found = usage_answer("--strict", text(tmp_path / "a.jsonl", *lines))
+    assert (found["requests"], found["tokens"]["uncached_input"]) == (1, 812)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda row: {"result": [row]},
+        lambda row: {"data": [row]},
+        lambda row: [{"results": [row]}, {"results": [row | {"id": "2"}]}],
+    ],
+)
+def test_rows_are_unwrapped(tmp_path: Path, wrap: object) -> None:
+    row = {"id": "1", "timestamp": "2026-10-01T00:00:00Z", "model": "gpt-4o", "input_tokens": 100, "output_tokens": 10}
+    (tmp_path / "a.json").write_text(json.dumps(wrap(row), indent=1), encoding="utf-8")  # type: ignore[operator]
+    found = usage_answer(tmp_path / "a.json")
+    assert found["tokens"]["output"] == 10 * found["requests"]
+
+
+def test_documents_one_after_the_other_are_read(tmp_path: Path) -> None:
+    row = json.dumps(
+        {"timestamp": "2026-10-01T00:00:00Z", "model": "gpt-4o", "input_tokens": 100, "output_tokens": 10}, indent=1
+    )
+    assert usage_answer(text(tmp_path / "a.json", row, row, row))["requests"] == 3
+
+
+def test_a_zip_is_read_as_a_stream(tmp_path: Path) -> None:
+    """Two exports in it count; a file of another kind and the archive's own leavings do not."""
+    head = "start_time,end_time,num_model_requests,model,input_tokens,output_tokens"
+    with zipfile.ZipFile(tmp_path / "export.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for day in range(2):
+            start = 1_790_812_800 + day * 86_400
+            archive.writestr(f"usage/{day}.csv", f"{head}\n{start},{start + 86_400},{day + 1},gpt-4o,100,10\n")
+        archive.writestr("read me.csv", f"hello\n{CANARY}\n")
+        archive.writestr("__MACOSX/x.csv", CANARY)
+    found = usage_answer(tmp_path / "export.zip")
+    assert found["requests"] == 3
+    assert not list(tmp_path.glob("*.csv"))
+
+
+def test_a_zip_that_says_it_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from roi.usage.read import files
+
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", "0" * 5000)
+    monkeypatch.setattr(files, "LARGEST_ZIP", 4000)
+    run = run_usage(tmp_path / "a.zip")
+    assert run.exit_code == 2
+    assert "a ZIP of 1 files" in run.stderr
+    (tmp_path / "b.zip").write_bytes(b"PK\x03\x04nothing")
+    assert "a damaged ZIP" in run_usage(tmp_path / "b.zip").stderr
+
+
+def test_names_with_spaces_and_dates_of_the_united_states(tmp_path: Path) -> None:
+    """5 October at noon and at 13:45; read as ISO they are no times."""
+    file = text(
+        tmp_path / "a.csv",
+        "Time,Model,Prompt Tokens,Completion Tokens",
+        "10/5/2026 12:00:00 PM,gpt-4o,100,10",
+        "10/05/2026 13:45,gpt-4o,200,20",
+        "10/05/2026,gpt-4o,1,1",
+    )
+    found = usage_answer(file, "--dates", "us")
+    assert (found["days"]["first"], found["tokens"]["uncached_input"]) == ("2026-10-05", 301)
+    assert [row["at_us"] % 86_400_000_000 // 60_000_000 for row in read(tmp_path, file, us_dates=True)] == [
+        0,
+        12 * 60,
+        13 * 60 + 45,
+    ]
+    assert "--dates us" in run_usage(file).stderr
+
+
+MOONCAKE = [
+    json.dumps({"timestamp": ms, "input_length": 100 + ms // 1000, "output_length": 5, "hash_ids": [1, 2]})
+    for ms in (0, 500, 2000)
+]
+TRACES = {
+    "mooncake": ("jsonl", MOONCAKE),
+    "bailian": (
+        "jsonl",
+        [
+            json.dumps(
+                {
+                    "chat_id": 1,
+                    "timestamp": s,
+                    "input_length": 100 + int(s),
+                    "output_length": 5,
+                    "type": "text",
+                    "turn": 1,
+                    "hash_ids": [1],
+                }
+            )
+            for s in (0.0, 0.5, 2.0)
+        ],
+    ),
+    "burstgpt": (
+        "csv",
+        [
+            "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type",
+            "0,ChatGPT,100,5,105,Conversation log",
+            "0.5,ChatGPT,100,5,105,API log",
+            "1,GPT-4,9,0,9,API log",
+            "2,ChatGPT,102,5,107,API log",
+        ],
+    ),
+    "named": ("csv", ["arrival_s,input_tokens,output_tokens", "0,100,5", "0.5,100,5", "2,102,5"]),
+}
+
+
+@pytest.mark.parametrize("name", TRACES)
+def test_a_trace_of_relative_times_is_written_for_a_replay_without_a_price(tmp_path: Path, name: str) -> None:
+    """Arrivals at 0, 0.5 and 2 s, 100, 100 and 102 tokens in; what failed is left out, and no day is taken for one of a
+    calendar.
+    """
+    import pyarrow.parquet as pq
+
+    ending, lines = TRACES[name]
+    file, out = text(tmp_path / f"a.{ending}", *lines), tmp_path / "trace.parquet"
+    run = run_usage(file, "--trace", out)
+    assert run.exit_code == 0, run.stderr
+    assert "times count from the trace's beginning" in " ".join(run.stdout.split())
+    rows = pq.read_table(out).to_pylist()
+    assert [(row["arrival_s"], row["input_tokens"], row["output_tokens"]) for row in rows] == [
+        (0.0, 100, 5),
+        (0.5, 100, 5),
+        (2.0, 102, 5),
+    ]

@@ -1,0 +1,221 @@
+"""One bucket in several exports counts once: taken again while the day went on, by the hour and by the day, by key and in
+all.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from usage_support import run_usage, usage_answer
+
+OCTOBER_1 = 1_790_812_800
+"""Midnight UTC."""
+OPENAI = "start_time,end_time,project_id,num_model_requests,api_key_id,model,batch,service_tier,input_tokens,output_tokens"
+
+
+def openai(start: int, hours: int, calls: int, project: str = "", model: str = "gpt-4o") -> str:
+    """A row in which a call has 100 tokens in and 10 out."""
+    begins = OCTOBER_1 + 3600 * start
+    return f"{begins},{begins + 3600 * hours},{project},{calls},,{model},,default,{100 * calls},{10 * calls}"
+
+
+def table(path: Path, header: str, *rows: str) -> Path:
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def page(path: Path, *results: dict[str, object], **times: object) -> Path:
+    path.write_text(
+        json.dumps({"object": "page", "data": [{"object": "bucket", **times, "results": list(results)}]}), encoding="utf-8"
+    )
+    return path
+
+
+def litellm(path: Path, n: int) -> Path:
+    return table(
+        path,
+        "date,model,custom_llm_provider,api_key,prompt_tokens,completion_tokens,spend,api_requests,"
+        "successful_requests,failed_requests",
+        f"2026-10-01,gpt-4o,openai,k,{100 * n},{10 * n},{n / 100},{n},{n},0",
+    )
+
+
+FOCUS = (
+    "EffectiveCost,BillingCurrency,ChargeCategory,ChargePeriodStart,ChargePeriodEnd,ServiceCategory,"
+    "ServiceName,ProviderName,SkuId"
+)
+BUCKETED: dict[str, tuple[str, Callable[[Path, int], Path]]] = {
+    "openai-csv": ("tokens", lambda path, n: table(path, OPENAI, openai(0, 24, n), openai(0, 24, 2 * n, model="gpt-4.1"))),
+    "openai-usage-api": (
+        "tokens",
+        lambda path, n: page(
+            path,
+            {
+                "object": "organization.usage.completions.result",
+                "model": "gpt-4o",
+                "input_tokens": 100 * n,
+                "output_tokens": n,
+                "num_model_requests": n,
+            },
+            start_time=OCTOBER_1,
+            end_time=OCTOBER_1 + 86400,
+        ),
+    ),
+    "openai-costs-api": (
+        "cost",
+        lambda path, n: page(
+            path,
+            {
+                "object": "organization.costs.result",
+                "amount": {"value": n / 10, "currency": "usd"},
+                "line_item": "gpt-4o, input",
+            },
+            start_time=OCTOBER_1,
+            end_time=OCTOBER_1 + 86400,
+        ),
+    ),
+    "anthropic-csv": (
+        "tokens",
+        lambda path, n: table(
+            path,
+            "usage_date_utc,model_version,api_key,workspace,usage_type,usage_input_tokens_no_cache,usage_output_tokens",
+            f"2026-10-01,claude-opus-4-1,k,Default,standard,{100 * n},{n}",
+        ),
+    ),
+    "anthropic-usage-api": (
+        "tokens",
+        lambda path, n: page(
+            path,
+            {
+                "uncached_input_tokens": 100 * n,
+                "cache_read_input_tokens": 0,
+                "cache_creation": {},
+                "output_tokens": n,
+                "model": "claude-opus-4-1",
+            },
+            starting_at="2026-10-01T00:00:00Z",
+            ending_at="2026-10-02T00:00:00Z",
+        ),
+    ),
+    "anthropic-cost-api": (
+        "cost",
+        lambda path, n: page(
+            path,
+            {"amount": str(10.0 * n), "currency": "USD", "cost_type": "tokens", "workspace_id": None},
+            starting_at="2026-10-01T00:00:00Z",
+            ending_at="2026-10-02T00:00:00Z",
+        ),
+    ),
+    "litellm-daily": ("tokens", litellm),
+    "openrouter-api": (
+        "tokens",
+        lambda path, n: (
+            Path(path).write_text(
+                json.dumps(
+                    {
+                        "data": [
+                            {
+                                "date": "2026-10-01",
+                                "model": "openai/gpt-4.1",
+                                "model_permaslug": "openai/gpt-4.1",
+                                "endpoint_id": "e",
+                                "usage": n / 100,
+                                "requests": n,
+                                "prompt_tokens": 100 * n,
+                                "completion_tokens": n,
+                            }
+                        ]
+                    }
+                )
+            )
+            and path
+        ),
+    ),
+    "deepseek-csv": (
+        "tokens",
+        lambda path, n: table(
+            path,
+            "user_id,utc_date,model,api_key_name,api_key,type,price,amount",
+            f"u,2026-10-01,deepseek-chat,k,s,input_cache_miss_tokens,0.1,{100 * n}",
+            f"u,2026-10-01,deepseek-chat,k,s,output_tokens,1,{n}",
+        ),
+    ),
+    "focus": (
+        "cost",
+        lambda path, n: table(path, FOCUS, f"{n / 10},USD,Usage,2026-10-01,2026-10-02,AI and Machine Learning,OpenAI,OpenAI,s"),
+    ),
+    "generic": (
+        "tokens",
+        lambda path, n: table(path, "date,model,requests,input_tokens,output_tokens", f"2026-10-01,gpt-4o,{n},{100 * n},{n}"),
+    ),
+}
+"""A day of each bucketed format, with n times the counts."""
+
+
+def total(answer: dict[str, object], what: str) -> object:
+    return answer["cost_export_usd"] if what == "cost" else (answer["tokens"], answer["requests"])
+
+
+@pytest.mark.full  # a second of CPU each
+@pytest.mark.parametrize("name", BUCKETED)
+def test_two_exports_of_one_day_taken_twice_are_the_last_one(tmp_path: Path, name: str) -> None:
+    """First 3, then 4 and once more 4: what counts is the one with 4, as if it had been given alone; strictly, none."""
+    what, write = BUCKETED[name]
+    ending = ".json" if name.endswith("api") else ".csv"
+    files = [write(tmp_path / f"{k}{ending}", n) for k, n in enumerate((3, 4))]
+    files.append(files[1].with_name(f"2{ending}"))
+    files[2].write_bytes(files[1].read_bytes())
+    alone, found = usage_answer(files[1]), usage_answer(*files)
+    assert total(found, what) == total(alone, what)
+    assert any("each counts once, with the larger count" in note for note in found["notes"])
+    assert any("a bucket that another export holds" in each["reason"] for each in found["dropped"])
+    strict = run_usage("--strict", *files[:2])
+    assert (strict.exit_code, strict.stdout) == (2, "")
+    assert "are left out" in strict.stderr
+
+
+def test_a_day_that_went_on_between_two_exports_is_not_called_whole(tmp_path: Path) -> None:
+    """300, 700 and 800 calls: 800 count, and the day may have gone on after the last."""
+    files = [table(tmp_path / f"{n}.csv", OPENAI, openai(0, 24, n)) for n in (300, 700, 800)]
+    found = usage_answer(*files)
+    assert found["requests"] == 800
+    assert found["days"]["complete"] == 0
+    assert "went on between two exports" in found["days"]["left_out"][0]["reason"]
+
+
+@pytest.mark.parametrize(("hours", "requests"), [(24, 24), (12, 30)])
+def test_an_hourly_and_a_daily_export_of_one_day_count_once(tmp_path: Path, hours: int, requests: int) -> None:
+    """24 hours of one call are the day's 24 (and tell when); 12 hours are less than the day's 30."""
+    hourly = table(tmp_path / "h.csv", OPENAI, *(openai(hour, 1, 1) for hour in range(hours)))
+    daily = table(tmp_path / "d.csv", OPENAI, openai(0, 24, max(requests, 24)))
+    found = usage_answer(hourly, daily)
+    assert found["requests"] == requests
+    assert [each["rows"] for each in found["dropped"]] == [1 if hours == 24 else 12]
+
+
+def test_hours_of_one_day_from_two_exports_add_up(tmp_path: Path) -> None:
+    files = [
+        table(tmp_path / f"{k}.csv", OPENAI, *(openai(hour, 1, 1) for hour in hours))
+        for k, hours in enumerate((range(12), range(8, 24)))
+    ]
+    assert usage_answer(*files)["requests"] == 24
+
+
+def test_exports_of_two_projects_add_up_and_one_that_is_not_split_beside_them_is_refused(tmp_path: Path) -> None:
+    """3 and 4 calls of two projects are 7; an export of all, without projects, would count them again."""
+    files = [table(tmp_path / f"{n}.csv", OPENAI, openai(0, 24, n, f"proj_{n}")) for n in (3, 4)]
+    assert usage_answer(*files)["requests"] == 7
+    run = run_usage(*files, table(tmp_path / "all.csv", OPENAI, openai(0, 24, 7)))
+    assert run.exit_code == 2
+    assert "both count gpt-4o on 2026-10-01, one of them split by project_id and one not" in run.stderr
+
+
+def test_an_hourly_export_of_anthropics_console_counts_its_hours(tmp_path: Path) -> None:
+    """Hours 9 to 11 of one day: no whole day; with 24 hours, one."""
+    header = "usage_date_utc,model_version,api_key,workspace,usage_type,usage_input_tokens_no_cache,usage_output_tokens"
+    rows = [f"2026-10-01 {hour:02d}:00,claude-opus-4-1,k,Default,standard,100,1" for hour in range(24)]
+    part = usage_answer(table(tmp_path / "part.csv", header, *rows[9:12]))
+    assert (part["days"]["complete"], part["tokens"]["uncached_input"]) == (0, 300)
+    assert part["days"]["left_out"][0]["reason"] == "is covered from 09:00 to 12:00 alone"
+    assert usage_answer(table(tmp_path / "whole.csv", header, *rows))["days"]["complete"] == 1

@@ -1,0 +1,111 @@
+"""What `roi usage` says besides the sums: a month against the one before, tables as CSV, and messages with the mend."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from usage_support import CANARY, run_usage, usage_answer
+
+from roi.cli import main
+
+HEAD = "date,model,provider,requests,input_tokens,output_tokens,cached_tokens,cost_usd"
+SEPTEMBER = [f"2026-09-{day:02d}" for day in range(1, 31)]
+OCTOBER = [f"2026-10-{day:02d}" for day in range(1, 32)]
+
+
+def table(path: Path, *rows: str, head: str = HEAD) -> Path:
+    path.write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def days(
+    names: list[str], model: str, given: float, output: int = 0, cached: float = 0, cost: float | None = None
+) -> list[str]:
+    """The month's tokens spread over its days, as the first day's row with all of it and rows with none."""
+    rest = "" if cost is None else f"{cost}"
+    return [
+        f"{name},{model},openai,1,{given if k == 0 else 0:.0f},{output if k == 0 else 0},{cached if k == 0 else 0:.0f},"
+        f"{rest if k == 0 or cost is None else 0}"
+        for k, name in enumerate(names)
+    ]
+
+
+def test_a_month_against_the_month_before_splits_exactly(tmp_path: Path) -> None:
+    """gpt-4o: 2.50 in, 1.25 cached, 10 out; gpt-4o-mini: 0.15 in.
+
+    September: 10 Mtok of gpt-4o uncached, 25 USD. October: 12 Mtok of it, 6 of them cached, 15 + 7.5 = 22.5, and 8 Mtok of
+    mini, 1.2: 23.70. Twice the tokens: volume +25. With September's cache: 12 x 2.5 + 1.2 = 31.2 in place of 50: mix -18.8. 6
+    Mtok cached: -7.5. Prices are the same: 25 + 25 - 18.8 - 7.5 = 23.70.
+    """
+    file = table(
+        tmp_path / "a.csv",
+        *days(SEPTEMBER, "gpt-4o", 10e6),
+        *days(OCTOBER, "gpt-4o", 12e6, cached=6e6),
+        *days(OCTOBER, "gpt-4o-mini", 8e6),
+    )
+    change = usage_answer(file, "--input-includes-cache", "yes")["change"]
+    assert (change["before"], change["month"], change["usd_per"]) == ("2026-09", "2026-10", "month")
+    found = [change[f"{name}_usd"] for name in ("before", "volume", "mix", "cache", "price", "month")]
+    assert found == pytest.approx([25.0, 25.0, -18.8, -7.5, 0.0, 23.7])
+    assert sum(found[:5]) == pytest.approx(found[5], abs=1e-9)
+    said = " ".join(run_usage(file, "--input-includes-cache", "yes").stdout.split())
+    assert "October 2026 against September" in said
+    assert "volume +25.00" in said
+
+
+def test_what_is_paid_for_the_same_tokens_is_the_price(tmp_path: Path) -> None:
+    """The same 10 Mtok, reported at 25 USD (the list price) and then at 20: all price."""
+    file = table(tmp_path / "a.csv", *days(SEPTEMBER, "gpt-4o", 10e6, cost=25.0), *days(OCTOBER, "gpt-4o", 10e6, cost=20.0))
+    change = usage_answer(file)["change"]
+    assert [change[f"{name}_usd"] for name in ("volume", "mix", "cache", "price")] == pytest.approx([0.0, 0.0, 0.0, -5.0])
+
+
+def test_months_that_are_not_whole_are_compared_by_the_day(tmp_path: Path) -> None:
+    """5 days of 1 Mtok against 10 days of 3: 2.5 x 1 a day and 2.5 x 3; all volume."""
+    rows = [f"{day},gpt-4o,openai,1,1000000,0,0," for day in SEPTEMBER[25:]] + [
+        f"{day},gpt-4o,openai,1,3000000,0,0," for day in OCTOBER[:10]
+    ]
+    change = usage_answer(table(tmp_path / "a.csv", *rows))["change"]
+    assert (change["usd_per"], change["before_usd"], change["month_usd"]) == ("day", pytest.approx(2.5), pytest.approx(7.5))
+    assert change["volume_usd"] == pytest.approx(5.0)
+
+
+def test_every_table_is_one_csv_whose_sums_are_the_reports(tmp_path: Path) -> None:
+    """Days and models add up to the same total; a name that a spreadsheet would run is a text."""
+    head = f"{HEAD},tag"
+    file = table(tmp_path / "a.csv", *(f"{day},gpt-4o,openai,1,1000000,0,0,,=cmd()" for day in OCTOBER[:3]), head=head)
+    run = run_usage(file, "--format", "csv")
+    assert run.exit_code == 0, run.stderr
+    rows = list(csv.DictReader(io.StringIO(run.stdout)))
+    sums = {
+        name: sum(float(row["total_usd"]) for row in rows if row["table"] == name)
+        for name in ("by_model", "by_day", "by_group")
+    }
+    assert sums == pytest.approx(dict.fromkeys(sums, 7.5))
+    assert {row["group"] for row in rows if row["table"] == "by_group"} == {"'=cmd()"}
+
+
+def test_an_openai_export_of_a_time_without_calls_is_empty(tmp_path: Path) -> None:
+    file = table(
+        tmp_path / "a.csv",
+        "1790812800,1790899200,2026-10-01T00:00:00,2026-10-02T00:00:00",
+        head="start_time,end_time,start_time_iso,end_time_iso",
+    )
+    run = run_usage(file)
+    assert (run.exit_code, "nothing to read; empty:" in run.stderr) == (2, True)
+
+
+def test_a_table_that_lacks_its_time_alone_says_so(tmp_path: Path) -> None:
+    run = run_usage(table(tmp_path / "a.csv", f"1,2,{CANARY}", head="input_tokens,output_tokens,note"))
+    assert run.exit_code == 2
+    assert "input_tokens and output_tokens are there, but no column of times: name it, --map time=COLUMN" in run.stderr
+
+
+@pytest.mark.parametrize("command", ["compare", "size"])
+def test_a_log_in_the_place_of_a_scenario_leads_to_usage(tmp_path: Path, command: str) -> None:
+    file = table(tmp_path / "a.csv")
+    run = CliRunner().invoke(main, [command, str(file)])
+    assert run.exit_code == 2
+    assert f"records of usage and no scenario; what was spent: roi usage {file}" in run.stderr
